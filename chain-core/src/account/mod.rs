@@ -1,0 +1,7 @@
+//! Account transactions: Ethereum's envelopes (EIP-2718), types 0 (EIP-155 only), 1, 2 and 4, and their receipts.
+
+mod receipt;
+mod transaction;
+
+pub use receipt::Receipt;
+pub use transaction::{AccountTransaction, Authorization, Fees, Fields};

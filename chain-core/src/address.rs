@@ -1,0 +1,1 @@
+//! Addresses of coin locks: bech32m.

@@ -1,0 +1,1 @@
+//! Difficulty: ASERT (aserti3-2d).

@@ -1,0 +1,80 @@
+//! Blocks, and the types that say how far one has been checked.
+//!
+//! [`Block`] -> [`CheckedBlock`] (alone: merkle tree, coinbase, limits) -> [`crate::execute::PendingBlock`] (against
+//! the state, signatures not yet checked) -> [`crate::execute::ExecutedBlock`]. A store takes only the last.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    coinbase::Coinbase,
+    hash::{BlockHash, TxId},
+    header::Header,
+    transaction::Transaction,
+};
+
+/// A header and its transactions, unchecked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Block {
+    /// The header.
+    pub header: Header,
+    /// The transactions; the first should be a coinbase.
+    pub transactions: Vec<Transaction>,
+}
+
+impl Block {
+    /// The header's hash.
+    pub fn hash(&self) -> BlockHash {
+        self.header.hash()
+    }
+}
+
+/// What is known of a transaction once its block has been checked alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxMeta {
+    /// Its identifier.
+    pub txid: TxId,
+    /// Encoded bytes, tag and witnesses included.
+    pub size: u32,
+}
+
+/// A block that is sound alone. Made by [`crate::check::check_block`] only.
+#[derive(Clone, Debug)]
+pub struct CheckedBlock {
+    pub(crate) block: Block,
+    pub(crate) hash: BlockHash,
+    pub(crate) metas: Vec<TxMeta>,
+    pub(crate) size: usize,
+}
+
+impl CheckedBlock {
+    /// The block itself.
+    pub fn block(&self) -> &Block {
+        &self.block
+    }
+
+    /// The header's hash.
+    pub fn hash(&self) -> BlockHash {
+        self.hash
+    }
+
+    /// Identifier and size of each transaction.
+    pub fn metas(&self) -> &[TxMeta] {
+        &self.metas
+    }
+
+    /// Encoded bytes of the whole block.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The first transaction.
+    ///
+    /// # Panics
+    /// Never: checking established it.
+    pub fn coinbase(&self) -> &Coinbase {
+        match &self.block.transactions[0] {
+            Transaction::Coinbase(coinbase) => coinbase,
+            _ => unreachable!("a checked block starts with a coinbase"),
+        }
+    }
+}

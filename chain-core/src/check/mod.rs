@@ -1,0 +1,1 @@
+//! Checks of a block or transaction alone, cheapest first.

@@ -1,0 +1,171 @@
+//! Consensus encoding. The only module that names bincode.
+//!
+//! One fixed configuration: little-endian, variable-length integers, at most [`MAX_ENCODED`] bytes. Trailing bytes and
+//! non-canonical integers are refused, so that `decode(encode(x)) = x` and `encode(decode(b)) = b`.
+
+use bincode::config::{self, Config};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Most bytes that any one value may encode to: 8 MiB.
+pub const MAX_ENCODED: usize = 8 << 20;
+
+/// Why bytes are not a canonical encoding.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CodecError {
+    /// Malformed, cut short or over the limit.
+    #[error("malformed encoding: {0}")]
+    Malformed(String),
+    /// Bytes are left after the value.
+    #[error("{0} bytes are left after the value")]
+    Trailing(usize),
+    /// The value has a shorter encoding.
+    #[error("the encoding is not canonical")]
+    NotCanonical,
+}
+
+fn configuration() -> impl Config {
+    config::standard().with_limit::<MAX_ENCODED>()
+}
+
+/// Encodes a value canonically.
+///
+/// # Panics
+/// Never for this crate's types: their serializers cannot fail and a `Vec` grows.
+pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    bincode::serde::encode_to_vec(value, configuration()).expect("consensus types always encode")
+}
+
+/// Decodes a value from exactly these bytes.
+///
+/// # Errors
+/// [`CodecError`] if the bytes are anything but the canonical encoding of one value.
+pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+    let (value, used): (T, usize) = bincode::serde::decode_from_slice(bytes, configuration())
+        .map_err(|error| CodecError::Malformed(error.to_string()))?;
+    if used != bytes.len() {
+        return Err(CodecError::Trailing(bytes.len() - used));
+    }
+    if encode(&value) != bytes {
+        return Err(CodecError::NotCanonical);
+    }
+    Ok(value)
+}
+
+/// Serde for fixed-size byte types (`Address`, `B256`): the bare bytes, without a length.
+pub mod fixed {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeTuple};
+    use std::{fmt, marker::PhantomData};
+
+    /// Serializes the bytes as a tuple.
+    ///
+    /// # Errors
+    /// Whatever the serializer answers.
+    pub fn serialize<T: AsRef<[u8]>, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        let bytes = value.as_ref();
+        let mut tuple = serializer.serialize_tuple(bytes.len())?;
+        for byte in bytes {
+            tuple.serialize_element(byte)?;
+        }
+        tuple.end()
+    }
+
+    /// Deserializes the bytes of a tuple.
+    ///
+    /// # Errors
+    /// Whatever the deserializer answers; too few bytes.
+    pub fn deserialize<'de, const N: usize, T: From<[u8; N]>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<T, D::Error> {
+        deserializer.deserialize_tuple(N, BytesVisitor::<N>(PhantomData)).map(T::from)
+    }
+
+    struct BytesVisitor<const N: usize>(PhantomData<[u8; N]>);
+
+    impl<'de, const N: usize> de::Visitor<'de> for BytesVisitor<N> {
+        type Value = [u8; N];
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "{N} bytes")
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<[u8; N], A::Error> {
+            let mut bytes = [0; N];
+            for (index, byte) in bytes.iter_mut().enumerate() {
+                *byte = seq.next_element()?.ok_or_else(|| de::Error::invalid_length(index, &self))?;
+            }
+            Ok(bytes)
+        }
+    }
+
+    /// A fixed-size byte array that serde's derive does not cover, such as a signature.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash)]
+    pub struct Array<const N: usize>(pub [u8; N]);
+
+    impl<const N: usize> AsRef<[u8]> for Array<N> {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl<const N: usize> From<[u8; N]> for Array<N> {
+        fn from(bytes: [u8; N]) -> Self {
+            Self(bytes)
+        }
+    }
+
+    impl<const N: usize> fmt::Debug for Array<N> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        }
+    }
+
+    impl<const N: usize> Serialize for Array<N> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serialize(self, serializer)
+        }
+    }
+
+    impl<'de, const N: usize> Deserialize<'de> for Array<N> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            deserialize(deserializer)
+        }
+    }
+}
+
+/// Serde for byte strings: a length and the bytes, copied at once.
+pub mod bytes {
+    use serde::{Deserializer, Serializer, de};
+    use std::fmt;
+
+    /// Serializes the bytes at once.
+    ///
+    /// # Errors
+    /// Whatever the serializer answers.
+    pub fn serialize<T: AsRef<[u8]>, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(value.as_ref())
+    }
+
+    /// Deserializes an owned byte string.
+    ///
+    /// # Errors
+    /// Whatever the deserializer answers.
+    pub fn deserialize<'de, T: From<Vec<u8>>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+        struct ByteVisitor;
+        impl de::Visitor<'_> for ByteVisitor {
+            type Value = Vec<u8>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a byte string")
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                Ok(bytes.to_vec())
+            }
+
+            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
+                Ok(bytes)
+            }
+        }
+        deserializer.deserialize_byte_buf(ByteVisitor).map(T::from)
+    }
+}

@@ -1,0 +1,47 @@
+//! The first transaction of a block: what the miner claims, and the commitments to the state after the block.
+
+use alloy_primitives::{Address, B256};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    codec,
+    coin::Output,
+    hash::{TxId, sha256d},
+    units::{Gas, Height},
+};
+
+/// A coinbase. `extra` comes last in the encoding, so that a miner may put its extranonce at the end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Coinbase {
+    /// Height of the block.
+    pub height: Height,
+    /// The account that receives tips of account transactions, COINBASE in contracts.
+    #[serde(with = "codec::fixed")]
+    pub beneficiary: Address,
+    /// What the miner claims, in coins.
+    pub outputs: Vec<Output>,
+    /// Root of the account trie after the block.
+    #[serde(with = "codec::fixed")]
+    pub state_root: B256,
+    /// Root of the receipts of the block's account transactions.
+    #[serde(with = "codec::fixed")]
+    pub receipts_root: B256,
+    /// Digest of the coin set after the block.
+    #[serde(with = "codec::fixed")]
+    pub coins_root: B256,
+    /// Gas that the block's transactions used.
+    pub gas_used: Gas,
+    /// 0 to 96 bytes of the miner's choice.
+    #[serde(with = "codec::bytes")]
+    pub extra: Vec<u8>,
+}
+
+/// Tag byte of a coinbase, as in [`crate::transaction::Transaction`].
+const COINBASE_TAG: u8 = 0;
+
+impl Coinbase {
+    /// SHA-256d of the encoding, tag included.
+    pub fn txid(&self) -> TxId {
+        TxId(sha256d(&codec::encode(&(COINBASE_TAG, self))))
+    }
+}

@@ -1,0 +1,1 @@
+//! Headers as a tree: checks against the parent, and fork choice.

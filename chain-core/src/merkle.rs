@@ -1,0 +1,1 @@
+//! The merkle tree over a block's transactions.

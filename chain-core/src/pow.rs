@@ -1,0 +1,1 @@
+//! Proof of work: compact targets and what they are worth.

@@ -1,0 +1,1 @@
+//! The message that a coin transaction's signatures sign.

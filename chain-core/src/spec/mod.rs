@@ -1,0 +1,1 @@
+//! Chain specs: all that makes one chain differ from another.

@@ -1,0 +1,76 @@
+//! Amounts, heights and their arithmetic. Every sum of money is checked.
+
+use alloy_primitives::U256;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use crate::error::RuleError;
+
+/// Block height; the genesis block has height 0.
+pub type Height = u32;
+
+/// Gas, the one meter of both ledgers.
+pub type Gas = u64;
+
+/// Grains in one CRN.
+pub const GRAINS_PER_CRN: u64 = 100_000_000;
+
+/// Wei in one grain.
+pub const WEI_PER_GRAIN: u64 = 10_000_000_000;
+
+/// An amount of coin money, in grains (1 CRN = 10^8 grains).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Amount(pub u64);
+
+impl Amount {
+    /// No money.
+    pub const ZERO: Self = Self(0);
+
+    /// Adds two amounts.
+    ///
+    /// # Errors
+    /// [`RuleError::AmountOverflow`] if the sum does not fit in 64 bits.
+    pub fn add(self, other: Self) -> Result<Self, RuleError> {
+        self.0.checked_add(other.0).map(Self).ok_or(RuleError::AmountOverflow)
+    }
+
+    /// Subtracts an amount; `None` if it is larger than `self`.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
+    /// Sums amounts.
+    ///
+    /// # Errors
+    /// [`RuleError::AmountOverflow`] if the sum does not fit in 64 bits.
+    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self, RuleError> {
+        amounts.into_iter().try_fold(Self::ZERO, Self::add)
+    }
+
+    /// The same value in wei.
+    pub fn to_wei(self) -> U256 {
+        U256::from(self.0) * U256::from(WEI_PER_GRAIN)
+    }
+
+    /// Converts wei to grains; `None` unless it is a whole number of grains that fits in 64 bits.
+    pub fn from_wei_exact(wei: U256) -> Option<Self> {
+        let (grains, rest) = wei.div_rem(U256::from(WEI_PER_GRAIN));
+        if !rest.is_zero() {
+            return None;
+        }
+        u64::try_from(grains).ok().map(Self)
+    }
+
+    /// Converts wei to grains, rounded up; `None` if the result does not fit in 64 bits.
+    pub fn from_wei_ceil(wei: U256) -> Option<Self> {
+        let (grains, rest) = wei.div_rem(U256::from(WEI_PER_GRAIN));
+        u64::try_from(grains).ok()?.checked_add(u64::from(!rest.is_zero())).map(Self)
+    }
+}
+
+/// Shown in CRN with eight decimals, as in `1.50000000`.
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{:08}", self.0 / GRAINS_PER_CRN, self.0 % GRAINS_PER_CRN)
+    }
+}
