@@ -1,0 +1,8 @@
+#!/usr/bin/env bash
+# Runs every test of the workspace, in the one profile that the binaries are built with.
+set -eu
+cargo build --release --workspace --bins --quiet
+if command -v cargo-nextest >/dev/null; then
+  exec cargo nextest run --release --workspace --no-fail-fast --status-level fail --final-status-level slow "$@"
+fi
+exec cargo test --release --workspace --no-fail-fast --quiet "$@"
