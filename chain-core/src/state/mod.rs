@@ -6,4 +6,5 @@ mod view;
 
 pub use effects::{AccountChange, BlockEffects, BlockUndo, StorageChange};
 pub use overlay::Overlay;
+pub(crate) use view::account_word;
 pub use view::{Account, StateView, ViewError};
