@@ -35,6 +35,20 @@ impl LtHash {
         self.combine(element, u16::wrapping_sub);
     }
 
+    /// Adds all elements of another sum, so that parts can be summed apart.
+    pub fn add_all(&mut self, other: &Self) {
+        for (lane, other) in self.0.iter_mut().zip(other.0.iter()) {
+            *lane = lane.wrapping_add(*other);
+        }
+    }
+
+    /// Removes all elements of another sum.
+    pub fn remove_all(&mut self, other: &Self) {
+        for (lane, other) in self.0.iter_mut().zip(other.0.iter()) {
+            *lane = lane.wrapping_sub(*other);
+        }
+    }
+
     fn combine(&mut self, element: &[u8], operation: fn(u16, u16) -> u16) {
         let mut expanded = [0; Self::SIZE];
         blake3::Hasher::new().update(element).finalize_xof().fill(&mut expanded);

@@ -9,9 +9,9 @@ mod proof;
 mod update;
 
 pub use nibbles::Nibbles;
-pub use node::Node;
-pub use proof::prove;
-pub use update::update;
+pub use node::{Node, NodeError};
+pub use proof::{ProofError, prove, verify_proof};
+pub use update::{ordered_root, update};
 
 use alloy_primitives::{B256, b256};
 use std::sync::Arc;
@@ -30,8 +30,36 @@ pub struct NodeKey {
     pub path: Nibbles,
 }
 
+impl NodeKey {
+    /// As a database key: kind, owner, packed path, its length. The nodes of one owner are together, by path.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(1 + 32 + 32 + 1);
+        match &self.owner {
+            None => bytes.push(0),
+            Some(owner) => {
+                bytes.push(1);
+                bytes.extend_from_slice(owner.as_slice());
+            }
+        }
+        bytes.extend_from_slice(self.path.packed());
+        bytes.push(self.path.len() as u8); // at most 64
+        bytes
+    }
+
+    /// Reads a database key; `None` if it is none.
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (owner, rest) = match bytes.split_first()? {
+            (0, rest) => (None, rest),
+            (1, rest) => rest.split_first_chunk::<32>().map(|(owner, rest)| (Some(B256::from(*owner)), rest))?,
+            _ => return None,
+        };
+        let (len, packed) = rest.split_last()?;
+        Some(Self { owner, path: Nibbles::from_packed(packed, usize::from(*len))? })
+    }
+}
+
 /// A node that a block wrote or removed.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeChange {
     /// Where.
     pub key: NodeKey,
@@ -41,6 +69,11 @@ pub struct NodeChange {
 
 /// One change of a leaf: the hashed key, and the new RLP value or `None` to remove it.
 pub type LeafChange = (B256, Option<Vec<u8>>);
+
+/// A node that its parent names and that is not stored: the database is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("trie node {} of {} is missing", .0.path, .0.owner.map_or("the accounts".to_owned(), |owner| owner.to_string()))]
+pub struct MissingNode(pub NodeKey);
 
 /// Reads the stored nodes of one state.
 pub trait NodeReader {
