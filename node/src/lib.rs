@@ -1,1 +1,5 @@
-//! Stub.
+//! Cairn's full node: engine, storage, RPC.
+
+pub mod engine;
+pub mod mempool;
+pub mod template;

@@ -1,0 +1,184 @@
+//! What goes into the engine and what comes out.
+
+use chain_core::{
+    U256,
+    block::Block,
+    error::Penalty,
+    hash::{BlockHash, TxId},
+    header::Header,
+    transaction::Transaction,
+    units::Height,
+};
+use std::sync::Arc;
+
+use super::error::{SubmitBlockError, SubmitError};
+use crate::mempool::MempoolStats;
+
+/// A peer, by the number that the network gave it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PeerId(pub u64);
+
+/// Who handed something in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// RPC, the internal miner or the command line.
+    Local,
+    /// A peer, who may be to blame.
+    Peer(PeerId),
+}
+
+/// Joins a [`Reply`] to its [`Event`].
+pub type Ticket = u64;
+
+/// What happens to the engine.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// Transactions were handed in; each gets its own reply.
+    Transactions(Vec<(Ticket, Source, Transaction)>),
+    /// A block was handed in.
+    Block(Ticket, Source, Block),
+    /// Headers were handed in, parents first.
+    Headers(Source, Vec<Header>),
+    /// Time passed: retries what was held, expires what is old.
+    Tick,
+    /// Goes on with work that [`Action::Continue`] announced.
+    Continue,
+    /// Flushes everything; nothing is handled afterwards.
+    Shutdown,
+}
+
+/// What the engine wants done.
+#[derive(Debug)]
+pub enum Action {
+    /// Answer the submitter.
+    Reply(Ticket, Reply),
+    /// Tell everybody who listens.
+    Publish(NodeEvent),
+    /// A peer misbehaved.
+    Penalize(PeerId, Penalty, String),
+    /// More blocks wait to be connected: send [`Event::Continue`] when nothing more urgent waits.
+    Continue,
+    /// Storage failed: stop the node with this message.
+    Fatal(String),
+}
+
+/// The answer to one submission.
+#[derive(Debug)]
+pub enum Reply {
+    /// To a transaction.
+    Transaction(Result<TxId, SubmitError>),
+    /// To a block.
+    Block(Result<BlockOutcome, SubmitBlockError>),
+}
+
+/// What became of a block that is not refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockOutcome {
+    /// It is on the active chain; so many blocks of the former one were taken back.
+    Connected {
+        /// Depth of the reorganisation; 0 for a plain extension.
+        disconnected: Height,
+    },
+    /// It is stored on a branch with no more work than the active one.
+    SideBranch,
+    /// Its parent is unknown: held for a while.
+    Orphan,
+    /// Its time is too far ahead: held until it is due.
+    Future,
+    /// It was known already, and is not invalid.
+    Known,
+}
+
+/// What the whole node may want to know.
+#[derive(Clone, Debug)]
+pub enum NodeEvent {
+    /// The active chain has a new tip.
+    NewTip {
+        /// The chain afterwards.
+        info: ChainInfo,
+        /// Blocks taken back, highest first; empty unless this is a reorganisation.
+        disconnected: Arc<[BlockHash]>,
+        /// Blocks connected, lowest first.
+        connected: Arc<[BlockHash]>,
+    },
+    /// The mempool took a transaction.
+    TransactionAdded(TxId),
+    /// The mempool dropped a transaction.
+    TransactionRemoved(TxId, RemovalReason),
+    /// Stored blocks are being replayed on start, or a long branch connected: `(done, total)`.
+    Progress(Height, Height),
+    /// A template is worth building again: there is a new tip, or fees improved.
+    TemplateStale,
+}
+
+/// Why a transaction left the mempool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemovalReason {
+    /// It is in a block.
+    Mined,
+    /// A block holds what contradicts it.
+    Conflict,
+    /// One that pays more took its place.
+    Replaced(TxId),
+    /// The pool was full.
+    Evicted,
+    /// It waited too long.
+    Expired,
+    /// A parent left the pool.
+    ParentRemoved,
+    /// It became invalid with the new tip, such as by a reorganisation.
+    Invalid,
+}
+
+/// The active chain at one moment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChainInfo {
+    /// Hash of the genesis block.
+    pub genesis: BlockHash,
+    /// Height of the tip.
+    pub height: Height,
+    /// Hash of the tip.
+    pub hash: BlockHash,
+    /// Header of the tip.
+    pub header: Header,
+    /// Work from genesis to the tip.
+    pub work: U256,
+    /// Base fee of the next block, in wei a gas.
+    pub next_base_fee: u64,
+    /// Bits of the next block.
+    pub next_bits: u32,
+    /// Height of the header with the most work, bodies aside.
+    pub best_header: Height,
+    /// Whether bodies of better headers are missing or wait to be connected.
+    pub syncing: bool,
+    /// The mempool.
+    pub mempool: MempoolStats,
+}
+
+/// A leaf of the block tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ChainTip {
+    /// Its hash.
+    pub hash: BlockHash,
+    /// Its height.
+    pub height: Height,
+    /// Blocks from the active chain to it; 0 for the active tip.
+    pub branch_length: Height,
+    /// What is known of it.
+    pub status: TipStatus,
+}
+
+/// What is known of a leaf of the block tree, named as in Bitcoin Core's `getchaintips`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TipStatus {
+    /// The tip of the active chain.
+    Active,
+    /// Was connected once and is valid.
+    ValidFork,
+    /// Stored, never executed.
+    ValidHeaders,
+    /// Its body is missing.
+    HeadersOnly,
+    /// Invalid.
+    Invalid,
+}

@@ -1,0 +1,172 @@
+//! Why a transaction is not taken, though it may be valid.
+
+use chain_core::{
+    Address, U256,
+    coin::OutPoint,
+    hash::TxId,
+    units::{Amount, Gas},
+};
+
+/// Why the mempool refuses a transaction: what was got, and what would do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum MempoolError {
+    /// It is there.
+    #[error("transaction {0} is already in the mempool")]
+    AlreadyKnown(TxId),
+    /// A coinbase comes with its block only.
+    #[error("a coinbase cannot be sent on its own")]
+    Coinbase,
+    /// Over the size that this node relays.
+    #[error("the transaction has {got} bytes, more than the {limit} that nodes relay")]
+    TooLarge {
+        /// Its size.
+        got: usize,
+        /// Most that is taken.
+        limit: usize,
+    },
+    /// An output costs more to spend than it holds.
+    #[error("output {index} holds {got}, less than the {minimum} that it costs to spend it")]
+    Dust {
+        /// Which output.
+        index: usize,
+        /// What it holds.
+        got: Amount,
+        /// What it should.
+        minimum: Amount,
+    },
+    /// An input is unknown or spent.
+    #[error("coin {}:{} is unknown or already spent", .0.txid, .0.index)]
+    MissingCoin(OutPoint),
+    /// An input would be made by a withdrawal that is not in a block yet.
+    #[error("coin {}:{} comes from a withdrawal that is not in a block yet; wait for the next block", .0.txid, .0.index)]
+    UnconfirmedWithdrawal(OutPoint),
+    /// The tip is under what the pool takes now.
+    #[error("the tip of {got} wei a gas is below the {minimum} that the mempool takes now")]
+    TipTooLow {
+        /// What it offers.
+        got: i128,
+        /// What it should.
+        minimum: u64,
+    },
+    /// A replacement does not pay enough more per gas.
+    #[error("replaces {replaced} but offers {got} wei a gas; at least {needed} are needed")]
+    ReplacementTip {
+        /// The transaction in its way.
+        replaced: TxId,
+        /// What it offers.
+        got: U256,
+        /// What it should.
+        needed: U256,
+    },
+    /// A replacement does not pay enough more in all.
+    #[error("replaces transactions that pay {replaced} wei in tips, but pays {got}; at least {needed} are needed")]
+    ReplacementFee {
+        /// What those in its way pay in all.
+        replaced: U256,
+        /// What it pays.
+        got: U256,
+        /// What it should.
+        needed: U256,
+    },
+    /// A replacement would push out too many.
+    #[error("replacing would remove {got} transactions, more than the {limit} allowed")]
+    TooManyReplaced {
+        /// How many.
+        got: usize,
+        /// Most that is allowed.
+        limit: usize,
+    },
+    /// A replacement spends what it would remove.
+    #[error("spends an output of {0}, which it would replace")]
+    SpendsReplaced(TxId),
+    /// Too many unconfirmed ancestors.
+    #[error("has {got} unconfirmed ancestors with itself, more than the {limit} allowed")]
+    TooManyAncestors {
+        /// How many, itself included.
+        got: usize,
+        /// Most that is allowed.
+        limit: usize,
+    },
+    /// Unconfirmed ancestors weigh too much.
+    #[error("has {got} bytes of unconfirmed ancestors with itself, more than the {limit} allowed")]
+    AncestorsTooLarge {
+        /// How many bytes, its own included.
+        got: usize,
+        /// Most that is allowed.
+        limit: usize,
+    },
+    /// An ancestor would have too many descendants.
+    #[error("would be descendant number {got} of {ancestor}, more than the {limit} allowed")]
+    TooManyDescendants {
+        /// Which ancestor.
+        ancestor: TxId,
+        /// How many, itself included.
+        got: usize,
+        /// Most that is allowed.
+        limit: usize,
+    },
+    /// The descendants of an ancestor would weigh too much.
+    #[error("would give {ancestor} {got} bytes of descendants, more than the {limit} allowed")]
+    DescendantsTooLarge {
+        /// Which ancestor.
+        ancestor: TxId,
+        /// How many bytes.
+        got: usize,
+        /// Most that is allowed.
+        limit: usize,
+    },
+    /// The nonce has been used.
+    #[error("nonce {got} of {sender} is already used; the next is {expected}")]
+    NonceTooLow {
+        /// Whose.
+        sender: Address,
+        /// The transaction's.
+        got: u64,
+        /// The account's.
+        expected: u64,
+    },
+    /// The nonce is too far ahead.
+    #[error("nonce {got} of {sender} is too far ahead of {expected}; at most {limit} ahead are kept")]
+    NonceGap {
+        /// Whose.
+        sender: Address,
+        /// The transaction's.
+        got: u64,
+        /// The account's.
+        expected: u64,
+        /// Most that is allowed.
+        limit: u64,
+    },
+    /// One sender has too many transactions.
+    #[error("{sender} already has {limit} transactions in the mempool")]
+    SenderLimit {
+        /// Whose.
+        sender: Address,
+        /// Most that is allowed.
+        limit: usize,
+    },
+    /// The balance does not cover the sender's transactions up to this one.
+    #[error("the balance of {sender} is {available} wei, but its transactions up to this one may cost {needed}")]
+    InsufficientFunds {
+        /// Whose.
+        sender: Address,
+        /// The balance.
+        available: U256,
+        /// Most that the transactions cost.
+        needed: U256,
+    },
+    /// It can never fit into a block.
+    #[error("needs {got} gas, more than the {limit} of a block")]
+    GasOverBlock {
+        /// What it needs.
+        got: Gas,
+        /// The limit of a block.
+        limit: Gas,
+    },
+    /// The pool is full of better ones.
+    #[error("the mempool is full; a tip of more than {minimum} wei a gas would be taken")]
+    Full {
+        /// The tip of the worst that is kept.
+        minimum: u64,
+    },
+}

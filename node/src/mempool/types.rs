@@ -1,0 +1,104 @@
+//! What the mempool tells of itself.
+
+use chain_core::{
+    Address,
+    coin::{OutPoint, Output},
+    hash::TxId,
+    transaction::Transaction,
+    units::{Amount, Gas},
+};
+use std::sync::Arc;
+
+/// Limits of the mempool.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MempoolConfig {
+    /// Most bytes of memory that the transactions may take.
+    pub max_bytes: usize,
+    /// Least tip per gas that is taken at all, in wei.
+    pub min_tip: u64,
+    /// Seconds after which a transaction is dropped.
+    pub expiry: u32,
+    /// Most account transactions of one sender.
+    pub per_sender: usize,
+}
+
+impl Default for MempoolConfig {
+    fn default() -> Self {
+        Self { max_bytes: 300 << 20, min_tip: 0, expiry: 14 * 24 * 3600, per_sender: 64 }
+    }
+}
+
+/// Whether a transaction could go into the next block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntryStatus {
+    /// It could.
+    Pending,
+    /// It waits for a lower nonce of its sender, for more balance, or for a lower base fee.
+    Queued,
+}
+
+/// A transaction of the mempool with what is known of it.
+#[derive(Clone, Debug)]
+pub struct MempoolEntry {
+    /// Its identifier.
+    pub txid: TxId,
+    /// The transaction.
+    pub transaction: Arc<Transaction>,
+    /// Who signed it, if it is an account transaction.
+    pub sender: Option<Address>,
+    /// Encoded bytes.
+    pub size: usize,
+    /// Gas: exact for coins, the gas limit for accounts.
+    pub gas: Gas,
+    /// Fee of a coin transaction; zero for accounts.
+    pub fee: Amount,
+    /// Tip in wei a gas at the base fee of the next block, alone; negative if it does not even pay the base fee.
+    pub tip_per_gas: i128,
+    /// The same as the best package counts it, for which a child may pay.
+    pub package_tip_per_gas: i128,
+    /// Unix time at which it was taken.
+    pub time: u32,
+    /// Transactions of the pool that must come before it.
+    pub ancestors: usize,
+    /// Transactions of the pool that must come after it.
+    pub descendants: usize,
+    /// Whether it could go into the next block.
+    pub status: EntryStatus,
+}
+
+/// What the mempool does to one lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LockPending {
+    /// Coins that it makes for the lock and does not spend again.
+    pub incoming: Vec<(OutPoint, Output)>,
+    /// Coins of the lock that it spends, confirmed or not, and by what.
+    pub spent: Vec<(OutPoint, Output, TxId)>,
+}
+
+/// Size and limits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MempoolStats {
+    /// All transactions.
+    pub transactions: usize,
+    /// Those that could go into the next block.
+    pub pending: usize,
+    /// Memory that they take.
+    pub bytes: usize,
+    /// Most memory that they may take.
+    pub max_bytes: usize,
+    /// Least tip per gas that is taken now, in wei; rises when the pool overflows.
+    pub min_tip: u64,
+}
+
+/// What a transaction should offer, in wei a gas beside the base fee.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeeEstimate {
+    /// Base fee of the next block.
+    pub base_fee: u64,
+    /// Tip to be mined some time.
+    pub slow: u64,
+    /// Tip to be mined within a few blocks.
+    pub normal: u64,
+    /// Tip to be mined in the next block.
+    pub fast: u64,
+}
