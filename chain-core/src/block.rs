@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::AccountTransaction,
     coinbase::Coinbase,
     hash::{BlockHash, TxId},
     header::Header,
@@ -65,6 +66,15 @@ impl CheckedBlock {
     /// Encoded bytes of the whole block.
     pub fn size(&self) -> usize {
         self.size
+    }
+
+    /// The account transactions in order, whose senders are to be recovered apart for [`crate::execute::execute_block`].
+    pub fn recoveries(&self) -> Vec<&AccountTransaction> {
+        let account = |transaction| match transaction {
+            &Transaction::Account(ref account) => Some(account),
+            _ => None,
+        };
+        self.block.transactions.iter().filter_map(account).collect()
     }
 
     /// The first transaction.

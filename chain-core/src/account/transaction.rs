@@ -1,6 +1,10 @@
 //! Decoding and signing hash of account transactions.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
+use secp256k1::{
+    Message, SecretKey,
+    ecdsa::{RecoverableSignature, RecoveryId},
+};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{error::RuleError, units::Gas};
@@ -90,6 +94,26 @@ impl AccountTransaction {
         &self.raw
     }
 
+    /// Assembles a signed transaction from what it says and a signature of [`Fields::signing_hash`]: `r || s`, and the
+    /// parity of the point's y.
+    ///
+    /// # Errors
+    /// [`RuleError`] as for [`AccountTransaction::decode`].
+    pub fn from_parts(_fields: Fields, _signature: [u8; 64], _parity: bool) -> Result<Self, RuleError> {
+        todo!()
+    }
+
+    /// Signs what `fields` say; deterministic (RFC 6979).
+    ///
+    /// # Errors
+    /// [`RuleError`] if the fields are not those of a well-formed transaction.
+    pub fn sign(fields: Fields, key: &SecretKey) -> Result<Self, RuleError> {
+        let signature =
+            RecoverableSignature::sign_ecdsa_recoverable(Message::from_digest(fields.signing_hash().0), key);
+        let (parity, bytes) = signature.serialize_compact();
+        Self::from_parts(fields, bytes, parity == RecoveryId::One)
+    }
+
     /// keccak-256 of the raw bytes.
     pub fn hash(&self) -> B256 {
         self.hash
@@ -106,6 +130,18 @@ impl AccountTransaction {
     /// [`RuleError::BadAccountSignature`] if no key gives this signature.
     pub fn recover_sender(&self) -> Result<Address, RuleError> {
         let _ = (&self.signing_hash, &self.signature);
+        todo!()
+    }
+}
+
+impl Fields {
+    /// The hash that the sender signs.
+    pub fn signing_hash(&self) -> B256 {
+        todo!()
+    }
+
+    /// Wei for each unit of gas that goes to the beneficiary; `None` if the fee cap does not cover the base fee.
+    pub fn effective_tip(&self, _base_fee: u64) -> Option<U256> {
         todo!()
     }
 }

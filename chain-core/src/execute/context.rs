@@ -1,0 +1,55 @@
+//! What executing depends on beside the state and the transactions.
+
+use alloy_primitives::{Address, U256};
+
+use crate::{
+    hash::BlockHash,
+    units::{Gas, Height},
+};
+
+/// What a block's execution depends on beside its transactions, its parent's state and the spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockContext {
+    /// Hash of the genesis block, to which signatures of coins commit.
+    pub genesis: BlockHash,
+    /// Height of the block.
+    pub height: Height,
+    /// Its header's time.
+    pub time: u32,
+    /// Wei for each unit of gas, burned (FEE-1).
+    pub base_fee: u64,
+    /// What PREVRANDAO answers in contracts.
+    pub difficulty: U256,
+    /// Hash of the parent.
+    pub parent: BlockHash,
+}
+
+/// Which of Ethereum's forks gives the rules of account transactions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Revision {
+    /// March 2024. No chain of ours runs it: older official tests do.
+    Cancun,
+    /// December 2025.
+    Osaka,
+}
+
+/// What an account transaction can see of its block and chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Environment {
+    /// Rules.
+    pub revision: Revision,
+    /// CHAINID, and what transactions must name.
+    pub chain_id: u64,
+    /// NUMBER.
+    pub number: u64,
+    /// TIMESTAMP.
+    pub time: u64,
+    /// GASLIMIT.
+    pub gas_limit: Gas,
+    /// BASEFEE, in wei.
+    pub base_fee: u64,
+    /// PREVRANDAO.
+    pub difficulty: U256,
+    /// COINBASE, who receives the tips.
+    pub beneficiary: Address,
+}
