@@ -2,4 +2,5 @@
 
 pub mod engine;
 pub mod mempool;
+pub mod store;
 pub mod template;

@@ -1,0 +1,95 @@
+//! What can go wrong with a store, and what to do about it. Never anybody's fault but this machine's.
+
+use std::{path::PathBuf, sync::Arc};
+
+use chain_core::{hash::BlockHash, state::ViewError};
+
+use super::BlockRef;
+
+/// A failure of storage. It says nothing about who sent a block: the engine stops on it and punishes nobody.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// Another process has the directory.
+    #[error("{path} is in use by another cairn-node{}: stop it first, or choose another directory with --datadir",
+        .process.map(|id| format!(" (process {id})")).unwrap_or_default())]
+    Locked {
+        /// The data directory.
+        path: PathBuf,
+        /// Who has it, if known.
+        process: Option<u32>,
+    },
+    /// The directory holds another chain.
+    #[error(
+        "the data directory holds the chain '{found}' (genesis {found_genesis}), not '{expected}' (genesis \
+        {expected_genesis}): start with the chain it was made for, or choose another directory with --datadir"
+    )]
+    OtherChain {
+        /// Name of the chain on disk.
+        found: String,
+        /// Its genesis block.
+        found_genesis: BlockHash,
+        /// Name of the chain asked for.
+        expected: String,
+        /// Its genesis block.
+        expected_genesis: BlockHash,
+    },
+    /// A newer release wrote the directory.
+    #[error(
+        "the data directory has format {found}, but this cairn-node knows no format above {supported}: update \
+        cairn-node, or choose another directory with --datadir"
+    )]
+    NewerSchema {
+        /// Format on disk.
+        found: u32,
+        /// Newest that is known here.
+        supported: u32,
+    },
+    /// Indexes were switched on over a chain that was stored without them.
+    #[error("{index} was off when this chain was stored: switch it off again, or run `cairn-node reindex` with it on")]
+    IndexMissing {
+        /// Name of the setting.
+        index: &'static str,
+    },
+    /// The disk is full.
+    #[error("no space left on the disk: free some and start again; every block committed so far is kept")]
+    NoSpace,
+    /// The operating system refused.
+    #[error("cannot {action}: {reason}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// What it answered.
+        reason: String,
+    },
+    /// What is on disk cannot be right.
+    #[error(
+        "the database is damaged ({0}): stop the node and run `cairn-node reindex`, which rebuilds the state from the stored blocks"
+    )]
+    Corrupt(String),
+    /// A block cannot be taken back, since its undo data was not kept.
+    #[error("block {} at height {} is too old to be taken back: its undo data was not kept; run `cairn-node reindex`", .0.hash, .0.height)]
+    NoUndo(BlockRef),
+    /// The body of a block on the active chain was not kept.
+    #[error("the body of block {} at height {} is not stored", .0.hash, .0.height)]
+    NoBody(BlockRef),
+    /// A block was connected to something else than its parent.
+    #[error("block {block} does not follow the tip {tip}")]
+    NotNext {
+        /// The block.
+        block: BlockHash,
+        /// Where the store stands.
+        tip: BlockHash,
+    },
+    /// The genesis block was to be taken back.
+    #[error("the genesis block cannot be taken back")]
+    Genesis,
+    /// An earlier write failed.
+    #[error("the store has stopped after a failed write: start the node again")]
+    Stopped,
+}
+
+impl From<StoreError> for ViewError {
+    fn from(error: StoreError) -> Self {
+        Self(Arc::new(error))
+    }
+}

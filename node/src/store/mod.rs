@@ -1,0 +1,21 @@
+//! Storage: the chain and its state on disk, in one database.
+//!
+//! [`Store`] belongs to the engine's thread. It takes executed blocks, gathers what they change in memory and writes it
+//! in one atomic batch with the new tip ([`Store::flush`]). Other threads hold a [`Reader`] and read [`Snapshot`]s:
+//! the state of the last flush, all of one block. What keys and values look like stands in `schema.rs`, and only `rocks`
+//! knows which database keeps them. Nothing here knows rules: a store takes only what was executed.
+
+mod config;
+mod error;
+mod reader;
+mod records;
+mod state;
+
+pub use config::StoreConfig;
+pub use error::StoreError;
+pub use reader::{Reader, Snapshot};
+pub use records::{
+    AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals,
+    TxPlace, Verdict,
+};
+pub use state::{Store, View};
