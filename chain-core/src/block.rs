@@ -87,4 +87,9 @@ impl CheckedBlock {
             _ => unreachable!("a checked block starts with a coinbase"),
         }
     }
+
+    /// The block, no longer known to be checked.
+    pub fn into_block(self) -> Block {
+        self.block
+    }
 }

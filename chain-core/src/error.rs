@@ -20,6 +20,59 @@ pub enum RuleError {
     #[error("a sum of amounts does not fit in 64 bits")]
     AmountOverflow,
 
+    // Blocks and coinbases alone.
+    /// BLK-1.
+    #[error("the block does not start with a coinbase")]
+    NoCoinbase,
+    /// BLK-2; also a coinbase that stands alone.
+    #[error("transaction {index} is a coinbase, only the first of a block may be one")]
+    MisplacedCoinbase {
+        /// Position in the block; 0 for one that stands alone.
+        index: usize,
+    },
+    /// BLK-3.
+    #[error("the merkle root is {}, the header says {}", hex(got), hex(expected))]
+    MerkleRoot {
+        /// Of the body.
+        got: [u8; 32],
+        /// Of the header.
+        expected: [u8; 32],
+    },
+    /// BLK-4.
+    #[error("transaction {index} encodes to exactly 64 bytes")]
+    SixtyFourBytes {
+        /// Position in the block; 0 for one that stands alone.
+        index: usize,
+    },
+    /// BLK-5.
+    #[error("the block has {got} bytes, the limit is {limit}")]
+    BlockTooLarge {
+        /// Encoded bytes.
+        got: usize,
+        /// `max_block_bytes` of the spec.
+        limit: usize,
+    },
+    /// CB-2.
+    #[error("the coinbase has {got} extra bytes, the limit is {limit}")]
+    ExtraTooLong {
+        /// Bytes of `extra`.
+        got: usize,
+        /// 96.
+        limit: usize,
+    },
+    /// CB-4.
+    #[error("output {output} of the coinbase pays to an account")]
+    CoinbasePaysAccount {
+        /// Which output.
+        output: usize,
+    },
+    /// CB-4.
+    #[error("output {output} of the coinbase is zero")]
+    ZeroCoinbaseOutput {
+        /// Which output.
+        output: usize,
+    },
+
     // Blocks and coinbases against the state.
     /// BLK-6.
     #[error("the block uses {got} gas, its limit is {limit}")]
@@ -78,6 +131,34 @@ pub enum RuleError {
         expected: Gas,
     },
 
+    // Coin transactions alone.
+    /// COIN-1.
+    #[error("the transaction has no inputs")]
+    NoInputs,
+    /// COIN-2.
+    #[error("the transaction has no outputs")]
+    NoOutputs,
+    /// COIN-3.
+    #[error("{got} witnesses for {expected} inputs")]
+    WitnessCount {
+        /// Witnesses.
+        got: usize,
+        /// Inputs.
+        expected: usize,
+    },
+    /// COIN-4.
+    #[error("the transaction spends {}:{} twice", outpoint.txid, outpoint.index)]
+    DuplicateInput {
+        /// The coin in question.
+        outpoint: OutPoint,
+    },
+    /// COIN-5.
+    #[error("output {output} is zero")]
+    ZeroOutput {
+        /// Which output.
+        output: usize,
+    },
+
     // Coin transactions against the state.
     /// COIN-7.
     #[error("coin {}:{} does not exist or is spent", .0.txid, .0.index)]
@@ -108,11 +189,104 @@ pub enum RuleError {
         /// Gas x base fee, rounded up to a grain.
         needed: Amount,
     },
+    /// COIN-11.
+    #[error("the witness of input {input} does not fit the lock of its coin")]
+    WitnessKind {
+        /// Which input.
+        input: usize,
+    },
     /// COIN-12.
     #[error("a signature of coin transaction {transaction} does not verify")]
     BadCoinSignature {
         /// Position of the transaction in the block.
         transaction: usize,
+    },
+
+    // Policies.
+    /// POL-1: nodes are missing.
+    #[error("the policy is cut short after {nodes} nodes")]
+    PolicyCut {
+        /// Nodes that are there.
+        nodes: usize,
+    },
+    /// POL-1: more than one tree.
+    #[error("{nodes} nodes are left after the policy")]
+    PolicyTrailing {
+        /// Nodes too many.
+        nodes: usize,
+    },
+    /// POL-1.
+    #[error("the policy is deeper than {limit}")]
+    PolicyDepth {
+        /// Deepest allowed.
+        limit: usize,
+    },
+    /// POL-1: no subtrees, or k outside 1 to n.
+    #[error("a policy node asks for {k} of {n}")]
+    PolicyCounts {
+        /// Needed.
+        k: u8,
+        /// There.
+        n: u8,
+    },
+    /// POL-2.
+    #[error("the policy hashes to {}, the lock is {}", hex(got), hex(expected))]
+    PolicyHash {
+        /// Of the policy revealed.
+        got: [u8; 32],
+        /// Of the lock.
+        expected: [u8; 32],
+    },
+    /// POL-3.
+    #[error("the proof has {got} items for {expected} leaves")]
+    ProofLength {
+        /// Items of the proof.
+        got: usize,
+        /// Leaves of the policy.
+        expected: usize,
+    },
+    /// POL-4.
+    #[error("policy node {node}: {got} branches satisfied, exactly {expected} needed")]
+    ProofBranches {
+        /// Position in the policy, prefix order.
+        node: usize,
+        /// Satisfied branches.
+        got: u8,
+        /// Needed.
+        expected: u8,
+    },
+    /// POL-4: nothing is satisfied.
+    #[error("the proof satisfies nothing")]
+    ProofEmpty,
+    /// POL-5: an item of another kind than the leaf.
+    #[error("proof item {leaf} is not of its leaf's kind")]
+    ProofKind {
+        /// Which leaf.
+        leaf: usize,
+    },
+    /// POL-5.
+    #[error("locked until height {expected}, this is {got}")]
+    TooEarly {
+        /// Height of the block.
+        got: Height,
+        /// Height needed.
+        expected: Height,
+    },
+    /// POL-5.
+    #[error("the coin is {got} blocks old, it must be {expected}")]
+    TooYoung {
+        /// Age of the coin.
+        got: u32,
+        /// Age needed.
+        expected: u32,
+    },
+    /// POL-5.
+    #[error("the preimage hashes to {}, expected {}", hex(got), hex(expected))]
+    WrongPreimage {
+        /// Hash of what was given.
+        got: [u8; 32],
+        /// Hash in the policy.
+        expected: [u8; 32],
     },
 
     // Account transactions alone.
@@ -216,6 +390,10 @@ pub enum RuleError {
     },
 }
 
+fn hex(bytes: &[u8; 32]) -> String {
+    alloy_primitives::hex::encode(bytes)
+}
+
 /// How bad it is to have sent something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Penalty {
@@ -235,6 +413,8 @@ impl RuleError {
             // True or false by the state alone, on which honest nodes differ for a while.
             Self::MissingCoin(_)
             | Self::ImmatureCoin { .. }
+            | Self::TooEarly { .. }
+            | Self::TooYoung { .. }
             | Self::FeeTooLow { .. }
             | Self::Nonce { .. }
             | Self::FeeCapTooLow { .. }
@@ -243,6 +423,14 @@ impl RuleError {
             Self::SenderHasCode(_) | Self::ContractsUnsupported => Penalty::Minor,
             Self::Encoding(_)
             | Self::AmountOverflow
+            | Self::NoCoinbase
+            | Self::MisplacedCoinbase { .. }
+            | Self::MerkleRoot { .. }
+            | Self::SixtyFourBytes { .. }
+            | Self::BlockTooLarge { .. }
+            | Self::ExtraTooLong { .. }
+            | Self::CoinbasePaysAccount { .. }
+            | Self::ZeroCoinbaseOutput { .. }
             | Self::BlockGas { .. }
             | Self::CoinbaseHeight { .. }
             | Self::CoinbaseTooGreedy { .. }
@@ -252,6 +440,22 @@ impl RuleError {
             | Self::GasUsed { .. }
             | Self::Overspent { .. }
             | Self::BadCoinSignature { .. }
+            | Self::NoInputs
+            | Self::NoOutputs
+            | Self::WitnessCount { .. }
+            | Self::DuplicateInput { .. }
+            | Self::ZeroOutput { .. }
+            | Self::WitnessKind { .. }
+            | Self::PolicyCut { .. }
+            | Self::PolicyTrailing { .. }
+            | Self::PolicyDepth { .. }
+            | Self::PolicyCounts { .. }
+            | Self::PolicyHash { .. }
+            | Self::ProofLength { .. }
+            | Self::ProofBranches { .. }
+            | Self::ProofEmpty
+            | Self::ProofKind { .. }
+            | Self::WrongPreimage { .. }
             | Self::MalformedAccountTransaction(_)
             | Self::UnsupportedType(_)
             | Self::NoChainId
@@ -264,6 +468,14 @@ impl RuleError {
             | Self::InitcodeTooLong { .. }
             | Self::EmptySetCode => Penalty::Ban,
         }
+    }
+
+    /// Whether the fault lies in this body alone, so that another body may still be right for the same header. The
+    /// header's hash must not be marked invalid then (CVE-2012-2459, CVE-2017-12842).
+    ///
+    /// [`crate::check::check_block`] looks at these first: any other error that it answers condemns the header too.
+    pub fn blames_body_only(&self) -> bool {
+        matches!(self, Self::Encoding(_) | Self::MerkleRoot { .. } | Self::SixtyFourBytes { .. })
     }
 }
 

@@ -1,1 +1,9 @@
 //! Checks of a block or transaction alone, cheapest first.
+
+mod block;
+mod coin;
+mod spend;
+
+pub use block::{HashedBlock, check_block, check_hashed_block, check_transaction, decode_block};
+pub use coin::check_coin_transaction;
+pub use spend::spend_checks;
