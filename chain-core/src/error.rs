@@ -5,6 +5,7 @@ use alloy_primitives::{Address, B256, U256};
 use crate::{
     codec::CodecError,
     coin::OutPoint,
+    hash::BlockHash,
     state::ViewError,
     units::{Amount, Gas, Height},
 };
@@ -388,6 +389,66 @@ pub enum RuleError {
         /// What is left.
         left: Gas,
     },
+
+    // Headers.
+    /// HDR-1.
+    #[error("bits {got:#010x} are negative")]
+    BitsNegative {
+        /// The header's.
+        got: u32,
+    },
+    /// HDR-1.
+    #[error("bits {got:#010x} are a target of zero")]
+    BitsZero {
+        /// The header's.
+        got: u32,
+    },
+    /// HDR-1.
+    #[error("bits {got:#010x} do not fit in 256 bits")]
+    BitsOverflow {
+        /// The header's.
+        got: u32,
+    },
+    /// HDR-1.
+    #[error("bits {got:#010x} are not canonical, expected {expected:#010x}")]
+    BitsNotCanonical {
+        /// The header's.
+        got: u32,
+        /// The shortest form of the same target.
+        expected: u32,
+    },
+    /// HDR-1.
+    #[error("bits {got:#010x} are easier than the limit {limit:#010x}")]
+    BitsAboveLimit {
+        /// The header's.
+        got: u32,
+        /// Easiest that are allowed.
+        limit: u32,
+    },
+    /// HDR-2.
+    #[error("hash {hash} is above the target of bits {bits:#010x}")]
+    HashAboveTarget {
+        /// The header's hash.
+        hash: BlockHash,
+        /// The header's bits.
+        bits: u32,
+    },
+    /// HDR-3.
+    #[error("bits {got:#010x} where the difficulty rule gives {expected:#010x}")]
+    WrongBits {
+        /// The header's.
+        got: u32,
+        /// What ASERT gives.
+        expected: u32,
+    },
+    /// HDR-4.
+    #[error("time {got} is before the parent's {parent}")]
+    TimeBeforeParent {
+        /// The header's.
+        got: u32,
+        /// The parent's.
+        parent: u32,
+    },
 }
 
 fn hex(bytes: &[u8; 32]) -> String {
@@ -467,6 +528,14 @@ impl RuleError {
             | Self::TipAboveFeeCap { .. }
             | Self::InitcodeTooLong { .. }
             | Self::EmptySetCode => Penalty::Ban,
+            Self::BitsNegative { .. }
+            | Self::BitsZero { .. }
+            | Self::BitsOverflow { .. }
+            | Self::BitsNotCanonical { .. }
+            | Self::BitsAboveLimit { .. }
+            | Self::HashAboveTarget { .. }
+            | Self::WrongBits { .. }
+            | Self::TimeBeforeParent { .. } => Penalty::Ban,
         }
     }
 
