@@ -1,5 +1,8 @@
 //! A block that was executed, before and after its signatures were verified.
 
+use alloy_primitives::Address;
+
+use super::BlockContext;
 use crate::{block::CheckedBlock, error::RuleError, sighash::SignatureCheck, state::BlockEffects};
 
 /// A block that keeps every rule if its signatures verify. Made by [`super::execute_block`] only.
@@ -12,8 +15,10 @@ pub struct PendingBlock {
 /// A block that keeps every rule, with what it does. Made by [`PendingBlock::confirm`] only, and all that a store takes.
 #[derive(Debug)]
 pub struct ExecutedBlock {
-    block: CheckedBlock,
-    effects: BlockEffects,
+    pub(super) block: CheckedBlock,
+    pub(super) context: BlockContext,
+    pub(super) senders: Vec<Address>,
+    pub(super) effects: BlockEffects,
 }
 
 impl PendingBlock {
@@ -38,12 +43,22 @@ impl ExecutedBlock {
         &self.block
     }
 
+    /// What it was executed in: its height and base fee among others.
+    pub fn context(&self) -> &BlockContext {
+        &self.context
+    }
+
+    /// Who sent its account transactions, in their order.
+    pub fn senders(&self) -> &[Address] {
+        &self.senders
+    }
+
     /// What it does to the state.
     pub fn effects(&self) -> &BlockEffects {
         &self.effects
     }
 
-    /// Both, owned.
+    /// The block and what it does, owned.
     pub fn into_parts(self) -> (CheckedBlock, BlockEffects) {
         (self.block, self.effects)
     }
