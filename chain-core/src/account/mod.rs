@@ -1,7 +1,8 @@
 //! Account transactions: Ethereum's envelopes (EIP-2718), types 0 (EIP-155 only), 1, 2 and 4, and their receipts.
 
 mod receipt;
+mod rlp;
 mod transaction;
 
 pub use receipt::Receipt;
-pub use transaction::{AccountTransaction, Authorization, Fees, Fields};
+pub use transaction::{AccountTransaction, Authorization, Fees, Fields, address_of};

@@ -1,12 +1,13 @@
 //! Decoding and signing hash of account transactions.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256, uint};
 use secp256k1::{
-    Message, SecretKey,
+    Message, PublicKey, SecretKey,
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::rlp;
 use crate::{error::RuleError, units::Gas};
 
 /// How a transaction bids for gas, in wei a unit.
@@ -80,13 +81,35 @@ pub struct AccountTransaction {
     signature: ([u8; 64], bool),
 }
 
+/// Half of the order of secp256k1: the largest `s` (EIP-2).
+const HALF_ORDER: U256 = uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0_U256);
+/// Order of secp256k1.
+const ORDER: U256 = uint!(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256);
+
 impl AccountTransaction {
     /// Decodes the raw bytes of a signed transaction.
     ///
     /// # Errors
     /// [`RuleError`] for malformed RLP, unsupported types, legacy signatures without a chain id, and r or s out of range.
-    pub fn decode(_raw: Bytes) -> Result<Self, RuleError> {
-        todo!()
+    pub fn decode(raw: Bytes) -> Result<Self, RuleError> {
+        let envelope = rlp::decode(&raw, &raw)?;
+        // ACC-3
+        if envelope.r.is_zero() || envelope.r >= ORDER || envelope.s.is_zero() || envelope.s > HALF_ORDER {
+            return Err(RuleError::BadAccountSignature);
+        }
+        let fields = envelope.fields;
+        let preimage = rlp::signing_preimage(fields.tx_type, fields.chain_id, envelope.unsigned);
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&envelope.r.to_be_bytes::<32>());
+        signature[32..].copy_from_slice(&envelope.s.to_be_bytes::<32>());
+        let parity = envelope.parity;
+        Ok(Self {
+            hash: keccak256(&raw),
+            signing_hash: keccak256(preimage),
+            signature: (signature, parity),
+            fields,
+            raw,
+        })
     }
 
     /// The raw EIP-2718 bytes.
@@ -98,9 +121,15 @@ impl AccountTransaction {
     /// parity of the point's y.
     ///
     /// # Errors
-    /// [`RuleError`] as for [`AccountTransaction::decode`].
-    pub fn from_parts(_fields: Fields, _signature: [u8; 64], _parity: bool) -> Result<Self, RuleError> {
-        todo!()
+    /// [`RuleError`] as for [`AccountTransaction::decode`], and for fields that the type has no room for.
+    pub fn from_parts(fields: Fields, signature: [u8; 64], parity: bool) -> Result<Self, RuleError> {
+        let r = U256::from_be_slice(&signature[..32]);
+        let s = U256::from_be_slice(&signature[32..]);
+        let transaction = Self::decode(rlp::encode_signed(&fields, r, s, parity).into())?;
+        if transaction.fields != fields {
+            return Err(RuleError::MalformedAccountTransaction("the type has no room for these fields"));
+        }
+        Ok(transaction)
     }
 
     /// Signs what `fields` say; deterministic (RFC 6979).
@@ -124,25 +153,64 @@ impl AccountTransaction {
         &self.fields
     }
 
+    /// The signature: `r || s`, and the parity of the point's y.
+    pub fn signature(&self) -> ([u8; 64], bool) {
+        self.signature
+    }
+
     /// Recovers who signed it: one elliptic curve operation.
     ///
     /// # Errors
     /// [`RuleError::BadAccountSignature`] if no key gives this signature.
     pub fn recover_sender(&self) -> Result<Address, RuleError> {
-        let _ = (&self.signing_hash, &self.signature);
-        todo!()
+        let (bytes, parity) = &self.signature;
+        let parity = RecoveryId::from_u8_masked(u8::from(*parity));
+        // ACC-3
+        RecoverableSignature::from_compact(bytes, parity)
+            .and_then(|signature| signature.recover_ecdsa(Message::from_digest(self.signing_hash.0)))
+            .map(|key| address_of(&key))
+            .map_err(|_| RuleError::BadAccountSignature)
+    }
+}
+
+/// The account that a key controls: the last 20 bytes of the keccak-256 of the point.
+pub fn address_of(key: &PublicKey) -> Address {
+    Address::from_word(keccak256(&key.serialize_uncompressed()[1..]))
+}
+
+impl Fees {
+    /// Most that is paid for a unit of gas.
+    pub fn fee_cap(&self) -> U256 {
+        match self {
+            Self::Legacy { gas_price } => *gas_price,
+            Self::Dynamic { max_fee, .. } => *max_fee,
+        }
+    }
+
+    /// Most of it that goes to the beneficiary.
+    pub fn tip_cap(&self) -> U256 {
+        match self {
+            Self::Legacy { gas_price } => *gas_price,
+            Self::Dynamic { max_priority_fee, .. } => *max_priority_fee,
+        }
+    }
+
+    /// What goes to the beneficiary for a unit of gas; `None` if the fee cap does not cover the base fee.
+    pub fn effective_tip(&self, base_fee: u64) -> Option<U256> {
+        let beyond_base = self.fee_cap().checked_sub(U256::from(base_fee))?;
+        Some(beyond_base.min(self.tip_cap()))
     }
 }
 
 impl Fields {
     /// The hash that the sender signs.
     pub fn signing_hash(&self) -> B256 {
-        todo!()
+        keccak256(rlp::signing_preimage(self.tx_type, self.chain_id, &rlp::encode_unsigned(self)))
     }
 
-    /// Wei for each unit of gas that goes to the beneficiary; `None` if the fee cap does not cover the base fee.
-    pub fn effective_tip(&self, _base_fee: u64) -> Option<U256> {
-        todo!()
+    /// What goes to the beneficiary for a unit of gas; `None` if the fee cap does not cover the base fee.
+    pub fn effective_tip(&self, base_fee: u64) -> Option<U256> {
+        self.fees.effective_tip(base_fee)
     }
 }
 
