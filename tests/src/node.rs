@@ -1,0 +1,209 @@
+//! A node process with a directory of its own.
+
+use chain_core::{block::Block, codec, spec::ChainSpec};
+use serde_json::{Value, json};
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use crate::{Rpc, binary, chain_file, grind, wait_for};
+
+/// How to start a node.
+pub struct NodeOptions {
+    /// Its chain.
+    pub spec: ChainSpec,
+    /// More flags.
+    pub flags: Vec<String>,
+}
+
+/// A running node. Dropping it kills the process and removes its directory.
+pub struct Node {
+    /// To ask it.
+    pub rpc: Rpc,
+    /// Chain file and data live here.
+    pub folder: tempfile::TempDir,
+    port: u16,
+    flags: Vec<String>,
+    child: Child,
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
+    listener.local_addr().expect("it is bound").port()
+}
+
+impl Node {
+    /// Starts a node of the test chain.
+    pub fn start() -> Self {
+        Self::with(NodeOptions { spec: crate::spec(), flags: Vec::new() })
+    }
+
+    /// Starts a node and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn with(options: NodeOptions) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory can be made");
+        chain_file(folder.path(), &options.spec);
+        let port = free_port();
+        let child = spawn(folder.path(), port, &options.flags);
+        let rpc = Rpc::new(format!("http://127.0.0.1:{port}"));
+        let mut node = Self { rpc, folder, port, flags: options.flags, child };
+        node.wait_until_up();
+        node
+    }
+
+    /// Where its data is.
+    pub fn datadir(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// What it printed so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    fn wait_until_up(&mut self) {
+        let (rpc, child) = (&self.rpc, &mut self.child);
+        let log = self.folder.path().join("log");
+        wait_for("the node to answer", 120, || {
+            if let Ok(Some(status)) = child.try_wait() {
+                panic!("the node ended with {status}: {}", std::fs::read_to_string(&log).unwrap_or_default());
+            }
+            rpc.try_call("chain_getInfo", json!([])).ok()
+        });
+    }
+
+    /// kill -9.
+    ///
+    /// # Panics
+    /// If the process cannot be waited for.
+    pub fn kill(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().expect("a killed child can be waited for");
+    }
+
+    /// Sends SIGTERM and waits for the end; answers whether it ended with success.
+    ///
+    /// # Panics
+    /// If it does not end within a minute.
+    pub fn stop(&mut self) -> bool {
+        let pid = i32::try_from(self.child.id()).expect("a pid is positive");
+        // SAFETY: `kill` has no memory effects; the child was not yet waited for, so the pid is still its own.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        let child = &mut self.child;
+        wait_for("the node to end", 60, || child.try_wait().ok().flatten()).success()
+    }
+
+    /// Starts it again on the same data, after [`Node::kill`] or [`Node::stop`].
+    pub fn restart(&mut self) {
+        self.child = spawn(self.folder.path(), self.port, &self.flags);
+        self.wait_until_up();
+    }
+
+    /// Height of the tip.
+    ///
+    /// # Panics
+    /// If the node does not answer.
+    pub fn height(&self) -> u64 {
+        self.rpc.call("chain_getInfo", json!([]))["height"].as_u64().expect("a height is a number")
+    }
+
+    /// Hash of the tip.
+    pub fn tip(&self) -> Value {
+        self.rpc.call("chain_getInfo", json!([]))["bestHash"].clone()
+    }
+
+    /// The node's template for this coin address, with its proof of work.
+    ///
+    /// # Panics
+    /// If the template is no block.
+    pub fn template(&self, address: &str, account: &str) -> Block {
+        let request = json!([{"address": address, "account": account, "full": true}]);
+        let template = self.rpc.call("miner_getTemplate", request);
+        let bytes = hex::decode(template["block"].as_str().expect("a full template has a block")).expect("it is hex");
+        let mut block: Block = codec::decode(&bytes).expect("it is a block");
+        grind(&mut block);
+        block
+    }
+
+    /// Hands in a block.
+    ///
+    /// # Errors
+    /// The node's refusal.
+    pub fn submit(&self, block: &Block) -> Result<Value, crate::RpcError> {
+        self.rpc.try_call("chain_submitBlock", json!([hex::encode(codec::encode(block))]))
+    }
+
+    /// Mines blocks for an address.
+    ///
+    /// # Panics
+    /// If one is refused.
+    pub fn mine(&self, blocks: u32, address: &str, account: &str) {
+        for _ in 0..blocks {
+            let block = self.template(address, account);
+            let answer = self.submit(&block).unwrap_or_else(|error| panic!("a mined block is refused: {error:?}"));
+            assert_eq!(answer["status"], "connected", "a mined block extends the chain");
+        }
+    }
+
+    /// The blocks above a height, lowest first.
+    ///
+    /// # Panics
+    /// If one cannot be fetched.
+    pub fn blocks_above(&self, height: u64) -> Vec<Block> {
+        let fetch = |height: u64| {
+            let text = self.rpc.call("chain_getBlock", json!([height, 0]));
+            codec::decode(&hex::decode(text.as_str().expect("verbosity 0 is text")).expect("it is hex"))
+                .expect("the node stores blocks")
+        };
+        (height + 1..=self.height()).map(fetch).collect()
+    }
+
+    /// Resident memory in bytes.
+    ///
+    /// # Panics
+    /// If /proc cannot be read.
+    pub fn memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the node is alive");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux reports it");
+        line.split_whitespace().nth(1).and_then(|text| text.parse::<u64>().ok()).expect("it is a number") * 1024
+    }
+
+    /// Sleeps.
+    pub fn pause(milliseconds: u64) {
+        std::thread::sleep(Duration::from_millis(milliseconds));
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn spawn(folder: &Path, port: u16, flags: &[String]) -> Child {
+    let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
+    let log = log.expect("the test's folder can be written");
+    Command::new(binary("cairn-node"))
+        .arg("--chain")
+        .arg(folder.join("chain.toml"))
+        .arg("--datadir")
+        .arg(folder.join("data"))
+        .args(["--http.port", &port.to_string()])
+        .args(flags)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a file can be shared"))
+        .stderr(log)
+        .spawn()
+        .expect("the node's binary can be run")
+}
