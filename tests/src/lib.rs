@@ -3,11 +3,13 @@
 //! The binaries are those that `scripts/test.sh` built beside the test itself; nothing here knows the node's insides.
 
 mod chain;
+mod keys;
 mod node;
 mod rpc;
 mod wallet;
 
 pub use chain::{chain_file, grind, spec};
+pub use keys::{NamedCoin, TestKey, genesis, send};
 pub use node::{Node, NodeOptions};
 pub use rpc::{Rpc, RpcError};
 pub use wallet::{Outcome, Wallet};
