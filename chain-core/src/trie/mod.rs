@@ -6,7 +6,11 @@
 mod nibbles;
 mod node;
 mod proof;
+#[cfg(test)]
+mod tests;
 mod update;
+#[cfg(test)]
+mod vectors;
 
 pub use nibbles::Nibbles;
 pub use node::{Node, NodeError};

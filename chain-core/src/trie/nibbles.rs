@@ -50,6 +50,79 @@ impl Nibbles {
         if position % 2 == 0 { byte >> 4 } else { byte & 15 }
     }
 
+    /// This path and one nibble more.
+    pub(super) fn push(&self, nibble: u8) -> Self {
+        let mut path = *self;
+        let byte = &mut path.packed[self.len() / 2];
+        *byte |= if self.len % 2 == 0 { nibble << 4 } else { nibble };
+        path.len += 1;
+        path
+    }
+
+    /// This path, then another; together at most [`Nibbles::MAX`].
+    pub(super) fn join(&self, tail: &Self) -> Self {
+        let mut path = *self;
+        path.len += tail.len;
+        let (start, odd) = (self.len() / 2, self.len % 2 == 1);
+        let end = path.packed().len();
+        if odd {
+            for (position, byte) in tail.packed().iter().enumerate() {
+                path.packed[start + position] |= byte >> 4;
+                if start + position + 1 < end {
+                    path.packed[start + position + 1] = byte << 4;
+                }
+            }
+        } else {
+            path.packed[start..end].copy_from_slice(tail.packed());
+        }
+        path
+    }
+
+    /// The first `count` nibbles.
+    pub(super) fn take(&self, count: usize) -> Self {
+        debug_assert!(count <= self.len());
+        let mut packed = [0; 32];
+        let bytes = count.div_ceil(2);
+        packed[..bytes].copy_from_slice(&self.packed[..bytes]);
+        if count % 2 == 1 {
+            packed[bytes - 1] &= 0xf0;
+        }
+        Self { packed, len: count as u8 } // at most `self.len`
+    }
+
+    /// What follows the first `count` nibbles.
+    pub(super) fn skip(&self, count: usize) -> Self {
+        debug_assert!(count <= self.len());
+        let mut padded = [0; 65];
+        padded[..32].copy_from_slice(&self.packed);
+        let start = count / 2;
+        let (high, low) = (&padded[start..start + 32], &padded[start + 1..start + 33]);
+        let mut packed = [0; 32];
+        if count % 2 == 0 {
+            packed.copy_from_slice(high);
+        } else {
+            for ((byte, high), low) in packed.iter_mut().zip(high).zip(low) {
+                *byte = high << 4 | low >> 4;
+            }
+        }
+        Self { packed, len: self.len - count as u8 } // at most `self.len`
+    }
+
+    /// How many nibbles both begin with.
+    pub(super) fn common_prefix(&self, other: &Self) -> usize {
+        let equal = self.packed.iter().zip(&other.packed).take_while(|(a, b)| a == b).count();
+        let half = match (self.packed.get(equal), other.packed.get(equal)) {
+            (Some(a), Some(b)) if a >> 4 == b >> 4 => 1,
+            _ => 0,
+        };
+        (2 * equal + half).min(self.len()).min(other.len())
+    }
+
+    /// Whether this begins with `prefix`.
+    pub(super) fn starts_with(&self, prefix: &Self) -> bool {
+        self.common_prefix(prefix) == prefix.len()
+    }
+
     /// The packed bytes, the last one's low half zero if the length is odd.
     pub fn packed(&self) -> &[u8] {
         &self.packed[..self.len().div_ceil(2)]
@@ -80,5 +153,45 @@ impl fmt::Display for Nibbles {
 impl fmt::Debug for Nibbles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Nibbles({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::vec, prelude::*};
+
+    fn path(nibbles: &[u8]) -> Nibbles {
+        nibbles.iter().fold(Nibbles::default(), |path, nibble| path.push(*nibble))
+    }
+
+    fn list(path: &Nibbles) -> Vec<u8> {
+        (0..path.len()).map(|position| path.at(position)).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn paths_act_like_lists_of_nibbles(a in vec(0u8..16, 0..=32), b in vec(0u8..16, 0..=32), cut in 0usize..=32) {
+            let (x, y, cut) = (path(&a), path(&b), cut.min(a.len()));
+            prop_assert_eq!(list(&x), a.clone());
+            prop_assert_eq!(x.cmp(&y), a.cmp(&b));
+            prop_assert_eq!(x.join(&y), path(&[a.clone(), b.clone()].concat()));
+            prop_assert_eq!(x.take(cut), path(&a[..cut]));
+            prop_assert_eq!(x.skip(cut), path(&a[cut..]));
+            prop_assert_eq!(x.common_prefix(&y), a.iter().zip(&b).take_while(|(a, b)| a == b).count());
+            prop_assert_eq!(x.starts_with(&y), a.starts_with(&b));
+            prop_assert!(x.starts_with(&x.take(cut)));
+            prop_assert_eq!(Nibbles::from_packed(x.packed(), x.len()), Some(x));
+        }
+    }
+
+    #[test]
+    fn reads_packed_bytes_only_of_their_length() {
+        assert_eq!(Nibbles::from_packed(&[0x12, 0x30], 3), Some(path(&[1, 2, 3])));
+        assert_eq!(Nibbles::from_packed(&[0x12, 0x34], 3), None);
+        assert_eq!(Nibbles::from_packed(&[0x12], 3), None);
+        assert_eq!(Nibbles::from_packed(&[0x12, 0x34, 0], 4), None);
+        assert_eq!(Nibbles::from_packed(&[0; 33], 66), None);
+        assert_eq!(Nibbles::of_bytes(&[7; 32]), Some(Nibbles::of_key(&B256::repeat_byte(7))));
     }
 }
