@@ -5,9 +5,11 @@
 
 use alloy_primitives::B256;
 
+type Lanes = [u16; 1024];
+
 /// Sum of the expanded elements.
 #[derive(Clone, PartialEq, Eq)]
-pub struct LtHash(Box<[u16; 1024]>);
+pub struct LtHash(Box<Lanes>);
 
 impl std::fmt::Debug for LtHash {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -27,33 +29,28 @@ impl LtHash {
 
     /// Adds an element.
     pub fn add(&mut self, element: &[u8]) {
-        self.combine(element, u16::wrapping_add);
+        self.combine(&expand(element), u16::wrapping_add);
     }
 
     /// Removes an element that was added.
     pub fn remove(&mut self, element: &[u8]) {
-        self.combine(element, u16::wrapping_sub);
+        self.combine(&expand(element), u16::wrapping_sub);
     }
 
     /// Adds all elements of another sum, so that parts can be summed apart.
     pub fn add_all(&mut self, other: &Self) {
-        for (lane, other) in self.0.iter_mut().zip(other.0.iter()) {
-            *lane = lane.wrapping_add(*other);
-        }
+        self.combine(&other.0, u16::wrapping_add);
     }
 
     /// Removes all elements of another sum.
     pub fn remove_all(&mut self, other: &Self) {
-        for (lane, other) in self.0.iter_mut().zip(other.0.iter()) {
-            *lane = lane.wrapping_sub(*other);
-        }
+        self.combine(&other.0, u16::wrapping_sub);
     }
 
-    fn combine(&mut self, element: &[u8], operation: fn(u16, u16) -> u16) {
-        let mut expanded = [0; Self::SIZE];
-        blake3::Hasher::new().update(element).finalize_xof().fill(&mut expanded);
-        for (lane, bytes) in self.0.iter_mut().zip(expanded.chunks_exact(2)) {
-            *lane = operation(*lane, u16::from_le_bytes([bytes[0], bytes[1]]));
+    #[inline]
+    fn combine(&mut self, other: &Lanes, operation: impl Fn(u16, u16) -> u16) {
+        for (lane, other) in self.0.iter_mut().zip(other) {
+            *lane = operation(*lane, *other);
         }
     }
 
@@ -68,14 +65,86 @@ impl LtHash {
             return None;
         }
         let mut hash = Self::default();
-        for (lane, bytes) in hash.0.iter_mut().zip(bytes.chunks_exact(2)) {
-            *lane = u16::from_le_bytes([bytes[0], bytes[1]]);
-        }
+        read(bytes, &mut hash.0);
         Some(hash)
     }
 
     /// BLAKE3 of the lanes: what a block commits to.
     pub fn digest(&self) -> B256 {
         B256::from(*blake3::hash(&self.to_bytes()).as_bytes())
+    }
+}
+
+/// The lanes of one element.
+fn expand(element: &[u8]) -> Lanes {
+    let mut bytes = [0; LtHash::SIZE];
+    blake3::Hasher::new().update(element).finalize_xof().fill(&mut bytes);
+    let mut lanes = [0; 1024];
+    read(&bytes, &mut lanes);
+    lanes
+}
+
+fn read(bytes: &[u8], lanes: &mut Lanes) {
+    for (lane, bytes) in lanes.iter_mut().zip(bytes.chunks_exact(2)) {
+        *lane = u16::from_le_bytes([bytes[0], bytes[1]]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::{collection::vec, prelude::*};
+
+    fn sum(elements: &[Vec<u8>]) -> LtHash {
+        let mut hash = LtHash::default();
+        elements.iter().for_each(|element| hash.add(element));
+        hash
+    }
+
+    fn elements() -> impl Strategy<Value = Vec<Vec<u8>>> {
+        vec(vec(any::<u8>(), 0..200), 0..20)
+    }
+
+    proptest! {
+        // CB-7
+        #[test]
+        fn order_does_not_matter(elements in elements(), seed in any::<u64>()) {
+            let mut shuffled = elements.clone();
+            shuffled.sort_by_key(|element| blake3::keyed_hash(&[seed as u8; 32], element).as_bytes()[..8].to_vec());
+            prop_assert_eq!(sum(&elements), sum(&shuffled));
+        }
+
+        #[test]
+        fn removing_takes_back_adding(kept in elements(), gone in elements()) {
+            let mut hash = sum(&kept);
+            gone.iter().for_each(|element| hash.add(element));
+            gone.iter().rev().for_each(|element| hash.remove(element));
+            prop_assert_eq!(hash, sum(&kept));
+        }
+
+        #[test]
+        fn parts_summed_apart_make_the_whole(left in elements(), right in elements()) {
+            let mut hash = sum(&left);
+            hash.add_all(&sum(&right));
+            prop_assert_eq!(&hash, &sum(&[left.clone(), right.clone()].concat()));
+            hash.remove_all(&sum(&left));
+            prop_assert_eq!(hash, sum(&right));
+        }
+
+        #[test]
+        fn bytes_read_back(elements in elements()) {
+            let hash = sum(&elements);
+            prop_assert_eq!(LtHash::from_bytes(&hash.to_bytes()), Some(hash));
+        }
+    }
+
+    #[test]
+    fn the_sum_of_one_element_is_its_blake3_output_and_other_lengths_are_refused() {
+        let mut output = vec![0; LtHash::SIZE];
+        blake3::Hasher::new().update(b"coin").finalize_xof().fill(&mut output);
+        let hash = sum(&[b"coin".to_vec()]);
+        assert_eq!(hash.to_bytes(), output);
+        assert_eq!(hash.digest(), B256::from(*blake3::hash(&output).as_bytes()));
+        assert_eq!(LtHash::from_bytes(&output[1..]), None);
     }
 }

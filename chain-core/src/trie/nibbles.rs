@@ -47,14 +47,14 @@ impl Nibbles {
     pub fn at(&self, position: usize) -> u8 {
         assert!(position < self.len());
         let byte = self.packed[position / 2];
-        if position % 2 == 0 { byte >> 4 } else { byte & 15 }
+        if position % 2 == 1 { byte & 15 } else { byte >> 4 }
     }
 
     /// This path and one nibble more.
     pub(super) fn push(&self, nibble: u8) -> Self {
         let mut path = *self;
         let byte = &mut path.packed[self.len() / 2];
-        *byte |= if self.len % 2 == 0 { nibble << 4 } else { nibble };
+        *byte |= if self.len % 2 == 1 { nibble } else { nibble << 4 };
         path.len += 1;
         path
     }
@@ -98,12 +98,12 @@ impl Nibbles {
         let start = count / 2;
         let (high, low) = (&padded[start..start + 32], &padded[start + 1..start + 33]);
         let mut packed = [0; 32];
-        if count % 2 == 0 {
-            packed.copy_from_slice(high);
-        } else {
+        if count % 2 == 1 {
             for ((byte, high), low) in packed.iter_mut().zip(high).zip(low) {
                 *byte = high << 4 | low >> 4;
             }
+        } else {
+            packed.copy_from_slice(high);
         }
         Self { packed, len: self.len - count as u8 } // at most `self.len`
     }
@@ -132,7 +132,7 @@ impl Nibbles {
     pub fn from_packed(bytes: &[u8], len: usize) -> Option<Self> {
         let path = Self::of_bytes(bytes)?;
         let path = Self { len: u8::try_from(len).ok()?, ..path };
-        let clean = len % 2 == 0 || bytes.last().is_none_or(|last| last & 15 == 0);
+        let clean = len.is_multiple_of(2) || bytes.last().is_none_or(|last| last & 15 == 0);
         (bytes.len() == len.div_ceil(2) && clean).then_some(path)
     }
 }

@@ -107,7 +107,7 @@ pub(super) enum Shape {
     /// Nibbles that all keys below share, and the branch there.
     Extension { path: Nibbles, child: Reference },
     /// One child a nibble.
-    Branch(Branch),
+    Branch(Box<Branch>),
 }
 
 /// A branch; its own value is for a key that ends there (empty: none), which hashed keys never do.
@@ -183,8 +183,8 @@ impl Shape {
 }
 
 impl Branch {
-    fn decode(mut payload: &[u8]) -> Result<Self, NodeError> {
-        let mut branch = Self::default();
+    fn decode(mut payload: &[u8]) -> Result<Box<Self>, NodeError> {
+        let mut branch = Box::<Self>::default();
         for child in &mut branch.children {
             *child = Reference::decode(&mut payload)?;
         }

@@ -54,7 +54,7 @@ pub(super) fn update_paths<'a>(
 ) -> Result<(B256, Vec<NodeChange>), ViewError> {
     let mut changes: Vec<Change<'a>> =
         changes.map(|(path, value)| Change { path, value: value.filter(|value| !value.is_empty()) }).collect();
-    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    changes.sort_by_key(|change| change.path);
     changes.dedup_by(|later, kept| {
         let same = later.path == kept.path;
         if same {
@@ -117,13 +117,13 @@ struct Fork {
     /// What the old trie has at that position.
     old: Reference,
     /// The old children, each at the position one nibble on.
-    branch: Branch,
+    branch: Box<Branch>,
     /// What those that changes reach became.
     changed: [Option<Subtree>; 16],
 }
 
 impl Fork {
-    fn new(at: Nibbles, old: Reference, branch: Branch) -> Self {
+    fn new(at: Nibbles, old: Reference, branch: Box<Branch>) -> Self {
         Self { at, old, branch, changed: Default::default() }
     }
 
@@ -189,7 +189,7 @@ impl Update<'_> {
             [first, .., last] => {
                 let shared = first.path.take(first.path.common_prefix(&last.path));
                 let old = if shared == at { old } else { Reference::Empty };
-                let mut fork = Fork::new(shared, old, Branch::default());
+                let mut fork = Fork::new(shared, old, Box::default());
                 self.fill(&mut fork, entries)?;
                 Ok(self.finish(fork)?.below(shared.skip(at.len())))
             }
@@ -231,7 +231,7 @@ impl Update<'_> {
         let (at, old) = start;
         let (end, child) = end;
         let old = if shared == at { old } else { Reference::Empty };
-        let mut fork = Fork::new(shared, old, Branch::default());
+        let mut fork = Fork::new(shared, old, Box::default());
         let index = end.at(shared.len());
         let kept = end.take(shared.len() + 1);
         let first = changes.partition_point(|change| change.path < kept);
