@@ -44,3 +44,48 @@ fn two_to_the(fraction: u16) -> u64 {
     let cubic = 195_766_423_245_049 * x + 971_821_376 * x * x + 5_127 * x * x * x + (1 << 47);
     65_536 + u64::try_from(cubic >> 48).expect("less than 65,536")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asert() -> Asert {
+        Asert { interval: 30, half_life: 8_640, limit: U256::MAX >> 8 }
+    }
+
+    const ANCHOR: U256 = U256::from_limbs([0, 0, 1, 0]);
+
+    // HDR-3
+    #[test]
+    fn keeps_the_target_on_schedule() {
+        for height in [0, 1, 1_000_000] {
+            assert_eq!(asert().next_target(ANCHOR, 30 * (height + 1), height), ANCHOR);
+        }
+    }
+
+    // HDR-3
+    #[test]
+    fn doubles_a_half_life_late_and_halves_a_half_life_early() {
+        assert_eq!(asert().next_target(ANCHOR, 30 + 8_640, 0), ANCHOR << 1);
+        assert_eq!(asert().next_target(ANCHOR, 30 - 8_640, 0), ANCHOR >> 1);
+        assert_eq!(asert().next_target(ANCHOR, 30 + 10 * 8_640, 0), ANCHOR << 10);
+    }
+
+    // HDR-3
+    #[test]
+    fn stays_between_one_and_the_limit_at_any_distance() {
+        for late in [1 << 30, u32::MAX.into(), i64::MAX] {
+            assert_eq!(asert().next_target(ANCHOR, late, 0), asert().limit);
+            assert_eq!(asert().next_target(ANCHOR, 0, late), U256::ONE);
+        }
+        assert_eq!(asert().next_target(asert().limit, 31, 0), asert().limit);
+        assert_eq!(asert().next_target(U256::ONE, 29, 0), U256::ONE);
+    }
+
+    #[test]
+    fn the_polynomial_meets_its_ends() {
+        assert_eq!(two_to_the(0), 65_536);
+        assert_eq!(two_to_the(32_768), 92_674); // 65,536 x the root of 2 is 92,682
+        assert_eq!(two_to_the(65_535), 131_071);
+    }
+}

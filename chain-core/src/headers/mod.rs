@@ -9,6 +9,9 @@ mod select;
 mod tree;
 mod walk;
 
+#[cfg(test)]
+mod tests;
+
 pub use rules::{HeaderContext, HeaderError};
 pub use select::Status;
 pub use tree::{Executed, HeaderInfo, HeaderTree, Inserted, LoadError, StoredHeader};

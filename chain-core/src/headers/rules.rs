@@ -2,7 +2,7 @@
 
 use alloy_primitives::U256;
 
-use crate::{error::RuleError, hash::BlockHash, header::Header, spec::ChainSpec, units::Height};
+use crate::{asert::Asert, error::RuleError, hash::BlockHash, header::Header, pow, spec::ChainSpec, units::Height};
 
 /// Why a header was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,23 +38,84 @@ pub struct HeaderContext {
     pub height: Height,
     /// Its time.
     pub time: u32,
-    /// Time of block 1 of its branch, where the difficulty is anchored.
+    /// Time of block 1 of its branch, where the difficulty is anchored; unused at height 0.
     pub anchor_time: u32,
     /// Work of the chain up to and including it.
     pub work: U256,
 }
 
 impl HeaderContext {
-    /// Bits that a child must have.
-    pub fn next_bits(&self, _spec: &ChainSpec) -> u32 {
-        todo!()
+    /// The context of a chain's genesis header, whose own work is not checked.
+    pub fn genesis(spec: &ChainSpec, header: &Header) -> Self {
+        let work = pow::work(known_target(spec.genesis_bits));
+        Self { hash: header.hash(), height: 0, time: header.time, anchor_time: 0, work }
     }
 
-    /// Checks a child and answers with its context.
+    /// Bits that a child must have.
+    pub fn next_bits(&self, spec: &ChainSpec) -> u32 {
+        // The schedule starts when block 1 is found, however long after the genesis time that is.
+        if self.height == 0 {
+            return spec.genesis_bits;
+        }
+        let asert = Asert {
+            interval: spec.target_interval,
+            half_life: u64::from(spec.half_life) * u64::from(spec.target_interval),
+            limit: known_target(spec.pow_limit_bits),
+        };
+        let since_anchor = i64::from(self.time) - i64::from(self.anchor_time) + i64::from(spec.target_interval);
+        pow::bits(asert.next_target(known_target(spec.genesis_bits), since_anchor, i64::from(self.height) - 1))
+    }
+
+    /// Checks a child and answers with its context. `now` is in seconds since the Unix epoch.
     ///
     /// # Errors
     /// [`HeaderError`] but `Duplicate` and `InvalidParent`.
-    pub fn child(&self, _spec: &ChainSpec, _header: &Header, _now: u64) -> Result<Self, HeaderError> {
-        todo!()
+    pub fn child(&self, spec: &ChainSpec, header: &Header, now: u64) -> Result<Self, HeaderError> {
+        self.child_of_hash(spec, header, header.hash(), now)
     }
+
+    /// As [`HeaderContext::child`], the header's hash being known.
+    pub(super) fn child_of_hash(
+        &self,
+        spec: &ChainSpec,
+        header: &Header,
+        hash: BlockHash,
+        now: u64,
+    ) -> Result<Self, HeaderError> {
+        if header.prev != self.hash {
+            return Err(HeaderError::UnknownParent(header.prev));
+        }
+        let target = pow::check_pow(&hash, header.bits, known_target(spec.pow_limit_bits))?;
+        // HDR-3
+        let expected = self.next_bits(spec);
+        if header.bits != expected {
+            return Err(RuleError::WrongBits { got: header.bits, expected }.into());
+        }
+        // HDR-4
+        if header.time < self.time {
+            return Err(RuleError::TimeBeforeParent { got: header.time, parent: self.time }.into());
+        }
+        // HDR-5
+        let limit = now.saturating_add(u64::from(spec.max_future));
+        if u64::from(header.time) > limit {
+            return Err(HeaderError::TooFarInFuture { got: header.time, limit });
+        }
+        Ok(self.extend(header, hash, pow::work(target)))
+    }
+
+    /// The context of a child that is known to keep the rules.
+    pub(super) fn extend(&self, header: &Header, hash: BlockHash, work: U256) -> Self {
+        Self {
+            hash,
+            height: self.height + 1,
+            time: header.time,
+            anchor_time: if self.height == 0 { header.time } else { self.anchor_time },
+            work: self.work.saturating_add(work),
+        }
+    }
+}
+
+/// Target of bits that were checked when the spec was made.
+fn known_target(bits: u32) -> U256 {
+    pow::target(bits).expect("a spec has canonical bits")
 }

@@ -1,6 +1,11 @@
 //! What is known of each block, and which tip to follow.
 
-use super::{Executed, HeaderTree};
+use std::cmp::Reverse;
+
+use super::{
+    Executed, HeaderTree,
+    tree::{Id, NONE, Node},
+};
 use crate::hash::BlockHash;
 
 /// What is known of a block.
@@ -17,34 +22,92 @@ pub enum Status {
 }
 
 impl HeaderTree {
-    /// The header with the most work that is not known to be invalid: where to sync to.
+    /// The header with the most work that is not known to be invalid: where to sync to. First seen wins a tie.
     pub fn best_header(&self) -> BlockHash {
-        todo!()
+        self.node(self.best_header).hash
     }
 
     /// The block with the most work whose branch has all its bodies stored and none known to be invalid: where to
-    /// connect to. First seen wins a tie.
+    /// connect to. The first to be so wins a tie.
     pub fn candidate(&self) -> BlockHash {
-        todo!()
+        self.node(self.candidate).hash
     }
 
     /// Records that the body of a known block is stored.
-    pub fn mark_body(&mut self, _hash: &BlockHash) {
-        todo!()
+    pub fn mark_body(&mut self, hash: &BlockHash) {
+        let Some(id) = self.find(hash) else { return };
+        self.node_mut(id).body = true;
+        let parent = self.node(id).parent;
+        if parent == NONE || self.node(parent).is_complete() {
+            self.complete_from(id);
+        }
     }
 
     /// Records that a known block was executed; its body is stored.
-    pub fn mark_valid(&mut self, _hash: &BlockHash, _executed: Executed) {
-        todo!()
+    pub fn mark_valid(&mut self, hash: &BlockHash, executed: Executed) {
+        let Some(id) = self.find(hash) else { return };
+        self.node_mut(id).executed = Some(executed);
+        self.mark_body(hash);
     }
 
     /// Records that a known block breaks a rule; answers with it and all its descendants, which are as invalid.
-    pub fn mark_invalid(&mut self, _hash: &BlockHash) -> Vec<BlockHash> {
-        todo!()
+    pub fn mark_invalid(&mut self, hash: &BlockHash) -> Vec<BlockHash> {
+        let Some(id) = self.find(hash) else { return Vec::new() };
+        let mut fallen = vec![id];
+        let mut next = 0;
+        while let Some(&id) = fallen.get(next) {
+            self.node_mut(id).invalid = true;
+            fallen.extend(self.children(id));
+            next += 1;
+        }
+        if self.node(self.best_header).invalid {
+            self.best_header = self.heaviest(|_| true, |id, _| id);
+        }
+        if self.node(self.candidate).invalid {
+            self.candidate = self.heaviest(Node::is_complete, |_, node| node.sequence);
+        }
+        fallen.into_iter().map(|id| self.node(id).hash).collect()
     }
 
     /// Makes a block win ties from now on: the stored tip, after loading.
-    pub fn prefer(&mut self, _hash: &BlockHash) {
-        todo!()
+    pub fn prefer(&mut self, hash: &BlockHash) {
+        let Some(id) = self.find(hash) else { return };
+        if !self.node(id).is_complete() || self.node(id).invalid {
+            return;
+        }
+        self.node_mut(id).sequence = 0;
+        if self.node(id).work >= self.node(self.candidate).work {
+            self.candidate = id;
+        }
+    }
+
+    /// Gives a block whose ancestors are complete, and whichever descendants wait for it, their place in the order of
+    /// completion.
+    fn complete_from(&mut self, id: Id) {
+        let mut ready = vec![id];
+        let mut next = 0;
+        while let Some(&id) = ready.get(next) {
+            next += 1;
+            if self.node(id).is_complete() {
+                continue;
+            }
+            self.node_mut(id).sequence = self.next_sequence;
+            self.next_sequence += 1;
+            // HDR-6
+            if !self.node(id).invalid && self.node(id).work > self.node(self.candidate).work {
+                self.candidate = id;
+            }
+            let mut waiting: Vec<_> = self.children(id).filter(|child| self.node(*child).body).collect();
+            waiting.sort_unstable();
+            ready.extend(waiting);
+        }
+    }
+
+    /// The heaviest of the nodes that fit and are not invalid, the lowest `order` first among equals. The genesis
+    /// block always fits.
+    fn heaviest(&self, fits: impl Fn(&Node) -> bool, order: impl Fn(Id, &Node) -> u32) -> Id {
+        let fitting = self.nodes().filter(|(_, node)| !node.invalid && fits(node));
+        // HDR-6
+        fitting.max_by_key(|(id, node)| (node.work, Reverse(order(*id, node)))).map_or(0, |(id, _)| id)
     }
 }

@@ -1,11 +1,16 @@
 //! The tree itself.
 
-use alloy_primitives::U256;
+use std::sync::Arc;
 
-use super::{HeaderContext, HeaderError, Status};
+use alloy_primitives::U256;
+use hashbrown::HashTable;
+
+use super::{HeaderContext, HeaderError, Status, walk::skip_height};
 use crate::{
+    fees::next_base_fee,
     hash::BlockHash,
     header::Header,
+    pow,
     spec::ChainSpec,
     units::{Gas, Height},
 };
@@ -49,6 +54,9 @@ pub enum LoadError {
     /// The same header twice.
     #[error("header {0} is stored twice")]
     Duplicate(BlockHash),
+    /// Bits that no header can have.
+    #[error("header {0} is stored with impossible bits")]
+    BadBits(BlockHash),
 }
 
 /// A header that was inserted.
@@ -79,65 +87,288 @@ pub struct HeaderInfo {
     pub executed: Option<Executed>,
 }
 
+/// Position of a node in the tree's list. Parents come before their children.
+pub(super) type Id = u32;
+
+/// No node.
+pub(super) const NONE: Id = Id::MAX;
+
+/// `sequence` of a block that lacks its body, or an ancestor's.
+const INCOMPLETE: u32 = u32::MAX;
+
+/// A header and what is known of its block. The parent's hash is the parent node's.
+#[derive(Clone, Debug)]
+pub(super) struct Node {
+    pub(super) hash: BlockHash,
+    merkle_root: [u8; 32],
+    pub(super) work: U256,
+    pub(super) executed: Option<Executed>,
+    version: i32,
+    time: u32,
+    bits: u32,
+    nonce: u32,
+    pub(super) height: Height,
+    anchor_time: u32,
+    pub(super) parent: Id,
+    /// The ancestor at [`skip_height`].
+    pub(super) skip: Id,
+    pub(super) first_child: Id,
+    next_sibling: Id,
+    /// Place in the order in which branches became complete.
+    pub(super) sequence: u32,
+    pub(super) body: bool,
+    pub(super) invalid: bool,
+}
+
+impl Node {
+    fn new(header: &Header, context: &HeaderContext, parent: Id, skip: Id) -> Self {
+        Self {
+            hash: context.hash,
+            merkle_root: header.merkle_root,
+            work: context.work,
+            executed: None,
+            version: header.version,
+            time: header.time,
+            bits: header.bits,
+            nonce: header.nonce,
+            height: context.height,
+            anchor_time: context.anchor_time,
+            parent,
+            skip,
+            first_child: NONE,
+            next_sibling: NONE,
+            sequence: INCOMPLETE,
+            body: false,
+            invalid: false,
+        }
+    }
+
+    /// Whether its body and those of all its ancestors are stored.
+    pub(super) fn is_complete(&self) -> bool {
+        self.sequence != INCOMPLETE
+    }
+
+    fn status(&self) -> Status {
+        match self {
+            Self { invalid: true, .. } => Status::Invalid,
+            Self { executed: Some(_), .. } => Status::Valid,
+            Self { body: true, .. } => Status::BodyStored,
+            _ => Status::HeaderOnly,
+        }
+    }
+
+    fn context(&self) -> HeaderContext {
+        HeaderContext {
+            hash: self.hash,
+            height: self.height,
+            time: self.time,
+            anchor_time: self.anchor_time,
+            work: self.work,
+        }
+    }
+}
+
 /// All known headers.
 #[derive(Clone, Debug)]
-pub struct HeaderTree {}
+pub struct HeaderTree {
+    spec: Arc<ChainSpec>,
+    nodes: Vec<Node>,
+    /// Ids by hash; the hashes themselves are in the nodes.
+    index: HashTable<Id>,
+    pub(super) best_header: Id,
+    pub(super) candidate: Id,
+    pub(super) next_sequence: u32,
+}
 
 impl HeaderTree {
     /// A tree of the genesis block alone, which counts as executed at the spec's first base fee.
-    pub fn new(_spec: &ChainSpec, _genesis: &Header) -> Self {
-        todo!()
+    ///
+    /// # Panics
+    /// If the spec's bits are not canonical; specs that were read or built in are.
+    pub fn new(spec: &ChainSpec, genesis: &Header) -> Self {
+        let context = HeaderContext::genesis(spec, genesis);
+        let mut tree = Self {
+            spec: Arc::new(spec.clone()),
+            nodes: Vec::new(),
+            index: HashTable::new(),
+            best_header: 0,
+            candidate: 0,
+            // 0 is for the preferred tip.
+            next_sequence: 1,
+        };
+        tree.add(Node::new(genesis, &context, NONE, 0));
+        tree.mark_valid(&context.hash, Executed { base_fee: spec.initial_base_fee, gas_used: 0 });
+        tree
     }
 
     /// A tree of stored headers: the genesis first, parents before children. Nothing is checked or hashed again.
     ///
     /// # Errors
     /// [`LoadError`] if they are no tree.
-    pub fn load(_spec: &ChainSpec, _headers: impl IntoIterator<Item = StoredHeader>) -> Result<Self, LoadError> {
-        todo!()
+    pub fn load(spec: &ChainSpec, headers: impl IntoIterator<Item = StoredHeader>) -> Result<Self, LoadError> {
+        let mut headers = headers.into_iter();
+        let genesis = headers.next().ok_or(LoadError::Empty)?;
+        let mut tree = Self::new(spec, &genesis.header);
+        tree.nodes.reserve(headers.size_hint().0);
+        headers.try_for_each(|stored| tree.restore(&stored))?;
+        Ok(tree)
+    }
+
+    fn restore(&mut self, stored: &StoredHeader) -> Result<(), LoadError> {
+        let StoredHeader { header, hash, status, executed } = stored;
+        if self.contains(hash) {
+            return Err(LoadError::Duplicate(*hash));
+        }
+        let unknown = LoadError::UnknownParent { hash: *hash, parent: header.prev };
+        let parent = self.find(&header.prev).ok_or(unknown)?;
+        let target = pow::target(header.bits).map_err(|_| LoadError::BadBits(*hash))?;
+        let context = self.node(parent).context().extend(header, *hash, pow::work(target));
+        let inherited = self.node(parent).invalid;
+        let id = self.attach(header, &context, parent);
+        self.node_mut(id).executed = *executed;
+        self.node_mut(id).invalid = inherited || *status == Status::Invalid;
+        if *status == Status::BodyStored || executed.is_some() {
+            self.mark_body(hash);
+        }
+        self.consider_best(id);
+        Ok(())
     }
 
     /// Checks a header and adds it. `now` is in seconds since the Unix epoch.
     ///
     /// # Errors
     /// [`HeaderError`]; the tree is as before.
-    pub fn insert(&mut self, _header: &Header, _now: u64) -> Result<Inserted, HeaderError> {
-        todo!()
+    pub fn insert(&mut self, header: &Header, now: u64) -> Result<Inserted, HeaderError> {
+        let hash = header.hash();
+        if self.contains(&hash) {
+            return Err(HeaderError::Duplicate(hash));
+        }
+        let parent = self.find(&header.prev).ok_or(HeaderError::UnknownParent(header.prev))?;
+        if self.node(parent).invalid {
+            return Err(HeaderError::InvalidParent(header.prev));
+        }
+        let context = self.node(parent).context().child_of_hash(&self.spec, header, hash, now)?;
+        let id = self.attach(header, &context, parent);
+        let best = self.consider_best(id);
+        Ok(Inserted { hash, height: context.height, best })
+    }
+
+    fn attach(&mut self, header: &Header, context: &HeaderContext, parent: Id) -> Id {
+        let skip = self.ancestor_id(parent, skip_height(context.height));
+        let mut node = Node::new(header, context, parent, skip);
+        let id = self.next_id();
+        node.next_sibling = std::mem::replace(&mut self.node_mut(parent).first_child, id);
+        self.add(node);
+        id
+    }
+
+    fn add(&mut self, node: Node) {
+        let id = self.next_id();
+        let nodes = &self.nodes;
+        self.index.insert_unique(prefix(&node.hash), id, |id| prefix(&nodes[*id as usize].hash));
+        self.nodes.push(node);
+    }
+
+    fn next_id(&self) -> Id {
+        let id = Id::try_from(self.nodes.len()).unwrap_or(NONE);
+        assert!(id != NONE, "four billion headers do not fit in memory");
+        id
+    }
+
+    fn consider_best(&mut self, id: Id) -> bool {
+        // HDR-6
+        let best = !self.node(id).invalid && self.node(id).work > self.node(self.best_header).work;
+        if best {
+            self.best_header = id;
+        }
+        best
     }
 
     /// Number of headers.
     #[expect(clippy::len_without_is_empty, reason = "there is always a genesis header")]
     pub fn len(&self) -> usize {
-        todo!()
+        self.nodes.len()
     }
 
     /// The genesis block.
     pub fn genesis(&self) -> BlockHash {
-        todo!()
+        self.node(0).hash
     }
 
     /// Whether a header is known.
-    pub fn contains(&self, _hash: &BlockHash) -> bool {
-        todo!()
+    pub fn contains(&self, hash: &BlockHash) -> bool {
+        self.find(hash).is_some()
     }
 
     /// What is known of a block.
-    pub fn get(&self, _hash: &BlockHash) -> Option<HeaderInfo> {
-        todo!()
+    pub fn get(&self, hash: &BlockHash) -> Option<HeaderInfo> {
+        let id = self.find(hash)?;
+        let node = self.node(id);
+        Some(HeaderInfo {
+            header: self.header(id),
+            hash: node.hash,
+            height: node.height,
+            work: node.work,
+            status: node.status(),
+            executed: node.executed,
+        })
     }
 
     /// What the rules need to check a child.
-    pub fn context(&self, _hash: &BlockHash) -> Option<HeaderContext> {
-        todo!()
+    pub fn context(&self, hash: &BlockHash) -> Option<HeaderContext> {
+        self.find(hash).map(|id| self.node(id).context())
     }
 
     /// Bits that a child of a known block must have.
-    pub fn next_bits(&self, _parent: &BlockHash) -> Option<u32> {
-        todo!()
+    pub fn next_bits(&self, parent: &BlockHash) -> Option<u32> {
+        self.context(parent).map(|context| context.next_bits(&self.spec))
     }
 
     /// Base fee of a child of an executed block.
-    pub fn next_base_fee(&self, _parent: &BlockHash) -> Option<u64> {
-        todo!()
+    pub fn next_base_fee(&self, parent: &BlockHash) -> Option<u64> {
+        let parent = self.node(self.find(parent)?);
+        let Executed { base_fee, gas_used } = parent.executed?;
+        // FEE-1
+        let first = parent.height == 0;
+        Some(if first { self.spec.initial_base_fee } else { next_base_fee(&self.spec, base_fee, gas_used) })
     }
+
+    pub(super) fn find(&self, hash: &BlockHash) -> Option<Id> {
+        self.index.find(prefix(hash), |id| self.node(*id).hash == *hash).copied()
+    }
+
+    pub(super) fn node(&self, id: Id) -> &Node {
+        &self.nodes[id as usize]
+    }
+
+    pub(super) fn node_mut(&mut self, id: Id) -> &mut Node {
+        &mut self.nodes[id as usize]
+    }
+
+    pub(super) fn nodes(&self) -> impl Iterator<Item = (Id, &Node)> {
+        (0..).zip(&self.nodes)
+    }
+
+    pub(super) fn children(&self, id: Id) -> impl Iterator<Item = Id> + use<'_> {
+        let next = |id: Id| (id != NONE).then_some(id);
+        std::iter::successors(next(self.node(id).first_child), move |id| next(self.node(*id).next_sibling))
+    }
+
+    pub(super) fn header(&self, id: Id) -> Header {
+        let node = self.node(id);
+        Header {
+            version: node.version,
+            prev: if node.parent == NONE { BlockHash::default() } else { self.node(node.parent).hash },
+            merkle_root: node.merkle_root,
+            time: node.time,
+            bits: node.bits,
+            nonce: node.nonce,
+        }
+    }
+}
+
+/// What the index hashes by. Block hashes are as good as random; whoever wants collisions must mine them.
+fn prefix(hash: &BlockHash) -> u64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash.0;
+    u64::from_le_bytes([a, b, c, d, e, f, g, h])
 }
