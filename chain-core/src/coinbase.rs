@@ -26,7 +26,7 @@ pub struct Coinbase {
     /// Root of the receipts of the block's account transactions.
     #[serde(with = "codec::fixed")]
     pub receipts_root: B256,
-    /// Digest of the coin set after the block.
+    /// Digest of the coin set after the block, without this coinbase's own coins: their name depends on it.
     #[serde(with = "codec::fixed")]
     pub coins_root: B256,
     /// Gas that the block's transactions used.

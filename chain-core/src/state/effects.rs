@@ -59,7 +59,7 @@ pub struct BlockEffects {
     pub codes: Vec<(B256, Bytes)>,
     /// Trie nodes that differ.
     pub nodes: Vec<NodeChange>,
-    /// Digest of the coin set after the block.
+    /// Digest of the coin set after the block, the coinbase's own coins included (which `coins_root` leaves out).
     pub coins_digest: LtHash,
     /// One for each account transaction, in order.
     pub receipts: Vec<Receipt>,
