@@ -7,11 +7,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::AccountTransaction,
+    codec,
     coinbase::Coinbase,
     hash::{BlockHash, TxId},
     header::Header,
     transaction::Transaction,
 };
+
+/// Most transactions of a block that is decoded: far more than gas allows, few enough to bound the memory.
+pub const MAX_TRANSACTIONS: usize = 1 << 16;
 
 /// A header and its transactions, unchecked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +23,7 @@ pub struct Block {
     /// The header.
     pub header: Header,
     /// The transactions; the first should be a coinbase.
+    #[serde(deserialize_with = "codec::at_most::<MAX_TRANSACTIONS, _, _>")]
     pub transactions: Vec<Transaction>,
 }
 

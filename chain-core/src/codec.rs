@@ -1,18 +1,38 @@
 //! Consensus encoding. The only module that names bincode.
 //!
 //! One fixed configuration: little-endian, variable-length integers, at most [`MAX_ENCODED`] bytes. Trailing bytes and
-//! non-canonical integers are refused, so that `decode(encode(x)) = x` and `encode(decode(b)) = b`.
+//! non-canonical integers are refused, so that `decode(encode(x)) = x` and `encode(decode(b)) = b`. Nothing is
+//! allocated for a length before the bytes that it promises are there.
 
-use bincode::config::{self, Config};
-use serde::{Serialize, de::DeserializeOwned};
+use bincode::{
+    config::{self, Config},
+    enc::write::Writer,
+    error::EncodeError,
+};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned},
+};
+use std::{fmt, marker::PhantomData};
 
 /// Most bytes that any one value may encode to: 8 MiB.
 pub const MAX_ENCODED: usize = 8 << 20;
 
+/// A backstop behind [`MAX_ENCODED`]: bincode counts a variable-length integer as up to 8 bytes however it is encoded.
+const MAX_CLAIMED: usize = 8 * MAX_ENCODED;
+
 /// Why bytes are not a canonical encoding.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CodecError {
-    /// Malformed, cut short or over the limit.
+    /// More bytes than any value has.
+    #[error("{got} bytes, the limit is {limit}")]
+    TooLong {
+        /// Bytes given.
+        got: usize,
+        /// [`MAX_ENCODED`].
+        limit: usize,
+    },
+    /// Malformed or cut short.
     #[error("malformed encoding: {0}")]
     Malformed(String),
     /// Bytes are left after the value.
@@ -24,7 +44,7 @@ pub enum CodecError {
 }
 
 fn configuration() -> impl Config {
-    config::standard().with_limit::<MAX_ENCODED>()
+    config::standard().with_limit::<MAX_CLAIMED>()
 }
 
 /// Encodes a value canonically.
@@ -32,7 +52,24 @@ fn configuration() -> impl Config {
 /// # Panics
 /// Never for this crate's types: their serializers cannot fail and a `Vec` grows.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
-    bincode::serde::encode_to_vec(value, configuration()).expect("consensus types always encode")
+    let mut bytes = Vec::new();
+    encode_into(&mut bytes, value);
+    bytes
+}
+
+/// Encodes a value canonically behind what the buffer holds.
+///
+/// # Panics
+/// See [`encode`].
+pub fn encode_into<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) {
+    struct Append<'a>(&'a mut Vec<u8>);
+    impl Writer for Append<'_> {
+        fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+            self.0.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+    bincode::serde::encode_into_writer(value, Append(buffer), configuration()).expect("consensus types always encode");
 }
 
 /// Decodes a value from exactly these bytes.
@@ -40,15 +77,56 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
 /// # Errors
 /// [`CodecError`] if the bytes are anything but the canonical encoding of one value.
 pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
-    let (value, used): (T, usize) = bincode::serde::decode_from_slice(bytes, configuration())
-        .map_err(|error| CodecError::Malformed(error.to_string()))?;
+    let (value, used) = decode_first(bytes)?;
     if used != bytes.len() {
+        // COD-1
         return Err(CodecError::Trailing(bytes.len() - used));
     }
     if encode(&value) != bytes {
+        // COD-1
         return Err(CodecError::NotCanonical);
     }
     Ok(value)
+}
+
+/// Decodes the value at the front of the bytes, and says how many it took. The caller checks that its encoding is
+/// canonical.
+pub(crate) fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
+    if bytes.len() > MAX_ENCODED {
+        // COD-2
+        return Err(CodecError::TooLong { got: bytes.len(), limit: MAX_ENCODED });
+    }
+    bincode::serde::decode_from_slice(bytes, configuration()).map_err(|error| CodecError::Malformed(error.to_string()))
+}
+
+/// Deserializes a list of at most `MAX` items, so that a list of tiny items cannot fill the memory.
+///
+/// # Errors
+/// Whatever the deserializer answers; a longer list.
+pub fn at_most<'de, const MAX: usize, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    struct ListVisitor<T, const MAX: usize>(PhantomData<T>);
+    impl<'de, T: Deserialize<'de>, const MAX: usize> de::Visitor<'de> for ListVisitor<T, MAX> {
+        type Value = Vec<T>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MAX} items")
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+            match seq.size_hint() {
+                Some(count) if count > MAX => return Err(de::Error::invalid_length(count, &self)),
+                _ => {}
+            }
+            let mut items = Vec::new();
+            while let Some(item) = seq.next_element()? {
+                items.push(item);
+            }
+            Ok(items)
+        }
+    }
+    deserializer.deserialize_seq(ListVisitor::<T, MAX>(PhantomData))
 }
 
 /// Serde for fixed-size byte types (`Address`, `B256`): the bare bytes, without a length.
@@ -145,7 +223,7 @@ pub mod bytes {
         serializer.serialize_bytes(value.as_ref())
     }
 
-    /// Deserializes an owned byte string.
+    /// Deserializes a byte string, which is copied once the promised bytes are known to be there.
     ///
     /// # Errors
     /// Whatever the deserializer answers.
@@ -161,11 +239,10 @@ pub mod bytes {
             fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
                 Ok(bytes.to_vec())
             }
-
-            fn visit_byte_buf<E: de::Error>(self, bytes: Vec<u8>) -> Result<Vec<u8>, E> {
-                Ok(bytes)
-            }
         }
-        deserializer.deserialize_byte_buf(ByteVisitor).map(T::from)
+        deserializer.deserialize_bytes(ByteVisitor).map(T::from)
     }
 }
+
+#[cfg(test)]
+mod tests;

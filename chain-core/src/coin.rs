@@ -2,10 +2,11 @@
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::{
     codec,
-    hash::{TxId, sha256d},
+    hash::{TxId, sha256, sha256d},
     policy::{Policy, Proof},
     units::{Amount, Gas, Height},
 };
@@ -84,6 +85,18 @@ impl CoinTransaction {
     /// SHA-256d of the encoding without witnesses: tag, inputs, outputs.
     pub fn txid(&self) -> TxId {
         TxId(sha256d(&codec::encode(&(COIN_TAG, &self.inputs, &self.outputs))))
+    }
+
+    /// Encodes the transaction, tag included, behind what the buffer holds; answers its identifier and merkle leaf. The
+    /// identifier hashes a prefix of the encoding, so that both share the work.
+    pub(crate) fn digest(&self, buffer: &mut Vec<u8>) -> (TxId, [u8; 32]) {
+        let start = buffer.len();
+        codec::encode_into(buffer, &(COIN_TAG, &self.inputs, &self.outputs));
+        let without_witnesses = Sha256::new_with_prefix(&buffer[start..]);
+        let witnesses = buffer.len();
+        codec::encode_into(buffer, &self.witnesses);
+        let all = without_witnesses.clone().chain_update(&buffer[witnesses..]);
+        (TxId(sha256(&without_witnesses.finalize())), sha256(&all.finalize()))
     }
 
     /// Gas of a transaction of `size` encoded bytes: 16 a byte, 5,000 an input or signature, 8,000 an output.

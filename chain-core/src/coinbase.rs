@@ -44,4 +44,9 @@ impl Coinbase {
     pub fn txid(&self) -> TxId {
         TxId(sha256d(&codec::encode(&(COINBASE_TAG, self))))
     }
+
+    /// Gas that its outputs count towards the block's (BLK-6): 8,000 each.
+    pub fn gas(&self) -> Gas {
+        8_000 * self.outputs.len() as u64
+    }
 }

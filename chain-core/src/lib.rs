@@ -24,6 +24,8 @@ pub mod pow;
 pub mod sighash;
 pub mod spec;
 pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod transaction;
 pub mod trie;
 pub mod units;

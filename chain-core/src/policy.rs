@@ -1,18 +1,28 @@
 //! Spending policies: a tree of keys, times and preimages whose hash locks a coin.
 //!
 //! A tree is written in prefix order, so that hostile bytes cannot nest a decoder. A proof has one item for each leaf,
-//! in the same order. Exactly as many branches as needed are satisfied, all else is skipped: a third party cannot
-//! change a valid proof.
+//! in the same order. Exactly as many branches as needed are satisfied, all else is skipped: as long as no key stands in
+//! two branches, a third party cannot change a valid proof.
+
+mod prove;
+mod text;
 
 use serde::{Deserialize, Serialize};
+use sha2::Digest;
 
-use std::{fmt, str::FromStr};
+pub use prove::AtHand;
+pub use text::ParsePolicyError;
 
 use crate::{
+    codec,
     coin::{KeyBytes, Lock, Signature},
     error::RuleError,
+    hash::{sha256, tagged_hasher},
     units::Height,
 };
+
+/// Longest way from the root to a leaf, both counted.
+pub const MAX_DEPTH: usize = 16;
 
 /// One node of a policy in prefix order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -61,8 +71,17 @@ impl Proof {
     }
 }
 
-/// Longest way from the root to a leaf, both counted.
-pub const MAX_DEPTH: usize = 16;
+impl PolicyNode {
+    /// How many of how many subtrees an inner node needs; `None` for a leaf.
+    fn branches(&self) -> Option<(u8, u8)> {
+        match *self {
+            Self::And(n) => Some((n, n)),
+            Self::Or(n) => Some((1, n)),
+            Self::Threshold(k, n) => Some((k, n)),
+            Self::Key(_) | Self::After(_) | Self::Older(_) | Self::Sha256(_) => None,
+        }
+    }
+}
 
 impl Policy {
     /// A signature by this key.
@@ -85,25 +104,41 @@ impl Policy {
         Self(vec![PolicyNode::Sha256(hash)])
     }
 
-    /// All of these, at most 255.
-    pub fn and(_policies: impl IntoIterator<Item = Self>) -> Self {
-        todo!()
+    /// All of these.
+    ///
+    /// # Panics
+    /// If there are more than 255; so for [`Policy::or`] and [`Policy::threshold`].
+    pub fn and(policies: impl IntoIterator<Item = Self>) -> Self {
+        Self::join(PolicyNode::And, policies)
     }
 
-    /// Exactly one of these, at most 255.
-    pub fn or(_policies: impl IntoIterator<Item = Self>) -> Self {
-        todo!()
+    /// Exactly one of these.
+    ///
+    /// # Panics
+    /// See [`Policy::and`].
+    pub fn or(policies: impl IntoIterator<Item = Self>) -> Self {
+        Self::join(PolicyNode::Or, policies)
     }
 
-    /// Exactly `k` of these, at most 255.
-    pub fn threshold(_k: u8, _policies: impl IntoIterator<Item = Self>) -> Self {
-        todo!()
+    /// Exactly `k` of these.
+    ///
+    /// # Panics
+    /// See [`Policy::and`].
+    pub fn threshold(k: u8, policies: impl IntoIterator<Item = Self>) -> Self {
+        Self::join(|n| PolicyNode::Threshold(k, n), policies)
     }
 
-    /// A hashed timelock contract: `receiver` spends with the preimage of `hash`, `sender` once `timeout` (an
+    /// A hashed timelock contract: `receiver` spends with the preimage of `hash`, `sender` once `timeout` (a
     /// [`Policy::after`] or [`Policy::older`]) holds.
     pub fn htlc(hash: [u8; 32], receiver: KeyBytes, sender: KeyBytes, timeout: Self) -> Self {
         Self::or([Self::and([Self::key(receiver), Self::sha256(hash)]), Self::and([Self::key(sender), timeout])])
+    }
+
+    fn join(inner: impl Fn(u8) -> PolicyNode, policies: impl IntoIterator<Item = Self>) -> Self {
+        let policies: Vec<Self> = policies.into_iter().collect();
+        let count = u8::try_from(policies.len()).expect("the caller joins at most 255 policies");
+        let nodes = policies.into_iter().flat_map(|policy| policy.0);
+        Self(std::iter::once(inner(count)).chain(nodes).collect())
     }
 
     /// Checks that the nodes are exactly one tree within its limits.
@@ -111,17 +146,22 @@ impl Policy {
     /// # Errors
     /// POL-1.
     pub fn check(&self) -> Result<(), RuleError> {
-        todo!()
+        self.walk(|_| Ok(false)).map(|_| ())
     }
 
-    /// What a [`crate::coin::Lock::Policy`] holds: the tagged hash `Cairn/policy` of the encoding.
+    /// What a [`Lock::Policy`] holds: the tagged hash `Cairn/policy` of the encoding.
     pub fn hash(&self) -> [u8; 32] {
-        todo!()
+        tagged_hasher("Cairn/policy").chain_update(codec::encode(self)).finalize().into()
     }
 
     /// The lock that this policy opens.
     pub fn lock(&self) -> Lock {
         Lock::Policy(self.hash())
+    }
+
+    /// How many leaves it has.
+    pub fn leaves(&self) -> usize {
+        self.0.iter().filter(|node| node.branches().is_none()).count()
     }
 
     /// Evaluates a proof and lists the signatures that remain to be verified.
@@ -130,57 +170,101 @@ impl Policy {
     ///
     /// # Errors
     /// POL-1, POL-3, POL-4 or POL-5. The hash (POL-2) is the caller's to compare.
-    pub fn evaluate(
-        &self,
-        _proof: &Proof,
-        _height: Height,
-        _age: u32,
-    ) -> Result<Vec<(KeyBytes, Signature)>, RuleError> {
-        todo!()
+    pub fn evaluate(&self, proof: &Proof, height: Height, age: u32) -> Result<Vec<(KeyBytes, Signature)>, RuleError> {
+        self.check()?;
+        let leaves = self.leaves();
+        if proof.0.len() != leaves {
+            // POL-3
+            return Err(RuleError::ProofLength { got: proof.0.len(), expected: leaves });
+        }
+        let mut items = proof.0.iter().enumerate();
+        let mut signatures = Vec::new();
+        let satisfied = self.walk(|leaf| {
+            let (index, item) = items.next().expect("there is an item for each leaf");
+            if let (PolicyNode::Key(key), ProofItem::Signature(signature)) = (leaf, item) {
+                signatures.push((*key, *signature));
+            }
+            check_leaf(leaf, item, height, age).unwrap_or(Err(RuleError::ProofKind { leaf: index }))
+        })?;
+        // POL-4
+        if satisfied { Ok(signatures) } else { Err(RuleError::ProofEmpty) }
     }
 
-    /// Builds the cheapest proof from what is at hand; `None` if that does not suffice, or if the policy is malformed.
-    ///
-    /// Needs the signatures only when there are such; to learn the size of a proof beforehand, answer zeros.
-    pub fn prove(&self, _at_hand: &dyn AtHand) -> Option<Proof> {
-        todo!()
+    /// Visits the leaves in order and answers whether the root is satisfied, where `leaf` says so of each leaf.
+    /// Iterative: at most [`MAX_DEPTH`] nodes are open at once.
+    fn walk(&self, mut leaf: impl FnMut(&PolicyNode) -> Result<bool, RuleError>) -> Result<bool, RuleError> {
+        let mut open: Vec<OpenNode> = Vec::new();
+        for (index, node) in self.0.iter().enumerate() {
+            if let Some((k, n)) = node.branches() {
+                // POL-1
+                if k == 0 || k > n {
+                    return Err(RuleError::PolicyCounts { k, n });
+                }
+                if open.len() + 1 == MAX_DEPTH {
+                    return Err(RuleError::PolicyDepth { limit: MAX_DEPTH });
+                }
+                open.push(OpenNode { index, needed: k, left: n, satisfied: 0 });
+                continue;
+            }
+            let satisfied = leaf(node)?;
+            if let Some(root) = close(&mut open, satisfied)? {
+                // POL-1
+                let nodes = self.0.len() - index - 1;
+                return if nodes == 0 { Ok(root) } else { Err(RuleError::PolicyTrailing { nodes }) };
+            }
+        }
+        // POL-1
+        Err(RuleError::PolicyCut { nodes: self.0.len() })
     }
 }
 
-/// What a spender has at hand to satisfy a policy.
-pub trait AtHand {
-    /// A signature by this key over the input in question.
-    fn signature(&self, key: &KeyBytes) -> Option<Signature>;
-    /// The preimage of this SHA-256.
-    fn preimage(&self, hash: &[u8; 32]) -> Option<[u8; 32]>;
-    /// The height of the block that will spend, at least.
-    fn height(&self) -> Height;
-    /// How many blocks will lie between it and the one that made the coin, at least.
-    fn age(&self) -> u32;
+/// An inner node whose subtrees are being visited.
+struct OpenNode {
+    index: usize,
+    needed: u8,
+    left: u8,
+    satisfied: u8,
 }
 
-/// Why a text is not a policy.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("at character {at}: expected {expected}")]
-pub struct ParsePolicyError {
-    /// Position in the text, from 0.
-    pub at: usize,
-    /// What should stand there.
-    pub expected: &'static str,
-}
-
-/// Shown as in `or(key(ab..),and(key(cd..),older(10)))`.
-impl fmt::Display for Policy {
-    fn fmt(&self, _f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        todo!()
+/// Ends a subtree, and with it every open node whose last subtree it was. Answers the root's verdict if that is reached.
+fn close(open: &mut Vec<OpenNode>, mut satisfied: bool) -> Result<Option<bool>, RuleError> {
+    while let Some(mut node) = open.pop() {
+        node.left -= 1;
+        node.satisfied += u8::from(satisfied);
+        if node.left > 0 {
+            open.push(node);
+            return Ok(None);
+        }
+        // POL-4
+        if node.satisfied != 0 && node.satisfied != node.needed {
+            return Err(RuleError::ProofBranches { node: node.index, got: node.satisfied, expected: node.needed });
+        }
+        satisfied = node.satisfied != 0;
     }
+    Ok(Some(satisfied))
 }
 
-/// Reads what [`fmt::Display`] writes, and `htlc(hash,receiver key,sender key,timeout)`.
-impl FromStr for Policy {
-    type Err = ParsePolicyError;
-
-    fn from_str(_text: &str) -> Result<Self, ParsePolicyError> {
-        todo!()
-    }
+/// Whether an item satisfies its leaf (`false`: it is skipped). `None` if it is of another kind.
+fn check_leaf(leaf: &PolicyNode, item: &ProofItem, height: Height, age: u32) -> Option<Result<bool, RuleError>> {
+    // POL-5
+    let verdict = match (*leaf, item) {
+        (_, ProofItem::Skip) => return Some(Ok(false)),
+        (PolicyNode::Key(_), ProofItem::Signature(_)) => Ok(true),
+        (PolicyNode::After(expected), ProofItem::Reached) if height < expected => {
+            Err(RuleError::TooEarly { got: height, expected })
+        }
+        (PolicyNode::Older(expected), ProofItem::Reached) if age < expected => {
+            Err(RuleError::TooYoung { got: age, expected })
+        }
+        (PolicyNode::After(_) | PolicyNode::Older(_), ProofItem::Reached) => Ok(true),
+        (PolicyNode::Sha256(expected), ProofItem::Preimage(preimage)) => match sha256(preimage) {
+            got if got == expected => Ok(true),
+            got => Err(RuleError::WrongPreimage { got, expected }),
+        },
+        _ => return None,
+    };
+    Some(verdict)
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{account::AccountTransaction, codec, coin::CoinTransaction, coinbase::Coinbase, hash::TxId};
+use crate::{
+    account::AccountTransaction,
+    block::TxMeta,
+    codec,
+    coin::CoinTransaction,
+    coinbase::Coinbase,
+    hash::{TxId, sha256d},
+};
 
 /// A transaction. The order of the variants gives the tag byte of the encoding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,5 +35,25 @@ impl Transaction {
     /// The consensus encoding, witnesses included.
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(self)
+    }
+
+    /// Identifier, size and merkle leaf from one encoding, which is left in the buffer.
+    pub(crate) fn digest(&self, buffer: &mut Vec<u8>) -> (TxMeta, [u8; 32]) {
+        buffer.clear();
+        let (txid, leaf) = match self {
+            Self::Coin(coin) => coin.digest(buffer),
+            Self::Coinbase(_) => {
+                codec::encode_into(buffer, self);
+                let leaf = sha256d(buffer);
+                (TxId(leaf), leaf)
+            }
+            Self::Account(account) => {
+                codec::encode_into(buffer, self);
+                (TxId(account.hash().0), sha256d(buffer))
+            }
+        };
+        // Blocks and messages are bounded far below 4 GiB; a transaction of that size was made in memory on purpose.
+        let size = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
+        (TxMeta { txid, size }, leaf)
     }
 }

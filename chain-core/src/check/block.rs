@@ -1,13 +1,22 @@
 //! A block alone.
 
 use crate::{
-    block::{Block, CheckedBlock, TxMeta},
-    codec::CodecError,
+    block::{Block, CheckedBlock, MAX_TRANSACTIONS, TxMeta},
+    check::check_coin_transaction,
+    codec::{self, CodecError, MAX_ENCODED},
+    coin::Lock,
+    coinbase::Coinbase,
     error::RuleError,
     hash::BlockHash,
+    header::Header,
+    merkle,
     spec::ChainSpec,
     transaction::Transaction,
+    units::{Amount, Gas},
 };
+
+/// Most bytes of a coinbase's `extra`.
+pub const MAX_EXTRA: usize = 96;
 
 /// A block with all that is computed from its encoding, so that each transaction is encoded and hashed once. Says
 /// nothing about rules.
@@ -22,13 +31,29 @@ pub struct HashedBlock {
 
 impl HashedBlock {
     /// Encodes and hashes every transaction of a block.
-    pub fn new(_block: Block) -> Self {
-        todo!()
+    pub fn new(block: Block) -> Self {
+        let mut buffer = Vec::new();
+        let digests = block.transactions.iter().map(|transaction| transaction.digest(&mut buffer));
+        let (metas, leaves): (Vec<TxMeta>, Vec<[u8; 32]>) = digests.unzip();
+        let size = Header::SIZE
+            + codec::encode(&block.transactions.len()).len()
+            + metas.iter().map(|meta| meta.size as usize).sum::<usize>();
+        Self { hash: block.hash(), block, metas, leaves, size }
     }
 
     /// The block.
     pub fn block(&self) -> &Block {
         &self.block
+    }
+
+    /// The header's hash.
+    pub fn hash(&self) -> BlockHash {
+        self.hash
+    }
+
+    /// The block alone.
+    pub fn into_block(self) -> Block {
+        self.block
     }
 }
 
@@ -36,8 +61,42 @@ impl HashedBlock {
 ///
 /// # Errors
 /// [`CodecError`] if the bytes are not the canonical encoding of a block.
-pub fn decode_block(_bytes: &[u8]) -> Result<HashedBlock, CodecError> {
-    todo!()
+pub fn decode_block(bytes: &[u8]) -> Result<HashedBlock, CodecError> {
+    // COD-2
+    if bytes.len() > MAX_ENCODED {
+        return Err(CodecError::TooLong { got: bytes.len(), limit: MAX_ENCODED });
+    }
+    let (header, mut rest) = bytes.split_first_chunk().ok_or(CodecError::Malformed("no whole header".into()))?;
+    let header = Header::from_bytes(header);
+    let mut buffer = Vec::new();
+    let (count, used) = codec::decode_first::<usize>(rest)?;
+    codec::encode_into(&mut buffer, &count);
+    if buffer != rest[..used] {
+        // COD-1
+        return Err(CodecError::NotCanonical);
+    }
+    if count > MAX_TRANSACTIONS {
+        return Err(CodecError::Malformed(format!("{count} transactions, the limit is {MAX_TRANSACTIONS}")));
+    }
+    rest = &rest[used..];
+    let (mut transactions, mut metas, mut leaves) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..count {
+        let (transaction, used) = codec::decode_first::<Transaction>(rest)?;
+        let (meta, leaf) = transaction.digest(&mut buffer);
+        if buffer != rest[..used] {
+            // COD-1
+            return Err(CodecError::NotCanonical);
+        }
+        rest = &rest[used..];
+        transactions.push(transaction);
+        metas.push(meta);
+        leaves.push(leaf);
+    }
+    if !rest.is_empty() {
+        // COD-1
+        return Err(CodecError::Trailing(rest.len()));
+    }
+    Ok(HashedBlock { hash: header.hash(), block: Block { header, transactions }, metas, leaves, size: bytes.len() })
 }
 
 /// Checks all that a block shows without its ancestors: BLK-1 to BLK-5, what coins alone use of BLK-6, CB-2, CB-4, COIN-1
@@ -53,8 +112,14 @@ pub fn check_block(spec: &ChainSpec, block: Block) -> Result<CheckedBlock, (Bloc
 ///
 /// # Errors
 /// As for [`check_block`].
-pub fn check_hashed_block(_spec: &ChainSpec, _block: HashedBlock) -> Result<CheckedBlock, (Block, RuleError)> {
-    todo!()
+pub fn check_hashed_block(spec: &ChainSpec, hashed: HashedBlock) -> Result<CheckedBlock, (Block, RuleError)> {
+    match validate_alone(spec, &hashed) {
+        Ok(()) => {
+            let HashedBlock { block, hash, metas, size, .. } = hashed;
+            Ok(CheckedBlock { block, hash, metas, size })
+        }
+        Err(error) => Err((hashed.block, error)),
+    }
 }
 
 /// Checks a transaction that stands alone (not a coinbase) and answers its identifier and size.
@@ -63,6 +128,95 @@ pub fn check_hashed_block(_spec: &ChainSpec, _block: HashedBlock) -> Result<Chec
 ///
 /// # Errors
 /// BLK-2, BLK-4, COIN-1 to COIN-6, POL-1.
-pub fn check_transaction(_transaction: &Transaction) -> Result<TxMeta, RuleError> {
-    todo!()
+pub fn check_transaction(transaction: &Transaction) -> Result<TxMeta, RuleError> {
+    let (meta, _) = transaction.digest(&mut Vec::new());
+    check_no_64_bytes(std::slice::from_ref(&meta))?;
+    match transaction {
+        // BLK-2
+        Transaction::Coinbase(_) => return Err(RuleError::MisplacedCoinbase { index: 0 }),
+        Transaction::Coin(coin) => check_coin_transaction(coin)?,
+        Transaction::Account(_) => {}
+    }
+    Ok(meta)
 }
+
+/// First what tells whether this body is the header's at all, then from cheap to dear.
+fn validate_alone(spec: &ChainSpec, hashed: &HashedBlock) -> Result<(), RuleError> {
+    let transactions = &hashed.block.transactions;
+    check_merkle_root(hashed)?;
+    check_no_64_bytes(&hashed.metas)?;
+    check_size(spec, hashed.size)?;
+    let coinbase = check_places(transactions)?;
+    check_coinbase(coinbase)?;
+    check_coin_gas(spec, coinbase, hashed)?;
+    transactions.iter().try_for_each(|transaction| match transaction {
+        Transaction::Coin(coin) => check_coin_transaction(coin),
+        Transaction::Coinbase(_) | Transaction::Account(_) => Ok(()),
+    })
+}
+
+fn check_merkle_root(hashed: &HashedBlock) -> Result<(), RuleError> {
+    let (got, expected) = (merkle::root(&hashed.leaves), hashed.block.header.merkle_root);
+    // BLK-3
+    if got == expected { Ok(()) } else { Err(RuleError::MerkleRoot { got, expected }) }
+}
+
+/// A transaction of 64 bytes could be read as an inner node of the merkle tree, and the other way round.
+fn check_no_64_bytes(metas: &[TxMeta]) -> Result<(), RuleError> {
+    match metas.iter().position(|meta| meta.size == 64) {
+        // BLK-4
+        Some(index) => Err(RuleError::SixtyFourBytes { index }),
+        None => Ok(()),
+    }
+}
+
+fn check_size(spec: &ChainSpec, got: usize) -> Result<(), RuleError> {
+    let limit = spec.max_block_bytes;
+    // BLK-5
+    if got <= limit { Ok(()) } else { Err(RuleError::BlockTooLarge { got, limit }) }
+}
+
+fn check_places(transactions: &[Transaction]) -> Result<&Coinbase, RuleError> {
+    // BLK-1
+    let Some((Transaction::Coinbase(coinbase), others)) = transactions.split_first() else {
+        return Err(RuleError::NoCoinbase);
+    };
+    let is_coinbase = |transaction: &Transaction| matches!(transaction, Transaction::Coinbase(_));
+    match others.iter().position(is_coinbase) {
+        // BLK-2
+        Some(index) => Err(RuleError::MisplacedCoinbase { index: index + 1 }),
+        None => Ok(coinbase),
+    }
+}
+
+fn check_coinbase(coinbase: &Coinbase) -> Result<(), RuleError> {
+    // CB-2
+    if coinbase.extra.len() > MAX_EXTRA {
+        return Err(RuleError::ExtraTooLong { got: coinbase.extra.len(), limit: MAX_EXTRA });
+    }
+    for (index, output) in coinbase.outputs.iter().enumerate() {
+        // CB-4
+        if matches!(output.lock, Lock::Account(_)) {
+            return Err(RuleError::CoinbasePaysAccount { output: index });
+        }
+        if output.amount == Amount::ZERO {
+            return Err(RuleError::ZeroCoinbaseOutput { output: index });
+        }
+    }
+    // AMT-1
+    Amount::sum(coinbase.outputs.iter().map(|output| output.amount)).map(|_| ())
+}
+
+/// The part of BLK-6 that is known before anything runs, so that no state is read for a block that cannot be valid.
+fn check_coin_gas(spec: &ChainSpec, coinbase: &Coinbase, hashed: &HashedBlock) -> Result<(), RuleError> {
+    let coins = hashed.block.transactions.iter().zip(&hashed.metas).map(|(transaction, meta)| match transaction {
+        Transaction::Coin(coin) => coin.gas(meta.size as usize),
+        Transaction::Coinbase(_) | Transaction::Account(_) => 0,
+    });
+    let (got, limit) = (coinbase.gas() + coins.sum::<Gas>(), spec.gas_limit);
+    // BLK-6
+    if got <= limit { Ok(()) } else { Err(RuleError::BlockGas { got, limit }) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,11 @@
 //! A coin transaction against the coins that it spends.
 
 use crate::{
-    coin::{Coin, CoinTransaction},
+    coin::{Coin, CoinTransaction, KeyBytes, Lock, Signature, Witness},
     error::RuleError,
     hash::BlockHash,
-    sighash::SignatureCheck,
+    policy::{Policy, Proof},
+    sighash::{SignatureCheck, sighash},
     units::Height,
 };
 
@@ -18,10 +19,48 @@ use crate::{
 /// # Panics
 /// If there are not as many coins and witnesses as inputs.
 pub fn spend_checks(
-    _genesis: &BlockHash,
-    _tx: &CoinTransaction,
-    _spent: &[Coin],
-    _height: Height,
+    genesis: &BlockHash,
+    tx: &CoinTransaction,
+    spent: &[Coin],
+    height: Height,
 ) -> Result<Vec<SignatureCheck>, RuleError> {
-    todo!()
+    assert_eq!(spent.len(), tx.inputs.len(), "one coin for each input");
+    assert_eq!(tx.witnesses.len(), tx.inputs.len(), "COIN-3 was checked");
+    let message = sighash(genesis, tx, spent);
+    let mut checks = Vec::with_capacity(spent.len());
+    for (input, (coin, witness)) in (0..).zip(spent.iter().zip(&tx.witnesses)) {
+        let mut add = |key: KeyBytes, signature: Signature| {
+            checks.push(SignatureCheck { key, message: message(input), signature });
+        };
+        match (coin.output.lock, witness) {
+            (Lock::Key(key), Witness::Key(signature)) => add(key, *signature),
+            (Lock::Policy(hash), Witness::Policy(policy, proof)) => {
+                let age = height.saturating_sub(coin.height);
+                for (key, signature) in check_policy(&hash, policy, proof, height, age)? {
+                    add(key, signature);
+                }
+            }
+            // COIN-11
+            _ => return Err(RuleError::WitnessKind { input: input as usize }),
+        }
+    }
+    Ok(checks)
 }
+
+fn check_policy(
+    expected: &[u8; 32],
+    policy: &Policy,
+    proof: &Proof,
+    height: Height,
+    age: u32,
+) -> Result<Vec<(KeyBytes, Signature)>, RuleError> {
+    let got = policy.hash();
+    if got != *expected {
+        // POL-2
+        return Err(RuleError::PolicyHash { got, expected: *expected });
+    }
+    policy.evaluate(proof, height, age)
+}
+
+#[cfg(test)]
+mod tests;
