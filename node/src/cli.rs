@@ -1,0 +1,120 @@
+//! The command line of `cairn-node`.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+use crate::config::Settings;
+
+/// Runs and looks after a Cairn node.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cairn-node",
+    version,
+    about = "A proof-of-work node: one chain of coins and accounts",
+    long_about = "A proof-of-work node: one chain of coins and accounts.\n\nWithout a command it runs the node. Flags may also \
+                  stand in a TOML file (--config); flags win.",
+    after_help = "Examples:\n  cairn-node --chain local --mine            mine a private chain on this machine\n  cairn-node \
+                  --dev                             a throw-away chain with funded accounts\n  cairn-node status               \
+                           ask the running node",
+    subcommand_precedence_over_arg = true,
+    args_conflicts_with_subcommands = true
+)]
+pub struct Cli {
+    /// What to do; `run` if left out.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// Flags of `run`.
+    #[command(flatten)]
+    pub run: RunFlags,
+}
+
+/// The settings, and where more of them stand.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RunFlags {
+    /// Reads settings from a TOML file; its keys are named as the flags (`[http] port = 8545`)
+    #[arg(long, value_name = "FILE", help_heading = "Node")]
+    pub config: Option<PathBuf>,
+    /// The settings themselves.
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+/// What `cairn-node` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs the node (the default)
+    Run(Box<RunFlags>),
+    /// Rebuilds the whole state from the stored blocks, verifying everything
+    Reindex(Box<RunFlags>),
+    /// Writes the blocks of the active chain to a file
+    Export {
+        /// Where to write; `-` for the standard output
+        file: PathBuf,
+        /// First height
+        #[arg(long, default_value_t = 1)]
+        from: u32,
+        /// Last height; the tip if left out
+        #[arg(long)]
+        to: Option<u32>,
+        /// Which node's data.
+        #[command(flatten)]
+        run: Box<RunFlags>,
+    },
+    /// Reads blocks from a file that `export` wrote, verifying them
+    Import {
+        /// Where to read; `-` for the standard input
+        file: PathBuf,
+        /// Which node's data.
+        #[command(flatten)]
+        run: Box<RunFlags>,
+    },
+    /// Shows the chains that this node knows
+    #[command(subcommand)]
+    Chain(ChainCommand),
+    /// Asks a running node how it is
+    Status(Ask),
+    /// Tells a running node whom to pay for its blocks
+    MineTo {
+        /// Address for the coins, such as lcrn1...
+        address: String,
+        /// Account for the tips of account transactions, 0x...
+        #[arg(long)]
+        account: Option<String>,
+        /// Which node.
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Shows the version
+    Version,
+}
+
+/// What `cairn-node chain` can do.
+#[derive(Debug, Subcommand)]
+pub enum ChainCommand {
+    /// Shows a chain's name, ids, genesis and money
+    Show {
+        /// main, test, local, dev or a TOML file
+        #[arg(default_value = "main")]
+        chain: String,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints a chain's spec as TOML, to start a private network from
+    DumpSpec {
+        /// main, test, local, dev or a TOML file
+        #[arg(default_value = "main")]
+        chain: String,
+    },
+}
+
+/// How to reach a running node.
+#[derive(Clone, Debug, Args)]
+pub struct Ask {
+    /// The node's RPC
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC_URL")]
+    pub rpc: String,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,417 @@
+//! Settings: flags over the configuration file over defaults.
+
+use alloy_primitives::Address;
+use chain_core::{address, coin::Lock, spec::ChainSpec};
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+};
+
+use crate::rpc::HttpLimits;
+
+/// Every setting as the user gave it. The flags' names and the keys of the file are the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Which chain: main, test, local, dev, or a TOML file with a chain spec [default: main]
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Node")]
+    pub chain: Option<String>,
+    /// Where the node keeps its data [default: ~/.cairn/<chain>]
+    #[arg(long, value_name = "DIR", help_heading = "Node")]
+    pub datadir: Option<PathBuf>,
+    /// A throw-away chain in memory: funded accounts, blocks on demand
+    #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub dev: Option<bool>,
+    /// Memory for the database's caches, in MB [default: 256]
+    #[arg(long, value_name = "MB", help_heading = "Node")]
+    pub cache: Option<u32>,
+    /// Keeps indexes of transactions, addresses and accounts [default: true]
+    #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub index: Option<bool>,
+    /// Keeps no indexes: less disk, no wallet on this node
+    #[arg(long, help_heading = "Node", conflicts_with = "index")]
+    #[serde(skip)]
+    pub no_index: bool,
+    /// Mines on this node
+    #[arg(long, help_heading = "Mining", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub mine: Option<bool>,
+    /// How to mine.
+    #[command(flatten)]
+    pub miner: MinerSettings,
+    /// The RPC.
+    #[command(flatten)]
+    pub http: HttpSettings,
+    /// The mempool.
+    #[command(flatten)]
+    pub mempool: MempoolSettings,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+/// `--miner.*`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MinerSettings {
+    /// Threads that mine [default: all cores; 1 on the local chain]
+    #[arg(id = "miner.threads", long = "miner.threads", value_name = "N", help_heading = "Mining")]
+    pub threads: Option<u16>,
+    /// Who is paid the coins of mined blocks: an address of this chain
+    #[arg(id = "miner.address", long = "miner.address", value_name = "ADDRESS", help_heading = "Mining")]
+    pub address: Option<String>,
+    /// Who is paid the tips of account transactions: 0x... [default: the zero account]
+    #[arg(id = "miner.account", long = "miner.account", value_name = "ACCOUNT", help_heading = "Mining")]
+    pub account: Option<String>,
+}
+
+/// `--http.*`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HttpSettings {
+    /// Address that the RPC (HTTP and WebSocket) listens on [default: 127.0.0.1]
+    #[arg(id = "http.addr", long = "http.addr", value_name = "IP", help_heading = "RPC")]
+    pub addr: Option<IpAddr>,
+    /// Port of the RPC; 0 for any that is free [default: 8545]
+    #[arg(id = "http.port", long = "http.port", value_name = "PORT", help_heading = "RPC")]
+    pub port: Option<u16>,
+    /// Namespaces served, comma-separated [default: all; on a foreign address all but admin and miner]
+    #[arg(id = "http.api", long = "http.api", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
+    pub api: Option<Vec<String>>,
+    /// Names accepted in the Host header beside addresses and localhost, comma-separated; * for any
+    #[arg(id = "http.vhosts", long = "http.vhosts", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
+    pub vhosts: Option<Vec<String>>,
+    /// Origins of web pages that may call, comma-separated; * for any [default: none]
+    #[arg(id = "http.corsdomain", long = "http.corsdomain", value_name = "ORIGINS", value_delimiter = ',', help_heading = "RPC")]
+    pub corsdomain: Option<Vec<String>>,
+    /// Most bytes of a request [default: 5000000]
+    #[arg(id = "http.max-body", long = "http.max-body", value_name = "BYTES", help_heading = "RPC")]
+    #[serde(rename = "max-body")]
+    pub max_body: Option<u32>,
+    /// Most bytes of a response [default: 32000000]
+    #[arg(id = "http.max-response", long = "http.max-response", value_name = "BYTES", help_heading = "RPC")]
+    #[serde(rename = "max-response")]
+    pub max_response: Option<u32>,
+    /// Most calls in a batch [default: 100]
+    #[arg(id = "http.max-batch", long = "http.max-batch", value_name = "N", help_heading = "RPC")]
+    #[serde(rename = "max-batch")]
+    pub max_batch: Option<u32>,
+    /// Most connections at a time [default: 100]
+    #[arg(id = "http.max-connections", long = "http.max-connections", value_name = "N", help_heading = "RPC")]
+    #[serde(rename = "max-connections")]
+    pub max_connections: Option<u32>,
+}
+
+/// `--mempool.*`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MempoolSettings {
+    /// Memory for waiting transactions, in MB [default: 100]
+    #[arg(id = "mempool.size", long = "mempool.size", value_name = "MB", help_heading = "Node")]
+    pub size: Option<u32>,
+}
+
+/// `--log.*`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LogSettings {
+    /// error, warn, info, debug, trace, or a filter such as info,cairn_node::engine=debug [default: info]
+    #[arg(id = "log.level", long = "log.level", alias = "verbosity", value_name = "LEVEL", help_heading = "Log")]
+    pub level: Option<String>,
+    /// How log lines look [default: text]
+    #[arg(id = "log.format", long = "log.format", value_name = "FORMAT", help_heading = "Log")]
+    pub format: Option<LogFormat>,
+    /// Writes the log to a file too; it is renamed to FILE.1 at 20 MB, and one such is kept
+    #[arg(id = "log.file", long = "log.file", value_name = "FILE", help_heading = "Log")]
+    pub file: Option<PathBuf>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// A setting that cannot be used. The text says what to do.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// The configuration file or a chain spec cannot be read.
+    #[error("cannot read {}: {reason}", .path.display())]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The configuration file is not what it should be.
+    #[error("{}, line {line}: {reason}", .path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// Where, from 1.
+        line: usize,
+        /// Why.
+        reason: String,
+    },
+    /// No chain has this name.
+    #[error("unknown chain {0:?}: expected main, test, local, dev or a TOML file that exists")]
+    UnknownChain(String),
+    /// A chain spec is wrong.
+    #[error("chain spec {}: {reason}", .path.display())]
+    Spec {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// A flag has a value that is not allowed.
+    #[error("{flag} {value}: {allowed}")]
+    Value {
+        /// Which flag.
+        flag: &'static str,
+        /// What was given.
+        value: String,
+        /// What is allowed.
+        allowed: String,
+    },
+    /// There is no home directory to put data into.
+    #[error("no home directory is known (HOME is not set): say with --datadir where to keep the data")]
+    NoHome,
+}
+
+/// Settings that can be used as they are.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The chain.
+    pub spec: ChainSpec,
+    /// Where data is kept; `None` for a chain in memory.
+    pub datadir: Option<PathBuf>,
+    /// Whether this is a development chain: blocks on demand, `evm_mine`.
+    pub dev: bool,
+    /// Bytes for the database's caches.
+    pub cache: usize,
+    /// Whether indexes are kept.
+    pub index: bool,
+    /// Whether to mine from the start.
+    pub mine: bool,
+    /// Threads that mine.
+    pub threads: usize,
+    /// Whom to pay for mined blocks, if it was said.
+    pub payout: Option<Lock>,
+    /// Whom to pay tips of account transactions.
+    pub beneficiary: Option<Address>,
+    /// Where the RPC listens.
+    pub rpc: SocketAddr,
+    /// Namespaces served; `None` for all that the address allows.
+    pub api: Option<Vec<String>>,
+    /// What the RPC bears.
+    pub limits: HttpLimits,
+    /// Bytes for the mempool.
+    pub mempool: usize,
+    /// The log.
+    pub log: LogConfig,
+}
+
+/// Where and how to log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogConfig {
+    /// A filter of tracing.
+    pub level: String,
+    /// How lines look.
+    pub format: LogFormat,
+    /// A file beside the standard error.
+    pub file: Option<PathBuf>,
+}
+
+/// Namespaces of the RPC.
+pub const NAMESPACES: &[&str] = &["admin", "chain", "coin", "dev", "eth", "miner", "net", "txpool", "web3"];
+
+/// Most megabytes for one cache, so that the product fits on any machine.
+const MAX_MEGABYTES: u32 = 1 << 20;
+
+impl Settings {
+    /// Reads a configuration file.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with the line and the key that is wrong.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = read(path)?;
+        toml::from_str(&text).map_err(|error| ConfigError::Malformed {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| text[..span.start].lines().count().max(1)),
+            reason: error.message().to_owned(),
+        })
+    }
+
+    /// These settings, and those of `other` where these say nothing.
+    pub fn or(self, other: Self) -> Self {
+        let (http, lower) = (self.http, other.http);
+        Self {
+            chain: self.chain.or(other.chain),
+            datadir: self.datadir.or(other.datadir),
+            dev: self.dev.or(other.dev),
+            cache: self.cache.or(other.cache),
+            index: self.no_index.then_some(false).or(self.index).or(other.index),
+            no_index: false,
+            mine: self.mine.or(other.mine),
+            miner: MinerSettings {
+                threads: self.miner.threads.or(other.miner.threads),
+                address: self.miner.address.or(other.miner.address),
+                account: self.miner.account.or(other.miner.account),
+            },
+            http: HttpSettings {
+                addr: http.addr.or(lower.addr),
+                port: http.port.or(lower.port),
+                api: http.api.or(lower.api),
+                vhosts: http.vhosts.or(lower.vhosts),
+                corsdomain: http.corsdomain.or(lower.corsdomain),
+                max_body: http.max_body.or(lower.max_body),
+                max_response: http.max_response.or(lower.max_response),
+                max_batch: http.max_batch.or(lower.max_batch),
+                max_connections: http.max_connections.or(lower.max_connections),
+            },
+            mempool: MempoolSettings { size: self.mempool.size.or(other.mempool.size) },
+            log: LogSettings {
+                level: self.log.level.or(other.log.level),
+                format: self.log.format.or(other.log.format),
+                file: self.log.file.or(other.log.file),
+            },
+        }
+    }
+
+    /// Checks everything and fills in defaults.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first setting that cannot be used.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let settings = self.or(Self::default());
+        let dev = settings.dev.unwrap_or(false);
+        let chain = settings.chain.as_deref().unwrap_or(if dev { "dev" } else { "main" });
+        if dev && chain != "dev" {
+            return Err(value("--dev", "", format!("it runs the dev chain, not {chain:?}; leave out one of --dev and --chain")));
+        }
+        let spec = load_spec(chain)?;
+        let dev = spec.name == "dev";
+        let payout = settings.miner.address.as_deref().map(|text| payout(&spec, text)).transpose()?;
+        let beneficiary = settings.miner.account.as_deref().map(account).transpose()?;
+        Ok(Config {
+            datadir: datadir(settings.datadir, &spec.name, dev)?,
+            dev,
+            cache: megabytes("--cache", settings.cache.unwrap_or(256), 8)?,
+            index: settings.index.unwrap_or(true),
+            mine: settings.mine.unwrap_or(false),
+            threads: threads(settings.miner.threads, &spec.name)?,
+            payout,
+            beneficiary,
+            rpc: SocketAddr::new(
+                settings.http.addr.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
+                settings.http.port.unwrap_or(8545),
+            ),
+            api: api(settings.http.api.clone())?,
+            limits: limits(settings.http)?,
+            mempool: megabytes("--mempool.size", settings.mempool.size.unwrap_or(100), 1)?,
+            log: LogConfig {
+                level: settings.log.level.unwrap_or_else(|| "info".to_owned()),
+                format: settings.log.format.unwrap_or_default(),
+                file: settings.log.file,
+            },
+            spec,
+        })
+    }
+}
+
+/// The spec that a name or a file stands for.
+///
+/// # Errors
+/// [`ConfigError`] if there is no such chain, or its file is wrong.
+pub fn load_spec(chain: &str) -> Result<ChainSpec, ConfigError> {
+    if let Some(spec) = ChainSpec::by_name(chain) {
+        return Ok(spec);
+    }
+    let path = Path::new(chain);
+    if !path.exists() {
+        return Err(ConfigError::UnknownChain(chain.to_owned()));
+    }
+    ChainSpec::from_toml(&read(path)?)
+        .map_err(|error| ConfigError::Spec { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn read(path: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(path)
+        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })
+}
+
+fn value(flag: &'static str, value: impl Into<String>, allowed: impl Into<String>) -> ConfigError {
+    ConfigError::Value { flag, value: value.into(), allowed: allowed.into() }
+}
+
+fn datadir(given: Option<PathBuf>, chain: &str, dev: bool) -> Result<Option<PathBuf>, ConfigError> {
+    match given {
+        Some(path) => Ok(Some(path)),
+        None if dev => Ok(None),
+        None => {
+            let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).ok_or(ConfigError::NoHome)?;
+            Ok(Some(home.join(".cairn").join(chain)))
+        }
+    }
+}
+
+fn payout(spec: &ChainSpec, text: &str) -> Result<Lock, ConfigError> {
+    match address::decode(text, &spec.hrp) {
+        Ok(lock) => Ok(lock),
+        Err(error) => Err(value("--miner.address", text, format!("{error}; expected an address {}1...", spec.hrp))),
+    }
+}
+
+fn account(text: &str) -> Result<Address, ConfigError> {
+    crate::rpc::parse_account(text)
+        .ok_or_else(|| value("--miner.account", text, "expected 0x and 40 hexadecimal digits with a right checksum"))
+}
+
+fn megabytes(flag: &'static str, given: u32, least: u32) -> Result<usize, ConfigError> {
+    if !(least..=MAX_MEGABYTES).contains(&given) {
+        return Err(value(flag, given.to_string(), format!("expected {least} to {MAX_MEGABYTES} MB")));
+    }
+    Ok((given as usize) << 20)
+}
+
+fn threads(given: Option<u16>, chain: &str) -> Result<usize, ConfigError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match given {
+        Some(0) => Err(value("--miner.threads", "0", "expected 1 or more; leave out --mine to mine nothing")),
+        Some(count) if usize::from(count) > 1024 => Err(value("--miner.threads", count.to_string(), "expected at most 1024")),
+        Some(count) => Ok(count.into()),
+        // The local chain is made for one laptop core, so that the machine stays usable.
+        None if chain == "local" => Ok(1),
+        None => Ok(cores),
+    }
+}
+
+fn api(given: Option<Vec<String>>) -> Result<Option<Vec<String>>, ConfigError> {
+    match given.iter().flatten().find(|name| !NAMESPACES.contains(&name.as_str())) {
+        Some(unknown) => Err(value("--http.api", unknown, format!("expected some of {}", NAMESPACES.join(",")))),
+        None => Ok(given),
+    }
+}
+
+fn limits(http: HttpSettings) -> Result<HttpLimits, ConfigError> {
+    let default = HttpLimits::default();
+    let at_least_one = |flag, given: Option<u32>, default| match given {
+        Some(0) => Err(value(flag, "0", "expected 1 or more")),
+        other => Ok(other.unwrap_or(default)),
+    };
+    Ok(HttpLimits {
+        max_body: at_least_one("--http.max-body", http.max_body, default.max_body)?,
+        max_response: at_least_one("--http.max-response", http.max_response, default.max_response)?,
+        max_batch: at_least_one("--http.max-batch", http.max_batch, default.max_batch)?,
+        max_connections: at_least_one("--http.max-connections", http.max_connections, default.max_connections)?,
+        vhosts: http.vhosts.unwrap_or_default(),
+        cors: http.corsdomain.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,153 @@
+//! Log lines: to the standard error, and to a file of bounded size if asked.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+
+use crate::config::{ConfigError, LogConfig, LogFormat};
+
+/// A log file is renamed at this size.
+const MAX_FILE: u64 = 20 << 20;
+
+/// Libraries whose lines outsiders can provoke stay quiet unless asked for.
+const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error,hyper=error,soketto=error";
+
+/// Starts logging for the whole process.
+///
+/// # Errors
+/// [`ConfigError`] for a filter that is none, and for a file that cannot be opened.
+pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
+    let filter = filter(&config.level)?;
+    let ansi = io::stderr().is_terminal();
+    let mut layers = vec![layer(config.format, ansi, io::stderr)];
+    if let Some(path) = &config.file {
+        let file = BoundedFile::open(path)
+            .map_err(|error| ConfigError::Unreadable { path: path.clone(), reason: error.to_string() })?;
+        layers.push(layer(config.format, false, std::sync::Mutex::new(file)));
+    }
+    // A second start in one process, as in tests, keeps the first.
+    let _ = tracing_subscriber::registry().with(layers.with_filter(filter)).try_init();
+    Ok(())
+}
+
+fn layer<W>(format: LogFormat, ansi: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
+where
+    W: for<'w> tracing_subscriber::fmt::MakeWriter<'w> + Send + Sync + 'static,
+{
+    let layer = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(writer);
+    match format {
+        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
+    let wrong = || ConfigError::Value {
+        flag: "--log.level",
+        value: level.to_owned(),
+        allowed: "expected error, warn, info, debug, trace, or a filter such as info,cairn_node::engine=debug".to_owned(),
+    };
+    let level = match level {
+        "0" | "1" => "error",
+        "2" => "warn",
+        "3" => "info",
+        "4" => "debug",
+        "5" => "trace",
+        other => other,
+    };
+    let plain = ["off", "error", "warn", "info", "debug", "trace"].contains(&level);
+    if !plain && !level.contains(['=', ',']) {
+        return Err(wrong());
+    }
+    EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|_| wrong())
+}
+
+/// A file that is renamed to `NAME.1`, over an older one, when it has grown to its limit.
+struct BoundedFile {
+    path: PathBuf,
+    file: File,
+    size: u64,
+    limit: u64,
+}
+
+impl BoundedFile {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path: path.to_owned(), file, size, limit: MAX_FILE })
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        let mut older = self.path.clone().into_os_string();
+        older.push(".1");
+        std::fs::rename(&self.path, older)?;
+        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+        self.size = 0;
+        Ok(())
+    }
+}
+
+impl Write for BoundedFile {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.size > 0 && self.size + line.len() as u64 > self.limit {
+            self.rotate()?;
+        }
+        let written = self.file.write(line)?;
+        self.size += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_file_never_grows_over_twice_its_limit() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.log");
+        let mut file = BoundedFile::open(&path).unwrap();
+        file.limit = 100;
+        for line in 0..50 {
+            writeln!(file, "line number {line:02} of the log").unwrap();
+        }
+        let older = dir.path().join("node.log.1");
+        assert!(std::fs::metadata(&path).unwrap().len() <= 100);
+        assert!(std::fs::metadata(&older).unwrap().len() <= 100);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
+        assert!(std::fs::read_to_string(&path).unwrap().ends_with("line number 49 of the log\n"));
+    }
+
+    #[test]
+    fn an_existing_log_file_is_continued() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("node.log");
+        std::fs::write(&path, "before\n").unwrap();
+        writeln!(BoundedFile::open(&path).unwrap(), "after").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\nafter\n");
+    }
+
+    #[test]
+    fn refuses_a_level_that_is_none() {
+        for odd in ["loud", "", "info=maybe"] {
+            let error = filter(odd).unwrap_err().to_string();
+            assert_eq!(
+                error,
+                format!(
+                    "--log.level {odd}: expected error, warn, info, debug, trace, or a filter such as \
+                     info,cairn_node::engine=debug"
+                )
+            );
+        }
+        for good in ["info", "3", "debug,cairn_node::engine=trace", "cairn_node=debug"] {
+            assert!(filter(good).is_ok(), "{good}");
+        }
+    }
+}

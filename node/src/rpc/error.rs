@@ -1,0 +1,141 @@
+//! Error codes of the RPC (EIP-1474 and JSON-RPC 2.0), and how refusals become them.
+
+use jsonrpsee::types::ErrorObjectOwned;
+use serde_json::json;
+
+use crate::{
+    engine::{Stopped, SubmitBlockError, SubmitError, TemplateError},
+    mempool::MempoolError,
+};
+
+/// What a method answers when it fails.
+pub type RpcError = ErrorObjectOwned;
+
+/// What a method answers.
+pub type RpcResult<T> = Result<T, RpcError>;
+
+/// Malformed, missing or surplus parameters.
+pub const INVALID_PARAMS: i32 = -32602;
+/// The node failed.
+pub const INTERNAL: i32 = -32603;
+/// The node cannot do it in its present mode.
+pub const SERVER: i32 = -32000;
+/// There is no such block, transaction or coin.
+pub const NOT_FOUND: i32 = -32001;
+/// It exists, but this node does not keep it.
+pub const UNAVAILABLE: i32 = -32002;
+/// A transaction or block is refused.
+pub const REJECTED: i32 = -32003;
+/// Over a limit of this node.
+pub const LIMIT: i32 = -32005;
+
+fn error(code: i32, message: impl Into<String>) -> RpcError {
+    ErrorObjectOwned::owned(code, message, None::<()>)
+}
+
+/// -32602.
+pub fn invalid(message: impl Into<String>) -> RpcError {
+    error(INVALID_PARAMS, message)
+}
+
+/// -32603.
+pub fn internal(message: impl std::fmt::Display) -> RpcError {
+    error(INTERNAL, message.to_string())
+}
+
+/// -32000.
+pub fn cannot(message: impl Into<String>) -> RpcError {
+    error(SERVER, message)
+}
+
+/// -32001.
+pub fn not_found(message: impl Into<String>) -> RpcError {
+    error(NOT_FOUND, message)
+}
+
+/// -32002.
+pub fn unavailable(message: impl Into<String>) -> RpcError {
+    error(UNAVAILABLE, message)
+}
+
+/// -32005.
+pub fn over_limit(message: impl Into<String>) -> RpcError {
+    error(LIMIT, message)
+}
+
+/// -32003 with a reason for programs.
+pub fn rejected(reason: &str, message: impl std::fmt::Display) -> RpcError {
+    ErrorObjectOwned::owned(REJECTED, message.to_string(), Some(json!({ "reason": reason })))
+}
+
+/// A refused transaction. Where Ethereum's tools look for geth's words, the message starts with them.
+pub fn submit_error(error: SubmitError) -> RpcError {
+    match error {
+        SubmitError::Rule(rule) => rejected("invalid", rule),
+        SubmitError::Mempool(refusal) => mempool_error(&refusal),
+        SubmitError::Local(message) => internal(message),
+        SubmitError::Stopped => cannot("the node is shutting down"),
+    }
+}
+
+fn mempool_error(refusal: &MempoolError) -> RpcError {
+    use MempoolError as E;
+    let (reason, words) = match refusal {
+        E::AlreadyKnown(_) => ("known", "already known"),
+        E::Coinbase | E::TooLarge { .. } | E::Dust { .. } | E::GasOverBlock { .. } => ("policy", ""),
+        E::MissingCoin(_) | E::UnconfirmedWithdrawal(_) => ("missing", ""),
+        E::TipTooLow { .. } => ("fee", "transaction underpriced"),
+        E::ReplacementTip { .. } | E::ReplacementFee { .. } => ("fee", "replacement transaction underpriced"),
+        E::TooManyReplaced { .. } | E::SpendsReplaced(_) => ("conflict", ""),
+        E::TooManyAncestors { .. }
+        | E::AncestorsTooLarge { .. }
+        | E::TooManyDescendants { .. }
+        | E::DescendantsTooLarge { .. }
+        | E::SenderLimit { .. } => ("policy", ""),
+        E::NonceTooLow { .. } => ("nonce", "nonce too low"),
+        E::NonceGap { .. } => ("nonce", "nonce too high"),
+        E::InsufficientFunds { .. } => ("funds", "insufficient funds for gas * price + value"),
+        E::Full { .. } => ("full", "txpool is full"),
+    };
+    match words {
+        "" => rejected(reason, refusal),
+        _ => rejected(reason, format_args!("{words}: {refusal}")),
+    }
+}
+
+/// A refused block.
+pub fn block_error(error: SubmitBlockError) -> RpcError {
+    match error {
+        SubmitBlockError::Rule(rule) => rejected("invalid", rule),
+        SubmitBlockError::KnownInvalid(_) => rejected("invalid", error),
+        SubmitBlockError::UnknownParent(_) => rejected("missing", error),
+        SubmitBlockError::TooLittleWork { .. } => rejected("policy", error),
+        SubmitBlockError::Local(message) => internal(message),
+        SubmitBlockError::Stopped => cannot("the node is shutting down"),
+    }
+}
+
+/// A template that could not be made.
+pub fn template_error(error: TemplateError) -> RpcError {
+    match error {
+        TemplateError::Rule(rule) => invalid(format!("request: {rule}")),
+        TemplateError::UnknownTransaction(_) => not_found(error.to_string()),
+        TemplateError::Local(message) => internal(message),
+        TemplateError::Stopped => cannot("the node is shutting down"),
+    }
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        Self(cannot(stopped.to_string()))
+    }
+}
+
+/// Lets `?` turn local failures into errors of a call.
+pub struct Failure(pub RpcError);
+
+impl From<Failure> for RpcError {
+    fn from(failure: Failure) -> Self {
+        failure.0
+    }
+}

@@ -1,0 +1,265 @@
+//! The listener: bounded connections, Host and Origin checks, then jsonrpsee.
+//!
+//! jsonrpsee bounds requests in flight; idle connections, slow senders and browsers are kept away here.
+
+use hyper::{
+    HeaderMap, Method, StatusCode,
+    body::Incoming,
+    header::{self, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use jsonrpsee::server::{
+    BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
+    StopHandle, TowerServiceBuilder, stop_channel,
+};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tower::{Service, layer::util::Identity};
+
+/// How the RPC listens and what it bears.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Most bytes of a request.
+    pub max_body: u32,
+    /// Most bytes of a response.
+    pub max_response: u32,
+    /// Most calls in a batch.
+    pub max_batch: u32,
+    /// Most connections at a time.
+    pub max_connections: u32,
+    /// Names that a Host header may have beside addresses and `localhost`; `*` for any.
+    pub vhosts: Vec<String>,
+    /// Origins of web pages that may call; `*` for any.
+    pub cors: Vec<String>,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            max_body: 5_000_000,
+            max_response: 32_000_000,
+            max_batch: 100,
+            max_connections: 100,
+            vhosts: Vec::new(),
+            cors: Vec::new(),
+        }
+    }
+}
+
+/// A connection that sends no request for so long is closed.
+const IDLE: Duration = Duration::from_secs(60);
+/// A request that takes longer, body and answer, is cut off.
+const REQUEST: Duration = Duration::from_secs(120);
+/// Header bytes of a request.
+const MAX_HEAD: usize = 64 << 10;
+
+/// Serves the methods until the handle stops it.
+pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits) -> ServerHandle {
+    let (stop, handle) = stop_channel();
+    let config = ServerConfig::builder()
+        .max_request_body_size(limits.max_body)
+        .max_response_body_size(limits.max_response)
+        .max_connections(limits.max_connections)
+        .max_subscriptions_per_connection(64)
+        .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
+        .set_message_buffer_capacity(64)
+        .enable_ws_ping(PingConfig::new().inactive_limit(Duration::from_secs(90)))
+        .build();
+    let listening = Listening {
+        builder: Server::builder().set_config(config).to_service_builder(),
+        methods,
+        slots: Arc::new(Semaphore::new(limits.max_connections as usize)),
+        limits: Arc::new(limits),
+        stop: stop.clone(),
+    };
+    tokio::spawn(async move {
+        tokio::select! {
+            () = listening.accept(listener) => {}
+            () = stop.shutdown() => {}
+        }
+    });
+    handle
+}
+
+#[derive(Clone)]
+struct Listening {
+    builder: TowerServiceBuilder<Identity, Identity>,
+    methods: Methods,
+    slots: Arc<Semaphore>,
+    limits: Arc<HttpLimits>,
+    stop: StopHandle,
+}
+
+impl Listening {
+    async fn accept(&self, listener: TcpListener) {
+        loop {
+            let Ok((socket, _)) = listener.accept().await else {
+                // Out of file descriptors, most likely: connections that end make room.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let Ok(slot) = self.slots.clone().try_acquire_owned() else {
+                tokio::spawn(turn_away(socket));
+                continue;
+            };
+            // Without it small answers wait for the peer's acknowledgement; a socket that refuses it is closing.
+            let _ = socket.set_nodelay(true);
+            tokio::spawn(self.clone().converse(socket, slot));
+        }
+    }
+
+    async fn converse(self, socket: TcpStream, slot: OwnedSemaphorePermit) {
+        let slot = Arc::new(slot);
+        let stop = self.stop.clone();
+        let service = service_fn(move |request| {
+            let (this, slot) = (self.clone(), slot.clone());
+            async move { Ok::<_, Infallible>(this.answer(request, slot).await) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
+        let connection = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = connection.as_mut() => ended,
+            () = stop.shutdown() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "an RPC connection broke");
+        }
+    }
+
+    async fn answer(self, mut request: HttpRequest<Incoming>, slot: Arc<OwnedSemaphorePermit>) -> HttpResponse {
+        let origin = match check(&self.limits, request.headers()) {
+            Ok(origin) => origin,
+            Err(refusal) => return text(StatusCode::FORBIDDEN, refusal),
+        };
+        if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+            return allow(text(StatusCode::NO_CONTENT, ""), origin);
+        }
+        // A WebSocket session outlives this call and keeps the request's extensions, and so its slot.
+        request.extensions_mut().insert(slot);
+        let mut service = self.builder.build(self.methods, self.stop);
+        let response = match tokio::time::timeout(REQUEST, service.call(request)).await {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "an RPC request broke");
+                text(StatusCode::INTERNAL_SERVER_ERROR, "the request could not be served\n")
+            }
+            Err(_) => text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
+        };
+        allow(response, origin)
+    }
+}
+
+async fn turn_away(mut socket: TcpStream) {
+    let answer = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\r\ntoo many connections\n";
+    // Whoever is gone already needs no answer.
+    let _ = tokio::time::timeout(Duration::from_secs(1), socket.write_all(answer)).await;
+}
+
+fn text(status: StatusCode, body: &'static str) -> HttpResponse {
+    let mut response = HttpResponse::new(HttpBody::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
+
+const WRONG_HOST: &str = "this Host is not served; use an address or localhost, or start the node with --http.vhosts NAME\n";
+const WRONG_ORIGIN: &str = "web pages of this Origin may not call; start the node with --http.corsdomain ORIGIN\n";
+
+/// Checks where a request says that it goes and comes from; answers with the origin to allow, if one was asked for.
+fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>, &'static str> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).ok_or(WRONG_HOST)?;
+    if headers.get_all(header::HOST).iter().count() != 1 || !host_is_served(&limits.vhosts, host) {
+        return Err(WRONG_HOST);
+    }
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(None);
+    };
+    let text = origin.to_str().map_err(|_| WRONG_ORIGIN)?;
+    if limits.cors.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(text)) {
+        return Ok(Some(origin.clone()));
+    }
+    // Browser extensions, such as wallets, ask their user; they need no CORS headers.
+    let extension = text.starts_with("chrome-extension://") || text.starts_with("moz-extension://");
+    if extension { Ok(None) } else { Err(WRONG_ORIGIN) }
+}
+
+/// Whether a Host header names an address, `localhost` or a configured name. A foreign name means that a web page made
+/// it resolve to this machine (DNS rebinding).
+fn host_is_served(vhosts: &[String], host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    name.parse::<IpAddr>().is_ok()
+        || name.eq_ignore_ascii_case("localhost")
+        || vhosts.iter().any(|vhost| vhost == "*" || vhost.eq_ignore_ascii_case(name))
+}
+
+/// Adds the CORS headers for an allowed origin.
+fn allow(mut response: HttpResponse, origin: Option<HeaderValue>) -> HttpResponse {
+    if let Some(origin) = origin {
+        let headers = response.headers_mut();
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS"));
+        headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("content-type"));
+        headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+        headers.insert(header::VARY, HeaderValue::from_static("origin"));
+    }
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    #[test]
+    fn serves_addresses_and_localhost_but_no_foreign_host() {
+        for host in ["127.0.0.1:8545", "localhost", "LocalHost:1", "[::1]:8545", "192.168.1.2"] {
+            assert!(host_is_served(&[], host), "{host}");
+        }
+        for host in ["evil.example", "localhost.evil.example:8545", "", "127.0.0.1.evil.example", "node"] {
+            assert!(!host_is_served(&[], host), "{host}");
+        }
+        assert!(host_is_served(&["node".into()], "Node:8545"));
+        assert!(host_is_served(&["*".into()], "evil.example"));
+    }
+
+    #[test]
+    fn refuses_a_request_without_host_or_with_two() {
+        let limits = HttpLimits::default();
+        assert_eq!(check(&limits, &headers(&[])), Err(WRONG_HOST));
+        assert_eq!(check(&limits, &headers(&[("host", "localhost"), ("host", "localhost")])), Err(WRONG_HOST));
+        assert_eq!(check(&limits, &headers(&[("host", "localhost")])), Ok(None));
+    }
+
+    #[test]
+    fn refuses_web_pages_unless_their_origin_is_allowed() {
+        let page = headers(&[("host", "localhost"), ("origin", "https://app.example")]);
+        assert_eq!(check(&HttpLimits::default(), &page), Err(WRONG_ORIGIN));
+        let open = HttpLimits { cors: vec!["https://app.example".into()], ..Default::default() };
+        assert_eq!(check(&open, &page), Ok(Some(HeaderValue::from_static("https://app.example"))));
+        let sandboxed = headers(&[("host", "localhost"), ("origin", "null")]);
+        assert_eq!(check(&open, &sandboxed), Err(WRONG_ORIGIN));
+        let wallet = headers(&[("host", "localhost"), ("origin", "chrome-extension://abc")]);
+        assert_eq!(check(&HttpLimits::default(), &wallet), Ok(None));
+    }
+}
