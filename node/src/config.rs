@@ -363,15 +363,11 @@ fn datadir(given: Option<PathBuf>, chain: &str, dev: bool) -> Result<Option<Path
 }
 
 fn payout(spec: &ChainSpec, text: &str) -> Result<Lock, ConfigError> {
-    match address::decode(text, &spec.hrp) {
-        Ok(lock) => Ok(lock),
-        Err(error) => Err(value("--miner.address", text, format!("{error}; expected an address {}1...", spec.hrp))),
-    }
+    address::parse_coin_address(&spec.hrp, text).map_err(|error| value("--miner.address", text, error.to_string()))
 }
 
 fn account(text: &str) -> Result<Address, ConfigError> {
-    crate::rpc::parse_account(text)
-        .ok_or_else(|| value("--miner.account", text, "expected 0x and 40 hexadecimal digits with a right checksum"))
+    address::parse_account(text).map_err(|error| value("--miner.account", text, error.to_string()))
 }
 
 fn megabytes(flag: &'static str, given: u32, least: u32) -> Result<usize, ConfigError> {

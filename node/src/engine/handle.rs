@@ -1,7 +1,7 @@
 //! The engine's thread, and the handle by which others ask it.
 
 use chain_core::{
-    Address,
+    Address, U256,
     block::Block,
     coin::{Lock, OutPoint},
     hash::{BlockHash, TxId},
@@ -35,6 +35,8 @@ pub struct HeaderInfo {
     pub hash: BlockHash,
     /// Its height.
     pub height: Height,
+    /// Work from genesis to it.
+    pub work: U256,
     /// Whether it is on the active chain.
     pub active: bool,
 }

@@ -4,7 +4,7 @@ use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::json;
 
 use crate::{
-    engine::{Stopped, SubmitBlockError, SubmitError, TemplateError},
+    engine::{SubmitBlockError, SubmitError, TemplateError},
     mempool::MempoolError,
 };
 
@@ -122,20 +122,5 @@ pub fn template_error(error: TemplateError) -> RpcError {
         TemplateError::UnknownTransaction(_) => not_found(error.to_string()),
         TemplateError::Local(message) => internal(message),
         TemplateError::Stopped => cannot("the node is shutting down"),
-    }
-}
-
-impl From<Stopped> for Failure {
-    fn from(stopped: Stopped) -> Self {
-        Self(cannot(stopped.to_string()))
-    }
-}
-
-/// Lets `?` turn local failures into errors of a call.
-pub struct Failure(pub RpcError);
-
-impl From<Failure> for RpcError {
-    fn from(failure: Failure) -> Self {
-        failure.0
     }
 }

@@ -1,7 +1,7 @@
 //! Strict reading of parameters: whatever is odd answers -32602 with the parameter's name.
 
 use alloy_primitives::{Address, B256, U256};
-use chain_core::{hash::BlockHash, hash::TxId, units::Height};
+use chain_core::{address, hash::BlockHash, hash::TxId, units::Height};
 use jsonrpsee::types::Params;
 use serde_json::{Map, Value};
 
@@ -246,7 +246,7 @@ param!(B256, "32 bytes as \"0x\" and 64 hexadecimal digits", |value| {
 param!(BlockHash, "a block hash of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
 param!(TxId, "a transaction id of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
 param!(Address, "an account such as \"0x...\" of 40 hexadecimal digits with a right checksum", |value| {
-    parse_account(value.as_str()?)
+    address::parse_account(value.as_str()?).ok()
 });
 param!(BlockRef, "a height or a block hash of 64 hexadecimal digits", |value| {
     if let Some(height) = u32::parse(value).filter(|_| value.as_str().is_none_or(|text| text.len() < 64)) {
@@ -295,15 +295,6 @@ fn block_object(object: &Map<String, Value>) -> Option<BlockTag> {
         (None, Some(hash)) => BlockHash::parse(hash).map(BlockTag::Hash),
         _ => None,
     }
-}
-
-/// An account in hex; mixed case must be a right EIP-55 checksum.
-pub fn parse_account(text: &str) -> Option<Address> {
-    let hex_digits = digits(text).filter(|digits| digits.len() == 40)?;
-    let address: Address = text.parse().ok()?;
-    let mixed = hex_digits.bytes().any(|byte| byte.is_ascii_lowercase() && byte.is_ascii_alphabetic())
-        && hex_digits.bytes().any(|byte| byte.is_ascii_uppercase());
-    (!mixed || address.to_checksum(None) == text).then_some(address)
 }
 
 #[cfg(test)]

@@ -1,0 +1,153 @@
+//! The miner of this process: whom it pays, and whether it runs.
+
+use chain_core::{
+    Address,
+    address,
+    coin::{KeyBytes, Lock},
+    hash::BlockHash,
+};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::{io, path::PathBuf};
+
+use crate::{
+    engine::{EngineHandle, TemplateError},
+    template::TemplateRequest,
+};
+
+/// Who is paid for blocks as long as nobody is: a key that is no point of the curve, so that no coin of it can be spent.
+const NOBODY: Lock = Lock::Key(KeyBytes([0; 32]));
+
+/// Mines on the threads of this process, or on demand.
+pub struct Mining {
+    engine: EngineHandle,
+    hrp: String,
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+}
+
+struct State {
+    payout: Option<Lock>,
+    beneficiary: Address,
+    mining: bool,
+    threads: usize,
+    blocks: u64,
+    automine: bool,
+}
+
+/// What the miner does.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct MiningStatus {
+    /// Whether it runs.
+    pub mining: bool,
+    /// Threads that it uses, or would.
+    pub threads: usize,
+    /// Hashes a second.
+    pub hashrate: f64,
+    /// Blocks found since the start.
+    pub blocks: u64,
+    /// Who gets tips of account transactions.
+    pub beneficiary: Address,
+}
+
+/// What outlives a restart.
+#[derive(Serialize, Deserialize)]
+struct Saved {
+    address: String,
+    account: Option<Address>,
+}
+
+impl Mining {
+    /// A miner that stands still. The payout comes from the configuration or, without, from what was said to an earlier
+    /// run over RPC and saved in `file`.
+    pub fn new(
+        engine: EngineHandle,
+        hrp: &str,
+        file: Option<PathBuf>,
+        payout: Option<Lock>,
+        beneficiary: Option<Address>,
+        threads: usize,
+    ) -> Self {
+        let saved = file.as_ref().filter(|_| payout.is_none()).and_then(|file| load(file, hrp));
+        let (saved_payout, saved_account) = saved.unzip();
+        let state = State {
+            payout: payout.or(saved_payout),
+            beneficiary: beneficiary.or(saved_account.flatten()).unwrap_or_default(),
+            mining: false,
+            threads,
+            blocks: 0,
+            automine: false,
+        };
+        Self { engine, hrp: hrp.to_owned(), file, state: Mutex::new(state) }
+    }
+
+    /// Who is paid the coins, if that was said.
+    pub fn payout(&self) -> Option<Lock> {
+        self.state.lock().payout
+    }
+
+    /// Pays somebody else from now on, also after a restart.
+    ///
+    /// # Errors
+    /// If it cannot be saved; it holds for this run all the same.
+    pub fn set_payout(&self, lock: Lock, account: Option<Address>) -> io::Result<()> {
+        let mut state = self.state.lock();
+        state.payout = Some(lock);
+        state.beneficiary = account.unwrap_or(state.beneficiary);
+        let saved = Saved { address: address::encode(&self.hrp, &lock), account: Some(state.beneficiary) };
+        drop(state);
+        match &self.file {
+            Some(file) => std::fs::write(file, serde_json::to_vec_pretty(&saved)?),
+            None => Ok(()),
+        }
+    }
+
+    /// What to ask a template with.
+    pub fn request(&self) -> TemplateRequest {
+        let state = self.state.lock();
+        TemplateRequest { payout: state.payout.unwrap_or(NOBODY), beneficiary: state.beneficiary, extra: Vec::new() }
+    }
+
+    /// What the miner does now.
+    pub fn status(&self) -> MiningStatus {
+        let state = self.state.lock();
+        MiningStatus {
+            mining: state.mining,
+            threads: state.threads,
+            hashrate: 0.0,
+            blocks: state.blocks,
+            beneficiary: state.beneficiary,
+        }
+    }
+
+    /// Starts mining, on so many threads if it is said.
+    pub fn start(&self, threads: Option<usize>) {
+        let mut state = self.state.lock();
+        state.threads = threads.unwrap_or(state.threads);
+        state.mining = true;
+    }
+
+    /// Stops mining.
+    pub fn stop(&self) {
+        self.state.lock().mining = false;
+    }
+
+    /// Whether each transaction that comes in is mined at once (`--dev`).
+    pub fn set_automine(&self, on: bool) {
+        self.state.lock().automine = on;
+    }
+
+    /// Mines blocks at once, on a chain of trivial difficulty.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn mine_now(&self, count: u32, time: Option<u32>) -> Result<Vec<BlockHash>, TemplateError> {
+        self.engine.mine(self.request(), count, time).await
+    }
+}
+
+/// What an earlier run saved; nothing if it is not there or not of this chain.
+fn load(file: &PathBuf, hrp: &str) -> Option<(Lock, Option<Address>)> {
+    let saved: Saved = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    Some((address::parse_coin_address(hrp, &saved.address).ok()?, saved.account))
+}

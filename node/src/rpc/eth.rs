@@ -1,0 +1,195 @@
+//! `eth_*` about accounts and the node: balances, nonces, code, proofs, sending.
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use chain_core::{
+    account::AccountTransaction,
+    state::{Account, StateView},
+    transaction::Transaction,
+    trie::{self, NodeReader},
+};
+use serde_json::{Value, json};
+
+use super::{
+    Context, Method,
+    error::{RpcResult, invalid, not_found, over_limit, rejected, submit_error, unavailable},
+    params::{Any, Args, BigQuantity, BlockTag, Data, Param},
+    read::{read, resolve},
+};
+use crate::store::Snapshot;
+
+pub(super) const METHODS: &[Method] = &[
+    Method::new("eth_chainId", &[], chain_id),
+    Method::new("eth_blockNumber", &[], block_number),
+    Method::new("eth_syncing", &[], syncing),
+    Method::new("eth_accounts", &[], |_, _| Ok(json!([]))),
+    Method::new("eth_coinbase", &[], coinbase),
+    Method::new("eth_mining", &[], |context, _| Ok(context.mining.status().mining.into())),
+    Method::new("eth_hashrate", &[], hashrate),
+    Method::new("eth_getBalance", &["address", "block"], get_balance),
+    Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count),
+    Method::new("eth_getCode", &["address", "block"], get_code),
+    Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at),
+    Method::new("eth_getProof", &["address", "slots", "block"], get_proof),
+    Method::new("eth_sendRawTransaction", &["transaction"], send_raw_transaction),
+];
+
+/// Most storage slots of one proof.
+const MAX_SLOTS: usize = 1_024;
+
+/// A QUANTITY.
+pub(super) fn quantity(value: impl Into<U256>) -> Value {
+    format!("0x{:x}", value.into()).into()
+}
+
+/// Bytes as DATA.
+pub(super) fn data(bytes: &[u8]) -> Value {
+    format!("0x{}", hex::encode(bytes)).into()
+}
+
+fn chain_id(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(quantity(U256::from(context.spec.chain_id)))
+}
+
+fn block_number(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(quantity(U256::from(context.snapshot()?.tip().height)))
+}
+
+fn syncing(context: &Context, _: Args) -> RpcResult<Value> {
+    let info = context.engine.chain_info();
+    if !info.syncing {
+        return Ok(false.into());
+    }
+    Ok(json!({
+        "startingBlock": quantity(U256::ZERO),
+        "currentBlock": quantity(U256::from(info.height)),
+        "highestBlock": quantity(U256::from(info.best_header)),
+    }))
+}
+
+fn coinbase(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(data(context.mining.status().beneficiary.as_slice()))
+}
+
+fn hashrate(context: &Context, _: Args) -> RpcResult<Value> {
+    // A rate of hashes is far below 2^64; the fraction is of no interest.
+    Ok(quantity(U256::from(context.mining.status().hashrate as u64)))
+}
+
+/// The state that a block tag names: only that of the tip is kept.
+fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Snapshot> {
+    let snapshot = context.snapshot()?;
+    let tip = snapshot.tip();
+    match resolve(context, &snapshot, tag.unwrap_or(BlockTag::Latest))? {
+        Some(at) if at == tip => Ok(snapshot),
+        // Depths that reach below genesis, and the depths of a chain that has none, name the tip.
+        Some(at) => Err(unavailable(format!(
+            "the state of block {} is not kept, only that of the tip, block {}",
+            at.height, tip.height
+        ))),
+        None => Err(not_found("no such block on the active chain")),
+    }
+}
+
+fn account(snapshot: &Snapshot, address: &Address) -> RpcResult<Account> {
+    Ok(read(snapshot.account(address))?.unwrap_or_default())
+}
+
+fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let snapshot = state_at(context, args.optional()?)?;
+    Ok(quantity(account(&snapshot, &address)?.balance))
+}
+
+fn get_transaction_count(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let tag = args.optional()?;
+    let pending = match tag {
+        Some(BlockTag::Pending) => context.ask(context.engine.pending_nonce(address))?,
+        _ => None,
+    };
+    let nonce = account(&state_at(context, tag)?, &address)?.nonce;
+    Ok(quantity(U256::from(pending.unwrap_or(nonce).max(nonce))))
+}
+
+fn get_code(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let snapshot = state_at(context, args.optional()?)?;
+    Ok(data(&read(snapshot.code(&account(&snapshot, &address)?.code_hash))?))
+}
+
+/// A slot: a QUANTITY, or 32 bytes as DATA, which Ethereum's tools use as well.
+struct Slot {
+    key: U256,
+    given: String,
+}
+
+impl Param for Slot {
+    const EXPECTED: &'static str = "a storage slot: a quantity, or \"0x\" and up to 64 hexadecimal digits";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let given = value.as_str()?.to_owned();
+        if let Some(BigQuantity(key)) = BigQuantity::parse(value) {
+            return Some(Self { key, given });
+        }
+        let Data(bytes) = Data::parse(value)?;
+        let key = U256::try_from_be_slice(&bytes).filter(|_| (1..=32).contains(&bytes.len()))?;
+        Some(Self { key, given })
+    }
+}
+
+fn get_storage_at(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (address, slot) = (args.required()?, args.required::<Slot>()?);
+    let snapshot = state_at(context, args.optional()?)?;
+    let word = read(snapshot.storage(&address, &slot.key))?;
+    Ok(data(&word.to_be_bytes::<32>()))
+}
+
+fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address: Address = args.required()?;
+    let slots = match args.optional::<Any>()?.map(|any| any.0) {
+        None => Vec::new(),
+        Some(Value::Array(slots)) if slots.len() > MAX_SLOTS => {
+            return Err(over_limit(format!("slots: at most {MAX_SLOTS} in one proof")));
+        }
+        Some(Value::Array(slots)) => slots
+            .iter()
+            .map(|slot| Slot::parse(slot).ok_or_else(|| invalid(format!("slots: expected {}", Slot::EXPECTED))))
+            .collect::<RpcResult<Vec<_>>>()?,
+        Some(_) => return Err(invalid("slots: expected an array of storage slots")),
+    };
+    let snapshot = state_at(context, args.optional()?)?;
+    let reader: &dyn NodeReader = &snapshot;
+    let owner = keccak256(address);
+    let prove = |owner: Option<B256>, key: B256| -> RpcResult<Vec<Value>> {
+        let nodes: Vec<Bytes> = read(trie::prove(reader, owner, key))?;
+        Ok(nodes.iter().map(|node| data(node)).collect())
+    };
+    let account = account(&snapshot, &address)?;
+    let mut proofs = Vec::with_capacity(slots.len());
+    for slot in slots {
+        proofs.push(json!({
+            "key": slot.given,
+            "value": quantity(read(snapshot.storage(&address, &slot.key))?),
+            "proof": prove(Some(owner), keccak256(slot.key.to_be_bytes::<32>()))?,
+        }));
+    }
+    Ok(json!({
+        "address": address,
+        "accountProof": prove(None, owner)?,
+        "balance": quantity(account.balance),
+        "codeHash": account.code_hash,
+        "nonce": quantity(U256::from(account.nonce)),
+        "storageHash": account.storage_root,
+        "storageProof": proofs,
+    }))
+}
+
+fn send_raw_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let Data(raw) = args.required()?;
+    let transaction = AccountTransaction::decode(raw.into()).map_err(|rule| rejected("invalid", rule))?;
+    let hash = transaction.hash();
+    match context.wait(context.engine.submit_transaction(Transaction::Account(transaction))) {
+        Ok(_) => Ok(data(hash.as_slice())),
+        Err(error) => Err(submit_error(error)),
+    }
+}

@@ -1,0 +1,336 @@
+//! `eth_*` about blocks, transactions and receipts.
+
+use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
+use chain_core::{
+    account::{AccountTransaction, Fees},
+    block::Block,
+    codec,
+    coinbase::Coinbase,
+    hash::{BlockHash, TxId},
+    transaction::Transaction,
+    units::Gas,
+};
+use serde_json::{Value, json};
+
+use super::{
+    Context, Method,
+    error::{RpcResult, internal},
+    eth::{data, quantity},
+    eth_fees::{base_fee, effective_price},
+    params::{Args, BlockTag, Quantity},
+    read::{body, header, read, resolve},
+    render,
+};
+use crate::store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt};
+
+pub(super) const METHODS: &[Method] = &[
+    Method::new("eth_getBlockByNumber", &["block", "full"], by_number),
+    Method::new("eth_getBlockByHash", &["hash", "full"], by_hash),
+    Method::new("eth_getBlockReceipts", &["block"], get_block_receipts),
+    Method::new("eth_getBlockTransactionCountByNumber", &["block"], count_by_number),
+    Method::new("eth_getBlockTransactionCountByHash", &["hash"], count_by_hash),
+    Method::new("eth_getUncleCountByBlockNumber", &["block"], |_, _| Ok(quantity(U256::ZERO))),
+    Method::new("eth_getUncleCountByBlockHash", &["hash"], |_, _| Ok(quantity(U256::ZERO))),
+    Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
+    Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_by_number),
+    Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_by_block_hash),
+    Method::new("eth_getTransactionReceipt", &["hash"], transaction_receipt),
+];
+
+/// keccak-256 of the RLP of an empty list: no uncles.
+const NO_UNCLES: B256 = b256!("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347");
+
+/// A block's hash as it is shown everywhere, with Ethereum's prefix.
+pub(super) fn block_hash(hash: &BlockHash) -> Value {
+    format!("0x{hash}").into()
+}
+
+/// A block of the active chain with all that its rendering needs.
+struct Whole {
+    at: BlockRef,
+    record: HeaderRecord,
+    gas_limit: Gas,
+    base_fee: u64,
+    block: Block,
+    receipts: Vec<StoredReceipt>,
+}
+
+impl Whole {
+    fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
+        let record = header(snapshot, at)?;
+        Ok(Self {
+            at,
+            record,
+            gas_limit: context.spec.gas_limit,
+            base_fee: base_fee(context, &record),
+            block: body(snapshot, at)?,
+            receipts: read(snapshot.receipts(at))?.unwrap_or_default(),
+        })
+    }
+
+    fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
+        let snapshot = context.snapshot()?;
+        resolve(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
+    }
+
+    fn holding(context: &Context, txid: &TxId) -> RpcResult<Option<(Self, u32)>> {
+        let snapshot = context.snapshot()?;
+        let Some(place) = read(snapshot.transaction(txid))? else {
+            return Ok(None);
+        };
+        Ok(Some((Self::load(context, &snapshot, place.block)?, place.position)))
+    }
+
+    /// Account transactions in order, with their positions in the block.
+    fn accounts(&self) -> impl Iterator<Item = (u32, &AccountTransaction)> {
+        (0u32..).zip(&self.block.transactions).filter_map(|(position, tx)| match tx {
+            Transaction::Account(tx) => Some((position, tx)),
+            _ => None,
+        })
+    }
+
+    fn coinbase(&self) -> RpcResult<&Coinbase> {
+        match self.block.transactions.first() {
+            Some(Transaction::Coinbase(coinbase)) => Ok(coinbase),
+            _ => Err(internal(format!("block {} has no coinbase", self.at.hash))),
+        }
+    }
+
+    fn sender(&self, position: u32, tx: &AccountTransaction) -> Option<Address> {
+        let known = self.receipts.iter().find(|receipt| receipt.position == position);
+        known.map(|receipt| receipt.sender).or_else(|| tx.recover_sender().ok())
+    }
+
+    fn transaction(&self, index: usize, position: u32, tx: &AccountTransaction) -> Value {
+        let place = json!({
+            "blockHash": block_hash(&self.at.hash),
+            "blockNumber": quantity(U256::from(self.at.height)),
+            "blockTimestamp": quantity(U256::from(self.record.header.time)),
+            "transactionIndex": quantity(U256::from(index)),
+            "gasPrice": quantity(effective_price(&tx.fields().fees, self.base_fee)),
+        });
+        render::join(transaction_fields(tx, self.sender(position, tx)), place)
+    }
+
+    fn nth(&self, index: u64) -> Option<Value> {
+        let index = usize::try_from(index).ok()?;
+        self.accounts().nth(index).map(|(position, tx)| self.transaction(index, position, tx))
+    }
+
+    fn at_position(&self, wanted: u32) -> Option<Value> {
+        let (index, (position, tx)) =
+            self.accounts().enumerate().find(|(_, (position, _))| *position == wanted)?;
+        Some(self.transaction(index, position, tx))
+    }
+
+    fn render(&self, full: bool) -> RpcResult<Value> {
+        let coinbase = self.coinbase()?;
+        let header = &self.record.header;
+        let transactions: Vec<Value> = match full {
+            false => self.accounts().map(|(_, tx)| data(tx.hash().as_slice())).collect(),
+            true => self
+                .accounts()
+                .enumerate()
+                .map(|(index, (position, tx))| self.transaction(index, position, tx))
+                .collect(),
+        };
+        let bloom = self.receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.receipt.bloom);
+        let difficulty = render::difficulty(header.bits);
+        Ok(json!({
+            "number": quantity(U256::from(self.at.height)),
+            "hash": block_hash(&self.at.hash),
+            "parentHash": block_hash(&header.prev),
+            "nonce": B64::from(u64::from(header.nonce)),
+            "mixHash": B256::from(difficulty),
+            "sha3Uncles": NO_UNCLES,
+            "logsBloom": bloom,
+            "transactionsRoot": data(&header.merkle_root),
+            "stateRoot": coinbase.state_root,
+            "receiptsRoot": coinbase.receipts_root,
+            "miner": coinbase.beneficiary,
+            "difficulty": quantity(difficulty),
+            "extraData": data(&coinbase.extra),
+            "size": quantity(U256::from(codec::encode(&self.block).len())),
+            "gasLimit": quantity(U256::from(self.gas_limit)),
+            "gasUsed": quantity(U256::from(coinbase.gas_used)),
+            "baseFeePerGas": quantity(U256::from(self.base_fee)),
+            "timestamp": quantity(U256::from(header.time)),
+            "transactions": transactions,
+            "uncles": [],
+        }))
+    }
+
+    fn receipts(&self) -> Vec<Value> {
+        let mut logs_before = 0;
+        let mut all = Vec::with_capacity(self.receipts.len());
+        for (index, (position, tx)) in self.accounts().enumerate() {
+            if let Some(receipt) = self.receipts.iter().find(|receipt| receipt.position == position) {
+                all.push(self.receipt(index, logs_before, tx, receipt));
+                logs_before += receipt.receipt.logs.len();
+            }
+        }
+        all
+    }
+
+    fn receipt(&self, index: usize, logs_before: usize, tx: &AccountTransaction, stored: &StoredReceipt) -> Value {
+        let said = tx.fields();
+        let place = render::fields(json!({
+            "blockHash": block_hash(&self.at.hash),
+            "blockNumber": quantity(U256::from(self.at.height)),
+            "transactionHash": data(tx.hash().as_slice()),
+            "transactionIndex": quantity(U256::from(index)),
+        }));
+        let log = |(number, log): (usize, &alloy_primitives::Log)| {
+            render::join(
+                place.clone(),
+                json!({
+                    "address": log.address,
+                    "topics": log.data.topics(),
+                    "data": log.data.data,
+                    "logIndex": quantity(U256::from(logs_before + number)),
+                    "blockTimestamp": quantity(U256::from(self.record.header.time)),
+                    "removed": false,
+                }),
+            )
+        };
+        let created = said.to.is_none().then(|| stored.sender.create(said.nonce));
+        let logs: Vec<Value> = stored.receipt.logs.iter().enumerate().map(log).collect();
+        render::join(
+            place.clone(),
+            json!({
+                "type": quantity(U256::from(said.tx_type)),
+                "status": quantity(U256::from(u8::from(stored.receipt.success))),
+                "from": stored.sender,
+                "to": said.to,
+                "contractAddress": created,
+                "cumulativeGasUsed": quantity(U256::from(stored.receipt.cumulative_gas_used)),
+                "gasUsed": quantity(U256::from(stored.gas_used)),
+                "effectiveGasPrice": quantity(effective_price(&said.fees, self.base_fee)),
+                "logsBloom": stored.receipt.bloom,
+                "logs": logs,
+            }),
+        )
+    }
+}
+
+/// What a transaction itself says, in Ethereum's words.
+pub(super) fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> render::Fields {
+    let said = tx.fields();
+    let (signature, parity) = tx.signature();
+    let [r, s] = [&signature[..32], &signature[32..]].map(U256::from_be_slice);
+    let v = match said.tx_type {
+        0 => said.chain_id.saturating_mul(2).saturating_add(35 + u64::from(parity)),
+        _ => u64::from(parity),
+    };
+    let mut fields = render::fields(json!({
+        "hash": data(tx.hash().as_slice()),
+        "type": quantity(U256::from(said.tx_type)),
+        "chainId": quantity(U256::from(said.chain_id)),
+        "nonce": quantity(U256::from(said.nonce)),
+        "from": sender,
+        "to": said.to,
+        "value": quantity(said.value),
+        "gas": quantity(U256::from(said.gas_limit)),
+        "input": data(&said.input),
+        "v": quantity(U256::from(v)),
+        "r": quantity(r),
+        "s": quantity(s),
+    }));
+    if said.tx_type != 0 {
+        fields.insert("yParity".into(), quantity(U256::from(u8::from(parity))));
+        let entry = |(address, keys): &(Address, Vec<B256>)| json!({ "address": address, "storageKeys": keys });
+        fields.insert("accessList".into(), said.access_list.iter().map(entry).collect());
+    }
+    match said.fees {
+        Fees::Legacy { gas_price } => {
+            fields.insert("gasPrice".into(), quantity(gas_price));
+        }
+        Fees::Dynamic { max_fee, max_priority_fee } => {
+            fields.insert("maxFeePerGas".into(), quantity(max_fee));
+            fields.insert("maxPriorityFeePerGas".into(), quantity(max_priority_fee));
+        }
+    }
+    if said.tx_type == 4 {
+        let authorization = |one: &chain_core::account::Authorization| {
+            json!({
+                "chainId": quantity(one.chain_id),
+                "address": one.address,
+                "nonce": quantity(U256::from(one.nonce)),
+                "yParity": quantity(U256::from(one.y_parity)),
+                "r": quantity(one.r),
+                "s": quantity(one.s),
+            })
+        };
+        fields.insert("authorizationList".into(), said.authorizations.iter().map(authorization).collect());
+    }
+    fields
+}
+
+fn render_block(context: &Context, tag: BlockTag, full: bool) -> RpcResult<Value> {
+    Ok(Whole::named(context, tag)?.map(|whole| whole.render(full)).transpose()?.into())
+}
+
+fn by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    render_block(context, args.required()?, args.optional()?.unwrap_or(false))
+}
+
+fn by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    render_block(context, BlockTag::Hash(args.required()?), args.optional()?.unwrap_or(false))
+}
+
+fn get_block_receipts(context: &Context, mut args: Args) -> RpcResult<Value> {
+    Ok(Whole::named(context, args.required()?)?.map(|whole| whole.receipts()).into())
+}
+
+fn count(context: &Context, tag: BlockTag) -> RpcResult<Value> {
+    let whole = Whole::named(context, tag)?;
+    Ok(whole.map_or(Value::Null, |whole| quantity(U256::from(whole.accounts().count()))))
+}
+
+fn count_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    count(context, args.required()?)
+}
+
+fn count_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    count(context, BlockTag::Hash(args.required()?))
+}
+
+fn transaction_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (tag, Quantity(index)) = (args.required()?, args.required()?);
+    Ok(Whole::named(context, tag)?.and_then(|whole| whole.nth(index)).into())
+}
+
+fn transaction_by_block_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (hash, Quantity(index)) = (args.required()?, args.required()?);
+    Ok(Whole::named(context, BlockTag::Hash(hash))?.and_then(|whole| whole.nth(index)).into())
+}
+
+fn transaction_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let txid: TxId = args.required()?;
+    if let Some(entry) = context.ask(context.engine.mempool_transaction(txid))? {
+        return Ok(match entry.transaction.as_ref() {
+            Transaction::Account(tx) => pending_transaction(tx, entry.sender),
+            _ => Value::Null,
+        });
+    }
+    let found = Whole::holding(context, &txid)?;
+    Ok(found.and_then(|(whole, position)| whole.at_position(position)).into())
+}
+
+/// A transaction that no block holds yet.
+pub(super) fn pending_transaction(tx: &AccountTransaction, sender: Option<Address>) -> Value {
+    let mut fields = transaction_fields(tx, sender);
+    if let Fees::Dynamic { max_fee, .. } = tx.fields().fees {
+        fields.insert("gasPrice".into(), quantity(max_fee));
+    }
+    render::join(fields, json!({ "blockHash": null, "blockNumber": null, "transactionIndex": null }))
+}
+
+fn transaction_receipt(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let txid: TxId = args.required()?;
+    let Some((whole, position)) = Whole::holding(context, &txid)? else {
+        return Ok(Value::Null);
+    };
+    let index = whole.accounts().position(|(at, _)| at == position);
+    Ok(index.and_then(|index| whole.receipts().into_iter().nth(index)).into())
+}

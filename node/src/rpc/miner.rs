@@ -1,0 +1,223 @@
+//! `miner_*`: templates for miners of other processes, and the miner of this one.
+
+use chain_core::{
+    Address, address,
+    block::Block,
+    codec,
+    coin::Lock,
+    header::Header,
+    merkle,
+    transaction::Transaction,
+};
+use jsonrpsee::types::Params;
+use parking_lot::Mutex;
+use serde_json::{Value, json};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use super::{
+    Context, Method, chain, coin,
+    error::{RpcResult, cannot, invalid, rejected, template_error},
+    params::{Args, HexBytes, Object, Options},
+    render,
+};
+use crate::template::{LongPollId, Template, TemplateRequest};
+
+/// The one method that waits without holding a thread.
+pub(super) const GET_TEMPLATE: &str = "miner_getTemplate";
+
+pub(super) const METHODS: &[Method] = &[
+    Method::new("miner_submit", &["id", "header", "coinbase"], submit),
+    Method::new("miner_start", &["threads"], start),
+    Method::new("miner_stop", &[], stop),
+    Method::new("miner_setAddress", &["address", "account"], set_address),
+    Method::new("miner_status", &[], status),
+];
+
+/// How long a long poll waits for better work.
+const LONG_POLL: Duration = Duration::from_secs(30);
+/// Bytes of the coinbase's `extra` that a caller may choose.
+const MAX_EXTRA: usize = 80;
+/// Last bytes of the coinbase, which are the miner's to change.
+const EXTRANONCE: usize = 8;
+/// Templates that are remembered, and their encoded bytes in all.
+const KEPT: usize = 64;
+const KEPT_BYTES: usize = 64 << 20;
+
+/// Templates that were given out, newest last, so that a solution need not carry the block back.
+#[derive(Default)]
+pub struct Templates(Mutex<Kept>);
+
+#[derive(Default)]
+struct Kept {
+    last_id: u64,
+    blocks: VecDeque<(u64, Arc<Block>, usize)>,
+}
+
+impl Templates {
+    fn next_id(&self) -> u64 {
+        let mut kept = self.0.lock();
+        kept.last_id += 1;
+        kept.last_id
+    }
+
+    fn keep(&self, id: u64, block: Arc<Block>, size: usize) {
+        let mut kept = self.0.lock();
+        kept.blocks.push_back((id, block, size));
+        while kept.blocks.len() > KEPT || kept.blocks.len() > 1 && kept.bytes() > KEPT_BYTES {
+            kept.blocks.pop_front();
+        }
+    }
+
+    fn get(&self, id: u64) -> Option<Arc<Block>> {
+        self.0.lock().blocks.iter().find(|(kept, ..)| *kept == id).map(|(_, block, _)| block.clone())
+    }
+}
+
+impl Kept {
+    fn bytes(&self) -> usize {
+        self.blocks.iter().map(|(.., size)| size).sum()
+    }
+}
+
+/// What a miner asks for.
+struct Asked {
+    payout: Lock,
+    beneficiary: Address,
+    extra: Vec<u8>,
+    than: Option<LongPollId>,
+    full: bool,
+}
+
+impl Asked {
+    fn read(context: &Context, mut args: Args) -> RpcResult<Self> {
+        let names = ["address", "account", "extra", "longpollId", "full"];
+        let options = Options::new("request", args.optional::<Object>()?, &names)?;
+        let payout = match options.get::<String>("address")? {
+            Some(text) => coin::lock_of(context, &text)?,
+            None => context.mining.payout().ok_or_else(|| {
+                invalid("request.address: missing, and the node was not started with --miner.address")
+            })?,
+        };
+        let HexBytes(extra) = options.get("extra")?.unwrap_or(HexBytes(Vec::new()));
+        if extra.len() > MAX_EXTRA {
+            return Err(invalid(format!("request.extra: expected at most {MAX_EXTRA} bytes, got {}", extra.len())));
+        }
+        let than = options.get::<String>("longpollId")?.map(|text| {
+            text.parse().map_err(|error| invalid(format!("request.longpollId: {error}")))
+        });
+        Ok(Self {
+            payout,
+            beneficiary: options.get("account")?.unwrap_or_else(|| context.mining.status().beneficiary),
+            extra,
+            than: than.transpose()?,
+            full: options.get("full")?.unwrap_or(false),
+        })
+    }
+}
+
+/// `miner_getTemplate`
+pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>) -> RpcResult<Value> {
+    let asked = Asked::read(&context, Args::new(&params, &["request"])?)?;
+    let id = context.templates.next_id();
+    // The id makes the search spaces of two miners with one address disjoint.
+    let extra = [asked.extra.as_slice(), &id.to_be_bytes(), &[0; EXTRANONCE]].concat();
+    let request = TemplateRequest { payout: asked.payout, beneficiary: asked.beneficiary, extra };
+    let template = match asked.than {
+        Some(than) => context.engine.next_template(request, than, LONG_POLL).await,
+        None => context.engine.block_template(request).await,
+    };
+    let template = template.map_err(template_error)?;
+    let parent = context.engine.header(template.block.header.prev).await.map_err(|stopped| cannot(stopped.to_string()))?;
+    let mut answer = render_template(id, &template, asked.full);
+    answer["minTime"] = parent.map_or(template.block.header.time, |parent| parent.header.time).into();
+    let size = template.block.transactions.iter().map(|tx| tx.encode().len()).sum();
+    context.templates.keep(id, Arc::new(template.block), size);
+    Ok(answer)
+}
+
+fn render_template(id: u64, template: &Template, full: bool) -> Value {
+    let block = &template.block;
+    let leaves: Vec<_> = block.transactions.iter().map(merkle::leaf).collect();
+    let claimed: u64 = match block.transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
+        _ => 0,
+    };
+    let mut answer = json!({
+        "id": id.to_string(),
+        "longpollId": template.longpoll.to_string(),
+        "height": template.height,
+        "prev": block.header.prev.to_string(),
+        "version": block.header.version,
+        "bits": format!("{:08x}", block.header.bits),
+        "target": render::word(template.target),
+        "time": block.header.time,
+        "header": hex::encode(block.header.to_bytes()),
+        "coinbase": block.transactions.first().map(|coinbase| hex::encode(coinbase.encode())),
+        "extranonceSize": EXTRANONCE,
+        "merkleBranch": merkle::branch(&leaves, 0).iter().map(hex::encode).collect::<Vec<_>>(),
+        "coinbaseValue": claimed,
+        "transactions": block.transactions.len(),
+        "gasUsed": template.gas_used,
+    });
+    if full {
+        answer["block"] = hex::encode(codec::encode(block)).into();
+    }
+    answer
+}
+
+fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let id = args.required::<u64>()?;
+    let HexBytes(header) = args.required()?;
+    let HexBytes(coinbase) = args.required()?;
+    let header: [u8; Header::SIZE] = header
+        .try_into()
+        .map_err(|bytes: Vec<u8>| invalid(format!("header: expected {} bytes, got {}", Header::SIZE, bytes.len())))?;
+    let coinbase = codec::decode(&coinbase).map_err(|error| invalid(format!("coinbase: {error}")))?;
+    if !matches!(coinbase, Transaction::Coinbase(_)) {
+        return Err(invalid("coinbase: another kind of transaction"));
+    }
+    let template = context
+        .templates
+        .get(id)
+        .ok_or_else(|| rejected("stale", format_args!("template {id} is unknown or too old; ask for a new one")))?;
+    let rest = template.transactions.iter().skip(1).cloned();
+    let block =
+        Block { header: Header::from_bytes(&header), transactions: std::iter::once(coinbase).chain(rest).collect() };
+    chain::submit(context, block)
+}
+
+fn start(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let threads = args.optional::<u32>()?;
+    if threads.is_some_and(|count| !(1..=1024).contains(&count)) {
+        return Err(invalid("threads: expected 1 to 1024"));
+    }
+    if context.mining.payout().is_none() {
+        return Err(cannot("nobody to pay: call miner_setAddress first, or start the node with --miner.address"));
+    }
+    context.mining.start(threads.map(|count| count as usize));
+    Ok(true.into())
+}
+
+fn stop(context: &Context, _: Args) -> RpcResult<Value> {
+    context.mining.stop();
+    Ok(true.into())
+}
+
+fn set_address(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let lock = coin::lock_of(context, &args.required::<String>()?)?;
+    let account = args.optional()?;
+    context.mining.set_payout(lock, account).map_err(|error| cannot(format!("the address holds, but not after a restart: {error}")))?;
+    Ok(true.into())
+}
+
+fn status(context: &Context, _: Args) -> RpcResult<Value> {
+    let status = context.mining.status();
+    Ok(json!({
+        "mining": status.mining,
+        "threads": status.threads,
+        "hashrate": status.hashrate,
+        "address": context.mining.payout().map(|lock| address::encode(&context.spec.hrp, &lock)),
+        "account": render::account(&status.beneficiary),
+        "blocks": status.blocks,
+    }))
+}

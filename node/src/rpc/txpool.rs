@@ -1,0 +1,101 @@
+//! `txpool_*`: account transactions as in geth, and coin transactions beside them.
+
+use alloy_primitives::Address;
+use chain_core::{account::AccountTransaction, transaction::Transaction};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Context, Method,
+    error::RpcResult,
+    eth::quantity,
+    eth_blocks::pending_transaction,
+    params::Args,
+};
+use crate::mempool::{EntryStatus, MempoolEntry};
+
+pub(super) const METHODS: &[Method] = &[
+    Method::new("txpool_status", &[], status),
+    Method::new("txpool_content", &[], content),
+    Method::new("txpool_contentFrom", &["account"], content_from),
+    Method::new("txpool_inspect", &[], inspect),
+    Method::new("txpool_coins", &[], coins),
+];
+
+/// Most transactions that one answer lists.
+const MAX_LISTED: usize = 10_000;
+
+fn count(number: usize) -> Value {
+    quantity(alloy_primitives::U256::from(number))
+}
+
+fn status(context: &Context, _: Args) -> RpcResult<Value> {
+    let all = context.ask(context.engine.mempool_content())?;
+    let is_account = |entry: &&MempoolEntry| matches!(entry.transaction.as_ref(), Transaction::Account(_));
+    let accounts = all.iter().filter(is_account).count();
+    let pending = all.iter().filter(is_account).filter(|entry| entry.status == EntryStatus::Pending).count();
+    Ok(json!({
+        "pending": count(pending),
+        "queued": count(accounts - pending),
+        "coins": count(all.len() - accounts),
+    }))
+}
+
+/// Groups account transactions as geth does: status, sender, nonce.
+fn grouped(all: &[MempoolEntry], show: fn(&AccountTransaction, Address) -> Value) -> Value {
+    let (mut pending, mut queued) = (Map::new(), Map::new());
+    for entry in all.iter().take(MAX_LISTED) {
+        let (Transaction::Account(tx), Some(sender)) = (entry.transaction.as_ref(), entry.sender) else {
+            continue;
+        };
+        let group = match entry.status {
+            EntryStatus::Pending => &mut pending,
+            EntryStatus::Queued => &mut queued,
+        };
+        let of_sender = group.entry(sender.to_checksum(None)).or_insert_with(|| json!({}));
+        of_sender[tx.fields().nonce.to_string()] = show(tx, sender);
+    }
+    json!({ "pending": pending, "queued": queued })
+}
+
+fn content(context: &Context, _: Args) -> RpcResult<Value> {
+    let all = context.ask(context.engine.mempool_content())?;
+    Ok(grouped(&all, |tx, sender| pending_transaction(tx, Some(sender))))
+}
+
+fn content_from(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let sender: Address = args.required()?;
+    let of_sender = context.ask(context.engine.mempool_of_sender(sender))?;
+    let mut groups = grouped(&of_sender, |tx, sender| pending_transaction(tx, Some(sender)));
+    let key = sender.to_checksum(None);
+    let mut take = |group: &str| groups[group].as_object_mut().and_then(|group| group.remove(&key)).unwrap_or(json!({}));
+    Ok(json!({ "pending": take("pending"), "queued": take("queued") }))
+}
+
+fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
+    let all = context.ask(context.engine.mempool_content())?;
+    Ok(grouped(&all, |tx, _| {
+        let said = tx.fields();
+        let to = said.to.map_or("contract creation".to_owned(), |to| to.to_checksum(None));
+        let price = super::eth_fees::effective_price(&said.fees, u64::MAX);
+        format!("{to}: {} wei + {} gas × {price} wei", said.value, said.gas_limit).into()
+    }))
+}
+
+fn coins(context: &Context, _: Args) -> RpcResult<Value> {
+    let all = context.ask(context.engine.mempool_content())?;
+    let coins = all.iter().filter(|entry| matches!(entry.transaction.as_ref(), Transaction::Coin(_)));
+    let one = |entry: &MempoolEntry| {
+        json!({
+            "txid": entry.txid.to_string(),
+            "size": entry.size,
+            "gas": entry.gas,
+            "fee": entry.fee.0,
+            // Beyond 2^63 wei a gas no number of JSON is exact, nor does it matter.
+            "tipPerGas": i64::try_from(entry.tip_per_gas).unwrap_or(i64::MAX),
+            "ancestors": entry.ancestors,
+            "descendants": entry.descendants,
+            "time": entry.time,
+        })
+    };
+    Ok(coins.take(MAX_LISTED).map(one).collect())
+}

@@ -1,0 +1,32 @@
+//! `web3_*` and `rpc_modules`.
+
+use alloy_primitives::keccak256;
+use serde_json::{Map, Value};
+
+use super::{
+    CLIENT_VERSION, Context, Method,
+    error::RpcResult,
+    eth::data,
+    params::{Args, Data},
+};
+
+pub(super) const METHODS: &[Method] = &[
+    Method::new("web3_clientVersion", &[], |_, _| Ok(client_version().into())),
+    Method::new("web3_sha3", &["data"], sha3),
+    Method::new("rpc_modules", &[], modules),
+];
+
+/// Name, version and platform, as geth writes them.
+pub(super) fn client_version() -> String {
+    format!("{CLIENT_VERSION}/{}-{}", std::env::consts::OS, std::env::consts::ARCH)
+}
+
+fn sha3(_: &Context, mut args: Args) -> RpcResult<Value> {
+    let Data(bytes) = args.required()?;
+    Ok(data(keccak256(bytes).as_slice()))
+}
+
+fn modules(context: &Context, _: Args) -> RpcResult<Value> {
+    let version = |name: &String| (name.clone(), Value::from("1.0"));
+    Ok(Value::Object(context.node.namespaces.iter().map(version).collect::<Map<_, _>>()))
+}
