@@ -83,7 +83,13 @@ pub struct HttpSettings {
     #[arg(id = "http.vhosts", long = "http.vhosts", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
     pub vhosts: Option<Vec<String>>,
     /// Origins of web pages that may call, comma-separated; * for any [default: none]
-    #[arg(id = "http.corsdomain", long = "http.corsdomain", value_name = "ORIGINS", value_delimiter = ',', help_heading = "RPC")]
+    #[arg(
+        id = "http.corsdomain",
+        long = "http.corsdomain",
+        value_name = "ORIGINS",
+        value_delimiter = ',',
+        help_heading = "RPC"
+    )]
     pub corsdomain: Option<Vec<String>>,
     /// Most bytes of a request [default: 5000000]
     #[arg(id = "http.max-body", long = "http.max-body", value_name = "BYTES", help_heading = "RPC")]
@@ -294,7 +300,11 @@ impl Settings {
         let dev = settings.dev.unwrap_or(false);
         let chain = settings.chain.as_deref().unwrap_or(if dev { "dev" } else { "main" });
         if dev && chain != "dev" {
-            return Err(value("--dev", "", format!("it runs the dev chain, not {chain:?}; leave out one of --dev and --chain")));
+            return Err(value(
+                "--dev",
+                "",
+                format!("it runs the dev chain, not {chain:?}; leave out one of --dev and --chain"),
+            ));
         }
         let spec = load_spec(chain)?;
         let dev = spec.name == "dev";
@@ -381,7 +391,9 @@ fn threads(given: Option<u16>, chain: &str) -> Result<usize, ConfigError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     match given {
         Some(0) => Err(value("--miner.threads", "0", "expected 1 or more; leave out --mine to mine nothing")),
-        Some(count) if usize::from(count) > 1024 => Err(value("--miner.threads", count.to_string(), "expected at most 1024")),
+        Some(count) if usize::from(count) > 1024 => {
+            Err(value("--miner.threads", count.to_string(), "expected at most 1024"))
+        }
         Some(count) => Ok(count.into()),
         // The local chain is made for one laptop core, so that the machine stays usable.
         None if chain == "local" => Ok(1),

@@ -48,7 +48,8 @@ fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
     let wrong = || ConfigError::Value {
         flag: "--log.level",
         value: level.to_owned(),
-        allowed: "expected error, warn, info, debug, trace, or a filter such as info,cairn_node::engine=debug".to_owned(),
+        allowed: "expected error, warn, info, debug, trace, or a filter such as info,cairn_node::engine=debug"
+            .to_owned(),
     };
     let level = match level {
         "0" | "1" => "error",

@@ -1,8 +1,7 @@
 //! The miner of this process: whom it pays, and whether it runs.
 
 use chain_core::{
-    Address,
-    address,
+    Address, address,
     coin::{KeyBytes, Lock},
     hash::BlockHash,
 };

@@ -1,8 +1,7 @@
 //! `coin_*`: the coin side of the ledger.
 
 use chain_core::{
-    Address, address,
-    codec,
+    Address, address, codec,
     coin::{Coin, Lock, OutPoint},
     hash::TxId,
     state::StateView,
@@ -21,8 +20,8 @@ use super::{
     render,
 };
 use crate::{
-    mempool::{LockPending, MempoolError},
     engine::SubmitError,
+    mempool::{LockPending, MempoolError},
     store::{Snapshot, TxPlace},
 };
 

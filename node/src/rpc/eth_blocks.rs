@@ -118,8 +118,7 @@ impl Whole {
     }
 
     fn at_position(&self, wanted: u32) -> Option<Value> {
-        let (index, (position, tx)) =
-            self.accounts().enumerate().find(|(_, (position, _))| *position == wanted)?;
+        let (index, (position, tx)) = self.accounts().enumerate().find(|(_, (position, _))| *position == wanted)?;
         Some(self.transaction(index, position, tx))
     }
 

@@ -99,10 +99,9 @@ impl<'a> Blocks<'a> {
 
 impl Loaded {
     fn transaction(&self, place: HistoryPlace) -> RpcResult<&Transaction> {
-        self.block
-            .transactions
-            .get(place.position as usize)
-            .ok_or_else(|| internal(format!("the index names transaction {} of block {}", place.position, self.at.hash)))
+        self.block.transactions.get(place.position as usize).ok_or_else(|| {
+            internal(format!("the index names transaction {} of block {}", place.position, self.at.hash))
+        })
     }
 
     fn fields(&self, txid: TxId, tip: Height) -> Fields {
@@ -256,9 +255,8 @@ fn moved(address: Address, from: Address, tx: &AccountTransaction, receipt: Opti
         (true, false) => "out",
         _ => "in",
     };
-    let fee = receipt.map(|(receipt, base_fee)| {
-        effective_price(&said.fees, base_fee).saturating_mul(U256::from(receipt.gas_used))
-    });
+    let fee = receipt
+        .map(|(receipt, base_fee)| effective_price(&said.fees, base_fee).saturating_mul(U256::from(receipt.gas_used)));
     json!({
         "kind": kind,
         "direction": direction,

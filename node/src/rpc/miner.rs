@@ -1,14 +1,6 @@
 //! `miner_*`: templates for miners of other processes, and the miner of this one.
 
-use chain_core::{
-    Address, address,
-    block::Block,
-    codec,
-    coin::Lock,
-    header::Header,
-    merkle,
-    transaction::Transaction,
-};
+use chain_core::{Address, address, block::Block, codec, coin::Lock, header::Header, merkle, transaction::Transaction};
 use jsonrpsee::types::Params;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -102,9 +94,9 @@ impl Asked {
         if extra.len() > MAX_EXTRA {
             return Err(invalid(format!("request.extra: expected at most {MAX_EXTRA} bytes, got {}", extra.len())));
         }
-        let than = options.get::<String>("longpollId")?.map(|text| {
-            text.parse().map_err(|error| invalid(format!("request.longpollId: {error}")))
-        });
+        let than = options
+            .get::<String>("longpollId")?
+            .map(|text| text.parse().map_err(|error| invalid(format!("request.longpollId: {error}"))));
         Ok(Self {
             payout,
             beneficiary: options.get("account")?.unwrap_or_else(|| context.mining.status().beneficiary),
@@ -127,7 +119,8 @@ pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>)
         None => context.engine.block_template(request).await,
     };
     let template = template.map_err(template_error)?;
-    let parent = context.engine.header(template.block.header.prev).await.map_err(|stopped| cannot(stopped.to_string()))?;
+    let parent =
+        context.engine.header(template.block.header.prev).await.map_err(|stopped| cannot(stopped.to_string()))?;
     let mut answer = render_template(id, &template, asked.full);
     answer["minTime"] = parent.map_or(template.block.header.time, |parent| parent.header.time).into();
     let size = template.block.transactions.iter().map(|tx| tx.encode().len()).sum();
@@ -206,7 +199,10 @@ fn stop(context: &Context, _: Args) -> RpcResult<Value> {
 fn set_address(context: &Context, mut args: Args) -> RpcResult<Value> {
     let lock = coin::lock_of(context, &args.required::<String>()?)?;
     let account = args.optional()?;
-    context.mining.set_payout(lock, account).map_err(|error| cannot(format!("the address holds, but not after a restart: {error}")))?;
+    context
+        .mining
+        .set_payout(lock, account)
+        .map_err(|error| cannot(format!("the address holds, but not after a restart: {error}")))?;
     Ok(true.into())
 }
 

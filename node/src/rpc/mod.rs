@@ -21,8 +21,6 @@ mod server;
 mod txpool;
 mod web3;
 
-
-
 use chain_core::{hash::BlockHash, spec::ChainSpec};
 use jsonrpsee::{RpcModule, server::Methods, types::Params};
 use serde_json::Value;

@@ -264,20 +264,24 @@ param!(Addresses, "an address or an array of 1 to 1,000 addresses", |value| {
     };
     Some(Self(texts))
 });
-param!(BlockTag, "a block number such as \"0x1b4\", latest, earliest, pending, safe or finalized, or a hash", |value| {
-    if let Some(object) = value.as_object() {
-        return block_object(object);
+param!(
+    BlockTag,
+    "a block number such as \"0x1b4\", latest, earliest, pending, safe or finalized, or a hash",
+    |value| {
+        if let Some(object) = value.as_object() {
+            return block_object(object);
+        }
+        Some(match value.as_str()? {
+            "earliest" => Self::Earliest,
+            "latest" => Self::Latest,
+            "safe" => Self::Safe,
+            "finalized" => Self::Finalized,
+            "pending" => Self::Pending,
+            text if text.len() == 66 => Self::Hash(BlockHash::parse(value)?),
+            _ => Self::Number(Quantity::parse(value)?.0),
+        })
     }
-    Some(match value.as_str()? {
-        "earliest" => Self::Earliest,
-        "latest" => Self::Latest,
-        "safe" => Self::Safe,
-        "finalized" => Self::Finalized,
-        "pending" => Self::Pending,
-        text if text.len() == 66 => Self::Hash(BlockHash::parse(value)?),
-        _ => Self::Number(Quantity::parse(value)?.0),
-    })
-});
+);
 
 fn hash_digits(value: &Value) -> Option<&str> {
     let text = value.as_str()?;
@@ -337,14 +341,19 @@ mod tests {
             "height: missing, expected an integer from 0 to 2^32-1"
         );
         assert_eq!(message(args("[1, 2]", &["height"])), "expected at most 1 parameters, got 2");
-        assert_eq!(message(args(r#"{"heigth": 1}"#, &["height"])), "unknown parameter \"heigth\", expected one of height");
+        assert_eq!(
+            message(args(r#"{"heigth": 1}"#, &["height"])),
+            "unknown parameter \"heigth\", expected one of height"
+        );
         assert_eq!(message(args(r#"{"x": 1}"#, &[])), "unknown parameter \"x\", this method takes none");
         assert_eq!(message(args("7", &[])), "parameters: expected an array or an object");
     }
 
     #[test]
     fn refuses_integers_that_are_negative_fractional_or_too_large() {
-        for odd in ["[-1]", "[1.5]", "[4294967296]", "[1e3]", "[\"\"]", "[\"+1\"]", "[\"0x1\"]", "[\"\\u0661\"]", "[true]"] {
+        for odd in
+            ["[-1]", "[1.5]", "[4294967296]", "[1e3]", "[\"\"]", "[\"+1\"]", "[\"0x1\"]", "[\"\\u0661\"]", "[true]"]
+        {
             let text = message(args(odd, &["height"]).unwrap().required::<u32>());
             assert!(text.starts_with("height: expected an integer from 0 to 2^32-1, got "), "{text}");
         }
@@ -380,7 +389,10 @@ mod tests {
         assert_eq!(BlockRef::parse(&json!("0".repeat(64))), Some(BlockRef::Hash(BlockHash::default())));
         assert_eq!(BlockTag::parse(&json!("latest")), Some(BlockTag::Latest));
         assert_eq!(BlockTag::parse(&json!("0x1b4")), Some(BlockTag::Number(436)));
-        assert_eq!(BlockTag::parse(&json!({"blockHash": format!("0x{hash}")})), Some(BlockTag::Hash(hash.parse().unwrap())));
+        assert_eq!(
+            BlockTag::parse(&json!({"blockHash": format!("0x{hash}")})),
+            Some(BlockTag::Hash(hash.parse().unwrap()))
+        );
         assert_eq!(BlockTag::parse(&json!({"blockNumber": "0x1"})), Some(BlockTag::Number(1)));
         assert_eq!(BlockTag::parse(&json!({"blockNumber": {"blockNumber": "0x1"}})), None);
         assert_eq!(BlockTag::parse(&json!("Latest")), None);

@@ -142,7 +142,8 @@ impl Listening {
             Ok(origin) => origin,
             Err(refusal) => return text(StatusCode::FORBIDDEN, refusal),
         };
-        if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD) {
+        if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
+        {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
         }
         // A WebSocket session outlives this call and keeps the request's extensions, and so its slot.
@@ -161,7 +162,8 @@ impl Listening {
 }
 
 async fn turn_away(mut socket: TcpStream) {
-    let answer = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\r\ntoo many connections\n";
+    let answer =
+        b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\r\ntoo many connections\n";
     // Whoever is gone already needs no answer.
     let _ = tokio::time::timeout(Duration::from_secs(1), socket.write_all(answer)).await;
 }
@@ -173,7 +175,8 @@ fn text(status: StatusCode, body: &'static str) -> HttpResponse {
     response
 }
 
-const WRONG_HOST: &str = "this Host is not served; use an address or localhost, or start the node with --http.vhosts NAME\n";
+const WRONG_HOST: &str =
+    "this Host is not served; use an address or localhost, or start the node with --http.vhosts NAME\n";
 const WRONG_ORIGIN: &str = "web pages of this Origin may not call; start the node with --http.corsdomain ORIGIN\n";
 
 /// Checks where a request says that it goes and comes from; answers with the origin to allow, if one was asked for.

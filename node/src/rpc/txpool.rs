@@ -4,13 +4,7 @@ use alloy_primitives::Address;
 use chain_core::{account::AccountTransaction, transaction::Transaction};
 use serde_json::{Map, Value, json};
 
-use super::{
-    Context, Method,
-    error::RpcResult,
-    eth::quantity,
-    eth_blocks::pending_transaction,
-    params::Args,
-};
+use super::{Context, Method, error::RpcResult, eth::quantity, eth_blocks::pending_transaction, params::Args};
 use crate::mempool::{EntryStatus, MempoolEntry};
 
 pub(super) const METHODS: &[Method] = &[
@@ -67,7 +61,8 @@ fn content_from(context: &Context, mut args: Args) -> RpcResult<Value> {
     let of_sender = context.ask(context.engine.mempool_of_sender(sender))?;
     let mut groups = grouped(&of_sender, |tx, sender| pending_transaction(tx, Some(sender)));
     let key = sender.to_checksum(None);
-    let mut take = |group: &str| groups[group].as_object_mut().and_then(|group| group.remove(&key)).unwrap_or(json!({}));
+    let mut take =
+        |group: &str| groups[group].as_object_mut().and_then(|group| group.remove(&key)).unwrap_or(json!({}));
     Ok(json!({ "pending": take("pending"), "queued": take("queued") }))
 }
 
