@@ -15,10 +15,10 @@ use crate::{
 pub const GATEWAY_GAS: Gas = 10_000;
 
 /// First bytes of keccak-256 of `withdraw(bytes)`.
-pub const WITHDRAW_SELECTOR: [u8; 4] = [0x0b, 0x68, 0xbc, 0x1f];
+pub const WITHDRAW_SELECTOR: [u8; 4] = [0x09, 0x68, 0xf2, 0x64];
 
 /// keccak-256 of `Withdrawal(address,bytes,uint64)`.
-pub const WITHDRAWAL_TOPIC: B256 = b256!("0000000000000000000000000000000000000000000000000000000000000000");
+pub const WITHDRAWAL_TOPIC: B256 = b256!("532b28973705e10d14c1d1c85d64a9ec71a6453811a3b47009cd39e461a30bba");
 
 /// First bytes of keccak-256 of `Error(string)`, by which Solidity marks a reason.
 const ERROR_SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
@@ -112,7 +112,6 @@ mod tests {
 
     #[test]
     fn names_what_solidity_names() {
-        println!("{:?} {:?}", &keccak256("withdraw(bytes)")[..4], keccak256("Withdrawal(address,bytes,uint64)"));
         assert_eq!(WITHDRAW_SELECTOR, keccak256("withdraw(bytes)")[..4]);
         assert_eq!(WITHDRAWAL_TOPIC, keccak256("Withdrawal(address,bytes,uint64)"));
         assert_eq!(ERROR_SELECTOR, keccak256("Error(string)")[..4]);
