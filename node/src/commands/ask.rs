@@ -8,7 +8,8 @@ use crate::cli::Ask;
 
 fn call(ask: &Ask, method: &'static str, params: Value) -> Result<Value, CommandError> {
     let no_answer = |error: ureq::Error| CommandError::NoAnswer { url: ask.rpc.clone(), reason: error.to_string() };
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false);
+    let config =
+        ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false);
     let agent: ureq::Agent = config.build().into();
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
     let mut response = agent.post(&ask.rpc).send_json(&request).map_err(no_answer)?;
@@ -33,13 +34,22 @@ pub fn status(ask: &Ask) -> Result<(), CommandError> {
     }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     println!("chain     {} (id {})", text(&info["chain"]), info["chainId"]);
-    println!("height    {}{}", info["height"], if info["syncing"] == true { format!(", syncing to {}", info["headers"]) } else { String::new() });
+    println!(
+        "height    {}{}",
+        info["height"],
+        if info["syncing"] == true { format!(", syncing to {}", info["headers"]) } else { String::new() }
+    );
     println!("tip       {}", text(&info["bestHash"]));
     println!("base fee  {} wei a gas", info["baseFee"]);
     println!("mempool   {} transactions, {} bytes", info["mempool"]["transactions"], info["mempool"]["bytes"]);
     if miner["mining"] == true {
         let rate = miner["hashrate"].as_f64().unwrap_or_default();
-        println!("mining    {} threads, {:.2} MH/s, {} blocks since the start", miner["threads"], rate / 1e6, miner["blocks"]);
+        println!(
+            "mining    {} threads, {:.2} MH/s, {} blocks since the start",
+            miner["threads"],
+            rate / 1e6,
+            miner["blocks"]
+        );
         println!("pays to   {}", miner["address"].as_str().unwrap_or("nobody; see `cairn-node mine-to --help`"));
     }
     Ok(())

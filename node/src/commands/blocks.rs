@@ -54,7 +54,8 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>) -> 
 }
 
 fn at(snapshot: &Snapshot, height: Height) -> Result<BlockRef, CommandError> {
-    let missing = || CommandError::Stopped(format!("the chain has no block at height {height}: run `cairn-node reindex`"));
+    let missing =
+        || CommandError::Stopped(format!("the chain has no block at height {height}: run `cairn-node reindex`"));
     snapshot.at_height(height)?.ok_or_else(missing)
 }
 

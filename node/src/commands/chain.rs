@@ -34,7 +34,10 @@ fn show(spec: &ChainSpec, json: bool) {
     println!("addresses  {}1...", spec.hrp);
     println!("genesis    {genesis}");
     println!("blocks     every {} s, at most {} gas", spec.target_interval, spec.gas_limit);
-    println!("subsidy    {} CRN, halved every {} blocks, never under {} CRN", spec.subsidy, spec.halving_interval, spec.tail_subsidy);
+    println!(
+        "subsidy    {} CRN, halved every {} blocks, never under {} CRN",
+        spec.subsidy, spec.halving_interval, spec.tail_subsidy
+    );
     println!("maturity   {} blocks", spec.coinbase_maturity);
     println!("allocated  {allocated} CRN in coins, {} accounts", spec.alloc_accounts.len());
 }

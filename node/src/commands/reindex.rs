@@ -1,12 +1,7 @@
 //! `cairn-node reindex`: the whole state again, from the stored blocks.
 
 use super::{CommandError, Progress};
-use crate::{
-    config::Config,
-    engine::NodeEvent,
-    run,
-    store::Store,
-};
+use crate::{config::Config, engine::NodeEvent, run, store::Store};
 use tokio::sync::broadcast::error::RecvError;
 
 /// Forgets the state and every verdict, and executes the stored blocks again.
