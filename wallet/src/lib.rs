@@ -2,3 +2,15 @@
 //!
 //! It talks JSON-RPC to a node and trusts it with nothing but facts: amounts and locks of the coins spent are part of
 //! what is signed, and keys never leave this process.
+
+pub mod fees;
+pub mod file;
+pub mod funds;
+pub mod keys;
+pub mod money;
+pub mod network;
+pub mod node;
+pub mod request;
+pub mod select;
+pub mod text;
+pub mod vault;

@@ -1,0 +1,187 @@
+use std::{fs, path::Path};
+
+use chain_core::hash::BlockHash;
+use proptest::prelude::*;
+
+use super::{disk::*, *};
+use crate::keys;
+
+const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+fn network() -> Network {
+    Network { name: "local".into(), chain_id: 133_702, hrp: "lcrn".into(), genesis: BlockHash([3; 32]) }
+}
+
+fn wallet() -> Wallet {
+    let mnemonic = keys::parse_mnemonic("test test test test test test test test test test test junk").unwrap();
+    Wallet::new(network(), &mnemonic, "pass", CHEAP).unwrap()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+fn damage(path: &Path) -> String {
+    match Wallet::read(path) {
+        Err(FileError::Damaged { what, .. }) => what,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_wallet_is_read_as_it_was_written() {
+    let folder = folder();
+    let path = folder.path().join("deep/down/w.json");
+    let lock = WalletLock::take(&path).unwrap();
+    assert!(matches!(lock.read(), Err(FileError::Missing(_))));
+    let mut wallet = wallet();
+    lock.create(&wallet).unwrap();
+    assert_eq!(Wallet::read(&path).unwrap(), wallet);
+    assert!(matches!(lock.create(&wallet), Err(FileError::Exists(_))));
+    wallet.used.receive = 7;
+    lock.write(&wallet).unwrap();
+    assert_eq!(lock.read().unwrap(), wallet);
+    assert_eq!(wallet.mnemonic("pass").unwrap().word_count(), 12);
+    assert_eq!(wallet.mnemonic("word"), Err(UnlockError::Vault(VaultError::WrongPassword)));
+}
+
+#[cfg(unix)]
+#[test]
+fn only_the_owner_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = folder();
+    let path = folder.path().join("made/w.json");
+    WalletLock::take(&path).unwrap().create(&wallet()).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+}
+
+#[test]
+fn a_second_process_may_read_but_not_write() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let lock = WalletLock::take(&path).unwrap();
+    lock.create(&wallet()).unwrap();
+    assert!(matches!(WalletLock::take(&path), Err(FileError::Locked(_))));
+    assert!(Wallet::read(&path).is_ok());
+    drop(lock);
+    assert!(WalletLock::take(&path).is_ok());
+}
+
+#[test]
+fn a_kill_at_any_step_leaves_the_old_wallet_or_the_new() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let lock = WalletLock::take(&path).unwrap();
+    let mut new = wallet();
+    lock.create(&new).unwrap();
+    for (kept, stop) in
+        [Step::Opened, Step::HalfWritten, Step::Written, Step::Synced, Step::Renamed].into_iter().enumerate()
+    {
+        let old = Wallet::read(&path).unwrap();
+        new.used.receive = 100 + kept as u32;
+        let killed = replace(&path, &new.to_bytes(), &mut |step| {
+            if step == stop { Err(io::Error::other("killed")) } else { Ok(()) }
+        });
+        assert!(killed.is_err());
+        let expected = if stop == Step::Renamed { &new } else { &old };
+        assert_eq!(&Wallet::read(&path).unwrap(), expected, "{stop:?}");
+        // What the kill left behind is in nobody's way.
+        lock.write(&new).unwrap();
+        assert_eq!(Wallet::read(&path).unwrap(), new);
+    }
+}
+
+#[test]
+fn a_failed_write_leaves_the_old_wallet() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let lock = WalletLock::take(&path).unwrap();
+    lock.create(&wallet()).unwrap();
+    // A folder in the way of the new file cannot be replaced by it.
+    fs::create_dir_all(folder.path().join("w.json.new/x")).unwrap();
+    assert!(matches!(lock.write(&wallet()), Err(FileError::Io { action: "write", .. })));
+    assert!(Wallet::read(&path).is_ok());
+}
+
+#[test]
+fn a_file_cut_anywhere_is_damaged_not_a_wrong_password() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let bytes = wallet().to_bytes();
+    for length in 0..bytes.len() - 1 {
+        fs::write(&path, &bytes[..length]).unwrap();
+        let what = damage(&path);
+        assert!(what == "it is empty" || what == "it ends too early", "{length}: {what}");
+    }
+    fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    assert!(Wallet::read(&path).is_ok(), "the last newline is nobody's loss");
+}
+
+#[test]
+fn every_flipped_bit_is_noticed_or_harmless() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let (good, bytes) = (wallet(), wallet().to_bytes());
+    let bytes = if Wallet::from_bytes(&path, &bytes).unwrap() == good { bytes } else { good.to_bytes() };
+    let mut noticed = 0;
+    for bit in 0..bytes.len() * 8 {
+        let mut bad = bytes.clone();
+        bad[bit / 8] ^= 1 << (bit % 8);
+        match Wallet::from_bytes(&path, &bad) {
+            Ok(read) => assert_eq!(read, good, "bit {bit}"),
+            Err(FileError::Damaged { .. } | FileError::Newer { .. }) => noticed += 1,
+            Err(other) => panic!("bit {bit}: {other}"),
+        }
+    }
+    assert!(noticed > bytes.len() * 6);
+}
+
+#[test]
+fn refuses_files_of_others() {
+    let path = Path::new("w.json");
+    let read = |text: &str| Wallet::from_bytes(path, text.as_bytes()).unwrap_err().to_string();
+    assert!(read("PK\u{3}\u{4}").starts_with("w.json is damaged: it is no wallet file"));
+    assert_eq!(
+        read(r#"{"format":"keystore","version":3}"#),
+        "w.json is damaged: it is a 'keystore', not a 'cairn-wallet'"
+    );
+    assert_eq!(
+        read(r#"{"format":"cairn-wallet","version":2,"future":true}"#),
+        "w.json is of version 2; this program reads up to 1"
+    );
+    let deep = "[".repeat(100_000);
+    assert!(read(&format!(r#"{{"format":"cairn-wallet","version":1,"wallet":{deep}"#)).contains("damaged"));
+}
+
+#[test]
+fn public_keys_of_somebody_else_are_found_out() {
+    let mut wallet = wallet();
+    let other = keys::generate(12).unwrap();
+    wallet.keys = Signer::new(&other).unwrap().public().clone();
+    assert!(matches!(wallet.signer("pass"), Err(UnlockError::ForeignKeys)));
+    assert!(super::Wallet::new(network(), &other, "pass", CHEAP).unwrap().signer("pass").is_ok());
+}
+
+#[test]
+fn an_absurd_cost_is_refused_however_the_file_says_it() {
+    let mut wallet = wallet();
+    wallet.sealed.cost.memory_kib = u32::MAX;
+    let read = Wallet::from_bytes(Path::new("w"), &wallet.to_bytes()).unwrap();
+    assert!(matches!(read.mnemonic("pass"), Err(UnlockError::Vault(VaultError::AbsurdCost(_)))));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = Wallet::from_bytes(Path::new("w"), &bytes);
+    }
+
+    #[test]
+    fn numbers_of_used_keys_survive(receive in any::<u32>(), change in any::<u32>(), policy in any::<u32>()) {
+        let mut wallet = wallet();
+        wallet.used = Used { receive, change, policy, accounts: 1 };
+        prop_assert_eq!(Wallet::from_bytes(Path::new("w"), &wallet.to_bytes()).unwrap(), wallet);
+    }
+}

@@ -1,0 +1,266 @@
+//! What a wallet holds: its addresses, and the coins that the node finds at them.
+
+use std::collections::HashMap;
+
+use chain_core::{
+    coin::{Coin, Lock, OutPoint, Output},
+    hash::TxId,
+    units::{Amount, Height},
+};
+use serde_json::json;
+
+use crate::{
+    file::Wallet,
+    keys::{Branch, KeyError, KeyPath},
+    node::{CoinPage, Node, NodeCoin, NodeError},
+};
+
+/// Unused keys beyond the last used one that are looked at (BIP 44).
+pub const GAP: u32 = 20;
+
+/// Why the funds cannot be found out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FundsError {
+    /// The node.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Derivation.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// An address of the wallet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnAddress {
+    /// Its text.
+    pub address: String,
+    /// Its lock.
+    pub lock: Lock,
+    /// What its key is for.
+    pub branch: Branch,
+    /// Its number in the branch.
+    pub index: u32,
+}
+
+/// How an own coin is unlocked.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unlock {
+    /// By a key of the wallet.
+    Key(KeyPath),
+    /// By a policy.
+    Policy(chain_core::policy::Policy),
+}
+
+/// A coin that may be spent, now or later.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnCoin {
+    /// What names it.
+    pub outpoint: OutPoint,
+    /// Amount and lock.
+    pub output: Output,
+    /// Its address.
+    pub address: String,
+    /// Height of its block; nothing while in the mempool.
+    pub height: Option<Height>,
+    /// Whether a coinbase made it.
+    pub coinbase: bool,
+    /// Whether the next block may spend it.
+    pub mature: bool,
+    /// The transaction of the mempool that spends it.
+    pub spent_by: Option<TxId>,
+    /// What unlocks it.
+    pub unlock: Unlock,
+}
+
+impl OwnCoin {
+    /// As the chain sees it; one of no block yet counts as made by `next`.
+    pub fn coin(&self, next: Height) -> Coin {
+        Coin { output: self.output, height: self.height.unwrap_or(next), coinbase: self.coinbase }
+    }
+
+    /// Whether it is the wallet's own change, which is as good as confirmed: nobody else can take it back.
+    fn is_change(&self) -> bool {
+        matches!(self.unlock, Unlock::Key(KeyPath::Coin(Branch::Change, _)))
+    }
+}
+
+/// Coins by what can be done with them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Funds {
+    /// May be spent in the next block.
+    pub spendable: Vec<OwnCoin>,
+    /// Coinbase coins below maturity.
+    pub immature: Vec<OwnCoin>,
+    /// On their way here in the mempool, from others.
+    pub pending: Vec<OwnCoin>,
+    /// Spent by the mempool.
+    pub spent: Vec<OwnCoin>,
+}
+
+/// Sums of [`Funds`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// May be spent in the next block.
+    pub spendable: Amount,
+    /// Coinbase coins below maturity.
+    pub immature: Amount,
+    /// On their way here.
+    pub pending: Amount,
+}
+
+impl Funds {
+    /// Sorts coins by what can be done with them.
+    pub fn sort(coins: Vec<OwnCoin>) -> Self {
+        let mut funds = Self::default();
+        for coin in coins {
+            let list = if coin.spent_by.is_some() {
+                &mut funds.spent
+            } else if coin.height.is_none() && !coin.is_change() {
+                &mut funds.pending
+            } else if coin.mature || coin.height.is_none() {
+                &mut funds.spendable
+            } else {
+                &mut funds.immature
+            };
+            list.push(coin);
+        }
+        funds
+    }
+
+    /// The sums, saturating: a node that claims more money than there can be is found out when the coins are spent.
+    pub fn sums(&self) -> Sums {
+        let sum =
+            |coins: &[OwnCoin]| Amount(coins.iter().fold(0, |sum: u64, coin| sum.saturating_add(coin.output.amount.0)));
+        Sums { spendable: sum(&self.spendable), immature: sum(&self.immature), pending: sum(&self.pending) }
+    }
+}
+
+/// The addresses of a branch up to an index.
+///
+/// # Errors
+/// [`KeyError`] from derivation.
+pub fn branch_addresses(
+    wallet: &Wallet,
+    branch: Branch,
+    indices: std::ops::Range<u32>,
+) -> Result<Vec<OwnAddress>, KeyError> {
+    indices
+        .map(|index| {
+            let lock = wallet.keys.lock(branch, index)?;
+            Ok(OwnAddress { address: wallet.network.address(&lock), lock, branch, index })
+        })
+        .collect()
+}
+
+/// Every address of coins that the wallet uses, and the gap beyond.
+///
+/// # Errors
+/// [`KeyError`] from derivation.
+pub fn addresses(wallet: &Wallet) -> Result<Vec<OwnAddress>, KeyError> {
+    let used = wallet.used;
+    let branches = [(Branch::Receive, used.receive), (Branch::Change, used.change), (Branch::Policy, used.policy)];
+    let mut all = Vec::new();
+    for (branch, count) in branches {
+        all.extend(branch_addresses(wallet, branch, 0..count.saturating_add(GAP))?);
+    }
+    Ok(all)
+}
+
+/// Finds the wallet's coins, and raises the numbers of used keys where coins are found beyond.
+///
+/// # Errors
+/// [`FundsError`].
+pub fn load(node: &Node, wallet: &mut Wallet) -> Result<Funds, FundsError> {
+    let own = addresses(wallet)?;
+    let texts: Vec<String> = own.iter().map(|own| own.address.clone()).collect();
+    let found = node.coins(&texts)?;
+    let by_address: HashMap<&str, &OwnAddress> = own.iter().map(|own| (own.address.as_str(), own)).collect();
+    let mut coins = Vec::with_capacity(found.len());
+    for coin in found {
+        // A coin of somebody else's address would be of no use.
+        let Some(address) = by_address.get(coin.address.as_str()) else { continue };
+        mark_used(wallet, address.branch, address.index);
+        let unlock = Unlock::Key(KeyPath::Coin(address.branch, address.index));
+        coins.push(own_coin(coin, address.lock, unlock));
+    }
+    Ok(Funds::sort(coins))
+}
+
+/// Finds the coins at the address of a policy.
+///
+/// # Errors
+/// [`FundsError`].
+pub fn load_policy(node: &Node, wallet: &Wallet, policy: &chain_core::policy::Policy) -> Result<Funds, FundsError> {
+    let lock = policy.lock();
+    let address = wallet.network.address(&lock);
+    let found = node.coins(std::slice::from_ref(&address))?;
+    let own = found.into_iter().filter(|coin| coin.address == address);
+    let coins = own.map(|coin| own_coin(coin, lock, Unlock::Policy(policy.clone())));
+    Ok(Funds::sort(coins.collect()))
+}
+
+fn own_coin(coin: NodeCoin, lock: Lock, unlock: Unlock) -> OwnCoin {
+    OwnCoin {
+        outpoint: coin.outpoint(),
+        output: Output { amount: coin.amount, lock },
+        address: coin.address,
+        height: coin.height,
+        coinbase: coin.coinbase,
+        mature: coin.mature,
+        spent_by: coin.spent_by,
+        unlock,
+    }
+}
+
+/// Notes that a key has been used, so that it is not handed out again.
+pub fn mark_used(wallet: &mut Wallet, branch: Branch, index: u32) {
+    let count = match branch {
+        Branch::Receive => &mut wallet.used.receive,
+        Branch::Change => &mut wallet.used.change,
+        Branch::Policy => &mut wallet.used.policy,
+    };
+    *count = (*count).max(index.saturating_add(1));
+}
+
+/// Goes through the branches and accounts until `gap` keys in a row were never used; answers whether any was.
+///
+/// # Errors
+/// [`FundsError`].
+pub fn scan(node: &Node, wallet: &mut Wallet, gap: u32, progress: &mut dyn FnMut(u32)) -> Result<bool, FundsError> {
+    let mut looked_at = 0;
+    let mut found = false;
+    for branch in [Branch::Receive, Branch::Change, Branch::Policy] {
+        let (mut next, mut unused) = (0, 0);
+        while unused < gap {
+            let own = branch_addresses(wallet, branch, next..next.saturating_add(GAP))?;
+            let params = own.iter().map(|own| json!([own.address, { "limit": 1 }])).collect();
+            let pages: Vec<CoinPage> = node.call_many("coin_getHistory", params)?;
+            for (own, page) in own.iter().zip(pages) {
+                if page.entries.is_empty() {
+                    unused += 1;
+                } else {
+                    (unused, found) = (0, true);
+                    mark_used(wallet, branch, own.index);
+                }
+            }
+            next += GAP;
+            looked_at += GAP;
+            progress(looked_at);
+        }
+    }
+    let (mut index, mut unused) = (0, 0);
+    while unused < gap.min(5) {
+        let account = wallet.keys.account(index)?;
+        let used = node.nonce(&account, true)? > 0 || !node.balance(&account)?.is_zero();
+        if used {
+            (unused, found) = (0, true);
+            wallet.used.accounts = wallet.used.accounts.max(index + 1);
+        } else {
+            unused += 1;
+        }
+        index += 1;
+        looked_at += 1;
+        progress(looked_at);
+    }
+    Ok(found)
+}

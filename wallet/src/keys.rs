@@ -1,0 +1,394 @@
+//! Keys from a mnemonic (BIP 39, BIP 32).
+//!
+//! | path | what |
+//! | --- | --- |
+//! | `m/86'/4411982'/0'/0/i` | coins: addresses to be paid at |
+//! | `m/86'/4411982'/0'/1/i` | coins: change |
+//! | `m/86'/4411982'/0'/2/i` | coins: keys for policies |
+//! | `m/44'/60'/0'/0/i` | accounts, as every Ethereum wallet derives them |
+//!
+//! 4411982 is `CRN` in ASCII, for all Cairn networks: signatures commit to the network by themselves. The x-only key of
+//! a path is used as it is (BIP 340), without BIP 341's tweak, since there is no script to commit to.
+
+use std::{fmt, str::FromStr};
+
+use alloy_primitives::{Address, keccak256};
+use bip32::{ChildNumber, ExtendedPrivateKey, ExtendedPublicKey, Prefix};
+use bip39::{Language, Mnemonic};
+use chain_core::{
+    account::{AccountTransaction, Fields},
+    coin::{KeyBytes, Lock, Signature},
+    error::RuleError,
+};
+use secp256k1::{Keypair, PublicKey, SecretKey};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::vault::{self, VaultError};
+
+/// SLIP-44 style coin type of Cairn: `CRN` in ASCII.
+pub const COIN_TYPE: u32 = 0x0043_524e;
+
+type PrivateNode = ExtendedPrivateKey<SecretKey>;
+type PublicNode = ExtendedPublicKey<PublicKey>;
+
+/// Why keys cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum KeyError {
+    /// Not 12, 15, 18, 21 or 24 words.
+    #[error("a mnemonic has 12, 15, 18, 21 or 24 words, not {0}")]
+    WordCount(usize),
+    /// A word that is in no English mnemonic.
+    #[error("word {position}, '{word}', is not in the BIP 39 list{}", suggestion(.close))]
+    UnknownWord {
+        /// From 1.
+        position: usize,
+        /// The word.
+        word: String,
+        /// A word of the list that is close.
+        close: Option<&'static str>,
+    },
+    /// The words do not belong together.
+    #[error("the words are all known but do not belong together (checksum): is one wrong, or are two swapped?")]
+    Checksum,
+    /// An index from which BIP 32 derives no key, or no extended key.
+    #[error("no key can be derived: {0}")]
+    Derivation(String),
+    /// No randomness.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+}
+
+fn suggestion(close: &Option<&'static str>) -> String {
+    close.map(|word| format!("; do you mean '{word}'?")).unwrap_or_default()
+}
+
+fn derivation(error: bip32::Error) -> KeyError {
+    KeyError::Derivation(error.to_string())
+}
+
+/// What a coin key is for: the fourth level of its path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Branch {
+    /// Addresses given to others.
+    Receive,
+    /// Change.
+    Change,
+    /// Keys in policies.
+    Policy,
+}
+
+impl Branch {
+    fn number(self) -> u32 {
+        match self {
+            Self::Receive => 0,
+            Self::Change => 1,
+            Self::Policy => 2,
+        }
+    }
+}
+
+/// Where in the tree a key stands. Shown and read as a path: `m/86'/4411982'/0'/0/7`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum KeyPath {
+    /// A key of coins.
+    Coin(Branch, u32),
+    /// An account.
+    Account(u32),
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Coin(branch, index) => write!(f, "m/86'/{COIN_TYPE}'/0'/{}/{index}", branch.number()),
+            Self::Account(index) => write!(f, "m/44'/60'/0'/0/{index}"),
+        }
+    }
+}
+
+impl FromStr for KeyPath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let unknown = || format!("'{text}' is not a path of this wallet's keys");
+        let index = |digits: &str| digits.parse().ok().filter(|index| *index < 1 << 31).ok_or_else(unknown);
+        if let Some(rest) = text.strip_prefix("m/44'/60'/0'/0/") {
+            return Ok(Self::Account(index(rest)?));
+        }
+        let rest = text.strip_prefix(&format!("m/86'/{COIN_TYPE}'/0'/")).ok_or_else(unknown)?;
+        let branch = [Branch::Receive, Branch::Change, Branch::Policy]
+            .into_iter()
+            .find_map(|branch| Some((branch, rest.strip_prefix(&format!("{}/", branch.number()))?)));
+        let (branch, rest) = branch.ok_or_else(unknown)?;
+        Ok(Self::Coin(branch, index(rest)?))
+    }
+}
+
+impl Serialize for KeyPath {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for KeyPath {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// Makes a mnemonic of 12 or 24 words from the system's randomness.
+///
+/// # Errors
+/// [`KeyError`] if there is none, or the number of words is another.
+pub fn generate(words: usize) -> Result<Mnemonic, KeyError> {
+    let entropy = Zeroizing::new(vault::random::<32>()?);
+    let bytes = match words {
+        12 => 16,
+        24 => 32,
+        _ => return Err(KeyError::WordCount(words)),
+    };
+    Mnemonic::from_entropy(&entropy[..bytes]).map_err(|_| KeyError::WordCount(words))
+}
+
+/// Reads an English mnemonic, whatever its spacing and case.
+///
+/// # Errors
+/// [`KeyError`] that names the wrong word where there is one.
+pub fn parse_mnemonic(text: &str) -> Result<Mnemonic, KeyError> {
+    let text = Zeroizing::new(text.to_lowercase());
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let joined = Zeroizing::new(words.join(" "));
+    Mnemonic::parse_in(Language::English, joined.as_str()).map_err(|error| match error {
+        bip39::Error::UnknownWord(index) => {
+            let word = words.get(index).copied().unwrap_or_default();
+            KeyError::UnknownWord { position: index + 1, word: word.into(), close: closest(word) }
+        }
+        bip39::Error::InvalidChecksum => KeyError::Checksum,
+        _ => KeyError::WordCount(words.len()),
+    })
+}
+
+/// The word of the list that begins as this one does: four letters tell all of them apart.
+fn closest(word: &str) -> Option<&'static str> {
+    let list = Language::English.word_list();
+    let begins = |letters: usize| {
+        let start: String = word.chars().take(letters).collect();
+        let long_enough = start.chars().count() == letters;
+        list.iter().find(|known| long_enough && known.starts_with(&start))
+    };
+    begins(4).or_else(|| begins(3)).copied()
+}
+
+/// Public keys of the tree: enough to make every address, not to sign.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKeys {
+    coins: PublicNode,
+    accounts: PublicNode,
+}
+
+impl PublicKeys {
+    /// The x-only key at a path of coins.
+    ///
+    /// # Errors
+    /// [`KeyError`] for an index of 2^31 or more.
+    pub fn coin_key(&self, branch: Branch, index: u32) -> Result<KeyBytes, KeyError> {
+        let key = child(&self.coins, [branch.number(), index])?;
+        Ok(KeyBytes(key.public_key().x_only_public_key().0.to_byte_array()))
+    }
+
+    /// The lock of an address of coins.
+    ///
+    /// # Errors
+    /// As for [`PublicKeys::coin_key`].
+    pub fn lock(&self, branch: Branch, index: u32) -> Result<Lock, KeyError> {
+        self.coin_key(branch, index).map(Lock::Key)
+    }
+
+    /// The address of an account.
+    ///
+    /// # Errors
+    /// As for [`PublicKeys::coin_key`].
+    pub fn account(&self, index: u32) -> Result<Address, KeyError> {
+        let point = child(&self.accounts, [0, index])?.public_key().serialize_uncompressed();
+        Ok(Address::from_slice(&keccak256(&point[1..])[12..]))
+    }
+}
+
+/// As two extended public keys in text.
+impl Serialize for PublicKeys {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.coins.to_string(Prefix::XPUB), self.accounts.to_string(Prefix::XPUB)).serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for PublicKeys {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (coins, accounts) = <(String, String)>::deserialize(deserializer)?;
+        let node = |text: String| text.parse::<PublicNode>().map_err(serde::de::Error::custom);
+        Ok(Self { coins: node(coins)?, accounts: node(accounts)? })
+    }
+}
+
+fn child(node: &PublicNode, path: [u32; 2]) -> Result<PublicNode, KeyError> {
+    path.into_iter().try_fold(node.clone(), |node, index| {
+        let number = ChildNumber::new(index, false).map_err(derivation)?;
+        node.derive_child(number).map_err(derivation)
+    })
+}
+
+/// The secret tree of a mnemonic. Only this signs.
+pub struct Signer {
+    seed: Zeroizing<[u8; 64]>,
+    public: PublicKeys,
+}
+
+impl Signer {
+    /// Derives the tree of a mnemonic (empty BIP 39 passphrase).
+    ///
+    /// # Errors
+    /// [`KeyError`] with a probability below 2^-127.
+    pub fn new(mnemonic: &Mnemonic) -> Result<Self, KeyError> {
+        let seed = Zeroizing::new(mnemonic.to_seed_normalized(""));
+        let coins = secret_node(&seed, &format!("m/86'/{COIN_TYPE}'/0'"))?.public_key();
+        let accounts = secret_node(&seed, "m/44'/60'/0'")?.public_key();
+        Ok(Self { seed, public: PublicKeys { coins, accounts } })
+    }
+
+    /// The public side of the tree.
+    pub fn public(&self) -> &PublicKeys {
+        &self.public
+    }
+
+    /// Signs a message with the key at a path of coins (BIP 340, with auxiliary randomness).
+    ///
+    /// # Errors
+    /// [`KeyError`] for an index of 2^31 or more, or without randomness.
+    pub fn sign_coin(&self, branch: Branch, index: u32, message: &[u8; 32]) -> Result<Signature, KeyError> {
+        let path = KeyPath::Coin(branch, index).to_string();
+        let node = secret_node(&self.seed, &path)?;
+        let mut keypair = Keypair::from_secret_key(node.private_key());
+        let aux = vault::random::<32>()?;
+        let signature = secp256k1::schnorr::sign_with_aux_rand(message, &keypair, &aux);
+        keypair.non_secure_erase();
+        Ok(Signature::from(signature.to_byte_array()))
+    }
+
+    /// Signs an account transaction.
+    ///
+    /// # Errors
+    /// [`RuleError`] if the fields are no well-formed transaction; [`KeyError`] as above.
+    pub fn sign_account(&self, index: u32, fields: Fields) -> Result<Result<AccountTransaction, RuleError>, KeyError> {
+        let node = secret_node(&self.seed, &KeyPath::Account(index).to_string())?;
+        Ok(AccountTransaction::sign(fields, node.private_key()))
+    }
+}
+
+fn secret_node(seed: &Zeroizing<[u8; 64]>, path: &str) -> Result<PrivateNode, KeyError> {
+    let path = path.parse().map_err(derivation)?;
+    PrivateNode::derive_from_path(&**seed, &path).map_err(derivation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JUNK: &str = "test test test test test test test test test test test junk";
+
+    fn signer(words: &str) -> Signer {
+        Signer::new(&parse_mnemonic(words).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn accounts_are_those_of_every_ethereum_wallet() {
+        let known = ["0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"];
+        for (index, address) in known.iter().enumerate() {
+            assert_eq!(signer(JUNK).public().account(index as u32).unwrap().to_string(), *address);
+        }
+    }
+
+    #[test]
+    fn seeds_and_roots_match_the_published_vectors() {
+        let folder = std::env::var("CAIRN_VECTORS")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors").into());
+        let Ok(text) = std::fs::read_to_string(format!("{folder}/bip39.json")) else {
+            println!("skipped: no vectors");
+            return;
+        };
+        let vectors: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let rows = vectors["english"].as_array().unwrap();
+        assert!(rows.len() >= 24);
+        for row in rows {
+            let column = |index: usize| row[index].as_str().unwrap();
+            let mnemonic = parse_mnemonic(column(1)).unwrap();
+            assert_eq!(hex::encode(mnemonic.to_entropy()), column(0));
+            assert_eq!(hex::encode(mnemonic.to_seed_normalized("TREZOR")), column(2));
+            let root = PrivateNode::new(&mnemonic.to_seed_normalized("TREZOR")).unwrap();
+            assert_eq!(*root.to_string(Prefix::XPRV), *column(3));
+        }
+    }
+
+    #[test]
+    fn public_and_secret_derivation_agree_and_signatures_verify() {
+        let signer = signer(JUNK);
+        for (branch, index) in [(Branch::Receive, 0), (Branch::Change, 5), (Branch::Policy, 1_000_000)] {
+            let key = signer.public().coin_key(branch, index).unwrap();
+            let message = [7; 32];
+            let signature = signer.sign_coin(branch, index, &message).unwrap();
+            let key = secp256k1::XOnlyPublicKey::from_byte_array(key.0).unwrap();
+            let signature = secp256k1::schnorr::Signature::from_byte_array(signature.0);
+            assert!(signature.verify(&message, &key).is_ok());
+        }
+        assert!(signer.public().coin_key(Branch::Receive, 1 << 31).is_err());
+    }
+
+    #[test]
+    fn branches_and_indices_never_share_a_key() {
+        let signer = signer(JUNK);
+        let mut keys = std::collections::HashSet::new();
+        for branch in [Branch::Receive, Branch::Change, Branch::Policy] {
+            for index in 0..5 {
+                assert!(keys.insert(signer.public().coin_key(branch, index).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn makes_mnemonics_of_both_lengths_and_never_twice() {
+        for words in [12, 24] {
+            let (one, two) = (generate(words).unwrap(), generate(words).unwrap());
+            assert_eq!(one.word_count(), words);
+            assert!(one != two);
+            assert_eq!(parse_mnemonic(&one.to_string()).unwrap(), one);
+        }
+        assert_eq!(generate(13).unwrap_err(), KeyError::WordCount(13));
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_a_mnemonic() {
+        assert!(parse_mnemonic(&format!("  {}\n", JUNK.to_uppercase().replace(' ', "\t "))).is_ok());
+        assert_eq!(parse_mnemonic(""), Err(KeyError::WordCount(0)));
+        assert_eq!(parse_mnemonic("test test"), Err(KeyError::WordCount(2)));
+        assert_eq!(parse_mnemonic(&JUNK.replace("junk", "test")), Err(KeyError::Checksum));
+        let error = parse_mnemonic(&JUNK.replace("junk", "junky")).unwrap_err();
+        assert_eq!(error, KeyError::UnknownWord { position: 12, word: "junky".into(), close: Some("junk") });
+        assert_eq!(error.to_string(), "word 12, 'junky', is not in the BIP 39 list; do you mean 'junk'?");
+        assert!(matches!(parse_mnemonic(&JUNK.replace("junk", "ж")), Err(KeyError::UnknownWord { close: None, .. })));
+    }
+
+    #[test]
+    fn paths_are_written_and_read_alike() {
+        for path in [KeyPath::Coin(Branch::Receive, 0), KeyPath::Coin(Branch::Policy, 9), KeyPath::Account(3)] {
+            assert_eq!(path.to_string().parse(), Ok(path));
+        }
+        for bad in ["", "m", "m/44'/60'/0'/0/x", "m/86'/4411982'/0'/3/0", "m/86'/4411982'/0'/0/2147483648"] {
+            assert!(bad.parse::<KeyPath>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn public_keys_survive_as_text() {
+        let public = signer(JUNK).public().clone();
+        let text = serde_json::to_string(&public).unwrap();
+        assert_eq!(serde_json::from_str::<PublicKeys>(&text).unwrap(), public);
+    }
+}

@@ -1,0 +1,215 @@
+//! What the node answers, as docs/rpc.md describes it. Unknown fields are ignored, so that nodes may say more.
+
+use chain_core::{
+    coin::OutPoint,
+    hash::{BlockHash, TxId},
+    units::{Amount, Height},
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::network::Network;
+
+/// Answer of `chain_getInfo`.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ChainInfo {
+    /// Name of the chain.
+    pub chain: String,
+    /// EIP-155 chain id.
+    pub chain_id: u64,
+    /// Prefix of coin addresses.
+    pub hrp: String,
+    /// Hash of the genesis block.
+    #[serde(with = "crate::text")]
+    pub genesis: BlockHash,
+    /// Height of the tip.
+    pub height: Height,
+    /// Height of the best header known.
+    pub headers: Height,
+    /// Base fee of the next block, in wei a unit of gas.
+    pub base_fee: u64,
+    /// Whether the node is still catching up.
+    pub syncing: bool,
+    /// Blocks before a coinbase's coins can be spent.
+    pub coinbase_maturity: u32,
+    /// Seconds between blocks.
+    pub target_interval: u32,
+}
+
+impl ChainInfo {
+    /// The chain that the node is on.
+    pub fn network(&self) -> Network {
+        Network { name: self.chain.clone(), chain_id: self.chain_id, hrp: self.hrp.clone(), genesis: self.genesis }
+    }
+}
+
+/// A page of `coin_getCoins`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CoinsPage {
+    /// Coins of the page.
+    pub coins: Vec<NodeCoin>,
+    /// Where the next page starts.
+    pub next: Option<Value>,
+}
+
+/// An unspent coin.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeCoin {
+    /// The transaction that made it.
+    #[serde(with = "crate::text")]
+    pub txid: TxId,
+    /// Which of its outputs.
+    pub index: u32,
+    /// What it is worth.
+    pub amount: Amount,
+    /// Its lock.
+    pub address: String,
+    /// Height of the block that made it; nothing for one of the mempool.
+    pub height: Option<Height>,
+    /// Whether a coinbase made it.
+    pub coinbase: bool,
+    /// Whether the next block may spend it.
+    pub mature: bool,
+    /// The transaction of the mempool that spends it.
+    #[serde(default, with = "crate::text::option")]
+    pub spent_by: Option<TxId>,
+}
+
+impl NodeCoin {
+    /// What names it.
+    pub fn outpoint(&self) -> OutPoint {
+        OutPoint { txid: self.txid, index: self.index }
+    }
+}
+
+/// Answer of `coin_getBalance`, in grains.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CoinBalance {
+    /// Mature coins of the chain.
+    pub confirmed: Amount,
+    /// Coins of coinbases below maturity.
+    pub immature: Amount,
+    /// Coins that the mempool makes.
+    pub pending_in: Amount,
+    /// Coins of the chain that the mempool spends.
+    pub pending_out: Amount,
+    /// How many coins.
+    pub coins: u64,
+}
+
+impl CoinBalance {
+    /// Adds two balances; nothing if a sum does not fit.
+    pub fn plus(self, other: Self) -> Option<Self> {
+        Some(Self {
+            confirmed: self.confirmed.add(other.confirmed).ok()?,
+            immature: self.immature.add(other.immature).ok()?,
+            pending_in: self.pending_in.add(other.pending_in).ok()?,
+            pending_out: self.pending_out.add(other.pending_out).ok()?,
+            coins: self.coins.checked_add(other.coins)?,
+        })
+    }
+}
+
+/// Answer of `coin_estimateFee`, in wei a unit of gas.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FeeEstimate {
+    /// Base fee of the next block.
+    pub base_fee: u64,
+    /// Most that it can be in the block after that.
+    pub next_base_fee_max: u64,
+    /// Suggested tips.
+    pub tip_per_gas: Tips,
+    /// By how much a replacement must pay more.
+    pub min_replacement_percent: u64,
+}
+
+/// Tips by urgency, in wei a unit of gas.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Tips {
+    /// Some day.
+    pub slow: u64,
+    /// Within a few blocks.
+    pub normal: u64,
+    /// In the next block.
+    pub fast: u64,
+}
+
+/// Answer of `coin_getTransaction`, as far as it matters here.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TransactionStatus {
+    /// Height of its block; nothing while in the mempool.
+    pub height: Option<Height>,
+    /// Blocks that contain or bury it.
+    pub confirmations: u64,
+    /// `false` for an account transaction that reverted.
+    pub success: Option<bool>,
+}
+
+/// A page of `coin_getHistory`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct CoinPage {
+    /// Entries, newest first.
+    pub entries: Vec<CoinEntry>,
+    /// Where the next page starts.
+    pub next: Option<Value>,
+}
+
+/// What one transaction did to one address of coins.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct CoinEntry {
+    /// The transaction.
+    #[serde(with = "crate::text")]
+    pub txid: TxId,
+    /// Height of its block.
+    pub height: Option<Height>,
+    /// Time of its block.
+    pub time: Option<u64>,
+    /// Blocks that contain or bury it.
+    pub confirmations: u64,
+    /// `coinbase`, `coin` or `withdrawal`.
+    pub kind: String,
+    /// Grains paid to the address.
+    pub received: Amount,
+    /// Grains taken from it.
+    pub sent: Amount,
+}
+
+/// A page of `chain_getAccountHistory`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct AccountPage {
+    /// Entries, newest first.
+    pub entries: Vec<AccountEntry>,
+    /// Where the next page starts.
+    pub next: Option<Value>,
+}
+
+/// What one transaction did to one account.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountEntry {
+    /// The transaction.
+    #[serde(with = "crate::text")]
+    pub txid: TxId,
+    /// Height of its block.
+    pub height: Option<Height>,
+    /// Time of its block.
+    pub time: Option<u64>,
+    /// Blocks that contain or bury it.
+    pub confirmations: u64,
+    /// `transfer`, `call`, `create`, `deposit`, `withdrawal` or `reward`.
+    pub kind: String,
+    /// `in`, `out` or `self`.
+    pub direction: String,
+    /// The value, in wei.
+    #[serde(with = "crate::text")]
+    pub value_wei: alloy_primitives::U256,
+    /// The fee, in wei, where known.
+    #[serde(default, with = "crate::text::option")]
+    pub fee_wei: Option<alloy_primitives::U256>,
+    /// `false` if it reverted.
+    pub success: Option<bool>,
+}

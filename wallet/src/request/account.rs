@@ -1,0 +1,170 @@
+//! An account transaction that is to be signed.
+
+use alloy_primitives::{Address, Bytes, U256, keccak256};
+use chain_core::{
+    account::{AccountTransaction, Fees, Fields},
+    codec,
+    coin::Lock,
+    units::{Amount, Gas},
+};
+use serde::{Deserialize, Serialize};
+
+use super::{KeyTable, RequestError};
+use crate::{
+    keys::{KeyPath, Signer},
+    network::Network,
+};
+
+/// The built-in contract that turns wei into coins.
+pub const GATEWAY: Address = alloy_primitives::address!("00000000000000000000000000000000000000c0");
+
+/// An account transaction (EIP-1559) that is to be signed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AccountRequest {
+    /// Who sends.
+    pub from: String,
+    /// Where its key stands in the owner's tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyPath>,
+    /// Number of transactions that it sent before.
+    pub nonce: u64,
+    /// Who is called or paid.
+    pub to: String,
+    /// The value in wei.
+    #[serde(with = "crate::text")]
+    pub value_wei: U256,
+    /// Most gas to use.
+    pub gas_limit: Gas,
+    /// Most to pay for a unit of gas, in wei.
+    #[serde(with = "crate::text")]
+    pub max_fee_per_gas_wei: U256,
+    /// Most of it for the miner.
+    #[serde(with = "crate::text")]
+    pub max_priority_fee_per_gas_wei: U256,
+    /// Calldata, in hex.
+    #[serde(default, with = "hex::serde", skip_serializing_if = "Vec::is_empty")]
+    pub input: Vec<u8>,
+    /// The coin address that the calldata withdraws to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdraw_to: Option<String>,
+    /// The signed transaction, in hex.
+    #[serde(default, with = "hex::serde", skip_serializing_if = "Vec::is_empty")]
+    pub signed: Vec<u8>,
+}
+
+/// Calldata of `withdraw(bytes)` with an encoded lock, by Ethereum's ABI.
+pub fn withdraw_input(lock: &Lock) -> Vec<u8> {
+    let bytes = codec::encode(lock);
+    let word = |number: usize| U256::from(number).to_be_bytes::<32>();
+    let padding = vec![0; bytes.len().next_multiple_of(32) - bytes.len()];
+    let selector = &keccak256("withdraw(bytes)")[..4];
+    [selector, &word(32), &word(bytes.len()), &bytes, &padding].concat()
+}
+
+/// The lock that calldata withdraws to, if it is exactly what [`withdraw_input`] writes.
+pub fn withdraw_lock(input: &[u8]) -> Option<Lock> {
+    let length = usize::try_from(U256::try_from_be_slice(input.get(36..68)?)?).ok()?;
+    let lock = codec::decode(input.get(68..)?.get(..length)?).ok()?;
+    (withdraw_input(&lock) == input).then_some(lock)
+}
+
+impl AccountRequest {
+    /// Most that it can cost beside the value, in wei.
+    pub fn max_fee(&self) -> U256 {
+        self.max_fee_per_gas_wei.saturating_mul(U256::from(self.gas_limit))
+    }
+
+    /// What it says, as the chain sees it.
+    ///
+    /// # Errors
+    /// [`RequestError::Address`].
+    pub fn fields(&self, network: &Network) -> Result<Fields, RequestError> {
+        Ok(Fields {
+            tx_type: 2,
+            chain_id: network.chain_id,
+            nonce: self.nonce,
+            fees: Fees::Dynamic {
+                max_fee: self.max_fee_per_gas_wei,
+                max_priority_fee: self.max_priority_fee_per_gas_wei,
+            },
+            gas_limit: self.gas_limit,
+            to: Some(network.account(&self.to)?),
+            value: self.value_wei,
+            input: Bytes::from(self.input.clone()),
+            access_list: Vec::new(),
+            authorizations: Vec::new(),
+        })
+    }
+
+    /// Checks that its parts agree.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn check(&self, network: &Network) -> Result<(), RequestError> {
+        let from = network.account(&self.from)?;
+        let fields = self.fields(network)?;
+        let contradiction = |what: String| Err(RequestError::Contradiction(what));
+        if self.max_priority_fee_per_gas_wei > self.max_fee_per_gas_wei {
+            return contradiction("the tip is higher than the whole price of gas".into());
+        }
+        let to_gateway = fields.to == Some(GATEWAY);
+        let lock = self.withdraw_to.as_ref().map(|text| network.coin_address(text)).transpose()?;
+        if to_gateway && withdraw_lock(&self.input).is_none() {
+            return contradiction("it pays the gateway but its data is no withdrawal: the value would be lost".into());
+        }
+        if to_gateway && Amount::from_wei_exact(self.value_wei).is_none() {
+            return contradiction("a withdrawal takes a whole number of grains".into());
+        }
+        if lock != withdraw_lock(&self.input).filter(|_| to_gateway) {
+            return contradiction("its data withdraws to another address than it says".into());
+        }
+        if !self.signed.is_empty() {
+            let signed = decode(&self.signed)?;
+            if *signed.fields() != fields {
+                return contradiction("what is signed is not what it says".into());
+            }
+            if signed.recover_sender().ok() != Some(from) {
+                return contradiction(format!("it is not signed by {}", self.from));
+            }
+        }
+        Ok(())
+    }
+
+    /// Signs if the sender is one of this wallet's accounts; answers 1 if that was new.
+    pub(super) fn sign(&mut self, network: &Network, signer: &Signer, own: &KeyTable) -> Result<usize, RequestError> {
+        self.check(network)?;
+        let from = network.account(&self.from)?;
+        let Some(index) = own.account(&from, self.key).filter(|_| self.signed.is_empty()) else {
+            return Ok(0);
+        };
+        let signed = signer.sign_account(index, self.fields(network)?)?;
+        self.signed = signed.map_err(|error| RequestError::Rule(error.to_string()))?.raw().to_vec();
+        Ok(1)
+    }
+
+    /// The signed transaction, verified.
+    pub(super) fn finish(&self, network: &Network) -> Result<AccountTransaction, RequestError> {
+        self.check(network)?;
+        if self.signed.is_empty() {
+            return Err(RequestError::Incomplete(format!("it is not signed by {}", self.from)));
+        }
+        decode(&self.signed)
+    }
+
+    /// Takes the signature of another copy.
+    pub(super) fn combine(&mut self, other: Self) -> Result<(), RequestError> {
+        let bare = |request: &Self| Self { signed: Vec::new(), ..request.clone() };
+        if bare(self) != bare(&other) {
+            return Err(RequestError::NotParts("the contents"));
+        }
+        if self.signed.is_empty() {
+            self.signed = other.signed;
+        }
+        Ok(())
+    }
+}
+
+fn decode(raw: &[u8]) -> Result<AccountTransaction, RequestError> {
+    AccountTransaction::decode(raw.to_vec().into()).map_err(|error| RequestError::Rule(error.to_string()))
+}

@@ -1,0 +1,289 @@
+//! A transaction on its way from what is wanted to what is broadcast, as a readable file.
+//!
+//! It holds all that a machine without a network needs to check and sign: the chain, the coins that are spent with
+//! amounts and locks, the outputs. Nothing in it is believed: locks come from the addresses, the fee from the amounts, and
+//! amounts and locks are part of what is signed, so that a lie makes the signature worthless, not the money.
+
+mod account;
+mod coin;
+mod proof;
+
+use std::{fs, io::Read, path::Path};
+
+use chain_core::{hash::TxId, transaction::Transaction, units::Height};
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    account::AccountRequest,
+    coin::{CoinRequest, Input, KeySignature, OutputLine},
+    proof::{Estimate, estimate},
+};
+use crate::{
+    keys::{Branch, KeyError, KeyPath, PublicKeys, Signer},
+    network::{BadAddress, Network},
+};
+
+/// First field of the file.
+const FORMAT: &str = "cairn-transaction";
+
+/// The only version so far.
+const VERSION: u32 = 1;
+
+/// Largest file that is read: no block has room for more.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// Why a transaction file is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Not readable, or not the JSON that is expected.
+    #[error("{0}")]
+    Malformed(String),
+    /// A file of another kind or version.
+    #[error("it is a '{format}' of version {version}, not a '{FORMAT}' of version {VERSION}")]
+    Format {
+        /// What it says.
+        format: String,
+        /// What it says.
+        version: u32,
+    },
+    /// For another chain.
+    #[error("it is for {got}, but this wallet is for {expected}")]
+    Network {
+        /// The file's chain.
+        got: Box<Network>,
+        /// The wallet's.
+        expected: Box<Network>,
+    },
+    /// An address in it does not fit.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// Something in it contradicts the rest.
+    #[error("it contradicts itself: {0}")]
+    Contradiction(String),
+    /// A rule of the chain that it breaks.
+    #[error("the chain would refuse it: {0}")]
+    Rule(String),
+    /// Signatures, preimages or time are missing.
+    #[error("it is not complete: {0}")]
+    Incomplete(String),
+    /// Files that are not parts of one transaction.
+    #[error("the files are not parts of one transaction: {0} differ")]
+    NotParts(&'static str),
+    /// A key cannot be derived, or no randomness.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+}
+
+/// A transaction to be signed and broadcast.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Request {
+    /// Always `cairn-transaction`.
+    pub format: String,
+    /// Always 1.
+    pub version: u32,
+    /// The chain it is for.
+    pub network: Network,
+    /// Height of the chain when it was built.
+    pub height: Height,
+    /// Base fee then, in wei a unit of gas.
+    pub base_fee: u64,
+    /// What it does.
+    pub transaction: Body,
+}
+
+/// One of the two kinds of transaction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Body {
+    /// Spends coins.
+    Coin(CoinRequest),
+    /// Sent by an account.
+    Account(AccountRequest),
+}
+
+/// The keys that a wallet can sign with, for finding its own among those that a request names.
+pub struct OwnKeys<'a> {
+    public: &'a PublicKeys,
+    /// Keys of each branch that are looked through.
+    depth: [u32; 3],
+    accounts: u32,
+}
+
+impl<'a> OwnKeys<'a> {
+    /// Looks through as many keys of each branch as were used, and a few more.
+    pub fn new(wallet: &'a crate::file::Wallet) -> Self {
+        let used = wallet.used;
+        let more = |count: u32| count.saturating_add(crate::funds::GAP);
+        Self {
+            public: &wallet.keys,
+            depth: [more(used.receive), more(used.change), more(used.policy)],
+            accounts: more(used.accounts),
+        }
+    }
+
+    /// Keys of one branch with their indices, those of the gap included.
+    ///
+    /// # Errors
+    /// [`KeyError`] from derivation.
+    pub fn table(&self) -> Result<KeyTable, KeyError> {
+        let mut coins = std::collections::HashMap::new();
+        for (branch, depth) in [Branch::Receive, Branch::Change, Branch::Policy].into_iter().zip(self.depth) {
+            for index in 0..depth {
+                coins.insert(self.public.coin_key(branch, index)?, (branch, index));
+            }
+        }
+        let accounts = (0..self.accounts).map(|index| Ok((self.public.account(index)?, index)));
+        Ok(KeyTable { public: self.public.clone(), coins, accounts: accounts.collect::<Result<_, KeyError>>()? })
+    }
+}
+
+/// A wallet's own keys, by key.
+pub struct KeyTable {
+    public: PublicKeys,
+    coins: std::collections::HashMap<chain_core::coin::KeyBytes, (Branch, u32)>,
+    accounts: std::collections::HashMap<alloy_primitives::Address, u32>,
+}
+
+impl KeyTable {
+    /// Where a key stands, if it is the wallet's. A hint beyond the table is followed if it proves true.
+    pub fn coin(&self, key: &chain_core::coin::KeyBytes, hint: Option<KeyPath>) -> Option<(Branch, u32)> {
+        let hinted = || match hint {
+            Some(KeyPath::Coin(branch, index)) => {
+                (self.public.coin_key(branch, index).ok()? == *key).then_some((branch, index))
+            }
+            _ => None,
+        };
+        self.coins.get(key).copied().or_else(hinted)
+    }
+
+    /// Which account an address is, if it is the wallet's.
+    pub fn account(&self, address: &alloy_primitives::Address, hint: Option<KeyPath>) -> Option<u32> {
+        let hinted = || match hint {
+            Some(KeyPath::Account(index)) => (self.public.account(index).ok()? == *address).then_some(index),
+            _ => None,
+        };
+        self.accounts.get(address).copied().or_else(hinted)
+    }
+
+    /// Whether a lock pays this wallet.
+    pub fn owns(&self, lock: &chain_core::coin::Lock) -> bool {
+        match lock {
+            chain_core::coin::Lock::Key(key) => self.coins.contains_key(key),
+            chain_core::coin::Lock::Account(address) => self.accounts.contains_key(address),
+            chain_core::coin::Lock::Policy(_) => false,
+        }
+    }
+}
+
+impl Request {
+    /// A request with nothing signed.
+    pub fn new(network: Network, height: Height, base_fee: u64, transaction: Body) -> Self {
+        Self { format: FORMAT.into(), version: VERSION, network, height, base_fee, transaction }
+    }
+
+    /// Reads a file and checks that it makes sense.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn read(path: &Path) -> Result<Self, RequestError> {
+        let malformed = |error: &dyn std::fmt::Display| RequestError::Malformed(error.to_string());
+        let file = fs::File::open(path).map_err(|error| malformed(&error))?;
+        let mut bytes = Vec::new();
+        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| malformed(&error))?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Reads a request from the bytes of a file.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RequestError> {
+        #[derive(Deserialize)]
+        struct Preamble {
+            format: String,
+            version: u32,
+        }
+        let malformed = |error: serde_json::Error| RequestError::Malformed(error.to_string());
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(RequestError::Malformed("it is far too large".into()));
+        }
+        let preamble: Preamble = serde_json::from_slice(bytes).map_err(malformed)?;
+        if preamble.format != FORMAT || preamble.version != VERSION {
+            return Err(RequestError::Format { format: preamble.format, version: preamble.version });
+        }
+        let request: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        match &request.transaction {
+            Body::Coin(coin) => coin.check(&request.network)?,
+            Body::Account(account) => account.check(&request.network)?,
+        }
+        Ok(request)
+    }
+
+    /// The JSON of the file.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a request is plain data with text keys");
+        text.push('\n');
+        text
+    }
+
+    /// Makes sure that it is for this chain.
+    ///
+    /// # Errors
+    /// [`RequestError::Network`].
+    pub fn expect_network(&self, expected: &Network) -> Result<(), RequestError> {
+        if self.network == *expected {
+            return Ok(());
+        }
+        Err(RequestError::Network { got: Box::new(self.network.clone()), expected: Box::new(expected.clone()) })
+    }
+
+    /// Adds every signature that this wallet can give; answers how many were new.
+    ///
+    /// # Errors
+    /// [`RequestError`] if it makes no sense or is for another chain.
+    pub fn sign(&mut self, network: &Network, signer: &Signer, own: &KeyTable) -> Result<usize, RequestError> {
+        self.expect_network(network)?;
+        match &mut self.transaction {
+            Body::Coin(coin) => coin.sign(network, signer, own),
+            Body::Account(account) => account.sign(network, signer, own),
+        }
+    }
+
+    /// The transaction, complete and verified, as a block of this height could hold it.
+    ///
+    /// # Errors
+    /// [`RequestError::Incomplete`] says what is missing.
+    pub fn finish(&self, height: Height) -> Result<Transaction, RequestError> {
+        match &self.transaction {
+            Body::Coin(coin) => coin.finish(&self.network, height).map(Transaction::Coin),
+            Body::Account(account) => account.finish(&self.network).map(Transaction::Account),
+        }
+    }
+
+    /// The identifier, as soon as it is known: at once for coins, once signed for accounts.
+    pub fn txid(&self) -> Option<TxId> {
+        match &self.transaction {
+            Body::Coin(coin) => coin.unsigned(&self.network).ok().map(|(tx, _)| tx.txid()),
+            Body::Account(account) => account.finish(&self.network).ok().map(|tx| TxId(tx.hash().0)),
+        }
+    }
+
+    /// Joins the signatures of several copies of one request.
+    ///
+    /// # Errors
+    /// [`RequestError::NotParts`] if they are not copies of one.
+    pub fn combine(&mut self, other: Self) -> Result<(), RequestError> {
+        if self.network != other.network {
+            return Err(RequestError::NotParts("the chains"));
+        }
+        match (&mut self.transaction, other.transaction) {
+            (Body::Coin(one), Body::Coin(two)) => one.combine(two),
+            (Body::Account(one), Body::Account(two)) => one.combine(two),
+            _ => Err(RequestError::NotParts("the kinds")),
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

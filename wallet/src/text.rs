@@ -1,0 +1,72 @@
+//! Serde for values that have a text form: written by `Display`, read by `FromStr`.
+
+use std::{fmt::Display, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+/// Writes a value as its text.
+///
+/// # Errors
+/// Whatever the serializer answers.
+pub fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+/// Reads a value from its text.
+///
+/// # Errors
+/// What is wrong with the text.
+pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+/// The same for a value that may be missing.
+pub mod option {
+    use super::{Deserialize, Deserializer, Display, Error, FromStr, Serializer};
+
+    /// Writes the text or nothing.
+    ///
+    /// # Errors
+    /// Whatever the serializer answers.
+    pub fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    /// Reads the text or nothing.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
+/// Amounts of coins as CRN with eight decimals.
+pub mod crn {
+    use chain_core::units::Amount;
+
+    use super::{Deserialize, Deserializer, Error, Serializer};
+    use crate::money;
+
+    /// Writes `1.50000000`.
+    ///
+    /// # Errors
+    /// Whatever the serializer answers.
+    pub fn serialize<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(amount)
+    }
+
+    /// Reads a positive amount.
+    ///
+    /// # Errors
+    /// [`money::MoneyError`].
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
+        money::parse_grains(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
