@@ -17,3 +17,52 @@ pub fn next_base_fee(spec: &ChainSpec, base_fee: u64, gas_used: Gas) -> u64 {
     // An unchanged fee when the gas is on target follows from a change of zero.
     fits.max(spec.base_fee_floor)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spec(gas_limit: Gas, base_fee_floor: u64) -> ChainSpec {
+        ChainSpec { gas_limit, base_fee_floor, ..ChainSpec::main() }
+    }
+
+    // FEE-1
+    #[test]
+    fn moves_as_in_ethereum() {
+        let spec = spec(20_000_000, 0);
+        for (base_fee, gas_used, expected) in [
+            (1_000_000_000, 10_000_000, 1_000_000_000),
+            (1_000_000_000, 9_000_000, 987_500_000),
+            (1_000_000_000, 11_000_000, 1_012_500_000),
+            (1_000_000_000, 20_000_000, 1_125_000_000),
+            (1_000_000_000, 0, 875_000_000),
+            (7, 20_000_000, 8),
+            (0, 10_000_001, 1),
+            (0, 0, 0),
+            (u64::MAX, 20_000_000, u64::MAX),
+        ] {
+            assert_eq!(next_base_fee(&spec, base_fee, gas_used), expected, "{base_fee} after {gas_used}");
+        }
+    }
+
+    // FEE-1
+    #[test]
+    fn never_falls_under_the_floor() {
+        let spec = spec(60_000_000, 1_000_000_000);
+        assert_eq!(next_base_fee(&spec, 1_000_000_000, 0), 1_000_000_000);
+        assert_eq!(next_base_fee(&spec, 1_142_857_143, 0), 1_000_000_001);
+        assert_eq!(next_base_fee(&spec, 1_142_857_142, 0), 1_000_000_000);
+    }
+
+    proptest! {
+        // FEE-1
+        #[test]
+        fn changes_by_an_eighth_at_most(base_fee in 0..u64::MAX / 2, gas_limit in 100_000_u64..1 << 40, share in 0.0..=1.0) {
+            let spec = spec(gas_limit & !1, 0);
+            let next = next_base_fee(&spec, base_fee, (spec.gas_limit as f64 * share) as u64);
+            prop_assert!(next.abs_diff(base_fee) <= (base_fee / 8).max(1));
+        }
+    }
+}

@@ -1,6 +1,8 @@
 //! Cairn's full node: engine, storage, RPC.
 
+pub mod banner;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod dev;
 pub mod engine;
@@ -8,5 +10,7 @@ pub mod logging;
 pub mod mempool;
 pub mod mining;
 pub mod rpc;
+pub mod run;
+pub mod signals;
 pub mod store;
 pub mod template;

@@ -7,7 +7,10 @@ use chain_core::{
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 use crate::{
     engine::{EngineHandle, TemplateError},
@@ -67,7 +70,7 @@ impl Mining {
         beneficiary: Option<Address>,
         threads: usize,
     ) -> Self {
-        let saved = file.as_ref().filter(|_| payout.is_none()).and_then(|file| load(file, hrp));
+        let saved = file.as_ref().filter(|_| payout.is_none()).and_then(|file| saved(file, hrp));
         let (saved_payout, saved_account) = saved.unzip();
         let state = State {
             payout: payout.or(saved_payout),
@@ -145,8 +148,8 @@ impl Mining {
     }
 }
 
-/// What an earlier run saved; nothing if it is not there or not of this chain.
-fn load(file: &PathBuf, hrp: &str) -> Option<(Lock, Option<Address>)> {
+/// Whom an earlier run was told to pay; nothing if it was not, or not of this chain.
+pub fn saved(file: &Path, hrp: &str) -> Option<(Lock, Option<Address>)> {
     let saved: Saved = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
     Some((address::parse_coin_address(hrp, &saved.address).ok()?, saved.account))
 }

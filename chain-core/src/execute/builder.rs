@@ -2,27 +2,46 @@
 
 use alloy_primitives::Address;
 
-use super::BlockContext;
+use super::{BlockContext, coinbase, run::Run};
 use crate::{
-    coin::Lock,
-    error::ExecuteError,
+    check::{MAX_EXTRA, check_transaction},
+    coin::{Lock, Output},
+    coinbase::Coinbase,
+    error::{ExecuteError, RuleError},
+    header::Header,
     spec::ChainSpec,
     state::{BlockEffects, StateView},
     transaction::Transaction,
-    units::Gas,
+    units::{Amount, Gas},
 };
+
+/// Most bytes of a coinbase with one output: 40 of numbers, 116 of hashes and beneficiary, 42 of output, 98 of extra.
+const COINBASE_BYTES: usize = 320;
+/// Gas of the coinbase's one output.
+const COINBASE_GAS: Gas = 8_000;
+/// Most bytes of the number of transactions.
+const COUNT_BYTES: usize = 9;
 
 /// Gathers transactions into a block that [`super::execute_block`] accepts: it runs the very same code for each.
 ///
 /// Signatures of coins are not verified: what is pushed must have been.
 pub struct BlockBuilder<'v> {
-    _view: &'v dyn StateView,
+    run: Run<'v>,
+    beneficiary: Address,
+    transactions: Vec<Transaction>,
+    bytes_left: usize,
 }
 
 impl<'v> BlockBuilder<'v> {
     /// Starts a block on the state of its parent.
-    pub fn new(_spec: &'v ChainSpec, _context: BlockContext, _view: &'v dyn StateView, _beneficiary: Address) -> Self {
-        todo!()
+    pub fn new(spec: &'v ChainSpec, context: BlockContext, view: &'v dyn StateView, beneficiary: Address) -> Self {
+        let fixed = Header::SIZE + COUNT_BYTES + COINBASE_BYTES;
+        Self {
+            run: Run::begin(spec, &context, view, beneficiary, COINBASE_GAS),
+            beneficiary,
+            transactions: Vec::new(),
+            bytes_left: spec.max_block_bytes.saturating_sub(fixed),
+        }
     }
 
     /// Appends a coin or account transaction (with its recovered sender) and answers with the gas it used. Nothing
@@ -30,21 +49,56 @@ impl<'v> BlockBuilder<'v> {
     ///
     /// # Errors
     /// [`ExecuteError::Rule`] if it cannot stand here, be it for want of gas or of bytes; [`ExecuteError::View`].
-    pub fn push(&mut self, _transaction: &Transaction, _sender: Option<Address>) -> Result<Gas, ExecuteError> {
-        todo!()
+    pub fn push(&mut self, transaction: &Transaction, sender: Option<Address>) -> Result<Gas, ExecuteError> {
+        let meta = check_transaction(transaction)?;
+        let size = meta.size as usize;
+        // BLK-5
+        let bytes_left = self.bytes_left.checked_sub(size).ok_or_else(|| {
+            let limit = self.run.spec.max_block_bytes;
+            RuleError::BlockTooLarge { got: limit - self.bytes_left + size, limit }
+        })?;
+        let gas = self.run.transaction(transaction, &meta, sender)?;
+        self.bytes_left = bytes_left;
+        self.transactions.push(transaction.clone());
+        Ok(gas)
     }
 
     /// Gas and encoded bytes that are left for transactions.
     pub fn room(&self) -> (Gas, usize) {
-        todo!()
+        (self.run.gas_left(), self.bytes_left)
     }
 
     /// Ends the block: everything that may be claimed goes to `payout`. The coinbase comes first in the answer. The
     /// effects hold for exactly this `extra`: another gives the coinbase's coins other names.
     ///
     /// # Errors
-    /// [`ExecuteError`] if the state cannot be read or `extra` is too long.
-    pub fn finish(self, _payout: Lock, _extra: Vec<u8>) -> Result<(Vec<Transaction>, BlockEffects), ExecuteError> {
-        todo!()
+    /// CB-2 for `extra`, CB-4 for `payout`; [`ExecuteError::View`].
+    pub fn finish(self, payout: Lock, extra: Vec<u8>) -> Result<(Vec<Transaction>, BlockEffects), ExecuteError> {
+        // CB-2
+        if extra.len() > MAX_EXTRA {
+            return Err(RuleError::ExtraTooLong { got: extra.len(), limit: MAX_EXTRA }.into());
+        }
+        // CB-4
+        if matches!(payout, Lock::Account(_)) {
+            return Err(RuleError::CoinbasePaysAccount { output: 0 }.into());
+        }
+        let (spec, height) = (self.run.spec, self.run.context.height);
+        let amount = coinbase::claimable(spec, height, self.run.tips)?;
+        let outputs = if amount == Amount::ZERO { Vec::new() } else { vec![Output { amount, lock: payout }] };
+        let ended = self.run.end(if outputs.is_empty() { 0 } else { COINBASE_GAS })?;
+        let coinbase = Coinbase {
+            height,
+            beneficiary: self.beneficiary,
+            outputs,
+            state_root: ended.roots.state,
+            receipts_root: ended.roots.receipts,
+            coins_root: ended.roots.coins,
+            gas_used: ended.roots.gas_used,
+            extra,
+        };
+        let effects = coinbase::pay(ended, spec, &coinbase, coinbase.txid())?;
+        let mut transactions = vec![Transaction::Coinbase(coinbase)];
+        transactions.extend(self.transactions);
+        Ok((transactions, effects))
     }
 }

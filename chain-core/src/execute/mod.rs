@@ -4,20 +4,39 @@
 //! templates with the very same code for each transaction, and [`undo_block`] takes a block back.
 
 mod builder;
+mod call;
 mod coin;
+mod coinbase;
 mod context;
+mod gateway;
+mod intrinsic;
 mod pending;
+pub(crate) mod roots;
+mod run;
+mod transition;
 mod undo;
 
 pub use builder::BlockBuilder;
+pub use call::{GATEWAY, Status};
 pub use coin::{CoinFee, coin_fee};
 pub use context::{BlockContext, Environment, Revision};
+pub use gateway::{GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
+pub use intrinsic::{MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone, floor_gas, intrinsic_gas};
 pub use pending::{ExecutedBlock, PendingBlock};
+pub use roots::encode_account;
+pub use transition::{Outcome, transition};
 pub use undo::{Reversal, undo_block};
 
 use alloy_primitives::Address;
 
-use crate::{block::CheckedBlock, error::ExecuteError, spec::ChainSpec, state::StateView};
+use crate::{
+    block::CheckedBlock,
+    error::{ExecuteError, RuleError},
+    spec::ChainSpec,
+    state::StateView,
+    transaction::Transaction,
+};
+use run::Run;
 
 /// Executes a block on the state of its parent. `senders[i]` is the recovered sender of its i-th account transaction.
 ///
@@ -26,11 +45,34 @@ use crate::{block::CheckedBlock, error::ExecuteError, spec::ChainSpec, state::St
 /// # Errors
 /// [`ExecuteError::Rule`] for the first rule the block breaks; [`ExecuteError::View`] if the state cannot be read.
 pub fn execute_block(
-    _spec: &ChainSpec,
-    _context: &BlockContext,
-    _view: &dyn StateView,
-    _block: CheckedBlock,
-    _senders: &[Address],
+    spec: &ChainSpec,
+    context: &BlockContext,
+    view: &dyn StateView,
+    block: CheckedBlock,
+    senders: &[Address],
 ) -> Result<PendingBlock, ExecuteError> {
-    todo!()
+    let coinbase = block.coinbase();
+    // CB-1
+    if coinbase.height != context.height {
+        return Err(RuleError::CoinbaseHeight { got: coinbase.height, expected: context.height }.into());
+    }
+    // BLK-6
+    if coinbase.gas() > spec.gas_limit {
+        return Err(RuleError::BlockGas { got: coinbase.gas(), limit: spec.gas_limit }.into());
+    }
+
+    let mut run = Run::begin(spec, context, view, coinbase.beneficiary, coinbase.gas());
+    let mut next_sender = senders.iter().copied();
+    for (transaction, meta) in block.block().transactions.iter().zip(block.metas()).skip(1) {
+        let sender = matches!(transaction, Transaction::Account(_)).then(|| next_sender.next()).flatten();
+        run.transaction(transaction, meta, sender)?;
+    }
+
+    let mut ended = run.end(coinbase.gas())?;
+    ended.roots.check(coinbase)?;
+    let (checks, owners) = (std::mem::take(&mut ended.checks), std::mem::take(&mut ended.owners));
+    let effects = coinbase::pay(ended, spec, coinbase, block.metas()[0].txid)?;
+
+    let (context, senders) = (context.clone(), senders.to_vec());
+    Ok(PendingBlock { executed: ExecutedBlock { block, context, senders, effects }, checks, owners })
 }

@@ -8,8 +8,10 @@ use crate::{block::CheckedBlock, error::RuleError, sighash::SignatureCheck, stat
 /// A block that keeps every rule if its signatures verify. Made by [`super::execute_block`] only.
 #[derive(Debug)]
 pub struct PendingBlock {
-    executed: ExecutedBlock,
-    checks: Vec<SignatureCheck>,
+    pub(super) executed: ExecutedBlock,
+    pub(super) checks: Vec<SignatureCheck>,
+    /// Position in the block of the transaction that each check belongs to.
+    pub(super) owners: Vec<u32>,
 }
 
 /// A block that keeps every rule, with what it does. Made by [`PendingBlock::confirm`] only, and all that a store takes.
@@ -31,9 +33,13 @@ impl PendingBlock {
     ///
     /// # Errors
     /// COIN-12 for the first that is not true; a missing verdict is not.
-    pub fn confirm(self, _verdicts: &[bool]) -> Result<ExecutedBlock, RuleError> {
-        let _ = self.executed;
-        todo!()
+    pub fn confirm(self, verdicts: &[bool]) -> Result<ExecutedBlock, RuleError> {
+        let verdicts = verdicts.iter().copied().chain(std::iter::repeat(false));
+        // COIN-12
+        match self.owners.iter().zip(verdicts).find(|(_, valid)| !valid) {
+            Some((owner, _)) => Err(RuleError::BadCoinSignature { transaction: *owner as usize }),
+            None => Ok(self.executed),
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use alloy_primitives::B256;
 
+use super::roots;
 use crate::{
     lthash::LtHash,
-    state::{BlockUndo, StateView, ViewError},
+    state::{AccountChange, BlockUndo, StateView, StorageChange, ViewError},
     trie::NodeChange,
 };
 
@@ -24,6 +25,13 @@ pub struct Reversal {
 ///
 /// # Errors
 /// [`ViewError`] if the state cannot be read.
-pub fn undo_block(_view: &dyn StateView, _undo: &BlockUndo) -> Result<Reversal, ViewError> {
-    todo!()
+pub fn undo_block(view: &dyn StateView, undo: &BlockUndo) -> Result<Reversal, ViewError> {
+    let turn_account = |change: &AccountChange| AccountChange { before: change.after, after: change.before, ..*change };
+    let turn_slot = |change: &StorageChange| StorageChange { before: change.after, after: change.before, ..*change };
+    let mut accounts: Vec<AccountChange> = undo.accounts.iter().map(turn_account).collect();
+    let storage: Vec<StorageChange> = undo.storage.iter().map(turn_slot).collect();
+    let (state_root, nodes) = roots::change_state(view, &mut accounts, &storage)?;
+    let mut coins_digest = view.coins_digest()?;
+    roots::change_coins(&mut coins_digest, &undo.spent, &undo.created);
+    Ok(Reversal { nodes, state_root, coins_digest })
 }

@@ -3,14 +3,17 @@
 //! Four are built in ([`ChainSpec::main`], [`ChainSpec::test`], [`ChainSpec::local`], [`ChainSpec::dev`]); any other is
 //! read from TOML. The genesis hash commits to every field, so that nodes of different specs never share a chain.
 
+mod decimal;
 mod genesis;
 mod presets;
+#[cfg(test)]
+mod tests;
 mod toml;
+mod validate;
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256, address};
 use serde::Serialize;
 
-pub use self::toml::SpecError;
 use crate::{
     codec,
     coin::Output,
@@ -18,6 +21,10 @@ use crate::{
     state::account_word,
     units::{Amount, Gas, Height},
 };
+pub use validate::SpecError;
+
+/// The account that turns wei into coins. Every chain has it from the start.
+pub const GATEWAY: Address = address!("00000000000000000000000000000000000000c0");
 
 /// An account that exists from the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

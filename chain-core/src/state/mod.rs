@@ -1,10 +1,15 @@
 //! The state that blocks act on: read through a view, written as a diff.
 
 mod effects;
+#[cfg(any(test, feature = "testing"))]
+mod memory;
 mod overlay;
 mod view;
 
 pub use effects::{AccountChange, BlockEffects, BlockUndo, StorageChange};
-pub use overlay::Overlay;
+#[cfg(any(test, feature = "testing"))]
+pub use memory::MemoryState;
+pub(crate) use overlay::slots_of;
+pub use overlay::{AccountId, Checkpoint, Diff, Overlay, SlotId};
 pub(crate) use view::account_word;
 pub use view::{Account, StateView, ViewError};

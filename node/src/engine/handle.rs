@@ -6,6 +6,7 @@ use chain_core::{
     coin::{Lock, OutPoint},
     hash::{BlockHash, TxId},
     header::Header,
+    spec::ChainSpec,
     transaction::Transaction,
     units::Height,
 };
@@ -13,11 +14,12 @@ use std::time::Duration;
 use tokio::sync::broadcast;
 
 use super::{
-    error::{SubmitBlockError, SubmitError, TemplateError},
+    error::{OpenError, SubmitBlockError, SubmitError, TemplateError},
     event::{BlockOutcome, ChainInfo, ChainTip, NodeEvent},
 };
 use crate::{
-    mempool::{FeeEstimate, LockPending, MempoolEntry, MempoolStats},
+    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
+    store::Store,
     template::{LongPollId, Template, TemplateRequest},
 };
 
@@ -42,6 +44,20 @@ pub struct HeaderInfo {
 }
 
 impl EngineHandle {
+    /// Starts the engine on a thread of its own. Loads the headers and returns; stored bodies above the store's tip are
+    /// then replayed (`syncing`, [`NodeEvent::Progress`]) while questions are answered.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the store cannot be read or its headers are no tree.
+    pub fn start(_store: Store, _spec: ChainSpec, _mempool: MempoolConfig) -> Result<Self, OpenError> {
+        todo!()
+    }
+
+    /// Waits until the engine has stopped by itself, since its storage failed; answers why. Never ends otherwise.
+    pub async fn failed(&self) -> String {
+        todo!()
+    }
+
     /// The chain now, without waiting for the engine.
     pub fn chain_info(&self) -> ChainInfo {
         todo!()

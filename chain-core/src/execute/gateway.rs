@@ -1,0 +1,119 @@
+//! The withdrawal gateway: `withdraw(bytes lock)` burns the value it is sent and makes a coin of it.
+
+use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, b256};
+
+use super::call::{Call, CallResult, GATEWAY, Origin, Status};
+use crate::{
+    codec,
+    coin::{Coin, Lock, OutPoint, Output},
+    hash::TxId,
+    state::Overlay,
+    units::{Amount, Gas},
+};
+
+/// Gas of every call that reaches the gateway: what an output of a coin transaction costs, and about a log (GW-4).
+pub const GATEWAY_GAS: Gas = 10_000;
+
+/// First bytes of keccak-256 of `withdraw(bytes)`.
+pub const WITHDRAW_SELECTOR: [u8; 4] = [0x09, 0x68, 0xf2, 0x64];
+
+/// keccak-256 of `Withdrawal(address,bytes,uint64)`.
+pub const WITHDRAWAL_TOPIC: B256 = b256!("532b28973705e10d14c1d1c85d64a9ec71a6453811a3b47009cd39e461a30bba");
+
+/// First bytes of keccak-256 of `Error(string)`, by which Solidity marks a reason.
+const ERROR_SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
+
+/// Runs a call whose value has reached its target. The caller reverts what it did unless it succeeds.
+pub(super) fn run(state: &mut Overlay<'_>, origin: &Origin, call: &Call<'_>) -> CallResult {
+    // GW-4
+    let Some(gas_left) = call.gas.checked_sub(GATEWAY_GAS) else {
+        return CallResult { status: Status::Halt, gas_left: 0, output: Bytes::new() };
+    };
+    match withdraw(state, origin, call) {
+        Ok(()) => CallResult { status: Status::Success, gas_left, output: Bytes::new() },
+        Err(reason) => CallResult { status: Status::Revert, gas_left, output: revert_data(reason) },
+    }
+}
+
+fn withdraw(state: &mut Overlay<'_>, origin: &Origin, call: &Call<'_>) -> Result<(), &'static str> {
+    // GW-5
+    if call.is_static || call.target != call.code {
+        return Err("only a plain call can withdraw");
+    }
+    // GW-1
+    let argument = match call.input.split_first_chunk::<4>() {
+        Some((&WITHDRAW_SELECTOR, arguments)) => bytes_argument(arguments).ok_or("malformed calldata")?,
+        _ => return Err("no such function"),
+    };
+    // GW-2
+    let amount = Amount::from_wei_exact(call.value)
+        .filter(|amount| *amount != Amount::ZERO)
+        .ok_or("the value is not a positive whole number of grains")?;
+    // GW-3
+    let lock = match codec::decode::<Lock>(argument) {
+        Ok(lock @ (Lock::Key(_) | Lock::Policy(_))) => lock,
+        _ => return Err("not the encoding of a key or policy lock"),
+    };
+    if !state.debit(call.target, call.value) {
+        return Err("the value has not arrived");
+    }
+    let outpoint = OutPoint { txid: TxId(origin.transaction.0), index: state.coins_made() };
+    let coin = Coin { output: Output { amount, lock }, height: origin.height, coinbase: false };
+    state.make_coin(outpoint, coin);
+    let sender = state.address(call.caller);
+    state.log(withdrawal_log(sender, argument, amount));
+    Ok(())
+}
+
+/// The only argument of a function that takes `bytes`, ABI-encoded; like Solidity, does not ask what pads it.
+fn bytes_argument(arguments: &[u8]) -> Option<&[u8]> {
+    let tail = arguments.get(word(arguments)?..)?;
+    let len = word(tail)?;
+    tail.get(32..)?.get(..len)
+}
+
+/// The word that some bytes begin with, if it can be a length.
+fn word(bytes: &[u8]) -> Option<usize> {
+    usize::try_from(U256::from_be_slice(bytes.get(..32)?)).ok()
+}
+
+fn withdrawal_log(sender: Address, lock: &[u8], amount: Amount) -> Log {
+    let data = [word_of(64), word_of(amount.0)].concat().into_iter().chain(dynamic(lock)).collect::<Bytes>();
+    let topics = vec![WITHDRAWAL_TOPIC, sender.into_word()];
+    Log { address: GATEWAY, data: LogData::new_unchecked(topics, data) }
+}
+
+/// ABI-encoded `Error(string)`.
+fn revert_data(reason: &str) -> Bytes {
+    ERROR_SELECTOR.into_iter().chain(word_of(32)).chain(dynamic(reason.as_bytes())).collect()
+}
+
+/// Calldata of `withdraw(bytes)` for a lock.
+pub fn withdraw_calldata(lock: &Lock) -> Bytes {
+    WITHDRAW_SELECTOR.into_iter().chain(word_of(32)).chain(dynamic(&codec::encode(lock))).collect()
+}
+
+fn word_of(value: u64) -> [u8; 32] {
+    U256::from(value).to_be_bytes()
+}
+
+/// A length and as many bytes, padded to words.
+fn dynamic(bytes: &[u8]) -> Vec<u8> {
+    let mut out = word_of(bytes.len() as u64).to_vec();
+    out.extend_from_slice(bytes);
+    out.resize(32 + bytes.len().next_multiple_of(32), 0);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::keccak256;
+
+    #[test]
+    fn names_what_solidity_names() {
+        assert_eq!(WITHDRAW_SELECTOR, keccak256("withdraw(bytes)")[..4]);
+        assert_eq!(WITHDRAWAL_TOPIC, keccak256("Withdrawal(address,bytes,uint64)"));
+        assert_eq!(ERROR_SELECTOR, keccak256("Error(string)")[..4]);
+    }
+}

@@ -1,0 +1,94 @@
+//! What an account transaction costs before anything runs, and what it must keep whatever the state is.
+
+use super::context::{Environment, Revision};
+use crate::{account::Fields, error::RuleError, units::Gas};
+
+/// Most gas of one transaction (EIP-7825).
+pub const MAX_TRANSACTION_GAS: Gas = 1 << 24;
+/// Most bytes of initcode (EIP-3860).
+pub const MAX_INITCODE: usize = 49_152;
+
+const BASE: Gas = 21_000;
+const CREATION: Gas = 32_000;
+const INITCODE_WORD: Gas = 2;
+const ZERO_BYTE: Gas = 4;
+const OTHER_BYTE: Gas = 16;
+const FLOOR_ZERO_BYTE: Gas = 10;
+const FLOOR_OTHER_BYTE: Gas = 40;
+const ACCESS_LIST_ADDRESS: Gas = 2_400;
+const ACCESS_LIST_SLOT: Gas = 1_900;
+const AUTHORIZATION: Gas = 25_000;
+
+/// Gas that a transaction needs before anything runs: its base, calldata, access list (EIP-2930), initcode (EIP-3860) and
+/// authorizations (EIP-7702).
+pub fn intrinsic_gas(fields: &Fields) -> Gas {
+    let (zeros, others) = count_bytes(&fields.input);
+    let slots: usize = fields.access_list.iter().map(|(_, slots)| slots.len()).sum();
+    let creation = match fields.to {
+        Some(_) => 0,
+        None => CREATION + INITCODE_WORD * fields.input.len().div_ceil(32) as Gas,
+    };
+    BASE + ZERO_BYTE * zeros
+        + OTHER_BYTE * others
+        + ACCESS_LIST_ADDRESS * fields.access_list.len() as Gas
+        + ACCESS_LIST_SLOT * slots as Gas
+        + AUTHORIZATION * fields.authorizations.len() as Gas
+        + creation
+}
+
+/// Least gas that a transaction pays for its calldata (EIP-7623).
+pub fn floor_gas(revision: Revision, fields: &Fields) -> Gas {
+    if revision < Revision::Osaka {
+        return 0;
+    }
+    let (zeros, others) = count_bytes(&fields.input);
+    BASE + FLOOR_ZERO_BYTE * zeros + FLOOR_OTHER_BYTE * others
+}
+
+/// Zero bytes and others.
+fn count_bytes(input: &[u8]) -> (Gas, Gas) {
+    let zeros = input.iter().filter(|byte| **byte == 0).count();
+    (zeros as Gas, (input.len() - zeros) as Gas)
+}
+
+/// Checks what needs no state, cheapest first.
+///
+/// # Errors
+/// ACC-2, ACC-5, ACC-6, ACC-7, ACC-9, ACC-12, ACC-13, and the part of ACC-15 that needs no state.
+pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result<(), RuleError> {
+    // ACC-2
+    if fields.chain_id != environment.chain_id {
+        return Err(RuleError::ChainId { got: fields.chain_id, expected: environment.chain_id });
+    }
+    // ACC-5
+    if fields.nonce == u64::MAX {
+        return Err(RuleError::NonceTooHigh(fields.nonce));
+    }
+    // ACC-7
+    if environment.revision >= Revision::Osaka && fields.gas_limit > MAX_TRANSACTION_GAS {
+        return Err(RuleError::GasLimitTooHigh { got: fields.gas_limit, limit: MAX_TRANSACTION_GAS });
+    }
+    // ACC-9
+    let (fee_cap, tip_cap) = (fields.fees.fee_cap(), fields.fees.tip_cap());
+    if tip_cap > fee_cap {
+        return Err(RuleError::TipAboveFeeCap { got: tip_cap, fee_cap });
+    }
+    // ACC-13
+    if fields.tx_type == 4 && (fields.to.is_none() || fields.authorizations.is_empty()) {
+        return Err(RuleError::EmptySetCode);
+    }
+    // ACC-12
+    if fields.to.is_none() && fields.input.len() > MAX_INITCODE {
+        return Err(RuleError::InitcodeTooLong { got: fields.input.len(), limit: MAX_INITCODE });
+    }
+    // ACC-6
+    let needed = intrinsic_gas(fields).max(floor_gas(environment.revision, fields));
+    if fields.gas_limit < needed {
+        return Err(RuleError::IntrinsicGas { got: fields.gas_limit, needed });
+    }
+    // ACC-15
+    if fields.tx_type == 4 || fields.to.is_none() {
+        return Err(RuleError::ContractsUnsupported);
+    }
+    Ok(())
+}

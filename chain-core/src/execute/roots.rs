@@ -1,0 +1,127 @@
+//! What a coinbase commits to: roots over the state, the receipts and the coins.
+
+use alloy_primitives::{B256, U256, keccak256};
+use std::sync::Arc;
+
+use crate::{
+    account::Receipt,
+    codec,
+    coin::{Coin, OutPoint},
+    coinbase::Coinbase,
+    error::RuleError,
+    lthash::LtHash,
+    state::{Account, AccountChange, StateView, StorageChange, ViewError, slots_of},
+    trie::{self, LeafChange, Node, NodeChange, NodeKey, NodeReader},
+    units::Gas,
+};
+
+/// What execution says the coinbase must commit to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Roots {
+    pub state: B256,
+    pub receipts: B256,
+    pub coins: B256,
+    pub gas_used: Gas,
+}
+
+impl Roots {
+    /// Checks what a coinbase commits to.
+    pub fn check(&self, coinbase: &Coinbase) -> Result<(), RuleError> {
+        // CB-8
+        if coinbase.gas_used != self.gas_used {
+            return Err(RuleError::GasUsed { got: coinbase.gas_used, expected: self.gas_used });
+        }
+        // CB-6
+        if coinbase.receipts_root != self.receipts {
+            return Err(RuleError::ReceiptsRoot { got: coinbase.receipts_root, expected: self.receipts });
+        }
+        // CB-7
+        if coinbase.coins_root != self.coins {
+            return Err(RuleError::CoinsRoot { got: coinbase.coins_root, expected: self.coins });
+        }
+        // CB-5
+        if coinbase.state_root != self.state {
+            return Err(RuleError::StateRoot { got: coinbase.state_root, expected: self.state });
+        }
+        Ok(())
+    }
+}
+
+/// Puts coins into the digest of the coin set and takes others out (ST-2).
+pub(crate) fn change_coins(digest: &mut LtHash, created: &[(OutPoint, Coin)], spent: &[(OutPoint, Coin)]) {
+    // ST-2
+    for coin in created {
+        digest.add(&codec::encode(coin));
+    }
+    for coin in spent {
+        digest.remove(&codec::encode(coin));
+    }
+}
+
+/// Root of the receipts of a block (CB-6).
+pub(super) fn receipts(receipts: &[Receipt]) -> B256 {
+    let encoded: Vec<Vec<u8>> = receipts.iter().map(Receipt::encode).collect();
+    trie::ordered_root(&encoded)
+}
+
+/// Brings the tries up to date with sorted changes: writes each account's storage root into what it is after, and answers
+/// with the state root and the nodes that differ (ST-1).
+pub(crate) fn change_state(
+    view: &dyn StateView,
+    accounts: &mut [AccountChange],
+    storage: &[StorageChange],
+) -> Result<(B256, Vec<NodeChange>), ViewError> {
+    let reader = Nodes(view);
+    let mut nodes = Vec::new();
+    let mut leaves = Vec::with_capacity(accounts.len());
+    for change in accounts {
+        let key = keccak256(change.address);
+        let slots = slots_of(storage, &change.address);
+        if !slots.is_empty() {
+            let (root, changed) = trie::update(&reader, Some(key), &slot_leaves(slots))?;
+            nodes.extend(changed);
+            if let Some(account) = &mut change.after {
+                account.storage_root = root;
+            }
+        }
+        // ST-1
+        leaves.push((key, change.after.as_ref().map(encode_account)));
+    }
+    leaves.sort_unstable_by_key(|(key, _)| *key);
+    let (root, changed) = trie::update(&reader, None, &leaves)?;
+    nodes.extend(changed);
+    Ok((root, nodes))
+}
+
+fn slot_leaves(slots: &[StorageChange]) -> Vec<LeafChange> {
+    let leaf = |change: &StorageChange| {
+        let key = keccak256(change.slot.to_be_bytes::<32>());
+        (key, (change.after != U256::ZERO).then(|| alloy_rlp::encode(change.after)))
+    };
+    let mut leaves: Vec<LeafChange> = slots.iter().map(leaf).collect();
+    leaves.sort_unstable_by_key(|(key, _)| *key);
+    leaves
+}
+
+/// RLP of an account as a leaf of the state trie.
+pub fn encode_account(account: &Account) -> Vec<u8> {
+    use alloy_rlp::{Encodable, Header};
+    let payload_length =
+        account.nonce.length() + account.balance.length() + account.storage_root.length() + account.code_hash.length();
+    let mut out = Vec::with_capacity(payload_length + 3);
+    Header { list: true, payload_length }.encode(&mut out);
+    account.nonce.encode(&mut out);
+    account.balance.encode(&mut out);
+    account.storage_root.encode(&mut out);
+    account.code_hash.encode(&mut out);
+    out
+}
+
+/// The stored trie nodes of a view.
+struct Nodes<'a>(&'a dyn StateView);
+
+impl NodeReader for Nodes<'_> {
+    fn node(&self, key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
+        self.0.trie_node(key)
+    }
+}

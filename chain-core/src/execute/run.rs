@@ -1,0 +1,164 @@
+//! A block on its way: what executing one and building one share.
+
+use alloy_primitives::{Address, U256};
+
+use super::{
+    BlockContext, Environment, Revision,
+    call::Status,
+    roots::{self, Roots},
+    transition::transition,
+};
+use crate::{
+    account::{AccountTransaction, Receipt},
+    block::TxMeta,
+    error::{ExecuteError, RuleError},
+    lthash::LtHash,
+    sighash::SignatureCheck,
+    spec::ChainSpec,
+    state::{BlockEffects, Overlay, StateView, ViewError},
+    transaction::Transaction,
+    units::{Amount, Gas},
+};
+
+/// A block that runs.
+pub(super) struct Run<'a> {
+    pub spec: &'a ChainSpec,
+    pub context: BlockContext,
+    pub state: Overlay<'a>,
+    /// Tips of coin transactions, which the coinbase may claim.
+    pub tips: Amount,
+    /// Wei destroyed so far.
+    pub burned: U256,
+    environment: Environment,
+    /// Gas kept for the coinbase, which is counted last.
+    coinbase_gas: Gas,
+    gas_used: Gas,
+    tx_gas: Vec<Gas>,
+    receipts: Vec<Receipt>,
+    checks: Vec<SignatureCheck>,
+    /// Position in the block of the transaction that each check belongs to.
+    owners: Vec<u32>,
+}
+
+/// What is left of a run: all but the coinbase's own coins.
+pub(super) struct Ended {
+    pub effects: BlockEffects,
+    pub roots: Roots,
+    /// Tips of coin transactions.
+    pub tips: Amount,
+    pub checks: Vec<SignatureCheck>,
+    pub owners: Vec<u32>,
+}
+
+impl<'a> Run<'a> {
+    /// Starts on the state of the parent, keeping gas for the coinbase.
+    pub fn begin(
+        spec: &'a ChainSpec,
+        context: &BlockContext,
+        view: &'a dyn StateView,
+        beneficiary: Address,
+        coinbase_gas: Gas,
+    ) -> Self {
+        Self {
+            spec,
+            environment: Environment {
+                revision: Revision::Osaka,
+                chain_id: spec.chain_id,
+                number: u64::from(context.height),
+                time: u64::from(context.time),
+                gas_limit: spec.gas_limit,
+                base_fee: context.base_fee,
+                difficulty: context.difficulty,
+                beneficiary,
+            },
+            context: context.clone(),
+            state: Overlay::new(view),
+            tips: Amount::ZERO,
+            burned: U256::ZERO,
+            coinbase_gas,
+            gas_used: 0,
+            tx_gas: vec![0],
+            receipts: Vec::new(),
+            checks: Vec::new(),
+            owners: Vec::new(),
+        }
+    }
+
+    /// Gas left for transactions.
+    pub fn gas_left(&self) -> Gas {
+        self.spec.gas_limit.saturating_sub(self.coinbase_gas + self.gas_used)
+    }
+
+    /// Runs the next transaction and answers with the gas it used. On an error nothing of it stays.
+    pub fn transaction(
+        &mut self,
+        transaction: &Transaction,
+        meta: &TxMeta,
+        sender: Option<Address>,
+    ) -> Result<Gas, ExecuteError> {
+        let gas = match transaction {
+            Transaction::Coin(tx) => self.coin(tx, meta.txid, meta.size as usize),
+            Transaction::Account(tx) => self.account(tx, sender),
+            // BLK-2
+            Transaction::Coinbase(_) => Err(RuleError::MisplacedCoinbase { index: self.tx_gas.len() }.into()),
+        };
+        let gas = gas.inspect_err(|_| self.state.abandon_transaction())?;
+        self.gas_used += gas;
+        self.tx_gas.push(gas);
+        Ok(gas)
+    }
+
+    fn account(&mut self, tx: &AccountTransaction, sender: Option<Address>) -> Result<Gas, ExecuteError> {
+        // ACC-3
+        let sender = sender.ok_or(RuleError::BadAccountSignature)?;
+        let left = self.gas_left();
+        let outcome = transition(&self.environment, &mut self.state, tx.hash(), tx.fields(), sender, left)?;
+        self.burned += outcome.burned;
+        let cumulative_gas_used = self.gas_used + outcome.gas_used;
+        let success = outcome.status == Status::Success;
+        self.receipts.push(Receipt::new(tx.fields().tx_type, success, cumulative_gas_used, outcome.logs));
+        Ok(outcome.gas_used)
+    }
+
+    /// Notes signatures that remain to be verified for the running transaction.
+    pub fn list_checks(&mut self, checks: Vec<SignatureCheck>) {
+        let index = self.tx_gas.len() as u32; // a block's gas bounds its transactions
+        self.owners.extend(std::iter::repeat_n(index, checks.len()));
+        self.checks.extend(checks);
+    }
+
+    /// Ends the block but for the coinbase's own coins, whose names depend on the roots. The gas of the coinbase is at
+    /// most what was kept for it.
+    pub fn end(mut self, coinbase_gas: Gas) -> Result<Ended, ViewError> {
+        let view = self.state.view();
+        let burned = self.burned + self.state.burned();
+        let mut diff = self.state.into_diff();
+        let mut coins_digest: LtHash = view.coins_digest()?;
+        roots::change_coins(&mut coins_digest, &diff.created, &diff.spent);
+        let (state_root, nodes) = roots::change_state(view, &mut diff.accounts, &diff.storage)?;
+        let gas_used = self.gas_used + coinbase_gas;
+        self.tx_gas[0] = coinbase_gas;
+        let roots = Roots {
+            state: state_root,
+            receipts: roots::receipts(&self.receipts),
+            coins: coins_digest.digest(),
+            gas_used,
+        };
+        let effects = BlockEffects {
+            spent: diff.spent,
+            created: diff.created,
+            transient: diff.transient,
+            accounts: diff.accounts,
+            storage: diff.storage,
+            codes: diff.codes,
+            nodes,
+            coins_digest,
+            receipts: self.receipts,
+            gas_used,
+            tx_gas: self.tx_gas,
+            minted: U256::ZERO,
+            burned,
+        };
+        Ok(Ended { effects, roots, tips: self.tips, checks: self.checks, owners: self.owners })
+    }
+}

@@ -1,0 +1,198 @@
+//! What a spec may say: every value within bounds where no rule can divide by zero or overflow.
+
+use std::fmt::Display;
+
+use alloy_primitives::U256;
+
+use super::{ChainSpec, GATEWAY, GenesisAccount};
+use crate::{
+    address, codec,
+    coin::Lock,
+    pow,
+    units::{Amount, Height, WEI_PER_GRAIN},
+};
+
+/// Why a text is not a chain spec: which field, what it holds and what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SpecError {
+    /// Not TOML, a field that is missing or unknown, or a value of the wrong type.
+    #[error("{0}")]
+    Syntax(String),
+    /// A value that is not allowed.
+    #[error("{field} = {got}: {allowed}")]
+    Field {
+        /// Which field.
+        field: String,
+        /// What it holds.
+        got: String,
+        /// What it may hold, or what is wrong.
+        allowed: String,
+    },
+}
+
+/// Most gas of a block that a spec may set.
+const MOST_GAS: u64 = 10_000_000_000;
+
+/// Most wei a gas that a spec may set.
+const MOST_BASE_FEE: u64 = 1_000_000_000_000_000;
+
+/// Bytes that messages may wrap around a block.
+const ENVELOPE: usize = 64 << 10;
+
+/// Longest code of a contract (EIP-170).
+const MOST_CODE: usize = 24_576;
+
+pub(super) fn field(field: impl Into<String>, got: impl Display, allowed: impl Into<String>) -> SpecError {
+    SpecError::Field { field: field.into(), got: got.to_string(), allowed: allowed.into() }
+}
+
+pub(super) fn bad_prefix(hrp: &str) -> SpecError {
+    field("hrp", hrp, "expected 1 to 16 small letters and digits")
+}
+
+fn within<T: PartialOrd + Display>(name: &str, got: T, least: T, most: T) -> Result<(), SpecError> {
+    if (&least..=&most).contains(&&got) {
+        return Ok(());
+    }
+    Err(field(name, got, format!("expected {least} to {most}")))
+}
+
+impl ChainSpec {
+    /// Checks every value. What [`ChainSpec::from_toml`] answers and what is built in is valid already.
+    ///
+    /// # Errors
+    /// [`SpecError::Field`] for the first value that is not allowed.
+    pub fn validate(&self) -> Result<(), SpecError> {
+        self.validate_names()?;
+        self.validate_difficulty()?;
+        self.validate_limits()?;
+        self.validate_coins()?;
+        self.alloc_accounts.iter().try_for_each(validate_account)?;
+        if let Some([first, _]) = self.alloc_accounts.array_windows().find(|[a, b]| a.address >= b.address) {
+            return Err(field("accounts", first.address, "an address is there twice, or they are not sorted"));
+        }
+        self.validate_supply()?;
+        let size = codec::encode(self).len();
+        within("bytes of the encoded spec", size, 0, self.max_block_bytes)
+    }
+
+    fn validate_names(&self) -> Result<(), SpecError> {
+        let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        if self.name.is_empty() || self.name.len() > 32 || !self.name.bytes().all(fits) {
+            return Err(field("name", &self.name, "expected 1 to 32 small letters, digits and dashes"));
+        }
+        if !address::is_valid_prefix(&self.hrp) {
+            return Err(bad_prefix(&self.hrp));
+        }
+        // What Ethereum wallets take.
+        within("chain_id", self.chain_id, 1, 4_503_599_627_370_476)
+    }
+
+    fn validate_difficulty(&self) -> Result<(), SpecError> {
+        within("target_interval", self.target_interval, 1, 86_400)?;
+        within("half_life", self.half_life, 1, 1_000_000_000)?;
+        within("max_future", self.max_future, 0, 3_155_760_000)?;
+        let target = |name, bits| {
+            let shown = format!("{bits:#010x}");
+            pow::target(bits).map_err(|error| field(name, shown, error.to_string()))
+        };
+        let limit = target("pow_limit_bits", self.pow_limit_bits)?;
+        if limit.bit(255) {
+            let got = format!("{:#010x}", self.pow_limit_bits);
+            return Err(field("pow_limit_bits", got, "expected at most 0x207fffff, two hashes a block"));
+        }
+        if target("genesis_bits", self.genesis_bits)? > limit {
+            let got = format!("{:#010x}", self.genesis_bits);
+            return Err(field("genesis_bits", got, "expected at most the target of pow_limit_bits"));
+        }
+        Ok(())
+    }
+
+    fn validate_limits(&self) -> Result<(), SpecError> {
+        within("coinbase_maturity", self.coinbase_maturity, 0, 1_000_000)?;
+        within("gas_limit", self.gas_limit, 100_000, MOST_GAS)?;
+        within("base_fee_floor", self.base_fee_floor, 0, MOST_BASE_FEE)?;
+        within("initial_base_fee", self.initial_base_fee, self.base_fee_floor, MOST_BASE_FEE)?;
+        within("halving_interval", self.halving_interval, 1, u32::MAX)?;
+        if self.tail_subsidy > self.subsidy {
+            return Err(field(
+                "tail_subsidy",
+                self.tail_subsidy,
+                format!("expected at most the subsidy, {}", self.subsidy),
+            ));
+        }
+        within("max_block_bytes", self.max_block_bytes, 100_000, codec::MAX_ENCODED - ENVELOPE)?;
+        within("finalized_depth", self.finalized_depth, 0, 1_000_000)?;
+        within("safe_depth", self.safe_depth, 0, self.finalized_depth)
+    }
+
+    fn validate_coins(&self) -> Result<(), SpecError> {
+        for (index, coin) in self.alloc_coins.iter().enumerate() {
+            if coin.amount == Amount::ZERO {
+                return Err(field(format!("coins[{index}].amount"), coin.amount, "expected more than zero"));
+            }
+            if let Lock::Account(address) = coin.lock {
+                return Err(field(format!("coins[{index}].address"), address, "an account: list it under accounts"));
+            }
+        }
+        Ok(())
+    }
+
+    /// AMT-1 can then not be broken by money that exists.
+    fn validate_supply(&self) -> Result<(), SpecError> {
+        let minted = U256::from(self.minted_until(Height::MAX)) * U256::from(WEI_PER_GRAIN);
+        let supply = self.allocated().saturating_add(minted);
+        let most = Amount(u64::MAX);
+        if supply > most.to_wei() {
+            let shown = super::decimal::format(supply, 18);
+            return Err(field("all money there will ever be", shown, format!("expected at most {most} CRN")));
+        }
+        Ok(())
+    }
+
+    /// Wei that exists from the start, in coins and accounts.
+    pub fn allocated(&self) -> U256 {
+        let coins = self.alloc_coins.iter().map(|coin| coin.amount.to_wei());
+        let accounts = self.alloc_accounts.iter().map(|account| account.balance);
+        coins.chain(accounts).fold(U256::ZERO, U256::saturating_add)
+    }
+
+    /// Sum of the subsidies of all blocks up to and including a height, in grains.
+    pub fn minted_until(&self, height: Height) -> u128 {
+        // SUB-1
+        let mut minted = 0;
+        let mut first = 1;
+        while first <= height {
+            let last = first.saturating_add(self.halving_interval - 1).min(height);
+            let subsidy = self.subsidy_at(first);
+            let steady = subsidy == self.tail_subsidy;
+            let last = if steady { height } else { last };
+            minted += u128::from(last - first + 1) * u128::from(subsidy.0);
+            let Some(next) = last.checked_add(1) else { break };
+            first = next;
+        }
+        minted
+    }
+}
+
+fn validate_account(account: &GenesisAccount) -> Result<(), SpecError> {
+    let name = |part: &str| format!("accounts[{}].{part}", account.address);
+    if account.address == GATEWAY {
+        return Err(field(name("address"), account.address, "the gateway is there by itself"));
+    }
+    if account.nonce == 0 && account.balance.is_zero() && account.code.is_empty() {
+        return Err(field(name("balance"), 0, "an account without balance, nonce and code does not exist (EIP-161)"));
+    }
+    within(&name("nonce"), account.nonce, 0, i64::MAX.cast_unsigned())?;
+    within(&name("code"), account.code.len(), 0, MOST_CODE)?;
+    if !account.storage.is_empty() && account.code.is_empty() {
+        return Err(field(name("storage"), account.storage.len(), "only an account with code has storage"));
+    }
+    if account.storage.iter().any(|(_, value)| value.0.is_zero()) {
+        return Err(field(name("storage"), 0, "a slot of zero does not exist"));
+    }
+    if account.storage.array_windows().any(|[(a, _), (b, _)]| a >= b) {
+        return Err(field(name("storage"), account.storage.len(), "a slot is there twice, or they are not sorted"));
+    }
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Accounts of an overlay.
+
+use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
+
+use super::{Overlay, journal::Entry, number, storage::NO_SLOT};
+use crate::state::view::{Account, ViewError};
+
+/// Number of an account within one overlay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AccountId(u32);
+
+impl AccountId {
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// An account that was read. Stamps are numbers of transactions.
+#[derive(Debug)]
+pub(super) struct AccountEntry {
+    pub address: Address,
+    /// In the view.
+    pub before: Option<Account>,
+    /// Now; the default where it does not exist.
+    pub now: Account,
+    /// Whether it existed after the last transaction that touched it.
+    pub exists: bool,
+    /// Its code, once read or written.
+    pub code: Option<Bytes>,
+    pub touched: u32,
+    pub warm: u32,
+    pub created: u32,
+    pub destroyed: u32,
+    /// First of its slots that were read.
+    pub slots: u32,
+}
+
+impl Overlay<'_> {
+    /// Finds an account, reading it from the view the first time.
+    ///
+    /// # Errors
+    /// [`ViewError`] if it cannot be read.
+    pub fn account(&mut self, address: &Address) -> Result<AccountId, ViewError> {
+        if let Some(id) = self.account_ids.get(address) {
+            return Ok(*id);
+        }
+        let before = self.view.account(address)?;
+        let id = AccountId(number(self.accounts.len()));
+        self.accounts.push(AccountEntry {
+            address: *address,
+            before,
+            now: before.unwrap_or_default(),
+            exists: before.is_some(),
+            code: None,
+            touched: 0,
+            warm: 0,
+            created: 0,
+            destroyed: 0,
+            slots: NO_SLOT,
+        });
+        self.account_ids.insert(*address, id);
+        Ok(id)
+    }
+
+    /// Whose account it is.
+    pub fn address(&self, id: AccountId) -> Address {
+        self.accounts[id.index()].address
+    }
+
+    /// The account as it stands; the default where it does not exist. Its storage root is that of the view.
+    pub fn info(&self, id: AccountId) -> &Account {
+        &self.accounts[id.index()].now
+    }
+
+    /// Its code, reading it from the view the first time.
+    ///
+    /// # Errors
+    /// [`ViewError`] if it cannot be read.
+    pub fn code(&mut self, id: AccountId) -> Result<&Bytes, ViewError> {
+        let entry = &mut self.accounts[id.index()];
+        match &mut entry.code {
+            Some(code) => Ok(code),
+            unread => {
+                let hash = entry.now.code_hash;
+                Ok(unread.insert(if hash == KECCAK256_EMPTY { Bytes::new() } else { self.view.code(&hash)? }))
+            }
+        }
+    }
+
+    /// Marks an account as touched: if it is empty when the transaction ends, it ceases to exist (EIP-161).
+    pub fn touch(&mut self, id: AccountId) {
+        let entry = &mut self.accounts[id.index()];
+        if entry.touched != self.transaction {
+            entry.touched = self.transaction;
+            self.touched.push(id);
+            self.journal.push(Entry::Touched { account: id });
+        }
+    }
+
+    /// Marks an account as accessed (EIP-2929); whether it was cold.
+    pub fn warm_account(&mut self, id: AccountId) -> bool {
+        let entry = &mut self.accounts[id.index()];
+        let cold = entry.warm != self.transaction;
+        if cold {
+            entry.warm = self.transaction;
+            self.journal.push(Entry::Warmed { account: id });
+        }
+        cold
+    }
+
+    /// Writes a balance, and touches the account.
+    pub fn set_balance(&mut self, id: AccountId, balance: U256) {
+        self.touch(id);
+        let now = &mut self.accounts[id.index()].now;
+        self.journal.push(Entry::Balance { account: id, before: now.balance });
+        now.balance = balance;
+    }
+
+    /// Pays an account; `false`, and nothing happens but the touch, if its balance would not fit in a word.
+    #[must_use]
+    pub fn credit(&mut self, id: AccountId, wei: U256) -> bool {
+        self.touch(id);
+        if wei.is_zero() {
+            return true;
+        }
+        match self.info(id).balance.checked_add(wei) {
+            Some(balance) => self.set_balance(id, balance),
+            None => return false,
+        }
+        true
+    }
+
+    /// Takes from an account; `false`, and nothing happens but the touch, if it has less.
+    #[must_use]
+    pub fn debit(&mut self, id: AccountId, wei: U256) -> bool {
+        self.touch(id);
+        if wei.is_zero() {
+            return true;
+        }
+        match self.info(id).balance.checked_sub(wei) {
+            Some(balance) => self.set_balance(id, balance),
+            None => return false,
+        }
+        true
+    }
+
+    /// Moves value; `false` if there is too little of it, or too much to receive. On `false` the caller reverts.
+    #[must_use]
+    pub fn transfer(&mut self, from: AccountId, to: AccountId, wei: U256) -> bool {
+        self.debit(from, wei) && self.credit(to, wei)
+    }
+
+    /// Writes a nonce, and touches the account.
+    pub fn set_nonce(&mut self, id: AccountId, nonce: u64) {
+        self.touch(id);
+        let now = &mut self.accounts[id.index()].now;
+        self.journal.push(Entry::Nonce { account: id, before: now.nonce });
+        now.nonce = nonce;
+    }
+
+    /// Writes code, and touches the account.
+    pub fn set_code(&mut self, id: AccountId, code: Bytes) {
+        self.touch(id);
+        let hash = keccak256(&code);
+        let entry = &mut self.accounts[id.index()];
+        let before = Box::new((entry.now.code_hash, entry.code.take()));
+        self.journal.push(Entry::Code { account: id, before });
+        entry.now.code_hash = hash;
+        entry.code = Some(code);
+    }
+
+    /// Notes that this transaction makes the contract, so that SELFDESTRUCT may end it (EIP-6780).
+    pub fn mark_created(&mut self, id: AccountId) {
+        self.accounts[id.index()].created = self.transaction;
+        self.journal.push(Entry::Created { account: id });
+    }
+
+    /// Whether this transaction made the contract.
+    pub fn is_created(&self, id: AccountId) -> bool {
+        self.accounts[id.index()].created == self.transaction
+    }
+
+    /// Has the account end with this transaction: whatever it then owns is gone, its balance burned.
+    pub fn destroy(&mut self, id: AccountId) {
+        let entry = &mut self.accounts[id.index()];
+        if entry.destroyed != self.transaction {
+            entry.destroyed = self.transaction;
+            self.destroyed.push(id);
+            self.journal.push(Entry::Destroyed { account: id });
+        }
+    }
+
+    /// Wei that destroyed accounts took along, since the overlay began.
+    pub fn burned(&self) -> U256 {
+        self.burned
+    }
+
+    /// The end of a transaction for accounts: destroyed ones go, and of those touched the empty ones.
+    pub(super) fn settle_accounts(&mut self) {
+        let mut destroyed = std::mem::take(&mut self.destroyed);
+        for id in destroyed.drain(..) {
+            self.burned += self.info(id).balance;
+            self.clear_storage(id);
+            let entry = &mut self.accounts[id.index()];
+            entry.now = Account::default();
+            entry.code = None;
+            entry.exists = false;
+        }
+        self.destroyed = destroyed;
+        let mut touched = std::mem::take(&mut self.touched);
+        for id in touched.drain(..) {
+            let entry = &mut self.accounts[id.index()];
+            entry.exists = !entry.now.is_empty();
+            if !entry.exists {
+                entry.now = Account::default();
+            }
+        }
+        self.touched = touched;
+    }
+}
+
+impl AccountEntry {
+    /// The account as the block leaves it.
+    pub(super) fn after(&self) -> Option<Account> {
+        self.exists.then_some(self.now)
+    }
+
+    /// New code with its hash, if the block left some.
+    pub(super) fn new_code(&self) -> Option<(B256, Bytes)> {
+        let hash = self.after()?.code_hash;
+        let before = self.before.map_or(KECCAK256_EMPTY, |account| account.code_hash);
+        if hash == before || hash == KECCAK256_EMPTY {
+            return None;
+        }
+        self.code.clone().map(|code| (hash, code))
+    }
+}

@@ -1,0 +1,81 @@
+//! What an overlay changed, once the block has run.
+
+use alloy_primitives::{Address, B256, Bytes};
+
+use super::{Overlay, coin::Status};
+use crate::{
+    coin::{Coin, OutPoint},
+    state::effects::{AccountChange, StorageChange},
+};
+
+/// All that differs from the view. Storage roots are still those of the view.
+#[derive(Clone, Debug, Default)]
+pub struct Diff {
+    /// Coins of the view that were spent, in order.
+    pub spent: Vec<(OutPoint, Coin)>,
+    /// Coins that were made and are left, in order.
+    pub created: Vec<(OutPoint, Coin)>,
+    /// Coins both made and spent, in order of making.
+    pub transient: Vec<(OutPoint, Coin)>,
+    /// Accounts that differ or whose storage does, sorted by address.
+    pub accounts: Vec<AccountChange>,
+    /// Slots that differ, sorted by address and slot.
+    pub storage: Vec<StorageChange>,
+    /// New code by its hash, sorted.
+    pub codes: Vec<(B256, Bytes)>,
+}
+
+impl Overlay<'_> {
+    /// What differs from the view. The last transaction has ended.
+    pub fn into_diff(self) -> Diff {
+        let mut diff = Diff::default();
+        for id in &self.spent {
+            let entry = &self.coins[id.index()];
+            if entry.in_view {
+                diff.spent.push((entry.outpoint, entry.coin));
+            }
+        }
+        for id in &self.created {
+            let entry = &self.coins[id.index()];
+            let list = if entry.status == Status::Spent { &mut diff.transient } else { &mut diff.created };
+            list.push((entry.outpoint, entry.coin));
+        }
+        diff.storage = self.storage_changes();
+        diff.accounts = self.account_changes(&diff.storage);
+        diff.codes = self.accounts.iter().filter_map(|entry| entry.new_code()).collect();
+        diff.codes.sort_unstable_by_key(|(hash, _)| *hash);
+        diff.codes.dedup_by_key(|(hash, _)| *hash);
+        diff
+    }
+
+    fn storage_changes(&self) -> Vec<StorageChange> {
+        let changed = self.slots.iter().filter(|slot| slot.now != slot.before);
+        let mut changes: Vec<StorageChange> = changed
+            .map(|slot| StorageChange {
+                address: self.address(slot.account),
+                slot: slot.key,
+                before: slot.before,
+                after: slot.now,
+            })
+            .collect();
+        changes.sort_unstable_by_key(|change| (change.address, change.slot));
+        changes
+    }
+
+    fn account_changes(&self, storage: &[StorageChange]) -> Vec<AccountChange> {
+        let has_storage = |address: &Address| storage.binary_search_by(|change| change.address.cmp(address)).is_ok();
+        let changed = self.accounts.iter().filter(|entry| entry.before != entry.after() || has_storage(&entry.address));
+        let mut changes: Vec<AccountChange> = changed
+            .map(|entry| AccountChange { address: entry.address, before: entry.before, after: entry.after() })
+            .collect();
+        changes.sort_unstable_by_key(|change| change.address);
+        changes
+    }
+}
+
+/// The slots of one address among sorted changes.
+pub(crate) fn slots_of<'a>(storage: &'a [StorageChange], address: &Address) -> &'a [StorageChange] {
+    let start = storage.partition_point(|change| change.address < *address);
+    let len = storage[start..].partition_point(|change| change.address == *address);
+    &storage[start..start + len]
+}

@@ -1,0 +1,126 @@
+//! A view with a journaled diff on top: what transactions read and write while a block runs.
+//!
+//! Each account, slot and coin is read from the view once and then known by a small number ([`AccountId`], [`SlotId`]),
+//! so that neither reads nor journal entries hash or allocate. Every write is an [`Entry`] of one flat list; a
+//! [`Checkpoint`] is a position in it. What holds for one transaction only (warmth, touches, values at its start) is
+//! stamped with the transaction's number and so needs no clearing.
+
+mod account;
+mod coin;
+mod diff;
+mod journal;
+mod storage;
+
+pub use account::AccountId;
+pub use diff::Diff;
+pub(crate) use diff::slots_of;
+pub use journal::Checkpoint;
+pub use storage::SlotId;
+
+use alloy_primitives::{
+    Log, U256,
+    map::{AddressMap, HashMap},
+};
+
+use super::view::StateView;
+use crate::coin::OutPoint;
+use account::AccountEntry;
+use coin::{CoinEntry, CoinId};
+use journal::Entry;
+use storage::{SlotEntry, TransientEntry};
+
+/// Changes on top of a view. See the module's first lines.
+pub struct Overlay<'v> {
+    view: &'v dyn StateView,
+    /// Number of the transaction that runs; stamps that equal it hold now. Starts at 1: 0 is never.
+    transaction: u32,
+    accounts: Vec<AccountEntry>,
+    account_ids: AddressMap<AccountId>,
+    slots: Vec<SlotEntry>,
+    slot_ids: HashMap<(AccountId, U256), SlotId>,
+    transient: Vec<TransientEntry>,
+    transient_ids: HashMap<(AccountId, U256), u32>,
+    coins: Vec<CoinEntry>,
+    coin_ids: HashMap<OutPoint, CoinId>,
+    /// Coins spent, in order.
+    spent: Vec<CoinId>,
+    /// Coins made, in order.
+    created: Vec<CoinId>,
+    /// How many of `created` are older than the running transaction.
+    created_before: usize,
+    journal: Vec<Entry>,
+    logs: Vec<Log>,
+    /// Accounts touched by the running transaction (EIP-161).
+    touched: Vec<AccountId>,
+    /// Accounts that end with the running transaction (EIP-6780).
+    destroyed: Vec<AccountId>,
+    /// Wei that went down with destroyed accounts.
+    burned: U256,
+}
+
+impl<'v> Overlay<'v> {
+    /// Starts without changes.
+    pub fn new(view: &'v dyn StateView) -> Self {
+        Self {
+            view,
+            transaction: 1,
+            accounts: Vec::new(),
+            account_ids: AddressMap::default(),
+            slots: Vec::new(),
+            slot_ids: HashMap::default(),
+            transient: Vec::new(),
+            transient_ids: HashMap::default(),
+            coins: Vec::new(),
+            coin_ids: HashMap::default(),
+            spent: Vec::new(),
+            created: Vec::new(),
+            created_before: 0,
+            journal: Vec::new(),
+            logs: Vec::new(),
+            touched: Vec::new(),
+            destroyed: Vec::new(),
+            burned: U256::ZERO,
+        }
+    }
+
+    /// The view below.
+    pub fn view(&self) -> &'v dyn StateView {
+        self.view
+    }
+
+    /// Makes room for as many coins, so that tables do not grow while a block runs.
+    pub fn reserve_coins(&mut self, coins: usize) {
+        self.coins.reserve(coins);
+        self.coin_ids.reserve(coins);
+    }
+
+    /// Logs what the running frame says; a revert takes it back.
+    pub fn log(&mut self, log: Log) {
+        self.logs.push(log);
+    }
+
+    /// Ends the running transaction and answers with its logs: destroyed accounts go, touched accounts that are empty
+    /// cease to exist (EIP-161), transient storage is forgotten. What was written can no longer be reverted.
+    pub fn end_transaction(&mut self) -> Vec<Log> {
+        self.settle_accounts();
+        if !self.transient.is_empty() {
+            self.transient.clear();
+            self.transient_ids.clear();
+        }
+        self.journal.clear();
+        self.created_before = self.created.len();
+        self.transaction += 1;
+        std::mem::take(&mut self.logs)
+    }
+
+    /// Forgets what the running transaction did, as if it had not been.
+    pub fn abandon_transaction(&mut self) {
+        self.revert(Checkpoint::START);
+        self.transaction += 1;
+    }
+}
+
+/// Numbers of entries: a block's gas bounds them far below 2^32.
+fn number(len: usize) -> u32 {
+    u32::try_from(len).expect("a block cannot pay for 2^32 entries")
+}

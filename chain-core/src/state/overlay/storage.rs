@@ -1,0 +1,128 @@
+//! Storage of an overlay's accounts, lasting and transient.
+
+use alloy_primitives::{U256, map::Entry as MapEntry};
+
+use super::{AccountId, Overlay, journal::Entry, number};
+use crate::state::view::ViewError;
+
+/// Number of a storage slot within one overlay, valid until the transaction ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SlotId(u32);
+
+impl SlotId {
+    pub(super) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Ends a list of slots.
+pub(super) const NO_SLOT: u32 = u32::MAX;
+
+/// A slot that was read. Stamps are numbers of transactions.
+#[derive(Debug)]
+pub(super) struct SlotEntry {
+    pub account: AccountId,
+    pub key: U256,
+    /// In the view.
+    pub before: U256,
+    /// When the transaction of the stamp `read` began (EIP-2200's original value).
+    pub original: U256,
+    /// Now (EIP-2200's current value).
+    pub now: U256,
+    pub read: u32,
+    pub warm: u32,
+    /// Next slot of the same account.
+    pub next: u32,
+}
+
+/// A transient slot (EIP-1153).
+#[derive(Debug)]
+pub(super) struct TransientEntry {
+    pub now: U256,
+}
+
+impl Overlay<'_> {
+    /// Finds a slot of an account, reading it from the view the first time. To be called at least once in a transaction
+    /// before the slot is written in it.
+    ///
+    /// # Errors
+    /// [`ViewError`] if it cannot be read.
+    pub fn slot(&mut self, account: AccountId, key: U256) -> Result<SlotId, ViewError> {
+        if let Some(id) = self.slot_ids.get(&(account, key)) {
+            let slot = &mut self.slots[id.index()];
+            if slot.read != self.transaction {
+                slot.read = self.transaction;
+                slot.original = slot.now;
+            }
+            return Ok(*id);
+        }
+        let owner = &mut self.accounts[account.index()];
+        let before = match owner.before {
+            Some(_) => self.view.storage(&owner.address, &key)?,
+            None => U256::ZERO,
+        };
+        let id = SlotId(number(self.slots.len()));
+        let next = std::mem::replace(&mut owner.slots, id.0);
+        let read = self.transaction;
+        self.slots.push(SlotEntry { account, key, before, original: before, now: before, read, warm: 0, next });
+        self.slot_ids.insert((account, key), id);
+        Ok(id)
+    }
+
+    /// Value of a slot.
+    pub fn storage(&self, id: SlotId) -> U256 {
+        self.slots[id.index()].now
+    }
+
+    /// Value that the slot had when the transaction began.
+    pub fn original_storage(&self, id: SlotId) -> U256 {
+        self.slots[id.index()].original
+    }
+
+    /// Writes a slot.
+    pub fn set_storage(&mut self, id: SlotId, value: U256) {
+        let slot = &mut self.slots[id.index()];
+        self.journal.push(Entry::Slot { slot: id, before: slot.now });
+        slot.now = value;
+    }
+
+    /// Marks a slot as accessed (EIP-2929); whether it was cold.
+    pub fn warm_slot(&mut self, id: SlotId) -> bool {
+        let slot = &mut self.slots[id.index()];
+        let cold = slot.warm != self.transaction;
+        if cold {
+            slot.warm = self.transaction;
+            self.journal.push(Entry::SlotWarmed { slot: id });
+        }
+        cold
+    }
+
+    /// Value of a transient slot (EIP-1153).
+    pub fn transient(&self, account: AccountId, key: U256) -> U256 {
+        self.transient_ids.get(&(account, key)).map_or(U256::ZERO, |index| self.transient[*index as usize].now)
+    }
+
+    /// Writes a transient slot.
+    pub fn set_transient(&mut self, account: AccountId, key: U256, value: U256) {
+        let index = match self.transient_ids.entry((account, key)) {
+            MapEntry::Occupied(index) => *index.get(),
+            MapEntry::Vacant(vacant) => {
+                self.transient.push(TransientEntry { now: U256::ZERO });
+                *vacant.insert(number(self.transient.len() - 1))
+            }
+        };
+        let before = std::mem::replace(&mut self.transient[index as usize].now, value);
+        self.journal.push(Entry::Transient { index, before });
+    }
+
+    /// Zeroes the slots of an account that were read. Only an account that its own transaction made is destroyed, so
+    /// that it has no others.
+    pub(super) fn clear_storage(&mut self, account: AccountId) {
+        let mut next = self.accounts[account.index()].slots;
+        while next != NO_SLOT {
+            let slot = &mut self.slots[next as usize];
+            slot.now = U256::ZERO;
+            next = slot.next;
+        }
+    }
+}

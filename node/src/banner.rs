@@ -1,0 +1,80 @@
+//! What the node prints when it is up: where it is, what it does, and what to type next.
+
+use chain_core::address;
+
+use crate::{config::Config, dev, rpc::Context};
+
+/// Prints the banner to the standard output.
+pub fn print(context: &Context, config: &Config) {
+    println!("{}", text(context, config));
+}
+
+fn text(context: &Context, config: &Config) -> String {
+    let info = context.engine.chain_info();
+    let data = match &context.node.datadir {
+        Some(path) => path.display().to_string(),
+        None => "in memory, gone when the node stops".to_owned(),
+    };
+    let mut lines = vec![
+        String::new(),
+        format!("  Cairn {}", env!("CARGO_PKG_VERSION")),
+        String::new(),
+        format!("  chain     {} (id {}), genesis {}", config.spec.name, config.spec.chain_id, context.genesis),
+        format!("  tip       height {}, {}", info.height, info.hash),
+        format!("  data      {data}"),
+        format!("  RPC       {} (HTTP and WebSocket)", context.node.url),
+        format!("  mining    {}", mining(context, config)),
+    ];
+    if config.dev {
+        lines.extend(dev_accounts());
+    } else if config.spec.name == "local" {
+        lines.extend(next_steps(context));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn mining(context: &Context, config: &Config) -> String {
+    let threads = context.mining.status().threads;
+    let to = match context.mining.payout() {
+        Some(lock) => format!("pays to {}", address::encode(&config.spec.hrp, &lock)),
+        None => "pays nobody yet".to_owned(),
+    };
+    match (config.mine, config.dev) {
+        (true, _) => format!("on {threads} {}, {to}", if threads == 1 { "thread" } else { "threads" }),
+        (false, true) => "a block for each transaction, and on evm_mine".to_owned(),
+        (false, false) => "off (start with --mine, or mine with cairn-miner)".to_owned(),
+    }
+}
+
+fn dev_accounts() -> Vec<String> {
+    let mut lines = vec![
+        String::new(),
+        "  Funded accounts; everybody knows these keys, use them nowhere else.".to_owned(),
+        format!("  Mnemonic: {}", dev::MNEMONIC),
+        String::new(),
+    ];
+    for account in dev::ACCOUNTS {
+        lines.push(format!("  {}  {}", account.address, account.private_key));
+    }
+    lines
+}
+
+fn next_steps(context: &Context) -> Vec<String> {
+    let mut lines = vec![String::new(), "  Next, in a second terminal:".to_owned()];
+    let steps: &[(&str, &str)] = match context.mining.payout() {
+        None => &[
+            ("bin/cairn-wallet create", "make a wallet"),
+            ("bin/cairn-wallet mine", "have this node pay it for its blocks"),
+            ("bin/cairn-wallet balance", "see the coins come in"),
+        ],
+        Some(_) => &[
+            ("bin/cairn-wallet balance", "see the coins come in"),
+            ("bin/cairn-wallet send ADDRESS=1.5", "pay somebody"),
+            ("bin/cairn-node status", "see how the node is"),
+        ],
+    };
+    lines.extend(steps.iter().map(|(command, what)| format!("    {command:36}{what}")));
+    lines.push("  Ctrl-C stops the node; the chain stays.".to_owned());
+    lines
+}

@@ -1,0 +1,167 @@
+//! `cairn-node export` and `import`: the blocks of a chain as one file.
+//!
+//! The file starts with [`MAGIC`] and the genesis hash; each block follows as its length (u32, little-endian) and its
+//! encoded bytes, lowest first.
+
+use chain_core::{
+    block::Block,
+    codec::{self, MAX_ENCODED},
+    hash::BlockHash,
+    units::Height,
+};
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, ErrorKind, Read, Write},
+    path::Path,
+};
+
+use super::{CommandError, Progress};
+use crate::{
+    config::Config,
+    engine::{BlockOutcome, EngineHandle},
+    run::{self, Opened},
+    store::{BlockRef, Snapshot},
+};
+
+/// First bytes of a file of blocks.
+const MAGIC: &[u8; 16] = b"cairn blocks v1\n";
+
+/// Writes blocks `from..=to` of the active chain.
+pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>) -> Result<(), CommandError> {
+    let store = run::open_existing(&config)?;
+    let snapshot = store.reader().snapshot()?;
+    let tip = snapshot.tip().height;
+    let to = to.unwrap_or(tip);
+    for (flag, got) in [("from", from), ("to", to)] {
+        if got > tip {
+            return Err(CommandError::Height { flag, got, tip });
+        }
+    }
+    let genesis = at(&snapshot, 0)?.hash;
+    let write = || CommandError::io(format!("write {}", file.display()));
+    if file.as_os_str() == "-" {
+        write_blocks(&mut io::stdout().lock(), &snapshot, genesis, from, to, file)?;
+        return Ok(());
+    }
+    let partial = file.with_added_extension("partial");
+    let mut out = BufWriter::new(File::create(&partial).map_err(write())?);
+    write_blocks(&mut out, &snapshot, genesis, from, to, file)?;
+    let out = out.into_inner().map_err(|error| write()(error.into_error()))?;
+    out.sync_all().map_err(write())?;
+    std::fs::rename(&partial, file).map_err(write())?;
+    println!("wrote blocks {from} to {to} to {}", file.display());
+    Ok(())
+}
+
+fn at(snapshot: &Snapshot, height: Height) -> Result<BlockRef, CommandError> {
+    let missing =
+        || CommandError::Stopped(format!("the chain has no block at height {height}: run `cairn-node reindex`"));
+    snapshot.at_height(height)?.ok_or_else(missing)
+}
+
+fn write_blocks(
+    out: &mut impl Write,
+    snapshot: &Snapshot,
+    genesis: BlockHash,
+    from: Height,
+    to: Height,
+    file: &Path,
+) -> Result<(), CommandError> {
+    let write = || CommandError::io(format!("write {}", file.display()));
+    out.write_all(MAGIC).and_then(|()| out.write_all(&genesis.0)).map_err(write())?;
+    let mut progress = Progress::new("Exporting", u64::from((to + 1).saturating_sub(from)));
+    for height in from..=to {
+        let at = at(snapshot, height)?;
+        let missing = || CommandError::Stopped(format!("the body of block {} is not stored", at.hash));
+        let bytes = snapshot.body_bytes(at)?.ok_or_else(missing)?;
+        // A block encodes to at most 8 MiB.
+        let length = bytes.len() as u32;
+        out.write_all(&length.to_le_bytes()).and_then(|()| out.write_all(&bytes)).map_err(write())?;
+        progress.at(u64::from(height - from + 1));
+    }
+    out.flush().map_err(write())?;
+    progress.finish();
+    Ok(())
+}
+
+/// Hands in the blocks of a file.
+pub fn import(config: Config, file: &Path) -> Result<(), CommandError> {
+    let input: Box<dyn Read> = match file.as_os_str() == "-" {
+        true => Box::new(io::stdin()),
+        false => Box::new(File::open(file).map_err(CommandError::io(format!("open {}", file.display())))?),
+    };
+    let total = std::fs::metadata(file).map(|data| data.len()).ok();
+    let opened = run::open(&config)?;
+    let blocks = BlockFile::open(BufReader::new(input), file, opened.genesis)?;
+    let outcome = import_all(&opened, blocks, total);
+    opened.runtime.block_on(opened.engine.shutdown());
+    let (known, new) = outcome?;
+    println!("imported {new} blocks, {known} were known; the tip is at height {}", opened.engine.chain_info().height);
+    Ok(())
+}
+
+fn import_all(opened: &Opened, mut blocks: BlockFile<'_>, total: Option<u64>) -> Result<(u64, u64), CommandError> {
+    let mut progress = Progress::bytes("Importing", total.unwrap_or_default());
+    let (mut known, mut new) = (0, 0);
+    while let Some(block) = blocks.next()? {
+        match hand_in(opened, &opened.engine, block)? {
+            BlockOutcome::Known => known += 1,
+            _ => new += 1,
+        }
+        progress.at(blocks.read);
+    }
+    progress.finish();
+    Ok((known, new))
+}
+
+fn hand_in(opened: &Opened, engine: &EngineHandle, block: Block) -> Result<BlockOutcome, CommandError> {
+    let hash = block.hash();
+    let refused = |error| CommandError::Stopped(format!("block {hash} is refused: {error}"));
+    opened.runtime.block_on(engine.submit_block(block)).map_err(refused)
+}
+
+/// Reads a file of blocks, one at a time.
+struct BlockFile<'p> {
+    input: BufReader<Box<dyn Read>>,
+    path: &'p Path,
+    count: u64,
+    read: u64,
+}
+
+impl<'p> BlockFile<'p> {
+    fn open(mut input: BufReader<Box<dyn Read>>, path: &'p Path, genesis: BlockHash) -> Result<Self, CommandError> {
+        let wrong = |reason: String| CommandError::BlockFile { path: path.to_owned(), reason };
+        let (mut magic, mut of) = ([0; MAGIC.len()], BlockHash::default());
+        if input.read_exact(&mut magic).and_then(|()| input.read_exact(&mut of.0)).is_err() || &magic != MAGIC {
+            return Err(wrong("not a file that `cairn-node export` wrote".into()));
+        }
+        if of != genesis {
+            return Err(wrong(format!("holds blocks of another chain: its genesis is {of}, here it is {genesis}")));
+        }
+        Ok(Self { input, path, count: 0, read: 48 })
+    }
+
+    fn next(&mut self) -> Result<Option<Block>, CommandError> {
+        let mut length = [0; 4];
+        match self.input.read_exact(&mut length) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+            Err(error) => return Err(self.wrong(error)),
+        }
+        let length = u32::from_le_bytes(length) as usize;
+        if length > MAX_ENCODED {
+            return Err(self.wrong(format_args!("{length} bytes, more than a block may have")));
+        }
+        let mut bytes = vec![0; length];
+        self.input.read_exact(&mut bytes).map_err(|_| self.wrong("the file ends within it"))?;
+        let block = codec::decode(&bytes).map_err(|error| self.wrong(error))?;
+        self.count += 1;
+        self.read += 4 + length as u64;
+        Ok(Some(block))
+    }
+
+    fn wrong(&self, reason: impl std::fmt::Display) -> CommandError {
+        let reason = format!("block number {} in the file: {reason}", self.count + 1);
+        CommandError::BlockFile { path: self.path.to_owned(), reason }
+    }
+}

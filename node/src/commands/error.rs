@@ -1,0 +1,96 @@
+//! Why a command failed: one line for the user, with what to do.
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use crate::{config::ConfigError, engine::OpenError, store::StoreError};
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    /// A setting.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The engine did not start.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The data directory cannot be made.
+    #[error("cannot create the data directory {}: {reason}; choose another with --datadir", .path.display())]
+    Datadir {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Another program has the port.
+    #[error("{0} is in use by another program: stop it, or choose another port with --http.port")]
+    PortInUse(SocketAddr),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {reason}; choose another with --http.addr and --http.port")]
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// Why.
+        reason: String,
+    },
+    /// Nobody to pay.
+    #[error("--mine needs somebody to pay: add --miner.address ADDRESS (`cairn-wallet address` shows yours)")]
+    NobodyToPay,
+    /// There is nothing on disk to work on.
+    #[error("the chain {0:?} is kept in memory only: add --datadir DIR")]
+    InMemory(String),
+    /// The operating system refused something.
+    #[error("cannot {action}: {reason}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// What it answered.
+        reason: String,
+    },
+    /// The node had to stop.
+    #[error("{0}")]
+    Stopped(String),
+    /// A file of blocks is not one.
+    #[error("{}: {reason}", .path.display())]
+    BlockFile {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A height that the chain does not have.
+    #[error("--{flag} {got}: the chain's tip is at height {tip}")]
+    Height {
+        /// Which flag.
+        flag: &'static str,
+        /// What was given.
+        got: u32,
+        /// What there is.
+        tip: u32,
+    },
+    /// The node does not answer.
+    #[error("no node answers at {url} ({reason}): start one with `cairn-node`, or name another with --rpc URL")]
+    NoAnswer {
+        /// Where it was asked.
+        url: String,
+        /// What happened.
+        reason: String,
+    },
+    /// The node refused.
+    #[error("{method}: {message}")]
+    Refused {
+        /// What was asked.
+        method: &'static str,
+        /// What it answered.
+        message: String,
+    },
+}
+
+impl CommandError {
+    /// Names what was tried when the operating system refused.
+    pub fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        |error| Self::Io { action: action.into(), reason: error.to_string() }
+    }
+}

@@ -1,0 +1,49 @@
+//! What each command of `cairn-node` does. `run` is the node itself, in [`crate::run`].
+
+mod ask;
+mod blocks;
+mod chain;
+mod error;
+mod progress;
+mod reindex;
+
+pub use error::CommandError;
+pub use progress::Progress;
+
+use crate::{
+    cli::{Cli, Command, RunFlags},
+    config::{Config, Settings},
+    logging, run,
+};
+
+/// Does what the command line says.
+///
+/// # Errors
+/// [`CommandError`], one line that says what is wrong and what to do.
+pub fn execute(cli: Cli) -> Result<(), CommandError> {
+    match cli.command {
+        None => run::run(configure(cli.run)?),
+        Some(Command::Run(flags)) => run::run(configure(*flags)?),
+        Some(Command::Reindex(flags)) => reindex::reindex(configure(*flags)?),
+        Some(Command::Export { file, from, to, run }) => blocks::export(configure(*run)?, &file, from, to),
+        Some(Command::Import { file, run }) => blocks::import(configure(*run)?, &file),
+        Some(Command::Chain(command)) => chain::execute(command),
+        Some(Command::Status(ask)) => ask::status(&ask),
+        Some(Command::MineTo { address, account, ask }) => ask::mine_to(&ask, &address, account.as_deref()),
+        Some(Command::Version) => {
+            println!("cairn-node {}", env!("CARGO_PKG_VERSION"));
+            Ok(())
+        }
+    }
+}
+
+/// Flags over file over defaults; and logs start.
+fn configure(flags: RunFlags) -> Result<Config, CommandError> {
+    let file = match &flags.config {
+        Some(path) => Settings::from_file(path)?,
+        None => Settings::default(),
+    };
+    let config = flags.settings.or(file).resolve()?;
+    logging::start(&config.log)?;
+    Ok(config)
+}

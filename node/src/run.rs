@@ -1,0 +1,201 @@
+//! `cairn-node run`: puts store, engine, miner and RPC together, and takes them apart again.
+
+use chain_core::{coin::Lock, hash::BlockHash, spec::ChainSpec};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::TcpListener,
+    runtime::{Builder, Runtime},
+    sync::Notify,
+};
+
+use crate::{
+    banner,
+    commands::CommandError,
+    config::{Config, NAMESPACES},
+    engine::EngineHandle,
+    mempool::MempoolConfig,
+    mining::Mining,
+    rpc::{self, Context, NodeInfo},
+    signals,
+    store::{Reader, Store, StoreConfig},
+};
+
+/// A chain that is open, without RPC or miner.
+pub struct Opened {
+    /// The engine on its thread.
+    pub engine: EngineHandle,
+    /// The store.
+    pub reader: Reader,
+    /// Hash of the genesis block.
+    pub genesis: BlockHash,
+    /// Carries RPC and timers.
+    pub runtime: Runtime,
+}
+
+/// How the store is opened.
+pub fn store_config(config: &Config) -> StoreConfig {
+    StoreConfig {
+        cache_bytes: config.cache,
+        tx_index: config.index,
+        address_index: config.index,
+        ..StoreConfig::default()
+    }
+}
+
+/// The data directory, which is made if it is not there.
+///
+/// # Errors
+/// [`CommandError`] if there is none, or it cannot be made.
+pub fn datadir(config: &Config) -> Result<&Path, CommandError> {
+    let path = config.datadir.as_deref().ok_or_else(|| CommandError::InMemory(config.spec.name.clone()))?;
+    std::fs::create_dir_all(path)
+        .map_err(|error| CommandError::Datadir { path: path.to_owned(), reason: error.to_string() })?;
+    Ok(path)
+}
+
+/// Opens the store of a chain that was run before.
+///
+/// # Errors
+/// [`CommandError`] if there is none, or it cannot be opened.
+pub fn open_existing(config: &Config) -> Result<Store, CommandError> {
+    let path = config.datadir.as_deref().ok_or_else(|| CommandError::InMemory(config.spec.name.clone()))?;
+    if !path.exists() {
+        return Err(CommandError::Stopped(format!("{} does not exist: name another with --datadir", path.display())));
+    }
+    Ok(Store::open(path, &config.spec, &store_config(config))?)
+}
+
+/// Opens store and engine.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn open(config: &Config) -> Result<Opened, CommandError> {
+    let store = match &config.datadir {
+        Some(_) => Store::open(datadir(config)?, &config.spec, &store_config(config))?,
+        None => Store::in_memory(&config.spec, &store_config(config))?,
+    };
+    open_store(config, store)
+}
+
+/// Starts the engine on an open store.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn open_store(config: &Config, store: Store) -> Result<Opened, CommandError> {
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(64)
+        .thread_name("cairn-rpc")
+        .enable_all()
+        .build()
+        .map_err(CommandError::io("start threads"))?;
+    let reader = store.reader();
+    let mempool = MempoolConfig { max_bytes: config.mempool, ..MempoolConfig::default() };
+    let engine = EngineHandle::start(store, config.spec.clone(), mempool)?;
+    let genesis = engine.chain_info().genesis;
+    Ok(Opened { engine, reader, genesis, runtime })
+}
+
+/// Runs the node until a signal, `admin_stop` or a failure of its storage.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn run(config: Config) -> Result<(), CommandError> {
+    if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved_payout(&config).is_none() {
+        return Err(CommandError::NobodyToPay);
+    }
+    let opened = open(&config)?;
+    let outcome = opened.runtime.block_on(serve(&config, &opened));
+    // Calls that still wait for something must not keep the process.
+    opened.runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
+
+/// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
+fn pays_nobody(spec: &ChainSpec) -> bool {
+    ["local", "dev"].contains(&spec.name.as_str())
+}
+
+fn payout_file(config: &Config) -> Option<PathBuf> {
+    config.datadir.as_ref().map(|path| path.join("payout.json"))
+}
+
+fn saved_payout(config: &Config) -> Option<Lock> {
+    crate::mining::saved(&payout_file(config)?, &config.spec.hrp).map(|(lock, _)| lock)
+}
+
+async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
+    let listener = listen(config.rpc).await?;
+    let address = listener.local_addr().unwrap_or(config.rpc);
+    let mining = Arc::new(Mining::new(
+        opened.engine.clone(),
+        &config.spec.hrp,
+        payout_file(config),
+        config.payout,
+        config.beneficiary,
+        config.threads,
+    ));
+    let stop = Arc::new(Notify::new());
+    let context = Arc::new(Context {
+        spec: config.spec.clone(),
+        genesis: opened.genesis,
+        engine: opened.engine.clone(),
+        reader: opened.reader.clone(),
+        mining: mining.clone(),
+        templates: rpc::Templates::default(),
+        node: NodeInfo {
+            datadir: config.datadir.clone(),
+            url: format!("http://{address}"),
+            started: Instant::now(),
+            namespaces: namespaces(config, address),
+            index: config.index,
+            stop: stop.clone(),
+        },
+        runtime: opened.runtime.handle().clone(),
+    });
+    let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
+    if config.mine {
+        mining.start(None);
+    }
+    mining.set_automine(config.dev);
+    banner::print(&context, config);
+    let failed = opened.engine.failed();
+    let outcome = tokio::select! {
+        name = signals::first() => { tracing::info!("{name}: stopping"); Ok(()) }
+        () = stop.notified() => { tracing::info!("admin_stop: stopping"); Ok(()) }
+        reason = failed => Err(CommandError::Stopped(reason)),
+    };
+    signals::force_on_second();
+    // It is stopped already if nobody holds it.
+    let _ = server.stop();
+    mining.stop();
+    opened.engine.shutdown().await;
+    let info = opened.engine.chain_info();
+    tracing::info!(height = info.height, hash = %info.hash, "stopped");
+    outcome
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => CommandError::PortInUse(address),
+        _ => CommandError::Listen { address, reason: error.to_string() },
+    })
+}
+
+/// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.
+fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
+    let all = || NAMESPACES.iter().map(|name| (*name).to_owned());
+    let mut names: Vec<String> = match &config.api {
+        Some(names) => names.clone(),
+        None if address.ip().is_loopback() => all().collect(),
+        None => all().filter(|name| name != "admin" && name != "miner").collect(),
+    };
+    names.retain(|name| name != "dev" || config.dev);
+    names
+}
