@@ -40,6 +40,9 @@ impl Node {
     }
 }
 
+/// RLP header of a string of 32 bytes.
+const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
+
 /// How a node names a child, or a child's place that is empty.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Reference {
@@ -78,24 +81,31 @@ impl Reference {
         match self {
             Self::Empty => out.push(EMPTY_STRING_CODE),
             Self::Hash(hash) => {
-                out.push(EMPTY_STRING_CODE + 32);
+                out.push(HASH_CODE);
                 out.extend_from_slice(hash.as_slice());
             }
             Self::Inline { len, rlp } => out.extend_from_slice(&rlp[..usize::from(*len)]),
         }
     }
 
+    #[inline]
     fn decode(buffer: &mut &[u8]) -> Result<Self, NodeError> {
-        let item = Item::decode(buffer)?;
-        match (item.list, item.payload) {
-            (false, []) => Ok(Self::Empty),
-            (false, hash) => B256::try_from(hash).map(Self::Hash).map_err(|_| NodeError),
-            (true, _) if item.whole.len() < 32 => {
-                Shape::decode(item.whole)?;
-                Ok(Self::to(item.whole))
-            }
-            (true, _) => Err(NodeError),
+        if let [EMPTY_STRING_CODE, rest @ ..] = *buffer {
+            *buffer = rest;
+            return Ok(Self::Empty);
         }
+        if let [HASH_CODE, rest @ ..] = *buffer
+            && let Some((hash, rest)) = rest.split_first_chunk::<32>()
+        {
+            *buffer = rest;
+            return Ok(Self::Hash(B256::from(*hash)));
+        }
+        let item = Item::decode(buffer)?;
+        if !item.list || item.whole.len() >= 32 {
+            return Err(NodeError);
+        }
+        Shape::decode(item.whole)?;
+        Ok(Self::to(item.whole))
     }
 }
 
