@@ -208,6 +208,24 @@ fn tries_of_different_owners_do_not_meet() {
 }
 
 #[test]
+fn an_inline_branch_may_take_the_place_of_a_part_of_an_extension() {
+    let key = |last: u8| {
+        let mut key = B256::repeat_byte(0x77);
+        key[31] = last;
+        key
+    };
+    let (mut nodes, mut leaves) = (MemoryNodes::default(), Leaves::new());
+    for changes in [
+        vec![(key(0x00), Some(vec![1])), (key(0x01), Some(vec![1]))],
+        vec![(key(0x01), None), (key(0x10), Some(vec![1]))],
+    ] {
+        apply_to_leaves(&mut leaves, &changes);
+        assert_eq!(nodes.update(None, &changes), rebuilt_root(&leaves));
+        assert_eq!(nodes.0.len(), 1, "all is inline in the root");
+    }
+}
+
+#[test]
 fn an_update_reads_only_the_changed_path() {
     struct Counting(MemoryNodes, Cell<usize>);
     impl NodeReader for Counting {
