@@ -1,22 +1,20 @@
 //! The genesis block: the state that a spec allocates, and the header that commits to it.
 
-use std::sync::Arc;
-
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 
-use super::{ChainSpec, GATEWAY, GenesisAccount, StorageWord};
+use super::{ChainSpec, GenesisAccount};
 use crate::{
     block::Block,
-    codec,
     coin::{Coin, OutPoint},
     coinbase::Coinbase,
+    execute::{GATEWAY, roots},
     hash::BlockHash,
     header::Header,
     lthash::LtHash,
     merkle,
-    state::{Account, AccountChange, BlockEffects, StorageChange, ViewError},
+    state::{Account, AccountChange, BlockEffects, EmptyState, StorageChange},
     transaction::Transaction,
-    trie::{self, LeafChange, Node, NodeChange, NodeKey, NodeReader},
+    trie,
 };
 
 /// Code of the gateway account: INVALID. It never runs, but Solidity calls only what has code.
@@ -25,9 +23,11 @@ const GATEWAY_CODE: [u8; 1] = [0xfe];
 impl ChainSpec {
     /// The genesis block and what it does to the empty state. Takes as long as building the tries of the allocations.
     pub fn genesis_block(&self) -> (Block, BlockEffects) {
-        let mut state = GenesisState::default();
-        self.genesis_accounts().iter().for_each(|account| state.add(account));
-        let state_root = state.root();
+        let allocated = self.genesis_accounts();
+        let mut accounts: Vec<_> = allocated.iter().map(new_account).collect();
+        let storage: Vec<_> = allocated.iter().flat_map(new_slots).collect();
+        let (state_root, nodes) =
+            roots::change_state(&EmptyState, &mut accounts, &storage).expect("an empty state can be read");
         let coinbase = Coinbase {
             height: 0,
             beneficiary: Address::ZERO,
@@ -39,12 +39,25 @@ impl ChainSpec {
             // GEN-1
             extra: self.commitment().to_vec(),
         };
-        let txid = coinbase.txid();
-        let outputs = (0..).zip(&self.alloc_coins);
-        let coin = |output| Coin { output, height: 0, coinbase: false };
-        let created = outputs.map(|(index, output)| (OutPoint { txid, index }, coin(*output))).collect();
-        let block = self.block_of(coinbase);
-        (block, state.effects(self.allocated(), created))
+        let created = created_coins(&coinbase);
+        let mut coins_digest = LtHash::default();
+        roots::change_coins(&mut coins_digest, &created, &[]);
+        let effects = BlockEffects {
+            spent: Vec::new(),
+            created,
+            transient: Vec::new(),
+            accounts,
+            storage,
+            codes: new_codes(&allocated),
+            nodes,
+            coins_digest,
+            receipts: Vec::new(),
+            gas_used: 0,
+            tx_gas: vec![0],
+            minted: self.allocated(),
+            burned: U256::ZERO,
+        };
+        (self.block_of(coinbase), effects)
     }
 
     /// Hash of the genesis block. Not cached: callers keep it.
@@ -67,8 +80,7 @@ impl ChainSpec {
         let header = Header {
             version: 1,
             prev: BlockHash::default(),
-            // The root over one leaf is that leaf.
-            merkle_root: merkle::leaf(&coinbase),
+            merkle_root: merkle::root(&[merkle::leaf(&coinbase)]),
             time: self.genesis_time,
             bits: self.genesis_bits,
             nonce: 0,
@@ -77,85 +89,29 @@ impl ChainSpec {
     }
 }
 
-/// What the allocations of accounts make of the empty state.
-#[derive(Default)]
-struct GenesisState {
-    accounts: Vec<AccountChange>,
-    storage: Vec<StorageChange>,
-    codes: Vec<(B256, Bytes)>,
-    leaves: Vec<LeafChange>,
-    nodes: Vec<NodeChange>,
+fn created_coins(coinbase: &Coinbase) -> Vec<(OutPoint, Coin)> {
+    let txid = coinbase.txid();
+    let coin = |output| Coin { output, height: 0, coinbase: false };
+    (0..).zip(&coinbase.outputs).map(|(index, output)| (OutPoint { txid, index }, coin(*output))).collect()
 }
 
-impl GenesisState {
-    fn add(&mut self, account: &GenesisAccount) {
-        let owner = keccak256(account.address);
-        let slots = account.storage.iter().map(|(slot, value)| storage_leaf(slot, value)).collect();
-        let after = Account {
-            nonce: account.nonce,
-            balance: account.balance,
-            storage_root: self.build(Some(owner), slots),
-            code_hash: keccak256(&account.code),
-        };
-        if !account.code.is_empty() {
-            self.codes.push((after.code_hash, account.code.clone()));
-        }
-        let address = account.address;
-        let change = |(slot, value): &(StorageWord, StorageWord)| StorageChange {
-            address,
-            slot: slot.0,
-            before: U256::ZERO,
-            after: value.0,
-        };
-        self.storage.extend(account.storage.iter().map(change));
-        self.leaves.push((owner, Some(after.to_rlp())));
-        self.accounts.push(AccountChange { address, before: None, after: Some(after) });
-    }
-
-    fn root(&mut self) -> B256 {
-        let leaves = std::mem::take(&mut self.leaves);
-        self.build(None, leaves)
-    }
-
-    fn build(&mut self, owner: Option<B256>, mut leaves: Vec<LeafChange>) -> B256 {
-        leaves.sort();
-        let (root, nodes) = trie::update(&NoNodes, owner, &leaves).expect("a new trie is built without reading a node");
-        self.nodes.extend(nodes);
-        root
-    }
-
-    fn effects(mut self, minted: U256, created: Vec<(OutPoint, Coin)>) -> BlockEffects {
-        let mut coins_digest = LtHash::default();
-        created.iter().for_each(|entry| coins_digest.add(&codec::encode(entry)));
-        self.codes.sort();
-        self.codes.dedup();
-        BlockEffects {
-            spent: Vec::new(),
-            created,
-            transient: Vec::new(),
-            accounts: self.accounts,
-            storage: self.storage,
-            codes: self.codes,
-            nodes: self.nodes,
-            coins_digest,
-            receipts: Vec::new(),
-            gas_used: 0,
-            tx_gas: vec![0],
-            minted,
-            burned: U256::ZERO,
-        }
-    }
+/// The account without its storage root, which comes with its slots.
+fn new_account(account: &GenesisAccount) -> AccountChange {
+    let GenesisAccount { address, balance, nonce, code, .. } = account;
+    let after = Account { nonce: *nonce, balance: *balance, code_hash: keccak256(code), ..Account::default() };
+    AccountChange { address: *address, before: None, after: Some(after) }
 }
 
-fn storage_leaf(slot: &StorageWord, value: &StorageWord) -> LeafChange {
-    (keccak256(slot.0.to_be_bytes::<32>()), Some(alloy_rlp::encode(value.0)))
+fn new_slots(account: &GenesisAccount) -> impl Iterator<Item = StorageChange> {
+    let address = account.address;
+    let slots = account.storage.iter();
+    slots.map(move |(slot, value)| StorageChange { address, slot: slot.0, before: U256::ZERO, after: value.0 })
 }
 
-/// The nodes of the state before the genesis block.
-struct NoNodes;
-
-impl NodeReader for NoNodes {
-    fn node(&self, _key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
-        Ok(None)
-    }
+fn new_codes(accounts: &[GenesisAccount]) -> Vec<(B256, Bytes)> {
+    let with_code = accounts.iter().filter(|account| !account.code.is_empty());
+    let mut codes: Vec<_> = with_code.map(|account| (keccak256(&account.code), account.code.clone())).collect();
+    codes.sort();
+    codes.dedup();
+    codes
 }

@@ -11,7 +11,7 @@ mod tests;
 mod toml;
 mod validate;
 
-use alloy_primitives::{Address, Bytes, U256, address};
+use alloy_primitives::{Address, Bytes, U256};
 use serde::Serialize;
 
 use crate::{
@@ -22,9 +22,6 @@ use crate::{
     units::{Amount, Gas, Height},
 };
 pub use validate::SpecError;
-
-/// The account that turns wei into coins. Every chain has it from the start.
-pub const GATEWAY: Address = address!("00000000000000000000000000000000000000c0");
 
 /// An account that exists from the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

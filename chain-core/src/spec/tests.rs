@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     coin::{KeyBytes, Lock},
+    execute::{GATEWAY, encode_account},
     state::Account,
     transaction::Transaction,
     trie::EMPTY_ROOT,
@@ -332,7 +333,7 @@ fn the_genesis_state_root_is_that_of_a_full_rebuild() {
     let (block, effects) = spec.genesis_block();
     let Transaction::Coinbase(coinbase) = &block.transactions[0] else { panic!("a coinbase") };
     let account = |nonce, balance, storage_root, code: &[u8]| {
-        Account { nonce, balance, storage_root, code_hash: keccak256(code) }.to_rlp()
+        encode_account(&Account { nonce, balance, storage_root, code_hash: keccak256(code) })
     };
     let storage_root = rebuilt(vec![(keccak256([0; 32]), vec![42])]);
     let [contract, alice] = &spec.alloc_accounts[..] else { panic!("two accounts") };

@@ -4,10 +4,11 @@ use std::fmt::Display;
 
 use alloy_primitives::U256;
 
-use super::{ChainSpec, GATEWAY, GenesisAccount};
+use super::{ChainSpec, GenesisAccount};
 use crate::{
     address, codec,
     coin::Lock,
+    execute::GATEWAY,
     pow,
     units::{Amount, Height, WEI_PER_GRAIN},
 };

@@ -1,12 +1,14 @@
 //! The state that blocks act on: read through a view, written as a diff.
 
 mod effects;
+mod empty;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod overlay;
 mod view;
 
 pub use effects::{AccountChange, BlockEffects, BlockUndo, StorageChange};
+pub use empty::EmptyState;
 #[cfg(any(test, feature = "testing"))]
 pub use memory::MemoryState;
 pub(crate) use overlay::slots_of;

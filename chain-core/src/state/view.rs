@@ -1,7 +1,6 @@
 //! Read access to the state at a block.
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
-use alloy_rlp::Encodable;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -44,14 +43,6 @@ impl Account {
     /// Whether EIP-161 removes it: no nonce, no balance, no code.
     pub fn is_empty(&self) -> bool {
         self.nonce == 0 && self.balance.is_zero() && self.code_hash == KECCAK256_EMPTY
-    }
-
-    /// Its value in the state trie: RLP of nonce, balance, storage root and code hash.
-    pub fn to_rlp(&self) -> Vec<u8> {
-        let fields: [&dyn Encodable; 4] = [&self.nonce, &self.balance, &self.storage_root, &self.code_hash];
-        let mut rlp = Vec::with_capacity(110);
-        alloy_rlp::encode_list::<_, dyn Encodable>(&fields, &mut rlp);
-        rlp
     }
 }
 
