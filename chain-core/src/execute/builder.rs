@@ -15,8 +15,8 @@ use crate::{
     units::{Amount, Gas},
 };
 
-/// Most bytes of a coinbase with one output: 40 of numbers, 116 of hashes and beneficiary, 42 of output, 98 of extra.
-const COINBASE_BYTES: usize = 320;
+/// Most bytes of an encoded coinbase with one output: tag, height, beneficiary, outputs, roots, gas, extra.
+const COINBASE_BYTES: usize = 1 + 5 + 20 + (1 + 9 + 33) + 3 * 32 + 9 + (1 + MAX_EXTRA);
 /// Gas of the coinbase's one output.
 const COINBASE_GAS: Gas = 8_000;
 /// Most bytes of the number of transactions.

@@ -13,6 +13,8 @@ mod intrinsic;
 mod pending;
 pub(crate) mod roots;
 mod run;
+#[cfg(test)]
+mod tests;
 mod transition;
 mod undo;
 
@@ -55,10 +57,6 @@ pub fn execute_block(
     // CB-1
     if coinbase.height != context.height {
         return Err(RuleError::CoinbaseHeight { got: coinbase.height, expected: context.height }.into());
-    }
-    // BLK-6
-    if coinbase.gas() > spec.gas_limit {
-        return Err(RuleError::BlockGas { got: coinbase.gas(), limit: spec.gas_limit }.into());
     }
 
     let mut run = Run::begin(spec, context, view, coinbase.beneficiary, coinbase.gas());

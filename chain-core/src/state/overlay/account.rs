@@ -171,8 +171,11 @@ impl Overlay<'_> {
 
     /// Notes that this transaction makes the contract, so that SELFDESTRUCT may end it (EIP-6780).
     pub fn mark_created(&mut self, id: AccountId) {
-        self.accounts[id.index()].created = self.transaction;
-        self.journal.push(Entry::Created { account: id });
+        let entry = &mut self.accounts[id.index()];
+        if entry.created != self.transaction {
+            entry.created = self.transaction;
+            self.journal.push(Entry::Created { account: id });
+        }
     }
 
     /// Whether this transaction made the contract.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// All that differs from the view. Storage roots are still those of the view.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {
     /// Coins of the view that were spent, in order.
     pub spent: Vec<(OutPoint, Coin)>,

@@ -10,6 +10,8 @@ mod coin;
 mod diff;
 mod journal;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub use account::AccountId;
 pub use diff::Diff;

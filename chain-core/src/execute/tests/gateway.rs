@@ -1,0 +1,263 @@
+//! The withdrawal gateway.
+
+use super::lab::*;
+use crate::{
+    account::Fields,
+    codec,
+    coin::{Coin, KeyBytes, Lock, OutPoint},
+    error::RuleError,
+    execute::{
+        GATEWAY, GATEWAY_GAS, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC,
+        call::{Call, CallResult, Origin, call},
+        withdraw_calldata,
+    },
+    hash::TxId,
+    state::{Account, Overlay},
+    transaction::Transaction,
+    units::{Amount, WEI_PER_GRAIN},
+};
+use alloy_primitives::{Address, B256, Bytes, U256};
+
+/// A withdrawal by key 1 to its own coin lock.
+fn withdrawal(nonce: u64, value: U256) -> Fields {
+    Fields { input: withdraw_calldata(&lock(1)), gas_limit: 100_000, ..fields(nonce, GATEWAY, value) }
+}
+
+/// A chain with the gateway as genesis makes it, on which key 1 has 10 CRN.
+fn funded() -> Lab {
+    let mut lab = Lab::new();
+    lab.fund(1, crn(10));
+    lab.account(GATEWAY, Account { nonce: 1, ..Account::default() }, Bytes::from(vec![0xfe]));
+    lab
+}
+
+fn grains(amount: u64) -> U256 {
+    Amount(amount).to_wei()
+}
+
+/// Gas of a transaction that carries the calldata, before it runs.
+fn intrinsic(fields: &Fields) -> u64 {
+    crate::execute::intrinsic_gas(fields)
+}
+
+// GW-1, GW-2, GW-3
+#[test]
+fn a_withdrawal_burns_the_value_makes_a_coin_and_logs_it() {
+    let mut lab = funded();
+    let fields = withdrawal(0, grains(123));
+    let gas = intrinsic(&fields) + GATEWAY_GAS;
+    let tx = signed(1, fields);
+    let executed = lab.connect(std::slice::from_ref(&tx));
+    let effects = executed.effects();
+    let outpoint = OutPoint { txid: tx.txid(), index: 0 };
+    let coin = Coin { output: output(123, lock(1)), height: 1_000, coinbase: false };
+    assert_eq!(effects.created[0], (outpoint, coin));
+    assert_eq!(effects.tx_gas[1], gas);
+    assert_eq!(lab.balance(GATEWAY), U256::ZERO);
+    assert_eq!(lab.balance(address(1)), crn(10) - grains(123) - U256::from(gas) * U256::from(2 * GWEI));
+
+    let log = &effects.receipts[0].logs[0];
+    assert_eq!(log.address, GATEWAY);
+    assert_eq!(log.data.topics(), [WITHDRAWAL_TOPIC, address(1).into_word()]);
+    let lock = codec::encode(&lock(1));
+    let words = [word(64), word(123), word(33)].concat();
+    assert_eq!(log.data.data[..96], words);
+    assert_eq!(log.data.data[96..129], lock);
+    assert_eq!(log.data.data[129..], [0; 31]);
+}
+
+fn word(value: u64) -> [u8; 32] {
+    U256::from(value).to_be_bytes()
+}
+
+#[test]
+fn a_withdrawn_coin_is_spent_in_the_same_block_or_a_later_one() {
+    let mut lab = funded();
+    let tx = signed(1, withdrawal(0, grains(1_000_000)));
+    let coin = Coin { output: output(1_000_000, lock(1)), height: lab.context.height, coinbase: false };
+    let made = (OutPoint { txid: tx.txid(), index: 0 }, coin);
+    let spend = Transaction::Coin(lab.spend(&[made], &[output(1_000_000 - FEE, lock(2))]));
+    let at_once = lab.run(&[tx.clone(), spend.clone()]).unwrap();
+    assert_eq!(at_once.effects().transient, [made]);
+    assert_eq!(lab.run(&[spend.clone(), tx.clone()]).unwrap_err(), RuleError::MissingCoin(made.0));
+    lab.connect(&[tx]);
+    lab.connect(&[spend]);
+}
+
+#[test]
+fn money_goes_around_deposit_transfer_withdrawal_spend() {
+    let mut lab = Lab::new();
+    let coin = lab.coin(500_000_000);
+    let deposit = lab.spend(&[coin], &[output(500_000_000 - FEE, Lock::Account(address(1)))]);
+    let transfer = signed(1, fields(0, address(2), crn(2)));
+    let back = signed(2, Fields { gas_limit: 50_000, ..withdrawal(0, crn(1)) });
+    lab.connect(&[Transaction::Coin(deposit), transfer, back.clone()]);
+    let made = OutPoint { txid: back.txid(), index: 0 };
+    let spend = lab.spend(&[(made, lab.state.coins[&made])], &[output(100_000_000 - FEE, lock(3))]);
+    lab.connect(&[Transaction::Coin(spend)]);
+}
+
+/// The transaction fails: it is paid for, the value stays, no coin is made.
+fn fails(lab: &Lab, fields: Fields, gas_used: u64) {
+    let before = lab.balance(address(1));
+    let executed = lab.run(&[signed(1, fields)]).unwrap();
+    let effects = executed.effects();
+    assert!(!effects.receipts[0].success);
+    assert!(effects.receipts[0].logs.is_empty());
+    assert_eq!(effects.created.len(), 1, "only the coinbase's coin");
+    assert_eq!(effects.tx_gas[1], gas_used);
+    let mut after = lab.state.clone();
+    after.apply(effects);
+    let paid = U256::from(gas_used) * U256::from(2 * GWEI);
+    assert_eq!(after.accounts[&address(1)].balance, before - paid);
+}
+
+/// The frame reverts: what the gateway charges is used, the rest returned.
+fn reverts(lab: &Lab, fields: Fields) {
+    let floor = crate::execute::floor_gas(crate::execute::Revision::Osaka, &fields);
+    let gas = (intrinsic(&fields) + GATEWAY_GAS).max(floor);
+    fails(lab, fields, gas);
+}
+
+// GW-1
+#[test]
+fn calldata_that_does_not_name_withdraw_reverts() {
+    let lab = funded();
+    let good = withdraw_calldata(&lock(1));
+    let with = |input: Vec<u8>| Fields { input: input.into(), ..withdrawal(0, grains(1)) };
+    let altered = |at: usize, byte: u8| {
+        let mut input = good.to_vec();
+        input[at] = byte;
+        with(input)
+    };
+    let offset_far = altered(4, 1);
+    let length_huge = altered(4 + 32, 0xff);
+    let length_long = altered(4 + 63, 65);
+    let wrong_function = altered(0, 0);
+    let missing = with(Vec::new());
+    let bare = with(WITHDRAW_SELECTOR.to_vec());
+    let cut = with(good[..4 + 64 + 32].to_vec());
+    for fields in [offset_far, length_huge, length_long, wrong_function, missing, bare, cut] {
+        reverts(&lab, fields);
+    }
+    let longer = with([&good[..], &[1, 2, 3]].concat());
+    let unpadded = with(good[..4 + 64 + 33].to_vec());
+    for legal in [longer, unpadded, with(good.to_vec())] {
+        assert!(lab.run(&[signed(1, legal)]).unwrap().effects().receipts[0].success);
+    }
+}
+
+// GW-2
+#[test]
+fn no_value_and_fractions_of_a_grain_and_more_than_64_bits_revert() {
+    let mut lab = funded();
+    let grain = U256::from(WEI_PER_GRAIN);
+    reverts(&lab, withdrawal(0, U256::ZERO));
+    reverts(&lab, withdrawal(0, grain - U256::ONE));
+    reverts(&lab, withdrawal(0, grain + U256::ONE));
+    lab.fund(1, U256::from(u128::MAX));
+    reverts(&lab, withdrawal(0, grains(u64::MAX) + grain));
+    for amount in [1, u64::MAX] {
+        let executed = lab.run(&[signed(1, withdrawal(0, grains(amount)))]).unwrap();
+        assert_eq!(executed.effects().created[0].1.output.amount, Amount(amount));
+    }
+}
+
+// GW-3
+#[test]
+fn bytes_that_are_no_key_or_policy_lock_revert() {
+    let lab = funded();
+    let encoded = codec::encode(&lock(1));
+    let with = |lock: &[u8]| {
+        let mut input = [&WITHDRAW_SELECTOR[..], &word(32), &word(lock.len() as u64), lock].concat();
+        input.resize(4 + 64 + lock.len().next_multiple_of(32), 0);
+        Fields { input: input.into(), ..withdrawal(0, grains(1)) }
+    };
+    reverts(&lab, with(&[]));
+    reverts(&lab, with(&encoded[..32]));
+    reverts(&lab, with(&[&encoded[..], &[0]].concat()));
+    reverts(&lab, with(&[&[3], &encoded[1..]].concat()));
+    reverts(&lab, with(&codec::encode(&Lock::Account(address(1)))));
+    for legal in [Lock::Key(KeyBytes([0xff; 32])), Lock::Policy([4; 32])] {
+        let executed = lab.run(&[signed(1, with(&codec::encode(&legal)))]).unwrap();
+        assert_eq!(executed.effects().created[0].1.output.lock, legal);
+    }
+}
+
+// GW-4
+#[test]
+fn a_withdrawal_without_enough_gas_halts_and_uses_all_of_it() {
+    let lab = funded();
+    let enough = withdrawal(0, grains(1));
+    let needed = intrinsic(&enough) + GATEWAY_GAS;
+    let with = |gas_limit| Fields { gas_limit, ..enough.clone() };
+    fails(&lab, with(needed - 1), needed - 1);
+    assert!(lab.run(&[signed(1, with(needed))]).unwrap().effects().receipts[0].success);
+}
+
+/// Calls in one transaction, of contracts that cannot run yet.
+struct Frames<'v> {
+    state: Overlay<'v>,
+    origin: Origin,
+}
+
+impl<'v> Frames<'v> {
+    fn new(lab: &'v Lab) -> Self {
+        let origin = Origin { transaction: B256::repeat_byte(0x77), height: 1_000 };
+        Self { state: Overlay::new(&lab.state), origin }
+    }
+
+    fn call(&mut self, code: Address, target: Address, is_static: bool, value: U256) -> CallResult {
+        let input = withdraw_calldata(&lock(4));
+        let state = &mut self.state;
+        let [caller, target, code] = [address(1), target, code].map(|address| state.account(&address).unwrap());
+        call(state, &self.origin, &Call { caller, target, code, value, input: &input, gas: 50_000, is_static })
+    }
+
+    fn made(self) -> Vec<(OutPoint, Coin)> {
+        self.state.into_diff().created
+    }
+}
+
+// GW-5
+#[test]
+fn only_a_plain_call_withdraws() {
+    let lab = funded();
+    let mut frames = Frames::new(&lab);
+    let reverted = |result: CallResult| {
+        assert_eq!((result.status, result.gas_left), (Status::Revert, 40_000));
+        assert_eq!(result.output[..4], [0x08, 0xc3, 0x79, 0xa0], "a reason is given as Solidity does");
+    };
+    reverted(frames.call(GATEWAY, address(1), false, grains(1)));
+    reverted(frames.call(GATEWAY, GATEWAY, true, U256::ZERO));
+    reverted(frames.call(GATEWAY, GATEWAY, true, grains(1)));
+    let plain = frames.call(GATEWAY, GATEWAY, false, grains(1));
+    assert_eq!((plain.status, plain.gas_left), (Status::Success, 40_000));
+    assert_eq!(frames.state.end_transaction().len(), 1);
+    assert_eq!(frames.made().len(), 1);
+}
+
+#[test]
+fn withdrawals_of_one_transaction_are_numbered_and_a_reverted_frame_takes_its_own_back() {
+    let lab = funded();
+    let mut frames = Frames::new(&lab);
+    let withdraw = |frames: &mut Frames<'_>, amount| {
+        assert_eq!(frames.call(GATEWAY, GATEWAY, false, grains(amount)).status, Status::Success);
+    };
+    withdraw(&mut frames, 1);
+    let frame = frames.state.checkpoint();
+    withdraw(&mut frames, 2);
+    let inner = frames.state.checkpoint();
+    withdraw(&mut frames, 3);
+    frames.state.revert(inner);
+    frames.state.revert(frame);
+    withdraw(&mut frames, 4);
+    let logs = frames.state.end_transaction();
+    assert_eq!(logs.len(), 2);
+    let payer = frames.state.account(&address(1)).unwrap();
+    assert_eq!(frames.state.info(payer).balance, crn(10) - grains(5));
+    let txid = TxId(frames.origin.transaction.0);
+    let made: Vec<(OutPoint, u64)> =
+        frames.made().iter().map(|(outpoint, coin)| (*outpoint, coin.output.amount.0)).collect();
+    assert_eq!(made, [(OutPoint { txid, index: 0 }, 1), (OutPoint { txid, index: 1 }, 4)]);
+}

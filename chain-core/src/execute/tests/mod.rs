@@ -1,0 +1,9 @@
+//! Tests of execution. Every block is run twice: by the builder, transaction by transaction, and by `execute_block`;
+//! both must agree.
+
+mod account;
+mod coin;
+mod coinbase;
+mod gateway;
+mod lab;
+mod properties;
