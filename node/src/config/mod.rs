@@ -168,6 +168,9 @@ pub enum ConfigError {
     /// No chain has this name.
     #[error("unknown chain {0:?}: expected main, test, local, dev or a TOML file that exists")]
     UnknownChain(String),
+    /// `--dev` with another chain.
+    #[error("--dev runs the dev chain, not {0:?}: leave out one of --dev and --chain")]
+    DevChain(String),
     /// A chain spec is wrong.
     #[error("chain spec {}: {reason}", .path.display())]
     Spec {
@@ -250,7 +253,7 @@ impl Settings {
         let text = read(path)?;
         toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),
-            line: error.span().map_or(1, |span| text[..span.start].lines().count().max(1)),
+            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
             reason: error.message().to_owned(),
         })
     }
@@ -300,11 +303,7 @@ impl Settings {
         let dev = settings.dev.unwrap_or(false);
         let chain = settings.chain.as_deref().unwrap_or(if dev { "dev" } else { "main" });
         if dev && chain != "dev" {
-            return Err(value(
-                "--dev",
-                "",
-                format!("it runs the dev chain, not {chain:?}; leave out one of --dev and --chain"),
-            ));
+            return Err(ConfigError::DevChain(chain.to_owned()));
         }
         let spec = load_spec(chain)?;
         let dev = spec.name == "dev";
@@ -423,3 +422,6 @@ fn limits(http: HttpSettings) -> Result<HttpLimits, ConfigError> {
         cors: http.corsdomain.unwrap_or_default(),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+use crate::cli::Cli;
+use clap::{CommandFactory, Parser};
+
+fn flags(arguments: &[&str]) -> Settings {
+    let cli = Cli::try_parse_from(["cairn-node"].iter().chain(arguments)).expect("the flags parse");
+    cli.run.settings
+}
+
+fn file(text: &str) -> Result<Settings, String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("cairn.toml");
+    std::fs::write(&path, text).unwrap();
+    Settings::from_file(&path).map_err(|error| error.to_string().replace(&path.display().to_string(), "cairn.toml"))
+}
+
+fn refusal(arguments: &[&str]) -> String {
+    flags(arguments).resolve().unwrap_err().to_string()
+}
+
+#[test]
+fn the_command_line_is_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn flags_win_over_the_file_and_the_file_over_defaults() {
+    let file = file(
+        "chain = \"test\"\ncache = 64\nindex = true\nmine = true\n[http]\nport = 1\nmax-batch = 7\n[miner]\nthreads = 3\n\
+         [mempool]\nsize = 5\n[log]\nlevel = \"debug\"\nformat = \"json\"\n",
+    );
+    let flags = flags(&["--cache", "32", "--http.port", "2", "--no-index", "--mine=false", "--log.level", "warn"]);
+    let config = flags.or(file.unwrap()).resolve().unwrap();
+    assert_eq!(config.spec.name, "test");
+    assert_eq!(config.cache, 32 << 20);
+    assert_eq!(config.rpc.to_string(), "127.0.0.1:2");
+    assert_eq!(config.limits.max_batch, 7);
+    assert_eq!(config.limits.max_body, 5_000_000);
+    assert_eq!(config.threads, 3);
+    assert_eq!(config.mempool, 5 << 20);
+    assert_eq!(config.log, LogConfig { level: "warn".into(), format: LogFormat::Json, file: None });
+    assert!(!config.index);
+    assert!(!config.mine);
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let config = Settings::default().resolve().unwrap();
+    assert_eq!(config.spec.name, "main");
+    assert!(config.datadir.unwrap().ends_with(".cairn/main"));
+    assert_eq!(config.rpc.to_string(), "127.0.0.1:8545");
+    assert_eq!(config.cache, 256 << 20);
+    assert_eq!(config.mempool, 100 << 20);
+    assert!(config.index);
+    assert!(!config.mine);
+    assert!(!config.dev);
+    assert_eq!(config.api, None);
+}
+
+#[test]
+fn every_flag_of_the_settings_is_a_key_of_the_file() {
+    let command = Cli::command();
+    let not_settings = ["config", "no_index", "help", "version"];
+    let long: Vec<_> = command.get_arguments().filter(|flag| !not_settings.contains(&flag.get_id().as_str())).collect();
+    assert!(long.len() > 20);
+    for flag in long {
+        let name = flag.get_long().unwrap();
+        let values = ["\"x\"", "1", "true", "[\"x\"]", "\"127.0.0.1\"", "\"json\""];
+        let read = |value: &&str| file(&format!("{name} = {value}\n")).is_ok();
+        assert!(values.iter().any(read), "--{name} is no key of the file");
+    }
+}
+
+#[test]
+fn unknown_keys_of_the_file_are_refused_with_line_and_name() {
+    let error = file("chain = \"test\"\n\n[http]\nprot = 1\n").unwrap_err();
+    let names =
+        "`addr`, `port`, `api`, `vhosts`, `corsdomain`, `max-body`, `max-response`, `max-batch`, `max-connections`";
+    assert_eq!(error, format!("cairn.toml, line 4: unknown field `prot`, expected one of {names}"));
+    assert_eq!(
+        file("cache = \"much\"\n").unwrap_err(),
+        "cairn.toml, line 1: invalid type: string \"much\", expected u32"
+    );
+    assert!(file("chain = ").unwrap_err().starts_with("cairn.toml, line 1: "));
+    assert!(file("http.port = 70000").unwrap_err().starts_with("cairn.toml, line 1: "));
+}
+
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let error = Settings::from_file(Path::new("/nowhere/cairn.toml")).unwrap_err().to_string();
+    assert_eq!(error, "cannot read /nowhere/cairn.toml: No such file or directory (os error 2)");
+}
+
+#[test]
+fn dev_is_the_dev_chain_in_memory() {
+    let config = flags(&["--dev"]).resolve().unwrap();
+    assert!(config.dev);
+    assert_eq!(config.spec.name, "dev");
+    assert_eq!(config.datadir, None);
+    assert_eq!(flags(&["--chain", "dev", "--datadir", "/x"]).resolve().unwrap().datadir, Some("/x".into()));
+    assert_eq!(
+        refusal(&["--dev", "--chain", "main"]),
+        "--dev runs the dev chain, not \"main\": leave out one of --dev and --chain"
+    );
+}
+
+#[test]
+fn refuses_values_that_make_no_sense_and_says_what_does() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["--chain", "moon"], "unknown chain \"moon\": expected main, test, local, dev or a TOML file that exists"),
+        (&["--cache", "1"], "--cache 1: expected 8 to 1048576 MB"),
+        (&["--mempool.size", "0"], "--mempool.size 0: expected 1 to 1048576 MB"),
+        (&["--miner.threads", "0"], "--miner.threads 0: expected 1 or more; leave out --mine to mine nothing"),
+        (&["--miner.threads", "2000"], "--miner.threads 2000: expected at most 1024"),
+        (&["--http.max-batch", "0"], "--http.max-batch 0: expected 1 or more"),
+        (
+            &["--http.api", "eth,debug"],
+            "--http.api debug: expected some of admin,chain,coin,dev,eth,miner,net,txpool,web3",
+        ),
+        (&["--miner.address", "x"], "--miner.address x: neither a coin address (crn1...) nor an account (0x...)"),
+        (
+            &["--miner.account", "0x12"],
+            "--miner.account 0x12: an account has 40 hexadecimal digits after 0x, this has 2",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(&refusal(arguments), expected);
+    }
+}
+
+#[test]
+fn a_chain_can_be_a_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("chain.toml");
+    let spec = ChainSpec { name: "club".into(), chain_id: 77, ..ChainSpec::local() };
+    std::fs::write(&path, spec.to_toml()).unwrap();
+    let config = flags(&["--chain", path.to_str().unwrap()]).resolve().unwrap();
+    assert_eq!(config.spec, spec);
+    assert!(config.datadir.unwrap().ends_with(".cairn/club"));
+    std::fs::write(&path, "name = 5").unwrap();
+    let error = refusal(&["--chain", path.to_str().unwrap()]);
+    assert!(error.starts_with(&format!("chain spec {}: ", path.display())), "{error}");
+}
+
+#[test]
+fn flags_that_are_none_are_refused_by_name() {
+    let parse = |arguments: &[&str]| {
+        let error = Cli::try_parse_from(["cairn-node"].iter().chain(arguments)).unwrap_err().to_string();
+        error.lines().next().unwrap_or_default().to_owned()
+    };
+    assert_eq!(parse(&["--minner"]), "error: unexpected argument '--minner' found");
+    assert_eq!(
+        parse(&["--http.port", "x"]),
+        "error: invalid value 'x' for '--http.port <PORT>': invalid digit found in string"
+    );
+    assert_eq!(
+        parse(&["--index", "--no-index"]),
+        "error: the argument '--index[=<INDEX>]' cannot be used with '--no-index'"
+    );
+    assert_eq!(parse(&["fly"]), "error: unrecognized subcommand 'fly'");
+}
