@@ -50,6 +50,12 @@ pub enum StoreError {
         /// Name of the setting.
         index: &'static str,
     },
+    /// An index that is switched off was asked.
+    #[error("the {index} index is switched off: start the node with it, after `cairn-node reindex`")]
+    IndexOff {
+        /// Which.
+        index: &'static str,
+    },
     /// The disk is full.
     #[error("no space left on the disk: free some and start again; every block committed so far is kept")]
     NoSpace,

@@ -2,20 +2,37 @@
 //!
 //! [`Store`] belongs to the engine's thread. It takes executed blocks, gathers what they change in memory and writes it
 //! in one atomic batch with the new tip ([`Store::flush`]). Other threads hold a [`Reader`] and read [`Snapshot`]s:
-//! the state of the last flush, all of one block. What keys and values look like stands in `schema.rs`, and only `rocks`
+//! the state of the last flush, all of one block. What keys and values look like stands in [`schema`], and only `rocks`
 //! knows which database keeps them. Nothing here knows rules: a store takes only what was executed.
 
+mod blockdata;
+mod bytes;
+mod cache;
+mod changes;
+mod commit;
 mod config;
+mod directory;
 mod error;
+mod index;
+pub mod kv;
+pub mod memory;
+mod nodes;
+mod open;
 mod reader;
+mod recent;
 mod records;
+mod rocks;
+mod rows;
+mod schema;
 mod state;
+mod view;
 
 pub use config::StoreConfig;
 pub use error::StoreError;
 pub use reader::{Reader, Snapshot};
 pub use records::{
-    AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals,
-    TxPlace, Verdict,
+    AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals, TxPlace,
+    Verdict,
 };
-pub use state::{Store, View};
+pub use state::Store;
+pub use view::View;

@@ -10,134 +10,263 @@ use chain_core::{
     trie::{Node, NodeKey, NodeReader},
     units::Height,
 };
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, StoreError, StoredReceipt, Totals, TxPlace,
+    AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace,
+    blockdata,
+    bytes::Malformed,
+    kv::{Column, KeyRange, Kv, KvRead, Order},
+    schema,
+    state::{damaged, header_row},
+    view::{read_account, read_code, read_coin, read_node, read_slot},
 };
 
 /// Opens snapshots of a store from any thread. Cheap to clone.
 #[derive(Clone)]
-pub struct Reader {}
+pub struct Reader {
+    kv: Arc<dyn Kv>,
+    tx_index: bool,
+    address_index: bool,
+}
 
 impl Reader {
+    pub(super) fn new(kv: Arc<dyn Kv>, config: &StoreConfig) -> Self {
+        Self { kv, tx_index: config.tx_index, address_index: config.address_index }
+    }
+
     /// The state of the last flush. Cheap enough for every request, but not to be kept for long: it keeps the database
     /// from dropping what is overwritten.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read; so for all methods of [`Snapshot`].
     pub fn snapshot(&self) -> Result<Snapshot, StoreError> {
-        todo!()
+        let kv = self.kv.snapshot();
+        let missing = || StoreError::Corrupt("the tip is missing".into());
+        let tip = kv.get(Column::Meta, schema::TIP)?.ok_or_else(missing)?;
+        let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
+        let digest = digest.to_vec();
+        Ok(Snapshot { kv, at, totals, digest, tx_index: self.tx_index, address_index: self.address_index })
     }
 }
 
 /// Everything as it was at one flush.
-pub struct Snapshot {}
+pub struct Snapshot {
+    kv: Arc<dyn KvRead>,
+    at: BlockRef,
+    totals: Totals,
+    digest: Vec<u8>,
+    tx_index: bool,
+    address_index: bool,
+}
 
 impl Snapshot {
     /// The block that this is the state of.
     pub fn tip(&self) -> BlockRef {
-        todo!()
-    }
-
-    /// A header by its hash, on any branch.
-    pub fn header(&self, _hash: &BlockHash) -> Result<Option<HeaderRecord>, StoreError> {
-        todo!()
-    }
-
-    /// The block at a height of the active chain.
-    pub fn at_height(&self, _height: Height) -> Result<Option<BlockRef>, StoreError> {
-        todo!()
-    }
-
-    /// A block on any branch.
-    pub fn body(&self, _at: BlockRef) -> Result<Option<Block>, StoreError> {
-        todo!()
-    }
-
-    /// The encoded block.
-    pub fn body_bytes(&self, _at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
-        todo!()
-    }
-
-    /// Receipts of the account transactions of a block on the active chain.
-    pub fn receipts(&self, _at: BlockRef) -> Result<Option<Vec<StoredReceipt>>, StoreError> {
-        todo!()
-    }
-
-    /// Coins of earlier blocks that a block on the active chain spent, in order of spending.
-    pub fn spent_by(&self, _at: BlockRef) -> Result<Option<Vec<(OutPoint, Coin)>>, StoreError> {
-        todo!()
-    }
-
-    /// Where a transaction stands; [`StoreError::IndexMissing`] if the index is off.
-    pub fn transaction(&self, _txid: &TxId) -> Result<Option<TxPlace>, StoreError> {
-        todo!()
-    }
-
-    /// Unspent coins of a lock in outpoint order, at most `limit`, those after `after` only.
-    pub fn coins_of(
-        &self,
-        _lock: &Lock,
-        _after: Option<OutPoint>,
-        _limit: usize,
-    ) -> Result<Vec<(OutPoint, Coin)>, StoreError> {
-        todo!()
-    }
-
-    /// What transactions did to a lock, newest first, at most `limit`, those before `before` only.
-    pub fn lock_history(
-        &self,
-        _lock: &Lock,
-        _before: Option<HistoryPlace>,
-        _limit: usize,
-    ) -> Result<Vec<LockEvent>, StoreError> {
-        todo!()
-    }
-
-    /// Transactions that concern an account, newest first, at most `limit`, those before `before` only.
-    pub fn account_history(
-        &self,
-        _address: &Address,
-        _before: Option<HistoryPlace>,
-        _limit: usize,
-    ) -> Result<Vec<AccountEvent>, StoreError> {
-        todo!()
+        self.at
     }
 
     /// Sums over the state.
-    pub fn totals(&self) -> Result<Totals, StoreError> {
-        todo!()
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// A header by its hash, on any branch.
+    ///
+    /// # Errors
+    /// See [`Reader::snapshot`].
+    pub fn header(&self, hash: &BlockHash) -> Result<Option<HeaderRecord>, StoreError> {
+        let key = schema::header_key(hash);
+        self.kv.get(Column::Headers, &key)?.map(|value| header_row(&key, &value)).transpose()
+    }
+
+    /// The block at a height of the active chain.
+    ///
+    /// # Errors
+    /// See [`Reader::snapshot`].
+    pub fn at_height(&self, height: Height) -> Result<Option<BlockRef>, StoreError> {
+        let hash = self.read(Column::Headers, &schema::height_key(height), |value| {
+            value.try_into().map(BlockHash).map_err(|_| Malformed)
+        })?;
+        Ok(hash.map(|hash| BlockRef { height, hash }))
+    }
+
+    /// A block on any branch.
+    ///
+    /// # Errors
+    /// See [`Reader::snapshot`].
+    pub fn body(&self, at: BlockRef) -> Result<Option<Block>, StoreError> {
+        self.read(Column::Bodies, &schema::block_key(at), schema::read_block)
+    }
+
+    /// The encoded block.
+    ///
+    /// # Errors
+    /// See [`Reader::snapshot`].
+    pub fn body_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kv.get(Column::Bodies, &schema::block_key(at))
+    }
+
+    /// Receipts of the account transactions of a block on the active chain; `None` if it is not on it.
+    ///
+    /// # Errors
+    /// See [`Reader::snapshot`].
+    pub fn receipts(&self, at: BlockRef) -> Result<Option<Vec<StoredReceipt>>, StoreError> {
+        if self.at_height(at.height)? != Some(at) {
+            return Ok(None);
+        }
+        let receipts = self.read(Column::Receipts, &schema::block_key(at), blockdata::read_receipts)?;
+        Ok(Some(receipts.unwrap_or_default()))
+    }
+
+    /// Coins of earlier blocks that a block on the active chain spent, in order of spending; `None` if that is not kept.
+    ///
+    /// # Errors
+    /// See [`Reader::snapshot`].
+    pub fn spent_by(&self, at: BlockRef) -> Result<Option<Vec<(OutPoint, Coin)>>, StoreError> {
+        self.read(Column::Undo, &schema::block_key(at), blockdata::read_spent)
+    }
+
+    /// Where a transaction stands on the active chain.
+    ///
+    /// # Errors
+    /// [`StoreError::IndexOff`] without the transaction index; see [`Reader::snapshot`].
+    pub fn transaction(&self, txid: &TxId) -> Result<Option<TxPlace>, StoreError> {
+        required(self.tx_index, "transaction")?;
+        let Some(place) = self.read(Column::TxIndex, &txid.0, schema::read_place)? else { return Ok(None) };
+        let block = self.at_height(place.height)?.ok_or_else(|| damaged(Column::TxIndex))?;
+        Ok(Some(TxPlace { block, position: place.position }))
+    }
+
+    /// Unspent coins of a lock in outpoint order, at most `limit`, those after `after` only.
+    ///
+    /// # Errors
+    /// [`StoreError::IndexOff`] without the address index; see [`Reader::snapshot`].
+    pub fn coins_of(
+        &self,
+        lock: &Lock,
+        after: Option<OutPoint>,
+        limit: usize,
+    ) -> Result<Vec<(OutPoint, Coin)>, StoreError> {
+        required(self.address_index, "address")?;
+        let id = schema::lock_id(lock);
+        let mut range = KeyRange::prefix(&schema::unspent_prefix(&id));
+        if let Some(after) = after {
+            range.from = schema::unspent_key(&id, &after).to_vec();
+            range.from.push(0);
+        }
+        let outpoints = self.rows(&range, Order::Ascending, limit, |key, _| schema::read_unspent(key))?;
+        let keys: Vec<_> = outpoints.iter().map(schema::coin_key).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        let mut coins = Vec::with_capacity(outpoints.len());
+        for (outpoint, value) in outpoints.iter().zip(self.kv.get_many(Column::Coins, &keys)?) {
+            let value = value.ok_or_else(|| damaged(Column::AddressIndex))?;
+            coins.push((*outpoint, schema::read_coin(&value).map_err(|_| damaged(Column::Coins))?));
+        }
+        // Two locks with one id are made by nobody but who wants to see coins of both.
+        coins.retain(|(_, coin)| coin.output.lock == *lock);
+        Ok(coins)
+    }
+
+    /// What transactions did to a lock, newest first, at most `limit`, those before `before` only.
+    ///
+    /// # Errors
+    /// [`StoreError::IndexOff`] without the address index; see [`Reader::snapshot`].
+    pub fn lock_history(
+        &self,
+        lock: &Lock,
+        before: Option<HistoryPlace>,
+        limit: usize,
+    ) -> Result<Vec<LockEvent>, StoreError> {
+        required(self.address_index, "address")?;
+        let id = schema::lock_id(lock);
+        let mut range = KeyRange::prefix(&schema::lock_prefix(&id));
+        if let Some(before) = before {
+            range.to = Some(schema::lock_event_key(&id, before).to_vec());
+        }
+        self.rows(&range, Order::Descending, limit, schema::read_lock_event)
+    }
+
+    /// Transactions that concern an account, newest first, at most `limit`, those before `before` only.
+    ///
+    /// # Errors
+    /// [`StoreError::IndexOff`] without the address index; see [`Reader::snapshot`].
+    pub fn account_history(
+        &self,
+        address: &Address,
+        before: Option<HistoryPlace>,
+        limit: usize,
+    ) -> Result<Vec<AccountEvent>, StoreError> {
+        required(self.address_index, "address")?;
+        let mut range = KeyRange::prefix(&schema::account_prefix(address));
+        if let Some(before) = before {
+            range.to = Some(schema::account_event_key(address, before).to_vec());
+        }
+        let event = |key: &[u8], _: &[u8]| schema::read_place(key).map(|place| AccountEvent { place });
+        self.rows(&range, Order::Descending, limit, event)
+    }
+
+    fn read<T>(
+        &self,
+        column: Column,
+        key: &[u8],
+        read: impl FnOnce(&[u8]) -> Result<T, Malformed>,
+    ) -> Result<Option<T>, StoreError> {
+        let value = self.kv.get(column, key)?;
+        value.map(|value| read(&value).map_err(|_| damaged(column))).transpose()
+    }
+
+    /// Reads at most `limit` rows of a range of the address index.
+    fn rows<T>(
+        &self,
+        range: &KeyRange,
+        order: Order,
+        limit: usize,
+        read: impl Fn(&[u8], &[u8]) -> Result<T, Malformed>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        if limit == 0 {
+            return Ok(rows);
+        }
+        self.kv.scan(Column::AddressIndex, range, order, &mut |key, value| {
+            rows.push(read(key, value));
+            if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        rows.into_iter().map(|row| row.map_err(|_| damaged(Column::AddressIndex))).collect()
     }
 }
 
+fn required(on: bool, index: &'static str) -> Result<(), StoreError> {
+    if on { Ok(()) } else { Err(StoreError::IndexOff { index }) }
+}
+
 impl StateView for Snapshot {
-    fn coin(&self, _outpoint: &OutPoint) -> Result<Option<Coin>, ViewError> {
-        todo!()
+    fn coin(&self, outpoint: &OutPoint) -> Result<Option<Coin>, ViewError> {
+        Ok(read_coin(&*self.kv, outpoint)?)
     }
 
-    fn account(&self, _address: &Address) -> Result<Option<Account>, ViewError> {
-        todo!()
+    fn account(&self, address: &Address) -> Result<Option<Account>, ViewError> {
+        Ok(read_account(&*self.kv, address)?)
     }
 
-    fn storage(&self, _address: &Address, _slot: &U256) -> Result<U256, ViewError> {
-        todo!()
+    fn storage(&self, address: &Address, slot: &U256) -> Result<U256, ViewError> {
+        Ok(read_slot(&*self.kv, address, slot)?)
     }
 
-    fn code(&self, _hash: &B256) -> Result<Bytes, ViewError> {
-        todo!()
+    fn code(&self, hash: &B256) -> Result<Bytes, ViewError> {
+        Ok(read_code(&*self.kv, hash)?)
     }
 
-    fn block_hash(&self, _height: Height) -> Result<Option<BlockHash>, ViewError> {
-        todo!()
+    fn block_hash(&self, height: Height) -> Result<Option<BlockHash>, ViewError> {
+        Ok(self.at_height(height)?.map(|at| at.hash))
     }
 
-    fn trie_node(&self, _key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
-        todo!()
+    fn trie_node(&self, key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
+        Ok(read_node(&*self.kv, key)?)
     }
 
     fn coins_digest(&self) -> Result<LtHash, ViewError> {
-        todo!()
+        Ok(LtHash::from_bytes(&self.digest).ok_or_else(|| damaged(Column::Meta))?)
     }
 }
 

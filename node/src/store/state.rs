@@ -1,121 +1,184 @@
-//! The store itself.
+//! The store itself: what is in memory, and how it reaches the disk.
 
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, U256};
 use chain_core::{
     block::{Block, CheckedBlock},
+    codec,
     coin::{Coin, OutPoint},
-    execute::ExecutedBlock,
     hash::BlockHash,
     lthash::LtHash,
-    spec::ChainSpec,
-    state::{Account, StateView, ViewError},
-    trie::{Node, NodeKey},
+    state::Account,
+    trie::NodeKey,
     units::Height,
 };
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
-use super::{BlockRef, HeaderRecord, Reader, StoreConfig, StoreError, StoreStats, Totals};
+use super::{
+    BlockRef, HeaderRecord, Reader, StoreConfig, StoreError, StoreStats, Totals, View,
+    cache::Cache,
+    changes::Changes,
+    kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order},
+    nodes::NodeChanges,
+    recent::Recent,
+    rows::Rows,
+    schema,
+};
 
 /// The chain and its state. One thread owns it; [`Store::reader`] serves the others.
-pub struct Store {}
+pub struct Store {
+    pub(super) kv: Arc<dyn Kv>,
+    pub(super) config: StoreConfig,
+    pub(super) tip: Tip,
+    /// The tip on disk.
+    pub(super) flushed: BlockRef,
+    pub(super) coins: Changes<OutPoint, Coin>,
+    pub(super) accounts: Changes<Address, Account>,
+    /// A slot that holds zero has no value.
+    pub(super) storage: Changes<(Address, U256), U256>,
+    pub(super) nodes: NodeChanges,
+    pub(super) rows: Rows,
+    pub(super) cache: Cache,
+    pub(super) recent: Recent,
+    /// Blocks connected or taken back since the last flush.
+    pub(super) dirty_blocks: u32,
+    pub(super) flushes: u64,
+    pub(super) rows_written: u64,
+    /// A write failed: nothing may be written any more.
+    pub(super) stopped: bool,
+}
+
+/// Where the state stands, and what is known of it as a whole.
+#[derive(Clone, Debug)]
+pub(super) struct Tip {
+    pub at: BlockRef,
+    pub totals: Totals,
+    pub digest: LtHash,
+}
 
 impl Store {
-    /// Opens the store in a data directory and locks the directory; an empty one receives the genesis block.
-    ///
-    /// # Errors
-    /// [`StoreError`]: the directory is in use, of another chain or a newer release, damaged, or cannot be written.
-    pub fn open(_datadir: &Path, _spec: &ChainSpec, _config: &StoreConfig) -> Result<Self, StoreError> {
-        todo!()
-    }
-
-    /// As [`Store::open`], but takes the state back to genesis and forgets every verdict. Headers and bodies stay, so that
-    /// the engine can execute them again: what `reindex` does. Also what to do with a damaged state.
-    ///
-    /// # Errors
-    /// As [`Store::open`].
-    pub fn open_reset(_datadir: &Path, _spec: &ChainSpec, _config: &StoreConfig) -> Result<Self, StoreError> {
-        todo!()
-    }
-
-    /// A store in memory, for tests and `--dev`.
-    ///
-    /// # Errors
-    /// [`StoreError`] if the genesis block cannot be written: never.
-    pub fn in_memory(_spec: &ChainSpec, _config: &StoreConfig) -> Result<Self, StoreError> {
-        todo!()
-    }
-
     /// Every header ever stored, parents before children.
     ///
     /// # Errors
     /// [`StoreError`] if the database cannot be read; so for all methods that read.
     pub fn load_headers(&self) -> Result<Vec<HeaderRecord>, StoreError> {
-        todo!()
+        let mut records = read_headers(&*self.kv)?;
+        let waiting = self.rows.of(Column::Headers).filter(|(key, _)| key.starts_with(schema::HEADER));
+        let waiting = waiting.map(|(key, value)| header_row(key, value)).collect::<Result<Vec<_>, _>>()?;
+        if !waiting.is_empty() {
+            let newer: std::collections::HashMap<_, _> = waiting.iter().map(|record| (record.hash, record)).collect();
+            records.retain(|record| !newer.contains_key(&record.hash));
+            records.extend(waiting);
+        }
+        records.sort_by_key(|record| record.height);
+        Ok(records)
     }
 
-    /// Adds headers, or replaces what is known of them, at once. A stored body stays known.
+    /// A header by its hash.
+    ///
+    /// # Errors
+    /// See [`Store::load_headers`].
+    pub fn header(&self, hash: &BlockHash) -> Result<Option<HeaderRecord>, StoreError> {
+        let key = schema::header_key(hash);
+        self.row(Column::Headers, &key)?.map(|value| header_row(&key, &value)).transpose()
+    }
+
+    /// Adds headers, or replaces what is known of them, at once. A stored body stays known, and so does what executing
+    /// told.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be written; so for all methods that write. After that, all that is left is to stop:
     /// every later write answers [`StoreError::Stopped`].
-    pub fn put_headers(&mut self, _records: &[HeaderRecord]) -> Result<(), StoreError> {
-        todo!()
+    pub fn put_headers(&mut self, records: &[HeaderRecord]) -> Result<(), StoreError> {
+        self.running()?;
+        let mut batch = Batch::default();
+        for record in records {
+            let known = self.header(&record.hash)?;
+            let body = record.body || known.is_some_and(|known| known.body);
+            let executed = record.executed.or(known.and_then(|known| known.executed));
+            self.put_header(&HeaderRecord { body, executed, ..*record }, &mut batch);
+        }
+        self.write(&batch, Durability::Process)
     }
 
     /// Stores a body with its header at once, on any branch, before it is executed.
     ///
     /// # Errors
     /// See [`Store::put_headers`].
-    pub fn put_body(&mut self, _height: Height, _block: &CheckedBlock) -> Result<(), StoreError> {
-        todo!()
+    pub fn put_body(&mut self, height: Height, block: &CheckedBlock) -> Result<(), StoreError> {
+        self.running()?;
+        let at = BlockRef { height, hash: block.hash() };
+        let known = self.header(&at.hash)?;
+        let record = known.unwrap_or_else(|| HeaderRecord::new(block.block().header, height));
+        let mut batch = Batch::default();
+        batch.put(Column::Bodies, &schema::block_key(at), &codec::encode(block.block()));
+        self.put_header(&HeaderRecord { body: true, ..record }, &mut batch);
+        self.write(&batch, Durability::Process)
+    }
+
+    /// Forgets a body, such as of a block that turned out to be invalid. Its header stays.
+    ///
+    /// # Errors
+    /// See [`Store::put_headers`].
+    pub fn remove_body(&mut self, at: BlockRef) -> Result<(), StoreError> {
+        self.running()?;
+        let mut batch = Batch::default();
+        batch.delete(Column::Bodies, &schema::block_key(at));
+        self.rows.forget(Column::Bodies, &schema::block_key(at));
+        if let Some(record) = self.header(&at.hash)? {
+            self.put_header(&HeaderRecord { body: false, ..record }, &mut batch);
+        }
+        self.write(&batch, Durability::Process)
+    }
+
+    /// Adds a header to a batch, and to what waits for the next flush if it would be overwritten by that.
+    fn put_header(&mut self, record: &HeaderRecord, batch: &mut Batch) {
+        let (key, value) = (schema::header_key(&record.hash), schema::write_header(record));
+        batch.put(Column::Headers, &key, &value);
+        if self.rows.get(Column::Headers, &key).is_some() {
+            self.rows.put(Column::Headers, &key, value);
+        }
     }
 
     /// A stored block. It was checked before it was stored.
     ///
     /// # Errors
     /// See [`Store::load_headers`].
-    pub fn body(&self, _at: BlockRef) -> Result<Option<Block>, StoreError> {
-        todo!()
+    pub fn body(&self, at: BlockRef) -> Result<Option<Block>, StoreError> {
+        let value = self.row(Column::Bodies, &schema::block_key(at))?;
+        value.map(|value| schema::read_block(&value).map_err(|_| damaged(Column::Bodies))).transpose()
     }
 
     /// The block whose state [`Store::view`] shows, flushed or not.
     pub fn tip(&self) -> BlockRef {
-        todo!()
+        self.tip.at
     }
 
     /// The tip of the last flush: where the store opens after a crash.
     pub fn flushed_tip(&self) -> BlockRef {
-        todo!()
+        self.flushed
     }
 
     /// The block at a height of the active chain.
     ///
     /// # Errors
     /// See [`Store::load_headers`].
-    pub fn at_height(&self, _height: Height) -> Result<Option<BlockRef>, StoreError> {
-        todo!()
-    }
-
-    /// Makes a child of the tip the new tip, in memory. Its body and header are stored with it, if they were not before.
-    ///
-    /// # Errors
-    /// [`StoreError::NotNext`]; see [`Store::put_headers`].
-    pub fn connect(&mut self, _block: &ExecutedBlock) -> Result<(), StoreError> {
-        todo!()
-    }
-
-    /// Takes the tip back, in memory, and answers with its block. The parent is the new tip.
-    ///
-    /// # Errors
-    /// [`StoreError::Corrupt`] if the state does not become the parent's, [`StoreError::NoUndo`], [`StoreError::Genesis`];
-    /// see [`Store::put_headers`]. The store is as before then.
-    pub fn disconnect(&mut self) -> Result<Block, StoreError> {
-        todo!()
+    pub fn at_height(&self, height: Height) -> Result<Option<BlockRef>, StoreError> {
+        if height > self.tip.at.height {
+            return Ok(None);
+        }
+        if let Some(hash) = self.recent.get(height) {
+            return Ok(Some(BlockRef { height, hash }));
+        }
+        let value = self.row(Column::Headers, &schema::height_key(height))?;
+        let hash = value.map(|value| <[u8; 32]>::try_from(value).map(BlockHash)).transpose();
+        let hash = hash.map_err(|_| damaged(Column::Headers))?;
+        Ok(hash.map(|hash| BlockRef { height, hash }))
     }
 
     /// Whether it is time to flush: while syncing, when much has gathered; else, after every block.
-    pub fn needs_flush(&self, _syncing: bool) -> bool {
-        todo!()
+    pub fn needs_flush(&self, syncing: bool) -> bool {
+        let much = self.dirty_blocks >= self.config.dirty_blocks || self.dirty_bytes() >= self.config.dirty_bytes;
+        self.dirty_blocks > 0 && (!syncing || much)
     }
 
     /// Writes everything that changed in one atomic batch, the tip included. Does nothing if nothing changed.
@@ -123,70 +186,133 @@ impl Store {
     /// # Errors
     /// See [`Store::put_headers`].
     pub fn flush(&mut self) -> Result<(), StoreError> {
-        todo!()
+        self.running()?;
+        if self.dirty_blocks == 0 {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        self.rows.write(&mut batch);
+        self.write_state(&mut batch);
+        let tip = schema::write_tip(self.tip.at, &self.tip.totals, &self.tip.digest.to_bytes());
+        batch.put(Column::Meta, schema::TIP, &tip);
+        batch.sort();
+        let durability = if self.config.sync { Durability::Disk } else { Durability::Process };
+        self.write(&batch, durability)?;
+        self.rows_written += batch.len() as u64;
+        self.settle();
+        Ok(())
+    }
+
+    /// Adds changed coins with their index, accounts, slots and nodes to a batch.
+    fn write_state(&self, batch: &mut Batch) {
+        for (outpoint, disk, now) in self.coins.iter() {
+            batch.push(Column::Coins, &schema::coin_key(outpoint), now.map(schema::write_coin).as_deref());
+            if self.config.address_index && disk.is_some() != now.is_some() {
+                // The lock of a coin never changes.
+                let lock = disk.or(now).map(|coin| schema::lock_id(&coin.output.lock)).unwrap_or_default();
+                let key = schema::unspent_key(&lock, outpoint);
+                batch.push(Column::AddressIndex, &key, now.map(|_| &[][..]));
+            }
+        }
+        for (address, _, now) in self.accounts.iter() {
+            batch.push(Column::Accounts, address.as_slice(), now.map(schema::write_account).as_deref());
+        }
+        for ((address, slot), _, now) in self.storage.iter() {
+            batch.push(Column::Storage, &schema::slot_key(address, slot), now.map(schema::write_slot).as_deref());
+        }
+        for (key, node) in self.nodes.iter() {
+            batch.push(Column::Trie, &key.to_bytes(), node.map(|node| node.as_bytes()));
+        }
+    }
+
+    /// After a flush: what was changed is clean.
+    fn settle(&mut self) {
+        self.cache.settle(&mut self.coins, &mut self.accounts, &mut self.storage, &mut self.nodes);
+        self.rows.clear();
+        self.flushed = self.tip.at;
+        self.dirty_blocks = 0;
+        self.flushes += 1;
+    }
+
+    /// Bytes of unwritten changes.
+    pub fn dirty_bytes(&self) -> usize {
+        let state = self.coins.memory() + self.accounts.memory() + self.storage.memory() + self.nodes.memory();
+        state + self.rows.memory()
     }
 
     /// The state at the tip.
     pub fn view(&self) -> View<'_> {
-        todo!()
-    }
-
-    /// Reads coins into the cache, faster than one by one. May be called from another thread while nothing is written.
-    ///
-    /// # Errors
-    /// See [`Store::load_headers`].
-    pub fn prefetch(&self, _coins: &[OutPoint]) -> Result<(), StoreError> {
-        todo!()
+        View::new(self)
     }
 
     /// Opens snapshots from any thread.
     pub fn reader(&self) -> Reader {
-        todo!()
+        Reader::new(self.kv.clone(), &self.config)
     }
 
     /// Sums over the state at the tip.
     pub fn totals(&self) -> Totals {
-        todo!()
+        self.tip.totals
     }
 
     /// Sizes and counts.
     pub fn stats(&self) -> StoreStats {
-        todo!()
+        let usage = self.kv.usage();
+        StoreStats {
+            dirty_bytes: self.dirty_bytes(),
+            dirty_blocks: self.dirty_blocks,
+            cache_bytes: self.cache.memory(),
+            database_memory: usage.memory,
+            disk: usage.disk,
+            flushes: self.flushes,
+            rows: self.rows_written,
+        }
+    }
+
+    /// A row as the next flush will leave it.
+    pub(super) fn row(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.rows.get(column, key) {
+            Some(value) => Ok(value.map(<[u8]>::to_vec)),
+            None => self.kv.get(column, key),
+        }
+    }
+
+    pub(super) fn running(&self) -> Result<(), StoreError> {
+        if self.stopped { Err(StoreError::Stopped) } else { Ok(()) }
+    }
+
+    /// Writes a batch; if that fails, nothing is written any more, so that the disk keeps a state that was whole.
+    pub(super) fn write(&mut self, batch: &Batch, durability: Durability) -> Result<(), StoreError> {
+        let result = self.kv.write(batch, durability);
+        self.stopped = result.is_err();
+        result
     }
 }
 
-/// The state at the tip of a [`Store`], unflushed changes included.
-#[derive(Clone, Copy)]
-pub struct View<'a> {
-    _store: &'a Store,
+/// Reads every header of a database.
+pub(super) fn read_headers(kv: &(impl KvRead + ?Sized)) -> Result<Vec<HeaderRecord>, StoreError> {
+    let mut records = Vec::new();
+    let mut failed = Ok(());
+    kv.scan(Column::Headers, &KeyRange::prefix(schema::HEADER), Order::Ascending, &mut |key, value| {
+        match header_row(key, value) {
+            Ok(record) => records.push(record),
+            Err(error) => failed = Err(error),
+        }
+        match failed {
+            Ok(()) => std::ops::ControlFlow::Continue(()),
+            Err(_) => std::ops::ControlFlow::Break(()),
+        }
+    })?;
+    failed.map(|()| records)
 }
 
-impl StateView for View<'_> {
-    fn coin(&self, _outpoint: &OutPoint) -> Result<Option<Coin>, ViewError> {
-        todo!()
-    }
+/// Reads a header's row.
+pub(super) fn header_row(key: &[u8], value: &[u8]) -> Result<HeaderRecord, StoreError> {
+    let hash = key.last_chunk::<32>().ok_or_else(|| damaged(Column::Headers))?;
+    schema::read_header(BlockHash(*hash), value).map_err(|_| damaged(Column::Headers))
+}
 
-    fn account(&self, _address: &Address) -> Result<Option<Account>, ViewError> {
-        todo!()
-    }
-
-    fn storage(&self, _address: &Address, _slot: &U256) -> Result<U256, ViewError> {
-        todo!()
-    }
-
-    fn code(&self, _hash: &B256) -> Result<Bytes, ViewError> {
-        todo!()
-    }
-
-    fn block_hash(&self, _height: Height) -> Result<Option<BlockHash>, ViewError> {
-        todo!()
-    }
-
-    fn trie_node(&self, _key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
-        todo!()
-    }
-
-    fn coins_digest(&self) -> Result<LtHash, ViewError> {
-        todo!()
-    }
+/// A row that does not hold what it should.
+pub(super) fn damaged(column: Column) -> StoreError {
+    StoreError::Corrupt(format!("a row of column {} is malformed", column.name()))
 }

@@ -1,0 +1,88 @@
+//! Clean copies of what is on disk, each kind within its share of the configured bytes.
+
+use alloy_primitives::{Address, U256};
+use chain_core::{
+    coin::{Coin, OutPoint},
+    state::Account,
+    trie::{Node, NodeKey},
+};
+use quick_cache::Weighter;
+use std::sync::Arc;
+
+use super::{
+    changes::{Changes, Clean, PerEntry, clean},
+    nodes::NodeChanges,
+};
+
+/// Bytes that an entry takes beside its key and value: its place in a table and a list.
+const OVERHEAD: usize = 40;
+
+/// Copies of what is on disk. Absence is remembered for accounts and slots, where it is asked for often.
+pub struct Cache {
+    /// Unspent coins.
+    pub coins: Clean<OutPoint, Coin, PerEntry>,
+    /// Accounts.
+    pub accounts: Clean<Address, Option<Account>, PerEntry>,
+    /// Slots.
+    pub storage: Clean<(Address, U256), U256, PerEntry>,
+    /// Trie nodes.
+    pub nodes: Clean<NodeKey, Arc<Node>, NodeWeight>,
+}
+
+/// Weighs a node by its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeWeight;
+
+impl Weighter<NodeKey, Arc<Node>> for NodeWeight {
+    fn weight(&self, _: &NodeKey, node: &Arc<Node>) -> u64 {
+        (size_of::<(NodeKey, Arc<Node>)>() + node.memory() + OVERHEAD) as u64
+    }
+}
+
+impl Cache {
+    /// Divides so many bytes.
+    pub fn new(bytes: usize) -> Self {
+        Self {
+            coins: even(bytes / 8 * 3),
+            accounts: even(bytes / 8),
+            storage: even(bytes / 8),
+            nodes: clean(bytes / 8 * 3, 400, NodeWeight),
+        }
+    }
+
+    /// Takes over what was just written.
+    pub fn settle(
+        &self,
+        coins: &mut Changes<OutPoint, Coin>,
+        accounts: &mut Changes<Address, Account>,
+        storage: &mut Changes<(Address, U256), U256>,
+        nodes: &mut NodeChanges,
+    ) {
+        for (outpoint, coin) in coins.drain() {
+            match coin {
+                Some(coin) => self.coins.insert(outpoint, coin),
+                None => drop(self.coins.remove(&outpoint)),
+            }
+        }
+        accounts.drain().for_each(|(address, account)| self.accounts.insert(address, account));
+        storage.drain().for_each(|(slot, word)| self.storage.insert(slot, word.unwrap_or_default()));
+        for (key, node) in nodes.drain() {
+            match node {
+                Some(node) => self.nodes.insert(key, node),
+                None => drop(self.nodes.remove(&key)),
+            }
+        }
+    }
+
+    /// Bytes that the entries take.
+    pub fn memory(&self) -> usize {
+        let weight = self.coins.weight() + self.accounts.weight() + self.storage.weight() + self.nodes.weight();
+        usize::try_from(weight).unwrap_or(usize::MAX)
+    }
+}
+
+/// A cache for entries of one size.
+fn even<K: Eq + std::hash::Hash, V: Clone>(bytes: usize) -> Clean<K, V, PerEntry> {
+    let entry = size_of::<(K, V)>() + OVERHEAD;
+    clean(bytes, entry, PerEntry(entry as u64))
+}

@@ -1,0 +1,309 @@
+//! Connecting blocks and taking them back, in memory.
+
+use alloy_primitives::{Address, B256, U256};
+use chain_core::{
+    block::Block,
+    codec,
+    coin::{Coin, OutPoint},
+    execute::{ExecutedBlock, Reversal, undo_block},
+    hash::TxId,
+    lthash::LtHash,
+    state::{AccountChange, BlockEffects, BlockUndo, ViewError},
+    transaction::Transaction,
+    units::Amount,
+};
+
+use super::{
+    BlockRef, Executed, HeaderRecord, Store, StoreError, Totals, Verdict,
+    blockdata::{self, StoredUndo},
+    index::{Action, Indexed},
+    kv::Column,
+    schema,
+    state::damaged,
+};
+
+/// A block on its way into the store.
+pub(super) struct Commit<'a> {
+    pub at: BlockRef,
+    pub block: &'a Block,
+    pub txids: &'a [TxId],
+    pub base_fee: u64,
+    pub senders: &'a [Address],
+    pub effects: &'a BlockEffects,
+}
+
+impl Store {
+    /// Makes a child of the tip the new tip, in memory. Its body and header are stored with it, if they were not before.
+    ///
+    /// # Errors
+    /// [`StoreError::NotNext`]; see [`Store::put_headers`].
+    pub fn connect(&mut self, executed: &ExecutedBlock) -> Result<(), StoreError> {
+        self.running()?;
+        let (checked, context) = (executed.block(), executed.context());
+        let at = BlockRef { height: context.height, hash: checked.hash() };
+        let tip = self.tip.at;
+        if checked.block().header.prev != tip.hash || tip.height.checked_add(1) != Some(at.height) {
+            return Err(StoreError::NotNext { block: at.hash, tip: tip.hash });
+        }
+        let txids: Vec<TxId> = checked.metas().iter().map(|meta| meta.txid).collect();
+        self.commit(&Commit {
+            at,
+            block: checked.block(),
+            txids: &txids,
+            base_fee: context.base_fee,
+            senders: executed.senders(),
+            effects: executed.effects(),
+        })
+    }
+
+    /// Takes over a block that follows the tip. Nothing has changed if it fails.
+    pub(super) fn commit(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
+        let stored = self.header(&commit.at.hash)?.is_some_and(|record| record.body);
+        let outdated = self.outdated_undo(commit.at)?;
+        self.block_rows(commit, stored);
+        if let Some(outdated) = outdated {
+            self.rows.delete(Column::Undo, &schema::block_key(outdated));
+        }
+        let effects = commit.effects;
+        for (outpoint, coin) in &effects.spent {
+            self.coins.set(*outpoint, Some(*coin), None);
+        }
+        for (outpoint, coin) in &effects.created {
+            self.coins.set(*outpoint, None, Some(*coin));
+        }
+        self.put_accounts(effects.accounts.iter().map(|change| (change.address, change.before, change.after)));
+        self.put_slots(effects.storage.iter().map(|change| (change.address, change.slot, change.before, change.after)));
+        effects.nodes.iter().for_each(|change| self.nodes.set(change));
+        let flow = Flow { minted: effects.minted, burned: effects.burned };
+        self.tip.totals = self.tip.totals.after(&effects.spent, &effects.created, &effects.accounts, flow);
+        self.tip.at = commit.at;
+        self.tip.digest = effects.coins_digest.clone();
+        self.recent.push(commit.at.hash);
+        self.dirty_blocks += 1;
+        Ok(())
+    }
+
+    /// The block whose undo data is no longer kept once another is the tip.
+    fn outdated_undo(&self, tip: BlockRef) -> Result<Option<BlockRef>, StoreError> {
+        let height = self.config.undo_blocks.and_then(|kept| tip.height.checked_sub(kept));
+        height.map_or(Ok(None), |height| self.at_height(height))
+    }
+
+    /// Rows of the block itself: header, body, undo data, receipts, code, indexes.
+    fn block_rows(&mut self, commit: &Commit<'_>, stored: bool) {
+        let Commit { at, block, effects, .. } = *commit;
+        let key = schema::block_key(at);
+        let record = HeaderRecord {
+            hash: at.hash,
+            header: block.header,
+            height: at.height,
+            body: true,
+            verdict: Verdict::Valid,
+            executed: Some(executed(commit)),
+        };
+        self.rows.put(Column::Headers, &schema::header_key(&at.hash), schema::write_header(&record));
+        self.rows.put(Column::Headers, &schema::height_key(at.height), at.hash.0.to_vec());
+        if !stored {
+            self.rows.put(Column::Bodies, &key, codec::encode(block));
+        }
+        if self.config.undo_blocks != Some(0) {
+            self.rows.put(Column::Undo, &key, blockdata::write_undo(effects));
+        }
+        if !effects.receipts.is_empty() {
+            let receipts = blockdata::write_receipts(&account_positions(block), commit.senders, effects);
+            self.rows.put(Column::Receipts, &key, receipts);
+        }
+        for (hash, code) in &effects.codes {
+            self.rows.put(Column::Code, hash.as_slice(), code.to_vec());
+        }
+        let indexed = Indexed {
+            block,
+            height: at.height,
+            txids: commit.txids,
+            senders: commit.senders,
+            spent: &effects.spent,
+            created: &effects.created,
+            transient: &effects.transient,
+        };
+        self.index_rows(&indexed, Action::Put);
+    }
+
+    fn index_rows(&mut self, indexed: &Indexed<'_>, action: Action) {
+        if self.config.tx_index {
+            indexed.transactions(action, &mut self.rows.index);
+        }
+        if self.config.address_index {
+            indexed.histories(action, &mut self.rows.index);
+        }
+    }
+
+    /// Takes the tip back, in memory, and answers with its block. The parent is the new tip.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] if the state does not become the parent's, [`StoreError::NoUndo`], [`StoreError::NoBody`],
+    /// [`StoreError::Genesis`]; see [`Store::put_headers`]. The store is as before then.
+    pub fn disconnect(&mut self) -> Result<Block, StoreError> {
+        self.running()?;
+        let at = self.tip.at;
+        let height = at.height.checked_sub(1).ok_or(StoreError::Genesis)?;
+        let block = self.body(at)?.ok_or(StoreError::NoBody(at))?;
+        let undo = self.row(Column::Undo, &schema::block_key(at))?.ok_or(StoreError::NoUndo(at))?;
+        let undo = blockdata::read_undo(&undo).map_err(|_| damaged(Column::Undo))?;
+        let receipts = self.row(Column::Receipts, &schema::block_key(at))?.unwrap_or_else(|| vec![0]);
+        let receipts = blockdata::read_receipts(&receipts).map_err(|_| damaged(Column::Receipts))?;
+        let senders: Vec<_> = receipts.iter().map(|receipt| receipt.sender).collect();
+        let parent = BlockRef { height, hash: block.header.prev };
+        let reversal = self.reversal(parent, &undo.undo)?;
+        let flow = self.executed(at)?;
+        self.take_back(at, &block, &senders, &undo);
+        self.revert(parent, &undo.undo, reversal, Flow { minted: flow.minted, burned: flow.burned });
+        Ok(block)
+    }
+
+    /// What leads to the parent's state, once it is certain that it does.
+    fn reversal(&self, parent: BlockRef, undo: &BlockUndo) -> Result<Reversal, StoreError> {
+        let reversal = undo_block(&self.view(), undo).map_err(local)?;
+        let expected = self.executed(parent)?;
+        let differs = |what: &str| {
+            StoreError::Corrupt(format!("taking a block back to height {} gives another {what}", parent.height))
+        };
+        if reversal.state_root != expected.state_root {
+            return Err(differs("state root"));
+        }
+        if reversal.coins_digest.digest() != expected.coins_root {
+            return Err(differs("digest of the coins"));
+        }
+        Ok(reversal)
+    }
+
+    /// What executing a block of the active chain told.
+    fn executed(&self, at: BlockRef) -> Result<Executed, StoreError> {
+        let record = self.header(&at.hash)?.and_then(|record| record.executed);
+        record.ok_or_else(|| StoreError::Corrupt(format!("block {} was never executed", at.hash)))
+    }
+
+    /// Deletes what [`Store::block_rows`] wrote, but the header, the body and the code.
+    fn take_back(&mut self, at: BlockRef, block: &Block, senders: &[Address], undo: &StoredUndo) {
+        let key = schema::block_key(at);
+        self.rows.delete(Column::Headers, &schema::height_key(at.height));
+        self.rows.delete(Column::Undo, &key);
+        self.rows.delete(Column::Receipts, &key);
+        let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
+        let StoredUndo { undo, transient } = undo;
+        let (spent, created) = (&undo.spent, &undo.created);
+        let indexed = Indexed { block, height: at.height, txids: &txids, senders, spent, created, transient };
+        self.index_rows(&indexed, Action::Delete);
+    }
+
+    /// Takes the state back.
+    fn revert(&mut self, parent: BlockRef, undo: &BlockUndo, reversal: Reversal, flow: Flow) {
+        for (outpoint, coin) in &undo.created {
+            self.coins.set(*outpoint, Some(*coin), None);
+        }
+        for (outpoint, coin) in &undo.spent {
+            self.coins.set(*outpoint, None, Some(*coin));
+        }
+        self.put_accounts(undo.accounts.iter().map(|change| (change.address, change.after, change.before)));
+        self.put_slots(undo.storage.iter().map(|change| (change.address, change.slot, change.after, change.before)));
+        reversal.nodes.iter().for_each(|change| self.nodes.set(change));
+        self.tip.totals = self.tip.totals.before(&undo.spent, &undo.created, &undo.accounts, flow);
+        self.tip.at = parent;
+        self.tip.digest = reversal.coins_digest;
+        self.recent.pop();
+        self.dirty_blocks += 1;
+    }
+
+    fn put_accounts(&mut self, changes: impl Iterator<Item = (Address, AccountValue, AccountValue)>) {
+        changes.for_each(|(address, before, after)| self.accounts.set(address, before, after));
+    }
+
+    fn put_slots(&mut self, changes: impl Iterator<Item = (Address, U256, U256, U256)>) {
+        let value = |word: U256| (!word.is_zero()).then_some(word);
+        changes.for_each(|(address, slot, before, after)| {
+            self.storage.set((address, slot), value(before), value(after));
+        });
+    }
+}
+
+type AccountValue = Option<chain_core::state::Account>;
+
+/// Wei that a block mints and destroys.
+#[derive(Clone, Copy)]
+struct Flow {
+    minted: U256,
+    burned: U256,
+}
+
+impl Totals {
+    /// The sums after a block. They wrap, so that [`Totals::before`] undoes this whatever a genesis allocates.
+    fn after(self, spent: &Coins, created: &Coins, accounts: &[AccountChange], flow: Flow) -> Self {
+        let (born, died) = births(accounts);
+        Self {
+            coins: self.coins.wrapping_add(created.len() as u64).wrapping_sub(spent.len() as u64),
+            coin_grains: Amount(self.coin_grains.0.wrapping_add(grains(created)).wrapping_sub(grains(spent))),
+            accounts: self.accounts.wrapping_add(born).wrapping_sub(died),
+            account_wei: accounts
+                .iter()
+                .fold(self.account_wei, |sum, change| sum.wrapping_add(wei(change.after)).wrapping_sub(wei(change.before))),
+            minted: self.minted.wrapping_add(flow.minted),
+            burned: self.burned.wrapping_add(flow.burned),
+        }
+    }
+
+    /// The sums before a block.
+    fn before(self, spent: &Coins, created: &Coins, accounts: &[AccountChange], flow: Flow) -> Self {
+        let reversed = |change: &AccountChange| AccountChange { before: change.after, after: change.before, ..*change };
+        let accounts: Vec<_> = accounts.iter().map(reversed).collect();
+        let flow = Flow { minted: U256::ZERO.wrapping_sub(flow.minted), burned: U256::ZERO.wrapping_sub(flow.burned) };
+        self.after(created, spent, &accounts, flow)
+    }
+}
+
+type Coins = [(OutPoint, Coin)];
+
+fn grains(coins: &Coins) -> u64 {
+    coins.iter().fold(0, |sum, (_, coin)| sum.wrapping_add(coin.output.amount.0))
+}
+
+fn wei(account: AccountValue) -> U256 {
+    account.map_or(U256::ZERO, |account| account.balance)
+}
+
+/// How many accounts come into being, and how many cease to be.
+fn births(accounts: &[AccountChange]) -> (u64, u64) {
+    let count = |test: fn(&&AccountChange) -> bool| accounts.iter().filter(test).count() as u64;
+    (
+        count(|change| change.before.is_none() && change.after.is_some()),
+        count(|change| change.before.is_some() && change.after.is_none()),
+    )
+}
+
+fn executed(commit: &Commit<'_>) -> Executed {
+    let effects = commit.effects;
+    let state_root = match commit.block.transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => coinbase.state_root,
+        _ => B256::ZERO,
+    };
+    Executed {
+        base_fee: commit.base_fee,
+        gas_used: effects.gas_used,
+        state_root,
+        coins_root: LtHash::digest(&effects.coins_digest),
+        minted: effects.minted,
+        burned: effects.burned,
+    }
+}
+
+/// Where the account transactions of a block stand.
+fn account_positions(block: &Block) -> Vec<u32> {
+    let positions = (0..).zip(&block.transactions);
+    positions.filter(|(_, transaction)| matches!(transaction, Transaction::Account(_))).map(|(at, _)| at).collect()
+}
+
+/// A failure to read the state, as what it was.
+fn local(error: ViewError) -> StoreError {
+    match error.0.downcast_ref::<StoreError>() {
+        Some(error) => error.clone(),
+        None => StoreError::Corrupt(error.0.to_string()),
+    }
+}

@@ -1,0 +1,85 @@
+//! The data directory: one process at a time.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use super::StoreError;
+
+/// A locked data directory. The operating system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct DirectoryLock {
+    _file: File,
+}
+
+impl DirectoryLock {
+    /// Creates the directory if need be, and locks it.
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`] if another process has it; [`StoreError::Io`].
+    pub fn acquire(datadir: &Path) -> Result<Self, StoreError> {
+        fs::create_dir_all(datadir).map_err(|error| io(format!("create {}", datadir.display()), &error))?;
+        let path = datadir.join("LOCK");
+        let mut file = open(&path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(locked(datadir, file)),
+            Err(TryLockError::Error(error)) => return Err(io(format!("lock {}", path.display()), &error)),
+        }
+        // Only to tell who has it; a full disk is reported by what needs the space.
+        let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+
+    /// Where the database stands in a data directory.
+    pub fn database(datadir: &Path) -> PathBuf {
+        datadir.join("db")
+    }
+}
+
+fn open(path: &Path) -> Result<File, StoreError> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    options.open(path).map_err(|error| io(format!("open {}", path.display()), &error))
+}
+
+fn locked(datadir: &Path, mut file: File) -> StoreError {
+    let mut text = String::new();
+    let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    StoreError::Locked { path: datadir.into(), process: text.trim().parse().ok() }
+}
+
+/// What the operating system refused.
+fn io(action: String, error: &std::io::Error) -> StoreError {
+    match error.kind() {
+        std::io::ErrorKind::StorageFull => StoreError::NoSpace,
+        _ => StoreError::Io { action, reason: error.to_string() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_directory_is_locked_once_and_tells_by_whom() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = DirectoryLock::acquire(directory.path()).unwrap();
+        let error = DirectoryLock::acquire(directory.path()).unwrap_err();
+        let expected = StoreError::Locked { path: directory.path().into(), process: Some(std::process::id()) };
+        assert_eq!(error, expected);
+        drop(lock);
+        DirectoryLock::acquire(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_directory_is_told() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("file");
+        fs::write(&path, "").unwrap();
+        let error = DirectoryLock::acquire(&path).unwrap_err();
+        assert!(matches!(&error, StoreError::Io { action, .. } if *action == format!("create {}", path.display())), "{error}");
+    }
+}

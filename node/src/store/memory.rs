@@ -1,0 +1,179 @@
+//! A database in memory, for tests, simulation and chains that need not last. It can lose what was not synced, and run
+//! out of space on demand.
+
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, ControlFlow},
+    sync::Arc,
+};
+
+use super::{
+    StoreError,
+    kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor},
+};
+
+type Rows = BTreeMap<Vec<u8>, Arc<[u8]>>;
+
+/// The columns by number. Copied on write while a snapshot holds them.
+#[derive(Clone, Default)]
+struct Columns([Arc<Rows>; Column::ALL.len()]);
+
+/// What is to go wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// After so many more writes, every one fails for want of space, and writes nothing.
+    pub writes_left: Option<u64>,
+    /// Every read fails.
+    pub unreadable: bool,
+}
+
+#[derive(Default)]
+struct Disk {
+    columns: Columns,
+    faults: Faults,
+    /// What takes back each batch since the last synced one, oldest first; `None` if crashes are not simulated.
+    unsynced: Option<Vec<Batch>>,
+}
+
+/// A database in memory. Clones share it, so that it outlives the store that uses it.
+#[derive(Clone, Default)]
+pub struct MemoryKv(Arc<Mutex<Disk>>);
+
+impl MemoryKv {
+    /// A database that remembers what a crash may take back.
+    pub fn with_crashes() -> Self {
+        Self(Arc::new(Mutex::new(Disk { unsynced: Some(Vec::new()), ..Disk::default() })))
+    }
+
+    /// Number of batches that a crash may take back.
+    pub fn unsynced(&self) -> usize {
+        self.0.lock().unsynced.as_ref().map_or(0, Vec::len)
+    }
+
+    /// What a machine that lost power finds: the last `lost` batches are gone, unless they were synced. An open store
+    /// notices nothing; drop it.
+    pub fn crash(&self, lost: usize) {
+        let mut disk = self.0.lock();
+        let Some(unsynced) = disk.unsynced.as_mut() else { return };
+        let batches = std::mem::take(unsynced);
+        for inverse in batches.iter().rev().take(lost) {
+            disk.columns.apply(inverse);
+        }
+    }
+
+    /// Sets what goes wrong from now on.
+    pub fn set_faults(&self, faults: Faults) {
+        self.0.lock().faults = faults;
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Columns) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let disk = self.0.lock();
+        if disk.faults.unreadable {
+            return Err(StoreError::Io { action: "read".into(), reason: "simulated".into() });
+        }
+        read(&disk.columns)
+    }
+}
+
+impl Columns {
+    fn column(&self, column: Column) -> &Rows {
+        &self.0[column as usize]
+    }
+
+    fn apply(&mut self, batch: &Batch) {
+        for (column, key, value) in batch.rows() {
+            let rows = Arc::make_mut(&mut self.0[column as usize]);
+            match value {
+                Some(value) => rows.insert(key.to_vec(), value.into()),
+                None => rows.remove(key),
+            };
+        }
+    }
+
+    /// What takes a batch back.
+    fn inverse(&self, batch: &Batch) -> Batch {
+        let mut inverse = Batch::default();
+        for (column, key, _) in batch.rows() {
+            inverse.push(column, key, self.column(column).get(key).map(|value| &**value));
+        }
+        inverse
+    }
+}
+
+impl KvRead for Columns {
+    fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.column(column).get(key).map(|value| value.to_vec()))
+    }
+
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        keys.iter().map(|key| self.get(column, key)).collect()
+    }
+
+    fn scan(&self, column: Column, range: &KeyRange, order: Order, visit: Visitor<'_>) -> Result<(), StoreError> {
+        if range.to.as_ref().is_some_and(|to| *to <= range.from) {
+            return Ok(());
+        }
+        let end = range.to.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.column(column).range((Bound::Included(&range.from), end));
+        let mut call = |(key, value): (&Vec<u8>, &Arc<[u8]>)| visit(key, value);
+        let _: ControlFlow<()> = match order {
+            Order::Ascending => { rows }.try_for_each(&mut call),
+            Order::Descending => rows.rev().try_for_each(&mut call),
+        };
+        Ok(())
+    }
+}
+
+impl KvRead for MemoryKv {
+    fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|columns| columns.get(column, key))
+    }
+
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.read(|columns| columns.get_many(column, keys))
+    }
+
+    fn scan(&self, column: Column, range: &KeyRange, order: Order, visit: Visitor<'_>) -> Result<(), StoreError> {
+        // On a copy, since the visitor may read too.
+        self.read(|columns| Ok(columns.clone()))?.scan(column, range, order, visit)
+    }
+}
+
+impl Kv for MemoryKv {
+    fn write(&self, batch: &Batch, durability: Durability) -> Result<(), StoreError> {
+        let mut disk = self.0.lock();
+        if let Some(left) = &mut disk.faults.writes_left {
+            *left = left.checked_sub(1).ok_or(StoreError::NoSpace)?;
+        }
+        let Disk { columns, unsynced, .. } = &mut *disk;
+        match (unsynced, durability) {
+            (None, _) => {}
+            (Some(unsynced), Durability::Process) => unsynced.push(columns.inverse(batch)),
+            (Some(unsynced), Durability::Disk) => unsynced.clear(),
+        }
+        columns.apply(batch);
+        Ok(())
+    }
+
+    fn clear(&self, columns: &[Column]) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for column in columns {
+            for key in self.0.lock().columns.column(*column).keys() {
+                batch.delete(*column, key);
+            }
+        }
+        self.write(&batch, Durability::Disk)
+    }
+
+    fn snapshot(&self) -> Arc<dyn KvRead> {
+        Arc::new(self.0.lock().columns.clone())
+    }
+
+    fn usage(&self) -> Usage {
+        let columns = self.0.lock().columns.clone();
+        let size = |rows: &Rows| rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
+        let disk: Vec<_> = Column::ALL.map(|column| (column.name(), size(columns.column(column)))).into();
+        Usage { memory: disk.iter().map(|(_, size)| *size as usize).sum(), disk }
+    }
+}

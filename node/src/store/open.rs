@@ -1,0 +1,271 @@
+//! Opening a store: is it this chain's, is it whole, and does it begin at genesis?
+
+use chain_core::{
+    block::Block,
+    hash::{BlockHash, TxId, keccak256},
+    lthash::LtHash,
+    spec::ChainSpec,
+    state::BlockEffects,
+    transaction::Transaction,
+    trie::{EMPTY_ROOT, Nibbles, NodeKey},
+};
+use std::{collections::VecDeque, path::Path, sync::Arc};
+
+use super::{
+    BlockRef, HeaderRecord, Store, StoreConfig, StoreError, Totals, Verdict,
+    cache::Cache,
+    commit::Commit,
+    kv::{Batch, Column, Durability, Kv},
+    memory::MemoryKv,
+    recent::{KEPT, Recent},
+    rocks::RocksKv,
+    rows::Rows,
+    schema::{self, Identity, SCHEMA},
+    state::{Tip, damaged, read_headers},
+    view::read_node,
+};
+
+/// What is derived from bodies and goes when the state is rebuilt.
+const DERIVED: [Column; 9] = [
+    Column::Undo,
+    Column::Coins,
+    Column::Accounts,
+    Column::Storage,
+    Column::Code,
+    Column::Trie,
+    Column::Receipts,
+    Column::TxIndex,
+    Column::AddressIndex,
+];
+
+/// Headers whose verdict is forgotten in one batch.
+const FORGET_AT_ONCE: usize = 10_000;
+
+impl Store {
+    /// Opens the store in a data directory and locks the directory; an empty one receives the genesis block.
+    ///
+    /// # Errors
+    /// [`StoreError`]: the directory is in use, of another chain or a newer release, damaged, or cannot be written.
+    pub fn open(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
+        let kv = RocksKv::open(datadir, config)?;
+        Self::with_kv(Arc::new(kv), spec, config)
+    }
+
+    /// As [`Store::open`], but takes the state back to genesis and forgets every verdict. Headers and bodies stay, so that
+    /// the engine can execute them again: what `reindex` does. Also what to do with a damaged state.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn open_reset(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
+        let kv = RocksKv::open(datadir, config)?;
+        Self::with_kv_reset(Arc::new(kv), spec, config)
+    }
+
+    /// A store in memory, for tests and chains that need not last.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the genesis block cannot be written: never.
+    pub fn in_memory(spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::with_kv(Arc::new(MemoryKv::default()), spec, config)
+    }
+
+    /// A store over any database.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn with_kv(kv: Arc<dyn Kv>, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
+        let opening = Opening { kv, config, genesis: Genesis::of(spec) };
+        opening.open(false)
+    }
+
+    /// As [`Store::with_kv`], but takes the state back to genesis: see [`Store::open_reset`].
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn with_kv_reset(kv: Arc<dyn Kv>, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
+        let opening = Opening { kv, config, genesis: Genesis::of(spec) };
+        opening.open(true)
+    }
+}
+
+/// The block that everything begins with.
+struct Genesis {
+    block: Block,
+    effects: BlockEffects,
+    hash: BlockHash,
+    base_fee: u64,
+    name: String,
+}
+
+impl Genesis {
+    fn of(spec: &ChainSpec) -> Self {
+        let (block, effects) = spec.genesis_block();
+        let hash = block.hash();
+        Self { block, effects, hash, base_fee: spec.initial_base_fee, name: spec.name.clone() }
+    }
+}
+
+/// A store on its way.
+struct Opening<'a> {
+    kv: Arc<dyn Kv>,
+    config: &'a StoreConfig,
+    genesis: Genesis,
+}
+
+impl Opening<'_> {
+    fn open(self, reset: bool) -> Result<Store, StoreError> {
+        let stored = self.stored_identity()?;
+        let tip = self.kv.get(Column::Meta, schema::TIP)?;
+        let unfinished = self.kv.get(Column::Meta, schema::REBUILD)?.is_some();
+        let Some((identity, tip)) = stored.zip(tip).filter(|_| !reset && !unfinished) else {
+            return self.rebuild();
+        };
+        let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
+        if at.height == 0 && !self.has_indexes(&identity) {
+            return self.rebuild();
+        }
+        self.settle_indexes(identity)?;
+        let digest = LtHash::from_bytes(digest).ok_or_else(|| damaged(Column::Meta))?;
+        let mut store = self.store(Tip { at, totals, digest });
+        store.recent = recent(&store)?;
+        check(&store)?;
+        Ok(store)
+    }
+
+    /// What the directory is, if it is anything, and can be opened here.
+    fn stored_identity(&self) -> Result<Option<Identity>, StoreError> {
+        let Some(value) = self.kv.get(Column::Meta, schema::IDENTITY)? else { return Ok(None) };
+        let identity = Identity::from_bytes(&value).map_err(|_| damaged(Column::Meta))?;
+        if identity.schema > SCHEMA {
+            return Err(StoreError::NewerSchema { found: identity.schema, supported: SCHEMA });
+        }
+        if identity.genesis != self.genesis.hash {
+            return Err(StoreError::OtherChain {
+                found: identity.name,
+                found_genesis: identity.genesis,
+                expected: self.genesis.name.clone(),
+                expected_genesis: self.genesis.hash,
+            });
+        }
+        Ok(Some(identity))
+    }
+
+    fn identity(&self) -> Identity {
+        Identity {
+            schema: SCHEMA,
+            tx_index: self.config.tx_index,
+            address_index: self.config.address_index,
+            genesis: self.genesis.hash,
+            name: self.genesis.name.clone(),
+        }
+    }
+
+    /// Whether every index that is asked for is there.
+    fn has_indexes(&self, identity: &Identity) -> bool {
+        (identity.tx_index || !self.config.tx_index) && (identity.address_index || !self.config.address_index)
+    }
+
+    /// Refuses indexes that are not there, and drops those that are no longer kept.
+    fn settle_indexes(&self, identity: Identity) -> Result<(), StoreError> {
+        let indexes = [
+            ("the transaction index", identity.tx_index, self.config.tx_index, Column::TxIndex),
+            ("the address index", identity.address_index, self.config.address_index, Column::AddressIndex),
+        ];
+        if let Some((index, ..)) = indexes.iter().find(|(_, stored, wanted, _)| *wanted && !stored) {
+            return Err(StoreError::IndexMissing { index });
+        }
+        let dropped: Vec<Column> =
+            indexes.iter().filter(|(_, stored, wanted, _)| *stored && !wanted).map(|(.., column)| *column).collect();
+        if dropped.is_empty() {
+            return Ok(());
+        }
+        let mut batch = Batch::default();
+        batch.put(Column::Meta, schema::IDENTITY, &self.identity().to_bytes());
+        self.kv.write(&batch, Durability::Disk)?;
+        self.kv.clear(&dropped)
+    }
+
+    /// Takes the state to genesis. A crash on the way is found by the row `rebuild`, and this begins again.
+    fn rebuild(self) -> Result<Store, StoreError> {
+        let mut batch = Batch::default();
+        batch.put(Column::Meta, schema::REBUILD, &[]);
+        batch.delete(Column::Meta, schema::TIP);
+        self.kv.write(&batch, Durability::Disk)?;
+        self.kv.clear(&DERIVED)?;
+        self.forget_verdicts()?;
+        let Genesis { block, effects, hash, base_fee, .. } = &self.genesis;
+        let at = BlockRef { height: 0, hash: *hash };
+        let mut store = self.store(Tip { at, totals: Totals::default(), digest: LtHash::default() });
+        let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
+        store.commit(&Commit { at, block, txids: &txids, base_fee: *base_fee, senders: &[], effects })?;
+        store.recent = Recent::new(VecDeque::from([*hash]), 0);
+        store.rows.put(Column::Meta, schema::IDENTITY, self.identity().to_bytes());
+        store.rows.delete(Column::Meta, schema::REBUILD);
+        store.flush()?;
+        Ok(store)
+    }
+
+    /// Leaves of the headers what does not depend on the state.
+    fn forget_verdicts(&self) -> Result<(), StoreError> {
+        for records in read_headers(&*self.kv)?.chunks(FORGET_AT_ONCE) {
+            let mut batch = Batch::default();
+            for record in records {
+                let forgotten = HeaderRecord { verdict: Verdict::Unknown, executed: None, ..*record };
+                batch.put(Column::Headers, &schema::header_key(&record.hash), &schema::write_header(&forgotten));
+                batch.delete(Column::Headers, &schema::height_key(record.height));
+            }
+            batch.sort();
+            self.kv.write(&batch, Durability::Process)?;
+        }
+        Ok(())
+    }
+
+    fn store(&self, tip: Tip) -> Store {
+        Store {
+            kv: self.kv.clone(),
+            config: self.config.clone(),
+            flushed: tip.at,
+            tip,
+            coins: Default::default(),
+            accounts: Default::default(),
+            storage: Default::default(),
+            nodes: Default::default(),
+            rows: Rows::default(),
+            cache: Cache::new(self.config.cache_bytes / 4 * 3),
+            recent: Recent::default(),
+            dirty_blocks: 0,
+            flushes: 0,
+            rows_written: 0,
+            stopped: false,
+        }
+    }
+}
+
+/// Hashes of the last blocks up to the tip.
+fn recent(store: &Store) -> Result<Recent, StoreError> {
+    let tip = store.tip.at.height;
+    let first = tip.saturating_sub(KEPT as u32 - 1);
+    let missing = || StoreError::Corrupt("a block of the active chain is missing".into());
+    let hash = |height| store.at_height(height)?.map(|at| at.hash).ok_or_else(missing);
+    Ok(Recent::new((first..=tip).map(hash).collect::<Result<_, _>>()?, tip))
+}
+
+/// Cheap proof that the state on disk is the tip's: both roots are what the block says.
+fn check(store: &Store) -> Result<(), StoreError> {
+    let at = store.tip.at;
+    let damaged = |what: &str| Err(StoreError::Corrupt(format!("{what} is not that of block {}", at.hash)));
+    let record = store.header(&at.hash)?;
+    let Some(executed) = record.and_then(|record| record.executed) else { return damaged("the header of the tip") };
+    if store.recent.get(at.height) != Some(at.hash) {
+        return damaged("the active chain");
+    }
+    if store.tip.digest.digest() != executed.coins_root {
+        return damaged("the digest of the coins");
+    }
+    let root = read_node(&*store.kv, &NodeKey { owner: None, path: Nibbles::default() })?;
+    let root = root.map_or(EMPTY_ROOT, |node| keccak256(node.as_bytes()));
+    if root != executed.state_root {
+        return damaged("the root of the accounts");
+    }
+    Ok(())
+}

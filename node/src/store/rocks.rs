@@ -1,0 +1,252 @@
+//! RocksDB. The only file that names it.
+
+use rocksdb::{
+    BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType, DBPinnableSlice,
+    DBRawIteratorWithThreadMode, DBRecoveryMode, DBWithThreadMode, DataBlockIndexType, ErrorKind, LogLevel,
+    MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode, WriteBatch, WriteOptions,
+};
+use std::{path::Path, sync::Arc};
+
+use super::{
+    StoreConfig, StoreError,
+    directory::DirectoryLock,
+    kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor},
+};
+
+type Db = DBWithThreadMode<MultiThreaded>;
+
+/// A database on disk. Dropping it closes it, then unlocks the directory.
+pub struct RocksKv {
+    db: Arc<Db>,
+    cache: Cache,
+    _lock: DirectoryLock,
+}
+
+impl RocksKv {
+    /// Locks a data directory and opens or creates the database in it.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the directory is in use or the database cannot be opened.
+    pub fn open(datadir: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
+        let lock = DirectoryLock::acquire(datadir)?;
+        let cache = Cache::new_hyper_clock_cache(config.cache_bytes / 4, 0);
+        let columns = Column::ALL.map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, &cache)));
+        let path = DirectoryLock::database(datadir);
+        let db = Db::open_cf_descriptors(&database_options(config), path, columns).map_err(failure)?;
+        Ok(Self { db: Arc::new(db), cache, _lock: lock })
+    }
+
+    fn property(&self, column: Column, name: &str) -> u64 {
+        let handle = self.db.cf_handle(column.name());
+        handle.and_then(|handle| self.db.property_int_value_cf(&handle, name).ok().flatten()).unwrap_or(0)
+    }
+}
+
+fn database_options(config: &StoreConfig) -> Options {
+    let mut options = Options::default();
+    options.create_if_missing(true);
+    options.create_missing_column_families(true);
+    // After a crash: every write up to the first that is not whole. All columns reach their files together, so that no
+    // loss of a log can leave one column ahead of another.
+    options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
+    options.set_atomic_flush(true);
+    options.set_track_and_verify_wals_in_manifest(true);
+    options.set_max_total_wal_size(256 << 20);
+    options.set_db_write_buffer_size(WRITE_BUFFER);
+    options.set_max_background_jobs(2);
+    options.set_bytes_per_sync(1 << 20);
+    options.set_max_open_files(i32::try_from(config.open_files).unwrap_or(i32::MAX));
+    options.set_log_level(LogLevel::Warn);
+    options.set_keep_log_file_num(4);
+    options.set_max_log_file_size(4 << 20);
+    options.set_manifest_preallocation_size(64 << 10);
+    options.set_stats_dump_period_sec(0);
+    options.set_stats_persist_period_sec(0);
+    options
+}
+
+/// Bytes of rows that gather in memory before they go to a file.
+const WRITE_BUFFER: usize = 48 << 20;
+
+fn column_options(column: Column, cache: &Cache) -> Options {
+    let mut options = Options::default();
+    options.set_write_buffer_size(WRITE_BUFFER);
+    options.set_max_write_buffer_number(3);
+    options.set_compression_type(compression(column));
+    options.set_block_based_table_factory(&table_options(cache));
+    if let Column::Bodies | Column::Undo | Column::Receipts = column {
+        // Large values that are written once: compaction moves only their keys. A file goes when all in it is deleted.
+        options.set_enable_blob_files(true);
+        options.set_min_blob_size(256);
+        options.set_blob_file_size(128 << 20);
+        options.set_blob_compression_type(compression(column));
+        options.set_enable_blob_gc(false);
+    }
+    options
+}
+
+/// Hashes, keys and signatures do not compress; code and logs do.
+fn compression(column: Column) -> DBCompressionType {
+    match column {
+        Column::Headers | Column::Code | Column::Receipts | Column::AddressIndex => DBCompressionType::Lz4,
+        Column::Bodies | Column::Undo | Column::Coins | Column::Accounts | Column::Storage => DBCompressionType::None,
+        Column::Trie | Column::TxIndex | Column::Meta => DBCompressionType::None,
+    }
+}
+
+fn table_options(cache: &Cache) -> BlockBasedOptions {
+    let mut table = BlockBasedOptions::default();
+    table.set_block_cache(cache);
+    table.set_format_version(6);
+    table.set_bloom_filter(10.0, false);
+    table.set_optimize_filters_for_memory(true);
+    // Indexes and filters count towards the cache, so that its size bounds them.
+    table.set_cache_index_and_filter_blocks(true);
+    table.set_cache_index_and_filter_blocks_with_high_priority(true);
+    table.set_pin_l0_filter_and_index_blocks_in_cache(true);
+    table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+    table.set_data_block_hash_ratio(0.75);
+    table
+}
+
+fn handle(db: &Db, column: Column) -> Result<Arc<BoundColumnFamily<'_>>, StoreError> {
+    db.cf_handle(column.name()).ok_or_else(|| StoreError::Corrupt(format!("column {} is missing", column.name())))
+}
+
+/// What went wrong, by what can be done about it.
+fn failure(error: rocksdb::Error) -> StoreError {
+    let text = error.as_ref();
+    let says = |part: &str| text.contains(part);
+    if says("No space left on device") || says("Disk quota exceeded") || says("File too large") {
+        return StoreError::NoSpace;
+    }
+    if says("Column families not opened") {
+        let reason = "it was written by a newer cairn-node: update, or choose another --datadir".into();
+        return StoreError::Io { action: "open the database".into(), reason };
+    }
+    match error.kind() {
+        ErrorKind::Corruption => StoreError::Corrupt(text.into()),
+        ErrorKind::IOError if says("No such file or directory") => StoreError::Corrupt(text.into()),
+        _ => StoreError::Io { action: "use the database".into(), reason: text.into() },
+    }
+}
+
+fn owned(value: Option<DBPinnableSlice<'_>>) -> Option<Vec<u8>> {
+    value.map(|value| value.to_vec())
+}
+
+impl KvRead for RocksKv {
+    fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        self.db.get_pinned_cf(&handle(&self.db, column)?, key).map(owned).map_err(failure)
+    }
+
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let sorted = keys.is_sorted();
+        let values = self.db.batched_multi_get_cf(&handle(&self.db, column)?, keys.iter().copied(), sorted);
+        values.into_iter().map(|value| value.map(owned).map_err(failure)).collect()
+    }
+
+    fn scan(&self, column: Column, range: &KeyRange, order: Order, visit: Visitor<'_>) -> Result<(), StoreError> {
+        scan(self.db.raw_iterator_cf_opt(&handle(&self.db, column)?, bounded(range)), order, visit)
+    }
+}
+
+fn bounded(range: &KeyRange) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.set_iterate_lower_bound(range.from.clone());
+    if let Some(to) = &range.to {
+        options.set_iterate_upper_bound(to.clone());
+    }
+    options
+}
+
+fn scan(mut rows: DBRawIteratorWithThreadMode<'_, Db>, order: Order, visit: Visitor<'_>) -> Result<(), StoreError> {
+    match order {
+        Order::Ascending => rows.seek_to_first(),
+        Order::Descending => rows.seek_to_last(),
+    }
+    while let Some((key, value)) = rows.item() {
+        if visit(key, value).is_break() {
+            return Ok(());
+        }
+        match order {
+            Order::Ascending => rows.next(),
+            Order::Descending => rows.prev(),
+        }
+    }
+    rows.status().map_err(failure)
+}
+
+impl Kv for RocksKv {
+    fn write(&self, batch: &Batch, durability: Durability) -> Result<(), StoreError> {
+        let mut handles = Vec::with_capacity(Column::ALL.len());
+        for column in Column::ALL {
+            handles.push(handle(&self.db, column)?);
+        }
+        let mut rows = WriteBatch::with_capacity_bytes(batch.memory());
+        for (column, key, value) in batch.rows() {
+            match value {
+                Some(value) => rows.put_cf(&handles[column as usize], key, value),
+                None => rows.delete_cf(&handles[column as usize], key),
+            }
+        }
+        let mut options = WriteOptions::default();
+        options.set_sync(durability == Durability::Disk);
+        self.db.write_opt(rows, &options).map_err(failure)
+    }
+
+    fn clear(&self, columns: &[Column]) -> Result<(), StoreError> {
+        for column in columns {
+            self.db.drop_cf(column.name()).map_err(failure)?;
+            self.db.create_cf(column.name(), &column_options(*column, &self.cache)).map_err(failure)?;
+        }
+        Ok(())
+    }
+
+    fn snapshot(&self) -> Arc<dyn KvRead> {
+        Arc::new(RocksSnapshot::new(self.db.clone(), |db| SnapshotWithThreadMode::new(&**db)))
+    }
+
+    fn usage(&self) -> Usage {
+        let memtables: u64 = Column::ALL.iter().map(|column| self.property(*column, "rocksdb.cur-size-all-mem-tables")).sum();
+        let size = |column| {
+            let files = ["rocksdb.total-sst-files-size", "rocksdb.total-blob-file-size", "rocksdb.cur-size-all-mem-tables"];
+            files.iter().map(|name| self.property(column, name)).sum()
+        };
+        Usage {
+            memory: self.cache.get_usage() + usize::try_from(memtables).unwrap_or(usize::MAX),
+            disk: Column::ALL.iter().map(|column| (column.name(), size(*column))).collect(),
+        }
+    }
+}
+
+type DbSnapshot<'a> = SnapshotWithThreadMode<'a, Db>;
+
+self_cell::self_cell!(
+    /// A snapshot, and the database that it is of.
+    struct RocksSnapshot {
+        owner: Arc<Db>,
+        #[covariant]
+        dependent: DbSnapshot,
+    }
+);
+
+impl KvRead for RocksSnapshot {
+    fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let column = handle(self.borrow_owner(), column)?;
+        self.borrow_dependent().get_pinned_cf(&column, key).map(owned).map_err(failure)
+    }
+
+    fn get_many(&self, column: Column, keys: &[&[u8]]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        let (sorted, mut options) = (keys.is_sorted(), ReadOptions::default());
+        options.set_snapshot(self.borrow_dependent());
+        let column = handle(self.borrow_owner(), column)?;
+        let values = self.borrow_owner().batched_multi_get_cf_opt(&column, keys.iter().copied(), sorted, &options);
+        values.into_iter().map(|value| value.map(owned).map_err(failure)).collect()
+    }
+
+    fn scan(&self, column: Column, range: &KeyRange, order: Order, visit: Visitor<'_>) -> Result<(), StoreError> {
+        let column = handle(self.borrow_owner(), column)?;
+        scan(self.borrow_dependent().raw_iterator_cf_opt(&column, bounded(range)), order, visit)
+    }
+}
