@@ -175,7 +175,7 @@ fn get_tips(context: &Context, _: Args) -> RpcResult<Value> {
 
 fn get_supply(context: &Context, _: Args) -> RpcResult<Value> {
     let snapshot = context.snapshot()?;
-    let totals = read(snapshot.totals())?;
+    let totals = snapshot.totals();
     let height = snapshot.tip().height;
     let subsidies = (1..=height).try_fold(Amount::ZERO, |sum, height| sum.add(context.spec.subsidy_at(height)));
     Ok(json!({

@@ -73,10 +73,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// Reads a value that is all there is.
-    pub fn whole<T>(
-        bytes: &'a [u8],
-        read: impl FnOnce(&mut Self) -> Result<T, Malformed>,
-    ) -> Result<T, Malformed> {
+    pub fn whole<T>(bytes: &'a [u8], read: impl FnOnce(&mut Self) -> Result<T, Malformed>) -> Result<T, Malformed> {
         let mut decoder = Self(bytes);
         let value = read(&mut decoder)?;
         decoder.end()?;

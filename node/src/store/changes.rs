@@ -79,7 +79,11 @@ impl<K, V> Weighter<K, V> for PerEntry {
 }
 
 /// A cache of so many bytes, for entries of about `entry` bytes.
-pub fn clean<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone>(bytes: usize, entry: usize, weighter: W) -> Clean<K, V, W> {
+pub fn clean<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone>(
+    bytes: usize,
+    entry: usize,
+    weighter: W,
+) -> Clean<K, V, W> {
     let options = OptionsBuilder::new()
         .estimated_items_capacity((bytes / entry).max(1))
         .weight_capacity(bytes as u64)

@@ -242,9 +242,9 @@ impl Totals {
             coins: self.coins.wrapping_add(created.len() as u64).wrapping_sub(spent.len() as u64),
             coin_grains: Amount(self.coin_grains.0.wrapping_add(grains(created)).wrapping_sub(grains(spent))),
             accounts: self.accounts.wrapping_add(born).wrapping_sub(died),
-            account_wei: accounts
-                .iter()
-                .fold(self.account_wei, |sum, change| sum.wrapping_add(wei(change.after)).wrapping_sub(wei(change.before))),
+            account_wei: accounts.iter().fold(self.account_wei, |sum, change| {
+                sum.wrapping_add(wei(change.after)).wrapping_sub(wei(change.before))
+            }),
             minted: self.minted.wrapping_add(flow.minted),
             burned: self.burned.wrapping_add(flow.burned),
         }

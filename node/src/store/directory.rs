@@ -80,6 +80,9 @@ mod tests {
         let path = directory.path().join("file");
         fs::write(&path, "").unwrap();
         let error = DirectoryLock::acquire(&path).unwrap_err();
-        assert!(matches!(&error, StoreError::Io { action, .. } if *action == format!("create {}", path.display())), "{error}");
+        assert!(
+            matches!(&error, StoreError::Io { action, .. } if *action == format!("create {}", path.display())),
+            "{error}"
+        );
     }
 }

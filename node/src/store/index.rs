@@ -111,9 +111,9 @@ impl Indexed<'_> {
         let positions: HashMap<TxId, u32> =
             self.accounts().map(|(position, transaction, _)| (TxId(transaction.hash().0), position)).collect();
         let made = if positions.is_empty() { [&[][..]; 2] } else { [self.created, self.transient] };
-        made.into_iter().flatten().filter_map(move |(outpoint, coin)| {
-            positions.get(&outpoint.txid).map(|position| (*position, coin.output))
-        })
+        made.into_iter()
+            .flatten()
+            .filter_map(move |(outpoint, coin)| positions.get(&outpoint.txid).map(|position| (*position, coin.output)))
     }
 
     /// The account transactions with their positions and senders.
@@ -134,7 +134,8 @@ impl Indexed<'_> {
             concerned.push((sender, position));
             concerned.push((fields.to.unwrap_or_else(|| sender.create(fields.nonce)), position));
         }
-        if let (false, Some(Transaction::Coinbase(coinbase))) = (concerned.is_empty(), self.block.transactions.first()) {
+        if let (false, Some(Transaction::Coinbase(coinbase))) = (concerned.is_empty(), self.block.transactions.first())
+        {
             concerned.push((coinbase.beneficiary, 0));
         }
         for (position, transaction) in (0..).zip(&self.block.transactions) {

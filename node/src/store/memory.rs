@@ -114,8 +114,8 @@ impl KvRead for Columns {
         if range.to.as_ref().is_some_and(|to| *to <= range.from) {
             return Ok(());
         }
-        let end = range.to.as_ref().map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = self.column(column).range((Bound::Included(&range.from), end));
+        let end = range.to.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.column(column).range::<[u8], _>((Bound::Included(&range.from[..]), end));
         let mut call = |(key, value): (&Vec<u8>, &Arc<[u8]>)| visit(key, value);
         let _: ControlFlow<()> = match order {
             Order::Ascending => { rows }.try_for_each(&mut call),

@@ -31,8 +31,8 @@ pub use config::StoreConfig;
 pub use error::StoreError;
 pub use reader::{Reader, Snapshot};
 pub use records::{
-    AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals, TxPlace,
-    Verdict,
+    AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals,
+    TxPlace, Verdict,
 };
 pub use state::Store;
 pub use view::View;

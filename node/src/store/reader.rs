@@ -13,8 +13,8 @@ use chain_core::{
 use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace,
-    blockdata,
+    AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, StoreConfig, StoreError, StoredReceipt, Totals,
+    TxPlace, blockdata,
     bytes::Malformed,
     kv::{Column, KeyRange, Kv, KvRead, Order},
     schema,
@@ -226,7 +226,7 @@ impl Snapshot {
     ) -> Result<Vec<T>, StoreError> {
         let mut rows = Vec::new();
         if limit == 0 {
-            return Ok(rows);
+            return Ok(Vec::new());
         }
         self.kv.scan(Column::AddressIndex, range, order, &mut |key, value| {
             rows.push(read(key, value));

@@ -54,13 +54,10 @@ mod tests {
     fn knows_what_was_pushed_and_not_popped() {
         let mut recent = Recent::new(VecDeque::from([hash(5), hash(6)]), 6);
         recent.push(hash(7));
-        assert_eq!([4, 5, 6, 7, 8].map(|height| recent.get(height)), [
-            None,
-            Some(hash(5)),
-            Some(hash(6)),
-            Some(hash(7)),
-            None
-        ]);
+        assert_eq!(
+            [4, 5, 6, 7, 8].map(|height| recent.get(height)),
+            [None, Some(hash(5)), Some(hash(6)), Some(hash(7)), None]
+        );
         for _ in 0..3 {
             recent.pop();
         }

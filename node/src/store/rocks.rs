@@ -30,7 +30,8 @@ impl RocksKv {
     pub fn open(datadir: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
         let lock = DirectoryLock::acquire(datadir)?;
         let cache = Cache::new_hyper_clock_cache(config.cache_bytes / 4, 0);
-        let columns = Column::ALL.map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, &cache)));
+        let columns =
+            Column::ALL.map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, &cache)));
         let path = DirectoryLock::database(datadir);
         let db = Db::open_cf_descriptors(&database_options(config), path, columns).map_err(failure)?;
         Ok(Self { db: Arc::new(db), cache, _lock: lock })
@@ -208,9 +209,11 @@ impl Kv for RocksKv {
     }
 
     fn usage(&self) -> Usage {
-        let memtables: u64 = Column::ALL.iter().map(|column| self.property(*column, "rocksdb.cur-size-all-mem-tables")).sum();
+        let memtables: u64 =
+            Column::ALL.iter().map(|column| self.property(*column, "rocksdb.cur-size-all-mem-tables")).sum();
         let size = |column| {
-            let files = ["rocksdb.total-sst-files-size", "rocksdb.total-blob-file-size", "rocksdb.cur-size-all-mem-tables"];
+            let files =
+                ["rocksdb.total-sst-files-size", "rocksdb.total-blob-file-size", "rocksdb.cur-size-all-mem-tables"];
             files.iter().map(|name| self.property(column, name)).sum()
         };
         Usage {

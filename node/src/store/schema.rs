@@ -37,7 +37,7 @@ use chain_core::{
 
 use super::{
     BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, Totals, Verdict,
-    bytes::{Malformed, Decoder, Encoder},
+    bytes::{Decoder, Encoder, Malformed},
 };
 
 /// Version of everything in this file.
@@ -163,11 +163,8 @@ pub fn write_lock_event(received: Amount, sent: Amount) -> Vec<u8> {
 /// Reads [`write_lock_event`] and the place in its key.
 pub fn read_lock_event(key: &[u8], value: &[u8]) -> Result<LockEvent, Malformed> {
     let mut decoder = Decoder::new(value);
-    let event = LockEvent {
-        place: read_place(key)?,
-        received: Amount(decoder.varint()?),
-        sent: Amount(decoder.varint()?),
-    };
+    let event =
+        LockEvent { place: read_place(key)?, received: Amount(decoder.varint()?), sent: Amount(decoder.varint()?) };
     decoder.end()?;
     Ok(event)
 }
@@ -293,9 +290,7 @@ pub fn write_header(record: &HeaderRecord) -> Vec<u8> {
         Verdict::Valid => VALID,
         Verdict::Invalid => INVALID,
     };
-    encoder.byte(
-        u8::from(record.body) * BODY | verdict | u8::from(record.executed.is_some()) * EXECUTED,
-    );
+    encoder.byte(u8::from(record.body) * BODY | verdict | u8::from(record.executed.is_some()) * EXECUTED);
     if let Some(executed) = &record.executed {
         encoder.varint(executed.base_fee);
         encoder.varint(executed.gas_used);
@@ -395,7 +390,13 @@ impl Identity {
         let mut decoder = Decoder::new(value);
         let schema = decoder.be32()?;
         if schema > SCHEMA {
-            return Ok(Self { schema, tx_index: false, address_index: false, genesis: BlockHash::default(), name: String::new() });
+            return Ok(Self {
+                schema,
+                tx_index: false,
+                address_index: false,
+                genesis: BlockHash::default(),
+                name: String::new(),
+            });
         }
         let flags = decoder.byte()?;
         let genesis = BlockHash(decoder.array()?);

@@ -8,7 +8,6 @@ use chain_core::{
     hash::BlockHash,
     lthash::LtHash,
     state::Account,
-    trie::NodeKey,
     units::Height,
 };
 use std::sync::Arc;

@@ -36,9 +36,8 @@ impl Store {
     /// # Errors
     /// See [`Store::load_headers`].
     pub fn prefetch(&self, coins: &[OutPoint]) -> Result<(), StoreError> {
-        let unknown = |outpoint: &&OutPoint| {
-            self.coins.get(outpoint).is_none() && !self.cache.coins.contains_key(*outpoint)
-        };
+        let unknown =
+            |outpoint: &&OutPoint| self.coins.get(outpoint).is_none() && !self.cache.coins.contains_key(*outpoint);
         let mut wanted: Vec<OutPoint> = coins.iter().filter(unknown).copied().collect();
         wanted.sort_unstable();
         let keys: Vec<_> = wanted.iter().map(schema::coin_key).collect();
