@@ -2,25 +2,6 @@
 
 use chain_core::{error::RuleError, hash::BlockHash, hash::TxId, units::Height};
 
-use crate::mempool::MempoolError;
-
-/// Why a transaction was not taken.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum SubmitError {
-    /// It breaks a rule of consensus.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
-    /// It is valid or may become so, but this node does not take it now.
-    #[error(transparent)]
-    Mempool(#[from] MempoolError),
-    /// The node could not read its own state. Nobody's fault.
-    #[error("the node failed: {0}")]
-    Local(String),
-    /// The engine is shutting down.
-    #[error("the node is shutting down")]
-    Stopped,
-}
-
 /// Why a block was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SubmitBlockError {

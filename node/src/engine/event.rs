@@ -11,8 +11,8 @@ use chain_core::{
 };
 use std::sync::Arc;
 
-use super::error::{SubmitBlockError, SubmitError};
-use crate::mempool::MempoolStats;
+use super::error::SubmitBlockError;
+use crate::mempool::{MempoolStats, RemovalReason, SubmitError};
 
 /// A peer, by the number that the network gave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -109,25 +109,6 @@ pub enum NodeEvent {
     Progress(Height, Height),
     /// A template is worth building again: there is a new tip, or fees improved.
     TemplateStale,
-}
-
-/// Why a transaction left the mempool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RemovalReason {
-    /// It is in a block.
-    Mined,
-    /// A block holds what contradicts it.
-    Conflict,
-    /// One that pays more took its place.
-    Replaced(TxId),
-    /// The pool was full.
-    Evicted,
-    /// It waited too long.
-    Expired,
-    /// A parent left the pool.
-    ParentRemoved,
-    /// It became invalid with the new tip, such as by a reorganisation.
-    Invalid,
 }
 
 /// The active chain at one moment.

@@ -8,17 +8,17 @@ use chain_core::{
     header::Header,
     spec::ChainSpec,
     transaction::Transaction,
-    units::Height,
+    units::{Amount, Gas, Height},
 };
 use std::time::Duration;
 use tokio::sync::broadcast;
 
 use super::{
-    error::{OpenError, SubmitBlockError, SubmitError, TemplateError},
+    error::{OpenError, SubmitBlockError, TemplateError},
     event::{BlockOutcome, ChainInfo, ChainTip, NodeEvent},
 };
 use crate::{
-    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
+    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats, SubmitError},
     store::Store,
     template::{LongPollId, Template, TemplateRequest},
 };
@@ -39,8 +39,23 @@ pub struct HeaderInfo {
     pub height: Height,
     /// Work from genesis to it.
     pub work: U256,
+    /// Its base fee, if it was executed.
+    pub base_fee: Option<u64>,
     /// Whether it is on the active chain.
     pub active: bool,
+}
+
+/// What a transaction would be worth, if it was handed in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TestedTransaction {
+    /// Its identifier.
+    pub txid: TxId,
+    /// Fee of a coin transaction; zero for accounts.
+    pub fee: Amount,
+    /// Gas: exact for coins, the gas limit for accounts.
+    pub gas: Gas,
+    /// Tip in wei a gas in the next block; negative if it does not cover the base fee.
+    pub tip_per_gas: i128,
 }
 
 impl EngineHandle {
@@ -73,6 +88,14 @@ impl EngineHandle {
     /// # Errors
     /// [`SubmitError`] says which rule or limit it misses.
     pub async fn submit_transaction(&self, _transaction: Transaction) -> Result<TxId, SubmitError> {
+        todo!()
+    }
+
+    /// Judges a transaction as if it was handed in, and keeps nothing.
+    ///
+    /// # Errors
+    /// [`SubmitError`] says which rule or limit it misses.
+    pub async fn test_transaction(&self, _transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
         todo!()
     }
 

@@ -7,9 +7,9 @@ mod error;
 mod event;
 mod handle;
 
-pub use error::{OpenError, SubmitBlockError, SubmitError, TemplateError};
+pub use crate::mempool::{RemovalReason, SubmitError};
+pub use error::{OpenError, SubmitBlockError, TemplateError};
 pub use event::{
-    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, PeerId, RemovalReason, Reply, Source, Ticket,
-    TipStatus,
+    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, PeerId, Reply, Source, Ticket, TipStatus,
 };
-pub use handle::{EngineHandle, HeaderInfo, Stopped};
+pub use handle::{EngineHandle, HeaderInfo, Stopped, TestedTransaction};

@@ -3,9 +3,34 @@
 use chain_core::{
     Address, U256,
     coin::OutPoint,
+    error::RuleError,
     hash::TxId,
+    state::ViewError,
     units::{Amount, Gas},
 };
+
+/// Why a transaction was not taken.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SubmitError {
+    /// It breaks a rule of consensus.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// It is valid or may become so, but this node does not take it now.
+    #[error(transparent)]
+    Mempool(#[from] MempoolError),
+    /// The node could not read its own state. Nobody's fault.
+    #[error("the node failed: {0}")]
+    Local(String),
+    /// The engine is shutting down.
+    #[error("the node is shutting down")]
+    Stopped,
+}
+
+impl From<ViewError> for SubmitError {
+    fn from(error: ViewError) -> Self {
+        Self::Local(error.to_string())
+    }
+}
 
 /// Why the mempool refuses a transaction: what was got, and what would do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,26 +73,36 @@ pub enum MempoolError {
         /// What it should.
         minimum: u64,
     },
-    /// A replacement does not pay enough more per gas.
-    #[error("replaces {replaced} but offers {got} wei a gas; at least {needed} are needed")]
-    ReplacementTip {
+    /// A replacement does not pay enough.
+    #[error("replaces {count} transactions but pays a fee of {got} CRN; at least {needed} are needed")]
+    ReplacementFee {
+        /// How many it would replace, their descendants included.
+        count: usize,
+        /// What it pays.
+        got: Amount,
+        /// What it should: a tenth more than each for the same gas, and a tenth more than all together.
+        needed: Amount,
+    },
+    /// A replacement of an account transaction does not offer enough.
+    #[error(
+        "replaces {replaced} but offers {got_fee_cap} wei a gas, {got_tip_cap} as tip; at least {needed_fee_cap} and \
+        {needed_tip_cap} are needed"
+    )]
+    ReplacementPrice {
         /// The transaction in its way.
         replaced: TxId,
-        /// What it offers.
-        got: U256,
-        /// What it should.
-        needed: U256,
+        /// Its fee cap.
+        got_fee_cap: U256,
+        /// Its tip cap.
+        got_tip_cap: U256,
+        /// What the fee cap should be.
+        needed_fee_cap: U256,
+        /// What the tip cap should be.
+        needed_tip_cap: U256,
     },
-    /// A replacement does not pay enough more in all.
-    #[error("replaces transactions that pay {replaced} wei in tips, but pays {got}; at least {needed} are needed")]
-    ReplacementFee {
-        /// What those in its way pay in all.
-        replaced: U256,
-        /// What it pays.
-        got: U256,
-        /// What it should.
-        needed: U256,
-    },
+    /// A replacement leans on an unconfirmed coin that what it replaces did not spend.
+    #[error("replaces a transaction but spends the unconfirmed coin {}:{}, which that one did not", .0.txid, .0.index)]
+    ReplacementAddsUnconfirmed(OutPoint),
     /// A replacement would push out too many.
     #[error("replacing would remove {got} transactions, more than the {limit} allowed")]
     TooManyReplaced {
@@ -164,9 +199,9 @@ pub enum MempoolError {
         limit: Gas,
     },
     /// The pool is full of better ones.
-    #[error("the mempool is full; a tip of more than {minimum} wei a gas would be taken")]
+    #[error("the mempool is full; a tip of {minimum} wei a gas would be taken")]
     Full {
-        /// The tip of the worst that is kept.
+        /// What would do.
         minimum: u64,
     },
 }

@@ -1,7 +1,196 @@
 //! Transactions that wait for a block: both kinds, in one ranking by tip per gas.
+//!
+//! The pool takes what is ready or close to it: [`Mempool::stage`] looks (reading only), the caller verifies signatures
+//! as it likes, [`Mempool::admit`] takes. It knows no clock, no thread and no database: state comes through a
+//! [`ChainPoint`]. What it refuses beyond the rules is policy, listed in [`MempoolConfig`].
 
+mod accounts;
+mod admit_account;
+mod admit_coin;
+mod block;
+mod coins;
 mod error;
+mod limit;
+mod locks;
+mod query;
+mod rate;
+mod select;
+mod slab;
+mod stage;
 mod types;
 
-pub use error::MempoolError;
-pub use types::{EntryStatus, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats};
+pub use error::{MempoolError, SubmitError};
+pub use select::{Package, Selection};
+pub use stage::{InFlight, Prepared, Staged};
+pub use types::{
+    Change, EntryStatus, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats, RemovalReason,
+};
+
+use alloy_primitives::map::HashMap;
+use chain_core::{
+    hash::{BlockHash, TxId},
+    spec::ChainSpec,
+    state::StateView,
+    units::{Gas, Height},
+};
+
+use self::{
+    accounts::{AccountEntry, AccountPool},
+    coins::{CoinEntry, CoinPool, NewCoinEntry},
+    limit::Floor,
+    locks::LockIndex,
+    slab::Slot,
+};
+
+/// The chain as the pool sees it: the state at the tip, and what the next block will be.
+#[derive(Clone, Copy)]
+pub struct ChainPoint<'a> {
+    /// The rules' numbers.
+    pub spec: &'a ChainSpec,
+    /// Hash of the genesis block, to which signatures of coins commit.
+    pub genesis: BlockHash,
+    /// Height of the next block.
+    pub height: Height,
+    /// Base fee of the next block.
+    pub base_fee: u64,
+    /// The state at the tip.
+    pub view: &'a dyn StateView,
+    /// Unix time.
+    pub now: u32,
+}
+
+/// An entry of either kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Id {
+    Coin(Slot),
+    Account(Slot),
+}
+
+/// The pool.
+#[derive(Debug)]
+pub struct Mempool {
+    config: MempoolConfig,
+    coins: CoinPool,
+    accounts: AccountPool,
+    by_txid: HashMap<TxId, Id>,
+    by_lock: LockIndex,
+    memory: usize,
+    gas: u128,
+    next_sequence: u64,
+    floor: Floor,
+    last_expiry: u32,
+    base_fee: u64,
+    changes: Vec<Change>,
+}
+
+impl Mempool {
+    /// An empty pool for a chain whose next block has this base fee.
+    pub fn new(config: MempoolConfig, base_fee: u64) -> Self {
+        let mut accounts = AccountPool::default();
+        accounts.set_base_fee(base_fee);
+        Self {
+            config,
+            coins: CoinPool::default(),
+            accounts,
+            by_txid: HashMap::default(),
+            by_lock: LockIndex::default(),
+            memory: 0,
+            gas: 0,
+            next_sequence: 0,
+            floor: Floor::default(),
+            last_expiry: 0,
+            base_fee,
+            changes: Vec::new(),
+        }
+    }
+
+    /// What changed since the last call.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.changes)
+    }
+
+    fn sequence(&mut self) -> u64 {
+        self.next_sequence += 1;
+        self.next_sequence
+    }
+
+    fn insert_coin(&mut self, new: NewCoinEntry, parents: Vec<Slot>) -> Slot {
+        let txid = new.txid;
+        let slot = self.coins.insert(new, parents);
+        let entry = self.coins.get(slot);
+        self.memory += entry.memory;
+        self.gas += u128::from(entry.own.gas);
+        for coin in &entry.spent {
+            self.by_lock.insert(coin.output.lock, slot);
+        }
+        for output in &entry.coin_transaction().outputs {
+            self.by_lock.insert(output.lock, slot);
+        }
+        self.by_txid.insert(txid, Id::Coin(slot));
+        self.changes.push(Change::Added(txid));
+        slot
+    }
+
+    fn insert_account(&mut self, entry: AccountEntry, nonce: u64, balance: chain_core::U256) -> Slot {
+        let txid = entry.txid;
+        self.memory += entry.memory;
+        self.gas += u128::from(entry.gas_limit);
+        let slot = self.accounts.insert(entry, nonce, balance);
+        self.by_txid.insert(txid, Id::Account(slot));
+        self.changes.push(Change::Added(txid));
+        slot
+    }
+
+    /// Takes coin transactions out with all that spend from them.
+    fn drop_coins(&mut self, slots: &[Slot], reason: RemovalReason) {
+        let mut named: Vec<TxId> = slots.iter().map(|slot| self.coins.get(*slot).txid).collect();
+        named.sort_unstable();
+        for (slot, entry) in self.coins.remove_with_descendants(slots) {
+            let direct = named.binary_search(&entry.txid).is_ok();
+            let reason = match reason {
+                RemovalReason::Replaced(_) | RemovalReason::Evicted => reason,
+                _ if direct => reason,
+                _ => RemovalReason::ParentRemoved,
+            };
+            self.forget_coin(slot, &entry, reason);
+        }
+    }
+
+    /// Takes one coin transaction out and leaves those that spend from it.
+    fn drop_coin_alone(&mut self, slot: Slot, reason: RemovalReason) -> CoinEntry {
+        let entry = self.coins.remove(slot);
+        self.forget_coin(slot, &entry, reason);
+        entry
+    }
+
+    fn forget_coin(&mut self, slot: Slot, entry: &CoinEntry, reason: RemovalReason) {
+        self.memory -= entry.memory;
+        self.gas -= u128::from(entry.own.gas);
+        for coin in &entry.spent {
+            self.by_lock.remove(coin.output.lock, slot);
+        }
+        for output in &entry.coin_transaction().outputs {
+            self.by_lock.remove(output.lock, slot);
+        }
+        self.by_txid.remove(&entry.txid);
+        self.changes.push(Change::Removed(entry.txid, reason));
+    }
+
+    /// Takes one account transaction out; those of higher nonces wait.
+    fn drop_account(&mut self, slot: Slot, reason: RemovalReason) {
+        let entry = self.accounts.remove(slot);
+        self.forget_account(&entry, reason);
+    }
+
+    fn forget_account(&mut self, entry: &AccountEntry, reason: RemovalReason) {
+        self.memory -= entry.memory;
+        self.gas -= u128::from(entry.gas_limit);
+        self.by_txid.remove(&entry.txid);
+        self.changes.push(Change::Removed(entry.txid, reason));
+    }
+
+    /// Gas of all transactions.
+    fn total_gas(&self) -> Gas {
+        Gas::try_from(self.gas).unwrap_or(Gas::MAX)
+    }
+}

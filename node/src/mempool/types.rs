@@ -9,7 +9,7 @@ use chain_core::{
 };
 use std::sync::Arc;
 
-/// Limits of the mempool.
+/// What the mempool takes and keeps: policy, not rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MempoolConfig {
     /// Most bytes of memory that the transactions may take.
@@ -20,11 +20,31 @@ pub struct MempoolConfig {
     pub expiry: u32,
     /// Most account transactions of one sender.
     pub per_sender: usize,
+    /// How far a nonce may be ahead of the sender's next.
+    pub nonce_gap: u64,
+    /// Most unconfirmed ancestors of a coin transaction, and most descendants of one, itself included.
+    pub chain_count: usize,
+    /// Most bytes of a coin transaction with its unconfirmed ancestors, and with its descendants.
+    pub chain_bytes: usize,
+    /// Most transactions that one may replace, their descendants included.
+    pub replaced: usize,
+    /// Most bytes of a transaction.
+    pub transaction_bytes: usize,
 }
 
 impl Default for MempoolConfig {
     fn default() -> Self {
-        Self { max_bytes: 300 << 20, min_tip: 0, expiry: 14 * 24 * 3600, per_sender: 64 }
+        Self {
+            max_bytes: 300 << 20,
+            min_tip: 0,
+            expiry: 14 * 24 * 3600,
+            per_sender: 1_024,
+            nonce_gap: 64,
+            chain_count: 25,
+            chain_bytes: 101_000,
+            replaced: 100,
+            transaction_bytes: 100_000,
+        }
     }
 }
 
@@ -82,6 +102,8 @@ pub struct MempoolStats {
     pub transactions: usize,
     /// Those that could go into the next block.
     pub pending: usize,
+    /// Gas of all: exact for coins, the gas limits for accounts.
+    pub gas: Gas,
     /// Memory that they take.
     pub bytes: usize,
     /// Most memory that they may take.
@@ -101,4 +123,32 @@ pub struct FeeEstimate {
     pub normal: u64,
     /// Tip to be mined in the next block.
     pub fast: u64,
+}
+
+/// Why a transaction left the mempool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RemovalReason {
+    /// It is in a block.
+    Mined,
+    /// A block holds what contradicts it.
+    Conflict,
+    /// One that pays more took its place.
+    Replaced(TxId),
+    /// The pool was full.
+    Evicted,
+    /// It waited too long.
+    Expired,
+    /// A parent left the pool.
+    ParentRemoved,
+    /// It became invalid with the new tip, such as by a reorganisation.
+    Invalid,
+}
+
+/// A change of the pool, in the order of happening.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A transaction came in.
+    Added(TxId),
+    /// A transaction left.
+    Removed(TxId, RemovalReason),
 }

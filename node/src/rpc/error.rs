@@ -85,8 +85,8 @@ fn mempool_error(refusal: &MempoolError) -> RpcError {
         E::Coinbase | E::TooLarge { .. } | E::Dust { .. } | E::GasOverBlock { .. } => ("policy", ""),
         E::MissingCoin(_) | E::UnconfirmedWithdrawal(_) => ("missing", ""),
         E::TipTooLow { .. } => ("fee", "transaction underpriced"),
-        E::ReplacementTip { .. } | E::ReplacementFee { .. } => ("fee", "replacement transaction underpriced"),
-        E::TooManyReplaced { .. } | E::SpendsReplaced(_) => ("conflict", ""),
+        E::ReplacementPrice { .. } | E::ReplacementFee { .. } => ("fee", "replacement transaction underpriced"),
+        E::TooManyReplaced { .. } | E::SpendsReplaced(_) | E::ReplacementAddsUnconfirmed(_) => ("conflict", ""),
         E::TooManyAncestors { .. }
         | E::AncestorsTooLarge { .. }
         | E::TooManyDescendants { .. }

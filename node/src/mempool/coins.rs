@@ -1,0 +1,313 @@
+//! Coin transactions of the pool, and the graph of who spends whom.
+//!
+//! Each entry carries the sums of itself with its unconfirmed ancestors and with its descendants. Both groups are
+//! bounded (see [`super::MempoolConfig`]), so that adding or removing one entry touches a bounded number of others.
+
+use alloy_primitives::map::HashMap;
+use chain_core::{
+    coin::{Coin, CoinTransaction, OutPoint},
+    hash::TxId,
+    transaction::Transaction,
+    units::{Amount, Gas, Height},
+};
+use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
+
+use super::{
+    rate::Rate,
+    slab::{Slab, Slot},
+};
+
+/// What an entry weighs, alone or together with others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) count: u32,
+    pub(crate) size: u64,
+    pub(crate) gas: Gas,
+    pub(crate) fee: Amount,
+}
+
+impl Sums {
+    /// Fees cannot overflow: each was checked against coins that exist, and money is created once.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.count += other.count;
+        self.size += other.size;
+        self.gas += other.gas;
+        self.fee.0 = self.fee.0.saturating_add(other.fee.0);
+    }
+
+    pub(crate) fn subtract(&mut self, other: &Self) {
+        self.count -= other.count;
+        self.size -= other.size;
+        self.gas -= other.gas;
+        self.fee.0 = self.fee.0.saturating_sub(other.fee.0);
+    }
+
+    pub(crate) fn rate(&self) -> Rate {
+        Rate::of_fee(self.fee, self.gas)
+    }
+}
+
+/// A coin transaction of the pool.
+#[derive(Debug)]
+pub(crate) struct CoinEntry {
+    pub(crate) txid: TxId,
+    pub(crate) transaction: Arc<Transaction>,
+    /// The coins that it spends, in order of its inputs.
+    pub(crate) spent: Box<[Coin]>,
+    pub(crate) own: Sums,
+    pub(crate) time: u32,
+    /// Order of arrival.
+    pub(crate) sequence: u64,
+    /// First height of a block that may hold it: maturity of coins, heights and ages in policies.
+    pub(crate) valid_from: Height,
+    /// Estimated memory.
+    pub(crate) memory: usize,
+    links: Links,
+}
+
+#[derive(Debug, Default)]
+struct Links {
+    parents: Vec<Slot>,
+    children: Vec<Slot>,
+    with_ancestors: Sums,
+    with_descendants: Sums,
+}
+
+/// What the graph keeps of a new entry.
+pub(crate) struct NewCoinEntry {
+    pub(crate) txid: TxId,
+    pub(crate) transaction: Arc<Transaction>,
+    pub(crate) spent: Box<[Coin]>,
+    pub(crate) own: Sums,
+    pub(crate) time: u32,
+    pub(crate) sequence: u64,
+    pub(crate) valid_from: Height,
+}
+
+impl CoinEntry {
+    pub(crate) fn coin_transaction(&self) -> &CoinTransaction {
+        match &*self.transaction {
+            Transaction::Coin(tx) => tx,
+            _ => unreachable!("coin entries hold coin transactions"),
+        }
+    }
+
+    /// What it would be mined for: alone if it pays worse than its ancestors need, else with them.
+    pub(crate) fn package_rate(&self) -> Rate {
+        self.own.rate().min(self.links.with_ancestors.rate())
+    }
+
+    /// What the pool loses with it: a child that pays for it keeps it.
+    fn keep_rate(&self) -> Rate {
+        self.own.rate().max(self.links.with_descendants.rate())
+    }
+
+    pub(crate) fn with_ancestors(&self) -> &Sums {
+        &self.links.with_ancestors
+    }
+
+    pub(crate) fn with_descendants(&self) -> &Sums {
+        &self.links.with_descendants
+    }
+}
+
+/// Ranks better first at the end: higher rate, then earlier arrival.
+pub(crate) type RankKey = (Rate, Reverse<u64>, Slot);
+
+/// All coin transactions of the pool.
+#[derive(Debug, Default)]
+pub(crate) struct CoinPool {
+    entries: Slab<CoinEntry>,
+    /// Who spends outputs of a transaction, sorted by output.
+    spends: HashMap<TxId, Vec<(u32, Slot)>>,
+    by_package: BTreeSet<RankKey>,
+    by_keep: BTreeSet<RankKey>,
+}
+
+impl CoinPool {
+    pub(crate) fn get(&self, slot: Slot) -> &CoinEntry {
+        &self.entries[slot]
+    }
+
+    pub(crate) fn contains(&self, slot: Slot) -> bool {
+        self.entries.contains(slot)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Slot, &CoinEntry)> {
+        self.entries.iter()
+    }
+
+    /// By package rate, worst first.
+    pub(crate) fn ranked(&self) -> impl DoubleEndedIterator<Item = &RankKey> {
+        self.by_package.iter()
+    }
+
+    /// What the pool would lose least by dropping, with its descendants.
+    pub(crate) fn worst(&self) -> Option<(Rate, Slot)> {
+        self.by_keep.first().map(|(rate, _, slot)| (*rate, *slot))
+    }
+
+    /// Who spends a coin.
+    pub(crate) fn spender(&self, outpoint: &OutPoint) -> Option<Slot> {
+        let spends = self.spends.get(&outpoint.txid)?;
+        let at = spends.binary_search_by_key(&outpoint.index, |(index, _)| *index).ok()?;
+        Some(spends[at].1)
+    }
+
+    /// Everyone who spends an output of a transaction.
+    pub(crate) fn spenders_of(&self, txid: &TxId) -> impl Iterator<Item = Slot> {
+        self.spends.get(txid).into_iter().flatten().map(|(_, slot)| *slot)
+    }
+
+    /// All ancestors of these entries, themselves included, each once, in no particular order.
+    pub(crate) fn ancestry(&self, of: &[Slot]) -> Vec<Slot> {
+        self.closure(of, |entry| &entry.links.parents)
+    }
+
+    /// All descendants of these entries, themselves included, each once, in no particular order.
+    pub(crate) fn descent(&self, of: &[Slot]) -> Vec<Slot> {
+        self.closure(of, |entry| &entry.links.children)
+    }
+
+    fn closure(&self, of: &[Slot], next: impl Fn(&CoinEntry) -> &[Slot]) -> Vec<Slot> {
+        let mut found: Vec<Slot> = Vec::with_capacity(of.len());
+        for slot in of {
+            if !found.contains(slot) {
+                found.push(*slot);
+            }
+        }
+        let mut at = 0;
+        while let Some(slot) = found.get(at).copied() {
+            for linked in next(&self.entries[slot]) {
+                if !found.contains(linked) {
+                    found.push(*linked);
+                }
+            }
+            at += 1;
+        }
+        found
+    }
+
+    /// Sorts entries so that parents come before children.
+    pub(crate) fn sort_by_ancestry(&self, slots: &mut [Slot]) {
+        slots.sort_unstable_by_key(|slot| {
+            let entry = &self.entries[*slot];
+            (entry.links.with_ancestors.count, entry.sequence)
+        });
+    }
+
+    /// Adds an entry whose inputs nobody in the pool spends and whose outputs nobody in the pool spends yet. `parents`
+    /// are the entries whose outputs it spends, each once.
+    pub(crate) fn insert(&mut self, new: NewCoinEntry, parents: Vec<Slot>) -> Slot {
+        let ancestors = self.ancestry(&parents);
+        let mut with_ancestors = new.own;
+        for ancestor in &ancestors {
+            with_ancestors.add(&self.entries[*ancestor].own);
+        }
+        let own = new.own;
+        let memory = memory_of(&new);
+        let NewCoinEntry { txid, transaction, spent, time, sequence, valid_from, .. } = new;
+        let links = Links { parents, children: Vec::new(), with_ancestors, with_descendants: own };
+        let entry = CoinEntry { txid, transaction, spent, own, time, sequence, valid_from, memory, links };
+        let keys = (entry.package_rate(), entry.keep_rate());
+        let slot = self.entries.insert(entry);
+        self.by_package.insert((keys.0, Reverse(sequence), slot));
+        self.by_keep.insert((keys.1, Reverse(sequence), slot));
+        for ancestor in ancestors {
+            self.change_descendants(ancestor, |sums| sums.add(&own));
+        }
+        for at in 0..self.entries[slot].links.parents.len() {
+            let parent = self.entries[slot].links.parents[at];
+            self.entries[parent].links.children.push(slot);
+        }
+        let transaction = self.entries[slot].transaction.clone();
+        if let Transaction::Coin(tx) = &*transaction {
+            tx.inputs.iter().for_each(|input| self.link_spend(input, slot));
+        }
+        slot
+    }
+
+    fn link_spend(&mut self, outpoint: &OutPoint, slot: Slot) {
+        let spends = self.spends.entry(outpoint.txid).or_default();
+        let at = spends.partition_point(|(index, _)| *index < outpoint.index);
+        spends.insert(at, (outpoint.index, slot));
+    }
+
+    fn unlink_spend(&mut self, outpoint: &OutPoint) {
+        let Some(spends) = self.spends.get_mut(&outpoint.txid) else { return };
+        if let Ok(at) = spends.binary_search_by_key(&outpoint.index, |(index, _)| *index) {
+            spends.remove(at);
+        }
+        if spends.is_empty() {
+            self.spends.remove(&outpoint.txid);
+        }
+    }
+
+    /// Takes one entry out; its children stay, with one ancestor less.
+    pub(crate) fn remove(&mut self, slot: Slot) -> CoinEntry {
+        let own = self.entries[slot].own;
+        for ancestor in self.ancestry(&[slot]).into_iter().skip(1) {
+            self.change_descendants(ancestor, |sums| sums.subtract(&own));
+        }
+        for descendant in self.descent(&[slot]).into_iter().skip(1) {
+            self.change_ancestors(descendant, |sums| sums.subtract(&own));
+        }
+        let (package, keep) = (self.entries[slot].package_rate(), self.entries[slot].keep_rate());
+        let entry = self.entries.remove(slot).expect("callers name entries that are there");
+        self.by_package.remove(&(package, Reverse(entry.sequence), slot));
+        self.by_keep.remove(&(keep, Reverse(entry.sequence), slot));
+        for parent in &entry.links.parents {
+            self.entries[*parent].links.children.retain(|child| *child != slot);
+        }
+        for child in &entry.links.children {
+            self.entries[*child].links.parents.retain(|parent| *parent != slot);
+        }
+        for input in &entry.coin_transaction().inputs {
+            self.unlink_spend(input);
+        }
+        entry
+    }
+
+    /// Takes entries out with all their descendants, children first.
+    pub(crate) fn remove_with_descendants(&mut self, of: &[Slot]) -> Vec<(Slot, CoinEntry)> {
+        let mut slots = self.descent(of);
+        self.sort_by_ancestry(&mut slots);
+        slots.into_iter().rev().map(|slot| (slot, self.remove(slot))).collect()
+    }
+
+    fn change_descendants(&mut self, slot: Slot, change: impl FnOnce(&mut Sums)) {
+        let entry = &mut self.entries[slot];
+        let before = (entry.keep_rate(), Reverse(entry.sequence), slot);
+        change(&mut entry.links.with_descendants);
+        let after = (entry.keep_rate(), Reverse(entry.sequence), slot);
+        if before != after {
+            self.by_keep.remove(&before);
+            self.by_keep.insert(after);
+        }
+    }
+
+    fn change_ancestors(&mut self, slot: Slot, change: impl FnOnce(&mut Sums)) {
+        let entry = &mut self.entries[slot];
+        let before = (entry.package_rate(), Reverse(entry.sequence), slot);
+        change(&mut entry.links.with_ancestors);
+        let after = (entry.package_rate(), Reverse(entry.sequence), slot);
+        if before != after {
+            self.by_package.remove(&before);
+            self.by_package.insert(after);
+        }
+    }
+}
+
+/// Estimated memory of an entry: what it was decoded to, the graph and the indexes.
+fn memory_of(new: &NewCoinEntry) -> usize {
+    const ENTRY: usize = 700;
+    const INPUT: usize = 260;
+    const OUTPUT: usize = 150;
+    let Transaction::Coin(tx) = &*new.transaction else { return ENTRY };
+    // What policies hold is at most three times its encoding.
+    ENTRY + INPUT * tx.inputs.len() + OUTPUT * tx.outputs.len() + 3 * new.own.size as usize
+}

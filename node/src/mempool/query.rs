@@ -1,0 +1,203 @@
+//! What others may ask of the pool.
+
+use chain_core::{
+    Address, U256,
+    coin::{Lock, OutPoint},
+    hash::TxId,
+    transaction::Transaction,
+    units::{Amount, Gas},
+};
+use std::sync::Arc;
+
+use super::{
+    EntryStatus, FeeEstimate, Id, LockPending, Mempool, MempoolEntry, MempoolStats,
+    rate::{Rate, Tip},
+    slab::Slot,
+};
+
+impl Mempool {
+    /// Size and limits.
+    pub fn stats(&self) -> MempoolStats {
+        MempoolStats {
+            transactions: self.by_txid.len(),
+            pending: self.coins.len() + self.accounts.pending(),
+            gas: self.total_gas(),
+            bytes: self.memory,
+            max_bytes: self.config.max_bytes,
+            min_tip: self.min_tip(),
+        }
+    }
+
+    /// A transaction.
+    pub fn get(&self, txid: &TxId) -> Option<MempoolEntry> {
+        self.by_txid.get(txid).map(|id| self.entry(*id))
+    }
+
+    /// Whether a transaction is here.
+    pub fn contains(&self, txid: &TxId) -> bool {
+        self.by_txid.contains_key(txid)
+    }
+
+    /// Who signed an account transaction of the pool.
+    pub fn sender(&self, txid: &TxId) -> Option<Address> {
+        match self.by_txid.get(txid)? {
+            Id::Account(slot) => Some(self.accounts.get(*slot).sender),
+            Id::Coin(_) => None,
+        }
+    }
+
+    /// Everything, best first; what cannot be mined now at the end.
+    pub fn content(&self) -> Vec<MempoolEntry> {
+        let mut ranked: Vec<(bool, Tip, Id)> = self
+            .coins
+            .iter()
+            .map(|(slot, entry)| (true, entry.package_rate().above(self.base_fee), Id::Coin(slot)))
+            .chain(
+                self.accounts.iter().map(|(slot, entry)| (entry.pending, entry.tip(self.base_fee), Id::Account(slot))),
+            )
+            .collect();
+        ranked.sort_unstable_by(|a, b| b.cmp(a));
+        ranked.into_iter().map(|(_, _, id)| self.entry(id)).collect()
+    }
+
+    /// The transactions of one sender, by nonce.
+    pub fn of_sender(&self, sender: &Address) -> Vec<MempoolEntry> {
+        let queue = self.accounts.queue(sender);
+        queue.iter().flat_map(|queue| queue.slots.values()).map(|slot| self.entry(Id::Account(*slot))).collect()
+    }
+
+    /// The nonce that follows the sender's unbroken row of transactions; `None` if there are none.
+    pub fn pending_nonce(&self, sender: &Address) -> Option<u64> {
+        self.accounts.queue(sender).map(|queue| queue.first_gap())
+    }
+
+    /// Who spends a coin.
+    pub fn spender(&self, outpoint: &OutPoint) -> Option<TxId> {
+        self.coins.spender(outpoint).map(|slot| self.coins.get(slot).txid)
+    }
+
+    /// What the pool gives to and takes from a lock.
+    pub fn of_lock(&self, lock: &Lock) -> LockPending {
+        let mut pending = LockPending::default();
+        for slot in self.by_lock.get(lock) {
+            let entry = self.coins.get(slot);
+            let tx = entry.coin_transaction();
+            for (input, coin) in tx.inputs.iter().zip(&entry.spent) {
+                if coin.output.lock == *lock {
+                    pending.spent.push((*input, coin.output, entry.txid));
+                }
+            }
+            for (index, output) in (0..).zip(&tx.outputs) {
+                let outpoint = OutPoint { txid: entry.txid, index };
+                if output.lock == *lock && self.coins.spender(&outpoint).is_none() {
+                    pending.incoming.push((outpoint, *output));
+                }
+            }
+        }
+        pending
+    }
+
+    /// Tips that would have been enough for the next block, the one after next, and a few more.
+    pub fn estimate(&self, gas_limit: Gas) -> FeeEstimate {
+        let mut estimate = FeeEstimate { base_fee: self.base_fee, ..FeeEstimate::default() };
+        let least = self.min_tip();
+        (estimate.slow, estimate.normal, estimate.fast) = (least, least, least);
+        let mut gas = 0u64;
+        for (tip, id) in self.ranked() {
+            let enough = u64::try_from(tip.wei().max(0)).unwrap_or(u64::MAX).saturating_add(1).max(least);
+            if gas <= gas_limit {
+                estimate.fast = if gas + self.gas_of(id) > gas_limit { enough } else { least };
+            }
+            gas = gas.saturating_add(self.gas_of(id));
+            if gas <= gas_limit.saturating_mul(3) {
+                estimate.normal = if gas > gas_limit.saturating_mul(2) { enough } else { least };
+            }
+            estimate.slow = if gas > gas_limit.saturating_mul(6) { enough } else { least };
+            if gas > gas_limit.saturating_mul(8) || tip < Tip::ZERO {
+                break;
+            }
+        }
+        estimate
+    }
+
+    /// Pending transactions and their tips, best first, whatever they wait for within the pool.
+    pub(super) fn ranked(&self) -> impl Iterator<Item = (Tip, Id)> {
+        let base_fee = self.base_fee;
+        let coins = self.coins.ranked().rev().map(move |(rate, _, slot)| (rate.above(base_fee), Id::Coin(*slot)));
+        let with_tip = move |slot: Slot| (self.accounts.get(slot).tip(base_fee), Id::Account(slot));
+        let by_tip_cap = self.accounts.by_tip_cap().rev().map(with_tip);
+        let by_fee_cap = self.accounts.by_fee_cap().rev().map(with_tip);
+        merge(coins, merge(by_tip_cap, by_fee_cap))
+    }
+
+    pub(super) fn gas_of(&self, id: Id) -> Gas {
+        match id {
+            Id::Coin(slot) => self.coins.get(slot).own.gas,
+            Id::Account(slot) => self.accounts.get(slot).gas_limit,
+        }
+    }
+
+    fn entry(&self, id: Id) -> MempoolEntry {
+        match id {
+            Id::Coin(slot) => self.coin_entry(slot),
+            Id::Account(slot) => self.account_entry(slot),
+        }
+    }
+
+    fn coin_entry(&self, slot: Slot) -> MempoolEntry {
+        let entry = self.coins.get(slot);
+        let above = |rate: Rate| rate.above(self.base_fee);
+        let covered = |slot: &Slot| above(self.coins.get(*slot).own.rate()) >= Tip::ZERO;
+        let ready = self.coins.ancestry(&[slot]).iter().all(covered);
+        MempoolEntry {
+            txid: entry.txid,
+            transaction: entry.transaction.clone(),
+            sender: None,
+            size: entry.own.size as usize,
+            gas: entry.own.gas,
+            fee: entry.own.fee,
+            tip_per_gas: above(entry.own.rate()).wei(),
+            package_tip_per_gas: above(entry.package_rate()).wei(),
+            time: entry.time,
+            ancestors: entry.with_ancestors().count as usize - 1,
+            descendants: entry.with_descendants().count as usize - 1,
+            status: if ready { EntryStatus::Pending } else { EntryStatus::Queued },
+        }
+    }
+
+    fn account_entry(&self, slot: Slot) -> MempoolEntry {
+        let entry = self.accounts.get(slot);
+        let queue = self.accounts.queue(&entry.sender);
+        let before = queue.map_or(0, |queue| queue.slots.range(..entry.nonce).count());
+        let after = queue.map_or(0, |queue| queue.slots.range(entry.nonce..).count() - 1);
+        let tip = entry.tip(self.base_fee);
+        let ready = entry.pending && entry.fee_cap >= U256::from(self.base_fee);
+        MempoolEntry {
+            txid: entry.txid,
+            transaction: Arc::<Transaction>::clone(&entry.transaction),
+            sender: Some(entry.sender),
+            size: entry.size,
+            gas: entry.gas_limit,
+            fee: Amount::ZERO,
+            tip_per_gas: tip.wei(),
+            package_tip_per_gas: tip.wei(),
+            time: entry.time,
+            ancestors: before,
+            descendants: after,
+            status: if ready { EntryStatus::Pending } else { EntryStatus::Queued },
+        }
+    }
+}
+
+/// Merges two rankings, each best first, into one.
+fn merge<T: PartialOrd>(
+    left: impl Iterator<Item = (Tip, T)>,
+    right: impl Iterator<Item = (Tip, T)>,
+) -> impl Iterator<Item = (Tip, T)> {
+    let (mut left, mut right) = (left.peekable(), right.peekable());
+    std::iter::from_fn(move || match (left.peek(), right.peek()) {
+        (Some((a, _)), Some((b, _))) if b > a => right.next(),
+        (Some(_), _) => left.next(),
+        (None, _) => right.next(),
+    })
+}

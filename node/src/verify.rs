@@ -1,0 +1,234 @@
+//! The dear checks, on all cores and once: signatures of coins, senders of account transactions.
+//!
+//! A verdict is remembered under everything that it depends on. For a signature that is key, message and signature, hashed
+//! with a secret key, so that nobody can aim at collisions; for a sender, the hash of the whole transaction. Neither
+//! depends on height, coins or rules, so that a remembered verdict is right in every context. Only good ones are kept.
+
+use chain_core::{
+    Address,
+    account::AccountTransaction,
+    check::{check_transaction, spend_checks},
+    error::RuleError,
+    execute::check_account_alone,
+    hash::BlockHash,
+    sighash::SignatureCheck,
+    spec::ChainSpec,
+    transaction::Transaction,
+    units::Height,
+};
+use rayon::prelude::*;
+use std::sync::Arc;
+
+use crate::mempool::{Prepared, Staged};
+
+/// Entries in one bucket of a cache.
+const WAYS: usize = 4;
+
+/// How the dear checks are done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VerifyConfig {
+    /// Keys the cache: random in a node, fixed in a simulation.
+    pub secret: [u8; 32],
+    /// Signatures to remember, 16 bytes each.
+    pub signatures: usize,
+    /// Senders to remember, 52 bytes each.
+    pub senders: usize,
+    /// Whether to use all cores.
+    pub parallel: bool,
+}
+
+impl Default for VerifyConfig {
+    fn default() -> Self {
+        Self { secret: [0; 32], signatures: 1 << 20, senders: 1 << 18, parallel: true }
+    }
+}
+
+/// Verifies and remembers.
+#[derive(Debug)]
+pub struct Verifier {
+    config: VerifyConfig,
+    signatures: Cache<u128>,
+    senders: Cache<([u8; 32], Address)>,
+}
+
+/// What is remembered of one verified signature.
+type Tag = u128;
+
+impl Verifier {
+    /// A verifier that remembers nothing yet.
+    pub fn new(config: VerifyConfig) -> Self {
+        let (signatures, senders) = (Cache::new(config.signatures), Cache::new(config.senders));
+        Self { config, signatures, senders }
+    }
+
+    /// Verifies signatures; the verdicts are in their order.
+    pub fn verify(&mut self, checks: &[SignatureCheck]) -> Vec<bool> {
+        let tags: Vec<Tag> = checks.iter().map(|check| self.tag(check)).collect();
+        let mut verdicts: Vec<bool> = tags.iter().map(|tag| self.signatures.contains(tag)).collect();
+        let unknown: Vec<usize> = (0..checks.len()).filter(|index| !verdicts[*index]).collect();
+        let fresh = self.map(&unknown, |index| checks[*index].verify());
+        for (index, good) in unknown.into_iter().zip(fresh) {
+            verdicts[index] = good;
+            if good {
+                self.signatures.insert(tags[index]);
+            }
+        }
+        verdicts
+    }
+
+    /// Recovers the senders of a block's account transactions, in their order.
+    ///
+    /// # Errors
+    /// ACC-3 for the first that has none.
+    pub fn recover(&mut self, transactions: &[&AccountTransaction]) -> Result<Vec<Address>, RuleError> {
+        let found = self.map(transactions, |tx| self.sender(tx));
+        let senders = found.into_iter().collect::<Result<Vec<_>, _>>()?;
+        for (tx, sender) in transactions.iter().zip(&senders) {
+            self.remember_sender(tx, *sender);
+        }
+        Ok(senders)
+    }
+
+    /// Checks transactions alone and recovers their senders: all that needs no state.
+    pub fn prepare(
+        &mut self,
+        spec: &ChainSpec,
+        transactions: Vec<Arc<Transaction>>,
+    ) -> Vec<Result<Prepared, RuleError>> {
+        let prepared = self.map(&transactions, |transaction| self.prepare_one(spec, transaction));
+        for (transaction, prepared) in transactions.iter().zip(&prepared) {
+            if let (Transaction::Account(tx), Ok(Prepared { sender: Some(sender), .. })) = (&**transaction, prepared) {
+                self.remember_sender(tx, *sender);
+            }
+        }
+        prepared
+    }
+
+    fn prepare_one(&self, spec: &ChainSpec, transaction: &Arc<Transaction>) -> Result<Prepared, RuleError> {
+        let meta = check_transaction(transaction)?;
+        let sender = match &**transaction {
+            Transaction::Account(tx) => {
+                check_account_alone(spec, tx.fields())?;
+                Some(self.sender(tx)?)
+            }
+            _ => None,
+        };
+        Ok(Prepared { transaction: transaction.clone(), txid: meta.txid, size: meta.size as usize, sender })
+    }
+
+    /// Verifies that staged coin transactions may spend what they spend, in a block of this height.
+    pub fn verify_spends(&mut self, genesis: &BlockHash, height: Height, staged: &[Staged]) -> Vec<Result<(), RuleError>> {
+        let results = self.map(staged, |staged| self.verify_spend(genesis, height, staged));
+        results
+            .into_iter()
+            .map(|result| {
+                let tags = result?;
+                tags.into_iter().for_each(|tag| self.signatures.insert(tag));
+                Ok(())
+            })
+            .collect()
+    }
+
+    /// Answers with the verdicts to remember.
+    fn verify_spend(&self, genesis: &BlockHash, height: Height, staged: &Staged) -> Result<Vec<Tag>, RuleError> {
+        let Some((tx, spent)) = staged.spend() else { return Ok(Vec::new()) };
+        let mut tags = Vec::new();
+        for check in spend_checks(genesis, tx, spent, height)? {
+            let tag = self.tag(&check);
+            if self.signatures.contains(&tag) {
+                continue;
+            }
+            // COIN-12
+            if !check.verify() {
+                return Err(RuleError::BadCoinSignature { transaction: 0 });
+            }
+            tags.push(tag);
+        }
+        Ok(tags)
+    }
+
+    fn sender(&self, tx: &AccountTransaction) -> Result<Address, RuleError> {
+        match self.senders.find(|(hash, _)| *hash == tx.hash().0, first_word(&tx.hash().0)) {
+            Some((_, sender)) => Ok(sender),
+            None => tx.recover_sender(),
+        }
+    }
+
+    fn remember_sender(&mut self, tx: &AccountTransaction, sender: Address) {
+        let entry = (tx.hash().0, sender);
+        if !self.senders.contains(&entry) {
+            self.senders.insert(entry);
+        }
+    }
+
+    fn tag(&self, check: &SignatureCheck) -> Tag {
+        let mut bytes = [0; 128];
+        bytes[..32].copy_from_slice(&check.key.0);
+        bytes[32..64].copy_from_slice(&check.message);
+        bytes[64..].copy_from_slice(&check.signature.0);
+        let hash = blake3::keyed_hash(&self.config.secret, &bytes);
+        let (head, _) = hash.as_bytes().split_at(16);
+        Tag::from_le_bytes(std::array::from_fn(|index| head[index]))
+    }
+
+    fn map<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+        // Waking other threads costs more than two curve operations take.
+        if self.config.parallel && items.len() > 2 {
+            items.par_iter().with_max_len(16).map(work).collect()
+        } else {
+            items.iter().map(work).collect()
+        }
+    }
+}
+
+/// What may be remembered: something that says in which bucket to look, and that is not the default.
+trait Remembered: Copy + Default + PartialEq {
+    fn place(&self) -> u64;
+}
+
+impl Remembered for Tag {
+    fn place(&self) -> u64 {
+        *self as u64
+    }
+}
+
+impl Remembered for ([u8; 32], Address) {
+    fn place(&self) -> u64 {
+        first_word(&self.0)
+    }
+}
+
+fn first_word(bytes: &[u8; 32]) -> u64 {
+    u64::from_le_bytes(std::array::from_fn(|index| bytes[index]))
+}
+
+/// A set of fixed size: buckets of a few entries, of which the oldest gives way.
+#[derive(Debug)]
+struct Cache<T> {
+    buckets: Vec<[T; WAYS]>,
+}
+
+impl<T: Remembered> Cache<T> {
+    fn new(entries: usize) -> Self {
+        Self { buckets: vec![[T::default(); WAYS]; (entries / WAYS).max(1)] }
+    }
+
+    fn bucket(&self, place: u64) -> usize {
+        (place % self.buckets.len() as u64) as usize
+    }
+
+    fn find(&self, same: impl Fn(&T) -> bool, place: u64) -> Option<T> {
+        self.buckets[self.bucket(place)].iter().copied().find(|entry| *entry != T::default() && same(entry))
+    }
+
+    fn contains(&self, entry: &T) -> bool {
+        self.find(|other| other == entry, entry.place()).is_some()
+    }
+
+    fn insert(&mut self, entry: T) {
+        let index = self.bucket(entry.place());
+        let bucket = &mut self.buckets[index];
+        bucket.rotate_right(1);
+        bucket[0] = entry;
+    }
+}
