@@ -6,7 +6,7 @@
 //! leaves as it is; only those that change sides move.
 
 use alloy_primitives::map::HashMap;
-use chain_core::{Address, U256, account::AccountTransaction, hash::TxId, transaction::Transaction, units::Gas};
+use chain_core::{Address, U256, hash::TxId, transaction::Transaction, units::Gas};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
