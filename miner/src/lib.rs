@@ -1,1 +1,15 @@
-//! Stub.
+//! Nonce search on all cores.
+//!
+//! A [`Miner`] keeps threads that search whatever [`Work`] it is given last; [`Kernel`]s do the hashing and can be
+//! exchanged. [`client`] mines for a node over JSON-RPC, which is what `cairn-miner` does.
+
+pub mod client;
+mod kernel;
+mod meter;
+mod miner;
+mod work;
+
+pub use kernel::{Kernel, Midstate};
+pub use meter::Meter;
+pub use miner::{Event, Miner};
+pub use work::{Solution, VERSION_MASK, Work};

@@ -1,0 +1,1 @@
+//! Mining for a node over JSON-RPC.
