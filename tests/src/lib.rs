@@ -4,12 +4,14 @@
 
 mod chain;
 mod keys;
+mod load;
 mod node;
 mod rpc;
 mod wallet;
 
 pub use chain::{chain_file, grind, spec};
 pub use keys::{NamedCoin, TestKey, genesis, send};
+pub use load::Load;
 pub use node::{Node, NodeOptions};
 pub use rpc::{Rpc, RpcError};
 pub use wallet::{Outcome, Wallet};
