@@ -61,3 +61,25 @@ pub const ACCOUNTS: &[DevAccount] = &[
         "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
     ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain_core::{account::AccountTransaction, spec::ChainSpec};
+
+    #[test]
+    fn every_funded_account_has_its_key_here() {
+        let mut known: Vec<_> = ACCOUNTS.iter().map(|account| account.address).collect();
+        known.sort();
+        let funded: Vec<_> = ChainSpec::dev().alloc_accounts.iter().map(|account| account.address).collect();
+        assert_eq!(known, funded);
+    }
+
+    #[test]
+    fn every_key_signs_for_its_account() {
+        for account in ACCOUNTS {
+            let transaction = crate::rpc::testing::transfer(account.private_key, 0, Address::ZERO, 1);
+            assert_eq!(AccountTransaction::recover_sender(&transaction).unwrap(), account.address);
+        }
+    }
+}

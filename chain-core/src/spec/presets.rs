@@ -1,7 +1,12 @@
 //! The specs that are built in.
 
-use super::ChainSpec;
-use crate::units::{Amount, GRAINS_PER_CRN};
+use alloy_primitives::{Address, Bytes, address, hex};
+
+use super::{ChainSpec, GenesisAccount};
+use crate::{
+    coin::{KeyBytes, Lock, Output},
+    units::{Amount, GRAINS_PER_CRN},
+};
 
 /// 1 gwei.
 const GWEI: u64 = 1_000_000_000;
@@ -69,7 +74,9 @@ impl ChainSpec {
         }
     }
 
-    /// The chain of `--dev`: no work worth the name however fast blocks are asked for, time may run ahead.
+    /// The chain of `--dev`: no work worth the name however fast blocks are asked for, time may run ahead. What it
+    /// allocates belongs to the mnemonic that Ethereum's tools use for tests (`test test ... junk`): ten accounts, and
+    /// the wallet's first coin address.
     pub fn dev() -> Self {
         Self {
             name: "dev".into(),
@@ -83,7 +90,32 @@ impl ChainSpec {
             safe_depth: 0,
             finalized_depth: 0,
             genesis_bits: 0x207f_ffff,
+            alloc_coins: vec![Output { amount: Amount(1_000 * GRAINS_PER_CRN), lock: Lock::Key(DEV_KEY) }; 10],
+            alloc_accounts: DEV_ACCOUNTS.map(dev_account).into(),
             ..Self::main()
         }
     }
+}
+
+/// Accounts `m/44'/60'/0'/0/0` to `/9` of the test mnemonic, sorted.
+const DEV_ACCOUNTS: [Address; 10] = [
+    address!("14dc79964da2c08b23698b3d3cc7ca32193d9955"),
+    address!("15d34aaf54267db7d7c367839aaf71a00a2c6a65"),
+    address!("23618e81e3f5cdf7f54c3d65f7fbc0abf5b21e8f"),
+    address!("3c44cdddb6a900fa2b585dd299e03d12fa4293bc"),
+    address!("70997970c51812dc3a010c7d01b50e0d17dc79c8"),
+    address!("90f79bf6eb2c4f870365e785982e1f101e93b906"),
+    address!("976ea74026e726554db657fa54763abd0c3a0aa9"),
+    address!("9965507d1a55bcc2695c58ba16fb37d819b0a4dc"),
+    address!("a0ee7a142d267c1f36714e4a8f75612f20a79720"),
+    address!("f39fd6e51aad88f6f4ce6ab8827279cfffb92266"),
+];
+
+/// The coin key `m/86'/4411982'/0'/0/0` of the same mnemonic.
+const DEV_KEY: KeyBytes = KeyBytes(hex!("b3ee5a98c54d80ab3769e78fed432cf101a35a24f1eaf1f182ff524309884ba6"));
+
+/// 10,000 CRN.
+fn dev_account(address: Address) -> GenesisAccount {
+    let balance = Amount(10_000 * GRAINS_PER_CRN).to_wei();
+    GenesisAccount { address, balance, nonce: 0, code: Bytes::new(), storage: Vec::new() }
 }
