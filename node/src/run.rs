@@ -160,10 +160,14 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         runtime: opened.runtime.handle().clone(),
     });
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
+    tokio::spawn(mining.clone().drive());
+    if config.dev {
+        mining.set_automine(true);
+        tokio::spawn(mining.clone().automine());
+    }
     if config.mine {
         mining.start(None);
     }
-    mining.set_automine(config.dev);
     banner::print(&context, config);
     let failed = opened.engine.failed();
     let outcome = tokio::select! {

@@ -1,5 +1,8 @@
 //! The miner of this process: whom it pays, and whether it runs.
 
+mod search;
+
+use cairn_miner::Miner;
 use chain_core::{
     Address, address,
     coin::{KeyBytes, Lock},
@@ -10,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::Arc,
 };
+use tokio::sync::Notify;
 
 use crate::{
     engine::{EngineHandle, TemplateError},
@@ -20,21 +25,23 @@ use crate::{
 /// Who is paid for blocks as long as nobody is: a key that is no point of the curve, so that no coin of it can be spent.
 const NOBODY: Lock = Lock::Key(KeyBytes([0; 32]));
 
-/// Mines on the threads of this process, or on demand.
+/// Mines on the threads of this process, or on demand. [`Mining::drive`] does the work.
 pub struct Mining {
     engine: EngineHandle,
     hrp: String,
     file: Option<PathBuf>,
     state: Mutex<State>,
+    changed: Notify,
 }
 
 struct State {
     payout: Option<Lock>,
     beneficiary: Address,
-    mining: bool,
+    on: bool,
     threads: usize,
     blocks: u64,
     automine: bool,
+    miner: Option<Arc<Miner>>,
 }
 
 /// What the miner does.
@@ -75,12 +82,13 @@ impl Mining {
         let state = State {
             payout: payout.or(saved_payout),
             beneficiary: beneficiary.or(saved_account.flatten()).unwrap_or_default(),
-            mining: false,
+            on: false,
             threads,
             blocks: 0,
             automine: false,
+            miner: None,
         };
-        Self { engine, hrp: hrp.to_owned(), file, state: Mutex::new(state) }
+        Self { engine, hrp: hrp.to_owned(), file, state: Mutex::new(state), changed: Notify::new() }
     }
 
     /// Who is paid the coins, if that was said.
@@ -98,25 +106,28 @@ impl Mining {
         state.beneficiary = account.unwrap_or(state.beneficiary);
         let saved = Saved { address: address::encode(&self.hrp, &lock), account: Some(state.beneficiary) };
         drop(state);
-        match &self.file {
-            Some(file) => std::fs::write(file, serde_json::to_vec_pretty(&saved)?),
-            None => Ok(()),
-        }
+        self.changed.notify_one();
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        let partial = file.with_added_extension("partial");
+        std::fs::write(&partial, serde_json::to_vec_pretty(&saved)?)?;
+        std::fs::rename(partial, file)
     }
 
-    /// What to ask a template with.
-    pub fn request(&self) -> TemplateRequest {
+    /// What to ask a template with; `extra` goes to the end of the coinbase.
+    fn request(&self, extra: Vec<u8>) -> TemplateRequest {
         let state = self.state.lock();
-        TemplateRequest { payout: state.payout.unwrap_or(NOBODY), beneficiary: state.beneficiary, extra: Vec::new() }
+        TemplateRequest { payout: state.payout.unwrap_or(NOBODY), beneficiary: state.beneficiary, extra }
     }
 
     /// What the miner does now.
     pub fn status(&self) -> MiningStatus {
         let state = self.state.lock();
         MiningStatus {
-            mining: state.mining,
+            mining: state.on,
             threads: state.threads,
-            hashrate: 0.0,
+            hashrate: state.miner.as_ref().map_or(0.0, |miner| miner.hash_rate()),
             blocks: state.blocks,
             beneficiary: state.beneficiary,
         }
@@ -126,12 +137,15 @@ impl Mining {
     pub fn start(&self, threads: Option<usize>) {
         let mut state = self.state.lock();
         state.threads = threads.unwrap_or(state.threads);
-        state.mining = true;
+        state.on = true;
+        drop(state);
+        self.changed.notify_one();
     }
 
     /// Stops mining.
     pub fn stop(&self) {
-        self.state.lock().mining = false;
+        self.state.lock().on = false;
+        self.changed.notify_one();
     }
 
     /// Whether each transaction that comes in is mined at once (`--dev`).
@@ -144,7 +158,7 @@ impl Mining {
     /// # Errors
     /// [`TemplateError`].
     pub async fn mine_now(&self, count: u32, time: Option<u32>) -> Result<Vec<BlockHash>, TemplateError> {
-        self.engine.mine(self.request(), count, time).await
+        self.engine.mine(self.request(Vec::new()), count, time).await
     }
 }
 
