@@ -75,10 +75,7 @@ impl CheckedBlock {
 
     /// The account transactions in order, whose senders are to be recovered apart for [`crate::execute::execute_block`].
     pub fn recoveries(&self) -> Vec<&AccountTransaction> {
-        let account = |transaction| match transaction {
-            &Transaction::Account(ref account) => Some(account),
-            _ => None,
-        };
+        let account = |transaction| if let Transaction::Account(account) = transaction { Some(account) } else { None };
         self.block.transactions.iter().filter_map(account).collect()
     }
 

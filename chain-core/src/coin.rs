@@ -22,7 +22,7 @@ pub struct OutPoint {
 
 /// An x-only public key (BIP 340). Any 32 bytes encode; only points of the curve can be spent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct KeyBytes(pub [u8; 32]);
+pub struct KeyBytes(#[serde(with = "codec::fixed")] pub [u8; 32]);
 
 /// A BIP 340 signature.
 pub type Signature = codec::fixed::Array<64>;
@@ -35,7 +35,7 @@ pub enum Lock {
     /// Makes no coin: credits the account when the transaction runs.
     Account(#[serde(with = "codec::fixed")] Address),
     /// Whoever reveals the policy with this hash and what satisfies it.
-    Policy([u8; 32]),
+    Policy(#[serde(with = "codec::fixed")] [u8; 32]),
 }
 
 /// An amount under a lock.

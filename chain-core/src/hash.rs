@@ -13,12 +13,12 @@ pub struct ParseHashError;
 
 /// Hash of a block's header: SHA-256d. Shown byte-reversed, as in Bitcoin, so that the zeros of its work lead.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct BlockHash(pub [u8; 32]);
+pub struct BlockHash(#[serde(with = "crate::codec::fixed")] pub [u8; 32]);
 
 /// Identifier of a transaction of any kind: SHA-256d for coin transactions and coinbases, keccak-256 for account
 /// transactions. Shown in natural byte order, so that one transaction has one name on both sides of the ledger.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct TxId(pub [u8; 32]);
+pub struct TxId(#[serde(with = "crate::codec::fixed")] pub [u8; 32]);
 
 fn parse_hex(text: &str) -> Result<[u8; 32], ParseHashError> {
     let mut bytes = [0; 32];

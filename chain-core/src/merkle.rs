@@ -47,7 +47,7 @@ pub fn root_from_branch(leaf: [u8; 32], mut index: usize, mut count: usize, bran
     while count > 1 {
         if index ^ 1 < count {
             let sibling = siblings.next()?;
-            hash = if index % 2 == 0 { node(&hash, sibling) } else { node(sibling, &hash) };
+            hash = if index.is_multiple_of(2) { node(&hash, sibling) } else { node(sibling, &hash) };
         }
         index /= 2;
         count = count.div_ceil(2);

@@ -34,7 +34,7 @@ pub enum PolicyNode {
     /// The coin was made at least so many blocks before.
     Older(u32),
     /// 32 bytes whose SHA-256 is this.
-    Sha256([u8; 32]),
+    Sha256(#[serde(with = "codec::fixed")] [u8; 32]),
     /// All of the next `n` subtrees.
     And(u8),
     /// One of the next `n` subtrees.
@@ -55,7 +55,7 @@ pub enum ProofItem {
     /// For a key.
     Signature(Signature),
     /// For a hash.
-    Preimage([u8; 32]),
+    Preimage(#[serde(with = "codec::fixed")] [u8; 32]),
     /// For a height or an age.
     Reached,
 }

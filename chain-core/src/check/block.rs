@@ -104,6 +104,7 @@ pub fn decode_block(bytes: &[u8]) -> Result<HashedBlock, CodecError> {
 ///
 /// # Errors
 /// The block and the rule that it breaks; see [`RuleError::blames_body_only`] for whose fault that is.
+#[expect(clippy::result_large_err, reason = "the caller gets its block back")]
 pub fn check_block(spec: &ChainSpec, block: Block) -> Result<CheckedBlock, (Block, RuleError)> {
     check_hashed_block(spec, HashedBlock::new(block))
 }
@@ -112,6 +113,7 @@ pub fn check_block(spec: &ChainSpec, block: Block) -> Result<CheckedBlock, (Bloc
 ///
 /// # Errors
 /// As for [`check_block`].
+#[expect(clippy::result_large_err, reason = "the caller gets its block back")]
 pub fn check_hashed_block(spec: &ChainSpec, hashed: HashedBlock) -> Result<CheckedBlock, (Block, RuleError)> {
     match validate_alone(spec, &hashed) {
         Ok(()) => {

@@ -40,6 +40,31 @@ fn locks_and_lists_look_as_the_specification_says() {
     assert_eq!(Transaction::Coin(empty).encode(), [1, 0, 0, 0]);
 }
 
+#[test]
+fn fixed_bytes_of_any_length_and_value_are_written_as_they_stand() {
+    fn check<const N: usize>(bytes: [u8; N]) {
+        let value = fixed::Array(bytes);
+        assert_eq!(encode(&value), bytes);
+        assert_eq!(decode(&bytes), Ok(value));
+    }
+    check([]);
+    check([1, 2, 3]);
+    check([1, 2, 3, 4, 5, 6, 7, 8]);
+    check::<20>(std::array::from_fn(|index| index as u8));
+    // As numbers: signalling and quiet NaN of both signs, infinity, subnormal, negative zero.
+    for high in [0x7ff0, 0xfff0, 0x7ff8, 0xfff8, 0x0000, 0x8000] {
+        for low in [0_u64, 1, 0x0000_ffff_ffff_ffff, 0x0007_ffff_ffff_ffff] {
+            check((high << 48 | low).to_le_bytes());
+        }
+    }
+}
+
+#[test]
+fn fixed_bytes_refuse_formats_for_people() {
+    assert!(serde_json::to_string(&KeyBytes([1; 32])).is_err());
+    assert!(serde_json::from_str::<KeyBytes>("[1.0,1.0,1.0,1.0]").is_err());
+}
+
 // COD-1
 #[test]
 fn refuses_integers_that_are_longer_than_needed() {

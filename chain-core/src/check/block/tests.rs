@@ -1,1 +1,297 @@
+use alloy_primitives::{Address, B256, U256};
 
+use super::*;
+use crate::{
+    account::{AccountTransaction, Fees, Fields},
+    coin::{CoinTransaction, KeyBytes, OutPoint, Output, Witness},
+    hash::{TxId, sha256d},
+    policy::{Policy, Proof, ProofItem},
+};
+
+fn output(amount: u64) -> Output {
+    Output { amount: Amount(amount), lock: Lock::Key(KeyBytes([2; 32])) }
+}
+
+fn coinbase() -> Coinbase {
+    Coinbase {
+        height: 1,
+        beneficiary: Address::ZERO,
+        outputs: vec![output(5)],
+        state_root: B256::ZERO,
+        receipts_root: B256::ZERO,
+        coins_root: B256::ZERO,
+        gas_used: 0,
+        extra: vec![0; 8],
+    }
+}
+
+fn coin_transaction(number: u32) -> Transaction {
+    Transaction::Coin(CoinTransaction {
+        inputs: vec![OutPoint { txid: TxId([1; 32]), index: number }],
+        outputs: vec![output(7), output(8)],
+        witnesses: vec![Witness::Key([3; 64].into())],
+    })
+}
+
+/// A well-formed account transaction whose encoding has this many bytes in all.
+fn account_transaction(size: usize) -> Transaction {
+    let with_input = |bytes: usize| {
+        let fields = Fields {
+            tx_type: 0,
+            chain_id: 1,
+            nonce: 0,
+            fees: Fees::Legacy { gas_price: U256::from(1) },
+            gas_limit: 1,
+            to: Some(Address::ZERO),
+            value: U256::ZERO,
+            input: vec![9; bytes].into(),
+            access_list: vec![],
+            authorizations: vec![],
+        };
+        let mut signature = [0; 64];
+        (signature[31], signature[63]) = (1, 1);
+        Transaction::Account(AccountTransaction::from_parts(fields, signature, false).unwrap())
+    };
+    (2..100).map(with_input).find(|transaction| transaction.encode().len() == size).unwrap()
+}
+
+/// A block whose header commits to these transactions.
+fn block(transactions: Vec<Transaction>) -> Block {
+    let leaves: Vec<_> = transactions.iter().map(merkle::leaf).collect();
+    let merkle_root = merkle::root(&leaves);
+    let header = Header { version: 0, prev: BlockHash([0; 32]), merkle_root, time: 0, bits: 0, nonce: 0 };
+    Block { header, transactions }
+}
+
+fn legal() -> Vec<Transaction> {
+    vec![Transaction::Coinbase(coinbase()), coin_transaction(0), account_transaction(65), coin_transaction(1)]
+}
+
+fn check(block: Block) -> Result<CheckedBlock, RuleError> {
+    check_with(&ChainSpec::dev(), block)
+}
+
+fn check_with(spec: &ChainSpec, block: Block) -> Result<CheckedBlock, RuleError> {
+    let decoded = check_hashed_block(spec, decode_block(&codec::encode(&block)).unwrap());
+    let checked = check_block(spec, block.clone());
+    match (decoded, checked) {
+        (Ok(decoded), Ok(checked)) => {
+            assert_eq!(decoded.metas, checked.metas);
+            assert_eq!((decoded.hash, decoded.size), (checked.hash, checked.size));
+            assert_eq!(decoded.block, checked.block);
+            Ok(checked)
+        }
+        (Err((decoded, error)), Err((returned, same))) => {
+            assert_eq!((decoded, &error), (block.clone(), &same));
+            assert_eq!(returned, block);
+            Err(error)
+        }
+        (decoded, checked) => panic!("{decoded:?} but {checked:?}"),
+    }
+}
+
+fn refused(block: Block) -> RuleError {
+    check(block).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn accepts_a_legal_block_and_says_what_it_holds() {
+    let block = block(legal());
+    let checked = check(block.clone()).unwrap();
+    assert_eq!(checked.hash(), block.hash());
+    assert_eq!(checked.size(), codec::encode(&block).len());
+    assert_eq!(checked.coinbase(), &coinbase());
+    let metas = block
+        .transactions
+        .iter()
+        .map(|transaction| TxMeta { txid: transaction.txid(), size: transaction.encode().len() as u32 });
+    assert_eq!(checked.metas(), metas.collect::<Vec<_>>());
+    let Transaction::Account(account) = &block.transactions[2] else { unreachable!() };
+    assert_eq!(checked.recoveries(), [account]);
+}
+
+#[test]
+fn identifiers_and_leaves_are_those_of_the_specification() {
+    let mut buffer = Vec::new();
+    for transaction in legal() {
+        let bytes = transaction.encode();
+        let (meta, leaf) = transaction.digest(&mut buffer);
+        assert_eq!(buffer, bytes);
+        assert_eq!(leaf, sha256d(&bytes));
+        assert_eq!(meta.txid, transaction.txid());
+        if let Transaction::Coin(coin) = &transaction {
+            assert_eq!(coin.size(), bytes.len());
+            let without_witnesses = codec::encode(&(1_u8, &coin.inputs, &coin.outputs));
+            assert_eq!(meta.txid.0, sha256d(&without_witnesses));
+        }
+    }
+}
+
+// BLK-1
+#[test]
+fn refuses_a_block_without_a_coinbase_in_front() {
+    assert_eq!(refused(block(vec![])), RuleError::NoCoinbase);
+    let mut transactions = legal();
+    transactions.swap(0, 1);
+    assert_eq!(refused(block(transactions)), RuleError::NoCoinbase);
+}
+
+// BLK-2
+#[test]
+fn refuses_a_second_coinbase() {
+    let mut transactions = legal();
+    transactions.insert(2, Transaction::Coinbase(Coinbase { height: 2, ..coinbase() }));
+    assert_eq!(refused(block(transactions)), RuleError::MisplacedCoinbase { index: 2 });
+}
+
+// BLK-3, CVE-2012-2459
+#[test]
+fn a_body_with_its_end_repeated_is_not_the_headers() {
+    let honest = block(legal());
+    for repeated in 1..=honest.transactions.len() {
+        let mut mutated = honest.clone();
+        mutated.transactions.extend_from_within(honest.transactions.len() - repeated..);
+        let leaves: Vec<_> = mutated.transactions.iter().map(merkle::leaf).collect();
+        let expected = honest.header.merkle_root;
+        let error = refused(mutated);
+        assert_eq!(error, RuleError::MerkleRoot { got: merkle::root(&leaves), expected });
+        assert!(error.blames_body_only());
+    }
+    assert_eq!(check(honest.clone()).unwrap().hash(), honest.hash());
+}
+
+// BLK-3
+#[test]
+fn a_changed_witness_is_not_the_headers_body() {
+    let mut mutated = block(legal());
+    let Transaction::Coin(coin) = &mut mutated.transactions[1] else { unreachable!() };
+    coin.witnesses = vec![Witness::Key([4; 64].into())];
+    assert!(matches!(refused(mutated), RuleError::MerkleRoot { .. }));
+}
+
+#[test]
+fn other_faults_are_only_named_once_the_body_is_known_to_be_the_headers() {
+    let mut mutated = block(legal());
+    mutated.transactions[0] = Transaction::Coinbase(Coinbase { extra: vec![0; 97], ..coinbase() });
+    mutated.transactions.push(account_transaction(64));
+    assert!(refused(mutated.clone()).blames_body_only());
+    let refused = refused(block(mutated.transactions));
+    assert_eq!(refused, RuleError::SixtyFourBytes { index: 4 });
+    assert!(refused.blames_body_only());
+}
+
+// BLK-4, CVE-2017-12842
+#[test]
+fn refuses_a_transaction_of_64_bytes_and_accepts_63_and_65() {
+    for (size, accepted) in [(63, true), (64, false), (65, true)] {
+        let transaction = account_transaction(size);
+        let alone = check_transaction(&transaction).map(|meta| meta.size as usize);
+        assert_eq!(alone, if accepted { Ok(size) } else { Err(RuleError::SixtyFourBytes { index: 0 }) });
+        let mut transactions = legal();
+        transactions.push(transaction);
+        let inside = check(block(transactions)).map(|checked| checked.metas()[4].size as usize);
+        assert_eq!(inside, if accepted { Ok(size) } else { Err(RuleError::SixtyFourBytes { index: 4 }) });
+    }
+}
+
+// BLK-4
+#[test]
+fn the_smallest_coin_transaction_that_can_spend_has_65_bytes() {
+    let with_proof = |items: Vec<ProofItem>| {
+        Transaction::Coin(CoinTransaction {
+            inputs: vec![OutPoint { txid: TxId([1; 32]), index: 0 }],
+            outputs: vec![Output { amount: Amount(1), lock: Lock::Account(Address::ZERO) }],
+            witnesses: vec![Witness::Policy(Policy::older(0), Proof(items))],
+        })
+    };
+    assert_eq!(check_transaction(&with_proof(vec![ProofItem::Reached])).map(|meta| meta.size), Ok(65));
+    assert_eq!(check_transaction(&with_proof(vec![])), Err(RuleError::SixtyFourBytes { index: 0 }));
+}
+
+// BLK-5
+#[test]
+fn refuses_one_byte_more_than_the_spec_allows() {
+    let block = block(legal());
+    let got = codec::encode(&block).len();
+    let spec = |max_block_bytes| ChainSpec { max_block_bytes, ..ChainSpec::dev() };
+    assert!(check_with(&spec(got), block.clone()).is_ok());
+    let error = check_with(&spec(got - 1), block).map(|_| ()).unwrap_err();
+    assert_eq!(error, RuleError::BlockTooLarge { got, limit: got - 1 });
+    assert!(!error.blames_body_only());
+}
+
+// BLK-6
+#[test]
+fn refuses_coins_that_need_more_gas_than_the_spec_allows() {
+    let block = block(legal());
+    let coin_size = coin_transaction(0).encode().len() as u64;
+    let got = 8_000 + 2 * (16 * coin_size + 5_000 + 16_000);
+    let spec = |gas_limit| ChainSpec { gas_limit, ..ChainSpec::dev() };
+    assert!(check_with(&spec(got), block.clone()).is_ok());
+    let error = check_with(&spec(got - 1), block).map(|_| ()).unwrap_err();
+    assert_eq!(error, RuleError::BlockGas { got, limit: got - 1 });
+}
+
+fn check_coinbase_with(change: impl Fn(&mut Coinbase)) -> Result<(), RuleError> {
+    let mut coinbase = coinbase();
+    change(&mut coinbase);
+    check(block(vec![Transaction::Coinbase(coinbase)])).map(|_| ())
+}
+
+// CB-2
+#[test]
+fn refuses_an_extra_of_97_bytes() {
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![]), Ok(()));
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 96]), Ok(()));
+    let too_long = Err(RuleError::ExtraTooLong { got: 97, limit: 96 });
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 97]), too_long);
+}
+
+// CB-4
+#[test]
+fn refuses_a_coinbase_that_pays_an_account_or_nothing() {
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs.clear()), Ok(()));
+    let account = Output { amount: Amount(1), lock: Lock::Account(Address::ZERO) };
+    let pays_account = Err(RuleError::CoinbasePaysAccount { output: 1 });
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs.push(account)), pays_account);
+    let zero = Err(RuleError::ZeroCoinbaseOutput { output: 1 });
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs.push(output(0))), zero);
+}
+
+// AMT-1, CVE-2010-5139
+#[test]
+fn refuses_a_coinbase_whose_sum_wraps() {
+    let outputs = |amounts: [u64; 2]| amounts.map(output).to_vec();
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs = outputs([u64::MAX - 1, 1])), Ok(()));
+    let wraps = Err(RuleError::AmountOverflow);
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs = outputs([u64::MAX, 1])), wraps);
+}
+
+// COIN-4, CVE-2018-17144
+#[test]
+fn refuses_a_block_with_an_unsound_coin_transaction() {
+    let mut transactions = legal();
+    let Transaction::Coin(coin) = &mut transactions[3] else { unreachable!() };
+    coin.inputs.push(coin.inputs[0]);
+    coin.witnesses.push(coin.witnesses[0].clone());
+    let outpoint = coin.inputs[0];
+    let alone = check_transaction(&transactions[3]);
+    assert_eq!(alone, Err(RuleError::DuplicateInput { outpoint }));
+    assert_eq!(refused(block(transactions)), RuleError::DuplicateInput { outpoint });
+}
+
+#[test]
+fn a_coinbase_never_stands_alone() {
+    let alone = check_transaction(&Transaction::Coinbase(coinbase()));
+    assert_eq!(alone, Err(RuleError::MisplacedCoinbase { index: 0 }));
+}
+
+// COD-1
+#[test]
+fn decoding_refuses_a_count_that_is_longer_than_needed() {
+    let bytes = codec::encode(&block(legal()));
+    let mut long = bytes.clone();
+    long.splice(80..81, [251, 4, 0]);
+    assert!(decode_block(&bytes).is_ok());
+    assert_eq!(decode_block(&long).map(|_| ()), Err(CodecError::NotCanonical));
+}
