@@ -75,8 +75,11 @@ impl CheckedBlock {
 
     /// The account transactions in order, whose senders are to be recovered apart for [`crate::execute::execute_block`].
     pub fn recoveries(&self) -> Vec<&AccountTransaction> {
-        let account = |transaction| if let Transaction::Account(account) = transaction { Some(account) } else { None };
-        self.block.transactions.iter().filter_map(account).collect()
+        let accounts = self.block.transactions.iter().filter_map(|transaction| match transaction {
+            Transaction::Account(account) => Some(account),
+            Transaction::Coinbase(_) | Transaction::Coin(_) => None,
+        });
+        accounts.collect()
     }
 
     /// The first transaction.
