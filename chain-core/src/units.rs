@@ -30,6 +30,7 @@ impl Amount {
     ///
     /// # Errors
     /// [`RuleError::AmountOverflow`] if the sum does not fit in 64 bits.
+    #[expect(clippy::should_implement_trait, reason = "the sum of an operator cannot fail")]
     pub fn add(self, other: Self) -> Result<Self, RuleError> {
         self.0.checked_add(other.0).map(Self).ok_or(RuleError::AmountOverflow)
     }

@@ -84,7 +84,7 @@ fn split_v(v: u128) -> Result<(u64, bool), RuleError> {
         _ => {
             let chain_id = u64::try_from((v - 35) / 2)
                 .map_err(|_| RuleError::MalformedAccountTransaction("a number is too large"))?;
-            Ok((chain_id, v % 2 == 0))
+            Ok((chain_id, v.is_multiple_of(2)))
         }
     }
 }

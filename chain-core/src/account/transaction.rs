@@ -75,7 +75,8 @@ pub struct Fields {
 pub struct AccountTransaction {
     raw: Bytes,
     hash: B256,
-    fields: Fields,
+    /// Apart, so that coin transactions do not take the room of account transactions.
+    fields: Box<Fields>,
     signing_hash: B256,
     /// `r || s`, then the parity.
     signature: ([u8; 64], bool),
@@ -107,7 +108,7 @@ impl AccountTransaction {
             hash: keccak256(&raw),
             signing_hash: keccak256(preimage),
             signature: (signature, parity),
-            fields,
+            fields: Box::new(fields),
             raw,
         })
     }
@@ -126,7 +127,7 @@ impl AccountTransaction {
         let r = U256::from_be_slice(&signature[..32]);
         let s = U256::from_be_slice(&signature[32..]);
         let transaction = Self::decode(rlp::encode_signed(&fields, r, s, parity).into())?;
-        if transaction.fields != fields {
+        if *transaction.fields != fields {
             return Err(RuleError::MalformedAccountTransaction("the type has no room for these fields"));
         }
         Ok(transaction)
