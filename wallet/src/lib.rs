@@ -3,6 +3,9 @@
 //! It talks JSON-RPC to a node and trusts it with nothing but facts: amounts and locks of the coins spent are part of
 //! what is signed, and keys never leave this process.
 
+pub mod build;
+pub mod cli;
+pub mod error;
 pub mod fees;
 pub mod file;
 pub mod funds;

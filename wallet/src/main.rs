@@ -1,3 +1,7 @@
 //! The command line wallet.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cairn_wallet::cli::main()
+}

@@ -78,6 +78,9 @@ pub enum UnlockError {
     /// Wrong password, or a sealed part that no honest file has.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// There is no mnemonic in it.
+    #[error("this wallet only watches: build a file with `cairn-wallet build`, and sign it where the mnemonic is")]
+    WatchOnly,
     /// The sealed bytes are no mnemonic.
     #[error("the sealed part holds no mnemonic")]
     NoMnemonic,
@@ -97,8 +100,8 @@ pub enum UnlockError {
 pub struct Wallet {
     /// The chain it is for.
     pub network: Network,
-    /// The mnemonic's entropy.
-    pub sealed: Sealed,
+    /// The mnemonic's entropy; a wallet that only watches has none.
+    pub sealed: Option<Sealed>,
     /// Extended public keys: of coins, of accounts.
     pub keys: PublicKeys,
     /// How many keys of each branch have been used.
@@ -175,15 +178,25 @@ impl Wallet {
     /// # Errors
     /// [`UnlockError`] if sealing or deriving fails.
     pub fn new(network: Network, mnemonic: &Mnemonic, password: &str, cost: Cost) -> Result<Self, UnlockError> {
+        let mut wallet = Self::watch(network, Signer::new(mnemonic)?.public().clone());
+        wallet.seal(mnemonic, password, cost)?;
+        Ok(wallet)
+    }
+
+    /// A wallet that knows public keys only.
+    pub fn watch(network: Network, keys: PublicKeys) -> Self {
+        let used = Used { receive: 1, change: 0, policy: 0, accounts: 1 };
+        Self { network, sealed: None, keys, used, policies: Vec::new(), sent: Vec::new() }
+    }
+
+    /// Seals the mnemonic anew.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn seal(&mut self, mnemonic: &Mnemonic, password: &str, cost: Cost) -> Result<(), VaultError> {
         let entropy = Zeroizing::new(mnemonic.to_entropy());
-        Ok(Self {
-            network,
-            sealed: Sealed::seal(&entropy, password, cost)?,
-            keys: Signer::new(mnemonic)?.public().clone(),
-            used: Used { receive: 1, change: 0, policy: 0, accounts: 1 },
-            policies: Vec::new(),
-            sent: Vec::new(),
-        })
+        self.sealed = Some(Sealed::seal(&entropy, password, cost)?);
+        Ok(())
     }
 
     /// Takes the mnemonic out.
@@ -191,7 +204,7 @@ impl Wallet {
     /// # Errors
     /// [`UnlockError`], above all for a wrong password.
     pub fn mnemonic(&self, password: &str) -> Result<Mnemonic, UnlockError> {
-        let entropy = self.sealed.open(password)?;
+        let entropy = self.sealed.as_ref().ok_or(UnlockError::WatchOnly)?.open(password)?;
         Mnemonic::from_entropy(&entropy).map_err(|_| UnlockError::NoMnemonic)
     }
 

@@ -167,7 +167,7 @@ fn public_keys_of_somebody_else_are_found_out() {
 #[test]
 fn an_absurd_cost_is_refused_however_the_file_says_it() {
     let mut wallet = wallet();
-    wallet.sealed.cost.memory_kib = u32::MAX;
+    wallet.sealed.as_mut().unwrap().cost.memory_kib = u32::MAX;
     let read = Wallet::from_bytes(Path::new("w"), &wallet.to_bytes()).unwrap();
     assert!(matches!(read.mnemonic("pass"), Err(UnlockError::Vault(VaultError::AbsurdCost(_)))));
 }

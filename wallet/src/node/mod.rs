@@ -195,13 +195,22 @@ impl Node {
     /// # Errors
     /// [`NodeError`].
     pub fn info(&self) -> Result<ChainInfo, NodeError> {
-        self.call("chain_getInfo", json!([])).map_err(|error| match error {
+        let info: ChainInfo = self.call("chain_getInfo", json!([])).map_err(|error| match error {
             NodeError::Refused { code: -32601, .. } => {
                 let reason = "it does not know chain_getInfo; is it an Ethereum node?".into();
                 NodeError::NotANode { url: self.url.clone(), reason }
             }
             other => other,
-        })
+        })?;
+        // The name becomes part of a path, the prefix part of addresses.
+        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
+        if info.chain.is_empty() || info.chain.len() > 64 || !info.chain.chars().all(plain) {
+            return Err(bad_answer("chain_getInfo", "that is no name of a chain"));
+        }
+        if !chain_core::address::is_valid_prefix(&info.hrp) {
+            return Err(bad_answer("chain_getInfo", "that is no prefix of addresses"));
+        }
+        Ok(info)
     }
 
     /// All unspent coins of these addresses, those of the mempool included.

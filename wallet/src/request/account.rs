@@ -1,10 +1,11 @@
 //! An account transaction that is to be signed.
 
-use alloy_primitives::{Address, Bytes, U256, keccak256};
+use alloy_primitives::{Bytes, U256};
 use chain_core::{
     account::{AccountTransaction, Fees, Fields},
     codec,
     coin::Lock,
+    execute::{GATEWAY, withdraw_calldata},
     units::{Amount, Gas},
 };
 use serde::{Deserialize, Serialize};
@@ -14,9 +15,6 @@ use crate::{
     keys::{KeyPath, Signer},
     network::Network,
 };
-
-/// The built-in contract that turns wei into coins.
-pub const GATEWAY: Address = alloy_primitives::address!("00000000000000000000000000000000000000c0");
 
 /// An account transaction (EIP-1559) that is to be signed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,20 +51,11 @@ pub struct AccountRequest {
     pub signed: Vec<u8>,
 }
 
-/// Calldata of `withdraw(bytes)` with an encoded lock, by Ethereum's ABI.
-pub fn withdraw_input(lock: &Lock) -> Vec<u8> {
-    let bytes = codec::encode(lock);
-    let word = |number: usize| U256::from(number).to_be_bytes::<32>();
-    let padding = vec![0; bytes.len().next_multiple_of(32) - bytes.len()];
-    let selector = &keccak256("withdraw(bytes)")[..4];
-    [selector, &word(32), &word(bytes.len()), &bytes, &padding].concat()
-}
-
-/// The lock that calldata withdraws to, if it is exactly what [`withdraw_input`] writes.
+/// The lock that calldata withdraws to, if it is exactly what [`withdraw_calldata`] writes.
 pub fn withdraw_lock(input: &[u8]) -> Option<Lock> {
     let length = usize::try_from(U256::try_from_be_slice(input.get(36..68)?)?).ok()?;
     let lock = codec::decode(input.get(68..)?.get(..length)?).ok()?;
-    (withdraw_input(&lock) == input).then_some(lock)
+    (*withdraw_calldata(&lock) == *input).then_some(lock)
 }
 
 impl AccountRequest {

@@ -89,6 +89,9 @@ pub struct OutputLine {
     /// Where the key stands, if it is the sender's change.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<KeyPath>,
+    /// Whether it takes all that is left after the fee.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rest: bool,
 }
 
 impl Input {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     account::AccountRequest,
-    coin::{CoinRequest, Input, KeySignature, OutputLine},
+    coin::{CoinRequest, Hex32, Input, KeySignature, OutputLine, policy_keys},
     proof::{Estimate, estimate},
 };
 use crate::{

@@ -1,0 +1,117 @@
+//! Payments from accounts.
+
+use alloy_primitives::{Address, U256};
+use chain_core::{
+    coin::Lock,
+    execute::{GATEWAY, MAX_TRANSACTION_GAS, withdraw_calldata},
+    units::Amount,
+};
+
+use super::{BuildError, Terms, check_fee};
+use crate::{
+    fees,
+    file::Wallet,
+    keys::KeyPath,
+    money::show_wei,
+    node::Node,
+    request::{AccountRequest, Body, Request},
+};
+
+/// How much is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// So many wei.
+    Wei(U256),
+    /// What is left after the highest fee; withdrawals leave what is less than a grain.
+    All,
+}
+
+/// What an account is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccountOrder {
+    /// Pay another account.
+    Transfer {
+        /// Whom.
+        to: Address,
+        /// How much.
+        value: Value,
+    },
+    /// Turn wei into coins.
+    Withdraw {
+        /// Whose coins they become.
+        to: Lock,
+        /// How much.
+        value: Value,
+    },
+}
+
+/// Builds a transaction of the wallet's account of this number.
+///
+/// # Errors
+/// [`BuildError`].
+pub fn account_request(
+    wallet: &Wallet,
+    node: &Node,
+    index: u32,
+    terms: &Terms,
+    order: &AccountOrder,
+) -> Result<Request, BuildError> {
+    let from = wallet.keys.account(index)?;
+    let (to, input, withdraw_to, wanted) = match order {
+        AccountOrder::Transfer { to, value } => (*to, Vec::new(), None, *value),
+        AccountOrder::Withdraw { to, value } => (GATEWAY, withdraw_calldata(to).to_vec(), Some(to), *value),
+    };
+    let balance = node.balance(&from)?;
+    let tip = U256::from(terms.prices.tip);
+    // To send everything, the price must not promise more than it takes.
+    let max_fee = match wanted {
+        Value::All => U256::from(terms.prices.base_max) + tip,
+        Value::Wei(_) => terms.prices.account_max(),
+    };
+    // An estimate does not depend on the value; asking with one grain works with any balance above it.
+    let probe = match wanted {
+        Value::Wei(wei) if wei <= balance => wei,
+        _ => Amount(1).to_wei().min(balance),
+    };
+    let gas_limit = if balance.is_zero() {
+        MAX_TRANSACTION_GAS.min(21_000)
+    } else {
+        node.estimate_gas(&from, &to, probe, &input)?.min(MAX_TRANSACTION_GAS)
+    };
+    let cost = max_fee.checked_mul(U256::from(gas_limit)).ok_or(BuildError::TooLarge)?;
+    let value = match wanted {
+        Value::Wei(wei) => wei,
+        Value::All => whole(balance.saturating_sub(cost), withdraw_to.is_some()),
+    };
+    let needed = value.max(U256::from(1)).checked_add(cost).ok_or(BuildError::TooLarge)?;
+    if needed > balance {
+        return Err(BuildError::NotEnoughInAccount {
+            account: from.to_string(),
+            needed: show_wei(needed),
+            fee: show_wei(cost),
+            balance: show_wei(balance),
+            missing: show_wei(needed - balance),
+        });
+    }
+    let expected = (U256::from(terms.prices.base) + tip).saturating_mul(U256::from(gas_limit));
+    check_fee(terms, fees::check_wei(expected, value))?;
+    let request = AccountRequest {
+        from: from.to_string(),
+        key: Some(KeyPath::Account(index)),
+        nonce: node.nonce(&from, true)?,
+        to: to.to_string(),
+        value_wei: value,
+        gas_limit,
+        max_fee_per_gas_wei: max_fee,
+        max_priority_fee_per_gas_wei: tip,
+        input,
+        withdraw_to: withdraw_to.map(|lock| wallet.network.address(lock)),
+        signed: Vec::new(),
+    };
+    request.check(&wallet.network)?;
+    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request)))
+}
+
+fn whole(wei: U256, grains_only: bool) -> U256 {
+    if grains_only { wei - wei % Amount(1).to_wei() } else { wei }
+}

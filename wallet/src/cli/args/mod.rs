@@ -1,0 +1,381 @@
+//! Commands and flags.
+
+mod policy;
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use self::policy::{
+    PolicyCommand, PolicyCreate, PolicyFund, PolicyHtlc, PolicyMultisig, PolicyName, PolicySpend, PolicyTimelock, Time,
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  cairn-wallet create                                make a wallet for the chain of the node that runs here
+  cairn-wallet address                               where to be paid, in coins and as an account
+  cairn-wallet balance
+  cairn-wallet send lcrn1q…=1.5 lcrn1p…=0.25 --wait  pay two people in coins, wait for the block
+  cairn-wallet deposit 2                             2 CRN of coins into your account
+  cairn-wallet transfer 0x70997970C51812dc3A010C7d01b50e0d17dc79C8=0.5
+  cairn-wallet withdraw 1                            1 CRN of your account back into coins
+  cairn-wallet build --out pay.json send lcrn1q…=1   for signing on a machine without a network
+
+Amounts are in CRN (1.5, 1.5crn) or in 150000000grains; accounts also take gwei and wei.";
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done                                   6  another chain: node, file or address
+  1  the system refuses (disk, terminal)    7  not enough funds
+  2  flags, amounts or addresses are wrong  8  refused as harmful: fee, dust, incomplete signatures
+  3  wallet file missing, damaged, in use   9  refused by the node, or failed in its block
+  4  wrong password                        10  cancelled
+  5  no node answers as it should
+With --json, errors are printed to standard error as {\"error\": {\"code\", \"kind\", \"message\", \"hint\"}}.
+
+Keys come from one BIP 39 mnemonic: coins m/86'/4411982'/0'/{0 paid at, 1 change, 2 policies}/i (BIP 340), accounts
+m/44'/60'/0'/0/i. The file holds the mnemonic sealed by Argon2id and XChaCha20-Poly1305 under your password.";
+
+/// The wallet of Cairn: coins and accounts from one mnemonic.
+#[derive(Debug, Parser)]
+#[command(name = "cairn-wallet", version, max_term_width = 120, after_help = EXAMPLES,
+    after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"), subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
+pub struct Global {
+    /// JSON-RPC of the node.
+    #[arg(long, global = true, value_name = "URL", env = "CAIRN_RPC", default_value = "http://127.0.0.1:8545")]
+    pub rpc: String,
+    /// The wallet's file [default: ~/.cairn/wallet/CHAIN.json].
+    #[arg(long, global = true, value_name = "FILE", env = "CAIRN_WALLET")]
+    pub wallet: Option<PathBuf>,
+    /// The chain: main, test, local, dev, or the TOML file of its spec [default: the wallet's, or the node's].
+    #[arg(long, global = true, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
+    pub chain: Option<String>,
+    /// Print JSON for programs: coins in grains, accounts in wei.
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Ask no questions.
+    #[arg(long, short, global = true)]
+    pub yes: bool,
+    /// Take the password from the first line of a file (or from the environment: CAIRN_WALLET_PASSWORD).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a wallet: a new mnemonic, shown once.
+    Create(Create),
+    /// Bring a wallet back from its mnemonic, and look for what it holds.
+    Restore(Restore),
+    /// Show addresses to be paid at.
+    Address(AddressArgs),
+    /// Show what there is, on both sides of the ledger.
+    Balance,
+    /// Pay in coins.
+    Send {
+        /// What exactly.
+        #[command(flatten)]
+        args: SendArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Pay from an account.
+    Transfer {
+        /// What exactly.
+        #[command(flatten)]
+        args: TransferArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Turn coins into account money.
+    Deposit {
+        /// What exactly.
+        #[command(flatten)]
+        args: DepositArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Turn account money into coins.
+    Withdraw {
+        /// What exactly.
+        #[command(flatten)]
+        args: WithdrawArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// List what came and went, newest first.
+    History(History),
+    /// Replace a transaction that is not mined yet by the same at a higher price.
+    Bump {
+        /// What exactly.
+        #[command(flatten)]
+        args: BumpArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Addresses of several keys, times and secrets: make them, pay to them, spend from them.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
+    /// Build a transaction into a file, to be signed elsewhere. Needs no password.
+    Build(Build),
+    /// Sign a file that `build` made. Needs no node.
+    Sign(FileInOut),
+    /// Show what a file that `build` made would do. Needs no node.
+    Show(FileIn),
+    /// Join the signatures of several copies of one file.
+    Combine(Combine),
+    /// Hand a signed file to the network.
+    Broadcast {
+        /// What exactly.
+        #[command(flatten)]
+        args: FileIn,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Look again for addresses and accounts that were used.
+    Rescan(Rescan),
+    /// Show the mnemonic. Whoever sees it owns the money.
+    ShowMnemonic,
+    /// Seal the mnemonic under another password.
+    ChangePassword(ChangePassword),
+    /// Print the public keys, for a wallet elsewhere that only watches.
+    PublicKeys,
+    /// Make a wallet that only watches from what `public-keys` printed.
+    Watch(FileIn),
+}
+
+/// Waiting for a block.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Wait {
+    /// Wait until it is mined.
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// `create`.
+#[derive(Debug, Args)]
+pub struct Create {
+    /// Words of the mnemonic: 12 or 24.
+    #[arg(long, default_value = "12", value_parser = ["12", "24"])]
+    pub words: String,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub struct Restore {
+    /// Read the mnemonic from a file (`-`: standard input) instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub mnemonic_file: Option<PathBuf>,
+    /// Unused addresses in a row after which to stop looking.
+    #[arg(long, default_value_t = crate::funds::GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub gap: u32,
+    /// Do not look for used addresses now.
+    #[arg(long)]
+    pub no_scan: bool,
+}
+
+/// `rescan`.
+#[derive(Debug, Args)]
+pub struct Rescan {
+    /// Unused addresses in a row after which to stop looking.
+    #[arg(long, default_value_t = crate::funds::GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub gap: u32,
+}
+
+/// `change-password`.
+#[derive(Debug, Args)]
+pub struct ChangePassword {
+    /// Take the new password from the first line of a file instead of asking for it.
+    #[arg(long, value_name = "FILE")]
+    pub new_password_file: Option<PathBuf>,
+}
+
+/// The two sides of the ledger.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// A coin address.
+    Coin,
+    /// An account.
+    Account,
+}
+
+/// `address`.
+#[derive(Debug, Args)]
+pub struct AddressArgs {
+    /// Which: both unless said.
+    pub side: Option<Side>,
+    /// Make a new one (of coins unless said otherwise).
+    #[arg(long)]
+    pub new: bool,
+    /// List all that were given out.
+    #[arg(long, conflicts_with = "new")]
+    pub list: bool,
+}
+
+/// What a transaction may cost.
+#[derive(Clone, Debug, Args)]
+pub struct FeeArgs {
+    /// slow, normal, fast, or the tip in gwei a unit of gas, on top of the base fee.
+    #[arg(long, value_name = "RATE", default_value = "normal")]
+    pub fee_rate: String,
+    /// Allow fees that look like mistakes.
+    #[arg(long)]
+    pub allow_high_fee: bool,
+}
+
+/// `send`.
+#[derive(Debug, Args)]
+pub struct SendArgs {
+    /// Whom to pay how much: ADDRESS=AMOUNT; with --max one bare ADDRESS.
+    #[arg(required = true, value_name = "ADDRESS=AMOUNT")]
+    pub payments: Vec<String>,
+    /// Send everything.
+    #[arg(long)]
+    pub max: bool,
+    /// What it may cost.
+    #[command(flatten)]
+    pub fees: FeeArgs,
+}
+
+/// `transfer`.
+#[derive(Debug, Args)]
+pub struct TransferArgs {
+    /// Whom to pay how much: ACCOUNT=AMOUNT; with --max a bare ACCOUNT.
+    #[arg(value_name = "ACCOUNT=AMOUNT")]
+    pub payment: String,
+    /// The account that pays: its number or address.
+    #[arg(long, default_value = "0", value_name = "ACCOUNT")]
+    pub from: String,
+    /// Send everything.
+    #[arg(long)]
+    pub max: bool,
+    /// What it may cost.
+    #[command(flatten)]
+    pub fees: FeeArgs,
+}
+
+/// `deposit`.
+#[derive(Debug, Args)]
+pub struct DepositArgs {
+    /// How much.
+    #[arg(required_unless_present = "max", conflicts_with = "max")]
+    pub amount: Option<String>,
+    /// The account that is credited: one of yours by number, or any by address.
+    #[arg(long, default_value = "0", value_name = "ACCOUNT")]
+    pub to: String,
+    /// Deposit all coins.
+    #[arg(long)]
+    pub max: bool,
+    /// What it may cost.
+    #[command(flatten)]
+    pub fees: FeeArgs,
+}
+
+/// `withdraw`.
+#[derive(Debug, Args)]
+pub struct WithdrawArgs {
+    /// How much.
+    #[arg(required_unless_present = "max", conflicts_with = "max")]
+    pub amount: Option<String>,
+    /// The coin address that is paid [default: one of yours].
+    #[arg(long, value_name = "ADDRESS")]
+    pub to: Option<String>,
+    /// The account that pays: its number or address.
+    #[arg(long, default_value = "0", value_name = "ACCOUNT")]
+    pub from: String,
+    /// Withdraw everything.
+    #[arg(long)]
+    pub max: bool,
+    /// What it may cost.
+    #[command(flatten)]
+    pub fees: FeeArgs,
+}
+
+/// `history`.
+#[derive(Debug, Args)]
+pub struct History {
+    /// How many entries.
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub limit: u32,
+}
+
+/// `bump`.
+#[derive(Debug, Args)]
+pub struct BumpArgs {
+    /// The transaction.
+    pub txid: String,
+    /// What it may cost.
+    #[command(flatten)]
+    pub fees: FeeArgs,
+}
+
+/// `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// Where to write the file [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What to build.
+    #[command(subcommand)]
+    pub what: BuildCommand,
+}
+
+/// What to build.
+#[derive(Debug, Subcommand)]
+pub enum BuildCommand {
+    /// Pay in coins.
+    Send(SendArgs),
+    /// Pay from an account.
+    Transfer(TransferArgs),
+    /// Turn coins into account money.
+    Deposit(DepositArgs),
+    /// Turn account money into coins.
+    Withdraw(WithdrawArgs),
+}
+
+/// One file.
+#[derive(Debug, Args)]
+pub struct FileIn {
+    /// The file.
+    pub file: PathBuf,
+}
+
+/// A file that is read and written.
+#[derive(Debug, Args)]
+pub struct FileInOut {
+    /// The file.
+    pub file: PathBuf,
+    /// Where to write the result [default: the same file].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
+/// `combine`.
+#[derive(Debug, Args)]
+pub struct Combine {
+    /// The copies.
+    #[arg(required = true, num_args = 2..)]
+    pub files: Vec<PathBuf>,
+    /// Where to write the result [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}

@@ -1,0 +1,163 @@
+//! Arguments of `policy`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::{FeeArgs, Wait};
+
+const POLICY_HELP: &str = "\
+A policy is written as in
+  threshold(2,key(K1),key(K2),key(K3))
+  or(and(key(K1),sha256(HASH)),and(key(K2),after(HEIGHT)))
+  and(key(K),older(BLOCKS))
+where K is a key in hex, a coin address under a key, or `me` for a fresh key of this wallet.";
+
+/// `policy`.
+#[derive(Debug, Subcommand)]
+pub enum PolicyCommand {
+    /// Show a fresh key of this wallet, to give to the others of a policy.
+    Key,
+    /// Make a random secret and its SHA-256, for an HTLC.
+    Secret,
+    /// Make an address of a policy written out.
+    #[command(after_help = POLICY_HELP)]
+    Create(PolicyCreate),
+    /// Make an address that K of N keys spend.
+    Multisig(PolicyMultisig),
+    /// Make an address that the receiver spends with a secret, or the sender after a time.
+    Htlc(PolicyHtlc),
+    /// Make an address that one key spends after a time.
+    Timelock(PolicyTimelock),
+    /// List this wallet's policies.
+    List,
+    /// Show a policy, its address and its coins.
+    Show(PolicyName),
+    /// Pay to a policy in coins.
+    Fund {
+        /// What exactly.
+        #[command(flatten)]
+        args: PolicyFund,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Spend from a policy: signs, and writes a file for the other signers where more are needed.
+    Spend {
+        /// What exactly.
+        #[command(flatten)]
+        args: PolicySpend,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+}
+
+/// `policy create`.
+#[derive(Debug, Args)]
+pub struct PolicyCreate {
+    /// The policy.
+    pub policy: String,
+    /// What to call it.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// `policy multisig`.
+#[derive(Debug, Args)]
+pub struct PolicyMultisig {
+    /// Signatures that are needed.
+    #[arg(value_name = "K")]
+    pub needed: u8,
+    /// The keys.
+    #[arg(required = true, value_name = "KEY")]
+    pub keys: Vec<String>,
+    /// What to call it.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// A time.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub struct Time {
+    /// From this height on.
+    #[arg(long, value_name = "HEIGHT")]
+    pub after: Option<u32>,
+    /// So many blocks after it was paid.
+    #[arg(long, value_name = "BLOCKS")]
+    pub older: Option<u32>,
+}
+
+/// `policy htlc`.
+#[derive(Debug, Args)]
+pub struct PolicyHtlc {
+    /// SHA-256 of the secret.
+    #[arg(long)]
+    pub hash: String,
+    /// Key of who spends with the secret.
+    #[arg(long, value_name = "KEY")]
+    pub receiver: String,
+    /// Key of who takes it back after the time.
+    #[arg(long, value_name = "KEY")]
+    pub sender: String,
+    /// When it can be taken back.
+    #[command(flatten)]
+    pub time: Time,
+    /// What to call it.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// `policy timelock`.
+#[derive(Debug, Args)]
+pub struct PolicyTimelock {
+    /// Key of who spends.
+    #[arg(long, value_name = "KEY", default_value = "me")]
+    pub key: String,
+    /// When.
+    #[command(flatten)]
+    pub time: Time,
+    /// What to call it.
+    #[arg(long)]
+    pub name: Option<String>,
+}
+
+/// A policy by its name.
+#[derive(Debug, Args)]
+pub struct PolicyName {
+    /// Its name or address.
+    pub name: String,
+}
+
+/// `policy fund`.
+#[derive(Debug, Args)]
+pub struct PolicyFund {
+    /// Its name or address.
+    pub name: String,
+    /// How much.
+    pub amount: String,
+    /// What it may cost.
+    #[command(flatten)]
+    pub fees: FeeArgs,
+}
+
+/// `policy spend`.
+#[derive(Debug, Args)]
+pub struct PolicySpend {
+    /// Its name or address.
+    pub name: String,
+    /// Whom to pay how much: ADDRESS=AMOUNT, the rest returns to the policy; or one bare ADDRESS that receives everything
+    /// [default: an address of yours].
+    #[arg(value_name = "ADDRESS[=AMOUNT]")]
+    pub payments: Vec<String>,
+    /// A secret that the policy asks for, in hex.
+    #[arg(long, value_name = "HEX")]
+    pub preimage: Vec<String>,
+    /// Write the file for the other signers here [default: NAME-spend.json].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// What it may cost.
+    #[command(flatten)]
+    pub fees: FeeArgs,
+}

@@ -1,0 +1,242 @@
+//! `create`, `restore`, `rescan`, `show-mnemonic`, `change-password`, `public-keys`, `watch`.
+
+use std::{
+    io::{self, IsTerminal},
+    path::Path,
+};
+
+use bip39::Mnemonic;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{
+    args::{ChangePassword, Create, Restore},
+    context::{Context, read_small},
+    screen::{self, Report},
+};
+use crate::{
+    error::WalletError,
+    file::{FileError, Wallet, WalletLock},
+    funds,
+    keys::{self, Branch, PublicKeys},
+    network::Network,
+    node::Node,
+    vault::{self, Cost},
+};
+
+/// Words that are asked back after a mnemonic was shown.
+const ASKED: usize = 3;
+
+/// Refuses to touch a wallet before anything is asked or shown.
+fn take_place(path: &Path) -> Result<WalletLock, WalletError> {
+    if path.exists() {
+        return Err(FileError::Exists(path.into()).into());
+    }
+    Ok(WalletLock::take(path)?)
+}
+
+/// Makes a wallet.
+pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
+    let (path, network) = context.new_wallet()?;
+    let lock = take_place(&path)?;
+    let mnemonic = keys::generate(args.words.parse().unwrap_or(12))?;
+    let password = context.new_password(None)?;
+    if !context.global.json {
+        screen::note(&format!(
+            "{}\n\n{}\n{}",
+            screen::bold("These words are the wallet. Write them down in this order, on paper, now:"),
+            numbered(&mnemonic),
+            screen::yellow("Whoever has them has the money. Without them a lost file or password is lost money."),
+        ));
+        ask_back(context, &mnemonic)?;
+    }
+    let wallet = Wallet::new(network, &mnemonic, &password, Cost::default())?;
+    lock.create(&wallet)?;
+    let mut report = made(&path, &wallet, "Wallet made")?;
+    if context.global.json {
+        report.json["mnemonic"] = json!(mnemonic.to_string());
+    }
+    Ok(report)
+}
+
+fn numbered(mnemonic: &Mnemonic) -> String {
+    let words: Vec<&str> = mnemonic.words().collect();
+    let rows = words.len() / 4;
+    let line = |row: usize| {
+        let cells = (0..4).map(|column| row + column * rows);
+        cells.map(|index| format!("{:>2}. {:<10}", index + 1, words[index])).collect::<String>()
+    };
+    (0..rows).map(|row| format!("  {}\n", line(row).trim_end())).collect()
+}
+
+/// Makes sure that the words were written down.
+fn ask_back(context: &Context, mnemonic: &Mnemonic) -> Result<(), WalletError> {
+    if context.global.yes {
+        return Ok(());
+    }
+    let words: Vec<&str> = mnemonic.words().collect();
+    let mut positions: Vec<usize> = Vec::new();
+    while positions.len() < ASKED {
+        let position = usize::from(vault::random::<1>()?[0]) % words.len();
+        if !positions.contains(&position) {
+            positions.push(position);
+        }
+    }
+    positions.sort_unstable();
+    for position in positions {
+        loop {
+            let answer = Zeroizing::new(context.ask(&format!("Word {}, to be sure: ", position + 1))?);
+            if answer.trim().eq_ignore_ascii_case(words[position]) {
+                break;
+            }
+            if answer.is_empty() {
+                return Err(WalletError::Cancelled);
+            }
+            screen::note(&screen::red("that is not the word: look at what you wrote down"));
+        }
+    }
+    Ok(())
+}
+
+fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletError> {
+    let coin = wallet.network.address(&wallet.keys.lock(Branch::Receive, 0)?);
+    let account = wallet.keys.account(0)?;
+    let text = format!(
+        "{} for {}: {}\n  be paid in coins at  {coin}\n  be paid by accounts  {account}\n",
+        screen::bold(what),
+        wallet.network.name,
+        path.display(),
+    );
+    let json = json!({
+        "wallet": path.display().to_string(), "network": wallet.network, "address": coin,
+        "account": account.to_string(), "watchOnly": wallet.sealed.is_none(),
+    });
+    Ok(Report::new(text, json))
+}
+
+/// Brings a wallet back.
+pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError> {
+    let (path, network) = context.new_wallet()?;
+    let lock = take_place(&path)?;
+    let text = match &args.mnemonic_file {
+        Some(file) => read_small(file, "the mnemonic")?,
+        None if !io::stdin().is_terminal() => read_small(Path::new("-"), "the mnemonic")?,
+        None => Zeroizing::new(context.ask("The words, in order: ")?),
+    };
+    let mnemonic = keys::parse_mnemonic(&text)?;
+    let password = context.new_password(None)?;
+    let mut wallet = Wallet::new(network, &mnemonic, &password, Cost::default())?;
+    lock.create(&wallet)?;
+    let mut report = made(&path, &wallet, "Wallet restored")?;
+    if args.no_scan {
+        return Ok(report);
+    }
+    match look_for_used(context, &mut wallet, args.gap) {
+        Ok(found) => {
+            lock.write(&wallet)?;
+            report.text += &found;
+        }
+        Err(WalletError::Node(error)) => {
+            report.text +=
+                &format!("{error}\nso used addresses were not looked for: run `cairn-wallet rescan` later\n");
+        }
+        Err(error) => return Err(error),
+    }
+    report.json["used"] = json!(wallet.used);
+    Ok(report)
+}
+
+fn look_for_used(context: &Context, wallet: &mut Wallet, gap: u32) -> Result<String, WalletError> {
+    let (node, _) = context.node(&wallet.network)?;
+    let found = scan(&node, wallet, gap)?;
+    let used = wallet.used;
+    Ok(if found {
+        format!(
+            "  used so far: {} addresses, {} for change, {} accounts, {} policy keys\n",
+            used.receive, used.change, used.accounts, used.policy
+        )
+    } else {
+        "  nothing was ever paid to it on this chain\n".into()
+    })
+}
+
+fn scan(node: &Node, wallet: &mut Wallet, gap: u32) -> Result<bool, WalletError> {
+    let mut progress = screen::Progress::new();
+    Ok(funds::scan(node, wallet, gap, &mut |count| progress.show(&format!("looking for used addresses: {count}…")))?)
+}
+
+/// Looks for used addresses again.
+pub fn rescan(context: &Context, gap: u32) -> Result<Report, WalletError> {
+    let (lock, mut wallet) = context.wallet_to_change()?;
+    let text = look_for_used(context, &mut wallet, gap)?;
+    lock.write(&wallet)?;
+    Ok(Report::new(text, json!({ "used": wallet.used })))
+}
+
+/// Shows the mnemonic.
+pub fn show(context: &Context) -> Result<Report, WalletError> {
+    let wallet = context.wallet()?;
+    let mnemonic = context.mnemonic(&wallet)?;
+    context.confirm(
+        &screen::yellow("Whoever sees the words owns the money: is nobody looking over your shoulder?"),
+        "Show them?",
+    )?;
+    Ok(Report::new(numbered(&mnemonic), json!({ "mnemonic": mnemonic.to_string() })))
+}
+
+/// Seals the mnemonic under another password.
+pub fn change_password(context: &Context, args: &ChangePassword) -> Result<Report, WalletError> {
+    let (lock, mut wallet) = context.wallet_to_change()?;
+    let mnemonic = context.mnemonic(&wallet)?;
+    let password = context.other_password(args.new_password_file.as_deref())?;
+    wallet.seal(&mnemonic, &password, Cost::default())?;
+    lock.write(&wallet)?;
+    Ok(Report::new("The password is changed.", json!({ "changed": true })))
+}
+
+/// What a wallet that only watches is made from.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Watched {
+    network: Network,
+    keys: PublicKeys,
+}
+
+/// Prints the public keys.
+pub fn public_keys(context: &Context) -> Result<Report, WalletError> {
+    let wallet = context.wallet()?;
+    let watched = Watched { network: wallet.network, keys: wallet.keys };
+    let json = json!(watched);
+    Ok(Report::new(format!("{json:#}"), json))
+}
+
+/// Makes a wallet from public keys.
+pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
+    let text = read_small(file, "public keys")?;
+    let watched: Watched = serde_json::from_str(&text)
+        .map_err(|error| WalletError::Usage(format!("{} holds no public keys: {error}", file.display())))?;
+    let place = Context {
+        global: super::args::Global {
+            chain: context.global.chain.clone().or_else(|| Some(watched.network.name.clone())),
+            ..context.global.clone()
+        },
+    };
+    let (path, network) = place.new_wallet()?;
+    if network != watched.network {
+        return Err(WalletError::OtherChain {
+            what: "the file of public keys",
+            got: Box::new(watched.network),
+            expected: Box::new(network),
+        });
+    }
+    let lock = take_place(&path)?;
+    let mut wallet = Wallet::watch(network, watched.keys);
+    lock.create(&wallet)?;
+    let mut report = made(&path, &wallet, "Wallet that only watches")?;
+    if let Ok(found) = look_for_used(context, &mut wallet, funds::GAP) {
+        lock.write(&wallet)?;
+        report.text += &found;
+    }
+    Ok(report)
+}

@@ -1,0 +1,167 @@
+//! `send`, `transfer`, `deposit`, `withdraw`.
+
+use chain_core::coin::Lock;
+
+use super::{
+    args::{BuildCommand, DepositArgs, SendArgs, TransferArgs, Wait, WithdrawArgs},
+    context::Context,
+    screen::Report,
+    spend::{self, Session, grains, split_payment},
+};
+use crate::{
+    build::{AccountOrder, CoinOrder, Value, account_request, coin_request},
+    error::WalletError,
+    file::Wallet,
+    funds,
+    keys::Branch,
+    money,
+    node::{ChainInfo, Node},
+    request::Request,
+};
+
+/// Pays in coins.
+pub fn send(context: &Context, args: &SendArgs, wait: Wait) -> Result<Report, WalletError> {
+    let mut session = Session::open(context)?;
+    let request = build_send(&mut session.wallet, &session.node, &session.info, args)?;
+    session.finish(request, None, wait)
+}
+
+/// Pays from an account.
+pub fn transfer(context: &Context, args: &TransferArgs, wait: Wait) -> Result<Report, WalletError> {
+    let session = Session::open(context)?;
+    let request = build_transfer(&session.wallet, &session.node, &session.info, args)?;
+    session.finish(request, None, wait)
+}
+
+/// Turns coins into account money.
+pub fn deposit(context: &Context, args: &DepositArgs, wait: Wait) -> Result<Report, WalletError> {
+    let mut session = Session::open(context)?;
+    let request = build_deposit(&mut session.wallet, &session.node, &session.info, args)?;
+    session.finish(request, None, wait)
+}
+
+/// Turns account money into coins.
+pub fn withdraw(context: &Context, args: &WithdrawArgs, wait: Wait) -> Result<Report, WalletError> {
+    let session = Session::open(context)?;
+    let request = build_withdraw(&session.wallet, &session.node, &session.info, args)?;
+    session.finish(request, None, wait)
+}
+
+/// Builds any of them.
+pub fn build(wallet: &mut Wallet, node: &Node, info: &ChainInfo, what: &BuildCommand) -> Result<Request, WalletError> {
+    match what {
+        BuildCommand::Send(args) => build_send(wallet, node, info, args),
+        BuildCommand::Transfer(args) => build_transfer(wallet, node, info, args),
+        BuildCommand::Deposit(args) => build_deposit(wallet, node, info, args),
+        BuildCommand::Withdraw(args) => build_withdraw(wallet, node, info, args),
+    }
+}
+
+/// Reads payments in coins: `ADDRESS=AMOUNT`, or one bare address for everything.
+pub fn coin_order(wallet: &Wallet, payments: &[String], max: bool) -> Result<CoinOrder, WalletError> {
+    if max {
+        return match payments {
+            [one] if !one.contains('=') => Ok(CoinOrder::All(wallet.network.destination(one)?)),
+            _ => Err(WalletError::Usage("--max goes with one bare ADDRESS, without an amount".into())),
+        };
+    }
+    let read = |text: &String| {
+        let (address, amount) = split_payment(text)?;
+        Ok((wallet.network.destination(address)?, grains(amount)?))
+    };
+    Ok(CoinOrder::Pay(payments.iter().map(read).collect::<Result<_, WalletError>>()?))
+}
+
+fn build_send(wallet: &mut Wallet, node: &Node, info: &ChainInfo, args: &SendArgs) -> Result<Request, WalletError> {
+    let order = coin_order(wallet, &args.payments, args.max)?;
+    pay_coins(wallet, node, info, &order, &args.fees)
+}
+
+/// Finds the coins and builds a payment from them.
+pub fn pay_coins(
+    wallet: &mut Wallet,
+    node: &Node,
+    info: &ChainInfo,
+    order: &CoinOrder,
+    fees: &super::args::FeeArgs,
+) -> Result<Request, WalletError> {
+    let terms = spend::terms(node, info, fees)?;
+    let funds = funds::load(node, wallet)?;
+    Ok(coin_request(wallet, &funds, &terms, order)?)
+}
+
+/// The number of one of the wallet's accounts, given by number or address.
+fn own_account(wallet: &Wallet, text: &str) -> Result<u32, WalletError> {
+    if let Ok(index) = text.parse::<u32>() {
+        wallet.keys.account(index)?;
+        return Ok(index);
+    }
+    let account = wallet.network.account(text)?;
+    for index in 0..wallet.used.accounts.saturating_add(funds::GAP) {
+        if wallet.keys.account(index)? == account {
+            return Ok(index);
+        }
+    }
+    Err(WalletError::Usage(format!("{account} is none of this wallet's accounts")))
+}
+
+fn account_value(amount: Option<&str>, coarse: bool) -> Result<Value, WalletError> {
+    match amount {
+        None => Ok(Value::All),
+        Some(text) if coarse => Ok(Value::Wei(grains(text)?.to_wei())),
+        Some(text) => Ok(Value::Wei(money::parse_wei(text)?)),
+    }
+}
+
+fn build_transfer(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &TransferArgs) -> Result<Request, WalletError> {
+    let (address, value) = match (args.max, args.payment.contains('=')) {
+        (true, false) => (args.payment.as_str(), Value::All),
+        (true, true) => {
+            return Err(WalletError::Usage("--max goes with a bare ACCOUNT, without an amount".into()));
+        }
+        (false, _) => {
+            let (address, amount) = split_payment(&args.payment)?;
+            (address, account_value(Some(amount), false)?)
+        }
+    };
+    let to = match wallet.network.destination(address)? {
+        Lock::Account(account) => account,
+        _ => {
+            return Err(WalletError::Usage(format!(
+                "{address} is a coin address: pay it with `send`, or from an account with `withdraw --to`"
+            )));
+        }
+    };
+    let from = own_account(wallet, &args.from)?;
+    let terms = spend::terms(node, info, &args.fees)?;
+    Ok(account_request(wallet, node, from, &terms, &AccountOrder::Transfer { to, value })?)
+}
+
+fn build_deposit(
+    wallet: &mut Wallet,
+    node: &Node,
+    info: &ChainInfo,
+    args: &DepositArgs,
+) -> Result<Request, WalletError> {
+    let account = match args.to.parse::<u32>() {
+        Ok(index) => wallet.keys.account(index)?,
+        Err(_) => wallet.network.account(&args.to)?,
+    };
+    let lock = Lock::Account(account);
+    let order = match &args.amount {
+        Some(amount) => CoinOrder::Pay(vec![(lock, grains(amount)?)]),
+        None => CoinOrder::All(lock),
+    };
+    pay_coins(wallet, node, info, &order, &args.fees)
+}
+
+fn build_withdraw(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &WithdrawArgs) -> Result<Request, WalletError> {
+    let to = match &args.to {
+        Some(text) => wallet.network.coin_address(text)?,
+        None => wallet.keys.lock(Branch::Receive, wallet.used.receive.saturating_sub(1))?,
+    };
+    let value = account_value(args.amount.as_deref(), true)?;
+    let from = own_account(wallet, &args.from)?;
+    let terms = spend::terms(node, info, &args.fees)?;
+    Ok(account_request(wallet, node, from, &terms, &AccountOrder::Withdraw { to, value })?)
+}

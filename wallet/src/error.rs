@@ -1,0 +1,171 @@
+//! What a command can end with, and the exit code that says it to scripts.
+
+use crate::{
+    build::BuildError,
+    fees::FeeError,
+    file::{FileError, UnlockError},
+    funds::FundsError,
+    keys::KeyError,
+    money::MoneyError,
+    network::{BadAddress, Network},
+    node::NodeError,
+    request::RequestError,
+    vault::VaultError,
+};
+
+/// Why a command did not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum WalletError {
+    /// Flags or arguments that make no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// An amount.
+    #[error(transparent)]
+    Money(#[from] MoneyError),
+    /// An address.
+    #[error(transparent)]
+    Address(#[from] BadAddress),
+    /// A mnemonic, or derivation.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// The wallet's file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The password, or what it protects.
+    #[error(transparent)]
+    Unlock(#[from] UnlockError),
+    /// The node.
+    #[error(transparent)]
+    Node(#[from] NodeError),
+    /// Node, file or wallet of another chain.
+    #[error("{what} is on {got}, but this wallet is for {expected}")]
+    OtherChain {
+        /// Whose chain it is.
+        what: &'static str,
+        /// That chain.
+        got: Box<Network>,
+        /// The wallet's.
+        expected: Box<Network>,
+    },
+    /// Nothing is built.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// A transaction file.
+    #[error("{file}: {error}")]
+    Request {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        error: RequestError,
+    },
+    /// The node takes the transaction for wrong.
+    #[error("the node refused the transaction: {0}")]
+    Rejected(String),
+    /// The transaction was mined, and failed or vanished.
+    #[error("{0}")]
+    Failed(String),
+    /// The user said no.
+    #[error("nothing was signed and nothing was sent")]
+    Cancelled,
+    /// The system refuses.
+    #[error("cannot {action}: {error}")]
+    Io {
+        /// What was tried.
+        action: String,
+        /// What the system says.
+        error: std::io::Error,
+    },
+}
+
+impl From<FundsError> for WalletError {
+    fn from(error: FundsError) -> Self {
+        match error {
+            FundsError::Node(error) => error.into(),
+            FundsError::Key(error) => error.into(),
+        }
+    }
+}
+
+impl From<VaultError> for WalletError {
+    fn from(error: VaultError) -> Self {
+        Self::Unlock(error.into())
+    }
+}
+
+impl From<FeeError> for WalletError {
+    fn from(error: FeeError) -> Self {
+        Self::Build(error.into())
+    }
+}
+
+impl WalletError {
+    /// A transaction that was just built, not read from a file.
+    pub fn own_request(error: RequestError) -> Self {
+        Self::Build(error.into())
+    }
+
+    /// The exit code and its name, as the help lists them.
+    pub fn code(&self) -> (u8, &'static str) {
+        match self {
+            Self::Usage(_) | Self::Money(_) | Self::Key(_) => (2, "usage"),
+            Self::Address(bad) => address_code(bad),
+            Self::File(_) => (3, "file"),
+            Self::Unlock(UnlockError::Vault(VaultError::WrongPassword)) => (4, "password"),
+            Self::Unlock(UnlockError::WatchOnly) => (8, "refused"),
+            Self::Unlock(_) => (3, "file"),
+            Self::Node(_) => (5, "node"),
+            Self::OtherChain { .. } => (6, "chain"),
+            Self::Build(error) => build_code(error),
+            Self::Request { error: RequestError::Network { .. }, .. } => (6, "chain"),
+            Self::Request { .. } => (8, "refused"),
+            Self::Rejected(_) | Self::Failed(_) => (9, "rejected"),
+            Self::Cancelled => (10, "cancelled"),
+            Self::Io { .. } => (1, "system"),
+        }
+    }
+
+    /// What to do next, where that can be said.
+    pub fn hint(&self, rpc: &str) -> Option<String> {
+        let text = match self {
+            Self::Node(NodeError::Unreachable { .. }) => {
+                "start one with `make run`, or name another with --rpc http://HOST:PORT".into()
+            }
+            Self::Node(NodeError::NotANode { .. } | NodeError::BadAnswer { .. }) => {
+                format!("is {rpc} the node's JSON-RPC port (8545 unless changed)?")
+            }
+            Self::File(FileError::Missing(_)) => {
+                "make one with `cairn-wallet create`, or bring one back with `cairn-wallet restore`; --wallet FILE names \
+                 another"
+                    .into()
+            }
+            Self::File(FileError::Exists(_)) => "choose another place with --wallet FILE".into(),
+            Self::File(FileError::Locked(_)) => "wait until it has ended, and try again".into(),
+            Self::File(FileError::Damaged { .. }) => {
+                "move it away and bring the wallet back from its words with `cairn-wallet restore`".into()
+            }
+            Self::File(FileError::Newer { .. }) => "use the newer cairn-wallet that wrote it".into(),
+            Self::OtherChain { .. } => "name the right node with --rpc, or the right wallet with --wallet".into(),
+            Self::Key(KeyError::Checksum) => "compare with what you wrote down, word by word".into(),
+            _ => return None,
+        };
+        Some(text)
+    }
+}
+
+fn address_code(bad: &BadAddress) -> (u8, &'static str) {
+    match bad.error {
+        chain_core::address::AddressError::Network { .. } => (6, "chain"),
+        _ => (2, "usage"),
+    }
+}
+
+fn build_code(error: &BuildError) -> (u8, &'static str) {
+    match error {
+        BuildError::NotEnoughCoins { .. } | BuildError::NotEnoughInAccount { .. } => (7, "funds"),
+        BuildError::Node(_) => (5, "node"),
+        BuildError::Address(bad) => address_code(bad),
+        BuildError::Twice(_) | BuildError::Nobody | BuildError::TooLarge => (2, "usage"),
+        BuildError::Fee(FeeError::Rate(_)) => (2, "usage"),
+        _ => (8, "refused"),
+    }
+}
