@@ -88,7 +88,7 @@ fn refuses_text_that_is_no_spec() {
 #[test]
 fn refuses_every_value_out_of_bounds() {
     let names = "expected 1 to 32 small letters, digits and dashes";
-    let prefix = "expected 1 to 16 small letters and digits";
+    let prefix = "expected 1 to 16 small letters";
     let grains = "an amount of CRN in quotes, up to 8 decimals, as in \"0.05\"";
     let bits = "a compact target: 8 hexadecimal digits after 0x, as in \"0x1d00ffff\"";
     for (line, by, name, got, allowed) in [

@@ -48,7 +48,7 @@ pub(super) fn field(field: impl Into<String>, got: impl Display, allowed: impl I
 }
 
 pub(super) fn bad_prefix(hrp: &str) -> SpecError {
-    field("hrp", hrp, "expected 1 to 16 small letters and digits")
+    field("hrp", hrp, "expected 1 to 16 small letters")
 }
 
 fn within<T: PartialOrd + Display>(name: &str, got: T, least: T, most: T) -> Result<(), SpecError> {
