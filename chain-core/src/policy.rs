@@ -47,15 +47,15 @@ pub enum PolicyNode {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Policy(pub Vec<PolicyNode>);
 
-/// What is given for one leaf.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is given for one leaf. Large items stand apart, so that a hostile list of small ones takes little memory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProofItem {
     /// The leaf is not used.
     Skip,
     /// For a key.
-    Signature(Signature),
+    Signature(Box<Signature>),
     /// For a hash.
-    Preimage(#[serde(with = "codec::fixed")] [u8; 32]),
+    Preimage(Box<[u8; 32]>),
     /// For a height or an age.
     Reached,
 }
@@ -182,7 +182,7 @@ impl Policy {
         let satisfied = self.walk(|leaf| {
             let (index, item) = items.next().expect("there is an item for each leaf");
             if let (PolicyNode::Key(key), ProofItem::Signature(signature)) = (leaf, item) {
-                signatures.push((*key, *signature));
+                signatures.push((*key, **signature));
             }
             check_leaf(leaf, item, height, age).unwrap_or(Err(RuleError::ProofKind { leaf: index }))
         })?;
@@ -257,7 +257,7 @@ fn check_leaf(leaf: &PolicyNode, item: &ProofItem, height: Height, age: u32) -> 
             Err(RuleError::TooYoung { got: age, expected })
         }
         (PolicyNode::After(_) | PolicyNode::Older(_), ProofItem::Reached) => Ok(true),
-        (PolicyNode::Sha256(expected), ProofItem::Preimage(preimage)) => match sha256(preimage) {
+        (PolicyNode::Sha256(expected), ProofItem::Preimage(preimage)) => match sha256(preimage.as_slice()) {
             got if got == expected => Ok(true),
             got => Err(RuleError::WrongPreimage { got, expected }),
         },

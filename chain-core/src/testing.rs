@@ -102,8 +102,8 @@ pub fn proof_item() -> impl Strategy<Value = ProofItem> {
     prop_oneof![
         Just(ProofItem::Skip),
         Just(ProofItem::Reached),
-        signature().prop_map(ProofItem::Signature),
-        any::<[u8; 32]>().prop_map(ProofItem::Preimage),
+        signature().prop_map(|signature| ProofItem::Signature(Box::new(signature))),
+        any::<[u8; 32]>().prop_map(|preimage| ProofItem::Preimage(Box::new(preimage))),
     ]
 }
 

@@ -73,8 +73,8 @@ fn join(branches: Vec<Branch>, needed: usize) -> Option<(u64, Vec<ProofItem>)> {
 
 fn leaf(node: &PolicyNode, at_hand: &dyn AtHand) -> Option<ProofItem> {
     match node {
-        PolicyNode::Key(key) => at_hand.signature(key).map(ProofItem::Signature),
-        PolicyNode::Sha256(hash) => at_hand.preimage(hash).map(ProofItem::Preimage),
+        PolicyNode::Key(key) => at_hand.signature(key).map(|given| ProofItem::Signature(Box::new(given))),
+        PolicyNode::Sha256(hash) => at_hand.preimage(hash).map(|given| ProofItem::Preimage(Box::new(given))),
         PolicyNode::After(height) => (at_hand.height() >= *height).then_some(ProofItem::Reached),
         PolicyNode::Older(blocks) => (at_hand.age() >= *blocks).then_some(ProofItem::Reached),
         PolicyNode::And(_) | PolicyNode::Or(_) | PolicyNode::Threshold(..) => None,

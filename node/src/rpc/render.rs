@@ -205,7 +205,7 @@ fn proof_item(item: &ProofItem) -> Value {
     match item {
         ProofItem::Skip => Value::Null,
         ProofItem::Signature(signature) => json!({ "signature": hex::encode(signature.0) }),
-        ProofItem::Preimage(preimage) => json!({ "preimage": hex::encode(preimage) }),
+        ProofItem::Preimage(preimage) => json!({ "preimage": hex::encode(preimage.as_slice()) }),
         ProofItem::Reached => json!({ "reached": true }),
     }
 }

@@ -116,11 +116,11 @@ fn two_of_three_and_a_contract_are_spent_by_real_signatures() {
     let htlc = Policy::htlc(sha256(&[7; 32]), key(4), key(5), Policy::after(200));
     let (mut tx, spent) = spend(&[multisig.lock(), htlc.lock(), Lock::Key(key(1))]);
     let message = sighash(&GENESIS, &tx, &spent);
-    let signed = |number, input| ProofItem::Signature(sign(number, &message(input)));
-    let skip = ProofItem::Skip;
-    let claim = Proof(vec![signed(4, 1), ProofItem::Preimage([7; 32]), skip, skip]);
+    let signed = |number, input| ProofItem::Signature(Box::new(sign(number, &message(input))));
+    let skip = || ProofItem::Skip;
+    let claim = Proof(vec![signed(4, 1), ProofItem::Preimage(Box::new([7; 32])), skip(), skip()]);
     tx.witnesses = vec![
-        Witness::Policy(multisig, Proof(vec![signed(1, 0), skip, signed(3, 0)])),
+        Witness::Policy(multisig, Proof(vec![signed(1, 0), skip(), signed(3, 0)])),
         Witness::Policy(htlc.clone(), claim),
         Witness::Key(sign(1, &message(2))),
     ];
@@ -128,7 +128,7 @@ fn two_of_three_and_a_contract_are_spent_by_real_signatures() {
     assert_eq!(list.iter().map(|check| check.key).collect::<Vec<_>>(), [key(1), key(3), key(4), key(1)]);
     assert!(list.iter().all(SignatureCheck::verify));
     // The refund is signed but too early.
-    tx.witnesses[1] = Witness::Policy(htlc, Proof(vec![skip, skip, signed(5, 1), ProofItem::Reached]));
+    tx.witnesses[1] = Witness::Policy(htlc, Proof(vec![skip(), skip(), signed(5, 1), ProofItem::Reached]));
     assert_eq!(checks(&tx, &spent), Err(RuleError::TooEarly { got: 100, expected: 200 }));
     assert!(spend_checks(&GENESIS, &tx, &spent, 200).unwrap().iter().all(SignatureCheck::verify));
 }

@@ -181,7 +181,7 @@ fn rejects_a_witness_of_another_kind_than_the_lock() {
     let reveal = |coin| {
         let mut tx = lab.spend(&[coin], &[output(COIN - FEE, lock(2))]);
         let Witness::Key(signature) = tx.witnesses[0] else { panic!("made with a key") };
-        tx.witnesses[0] = Witness::Policy(policy.clone(), Proof(vec![ProofItem::Signature(signature)]));
+        tx.witnesses[0] = Witness::Policy(policy.clone(), Proof(vec![ProofItem::Signature(Box::new(signature))]));
         Transaction::Coin(tx)
     };
     assert_eq!(lab.run(&[reveal(keyed)]).unwrap_err(), RuleError::WitnessKind { input: 0 });
