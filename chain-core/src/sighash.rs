@@ -66,8 +66,8 @@ mod tests {
         })
     }
 
-    // SIG-1
     proptest! {
+        // SIG-1
         #[test]
         fn message_is_as_the_specification_writes_it(spend in spend(3), genesis: [u8; 32], input in 0..3_u32) {
             let (tx, spent) = spend;

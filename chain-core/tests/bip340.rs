@@ -1,5 +1,7 @@
 //! BIP 340's test vectors through the signature check of coin transactions.
 
+#![allow(clippy::unwrap_used)]
+
 mod common;
 
 use chain_core::{

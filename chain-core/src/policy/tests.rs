@@ -160,7 +160,7 @@ fn an_item_of_another_kind_is_refused() {
     for leaf in leaves {
         let fitting: Vec<bool> = items
             .iter()
-            .map(|item| match evaluate(&Policy(vec![leaf]), &[item.clone()]) {
+            .map(|item| match evaluate(&Policy(vec![leaf]), std::slice::from_ref(item)) {
                 Ok(_) => true,
                 Err(error) => {
                     assert_eq!(error, RuleError::ProofKind { leaf: 0 });
