@@ -1,17 +1,20 @@
-//! State root after 1,000 random account updates among 1,000,000 accounts, against eth_trie in memory; proofs of 1,000
-//! accounts; the digest of the coin set.
+//! State root after 1,000 random account updates among 1,000,000 accounts, trie nodes in RocksDB with a warm cache,
+//! against eth_trie in memory; proofs of 1,000 accounts; the digest of the coin set.
 //!
 //! Run: `cargo bench -p cairn-tests --bench trie`. `CAIRN_BENCH_ACCOUNTS` makes it smaller.
 
+use alloy_primitives::{keccak256, map::HashMap};
+use cairn_node::store::{Store, StoreConfig};
 use chain_core::{
-    B256, U256,
+    Address, B256, Bytes, U256,
+    execute::GATEWAY,
     lthash::LtHash,
-    state::{Account, ViewError},
-    trie::{LeafChange, Node, NodeChange, NodeKey, NodeReader, prove, update, verify_proof},
+    spec::{ChainSpec, GenesisAccount},
+    state::{Account, StateView},
+    trie::{LeafChange, Node, NodeKey, NodeReader, prove, update, verify_proof},
 };
 use eth_trie::{EthTrie, MemoryDB, Trie};
 use std::{
-    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -22,36 +25,88 @@ const ROUNDS: usize = 15;
 fn main() {
     let accounts = std::env::var("CAIRN_BENCH_ACCOUNTS").map_or(1_000_000, |text| text.parse().expect("a number"));
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
-    let keys: Vec<B256> = (0..accounts).map(|_| random.word()).collect();
+    let spec = crowded_spec(accounts, &mut random);
+    let datadir = tempfile::tempdir().expect("a temporary directory");
+    let config = StoreConfig { cache_bytes: 2 << 30, ..StoreConfig::default() };
+    let store = Store::open(datadir.path(), &spec, &config).expect("a new store opens");
+    let ours = store.view();
 
-    let mut ours = MemoryNodes::default();
     let mut peer = EthTrie::new(Arc::new(MemoryDB::new(true)));
-    let genesis: Vec<LeafChange> = keys.iter().map(|key| (*key, Some(account(random.next())))).collect();
-    ours.update(&genesis);
-    insert(&mut peer, &genesis);
+    let mut leaves: Vec<LeafChange> =
+        spec.alloc_accounts.iter().map(|account| leaf(account, account.balance)).collect();
+    let gateway = ours.account(&GATEWAY).expect("the store reads").expect("every chain has a gateway");
+    leaves.push(leaf_of(GATEWAY, &gateway));
+    let (genesis_root, _) = update(&ours, None, &[]).expect("the store reads");
+    assert_eq!(insert(&mut peer, &leaves), genesis_root, "both tries begin alike");
 
+    state_roots(&ours, &mut peer, &spec, &mut random);
+    proofs(&ours, &mut peer, genesis_root, &leaves);
+    coin_digest(&mut random);
+    println!("memory of the store's caches: {} MB", store.stats().cache_bytes >> 20);
+}
+
+/// A chain whose genesis allocates so many accounts.
+fn crowded_spec(accounts: usize, random: &mut Random) -> ChainSpec {
+    let mut account = || GenesisAccount {
+        address: Address::from_word(random.word()),
+        balance: U256::from(random.next()),
+        nonce: 0,
+        code: Bytes::new(),
+        storage: Vec::new(),
+    };
+    let alloc_accounts = (0..accounts).map(|_| account()).collect();
+    ChainSpec { alloc_accounts, ..ChainSpec::dev() }
+}
+
+fn leaf(account: &GenesisAccount, balance: U256) -> LeafChange {
+    leaf_of(account.address, &Account { balance, ..Account::default() })
+}
+
+fn leaf_of(address: Address, account: &Account) -> LeafChange {
+    let Account { nonce, balance, storage_root, code_hash } = *account;
+    (keccak256(address), Some(alloy_rlp::encode(AccountRlp { nonce, balance, storage_root, code_hash })))
+}
+
+#[derive(alloy_rlp::RlpEncodable)]
+struct AccountRlp {
+    nonce: u64,
+    balance: U256,
+    storage_root: B256,
+    code_hash: B256,
+}
+
+/// Roots of batches that all start from the same state: eth_trie is put back after each.
+fn state_roots(ours: &dyn NodeReader, peer: &mut EthTrie<MemoryDB>, spec: &ChainSpec, random: &mut Random) {
     let (mut our_times, mut peer_times) = (Vec::new(), Vec::new());
-    let mut root = B256::ZERO;
     for _ in 0..ROUNDS {
+        let chosen: Vec<&GenesisAccount> =
+            (0..UPDATES).map(|_| &spec.alloc_accounts[random.next() as usize % spec.alloc_accounts.len()]).collect();
+        let former: Vec<LeafChange> = chosen.iter().map(|account| leaf(account, account.balance)).collect();
         let mut changes: Vec<LeafChange> =
-            (0..UPDATES).map(|_| (keys[random.next() as usize % accounts], Some(account(random.next())))).collect();
+            chosen.iter().map(|account| leaf(account, U256::from(random.next()))).collect();
         changes.sort();
-        let (our_root, time) = timed(|| ours.update(&changes));
+        changes.dedup_by_key(|change| change.0);
+        let ((our_root, _taken), time) = timed(|| {
+            let (root, diff) = update(ours, None, &changes).expect("the store reads");
+            // A store takes a block's nodes over into such a map.
+            let taken: HashMap<NodeKey, Option<Arc<Node>>> =
+                diff.into_iter().map(|change| (change.key, change.node)).collect();
+            (root, taken)
+        });
         our_times.push(time);
-        let (peer_root, time) = timed(|| insert(&mut peer, &changes));
+        let (peer_root, time) = timed(|| insert(peer, &changes));
         peer_times.push(time);
         assert_eq!(our_root, peer_root, "both tries agree");
-        root = our_root;
+        insert(peer, &former);
     }
     let (our_time, peer_time) = (median(our_times), median(peer_times));
     println!(
-        "state root, {UPDATES} updates of {accounts} accounts: {:.2} ms, eth_trie in memory {:.2} ms, {:.2} x faster (aim 2.5)",
+        "state root, {UPDATES} updates of {} accounts: {:.2} ms, eth_trie in memory {:.2} ms, {:.2} x faster (aim 2.5)",
+        spec.alloc_accounts.len(),
         our_time.as_secs_f64() * 1e3,
         peer_time.as_secs_f64() * 1e3,
         peer_time.as_secs_f64() / our_time.as_secs_f64()
     );
-    proofs(&ours, &mut peer, root, &keys);
-    coin_digest(&mut random);
 }
 
 /// Applies changes to eth_trie; the new root.
@@ -62,10 +117,11 @@ fn insert(trie: &mut EthTrie<MemoryDB>, changes: &[LeafChange]) -> B256 {
     trie.root_hash().expect("memory does not fail")
 }
 
-fn proofs(ours: &MemoryNodes, peer: &mut EthTrie<MemoryDB>, root: B256, keys: &[B256]) {
-    let sample: Vec<B256> = keys.iter().step_by((keys.len() / UPDATES).max(1)).take(UPDATES).copied().collect();
+fn proofs(ours: &dyn NodeReader, peer: &mut EthTrie<MemoryDB>, root: B256, leaves: &[LeafChange]) {
+    let step = (leaves.len() / UPDATES).max(1);
+    let sample: Vec<B256> = leaves.iter().step_by(step).take(UPDATES).map(|leaf| leaf.0).collect();
     let (our_proofs, our_time) =
-        timed(|| sample.iter().map(|key| prove(ours, None, *key).expect("memory does not fail")).collect::<Vec<_>>());
+        timed(|| sample.iter().map(|key| prove(ours, None, *key).expect("the store reads")).collect::<Vec<_>>());
     let (peer_proofs, peer_time) = timed(|| {
         sample.iter().map(|key| peer.get_proof(key.as_slice()).expect("memory does not fail")).collect::<Vec<_>>()
     });
@@ -87,43 +143,6 @@ fn coin_digest(random: &mut Random) {
     let mut digest = LtHash::default();
     let (_, time) = timed(|| coins.iter().for_each(|coin| digest.add(coin)));
     println!("digest of the coin set: {:.2} us a coin", time.as_secs_f64() * 1e6 / coins.len() as f64);
-}
-
-/// Nodes in a map, as a warm cache holds them.
-#[derive(Default)]
-struct MemoryNodes(HashMap<NodeKey, Arc<Node>>);
-
-impl MemoryNodes {
-    fn update(&mut self, changes: &[LeafChange]) -> B256 {
-        let (root, diff) = update(self, None, changes).expect("memory does not fail");
-        for NodeChange { key, node } in diff {
-            match node {
-                Some(node) => self.0.insert(key, node),
-                None => self.0.remove(&key),
-            };
-        }
-        root
-    }
-}
-
-impl NodeReader for MemoryNodes {
-    fn node(&self, key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
-        Ok(self.0.get(key).cloned())
-    }
-}
-
-/// RLP of an account without code or storage.
-fn account(seed: u64) -> Vec<u8> {
-    let Account { storage_root, code_hash, .. } = Account::default();
-    alloy_rlp::encode(AccountRlp { nonce: seed % 100, balance: U256::from(seed), storage_root, code_hash })
-}
-
-#[derive(alloy_rlp::RlpEncodable)]
-struct AccountRlp {
-    nonce: u64,
-    balance: U256,
-    storage_root: B256,
-    code_hash: B256,
 }
 
 fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
