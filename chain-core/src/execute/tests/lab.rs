@@ -160,7 +160,7 @@ impl Lab {
             assert_eq!(self.execute(all).unwrap_err(), error, "builder and execution disagree");
             return Err(error);
         }
-        let (transactions, effects) = builder.finish(lock(9), vec![1, 2, 3]).unwrap();
+        let (transactions, effects) = builder.finish(lock(1), vec![1, 2, 3]).unwrap();
         let executed = self.execute(transactions)?;
         assert_same(&effects, executed.effects());
         Ok(executed)
