@@ -2,6 +2,8 @@
 
 mod receipt;
 mod rlp;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 pub use receipt::Receipt;

@@ -10,7 +10,7 @@ mod proof;
 mod tests;
 mod update;
 #[cfg(test)]
-mod vectors;
+pub(crate) mod vectors;
 
 pub use nibbles::Nibbles;
 pub use node::{Node, NodeError};

@@ -5,8 +5,8 @@ use alloy_primitives::{B256, keccak256};
 use serde_json::{Map, Value};
 use std::{io::Read, path::PathBuf};
 
-/// Files of `misc.tar.zst` under a folder, by name; `None` where the vectors are not at hand.
-fn official(folder: &str) -> Option<Vec<(String, Map<String, Value>)>> {
+/// Files of `misc.tar.zst` under a folder and its folders, by name; `None` where the vectors are not at hand.
+pub(crate) fn official(folder: &str) -> Option<Vec<(String, Map<String, Value>)>> {
     let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/vectors");
     let root = std::env::var_os("CAIRN_VECTORS").map_or_else(|| PathBuf::from(default), PathBuf::from);
     let Ok(file) = std::fs::File::open(root.join("misc.tar.zst")) else {
@@ -18,7 +18,7 @@ fn official(folder: &str) -> Option<Vec<(String, Map<String, Value>)>> {
     for entry in archive.entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().into_owned();
-        if path.parent().is_some_and(|parent| parent.ends_with(folder)) && path.extension().is_some() {
+        if path.ancestors().any(|parent| parent.ends_with(folder)) && path.extension().is_some() {
             let mut text = String::new();
             entry.read_to_string(&mut text).unwrap();
             let name = path.file_stem().unwrap().to_string_lossy().into_owned();
