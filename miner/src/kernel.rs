@@ -61,3 +61,67 @@ impl Kernel for Midstate {
 fn highest_word(target: &U256) -> u32 {
     (target.as_limbs()[3] >> 32) as u32 // 32 bits are left
 }
+
+#[cfg(test)]
+mod tests {
+    use chain_core::{hash::BlockHash, pow};
+
+    use super::*;
+
+    /// Bitcoin's blocks 0 and 125552.
+    fn known() -> [Header; 2] {
+        let hash = |text: &str| text.parse::<BlockHash>().unwrap();
+        let genesis = Header {
+            version: 1,
+            prev: BlockHash::default(),
+            merkle_root: hash("4a5e1e4baab89f3a32518a88c31bc87f618f76673e2cc77ab2127b7afdeda33b").0,
+            time: 1_231_006_505,
+            bits: 0x1d00_ffff,
+            nonce: 2_083_236_893,
+        };
+        let later = Header {
+            version: 1,
+            prev: hash("00000000000008a3a41b85b8b29ad444def299fee21793cd8b9e567eab02cd81"),
+            merkle_root: hash("2b12fcf1b09288fcaff797d71e950e71ae42b91e8bdb2304758dfcffc2b620e3").0,
+            time: 1_305_998_791,
+            bits: 0x1a44_b9f2,
+            nonce: 0x9546_a142,
+        };
+        [genesis, later]
+    }
+
+    #[test]
+    fn finds_the_nonces_of_bitcoins_blocks() {
+        for header in known() {
+            let target = pow::target(header.bits).unwrap();
+            let search = Header { nonce: 0, ..header };
+            assert_eq!(Midstate.scan(&search, &target, header.nonce - 500, 1_000), Some(header.nonce));
+            assert_eq!(Midstate.scan(&search, &target, header.nonce, 1), Some(header.nonce));
+            assert_eq!(Midstate.scan(&search, &target, header.nonce - 500, 500), None);
+            assert_eq!(Midstate.scan(&search, &target, header.nonce + 1, 500), None);
+        }
+    }
+
+    #[test]
+    fn finds_what_hashing_the_whole_header_finds() {
+        let target = pow::target(0x1f7f_ffff).unwrap();
+        let header = known()[0];
+        let wins = |nonce: &u32| U256::from_le_bytes(Header { nonce: *nonce, ..header }.hash().0) <= target;
+        let expected: Vec<u32> = (0..4_000).filter(wins).collect();
+        let mut found = Vec::new();
+        let mut next = 0;
+        while let Some(nonce) = Midstate.scan(&header, &target, next, 4_000 - next) {
+            found.push(nonce);
+            next = nonce + 1;
+        }
+        assert!(!expected.is_empty());
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn searches_up_to_the_last_nonce() {
+        let header = known()[0];
+        assert_eq!(Midstate.scan(&header, &U256::MAX, u32::MAX, 1), Some(u32::MAX));
+        assert_eq!(Midstate.scan(&header, &U256::ZERO, u32::MAX - 9, 10), None);
+    }
+}

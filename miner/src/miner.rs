@@ -214,3 +214,184 @@ impl Shared {
 fn wins(header: &Header, target: &U256) -> bool {
     U256::from_le_bytes(header.hash().0) <= *target
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        collections::HashSet,
+        sync::mpsc::{Receiver, Sender, channel},
+        time::Duration,
+    };
+
+    use chain_core::{hash::BlockHash, pow};
+
+    use super::*;
+    use crate::{kernel::Midstate, work::VERSION_MASK};
+
+    const PATIENCE: Duration = Duration::from_secs(60);
+
+    fn work(id: &str, target: U256) -> Work {
+        let header = Header {
+            version: 0x2000_0000,
+            prev: BlockHash::default(),
+            merkle_root: [id.as_bytes()[0]; 32],
+            time: 0,
+            bits: 0,
+            nonce: 0,
+        };
+        Work {
+            id: id.into(),
+            header,
+            target,
+            coinbase: vec![0; 80],
+            extranonce_size: 0,
+            extranonce_start: 0,
+            merkle_branch: Vec::new(),
+            version_mask: VERSION_MASK,
+            time_slack: 0,
+        }
+    }
+
+    fn start(threads: usize, kernel: impl Kernel + 'static) -> (Miner, Receiver<Event>) {
+        let (sender, events) = channel();
+        (Miner::start(threads, kernel, move |event| sender.send(event).unwrap()), events)
+    }
+
+    /// One call of a [`Stepped`] kernel: whose work, where, and how to answer.
+    struct Scan {
+        header: Header,
+        first: u32,
+        count: u32,
+        answer: Sender<Option<u32>>,
+    }
+
+    impl Scan {
+        fn letter(&self) -> char {
+            self.header.merkle_root[0].into()
+        }
+    }
+
+    /// A kernel that asks the test at each step.
+    struct Stepped(Sender<Scan>);
+
+    impl Kernel for Stepped {
+        fn name(&self) -> &'static str {
+            "stepped"
+        }
+
+        fn scan(&self, header: &Header, _: &U256, first: u32, count: u32) -> Option<u32> {
+            let (answer, answers) = channel();
+            let scan = Scan { header: *header, first, count, answer };
+            self.0.send(scan).ok().and_then(|()| answers.recv().ok()).flatten()
+        }
+    }
+
+    fn stepped(threads: usize) -> (Miner, Receiver<Event>, Receiver<Scan>) {
+        let (sender, scans) = channel();
+        let (miner, events) = start(threads, Stepped(sender));
+        (miner, events, scans)
+    }
+
+    #[test]
+    fn finds_a_header_that_wins_and_tells_once() {
+        let (miner, events) = start(4, Midstate);
+        let target = pow::target(0x1f7f_ffff).unwrap();
+        for id in ["a", "b", "c"] {
+            miner.set_work(work(id, target));
+            let Ok(Event::Found(solution)) = events.recv_timeout(PATIENCE) else { panic!("a solution") };
+            assert_eq!(solution.work.id, id);
+            assert!(U256::from_le_bytes(solution.header.hash().0) <= target);
+            assert_eq!(solution.header.merkle_root, [id.as_bytes()[0]; 32]);
+        }
+        assert!(miner.hashes() > 0);
+        drop(miner);
+        assert!(events.try_iter().next().is_none());
+    }
+
+    #[test]
+    fn every_thread_takes_new_work_at_its_next_step() {
+        let (miner, _events, scans) = stepped(3);
+        miner.set_work(work("a", U256::ZERO));
+        let pending: Vec<Scan> = (0..3).map(|_| scans.recv_timeout(PATIENCE).unwrap()).collect();
+        assert!(pending.iter().all(|scan| scan.letter() == 'a'));
+        miner.set_work(work("b", U256::ZERO));
+        for scan in pending {
+            scan.answer.send(None).unwrap();
+        }
+        let after: Vec<Scan> = (0..3).map(|_| scans.recv_timeout(PATIENCE).unwrap()).collect();
+        assert!(after.iter().all(|scan| scan.letter() == 'b'));
+        drop((after, scans));
+    }
+
+    #[test]
+    fn a_pause_or_a_stop_ends_the_search_at_the_next_step() {
+        let (miner, events, scans) = stepped(2);
+        miner.set_work(work("a", U256::ZERO));
+        let pending: Vec<Scan> = (0..2).map(|_| scans.recv_timeout(PATIENCE).unwrap()).collect();
+        miner.pause();
+        for scan in pending {
+            scan.answer.send(None).unwrap();
+        }
+        drop(miner);
+        assert!(scans.try_iter().next().is_none());
+        assert!(events.try_iter().next().is_none());
+    }
+
+    #[test]
+    fn threads_search_apart() {
+        let (miner, _events, scans) = stepped(4);
+        miner.set_work(work("a", U256::ZERO));
+        let mut seen = HashSet::new();
+        for _ in 0..200 {
+            let scan = scans.recv_timeout(PATIENCE).unwrap();
+            assert!(scan.count == CHUNK && scan.first.is_multiple_of(CHUNK));
+            assert!(seen.insert((scan.header.hash(), scan.first)));
+            scan.answer.send(None).unwrap();
+        }
+        drop(scans);
+    }
+
+    #[test]
+    fn what_a_kernel_claims_is_checked() {
+        let (miner, events, scans) = stepped(1);
+        miner.set_work(work("a", U256::ZERO));
+        let scan = scans.recv_timeout(PATIENCE).unwrap();
+        scan.answer.send(Some(17)).unwrap();
+        // The search goes on behind the claim.
+        let scan = scans.recv_timeout(PATIENCE).unwrap();
+        assert_eq!((scan.first, miner.hashes()), (18, 18));
+        assert!(events.try_iter().next().is_none());
+        miner.set_work(work("b", U256::MAX));
+        scan.answer.send(None).unwrap();
+        scans.recv_timeout(PATIENCE).unwrap().answer.send(Some(5)).unwrap();
+        let Ok(Event::Found(solution)) = events.recv_timeout(PATIENCE) else { panic!("a solution") };
+        assert_eq!((solution.work.id.as_str(), solution.header.nonce), ("b", 5));
+    }
+
+    /// A kernel that finds nothing, at once.
+    struct Blind;
+
+    impl Kernel for Blind {
+        fn name(&self) -> &'static str {
+            "blind"
+        }
+
+        fn scan(&self, _: &Header, _: &U256, _: u32, _: u32) -> Option<u32> {
+            None
+        }
+    }
+
+    #[test]
+    fn tells_once_when_there_is_nothing_left_to_search() {
+        let (miner, events) = start(3, Blind);
+        let fixed = Work { version_mask: 0, ..work("a", U256::ZERO) };
+        miner.set_work(fixed.clone());
+        assert_eq!(events.recv_timeout(PATIENCE), Ok(Event::Exhausted(Arc::new(fixed))));
+        assert_eq!(miner.hashes(), 1 << 32);
+        miner.set_work(Work { version_mask: 1 << 5, ..work("b", U256::ZERO) });
+        assert!(matches!(events.recv_timeout(PATIENCE), Ok(Event::Exhausted(work)) if work.id == "b"));
+        assert_eq!(miner.hashes(), 3 << 32);
+        drop(miner);
+        assert!(events.try_iter().next().is_none());
+    }
+}

@@ -127,3 +127,106 @@ fn deposit(mut number: u32, mut mask: u32) -> u32 {
     }
     spread
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use chain_core::{hash::BlockHash, spec::ChainSpec};
+
+    use super::*;
+
+    fn work(version_mask: u32, extranonce_size: usize, time_slack: u32) -> Work {
+        let header = Header {
+            version: 0x2000_0000,
+            prev: BlockHash([1; 32]),
+            merkle_root: [2; 32],
+            time: 1_000,
+            bits: 0x207f_ffff,
+            nonce: 0,
+        };
+        Work {
+            id: "1".into(),
+            header,
+            target: U256::ZERO,
+            coinbase: vec![0; 100],
+            extranonce_size,
+            extranonce_start: 0,
+            merkle_branch: vec![[3; 32], [4; 32]],
+            version_mask,
+            time_slack,
+        }
+    }
+
+    #[test]
+    fn parts_cover_each_header_once_without_overlap() {
+        let work = work(0, 0, 0);
+        let mut next = 0;
+        for number in 0..SLICES {
+            let part = work.part(number).unwrap();
+            assert_eq!(part.nonces.start, next);
+            assert_eq!(part.header, work.header);
+            next = part.nonces.end;
+        }
+        assert_eq!(next, 1 << 32);
+        assert_eq!(work.part(SLICES), None);
+    }
+
+    #[test]
+    fn rolls_version_bits_then_the_extranonce_then_the_time() {
+        let work = work(0b11 << 5, 1, 2);
+        let all: Vec<_> = (0..4 * 256 * 3).map(|number| work.variant(number).unwrap()).collect();
+        assert_eq!(work.variant(4 * 256 * 3), None);
+        let distinct: HashSet<_> = all.iter().map(|(header, _)| header.hash()).collect();
+        assert_eq!(distinct.len(), all.len());
+        assert_eq!([0, 1, 2, 3].map(|at: usize| all[at].0.version & 0x60), [0, 0x20, 0x40, 0x60]);
+        assert_eq!([0, 3, 4, 1023].map(|at: usize| all[at].1[99]), [0, 0, 1, 255]);
+        assert_eq!([1023, 1024, 2048].map(|at: usize| all[at].0.time), [1_000, 1_001, 1_002]);
+        assert!(all.iter().all(|(header, _)| header.version & !0x60 == 0x2000_0000));
+    }
+
+    #[test]
+    fn the_merkle_root_follows_the_extranonce() {
+        let work = Work { extranonce_start: 0x0102, ..work(0, 2, 0) };
+        let (header, coinbase) = work.variant(1).unwrap();
+        assert_eq!(coinbase[98..], [0x03, 0x01]);
+        let mut root = sha256d(&coinbase);
+        for sibling in [[3; 32], [4; 32]] {
+            root = sha256d(&[root, sibling].concat());
+        }
+        assert_eq!(header.merkle_root, root);
+    }
+
+    #[test]
+    fn the_count_of_extranonces_wraps_around_from_any_start() {
+        let work = Work { extranonce_start: u64::MAX, ..work(0, 1, 0) };
+        let last_bytes: HashSet<_> = (0..256).map(|number| work.variant(number).unwrap().1[99]).collect();
+        assert_eq!(last_bytes.len(), 256);
+        assert_eq!(work.variant(256), None);
+    }
+
+    #[test]
+    fn a_coinbase_shorter_than_its_extranonce_gives_no_work() {
+        let work = Work { coinbase: vec![0; 7], ..work(0, 8, 0) };
+        assert_eq!(work.part(0), None);
+    }
+
+    #[test]
+    fn takes_work_from_a_block() {
+        let (block, _) = ChainSpec::dev().genesis_block();
+        let work = Work::of_block("7".into(), &block, U256::MAX, 0);
+        let part = work.part(0).unwrap();
+        assert_eq!(part.header, block.header);
+        assert_eq!(part.coinbase, block.transactions[0].encode());
+        let rolled = Work { extranonce_size: 4, extranonce_start: 5, ..work }.part(0).unwrap();
+        assert_eq!(rolled.header.merkle_root, sha256d(&rolled.coinbase));
+        assert_ne!(rolled.header.merkle_root, block.header.merkle_root);
+    }
+
+    #[test]
+    fn deposits_bits_into_a_mask() {
+        assert_eq!(deposit(0b101, 0b1_0010_0100), 0b1_0000_0100);
+        assert_eq!(deposit(u32::MAX, VERSION_MASK), VERSION_MASK);
+        assert_eq!(deposit(0, VERSION_MASK), 0);
+    }
+}
