@@ -1,5 +1,7 @@
 //! Bitcoin's and Bitcoin Cash's known answers through the header code.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod common;
 
 use chain_core::{

@@ -241,11 +241,11 @@ mod tests {
         };
         Work {
             id: id.into(),
+            height: 0,
             header,
             target,
             coinbase: vec![0; 80],
             extranonce_size: 0,
-            extranonce_start: 0,
             merkle_branch: Vec::new(),
             version_mask: VERSION_MASK,
             time_slack: 0,

@@ -2,7 +2,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use chain_core::{U256, block::Block, hash::sha256d, header::Header, merkle};
+use chain_core::{U256, block::Block, hash::sha256d, header::Header, merkle, transaction::Transaction, units::Height};
 
 /// Bits of the version that are free for miners (BIP 320): 5 to 28.
 pub const VERSION_MASK: u32 = 0x1fff_ffe0;
@@ -19,6 +19,8 @@ const SLICES: u64 = (1 << 32) / SLICE;
 pub struct Work {
     /// The caller's name for it.
     pub id: String,
+    /// Height of the block, for people.
+    pub height: Height,
     /// The header. Its nonce does not matter.
     pub header: Header,
     /// The largest hash that wins.
@@ -27,8 +29,6 @@ pub struct Work {
     pub coinbase: Vec<u8>,
     /// How many bytes at the end of the coinbase are free; 0 to 8.
     pub extranonce_size: usize,
-    /// Where the count of extranonces starts, so that several miners of one template search apart.
-    pub extranonce_start: u64,
     /// Siblings on the way from the coinbase to the merkle root.
     pub merkle_branch: Vec<[u8; 32]>,
     /// Which bits of the version are free.
@@ -69,11 +69,14 @@ impl Work {
         let leaves: Vec<_> = block.transactions.iter().map(merkle::leaf).collect();
         Self {
             id,
+            height: match &block.transactions[0] {
+                Transaction::Coinbase(coinbase) => coinbase.height,
+                _ => 0,
+            },
             header: block.header,
             target,
             coinbase: block.transactions[0].encode(),
             extranonce_size,
-            extranonce_start: 0,
             merkle_branch: merkle::branch(&leaves, 0),
             version_mask: VERSION_MASK,
             time_slack: 0,
@@ -101,7 +104,6 @@ impl Work {
         header.time = header.time.checked_add(later)?;
         let mut coinbase = self.coinbase.clone();
         if self.extranonce_size > 0 {
-            let extranonce = (extranonce as u64).wrapping_add(self.extranonce_start); // of at most 64 bits
             let free = coinbase.len().checked_sub(self.extranonce_size)?;
             coinbase[free..].copy_from_slice(&extranonce.to_le_bytes()[..self.extranonce_size]);
             header.merkle_root = self.merkle_root(&coinbase);
@@ -147,11 +149,11 @@ mod tests {
         };
         Work {
             id: "1".into(),
+            height: 0,
             header,
             target: U256::ZERO,
             coinbase: vec![0; 100],
             extranonce_size,
-            extranonce_start: 0,
             merkle_branch: vec![[3; 32], [4; 32]],
             version_mask,
             time_slack,
@@ -187,22 +189,14 @@ mod tests {
 
     #[test]
     fn the_merkle_root_follows_the_extranonce() {
-        let work = Work { extranonce_start: 0x0102, ..work(0, 2, 0) };
-        let (header, coinbase) = work.variant(1).unwrap();
+        let work = work(0, 2, 0);
+        let (header, coinbase) = work.variant(0x0103).unwrap();
         assert_eq!(coinbase[98..], [0x03, 0x01]);
         let mut root = sha256d(&coinbase);
         for sibling in [[3; 32], [4; 32]] {
             root = sha256d(&[root, sibling].concat());
         }
         assert_eq!(header.merkle_root, root);
-    }
-
-    #[test]
-    fn the_count_of_extranonces_wraps_around_from_any_start() {
-        let work = Work { extranonce_start: u64::MAX, ..work(0, 1, 0) };
-        let last_bytes: HashSet<_> = (0..256).map(|number| work.variant(number).unwrap().1[99]).collect();
-        assert_eq!(last_bytes.len(), 256);
-        assert_eq!(work.variant(256), None);
     }
 
     #[test]
@@ -218,7 +212,7 @@ mod tests {
         let part = work.part(0).unwrap();
         assert_eq!(part.header, block.header);
         assert_eq!(part.coinbase, block.transactions[0].encode());
-        let rolled = Work { extranonce_size: 4, extranonce_start: 5, ..work }.part(0).unwrap();
+        let rolled = Work { extranonce_size: 4, version_mask: 0, ..work }.part(SLICES).unwrap();
         assert_eq!(rolled.header.merkle_root, sha256d(&rolled.coinbase));
         assert_ne!(rolled.header.merkle_root, block.header.merkle_root);
     }

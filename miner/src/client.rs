@@ -1,1 +1,0 @@
-//! Mining for a node over JSON-RPC.

@@ -1,0 +1,173 @@
+//! The node's JSON-RPC, as far as a miner needs it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+
+use super::template::{Request, Submitted, Template};
+use crate::Solution;
+
+/// Why a node does not do what it is asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NodeError {
+    /// The address is no `http://host:port`.
+    #[error("'{0}' is not the address of a node; write it like http://127.0.0.1:8545")]
+    BadUrl(String),
+    /// Nobody there.
+    #[error("no node answers at {url} ({reason}); start one with cairn-node, or name another with --rpc")]
+    Unreachable {
+        /// Where.
+        url: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// Somebody else answers there.
+    #[error("what answers at {url} is no Cairn node: {reason}")]
+    NotANode {
+        /// Where.
+        url: String,
+        /// What shows it.
+        reason: String,
+    },
+    /// The node refuses.
+    #[error("the node refuses: {message}")]
+    Refused {
+        /// JSON-RPC error code.
+        code: i64,
+        /// The node's words.
+        message: String,
+        /// For programs: `stale`, `invalid` and the like.
+        reason: Option<String>,
+    },
+    /// An answer of the wrong shape.
+    #[error("the node's answer to {method} makes no sense: {reason}")]
+    BadAnswer {
+        /// The method.
+        method: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// JSON-RPC codes: the node cannot do it now; it failed; it is over a limit.
+const PASSING: [i64; 3] = [-32000, -32603, -32005];
+
+/// Largest answer that is read.
+const MAX_ANSWER: u64 = 40 << 20;
+
+impl NodeError {
+    /// Whether the same may work later.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::NotANode { .. } => true,
+            Self::Refused { code, .. } => PASSING.contains(code),
+            Self::BadUrl(_) | Self::BadAnswer { .. } => false,
+        }
+    }
+
+    /// Whether it says that a block came too late.
+    pub fn is_stale(&self) -> bool {
+        matches!(self, Self::Refused { reason: Some(reason), .. } if reason == "stale")
+    }
+}
+
+/// A node behind a URL.
+#[derive(Clone, Debug)]
+pub struct Node {
+    url: String,
+    agent: ureq::Agent,
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    result: Option<Value>,
+    error: Option<AnswerError>,
+}
+
+#[derive(Deserialize)]
+struct AnswerError {
+    code: i64,
+    message: String,
+    #[serde(default)]
+    data: Value,
+}
+
+impl Node {
+    /// A node at `http://host:port`; nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`NodeError::BadUrl`].
+    pub fn new(url: &str) -> Result<Self, NodeError> {
+        let bad = || NodeError::BadUrl(url.to_owned());
+        let uri: ureq::http::Uri = url.parse().map_err(|_| bad())?;
+        if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
+            return Err(bad());
+        }
+        let agent = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(5)))
+            // Longer than a node lets a long poll wait.
+            .timeout_global(Some(Duration::from_secs(60)))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .user_agent("cairn-miner")
+            .build()
+            .new_agent();
+        Ok(Self { url: url.to_owned(), agent })
+    }
+
+    /// Where it is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A block to find; waits for one that is better than the template of that long-poll id.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn template(&self, request: &Request, than: Option<&str>) -> Result<Template, NodeError> {
+        const METHOD: &str = "miner_getTemplate";
+        let answer = self.call(METHOD, json!([request.to_json(than)]))?;
+        Template::read(answer).map_err(|reason| NodeError::BadAnswer { method: METHOD, reason })
+    }
+
+    /// Hands in a block.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn submit(&self, solution: &Solution) -> Result<Submitted, NodeError> {
+        let (header, coinbase) = (hex::encode(solution.header.to_bytes()), hex::encode(&solution.coinbase));
+        self.call("miner_submit", json!([solution.work.id, header, coinbase]))
+    }
+
+    fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, NodeError> {
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let answer: Answer = serde_json::from_value(self.post(&request)?)
+            .map_err(|_| self.not_a_node("it does not speak JSON-RPC 2.0".into()))?;
+        if let Some(AnswerError { code, message, data }) = answer.error {
+            let reason = data["reason"].as_str().map(str::to_owned);
+            return Err(NodeError::Refused { code, message: printable(&message), reason });
+        }
+        serde_json::from_value(answer.result.unwrap_or_default())
+            .map_err(|error| NodeError::BadAnswer { method, reason: error.to_string() })
+    }
+
+    fn post(&self, body: &Value) -> Result<Value, NodeError> {
+        let transport =
+            |error: ureq::Error| NodeError::Unreachable { url: self.url.clone(), reason: error.to_string() };
+        let mut response = self.agent.post(&self.url).send_json(body).map_err(transport)?;
+        let status = response.status().as_u16();
+        let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(transport)?;
+        serde_json::from_str(&text).map_err(|_| self.not_a_node(format!("HTTP status {status}, and no JSON")))
+    }
+
+    fn not_a_node(&self, reason: String) -> NodeError {
+        NodeError::NotANode { url: self.url.clone(), reason }
+    }
+}
+
+/// A node's words without what could move the cursor of a terminal, and not without end.
+fn printable(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_control()).take(1_000).collect()
+}

@@ -1,0 +1,258 @@
+//! What a person or a program gets to see.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use chain_core::{hash::BlockHash, units::Height};
+use serde_json::{Value, json};
+
+use super::{NodeError, Submitted};
+
+/// What was done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Hashes.
+    pub hashes: u64,
+    /// Blocks found.
+    pub found: u64,
+    /// Of these, those that became the tip.
+    pub accepted: u64,
+    /// Those that came too late.
+    pub stale: u64,
+    /// Those that the node refused or never got.
+    pub lost: u64,
+}
+
+impl Totals {
+    pub(super) fn count(&mut self, outcome: &Result<Submitted, NodeError>) {
+        match outcome {
+            Ok(submitted) if submitted.is_connected() => self.accepted += 1,
+            Ok(_) => self.stale += 1,
+            Err(error) if error.is_stale() => self.stale += 1,
+            Err(_) => self.lost += 1,
+        }
+    }
+
+    fn to_json(self) -> Value {
+        json!({ "hashes": self.hashes, "found": self.found, "accepted": self.accepted, "stale": self.stale, "lost": self.lost })
+    }
+}
+
+/// One thing to tell.
+#[derive(Clone, Copy, Debug)]
+pub enum Note<'a> {
+    /// Mining begins.
+    Started {
+        /// The node.
+        url: &'a str,
+        /// Threads that search.
+        threads: usize,
+    },
+    /// There is new work.
+    Work {
+        /// Height of the block to find.
+        height: Height,
+        /// The node's name of the template.
+        id: &'a str,
+    },
+    /// The node does not answer.
+    Waiting {
+        /// Why.
+        error: &'a NodeError,
+        /// When it is asked again.
+        delay: Duration,
+    },
+    /// A template has been searched in vain.
+    Exhausted(&'a str),
+    /// A block was found and handed in.
+    Block {
+        /// Its hash.
+        hash: BlockHash,
+        /// Its height.
+        height: Height,
+        /// What the node says.
+        outcome: &'a Result<Submitted, NodeError>,
+    },
+    /// A second has passed.
+    Status {
+        /// Hashes a second.
+        hash_rate: f64,
+        /// Height of the block that is searched.
+        height: Height,
+        /// What was done so far.
+        totals: &'a Totals,
+        /// Since the start.
+        elapsed: Duration,
+    },
+    /// Mining has ended.
+    Ended(&'a Totals),
+}
+
+/// Writes notes: lines for people with a status line that stays in place, or one JSON object a line.
+pub struct Reporter {
+    json: bool,
+    lines: Box<dyn Write>,
+    /// Whether standard error is a terminal, so that the status line can be written over.
+    live: bool,
+    last_status: Option<Duration>,
+    waiting: bool,
+}
+
+/// Between two status lines where they cannot be written over.
+const STATUS_INTERVAL: Duration = Duration::from_secs(30);
+
+impl Reporter {
+    /// Writes to standard output, the status line to standard error.
+    pub fn new(json: bool) -> Self {
+        Self { live: !json && io::stderr().is_terminal(), ..Self::to(Box::new(io::stdout()), json) }
+    }
+
+    /// Writes somewhere else, without a status line that stays in place.
+    pub fn to(lines: Box<dyn Write>, json: bool) -> Self {
+        Self { json, lines, live: false, last_status: None, waiting: false }
+    }
+
+    /// Tells one thing. Whoever closed the output does not want to know.
+    pub fn note(&mut self, note: &Note<'_>) {
+        if let Note::Status { elapsed, .. } = note {
+            if self.live && !self.waiting {
+                let _ = write!(io::stderr(), "\r\x1b[2K{}", text(note).unwrap_or_default());
+            }
+            if self.live || self.last_status.is_some_and(|last| *elapsed < last + STATUS_INTERVAL) {
+                return;
+            }
+            self.last_status = Some(*elapsed);
+        }
+        let was_waiting = std::mem::replace(&mut self.waiting, matches!(note, Note::Waiting { .. }));
+        let line = if self.json { Some(json(note).to_string()) } else { text(note) };
+        // A node that stays away is one message, not one every ten seconds.
+        let repeated = was_waiting && self.waiting && !self.json;
+        if let Some(line) = line.filter(|_| !repeated) {
+            if self.live {
+                let _ = write!(io::stderr(), "\r\x1b[2K");
+            }
+            let _ = writeln!(self.lines, "{line}");
+        }
+    }
+}
+
+/// For people; nothing where there is nothing worth a line.
+fn text(note: &Note<'_>) -> Option<String> {
+    Some(match note {
+        Note::Started { url, threads } => format!("Mining for {url} on {threads} threads. Ctrl-C ends it."),
+        Note::Work { .. } => return None,
+        Note::Waiting { error, .. } if error.may_pass() => format!("Waiting: {error}."),
+        Note::Waiting { error, .. } => error.to_string(),
+        Note::Exhausted(id) => format!("Template {id} is searched through; waiting for the next."),
+        Note::Block { hash, height, outcome } => match outcome {
+            Ok(submitted) if submitted.is_connected() => format!("Block {height} found: {hash}"),
+            Ok(submitted) => format!("Block {height} found, but it is not the tip ({}): {hash}", submitted.status),
+            Err(error) if error.is_stale() => format!("Block {height} found too late: {hash}"),
+            Err(error) => format!("Block {height} found and lost: {hash}: {error}"),
+        },
+        Note::Status { hash_rate, height, totals, elapsed } => format!(
+            "{}  height {height}  {} blocks, {} stale, {} lost  {}",
+            rate(*hash_rate),
+            totals.accepted,
+            totals.stale,
+            totals.lost,
+            clock(*elapsed)
+        ),
+        Note::Ended(totals) => {
+            format!("Ended: {} blocks, {} stale, {} lost.", totals.accepted, totals.stale, totals.lost)
+        }
+    })
+}
+
+fn json(note: &Note<'_>) -> Value {
+    match note {
+        Note::Started { url, threads } => json!({ "event": "started", "rpc": url, "threads": threads }),
+        Note::Work { height, id } => json!({ "event": "work", "height": height, "id": id }),
+        Note::Waiting { error, delay } => {
+            json!({ "event": "waiting", "reason": error.to_string(), "retrySeconds": delay.as_secs_f64() })
+        }
+        Note::Exhausted(id) => json!({ "event": "exhausted", "id": id }),
+        Note::Block { hash, height, outcome } => {
+            let status = match outcome {
+                Ok(submitted) => submitted.status.as_str(),
+                Err(error) if error.is_stale() => "stale",
+                Err(_) => "lost",
+            };
+            let error = outcome.as_ref().err().map(ToString::to_string);
+            json!({ "event": "block", "hash": hash.to_string(), "height": height, "status": status, "error": error })
+        }
+        Note::Status { hash_rate, height, totals, elapsed } => {
+            let mut value = totals.to_json();
+            value["event"] = "status".into();
+            value["hashrate"] = json!(hash_rate);
+            value["height"] = json!(height);
+            value["seconds"] = json!(elapsed.as_secs());
+            value
+        }
+        Note::Ended(totals) => {
+            let mut value = totals.to_json();
+            value["event"] = "ended".into();
+            value
+        }
+    }
+}
+
+/// As in `12.34 MH/s`.
+fn rate(hash_rate: f64) -> String {
+    let units = [(1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"), (1.0, "H/s")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| hash_rate >= *unit).unwrap_or((1.0, "H/s"));
+    format!("{:.2} {name}", hash_rate / unit)
+}
+
+/// As in `1:02:03`.
+fn clock(elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs();
+    format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn submitted(status: &str) -> Result<Submitted, NodeError> {
+        Ok(Submitted { hash: "00".into(), status: status.into() })
+    }
+
+    fn refused(reason: &str) -> Result<Submitted, NodeError> {
+        Err(NodeError::Refused { code: -32003, message: "no".into(), reason: Some(reason.into()) })
+    }
+
+    #[test]
+    fn counts_what_became_of_blocks() {
+        let mut totals = Totals::default();
+        for outcome in [submitted("connected"), submitted("stored"), refused("stale"), refused("invalid")] {
+            totals.count(&outcome);
+        }
+        assert_eq!((totals.accepted, totals.stale, totals.lost), (1, 2, 1));
+    }
+
+    #[test]
+    fn shows_rates_and_times() {
+        assert_eq!(rate(0.0), "0.00 H/s");
+        assert_eq!(rate(999.0), "999.00 H/s");
+        assert_eq!(rate(12_345_678.0), "12.35 MH/s");
+        assert_eq!(rate(2.5e14), "250.00 TH/s");
+        assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
+    }
+
+    #[test]
+    fn writes_notes_for_people_and_programs() {
+        let totals = Totals { hashes: 5, found: 3, accepted: 2, stale: 1, lost: 0 };
+        let elapsed = Duration::from_secs(61);
+        let status = Note::Status { hash_rate: 1e6, height: 9, totals: &totals, elapsed };
+        assert_eq!(text(&status).unwrap(), "1.00 MH/s  height 9  2 blocks, 1 stale, 0 lost  0:01:01");
+        assert_eq!(json(&status)["hashrate"], 1e6);
+        let (hash, outcome) = (BlockHash::default(), refused("stale"));
+        let block = Note::Block { hash, height: 9, outcome: &outcome };
+        assert_eq!(text(&block).unwrap(), format!("Block 9 found too late: {hash}"));
+        assert_eq!(json(&block)["status"], "stale");
+        assert_eq!(json(&Note::Ended(&totals))["accepted"], 2);
+    }
+}

@@ -1,0 +1,147 @@
+//! Templates and what comes of them, as JSON.
+
+use chain_core::{U256, header::Header, units::Height};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::work::{VERSION_MASK, Work};
+
+/// Whom a block shall pay.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Coin address of subsidy and coin tips; the node's own choice without.
+    pub address: Option<String>,
+    /// Account of account tips.
+    pub account: Option<String>,
+}
+
+impl Request {
+    pub(super) fn to_json(&self, than: Option<&str>) -> Value {
+        let fields = [("address", self.address.as_deref()), ("account", self.account.as_deref()), ("longpollId", than)];
+        let given = fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.into())));
+        Value::Object(given.collect())
+    }
+}
+
+/// A block to find.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    /// What to wait with for a better one.
+    pub longpoll_id: String,
+    /// What to search.
+    pub work: Work,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Text {
+    id: String,
+    longpoll_id: String,
+    height: Height,
+    target: String,
+    header: String,
+    coinbase: String,
+    extranonce_size: usize,
+    merkle_branch: Vec<String>,
+}
+
+impl Template {
+    /// Reads a node's answer.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn read(answer: Value) -> Result<Self, String> {
+        let text: Text = serde_json::from_value(answer).map_err(|error| error.to_string())?;
+        let header: [u8; Header::SIZE] = array("header", &text.header)?;
+        let coinbase = hex::decode(&text.coinbase).map_err(|_| "coinbase is not hexadecimal".to_owned())?;
+        if text.extranonce_size > 8 || text.extranonce_size > coinbase.len() {
+            return Err(format!("extranonceSize is {}, expected at most 8", text.extranonce_size));
+        }
+        let branch = text.merkle_branch.iter().map(|sibling| array("merkleBranch", sibling));
+        let work = Work {
+            id: text.id,
+            height: text.height,
+            header: Header::from_bytes(&header),
+            target: U256::from_be_bytes::<32>(array("target", &text.target)?),
+            coinbase,
+            extranonce_size: text.extranonce_size,
+            merkle_branch: branch.collect::<Result<_, _>>()?,
+            version_mask: VERSION_MASK,
+            time_slack: 0,
+        };
+        Ok(Self { longpoll_id: text.longpoll_id, work })
+    }
+}
+
+fn array<const N: usize>(name: &str, text: &str) -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    hex::decode_to_slice(text, &mut bytes).map_err(|error| format!("{name}: {error}"))?;
+    Ok(bytes)
+}
+
+/// What the node says of a block.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Submitted {
+    /// Hash of the block, as people write it.
+    pub hash: String,
+    /// `connected` if it is the new tip; `stored`, `known` or `held` if not.
+    pub status: String,
+}
+
+impl Submitted {
+    /// Whether the block is the new tip.
+    pub fn is_connected(&self) -> bool {
+        self.status == "connected"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer() -> Value {
+        json!({
+            "id": "7", "longpollId": "5-1", "height": 121, "prev": "00", "version": 1, "bits": "1f00ffff",
+            "target": format!("0000ffff{}", "0".repeat(56)), "time": 5, "minTime": 4, "header": "01".repeat(80),
+            "coinbase": "02".repeat(100), "extranonceSize": 8, "merkleBranch": ["03".repeat(32)], "transactions": 1,
+        })
+    }
+
+    #[test]
+    fn reads_a_template() {
+        let template = Template::read(answer()).unwrap();
+        assert_eq!((template.work.height, template.longpoll_id.as_str()), (121, "5-1"));
+        assert_eq!(template.work.target, U256::from(0xffff) << 224);
+        assert_eq!(template.work.header.to_bytes(), [1; 80]);
+        assert_eq!(template.work.merkle_branch, [[3; 32]]);
+        assert_eq!((template.work.id.as_str(), template.work.coinbase.len()), ("7", 100));
+    }
+
+    #[test]
+    fn refuses_a_malformed_template() {
+        for (field, value, reason) in [
+            ("header", json!("00"), "header: Invalid string length"),
+            ("header", json!("zz".repeat(80)), "header: Invalid character 'z' at position 0"),
+            ("target", json!(""), "target: Invalid string length"),
+            ("coinbase", json!("0"), "coinbase is not hexadecimal"),
+            ("extranonceSize", json!(9), "extranonceSize is 9, expected at most 8"),
+            ("merkleBranch", json!(["00"]), "merkleBranch: Invalid string length"),
+            ("height", json!(-1), "invalid value: integer `-1`, expected u32"),
+            ("id", Value::Null, "invalid type: null, expected a string"),
+        ] {
+            let mut answer = answer();
+            answer[field] = value;
+            assert_eq!(Template::read(answer).unwrap_err(), reason);
+        }
+        assert_eq!(Template::read(json!({})).unwrap_err(), "missing field `id`");
+    }
+
+    #[test]
+    fn asks_with_what_is_given() {
+        let request = Request { address: Some("crn1".into()), account: None };
+        assert_eq!(request.to_json(Some("x")), json!({ "address": "crn1", "longpollId": "x" }));
+        assert_eq!(Request::default().to_json(None), json!({}));
+    }
+}

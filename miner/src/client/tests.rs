@@ -1,0 +1,236 @@
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::{TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use chain_core::{U256, hash::sha256d, header::Header};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Midstate;
+
+/// Answers to a method and its parameters: a result, an error object, or words that are no JSON.
+enum Reply {
+    Result(Value),
+    Error(i64, &'static str, &'static str),
+    Garbage,
+}
+
+/// Starts something that speaks enough HTTP to be a node, and answers with its URL.
+fn fake_node(answer: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let answer = Arc::new(answer);
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let answer = answer.clone();
+            thread::spawn(move || serve(stream.unwrap(), &*answer));
+        }
+    });
+    url
+}
+
+fn serve(mut stream: TcpStream, answer: &dyn Fn(&str, &Value) -> Reply) {
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let mut length = 0;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        if line.trim().is_empty() {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).unwrap();
+    let request: Value = serde_json::from_slice(&body).unwrap();
+    let body = match answer(request["method"].as_str().unwrap(), &request["params"]) {
+        Reply::Result(result) => json!({ "jsonrpc": "2.0", "id": 1, "result": result }).to_string(),
+        Reply::Error(code, message, reason) => {
+            let error = json!({ "code": code, "message": message, "data": { "reason": reason } });
+            json!({ "jsonrpc": "2.0", "id": 1, "error": error }).to_string()
+        }
+        Reply::Garbage => "<html>".into(),
+    };
+    // Who asked may be gone.
+    let _ = write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len());
+}
+
+fn template(id: usize, target: U256) -> Reply {
+    Reply::Result(json!({
+        "id": id.to_string(), "longpollId": id.to_string(), "height": id,
+        "target": hex::encode(target.to_be_bytes::<32>()), "header": "00".repeat(80),
+        "coinbase": "00".repeat(100), "extranonceSize": 8, "merkleBranch": ["03".repeat(32)],
+    }))
+}
+
+fn options(blocks: Option<u64>) -> Options {
+    let request = Request { address: Some("lcrn1me".into()), account: None };
+    Options { request, threads: 2, blocks }
+}
+
+/// Mines at a URL; answers with what came of it and what was told.
+fn mine_at(
+    url: &str,
+    options: &Options,
+    events: (Sender<Event>, Receiver<Event>),
+) -> (Result<Totals, NodeError>, Vec<Value>) {
+    let written = Written::default();
+    let node = Node::new(url).unwrap();
+    let outcome = run(&node, options, Midstate, events, &mut Reporter::to(Box::new(written.clone()), true));
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    (outcome, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+}
+
+#[derive(Clone, Default)]
+struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A node on whose chain a block takes about `2^bits` hashes; `height` counts what it accepted.
+fn working_node(bits: usize, height: Arc<AtomicUsize>) -> impl Fn(&str, &Value) -> Reply {
+    let target = U256::MAX >> bits;
+    move |method, params| match method {
+        "miner_getTemplate" => {
+            assert_eq!(params[0]["address"], "lcrn1me");
+            while params[0]["longpollId"] == json!(height.load(Ordering::SeqCst).to_string()) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            template(height.load(Ordering::SeqCst), target)
+        }
+        "miner_submit" => {
+            let [id, header, coinbase] = [0, 1, 2].map(|at: usize| params[at].as_str().unwrap().to_owned());
+            let header = Header::from_bytes(&hex::decode(header).unwrap().try_into().unwrap());
+            let root = sha256d(&[sha256d(&hex::decode(coinbase).unwrap()), [3; 32]].concat());
+            assert!(U256::from_le_bytes(header.hash().0) <= target);
+            assert_eq!(header.merkle_root, root);
+            if id != height.load(Ordering::SeqCst).to_string() {
+                return Reply::Error(-32003, "template is unknown", "stale");
+            }
+            height.fetch_add(1, Ordering::SeqCst);
+            Reply::Result(json!({ "hash": header.hash().to_string(), "status": "connected" }))
+        }
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn mines_blocks_for_a_node_until_there_are_enough() {
+    let height = Arc::new(AtomicUsize::new(1));
+    let url = fake_node(working_node(10, height.clone()));
+    let (outcome, notes) = mine_at(&url, &options(Some(3)), events());
+    let totals = outcome.unwrap();
+    assert_eq!((totals.found, totals.accepted, totals.stale, totals.lost), (3, 3, 0, 0));
+    assert_eq!(height.load(Ordering::SeqCst), 4);
+    let blocks: Vec<_> = notes.iter().filter(|note| note["event"] == "block").collect();
+    assert_eq!(blocks.len(), 3);
+    assert!(blocks.iter().all(|note| note["status"] == "connected"));
+    assert_eq!(notes[0], json!({ "event": "started", "rpc": url, "threads": 2 }));
+    assert_eq!(notes.last().unwrap()["event"], "ended");
+}
+
+#[test]
+fn drops_a_search_when_the_node_has_better_work() {
+    let height = Arc::new(AtomicUsize::new(2));
+    let working = working_node(4, height);
+    let url = fake_node(move |method, params| match &params[0]["longpollId"] {
+        // The first template cannot be solved.
+        Value::Null if method == "miner_getTemplate" => template(1, U256::ZERO),
+        _ => working(method, params),
+    });
+    let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
+    assert_eq!(outcome.unwrap().accepted, 1);
+    let heights: Vec<_> = notes.iter().filter(|note| note["event"] == "work").map(|note| &note["height"]).collect();
+    assert_eq!(heights[..2], [&json!(1), &json!(2)]);
+}
+
+#[test]
+fn waits_for_a_node_that_is_not_there_yet() {
+    let calls = AtomicUsize::new(0);
+    let working = working_node(4, Arc::new(AtomicUsize::new(5)));
+    let url = fake_node(move |method, params| match calls.fetch_add(1, Ordering::SeqCst) {
+        0 => Reply::Garbage,
+        1 => Reply::Error(-32000, "the node is shutting down", ""),
+        _ => working(method, params),
+    });
+    let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
+    assert_eq!(outcome.unwrap().accepted, 1);
+    let waits: Vec<_> = notes.iter().filter(|note| note["event"] == "waiting").collect();
+    assert_eq!(waits[0]["reason"], format!("what answers at {url} is no Cairn node: HTTP status 200, and no JSON"));
+    assert_eq!(waits[1]["reason"], "the node refuses: the node is shutting down");
+    assert_eq!([&waits[0]["retrySeconds"], &waits[1]["retrySeconds"]], [0.5, 1.0]);
+}
+
+#[test]
+fn ends_when_told_to_though_no_node_answers() {
+    // Nobody listens on a port that was just closed.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let (sender, receiver) = events();
+    let stop = sender.clone();
+    thread::spawn(move || {
+        thread::sleep(Duration::from_millis(50));
+        stop.send(Event::Stop).unwrap();
+    });
+    let (outcome, _) = mine_at(&url, &options(None), (sender, receiver));
+    assert_eq!(outcome.unwrap(), Totals::default());
+    let error = Node::new(&url).unwrap().template(&Request::default(), None).unwrap_err();
+    assert!(matches!(error, NodeError::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("start one with cairn-node"));
+}
+
+#[test]
+fn ends_when_the_node_refuses_the_address() {
+    let url = fake_node(|_, _| Reply::Error(-32602, "request.address: the checksum is\u{1b} wrong", ""));
+    let (outcome, _) = mine_at(&url, &options(None), events());
+    assert_eq!(outcome.unwrap_err().to_string(), "the node refuses: request.address: the checksum is wrong");
+}
+
+#[test]
+fn counts_blocks_that_come_too_late_and_goes_on() {
+    let submitted = Arc::new(AtomicUsize::new(0));
+    let lost = submitted.clone();
+    let working = working_node(4, Arc::new(AtomicUsize::new(1)));
+    let asked = AtomicUsize::new(0);
+    let url = fake_node(move |method, params| match method {
+        "miner_submit" if submitted.fetch_add(1, Ordering::SeqCst) == 0 => Reply::Error(-32003, "too old", "stale"),
+        // Whoever lost a template gets it again at once.
+        "miner_getTemplate" => {
+            while asked.load(Ordering::SeqCst) == 1 && lost.load(Ordering::SeqCst) == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            match asked.fetch_add(1, Ordering::SeqCst) {
+                0 | 1 => template(1, U256::MAX >> 4),
+                _ => working(method, params),
+            }
+        }
+        _ => working(method, params),
+    });
+    let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
+    let totals = outcome.unwrap();
+    assert_eq!((totals.found, totals.stale, totals.accepted), (2, 1, 1));
+    assert!(notes.iter().any(|note| note["status"] == "stale"));
+}
+
+#[test]
+fn refuses_what_is_no_url_of_a_node() {
+    for url in ["", "127.0.0.1:8545", "https://127.0.0.1:8545", "http://", "ftp://x", "no url"] {
+        assert_eq!(Node::new(url).unwrap_err(), NodeError::BadUrl(url.into()));
+    }
+    assert_eq!(Node::new("http://localhost:8545").unwrap().url(), "http://localhost:8545");
+}
