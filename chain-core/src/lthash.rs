@@ -106,7 +106,7 @@ mod tests {
     }
 
     proptest! {
-        // CB-7
+        // ST-2
         #[test]
         fn order_does_not_matter(elements in elements(), seed in any::<u64>()) {
             let mut shuffled = elements.clone();
