@@ -14,3 +14,4 @@ pub mod run;
 pub mod signals;
 pub mod store;
 pub mod template;
+pub mod verify;

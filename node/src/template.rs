@@ -4,9 +4,18 @@ use chain_core::{
     Address, U256,
     block::Block,
     coin::Lock,
-    hash::BlockHash,
+    error::ExecuteError,
+    execute::{BlockBuilder, BlockContext},
+    hash::{BlockHash, TxId},
+    header::Header,
+    merkle, pow,
+    spec::ChainSpec,
+    state::StateView,
+    transaction::Transaction,
     units::{Amount, Gas, Height},
 };
+
+use crate::mempool::Mempool;
 
 /// Who gets what from a block.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +61,8 @@ impl std::str::FromStr for LongPollId {
     }
 }
 
-/// A block that lacks only its nonce. Its time may be raised (at most to what other nodes accept), its `extra` changed.
+/// A block that lacks only its nonce. Its `extra` may be changed, and the header's version and nonce; not its time, which
+/// contracts can see.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// To wait for a better one.
@@ -69,4 +79,108 @@ pub struct Template {
     pub account_tips: U256,
     /// Gas used.
     pub gas_used: Gas,
+}
+
+/// What a block is assembled on.
+pub struct Assembly<'a> {
+    /// The rules' numbers.
+    pub spec: &'a ChainSpec,
+    /// What the block executes in.
+    pub context: BlockContext,
+    /// The state at its parent.
+    pub view: &'a dyn StateView,
+    /// Its bits.
+    pub bits: u32,
+    /// The state of chain and pool that it is made from.
+    pub longpoll: LongPollId,
+}
+
+/// Packages that may miss the room that is left, one after another, before the block counts as full.
+const MOST_MISSES: usize = 200;
+
+/// Gas of the smallest transaction there is.
+const LEAST_GAS: Gas = 14_000;
+
+/// Assembles the best block. Answers also with transactions that turned out not to stand in it, which the pool should
+/// drop.
+///
+/// # Errors
+/// CB-2, CB-4; [`ExecuteError::View`] if the state cannot be read.
+pub fn build(
+    assembly: &Assembly,
+    pool: &Mempool,
+    request: &TemplateRequest,
+) -> Result<(Template, Vec<TxId>), ExecuteError> {
+    let Assembly { spec, context, view, bits, longpoll } = assembly;
+    let mut builder = BlockBuilder::new(spec, context.clone(), *view, request.beneficiary);
+    let invalid = fill(&mut builder, pool)?;
+    let (transactions, effects) = builder.finish(request.payout, request.extra.clone())?;
+    let leaves: Vec<_> = transactions.iter().map(merkle::leaf).collect();
+    let header = Header {
+        version: 0x2000_0000,
+        prev: context.parent,
+        merkle_root: merkle::root(&leaves),
+        time: context.time,
+        bits: *bits,
+        nonce: 0,
+    };
+    let template = Template {
+        longpoll: *longpoll,
+        target: pow::target(*bits)?,
+        height: context.height,
+        coin_tips: coin_tips(spec, context.height, &transactions),
+        account_tips: account_tips(context.base_fee, &transactions, &effects.tx_gas),
+        gas_used: effects.gas_used,
+        block: Block { header, transactions },
+    };
+    Ok((template, invalid))
+}
+
+/// Pushes the best packages that fit; answers with what cannot stand in this block whatever its room.
+fn fill(builder: &mut BlockBuilder, pool: &Mempool) -> Result<Vec<TxId>, ExecuteError> {
+    let (mut invalid, mut misses) = (Vec::new(), 0);
+    let mut selection = pool.select();
+    while let Some(package) = selection.next_package() {
+        let (gas, bytes) = builder.room();
+        if gas < LEAST_GAS || misses > MOST_MISSES {
+            break;
+        }
+        if package.gas > gas || package.bytes > bytes {
+            misses += 1;
+            selection.skip(&package);
+            continue;
+        }
+        misses = 0;
+        let mut included = 0;
+        for (txid, transaction, sender) in selection.candidates(&package) {
+            match builder.push(&transaction, sender) {
+                Ok(_) => included += 1,
+                Err(ExecuteError::Rule(rule)) => {
+                    tracing::debug!(%txid, %rule, "a transaction of the pool cannot stand in the next block");
+                    invalid.push(txid);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        selection.settle(&package, included);
+    }
+    Ok(invalid)
+}
+
+/// What the coinbase claims beyond the subsidy.
+fn coin_tips(spec: &ChainSpec, height: Height, transactions: &[Transaction]) -> Amount {
+    let claimed = match transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
+        _ => 0,
+    };
+    Amount(claimed).checked_sub(spec.subsidy_at(height)).unwrap_or_default()
+}
+
+fn account_tips(base_fee: u64, transactions: &[Transaction], gas: &[Gas]) -> U256 {
+    let tips = transactions.iter().zip(gas).map(|(transaction, gas)| match transaction {
+        Transaction::Account(tx) => tx.fields().effective_tip(base_fee).unwrap_or_default() * U256::from(*gas),
+        _ => U256::ZERO,
+    });
+    tips.fold(U256::ZERO, U256::saturating_add)
 }

@@ -5,11 +5,11 @@
 //! depends on height, coins or rules, so that a remembered verdict is right in every context. Only good ones are kept.
 
 use chain_core::{
-    Address,
+    Address, U256,
     account::AccountTransaction,
     check::{check_transaction, spend_checks},
     error::RuleError,
-    execute::check_account_alone,
+    execute::{Environment, Revision, check_account_alone},
     hash::BlockHash,
     sighash::SignatureCheck,
     spec::ChainSpec,
@@ -53,6 +53,10 @@ pub struct Verifier {
 
 /// What is remembered of one verified signature.
 type Tag = u128;
+
+/// Whether a transaction may spend what it spends, and what to remember of it.
+#[derive(Debug)]
+pub struct SpendVerdict(Result<Vec<Tag>, RuleError>);
 
 impl Verifier {
     /// A verifier that remembers nothing yet.
@@ -108,7 +112,7 @@ impl Verifier {
         let meta = check_transaction(transaction)?;
         let sender = match &**transaction {
             Transaction::Account(tx) => {
-                check_account_alone(spec, tx.fields())?;
+                check_account_alone(&environment(spec), tx.fields())?;
                 Some(self.sender(tx)?)
             }
             _ => None,
@@ -116,17 +120,28 @@ impl Verifier {
         Ok(Prepared { transaction: transaction.clone(), txid: meta.txid, size: meta.size as usize, sender })
     }
 
-    /// Verifies that staged coin transactions may spend what they spend, in a block of this height.
-    pub fn verify_spends(&mut self, genesis: &BlockHash, height: Height, staged: &[Staged]) -> Vec<Result<(), RuleError>> {
-        let results = self.map(staged, |staged| self.verify_spend(genesis, height, staged));
-        results
-            .into_iter()
-            .map(|result| {
-                let tags = result?;
-                tags.into_iter().for_each(|tag| self.signatures.insert(tag));
-                Ok(())
-            })
-            .collect()
+    /// Verifies that staged coin transactions may spend what they spend, in a block of this height. The answer goes to
+    /// [`Verifier::settle`].
+    pub fn check_spends(&self, genesis: &BlockHash, height: Height, staged: &[(usize, Staged)]) -> Vec<SpendVerdict> {
+        self.map(staged, |(_, staged)| SpendVerdict(self.verify_spend(genesis, height, staged)))
+    }
+
+    /// Remembers verdicts and answers with what they say.
+    pub fn settle(&mut self, verdicts: Vec<SpendVerdict>) -> Vec<Result<(), RuleError>> {
+        let mut settle = |verdict: SpendVerdict| {
+            verdict.0?.into_iter().for_each(|tag| self.signatures.insert(tag));
+            Ok(())
+        };
+        verdicts.into_iter().map(&mut settle).collect()
+    }
+
+    /// Does the dear work and something else at once, if there is more than one core.
+    pub fn alongside<A: Send, B: Send>(
+        &self,
+        dear: impl FnOnce(&Self) -> A + Send,
+        other: impl FnOnce() -> B + Send,
+    ) -> (A, B) {
+        if self.config.parallel { rayon::join(|| dear(self), other) } else { (dear(self), other()) }
     }
 
     /// Answers with the verdicts to remember.
@@ -171,13 +186,27 @@ impl Verifier {
         Tag::from_le_bytes(std::array::from_fn(|index| head[index]))
     }
 
-    fn map<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    fn map<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
         // Waking other threads costs more than two curve operations take.
         if self.config.parallel && items.len() > 2 {
             items.par_iter().with_max_len(16).map(work).collect()
         } else {
             items.iter().map(work).collect()
         }
+    }
+}
+
+/// Of a block's environment, what the rules without state depend on.
+fn environment(spec: &ChainSpec) -> Environment {
+    Environment {
+        revision: Revision::Osaka,
+        chain_id: spec.chain_id,
+        number: 0,
+        time: 0,
+        gas_limit: spec.gas_limit,
+        base_fee: spec.base_fee_floor,
+        difficulty: U256::ZERO,
+        beneficiary: Address::ZERO,
     }
 }
 

@@ -1,6 +1,8 @@
 //! What the engine answers when it refuses something. Errors say whose fault it is.
 
-use chain_core::{error::RuleError, hash::BlockHash, hash::TxId, units::Height};
+use chain_core::{error::RuleError, hash::BlockHash, headers::LoadError, state::ViewError, units::Height};
+
+use crate::store::StoreError;
 
 /// Why a block was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -11,7 +13,7 @@ pub enum SubmitBlockError {
     /// It was found invalid before, or descends from a block that was.
     #[error("block {0} is known to be invalid or descends from an invalid block")]
     KnownInvalid(BlockHash),
-    /// Its parent is unknown and the pool of orphans is full of better ones.
+    /// Its parent is unknown, and it is too large to be held until that comes.
     #[error("the parent {0} is unknown")]
     UnknownParent(BlockHash),
     /// It forks off too far below the tip with too little work to be worth keeping.
@@ -36,9 +38,9 @@ pub enum TemplateError {
     /// What was asked for would break a rule, as an `extra` that is too long.
     #[error(transparent)]
     Rule(#[from] RuleError),
-    /// A transaction asked for by name is not in the pool.
-    #[error("transaction {0} is not in the pool")]
-    UnknownTransaction(TxId),
+    /// Blocks of this chain are too hard to be mined on demand.
+    #[error("this chain's blocks take too much work to be mined on demand")]
+    TooHard,
     /// The node could not read its own state.
     #[error("the node failed: {0}")]
     Local(String),
@@ -51,16 +53,28 @@ pub enum TemplateError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The store could not be read or written.
-    #[error("the store failed: {0}")]
-    Store(String),
-    /// A stored block does not fit the stored state.
-    #[error("the stored block {hash} at height {height} is damaged: {reason}; run `cairn-node reindex`")]
-    Damaged {
-        /// Which.
-        hash: BlockHash,
-        /// Where.
-        height: Height,
-        /// What is wrong.
-        reason: String,
-    },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// What is stored is no tree of headers.
+    #[error("the stored headers are damaged: {0}; run `cairn-node reindex`")]
+    Headers(#[from] LoadError),
+    /// The thread could not be started.
+    #[error("cannot start the engine's thread: {0}")]
+    Thread(std::io::Error),
+}
+
+/// Storage failed: the engine stops. Never a sender's fault.
+#[derive(Debug)]
+pub(super) struct Fatal(pub(super) String);
+
+impl From<StoreError> for Fatal {
+    fn from(error: StoreError) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl From<ViewError> for Fatal {
+    fn from(error: ViewError) -> Self {
+        Self(error.to_string())
+    }
 }

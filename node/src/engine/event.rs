@@ -27,6 +27,22 @@ pub enum Source {
     Peer(PeerId),
 }
 
+/// The time, in milliseconds since the Unix epoch. An argument everywhere: the engine has no clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Time(pub u64);
+
+impl Time {
+    /// Whole seconds.
+    pub fn seconds(self) -> u64 {
+        self.0 / 1_000
+    }
+
+    /// Whole seconds as headers hold them; stands still in the year 2106.
+    pub fn stamp(self) -> u32 {
+        u32::try_from(self.seconds()).unwrap_or(u32::MAX)
+    }
+}
+
 /// Joins a [`Reply`] to its [`Event`].
 pub type Ticket = u64;
 
@@ -39,7 +55,7 @@ pub enum Event {
     Block(Ticket, Source, Block),
     /// Headers were handed in, parents first.
     Headers(Source, Vec<Header>),
-    /// Time passed: retries what was held, expires what is old.
+    /// Time passed, about a second: retries what was held, expires what is old.
     Tick,
     /// Goes on with work that [`Action::Continue`] announced.
     Continue,
@@ -107,7 +123,7 @@ pub enum NodeEvent {
     TransactionRemoved(TxId, RemovalReason),
     /// Stored blocks are being replayed on start, or a long branch connected: `(done, total)`.
     Progress(Height, Height),
-    /// A template is worth building again: there is a new tip, or fees improved.
+    /// A template is worth building again, since fees improved. A new tip says so by itself.
     TemplateStale,
 }
 
@@ -130,7 +146,7 @@ pub struct ChainInfo {
     pub next_bits: u32,
     /// Height of the header with the most work, bodies aside.
     pub best_header: Height,
-    /// Whether bodies of better headers are missing or wait to be connected.
+    /// Whether stored blocks of a better branch wait to be connected.
     pub syncing: bool,
     /// The mempool.
     pub mempool: MempoolStats,

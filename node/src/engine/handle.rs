@@ -10,23 +10,45 @@ use chain_core::{
     transaction::Transaction,
     units::{Amount, Gas, Height},
 };
-use std::time::Duration;
-use tokio::sync::broadcast;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{
-    error::{OpenError, SubmitBlockError, TemplateError},
-    event::{BlockOutcome, ChainInfo, ChainTip, NodeEvent},
+    BlockOutcome, ChainInfo, ChainTip, Engine, EngineConfig, NodeEvent, OpenError, SubmitBlockError, SubmitError,
+    TemplateError,
+    thread::{self, Driver, DriverState, Message},
 };
 use crate::{
-    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats, SubmitError},
+    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
     store::Store,
     template::{LongPollId, Template, TemplateRequest},
+    verify::VerifyConfig,
 };
 
+/// Messages that may wait for the engine; whoever sends more waits.
+const QUEUE: usize = 4_096;
+
+/// Events that a subscriber may fall behind.
+const EVENTS: usize = 4_096;
+
 /// The engine, asked from other threads. Cheap to clone. Methods that are `async` wait for a bounded queue and then for
-/// the engine; dropping their future takes nothing back.
+/// the engine; dropping their future takes nothing back. The engine stops when the last handle is dropped.
 #[derive(Clone)]
-pub struct EngineHandle {}
+pub struct EngineHandle {
+    messages: mpsc::Sender<Message>,
+    info: watch::Receiver<ChainInfo>,
+    longpoll: watch::Receiver<LongPollId>,
+    // Weak, so that subscribers learn of the engine's end.
+    events: broadcast::WeakSender<NodeEvent>,
+    failure: watch::Receiver<Option<String>>,
+    ended: Arc<AtomicBool>,
+}
 
 /// What is known of one header of the tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,55 +86,105 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`OpenError`] if the store cannot be read or its headers are no tree.
-    pub fn start(_store: Store, _spec: ChainSpec, _mempool: MempoolConfig) -> Result<Self, OpenError> {
-        todo!()
+    pub fn start(store: Store, spec: ChainSpec, mempool: MempoolConfig) -> Result<Self, OpenError> {
+        let verify = VerifyConfig { secret: thread::secret(), ..VerifyConfig::default() };
+        let engine = Engine::open(store, spec, EngineConfig { mempool, verify })?;
+        let (messages, received) = mpsc::channel(QUEUE);
+        let (info_sender, info) = watch::channel(engine.chain_info());
+        let (longpoll_sender, longpoll) = watch::channel(engine.longpoll_id());
+        let (events, _) = broadcast::channel(EVENTS);
+        let (failure_sender, failure) = watch::channel(None);
+        let ended = Arc::new(AtomicBool::new(false));
+        let weak = events.downgrade();
+        let driver = Driver {
+            engine,
+            messages: received,
+            info: info_sender,
+            longpoll: longpoll_sender,
+            events,
+            failure: failure_sender,
+            ended: ended.clone(),
+            state: DriverState::default(),
+        };
+        let runtime = thread::runtime().map_err(OpenError::Thread)?;
+        let builder = std::thread::Builder::new().name("engine".into());
+        builder.spawn(move || driver.run(&runtime)).map_err(OpenError::Thread)?;
+        Ok(Self { messages, info, longpoll, events: weak, failure, ended })
     }
 
     /// Waits until the engine has stopped by itself, since its storage failed; answers why. Never ends otherwise.
     pub async fn failed(&self) -> String {
-        todo!()
+        let mut failure = self.failure.clone();
+        match failure.wait_for(Option::is_some).await {
+            Ok(message) => message.clone().unwrap_or_default(),
+            Err(_) if self.ended.load(Ordering::SeqCst) => std::future::pending().await,
+            Err(_) => "the engine has ended by a bug; see what was logged before".into(),
+        }
     }
 
     /// The chain now, without waiting for the engine.
     pub fn chain_info(&self) -> ChainInfo {
-        todo!()
+        self.info.borrow().clone()
     }
 
     /// Subscribes to events. A subscriber that falls behind loses the oldest.
     pub fn subscribe(&self) -> broadcast::Receiver<NodeEvent> {
-        todo!()
+        match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            // The engine has ended: a channel that is closed says so.
+            None => broadcast::channel(1).1,
+        }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Engine) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        // Whoever asked may have gone.
+        let question = Box::new(move |engine: &mut Engine| drop(reply.send(question(engine))));
+        self.messages.send(Message::Ask(question)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
     }
 
     /// Hands in a transaction.
     ///
     /// # Errors
     /// [`SubmitError`] says which rule or limit it misses.
-    pub async fn submit_transaction(&self, _transaction: Transaction) -> Result<TxId, SubmitError> {
-        todo!()
+    pub async fn submit_transaction(&self, transaction: Transaction) -> Result<TxId, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Transaction(transaction, reply);
+        self.messages.send(message).await.map_err(|_| SubmitError::Stopped)?;
+        answer.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
     /// Judges a transaction as if it was handed in, and keeps nothing.
     ///
     /// # Errors
     /// [`SubmitError`] says which rule or limit it misses.
-    pub async fn test_transaction(&self, _transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
-        todo!()
+    pub async fn test_transaction(&self, transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
+        let tested = self.ask(move |engine| engine.test_transaction(transaction)).await;
+        tested.unwrap_or(Err(SubmitError::Stopped))
     }
 
     /// Hands in a block.
     ///
     /// # Errors
     /// [`SubmitBlockError`] says which rule it breaks.
-    pub async fn submit_block(&self, _block: Block) -> Result<BlockOutcome, SubmitBlockError> {
-        todo!()
+    pub async fn submit_block(&self, block: Block) -> Result<BlockOutcome, SubmitBlockError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Block(block, reply);
+        self.messages.send(message).await.map_err(|_| SubmitBlockError::Stopped)?;
+        answer.await.unwrap_or(Err(SubmitBlockError::Stopped))
     }
 
     /// The best block to mine now.
     ///
     /// # Errors
     /// [`TemplateError`].
-    pub async fn block_template(&self, _request: TemplateRequest) -> Result<Template, TemplateError> {
-        todo!()
+    pub async fn block_template(&self, request: TemplateRequest) -> Result<Template, TemplateError> {
+        let template = self.ask(move |engine| engine.template(&request)).await;
+        template.unwrap_or(Err(TemplateError::Stopped))
     }
 
     /// As [`EngineHandle::block_template`], but waits until it is worth changing from the one with this long-poll id, at
@@ -122,11 +194,14 @@ impl EngineHandle {
     /// [`TemplateError`].
     pub async fn next_template(
         &self,
-        _request: TemplateRequest,
-        _than: LongPollId,
-        _at_most: Duration,
+        request: TemplateRequest,
+        than: LongPollId,
+        at_most: Duration,
     ) -> Result<Template, TemplateError> {
-        todo!()
+        let mut longpoll = self.longpoll.clone();
+        // Too long a wait ends with the template that there is, an engine that stopped with its error.
+        let _ = tokio::time::timeout(at_most, longpoll.wait_for(|id| *id != than)).await;
+        self.block_template(request).await
     }
 
     /// Mines `count` blocks at once on the engine's thread; for chains of trivial difficulty (`--dev`). `time` is the
@@ -136,11 +211,23 @@ impl EngineHandle {
     /// [`TemplateError`], also when the difficulty is not trivial.
     pub async fn mine(
         &self,
-        _request: TemplateRequest,
-        _count: u32,
-        _time: Option<u32>,
+        request: TemplateRequest,
+        count: u32,
+        time: Option<u32>,
     ) -> Result<Vec<BlockHash>, TemplateError> {
-        todo!()
+        let mut hashes = Vec::new();
+        for index in 0..count {
+            let least_time = time.filter(|_| index == 0).unwrap_or_default();
+            hashes.push(self.mine_one(request.clone(), least_time).await?);
+        }
+        Ok(hashes)
+    }
+
+    async fn mine_one(&self, request: TemplateRequest, least_time: u32) -> Result<BlockHash, TemplateError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Mine(request, least_time, reply);
+        self.messages.send(message).await.map_err(|_| TemplateError::Stopped)?;
+        answer.await.unwrap_or(Err(TemplateError::Stopped))
     }
 
     /// Leaves of the block tree, the active tip first.
@@ -148,23 +235,23 @@ impl EngineHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn tips(&self) -> Result<Vec<ChainTip>, Stopped> {
-        todo!()
+        self.ask(|engine| engine.tips()).await
     }
 
     /// A header of any branch.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn header(&self, _hash: BlockHash) -> Result<Option<HeaderInfo>, Stopped> {
-        todo!()
+    pub async fn header(&self, hash: BlockHash) -> Result<Option<HeaderInfo>, Stopped> {
+        self.ask(move |engine| engine.header(&hash)).await
     }
 
     /// A transaction of the mempool.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_transaction(&self, _txid: TxId) -> Result<Option<MempoolEntry>, Stopped> {
-        todo!()
+    pub async fn mempool_transaction(&self, txid: TxId) -> Result<Option<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().get(&txid)).await
     }
 
     /// All transactions of the mempool, best first.
@@ -172,31 +259,31 @@ impl EngineHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn mempool_content(&self) -> Result<Vec<MempoolEntry>, Stopped> {
-        todo!()
+        self.ask(|engine| engine.mempool().content()).await
     }
 
     /// Account transactions of one sender in the mempool, by nonce.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_of_sender(&self, _sender: Address) -> Result<Vec<MempoolEntry>, Stopped> {
-        todo!()
+    pub async fn mempool_of_sender(&self, sender: Address) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().of_sender(&sender)).await
     }
 
     /// What the mempool gives to and takes from a lock.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_of_lock(&self, _lock: Lock) -> Result<LockPending, Stopped> {
-        todo!()
+    pub async fn mempool_of_lock(&self, lock: Lock) -> Result<LockPending, Stopped> {
+        self.ask(move |engine| engine.mempool().of_lock(&lock)).await
     }
 
     /// Which transaction of the mempool spends a coin.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_spender(&self, _outpoint: OutPoint) -> Result<Option<TxId>, Stopped> {
-        todo!()
+    pub async fn mempool_spender(&self, outpoint: OutPoint) -> Result<Option<TxId>, Stopped> {
+        self.ask(move |engine| engine.mempool().spender(&outpoint)).await
     }
 
     /// The nonce that the sender's next transaction should have, counting what is executable in the mempool; `None` if
@@ -204,13 +291,13 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn pending_nonce(&self, _sender: Address) -> Result<Option<u64>, Stopped> {
-        todo!()
+    pub async fn pending_nonce(&self, sender: Address) -> Result<Option<u64>, Stopped> {
+        self.ask(move |engine| engine.mempool().pending_nonce(&sender)).await
     }
 
     /// Size and limits of the mempool, without waiting for the engine.
     pub fn mempool_stats(&self) -> MempoolStats {
-        todo!()
+        self.info.borrow().mempool
     }
 
     /// What a transaction should offer to be mined soon.
@@ -218,12 +305,14 @@ impl EngineHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn estimate_fee(&self) -> Result<FeeEstimate, Stopped> {
-        todo!()
+        self.ask(|engine| engine.estimate_fee()).await
     }
 
     /// Flushes and stops the engine; answers when its thread has ended.
     pub async fn shutdown(&self) {
-        todo!()
+        // Both fail if the engine has ended already.
+        let _ = self.messages.send(Message::Shutdown).await;
+        self.messages.closed().await;
     }
 }
 

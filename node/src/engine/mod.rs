@@ -3,13 +3,139 @@
 //! [`Engine::handle`] takes an event and the time and answers with actions; it knows no clock, thread or socket, so that
 //! a simulator drives the very same code. [`EngineHandle`] is what the rest of the node talks to.
 
+mod blocks;
+mod connect;
 mod error;
 mod event;
 mod handle;
+mod held;
+mod open;
+mod queries;
+mod templates;
+mod thread;
+mod transactions;
 
 pub use crate::mempool::{RemovalReason, SubmitError};
 pub use error::{OpenError, SubmitBlockError, TemplateError};
 pub use event::{
-    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, PeerId, Reply, Source, Ticket, TipStatus,
+    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, PeerId, Reply, Source, Ticket, Time, TipStatus,
 };
 pub use handle::{EngineHandle, HeaderInfo, Stopped, TestedTransaction};
+pub use open::EngineConfig;
+
+use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::ChainSpec};
+
+use std::sync::Arc;
+
+use self::{connect::Session, error::Fatal, held::Held, templates::TemplateState, transactions::Resubmission};
+use crate::{mempool::Mempool, store::Store, verify::Verifier};
+
+/// The chain, the mempool and what is held back, driven by events.
+pub struct Engine {
+    spec: Arc<ChainSpec>,
+    genesis: BlockHash,
+    store: Store,
+    tree: HeaderTree,
+    verifier: Verifier,
+    mempool: Mempool,
+    held: Held,
+    templates: TemplateState,
+    resubmission: Resubmission,
+    /// The way that the active chain is taking now.
+    session: Session,
+    /// Blocks handed in whose fate is not decided yet.
+    undecided: Vec<Undecided>,
+    actions: Vec<Action>,
+    now: Time,
+    stopped: bool,
+}
+
+/// A block handed in that is stored but neither connected nor found invalid nor left on a side branch yet.
+struct Undecided {
+    ticket: Ticket,
+    source: Source,
+    hash: BlockHash,
+    fault: Option<RuleError>,
+}
+
+impl Engine {
+    /// Handles an event at a time and answers with what it wants done, in order.
+    pub fn handle(&mut self, event: Event, now: Time) -> Vec<Action> {
+        self.set_time(now);
+        if self.stopped {
+            self.refuse(event);
+        } else if let Err(Fatal(message)) = self.dispatch(event) {
+            self.stop_on_failure(message);
+        }
+        std::mem::take(&mut self.actions)
+    }
+
+    /// Tells the time to questions that depend on it. It may jump either way, as clocks do.
+    pub fn set_time(&mut self, now: Time) {
+        self.now = now;
+    }
+
+    fn dispatch(&mut self, event: Event) -> Result<(), Fatal> {
+        match event {
+            Event::Transactions(batch) => self.on_transactions(batch)?,
+            Event::Block(ticket, source, block) => self.on_block(ticket, source, block)?,
+            Event::Headers(source, headers) => self.on_headers(source, &headers)?,
+            Event::Tick => self.on_tick()?,
+            Event::Continue => {}
+            Event::Shutdown => {
+                self.store.flush()?;
+                self.stopped = true;
+                return Ok(());
+            }
+        }
+        self.advance()?;
+        self.decide();
+        self.resubmit()?;
+        self.report_pool();
+        Ok(())
+    }
+
+    /// Retries what was held back and lets the pool age.
+    fn on_tick(&mut self) -> Result<(), Fatal> {
+        self.mempool.tick(self.now.stamp());
+        self.refresh_templates();
+        self.retry_future_blocks()
+    }
+
+    /// After a failure of storage nothing can be decided any more, and nobody is to blame.
+    fn stop_on_failure(&mut self, message: String) {
+        self.stopped = true;
+        for undecided in std::mem::take(&mut self.undecided) {
+            let error = SubmitBlockError::Local(message.clone());
+            self.actions.push(Action::Reply(undecided.ticket, Reply::Block(Err(error))));
+        }
+        self.actions.push(Action::Fatal(message));
+    }
+
+    fn refuse(&mut self, event: Event) {
+        match event {
+            Event::Transactions(batch) => {
+                let refusal = || Reply::Transaction(Err(SubmitError::Stopped));
+                self.actions.extend(batch.into_iter().map(|(ticket, ..)| Action::Reply(ticket, refusal())));
+            }
+            Event::Block(ticket, ..) => {
+                self.actions.push(Action::Reply(ticket, Reply::Block(Err(SubmitBlockError::Stopped))));
+            }
+            Event::Headers(..) | Event::Tick | Event::Continue | Event::Shutdown => {}
+        }
+    }
+
+    fn reply_block(&mut self, ticket: Ticket, source: Source, result: Result<BlockOutcome, SubmitBlockError>) {
+        if let Err(SubmitBlockError::Rule(rule)) = &result {
+            self.blame(source, rule);
+        }
+        self.actions.push(Action::Reply(ticket, Reply::Block(result)));
+    }
+
+    /// Tells the network who handed in what no honest node sends.
+    fn blame(&mut self, source: Source, rule: &RuleError) {
+        if let Source::Peer(peer) = source {
+            self.actions.push(Action::Penalize(peer, chain_core::error::Penalty::Ban, rule.to_string()));
+        }
+    }
+}

@@ -1,16 +1,25 @@
 //! What blocks do to the pool.
 
 use alloy_primitives::map::HashSet;
-use chain_core::{block::CheckedBlock, hash::TxId, state::AccountChange, transaction::Transaction, units::Height};
+use chain_core::{
+    block::{Block, CheckedBlock},
+    hash::TxId,
+    state::{AccountChange, ViewError},
+    transaction::Transaction,
+    units::Height,
+};
 use std::sync::Arc;
 
-use super::{ChainPoint, Id, Mempool, RemovalReason, SubmitError, slab::Slot};
+use super::{ChainPoint, Id, Mempool, RemovalReason, slab::Slot};
+
+/// A transaction that was dropped and may stand again, with its order of arrival.
+pub type Dropped = (u64, Arc<Transaction>);
 
 impl Mempool {
-    /// Drops what a connected block holds and what it contradicts. `accounts` are the accounts that it changed; `point`
-    /// is the chain after it.
-    pub fn block_connected(&mut self, point: &ChainPoint, block: &CheckedBlock, accounts: &[AccountChange]) {
-        self.set_base_fee(point.base_fee);
+    /// Drops what a connected block holds and what it contradicts. `accounts` are the accounts that it changed,
+    /// `base_fee` is that of the block after it.
+    pub fn block_connected(&mut self, base_fee: u64, block: &CheckedBlock, accounts: &[AccountChange]) {
+        self.set_base_fee(base_fee);
         let mut mined: HashSet<TxId> = HashSet::default();
         for (transaction, meta) in block.block().transactions.iter().zip(block.metas()) {
             match transaction {
@@ -40,35 +49,54 @@ impl Mempool {
         }
     }
 
-    /// After blocks were taken back and others connected: drops what rested on them and answers with it, in order of
-    /// arrival, for it may stand again on what the new branch holds. `returned` are the transactions taken back.
+    /// Drops what spends from a block that is taken back, and answers with it: it may stand again on what the new branch
+    /// holds.
+    pub fn block_disconnected(&mut self, block: &Block) -> Vec<Dropped> {
+        let txids = block.transactions.iter().map(Transaction::txid);
+        let rested: Vec<Slot> = txids.flat_map(|txid| self.coins.spenders_of(&txid).collect::<Vec<_>>()).collect();
+        self.drop_to_return(&rested)
+    }
+
+    /// Looks at the chain anew after blocks were taken back and others connected; answers with what it drops and may
+    /// stand again.
     ///
     /// # Errors
-    /// [`SubmitError::Local`] if the state cannot be read.
-    pub fn reorganised(&mut self, point: &ChainPoint, returned: &[TxId]) -> Result<Vec<Arc<Transaction>>, SubmitError> {
+    /// [`ViewError`] if the state cannot be read.
+    pub fn reorganised(&mut self, point: &ChainPoint) -> Result<Vec<Dropped>, ViewError> {
         self.set_base_fee(point.base_fee);
-        let rested: Vec<Slot> = returned.iter().flat_map(|txid| self.coins.spenders_of(txid)).collect();
         let early = self.too_early(point.height);
-        let mut dropped = Vec::new();
-        for slot in rested.into_iter().chain(early) {
-            if self.coins.contains(slot) {
-                let all = self.coins.descent(&[slot]);
-                dropped.extend(
-                    all.iter()
-                        .map(|slot| self.coins.get(*slot))
-                        .map(|entry| (entry.sequence, entry.transaction.clone())),
-                );
-                self.drop_coins(&[slot], RemovalReason::Invalid);
-            }
-        }
+        let dropped = self.drop_to_return(&early);
         for sender in self.accounts.senders() {
             let account = point.view.account(&sender)?.unwrap_or_default();
             for entry in self.accounts.update_sender(&sender, account.nonce, account.balance) {
                 self.forget_account(&entry, RemovalReason::Conflict);
             }
         }
-        dropped.sort_by_key(|(sequence, _)| *sequence);
-        Ok(dropped.into_iter().map(|(_, transaction)| transaction).collect())
+        Ok(dropped)
+    }
+
+    /// Drops these with all that spends from them, and answers with all.
+    fn drop_to_return(&mut self, slots: &[Slot]) -> Vec<Dropped> {
+        let mut dropped = Vec::new();
+        for slot in slots {
+            if self.coins.contains(*slot) {
+                let all = self.coins.descent(&[*slot]).into_iter().map(|slot| self.coins.get(slot));
+                dropped.extend(all.map(|entry| (entry.sequence, entry.transaction.clone())));
+                self.drop_coins(&[*slot], RemovalReason::Invalid);
+            }
+        }
+        dropped
+    }
+
+    /// Drops what turned out not to stand in the next block.
+    pub fn drop_invalid(&mut self, txids: &[TxId]) {
+        for txid in txids {
+            match self.by_txid.get(txid).copied() {
+                Some(Id::Coin(slot)) => self.drop_coins(&[slot], RemovalReason::Invalid),
+                Some(Id::Account(slot)) => self.drop_account(slot, RemovalReason::Invalid),
+                None => {}
+            }
+        }
     }
 
     /// Transactions whose heights or ages are not reached in a block of this height: possible only after a

@@ -19,6 +19,7 @@ mod slab;
 mod stage;
 mod types;
 
+pub use block::Dropped;
 pub use error::{MempoolError, SubmitError};
 pub use select::{Package, Selection};
 pub use stage::{InFlight, Prepared, Staged};

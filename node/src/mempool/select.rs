@@ -167,6 +167,11 @@ impl Selection<'_> {
         }
     }
 
+    /// Takes note that a package does not fit; its ancestors may still go in without it.
+    pub fn skip(&mut self, package: &Package) {
+        self.failed.extend(package.ids.last().copied());
+    }
+
     fn lighten_descendants(&mut self, slot: Slot) {
         let coins = &self.pool.coins;
         let own = coins.get(slot).own;

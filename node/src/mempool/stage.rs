@@ -9,7 +9,7 @@ use chain_core::{
     hash::TxId,
     policy::{PolicyNode, ProofItem},
     transaction::Transaction,
-    units::Height,
+    units::{Amount, Gas, Height},
 };
 use std::sync::Arc;
 
@@ -81,11 +81,18 @@ impl Staged {
         }
     }
 
-    /// What a coin transaction pays, judged at the lowest base fee there can be.
-    pub fn coin_fee(&self) -> Option<CoinFee> {
-        match &self.kind {
-            Kind::Coin(staged) => Some(staged.fee),
-            Kind::Account(_) => None,
+    /// Fee (zero for accounts), gas, and tip in wei a gas at a base fee.
+    pub fn price(&self, base_fee: u64) -> (Amount, Gas, i128) {
+        match (&*self.prepared.transaction, &self.kind) {
+            (Transaction::Account(tx), _) => {
+                let fields = tx.fields();
+                let cap = Rate::of_wei(fields.fees.fee_cap()).above(base_fee);
+                (Amount::ZERO, fields.gas_limit, cap.min(Tip::of_wei(fields.fees.tip_cap())).wei())
+            }
+            (_, Kind::Coin(StagedCoin { fee, .. })) => {
+                (fee.fee, fee.gas, Rate::of_fee(fee.fee, fee.gas).above(base_fee).wei())
+            }
+            _ => (Amount::ZERO, 0, 0),
         }
     }
 }
@@ -187,11 +194,11 @@ impl Mempool {
 }
 
 /// What an output must hold: the cost of spending it by a signature at the lowest base fee.
-fn dust_limit(base_fee_floor: u64) -> chain_core::units::Amount {
+fn dust_limit(base_fee_floor: u64) -> Amount {
     // An input and its witness take at most 38 + 65 bytes.
     const GAS_TO_SPEND: u64 = 5_000 + 16 * 103;
     let wei = U256::from(GAS_TO_SPEND) * U256::from(base_fee_floor);
-    chain_core::units::Amount::from_wei_ceil(wei).unwrap_or(chain_core::units::Amount(u64::MAX))
+    Amount::from_wei_ceil(wei).unwrap_or(Amount(u64::MAX))
 }
 
 fn check_dust(point: &ChainPoint, tx: &CoinTransaction) -> Result<(), MempoolError> {

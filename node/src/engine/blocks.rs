@@ -1,0 +1,221 @@
+//! Taking blocks in: known? parent? work? sound alone? Then they are stored, and the chain may follow them.
+
+use chain_core::{
+    block::Block,
+    check::check_block,
+    error::{Penalty, RuleError},
+    hash::BlockHash,
+    header::Header,
+    headers::{HeaderError, Status},
+    pow::{check_pow, target},
+    units::Height,
+};
+
+use super::{Action, BlockOutcome, Engine, Source, SubmitBlockError, Ticket, Undecided, error::Fatal};
+use crate::store::{HeaderRecord, Verdict};
+
+/// Peers' blocks that fork off so far below the tip, with less work than it, are not kept.
+const STALE: Height = 288;
+
+/// What became of a block that was not refused.
+enum Taken {
+    /// Stored: the chain will follow it, or not.
+    Stored,
+    /// Decided already.
+    Done(BlockOutcome),
+}
+
+/// Local failures outside, refusals inside.
+type Judged<T> = Result<Result<T, SubmitBlockError>, Fatal>;
+
+impl Engine {
+    /// Takes a block in, and the held ones that waited for it.
+    pub(super) fn on_block(&mut self, ticket: Ticket, source: Source, block: Block) -> Result<(), Fatal> {
+        let hash = block.hash();
+        match self.take_block(source, block)? {
+            Ok(Taken::Stored) => {
+                self.undecided.push(Undecided { ticket, source, hash, fault: None });
+                self.take_children(hash)?;
+            }
+            Ok(Taken::Done(outcome)) => self.reply_block(ticket, source, Ok(outcome)),
+            Err(error) => self.reply_block(ticket, source, Err(error)),
+        }
+        Ok(())
+    }
+
+    /// Takes in the held blocks that waited for one, and those that waited for them.
+    fn take_children(&mut self, parent: BlockHash) -> Result<(), Fatal> {
+        let mut parents = vec![parent];
+        while let Some(parent) = parents.pop() {
+            for held in self.held.children_of(&parent) {
+                let hash = held.block.hash();
+                match self.take_block(held.source, held.block)? {
+                    Ok(Taken::Stored) => parents.push(hash),
+                    Ok(Taken::Done(_)) => {}
+                    Err(SubmitBlockError::Rule(rule)) => self.blame(held.source, &rule),
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries again the blocks whose time has come.
+    pub(super) fn retry_future_blocks(&mut self) -> Result<(), Fatal> {
+        let limit = self.now.seconds().saturating_add(u64::from(self.spec.max_future));
+        for held in self.held.due(u32::try_from(limit).unwrap_or(u32::MAX)) {
+            let hash = held.block.hash();
+            match self.take_block(held.source, held.block)? {
+                Ok(Taken::Stored) => self.take_children(hash)?,
+                Ok(Taken::Done(_)) => {}
+                Err(SubmitBlockError::Rule(rule)) => self.blame(held.source, &rule),
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_block(&mut self, source: Source, block: Block) -> Judged<Taken> {
+        let hash = block.hash();
+        match self.tree.get(&hash).map(|info| info.status) {
+            Some(Status::Invalid) => return Ok(Err(SubmitBlockError::KnownInvalid(hash))),
+            Some(Status::BodyStored | Status::Valid) => return Ok(Ok(Taken::Done(BlockOutcome::Known))),
+            Some(Status::HeaderOnly) => {}
+            None => {
+                if self.held.contains(&hash, block.header.time) {
+                    return Ok(Ok(Taken::Done(BlockOutcome::Known)));
+                }
+                match self.take_header_of(source, hash, &block) {
+                    Ok(None) => {}
+                    Ok(Some(outcome)) => return Ok(self.hold(outcome, hash, source, block)),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+        }
+        self.take_body(hash, block)
+    }
+
+    /// Puts a block's header into the tree; answers with the outcome if the block is to be held instead.
+    fn take_header_of(
+        &mut self,
+        source: Source,
+        hash: BlockHash,
+        block: &Block,
+    ) -> Result<Option<BlockOutcome>, SubmitBlockError> {
+        let header = &block.header;
+        if let (Source::Peer(_), Some(parent)) = (source, self.tree.get(&header.prev)) {
+            self.check_worth(parent.hash)?;
+        }
+        match self.tree.insert(header, self.now.seconds()) {
+            Ok(_) | Err(HeaderError::Duplicate(_)) => Ok(None),
+            Err(HeaderError::UnknownParent(_)) => {
+                // Its own claim of work is all that can be checked, and must be worth something.
+                check_pow(&hash, header.bits, target(self.spec.pow_limit_bits)?)?;
+                Ok(Some(BlockOutcome::Orphan))
+            }
+            Err(HeaderError::TooFarInFuture { .. }) => Ok(Some(BlockOutcome::Future)),
+            Err(HeaderError::InvalidParent(parent)) => Err(SubmitBlockError::KnownInvalid(parent)),
+            Err(HeaderError::Rule(rule)) => Err(rule.into()),
+        }
+    }
+
+    /// Whether a branch on this block could still matter: what forks off far below the tip may fill no disk.
+    fn check_worth(&self, parent: BlockHash) -> Result<(), SubmitBlockError> {
+        let tip = self.store.tip();
+        let fork = self.tree.fork_point(&parent, &tip.hash).and_then(|fork| self.tree.get(&fork));
+        let (Some(fork), Some(parent), Some(best)) = (fork, self.tree.get(&parent), self.tree.get(&tip.hash)) else {
+            return Ok(());
+        };
+        let behind = tip.height - fork.height;
+        if behind > STALE && parent.work < best.work {
+            return Err(SubmitBlockError::TooLittleWork { fork: fork.height, behind });
+        }
+        Ok(())
+    }
+
+    fn hold(
+        &mut self,
+        outcome: BlockOutcome,
+        hash: BlockHash,
+        source: Source,
+        block: Block,
+    ) -> Result<Taken, SubmitBlockError> {
+        let bytes = chain_core::codec::encode(&block).len();
+        if bytes > self.spec.max_block_bytes {
+            return Err(RuleError::BlockTooLarge { got: bytes, limit: self.spec.max_block_bytes }.into());
+        }
+        let parent = block.header.prev;
+        let held = match outcome {
+            BlockOutcome::Future => self.held.hold_future(hash, source, block, bytes),
+            _ => self.held.hold_orphan(hash, source, block, bytes),
+        };
+        if held { Ok(Taken::Done(outcome)) } else { Err(SubmitBlockError::UnknownParent(parent)) }
+    }
+
+    /// Checks a block alone and stores it.
+    fn take_body(&mut self, hash: BlockHash, block: Block) -> Judged<Taken> {
+        let Some(info) = self.tree.get(&hash) else { return Ok(Err(SubmitBlockError::UnknownParent(hash))) };
+        let checked = match check_block(&self.spec, block) {
+            Ok(checked) => checked,
+            Err((_, rule)) => {
+                // BLK-3: another body may be right for this header.
+                if !rule.blames_body_only() {
+                    self.condemn(hash, rule.clone())?;
+                }
+                return Ok(Err(rule.into()));
+            }
+        };
+        self.store.put_body(info.height, &checked)?;
+        self.tree.mark_body(&hash);
+        self.session.fresh = Some(checked);
+        Ok(Ok(Taken::Stored))
+    }
+
+    /// Marks a block invalid, and with it all that descends from it.
+    pub(super) fn condemn(&mut self, hash: BlockHash, rule: RuleError) -> Result<(), Fatal> {
+        tracing::warn!(%hash, %rule, "invalid block");
+        let fallen = self.tree.mark_invalid(&hash);
+        let records: Vec<HeaderRecord> = fallen.iter().filter_map(|hash| self.invalid_record(hash)).collect();
+        self.store.put_headers(&records)?;
+        for record in records {
+            self.store.remove_body(record.at())?;
+        }
+        for undecided in &mut self.undecided {
+            if undecided.hash == hash {
+                undecided.fault = Some(rule.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn invalid_record(&self, hash: &BlockHash) -> Option<HeaderRecord> {
+        let info = self.tree.get(hash)?;
+        let record = HeaderRecord::new(info.header, info.height);
+        Some(HeaderRecord { verdict: Verdict::Invalid, ..record })
+    }
+
+    /// Takes headers in, parents first, up to the first that does not follow.
+    pub(super) fn on_headers(&mut self, source: Source, headers: &[Header]) -> Result<(), Fatal> {
+        let mut records = Vec::new();
+        for header in headers {
+            match self.tree.insert(header, self.now.seconds()) {
+                Ok(inserted) => records.push(HeaderRecord::new(*header, inserted.height)),
+                Err(HeaderError::Duplicate(_)) => {}
+                Err(HeaderError::Rule(rule)) => {
+                    self.blame(source, &rule);
+                    break;
+                }
+                Err(HeaderError::InvalidParent(parent)) => {
+                    if let Source::Peer(peer) = source {
+                        let reason = format!("a header on the invalid block {parent}");
+                        self.actions.push(Action::Penalize(peer, Penalty::Minor, reason));
+                    }
+                    break;
+                }
+                Err(HeaderError::UnknownParent(_) | HeaderError::TooFarInFuture { .. }) => break,
+            }
+        }
+        self.store.put_headers(&records)?;
+        Ok(())
+    }
+}

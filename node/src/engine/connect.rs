@@ -1,0 +1,240 @@
+//! The active chain follows the best valid branch: one block back or forth at a time, until it stands on it.
+
+use chain_core::{
+    block::CheckedBlock,
+    check::check_block,
+    coin::OutPoint,
+    error::{ExecuteError, RuleError},
+    execute::{BlockContext, ExecutedBlock, execute_block},
+    hash::BlockHash,
+    headers::{Executed, Status},
+    pow,
+    transaction::Transaction,
+    units::Height,
+};
+use std::sync::Arc;
+
+use super::{Action, BlockOutcome, Engine, NodeEvent, SubmitBlockError, Undecided, error::Fatal};
+use crate::store::{BlockRef, StoreError};
+
+/// Blocks connected in one go, unless a reorganisation is under way.
+const SLICE: u32 = 32;
+
+/// Blocks that may be left to connect before the node counts as syncing.
+const BEHIND: Height = 8;
+
+/// The way that the active chain is taking.
+#[derive(Debug, Default)]
+pub(super) struct Session {
+    /// The block that was taken in last, so that it need not be read and checked again.
+    pub(super) fresh: Option<CheckedBlock>,
+    /// Where the chain stood when it was last told of.
+    told: BlockHash,
+    /// Whether blocks were taken back since the pool last looked.
+    went_back: bool,
+    /// Blocks of the former chain that the last way left behind.
+    pub(super) depth: Height,
+}
+
+impl Session {
+    /// A way that starts here.
+    pub(super) fn at(told: BlockHash) -> Self {
+        Self { told, ..Self::default() }
+    }
+}
+
+enum Step {
+    Disconnect,
+    Connect(BlockHash),
+}
+
+/// Local failures outside, broken rules inside.
+type Judged<T> = Result<Result<T, RuleError>, Fatal>;
+
+impl Engine {
+    /// Moves towards the best valid branch: all the way back and forth where it must go back, else a slice of blocks.
+    pub(super) fn advance(&mut self) -> Result<(), Fatal> {
+        let start = self.work_of(&self.store.tip().hash);
+        self.session.depth = 0;
+        let mut steps = 0;
+        while let Some(step) = self.next_step() {
+            if steps >= SLICE && self.work_of(&self.store.tip().hash) >= start {
+                self.actions.push(Action::Continue);
+                break;
+            }
+            match step {
+                Step::Disconnect => self.disconnect_tip()?,
+                Step::Connect(hash) => self.connect(hash)?,
+            }
+            steps += 1;
+        }
+        if steps > 0 {
+            self.arrive()?;
+        }
+        Ok(())
+    }
+
+    fn next_step(&self) -> Option<Step> {
+        let (tip, goal) = (self.store.tip(), self.tree.candidate());
+        if tip.hash == goal {
+            return None;
+        }
+        if !self.tree.is_ancestor(&tip.hash, &goal) {
+            return Some(Step::Disconnect);
+        }
+        self.tree.ancestor(&goal, tip.height + 1).map(Step::Connect)
+    }
+
+    /// Blocks between the tip and the best stored block; 0 while going back.
+    pub(super) fn backlog(&self) -> Height {
+        let goal = self.tree.get(&self.tree.candidate()).map_or(0, |info| info.height);
+        goal.saturating_sub(self.store.tip().height)
+    }
+
+    fn work_of(&self, hash: &BlockHash) -> chain_core::U256 {
+        self.tree.get(hash).map_or(chain_core::U256::ZERO, |info| info.work)
+    }
+
+    /// Takes the tip back; its transactions may be mined again.
+    fn disconnect_tip(&mut self) -> Result<(), Fatal> {
+        let block = self.store.disconnect()?;
+        self.session.went_back = true;
+        let dropped = self.mempool.block_disconnected(&block);
+        self.resubmission.add_block(block, dropped);
+        Ok(())
+    }
+
+    /// Makes a child of the tip the tip, or marks it invalid.
+    fn connect(&mut self, hash: BlockHash) -> Result<(), Fatal> {
+        let at = BlockRef { height: self.store.tip().height + 1, hash };
+        let block = self.checked_body(at)?;
+        let executed = match self.execute(at, block)? {
+            Ok(executed) => executed,
+            Err(rule) => return self.condemn(hash, rule),
+        };
+        self.store.connect(&executed)?;
+        let gas_used = executed.effects().gas_used;
+        self.tree.mark_valid(&hash, Executed { base_fee: executed.context().base_fee, gas_used });
+        let base_fee = self.next_base_fee();
+        self.mempool.block_connected(base_fee, executed.block(), &executed.effects().accounts);
+        if self.store.needs_flush(true) {
+            self.store.flush()?;
+        }
+        Ok(())
+    }
+
+    /// A stored block, checked alone.
+    fn checked_body(&mut self, at: BlockRef) -> Result<CheckedBlock, Fatal> {
+        if let Some(fresh) = self.session.fresh.take_if(|fresh| fresh.hash() == at.hash) {
+            return Ok(fresh);
+        }
+        let block = self.store.body(at)?.ok_or(StoreError::NoBody(at))?;
+        check_block(&self.spec, block).map_err(|(_, rule)| {
+            Fatal(StoreError::Corrupt(format!("the stored block {} breaks a rule: {rule}", at.hash)).to_string())
+        })
+    }
+
+    /// Runs a block on the state of its parent, the tip, and verifies its signatures on all cores.
+    fn execute(&mut self, at: BlockRef, block: CheckedBlock) -> Judged<ExecutedBlock> {
+        self.store.prefetch(&coins_of_earlier_blocks(&block))?;
+        let senders = match self.verifier.recover(&block.recoveries()) {
+            Ok(senders) => senders,
+            Err(rule) => return Ok(Err(rule)),
+        };
+        let context = self.context_on_tip(block.block().header.time, block.block().header.bits);
+        debug_assert_eq!(context.height, at.height);
+        let pending = match execute_block(&self.spec, &context, &self.store.view(), block, &senders) {
+            Ok(pending) => pending,
+            Err(ExecuteError::Rule(rule)) => return Ok(Err(rule)),
+            Err(ExecuteError::View(error)) => return Err(error.into()),
+        };
+        let verdicts = self.verifier.verify(pending.checks());
+        Ok(pending.confirm(&verdicts))
+    }
+
+    /// What a block on the tip executes in.
+    pub(super) fn context_on_tip(&self, time: u32, bits: u32) -> BlockContext {
+        let tip = self.store.tip();
+        BlockContext {
+            genesis: self.genesis,
+            height: tip.height + 1,
+            time,
+            base_fee: self.next_base_fee(),
+            difficulty: pow::target(bits).map(pow::work).unwrap_or_default(),
+            parent: tip.hash,
+        }
+    }
+
+    /// Base fee of the next block on the active chain.
+    pub(super) fn next_base_fee(&self) -> u64 {
+        self.tree.next_base_fee(&self.store.tip().hash).unwrap_or(self.spec.base_fee_floor)
+    }
+
+    /// After a move: what is new reaches the disk, then everybody else.
+    fn arrive(&mut self) -> Result<(), Fatal> {
+        let backlog = self.backlog();
+        let syncing = self.next_step().is_some() && backlog > BEHIND;
+        if self.store.needs_flush(syncing) {
+            self.store.flush()?;
+        }
+        if std::mem::take(&mut self.session.went_back) {
+            self.settle_pool()?;
+        }
+        let tip = self.store.tip();
+        if syncing {
+            let event = NodeEvent::Progress(tip.height, tip.height + backlog);
+            self.actions.push(Action::Publish(event));
+            return Ok(());
+        }
+        let path = self.tree.path(&self.session.told, &tip.hash).unwrap_or_default();
+        self.session.depth = Height::try_from(path.disconnect.len()).unwrap_or(Height::MAX);
+        self.session.told = tip.hash;
+        if !path.connect.is_empty() || !path.disconnect.is_empty() {
+            self.templates.outdate();
+            let info = self.chain_info();
+            let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
+            self.actions.push(Action::Publish(NodeEvent::NewTip { info, disconnected, connected }));
+        }
+        Ok(())
+    }
+
+    /// Answers those who handed in blocks whose fate is known now.
+    pub(super) fn decide(&mut self) {
+        let settled = self.next_step().is_none();
+        for undecided in std::mem::take(&mut self.undecided) {
+            let Undecided { ticket, source, hash, fault } = undecided;
+            let invalid = self.tree.get(&hash).is_none_or(|info| info.status == Status::Invalid);
+            let result = if let Some(rule) = fault {
+                Err(rule.into())
+            } else if invalid {
+                Err(SubmitBlockError::KnownInvalid(hash))
+            } else if self.tree.is_ancestor(&hash, &self.store.tip().hash) {
+                Ok(BlockOutcome::Connected { disconnected: self.session.depth })
+            } else if settled {
+                Ok(BlockOutcome::SideBranch)
+            } else {
+                self.undecided.push(Undecided { ticket, source, hash, fault: None });
+                continue;
+            };
+            self.reply_block(ticket, source, result);
+        }
+    }
+
+    /// After blocks were taken back: the pool looks at the chain anew.
+    fn settle_pool(&mut self) -> Result<(), Fatal> {
+        let (chain, view) = (self.chain(), self.store.view());
+        let dropped = self.mempool.reorganised(&chain.point(&view))?;
+        self.resubmission.release(dropped);
+        Ok(())
+    }
+}
+
+/// Coins that a block spends and does not make itself.
+fn coins_of_earlier_blocks(block: &CheckedBlock) -> Vec<OutPoint> {
+    let own: alloy_primitives::map::HashSet<_> = block.metas().iter().map(|meta| meta.txid).collect();
+    let inputs = block.block().transactions.iter().flat_map(|transaction| match transaction {
+        Transaction::Coin(tx) => tx.inputs.as_slice(),
+        _ => &[],
+    });
+    inputs.filter(|input| !own.contains(&input.txid)).copied().collect()
+}

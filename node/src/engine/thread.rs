@@ -1,0 +1,210 @@
+//! The engine's thread: the only place where the engine meets a clock, a queue and other threads.
+
+use chain_core::{
+    block::Block,
+    hash::{BlockHash, TxId},
+    transaction::Transaction,
+};
+use std::{
+    collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    runtime::{Builder, Runtime},
+    sync::{broadcast, mpsc, oneshot, watch},
+    time::timeout,
+};
+
+use super::{
+    Action, BlockOutcome, ChainInfo, Engine, Event, NodeEvent, Reply, Source, SubmitBlockError, SubmitError,
+    TemplateError, Ticket, Time,
+};
+use crate::template::{LongPollId, TemplateRequest};
+
+/// Messages handled in one go. Transactions among them are verified together.
+const MOST: usize = 512;
+
+/// How often [`Event::Tick`] comes.
+const TICK: Duration = Duration::from_secs(1);
+
+/// A question to the engine, which answers by itself.
+pub(super) type Question = Box<dyn FnOnce(&mut Engine) + Send>;
+
+/// What other threads send.
+pub(super) enum Message {
+    Transaction(Transaction, oneshot::Sender<Result<TxId, SubmitError>>),
+    Block(Block, oneshot::Sender<Result<BlockOutcome, SubmitBlockError>>),
+    /// Mine a block at once, of at least this time.
+    Mine(TemplateRequest, u32, oneshot::Sender<Result<BlockHash, TemplateError>>),
+    Ask(Question),
+    Shutdown,
+}
+
+/// Who waits for a reply.
+enum Waiter {
+    Transaction(oneshot::Sender<Result<TxId, SubmitError>>),
+    Block(oneshot::Sender<Result<BlockOutcome, SubmitBlockError>>),
+}
+
+/// The thread's end of all channels.
+pub(super) struct Driver {
+    pub(super) engine: Engine,
+    pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) info: watch::Sender<ChainInfo>,
+    pub(super) longpoll: watch::Sender<LongPollId>,
+    pub(super) events: broadcast::Sender<NodeEvent>,
+    pub(super) failure: watch::Sender<Option<String>>,
+    /// Set once the thread ends as it should.
+    pub(super) ended: Arc<AtomicBool>,
+    pub(super) state: DriverState,
+}
+
+#[derive(Default)]
+pub(super) struct DriverState {
+    waiters: HashMap<Ticket, Waiter>,
+    next_ticket: Ticket,
+    /// The engine has more to do when nothing else waits.
+    more: bool,
+    stopped: bool,
+}
+
+/// The time of the wall clock.
+pub(super) fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Bytes that nobody outside this process can guess.
+pub(super) fn secret() -> [u8; 32] {
+    let state = RandomState::new();
+    let mut bytes = [0; 32];
+    for (index, chunk) in bytes.chunks_exact_mut(8).enumerate() {
+        chunk.copy_from_slice(&state.hash_one(index).to_le_bytes());
+    }
+    bytes
+}
+
+impl Driver {
+    /// Runs until it is told to stop, nobody can ask any more, or storage fails.
+    pub(super) fn run(mut self, runtime: &Runtime) {
+        self.handle(Event::Continue);
+        let mut last_tick = Instant::now();
+        while !self.state.stopped {
+            let messages = self.receive(runtime, TICK.saturating_sub(last_tick.elapsed()));
+            self.take(messages);
+            if last_tick.elapsed() >= TICK && !self.state.stopped {
+                last_tick = Instant::now();
+                self.handle(Event::Tick);
+            }
+            if std::mem::take(&mut self.state.more) && !self.state.stopped {
+                self.handle(Event::Continue);
+            }
+        }
+        self.ended.store(true, Ordering::SeqCst);
+    }
+
+    /// Waits for messages, not at all if the engine has more to do; takes all that are there.
+    fn receive(&mut self, runtime: &Runtime, at_most: Duration) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let at_most = if self.state.more { Duration::ZERO } else { at_most };
+        let received = self.messages.recv_many(&mut messages, MOST);
+        let count = runtime.block_on(async { timeout(at_most, received).await });
+        if count == Ok(0) {
+            messages.push(Message::Shutdown);
+        }
+        messages
+    }
+
+    /// Handles messages in their order, neighbouring transactions together.
+    fn take(&mut self, messages: Vec<Message>) {
+        let mut batch = Vec::new();
+        for message in messages {
+            if let Message::Transaction(transaction, reply) = message {
+                batch.push((self.ticket(Waiter::Transaction(reply)), Source::Local, transaction));
+                continue;
+            }
+            self.take_batch(&mut batch);
+            match message {
+                Message::Block(block, reply) => {
+                    let ticket = self.ticket(Waiter::Block(reply));
+                    self.handle(Event::Block(ticket, Source::Local, block));
+                }
+                Message::Mine(request, least_time, reply) => {
+                    self.engine.set_time(now());
+                    let (result, actions) = self.engine.mine_block(&request, least_time);
+                    self.perform(actions);
+                    // Whoever asked may have gone.
+                    let _ = reply.send(result);
+                }
+                Message::Ask(question) => {
+                    self.engine.set_time(now());
+                    question(&mut self.engine);
+                }
+                Message::Shutdown => {
+                    self.handle(Event::Shutdown);
+                    self.state.stopped = true;
+                }
+                Message::Transaction(..) => {}
+            }
+        }
+        self.take_batch(&mut batch);
+    }
+
+    fn take_batch(&mut self, batch: &mut Vec<(Ticket, Source, Transaction)>) {
+        if !batch.is_empty() {
+            self.handle(Event::Transactions(std::mem::take(batch)));
+        }
+    }
+
+    fn ticket(&mut self, waiter: Waiter) -> Ticket {
+        self.state.next_ticket += 1;
+        self.state.waiters.insert(self.state.next_ticket, waiter);
+        self.state.next_ticket
+    }
+
+    fn handle(&mut self, event: Event) {
+        let actions = self.engine.handle(event, now());
+        self.perform(actions);
+    }
+
+    fn perform(&mut self, actions: Vec<Action>) {
+        // Whoever is answered finds the chain that the answer is about.
+        let info = self.engine.chain_info();
+        self.info.send_if_modified(|old| std::mem::replace(old, info.clone()) != info);
+        let id = self.engine.longpoll_id();
+        self.longpoll.send_if_modified(|old| std::mem::replace(old, id) != id);
+        for action in actions {
+            match action {
+                Action::Reply(ticket, reply) => self.answer(ticket, reply),
+                // Nobody may be listening.
+                Action::Publish(event) => drop(self.events.send(event)),
+                Action::Penalize(peer, penalty, reason) => tracing::debug!(?peer, ?penalty, reason, "misbehaviour"),
+                Action::Continue => self.state.more = true,
+                Action::Fatal(message) => {
+                    tracing::error!("{message}");
+                    self.failure.send_replace(Some(message));
+                    self.state.stopped = true;
+                }
+            }
+        }
+    }
+
+    fn answer(&mut self, ticket: Ticket, reply: Reply) {
+        // Whoever asked may have gone.
+        match (self.state.waiters.remove(&ticket), reply) {
+            (Some(Waiter::Transaction(waiter)), Reply::Transaction(result)) => drop(waiter.send(result)),
+            (Some(Waiter::Block(waiter)), Reply::Block(result)) => drop(waiter.send(result)),
+            _ => {}
+        }
+    }
+}
+
+/// A runtime that lets a plain thread wait with a limit.
+pub(super) fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_current_thread().enable_time().build()
+}
