@@ -191,7 +191,7 @@ impl Engine {
         self.session.told = tip.hash;
         if !path.connect.is_empty() || !path.disconnect.is_empty() {
             self.templates.outdate();
-            let info = self.chain_info();
+            let info = Arc::new(self.chain_info());
             let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
             self.actions.push(Action::Publish(NodeEvent::NewTip { info, disconnected, connected }));
         }

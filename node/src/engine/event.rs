@@ -111,7 +111,7 @@ pub enum NodeEvent {
     /// The active chain has a new tip.
     NewTip {
         /// The chain afterwards.
-        info: ChainInfo,
+        info: Arc<ChainInfo>,
         /// Blocks taken back, highest first; empty unless this is a reorganisation.
         disconnected: Arc<[BlockHash]>,
         /// Blocks connected, lowest first.

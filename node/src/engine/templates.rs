@@ -62,10 +62,11 @@ impl Engine {
     /// # Errors
     /// [`TemplateError`].
     pub fn template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
-        if let Some((_, template)) = self.templates.last.as_ref().filter(|(last, _)| last == request) {
-            if u64::from(template.block.header.time) + 1 >= self.now.seconds() {
-                return Ok(template.clone());
-            }
+        let fresh = |last: &&(TemplateRequest, Template)| {
+            last.0 == *request && u64::from(last.1.block.header.time) + 1 >= self.now.seconds()
+        };
+        if let Some((_, template)) = self.templates.last.as_ref().filter(fresh) {
+            return Ok(template.clone());
         }
         let template = self.build_template(request, 0)?;
         self.templates.last = Some((request.clone(), template.clone()));

@@ -126,23 +126,15 @@ fn cost(fields: &Fields) -> U256 {
 
 /// A replacement raises both caps by a tenth, as geth asks for.
 fn check_price_bump(replaced: &AccountEntry, fields: &Fields) -> Result<(), MempoolError> {
-    let bumped = |cap: U256| {
-        let tenths = cap.saturating_mul(U256::from(11));
-        tenths / U256::from(10) + U256::from(u8::from(tenths % U256::from(10) != U256::ZERO))
-    };
-    let (needed_fee_cap, needed_tip_cap) = (bumped(replaced.fee_cap), bumped(replaced.tip_cap));
-    let (got_fee_cap, got_tip_cap) = (fields.fees.fee_cap(), fields.fees.tip_cap());
-    if got_fee_cap < needed_fee_cap || got_tip_cap < needed_tip_cap {
-        let replaced = replaced.txid;
-        return Err(MempoolError::ReplacementPrice {
-            replaced,
-            got_fee_cap,
-            got_tip_cap,
-            needed_fee_cap,
-            needed_tip_cap,
-        });
+    let small = |cap: U256| u128::try_from(cap).unwrap_or(u128::MAX);
+    let bumped = |cap: u128| cap.saturating_add(cap.div_ceil(10));
+    let (needed_fee_cap, needed_tip_cap) = (bumped(small(replaced.fee_cap)), bumped(small(replaced.tip_cap)));
+    let (got_fee_cap, got_tip_cap) = (small(fields.fees.fee_cap()), small(fields.fees.tip_cap()));
+    if got_fee_cap >= needed_fee_cap && got_tip_cap >= needed_tip_cap {
+        return Ok(());
     }
-    Ok(())
+    let replaced = replaced.txid;
+    Err(MempoolError::ReplacementPrice { replaced, got_fee_cap, got_tip_cap, needed_fee_cap, needed_tip_cap })
 }
 
 /// Estimated memory of an entry: raw bytes, what they were decoded to, the queue and the indexes.

@@ -91,14 +91,14 @@ pub enum MempoolError {
     ReplacementPrice {
         /// The transaction in its way.
         replaced: TxId,
-        /// Its fee cap.
-        got_fee_cap: U256,
+        /// Its fee cap, cut down to 128 bits as all here.
+        got_fee_cap: u128,
         /// Its tip cap.
-        got_tip_cap: U256,
+        got_tip_cap: u128,
         /// What the fee cap should be.
-        needed_fee_cap: U256,
+        needed_fee_cap: u128,
         /// What the tip cap should be.
-        needed_tip_cap: U256,
+        needed_tip_cap: u128,
     },
     /// A replacement leans on an unconfirmed coin that what it replaces did not spend.
     #[error("replaces a transaction but spends the unconfirmed coin {}:{}, which that one did not", .0.txid, .0.index)]
