@@ -72,10 +72,10 @@ impl Engine {
             batch.into_iter().map(|(ticket, source, transaction)| ((ticket, source), Arc::new(transaction))).unzip();
         let results = self.submit(transactions)?;
         for ((ticket, source), result) in senders.into_iter().zip(results) {
-            if let (Err(SubmitError::Rule(rule)), Source::Peer(peer)) = (&result, source) {
-                if rule.penalty() != Penalty::None {
-                    self.actions.push(Action::Penalize(peer, rule.penalty(), rule.to_string()));
-                }
+            if let (Err(SubmitError::Rule(rule)), Source::Peer(peer)) = (&result, source)
+                && rule.penalty() != Penalty::None
+            {
+                self.actions.push(Action::Penalize(peer, rule.penalty(), rule.to_string()));
             }
             self.actions.push(Action::Reply(ticket, Reply::Transaction(result)));
         }

@@ -1,7 +1,7 @@
 //! Judging and taking an account transaction: nonces, funds, replacement.
 
 use alloy_primitives::KECCAK256_EMPTY;
-use chain_core::{Address, U256, account::Fields, error::RuleError, hash::TxId, state::Account};
+use chain_core::{Address, U256, account::Fields, error::RuleError, state::Account};
 
 use super::{
     ChainPoint, Mempool, MempoolError, RemovalReason, SubmitError,
@@ -20,7 +20,6 @@ impl Mempool {
         point: &ChainPoint,
         sender: Address,
         fields: &Fields,
-        txid: TxId,
     ) -> Result<StagedAccount, SubmitError> {
         if fields.gas_limit > point.spec.gas_limit.saturating_sub(8_000) {
             let limit = point.spec.gas_limit.saturating_sub(8_000);
@@ -39,12 +38,12 @@ impl Mempool {
             None => sender_on_chain(point, &sender)?,
         };
         let staged = StagedAccount { sender, nonce, balance };
-        self.check_queue(&staged, fields, txid)?;
+        self.check_queue(&staged, fields)?;
         Ok(staged)
     }
 
     /// Checks nonce, limits, replacement and funds against what the sender has here.
-    fn check_queue(&self, staged: &StagedAccount, fields: &Fields, txid: TxId) -> Result<(), MempoolError> {
+    fn check_queue(&self, staged: &StagedAccount, fields: &Fields) -> Result<(), MempoolError> {
         let StagedAccount { sender, nonce: expected, balance } = *staged;
         let got = fields.nonce;
         if got < expected {
@@ -69,7 +68,6 @@ impl Mempool {
         if needed > queue.balance {
             return Err(MempoolError::InsufficientFunds { sender, available: queue.balance, needed });
         }
-        debug_assert!(self.by_txid.get(&txid).is_none());
         Ok(())
     }
 
@@ -84,7 +82,7 @@ impl Mempool {
             return Err(MempoolError::Coinbase.into());
         };
         let fields = tx.fields();
-        self.check_queue(&staged, fields, prepared.txid)?;
+        self.check_queue(&staged, fields)?;
         let same_nonce = self.accounts.queue(&staged.sender).and_then(|queue| queue.slots.get(&fields.nonce));
         if let Some(slot) = same_nonce.copied() {
             self.drop_account(slot, RemovalReason::Replaced(prepared.txid));

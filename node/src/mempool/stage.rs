@@ -114,7 +114,7 @@ impl Mempool {
         let kind = match (&*transaction, prepared.sender) {
             (Transaction::Coin(tx), _) => Kind::Coin(self.stage_coin(point, flight, &prepared, tx)?),
             (Transaction::Account(tx), Some(sender)) => {
-                Kind::Account(self.stage_account(point, sender, tx.fields(), prepared.txid)?)
+                Kind::Account(self.stage_account(point, sender, tx.fields())?)
             }
             _ => return Err(MempoolError::Coinbase.into()),
         };
