@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     error::RuleError,
-    execute::{Environment, Revision, check_account_alone, intrinsic_gas},
+    execute::{Environment, IntrinsicGas, Revision, check_account_alone},
     testing::account_transaction,
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, private::alloy_eips::eip2718::Decodable2718};
@@ -332,12 +332,12 @@ fn examine(raw: Vec<u8>) -> Result<(Address, B256, u64), RuleError> {
     let fields = transaction.fields();
     match check_account_alone(&environment(Revision::Cancun, 1), fields) {
         // ACC-15 is the last of the checks, and no rule of Ethereum.
-        Ok(()) | Err(RuleError::ContractsUnsupported) => {}
+        Ok(_) | Err(RuleError::ContractsUnsupported) => {}
         Err(error) => return Err(error),
     }
     let cost = fields.fees.fee_cap().checked_mul(U256::from(fields.gas_limit));
     cost.ok_or(RuleError::InsufficientBalance { got: U256::MAX, needed: U256::MAX })?;
-    Ok((transaction.recover_sender()?, transaction.hash(), intrinsic_gas(fields)))
+    Ok((transaction.recover_sender()?, transaction.hash(), IntrinsicGas::of(Revision::Cancun, fields).intrinsic))
 }
 
 // ACC-1, ACC-3

@@ -78,31 +78,32 @@ fn word(bytes: &[u8]) -> Option<usize> {
 }
 
 fn withdrawal_log(sender: Address, lock: &[u8], amount: Amount) -> Log {
-    let data = [word_of(64), word_of(amount.0)].concat().into_iter().chain(dynamic(lock)).collect::<Bytes>();
     let topics = vec![WITHDRAWAL_TOPIC, sender.into_word()];
+    let data = abi(&[], &[64, amount.0], lock);
     Log { address: GATEWAY, data: LogData::new_unchecked(topics, data) }
 }
 
 /// ABI-encoded `Error(string)`.
 fn revert_data(reason: &str) -> Bytes {
-    ERROR_SELECTOR.into_iter().chain(word_of(32)).chain(dynamic(reason.as_bytes())).collect()
+    abi(&ERROR_SELECTOR, &[32], reason.as_bytes())
 }
 
 /// Calldata of `withdraw(bytes)` for a lock.
 pub fn withdraw_calldata(lock: &Lock) -> Bytes {
-    WITHDRAW_SELECTOR.into_iter().chain(word_of(32)).chain(dynamic(&codec::encode(lock))).collect()
+    abi(&WITHDRAW_SELECTOR, &[32], &codec::encode(lock))
 }
 
-fn word_of(value: u64) -> [u8; 32] {
-    U256::from(value).to_be_bytes()
-}
-
-/// A length and as many bytes, padded to words.
-fn dynamic(bytes: &[u8]) -> Vec<u8> {
-    let mut out = word_of(bytes.len() as u64).to_vec();
+/// A selector, words, and bytes with their length, padded to words.
+fn abi(selector: &[u8], words: &[u64], bytes: &[u8]) -> Bytes {
+    let len = selector.len() + 32 * (words.len() + 1) + bytes.len().next_multiple_of(32);
+    let mut out = Vec::with_capacity(len);
+    out.extend_from_slice(selector);
+    for word in words.iter().chain(&[bytes.len() as u64]) {
+        out.extend_from_slice(&U256::from(*word).to_be_bytes::<32>());
+    }
     out.extend_from_slice(bytes);
-    out.resize(32 + bytes.len().next_multiple_of(32), 0);
-    out
+    out.resize(len, 0);
+    out.into()
 }
 
 #[cfg(test)]

@@ -19,43 +19,56 @@ const ACCESS_LIST_ADDRESS: Gas = 2_400;
 const ACCESS_LIST_SLOT: Gas = 1_900;
 const AUTHORIZATION: Gas = 25_000;
 
-/// Gas that a transaction needs before anything runs: its base, calldata, access list (EIP-2930), initcode (EIP-3860) and
-/// authorizations (EIP-7702).
-pub fn intrinsic_gas(fields: &Fields) -> Gas {
-    let (zeros, others) = count_bytes(&fields.input);
-    let slots: usize = fields.access_list.iter().map(|(_, slots)| slots.len()).sum();
-    let creation = match fields.to {
-        Some(_) => 0,
-        None => CREATION + INITCODE_WORD * fields.input.len().div_ceil(32) as Gas,
-    };
-    BASE + ZERO_BYTE * zeros
-        + OTHER_BYTE * others
-        + ACCESS_LIST_ADDRESS * fields.access_list.len() as Gas
-        + ACCESS_LIST_SLOT * slots as Gas
-        + AUTHORIZATION * fields.authorizations.len() as Gas
-        + creation
+/// What a transaction costs whatever it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntrinsicGas {
+    /// Gas before anything runs: base, calldata, access list (EIP-2930), initcode (EIP-3860), authorizations (EIP-7702).
+    pub intrinsic: Gas,
+    /// Least gas to pay in the end (EIP-7623).
+    pub floor: Gas,
 }
 
-/// Least gas that a transaction pays for its calldata (EIP-7623).
-pub fn floor_gas(revision: Revision, fields: &Fields) -> Gas {
-    if revision < Revision::Osaka {
-        return 0;
+impl IntrinsicGas {
+    /// That of a transaction.
+    pub fn of(revision: Revision, fields: &Fields) -> Self {
+        let (zeros, others) = count_bytes(&fields.input);
+        let slots: usize = fields.access_list.iter().map(|(_, slots)| slots.len()).sum();
+        let creation = match fields.to {
+            Some(_) => 0,
+            None => CREATION + INITCODE_WORD * fields.input.len().div_ceil(32) as Gas,
+        };
+        let intrinsic = BASE
+            + ZERO_BYTE * zeros
+            + OTHER_BYTE * others
+            + ACCESS_LIST_ADDRESS * fields.access_list.len() as Gas
+            + ACCESS_LIST_SLOT * slots as Gas
+            + AUTHORIZATION * fields.authorizations.len() as Gas
+            + creation;
+        let floor = match revision {
+            Revision::Cancun => 0,
+            Revision::Osaka => BASE + FLOOR_ZERO_BYTE * zeros + FLOOR_OTHER_BYTE * others,
+        };
+        Self { intrinsic, floor }
     }
-    let (zeros, others) = count_bytes(&fields.input);
-    BASE + FLOOR_ZERO_BYTE * zeros + FLOOR_OTHER_BYTE * others
+
+    /// Least gas limit.
+    pub fn needed(self) -> Gas {
+        self.intrinsic.max(self.floor)
+    }
 }
 
-/// Zero bytes and others.
+/// Zero bytes and others, counted in chunks whose sums fit in a byte, so that they add as vectors.
 fn count_bytes(input: &[u8]) -> (Gas, Gas) {
-    let zeros = input.iter().filter(|byte| **byte == 0).count();
-    (zeros as Gas, (input.len() - zeros) as Gas)
+    let zeros_of = |chunk: &[u8]| Gas::from(chunk.iter().map(|byte| u8::from(*byte == 0)).sum::<u8>());
+    let zeros: Gas = input.chunks(255).map(zeros_of).sum();
+    (zeros, input.len() as Gas - zeros)
 }
 
-/// Checks what needs no state, cheapest first.
+/// Checks what needs no state, cheapest first; answers with what the transaction costs at least.
 ///
 /// # Errors
 /// ACC-2, ACC-5, ACC-6, ACC-7, ACC-9, ACC-12, ACC-13, and the part of ACC-15 that needs no state.
-pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result<(), RuleError> {
+pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result<IntrinsicGas, RuleError> {
     // ACC-2
     if fields.chain_id != environment.chain_id {
         return Err(RuleError::ChainId { got: fields.chain_id, expected: environment.chain_id });
@@ -82,13 +95,13 @@ pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result
         return Err(RuleError::InitcodeTooLong { got: fields.input.len(), limit: MAX_INITCODE });
     }
     // ACC-6
-    let needed = intrinsic_gas(fields).max(floor_gas(environment.revision, fields));
-    if fields.gas_limit < needed {
-        return Err(RuleError::IntrinsicGas { got: fields.gas_limit, needed });
+    let gas = IntrinsicGas::of(environment.revision, fields);
+    if fields.gas_limit < gas.needed() {
+        return Err(RuleError::IntrinsicGas { got: fields.gas_limit, needed: gas.needed() });
     }
     // ACC-15
     if fields.tx_type == 4 || fields.to.is_none() {
         return Err(RuleError::ContractsUnsupported);
     }
-    Ok(())
+    Ok(gas)
 }

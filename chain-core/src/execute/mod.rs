@@ -23,7 +23,7 @@ pub use call::{GATEWAY, Status};
 pub use coin::{CoinFee, coin_fee};
 pub use context::{BlockContext, Environment, Revision};
 pub use gateway::{GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
-pub use intrinsic::{MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone, floor_gas, intrinsic_gas};
+pub use intrinsic::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use roots::encode_account;
 pub use transition::{Outcome, transition};
@@ -32,7 +32,7 @@ pub use undo::{Reversal, undo_block};
 use alloy_primitives::Address;
 
 use crate::{
-    block::CheckedBlock,
+    block::{Block, CheckedBlock},
     error::{ExecuteError, RuleError},
     spec::ChainSpec,
     state::StateView,
@@ -60,6 +60,7 @@ pub fn execute_block(
     }
 
     let mut run = Run::begin(spec, context, view, coinbase.beneficiary, coinbase.gas());
+    run.state.reserve_coins(count_coins(block.block()));
     let mut next_sender = senders.iter().copied();
     for (transaction, meta) in block.block().transactions.iter().zip(block.metas()).skip(1) {
         let sender = matches!(transaction, Transaction::Account(_)).then(|| next_sender.next()).flatten();
@@ -73,4 +74,13 @@ pub fn execute_block(
 
     let (context, senders) = (context.clone(), senders.to_vec());
     Ok(PendingBlock { executed: ExecutedBlock { block, context, senders, effects }, checks, owners })
+}
+
+/// How many coins a block's transactions name.
+fn count_coins(block: &Block) -> usize {
+    let coins = |transaction: &Transaction| match transaction {
+        Transaction::Coin(tx) => tx.inputs.len() + tx.outputs.len(),
+        Transaction::Coinbase(_) | Transaction::Account(_) => 0,
+    };
+    block.transactions.iter().map(coins).sum()
 }

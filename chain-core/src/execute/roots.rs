@@ -50,11 +50,16 @@ impl Roots {
 /// Puts coins into the digest of the coin set and takes others out (ST-2).
 pub(crate) fn change_coins(digest: &mut LtHash, created: &[(OutPoint, Coin)], spent: &[(OutPoint, Coin)]) {
     // ST-2
+    let mut encoded = Vec::with_capacity(128);
     for coin in created {
-        digest.add(&codec::encode(coin));
+        encoded.clear();
+        codec::encode_into(&mut encoded, coin);
+        digest.add(&encoded);
     }
     for coin in spent {
-        digest.remove(&codec::encode(coin));
+        encoded.clear();
+        codec::encode_into(&mut encoded, coin);
+        digest.remove(&encoded);
     }
 }
 

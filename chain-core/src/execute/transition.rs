@@ -5,7 +5,7 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 use super::{
     call::{Call, CallResult, GATEWAY, Origin, Status, call},
     context::{Environment, Revision},
-    intrinsic::{check_account_alone, floor_gas, intrinsic_gas},
+    intrinsic::check_account_alone,
 };
 use crate::{
     account::Fields,
@@ -42,14 +42,14 @@ pub fn transition(
     sender: Address,
     gas_left: Gas,
 ) -> Result<Outcome, ExecuteError> {
-    check_account_alone(environment, fields)?;
+    let gas = check_account_alone(environment, fields)?;
     let sender = state.account(&sender)?;
     let tip = check_against_state(environment, state, fields, sender, gas_left)?;
     let price = tip + U256::from(environment.base_fee);
     buy_gas(state, fields, sender, price);
-    let result = run(environment, state, hash, fields, sender)?;
+    let result = run(environment, state, hash, fields, sender, fields.gas_limit - gas.intrinsic)?;
     let spent = fields.gas_limit - result.gas_left;
-    let gas_used = spent.max(floor_gas(environment.revision, fields));
+    let gas_used = spent.max(gas.floor);
     let mut burned = U256::from(environment.base_fee) * U256::from(gas_used);
     let beneficiary = state.account(&environment.beneficiary)?;
     burned += pay(state, sender, price * U256::from(fields.gas_limit - gas_used));
@@ -132,11 +132,11 @@ fn run(
     hash: B256,
     fields: &Fields,
     sender: AccountId,
+    gas: Gas,
 ) -> Result<CallResult, ExecuteError> {
     let to = fields.to.ok_or(RuleError::ContractsUnsupported)?;
     let target = state.account(&to)?;
     let origin = Origin { transaction: hash, height: Height::try_from(environment.number).unwrap_or(Height::MAX) };
-    let gas = fields.gas_limit - intrinsic_gas(fields);
     let (value, input) = (fields.value, &fields.input);
     Ok(call(state, &origin, &Call { caller: sender, target, code: target, value, input, gas, is_static: false }))
 }

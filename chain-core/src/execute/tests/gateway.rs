@@ -7,7 +7,7 @@ use crate::{
     coin::{Coin, KeyBytes, Lock, OutPoint},
     error::RuleError,
     execute::{
-        GATEWAY, GATEWAY_GAS, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC,
+        GATEWAY, GATEWAY_GAS, IntrinsicGas, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC,
         call::{Call, CallResult, Origin, call},
         withdraw_calldata,
     },
@@ -35,9 +35,13 @@ fn grains(amount: u64) -> U256 {
     Amount(amount).to_wei()
 }
 
+fn gas(fields: &Fields) -> IntrinsicGas {
+    IntrinsicGas::of(Revision::Osaka, fields)
+}
+
 /// Gas of a transaction that carries the calldata, before it runs.
 fn intrinsic(fields: &Fields) -> u64 {
-    crate::execute::intrinsic_gas(fields)
+    gas(fields).intrinsic
 }
 
 // GW-1, GW-2, GW-3
@@ -114,9 +118,8 @@ fn fails(lab: &Lab, fields: Fields, gas_used: u64) {
 
 /// The frame reverts: what the gateway charges is used, the rest returned.
 fn reverts(lab: &Lab, fields: Fields) {
-    let floor = crate::execute::floor_gas(crate::execute::Revision::Osaka, &fields);
-    let gas = (intrinsic(&fields) + GATEWAY_GAS).max(floor);
-    fails(lab, fields, gas);
+    let gas_used = (intrinsic(&fields) + GATEWAY_GAS).max(gas(&fields).floor);
+    fails(lab, fields, gas_used);
 }
 
 // GW-1
