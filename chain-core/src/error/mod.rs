@@ -1,5 +1,9 @@
 //! What is wrong with a block, header or transaction, and how much its sender is to blame.
 
+mod penalty;
+
+pub use penalty::Penalty;
+
 use alloy_primitives::{Address, B256, U256};
 
 use crate::{
@@ -453,99 +457,6 @@ pub enum RuleError {
 
 fn hex(bytes: &[u8; 32]) -> String {
     alloy_primitives::hex::encode(bytes)
-}
-
-/// How bad it is to have sent something.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Penalty {
-    /// Nothing: honest peers send such things.
-    None,
-    /// Odd, but harmless a few times.
-    Minor,
-    /// No honest node sends it.
-    Ban,
-}
-
-impl RuleError {
-    /// What the sender of a *transaction* deserves; no honest node sends a block that breaks any rule. Exhaustive, so that a
-    /// new rule forces the decision.
-    pub fn penalty(&self) -> Penalty {
-        match self {
-            // True or false by the state alone, on which honest nodes differ for a while.
-            Self::MissingCoin(_)
-            | Self::ImmatureCoin { .. }
-            | Self::TooEarly { .. }
-            | Self::TooYoung { .. }
-            | Self::FeeTooLow { .. }
-            | Self::Nonce { .. }
-            | Self::FeeCapTooLow { .. }
-            | Self::InsufficientBalance { .. }
-            | Self::GasLeft { .. } => Penalty::None,
-            Self::SenderHasCode(_) | Self::ContractsUnsupported => Penalty::Minor,
-            Self::Encoding(_)
-            | Self::AmountOverflow
-            | Self::NoCoinbase
-            | Self::MisplacedCoinbase { .. }
-            | Self::MerkleRoot { .. }
-            | Self::SixtyFourBytes { .. }
-            | Self::BlockTooLarge { .. }
-            | Self::ExtraTooLong { .. }
-            | Self::CoinbasePaysAccount { .. }
-            | Self::ZeroCoinbaseOutput { .. }
-            | Self::BlockGas { .. }
-            | Self::CoinbaseHeight { .. }
-            | Self::CoinbaseTooGreedy { .. }
-            | Self::StateRoot { .. }
-            | Self::ReceiptsRoot { .. }
-            | Self::CoinsRoot { .. }
-            | Self::GasUsed { .. }
-            | Self::Overspent { .. }
-            | Self::BadCoinSignature { .. }
-            | Self::NoInputs
-            | Self::NoOutputs
-            | Self::WitnessCount { .. }
-            | Self::DuplicateInput { .. }
-            | Self::ZeroOutput { .. }
-            | Self::WitnessKind { .. }
-            | Self::PolicyCut { .. }
-            | Self::PolicyTrailing { .. }
-            | Self::PolicyDepth { .. }
-            | Self::PolicyCounts { .. }
-            | Self::PolicyHash { .. }
-            | Self::ProofLength { .. }
-            | Self::ProofBranches { .. }
-            | Self::ProofEmpty
-            | Self::ProofKind { .. }
-            | Self::WrongPreimage { .. }
-            | Self::MalformedAccountTransaction(_)
-            | Self::UnsupportedType(_)
-            | Self::NoChainId
-            | Self::ChainId { .. }
-            | Self::BadAccountSignature
-            | Self::NonceTooHigh(_)
-            | Self::IntrinsicGas { .. }
-            | Self::GasLimitTooHigh { .. }
-            | Self::TipAboveFeeCap { .. }
-            | Self::InitcodeTooLong { .. }
-            | Self::EmptySetCode => Penalty::Ban,
-            Self::BitsNegative { .. }
-            | Self::BitsZero { .. }
-            | Self::BitsOverflow { .. }
-            | Self::BitsNotCanonical { .. }
-            | Self::BitsAboveLimit { .. }
-            | Self::HashAboveTarget { .. }
-            | Self::WrongBits { .. }
-            | Self::TimeBeforeParent { .. } => Penalty::Ban,
-        }
-    }
-
-    /// Whether the fault lies in this body alone, so that another body may still be right for the same header. The
-    /// header's hash must not be marked invalid then (CVE-2012-2459, CVE-2017-12842).
-    ///
-    /// [`crate::check::check_block`] looks at these first: any other error that it answers condemns the header too.
-    pub fn blames_body_only(&self) -> bool {
-        matches!(self, Self::Encoding(_) | Self::MerkleRoot { .. } | Self::SixtyFourBytes { .. })
-    }
 }
 
 /// Why a block could not be executed: its own fault, or ours.
