@@ -1,1 +1,154 @@
+use std::sync::LazyLock;
 
+use chain_core::{
+    coin::{Coin, KeyBytes, Lock, OutPoint, Output},
+    execute::coin_fee,
+    hash::{BlockHash, TxId},
+    transaction::Transaction,
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    file::Wallet,
+    funds::{Funds, OwnCoin, Unlock},
+    keys::{Branch, KeyPath, Signer},
+    request::{Body, KeyTable, OwnKeys, Request},
+    vault::Cost,
+};
+
+const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+/// A wallet with its secret and public keys: dear to make, so made once.
+static OWNER: LazyLock<(Wallet, Signer, KeyTable)> = LazyLock::new(|| {
+    let network = Network { name: "local".into(), chain_id: 133_702, hrp: "lcrn".into(), genesis: BlockHash([3; 32]) };
+    let mnemonic = bip39::Mnemonic::from_entropy(&[1; 16]).unwrap();
+    let wallet = Wallet::new(network, &mnemonic, "pass", CHEAP).unwrap();
+    let signer = wallet.signer("pass").unwrap();
+    let table = OwnKeys::new(&wallet).table().unwrap();
+    (wallet, signer, table)
+});
+
+fn terms(base: u64, tip: u64) -> Terms {
+    let prices = Prices { base, base_max: base / 8 * 9, tip };
+    Terms { height: 200, prices, allow_high_fee: true }
+}
+
+fn funds(amounts: &[u64]) -> Funds {
+    let (wallet, ..) = &*OWNER;
+    let lock = wallet.keys.lock(Branch::Receive, 0).unwrap();
+    let coins = amounts.iter().zip(0..).map(|(amount, index)| OwnCoin {
+        outpoint: OutPoint { txid: TxId([index as u8; 32]), index },
+        output: Output { amount: Amount(*amount), lock },
+        address: wallet.network.address(&lock),
+        height: Some(100),
+        coinbase: false,
+        mature: true,
+        spent_by: None,
+        unlock: Unlock::Key(KeyPath::Coin(Branch::Receive, 0)),
+    });
+    Funds::sort(coins.collect())
+}
+
+fn stranger(number: u8) -> Lock {
+    Lock::Key(KeyBytes([number; 32]))
+}
+
+/// Signs a request and lets the chain's own rules judge its fee.
+fn fee_of(mut request: Request, funds: &Funds, base_fee: u64) -> chain_core::execute::CoinFee {
+    let (wallet, signer, table) = &*OWNER;
+    request.sign(&wallet.network, signer, table).unwrap();
+    let Transaction::Coin(tx) = request.finish(201).unwrap() else { panic!("not of coins") };
+    let spent: Vec<Coin> = tx
+        .inputs
+        .iter()
+        .map(|input| funds.spendable.iter().find(|coin| coin.outpoint == *input).unwrap().coin(201))
+        .collect();
+    coin_fee(&tx, tx.size(), &spent, base_fee).unwrap()
+}
+
+#[test]
+fn the_fee_covers_the_highest_base_fee_of_the_next_block_and_the_tip() {
+    let (terms, funds) = (terms(1_000_000_000, 50_000_000), funds(&[500_000_000]));
+    let mut wallet = OWNER.0.clone();
+    let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
+    let request = coin_request(&mut wallet, &funds, &terms, &order).unwrap();
+    let fee = fee_of(request, &funds, 1_125_000_000);
+    let tip_per_gas = fee.tip.0 * 10_000_000_000 / fee.gas;
+    assert!((50_000_000..51_000_000).contains(&tip_per_gas), "{fee:?}");
+}
+
+#[test]
+fn each_change_has_an_address_of_its_own() {
+    let (terms, funds) = (terms(1_000_000_000, 0), funds(&[500_000_000]));
+    let mut wallet = OWNER.0.clone();
+    let mut seen = Vec::new();
+    for number in 1..5 {
+        let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
+        let request = coin_request(&mut wallet, &funds, &terms, &order).unwrap();
+        let Body::Coin(coin) = &request.transaction else { panic!("not of coins") };
+        let change = coin.outputs.iter().find(|line| line.change.is_some()).unwrap();
+        assert!(!seen.contains(&change.to));
+        seen.push(change.to.clone());
+        assert_eq!(wallet.used.change, number);
+    }
+    // Without change no key is used up.
+    coin_request(&mut wallet, &funds, &terms, &CoinOrder::All(stranger(2))).unwrap();
+    assert_eq!(wallet.used.change, 4);
+}
+
+#[test]
+fn a_replacement_pays_a_tenth_more_and_the_same_people() {
+    let (terms, funds) = (terms(1_000_000_000, 1_000), funds(&[500_000_000, 90_000_000]));
+    let mut wallet = OWNER.0.clone();
+    // Leaves so little change that another coin is needed to pay more.
+    let order = CoinOrder::Pay(vec![(stranger(2), Amount(499_994_000))]);
+    let request = coin_request(&mut wallet, &funds, &terms, &order).unwrap();
+    let first = fee_of(request.clone(), &funds, 1_000_000_000);
+    let Body::Coin(old) = &request.transaction else { panic!("not of coins") };
+    let high = Terms { prices: Prices { tip: 500_000_000, ..terms.prices }, ..terms.clone() };
+    for (terms, least) in [(&terms, 11), (&high, 13)] {
+        let options = BumpOptions { percent: 10 };
+        let bumped = bump_coin(&wallet, old, first.gas, &funds, terms, options).unwrap();
+        let Body::Coin(new) = &bumped.transaction else { panic!("not of coins") };
+        assert!(new.outputs.iter().any(|line| line.amount == Amount(499_994_000)));
+        assert!(old.inputs.iter().all(|input| new.inputs.contains(input)));
+        let second = fee_of(bumped.clone(), &funds, 1_000_000_000);
+        assert!(second.fee.0 * first.gas * 10 >= first.fee.0 * second.gas * least, "{first:?} {second:?}");
+        assert!(second.tip.0 * first.gas * 10 >= first.tip.0 * second.gas * 11);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Whatever is built can be signed, loses nothing, and keeps the chain's rules of fees.
+    #[test]
+    fn what_is_built_is_valid(
+        amounts in proptest::collection::vec(10_000u64..1_000_000_000, 1..12),
+        paid in proptest::collection::vec(20_000u64..300_000_000, 1..4),
+        base in 1_000_000_000u64..5_000_000_000,
+        tip in 0u64..3_000_000_000,
+        all in any::<bool>(),
+    ) {
+        let (terms, funds) = (terms(base, tip), funds(&amounts));
+        let mut wallet = OWNER.0.clone();
+        let order = if all {
+            CoinOrder::All(stranger(1))
+        } else {
+            CoinOrder::Pay(paid.iter().zip(1..).map(|(amount, number)| (stranger(number), Amount(*amount))).collect())
+        };
+        match coin_request(&mut wallet, &funds, &terms, &order) {
+            Ok(request) => {
+                let fee = fee_of(request, &funds, base / 8 * 9);
+                let owed = u128::from(fee.gas) * u128::from(tip) / 10_000_000_000;
+                prop_assert!(u128::from(fee.tip.0) + 1 >= owed);
+            }
+            Err(BuildError::NotEnoughCoins { .. }) => {
+                prop_assert!(all || amounts.iter().sum::<u64>() < paid.iter().sum::<u64>() + 1_000_000);
+            }
+            Err(BuildError::Dust { .. }) => prop_assert!(all),
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
+}

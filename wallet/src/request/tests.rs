@@ -1,1 +1,447 @@
+use alloy_primitives::U256;
+use chain_core::{
+    coin::{Coin, KeyBytes, Lock, Witness},
+    execute::{GATEWAY, withdraw_calldata},
+    hash::{BlockHash, TxId, sha256},
+    policy::Policy,
+    units::Amount,
+};
+use proptest::prelude::*;
 
+use super::*;
+use crate::{file::Wallet, vault::Cost};
+
+const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
+
+fn network() -> Network {
+    Network { name: "local".into(), chain_id: 133_702, hrp: "lcrn".into(), genesis: BlockHash([3; 32]) }
+}
+
+/// A wallet and its secret keys.
+struct Person {
+    wallet: Wallet,
+    signer: Signer,
+}
+
+impl Person {
+    fn new(number: u8) -> Self {
+        let mnemonic = bip39::Mnemonic::from_entropy(&[number; 16]).unwrap();
+        let mut wallet = Wallet::new(network(), &mnemonic, "pass", CHEAP).unwrap();
+        wallet.used.policy = 1;
+        Self { signer: wallet.signer("pass").unwrap(), wallet }
+    }
+
+    fn key(&self, branch: Branch) -> KeyBytes {
+        self.wallet.keys.coin_key(branch, 0).unwrap()
+    }
+
+    fn address(&self, branch: Branch) -> String {
+        network().address(&Lock::Key(self.key(branch)))
+    }
+
+    fn sign(&self, request: &mut Request) -> Result<usize, RequestError> {
+        let own = OwnKeys::new(&self.wallet).table()?;
+        request.sign(&network(), &self.signer, &own)
+    }
+}
+
+fn input(address: &str, amount: u64) -> Input {
+    Input {
+        txid: TxId([5; 32]),
+        index: 1,
+        amount: Amount(amount),
+        address: address.into(),
+        height: Some(100),
+        key: None,
+        policy: None,
+        preimages: Vec::new(),
+        signatures: Vec::new(),
+    }
+}
+
+fn policy_input(policy: &Policy, amount: u64) -> Input {
+    Input { policy: Some(policy.clone()), ..input(&network().address(&policy.lock()), amount) }
+}
+
+fn output(to: &str, amount: u64) -> OutputLine {
+    OutputLine { to: to.into(), amount: Amount(amount), change: None, rest: false }
+}
+
+fn request(inputs: Vec<Input>, outputs: Vec<OutputLine>) -> Request {
+    let sum = |amounts: &mut dyn Iterator<Item = Amount>| amounts.map(|amount| amount.0).sum::<u64>();
+    let fee = sum(&mut inputs.iter().map(|input| input.amount)) - sum(&mut outputs.iter().map(|line| line.amount));
+    let coin = CoinRequest { inputs, outputs, fee: Amount(fee) };
+    Request::new(network(), 200, 1_000_000_000, Body::Coin(coin))
+}
+
+/// From the first person's coin to the second person.
+fn payment() -> (Person, Request) {
+    let (one, two) = (Person::new(1), Person::new(2));
+    let request = request(
+        vec![input(&one.address(Branch::Receive), 500_000_000)],
+        vec![output(&two.address(Branch::Receive), 499_990_000)],
+    );
+    (one, request)
+}
+
+fn coin(request: &mut Request) -> &mut CoinRequest {
+    match &mut request.transaction {
+        Body::Coin(coin) => coin,
+        Body::Account(_) => panic!("not of coins"),
+    }
+}
+
+fn reread(request: &Request) -> Result<Request, RequestError> {
+    Request::from_bytes(request.to_json().as_bytes())
+}
+
+#[test]
+fn a_payment_is_signed_offline_and_verifies_as_the_chain_verifies() {
+    let (one, mut request) = payment();
+    assert_eq!(
+        request.finish(201).unwrap_err(),
+        RequestError::Incomplete(format!("input 0 ({}) is not signed", one.address(Branch::Receive)))
+    );
+    assert_eq!(one.sign(&mut request), Ok(1));
+    assert_eq!(one.sign(&mut request), Ok(0), "signing again adds nothing");
+    let read = reread(&request).unwrap();
+    assert_eq!(read, request);
+    let Transaction::Coin(tx) = read.finish(201).unwrap() else { panic!("not of coins") };
+    assert_eq!(Some(tx.txid()), request.txid());
+    assert!(matches!(tx.witnesses[..], [Witness::Key(_)]));
+    let lock = Lock::Key(one.key(Branch::Receive));
+    let spent =
+        [Coin { output: chain_core::coin::Output { amount: Amount(500_000_000), lock }, height: 100, coinbase: false }];
+    let checks = chain_core::check::spend_checks(&network().genesis, &tx, &spent, 201).unwrap();
+    assert!(checks.len() == 1 && checks[0].verify());
+}
+
+#[test]
+fn the_file_can_be_read_by_people() {
+    let (one, mut request) = payment();
+    one.sign(&mut request).unwrap();
+    let text = request.to_json();
+    for part in [
+        "\"5.00000000\"",
+        "\"4.99990000\"",
+        "\"0.00010000\"",
+        "\"local\"",
+        &one.address(Branch::Receive),
+        "\"signatures\"",
+    ] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+}
+
+#[test]
+fn whatever_is_altered_after_signing_is_found_out() {
+    let (one, mut request) = payment();
+    one.sign(&mut request).unwrap();
+    let altered = |alter: &dyn Fn(&mut CoinRequest)| {
+        let mut bad = request.clone();
+        alter(coin(&mut bad));
+        bad.finish(201).unwrap_err()
+    };
+    let thief = Person::new(9).address(Branch::Receive);
+    let unverified = format!("the signature by key {} does not verify", hex::encode(one.key(Branch::Receive).0));
+    let unverified = RequestError::Contradiction(unverified);
+    assert_eq!(altered(&|coin| coin.outputs[0].to = thief.clone()), unverified);
+    assert_eq!(altered(&|coin| coin.inputs[0].index = 7), unverified);
+    assert_eq!(
+        altered(&|coin| {
+            coin.inputs[0].amount = Amount(600_000_000);
+            coin.fee = Amount(100_010_000);
+        }),
+        unverified
+    );
+    assert_eq!(
+        altered(&|coin| coin.fee = Amount(1)),
+        RequestError::Contradiction(
+            "inputs of 5.00000000 less outputs of 4.99990000 are not a fee of 0.00000001".into()
+        )
+    );
+    assert!(matches!(altered(&|coin| coin.inputs[0].address = thief.clone()), RequestError::Incomplete(_)));
+    assert!(matches!(altered(&|coin| coin.inputs.clear()), RequestError::Rule(_)));
+    assert!(matches!(altered(&|coin| coin.inputs.push(coin.inputs[0].clone())), RequestError::Rule(_)));
+}
+
+#[test]
+fn refuses_to_sign_for_another_chain() {
+    let (one, mut request) = payment();
+    request.network.genesis = BlockHash([4; 32]);
+    let error = RequestError::Network { got: Box::new(request.network.clone()), expected: Box::new(network()) };
+    assert_eq!(one.sign(&mut request), Err(error));
+}
+
+#[test]
+fn signs_nothing_without_its_keys_and_follows_only_true_hints() {
+    let (one, mut request) = payment();
+    assert_eq!(Person::new(3).sign(&mut request), Ok(0));
+    // A key far beyond the table is found by its hint.
+    let far = one.wallet.keys.lock(Branch::Receive, 5_000).unwrap();
+    coin(&mut request).inputs[0].address = network().address(&far);
+    assert_eq!(one.sign(&mut request), Ok(0));
+    coin(&mut request).inputs[0].key = Some(KeyPath::Coin(Branch::Receive, 4_999));
+    assert_eq!(one.sign(&mut request), Ok(0));
+    coin(&mut request).inputs[0].key = Some(KeyPath::Coin(Branch::Receive, 5_000));
+    assert_eq!(one.sign(&mut request), Ok(1));
+    assert!(request.finish(201).is_ok());
+}
+
+#[test]
+fn two_of_three_sign_apart_and_are_joined() {
+    let people = [Person::new(1), Person::new(2), Person::new(3)];
+    let policy = Policy::threshold(2, people.iter().map(|person| Policy::key(person.key(Branch::Policy))));
+    let to = people[0].address(Branch::Receive);
+    let blank = request(vec![policy_input(&policy, 700_000)], vec![output(&to, 600_000)]);
+    let signed: Vec<Request> = people
+        .iter()
+        .map(|person| {
+            let mut copy = reread(&blank).unwrap();
+            assert_eq!(person.sign(&mut copy), Ok(1));
+            copy
+        })
+        .collect();
+    let RequestError::Incomplete(what) = signed[0].finish(201).unwrap_err() else { panic!("one suffices") };
+    assert!(what.starts_with("input 0 has 1 of 3 signatures and 0 preimages, at height 201 and age 101"), "{what}");
+    for (one, two) in [(0, 1), (0, 2), (1, 2)] {
+        let mut joined = signed[one].clone();
+        joined.combine(signed[two].clone()).unwrap();
+        joined.combine(signed[two].clone()).unwrap();
+        assert!(joined.finish(201).is_ok());
+    }
+    let mut all = signed[0].clone();
+    all.combine(signed[1].clone()).unwrap();
+    all.combine(signed[2].clone()).unwrap();
+    let Transaction::Coin(tx) = all.finish(201).unwrap() else { panic!("not of coins") };
+    assert_eq!(tx.witnesses[0].signatures(), 2, "a third signature is left out");
+}
+
+#[test]
+fn parts_of_different_transactions_are_not_joined() {
+    let (_, one) = payment();
+    let changed = |alter: &dyn Fn(&mut CoinRequest)| {
+        let mut other = one.clone();
+        alter(coin(&mut other));
+        one.clone().combine(other)
+    };
+    assert_eq!(changed(&|_| ()), Ok(()));
+    assert_eq!(changed(&|coin| coin.outputs[0].amount = Amount(1)), Err(RequestError::NotParts("the outputs")));
+    assert_eq!(changed(&|coin| coin.inputs[0].index = 9), Err(RequestError::NotParts("the inputs")));
+    let mut other = one.clone();
+    other.network.chain_id = 1;
+    assert_eq!(one.clone().combine(other), Err(RequestError::NotParts("the chains")));
+    assert_eq!(one.clone().combine(transfer().1), Err(RequestError::NotParts("the kinds")));
+}
+
+#[test]
+fn an_htlc_opens_by_its_secret_or_by_its_time() {
+    let (receiver, sender) = (Person::new(1), Person::new(2));
+    let secret = [8; 32];
+    let policy =
+        Policy::htlc(sha256(&secret), receiver.key(Branch::Policy), sender.key(Branch::Policy), Policy::after(300));
+    let claim = |to: &Person| {
+        request(vec![policy_input(&policy, 700_000)], vec![output(&to.address(Branch::Receive), 600_000)])
+    };
+    // The receiver needs the secret,
+    let mut request = claim(&receiver);
+    receiver.sign(&mut request).unwrap();
+    assert!(matches!(request.finish(201), Err(RequestError::Incomplete(_))));
+    coin(&mut request).inputs[0].preimages = vec![Hex32([7; 32])];
+    assert!(matches!(request.finish(201), Err(RequestError::Incomplete(_))));
+    coin(&mut request).inputs[0].preimages.push(Hex32(secret));
+    assert!(reread(&request).unwrap().finish(201).is_ok());
+    // the sender the time.
+    let mut request = claim(&sender);
+    sender.sign(&mut request).unwrap();
+    assert!(matches!(request.finish(299), Err(RequestError::Incomplete(_))));
+    assert!(request.finish(300).is_ok());
+}
+
+#[test]
+fn ages_count_from_the_block_that_made_the_coin() {
+    let one = Person::new(1);
+    let policy = Policy::and([Policy::key(one.key(Branch::Policy)), Policy::older(10)]);
+    let mut request =
+        request(vec![policy_input(&policy, 700_000)], vec![output(&one.address(Branch::Receive), 600_000)]);
+    one.sign(&mut request).unwrap();
+    assert!(request.finish(109).is_err());
+    assert!(request.finish(110).is_ok());
+    coin(&mut request).inputs[0].height = None;
+    assert!(request.finish(500).is_err(), "what is not mined has no age");
+}
+
+#[test]
+fn a_policy_must_be_the_one_of_its_address() {
+    let one = Person::new(1);
+    let policy = Policy::key(one.key(Branch::Policy));
+    let to = one.address(Branch::Receive);
+    let contradiction = |request: &Request| match reread(request) {
+        Err(RequestError::Contradiction(what)) => what,
+        other => panic!("{other:?}"),
+    };
+    let mut bad = request(vec![policy_input(&policy, 700_000)], vec![output(&to, 600_000)]);
+    coin(&mut bad).inputs[0].policy = Some(Policy::after(5));
+    assert_eq!(contradiction(&bad), "the policy of input 0 is not that of its address");
+    coin(&mut bad).inputs[0].policy = None;
+    assert_eq!(contradiction(&bad), "input 0 has a policy address, but its policy is not given");
+    let mut bad = request(vec![input(&to, 700_000)], vec![output(&to, 600_000)]);
+    coin(&mut bad).inputs[0].policy = Some(policy);
+    assert_eq!(contradiction(&bad), "input 0 has a policy, but not a policy address");
+}
+
+#[test]
+fn estimates_are_as_large_as_what_is_signed() {
+    let people = [Person::new(1), Person::new(2)];
+    let key = |index: usize| people[index].key(Branch::Policy);
+    let (secret, own) = ([8; 32], key(0));
+    let is_own = |key: &KeyBytes| *key == own;
+    let both = Policy::and([Policy::key(key(0)), Policy::key(key(1))]);
+    let expected = estimate(&both, &is_own, &[], 201, 5).unwrap();
+    assert!(!expected.alone && expected.witness.signatures() == 2);
+    let htlc = Policy::htlc(sha256(&secret), key(0), key(1), Policy::after(100));
+    assert!(estimate(&htlc, &is_own, &[secret], 201, 5).unwrap().alone, "one's own way comes first");
+    assert!(!estimate(&htlc, &is_own, &[], 201, 5).unwrap().alone);
+    assert_eq!(estimate(&htlc, &is_own, &[], 99, 5), None);
+    let mut request = request(vec![policy_input(&both, 700_000)], vec![output(&people[0].address(Branch::Receive), 1)]);
+    people.iter().for_each(|person| drop(person.sign(&mut request)));
+    let Transaction::Coin(tx) = request.finish(201).unwrap() else { panic!("not of coins") };
+    let guessed = chain_core::coin::CoinTransaction { witnesses: vec![expected.witness], ..tx.clone() };
+    assert_eq!(guessed.gas(guessed.size()), tx.gas(tx.size()));
+}
+
+fn account(alter: impl FnOnce(&mut AccountRequest)) -> (Person, Request) {
+    let one = Person::new(1);
+    let mut account = AccountRequest {
+        from: one.wallet.keys.account(0).unwrap().to_string(),
+        key: None,
+        nonce: 4,
+        to: one.wallet.keys.account(7).unwrap().to_string(),
+        value_wei: U256::from(10u64).pow(U256::from(18)),
+        gas_limit: 21_000,
+        max_fee_per_gas_wei: U256::from(2_000_000_000u64),
+        max_priority_fee_per_gas_wei: U256::from(1_000u64),
+        input: Vec::new(),
+        withdraw_to: None,
+        signed: Vec::new(),
+    };
+    alter(&mut account);
+    (one, Request::new(network(), 200, 1_000_000_000, Body::Account(account)))
+}
+
+fn transfer() -> (Person, Request) {
+    account(|_| ())
+}
+
+#[test]
+fn a_transfer_is_signed_and_sent_by_its_account() {
+    let (one, mut request) = transfer();
+    assert!(matches!(request.finish(201), Err(RequestError::Incomplete(_))));
+    assert_eq!(Person::new(2).sign(&mut request), Ok(0));
+    assert_eq!(one.sign(&mut request), Ok(1));
+    let read = reread(&request).unwrap();
+    let Transaction::Account(tx) = read.finish(201).unwrap() else { panic!("not of accounts") };
+    assert_eq!(tx.recover_sender().unwrap(), one.wallet.keys.account(0).unwrap());
+    assert_eq!(tx.fields().chain_id, 133_702);
+    assert_eq!(Some(TxId(tx.hash().0)), request.txid());
+    // What is altered afterwards no longer is what was signed.
+    let Body::Account(account) = &mut request.transaction else { panic!("not of accounts") };
+    account.nonce = 5;
+    assert_eq!(
+        request.finish(201).unwrap_err(),
+        RequestError::Contradiction("what is signed is not what it says".into())
+    );
+}
+
+#[test]
+fn a_withdrawal_says_where_it_goes() {
+    let address = Person::new(1).address(Branch::Receive);
+    let lock = network().coin_address(&address).unwrap();
+    let withdrawal = |alter: &dyn Fn(&mut AccountRequest)| {
+        account(|account| {
+            account.to = GATEWAY.to_string();
+            account.input = withdraw_calldata(&lock).to_vec();
+            account.withdraw_to = Some(address.clone());
+            alter(account);
+        })
+    };
+    let (one, mut good) = withdrawal(&|_| ());
+    one.sign(&mut good).unwrap();
+    assert!(good.finish(201).is_ok());
+    let contradiction = |alter: &dyn Fn(&mut AccountRequest)| match reread(&withdrawal(alter).1) {
+        Err(RequestError::Contradiction(what)) => what,
+        other => panic!("{other:?}"),
+    };
+    let other = Person::new(2).address(Branch::Receive);
+    let elsewhere = "its data withdraws to another address than it says";
+    assert_eq!(contradiction(&|account| account.withdraw_to = Some(other.clone())), elsewhere);
+    assert_eq!(contradiction(&|account| account.withdraw_to = None), elsewhere);
+    assert_eq!(contradiction(&|account| account.to = account.from.clone()), elsewhere);
+    let lost = "it pays the gateway but its data is no withdrawal: the value would be lost";
+    assert_eq!(contradiction(&|account| account.input.clear()), lost);
+    assert_eq!(contradiction(&|account| account.input.push(0)), lost);
+    assert_eq!(
+        contradiction(&|account| account.value_wei += U256::from(1)),
+        "a withdrawal takes a whole number of grains"
+    );
+}
+
+#[test]
+fn refuses_files_that_are_no_requests() {
+    let read = |text: &str| Request::from_bytes(text.as_bytes()).unwrap_err();
+    assert!(matches!(read(""), RequestError::Malformed(_)));
+    assert!(matches!(read("{}"), RequestError::Malformed(_)));
+    assert_eq!(
+        read(r#"{"format":"cairn-transaction","version":2}"#),
+        RequestError::Format { format: "cairn-transaction".into(), version: 2 }
+    );
+    let (_, request) = payment();
+    let text = request.to_json();
+    for (from, to) in [
+        ("\"5.00000000\"", "\"5.000000001\""),
+        ("\"5.00000000\"", "\"-5\""),
+        ("\"5.00000000\"", "\"99999999999999999999\""),
+        ("lcrn1", "tcrn1"),
+        ("\"index\": 1", "\"index\": -1"),
+        ("\"fee\"", "\"feee\""),
+        ("\"outputs\": [", "\"outputs\": [{},"),
+    ] {
+        assert!(text.contains(from), "{from}");
+        assert!(Request::from_bytes(text.replacen(from, to, 1).as_bytes()).is_err(), "{from} -> {to}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    /// No flipped bit makes it panic, and none changes what was signed unnoticed.
+    #[test]
+    fn a_flipped_bit_never_changes_what_is_sent(position in any::<proptest::sample::Index>(), bit in 0u8..8) {
+        static SIGNED: std::sync::OnceLock<Request> = std::sync::OnceLock::new();
+        let request = SIGNED.get_or_init(|| {
+            let (one, mut request) = payment();
+            one.sign(&mut request).unwrap();
+            request
+        });
+        let mut bytes = request.to_json().into_bytes();
+        let position = position.index(bytes.len());
+        bytes[position] ^= 1 << bit;
+        if let Ok(read) = Request::from_bytes(&bytes)
+            && let Ok(transaction) = read.finish(201)
+        {
+            prop_assert_eq!(transaction, request.finish(201).unwrap());
+        }
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Request::from_bytes(&bytes);
+    }
+
+    #[test]
+    fn withdrawals_read_back(lock_bytes in any::<[u8; 32]>(), policy in any::<bool>(), noise in proptest::collection::vec(any::<u8>(), 0..200)) {
+        let lock = if policy { Lock::Policy(lock_bytes) } else { Lock::Key(KeyBytes(lock_bytes)) };
+        prop_assert_eq!(super::account::withdraw_lock(&withdraw_calldata(&lock)), Some(lock));
+        let _ = super::account::withdraw_lock(&noise);
+    }
+}

@@ -1,0 +1,332 @@
+//! Paying, on both sides of the ledger, through a node that answers from memory.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use chain_core::{coin::Lock, transaction::Transaction};
+use serde_json::json;
+use support::{ACCOUNT, Home, MockNode, WORDS, nobody, text};
+
+const FRIEND: u8 = 2;
+
+/// A wallet with so many coins of 5 CRN, and a friend's address.
+fn rich(coins: usize) -> (MockNode, Home, String) {
+    let node = MockNode::start();
+    let (home, friend) = (Home::with(&node, WORDS), Home::numbered(&node, FRIEND));
+    let address = home.address();
+    for _ in 0..coins {
+        node.state().pay(&address, 500_000_000);
+    }
+    (node, home, friend.address())
+}
+
+fn last_coin_outputs(node: &MockNode) -> Vec<(String, u64)> {
+    let state = node.state();
+    let Some(Transaction::Coin(tx)) = state.sent.last() else { panic!("no coins were sent") };
+    let mut outputs: Vec<_> =
+        tx.outputs.iter().map(|output| (state.network.address(&output.lock), output.amount.0)).collect();
+    outputs.sort();
+    outputs
+}
+
+#[test]
+fn pays_several_people_and_keeps_the_change() {
+    let (node, home, friend) = rich(2);
+    let other = Home::numbered(&node, 3).address();
+    let sent = home.json(&["send", &format!("{friend}=1.5"), &format!("{other}=25000000grains"), "--wait"]);
+    assert_eq!((sent["kind"].as_str(), sent["height"].as_u64()), (Some("coin"), Some(121)));
+    assert_eq!(node.state().sent[0].txid().to_string(), sent["txid"].as_str().unwrap());
+    let outputs = last_coin_outputs(&node);
+    assert_eq!(outputs.len(), 3);
+    assert!(outputs.contains(&(friend, 150_000_000)) && outputs.contains(&(other, 25_000_000)));
+    let fee = sent["fee"].as_u64().unwrap();
+    assert_eq!(outputs.iter().map(|output| output.1).sum::<u64>() + fee, 500_000_000);
+    assert!((3_000..9_000).contains(&fee), "{fee}");
+    // The change has an address of its own, which is not used twice, and can be spent at once.
+    let used = serde_json::from_str::<serde_json::Value>(&text(&home.file())).unwrap()["wallet"]["used"].clone();
+    assert_eq!(used, json!({ "receive": 1, "change": 1, "policy": 0, "accounts": 1 }));
+    let again = home.json(&["send", &format!("{}=8", Home::numbered(&node, 4).address())]);
+    assert_eq!(again["inputs"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn shows_what_it_does_and_asks() {
+    let (node, home, friend) = rich(1);
+    let answer = home.run(&["send", &format!("{friend}=1.5")]);
+    answer.fails(2, "add --yes if you agree");
+    for part in ["Spend 1 coin on local", &friend, "1.50000000", "your change", "fee", "leaves you"] {
+        assert!(answer.err.contains(part), "{part} in {}", answer.err);
+    }
+    assert!(node.state().sent.is_empty());
+    let done = home.run(&["send", &format!("{friend}=1.5"), "--yes"]);
+    assert!(done.code == 0 && done.out.contains("Sent: "), "{}", done.err);
+    assert!(!done.out.contains('\u{1b}'), "no colours where no terminal is");
+}
+
+#[test]
+fn sends_everything() {
+    let (node, home, friend) = rich(3);
+    let sent = home.json(&["send", "--max", &friend]);
+    let fee = sent["fee"].as_u64().unwrap();
+    assert_eq!(last_coin_outputs(&node), [(friend.clone(), 1_500_000_000 - fee)]);
+    home.run(&["send", "--max", &format!("{friend}=1"), "--yes"]).fails(2, "--max goes with one bare ADDRESS");
+}
+
+#[test]
+fn says_how_much_is_missing_and_what_comes_later() {
+    let (node, home, friend) = rich(1);
+    {
+        let mut state = node.state();
+        let address = state.coins[0].address.clone();
+        state.pay(&address, 700_000_000);
+        state.coins[1].mature = false;
+        state.pay(&address, 200_000_000);
+        state.coins[2].height = None;
+    }
+    let answer = home.run(&["send", &format!("{friend}=6"), "--yes"]);
+    answer.fails(7, "5.00000000 CRN are there");
+    answer.fails(7, "CRN are missing");
+    answer.fails(7, "7.00000000 CRN were mined and are not mature yet");
+    answer.fails(7, "2.00000000 CRN are on their way");
+    node.state().coins.clear();
+    home.run(&["send", &format!("{friend}=6"), "--yes"]).fails(7, "0.00000000 CRN are there");
+    home.run(&["send", "--max", &friend, "--yes"]).fails(7, "0.00000000 CRN are there");
+    assert!(node.state().sent.is_empty());
+}
+
+#[test]
+fn refuses_what_can_only_be_a_mistake() {
+    let (node, home, friend) = rich(1);
+    let send = |payment: &str, more: &[&str]| home.run(&[&["send", payment, "--yes"], more].concat());
+    send(&format!("{friend}=0"), &[]).fails(2, "an amount of zero sends nothing");
+    send(&format!("{friend}=-1"), &[]).fails(2, "is negative");
+    send(&format!("{friend}=0.000000001"), &[]).fails(2, "CRN has at most 8 here");
+    send(&friend, &[]).fails(2, "does not say how much");
+    send(&format!("{friend}=0.00000100"), &[]).fails(8, "0.00000100 CRN is dust: spending it would cost");
+    send(&format!("{friend}=1"), &["--fee-rate", "100000"]).fails(8, "add --allow-high-fee");
+    send(&format!("{friend}=0.01"), &["--fee-rate", "1000"]).fails(8, "more than a tenth of the");
+    send(&format!("{friend}=1"), &["--fee-rate", "lots"]).fails(2, "'lots' is no fee rate");
+    home.run(&["send", &format!("{friend}=1"), &format!("{friend}=2"), "--yes"]).fails(2, "is named twice");
+    assert!(node.state().sent.is_empty());
+    assert_eq!(send(&format!("{friend}=1"), &["--fee-rate", "100000", "--allow-high-fee"]).code, 0);
+}
+
+#[test]
+fn refuses_addresses_of_other_networks_and_mistyped_ones() {
+    let (node, home, friend) = rich(1);
+    let lock = node.state().network.coin_address(&friend).unwrap();
+    for (prefix, name) in [("crn", "main"), ("tcrn", "test")] {
+        let foreign = chain_core::address::encode(prefix, &lock);
+        home.run(&["send", &format!("{foreign}=1"), "--yes"]).fails(
+            6,
+            &format!("it starts with {prefix}1, here they start with lcrn1 (that is the prefix of '{name}')"),
+        );
+    }
+    let last = if friend.ends_with('q') { "p" } else { "q" };
+    let mistyped = format!("{}{last}", &friend[..friend.len() - 1]);
+    home.run(&["send", &format!("{mistyped}=1"), "--yes"]).fails(2, "the checksum is wrong");
+    home.run(&["send", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4=1", "--yes"]).fails(6, "another network");
+    home.run(&["send", "bob=1", "--yes"]).fails(2, "'bob' is not an address on local");
+    let eip55 = ACCOUNT.replace("f39F", "F39F");
+    home.run(&["transfer", &format!("{eip55}=1"), "--yes"]).fails(2, "EIP-55");
+    home.run(&["transfer", &format!("{friend}=1"), "--yes"]).fails(2, "is a coin address: pay it with `send`");
+    home.run(&["withdraw", "1", "--to", ACCOUNT, "--yes"]).fails(2, "expected");
+}
+
+#[test]
+fn says_when_no_node_or_another_answers() {
+    let (node, home, friend) = rich(1);
+    let payment = format!("{friend}=1");
+    let gone = nobody();
+    home.run(&["send", &payment, "--rpc", &gone]).fails(5, "no node answers at");
+    home.run(&["send", &payment, "--rpc", &gone]).fails(5, "make run");
+    home.run(&["balance", "--rpc", "https://example.org"]).fails(5, "ssh -L");
+    home.run(&["balance", "--rpc", "localhost:8545"]).fails(5, "is not the address of a node");
+    for (status, body, says) in [
+        (404, "not here", "HTTP status 404"),
+        (403, "host not allowed", "HTTP 403: host not allowed"),
+        (200, "<html>", "its answer is no JSON"),
+        (200, "[]", "does not speak JSON-RPC 2.0"),
+        (200, r#"{"id":77,"result":{}}"#, "it answers another call"),
+        (200, r#"{"id":1,"result":{"chain":"x"}}"#, "makes no sense"),
+        (200, r#"{"id":1,"error":{"code":-32601,"message":"x"}}"#, "is it an Ethereum node?"),
+    ] {
+        node.state().raw_answer = Some((status, body.into()));
+        home.run(&["balance"]).fails(5, says);
+    }
+    node.state().raw_answer = None;
+    node.state().network.genesis.0[0] ^= 1;
+    home.run(&["balance"]).fails(6, "the node is on local (chain id 133702, genesis");
+}
+
+#[test]
+fn a_hostile_node_gets_no_path_and_no_prefix() {
+    let node = MockNode::start();
+    let home = Home::empty(&node.url);
+    node.state().network.name = "../../../tmp/x".into();
+    home.run(&["create", "--json"]).fails(5, "that is no name of a chain");
+    node.state().network.name = "mine".into();
+    node.state().network.hrp = "A B".into();
+    home.run(&["create", "--json"]).fails(5, "that is no prefix of addresses");
+    node.state().network.hrp = "lcrn".into();
+    node.state().network.name = "main".into();
+    home.run(&["create", "--json"]).fails(6, "the node says that it is on main");
+}
+
+#[test]
+fn warns_while_the_node_is_catching_up() {
+    let (node, home, _) = rich(1);
+    node.state().syncing = true;
+    let answer = home.run(&["balance"]);
+    assert!(answer.code == 0 && answer.err.contains("still catching up (block 120 of 120)"), "{}", answer.err);
+}
+
+#[test]
+fn what_the_node_refuses_is_forgotten_and_what_may_have_arrived_is_not() {
+    let (node, home, friend) = rich(1);
+    let sent = || serde_json::from_str::<serde_json::Value>(&text(&home.file())).unwrap()["wallet"]["sent"].clone();
+    node.state().refuse =
+        Some(json!({ "code": -32003, "message": "the \u{1b}[31mfee is too low", "data": { "reason": "fee" } }));
+    let answer = home.run(&["send", &format!("{friend}=1"), "--yes"]);
+    answer.fails(9, "the node refused the transaction: the [31mfee is too low");
+    assert_eq!(sent(), json!([]));
+    node.state().refuse = None;
+    home.json(&["send", &format!("{friend}=1")]);
+    assert_eq!(sent().as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn balance_shows_both_sides() {
+    let (node, home, friend) = rich(2);
+    node.state().balance_wei = "2500000000000000000".into();
+    node.state().coins[1].mature = false;
+    home.json(&["send", &format!("{friend}=1")]);
+    let balance = home.json(&["balance"]);
+    let coins = &balance["coins"];
+    assert_eq!((coins["confirmed"].as_u64(), coins["immature"].as_u64()), (Some(500_000_000), Some(500_000_000)));
+    assert_eq!(coins["pendingOut"], 500_000_000);
+    assert!((399_990_000..400_000_000).contains(&coins["pendingIn"].as_u64().unwrap()));
+    assert_eq!(balance["accounts"][0]["balanceWei"], "2500000000000000000");
+    assert_eq!(balance["accounts"][0]["account"], ACCOUNT);
+    let shown = home.run(&["balance"]).out;
+    for part in ["confirmed", "immature", "pending in", "pending out", "2.50000000", ACCOUNT, "Total 11.4999"] {
+        assert!(shown.contains(part), "{part} in {shown}");
+    }
+}
+
+#[test]
+fn transfers_deposits_and_withdraws() {
+    let (node, home, _) = rich(1);
+    node.state().balance_wei = "2000000000000000000".into();
+    let to = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+    let sent = home.json(&["transfer", &format!("{to}=0.000000000000000007"), "--wait"]);
+    assert_eq!(sent["valueWei"], "7");
+    home.json(&["withdraw", "1.5"]);
+    home.json(&["deposit", "2"]);
+    let state = node.state();
+    let Transaction::Account(transfer) = &state.sent[0] else { panic!("no transfer") };
+    assert_eq!(transfer.recover_sender().unwrap().to_string(), ACCOUNT);
+    assert_eq!(transfer.fields().to.unwrap().to_string(), to);
+    let Transaction::Account(withdrawal) = &state.sent[1] else { panic!("no withdrawal") };
+    assert_eq!(withdrawal.fields().to, Some(chain_core::execute::GATEWAY));
+    assert_eq!(withdrawal.fields().value.to_string(), "1500000000000000000");
+    let lock = state.network.coin_address(&state.coins[0].address).unwrap();
+    assert_eq!(withdrawal.fields().input, chain_core::execute::withdraw_calldata(&lock));
+    let Transaction::Coin(deposit) = &state.sent[2] else { panic!("no deposit") };
+    let credited = deposit.outputs.iter().find(|output| matches!(output.lock, Lock::Account(_))).unwrap();
+    assert_eq!((credited.amount.0, state.network.address(&credited.lock).as_str()), (200_000_000, ACCOUNT));
+}
+
+#[test]
+fn an_account_sends_no_more_than_it_has() {
+    let (node, home, _) = rich(0);
+    let to = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+    home.run(&["transfer", &format!("{to}=1"), "--yes"]).fails(7, "0.00000000 CRN are there");
+    node.state().balance_wei = "1000000000000000000".into();
+    let answer = home.run(&["transfer", &format!("{to}=1"), "--yes"]);
+    answer.fails(7, "1.000042021 CRN are needed");
+    answer.fails(7, "0.000042021 CRN are missing");
+    home.run(&["withdraw", "1", "--yes"]).fails(7, "CRN are missing");
+    home.run(&["withdraw", "0.000000001", "--yes"]).fails(2, "at most 8 here");
+    let stranger = "0x000000000000000000000000000000000000dEaD";
+    home.run(&["transfer", &format!("{to}=1"), "--from", stranger, "--yes"])
+        .fails(2, "is none of this wallet's accounts");
+    let sent = home.json(&["transfer", "--max", to]);
+    let value: u128 = sent["valueWei"].as_str().unwrap().parse().unwrap();
+    let fee: u128 = sent["maxFeeWei"].as_str().unwrap().parse().unwrap();
+    assert_eq!(value + fee, 1_000_000_000_000_000_000);
+    let sent = home.json(&["withdraw", "--max"]);
+    assert_eq!(sent["valueWei"].as_str().unwrap().parse::<u128>().unwrap() % 10_000_000_000, 0);
+}
+
+#[test]
+fn a_transaction_that_fails_in_its_block_is_a_failure() {
+    let (node, home, _) = rich(0);
+    node.state().balance_wei = "1000000000000000000".into();
+    node.state().reverted = true;
+    home.run(&["withdraw", "0.5", "--wait", "--yes"]).fails(9, "was mined, but failed");
+}
+
+#[test]
+fn bumps_coins_with_the_same_payment_at_a_higher_price() {
+    let (node, home, friend) = rich(2);
+    node.state().mined = false;
+    let first = home.json(&["send", &format!("{friend}=1.5")]);
+    let txid = first["txid"].as_str().unwrap();
+    let second = home.json(&["bump", txid]);
+    let fees = [first["fee"].as_u64().unwrap(), second["fee"].as_u64().unwrap()];
+    assert!(fees[1] * 10 >= fees[0] * 11, "{fees:?}");
+    {
+        let state = node.state();
+        let [Transaction::Coin(one), Transaction::Coin(two)] = &state.sent[..] else { panic!("not two of coins") };
+        assert_eq!(one.inputs, two.inputs);
+    }
+    assert!(last_coin_outputs(&node).contains(&(friend.clone(), 150_000_000)));
+    home.run(&["bump", txid, "--yes"]).fails(8, "it was replaced already, by");
+    home.run(&["bump", &"0".repeat(64), "--yes"]).fails(8, "this wallet's file does not know it");
+    home.run(&["bump", "xyz", "--yes"]).fails(2, "'xyz' is no transaction id");
+    let fast = home.json(&["bump", second["txid"].as_str().unwrap(), "--fee-rate", "50"]);
+    assert!(fast["fee"].as_u64().unwrap() > 10 * fees[1]);
+    node.state().mined = true;
+    home.run(&["bump", fast["txid"].as_str().unwrap(), "--yes"]).fails(8, "it is mined already, in block 121");
+}
+
+#[test]
+fn bumps_a_payment_of_everything_by_paying_less() {
+    let (node, home, friend) = rich(2);
+    node.state().mined = false;
+    let first = home.json(&["send", "--max", &friend]);
+    let second = home.json(&["bump", first["txid"].as_str().unwrap(), "--fee-rate", "20"]);
+    let fee = second["fee"].as_u64().unwrap();
+    assert_eq!(last_coin_outputs(&node), [(friend, 1_000_000_000 - fee)]);
+}
+
+#[test]
+fn bumps_an_account_at_the_same_nonce() {
+    let (node, home, _) = rich(0);
+    {
+        let mut state = node.state();
+        (state.balance_wei, state.mined, state.nonce) = ("1000000000000000000".into(), false, 3);
+    }
+    let first = home.json(&["transfer", "0x70997970C51812dc3A010C7d01b50e0d17dc79C8=0.5"]);
+    let second = home.json(&["bump", first["txid"].as_str().unwrap()]);
+    assert_eq!((first["nonce"].as_u64(), second["nonce"].as_u64()), (Some(3), Some(3)));
+    let fee = |sent: &serde_json::Value| sent["maxFeeWei"].as_str().unwrap().parse::<u128>().unwrap();
+    assert!(fee(&second) * 10 >= fee(&first) * 11);
+    node.state().nonce = 4;
+    home.run(&["bump", second["txid"].as_str().unwrap(), "--yes"]).fails(8, "another transaction of the account");
+}
+
+#[test]
+fn history_is_listed_and_empty_history_is_said() {
+    let (_node, home, _) = rich(2);
+    let entries = home.json(&["history"]);
+    assert_eq!(entries.as_array().unwrap().len(), 1, "one transaction made both coins");
+    assert_eq!(
+        (entries[0]["kind"].as_str(), entries[0]["inWei"].as_str()),
+        (Some("mined"), Some("10000000000000000000"))
+    );
+    assert!(home.run(&["history"]).out.contains("+10.00000000"));
+    let (_node, poor, _) = rich(0);
+    assert_eq!(poor.run(&["history"]).out, "Nothing has come or gone yet.\n");
+}
