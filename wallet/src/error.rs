@@ -24,7 +24,7 @@ pub enum WalletError {
     Money(#[from] MoneyError),
     /// An address.
     #[error(transparent)]
-    Address(#[from] BadAddress),
+    Address(#[from] Box<BadAddress>),
     /// A mnemonic, or derivation.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -161,7 +161,7 @@ fn address_code(bad: &BadAddress) -> (u8, &'static str) {
 
 fn build_code(error: &BuildError) -> (u8, &'static str) {
     match error {
-        BuildError::NotEnoughCoins { .. } | BuildError::NotEnoughInAccount { .. } => (7, "funds"),
+        BuildError::NotEnoughCoins { .. } | BuildError::NotEnoughInAccount(_) => (7, "funds"),
         BuildError::Node(_) => (5, "node"),
         BuildError::Address(bad) => address_code(bad),
         BuildError::Twice(_) | BuildError::Nobody | BuildError::TooLarge => (2, "usage"),

@@ -66,7 +66,7 @@ impl Network {
     ///
     /// # Errors
     /// [`BadAddress`], which says of which chain the address is.
-    pub fn destination(&self, text: &str) -> Result<Lock, BadAddress> {
+    pub fn destination(&self, text: &str) -> Result<Lock, Box<BadAddress>> {
         address::parse_destination(&self.hrp, text).map_err(|error| self.bad_address(text, error))
     }
 
@@ -74,7 +74,7 @@ impl Network {
     ///
     /// # Errors
     /// [`BadAddress`], also for an account.
-    pub fn coin_address(&self, text: &str) -> Result<Lock, BadAddress> {
+    pub fn coin_address(&self, text: &str) -> Result<Lock, Box<BadAddress>> {
         address::parse_coin_address(&self.hrp, text).map_err(|error| self.bad_address(text, error))
     }
 
@@ -82,21 +82,21 @@ impl Network {
     ///
     /// # Errors
     /// [`BadAddress`], also for a coin address.
-    pub fn account(&self, text: &str) -> Result<alloy_primitives::Address, BadAddress> {
+    pub fn account(&self, text: &str) -> Result<alloy_primitives::Address, Box<BadAddress>> {
         address::parse_account(text).map_err(|error| self.bad_address(text, error))
     }
 
-    fn bad_address(&self, text: &str, error: AddressError) -> BadAddress {
+    fn bad_address(&self, text: &str, error: AddressError) -> Box<BadAddress> {
         let elsewhere = match &error {
             AddressError::Network { got, .. } => built_in().into_iter().find(|spec| spec.hrp == *got),
             _ => None,
         };
-        BadAddress {
+        Box::new(BadAddress {
             text: text.chars().take(120).collect(),
             network: self.name.clone(),
             error,
             elsewhere: elsewhere.map(|spec| spec.name),
-        }
+        })
     }
 }
 

@@ -7,12 +7,11 @@ use chain_core::{
     units::Amount,
 };
 
-use super::{BuildError, Terms, check_fee};
+use super::{BuildError, Shortage, Terms, check_fee};
 use crate::{
     fees,
     file::Wallet,
     keys::KeyPath,
-    money::show_wei,
     node::Node,
     request::{AccountRequest, Body, Request},
 };
@@ -85,13 +84,8 @@ pub fn account_request(
     };
     let needed = value.max(U256::from(1)).checked_add(cost).ok_or(BuildError::TooLarge)?;
     if needed > balance {
-        return Err(BuildError::NotEnoughInAccount {
-            account: from.to_string(),
-            needed: show_wei(needed),
-            fee: show_wei(cost),
-            balance: show_wei(balance),
-            missing: show_wei(needed - balance),
-        });
+        let account = from.to_string();
+        return Err(BuildError::NotEnoughInAccount(Box::new(Shortage { account, needed, fee: cost, balance })));
     }
     let expected = (U256::from(terms.prices.base) + tip).saturating_mul(U256::from(gas_limit));
     check_fee(terms, fees::check_wei(expected, value))?;

@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 use chain_core::coin::{Lock, Output};
 
-use super::{BuildError, CoinOrder, Terms, check_fee, coin::replacement};
+use super::{BuildError, CoinOrder, Shortage, Terms, check_fee, coin::replacement};
 use crate::{
     fees,
     file::Wallet,
@@ -113,14 +113,9 @@ pub fn bump_account(
         max_fee = affordable.max(least);
     }
     if max_fee > affordable {
-        let needed = max_fee.saturating_mul(gas).saturating_add(old.value_wei);
-        return Err(BuildError::NotEnoughInAccount {
-            account: old.from.clone(),
-            needed: crate::money::show_wei(needed),
-            fee: crate::money::show_wei(max_fee.saturating_mul(gas)),
-            balance: crate::money::show_wei(balance),
-            missing: crate::money::show_wei(needed.saturating_sub(balance)),
-        });
+        let fee = max_fee.saturating_mul(gas);
+        let (account, needed) = (old.from.clone(), fee.saturating_add(old.value_wei));
+        return Err(BuildError::NotEnoughInAccount(Box::new(Shortage { account, needed, fee, balance })));
     }
     let expected = (U256::from(terms.prices.base) + tip).saturating_mul(gas);
     check_fee(terms, fees::check_wei(expected, old.value_wei))?;

@@ -4,6 +4,7 @@ mod account;
 mod bump;
 mod coin;
 
+use alloy_primitives::U256;
 use chain_core::{policy::Policy, units::Amount};
 
 pub use self::{
@@ -15,6 +16,7 @@ use crate::{
     fees::{FeeError, Prices},
     funds::Sums,
     keys::KeyError,
+    money::show_wei,
     network::{BadAddress, Network},
     node::{ChainInfo, NodeError},
     request::RequestError,
@@ -47,6 +49,21 @@ impl Terms {
     }
 }
 
+/// An account that holds too little.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not enough in account {account}: {} CRN are needed (fees of up to {} CRN included), {} CRN are there: {} CRN are missing",
+    show_wei(*.needed), show_wei(*.fee), show_wei(*.balance), show_wei(needed.saturating_sub(*.balance)))]
+pub struct Shortage {
+    /// The account.
+    pub account: String,
+    /// Value and fees, in wei.
+    pub needed: U256,
+    /// The fees in it.
+    pub fee: U256,
+    /// The balance.
+    pub balance: U256,
+}
+
 /// Why nothing is built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BuildError {
@@ -59,21 +76,8 @@ pub enum BuildError {
         sums: Sums,
     },
     /// An account's balance does not suffice.
-    #[error(
-        "not enough in account {account}: {needed} CRN are needed (fees of up to {fee} CRN included), {balance} CRN are there: {missing} CRN are missing"
-    )]
-    NotEnoughInAccount {
-        /// The account.
-        account: String,
-        /// Value and fees.
-        needed: String,
-        /// The fees in it.
-        fee: String,
-        /// The balance.
-        balance: String,
-        /// The difference.
-        missing: String,
-    },
+    #[error(transparent)]
+    NotEnoughInAccount(Box<Shortage>),
     /// A fee or an amount that can only be a mistake.
     #[error(transparent)]
     Fee(#[from] FeeError),
@@ -105,7 +109,7 @@ pub enum BuildError {
     TooLarge,
     /// An address.
     #[error(transparent)]
-    Address(#[from] BadAddress),
+    Address(#[from] Box<BadAddress>),
     /// The request would contradict itself.
     #[error(transparent)]
     Request(#[from] RequestError),

@@ -56,7 +56,7 @@ pub enum RequestError {
     },
     /// An address in it does not fit.
     #[error(transparent)]
-    Address(#[from] BadAddress),
+    Address(#[from] Box<BadAddress>),
     /// Something in it contradicts the rest.
     #[error("it contradicts itself: {0}")]
     Contradiction(String),
