@@ -96,7 +96,7 @@ impl<'v> BlockBuilder<'v> {
             gas_used: ended.roots.gas_used,
             extra,
         };
-        let effects = coinbase::pay(ended, spec, &coinbase, coinbase.txid())?;
+        let effects = coinbase::pay(ended, &coinbase, coinbase.txid())?;
         let mut transactions = vec![Transaction::Coinbase(coinbase)];
         transactions.extend(self.transactions);
         Ok((transactions, effects))

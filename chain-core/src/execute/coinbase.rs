@@ -17,20 +17,25 @@ pub(super) fn claimable(spec: &ChainSpec, height: Height, tips: Amount) -> Resul
     spec.subsidy_at(height).add(tips)
 }
 
-/// Makes the coinbase's coins, the last thing that a block does, and settles what the block minted and burned.
-///
-/// # Errors
-/// CB-3 if it claims too much.
-pub(super) fn pay(ended: Ended, spec: &ChainSpec, coinbase: &Coinbase, txid: TxId) -> Result<BlockEffects, RuleError> {
+/// Checks that a coinbase claims no more than it may.
+pub(super) fn check_claim(spec: &ChainSpec, coinbase: &Coinbase, tips: Amount) -> Result<(), RuleError> {
+    let got = claimed(coinbase)?;
+    let allowed = claimable(spec, coinbase.height, tips)?;
     // CB-3
-    let allowed = claimable(spec, coinbase.height, ended.tips)?;
-    let got = Amount::sum(coinbase.outputs.iter().map(|output| output.amount))?;
-    if got > allowed {
-        return Err(RuleError::CoinbaseTooGreedy { got, allowed });
-    }
+    if got > allowed { Err(RuleError::CoinbaseTooGreedy { got, allowed }) } else { Ok(()) }
+}
+
+fn claimed(coinbase: &Coinbase) -> Result<Amount, RuleError> {
+    // AMT-1
+    Amount::sum(coinbase.outputs.iter().map(|output| output.amount))
+}
+
+/// Makes the coinbase's coins, the last thing that a block does, and settles what the block minted and burned.
+pub(super) fn pay(ended: Ended, coinbase: &Coinbase, txid: TxId) -> Result<BlockEffects, RuleError> {
+    let (claimed, tips) = (claimed(coinbase)?, ended.tips);
     let mut effects = ended.effects;
-    effects.minted = got.checked_sub(ended.tips).unwrap_or_default().to_wei();
-    effects.burned += ended.tips.checked_sub(got).unwrap_or_default().to_wei();
+    effects.minted = claimed.checked_sub(tips).unwrap_or_default().to_wei();
+    effects.burned += tips.checked_sub(claimed).unwrap_or_default().to_wei();
     let coins: Vec<(OutPoint, Coin)> = (0..)
         .zip(&coinbase.outputs)
         .map(|(index, output)| {

@@ -25,7 +25,7 @@ pub use context::{BlockContext, Environment, Revision};
 pub use gateway::{GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
 pub use intrinsic::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone};
 pub use pending::{ExecutedBlock, PendingBlock};
-pub use roots::encode_account;
+pub use roots::{change_state, encode_account};
 pub use transition::{Outcome, transition};
 pub use undo::{Reversal, undo_block};
 
@@ -67,10 +67,11 @@ pub fn execute_block(
         run.transaction(transaction, meta, sender)?;
     }
 
+    coinbase::check_claim(spec, coinbase, run.tips)?;
     let mut ended = run.end(coinbase.gas())?;
     ended.roots.check(coinbase)?;
     let (checks, owners) = (std::mem::take(&mut ended.checks), std::mem::take(&mut ended.owners));
-    let effects = coinbase::pay(ended, spec, coinbase, block.metas()[0].txid)?;
+    let effects = coinbase::pay(ended, coinbase, block.metas()[0].txid)?;
 
     let (context, senders) = (context.clone(), senders.to_vec());
     Ok(PendingBlock { executed: ExecutedBlock { block, context, senders, effects }, checks, owners })

@@ -69,9 +69,12 @@ pub(super) fn receipts(receipts: &[Receipt]) -> B256 {
     trie::ordered_root(&encoded)
 }
 
-/// Brings the tries up to date with sorted changes: writes each account's storage root into what it is after, and answers
-/// with the state root and the nodes that differ (ST-1).
-pub(crate) fn change_state(
+/// Brings the tries up to date with changes, sorted by address (and slot): writes each account's storage root into what it
+/// is after, and answers with the state root and the nodes that differ (ST-1).
+///
+/// # Errors
+/// [`ViewError`] if a node cannot be read.
+pub fn change_state(
     view: &dyn StateView,
     accounts: &mut [AccountChange],
     storage: &[StorageChange],

@@ -65,7 +65,7 @@ pub struct BlockEffects {
     pub receipts: Vec<Receipt>,
     /// Gas used by the whole block.
     pub gas_used: Gas,
-    /// Gas used by each transaction of the block; 0 for the coinbase.
+    /// Gas used by each transaction of the block, that of the outputs of the coinbase included.
     pub tx_gas: Vec<Gas>,
     /// Wei that the block minted: what the coinbase claims beyond coin tips.
     pub minted: U256,

@@ -117,7 +117,7 @@ fn a_mined_coin_is_spent_when_it_is_mature_and_not_a_block_sooner() {
     let spend = |coin| Transaction::Coin(lab.spend(&[coin], &[output(COIN - FEE, lock(2))]));
     let (ripe, early) = (spend(ripe), spend(green));
     let expected = RuleError::ImmatureCoin { outpoint: green.0, got: height, expected: height + 1 };
-    assert_eq!(lab.run(&[early.clone()]).unwrap_err(), expected);
+    assert_eq!(lab.run(std::slice::from_ref(&early)).unwrap_err(), expected);
     lab.connect(&[ripe]);
     lab.connect(&[early]);
 }
