@@ -261,6 +261,19 @@ proptest! {
 
 // GEN-1
 #[test]
+fn the_genesis_hashes_of_what_is_built_in_never_change() {
+    let hashes = presets().map(|spec| spec.genesis_hash().to_string());
+    let pinned = [
+        "bf1f102ee79e382dc6d4de7897320b261498024014adde901dfb75c6ba040875",
+        "434edcd194456bb4d969410f7162f0d4f153b633e646913d91f17fe0014768a0",
+        "1dc66db5281d0069fb10027b0a9ecb449bb8bb96a8d162b7dda5379cf30f534c",
+        "56debccfa0a2b60080aafd2d757e4ac9cf5e5af48e3708ffe8f883d1145a1cd1",
+    ];
+    assert_eq!(hashes, pinned);
+}
+
+// GEN-1
+#[test]
 fn the_genesis_hash_commits_to_every_field() {
     let spec = ChainSpec::dev();
     let changes: [fn(&mut ChainSpec); 21] = [
