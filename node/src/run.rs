@@ -21,6 +21,7 @@ use crate::{
     engine::EngineHandle,
     mempool::MempoolConfig,
     mining::Mining,
+    report::report,
     rpc::{self, Context, NodeInfo},
     signals,
     store::{Reader, Store, StoreConfig},
@@ -160,6 +161,7 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         runtime: opened.runtime.handle().clone(),
     });
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
+    tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone()));
     tokio::spawn(mining.clone().drive());
     if config.dev {
         mining.set_automine(true);

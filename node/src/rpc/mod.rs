@@ -18,6 +18,10 @@ mod params;
 mod read;
 mod render;
 mod server;
+#[cfg(test)]
+pub mod testing;
+#[cfg(test)]
+mod tests;
 mod txpool;
 mod web3;
 

@@ -223,46 +223,4 @@ fn allow(mut response: HttpResponse, origin: Option<HeaderValue>) -> HttpRespons
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        headers
-    }
-
-    #[test]
-    fn serves_addresses_and_localhost_but_no_foreign_host() {
-        for host in ["127.0.0.1:8545", "localhost", "LocalHost:1", "[::1]:8545", "192.168.1.2"] {
-            assert!(host_is_served(&[], host), "{host}");
-        }
-        for host in ["evil.example", "localhost.evil.example:8545", "", "127.0.0.1.evil.example", "node"] {
-            assert!(!host_is_served(&[], host), "{host}");
-        }
-        assert!(host_is_served(&["node".into()], "Node:8545"));
-        assert!(host_is_served(&["*".into()], "evil.example"));
-    }
-
-    #[test]
-    fn refuses_a_request_without_host_or_with_two() {
-        let limits = HttpLimits::default();
-        assert_eq!(check(&limits, &headers(&[])), Err(WRONG_HOST));
-        assert_eq!(check(&limits, &headers(&[("host", "localhost"), ("host", "localhost")])), Err(WRONG_HOST));
-        assert_eq!(check(&limits, &headers(&[("host", "localhost")])), Ok(None));
-    }
-
-    #[test]
-    fn refuses_web_pages_unless_their_origin_is_allowed() {
-        let page = headers(&[("host", "localhost"), ("origin", "https://app.example")]);
-        assert_eq!(check(&HttpLimits::default(), &page), Err(WRONG_ORIGIN));
-        let open = HttpLimits { cors: vec!["https://app.example".into()], ..Default::default() };
-        assert_eq!(check(&open, &page), Ok(Some(HeaderValue::from_static("https://app.example"))));
-        let sandboxed = headers(&[("host", "localhost"), ("origin", "null")]);
-        assert_eq!(check(&open, &sandboxed), Err(WRONG_ORIGIN));
-        let wallet = headers(&[("host", "localhost"), ("origin", "chrome-extension://abc")]);
-        assert_eq!(check(&HttpLimits::default(), &wallet), Ok(None));
-    }
-}
+mod tests;

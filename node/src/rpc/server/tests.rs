@@ -1,0 +1,225 @@
+use super::*;
+use jsonrpsee::RpcModule;
+use std::{
+    io::{Read, Write},
+    net::SocketAddr,
+};
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(*name, HeaderValue::from_static(value));
+    }
+    headers
+}
+
+#[test]
+fn serves_addresses_and_localhost_but_no_foreign_host() {
+    for host in ["127.0.0.1:8545", "localhost", "LocalHost:1", "[::1]:8545", "192.168.1.2"] {
+        assert!(host_is_served(&[], host), "{host}");
+    }
+    for host in ["evil.example", "localhost.evil.example:8545", "", "127.0.0.1.evil.example", "node"] {
+        assert!(!host_is_served(&[], host), "{host}");
+    }
+    assert!(host_is_served(&["node".into()], "Node:8545"));
+    assert!(host_is_served(&["*".into()], "evil.example"));
+}
+
+#[test]
+fn refuses_a_request_without_host_or_with_two() {
+    let limits = HttpLimits::default();
+    assert_eq!(check(&limits, &headers(&[])), Err(WRONG_HOST));
+    assert_eq!(check(&limits, &headers(&[("host", "localhost"), ("host", "localhost")])), Err(WRONG_HOST));
+    assert_eq!(check(&limits, &headers(&[("host", "localhost")])), Ok(None));
+}
+
+#[test]
+fn refuses_web_pages_unless_their_origin_is_allowed() {
+    let page = headers(&[("host", "localhost"), ("origin", "https://app.example")]);
+    assert_eq!(check(&HttpLimits::default(), &page), Err(WRONG_ORIGIN));
+    let open = HttpLimits { cors: vec!["https://app.example".into()], ..Default::default() };
+    assert_eq!(check(&open, &page), Ok(Some(HeaderValue::from_static("https://app.example"))));
+    let sandboxed = headers(&[("host", "localhost"), ("origin", "null")]);
+    assert_eq!(check(&open, &sandboxed), Err(WRONG_ORIGIN));
+    let wallet = headers(&[("host", "localhost"), ("origin", "chrome-extension://abc")]);
+    assert_eq!(check(&HttpLimits::default(), &wallet), Ok(None));
+}
+
+/// Whatever a server on loopback answers to these bytes.
+fn ask(limits: HttpLimits, request: &[u8]) -> String {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let address = start(&runtime, limits);
+    let mut socket = connect(address);
+    // The server may answer and close before it has read everything.
+    let _ = socket.write_all(request);
+    read(&mut socket)
+}
+
+fn start(runtime: &tokio::runtime::Runtime, limits: HttpLimits) -> SocketAddr {
+    let mut module = RpcModule::new(());
+    module.register_method("echo", |params, (), _| params.one::<String>().unwrap_or_default()).unwrap();
+    module.register_method("long", |_, (), _| "x".repeat(10_000)).unwrap();
+    let _guard = runtime.enter();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    // The handle stops the server when it is dropped.
+    std::mem::forget(serve(listener, module.into(), limits));
+    address
+}
+
+fn connect(address: SocketAddr) -> std::net::TcpStream {
+    let socket = std::net::TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    socket
+}
+
+fn read(socket: &mut std::net::TcpStream) -> String {
+    let mut answer = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = socket.read(&mut buffer) {
+        answer.extend_from_slice(&buffer[..read]);
+        let text = String::from_utf8_lossy(&answer);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+            if length.is_none_or(|length| body.len() >= length.parse().unwrap()) {
+                break;
+            }
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn post(host: &str, more: &str, body: &str) -> Vec<u8> {
+    format!(
+        "POST / HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\n{more}content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
+}
+
+fn call(method: &str) -> String {
+    format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":["hi"]}}"#)
+}
+
+#[test]
+fn answers_a_call_over_http() {
+    let answer = ask(HttpLimits::default(), &post("127.0.0.1:8545", "", &call("echo")));
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with(r#"{"jsonrpc":"2.0","id":1,"result":"hi"}"#), "{answer}");
+    assert!(!answer.contains("access-control"), "{answer}");
+}
+
+#[test]
+fn answers_403_to_another_host() {
+    let answer = ask(HttpLimits::default(), &post("evil.example:8545", "", &call("echo")));
+    assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+    assert!(answer.ends_with(WRONG_HOST), "{answer}");
+}
+
+#[test]
+fn answers_403_to_a_web_page_and_cors_headers_to_an_allowed_one() {
+    let origin = "origin: https://app.example\r\n";
+    let refused = ask(HttpLimits::default(), &post("localhost", origin, &call("echo")));
+    assert!(refused.starts_with("HTTP/1.1 403 Forbidden\r\n") && refused.ends_with(WRONG_ORIGIN), "{refused}");
+    let open = HttpLimits { cors: vec!["https://app.example".into()], ..HttpLimits::default() };
+    let allowed = ask(open.clone(), &post("localhost", origin, &call("echo")));
+    assert!(allowed.contains("access-control-allow-origin: https://app.example\r\n"), "{allowed}");
+    let preflight =
+        format!("OPTIONS / HTTP/1.1\r\nhost: localhost\r\n{origin}access-control-request-method: POST\r\n\r\n");
+    let answer = ask(open, preflight.as_bytes());
+    assert!(answer.starts_with("HTTP/1.1 204 No Content\r\n"), "{answer}");
+    assert!(answer.contains("access-control-allow-headers: content-type\r\n"), "{answer}");
+}
+
+#[test]
+fn refuses_what_is_no_json_post() {
+    let form = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}";
+    assert!(ask(HttpLimits::default(), form).starts_with("HTTP/1.1 415 "), "a form could be sent by any web page");
+    assert!(ask(HttpLimits::default(), b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    assert!(ask(HttpLimits::default(), &post("localhost", "", "{")).contains("-32700"));
+    assert!(ask(HttpLimits::default(), &post("localhost", "", "7")).contains("-32600"));
+}
+
+#[test]
+fn answers_an_error_to_a_body_over_the_limit() {
+    let limits = HttpLimits { max_body: 200, ..HttpLimits::default() };
+    let answer = ask(limits.clone(), &post("localhost", "", &call(&"x".repeat(200))));
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("-32007"), "{answer}");
+    assert!(ask(limits, &post("localhost", "", &call("echo"))).starts_with("HTTP/1.1 200 "));
+    let promised =
+        b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n";
+    assert!(ask(HttpLimits::default(), promised).contains("-32007"));
+}
+
+#[test]
+fn answers_an_error_to_a_batch_over_the_limit() {
+    let limits = HttpLimits { max_batch: 3, ..HttpLimits::default() };
+    let batch = |count: usize| format!("[{}]", vec![call("echo"); count].join(","));
+    let answer = ask(limits.clone(), &post("localhost", "", &batch(4)));
+    assert!(answer.contains("-32010"), "{answer}");
+    assert_eq!(ask(limits, &post("localhost", "", &batch(3))).matches("\"hi\"").count(), 3);
+}
+
+#[test]
+fn answers_an_error_instead_of_a_response_over_the_limit() {
+    let limits = HttpLimits { max_response: 1_000, ..HttpLimits::default() };
+    let answer = ask(limits, &post("localhost", "", &call("long")));
+    assert!(answer.contains("-32008"), "{answer}");
+}
+
+#[test]
+fn deep_json_is_an_error() {
+    let deep = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"echo","params":{}}}"#, "[".repeat(100_000));
+    assert!(ask(HttpLimits::default(), &post("localhost", "", &deep)).contains("-32700"));
+}
+
+#[test]
+fn turns_connections_over_the_limit_away_and_serves_again_later() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let address = start(&runtime, HttpLimits { max_connections: 2, ..HttpLimits::default() });
+    let mut first = connect(address);
+    first.write_all(&post("localhost", "", &call("echo"))).unwrap();
+    assert!(read(&mut first).contains("\"hi\""));
+    let mut second = connect(address);
+    second.write_all(&post("localhost", "", &call("echo"))).unwrap();
+    assert!(read(&mut second).contains("\"hi\""));
+    let mut third = connect(address);
+    let answer = read(&mut third);
+    assert!(answer.starts_with("HTTP/1.1 503 ") && answer.ends_with("too many connections\n"), "{answer}");
+    drop(second);
+    let deadline = std::time::Instant::now() + Duration::from_secs(10);
+    loop {
+        let mut again = connect(address);
+        // It may be turned away before it has asked.
+        let _ = again.write_all(&post("localhost", "", &call("echo")));
+        if read(&mut again).contains("\"hi\"") {
+            break;
+        }
+        assert!(std::time::Instant::now() < deadline, "the place is not given back");
+    }
+}
+
+#[test]
+fn speaks_websocket_on_the_same_port() {
+    let handshake = "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let address = start(&runtime, HttpLimits::default());
+    let mut socket = connect(address);
+    socket.write_all(handshake.as_bytes()).unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        socket.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
+    let request = call("echo");
+    // A masked text frame with a mask of zeros.
+    let mut frame = vec![0x81, 0x80 | request.len() as u8, 0, 0, 0, 0];
+    frame.extend_from_slice(request.as_bytes());
+    socket.write_all(&frame).unwrap();
+    let mut answer = [0; 128];
+    let read = socket.read(&mut answer).unwrap();
+    assert!(String::from_utf8_lossy(&answer[..read]).contains("\"hi\""));
+}

@@ -1,0 +1,151 @@
+//! A dev chain in memory with an RPC, for the tests beside the methods.
+
+use alloy_primitives::{Address, Bytes, U256};
+use chain_core::{
+    account::{AccountTransaction, Fees, Fields},
+    coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    sighash::sighash,
+    spec::ChainSpec,
+    state::StateView,
+    transaction::Transaction,
+    units::Amount,
+};
+use jsonrpsee::server::Methods;
+use secp256k1::{Keypair, SecretKey, schnorr};
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Instant};
+use tokio::{runtime::Runtime, sync::Notify};
+
+use super::{Context, NodeInfo, Templates, methods};
+use crate::{
+    config::NAMESPACES,
+    engine::EngineHandle,
+    mempool::MempoolConfig,
+    mining::Mining,
+    store::{Store, StoreConfig},
+};
+
+/// Base fee of early blocks, and what is offered above it.
+const MAX_FEE: u64 = 2_000_000_000;
+
+/// Signs what a dev account says: a transfer of wei.
+pub fn transfer(private_key: &str, nonce: u64, to: Address, wei: u64) -> AccountTransaction {
+    let fields = Fields {
+        tx_type: 2,
+        chain_id: ChainSpec::dev().chain_id,
+        nonce,
+        fees: Fees::Dynamic { max_fee: U256::from(MAX_FEE), max_priority_fee: U256::from(1_000_000) },
+        gas_limit: 21_000,
+        to: Some(to),
+        value: U256::from(wei),
+        input: Bytes::new(),
+        access_list: Vec::new(),
+        authorizations: Vec::new(),
+    };
+    AccountTransaction::sign(fields, &secret(private_key)).expect("the fields are sound")
+}
+
+fn secret(hex_key: &str) -> SecretKey {
+    let bytes: [u8; 32] = hex::decode(hex_key.trim_start_matches("0x")).unwrap().try_into().unwrap();
+    SecretKey::from_secret_bytes(bytes).unwrap()
+}
+
+/// The key of the coins that the dev chain allocates.
+pub fn dev_coin_key() -> Keypair {
+    Keypair::from_secret_key(&secret("dfec52686deaec33d02e5710eabc9e2883647e8c19942ff503988b39f609354b"))
+}
+
+/// A node of the dev chain without a listener.
+pub struct TestNode {
+    /// What the methods work with.
+    pub context: Arc<Context>,
+    /// The methods.
+    pub methods: Methods,
+    runtime: Runtime,
+}
+
+impl TestNode {
+    /// A fresh chain.
+    pub fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let spec = ChainSpec::dev();
+        let store = Store::in_memory(&spec, &StoreConfig::default()).unwrap();
+        let reader = store.reader();
+        let engine = EngineHandle::start(store, spec.clone(), MempoolConfig::default()).unwrap();
+        let context = Arc::new(Context {
+            genesis: engine.chain_info().genesis,
+            mining: Arc::new(Mining::new(engine.clone(), &spec.hrp, None, None, None, 1)),
+            spec,
+            engine,
+            reader,
+            templates: Templates::default(),
+            node: NodeInfo {
+                datadir: None,
+                url: "http://127.0.0.1:0".into(),
+                started: Instant::now(),
+                namespaces: NAMESPACES.iter().map(|name| (*name).to_owned()).collect(),
+                index: true,
+                stop: Arc::new(Notify::new()),
+            },
+            runtime: runtime.handle().clone(),
+        });
+        Self { methods: methods(context.clone()), context, runtime }
+    }
+
+    /// Sends one request as text; the whole answer.
+    pub fn raw(&self, request: &str) -> Value {
+        let (answer, _) = self.runtime.block_on(self.methods.raw_json_request(request, 1)).expect("a request");
+        serde_json::from_str(answer.get()).expect("JSON")
+    }
+
+    /// Calls a method.
+    pub fn try_call(&self, method: &str, params: Value) -> Result<Value, (i64, String)> {
+        let request = json!({ "jsonrpc": "2.0", "id": 7, "method": method, "params": params });
+        let mut answer = self.raw(&request.to_string());
+        assert_eq!(answer["id"], 7, "{answer}");
+        match answer.get("error") {
+            Some(error) => Err((error["code"].as_i64().unwrap(), error["message"].as_str().unwrap().to_owned())),
+            None => Ok(answer["result"].take()),
+        }
+    }
+
+    /// Calls a method that must succeed.
+    pub fn call(&self, method: &str, params: Value) -> Value {
+        self.try_call(method, params.clone()).unwrap_or_else(|error| panic!("{method} {params}: {error:?}"))
+    }
+
+    /// Waits for a future of the engine.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    /// Coin address of a key.
+    pub fn address(&self, key: &Keypair) -> String {
+        chain_core::address::encode(&self.context.spec.hrp, &lock(key))
+    }
+
+    /// Spends a coin that allows it by `key` to these outputs, leaving out `fee`.
+    pub fn spend(&self, key: &Keypair, coin: OutPoint, pays: &[(Lock, u64)]) -> Transaction {
+        let spent = self.context.snapshot().unwrap().coin(&coin).unwrap().expect("the coin exists");
+        let outputs = pays.iter().map(|(lock, grains)| Output { amount: Amount(*grains), lock: *lock }).collect();
+        let mut tx = CoinTransaction { inputs: vec![coin], outputs, witnesses: Vec::new() };
+        let message = sighash(&self.context.genesis, &tx, &[spent])(0);
+        let signature = schnorr::sign_with_aux_rand(&message, key, &[0; 32]);
+        tx.witnesses = vec![Witness::Key(signature.to_byte_array().into())];
+        Transaction::Coin(tx)
+    }
+
+    /// An unspent coin of an address.
+    pub fn coin_of(&self, address: &str) -> (OutPoint, u64) {
+        let coins = self.call("coin_getCoins", json!([address]));
+        let coin = coins["coins"].as_array().unwrap().iter().find(|coin| coin["spentBy"].is_null()).expect("a coin");
+        let txid = coin["txid"].as_str().unwrap().parse().unwrap();
+        let index = coin["index"].as_u64().unwrap() as u32;
+        (OutPoint { txid, index }, coin["amount"].as_u64().unwrap())
+    }
+}
+
+/// The lock of a key.
+pub fn lock(key: &Keypair) -> Lock {
+    Lock::Key(KeyBytes(key.x_only_public_key().0.to_byte_array()))
+}

@@ -1,0 +1,135 @@
+//! Ethereum's methods.
+
+use alloy_primitives::{Address, B256, Bytes, keccak256};
+use chain_core::trie::verify_proof;
+use serde_json::{Value, json};
+
+use super::{GWEI, account, raw};
+use crate::{
+    dev::ACCOUNTS,
+    rpc::testing::{TestNode, transfer},
+};
+
+#[test]
+fn an_account_transaction_goes_through_ethereums_methods() {
+    let node = TestNode::new();
+    let (from, to) = (account(0), Address::repeat_byte(0x77));
+    assert_eq!(node.call("eth_chainId", json!([])), "0x539");
+    assert_eq!(node.call("net_version", json!([])), "1337");
+    assert_eq!(node.call("eth_getBalance", json!([from, "latest"])), "0x21e19e0c9bab2400000");
+    let tx = transfer(ACCOUNTS[0].private_key, 0, to, 5);
+    let hash = node.call("eth_sendRawTransaction", json!([raw(&tx)]));
+    assert_eq!(hash, json!(tx.hash()));
+    assert_eq!(node.call("eth_getTransactionReceipt", json!([hash])), Value::Null);
+    let pending = node.call("eth_getTransactionByHash", json!([hash]));
+    assert_eq!(pending["blockNumber"], Value::Null);
+    assert_eq!(pending["from"], json!(from));
+    assert_eq!(node.call("eth_getTransactionCount", json!([from, "latest"])), "0x0");
+    assert_eq!(node.call("eth_getTransactionCount", json!([from, "pending"])), "0x1");
+    assert_eq!(node.call("txpool_status", json!([])), json!({"pending": "0x1", "queued": "0x0", "coins": "0x0"}));
+    let content = node.call("txpool_content", json!([]));
+    assert_eq!(content["pending"][from.to_checksum(None)]["0"]["hash"], hash);
+    assert_eq!(node.call("txpool_contentFrom", json!([from]))["pending"]["0"]["hash"], hash);
+    assert!(node.call("txpool_inspect", json!([]))["pending"][from.to_checksum(None)]["0"].is_string());
+
+    node.call("evm_mine", json!([]));
+    let receipt = node.call("eth_getTransactionReceipt", json!([hash]));
+    assert_eq!(receipt["status"], "0x1");
+    assert_eq!(receipt["gasUsed"], "0x5208");
+    assert_eq!(receipt["blockNumber"], "0x1");
+    assert_eq!(receipt["transactionIndex"], "0x0");
+    assert_eq!(receipt["from"], json!(from));
+    assert_eq!(receipt["logs"], json!([]));
+    assert_eq!(node.call("eth_getBlockReceipts", json!(["latest"])), json!([receipt]));
+    let mined = node.call("eth_getTransactionByHash", json!([hash]));
+    assert_eq!(mined["blockHash"], receipt["blockHash"]);
+    assert_eq!(mined["type"], "0x2");
+    assert_eq!(node.call("eth_getTransactionByBlockNumberAndIndex", json!(["0x1", "0x0"])), mined);
+    assert_eq!(node.call("eth_getTransactionByBlockHashAndIndex", json!([receipt["blockHash"], "0x0"])), mined);
+    assert_eq!(node.call("eth_getTransactionByBlockNumberAndIndex", json!(["0x1", "0x1"])), Value::Null);
+    assert_eq!(node.call("eth_getBalance", json!([to, "latest"])), "0x5");
+    assert_eq!(node.call("eth_getTransactionCount", json!([from, "latest"])), "0x1");
+
+    let block = node.call("eth_getBlockByNumber", json!(["latest", true]));
+    assert_eq!(block["transactions"], json!([mined]));
+    assert_eq!(block["hash"], format!("0x{}", node.call("chain_getBlockHash", json!([1])).as_str().unwrap()));
+    assert_eq!(block["gasLimit"], "0x3938700");
+    assert_eq!(node.call("eth_getBlockByHash", json!([block["hash"], true])), block);
+    assert_eq!(node.call("eth_getBlockTransactionCountByNumber", json!(["0x1"])), "0x1");
+    assert_eq!(node.call("eth_getBlockTransactionCountByHash", json!([block["hash"]])), "0x1");
+    assert_eq!(node.call("eth_getUncleCountByBlockNumber", json!(["0x1"])), "0x0");
+    let side = node.call("coin_getTransaction", json!([hash]));
+    assert_eq!((&side["kind"], &side["success"]), (&json!("account"), &json!(true)));
+
+    let history = node.call("chain_getAccountHistory", json!([from]));
+    let entry = &history["entries"][0];
+    assert_eq!(
+        (&entry["kind"], &entry["direction"], &entry["valueWei"]),
+        (&json!("transfer"), &json!("out"), &json!("5"))
+    );
+    assert_eq!(node.call("chain_getAccountHistory", json!([to]))["entries"][0]["direction"], "in");
+}
+
+#[test]
+fn refusals_speak_geths_words() {
+    let node = TestNode::new();
+    let send = |tx| node.try_call("eth_sendRawTransaction", json!([raw(&tx)])).unwrap_err();
+    let first = transfer(ACCOUNTS[1].private_key, 0, account(2), 1);
+    node.call("eth_sendRawTransaction", json!([raw(&first)]));
+    let (code, message) = send(first);
+    assert_eq!((code, message.starts_with("already known")), (-32003, true), "{message}");
+    node.call("evm_mine", json!([]));
+    let (code, message) = send(transfer(ACCOUNTS[1].private_key, 0, account(2), 2));
+    assert_eq!((code, message.starts_with("nonce too low")), (-32003, true), "{message}");
+    let poor = "0x00000000000000000000000000000000000000000000000000000000000000ff";
+    let (code, message) = send(transfer(poor, 0, account(2), 2));
+    assert_eq!((code, message.starts_with("insufficient funds for gas * price + value")), (-32003, true), "{message}");
+    let (code, _) = node.try_call("eth_sendRawTransaction", json!(["0x02c0"])).unwrap_err();
+    assert_eq!(code, -32003);
+}
+
+#[test]
+fn tells_what_gas_costs() {
+    let node = TestNode::new();
+    let estimate = node.call("coin_estimateFee", json!([]));
+    assert_eq!(estimate["baseFee"], GWEI);
+    assert!(node.call("eth_gasPrice", json!([])).as_str().unwrap().starts_with("0x3b"));
+    assert!(node.call("eth_maxPriorityFeePerGas", json!([])).is_string());
+    node.call("eth_sendRawTransaction", json!([raw(&transfer(ACCOUNTS[3].private_key, 0, account(0), 1))]));
+    node.call("evm_mine", json!([]));
+    let history = node.call("eth_feeHistory", json!(["0x5", "latest", [0, 50.0, 100]]));
+    assert_eq!(history["oldestBlock"], "0x0");
+    assert_eq!(history["baseFeePerGas"].as_array().unwrap().len(), 3);
+    assert_eq!(history["gasUsedRatio"].as_array().unwrap().len(), 2);
+    assert_eq!(history["reward"][0], json!(["0x0", "0x0", "0x0"]));
+    assert_eq!(history["reward"][1], json!(["0xf4240", "0xf4240", "0xf4240"]));
+    assert_eq!(node.call("eth_feeHistory", json!([1, "latest"]))["reward"], Value::Null);
+    let (code, _) = node.try_call("eth_feeHistory", json!(["0x1", "latest", [50, 10]])).unwrap_err();
+    assert_eq!(code, -32602);
+}
+
+#[test]
+fn proofs_lead_from_the_state_root() {
+    let node = TestNode::new();
+    node.call("evm_mine", json!([]));
+    let root: B256 =
+        node.call("eth_getBlockByNumber", json!(["latest", false]))["stateRoot"].as_str().unwrap().parse().unwrap();
+    for address in [account(0), Address::repeat_byte(0x55)] {
+        let proof = node.call("eth_getProof", json!([address, ["0x0"], "latest"]));
+        let nodes: Vec<Bytes> = serde_json::from_value(proof["accountProof"].clone()).unwrap();
+        let value = verify_proof(root, keccak256(address), &nodes).unwrap();
+        assert_eq!(value.is_some(), address == account(0));
+        assert_eq!(proof["storageProof"][0]["value"], "0x0");
+    }
+    assert_eq!(node.call("eth_getCode", json!([account(0), "latest"])), "0x");
+    assert_eq!(node.call("eth_getStorageAt", json!([account(0), "0x0", "latest"])), format!("0x{}", "00".repeat(32)));
+}
+
+#[test]
+fn old_states_are_minus_32002() {
+    let node = TestNode::new();
+    node.call("dev_mine", json!([2]));
+    let (code, message) = node.try_call("eth_getBalance", json!([account(0), "0x1"])).unwrap_err();
+    assert_eq!((code, message.as_str()), (-32002, "the state of block 1 is not kept, only that of the tip, block 2"));
+    assert_eq!(node.call("eth_getBalance", json!([account(0), "0x2"])), "0x21e19e0c9bab2400000");
+}

@@ -1,0 +1,134 @@
+//! Templates, the node's own miner, blocks on demand.
+
+use alloy_primitives::U256;
+use chain_core::{block::Block, codec};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+use super::{account, raw};
+use crate::{
+    dev::ACCOUNTS,
+    rpc::testing::{TestNode, dev_coin_key, transfer},
+};
+
+#[test]
+fn a_miner_takes_a_template_and_hands_in_a_solution() {
+    let node = TestNode::new();
+    let address = node.address(&dev_coin_key());
+    let template = node.call("miner_getTemplate", json!([{"address": address, "extra": "abcd", "full": true}]));
+    assert_eq!(template["height"], 1);
+    assert_eq!(template["extranonceSize"], 8);
+    assert_eq!(template["coinbaseValue"], 500_000_000u64);
+    let block: Block = codec::decode(&hex::decode(template["block"].as_str().unwrap()).unwrap()).unwrap();
+    assert_eq!(hex::encode(block.header.to_bytes()), template["header"]);
+    assert_eq!(hex::encode(block.transactions[0].encode()), template["coinbase"]);
+    let coinbase = template["coinbase"].as_str().unwrap();
+    assert!(coinbase.ends_with(&"00".repeat(8)));
+    let target = U256::from_str_radix(template["target"].as_str().unwrap(), 16).unwrap();
+    let mut header = block.header;
+    while U256::from_le_bytes(header.hash().0) > target {
+        header.nonce += 1;
+    }
+    let solution = json!([template["id"], hex::encode(header.to_bytes()), coinbase]);
+    let answer = node.call("miner_submit", solution.clone());
+    assert_eq!(answer, json!({"hash": header.hash().to_string(), "status": "connected"}));
+    assert_eq!(node.call("miner_submit", solution)["status"], "known");
+    assert_eq!(node.call("chain_getInfo", json!([]))["height"], 1);
+    let stale = node.try_call("miner_submit", json!(["999", hex::encode(header.to_bytes()), coinbase]));
+    assert_eq!(stale, Err((-32003, "template 999 is unknown or too old; ask for a new one".into())));
+    let odd = node.try_call("miner_submit", json!([template["id"], "00", coinbase]));
+    assert_eq!(odd, Err((-32602, "header: expected 80 bytes, got 1".into())));
+}
+
+#[test]
+fn a_long_poll_ends_with_a_new_tip() {
+    let node = TestNode::new();
+    let address = node.address(&dev_coin_key());
+    let first = node.call("miner_getTemplate", json!([{"address": address}]));
+    let started = Instant::now();
+    let next = std::thread::scope(|scope| {
+        let waiting = scope
+            .spawn(|| node.call("miner_getTemplate", json!([{"address": address, "longpollId": first["longpollId"]}])));
+        std::thread::sleep(Duration::from_millis(100));
+        assert!(!waiting.is_finished(), "nothing changed yet");
+        node.call("evm_mine", json!([]));
+        waiting.join().unwrap()
+    });
+    assert_eq!(next["height"], 2);
+    assert!(started.elapsed().as_secs() < 10);
+}
+
+#[test]
+fn the_node_mines_for_whom_it_is_told() {
+    let node = TestNode::new();
+    let address = node.address(&dev_coin_key());
+    assert_eq!(node.call("miner_status", json!([]))["mining"], false);
+    let (code, message) = node.try_call("miner_start", json!([])).unwrap_err();
+    assert_eq!(code, -32000);
+    assert!(message.starts_with("nobody to pay"), "{message}");
+    let missing = node.try_call("miner_getTemplate", json!([]));
+    assert_eq!(missing.unwrap_err().0, -32602);
+    node.call("miner_setAddress", json!([address, account(4)]));
+    let driver = node.context.runtime.spawn(node.context.mining.clone().drive());
+    node.call("miner_start", json!([1]));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while node.call("miner_status", json!([]))["blocks"].as_u64().unwrap() < 2 {
+        assert!(Instant::now() < deadline, "no block was mined");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let status = node.call("miner_status", json!([]));
+    assert_eq!(status["mining"], true);
+    assert_eq!(status["address"], address);
+    assert_eq!(status["account"], json!(account(4).to_checksum(None)));
+    assert_eq!(node.call("eth_coinbase", json!([])), json!(format!("{:#x}", account(4))));
+    node.call("miner_stop", json!([]));
+    assert_eq!(node.call("eth_mining", json!([])), false);
+    let block = node.call("chain_getBlock", json!([1, 2]));
+    assert_eq!(block["transactions"][0]["outputs"][0]["address"], address);
+    driver.abort();
+}
+
+#[test]
+fn automine_mines_each_transaction() {
+    let node = TestNode::new();
+    let automine = node.context.runtime.spawn(node.context.mining.clone().automine());
+    node.call("evm_setAutomine", json!([true]));
+    let hash = node.call("eth_sendRawTransaction", json!([raw(&transfer(ACCOUNTS[5].private_key, 0, account(0), 1))]));
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while node.call("eth_getTransactionReceipt", json!([hash])).is_null() {
+        assert!(Instant::now() < deadline, "no block was mined");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    automine.abort();
+}
+
+#[test]
+fn a_block_can_be_handed_in_as_a_whole() {
+    let node = TestNode::new();
+    let other = TestNode::new();
+    other.call("dev_mine", json!([2]));
+    let blocks: Vec<_> = (1..=2).map(|height| other.call("chain_getBlock", json!([height, 0]))).collect();
+    assert_eq!(node.call("chain_submitBlock", json!([blocks[1]]))["status"], "held");
+    assert_eq!(node.call("chain_submitBlock", json!([blocks[0]]))["status"], "connected");
+    assert_eq!(node.call("chain_submitBlock", json!([blocks[0]]))["status"], "known");
+    assert_eq!(node.call("chain_getInfo", json!([]))["height"], 2, "what was held is connected");
+    let mut broken = hex::decode(blocks[0].as_str().unwrap()).unwrap();
+    broken[40] ^= 1;
+    let (code, _) = node.try_call("chain_submitBlock", json!([hex::encode(&broken)])).unwrap_err();
+    assert_eq!(code, -32003);
+    let (code, message) = node.try_call("chain_submitBlock", json!(["00"])).unwrap_err();
+    assert_eq!((code, message.starts_with("block: malformed encoding")), (-32602, true), "{message}");
+}
+
+#[test]
+fn development_methods_move_time_and_count() {
+    let node = TestNode::new();
+    assert_eq!(node.call("evm_mine", json!([{"blocks": 2}])), "0x0");
+    let time = node.call("chain_getInfo", json!([]))["time"].as_u64().unwrap();
+    node.call("evm_mine", json!([time + 1_000]));
+    assert_eq!(node.call("chain_getInfo", json!([]))["time"], time + 1_000);
+    assert_eq!(node.call("chain_getInfo", json!([]))["height"], 3);
+    assert_eq!(node.call("dev_accounts", json!([])).as_array().unwrap().len(), 10);
+    let (code, message) = node.try_call("dev_mine", json!([0])).unwrap_err();
+    assert_eq!((code, message.as_str()), (-32602, "blocks: expected 1 to 1000, got 0"));
+}

@@ -1,0 +1,268 @@
+//! Every method on a dev chain in memory.
+
+mod eth;
+mod mining;
+mod odd;
+
+use super::testing::{TestNode, dev_coin_key, lock};
+use super::*;
+use crate::dev::ACCOUNTS;
+use alloy_primitives::{Address, U256};
+use chain_core::{account::AccountTransaction, block::Block, codec, coin::Lock, transaction::Transaction};
+use serde_json::json;
+
+const GWEI: u64 = 1_000_000_000;
+const COIN: u64 = 1_000 * 100_000_000;
+
+fn account(index: usize) -> Address {
+    ACCOUNTS[index].address
+}
+
+fn raw(transaction: &AccountTransaction) -> String {
+    format!("0x{}", hex::encode(transaction.raw()))
+}
+
+fn encoded(transaction: &Transaction) -> String {
+    hex::encode(transaction.encode())
+}
+
+fn all_methods() -> Vec<&'static Method> {
+    TABLES.iter().copied().flatten().collect()
+}
+
+#[test]
+fn every_method_stands_in_the_documentation() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rpc.md")).unwrap();
+    for method in all_methods() {
+        assert!(page.contains(&format!("`{}", method.name)), "{} is not in docs/rpc.md", method.name);
+    }
+    assert!(page.contains(&format!("`{}", miner::GET_TEMPLATE)));
+}
+
+#[test]
+fn a_namespace_that_is_not_served_is_not_there() {
+    let node = TestNode::new();
+    let mut info = node.context.node.clone();
+    info.namespaces = vec!["eth".into()];
+    let context = &node.context;
+    let fewer = Context {
+        spec: context.spec.clone(),
+        genesis: context.genesis,
+        engine: context.engine.clone(),
+        reader: context.reader.clone(),
+        mining: context.mining.clone(),
+        templates: Templates::default(),
+        node: info,
+        runtime: context.runtime.clone(),
+    };
+    let names: Vec<_> = methods(Arc::new(fewer)).method_names().collect();
+    assert!(names.contains(&"eth_chainId") && names.contains(&"rpc_modules"));
+    assert!(names.iter().all(|name| name.starts_with("eth_") || *name == "rpc_modules"), "{names:?}");
+}
+
+#[test]
+fn tells_about_the_chain() {
+    let node = TestNode::new();
+    node.call("dev_mine", json!([3]));
+    let info = node.call("chain_getInfo", json!([]));
+    assert_eq!(info["chain"], "dev");
+    assert_eq!(info["chainId"], 1337);
+    assert_eq!(info["hrp"], "dcrn");
+    assert_eq!(info["height"], 3);
+    assert_eq!(info["genesis"], node.call("chain_getBlockHash", json!([0])));
+    assert_eq!(info["bestHash"], node.call("chain_getBlockHash", json!([3])));
+    assert_eq!(info["baseFee"], GWEI);
+    assert_eq!(info["syncing"], false);
+    assert_eq!(info["mempool"]["transactions"], 0);
+
+    let header = node.call("chain_getHeader", json!([2]));
+    assert_eq!(header["height"], 2);
+    assert_eq!(header["confirmations"], 2);
+    assert_eq!(header["prev"], node.call("chain_getBlockHash", json!([1])));
+    assert_eq!(header["next"], info["bestHash"]);
+    let plain = node.call("chain_getHeader", json!({"block": header["hash"], "verbose": false}));
+    assert_eq!(plain.as_str().unwrap().len(), 160);
+
+    let block = node.call("chain_getBlock", json!([header["hash"]]));
+    assert_eq!(block["hash"], header["hash"]);
+    assert_eq!(block["transactions"].as_array().unwrap().len(), 1);
+    let bytes = hex::decode(node.call("chain_getBlock", json!([2, 0])).as_str().unwrap()).unwrap();
+    let decoded: Block = codec::decode(&bytes).unwrap();
+    assert_eq!(decoded.hash().to_string(), header["hash"]);
+    assert_eq!(block["size"], bytes.len());
+    let full = node.call("chain_getBlock", json!([2, 2]));
+    assert_eq!(full["transactions"][0]["kind"], "coinbase");
+    assert_eq!(full["transactions"][0]["txid"], block["transactions"][0]);
+
+    let tips = node.call("chain_getTips", json!([]));
+    assert_eq!(tips, json!([{"hash": info["bestHash"], "height": 3, "branchLength": 0, "status": "active"}]));
+}
+
+#[test]
+fn counts_the_supply() {
+    let node = TestNode::new();
+    node.call("dev_mine", json!([4]));
+    let supply = node.call("chain_getSupply", json!([]));
+    assert_eq!(supply["height"], 4);
+    assert_eq!(supply["subsidies"], 4 * 500_000_000u64);
+    assert_eq!(supply["allocated"], 10 * COIN);
+    assert_eq!(supply["coins"], 4 * 500_000_000 + 10 * COIN);
+    let wei = |field: &str| supply[field].as_str().unwrap().parse::<U256>().unwrap();
+    let coins = U256::from(supply["coins"].as_u64().unwrap()) * U256::from(10_000_000_000u64);
+    assert_eq!(wei("mintedWei") - wei("burnedWei"), coins + wei("accountsWei"));
+}
+
+#[test]
+fn a_block_that_is_not_there_is_minus_32001() {
+    let node = TestNode::new();
+    let unknown = "00".repeat(32);
+    for (params, message) in [
+        (json!([9]), "no block at height 9: the tip is at 0".to_owned()),
+        (json!([unknown]), format!("block {unknown} is unknown")),
+    ] {
+        assert_eq!(node.try_call("chain_getBlock", params.clone()), Err((-32001, message.clone())));
+        assert_eq!(node.try_call("chain_getHeader", params), Err((-32001, message)));
+    }
+    assert_eq!(node.call("eth_getBlockByNumber", json!(["0x9", false])), Value::Null);
+    assert_eq!(node.call("eth_getBlockByHash", json!([format!("0x{unknown}"), false])), Value::Null);
+}
+
+#[test]
+fn a_coin_is_paid_pending_and_then_confirmed() {
+    let node = TestNode::new();
+    node.call("dev_setAutomine", json!([false]));
+    let key = dev_coin_key();
+    let address = node.address(&key);
+    let (coin, amount) = node.coin_of(&address);
+    assert_eq!(amount, COIN);
+    let before = node.call("coin_getBalance", json!([address]));
+    assert_eq!(before["confirmed"], 10 * COIN);
+    assert_eq!(before["coins"], 10);
+
+    let fee = 10_000;
+    let other = Lock::Policy([7; 32]);
+    let tx = node.spend(&key, coin, &[(other, 100), (lock(&key), COIN - 100 - fee)]);
+    let txid = node.call("coin_sendRawTransaction", json!([encoded(&tx)]));
+    assert_eq!(txid, tx.txid().to_string());
+    assert_eq!(node.call("coin_sendRawTransaction", json!([encoded(&tx)])), txid, "sending again is no error");
+
+    let pending = node.call("coin_getTransaction", json!([txid]));
+    assert_eq!(pending["confirmations"], 0);
+    assert_eq!(pending["height"], Value::Null);
+    assert_eq!(pending["fee"], fee);
+    assert_eq!(pending["hex"], encoded(&tx));
+    let balance = node.call("coin_getBalance", json!([[address]]));
+    assert_eq!(balance["pendingOut"], COIN);
+    assert_eq!(balance["pendingIn"], COIN - 100 - fee);
+    assert_eq!(balance["spendable"], 10 * COIN - 100 - fee);
+    assert_eq!(node.call("coin_getCoin", json!([coin.txid.to_string(), coin.index])), Value::Null);
+    let unspent = node.call("coin_getCoin", json!([coin.txid.to_string(), coin.index, false]));
+    assert_eq!(unspent["amount"], COIN);
+    let coins = node.call("coin_getCoins", json!([address]));
+    let spent: Vec<_> = coins["coins"].as_array().unwrap().iter().filter(|coin| coin["spentBy"] == txid).collect();
+    assert_eq!(spent.len(), 1);
+    assert_eq!(coins["coins"][10]["height"], Value::Null);
+    assert_eq!(coins["coins"][10]["txid"], txid);
+    let listed = node.call("txpool_coins", json!([]));
+    assert_eq!(listed[0]["txid"], txid);
+    assert_eq!(node.call("txpool_status", json!([])), json!({"pending": "0x0", "queued": "0x0", "coins": "0x1"}));
+    let history = node.call("coin_getHistory", json!([address]));
+    assert_eq!(history["entries"][0]["height"], Value::Null);
+    assert_eq!(history["entries"][0]["sent"], COIN);
+    assert_eq!(history["entries"][0]["received"], COIN - 100 - fee);
+
+    node.call("evm_mine", json!([]));
+    let mined = node.call("coin_getTransaction", json!([txid]));
+    assert_eq!(mined["confirmations"], 1);
+    assert_eq!(mined["height"], 1);
+    assert_eq!(mined["position"], 1);
+    assert_eq!(mined["fee"], fee);
+    assert_eq!(mined["blockHash"], node.call("chain_getBlockHash", json!([1])));
+    assert_eq!(node.call("coin_getBalance", json!([address]))["confirmed"], 10 * COIN - 100 - fee);
+    let full = node.call("chain_getBlock", json!([1, 2]));
+    assert_eq!(full["transactions"][1]["fee"], fee);
+    let history = node.call("coin_getHistory", json!([address]));
+    assert_eq!(history["entries"][0]["height"], 1);
+    assert_eq!(history["entries"][0]["kind"], "coin");
+    assert_eq!(history["next"], Value::Null);
+}
+
+#[test]
+fn a_double_spend_is_minus_32003() {
+    let node = TestNode::new();
+    let key = dev_coin_key();
+    let (coin, _) = node.coin_of(&node.address(&key));
+    let first = node.spend(&key, coin, &[(lock(&key), COIN - 50_000)]);
+    let second = node.spend(&key, coin, &[(lock(&key), COIN - 51_000)]);
+    node.call("coin_sendRawTransaction", json!([encoded(&first)]));
+    let (code, _) = node.try_call("coin_sendRawTransaction", json!([encoded(&second)])).unwrap_err();
+    assert_eq!(code, -32003);
+    let answer = node.raw(
+        &json!({"jsonrpc": "2.0", "id": 1, "method": "coin_sendRawTransaction", "params": [encoded(&second)]})
+            .to_string(),
+    );
+    assert_eq!(answer["error"]["data"]["reason"], "fee");
+}
+
+#[test]
+fn coins_come_in_pages() {
+    let node = TestNode::new();
+    let address = node.address(&dev_coin_key());
+    let mut seen = Vec::new();
+    let mut cursor = Value::Null;
+    for _ in 0..6 {
+        let page = node.call("coin_getCoins", json!([address, {"limit": 3, "cursor": cursor}]));
+        seen.extend(page["coins"].as_array().unwrap().iter().map(|coin| coin["index"].as_u64().unwrap()));
+        cursor = page["next"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    assert_eq!(
+        node.try_call("coin_getCoins", json!([address, {"cursor": "7"}])),
+        Err((-32602, "options.cursor: expected the \"next\" of an earlier page".into()))
+    );
+    assert_eq!(
+        node.try_call("coin_getCoins", json!([address, {"limit": 10_001}])),
+        Err((-32602, "options.limit: expected 1 to 10000, got 10001".into()))
+    );
+}
+
+#[test]
+fn addresses_are_validated_with_the_reason() {
+    let node = TestNode::new();
+    let address = node.address(&dev_coin_key());
+    let valid = node.call("coin_validateAddress", json!([address]));
+    assert_eq!(valid["valid"], true);
+    assert_eq!(valid["lock"]["type"], "key");
+    let wrong = node.call("coin_validateAddress", json!(["nonsense"]));
+    assert_eq!(wrong["valid"], false);
+    assert!(wrong["error"].as_str().unwrap().starts_with("neither a coin address (dcrn1...)"), "{wrong}");
+    let (code, message) = node.try_call("coin_getBalance", json!(["nonsense"])).unwrap_err();
+    assert_eq!((code, message.starts_with("address: neither")), (-32602, true), "{message}");
+}
+
+#[test]
+fn tells_about_itself() {
+    let node = TestNode::new();
+    assert!(node.call("web3_clientVersion", json!([])).as_str().unwrap().starts_with("cairn-node/v"));
+    let hash = "0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad";
+    assert_eq!(node.call("web3_sha3", json!(["0x68656c6c6f20776f726c64"])), hash);
+    assert_eq!(node.call("net_peerCount", json!([])), "0x0");
+    assert_eq!(node.call("net_listening", json!([])), false);
+    assert_eq!(node.call("eth_syncing", json!([])), false);
+    assert_eq!(node.call("eth_accounts", json!([])), json!([]));
+    assert_eq!(node.call("eth_blockNumber", json!([])), "0x0");
+    assert_eq!(node.call("eth_hashrate", json!([])), "0x0");
+    assert_eq!(node.call("admin_nodeInfo", json!([]))["chain"], "dev");
+    assert_eq!(node.call("rpc_modules", json!([]))["eth"], "1.0");
+    node.call("admin_stop", json!([]));
+    node.wait(node.context.node.stop.notified());
+}
+
+#[test]
+fn an_unknown_method_is_minus_32601() {
+    let node = TestNode::new();
+    assert_eq!(node.try_call("eth_mineBitcoin", json!([])).unwrap_err().0, -32601);
+}

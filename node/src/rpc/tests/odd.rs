@@ -1,0 +1,116 @@
+//! Whatever is odd is answered with an error of the right kind, and the node goes on.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::{account, all_methods};
+use crate::rpc::testing::TestNode;
+
+/// JSON values as an attacker would choose them.
+fn odd() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec![
+            "-1",
+            "0x-1",
+            "0x",
+            "0x0",
+            "1e400",
+            "latest",
+            "pending",
+            "99999999999999999999999999999999",
+            "\u{0}",
+            "٣",
+            "0xffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff",
+            "ﬀ",
+            "0x00000000000000000000000000000000000000c0",
+        ])
+        .prop_map(Value::from),
+        "[0-9a-f]{64}".prop_map(Value::from),
+        "0x[0-9a-f]{0,200}".prop_map(Value::from),
+        "\\PC{0,40}".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map("[a-zA-Z]{1,12}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
+        ]
+    })
+}
+
+#[test]
+fn odd_parameters_are_answered_and_never_end_the_node() {
+    let node = TestNode::new();
+    // These mine or wait; their parameters are read by the same code.
+    let skip = ["evm_mine", "dev_mine", "admin_stop", "miner_start"];
+    let methods: Vec<_> = all_methods().into_iter().filter(|method| !skip.contains(&method.name)).collect();
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig::with_cases(40));
+    for method in methods {
+        let values = prop::collection::vec(odd(), 0..=method.params.len() + 1);
+        runner
+            .run(&values, |values| {
+                let surplus = values.len() > method.params.len();
+                if let Err((code, message)) = node.try_call(method.name, Value::from(values)) {
+                    let allowed = [-32602, -32000, -32001, -32002, -32003];
+                    prop_assert!(allowed.contains(&code), "{}: {code} {message}", method.name);
+                } else {
+                    prop_assert!(!surplus, "{} takes surplus parameters", method.name);
+                }
+                Ok(())
+            })
+            .unwrap();
+    }
+    assert_eq!(node.call("chain_getInfo", json!([]))["height"], 0);
+}
+
+#[test]
+fn malformed_values_of_each_kind_are_minus_32602() {
+    let node = TestNode::new();
+    let bad: &[(&str, Value)] = &[
+        ("chain_getBlock", json!([-1])),
+        ("chain_getBlock", json!([1.5])),
+        ("chain_getBlock", json!(["xyz"])),
+        ("chain_getBlock", json!([1, 3])),
+        ("chain_getBlock", json!([99999999999u64])),
+        ("chain_getHeader", json!([0, "yes"])),
+        ("chain_getBlockHash", json!([])),
+        ("chain_submitBlock", json!(["0xzz"])),
+        ("coin_getCoins", json!([[]])),
+        ("coin_getCoins", json!([5])),
+        ("coin_getCoin", json!(["00", 0])),
+        ("coin_getTransaction", json!(["é"])),
+        ("coin_sendRawTransaction", json!([""])),
+        ("coin_decodeTransaction", json!(["ff"])),
+        ("coin_getHistory", json!(["nowhere"])),
+        ("eth_getBalance", json!(["0x12", "latest"])),
+        ("eth_getBalance", json!(["0xF39fd6e51aad88f6f4ce6ab8827279cffFb92266", "latest"])),
+        ("eth_getBalance", json!([account(0), "newest"])),
+        ("eth_getBlockByNumber", json!([1, false])),
+        ("eth_getBlockByNumber", json!(["0x01", false])),
+        ("eth_getBlockByNumber", json!(["-0x1", false])),
+        ("eth_getBlockByNumber", json!(["latest", 1])),
+        ("eth_getTransactionByHash", json!(["0x1234"])),
+        ("eth_getStorageAt", json!([account(0), "0x1g", "latest"])),
+        ("eth_getProof", json!([account(0), "0x0", "latest"])),
+        ("eth_sendRawTransaction", json!(["02"])),
+        ("eth_feeHistory", json!(["-1", "latest"])),
+        ("miner_setAddress", json!(["lcrn1wrong"])),
+        ("miner_start", json!([0])),
+        ("miner_getTemplate", json!([{"address": "x"}])),
+        ("miner_getTemplate", json!([{"adress": "x"}])),
+        ("web3_sha3", json!(["abc"])),
+        ("evm_mine", json!([[]])),
+        ("dev_setAutomine", json!(["on"])),
+    ];
+    for (method, params) in bad {
+        match node.try_call(method, params.clone()) {
+            Err((code, _)) => assert_eq!(code, -32602, "{method} {params}"),
+            Ok(answer) => panic!("{method} {params} answers {answer}"),
+        }
+    }
+}
