@@ -95,6 +95,9 @@ fn header_fields(context: &Context, snapshot: &Snapshot, found: &Found) -> RpcRe
 
 fn get_block(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (block, verbosity) = (args.required()?, args.optional::<u32>()?.unwrap_or(1));
+    if verbosity > 2 {
+        return Err(invalid(format!("verbosity: expected 0, 1 or 2, got {verbosity}")));
+    }
     let snapshot = context.snapshot()?;
     let found = find(&snapshot, block)?;
     let at = found.record.at();
@@ -103,8 +106,7 @@ fn get_block(context: &Context, mut args: Args) -> RpcResult<Value> {
             Some(bytes) => Ok(hex::encode(bytes).into()),
             None => Err(unavailable(format!("the body of block {} is not stored", at.hash))),
         },
-        1 | 2 => whole_block(context, &snapshot, &found, verbosity == 2),
-        other => Err(invalid(format!("verbosity: expected 0, 1 or 2, got {other}"))),
+        _ => whole_block(context, &snapshot, &found, verbosity == 2),
     }
 }
 

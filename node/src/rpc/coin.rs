@@ -30,6 +30,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::new("coin_getBalance", &["address"], get_balance),
     Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin),
     Method::new("coin_sendRawTransaction", &["transaction"], send_raw_transaction),
+    Method::new("coin_testTransaction", &["transaction"], test_transaction),
     Method::new("coin_getTransaction", &["txid"], get_transaction),
     Method::new("coin_decodeTransaction", &["transaction"], decode_transaction),
     Method::new("coin_getHistory", &["address", "options"], history::get_coin_history),
@@ -213,6 +214,21 @@ fn send_raw_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
         Ok(txid) | Err(SubmitError::Mempool(MempoolError::AlreadyKnown(txid))) => Ok(txid.to_string().into()),
         Err(error) => Err(submit_error(error)),
     }
+}
+
+fn test_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let transaction = decode(&mut args)?;
+    let txid = transaction.txid().to_string();
+    Ok(match context.wait(context.engine.test_transaction(transaction)) {
+        Ok(tested) => json!({
+            "txid": txid, "allowed": true, "reason": null, "fee": tested.fee.0, "gas": tested.gas,
+            "tipPerGas": render::tip(tested.tip_per_gas),
+        }),
+        Err(error @ (SubmitError::Rule(_) | SubmitError::Mempool(_))) => json!({
+            "txid": txid, "allowed": false, "reason": error.to_string(), "fee": null, "gas": null, "tipPerGas": null,
+        }),
+        Err(error) => return Err(submit_error(error)),
+    })
 }
 
 fn decode_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {

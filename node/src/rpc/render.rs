@@ -54,6 +54,11 @@ pub fn difficulty_number(bits: u32) -> f64 {
     f64::from(difficulty(bits))
 }
 
+/// A tip in wei a gas. Beyond 2^63 no number of JSON is exact, nor does it matter.
+pub fn tip(wei: i128) -> i64 {
+    i64::try_from(wei).unwrap_or(if wei < 0 { i64::MIN } else { i64::MAX })
+}
+
 /// 256 bits as 64 digits.
 pub fn word(word: U256) -> String {
     format!("{word:064x}")

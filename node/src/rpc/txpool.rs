@@ -4,7 +4,7 @@ use alloy_primitives::Address;
 use chain_core::{account::AccountTransaction, transaction::Transaction};
 use serde_json::{Map, Value, json};
 
-use super::{Context, Method, error::RpcResult, eth::quantity, eth_blocks::pending_transaction, params::Args};
+use super::{Context, Method, error::RpcResult, eth::quantity, eth_blocks::pending_transaction, params::Args, render};
 use crate::mempool::{EntryStatus, MempoolEntry};
 
 pub(super) const METHODS: &[Method] = &[
@@ -85,8 +85,7 @@ fn coins(context: &Context, _: Args) -> RpcResult<Value> {
             "size": entry.size,
             "gas": entry.gas,
             "fee": entry.fee.0,
-            // Beyond 2^63 wei a gas no number of JSON is exact, nor does it matter.
-            "tipPerGas": i64::try_from(entry.tip_per_gas).unwrap_or(i64::MAX),
+            "tipPerGas": render::tip(entry.tip_per_gas),
             "ancestors": entry.ancestors,
             "descendants": entry.descendants,
             "time": entry.time,

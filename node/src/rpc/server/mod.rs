@@ -12,7 +12,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
-    StopHandle, TowerServiceBuilder, stop_channel,
+    StopHandle, TowerServiceBuilder, http, stop_channel,
 };
 use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
 use tokio::{
@@ -121,9 +121,9 @@ impl Listening {
             let (this, slot) = (self.clone(), slot.clone());
             async move { Ok::<_, Infallible>(this.answer(request, slot).await) }
         });
-        let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
-        let connection = http.serve_connection(TokioIo::new(socket), service).with_upgrades();
+        let mut server = http1::Builder::new();
+        server.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
+        let connection = server.serve_connection(TokioIo::new(socket), service).with_upgrades();
         tokio::pin!(connection);
         let ended = tokio::select! {
             ended = connection.as_mut() => ended,
@@ -145,6 +145,9 @@ impl Listening {
         if request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD)
         {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
+        }
+        if promised(request.headers()) > u64::from(self.limits.max_body) {
+            return http::response::too_large(self.limits.max_body);
         }
         // A WebSocket session outlives this call and keeps the request's extensions, and so its slot.
         request.extensions_mut().insert(slot);
@@ -207,6 +210,12 @@ fn host_is_served(vhosts: &[String], host: &str) -> bool {
     name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || vhosts.iter().any(|vhost| vhost == "*" || vhost.eq_ignore_ascii_case(name))
+}
+
+/// How long the sender says that the body is. jsonrpsee reads lengths of up to 32 bits and waits for the rest.
+fn promised(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
 }
 
 /// Adds the CORS headers for an allowed origin.

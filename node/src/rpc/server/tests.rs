@@ -137,7 +137,7 @@ fn refuses_what_is_no_json_post() {
     assert!(ask(HttpLimits::default(), form).starts_with("HTTP/1.1 415 "), "a form could be sent by any web page");
     assert!(ask(HttpLimits::default(), b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").starts_with("HTTP/1.1 405 "));
     assert!(ask(HttpLimits::default(), &post("localhost", "", "{")).contains("-32700"));
-    assert!(ask(HttpLimits::default(), &post("localhost", "", "7")).contains("-32600"));
+    assert!(ask(HttpLimits::default(), &post("localhost", "", "7")).contains("-32700"));
 }
 
 #[test]

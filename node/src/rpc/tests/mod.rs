@@ -139,9 +139,11 @@ fn a_coin_is_paid_pending_and_then_confirmed() {
     assert_eq!(before["confirmed"], 10 * COIN);
     assert_eq!(before["coins"], 10);
 
-    let fee = 10_000;
+    let (fee, paid) = (50_000, 100_000_000);
     let other = Lock::Policy([7; 32]);
-    let tx = node.spend(&key, coin, &[(other, 100), (lock(&key), COIN - 100 - fee)]);
+    let tx = node.spend(&key, coin, &[(other, paid), (lock(&key), COIN - paid - fee)]);
+    let tested = node.call("coin_testTransaction", json!([encoded(&tx)]));
+    assert_eq!((&tested["allowed"], &tested["fee"]), (&json!(true), &json!(fee)));
     let txid = node.call("coin_sendRawTransaction", json!([encoded(&tx)]));
     assert_eq!(txid, tx.txid().to_string());
     assert_eq!(node.call("coin_sendRawTransaction", json!([encoded(&tx)])), txid, "sending again is no error");
@@ -153,8 +155,8 @@ fn a_coin_is_paid_pending_and_then_confirmed() {
     assert_eq!(pending["hex"], encoded(&tx));
     let balance = node.call("coin_getBalance", json!([[address]]));
     assert_eq!(balance["pendingOut"], COIN);
-    assert_eq!(balance["pendingIn"], COIN - 100 - fee);
-    assert_eq!(balance["spendable"], 10 * COIN - 100 - fee);
+    assert_eq!(balance["pendingIn"], COIN - paid - fee);
+    assert_eq!(balance["spendable"], 10 * COIN - paid - fee);
     assert_eq!(node.call("coin_getCoin", json!([coin.txid.to_string(), coin.index])), Value::Null);
     let unspent = node.call("coin_getCoin", json!([coin.txid.to_string(), coin.index, false]));
     assert_eq!(unspent["amount"], COIN);
@@ -169,7 +171,7 @@ fn a_coin_is_paid_pending_and_then_confirmed() {
     let history = node.call("coin_getHistory", json!([address]));
     assert_eq!(history["entries"][0]["height"], Value::Null);
     assert_eq!(history["entries"][0]["sent"], COIN);
-    assert_eq!(history["entries"][0]["received"], COIN - 100 - fee);
+    assert_eq!(history["entries"][0]["received"], COIN - paid - fee);
 
     node.call("evm_mine", json!([]));
     let mined = node.call("coin_getTransaction", json!([txid]));
@@ -178,7 +180,7 @@ fn a_coin_is_paid_pending_and_then_confirmed() {
     assert_eq!(mined["position"], 1);
     assert_eq!(mined["fee"], fee);
     assert_eq!(mined["blockHash"], node.call("chain_getBlockHash", json!([1])));
-    assert_eq!(node.call("coin_getBalance", json!([address]))["confirmed"], 10 * COIN - 100 - fee);
+    assert_eq!(node.call("coin_getBalance", json!([address]))["confirmed"], 10 * COIN - paid - fee);
     let full = node.call("chain_getBlock", json!([1, 2]));
     assert_eq!(full["transactions"][1]["fee"], fee);
     let history = node.call("coin_getHistory", json!([address]));
@@ -195,6 +197,7 @@ fn a_double_spend_is_minus_32003() {
     let first = node.spend(&key, coin, &[(lock(&key), COIN - 50_000)]);
     let second = node.spend(&key, coin, &[(lock(&key), COIN - 51_000)]);
     node.call("coin_sendRawTransaction", json!([encoded(&first)]));
+    assert_eq!(node.call("coin_testTransaction", json!([encoded(&second)]))["allowed"], false);
     let (code, _) = node.try_call("coin_sendRawTransaction", json!([encoded(&second)])).unwrap_err();
     assert_eq!(code, -32003);
     let answer = node.raw(
