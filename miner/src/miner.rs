@@ -6,7 +6,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use chain_core::{U256, header::Header};
@@ -85,7 +85,9 @@ impl Miner {
             thread::Builder::new().name(name).spawn(move || shared.run()).expect("the system can start a thread")
         };
         let threads = (0..threads).map(spawn).collect();
-        Self { shared, threads, started: Instant::now(), meter: Mutex::default() }
+        let mut meter = Meter::default();
+        meter.record(Duration::ZERO, 0);
+        Self { shared, threads, started: Instant::now(), meter: Mutex::new(meter) }
     }
 
     /// Searches this from now on, and nothing else.
@@ -103,7 +105,7 @@ impl Miner {
         self.shared.hashes.load(Ordering::Relaxed)
     }
 
-    /// Hashes a second over the last ten seconds, or as long as this was asked.
+    /// Hashes a second over the last ten seconds, if this is asked once a second or so.
     pub fn hash_rate(&self) -> f64 {
         let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
         meter.record(self.started.elapsed(), self.hashes())
@@ -220,7 +222,6 @@ mod tests {
     use std::{
         collections::HashSet,
         sync::mpsc::{Receiver, Sender, channel},
-        time::Duration,
     };
 
     use chain_core::{hash::BlockHash, pow};

@@ -78,6 +78,7 @@ pub fn run(
     let mut session = Session { node, miner, totals: Totals::default(), height: 0, reporter, started: Instant::now() };
     session.reporter.note(&Note::Started { url: node.url(), threads: options.threads });
     let outcome = session.follow(&events, options.blocks);
+    session.totals.hashes = session.miner.hashes();
     session.reporter.note(&Note::Ended(&session.totals));
     outcome.map(|()| session.totals)
 }
