@@ -8,7 +8,7 @@ pub fn spec() -> ChainSpec {
     ChainSpec {
         name: "e2e".into(),
         chain_id: 1_337_001,
-        hrp: "e2e".into(),
+        hrp: "ecrn".into(),
         target_interval: 1,
         half_life: 10_000_000,
         coinbase_maturity: 100,

@@ -30,7 +30,7 @@ impl Random {
 
 /// Mines, pays and reorganises until the node dies; answers with the greatest height that the node acknowledged.
 fn work_until_killed(node: &Node, owner: &TestKey, stop: &AtomicBool) -> u64 {
-    let other = TestKey::new(9, "e2e");
+    let other = TestKey::new(9, "ecrn");
     let genesis = genesis(&node.rpc);
     let mut acknowledged = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -62,7 +62,7 @@ fn a_node_killed_at_any_instant_stands_where_it_had_committed() {
     let seed = setting("CAIRN_CRASH_SEED", 7);
     println!("rounds {rounds}, seed {seed}");
     let mut random = Random(seed);
-    let owner = TestKey::new(1, "e2e");
+    let owner = TestKey::new(1, "ecrn");
     let mut node = Node::start();
     let mut acknowledged = 0;
     for round in 0..rounds {

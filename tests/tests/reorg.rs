@@ -13,7 +13,7 @@ use serde_json::json;
 const NOBODY: &str = "0x0000000000000000000000000000000000000000";
 
 fn key(number: u8) -> TestKey {
-    TestKey::new(number, "e2e")
+    TestKey::new(number, "ecrn")
 }
 
 fn pay(to: &TestKey, crn: u64) -> Vec<Output> {
