@@ -3,7 +3,7 @@
 //! `CAIRN_CRASH_ROUNDS` sets how often (50 unless set), `CAIRN_CRASH_SEED` the instants.
 
 use cairn_tests::{Node, TestKey, genesis, send};
-use chain_core::{coin::Output, units::Amount};
+use chain_core::{coin::Output, hash::BlockHash, units::Amount};
 use std::{
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
@@ -29,9 +29,8 @@ impl Random {
 }
 
 /// Mines, pays and reorganises until the node dies; answers with the greatest height that the node acknowledged.
-fn work_until_killed(node: &Node, owner: &TestKey, stop: &AtomicBool) -> u64 {
+fn work_until_killed(node: &Node, genesis: &BlockHash, owner: &TestKey, stop: &AtomicBool) -> u64 {
     let other = TestKey::new(9, "ecrn");
-    let genesis = genesis(&node.rpc);
     let mut acknowledged = 0;
     while !stop.load(Ordering::Relaxed) {
         let address = owner.address();
@@ -49,7 +48,7 @@ fn work_until_killed(node: &Node, owner: &TestKey, stop: &AtomicBool) -> u64 {
             if let Some(coin) = coin {
                 let half = Output { amount: Amount(coin.1.output.amount.0 / 2), lock: other.lock() };
                 let rest = Output { amount: Amount(coin.1.output.amount.0 / 2 - 1_000_000), lock: owner.lock() };
-                send(&node.rpc, &owner.spend(&genesis, &[coin], vec![half, rest])).ok();
+                send(&node.rpc, &owner.spend(genesis, &[coin], vec![half, rest])).ok();
             }
         }
     }
@@ -64,13 +63,14 @@ fn a_node_killed_at_any_instant_stands_where_it_had_committed() {
     let mut random = Random(seed);
     let owner = TestKey::new(1, "ecrn");
     let mut node = Node::start();
+    let genesis = genesis(&node.rpc);
     let mut acknowledged = 0;
     for round in 0..rounds {
         let stop = AtomicBool::new(false);
         let pause = Duration::from_millis(random.below(250));
         let pid = i32::try_from(node.pid()).expect("a pid is positive");
         let reached = std::thread::scope(|scope| {
-            let worker = scope.spawn(|| work_until_killed(&node, &owner, &stop));
+            let worker = scope.spawn(|| work_until_killed(&node, &genesis, &owner, &stop));
             std::thread::sleep(pause);
             // SAFETY: no memory effects; the child is not waited for before `node.kill` below.
             unsafe { libc::kill(pid, libc::SIGKILL) };
