@@ -10,6 +10,8 @@ mod tree;
 mod walk;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod tests;
 
 pub use rules::{HeaderContext, HeaderError};
