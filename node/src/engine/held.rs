@@ -99,3 +99,14 @@ impl Held {
         due
     }
 }
+
+#[cfg(test)]
+impl Held {
+    pub(super) fn orphans(&self) -> usize {
+        self.orphans.len()
+    }
+
+    pub(super) fn future(&self) -> usize {
+        self.future.len()
+    }
+}

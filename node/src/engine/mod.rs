@@ -12,6 +12,8 @@ mod held;
 mod open;
 mod queries;
 mod templates;
+#[cfg(test)]
+pub(crate) mod tests;
 mod thread;
 mod transactions;
 

@@ -70,7 +70,15 @@ impl Engine {
     pub(super) fn on_transactions(&mut self, batch: Vec<(Ticket, Source, Transaction)>) -> Result<(), Fatal> {
         let (senders, transactions): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|(ticket, source, transaction)| ((ticket, source), Arc::new(transaction))).unzip();
-        let results = self.submit(transactions)?;
+        let results = match self.submit(transactions) {
+            Ok(results) => results,
+            Err(Fatal(message)) => {
+                let refusal =
+                    |ticket| Action::Reply(ticket, Reply::Transaction(Err(SubmitError::Local(message.clone()))));
+                self.actions.extend(senders.iter().map(|(ticket, _)| refusal(*ticket)));
+                return Err(Fatal(message));
+            }
+        };
         for ((ticket, source), result) in senders.into_iter().zip(results) {
             if let (Err(SubmitError::Rule(rule)), Source::Peer(peer)) = (&result, source)
                 && rule.penalty() != Penalty::None

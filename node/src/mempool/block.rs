@@ -114,7 +114,7 @@ impl Mempool {
         }
     }
 
-    fn set_base_fee(&mut self, base_fee: u64) {
+    pub(super) fn set_base_fee(&mut self, base_fee: u64) {
         self.base_fee = base_fee;
         self.accounts.set_base_fee(base_fee);
     }

@@ -17,6 +17,8 @@ mod rate;
 mod select;
 mod slab;
 mod stage;
+#[cfg(test)]
+mod tests;
 mod types;
 
 pub use block::Dropped;

@@ -1,0 +1,8 @@
+//! The engine on a chain of trivial difficulty, over a database in memory.
+
+mod chain;
+mod held;
+pub(crate) mod kit;
+mod pool;
+mod storage;
+mod templates;

@@ -1,0 +1,194 @@
+//! Templates: always valid, best packages first.
+
+use chain_core::{
+    Address, U256,
+    account::AccountTransaction,
+    coin::{Lock, Output},
+    hash::TxId,
+    transaction::Transaction,
+    units::Amount,
+};
+use proptest::prelude::*;
+
+use super::kit::{COIN, FEE, GWEI, Kit, made, pay, secret, spec, transfer_fields};
+use crate::{
+    engine::{Event, NodeEvent, RemovalReason, TemplateError},
+    mempool::MempoolConfig,
+};
+
+#[test]
+fn a_template_is_the_same_until_something_changes() {
+    let mut kit = Kit::new();
+    let first = kit.template();
+    assert_eq!(kit.template().block, first.block);
+    kit.submit(&kit.send(0, FEE)).unwrap();
+    let second = kit.template();
+    assert_eq!(second.block.transactions.len(), 2);
+    assert_eq!(second.longpoll, first.longpoll, "fees alone are announced later");
+    kit.wait(6);
+    assert!(kit.events.iter().any(|event| matches!(event, NodeEvent::TemplateStale)));
+    let third = kit.template();
+    assert_ne!(third.longpoll, first.longpoll);
+    kit.mine();
+    assert_eq!(kit.template().longpoll.parent, kit.tip());
+}
+
+#[test]
+fn a_template_tells_what_it_pays() {
+    let mut kit = Kit::new();
+    let tx = kit.send(0, FEE);
+    kit.submit(&tx).unwrap();
+    kit.submit(&kit.transfer(1, 0, 3)).unwrap();
+    let template = kit.template();
+    let gas = tx.gas(tx.size());
+    let burned = (gas * GWEI).div_ceil(10_000_000_000);
+    assert_eq!(template.coin_tips, Amount(FEE - burned));
+    assert_eq!(template.account_tips, U256::from(21_000 * 3 * GWEI));
+    assert_eq!(template.gas_used, 8_000 + gas + 21_000);
+    assert_eq!((template.height, template.block.header.nonce), (1, 0));
+}
+
+// CB-2, CB-4
+#[test]
+fn a_request_that_no_block_can_keep_is_refused() {
+    let mut kit = Kit::new();
+    let mut request = kit.request();
+    request.extra = vec![0; 97];
+    assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));
+    request.extra = vec![0; 96];
+    kit.engine.template(&request).unwrap();
+    request.payout = Lock::Account(Address::ZERO);
+    assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));
+}
+
+#[test]
+fn mining_on_demand_makes_blocks_at_once() {
+    let mut kit = Kit::new();
+    kit.submit(&kit.send(0, FEE)).unwrap();
+    let request = kit.request();
+    kit.engine.set_time(kit.now);
+    let ahead = kit.genesis.header.time + 100;
+    let (hash, actions) = kit.engine.mine_block(&request, ahead);
+    assert_eq!(hash.unwrap(), kit.tip());
+    assert!(!actions.is_empty());
+    assert_eq!(kit.block_at(1).header.time, ahead);
+    assert_eq!(kit.block_at(1).transactions.len(), 2);
+    let hard =
+        Kit::with(chain_core::spec::ChainSpec { genesis_bits: 0x1b00_ffff, ..spec(1) }, MempoolConfig::default());
+    let mut hard = hard;
+    assert!(matches!(hard.engine.mine_block(&request, 0).0, Err(TemplateError::TooHard)));
+}
+
+#[test]
+fn what_cannot_stand_in_the_next_block_leaves_the_pool() {
+    let mut kit = Kit::new();
+    // A call of contract code: nothing but its run tells.
+    let mut fields = transfer_fields(0, 2);
+    fields.to = Some(Address::with_last_byte(1));
+    let call = AccountTransaction::sign(fields, &secret(1)).unwrap();
+    let (next, other) = (kit.transfer(1, 1, 2), kit.transfer(2, 0, 2));
+    for tx in [&call, &next, &other] {
+        kit.submit(tx).unwrap();
+    }
+    kit.mine();
+    assert_eq!(kit.block_at(1).transactions.len(), 2);
+    assert!(!kit.is_pooled(&call) && !kit.is_pooled(&other));
+    assert!(kit.is_pooled(&next), "it waits for another of the nonce before it");
+    let gone = (TxId(call.hash().0), RemovalReason::Invalid);
+    assert!(
+        kit.events
+            .iter()
+            .any(|event| matches!(event, NodeEvent::TransactionRemoved(txid, reason) if (*txid, *reason) == gone))
+    );
+}
+
+/// Something that a hostile user may do to the pool.
+#[derive(Clone, Debug)]
+enum Act {
+    /// Spends outputs of earlier transactions (or genesis coins) into several outputs.
+    Spend {
+        from: Vec<u8>,
+        outputs: u8,
+        fee: u16,
+    },
+    /// Deposits to an account.
+    Deposit {
+        from: u8,
+        to: u8,
+    },
+    /// Sends an account transaction.
+    Call {
+        key: u8,
+        nonce: u8,
+        tip: u8,
+        value: u8,
+        gas: u32,
+    },
+    Mine,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let spend = (proptest::collection::vec(any::<u8>(), 1..4), 1..5u8, any::<u16>())
+        .prop_map(|(from, outputs, fee)| Act::Spend { from, outputs, fee });
+    let deposit = (any::<u8>(), 1..9u8).prop_map(|(from, to)| Act::Deposit { from, to });
+    let call = (1..9u8, 0..6u8, 0..12u8, 0..100u8, 21_000..400_000u32)
+        .prop_map(|(key, nonce, tip, value, gas)| Act::Call { key, nonce, tip, value, gas });
+    let act = prop_oneof![8 => spend, 1 => deposit, 6 => call, 1 => Just(Act::Mine)];
+    proptest::collection::vec(act, 1..120)
+}
+
+/// Runs the acts on a chain whose blocks hold little; every block mined must connect, which `Kit::mine` asserts.
+fn run(acts: Vec<Act>) {
+    let spec = chain_core::spec::ChainSpec { gas_limit: 400_000, ..spec(20) };
+    let mempool = MempoolConfig { max_bytes: 60_000, ..MempoolConfig::default() };
+    let mut kit = Kit::with(spec, mempool);
+    let mut coins: Vec<_> = (0..20).map(|index| kit.coin(index)).collect();
+    for act in acts {
+        match act {
+            Act::Spend { from, outputs, fee } => {
+                let mut spent: Vec<_> = from.iter().map(|index| coins[usize::from(*index) % coins.len()]).collect();
+                spent.sort_by_key(|(outpoint, _)| *outpoint);
+                spent.dedup();
+                let total: u64 = spent.iter().map(|(_, coin)| coin.output.amount.0).sum();
+                let each = total.saturating_sub(u64::from(fee) * 4) / u64::from(outputs);
+                let tx = kit.spend(1, &spent, &vec![pay(each.max(1), 1); usize::from(outputs)]);
+                if kit.submit(&tx).is_ok() {
+                    coins.extend((0..u32::from(outputs)).map(|index| made(&tx, index)));
+                }
+            }
+            Act::Deposit { from, to } => {
+                let (outpoint, coin) = coins[usize::from(from) % coins.len()];
+                let amount = Amount(coin.output.amount.0.saturating_sub(FEE).max(1));
+                let output = Output { amount, lock: Lock::Account(super::kit::address(to)) };
+                let _ = kit.submit(&kit.spend(1, &[(outpoint, coin)], &[output]));
+            }
+            Act::Call { key, nonce, tip, value, gas } => {
+                let mut fields = transfer_fields(u64::from(nonce), u64::from(tip));
+                fields.value = super::kit::crn(u64::from(value));
+                fields.gas_limit = u64::from(gas);
+                fields.chain_id = kit.spec.chain_id;
+                let _ = kit.submit(&AccountTransaction::sign(fields, &secret(key)).unwrap());
+            }
+            Act::Mine => drop(kit.mine()),
+        }
+        kit.engine.mempool().assert_consistent();
+    }
+    // What is left can be mined, block after block, until nothing that is ready stays.
+    for _ in 0..40 {
+        kit.mine();
+        kit.engine.mempool().assert_consistent();
+    }
+    assert_eq!(kit.engine.mempool().stats().pending, 0, "{:?}", kit.engine.mempool().content());
+    assert!(kit.handle(Event::Tick).is_empty());
+    let Transaction::Coinbase(_) = &kit.block_at(1).transactions[0] else { panic!() };
+    assert!(COIN > FEE);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_template_from_an_adversarial_pool_always_connects(acts in acts()) {
+        run(acts);
+    }
+}

@@ -1,0 +1,7 @@
+//! The pool over a state in memory, without signatures.
+
+mod accounts;
+mod chains;
+mod lab;
+mod limits;
+mod replace;
