@@ -11,7 +11,7 @@ use chain_core::{
     units::Height,
 };
 
-use super::{Action, BlockOutcome, Engine, Source, SubmitBlockError, Ticket, Undecided, error::Fatal};
+use super::{Action, BlockOutcome, Engine, Reply, Source, SubmitBlockError, Ticket, Undecided, error::Fatal};
 use crate::store::{HeaderRecord, Verdict};
 
 /// Peers' blocks that fork off so far below the tip, with less work than it, are not kept.
@@ -32,7 +32,11 @@ impl Engine {
     /// Takes a block in, and the held ones that waited for it.
     pub(super) fn on_block(&mut self, ticket: Ticket, source: Source, block: Block) -> Result<(), Fatal> {
         let hash = block.hash();
-        match self.take_block(source, block)? {
+        let taken = self.take_block(source, block).inspect_err(|Fatal(message)| {
+            let error = SubmitBlockError::Local(message.clone());
+            self.actions.push(Action::Reply(ticket, Reply::Block(Err(error))));
+        });
+        match taken? {
             Ok(Taken::Stored) => {
                 self.undecided.push(Undecided { ticket, source, hash, fault: None });
                 self.take_children(hash)?;

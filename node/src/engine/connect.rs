@@ -58,7 +58,7 @@ impl Engine {
         self.session.depth = 0;
         let mut steps = 0;
         while let Some(step) = self.next_step() {
-            if steps >= SLICE && self.work_of(&self.store.tip().hash) >= start {
+            if steps >= SLICE && self.work_of(&self.store.tip().hash) > start {
                 self.actions.push(Action::Continue);
                 break;
             }

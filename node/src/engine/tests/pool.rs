@@ -209,7 +209,7 @@ fn a_spend_of_a_withdrawal_falls_with_the_block_that_held_it() {
     let coin = Coin { output: pay(COIN, 5), height: 0, coinbase: false };
     let spend = kit.spend(5, &[(outpoint, coin)], &[pay(COIN - FEE, 6)]);
     kit.submit(&spend).unwrap();
-    twin.mine_many(3).into_iter().for_each(|block| drop(kit.take(block).unwrap()));
+    twin.mine_many(3).into_iter().for_each(|block| assert!(kit.take(block).is_ok()));
     assert_eq!(kit.pooled(), [outpoint.txid]);
     kit.mine();
     kit.submit(&spend).unwrap();

@@ -62,7 +62,7 @@ fn chains_are_bounded_by_count() {
     assert_eq!(lab.refused(&next), MempoolError::TooManyAncestors { got: 26, limit: 25 });
 
     // A fan: 24 children of one parent, and no more.
-    let parent = spend(&[confirmed(1)], 30, 20_000);
+    let parent = spend(&[confirmed(1)], 30, 50_000);
     lab.submit(&parent).unwrap();
     for index in 0..24 {
         lab.submit(&spend(&[made(&parent, index)], 1, 2_000)).unwrap();
@@ -77,14 +77,14 @@ fn chains_are_bounded_by_count() {
 fn chains_are_bounded_by_size() {
     let mut lab = Lab::with(MempoolConfig { chain_bytes: 1_000, ..MempoolConfig::default() });
     let parent = spend(&[confirmed(0)], 12, 20_000);
-    let big = spend(&[made(&parent, 0)], 10, 10_000);
+    let big = spend(&[made(&parent, 0)], 12, 20_000);
     lab.submit(&parent).unwrap();
     let got = parent.size() + big.size();
     assert!(got > 1_000);
     assert_eq!(lab.refused(&big), MempoolError::AncestorsTooLarge { got, limit: 1_000 });
     let small = spend(&[made(&parent, 1)], 2, 10_000);
     lab.submit(&small).unwrap();
-    let other = spend(&[made(&parent, 2)], 4, 10_000);
+    let other = spend(&[made(&parent, 2)], 5, 10_000);
     let got = parent.size() + small.size() + other.size();
     let refused = MempoolError::DescendantsTooLarge { ancestor: parent.txid(), got, limit: 1_000 };
     assert_eq!(lab.refused(&other), refused);
