@@ -170,7 +170,7 @@ impl Store {
         if reversal.state_root != expected.state_root {
             return Err(differs("state root"));
         }
-        if reversal.coins_digest.digest() != expected.coins_root {
+        if reversal.coins_digest.digest() != expected.coins_digest {
             return Err(differs("digest of the coins"));
         }
         Ok(reversal)
@@ -288,7 +288,7 @@ fn executed(commit: &Commit<'_>) -> Executed {
         base_fee: commit.base_fee,
         gas_used: effects.gas_used,
         state_root,
-        coins_root: LtHash::digest(&effects.coins_digest),
+        coins_digest: LtHash::digest(&effects.coins_digest),
         minted: effects.minted,
         burned: effects.burned,
     }

@@ -36,3 +36,6 @@ pub use records::{
 };
 pub use state::Store;
 pub use view::View;
+
+#[cfg(test)]
+mod tests;

@@ -259,7 +259,7 @@ fn check(store: &Store) -> Result<(), StoreError> {
     if store.recent.get(at.height) != Some(at.hash) {
         return damaged("the active chain");
     }
-    if store.tip.digest.digest() != executed.coins_root {
+    if store.tip.digest.digest() != executed.coins_digest {
         return damaged("the digest of the coins");
     }
     let root = read_node(&*store.kv, &NodeKey { owner: None, path: Nibbles::default() })?;

@@ -38,8 +38,8 @@ pub struct Executed {
     pub gas_used: Gas,
     /// State root after it.
     pub state_root: B256,
-    /// Digest of the coin set after it.
-    pub coins_root: B256,
+    /// Digest of the coin set after it, the coins of its coinbase included, which the coinbase cannot commit to.
+    pub coins_digest: B256,
     /// Wei that it minted.
     pub minted: U256,
     /// Wei that it destroyed.

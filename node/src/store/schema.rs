@@ -297,7 +297,7 @@ pub fn write_header(record: &HeaderRecord) -> Vec<u8> {
         encoder.word(&executed.minted);
         encoder.word(&executed.burned);
         encoder.raw(executed.state_root.as_slice());
-        encoder.raw(executed.coins_root.as_slice());
+        encoder.raw(executed.coins_digest.as_slice());
     }
     encoder.0
 }
@@ -326,7 +326,7 @@ fn read_executed(decoder: &mut Decoder<'_>) -> Result<Executed, Malformed> {
         minted: decoder.word()?,
         burned: decoder.word()?,
         state_root: B256::from(decoder.array()?),
-        coins_root: B256::from(decoder.array()?),
+        coins_digest: B256::from(decoder.array()?),
     })
 }
 
