@@ -2,10 +2,9 @@
 
 use chain_core::{
     block::Block,
-    coin::{Coin, CoinTransaction, OutPoint},
+    coin::{CoinTransaction, OutPoint},
     hash::{BlockHash, TxId},
     state::ViewError,
-    transaction::Transaction,
     units::{Amount, Height},
 };
 use std::collections::HashMap;
@@ -131,22 +130,13 @@ pub fn transaction(snapshot: &Snapshot, txid: &TxId) -> RpcResult<Option<(TxPlac
 pub struct Spent(HashMap<OutPoint, Amount>);
 
 impl Spent {
-    /// Of coins that earlier blocks made, and that this block made.
+    /// Of all coins that the block spends.
     pub fn of(snapshot: &Snapshot, at: BlockRef, block: &Block) -> RpcResult<Self> {
-        let earlier: Vec<(OutPoint, Coin)> = read(snapshot.spent_by(at))?.unwrap_or_default();
-        let mut amounts: HashMap<_, _> = earlier.into_iter().map(|(at, coin)| (at, coin.output.amount)).collect();
-        for transaction in &block.transactions {
-            if let Transaction::Coin(coin) = transaction {
-                let txid = coin.txid();
-                for (index, output) in (0..).zip(&coin.outputs) {
-                    amounts.insert(OutPoint { txid, index }, output.amount);
-                }
-            }
-        }
-        Ok(Self(amounts))
+        let spends = read(snapshot.spends(at, block))?.unwrap_or_default();
+        Ok(Self(spends.into_iter().map(|spend| (spend.outpoint, spend.coin.output.amount)).collect()))
     }
 
-    /// What a coin transaction pays; `None` if a coin is not known, as one withdrawn in the same block.
+    /// What a coin transaction pays; `None` if a coin is not known.
     pub fn fee(&self, tx: &CoinTransaction) -> Option<Amount> {
         let inputs = tx.inputs.iter().map(|input| self.0.get(input).copied()).collect::<Option<Vec<_>>>()?;
         let inputs = Amount::sum(inputs).ok()?;

@@ -1,16 +1,19 @@
 //! Values of a block beside its body: what takes it back, and its receipts.
 
-use alloy_primitives::{Address, B256, Bloom, Bytes, Log};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Log, map::HashSet};
 use chain_core::{
     account::Receipt,
-    coin::{Coin, OutPoint},
+    block::Block,
+    coin::{Coin, Lock, OutPoint},
     hash::TxId,
     state::{Account, AccountChange, BlockEffects, BlockUndo, StorageChange},
+    transaction::Transaction,
 };
 
 use super::{
     StoredReceipt,
     bytes::{Decoder, Encoder, Malformed},
+    spends::{Coins, Spend, spends},
 };
 
 /// What takes a block back, its index rows included.
@@ -22,14 +25,15 @@ pub struct StoredUndo {
     pub transient: Vec<(OutPoint, Coin)>,
 }
 
-/// Value of a block's undo data.
-pub fn write_undo(effects: &BlockEffects) -> Vec<u8> {
-    let coins = effects.spent.len() + effects.created.len() + effects.transient.len();
+/// Value of a block's undo data. It leaves out what the body tells: which coins are spent, in order, and what outputs of
+/// coin transactions hold.
+pub fn write_undo(block: &Block, effects: &BlockEffects) -> Vec<u8> {
+    let coins = effects.spent.len() + effects.transient.len();
     let changes = 128 * effects.accounts.len() + 96 * effects.storage.len();
-    let mut encoder = Encoder::with_capacity(84 * coins + changes + 16);
-    encoder.list(&effects.spent, put_coin);
-    encoder.list(&effects.created, put_coin);
+    let mut encoder = Encoder::with_capacity(48 * coins + changes + 16);
     encoder.list(&effects.transient, put_coin);
+    encoder.list(&effects.spent, |encoder, (_, coin)| encoder.coin(coin));
+    encoder.list(&withdrawn(block, &effects.created), put_coin);
     encoder.list(&effects.accounts, |encoder, change| {
         encoder.raw(change.address.as_slice());
         put_account(encoder, change.before.as_ref());
@@ -44,12 +48,12 @@ pub fn write_undo(effects: &BlockEffects) -> Vec<u8> {
     encoder.0
 }
 
-/// Reads [`write_undo`].
-pub fn read_undo(value: &[u8]) -> Result<StoredUndo, Malformed> {
+/// Reads [`write_undo`] of the block with these transaction identifiers.
+pub fn read_undo(value: &[u8], block: &Block, txids: &[TxId]) -> Result<StoredUndo, Malformed> {
     Decoder::whole(value, |decoder| {
-        let spent = decoder.list(get_coin)?;
-        let created = decoder.list(get_coin)?;
         let transient = decoder.list(get_coin)?;
+        let spent = decoder.list(Decoder::coin)?;
+        let mut created = decoder.list(get_coin)?;
         let accounts = decoder.list(|decoder| {
             let address = Address::from(decoder.array::<20>()?);
             Ok(AccountChange { address, before: get_account(decoder)?, after: get_account(decoder)? })
@@ -62,13 +66,64 @@ pub fn read_undo(value: &[u8]) -> Result<StoredUndo, Malformed> {
                 after: decoder.word()?,
             })
         })?;
+        created.extend(left_behind(block, txids, &transient));
+        let spent = earlier_spends(block, spent, &transient)?;
         Ok(StoredUndo { undo: BlockUndo { spent, created, accounts, storage }, transient })
     })
 }
 
-/// Reads the coins that a block spent from [`write_undo`], and nothing else.
-pub fn read_spent(value: &[u8]) -> Result<Vec<(OutPoint, Coin)>, Malformed> {
-    Decoder::new(value).list(get_coin)
+/// Reads the coins that a block spends from [`write_undo`].
+pub fn read_spends(value: &[u8], block: &Block) -> Result<Vec<Spend>, Malformed> {
+    let mut decoder = Decoder::new(value);
+    let transient = decoder.list(get_coin)?;
+    let spent = decoder.list(Decoder::coin)?;
+    Ok(spends(block, spent.into_iter(), &transient).collect())
+}
+
+/// The coins of earlier blocks that a block spends, with what names them.
+fn earlier_spends(block: &Block, spent: Vec<Coin>, transient: &Coins) -> Result<Vec<(OutPoint, Coin)>, Malformed> {
+    let (count, own) = (spent.len(), transient.iter().map(|(outpoint, _)| *outpoint).collect::<HashSet<_>>());
+    let all = spends(block, spent.into_iter(), transient);
+    let earlier: Vec<_> =
+        all.filter(|spend| !own.contains(&spend.outpoint)).map(|spend| (spend.outpoint, spend.coin)).collect();
+    if earlier.len() == count { Ok(earlier) } else { Err(Malformed) }
+}
+
+/// Coins of account transactions, of which the body does not tell.
+fn withdrawn(block: &Block, created: &Coins) -> Vec<(OutPoint, Coin)> {
+    let account = |transaction: &Transaction| match transaction {
+        Transaction::Account(account) => Some(TxId(account.hash().0)),
+        _ => None,
+    };
+    let accounts: HashSet<TxId> = block.transactions.iter().filter_map(account).collect();
+    let made = if accounts.is_empty() { &[] } else { created };
+    made.iter().filter(|(outpoint, _)| accounts.contains(&outpoint.txid)).copied().collect()
+}
+
+/// Coins of the coinbase and of coin transactions that the block leaves behind.
+fn left_behind<'a>(
+    block: &'a Block,
+    txids: &'a [TxId],
+    transient: &'a Coins,
+) -> impl Iterator<Item = (OutPoint, Coin)> + 'a {
+    let own: HashSet<OutPoint> = transient.iter().map(|(outpoint, _)| *outpoint).collect();
+    let height = match block.transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => coinbase.height,
+        _ => 0,
+    };
+    let made = block.transactions.iter().zip(txids).flat_map(move |(transaction, txid)| {
+        let (outputs, coinbase) = match transaction {
+            Transaction::Coinbase(tx) => (&tx.outputs[..], true),
+            Transaction::Coin(tx) => (&tx.outputs[..], false),
+            Transaction::Account(_) => (&[][..], false),
+        };
+        (0..)
+            .zip(outputs)
+            .map(move |(index, output)| (OutPoint { txid: *txid, index }, Coin { output: *output, height, coinbase }))
+    });
+    made.filter(move |(outpoint, coin)| {
+        !matches!(coin.output.lock, Lock::Account(_)) && (own.is_empty() || !own.contains(outpoint))
+    })
 }
 
 fn put_coin(encoder: &mut Encoder, (outpoint, coin): &(OutPoint, Coin)) {

@@ -4,7 +4,6 @@ use alloy_primitives::{Address, B256, U256};
 use chain_core::{
     block::Block,
     codec,
-    coin::{Coin, OutPoint},
     execute::{ExecutedBlock, Reversal, undo_block},
     hash::TxId,
     lthash::LtHash,
@@ -19,6 +18,7 @@ use super::{
     index::{Action, Indexed},
     kv::Column,
     schema,
+    spends::Coins,
     state::damaged,
 };
 
@@ -106,8 +106,8 @@ impl Store {
         if !stored {
             self.rows.put(Column::Bodies, &key, codec::encode(block));
         }
-        if self.config.undo_blocks != Some(0) {
-            self.rows.put(Column::Undo, &key, blockdata::write_undo(effects));
+        if self.config.undo_blocks != Some(0) && at.height > 0 {
+            self.rows.put(Column::Undo, &key, blockdata::write_undo(block, effects));
         }
         if !effects.receipts.is_empty() {
             let receipts = blockdata::write_receipts(&account_positions(block), commit.senders, effects);
@@ -148,14 +148,15 @@ impl Store {
         let height = at.height.checked_sub(1).ok_or(StoreError::Genesis)?;
         let block = self.body(at)?.ok_or(StoreError::NoBody(at))?;
         let undo = self.row(Column::Undo, &schema::block_key(at))?.ok_or(StoreError::NoUndo(at))?;
-        let undo = blockdata::read_undo(&undo).map_err(|_| damaged(Column::Undo))?;
+        let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
+        let undo = blockdata::read_undo(&undo, &block, &txids).map_err(|_| damaged(Column::Undo))?;
         let receipts = self.row(Column::Receipts, &schema::block_key(at))?.unwrap_or_else(|| vec![0]);
         let receipts = blockdata::read_receipts(&receipts).map_err(|_| damaged(Column::Receipts))?;
         let senders: Vec<_> = receipts.iter().map(|receipt| receipt.sender).collect();
         let parent = BlockRef { height, hash: block.header.prev };
         let reversal = self.reversal(parent, &undo.undo)?;
         let flow = self.executed(at)?;
-        self.take_back(at, &block, &senders, &undo);
+        self.take_back(at, &block, &txids, &senders, &undo);
         self.revert(parent, &undo.undo, reversal, Flow { minted: flow.minted, burned: flow.burned });
         Ok(block)
     }
@@ -183,15 +184,14 @@ impl Store {
     }
 
     /// Deletes what [`Store::block_rows`] wrote, but the header, the body and the code.
-    fn take_back(&mut self, at: BlockRef, block: &Block, senders: &[Address], undo: &StoredUndo) {
+    fn take_back(&mut self, at: BlockRef, block: &Block, txids: &[TxId], senders: &[Address], undo: &StoredUndo) {
         let key = schema::block_key(at);
         self.rows.delete(Column::Headers, &schema::height_key(at.height));
         self.rows.delete(Column::Undo, &key);
         self.rows.delete(Column::Receipts, &key);
-        let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
         let StoredUndo { undo, transient } = undo;
         let (spent, created) = (&undo.spent, &undo.created);
-        let indexed = Indexed { block, height: at.height, txids: &txids, senders, spent, created, transient };
+        let indexed = Indexed { block, height: at.height, txids, senders, spent, created, transient };
         self.index_rows(&indexed, Action::Delete);
     }
 
@@ -258,8 +258,6 @@ impl Totals {
         self.after(created, spent, &accounts, flow)
     }
 }
-
-type Coins = [(OutPoint, Coin)];
 
 fn grains(coins: &Coins) -> u64 {
     coins.iter().fold(0, |sum, (_, coin)| sum.wrapping_add(coin.output.amount.0))

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, map::HashMap};
 use chain_core::{
     account::AccountTransaction,
     block::Block,
-    coin::{Coin, Lock, OutPoint, Output},
+    coin::{Lock, Output},
     hash::TxId,
     transaction::Transaction,
     units::{Amount, Height},
@@ -17,9 +17,8 @@ use super::{
     HistoryPlace,
     kv::{Batch, Column},
     schema,
+    spends::{Coins, Spend, coin_transactions, spends},
 };
-
-type Coins = [(OutPoint, Coin)];
 
 /// A block with what index rows are made of.
 #[derive(Clone, Copy)]
@@ -32,7 +31,7 @@ pub struct Indexed<'a> {
     pub txids: &'a [TxId],
     /// Senders of its account transactions.
     pub senders: &'a [Address],
-    /// Coins of earlier blocks that it spends.
+    /// Coins of earlier blocks that it spends, in order of spending.
     pub spent: &'a Coins,
     /// Coins that it leaves behind.
     pub created: &'a Coins,
@@ -84,24 +83,18 @@ impl Indexed<'_> {
 
     /// Every coin that comes under a lock or leaves it.
     fn movements(&self) -> Vec<Movement> {
-        let own = self.spent.iter().chain(self.transient).map(|(outpoint, coin)| (outpoint, coin.output));
-        let coins: HashMap<&OutPoint, Output> = own.collect();
         let mut movements = Vec::with_capacity(self.spent.len() + self.created.len() + 2 * self.transient.len());
         let received = |position, output: &Output| (position, output.lock, output.amount.0, 0);
-        let is_coin = |output: &&Output| !matches!(output.lock, Lock::Account(_));
-        for (position, transaction) in (0..).zip(&self.block.transactions) {
-            match transaction {
-                Transaction::Coinbase(coinbase) => {
-                    movements.extend(coinbase.outputs.iter().map(|output| received(position, output)));
-                }
-                Transaction::Coin(coin) => {
-                    let spent = coin.inputs.iter().filter_map(|input| coins.get(input));
-                    movements.extend(spent.map(|output| (position, output.lock, 0, output.amount.0)));
-                    movements.extend(coin.outputs.iter().filter(is_coin).map(|output| received(position, output)));
-                }
-                Transaction::Account(_) => {}
-            }
+        if let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() {
+            movements.extend(coinbase.outputs.iter().map(|output| received(0, output)));
         }
+        for (position, tx) in coin_transactions(self.block) {
+            let coins = tx.outputs.iter().filter(|output| !matches!(output.lock, Lock::Account(_)));
+            movements.extend(coins.map(|output| received(position, output)));
+        }
+        let sent = spends(self.block, self.spent.iter().map(|(_, coin)| *coin), self.transient);
+        movements
+            .extend(sent.map(|Spend { position, coin, .. }| (position, coin.output.lock, 0, coin.output.amount.0)));
         movements.extend(self.withdrawals().map(|(position, output)| received(position, &output)));
         movements
     }
@@ -138,9 +131,8 @@ impl Indexed<'_> {
         {
             concerned.push((coinbase.beneficiary, 0));
         }
-        for (position, transaction) in (0..).zip(&self.block.transactions) {
-            let Transaction::Coin(coin) = transaction else { continue };
-            concerned.extend(coin.outputs.iter().filter_map(|output| match output.lock {
+        for (position, tx) in coin_transactions(self.block) {
+            concerned.extend(tx.outputs.iter().filter_map(|output| match output.lock {
                 Lock::Account(address) => Some((address, position)),
                 _ => None,
             }));

@@ -24,6 +24,7 @@ mod records;
 mod rocks;
 mod rows;
 mod schema;
+mod spends;
 mod state;
 mod view;
 
@@ -34,6 +35,7 @@ pub use records::{
     AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals,
     TxPlace, Verdict,
 };
+pub use spends::Spend;
 pub use state::Store;
 pub use view::View;
 

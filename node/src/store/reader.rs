@@ -13,8 +13,8 @@ use chain_core::{
 use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, StoreConfig, StoreError, StoredReceipt, Totals,
-    TxPlace, blockdata,
+    AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, Spend, StoreConfig, StoreError, StoredReceipt,
+    Totals, TxPlace, blockdata,
     bytes::Malformed,
     kv::{Column, KeyRange, Kv, KvRead, Order},
     schema,
@@ -119,12 +119,12 @@ impl Snapshot {
         Ok(Some(receipts.unwrap_or_default()))
     }
 
-    /// Coins of earlier blocks that a block on the active chain spent, in order of spending; `None` if that is not kept.
+    /// What the inputs of a block on the active chain spent, in their order; `None` if that is not kept.
     ///
     /// # Errors
     /// See [`Reader::snapshot`].
-    pub fn spent_by(&self, at: BlockRef) -> Result<Option<Vec<(OutPoint, Coin)>>, StoreError> {
-        self.read(Column::Undo, &schema::block_key(at), blockdata::read_spent)
+    pub fn spends(&self, at: BlockRef, block: &Block) -> Result<Option<Vec<Spend>>, StoreError> {
+        self.read(Column::Undo, &schema::block_key(at), |value| blockdata::read_spends(value, block))
     }
 
     /// Where a transaction stands on the active chain.

@@ -1,9 +1,10 @@
 //! RocksDB. The only file that names it.
 
 use rocksdb::{
-    BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompressionType, DBPinnableSlice,
-    DBRawIteratorWithThreadMode, DBRecoveryMode, DBWithThreadMode, DataBlockIndexType, ErrorKind, LogLevel,
-    MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode, WriteBatch, WriteOptions,
+    BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompactionStyle, DBCompressionType,
+    DBPinnableSlice, DBRawIteratorWithThreadMode, DBRecoveryMode, DBWithThreadMode, DataBlockIndexType, ErrorKind,
+    LogLevel, MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode, UniversalCompactOptions, WriteBatch,
+    WriteOptions,
 };
 use std::{path::Path, sync::Arc};
 
@@ -74,7 +75,16 @@ fn column_options(column: Column, cache: &Cache) -> Options {
     options.set_write_buffer_size(WRITE_BUFFER);
     options.set_max_write_buffer_number(3);
     options.set_compression_type(compression(column));
-    options.set_block_based_table_factory(&table_options(cache));
+    options.set_level_zero_file_num_compaction_trigger(8);
+    options.set_block_based_table_factory(&table_options(column, cache));
+    if let Column::TxIndex | Column::AddressIndex = column {
+        // Written all the time and seldom read: merged in few, wide steps, with no filters.
+        options.set_compaction_style(DBCompactionStyle::Universal);
+        let mut universal = UniversalCompactOptions::default();
+        universal.set_min_merge_width(6);
+        universal.set_size_ratio(20);
+        options.set_universal_compaction_options(&universal);
+    }
     if let Column::Bodies | Column::Undo | Column::Receipts = column {
         // Large values that are written once: compaction moves only their keys. A file goes when all in it is deleted.
         options.set_enable_blob_files(true);
@@ -89,24 +99,29 @@ fn column_options(column: Column, cache: &Cache) -> Options {
 /// Hashes, keys and signatures do not compress; code and logs do.
 fn compression(column: Column) -> DBCompressionType {
     match column {
-        Column::Headers | Column::Code | Column::Receipts | Column::AddressIndex => DBCompressionType::Lz4,
+        Column::Headers | Column::Code | Column::Receipts => DBCompressionType::Lz4,
         Column::Bodies | Column::Undo | Column::Coins | Column::Accounts | Column::Storage => DBCompressionType::None,
-        Column::Trie | Column::TxIndex | Column::Meta => DBCompressionType::None,
+        Column::Trie | Column::TxIndex | Column::AddressIndex | Column::Meta => DBCompressionType::None,
     }
 }
 
-fn table_options(cache: &Cache) -> BlockBasedOptions {
+fn table_options(column: Column, cache: &Cache) -> BlockBasedOptions {
     let mut table = BlockBasedOptions::default();
     table.set_block_cache(cache);
     table.set_format_version(6);
-    table.set_bloom_filter(10.0, false);
-    table.set_optimize_filters_for_memory(true);
+    match column {
+        Column::TxIndex | Column::AddressIndex => table.set_block_size(16 << 10),
+        _ => {
+            table.set_bloom_filter(10.0, false);
+            table.set_optimize_filters_for_memory(true);
+            table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
+            table.set_data_block_hash_ratio(0.75);
+        }
+    }
     // Indexes and filters count towards the cache, so that its size bounds them.
     table.set_cache_index_and_filter_blocks(true);
     table.set_cache_index_and_filter_blocks_with_high_priority(true);
     table.set_pin_l0_filter_and_index_blocks_in_cache(true);
-    table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
-    table.set_data_block_hash_ratio(0.75);
     table
 }
 

@@ -8,7 +8,7 @@
 //! | headers | `h`, hash | header (80), height (4), flags (1), if executed: base fee, gas used, minted, burned, roots |
 //! | headers | `n`, height | hash: the active chain |
 //! | bodies | block | consensus encoding of the block |
-//! | undo | block | coins spent, made, and both; accounts and slots before and after |
+//! | undo | block | what its body does not tell of coins spent and made; accounts and slots before and after |
 //! | receipts | block | sender, gas and receipt of each account transaction |
 //! | coins | txid (32), index (4) | varint of height x 2 + coinbase, varint amount, lock |
 //! | accounts | address | flags, varint nonce, balance, storage root and code hash unless empty |

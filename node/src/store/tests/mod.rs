@@ -1,6 +1,5 @@
 //! Tests of the whole store, over both databases.
 
-mod bench;
 mod directory;
 mod faults;
 mod histories;

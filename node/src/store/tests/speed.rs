@@ -1,1 +1,272 @@
-//! Stub.
+//! What the store costs, in CPU time. Run by hand:
+//! `cargo test --release -p cairn-node --lib store::tests::speed -- --ignored --nocapture --test-threads 1`
+
+use alloy_primitives::U256;
+use chain_core::{
+    block::Block,
+    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    hash::{BlockHash, TxId},
+    header::Header,
+    lthash::LtHash,
+    state::{BlockEffects, StateView},
+    transaction::Transaction,
+    units::{Amount, Height},
+};
+use rustix::time::{ClockId, clock_gettime};
+use std::{hint::black_box, time::Duration, time::Instant};
+
+use super::lab::{config, loose_header, spec};
+use crate::store::{
+    BlockRef, Store, StoreConfig,
+    commit::Commit,
+    kv::{Batch, Column, Durability, Kv},
+    rocks::RocksKv,
+    schema,
+};
+
+/// Coins on disk before anything is measured.
+const OLD_COINS: usize = 300_000;
+/// Transactions of a block, which spend one and two coins in turn and make two.
+const TRANSACTIONS: usize = 1_000;
+
+/// CPU time of this thread, and of the whole process.
+#[derive(Clone, Copy)]
+struct Cpu(Duration, Duration);
+
+impl Cpu {
+    fn now() -> Self {
+        let time = |clock| Duration::try_from(clock_gettime(clock)).unwrap();
+        Self(time(ClockId::ThreadCPUTime), time(ClockId::ProcessCPUTime))
+    }
+
+    /// Microseconds since, of the thread and of the process, each by `count`.
+    fn since(self, count: usize) -> (f64, f64) {
+        let now = Self::now();
+        let each = |later: Duration, earlier: Duration| (later - earlier).as_secs_f64() * 1e6 / count as f64;
+        (each(now.0, self.0), each(now.1, self.1))
+    }
+}
+
+/// Numbers that look random and are the same every time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+
+    fn bytes(&mut self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        bytes.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.next().to_le_bytes()));
+        bytes
+    }
+
+    fn coin(&mut self, height: Height) -> Coin {
+        let output = Output { amount: Amount(self.next() % 1_000_000_000), lock: Lock::Key(KeyBytes(self.bytes())) };
+        Coin { output, height, coinbase: false }
+    }
+}
+
+/// Blocks that nobody executed: only what the store sees of them is there.
+struct Factory {
+    random: Random,
+    coins: Vec<(OutPoint, Coin)>,
+    tip: BlockRef,
+}
+
+struct Made {
+    at: BlockRef,
+    block: Block,
+    txids: Vec<TxId>,
+    effects: BlockEffects,
+}
+
+impl Factory {
+    fn new(store: &Store) -> Self {
+        Self { random: Random(1), coins: Vec::new(), tip: store.tip() }
+    }
+
+    /// A block of so many transactions that spend so many of the known coins each, and make two.
+    fn block(&mut self, transactions: usize, inputs: impl Fn(usize) -> usize) -> Made {
+        let height = self.tip.height + 1;
+        let (mut spent, mut created, mut body) = (Vec::new(), Vec::new(), Vec::new());
+        let mut txids = Vec::new();
+        for number in 0..transactions {
+            let txid = TxId(self.random.bytes());
+            let coins: Vec<_> = (0..inputs(number)).map(|_| self.take()).collect();
+            let outputs: Vec<_> = (0..2).map(|_| self.random.coin(height)).collect();
+            created.extend((0..).zip(&outputs).map(|(index, coin)| (OutPoint { txid, index }, *coin)));
+            body.push(Transaction::Coin(CoinTransaction {
+                inputs: coins.iter().map(|(outpoint, _)| *outpoint).collect(),
+                outputs: outputs.iter().map(|coin| coin.output).collect(),
+                witnesses: coins.iter().map(|_| Witness::Key(Signature::from([7; 64]))).collect(),
+            }));
+            spent.extend(coins);
+            txids.push(txid);
+        }
+        let header = Header { prev: self.tip.hash, nonce: height, ..loose_header(height, 0).header };
+        let block = Block { header, transactions: body };
+        let at = BlockRef { height, hash: block.hash() };
+        self.tip = at;
+        self.coins.extend(&created);
+        Made { at, block, txids, effects: effects(spent, created) }
+    }
+
+    fn take(&mut self) -> (OutPoint, Coin) {
+        let index = self.random.next() as usize % self.coins.len();
+        self.coins.swap_remove(index)
+    }
+}
+
+fn effects(spent: Vec<(OutPoint, Coin)>, created: Vec<(OutPoint, Coin)>) -> BlockEffects {
+    BlockEffects {
+        spent,
+        created,
+        transient: Vec::new(),
+        accounts: Vec::new(),
+        storage: Vec::new(),
+        codes: Vec::new(),
+        nodes: Vec::new(),
+        coins_digest: LtHash::default(),
+        receipts: Vec::new(),
+        gas_used: 0,
+        tx_gas: Vec::new(),
+        minted: U256::ZERO,
+        burned: U256::ZERO,
+    }
+}
+
+impl Made {
+    fn commit(&self) -> Commit<'_> {
+        let Self { at, block, txids, effects } = self;
+        Commit { at: *at, block, txids, base_fee: 1, senders: &[], effects }
+    }
+}
+
+/// A store on disk with the old coins.
+fn store(config: &StoreConfig) -> (tempfile::TempDir, Store, Factory) {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path(), &spec(), config).unwrap();
+    let mut factory = Factory::new(&store);
+    for _ in 0..OLD_COINS / 2_000 {
+        store.commit(&factory.block(1_000, |_| 0).commit()).unwrap();
+        store.flush().unwrap();
+    }
+    (directory, store, factory)
+}
+
+fn blocks_between_flushes(name: &str, config: &StoreConfig, blocks: usize, every: usize) {
+    let (_directory, mut store, mut factory) = store(config);
+    let made: Vec<_> = (0..blocks).map(|_| factory.block(TRANSACTIONS, |number| 1 + number % 2)).collect();
+    let (mut read, mut connect, mut flush) = (0.0, 0.0, 0.0);
+    let all = Cpu::now();
+    let clock = Instant::now();
+    for (number, made) in made.iter().enumerate() {
+        let cpu = Cpu::now();
+        for (outpoint, coin) in &made.effects.spent {
+            assert_eq!(store.view().coin(outpoint).unwrap().as_ref(), Some(coin));
+        }
+        read += cpu.since(blocks).0;
+        let cpu = Cpu::now();
+        store.commit(&made.commit()).unwrap();
+        connect += cpu.since(blocks).0;
+        if (number + 1) % every == 0 {
+            let cpu = Cpu::now();
+            store.flush().unwrap();
+            flush += cpu.since(blocks).0;
+        }
+    }
+    let (own, process) = all.since(blocks);
+    let wall = clock.elapsed().as_secs_f64() * 1e6 / blocks as f64;
+    println!(
+        "{name:34} read {read:6.0}  connect {connect:6.0}  flush {flush:6.0}  = {own:6.0} us CPU a block, {process:6.0} with \
+         background, {wall:6.0} wall; {:5.2} us a coin operation; {} rows",
+        own / 5_000.0,
+        store.stats().rows / (blocks as u64 + 151),
+    );
+}
+
+#[test]
+#[ignore = "a benchmark"]
+fn blocks_of_a_thousand_transactions() {
+    let all = config();
+    let coins = StoreConfig { tx_index: false, address_index: false, ..config() };
+    let tx = StoreConfig { address_index: false, ..config() };
+    let cached = StoreConfig { cache_bytes: 256 << 20, ..config() };
+    if std::env::var("ONE").is_ok() {
+        return blocks_between_flushes("all indexes, warm", &cached, 1000, 1);
+    }
+    for every in [1, 50] {
+        println!("a flush every {every} blocks");
+        blocks_between_flushes("no index, cold", &coins, 200, every);
+        blocks_between_flushes("no index, warm", &StoreConfig { cache_bytes: 256 << 20, ..coins.clone() }, 200, every);
+        blocks_between_flushes("transaction index, cold", &tx, 200, every);
+        blocks_between_flushes("all indexes, cold", &all, 200, every);
+        blocks_between_flushes("all indexes, warm", &cached, 200, every);
+    }
+}
+
+#[test]
+#[ignore = "a benchmark"]
+fn a_raw_batch() {
+    for sorted in [false, true] {
+        let directory = tempfile::tempdir().unwrap();
+        let kv = RocksKv::open(directory.path(), &config()).unwrap();
+        let mut random = Random(3);
+        let (mut keys, mut sort, mut write) = (Vec::new(), 0.0, 0.0);
+        let cpu = Cpu::now();
+        for round in 0..200 {
+            let mut batch = Batch::default();
+            for _ in 0..2_000 {
+                let outpoint = OutPoint { txid: TxId(random.bytes()), index: 0 };
+                batch.put(Column::Coins, &schema::coin_key(&outpoint), &schema::write_coin(&random.coin(1)));
+                keys.push(schema::coin_key(&outpoint));
+            }
+            for _ in 0..if round < 100 { 0 } else { 1_500 } {
+                let index = random.next() as usize % keys.len();
+                batch.delete(Column::Coins, &keys.swap_remove(index));
+            }
+            let cpu = Cpu::now();
+            if sorted {
+                batch.sort();
+            }
+            sort += cpu.since(550_000).0;
+            let cpu = Cpu::now();
+            kv.write(&batch, Durability::Process).unwrap();
+            write += cpu.since(550_000).0;
+        }
+        let (_, process) = cpu.since(550_000);
+        println!(
+            "raw batches, sorted: {sorted}: {sort:.2} sort, {write:.2} write us a row, {process:.2} with all and background"
+        );
+    }
+}
+
+#[test]
+#[ignore = "a benchmark"]
+fn reads_of_coins() {
+    let config = StoreConfig { cache_bytes: 256 << 20, ..config() };
+    let (_directory, store, factory) = store(&config);
+    let mut random = Random(9);
+    let wanted: Vec<OutPoint> =
+        (0..30_000).map(|_| factory.coins[random.next() as usize % factory.coins.len()].0).collect();
+    let view = store.view();
+    for name in ["from the cache", "from the cache"] {
+        let cpu = Cpu::now();
+        for outpoint in &wanted {
+            black_box(view.coin(outpoint).unwrap());
+        }
+        println!("{name}: {:.2} us a coin", cpu.since(wanted.len()).0);
+    }
+    store.cache.coins.clear();
+    let cpu = Cpu::now();
+    wanted.iter().for_each(|outpoint| assert!(black_box(view.coin(outpoint).unwrap()).is_some()));
+    println!("from the database: {:.2} us a coin", cpu.since(wanted.len()).0);
+    store.cache.coins.clear();
+    let cpu = Cpu::now();
+    wanted.chunks(1_500).for_each(|coins| store.prefetch(coins).unwrap());
+    println!("prefetched: {:.2} us a coin", cpu.since(wanted.len()).0);
+}
