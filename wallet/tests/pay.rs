@@ -54,7 +54,7 @@ fn shows_what_it_does_and_asks() {
     let (node, home, friend) = rich(1);
     let answer = home.run(&["send", &format!("{friend}=1.5")]);
     answer.fails(2, "add --yes if you agree");
-    for part in ["Spend 1 coin on local", &friend, "1.50000000", "your change", "fee", "leaves you"] {
+    for part in ["Spend 1 coin on local", &friend, "1.50000000", "your change", "fee", "leaves the wallet"] {
         assert!(answer.err.contains(part), "{part} in {}", answer.err);
     }
     assert!(node.state().sent.is_empty());

@@ -3,8 +3,8 @@
 use alloy_primitives::{Address, U256};
 use chain_core::{
     coin::Lock,
-    execute::{GATEWAY, MAX_TRANSACTION_GAS, withdraw_calldata},
-    units::Amount,
+    execute::{GATEWAY, GATEWAY_GAS, IntrinsicGas, MAX_TRANSACTION_GAS, Revision, withdraw_calldata},
+    units::{Amount, Gas},
 };
 
 use super::{BuildError, Shortage, Terms, check_fee};
@@ -67,16 +67,25 @@ pub fn account_request(
         Value::All => U256::from(terms.prices.base_max) + tip,
         Value::Wei(_) => terms.prices.account_max(),
     };
-    // An estimate does not depend on the value; asking with one grain works with any balance above it.
-    let probe = match wanted {
-        Value::Wei(wei) if wei <= balance => wei,
-        _ => Amount(1).to_wei().min(balance),
+    let mut request = AccountRequest {
+        from: from.to_string(),
+        key: Some(KeyPath::Account(index)),
+        nonce: 0,
+        to: to.to_string(),
+        // For the estimate: any value that the account has will do.
+        value_wei: match wanted {
+            Value::Wei(wei) if wei <= balance => wei,
+            _ => Amount(1).to_wei().min(balance),
+        },
+        gas_limit: 0,
+        max_fee_per_gas_wei: max_fee,
+        max_priority_fee_per_gas_wei: tip,
+        input,
+        withdraw_to: withdraw_to.map(|lock| wallet.network.address(lock)),
+        signed: Vec::new(),
     };
-    let gas_limit = if balance.is_zero() {
-        MAX_TRANSACTION_GAS.min(21_000)
-    } else {
-        node.estimate_gas(&from, &to, probe, &input)?.min(MAX_TRANSACTION_GAS)
-    };
+    request.gas_limit = gas_limit(wallet, node, &request, balance.is_zero())?;
+    let gas_limit = request.gas_limit;
     let cost = max_fee.checked_mul(U256::from(gas_limit)).ok_or(BuildError::TooLarge)?;
     let value = match wanted {
         Value::Wei(wei) => wei,
@@ -89,21 +98,23 @@ pub fn account_request(
     }
     let expected = (U256::from(terms.prices.base) + tip).saturating_mul(U256::from(gas_limit));
     check_fee(terms, fees::check_wei(expected, value))?;
-    let request = AccountRequest {
-        from: from.to_string(),
-        key: Some(KeyPath::Account(index)),
-        nonce: node.nonce(&from, true)?,
-        to: to.to_string(),
-        value_wei: value,
-        gas_limit,
-        max_fee_per_gas_wei: max_fee,
-        max_priority_fee_per_gas_wei: tip,
-        input,
-        withdraw_to: withdraw_to.map(|lock| wallet.network.address(lock)),
-        signed: Vec::new(),
-    };
+    request.value_wei = value;
+    request.nonce = node.nonce(&from, true)?;
     request.check(&wallet.network)?;
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request)))
+}
+
+/// Gas that a request needs: known for payments and withdrawals; the node knows whether code is called.
+fn gas_limit(wallet: &Wallet, node: &Node, request: &AccountRequest, penniless: bool) -> Result<Gas, BuildError> {
+    let fields = request.fields(&wallet.network)?;
+    let gas = IntrinsicGas::of(Revision::Osaka, &fields);
+    if fields.to == Some(GATEWAY) {
+        return Ok((gas.intrinsic + GATEWAY_GAS).max(gas.floor));
+    }
+    let (Some(to), false) = (fields.to, penniless) else { return Ok(gas.needed()) };
+    let from = wallet.network.account(&request.from)?;
+    let estimate = node.estimate_gas(&from, &to, request.value_wei, &request.input)?;
+    Ok(estimate.unwrap_or(gas.needed()).clamp(gas.needed(), MAX_TRANSACTION_GAS))
 }
 
 fn whole(wei: U256, grains_only: bool) -> U256 {

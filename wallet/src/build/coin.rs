@@ -167,6 +167,9 @@ fn draft(
             select::select(&choices, &order).map_err(Drafting::Select)?
         }
     };
+    if selection.inputs.len() > MAX_INPUTS {
+        return Err(BuildError::TooManyInputs(selection.inputs.len()).into());
+    }
     check_outputs(terms, &outputs, selection.fee, dust, wallet)?;
     if let Some(change) = selection.change {
         let place = usize::from(vault::random::<1>().map_err(crate::keys::KeyError::from)?[0]) % (outputs.len() + 1);

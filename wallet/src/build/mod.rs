@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Inputs of one transaction. More would make it larger than nodes pass on; the rest is for a second one.
-pub const MAX_INPUTS: usize = 700;
+pub const MAX_INPUTS: usize = 2_000;
 
 /// What building depends on beside the wallet.
 #[derive(Clone, Debug)]
@@ -95,6 +95,11 @@ pub enum BuildError {
     /// The same destination twice.
     #[error("{0} is named twice: add the amounts up")]
     Twice(String),
+    /// More coins than one transaction should spend.
+    #[error(
+        "{0} coins would have to be spent, but one transaction spends at most {MAX_INPUTS}: pay in parts, or gather your coins first with `send --max` to yourself"
+    )]
+    TooManyInputs(usize),
     /// Nobody is to be paid.
     #[error("nobody is to be paid")]
     Nobody,

@@ -79,6 +79,18 @@ fn the_fee_covers_the_highest_base_fee_of_the_next_block_and_the_tip() {
 }
 
 #[test]
+fn a_payment_of_too_many_coins_is_refused_and_all_takes_the_largest() {
+    let (terms, funds) = (terms(1_000_000_000, 0), funds(&vec![100_000; 2_200]));
+    let mut wallet = OWNER.0.clone();
+    let order = CoinOrder::Pay(vec![(stranger(2), Amount(202_000_000))]);
+    let result = coin_request(&mut wallet, &funds, &terms, &order);
+    assert!(matches!(result, Err(BuildError::TooManyInputs(count)) if count > 2_000));
+    let request = coin_request(&mut wallet, &funds, &terms, &CoinOrder::All(stranger(2))).unwrap();
+    let Body::Coin(coin) = &request.transaction else { panic!("not of coins") };
+    assert_eq!(coin.inputs.len(), MAX_INPUTS);
+}
+
+#[test]
 fn each_change_has_an_address_of_its_own() {
     let (terms, funds) = (terms(1_000_000_000, 0), funds(&[500_000_000]));
     let mut wallet = OWNER.0.clone();

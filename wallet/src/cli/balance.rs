@@ -16,7 +16,7 @@ use crate::{
     node::{ChainInfo, CoinBalance, Node},
 };
 
-const ALIGNS: [Align; 3] = [Align::Left, Align::Right, Align::Left];
+const ALIGNS: [Align; 3] = [Align::Left, Align::Point, Align::Left];
 
 fn row(label: &str, amount: String, remark: String) -> Vec<String> {
     vec![label.into(), amount, remark]

@@ -49,7 +49,7 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     let json = entries.iter().map(as_json).collect::<Vec<_>>();
     let now = now();
     let rows: Vec<Vec<String>> = entries.iter().map(|entry| row(entry, now)).collect();
-    let aligns = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Right, Align::Left];
+    let aligns = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Point, Align::Left];
     Ok(Report::new(screen::table(&aligns, &rows), json!(json)))
 }
 

@@ -286,7 +286,7 @@ fn show(context: &Context, args: &PolicyName) -> Result<Report, WalletError> {
             vec![format!("{}:{}", coin.outpoint.txid, coin.outpoint.index), coin.output.amount.to_string(), height]
         })
         .collect();
-    text += &screen::table(&[Align::Left, Align::Right, Align::Left], &rows);
+    text += &screen::table(&[Align::Left, Align::Point, Align::Left], &rows);
     json["spendable"] = json!(sums.spendable);
     json["pending"] = json!(sums.pending);
     Ok(Report::new(text, json))

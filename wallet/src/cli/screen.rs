@@ -80,27 +80,34 @@ impl Report {
 pub enum Align {
     /// Text.
     Left,
-    /// Numbers.
+    /// Whole numbers.
     Right,
+    /// Amounts: their points stand below each other.
+    Point,
+}
+
+/// Characters from the point on; all of a cell without one is in front of it.
+fn behind_point(cell: &str) -> usize {
+    cell.find('.').map_or(0, |at| cell[at..].chars().count())
 }
 
 /// Rows in aligned columns, two spaces apart.
 pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column));
-        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..aligns.len()).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let cells = row.iter().zip(&widths).zip(aligns).map(|((cell, width), align)| match align {
-            Align::Left => format!("{cell:<width$}"),
-            Align::Right => format!("{cell:>width$}"),
-        });
-        let line = cells.collect::<Vec<_>>().join("  ");
-        text += &format!("  {}\n", line.trim_end());
+    let mut rows = rows.to_vec();
+    for (column, align) in aligns.iter().enumerate() {
+        let cells = |rows: &[Vec<String>]| rows.iter().filter_map(|row| row.get(column).cloned()).collect::<Vec<_>>();
+        if *align == Align::Point {
+            let most = cells(&rows).iter().map(|cell| behind_point(cell)).max().unwrap_or(0);
+            for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+                *cell += &" ".repeat(most - behind_point(cell));
+            }
+        }
+        let width = cells(&rows).iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+        for cell in rows.iter_mut().filter_map(|row| row.get_mut(column)) {
+            *cell = if *align == Align::Left { format!("{cell:<width$}") } else { format!("{cell:>width$}") };
+        }
     }
-    text
+    rows.iter().map(|row| format!("  {}\n", row.join("  ").trim_end())).collect()
 }
 
 /// A line on standard error.
@@ -173,6 +180,9 @@ mod tests {
     fn columns_are_aligned() {
         let rows = vec![vec!["a".into(), "1.5".into()], vec!["long…".into(), "10.25".into()]];
         assert_eq!(table(&[Align::Left, Align::Right], &rows), "  a        1.5\n  long…  10.25\n");
+        let amounts = ["1.50", "", "-10.255", "7"].map(|cell| vec![cell.to_owned(), "x".into()]);
+        let expected = "    1.50   x\n           x\n  -10.255  x\n    7      x\n";
+        assert_eq!(table(&[Align::Point, Align::Left], &amounts), expected);
         assert_eq!(table(&[Align::Left], &[]), "");
     }
 

@@ -5,11 +5,11 @@ use chain_core::coin::Lock;
 use super::{
     args::{BuildCommand, DepositArgs, SendArgs, TransferArgs, Wait, WithdrawArgs},
     context::Context,
-    screen::Report,
+    screen::{self, Report},
     spend::{self, Session, grains, split_payment},
 };
 use crate::{
-    build::{AccountOrder, CoinOrder, Value, account_request, coin_request},
+    build::{AccountOrder, CoinOrder, MAX_INPUTS, Value, account_request, coin_request},
     error::WalletError,
     file::Wallet,
     funds,
@@ -87,7 +87,13 @@ pub fn pay_coins(
 ) -> Result<Request, WalletError> {
     let terms = spend::terms(node, info, fees)?;
     let funds = funds::load(node, wallet)?;
-    Ok(coin_request(wallet, &funds, &terms, order)?)
+    let request = coin_request(wallet, &funds, &terms, order)?;
+    if matches!(order, CoinOrder::All(_)) && funds.spendable.len() > MAX_INPUTS {
+        let count = funds.spendable.len();
+        let text = format!("these are the {MAX_INPUTS} largest of {count} coins: repeat it for the rest");
+        screen::note(&screen::yellow(&text));
+    }
+    Ok(request)
 }
 
 /// The number of one of the wallet's accounts, given by number or address.

@@ -30,6 +30,9 @@ use crate::{
 /// How often the node is asked while waiting.
 const POLL: Duration = Duration::from_millis(400);
 
+/// How often in a row it may not answer meanwhile: half a minute.
+const PATIENCE: u32 = 75;
+
 /// A wallet that is about to spend, and the node it spends through.
 pub struct Session<'a> {
     /// Flags, password, consent.
@@ -97,15 +100,15 @@ impl<'a> Session<'a> {
         }
         // Others may use the wallet while this waits.
         drop(self.lock);
-        let mut text = format!("{} {txid}\n", screen::green("Sent:"));
+        let sent = format!("{} {txid}", screen::green("Sent:"));
         json["txid"] = json!(txid.to_string());
-        if wait.wait {
-            let status = wait_until_mined(&self.node, &txid)?;
-            text += &format!("{} in block {}\n", screen::green("Mined"), status.height.unwrap_or_default());
-            json["height"] = json!(status.height);
-        } else {
-            text += &screen::dim(&after(&request, &self.info));
+        if !wait.wait {
+            return Ok(Report::new(format!("{sent}\n{}", screen::dim(&after(&request, &self.info))), json));
         }
+        screen::note(&sent);
+        let status = wait_until_mined(&self.node, &txid)?;
+        json["height"] = json!(status.height);
+        let text = format!("{} in block {}: {txid}", screen::green("Mined"), status.height.unwrap_or_default());
         Ok(Report::new(text, json))
     }
 }
@@ -139,31 +142,31 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-/// Waits until a transaction is in a block.
+/// Waits until a transaction is in a block. A node that goes away for a while is waited for.
 pub fn wait_until_mined(node: &Node, txid: &TxId) -> Result<TransactionStatus, WalletError> {
     let mut progress = Progress::new();
     let started = Instant::now();
-    let mut missed = 0;
+    let (mut unknown, mut silent) = (0, 0);
     loop {
-        match node.transaction(txid)? {
-            Some(status) if status.confirmations > 0 => {
-                drop(progress);
-                if status.success == Some(false) {
-                    return Err(WalletError::Failed(format!(
-                        "{txid} was mined, but failed: its fee was taken and nothing else happened"
-                    )));
-                }
-                return Ok(status);
+        match node.transaction(txid) {
+            Ok(Some(status)) if status.confirmations > 0 && status.success == Some(false) => {
+                return Err(WalletError::Failed(format!(
+                    "{txid} was mined, but failed: its fee was taken and nothing else happened"
+                )));
             }
-            Some(_) => missed = 0,
-            None => missed += 1,
+            Ok(Some(status)) if status.confirmations > 0 => return Ok(status),
+            Ok(Some(_)) => (unknown, silent) = (0, 0),
+            Ok(None) => unknown += 1,
+            Err(NodeError::Unreachable { .. }) if silent < PATIENCE => silent += 1,
+            Err(error) => return Err(error.into()),
         }
-        if missed > 3 {
+        if unknown > 3 {
             return Err(WalletError::Failed(format!(
                 "the node no longer knows {txid}: it was replaced or dropped; see `cairn-wallet history`"
             )));
         }
-        progress.show(&format!("waiting for a block… {} s", started.elapsed().as_secs()));
+        let what = if silent > 0 { "the node does not answer; waiting for it" } else { "waiting for a block" };
+        progress.show(&format!("{what}… {} s", started.elapsed().as_secs()));
         sleep(POLL);
     }
 }

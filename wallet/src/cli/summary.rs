@@ -26,7 +26,7 @@ fn row(label: &str, who: &str, amount: String, remark: &str) -> Vec<String> {
     vec![label.into(), who.into(), amount, remark.into()]
 }
 
-const ALIGNS: [Align; 4] = [Align::Left, Align::Left, Align::Right, Align::Left];
+const ALIGNS: [Align; 4] = [Align::Left, Align::Left, Align::Point, Align::Left];
 
 fn coins(request: &Request, coin: &CoinRequest, own: &KeyTable) -> Result<(String, Value), WalletError> {
     let mut rows = Vec::new();
@@ -54,7 +54,7 @@ fn coins(request: &Request, coin: &CoinRequest, own: &KeyTable) -> Result<(Strin
         outputs.push(json!({ "to": line.to, "amount": line.amount, "own": mine }));
     }
     rows.push(row("fee", "", coin.fee.to_string(), ""));
-    rows.push(row("leaves you", "", leaves.to_string(), ""));
+    rows.push(row("leaves the wallet", "", leaves.to_string(), ""));
     let policies = coin.inputs.iter().filter(|input| input.policy.is_some()).count();
     let from = match (coin.inputs.len(), policies) {
         (1, 0) => "1 coin".to_owned(),

@@ -54,8 +54,10 @@ pub enum NodeError {
         reason: String,
     },
     /// The node refuses a call.
-    #[error("{message}")]
+    #[error("the node refused {method}: {message}")]
     Refused {
+        /// The method.
+        method: String,
         /// JSON-RPC error code.
         code: i64,
         /// The node's words.
@@ -291,15 +293,24 @@ impl Node {
         u64::try_from(nonce).map_err(|_| bad_answer("eth_getTransactionCount", "it does not fit in 64 bits"))
     }
 
-    /// Gas that a call would use.
+    /// Gas that a call would use; nothing if the node does not estimate.
     ///
     /// # Errors
-    /// [`NodeError::Refused`] if it would fail.
-    pub fn estimate_gas(&self, from: &Address, to: &Address, value: U256, input: &[u8]) -> Result<u64, NodeError> {
+    /// [`NodeError::Refused`] if the call would fail.
+    pub fn estimate_gas(
+        &self,
+        from: &Address,
+        to: &Address,
+        value: U256,
+        input: &[u8],
+    ) -> Result<Option<u64>, NodeError> {
         let data = format!("0x{}", hex::encode(input));
         let call = json!({ "from": from.to_string(), "to": to.to_string(), "value": value, "data": data });
-        let gas: U256 = self.call("eth_estimateGas", json!([call]))?;
-        u64::try_from(gas).map_err(|_| bad_answer("eth_estimateGas", "it does not fit in 64 bits"))
+        let gas: U256 = match self.call("eth_estimateGas", json!([call])) {
+            Err(NodeError::Refused { code: -32601, .. }) => return Ok(None),
+            other => other?,
+        };
+        u64::try_from(gas).map(Some).map_err(|_| bad_answer("eth_estimateGas", "it does not fit in 64 bits"))
     }
 }
 
@@ -310,7 +321,8 @@ fn bad_answer(method: &str, reason: &str) -> NodeError {
 fn read_answer<T: DeserializeOwned>(method: &str, answer: Answer) -> Result<T, NodeError> {
     if let Some(error) = answer.error {
         let reason = error.data.as_ref().and_then(|data| data["reason"].as_str()).map(str::to_owned);
-        return Err(NodeError::Refused { code: error.code, message: printable(&error.message), reason });
+        let (method, message) = (method.to_owned(), printable(&error.message));
+        return Err(NodeError::Refused { method, code: error.code, message, reason });
     }
     let result = answer.result.unwrap_or(Value::Null);
     serde_json::from_value(result).map_err(|error| bad_answer(method, &error.to_string()))

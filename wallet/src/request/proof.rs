@@ -3,7 +3,7 @@
 use chain_core::{
     coin::{KeyBytes, Signature, Witness},
     hash::sha256,
-    policy::{AtHand, Policy},
+    policy::{AtHand, Policy, PolicyNode},
     units::Height,
 };
 
@@ -39,18 +39,22 @@ fn find_preimage(preimages: &[Hex32], hash: &[u8; 32]) -> Option<[u8; 32]> {
 }
 
 impl Gathered<'_> {
-    /// What there is and what not, for whoever has to find the rest.
+    /// What there is, for whoever has to find the rest.
     pub(super) fn lacks(&self, number: usize) -> String {
         let Some(policy) = &self.input.policy else { return String::new() };
         let keys = policy_keys(policy);
         let signed = keys.iter().filter(|key| self.signature(key).is_some()).count();
-        format!(
-            "input {number} has {signed} of {} signatures and {} preimages, at height {} and age {}; its policy is {policy}",
-            keys.len(),
-            self.input.preimages.len(),
-            self.height,
-            self.age,
-        )
+        let mut there = vec![format!("{signed} of {} signatures", keys.len())];
+        if policy.0.iter().any(|node| matches!(node, PolicyNode::Sha256(_))) {
+            there.push(format!("{} preimages", self.input.preimages.len()));
+        }
+        if policy.0.iter().any(|node| matches!(node, PolicyNode::After(_))) {
+            there.push(format!("height {}", self.height));
+        }
+        if policy.0.iter().any(|node| matches!(node, PolicyNode::Older(_))) {
+            there.push(format!("an age of {} blocks", self.age));
+        }
+        format!("input {number} has {}, which does not satisfy its policy", there.join(", "))
     }
 }
 
