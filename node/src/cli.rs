@@ -112,7 +112,7 @@ pub enum ChainCommand {
 #[derive(Clone, Debug, Args)]
 pub struct Ask {
     /// The node's RPC
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC_URL")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC")]
     pub rpc: String,
     /// Prints JSON
     #[arg(long)]

@@ -20,8 +20,8 @@ pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
     let mut reporter = Reporter { reader, last: Instant::now(), blocks: 0 };
     loop {
         match events.recv().await {
-            Ok(NodeEvent::NewTip { info, disconnected, connected }) => {
-                reporter.new_tip(&info, &disconnected, &connected);
+            Ok(NodeEvent::NewTip { info, disconnected, connected, took }) => {
+                reporter.new_tip(&info, &disconnected, &connected, took);
             }
             Ok(NodeEvent::TransactionRemoved(txid, reason)) if reason != RemovalReason::Mined => {
                 tracing::debug!(%txid, ?reason, "a transaction left the mempool");
@@ -45,7 +45,7 @@ struct Summary {
 }
 
 impl Reporter {
-    fn new_tip(&mut self, info: &ChainInfo, disconnected: &[BlockHash], connected: &[BlockHash]) {
+    fn new_tip(&mut self, info: &ChainInfo, disconnected: &[BlockHash], connected: &[BlockHash], took: Duration) {
         if let Some(from) = disconnected.first() {
             tracing::warn!(depth = disconnected.len(), %from, to = %info.hash, height = info.height, "reorganised");
         }
@@ -61,19 +61,20 @@ impl Reporter {
                 let rate = (blocks as f64 / elapsed.as_secs_f64().max(0.001)) as u64;
                 tracing::info!(height = info.height, hash = %info.hash, blocks, per_second = rate, "blocks");
             }
-            _ => self.each(info, connected),
+            _ => self.each(info, connected, took),
         }
     }
 
-    fn each(&self, info: &ChainInfo, connected: &[BlockHash]) {
+    fn each(&self, info: &ChainInfo, connected: &[BlockHash], took: Duration) {
+        let ms = took.as_millis() / connected.len().max(1) as u128;
         // As many as were connected are at most the height.
         let first = (info.height + 1).saturating_sub(connected.len() as Height);
         for (height, hash) in (first..).zip(connected) {
             match self.summary(BlockRef { height, hash: *hash }) {
                 Ok(Some(Summary { transactions, gas })) => {
-                    tracing::info!(height, %hash, transactions, gas, "block");
+                    tracing::info!(height, %hash, transactions, gas, ms, "block");
                 }
-                _ => tracing::info!(height, %hash, "block"),
+                _ => tracing::info!(height, %hash, ms, "block"),
             }
         }
     }

@@ -27,7 +27,8 @@ use crate::{
     store::{Reader, Store, StoreConfig},
 };
 
-/// A chain that is open, without RPC or miner.
+/// A chain that is open, without RPC or miner. Dropping it flushes and closes the store, on every way out: a database
+/// that is still at work must not meet the end of the process.
 pub struct Opened {
     /// The engine on its thread.
     pub engine: EngineHandle,
@@ -35,8 +36,28 @@ pub struct Opened {
     pub reader: Reader,
     /// Hash of the genesis block.
     pub genesis: BlockHash,
+    runtime: Option<Runtime>,
+}
+
+impl Opened {
     /// Carries RPC and timers.
-    pub runtime: Runtime,
+    ///
+    /// # Panics
+    /// Never: only dropping takes it away.
+    pub fn runtime(&self) -> &Runtime {
+        self.runtime.as_ref().expect("the runtime is there until it is dropped")
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        let Some(runtime) = self.runtime.take() else {
+            return;
+        };
+        runtime.block_on(self.engine.shutdown());
+        // Calls that still wait for something must not keep the process.
+        runtime.shutdown_timeout(Duration::from_secs(2));
+    }
 }
 
 /// How the store is opened.
@@ -100,7 +121,7 @@ pub fn open_store(config: &Config, store: Store) -> Result<Opened, CommandError>
     let mempool = MempoolConfig { max_bytes: config.mempool, ..MempoolConfig::default() };
     let engine = EngineHandle::start(store, config.spec.clone(), mempool)?;
     let genesis = engine.chain_info().genesis;
-    Ok(Opened { engine, reader, genesis, runtime })
+    Ok(Opened { engine, reader, genesis, runtime: Some(runtime) })
 }
 
 /// Runs the node until a signal, `admin_stop` or a failure of its storage.
@@ -112,10 +133,7 @@ pub fn run(config: Config) -> Result<(), CommandError> {
         return Err(CommandError::NobodyToPay);
     }
     let opened = open(&config)?;
-    let outcome = opened.runtime.block_on(serve(&config, &opened));
-    // Calls that still wait for something must not keep the process.
-    opened.runtime.shutdown_timeout(Duration::from_secs(2));
-    outcome
+    opened.runtime().block_on(serve(&config, &opened))
 }
 
 /// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
@@ -158,7 +176,7 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
             index: config.index,
             stop: stop.clone(),
         },
-        runtime: opened.runtime.handle().clone(),
+        runtime: opened.runtime().handle().clone(),
     });
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
     tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone()));

@@ -93,9 +93,7 @@ pub fn import(config: Config, file: &Path) -> Result<(), CommandError> {
     let total = std::fs::metadata(file).map(|data| data.len()).ok();
     let opened = run::open(&config)?;
     let blocks = BlockFile::open(BufReader::new(input), file, opened.genesis)?;
-    let outcome = import_all(&opened, blocks, total);
-    opened.runtime.block_on(opened.engine.shutdown());
-    let (known, new) = outcome?;
+    let (known, new) = import_all(&opened, blocks, total)?;
     println!("imported {new} blocks, {known} were known; the tip is at height {}", opened.engine.chain_info().height);
     Ok(())
 }
@@ -117,7 +115,7 @@ fn import_all(opened: &Opened, mut blocks: BlockFile<'_>, total: Option<u64>) ->
 fn hand_in(opened: &Opened, engine: &EngineHandle, block: Block) -> Result<BlockOutcome, CommandError> {
     let hash = block.hash();
     let refused = |error| CommandError::Stopped(format!("block {hash} is refused: {error}"));
-    opened.runtime.block_on(engine.submit_block(block)).map_err(refused)
+    opened.runtime().block_on(engine.submit_block(block)).map_err(refused)
 }
 
 /// Reads a file of blocks, one at a time.

@@ -12,7 +12,7 @@ pub fn reindex(config: Config) -> Result<(), CommandError> {
     let mut events = opened.engine.subscribe();
     let total = opened.engine.chain_info().best_header;
     let mut progress = Progress::new("Rebuilding the state", total.into());
-    let done = opened.runtime.block_on(async {
+    let done = opened.runtime().block_on(async {
         while opened.engine.chain_info().syncing {
             match events.recv().await {
                 Ok(NodeEvent::Progress(done, _)) => progress.at(done.into()),
@@ -20,9 +20,7 @@ pub fn reindex(config: Config) -> Result<(), CommandError> {
                 Err(RecvError::Closed) => break,
             }
         }
-        let info = opened.engine.chain_info();
-        opened.engine.shutdown().await;
-        info.height
+        opened.engine.chain_info().height
     });
     let took = progress.finish();
     println!(

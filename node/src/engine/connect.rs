@@ -12,7 +12,7 @@ use chain_core::{
     transaction::Transaction,
     units::Height,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::{Action, BlockOutcome, Engine, NodeEvent, SubmitBlockError, Undecided, error::Fatal};
 use crate::store::{BlockRef, StoreError};
@@ -193,7 +193,12 @@ impl Engine {
             self.templates.outdate();
             let info = Arc::new(self.chain_info());
             let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
-            self.actions.push(Action::Publish(NodeEvent::NewTip { info, disconnected, connected }));
+            self.actions.push(Action::Publish(NodeEvent::NewTip {
+                info,
+                disconnected,
+                connected,
+                took: Duration::ZERO,
+            }));
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use chain_core::{
     transaction::Transaction,
     units::Height,
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::error::SubmitBlockError;
 use crate::mempool::{MempoolStats, RemovalReason, SubmitError};
@@ -116,6 +116,8 @@ pub enum NodeEvent {
         disconnected: Arc<[BlockHash]>,
         /// Blocks connected, lowest first.
         connected: Arc<[BlockHash]>,
+        /// How long the engine took; filled in by its thread, which alone has a clock.
+        took: Duration,
     },
     /// The mempool took a transaction.
     TransactionAdded(TxId),

@@ -135,9 +135,10 @@ impl Driver {
                     self.handle(Event::Block(ticket, Source::Local, block));
                 }
                 Message::Mine(request, least_time, reply) => {
+                    let started = Instant::now();
                     self.engine.set_time(now());
                     let (result, actions) = self.engine.mine_block(&request, least_time);
-                    self.perform(actions);
+                    self.perform(actions, started);
                     // Whoever asked may have gone.
                     let _ = reply.send(result);
                 }
@@ -168,11 +169,12 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event) {
+        let started = Instant::now();
         let actions = self.engine.handle(event, now());
-        self.perform(actions);
+        self.perform(actions, started);
     }
 
-    fn perform(&mut self, actions: Vec<Action>) {
+    fn perform(&mut self, actions: Vec<Action>, started: Instant) {
         // Whoever is answered finds the chain that the answer is about.
         let info = self.engine.chain_info();
         self.info.send_if_modified(|old| std::mem::replace(old, info.clone()) != info);
@@ -181,8 +183,13 @@ impl Driver {
         for action in actions {
             match action {
                 Action::Reply(ticket, reply) => self.answer(ticket, reply),
-                // Nobody may be listening.
-                Action::Publish(event) => drop(self.events.send(event)),
+                Action::Publish(mut event) => {
+                    if let NodeEvent::NewTip { took, .. } = &mut event {
+                        *took = started.elapsed();
+                    }
+                    // Nobody may be listening.
+                    drop(self.events.send(event));
+                }
                 Action::Penalize(peer, penalty, reason) => tracing::debug!(?peer, ?penalty, reason, "misbehaviour"),
                 Action::Continue => self.state.more = true,
                 Action::Fatal(message) => {

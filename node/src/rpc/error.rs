@@ -1,7 +1,7 @@
 //! Error codes of the RPC (EIP-1474 and JSON-RPC 2.0), and how refusals become them.
 
 use jsonrpsee::types::ErrorObjectOwned;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     engine::{SubmitBlockError, SubmitError, TemplateError},
@@ -20,6 +20,8 @@ pub const INVALID_PARAMS: i32 = -32602;
 pub const INTERNAL: i32 = -32603;
 /// The node cannot do it in its present mode.
 pub const SERVER: i32 = -32000;
+/// A call reverted.
+pub const REVERTED: i32 = 3;
 /// There is no such block, transaction or coin.
 pub const NOT_FOUND: i32 = -32001;
 /// It exists, but this node does not keep it.
@@ -46,6 +48,15 @@ pub fn internal(message: impl std::fmt::Display) -> RpcError {
 /// -32000.
 pub fn cannot(message: impl Into<String>) -> RpcError {
     error(SERVER, message)
+}
+
+/// 3, as in geth: the call reverted, with what it returned.
+pub fn reverted(reason: Option<&str>, output: Value) -> RpcError {
+    let message = match reason {
+        Some(reason) => format!("execution reverted: {reason}"),
+        None => "execution reverted".to_owned(),
+    };
+    ErrorObjectOwned::owned(REVERTED, message, Some(output))
 }
 
 /// -32001.

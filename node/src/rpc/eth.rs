@@ -76,7 +76,7 @@ fn hashrate(context: &Context, _: Args) -> RpcResult<Value> {
 }
 
 /// The state that a block tag names: only that of the tip is kept.
-fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Snapshot> {
+pub(super) fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Snapshot> {
     let snapshot = context.snapshot()?;
     let tip = snapshot.tip();
     match resolve(context, &snapshot, tag.unwrap_or(BlockTag::Latest))? {
@@ -90,7 +90,8 @@ fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Snapshot> {
     }
 }
 
-fn account(snapshot: &Snapshot, address: &Address) -> RpcResult<Account> {
+/// An account; an empty one if it does not exist.
+pub(super) fn account(snapshot: &Snapshot, address: &Address) -> RpcResult<Account> {
     Ok(read(snapshot.account(address))?.unwrap_or_default())
 }
 

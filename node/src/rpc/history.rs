@@ -1,10 +1,11 @@
 //! What happened to an address or an account, newest first, in pages.
 
-use alloy_primitives::{Address, U256, address};
+use alloy_primitives::{Address, U256};
 use chain_core::{
     account::AccountTransaction,
     block::Block,
     coin::Lock,
+    execute::GATEWAY,
     hash::TxId,
     transaction::Transaction,
     units::{Amount, Height},
@@ -23,9 +24,6 @@ use crate::{
     mempool::MempoolEntry,
     store::{BlockRef, HeaderRecord, HistoryPlace, Snapshot, StoredReceipt},
 };
-
-/// The built-in contract that turns balances into coins.
-const GATEWAY: Address = address!("00000000000000000000000000000000000000c0");
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;

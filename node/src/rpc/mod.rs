@@ -10,6 +10,7 @@ mod dev;
 mod error;
 mod eth;
 mod eth_blocks;
+mod eth_call;
 mod eth_fees;
 mod history;
 mod miner;
@@ -105,6 +106,7 @@ const TABLES: &[&[Method]] = &[
     dev::METHODS,
     eth::METHODS,
     eth_blocks::METHODS,
+    eth_call::METHODS,
     eth_fees::METHODS,
     miner::METHODS,
     net::METHODS,

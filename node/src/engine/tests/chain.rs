@@ -44,7 +44,7 @@ fn follows_the_heavier_branch_and_mines_again_what_it_left_behind() {
 
     assert_eq!((kit.tip(), kit.height()), (twin.tip(), 3));
     assert!(kit.is_pooled(&payment) && kit.is_pooled(&call));
-    let Some(NodeEvent::NewTip { info, disconnected, connected }) = kit.events.first() else { panic!() };
+    let Some(NodeEvent::NewTip { info, disconnected, connected, .. }) = kit.events.first() else { panic!() };
     assert_eq!((info.hash, &**disconnected), (twin.tip(), &[a2, a1][..]));
     assert_eq!(**connected, branch.iter().map(|block| block.hash()).collect::<Vec<_>>()[..]);
 

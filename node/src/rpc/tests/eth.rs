@@ -1,7 +1,11 @@
 //! Ethereum's methods.
 
 use alloy_primitives::{Address, B256, Bytes, keccak256};
-use chain_core::trie::verify_proof;
+use chain_core::{
+    coin::Lock,
+    execute::{GATEWAY, withdraw_calldata},
+    trie::verify_proof,
+};
 use serde_json::{Value, json};
 
 use super::{GWEI, account, raw};
@@ -132,4 +136,30 @@ fn old_states_are_minus_32002() {
     let (code, message) = node.try_call("eth_getBalance", json!([account(0), "0x1"])).unwrap_err();
     assert_eq!((code, message.as_str()), (-32002, "the state of block 1 is not kept, only that of the tip, block 2"));
     assert_eq!(node.call("eth_getBalance", json!([account(0), "0x2"])), "0x21e19e0c9bab2400000");
+}
+
+#[test]
+fn calls_and_estimates_run_on_the_state_of_the_tip() {
+    let node = TestNode::new();
+    let call = |value: &str, input: &str| json!([{"from": account(0), "to": GATEWAY, "value": value, "input": input}]);
+    let transfer = json!([{"from": account(0), "to": account(1), "value": "0x1"}]);
+    assert_eq!(node.call("eth_estimateGas", transfer.clone()), "0x5208");
+    assert_eq!(node.call("eth_call", transfer), "0x");
+    let withdraw = format!("0x{}", hex::encode(withdraw_calldata(&Lock::Policy([9; 32]))));
+    let gas = node.call("eth_estimateGas", call("0x2540be400", &withdraw));
+    let gas = u64::from_str_radix(gas.as_str().unwrap().trim_start_matches("0x"), 16).unwrap();
+    assert!((31_000..40_000).contains(&gas), "{gas}");
+    let less = json!([{"from": account(0), "to": GATEWAY, "value": "0x2540be400", "input": withdraw, "gas": format!("{:#x}", gas - 1)}]);
+    assert_eq!(node.try_call("eth_estimateGas", less).unwrap_err().0, -32000);
+    let (code, message) = node.try_call("eth_estimateGas", call("0x1", &withdraw)).unwrap_err();
+    let reason = "execution reverted: the value is not a positive whole number of grains";
+    assert_eq!((code, message.as_str()), (3, reason));
+    assert_eq!(node.try_call("eth_call", call("0x1", "0x12345678")).unwrap_err().0, 3);
+    let rich = json!([{"from": Address::ZERO, "to": account(1), "value": "0xffffffffffffffffffffffff"}]);
+    assert_eq!(node.try_call("eth_estimateGas", rich).unwrap_err().0, -32000);
+    let both = json!([{"to": account(1), "input": "0x01", "data": "0x02"}]);
+    assert_eq!(
+        node.try_call("eth_call", both),
+        Err((-32602, "transaction: input and data differ; give one of them".into()))
+    );
 }

@@ -56,7 +56,7 @@ fn odd_parameters_are_answered_and_never_end_the_node() {
             .run(&values, |values| {
                 let surplus = values.len() > method.params.len();
                 if let Err((code, message)) = node.try_call(method.name, Value::from(values)) {
-                    let allowed = [-32602, -32000, -32001, -32002, -32003];
+                    let allowed = [3, -32602, -32000, -32001, -32002, -32003];
                     prop_assert!(allowed.contains(&code), "{}: {code} {message}", method.name);
                 } else {
                     prop_assert!(!surplus, "{} takes surplus parameters", method.name);
@@ -103,6 +103,10 @@ fn malformed_values_of_each_kind_are_minus_32602() {
         ("miner_start", json!([0])),
         ("miner_getTemplate", json!([{"address": "x"}])),
         ("miner_getTemplate", json!([{"adress": "x"}])),
+        ("eth_call", json!([])),
+        ("eth_call", json!([{"to": "0x12"}])),
+        ("eth_estimateGas", json!([{"value": -1}])),
+        ("eth_estimateGas", json!([{"gasLimit": "0x1"}])),
         ("web3_sha3", json!(["abc"])),
         ("evm_mine", json!([[]])),
         ("dev_setAutomine", json!(["on"])),

@@ -1,0 +1,196 @@
+//! `eth_call` and `eth_estimateGas`: transactions that are tried on the state of the tip and leave no trace.
+
+use alloy_primitives::{Address, B256, Bytes, U256};
+use chain_core::{
+    account::{Fees, Fields},
+    error::ExecuteError,
+    execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Outcome, Revision, Status, transition},
+    state::{Overlay, StateView},
+    units::Gas,
+};
+use serde_json::Value;
+
+use super::{
+    Context, Method,
+    error::{RpcError, RpcResult, cannot, internal, invalid, reverted},
+    eth::{account, data, quantity, state_at},
+    params::{Any, Args, BigQuantity, Data, Object, Options, Param, Quantity},
+    render,
+};
+use crate::store::Snapshot;
+
+pub(super) const METHODS: &[Method] = &[
+    Method::new("eth_call", &["transaction", "block"], call),
+    Method::new("eth_estimateGas", &["transaction", "block"], estimate_gas),
+];
+
+/// Most entries of an access list.
+const MAX_ACCESS_LIST: usize = 1_024;
+
+/// A transaction that nobody signed.
+struct Asked {
+    from: Address,
+    fields: Fields,
+    /// Whether a price was named, so that the sender must be able to pay it.
+    priced: bool,
+}
+
+const NAMES: &[&str] = &[
+    "from",
+    "to",
+    "gas",
+    "gasPrice",
+    "maxFeePerGas",
+    "maxPriorityFeePerGas",
+    "value",
+    "input",
+    "data",
+    "nonce",
+    "chainId",
+    "type",
+    "accessList",
+];
+
+impl Asked {
+    fn read(context: &Context, args: &mut Args) -> RpcResult<Self> {
+        let options = Options::new("transaction", Some(args.required::<Object>()?), NAMES)?;
+        let amount = |key| Ok::<_, RpcError>(options.get::<BigQuantity>(key)?.map(|amount| amount.0));
+        let input = match (options.get::<Data>("input")?, options.get::<Data>("data")?) {
+            (Some(Data(input)), Some(Data(data))) if input != data => {
+                return Err(invalid("transaction: input and data differ; give one of them"));
+            }
+            (input, data) => input.or(data).map_or(Bytes::new(), |Data(bytes)| bytes.into()),
+        };
+        let fees = match (amount("gasPrice")?, amount("maxFeePerGas")?, amount("maxPriorityFeePerGas")?) {
+            (Some(_), Some(_), _) | (Some(_), _, Some(_)) => {
+                return Err(invalid("transaction: gasPrice and maxFeePerGas exclude each other"));
+            }
+            (Some(gas_price), None, None) => Fees::Legacy { gas_price },
+            (None, max_fee, tip) => Fees::Dynamic {
+                max_fee: max_fee.or(tip).unwrap_or_default(),
+                max_priority_fee: tip.unwrap_or_default(),
+            },
+        };
+        // The kind and the chain do not matter here: whatever is sent is signed for this chain.
+        options.get::<Quantity>("type")?;
+        options.get::<Quantity>("chainId")?;
+        let gas_limit =
+            options.get::<Quantity>("gas")?.map_or(MAX_TRANSACTION_GAS, |gas| gas.0.min(MAX_TRANSACTION_GAS));
+        let fields = Fields {
+            tx_type: 2,
+            chain_id: context.spec.chain_id,
+            nonce: options.get::<Quantity>("nonce")?.map_or(0, |nonce| nonce.0),
+            fees,
+            gas_limit: gas_limit.min(context.spec.gas_limit),
+            to: options.get("to")?,
+            value: amount("value")?.unwrap_or_default(),
+            input,
+            access_list: access_list(options.get("accessList")?)?,
+            authorizations: Vec::new(),
+        };
+        let priced = fees.fee_cap() != U256::ZERO;
+        Ok(Self { from: options.get("from")?.unwrap_or_default(), fields, priced })
+    }
+}
+
+fn access_list(given: Option<Any>) -> RpcResult<Vec<(Address, Vec<B256>)>> {
+    let wrong = || invalid("transaction.accessList: expected an array of {address, storageKeys}");
+    let Some(Any(list)) = given else {
+        return Ok(Vec::new());
+    };
+    let entry = |entry: &Value| {
+        let keys = entry["storageKeys"].as_array().filter(|keys| keys.len() <= MAX_ACCESS_LIST)?;
+        Some((Address::parse(&entry["address"])?, keys.iter().map(B256::parse).collect::<Option<_>>()?))
+    };
+    let entries = list.as_array().filter(|entries| entries.len() <= MAX_ACCESS_LIST).ok_or_else(wrong)?;
+    entries.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)
+}
+
+/// The tip's state and the block that would come next.
+struct Trial {
+    snapshot: Snapshot,
+    environment: Environment,
+}
+
+impl Trial {
+    fn new(context: &Context, args: &mut Args, asked: &mut Asked) -> RpcResult<Self> {
+        let snapshot = state_at(context, args.optional()?)?;
+        asked.fields.nonce = account(&snapshot, &asked.from)?.nonce;
+        let info = context.engine.chain_info();
+        let environment = Environment {
+            revision: Revision::Osaka,
+            chain_id: context.spec.chain_id,
+            number: u64::from(snapshot.tip().height) + 1,
+            time: u64::from(info.header.time),
+            gas_limit: context.spec.gas_limit,
+            // Without a price nothing is paid, as in other clients.
+            base_fee: if asked.priced { info.next_base_fee } else { 0 },
+            difficulty: render::difficulty(info.next_bits),
+            beneficiary: context.mining.status().beneficiary,
+        };
+        Ok(Self { snapshot, environment })
+    }
+
+    fn run(&self, asked: &Asked, gas_limit: Gas) -> RpcResult<Outcome> {
+        let view: &dyn StateView = &self.snapshot;
+        let fields = Fields { gas_limit, ..asked.fields.clone() };
+        let mut overlay = Overlay::new(view);
+        transition(&self.environment, &mut overlay, B256::ZERO, &fields, asked.from, self.environment.gas_limit)
+            .map_err(|error| match error {
+                ExecuteError::Rule(rule) => cannot(rule.to_string()),
+                ExecuteError::View(error) => internal(error),
+            })
+    }
+}
+
+/// The answer to a call that did not succeed.
+fn failure(outcome: &Outcome) -> Option<RpcError> {
+    match outcome.status {
+        Status::Success => None,
+        Status::Revert => Some(reverted(reason(&outcome.output).as_deref(), data(&outcome.output))),
+        Status::Halt => Some(cannot("out of gas or an invalid instruction")),
+    }
+}
+
+/// What Solidity's `Error(string)` says, at most 200 characters of it.
+fn reason(output: &[u8]) -> Option<String> {
+    let arguments = output.strip_prefix(&[0x08, 0xc3, 0x79, 0xa0])?;
+    let length = usize::try_from(U256::from_be_slice(arguments.get(32..64)?)).ok()?;
+    let text = arguments.get(64..64usize.checked_add(length)?)?;
+    Some(String::from_utf8_lossy(text).chars().take(200).collect())
+}
+
+fn call(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let mut asked = Asked::read(context, &mut args)?;
+    let trial = Trial::new(context, &mut args, &mut asked)?;
+    let outcome = trial.run(&asked, asked.fields.gas_limit)?;
+    match failure(&outcome) {
+        Some(error) => Err(error),
+        None => Ok(data(&outcome.output)),
+    }
+}
+
+fn estimate_gas(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let mut asked = Asked::read(context, &mut args)?;
+    let trial = Trial::new(context, &mut args, &mut asked)?;
+    let most = asked.fields.gas_limit;
+    let outcome = trial.run(&asked, most)?;
+    if let Some(error) = failure(&outcome) {
+        return Err(error);
+    }
+    let suffices = |gas: Gas| trial.run(&asked, gas).is_ok_and(|outcome| outcome.status == Status::Success);
+    // What was used is enough unless gas came back in the end, or a call inside was kept from getting all.
+    let mut low = IntrinsicGas::of(trial.environment.revision, &asked.fields).needed().max(outcome.gas_used) - 1;
+    let mut high = most;
+    if suffices(low + 1) {
+        high = low + 1;
+    }
+    while low + 1 < high {
+        let middle = low + (high - low) / 2;
+        match suffices(middle) {
+            true => high = middle,
+            false => low = middle,
+        }
+    }
+    Ok(quantity(U256::from(high)))
+}
