@@ -47,7 +47,7 @@ impl Wallet {
 
     /// Its file.
     pub fn file(&self) -> PathBuf {
-        self.folder.path().join("wallet.age")
+        self.folder.path().join("wallet.json")
     }
 
     /// Runs a command with `--json --yes`.
@@ -82,6 +82,6 @@ impl Wallet {
     pub fn addresses(&self) -> (String, String) {
         let answer = self.ok(&["address"]);
         let text = |key: &str| answer[key].as_str().unwrap_or_else(|| panic!("no {key} in {answer}")).to_owned();
-        (text("coin"), text("account"))
+        (text("address"), text("account"))
     }
 }

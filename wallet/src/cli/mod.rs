@@ -6,6 +6,7 @@ mod balance;
 mod bump;
 mod context;
 mod history;
+mod mine;
 mod mnemonic;
 mod offline;
 mod policy;
@@ -44,6 +45,7 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::Create(args) => mnemonic::create(context, &args),
         Command::Restore(args) => mnemonic::restore(context, &args),
         Command::Address(args) => address::execute(context, &args),
+        Command::Mine(args) => mine::execute(context, &args),
         Command::Balance => balance::execute(context),
         Command::Send { args, wait } => send::send(context, &args, wait),
         Command::Transfer { args, wait } => send::transfer(context, &args, wait),

@@ -250,6 +250,23 @@ impl Node {
             .ok_or_else(|| bad_answer("coin_getBalance", "the sum is more money than there can be"))
     }
 
+    /// Has the node mine, and pay these two for its blocks.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn mine_for(&self, address: &str, account: &str, threads: Option<u32>) -> Result<(), NodeError> {
+        self.call::<bool>("miner_setAddress", json!([address, account]))?;
+        self.call::<bool>("miner_start", json!([threads])).map(drop)
+    }
+
+    /// Has the node stop mining.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn stop_mining(&self) -> Result<(), NodeError> {
+        self.call::<bool>("miner_stop", json!([])).map(drop)
+    }
+
     /// What gas costs.
     ///
     /// # Errors

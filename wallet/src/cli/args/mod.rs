@@ -82,6 +82,8 @@ pub enum Command {
     Restore(Restore),
     /// Show addresses to be paid at.
     Address(AddressArgs),
+    /// Have the node mine, and pay this wallet for its blocks.
+    Mine(Mine),
     /// Show what there is, on both sides of the ledger.
     Balance,
     /// Pay in coins.
@@ -229,6 +231,17 @@ pub struct AddressArgs {
     /// List all that were given out.
     #[arg(long, conflicts_with = "new")]
     pub list: bool,
+}
+
+/// `mine`.
+#[derive(Debug, Args)]
+pub struct Mine {
+    /// Threads that the node mines on; unless said, what it was started with.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub threads: Option<u32>,
+    /// Stop mining instead.
+    #[arg(long, conflicts_with = "threads")]
+    pub stop: bool,
 }
 
 /// What a transaction may cost.
