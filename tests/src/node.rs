@@ -41,12 +41,19 @@ impl Node {
         Self::with(NodeOptions { spec: crate::spec(), flags: Vec::new() })
     }
 
-    /// Starts a node and waits until it answers.
+    /// Starts a node in a new directory and waits until it answers.
     ///
     /// # Panics
     /// If it does not start.
     pub fn with(options: NodeOptions) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary directory can be made");
+        Self::within(tempfile::tempdir().expect("a temporary directory can be made"), options)
+    }
+
+    /// Starts a node whose data is in `data` below a folder, and waits until it answers.
+    ///
+    /// # Panics
+    /// If it does not start.
+    pub fn within(folder: tempfile::TempDir, options: NodeOptions) -> Self {
         chain_file(folder.path(), &options.spec);
         let port = free_port();
         let child = spawn(folder.path(), port, &options.flags);
