@@ -318,6 +318,63 @@ fn bumps_an_account_at_the_same_nonce() {
 }
 
 #[test]
+fn what_a_node_has_lost_is_handed_in_again() {
+    let (node, home, friend) = rich(2);
+    node.state().mined = false;
+    let first = home.json(&["send", &format!("{friend}=1")]);
+    let txid = first["txid"].as_str().unwrap();
+    let second = home.json(&["bump", txid]);
+    assert_eq!(home.run(&["resend"]).out, "The node knows everything that was sent.\n");
+    // The node restarts without its mempool.
+    let forget = || {
+        let mut state = node.state();
+        state.sent.clear();
+        state.coins.truncate(2);
+        state.coins.iter_mut().for_each(|coin| coin.spent_by = None);
+    };
+    forget();
+    let warned = home.run(&["history"]).err;
+    assert!(warned.contains(second["txid"].as_str().unwrap()) && !warned.contains(txid), "{warned}");
+    assert_eq!(home.json(&["resend"])["resent"], json!([second["txid"]]));
+    assert_eq!(node.state().sent.len(), 1);
+    // What cannot be mined any more is forgotten.
+    forget();
+    node.state().coins.clear();
+    let report = home.json(&["resend"]);
+    assert_eq!(report["forgotten"][0]["txid"], second["txid"]);
+    assert!(report["forgotten"][0]["reason"].as_str().unwrap().contains("unknown coin"));
+    // What it replaced cannot be mined either.
+    assert_eq!(home.json(&["resend"])["forgotten"][0]["txid"], txid);
+    assert_eq!(home.json(&["resend"]), json!({ "resent": [], "forgotten": [] }));
+}
+
+#[test]
+fn waiting_survives_a_node_that_forgets() {
+    let (node, home, friend) = rich(1);
+    node.state().mined = false;
+    let mut waiting = home.command(&["send", &format!("{friend}=1"), "--wait", "--yes", "--json"]);
+    waiting.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    let child = waiting.spawn().unwrap();
+    while node.state().sent.is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    // While it waits, the wallet is free for others.
+    assert_eq!(home.run(&["address", "--new"]).code, 0);
+    {
+        let mut state = node.state();
+        state.sent.clear();
+        state.coins.truncate(1);
+        state.coins[0].spent_by = None;
+    }
+    while node.state().sent.is_empty() {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    node.state().mined = true;
+    let answer = support::answered(child.wait_with_output().unwrap());
+    assert_eq!(answer.json()["height"], 121);
+}
+
+#[test]
 fn history_is_listed_and_empty_history_is_said() {
     let (_node, home, _) = rich(2);
     let entries = home.json(&["history"]);

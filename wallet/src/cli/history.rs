@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::{
     args::History,
     context::Context,
+    resend::lost,
     screen::{self, Align, Report},
     spend::now,
 };
@@ -40,6 +41,14 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     let (node, _) = context.node(&wallet.network)?;
     let mut entries = coins(&node, &wallet, args.limit)?;
     entries.extend(accounts(&node, &wallet, args.limit)?);
+    let lost = lost(&node, &wallet.sent)?;
+    if !lost.is_empty() {
+        let ids: Vec<String> = lost.iter().map(|sent| sent.txid.to_string()).collect();
+        screen::note(&screen::yellow(&format!(
+            "the node has lost {}: hand it in again with `cairn-wallet resend`",
+            ids.join(", ")
+        )));
+    }
     // Newest first; what is not mined yet is newest of all.
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.height.unwrap_or(Height::MAX)));
     entries.truncate(args.limit as usize);

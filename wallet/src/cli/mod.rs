@@ -10,6 +10,7 @@ mod mine;
 mod mnemonic;
 mod offline;
 mod policy;
+mod resend;
 mod screen;
 mod send;
 mod spend;
@@ -53,6 +54,7 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::Withdraw { args, wait } => send::withdraw(context, &args, wait),
         Command::History(args) => history::execute(context, &args),
         Command::Bump { args, wait } => bump::execute(context, &args, wait),
+        Command::Resend => resend::execute(context),
         Command::Policy(command) => policy::execute(context, command),
         Command::Build(args) => offline::build(context, &args),
         Command::Sign(args) => offline::sign(context, &args),

@@ -91,7 +91,8 @@ impl<'a> Session<'a> {
         let before = self.wallet.sent.clone();
         self.wallet.remember(Sent { txid, time: now(), replaces, request: request.clone() });
         self.lock.write(&self.wallet)?;
-        if let Err(error) = self.node.send(&transaction.encode()) {
+        let encoded = transaction.encode();
+        if let Err(error) = self.node.send(&encoded) {
             if matches!(error, NodeError::Refused { .. }) {
                 self.wallet.sent = before;
                 self.lock.write(&self.wallet)?;
@@ -106,7 +107,7 @@ impl<'a> Session<'a> {
             return Ok(Report::new(format!("{sent}\n{}", screen::dim(&after(&request, &self.info))), json));
         }
         screen::note(&sent);
-        let status = wait_until_mined(&self.node, &txid)?;
+        let status = wait_until_mined(&self.node, &txid, &encoded)?;
         json["height"] = json!(status.height);
         let text = format!("{} in block {}: {txid}", screen::green("Mined"), status.height.unwrap_or_default());
         Ok(Report::new(text, json))
@@ -142,8 +143,9 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-/// Waits until a transaction is in a block. A node that goes away for a while is waited for.
-pub fn wait_until_mined(node: &Node, txid: &TxId) -> Result<TransactionStatus, WalletError> {
+/// Waits until a transaction is in a block. A node that goes away for a while is waited for, and is handed the transaction
+/// again if it came back without.
+fn wait_until_mined(node: &Node, txid: &TxId, encoded: &[u8]) -> Result<TransactionStatus, WalletError> {
     let mut progress = Progress::new();
     let started = Instant::now();
     let (mut unknown, mut silent) = (0, 0);
@@ -161,9 +163,16 @@ pub fn wait_until_mined(node: &Node, txid: &TxId) -> Result<TransactionStatus, W
             Err(error) => return Err(error.into()),
         }
         if unknown > 3 {
-            return Err(WalletError::Failed(format!(
-                "the node no longer knows {txid}: it was replaced or dropped; see `cairn-wallet history`"
-            )));
+            match node.send(encoded) {
+                Ok(_) => unknown = 0,
+                Err(NodeError::Unreachable { .. }) => {}
+                Err(error) => {
+                    return Err(WalletError::Failed(format!(
+                        "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \
+                         spends was spent otherwise"
+                    )));
+                }
+            }
         }
         let what = if silent > 0 { "the node does not answer; waiting for it" } else { "waiting for a block" };
         progress.show(&format!("{what}… {} s", started.elapsed().as_secs()));

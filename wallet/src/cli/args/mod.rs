@@ -133,6 +133,8 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Hand in again what was sent and the node has lost.
+    Resend,
     /// Addresses of several keys, times and secrets: make them, pay to them, spend from them.
     #[command(subcommand)]
     Policy(PolicyCommand),
