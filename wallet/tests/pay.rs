@@ -375,6 +375,31 @@ fn waiting_survives_a_node_that_forgets() {
 }
 
 #[test]
+fn has_the_node_mine_for_it() {
+    let (node, home, _) = rich(0);
+    let mine = home.json(&["mine"]);
+    assert_eq!((mine["address"].as_str(), mine["mining"].as_bool()), (Some(home.address().as_str()), Some(true)));
+    assert_eq!(node.state().miner, Some(home.address()));
+    assert!(home.run(&["mine"]).out.contains("The node mines for lcrn1"));
+    assert_eq!(home.json(&["mine", "--stop"])["mining"], false);
+    assert!(!node.state().mining);
+}
+
+#[test]
+fn one_payment_may_be_written_in_two_words() {
+    let (node, home, friend) = rich(1);
+    node.state().balance_wei = "2000000000000000000".into();
+    home.json(&["send", &friend, "1.5"]);
+    assert!(last_coin_outputs(&node).contains(&(friend.clone(), 150_000_000)));
+    let to = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+    assert_eq!(home.json(&["transfer", to, "0.25"])["valueWei"], "250000000000000000");
+    home.run(&["transfer", to, "--yes"]).fails(2, "does not say how much");
+    home.run(&["transfer", &format!("{to}=1"), &format!("{to}=2"), "--yes"]).fails(2, "one account at a time");
+    home.run(&["transfer", to, "1", "--max", "--yes"]).fails(2, "--max goes with a bare ACCOUNT");
+    home.run(&["send", &friend, &friend, "--yes"]).fails(2, "is not an amount");
+}
+
+#[test]
 fn history_is_listed_and_empty_history_is_said() {
     let (_node, home, _) = rich(2);
     let entries = home.json(&["history"]);

@@ -2,13 +2,17 @@
 
 use serde_json::json;
 
-use super::{args::Mine, context::Context, screen::Report};
+use super::{
+    args::Mine,
+    context::Context,
+    screen::{self, Report},
+};
 use crate::{error::WalletError, keys::Branch};
 
 /// Tells the node whom to pay for its blocks, and to mine; or to stop.
 pub fn execute(context: &Context, args: &Mine) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
-    let (node, _) = context.node(&wallet.network)?;
+    let (node, info) = context.node(&wallet.network)?;
     if args.stop {
         node.stop_mining()?;
         return Ok(Report::new("The node has stopped mining.\n", json!({ "mining": false })));
@@ -17,6 +21,13 @@ pub fn execute(context: &Context, args: &Mine) -> Result<Report, WalletError> {
     let address = wallet.network.address(&lock);
     let account = wallet.keys.account(wallet.used.accounts.saturating_sub(1))?.to_string();
     node.mine_for(&address, &account, args.threads)?;
-    let text = format!("The node mines for {address}\nand gives tips of account transactions to {account}.\n");
+    let text = format!(
+        "{} {address}\nTips of account transactions go to {account}.\n{}\n",
+        screen::green("The node mines for"),
+        screen::dim(&format!(
+            "A block comes about every {} s, and its coins can be spent {} blocks later: see `cairn-wallet balance`.",
+            info.target_interval, info.coinbase_maturity
+        )),
+    );
     Ok(Report::new(text, json!({ "mining": true, "address": address, "account": account })))
 }

@@ -6,7 +6,7 @@ use super::{
     args::{BuildCommand, DepositArgs, SendArgs, TransferArgs, Wait, WithdrawArgs},
     context::Context,
     screen::{self, Report},
-    spend::{self, Session, grains, split_payment},
+    spend::{self, Session, grains, split_payments},
 };
 use crate::{
     build::{AccountOrder, CoinOrder, MAX_INPUTS, Value, account_request, coin_request},
@@ -65,11 +65,11 @@ pub fn coin_order(wallet: &Wallet, payments: &[String], max: bool) -> Result<Coi
             _ => Err(WalletError::Usage("--max goes with one bare ADDRESS, without an amount".into())),
         };
     }
-    let read = |text: &String| {
-        let (address, amount) = split_payment(text)?;
-        Ok((wallet.network.destination(address)?, grains(amount)?))
-    };
-    Ok(CoinOrder::Pay(payments.iter().map(read).collect::<Result<_, WalletError>>()?))
+    let pay = split_payments(payments)?.into_iter().map(|(address, amount)| {
+        let lock = wallet.network.destination(address)?;
+        Ok((lock, grains(amount)?))
+    });
+    Ok(CoinOrder::Pay(pay.collect::<Result<_, WalletError>>()?))
 }
 
 fn build_send(wallet: &mut Wallet, node: &Node, info: &ChainInfo, args: &SendArgs) -> Result<Request, WalletError> {
@@ -120,15 +120,13 @@ fn account_value(amount: Option<&str>, coarse: bool) -> Result<Value, WalletErro
 }
 
 fn build_transfer(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &TransferArgs) -> Result<Request, WalletError> {
-    let (address, value) = match (args.max, args.payment.contains('=')) {
-        (true, false) => (args.payment.as_str(), Value::All),
-        (true, true) => {
-            return Err(WalletError::Usage("--max goes with a bare ACCOUNT, without an amount".into()));
-        }
-        (false, _) => {
-            let (address, amount) = split_payment(&args.payment)?;
-            (address, account_value(Some(amount), false)?)
-        }
+    let (address, value) = match (&args.payment[..], args.max) {
+        ([one], true) if !one.contains('=') => (one.as_str(), Value::All),
+        (_, true) => return Err(WalletError::Usage("--max goes with a bare ACCOUNT, without an amount".into())),
+        (texts, false) => match split_payments(texts)?[..] {
+            [(address, amount)] => (address, account_value(Some(amount), false)?),
+            _ => return Err(WalletError::Usage("an account pays one account at a time".into())),
+        },
     };
     let to = match wallet.network.destination(address)? {
         Lock::Account(account) => account,

@@ -180,11 +180,19 @@ fn wait_until_mined(node: &Node, txid: &TxId, encoded: &[u8]) -> Result<Transact
     }
 }
 
-/// Splits `ADDRESS=AMOUNT`.
+/// Reads `ADDRESS=AMOUNT`.
 pub fn split_payment(text: &str) -> Result<(&str, &str), WalletError> {
     text.split_once('=').ok_or_else(|| {
         WalletError::Usage(format!("'{text}' does not say how much: write ADDRESS=AMOUNT, as in {text}=1.5"))
     })
+}
+
+/// Reads payments: each as `ADDRESS=AMOUNT`, or one as `ADDRESS AMOUNT`.
+pub fn split_payments(texts: &[String]) -> Result<Vec<(&str, &str)>, WalletError> {
+    match texts {
+        [address, amount] if !address.contains('=') && !amount.contains('=') => Ok(vec![(address, amount)]),
+        _ => texts.iter().map(|text| split_payment(text)).collect(),
+    }
 }
 
 /// The amount of `ADDRESS=AMOUNT` in coins.

@@ -53,6 +53,9 @@ pub struct State {
     pub sent: Vec<Transaction>,
     pub refuse: Option<Value>,
     pub mined: bool,
+    /// Whom the node mines for, once it was told.
+    pub miner: Option<String>,
+    pub mining: bool,
     pub reverted: bool,
     /// Sent instead of any JSON-RPC answer.
     pub raw_answer: Option<(u16, String)>,
@@ -92,6 +95,8 @@ impl MockNode {
             sent: Vec::new(),
             refuse: None,
             mined: true,
+            miner: None,
+            mining: false,
             reverted: false,
             raw_answer: None,
             calls: Vec::new(),
@@ -186,6 +191,18 @@ fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Valu
                 true => json!({ "height": mined, "confirmations": u32::from(state.mined), "success": !state.reverted }),
                 false => Value::Null,
             }
+        }
+        "miner_setAddress" => {
+            state.miner = asked.first().cloned();
+            json!(true)
+        }
+        "miner_start" => {
+            state.mining = true;
+            json!(true)
+        }
+        "miner_stop" => {
+            state.mining = false;
+            json!(true)
         }
         "eth_getBalance" => json!(format!("0x{:x}", state.balance_wei.parse::<u128>().unwrap())),
         "eth_getTransactionCount" => json!(format!("0x{:x}", state.nonce)),

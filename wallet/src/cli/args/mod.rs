@@ -14,10 +14,11 @@ const EXAMPLES: &str = "\
 Examples:
   cairn-wallet create                                make a wallet for the chain of the node that runs here
   cairn-wallet address                               where to be paid, in coins and as an account
+  cairn-wallet mine                                  have the node mine for you
   cairn-wallet balance
   cairn-wallet send lcrn1q…=1.5 lcrn1p…=0.25 --wait  pay two people in coins, wait for the block
   cairn-wallet deposit 2                             2 CRN of coins into your account
-  cairn-wallet transfer 0x70997970C51812dc3A010C7d01b50e0d17dc79C8=0.5
+  cairn-wallet transfer 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 0.5
   cairn-wallet withdraw 1                            1 CRN of your account back into coins
   cairn-wallet build --out pay.json send lcrn1q…=1   for signing on a machine without a network
 
@@ -260,7 +261,7 @@ pub struct FeeArgs {
 /// `send`.
 #[derive(Debug, Args)]
 pub struct SendArgs {
-    /// Whom to pay how much: ADDRESS=AMOUNT; with --max one bare ADDRESS.
+    /// Whom to pay how much: ADDRESS=AMOUNT, as many as you like, or one ADDRESS AMOUNT; with --max one bare ADDRESS.
     #[arg(required = true, value_name = "ADDRESS=AMOUNT")]
     pub payments: Vec<String>,
     /// Send everything.
@@ -274,9 +275,9 @@ pub struct SendArgs {
 /// `transfer`.
 #[derive(Debug, Args)]
 pub struct TransferArgs {
-    /// Whom to pay how much: ACCOUNT=AMOUNT; with --max a bare ACCOUNT.
-    #[arg(value_name = "ACCOUNT=AMOUNT")]
-    pub payment: String,
+    /// Whom to pay how much: ACCOUNT=AMOUNT or ACCOUNT AMOUNT; with --max a bare ACCOUNT.
+    #[arg(required = true, num_args = 1..=2, value_name = "ACCOUNT=AMOUNT")]
+    pub payment: Vec<String>,
     /// The account that pays: its number or address.
     #[arg(long, default_value = "0", value_name = "ACCOUNT")]
     pub from: String,
