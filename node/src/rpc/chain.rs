@@ -179,11 +179,10 @@ fn get_supply(context: &Context, _: Args) -> RpcResult<Value> {
     let snapshot = context.snapshot()?;
     let totals = snapshot.totals();
     let height = snapshot.tip().height;
-    let subsidies = (1..=height).try_fold(Amount::ZERO, |sum, height| sum.add(context.spec.subsidy_at(height)));
     Ok(json!({
         "height": height,
-        "subsidies": subsidies.map(|sum| sum.0).ok(),
-        "allocated": Amount::sum(context.spec.alloc_coins.iter().map(|output| output.amount)).map(|sum| sum.0).ok(),
+        "subsidies": u64::try_from(context.spec.minted_until(height)).ok(),
+        "allocatedWei": render::wei(context.spec.allocated()),
         "coins": totals.coin_grains.0,
         "coinCount": totals.coins,
         "accountsWei": render::wei(totals.account_wei),
