@@ -1,6 +1,6 @@
 //! `chain_*`: blocks and headers of both ledgers.
 
-use chain_core::{block::Block, codec, transaction::Transaction, units::Amount};
+use chain_core::{block::Block, codec, transaction::Transaction};
 use serde_json::{Value, json};
 
 use super::{
