@@ -72,6 +72,17 @@ pub enum StoreError {
         "the database is damaged ({0}): stop the node and run `cairn-node reindex`, which rebuilds the state from the stored blocks"
     )]
     Corrupt(String),
+    /// Not even headers and bodies can be read.
+    #[error(
+        "the database is damaged beyond what `cairn-node reindex` can rebuild ({reason}): move {path} away and start \
+        the node again, which fetches the chain from its peers"
+    )]
+    Lost {
+        /// The database.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A block cannot be taken back, since its undo data was not kept.
     #[error("block {} at height {} is too old to be taken back: its undo data was not kept; run `cairn-node reindex`", .0.hash, .0.height)]
     NoUndo(BlockRef),

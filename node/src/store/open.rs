@@ -15,6 +15,7 @@ use super::{
     BlockRef, HeaderRecord, Store, StoreConfig, StoreError, Totals, Verdict,
     cache::Cache,
     commit::Commit,
+    directory::DirectoryLock,
     kv::{Batch, Column, Durability, Kv},
     memory::MemoryKv,
     recent::{KEPT, Recent},
@@ -55,10 +56,19 @@ impl Store {
     /// the engine can execute them again: what `reindex` does. Also what to do with a damaged state.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// As [`Store::open`], but [`StoreError::Lost`] if not even headers and bodies can be read.
     pub fn open_reset(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
-        let kv = RocksKv::open(datadir, config)?;
-        Self::with_kv_reset(Arc::new(kv), spec, config)
+        let open = || {
+            let kv = match RocksKv::open(datadir, config) {
+                Err(StoreError::Corrupt(_)) => drop_damaged(datadir, spec, config)?,
+                opened => opened?,
+            };
+            Self::with_kv_reset(Arc::new(kv), spec, config)
+        };
+        open().map_err(|error| match error {
+            StoreError::Corrupt(reason) => StoreError::Lost { path: DirectoryLock::database(datadir), reason },
+            error => error,
+        })
     }
 
     /// A store in memory, for tests and chains that need not last.
@@ -86,6 +96,15 @@ impl Store {
         let opening = Opening { kv, config, genesis: Genesis::of(spec) };
         opening.open(true)
     }
+}
+
+/// Opens a database of which files are damaged, without what a reset drops anyway.
+fn drop_damaged(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<RocksKv, StoreError> {
+    let kv = Arc::new(RocksKv::open_damaged(datadir, config)?);
+    Opening { kv: kv.clone(), config, genesis: Genesis::of(spec) }.stored_identity()?;
+    kv.clear(&DERIVED)?;
+    drop(kv);
+    RocksKv::open(datadir, config)
 }
 
 /// The block that everything begins with.

@@ -29,13 +29,34 @@ impl RocksKv {
     /// # Errors
     /// [`StoreError`] if the directory is in use or the database cannot be opened.
     pub fn open(datadir: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::open_with(datadir, config, &database_options(config))
+    }
+
+    /// As [`RocksKv::open`], but leaves out files that cannot be opened: only to drop their columns.
+    ///
+    /// # Errors
+    /// As [`RocksKv::open`].
+    pub fn open_damaged(datadir: &Path, config: &StoreConfig) -> Result<Self, StoreError> {
+        let mut options = database_options(config);
+        options.set_paranoid_checks(false);
+        Self::open_with(datadir, config, &options)
+    }
+
+    fn open_with(datadir: &Path, config: &StoreConfig, options: &Options) -> Result<Self, StoreError> {
         let lock = DirectoryLock::acquire(datadir)?;
         let cache = Cache::new_hyper_clock_cache(config.cache_bytes / 4, 0);
         let columns =
             Column::ALL.map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, &cache)));
         let path = DirectoryLock::database(datadir);
-        let db = Db::open_cf_descriptors(&database_options(config), path, columns).map_err(failure)?;
+        let db = Db::open_cf_descriptors(options, path, columns).map_err(failure)?;
         Ok(Self { db: Arc::new(db), cache, _lock: lock })
+    }
+
+    /// Files of tables with the names of their columns.
+    #[cfg(test)]
+    pub fn files(&self) -> Vec<(String, String)> {
+        let files = self.db.live_files().expect("an open database knows its files");
+        files.into_iter().map(|file| (file.column_family_name, file.name)).collect()
     }
 
     fn property(&self, column: Column, name: &str) -> u64 {

@@ -94,7 +94,7 @@ fn run(machine: &mut impl Machine, config: &StoreConfig, steps: Vec<Step>) {
     let mut flushed: Vec<Vec<Arc<Known>>> = vec![lab.chain.clone()];
     for step in steps {
         match step {
-            Step::Connect(choices) => drop(lab.connect(&choices)),
+            Step::Connect(choices) => _ = lab.connect(&choices),
             Step::Disconnect(count) => {
                 let count = usize::from(count).min(lab.chain.len() - 1);
                 (0..count).for_each(|_| lab.disconnect());

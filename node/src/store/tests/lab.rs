@@ -119,7 +119,8 @@ impl Lab {
         }
         let extra = choices.iter().take(90).copied().collect();
         let (transactions, _) = builder.finish(lock(choices.first().copied().unwrap_or(0)), extra).unwrap();
-        self.execute(context, transactions, &writer.senders)
+        let block = self.build(&context, transactions);
+        self.execute(context, block, &writer.senders)
     }
 
     fn context(&self) -> BlockContext {
@@ -134,14 +135,25 @@ impl Lab {
         }
     }
 
-    fn execute(&self, context: BlockContext, transactions: Vec<Transaction>, senders: &[Address]) -> ExecutedBlock {
+    fn build(&self, context: &BlockContext, transactions: Vec<Transaction>) -> Block {
         let leaves: Vec<_> = transactions.iter().map(merkle::leaf).collect();
         let merkle_root = merkle::root(&leaves);
         let header = Header { version: 0, prev: context.parent, merkle_root, time: context.time, bits: 1, nonce: 0 };
-        let block = check_block(&self.spec, Block { header, transactions }).unwrap();
+        Block { header, transactions }
+    }
+
+    fn execute(&self, context: BlockContext, block: Block, senders: &[Address]) -> ExecutedBlock {
+        let block = check_block(&self.spec, block).unwrap();
         let pending = execute_block(&self.spec, &context, &self.store.view(), block, senders).unwrap();
         let verdicts = vec![true; pending.checks().len()];
         pending.confirm(&verdicts).unwrap()
+    }
+
+    /// Executes a known block again and connects it.
+    pub fn replay(&mut self, block: Block, senders: &[Address]) {
+        let executed = self.execute(self.context(), block, senders);
+        self.store.connect(&executed).unwrap();
+        self.follow(&executed);
     }
 
     /// Connects a block in the store and in the model.

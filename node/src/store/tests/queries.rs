@@ -1,1 +1,261 @@
-//! Stub.
+//! What readers on other threads are told: everything of one flush.
+
+use alloy_primitives::{Address, U256};
+use chain_core::{
+    coin::{Coin, Lock, OutPoint},
+    hash::TxId,
+    state::StateView,
+    transaction::Transaction,
+};
+use proptest::prelude::*;
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::lab::{Known, Lab, account, config, lock, nowhere, spec};
+use crate::store::{
+    AccountEvent, HistoryPlace, LockEvent, Snapshot, Store, StoreConfig, StoreError, TxPlace, kv::Column,
+    memory::MemoryKv,
+};
+
+fn lab() -> (MemoryKv, Lab) {
+    let kv = MemoryKv::default();
+    let store = Store::with_kv(Arc::new(kv.clone()), &spec(), &config()).unwrap();
+    (kv, Lab::new(spec(), store))
+}
+
+fn snapshot(lab: &Lab) -> Snapshot {
+    lab.store.reader().snapshot().unwrap()
+}
+
+/// Received and sent by place, of each lock.
+type Histories = BTreeMap<Lock, BTreeMap<HistoryPlace, (u64, u64)>>;
+
+/// The history of every lock, the slow way: all coins that ever were are kept.
+fn lock_histories(chain: &[Arc<Known>]) -> Histories {
+    let mut coins: BTreeMap<OutPoint, Coin> = BTreeMap::new();
+    let mut histories = Histories::new();
+    for known in chain {
+        let made = known.effects.created.iter().chain(&known.effects.transient);
+        coins.extend(made.clone().copied());
+        for (position, transaction) in (0..).zip(&known.block.transactions) {
+            let place = HistoryPlace { height: known.at.height, position };
+            let txid = transaction.txid();
+            for (_, coin) in made.clone().filter(|(outpoint, _)| outpoint.txid == txid) {
+                histories.entry(coin.output.lock).or_default().entry(place).or_default().0 += coin.output.amount.0;
+            }
+            let Transaction::Coin(tx) = transaction else { continue };
+            for coin in tx.inputs.iter().map(|input| coins[input]) {
+                histories.entry(coin.output.lock).or_default().entry(place).or_default().1 += coin.output.amount.0;
+            }
+        }
+    }
+    histories
+}
+
+/// Whom each transaction concerns, the slow way.
+fn account_histories(chain: &[Arc<Known>]) -> BTreeMap<Address, Vec<HistoryPlace>> {
+    let mut histories: BTreeMap<Address, Vec<HistoryPlace>> = BTreeMap::new();
+    for known in chain {
+        let mut senders = known.senders.iter();
+        let mut concerned = Vec::new();
+        for (position, transaction) in (0..).zip(&known.block.transactions) {
+            match transaction {
+                Transaction::Coinbase(coinbase) if !known.senders.is_empty() => {
+                    concerned.push((coinbase.beneficiary, 0))
+                }
+                Transaction::Coinbase(_) => {}
+                Transaction::Account(tx) => {
+                    concerned.push((*senders.next().unwrap(), position));
+                    concerned.push((tx.fields().to.unwrap(), position));
+                }
+                Transaction::Coin(tx) => concerned.extend(tx.outputs.iter().filter_map(|output| match output.lock {
+                    Lock::Account(address) => Some((address, position)),
+                    _ => None,
+                })),
+            }
+        }
+        concerned.sort_unstable();
+        concerned.dedup();
+        for (address, position) in concerned {
+            histories.entry(address).or_default().push(HistoryPlace { height: known.at.height, position });
+        }
+    }
+    histories
+}
+
+/// A snapshot of the last flush answers every question as the model does.
+fn check(lab: &Lab, kv: &MemoryKv) {
+    let (snapshot, tip) = (snapshot(lab), lab.tip());
+    assert_eq!((snapshot.tip(), snapshot.totals()), (tip.at, tip.totals));
+    let histories = lock_histories(&lab.chain);
+    for lock in (0..=255).map(lock) {
+        let coins = tip.state.coins.iter().filter(|(_, coin)| coin.output.lock == lock);
+        let coins: Vec<_> = coins.map(|(outpoint, coin)| (*outpoint, *coin)).collect();
+        assert_eq!(snapshot.coins_of(&lock, None, usize::MAX).unwrap(), coins);
+        let event = |(place, (received, sent)): (&HistoryPlace, &(u64, u64))| LockEvent {
+            place: *place,
+            received: chain_core::units::Amount(*received),
+            sent: chain_core::units::Amount(*sent),
+        };
+        let history: Vec<_> = histories.get(&lock).into_iter().flatten().rev().map(event).collect();
+        assert_eq!(snapshot.lock_history(&lock, None, usize::MAX).unwrap(), history);
+    }
+    let histories = account_histories(&lab.chain);
+    for address in (0..=255).map(account) {
+        let history = histories.get(&address).into_iter().flatten().rev();
+        let history: Vec<_> = history.map(|place| AccountEvent { place: *place }).collect();
+        assert_eq!(snapshot.account_history(&address, None, usize::MAX).unwrap(), history);
+        assert_eq!(snapshot.account(&address).unwrap(), tip.state.accounts.get(&address).copied());
+    }
+    for known in &lab.chain {
+        check_block(&snapshot, known);
+    }
+    // Nothing is left of blocks that were taken back.
+    let count: usize = lab.chain.iter().map(|known| known.block.transactions.len()).sum();
+    assert_eq!(super::lab::rows(kv, Column::TxIndex).len(), count);
+    let with_receipts = lab.chain.iter().filter(|known| !known.effects.receipts.is_empty());
+    assert_eq!(super::lab::rows(kv, Column::Receipts).len(), with_receipts.count());
+}
+
+fn check_block(snapshot: &Snapshot, known: &Known) {
+    assert_eq!(snapshot.at_height(known.at.height).unwrap(), Some(known.at));
+    assert_eq!(snapshot.body(known.at).unwrap().as_ref(), Some(&known.block));
+    for (position, transaction) in (0..).zip(&known.block.transactions) {
+        let place = TxPlace { block: known.at, position };
+        assert_eq!(snapshot.transaction(&transaction.txid()).unwrap(), Some(place));
+    }
+    let receipts = snapshot.receipts(known.at).unwrap().unwrap();
+    let told: Vec<_> = receipts.iter().map(|stored| (stored.sender, stored.receipt.clone())).collect();
+    let expected: Vec<_> = known.senders.iter().copied().zip(known.effects.receipts.iter().cloned()).collect();
+    assert_eq!(told, expected);
+    for stored in receipts {
+        assert_eq!(stored.gas_used, known.effects.tx_gas[stored.position as usize]);
+        assert!(matches!(known.block.transactions[stored.position as usize], Transaction::Account(_)));
+    }
+    if known.at.height > 0 {
+        let spends = snapshot.spends(known.at, &known.block).unwrap().unwrap();
+        let all: BTreeMap<_, _> = known.effects.spent.iter().chain(&known.effects.transient).copied().collect();
+        assert_eq!(spends.len(), all.len());
+        assert!(spends.iter().all(|spend| all[&spend.outpoint] == spend.coin));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn indexes_equal_a_search_through_all_blocks(
+        blocks in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..14), 0..3_usize, any::<bool>()), 1..12),
+    ) {
+        let (kv, mut lab) = lab();
+        for (choices, back, flush) in blocks {
+            lab.connect(&choices);
+            (0..back.min(lab.chain.len() - 1)).for_each(|_| lab.disconnect());
+            if flush {
+                lab.store.flush().unwrap();
+                check(&lab, &kv);
+            }
+        }
+        lab.store.flush().unwrap();
+        check(&lab, &kv);
+    }
+}
+
+#[test]
+fn pages_follow_each_other_without_gap_or_overlap() {
+    let (_, mut lab) = lab();
+    (0..12).for_each(|_| _ = lab.connect(&[0, 3, 6, 6, 3]));
+    lab.store.flush().unwrap();
+    let snapshot = snapshot(&lab);
+    let whole = snapshot.lock_history(&lock(0), None, usize::MAX).unwrap();
+    assert!(whole.len() > 5);
+    let (mut pages, mut before) = (Vec::new(), None);
+    loop {
+        let page = snapshot.lock_history(&lock(0), before, 2).unwrap();
+        let Some(last) = page.last() else { break };
+        before = Some(last.place);
+        pages.extend(page);
+    }
+    assert_eq!(pages, whole);
+
+    let whole = snapshot.coins_of(&lock(0), None, usize::MAX).unwrap();
+    assert!(whole.len() > 5);
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = snapshot.coins_of(&lock(0), after, 2).unwrap();
+        let Some((last, _)) = page.last() else { break };
+        after = Some(*last);
+        pages.extend(page);
+    }
+    assert_eq!(pages, whole);
+    assert_eq!(snapshot.coins_of(&lock(0), None, 0).unwrap(), []);
+
+    let whole = snapshot.account_history(&account(1), None, usize::MAX).unwrap();
+    let rest = snapshot.account_history(&account(1), Some(whole[1].place), 3).unwrap();
+    assert_eq!(rest, whole[2..5]);
+}
+
+#[test]
+fn a_snapshot_stays_what_it_was() {
+    for directory in [None, Some(tempfile::tempdir().unwrap())] {
+        let store = match &directory {
+            None => Store::in_memory(&spec(), &config()),
+            Some(directory) => Store::open(directory.path(), &spec(), &config()),
+        };
+        let mut lab = Lab::new(spec(), store.unwrap());
+        lab.connect(&[1, 3, 5, 7]);
+        let reader = lab.store.reader();
+        assert_eq!(reader.snapshot().unwrap().tip().height, 0, "only what was flushed is seen");
+        lab.store.flush().unwrap();
+        let old = reader.snapshot().unwrap();
+        let known = lab.chain.last().unwrap().clone();
+        lab.disconnect();
+        (0..3).for_each(|_| _ = lab.connect(&[2, 4, 6, 8]));
+        lab.store.flush().unwrap();
+        let thread = std::thread::spawn(move || {
+            assert_eq!(old.tip(), known.at);
+            assert_eq!(old.totals(), known.totals);
+            for (outpoint, coin) in &known.state.coins {
+                assert_eq!(old.coin(outpoint).unwrap(), Some(*coin));
+            }
+            assert_eq!(old.coin(&nowhere(1)).unwrap(), None);
+            assert_eq!(old.account(&account(1)).unwrap(), known.state.accounts.get(&account(1)).copied());
+            assert_eq!(old.storage(&account(0xcc), &U256::from(1)).unwrap(), U256::from(2));
+            assert_eq!(old.coins_digest().unwrap(), known.state.coins_digest().unwrap());
+            check_block(&old, &known);
+        });
+        thread.join().unwrap();
+        assert_eq!(reader.snapshot().unwrap().tip(), lab.tip().at);
+    }
+}
+
+#[test]
+fn a_block_that_is_not_on_the_active_chain_has_no_receipts() {
+    let (_, mut lab) = lab();
+    let away = lab.connect(&[5, 6]);
+    lab.store.flush().unwrap();
+    assert_eq!(snapshot(&lab).receipts(away).unwrap().unwrap().len(), 2);
+    lab.disconnect();
+    let here = lab.connect(&[6]);
+    lab.store.flush().unwrap();
+    let snapshot = snapshot(&lab);
+    assert_eq!(snapshot.receipts(away).unwrap(), None);
+    assert_eq!(snapshot.receipts(here).unwrap().unwrap().len(), 1);
+    assert!(snapshot.header(&away.hash).unwrap().unwrap().body);
+    assert_eq!(snapshot.transaction(&TxId([9; 32])).unwrap(), None);
+}
+
+#[test]
+fn an_index_that_is_off_says_so() {
+    let off = StoreConfig { tx_index: false, address_index: false, ..config() };
+    let mut lab = Lab::new(spec(), Store::in_memory(&spec(), &off).unwrap());
+    lab.connect(&[1, 3, 5, 7]);
+    lab.store.flush().unwrap();
+    let snapshot = snapshot(&lab);
+    let error = |index| Some(StoreError::IndexOff { index });
+    assert_eq!(snapshot.transaction(&TxId([0; 32])).err(), error("transaction"));
+    assert_eq!(snapshot.coins_of(&lock(0), None, 1).err(), error("address"));
+    assert_eq!(snapshot.lock_history(&lock(0), None, 1).err(), error("address"));
+    assert_eq!(snapshot.account_history(&account(0), None, 1).err(), error("address"));
+    let usage = lab.store.kv.usage();
+    assert!(usage.disk.iter().all(|(name, size)| !name.ends_with("index") || *size == 0), "{usage:?}");
+}

@@ -196,9 +196,6 @@ fn blocks_of_a_thousand_transactions() {
     let coins = StoreConfig { tx_index: false, address_index: false, ..config() };
     let tx = StoreConfig { address_index: false, ..config() };
     let cached = StoreConfig { cache_bytes: 256 << 20, ..config() };
-    if std::env::var("ONE").is_ok() {
-        return blocks_between_flushes("all indexes, warm", &cached, 1000, 1);
-    }
     for every in [1, 50] {
         println!("a flush every {every} blocks");
         blocks_between_flushes("no index, cold", &coins, 200, every);
@@ -269,4 +266,55 @@ fn reads_of_coins() {
     let cpu = Cpu::now();
     wanted.chunks(1_500).for_each(|coins| store.prefetch(coins).unwrap());
     println!("prefetched: {:.2} us a coin", cpu.since(wanted.len()).0);
+}
+
+#[test]
+#[ignore = "a benchmark"]
+fn writes_of_bodies() {
+    let directory = tempfile::tempdir().unwrap();
+    let kv = RocksKv::open(directory.path(), &config()).unwrap();
+    let mut random = Random(5);
+    let body: Vec<u8> = (0..9_000).flat_map(|_| random.bytes()).collect();
+    let cpu = Cpu::now();
+    for height in 0..500 {
+        let mut batch = Batch::default();
+        let at = BlockRef { height, hash: BlockHash::default() };
+        batch.put(Column::Bodies, &schema::block_key(at), &body);
+        kv.write(&batch, Durability::Process).unwrap();
+    }
+    let (own, process) = cpu.since(500);
+    println!("a body of {} bytes: {own:.0} us, {process:.0} with background", body.len());
+    let mut factory = Factory { random, coins: Vec::new(), tip: BlockRef { height: 0, hash: BlockHash::default() } };
+    factory.block(2_000, |_| 0);
+    let block = factory.block(TRANSACTIONS, |number| 1 + number % 2).block;
+    let cpu = Cpu::now();
+    (0..100).for_each(|_| assert!(!black_box(chain_core::codec::encode(&block)).is_empty()));
+    println!("encoding it: {:.0} us", cpu.since(100).0);
+}
+
+#[test]
+#[ignore = "a benchmark"]
+fn opening_a_chain_of_100_000_blocks() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut store = Store::open(directory.path(), &spec(), &config()).unwrap();
+    let mut factory = Factory::new(&store);
+    let clock = Instant::now();
+    for number in 0..100_000 {
+        let transactions = if number < 1_000 { 20 } else { 1 };
+        store.commit(&factory.block(transactions, |_| usize::from(number > 1_000)).commit()).unwrap();
+        if store.needs_flush(true) {
+            store.flush().unwrap();
+        }
+    }
+    store.flush().unwrap();
+    println!("connected in {:.1} s; {:?}", clock.elapsed().as_secs_f64(), store.stats());
+    drop(store);
+    for _ in 0..2 {
+        let (clock, cpu) = (Instant::now(), Cpu::now());
+        let store = Store::open(directory.path(), &spec(), &config()).unwrap();
+        let opened = clock.elapsed();
+        let headers = store.load_headers().unwrap();
+        assert_eq!(headers.len(), 100_001);
+        println!("opened in {opened:?}, with headers {:?}, {:.0} us CPU", clock.elapsed(), cpu.since(1).1);
+    }
 }
