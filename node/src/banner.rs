@@ -2,11 +2,11 @@
 
 use chain_core::address;
 
-use crate::{config::Config, dev, rpc::Context};
+use crate::{commands::say, config::Config, dev, rpc::Context};
 
 /// Prints the banner to the standard output.
 pub fn print(context: &Context, config: &Config) {
-    println!("{}", text(context, config));
+    say(format_args!("{}\n", text(context, config)));
 }
 
 fn text(context: &Context, config: &Config) -> String {

@@ -2,7 +2,10 @@
 
 use chain_core::{hash::BlockHash, units::Height};
 use std::time::{Duration, Instant};
-use tokio::sync::broadcast::{Receiver, error::RecvError};
+use tokio::{
+    sync::broadcast::{Receiver, error::RecvError},
+    time::timeout,
+};
 
 use crate::{
     engine::{ChainInfo, NodeEvent},
@@ -10,32 +13,48 @@ use crate::{
     store::{BlockRef, Reader, StoreError},
 };
 
-/// While syncing, a line is written at most so often.
-const SYNCING: Duration = Duration::from_secs(5);
-/// More blocks at once than this are summed up.
-const SINGLY: usize = 10;
+/// Lines that are written at once, before blocks are summed up.
+const BURST: u32 = 10;
+/// After which time one more line is written.
+const REFILL: Duration = Duration::from_secs(1);
+/// How often blocks are summed up.
+const SUMMARY: Duration = Duration::from_secs(5);
 
 /// Logs what happens to the chain until the engine ends.
 pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
-    let mut reporter = Reporter { reader, last: Instant::now(), blocks: 0 };
+    let mut reporter = Reporter { reader, lines: BURST, refilled: Instant::now(), gathered: None };
     loop {
-        match events.recv().await {
-            Ok(NodeEvent::NewTip { info, disconnected, connected, took }) => {
-                reporter.new_tip(&info, &disconnected, &connected, took);
+        match timeout(REFILL, events.recv()).await {
+            Ok(Ok(NodeEvent::NewTip { info, disconnected, connected, took })) => {
+                if let Some(from) = disconnected.first() {
+                    tracing::warn!(depth = disconnected.len(), %from, to = %info.hash, height = info.height, "reorganised");
+                }
+                reporter.new_tip(&info, &connected, took);
             }
-            Ok(NodeEvent::TransactionRemoved(txid, reason)) if reason != RemovalReason::Mined => {
+            Ok(Ok(NodeEvent::TransactionRemoved(txid, reason))) if reason != RemovalReason::Mined => {
                 tracing::debug!(%txid, ?reason, "a transaction left the mempool");
             }
-            Ok(_) | Err(RecvError::Lagged(_)) => {}
-            Err(RecvError::Closed) => return,
+            Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => {}
+            Ok(Err(RecvError::Closed)) => return,
         }
+        reporter.sum_up();
     }
 }
 
 struct Reporter {
     reader: Reader,
-    last: Instant,
+    /// Lines that may be written now.
+    lines: u32,
+    refilled: Instant,
+    gathered: Option<Gathered>,
+}
+
+/// Blocks that have no line of their own.
+struct Gathered {
+    since: Instant,
     blocks: usize,
+    height: Height,
+    hash: BlockHash,
 }
 
 /// What a line says of a block.
@@ -45,23 +64,32 @@ struct Summary {
 }
 
 impl Reporter {
-    fn new_tip(&mut self, info: &ChainInfo, disconnected: &[BlockHash], connected: &[BlockHash], took: Duration) {
-        if let Some(from) = disconnected.first() {
-            tracing::warn!(depth = disconnected.len(), %from, to = %info.hash, height = info.height, "reorganised");
+    fn new_tip(&mut self, info: &ChainInfo, connected: &[BlockHash], took: Duration) {
+        if self.refilled.elapsed() >= REFILL {
+            self.refilled = Instant::now();
+            self.lines = (self.lines + 1).min(BURST);
         }
-        self.blocks += connected.len();
-        if (info.syncing || connected.len() > SINGLY) && self.last.elapsed() < SYNCING {
-            return;
-        }
-        let elapsed = self.last.elapsed();
-        self.last = Instant::now();
-        match std::mem::take(&mut self.blocks) {
-            0 => {}
-            blocks if blocks > SINGLY => {
-                let rate = (blocks as f64 / elapsed.as_secs_f64().max(0.001)) as u64;
-                tracing::info!(height = info.height, hash = %info.hash, blocks, per_second = rate, "blocks");
+        let wanted = u32::try_from(connected.len()).unwrap_or(u32::MAX);
+        match self.lines.checked_sub(wanted).filter(|_| self.gathered.is_none()) {
+            Some(left) => {
+                self.lines = left;
+                self.each(info, connected, took);
             }
-            _ => self.each(info, connected, took),
+            None => {
+                let blocks = self.gathered.as_ref().map_or(0, |gathered| gathered.blocks) + connected.len();
+                let since = self.gathered.as_ref().map_or_else(Instant::now, |gathered| gathered.since);
+                self.gathered = Some(Gathered { since, blocks, height: info.height, hash: info.hash });
+            }
+        }
+    }
+
+    /// Writes one line for the blocks that were gathered, now and then.
+    fn sum_up(&mut self) {
+        if let Some(Gathered { since, blocks, height, hash }) =
+            self.gathered.take_if(|gathered| gathered.since.elapsed() >= SUMMARY)
+        {
+            let per_second = (blocks as f64 / since.elapsed().as_secs_f64()) as u64;
+            tracing::info!(height, %hash, blocks, per_second, "blocks");
         }
     }
 

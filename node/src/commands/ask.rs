@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::time::Duration;
 
-use super::CommandError;
+use super::{CommandError, say};
 use crate::cli::Ask;
 
 fn call(ask: &Ask, method: &'static str, params: Value) -> Result<Value, CommandError> {
@@ -29,28 +29,34 @@ pub fn status(ask: &Ask) -> Result<(), CommandError> {
     // The miner may not be served to everybody; the rest is worth showing all the same.
     let miner = call(ask, "miner_status", json!([])).unwrap_or(Value::Null);
     if ask.json {
-        println!("{:#}", json!({ "chain": info, "miner": miner }));
+        say(format_args!("{:#}\n", json!({ "chain": info, "miner": miner })));
         return Ok(());
     }
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    println!("chain     {} (id {})", text(&info["chain"]), info["chainId"]);
-    println!(
-        "height    {}{}",
+    say(format_args!("chain     {} (id {})\n", text(&info["chain"]), info["chainId"]));
+    say(format_args!(
+        "height    {}{}\n",
         info["height"],
         if info["syncing"] == true { format!(", syncing to {}", info["headers"]) } else { String::new() }
-    );
-    println!("tip       {}", text(&info["bestHash"]));
-    println!("base fee  {} wei a gas", info["baseFee"]);
-    println!("mempool   {} transactions, {} bytes", info["mempool"]["transactions"], info["mempool"]["bytes"]);
+    ));
+    say(format_args!("tip       {}\n", text(&info["bestHash"])));
+    say(format_args!("base fee  {} wei a gas\n", info["baseFee"]));
+    say(format_args!(
+        "mempool   {} transactions, {} bytes\n",
+        info["mempool"]["transactions"], info["mempool"]["bytes"]
+    ));
     if miner["mining"] == true {
         let rate = miner["hashrate"].as_f64().unwrap_or_default();
-        println!(
-            "mining    {} threads, {:.2} MH/s, {} blocks since the start",
-            miner["threads"],
+        say(format_args!(
+            "mining    {:.2} MH/s on {} threads, {} blocks since the start\n",
             rate / 1e6,
+            miner["threads"],
             miner["blocks"]
-        );
-        println!("pays to   {}", miner["address"].as_str().unwrap_or("nobody; see `cairn-node mine-to --help`"));
+        ));
+        say(format_args!(
+            "pays to   {}\n",
+            miner["address"].as_str().unwrap_or("nobody; see `cairn-node mine-to --help`")
+        ));
     }
     Ok(())
 }
@@ -60,11 +66,11 @@ pub fn mine_to(ask: &Ask, address: &str, account: Option<&str>) -> Result<(), Co
     call(ask, "miner_setAddress", json!([address, account]))?;
     let status = call(ask, "miner_status", json!([]))?;
     if ask.json {
-        println!("{status:#}");
+        say(format_args!("{status:#}\n"));
     } else if status["mining"] == true {
-        println!("blocks of this node pay to {address} from now on");
+        say(format_args!("blocks of this node pay to {address} from now on\n"));
     } else {
-        println!("blocks of this node will pay to {address}; it does not mine now (start it with --mine)");
+        say(format_args!("blocks of this node will pay to {address}; it does not mine now (start it with --mine)\n"));
     }
     Ok(())
 }

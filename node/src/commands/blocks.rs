@@ -15,7 +15,7 @@ use std::{
     path::Path,
 };
 
-use super::{CommandError, Progress};
+use super::{CommandError, Progress, say};
 use crate::{
     config::Config,
     engine::{BlockOutcome, EngineHandle},
@@ -49,7 +49,7 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>) -> 
     let out = out.into_inner().map_err(|error| write()(error.into_error()))?;
     out.sync_all().map_err(write())?;
     std::fs::rename(&partial, file).map_err(write())?;
-    println!("wrote blocks {from} to {to} to {}", file.display());
+    say(format_args!("wrote blocks {from} to {to} to {}\n", file.display()));
     Ok(())
 }
 
@@ -94,7 +94,10 @@ pub fn import(config: Config, file: &Path) -> Result<(), CommandError> {
     let opened = run::open(&config)?;
     let blocks = BlockFile::open(BufReader::new(input), file, opened.genesis)?;
     let (known, new) = import_all(&opened, blocks, total)?;
-    println!("imported {new} blocks, {known} were known; the tip is at height {}", opened.engine.chain_info().height);
+    say(format_args!(
+        "imported {new} blocks, {known} were known; the tip is at height {}\n",
+        opened.engine.chain_info().height
+    ));
     Ok(())
 }
 

@@ -3,13 +3,13 @@
 use chain_core::{spec::ChainSpec, units::Amount};
 use serde_json::json;
 
-use super::CommandError;
+use super::{CommandError, say};
 use crate::{cli::ChainCommand, config::load_spec};
 
 /// Shows a chain or prints its spec.
 pub fn execute(command: ChainCommand) -> Result<(), CommandError> {
     match command {
-        ChainCommand::DumpSpec { chain } => print!("{}", load_spec(&chain)?.to_toml()),
+        ChainCommand::DumpSpec { chain } => say(load_spec(&chain)?.to_toml()),
         ChainCommand::Show { chain, json } => show(&load_spec(&chain)?, json),
     }
     Ok(())
@@ -26,18 +26,18 @@ fn show(spec: &ChainSpec, json: bool) {
             "tailSubsidy": spec.tail_subsidy.0, "allocatedCoins": allocated.0,
             "allocatedAccounts": spec.alloc_accounts.len(),
         });
-        println!("{shown:#}");
+        say(format_args!("{shown:#}\n"));
         return;
     }
-    println!("chain      {}", spec.name);
-    println!("chain id   {}", spec.chain_id);
-    println!("addresses  {}1...", spec.hrp);
-    println!("genesis    {genesis}");
-    println!("blocks     every {} s, at most {} gas", spec.target_interval, spec.gas_limit);
-    println!(
-        "subsidy    {} CRN, halved every {} blocks, never under {} CRN",
+    say(format_args!("chain      {}\n", spec.name));
+    say(format_args!("chain id   {}\n", spec.chain_id));
+    say(format_args!("addresses  {}1...\n", spec.hrp));
+    say(format_args!("genesis    {genesis}\n"));
+    say(format_args!("blocks     every {} s, at most {} gas\n", spec.target_interval, spec.gas_limit));
+    say(format_args!(
+        "subsidy    {} CRN, halved every {} blocks, never under {} CRN\n",
         spec.subsidy, spec.halving_interval, spec.tail_subsidy
-    );
-    println!("maturity   {} blocks", spec.coinbase_maturity);
-    println!("allocated  {allocated} CRN in coins, {} accounts", spec.alloc_accounts.len());
+    ));
+    say(format_args!("maturity   {} blocks\n", spec.coinbase_maturity));
+    say(format_args!("allocated  {allocated} CRN in coins, {} accounts\n", spec.alloc_accounts.len()));
 }

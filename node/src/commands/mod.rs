@@ -10,6 +10,8 @@ mod reindex;
 pub use error::CommandError;
 pub use progress::Progress;
 
+use std::io::Write;
+
 use crate::{
     cli::{Cli, Command, RunFlags},
     config::{Config, Settings},
@@ -31,7 +33,7 @@ pub fn execute(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Status(ask)) => ask::status(&ask),
         Some(Command::MineTo { address, account, ask }) => ask::mine_to(&ask, &address, account.as_deref()),
         Some(Command::Version) => {
-            println!("cairn-node {}", env!("CARGO_PKG_VERSION"));
+            say(format_args!("cairn-node {}\n", env!("CARGO_PKG_VERSION")));
             Ok(())
         }
     }
@@ -46,4 +48,9 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
     let config = flags.settings.or(file).resolve()?;
     logging::start(&config.log)?;
     Ok(config)
+}
+
+/// Writes to the standard output. Nobody may be reading it any more (`| head`): that is no failure.
+pub fn say(text: impl std::fmt::Display) {
+    let _ = write!(std::io::stdout(), "{text}");
 }

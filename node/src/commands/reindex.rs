@@ -1,6 +1,6 @@
 //! `cairn-node reindex`: the whole state again, from the stored blocks.
 
-use super::{CommandError, Progress};
+use super::{CommandError, Progress, say};
 use crate::{config::Config, engine::NodeEvent, run, store::Store};
 use tokio::sync::broadcast::error::RecvError;
 
@@ -23,10 +23,10 @@ pub fn reindex(config: Config) -> Result<(), CommandError> {
         opened.engine.chain_info().height
     });
     let took = progress.finish();
-    println!(
-        "rebuilt {done} blocks in {:.1} s, {:.0} blocks a second",
+    say(format_args!(
+        "rebuilt {done} blocks in {:.1} s, {:.0} blocks a second\n",
         took.as_secs_f64(),
         f64::from(done) / took.as_secs_f64().max(0.001)
-    );
+    ));
     Ok(())
 }

@@ -1,0 +1,273 @@
+//! The binary as a user meets it: what it says and how it ends.
+
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpListener,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
+};
+
+fn node(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-node"));
+    command.args(arguments).stdin(Stdio::null()).env_remove("CAIRN_RPC");
+    command
+}
+
+fn output(arguments: &[&str]) -> Output {
+    node(arguments).output().expect("the binary runs")
+}
+
+/// What a command that fails says, without `error: `; nothing may stand on the standard output.
+fn failure(arguments: &[&str]) -> String {
+    let output = output(arguments);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
+    text.trim_end().strip_prefix("error: ").unwrap_or_else(|| panic!("no error: {text}")).to_owned()
+}
+
+fn success(arguments: &[&str]) -> String {
+    let output = output(arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A running node, killed when dropped.
+struct Running {
+    child: Child,
+    url: String,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = node(arguments).args(["--http.port", "0"]).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line =
+            lines.find(|line| line.as_ref().unwrap().contains("  RPC ")).expect("a banner with the RPC").unwrap();
+        let url = line.split_whitespace().nth(1).unwrap().to_owned();
+        Self { child, url }
+    }
+
+    fn call(&self, method: &str, params: Value) -> Value {
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let mut answer: Value = ureq::post(&self.url).send_json(&request).unwrap().body_mut().read_json().unwrap();
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    fn height(&self) -> u64 {
+        self.call("chain_getInfo", json!([]))["height"].as_u64().unwrap()
+    }
+
+    fn wait_for_height(&self, height: u64) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while self.height() < height {
+            assert!(Instant::now() < deadline, "height {height} is not reached");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn signal(&mut self, signal: i32) -> Option<i32> {
+        // SAFETY: `kill` has no memory effects, and the child is not yet waited for.
+        unsafe { libc::kill(self.child.id() as i32, signal) };
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A chain that any machine mines in no time.
+fn easy_chain(folder: &Path) -> String {
+    let path = folder.join("chain.toml");
+    let spec = chain_core::spec::ChainSpec {
+        name: "local".into(),
+        hrp: "ecrn".into(),
+        pow_limit_bits: 0x207f_ffff,
+        genesis_bits: 0x207f_ffff,
+        ..chain_core::spec::ChainSpec::local()
+    };
+    std::fs::write(&path, spec.to_toml()).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn flags_that_are_none_end_with_usage() {
+    let output = output(&["--minner"]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.starts_with("error: unexpected argument '--minner' found\n"), "{text}");
+}
+
+#[test]
+fn settings_that_make_no_sense_end_with_one_line() {
+    assert_eq!(
+        failure(&["--chain", "moon"]),
+        "unknown chain \"moon\": expected main, test, local, dev or a TOML file that exists"
+    );
+    assert_eq!(failure(&["--cache", "1"]), "--cache 1: expected 8 to 1048576 MB");
+    assert_eq!(
+        failure(&["--chain", "test", "--datadir", "/nonexistent", "--mine"]),
+        "--mine needs somebody to pay: add --miner.address ADDRESS (`cairn-wallet address` shows yours)"
+    );
+    assert_eq!(
+        failure(&["--config", "/nowhere.toml"]),
+        "cannot read /nowhere.toml: No such file or directory (os error 2)"
+    );
+    assert_eq!(failure(&["export", "x", "--dev"]), "the chain \"dev\" is kept in memory only: add --datadir DIR");
+}
+
+#[test]
+fn a_data_directory_that_cannot_be_made_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let inside = file.join("data");
+    assert_eq!(
+        failure(&["--chain", "local", "--datadir", inside.to_str().unwrap()]),
+        format!(
+            "cannot create the data directory {}: Not a directory (os error 20); choose another with --datadir",
+            inside.display()
+        )
+    );
+}
+
+#[test]
+fn a_port_in_use_is_named_and_nothing_crashes() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let data = folder.path().join("data");
+    for _ in 0..5 {
+        let arguments =
+            ["--chain", "local", "--datadir", data.to_str().unwrap(), "--http.port", &address.port().to_string()];
+        assert_eq!(
+            failure(&arguments),
+            format!("{address} is in use by another program: stop it, or choose another port with --http.port")
+        );
+    }
+}
+
+#[test]
+fn a_directory_is_for_one_process_and_one_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let first = Running::start(&["--chain", "local", "--datadir", &data]);
+    assert_eq!(
+        failure(&["--chain", "local", "--datadir", &data]),
+        format!(
+            "{data} is in use by another cairn-node (process {}): stop it first, or choose another directory with \
+             --datadir",
+            first.child.id()
+        )
+    );
+    drop(first);
+    let other = failure(&["--chain", "test", "--datadir", &data]);
+    assert!(other.starts_with("the data directory holds the chain 'local' (genesis "), "{other}");
+    assert!(other.ends_with("or choose another directory with --datadir"), "{other}");
+}
+
+#[test]
+fn a_node_keeps_its_chain_through_signals_and_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = easy_chain(folder.path());
+    let data = folder.path().join("data").to_str().unwrap().to_owned();
+    let mining = ["--chain", &chain, "--datadir", &data, "--mine", "--miner.threads", "1"];
+    let still = ["--chain", &chain, "--datadir", &data];
+    let mut node = Running::start(&mining);
+    node.wait_for_height(5);
+    assert_eq!(node.signal(libc::SIGTERM), Some(0));
+    let mut node = Running::start(&mining);
+    let height = node.height();
+    assert!(height >= 5);
+    node.wait_for_height(height + 5);
+    assert_eq!(node.signal(libc::SIGKILL), None);
+    let mut node = Running::start(&still);
+    assert!(node.height() >= height + 5);
+    assert_eq!(node.signal(libc::SIGINT), Some(0));
+}
+
+#[test]
+fn blocks_are_exported_imported_and_the_state_rebuilt() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = easy_chain(folder.path());
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (data, copy, file) = (at("data"), at("copy"), at("blocks"));
+    let mut node = Running::start(&["--chain", &chain, "--datadir", &data, "--mine", "--miner.threads", "1"]);
+    node.wait_for_height(20);
+    assert_eq!(node.signal(libc::SIGTERM), Some(0));
+    let said = success(&["export", &file, "--to", "20", "--chain", &chain, "--datadir", &data]);
+    assert_eq!(said, format!("wrote blocks 1 to 20 to {file}\n"));
+    let said = success(&["import", &file, "--chain", &chain, "--datadir", &copy]);
+    assert_eq!(said, "imported 20 blocks, 0 were known; the tip is at height 20\n");
+    let said = success(&["import", &file, "--chain", &chain, "--datadir", &copy]);
+    assert_eq!(said, "imported 0 blocks, 20 were known; the tip is at height 20\n");
+    let said = success(&["reindex", "--chain", &chain, "--datadir", &copy]);
+    assert!(said.starts_with("rebuilt 20 blocks in "), "{said}");
+    let node = Running::start(&["--chain", &chain, "--datadir", &copy]);
+    assert_eq!(node.height(), 20);
+    drop(node);
+
+    assert_eq!(
+        failure(&["export", &file, "--to", "21", "--chain", &chain, "--datadir", &copy]),
+        "--to 21: the chain's tip is at height 20"
+    );
+    assert!(
+        failure(&["import", &file, "--chain", "test", "--datadir", &at("other")])
+            .starts_with(&format!("{file}: holds blocks of another chain: its genesis is "))
+    );
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes.truncate(bytes.len() - 1);
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(
+        failure(&["import", &file, "--chain", &chain, "--datadir", &copy]),
+        format!("{file}: block number 20 in the file: the file ends within it")
+    );
+    std::fs::write(&file, "not blocks").unwrap();
+    assert_eq!(
+        failure(&["import", &file, "--chain", &chain, "--datadir", &copy]),
+        format!("{file}: not a file that `cairn-node export` wrote")
+    );
+}
+
+#[test]
+fn a_running_node_is_asked_over_its_rpc() {
+    let node = Running::start(&["--dev"]);
+    let said = success(&["status", "--rpc", &node.url]);
+    assert!(said.starts_with("chain     dev (id 1337)\nheight    0\n"), "{said}");
+    let status: Value = serde_json::from_str(&success(&["status", "--rpc", &node.url, "--json"])).unwrap();
+    assert_eq!(status["chain"]["chain"], "dev");
+    let lock = chain_core::coin::Lock::Policy([3; 32]);
+    let address = chain_core::address::encode("dcrn", &lock);
+    let said = success(&["mine-to", &address, "--rpc", &node.url]);
+    assert_eq!(
+        said,
+        format!("blocks of this node will pay to {address}; it does not mine now (start it with --mine)\n")
+    );
+    let said = failure(&["mine-to", "dcrn1x", "--rpc", &node.url]);
+    assert!(said.starts_with("miner_setAddress: address: "), "{said}");
+    node.call("admin_stop", json!([]));
+    let said = failure(&["status", "--rpc", "http://127.0.0.1:1"]);
+    assert!(said.starts_with("no node answers at http://127.0.0.1:1 ("), "{said}");
+    assert!(said.ends_with("): start one with `cairn-node`, or name another with --rpc URL"), "{said}");
+}
+
+#[test]
+fn chains_are_shown_and_dumped() {
+    let folder = tempfile::tempdir().unwrap();
+    let dumped = success(&["chain", "dump-spec", "local"]);
+    let path = folder.path().join("chain.toml");
+    std::fs::write(&path, &dumped).unwrap();
+    let shown = success(&["chain", "show", "local"]);
+    assert_eq!(shown, success(&["chain", "show", path.to_str().unwrap()]));
+    assert!(shown.starts_with("chain      local\nchain id   133702\naddresses  lcrn1...\ngenesis    "), "{shown}");
+    let json: Value = serde_json::from_str(&success(&["chain", "show", "main", "--json"])).unwrap();
+    assert_eq!(json["chainId"], 133_700);
+    assert_eq!(success(&["version"]), format!("cairn-node {}\n", env!("CARGO_PKG_VERSION")));
+}
