@@ -15,8 +15,8 @@ use crate::{
 
 /// Lines that are written at once, before blocks are summed up.
 const BURST: u32 = 10;
-/// After which time one more line is written.
-const REFILL: Duration = Duration::from_secs(1);
+/// How long to wait for events before looking whether blocks are to be summed up. Each second allows one more line.
+const WAIT: Duration = Duration::from_secs(1);
 /// How often blocks are summed up.
 const SUMMARY: Duration = Duration::from_secs(5);
 
@@ -24,7 +24,7 @@ const SUMMARY: Duration = Duration::from_secs(5);
 pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
     let mut reporter = Reporter { reader, lines: BURST, refilled: Instant::now(), gathered: None };
     loop {
-        match timeout(REFILL, events.recv()).await {
+        match timeout(WAIT, events.recv()).await {
             Ok(Ok(NodeEvent::NewTip { info, disconnected, connected, took })) => {
                 if let Some(from) = disconnected.first() {
                     tracing::warn!(depth = disconnected.len(), %from, to = %info.hash, height = info.height, "reorganised");
@@ -35,9 +35,12 @@ pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
                 tracing::debug!(%txid, ?reason, "a transaction left the mempool");
             }
             Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => {}
-            Ok(Err(RecvError::Closed)) => return,
+            Ok(Err(RecvError::Closed)) => {
+                reporter.sum_up(Duration::ZERO);
+                return;
+            }
         }
-        reporter.sum_up();
+        reporter.sum_up(SUMMARY);
     }
 }
 
@@ -65,9 +68,10 @@ struct Summary {
 
 impl Reporter {
     fn new_tip(&mut self, info: &ChainInfo, connected: &[BlockHash], took: Duration) {
-        if self.refilled.elapsed() >= REFILL {
+        let seconds = u32::try_from(self.refilled.elapsed().as_secs()).unwrap_or(u32::MAX);
+        if seconds > 0 {
             self.refilled = Instant::now();
-            self.lines = (self.lines + 1).min(BURST);
+            self.lines = self.lines.saturating_add(seconds).min(BURST);
         }
         let wanted = u32::try_from(connected.len()).unwrap_or(u32::MAX);
         match self.lines.checked_sub(wanted).filter(|_| self.gathered.is_none()) {
@@ -83,12 +87,12 @@ impl Reporter {
         }
     }
 
-    /// Writes one line for the blocks that were gathered, now and then.
-    fn sum_up(&mut self) {
+    /// Writes one line for the blocks that were gathered over so long.
+    fn sum_up(&mut self, over: Duration) {
         if let Some(Gathered { since, blocks, height, hash }) =
-            self.gathered.take_if(|gathered| gathered.since.elapsed() >= SUMMARY)
+            self.gathered.take_if(|gathered| gathered.since.elapsed() >= over)
         {
-            let per_second = (blocks as f64 / since.elapsed().as_secs_f64()) as u64;
+            let per_second = (blocks as f64 / since.elapsed().as_secs_f64().max(1.0)) as u64;
             tracing::info!(height, %hash, blocks, per_second, "blocks");
         }
     }

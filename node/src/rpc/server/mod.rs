@@ -4,7 +4,7 @@
 
 use hyper::{
     HeaderMap, Method, StatusCode,
-    body::Incoming,
+    body::{Body, Incoming},
     header::{self, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -14,7 +14,7 @@ use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
     StopHandle, TowerServiceBuilder, http, stop_channel,
 };
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -56,6 +56,8 @@ impl Default for HttpLimits {
 const IDLE: Duration = Duration::from_secs(60);
 /// A request that takes longer, body and answer, is cut off.
 const REQUEST: Duration = Duration::from_secs(120);
+/// A body that is too large is read and dropped for so long.
+const LINGER: Duration = Duration::from_secs(2);
 /// Header bytes of a request.
 const MAX_HEAD: usize = 64 << 10;
 
@@ -147,6 +149,7 @@ impl Listening {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
         }
         if promised(request.headers()) > u64::from(self.limits.max_body) {
+            discard(request.into_body()).await;
             return http::response::too_large(self.limits.max_body);
         }
         // A WebSocket session outlives this call and keeps the request's extensions, and so its slot.
@@ -162,6 +165,13 @@ impl Listening {
         };
         allow(response, origin)
     }
+}
+
+/// Reads on for a while and keeps nothing: who is still sending when the connection ends would never see the answer.
+async fn discard(mut body: Incoming) {
+    let all = async { while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {} };
+    // Whoever sends for longer does without the answer.
+    let _ = tokio::time::timeout(LINGER, all).await;
 }
 
 async fn turn_away(mut socket: TcpStream) {
