@@ -74,7 +74,15 @@ fn next_steps(context: &Context) -> Vec<String> {
             ("bin/cairn-node status", "see how the node is"),
         ],
     };
-    lines.extend(steps.iter().map(|(command, what)| format!("    {command:36}{what}")));
+    // The wallet and the commands look for a node on the default port.
+    let rpc = match context.node.url.as_str() {
+        "http://127.0.0.1:8545" => String::new(),
+        url => format!(" --rpc {url}"),
+    };
+    let step = |(command, what): &(&str, &str)| {
+        format!("    {:width$}{what}", format!("{command}{rpc}"), width = 36 + rpc.len())
+    };
+    lines.extend(steps.iter().map(step));
     lines.push("  Ctrl-C stops the node; the chain stays.".to_owned());
     lines
 }

@@ -23,7 +23,7 @@ use crate::{
     mining::Mining,
     report::report,
     rpc::{self, Context, NodeInfo},
-    signals,
+    signals::Signals,
     store::{Reader, Store, StoreConfig},
 };
 
@@ -141,6 +141,11 @@ fn pays_nobody(spec: &ChainSpec) -> bool {
     ["local", "dev"].contains(&spec.name.as_str())
 }
 
+/// On a development chain its funded coin address is paid, whose key everybody has.
+fn dev_payout(config: &Config) -> Option<Lock> {
+    config.spec.alloc_coins.first().filter(|_| config.dev).map(|output| output.lock)
+}
+
 fn payout_file(config: &Config) -> Option<PathBuf> {
     config.datadir.as_ref().map(|path| path.join("payout.json"))
 }
@@ -150,13 +155,14 @@ fn saved_payout(config: &Config) -> Option<Lock> {
 }
 
 async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
+    let mut signals = Signals::take().map_err(CommandError::io("receive signals"))?;
     let listener = listen(config.rpc).await?;
     let address = listener.local_addr().unwrap_or(config.rpc);
     let mining = Arc::new(Mining::new(
         opened.engine.clone(),
         &config.spec.hrp,
         payout_file(config),
-        config.payout,
+        config.payout.or_else(|| dev_payout(config)),
         config.beneficiary,
         config.threads,
     ));
@@ -191,11 +197,11 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     banner::print(&context, config);
     let failed = opened.engine.failed();
     let outcome = tokio::select! {
-        name = signals::first() => { tracing::info!("{name}: stopping"); Ok(()) }
+        name = signals.next() => { tracing::info!("{name}: stopping"); Ok(()) }
         () = stop.notified() => { tracing::info!("admin_stop: stopping"); Ok(()) }
         reason = failed => Err(CommandError::Stopped(reason)),
     };
-    signals::force_on_second();
+    signals.force();
     // It is stopped already if nobody holds it.
     let _ = server.stop();
     mining.stop();

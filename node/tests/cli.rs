@@ -1,5 +1,7 @@
 //! The binary as a user meets it: what it says and how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},

@@ -41,6 +41,17 @@ pub enum CommandError {
     /// There is nothing on disk to work on.
     #[error("the chain {0:?} is kept in memory only: add --datadir DIR")]
     InMemory(String),
+    /// Not even the stored blocks can be read.
+    #[error(
+        "the database in {} is damaged, its blocks included ({reason}): move the directory away, and start afresh or \
+         bring the blocks back with `cairn-node import FILE`", .path.display()
+    )]
+    BeyondRepair {
+        /// The data directory.
+        path: PathBuf,
+        /// What is damaged.
+        reason: String,
+    },
     /// The operating system refused something.
     #[error("cannot {action}: {reason}")]
     Io {

@@ -1,13 +1,21 @@
 //! `cairn-node reindex`: the whole state again, from the stored blocks.
 
 use super::{CommandError, Progress, say};
-use crate::{config::Config, engine::NodeEvent, run, store::Store};
+use crate::{
+    config::Config,
+    engine::NodeEvent,
+    run,
+    store::{Store, StoreError},
+};
 use tokio::sync::broadcast::error::RecvError;
 
 /// Forgets the state and every verdict, and executes the stored blocks again.
 pub fn reindex(config: Config) -> Result<(), CommandError> {
     let datadir = run::datadir(&config)?;
-    let store = Store::open_reset(datadir, &config.spec, &run::store_config(&config))?;
+    let store = Store::open_reset(datadir, &config.spec, &run::store_config(&config)).map_err(|error| match error {
+        StoreError::Corrupt(reason) => CommandError::BeyondRepair { path: datadir.to_owned(), reason },
+        other => other.into(),
+    })?;
     let opened = run::open_store(&config, store)?;
     let mut events = opened.engine.subscribe();
     let total = opened.engine.chain_info().best_header;

@@ -10,7 +10,7 @@ use tokio::{
 
 use super::Mining;
 use crate::{
-    engine::{BlockOutcome, NodeEvent, TemplateError},
+    engine::{BlockOutcome, NodeEvent, SubmitBlockError, TemplateError},
     template::{LongPollId, Template},
 };
 
@@ -118,6 +118,7 @@ impl Mining {
         match self.engine.submit_block(block).await {
             Ok(BlockOutcome::Connected { .. }) => self.state.lock().blocks += 1,
             Ok(outcome) => tracing::info!(?outcome, "a mined block did not extend the chain"),
+            Err(SubmitBlockError::Stopped) => {}
             Err(error) => tracing::warn!(%error, "a mined block is refused"),
         }
     }

@@ -105,12 +105,15 @@ fn render_coins(context: &Context, tip: Height, coins: &[(OutPoint, Coin)], pend
     coins.iter().map(one).collect()
 }
 
+/// Coins, and the cursor of what comes after them.
+type CoinsPage = (Vec<(OutPoint, Coin)>, Option<String>);
+
 fn page_of_coins(
     snapshot: &Snapshot,
     locks: &[Lock],
     (first, mut after): Cursor,
     limit: usize,
-) -> RpcResult<(Vec<(OutPoint, Coin)>, Option<String>)> {
+) -> RpcResult<CoinsPage> {
     let mut coins = Vec::new();
     for (number, lock) in locks.iter().enumerate().skip(first) {
         let wanted = limit - coins.len();

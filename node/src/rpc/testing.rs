@@ -66,7 +66,7 @@ pub struct TestNode {
 
 impl TestNode {
     /// A fresh chain.
-    pub fn new() -> Self {
+    pub fn fresh() -> Self {
         let runtime = Runtime::new().unwrap();
         let spec = ChainSpec::dev();
         let store = Store::in_memory(&spec, &StoreConfig::default()).unwrap();

@@ -146,9 +146,11 @@ fn answers_an_error_to_a_body_over_the_limit() {
     let answer = ask(limits.clone(), &post("localhost", "", &call(&"x".repeat(200))));
     assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("-32007"), "{answer}");
     assert!(ask(limits, &post("localhost", "", &call("echo"))).starts_with("HTTP/1.1 200 "));
+    let huge = format!("[{}]", " ".repeat(30_000_000));
+    assert!(ask(HttpLimits::default(), &post("localhost", "", &huge)).contains("-32007"), "read while still sending");
     let promised =
-        b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n";
-    assert!(ask(HttpLimits::default(), promised).contains("-32007"));
+        "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: 99999999999\r\n\r\n";
+    assert!(ask(HttpLimits::default(), promised.as_bytes()).contains("-32007"));
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
 
 #[test]
 fn an_account_transaction_goes_through_ethereums_methods() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let (from, to) = (account(0), Address::repeat_byte(0x77));
     assert_eq!(node.call("eth_chainId", json!([])), "0x539");
     assert_eq!(node.call("net_version", json!([])), "1337");
@@ -76,7 +76,7 @@ fn an_account_transaction_goes_through_ethereums_methods() {
 
 #[test]
 fn refusals_speak_geths_words() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let send = |tx| node.try_call("eth_sendRawTransaction", json!([raw(&tx)])).unwrap_err();
     let first = transfer(ACCOUNTS[1].private_key, 0, account(2), 1);
     node.call("eth_sendRawTransaction", json!([raw(&first)]));
@@ -94,7 +94,7 @@ fn refusals_speak_geths_words() {
 
 #[test]
 fn tells_what_gas_costs() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let estimate = node.call("coin_estimateFee", json!([]));
     assert_eq!(estimate["baseFee"], GWEI);
     assert!(node.call("eth_gasPrice", json!([])).as_str().unwrap().starts_with("0x3b"));
@@ -114,7 +114,7 @@ fn tells_what_gas_costs() {
 
 #[test]
 fn proofs_lead_from_the_state_root() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     node.call("evm_mine", json!([]));
     let root: B256 =
         node.call("eth_getBlockByNumber", json!(["latest", false]))["stateRoot"].as_str().unwrap().parse().unwrap();
@@ -131,7 +131,7 @@ fn proofs_lead_from_the_state_root() {
 
 #[test]
 fn old_states_are_minus_32002() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     node.call("dev_mine", json!([2]));
     let (code, message) = node.try_call("eth_getBalance", json!([account(0), "0x1"])).unwrap_err();
     assert_eq!((code, message.as_str()), (-32002, "the state of block 1 is not kept, only that of the tip, block 2"));
@@ -140,7 +140,7 @@ fn old_states_are_minus_32002() {
 
 #[test]
 fn calls_and_estimates_run_on_the_state_of_the_tip() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let call = |value: &str, input: &str| json!([{"from": account(0), "to": GATEWAY, "value": value, "input": input}]);
     let transfer = json!([{"from": account(0), "to": account(1), "value": "0x1"}]);
     assert_eq!(node.call("eth_estimateGas", transfer.clone()), "0x5208");

@@ -13,7 +13,7 @@ use crate::{
 
 #[test]
 fn a_miner_takes_a_template_and_hands_in_a_solution() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let address = node.address(&dev_coin_key());
     let template = node.call("miner_getTemplate", json!([{"address": address, "extra": "abcd", "full": true}]));
     assert_eq!(template["height"], 1);
@@ -42,7 +42,7 @@ fn a_miner_takes_a_template_and_hands_in_a_solution() {
 
 #[test]
 fn a_long_poll_ends_with_a_new_tip() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let address = node.address(&dev_coin_key());
     let first = node.call("miner_getTemplate", json!([{"address": address}]));
     let started = Instant::now();
@@ -60,7 +60,7 @@ fn a_long_poll_ends_with_a_new_tip() {
 
 #[test]
 fn the_node_mines_for_whom_it_is_told() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let address = node.address(&dev_coin_key());
     assert_eq!(node.call("miner_status", json!([]))["mining"], false);
     let (code, message) = node.try_call("miner_start", json!([])).unwrap_err();
@@ -90,7 +90,7 @@ fn the_node_mines_for_whom_it_is_told() {
 
 #[test]
 fn automine_mines_each_transaction() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let automine = node.context.runtime.spawn(node.context.mining.clone().automine());
     node.call("evm_setAutomine", json!([true]));
     let hash = node.call("eth_sendRawTransaction", json!([raw(&transfer(ACCOUNTS[5].private_key, 0, account(0), 1))]));
@@ -104,8 +104,8 @@ fn automine_mines_each_transaction() {
 
 #[test]
 fn a_block_can_be_handed_in_as_a_whole() {
-    let node = TestNode::new();
-    let other = TestNode::new();
+    let node = TestNode::fresh();
+    let other = TestNode::fresh();
     other.call("dev_mine", json!([2]));
     let blocks: Vec<_> = (1..=2).map(|height| other.call("chain_getBlock", json!([height, 0]))).collect();
     assert_eq!(node.call("chain_submitBlock", json!([blocks[1]]))["status"], "held");
@@ -122,7 +122,7 @@ fn a_block_can_be_handed_in_as_a_whole() {
 
 #[test]
 fn development_methods_move_time_and_count() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     assert_eq!(node.call("evm_mine", json!([{"blocks": 2}])), "0x0");
     let time = node.call("chain_getInfo", json!([]))["time"].as_u64().unwrap();
     node.call("evm_mine", json!([time + 1_000]));

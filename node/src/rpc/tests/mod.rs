@@ -41,7 +41,7 @@ fn every_method_stands_in_the_documentation() {
 
 #[test]
 fn a_namespace_that_is_not_served_is_not_there() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let mut info = node.context.node.clone();
     info.namespaces = vec!["eth".into()];
     let context = &node.context;
@@ -62,7 +62,7 @@ fn a_namespace_that_is_not_served_is_not_there() {
 
 #[test]
 fn tells_about_the_chain() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     node.call("dev_mine", json!([3]));
     let info = node.call("chain_getInfo", json!([]));
     assert_eq!(info["chain"], "dev");
@@ -100,12 +100,12 @@ fn tells_about_the_chain() {
 
 #[test]
 fn counts_the_supply() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     node.call("dev_mine", json!([4]));
     let supply = node.call("chain_getSupply", json!([]));
     assert_eq!(supply["height"], 4);
     assert_eq!(supply["subsidies"], 4 * 500_000_000u64);
-    assert_eq!(supply["allocated"], 10 * COIN);
+    assert_eq!(supply["allocatedWei"], "110000000000000000000000");
     assert_eq!(supply["coins"], 4 * 500_000_000 + 10 * COIN);
     let wei = |field: &str| supply[field].as_str().unwrap().parse::<U256>().unwrap();
     let coins = U256::from(supply["coins"].as_u64().unwrap()) * U256::from(10_000_000_000u64);
@@ -114,7 +114,7 @@ fn counts_the_supply() {
 
 #[test]
 fn a_block_that_is_not_there_is_minus_32001() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let unknown = "00".repeat(32);
     for (params, message) in [
         (json!([9]), "no block at height 9: the tip is at 0".to_owned()),
@@ -129,7 +129,7 @@ fn a_block_that_is_not_there_is_minus_32001() {
 
 #[test]
 fn a_coin_is_paid_pending_and_then_confirmed() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     node.call("dev_setAutomine", json!([false]));
     let key = dev_coin_key();
     let address = node.address(&key);
@@ -191,7 +191,7 @@ fn a_coin_is_paid_pending_and_then_confirmed() {
 
 #[test]
 fn a_double_spend_is_minus_32003() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let key = dev_coin_key();
     let (coin, _) = node.coin_of(&node.address(&key));
     let first = node.spend(&key, coin, &[(lock(&key), COIN - 50_000)]);
@@ -209,7 +209,7 @@ fn a_double_spend_is_minus_32003() {
 
 #[test]
 fn coins_come_in_pages() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let address = node.address(&dev_coin_key());
     let mut seen = Vec::new();
     let mut cursor = Value::Null;
@@ -234,7 +234,7 @@ fn coins_come_in_pages() {
 
 #[test]
 fn addresses_are_validated_with_the_reason() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let address = node.address(&dev_coin_key());
     let valid = node.call("coin_validateAddress", json!([address]));
     assert_eq!(valid["valid"], true);
@@ -248,7 +248,7 @@ fn addresses_are_validated_with_the_reason() {
 
 #[test]
 fn tells_about_itself() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     assert!(node.call("web3_clientVersion", json!([])).as_str().unwrap().starts_with("cairn-node/v"));
     let hash = "0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad";
     assert_eq!(node.call("web3_sha3", json!(["0x68656c6c6f20776f726c64"])), hash);
@@ -266,6 +266,6 @@ fn tells_about_itself() {
 
 #[test]
 fn an_unknown_method_is_minus_32601() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     assert_eq!(node.try_call("eth_mineBitcoin", json!([])).unwrap_err().0, -32601);
 }

@@ -45,7 +45,7 @@ fn odd() -> impl Strategy<Value = Value> {
 
 #[test]
 fn odd_parameters_are_answered_and_never_end_the_node() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     // These mine or wait; their parameters are read by the same code.
     let skip = ["evm_mine", "dev_mine", "admin_stop", "miner_start"];
     let methods: Vec<_> = all_methods().into_iter().filter(|method| !skip.contains(&method.name)).collect();
@@ -70,7 +70,7 @@ fn odd_parameters_are_answered_and_never_end_the_node() {
 
 #[test]
 fn malformed_values_of_each_kind_are_minus_32602() {
-    let node = TestNode::new();
+    let node = TestNode::fresh();
     let bad: &[(&str, Value)] = &[
         ("chain_getBlock", json!([-1])),
         ("chain_getBlock", json!([1.5])),
