@@ -25,6 +25,9 @@ use crate::{NamedCoin, grind};
 /// Keys among which coins are spread.
 const KEYS: u32 = 1_000;
 
+/// Fee of a coin transaction, in grains: somewhat more than the least base fee asks.
+const FEE: u64 = 10_000;
+
 /// Makes blocks on a store in memory.
 pub struct Load {
     /// The chain.
@@ -121,12 +124,15 @@ impl Load {
 
     fn coin_transaction(&mut self, inputs: usize) -> Transaction {
         let mut drawn = Vec::with_capacity(inputs);
-        for _ in 0..inputs {
+        while drawn.len() < inputs {
             let at = self.random() as usize % self.coins.len();
-            drawn.push(self.coins.swap_remove_back(at).expect("the index is in range"));
+            let coin = self.coins.swap_remove_back(at).expect("the index is in range");
+            if coin.1.output.amount.0 > 4 * FEE {
+                drawn.push(coin);
+            }
         }
         let total: u64 = drawn.iter().map(|(_, coin)| coin.output.amount.0).sum();
-        let half = Amount((total - 100_000) / 2);
+        let half = Amount((total - FEE) / 2);
         let outputs = (0..2).map(|_| self.random() as usize % self.keys.len()).collect::<Vec<_>>();
         let outputs = outputs.into_iter().map(|key| Output { amount: half, lock: lock(&self.keys[key]) }).collect();
         let keys: Vec<&Keypair> = drawn.iter().map(|(_, coin)| self.key_of(coin)).collect();
