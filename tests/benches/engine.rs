@@ -1,0 +1,164 @@
+//! Connecting blocks of 1,000 coin transactions, unknown and known to the mempool, and the mempool's acceptance, each
+//! against the bare verification of the same signatures.
+//!
+//! Run: `cargo bench -p cairn-tests --bench engine`. `CAIRN_BENCH_COINS` and `CAIRN_BENCH_BLOCKS` make it smaller.
+
+use cairn_node::{
+    engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, Time},
+    store::{Store, StoreConfig},
+};
+use cairn_tests::Load;
+use chain_core::{
+    block::Block,
+    check::{check_block, spend_checks},
+    coin::{Coin, OutPoint},
+    sighash::SignatureCheck,
+    transaction::Transaction,
+};
+use rayon::prelude::*;
+use std::{
+    collections::HashMap,
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+const TRANSACTIONS: usize = 1_000;
+/// Transactions handed in at once, as the engine's thread does under load.
+const BATCH: usize = 512;
+
+fn main() {
+    let coins = number("CAIRN_BENCH_COINS", 300_000);
+    let blocks = number("CAIRN_BENCH_BLOCKS", 20);
+    let mut load = Load::new();
+    load.fan_out(coins);
+    let prefix = load.blocks.len();
+    for _ in 0..blocks {
+        let transactions = load.coin_transactions(TRANSACTIONS);
+        load.block(transactions.into_iter().map(|transaction| (transaction, None)).collect());
+    }
+    let checks = signature_checks(&load);
+    println!("{blocks} blocks of {TRANSACTIONS} coin transactions, {} signatures, {coins} coins", checks.len());
+
+    let bare = measure(|| assert!(checks.par_iter().all(SignatureCheck::verify)));
+    println!("bare verification:   {bare}");
+
+    let mut engine = Bench::new(&load, prefix);
+    let unknown = measure(|| engine.connect(&load.blocks[prefix..]));
+    println!("connect, unknown:    {unknown}   CPU {:.2} x bare", unknown.cpu.as_secs_f64() / bare.cpu.as_secs_f64());
+
+    let mut engine = Bench::new(&load, prefix);
+    let (mut accepted, mut known) = (Cost::default(), Cost::default());
+    for block in &load.blocks[prefix..] {
+        let transactions = block.transactions[1..].to_vec();
+        accepted.add(&measure(|| engine.submit(transactions)));
+        known.add(&measure(|| engine.connect(std::slice::from_ref(block))));
+    }
+    let rate = bare.wall.as_secs_f64() / accepted.wall.as_secs_f64();
+    println!("mempool acceptance:  {accepted}   rate {rate:.2} x bare");
+    println!("connect, known:      {known}   CPU 1 / {:.1} of unknown", unknown.cpu.as_secs_f64() / known.cpu.as_secs_f64());
+}
+
+fn number(name: &str, default: usize) -> usize {
+    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// All signatures of the load, with what they sign.
+fn signature_checks(load: &Load) -> Vec<SignatureCheck> {
+    let genesis = load.spec.genesis_block().0;
+    let mut coins: HashMap<OutPoint, Coin> = HashMap::new();
+    let mut checks = Vec::new();
+    let all = std::iter::once(&genesis).chain(&load.blocks);
+    for (height, transaction) in (0..).zip(all).flat_map(|(height, block)| block.transactions.iter().map(move |tx| (height, tx))) {
+        let (outputs, coinbase) = match transaction {
+            Transaction::Coinbase(coinbase) => (&coinbase.outputs, true),
+            Transaction::Coin(tx) => (&tx.outputs, false),
+            Transaction::Account(_) => continue,
+        };
+        let txid = transaction.txid();
+        let made = (0..).zip(outputs).map(|(index, output)| (OutPoint { txid, index }, Coin { output: *output, height, coinbase }));
+        coins.extend(made);
+        if let Transaction::Coin(tx) = transaction {
+            let spent: Vec<Coin> = tx.inputs.iter().map(|input| coins[input]).collect();
+            if tx.outputs.len() == 2 {
+                checks.extend(spend_checks(&genesis.hash(), tx, &spent, height).expect("the load keeps the rules"));
+            }
+        }
+    }
+    checks
+}
+
+/// An engine over RocksDB.
+struct Bench {
+    engine: Engine,
+    now: Time,
+    _folder: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new(load: &Load, prefix: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory");
+        let store = Store::open(folder.path(), &load.spec, &StoreConfig::default()).expect("a new store opens");
+        let engine = Engine::open(store, load.spec.clone(), EngineConfig::default()).expect("a new chain opens");
+        let last = load.blocks.last().expect("there are blocks").header.time;
+        let mut bench = Self { engine, now: Time(u64::from(last) * 1_000), _folder: folder };
+        bench.connect(&load.blocks[..prefix]);
+        bench
+    }
+
+    fn connect(&mut self, blocks: &[Block]) {
+        for block in blocks {
+            black_box(check_block);
+            let actions = self.engine.handle(Event::Block(0, Source::Local, block.clone()), self.now);
+            let connected = |action: &Action| {
+                matches!(action, Action::Reply(_, Reply::Block(Ok(BlockOutcome::Connected { disconnected: 0 }))))
+            };
+            assert!(actions.iter().any(connected), "{actions:?}");
+        }
+    }
+
+    fn submit(&mut self, transactions: Vec<Transaction>) {
+        let mut left = transactions.into_iter().peekable();
+        while left.peek().is_some() {
+            let batch = left.by_ref().take(BATCH).map(|transaction| (0, Source::Local, transaction)).collect();
+            for action in self.engine.handle(Event::Transactions(batch), self.now) {
+                if let Action::Reply(_, Reply::Transaction(result)) = action {
+                    result.expect("the load keeps the rules");
+                }
+            }
+        }
+    }
+}
+
+/// Time that something took.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+}
+
+impl Cost {
+    fn add(&mut self, other: &Self) {
+        self.wall += other.wall;
+        self.cpu += other.cpu;
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:8.1} ms CPU, {:8.1} ms", self.cpu.as_secs_f64() * 1e3, self.wall.as_secs_f64() * 1e3)
+    }
+}
+
+fn measure(work: impl FnOnce()) -> Cost {
+    let (wall, cpu) = (Instant::now(), cpu_time());
+    work();
+    Cost { wall: wall.elapsed(), cpu: cpu_time() - cpu }
+}
+
+/// CPU time of all threads of this process.
+fn cpu_time() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the pointer is to a timespec of ours.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
