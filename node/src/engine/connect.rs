@@ -55,7 +55,6 @@ impl Engine {
     /// Moves towards the best valid branch: all the way back and forth where it must go back, else a slice of blocks.
     pub(super) fn advance(&mut self) -> Result<(), Fatal> {
         let start = self.work_of(&self.store.tip().hash);
-        self.session.depth = 0;
         let mut steps = 0;
         while let Some(step) = self.next_step() {
             if steps >= SLICE && self.work_of(&self.store.tip().hash) > start {
@@ -68,8 +67,8 @@ impl Engine {
             }
             steps += 1;
         }
-        if steps > 0 {
-            self.arrive()?;
+        if std::mem::take(&mut self.session.went_back) {
+            self.settle_pool()?;
         }
         Ok(())
     }
@@ -170,42 +169,50 @@ impl Engine {
         self.tree.next_base_fee(&self.store.tip().hash).unwrap_or(self.spec.base_fee_floor)
     }
 
-    /// After a move: what is new reaches the disk, then everybody else.
-    fn arrive(&mut self) -> Result<(), Fatal> {
-        let backlog = self.backlog();
-        let syncing = self.next_step().is_some() && backlog > BEHIND;
-        if self.store.needs_flush(syncing) {
-            self.store.flush()?;
+    /// Whether so many blocks wait to be connected that nobody is told of each.
+    fn is_far_behind(&self) -> bool {
+        self.next_step().is_some() && self.backlog() > BEHIND
+    }
+
+    /// Whether the tip has reached the disk and everybody was told of it; while far behind, nobody is.
+    pub(super) fn is_told(&self) -> bool {
+        self.session.told == self.store.tip().hash || self.is_far_behind()
+    }
+
+    /// A new tip reaches the disk, then everybody else. Under load that waits until the engine is `idle`, so that one
+    /// flush serves many blocks.
+    pub(super) fn tell(&mut self, idle: bool) -> Result<(), Fatal> {
+        let (told, tip) = (self.session.told, self.store.tip());
+        if tip.hash == told {
+            return Ok(());
         }
-        if std::mem::take(&mut self.session.went_back) {
-            self.settle_pool()?;
-        }
-        let tip = self.store.tip();
-        if syncing {
-            let event = NodeEvent::Progress(tip.height, tip.height + backlog);
+        if self.is_far_behind() {
+            let event = NodeEvent::Progress(tip.height, tip.height + self.backlog());
             self.actions.push(Action::Publish(event));
             return Ok(());
         }
-        let path = self.tree.path(&self.session.told, &tip.hash).unwrap_or_default();
+        self.templates.outdate();
+        if !idle {
+            self.actions.push(Action::Continue);
+            return Ok(());
+        }
+        if self.store.needs_flush(false) {
+            self.store.flush()?;
+        }
+        let path = self.tree.path(&told, &tip.hash).unwrap_or_default();
         self.session.depth = Height::try_from(path.disconnect.len()).unwrap_or(Height::MAX);
         self.session.told = tip.hash;
-        if !path.connect.is_empty() || !path.disconnect.is_empty() {
-            self.templates.outdate();
-            let info = Arc::new(self.chain_info());
-            let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
-            self.actions.push(Action::Publish(NodeEvent::NewTip {
-                info,
-                disconnected,
-                connected,
-                took: Duration::ZERO,
-            }));
-        }
+        let info = Arc::new(self.chain_info());
+        let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
+        let took = Duration::ZERO;
+        self.actions.push(Action::Publish(NodeEvent::NewTip { info, disconnected, connected, took }));
         Ok(())
     }
 
     /// Answers those who handed in blocks whose fate is known now.
     pub(super) fn decide(&mut self) {
         let settled = self.next_step().is_none();
+        let told = if self.is_far_behind() { self.store.tip().hash } else { self.session.told };
         for undecided in std::mem::take(&mut self.undecided) {
             let Undecided { ticket, source, hash, fault } = undecided;
             let invalid = self.tree.get(&hash).is_none_or(|info| info.status == Status::Invalid);
@@ -213,9 +220,9 @@ impl Engine {
                 Err(rule.into())
             } else if invalid {
                 Err(SubmitBlockError::KnownInvalid(hash))
-            } else if self.tree.is_ancestor(&hash, &self.store.tip().hash) {
+            } else if self.tree.is_ancestor(&hash, &told) {
                 Ok(BlockOutcome::Connected { disconnected: self.session.depth })
-            } else if settled {
+            } else if settled && !self.tree.is_ancestor(&hash, &self.store.tip().hash) {
                 Ok(BlockOutcome::SideBranch)
             } else {
                 self.undecided.push(Undecided { ticket, source, hash, fault: None });

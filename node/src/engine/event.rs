@@ -57,7 +57,7 @@ pub enum Event {
     Headers(Source, Vec<Header>),
     /// Time passed, about a second: retries what was held, expires what is old.
     Tick,
-    /// Goes on with work that [`Action::Continue`] announced.
+    /// Nothing else waits: goes on with what [`Action::Continue`] announced.
     Continue,
     /// Flushes everything; nothing is handled afterwards.
     Shutdown,
@@ -72,7 +72,8 @@ pub enum Action {
     Publish(NodeEvent),
     /// A peer misbehaved.
     Penalize(PeerId, Penalty, String),
-    /// More blocks wait to be connected: send [`Event::Continue`] when nothing more urgent waits.
+    /// There is more to do (blocks to connect, a tip to flush and tell of): send [`Event::Continue`] once nothing else
+    /// waits.
     Continue,
     /// Storage failed: stop the node with this message.
     Fatal(String),

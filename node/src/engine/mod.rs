@@ -78,6 +78,7 @@ impl Engine {
     }
 
     fn dispatch(&mut self, event: Event) -> Result<(), Fatal> {
+        let idle = matches!(event, Event::Continue);
         match event {
             Event::Transactions(batch) => self.on_transactions(batch)?,
             Event::Block(ticket, source, block) => self.on_block(ticket, source, block)?,
@@ -91,9 +92,13 @@ impl Engine {
             }
         }
         self.advance()?;
+        self.tell(idle)?;
         self.decide();
-        self.resubmit()?;
-        self.report_pool();
+        // Whoever listens hears of a tip before he hears what it did to the pool.
+        if self.is_told() {
+            self.resubmit()?;
+            self.report_pool();
+        }
         Ok(())
     }
 

@@ -107,6 +107,11 @@ impl Engine {
         let hash = block.hash();
         let mut actions = self.handle(Event::Block(OWN, Source::Local, block), self.now);
         let own = |action: &Action| matches!(action, Action::Reply(OWN, _));
+        let more = |action: &Action| matches!(action, Action::Continue);
+        while !actions.iter().any(own) && actions.iter().any(more) {
+            actions.retain(|action| !more(action));
+            actions.extend(self.handle(Event::Continue, self.now));
+        }
         let reply = actions.iter().position(own).map(|at| actions.remove(at));
         let result = match reply {
             Some(Action::Reply(_, Reply::Block(Ok(BlockOutcome::Connected { .. })))) => Ok(hash),

@@ -176,8 +176,10 @@ impl Driver {
 
     fn perform(&mut self, actions: Vec<Action>, started: Instant) {
         // Whoever is answered finds the chain that the answer is about.
-        let info = self.engine.chain_info();
-        self.info.send_if_modified(|old| std::mem::replace(old, info.clone()) != info);
+        if self.engine.is_told() {
+            let info = self.engine.chain_info();
+            self.info.send_if_modified(|old| std::mem::replace(old, info.clone()) != info);
+        }
         let id = self.engine.longpoll_id();
         self.longpoll.send_if_modified(|old| std::mem::replace(old, id) != id);
         for action in actions {
