@@ -261,3 +261,100 @@ impl<T: Remembered> Cache<T> {
         bucket[0] = entry;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::tests::kit::{FEE, Kit, made, pay};
+    use chain_core::{
+        coin::{KeyBytes, Signature},
+        sighash::SignatureCheck,
+    };
+    use secp256k1::{Keypair, SecretKey};
+
+    fn small() -> Verifier {
+        Verifier::new(VerifyConfig { signatures: 64, senders: 64, parallel: false, secret: [5; 32] })
+    }
+
+    fn check(message: u8) -> SignatureCheck {
+        let pair = Keypair::from_secret_key(&SecretKey::from_secret_bytes([3; 32]).unwrap());
+        let message = [message; 32];
+        let signature = Signature::from(pair.sign_schnorr_no_aux_rand(&message).to_byte_array());
+        SignatureCheck { key: KeyBytes(pair.x_only_public_key().0.to_byte_array()), message, signature }
+    }
+
+    // COIN-12
+    #[test]
+    fn a_remembered_verdict_is_of_no_use_to_another_key_message_or_signature() {
+        let mut verifier = small();
+        let good = check(1);
+        assert_eq!(verifier.verify(&[good]), [true]);
+        assert!(verifier.signatures.contains(&verifier.tag(&good)));
+        let other_key = SignatureCheck { key: KeyBytes([9; 32]), ..good };
+        let other_message = SignatureCheck { message: [2; 32], ..good };
+        let other_signature = SignatureCheck { signature: check(2).signature, ..good };
+        assert_eq!(verifier.verify(&[other_key, good, other_message, other_signature]), [false, true, false, false]);
+        assert_eq!(verifier.verify(&[other_key, other_message, other_signature]), [false; 3], "refusals are not kept");
+    }
+
+    #[test]
+    fn each_process_keys_its_memory_anew() {
+        let mut other = small();
+        other.config.secret = [6; 32];
+        assert_ne!(small().tag(&check(1)), other.tag(&check(1)));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_give_way() {
+        let mut verifier = Verifier::new(VerifyConfig { signatures: 4, senders: 4, parallel: false, secret: [5; 32] });
+        let checks: Vec<SignatureCheck> = (0..6).map(check).collect();
+        assert!(verifier.verify(&checks).iter().all(|good| *good));
+        let remembered = |verifier: &Verifier| -> Vec<bool> {
+            checks.iter().map(|check| verifier.signatures.contains(&verifier.tag(check))).collect()
+        };
+        assert_eq!(remembered(&verifier), [false, false, true, true, true, true]);
+        verifier.verify(&checks[..1]);
+        assert_eq!(remembered(&verifier), [true, false, false, true, true, true]);
+    }
+
+    // ACC-3
+    #[test]
+    fn senders_are_remembered_by_the_whole_transaction() {
+        let kit = Kit::new();
+        let mut verifier = small();
+        let (one, two) = (kit.transfer(1, 0, 2), kit.transfer(2, 0, 2));
+        let senders = verifier.recover(&[&one, &two, &one]).unwrap();
+        assert_eq!(senders, [1, 2, 1].map(crate::engine::tests::kit::address));
+        assert!(verifier.senders.contains(&(one.hash().0, senders[0])));
+        assert_eq!(verifier.recover(&[&two]).unwrap(), senders[1..2]);
+        assert_eq!(verifier.recover(&[&kit.transfer(1, 1, 2)]).unwrap(), senders[..1]);
+    }
+
+    // COIN-12: the pool's verdict on a child says nothing when the child spends another coin of the same name elsewhere.
+    #[test]
+    fn a_verdict_of_the_pool_does_not_pass_another_coin() {
+        let mut kit = Kit::new();
+        let parent = kit.send(0, FEE);
+        let (outpoint, coin) = made(&parent, 0);
+        let mut richer = coin;
+        richer.output.amount.0 += 1;
+        let forged = kit.spend(2, &[(outpoint, richer)], &[pay(50_000, 3)]);
+        kit.submit(&parent).unwrap();
+        // Signed over an amount that the coin does not have.
+        assert!(kit.submit(&forged).is_err());
+        let honest = kit.spend(2, &[(outpoint, coin)], &[pay(50_000, 3)]);
+        kit.submit(&honest).unwrap();
+        assert!(kit.submit(&forged).is_err());
+    }
+
+    #[test]
+    fn all_cores_and_one_agree() {
+        let mut parallel = Verifier::new(VerifyConfig { parallel: true, signatures: 64, senders: 64, secret: [1; 32] });
+        let mut checks: Vec<SignatureCheck> = (0..40).map(check).collect();
+        checks[7].message = [99; 32];
+        let verdicts = small().verify(&checks);
+        assert_eq!(parallel.verify(&checks), verdicts);
+        assert_eq!(parallel.verify(&checks), verdicts);
+        assert_eq!(verdicts.iter().filter(|good| !**good).count(), 1);
+    }
+}

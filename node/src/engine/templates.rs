@@ -8,7 +8,7 @@ use super::{
 use crate::template::{self, Assembly, LongPollId, Template, TemplateRequest};
 
 /// Milliseconds between two calls to take a template with more fees on the same tip.
-const REFRESH: u64 = 5_000;
+const REFRESH: u64 = 2_000;
 
 /// Hashes that mining on demand tries for one block. A chain made for it needs two.
 const TRIVIAL: u32 = 1 << 20;
