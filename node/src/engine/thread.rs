@@ -70,6 +70,8 @@ pub(super) struct DriverState {
     next_ticket: Ticket,
     /// The engine has more to do when nothing else waits.
     more: bool,
+    /// Since when there is a tip that nobody was told of.
+    news_since: Option<Instant>,
     stopped: bool,
 }
 
@@ -179,6 +181,8 @@ impl Driver {
         if self.engine.is_told() {
             let info = self.engine.chain_info();
             self.info.send_if_modified(|old| std::mem::replace(old, info.clone()) != info);
+        } else {
+            self.state.news_since.get_or_insert(started);
         }
         let id = self.engine.longpoll_id();
         self.longpoll.send_if_modified(|old| std::mem::replace(old, id) != id);
@@ -187,7 +191,7 @@ impl Driver {
                 Action::Reply(ticket, reply) => self.answer(ticket, reply),
                 Action::Publish(mut event) => {
                     if let NodeEvent::NewTip { took, .. } = &mut event {
-                        *took = started.elapsed();
+                        *took = self.state.news_since.take().unwrap_or(started).elapsed();
                     }
                     // Nobody may be listening.
                     drop(self.events.send(event));
