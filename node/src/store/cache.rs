@@ -1,6 +1,6 @@
 //! Clean copies of what is on disk, each kind within its share of the configured bytes.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     coin::{Coin, OutPoint},
     state::Account,
@@ -26,16 +26,24 @@ pub struct Cache {
     /// Slots.
     pub storage: Clean<(Address, U256), U256, PerEntry>,
     /// Trie nodes.
-    pub nodes: Clean<NodeKey, Arc<Node>, NodeWeight>,
+    pub nodes: Clean<NodeKey, Arc<Node>, ByBytes>,
+    /// Code by its hash.
+    pub codes: Clean<B256, Bytes, ByBytes>,
 }
 
-/// Weighs a node by its bytes.
+/// Weighs what has bytes of its own.
 #[derive(Clone, Copy, Debug)]
-pub struct NodeWeight;
+pub struct ByBytes;
 
-impl Weighter<NodeKey, Arc<Node>> for NodeWeight {
+impl Weighter<NodeKey, Arc<Node>> for ByBytes {
     fn weight(&self, _: &NodeKey, node: &Arc<Node>) -> u64 {
         (size_of::<(NodeKey, Arc<Node>)>() + node.memory() + OVERHEAD) as u64
+    }
+}
+
+impl Weighter<B256, Bytes> for ByBytes {
+    fn weight(&self, _: &B256, code: &Bytes) -> u64 {
+        (size_of::<(B256, Bytes)>() + code.len() + OVERHEAD) as u64
     }
 }
 
@@ -43,10 +51,11 @@ impl Cache {
     /// Divides so many bytes.
     pub fn new(bytes: usize) -> Self {
         Self {
-            coins: even(bytes / 8 * 3),
-            accounts: even(bytes / 8),
-            storage: even(bytes / 8),
-            nodes: clean(bytes / 8 * 3, 400, NodeWeight),
+            coins: even(bytes / 16 * 6),
+            accounts: even(bytes / 16 * 2),
+            storage: even(bytes / 16),
+            nodes: clean(bytes / 16 * 6, 400, ByBytes),
+            codes: clean(bytes / 16, 4_096, ByBytes),
         }
     }
 
@@ -76,8 +85,8 @@ impl Cache {
 
     /// Bytes that the entries take.
     pub fn memory(&self) -> usize {
-        let weight = self.coins.weight() + self.accounts.weight() + self.storage.weight() + self.nodes.weight();
-        usize::try_from(weight).unwrap_or(usize::MAX)
+        let state = self.coins.weight() + self.accounts.weight() + self.storage.weight();
+        usize::try_from(state + self.nodes.weight() + self.codes.weight()).unwrap_or(usize::MAX)
     }
 }
 

@@ -93,10 +93,16 @@ impl StateView for View<'_> {
     }
 
     fn code(&self, hash: &B256) -> Result<Bytes, ViewError> {
-        match self.store.rows.get(Column::Code, hash.as_slice()) {
-            Some(Some(code)) => Ok(Bytes::copy_from_slice(code)),
-            _ => Ok(read_code(&*self.store.kv, hash)?),
+        if let Some(code) = self.store.cache.codes.get(hash) {
+            return Ok(code);
         }
+        let code = match self.store.rows.get(Column::Code, hash.as_slice()) {
+            Some(Some(code)) => Bytes::copy_from_slice(code),
+            _ => read_code(&*self.store.kv, hash)?,
+        };
+        // Code never changes, so it may be cached before it is written.
+        self.store.cache.codes.insert(*hash, code.clone());
+        Ok(code)
     }
 
     fn block_hash(&self, height: Height) -> Result<Option<BlockHash>, ViewError> {

@@ -1,15 +1,17 @@
 //! What the store costs, in CPU time. Run by hand:
 //! `cargo test --release -p cairn-node --lib store::tests::speed -- --ignored --nocapture --test-threads 1`
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, B256, U256};
 use chain_core::{
     block::Block,
     coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    coinbase::Coinbase,
     hash::{BlockHash, TxId},
     header::Header,
     lthash::LtHash,
     state::{BlockEffects, StateView},
     transaction::Transaction,
+    trie::EMPTY_ROOT,
     units::{Amount, Height},
 };
 use rustix::time::{ClockId, clock_gettime};
@@ -75,6 +77,8 @@ struct Factory {
     random: Random,
     coins: Vec<(OutPoint, Coin)>,
     tip: BlockRef,
+    /// No account ever changes.
+    state_root: B256,
 }
 
 struct Made {
@@ -86,14 +90,16 @@ struct Made {
 
 impl Factory {
     fn new(store: &Store) -> Self {
-        Self { random: Random(1), coins: Vec::new(), tip: store.tip() }
+        let genesis = store.header(&store.tip().hash).unwrap().and_then(|record| record.executed).unwrap();
+        Self { random: Random(1), coins: Vec::new(), tip: store.tip(), state_root: genesis.state_root }
     }
 
     /// A block of so many transactions that spend so many of the known coins each, and make two.
     fn block(&mut self, transactions: usize, inputs: impl Fn(usize) -> usize) -> Made {
         let height = self.tip.height + 1;
-        let (mut spent, mut created, mut body) = (Vec::new(), Vec::new(), Vec::new());
-        let mut txids = Vec::new();
+        let (mut spent, mut created) = (Vec::new(), Vec::new());
+        let (mut body, mut txids) =
+            (vec![Transaction::Coinbase(self.coinbase(height))], vec![TxId(self.random.bytes())]);
         for number in 0..transactions {
             let txid = TxId(self.random.bytes());
             let coins: Vec<_> = (0..inputs(number)).map(|_| self.take()).collect();
@@ -113,6 +119,19 @@ impl Factory {
         self.tip = at;
         self.coins.extend(&created);
         Made { at, block, txids, effects: effects(spent, created) }
+    }
+
+    fn coinbase(&self, height: Height) -> Coinbase {
+        Coinbase {
+            height,
+            beneficiary: Address::ZERO,
+            outputs: Vec::new(),
+            state_root: self.state_root,
+            receipts_root: EMPTY_ROOT,
+            coins_root: B256::ZERO,
+            gas_used: 0,
+            extra: Vec::new(),
+        }
     }
 
     fn take(&mut self) -> (OutPoint, Coin) {
@@ -284,7 +303,7 @@ fn writes_of_bodies() {
     }
     let (own, process) = cpu.since(500);
     println!("a body of {} bytes: {own:.0} us, {process:.0} with background", body.len());
-    let mut factory = Factory { random, coins: Vec::new(), tip: BlockRef { height: 0, hash: BlockHash::default() } };
+    let mut factory = Factory::new(&Store::in_memory(&spec(), &config()).unwrap());
     factory.block(2_000, |_| 0);
     let block = factory.block(TRANSACTIONS, |number| 1 + number % 2).block;
     let cpu = Cpu::now();
@@ -317,4 +336,44 @@ fn opening_a_chain_of_100_000_blocks() {
         assert_eq!(headers.len(), 100_001);
         println!("opened in {opened:?}, with headers {:?}, {:.0} us CPU", clock.elapsed(), cpu.since(1).1);
     }
+}
+
+/// Memory that the process holds, in MiB.
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() >> 10
+}
+
+#[test]
+#[ignore = "a benchmark"]
+fn memory_over_many_full_blocks() {
+    let directory = tempfile::tempdir().unwrap();
+    let config = StoreConfig { sync: false, ..StoreConfig::default() };
+    let mut store = Store::open(directory.path(), &spec(), &config).unwrap();
+    let mut factory = Factory::new(&store);
+    let (cpu, clock) = (Cpu::now(), Instant::now());
+    for number in 0..3_000 {
+        let made = factory.block(TRANSACTIONS, |input| if number < 50 { 0 } else { 1 + input % 2 });
+        for (outpoint, _) in &made.effects.spent {
+            store.view().coin(outpoint).unwrap().unwrap();
+        }
+        store.commit(&made.commit()).unwrap();
+        if store.needs_flush(true) {
+            store.flush().unwrap();
+        }
+        factory.coins.truncate(100_000);
+        if number % 200 == 0 {
+            let stats = store.stats();
+            println!(
+                "block {number}: {} MiB resident; dirty {}, clean {}, database {}",
+                resident(),
+                stats.dirty_bytes >> 20,
+                stats.cache_bytes >> 20,
+                stats.database_memory >> 20
+            );
+        }
+    }
+    let (own, process) = cpu.since(3_000);
+    println!("{own:.0} us CPU a block, {process:.0} with background, {:?}; {:?}", clock.elapsed(), store.stats());
 }
