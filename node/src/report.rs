@@ -98,7 +98,7 @@ impl Reporter {
     }
 
     fn each(&self, info: &ChainInfo, connected: &[BlockHash], took: Duration) {
-        let ms = took.as_millis() / connected.len().max(1) as u128;
+        let ms = took.as_millis() as u64 / connected.len().max(1) as u64;
         // As many as were connected are at most the height.
         let first = (info.height + 1).saturating_sub(connected.len() as Height);
         for (height, hash) in (first..).zip(connected) {
