@@ -37,39 +37,44 @@ fn main() {
         let transactions = load.coin_transactions(TRANSACTIONS);
         load.block(transactions.into_iter().map(|transaction| (transaction, None)).collect());
     }
-    let checks = signature_checks(&load);
-    println!("{blocks} blocks of {TRANSACTIONS} coin transactions, {} signatures, {coins} coins", checks.len());
-
-    let bare = measure(|| assert!(checks.par_iter().all(SignatureCheck::verify)));
-    println!("bare verification:   {bare}");
-
-    let mut engine = Bench::new(&load, prefix);
-    let unknown = measure(|| {
-        engine.connect(&load.blocks[prefix..]);
-        engine.settle();
-    });
-    println!("connect, unknown:    {unknown}   CPU {:.2} x bare (aim: 1.2)", unknown.cpu_to(&bare));
-
-    let mut engine = Bench::new(&load, prefix);
-    let (mut accepted, mut known) = (Cost::default(), Cost::default());
-    for block in &load.blocks[prefix..] {
-        let transactions = block.transactions[1..].to_vec();
-        accepted.add(&measure(|| engine.submit(transactions)));
-        known.add(&measure(|| engine.connect(std::slice::from_ref(block))));
+    let checks = signature_checks(&load, prefix);
+    let signatures: usize = checks.iter().map(Vec::len).sum();
+    println!("{blocks} blocks of {TRANSACTIONS} coin transactions, {signatures} signatures, {coins} coins");
+    for index in [true, false] {
+        println!("{} indexes of transactions and addresses:", if index { "with" } else { "without" });
+        blocks_and_pool(&load, prefix, &checks, index);
     }
-    known.add(&measure(|| engine.settle()));
+    templates(&load, prefix);
+}
+
+/// Block by block, so that a noisy machine is as noisy to all.
+fn blocks_and_pool(load: &Load, prefix: usize, checks: &[Vec<SignatureCheck>], index: bool) {
+    let (mut stranger, mut friend) = (Bench::new(load, prefix, index), Bench::new(load, prefix, index));
+    let [mut bare, mut unknown, mut accepted, mut known] = [Cost::default(); 4];
+    for (block, checks) in load.blocks[prefix..].iter().zip(checks) {
+        bare.add(&measure(|| assert!(checks.par_iter().all(SignatureCheck::verify))));
+        let copy = block.clone();
+        unknown.add(&measure(|| stranger.connect([copy])));
+        let transactions = block.transactions[1..].to_vec();
+        accepted.add(&measure(|| friend.submit(transactions)));
+        let copy = block.clone();
+        known.add(&measure(|| friend.connect([copy])));
+    }
+    let flush = measure(|| stranger.settle());
+    println!("  bare verification:   {bare}");
+    println!("  connect, unknown:    {unknown}   CPU {:.2} x bare (aim: 1.2)", unknown.cpu_to(&bare));
     println!(
-        "mempool acceptance:  {accepted}   rate {:.2} x bare, {:.2} x by CPU (aim: 0.8)",
+        "  mempool acceptance:  {accepted}   rate {:.2} x bare, {:.2} x by CPU (aim: 0.8)",
         bare.wall.as_secs_f64() / accepted.wall.as_secs_f64(),
         bare.cpu_to(&accepted)
     );
-    println!("connect, known:      {known}   CPU 1 / {:.1} of unknown (aim: 8)", unknown.cpu_to(&known));
-    templates(&load, prefix);
+    println!("  flush of all blocks: {flush}");
+    println!("  connect, known:      {known}   CPU 1 / {:.1} of unknown (aim: 8)", unknown.cpu_to(&known));
 }
 
 /// How long a template takes, over a pool that holds some blocks' worth of transactions.
 fn templates(load: &Load, prefix: usize) {
-    let mut engine = Bench::new(load, prefix);
+    let mut engine = Bench::new(load, prefix, false);
     let mut pooled = 0;
     for block in &load.blocks[prefix..] {
         let before = engine.engine.mempool().stats().transactions;
@@ -89,11 +94,11 @@ fn number(name: &str, default: usize) -> usize {
     std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// All signatures of the load, with what they sign.
-fn signature_checks(load: &Load) -> Vec<SignatureCheck> {
+/// The signatures of each block after the first ones, with what they sign.
+fn signature_checks(load: &Load, prefix: usize) -> Vec<Vec<SignatureCheck>> {
     let genesis = load.spec.genesis_block().0;
     let mut coins: HashMap<OutPoint, Coin> = HashMap::new();
-    let mut checks = Vec::new();
+    let mut checks = vec![Vec::new(); load.blocks.len() + 1];
     let all = std::iter::once(&genesis).chain(&load.blocks);
     for (height, transaction) in
         (0..).zip(all).flat_map(|(height, block)| block.transactions.iter().map(move |tx| (height, tx)))
@@ -110,12 +115,13 @@ fn signature_checks(load: &Load) -> Vec<SignatureCheck> {
         coins.extend(made);
         if let Transaction::Coin(tx) = transaction {
             let spent: Vec<Coin> = tx.inputs.iter().map(|input| coins[input]).collect();
-            if tx.outputs.len() == 2 {
-                checks.extend(spend_checks(&genesis.hash(), tx, &spent, height).expect("the load keeps the rules"));
+            if height as usize > prefix {
+                checks[height as usize]
+                    .extend(spend_checks(&genesis.hash(), tx, &spent, height).expect("the load keeps the rules"));
             }
         }
     }
-    checks
+    checks.split_off(prefix + 1)
 }
 
 /// An engine over RocksDB.
@@ -126,20 +132,21 @@ struct Bench {
 }
 
 impl Bench {
-    fn new(load: &Load, prefix: usize) -> Self {
+    fn new(load: &Load, prefix: usize, index: bool) -> Self {
+        let config = StoreConfig { tx_index: index, address_index: index, ..StoreConfig::default() };
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(folder.path(), &load.spec, &StoreConfig::default()).expect("a new store opens");
+        let store = Store::open(folder.path(), &load.spec, &config).expect("a new store opens");
         let engine = Engine::open(store, load.spec.clone(), EngineConfig::default()).expect("a new chain opens");
         let last = load.blocks.last().expect("there are blocks").header.time;
         let mut bench = Self { engine, now: Time(u64::from(last) * 1_000), _folder: folder };
-        bench.connect(&load.blocks[..prefix]);
+        bench.connect(load.blocks[..prefix].iter().cloned());
         bench.settle();
         bench
     }
 
-    fn connect(&mut self, blocks: &[Block]) {
+    fn connect(&mut self, blocks: impl IntoIterator<Item = Block>) {
         for block in blocks {
-            self.handle(Event::Block(0, Source::Local, block.clone()));
+            self.handle(Event::Block(0, Source::Local, block));
         }
     }
 

@@ -1,12 +1,13 @@
 //! The active chain follows the best valid branch: one block back or forth at a time, until it stands on it.
 
+use alloy_primitives::map::HashSet;
 use chain_core::{
     block::CheckedBlock,
     check::check_block,
     coin::OutPoint,
     error::{ExecuteError, RuleError},
     execute::{BlockContext, ExecutedBlock, execute_block},
-    hash::BlockHash,
+    hash::{BlockHash, TxId},
     headers::{Executed, Status},
     pow,
     transaction::Transaction,
@@ -135,7 +136,7 @@ impl Engine {
 
     /// Runs a block on the state of its parent, the tip, and verifies its signatures on all cores.
     fn execute(&mut self, at: BlockRef, block: CheckedBlock) -> Judged<ExecutedBlock> {
-        self.store.prefetch(&coins_of_earlier_blocks(&block))?;
+        self.store.prefetch(&self.coins_to_fetch(&block))?;
         let senders = match self.verifier.recover(&block.recoveries()) {
             Ok(senders) => senders,
             Err(rule) => return Ok(Err(rule)),
@@ -239,14 +240,15 @@ impl Engine {
         self.resubmission.release(dropped);
         Ok(())
     }
-}
 
-/// Coins that a block spends and does not make itself.
-fn coins_of_earlier_blocks(block: &CheckedBlock) -> Vec<OutPoint> {
-    let own: alloy_primitives::map::HashSet<_> = block.metas().iter().map(|meta| meta.txid).collect();
-    let inputs = block.block().transactions.iter().flat_map(|transaction| match transaction {
-        Transaction::Coin(tx) => tx.inputs.as_slice(),
-        _ => &[],
-    });
-    inputs.filter(|input| !own.contains(&input.txid)).copied().collect()
+    /// Coins of earlier blocks that a block spends, but those that the pool's transactions spend, which were read lately.
+    fn coins_to_fetch(&self, block: &CheckedBlock) -> Vec<OutPoint> {
+        let own: HashSet<TxId> = block.metas().iter().map(|meta| meta.txid).collect();
+        let transactions = block.block().transactions.iter().zip(block.metas());
+        let inputs = transactions.flat_map(|(transaction, meta)| match transaction {
+            Transaction::Coin(tx) if !self.mempool.contains(&meta.txid) => tx.inputs.as_slice(),
+            _ => &[],
+        });
+        inputs.filter(|input| !own.contains(&input.txid)).copied().collect()
+    }
 }

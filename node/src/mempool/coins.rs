@@ -249,11 +249,12 @@ impl CoinPool {
 
     /// Takes one entry out; its children stay, with one ancestor less.
     pub(crate) fn remove(&mut self, slot: Slot) -> CoinEntry {
-        let own = self.entries[slot].own;
-        for ancestor in self.ancestry(&[slot]).into_iter().skip(1) {
+        let CoinEntry { own, links: Links { parents, children, .. }, .. } = &self.entries[slot];
+        let (own, ancestors, descendants) = (*own, self.ancestry(parents), self.descent(children));
+        for ancestor in ancestors {
             self.change_descendants(ancestor, |sums| sums.subtract(&own));
         }
-        for descendant in self.descent(&[slot]).into_iter().skip(1) {
+        for descendant in descendants {
             self.change_ancestors(descendant, |sums| sums.subtract(&own));
         }
         let (package, keep) = (self.entries[slot].package_rate(), self.entries[slot].keep_rate());
