@@ -84,8 +84,7 @@ impl<'a> Blocks<'a> {
     }
 
     fn load(&self, height: Height) -> RpcResult<Loaded> {
-        let at = read(self.snapshot.at_height(height))?
-            .ok_or_else(|| internal(format!("the index names height {height}, which the chain does not have")))?;
+        let at = at_height(self.snapshot, height)?;
         Ok(Loaded {
             at,
             record: header(self.snapshot, at)?,
@@ -103,14 +102,24 @@ impl Loaded {
     }
 
     fn fields(&self, txid: TxId, tip: Height) -> Fields {
-        render::fields(json!({
-            "txid": txid.to_string(),
-            "height": self.at.height,
-            "blockHash": self.at.hash.to_string(),
-            "time": self.record.header.time,
-            "confirmations": tip - self.at.height + 1,
-        }))
+        mined_fields(txid, self.at, &self.record, tip)
     }
+}
+
+fn mined_fields(txid: TxId, at: BlockRef, record: &HeaderRecord, tip: Height) -> Fields {
+    render::fields(json!({
+        "txid": txid.to_string(),
+        "height": at.height,
+        "blockHash": at.hash.to_string(),
+        "time": record.header.time,
+        "confirmations": tip - at.height + 1,
+    }))
+}
+
+/// A block of the active chain that an index names.
+fn at_height(snapshot: &Snapshot, height: Height) -> RpcResult<BlockRef> {
+    read(snapshot.at_height(height))?
+        .ok_or_else(|| internal(format!("the index names height {height}, which the chain does not have")))
 }
 
 fn pending_fields(txid: TxId) -> Fields {
@@ -130,17 +139,15 @@ pub(super) fn get_coin_history(context: &Context, mut args: Args) -> RpcResult<V
         None => pending_of_lock(context, lock)?,
         Some(_) => Vec::new(),
     };
-    let mut blocks = Blocks::new(&snapshot);
     for event in &events {
-        let loaded = blocks.at(event.place.height)?;
-        let tx = loaded.transaction(event.place)?;
-        let kind = match tx {
-            Transaction::Coinbase(_) => "coinbase",
-            Transaction::Coin(_) => "coin",
-            Transaction::Account(_) => "withdrawal",
+        let at = at_height(&snapshot, event.place.height)?;
+        let kind = match (event.place.position, event.withdrawal) {
+            (0, _) => "coinbase",
+            (_, false) => "coin",
+            (_, true) => "withdrawal",
         };
         let amounts = json!({ "kind": kind, "received": event.received.0, "sent": event.sent.0 });
-        entries.push(render::join(loaded.fields(tx.txid(), tip), amounts));
+        entries.push(render::join(mined_fields(event.txid, at, &header(&snapshot, at)?, tip), amounts));
     }
     let places: Vec<_> = events.iter().map(|event| event.place).collect();
     Ok(json!({ "entries": entries, "next": cursor(&places, page.limit) }))

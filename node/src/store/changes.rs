@@ -49,9 +49,9 @@ impl<K: Eq + Hash, V: PartialEq> Changes<K, V> {
         self.changes.len() * (size_of::<K>() + size_of::<Change<V>>()) * 3 / 2
     }
 
-    /// Every change: key, value on disk, value now.
-    pub fn iter(&self) -> impl Iterator<Item = (&K, Option<&V>, Option<&V>)> {
-        self.changes.iter().map(|(key, change)| (key, change.disk.as_ref(), change.now.as_ref()))
+    /// Every key that changed and its value now.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, Option<&V>)> {
+        self.changes.iter().map(|(key, change)| (key, change.now.as_ref()))
     }
 
     /// Takes every key and its value now.
@@ -108,7 +108,7 @@ mod tests {
         changes.set(1, Some('a'), None);
         assert_eq!(changes.get(&1), Some(None));
         changes.set(1, None, Some('b'));
-        assert_eq!(changes.iter().collect::<Vec<_>>(), [(&1, Some(&'a'), Some(&'b'))]);
+        assert_eq!(changes.iter().collect::<Vec<_>>(), [(&1, Some(&'b'))]);
         changes.set(1, Some('b'), Some('a'));
         assert_eq!(changes.iter().count(), 0);
     }

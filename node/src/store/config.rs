@@ -3,10 +3,8 @@
 /// Settings of a store. Sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// Memory for clean copies of coins, accounts and trie nodes, and for the database's own blocks.
+    /// Memory for everything that is kept to be fast: see [`Shares`].
     pub cache_bytes: usize,
-    /// Unwritten changes that [`super::Store::needs_flush`] lets gather while the node is syncing.
-    pub dirty_bytes: usize,
     /// Most blocks between two flushes while the node is syncing.
     pub dirty_blocks: u32,
     /// Whether a flush waits until the disk has it. Without, a power failure (not a crash of the process) may take back
@@ -26,13 +24,39 @@ impl Default for StoreConfig {
     fn default() -> Self {
         Self {
             cache_bytes: 256 << 20,
-            dirty_bytes: 64 << 20,
             dirty_blocks: 2_000,
             sync: true,
             tx_index: true,
             address_index: true,
             undo_blocks: None,
             open_files: 256,
+        }
+    }
+}
+
+/// How the memory of a store is divided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shares {
+    /// Clean copies of coins, accounts, slots, trie nodes and code.
+    pub clean: usize,
+    /// Unwritten changes that gather while syncing.
+    pub dirty: usize,
+    /// Written rows that the database has in its log but not in its files.
+    pub write_buffer: usize,
+    /// Blocks of the database's files, their indexes and filters.
+    pub blocks: usize,
+}
+
+impl StoreConfig {
+    /// Divides [`StoreConfig::cache_bytes`].
+    pub fn shares(&self) -> Shares {
+        let sixteenth = self.cache_bytes / 16;
+        Shares {
+            clean: 7 * sixteenth,
+            dirty: 2 * sixteenth,
+            // Smaller ones make the database busy with files of a few rows.
+            write_buffer: (3 * sixteenth).max(4 << 20),
+            blocks: 4 * sixteenth,
         }
     }
 }

@@ -14,7 +14,7 @@ use chain_core::{
 };
 
 use super::{
-    HistoryPlace,
+    HistoryPlace, LockEvent,
     kv::{Batch, Column},
     schema,
     spends::{Coins, Spend, coin_transactions, spends},
@@ -48,8 +48,26 @@ pub enum Action {
     Delete,
 }
 
-/// What happens to a lock: position of the transaction, lock, grains received, grains sent.
-type Movement = (u32, Lock, u64, u64);
+/// A coin that comes under a lock or leaves it.
+#[derive(Clone, Copy)]
+struct Movement {
+    position: u32,
+    lock: Lock,
+    amount: u64,
+    /// Which output of the transaction it is, if it comes.
+    output: Option<u32>,
+}
+
+impl Movement {
+    fn received(position: u32, index: u32, output: &Output) -> Self {
+        Self { position, lock: output.lock, amount: output.amount.0, output: Some(index) }
+    }
+
+    fn sent(spend: &Spend) -> Self {
+        let Output { amount, lock } = spend.coin.output;
+        Self { position: spend.position, lock, amount: amount.0, output: None }
+    }
+}
 
 impl Indexed<'_> {
     /// Rows of the transaction index.
@@ -63,17 +81,33 @@ impl Indexed<'_> {
     /// Rows of the histories of locks and accounts.
     pub fn histories(&self, action: Action, rows: &mut Batch) {
         let mut movements = self.movements();
-        movements.sort_by_key(|(position, lock, ..)| (*position, *lock));
-        for same in movements.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-            let (position, lock, ..) = same[0];
-            let sum = |field: fn(&Movement) -> u64| Amount(same.iter().map(field).fold(0, u64::saturating_add));
-            let key = schema::lock_event_key(&schema::lock_id(&lock), self.place(position));
-            let value = schema::write_lock_event(sum(|movement| movement.2), sum(|movement| movement.3));
-            rows.push(Column::AddressIndex, &key, (action == Action::Put).then_some(&value[..]));
+        movements.sort_by_key(|movement| (movement.position, movement.lock));
+        for same in movements.chunk_by(|a, b| (a.position, a.lock) == (b.position, b.lock)) {
+            let (event, lock) = (self.event(same), schema::lock_id(&same[0].lock));
+            let outputs = same.iter().filter_map(|movement| movement.output);
+            let value = (action == Action::Put).then(|| schema::write_lock_event(&event, outputs));
+            rows.push(Column::AddressIndex, &schema::lock_event_key(&lock, event.place), value.as_deref());
         }
         for (address, position) in self.concerned() {
             let key = schema::account_event_key(&address, self.place(position));
             rows.push(Column::AddressIndex, &key, (action == Action::Put).then_some(&[][..]));
+        }
+    }
+
+    /// What movements of one lock in one transaction come to.
+    fn event(&self, same: &[Movement]) -> LockEvent {
+        let position = same[0].position as usize;
+        let sum = |comes: bool| {
+            let amounts =
+                same.iter().filter(|movement| movement.output.is_some() == comes).map(|movement| movement.amount);
+            Amount(amounts.fold(0, u64::saturating_add))
+        };
+        LockEvent {
+            place: self.place(same[0].position),
+            txid: self.txids[position],
+            withdrawal: matches!(self.block.transactions[position], Transaction::Account(_)),
+            received: sum(true),
+            sent: sum(false),
         }
     }
 
@@ -84,29 +118,30 @@ impl Indexed<'_> {
     /// Every coin that comes under a lock or leaves it.
     fn movements(&self) -> Vec<Movement> {
         let mut movements = Vec::with_capacity(self.spent.len() + self.created.len() + 2 * self.transient.len());
-        let received = |position, output: &Output| (position, output.lock, output.amount.0, 0);
+        let is_coin = |(_, output): &(u32, &Output)| !matches!(output.lock, Lock::Account(_));
+        let mut receive = |position, outputs: &[Output]| {
+            let coins = (0..).zip(outputs).filter(is_coin);
+            movements.extend(coins.map(|(index, output)| Movement::received(position, index, output)));
+        };
         if let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() {
-            movements.extend(coinbase.outputs.iter().map(|output| received(0, output)));
+            receive(0, &coinbase.outputs);
         }
-        for (position, tx) in coin_transactions(self.block) {
-            let coins = tx.outputs.iter().filter(|output| !matches!(output.lock, Lock::Account(_)));
-            movements.extend(coins.map(|output| received(position, output)));
-        }
+        coin_transactions(self.block).for_each(|(position, tx)| receive(position, &tx.outputs));
+        movements.extend(self.withdrawals());
         let sent = spends(self.block, self.spent.iter().map(|(_, coin)| *coin), self.transient);
-        movements
-            .extend(sent.map(|Spend { position, coin, .. }| (position, coin.output.lock, 0, coin.output.amount.0)));
-        movements.extend(self.withdrawals().map(|(position, output)| received(position, &output)));
+        movements.extend(sent.map(|spend| Movement::sent(&spend)));
         movements
     }
 
     /// Coins that account transactions made.
-    fn withdrawals(&self) -> impl Iterator<Item = (u32, Output)> {
+    fn withdrawals(&self) -> impl Iterator<Item = Movement> {
         let positions: HashMap<TxId, u32> =
             self.accounts().map(|(position, transaction, _)| (TxId(transaction.hash().0), position)).collect();
         let made = if positions.is_empty() { [&[][..]; 2] } else { [self.created, self.transient] };
-        made.into_iter()
-            .flatten()
-            .filter_map(move |(outpoint, coin)| positions.get(&outpoint.txid).map(|position| (*position, coin.output)))
+        made.into_iter().flatten().filter_map(move |(outpoint, coin)| {
+            let position = *positions.get(&outpoint.txid)?;
+            Some(Movement::received(position, outpoint.index, &coin.output))
+        })
     }
 
     /// The account transactions with their positions and senders.

@@ -250,7 +250,7 @@ impl Opening<'_> {
             storage: Default::default(),
             nodes: Default::default(),
             rows: Rows::default(),
-            cache: Cache::new(self.config.cache_bytes / 4 * 3),
+            cache: Cache::new(self.config.shares().clean),
             recent: Recent::default(),
             dirty_blocks: 0,
             flushes: 0,

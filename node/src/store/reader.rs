@@ -50,6 +50,9 @@ impl Reader {
     }
 }
 
+/// Coins that are looked up together.
+const READ_AT_ONCE: usize = 1_024;
+
 /// Everything as it was at one flush.
 pub struct Snapshot {
     kv: Arc<dyn KvRead>,
@@ -138,7 +141,7 @@ impl Snapshot {
         Ok(Some(TxPlace { block, position: place.position }))
     }
 
-    /// Unspent coins of a lock in outpoint order, at most `limit`, those after `after` only.
+    /// Unspent coins of a lock in outpoint order, at most `limit`, those after `after` only. Reads the lock's whole history.
     ///
     /// # Errors
     /// [`StoreError::IndexOff`] without the address index; see [`Reader::snapshot`].
@@ -149,23 +152,34 @@ impl Snapshot {
         limit: usize,
     ) -> Result<Vec<(OutPoint, Coin)>, StoreError> {
         required(self.address_index, "address")?;
-        let id = schema::lock_id(lock);
-        let mut range = KeyRange::prefix(&schema::unspent_prefix(&id));
-        if let Some(after) = after {
-            range.from = schema::unspent_key(&id, &after).to_vec();
-            range.from.push(0);
+        let range = KeyRange::prefix(&schema::lock_prefix(&schema::lock_id(lock)));
+        let received = self.rows(&range, Order::Ascending, usize::MAX, schema::read_lock_coins)?;
+        let mut outpoints: Vec<_> = received.into_iter().flatten().filter(|outpoint| Some(*outpoint) > after).collect();
+        outpoints.sort_unstable();
+        let mut coins = Vec::new();
+        for some in outpoints.chunks(READ_AT_ONCE) {
+            self.unspent(lock, some, &mut coins)?;
+            if coins.len() >= limit {
+                coins.truncate(limit);
+                break;
+            }
         }
-        let outpoints = self.rows(&range, Order::Ascending, limit, |key, _| schema::read_unspent(key))?;
-        let keys: Vec<_> = outpoints.iter().map(schema::coin_key).collect();
-        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-        let mut coins = Vec::with_capacity(outpoints.len());
-        for (outpoint, value) in outpoints.iter().zip(self.kv.get_many(Column::Coins, &keys)?) {
-            let value = value.ok_or_else(|| damaged(Column::AddressIndex))?;
-            coins.push((*outpoint, schema::read_coin(&value).map_err(|_| damaged(Column::Coins))?));
-        }
-        // Two locks with one id are made by nobody but who wants to see coins of both.
-        coins.retain(|(_, coin)| coin.output.lock == *lock);
         Ok(coins)
+    }
+
+    /// Adds those of some coins that are unspent.
+    fn unspent(&self, lock: &Lock, some: &[OutPoint], coins: &mut Vec<(OutPoint, Coin)>) -> Result<(), StoreError> {
+        let keys: Vec<_> = some.iter().map(schema::coin_key).collect();
+        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+        for (outpoint, value) in some.iter().zip(self.kv.get_many(Column::Coins, &keys)?) {
+            let Some(value) = value else { continue };
+            let coin = schema::read_coin(&value).map_err(|_| damaged(Column::Coins))?;
+            // Two locks with one id are made by nobody but who wants to see coins of both.
+            if coin.output.lock == *lock {
+                coins.push((*outpoint, coin));
+            }
+        }
+        Ok(())
     }
 
     /// What transactions did to a lock, newest first, at most `limit`, those before `before` only.

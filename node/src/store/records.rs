@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
     account::Receipt,
-    hash::BlockHash,
+    hash::{BlockHash, TxId},
     header::Header,
     units::{Amount, Gas, Height},
 };
@@ -111,6 +111,10 @@ pub struct HistoryPlace {
 pub struct LockEvent {
     /// The transaction.
     pub place: HistoryPlace,
+    /// Its identifier.
+    pub txid: TxId,
+    /// Whether it is an account transaction. At position 0 it is a coinbase, else one of coins.
+    pub withdrawal: bool,
     /// Grains paid to the lock.
     pub received: Amount,
     /// Grains taken from it.

@@ -20,6 +20,7 @@ type Db = DBWithThreadMode<MultiThreaded>;
 pub struct RocksKv {
     db: Arc<Db>,
     cache: Cache,
+    config: StoreConfig,
     _lock: DirectoryLock,
 }
 
@@ -44,12 +45,12 @@ impl RocksKv {
 
     fn open_with(datadir: &Path, config: &StoreConfig, options: &Options) -> Result<Self, StoreError> {
         let lock = DirectoryLock::acquire(datadir)?;
-        let cache = Cache::new_hyper_clock_cache(config.cache_bytes / 4, 0);
-        let columns =
-            Column::ALL.map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, &cache)));
+        let cache = Cache::new_hyper_clock_cache(config.shares().blocks, 0);
+        let columns = Column::ALL
+            .map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, config, &cache)));
         let path = DirectoryLock::database(datadir);
         let db = Db::open_cf_descriptors(options, path, columns).map_err(failure)?;
-        Ok(Self { db: Arc::new(db), cache, _lock: lock })
+        Ok(Self { db: Arc::new(db), cache, config: config.clone(), _lock: lock })
     }
 
     /// Files of tables with the names of their columns.
@@ -75,7 +76,7 @@ fn database_options(config: &StoreConfig) -> Options {
     options.set_atomic_flush(true);
     options.set_track_and_verify_wals_in_manifest(true);
     options.set_max_total_wal_size(256 << 20);
-    options.set_db_write_buffer_size(WRITE_BUFFER);
+    options.set_db_write_buffer_size(config.shares().write_buffer);
     options.set_max_background_jobs(2);
     options.set_bytes_per_sync(1 << 20);
     options.set_max_open_files(i32::try_from(config.open_files).unwrap_or(i32::MAX));
@@ -88,13 +89,12 @@ fn database_options(config: &StoreConfig) -> Options {
     options
 }
 
-/// Bytes of rows that gather in memory before they go to a file.
-const WRITE_BUFFER: usize = 48 << 20;
-
-fn column_options(column: Column, cache: &Cache) -> Options {
+fn column_options(column: Column, config: &StoreConfig, cache: &Cache) -> Options {
     let mut options = Options::default();
-    options.set_write_buffer_size(WRITE_BUFFER);
+    options.set_write_buffer_size(config.shares().write_buffer);
     options.set_max_write_buffer_number(3);
+    // Every column takes one at least, and all together should stay far below the write buffer.
+    options.set_arena_block_size(128 << 10);
     options.set_compression_type(compression(column));
     options.set_level_zero_file_num_compaction_trigger(8);
     options.set_block_based_table_factory(&table_options(column, cache));
@@ -235,7 +235,7 @@ impl Kv for RocksKv {
     fn clear(&self, columns: &[Column]) -> Result<(), StoreError> {
         for column in columns {
             self.db.drop_cf(column.name()).map_err(failure)?;
-            self.db.create_cf(column.name(), &column_options(*column, &self.cache)).map_err(failure)?;
+            self.db.create_cf(column.name(), &column_options(*column, &self.config, &self.cache)).map_err(failure)?;
         }
         Ok(())
     }

@@ -16,14 +16,15 @@
 //! | code | keccak-256 | code |
 //! | trie | [`chain_core::trie::NodeKey::to_bytes`] | RLP of the node |
 //! | tx_index | txid | height (4), position (4) |
-//! | address_index | `u`, lock id, txid, index | empty: an unspent coin |
-//! | address_index | `l`, lock id, height, position | varint received, varint sent |
+//! | address_index | `l`, lock id, height, position | txid, 1 for a withdrawal, varints: received, sent, outputs |
 //! | address_index | `a`, address, height, position | empty |
 //! | meta | `tip` | block, sums, digest of the coins (2,048): written by every flush |
 //! | meta | `identity` | schema version (4), indexes (1), genesis hash, name of the chain |
 //! | meta | `rebuild` | empty: the state is being rebuilt from genesis |
 //!
 //! A lock id is the first 16 bytes of the SHA-256 of the encoded lock: nobody can find a second lock for the id of another's.
+//! The unspent coins of a lock are those of its history that are in `coins`. Rows of their own would double what the index
+//! costs while syncing, to save an owner of many spent coins a longer search.
 
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
@@ -96,16 +97,6 @@ fn put_lock(bytes: &mut [u8; 33], tag: u8, content: &[u8]) -> usize {
     1 + content.len()
 }
 
-/// Prefix of a lock's unspent coins.
-pub fn unspent_prefix(lock: &[u8; 16]) -> [u8; 17] {
-    joined(&[b"u", lock])
-}
-
-/// Key of a lock's unspent coin.
-pub fn unspent_key(lock: &[u8; 16], outpoint: &OutPoint) -> [u8; 53] {
-    joined(&[b"u", lock, &outpoint.txid.0, &outpoint.index.to_be_bytes()])
-}
-
 /// Prefix of a lock's history.
 pub fn lock_prefix(lock: &[u8; 16]) -> [u8; 17] {
     joined(&[b"l", lock])
@@ -145,28 +136,43 @@ pub fn read_place(key: &[u8]) -> Result<HistoryPlace, Malformed> {
     Ok(HistoryPlace { height: decoder.be32()?, position: decoder.be32()? })
 }
 
-/// The outpoint at the end of an unspent coin's key.
-pub fn read_unspent(key: &[u8]) -> Result<OutPoint, Malformed> {
-    let tail = key.last_chunk::<36>().ok_or(Malformed)?;
-    let mut decoder = Decoder::new(tail);
-    Ok(OutPoint { txid: TxId(decoder.array()?), index: decoder.be32()? })
-}
-
-/// Value of a lock's history.
-pub fn write_lock_event(received: Amount, sent: Amount) -> Vec<u8> {
-    let mut encoder = Encoder::default();
-    encoder.varint(received.0);
-    encoder.varint(sent.0);
+/// Value of a lock's history: what the transaction did, and which of its outputs are under the lock.
+pub fn write_lock_event(event: &LockEvent, outputs: impl Iterator<Item = u32>) -> Vec<u8> {
+    let mut encoder = Encoder::with_capacity(48);
+    encoder.raw(&event.txid.0);
+    encoder.byte(u8::from(event.withdrawal));
+    encoder.varint(event.received.0);
+    encoder.varint(event.sent.0);
+    outputs.for_each(|index| encoder.varint(u64::from(index)));
     encoder.0
 }
 
-/// Reads [`write_lock_event`] and the place in its key.
+/// Reads [`write_lock_event`] but the outputs, and the place in its key.
 pub fn read_lock_event(key: &[u8], value: &[u8]) -> Result<LockEvent, Malformed> {
+    lock_event(key, value).map(|(event, _)| event)
+}
+
+/// Reads the coins that [`write_lock_event`] names, spent or not.
+pub fn read_lock_coins(key: &[u8], value: &[u8]) -> Result<Vec<OutPoint>, Malformed> {
+    let (event, mut outputs) = lock_event(key, value)?;
+    let mut coins = Vec::new();
+    while outputs.end().is_err() {
+        let index = u32::try_from(outputs.varint()?).map_err(|_| Malformed)?;
+        coins.push(OutPoint { txid: event.txid, index });
+    }
+    Ok(coins)
+}
+
+fn lock_event<'a>(key: &[u8], value: &'a [u8]) -> Result<(LockEvent, Decoder<'a>), Malformed> {
     let mut decoder = Decoder::new(value);
-    let event =
-        LockEvent { place: read_place(key)?, received: Amount(decoder.varint()?), sent: Amount(decoder.varint()?) };
-    decoder.end()?;
-    Ok(event)
+    let event = LockEvent {
+        place: read_place(key)?,
+        txid: TxId(decoder.array()?),
+        withdrawal: decoder.byte()? == 1,
+        received: Amount(decoder.varint()?),
+        sent: Amount(decoder.varint()?),
+    };
+    Ok((event, decoder))
 }
 
 /// Value of the transaction index.

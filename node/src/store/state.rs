@@ -176,7 +176,7 @@ impl Store {
 
     /// Whether it is time to flush: while syncing, when much has gathered; else, after every block.
     pub fn needs_flush(&self, syncing: bool) -> bool {
-        let much = self.dirty_blocks >= self.config.dirty_blocks || self.dirty_bytes() >= self.config.dirty_bytes;
+        let much = self.dirty_blocks >= self.config.dirty_blocks || self.dirty_bytes() >= self.config.shares().dirty;
         self.dirty_blocks > 0 && (!syncing || much)
     }
 
@@ -202,21 +202,15 @@ impl Store {
         Ok(())
     }
 
-    /// Adds changed coins with their index, accounts, slots and nodes to a batch.
+    /// Adds changed coins, accounts, slots and nodes to a batch.
     fn write_state(&self, batch: &mut Batch) {
-        for (outpoint, disk, now) in self.coins.iter() {
+        for (outpoint, now) in self.coins.iter() {
             batch.push(Column::Coins, &schema::coin_key(outpoint), now.map(schema::write_coin).as_deref());
-            if self.config.address_index && disk.is_some() != now.is_some() {
-                // The lock of a coin never changes.
-                let lock = disk.or(now).map(|coin| schema::lock_id(&coin.output.lock)).unwrap_or_default();
-                let key = schema::unspent_key(&lock, outpoint);
-                batch.push(Column::AddressIndex, &key, now.map(|_| &[][..]));
-            }
         }
-        for (address, _, now) in self.accounts.iter() {
+        for (address, now) in self.accounts.iter() {
             batch.push(Column::Accounts, address.as_slice(), now.map(schema::write_account).as_deref());
         }
-        for ((address, slot), _, now) in self.storage.iter() {
+        for ((address, slot), now) in self.storage.iter() {
             batch.push(Column::Storage, &schema::slot_key(address, slot), now.map(schema::write_slot).as_deref());
         }
         for (key, node) in self.nodes.iter() {

@@ -263,7 +263,7 @@ fn a_flush_is_due_after_each_block_but_seldom_while_syncing() {
     }
     lab.store.flush().unwrap();
     assert_eq!(due(&lab), (false, false));
-    let hungry = StoreConfig { dirty_bytes: 1, ..config() };
+    let hungry = StoreConfig { cache_bytes: 16, ..config() };
     let mut lab = chain(&MemoryKv::default(), &hungry, 1);
     lab.connect(&[1]);
     assert_eq!(due(&lab), (true, true));

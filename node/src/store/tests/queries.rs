@@ -6,6 +6,7 @@ use chain_core::{
     hash::TxId,
     state::StateView,
     transaction::Transaction,
+    units::Amount,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
@@ -26,8 +27,8 @@ fn snapshot(lab: &Lab) -> Snapshot {
     lab.store.reader().snapshot().unwrap()
 }
 
-/// Received and sent by place, of each lock.
-type Histories = BTreeMap<Lock, BTreeMap<HistoryPlace, (u64, u64)>>;
+/// Transaction, received and sent by place, of each lock.
+type Histories = BTreeMap<Lock, BTreeMap<HistoryPlace, LockEvent>>;
 
 /// The history of every lock, the slow way: all coins that ever were are kept.
 fn lock_histories(chain: &[Arc<Known>]) -> Histories {
@@ -39,12 +40,16 @@ fn lock_histories(chain: &[Arc<Known>]) -> Histories {
         for (position, transaction) in (0..).zip(&known.block.transactions) {
             let place = HistoryPlace { height: known.at.height, position };
             let txid = transaction.txid();
+            let withdrawal = matches!(transaction, Transaction::Account(_));
+            let none = LockEvent { place, txid, withdrawal, received: Amount::ZERO, sent: Amount::ZERO };
             for (_, coin) in made.clone().filter(|(outpoint, _)| outpoint.txid == txid) {
-                histories.entry(coin.output.lock).or_default().entry(place).or_default().0 += coin.output.amount.0;
+                let event = histories.entry(coin.output.lock).or_default().entry(place).or_insert(none);
+                event.received.0 += coin.output.amount.0;
             }
             let Transaction::Coin(tx) = transaction else { continue };
             for coin in tx.inputs.iter().map(|input| coins[input]) {
-                histories.entry(coin.output.lock).or_default().entry(place).or_default().1 += coin.output.amount.0;
+                let event = histories.entry(coin.output.lock).or_default().entry(place).or_insert(none);
+                event.sent.0 += coin.output.amount.0;
             }
         }
     }
@@ -91,12 +96,7 @@ fn check(lab: &Lab, kv: &MemoryKv) {
         let coins = tip.state.coins.iter().filter(|(_, coin)| coin.output.lock == lock);
         let coins: Vec<_> = coins.map(|(outpoint, coin)| (*outpoint, *coin)).collect();
         assert_eq!(snapshot.coins_of(&lock, None, usize::MAX).unwrap(), coins);
-        let event = |(place, (received, sent)): (&HistoryPlace, &(u64, u64))| LockEvent {
-            place: *place,
-            received: chain_core::units::Amount(*received),
-            sent: chain_core::units::Amount(*sent),
-        };
-        let history: Vec<_> = histories.get(&lock).into_iter().flatten().rev().map(event).collect();
+        let history: Vec<_> = histories.get(&lock).into_iter().flat_map(BTreeMap::values).rev().copied().collect();
         assert_eq!(snapshot.lock_history(&lock, None, usize::MAX).unwrap(), history);
     }
     let histories = account_histories(&lab.chain);

@@ -177,13 +177,17 @@ fn store(config: &StoreConfig) -> (tempfile::TempDir, Store, Factory) {
     (directory, store, factory)
 }
 
-fn blocks_between_flushes(name: &str, config: &StoreConfig, blocks: usize, every: usize) {
+fn blocks_between_flushes(name: &str, config: &StoreConfig, every: usize, cold: bool) {
+    let blocks = 200;
     let (_directory, mut store, mut factory) = store(config);
     let made: Vec<_> = (0..blocks).map(|_| factory.block(TRANSACTIONS, |number| 1 + number % 2)).collect();
     let (mut read, mut connect, mut flush) = (0.0, 0.0, 0.0);
     let all = Cpu::now();
     let clock = Instant::now();
     for (number, made) in made.iter().enumerate() {
+        if cold {
+            store.cache.coins.clear();
+        }
         let cpu = Cpu::now();
         for (outpoint, coin) in &made.effects.spent {
             assert_eq!(store.view().coin(outpoint).unwrap().as_ref(), Some(coin));
@@ -201,7 +205,7 @@ fn blocks_between_flushes(name: &str, config: &StoreConfig, blocks: usize, every
     let (own, process) = all.since(blocks);
     let wall = clock.elapsed().as_secs_f64() * 1e6 / blocks as f64;
     println!(
-        "{name:34} read {read:6.0}  connect {connect:6.0}  flush {flush:6.0}  = {own:6.0} us CPU a block, {process:6.0} with \
+        "{name:20} read {read:6.0}  connect {connect:6.0}  flush {flush:6.0}  = {own:6.0} us CPU a block, {process:6.0} with \
          background, {wall:6.0} wall; {:5.2} us a coin operation; {} rows",
         own / 5_000.0,
         store.stats().rows / (blocks as u64 + 151),
@@ -211,17 +215,15 @@ fn blocks_between_flushes(name: &str, config: &StoreConfig, blocks: usize, every
 #[test]
 #[ignore = "a benchmark"]
 fn blocks_of_a_thousand_transactions() {
-    let all = config();
-    let coins = StoreConfig { tx_index: false, address_index: false, ..config() };
-    let tx = StoreConfig { address_index: false, ..config() };
-    let cached = StoreConfig { cache_bytes: 256 << 20, ..config() };
-    for every in [1, 50] {
+    let all = StoreConfig { sync: false, ..StoreConfig::default() };
+    let tx = StoreConfig { address_index: false, ..all.clone() };
+    let none = StoreConfig { tx_index: false, ..tx.clone() };
+    for every in [1, 20] {
         println!("a flush every {every} blocks");
-        blocks_between_flushes("no index, cold", &coins, 200, every);
-        blocks_between_flushes("no index, warm", &StoreConfig { cache_bytes: 256 << 20, ..coins.clone() }, 200, every);
-        blocks_between_flushes("transaction index, cold", &tx, 200, every);
-        blocks_between_flushes("all indexes, cold", &all, 200, every);
-        blocks_between_flushes("all indexes, warm", &cached, 200, every);
+        blocks_between_flushes("no index, cold coins", &none, every, true);
+        blocks_between_flushes("no index", &none, every, false);
+        blocks_between_flushes("transaction index", &tx, every, false);
+        blocks_between_flushes("all indexes", &all, every, false);
     }
 }
 
