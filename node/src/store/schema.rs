@@ -183,7 +183,7 @@ pub fn write_place(place: HistoryPlace) -> [u8; 8] {
 impl Encoder {
     /// A coin without its outpoint.
     pub fn coin(&mut self, coin: &Coin) {
-        self.varint(u64::from(coin.height) << 1 | u64::from(coin.coinbase));
+        self.varint((u64::from(coin.height) << 1) | u64::from(coin.coinbase));
         self.varint(coin.output.amount.0);
         match &coin.output.lock {
             Lock::Key(key) => self.tagged(0, &key.0),
@@ -202,7 +202,7 @@ impl Encoder {
         let empty = Account::default();
         let storage = account.storage_root != empty.storage_root;
         let code = account.code_hash != empty.code_hash;
-        self.byte(u8::from(storage) | u8::from(code) << 1);
+        self.byte(u8::from(storage) | (u8::from(code) << 1));
         self.varint(account.nonce);
         self.word(&account.balance);
         if storage {
@@ -385,7 +385,7 @@ impl Identity {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         encoder.be32(self.schema);
-        encoder.byte(u8::from(self.tx_index) | u8::from(self.address_index) << 1);
+        encoder.byte(u8::from(self.tx_index) | (u8::from(self.address_index) << 1));
         encoder.raw(&self.genesis.0);
         encoder.raw(self.name.as_bytes());
         encoder.0
