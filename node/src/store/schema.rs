@@ -296,7 +296,7 @@ pub fn write_header(record: &HeaderRecord) -> Vec<u8> {
         Verdict::Valid => VALID,
         Verdict::Invalid => INVALID,
     };
-    encoder.byte(u8::from(record.body) * BODY | verdict | u8::from(record.executed.is_some()) * EXECUTED);
+    encoder.byte((u8::from(record.body) * BODY) | verdict | (u8::from(record.executed.is_some()) * EXECUTED));
     if let Some(executed) = &record.executed {
         encoder.varint(executed.base_fee);
         encoder.varint(executed.gas_used);
