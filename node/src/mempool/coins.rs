@@ -3,7 +3,7 @@
 //! Each entry carries the sums of itself with its unconfirmed ancestors and with its descendants. Both groups are
 //! bounded (see [`super::MempoolConfig`]), so that adding or removing one entry touches a bounded number of others.
 
-use alloy_primitives::map::HashMap;
+use alloy_primitives::map::{HashMap, HashSet};
 use chain_core::{
     coin::{Coin, CoinTransaction, OutPoint},
     hash::TxId,
@@ -173,20 +173,24 @@ impl CoinPool {
         self.closure(of, |entry| &entry.links.children)
     }
 
+    /// From one entry at most a chain's length is reached, which is searched fastest as a list; from many, a set keeps the
+    /// work linear.
     fn closure(&self, of: &[Slot], next: impl Fn(&CoinEntry) -> &[Slot]) -> Vec<Slot> {
         let mut found: Vec<Slot> = Vec::with_capacity(of.len());
-        for slot in of {
-            if !found.contains(slot) {
-                found.push(*slot);
+        let mut seen: Option<HashSet<Slot>> = (of.len() > 4).then(HashSet::default);
+        let mut add = |found: &mut Vec<Slot>, slot: Slot| {
+            let new = match &mut seen {
+                Some(seen) => seen.insert(slot),
+                None => !found.contains(&slot),
+            };
+            if new {
+                found.push(slot);
             }
-        }
+        };
+        of.iter().for_each(|slot| add(&mut found, *slot));
         let mut at = 0;
         while let Some(slot) = found.get(at).copied() {
-            for linked in next(&self.entries[slot]) {
-                if !found.contains(linked) {
-                    found.push(*linked);
-                }
-            }
+            next(&self.entries[slot]).iter().for_each(|linked| add(&mut found, *linked));
             at += 1;
         }
         found
