@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 use std::{
+    collections::BTreeMap,
+    ffi::OsString,
     fs,
     io::{Error, ErrorKind},
     path::Path,
@@ -70,21 +72,32 @@ impl Machine for TempDir {
     }
 }
 
-/// Copies the files of a database; again if it tidies up meanwhile.
+/// Copies the files of a database as they are at one moment: again, if it tidies up meanwhile.
 pub fn copy_files(from: &Path, to: &Path) {
-    while let Err(error) = try_copy(from, to) {
-        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    loop {
+        match try_copy(from, to) {
+            Ok(true) => return,
+            Ok(false) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::NotFound, "{error}"),
+        }
         fs::remove_dir_all(to).unwrap();
     }
 }
 
-fn try_copy(from: &Path, to: &Path) -> Result<(), Error> {
+/// Copies the files, and tells whether all stayed as they were while that went on.
+fn try_copy(from: &Path, to: &Path) -> Result<bool, Error> {
     fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    let before = sizes(from)?;
+    for name in before.keys() {
+        fs::copy(from.join(name), to.join(name))?;
     }
-    Ok(())
+    Ok(sizes(from)? == before)
+}
+
+fn sizes(folder: &Path) -> Result<BTreeMap<OsString, u64>, Error> {
+    fs::read_dir(folder)?
+        .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.metadata()?.len()))))
+        .collect()
 }
 
 /// Runs a history and compares after every step.
