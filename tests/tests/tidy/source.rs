@@ -8,7 +8,7 @@ use std::{
 use syn::{Attribute, File, Item, spanned::Spanned};
 
 /// The crates of the workspace.
-pub const CRATES: [&str; 5] = ["chain-core", "miner", "node", "wallet", "tests"];
+pub const CRATES: [&str; 6] = ["chain-core", "miner", "node", "wallet", "tests", "tests/vm"];
 
 /// One file.
 pub struct Source {
@@ -37,7 +37,7 @@ pub fn files_of(name: &str) -> Vec<Source> {
     for start in ["lib.rs", "main.rs"] {
         let file = folder.join("src").join(start);
         if file.exists() {
-            follow(&file, name == "tests", &mut sources);
+            follow(&file, name.starts_with("tests"), &mut sources);
         }
     }
     for side in ["tests", "benches", "examples"] {
