@@ -9,7 +9,8 @@ use chain_core::{
     check::check_block,
     coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     execute::{
-        BlockBuilder, BlockContext, Environment, Revision, execute_block, transition, undo_block, withdraw_calldata,
+        BlockBuilder, BlockContext, Environment, MAX_TRANSACTION_GAS, Revision, execute_block, transition, undo_block,
+        withdraw_calldata,
     },
     hash::{BlockHash, TxId},
     header::Header,
@@ -121,6 +122,8 @@ fn transfers(name: &str, input: Bytes, to: Address, value: U256) {
         base_fee: 1_000_000_000,
         difficulty: U256::from(1),
         beneficiary: Address::repeat_byte(8),
+        transaction_gas: MAX_TRANSACTION_GAS,
+        gateway: true,
     };
     let gwei = U256::from(2_000_000_000_u64);
     let fields = Fields {

@@ -29,5 +29,6 @@ pub mod testing;
 pub mod transaction;
 pub mod trie;
 pub mod units;
+pub mod vm;
 
 pub use alloy_primitives::{Address, B256, Bytes, U256};

@@ -9,7 +9,7 @@ use chain_core::{
     account::AccountTransaction,
     check::{check_transaction, spend_checks},
     error::RuleError,
-    execute::{Environment, Revision, check_account_alone},
+    execute::{Environment, MAX_TRANSACTION_GAS, Revision, check_account_alone},
     hash::BlockHash,
     sighash::SignatureCheck,
     spec::ChainSpec,
@@ -207,6 +207,8 @@ fn environment(spec: &ChainSpec) -> Environment {
         base_fee: spec.base_fee_floor,
         difficulty: U256::ZERO,
         beneficiary: Address::ZERO,
+        transaction_gas: MAX_TRANSACTION_GAS,
+        gateway: true,
     }
 }
 

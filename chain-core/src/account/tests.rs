@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     error::RuleError,
-    execute::{Environment, IntrinsicGas, Revision, check_account_alone},
+    execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Revision, check_account_alone},
     testing::account_transaction,
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, private::alloy_eips::eip2718::Decodable2718};
@@ -323,6 +323,8 @@ fn environment(revision: Revision, chain_id: u64) -> Environment {
         base_fee: 0,
         difficulty: U256::ZERO,
         beneficiary: Address::ZERO,
+        transaction_gas: MAX_TRANSACTION_GAS,
+        gateway: true,
     }
 }
 

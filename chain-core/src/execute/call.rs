@@ -6,6 +6,7 @@ use super::gateway;
 use crate::{
     state::{AccountId, Overlay},
     units::{Gas, Height},
+    vm::Status,
 };
 
 /// The built-in contract that turns wei into coins.
@@ -37,17 +38,6 @@ pub(super) struct Call<'a> {
     pub gas: Gas,
     /// Whether it must not change anything (STATICCALL).
     pub is_static: bool,
-}
-
-/// How a call ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It ran to its end.
-    Success,
-    /// It took back what it did and returned the gas that was left.
-    Revert,
-    /// It broke off: what it did is taken back and all its gas is gone.
-    Halt,
 }
 
 /// What a call leaves.

@@ -2,13 +2,14 @@
 
 use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, b256};
 
-use super::call::{Call, CallResult, GATEWAY, Origin, Status};
+use super::call::{Call, CallResult, GATEWAY, Origin};
 use crate::{
     codec,
     coin::{Coin, Lock, OutPoint, Output},
     hash::TxId,
     state::Overlay,
     units::{Amount, Gas},
+    vm::{Halt, Status},
 };
 
 /// Gas of every call that reaches the gateway: what an output of a coin transaction costs, and about a log (GW-4).
@@ -27,7 +28,7 @@ const ERROR_SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 pub(super) fn run(state: &mut Overlay<'_>, origin: &Origin, call: &Call<'_>) -> CallResult {
     // GW-4
     let Some(gas_left) = call.gas.checked_sub(GATEWAY_GAS) else {
-        return CallResult { status: Status::Halt, gas_left: 0, output: Bytes::new() };
+        return CallResult { status: Status::Halt(Halt::Gateway), gas_left: 0, output: Bytes::new() };
     };
     match withdraw(state, origin, call) {
         Ok(()) => CallResult { status: Status::Success, gas_left, output: Bytes::new() },

@@ -78,8 +78,9 @@ pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result
         return Err(RuleError::NonceTooHigh(fields.nonce));
     }
     // ACC-7
-    if environment.revision >= Revision::Osaka && fields.gas_limit > MAX_TRANSACTION_GAS {
-        return Err(RuleError::GasLimitTooHigh { got: fields.gas_limit, limit: MAX_TRANSACTION_GAS });
+    if environment.revision >= Revision::Osaka && fields.gas_limit > environment.transaction_gas {
+        let limit = environment.transaction_gas;
+        return Err(RuleError::GasLimitTooHigh { got: fields.gas_limit, limit });
     }
     // ACC-9
     let (fee_cap, tip_cap) = (fields.fees.fee_cap(), fields.fees.tip_cap());

@@ -18,15 +18,16 @@ mod tests;
 mod transition;
 mod undo;
 
+pub use crate::vm::Status;
 pub use builder::BlockBuilder;
-pub use call::{GATEWAY, Status};
+pub use call::GATEWAY;
 pub use coin::{CoinFee, coin_fee};
 pub use context::{BlockContext, Environment, Revision};
 pub use gateway::{GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
 pub use intrinsic::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use roots::{change_state, encode_account};
-pub use transition::{Outcome, transition};
+pub use transition::{Outcome, transition, transition_with};
 pub use undo::{Reversal, undo_block};
 
 use alloy_primitives::Address;

@@ -3,8 +3,7 @@
 use alloy_primitives::{Address, U256};
 
 use super::{
-    BlockContext, Environment, Revision,
-    call::Status,
+    BlockContext, Environment, MAX_TRANSACTION_GAS, Revision,
     roots::{self, Roots},
     transition::transition,
 };
@@ -18,6 +17,7 @@ use crate::{
     state::{BlockEffects, Overlay, StateView, ViewError},
     transaction::Transaction,
     units::{Amount, Gas},
+    vm::Status,
 };
 
 /// A block that runs.
@@ -70,6 +70,8 @@ impl<'a> Run<'a> {
                 base_fee: context.base_fee,
                 difficulty: context.difficulty,
                 beneficiary,
+                transaction_gas: MAX_TRANSACTION_GAS,
+                gateway: true,
             },
             context: context.clone(),
             state: Overlay::new(view),

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 
 use super::{
-    call::{Call, CallResult, GATEWAY, Origin, Status, call},
+    call::{Call, CallResult, GATEWAY, Origin, call},
     context::{Environment, Revision},
     intrinsic::check_account_alone,
 };
@@ -12,6 +12,7 @@ use crate::{
     error::{ExecuteError, RuleError},
     state::{AccountId, Overlay},
     units::{Gas, Height},
+    vm::{Inspector, Silent, Status},
 };
 
 /// What a transaction did beside its writes.
@@ -19,6 +20,8 @@ use crate::{
 pub struct Outcome {
     /// How its call ended.
     pub status: Status,
+    /// The contract that a transaction without a recipient made.
+    pub created: Option<Address>,
     /// Gas that is paid for.
     pub gas_used: Gas,
     /// What the call returned.
@@ -42,6 +45,22 @@ pub fn transition(
     sender: Address,
     gas_left: Gas,
 ) -> Result<Outcome, ExecuteError> {
+    transition_with(environment, state, hash, fields, sender, gas_left, &mut Silent)
+}
+
+/// [`transition`], watched.
+///
+/// # Errors
+/// Those of [`transition`].
+pub fn transition_with(
+    environment: &Environment,
+    state: &mut Overlay<'_>,
+    hash: B256,
+    fields: &Fields,
+    sender: Address,
+    gas_left: Gas,
+    _inspector: &mut impl Inspector,
+) -> Result<Outcome, ExecuteError> {
     let gas = check_account_alone(environment, fields)?;
     let sender = state.account(&sender)?;
     let tip = check_against_state(environment, state, fields, sender, gas_left)?;
@@ -55,7 +74,7 @@ pub fn transition(
     burned += pay(state, sender, price * U256::from(fields.gas_limit - gas_used));
     burned += pay(state, beneficiary, tip * U256::from(gas_used));
     let logs = state.end_transaction();
-    Ok(Outcome { status: result.status, gas_used, output: result.output, logs, burned })
+    Ok(Outcome { status: result.status, created: None, gas_used, output: result.output, logs, burned })
 }
 
 /// Checks a transaction against its sender and block; answers with the tip for a unit of gas.

@@ -127,6 +127,8 @@ impl Trial {
             base_fee: if asked.priced { info.next_base_fee } else { 0 },
             difficulty: render::difficulty(info.next_bits),
             beneficiary: context.mining.status().beneficiary,
+            transaction_gas: MAX_TRANSACTION_GAS,
+            gateway: true,
         };
         Ok(Self { snapshot, environment })
     }
@@ -148,7 +150,7 @@ fn failure(outcome: &Outcome) -> Option<RpcError> {
     match outcome.status {
         Status::Success => None,
         Status::Revert => Some(reverted(reason(&outcome.output).as_deref(), data(&outcome.output))),
-        Status::Halt => Some(cannot("out of gas or an invalid instruction")),
+        Status::Halt(halt) => Some(cannot(halt.to_string())),
     }
 }
 
