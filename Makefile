@@ -6,10 +6,10 @@ ARGS ?=
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BINARIES := --release -p cairn-node -p cairn-miner -p cairn-wallet
 
-.PHONY: help setup build run test check bench clean
+.PHONY: help setup build run test conformance check bench clean
 
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## Installs or names what a build needs
 	@./scripts/setup.sh
@@ -23,6 +23,9 @@ run: build ## Starts a node that mines the local chain (ARGS="..." adds flags)
 
 test: setup ## Runs every test
 	@CAIRN_VECTORS="$(abspath $(VECTORS))" ./scripts/test.sh
+
+conformance: setup ## Runs Ethereum's official tests in VECTORS=FOLDER (ARGS="--filter TEXT" and others)
+	@cargo run --release --quiet -p cairn-vm-tests --bin conformance -- "$(abspath $(VECTORS))" $(ARGS)
 
 check: setup ## Format, lints, docs, licences and advisories
 	@./scripts/check.sh

@@ -15,7 +15,7 @@ pub(crate) mod vectors;
 pub use nibbles::Nibbles;
 pub use node::{Node, NodeError};
 pub use proof::{ProofError, prove, verify_proof};
-pub use update::{ordered_root, update};
+pub use update::{ordered_root, update, update_paths};
 
 use alloy_primitives::{B256, b256};
 use std::sync::Arc;

@@ -47,7 +47,10 @@ pub fn ordered_root<T: AsRef<[u8]>>(values: &[T]) -> B256 {
 }
 
 /// [`update`] for keys of any length.
-pub(super) fn update_paths<'a>(
+///
+/// # Errors
+/// Those of [`update`].
+pub fn update_paths<'a>(
     reader: &dyn NodeReader,
     owner: Option<B256>,
     changes: impl Iterator<Item = (Nibbles, Option<&'a [u8]>)>,
