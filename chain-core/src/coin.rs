@@ -3,6 +3,7 @@
 use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use std::hash::{Hash, Hasher};
 
 use crate::{
     codec,
@@ -12,12 +13,18 @@ use crate::{
 };
 
 /// Names one output of one transaction.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutPoint {
     /// The transaction that made the coin.
     pub txid: TxId,
     /// Position of the output; for a withdrawal, its number within the account transaction.
     pub index: u32,
+}
+
+impl Hash for OutPoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.txid.word() ^ u64::from(self.index));
+    }
 }
 
 /// An x-only public key (BIP 340). Any 32 bytes encode; only points of the curve can be spent.

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use std::{fmt, str::FromStr};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    str::FromStr,
+};
 
 pub use alloy_primitives::keccak256;
 
@@ -17,7 +21,7 @@ pub struct BlockHash(#[serde(with = "crate::codec::fixed")] pub [u8; 32]);
 
 /// Identifier of a transaction of any kind: SHA-256d for coin transactions and coinbases, keccak-256 for account
 /// transactions. Shown in natural byte order, so that one transaction has one name on both sides of the ledger.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TxId(#[serde(with = "crate::codec::fixed")] pub [u8; 32]);
 
 fn parse_hex(text: &str) -> Result<[u8; 32], ParseHashError> {
@@ -46,6 +50,19 @@ impl FromStr for BlockHash {
         let mut bytes = parse_hex(text)?;
         bytes.reverse();
         Ok(Self(bytes))
+    }
+}
+
+impl TxId {
+    /// What tables hash of it: it is a hash already, and to make many that agree in 64 bits is too dear for anybody.
+    pub(crate) fn word(&self) -> u64 {
+        u64::from_le_bytes(std::array::from_fn(|index| self.0[index]))
+    }
+}
+
+impl Hash for TxId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.word());
     }
 }
 

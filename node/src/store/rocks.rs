@@ -98,6 +98,11 @@ fn column_options(column: Column, config: &StoreConfig, cache: &Cache) -> Option
     options.set_compression_type(compression(column));
     options.set_level_zero_file_num_compaction_trigger(8);
     options.set_block_based_table_factory(&table_options(column, cache));
+    if let Column::Coins | Column::Accounts | Column::Storage | Column::Trie = column {
+        // Most of what is read is not among what was written last.
+        options.set_memtable_prefix_bloom_ratio(0.02);
+        options.set_memtable_whole_key_filtering(true);
+    }
     if let Column::TxIndex | Column::AddressIndex = column {
         // Written all the time and seldom read: merged in few, wide steps, with no filters.
         options.set_compaction_style(DBCompactionStyle::Universal);

@@ -108,8 +108,10 @@ impl Store {
         let at = BlockRef { height, hash: block.hash() };
         let known = self.header(&at.hash)?;
         let record = known.unwrap_or_else(|| HeaderRecord::new(block.block().header, height));
+        let mut body = Vec::with_capacity(block.size());
+        codec::encode_into(&mut body, block.block());
         let mut batch = Batch::default();
-        batch.put(Column::Bodies, &schema::block_key(at), &codec::encode(block.block()));
+        batch.put(Column::Bodies, &schema::block_key(at), &body);
         self.put_header(&HeaderRecord { body: true, ..record }, &mut batch);
         self.write(&batch, Durability::Process)
     }
