@@ -155,7 +155,7 @@ impl Verifier {
             }
             // COIN-12
             if !check.verify() {
-                return Err(RuleError::BadCoinSignature { transaction: 0 });
+                return Err(RuleError::BadCoinSignature { transaction: None });
             }
             tags.push(tag);
         }

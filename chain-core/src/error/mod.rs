@@ -201,10 +201,10 @@ pub enum RuleError {
         input: usize,
     },
     /// COIN-12.
-    #[error("a signature of coin transaction {transaction} does not verify")]
+    #[error("a signature of the coin transaction{} does not verify", at_position(.transaction))]
     BadCoinSignature {
-        /// Position of the transaction in the block.
-        transaction: usize,
+        /// Position of the transaction, if it stands in a block.
+        transaction: Option<usize>,
     },
 
     // Policies.
@@ -468,4 +468,7 @@ pub enum ExecuteError {
     /// The state could not be read.
     #[error(transparent)]
     View(#[from] ViewError),
+}
+fn at_position(position: &Option<usize>) -> String {
+    position.map_or(String::new(), |position| format!(" at position {position}"))
 }

@@ -37,7 +37,7 @@ impl PendingBlock {
         let verdicts = verdicts.iter().copied().chain(std::iter::repeat(false));
         // COIN-12
         match self.owners.iter().zip(verdicts).find(|(_, valid)| !valid) {
-            Some((owner, _)) => Err(RuleError::BadCoinSignature { transaction: *owner as usize }),
+            Some((owner, _)) => Err(RuleError::BadCoinSignature { transaction: Some(*owner as usize) }),
             None => Ok(self.executed),
         }
     }

@@ -104,7 +104,7 @@ mod tests {
     fn answer() -> Value {
         json!({
             "id": "7", "longpollId": "5-1", "height": 121, "prev": "00", "version": 1, "bits": "1f00ffff",
-            "target": format!("0000ffff{}", "0".repeat(56)), "time": 5, "minTime": 4, "header": "01".repeat(80),
+            "target": format!("0000ffff{}", "0".repeat(56)), "time": 5, "header": "01".repeat(80),
             "coinbase": "02".repeat(100), "extranonceSize": 8, "merkleBranch": ["03".repeat(32)], "transactions": 1,
         })
     }

@@ -119,10 +119,7 @@ pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>)
         None => context.engine.block_template(request).await,
     };
     let template = template.map_err(template_error)?;
-    let parent =
-        context.engine.header(template.block.header.prev).await.map_err(|stopped| cannot(stopped.to_string()))?;
-    let mut answer = render_template(id, &template, asked.full);
-    answer["minTime"] = parent.map_or(template.block.header.time, |parent| parent.header.time).into();
+    let answer = render_template(id, &template, asked.full);
     let size = template.block.transactions.iter().map(|tx| tx.encode().len()).sum();
     context.templates.keep(id, Arc::new(template.block), size);
     Ok(answer)

@@ -198,7 +198,7 @@ fn names_the_transaction_whose_signature_does_not_verify() {
     let mut bad = lab.spend(&[second], &[output(COIN - FEE, lock(2))]);
     bad.witnesses = good.witnesses.clone();
     let block = [Transaction::Coin(good), Transaction::Coin(bad)];
-    assert_eq!(lab.run(&block).unwrap_err(), RuleError::BadCoinSignature { transaction: 2 });
+    assert_eq!(lab.run(&block).unwrap_err(), RuleError::BadCoinSignature { transaction: Some(2) });
     lab.connect(&block[..1]);
 }
 
@@ -212,7 +212,7 @@ fn a_missing_verdict_is_not_a_good_one() {
     let block = executed.block().clone();
     let pending = crate::execute::execute_block(&lab.spec, &lab.context, &lab.state, block, &[]).unwrap();
     assert_eq!(pending.checks().len(), 1);
-    assert_eq!(pending.confirm(&[]).unwrap_err(), RuleError::BadCoinSignature { transaction: 1 });
+    assert_eq!(pending.confirm(&[]).unwrap_err(), RuleError::BadCoinSignature { transaction: Some(1) });
 }
 
 // SIG-1
@@ -223,7 +223,7 @@ fn a_signature_of_another_chain_does_not_verify() {
     let tx = Transaction::Coin(lab.spend(&[coin], &[output(COIN - FEE, lock(2))]));
     assert!(lab.run(std::slice::from_ref(&tx)).is_ok());
     lab.context.genesis.0[0] ^= 1;
-    assert_eq!(lab.run(&[tx]).unwrap_err(), RuleError::BadCoinSignature { transaction: 1 });
+    assert_eq!(lab.run(&[tx]).unwrap_err(), RuleError::BadCoinSignature { transaction: Some(1) });
 }
 
 #[test]

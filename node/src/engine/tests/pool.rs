@@ -42,7 +42,7 @@ fn a_wrong_signature_is_refused_and_the_right_one_taken_even_in_one_batch() {
     let mut results = kit.submit_all(batch);
     assert!(matches!(results.pop().unwrap().unwrap_err(), SubmitError::Rule(_) | SubmitError::Mempool(_)));
     assert_eq!(results.pop().unwrap().unwrap(), right.txid());
-    assert_eq!(rule(results.pop().unwrap().unwrap_err()), RuleError::BadCoinSignature { transaction: 0 });
+    assert_eq!(rule(results.pop().unwrap().unwrap_err()), RuleError::BadCoinSignature { transaction: None });
     kit.mine();
     assert_eq!(kit.block_at(1).transactions.len(), 2);
 }
@@ -245,7 +245,7 @@ fn a_tested_transaction_leaves_nothing_behind() {
     let mut wrong = tx;
     wrong.witnesses = vec![Witness::Key(Signature::from([7; 64]))];
     let refused = kit.engine.test_transaction(Transaction::Coin(wrong)).unwrap_err();
-    assert_eq!(rule(refused), RuleError::BadCoinSignature { transaction: 0 });
+    assert_eq!(rule(refused), RuleError::BadCoinSignature { transaction: None });
     assert!(kit.pooled().is_empty() && kit.events.is_empty());
     assert_eq!(U256::ZERO, U256::from(kit.engine.chain_info().mempool.gas));
 }
