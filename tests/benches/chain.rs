@@ -38,7 +38,7 @@ fn main() {
     fill(&folder.path().join("data"), &load);
 
     let start = Instant::now();
-    let mut node = Node::within(folder, NodeOptions { spec: load.spec.clone(), flags: Vec::new() });
+    let mut node = Node::within(folder, NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
     let opened = start.elapsed();
     assert_eq!(node.height(), blocks as u64);
     println!("open {blocks} blocks: {:.2} s from start to RPC (aim: under 2 s)", opened.as_secs_f64());

@@ -38,7 +38,7 @@ fn main() {
     let (blocks, minutes) = (number("CAIRN_SOAK_BLOCKS", 20_000), number("CAIRN_SOAK_MINUTES", 60));
     let mut chain = Chain::new();
     let flags = ["--cache", "64", "--mempool.size", "16"].map(str::to_owned).to_vec();
-    let node = Node::with(NodeOptions { spec: chain.spec.clone(), flags });
+    let node = Node::with(NodeOptions { spec: chain.spec.clone(), flags, ..NodeOptions::default() });
     let (start, mut most) = (Instant::now(), 0);
     let mut made = 0;
     while made < blocks && start.elapsed() < Duration::from_secs(60 * minutes) {

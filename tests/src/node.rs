@@ -17,6 +17,14 @@ pub struct NodeOptions {
     pub spec: ChainSpec,
     /// More flags.
     pub flags: Vec<String>,
+    /// No file may grow beyond so many blocks of 512 bytes: as if the disk were full.
+    pub file_limit: Option<u32>,
+}
+
+impl Default for NodeOptions {
+    fn default() -> Self {
+        Self { spec: crate::spec(), flags: Vec::new(), file_limit: None }
+    }
 }
 
 /// A running node. Dropping it kills the process and removes its directory.
@@ -38,7 +46,7 @@ fn free_port() -> u16 {
 impl Node {
     /// Starts a node of the test chain.
     pub fn start() -> Self {
-        Self::with(NodeOptions { spec: crate::spec(), flags: Vec::new() })
+        Self::with(NodeOptions::default())
     }
 
     /// Starts a node in a new directory and waits until it answers.
@@ -56,7 +64,7 @@ impl Node {
     pub fn within(folder: tempfile::TempDir, options: NodeOptions) -> Self {
         chain_file(folder.path(), &options.spec);
         let port = free_port();
-        let child = spawn(folder.path(), port, &options.flags);
+        let child = spawn(folder.path(), port, &options.flags, options.file_limit);
         let rpc = Rpc::new(format!("http://127.0.0.1:{port}"));
         let mut node = Self { rpc, folder, port, flags: options.flags, child };
         node.wait_until_up();
@@ -106,13 +114,21 @@ impl Node {
         let pid = i32::try_from(self.child.id()).expect("a pid is positive");
         // SAFETY: `kill` has no memory effects; the child was not yet waited for, so the pid is still its own.
         unsafe { libc::kill(pid, libc::SIGTERM) };
+        self.wait_until_over()
+    }
+
+    /// Waits until it ends by itself; answers whether it ended with success.
+    ///
+    /// # Panics
+    /// If it does not end within a minute.
+    pub fn wait_until_over(&mut self) -> bool {
         let child = &mut self.child;
         wait_for("the node to end", 60, || child.try_wait().ok().flatten()).success()
     }
 
-    /// Starts it again on the same data, after [`Node::kill`] or [`Node::stop`].
+    /// Starts it again on the same data without a limit, after it ended.
     pub fn restart(&mut self) {
-        self.child = spawn(self.folder.path(), self.port, &self.flags);
+        self.child = spawn(self.folder.path(), self.port, &self.flags, None);
         self.wait_until_up();
     }
 
@@ -198,10 +214,20 @@ impl Drop for Node {
     }
 }
 
-fn spawn(folder: &Path, port: u16, flags: &[String]) -> Child {
+fn spawn(folder: &Path, port: u16, flags: &[String], file_limit: Option<u32>) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     let log = log.expect("the test's folder can be written");
-    Command::new(binary("cairn-node"))
+    let mut command = match file_limit {
+        None => Command::new(binary("cairn-node")),
+        Some(blocks) => {
+            let mut shell = Command::new("sh");
+            // A write beyond the limit is to fail, not to kill by a signal.
+            shell.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+            shell.arg(binary("cairn-node"));
+            shell
+        }
+    };
+    command
         .arg("--chain")
         .arg(folder.join("chain.toml"))
         .arg("--datadir")
