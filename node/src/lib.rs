@@ -12,6 +12,7 @@ pub mod mining;
 pub mod report;
 pub mod rpc;
 pub mod run;
+pub mod saved_pool;
 pub mod signals;
 pub mod store;
 pub mod template;

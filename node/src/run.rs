@@ -23,6 +23,7 @@ use crate::{
     mining::Mining,
     report::report,
     rpc::{self, Context, NodeInfo},
+    saved_pool,
     signals::Signals,
     store::{Reader, Store, StoreConfig},
 };
@@ -187,6 +188,10 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
     tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone()));
     tokio::spawn(mining.clone().drive());
+    let pool_file = config.datadir.as_deref().map(saved_pool::file);
+    if let Some(file) = pool_file.clone() {
+        tokio::spawn(load_pool(opened.engine.clone(), file));
+    }
     if config.dev {
         mining.set_automine(true);
         tokio::spawn(mining.clone().automine());
@@ -205,10 +210,23 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     // It is stopped already if nobody holds it.
     let _ = server.stop();
     mining.stop();
+    if let Some(file) = pool_file {
+        match saved_pool::save(&opened.engine, &file).await {
+            Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
+            Err(error) => tracing::warn!("cannot save the mempool to {}: {error}", file.display()),
+        }
+    }
     opened.engine.shutdown().await;
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
     outcome
+}
+
+async fn load_pool(engine: EngineHandle, file: PathBuf) {
+    match saved_pool::load(engine, &file).await {
+        0 => {}
+        transactions => tracing::info!(transactions, "took back the mempool of the last run"),
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {

@@ -83,6 +83,23 @@ fn a_mined_coin_is_spent_exactly_when_it_matures() {
     assert_eq!(other.coins(&node.rpc).len(), 1);
 }
 
+#[test]
+fn what_waits_in_the_mempool_waits_after_a_restart() {
+    let mut node = Node::start();
+    let (owner, other) = (key(1), key(2));
+    node.mine(102, &owner.address(), NOBODY);
+    let genesis = genesis(&node.rpc);
+    for coin in owner.coins(&node.rpc) {
+        send(&node.rpc, &owner.spend(&genesis, &[coin], pay(&other, 4))).expect("a fine payment");
+    }
+    assert_eq!(mempool_size(&node), 3);
+    assert!(node.stop());
+    node.restart();
+    cairn_tests::wait_for("the mempool to be read", 10, || (mempool_size(&node) == 3).then_some(()));
+    node.mine(1, &owner.address(), NOBODY);
+    assert_eq!(other.coins(&node.rpc).len(), 3);
+}
+
 //        /- a102 (pays) - a103
 //  ... 101
 //        \- b102 - b103 - b104
