@@ -11,6 +11,8 @@ pub(super) const LEGACY: u8 = 0;
 const ACCESS_LIST: u8 = 1;
 const DYNAMIC_FEE: u8 = 2;
 const SET_CODE: u8 = 4;
+/// Stands where the type does in what an authority signs.
+const AUTHORIZATION_MAGIC: u8 = 5;
 
 /// What an envelope holds: its fields, the RLP of those that are signed, and the signature.
 pub(super) struct Envelope<'a> {
@@ -160,6 +162,15 @@ pub(super) fn signing_preimage(tx_type: u8, chain_id: u64, unsigned: &[u8]) -> V
         0_u8.encode(&mut payload);
     }
     wrap(tx_type, &payload)
+}
+
+/// The bytes whose keccak-256 an authority signs (EIP-7702).
+pub(super) fn authorization_preimage(authorization: &Authorization) -> Vec<u8> {
+    let mut payload = Vec::with_capacity(64);
+    authorization.chain_id.encode(&mut payload);
+    authorization.address.encode(&mut payload);
+    authorization.nonce.encode(&mut payload);
+    wrap(AUTHORIZATION_MAGIC, &payload)
 }
 
 /// The raw bytes of a signed transaction.

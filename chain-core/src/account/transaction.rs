@@ -165,13 +165,30 @@ impl AccountTransaction {
     /// [`RuleError::BadAccountSignature`] if no key gives this signature.
     pub fn recover_sender(&self) -> Result<Address, RuleError> {
         let (bytes, parity) = &self.signature;
-        let parity = RecoveryId::from_u8_masked(u8::from(*parity));
         // ACC-3
-        RecoverableSignature::from_compact(bytes, parity)
-            .and_then(|signature| signature.recover_ecdsa(Message::from_digest(self.signing_hash.0)))
-            .map(|key| address_of(&key))
-            .map_err(|_| RuleError::BadAccountSignature)
+        recover(bytes, *parity, Message::from_digest(self.signing_hash.0)).ok_or(RuleError::BadAccountSignature)
     }
+}
+
+impl Authorization {
+    /// Recovers who signed it; `None` if nobody can have.
+    pub fn recover(&self) -> Option<Address> {
+        if self.y_parity > 1 || self.r.is_zero() || self.r >= ORDER || self.s.is_zero() || self.s > HALF_ORDER {
+            return None;
+        }
+        let message = Message::from_digest(keccak256(rlp::authorization_preimage(self)).0);
+        let mut bytes = [0; 64];
+        bytes[..32].copy_from_slice(&self.r.to_be_bytes::<32>());
+        bytes[32..].copy_from_slice(&self.s.to_be_bytes::<32>());
+        recover(&bytes, self.y_parity == 1, message)
+    }
+}
+
+/// The account whose key made a signature, `r || s` and the parity of the point's y.
+fn recover(signature: &[u8; 64], parity: bool, message: Message) -> Option<Address> {
+    let parity = RecoveryId::from_u8_masked(u8::from(parity));
+    let signature = RecoverableSignature::from_compact(signature, parity).ok()?;
+    signature.recover_ecdsa(message).ok().map(|key| address_of(&key))
 }
 
 /// The account that a key controls: the last 20 bytes of the keccak-256 of the point.

@@ -353,9 +353,6 @@ pub enum RuleError {
     /// ACC-13.
     #[error("a set-code transaction needs a recipient and an authorization")]
     EmptySetCode,
-    /// ACC-15.
-    #[error("contract code cannot run yet")]
-    ContractsUnsupported,
 
     // Account transactions against the state.
     /// ACC-4.

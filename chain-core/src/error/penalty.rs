@@ -28,7 +28,7 @@ impl RuleError {
             | Self::FeeCapTooLow { .. }
             | Self::InsufficientBalance { .. }
             | Self::GasLeft { .. } => Penalty::None,
-            Self::SenderHasCode(_) | Self::ContractsUnsupported => Penalty::Minor,
+            Self::SenderHasCode(_) => Penalty::Minor,
             Self::Encoding(_)
             | Self::AmountOverflow
             | Self::NoCoinbase

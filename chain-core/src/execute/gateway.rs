@@ -1,16 +1,18 @@
 //! The withdrawal gateway: `withdraw(bytes lock)` burns the value it is sent and makes a coin of it.
 
-use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, b256};
+use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, address, b256};
 
-use super::call::{Call, CallResult, GATEWAY, Origin};
 use crate::{
     codec,
     coin::{Coin, Lock, OutPoint, Output},
     hash::TxId,
-    state::Overlay,
-    units::{Amount, Gas},
+    state::{AccountId, Overlay},
+    units::{Amount, Gas, Height},
     vm::{Halt, Status},
 };
+
+/// The built-in contract that turns wei into coins.
+pub const GATEWAY: Address = address!("00000000000000000000000000000000000000c0");
 
 /// Gas of every call that reaches the gateway: what an output of a coin transaction costs, and about a log (GW-4).
 pub const GATEWAY_GAS: Gas = 10_000;
@@ -24,21 +26,41 @@ pub const WITHDRAWAL_TOPIC: B256 = b256!("532b28973705e10d14c1d1c85d64a9ec71a645
 /// First bytes of keccak-256 of `Error(string)`, by which Solidity marks a reason.
 const ERROR_SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 
-/// Runs a call whose value has reached its target. The caller reverts what it did unless it succeeds.
-pub(super) fn run(state: &mut Overlay<'_>, origin: &Origin, call: &Call<'_>) -> CallResult {
+/// A call whose value has reached its target.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GatewayCall<'a> {
+    /// Hash of the transaction: it names the coins of withdrawals.
+    pub transaction: B256,
+    /// Height of the block.
+    pub height: Height,
+    /// Who calls.
+    pub caller: AccountId,
+    /// Whether it is a CALL outside of STATICCALL, or a transaction's own.
+    pub is_plain: bool,
+    /// Wei that have moved to the gateway.
+    pub value: U256,
+    /// Calldata.
+    pub input: &'a [u8],
+    /// Gas it may use.
+    pub gas: Gas,
+}
+
+/// Runs a call of the gateway, whose account is `gateway`; answers with how it ended, the gas left, and why it reverted.
+/// The caller reverts what it did unless it succeeds.
+pub(crate) fn run_gateway(state: &mut Overlay<'_>, gateway: AccountId, call: &GatewayCall<'_>) -> (Status, Gas, Bytes) {
     // GW-4
     let Some(gas_left) = call.gas.checked_sub(GATEWAY_GAS) else {
-        return CallResult { status: Status::Halt(Halt::Gateway), gas_left: 0, output: Bytes::new() };
+        return (Status::Halt(Halt::Gateway), 0, Bytes::new());
     };
-    match withdraw(state, origin, call) {
-        Ok(()) => CallResult { status: Status::Success, gas_left, output: Bytes::new() },
-        Err(reason) => CallResult { status: Status::Revert, gas_left, output: revert_data(reason) },
+    match withdraw(state, gateway, call) {
+        Ok(()) => (Status::Success, gas_left, Bytes::new()),
+        Err(reason) => (Status::Revert, gas_left, revert_data(reason)),
     }
 }
 
-fn withdraw(state: &mut Overlay<'_>, origin: &Origin, call: &Call<'_>) -> Result<(), &'static str> {
+fn withdraw(state: &mut Overlay<'_>, gateway: AccountId, call: &GatewayCall<'_>) -> Result<(), &'static str> {
     // GW-5
-    if call.is_static || call.target != call.code {
+    if !call.is_plain {
         return Err("only a plain call can withdraw");
     }
     // GW-1
@@ -55,11 +77,11 @@ fn withdraw(state: &mut Overlay<'_>, origin: &Origin, call: &Call<'_>) -> Result
         Ok(lock @ (Lock::Key(_) | Lock::Policy(_))) => lock,
         _ => return Err("not the encoding of a key or policy lock"),
     };
-    if !state.debit(call.target, call.value) {
+    if !state.debit(gateway, call.value) {
         return Err("the value has not arrived");
     }
-    let outpoint = OutPoint { txid: TxId(origin.transaction.0), index: state.coins_made() };
-    let coin = Coin { output: Output { amount, lock }, height: origin.height, coinbase: false };
+    let outpoint = OutPoint { txid: TxId(call.transaction.0), index: state.coins_made() };
+    let coin = Coin { output: Output { amount, lock }, height: call.height, coinbase: false };
     state.make_coin(outpoint, coin);
     let sender = state.address(call.caller);
     state.log(withdrawal_log(sender, argument, amount));

@@ -67,7 +67,7 @@ fn count_bytes(input: &[u8]) -> (Gas, Gas) {
 /// Checks what needs no state, cheapest first; answers with what the transaction costs at least.
 ///
 /// # Errors
-/// ACC-2, ACC-5, ACC-6, ACC-7, ACC-9, ACC-12, ACC-13, and the part of ACC-15 that needs no state.
+/// ACC-1 for a type that the revision does not have, ACC-2, ACC-5, ACC-6, ACC-7, ACC-9, ACC-12, ACC-13.
 pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result<IntrinsicGas, RuleError> {
     // ACC-2
     if fields.chain_id != environment.chain_id {
@@ -87,6 +87,10 @@ pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result
     if tip_cap > fee_cap {
         return Err(RuleError::TipAboveFeeCap { got: tip_cap, fee_cap });
     }
+    // ACC-1
+    if fields.tx_type == 4 && environment.revision < Revision::Osaka {
+        return Err(RuleError::UnsupportedType(fields.tx_type));
+    }
     // ACC-13
     if fields.tx_type == 4 && (fields.to.is_none() || fields.authorizations.is_empty()) {
         return Err(RuleError::EmptySetCode);
@@ -99,10 +103,6 @@ pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result
     let gas = IntrinsicGas::of(environment.revision, fields);
     if fields.gas_limit < gas.needed() {
         return Err(RuleError::IntrinsicGas { got: fields.gas_limit, needed: gas.needed() });
-    }
-    // ACC-15
-    if fields.tx_type == 4 || fields.to.is_none() {
-        return Err(RuleError::ContractsUnsupported);
     }
     Ok(gas)
 }

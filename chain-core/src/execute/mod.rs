@@ -3,8 +3,8 @@
 //! [`execute_block`] reads through a [`StateView`] and answers with a diff; it writes nothing. [`BlockBuilder`] makes
 //! templates with the very same code for each transaction, and [`undo_block`] takes a block back.
 
+mod authorize;
 mod builder;
-mod call;
 mod coin;
 mod coinbase;
 mod context;
@@ -20,10 +20,10 @@ mod undo;
 
 pub use crate::vm::Status;
 pub use builder::BlockBuilder;
-pub use call::GATEWAY;
 pub use coin::{CoinFee, coin_fee};
 pub use context::{BlockContext, Environment, Revision};
-pub use gateway::{GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
+pub use gateway::{GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
+pub(crate) use gateway::{GatewayCall, run_gateway};
 pub use intrinsic::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use roots::{change_state, encode_account};

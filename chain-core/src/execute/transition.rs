@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 
 use super::{
-    call::{Call, CallResult, GATEWAY, Origin, call},
+    authorize::authorize,
     context::{Environment, Revision},
     intrinsic::check_account_alone,
 };
@@ -11,8 +11,8 @@ use crate::{
     account::Fields,
     error::{ExecuteError, RuleError},
     state::{AccountId, Overlay},
-    units::{Gas, Height},
-    vm::{Inspector, Silent, Status},
+    units::Gas,
+    vm::{self, Inspector, Origin, Request, Silent, Status, delegate},
 };
 
 /// What a transaction did beside its writes.
@@ -59,22 +59,68 @@ pub fn transition_with(
     fields: &Fields,
     sender: Address,
     gas_left: Gas,
-    _inspector: &mut impl Inspector,
+    inspector: &mut impl Inspector,
 ) -> Result<Outcome, ExecuteError> {
     let gas = check_account_alone(environment, fields)?;
     let sender = state.account(&sender)?;
     let tip = check_against_state(environment, state, fields, sender, gas_left)?;
-    let price = tip + U256::from(environment.base_fee);
-    buy_gas(state, fields, sender, price);
-    let result = run(environment, state, hash, fields, sender, fields.gas_limit - gas.intrinsic)?;
-    let spent = fields.gas_limit - result.gas_left;
-    let gas_used = spent.max(gas.floor);
+    let gas_price = tip + U256::from(environment.base_fee);
+    buy_gas(state, fields, sender, gas_price);
+    let target = warm(environment, state, fields, sender)?;
+    let refund = authorize(environment, state, &fields.authorizations)?;
+    let request = Request {
+        origin: Origin { transaction: hash, sender: state.address(sender), gas_price },
+        sender,
+        target,
+        is_creation: fields.to.is_none(),
+        value: fields.value,
+        input: &fields.input,
+        gas: fields.gas_limit - gas.intrinsic,
+        refund,
+    };
+    let ended = vm::execute(environment, state, inspector, &request)?;
+    let gas_used = gas_used(fields.gas_limit - ended.gas_left, ended.refund, gas.floor);
     let mut burned = U256::from(environment.base_fee) * U256::from(gas_used);
     let beneficiary = state.account(&environment.beneficiary)?;
-    burned += pay(state, sender, price * U256::from(fields.gas_limit - gas_used));
+    burned += pay(state, sender, gas_price * U256::from(fields.gas_limit - gas_used));
     burned += pay(state, beneficiary, tip * U256::from(gas_used));
+    let created = (request.is_creation && ended.status == Status::Success).then(|| state.address(target));
     let logs = state.end_transaction();
-    Ok(Outcome { status: result.status, created: None, gas_used, output: result.output, logs, burned })
+    Ok(Outcome { status: ended.status, created, gas_used, output: ended.output, logs, burned })
+}
+
+/// Gas that is paid for, of the gas that was spent.
+fn gas_used(spent: Gas, refund: Gas, floor: Gas) -> Gas {
+    // VM-3
+    (spent - refund.min(spent / 5)).max(floor)
+}
+
+/// Finds the account that the transaction calls or makes, and marks as accessed what costs it no more (EIP-2929, EIP-2930,
+/// EIP-3651). Precompiled contracts are so in any case.
+fn warm(
+    environment: &Environment,
+    state: &mut Overlay<'_>,
+    fields: &Fields,
+    sender: AccountId,
+) -> Result<AccountId, ExecuteError> {
+    // VM-2
+    let target = match fields.to {
+        Some(to) => state.account(&to)?,
+        None => state.account(&state.address(sender).create(fields.nonce))?,
+    };
+    let beneficiary = state.account(&environment.beneficiary)?;
+    for account in [sender, target, beneficiary] {
+        state.warm_account(account);
+    }
+    for (address, slots) in &fields.access_list {
+        let account = state.account(address)?;
+        state.warm_account(account);
+        for slot in slots {
+            let slot = state.slot(account, U256::from_be_bytes(slot.0))?;
+            state.warm_slot(slot);
+        }
+    }
+    Ok(target)
 }
 
 /// Checks a transaction against its sender and block; answers with the tip for a unit of gas.
@@ -99,7 +145,7 @@ fn check_against_state(
         return Err(RuleError::Nonce { got: fields.nonce, expected: account.nonce }.into());
     }
     // ACC-11
-    if account.code_hash != KECCAK256_EMPTY && !is_delegated(environment.revision, state.code(sender)?) {
+    if account.code_hash != KECCAK256_EMPTY && !may_send(environment, state.code(sender)?) {
         return Err(RuleError::SenderHasCode(state.address(sender)).into());
     }
     // ACC-10
@@ -112,29 +158,12 @@ fn check_against_state(
     if account.balance < needed {
         return Err(RuleError::InsufficientBalance { got: account.balance, needed }.into());
     }
-    check_recipient(state, fields)?;
     Ok(tip)
 }
 
-/// Until contract code can run, refuses whatever would run some.
-fn check_recipient(state: &mut Overlay<'_>, fields: &Fields) -> Result<(), ExecuteError> {
-    // ACC-15
-    let Some(to) = fields.to.filter(|to| *to != GATEWAY) else { return Ok(()) };
-    let recipient = state.account(&to)?;
-    if is_precompile(&to) || state.info(recipient).code_hash != KECCAK256_EMPTY {
-        return Err(RuleError::ContractsUnsupported.into());
-    }
-    Ok(())
-}
-
-/// Whether Osaka has a precompiled contract at the address.
-fn is_precompile(address: &Address) -> bool {
-    matches!(u16::try_from(U256::from_be_slice(address.as_slice())), Ok(1..=0x11 | 0x100))
-}
-
-/// Whether code is nothing but a delegation (EIP-7702).
-fn is_delegated(revision: Revision, code: &[u8]) -> bool {
-    revision >= Revision::Osaka && code.len() == 23 && code.starts_with(&[0xef, 0x01, 0x00])
+/// Whether an account with this code may send: only if it is nothing but a delegation (EIP-7702).
+fn may_send(environment: &Environment, code: &[u8]) -> bool {
+    environment.revision >= Revision::Osaka && delegate(code).is_some()
 }
 
 /// Takes the price of all gas in advance and counts the nonce. ACC-10 and ACC-5 have seen to it that both are possible.
@@ -142,22 +171,6 @@ fn buy_gas(state: &mut Overlay<'_>, fields: &Fields, sender: AccountId, price: U
     let cost = price * U256::from(fields.gas_limit);
     state.set_balance(sender, state.info(sender).balance - cost);
     state.set_nonce(sender, fields.nonce + 1);
-}
-
-/// The transaction's call, with what is left of its gas after the intrinsic part.
-fn run(
-    environment: &Environment,
-    state: &mut Overlay<'_>,
-    hash: B256,
-    fields: &Fields,
-    sender: AccountId,
-    gas: Gas,
-) -> Result<CallResult, ExecuteError> {
-    let to = fields.to.ok_or(RuleError::ContractsUnsupported)?;
-    let target = state.account(&to)?;
-    let origin = Origin { transaction: hash, height: Height::try_from(environment.number).unwrap_or(Height::MAX) };
-    let (value, input) = (fields.value, &fields.input);
-    Ok(call(state, &origin, &Call { caller: sender, target, code: target, value, input, gas, is_static: false }))
 }
 
 /// Pays an account; answers with what is destroyed because no balance can hold it.

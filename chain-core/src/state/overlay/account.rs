@@ -193,6 +193,14 @@ impl Overlay<'_> {
         }
     }
 
+    /// Destroys what an account owns (SELFDESTRUCT in favour of itself).
+    pub fn burn(&mut self, id: AccountId) {
+        let wei = self.info(id).balance;
+        self.set_balance(id, U256::ZERO);
+        self.journal.push(Entry::Burned { wei });
+        self.burned += wei;
+    }
+
     /// Wei that destroyed accounts took along, since the overlay began.
     pub fn burned(&self) -> U256 {
         self.burned

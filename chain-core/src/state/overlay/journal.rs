@@ -21,6 +21,8 @@ pub(super) enum Entry {
     Created { account: AccountId },
     /// An account is to end with this transaction. Revert: it is not (it is the last of the list).
     Destroyed { account: AccountId },
+    /// Wei were destroyed. Revert: they are not.
+    Burned { wei: U256 },
     /// A slot was written. Revert: writes the value before.
     Slot { slot: SlotId, before: U256 },
     /// A slot became warm. Revert: it is cold.
@@ -78,6 +80,7 @@ impl Overlay<'_> {
                 self.accounts[account.index()].destroyed = 0;
                 self.destroyed.pop();
             }
+            Entry::Burned { wei } => self.burned -= wei,
             Entry::Slot { slot, before } => self.slots[slot.index()].now = before,
             Entry::SlotWarmed { slot } => self.slots[slot.index()].warm = 0,
             Entry::Transient { index, before } => self.transient[index as usize].now = before,

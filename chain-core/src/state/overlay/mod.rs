@@ -25,7 +25,7 @@ use alloy_primitives::{
 };
 
 use super::view::StateView;
-use crate::coin::OutPoint;
+use crate::{coin::OutPoint, vm::Machine};
 use account::AccountEntry;
 use coin::{CoinEntry, CoinId};
 use journal::Entry;
@@ -58,6 +58,8 @@ pub struct Overlay<'v> {
     destroyed: Vec<AccountId>,
     /// Wei that went down with destroyed accounts.
     burned: U256,
+    /// What the VM keeps between transactions.
+    machine: Option<Box<Machine>>,
 }
 
 impl<'v> Overlay<'v> {
@@ -82,12 +84,23 @@ impl<'v> Overlay<'v> {
             touched: Vec::new(),
             destroyed: Vec::new(),
             burned: U256::ZERO,
+            machine: None,
         }
     }
 
     /// The view below.
     pub fn view(&self) -> &'v dyn StateView {
         self.view
+    }
+
+    /// Takes the machine that ran the transactions before, or a new one.
+    pub(crate) fn take_machine(&mut self) -> Box<Machine> {
+        self.machine.take().unwrap_or_default()
+    }
+
+    /// Keeps a machine for the transactions to come.
+    pub(crate) fn keep_machine(&mut self, machine: Box<Machine>) {
+        self.machine = Some(machine);
     }
 
     /// Makes room for as many coins, so that tables do not grow while a block runs.

@@ -1,0 +1,300 @@
+//! The machine: what a transaction's frames share, and how frames begin and end.
+//!
+//! Frames call each other without recursion: they lie in a list, and the last of it runs.
+
+use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
+
+use super::{
+    Request,
+    code::{Code, CodeCache},
+    frame::{Frame, Message},
+    gas::DEPTH_LIMIT,
+    halt::{Halt, Status},
+    inspect::{FrameEnd, FrameKind, FrameStart, Inspector},
+    memory::Memory,
+    precompiles,
+    stack::{Cursor, Stacks},
+};
+use crate::{
+    execute::{Environment, GATEWAY, GatewayCall, Revision, run_gateway},
+    state::{AccountId, Overlay, ViewError},
+    units::{Gas, Height},
+};
+
+/// Buffers and analysed code, kept from one transaction of a block to the next.
+#[derive(Debug, Default)]
+pub(crate) struct Machine {
+    pub(super) frames: Vec<Frame>,
+    pub(super) stacks: Stacks,
+    pub(super) memory: Memory,
+    pub(super) return_data: Vec<u8>,
+    pub(super) codes: CodeCache,
+}
+
+impl Machine {
+    /// Makes ready for a transaction with this calldata.
+    pub(super) fn start(&mut self, calldata: &[u8]) {
+        self.frames.clear();
+        self.memory.start(calldata);
+        self.return_data.clear();
+    }
+
+    /// What the first frame returned.
+    pub(super) fn output(&self) -> &[u8] {
+        &self.return_data
+    }
+
+    /// Notes where the running frame goes on when those above it have ended.
+    #[inline(always)]
+    pub(super) fn save_position(&mut self, pc: usize) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.pc = pc;
+        }
+    }
+}
+
+/// What all frames of a transaction see of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origin {
+    /// Hash of the transaction: it names the coins of withdrawals.
+    pub transaction: B256,
+    /// ORIGIN.
+    pub sender: Address,
+    /// GASPRICE.
+    pub gas_price: U256,
+}
+
+/// A machine at work on one transaction.
+pub(super) struct Vm<'a, 'v, I> {
+    pub environment: &'a Environment,
+    pub origin: Origin,
+    pub state: &'a mut Overlay<'v>,
+    pub inspector: &'a mut I,
+    pub machine: &'a mut Machine,
+    /// Stack of the frame that runs.
+    pub stack: Cursor,
+    /// Gas of the frame that runs.
+    pub gas: Gas,
+    /// Refund so far; it may be below zero until the transaction ends.
+    pub refund: i64,
+    /// Gas before the instruction whose `step_end` is still to be called.
+    pub stepping: Option<Gas>,
+}
+
+/// How a call went that has already ended, or that a frame was made for it.
+#[derive(Debug)]
+pub(super) enum Begun {
+    Running,
+    Ended(Status, Gas),
+}
+
+/// The code that a call runs.
+#[derive(Debug)]
+pub(super) struct Resolved {
+    /// `None` if there is none.
+    pub code: Option<Code>,
+    /// Whom the account delegates to (EIP-7702).
+    pub delegate: Option<AccountId>,
+}
+
+impl<'a, 'v, I: Inspector> Vm<'a, 'v, I> {
+    /// A machine before its first frame.
+    pub fn new(
+        environment: &'a Environment,
+        state: &'a mut Overlay<'v>,
+        inspector: &'a mut I,
+        machine: &'a mut Machine,
+        request: &Request<'_>,
+    ) -> Self {
+        let Request { origin, gas, refund, .. } = *request;
+        Self { environment, origin, state, inspector, machine, stack: Cursor::NONE, gas, refund, stepping: None }
+    }
+}
+
+impl<I: Inspector> Vm<'_, '_, I> {
+    /// The frame that runs.
+    #[inline(always)]
+    pub fn frame(&self) -> &Frame {
+        self.machine.frames.last().expect("instructions run in a frame")
+    }
+
+    /// Makes an account's code ready to run, following a delegation (EIP-7702).
+    pub fn resolve(&mut self, account: AccountId) -> Result<Resolved, ViewError> {
+        let code = self.code_of(account)?;
+        if self.environment.revision < Revision::Osaka {
+            return Ok(Resolved { code, delegate: None });
+        }
+        // VM-14
+        let Some(delegate) = code.as_ref().and_then(Code::delegate) else {
+            return Ok(Resolved { code, delegate: None });
+        };
+        let delegate = self.state.account(&delegate)?;
+        Ok(Resolved { code: self.code_of(delegate)?, delegate: Some(delegate) })
+    }
+
+    fn code_of(&mut self, account: AccountId) -> Result<Option<Code>, ViewError> {
+        let hash = self.state.info(account).code_hash;
+        if hash == KECCAK256_EMPTY {
+            return Ok(None);
+        }
+        if let Some(code) = self.machine.codes.get(&hash) {
+            return Ok(Some(code.clone()));
+        }
+        let bytes = self.state.code(account)?;
+        Ok(Some(self.machine.codes.insert(hash, bytes)))
+    }
+
+    /// Begins a call. One that needs no frame has ended when this returns, its output in the return data.
+    pub fn begin_call(&mut self, message: Message, resolved: Resolved) -> Result<Begun, ViewError> {
+        self.machine.return_data.clear();
+        self.observe_call(&message);
+        if self.machine.frames.len() > DEPTH_LIMIT {
+            return Ok(self.refuse(Halt::CallTooDeep, message.gas));
+        }
+        let checkpoint = self.state.checkpoint();
+        // Zero value still touches its target (EIP-161).
+        let sent = match message.kind {
+            FrameKind::Call => self.state.transfer(message.caller, message.target, message.value),
+            FrameKind::CallCode => self.state.info(message.caller).balance >= message.value,
+            FrameKind::StaticCall => self.state.credit(message.target, U256::ZERO),
+            _ => true,
+        };
+        if !sent {
+            self.state.revert(checkpoint);
+            return Ok(self.refuse(Halt::InsufficientBalance, message.gas));
+        }
+        if let Some((status, gas_left)) = self.run_built_in(&message, &resolved)? {
+            if status != Status::Success {
+                self.state.revert(checkpoint);
+            }
+            self.observe_end(status, message.gas - gas_left);
+            return Ok(Begun::Ended(status, gas_left));
+        }
+        let Some(code) = resolved.code else {
+            self.observe_end(Status::Success, 0);
+            return Ok(Begun::Ended(Status::Success, message.gas));
+        };
+        self.push_frame(Frame {
+            kind: message.kind,
+            code,
+            caller: message.caller,
+            address: message.target,
+            code_address: message.code,
+            value: message.value,
+            input: message.input,
+            is_static: message.is_static,
+            gas_limit: message.gas,
+            output: message.output,
+            checkpoint,
+            refund: self.refund,
+            stack_floor: 0,
+            stack_height: 0,
+            memory_below: 0,
+            pc: 0,
+            gas: message.gas,
+        });
+        Ok(Begun::Running)
+    }
+
+    /// Runs a precompiled contract or the gateway, if the call is of one; its output goes to the return data.
+    fn run_built_in(&mut self, message: &Message, resolved: &Resolved) -> Result<Option<(Status, Gas)>, ViewError> {
+        let address = self.state.address(message.code);
+        // A delegation to a precompiled contract runs nothing (EIP-7702).
+        if resolved.delegate.is_none() {
+            let input = self.machine.memory.absolute(&message.input);
+            if let Some(result) = precompiles::run(self.environment.revision, &address, input, message.gas) {
+                return Ok(Some(match result {
+                    Ok((used, output)) => {
+                        self.machine.return_data.extend_from_slice(&output);
+                        (Status::Success, message.gas.saturating_sub(used))
+                    }
+                    Err(_) => (Status::Halt(Halt::Precompile), 0),
+                }));
+            }
+        }
+        if self.environment.gateway && address == GATEWAY {
+            return Ok(Some(self.run_gateway(message)));
+        }
+        Ok(None)
+    }
+
+    fn run_gateway(&mut self, message: &Message) -> (Status, Gas) {
+        let height = Height::try_from(self.environment.number).unwrap_or(Height::MAX);
+        let call = GatewayCall {
+            transaction: self.origin.transaction,
+            height,
+            caller: message.caller,
+            // GW-5
+            is_plain: message.kind == FrameKind::Call && !message.is_static,
+            value: message.value,
+            input: self.machine.memory.absolute(&message.input),
+            gas: message.gas,
+        };
+        let (status, gas_left, output) = run_gateway(self.state, message.target, &call);
+        self.machine.return_data.extend_from_slice(&output);
+        (status, gas_left)
+    }
+
+    /// Makes a frame the one that runs.
+    pub fn push_frame(&mut self, mut frame: Frame) {
+        if let Some(waiting) = self.machine.frames.last_mut() {
+            waiting.gas = self.gas;
+            waiting.stack_height = self.stack.height();
+            frame.stack_floor = waiting.stack_floor + waiting.stack_height;
+        }
+        frame.memory_below = self.machine.memory.enter();
+        self.stack = self.machine.stacks.cursor(frame.stack_floor, 0);
+        self.gas = frame.gas;
+        self.machine.frames.push(frame);
+    }
+
+    /// Takes the running frame away and has the one below it run; `None` if there is none.
+    pub fn pop_frame(&mut self) -> Option<Frame> {
+        let frame = self.machine.frames.pop()?;
+        self.machine.memory.leave(frame.memory_below);
+        if let Some(waiting) = self.machine.frames.last() {
+            self.stack = self.machine.stacks.cursor(waiting.stack_floor, waiting.stack_height);
+            self.gas = waiting.gas;
+        }
+        Some(frame)
+    }
+
+    /// A call or creation that cannot begin: its gas comes back.
+    pub fn refuse(&mut self, halt: Halt, gas: Gas) -> Begun {
+        self.observe_end(Status::Halt(halt), 0);
+        Begun::Ended(Status::Halt(halt), gas)
+    }
+
+    fn observe_call(&mut self, message: &Message) {
+        if I::ACTIVE {
+            self.observe_step_end(None);
+            // In DELEGATECALL the caller is the caller's caller.
+            let from = if message.kind == FrameKind::DelegateCall { message.target } else { message.caller };
+            self.inspector.enter(&FrameStart {
+                kind: message.kind,
+                depth: self.machine.frames.len() + 1,
+                from: self.state.address(from),
+                to: self.state.address(message.code),
+                value: message.value,
+                gas: message.gas,
+                input: self.machine.memory.absolute(&message.input),
+            });
+        }
+    }
+
+    /// Tells of the end of a frame whose output is the return data.
+    pub fn observe_end(&mut self, status: Status, gas_used: Gas) {
+        if I::ACTIVE {
+            self.inspector.exit(&FrameEnd { status, gas_used, output: &self.machine.return_data });
+        }
+    }
+
+    /// Tells of the end of the latest instruction, unless that was done.
+    pub fn observe_step_end(&mut self, halt: Option<Halt>) {
+        if I::ACTIVE
+            && let Some(before) = self.stepping.take()
+        {
+            self.inspector.step_end(before - self.gas, halt);
+        }
+    }
+}

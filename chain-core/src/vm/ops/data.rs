@@ -1,0 +1,131 @@
+//! Memory, and copies into it.
+
+use alloy_primitives::{U256, keccak256};
+
+use super::Exit;
+use crate::vm::{gas, halt::Halt, inspect::Inspector, machine::Vm, memory::range, word::small};
+
+impl<I: Inspector> Vm<'_, '_, I> {
+    /// MLOAD of a word beyond the memory's end.
+    #[inline(never)]
+    pub fn load_beyond(&mut self, offset: U256) -> Result<U256, Exit> {
+        self.memory_range(offset, U256::from(32))?;
+        Ok(self.machine.memory.load(offset).unwrap_or_default())
+    }
+
+    /// MSTORE of a word beyond the memory's end.
+    #[inline(never)]
+    pub fn store_beyond(&mut self, offset: U256, word: U256) -> Result<(), Exit> {
+        self.memory_range(offset, U256::from(32))?;
+        self.machine.memory.store(offset, word);
+        Ok(())
+    }
+
+    /// MSTORE8 of a byte beyond the memory's end.
+    #[inline(never)]
+    pub fn store_byte_beyond(&mut self, offset: U256, value: u8) -> Result<(), Exit> {
+        self.memory_range(offset, U256::ONE)?;
+        self.machine.memory.store_byte(offset, value);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub fn mcopy(&mut self) -> Result<(), Exit> {
+        let (to, from, len) = (self.pop(), self.pop(), self.pop());
+        let source = range(from, len).ok_or(Halt::OutOfGas)?;
+        self.charge(gas::words(source.len(), gas::COPY_WORD))?;
+        self.memory_range(to.max(from), len)?;
+        let target = range(to, len).ok_or(Halt::OutOfGas)?;
+        let source = self.machine.memory.to_absolute(&source);
+        self.machine.memory.fill_within(&target, source);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub fn keccak256(&mut self) -> Result<(), Exit> {
+        let (offset, len) = (self.pop(), self.pop());
+        let range = self.memory_range(offset, len)?;
+        self.charge(gas::words(range.len(), gas::KECCAK_WORD))?;
+        let hash = keccak256(self.machine.memory.slice(&range));
+        self.push(hash.into());
+        Ok(())
+    }
+
+    /// The word of calldata at an offset, zeros beyond its end.
+    #[inline(always)]
+    pub fn calldata_word(&self, offset: U256) -> U256 {
+        let input = self.machine.memory.absolute(&self.frame().input);
+        let rest = small(&offset).and_then(|offset| input.get(usize::try_from(offset).ok()?..)).unwrap_or_default();
+        match rest.first_chunk::<32>() {
+            Some(word) => U256::from_be_bytes(*word),
+            None => short_word(rest),
+        }
+    }
+
+    #[inline(never)]
+    pub fn calldata_copy(&mut self) -> Result<(), Exit> {
+        let (to, from, len) = (self.pop(), self.pop(), self.pop());
+        let target = range(to, len).ok_or(Halt::OutOfGas)?;
+        self.charge(gas::words(target.len(), gas::COPY_WORD))?;
+        self.memory_range(to, len)?;
+        let input = self.frame().input.clone();
+        let skipped = clamp(from, input.len());
+        self.machine.memory.fill_within(&target, input.start + skipped..input.end);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub fn code_copy(&mut self) -> Result<(), Exit> {
+        let (to, from, len) = (self.pop(), self.pop(), self.pop());
+        let target = range(to, len).ok_or(Halt::OutOfGas)?;
+        self.charge(gas::words(target.len(), gas::COPY_WORD))?;
+        self.memory_range(to, len)?;
+        let code = self.frame().code.clone();
+        let code = code.bytes();
+        self.machine.memory.fill(&target, &code[clamp(from, code.len())..]);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub fn return_data_copy(&mut self) -> Result<(), Exit> {
+        let (to, from, len) = (self.pop(), self.pop(), self.pop());
+        let end = from.saturating_add(len);
+        // VM-7
+        if end > U256::from(self.machine.return_data.len()) {
+            return Err(Halt::ReturnDataOutOfBounds.into());
+        }
+        let target = range(to, len).ok_or(Halt::OutOfGas)?;
+        self.charge(gas::words(target.len(), gas::COPY_WORD))?;
+        self.memory_range(to, len)?;
+        let from = clamp(from, self.machine.return_data.len());
+        let machine = &mut *self.machine;
+        machine.memory.fill(&target, &machine.return_data[from..]);
+        Ok(())
+    }
+
+    #[inline(never)]
+    pub fn ext_code_copy(&mut self) -> Result<(), Exit> {
+        let account = self.pop_account()?;
+        let (to, from, len) = (self.pop(), self.pop(), self.pop());
+        let target = range(to, len).ok_or(Halt::OutOfGas)?;
+        self.charge(gas::words(target.len(), gas::COPY_WORD))?;
+        self.memory_range(to, len)?;
+        let code = self.state.code(account)?;
+        let from = clamp(from, code.len());
+        self.machine.memory.fill(&target, &code[from..]);
+        Ok(())
+    }
+}
+
+/// A word of fewer than 32 bytes, zeros after them.
+#[cold]
+fn short_word(bytes: &[u8]) -> U256 {
+    let mut word = [0; 32];
+    word[..bytes.len()].copy_from_slice(bytes);
+    U256::from_be_bytes(word)
+}
+
+/// An offset, or `len` if it is beyond that.
+fn clamp(offset: U256, len: usize) -> usize {
+    small(&offset).and_then(|offset| usize::try_from(offset).ok()).map_or(len, |offset| offset.min(len))
+}
