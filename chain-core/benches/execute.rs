@@ -72,7 +72,7 @@ fn coins() {
         .collect();
 
     let build = || {
-        let mut builder = BlockBuilder::new(&spec, context.clone(), &state, Address::ZERO);
+        let mut builder = BlockBuilder::new(&spec, context.clone(), &state, Address::ZERO).expect("memory can be read");
         transactions.iter().for_each(|transaction| {
             builder.push(transaction, None).expect("the coins are there");
         });

@@ -112,7 +112,7 @@ pub fn build(
     request: &TemplateRequest,
 ) -> Result<(Template, Vec<TxId>), ExecuteError> {
     let Assembly { spec, context, view, bits, longpoll } = assembly;
-    let mut builder = BlockBuilder::new(spec, context.clone(), *view, request.beneficiary);
+    let mut builder = BlockBuilder::new(spec, context.clone(), *view, request.beneficiary)?;
     let invalid = fill(&mut builder, pool)?;
     let (transactions, effects) = builder.finish(request.payout, request.extra.clone())?;
     let leaves: Vec<_> = transactions.iter().map(merkle::leaf).collect();

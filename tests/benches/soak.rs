@@ -114,7 +114,8 @@ impl Chain {
             parent: self.tip.hash,
         };
         let time = context.time;
-        let mut builder = BlockBuilder::new(&self.spec, context, &self.state, Address::ZERO);
+        let mut builder =
+            BlockBuilder::new(&self.spec, context, &self.state, Address::ZERO).expect("memory can be read");
         builder.push(&transaction, None).expect("the transaction keeps the rules");
         let (transactions, effects) = builder.finish(self.key.lock(), Vec::new()).expect("the payout is sound");
         let leaves: Vec<[u8; 32]> = transactions.iter().map(merkle::leaf).collect();

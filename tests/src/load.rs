@@ -169,7 +169,8 @@ impl Load {
             parent: self.tip.hash,
         };
         let view = self.store.view();
-        let mut builder = BlockBuilder::new(&self.spec, context.clone(), &view, Address::ZERO);
+        let mut builder =
+            BlockBuilder::new(&self.spec, context.clone(), &view, Address::ZERO).expect("memory can be read");
         let senders: Vec<Address> = transactions.iter().filter_map(|(_, sender)| *sender).collect();
         for (transaction, sender) in &transactions {
             builder.push(transaction, *sender).expect("the load keeps the rules");

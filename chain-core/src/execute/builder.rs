@@ -10,7 +10,7 @@ use crate::{
     error::{ExecuteError, RuleError},
     header::Header,
     spec::ChainSpec,
-    state::{BlockEffects, StateView},
+    state::{BlockEffects, StateView, ViewError},
     transaction::Transaction,
     units::{Amount, Gas},
 };
@@ -34,14 +34,22 @@ pub struct BlockBuilder<'v> {
 
 impl<'v> BlockBuilder<'v> {
     /// Starts a block on the state of its parent.
-    pub fn new(spec: &'v ChainSpec, context: BlockContext, view: &'v dyn StateView, beneficiary: Address) -> Self {
+    ///
+    /// # Errors
+    /// [`ViewError`] if the state cannot be read.
+    pub fn new(
+        spec: &'v ChainSpec,
+        context: BlockContext,
+        view: &'v dyn StateView,
+        beneficiary: Address,
+    ) -> Result<Self, ViewError> {
         let fixed = Header::SIZE + COUNT_BYTES + COINBASE_BYTES;
-        Self {
-            run: Run::begin(spec, &context, view, beneficiary, COINBASE_GAS),
+        Ok(Self {
+            run: Run::begin(spec, &context, view, beneficiary, COINBASE_GAS)?,
             beneficiary,
             transactions: Vec::new(),
             bytes_left: spec.max_block_bytes.saturating_sub(fixed),
-        }
+        })
     }
 
     /// Appends a coin or account transaction (with its recovered sender) and answers with the gas it used. Nothing

@@ -9,6 +9,7 @@ mod coin;
 mod coinbase;
 mod context;
 mod gateway;
+mod history;
 mod intrinsic;
 mod pending;
 pub(crate) mod roots;
@@ -24,6 +25,7 @@ pub use coin::{CoinFee, coin_fee};
 pub use context::{BlockContext, Environment, Revision};
 pub use gateway::{GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
 pub(crate) use gateway::{GatewayCall, run_gateway};
+pub use history::{HISTORY, HISTORY_CODE};
 pub use intrinsic::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use roots::{change_state, encode_account};
@@ -60,7 +62,7 @@ pub fn execute_block(
         return Err(RuleError::CoinbaseHeight { got: coinbase.height, expected: context.height }.into());
     }
 
-    let mut run = Run::begin(spec, context, view, coinbase.beneficiary, coinbase.gas());
+    let mut run = Run::begin(spec, context, view, coinbase.beneficiary, coinbase.gas())?;
     run.state.reserve_coins(count_coins(block.block()));
     let mut next_sender = senders.iter().copied();
     for (transaction, meta) in block.block().transactions.iter().zip(block.metas()).skip(1) {

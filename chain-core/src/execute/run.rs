@@ -4,6 +4,7 @@ use alloy_primitives::{Address, U256};
 
 use super::{
     BlockContext, Environment, MAX_TRANSACTION_GAS, Revision,
+    history::record_parent,
     roots::{self, Roots},
     transition::transition,
 };
@@ -51,15 +52,17 @@ pub(super) struct Ended {
 }
 
 impl<'a> Run<'a> {
-    /// Starts on the state of the parent, keeping gas for the coinbase.
+    /// Starts on the state of the parent, keeping gas for the coinbase, and records the parent's hash.
     pub fn begin(
         spec: &'a ChainSpec,
         context: &BlockContext,
         view: &'a dyn StateView,
         beneficiary: Address,
         coinbase_gas: Gas,
-    ) -> Self {
-        Self {
+    ) -> Result<Self, ViewError> {
+        let mut state = Overlay::new(view);
+        record_parent(&mut state, context)?;
+        Ok(Self {
             spec,
             environment: Environment {
                 revision: Revision::Osaka,
@@ -74,7 +77,7 @@ impl<'a> Run<'a> {
                 gateway: true,
             },
             context: context.clone(),
-            state: Overlay::new(view),
+            state,
             tips: Amount::ZERO,
             burned: U256::ZERO,
             coinbase_gas,
@@ -83,7 +86,7 @@ impl<'a> Run<'a> {
             receipts: Vec::new(),
             checks: Vec::new(),
             owners: Vec::new(),
-        }
+        })
     }
 
     /// Gas left for transactions.

@@ -7,7 +7,7 @@ use crate::{
     block::Block,
     coin::{Coin, OutPoint},
     coinbase::Coinbase,
-    execute::{GATEWAY, roots},
+    execute::{GATEWAY, HISTORY, HISTORY_CODE, roots},
     hash::BlockHash,
     header::Header,
     lthash::LtHash,
@@ -65,12 +65,17 @@ impl ChainSpec {
         self.genesis_block().0.hash()
     }
 
-    /// The allocated accounts and the gateway, sorted by address.
+    /// The allocated accounts, the gateway and the history contract, sorted by address.
     fn genesis_accounts(&self) -> Vec<GenesisAccount> {
-        let code = Bytes::from_static(&GATEWAY_CODE);
-        let gateway = GenesisAccount { address: GATEWAY, balance: U256::ZERO, nonce: 1, code, storage: Vec::new() };
+        let contract = |address, code| GenesisAccount {
+            address,
+            balance: U256::ZERO,
+            nonce: 1,
+            code: Bytes::from_static(code),
+            storage: Vec::new(),
+        };
         let mut accounts = self.alloc_accounts.clone();
-        accounts.push(gateway);
+        accounts.extend([contract(GATEWAY, &GATEWAY_CODE), contract(HISTORY, &HISTORY_CODE)]);
         accounts.sort_by_key(|account| account.address);
         accounts
     }

@@ -88,7 +88,8 @@ pub struct ChainSpec {
     pub genesis_bits: u32,
     /// Coins that exist from the start, spendable at once.
     pub alloc_coins: Vec<Output>,
-    /// Accounts that exist from the start, sorted by address. The gateway is added by itself.
+    /// Accounts that exist from the start, sorted by address. The gateway and the history contract are added by
+    /// themselves.
     pub alloc_accounts: Vec<GenesisAccount>,
 }
 

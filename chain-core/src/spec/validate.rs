@@ -8,7 +8,7 @@ use super::{ChainSpec, GenesisAccount};
 use crate::{
     address, codec,
     coin::Lock,
-    execute::GATEWAY,
+    execute::{GATEWAY, HISTORY},
     pow,
     units::{Amount, Height, WEI_PER_GRAIN},
 };
@@ -180,6 +180,9 @@ fn validate_account(account: &GenesisAccount) -> Result<(), SpecError> {
     let name = |part: &str| format!("accounts[{}].{part}", account.address);
     if account.address == GATEWAY {
         return Err(field(name("address"), account.address, "the gateway is there by itself"));
+    }
+    if account.address == HISTORY {
+        return Err(field(name("address"), account.address, "the history contract is there by itself"));
     }
     if account.nonce == 0 && account.balance.is_zero() && account.code.is_empty() {
         return Err(field(name("balance"), 0, "an account without balance, nonce and code does not exist (EIP-161)"));

@@ -363,9 +363,12 @@ macro_rules! interpreter {
                     STATICCALL => switch!(STATICCALL, self.call(FrameKind::StaticCall)),
                     REVERT => output!(REVERT, Revert),
                     SELFDESTRUCT => {
-                        heavy!(SELFDESTRUCT, self.self_destruct());
+                        enter!(SELFDESTRUCT);
+                        (self.stack, self.gas) = (stack, gas);
+                        self.self_destruct()?;
                         return Ok(Left::End(Status::Success, 0..0));
                     }
+                    INVALID => halt!(Halt::InvalidOpcode(INVALID)),
                     opcode => halt!(Halt::InvalidOpcode(opcode)),
                 }
             }

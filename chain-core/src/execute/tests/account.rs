@@ -68,7 +68,7 @@ fn cumulative_gas_counts_the_coin_transactions_before() {
 fn sender_recipient_and_beneficiary_may_be_one_account() {
     let mut lab = funded();
     let own = signed(1, fields(0, address(1), crn(1)));
-    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, address(1));
+    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, address(1)).unwrap();
     builder.push(&own, sender(&own)).unwrap();
     let (block, effects) = builder.finish(lock(9), Vec::new()).unwrap();
     assert_eq!(effects.burned, U256::from(21_000_u64) * U256::from(GWEI));
@@ -273,7 +273,7 @@ fn rejects_a_gas_limit_above_what_is_left_in_the_block() {
     lab.spec.gas_limit = 8_000 + 21_000 + 25_000;
     let block =
         |gas_limit| [signed(1, fields(0, TO, crn(1))), signed(1, Fields { gas_limit, ..fields(1, TO, crn(1)) })];
-    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY);
+    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY).unwrap();
     let [first, second] = block(25_001);
     builder.push(&first, sender(&first)).unwrap();
     let refused = rule(builder.push(&second, sender(&second)).unwrap_err());

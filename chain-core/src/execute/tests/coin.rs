@@ -266,7 +266,8 @@ fn a_block_takes_coin_transactions_up_to_its_gas_limit_and_no_further() {
     lab.spec.gas_limit = 8_000 + gas[0] + gas[1];
     assert_eq!(lab.run(&txs).unwrap().effects().gas_used, lab.spec.gas_limit);
     lab.spec.gas_limit -= 1;
-    let mut builder = crate::execute::BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY);
+    let mut builder =
+        crate::execute::BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY).unwrap();
     builder.push(&txs[0], None).unwrap();
     let refused = rule(builder.push(&txs[1], None).unwrap_err());
     assert_eq!(refused, RuleError::GasLeft { got: gas[1], left: gas[1] - 1 });

@@ -11,7 +11,7 @@ use alloy_primitives::{Address, B256, U256};
 fn altered(lab: &mut Lab, alter: impl FnOnce(&mut Coinbase)) -> Result<BlockEffects, RuleError> {
     let coin = lab.coin(1_000_000);
     let tx = Transaction::Coin(lab.spend(&[coin], &[output(1_000_000 - FEE, lock(2))]));
-    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY);
+    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY).unwrap();
     builder.push(&tx, None).unwrap();
     let (mut transactions, _) = builder.finish(lock(9), Vec::new()).unwrap();
     let Transaction::Coinbase(coinbase) = &mut transactions[0] else { panic!("the coinbase comes first") };
@@ -130,7 +130,7 @@ fn outputs_of_the_coinbase_count_towards_the_gas_of_the_block() {
     lab.fund(1, crn(10));
     lab.spec.gas_limit = 21_000 + 2 * 8_000;
     let tx = signed(1, fields(0, Address::repeat_byte(2), crn(1)));
-    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY);
+    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY).unwrap();
     builder.push(&tx, sender(&tx)).unwrap();
     let (transactions, _) = builder.finish(lock(9), Vec::new()).unwrap();
     let with_outputs = |count: u64| {
@@ -150,7 +150,10 @@ fn outputs_of_the_coinbase_count_towards_the_gas_of_the_block() {
 fn the_builder_refuses_what_no_coinbase_may_hold() {
     let lab = Lab::new();
     let finish = |payout, extra| {
-        BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY).finish(payout, extra).map(|_| ())
+        BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY)
+            .unwrap()
+            .finish(payout, extra)
+            .map(|_| ())
     };
     let paid = rule(finish(Lock::Account(BENEFICIARY), Vec::new()).unwrap_err());
     assert_eq!(paid, RuleError::CoinbasePaysAccount { output: 0 });

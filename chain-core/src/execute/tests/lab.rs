@@ -148,7 +148,7 @@ impl Lab {
 
     /// Runs a block of these transactions, built and executed.
     pub fn run(&self, transactions: &[Transaction]) -> Result<ExecutedBlock, RuleError> {
-        let mut builder = BlockBuilder::new(&self.spec, self.context.clone(), &self.state, BENEFICIARY);
+        let mut builder = BlockBuilder::new(&self.spec, self.context.clone(), &self.state, BENEFICIARY).unwrap();
         let pushed = transactions.iter().try_for_each(|transaction| {
             let sender = sender(transaction);
             builder.push(transaction, sender).map(|_| ())
@@ -168,7 +168,7 @@ impl Lab {
 
     /// What the builder says of a transaction that it does not take.
     pub fn builder_refuses(&self, transaction: &Transaction) -> RuleError {
-        let mut builder = BlockBuilder::new(&self.spec, self.context.clone(), &self.state, BENEFICIARY);
+        let mut builder = BlockBuilder::new(&self.spec, self.context.clone(), &self.state, BENEFICIARY).unwrap();
         rule(builder.push(transaction, sender(transaction)).unwrap_err())
     }
 

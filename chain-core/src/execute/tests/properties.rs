@@ -115,7 +115,7 @@ impl Wallet {
 /// Builds a block of whatever of the actions is accepted.
 fn build(lab: &Lab, actions: &[Action]) -> Result<Vec<Transaction>, TestCaseError> {
     let mut wallet = Wallet::of(&lab.state);
-    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY);
+    let mut builder = BlockBuilder::new(&lab.spec, lab.context.clone(), &lab.state, BENEFICIARY).unwrap();
     for action in actions {
         let Some(transaction) = wallet.transaction(lab, action) else { continue };
         let (gas, bytes) = builder.room();

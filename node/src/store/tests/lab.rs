@@ -107,7 +107,7 @@ impl Lab {
     pub fn block(&self, choices: &[u8]) -> ExecutedBlock {
         let context = self.context();
         let view = self.store.view();
-        let mut builder = BlockBuilder::new(&self.spec, context.clone(), &view, account(9));
+        let mut builder = BlockBuilder::new(&self.spec, context.clone(), &view, account(9)).unwrap();
         let mut writer = Writer::new(self);
         for choice in choices {
             for (transaction, sender) in writer.transactions(*choice) {
