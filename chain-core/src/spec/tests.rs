@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     coin::{KeyBytes, Lock},
-    execute::{GATEWAY, encode_account},
+    execute::{GATEWAY, HISTORY, HISTORY_CODE, encode_account},
     state::Account,
     transaction::Transaction,
     trie::EMPTY_ROOT,
@@ -194,6 +194,9 @@ fn refuses_allocations_that_cannot_be() {
     let gateway = "0x00000000000000000000000000000000000000c0";
     let name = format!("accounts[{GATEWAY}].address");
     assert_eq!(refusal(contract, gateway), field(&name, &GATEWAY.to_string(), "the gateway is there by itself"));
+    let name = format!("accounts[{HISTORY}].address");
+    let history = refusal(contract, "0x0000f90827f1c53a10cb7a02335b175320002935");
+    assert_eq!(history, field(&name, &HISTORY.to_string(), "the history contract is there by itself"));
     let short = refusal(contract, "0xc0de");
     assert!(short.to_string().starts_with("accounts[1].address = 0xc0de: "), "{short}");
     let foreign = refusal("hrp = \"xcrn\"", "hrp = \"ycrn\"");
@@ -264,10 +267,10 @@ proptest! {
 fn the_genesis_hashes_of_what_is_built_in_never_change() {
     let hashes = presets().map(|spec| spec.genesis_hash().to_string());
     let pinned = [
-        "bf1f102ee79e382dc6d4de7897320b261498024014adde901dfb75c6ba040875",
-        "434edcd194456bb4d969410f7162f0d4f153b633e646913d91f17fe0014768a0",
-        "1dc66db5281d0069fb10027b0a9ecb449bb8bb96a8d162b7dda5379cf30f534c",
-        "56debccfa0a2b60080aafd2d757e4ac9cf5e5af48e3708ffe8f883d1145a1cd1",
+        "6934f4c349c69a538235c44efd7414ad60e3cdaa82b33d8cf177b475ed5ec6cd",
+        "10ddd163768f02b01a0b3e9abd71146a5523a392279b058a595dec0bab13a6db",
+        "a021cc86807e9b34f688b3d871aabd4f71a11ff3c57d12011e14452ec9676a2e",
+        "7a6d3c937475040a9bd3185e26282c9f737ef49978fde2917098e8f876710ad7",
     ];
     assert_eq!(hashes, pinned);
 }
@@ -323,10 +326,12 @@ fn the_genesis_block_allocates_coins_and_accounts() {
     assert_eq!((coin.output, coin.height, coin.coinbase), (spec.alloc_coins[0], 0, false));
     let addresses: Vec<_> = effects.accounts.iter().map(|change| change.address).collect();
     let [contract, alice] = [spec.alloc_accounts[0].address, spec.alloc_accounts[1].address];
-    assert_eq!(addresses, [GATEWAY, contract, alice]);
+    assert_eq!(addresses, [GATEWAY, contract, alice, HISTORY]);
+    let history = effects.accounts[3].after.unwrap();
+    assert_eq!((history.nonce, history.balance, history.code_hash), (1, U256::ZERO, keccak256(HISTORY_CODE)));
     let gateway = effects.accounts[0].after.unwrap();
     assert_eq!((gateway.nonce, gateway.balance, gateway.code_hash), (1, U256::ZERO, keccak256([0xfe])));
-    assert_eq!(effects.codes.len(), 2);
+    assert_eq!(effects.codes.len(), 3);
     assert_eq!((effects.storage.len(), effects.storage[0].after), (1, U256::from(42)));
     assert_eq!(effects.minted, U256::from(1_250_500_000_000_000_000_000_u128));
 }
@@ -352,6 +357,7 @@ fn the_genesis_state_root_is_that_of_a_full_rebuild() {
     let [contract, alice] = &spec.alloc_accounts[..] else { panic!("two accounts") };
     let root = rebuilt(vec![
         (keccak256(GATEWAY), account(1, U256::ZERO, EMPTY_ROOT, &[0xfe])),
+        (keccak256(HISTORY), account(1, U256::ZERO, EMPTY_ROOT, &HISTORY_CODE)),
         (keccak256(contract.address), account(1, U256::ZERO, storage_root, &contract.code)),
         (keccak256(alice.address), account(0, alice.balance, EMPTY_ROOT, &[])),
     ]);

@@ -2,7 +2,7 @@
 
 use super::lab::*;
 use crate::{
-    account::{Authorization, Fees, Fields},
+    account::{Fees, Fields},
     error::RuleError,
     execute::{BlockBuilder, MAX_INITCODE, MAX_TRANSACTION_GAS, execute_block},
     state::Account,
@@ -263,7 +263,7 @@ fn rejects_initcode_one_byte_too_long() {
     };
     let expected = RuleError::InitcodeTooLong { got: MAX_INITCODE + 1, limit: MAX_INITCODE };
     assert_eq!(refused(&lab, with(MAX_INITCODE + 1)), expected);
-    assert_eq!(refused(&lab, with(MAX_INITCODE)), RuleError::ContractsUnsupported);
+    lab.run(&[signed(1, with(MAX_INITCODE))]).unwrap();
 }
 
 // ACC-14
@@ -279,26 +279,6 @@ fn rejects_a_gas_limit_above_what_is_left_in_the_block() {
     let refused = rule(builder.push(&second, sender(&second)).unwrap_err());
     assert_eq!(refused, RuleError::GasLeft { got: 25_001, left: 25_000 });
     lab.connect(&block(25_000));
-}
-
-// ACC-15
-#[test]
-fn contract_code_cannot_be_made_or_called_yet() {
-    let mut lab = funded();
-    lab.account(TO, Account { nonce: 1, ..Account::default() }, Bytes::from(vec![0]));
-    let ample = |fields: Fields| Fields { gas_limit: 100_000, ..fields };
-    let creation = Fields { to: None, ..fields(0, TO, U256::ZERO) };
-    let authorization =
-        Authorization { chain_id: U256::ZERO, address: TO, nonce: 0, y_parity: 0, r: U256::ONE, s: U256::ONE };
-    let set_code = Fields { tx_type: 4, authorizations: vec![authorization], ..fields(0, address(2), U256::ZERO) };
-    let precompile = |last| fields(0, Address::left_padding_from(last), U256::ZERO);
-    let calls = [fields(0, TO, U256::ZERO), precompile(&[1]), precompile(&[0x11]), precompile(&[1, 0])];
-    for fields in calls.into_iter().chain([creation, set_code]) {
-        assert_eq!(refused(&lab, ample(fields)), RuleError::ContractsUnsupported);
-    }
-    for plain in [&[0][..], &[0x12], &[0xff], &[1, 1]] {
-        lab.run(&[signed(1, ample(precompile(plain)))]).unwrap();
-    }
 }
 
 // CB-5

@@ -6,17 +6,12 @@ use crate::{
     codec,
     coin::{Coin, KeyBytes, Lock, OutPoint},
     error::RuleError,
-    execute::{
-        GATEWAY, GATEWAY_GAS, IntrinsicGas, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC,
-        call::{Call, CallResult, Origin, call},
-        withdraw_calldata,
-    },
-    hash::TxId,
-    state::{Account, Overlay},
+    execute::{GATEWAY, GATEWAY_GAS, IntrinsicGas, Revision, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata},
+    state::Account,
     transaction::Transaction,
     units::{Amount, WEI_PER_GRAIN},
 };
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Bytes, U256};
 
 /// A withdrawal by key 1 to its own coin lock.
 fn withdrawal(nonce: u64, value: U256) -> Fields {
@@ -196,71 +191,4 @@ fn a_withdrawal_without_enough_gas_halts_and_uses_all_of_it() {
     let with = |gas_limit| Fields { gas_limit, ..enough.clone() };
     fails(&lab, with(needed - 1), needed - 1);
     assert!(lab.run(&[signed(1, with(needed))]).unwrap().effects().receipts[0].success);
-}
-
-/// Calls in one transaction, of contracts that cannot run yet.
-struct Frames<'v> {
-    state: Overlay<'v>,
-    origin: Origin,
-}
-
-impl<'v> Frames<'v> {
-    fn new(lab: &'v Lab) -> Self {
-        let origin = Origin { transaction: B256::repeat_byte(0x77), height: 1_000 };
-        Self { state: Overlay::new(&lab.state), origin }
-    }
-
-    fn call(&mut self, code: Address, target: Address, is_static: bool, value: U256) -> CallResult {
-        let input = withdraw_calldata(&lock(4));
-        let state = &mut self.state;
-        let [caller, target, code] = [address(1), target, code].map(|address| state.account(&address).unwrap());
-        call(state, &self.origin, &Call { caller, target, code, value, input: &input, gas: 50_000, is_static })
-    }
-
-    fn made(self) -> Vec<(OutPoint, Coin)> {
-        self.state.into_diff().created
-    }
-}
-
-// GW-5
-#[test]
-fn only_a_plain_call_withdraws() {
-    let lab = funded();
-    let mut frames = Frames::new(&lab);
-    let reverted = |result: CallResult| {
-        assert_eq!((result.status, result.gas_left), (Status::Revert, 40_000));
-        assert_eq!(result.output[..4], [0x08, 0xc3, 0x79, 0xa0], "a reason is given as Solidity does");
-    };
-    reverted(frames.call(GATEWAY, address(1), false, grains(1)));
-    reverted(frames.call(GATEWAY, GATEWAY, true, U256::ZERO));
-    reverted(frames.call(GATEWAY, GATEWAY, true, grains(1)));
-    let plain = frames.call(GATEWAY, GATEWAY, false, grains(1));
-    assert_eq!((plain.status, plain.gas_left), (Status::Success, 40_000));
-    assert_eq!(frames.state.end_transaction().len(), 1);
-    assert_eq!(frames.made().len(), 1);
-}
-
-#[test]
-fn withdrawals_of_one_transaction_are_numbered_and_a_reverted_frame_takes_its_own_back() {
-    let lab = funded();
-    let mut frames = Frames::new(&lab);
-    let withdraw = |frames: &mut Frames<'_>, amount| {
-        assert_eq!(frames.call(GATEWAY, GATEWAY, false, grains(amount)).status, Status::Success);
-    };
-    withdraw(&mut frames, 1);
-    let frame = frames.state.checkpoint();
-    withdraw(&mut frames, 2);
-    let inner = frames.state.checkpoint();
-    withdraw(&mut frames, 3);
-    frames.state.revert(inner);
-    frames.state.revert(frame);
-    withdraw(&mut frames, 4);
-    let logs = frames.state.end_transaction();
-    assert_eq!(logs.len(), 2);
-    let payer = frames.state.account(&address(1)).unwrap();
-    assert_eq!(frames.state.info(payer).balance, crn(10) - grains(5));
-    let txid = TxId(frames.origin.transaction.0);
-    let made: Vec<(OutPoint, u64)> =
-        frames.made().iter().map(|(outpoint, coin)| (*outpoint, coin.output.amount.0)).collect();
-    assert_eq!(made, [(OutPoint { txid, index: 0 }, 1), (OutPoint { txid, index: 1 }, 4)]);
 }
