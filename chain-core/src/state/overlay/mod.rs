@@ -88,6 +88,11 @@ impl<'v> Overlay<'v> {
         }
     }
 
+    /// Forgets all changes, but keeps what makes the next run faster.
+    pub fn renew(self) -> Self {
+        Self::new(self.view)
+    }
+
     /// The view below.
     pub fn view(&self) -> &'v dyn StateView {
         self.view
