@@ -1,9 +1,9 @@
-//! Account transactions alone: against alloy-consensus, official vectors, and case by case.
+//! Account transactions alone: against alloy-consensus, and case by case.
 
 use super::*;
 use crate::{
     error::RuleError,
-    execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Revision, check_account_alone},
+    execute::{Environment, MAX_TRANSACTION_GAS, Revision, check_account_alone},
     testing::account_transaction,
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, private::alloy_eips::eip2718::Decodable2718};
@@ -11,7 +11,6 @@ use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, b256, hex};
 use alloy_rlp::{Encodable, Header};
 use proptest::{collection::vec, prelude::*, sample::Index};
 use secp256k1::SecretKey;
-use std::collections::BTreeMap;
 
 fn key(byte: u8) -> SecretKey {
     SecretKey::from_secret_bytes([byte; 32]).unwrap()
@@ -326,42 +325,4 @@ fn environment(revision: Revision, chain_id: u64) -> Environment {
         transaction_gas: MAX_TRANSACTION_GAS,
         gateway: true,
     }
-}
-
-/// What the official tests ask of a transaction alone: sender, hash and intrinsic gas.
-fn examine(raw: Vec<u8>) -> Result<(Address, B256, u64), RuleError> {
-    let transaction = AccountTransaction::decode(raw.into())?;
-    let fields = transaction.fields();
-    check_account_alone(&environment(Revision::Cancun, 1), fields)?;
-    let cost = fields.fees.fee_cap().checked_mul(U256::from(fields.gas_limit));
-    cost.ok_or(RuleError::InsufficientBalance { got: U256::MAX, needed: U256::MAX })?;
-    Ok((transaction.recover_sender()?, transaction.hash(), IntrinsicGas::of(Revision::Cancun, fields).intrinsic))
-}
-
-// ACC-1, ACC-3
-#[test]
-fn official_transaction_tests_pass_but_those_from_before_eip_155() {
-    let (mut passed, mut refused) = (0, BTreeMap::new());
-    for (file, tests) in crate::trie::vectors::official("TransactionTests").into_iter().flatten() {
-        for test in tests.values() {
-            let results = &test["result"];
-            let expected = results.get("Cancun").unwrap_or(&results["Shanghai"]);
-            let raw = hex::decode(test["txbytes"].as_str().unwrap()).unwrap();
-            match (examine(raw), expected.get("exception")) {
-                (Ok(got), None) => {
-                    let text = |name: &str| expected[name].as_str().unwrap();
-                    let gas = u64::from_str_radix(text("intrinsicGas").trim_start_matches("0x"), 16).unwrap();
-                    assert_eq!(got, (text("sender").parse().unwrap(), text("hash").parse().unwrap(), gas), "{file}");
-                }
-                (Err(_), Some(_)) => {}
-                (Err(error @ RuleError::NoChainId), None) => {
-                    *refused.entry(error.to_string()).or_insert(0) += 1;
-                    continue;
-                }
-                (got, expected) => panic!("{file}: got {got:?}, expected exception {expected:?}"),
-            }
-            passed += 1;
-        }
-    }
-    println!("{passed} passed, refused by our own rules: {refused:?}");
 }

@@ -9,8 +9,6 @@ mod proof;
 #[cfg(test)]
 mod tests;
 mod update;
-#[cfg(test)]
-pub(crate) mod vectors;
 
 pub use nibbles::Nibbles;
 pub use node::{Node, NodeError};

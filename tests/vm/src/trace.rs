@@ -4,7 +4,7 @@ use chain_core::{
     execute::Outcome,
     state::Overlay,
     units::Gas,
-    vm::{Halt, Inspector, Status, Step},
+    vm::{Halt, Inspector, Status, Step, opcode},
 };
 use serde_json::{Map, Value, json};
 use std::io::Write;
@@ -61,6 +61,7 @@ impl<W: Write> Inspector for Tracer<W> {
             "returnData": format!("0x{}", hex::encode(step.return_data)),
             "depth": step.depth,
             "refund": step.refund,
+            "opName": opcode::name(step.opcode).unwrap_or("INVALID"),
         });
         if let Value::Object(line) = line {
             self.line = line;

@@ -88,9 +88,9 @@ impl<'v> Overlay<'v> {
         }
     }
 
-    /// Forgets all changes, but keeps what makes the next run faster.
+    /// Forgets all changes, but keeps the machine: its buffers and the code that it knows already.
     pub fn renew(self) -> Self {
-        Self::new(self.view)
+        Self { machine: self.machine, ..Self::new(self.view) }
     }
 
     /// The view below.
