@@ -17,3 +17,4 @@ pub mod signals;
 pub mod store;
 pub mod template;
 pub mod verify;
+pub mod wire;

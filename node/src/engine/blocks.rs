@@ -3,7 +3,7 @@
 use chain_core::{
     block::Block,
     check::check_block,
-    error::{Penalty, RuleError},
+    error::RuleError,
     hash::BlockHash,
     header::Header,
     headers::{HeaderError, Status},
@@ -11,7 +11,7 @@ use chain_core::{
     units::Height,
 };
 
-use super::{Action, BlockOutcome, Engine, Reply, Source, SubmitBlockError, Ticket, Undecided, error::Fatal};
+use super::{Action, BlockOutcome, Engine, Offence, Reply, Source, SubmitBlockError, Ticket, Undecided, error::Fatal};
 use crate::store::{HeaderRecord, Verdict};
 
 /// Peers' blocks that fork off so far below the tip, with less work than it, are not kept.
@@ -211,8 +211,7 @@ impl Engine {
                 }
                 Err(HeaderError::InvalidParent(parent)) => {
                     if let Source::Peer(peer) = source {
-                        let reason = format!("a header on the invalid block {parent}");
-                        self.actions.push(Action::Penalize(peer, Penalty::Minor, reason));
+                        self.penalize(peer, Offence::OnInvalid(parent));
                     }
                     break;
                 }

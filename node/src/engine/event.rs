@@ -3,7 +3,6 @@
 use chain_core::{
     U256,
     block::Block,
-    error::Penalty,
     hash::{BlockHash, TxId},
     header::Header,
     transaction::Transaction,
@@ -11,7 +10,7 @@ use chain_core::{
 };
 use std::{sync::Arc, time::Duration};
 
-use super::error::SubmitBlockError;
+use super::{PeerAction, PeerEvent, error::SubmitBlockError};
 use crate::mempool::{MempoolStats, RemovalReason, SubmitError};
 
 /// A peer, by the number that the network gave it.
@@ -55,7 +54,9 @@ pub enum Event {
     Block(Ticket, Source, Block),
     /// Headers were handed in, parents first.
     Headers(Source, Vec<Header>),
-    /// Time passed, about a second: retries what was held, expires what is old.
+    /// A peer did something.
+    Peer(PeerId, PeerEvent),
+    /// Time passed, until [`super::Engine::wake_at`] or about a second: retries what was held, expires what is old.
     Tick,
     /// Nothing else waits: goes on with what [`Action::Continue`] announced.
     Continue,
@@ -70,8 +71,8 @@ pub enum Action {
     Reply(Ticket, Reply),
     /// Tell everybody who listens.
     Publish(NodeEvent),
-    /// A peer misbehaved.
-    Penalize(PeerId, Penalty, String),
+    /// The network shall do something.
+    Peer(PeerAction),
     /// There is more to do (blocks to connect, a tip to flush and tell of): send [`Event::Continue`] once nothing else
     /// waits.
     Continue,
@@ -149,10 +150,23 @@ pub struct ChainInfo {
     pub next_bits: u32,
     /// Height of the header with the most work, bodies aside.
     pub best_header: Height,
-    /// Whether stored blocks of a better branch wait to be connected.
+    /// Whether stored blocks of a better branch wait to be connected, or blocks are being fetched.
     pub syncing: bool,
+    /// How far that is.
+    pub sync: Option<SyncProgress>,
     /// The mempool.
     pub mempool: MempoolStats,
+}
+
+/// How far syncing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SyncProgress {
+    /// Height of the tip when it began.
+    pub start: Height,
+    /// Height of the last block connected, whether or not it was told of.
+    pub current: Height,
+    /// Height of the header with the most work.
+    pub highest: Height,
 }
 
 /// A leaf of the block tree.

@@ -20,8 +20,9 @@ use std::{
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{
-    BlockOutcome, ChainInfo, ChainTip, Engine, EngineConfig, NodeEvent, OpenError, SubmitBlockError, SubmitError,
-    TemplateError,
+    BlockOutcome, ChainInfo, ChainTip, Engine, EngineConfig, NodeEvent, OpenError, RelayConfig, SubmitBlockError,
+    SubmitError, TemplateError,
+    link::PeerMessage,
     thread::{self, Driver, DriverState, Message},
 };
 use crate::{
@@ -41,7 +42,9 @@ const EVENTS: usize = 4_096;
 /// the engine; dropping their future takes nothing back. The engine stops when the last handle is dropped.
 #[derive(Clone)]
 pub struct EngineHandle {
-    messages: mpsc::Sender<Message>,
+    pub(super) messages: mpsc::Sender<Message>,
+    /// Bounded by each peer's permits.
+    pub(super) peers: mpsc::UnboundedSender<PeerMessage>,
     info: watch::Receiver<ChainInfo>,
     longpoll: watch::Receiver<LongPollId>,
     // Weak, so that subscribers learn of the engine's end.
@@ -88,8 +91,10 @@ impl EngineHandle {
     /// [`OpenError`] if the store cannot be read or its headers are no tree.
     pub fn start(store: Store, spec: ChainSpec, mempool: MempoolConfig) -> Result<Self, OpenError> {
         let verify = VerifyConfig { secret: thread::secret(), ..VerifyConfig::default() };
-        let engine = Engine::open(store, spec, EngineConfig { mempool, verify })?;
+        let relay = RelayConfig { seed: thread::seed(), ..RelayConfig::default() };
+        let engine = Engine::open(store, spec, EngineConfig { mempool, verify, relay })?;
         let (messages, received) = mpsc::channel(QUEUE);
+        let (peers, from_peers) = mpsc::unbounded_channel();
         let (info_sender, info) = watch::channel(engine.chain_info());
         let (longpoll_sender, longpoll) = watch::channel(engine.longpoll_id());
         let (events, _) = broadcast::channel(EVENTS);
@@ -99,6 +104,8 @@ impl EngineHandle {
         let driver = Driver {
             engine,
             messages: received,
+            from_peers,
+            network: None,
             info: info_sender,
             longpoll: longpoll_sender,
             events,
@@ -109,7 +116,7 @@ impl EngineHandle {
         let runtime = thread::runtime().map_err(OpenError::Thread)?;
         let builder = std::thread::Builder::new().name("engine".into());
         builder.spawn(move || driver.run(&runtime)).map_err(OpenError::Thread)?;
-        Ok(Self { messages, info, longpoll, events: weak, failure, ended })
+        Ok(Self { messages, peers, info, longpoll, events: weak, failure, ended })
     }
 
     /// Waits until the engine has stopped by itself, since its storage failed; answers why. Never ends otherwise.

@@ -9,8 +9,11 @@ mod error;
 mod event;
 mod handle;
 mod held;
+mod link;
 mod open;
+mod peer;
 mod queries;
+mod relay;
 mod templates;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -20,10 +23,14 @@ mod transactions;
 pub use crate::mempool::{RemovalReason, SubmitError};
 pub use error::{OpenError, SubmitBlockError, TemplateError};
 pub use event::{
-    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, PeerId, Reply, Source, Ticket, Time, TipStatus,
+    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, PeerId, Reply, Source, SyncProgress, Ticket, Time,
+    TipStatus,
 };
 pub use handle::{EngineHandle, HeaderInfo, Stopped, TestedTransaction};
+pub use link::{PeerLink, Refused, WAITING};
 pub use open::EngineConfig;
+pub use peer::{Failure, GossipId, InboundId, PeerAction, PeerEvent, RequestId, Verdict};
+pub use relay::{BAN, Offence, RelayConfig};
 
 use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::ChainSpec};
 
@@ -83,6 +90,7 @@ impl Engine {
             Event::Transactions(batch) => self.on_transactions(batch)?,
             Event::Block(ticket, source, block) => self.on_block(ticket, source, block)?,
             Event::Headers(source, headers) => self.on_headers(source, &headers)?,
+            Event::Peer(peer, event) => self.on_peer(peer, event)?,
             Event::Tick => self.on_tick()?,
             Event::Continue => {}
             Event::Shutdown => {
@@ -128,7 +136,7 @@ impl Engine {
             Event::Block(ticket, ..) => {
                 self.actions.push(Action::Reply(ticket, Reply::Block(Err(SubmitBlockError::Stopped))));
             }
-            Event::Headers(..) | Event::Tick | Event::Continue | Event::Shutdown => {}
+            Event::Headers(..) | Event::Peer(..) | Event::Tick | Event::Continue | Event::Shutdown => {}
         }
     }
 
@@ -142,7 +150,7 @@ impl Engine {
     /// Tells the network who handed in what no honest node sends.
     fn blame(&mut self, source: Source, rule: &RuleError) {
         if let Source::Peer(peer) = source {
-            self.actions.push(Action::Penalize(peer, chain_core::error::Penalty::Ban, rule.to_string()));
+            self.penalize(peer, Offence::InvalidBlock(rule.clone()));
         }
     }
 }

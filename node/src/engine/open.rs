@@ -8,7 +8,8 @@ use chain_core::{
 use std::sync::Arc;
 
 use super::{
-    Engine, OpenError, Time, connect::Session, held::Held, templates::TemplateState, transactions::Resubmission,
+    Engine, OpenError, RelayConfig, Time, connect::Session, held::Held, templates::TemplateState,
+    transactions::Resubmission,
 };
 use crate::{
     mempool::{Mempool, MempoolConfig},
@@ -23,6 +24,8 @@ pub struct EngineConfig {
     pub mempool: MempoolConfig,
     /// How signatures are verified.
     pub verify: VerifyConfig,
+    /// How peers are dealt with.
+    pub relay: RelayConfig,
 }
 
 impl Engine {

@@ -24,6 +24,7 @@ impl Engine {
             next_bits: self.next_bits(),
             best_header: best.map_or(tip.height, |info| info.height),
             syncing: self.tree.candidate() != tip.hash,
+            sync: None,
             mempool: self.mempool.stats(),
         }
     }

@@ -21,15 +21,18 @@ use tokio::{
 };
 
 use super::{
-    Action, BlockOutcome, ChainInfo, Engine, Event, NodeEvent, Reply, Source, SubmitBlockError, SubmitError,
-    TemplateError, Ticket, Time,
+    Action, BlockOutcome, ChainInfo, Engine, Event, NodeEvent, PeerAction, Reply, Source, SubmitBlockError,
+    SubmitError, TemplateError, Ticket, Time, link::PeerMessage,
 };
 use crate::template::{LongPollId, TemplateRequest};
 
 /// Messages handled in one go. Transactions among them are verified together.
 const MOST: usize = 512;
 
-/// How often [`Event::Tick`] comes.
+/// Events of peers handled in one go, before whoever is local has his turn again.
+const MOST_OF_PEERS: usize = 64;
+
+/// How often [`Event::Tick`] comes at least.
 const TICK: Duration = Duration::from_secs(1);
 
 /// A question to the engine, which answers by itself.
@@ -42,6 +45,8 @@ pub(super) enum Message {
     /// Mine a block at once, of at least this time.
     Mine(TemplateRequest, u32, oneshot::Sender<Result<BlockHash, TemplateError>>),
     Ask(Question),
+    /// Tell the network here what it shall do.
+    Network(mpsc::UnboundedSender<PeerAction>),
     Shutdown,
 }
 
@@ -55,6 +60,8 @@ enum Waiter {
 pub(super) struct Driver {
     pub(super) engine: Engine,
     pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) from_peers: mpsc::UnboundedReceiver<PeerMessage>,
+    pub(super) network: Option<mpsc::UnboundedSender<PeerAction>>,
     pub(super) info: watch::Sender<ChainInfo>,
     pub(super) longpoll: watch::Sender<LongPollId>,
     pub(super) events: broadcast::Sender<NodeEvent>,
@@ -81,6 +88,11 @@ pub(super) fn now() -> Time {
     Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
 }
 
+/// A number that nobody outside this process can guess.
+pub(super) fn seed() -> u64 {
+    RandomState::new().hash_one(0)
+}
+
 /// Bytes that nobody outside this process can guess.
 pub(super) fn secret() -> [u8; 32] {
     let state = RandomState::new();
@@ -97,9 +109,13 @@ impl Driver {
         self.handle(Event::Continue);
         let mut last_tick = Instant::now();
         while !self.state.stopped {
-            let messages = self.receive(runtime, TICK.saturating_sub(last_tick.elapsed()));
+            let wake = self.engine.wake_at().map_or(u64::MAX, |at| at.0.saturating_sub(now().0));
+            let due = TICK.saturating_sub(last_tick.elapsed()).min(Duration::from_millis(wake));
+            let (messages, from_peers) = self.receive(runtime, due);
             self.take(messages);
-            if last_tick.elapsed() >= TICK && !self.state.stopped {
+            self.take_from_peers(from_peers);
+            let is_due = || self.engine.wake_at().is_some_and(|at| at <= now());
+            if !self.state.stopped && (last_tick.elapsed() >= TICK || is_due()) {
                 last_tick = Instant::now();
                 self.handle(Event::Tick);
             }
@@ -111,15 +127,33 @@ impl Driver {
     }
 
     /// Waits for messages, not at all if the engine has more to do; takes all that are there.
-    fn receive(&mut self, runtime: &Runtime, at_most: Duration) -> Vec<Message> {
-        let mut messages = Vec::new();
+    fn receive(&mut self, runtime: &Runtime, at_most: Duration) -> (Vec<Message>, Vec<PeerMessage>) {
+        let (mut messages, mut from_peers) = (Vec::new(), Vec::new());
         let at_most = if self.state.more { Duration::ZERO } else { at_most };
-        let received = self.messages.recv_many(&mut messages, MOST);
-        let count = runtime.block_on(async { timeout(at_most, received).await });
-        if count == Ok(0) {
+        let (local, peers) = (&mut self.messages, &mut self.from_peers);
+        let received = async {
+            tokio::select! {
+                biased;
+                count = local.recv_many(&mut messages, MOST) => count == 0,
+                Some(first) = peers.recv() => { from_peers.push(first); false }
+            }
+        };
+        if runtime.block_on(async { timeout(at_most, received).await }) == Ok(true) {
             messages.push(Message::Shutdown);
         }
-        messages
+        while from_peers.len() < MOST_OF_PEERS
+            && let Ok(message) = self.from_peers.try_recv()
+        {
+            from_peers.push(message);
+        }
+        (messages, from_peers)
+    }
+
+    /// Handles what peers did, in its order.
+    fn take_from_peers(&mut self, messages: Vec<PeerMessage>) {
+        for PeerMessage { peer, event, _permit } in messages {
+            self.handle(Event::Peer(peer, event));
+        }
     }
 
     /// Handles messages in their order, neighbouring transactions together.
@@ -148,6 +182,7 @@ impl Driver {
                     self.engine.set_time(now());
                     question(&mut self.engine);
                 }
+                Message::Network(network) => self.network = Some(network),
                 Message::Shutdown => {
                     self.handle(Event::Shutdown);
                     self.state.stopped = true;
@@ -196,7 +231,10 @@ impl Driver {
                     // Nobody may be listening.
                     drop(self.events.send(event));
                 }
-                Action::Penalize(peer, penalty, reason) => tracing::debug!(?peer, ?penalty, reason, "misbehaviour"),
+                Action::Peer(action) => {
+                    // Nobody listens unless there is a network.
+                    let _ = self.network.as_ref().map(|network| network.send(action));
+                }
                 Action::Continue => self.state.more = true,
                 Action::Fatal(message) => {
                     tracing::error!("{message}");

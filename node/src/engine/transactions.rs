@@ -12,7 +12,7 @@ use chain_core::{
 };
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{Action, Engine, NodeEvent, Reply, Source, SubmitError, TestedTransaction, Ticket, error::Fatal};
+use super::{Action, Engine, NodeEvent, Offence, Reply, Source, SubmitError, TestedTransaction, Ticket, error::Fatal};
 use crate::{
     mempool::{ChainPoint, Change, Dropped, InFlight, Mempool, Prepared, Staged},
     store::Store,
@@ -83,7 +83,7 @@ impl Engine {
             if let (Err(SubmitError::Rule(rule)), Source::Peer(peer)) = (&result, source)
                 && rule.penalty() != Penalty::None
             {
-                self.actions.push(Action::Penalize(peer, rule.penalty(), rule.to_string()));
+                self.penalize(peer, Offence::InvalidTransaction(rule.clone()));
             }
             self.actions.push(Action::Reply(ticket, Reply::Transaction(result)));
         }

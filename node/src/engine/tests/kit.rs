@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use crate::{
     engine::{
-        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Reply, Source, SubmitBlockError, SubmitError,
-        Time,
+        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, PeerAction, RelayConfig, Reply, Source,
+        SubmitBlockError, SubmitError, Time,
     },
     mempool::MempoolConfig,
     store::{Store, StoreConfig, memory::MemoryKv},
@@ -140,7 +140,8 @@ impl Kit {
                 match action {
                     Action::Reply(_, reply) => replies.push(reply),
                     Action::Publish(event) => self.events.push(event),
-                    Action::Penalize(_, _, reason) => self.penalties.push(reason),
+                    Action::Peer(PeerAction::Penalize(_, offence)) => self.penalties.push(offence.to_string()),
+                    Action::Peer(_) => {}
                     Action::Continue => events.push(Event::Continue),
                     Action::Fatal(message) => self.fatal = Some(message),
                 }
@@ -305,7 +306,8 @@ impl From<&AccountTransaction> for Tx {
 fn open(kv: &MemoryKv, spec: &ChainSpec, mempool: &MempoolConfig) -> Engine {
     let store = Store::with_kv(Arc::new(kv.clone()), spec, &StoreConfig::default()).unwrap();
     let verify = VerifyConfig { parallel: false, signatures: 1 << 14, senders: 1 << 12, ..VerifyConfig::default() };
-    Engine::open(store, spec.clone(), EngineConfig { mempool: mempool.clone(), verify }).unwrap()
+    Engine::open(store, spec.clone(), EngineConfig { mempool: mempool.clone(), verify, relay: RelayConfig::default() })
+        .unwrap()
 }
 
 /// The block with a merkle root that fits, solved.

@@ -1,0 +1,75 @@
+//! What peers do wrong, and how much it is held against them.
+
+use chain_core::{
+    codec::CodecError,
+    error::{Penalty, RuleError},
+    hash::BlockHash,
+};
+
+/// What a peer did that honest peers do never, or seldom.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Offence {
+    /// It sent bytes that are no message, or more than a message has.
+    #[error("a malformed message: {0}")]
+    Malformed(CodecError),
+    /// It did something before the handshake.
+    #[error("{0} before the handshake")]
+    OutOfTurn(&'static str),
+    /// It said again what it had said.
+    #[error("{0} twice")]
+    Doubled(&'static str),
+    /// It asks or says more than an honest node does.
+    #[error("too many {0}")]
+    TooMany(&'static str),
+    /// It did not answer in time.
+    #[error("no answer to a question for {0}")]
+    Unanswered(&'static str),
+    /// It held up the download of blocks.
+    #[error("holds up the download of blocks")]
+    Stalled,
+    /// It answered something else than it was asked.
+    #[error("an answer that does not fit a question for {0}")]
+    WrongAnswer(&'static str),
+    /// It announced transactions and delivered none of them.
+    #[error("delivers nothing of what it announced")]
+    NothingDelivered,
+    /// Its chain is worth less than it said.
+    #[error("its headers are worth less than it claimed")]
+    LessWork,
+    /// It sent a header on a block that is known to be invalid.
+    #[error("a header on the invalid block {0}")]
+    OnInvalid(BlockHash),
+    /// It sent a header that breaks a rule.
+    #[error("an invalid header: {0}")]
+    InvalidHeader(RuleError),
+    /// It sent a whole block that breaks a rule.
+    #[error("an invalid block: {0}")]
+    InvalidBlock(RuleError),
+    /// It sent a compact block that does not fit its own header.
+    #[error("a compact block that does not fit its header")]
+    BadCompact,
+    /// It sent a transaction that breaks a rule.
+    #[error("an invalid transaction: {0}")]
+    InvalidTransaction(RuleError),
+}
+
+/// Points at which a peer is banned.
+pub const BAN: u32 = 100;
+
+impl Offence {
+    /// Points against the peer; at [`BAN`] it is banned. Exhaustive, so that a new offence forces the decision.
+    pub fn points(&self) -> u32 {
+        match self {
+            Self::InvalidHeader(_) | Self::InvalidBlock(_) => BAN,
+            Self::InvalidTransaction(rule) => match rule.penalty() {
+                Penalty::None => 0,
+                Penalty::Minor => 5,
+                Penalty::Ban => BAN,
+            },
+            Self::Malformed(_) | Self::WrongAnswer(_) => 50,
+            Self::Stalled | Self::LessWork | Self::BadCompact => 20,
+            Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
+            Self::Doubled(_) | Self::TooMany(_) | Self::Unanswered(_) | Self::NothingDelivered => 5,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What peers say to each other: questions, answers and compact blocks, encoded by consensus' codec.
+//!
+//! Every list is bounded before anything is allocated for it, every message by [`Message::MOST_BYTES`]; the limits are in
+//! `docs/network.md`. Knows nothing of connections, and nothing of what an answer is worth.
+
+mod body;
+mod compact;
+mod message;
+#[cfg(test)]
+mod tests;
+
+pub use body::Body;
+pub use compact::{CompactBlock, ShortId, ShortIds};
+pub use message::{Request, Response, Status};
+
+use chain_core::codec::{self, CodecError};
+use serde::{Serialize, de::DeserializeOwned};
+
+/// Version of these messages. A peer of an older one is refused.
+pub const PROTOCOL: u32 = 1;
+
+/// Most hashes of a locator.
+pub const LOCATOR: usize = 64;
+/// Most headers of an answer.
+pub const HEADERS: usize = 2_000;
+/// Most blocks of a question.
+pub const BLOCKS: usize = 32;
+/// Most transactions of a block that are asked for by their positions.
+pub const POSITIONS: usize = chain_core::block::MAX_TRANSACTIONS;
+/// Most transactions of an announcement.
+pub const ANNOUNCED: usize = 1_024;
+/// Most transactions of a question.
+pub const TRANSACTIONS: usize = 256;
+/// Most short ids of a question.
+pub const SHORT_TRANSACTIONS: usize = 1_024;
+/// Most short ids of a pool.
+pub const POOL: usize = 50_000;
+/// Most bytes of a peer's name.
+pub const AGENT: usize = 64;
+
+/// A message with its most bytes, which whoever reads it enforces before he reads.
+pub trait Message: Serialize + DeserializeOwned {
+    /// Most encoded bytes.
+    const MOST_BYTES: usize;
+
+    /// The bytes for the wire.
+    fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// Reads exactly these bytes.
+    ///
+    /// # Errors
+    /// [`CodecError`] if they are too many, or anything but the canonical encoding of a message within the limits.
+    fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
+        if bytes.len() > Self::MOST_BYTES {
+            return Err(CodecError::TooLong { got: bytes.len(), limit: Self::MOST_BYTES });
+        }
+        codec::decode(bytes)
+    }
+}
+
+impl Message for Request {
+    const MOST_BYTES: usize = 512 << 10;
+}
+
+impl Message for Response {
+    const MOST_BYTES: usize = codec::MAX_ENCODED;
+}
+
+impl Message for CompactBlock {
+    const MOST_BYTES: usize = 1 << 20;
+}
