@@ -84,7 +84,7 @@ impl Indexed<'_> {
         // What comes and what leaves is each in order already: the first sort merges, the others are of a few.
         movements.sort_by_key(|movement| movement.position);
         for movements in movements.chunk_by_mut(|a, b| a.position == b.position) {
-            movements.sort_by(|a, b| a.lock.cmp(&b.lock));
+            movements.sort_by_key(|movement| movement.lock);
         }
         for same in movements.chunk_by(|a, b| (a.position, a.lock) == (b.position, b.lock)) {
             let (event, lock) = (self.event(same), schema::lock_id(&same[0].lock));
