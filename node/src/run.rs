@@ -242,7 +242,7 @@ fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
     let mut names: Vec<String> = match &config.api {
         Some(names) => names.clone(),
         None if address.ip().is_loopback() => all().collect(),
-        None => all().filter(|name| name != "admin" && name != "miner").collect(),
+        None => all().filter(|name| !["admin", "debug", "miner"].contains(&name.as_str())).collect(),
     };
     names.retain(|name| name != "dev" || config.dev);
     names

@@ -209,6 +209,7 @@ fn environment(spec: &ChainSpec) -> Environment {
         beneficiary: Address::ZERO,
         transaction_gas: MAX_TRANSACTION_GAS,
         gateway: true,
+        trial: false,
     }
 }
 

@@ -28,7 +28,7 @@ fn mempool_size(node: &Node) -> u64 {
 fn with_transactions(mut block: Block, transactions: &[Transaction]) -> Block {
     block.transactions.truncate(1);
     block.transactions.extend_from_slice(transactions);
-    let leaves: Vec<[u8; 32]> = block.transactions.iter().map(|tx| merkle::leaf(tx)).collect();
+    let leaves: Vec<[u8; 32]> = block.transactions.iter().map(merkle::leaf).collect();
     block.header.merkle_root = merkle::root(&leaves);
     grind(&mut block);
     block

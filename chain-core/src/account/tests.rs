@@ -324,5 +324,6 @@ fn environment(revision: Revision, chain_id: u64) -> Environment {
         beneficiary: Address::ZERO,
         transaction_gas: MAX_TRANSACTION_GAS,
         gateway: true,
+        trial: false,
     }
 }

@@ -57,4 +57,6 @@ pub struct Environment {
     pub transaction_gas: Gas,
     /// Whether the withdrawal gateway stands at its address: on every chain of ours, but not in Ethereum's official tests.
     pub gateway: bool,
+    /// Whether the transaction is only tried, so that nobody signed it and its sender may be a contract.
+    pub trial: bool,
 }

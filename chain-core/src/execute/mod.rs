@@ -12,6 +12,7 @@ mod gateway;
 mod history;
 mod intrinsic;
 mod pending;
+mod replay;
 pub(crate) mod roots;
 mod run;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub(crate) use gateway::{GatewayCall, run_gateway};
 pub use history::{HISTORY, HISTORY_CODE};
 pub use intrinsic::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone};
 pub use pending::{ExecutedBlock, PendingBlock};
+pub use replay::Replay;
 pub use roots::{change_state, encode_account};
 pub use transition::{Outcome, transition, transition_with};
 pub use undo::{Reversal, undo_block};

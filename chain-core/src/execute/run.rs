@@ -30,7 +30,7 @@ pub(super) struct Run<'a> {
     pub tips: Amount,
     /// Wei destroyed so far.
     pub burned: U256,
-    environment: Environment,
+    pub environment: Environment,
     /// Gas kept for the coinbase, which is counted last.
     coinbase_gas: Gas,
     gas_used: Gas,
@@ -75,6 +75,7 @@ impl<'a> Run<'a> {
                 beneficiary,
                 transaction_gas: MAX_TRANSACTION_GAS,
                 gateway: true,
+                trial: false,
             },
             context: context.clone(),
             state,

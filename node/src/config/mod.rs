@@ -239,7 +239,7 @@ pub struct LogConfig {
 }
 
 /// Namespaces of the RPC.
-pub const NAMESPACES: &[&str] = &["admin", "chain", "coin", "dev", "eth", "miner", "net", "txpool", "web3"];
+pub const NAMESPACES: &[&str] = &["admin", "chain", "coin", "debug", "dev", "eth", "miner", "net", "txpool", "web3"];
 
 /// Most megabytes for one cache, so that the product fits on any machine.
 const MAX_MEGABYTES: u32 = 1 << 20;

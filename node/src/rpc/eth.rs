@@ -6,6 +6,7 @@ use chain_core::{
     state::{Account, StateView},
     transaction::Transaction,
     trie::{self, NodeReader},
+    units::Height,
 };
 use serde_json::{Value, json};
 
@@ -15,7 +16,7 @@ use super::{
     params::{Any, Args, BigQuantity, BlockTag, Data, Param},
     read::{read, resolve},
 };
-use crate::store::Snapshot;
+use crate::store::{Historic, Snapshot};
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("eth_chainId", &[], chain_id),
@@ -75,24 +76,34 @@ fn hashrate(context: &Context, _: Args) -> RpcResult<Value> {
     Ok(quantity(U256::from(context.mining.status().hashrate as u64)))
 }
 
-/// The state that a block tag names: only that of the tip is kept.
-pub(super) fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Snapshot> {
+/// How many states below the tip are told of, as many as geth keeps.
+const STATES: Height = 128;
+
+/// The state that a block tag names.
+pub(super) fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Historic> {
     let snapshot = context.snapshot()?;
-    let tip = snapshot.tip();
     match resolve(context, &snapshot, tag.unwrap_or(BlockTag::Latest))? {
-        Some(at) if at == tip => Ok(snapshot),
-        // Depths that reach below genesis, and the depths of a chain that has none, name the tip.
-        Some(at) => Err(unavailable(format!(
-            "the state of block {} is not kept, only that of the tip, block {}",
-            at.height, tip.height
-        ))),
+        Some(at) => state_after(snapshot, at.height, STATES),
         None => Err(not_found("no such block on the active chain")),
     }
 }
 
+/// The state after a block at most so far below the tip.
+pub(super) fn state_after(snapshot: Snapshot, height: Height, most: Height) -> RpcResult<Historic> {
+    let tip = snapshot.tip().height;
+    if tip.saturating_sub(height) > most {
+        return Err(unavailable(format!(
+            "the state of block {height} is too old: this node tells of states down to {most} blocks below the tip, block {tip}"
+        )));
+    }
+    read(snapshot.after(height))?.ok_or_else(|| {
+        unavailable(format!("the state of block {height} is not kept: the node stores no undo data of it"))
+    })
+}
+
 /// An account; an empty one if it does not exist.
-pub(super) fn account(snapshot: &Snapshot, address: &Address) -> RpcResult<Account> {
-    Ok(read(snapshot.account(address))?.unwrap_or_default())
+pub(super) fn account(view: &dyn StateView, address: &Address) -> RpcResult<Account> {
+    Ok(read(view.account(address))?.unwrap_or_default())
 }
 
 fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -158,14 +169,18 @@ fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
             .collect::<RpcResult<Vec<_>>>()?,
         Some(_) => return Err(invalid("slots: expected an array of storage slots")),
     };
-    let snapshot = state_at(context, args.optional()?)?;
-    let reader: &dyn NodeReader = &snapshot;
+    let state = state_at(context, args.optional()?)?;
+    let snapshot = state.snapshot();
+    if state.height() != snapshot.tip().height {
+        return Err(unavailable("proofs are of the tip's state only: name the block \"latest\""));
+    }
+    let reader: &dyn NodeReader = snapshot;
     let owner = keccak256(address);
     let prove = |owner: Option<B256>, key: B256| -> RpcResult<Vec<Value>> {
         let nodes: Vec<Bytes> = read(trie::prove(reader, owner, key))?;
         Ok(nodes.iter().map(|node| data(node)).collect())
     };
-    let account = account(&snapshot, &address)?;
+    let account = account(snapshot, &address)?;
     let mut proofs = Vec::with_capacity(slots.len());
     for slot in slots {
         proofs.push(json!({

@@ -4,20 +4,23 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     account::{Fees, Fields},
     error::ExecuteError,
-    execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Outcome, Revision, Status, transition},
+    execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Outcome, Revision, Status, transition_with},
     state::{Overlay, StateView},
     units::Gas,
+    vm::{Inspector, Silent},
 };
 use serde_json::Value;
 
 use super::{
     Context, Method,
-    error::{RpcError, RpcResult, cannot, internal, invalid, reverted},
+    error::{RpcError, RpcResult, cannot, internal, invalid, not_found, reverted},
     eth::{account, data, quantity, state_at},
+    eth_fees::fee_after,
     params::{Any, Args, BigQuantity, Data, Object, Options, Param, Quantity},
+    read::{header, read},
     render,
 };
-use crate::store::Snapshot;
+use crate::store::Historic;
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("eth_call", &["transaction", "block"], call),
@@ -28,9 +31,10 @@ pub(super) const METHODS: &[Method] = &[
 const MAX_ACCESS_LIST: usize = 1_024;
 
 /// A transaction that nobody signed.
-struct Asked {
+pub(super) struct Asked {
     from: Address,
-    fields: Fields,
+    /// What it says.
+    pub fields: Fields,
     /// Whether a price was named, so that the sender must be able to pay it.
     priced: bool,
 }
@@ -52,7 +56,8 @@ const NAMES: &[&str] = &[
 ];
 
 impl Asked {
-    fn read(context: &Context, args: &mut Args) -> RpcResult<Self> {
+    /// Reads the next argument.
+    pub fn read(context: &Context, args: &mut Args) -> RpcResult<Self> {
         let options = Options::new("transaction", Some(args.required::<Object>()?), NAMES)?;
         let amount = |key| Ok::<_, RpcError>(options.get::<BigQuantity>(key)?.map(|amount| amount.0));
         let input = match (options.get::<Data>("input")?, options.get::<Data>("data")?) {
@@ -74,8 +79,7 @@ impl Asked {
         // The kind and the chain do not matter here: whatever is sent is signed for this chain.
         options.get::<Quantity>("type")?;
         options.get::<Quantity>("chainId")?;
-        let gas_limit =
-            options.get::<Quantity>("gas")?.map_or(MAX_TRANSACTION_GAS, |gas| gas.0.min(MAX_TRANSACTION_GAS));
+        let gas_limit = options.get::<Quantity>("gas")?.map_or(Gas::MAX, |gas| gas.0);
         let fields = Fields {
             tx_type: 2,
             chain_id: context.spec.chain_id,
@@ -106,42 +110,56 @@ fn access_list(given: Option<Any>) -> RpcResult<Vec<(Address, Vec<B256>)>> {
     entries.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)
 }
 
-/// The tip's state and the block that would come next.
-struct Trial {
-    snapshot: Snapshot,
+/// A state and the block that would come next on it.
+pub(super) struct Trial {
+    state: Historic,
     environment: Environment,
 }
 
 impl Trial {
-    fn new(context: &Context, args: &mut Args, asked: &mut Asked) -> RpcResult<Self> {
-        let snapshot = state_at(context, args.optional()?)?;
-        asked.fields.nonce = account(&snapshot, &asked.from)?.nonce;
-        let info = context.engine.chain_info();
+    /// Takes the state that the next argument names.
+    pub fn new(context: &Context, args: &mut Args, asked: &mut Asked) -> RpcResult<Self> {
+        let state = state_at(context, args.optional()?)?;
+        asked.fields.nonce = account(&state, &asked.from)?.nonce;
+        let snapshot = state.snapshot();
+        let at = read(snapshot.at_height(state.height()))?.ok_or_else(|| not_found("no such block"))?;
+        let parent = header(snapshot, at)?.header;
         let environment = Environment {
             revision: Revision::Osaka,
             chain_id: context.spec.chain_id,
-            number: u64::from(snapshot.tip().height) + 1,
-            time: u64::from(info.header.time),
+            number: u64::from(at.height) + 1,
+            time: u64::from(parent.time),
             gas_limit: context.spec.gas_limit,
             // Without a price nothing is paid, as in other clients.
-            base_fee: if asked.priced { info.next_base_fee } else { 0 },
-            difficulty: render::difficulty(info.next_bits),
+            base_fee: if asked.priced { fee_after(context, snapshot, at)? } else { 0 },
+            difficulty: render::difficulty(parent.bits),
             beneficiary: context.mining.status().beneficiary,
-            transaction_gas: MAX_TRANSACTION_GAS,
+            transaction_gas: Gas::MAX,
             gateway: true,
+            trial: true,
         };
-        Ok(Self { snapshot, environment })
+        Ok(Self { state, environment })
     }
 
     fn run(&self, asked: &Asked, gas_limit: Gas) -> RpcResult<Outcome> {
-        let view: &dyn StateView = &self.snapshot;
+        self.watch(asked, gas_limit, &mut Silent)
+    }
+
+    /// Runs it, watched.
+    pub fn watch(&self, asked: &Asked, gas_limit: Gas, inspector: &mut impl Inspector) -> RpcResult<Outcome> {
+        let view: &dyn StateView = &self.state;
         let fields = Fields { gas_limit, ..asked.fields.clone() };
         let mut overlay = Overlay::new(view);
-        transition(&self.environment, &mut overlay, B256::ZERO, &fields, asked.from, self.environment.gas_limit)
-            .map_err(|error| match error {
-                ExecuteError::Rule(rule) => cannot(rule.to_string()),
-                ExecuteError::View(error) => internal(error),
-            })
+        let (environment, limit) = (&self.environment, self.environment.gas_limit);
+        transition_with(environment, &mut overlay, B256::ZERO, &fields, asked.from, limit, inspector).map_err(failed)
+    }
+}
+
+/// The answer where a transaction cannot be run at all.
+pub(super) fn failed(error: ExecuteError) -> RpcError {
+    match error {
+        ExecuteError::Rule(rule) => cannot(rule.to_string()),
+        ExecuteError::View(error) => internal(error),
     }
 }
 
@@ -155,7 +173,7 @@ fn failure(outcome: &Outcome) -> Option<RpcError> {
 }
 
 /// What Solidity's `Error(string)` says, at most 200 characters of it.
-fn reason(output: &[u8]) -> Option<String> {
+pub(super) fn reason(output: &[u8]) -> Option<String> {
     let arguments = output.strip_prefix(&[0x08, 0xc3, 0x79, 0xa0])?;
     let length = usize::try_from(U256::from_be_slice(arguments.get(32..64)?)).ok()?;
     let text = arguments.get(64..64usize.checked_add(length)?)?;
@@ -175,7 +193,7 @@ fn call(context: &Context, mut args: Args) -> RpcResult<Value> {
 fn estimate_gas(context: &Context, mut args: Args) -> RpcResult<Value> {
     let mut asked = Asked::read(context, &mut args)?;
     let trial = Trial::new(context, &mut args, &mut asked)?;
-    let most = asked.fields.gas_limit;
+    let most = asked.fields.gas_limit.min(MAX_TRANSACTION_GAS);
     let outcome = trial.run(&asked, most)?;
     if let Some(error) = failure(&outcome) {
         return Err(error);

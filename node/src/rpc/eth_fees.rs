@@ -107,7 +107,7 @@ pub(super) fn base_fee(context: &Context, record: &HeaderRecord) -> u64 {
 }
 
 /// The base fee of the block after this one.
-fn fee_after(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<u64> {
+pub(super) fn fee_after(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<u64> {
     let record = header(snapshot, at)?;
     let used: Gas = record.executed.map_or(0, |executed| executed.gas_used);
     Ok(chain_core::fees::next_base_fee(&context.spec, base_fee(context, &record), used))

@@ -6,6 +6,7 @@
 mod admin;
 mod chain;
 mod coin;
+mod debug;
 mod dev;
 mod error;
 mod eth;
@@ -103,6 +104,7 @@ const TABLES: &[&[Method]] = &[
     admin::METHODS,
     chain::METHODS,
     coin::METHODS,
+    debug::METHODS,
     dev::METHODS,
     eth::METHODS,
     eth_blocks::METHODS,

@@ -45,6 +45,13 @@ pub fn transfer(private_key: &str, nonce: u64, to: Address, wei: u64) -> Account
     AccountTransaction::sign(fields, &secret(private_key)).expect("the fields are sound")
 }
 
+/// Signs what a dev account says: a call with calldata, or a creation with initcode.
+pub fn contract(private_key: &str, nonce: u64, to: Option<Address>, input: Bytes) -> AccountTransaction {
+    let mut fields = transfer(private_key, nonce, Address::ZERO, 0).fields().clone();
+    (fields.to, fields.input, fields.gas_limit) = (to, input, 1_000_000);
+    AccountTransaction::sign(fields, &secret(private_key)).expect("the fields are sound")
+}
+
 fn secret(hex_key: &str) -> SecretKey {
     let bytes: [u8; 32] = hex::decode(hex_key.trim_start_matches("0x")).unwrap().try_into().unwrap();
     SecretKey::from_secret_bytes(bytes).unwrap()

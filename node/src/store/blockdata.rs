@@ -1,6 +1,6 @@
 //! Values of a block beside its body: what takes it back, and its receipts.
 
-use alloy_primitives::{Address, B256, Bloom, Bytes, Log, map::HashSet};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Log, U256, map::HashSet};
 use chain_core::{
     account::Receipt,
     block::Block,
@@ -23,6 +23,15 @@ pub struct StoredUndo {
     pub undo: BlockUndo,
     /// Coins both made and spent within the block.
     pub transient: Vec<(OutPoint, Coin)>,
+}
+
+/// Accounts and slots that a block changes, as they were before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StateBefore {
+    /// Accounts; `None` where one did not exist.
+    pub accounts: Vec<(Address, Option<Account>)>,
+    /// Storage slots.
+    pub storage: Vec<(Address, U256, U256)>,
 }
 
 /// Value of a block's undo data. It leaves out what the body tells: which coins are spent, in order, and what outputs of
@@ -54,21 +63,40 @@ pub fn read_undo(value: &[u8], block: &Block, txids: &[TxId]) -> Result<StoredUn
         let transient = decoder.list(get_coin)?;
         let spent = decoder.list(Decoder::coin)?;
         let mut created = decoder.list(get_coin)?;
-        let accounts = decoder.list(|decoder| {
-            let address = Address::from(decoder.array::<20>()?);
-            Ok(AccountChange { address, before: get_account(decoder)?, after: get_account(decoder)? })
-        })?;
-        let storage = decoder.list(|decoder| {
-            Ok(StorageChange {
-                address: Address::from(decoder.array::<20>()?),
-                slot: decoder.word()?,
-                before: decoder.word()?,
-                after: decoder.word()?,
-            })
-        })?;
+        let accounts = decoder.list(get_account_change)?;
+        let storage = decoder.list(get_storage_change)?;
         created.extend(left_behind(block, txids, &transient));
         let spent = earlier_spends(block, spent, &transient)?;
         Ok(StoredUndo { undo: BlockUndo { spent, created, accounts, storage }, transient })
+    })
+}
+
+fn get_account_change(decoder: &mut Decoder<'_>) -> Result<AccountChange, Malformed> {
+    let address = Address::from(decoder.array::<20>()?);
+    Ok(AccountChange { address, before: get_account(decoder)?, after: get_account(decoder)? })
+}
+
+fn get_storage_change(decoder: &mut Decoder<'_>) -> Result<StorageChange, Malformed> {
+    Ok(StorageChange {
+        address: Address::from(decoder.array::<20>()?),
+        slot: decoder.word()?,
+        before: decoder.word()?,
+        after: decoder.word()?,
+    })
+}
+
+/// Reads what accounts and slots were before a block from [`write_undo`].
+pub fn read_state_before(value: &[u8]) -> Result<StateBefore, Malformed> {
+    Decoder::whole(value, |decoder| {
+        decoder.list(get_coin)?;
+        decoder.list(Decoder::coin)?;
+        decoder.list(get_coin)?;
+        let accounts = decoder.list(get_account_change)?;
+        let storage = decoder.list(get_storage_change)?;
+        Ok(StateBefore {
+            accounts: accounts.into_iter().map(|change| (change.address, change.before)).collect(),
+            storage: storage.into_iter().map(|change| (change.address, change.slot, change.before)).collect(),
+        })
     })
 }
 

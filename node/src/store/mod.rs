@@ -13,6 +13,7 @@ mod commit;
 mod config;
 mod directory;
 mod error;
+mod historic;
 mod index;
 pub mod kv;
 pub mod memory;
@@ -30,6 +31,7 @@ mod view;
 
 pub use config::StoreConfig;
 pub use error::StoreError;
+pub use historic::Historic;
 pub use reader::{Reader, Snapshot};
 pub use records::{
     AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals,

@@ -14,7 +14,8 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, Spend, StoreConfig, StoreError, StoredReceipt,
-    Totals, TxPlace, blockdata,
+    Totals, TxPlace,
+    blockdata::{self, StateBefore},
     bytes::Malformed,
     kv::{Column, KeyRange, Kv, KvRead, Order},
     schema,
@@ -128,6 +129,11 @@ impl Snapshot {
     /// See [`Reader::snapshot`].
     pub fn spends(&self, at: BlockRef, block: &Block) -> Result<Option<Vec<Spend>>, StoreError> {
         self.read(Column::Undo, &schema::block_key(at), |value| blockdata::read_spends(value, block))
+    }
+
+    /// Accounts and slots as they were before a block of the active chain; `None` if that is not kept.
+    pub(super) fn before(&self, at: BlockRef) -> Result<Option<StateBefore>, StoreError> {
+        self.read(Column::Undo, &schema::block_key(at), blockdata::read_state_before)
     }
 
     /// Where a transaction stands on the active chain.

@@ -38,6 +38,7 @@ fn examine(raw: &Bytes, revision: Revision, transaction_gas: Gas) -> Result<(Add
         beneficiary: Address::ZERO,
         transaction_gas,
         gateway: false,
+        trial: false,
     };
     check_account_alone(&environment, &fields)?;
     let cost = fields.fees.fee_cap().checked_mul(U256::from(fields.gas_limit));

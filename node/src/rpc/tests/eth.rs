@@ -130,12 +130,23 @@ fn proofs_lead_from_the_state_root() {
 }
 
 #[test]
-fn old_states_are_minus_32002() {
+fn tells_of_states_down_to_128_blocks_below_the_tip() {
     let node = TestNode::fresh();
-    node.call("dev_mine", json!([2]));
-    let (code, message) = node.try_call("eth_getBalance", json!([account(0), "0x1"])).unwrap_err();
-    assert_eq!((code, message.as_str()), (-32002, "the state of block 1 is not kept, only that of the tip, block 2"));
-    assert_eq!(node.call("eth_getBalance", json!([account(0), "0x2"])), "0x21e19e0c9bab2400000");
+    let first = transfer(ACCOUNTS[0].private_key, 0, account(9), 1_000);
+    node.call("eth_sendRawTransaction", json!([raw(&first)]));
+    node.call("dev_mine", json!([128]));
+    let balance = |block: &str| node.call("eth_getBalance", json!([account(9), block]));
+    assert_eq!([balance("0x0"), balance("0x1")], ["0x21e19e0c9bab2400000", "0x21e19e0c9bab24003e8"]);
+    assert_eq!(node.call("eth_getTransactionCount", json!([account(0), "0x0"])), "0x0");
+    assert_eq!(node.call("eth_getTransactionCount", json!([account(0), "0x1"])), "0x1");
+    assert_eq!(balance("latest"), balance("0x80"));
+    let (code, message) = node.try_call("eth_getProof", json!([account(0), [], "0x7f"])).unwrap_err();
+    assert_eq!((code, message.as_str()), (-32002, "proofs are of the tip's state only: name the block \"latest\""));
+
+    node.call("dev_mine", json!([1]));
+    let (code, message) = node.try_call("eth_getBalance", json!([account(0), "0x0"])).unwrap_err();
+    assert_eq!(code, -32002);
+    assert!(message.starts_with("the state of block 0 is too old"), "{message}");
 }
 
 #[test]

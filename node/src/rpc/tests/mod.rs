@@ -1,5 +1,6 @@
 //! Every method on a dev chain in memory.
 
+mod debug;
 mod eth;
 mod mining;
 mod odd;

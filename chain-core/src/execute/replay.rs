@@ -1,0 +1,68 @@
+//! A block's account transactions once more, watched.
+
+use alloy_primitives::Address;
+
+use super::{BlockContext, Outcome, run::Run, transition::transition_with};
+use crate::{
+    coin::Lock,
+    error::{ExecuteError, RuleError},
+    spec::ChainSpec,
+    state::{StateView, ViewError},
+    transaction::Transaction,
+    units::Gas,
+    vm::Inspector,
+};
+
+/// Runs the transactions of a block that is known to be valid, in order. Only accounts come to what they were: of coin
+/// transactions nothing runs but deposits, so that the view need not have the coins.
+pub struct Replay<'a> {
+    run: Run<'a>,
+}
+
+impl<'a> Replay<'a> {
+    /// Starts on the accounts of the block's parent.
+    ///
+    /// # Errors
+    /// [`ViewError`] if the state cannot be read.
+    pub fn begin(
+        spec: &'a ChainSpec,
+        context: &BlockContext,
+        view: &'a dyn StateView,
+        beneficiary: Address,
+    ) -> Result<Self, ViewError> {
+        Ok(Self { run: Run::begin(spec, context, view, beneficiary, 0)? })
+    }
+
+    /// Runs the next transaction; answers with what an account transaction did.
+    ///
+    /// # Errors
+    /// [`ExecuteError::Rule`] if the block is not valid after all; [`ExecuteError::View`].
+    pub fn transaction(
+        &mut self,
+        transaction: &Transaction,
+        sender: Option<Address>,
+        inspector: &mut impl Inspector,
+    ) -> Result<Option<Outcome>, ExecuteError> {
+        let state = &mut self.run.state;
+        match transaction {
+            Transaction::Coinbase(_) => Ok(None),
+            Transaction::Coin(tx) => {
+                for output in &tx.outputs {
+                    if let Lock::Account(address) = output.lock {
+                        let account = state.account(&address)?;
+                        if !state.credit(account, output.amount.to_wei()) {
+                            return Err(RuleError::AmountOverflow.into());
+                        }
+                    }
+                }
+                state.end_transaction();
+                Ok(None)
+            }
+            Transaction::Account(tx) => {
+                let sender = sender.ok_or(RuleError::BadAccountSignature)?;
+                let environment = &self.run.environment;
+                transition_with(environment, state, tx.hash(), tx.fields(), sender, Gas::MAX, inspector).map(Some)
+            }
+        }
+    }
+}
