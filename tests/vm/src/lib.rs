@@ -1,6 +1,7 @@
 //! Cairn's VM against Ethereum's official tests: what the runner `conformance` and the benchmark share.
 
 pub mod execute;
+pub mod fuzz;
 pub mod homestead;
 pub mod input;
 pub mod lenient;

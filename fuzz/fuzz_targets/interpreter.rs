@@ -1,0 +1,4 @@
+//! Cairn's interpreter on any code.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cairn_vm_tests::fuzz::targets::interpreter(bytes));

@@ -1,0 +1,4 @@
+//! The state trie.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| cairn_vm_tests::fuzz::targets::trie(bytes));
