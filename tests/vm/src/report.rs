@@ -17,6 +17,9 @@ use crate::{
 /// How many failures of a pack are told in full.
 const MOST_FAILURES: usize = 40;
 
+/// Cases that take longer are named.
+const SLOW: Duration = Duration::from_secs(2);
+
 /// How many cases came to what.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -79,6 +82,9 @@ impl Report {
         }
         for ((what, reason), count) in self.skips() {
             push(&mut out, format_args!("skipped: {what}: {count} cases: {reason}\n"));
+        }
+        for case in self.cases.iter().filter(|case| case.time >= SLOW) {
+            push(&mut out, format_args!("took {:.1} s: {}\n", case.time.as_secs_f64(), case.id));
         }
         for file in &self.ignored {
             push(&mut out, format_args!("holds no tests that this runner knows: {file}\n"));

@@ -11,7 +11,7 @@ mod storage;
 use alloy_primitives::{Address, U256};
 use std::ops::Range;
 
-use super::{gas, halt::Halt, inspect::Inspector, machine::Vm, memory, precompiles::is_precompile};
+use super::{gas, halt::Halt, inspect::Inspector, machine::Vm, memory, precompiles::is_accessed};
 use crate::{
     state::{AccountId, ViewError},
     units::Gas,
@@ -76,7 +76,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
     fn access(&mut self, account: AccountId) -> Gas {
         // VM-6
         let is_cold =
-            self.state.warm_account(account) && !is_precompile(self.environment.revision, &self.state.address(account));
+            self.state.warm_account(account) && !is_accessed(self.environment.revision, &self.state.address(account));
         if is_cold { gas::COLD_ACCOUNT } else { gas::WARM }
     }
 

@@ -1,7 +1,8 @@
 //! The precompiled contracts: functions of bytes that are dear to compute in the EVM. They know nothing of the state.
 //!
 //! Each takes its price before it allocates or computes anything, so that time and memory are bounded by gas. There is
-//! none at 0x0a (KZG), since this chain has no blobs: that address is an account as any other.
+//! none at 0x0a (KZG), since this chain has no blobs: that address is an account as any other, but for the price of its
+//! first access.
 
 mod blake2f;
 mod bls12_381;
@@ -29,12 +30,23 @@ pub enum PrecompileError {
 /// Gas used and output.
 pub type PrecompileResult = Result<(Gas, Bytes), PrecompileError>;
 
+/// Where Ethereum has the contract that checks blobs.
+const KZG: Address = Address::with_last_byte(0x0a);
+
 type Precompile = fn(&[u8], Gas) -> PrecompileResult;
 
 /// Whether a revision has a precompiled contract at an address.
 #[inline]
 pub fn is_precompile(revision: Revision, address: &Address) -> bool {
     find(revision, address).is_some()
+}
+
+/// Whether an address counts as accessed before a transaction begins, for its contract's sake: 0x0a too, so that code which
+/// only looks at it costs what it costs on Ethereum.
+#[inline]
+pub fn is_accessed(revision: Revision, address: &Address) -> bool {
+    // VM-2
+    is_precompile(revision, address) || *address == KZG
 }
 
 /// Runs the precompiled contract at an address; `None` if there is none.

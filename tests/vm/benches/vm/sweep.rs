@@ -3,17 +3,13 @@
 use alloy_primitives::{Address, Bytes, U256};
 use cairn_vm_tests::state_test::Genesis;
 use chain_core::{hash::BlockHash, state::MemoryState, units::Gas};
-use std::{
-    collections::BTreeSet,
-    hint::black_box,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{
     Arguments,
     engines::{Answer, Cairn, Input, Peer},
     inputs::insert,
-    measure::ms,
+    measure::{ms, timed},
     programs::{self, Program},
 };
 
@@ -79,12 +75,7 @@ fn input(program: &Program, gas_limit: Gas) -> Input {
 
 /// The fastest of a few runs: what the code costs, not what else the computer does.
 fn fastest<T>(mut work: impl FnMut() -> T) -> Duration {
-    let run = |_| {
-        let start = Instant::now();
-        black_box(work());
-        start.elapsed()
-    };
-    (0..ROUNDS).map(run).min().unwrap_or_default()
+    (0..ROUNDS).map(|_| timed(&mut work)).min().unwrap_or_default()
 }
 
 /// The slowest variant of each subject, slowest first.
@@ -103,10 +94,10 @@ fn print(found: &[Found], all: bool) {
     println!();
 }
 
-/// Runs the slowest with all gas of a block.
+/// Runs the slowest of each subject with all gas of a block.
 fn whole_blocks(found: &[Found]) -> bool {
-    let mut right = true;
-    for found in found.iter().take(WHOLE_BLOCKS) {
+    let (mut right, mut seen) = (true, BTreeSet::new());
+    for found in found.iter().filter(|found| seen.insert(found.program.subject)).take(WHOLE_BLOCKS) {
         let scaled = Duration::from_secs_f64(found.ours * BLOCK as f64 / 1e9);
         let input = input(&found.program, BLOCK);
         let mut cairn = Cairn::new(&input);

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
 use sha2::{Digest, Sha256};
 
-use super::{PrecompileError, PrecompileResult, blake2f, is_precompile};
+use super::{PrecompileError, PrecompileResult, blake2f, is_accessed, is_precompile};
 use crate::{account::address_of, execute::Revision, units::Gas};
 
 fn contract(number: u16) -> Address {
@@ -52,6 +52,17 @@ fn each_revision_has_its_contracts() {
         assert!(!is_precompile(Revision::Osaka, &address));
         assert_eq!(super::run(Revision::Osaka, &address, &[], 1_000), None);
         address[index] = 0;
+    }
+}
+
+#[test]
+fn the_address_of_the_missing_contract_counts_as_accessed_like_the_others() {
+    // VM-2, VM-17
+    for revision in [Revision::Cancun, Revision::Osaka] {
+        let differ =
+            |number: &u16| is_accessed(revision, &contract(*number)) != is_precompile(revision, &contract(*number));
+        assert_eq!((0..=0x200).filter(differ).collect::<Vec<u16>>(), [0x0a]);
+        assert_eq!(super::run(revision, &contract(0x0a), &[], 100_000), None);
     }
 }
 
