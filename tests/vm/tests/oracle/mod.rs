@@ -1,6 +1,6 @@
 //! Cases through both machines, side by side.
 //!
-//! Left out, because Cairn decided otherwise: the precompiled contract at 0x0a, which the peer is told not to have either.
+//! Left out, because Cairn decided otherwise: the precompiled contract at 0x0a, which does nothing in the peer either.
 //! The gateway is switched off. States in which EIP-7610 matters are not made, since the peer does not ask for storage at
 //! the address of a creation.
 

@@ -21,7 +21,7 @@ use revm::{
     context_interface::block::BlobExcessGasAndPrice,
     database::{CacheDB, EmptyDB},
     handler::EthPrecompiles,
-    precompile::{PrecompileSpecId, Precompiles},
+    precompile::{Precompile, PrecompileId, PrecompileOutput, PrecompileSpecId, Precompiles},
     primitives::hardfork::SpecId,
     state::AccountInfo,
 };
@@ -78,7 +78,7 @@ fn world(store: &Store) -> World {
     World(store.cache.accounts.iter().filter_map(holding).collect())
 }
 
-/// The precompiled contracts of a revision but 0x0a.
+/// The precompiled contracts of a revision. The one at 0x0a does nothing, as an empty account, but counts as accessed.
 fn precompiles(revision: Revision) -> &'static Precompiles {
     static SETS: [OnceLock<Precompiles>; 2] = [OnceLock::new(), OnceLock::new()];
     let (set, id) = match revision {
@@ -86,10 +86,9 @@ fn precompiles(revision: Revision) -> &'static Precompiles {
         Revision::Osaka => (&SETS[1], PrecompileSpecId::OSAKA),
     };
     set.get_or_init(|| {
-        let blobs = Address::left_padding_from(&[0x0a]);
-        let all = Precompiles::new(id).inner().values().filter(|precompile| *precompile.address() != blobs);
-        let mut set = Precompiles::default();
-        set.extend(all.cloned());
+        let nothing = |_: &[u8], _, reservoir| Ok(PrecompileOutput::new(0, Bytes::new(), reservoir));
+        let mut set = Precompiles::new(id).clone();
+        set.extend([Precompile::new(PrecompileId::custom("none"), Address::with_last_byte(0x0a), nothing)]);
         set
     })
 }
