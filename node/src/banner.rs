@@ -2,14 +2,19 @@
 
 use chain_core::address;
 
-use crate::{commands::say, config::Config, dev, rpc::Context};
+use crate::{commands::say, config::Config, dev, net::Multiaddr, rpc::Context};
 
 /// Prints the banner to the standard output.
-pub fn print(context: &Context, config: &Config) {
-    say(format_args!("{}\n", text(context, config)));
+pub async fn print(context: &Context, config: &Config) {
+    let addresses = match &context.network {
+        // None are known of a network that has stopped.
+        Some(network) => network.addresses().await.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    say(format_args!("{}\n", text(context, config, &addresses)));
 }
 
-fn text(context: &Context, config: &Config) -> String {
+fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
     let info = context.engine.chain_info();
     let data = match &context.node.datadir {
         Some(path) => path.display().to_string(),
@@ -25,6 +30,7 @@ fn text(context: &Context, config: &Config) -> String {
         format!("  RPC       {} (HTTP and WebSocket)", context.node.url),
         format!("  mining    {}", mining(context, config)),
     ];
+    lines.extend(network(config, addresses));
     if config.dev {
         lines.extend(dev_accounts());
     } else if config.spec.name == "local" {
@@ -45,6 +51,31 @@ fn mining(context: &Context, config: &Config) -> String {
         (false, true) => "a block for each transaction, and on evm_mine".to_owned(),
         (false, false) => "off (start with --mine, or mine with cairn-miner)".to_owned(),
     }
+}
+
+/// Where others reach this node, and what they type.
+fn network(config: &Config, addresses: &[Multiaddr]) -> Vec<String> {
+    let Some(address) = addresses.first() else {
+        return vec!["  network   none".to_owned()];
+    };
+    let mut lines = vec![format!("  network   {address}")];
+    if config.dev {
+        return lines;
+    }
+    let chain = match config.spec.name.as_str() {
+        name @ ("main" | "test" | "local") => name,
+        _ => "FILE",
+    };
+    lines.push(String::new());
+    match address.iter().next().is_some_and(|part| part.to_string().starts_with("/ip4/127.")) {
+        true => {
+            lines.push("  Another node on this machine joins with".to_owned());
+            lines.push(format!("    cairn-node --chain {chain} --datadir DIR --http.port 8546 --port 30304 \\"));
+            lines.push(format!("      --connect {address}"));
+        }
+        false => lines.push(format!("  Another node joins with --chain {chain} --connect {address}")),
+    }
+    lines
 }
 
 fn dev_accounts() -> Vec<String> {

@@ -68,6 +68,8 @@ pub enum Command {
         #[command(flatten)]
         run: Box<RunFlags>,
     },
+    /// Runs several nodes of one chain on this machine: cut them apart, kill them, reorganise them
+    Devnet(Devnet),
     /// Shows the chains that this node knows
     #[command(subcommand)]
     Chain(ChainCommand),
@@ -86,6 +88,29 @@ pub enum Command {
     },
     /// Shows the version
     Version,
+}
+
+/// Flags of `cairn-node devnet`.
+#[derive(Clone, Debug, Args)]
+pub struct Devnet {
+    /// How many nodes
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub nodes: u16,
+    /// How many of them mine, on a thread each
+    #[arg(long, value_name = "M", default_value_t = 1)]
+    pub miners: u16,
+    /// main, test, local or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = "local")]
+    pub chain: String,
+    /// First port of the nodes' RPCs; ports in use are left out
+    #[arg(long, value_name = "PORT", default_value_t = 18_545)]
+    pub rpc_port: u16,
+    /// First port of the nodes for each other
+    #[arg(long, value_name = "PORT", default_value_t = 31_303)]
+    pub port: u16,
+    /// Where the nodes keep their data, to be found again; a folder that is removed in the end if left out
+    #[arg(long, value_name = "DIR")]
+    pub datadir: Option<PathBuf>,
 }
 
 /// What `cairn-node chain` can do.

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod logging;
 pub mod mempool;
 pub mod mining;
+pub mod net;
 pub mod report;
 pub mod rpc;
 pub mod run;

@@ -13,7 +13,8 @@ use crate::config::{ConfigError, LogConfig, LogFormat};
 const MAX_FILE: u64 = 20 << 20;
 
 /// Libraries whose lines outsiders can provoke stay quiet unless asked for.
-const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error,hyper=error,soketto=error";
+const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error,hyper=error,soketto=error,libp2p=off,\
+                     multistream_select=off,yamux=off,quinn=off,rustls=off,netlink=off,hickory=off,if_watch=off";
 
 /// Starts logging for the whole process.
 ///

@@ -21,6 +21,7 @@ use crate::{
     engine::EngineHandle,
     mempool::MempoolConfig,
     mining::Mining,
+    net::{self, NetHandle},
     report::report,
     rpc::{self, Context, NodeInfo},
     saved_pool,
@@ -159,6 +160,10 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     let mut signals = Signals::take().map_err(CommandError::io("receive signals"))?;
     let listener = listen(config.rpc).await?;
     let address = listener.local_addr().unwrap_or(config.rpc);
+    let network = match &config.network {
+        Some(network) => Some(net::start(network.clone(), opened.engine.clone()).await?),
+        None => None,
+    };
     let mining = Arc::new(Mining::new(
         opened.engine.clone(),
         &config.spec.hrp,
@@ -173,6 +178,7 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         genesis: opened.genesis,
         engine: opened.engine.clone(),
         reader: opened.reader.clone(),
+        network: network.clone(),
         mining: mining.clone(),
         templates: rpc::Templates::default(),
         node: NodeInfo {
@@ -197,9 +203,9 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         tokio::spawn(mining.clone().automine());
     }
     if config.mine {
-        mining.start(None);
+        tokio::spawn(start_mining(mining.clone(), network.clone().filter(|_| syncs_first(&config.spec))));
     }
-    banner::print(&context, config);
+    banner::print(&context, config).await;
     let failed = opened.engine.failed();
     let outcome = tokio::select! {
         name = signals.next() => { tracing::info!("{name}: stopping"); Ok(()) }
@@ -210,6 +216,9 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     // It is stopped already if nobody holds it.
     let _ = server.stop();
     mining.stop();
+    if let Some(network) = network {
+        network.stop().await;
+    }
     if let Some(file) = pool_file {
         match saved_pool::save(&opened.engine, &file).await {
             Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
@@ -220,6 +229,22 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
     outcome
+}
+
+/// Whether a node of this chain looks for others' blocks before it mines its own. On the public chains, blocks on an old
+/// tip are work for nothing.
+fn syncs_first(spec: &ChainSpec) -> bool {
+    ["main", "test"].contains(&spec.name.as_str())
+}
+
+async fn start_mining(mining: Arc<Mining>, sync_first: Option<NetHandle>) {
+    if let Some(network) = sync_first {
+        network.has_tried_to_sync().await;
+        if network.peer_count() == 0 {
+            tracing::warn!("no peers were found: mining alone; others may know a longer chain");
+        }
+    }
+    mining.start(None);
 }
 
 async fn load_pool(engine: EngineHandle, file: PathBuf) {

@@ -44,7 +44,8 @@ struct Running {
 
 impl Running {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = node(arguments).args(["--http.port", "0"]).stdout(Stdio::piped()).spawn().expect("it starts");
+        let apart = ["--http.port", "0", "--port", "0", "--listen", "127.0.0.1", "--no-discovery"];
+        let mut child = node(arguments).args(apart).stdout(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line =
             lines.find(|line| line.as_ref().unwrap().contains("  RPC ")).expect("a banner with the RPC").unwrap();

@@ -33,9 +33,16 @@ pub struct Node {
     pub rpc: Rpc,
     /// Chain file and data live here.
     pub folder: tempfile::TempDir,
-    port: u16,
+    ports: Ports,
     flags: Vec<String>,
     child: Child,
+}
+
+/// Where a node listens, also after a restart.
+#[derive(Clone, Copy)]
+struct Ports {
+    rpc: u16,
+    peers: u16,
 }
 
 fn free_port() -> u16 {
@@ -63,10 +70,10 @@ impl Node {
     /// If it does not start.
     pub fn within(folder: tempfile::TempDir, options: NodeOptions) -> Self {
         chain_file(folder.path(), &options.spec);
-        let port = free_port();
-        let child = spawn(folder.path(), port, &options.flags, options.file_limit);
-        let rpc = Rpc::new(format!("http://127.0.0.1:{port}"));
-        let mut node = Self { rpc, folder, port, flags: options.flags, child };
+        let ports = Ports { rpc: free_port(), peers: free_port() };
+        let child = spawn(folder.path(), ports, &options.flags, options.file_limit);
+        let rpc = Rpc::new(format!("http://127.0.0.1:{}", ports.rpc));
+        let mut node = Self { rpc, folder, ports, flags: options.flags, child };
         node.wait_until_up();
         node
     }
@@ -128,8 +135,37 @@ impl Node {
 
     /// Starts it again on the same data without a limit, after it ended.
     pub fn restart(&mut self) {
-        self.child = spawn(self.folder.path(), self.port, &self.flags, None);
+        self.child = spawn(self.folder.path(), self.ports, &self.flags, None);
         self.wait_until_up();
+    }
+
+    /// Where peers dial it, without its key.
+    pub fn peer_address(&self) -> String {
+        format!("/ip4/127.0.0.1/tcp/{}", self.ports.peers)
+    }
+
+    /// Its key among peers.
+    ///
+    /// # Panics
+    /// If the node does not answer.
+    pub fn peer_id(&self) -> String {
+        self.rpc.call("admin_nodeInfo", json!([]))["id"].as_str().expect("the node has a network").to_owned()
+    }
+
+    /// Has it stay connected with another.
+    ///
+    /// # Panics
+    /// If the node does not answer.
+    pub fn connect(&self, other: &Self) {
+        self.rpc.call("admin_addPeer", json!([format!("{}/p2p/{}", other.peer_address(), other.peer_id())]));
+    }
+
+    /// How many peers it has.
+    ///
+    /// # Panics
+    /// If the node does not answer.
+    pub fn peers(&self) -> usize {
+        self.rpc.call("admin_peers", json!([])).as_array().expect("peers are a list").len()
     }
 
     /// Height of the tip.
@@ -214,7 +250,7 @@ impl Drop for Node {
     }
 }
 
-fn spawn(folder: &Path, port: u16, flags: &[String], file_limit: Option<u32>) -> Child {
+fn spawn(folder: &Path, ports: Ports, flags: &[String], file_limit: Option<u32>) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     let log = log.expect("the test's folder can be written");
     let mut command = match file_limit {
@@ -232,7 +268,8 @@ fn spawn(folder: &Path, port: u16, flags: &[String], file_limit: Option<u32>) ->
         .arg(folder.join("chain.toml"))
         .arg("--datadir")
         .arg(folder.join("data"))
-        .args(["--http.port", &port.to_string()])
+        .args(["--http.port", &ports.rpc.to_string()])
+        .args(["--listen", "127.0.0.1", "--port", &ports.peers.to_string(), "--no-discovery"])
         .args(flags)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file can be shared"))

@@ -6,13 +6,17 @@ use std::time::Duration;
 use super::{CommandError, say};
 use crate::cli::Ask;
 
-fn call(ask: &Ask, method: &'static str, params: Value) -> Result<Value, CommandError> {
-    let no_answer = |error: ureq::Error| CommandError::NoAnswer { url: ask.rpc.clone(), reason: error.to_string() };
+/// Asks a node.
+///
+/// # Errors
+/// [`CommandError`] if it does not answer, or refuses.
+pub(super) fn call(url: &str, method: &'static str, params: Value) -> Result<Value, CommandError> {
+    let no_answer = |error: ureq::Error| CommandError::NoAnswer { url: url.to_owned(), reason: error.to_string() };
     let config =
         ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false);
     let agent: ureq::Agent = config.build().into();
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let mut response = agent.post(&ask.rpc).send_json(&request).map_err(no_answer)?;
+    let mut response = agent.post(url).send_json(&request).map_err(no_answer)?;
     let mut answer: Value = response.body_mut().read_json().map_err(no_answer)?;
     match answer.get("error") {
         Some(error) => {
@@ -25,9 +29,9 @@ fn call(ask: &Ask, method: &'static str, params: Value) -> Result<Value, Command
 
 /// `cairn-node status`
 pub fn status(ask: &Ask) -> Result<(), CommandError> {
-    let info = call(ask, "chain_getInfo", json!([]))?;
+    let info = call(&ask.rpc, "chain_getInfo", json!([]))?;
     // The miner may not be served to everybody; the rest is worth showing all the same.
-    let miner = call(ask, "miner_status", json!([])).unwrap_or(Value::Null);
+    let miner = call(&ask.rpc, "miner_status", json!([])).unwrap_or(Value::Null);
     if ask.json {
         say(format_args!("{:#}\n", json!({ "chain": info, "miner": miner })));
         return Ok(());
@@ -63,8 +67,8 @@ pub fn status(ask: &Ask) -> Result<(), CommandError> {
 
 /// `cairn-node mine-to`
 pub fn mine_to(ask: &Ask, address: &str, account: Option<&str>) -> Result<(), CommandError> {
-    call(ask, "miner_setAddress", json!([address, account]))?;
-    let status = call(ask, "miner_status", json!([]))?;
+    call(&ask.rpc, "miner_setAddress", json!([address, account]))?;
+    let status = call(&ask.rpc, "miner_status", json!([]))?;
     if ask.json {
         say(format_args!("{status:#}\n"));
     } else if status["mining"] == true {

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{config::ConfigError, engine::OpenError, store::StoreError};
+use crate::{config::ConfigError, engine::OpenError, net::NetError, store::StoreError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum CommandError {
     /// The engine did not start.
     #[error(transparent)]
     Open(#[from] OpenError),
+    /// The network did not start.
+    #[error(transparent)]
+    Network(#[from] NetError),
     /// The data directory cannot be made.
     #[error("cannot create the data directory {}: {reason}; choose another with --datadir", .path.display())]
     Datadir {

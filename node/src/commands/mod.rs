@@ -3,6 +3,7 @@
 mod ask;
 mod blocks;
 mod chain;
+mod devnet;
 mod error;
 mod progress;
 mod reindex;
@@ -29,6 +30,7 @@ pub fn execute(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Reindex(flags)) => reindex::reindex(configure(*flags)?),
         Some(Command::Export { file, from, to, run }) => blocks::export(configure(*run)?, &file, from, to),
         Some(Command::Import { file, run }) => blocks::import(configure(*run)?, &file),
+        Some(Command::Devnet(flags)) => devnet::run(&flags),
         Some(Command::Chain(command)) => chain::execute(command),
         Some(Command::Status(ask)) => ask::status(&ask),
         Some(Command::MineTo { address, account, ask }) => ask::mine_to(&ask, &address, account.as_deref()),

@@ -1,5 +1,7 @@
 //! Settings: flags over the configuration file over defaults.
 
+mod network;
+
 use alloy_primitives::Address;
 use chain_core::{address, coin::Lock, spec::ChainSpec};
 use clap::{Args, ValueEnum};
@@ -9,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::rpc::HttpLimits;
+use crate::{net::NetConfig, rpc::HttpLimits};
 
 /// Every setting as the user gave it. The flags' names and the keys of the file are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
@@ -37,6 +39,33 @@ pub struct Settings {
     /// Mines on this node
     #[arg(long, help_heading = "Mining", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mine: Option<bool>,
+    /// IPs that the node listens on for peers, comma-separated [default: 0.0.0.0; 127.0.0.1 on the local chain]
+    #[arg(long, value_name = "IPS", value_delimiter = ',', help_heading = "Network")]
+    pub listen: Option<Vec<IpAddr>>,
+    /// Port for peers, TCP and UDP; 0 for any that is free [default: 30303]
+    #[arg(long, value_name = "PORT", help_heading = "Network")]
+    pub port: Option<u16>,
+    /// Nodes to begin with while no others are known, comma-separated
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = "Network")]
+    pub bootnodes: Option<Vec<String>>,
+    /// Nodes to stay connected with, comma-separated; no others are sought
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = "Network")]
+    pub connect: Option<Vec<String>>,
+    /// Seeks no peers: neither here, by mDNS, nor anywhere
+    #[arg(long, help_heading = "Network", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(rename = "no-discovery")]
+    pub no_discovery: Option<bool>,
+    /// Addresses at which others reach this node, such as /ip4/1.2.3.4/tcp/30303, comma-separated
+    #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = "Network")]
+    #[serde(rename = "external-address")]
+    pub external_address: Option<Vec<String>>,
+    /// Most peers; 0 for no network at all [default: 50]
+    #[arg(long, value_name = "N", help_heading = "Network")]
+    #[serde(rename = "max-peers")]
+    pub max_peers: Option<u16>,
+    /// Asks the router to let peers in (UPnP), and peers whether they get in (AutoNAT)
+    #[arg(long, help_heading = "Network", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub nat: Option<bool>,
     /// How to mine.
     #[command(flatten)]
     pub miner: MinerSettings,
@@ -215,6 +244,8 @@ pub struct Config {
     pub payout: Option<Lock>,
     /// Whom to pay tips of account transactions.
     pub beneficiary: Option<Address>,
+    /// How to take part in the network; `None` for none.
+    pub network: Option<NetConfig>,
     /// Where the RPC listens.
     pub rpc: SocketAddr,
     /// Namespaces served; `None` for all that the address allows.
@@ -269,6 +300,14 @@ impl Settings {
             index: self.no_index.then_some(false).or(self.index).or(other.index),
             no_index: false,
             mine: self.mine.or(other.mine),
+            listen: self.listen.or(other.listen),
+            port: self.port.or(other.port),
+            bootnodes: self.bootnodes.or(other.bootnodes),
+            connect: self.connect.or(other.connect),
+            no_discovery: self.no_discovery.or(other.no_discovery),
+            external_address: self.external_address.or(other.external_address),
+            max_peers: self.max_peers.or(other.max_peers),
+            nat: self.nat.or(other.nat),
             miner: MinerSettings {
                 threads: self.miner.threads.or(other.miner.threads),
                 address: self.miner.address.or(other.miner.address),
@@ -309,8 +348,10 @@ impl Settings {
         let dev = spec.name == "dev";
         let payout = settings.miner.address.as_deref().map(|text| payout(&spec, text)).transpose()?;
         let beneficiary = settings.miner.account.as_deref().map(account).transpose()?;
+        let datadir = datadir(settings.datadir.clone(), &spec.name, dev)?;
         Ok(Config {
-            datadir: datadir(settings.datadir, &spec.name, dev)?,
+            network: network::resolve(&settings, &spec.name, datadir.clone())?,
+            datadir,
             dev,
             cache: megabytes("--cache", settings.cache.unwrap_or(256), 8)?,
             index: settings.index.unwrap_or(true),

@@ -1,14 +1,59 @@
-//! `admin_*`: the process itself.
+//! `admin_*`: the process itself, and its peers.
 
 use serde_json::{Value, json};
 
-use super::{Context, Method, error::RpcResult, params::Args, web3};
+use super::{
+    Context, Method,
+    error::{RpcResult, cannot},
+    params::{Args, Param},
+    web3,
+};
+use crate::net::{self, Ban, Multiaddr, NetHandle, PeerId, PeerInfo, Target};
 
-pub(super) const METHODS: &[Method] =
-    &[Method::new("admin_nodeInfo", &[], node_info), Method::new("admin_stop", &[], stop)];
+pub(super) const METHODS: &[Method] = &[
+    Method::new("admin_nodeInfo", &[], node_info),
+    Method::new("admin_peers", &[], peers),
+    Method::new("admin_addPeer", &["address"], add_peer),
+    Method::new("admin_removePeer", &["peer"], remove_peer),
+    Method::new("admin_bans", &[], bans),
+    Method::new("admin_ban", &["target", "seconds", "reason"], ban),
+    Method::new("admin_unban", &["target"], unban),
+    Method::new("admin_stop", &[], stop),
+];
+
+/// How long a ban lasts that nobody says the length of: a day, in seconds.
+const DAY: u32 = 24 * 3_600;
+
+impl Param for Multiaddr {
+    const EXPECTED: &'static str = "an address such as \"/ip4/1.2.3.4/tcp/30303/p2p/12D3...\"";
+
+    fn parse(value: &Value) -> Option<Self> {
+        net::parse_address(value.as_str()?)
+    }
+}
+
+impl Param for PeerId {
+    const EXPECTED: &'static str = "a peer's id such as \"12D3...\"";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_str()?.parse().ok()
+    }
+}
+
+impl Param for Target {
+    const EXPECTED: &'static str = "a peer's id such as \"12D3...\" or an IP";
+
+    fn parse(value: &Value) -> Option<Self> {
+        value.as_str()?.parse().ok()
+    }
+}
+
+fn network(context: &Context) -> RpcResult<&NetHandle> {
+    context.network.as_ref().ok_or_else(|| cannot("the node runs without a network (--dev or --max-peers 0)"))
+}
 
 fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
-    Ok(json!({
+    let mut info = json!({
         "name": web3::client_version(),
         "chain": context.spec.name,
         "genesis": context.genesis.to_string(),
@@ -16,7 +61,67 @@ fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
         "uptime": context.node.started.elapsed().as_secs(),
         "rpc": context.node.url,
         "process": std::process::id(),
-    }))
+        "id": null,
+    });
+    if let Some(network) = &context.network {
+        let addresses = context.ask(network.addresses())?;
+        let traffic = network.traffic();
+        info["id"] = network.id().to_string().into();
+        info["addresses"] = addresses.iter().map(ToString::to_string).collect();
+        info["peers"] = network.peer_count().into();
+        info["traffic"] = json!({ "received": traffic.received(), "sent": traffic.sent() });
+    }
+    Ok(info)
+}
+
+fn peers(context: &Context, _: Args) -> RpcResult<Value> {
+    let peers = context.ask(network(context)?.peers())?;
+    Ok(peers.iter().map(peer).collect())
+}
+
+fn peer(info: &PeerInfo) -> Value {
+    let status = info.status.as_ref();
+    json!({
+        "id": info.id.to_string(),
+        "address": info.address.to_string(),
+        "direction": if info.outbound { "outbound" } else { "inbound" },
+        "agent": info.agent,
+        "height": status.map(|status| status.height),
+        "bestHash": status.map(|status| status.best.to_string()),
+        "connected": info.connected.as_secs(),
+        "pingMs": info.ping.map(|ping| ping.as_micros() as f64 / 1_000.0),
+        "points": info.points,
+    })
+}
+
+fn add_peer(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    context.ask(network(context)?.add_peer(address))?;
+    Ok(true.into())
+}
+
+fn remove_peer(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let peer = args.required()?;
+    Ok(context.ask(network(context)?.remove_peer(peer))?.into())
+}
+
+fn bans(context: &Context, _: Args) -> RpcResult<Value> {
+    let bans = context.ask(network(context)?.bans())?;
+    let entry = |(target, ban): &(Target, Ban)| json!({ "target": target.to_string(), "until": ban.until, "reason": ban.reason });
+    Ok(bans.iter().map(entry).collect())
+}
+
+fn ban(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let target = args.required()?;
+    let seconds = args.optional::<u32>()?.unwrap_or(DAY);
+    let reason = args.optional::<String>()?.unwrap_or_else(|| "admin_ban".to_owned());
+    context.ask(network(context)?.ban(target, seconds.into(), reason))?;
+    Ok(true.into())
+}
+
+fn unban(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let target = args.required()?;
+    Ok(context.ask(network(context)?.unban(target))?.into())
 }
 
 fn stop(context: &Context, _: Args) -> RpcResult<Value> {

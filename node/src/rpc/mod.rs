@@ -40,6 +40,7 @@ pub use server::{HttpLimits, serve};
 use crate::{
     engine::{EngineHandle, Stopped},
     mining::Mining,
+    net::NetHandle,
     store::Reader,
 };
 use error::{cannot, internal};
@@ -55,6 +56,8 @@ pub struct Context {
     pub engine: EngineHandle,
     /// The store.
     pub reader: Reader,
+    /// The network, if the node takes part in it.
+    pub network: Option<NetHandle>,
     /// The miner of this process.
     pub mining: Arc<Mining>,
     /// Templates given to miners, until they are too old.

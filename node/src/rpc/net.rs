@@ -1,9 +1,12 @@
-//! `net_*`: what the node tells of the network. It has no peers yet.
+//! `net_*`: what the node tells of the network.
 
 use super::Method;
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("net_version", &[], |context, _| Ok(context.spec.chain_id.to_string().into())),
-    Method::new("net_listening", &[], |_, _| Ok(false.into())),
-    Method::new("net_peerCount", &[], |_, _| Ok("0x0".into())),
+    Method::new("net_listening", &[], |context, _| Ok(context.network.is_some().into())),
+    Method::new("net_peerCount", &[], |context, _| {
+        let count = context.network.as_ref().map_or(0, |network| network.peer_count());
+        Ok(format!("{count:#x}").into())
+    }),
 ];

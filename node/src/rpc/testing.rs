@@ -85,6 +85,7 @@ impl TestNode {
             spec,
             engine,
             reader,
+            network: None,
             templates: Templates::default(),
             node: NodeInfo {
                 datadir: None,

@@ -1,0 +1,223 @@
+//! All nodes of a devnet: who is connected with whom, and how they are.
+
+use serde_json::{Value, json};
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use super::member::{Member, text};
+use crate::commands::CommandError;
+
+/// Up to so many nodes, everybody is connected with everybody.
+const MESH: usize = 6;
+/// A partition lasts until it is healed: ten years, in seconds.
+const LONG: u32 = 10 * 365 * 24 * 3_600;
+
+/// How one node is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Row {
+    /// Whether it answers.
+    pub up: bool,
+    /// Height of its tip.
+    pub height: u64,
+    /// Hash of its tip.
+    pub tip: String,
+    /// Work of its chain, as fixed-width hex, so that texts compare as numbers do.
+    pub work: String,
+    /// Connected peers.
+    pub peers: u64,
+    /// Transactions in its mempool.
+    pub mempool: u64,
+    /// Whether it mines.
+    pub mining: bool,
+    /// Which side of a partition it is on.
+    pub side: usize,
+}
+
+/// The nodes. Dropping them ends the processes and removes their folders.
+pub struct Fleet {
+    /// The nodes.
+    pub members: Vec<Member>,
+    sides: Vec<usize>,
+    folder: PathBuf,
+    keep: bool,
+}
+
+impl Fleet {
+    /// Starts nodes in a folder, which is removed in the end unless it is to be kept, and connects them.
+    ///
+    /// # Errors
+    /// [`CommandError`] if one does not start.
+    pub fn start(members: Vec<Member>, folder: &Path, keep: bool) -> Result<Self, CommandError> {
+        let sides = vec![0; members.len()];
+        let mut fleet = Self { members, sides, folder: folder.to_owned(), keep };
+        fleet.members.iter_mut().try_for_each(Member::start)?;
+        fleet.members.iter_mut().try_for_each(Member::wait)?;
+        (0..fleet.members.len()).try_for_each(|index| fleet.connect(index))?;
+        fleet.mine(true)?;
+        Ok(fleet)
+    }
+
+    /// Pairs of nodes that are connected; the first dials.
+    fn links(&self) -> Vec<(usize, usize)> {
+        let nodes = self.members.len();
+        if nodes <= MESH {
+            return (0..nodes).flat_map(|from| (from + 1..nodes).map(move |to| (from, to))).collect();
+        }
+        (0..nodes).flat_map(|from| [1, 2].map(|step| (from, (from + step) % nodes))).collect()
+    }
+
+    /// Connects a node with those of its side.
+    fn connect(&mut self, index: usize) -> Result<(), CommandError> {
+        for (from, to) in self.links() {
+            let concerned = from == index || to == index;
+            if concerned && self.sides[from] == self.sides[to] && self.is_alive(from) && self.is_alive(to) {
+                let address = self.members[to].address.clone();
+                self.members[from].call("admin_addPeer", json!([address]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a node runs.
+    pub fn is_alive(&mut self, index: usize) -> bool {
+        self.members[index].is_alive()
+    }
+
+    /// Nodes that run.
+    pub fn alive(&mut self) -> Vec<usize> {
+        (0..self.members.len()).filter(|index| self.members[*index].is_alive()).collect()
+    }
+
+    /// Has the miners mine, or stop.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn mine(&mut self, on: bool) -> Result<(), CommandError> {
+        let method = if on { "miner_start" } else { "miner_stop" };
+        for index in self.alive() {
+            if self.members[index].mines {
+                self.members[index].call(method, json!([]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Cuts the network into groups: nobody lets in, or dials, anybody of another.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn partition(&mut self, groups: &[Vec<usize>]) -> Result<(), CommandError> {
+        self.heal()?;
+        for (side, group) in groups.iter().enumerate() {
+            group.iter().for_each(|index| self.sides[*index] = side);
+        }
+        self.alive().into_iter().try_for_each(|index| self.shut_out(index))
+    }
+
+    /// Keeps all of other sides out of one node.
+    fn shut_out(&self, index: usize) -> Result<(), CommandError> {
+        for other in 0..self.members.len() {
+            if self.sides[other] != self.sides[index] {
+                let id = &self.members[other].id;
+                self.members[index].call("admin_ban", json!([id, LONG, "partition"]))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Joins what was cut.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn heal(&mut self) -> Result<(), CommandError> {
+        self.sides.fill(0);
+        let alive = self.alive();
+        for index in &alive {
+            for other in 0..self.members.len() {
+                let id = &self.members[other].id;
+                self.members[*index].call("admin_unban", json!([id]))?;
+            }
+        }
+        alive.into_iter().try_for_each(|index| self.connect(index))
+    }
+
+    /// Starts a node that has ended.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn restart(&mut self, index: usize) -> Result<(), CommandError> {
+        self.members[index].start()?;
+        self.members[index].wait()?;
+        self.shut_out(index)?;
+        self.connect(index)?;
+        if self.members[index].mines {
+            self.members[index].call("miner_start", json!([]))?;
+        }
+        Ok(())
+    }
+
+    /// How all are.
+    pub fn status(&mut self) -> Vec<Row> {
+        (0..self.members.len()).map(|index| self.row(index)).collect()
+    }
+
+    /// How one is.
+    pub fn row(&mut self, index: usize) -> Row {
+        let side = self.sides[index];
+        if !self.is_alive(index) {
+            return Row { side, ..Row::default() };
+        }
+        let ask = |method| self.members[index].call(method, json!([])).unwrap_or(Value::Null);
+        let (info, peers, miner) = (ask("chain_getInfo"), ask("net_peerCount"), ask("miner_status"));
+        let peers = u64::from_str_radix(text(&peers).trim_start_matches("0x"), 16).unwrap_or_default();
+        Row {
+            up: !info.is_null(),
+            height: info["height"].as_u64().unwrap_or_default(),
+            tip: text(&info["bestHash"]),
+            work: text(&info["chainWork"]),
+            peers,
+            mempool: info["mempool"]["transactions"].as_u64().unwrap_or_default(),
+            mining: miner["mining"] == true,
+            side,
+        }
+    }
+
+    /// Waits until these nodes have one tip; answers with it.
+    ///
+    /// # Errors
+    /// [`CommandError`] if they do not in time.
+    pub fn agree(&mut self, nodes: &[usize], within: Duration) -> Result<Row, CommandError> {
+        let end = Instant::now() + within;
+        loop {
+            let rows: Vec<Row> = nodes.iter().map(|index| self.row(*index)).collect();
+            if let Some(first) = rows.first().filter(|first| rows.iter().all(|row| row.up && row.tip == first.tip)) {
+                return Ok(first.clone());
+            }
+            if Instant::now() > end {
+                let tips: Vec<String> =
+                    rows.iter().map(|row| format!("{} at {}", shorten(&row.tip), row.height)).collect();
+                return Err(CommandError::Stopped(format!("the nodes do not agree: {}", tips.join(", "))));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.members.iter_mut().for_each(Member::terminate);
+        self.members.iter_mut().for_each(Member::finish);
+        if !self.keep
+            && let Err(error) = std::fs::remove_dir_all(&self.folder)
+        {
+            eprintln!("cannot remove {}: {error}", self.folder.display());
+        }
+    }
+}
+
+/// The end of a hash, for people: its beginning is zeros.
+pub fn shorten(hash: &str) -> &str {
+    &hash[hash.len().saturating_sub(8)..]
+}

@@ -1,0 +1,159 @@
+//! `cairn-node devnet`: several nodes of one chain on this machine, to cut, kill and reorganise at will.
+
+mod fleet;
+mod member;
+mod order;
+mod reorg;
+mod screen;
+
+use std::{
+    io::BufRead,
+    net::TcpListener,
+    sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    time::Duration,
+};
+
+use self::{
+    fleet::Fleet,
+    member::Member,
+    order::{HELP, Order},
+    screen::Screen,
+};
+use super::CommandError;
+use crate::{cli::Devnet, config, signals::Signals};
+
+/// How often the table is drawn.
+const DRAW: Duration = Duration::from_secs(1);
+/// Most nodes on one machine.
+const MOST: usize = 100;
+
+/// What reaches the devnet from outside.
+enum Input {
+    /// A line was typed.
+    Line(String),
+    /// Nothing will be typed any more.
+    End,
+    /// A signal asks to stop.
+    Stop,
+}
+
+/// Runs a devnet until it is told to stop.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn run(flags: &Devnet) -> Result<(), CommandError> {
+    let spec = config::load_spec(&flags.chain)?;
+    let nodes = usize::from(flags.nodes);
+    if nodes == 0 || nodes > MOST || flags.miners > flags.nodes {
+        return Err(CommandError::Stopped(format!("expected 1 to {MOST} nodes, and no more miners than nodes")));
+    }
+    if spec.name == "dev" {
+        return Err(CommandError::Stopped("the dev chain has no network: choose local or a TOML file".to_owned()));
+    }
+    let (sender, inputs) = mpsc::channel();
+    listen(sender)?;
+    let folder = match &flags.datadir {
+        Some(folder) => folder.clone(),
+        None => std::env::temp_dir().join(format!("cairn-devnet-{}", std::process::id())),
+    };
+    let ports = free_ports(flags, nodes)?;
+    let members = ports.iter().enumerate().map(|(index, (rpc, port))| {
+        let folder = folder.join(format!("node-{index}"));
+        Member::new(folder, &flags.chain, *rpc, *port, index < usize::from(flags.miners))
+    });
+    let mut screen = Screen::new();
+    screen.say(format_args!("starting {nodes} nodes in {}", folder.display()));
+    let mut fleet = Fleet::start(members.collect(), &folder, flags.datadir.is_some())?;
+    let urls: Vec<String> = fleet.members.iter().map(|member| member.rpc.clone()).collect();
+    screen.clear(nodes);
+    screen.say(HELP);
+    let result = attend(&mut fleet, &mut screen, &urls, &spec, &inputs);
+    screen.release();
+    screen.say("stopping all nodes");
+    result
+}
+
+/// Two free ports for each node: the first above those asked for, so that they look alike.
+fn free_ports(flags: &Devnet, nodes: usize) -> Result<Vec<(u16, u16)>, CommandError> {
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let rpc: Vec<u16> = (flags.rpc_port..u16::MAX).filter(free).take(nodes).collect();
+    let peers: Vec<u16> = (flags.port..u16::MAX).filter(free).filter(|port| !rpc.contains(port)).take(nodes).collect();
+    if rpc.len() < nodes || peers.len() < nodes {
+        return Err(CommandError::Stopped("there are not enough free ports: choose a lower --rpc-port".to_owned()));
+    }
+    Ok(rpc.into_iter().zip(peers).collect())
+}
+
+/// Passes on lines and signals.
+fn listen(sender: Sender<Input>) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(CommandError::io("start threads"))?;
+    let mut signals = runtime.block_on(async { Signals::take() }).map_err(CommandError::io("receive signals"))?;
+    let stop = sender.clone();
+    // Both threads end with the process; whoever listens may have gone before.
+    std::thread::spawn(move || {
+        runtime.block_on(signals.next());
+        let _ = stop.send(Input::Stop);
+    });
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
+            let _ = sender.send(Input::Line(line));
+        }
+        let _ = sender.send(Input::End);
+    });
+    Ok(())
+}
+
+fn attend(
+    fleet: &mut Fleet,
+    screen: &mut Screen,
+    urls: &[String],
+    spec: &chain_core::spec::ChainSpec,
+    inputs: &Receiver<Input>,
+) -> Result<(), CommandError> {
+    screen.prompt();
+    loop {
+        match inputs.recv_timeout(DRAW) {
+            Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            // Without anybody to type, a signal ends it.
+            Ok(Input::End) => {}
+            Err(RecvTimeoutError::Timeout) => screen.update(&fleet.status(), urls),
+            Ok(Input::Line(line)) => {
+                match Order::parse(&line, fleet.members.len()) {
+                    Ok(Some(Order::Quit)) => return Ok(()),
+                    Ok(Some(Order::Status)) => screen.print(&fleet.status(), urls),
+                    Ok(Some(Order::Help)) => screen.say(HELP),
+                    Ok(Some(order)) => match obey(fleet, screen, spec, &order) {
+                        Ok(()) => screen.say("done"),
+                        Err(error) => screen.say(format_args!("error: {error}")),
+                    },
+                    Ok(None) => {}
+                    Err(message) => screen.say(message),
+                }
+                screen.prompt();
+            }
+        }
+    }
+}
+
+fn obey(
+    fleet: &mut Fleet,
+    screen: &Screen,
+    spec: &chain_core::spec::ChainSpec,
+    order: &Order,
+) -> Result<(), CommandError> {
+    match order {
+        Order::Partition(groups) => fleet.partition(groups),
+        Order::Heal => fleet.heal(),
+        Order::Kill(index) => {
+            fleet.members[*index].kill();
+            Ok(())
+        }
+        Order::Restart(index) if fleet.is_alive(*index) => {
+            Err(CommandError::Stopped(format!("node {index} runs: kill it first")))
+        }
+        Order::Restart(index) => fleet.restart(*index),
+        Order::Reorg(depth) => reorg::reorg(fleet, spec, *depth, |line| screen.say(line)),
+        Order::Status | Order::Help | Order::Quit => Ok(()),
+    }
+}

@@ -1,0 +1,118 @@
+//! What may be typed while a devnet runs.
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Cut the network into these groups; who is in none is in one more.
+    Partition(Vec<Vec<usize>>),
+    /// Join what was cut.
+    Heal,
+    /// End a node as a power cut does.
+    Kill(usize),
+    /// Start a node that was killed.
+    Restart(usize),
+    /// Take back so many blocks on all nodes but one.
+    Reorg(u32),
+    /// Print how all are.
+    Status,
+    /// Print what may be typed.
+    Help,
+    /// End all.
+    Quit,
+}
+
+/// What may be typed.
+pub const HELP: &str = "partition 0,1 | 2,3   cut the network into groups; nodes named in none are a group of their own\n\
+                        heal                  join them again\n\
+                        kill 2, restart 2     end a node with SIGKILL, start it again\n\
+                        reorg 5               mine two branches apart, and let the longer one take back 5 blocks\n\
+                        status, help, quit";
+
+/// Deepest reorganisation on demand.
+const DEEPEST: u32 = 1_000;
+
+impl Order {
+    /// Reads a line, for so many nodes; nothing of an empty one.
+    ///
+    /// # Errors
+    /// What is wrong, for people.
+    pub fn parse(line: &str, nodes: usize) -> Result<Option<Self>, String> {
+        let line = line.trim();
+        let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+        let rest = rest.trim();
+        let order = match (name, rest) {
+            ("", "") => return Ok(None),
+            ("partition", groups) => Self::Partition(partition(groups, nodes)?),
+            ("kill", index) => Self::Kill(node(index, nodes)?),
+            ("restart", index) => Self::Restart(node(index, nodes)?),
+            ("reorg", depth) => Self::Reorg(depth_of(depth)?),
+            ("heal", "") => Self::Heal,
+            ("status", "") => Self::Status,
+            ("help", "") => Self::Help,
+            ("quit" | "exit", "") => Self::Quit,
+            _ => return Err(format!("unknown command {line:?}, expected one of:\n{HELP}")),
+        };
+        Ok(Some(order))
+    }
+}
+
+fn node(text: &str, nodes: usize) -> Result<usize, String> {
+    let index = text.trim().parse().ok().filter(|index| *index < nodes);
+    index.ok_or_else(|| format!("{:?}: expected a node from 0 to {}", text.trim(), nodes.saturating_sub(1)))
+}
+
+fn depth_of(text: &str) -> Result<u32, String> {
+    let depth = text.parse().ok().filter(|depth| (1..=DEEPEST).contains(depth));
+    depth.ok_or_else(|| format!("{text:?}: expected a depth from 1 to {DEEPEST}"))
+}
+
+fn partition(text: &str, nodes: usize) -> Result<Vec<Vec<usize>>, String> {
+    let mut seen = vec![false; nodes];
+    let mut groups = Vec::new();
+    for group in text.split('|') {
+        let mut members = Vec::new();
+        for text in group.split(',') {
+            let index = node(text, nodes)?;
+            if std::mem::replace(&mut seen[index], true) {
+                return Err(format!("node {index} is named twice"));
+            }
+            members.push(index);
+        }
+        groups.push(members);
+    }
+    let rest: Vec<usize> = (0..nodes).filter(|index| !seen[*index]).collect();
+    groups.extend((!rest.is_empty()).then_some(rest));
+    match groups.len() {
+        1 => Err("that is all nodes in one group: name at least two, as in `partition 0,1 | 2,3`".to_owned()),
+        _ => Ok(groups),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_the_help_says() {
+        let parse = |line| Order::parse(line, 5).unwrap();
+        assert_eq!(parse(""), None);
+        assert_eq!(parse(" partition 0,1 | 2, 3 "), Some(Order::Partition(vec![vec![0, 1], vec![2, 3], vec![4]])));
+        assert_eq!(parse("partition 4"), Some(Order::Partition(vec![vec![4], vec![0, 1, 2, 3]])));
+        assert_eq!(parse("kill 2"), Some(Order::Kill(2)));
+        assert_eq!(parse("restart 4"), Some(Order::Restart(4)));
+        assert_eq!(parse("reorg 1000"), Some(Order::Reorg(1_000)));
+        assert_eq!(parse("heal"), Some(Order::Heal));
+        assert_eq!(parse("quit"), Some(Order::Quit));
+    }
+
+    #[test]
+    fn says_what_is_wrong() {
+        let wrong = |line| Order::parse(line, 3).unwrap_err();
+        assert_eq!(wrong("kill 3"), "\"3\": expected a node from 0 to 2");
+        assert_eq!(wrong("kill"), "\"\": expected a node from 0 to 2");
+        assert_eq!(wrong("reorg 0"), "\"0\": expected a depth from 1 to 1000");
+        assert_eq!(wrong("partition 0,0 | 1"), "node 0 is named twice");
+        assert!(wrong("partition 0,1,2").starts_with("that is all nodes in one group"));
+        assert!(wrong("heal now").starts_with("unknown command \"heal now\", expected one of:\npartition"));
+    }
+}

@@ -1,0 +1,92 @@
+//! A real reorganisation on demand: two branches are mined apart, then the network heals and the one with more work wins.
+
+use cairn_miner::{Event, Midstate, Miner, Work};
+use chain_core::{
+    address,
+    block::Block,
+    codec,
+    coin::{KeyBytes, Lock},
+    pow,
+    spec::ChainSpec,
+};
+use serde_json::{Value, json};
+use std::{sync::mpsc, time::Duration};
+
+use super::{
+    fleet::Fleet,
+    member::{Member, text},
+};
+use crate::commands::CommandError;
+
+/// How long all may take to stand at one tip.
+const AGREE: Duration = Duration::from_secs(60);
+
+/// Takes back exactly `depth` blocks on all nodes but the last one that runs. `tell` hears how it goes.
+///
+/// # Errors
+/// [`CommandError`]; the network is healed also then.
+pub fn reorg(fleet: &mut Fleet, spec: &ChainSpec, depth: u32, tell: impl Fn(String)) -> Result<(), CommandError> {
+    let alive = fleet.alive();
+    let Some((winner, losers)) = alive.split_last().filter(|(_, losers)| !losers.is_empty()) else {
+        return Err(CommandError::Stopped("a reorganisation takes two nodes that run".to_owned()));
+    };
+    fleet.mine(false)?;
+    let result = branches(fleet, spec, *winner, losers, depth, tell);
+    fleet.heal()?;
+    fleet.mine(true)?;
+    result
+}
+
+fn branches(
+    fleet: &mut Fleet,
+    spec: &ChainSpec,
+    winner: usize,
+    losers: &[usize],
+    depth: u32,
+    tell: impl Fn(String),
+) -> Result<(), CommandError> {
+    let all: Vec<usize> = losers.iter().copied().chain([winner]).collect();
+    fleet.heal()?;
+    let fork = fleet.agree(&all, AGREE)?;
+    fleet.partition(&[losers.to_vec(), vec![winner]])?;
+    tell(format!("node {winner} is cut off at height {}; the others mine {depth} blocks", fork.height));
+    for _ in 0..depth {
+        mine_one(&fleet.members[losers[0]], spec)?;
+    }
+    let lost = fleet.agree(losers, AGREE)?;
+    tell(format!("node {winner} mines a branch with more work"));
+    while fleet.row(winner).work <= lost.work {
+        mine_one(&fleet.members[winner], spec)?;
+    }
+    fleet.heal()?;
+    let won = fleet.agree(&all, AGREE)?;
+    let taken_back = lost.height - fork.height;
+    tell(format!("reorganised: {taken_back} blocks taken back, height {} to {}", lost.height, won.height));
+    Ok(())
+}
+
+/// Mines one block on a node, here, so that there is exactly one.
+fn mine_one(member: &Member, spec: &ChainSpec) -> Result<(), CommandError> {
+    // A key that is no point of the curve: the coins of a devnet's forks are nobody's.
+    let address = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
+    let template = member.call("miner_getTemplate", json!([{ "address": address, "full": true }]))?;
+    let odd = || CommandError::Stopped("the node answers with a template that is none".to_owned());
+    let block: Block =
+        hex::decode(text(&template["block"])).ok().and_then(|bytes| codec::decode(&bytes).ok()).ok_or_else(odd)?;
+    let target = pow::target(block.header.bits).map_err(|_| odd())?;
+    let (found, events) = mpsc::channel();
+    let miner = Miner::start(1, Midstate, move |event| {
+        // Nobody listens once a solution is there.
+        let _ = found.send(event);
+    });
+    miner.set_work(Work::of_block(String::new(), &block, target, 8));
+    let Ok(Event::Found(solution)) = events.recv() else {
+        return Err(odd());
+    };
+    let header = hex::encode(codec::encode(&solution.header));
+    let submission: Value = json!([template["id"], header, hex::encode(&solution.coinbase)]);
+    match member.call("miner_submit", submission)?["status"].as_str() {
+        Some("connected" | "stored") => Ok(()),
+        other => Err(CommandError::Stopped(format!("a block mined for a reorganisation was {other:?}"))),
+    }
+}

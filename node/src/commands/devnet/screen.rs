@@ -1,0 +1,137 @@
+//! What a devnet shows: a table that stays in place on a terminal, plain lines elsewhere.
+
+use std::{
+    fmt::Display,
+    io::{IsTerminal, Write, stdout},
+};
+
+use super::fleet::{Row, shorten};
+
+/// Where things are shown.
+pub struct Screen {
+    terminal: bool,
+    /// The last line of a plain summary, not to be repeated.
+    last: String,
+}
+
+impl Screen {
+    /// The standard output.
+    pub fn new() -> Self {
+        Self { terminal: stdout().is_terminal(), last: String::new() }
+    }
+
+    /// Makes room for a table of so many nodes.
+    pub fn clear(&self, nodes: usize) {
+        if self.terminal {
+            // Clears the screen, keeps what scrolls below the table, and goes there.
+            let top = nodes + 4;
+            self.write(format_args!("\x1b[2J\x1b[{top};r\x1b[{top};1H"));
+        }
+    }
+
+    /// Gives the whole terminal back.
+    pub fn release(&self) {
+        if self.terminal {
+            self.write("\x1b[r\x1b[999;1H\n");
+        }
+    }
+
+    /// Shows how all are: in place on a terminal, else in a line if something changed.
+    pub fn update(&mut self, rows: &[Row], urls: &[String]) {
+        if self.terminal {
+            let mut text = String::from("\x1b7\x1b[1;1H");
+            for line in table(rows, urls) {
+                text.push_str(&format!("{line}\x1b[K\r\n"));
+            }
+            self.write(format_args!("{text}\x1b8"));
+            return;
+        }
+        let line = summary(rows);
+        if line != self.last {
+            self.say(&line);
+            self.last = line;
+        }
+    }
+
+    /// Writes the whole table among the other lines.
+    pub fn print(&self, rows: &[Row], urls: &[String]) {
+        table(rows, urls).into_iter().for_each(|line| self.say(line));
+    }
+
+    /// Writes a line.
+    pub fn say(&self, line: impl Display) {
+        self.write(format_args!("{line}\n"));
+    }
+
+    /// Shows that something may be typed.
+    pub fn prompt(&self) {
+        if self.terminal {
+            self.write("> ");
+        }
+    }
+
+    fn write(&self, text: impl Display) {
+        let mut out = stdout().lock();
+        // Nobody may be reading it any more.
+        let _ = write!(out, "{text}").and_then(|()| out.flush());
+    }
+}
+
+fn table(rows: &[Row], urls: &[String]) -> Vec<String> {
+    let mut lines = vec!["node  side  height  tip       peers  mempool  state   RPC".to_owned()];
+    for (index, (row, url)) in rows.iter().zip(urls).enumerate() {
+        let state = match (row.up, row.mining) {
+            (false, _) => "down",
+            (true, true) => "mines",
+            (true, false) => "up",
+        };
+        lines.push(format!(
+            "{index:>4}  {:>4}  {:>6}  {:8}  {:>5}  {:>7}  {state:6}  {url}",
+            row.side,
+            row.height,
+            shorten(&row.tip),
+            row.peers,
+            row.mempool
+        ));
+    }
+    lines
+}
+
+/// All nodes in one line: heights, how many different tips, peers, mempools.
+fn summary(rows: &[Row]) -> String {
+    let each = |value: fn(&Row) -> u64| {
+        let shown = rows.iter().map(|row| if row.up { value(row).to_string() } else { "-".to_owned() });
+        shown.collect::<Vec<_>>().join(" ")
+    };
+    let mut tips: Vec<&str> = rows.iter().filter(|row| row.up).map(|row| row.tip.as_str()).collect();
+    tips.sort_unstable();
+    tips.dedup();
+    format!(
+        "heights {}  tips {}  peers {}  mempool {}",
+        each(|row| row.height),
+        tips.len(),
+        each(|row| row.peers),
+        each(|row| row.mempool)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_how_all_are() {
+        let row = |height, tip: &str| Row { up: true, height, tip: tip.into(), peers: 2, ..Row::default() };
+        let rows = [row(5, "00aa"), row(5, "00aa"), row(4, "00bb"), Row::default()];
+        assert_eq!(summary(&rows), "heights 5 5 4 -  tips 2  peers 2 2 2 -  mempool 0 0 0 -");
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_each_node() {
+        let rows =
+            [Row { up: true, mining: true, height: 12, tip: "0000deadbeef".into(), ..Row::default() }, Row::default()];
+        let lines = table(&rows, &["http://a".to_owned(), "http://b".to_owned()]);
+        assert_eq!(lines[1], "   0     0      12  deadbeef      0        0  mines   http://a");
+        assert_eq!(lines[2], "   1     0       0                0        0  down    http://b");
+    }
+}

@@ -1,0 +1,165 @@
+//! Multiaddresses: what of them matters to a node.
+
+use libp2p::{Multiaddr, PeerId, multiaddr::Protocol};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// How far an address reaches. An address is told on only as far as it reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    /// This machine.
+    Machine,
+    /// A private or local network.
+    Local,
+    /// Everywhere.
+    Global,
+}
+
+/// Reads an address that a person wrote: a multiaddress, or host and port of TCP.
+pub fn parse(text: &str) -> Option<Multiaddr> {
+    let address = match text.parse::<SocketAddr>() {
+        Ok(socket) => Multiaddr::from(socket.ip()).with(Protocol::Tcp(socket.port())),
+        Err(_) => text.parse().ok()?,
+    };
+    can_dial(&split(address.clone()).0).then_some(address)
+}
+
+/// The IP of an address, if it begins with one.
+pub fn ip(address: &Multiaddr) -> Option<IpAddr> {
+    match address.iter().next()? {
+        Protocol::Ip4(ip) => Some(ip.into()),
+        Protocol::Ip6(ip) => Some(ip.to_canonical()),
+        _ => None,
+    }
+}
+
+/// An address without the peer at its end, and that peer.
+pub fn split(mut address: Multiaddr) -> (Multiaddr, Option<PeerId>) {
+    match address.iter().last() {
+        Some(Protocol::P2p(peer)) => {
+            address.pop();
+            (address, Some(peer))
+        }
+        _ => (address, None),
+    }
+}
+
+/// How far an IP reaches.
+pub fn scope(ip: IpAddr) -> Scope {
+    match ip {
+        ip if ip.is_loopback() => Scope::Machine,
+        IpAddr::V4(ip) if local_v4(ip) => Scope::Local,
+        IpAddr::V6(ip) if local_v6(ip) => Scope::Local,
+        _ => Scope::Global,
+    }
+}
+
+fn local_v4(ip: Ipv4Addr) -> bool {
+    let [first, second, ..] = ip.octets();
+    let shared = first == 100 && (64..128).contains(&second);
+    ip.is_private() || ip.is_link_local() || ip.is_unspecified() || ip.is_documentation() || shared || first >= 224
+}
+
+fn local_v6(ip: Ipv6Addr) -> bool {
+    ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified() || ip.is_multicast()
+}
+
+/// What one owner of addresses surely holds: an IPv4 address, or 64 bits of IPv6.
+pub fn host(ip: IpAddr) -> IpAddr {
+    masked(ip, 32, 64)
+}
+
+/// What one owner may well hold: as large a network as one provider gives to one customer.
+pub fn group(ip: IpAddr) -> IpAddr {
+    masked(ip, 16, 32)
+}
+
+fn masked(ip: IpAddr, bits_v4: u32, bits_v6: u32) -> IpAddr {
+    match ip {
+        IpAddr::V4(ip) => Ipv4Addr::from(ip.to_bits() & (u32::MAX << (32 - bits_v4))).into(),
+        IpAddr::V6(ip) => Ipv6Addr::from(ip.to_bits() & (u128::MAX << (128 - bits_v6))).into(),
+    }
+}
+
+/// Whether this node can dial an address of this shape: TCP, or QUIC.
+pub fn can_dial(address: &Multiaddr) -> bool {
+    let mut parts = address.iter();
+    let first = matches!(
+        parts.next(),
+        Some(Protocol::Ip4(_) | Protocol::Ip6(_) | Protocol::Dns(_) | Protocol::Dns4(_) | Protocol::Dns6(_))
+    );
+    let rest = match (parts.next(), parts.next()) {
+        (Some(Protocol::Tcp(port)), None) => port != 0,
+        (Some(Protocol::Udp(port)), Some(Protocol::QuicV1)) => port != 0,
+        _ => false,
+    };
+    first && rest && parts.next().is_none()
+}
+
+/// Whether an address that a peer told of is worth keeping: one can dial it, it names no host that must be looked up,
+/// and it reaches from that peer to here.
+pub fn is_useful(address: &Multiaddr, told_by: IpAddr) -> bool {
+    let reach = ip(address).filter(|ip| !ip.is_unspecified() && !ip.is_multicast()).map(scope);
+    can_dial(address) && reach.is_some_and(|reach| reach >= scope(told_by).min(Scope::Global))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Multiaddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn only_tcp_and_quic_are_dialled() {
+        for good in
+            ["/ip4/1.2.3.4/tcp/30303", "/ip6/::1/tcp/1", "/dns4/seed.example/tcp/30303", "/ip4/1.2.3.4/udp/5/quic-v1"]
+        {
+            assert!(can_dial(&address(good)), "{good}");
+        }
+        for bad in ["/ip4/1.2.3.4", "/ip4/1.2.3.4/tcp/0", "/ip4/1.2.3.4/udp/5", "/ip4/1.2.3.4/tcp/5/ws", "/unix/a"] {
+            assert!(!can_dial(&address(bad)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn people_write_multiaddresses_or_hosts_with_ports() {
+        let peer = libp2p::identity::Keypair::generate_ed25519().public().to_peer_id();
+        let full = format!("/ip4/1.2.3.4/tcp/30303/p2p/{peer}");
+        assert_eq!(parse(&full).unwrap().to_string(), full);
+        assert_eq!(parse("1.2.3.4:30303"), Some(address("/ip4/1.2.3.4/tcp/30303")));
+        assert_eq!(parse("[::1]:30303"), Some(address("/ip6/::1/tcp/30303")));
+        for bad in ["", "1.2.3.4", "localhost:30303", "/ip4/1.2.3.4", "/ip4/1.2.3.4/tcp/0"] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_useful_only_where_it_reaches() {
+        let [here, lan, far]: [IpAddr; 3] = ["127.0.0.1", "192.168.1.7", "8.8.8.8"].map(|ip| ip.parse().unwrap());
+        let [machine, local, global] =
+            ["/ip4/127.0.0.1/tcp/9", "/ip4/10.0.0.1/tcp/9", "/ip4/9.9.9.9/tcp/9"].map(address);
+        assert!(is_useful(&machine, here) && is_useful(&local, here) && is_useful(&global, here));
+        assert!(!is_useful(&machine, lan) && is_useful(&local, lan) && is_useful(&global, lan));
+        assert!(!is_useful(&machine, far) && !is_useful(&local, far) && is_useful(&global, far));
+        assert!(!is_useful(&address("/dns4/a.example/tcp/9"), here));
+        assert!(!is_useful(&address("/ip4/0.0.0.0/tcp/9"), here));
+    }
+
+    #[test]
+    fn hosts_and_groups_are_prefixes() {
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
+        assert_eq!(host(ip("1.2.3.4")), ip("1.2.3.4"));
+        assert_eq!(group(ip("1.2.3.4")), ip("1.2.0.0"));
+        assert_eq!(host(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8:1:2::"));
+        assert_eq!(group(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8::"));
+    }
+
+    #[test]
+    fn a_peer_is_split_off_the_end() {
+        let peer = libp2p::identity::Keypair::generate_ed25519().public().to_peer_id();
+        let bare = address("/ip4/1.2.3.4/tcp/5");
+        assert_eq!(split(bare.clone()), (bare.clone(), None));
+        assert_eq!(split(bare.clone().with(Protocol::P2p(peer))), (bare, Some(peer)));
+    }
+}

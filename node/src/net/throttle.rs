@@ -1,0 +1,58 @@
+//! Log lines that strangers can provoke: a few, then one that counts the rest.
+
+use std::time::{Duration, Instant};
+
+/// Lines of one kind that are written at once.
+const BURST: u32 = 5;
+/// How often one more may be written.
+const REFILL: Duration = Duration::from_secs(10);
+
+/// Decides which lines are written.
+#[derive(Debug)]
+pub struct Throttle {
+    left: u32,
+    refilled: Instant,
+    suppressed: u64,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self { left: BURST, refilled: Instant::now(), suppressed: 0 }
+    }
+}
+
+impl Throttle {
+    /// Whether a line may be written now, and how many were not since the last, if any; `None` leaves it out.
+    pub fn allow(&mut self, now: Instant) -> Option<Option<u64>> {
+        let earned = now.saturating_duration_since(self.refilled).as_secs() / REFILL.as_secs();
+        if earned > 0 {
+            self.left = self.left.saturating_add(u32::try_from(earned).unwrap_or(BURST)).min(BURST);
+            self.refilled = now;
+        }
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                Some(Some(std::mem::take(&mut self.suppressed)).filter(|count| *count > 0))
+            }
+            None => {
+                self.suppressed += 1;
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_lines_is_counted_instead_of_written() {
+        let mut throttle = Throttle::default();
+        let start = throttle.refilled;
+        assert_eq!((0..BURST).filter(|_| throttle.allow(start) == Some(None)).count(), BURST as usize);
+        assert!((0..1_000).all(|_| throttle.allow(start).is_none()));
+        assert_eq!(throttle.allow(start + REFILL), Some(Some(1_000)));
+        assert_eq!(throttle.allow(start + REFILL), None);
+    }
+}
