@@ -115,6 +115,7 @@ impl<'v> Overlay<'v> {
     }
 
     /// Logs what the running frame says; a revert takes it back.
+    #[inline]
     pub fn log(&mut self, log: Log) {
         self.logs.push(log);
     }

@@ -1,6 +1,6 @@
 //! What instructions ask of accounts and blocks, and logs.
 
-use alloy_primitives::{B256, Log, LogData, U256};
+use alloy_primitives::{B256, Bytes, Log, LogData, U256};
 
 use super::Exit;
 use crate::{
@@ -72,9 +72,13 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let range = self.memory_range(offset, len)?;
         self.charge(gas::LOG_BYTE * range.len() as u64)?;
         let topics = (0..topics).map(|_| B256::from(self.pop())).collect();
-        let data = self.machine.memory.slice(&range).to_vec();
+        // Where there is no data, none of its parts is written and read back.
+        let data = match self.machine.memory.slice(&range) {
+            [] => Bytes::new(),
+            bytes => Bytes::copy_from_slice(bytes),
+        };
         let address = self.state.address(self.frame().address);
-        let log = Log { address, data: LogData::new_unchecked(topics, data.into()) };
+        let log = Log { address, data: LogData::new_unchecked(topics, data) };
         if I::ACTIVE {
             self.inspector.log(&log);
         }
