@@ -7,7 +7,7 @@
 use chain_core::{
     Address, U256,
     account::AccountTransaction,
-    check::{check_transaction, spend_checks},
+    check::{check_and_hash_transaction, spend_checks},
     error::RuleError,
     execute::{Environment, MAX_TRANSACTION_GAS, Revision, check_account_alone},
     hash::BlockHash,
@@ -109,7 +109,7 @@ impl Verifier {
     }
 
     fn prepare_one(&self, spec: &ChainSpec, transaction: &Arc<Transaction>) -> Result<Prepared, RuleError> {
-        let meta = check_transaction(transaction)?;
+        let (meta, leaf) = check_and_hash_transaction(transaction)?;
         let sender = match &**transaction {
             Transaction::Account(tx) => {
                 check_account_alone(&environment(spec), tx.fields())?;
@@ -117,7 +117,7 @@ impl Verifier {
             }
             _ => None,
         };
-        Ok(Prepared { transaction: transaction.clone(), txid: meta.txid, size: meta.size as usize, sender })
+        Ok(Prepared { transaction: transaction.clone(), txid: meta.txid, leaf, size: meta.size as usize, sender })
     }
 
     /// Verifies that staged coin transactions may spend what they spend, in a block of this height. The answer goes to

@@ -51,6 +51,11 @@ impl HashedBlock {
         self.hash
     }
 
+    /// Whether the transactions are those that the header commits to.
+    pub fn fits_header(&self) -> bool {
+        merkle::root(&self.leaves) == self.block.header.merkle_root
+    }
+
     /// The block alone.
     pub fn into_block(self) -> Block {
         self.block
@@ -131,7 +136,15 @@ pub fn check_hashed_block(spec: &ChainSpec, hashed: HashedBlock) -> Result<Check
 /// # Errors
 /// BLK-2, BLK-4, COIN-1 to COIN-6, POL-1.
 pub fn check_transaction(transaction: &Transaction) -> Result<TxMeta, RuleError> {
-    let (meta, _) = transaction.digest(&mut Vec::new());
+    check_and_hash_transaction(transaction).map(|(meta, _)| meta)
+}
+
+/// [`check_transaction`], with the transaction's merkle leaf.
+///
+/// # Errors
+/// As for [`check_transaction`].
+pub fn check_and_hash_transaction(transaction: &Transaction) -> Result<(TxMeta, [u8; 32]), RuleError> {
+    let (meta, leaf) = transaction.digest(&mut Vec::new());
     check_no_64_bytes(std::slice::from_ref(&meta))?;
     match transaction {
         // BLK-2
@@ -139,7 +152,7 @@ pub fn check_transaction(transaction: &Transaction) -> Result<TxMeta, RuleError>
         Transaction::Coin(coin) => check_coin_transaction(coin)?,
         Transaction::Account(_) => {}
     }
-    Ok(meta)
+    Ok((meta, leaf))
 }
 
 /// First what tells whether this body is the header's at all, then from cheap to dear.

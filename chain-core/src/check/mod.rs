@@ -4,6 +4,9 @@ mod block;
 mod coin;
 mod spend;
 
-pub use block::{HashedBlock, MAX_EXTRA, check_block, check_hashed_block, check_transaction, decode_block};
+pub use block::{
+    HashedBlock, MAX_EXTRA, check_and_hash_transaction, check_block, check_hashed_block, check_transaction,
+    decode_block,
+};
 pub use coin::check_coin_transaction;
 pub use spend::spend_checks;

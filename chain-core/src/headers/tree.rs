@@ -253,6 +253,18 @@ impl HeaderTree {
         Ok(Inserted { hash, height: context.height, best })
     }
 
+    /// Adds a header that was checked against its parent by [`HeaderContext::child`], with what that answered. `None` if the
+    /// parent is unknown or invalid, or the header known.
+    pub fn insert_checked(&mut self, header: &Header, context: &HeaderContext) -> Option<Inserted> {
+        let parent = self.find(&header.prev).filter(|parent| !self.node(*parent).invalid)?;
+        if self.contains(&context.hash) || self.node(parent).height + 1 != context.height {
+            return None;
+        }
+        let id = self.attach(header, context, parent);
+        let best = self.consider_best(id);
+        Some(Inserted { hash: context.hash, height: context.height, best })
+    }
+
     fn attach(&mut self, header: &Header, context: &HeaderContext, parent: Id) -> Id {
         let skip = self.ancestor_id(parent, skip_height(context.height));
         let mut node = Node::new(header, context, parent, skip);

@@ -1,8 +1,10 @@
 //! Taking blocks in: known? parent? work? sound alone? Then they are stored, and the chain may follow them.
 
 use chain_core::{
+    Bytes,
     block::Block,
-    check::check_block,
+    check::{HashedBlock, check_hashed_block},
+    codec,
     error::RuleError,
     hash::BlockHash,
     header::Header,
@@ -96,7 +98,7 @@ impl Engine {
                 }
             }
         }
-        self.take_body(hash, block)
+        self.take_body(block)
     }
 
     /// Puts a block's header into the tree; answers with the outcome if the block is to be held instead.
@@ -156,23 +158,40 @@ impl Engine {
         if held { Ok(Taken::Done(outcome)) } else { Err(SubmitBlockError::UnknownParent(parent)) }
     }
 
-    /// Checks a block alone and stores it.
-    fn take_body(&mut self, hash: BlockHash, block: Block) -> Judged<Taken> {
-        let Some(info) = self.tree.get(&hash) else { return Ok(Err(SubmitBlockError::UnknownParent(hash))) };
-        let checked = match check_block(&self.spec, block) {
-            Ok(checked) => checked,
-            Err((_, rule)) => {
-                // BLK-3: another body may be right for this header.
-                if !rule.blames_body_only() {
-                    self.condemn(hash, rule.clone())?;
+    /// Checks a block alone and stores it. Its header is in the tree.
+    fn take_body(&mut self, block: Block) -> Judged<Taken> {
+        let bytes = codec::encode(&block).into();
+        let refused = self.take_bodies(vec![(HashedBlock::new(block), bytes)])?.pop();
+        Ok(refused.map_or(Ok(Taken::Stored), |(_, rule)| Err(rule.into())))
+    }
+
+    /// Checks blocks alone, with their bytes, and stores them; answers with those that break a rule. Their headers are in the
+    /// tree.
+    pub(super) fn take_bodies(
+        &mut self,
+        blocks: Vec<(HashedBlock, Bytes)>,
+    ) -> Result<Vec<(BlockHash, RuleError)>, Fatal> {
+        let (mut sound, mut refused) = (Vec::with_capacity(blocks.len()), Vec::new());
+        for (block, bytes) in blocks {
+            let hash = block.hash();
+            let Some(info) = self.tree.get(&hash).filter(|info| info.status == Status::HeaderOnly) else { continue };
+            match check_hashed_block(&self.spec, block) {
+                Ok(checked) => sound.push((info.height, checked, bytes)),
+                Err((_, rule)) => {
+                    // BLK-3: another body may be right for this header.
+                    if !rule.blames_body_only() {
+                        self.condemn(hash, rule.clone())?;
+                    }
+                    refused.push((hash, rule));
                 }
-                return Ok(Err(rule.into()));
             }
-        };
-        self.store.put_body(info.height, &checked)?;
-        self.tree.mark_body(&hash);
-        self.session.fresh = Some(checked);
-        Ok(Ok(Taken::Stored))
+        }
+        self.store.put_bodies(sound.iter().map(|(height, block, bytes)| (*height, block, &bytes[..])))?;
+        for (height, block, _) in sound {
+            self.tree.mark_body(&block.hash());
+            self.ready.insert(height, block);
+        }
+        Ok(refused)
     }
 
     /// Marks a block invalid, and with it all that descends from it.
@@ -183,6 +202,9 @@ impl Engine {
         self.store.put_headers(&records)?;
         for record in records {
             self.store.remove_body(record.at())?;
+        }
+        if let Some(peer) = self.relay.origins.remove(&hash) {
+            self.penalize(peer, Offence::InvalidBlock(rule.clone()));
         }
         for undecided in &mut self.undecided {
             if undecided.hash == hash {

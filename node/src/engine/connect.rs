@@ -15,11 +15,14 @@ use chain_core::{
 };
 use std::{sync::Arc, time::Duration};
 
-use super::{Action, BlockOutcome, Engine, NodeEvent, SubmitBlockError, Undecided, error::Fatal};
+use super::{Action, BlockOutcome, Engine, NodeEvent, SubmitBlockError, Time, Undecided, error::Fatal};
 use crate::store::{BlockRef, StoreError};
 
 /// Blocks connected in one go, unless a reorganisation is under way.
 const SLICE: u32 = 32;
+
+/// Milliseconds between two times at which everybody is told of the tip while blocks are fetched.
+const SELDOM: u64 = 5_000;
 
 /// Blocks that may be left to connect before the node counts as syncing.
 const BEHIND: Height = 8;
@@ -27,10 +30,9 @@ const BEHIND: Height = 8;
 /// The way that the active chain is taking.
 #[derive(Debug, Default)]
 pub(super) struct Session {
-    /// The block that was taken in last, so that it need not be read and checked again.
-    pub(super) fresh: Option<CheckedBlock>,
     /// Where the chain stood when it was last told of.
     told: BlockHash,
+    told_at: Time,
     /// Whether blocks were taken back since the pool last looked.
     went_back: bool,
     /// Blocks of the former chain that the last way left behind.
@@ -44,7 +46,7 @@ impl Session {
     }
 }
 
-enum Step {
+pub(super) enum Step {
     Disconnect,
     Connect(BlockHash),
 }
@@ -74,7 +76,7 @@ impl Engine {
         Ok(())
     }
 
-    fn next_step(&self) -> Option<Step> {
+    pub(super) fn next_step(&self) -> Option<Step> {
         let (tip, goal) = (self.store.tip(), self.tree.candidate());
         if tip.hash == goal {
             return None;
@@ -91,7 +93,8 @@ impl Engine {
         goal.saturating_sub(self.store.tip().height)
     }
 
-    fn work_of(&self, hash: &BlockHash) -> chain_core::U256 {
+    /// Work from genesis to a block; zero if it is unknown.
+    pub(super) fn work_of(&self, hash: &BlockHash) -> chain_core::U256 {
         self.tree.get(hash).map_or(chain_core::U256::ZERO, |info| info.work)
     }
 
@@ -113,7 +116,9 @@ impl Engine {
             Err(rule) => return self.condemn(hash, rule),
         };
         self.store.connect(&executed)?;
+        self.relay.origins.remove(&hash);
         let gas_used = executed.effects().gas_used;
+        self.pass_on(hash, executed.block().block());
         self.tree.mark_valid(&hash, Executed { base_fee: executed.context().base_fee, gas_used });
         let base_fee = self.next_base_fee();
         self.mempool.block_connected(base_fee, executed.block(), &executed.effects().accounts);
@@ -125,8 +130,8 @@ impl Engine {
 
     /// A stored block, checked alone.
     fn checked_body(&mut self, at: BlockRef) -> Result<CheckedBlock, Fatal> {
-        if let Some(fresh) = self.session.fresh.take_if(|fresh| fresh.hash() == at.hash) {
-            return Ok(fresh);
+        if let Some(ready) = self.ready.take(&at.hash) {
+            return Ok(ready);
         }
         let block = self.store.body(at)?.ok_or(StoreError::NoBody(at))?;
         check_block(&self.spec, block).map_err(|(_, rule)| {
@@ -170,9 +175,11 @@ impl Engine {
         self.tree.next_base_fee(&self.store.tip().hash).unwrap_or(self.spec.base_fee_floor)
     }
 
-    /// Whether so many blocks wait to be connected that nobody is told of each.
+    /// Whether so many blocks wait to be connected or fetched that nobody is told of each. While they are fetched, which
+    /// somebody could drag out, everybody is told now and then.
     fn is_far_behind(&self) -> bool {
-        self.next_step().is_some() && self.backlog() > BEHIND
+        let fetching = self.fetching().is_some() && self.now.since(self.session.told_at) < SELDOM;
+        fetching || (self.next_step().is_some() && self.backlog() > BEHIND)
     }
 
     /// Whether the tip has reached the disk and everybody was told of it; while far behind, nobody is.
@@ -188,7 +195,8 @@ impl Engine {
             return Ok(());
         }
         if self.is_far_behind() {
-            let event = NodeEvent::Progress(tip.height, tip.height + self.backlog());
+            let fetched = self.fetching().map_or(0, |progress| progress.highest);
+            let event = NodeEvent::Progress(tip.height, fetched.max(tip.height + self.backlog()));
             self.actions.push(Action::Publish(event));
             return Ok(());
         }
@@ -203,6 +211,8 @@ impl Engine {
         let path = self.tree.path(&told, &tip.hash).unwrap_or_default();
         self.session.depth = Height::try_from(path.disconnect.len()).unwrap_or(Height::MAX);
         self.session.told = tip.hash;
+        self.session.told_at = self.now;
+        self.ready.forget_up_to(tip.height);
         let info = Arc::new(self.chain_info());
         let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
         let took = Duration::ZERO;

@@ -31,6 +31,16 @@ pub enum Source {
 pub struct Time(pub u64);
 
 impl Time {
+    /// So many milliseconds later.
+    pub fn after(self, milliseconds: u64) -> Self {
+        Self(self.0.saturating_add(milliseconds))
+    }
+
+    /// Milliseconds since an earlier time; 0 if it is later.
+    pub fn since(self, earlier: Self) -> u64 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// Whole seconds.
     pub fn seconds(self) -> u64 {
         self.0 / 1_000

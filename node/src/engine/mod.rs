@@ -13,6 +13,7 @@ mod link;
 mod open;
 mod peer;
 mod queries;
+mod ready;
 mod relay;
 mod templates;
 #[cfg(test)]
@@ -36,7 +37,10 @@ use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::C
 
 use std::sync::Arc;
 
-use self::{connect::Session, error::Fatal, held::Held, templates::TemplateState, transactions::Resubmission};
+use self::{
+    connect::Session, error::Fatal, held::Held, ready::Ready, relay::Relay, templates::TemplateState,
+    transactions::Resubmission,
+};
 use crate::{mempool::Mempool, store::Store, verify::Verifier};
 
 /// The chain, the mempool and what is held back, driven by events.
@@ -48,6 +52,8 @@ pub struct Engine {
     verifier: Verifier,
     mempool: Mempool,
     held: Held,
+    ready: Ready,
+    relay: Relay,
     templates: TemplateState,
     resubmission: Resubmission,
     /// The way that the active chain is taking now.
@@ -86,6 +92,8 @@ impl Engine {
 
     fn dispatch(&mut self, event: Event) -> Result<(), Fatal> {
         let idle = matches!(event, Event::Continue);
+        // What a peer sends is passed on before it is executed.
+        let executes = !matches!(event, Event::Peer(..));
         match event {
             Event::Transactions(batch) => self.on_transactions(batch)?,
             Event::Block(ticket, source, block) => self.on_block(ticket, source, block)?,
@@ -99,13 +107,20 @@ impl Engine {
                 return Ok(());
             }
         }
-        self.advance()?;
+        if executes {
+            self.advance()?;
+        }
         self.tell(idle)?;
         self.decide();
         // Whoever listens hears of a tip before he hears what it did to the pool.
         if self.is_told() {
             self.resubmit()?;
             self.report_pool();
+        }
+        self.relay_on()?;
+        let announced = self.actions.iter().any(|action| matches!(action, Action::Continue));
+        if !announced && self.next_step().is_some() {
+            self.actions.push(Action::Continue);
         }
         Ok(())
     }
@@ -114,7 +129,8 @@ impl Engine {
     fn on_tick(&mut self) -> Result<(), Fatal> {
         self.mempool.tick(self.now.stamp());
         self.refresh_templates();
-        self.retry_future_blocks()
+        self.retry_future_blocks()?;
+        self.tick_relay()
     }
 
     /// After a failure of storage nothing can be decided any more, and nobody is to blame.

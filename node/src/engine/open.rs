@@ -8,8 +8,8 @@ use chain_core::{
 use std::sync::Arc;
 
 use super::{
-    Engine, OpenError, RelayConfig, Time, connect::Session, held::Held, templates::TemplateState,
-    transactions::Resubmission,
+    Engine, OpenError, RelayConfig, Time, connect::Session, held::Held, ready::Ready, relay::Relay,
+    templates::TemplateState, transactions::Resubmission,
 };
 use crate::{
     mempool::{Mempool, MempoolConfig},
@@ -49,6 +49,8 @@ impl Engine {
             verifier: Verifier::new(config.verify),
             mempool: Mempool::new(config.mempool, base_fee),
             held: Held::default(),
+            ready: Ready::default(),
+            relay: Relay::new(config.relay),
             templates: TemplateState::default(),
             resubmission: Resubmission::new(returned_bytes),
             session: Session::at(tip.hash),

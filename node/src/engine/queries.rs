@@ -2,7 +2,7 @@
 
 use chain_core::{hash::BlockHash, headers::Status, units::Height};
 
-use super::{ChainInfo, ChainTip, Engine, HeaderInfo, TipStatus};
+use super::{ChainInfo, ChainTip, Engine, HeaderInfo, SyncProgress, TipStatus};
 use crate::{
     mempool::{FeeEstimate, Mempool},
     store::Store,
@@ -23,10 +23,18 @@ impl Engine {
             next_base_fee: self.next_base_fee(),
             next_bits: self.next_bits(),
             best_header: best.map_or(tip.height, |info| info.height),
-            syncing: self.tree.candidate() != tip.hash,
-            sync: None,
+            syncing: self.tree.candidate() != tip.hash || self.fetching().is_some(),
+            sync: self.progress(),
             mempool: self.mempool.stats(),
         }
+    }
+
+    /// How far connecting or fetching blocks is, if many are left.
+    fn progress(&self) -> Option<SyncProgress> {
+        let tip = self.store.tip().height;
+        let backlog = self.backlog();
+        let replaying = (backlog > 0).then_some(SyncProgress { start: tip, current: tip, highest: tip + backlog });
+        self.fetching().or(replaying)
     }
 
     /// Bits of the next block on the active chain.

@@ -94,7 +94,10 @@ impl Engine {
     ///
     /// Three steps run at once: one chunk is taken into the pool, the signatures of the next are verified on all cores,
     /// and the one after that is looked at.
-    fn submit(&mut self, transactions: Vec<Arc<Transaction>>) -> Result<Vec<Result<TxId, SubmitError>>, Fatal> {
+    pub(super) fn submit(
+        &mut self,
+        transactions: Vec<Arc<Transaction>>,
+    ) -> Result<Vec<Result<TxId, SubmitError>>, Fatal> {
         let mut results = Vec::with_capacity(transactions.len());
         let mut waiting = Vec::with_capacity(transactions.len());
         for (index, prepared) in self.verifier.prepare(&self.spec, transactions).into_iter().enumerate() {
@@ -185,6 +188,9 @@ impl Engine {
                 Change::Added(txid) => NodeEvent::TransactionAdded(txid),
                 Change::Removed(txid, reason) => NodeEvent::TransactionRemoved(txid, reason),
             };
+            if let Change::Added(txid) = change {
+                self.relay_transaction(txid);
+            }
             self.templates.pool_changed(matches!(change, Change::Added(_)));
             self.actions.push(Action::Publish(event));
         }

@@ -22,6 +22,7 @@ use super::{
 #[derive(Debug)]
 pub(crate) struct AccountEntry {
     pub(crate) txid: TxId,
+    pub(crate) leaf: [u8; 32],
     pub(crate) transaction: Arc<Transaction>,
     pub(crate) sender: Address,
     pub(crate) nonce: u64,

@@ -89,6 +89,7 @@ impl Mempool {
         }
         let entry = AccountEntry {
             txid: prepared.txid,
+            leaf: prepared.leaf,
             sender: staged.sender,
             nonce: fields.nonce,
             size: prepared.size,
@@ -137,7 +138,7 @@ fn check_price_bump(replaced: &AccountEntry, fields: &Fields) -> Result<(), Memp
 
 /// Estimated memory of an entry: raw bytes, what they were decoded to, the queue and the indexes.
 fn memory_of(size: usize, fields: &Fields) -> usize {
-    const ENTRY: usize = 1_200;
+    const ENTRY: usize = 1_232;
     let slots: usize = fields.access_list.iter().map(|(_, slots)| 56 + 32 * slots.len()).sum();
     ENTRY + 2 * size + slots + 160 * fields.authorizations.len()
 }

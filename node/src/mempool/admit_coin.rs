@@ -145,6 +145,7 @@ impl Mempool {
         let own = Sums { count: 1, size: prepared.size as u64, gas: fee.gas, fee: fee.fee };
         let entry = NewCoinEntry {
             txid: prepared.txid,
+            leaf: prepared.leaf,
             transaction: prepared.transaction,
             spent: staged.spent,
             own,

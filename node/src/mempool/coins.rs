@@ -51,6 +51,7 @@ impl Sums {
 #[derive(Debug)]
 pub(crate) struct CoinEntry {
     pub(crate) txid: TxId,
+    pub(crate) leaf: [u8; 32],
     pub(crate) transaction: Arc<Transaction>,
     /// The coins that it spends, in order of its inputs.
     pub(crate) spent: Box<[Coin]>,
@@ -76,6 +77,7 @@ struct Links {
 /// What the graph keeps of a new entry.
 pub(crate) struct NewCoinEntry {
     pub(crate) txid: TxId,
+    pub(crate) leaf: [u8; 32],
     pub(crate) transaction: Arc<Transaction>,
     pub(crate) spent: Box<[Coin]>,
     pub(crate) own: Sums,
@@ -214,9 +216,9 @@ impl CoinPool {
         }
         let own = new.own;
         let memory = memory_of(&new);
-        let NewCoinEntry { txid, transaction, spent, time, sequence, valid_from, .. } = new;
+        let NewCoinEntry { txid, leaf, transaction, spent, time, sequence, valid_from, .. } = new;
         let links = Links { parents, children: Vec::new(), with_ancestors, with_descendants: own };
-        let entry = CoinEntry { txid, transaction, spent, own, time, sequence, valid_from, memory, links };
+        let entry = CoinEntry { txid, leaf, transaction, spent, own, time, sequence, valid_from, memory, links };
         let keys = (entry.package_rate(), entry.keep_rate());
         let slot = self.entries.insert(entry);
         self.by_package.insert((keys.0, Reverse(sequence), slot));
@@ -309,7 +311,7 @@ impl CoinPool {
 
 /// Estimated memory of an entry: what it was decoded to, the graph and the indexes.
 fn memory_of(new: &NewCoinEntry) -> usize {
-    const ENTRY: usize = 700;
+    const ENTRY: usize = 732;
     const INPUT: usize = 260;
     const OUTPUT: usize = 150;
     let Transaction::Coin(tx) = &*new.transaction else { return ENTRY };

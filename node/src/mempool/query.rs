@@ -38,6 +38,28 @@ impl Mempool {
         self.by_txid.contains_key(txid)
     }
 
+    /// A transaction itself.
+    pub fn transaction(&self, txid: &TxId) -> Option<&Arc<Transaction>> {
+        Some(match self.by_txid.get(txid)? {
+            Id::Coin(slot) => &self.coins.get(*slot).transaction,
+            Id::Account(slot) => &self.accounts.get(*slot).transaction,
+        })
+    }
+
+    /// All transactions with their merkle leaves, in no useful order.
+    pub fn leaves(&self) -> impl Iterator<Item = (&TxId, &[u8; 32])> {
+        let coins = self.coins.iter().map(|(_, entry)| (&entry.txid, &entry.leaf));
+        coins.chain(self.accounts.iter().map(|(_, entry)| (&entry.txid, &entry.leaf)))
+    }
+
+    /// The best transactions, best first, with their merkle leaves; what cannot be mined now is left out.
+    pub fn best_leaves(&self) -> impl Iterator<Item = (&TxId, &[u8; 32])> {
+        self.ranked().map(|(_, id)| match id {
+            Id::Coin(slot) => (&self.coins.get(slot).txid, &self.coins.get(slot).leaf),
+            Id::Account(slot) => (&self.accounts.get(slot).txid, &self.accounts.get(slot).leaf),
+        })
+    }
+
     /// Who signed an account transaction of the pool.
     pub fn sender(&self, txid: &TxId) -> Option<Address> {
         match self.by_txid.get(txid)? {

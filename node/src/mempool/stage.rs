@@ -25,6 +25,8 @@ pub struct Prepared {
     pub transaction: Arc<Transaction>,
     /// Its identifier.
     pub txid: TxId,
+    /// Its merkle leaf, which its witnesses change.
+    pub leaf: [u8; 32],
     /// Its encoded bytes.
     pub size: usize,
     /// Who signed it, if it is an account transaction.

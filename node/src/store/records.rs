@@ -66,7 +66,12 @@ pub struct HeaderRecord {
 impl HeaderRecord {
     /// A header of which nothing else is known.
     pub fn new(header: Header, height: Height) -> Self {
-        Self { hash: header.hash(), header, height, body: false, verdict: Verdict::Unknown, executed: None }
+        Self::with_hash(header, header.hash(), height)
+    }
+
+    /// The same, its hash being known.
+    pub fn with_hash(header: Header, hash: BlockHash, height: Height) -> Self {
+        Self { hash, header, height, body: false, verdict: Verdict::Unknown, executed: None }
     }
 
     /// Where its body is stored.

@@ -104,16 +104,29 @@ impl Store {
     /// # Errors
     /// See [`Store::put_headers`].
     pub fn put_body(&mut self, height: Height, block: &CheckedBlock) -> Result<(), StoreError> {
-        self.running()?;
-        let at = BlockRef { height, hash: block.hash() };
-        let known = self.header(&at.hash)?;
-        let record = known.unwrap_or_else(|| HeaderRecord::new(block.block().header, height));
         let mut body = Vec::with_capacity(block.size());
         codec::encode_into(&mut body, block.block());
+        self.put_bodies(std::iter::once((height, block, &body[..])))
+    }
+
+    /// As [`Store::put_body`] for many at once, with their heights and encodings.
+    ///
+    /// # Errors
+    /// See [`Store::put_headers`].
+    pub fn put_bodies<'a>(
+        &mut self,
+        blocks: impl Iterator<Item = (Height, &'a CheckedBlock, &'a [u8])>,
+    ) -> Result<(), StoreError> {
+        self.running()?;
         let mut batch = Batch::default();
-        batch.put(Column::Bodies, &schema::block_key(at), &body);
-        self.put_header(&HeaderRecord { body: true, ..record }, &mut batch);
-        self.write(&batch, Durability::Process)
+        for (height, block, body) in blocks {
+            let at = BlockRef { height, hash: block.hash() };
+            let known = self.header(&at.hash)?;
+            let record = known.unwrap_or_else(|| HeaderRecord::with_hash(block.block().header, at.hash, height));
+            batch.put(Column::Bodies, &schema::block_key(at), body);
+            self.put_header(&HeaderRecord { body: true, ..record }, &mut batch);
+        }
+        if batch.is_empty() { Ok(()) } else { self.write(&batch, Durability::Process) }
     }
 
     /// Forgets a body, such as of a block that turned out to be invalid. Its header stays.
@@ -174,6 +187,14 @@ impl Store {
         let hash = value.map(|value| <[u8; 32]>::try_from(value).map(BlockHash)).transpose();
         let hash = hash.map_err(|_| damaged(Column::Headers))?;
         Ok(hash.map(|hash| BlockRef { height, hash }))
+    }
+
+    /// The encoding of a stored block.
+    ///
+    /// # Errors
+    /// See [`Store::load_headers`].
+    pub fn body_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
+        self.row(Column::Bodies, &schema::block_key(at))
     }
 
     /// Whether it is time to flush: while syncing, when much has gathered; else, after every block.

@@ -1,11 +1,45 @@
 //! Relay and sync: what the engine says to peers, and what it makes of what they say.
+//!
+//! Headers come first ([`headers`]), then bodies from many peers at once ([`bodies`]); new blocks come compactly
+//! ([`gossip`], [`compact`]), transactions by name ([`announce`], [`fetch`], [`reconcile`]). All that is kept of a peer is
+//! bounded; `docs/network.md` lists the bounds.
 
+mod announce;
+mod bodies;
+mod compact;
+mod fetch;
+mod gossip;
+mod headers;
+mod intake;
+mod known;
 mod offence;
+mod peers;
+mod random;
+mod reconcile;
+mod requests;
+mod serve;
+#[cfg(test)]
+mod tests;
 
 pub use offence::{BAN, Offence};
 
-use super::{Action, Engine, PeerAction, PeerEvent, PeerId, Time, Verdict, error::Fatal};
-use crate::wire::Response;
+use chain_core::{hash::BlockHash, units::Height};
+use std::collections::{BTreeMap, HashMap};
+
+use self::{
+    announce::Log,
+    bodies::Bodies,
+    compact::Partials,
+    fetch::Wants,
+    gossip::Gossip,
+    intake::Orphans,
+    peers::Peer,
+    random::Random,
+    reconcile::Comparison,
+    requests::{Question, Requests},
+};
+use super::{Action, Engine, Failure, PeerAction, PeerEvent, PeerId, RequestId, SyncProgress, Time, error::Fatal};
+use crate::wire::{Request, Response};
 
 /// How the engine deals with peers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,25 +59,206 @@ impl Default for RelayConfig {
     }
 }
 
+/// Blocks that the best header may be ahead before the node counts as syncing.
+const BEHIND: Height = 8;
+
+/// Milliseconds without a block after which the node no longer counts as syncing.
+const IDLE: u64 = 10_000;
+
+/// All about peers.
+#[derive(Debug)]
+pub(super) struct Relay {
+    config: RelayConfig,
+    random: Random,
+    peers: BTreeMap<PeerId, Peer>,
+    requests: Requests,
+    /// When headers last improved, or were asked for first.
+    headers_improved: Time,
+    bodies: Bodies,
+    /// Who sent the blocks that wait to be executed; of no more than the window.
+    pub(super) origins: HashMap<BlockHash, PeerId>,
+    partials: Partials,
+    gossip: Gossip,
+    log: Log,
+    wants: Wants,
+    orphans: Orphans,
+    comparison: Option<Comparison>,
+    /// Height of the tip when syncing began.
+    sync_start: Option<Height>,
+}
+
+impl Relay {
+    /// Nobody is connected yet.
+    pub(super) fn new(config: RelayConfig) -> Self {
+        Self {
+            random: Random::new(config.seed),
+            config,
+            peers: BTreeMap::new(),
+            requests: Requests::default(),
+            headers_improved: Time(0),
+            bodies: Bodies::default(),
+            origins: HashMap::new(),
+            partials: Partials::new(),
+            gossip: Gossip::default(),
+            log: Log::default(),
+            wants: Wants::default(),
+            orphans: Orphans::default(),
+            comparison: None,
+            sync_start: None,
+        }
+    }
+}
+
 impl Engine {
     /// When [`super::Event::Tick`] is due at the latest, if it is; a second later it does no harm.
     pub fn wake_at(&self) -> Option<Time> {
-        None
+        let relay = &self.relay;
+        let peers = relay.peers.values().map(Peer::wake_at).min();
+        let headers = relay.peers.values().any(|peer| peer.asked_headers);
+        let headers = headers.then(|| headers::next_attempt(relay.headers_improved, self.now));
+        let resting = relay.peers.values().map(|peer| peer.headers_after).filter(|at| *at > self.now).min();
+        [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), peers, headers, resting]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes in what a peer did.
     pub(super) fn on_peer(&mut self, peer: PeerId, event: PeerEvent) -> Result<(), Fatal> {
         match event {
-            PeerEvent::Request(id, _) => self.tell_peer(PeerAction::Respond(peer, id, Response::Unknown)),
-            PeerEvent::Gossip(id, _) => self.tell_peer(PeerAction::Judge(peer, id, Verdict::Ignore)),
+            PeerEvent::Connected { outbound } => self.on_connected(peer, outbound),
+            PeerEvent::Disconnected => self.on_disconnected(peer)?,
+            PeerEvent::Request(id, request) => self.on_request(peer, id, request)?,
+            PeerEvent::Response(id, Ok(response)) => self.on_response(peer, id, response)?,
+            PeerEvent::Response(id, Err(failure)) => self.on_failure(peer, id, failure)?,
+            PeerEvent::Gossip(id, compact) => self.on_gossip(peer, id, compact)?,
             PeerEvent::Malformed(error) => self.penalize(peer, Offence::Malformed(error)),
-            PeerEvent::Connected { .. } | PeerEvent::Disconnected | PeerEvent::Response(..) => {}
         }
         Ok(())
     }
 
+    /// An answer came. One that nobody waits for any more is dropped.
+    fn on_response(&mut self, peer: PeerId, id: RequestId, response: Response) -> Result<(), Fatal> {
+        let Some(question) = self.relay.requests.close(peer, id) else { return Ok(()) };
+        match (question, response) {
+            (Question::Status, Response::Status(status)) => self.on_status(peer, &status),
+            (Question::Headers, Response::Headers(headers)) => self.on_headers_answer(peer, &headers),
+            (Question::Blocks(asked), Response::Blocks(blocks)) => self.on_blocks_answer(peer, asked, blocks),
+            (Question::Blocks(asked), Response::Unknown) => {
+                self.on_no_blocks(peer, &asked, true);
+                Ok(())
+            }
+            (Question::Announce, Response::Ack) => {
+                self.on_announced(peer);
+                Ok(())
+            }
+            (Question::BlockTransactions(block), Response::Transactions(came)) => {
+                self.on_block_transactions_answer(peer, block, &came)
+            }
+            (Question::Transactions(asked), Response::Transactions(came)) => {
+                self.on_transactions_answer(peer, asked, &came)
+            }
+            (Question::Pool { .. }, Response::ShortIds(ids)) => {
+                self.on_pool_answer(peer, ids);
+                Ok(())
+            }
+            (Question::ShortTransactions { salt, ids }, Response::Transactions(came)) => {
+                self.on_short_answer(peer, salt, ids, &came)
+            }
+            (question, Response::Unknown) => self.on_unanswered(peer, question),
+            (question, _) => {
+                self.penalize(peer, Offence::WrongAnswer(question.name()));
+                self.on_unanswered(peer, question)
+            }
+        }
+    }
+
+    /// No answer will come.
+    fn on_failure(&mut self, peer: PeerId, id: RequestId, failure: Failure) -> Result<(), Fatal> {
+        let Some(question) = self.relay.requests.close(peer, id) else { return Ok(()) };
+        let offence = match failure {
+            Failure::Timeout => Offence::Unanswered(question.name()),
+            Failure::Refused => return self.on_unanswered(peer, question),
+            Failure::Malformed(error) => Offence::Malformed(error),
+        };
+        self.penalize(peer, offence);
+        self.on_unanswered(peer, question)
+    }
+
+    /// A question has no answer, whoever is to blame: it is asked of another, or later.
+    fn on_unanswered(&mut self, peer: PeerId, question: Question) -> Result<(), Fatal> {
+        match question {
+            Question::Headers => {
+                if let Some(peer) = self.relay.peers.get_mut(&peer) {
+                    peer.asked_headers = false;
+                }
+                self.rest_headers(peer);
+            }
+            Question::Blocks(asked) => self.on_no_blocks(peer, &asked, false),
+            Question::BlockTransactions(block) => self.on_no_block_transactions(block)?,
+            Question::Transactions(asked) => self.on_no_transactions(peer, asked)?,
+            Question::Pool { .. } | Question::ShortTransactions { .. } => self.end_comparison(peer),
+            Question::Announce => self.on_announced(peer),
+            Question::Status => {}
+        }
+        Ok(())
+    }
+
+    /// Time passed.
+    pub(super) fn tick_relay(&mut self) -> Result<(), Fatal> {
+        while let Some(asked) = self.relay.requests.overdue(self.now) {
+            self.penalize(asked.peer, Offence::Unanswered(asked.question.name()));
+            self.on_unanswered(asked.peer, asked.question)?;
+        }
+        self.tick_bodies()?;
+        self.tick_peers()
+    }
+
+    /// After each event: asks for whatever is of use now.
+    pub(super) fn relay_on(&mut self) -> Result<(), Fatal> {
+        if !self.relay.peers.is_empty() {
+            self.retry_held()?;
+            self.sync_headers();
+            self.fetch_bodies();
+            self.fetch_transactions();
+            self.announce();
+            self.reconcile();
+        }
+        self.note_progress();
+        Ok(())
+    }
+
+    /// The pool took a transaction.
+    pub(super) fn relay_transaction(&mut self, txid: chain_core::hash::TxId) {
+        if !self.relay.peers.is_empty() {
+            self.relay.log.add(txid);
+        }
+    }
+
+    /// Notes whether the node is syncing.
+    fn note_progress(&mut self) {
+        let tip = self.store.tip().height;
+        let best = self.tree.get(&self.tree.best_header()).map_or(tip, |info| info.height);
+        let came = self.now.since(self.relay.bodies.came) < IDLE;
+        let fetching = best > tip.saturating_add(BEHIND) && came;
+        self.relay.sync_start = fetching.then(|| self.relay.sync_start.unwrap_or(tip));
+    }
+
+    /// How far fetching is, if many blocks are being fetched.
+    pub(super) fn fetching(&self) -> Option<SyncProgress> {
+        let start = self.relay.sync_start?;
+        let current = self.store.tip().height;
+        let highest = self.tree.get(&self.tree.best_header()).map_or(current, |info| info.height);
+        Some(SyncProgress { start, current, highest })
+    }
+
     fn tell_peer(&mut self, action: PeerAction) {
         self.actions.push(Action::Peer(action));
+    }
+
+    fn ask_peer(&mut self, peer: PeerId, question: Question, request: Request) {
+        let id = self.relay.requests.ask(peer, question, self.now);
+        self.tell_peer(PeerAction::Request(peer, id, request));
     }
 
     /// Holds something against a peer.

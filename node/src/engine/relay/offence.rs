@@ -30,6 +30,9 @@ pub enum Offence {
     /// It answered something else than it was asked.
     #[error("an answer that does not fit a question for {0}")]
     WrongAnswer(&'static str),
+    /// It asked for what cannot be.
+    #[error("a question for {0} that makes no sense")]
+    WrongQuestion(&'static str),
     /// It announced transactions and delivered none of them.
     #[error("delivers nothing of what it announced")]
     NothingDelivered,
@@ -66,10 +69,11 @@ impl Offence {
                 Penalty::Minor => 5,
                 Penalty::Ban => BAN,
             },
-            Self::Malformed(_) | Self::WrongAnswer(_) => 50,
-            Self::Stalled | Self::LessWork | Self::BadCompact => 20,
+            Self::Malformed(_) | Self::WrongAnswer(_) | Self::WrongQuestion(_) => 50,
+            Self::Stalled | Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
-            Self::Doubled(_) | Self::TooMany(_) | Self::Unanswered(_) | Self::NothingDelivered => 5,
+            // Whoever lacks a transaction of a block cannot see that its compact form is false, and passes it on.
+            Self::BadCompact | Self::Doubled(_) | Self::TooMany(_) | Self::Unanswered(_) | Self::NothingDelivered => 5,
         }
     }
 }

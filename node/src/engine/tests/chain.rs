@@ -134,7 +134,7 @@ fn refuses_an_invalid_block_on_the_tip_and_says_why() {
     let at = BlockRef { height: 2, hash: greedy.hash() };
     let refused = rule(kit.take_from(Source::Peer(PeerId(7)), greedy.clone()).unwrap_err());
     assert_eq!(refused, RuleError::CoinbaseTooGreedy { got: Amount(claimed.0 + 1), allowed: claimed });
-    assert_eq!(kit.penalties, [refused.to_string()]);
+    assert_eq!(kit.penalties, [format!("an invalid block: {refused}")]);
     assert_eq!(kit.tip(), tip);
     assert_eq!(kit.engine.store().body(at).unwrap(), None, "bodies of invalid blocks fill no disk");
     let refused = kit.take(greedy).unwrap_err();

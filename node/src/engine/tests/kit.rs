@@ -81,10 +81,11 @@ pub(crate) struct Kit {
     pub(crate) now: Time,
     pub(crate) events: Vec<NodeEvent>,
     pub(crate) penalties: Vec<String>,
+    pub(crate) peer_actions: Vec<PeerAction>,
     pub(crate) fatal: Option<String>,
     pub(crate) mempool: MempoolConfig,
     /// In the coinbase's extra, so that twins mine different blocks.
-    name: u8,
+    pub(crate) name: u8,
     tickets: u64,
 }
 
@@ -98,18 +99,31 @@ impl Kit {
         let genesis = spec.genesis_block().0;
         let now = Time(u64::from(spec.genesis_time) * 1_000);
         let engine = open(&kv, &spec, &mempool);
-        let (events, penalties) = (Vec::new(), Vec::new());
-        Self { engine, spec, genesis, kv, now, events, penalties, fatal: None, mempool, name: 0, tickets: 0 }
+        let (events, penalties, peer_actions) = (Vec::new(), Vec::new(), Vec::new());
+        Self {
+            engine,
+            spec,
+            genesis,
+            kv,
+            now,
+            events,
+            penalties,
+            peer_actions,
+            fatal: None,
+            mempool,
+            name: 0,
+            tickets: 0,
+        }
     }
 
     /// Another node on the same chain, with the same blocks, that will mine others.
     pub(crate) fn twin(&self) -> Self {
         let mut twin = Self::with(self.spec.clone(), self.mempool.clone());
         twin.name = self.name + 1;
+        twin.now = self.now;
         for height in 1..=self.height() {
             twin.take(self.block_at(height)).unwrap();
         }
-        twin.now = self.now;
         twin
     }
 
@@ -140,8 +154,12 @@ impl Kit {
                 match action {
                     Action::Reply(_, reply) => replies.push(reply),
                     Action::Publish(event) => self.events.push(event),
-                    Action::Peer(PeerAction::Penalize(_, offence)) => self.penalties.push(offence.to_string()),
-                    Action::Peer(_) => {}
+                    Action::Peer(action) => {
+                        if let PeerAction::Penalize(_, offence) = &action {
+                            self.penalties.push(offence.to_string());
+                        }
+                        self.peer_actions.push(action);
+                    }
                     Action::Continue => events.push(Event::Continue),
                     Action::Fatal(message) => self.fatal = Some(message),
                 }

@@ -168,13 +168,15 @@ pub(super) fn prepared(number: u8, fields: Fields) -> Prepared {
     let tx = AccountTransaction::sign(fields, &key).unwrap();
     let txid = TxId(tx.hash().0);
     let transaction = Arc::new(Transaction::Account(tx));
-    Prepared { txid, size: transaction.encode().len(), transaction, sender: Some(sender(number)) }
+    let leaf = chain_core::merkle::leaf(&transaction);
+    Prepared { txid, leaf, size: transaction.encode().len(), transaction, sender: Some(sender(number)) }
 }
 
 impl From<&CoinTransaction> for Prepared {
     fn from(tx: &CoinTransaction) -> Self {
         let transaction = Arc::new(Transaction::Coin(tx.clone()));
-        Self { txid: tx.txid(), size: tx.size(), transaction, sender: None }
+        let leaf = chain_core::merkle::leaf(&transaction);
+        Self { txid: tx.txid(), leaf, size: tx.size(), transaction, sender: None }
     }
 }
 

@@ -1,0 +1,241 @@
+//! What is known of each peer, and the handshake.
+
+use chain_core::{U256, hash::BlockHash, units::Height};
+
+use super::{
+    Relay,
+    announce::Told,
+    fetch::Queue,
+    headers::{Presync, USELESS},
+    known::Known,
+    reconcile::Compared,
+};
+use crate::{
+    engine::{Engine, InboundId, Offence, PeerAction, PeerId, Time, error::Fatal, relay::requests::Question},
+    wire::{PROTOCOL, Request, Response, Status},
+};
+
+/// Milliseconds in which a new peer says where it stands.
+const HANDSHAKE: u64 = 10_000;
+
+/// Milliseconds between two questions where a peer stands.
+const REFRESH: u64 = 30_000;
+
+/// Work that a peer may have saved up, and that it gets each second: see [`cost`].
+const BUDGET: u64 = 5_000;
+const BUDGET_PER_SECOND: u64 = 1_000;
+
+/// Where a peer says that it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) hash: BlockHash,
+    pub(super) height: Height,
+    pub(super) work: U256,
+}
+
+/// A connected peer.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) outbound: bool,
+    connected: Time,
+    refreshed: Time,
+    /// What it said last; `None` before the handshake.
+    pub(super) claim: Option<Claim>,
+    /// The best block of ours that it has, as far as is known.
+    pub(super) best: Option<BlockHash>,
+    /// A block that it said to lack: it is taken to have it again at that time.
+    pub(super) lacks: Option<(BlockHash, Time)>,
+    /// Whether it was asked for headers and did not answer yet.
+    pub(super) asked_headers: bool,
+    /// Headers of its chain are of no use before this time.
+    pub(super) headers_after: Time,
+    /// Milliseconds until then, the next time that they are of no use.
+    pub(super) useless: u64,
+    /// The headers that it sends are not worth storing yet.
+    pub(super) presync: Option<Presync>,
+    /// Questions for blocks that are open.
+    pub(super) asked_blocks: usize,
+    /// It is not asked for blocks before this time.
+    pub(super) blocks_after: Time,
+    /// Transactions that it has or was told of.
+    pub(super) known: Known,
+    /// Transactions that it named.
+    pub(super) heard: Known,
+    pub(super) told: Told,
+    pub(super) queue: Queue,
+    pub(super) compared: Compared,
+    budget: u64,
+    budget_at: Time,
+}
+
+impl Peer {
+    fn new(outbound: bool, relay: &Relay, now: Time) -> Self {
+        Self {
+            outbound,
+            connected: now,
+            refreshed: now,
+            claim: None,
+            best: None,
+            lacks: None,
+            asked_headers: false,
+            headers_after: Time(0),
+            useless: USELESS,
+            presync: None,
+            asked_blocks: 0,
+            blocks_after: Time(0),
+            known: Known::default(),
+            heard: Known::default(),
+            told: Told::from(&relay.log),
+            queue: Queue::default(),
+            compared: Compared::default(),
+            budget: BUDGET,
+            budget_at: now,
+        }
+    }
+
+    /// Takes the price of a question from what the peer has left; answers whether it could pay.
+    fn pay(&mut self, price: u64, now: Time) -> bool {
+        let gained = now.since(self.budget_at).saturating_mul(BUDGET_PER_SECOND) / 1_000;
+        if gained > 0 {
+            self.budget = self.budget.saturating_add(gained).min(BUDGET);
+            self.budget_at = now;
+        }
+        let left = self.budget.checked_sub(price);
+        self.budget = left.unwrap_or(self.budget);
+        left.is_some()
+    }
+
+    /// When something is due of this peer alone.
+    pub(super) fn wake_at(&self) -> Time {
+        let own = if self.claim.is_none() { self.connected.after(HANDSHAKE) } else { self.refreshed.after(REFRESH) };
+        let lacks = self.lacks.map(|(_, until)| until);
+        [lacks, self.told.at.filter(|_| !self.told.waits)].into_iter().flatten().fold(own, Time::min)
+    }
+}
+
+/// What answering costs, in about ten microseconds each.
+fn cost(request: &Request) -> u64 {
+    match request {
+        Request::Announce(_) | Request::Blocks(_) | Request::Transactions(_) => 2,
+        Request::Headers { .. } => 20,
+        Request::Status(_) | Request::BlockTransactions { .. } => 50,
+        Request::ShortTransactions { .. } => 100,
+        Request::Pool { .. } => 500,
+    }
+}
+
+impl Engine {
+    pub(super) fn on_connected(&mut self, peer: PeerId, outbound: bool) {
+        let new = Peer::new(outbound, &self.relay, self.now);
+        self.relay.peers.insert(peer, new);
+        if outbound {
+            self.ask_status(peer);
+        }
+    }
+
+    pub(super) fn on_disconnected(&mut self, peer: PeerId) -> Result<(), Fatal> {
+        let Some(gone) = self.relay.peers.remove(&peer) else { return Ok(()) };
+        for question in self.relay.requests.close_all(peer) {
+            self.on_unanswered(peer, question)?;
+        }
+        self.forget_queue(gone.queue);
+        self.forget_orphans(peer);
+        self.end_comparison(peer);
+        self.relay.gossip.forget_peer(peer);
+        Ok(())
+    }
+
+    /// Ends a connection; the engine is done with the peer at once.
+    pub(super) fn disconnect(&mut self, peer: PeerId, reason: &str) -> Result<(), Fatal> {
+        self.tell_peer(PeerAction::Disconnect(peer, reason.to_owned()));
+        self.on_disconnected(peer)
+    }
+
+    pub(super) fn ask_status(&mut self, peer: PeerId) {
+        if let Some(peer) = self.relay.peers.get_mut(&peer) {
+            peer.refreshed = self.now;
+        }
+        let status = self.status();
+        self.ask_peer(peer, Question::Status, Request::Status(status));
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let tip = self.store.tip();
+        Status {
+            genesis: self.genesis,
+            best: tip.hash,
+            height: tip.height,
+            work: self.work_of(&tip.hash),
+            protocol: PROTOCOL,
+            agent: self.relay.config.agent.clone(),
+        }
+    }
+
+    /// Whether a question may be answered: after the handshake, and if there are not too many.
+    pub(super) fn admit(&mut self, peer: PeerId, request: &Request) -> bool {
+        let now = self.now;
+        let Some(known) = self.relay.peers.get_mut(&peer) else { return false };
+        // Whoever was dialled knows our status, though his own may still be on its way.
+        let introduced = known.claim.is_some() || known.outbound;
+        if !introduced && !matches!(request, Request::Status(_)) {
+            self.penalize(peer, Offence::OutOfTurn("a question"));
+            return false;
+        }
+        let paid = known.pay(cost(request), now);
+        if !paid {
+            self.penalize(peer, Offence::TooMany("questions"));
+        }
+        paid
+    }
+
+    /// A peer asks where we stand, and says where it does.
+    pub(super) fn on_status_request(&mut self, peer: PeerId, id: InboundId, status: &Status) -> Result<(), Fatal> {
+        let own = self.status();
+        self.tell_peer(PeerAction::Respond(peer, id, Response::Status(own)));
+        self.on_status(peer, status)
+    }
+
+    /// A peer says where it stands.
+    pub(super) fn on_status(&mut self, peer: PeerId, status: &Status) -> Result<(), Fatal> {
+        if status.genesis != self.genesis {
+            return self.disconnect(peer, "another chain");
+        }
+        if status.protocol < PROTOCOL {
+            return self.disconnect(peer, "an older protocol");
+        }
+        let claim = Claim { hash: status.best, height: status.height, work: status.work };
+        let Some(known) = self.relay.peers.get_mut(&peer) else { return Ok(()) };
+        known.refreshed = self.now;
+        known.claim = Some(claim);
+        self.consider_best(peer, claim.hash);
+        Ok(())
+    }
+
+    /// A peer is known to have a block: notes it if that is in the tree, and better than what was known.
+    pub(super) fn consider_best(&mut self, peer: PeerId, hash: BlockHash) {
+        let Some(info) = self.tree.get(&hash) else { return };
+        let Some(known) = self.relay.peers.get_mut(&peer) else { return };
+        let before = known.best.and_then(|best| self.tree.get(&best));
+        if before.is_none_or(|before| before.work < info.work) {
+            known.best = Some(hash);
+        }
+    }
+
+    /// Time passed: drops peers that do not introduce themselves, asks the others now and then where they stand.
+    pub(super) fn tick_peers(&mut self) -> Result<(), Fatal> {
+        let now = self.now;
+        let due: Vec<PeerId> =
+            self.relay.peers.iter().filter(|(_, peer)| peer.wake_at() <= now).map(|(id, _)| *id).collect();
+        for id in due {
+            let Some(peer) = self.relay.peers.get_mut(&id) else { continue };
+            if let Some((hash, _)) = peer.lacks.take_if(|(_, until)| *until <= now) {
+                self.consider_best(id, hash);
+            } else if peer.claim.is_none() {
+                self.disconnect(id, "no handshake")?;
+            } else {
+                self.ask_status(id);
+            }
+        }
+        Ok(())
+    }
+}
