@@ -24,9 +24,9 @@ fn damaged(rng: &mut Rng, mut bytes: Vec<u8>) -> Vec<u8> {
         if !bytes.is_empty() {
             let at = rng.below(bytes.len());
             match rng.below(3) {
-                0 => bytes[at] = rng.next() as u8,
+                0 => bytes[at] = rng.bits() as u8,
                 1 => bytes.truncate(at),
-                _ => bytes.insert(at, rng.next() as u8),
+                _ => bytes.insert(at, rng.bits() as u8),
             }
         }
     }
@@ -40,32 +40,32 @@ fn the_interpreter_takes_any_code() {
         targets::interpreter(&rng.bytes(len));
     });
     on_seeds(4_000, |rng| {
-        let Case { world, .. } = generate(rng.next());
+        let Case { world, .. } = generate(rng.bits());
         let code = world.0.into_values().map(|holding| holding.code).find(|code| !code.is_empty()).unwrap_or_default();
-        let bytes = [&[rng.next() as u8, 0], &code[..]].concat();
+        let bytes = [&[rng.bits() as u8, 0], &code[..]].concat();
         targets::interpreter(&damaged(rng, bytes));
     });
 }
 
 fn encoding(rng: &mut Rng) -> Vec<u8> {
     let header = Header {
-        version: rng.next() as i32,
+        version: rng.bits() as i32,
         prev: Default::default(),
         merkle_root: rng.wide().to_be_bytes(),
-        time: rng.next() as u32,
-        bits: rng.next() as u32,
-        nonce: rng.next() as u32,
+        time: rng.bits() as u32,
+        bits: rng.bits() as u32,
+        nonce: rng.bits() as u32,
     };
     let lock = Lock::Policy(rng.wide().to_be_bytes());
     let output = Output { amount: Amount((rng.word() & U256::from(u64::MAX)).to()), lock };
     let coins = CoinTransaction {
         inputs: vec![OutPoint { txid: TxId(rng.wide().to_be_bytes()), index: rng.below(300) as u32 }],
         outputs: vec![output; rng.below(3)],
-        witnesses: vec![Witness::Key([rng.next() as u8; 64].into())],
+        witnesses: vec![Witness::Key([rng.bits() as u8; 64].into())],
     };
     match rng.below(4) {
         0 => codec::encode(&header),
-        1 => codec::encode(&Coin { output, height: rng.next() as u32, coinbase: rng.percent(50) }),
+        1 => codec::encode(&Coin { output, height: rng.bits() as u32, coinbase: rng.percent(50) }),
         2 => codec::encode(&Transaction::Coin(coins)),
         _ => {
             let len = rng.below(120);

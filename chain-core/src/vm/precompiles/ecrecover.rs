@@ -27,7 +27,7 @@ fn signer(input: &[u8; 128]) -> Option<Bytes> {
         [zeros @ .., 28] if zeros == &[0; 31] => RecoveryId::One,
         _ => return None,
     };
-    let signature = RecoverableSignature::from_compact(signature.try_into().ok()?, parity).ok()?;
+    let signature = RecoverableSignature::from_compact(signature, parity).ok()?;
     let key = signature.recover_ecdsa(Message::from_digest(*hash)).ok()?;
     Some(Bytes::copy_from_slice(address_of(&key).into_word().as_slice()))
 }

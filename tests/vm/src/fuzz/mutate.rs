@@ -11,7 +11,7 @@ pub(super) fn mutate(rng: &mut Rng, code: &mut Vec<u8>) {
         let at = rng.below(code.len());
         let len = 1 + rng.below((code.len() - at).min(20));
         match rng.below(6) {
-            0 => code[at] = rng.next() as u8,
+            0 => code[at] = rng.bits() as u8,
             1 => code[at] ^= 1 << rng.below(8),
             2 => drop(code.drain(at..at + len)),
             3 => {

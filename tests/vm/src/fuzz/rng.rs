@@ -13,7 +13,7 @@ impl Rng {
     }
 
     /// 64 random bits.
-    pub fn next(&mut self) -> u64 {
+    pub fn bits(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -23,7 +23,7 @@ impl Rng {
 
     /// A number below `limit`, which is not 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
+        (self.bits() % limit as u64) as usize
     }
 
     /// True `percent` times of a hundred.
@@ -52,12 +52,12 @@ impl Rng {
 
     /// Random bytes.
     pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.next() as u8).collect()
+        (0..len).map(|_| self.bits() as u8).collect()
     }
 
     /// 256 random bits.
     pub fn wide(&mut self) -> U256 {
-        U256::from_limbs(std::array::from_fn(|_| self.next()))
+        U256::from_limbs(std::array::from_fn(|_| self.bits()))
     }
 
     /// A word that is often at an edge.
@@ -65,7 +65,7 @@ impl Rng {
         match self.below(12) {
             0..=3 => U256::from(self.below(256)),
             4 => U256::ZERO,
-            5 => U256::from(self.next()),
+            5 => U256::from(self.bits()),
             6 => U256::ONE << self.below(256),
             7 => (U256::ONE << self.below(256)) - U256::ONE,
             8 => U256::MAX - U256::from(self.below(3)),

@@ -277,7 +277,7 @@ impl Writer<'_> {
     fn oddity(&mut self) {
         match self.rng.below(7) {
             0 => {
-                let opcode = self.rng.next() as u8;
+                let opcode = self.rng.bits() as u8;
                 self.code.op(opcode);
             }
             1 => {

@@ -167,5 +167,5 @@ pub fn trie(bytes: &[u8]) {
 fn leaf(key: u8, value: u8) -> LeafChange {
     let mut path = if key < 0x80 { B256::ZERO } else { keccak256([key & 0x1f]) };
     path.0[usize::from(key >> 5 & 3) * 8 + 7] ^= key & 0x1f;
-    (path, (value % 4 > 0).then(|| vec![value; usize::from(value % 50) + 1]))
+    (path, (!value.is_multiple_of(4)).then(|| vec![value; usize::from(value % 50) + 1]))
 }

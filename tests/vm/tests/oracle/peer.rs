@@ -47,7 +47,8 @@ pub(super) fn run(case: &Case) -> Answer {
 fn store(world: &World, number: u64) -> Store {
     let mut store = Store::default();
     for (address, Holding { nonce, balance, code, storage }) in &world.0 {
-        let code = Bytecode::new_raw(code.clone());
+        // What begins as a delegation, but is none, is code as any other.
+        let code = Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code.clone()));
         let info = AccountInfo {
             balance: *balance,
             nonce: *nonce,

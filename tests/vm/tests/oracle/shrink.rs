@@ -75,10 +75,11 @@ fn shorten(case: &mut Case, differs: &impl Fn(&Case) -> bool, mut bytes: Vec<u8>
             let cut = [&bytes[..at], &bytes[end..]].concat();
             let mut quiet = bytes.clone();
             quiet[at..end].fill(0x5b);
-            match [cut, quiet].into_iter().find(|bytes| attempt(case, differs, |case| set(case, bytes.clone().into())))
+            let mut smaller = [cut, quiet].into_iter();
+            if let Some(bytes_now) =
+                smaller.find(|bytes| attempt(case, differs, |case| set(case, bytes.clone().into())))
             {
-                Some(shorter) => bytes = shorter,
-                None => {}
+                bytes = bytes_now;
             }
             at = end;
         }

@@ -78,7 +78,7 @@ pub(super) fn map_to_g2(input: &[u8], gas: Gas) -> PrecompileResult {
     let (parts, []) = input.as_chunks::<FIELD_LEN>() else { return Err(PrecompileError::InvalidInput) };
     let [real, imaginary] = parts else { return Err(PrecompileError::InvalidInput) };
     let element = read_field(real).zip(read_field(imaginary)).ok_or(PrecompileError::InvalidInput)?;
-    Ok((used, points::map_to_g2(element.into()).write()))
+    Ok((used, points::map_to_g2(element).write()))
 }
 
 /// The input cut into parts, of which there must be one at least.
