@@ -1,7 +1,10 @@
 //! What a command can end with, and the exit code that says it to scripts.
 
+use chain_core::hash::TxId;
+
 use crate::{
     build::BuildError,
+    contract::ContractError,
     fees::FeeError,
     file::{FileError, UnlockError},
     funds::FundsError,
@@ -61,6 +64,12 @@ pub enum WalletError {
     /// The node takes the transaction for wrong.
     #[error("the node refused the transaction: {0}")]
     Rejected(String),
+    /// A contract, or a call of one.
+    #[error(transparent)]
+    Contract(#[from] ContractError),
+    /// The transaction was mined, and its code failed.
+    #[error("{0} was mined, but failed: its fee was taken and nothing else happened")]
+    MinedInVain(TxId),
     /// The transaction was mined, and failed or vanished.
     #[error("{0}")]
     Failed(String),
@@ -118,7 +127,10 @@ impl WalletError {
             Self::Build(error) => build_code(error),
             Self::Request { error: RequestError::Network { .. }, .. } => (6, "chain"),
             Self::Request { .. } => (8, "refused"),
-            Self::Rejected(_) | Self::Failed(_) => (9, "rejected"),
+            Self::Contract(ContractError::Unlinked { .. } | ContractError::NotPayable(_)) => (8, "refused"),
+            Self::Contract(ContractError::Reverted { .. }) => (9, "rejected"),
+            Self::Contract(_) => (2, "usage"),
+            Self::Rejected(_) | Self::Failed(_) | Self::MinedInVain(_) => (9, "rejected"),
             Self::Cancelled => (10, "cancelled"),
             Self::Io { .. } => (1, "system"),
         }

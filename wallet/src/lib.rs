@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod cli;
+pub mod contract;
 pub mod error;
 pub mod fees;
 pub mod file;

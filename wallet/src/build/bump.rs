@@ -118,7 +118,7 @@ pub fn bump_account(
         return Err(BuildError::NotEnoughInAccount(Box::new(Shortage { account, needed, fee, balance })));
     }
     let expected = (U256::from(terms.prices.base) + tip).saturating_mul(gas);
-    check_fee(terms, fees::check_wei(expected, old.value_wei))?;
+    check_fee(terms, fees::check_wei(expected, super::account::worth(old)))?;
     let request = AccountRequest {
         max_fee_per_gas_wei: max_fee,
         max_priority_fee_per_gas_wei: tip,
@@ -126,5 +126,5 @@ pub fn bump_account(
         ..old.clone()
     };
     request.check(&wallet.network)?;
-    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request)))
+    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request.into())))
 }

@@ -8,7 +8,7 @@ use alloy_primitives::U256;
 use chain_core::{policy::Policy, units::Amount};
 
 pub use self::{
-    account::{AccountOrder, Value, account_request},
+    account::{AccountOrder, RunOrder, Value, account_request},
     bump::{BumpOptions, bump_account, bump_coin},
     coin::{CoinOrder, PolicyOrder, coin_request, policy_request},
 };

@@ -5,6 +5,7 @@ mod args;
 mod balance;
 mod bump;
 mod context;
+mod contract;
 mod history;
 mod mine;
 mod mnemonic;
@@ -52,6 +53,9 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::Transfer { args, wait } => send::transfer(context, &args, wait),
         Command::Deposit { args, wait } => send::deposit(context, &args, wait),
         Command::Withdraw { args, wait } => send::withdraw(context, &args, wait),
+        Command::Deploy { args, wait } => contract::deploy(context, &args, wait),
+        Command::Call { args, wait } => contract::call(context, &args, wait),
+        Command::View(args) => contract::view(context, &args),
         Command::History(args) => history::execute(context, &args),
         Command::Bump { args, wait } => bump::execute(context, &args, wait),
         Command::Resend => resend::execute(context),

@@ -5,6 +5,7 @@ use chain_core::coin::Lock;
 use super::{
     args::{BuildCommand, DepositArgs, SendArgs, TransferArgs, Wait, WithdrawArgs},
     context::Context,
+    contract,
     screen::{self, Report},
     spend::{self, Session, grains, split_payments},
 };
@@ -54,6 +55,8 @@ pub fn build(wallet: &mut Wallet, node: &Node, info: &ChainInfo, what: &BuildCom
         BuildCommand::Transfer(args) => build_transfer(wallet, node, info, args),
         BuildCommand::Deposit(args) => build_deposit(wallet, node, info, args),
         BuildCommand::Withdraw(args) => build_withdraw(wallet, node, info, args),
+        BuildCommand::Deploy(args) => Ok(contract::prepare_deploy(wallet, node, info, args)?.request),
+        BuildCommand::Call(args) => Ok(contract::prepare_call(wallet, node, info, args)?.request),
     }
 }
 
@@ -97,7 +100,7 @@ pub fn pay_coins(
 }
 
 /// The number of one of the wallet's accounts, given by number or address.
-fn own_account(wallet: &Wallet, text: &str) -> Result<u32, WalletError> {
+pub fn own_account(wallet: &Wallet, text: &str) -> Result<u32, WalletError> {
     if let Ok(index) = text.parse::<u32>() {
         wallet.keys.account(index)?;
         return Ok(index);

@@ -152,9 +152,7 @@ fn wait_until_mined(node: &Node, txid: &TxId, encoded: &[u8]) -> Result<Transact
     loop {
         match node.transaction(txid) {
             Ok(Some(status)) if status.confirmations > 0 && status.success == Some(false) => {
-                return Err(WalletError::Failed(format!(
-                    "{txid} was mined, but failed: its fee was taken and nothing else happened"
-                )));
+                return Err(WalletError::MinedInVain(*txid));
             }
             Ok(Some(status)) if status.confirmations > 0 => return Ok(status),
             Ok(Some(_)) => (unknown, silent) = (0, 0),

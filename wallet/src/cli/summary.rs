@@ -92,19 +92,8 @@ fn signatures(coin: &CoinRequest) -> String {
 fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Result<(String, Value), WalletError> {
     let from = request.network.account(&account.from)?;
     let sender = if own.account(&from, account.key).is_some() { "your account" } else { "" };
-    let value = show_wei(account.value_wei);
     let mut rows = vec![row("from", &account.from, String::new(), sender)];
-    let heading = match &account.withdraw_to {
-        Some(address) => {
-            let mine = request.network.coin_address(address).is_ok_and(|lock| own.owns(&lock));
-            rows.push(row("to coins", address, value, if mine { "your own address" } else { "" }));
-            "Withdraw from an account"
-        }
-        None => {
-            rows.push(row("to", &account.to, value, ""));
-            "Transfer from an account"
-        }
-    };
+    let heading = destination(request, account, own, &mut rows)?;
     let max_fee = account.max_fee();
     let expected = (U256::from(request.base_fee) + account.max_priority_fee_per_gas_wei)
         .min(account.max_fee_per_gas_wei)
@@ -120,11 +109,65 @@ fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Resu
         show_gwei(account.max_priority_fee_per_gas_wei)
     );
     let heading = screen::bold(&format!("{heading} on {}", request.network.name));
-    let text = format!("{heading}\n{}  {}\n", screen::table(&ALIGNS, &rows), screen::dim(&gas));
+    let text = format!("{heading}\n{}{}  {}\n", screen::table(&ALIGNS, &rows), call(account), screen::dim(&gas));
+    let arguments =
+        account.arguments().map(|arguments| arguments.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
     let json = json!({
         "kind": "account", "from": account.from, "to": account.to, "nonce": account.nonce,
         "valueWei": account.value_wei.to_string(), "maxFeeWei": max_fee.to_string(),
-        "withdrawTo": account.withdraw_to, "signed": !account.signed.is_empty(),
+        "withdrawTo": account.withdraw_to, "gasLimit": account.gas_limit, "function": account.function,
+        "arguments": arguments, "contract": account.made_contract(&request.network)?.map(|made| made.to_string()),
+        "signed": !account.signed.is_empty(),
     });
     Ok((text, json))
+}
+
+/// Adds who is paid or called; answers what is done in a few words.
+fn destination(
+    request: &Request,
+    account: &AccountRequest,
+    own: &KeyTable,
+    rows: &mut Vec<Vec<String>>,
+) -> Result<&'static str, WalletError> {
+    let value = show_wei(account.value_wei);
+    if let Some(address) = &account.withdraw_to {
+        let mine = request.network.coin_address(address).is_ok_and(|lock| own.owns(&lock));
+        rows.push(row("to coins", address, value, if mine { "your own address" } else { "" }));
+        return Ok("Withdraw from an account");
+    }
+    if let Some(made) = account.made_contract(&request.network)? {
+        rows.push(row("makes", &made.to_string(), value, &format!("{} bytes of code", account.input.len())));
+        return Ok("Make a contract");
+    }
+    rows.push(row("to", account.to.as_deref().unwrap_or_default(), value, ""));
+    Ok(if account.runs_code() { "Call a contract" } else { "Transfer from an account" })
+}
+
+/// Longest argument that is shown in full.
+const LONGEST: usize = 400;
+
+/// What is called and with what.
+fn call(account: &AccountRequest) -> String {
+    let (Some(function), Some(arguments)) = (&account.function, account.arguments()) else {
+        return match &account.input[..] {
+            data if account.to.is_some() && account.runs_code() => {
+                format!("  calldata 0x{}\n", shortened(&hex::encode(data)))
+            }
+            _ => String::new(),
+        };
+    };
+    let mut text = format!("  {}\n", screen::bold(function));
+    for (kind, value) in arguments {
+        text += &format!("    {} {}\n", screen::dim(&kind), shortened(&value));
+    }
+    text
+}
+
+/// A text that is cut if it is very long, and says so.
+fn shortened(text: &str) -> String {
+    let length = text.chars().count();
+    if length <= LONGEST {
+        return text.into();
+    }
+    format!("{}… ({length} characters)", text.chars().take(LONGEST).collect::<String>())
 }

@@ -4,14 +4,14 @@ mod types;
 
 use std::{cell::Cell, time::Duration};
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use chain_core::hash::TxId;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use self::types::{
-    AccountEntry, AccountPage, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, NodeCoin, Tips,
-    TransactionStatus,
+    AccountEntry, AccountPage, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log, NodeCoin,
+    Receipt, Tips, TransactionStatus, Trial,
 };
 
 /// Largest answer that is read: what a node sends at most, and some.
@@ -64,6 +64,8 @@ pub enum NodeError {
         message: String,
         /// `data.reason` of refused transactions.
         reason: Option<String>,
+        /// What reverted code answered.
+        output: Option<Bytes>,
     },
     /// An answer of the wrong shape.
     #[error("the node's answer to {method} makes no sense: {reason}")]
@@ -310,24 +312,41 @@ impl Node {
         u64::try_from(nonce).map_err(|_| bad_answer("eth_getTransactionCount", "it does not fit in 64 bits"))
     }
 
-    /// Gas that a call would use; nothing if the node does not estimate.
+    /// Gas that a transaction would need; nothing if the node does not estimate.
     ///
     /// # Errors
-    /// [`NodeError::Refused`] if the call would fail.
-    pub fn estimate_gas(
-        &self,
-        from: &Address,
-        to: &Address,
-        value: U256,
-        input: &[u8],
-    ) -> Result<Option<u64>, NodeError> {
-        let data = format!("0x{}", hex::encode(input));
-        let call = json!({ "from": from.to_string(), "to": to.to_string(), "value": value, "data": data });
-        let gas: U256 = match self.call("eth_estimateGas", json!([call])) {
+    /// [`NodeError::Refused`] if it would fail.
+    pub fn estimate_gas(&self, trial: &Trial) -> Result<Option<u64>, NodeError> {
+        let gas: U256 = match self.call("eth_estimateGas", json!([trial])) {
             Err(NodeError::Refused { code: -32601, .. }) => return Ok(None),
             other => other?,
         };
         u64::try_from(gas).map(Some).map_err(|_| bad_answer("eth_estimateGas", "it does not fit in 64 bits"))
+    }
+
+    /// What a transaction would answer at the tip. Nothing changes.
+    ///
+    /// # Errors
+    /// [`NodeError::Refused`] with code 3 if it would revert.
+    pub fn try_out(&self, trial: &Trial) -> Result<Bytes, NodeError> {
+        self.call("eth_call", json!([trial, "latest"]))
+    }
+
+    /// What came of an account transaction, once it is mined.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn receipt(&self, txid: &TxId) -> Result<Option<Receipt>, NodeError> {
+        self.call("eth_getTransactionReceipt", json!([format!("0x{txid}")]))
+    }
+
+    /// Whether an account has code.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn has_code(&self, account: &Address) -> Result<bool, NodeError> {
+        let code: Bytes = self.call("eth_getCode", json!([account.to_string(), "latest"]))?;
+        Ok(!code.is_empty())
     }
 }
 
@@ -338,8 +357,9 @@ fn bad_answer(method: &str, reason: &str) -> NodeError {
 fn read_answer<T: DeserializeOwned>(method: &str, answer: Answer) -> Result<T, NodeError> {
     if let Some(error) = answer.error {
         let reason = error.data.as_ref().and_then(|data| data["reason"].as_str()).map(str::to_owned);
+        let output = error.data.and_then(|data| data.as_str()?.parse().ok());
         let (method, message) = (method.to_owned(), printable(&error.message));
-        return Err(NodeError::Refused { method, code: error.code, message, reason });
+        return Err(NodeError::Refused { method, code: error.code, message, reason, output });
     }
     let result = answer.result.unwrap_or(Value::Null);
     serde_json::from_value(result).map_err(|error| bad_answer(method, &error.to_string()))

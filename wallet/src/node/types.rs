@@ -1,11 +1,12 @@
 //! What the node answers, as docs/rpc.md describes it. Unknown fields are ignored, so that nodes may say more.
 
+use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     coin::OutPoint,
     hash::{BlockHash, TxId},
     units::{Amount, Height},
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::network::Network;
@@ -206,10 +207,53 @@ pub struct AccountEntry {
     pub direction: String,
     /// The value, in wei.
     #[serde(with = "crate::text")]
-    pub value_wei: alloy_primitives::U256,
+    pub value_wei: U256,
     /// The fee, in wei, where known.
     #[serde(default, with = "crate::text::option")]
-    pub fee_wei: Option<alloy_primitives::U256>,
+    pub fee_wei: Option<U256>,
     /// `false` if it reverted.
     pub success: Option<bool>,
+}
+
+/// A transaction that is tried without being sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Trial {
+    /// Who would send it.
+    pub from: Address,
+    /// Who would be called; nobody if a contract would be made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Address>,
+    /// The value in wei.
+    pub value: U256,
+    /// Calldata, or the code that makes a contract.
+    pub input: Bytes,
+}
+
+/// What came of an account transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// 1 for success.
+    pub status: U256,
+    /// Height of its block.
+    pub block_number: U256,
+    /// Gas that it used.
+    pub gas_used: U256,
+    /// Wei that it paid for each.
+    pub effective_gas_price: U256,
+    /// The contract that it made.
+    pub contract_address: Option<Address>,
+    /// What its code has to tell.
+    pub logs: Vec<Log>,
+}
+
+/// What code has to tell.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Log {
+    /// Whose code.
+    pub address: Address,
+    /// What it can be found by; the first names the event.
+    pub topics: Vec<B256>,
+    /// The rest.
+    pub data: Bytes,
 }

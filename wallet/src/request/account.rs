@@ -1,6 +1,6 @@
 //! An account transaction that is to be signed.
 
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use chain_core::{
     account::{AccountTransaction, Fees, Fields},
     codec,
@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{KeyTable, RequestError};
 use crate::{
+    contract::decoded_call,
     keys::{KeyPath, Signer},
-    network::Network,
+    network::{BadAddress, Network},
 };
 
 /// An account transaction (EIP-1559) that is to be signed.
@@ -27,8 +28,9 @@ pub struct AccountRequest {
     pub key: Option<KeyPath>,
     /// Number of transactions that it sent before.
     pub nonce: u64,
-    /// Who is called or paid.
-    pub to: String,
+    /// Who is called or paid; nobody if it makes a contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
     /// The value in wei.
     #[serde(with = "crate::text")]
     pub value_wei: U256,
@@ -40,12 +42,15 @@ pub struct AccountRequest {
     /// Most of it for the miner.
     #[serde(with = "crate::text")]
     pub max_priority_fee_per_gas_wei: U256,
-    /// Calldata, in hex.
+    /// Calldata, or the code that makes a contract, in hex.
     #[serde(default, with = "hex::serde", skip_serializing_if = "Vec::is_empty")]
     pub input: Vec<u8>,
     /// The coin address that the calldata withdraws to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdraw_to: Option<String>,
+    /// Signature of the function that the calldata calls, as in `transfer(address,uint256)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub function: Option<String>,
     /// The signed transaction, in hex.
     #[serde(default, with = "hex::serde", skip_serializing_if = "Vec::is_empty")]
     pub signed: Vec<u8>,
@@ -64,6 +69,25 @@ impl AccountRequest {
         self.max_fee_per_gas_wei.saturating_mul(U256::from(self.gas_limit))
     }
 
+    /// Whether code of a user runs: then neither is the value what the fee is for, nor is a simple payment made.
+    pub fn runs_code(&self) -> bool {
+        self.to.is_none() || (!self.input.is_empty() && self.withdraw_to.is_none())
+    }
+
+    /// The contract that it makes.
+    ///
+    /// # Errors
+    /// [`BadAddress`] if the sender is no account.
+    pub fn made_contract(&self, network: &Network) -> Result<Option<Address>, Box<BadAddress>> {
+        let from = network.account(&self.from)?;
+        Ok(self.to.is_none().then(|| from.create(self.nonce)))
+    }
+
+    /// Types and texts of the arguments, if it names the function that it calls.
+    pub fn arguments(&self) -> Option<Vec<(String, String)>> {
+        decoded_call(self.function.as_ref()?, &self.input)
+    }
+
     /// What it says, as the chain sees it.
     ///
     /// # Errors
@@ -78,7 +102,7 @@ impl AccountRequest {
                 max_priority_fee: self.max_priority_fee_per_gas_wei,
             },
             gas_limit: self.gas_limit,
-            to: Some(network.account(&self.to)?),
+            to: self.to.as_ref().map(|to| network.account(to)).transpose()?,
             value: self.value_wei,
             input: Bytes::from(self.input.clone()),
             access_list: Vec::new(),
@@ -96,6 +120,12 @@ impl AccountRequest {
         let contradiction = |what: String| Err(RequestError::Contradiction(what));
         if self.max_priority_fee_per_gas_wei > self.max_fee_per_gas_wei {
             return contradiction("the tip is higher than the whole price of gas".into());
+        }
+        if fields.to.is_none() && fields.input.is_empty() {
+            return contradiction("it makes a contract, but without code: the value would be lost".into());
+        }
+        if let Some(function) = self.function.as_ref().filter(|_| self.to.is_none() || self.arguments().is_none()) {
+            return contradiction(format!("its data is no call of '{function}'"));
         }
         let to_gateway = fields.to == Some(GATEWAY);
         let lock = self.withdraw_to.as_ref().map(|text| network.coin_address(text)).transpose()?;

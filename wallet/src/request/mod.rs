@@ -14,7 +14,7 @@ use chain_core::{hash::TxId, transaction::Transaction, units::Height};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    account::AccountRequest,
+    account::{AccountRequest, withdraw_lock},
     coin::{CoinRequest, Hex32, Input, KeySignature, OutputLine, policy_keys},
     proof::{Estimate, estimate},
 };
@@ -99,7 +99,7 @@ pub enum Body {
     /// Spends coins.
     Coin(CoinRequest),
     /// Sent by an account.
-    Account(AccountRequest),
+    Account(Box<AccountRequest>),
 }
 
 /// The keys that a wallet can sign with, for finding its own among those that a request names.
@@ -279,7 +279,7 @@ impl Request {
         }
         match (&mut self.transaction, other.transaction) {
             (Body::Coin(one), Body::Coin(two)) => one.combine(two),
-            (Body::Account(one), Body::Account(two)) => one.combine(two),
+            (Body::Account(one), Body::Account(two)) => one.combine(*two),
             _ => Err(RequestError::NotParts("the kinds")),
         }
     }

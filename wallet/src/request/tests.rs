@@ -317,17 +317,18 @@ fn account(alter: impl FnOnce(&mut AccountRequest)) -> (Person, Request) {
         from: one.wallet.keys.account(0).unwrap().to_string(),
         key: None,
         nonce: 4,
-        to: one.wallet.keys.account(7).unwrap().to_string(),
+        to: Some(one.wallet.keys.account(7).unwrap().to_string()),
         value_wei: U256::from(10u64).pow(U256::from(18)),
         gas_limit: 21_000,
         max_fee_per_gas_wei: U256::from(2_000_000_000u64),
         max_priority_fee_per_gas_wei: U256::from(1_000u64),
         input: Vec::new(),
         withdraw_to: None,
+        function: None,
         signed: Vec::new(),
     };
     alter(&mut account);
-    (one, Request::new(network(), 200, 1_000_000_000, Body::Account(account)))
+    (one, Request::new(network(), 200, 1_000_000_000, Body::Account(account.into())))
 }
 
 fn transfer() -> (Person, Request) {
@@ -360,7 +361,7 @@ fn a_withdrawal_says_where_it_goes() {
     let lock = network().coin_address(&address).unwrap();
     let withdrawal = |alter: &dyn Fn(&mut AccountRequest)| {
         account(|account| {
-            account.to = GATEWAY.to_string();
+            account.to = Some(GATEWAY.to_string());
             account.input = withdraw_calldata(&lock).to_vec();
             account.withdraw_to = Some(address.clone());
             alter(account);
@@ -377,7 +378,7 @@ fn a_withdrawal_says_where_it_goes() {
     let elsewhere = "its data withdraws to another address than it says";
     assert_eq!(contradiction(&|account| account.withdraw_to = Some(other.clone())), elsewhere);
     assert_eq!(contradiction(&|account| account.withdraw_to = None), elsewhere);
-    assert_eq!(contradiction(&|account| account.to = account.from.clone()), elsewhere);
+    assert_eq!(contradiction(&|account| account.to = Some(account.from.clone())), elsewhere);
     let lost = "it pays the gateway but its data is no withdrawal: the value would be lost";
     assert_eq!(contradiction(&|account| account.input.clear()), lost);
     assert_eq!(contradiction(&|account| account.input.push(0)), lost);
@@ -385,6 +386,45 @@ fn a_withdrawal_says_where_it_goes() {
         contradiction(&|account| account.value_wei += U256::from(1)),
         "a withdrawal takes a whole number of grains"
     );
+}
+
+#[test]
+fn a_call_is_only_named_after_the_function_that_its_data_calls() {
+    let to = network().account("0x70997970C51812dc3A010C7d01b50e0d17dc79C8").unwrap();
+    let mut input = hex::decode("a9059cbb").unwrap();
+    input.extend(to.into_word());
+    input.extend(U256::from(5).to_be_bytes::<32>());
+    let call = |function: &str| {
+        account(|account| {
+            account.input = input.clone();
+            account.function = Some(function.into());
+        })
+    };
+    let (one, mut request) = call("transfer(address,uint256)");
+    assert_eq!(one.sign(&mut request), Ok(1));
+    assert!(reread(&request).unwrap().finish(201).is_ok());
+    let lie = RequestError::Contradiction("its data is no call of 'approve(address,uint256)'".into());
+    assert_eq!(reread(&call("approve(address,uint256)").1), Err(lie));
+}
+
+#[test]
+fn a_contract_is_made_from_code_by_an_account() {
+    let made = |code: &[u8]| {
+        account(|account| {
+            account.to = None;
+            account.input = code.to_vec();
+            account.gas_limit = 100_000;
+        })
+    };
+    let (one, mut request) = made(&[0x60, 0x00]);
+    assert_eq!(one.sign(&mut request), Ok(1));
+    let Transaction::Account(tx) = reread(&request).unwrap().finish(201).unwrap() else { panic!("not of accounts") };
+    assert_eq!(tx.fields().to, None);
+    let Body::Account(account) = &request.transaction else { panic!("not of accounts") };
+    let from = one.wallet.keys.account(0).unwrap();
+    assert_eq!(account.made_contract(&network()), Ok(Some(from.create(4))));
+    let lost = RequestError::Contradiction("it makes a contract, but without code: the value would be lost".into());
+    assert_eq!(reread(&made(&[]).1), Err(lost));
 }
 
 #[test]

@@ -1,13 +1,18 @@
 //! Commands and flags.
 
+mod contract;
 mod policy;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use self::policy::{
-    PolicyCommand, PolicyCreate, PolicyFund, PolicyHtlc, PolicyMultisig, PolicyName, PolicySpend, PolicyTimelock, Time,
+pub use self::{
+    contract::{CallArgs, DeployArgs, RunArgs, Target, ViewArgs},
+    policy::{
+        PolicyCommand, PolicyCreate, PolicyFund, PolicyHtlc, PolicyMultisig, PolicyName, PolicySpend, PolicyTimelock,
+        Time,
+    },
 };
 
 const EXAMPLES: &str = "\
@@ -20,6 +25,9 @@ Examples:
   cairn-wallet deposit 2                             2 CRN of coins into your account
   cairn-wallet transfer 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 0.5
   cairn-wallet withdraw 1                            1 CRN of your account back into coins
+  cairn-wallet deploy out/Token.json 1000e18 --wait  make a contract from what a compiler wrote
+  cairn-wallet call 0xC0de… 'transfer(address,uint256)' 0x7099… 1.5e18
+  cairn-wallet view 0xC0de… 'balanceOf(address) returns (uint256)' 0x7099…
   cairn-wallet build --out pay.json send lcrn1q…=1   for signing on a machine without a network
 
 Amounts are in CRN (1.5, 1.5crn) or in 150000000grains; accounts also take gwei and wei.";
@@ -123,6 +131,26 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Make a contract.
+    Deploy {
+        /// What exactly.
+        #[command(flatten)]
+        args: DeployArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Call a contract in a transaction, which may change its state.
+    Call {
+        /// What exactly.
+        #[command(flatten)]
+        args: CallArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
+    /// Ask a contract. Nothing changes, nothing is paid.
+    View(ViewArgs),
     /// List what came and went, newest first.
     History(History),
     /// Replace a transaction that is not mined yet by the same at a higher price.
@@ -366,6 +394,10 @@ pub enum BuildCommand {
     Deposit(DepositArgs),
     /// Turn account money into coins.
     Withdraw(WithdrawArgs),
+    /// Make a contract.
+    Deploy(DeployArgs),
+    /// Call a contract.
+    Call(CallArgs),
 }
 
 /// One file.
