@@ -3,6 +3,7 @@
 //! The binaries are those that `scripts/test.sh` built beside the test itself; nothing here knows the node's insides.
 
 mod chain;
+mod contracts;
 mod keys;
 mod load;
 mod node;
@@ -10,6 +11,7 @@ mod rpc;
 mod wallet;
 
 pub use chain::{chain_file, grind, spec};
+pub use contracts::compiled_contracts;
 pub use keys::{NamedCoin, TestKey, genesis, send};
 pub use load::Load;
 pub use node::{Node, NodeOptions};
