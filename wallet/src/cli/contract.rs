@@ -22,7 +22,7 @@ use crate::{
     error::WalletError,
     file::{FileError, Wallet},
     money::{self, MoneyError, show_wei},
-    node::{ChainInfo, Node, NodeError, Receipt, Trial},
+    node::{CallTrace, ChainInfo, Node, NodeError, Receipt, Trial},
     request::Request,
 };
 
@@ -31,7 +31,6 @@ pub struct Prepared {
     /// What is signed.
     pub request: Request,
     interface: Interface,
-    trial: Trial,
 }
 
 /// Makes a contract.
@@ -172,14 +171,12 @@ fn prepare(
 ) -> Result<Prepared, WalletError> {
     let index = own_account(wallet, &args.from)?;
     let terms = spend::terms(node, info, &args.fees)?;
-    let (from, to, value) = (wallet.keys.account(index)?, order.to, order.value);
-    let trial = Trial { from, to, value, input: order.input.clone().into() };
     let order = AccountOrder::Run(order);
     let request = account_request(wallet, node, index, &terms, &order).map_err(|error| match error {
         BuildError::Node(error) => refused("it would revert, so nothing was sent", &interface, error),
         other => other.into(),
     })?;
-    Ok(Prepared { request, interface, trial })
+    Ok(Prepared { request, interface })
 }
 
 /// A node's refusal to run code, with the reason in words.
@@ -196,10 +193,10 @@ fn refused(what: &'static str, interface: &Interface, error: NodeError) -> Walle
 
 /// Signs, sends, and tells what came of it.
 fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report, WalletError> {
-    let Prepared { request, interface, trial } = prepared;
+    let Prepared { request, interface } = prepared;
     let node = Node::new(session.node.url())?;
     let mut report = match session.finish(request, None, wait) {
-        Err(WalletError::MinedInVain(txid)) => return Err(in_vain(&node, &interface, &trial, &txid)),
+        Err(WalletError::MinedInVain(txid)) => return Err(in_vain(&node, &interface, &txid)),
         other => other?,
     };
     let txid = report.json["txid"].as_str().and_then(|txid| txid.parse().ok());
@@ -212,15 +209,16 @@ fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report
     Ok(report)
 }
 
-/// Why a mined transaction failed. The state that it met is gone, so it is tried again on the one that is.
-fn in_vain(node: &Node, interface: &Interface, trial: &Trial, txid: &TxId) -> WalletError {
-    let now = match node.try_out(trial) {
-        Err(error @ NodeError::Refused { code: 3 | -32000, .. }) => {
-            format!("; {}", refused("tried again now, it reverts", interface, error))
-        }
-        _ => String::new(),
+/// Why a mined transaction failed, if the node can tell.
+fn in_vain(node: &Node, interface: &Interface, txid: &TxId) -> WalletError {
+    let told = |trace: CallTrace| match trace.error?.as_str() {
+        "execution reverted" => Some(reason(interface, &trace.output).to_string()),
+        halt => Some(halt.to_owned()),
     };
-    WalletError::Failed(format!("{}{now}", WalletError::MinedInVain(*txid)))
+    match node.trace(txid).ok().and_then(told) {
+        Some(why) => WalletError::Failed(format!("{}: {why}", WalletError::MinedInVain(*txid))),
+        None => WalletError::MinedInVain(*txid),
+    }
 }
 
 fn fee(receipt: &Receipt) -> U256 {

@@ -10,7 +10,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use self::types::{
-    AccountEntry, AccountPage, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log, NodeCoin,
+    AccountEntry, AccountPage, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log, NodeCoin,
     Receipt, Tips, TransactionStatus, Trial,
 };
 
@@ -338,6 +338,15 @@ impl Node {
     /// [`NodeError`].
     pub fn receipt(&self, txid: &TxId) -> Result<Option<Receipt>, NodeError> {
         self.call("eth_getTransactionReceipt", json!([format!("0x{txid}")]))
+    }
+
+    /// How the outermost call of a mined transaction ended.
+    ///
+    /// # Errors
+    /// [`NodeError`], also if the node does not serve `debug`.
+    pub fn trace(&self, txid: &TxId) -> Result<CallTrace, NodeError> {
+        let options = json!({ "tracer": "callTracer", "tracerConfig": { "onlyTopCall": true } });
+        self.call("debug_traceTransaction", json!([format!("0x{txid}"), options]))
     }
 
     /// Whether an account has code.

@@ -257,3 +257,13 @@ pub struct Log {
     /// The rest.
     pub data: Bytes,
 }
+
+/// How the outermost call of a mined transaction ended.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct CallTrace {
+    /// What went wrong; nothing if it succeeded.
+    pub error: Option<String>,
+    /// What it answered.
+    #[serde(default)]
+    pub output: Bytes,
+}
