@@ -11,6 +11,7 @@ use super::{
     gas::DEPTH_LIMIT,
     halt::{Halt, Status},
     inspect::{FrameEnd, FrameKind, FrameStart, Inspector},
+    memo::Hashes,
     memory::Memory,
     precompiles,
     stack::{Cursor, Stacks},
@@ -29,6 +30,7 @@ pub(crate) struct Machine {
     pub(super) memory: Memory,
     pub(super) return_data: Vec<u8>,
     pub(super) codes: CodeCache,
+    pub(super) hashes: Hashes,
 }
 
 impl Machine {
@@ -148,6 +150,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
     pub fn begin_call(&mut self, message: Message, resolved: Resolved) -> Result<Begun, ViewError> {
         self.machine.return_data.clear();
         self.observe_call(&message);
+        // VM-10
         if self.machine.frames.len() > DEPTH_LIMIT {
             return Ok(self.refuse(Halt::CallTooDeep, message.gas));
         }

@@ -41,7 +41,7 @@ impl Memory {
     /// Bytes of the running frame.
     #[inline(always)]
     pub fn len(&self) -> usize {
-        self.bytes.len() - self.base
+        self.bytes.len().wrapping_sub(self.base)
     }
 
     /// The running frame's memory.
@@ -94,7 +94,7 @@ impl Memory {
     #[inline(always)]
     fn place(&self, offset: U256) -> Option<usize> {
         let offset = small(&offset).filter(|offset| *offset < LIMIT)?;
-        Some(self.base + offset as usize)
+        Some(self.base.wrapping_add(offset as usize))
     }
 
     /// Copies bytes to a range of the frame's memory, which has it, and zeros after them.

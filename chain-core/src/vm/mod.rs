@@ -10,6 +10,7 @@ mod gas;
 mod halt;
 mod inspect;
 mod machine;
+mod memo;
 mod memory;
 pub mod opcode;
 mod operand;
@@ -17,6 +18,8 @@ mod ops;
 pub mod precompiles;
 mod run;
 mod stack;
+#[cfg(test)]
+pub(crate) mod tests;
 mod word;
 
 pub(crate) use code::{delegate, delegation};

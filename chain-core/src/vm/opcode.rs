@@ -13,7 +13,8 @@ const UNKNOWN: Info = Info { gas: 0, takes: 0, leaves: 0, name: "" };
 
 macro_rules! opcodes {
     ($($code:literal $name:ident $gas:literal $takes:literal $leaves:literal;)*) => {
-        $(pub(super) const $name: u8 = $code;)*
+        $(#[doc = concat!("The instruction ", stringify!($name), ".")]
+        pub const $name: u8 = $code;)*
 
         /// Every instruction by its number.
         pub(super) const INFO: [Info; 256] = {

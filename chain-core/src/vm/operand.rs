@@ -19,7 +19,7 @@ impl Position {
     /// The number of the byte that it stands at.
     #[inline(always)]
     pub fn index(self, code: &Code) -> usize {
-        self.0 as usize - code.padded().as_ptr() as usize
+        (self.0 as usize).wrapping_sub(code.padded().as_ptr() as usize)
     }
 
     /// The byte that it stands at.
@@ -36,6 +36,13 @@ impl Position {
         let opcode = self.opcode();
         self.0 = self.0.wrapping_add(1);
         opcode
+    }
+
+    /// The byte `bytes` further on, within an operand and the instruction after it.
+    #[inline(always)]
+    pub fn after(self, bytes: usize) -> u8 {
+        // SAFETY: as for `opcode`.
+        unsafe { *self.0.wrapping_add(bytes) }
     }
 
     /// Leaves out bytes.

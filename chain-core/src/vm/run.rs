@@ -39,15 +39,15 @@ macro_rules! interpreter {
             let (mut stack, mut gas) = (self.stack, self.gas);
 
             macro_rules! halt {
-                ($halt:expr) => {{
-                    self.gas = gas;
-                    return Err(Exit::Halt($halt));
-                }};
+                ($halt:expr) => {
+                    return self.halt(gas, $halt)
+                };
             }
             // Checks the stack and charges what every execution costs.
             macro_rules! enter {
                 ($name:ident) => {{
                     const NEEDS: Info = INFO[$name as usize];
+                    // VM-1
                     if NEEDS.takes > 0 && !stack.has(NEEDS.takes as usize) {
                         halt!(Halt::StackUnderflow);
                     }
@@ -75,8 +75,12 @@ macro_rules! interpreter {
             }
             macro_rules! top {
                 () => {
-                    *unsafe { stack.peek(0) }
+                    unsafe { stack.top() }
                 };
+                ($word:expr) => {{
+                    let word = $word;
+                    unsafe { stack.set_top(word) };
+                }};
             }
             macro_rules! value {
                 ($name:ident, $value:expr) => {{
@@ -88,21 +92,21 @@ macro_rules! interpreter {
             macro_rules! unary {
                 ($name:ident, $function:expr) => {{
                     enter!($name);
-                    top!() = $function(top!());
+                    top!($function(top!()));
                 }};
             }
             macro_rules! binary {
                 ($name:ident, $function:expr) => {{
                     enter!($name);
                     let a = pop!();
-                    top!() = $function(a, top!());
+                    top!($function(a, top!()));
                 }};
             }
             macro_rules! ternary {
                 ($name:ident, $function:expr) => {{
                     enter!($name);
                     let (a, b) = (pop!(), pop!());
-                    top!() = $function(a, b, top!());
+                    top!($function(a, b, top!()));
                 }};
             }
             // A method that uses the machine's stack and gas.
@@ -127,7 +131,12 @@ macro_rules! interpreter {
             macro_rules! jump {
                 ($target:expr) => {
                     match word::small(&$target).filter(|target| code.is_destination(*target)) {
-                        Some(target) => pc = Position::new(&code, target as usize),
+                        // Whoever watches is to see the JUMPDEST.
+                        Some(target) if I::ACTIVE => pc = Position::new(&code, target as usize),
+                        Some(target) => {
+                            charge!(INFO[JUMPDEST as usize].gas);
+                            pc = Position::new(&code, target as usize + 1);
+                        }
                         None => halt!(Halt::InvalidJump),
                     }
                 };
@@ -137,6 +146,31 @@ macro_rules! interpreter {
                     value!($name, push_word::<$len>(pc));
                     pc.skip($len);
                 }};
+            }
+            // A push is mostly there for a jump: both in one go, unless somebody watches.
+            macro_rules! push_or_jump {
+                ($name:ident, $len:literal) => {
+                    match pc.after($len) {
+                        JUMP if !I::ACTIVE => {
+                            enter!($name);
+                            charge!(INFO[JUMP as usize].gas);
+                            jump!(push_word::<$len>(pc));
+                        }
+                        JUMPI if !I::ACTIVE => {
+                            enter!($name);
+                            if !stack.has(1) {
+                                halt!(Halt::StackUnderflow);
+                            }
+                            charge!(INFO[JUMPI as usize].gas);
+                            if word::is_zero(pop!()) {
+                                pc.skip($len + 1);
+                            } else {
+                                jump!(push_word::<$len>(pc));
+                            }
+                        }
+                        _ => push!($name, $len),
+                    }
+                };
             }
             macro_rules! dup {
                 ($name:ident) => {{
@@ -162,7 +196,8 @@ macro_rules! interpreter {
                 if I::ACTIVE {
                     self.observe_step(pc.index(&code), pc.opcode(), stack, gas);
                 }
-                match pc.next() {
+                let opcode = pc.next();
+                match opcode {
                     STOP => {
                         self.gas = gas;
                         return Ok(Left::End(Status::Success, 0..0));
@@ -175,20 +210,20 @@ macro_rules! interpreter {
                     MOD => binary!(MOD, word::rem),
                     SMOD => binary!(SMOD, word::rem_signed),
                     ADDMOD => ternary!(ADDMOD, word::add_mod),
-                    MULMOD => ternary!(MULMOD, word::mul_mod),
+                    MULMOD => ternary!(MULMOD, |a: U256, b, m| a.mul_mod(b, m)),
                     EXP => {
                         enter!(EXP);
                         let (base, exponent) = (pop!(), top!());
                         charge!(gas::EXP_BYTE * exponent.byte_len() as Gas);
-                        top!() = word::exp(base, exponent);
+                        top!(word::exp(base, exponent));
                     }
                     SIGNEXTEND => binary!(SIGNEXTEND, word::sign_extend),
                     LT => binary!(LT, |a, b| word::flag(word::less(a, b))),
                     GT => binary!(GT, |a, b| word::flag(word::less(b, a))),
                     SLT => binary!(SLT, |a, b| word::flag(word::less_signed(a, b))),
                     SGT => binary!(SGT, |a, b| word::flag(word::less_signed(b, a))),
-                    EQ => binary!(EQ, |a, b| word::flag(a == b)),
-                    ISZERO => unary!(ISZERO, |a: U256| word::flag(a.is_zero())),
+                    EQ => binary!(EQ, |a, b| word::flag(word::equal(a, b))),
+                    ISZERO => unary!(ISZERO, |a| word::flag(word::is_zero(a))),
                     AND => binary!(AND, |a, b| a & b),
                     OR => binary!(OR, |a, b| a | b),
                     XOR => binary!(XOR, |a, b| a ^ b),
@@ -197,7 +232,12 @@ macro_rules! interpreter {
                     SHL => binary!(SHL, word::shl),
                     SHR => binary!(SHR, word::shr),
                     SAR => binary!(SAR, word::sar),
-                    CLZ if self.environment.revision >= Revision::Osaka => unary!(CLZ, word::clz),
+                    CLZ => {
+                        if self.environment.revision < Revision::Osaka {
+                            return self.invalid(gas, CLZ);
+                        }
+                        unary!(CLZ, word::clz);
+                    }
                     KECCAK256 => heavy!(KECCAK256, self.keccak256()),
 
                     ADDRESS => value!(ADDRESS, self.address()),
@@ -238,10 +278,10 @@ macro_rules! interpreter {
                     MLOAD => {
                         enter!(MLOAD);
                         match self.machine.memory.load(top!()) {
-                            Some(word) => top!() = word,
+                            Some(word) => top!(word),
                             None => {
                                 self.gas = gas;
-                                top!() = self.load_beyond(top!())?;
+                                top!(self.load_beyond(top!())?);
                                 gas = self.gas;
                             }
                         }
@@ -273,7 +313,7 @@ macro_rules! interpreter {
                     JUMPI => {
                         enter!(JUMPI);
                         let (target, condition) = (pop!(), pop!());
-                        if !condition.is_zero() {
+                        if !word::is_zero(condition) {
                             jump!(target);
                         }
                     }
@@ -285,8 +325,8 @@ macro_rules! interpreter {
                     TSTORE => heavy!(TSTORE, self.tstore()),
                     MCOPY => heavy!(MCOPY, self.mcopy()),
                     PUSH0 => value!(PUSH0, U256::ZERO),
-                    PUSH1 => push!(PUSH1, 1),
-                    PUSH2 => push!(PUSH2, 2),
+                    PUSH1 => push_or_jump!(PUSH1, 1),
+                    PUSH2 => push_or_jump!(PUSH2, 2),
                     PUSH3 => push!(PUSH3, 3),
                     PUSH4 => push!(PUSH4, 4),
                     PUSH5 => push!(PUSH5, 5),
@@ -368,8 +408,7 @@ macro_rules! interpreter {
                         self.self_destruct()?;
                         return Ok(Left::End(Status::Success, 0..0));
                     }
-                    INVALID => halt!(Halt::InvalidOpcode(INVALID)),
-                    opcode => halt!(Halt::InvalidOpcode(opcode)),
+                    _ => return self.invalid(gas, opcode),
                 }
             }
         }
@@ -393,6 +432,21 @@ impl<I: Inspector> Vm<'_, '_, I> {
                 return Ok(ended);
             }
         }
+    }
+
+    /// Breaks the running frame off. Apart, so that the loop has but one way out.
+    #[cold]
+    #[inline(never)]
+    fn halt(&mut self, gas: Gas, halt: Halt) -> Result<Left, Exit> {
+        self.gas = gas;
+        Err(Exit::Halt(halt))
+    }
+
+    /// Breaks the running frame off at a byte that is no instruction.
+    #[cold]
+    #[inline(never)]
+    fn invalid(&mut self, gas: Gas, opcode: u8) -> Result<Left, Exit> {
+        self.halt(gas, Halt::InvalidOpcode(opcode))
     }
 
     fn observe_step(&mut self, pc: usize, opcode: u8, stack: Cursor, gas: Gas) {

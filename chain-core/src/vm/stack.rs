@@ -39,19 +39,24 @@ impl Cursor {
     /// Number of words.
     #[inline(always)]
     pub fn height(self) -> usize {
-        (self.next as usize - self.floor as usize) / size_of::<U256>()
+        self.bytes() / size_of::<U256>()
     }
 
     /// Whether there are at least so many words.
     #[inline(always)]
     pub fn has(self, words: usize) -> bool {
-        self.next as usize - self.floor as usize >= words * size_of::<U256>()
+        self.bytes() >= words * size_of::<U256>()
     }
 
     /// Whether there is room for one more word.
     #[inline(always)]
     pub fn has_room(self) -> bool {
-        self.next as usize - (self.floor as usize) < STACK_LIMIT * size_of::<U256>()
+        self.bytes() < STACK_LIMIT * size_of::<U256>()
+    }
+
+    #[inline(always)]
+    fn bytes(self) -> usize {
+        (self.next as usize).wrapping_sub(self.floor as usize)
     }
 
     /// Puts a word on top.
@@ -73,17 +78,27 @@ impl Cursor {
     pub unsafe fn pop(&mut self) -> U256 {
         self.next = self.next.wrapping_sub(1);
         // SAFETY: the word lies between floor and next.
-        unsafe { self.next.read() }
+        unsafe { read(self.next) }
     }
 
-    /// The word that `depth` others lie on.
+    /// The top word.
     ///
     /// # Safety
-    /// There are more than `depth` words, and the reference is dropped before the next use of the cursor.
+    /// There is one.
     #[inline(always)]
-    pub unsafe fn peek<'a>(self, depth: usize) -> &'a mut U256 {
+    pub unsafe fn top(self) -> U256 {
         // SAFETY: the word lies between floor and next.
-        unsafe { &mut *self.next.wrapping_sub(depth + 1) }
+        unsafe { read(self.next.wrapping_sub(1)) }
+    }
+
+    /// Puts another word in the place of the top one.
+    ///
+    /// # Safety
+    /// There is one.
+    #[inline(always)]
+    pub unsafe fn set_top(&mut self, word: U256) {
+        // SAFETY: the word lies between floor and next.
+        unsafe { self.next.wrapping_sub(1).write(word) };
     }
 
     /// Puts a copy of the `depth`-th word from the top (1 is the top) on top.
@@ -94,7 +109,7 @@ impl Cursor {
     pub unsafe fn dup(&mut self, depth: usize) {
         // SAFETY: the word lies between floor and next.
         unsafe {
-            let word = *self.next.wrapping_sub(depth);
+            let word = read(self.next.wrapping_sub(depth));
             self.push(word);
         }
     }
@@ -105,8 +120,13 @@ impl Cursor {
     /// There are more than `depth` words.
     #[inline(always)]
     pub unsafe fn swap(&mut self, depth: usize) {
-        // SAFETY: both lie between floor and next, and they are not the same.
-        unsafe { std::ptr::swap_nonoverlapping(self.next.wrapping_sub(1), self.next.wrapping_sub(depth + 1), 1) };
+        let other = self.next.wrapping_sub(depth + 1);
+        // SAFETY: both lie between floor and next.
+        unsafe {
+            let (word, top) = (read(other), self.top());
+            other.write(top);
+            self.set_top(word);
+        }
     }
 
     /// Drops words.
@@ -125,5 +145,24 @@ impl Cursor {
     pub unsafe fn words<'a>(self) -> &'a [U256] {
         // SAFETY: these words belong to the frame.
         unsafe { std::slice::from_raw_parts(self.floor, self.height()) }
+    }
+}
+
+/// Reads a word limb by limb: a word is mostly read right after it was written limb by limb, and the processor does not
+/// forward two such writes to one wider read, which the compiler would make of it otherwise.
+///
+/// # Safety
+/// The pointer is valid.
+#[inline(always)]
+unsafe fn read(word: *const U256) -> U256 {
+    let limb = word.cast::<u64>();
+    // SAFETY: a word is four limbs.
+    unsafe {
+        U256::from_limbs([
+            limb.read_volatile(),
+            limb.wrapping_add(1).read_volatile(),
+            limb.wrapping_add(2).read_volatile(),
+            limb.wrapping_add(3).read_volatile(),
+        ])
     }
 }

@@ -34,11 +34,22 @@ pub(super) fn less(a: U256, b: U256) -> bool {
     a3.borrowing_sub(b3, c).1
 }
 
-/// Whether `a` is less than `b`, both signed: compares with the order of the highest limb shifted.
+/// Whether `a` is less than `b`, both signed: as unsigned numbers, but the other way round if the signs differ.
 #[inline(always)]
 pub(super) fn less_signed(a: U256, b: U256) -> bool {
-    let flip = U256::from_limbs([0, 0, 0, 1 << 63]);
-    less(a ^ flip, b ^ flip)
+    less(a, b) != (is_negative(&a) != is_negative(&b))
+}
+
+#[inline(always)]
+pub(super) fn is_zero(a: U256) -> bool {
+    let [a0, a1, a2, a3] = a.into_limbs();
+    a0 | a1 | a2 | a3 == 0
+}
+
+#[inline(always)]
+pub(super) fn equal(a: U256, b: U256) -> bool {
+    let ([a0, a1, a2, a3], [b0, b1, b2, b3]) = (a.into_limbs(), b.into_limbs());
+    (a0 ^ b0) | (a1 ^ b1) | (a2 ^ b2) | (a3 ^ b3) == 0
 }
 
 /// 1 or 0.
@@ -129,11 +140,6 @@ pub(super) fn add_mod(a: U256, b: U256, m: U256) -> U256 {
     a.add_mod(b, m)
 }
 
-/// `(a * b) mod m`; 0 by 0.
-pub(super) fn mul_mod(a: U256, b: U256, m: U256) -> U256 {
-    a.mul_mod(b, m)
-}
-
 /// The power, wrapped.
 pub(super) fn exp(mut base: U256, exponent: U256) -> U256 {
     let mut result = U256::ONE;
@@ -153,13 +159,19 @@ pub(super) fn exp(mut base: U256, exponent: U256) -> U256 {
 #[inline(always)]
 pub(super) fn sign_extend(index: U256, a: U256) -> U256 {
     let Some(index @ 0..31) = small(&index) else { return a };
-    let (limb, bits) = ((index / 8) as usize, 56 - 8 * (index % 8) as u32);
-    let mut limbs = a.into_limbs();
-    let extended = ((limbs[limb] << bits) as i64) >> bits;
-    limbs[limb] = extended as u64;
-    let sign = (extended >> 63) as u64;
-    limbs[limb + 1..].fill(sign);
-    U256::from_limbs(limbs)
+    let bits = 56 - 8 * (index % 8) as u32;
+    let extend = |limb: u64| {
+        let extended = ((limb << bits) as i64) >> bits;
+        (extended as u64, (extended >> 63) as u64)
+    };
+    let [a0, a1, a2, a3] = a.into_limbs();
+    let ((e0, s0), (e1, s1), (e2, s2), (e3, _)) = (extend(a0), extend(a1), extend(a2), extend(a3));
+    U256::from_limbs(match index / 8 {
+        0 => [e0, s0, s0, s0],
+        1 => [a0, e1, s1, s1],
+        2 => [a0, a1, e2, s2],
+        _ => [a0, a1, a2, e3],
+    })
 }
 
 /// The byte at `index`, 0 being the highest; 0 beyond.

@@ -4,6 +4,7 @@
 mod account;
 mod coin;
 mod coinbase;
+mod contracts;
 mod gateway;
 mod lab;
 mod properties;

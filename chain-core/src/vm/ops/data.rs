@@ -1,6 +1,6 @@
 //! Memory, and copies into it.
 
-use alloy_primitives::{U256, keccak256};
+use alloy_primitives::U256;
 
 use super::Exit;
 use crate::vm::{gas, halt::Halt, inspect::Inspector, machine::Vm, memory::range, word::small};
@@ -46,7 +46,8 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (offset, len) = (self.pop(), self.pop());
         let range = self.memory_range(offset, len)?;
         self.charge(gas::words(range.len(), gas::KECCAK_WORD))?;
-        let hash = keccak256(self.machine.memory.slice(&range));
+        let machine = &mut *self.machine;
+        let hash = machine.hashes.keccak256(machine.memory.slice(&range));
         self.push(hash.into());
         Ok(())
     }

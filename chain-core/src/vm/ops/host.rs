@@ -71,12 +71,12 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (offset, len) = (self.pop(), self.pop());
         let range = self.memory_range(offset, len)?;
         self.charge(gas::LOG_BYTE * range.len() as u64)?;
-        let topics = (0..topics).map(|_| B256::from(self.pop())).collect();
         // Where there is no data, none of its parts is written and read back.
         let data = match self.machine.memory.slice(&range) {
             [] => Bytes::new(),
             bytes => Bytes::copy_from_slice(bytes),
         };
+        let topics = (0..topics).map(|_| B256::from(self.pop())).collect();
         let address = self.state.address(self.frame().address);
         let log = Log { address, data: LogData::new_unchecked(topics, data) };
         if I::ACTIVE {

@@ -90,6 +90,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
     }
 
     fn deny_static(&self) -> Result<(), Halt> {
+        // VM-16
         if self.frame().is_static { Err(Halt::StaticViolation) } else { Ok(()) }
     }
 }
