@@ -112,7 +112,9 @@ impl Overlay<'_> {
             }
         };
         let before = std::mem::replace(&mut self.transient[index as usize].now, value);
-        self.journal.push(Entry::Transient { index, before });
+        if before != value {
+            self.journal.push(Entry::Transient { index, before });
+        }
     }
 
     /// Zeroes the slots of an account that were read. Only an account that its own transaction made is destroyed, so

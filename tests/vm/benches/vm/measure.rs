@@ -1,4 +1,5 @@
-//! Interleaved runs and their medians, in time of this thread on a processor: other work on the computer counts less.
+//! Interleaved runs and their medians, in time of this process on processors: other work on the computer counts
+//! less, and work that is given to other threads counts in full.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::{hint::black_box, time::Duration};
@@ -9,7 +10,7 @@ const FEWEST_ROUNDS: usize = 5;
 const MOST_ROUNDS: usize = 201;
 
 fn now() -> Duration {
-    let time = clock_gettime(ClockId::ThreadCPUTime);
+    let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32) // less than a second of nanoseconds
 }
 
