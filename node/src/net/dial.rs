@@ -173,10 +173,9 @@ impl Shell {
     /// A connection stands: this node dialled it, or was dialled.
     pub(super) fn dialled(&mut self, id: ConnectionId, peer: PeerId, address: &Multiaddr) {
         self.dialer.dialling.remove(&id);
-        let (address, _) = address::split(address.clone());
         let gate = &mut self.swarm.behaviour_mut().gate;
         for named in &mut self.dialer.named {
-            if named.peer == Some(peer) || (named.peer.is_none() && named.address == address) {
+            if named.peer == Some(peer) || (named.peer.is_none() && named.address == *address) {
                 named.peer = Some(peer);
                 named.wait = FIRST_WAIT;
                 gate.trusted.insert(peer);

@@ -80,7 +80,7 @@ impl Shell {
         let printable = |letter: &char| (' '..='~').contains(letter);
         peer.agent = info.agent_version.chars().filter(printable).take(AGENT).collect();
         let (dialled, ip) = (peer.outbound.then(|| peer.address.clone()), peer.ip());
-        self.book.met(id, dialled.map(|address| address::split(address).0), clock());
+        self.book.met(id, dialled, clock());
         let told_by = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let useful = info.listen_addrs.into_iter().map(|address| address::split(address).0);
         let useful: Vec<Multiaddr> =

@@ -141,7 +141,7 @@ impl Shell {
 
     fn on_connected(&mut self, id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
         let outbound = endpoint.is_dialer();
-        let address = endpoint.get_remote_address().clone();
+        let (address, _) = address::split(endpoint.get_remote_address().clone());
         let passing = outbound && !self.dialer.dialling.contains_key(&connection);
         self.dialled(connection, id, &address);
         if let Some(peer) = self.peers.get(&id) {
@@ -153,7 +153,6 @@ impl Shell {
         // The engine has stopped, and so will this shell.
         let _ = link.try_send(PeerEvent::Connected { outbound });
         if let Some(suppressed) = self.comings.allow(Instant::now()) {
-            let (address, _) = address::split(address.clone());
             tracing::info!(peer = %id, %address, outbound, suppressed, "connected");
         }
         self.peers.insert(id, Peer::new(number, link, outbound, passing, address));

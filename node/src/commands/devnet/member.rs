@@ -34,13 +34,13 @@ pub struct Member {
 
 impl Member {
     /// A node that does not run yet.
-    pub fn new(folder: PathBuf, chain: &str, rpc_port: u16, port: u16, mines: bool) -> Self {
+    pub fn new(folder: PathBuf, chain: &str, payout: &str, (rpc_port, port): (u16, u16), mines: bool) -> Self {
         let mut flags: Vec<String> = ["--chain", chain, "--listen", "127.0.0.1", "--no-discovery", "--cache", CACHE]
             .into_iter()
             .map(str::to_owned)
             .collect();
         flags.extend(["--http.port".to_owned(), rpc_port.to_string(), "--port".to_owned(), port.to_string()]);
-        flags.extend(["--miner.threads".to_owned(), "1".to_owned()]);
+        flags.extend(["--miner.threads", "1", "--miner.address", payout].map(str::to_owned));
         let rpc = format!("http://127.0.0.1:{rpc_port}");
         Self { folder, rpc, mines, id: String::new(), address: String::new(), flags, child: None }
     }

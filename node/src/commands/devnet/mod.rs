@@ -6,6 +6,10 @@ mod order;
 mod reorg;
 mod screen;
 
+use chain_core::{
+    address,
+    coin::{KeyBytes, Lock},
+};
 use std::{
     io::BufRead,
     net::TcpListener,
@@ -57,9 +61,11 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         None => std::env::temp_dir().join(format!("cairn-devnet-{}", std::process::id())),
     };
     let ports = free_ports(flags, nodes)?;
-    let members = ports.iter().enumerate().map(|(index, (rpc, port))| {
+    // A key that is no point of the curve: until somebody says otherwise, a devnet's coins are nobody's.
+    let payout = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
+    let members = ports.iter().enumerate().map(|(index, ports)| {
         let folder = folder.join(format!("node-{index}"));
-        Member::new(folder, &flags.chain, *rpc, *port, index < usize::from(flags.miners))
+        Member::new(folder, &flags.chain, &payout, *ports, index < usize::from(flags.miners))
     });
     let mut screen = Screen::new();
     screen.say(format_args!("starting {nodes} nodes in {}", folder.display()));
@@ -67,7 +73,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let urls: Vec<String> = fleet.members.iter().map(|member| member.rpc.clone()).collect();
     screen.clear(nodes);
     screen.say(HELP);
-    let result = attend(&mut fleet, &mut screen, &urls, &spec, &inputs);
+    let result = attend(&mut fleet, &mut screen, &urls, &inputs);
     screen.release();
     screen.say("stopping all nodes");
     result
@@ -108,7 +114,6 @@ fn attend(
     fleet: &mut Fleet,
     screen: &mut Screen,
     urls: &[String],
-    spec: &chain_core::spec::ChainSpec,
     inputs: &Receiver<Input>,
 ) -> Result<(), CommandError> {
     screen.prompt();
@@ -123,7 +128,7 @@ fn attend(
                     Ok(Some(Order::Quit)) => return Ok(()),
                     Ok(Some(Order::Status)) => screen.print(&fleet.status(), urls),
                     Ok(Some(Order::Help)) => screen.say(HELP),
-                    Ok(Some(order)) => match obey(fleet, screen, spec, &order) {
+                    Ok(Some(order)) => match obey(fleet, screen, &order) {
                         Ok(()) => screen.say("done"),
                         Err(error) => screen.say(format_args!("error: {error}")),
                     },
@@ -136,12 +141,7 @@ fn attend(
     }
 }
 
-fn obey(
-    fleet: &mut Fleet,
-    screen: &Screen,
-    spec: &chain_core::spec::ChainSpec,
-    order: &Order,
-) -> Result<(), CommandError> {
+fn obey(fleet: &mut Fleet, screen: &Screen, order: &Order) -> Result<(), CommandError> {
     match order {
         Order::Partition(groups) => fleet.partition(groups),
         Order::Heal => fleet.heal(),
@@ -153,7 +153,7 @@ fn obey(
             Err(CommandError::Stopped(format!("node {index} runs: kill it first")))
         }
         Order::Restart(index) => fleet.restart(*index),
-        Order::Reorg(depth) => reorg::reorg(fleet, spec, *depth, |line| screen.say(line)),
+        Order::Reorg(depth) => reorg::reorg(fleet, *depth, |line| screen.say(line)),
         Order::Status | Order::Help | Order::Quit => Ok(()),
     }
 }

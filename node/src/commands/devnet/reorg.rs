@@ -1,14 +1,7 @@
 //! A real reorganisation on demand: two branches are mined apart, then the network heals and the one with more work wins.
 
 use cairn_miner::{Event, Midstate, Miner, Work};
-use chain_core::{
-    address,
-    block::Block,
-    codec,
-    coin::{KeyBytes, Lock},
-    pow,
-    spec::ChainSpec,
-};
+use chain_core::{block::Block, codec, pow};
 use serde_json::{Value, json};
 use std::{sync::mpsc, time::Duration};
 
@@ -25,13 +18,13 @@ const AGREE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// [`CommandError`]; the network is healed also then.
-pub fn reorg(fleet: &mut Fleet, spec: &ChainSpec, depth: u32, tell: impl Fn(String)) -> Result<(), CommandError> {
+pub fn reorg(fleet: &mut Fleet, depth: u32, tell: impl Fn(String)) -> Result<(), CommandError> {
     let alive = fleet.alive();
     let Some((winner, losers)) = alive.split_last().filter(|(_, losers)| !losers.is_empty()) else {
         return Err(CommandError::Stopped("a reorganisation takes two nodes that run".to_owned()));
     };
     fleet.mine(false)?;
-    let result = branches(fleet, spec, *winner, losers, depth, tell);
+    let result = branches(fleet, *winner, losers, depth, tell);
     fleet.heal()?;
     fleet.mine(true)?;
     result
@@ -39,7 +32,6 @@ pub fn reorg(fleet: &mut Fleet, spec: &ChainSpec, depth: u32, tell: impl Fn(Stri
 
 fn branches(
     fleet: &mut Fleet,
-    spec: &ChainSpec,
     winner: usize,
     losers: &[usize],
     depth: u32,
@@ -51,12 +43,12 @@ fn branches(
     fleet.partition(&[losers.to_vec(), vec![winner]])?;
     tell(format!("node {winner} is cut off at height {}; the others mine {depth} blocks", fork.height));
     for _ in 0..depth {
-        mine_one(&fleet.members[losers[0]], spec)?;
+        mine_one(&fleet.members[losers[0]])?;
     }
     let lost = fleet.agree(losers, AGREE)?;
     tell(format!("node {winner} mines a branch with more work"));
     while fleet.row(winner).work <= lost.work {
-        mine_one(&fleet.members[winner], spec)?;
+        mine_one(&fleet.members[winner])?;
     }
     fleet.heal()?;
     let won = fleet.agree(&all, AGREE)?;
@@ -66,10 +58,8 @@ fn branches(
 }
 
 /// Mines one block on a node, here, so that there is exactly one.
-fn mine_one(member: &Member, spec: &ChainSpec) -> Result<(), CommandError> {
-    // A key that is no point of the curve: the coins of a devnet's forks are nobody's.
-    let address = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
-    let template = member.call("miner_getTemplate", json!([{ "address": address, "full": true }]))?;
+fn mine_one(member: &Member) -> Result<(), CommandError> {
+    let template = member.call("miner_getTemplate", json!([{ "full": true }]))?;
     let odd = || CommandError::Stopped("the node answers with a template that is none".to_owned());
     let block: Block =
         hex::decode(text(&template["block"])).ok().and_then(|bytes| codec::decode(&bytes).ok()).ok_or_else(odd)?;

@@ -51,6 +51,7 @@ fn a_namespace_that_is_not_served_is_not_there() {
         genesis: context.genesis,
         engine: context.engine.clone(),
         reader: context.reader.clone(),
+        network: None,
         mining: context.mining.clone(),
         templates: Templates::default(),
         node: info,

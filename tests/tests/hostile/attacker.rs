@@ -1,0 +1,268 @@
+//! A peer that speaks the node's protocols byte by byte, and says what it likes. Shares no code with the node but its
+//! messages.
+
+use cairn_node::wire::{Message, Request, Response};
+use chain_core::hash::BlockHash;
+use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
+use libp2p::{
+    Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
+    gossipsub::{self, IdentTopic, MessageAuthenticity, ValidationMode},
+    noise,
+    request_response::{self, OutboundRequestId, ProtocolSupport},
+    swarm::{NetworkBehaviour, SwarmEvent},
+    tcp,
+};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Runtime, time::timeout};
+
+/// How a question is put.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// All bytes of it, the length included.
+    pub bytes: Vec<u8>,
+    /// Whether the stream is then held open in silence.
+    pub hold: bool,
+    /// Whether the answer is never read.
+    pub deaf: bool,
+}
+
+impl Question {
+    /// A message as an honest node frames it.
+    pub fn honest(request: &Request) -> Self {
+        Self::framed(&request.encode())
+    }
+
+    /// Bytes behind their true length.
+    pub fn framed(bytes: &[u8]) -> Self {
+        Self::promising(u32::try_from(bytes.len()).expect("tests are small"), bytes)
+    }
+
+    /// Bytes behind any length.
+    pub fn promising(length: u32, bytes: &[u8]) -> Self {
+        Self { bytes: [&length.to_le_bytes(), bytes].concat(), hold: false, deaf: false }
+    }
+}
+
+/// Writes and reads raw bytes.
+#[derive(Clone)]
+struct RawCodec;
+
+impl request_response::Codec for RawCodec {
+    type Protocol = StreamProtocol;
+    type Request = Question;
+    type Response = Vec<u8>;
+
+    async fn read_request<T: AsyncRead + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+    ) -> io::Result<Question> {
+        Ok(Question { bytes: read(io).await?, hold: false, deaf: false })
+    }
+
+    async fn read_response<T: AsyncRead + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+    ) -> io::Result<Vec<u8>> {
+        read(io).await
+    }
+
+    async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, question: Question) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        io.write_all(&question.bytes).await?;
+        io.flush().await?;
+        if question.hold {
+            tokio::time::sleep(Duration::from_secs(600)).await;
+        }
+        if question.deaf {
+            io.close().await?;
+            tokio::time::sleep(Duration::from_secs(600)).await;
+        }
+        Ok(())
+    }
+
+    async fn write_response<T>(&mut self, _: &StreamProtocol, io: &mut T, answer: Vec<u8>) -> io::Result<()>
+    where
+        T: AsyncWrite + Unpin + Send,
+    {
+        io.write_all(&answer).await
+    }
+}
+
+async fn read(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io.take(16 << 20).read_to_end(&mut bytes).await?;
+    Ok(bytes)
+}
+
+#[derive(NetworkBehaviour)]
+struct Behaviour {
+    exchange: request_response::Behaviour<RawCodec>,
+    gossip: gossipsub::Behaviour,
+}
+
+/// What the attacker makes of the node's questions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Manners {
+    /// Answers where it stands as an honest node does, and nothing else.
+    Handshake,
+    /// Never answers.
+    Silent,
+    /// Answers everything with bytes that are no message.
+    Nonsense,
+}
+
+/// An attacker with a key and an address of its own.
+pub struct Attacker {
+    runtime: Runtime,
+    swarm: Swarm<Behaviour>,
+    node: PeerId,
+    topic: IdentTopic,
+    manners: Manners,
+    /// Questions that the node has answered, well or badly, or refused.
+    pub answered: Vec<OutboundRequestId>,
+    /// Questions that the node put.
+    pub asked: usize,
+    /// Whether it is connected.
+    pub connected: bool,
+    kept: Vec<request_response::ResponseChannel<Vec<u8>>>,
+}
+
+impl Attacker {
+    /// An attacker that comes from this IP of loopback and dials a node.
+    pub fn dial(from: &str, node: &str, genesis: &BlockHash, manners: Manners) -> Self {
+        let runtime = Runtime::new().expect("threads can be started");
+        let guard = runtime.enter();
+        let name = format!("/cairn/{genesis}/exchange/1");
+        let protocol = StreamProtocol::try_from_owned(name).expect("a name begins with a slash");
+        let topic = IdentTopic::new(format!("cairn/{genesis}/blocks/1"));
+        let mut swarm = SwarmBuilder::with_new_identity()
+            .with_tokio()
+            .with_tcp(tcp::Config::default(), noise::Config::new, libp2p::yamux::Config::default)
+            .expect("the key can sign")
+            .with_behaviour(|_| Behaviour { exchange: exchange(protocol), gossip: gossip(&topic) })
+            .expect("the behaviour needs nothing")
+            .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(600)))
+            .build();
+        // A dialler goes out from where it listens.
+        swarm.listen_on(format!("/ip4/{from}/tcp/0").parse().expect("an address")).expect("loopback is wide");
+        drop(guard);
+        let address: Multiaddr = node.parse().expect("an address");
+        let mut attacker = Self {
+            runtime,
+            swarm,
+            node: PeerId::random(),
+            topic,
+            manners,
+            answered: Vec::new(),
+            asked: 0,
+            connected: false,
+            kept: Vec::new(),
+        };
+        attacker.run(Duration::from_millis(200));
+        attacker.swarm.dial(address).expect("a dial can begin");
+        attacker.run_until(Duration::from_secs(5), |attacker| attacker.connected);
+        attacker
+    }
+
+    /// Its key.
+    pub fn id(&self) -> PeerId {
+        *self.swarm.local_peer_id()
+    }
+
+    /// Asks the node something.
+    pub fn ask(&mut self, question: Question) -> OutboundRequestId {
+        let node = self.node;
+        self.swarm.behaviour_mut().exchange.send_request(&node, question)
+    }
+
+    /// Gossips bytes as if they were a block.
+    pub fn gossip(&mut self, bytes: Vec<u8>) {
+        // Nobody may be listening any more.
+        let _ = self.swarm.behaviour_mut().gossip.publish(self.topic.clone(), bytes);
+    }
+
+    /// Lives for a while.
+    pub fn run(&mut self, time: Duration) {
+        self.run_until(time, |_| false);
+    }
+
+    /// Lives until something has come about, or for so long; answers whether it has.
+    pub fn run_until(&mut self, time: Duration, done: impl Fn(&Self) -> bool) -> bool {
+        let end = Instant::now() + time;
+        while !done(self) {
+            let left = end.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return false;
+            }
+            let next = self.runtime.block_on(async { timeout(left, self.swarm.select_next_some()).await });
+            match next {
+                Ok(event) => self.on_event(event),
+                Err(_) => return done(self),
+            }
+        }
+        true
+    }
+
+    fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        use request_response::{Event, Message as Exchanged};
+        match event {
+            SwarmEvent::ConnectionEstablished { peer_id, .. } => (self.node, self.connected) = (peer_id, true),
+            SwarmEvent::ConnectionClosed { num_established: 0, .. } => self.connected = false,
+            SwarmEvent::Behaviour(BehaviourEvent::Exchange(event)) => match event {
+                Event::Message { message: Exchanged::Request { request, channel, .. }, .. } => {
+                    self.asked += 1;
+                    match answer(self.manners, &request.bytes) {
+                        // It has gone, or waits for ever.
+                        Some(bytes) => _ = self.swarm.behaviour_mut().exchange.send_response(channel, bytes),
+                        None => self.kept.push(channel),
+                    }
+                }
+                Event::Message { message: Exchanged::Response { request_id, .. }, .. }
+                | Event::OutboundFailure { request_id, .. } => self.answered.push(request_id),
+                _ => {}
+            },
+            _ => {}
+        }
+    }
+}
+
+/// What to answer; nothing leaves the asker waiting.
+fn answer(manners: Manners, question: &[u8]) -> Option<Vec<u8>> {
+    let framed = |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("tests are small").to_le_bytes(), bytes].concat();
+    match manners {
+        Manners::Silent => None,
+        Manners::Nonsense => Some(framed(&[0xff; 40])),
+        // The node's own status, sent back: the same chain, and nothing that it lacks.
+        Manners::Handshake => match Request::decode(question.get(4..)?).ok()? {
+            Request::Status(status) => Some(framed(&Response::Status(status).encode())),
+            _ => Some(framed(&Response::Unknown.encode())),
+        },
+    }
+}
+
+fn exchange(protocol: StreamProtocol) -> request_response::Behaviour<RawCodec> {
+    let config = request_response::Config::default()
+        .with_request_timeout(Duration::from_secs(600))
+        .with_max_concurrent_streams(10_000);
+    request_response::Behaviour::with_codec(RawCodec, [(protocol, ProtocolSupport::Full)], config)
+}
+
+fn gossip(topic: &IdentTopic) -> gossipsub::Behaviour {
+    let config = gossipsub::ConfigBuilder::default()
+        .validation_mode(ValidationMode::Anonymous)
+        .message_id_fn(|message| gossipsub::MessageId::from(message.data.clone()))
+        .heartbeat_initial_delay(Duration::from_millis(100))
+        .max_transmit_size(64 << 20)
+        .build()
+        .expect("the settings fit each other");
+    let mut gossip = gossipsub::Behaviour::new(MessageAuthenticity::Anonymous, config).expect("nothing is signed");
+    gossip.subscribe(topic).expect("nothing forbids it");
+    gossip
+}

@@ -1,0 +1,209 @@
+//! Nodes find each other's blocks and transactions, on real processes: mining, syncing, partitions, crashes.
+
+use cairn_tests::{
+    Node, NodeOptions, TestKey, agree, binary, connect_all, cut, genesis, heal, mined_spec, nodes, send, spec, wait_for,
+};
+use chain_core::{
+    coin::Output,
+    units::{Amount, GRAINS_PER_CRN},
+};
+use serde_json::{Value, json};
+use std::{
+    collections::BTreeSet,
+    net::TcpListener,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+const NOBODY: &str = "0x0000000000000000000000000000000000000000";
+
+fn miner_flags(number: usize) -> Vec<String> {
+    let key = TestKey::new(u8::try_from(number + 1).expect("few nodes"), "ecrn");
+    let flags =
+        ["--mine", "--miner.threads", "1", "--miner.account", &format!("0x{:040x}", number + 1), "--cache", "16"];
+    flags.into_iter().map(str::to_owned).chain(["--miner.address".to_owned(), key.address()]).collect()
+}
+
+fn quiet_flags(_: usize) -> Vec<String> {
+    ["--cache", "16"].map(str::to_owned).to_vec()
+}
+
+fn stop_mining(nodes: &[Node]) {
+    nodes.iter().for_each(|node| _ = node.rpc.call("miner_stop", json!([])));
+}
+
+fn pool_size(node: &Node) -> u64 {
+    node.rpc.call("chain_getInfo", json!([]))["mempool"]["transactions"].as_u64().expect("a number")
+}
+
+#[test]
+fn five_nodes_mine_one_chain() {
+    let nodes = nodes(&mined_spec(), 5, miner_flags);
+    connect_all(&nodes);
+    wait_for("30 blocks", 180, || (nodes[0].height() >= 30).then_some(()));
+    stop_mining(&nodes);
+    let height = agree(&nodes, 60);
+    let beneficiary = |height: u64| nodes[0].rpc.call("chain_getBlock", json!([height]))["beneficiary"].to_string();
+    let miners: BTreeSet<String> = (1..=height).map(beneficiary).collect();
+    assert!(miners.len() > 1, "several nodes' blocks are on the chain: {miners:?}");
+    for node in &nodes {
+        assert_eq!(node.rpc.call("net_peerCount", json!([])), "0x4");
+        assert_eq!(node.rpc.call("admin_bans", json!([])), json!([]), "honest nodes ban nobody");
+    }
+}
+
+#[test]
+fn a_fresh_node_syncs_2000_blocks_while_blocks_arrive() {
+    let key = TestKey::new(1, "ecrn");
+    let old = Node::start();
+    old.mine(2_000, &key.address(), NOBODY);
+    let fresh = Node::start();
+    fresh.connect(&old);
+    let synced = || {
+        old.mine(1, &key.address(), NOBODY);
+        Node::pause(20);
+        (fresh.height() >= 2_000).then_some(())
+    };
+    wait_for("the fresh node to sync", 120, synced);
+    let height = agree([&old, &fresh], 20);
+    assert!(height > 2_000, "blocks arrived meanwhile");
+    assert_eq!(fresh.rpc.call("eth_syncing", json!([])), false);
+}
+
+/// ```text
+///          /- 1 (loser's transaction)
+///   101 --<
+///          \- 1 - 2 - 3
+/// ```
+#[test]
+fn a_healed_partition_has_one_chain_that_mines_the_losers_transactions_again() {
+    let nodes = nodes(&spec(), 4, quiet_flags);
+    connect_all(&nodes);
+    let (owner, payee) = (TestKey::new(1, "ecrn"), TestKey::new(2, "ecrn"));
+    nodes[0].mine(101, &owner.address(), NOBODY);
+    agree(&nodes, 60);
+    let genesis = genesis(&nodes[0].rpc);
+    let (losers, winners) = ([&nodes[0], &nodes[1]], [&nodes[2], &nodes[3]]);
+    cut(&losers, &winners);
+
+    let outputs = vec![Output { amount: Amount(4 * GRAINS_PER_CRN), lock: payee.lock() }];
+    let payment = owner.spend(&genesis, &[owner.coins(&nodes[0].rpc)[0]], outputs);
+    send(&nodes[1].rpc, &payment).expect("the payment is fine");
+    wait_for("the payment to reach the other node of its side", 20, || (pool_size(&nodes[0]) == 1).then_some(()));
+    nodes[0].mine(1, &owner.address(), NOBODY);
+    agree(losers, 20);
+    assert_eq!(payee.coins(&nodes[1].rpc).len(), 1, "it is mined on the losing side");
+    nodes[3].mine(3, &owner.address(), NOBODY);
+    agree(winners, 20);
+    assert_eq!(pool_size(&nodes[2]), 0, "the winning side has not heard of it");
+
+    heal(&losers, &winners);
+    assert_eq!(agree(&nodes, 30), 104);
+    assert_eq!(payee.coins(&nodes[0].rpc).len(), 0, "its block is taken back");
+    wait_for("the payment in the winners' pools", 30, || (pool_size(&nodes[3]) == 1).then_some(()));
+    nodes[3].mine(1, &owner.address(), NOBODY);
+    agree(&nodes, 20);
+    for node in &nodes {
+        assert_eq!(payee.coins(&node.rpc).len(), 1, "mined again");
+    }
+}
+
+#[test]
+fn nodes_killed_at_random_come_back_and_agree() {
+    const ROUNDS: usize = 3;
+    let mut nodes = nodes(&mined_spec(), 6, miner_flags);
+    connect_all(&nodes);
+    let mut seed = u64::from(std::process::id());
+    println!("seed {seed}");
+    for round in 1..=ROUNDS {
+        let height = nodes[0].height();
+        wait_for("more blocks", 120, || (nodes[0].height() >= height + 5).then_some(()));
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let first = usize::try_from(seed >> 33).expect("64 bits") % 6;
+        let victims = [first, (first + 1 + round) % 6];
+        victims.iter().for_each(|victim| nodes[*victim].kill());
+        Node::pause(1_500);
+        for victim in victims {
+            nodes[victim].restart();
+        }
+        connect_all(&nodes);
+    }
+    stop_mining(&nodes);
+    let height = agree(&nodes, 60);
+    assert!(height >= 5 * ROUNDS as u64);
+}
+
+/// A node started by a line of the README, killed when dropped.
+struct Terminal(Child);
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
+    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
+}
+
+/// The README's lines as they stand, but for folders and ports, which others may be using.
+#[test]
+fn the_lines_of_the_readme_form_a_network() {
+    let readme = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = std::fs::read_to_string(readme).expect("the README is there");
+    let section = readme.split("## A network in three terminals").nth(1).expect("the README has this section");
+    let section = section.split("\n## ").next().expect("a split has a first part");
+    let lines: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("    bin/cairn-node "))
+        .filter(|line| line.contains("--chain"))
+        .collect();
+    assert_eq!(lines.len(), 3, "{section}");
+    let home = tempfile::tempdir().expect("a temporary directory");
+    let (peers, rpcs) = (free_ports::<3>(), free_ports::<3>());
+    let mut running = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let mut line = format!("{line} ");
+        let tmp = format!("{}/", home.path().display());
+        line = line.replace("/tmp/", &tmp);
+        for (number, port) in (0..).zip(peers) {
+            line = line.replace(&format!("{}", 30_303 + number), &port.to_string());
+        }
+        for (number, port) in (0..).zip(rpcs) {
+            line = line.replace(&format!("{}", 8_545 + number), &port.to_string());
+        }
+        if index == 0 {
+            line += &format!("--port {} --http.port {}", peers[0], rpcs[0]);
+        }
+        let child = Command::new(binary("cairn-node"))
+            .args(line.split_whitespace())
+            .env("HOME", home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        running.push(Terminal(child.expect("the node's binary can be run")));
+        // The first is up before the others dial it, as it is by hand.
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let rpc = rpcs.map(|port| cairn_tests::Rpc::new(format!("http://127.0.0.1:{port}")));
+    let info = |index: usize| rpc[index].try_call("chain_getInfo", json!([])).unwrap_or(Value::Null);
+    let together = || {
+        let infos = [info(0), info(1), info(2)];
+        let same = infos.iter().all(|other| other["bestHash"] == infos[0]["bestHash"]);
+        (same && infos[0]["height"].as_u64() >= Some(3)).then_some(())
+    };
+    wait_for("the three nodes to mine and sync", 180, together);
+}
+
+#[test]
+fn a_node_of_another_chain_is_sent_away() {
+    let node = Node::start();
+    let other = Node::with(NodeOptions { spec: mined_spec(), ..NodeOptions::default() });
+    other.connect(&node);
+    Node::pause(3_000);
+    assert_eq!(node.peers(), 0);
+    assert_eq!(node.rpc.call("admin_bans", json!([])), json!([]), "it is no crime to be of another chain");
+}
