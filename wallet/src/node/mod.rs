@@ -10,8 +10,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use self::types::{
-    AccountEntry, AccountPage, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log, NodeCoin,
-    Receipt, Tips, TransactionStatus, Trial,
+    AccountEntry, AccountPage, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log,
+    NodeCoin, Receipt, Tips, TransactionStatus, Trial,
 };
 
 /// Largest answer that is read: what a node sends at most, and some.

@@ -70,9 +70,8 @@ fn nothing_is_written_within_a_static_call() {
     let mut kit = Kit::new();
     let send = |opcode, value: u64| program().call(opcode, at(9), U256::from(value), 0);
     let pushed = |opcode| program().ops(&[PUSH0; 6]).ops(&[opcode]);
-    let mut writes: Vec<_> = [SSTORE, TSTORE, LOG0, LOG1, LOG2, LOG3, LOG4, CREATE, CREATE2, SELFDESTRUCT]
-        .map(|opcode| pushed(opcode))
-        .into();
+    let mut writes: Vec<_> =
+        [SSTORE, TSTORE, LOG0, LOG1, LOG2, LOG3, LOG4, CREATE, CREATE2, SELFDESTRUCT].map(pushed).into();
     writes.push(send(CALL, 1));
     for write in writes {
         kit.contract(1, write.clone().push(1).return_top());
