@@ -160,10 +160,7 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     let mut signals = Signals::take().map_err(CommandError::io("receive signals"))?;
     let listener = listen(config.rpc).await?;
     let address = listener.local_addr().unwrap_or(config.rpc);
-    let network = match &config.network {
-        Some(network) => Some(net::start(network.clone(), opened.engine.clone()).await?),
-        None => None,
-    };
+    let network = join_network(config, opened).await?;
     let mining = Arc::new(Mining::new(
         opened.engine.clone(),
         &config.spec.hrp,
@@ -220,10 +217,7 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         network.stop().await;
     }
     if let Some(file) = pool_file {
-        match saved_pool::save(&opened.engine, &file).await {
-            Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
-            Err(error) => tracing::warn!("cannot save the mempool to {}: {error}", file.display()),
-        }
+        save_pool(&opened.engine, &file).await;
     }
     opened.engine.shutdown().await;
     let info = opened.engine.chain_info();
@@ -245,6 +239,20 @@ async fn start_mining(mining: Arc<Mining>, sync_first: Option<NetHandle>) {
         }
     }
     mining.start(None);
+}
+
+async fn join_network(config: &Config, opened: &Opened) -> Result<Option<NetHandle>, CommandError> {
+    match &config.network {
+        Some(network) => Ok(Some(net::start(network.clone(), opened.engine.clone()).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn save_pool(engine: &EngineHandle, file: &Path) {
+    match saved_pool::save(engine, file).await {
+        Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
+        Err(error) => tracing::warn!("cannot save the mempool to {}: {error}", file.display()),
+    }
 }
 
 async fn load_pool(engine: EngineHandle, file: PathBuf) {
