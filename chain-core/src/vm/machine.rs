@@ -41,6 +41,11 @@ impl Machine {
         self.return_data.clear();
     }
 
+    /// Forgets the hashes that it remembers.
+    pub(crate) fn forget_hashes(&mut self) {
+        self.hashes.forget();
+    }
+
     /// What the first frame returned.
     pub(super) fn output(&self) -> &[u8] {
         &self.return_data

@@ -1,7 +1,7 @@
 //! What the machine remembers of dear computations: hashes of short inputs, since contracts repeat them (a mapping's slot is
 //! hashed again at each access). Forgetting changes nothing but time.
 
-use alloy_primitives::{B256, keccak256};
+use alloy_primitives::{B256, KECCAK256_EMPTY, keccak256};
 
 /// Hashes remembered; a power of two.
 const HASHES: usize = 1 << 10;
@@ -13,27 +13,41 @@ struct Hashed {
     /// 0 in an entry that was never used.
     len: usize,
     hash: B256,
+    /// Which of the times between forgetting it is of.
+    period: u64,
 }
 
 /// Hashes of the latest inputs of 32 and 64 bytes. Each has one place, and a newer one takes it.
 #[derive(Debug, Default)]
-pub(super) struct Hashes(Vec<Hashed>);
+pub(super) struct Hashes {
+    entries: Vec<Hashed>,
+    period: u64,
+}
 
 impl Hashes {
     /// keccak-256 of some bytes.
     pub fn keccak256(&mut self, bytes: &[u8]) -> B256 {
+        if bytes.is_empty() {
+            return KECCAK256_EMPTY;
+        }
         if bytes.len() != 32 && bytes.len() != 64 {
             return keccak256(bytes);
         }
-        if self.0.is_empty() {
-            self.0 = vec![Hashed { input: [0; 64], len: 0, hash: B256::ZERO }; HASHES];
+        let period = self.period;
+        if self.entries.is_empty() {
+            self.entries = vec![Hashed { input: [0; 64], len: 0, hash: B256::ZERO, period }; HASHES];
         }
-        let entry = &mut self.0[place(bytes)];
-        if entry.len != bytes.len() || entry.input[..bytes.len()] != *bytes {
+        let entry = &mut self.entries[place(bytes)];
+        if entry.len != bytes.len() || entry.period != period || entry.input[..bytes.len()] != *bytes {
             entry.input[..bytes.len()].copy_from_slice(bytes);
-            (entry.len, entry.hash) = (bytes.len(), keccak256(bytes));
+            (entry.len, entry.hash, entry.period) = (bytes.len(), keccak256(bytes), period);
         }
         entry.hash
+    }
+
+    /// Forgets all of them.
+    pub fn forget(&mut self) {
+        self.period += 1;
     }
 }
 
@@ -54,7 +68,10 @@ mod tests {
     #[test]
     fn remembered_hashes_are_those_of_the_input() {
         let mut hashes = Hashes::default();
-        for round in 0..2 {
+        for round in 0..3 {
+            if round == 2 {
+                hashes.forget();
+            }
             for len in [0, 31, 32, 33, 63, 64, 65, 200] {
                 for fill in 0..=255 {
                     let bytes = vec![fill; len];

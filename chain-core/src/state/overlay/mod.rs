@@ -88,8 +88,12 @@ impl<'v> Overlay<'v> {
         }
     }
 
-    /// Forgets all changes, but keeps the machine: its buffers and the code that it knows already.
-    pub fn renew(self) -> Self {
+    /// Forgets all changes, but keeps the machine: its buffers and the code that it has analysed, not the hashes that it
+    /// remembers, so that benchmarks compute what the first run computes.
+    pub fn renew(mut self) -> Self {
+        if let Some(machine) = &mut self.machine {
+            machine.forget_hashes();
+        }
         Self { machine: self.machine, ..Self::new(self.view) }
     }
 

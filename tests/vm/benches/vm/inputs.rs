@@ -23,6 +23,7 @@ pub fn run(folder: &Path, arguments: &Arguments) -> bool {
     println!(
         "messages: warm on both sides (the machine and its analysis of the code are kept), medians of interleaved runs"
     );
+    println!("in time of the process on processors");
     println!("{:<44} {:>12} {:>12} {:>7}", "name", "revm ms", "cairn ms", "ratio");
     let (mut ratios, mut right) = (Vec::new(), true);
     for path in paths {
