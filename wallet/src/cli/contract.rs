@@ -205,6 +205,8 @@ fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report
     {
         report.text += &format!("\n{}", show_receipt(&interface, &receipt));
         add_receipt(&mut report.json, &interface, &receipt);
+    } else if let Some(contract) = report.json["contract"].as_str() {
+        report.text += &format!("{} {contract}, as soon as it is mined", screen::green("Contract:"));
     }
     Ok(report)
 }

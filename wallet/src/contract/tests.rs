@@ -1,5 +1,6 @@
 use alloy_json_abi::JsonAbi;
 use alloy_primitives::{Address, B256, Bytes, U256, address, b256};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -326,4 +327,28 @@ fn files_that_are_no_artifacts_are_told_apart() {
     );
     assert!(reason("a.bin", "hello").starts_with("a: its bytecode is no hex"));
     assert!(matches!(read_artifact(Path::new("/nowhere"), None, true), Err(ContractError::Artifact { .. })));
+}
+
+proptest! {
+    #[test]
+    fn no_answer_makes_it_panic(
+        data in proptest::collection::vec(any::<u8>(), 0..300),
+        words in proptest::collection::vec(0u64..400, 0..12),
+        topics in 0usize..=4,
+    ) {
+        // Small numbers are lengths and offsets, which noise never hits.
+        let structured: String = words.iter().map(|number| word(*number)).collect();
+        let outputs = call("f() returns ((string,uint8[2][])[], bytes, int16, bool[])", &[]).unwrap().outputs;
+        for answer in [hex::encode(&data), structured] {
+            let bytes = hex::decode(&answer).unwrap();
+            if let Ok(results) = named(&outputs, &bytes) {
+                let _ = (show_named(&results), named_json(&results));
+            }
+            for selector in ["", "08c379a0", "4e487b71"] {
+                let _ = reason(&token(), &hex::decode(format!("{selector}{answer}")).unwrap()).to_string();
+            }
+            let first = [TRANSFERRED, B256::ZERO, B256::ZERO, B256::ZERO][..topics].to_vec();
+            let _ = (show_log(&token(), &log(first.clone(), &answer)), log_json(&token(), &log(first, &answer)));
+        }
+    }
 }

@@ -170,7 +170,13 @@ pub fn show(value: &DynSolValue) -> String {
     }
 }
 
-/// Text between quotes, without what could move the cursor of a terminal.
+/// Whether a letter moves the cursor of a terminal, or the letters around it.
+fn moves(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// Text between quotes, without what could disguise it.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from('"');
     for letter in text.chars() {
@@ -178,7 +184,7 @@ pub fn quoted(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', letter]),
             '\n' => out += "\\n",
             '\t' => out += "\\t",
-            letter if letter.is_control() => out.push('\u{fffd}'),
+            letter if moves(letter) => out.push('\u{fffd}'),
             letter => out.push(letter),
         }
     }
@@ -276,6 +282,7 @@ mod tests {
     #[test]
     fn what_a_contract_answers_cannot_move_the_cursor() {
         assert_eq!(quoted("a\u{1b}[2Jb\r"), "\"a\u{fffd}[2Jb\u{fffd}\"");
+        assert_eq!(quoted("1\u{202e}2"), "\"1\u{fffd}2\"", "nor turn it round");
     }
 
     proptest! {
@@ -284,7 +291,7 @@ mod tests {
             number in any::<[u8; 32]>(), text in ".{0,20}", blob in proptest::collection::vec(any::<u8>(), 0..40),
         ) {
             let number = U256::from_be_bytes(number);
-            let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+            let text: String = text.chars().filter(|letter| !moves(*letter)).collect();
             let value = DynSolValue::Tuple(vec![
                 DynSolValue::Uint(number, 256),
                 DynSolValue::Int(I256::from_raw(number), 256),
