@@ -22,7 +22,7 @@ const SUMMARY: Duration = Duration::from_secs(5);
 
 /// Logs what happens to the chain until the engine ends.
 pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
-    let mut reporter = Reporter { reader, lines: BURST, refilled: Instant::now(), gathered: None };
+    let mut reporter = Reporter { reader, lines: BURST, refilled: Instant::now(), gathered: None, syncing: None };
     loop {
         match timeout(WAIT, events.recv()).await {
             Ok(Ok(NodeEvent::NewTip { info, disconnected, connected, took })) => {
@@ -34,6 +34,7 @@ pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
             Ok(Ok(NodeEvent::TransactionRemoved(txid, reason))) if reason != RemovalReason::Mined => {
                 tracing::debug!(%txid, ?reason, "a transaction left the mempool");
             }
+            Ok(Ok(NodeEvent::Progress(done, total))) => reporter.progress(done, total),
             Ok(Ok(_) | Err(RecvError::Lagged(_))) | Err(_) => {}
             Ok(Err(RecvError::Closed)) => {
                 reporter.sum_up(Duration::ZERO);
@@ -50,6 +51,16 @@ struct Reporter {
     lines: u32,
     refilled: Instant,
     gathered: Option<Gathered>,
+    syncing: Option<Syncing>,
+}
+
+/// Many blocks that are being connected.
+struct Syncing {
+    since: Instant,
+    from: Height,
+    /// When there last was progress, and when a line was last written.
+    seen: Instant,
+    logged: Instant,
 }
 
 /// Blocks that have no line of their own.
@@ -67,6 +78,23 @@ struct Summary {
 }
 
 impl Reporter {
+    /// Writes now and then how far syncing is.
+    fn progress(&mut self, done: Height, total: Height) {
+        let now = Instant::now();
+        let going_on = |syncing: &Syncing| now - syncing.seen < 4 * SUMMARY && syncing.from <= done;
+        let fresh = || Syncing { since: now, from: done, seen: now, logged: now };
+        let mut syncing = self.syncing.take().filter(going_on).unwrap_or_else(fresh);
+        syncing.seen = now;
+        if now - syncing.logged >= SUMMARY {
+            syncing.logged = now;
+            let rate = f64::from(done - syncing.from) / (now - syncing.since).as_secs_f64();
+            let seconds_left = (f64::from(total.saturating_sub(done)) / rate.max(0.001)) as u64;
+            let bar = bar(done, total);
+            tracing::info!(done, of = total, per_second = rate as u64, seconds_left, "syncing {bar}");
+        }
+        self.syncing = Some(syncing);
+    }
+
     fn new_tip(&mut self, info: &ChainInfo, connected: &[BlockHash], took: Duration) {
         let seconds = u32::try_from(self.refilled.elapsed().as_secs()).unwrap_or(u32::MAX);
         if seconds > 0 {
@@ -118,5 +146,25 @@ impl Reporter {
         };
         let gas = record.executed.map_or(0, |executed| executed.gas_used);
         Ok(Some(Summary { transactions: body.transactions.len(), gas }))
+    }
+}
+
+/// A bar of text.
+fn bar(done: Height, total: Height) -> String {
+    const WIDTH: u64 = 20;
+    let full = u64::from(done) * WIDTH / u64::from(total.max(1));
+    (0..WIDTH).map(|place| if place < full { '#' } else { '.' }).collect::<String>()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bar;
+
+    #[test]
+    fn a_bar_fills_up() {
+        assert_eq!(
+            [bar(0, 0), bar(0, 9), bar(9, 18), bar(7, 7)],
+            ["....................", "....................", "##########..........", "####################",]
+        );
     }
 }

@@ -50,7 +50,7 @@ impl Engine {
     }
 
     /// Takes in the held blocks that waited for one, and those that waited for them.
-    fn take_children(&mut self, parent: BlockHash) -> Result<(), Fatal> {
+    pub(super) fn take_children(&mut self, parent: BlockHash) -> Result<(), Fatal> {
         let mut parents = vec![parent];
         while let Some(parent) = parents.pop() {
             for held in self.held.children_of(&parent) {

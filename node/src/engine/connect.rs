@@ -119,6 +119,7 @@ impl Engine {
         self.relay.origins.remove(&hash);
         let gas_used = executed.effects().gas_used;
         self.pass_on(hash, executed.block().block());
+        self.relay.connected = self.now;
         self.tree.mark_valid(&hash, Executed { base_fee: executed.context().base_fee, gas_used });
         let base_fee = self.next_base_fee();
         self.mempool.block_connected(base_fee, executed.block(), &executed.effects().accounts);

@@ -45,6 +45,11 @@ fn get_info(context: &Context, _: Args) -> RpcResult<Value> {
         "gasLimit": spec.gas_limit,
         "minTipPerGas": info.mempool.min_tip,
         "syncing": info.syncing,
+        "sync": info.sync.map(|progress| json!({
+            "start": progress.start,
+            "current": progress.current,
+            "highest": progress.highest,
+        })),
         "coinbaseMaturity": spec.coinbase_maturity,
         "targetInterval": spec.target_interval,
         "safeDepth": spec.safe_depth,

@@ -60,10 +60,14 @@ fn syncing(context: &Context, _: Args) -> RpcResult<Value> {
     if !info.syncing {
         return Ok(false.into());
     }
+    let (start, current, highest) = match info.sync {
+        Some(progress) => (progress.start, progress.current, progress.highest),
+        None => (0, info.height, info.best_header),
+    };
     Ok(json!({
-        "startingBlock": quantity(U256::ZERO),
-        "currentBlock": quantity(U256::from(info.height)),
-        "highestBlock": quantity(U256::from(info.best_header)),
+        "startingBlock": quantity(U256::from(start)),
+        "currentBlock": quantity(U256::from(current)),
+        "highestBlock": quantity(U256::from(highest)),
     }))
 }
 

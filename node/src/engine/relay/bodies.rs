@@ -3,7 +3,7 @@
 //! A window moves up the best branch. Its missing blocks are asked for in runs, lowest first, of whoever has them and is
 //! least busy. If the lowest one does not come, it is asked of another peer; a peer that so holds up a window is dropped.
 
-use chain_core::{error::RuleError, hash::BlockHash, headers::Status, units::Height};
+use chain_core::{Bytes, check::HashedBlock, error::RuleError, hash::BlockHash, headers::Status, units::Height};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::requests::Question;
@@ -277,10 +277,21 @@ impl Engine {
             self.relay.origins.clear();
         }
         self.relay.origins.extend(blocks.iter().map(|(block, _)| (block.hash(), id)));
-        for (hash, rule) in self.take_bodies(blocks)? {
+        for (hash, rule) in self.take_downloaded(blocks)? {
             self.on_bad_body(id, hash, rule);
         }
         Ok(())
+    }
+
+    /// Takes blocks in, and those held that waited for them.
+    pub(super) fn take_downloaded(
+        &mut self,
+        blocks: Vec<(HashedBlock, Bytes)>,
+    ) -> Result<Vec<(BlockHash, RuleError)>, Fatal> {
+        let hashes: Vec<BlockHash> = blocks.iter().map(|(block, _)| block.hash()).collect();
+        let refused = self.take_bodies(blocks)?;
+        hashes.into_iter().try_for_each(|hash| self.take_children(hash))?;
+        Ok(refused)
     }
 
     fn note_arrivals(&mut self, id: PeerId, blocks: impl Iterator<Item = (BlockHash, usize)>) {

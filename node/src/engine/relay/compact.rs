@@ -156,7 +156,7 @@ impl Engine {
     /// are executed.
     pub(super) fn take_rebuilt(&mut self, block: HashedBlock) -> Result<(), Fatal> {
         let bytes = Bytes::from(codec::encode(block.block()));
-        self.take_bodies(vec![(block, bytes)])?;
+        self.take_downloaded(vec![(block, bytes)])?;
         Ok(())
     }
 

@@ -21,6 +21,9 @@ const OTHERS: usize = 7;
 /// Questions for transactions that may be open with one peer.
 const PER_PEER: usize = 2;
 
+/// Milliseconds after a block in which transactions may be gone that were just announced.
+const JUST_NOW: u64 = 15_000;
+
 /// A transaction that a peer named, and that is not here.
 #[derive(Debug)]
 struct Wanted {
@@ -157,7 +160,9 @@ impl Engine {
         // An answer that is full was cut: the rest is still to come.
         let cut = bytes >= LONG && !good.is_empty();
         let announced = |peer: &super::peers::Peer| asked.iter().all(|txid| peer.heard.contains(txid));
-        if good.is_empty() && !stranger && self.relay.peers.get(&id).is_some_and(announced) {
+        // What was mined just now nobody has any more.
+        let mined = self.now.since(self.relay.connected) < JUST_NOW;
+        if good.is_empty() && !stranger && !mined && self.relay.peers.get(&id).is_some_and(announced) {
             self.penalize(id, Offence::NothingDelivered);
         }
         self.question_for_transactions_ended(id);

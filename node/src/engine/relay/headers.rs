@@ -70,6 +70,7 @@ impl Run {
 impl Engine {
     /// Asks for headers whoever says to have better ones.
     pub(super) fn sync_headers(&mut self) {
+        self.find_claims();
         if self.relay.peers.values().all(|peer| !peer.asked_headers) {
             self.relay.headers_improved = self.now;
         }
@@ -84,7 +85,7 @@ impl Engine {
                 && claim.work > work
                 && !peer.asked_headers
                 && peer.headers_after <= self.now
-                && !self.tree.contains(&claim.hash)
+                && !claim.found
             {
                 eligible.push((claim.work, peer.outbound, *id, claim.height));
             }

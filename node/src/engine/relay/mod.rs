@@ -83,6 +83,8 @@ pub(super) struct Relay {
     wants: Wants,
     orphans: Orphans,
     comparison: Option<Comparison>,
+    /// When a block was last connected.
+    pub(super) connected: Time,
     /// Height of the tip when syncing began.
     sync_start: Option<Height>,
 }
@@ -104,6 +106,7 @@ impl Relay {
             wants: Wants::default(),
             orphans: Orphans::default(),
             comparison: None,
+            connected: Time(0),
             sync_start: None,
         }
     }
@@ -155,8 +158,8 @@ impl Engine {
             (Question::BlockTransactions(block), Response::Transactions(came)) => {
                 self.on_block_transactions_answer(peer, block, &came)
             }
-            (Question::Transactions(asked), Response::Transactions(came)) => {
-                self.on_transactions_answer(peer, asked, &came)
+            (Question::Transactions(names), Response::Transactions(came)) => {
+                self.on_transactions_answer(peer, names, &came)
             }
             (Question::Pool { .. }, Response::ShortIds(ids)) => {
                 self.on_pool_answer(peer, ids);
@@ -241,7 +244,12 @@ impl Engine {
         let best = self.tree.get(&self.tree.best_header()).map_or(tip, |info| info.height);
         let came = self.now.since(self.relay.bodies.came) < IDLE;
         let fetching = best > tip.saturating_add(BEHIND) && came;
-        self.relay.sync_start = fetching.then(|| self.relay.sync_start.unwrap_or(tip));
+        let before = self.relay.sync_start;
+        self.relay.sync_start = fetching.then(|| before.unwrap_or(tip));
+        if before.is_some() && !fetching {
+            // What was announced meanwhile was not asked for.
+            self.compare_again();
+        }
     }
 
     /// How far fetching is, if many blocks are being fetched.

@@ -31,6 +31,8 @@ pub(super) struct Claim {
     pub(super) hash: BlockHash,
     pub(super) height: Height,
     pub(super) work: U256,
+    /// Whether the block was found in the tree, so that the peer is known to have it.
+    pub(super) found: bool,
 }
 
 /// A connected peer.
@@ -105,11 +107,15 @@ impl Peer {
         left.is_some()
     }
 
+    /// When it must have introduced itself, or is asked again where it stands.
+    fn due(&self) -> Time {
+        if self.claim.is_none() { self.connected.after(HANDSHAKE) } else { self.refreshed.after(REFRESH) }
+    }
+
     /// When something is due of this peer alone.
     pub(super) fn wake_at(&self) -> Time {
-        let own = if self.claim.is_none() { self.connected.after(HANDSHAKE) } else { self.refreshed.after(REFRESH) };
         let lacks = self.lacks.map(|(_, until)| until);
-        [lacks, self.told.at.filter(|_| !self.told.waits)].into_iter().flatten().fold(own, Time::min)
+        [lacks, self.told.at.filter(|_| !self.told.waits)].into_iter().flatten().fold(self.due(), Time::min)
     }
 }
 
@@ -203,12 +209,23 @@ impl Engine {
         if status.protocol < PROTOCOL {
             return self.disconnect(peer, "an older protocol");
         }
-        let claim = Claim { hash: status.best, height: status.height, work: status.work };
+        let claim = Claim { hash: status.best, height: status.height, work: status.work, found: false };
         let Some(known) = self.relay.peers.get_mut(&peer) else { return Ok(()) };
         known.refreshed = self.now;
         known.claim = Some(claim);
-        self.consider_best(peer, claim.hash);
         Ok(())
+    }
+
+    /// Peers whose tips have come into the tree have them.
+    pub(super) fn find_claims(&mut self) {
+        let mut found = Vec::new();
+        for (id, peer) in &mut self.relay.peers {
+            if let Some(claim) = peer.claim.as_mut().filter(|claim| !claim.found && self.tree.contains(&claim.hash)) {
+                claim.found = true;
+                found.push((*id, claim.hash));
+            }
+        }
+        found.into_iter().for_each(|(id, hash)| self.consider_best(id, hash));
     }
 
     /// A peer is known to have a block: notes it if that is in the tree, and better than what was known.
@@ -228,12 +245,15 @@ impl Engine {
             self.relay.peers.iter().filter(|(_, peer)| peer.wake_at() <= now).map(|(id, _)| *id).collect();
         for id in due {
             let Some(peer) = self.relay.peers.get_mut(&id) else { continue };
-            if let Some((hash, _)) = peer.lacks.take_if(|(_, until)| *until <= now) {
+            let lacked = peer.lacks.take_if(|(_, until)| *until <= now);
+            let (met, due) = (peer.claim.is_some(), peer.due() <= now);
+            if let Some((hash, _)) = lacked {
                 self.consider_best(id, hash);
-            } else if peer.claim.is_none() {
-                self.disconnect(id, "no handshake")?;
-            } else {
-                self.ask_status(id);
+            }
+            match met {
+                true if due => self.ask_status(id),
+                false if due => self.disconnect(id, "no handshake")?,
+                _ => {}
             }
         }
         Ok(())

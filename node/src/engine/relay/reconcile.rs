@@ -115,6 +115,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Compares all pools once more.
+    pub(super) fn compare_again(&mut self) {
+        self.relay.peers.values_mut().for_each(|peer| peer.compared.done = false);
+    }
+
     /// A peer's pool was compared, or will not be.
     pub(super) fn end_comparison(&mut self, id: PeerId) {
         if self.relay.comparison.take_if(|comparison| comparison.peer == id).is_some()
