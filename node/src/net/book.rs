@@ -198,7 +198,7 @@ mod tests {
     fn a_node_that_fails_is_tried_ever_less_often() {
         let (mut book, peer) = (Book::default(), someone());
         book.add(peer, at(0), teller(0));
-        book.met(peer, Some(at(0)), 0);
+        book.met(peer, Some(at(0)), 1);
         let mut now = 100;
         for wait in [15, 30, 60, 120] {
             assert_eq!(any(&book, now), Some(peer));
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!(book.candidate(0, |_| false, &HashSet::from([address::group(teller(0))]), 0), None);
         assert_eq!(book.candidate(0, |_| false, &HashSet::new(), 0), Some((peer, vec![at(0)])));
         let friend = someone();
-        book.met(friend, Some(at(1)), 0);
+        book.met(friend, Some(at(1)), 1);
         for random in 0..10 {
             let chosen = book.candidate(99, |_| false, &HashSet::new(), 2 * random).unwrap().0;
             assert_eq!(chosen, friend, "a node that was met comes first half of the time");

@@ -166,7 +166,9 @@ impl Attacker {
             kept: Vec::new(),
         };
         attacker.run(Duration::from_millis(200));
+        let guard = attacker.runtime.enter();
         attacker.swarm.dial(address).expect("a dial can begin");
+        drop(guard);
         attacker.run_until(Duration::from_secs(5), |attacker| attacker.connected);
         attacker
     }

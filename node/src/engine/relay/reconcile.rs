@@ -26,6 +26,8 @@ pub(super) struct Comparison {
 pub(super) struct Compared {
     /// Whether its pool was compared with ours.
     done: bool,
+    /// When it was last asked for its own, not to be asked again too early.
+    asked: Option<Time>,
     /// When it last asked for ours.
     served: Option<Time>,
 }
@@ -37,8 +39,16 @@ impl Engine {
         if self.relay.comparison.is_some() || !synced {
             return;
         }
-        let next = self.relay.peers.iter().find(|(_, peer)| peer.claim.is_some() && !peer.compared.done);
-        let Some((peer, _)) = next else { return };
+        let now = self.now;
+        // A question may be longer on its way than the one before it was.
+        let rested = |compared: &Compared| compared.asked.is_none_or(|at| now.since(at) >= AGAIN + AGAIN / 2);
+        let next = self
+            .relay
+            .peers
+            .iter_mut()
+            .find(|(_, peer)| peer.claim.is_some() && !peer.compared.done && rested(&peer.compared));
+        let Some((peer, entry)) = next else { return };
+        entry.compared.asked = Some(now);
         let (peer, salt) = (*peer, self.relay.random.next());
         self.relay.comparison = Some(Comparison { peer, salt, lacking: VecDeque::new() });
         self.ask_peer(peer, Question::Pool { salt }, Request::Pool { salt });

@@ -2,16 +2,21 @@
 
 use chain_core::{
     Address, U256,
-    account::AccountTransaction,
+    account::{AccountTransaction, Authorization},
     coin::{Lock, Output},
-    hash::TxId,
+    hash::{TxId, keccak256},
+    transaction::Transaction,
     units::Amount,
 };
 use proptest::prelude::*;
+use secp256k1::{
+    Message,
+    ecdsa::{RecoverableSignature, RecoveryId},
+};
 
 use super::kit::{FEE, GWEI, Kit, made, pay, secret, spec, transfer_fields};
 use crate::{
-    engine::{Event, NodeEvent, RemovalReason, TemplateError},
+    engine::{Event, NodeEvent, TemplateError},
     mempool::MempoolConfig,
 };
 
@@ -78,27 +83,42 @@ fn mining_on_demand_makes_blocks_at_once() {
     assert!(matches!(hard.engine.mine_block(&request, 0).0, Err(TemplateError::TooHard)));
 }
 
+/// A transaction that uses up the first nonce of another account, which has authorized it to (EIP-7702).
+fn overtaking(by: u8, authority: u8) -> AccountTransaction {
+    let delegate = Address::with_last_byte(1);
+    // Any chain, the address, nonce 0.
+    let message = keccak256([&[0x05, 0xd7, 0x80, 0x94][..], delegate.as_slice(), &[0x80]].concat());
+    let signature = RecoverableSignature::sign_ecdsa_recoverable(Message::from_digest(message.0), &secret(authority));
+    let (parity, bytes) = signature.serialize_compact();
+    let mut fields = transfer_fields(0, 5);
+    (fields.tx_type, fields.gas_limit) = (4, 100_000);
+    fields.authorizations = vec![Authorization {
+        chain_id: U256::ZERO,
+        address: delegate,
+        nonce: 0,
+        y_parity: u8::from(parity == RecoveryId::One),
+        r: U256::from_be_slice(&bytes[..32]),
+        s: U256::from_be_slice(&bytes[32..]),
+    }];
+    AccountTransaction::sign(fields, &secret(by)).unwrap()
+}
+
 #[test]
 fn what_cannot_stand_in_the_next_block_leaves_the_pool() {
     let mut kit = Kit::new();
-    // A call of contract code: nothing but its run tells.
-    let mut fields = transfer_fields(0, 2);
-    fields.to = Some(Address::with_last_byte(1));
-    let call = AccountTransaction::sign(fields, &secret(1)).unwrap();
-    let (next, other) = (kit.transfer(1, 1, 2), kit.transfer(2, 0, 2));
-    for tx in [&call, &next, &other] {
+    // Only running the other tells that the first cannot follow it.
+    let (first, next, other) = (kit.transfer(1, 0, 2), kit.transfer(1, 1, 2), overtaking(2, 1));
+    for tx in [&first, &next, &other] {
         kit.submit(tx).unwrap();
     }
     kit.mine();
-    assert_eq!(kit.block_at(1).transactions.len(), 2);
-    assert!(!kit.is_pooled(&call) && !kit.is_pooled(&other));
-    assert!(kit.is_pooled(&next), "it waits for another of the nonce before it");
-    let gone = (TxId(call.hash().0), RemovalReason::Invalid);
+    let mined = &kit.block_at(1).transactions;
     assert!(
-        kit.events
-            .iter()
-            .any(|event| matches!(event, NodeEvent::TransactionRemoved(txid, reason) if (*txid, *reason) == gone))
+        mined.contains(&Transaction::Account(other.clone())) && !mined.contains(&Transaction::Account(first.clone()))
     );
+    assert!(!kit.is_pooled(&first) && !kit.is_pooled(&other));
+    let gone = TxId(first.hash().0);
+    assert!(kit.events.iter().any(|event| matches!(event, NodeEvent::TransactionRemoved(txid, _) if *txid == gone)));
 }
 
 /// Something that a hostile user may do to the pool.
