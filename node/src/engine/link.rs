@@ -52,6 +52,7 @@ impl PeerLink {
     ///
     /// # Errors
     /// [`Refused`].
+    #[expect(clippy::result_large_err, reason = "the caller gets its event back")]
     pub fn try_send(&self, event: PeerEvent) -> Result<(), Refused> {
         let permit = match is_unasked(&event) {
             true => match self.permits.clone().try_acquire_owned() {

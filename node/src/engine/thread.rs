@@ -233,7 +233,9 @@ impl Driver {
                 }
                 Action::Peer(action) => {
                     // Nobody listens unless there is a network.
-                    let _ = self.network.as_ref().map(|network| network.send(action));
+                    if let Some(network) = &self.network {
+                        let _ = network.send(action);
+                    }
                 }
                 Action::Continue => self.state.more = true,
                 Action::Fatal(message) => {

@@ -37,6 +37,7 @@ pub(super) struct Partial {
 pub(super) type Partials = BTreeMap<BlockHash, Partial>;
 
 /// What a compact block turned out to be.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once and never kept")]
 pub(super) enum Rebuilt {
     /// All is here, and fits the header.
     Whole(Box<HashedBlock>),
