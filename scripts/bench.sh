@@ -1,14 +1,18 @@
 #!/usr/bin/env bash
 # Prints the benchmark table; each line has a ratio measured in the same run. With arguments, only those benchmarks:
-# hash execute vm trie engine chain soak. `soak` takes up to an hour and runs only when named.
+# hash execute vm trie engine chain network soak. `soak` takes up to an hour and runs only when named; the network's lines,
+# which take ten minutes, are smaller unless it is named.
 set -eu
-[ "$#" -gt 0 ] || set -- hash execute vm trie engine chain
+network=
+[ "$#" -gt 0 ] || { set -- hash execute vm trie engine chain network; network="spread=10 sync=4000 load=20"; }
 for bench in "$@"; do
   printf '\n== %s\n' "$bench"
   case "$bench" in
     hash) cargo bench --quiet -p cairn-miner ;;
     execute) cargo bench --quiet -p chain-core --features testing --bench execute ;;
     vm) cargo bench --quiet -p cairn-vm-tests --bench vm ;;
+    # shellcheck disable=SC2086
+    network) cargo bench --quiet -p cairn-tests --bench network -- $network ;;
     *) cargo bench --quiet -p cairn-tests --bench "$bench" ;;
   esac
 done

@@ -90,6 +90,22 @@ pub fn send(rpc: &Rpc, transaction: &Transaction) -> Result<Value, crate::RpcErr
     rpc.try_call("coin_sendRawTransaction", json!([hex::encode(codec::encode(transaction))]))
 }
 
+/// Calls of one request: as many as a node takes by default.
+const BATCH: usize = 100;
+
+/// Hands in transactions, many in a request; answers as the node did, in their order.
+///
+/// # Panics
+/// If the node does not answer.
+pub fn send_all(rpc: &Rpc, transactions: &[Transaction]) -> Vec<Result<Value, crate::RpcError>> {
+    let params = |transaction: &Transaction| json!([hex::encode(codec::encode(transaction))]);
+    let send = |batch: &[Transaction]| {
+        let answers = rpc.batch("coin_sendRawTransaction", batch.iter().map(params).collect());
+        answers.expect("the node answers")
+    };
+    transactions.chunks(BATCH).flat_map(send).collect()
+}
+
 /// The chain's genesis hash.
 ///
 /// # Panics

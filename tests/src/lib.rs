@@ -9,11 +9,12 @@ mod load;
 mod network;
 mod node;
 mod rpc;
+mod sign;
 mod wallet;
 
 pub use chain::{chain_file, grind, spec};
 pub use contracts::compiled_contracts;
-pub use keys::{NamedCoin, TestKey, genesis, send};
+pub use keys::{NamedCoin, TestKey, genesis, send, send_all};
 pub use load::Load;
 pub use network::{agree, connect_all, cut, heal, mined_spec, nodes};
 pub use node::{Node, NodeOptions};

@@ -5,7 +5,7 @@ use chain_core::{
     Address,
     block::Block,
     check::check_block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, Output, Signature, Witness},
+    coin::{Coin, CoinTransaction, KeyBytes, Lock, Output, Witness},
     execute::{BlockBuilder, BlockContext, ExecutedBlock, execute_block},
     fees::next_base_fee,
     hash::BlockHash,
@@ -15,18 +15,15 @@ use chain_core::{
     sighash::sighash,
     spec::ChainSpec,
     transaction::Transaction,
-    units::Amount,
+    units::{Amount, GRAINS_PER_CRN},
 };
 use secp256k1::Keypair;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
-use crate::{NamedCoin, grind};
+use crate::{NamedCoin, grind, sign::sign_fast};
 
 /// Keys among which coins are spread.
 const KEYS: u32 = 1_000;
-
-/// Fee of a coin transaction, in grains: somewhat more than the least base fee asks.
-const FEE: u64 = 10_000;
 
 /// Makes blocks on a store in memory.
 pub struct Load {
@@ -34,12 +31,17 @@ pub struct Load {
     pub spec: ChainSpec,
     /// Every block made so far, lowest first.
     pub blocks: Vec<Block>,
+    /// Fee of a coin transaction, in grains; at first three times what the least base fee asks.
+    pub fee: u64,
     store: Store,
     tip: HeaderContext,
     genesis: BlockHash,
     base_fee: u64,
     gas_used: u64,
     keys: Vec<Keypair>,
+    locks: Vec<Lock>,
+    /// Places of the locks.
+    places: HashMap<[u8; 32], usize>,
     coins: VecDeque<NamedCoin>,
     seed: u64,
 }
@@ -60,23 +62,26 @@ fn sign(genesis: &BlockHash, keys: &[&Keypair], coins: &[NamedCoin], outputs: Ve
     let spent: Vec<Coin> = coins.iter().map(|(_, coin)| *coin).collect();
     let mut transaction = CoinTransaction { inputs, outputs, witnesses: Vec::new() };
     let message = sighash(genesis, &transaction, &spent);
-    let sign = |(input, key): (u32, &&Keypair)| {
-        Witness::Key(Signature::from(key.sign_schnorr_no_aux_rand(&message(input)).to_byte_array()))
-    };
+    let sign = |(input, key): (u32, &&Keypair)| Witness::Key(sign_fast(key, &message(input)));
     transaction.witnesses = (0..).zip(keys).map(sign).collect();
     Transaction::Coin(transaction)
 }
 
 impl Load {
     /// A chain whose genesis block gives the keys 100 large coins.
+    pub fn new() -> Self {
+        Self::on(crate::spec(), 100, Amount(5_000 * GRAINS_PER_CRN))
+    }
+
+    /// A chain like this one, whose genesis block gives the keys so many coins of this amount.
     ///
     /// # Panics
-    /// Never: the spec is sound.
-    pub fn new() -> Self {
+    /// If the spec is not sound.
+    pub fn on(spec: ChainSpec, coins: usize, amount: Amount) -> Self {
         let keys: Vec<Keypair> = (0..KEYS).map(keypair).collect();
-        let large = Amount(5_000 * chain_core::units::GRAINS_PER_CRN);
-        let alloc_coins = keys[..100].iter().map(|key| Output { amount: large, lock: lock(key) }).collect();
-        let spec = ChainSpec { alloc_coins, ..crate::spec() };
+        let locks: Vec<Lock> = keys.iter().map(lock).collect();
+        let alloc_coins = locks.iter().cycle().take(coins).map(|lock| Output { amount, lock: *lock }).collect();
+        let spec = ChainSpec { alloc_coins, ..spec };
         let (genesis, effects) = spec.genesis_block();
         let store = Store::in_memory(&spec, &StoreConfig::default()).expect("memory can be written");
         Self {
@@ -85,10 +90,13 @@ impl Load {
             base_fee: spec.initial_base_fee,
             gas_used: 0,
             blocks: Vec::new(),
+            fee: 10_000,
             coins: effects.created.into_iter().collect(),
             spec,
             store,
+            places: keys.iter().map(|key| key.x_only_public_key().0.to_byte_array()).zip(0..).collect(),
             keys,
+            locks,
             seed: 1,
         }
     }
@@ -99,19 +107,18 @@ impl Load {
     }
 
     fn key_of(&self, coin: &Coin) -> &Keypair {
-        let index = self.keys.iter().position(|key| lock(key) == coin.output.lock);
-        &self.keys[index.expect("every coin is one of ours")]
+        let Lock::Key(KeyBytes(key)) = &coin.output.lock else { panic!("every coin is one of ours") };
+        &self.keys[self.places[key]]
     }
 
     /// Splits large coins until there are so many small ones.
     pub fn fan_out(&mut self, coins: usize) {
         const OUTPUTS: u32 = 3_000;
-        let locks: Vec<Lock> = self.keys.iter().map(lock).collect();
         while self.coins.len() < coins {
             let coin = self.coins.pop_front().expect("the genesis block gave enough");
             let fee = 200_000_000;
             let amount = Amount((coin.1.output.amount.0 - fee) / u64::from(OUTPUTS));
-            let outputs = (0..OUTPUTS).map(|n| Output { amount, lock: locks[(n % KEYS) as usize] }).collect();
+            let outputs = (0..OUTPUTS).map(|n| Output { amount, lock: self.locks[(n % KEYS) as usize] }).collect();
             let transaction = sign(&self.genesis, &[self.key_of(&coin.1)], &[coin], outputs);
             self.block(vec![(transaction, None)]);
         }
@@ -127,14 +134,14 @@ impl Load {
         while drawn.len() < inputs {
             let at = self.random() as usize % self.coins.len();
             let coin = self.coins.swap_remove_back(at).expect("the index is in range");
-            if coin.1.output.amount.0 > 4 * FEE {
+            if coin.1.output.amount.0 > 4 * self.fee {
                 drawn.push(coin);
             }
         }
         let total: u64 = drawn.iter().map(|(_, coin)| coin.output.amount.0).sum();
-        let half = Amount((total - FEE) / 2);
+        let half = Amount((total - self.fee) / 2);
         let outputs = (0..2).map(|_| self.random() as usize % self.keys.len()).collect::<Vec<_>>();
-        let outputs = outputs.into_iter().map(|key| Output { amount: half, lock: lock(&self.keys[key]) }).collect();
+        let outputs = outputs.into_iter().map(|key| Output { amount: half, lock: self.locks[key] }).collect();
         let keys: Vec<&Keypair> = drawn.iter().map(|(_, coin)| self.key_of(coin)).collect();
         sign(&self.genesis, &keys, &drawn, outputs)
     }
@@ -175,7 +182,7 @@ impl Load {
         for (transaction, sender) in &transactions {
             builder.push(transaction, *sender).expect("the load keeps the rules");
         }
-        let (transactions, _) = builder.finish(lock(&self.keys[0]), Vec::new()).expect("the payout is sound");
+        let (transactions, _) = builder.finish(self.locks[0], Vec::new()).expect("the payout is sound");
         let leaves: Vec<[u8; 32]> = transactions.iter().map(merkle::leaf).collect();
         let (merkle_root, time) = (merkle::root(&leaves), context.time);
         let header = Header { version: 1, prev: self.tip.hash, merkle_root, time, bits, nonce: 0 };

@@ -66,7 +66,7 @@ pub fn cut(one: &[&Node], other: &[&Node]) {
             let peers = node.rpc.call("admin_peers", json!([]));
             let connected =
                 |peer: &&Node| peers.as_array().into_iter().flatten().any(|info| info["id"] == peer.peer_id());
-            (!other.iter().any(|peer| connected(peer))).then_some(())
+            (!other.iter().any(connected)).then_some(())
         };
         wait_for("the partition", 30, gone);
     }

@@ -35,18 +35,29 @@ impl Rpc {
     /// # Errors
     /// The node's error, or code 0 if it does not answer.
     pub fn try_call(&self, method: &str, params: Value) -> Result<Value, RpcError> {
-        let none = |error: ureq::Error| RpcError { code: 0, message: error.to_string() };
         let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params});
-        let mut response = self.agent.post(&self.url).send_json(&request).map_err(none)?;
-        let body = response.body_mut().with_config().limit(64 << 20);
-        let mut answer: Value = body.read_json().map_err(none)?;
-        match answer.get("error") {
-            Some(error) => Err(RpcError {
-                code: error["code"].as_i64().unwrap_or_default(),
-                message: error["message"].as_str().unwrap_or_default().to_owned(),
-            }),
-            None => Ok(answer["result"].take()),
-        }
+        result(self.post(&request)?)
+    }
+
+    fn post(&self, request: &Value) -> Result<Value, RpcError> {
+        let none = |error: ureq::Error| RpcError { code: 0, message: error.to_string() };
+        let mut response = self.agent.post(&self.url).send_json(request).map_err(none)?;
+        response.body_mut().with_config().limit(64 << 20).read_json().map_err(none)
+    }
+
+    /// Calls a method once with each of these parameters, all in one request; the answers are in their order.
+    ///
+    /// # Errors
+    /// Code 0 if the node does not answer.
+    ///
+    /// # Panics
+    /// If the answer is no batch.
+    pub fn batch(&self, method: &str, params: Vec<Value>) -> Result<Vec<Result<Value, RpcError>>, RpcError> {
+        let call = |(id, params)| json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params});
+        let mut answers = self.post(&params.into_iter().enumerate().map(call).collect())?;
+        let answers = answers.as_array_mut().expect("a batch is answered by a list");
+        answers.sort_by_key(|answer| answer["id"].as_u64());
+        Ok(answers.iter_mut().map(|answer| result(answer.take())).collect())
     }
 
     /// Calls a method that must succeed.
@@ -55,5 +66,16 @@ impl Rpc {
     /// If it does not.
     pub fn call(&self, method: &str, params: Value) -> Value {
         self.try_call(method, params).unwrap_or_else(|error| panic!("{method}: {error:?}"))
+    }
+}
+
+/// The result of one answer.
+fn result(mut answer: Value) -> Result<Value, RpcError> {
+    match answer.get("error") {
+        Some(error) => Err(RpcError {
+            code: error["code"].as_i64().unwrap_or_default(),
+            message: error["message"].as_str().unwrap_or_default().to_owned(),
+        }),
+        None => Ok(answer["result"].take()),
     }
 }
