@@ -8,7 +8,7 @@ use std::{
 use syn::{Attribute, File, Item, spanned::Spanned};
 
 /// The crates of the workspace.
-pub const CRATES: [&str; 6] = ["chain-core", "miner", "node", "wallet", "tests", "tests/vm"];
+pub const CRATES: [&str; 7] = ["chain-core", "miner", "node", "wallet", "tests", "tests/sim", "tests/vm"];
 
 /// One file.
 pub struct Source {

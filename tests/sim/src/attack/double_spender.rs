@@ -1,0 +1,128 @@
+//! Pays a merchant, and mines a branch in secret on which the same coin goes back to itself (Nakamoto, section 11).
+//!
+//! It publishes once the merchant has waited for so many confirmations and the branch has more work; it gives up when it
+//! is hopelessly behind, and tries again with another coin.
+
+use cairn_node::engine::Engine;
+use chain_core::{
+    block::Block,
+    coin::{OutPoint, Output},
+    state::StateView,
+    transaction::Transaction,
+    units::{Amount, Height},
+};
+use std::collections::BTreeMap;
+
+use super::{Strategy, lab::Lab};
+use crate::{
+    chain::{CHEATING, COIN, COINS},
+    stats::Stats,
+    traffic::{first_coin, pay_coin},
+    world::Context,
+};
+
+/// Fee of the payment, in grains.
+const FEE: u64 = 10_000;
+
+/// Milliseconds between two attempts.
+const PAUSE: u64 = 60_000;
+
+/// Blocks that the secret branch may be behind beyond the confirmations waited for.
+const HOPE: Height = 6;
+
+/// A double spender.
+#[derive(Default)]
+pub(super) struct DoubleSpender {
+    attempt: Option<Attempt>,
+    coins_used: usize,
+    /// Attempts and successes by confirmations.
+    done: BTreeMap<u32, (u64, u64)>,
+}
+
+struct Attempt {
+    lab: Lab,
+    /// What the merchant gets.
+    paid: OutPoint,
+    confirmations: u32,
+}
+
+impl DoubleSpender {
+    fn begin(&mut self, context: &mut Context<'_>) -> Option<()> {
+        // Accomplices begin with other coins.
+        let number = (self.coins_used + context.node() * (COINS / 2)) % COINS;
+        self.coins_used += 1;
+        let chain = context.chain();
+        let (outpoint, coin) = first_coin(&chain, CHEATING, number);
+        context.engine()?.store().view().coin(&outpoint).ok()??;
+        let spend = |user: usize| {
+            let outputs = vec![Output { amount: Amount(COIN.0 - FEE), lock: chain.users[user].lock }];
+            Transaction::Coin(pay_coin(&chain.hash, &chain.users[CHEATING], outpoint, coin, outputs))
+        };
+        let (honest, rival) = (spend(0), spend(CHEATING));
+        let mut lab = Lab::new(context)?;
+        lab.pay(rival, context.clock());
+        let confirmations = context.random().between(1, 6) as u32;
+        let paid = OutPoint { txid: honest.txid(), index: 0 };
+        context.log(|| format!("pays with {} and mines against it", paid.txid));
+        context.pay(honest);
+        self.done.entry(confirmations).or_default().0 += 1;
+        self.attempt = Some(Attempt { lab, paid, confirmations });
+        Some(())
+    }
+
+    /// Publishes or gives up if it is time to.
+    fn consider(&mut self, context: &mut Context<'_>) {
+        let Some(attempt) = &mut self.attempt else { return };
+        let Some(engine) = context.engine() else { return };
+        let (public, work) = (engine.store().tip().height, engine.chain_info().work);
+        let coin = engine.store().view().coin(&attempt.paid).ok().flatten();
+        let confirmed = coin.map_or(0, |coin| public + 1 - coin.height);
+        let behind = public.saturating_sub(attempt.lab.height());
+        let wins = confirmed >= attempt.confirmations && attempt.lab.work() > work;
+        if wins {
+            self.done.entry(attempt.confirmations).or_default().1 += 1;
+            context.log(|| format!("takes back what had {confirmed} confirmations"));
+            attempt.lab.secret.drain(..).for_each(|block| context.submit(block));
+        }
+        if wins || behind > attempt.confirmations + HOPE {
+            self.attempt = None;
+        }
+    }
+}
+
+impl Strategy for DoubleSpender {
+    fn timer(&mut self, context: &mut Context<'_>) {
+        if self.attempt.is_none() {
+            self.begin(context);
+        }
+        let pause = context.random().between(PAUSE / 2, PAUSE * 2);
+        context.wake_after(pause);
+    }
+
+    fn workshop(&mut self) -> Option<&mut Engine> {
+        self.attempt.as_mut().map(|attempt| &mut attempt.lab.engine)
+    }
+
+    fn found(&mut self, context: &mut Context<'_>, block: Block) -> Option<Block> {
+        let now = context.clock();
+        let Some(attempt) = &mut self.attempt else { return Some(block) };
+        attempt.lab.keep(block, now);
+        self.consider(context);
+        None
+    }
+
+    fn new_tip(&mut self, context: &mut Context<'_>, _: &[chain_core::hash::BlockHash]) {
+        self.consider(context);
+    }
+
+    fn stop(&mut self, _: &mut Context<'_>) {
+        self.attempt = None;
+    }
+
+    fn tally(&self, stats: &mut Stats) {
+        for (confirmations, (tried, done)) in &self.done {
+            let sum = stats.double_spends.entry(*confirmations).or_default();
+            *sum = (sum.0 + tried, sum.1 + done);
+        }
+    }
+}

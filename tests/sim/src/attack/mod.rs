@@ -1,0 +1,136 @@
+//! Attackers: strategies that sit between a node's engine and the network, and may keep an engine of their own.
+
+mod double_spender;
+mod equivocator;
+mod flood;
+mod forger;
+mod lab;
+mod selfish;
+mod silent;
+
+use cairn_node::engine::{Engine, PeerAction, PeerEvent, PeerId};
+use chain_core::{block::Block, hash::BlockHash};
+
+use crate::{random::Random, stats::Stats, world::Context};
+
+/// What an attacker does. Every method has the honest node's behaviour as its default.
+pub trait Strategy {
+    /// Something comes from the network; answers with what the engine is to know of it.
+    fn receive(&mut self, _: &mut Context<'_>, _: PeerId, event: PeerEvent) -> Option<PeerEvent> {
+        Some(event)
+    }
+
+    /// The engine wants something of the network; answers with what is done.
+    fn act(&mut self, _: &mut Context<'_>, action: PeerAction) -> Option<PeerAction> {
+        Some(action)
+    }
+
+    /// The miner found a block; answers with it if the node's engine is to have it.
+    fn found(&mut self, _: &mut Context<'_>, block: Block) -> Option<Block> {
+        Some(block)
+    }
+
+    /// The node's own engine has a new tip.
+    fn new_tip(&mut self, _: &mut Context<'_>, _connected: &[BlockHash]) {}
+
+    /// The timer that was set; first, soon after the start.
+    fn timer(&mut self, _: &mut Context<'_>) {}
+
+    /// Whether accepted blocks are passed on to a peer.
+    fn forwards(&self, _victim: bool) -> bool {
+        true
+    }
+
+    /// The engine that the miner works on, if not the node's own.
+    fn workshop(&mut self) -> Option<&mut Engine> {
+        None
+    }
+
+    /// The game is over: honest nodes mine alone from now on.
+    fn stop(&mut self, _: &mut Context<'_>) {}
+
+    /// Adds what it achieved to the statistics.
+    fn tally(&self, _: &mut Stats) {}
+}
+
+/// All strategies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
+pub enum Kind {
+    /// Pays, then mines a branch without the payment and publishes it once it wins.
+    DoubleSpender,
+    /// Keeps blocks back to make honest work stale (Eyal and Sirer, 2014).
+    SelfishMiner,
+    /// Knows blocks and transactions and does not hand them out.
+    Withholder,
+    /// Mines and gossips blocks that break a rule, and bytes that are no message.
+    Forger,
+    /// Claims much work and sends cheap headers, and blocks on unknown parents.
+    HeaderFlood,
+    /// Several that surround a node and keep the chain from it.
+    Eclipse,
+    /// Tells each peer something else.
+    Equivocator,
+    /// Announces transactions that do not exist.
+    Announcer,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::DoubleSpender,
+        Self::SelfishMiner,
+        Self::Withholder,
+        Self::Forger,
+        Self::HeaderFlood,
+        Self::Eclipse,
+        Self::Equivocator,
+        Self::Announcer,
+    ];
+
+    /// Its name in statistics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DoubleSpender => "double-spender",
+            Self::SelfishMiner => "selfish-miner",
+            Self::Withholder => "withholder",
+            Self::Forger => "forger",
+            Self::HeaderFlood => "header-flood",
+            Self::Eclipse => "eclipse",
+            Self::Equivocator => "equivocator",
+            Self::Announcer => "announcer",
+        }
+    }
+
+    /// How many of them act together at least.
+    pub fn team(self) -> usize {
+        if self.eclipses() { 3 } else { 1 }
+    }
+
+    /// Whether some node is reached by attackers alone.
+    pub fn eclipses(self) -> bool {
+        self == Self::Eclipse
+    }
+
+    /// The part of all hash rate that they have together.
+    pub fn hash_share(self, random: &mut Random) -> f64 {
+        match self {
+            Self::DoubleSpender | Self::SelfishMiner => 0.1 + random.unit() * 0.35,
+            Self::Forger | Self::Equivocator | Self::Withholder => 0.05 + random.unit() * 0.25,
+            Self::HeaderFlood | Self::Eclipse | Self::Announcer => 0.0,
+        }
+    }
+
+    /// One that is ready to begin.
+    pub fn strategy(self) -> Box<dyn Strategy> {
+        match self {
+            Self::DoubleSpender => Box::new(double_spender::DoubleSpender::default()),
+            Self::SelfishMiner => Box::new(selfish::SelfishMiner::default()),
+            Self::Withholder => Box::new(silent::Withholder),
+            Self::Forger => Box::new(forger::Forger::default()),
+            Self::HeaderFlood => Box::new(flood::HeaderFlood::default()),
+            Self::Eclipse => Box::new(silent::Eclipse),
+            Self::Equivocator => Box::new(equivocator::Equivocator::default()),
+            Self::Announcer => Box::new(flood::Announcer),
+        }
+    }
+}

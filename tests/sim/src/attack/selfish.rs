@@ -1,0 +1,92 @@
+//! The selfish miner of Eyal and Sirer (2014), figure 1.
+//!
+//! It mines on a secret branch. When others find a block, it publishes as much as it takes to be level, all if its lead is
+//! down to one, and gives up if it has fallen behind.
+
+use cairn_node::engine::Engine;
+use chain_core::{block::Block, hash::BlockHash, units::Height};
+
+use super::{Strategy, lab::Lab};
+use crate::world::Context;
+
+/// A selfish miner.
+#[derive(Default)]
+pub(super) struct SelfishMiner {
+    lab: Option<Lab>,
+    /// The last block published, which races with one of the same height.
+    racing: Option<BlockHash>,
+    /// Blocks of its own that the node's engine was given.
+    published: Vec<BlockHash>,
+}
+
+impl SelfishMiner {
+    /// Publishes secret blocks up to a height.
+    fn publish(&mut self, context: &mut Context<'_>, up_to: Height, height: Height) {
+        let Some(lab) = &mut self.lab else { return };
+        // The last secret block is at `height`.
+        let hidden = (height - up_to.min(height)) as usize;
+        let count = lab.secret.len().saturating_sub(hidden);
+        for block in lab.secret.drain(..count) {
+            self.published.push(block.hash());
+            context.submit(block);
+        }
+    }
+}
+
+impl Strategy for SelfishMiner {
+    fn timer(&mut self, context: &mut Context<'_>) {
+        if self.lab.is_none() {
+            self.lab = Lab::new(context);
+        }
+    }
+
+    fn workshop(&mut self) -> Option<&mut Engine> {
+        self.lab.as_mut().map(|lab| &mut lab.engine)
+    }
+
+    fn found(&mut self, context: &mut Context<'_>, block: Block) -> Option<Block> {
+        let now = context.clock();
+        let Some(lab) = &mut self.lab else { return Some(block) };
+        let wins_race = self.racing.take().is_some_and(|racing| racing == block.header.prev);
+        lab.keep(block, now);
+        let height = lab.height();
+        if wins_race {
+            self.publish(context, height, height);
+        }
+        None
+    }
+
+    fn new_tip(&mut self, context: &mut Context<'_>, connected: &[BlockHash]) {
+        let Some(last) = connected.last() else { return };
+        if self.published.contains(last) {
+            return;
+        }
+        let Some(lab) = &mut self.lab else { return };
+        let secret = lab.secret.last().map(Block::hash);
+        lab.follow(context);
+        let Some(public) = context.engine().map(|engine| engine.store().tip().height) else { return };
+        if secret.is_none_or(|secret| lab.tip() != secret) {
+            lab.secret.clear();
+            self.racing = None;
+            return;
+        }
+        let height = lab.height();
+        let lead = i64::from(height) - i64::from(public);
+        context.log(|| format!("selfish lead {lead}"));
+        match lead {
+            // One ahead before: now level, and the race is on.
+            ..=0 => {
+                self.racing = secret;
+                self.publish(context, height, height);
+            }
+            1 => self.publish(context, height, height),
+            _ => self.publish(context, public, height),
+        }
+    }
+
+    fn stop(&mut self, context: &mut Context<'_>) {
+        let height = self.lab.as_ref().map_or(0, Lab::height);
+        self.publish(context, height, height);
+        self.lab = None;
+    }
+}

@@ -1,0 +1,173 @@
+//! The chain of all histories: trivial work with real difficulty, and a few users with money on both sides.
+//!
+//! A block takes 32 hashes at first and never fewer than 2, so that every header is really solved and checked. Miners find
+//! blocks after exponential times whose mean is their share of a hash rate that gives a block every [`INTERVAL`] seconds
+//! at the first difficulty. ASERT follows (half-life 40 blocks), and a miner's mean grows with the difficulty of what it
+//! mines: so blocks come slower after hash rate left (a partition, a crash), until difficulty has followed.
+
+use chain_core::{
+    Address, Bytes, U256,
+    account::address_of,
+    block::Block,
+    coin::{KeyBytes, Lock, Output},
+    hash::BlockHash,
+    header::Header,
+    merkle, pow,
+    spec::{ChainSpec, GenesisAccount},
+    units::{Amount, GRAINS_PER_CRN},
+};
+use secp256k1::{Keypair, SecretKey};
+use std::sync::{Arc, OnceLock};
+
+/// Seconds between blocks that difficulty aims at.
+pub const INTERVAL: u32 = 10;
+
+/// Users: those who pay all the time, one who pays in the end to see whether it works, and an attacker.
+pub const USERS: usize = PAYING + 2;
+
+/// Users who pay all the time; the first ones.
+pub const PAYING: usize = 5;
+
+/// The user who pays in the end.
+pub const PROMISING: usize = PAYING;
+
+/// The user who pays twice.
+pub const CHEATING: usize = PAYING + 1;
+
+/// Coins that each user begins with.
+pub const COINS: usize = 8;
+
+/// What each of those coins holds.
+pub const COIN: Amount = Amount(10 * GRAINS_PER_CRN);
+
+/// A contract that counts, at the slot that its calldata names, how often it was called.
+pub const COUNTER: Address = Address::repeat_byte(0xcc);
+
+/// CALLDATALOAD(0) DUP1 SLOAD PUSH1 1 ADD SWAP1 SSTORE STOP.
+const COUNTER_CODE: [u8; 11] = [0x60, 0x00, 0x35, 0x80, 0x54, 0x60, 0x01, 0x01, 0x90, 0x55, 0x00];
+
+/// Somebody with a key.
+#[derive(Debug)]
+pub struct User {
+    /// Signs account transactions.
+    pub secret: SecretKey,
+    /// Signs coin transactions.
+    pub pair: Keypair,
+    /// Lock of its coins.
+    pub lock: Lock,
+    /// Its account.
+    pub address: Address,
+}
+
+/// The chain.
+#[derive(Debug)]
+pub struct Chain {
+    /// Its rules' numbers.
+    pub spec: ChainSpec,
+    /// Its first block.
+    pub genesis: Block,
+    /// Hash of that.
+    pub hash: BlockHash,
+    /// Who has money on it.
+    pub users: Vec<User>,
+    /// Expected hashes of a block at the first difficulty.
+    first_work: f64,
+}
+
+fn user(number: usize) -> User {
+    // At most a few users.
+    let secret = SecretKey::from_secret_bytes([1 + number as u8; 32]).expect("small numbers are keys");
+    let pair = Keypair::from_secret_key(&secret);
+    let lock = Lock::Key(KeyBytes(pair.x_only_public_key().0.to_byte_array()));
+    User { lock, pair, address: address_of(&secret.public_key()), secret }
+}
+
+fn spec(users: &[User]) -> ChainSpec {
+    let account = |address, code: Bytes| GenesisAccount {
+        address,
+        balance: Amount(100 * GRAINS_PER_CRN).to_wei(),
+        nonce: u64::from(!code.is_empty()),
+        code,
+        storage: Vec::new(),
+    };
+    let mut accounts: Vec<_> = users.iter().map(|user| account(user.address, Bytes::new())).collect();
+    accounts.push(account(COUNTER, Bytes::from_static(&COUNTER_CODE)));
+    accounts.sort_by_key(|account| account.address);
+    let coins = users.iter().flat_map(|user| vec![Output { amount: COIN, lock: user.lock }; COINS]);
+    ChainSpec {
+        name: "sim".into(),
+        chain_id: 1_337_002,
+        hrp: "scrn".into(),
+        target_interval: INTERVAL,
+        half_life: 40,
+        max_future: 120,
+        coinbase_maturity: 10,
+        halving_interval: 150,
+        genesis_bits: 0x2007_ffff,
+        alloc_coins: coins.collect(),
+        alloc_accounts: accounts,
+        ..ChainSpec::dev()
+    }
+}
+
+impl Chain {
+    /// The chain. All histories share it: nothing of it changes.
+    pub fn get() -> Arc<Self> {
+        static CHAIN: OnceLock<Arc<Chain>> = OnceLock::new();
+        CHAIN.get_or_init(|| Arc::new(Self::new())).clone()
+    }
+
+    fn new() -> Self {
+        let users: Vec<User> = (0..USERS).map(user).collect();
+        let spec = spec(&users);
+        spec.validate().expect("the spec of simulations is sound");
+        let (genesis, _) = spec.genesis_block();
+        let hash = genesis.hash();
+        let first_work = expected_hashes(spec.genesis_bits);
+        Self { spec, genesis, hash, users, first_work }
+    }
+
+    /// Milliseconds in which all miners together find a block of these bits on average.
+    pub fn mean_interval(&self, bits: u32) -> f64 {
+        f64::from(INTERVAL) * 1_000.0 * expected_hashes(bits) / self.first_work
+    }
+
+    /// Finds the nonce of a block.
+    pub fn solve(&self, block: &mut Block) {
+        self.solve_header(&mut block.header);
+    }
+
+    /// Finds the nonce of a header.
+    pub fn solve_header(&self, header: &mut Header) {
+        while is_solved(header) == Some(false) {
+            header.nonce = header.nonce.wrapping_add(1);
+        }
+    }
+
+    /// Finds a nonce that does not solve a block.
+    pub fn unsolve(&self, block: &mut Block) {
+        while is_solved(&block.header) == Some(true) {
+            block.header.nonce = block.header.nonce.wrapping_add(1);
+        }
+    }
+
+    /// Makes the header name the transactions again, and solves it.
+    pub fn reroot(&self, block: &mut Block) {
+        let leaves: Vec<_> = block.transactions.iter().map(merkle::leaf).collect();
+        block.header.merkle_root = merkle::root(&leaves);
+        self.solve(block);
+    }
+}
+
+/// Whether a header's hash is its work; `None` if its bits are no target.
+fn is_solved(header: &Header) -> Option<bool> {
+    let target = pow::target(header.bits).ok()?;
+    Some(U256::from_le_bytes(header.hash().0) <= target)
+}
+
+/// Expected hashes of a block; 0 for bits that are no target.
+fn expected_hashes(bits: u32) -> f64 {
+    let work = pow::target(bits).map(pow::work).unwrap_or_default();
+    // Trivial difficulty: far below 2^52.
+    u64::try_from(work).unwrap_or(u64::MAX) as f64
+}

@@ -1,0 +1,29 @@
+//! A seeded simulator: whole engines, storage included, over a network of discrete events with virtual time.
+//!
+//! A seed stands for a [`Plan`] (how many nodes, what network, what goes wrong, who attacks), and a plan for exactly one
+//! [`World`]'s history: run it twice, and every message is the same. Engines are driven by their own events and actions
+//! and know nothing of it. The [`Oracle`] watches what must hold whatever happens; [`Stats`] say what it amounted to.
+
+mod attack;
+mod chain;
+mod log;
+mod model;
+mod node;
+mod oracle;
+mod plan;
+mod queue;
+mod random;
+mod runner;
+mod stats;
+mod traffic;
+mod world;
+
+pub use attack::{Kind, Strategy};
+pub use chain::{Chain, INTERVAL};
+pub use model::{Latency, Model};
+pub use oracle::{Facts, Find, Invariant, Oracle, Violation};
+pub use plan::{BLOCKS, Fault, ModelName, NODES, Overrides, Plan, Topology};
+pub use random::Random;
+pub use runner::{Report, history, run};
+pub use stats::{Histogram, Revenue, Stats};
+pub use world::{Context, Outcome, World};

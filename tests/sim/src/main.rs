@@ -1,0 +1,145 @@
+//! `sim`: runs seeded histories of the network, or one of them with a log.
+
+use cairn_sim::{Kind, ModelName, Overrides, Plan, Report, history, run};
+use clap::Parser;
+use std::{
+    io::{IsTerminal, Write},
+    ops::Range,
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+/// Runs histories of a simulated network of whole engines, with faults and attackers, and checks that nothing breaks.
+#[derive(Parser, Debug)]
+#[command(version, about)]
+struct Args {
+    /// Seeds to run, as in 0..1000
+    #[arg(long, default_value = "0..100", value_parser = parse_range)]
+    seeds: Range<u64>,
+    /// One seed alone
+    #[arg(long, conflicts_with = "seeds")]
+    seed: Option<u64>,
+    /// Prints all that happens; for one seed
+    #[arg(long, requires = "seed")]
+    log: bool,
+    /// Nodes, attackers included [default: 10]
+    #[arg(long)]
+    nodes: Option<usize>,
+    /// Blocks before the network is made good again [default: 200]
+    #[arg(long)]
+    blocks: Option<u32>,
+    /// What is promised of delays [default: the seed picks]
+    #[arg(long)]
+    model: Option<ModelName>,
+    /// Who attacks; `none` for nobody [default: the seed picks]
+    #[arg(long, value_parser = parse_attack)]
+    attack: Option<Attack>,
+    /// Threads [default: one a core]
+    #[arg(long)]
+    jobs: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Attack(Option<Kind>);
+
+fn parse_attack(text: &str) -> Result<Attack, String> {
+    if text == "none" {
+        return Ok(Attack(None));
+    }
+    <Kind as clap::ValueEnum>::from_str(text, true).map(|kind| Attack(Some(kind))).map_err(|_| {
+        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
+        format!("expected none or one of {}", names.join(", "))
+    })
+}
+
+fn parse_range(text: &str) -> Result<Range<u64>, String> {
+    let range = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
+    range.filter(|range: &Range<u64>| !range.is_empty()).ok_or_else(|| "expected two numbers, as in 0..1000".to_owned())
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let overrides = Overrides {
+        nodes: args.nodes,
+        blocks: args.blocks,
+        model: args.model,
+        attack: args.attack.map(|Attack(kind)| kind),
+    };
+    if args.log && let Some(seed) = args.seed {
+        return replay(seed, &overrides);
+    }
+    let seeds = args.seed.map_or(args.seeds.clone(), |seed| seed..seed + 1);
+    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let started = Instant::now();
+    let report = run_all(seeds, &overrides, jobs);
+    summarise(&report, &flags(&args), started.elapsed());
+    if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// One history, with all that happened in it.
+fn replay(seed: u64, overrides: &Overrides) -> ExitCode {
+    let outcome = history(seed, overrides, true);
+    println!("{}digest {:016x}, {} s of virtual time", outcome.stats, outcome.digest, outcome.ended / 1_000);
+    match outcome.violation {
+        None => ExitCode::SUCCESS,
+        Some(violation) => {
+            println!("seed {seed} breaks {:?}: {}", violation.invariant, violation.detail);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_all(seeds: Range<u64>, overrides: &Overrides, jobs: usize) -> Report {
+    let (done, total) = (AtomicU64::new(0), seeds.end - seeds.start);
+    let (started, shows) = (Instant::now(), std::io::stderr().is_terminal());
+    let report = run(seeds, overrides, jobs, |seed, outcome| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if let Some(violation) = &outcome.violation {
+            eprintln!("\rseed {seed} breaks {:?}: {}", violation.invariant, violation.detail);
+        }
+        if shows && (done.is_multiple_of(10) || done == total) {
+            let rate = done as f64 / started.elapsed().as_secs_f64();
+            eprint!("\r{done} of {total} histories, {rate:.1} a second ");
+            let _ = std::io::stderr().flush();
+        }
+    });
+    if shows {
+        eprintln!();
+    }
+    report
+}
+
+/// The flags that change what a seed stands for.
+fn flags(args: &Args) -> String {
+    let mut flags = String::new();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            flags.push_str(&format!(" --{name} {value}"));
+        }
+    };
+    let model = |model: ModelName| clap::ValueEnum::to_possible_value(&model).map(|value| value.get_name().to_owned());
+    add("nodes", args.nodes.map(|nodes| nodes.to_string()));
+    add("blocks", args.blocks.map(|blocks| blocks.to_string()));
+    add("model", args.model.and_then(model));
+    add("attack", args.attack.map(|Attack(kind)| kind.map_or("none", Kind::name).to_owned()));
+    flags
+}
+
+fn summarise(report: &Report, flags: &str, took: Duration) {
+    let count = report.passed + report.failed.len() as u64;
+    print!("{}", report.stats);
+    for (seed, violation) in &report.failed {
+        println!("seed {seed} breaks {:?}: {}", violation.invariant, violation.detail);
+        let plan = Plan::draw(*seed, &Overrides::default());
+        println!("  attackers {:?}; replay: sim --seed {seed} --log{flags}", plan.attackers);
+    }
+    let seconds = took.as_secs_f64();
+    println!(
+        "{count} histories in {seconds:.1} s, {:.2} a second; {:.0} events a second; {:.0} times as fast as time",
+        count as f64 / seconds,
+        report.stats.events as f64 / seconds,
+        report.virtual_time as f64 / 1e3 / seconds
+    );
+    println!("{} passed, {} failed", report.passed, report.failed.len());
+}

@@ -1,0 +1,174 @@
+//! A node: an engine on a database in memory, and around it what the node's network shell does for one.
+
+use cairn_node::{
+    engine::{Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, RelayConfig, RequestId},
+    mempool::MempoolConfig,
+    store::{Store, StoreConfig, memory::MemoryKv},
+    template::TemplateRequest,
+    verify::VerifyConfig,
+};
+use chain_core::{Address, hash::BlockHash};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
+
+use crate::{
+    attack::{Kind, Strategy},
+    chain::{Chain, PAYING},
+    plan::Plan,
+};
+
+/// Milliseconds after which a point against a peer is forgotten, as in the node's shell.
+const FORGIVEN: u64 = 30_000;
+
+/// One end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Who is at the other end.
+    pub node: usize,
+    /// When the last message that was sent over it arrives.
+    pub arrives: u64,
+    points: u32,
+    judged: u64,
+}
+
+impl Peer {
+    /// A new connection.
+    pub fn new(node: usize, now: u64) -> Self {
+        Self { node, arrives: now, points: 0, judged: now }
+    }
+
+    /// Holds points against the peer; answers how many there are.
+    pub fn blame(&mut self, points: u32, now: u64) -> u32 {
+        let forgiven = (now - self.judged) / FORGIVEN;
+        if forgiven > 0 {
+            self.points = self.points.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
+            self.judged = now;
+        }
+        self.points += points;
+        self.points
+    }
+}
+
+/// A gossiped block that the engine is to judge.
+#[derive(Clone, Debug)]
+pub struct Pending {
+    /// Who passed it on.
+    pub from: PeerId,
+    /// What it says.
+    pub bytes: Arc<[u8]>,
+    /// When it came.
+    pub since: u64,
+}
+
+/// What a node knows of its connections; it is lost with the process.
+#[derive(Debug, Default)]
+pub struct Wire {
+    /// Connections.
+    pub peers: BTreeMap<PeerId, Peer>,
+    /// Questions that were asked, by when an answer no longer counts.
+    pub asked: BTreeMap<RequestId, (PeerId, u64)>,
+    /// Questions of others, and since when they wait.
+    pub inbound: BTreeMap<InboundId, (PeerId, RequestId, u64)>,
+    /// Gossiped blocks that are not judged yet.
+    pub pending: BTreeMap<GossipId, Pending>,
+    /// Gossiped blocks that were seen, and who sent them.
+    pub seen: HashMap<u64, Vec<PeerId>>,
+    /// Whom not to talk with, and until when.
+    pub banned: BTreeMap<usize, u64>,
+}
+
+/// What a node mines on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mining {
+    /// The tip.
+    pub parent: BlockHash,
+    /// Finds that were planned before are void.
+    pub generation: u64,
+}
+
+/// A node.
+pub struct Node {
+    /// Its number.
+    pub number: usize,
+    /// What it is up to; nothing if honest.
+    pub kind: Option<Kind>,
+    /// The same, at work.
+    pub strategy: Option<Box<dyn Strategy>>,
+    /// Its disk.
+    pub kv: MemoryKv,
+    /// The engine, while the process runs.
+    pub engine: Option<Engine>,
+    /// Starts of the process.
+    pub starts: u64,
+    /// Milliseconds that its clock is ahead.
+    pub skew: i64,
+    /// Its connections.
+    pub wire: Wire,
+    /// Whether its storage was made to fail.
+    pub failing: bool,
+    /// When the engine is ticked next.
+    pub next_tick: u64,
+    /// Ticks that came early, without time passing by.
+    pub hurry: (u64, u32),
+    /// What it mines on.
+    pub mining: Mining,
+}
+
+impl Node {
+    /// A node that was never started.
+    pub fn new(number: usize, plan: &Plan) -> Self {
+        let kind = number.checked_sub(plan.honest()).map(|index| plan.attackers[index]);
+        Self {
+            number,
+            kind,
+            strategy: kind.map(|kind| kind.strategy()),
+            kv: MemoryKv::with_crashes(),
+            engine: None,
+            starts: 0,
+            skew: plan.skews[number],
+            wire: Wire::default(),
+            failing: false,
+            next_tick: 0,
+            hurry: (0, 0),
+            mining: Mining::default(),
+        }
+    }
+
+    /// Whether it keeps the rules.
+    pub fn is_honest(&self) -> bool {
+        self.kind.is_none()
+    }
+
+    /// The connection with a node, if there is one.
+    pub fn connection(&self, node: usize) -> Option<PeerId> {
+        self.wire.peers.iter().find(|(_, peer)| peer.node == node).map(|(id, _)| *id)
+    }
+
+    /// Who gets what from its blocks.
+    pub fn request(&self, chain: &Chain) -> TemplateRequest {
+        let number = self.number as u8;
+        let payout = chain.users[self.number % PAYING].lock;
+        TemplateRequest { payout, beneficiary: Address::repeat_byte(0xb0 + number % 16), extra: vec![number] }
+    }
+}
+
+/// Opens an engine on a database.
+///
+/// # Errors
+/// [`OpenError`].
+pub fn open(kv: &MemoryKv, chain: &Chain, plan: &Plan, seed: u64) -> Result<Engine, OpenError> {
+    let config = StoreConfig {
+        cache_bytes: 1 << 20,
+        sync: plan.sync,
+        tx_index: plan.indexes,
+        address_index: plan.indexes,
+        ..StoreConfig::default()
+    };
+    let store = Store::with_kv(Arc::new(kv.clone()), &chain.spec, &config)?;
+    // Each engine verifies every signature for itself.
+    let verify = VerifyConfig { secret: [7; 32], signatures: 1 << 11, senders: 1 << 9, parallel: false };
+    let relay = RelayConfig { seed, ..RelayConfig::default() };
+    Engine::open(store, chain.spec.clone(), EngineConfig { mempool: MempoolConfig::default(), verify, relay })
+}

@@ -1,0 +1,341 @@
+//! Knows every block that any node ever connected, and checks what must hold whatever happens. It reads blocks and keeps
+//! its own books; of the engines it asks only what they claim.
+
+use cairn_node::{
+    engine::{ChainInfo, Engine},
+    store::{BlockRef, Totals},
+};
+use chain_core::{
+    B256, U256,
+    block::Block,
+    coin::{Lock, OutPoint},
+    hash::{BlockHash, TxId, keccak256},
+    lthash::LtHash,
+    state::StateView,
+    transaction::Transaction,
+    trie::{EMPTY_ROOT, Nibbles, NodeKey},
+    units::Height,
+};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use crate::chain::Chain;
+
+/// What must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Invariant {
+    /// No coin is spent twice on a chain, and none that it did not make.
+    Coins,
+    /// No transaction stands twice on a chain.
+    Transactions,
+    /// Money is what was minted but for what was burned, and no more is minted than the rules allow.
+    Supply,
+    /// Equal tips have equal states, and the coinbase commits to that state.
+    State,
+    /// The tip that an engine tells of is the one that it executed.
+    Tip,
+    /// Honest nodes share all but the last blocks.
+    CommonPrefix,
+    /// Honest nodes agree and mine what they are given, once the network is good.
+    Liveness,
+    /// Each peer costs bounded memory.
+    Memory,
+    /// No honest peer is banned, and nothing that it passed on is rejected.
+    Blame,
+    /// An honest miner's block is valid.
+    Template,
+    /// What was committed is there after a crash, and nothing fails unless it is made to.
+    Storage,
+    /// Every question is answered once, every gossiped block judged once, no message is too long.
+    Protocol,
+    /// Nothing panics and no engine turns round without end.
+    Sanity,
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which.
+    pub invariant: Invariant,
+    /// What was seen.
+    pub detail: String,
+}
+
+impl Violation {
+    /// A violation.
+    pub fn new(invariant: Invariant, detail: impl Into<String>) -> Self {
+        Self { invariant, detail: detail.into() }
+    }
+}
+
+/// What the oracle says.
+pub type Judgement = Result<(), Violation>;
+
+/// What is known of a block.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Its parent.
+    pub parent: BlockHash,
+    /// Its height.
+    pub height: Height,
+    /// Its transactions but the coinbase.
+    pub transactions: Vec<TxId>,
+    state_root: B256,
+    print: Option<Print>,
+}
+
+/// All that a tip determines.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Print {
+    totals: Totals,
+    coins: B256,
+    accounts: B256,
+    base_fee: u64,
+    bits: u32,
+    work: U256,
+}
+
+/// Who found a block, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Find {
+    /// The node.
+    pub miner: usize,
+    /// Milliseconds from the start.
+    pub at: u64,
+}
+
+/// Where a transaction stands, and how many coins it can make; `None` for account transactions, whose withdrawals decide.
+type Maker = (BlockHash, Option<u32>);
+
+/// The oracle.
+#[derive(Debug)]
+pub struct Oracle {
+    chain: Arc<Chain>,
+    blocks: HashMap<BlockHash, Facts>,
+    finds: HashMap<BlockHash, Find>,
+    makers: HashMap<TxId, Vec<Maker>>,
+    spenders: HashMap<OutPoint, Vec<BlockHash>>,
+}
+
+impl Oracle {
+    /// Knows the genesis block.
+    pub fn new(chain: Arc<Chain>) -> Self {
+        let mut oracle = Self {
+            blocks: HashMap::new(),
+            finds: HashMap::new(),
+            makers: HashMap::new(),
+            spenders: HashMap::new(),
+            chain: chain.clone(),
+        };
+        oracle.note(chain.hash, 0, &chain.genesis);
+        oracle
+    }
+
+    /// A miner found a block.
+    pub fn found(&mut self, hash: BlockHash, find: Find) {
+        self.finds.insert(hash, find);
+    }
+
+    /// Who found a block.
+    pub fn find(&self, hash: &BlockHash) -> Option<Find> {
+        self.finds.get(hash).copied()
+    }
+
+    /// How many blocks each node found.
+    pub fn finds_by_miner(&self, nodes: usize) -> Vec<u64> {
+        let mut found = vec![0; nodes];
+        self.finds.values().for_each(|find| found[find.miner] += 1);
+        found
+    }
+
+    /// What is known of a block.
+    pub fn facts(&self, hash: &BlockHash) -> Option<&Facts> {
+        self.blocks.get(hash)
+    }
+
+    /// A chain from its tip down to the genesis block, which is left out.
+    pub fn chain_down(&self, tip: BlockHash) -> impl Iterator<Item = (BlockHash, &Facts)> {
+        let of = |hash: BlockHash| self.blocks.get(&hash).filter(|facts| facts.height > 0).map(|facts| (hash, facts));
+        std::iter::successors(of(tip), move |(_, facts)| of(facts.parent))
+    }
+
+    fn is_ancestor(&self, ancestor: &BlockHash, of: &BlockHash) -> bool {
+        let Some(height) = self.blocks.get(ancestor).map(|facts| facts.height) else { return false };
+        let mut at = *of;
+        while let Some(facts) = self.blocks.get(&at).filter(|facts| facts.height > height) {
+            at = facts.parent;
+        }
+        at == *ancestor
+    }
+
+    fn note(&mut self, hash: BlockHash, height: Height, block: &Block) {
+        let transactions: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
+        for (txid, transaction) in transactions.iter().zip(&block.transactions) {
+            let coins = match transaction {
+                Transaction::Coinbase(coinbase) => Some(coinbase.outputs.len() as u32),
+                Transaction::Coin(tx) => Some(tx.outputs.len() as u32),
+                Transaction::Account(_) => None,
+            };
+            self.makers.entry(*txid).or_default().push((hash, coins));
+        }
+        let state_root = match block.transactions.first() {
+            Some(Transaction::Coinbase(coinbase)) => coinbase.state_root,
+            _ => B256::ZERO,
+        };
+        let transactions = transactions.into_iter().skip(1).collect();
+        self.blocks
+            .insert(hash, Facts { parent: block.header.prev, height, transactions, state_root, print: None });
+    }
+
+    /// A node connected a block: if nobody has before, its coins and transactions are looked up on its chain.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn connected(&mut self, engine: &Engine, hash: BlockHash) -> Judgement {
+        if self.blocks.contains_key(&hash) {
+            return Ok(());
+        }
+        let unknown = || Violation::new(Invariant::Tip, format!("connected {hash}, which is not stored"));
+        let height = engine.header(&hash).ok_or_else(unknown)?.height;
+        let block = engine.store().body(BlockRef { height, hash }).ok().flatten().ok_or_else(unknown)?;
+        let parent = self.blocks.get(&block.header.prev).map(|facts| facts.height);
+        if parent.map(|parent| parent + 1) != Some(height) {
+            return Err(Violation::new(Invariant::Tip, format!("{hash} at {height} is on no known block below it")));
+        }
+        self.note(hash, height, &block);
+        self.check_coins(hash, &block)
+    }
+
+    fn check_coins(&mut self, hash: BlockHash, block: &Block) -> Judgement {
+        for transaction in &block.transactions {
+            let txid = transaction.txid();
+            let twice = self.makers.get(&txid).into_iter().flatten().filter(|(at, _)| self.is_ancestor(at, &hash));
+            if twice.count() != 1 {
+                return Err(Violation::new(Invariant::Transactions, format!("{txid} stands twice on {hash}")));
+            }
+            let Transaction::Coin(tx) = transaction else { continue };
+            for input in &tx.inputs {
+                let made = self.makers.get(&input.txid).into_iter().flatten().any(|(at, coins)| {
+                    coins.is_none_or(|coins| input.index < coins) && self.is_ancestor(at, &hash)
+                });
+                if !made {
+                    let detail = format!("{hash} spends {}:{}, which nobody made", input.txid, input.index);
+                    return Err(Violation::new(Invariant::Coins, detail));
+                }
+                let spenders = self.spenders.get(input).cloned().unwrap_or_default();
+                if let Some(other) = spenders.iter().find(|other| self.is_ancestor(other, &hash)) {
+                    let detail = format!("{hash} spends {}:{}, as {other} did", input.txid, input.index);
+                    return Err(Violation::new(Invariant::Coins, detail));
+                }
+                self.spenders.entry(*input).or_default().push(hash);
+            }
+        }
+        Ok(())
+    }
+
+    /// An engine tells of a tip.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn tip(&mut self, engine: &Engine, info: &ChainInfo) -> Judgement {
+        let wrong = |detail: String| Err(Violation::new(Invariant::Tip, detail));
+        let tip = engine.store().tip();
+        if (info.hash, info.height) != (tip.hash, tip.height) {
+            return wrong(format!("tells of {} at {}, stands on {} at {}", info.hash, info.height, tip.hash, tip.height));
+        }
+        if !engine.header(&tip.hash).is_some_and(|header| header.active && header.base_fee.is_some()) {
+            return wrong(format!("its tip {} was never executed", tip.hash));
+        }
+        let print = Self::print(engine, info)?;
+        let (allocated, minted) = (self.chain.spec.allocated(), self.chain.spec.minted_until(tip.height));
+        let minted = allocated + U256::from(minted) * U256::from(chain_core::units::WEI_PER_GRAIN);
+        let Totals { coin_grains, account_wei, minted: claimed, burned, .. } = print.totals;
+        if claimed > minted || coin_grains.to_wei() + account_wei + burned != claimed {
+            let detail = format!("{:?} at {}, of which {minted} may be minted", print.totals, tip.height);
+            return Err(Violation::new(Invariant::Supply, detail));
+        }
+        let Some(facts) = self.blocks.get_mut(&tip.hash) else { return wrong(format!("{} is unknown", tip.hash)) };
+        let known = *facts.print.get_or_insert(print);
+        if known != print || facts.height > 0 && facts.state_root != print.accounts {
+            let detail = format!("{} at {}: {print:?}, others {known:?}, {}", tip.hash, tip.height, facts.state_root);
+            return Err(Violation::new(Invariant::State, detail));
+        }
+        Ok(())
+    }
+
+    fn print(engine: &Engine, info: &ChainInfo) -> Result<Print, Violation> {
+        let view = engine.store().view();
+        let unreadable = |error: chain_core::state::ViewError| Violation::new(Invariant::Storage, error.to_string());
+        let root = view.trie_node(&NodeKey { owner: None, path: Nibbles::default() }).map_err(unreadable)?;
+        Ok(Print {
+            totals: engine.store().totals(),
+            coins: LtHash::digest(&view.coins_digest().map_err(unreadable)?),
+            accounts: root.map_or(EMPTY_ROOT, |node| keccak256(node.as_bytes())),
+            base_fee: info.next_base_fee,
+            bits: info.next_bits,
+            work: info.work,
+        })
+    }
+
+    /// Looks at everything that an engine holds at its tip: every coin of the chain is there unless the chain spends it,
+    /// and they are all.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn audit(&self, engine: &Engine) -> Judgement {
+        let tip = engine.store().tip();
+        let mut blocks: Vec<BlockHash> = self.chain_down(tip.hash).map(|(hash, _)| hash).collect();
+        blocks.push(self.chain.hash);
+        let stored = |hash: &BlockHash| {
+            let height = self.blocks.get(hash).map_or(0, |facts| facts.height);
+            engine.store().body(BlockRef { height, hash: *hash }).ok().flatten()
+        };
+        let (mut spent, mut made, mut withdrawing) = (HashSet::new(), Vec::new(), Vec::new());
+        for hash in &blocks {
+            let block = stored(hash)
+                .ok_or_else(|| Violation::new(Invariant::Storage, format!("the body of {hash} is gone")))?;
+            for transaction in &block.transactions {
+                let txid = transaction.txid();
+                let outputs = match transaction {
+                    Transaction::Coinbase(coinbase) => &coinbase.outputs,
+                    Transaction::Coin(tx) => {
+                        spent.extend(tx.inputs.iter().copied());
+                        &tx.outputs
+                    }
+                    Transaction::Account(_) => {
+                        withdrawing.push(OutPoint { txid, index: 0 });
+                        continue;
+                    }
+                };
+                let coins = (0..).zip(outputs).filter(|(_, output)| !matches!(output.lock, Lock::Account(_)));
+                made.extend(coins.map(|(index, output)| (OutPoint { txid, index }, output.amount.0)));
+            }
+        }
+        let view = engine.store().view();
+        let (mut count, mut grains) = (0, 0);
+        let wrong = |outpoint: &OutPoint, what: &str| {
+            let detail = format!("coin {}:{} {what} at {}", outpoint.txid, outpoint.index, tip.hash);
+            Err(Violation::new(Invariant::Coins, detail))
+        };
+        for (outpoint, amount) in &made {
+            match (view.coin(outpoint), spent.contains(outpoint)) {
+                (Ok(None), true) => {}
+                (Ok(Some(coin)), false) if coin.output.amount.0 == *amount => (count, grains) = (count + 1, grains + amount),
+                (found, _) => return wrong(outpoint, &format!("is {found:?}")),
+            }
+        }
+        for outpoint in withdrawing.iter().filter(|outpoint| !spent.contains(outpoint)) {
+            if let Ok(Some(coin)) = view.coin(outpoint) {
+                (count, grains) = (count + 1, grains + coin.output.amount.0);
+            }
+        }
+        let totals = engine.store().totals();
+        if (totals.coins, totals.coin_grains.0) != (count, grains) {
+            let detail = format!("{count} coins of {grains} grains by the books of {}, {totals:?}", tip.hash);
+            return Err(Violation::new(Invariant::Supply, detail));
+        }
+        Ok(())
+    }
+}

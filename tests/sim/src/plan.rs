@@ -1,0 +1,288 @@
+//! What a seed stands for: how many nodes, what network, what goes wrong and who attacks.
+
+use crate::{
+    attack::Kind,
+    chain::INTERVAL,
+    model::{Latency, Model},
+    random::Random,
+};
+
+/// Nodes of a history unless asked otherwise.
+pub const NODES: usize = 10;
+
+/// Blocks of a history, before the network is made good again, unless asked otherwise.
+pub const BLOCKS: u32 = 200;
+
+/// What is asked for instead of what the seed would pick.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// Nodes, attackers included.
+    pub nodes: Option<usize>,
+    /// Blocks.
+    pub blocks: Option<u32>,
+    /// Name of the model.
+    pub model: Option<ModelName>,
+    /// Attackers, or none.
+    pub attack: Option<Option<Kind>>,
+}
+
+/// Names of models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum ModelName {
+    /// Every message arrives within a known bound.
+    Synchronous,
+    /// The same, but only from an unknown moment on.
+    PartiallySynchronous,
+    /// Every message arrives some time.
+    Asynchronous,
+}
+
+/// Something that goes wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The network falls apart: nodes reach only those of the same group.
+    Partition(Vec<u8>),
+    /// It comes together again.
+    Heal,
+    /// A process is killed, or its machine loses power; it starts again after so many milliseconds.
+    Crash {
+        /// Which node.
+        node: usize,
+        /// Whether writes that were not synced are lost.
+        power: bool,
+        /// Milliseconds until it is started again.
+        down: u64,
+    },
+    /// A node's disk is full after so many more writes, until it is started again.
+    DiskFull {
+        /// Which node.
+        node: usize,
+        /// Writes that still succeed.
+        writes: u64,
+    },
+    /// A clock is set to be so many milliseconds ahead.
+    Clock {
+        /// Which node.
+        node: usize,
+        /// Milliseconds, negative if behind.
+        skew: i64,
+    },
+}
+
+/// Who is connected with whom at first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Topology {
+    /// Every node dials so many others at random.
+    Random(usize),
+    /// Every node dials the next.
+    Ring,
+    /// Every node dials all.
+    Complete,
+}
+
+/// A history before it happens.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What it is drawn from.
+    pub seed: u64,
+    /// Nodes, attackers included.
+    pub nodes: usize,
+    /// Height at which the network is made good again.
+    pub blocks: u32,
+    /// What is promised of delays.
+    pub model: Model,
+    /// How latencies are spread.
+    pub latency: Latency,
+    /// Probability that the adversary holds a message, where the model allows it.
+    pub held: f64,
+    /// Probability that a message is lost.
+    pub loss: f64,
+    /// Probability that a gossiped block is handed to the engine although it has been before.
+    pub duplication: f64,
+    /// Probability that a message may overtake the one before it.
+    pub reordering: f64,
+    /// Probability that an engine is kept from finishing what it has to do by other events.
+    pub busy: f64,
+    /// First connections.
+    pub topology: Topology,
+    /// Each node's part of the hash rate.
+    pub shares: Vec<f64>,
+    /// Milliseconds that each clock is ahead at first.
+    pub skews: Vec<i64>,
+    /// What goes wrong, by time in milliseconds.
+    pub faults: Vec<(u64, Fault)>,
+    /// What the last nodes are up to.
+    pub attackers: Vec<Kind>,
+    /// Transactions for each block, on average.
+    pub transactions: f64,
+    /// Whether nodes keep all indexes.
+    pub indexes: bool,
+    /// Whether nodes wait for their disks.
+    pub sync: bool,
+}
+
+impl Plan {
+    /// Draws a history.
+    pub fn draw(seed: u64, overrides: &Overrides) -> Self {
+        let mut random = Random::new(seed).fork(1);
+        let nodes = overrides.nodes.unwrap_or(NODES).max(2);
+        let blocks = overrides.blocks.unwrap_or(BLOCKS).max(1);
+        let length = u64::from(blocks) * u64::from(INTERVAL) * 1_000;
+        let model = draw_model(length, overrides.model, &mut random);
+        let attackers = draw_attackers(nodes, overrides.attack, &mut random);
+        let is_lossy = random.chance(0.3);
+        let mut plan = Self {
+            seed,
+            nodes,
+            blocks,
+            model,
+            latency: draw_latency(&mut random),
+            held: random.unit() * 0.15,
+            loss: if is_lossy { random.unit() * 0.05 } else { 0.0 },
+            duplication: if random.chance(0.3) { random.unit() * 0.2 } else { 0.0 },
+            reordering: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
+            busy: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
+            topology: draw_topology(&mut random),
+            shares: draw_shares(nodes, &attackers, &mut random),
+            skews: (0..nodes).map(|_| draw_skew(&mut random)).collect(),
+            faults: Vec::new(),
+            attackers,
+            transactions: 0.5 + random.unit() * 2.0,
+            indexes: random.chance(0.1),
+            sync: random.chance(0.8),
+        };
+        plan.faults = plan.draw_faults(length, &mut random);
+        plan
+    }
+
+    /// Nodes that keep the rules: the first ones.
+    pub fn honest(&self) -> usize {
+        self.nodes - self.attackers.len()
+    }
+
+    fn draw_faults(&self, length: u64, random: &mut Random) -> Vec<(u64, Fault)> {
+        let mut faults = Vec::new();
+        if random.chance(0.5) {
+            for _ in 0..random.between(1, 3) {
+                let groups = 2 + random.below(2);
+                let start = random.below(length);
+                let split = (0..self.nodes).map(|_| random.below(groups) as u8).collect();
+                faults.push((start, Fault::Partition(split)));
+                faults.push((start + random.between(10_000, length / 4 + 10_000), Fault::Heal));
+            }
+        }
+        if random.chance(0.5) {
+            for _ in 0..random.between(1, 6) {
+                let (node, at) = (random.index(self.honest()), random.below(length));
+                let fault = match random.below(5) {
+                    0 => Fault::DiskFull { node, writes: random.below(40) },
+                    kind => Fault::Crash { node, power: kind > 2, down: random.between(100, length / 8 + 1_000) },
+                };
+                faults.push((at, fault));
+            }
+        }
+        if random.chance(0.2) {
+            for _ in 0..random.between(1, 3) {
+                let node = random.index(self.honest());
+                faults.push((random.below(length), Fault::Clock { node, skew: draw_skew(random) }));
+            }
+        }
+        faults.sort_by_key(|(at, _)| *at);
+        faults
+    }
+}
+
+/// Mostly as good as with a time server, at times much too late or early, but so that two such nodes can work together.
+fn draw_skew(random: &mut Random) -> i64 {
+    let most = if random.chance(0.2) { 50_000.0 } else { 1_000.0 };
+    ((random.unit() * 2.0 - 1.0) * most) as i64
+}
+
+fn draw_latency(random: &mut Random) -> Latency {
+    let median = match random.below(3) {
+        0 => random.between(2, 50),
+        1 => random.between(50, 300),
+        _ => random.between(300, 2_000),
+    };
+    match random.below(4) {
+        0 => Latency::Constant(median),
+        1 => Latency::Uniform(median / 2, median * 3 / 2),
+        _ => Latency::LogNormal { median, sigma: 0.2 + random.unit() * 0.8 },
+    }
+}
+
+fn draw_model(length: u64, name: Option<ModelName>, random: &mut Random) -> Model {
+    let (delta, part, pick) = (random.between(500, 5_000), random.unit(), random.below(3));
+    let name = name.unwrap_or(match pick {
+        0 => ModelName::Synchronous,
+        1 => ModelName::PartiallySynchronous,
+        _ => ModelName::Asynchronous,
+    });
+    match name {
+        ModelName::Synchronous => Model::Synchronous { delta },
+        ModelName::PartiallySynchronous => {
+            Model::PartiallySynchronous { gst: (length as f64 * part) as u64, delta }
+        }
+        ModelName::Asynchronous => Model::Asynchronous { delta, longest: 5_000 + (part * 60_000.0) as u64 },
+    }
+}
+
+fn draw_topology(random: &mut Random) -> Topology {
+    match random.below(6) {
+        0 => Topology::Ring,
+        1 => Topology::Complete,
+        _ => Topology::Random(2 + random.index(3)),
+    }
+}
+
+fn draw_attackers(nodes: usize, asked: Option<Option<Kind>>, random: &mut Random) -> Vec<Kind> {
+    let (some, kind, extra) = (random.chance(0.6), *random.pick(&Kind::ALL), random.below(2));
+    let Some(kind) = asked.unwrap_or(some.then_some(kind)) else { return Vec::new() };
+    // Two attackers at least leave an honest majority of nodes.
+    let count = kind.team() + if kind.team() > 1 { 0 } else { extra as usize };
+    vec![kind; count.min(nodes.saturating_sub(1) / 2).max(1)]
+}
+
+/// Half of the nodes mine, each with some part of the hash rate; attackers have as much as their trade takes.
+fn draw_shares(nodes: usize, attackers: &[Kind], random: &mut Random) -> Vec<f64> {
+    let honest = nodes - attackers.len();
+    let mut shares: Vec<f64> =
+        (0..honest).map(|_| if random.chance(0.5) { 0.1 + random.unit() } else { 0.0 }).collect();
+    shares[0] = shares[0].max(0.2);
+    let evil: f64 = attackers.first().map_or(0.0, |kind| kind.hash_share(random));
+    let sum: f64 = shares.iter().sum();
+    shares.iter_mut().for_each(|share| *share *= (1.0 - evil) / sum);
+    shares.extend(attackers.iter().map(|_| evil / attackers.len() as f64));
+    shares
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_stands_for_one_plan() {
+        let draw = |seed| Plan::draw(seed, &Overrides::default());
+        assert_eq!(draw(3), draw(3));
+        assert_ne!(draw(3), draw(4));
+    }
+
+    #[test]
+    fn honest_nodes_hold_most_of_the_hash_rate() {
+        for seed in 0..200 {
+            let plan = Plan::draw(seed, &Overrides::default());
+            let honest: f64 = plan.shares[..plan.honest()].iter().sum();
+            assert!((plan.shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            assert!(honest > 0.5, "seed {seed}: {honest}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_wins() {
+        let attack = Some(Some(Kind::SelfishMiner));
+        let model = Some(ModelName::Asynchronous);
+        let plan = Plan::draw(1, &Overrides { nodes: Some(5), blocks: Some(20), model, attack });
+        assert_eq!((plan.nodes, plan.blocks, plan.model.name()), (5, 20, "asynchronous"));
+        assert!(plan.attackers.iter().all(|kind| *kind == Kind::SelfishMiner));
+    }
+}

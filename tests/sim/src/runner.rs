@@ -1,0 +1,76 @@
+//! Many histories, one a thread.
+
+use std::{
+    any::Any,
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    oracle::{Invariant, Violation},
+    plan::{Overrides, Plan},
+    stats::Stats,
+    world::{Outcome, World},
+};
+
+/// What became of a range of seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Histories in which every invariant held.
+    pub passed: u64,
+    /// The others, by seed.
+    pub failed: Vec<(u64, Violation)>,
+    /// What all amount to.
+    pub stats: Stats,
+    /// Virtual milliseconds of all histories.
+    pub virtual_time: u64,
+}
+
+/// Runs the history of a seed.
+pub fn history(seed: u64, overrides: &Overrides, log: bool) -> Outcome {
+    let run = || World::new(Plan::draw(seed, overrides), log).run();
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome {
+        violation: Some(Violation::new(Invariant::Sanity, format!("panic: {}", words(&*panic)))),
+        ended: 0,
+        digest: 0,
+        stats: Stats::default(),
+    })
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
+}
+
+/// Runs a range of seeds on so many threads. `done` is called after each, with its outcome.
+pub fn run(seeds: Range<u64>, overrides: &Overrides, jobs: usize, done: impl Fn(u64, &Outcome) + Sync) -> Report {
+    let next = AtomicU64::new(seeds.start);
+    let report = Mutex::new(Report::default());
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= seeds.end {
+                return;
+            }
+            let outcome = history(seed, overrides, false);
+            done(seed, &outcome);
+            let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            report.stats.merge(&outcome.stats);
+            report.virtual_time += outcome.ended;
+            match outcome.violation {
+                None => report.passed += 1,
+                Some(violation) => report.failed.push((seed, violation)),
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        (0..jobs.max(1)).for_each(|_| _ = scope.spawn(work));
+    });
+    let mut report = report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    report.failed.sort_by_key(|(seed, _)| *seed);
+    report
+}

@@ -1,0 +1,197 @@
+//! What the engine's thread does in a node: events in, actions out, timers.
+
+use cairn_node::engine::{Action, Event, NodeEvent, Reply};
+
+use super::{Happening, World, links::name};
+use crate::{node::open, oracle::Invariant};
+
+/// Milliseconds between two ticks at most.
+const TICK: u64 = 1_000;
+
+/// Ticks that may come without waiting, in one second.
+const HURRIED: u32 = 1_000;
+
+/// Names the blocks of a node's own miner.
+pub(super) const MINED: u64 = 1;
+
+/// Names what users hand in.
+pub(super) const PAID: u64 = 2;
+
+/// Names what attackers hand in.
+pub(super) const ATTACKER: u64 = 3;
+
+impl World {
+    /// A process starts, on whatever its disk holds.
+    pub(super) fn start(&mut self, node: usize) {
+        if self.nodes[node].engine.is_some() {
+            return;
+        }
+        let seed = self.chances.nodes.next();
+        self.nodes[node].kv.set_faults(Default::default());
+        let engine = match open(&self.nodes[node].kv, &self.chain, &self.plan, seed) {
+            Ok(engine) => engine,
+            Err(error) => return self.fail(Invariant::Storage, format!("{} does not start: {error}", name(node))),
+        };
+        let tip = engine.store().tip();
+        self.log.line(self.now, name(node), || format!("starts at {} {}", tip.height, tip.hash));
+        if tip.height > 0 && self.oracle.facts(&tip.hash).is_none() {
+            return self.fail(Invariant::Storage, format!("{} starts on {}, which never was a tip", name(node), tip.hash));
+        }
+        let state = &mut self.nodes[node];
+        state.engine = Some(engine);
+        state.failing = false;
+        state.starts += 1;
+        let start = state.starts;
+        state.next_tick = self.now + self.chances.nodes.below(TICK);
+        let (tick, dial) = (state.next_tick, self.now + self.chances.nodes.below(2_000));
+        self.queue.plan(tick, Happening::Tick { node, start });
+        self.queue.plan(dial, Happening::Dial { node, start });
+        if !self.nodes[node].is_honest() {
+            self.queue.plan(dial, Happening::Timer { node, start });
+        }
+        self.handle(node, Event::Continue);
+    }
+
+    /// An event for an engine, and all that follows from it at once.
+    pub(crate) fn handle(&mut self, node: usize, event: Event) {
+        let mut next = Some(event);
+        while let Some(event) = next.take() {
+            let now = self.clock(node);
+            let Some(engine) = self.nodes[node].engine.as_mut() else { return };
+            self.stats.events += 1;
+            let actions = engine.handle(event, now);
+            let mut more = false;
+            for action in actions {
+                more |= self.perform(node, action);
+                if self.has_failed() {
+                    return;
+                }
+            }
+            if more {
+                next = self.delay_or_continue(node);
+            }
+        }
+        self.after(node);
+    }
+
+    /// Goes on at once, or after other events that come in the meantime.
+    fn delay_or_continue(&mut self, node: usize) -> Option<Event> {
+        if self.plan.busy == 0.0 || !self.chances.nodes.chance(self.plan.busy) {
+            return Some(Event::Continue);
+        }
+        let start = self.nodes[node].starts;
+        let at = self.now + self.chances.nodes.between(1, 50);
+        self.queue.plan(at, Happening::Continue { node, start });
+        None
+    }
+
+    pub(super) fn go_on(&mut self, node: usize, start: u64) {
+        if self.nodes[node].starts == start {
+            self.handle(node, Event::Continue);
+        }
+    }
+
+    /// After events: the next tick may be due sooner, and the miner may have another tip.
+    fn after(&mut self, node: usize) {
+        let Some(wake) = self.nodes[node].engine.as_ref().map(|engine| engine.wake_at()) else { return };
+        if let Some(wake) = wake {
+            let clock = self.clock(node);
+            let at = self.now + wake.0.saturating_sub(clock.0).max(1);
+            self.plan_tick(node, at);
+        }
+        self.mine_on(node);
+    }
+
+    fn plan_tick(&mut self, node: usize, at: u64) {
+        let state = &mut self.nodes[node];
+        if at < state.next_tick {
+            state.next_tick = at;
+            self.queue.plan(at, Happening::Tick { node, start: state.starts });
+        }
+    }
+
+    /// An engine's timer.
+    pub(super) fn tick(&mut self, node: usize, start: u64) {
+        let now = self.now;
+        let state = &mut self.nodes[node];
+        if state.starts != start || state.engine.is_none() || state.next_tick != now {
+            return;
+        }
+        let second = now / 1_000;
+        state.hurry = if state.hurry.0 == second { (second, state.hurry.1 + 1) } else { (second, 0) };
+        if state.hurry.1 > HURRIED {
+            return self.fail(Invariant::Sanity, format!("{} is woken without end", name(node)));
+        }
+        state.next_tick = now + TICK;
+        self.queue.plan(now + TICK, Happening::Tick { node, start });
+        self.time_out(node);
+        self.handle(node, Event::Tick);
+    }
+
+    /// Does what an engine wants; answers whether it has more to do.
+    fn perform(&mut self, node: usize, action: Action) -> bool {
+        match action {
+            Action::Continue => return true,
+            Action::Peer(action) => {
+                let wanted = self.filter(node, action, |strategy, context, action| strategy.act(context, action));
+                if let Some(action) = wanted {
+                    self.do_for(node, action);
+                }
+            }
+            Action::Publish(event) => self.publish(node, event),
+            Action::Reply(ticket, reply) => self.answer(node, ticket, reply),
+            Action::Fatal(message) => self.stop(node, &message),
+        }
+        false
+    }
+
+    fn publish(&mut self, node: usize, event: NodeEvent) {
+        let NodeEvent::NewTip { info, disconnected, connected, .. } = event else { return };
+        self.log.mix_bytes(&info.hash.0);
+        self.log.line(self.now, name(node), || {
+            format!("tip {} {}, {} back, {} on", info.height, info.hash, disconnected.len(), connected.len())
+        });
+        let Some(engine) = self.nodes[node].engine.as_ref() else { return };
+        let mut judgement = connected.iter().try_for_each(|hash| self.oracle.connected(engine, *hash));
+        if judgement.is_ok() {
+            judgement = self.oracle.tip(engine, &info);
+        }
+        if self.nodes[node].is_honest() {
+            if !disconnected.is_empty() {
+                self.stats.reorgs.add(disconnected.len() as u64);
+            }
+            for hash in &*connected {
+                if let Some(find) = self.oracle.find(hash).filter(|find| find.miner != node) {
+                    self.stats.propagation.add(self.now.saturating_sub(find.at));
+                }
+            }
+        }
+        self.judge(judgement);
+        self.consult(node, |strategy, context| strategy.new_tip(context, &connected));
+    }
+
+    fn answer(&mut self, node: usize, ticket: u64, reply: Reply) {
+        match reply {
+            Reply::Block(Err(error)) if ticket == MINED && self.nodes[node].is_honest() && !self.nodes[node].failing => {
+                self.fail(Invariant::Template, format!("{} mined in vain: {error}", name(node)));
+            }
+            Reply::Block(result) => self.log.line(self.now, name(node), || format!("own block: {result:?}")),
+            Reply::Transaction(result) => {
+                self.log.line(self.now, name(node), || format!("transaction: {result:?}"));
+                if let (PAID, Ok(txid)) = (ticket, result) {
+                    self.paid(txid);
+                }
+            }
+        }
+    }
+
+    /// Storage failed: the process ends, and is started again when somebody has looked after the disk.
+    fn stop(&mut self, node: usize, message: &str) {
+        self.log.line(self.now, name(node), || format!("stops: {message}"));
+        if !self.nodes[node].failing {
+            return self.fail(Invariant::Storage, format!("{} fails: {message}", name(node)));
+        }
+        let down = self.chances.nodes.between(1_000, 60_000);
+        self.crash(node, false, down);
+    }
+}
