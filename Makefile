@@ -3,10 +3,11 @@
 # Test vectors: public data that is not part of the repository (see tests/README.md). Tests that need them skip without.
 VECTORS ?= $(if $(CAIRN_VECTORS),$(CAIRN_VECTORS),../shared/vectors)
 ARGS ?=
+SEEDS ?= 0..100
 TARGET := $(if $(CARGO_TARGET_DIR),$(CARGO_TARGET_DIR),target)
 BINARIES := --release -p cairn-node -p cairn-miner -p cairn-wallet
 
-.PHONY: help setup build run test conformance check bench clean
+.PHONY: help setup build run test sim conformance check bench clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +24,9 @@ run: build ## Starts a node that mines the local chain (ARGS="..." adds flags)
 
 test: setup ## Runs every test
 	@CAIRN_VECTORS="$(abspath $(VECTORS))" ./scripts/test.sh
+
+sim: setup ## Runs histories of a simulated network: SEEDS=0..1000 (ARGS="--attack eclipse" and others)
+	@cargo run --release --quiet -p cairn-sim -- --seeds $(SEEDS) $(ARGS)
 
 conformance: setup ## Runs Ethereum's official tests in VECTORS=FOLDER (ARGS="--filter TEXT" and others)
 	@cargo run --release --quiet -p cairn-vm-tests --bin conformance -- "$(abspath $(VECTORS))" $(ARGS)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Prints the benchmark table; each line has a ratio measured in the same run. With arguments, only those benchmarks:
-# hash execute vm trie engine chain network soak. `soak` takes up to an hour and runs only when named; the network's lines,
-# which take ten minutes, are smaller unless it is named.
+# hash execute vm trie engine chain network sim soak. `soak` takes up to an hour and runs only when named; the network's
+# lines, which take ten minutes, are smaller unless it is named.
 set -eu
 network=
-[ "$#" -gt 0 ] || { set -- hash execute vm trie engine chain network; network="spread=10 sync=4000 load=20"; }
+[ "$#" -gt 0 ] || { set -- hash execute vm trie engine chain network sim; network="spread=10 sync=4000 load=20"; }
 for bench in "$@"; do
   printf '\n== %s\n' "$bench"
   case "$bench" in
@@ -13,6 +13,7 @@ for bench in "$@"; do
     vm) cargo bench --quiet -p cairn-vm-tests --bench vm ;;
     # shellcheck disable=SC2086
     network) cargo bench --quiet -p cairn-tests --bench network -- $network ;;
+    sim) cargo run --release --quiet -p cairn-sim -- --seeds 0..100 ;;
     *) cargo bench --quiet -p cairn-tests --bench "$bench" ;;
   esac
 done

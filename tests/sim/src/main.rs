@@ -66,7 +66,9 @@ fn main() -> ExitCode {
         model: args.model,
         attack: args.attack.map(|Attack(kind)| kind),
     };
-    if args.log && let Some(seed) = args.seed {
+    if args.log
+        && let Some(seed) = args.seed
+    {
         return replay(seed, &overrides);
     }
     let seeds = args.seed.map_or(args.seeds.clone(), |seed| seed..seed + 1);

@@ -185,8 +185,7 @@ impl Oracle {
             _ => B256::ZERO,
         };
         let transactions = transactions.into_iter().skip(1).collect();
-        self.blocks
-            .insert(hash, Facts { parent: block.header.prev, height, transactions, state_root, print: None });
+        self.blocks.insert(hash, Facts { parent: block.header.prev, height, transactions, state_root, print: None });
     }
 
     /// A node connected a block: if nobody has before, its coins and transactions are looked up on its chain.
@@ -217,9 +216,10 @@ impl Oracle {
             }
             let Transaction::Coin(tx) = transaction else { continue };
             for input in &tx.inputs {
-                let made = self.makers.get(&input.txid).into_iter().flatten().any(|(at, coins)| {
-                    coins.is_none_or(|coins| input.index < coins) && self.is_ancestor(at, &hash)
-                });
+                let made =
+                    self.makers.get(&input.txid).into_iter().flatten().any(|(at, coins)| {
+                        coins.is_none_or(|coins| input.index < coins) && self.is_ancestor(at, &hash)
+                    });
                 if !made {
                     let detail = format!("{hash} spends {}:{}, which nobody made", input.txid, input.index);
                     return Err(Violation::new(Invariant::Coins, detail));
@@ -243,7 +243,10 @@ impl Oracle {
         let wrong = |detail: String| Err(Violation::new(Invariant::Tip, detail));
         let tip = engine.store().tip();
         if (info.hash, info.height) != (tip.hash, tip.height) {
-            return wrong(format!("tells of {} at {}, stands on {} at {}", info.hash, info.height, tip.hash, tip.height));
+            return wrong(format!(
+                "tells of {} at {}, stands on {} at {}",
+                info.hash, info.height, tip.hash, tip.height
+            ));
         }
         if !engine.header(&tip.hash).is_some_and(|header| header.active && header.base_fee.is_some()) {
             return wrong(format!("its tip {} was never executed", tip.hash));
@@ -322,7 +325,9 @@ impl Oracle {
         for (outpoint, amount) in &made {
             match (view.coin(outpoint), spent.contains(outpoint)) {
                 (Ok(None), true) => {}
-                (Ok(Some(coin)), false) if coin.output.amount.0 == *amount => (count, grains) = (count + 1, grains + amount),
+                (Ok(Some(coin)), false) if coin.output.amount.0 == *amount => {
+                    (count, grains) = (count + 1, grains + amount)
+                }
                 (found, _) => return wrong(outpoint, &format!("is {found:?}")),
             }
         }

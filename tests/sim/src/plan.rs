@@ -220,9 +220,7 @@ fn draw_model(length: u64, name: Option<ModelName>, random: &mut Random) -> Mode
     });
     match name {
         ModelName::Synchronous => Model::Synchronous { delta },
-        ModelName::PartiallySynchronous => {
-            Model::PartiallySynchronous { gst: (length as f64 * part) as u64, delta }
-        }
+        ModelName::PartiallySynchronous => Model::PartiallySynchronous { gst: (length as f64 * part) as u64, delta },
         ModelName::Asynchronous => Model::Asynchronous { delta, longest: 5_000 + (part * 60_000.0) as u64 },
     }
 }

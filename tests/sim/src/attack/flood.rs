@@ -34,8 +34,7 @@ fn cheap_headers(chain: &Chain, now: u64, random: &mut Random) -> Vec<Header> {
     let pace = random.between(15, 60) as u32;
     while let Some(time) = context.time.checked_add(pace).filter(|time| u64::from(*time) < now + 60) {
         let bits = context.next_bits(&chain.spec);
-        let mut header =
-            Header { version: 1, prev: context.hash, merkle_root: random.bytes(), time, bits, nonce: 0 };
+        let mut header = Header { version: 1, prev: context.hash, merkle_root: random.bytes(), time, bits, nonce: 0 };
         chain.solve_header(&mut header);
         let Ok(child) = context.child(&chain.spec, &header, now) else { break };
         context = child;
@@ -82,7 +81,8 @@ impl Strategy for HeaderFlood {
             let bits = chain.spec.pow_limit_bits;
             let mut header = Header { version: 1, prev, merkle_root: random.bytes(), time, bits, nonce: 0 };
             chain.solve_header(&mut header);
-            let ids = (0..random.below(50)).map(|_| random.bytes()).map(|bytes| ShortId(std::array::from_fn(|at| bytes[at])));
+            let ids =
+                (0..random.below(50)).map(|_| random.bytes()).map(|bytes| ShortId(std::array::from_fn(|at| bytes[at])));
             let short_ids = ids.collect();
             context.gossip(peer, &CompactBlock { header, coinbase: Bytes::from_static(&[0; 70]), short_ids });
         }

@@ -5,7 +5,7 @@ use cairn_node::{
     wire::{Body, CompactBlock, Request, Response, ShortIds},
 };
 use chain_core::{
-    Bytes, B256,
+    B256, Bytes,
     block::Block,
     codec,
     coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
@@ -101,7 +101,8 @@ fn forge(chain: &Chain, block: &mut Block, random: &mut Random) -> &'static str 
         9 => chain.unsolve(block),
         _ => {}
     }
-    ["state root", "greed", "height", "repetition", "no coin", "past", "future", "bits", "merkle root", "no work"][what as usize]
+    ["state root", "greed", "height", "repetition", "no coin", "past", "future", "bits", "merkle root", "no work"]
+        [what as usize]
 }
 
 /// Spends a coin that does not exist.

@@ -4,12 +4,7 @@ use cairn_node::{
     engine::{InboundId, PeerAction, PeerEvent, PeerId},
     wire::{Request, Response, Status},
 };
-use chain_core::{
-    U256,
-    coin::Output,
-    transaction::Transaction,
-    units::Amount,
-};
+use chain_core::{U256, coin::Output, transaction::Transaction, units::Amount};
 
 use super::Strategy;
 use crate::{

@@ -54,7 +54,9 @@ impl World {
 
     /// Whether a node passes blocks on to a peer.
     pub(crate) fn forwards(&self, node: usize, peer: PeerId) -> bool {
-        let (Some(strategy), Some(other)) = (&self.nodes[node].strategy, self.other_end(node, peer)) else { return true };
+        let (Some(strategy), Some(other)) = (&self.nodes[node].strategy, self.other_end(node, peer)) else {
+            return true;
+        };
         strategy.forwards(self.links.eclipsed.contains(&other))
     }
 

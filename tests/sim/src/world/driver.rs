@@ -35,7 +35,8 @@ impl World {
         let tip = engine.store().tip();
         self.log.line(self.now, name(node), || format!("starts at {} {}", tip.height, tip.hash));
         if tip.height > 0 && self.oracle.facts(&tip.hash).is_none() {
-            return self.fail(Invariant::Storage, format!("{} starts on {}, which never was a tip", name(node), tip.hash));
+            return self
+                .fail(Invariant::Storage, format!("{} starts on {}, which never was a tip", name(node), tip.hash));
         }
         let state = &mut self.nodes[node];
         state.engine = Some(engine);
@@ -172,7 +173,9 @@ impl World {
 
     fn answer(&mut self, node: usize, ticket: u64, reply: Reply) {
         match reply {
-            Reply::Block(Err(error)) if ticket == MINED && self.nodes[node].is_honest() && !self.nodes[node].failing => {
+            Reply::Block(Err(error))
+                if ticket == MINED && self.nodes[node].is_honest() && !self.nodes[node].failing =>
+            {
                 self.fail(Invariant::Template, format!("{} mined in vain: {error}", name(node)));
             }
             Reply::Block(result) => self.log.line(self.now, name(node), || format!("own block: {result:?}")),

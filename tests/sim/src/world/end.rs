@@ -4,17 +4,8 @@ use cairn_node::engine::{Engine, Event, Source};
 use chain_core::{hash::TxId, transaction::Transaction};
 use std::collections::HashSet;
 
-use super::{
-    Happening, Phase, World,
-    driver::PAID,
-    links::name,
-};
-use crate::{
-    chain::INTERVAL,
-    node::open,
-    oracle::Invariant,
-    stats::Revenue,
-};
+use super::{Happening, Phase, World, driver::PAID, links::name};
+use crate::{chain::INTERVAL, node::open, oracle::Invariant, stats::Revenue};
 
 /// Milliseconds and blocks in which a good network must have recovered.
 const RECOVERY: u64 = 150_000;
@@ -53,8 +44,12 @@ impl World {
     }
 
     fn running_node(&mut self) -> Option<usize> {
-        let running: Vec<usize> =
-            self.nodes.iter().filter(|node| node.is_honest() && node.engine.is_some()).map(|node| node.number).collect();
+        let running: Vec<usize> = self
+            .nodes
+            .iter()
+            .filter(|node| node.is_honest() && node.engine.is_some())
+            .map(|node| node.number)
+            .collect();
         (!running.is_empty()).then(|| *self.chances.traffic.pick(&running))
     }
 
@@ -237,7 +232,8 @@ impl World {
         for (node, state) in self.nodes.iter().enumerate() {
             let strategy = state.kind.map_or("honest", |kind| kind.name());
             let chain = self.stats.chain;
-            let revenue = self.stats.revenue.entry(strategy).or_insert(Revenue { histories: 1, chain, ..Revenue::default() });
+            let revenue =
+                self.stats.revenue.entry(strategy).or_insert(Revenue { histories: 1, chain, ..Revenue::default() });
             revenue.share += self.plan.shares[node];
             revenue.found += found[node];
             revenue.kept += kept[node];

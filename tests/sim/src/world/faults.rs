@@ -40,7 +40,8 @@ impl World {
         if power {
             state.kv.crash(lost);
         }
-        self.log.line(self.now, name(node), || format!("is gone, {lost} writes with it; had flushed {}", flushed.height));
+        self.log
+            .line(self.now, name(node), || format!("is gone, {lost} writes with it; had flushed {}", flushed.height));
         self.queue.plan(self.now + down, Happening::Start { node });
         if self.plan.sync || !power {
             self.check_disk(node, flushed);

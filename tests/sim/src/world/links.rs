@@ -117,9 +117,8 @@ impl World {
     fn may_meet(&self, from: usize, to: usize) -> bool {
         let eclipsed = |node: usize| self.links.eclipsed.contains(&node);
         let hidden = (eclipsed(from) && self.nodes[to].is_honest()) || (eclipsed(to) && self.nodes[from].is_honest());
-        let bans = |node: usize, other: usize| {
-            self.nodes[node].wire.banned.get(&other).is_some_and(|until| *until > self.now)
-        };
+        let bans =
+            |node: usize, other: usize| self.nodes[node].wire.banned.get(&other).is_some_and(|until| *until > self.now);
         let banned = bans(from, to) || bans(to, from);
         !hidden && !banned
     }
@@ -178,8 +177,13 @@ impl World {
     pub(super) fn split(&mut self, groups: Vec<u8>) {
         self.links.partition = Some(groups);
         self.links.partitions += 1;
-        let apart: Vec<PeerId> =
-            self.links.ends.iter().filter(|(_, (from, to))| !self.links.reaches(*from, *to)).map(|(id, _)| *id).collect();
+        let apart: Vec<PeerId> = self
+            .links
+            .ends
+            .iter()
+            .filter(|(_, (from, to))| !self.links.reaches(*from, *to))
+            .map(|(id, _)| *id)
+            .collect();
         for peer in apart {
             let at = self.now + self.keep_alive();
             self.queue.plan(at, Happening::Break { peer, partition: self.links.partitions });
@@ -203,7 +207,8 @@ impl World {
 
     /// Tells a node's strategy, then its engine, of a peer.
     pub(crate) fn inform(&mut self, node: usize, peer: PeerId, event: PeerEvent) {
-        if let Some(event) = self.filter(node, event, |strategy, context, event| strategy.receive(context, peer, event)) {
+        if let Some(event) = self.filter(node, event, |strategy, context, event| strategy.receive(context, peer, event))
+        {
             self.handle(node, Event::Peer(peer, event));
         }
     }

@@ -14,6 +14,7 @@ use cairn_node::engine::{PeerId, RequestId, Time};
 use chain_core::hash::TxId;
 use std::sync::Arc;
 
+use self::links::Links;
 use crate::{
     chain::{Chain, INTERVAL},
     log::Log,
@@ -25,7 +26,6 @@ use crate::{
     stats::Stats,
     traffic::Traffic,
 };
-use self::links::Links;
 
 /// What travels over a connection.
 #[derive(Clone, Debug)]
@@ -154,7 +154,12 @@ impl World {
         self.finish();
         self.tally();
         let ended = self.now;
-        Outcome { violation: self.violation.take(), ended, digest: self.log.digest(), stats: std::mem::take(&mut self.stats) }
+        Outcome {
+            violation: self.violation.take(),
+            ended,
+            digest: self.log.digest(),
+            stats: std::mem::take(&mut self.stats),
+        }
     }
 
     fn begin(&mut self) {
