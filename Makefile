@@ -25,8 +25,8 @@ run: build ## Starts a node that mines the local chain (ARGS="..." adds flags)
 test: setup ## Runs every test
 	@CAIRN_VECTORS="$(abspath $(VECTORS))" ./scripts/test.sh
 
-sim: setup ## Runs histories of a simulated network: SEEDS=0..1000 (ARGS="--attack eclipse" and others)
-	@cargo run --release --quiet -p cairn-sim -- --seeds $(SEEDS) $(ARGS)
+sim: setup ## Runs histories of a simulated network: SEEDS=0..1000, or one with its log: SEED=17 (ARGS="--attack eclipse")
+	@cargo run --release --quiet -p cairn-sim -- $(if $(SEED),--seed $(SEED) --log,--seeds $(SEEDS)) $(ARGS)
 
 conformance: setup ## Runs Ethereum's official tests in VECTORS=FOLDER (ARGS="--filter TEXT" and others)
 	@cargo run --release --quiet -p cairn-vm-tests --bin conformance -- "$(abspath $(VECTORS))" $(ARGS)
