@@ -33,6 +33,7 @@ const HOPE: Height = 6;
 /// A double spender.
 #[derive(Default)]
 pub(super) struct DoubleSpender {
+    lab: Option<Lab>,
     attempt: Option<Attempt>,
     coins_used: usize,
     /// Attempts and successes by confirmations.
@@ -40,7 +41,6 @@ pub(super) struct DoubleSpender {
 }
 
 struct Attempt {
-    lab: Lab,
     /// What the merchant gets.
     paid: OutPoint,
     confirmations: u32,
@@ -59,30 +59,36 @@ impl DoubleSpender {
             Transaction::Coin(pay_coin(&chain.hash, &chain.users[CHEATING], outpoint, coin, outputs))
         };
         let (honest, rival) = (spend(0), spend(CHEATING));
-        let mut lab = Lab::new(context)?;
+        let mut lab = match self.lab.take() {
+            Some(lab) => lab,
+            None => Lab::new(context)?,
+        };
+        lab.follow(context);
+        lab.secret.clear();
         lab.pay(rival, context.clock());
+        self.lab = Some(lab);
         let confirmations = context.random().between(1, 6) as u32;
         let paid = OutPoint { txid: honest.txid(), index: 0 };
         context.log(|| format!("pays with {} and mines against it", paid.txid));
         context.pay(honest);
         self.done.entry(confirmations).or_default().0 += 1;
-        self.attempt = Some(Attempt { lab, paid, confirmations });
+        self.attempt = Some(Attempt { paid, confirmations });
         Some(())
     }
 
     /// Publishes or gives up if it is time to.
     fn consider(&mut self, context: &mut Context<'_>) {
-        let Some(attempt) = &mut self.attempt else { return };
+        let (Some(attempt), Some(lab)) = (&self.attempt, &mut self.lab) else { return };
         let Some(engine) = context.engine() else { return };
         let (public, work) = (engine.store().tip().height, engine.chain_info().work);
         let coin = engine.store().view().coin(&attempt.paid).ok().flatten();
         let confirmed = coin.map_or(0, |coin| public + 1 - coin.height);
-        let behind = public.saturating_sub(attempt.lab.height());
-        let wins = confirmed >= attempt.confirmations && attempt.lab.work() > work;
+        let behind = public.saturating_sub(lab.height());
+        let wins = confirmed >= attempt.confirmations && lab.work() > work;
         if wins {
             self.done.entry(attempt.confirmations).or_default().1 += 1;
             context.log(|| format!("takes back what had {confirmed} confirmations"));
-            attempt.lab.secret.drain(..).for_each(|block| context.submit(block));
+            lab.secret.drain(..).for_each(|block| context.submit(block));
         }
         if wins || behind > attempt.confirmations + HOPE {
             self.attempt = None;
@@ -100,13 +106,13 @@ impl Strategy for DoubleSpender {
     }
 
     fn workshop(&mut self) -> Option<&mut Engine> {
-        self.attempt.as_mut().map(|attempt| &mut attempt.lab.engine)
+        self.lab.as_mut().filter(|_| self.attempt.is_some()).map(|lab| &mut lab.engine)
     }
 
     fn found(&mut self, context: &mut Context<'_>, block: Block) -> Option<Block> {
         let now = context.clock();
-        let Some(attempt) = &mut self.attempt else { return Some(block) };
-        attempt.lab.keep(block, now);
+        let Some(lab) = self.lab.as_mut().filter(|_| self.attempt.is_some()) else { return Some(block) };
+        lab.keep(block, now);
         self.consider(context);
         None
     }

@@ -94,6 +94,7 @@ impl World {
         self.links.partition = None;
         self.links.eclipsed.clear();
         self.clear_ways();
+        self.join_honest();
         for node in 0..self.nodes.len() {
             self.nodes[node].kv.set_faults(Default::default());
             self.nodes[node].failing = false;

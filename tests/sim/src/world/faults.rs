@@ -3,6 +3,9 @@
 use super::{Happening, World, links::name};
 use crate::{node::Wire, oracle::Invariant, plan::Fault};
 
+/// Writes that a loss of power takes back at most.
+const MOST_LOST: usize = 60;
+
 impl World {
     pub(super) fn go_wrong(&mut self, fault: Fault) {
         if self.phase != super::Phase::Rough {
@@ -36,7 +39,7 @@ impl World {
         drop(engine);
         state.wire = Wire { banned: std::mem::take(&mut state.wire.banned), ..Wire::default() };
         state.mining.generation += 1;
-        let lost = if power { self.chances.nodes.index(state.kv.unsynced() + 1) } else { 0 };
+        let lost = if power { self.chances.nodes.index(state.kv.unsynced().min(MOST_LOST) + 1) } else { 0 };
         if power {
             state.kv.crash(lost);
         }

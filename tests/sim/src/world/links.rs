@@ -107,6 +107,14 @@ impl World {
         }
     }
 
+    /// Honest nodes find each other past any attackers between them: a ring of their own.
+    pub(super) fn join_honest(&mut self) {
+        let honest = self.plan.honest();
+        for from in (0..honest).filter(|_| honest > 1) {
+            self.queue.plan(self.now + 1_000, Happening::Up { from, to: (from + 1) % honest });
+        }
+    }
+
     /// Nothing waits behind what an adversary held any more.
     pub(super) fn clear_ways(&mut self) {
         let now = self.now;
