@@ -31,7 +31,7 @@ pub use handle::{EngineHandle, HeaderInfo, Stopped, TestedTransaction};
 pub use link::{PeerLink, Refused, WAITING};
 pub use open::EngineConfig;
 pub use peer::{Failure, GossipId, InboundId, PeerAction, PeerEvent, RequestId, Verdict};
-pub use relay::{BAN, Offence, RelayConfig};
+pub use relay::{BAN, Offence, PeerUsage, RelayConfig};
 
 use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::ChainSpec};
 

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Names that wait for the slowest peer; it never hears of older ones.
-const LOG: usize = 32_768;
+pub(super) const LOG: usize = 32_768;
 
 /// Milliseconds that a name waits for others, and as many more at random.
 const GATHER: u64 = 60;
@@ -36,6 +36,11 @@ impl Log {
     /// The place after the last name.
     pub(super) fn end(&self) -> u64 {
         self.first + self.names.len() as u64
+    }
+
+    /// Names in it.
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
     }
 
     /// The name at a place, or at the first place after it.

@@ -13,10 +13,10 @@ use crate::{
 };
 
 /// Blocks from the lowest missing one up that may be fetched or wait for it.
-const WINDOW: Height = 1_024;
+pub(super) const WINDOW: Height = 1_024;
 
 /// Questions for blocks that may be open with one peer.
-const PER_PEER: usize = 4;
+pub(super) const PER_PEER: usize = 4;
 
 /// Bytes that an answer should have, as far as can be told beforehand.
 const ANSWER: usize = 512 << 10;
@@ -32,7 +32,7 @@ const LONGEST_STALL: u64 = 64_000;
 const HELD_UP: usize = 16;
 
 /// Blocks whose senders are remembered; more than wait to be executed, unless branches are left beside ours.
-const ORIGINS: usize = 8_192;
+pub(super) const ORIGINS: usize = 8_192;
 
 /// Milliseconds in which a peer that failed is not asked for blocks.
 const PAUSE: u64 = 5_000;
@@ -115,6 +115,11 @@ impl Bodies {
         self.flying.remove(hash);
         self.heights.remove(&(flight.height, *hash));
         Some(flight)
+    }
+
+    /// Blocks that are asked for or missing.
+    pub(super) fn len(&self) -> usize {
+        self.flying.len() + self.free.len()
     }
 
     /// Whether anything is asked for or missing.

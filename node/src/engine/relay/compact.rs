@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Blocks that may wait for missing transactions.
-const PARTIALS: usize = 8;
+pub(super) const PARTIALS: usize = 8;
 
 /// Peers that may wait for the transactions of one block that is not whole here either.
 const WAITERS: usize = 16;

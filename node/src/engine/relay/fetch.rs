@@ -13,13 +13,13 @@ use crate::{
 };
 
 /// Transactions of one peer that may be wanted at a time.
-const WANTED: usize = 4_096;
+pub(super) const WANTED: usize = 4_096;
 
 /// Peers that are remembered for one transaction beside the one that is asked.
 const OTHERS: usize = 7;
 
 /// Questions for transactions that may be open with one peer.
-const PER_PEER: usize = 2;
+pub(super) const PER_PEER: usize = 2;
 
 /// Milliseconds after a block in which transactions may be gone that were just announced.
 const JUST_NOW: u64 = 15_000;
@@ -38,7 +38,6 @@ struct Wanted {
 pub(super) struct Wants(BTreeMap<TxId, Wanted>);
 
 impl Wants {
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Blocks that may wait for their parent or for their time, of all peers and of one.
-const HELD: usize = 32;
+pub(super) const HELD: usize = 32;
 const HELD_OF_PEER: usize = 4;
 
 /// Milliseconds that a block waits for its parent.
@@ -74,7 +74,6 @@ impl Gossip {
         true
     }
 
-    #[cfg(test)]
     pub(super) fn held(&self) -> usize {
         self.held.len()
     }

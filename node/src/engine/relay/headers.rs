@@ -25,7 +25,7 @@ use crate::{
 const MARGIN: u64 = 288;
 
 /// Most answers of a chain that is not worth storing yet: eight million headers, 128 KiB.
-const MOST_CHECKPOINTS: usize = 4_096;
+pub(super) const MOST_CHECKPOINTS: usize = 4_096;
 
 /// Milliseconds without better headers after which one more peer is asked at the same time.
 const SLOW: u64 = 5_000;
@@ -278,10 +278,9 @@ impl Engine {
 }
 
 impl Peer {
-    /// Bytes that its headers take while they are not worth storing.
-    #[cfg(test)]
-    pub(super) fn presync_bytes(&self) -> usize {
-        self.presync.as_ref().map_or(0, |presync| presync.checkpoints.len() * size_of::<BlockHash>())
+    /// Hashes that are remembered of its headers while they are not worth storing.
+    pub(super) fn checkpoints(&self) -> usize {
+        self.presync.as_ref().map_or(0, |presync| presync.checkpoints.len())
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Most transactions that wait for a parent, of all peers and of one.
-const ORPHANS: usize = 256;
+pub(super) const ORPHANS: usize = 256;
 const ORPHANS_OF_PEER: usize = 32;
 
 /// Most bytes of one that waits.

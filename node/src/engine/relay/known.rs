@@ -4,7 +4,7 @@ use chain_core::hash::TxId;
 use std::collections::HashSet;
 
 /// Entries of one generation.
-const GENERATION: usize = 8_192;
+pub(super) const GENERATION: usize = 8_192;
 
 /// Two generations of transaction names, cut to 64 bits: once the younger is full, the older is forgotten. At most about
 /// 300 KiB.
@@ -33,7 +33,6 @@ impl Known {
         self.young.contains(&word) || self.old.contains(&word)
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }

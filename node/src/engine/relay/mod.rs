@@ -20,8 +20,10 @@ mod requests;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 pub use offence::{BAN, Offence};
+pub use usage::PeerUsage;
 
 use chain_core::{hash::BlockHash, units::Height};
 use std::collections::{BTreeMap, HashMap};

@@ -103,7 +103,6 @@ impl Requests {
     }
 
     /// Open questions.
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }

@@ -1,0 +1,93 @@
+//! What peers make the engine remember, counted, and the most that it may be.
+
+use super::{announce, bodies, compact, fetch, gossip, headers, intake, known};
+use crate::engine::Engine;
+
+/// Questions that may be open with one peer: where it stands, headers, an announcement, its pool, runs of blocks,
+/// transactions.
+const QUESTIONS: usize = 4 + bodies::PER_PEER + fetch::PER_PEER;
+
+/// How much is kept because of peers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PeerUsage {
+    /// Our questions that have no answer yet.
+    pub questions: usize,
+    /// Transactions that peers named and that are not here.
+    pub wanted: usize,
+    /// Transactions that wait for a parent.
+    pub orphans: usize,
+    /// Gossiped blocks that wait for their parent or their time.
+    pub held: usize,
+    /// Blocks of which transactions are missing.
+    pub partials: usize,
+    /// Blocks that are being fetched.
+    pub bodies: usize,
+    /// Blocks whose senders are remembered.
+    pub origins: usize,
+    /// Hashes of header chains that are not worth storing.
+    pub checkpoints: usize,
+    /// Names of transactions that peers have or named.
+    pub names: usize,
+    /// Names that wait to be announced.
+    pub log: usize,
+}
+
+impl PeerUsage {
+    /// The most that so many peers may amount to.
+    pub fn most(peers: usize) -> Self {
+        Self {
+            questions: peers * QUESTIONS + compact::PARTIALS,
+            wanted: peers * fetch::WANTED,
+            orphans: intake::ORPHANS,
+            held: gossip::HELD,
+            partials: compact::PARTIALS,
+            bodies: 2 * bodies::WINDOW as usize,
+            origins: bodies::ORIGINS,
+            checkpoints: peers * headers::MOST_CHECKPOINTS,
+            names: peers * 4 * known::GENERATION,
+            log: announce::LOG,
+        }
+    }
+
+    /// Names of the counts that are over another's.
+    pub fn over(&self, most: &Self) -> Vec<&'static str> {
+        let pairs = [
+            ("questions", self.questions, most.questions),
+            ("wanted", self.wanted, most.wanted),
+            ("orphans", self.orphans, most.orphans),
+            ("held", self.held, most.held),
+            ("partials", self.partials, most.partials),
+            ("bodies", self.bodies, most.bodies),
+            ("origins", self.origins, most.origins),
+            ("checkpoints", self.checkpoints, most.checkpoints),
+            ("names", self.names, most.names),
+            ("log", self.log, most.log),
+        ];
+        pairs.into_iter().filter(|(_, got, most)| got > most).map(|(name, ..)| name).collect()
+    }
+}
+
+impl Engine {
+    /// How much is kept because of peers.
+    pub fn peer_usage(&self) -> PeerUsage {
+        let relay = &self.relay;
+        let peers = || relay.peers.values();
+        PeerUsage {
+            questions: relay.requests.len(),
+            wanted: relay.wants.len(),
+            orphans: relay.orphans.len(),
+            held: relay.gossip.held(),
+            partials: relay.partials.len(),
+            bodies: relay.bodies.len(),
+            origins: relay.origins.len(),
+            checkpoints: peers().map(|peer| peer.checkpoints()).sum(),
+            names: peers().map(|peer| peer.known.len() + peer.heard.len()).sum(),
+            log: relay.log.len(),
+        }
+    }
+
+    /// Headers of all branches.
+    pub fn headers(&self) -> usize {
+        self.tree.len()
+    }
+}
