@@ -145,6 +145,9 @@ impl Engine {
     /// An answer came. One that nobody waits for any more is dropped.
     fn on_response(&mut self, peer: PeerId, id: RequestId, response: Response) -> Result<(), Fatal> {
         let Some(question) = self.relay.requests.close(peer, id) else { return Ok(()) };
+        if let Some(peer) = self.relay.peers.get_mut(&peer) {
+            peer.answered();
+        }
         match (question, response) {
             (Question::Status, Response::Status(status)) => self.on_status(peer, &status),
             (Question::Headers, Response::Headers(headers)) => self.on_headers_answer(peer, &headers),
@@ -181,13 +184,22 @@ impl Engine {
     /// No answer will come.
     fn on_failure(&mut self, peer: PeerId, id: RequestId, failure: Failure) -> Result<(), Fatal> {
         let Some(question) = self.relay.requests.close(peer, id) else { return Ok(()) };
-        let offence = match failure {
-            Failure::Timeout => Offence::Unanswered(question.name()),
-            Failure::Refused => return self.on_unanswered(peer, question),
-            Failure::Malformed(error) => Offence::Malformed(error),
-        };
-        self.penalize(peer, offence);
+        match failure {
+            Failure::Timeout => return self.on_silence(peer, question),
+            Failure::Refused => {}
+            Failure::Malformed(error) => self.penalize(peer, Offence::Malformed(error)),
+        }
         self.on_unanswered(peer, question)
+    }
+
+    /// No answer came in time: the question is asked of another, and whoever is silent too often is sent away. Silence
+    /// proves nothing against a peer, for messages get lost or late, so that it is no offence.
+    fn on_silence(&mut self, peer: PeerId, question: Question) -> Result<(), Fatal> {
+        self.on_unanswered(peer, question)?;
+        match self.relay.peers.get_mut(&peer).is_some_and(Peer::is_silent) {
+            true => self.disconnect(peer, "leaves questions unanswered"),
+            false => Ok(()),
+        }
     }
 
     /// A question has no answer, whoever is to blame: it is asked of another, or later.
@@ -212,8 +224,7 @@ impl Engine {
     /// Time passed.
     pub(super) fn tick_relay(&mut self) -> Result<(), Fatal> {
         while let Some(asked) = self.relay.requests.overdue(self.now) {
-            self.penalize(asked.peer, Offence::Unanswered(asked.question.name()));
-            self.on_unanswered(asked.peer, asked.question)?;
+            self.on_silence(asked.peer, asked.question)?;
         }
         self.tick_bodies()?;
         self.tick_peers()

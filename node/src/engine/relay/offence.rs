@@ -21,9 +21,6 @@ pub enum Offence {
     /// It asks or says more than an honest node does.
     #[error("too many {0}")]
     TooMany(&'static str),
-    /// It did not answer in time.
-    #[error("no answer to a question for {0}")]
-    Unanswered(&'static str),
     /// It held up the download of blocks.
     #[error("holds up the download of blocks")]
     Stalled,
@@ -73,7 +70,7 @@ impl Offence {
             Self::Stalled | Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
             // Whoever lacks a transaction of a block cannot see that its compact form is false, and passes it on.
-            Self::BadCompact | Self::Doubled(_) | Self::TooMany(_) | Self::Unanswered(_) | Self::NothingDelivered => 5,
+            Self::BadCompact | Self::Doubled(_) | Self::TooMany(_) | Self::NothingDelivered => 5,
         }
     }
 }

@@ -25,6 +25,11 @@ const REFRESH: u64 = 30_000;
 const BUDGET: u64 = 5_000;
 const BUDGET_PER_SECOND: u64 = 1_000;
 
+/// What a question that a peer leaves unanswered weighs against one that it answers, and the weight at which it is sent
+/// away: ten in a row, or for long more than one in five.
+const UNANSWERED: u32 = 4;
+const SILENT: u32 = 40;
+
 /// Where a peer says that it stands.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claim {
@@ -68,6 +73,8 @@ pub(super) struct Peer {
     pub(super) compared: Compared,
     budget: u64,
     budget_at: Time,
+    /// Weight of what it left unanswered.
+    silence: u32,
 }
 
 impl Peer {
@@ -92,7 +99,19 @@ impl Peer {
             compared: Compared::default(),
             budget: BUDGET,
             budget_at: now,
+            silence: 0,
         }
+    }
+
+    /// It answered a question.
+    pub(super) fn answered(&mut self) {
+        self.silence = self.silence.saturating_sub(1);
+    }
+
+    /// It left a question unanswered; answers whether it did so too often.
+    pub(super) fn is_silent(&mut self) -> bool {
+        self.silence += UNANSWERED;
+        self.silence >= SILENT
     }
 
     /// Takes the price of a question from what the peer has left; answers whether it could pay.

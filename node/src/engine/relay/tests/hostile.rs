@@ -86,15 +86,38 @@ fn endless_announcements_cost_points_and_bounded_memory() {
 }
 
 #[test]
-fn who_announces_and_never_answers_is_asked_little_and_pays() {
+fn who_announces_and_never_answers_is_asked_little_and_sent_away() {
     let mut net = one_node(1);
-    for round in 0..40 {
+    for round in 0..9 {
+        assert!(!disconnected(&net));
         ask(&mut net, Request::Announce(random_names(round, 1_024)));
         net.run(5_000);
         assert!(net.nodes[0].engine.relay.wants.len() <= 4_096);
         assert!(net.nodes[0].engine.relay.requests.len() <= 4);
     }
-    assert!(points(&net) >= BAN);
+    net.run(20_000);
+    assert!(disconnected(&net));
+    assert_eq!(net.nodes[0].engine.relay.wants.len(), 0);
+}
+
+#[test]
+fn slow_answers_cost_no_points_and_now_and_then_no_connection() {
+    let mut net = one_node(1);
+    for round in 0..100 {
+        ask(&mut net, Request::Announce(random_names(round, 10)));
+        let late = round % 8 == 0;
+        net.run(if late { 11_000 } else { 1_000 });
+        for (_, id, request) in net.questions(HOSTILE) {
+            let response = match request {
+                Request::Status(_) => Response::Status(net.status(0)),
+                Request::Pool { .. } => Response::ShortIds(Vec::new()),
+                _ => Response::Unknown,
+            };
+            answer(&mut net, id, response);
+        }
+    }
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+    assert!(!disconnected(&net));
 }
 
 #[test]
@@ -265,7 +288,7 @@ fn floods_of_low_work_headers_are_not_stored_and_cost_bounded_memory() {
         sent += some.len();
         answer(&mut net, id, Response::Headers(some));
         let relay = &net.nodes[0].engine.relay;
-        assert!(relay.peers.values().all(|peer| peer.presync_bytes() <= 128 << 10));
+        assert!(relay.peers.values().all(|peer| 32 * peer.checkpoints() <= 128 << 10));
         assert_eq!(net.nodes[0].engine.tree.len(), stored, "nothing is stored");
         if sent >= flood.len() {
             break;
