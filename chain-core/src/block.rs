@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::AccountTransaction,
-    codec,
+    codec::{self, CodecError},
     coinbase::Coinbase,
     hash::{BlockHash, TxId},
     header::Header,
@@ -32,6 +32,14 @@ impl Block {
     pub fn hash(&self) -> BlockHash {
         self.header.hash()
     }
+}
+
+/// How many transactions an encoded block has; the transactions themselves are not looked at.
+///
+/// # Errors
+/// [`CodecError`] if there is no header with a count at the front.
+pub fn count_transactions(encoded: &[u8]) -> Result<u64, CodecError> {
+    codec::decode_first::<(Header, u64)>(encoded).map(|((_, count), _)| count)
 }
 
 /// What is known of a transaction once its block has been checked alone.
@@ -96,5 +104,21 @@ impl CheckedBlock {
     /// The block, no longer known to be checked.
     pub fn into_block(self) -> Block {
         self.block
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::ChainSpec;
+
+    #[test]
+    fn the_transactions_of_an_encoded_block_are_counted_without_the_rest() {
+        let (mut block, _) = ChainSpec::dev().genesis_block();
+        for count in [1, 300] {
+            block.transactions = vec![block.transactions[0].clone(); count];
+            assert_eq!(count_transactions(&codec::encode(&block)), Ok(count as u64));
+        }
+        assert!(matches!(count_transactions(&codec::encode(&block.header)), Err(CodecError::Malformed(_))));
     }
 }
