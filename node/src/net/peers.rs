@@ -146,6 +146,11 @@ impl Peers {
         self.peers.iter()
     }
 
+    /// Whether questions of anybody wait for the engine.
+    pub fn somebody_waits(&self) -> bool {
+        self.peers.values().any(|peer| !peer.held.is_empty())
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.peers.len()

@@ -103,7 +103,7 @@ impl Shell {
                 },
                 Some((peer, addresses)) = inputs.resolved.recv() => self.dial(peer, addresses),
                 _ = tick.tick() => self.tick(),
-                _ = retry.tick() => self.pass_on_all(),
+                _ = retry.tick(), if self.peers.somebody_waits() => self.pass_on_all(),
             }
         };
         self.save();
