@@ -48,8 +48,12 @@ enum Input {
 pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let spec = config::load_spec(&flags.chain)?;
     let nodes = usize::from(flags.nodes);
-    if nodes == 0 || nodes > MOST || flags.miners > flags.nodes {
-        return Err(CommandError::Stopped(format!("expected 1 to {MOST} nodes, and no more miners than nodes")));
+    if nodes == 0 || nodes > MOST {
+        return Err(CommandError::Stopped(format!("--nodes {nodes}: expected 1 to {MOST}")));
+    }
+    if flags.miners > flags.nodes {
+        let most = format!("--miners {}: expected at most {nodes}, as many as there are nodes (--nodes)", flags.miners);
+        return Err(CommandError::Stopped(most));
     }
     if spec.name == "dev" {
         return Err(CommandError::Stopped("the dev chain has no network: choose local or a TOML file".to_owned()));
@@ -65,7 +69,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let payout = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
     let members = ports.iter().enumerate().map(|(index, ports)| {
         let folder = folder.join(format!("node-{index}"));
-        Member::new(folder, &flags.chain, &payout, *ports, index < usize::from(flags.miners))
+        Member::new(folder, &flags.chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)))
     });
     let mut screen = Screen::new();
     screen.say(format_args!("starting {nodes} nodes in {}", folder.display()));
@@ -79,13 +83,20 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     result
 }
 
+/// Whether a node mines: the miners are spread, so that a partition in the order of nodes has miners on both sides.
+fn mines(index: usize, nodes: usize, miners: usize) -> bool {
+    (0..miners).any(|miner| miner * nodes / miners == index)
+}
+
 /// Two free ports for each node: the first above those asked for, so that they look alike.
 fn free_ports(flags: &Devnet, nodes: usize) -> Result<Vec<(u16, u16)>, CommandError> {
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     let rpc: Vec<u16> = (flags.rpc_port..u16::MAX).filter(free).take(nodes).collect();
     let peers: Vec<u16> = (flags.port..u16::MAX).filter(free).filter(|port| !rpc.contains(port)).take(nodes).collect();
     if rpc.len() < nodes || peers.len() < nodes {
-        return Err(CommandError::Stopped("there are not enough free ports: choose a lower --rpc-port".to_owned()));
+        return Err(CommandError::Stopped(
+            "there are not enough free ports: choose a lower --rpc-port or --port".to_owned(),
+        ));
     }
     Ok(rpc.into_iter().zip(peers).collect())
 }
@@ -145,6 +156,9 @@ fn obey(fleet: &mut Fleet, screen: &Screen, order: &Order) -> Result<(), Command
     match order {
         Order::Partition(groups) => fleet.partition(groups),
         Order::Heal => fleet.heal(),
+        Order::Kill(index) if !fleet.is_alive(*index) => {
+            Err(CommandError::Stopped(format!("node {index} does not run")))
+        }
         Order::Kill(index) => {
             fleet.members[*index].kill();
             Ok(())
@@ -155,5 +169,20 @@ fn obey(fleet: &mut Fleet, screen: &Screen, order: &Order) -> Result<(), Command
         Order::Restart(index) => fleet.restart(*index),
         Order::Reorg(depth) => reorg::reorg(fleet, *depth, |line| screen.say(line)),
         Order::Status | Order::Help | Order::Quit => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mines;
+
+    #[test]
+    fn miners_are_spread_over_the_nodes() {
+        let miners = |nodes, count| (0..nodes).filter(|index| mines(*index, nodes, count)).collect::<Vec<_>>();
+        assert_eq!(miners(5, 2), [0, 2]);
+        assert_eq!(miners(4, 1), [0]);
+        assert_eq!(miners(3, 3), [0, 1, 2]);
+        assert_eq!(miners(7, 3), [0, 2, 4]);
+        assert!(miners(4, 0).is_empty());
     }
 }
