@@ -26,9 +26,8 @@ pub fn measure(blocks: usize) {
         let transactions = load.coin_transactions(TRANSACTIONS);
         load.block(transactions.into_iter().map(|transaction| (transaction, None)).collect());
     }
-    let flags = ["--cache", "16"].map(str::to_owned).to_vec();
-    let lone = Node::with(NodeOptions { spec: load.spec.clone(), flags: flags.clone(), file_limit: None });
-    let network = nodes(&load.spec, NODES, |_| flags.clone());
+    let lone = Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
+    let network = nodes(&load.spec, NODES, |_| Vec::new());
     let links = links(&mut Random(SEED));
     links.iter().for_each(|(from, to)| network[*from].connect(&network[*to]));
     for node in &network {
@@ -87,6 +86,8 @@ struct Seen {
     /// Received by a node for a block, as a part of the whole block, each node and block.
     received: Vec<f64>,
     full: Vec<f64>,
+    /// CPU time of all nodes together, each block.
+    cpu: Vec<f64>,
 }
 
 /// Milliseconds that a node alone takes to connect a block of which its pool holds everything, as it says itself: reading the
@@ -95,6 +96,7 @@ fn alone(node: &Node, block: &Block) -> f64 {
     fill_pool(&node.rpc, block);
     Node::pause(QUIET);
     node.submit(block).expect("the load keeps the rules");
+    Node::pause(300);
     let line = wait_for("the block", 60, || line_of(node, block));
     let took = line.rsplit("ms=").next().and_then(|rest| rest.trim().parse().ok());
     took.expect("a block's line says how long it took")
@@ -109,9 +111,11 @@ impl Seen {
         }
         Node::pause(QUIET);
         let before: Vec<u64> = network.iter().map(received).collect();
-        let start = since_midnight();
+        let cpu = |network: &[Node]| network.iter().map(Node::cpu_ticks).sum::<u64>() as f64 * 10.0;
+        let (cpu_before, start) = (cpu(network), since_midnight());
         network[from].submit(block).expect("the load keeps the rules");
         Node::pause(QUIET);
+        self.cpu.push(cpu(network) - cpu_before);
         let after = network.iter().map(received);
         let full = codec::encode(block).len() as f64;
         self.received.extend(after.zip(before).map(|(after, before)| (after - before) as f64 / full));
@@ -129,11 +133,12 @@ impl Seen {
         println!(
             "spread: {} blocks of {TRANSACTIONS} coin transactions over {NODES} nodes: until all have connected it median \
              {median:.0} ms, p95 {p95:.0} ms (one node: median {:.0} ms); one node alone {alone:.1} ms; aim: p95 <= \
-             {NODES} x {alone:.1} / {} + 150 = {aim:.0} ms, ratio {:.2}",
+             {NODES} x {alone:.1} / {} + 150 = {aim:.0} ms, ratio {:.2}; CPU of all together {:.0} ms",
             self.all.len(),
             quantile(&mut self.each, 0.5),
             cores(),
             p95 / aim,
+            quantile(&mut self.cpu, 0.5),
         );
         let (median, most) = (quantile(&mut self.received, 0.5), quantile(&mut self.received, 1.0));
         let mean = self.received.iter().sum::<f64>() / self.received.len() as f64;
