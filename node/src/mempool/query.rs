@@ -52,12 +52,14 @@ impl Mempool {
         coins.chain(self.accounts.iter().map(|(_, entry)| (&entry.txid, &entry.leaf)))
     }
 
-    /// The best transactions, best first, with their merkle leaves; what cannot be mined now is left out.
+    /// All transactions with their merkle leaves, best first; those that wait for a nonce at the end.
     pub fn best_leaves(&self) -> impl Iterator<Item = (&TxId, &[u8; 32])> {
-        self.ranked().map(|(_, id)| match id {
+        let best = self.ranked().map(|(_, id)| match id {
             Id::Coin(slot) => (&self.coins.get(slot).txid, &self.coins.get(slot).leaf),
             Id::Account(slot) => (&self.accounts.get(slot).txid, &self.accounts.get(slot).leaf),
-        })
+        });
+        let waiting = self.accounts.iter().filter(|(_, entry)| !entry.pending);
+        best.chain(waiting.map(|(_, entry)| (&entry.txid, &entry.leaf)))
     }
 
     /// Who signed an account transaction of the pool.
