@@ -37,8 +37,9 @@ pub(super) const ORIGINS: usize = 8_192;
 /// Milliseconds in which a peer that failed is not asked for blocks.
 const PAUSE: u64 = 5_000;
 
-/// Milliseconds after which a peer that lacked a block is asked for it again.
-const LACKING: u64 = 1_000;
+/// Milliseconds after which a peer that lacked a block is asked for it again: at first, and at most after many times.
+pub(super) const LACKING: u64 = 1_000;
+const LONGEST_LACKING: u64 = 32_000;
 
 /// A block that was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -144,11 +145,12 @@ impl Bodies {
 }
 
 impl Engine {
-    /// Asks for blocks that are missing on the way to the best header.
+    /// Asks for blocks that are missing on the way to the goal.
     pub(super) fn fetch_bodies(&mut self) {
-        let goal = self.tree.best_header();
+        let goal = self.goal();
         let missing = self.work_of(&goal) > self.work_of(&self.tree.candidate());
         if !missing && !self.relay.bodies.is_busy() {
+            self.relay.withheld.forget_missing();
             return;
         }
         self.aim(goal);
@@ -157,6 +159,15 @@ impl Engine {
         }
         self.assign(goal);
         self.note_head();
+        self.note_missing(goal);
+    }
+
+    /// The lowest block on the way to the goal that is asked for or missing.
+    pub(super) fn lowest_missing(&self, goal: BlockHash) -> Option<BlockHash> {
+        let bodies = &self.relay.bodies;
+        let flying = bodies.heights.iter().find(|(_, hash)| self.tree.is_ancestor(hash, &goal)).copied();
+        let free = bodies.free.first_key_value().map(|(height, hash)| (*height, *hash));
+        flying.into_iter().chain(free).min().map(|(_, hash)| hash)
     }
 
     /// Turns to another goal if it changed.
@@ -236,8 +247,14 @@ impl Engine {
 
     /// Up to where a peer has the blocks of a branch, as far as is known.
     fn common_height(&self, id: PeerId, goal: BlockHash) -> Option<Height> {
-        let best = self.relay.peers.get(&id)?.best?;
-        self.tree.fork_point(&best, &goal).and_then(|fork| self.tree.get(&fork)).map(|fork| fork.height)
+        let peer = self.relay.peers.get(&id)?;
+        // The best block that it knows may be on another branch than the one where it stands.
+        let stands = peer.claim.filter(|claim| claim.found).map(|claim| claim.hash);
+        let known = peer.best.into_iter().chain(stands);
+        known
+            .filter_map(|hash| self.tree.fork_point(&hash, &goal))
+            .filter_map(|fork| self.tree.get(&fork).map(|fork| fork.height))
+            .max()
     }
 
     /// Keeps an eye on the lowest missing block.
@@ -300,6 +317,9 @@ impl Engine {
     }
 
     fn note_arrivals(&mut self, id: PeerId, blocks: impl Iterator<Item = (BlockHash, usize)>) {
+        if let Some(peer) = self.relay.peers.get_mut(&id) {
+            peer.lacking = LACKING;
+        }
         let bodies = &mut self.relay.bodies;
         bodies.came = self.now;
         for (hash, bytes) in blocks {
@@ -325,14 +345,17 @@ impl Engine {
     /// Blocks did not come: the peer does not have them, or did not answer in time.
     pub(super) fn on_no_blocks(&mut self, id: PeerId, asked: &[BlockHash], lacks: bool) {
         self.block_question_ended(id);
-        self.free_flights(id, asked, (!lacks).then_some(PAUSE));
+        let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim).filter(|claim| claim.found);
+        // It lacks what it says to stand on, or did not answer.
+        let strange = claim.is_some_and(|claim| asked.iter().any(|hash| self.tree.is_ancestor(hash, &claim.hash)));
+        self.free_flights(id, asked, (!lacks || strange).then_some(PAUSE));
         let (Some(first), true) = (asked.first(), lacks) else { return };
         let parent = self.tree.get(first).map(|info| info.header.prev);
-        let until = self.now.after(LACKING);
         if let Some(peer) = self.relay.peers.get_mut(&id) {
             // Until it has them, it has what is below them.
-            peer.lacks = peer.best.map(|best| (best, until));
+            peer.lacks = peer.best.map(|best| (best, self.now.after(peer.lacking)));
             peer.best = parent;
+            peer.lacking = (peer.lacking * 2).min(LONGEST_LACKING);
         }
     }
 

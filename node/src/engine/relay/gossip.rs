@@ -224,7 +224,7 @@ impl Engine {
     pub(in crate::engine) fn pass_on(&mut self, hash: BlockHash, block: &chain_core::block::Block) {
         let wanted = !self.relay.peers.is_empty() && self.relay.sync_start.is_none();
         if wanted
-            && self.tree.best_header() == hash
+            && self.tree.candidate() == hash
             && self.relay.gossip.pass_on(hash)
             && let Some(compact) = compact(block)
         {

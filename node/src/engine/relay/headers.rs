@@ -21,9 +21,6 @@ use crate::{
     wire::{HEADERS, Request},
 };
 
-/// Blocks' worth of work that a chain may be behind ours and still have its headers stored.
-const MARGIN: u64 = 288;
-
 /// Most answers of a chain that is not worth storing yet: eight million headers, 128 KiB.
 pub(super) const MOST_CHECKPOINTS: usize = 4_096;
 
@@ -77,8 +74,9 @@ impl Engine {
         let slow = self.now.since(self.relay.headers_improved) / SLOW;
         let most = usize::try_from(slow).unwrap_or(usize::MAX).saturating_add(1);
         let mut asked = self.relay.peers.values().filter(|peer| peer.asked_headers).count();
-        let best = self.tree.best_header();
-        let (work, height) = self.tree.get(&best).map_or((U256::ZERO, 0), |info| (info.work, info.height));
+        // Bodies of the best header's branch may be withheld: headers of any that is better than ours are of use.
+        let work = self.work_of(&self.tree.candidate());
+        let height = self.tree.get(&self.tree.best_header()).map_or(0, |info| info.height);
         let mut eligible: Vec<(U256, bool, PeerId, Height)> = Vec::new();
         for (id, peer) in &self.relay.peers {
             if let Some(claim) = peer.claim
@@ -190,7 +188,8 @@ impl Engine {
                 let next = Presync { start, checkpoints, stored: Some(stored + 1), last };
                 self.set_presync(id, left.then_some(next));
             }
-            _ if last.work >= self.least_work() && presync.is_none() => self.store_run(id, &run)?,
+            None if !more && self.falls_short(id, &run) => return self.end_of_headers(id, Some(last.work)),
+            None if last.work >= self.least_work() => self.store_run(id, &run)?,
             first => {
                 let start = first.as_ref().map_or(run.from, |presync| presync.start);
                 let mut checkpoints = first.map(|presync| presync.checkpoints).unwrap_or_default();
@@ -217,6 +216,16 @@ impl Engine {
             return Ok(());
         }
         self.end_of_headers(id, Some(work))
+    }
+
+    /// Whether a run that ends a peer's chain is worth less than the peer claims: nothing of it is stored, so that whoever
+    /// only claims much cannot fill a chain that is young.
+    fn falls_short(&self, id: PeerId, run: &Run) -> bool {
+        let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim);
+        claim.is_some_and(|claim| {
+            let shown = claim.found || run.new.iter().any(|(_, context)| context.hash == claim.hash);
+            !run.cut && !shown && run.last().work < claim.work
+        })
     }
 
     fn set_presync(&mut self, id: PeerId, presync: Option<Presync>) {
@@ -271,7 +280,7 @@ impl Engine {
         let tip = self.tree.get(&self.store.tip().hash);
         let enough = tip.map_or(U256::ZERO, |tip| {
             let one = pow::target(tip.header.bits).map(pow::work).unwrap_or_default();
-            tip.work.saturating_sub(one.saturating_mul(U256::from(MARGIN)))
+            tip.work.saturating_sub(one.saturating_mul(U256::from(self.relay.config.margin)))
         });
         enough.max(self.relay.config.minimum_work)
     }

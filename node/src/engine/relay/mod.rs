@@ -8,6 +8,7 @@ mod announce;
 mod bodies;
 mod compact;
 mod fetch;
+mod goal;
 mod gossip;
 mod headers;
 mod intake;
@@ -33,6 +34,7 @@ use self::{
     bodies::Bodies,
     compact::Partials,
     fetch::Wants,
+    goal::Withheld,
     gossip::Gossip,
     intake::Orphans,
     peers::Peer,
@@ -52,14 +54,19 @@ pub struct RelayConfig {
     pub agent: String,
     /// Headers of less work than this are not stored: a defence of new nodes, who know no better chain yet.
     pub minimum_work: chain_core::U256,
+    /// Blocks' worth of work that a chain may be behind ours and still have its headers stored.
+    pub margin: u64,
 }
 
 impl Default for RelayConfig {
     fn default() -> Self {
         let agent = concat!("cairn/", env!("CARGO_PKG_VERSION")).to_owned();
-        Self { seed: 0, agent, minimum_work: chain_core::U256::ZERO }
+        Self { seed: 0, agent, minimum_work: chain_core::U256::ZERO, margin: MARGIN }
     }
 }
+
+/// [`RelayConfig::margin`] of a node: the half-life of the difficulty.
+const MARGIN: u64 = 288;
 
 /// Blocks that the best header may be ahead before the node counts as syncing.
 const BEHIND: Height = 8;
@@ -77,6 +84,7 @@ pub(super) struct Relay {
     /// When headers last improved, or were asked for first.
     headers_improved: Time,
     bodies: Bodies,
+    withheld: Withheld,
     /// Who sent the blocks that wait to be executed; of no more than the window.
     pub(super) origins: HashMap<BlockHash, PeerId>,
     partials: Partials,
@@ -101,6 +109,7 @@ impl Relay {
             requests: Requests::default(),
             headers_improved: Time(0),
             bodies: Bodies::default(),
+            withheld: Withheld::default(),
             origins: HashMap::new(),
             partials: Partials::new(),
             gossip: Gossip::default(),
@@ -122,7 +131,8 @@ impl Engine {
         let headers = relay.peers.values().any(|peer| peer.asked_headers);
         let headers = headers.then(|| headers::next_attempt(relay.headers_improved, self.now));
         let resting = relay.peers.values().map(|peer| peer.headers_after).filter(|at| *at > self.now).min();
-        [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), peers, headers, resting]
+        let withheld = relay.withheld.wake_at().filter(|_| !relay.peers.is_empty());
+        [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), peers, headers, resting, withheld]
             .into_iter()
             .flatten()
             .min()

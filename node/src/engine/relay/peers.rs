@@ -5,6 +5,7 @@ use chain_core::{U256, hash::BlockHash, units::Height};
 use super::{
     Relay,
     announce::Told,
+    bodies::LACKING,
     fetch::Queue,
     headers::{Presync, USELESS},
     known::Known,
@@ -52,6 +53,8 @@ pub(super) struct Peer {
     pub(super) best: Option<BlockHash>,
     /// A block that it said to lack: it is taken to have it again at that time.
     pub(super) lacks: Option<(BlockHash, Time)>,
+    /// Milliseconds until then, the next time that it lacks one.
+    pub(super) lacking: u64,
     /// Whether it was asked for headers and did not answer yet.
     pub(super) asked_headers: bool,
     /// Headers of its chain are of no use before this time.
@@ -86,6 +89,7 @@ impl Peer {
             claim: None,
             best: None,
             lacks: None,
+            lacking: LACKING,
             asked_headers: false,
             headers_after: Time(0),
             useless: USELESS,

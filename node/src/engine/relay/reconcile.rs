@@ -35,7 +35,8 @@ pub(super) struct Compared {
 impl Engine {
     /// Compares the pool with the next peer's, once there is nothing to sync.
     pub(super) fn reconcile(&mut self) {
-        let synced = self.tree.best_header() == self.store.tip().hash;
+        let best = self.tree.best_header();
+        let synced = best == self.store.tip().hash || self.is_withheld(&best);
         if self.relay.comparison.is_some() || !synced {
             return;
         }

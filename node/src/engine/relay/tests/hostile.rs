@@ -3,7 +3,6 @@
 use chain_core::{
     Bytes, U256,
     hash::{BlockHash, TxId},
-    header::Header,
     transaction::Transaction,
     units::Height,
 };
@@ -20,7 +19,7 @@ use crate::{
 };
 
 /// A node with some blocks, and a hostile peer that says to stand where it does.
-fn one_node(blocks: u32) -> Net {
+pub(super) fn one_node(blocks: u32) -> Net {
     let mut node = Kit::with(spec(100), MempoolConfig::default());
     node.mine_many(blocks);
     let mut net = Net::new(vec![node]);
@@ -37,7 +36,7 @@ fn one_node(blocks: u32) -> Net {
     net
 }
 
-fn ask(net: &mut Net, request: Request) -> Response {
+pub(super) fn ask(net: &mut Net, request: Request) -> Response {
     net.inject(0, HOSTILE, PeerEvent::Request(InboundId(9), request));
     let response = net.outside.iter().rev().find_map(|(_, action)| match action {
         PeerAction::Respond(_, InboundId(9), response) => Some(response.clone()),
@@ -47,11 +46,11 @@ fn ask(net: &mut Net, request: Request) -> Response {
     response.unwrap()
 }
 
-fn answer(net: &mut Net, id: RequestId, response: Response) {
+pub(super) fn answer(net: &mut Net, id: RequestId, response: Response) {
     net.inject(0, HOSTILE, PeerEvent::Response(id, Ok(response)));
 }
 
-fn points(net: &Net) -> u32 {
+pub(super) fn points(net: &Net) -> u32 {
     net.offences_of(0, HOSTILE).iter().map(Offence::points).sum()
 }
 
@@ -64,7 +63,7 @@ fn random_names(seed: u64, count: usize) -> Vec<TxId> {
     (0..count).map(|_| TxId(std::array::from_fn(|_| random.next() as u8))).collect()
 }
 
-fn taller(net: &Net, by: Height) -> Status {
+pub(super) fn taller(net: &Net, by: Height) -> Status {
     let status = net.status(0);
     let work = status.work + U256::from(2 * u64::from(by));
     Status { best: BlockHash([0xee; 32]), height: status.height + by, work, ..status }
@@ -250,96 +249,6 @@ fn orphan_transactions_are_bounded() {
     net.inject(0, HOSTILE, PeerEvent::Disconnected);
     assert_eq!(net.nodes[0].engine.relay.orphans.len(), 0);
     assert_eq!(net.nodes[0].engine.relay.wants.len(), 0);
-}
-
-/// Headers on a known block, all of its time.
-fn cheap_headers(net: &Net, on: &Header, count: usize) -> Vec<Header> {
-    let spec = &net.nodes[0].spec;
-    let tree = &net.nodes[0].engine.tree;
-    let mut context = tree.context(&on.hash()).unwrap();
-    let limit = chain_core::pow::target(spec.pow_limit_bits).unwrap();
-    let mut headers = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (prev, time, bits) = (context.hash, context.time, context.next_bits(spec));
-        let mut header = Header { version: 1, prev, merkle_root: [7; 32], time, bits, nonce: 0 };
-        while chain_core::pow::check_pow(&header.hash(), bits, limit).is_err() {
-            header.nonce += 1;
-        }
-        context = context.child(spec, &header, net.now.seconds()).unwrap();
-        headers.push(header);
-    }
-    headers
-}
-
-#[test]
-fn floods_of_low_work_headers_are_not_stored_and_cost_bounded_memory() {
-    // The fork of the flood is 6,500 blocks below the tip; it shows 6,000.
-    let mut net = one_node(6_500);
-    let stored = net.nodes[0].engine.tree.len();
-    let genesis = net.nodes[0].genesis.header;
-    let flood = cheap_headers(&net, &genesis, 6_000);
-    let claim = taller(&net, 100);
-    ask(&mut net, Request::Status(claim));
-    let mut sent = 0;
-    while let Some((_, id, request)) = net.questions(HOSTILE).pop() {
-        let Request::Headers { locator, .. } = request else { panic!("{request:?}") };
-        let from = flood.iter().position(|header| locator.contains(&header.hash())).map_or(0, |at| at + 1);
-        let some = flood[from..].iter().take(HEADERS).copied().collect::<Vec<_>>();
-        sent += some.len();
-        answer(&mut net, id, Response::Headers(some));
-        let relay = &net.nodes[0].engine.relay;
-        assert!(relay.peers.values().all(|peer| 32 * peer.checkpoints() <= 128 << 10));
-        assert_eq!(net.nodes[0].engine.tree.len(), stored, "nothing is stored");
-        if sent >= flood.len() {
-            break;
-        }
-    }
-    let (_, id, _) = net.questions(HOSTILE).pop().unwrap();
-    answer(&mut net, id, Response::Headers(Vec::new()));
-    assert_eq!(net.offences_of(0, HOSTILE), [Offence::LessWork]);
-    assert_eq!(net.nodes[0].engine.tree.len(), stored);
-}
-
-#[test]
-fn who_claims_much_and_shows_nothing_pays() {
-    let mut net = one_node(5);
-    let claim = taller(&net, 1_000);
-    ask(&mut net, Request::Status(claim));
-    for _ in 0..5 {
-        for (_, id, _) in net.questions(HOSTILE) {
-            answer(&mut net, id, Response::Headers(Vec::new()));
-        }
-        net.run(40_000);
-    }
-    assert!(points(&net) >= 60, "{}", points(&net));
-}
-
-#[test]
-fn invalid_headers_ban() {
-    let mut net = one_node(5);
-    let claim = taller(&net, 10);
-    ask(&mut net, Request::Status(claim));
-    let tip = net.nodes[0].block_at(5).header;
-    let mut headers = cheap_headers(&net, &tip, 3);
-    headers[2].bits = 0x2000_ffff;
-    let (_, id, _) = net.questions(HOSTILE).remove(0);
-    let stored = net.nodes[0].engine.tree.len();
-    answer(&mut net, id, Response::Headers(headers));
-    assert!(matches!(net.offences_of(0, HOSTILE)[..], [Offence::InvalidHeader(_)]), "{:?}", net.offences);
-    assert_eq!(net.nodes[0].engine.tree.len(), stored, "of a bad run nothing is kept");
-}
-
-#[test]
-fn headers_that_do_not_hang_together_are_a_wrong_answer() {
-    let mut net = one_node(5);
-    let claim = taller(&net, 10);
-    ask(&mut net, Request::Status(claim));
-    let tip = net.nodes[0].block_at(5).header;
-    let mut headers = cheap_headers(&net, &tip, 3);
-    headers.remove(1);
-    let (_, id, _) = net.questions(HOSTILE).remove(0);
-    answer(&mut net, id, Response::Headers(headers));
-    assert_eq!(net.offences_of(0, HOSTILE), [Offence::WrongAnswer("headers")]);
 }
 
 /// A fresh node, an honest one with a chain, and a hostile peer that says to have the same chain.

@@ -1,0 +1,174 @@
+//! Headers that are worth less than was claimed, or whose blocks nobody hands out.
+
+use chain_core::{U256, hash::BlockHash, header::Header};
+
+use super::{
+    hostile::{answer, ask, one_node, points, taller},
+    net::{HOSTILE, Net},
+};
+use crate::{
+    engine::{Offence, tests::kit::Kit},
+    wire::{HEADERS, Request, Response, Status},
+};
+
+/// Headers on a known block, all of its time.
+fn cheap_headers(net: &Net, on: &Header, count: usize) -> Vec<Header> {
+    let spec = &net.nodes[0].spec;
+    let tree = &net.nodes[0].engine.tree;
+    let mut context = tree.context(&on.hash()).unwrap();
+    let limit = chain_core::pow::target(spec.pow_limit_bits).unwrap();
+    let mut headers = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (prev, time, bits) = (context.hash, context.time, context.next_bits(spec));
+        let mut header = Header { version: 1, prev, merkle_root: [7; 32], time, bits, nonce: 0 };
+        while chain_core::pow::check_pow(&header.hash(), bits, limit).is_err() {
+            header.nonce += 1;
+        }
+        context = context.child(spec, &header, net.now.seconds()).unwrap();
+        headers.push(header);
+    }
+    headers
+}
+
+#[test]
+fn floods_of_low_work_headers_are_not_stored_and_cost_bounded_memory() {
+    // The fork of the flood is 6,500 blocks below the tip; it shows 6,000.
+    let mut net = one_node(6_500);
+    let stored = net.nodes[0].engine.tree.len();
+    let genesis = net.nodes[0].genesis.header;
+    let flood = cheap_headers(&net, &genesis, 6_000);
+    let claim = taller(&net, 100);
+    ask(&mut net, Request::Status(claim));
+    let mut sent = 0;
+    while let Some((_, id, request)) = net.questions(HOSTILE).pop() {
+        let Request::Headers { locator, .. } = request else { panic!("{request:?}") };
+        let from = flood.iter().position(|header| locator.contains(&header.hash())).map_or(0, |at| at + 1);
+        let some = flood[from..].iter().take(HEADERS).copied().collect::<Vec<_>>();
+        sent += some.len();
+        answer(&mut net, id, Response::Headers(some));
+        let relay = &net.nodes[0].engine.relay;
+        assert!(relay.peers.values().all(|peer| 32 * peer.checkpoints() <= 128 << 10));
+        assert_eq!(net.nodes[0].engine.tree.len(), stored, "nothing is stored");
+        if sent >= flood.len() {
+            break;
+        }
+    }
+    let (_, id, _) = net.questions(HOSTILE).pop().unwrap();
+    answer(&mut net, id, Response::Headers(Vec::new()));
+    assert_eq!(net.offences_of(0, HOSTILE), [Offence::LessWork]);
+    assert_eq!(net.nodes[0].engine.tree.len(), stored);
+}
+
+#[test]
+fn who_claims_much_and_shows_nothing_pays() {
+    let mut net = one_node(5);
+    let claim = taller(&net, 1_000);
+    ask(&mut net, Request::Status(claim));
+    for _ in 0..5 {
+        for (_, id, _) in net.questions(HOSTILE) {
+            answer(&mut net, id, Response::Headers(Vec::new()));
+        }
+        net.run(40_000);
+    }
+    assert!(points(&net) >= 60, "{}", points(&net));
+}
+
+#[test]
+fn headers_that_are_worth_less_than_claimed_are_not_stored_on_a_young_chain_either() {
+    for claimed in [2, 4] {
+        let mut net = one_node(5);
+        let stored = net.nodes[0].engine.tree.len();
+        let genesis = net.nodes[0].genesis.header;
+        let headers = cheap_headers(&net, &genesis, 9);
+        let best = if claimed == 2 { headers[8].hash() } else { BlockHash([0xee; 32]) };
+        let work = net.status(0).work * U256::from(claimed);
+        let status = Status { best, work, ..net.status(0) };
+        ask(&mut net, Request::Status(status));
+        let (_, id, _) = net.questions(HOSTILE).remove(0);
+        answer(&mut net, id, Response::Headers(headers));
+        let (offences, more) = if claimed == 2 { (vec![], 9) } else { (vec![Offence::LessWork], 0) };
+        assert_eq!(net.offences_of(0, HOSTILE), offences);
+        assert_eq!(net.nodes[0].engine.tree.len(), stored + more);
+    }
+}
+
+#[test]
+fn invalid_headers_ban() {
+    let mut net = one_node(5);
+    let claim = taller(&net, 10);
+    ask(&mut net, Request::Status(claim));
+    let tip = net.nodes[0].block_at(5).header;
+    let mut headers = cheap_headers(&net, &tip, 3);
+    headers[2].bits = 0x2000_ffff;
+    let (_, id, _) = net.questions(HOSTILE).remove(0);
+    let stored = net.nodes[0].engine.tree.len();
+    answer(&mut net, id, Response::Headers(headers));
+    assert!(matches!(net.offences_of(0, HOSTILE)[..], [Offence::InvalidHeader(_)]), "{:?}", net.offences);
+    assert_eq!(net.nodes[0].engine.tree.len(), stored, "of a bad run nothing is kept");
+}
+
+#[test]
+fn headers_that_do_not_hang_together_are_a_wrong_answer() {
+    let mut net = one_node(5);
+    let claim = taller(&net, 10);
+    ask(&mut net, Request::Status(claim));
+    let tip = net.nodes[0].block_at(5).header;
+    let mut headers = cheap_headers(&net, &tip, 3);
+    headers.remove(1);
+    let (_, id, _) = net.questions(HOSTILE).remove(0);
+    answer(&mut net, id, Response::Headers(headers));
+    assert_eq!(net.offences_of(0, HOSTILE), [Offence::WrongAnswer("headers")]);
+}
+
+/// A node that knows the headers of a better chain than that of the other node, of which nobody hands out the bodies.
+fn withheld(mute: bool) -> (Net, impl Fn(&mut Net)) {
+    let fresh = Kit::new();
+    let mut honest = fresh.twin();
+    honest.mine_many(10);
+    let mut net = Net::new(vec![fresh, honest]);
+    let genesis = net.nodes[0].genesis.header;
+    let headers = cheap_headers(&net, &genesis, 20);
+    let best = headers[19].hash();
+    let status = Status { best, height: 20, work: net.status(1).work + U256::ONE, ..net.status(1) };
+    net.intrude(0, HOSTILE, status.clone());
+    let serve = move |net: &mut Net| {
+        for (_, id, request) in net.questions(HOSTILE) {
+            match request {
+                Request::Headers { .. } => answer(net, id, Response::Headers(headers.clone())),
+                Request::Status(_) => answer(net, id, Response::Status(status.clone())),
+                Request::Blocks(_) if mute => {}
+                _ => answer(net, id, Response::Unknown),
+            }
+        }
+    };
+    serve(&mut net);
+    assert_eq!(net.nodes[0].engine.tree.best_header(), best);
+    (net, serve)
+}
+
+#[test]
+fn a_branch_whose_bodies_are_withheld_does_not_keep_a_node_from_another() {
+    for mute in [false, true] {
+        let (mut net, serve) = withheld(mute);
+        net.connect(0, 1);
+        for _ in 0..60 {
+            serve(&mut net);
+            net.run(500);
+        }
+        assert_eq!(net.heights(), [10; 2], "mute: {mute}");
+        assert!(net.offences.is_empty(), "{:?}", net.offences);
+    }
+}
+
+#[test]
+fn a_mined_block_is_gossiped_though_headers_of_a_better_branch_are_known() {
+    let (mut net, serve) = withheld(false);
+    net.nodes[1] = net.nodes[0].twin();
+    net.nodes[1].now = net.now;
+    net.connect(0, 1);
+    net.run(1_000);
+    serve(&mut net);
+    net.mine(0);
+    net.run(1_000);
+    assert_eq!(net.heights(), [1; 2]);
+}
