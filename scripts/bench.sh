@@ -13,7 +13,7 @@ for bench in "$@"; do
     vm) cargo bench --quiet -p cairn-vm-tests --bench vm ;;
     # shellcheck disable=SC2086
     network) cargo bench --quiet -p cairn-tests --bench network -- $network ;;
-    sim) cargo run --release --quiet -p cairn-sim -- --seeds 0..100 ;;
+    sim) cargo run --release --quiet -p cairn-sim -- --seeds 0..100 --nodes 10 --blocks 200 --aim 1000 ;;
     *) cargo bench --quiet -p cairn-tests --bench "$bench" ;;
   esac
 done

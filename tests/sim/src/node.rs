@@ -22,6 +22,9 @@ use crate::{
 /// Milliseconds after which a point against a peer is forgotten, as in the node's shell.
 const FORGIVEN: u64 = 30_000;
 
+/// Blocks that a chain may be behind and still have its headers stored: few, for histories are short.
+const MARGIN: u64 = 20;
+
 /// One end of a connection.
 #[derive(Clone, Debug)]
 pub struct Peer {
@@ -169,6 +172,6 @@ pub fn open(kv: &MemoryKv, chain: &Chain, plan: &Plan, seed: u64) -> Result<Engi
     let store = Store::with_kv(Arc::new(kv.clone()), &chain.spec, &config)?;
     // Each engine verifies every signature for itself.
     let verify = VerifyConfig { secret: [7; 32], signatures: 1 << 11, senders: 1 << 9, parallel: false };
-    let relay = RelayConfig { seed, ..RelayConfig::default() };
+    let relay = RelayConfig { seed, margin: MARGIN, ..RelayConfig::default() };
     Engine::open(store, chain.spec.clone(), EngineConfig { mempool: MempoolConfig::default(), verify, relay })
 }

@@ -199,12 +199,17 @@ impl Oracle {
         let unknown = || Violation::new(Invariant::Tip, format!("connected {hash}, which is not stored"));
         let height = engine.header(&hash).ok_or_else(unknown)?.height;
         let block = engine.store().body(BlockRef { height, hash }).ok().flatten().ok_or_else(unknown)?;
+        self.add(hash, height, &block)
+    }
+
+    /// A block that stands on one that is known.
+    fn add(&mut self, hash: BlockHash, height: Height, block: &Block) -> Judgement {
         let parent = self.blocks.get(&block.header.prev).map(|facts| facts.height);
         if parent.map(|parent| parent + 1) != Some(height) {
             return Err(Violation::new(Invariant::Tip, format!("{hash} at {height} is on no known block below it")));
         }
-        self.note(hash, height, &block);
-        self.check_coins(hash, &block)
+        self.note(hash, height, block);
+        self.check_coins(hash, block)
     }
 
     fn check_coins(&mut self, hash: BlockHash, block: &Block) -> Judgement {
@@ -251,7 +256,11 @@ impl Oracle {
         if !engine.header(&tip.hash).is_some_and(|header| header.active && header.base_fee.is_some()) {
             return wrong(format!("its tip {} was never executed", tip.hash));
         }
-        let print = Self::print(engine, info)?;
+        self.check_print(tip, Self::print(engine, info)?)
+    }
+
+    /// Money is what it may be at a tip, and all that the tip determines is what others found.
+    fn check_print(&mut self, tip: BlockRef, print: Print) -> Judgement {
         let (allocated, minted) = (self.chain.spec.allocated(), self.chain.spec.minted_until(tip.height));
         let minted = allocated + U256::from(minted) * U256::from(chain_core::units::WEI_PER_GRAIN);
         let Totals { coin_grains, account_wei, minted: claimed, burned, .. } = print.totals;
@@ -259,7 +268,8 @@ impl Oracle {
             let detail = format!("{:?} at {}, of which {minted} may be minted", print.totals, tip.height);
             return Err(Violation::new(Invariant::Supply, detail));
         }
-        let Some(facts) = self.blocks.get_mut(&tip.hash) else { return wrong(format!("{} is unknown", tip.hash)) };
+        let unknown = || Violation::new(Invariant::Tip, format!("{} is unknown", tip.hash));
+        let facts = self.blocks.get_mut(&tip.hash).ok_or_else(unknown)?;
         let known = *facts.print.get_or_insert(print);
         if known != print || facts.height > 0 && facts.state_root != print.accounts {
             let detail = format!("{} at {}: {print:?}, others {known:?}, {}", tip.hash, tip.height, facts.state_root);
@@ -280,6 +290,12 @@ impl Oracle {
             bits: info.next_bits,
             work: info.work,
         })
+    }
+
+    /// Blocks of one chain that another does not share.
+    pub fn apart(&self, one: BlockHash, other: BlockHash) -> usize {
+        let shared: HashSet<_> = self.chain_down(other).map(|(hash, _)| hash).collect();
+        self.chain_down(one).take_while(|(hash, _)| !shared.contains(hash)).count()
     }
 
     /// Looks at everything that an engine holds at its tip: every coin of the chain is there unless the chain spends it,
@@ -344,3 +360,6 @@ impl Oracle {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,11 +7,14 @@ use crate::{
     random::Random,
 };
 
-/// Nodes of a history unless asked otherwise.
+/// Nodes of a large history.
 pub const NODES: usize = 10;
 
-/// Blocks of a history, before the network is made good again, unless asked otherwise.
+/// Blocks of a large history, before the network is made good again.
 pub const BLOCKS: u32 = 200;
+
+/// Of so many histories, one is large; the others are cheaper, so that more of them run in the same time.
+const LARGE: u64 = 20;
 
 /// What is asked for instead of what the seed would pick.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -125,8 +128,9 @@ impl Plan {
     /// Draws a history.
     pub fn draw(seed: u64, overrides: &Overrides) -> Self {
         let mut random = Random::new(seed).fork(1);
-        let nodes = overrides.nodes.unwrap_or(NODES).max(2);
-        let blocks = overrides.blocks.unwrap_or(BLOCKS).max(1);
+        let (nodes, blocks) = draw_size(seed, &mut Random::new(seed).fork(8));
+        let nodes = overrides.nodes.unwrap_or(nodes).max(2);
+        let blocks = overrides.blocks.unwrap_or(blocks).max(1);
         let length = u64::from(blocks) * u64::from(INTERVAL) * 1_000;
         let model = draw_model(length, overrides.model, &mut random);
         let attackers = draw_attackers(nodes, overrides.attack, &mut random);
@@ -190,6 +194,12 @@ impl Plan {
         faults.sort_by_key(|(at, _)| *at);
         faults
     }
+}
+
+/// Nodes and blocks.
+fn draw_size(seed: u64, random: &mut Random) -> (usize, u32) {
+    let (nodes, blocks) = (4 + random.index(NODES - 3), random.between(20, 80) as u32);
+    if seed.is_multiple_of(LARGE) { (NODES, BLOCKS) } else { (nodes, blocks) }
 }
 
 /// Mostly as good as with a time server, at times much too late or early, but so that two such nodes can work together.

@@ -32,8 +32,12 @@ pub struct Report {
 
 /// Runs the history of a seed.
 pub fn history(seed: u64, overrides: &Overrides, log: bool) -> Outcome {
-    let run = || World::new(Plan::draw(seed, overrides), log).run();
-    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Outcome {
+    guarded(World::new(Plan::draw(seed, overrides), log))
+}
+
+/// Runs a history; a panic in it is a violation.
+pub(crate) fn guarded(world: World) -> Outcome {
+    catch_unwind(AssertUnwindSafe(|| world.run())).unwrap_or_else(|panic| Outcome {
         violation: Some(Violation::new(Invariant::Sanity, format!("panic: {}", words(&*panic)))),
         ended: 0,
         digest: 0,

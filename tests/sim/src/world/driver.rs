@@ -1,6 +1,6 @@
 //! What the engine's thread does in a node: events in, actions out, timers.
 
-use cairn_node::engine::{Action, Event, NodeEvent, Reply};
+use cairn_node::engine::{Action, Event, NodeEvent, PeerUsage, Reply};
 
 use super::{Happening, World, links::name};
 use crate::{node::open, oracle::Invariant};
@@ -94,13 +94,30 @@ impl World {
 
     /// After events: the next tick may be due sooner, and the miner may have another tip.
     fn after(&mut self, node: usize) {
-        let Some(wake) = self.nodes[node].engine.as_ref().map(|engine| engine.wake_at()) else { return };
+        let Some(engine) = self.nodes[node].engine.as_ref() else { return };
+        let (wake, usage, headers) = (engine.wake_at(), engine.peer_usage(), engine.headers());
+        self.check_memory(node, &usage, headers);
         if let Some(wake) = wake {
             let clock = self.clock(node);
             let at = self.now + wake.0.saturating_sub(clock.0).max(1);
             self.plan_tick(node, at);
         }
         self.mine_on(node);
+    }
+
+    /// What peers make an engine remember is bounded, whatever they do.
+    fn check_memory(&mut self, node: usize, usage: &PeerUsage, headers: usize) {
+        let peers = self.nodes[node].wire.peers.len();
+        let over = usage.over(&(self.most)(peers));
+        if !over.is_empty() {
+            let detail = format!("{} keeps too many {} of {peers} peers: {usage:?}", name(node), over.join(", "));
+            return self.fail(Invariant::Memory, detail);
+        }
+        // Forgers make another block of each that they find.
+        if self.nodes[node].is_honest() && headers as u64 > 1 + 2 * self.stats.found {
+            let detail = format!("{} stores {headers} headers, {} blocks were found", name(node), self.stats.found);
+            self.fail(Invariant::Memory, detail);
+        }
     }
 
     fn plan_tick(&mut self, node: usize, at: u64) {
@@ -147,7 +164,16 @@ impl World {
     }
 
     fn publish(&mut self, node: usize, event: NodeEvent) {
-        let NodeEvent::NewTip { info, disconnected, connected, .. } = event else { return };
+        let (info, disconnected, connected) = match event {
+            NodeEvent::NewTip { info, disconnected, connected, .. } => (info, disconnected, connected),
+            NodeEvent::TransactionAdded(txid) => {
+                return self.log.line(self.now, name(node), || format!("pools {txid}"));
+            }
+            NodeEvent::TransactionRemoved(txid, reason) => {
+                return self.log.line(self.now, name(node), || format!("drops {txid}: {reason:?}"));
+            }
+            NodeEvent::Progress(..) | NodeEvent::TemplateStale => return,
+        };
         self.log.mix_bytes(&info.hash.0);
         self.log.line(self.now, name(node), || {
             format!("tip {} {}, {} back, {} on", info.height, info.hash, disconnected.len(), connected.len())

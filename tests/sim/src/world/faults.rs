@@ -1,7 +1,13 @@
 //! What goes wrong.
 
+use chain_core::hash::BlockHash;
+
 use super::{Happening, World, links::name};
-use crate::{node::Wire, oracle::Invariant, plan::Fault};
+use crate::{
+    node::{Mining, Wire},
+    oracle::Invariant,
+    plan::Fault,
+};
 
 /// Writes that a loss of power takes back at most.
 const MOST_LOST: usize = 60;
@@ -38,7 +44,8 @@ impl World {
         let flushed = engine.store().flushed_tip();
         drop(engine);
         state.wire = Wire { banned: std::mem::take(&mut state.wire.banned), ..Wire::default() };
-        state.mining.generation += 1;
+        // Whatever it finds next, it begins anew with, be it on the same tip.
+        state.mining = Mining { parent: BlockHash::default(), generation: state.mining.generation + 1 };
         let lost = if power { self.chances.nodes.index(state.kv.unsynced().min(MOST_LOST) + 1) } else { 0 };
         if power {
             state.kv.crash(lost);

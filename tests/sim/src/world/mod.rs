@@ -6,11 +6,13 @@ mod end;
 mod faults;
 mod links;
 mod mining;
+#[cfg(test)]
+mod sabotage;
 mod shell;
 
 pub use context::Context;
 
-use cairn_node::engine::{PeerId, RequestId, Time};
+use cairn_node::engine::{PeerId, PeerUsage, RequestId, Time};
 use chain_core::hash::TxId;
 use std::sync::Arc;
 
@@ -101,6 +103,8 @@ pub struct World {
     pub(crate) phase: Phase,
     /// Transactions that honest nodes took when the network was good, and which must be mined.
     pub(crate) promised: Vec<TxId>,
+    /// The most that so many peers may make an engine remember.
+    pub(crate) most: fn(usize) -> PeerUsage,
     violation: Option<Violation>,
 }
 
@@ -143,6 +147,7 @@ impl World {
             chances,
             phase: Phase::Rough,
             promised: Vec::new(),
+            most: PeerUsage::most,
             violation: None,
         }
     }
