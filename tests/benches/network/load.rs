@@ -32,16 +32,16 @@ const ALLOWANCE: u64 = 200 << 20;
 /// Prints the lines for so many seconds of load.
 pub fn measure(seconds: usize) {
     let count = seconds * RATE;
-    // About four million hashes a block: a second of one core.
-    let spec = ChainSpec { genesis_bits: 0x1e03_ffff, ..mined_spec() };
+    // Eight million hashes a block: about a second of one core, so that the difficulty soon stands where it stays.
+    let spec = ChainSpec { genesis_bits: 0x1e01_ffff, ..mined_spec() };
     let mut load = Load::on(spec, count * 3 / 2 + 1, Amount(GRAINS_PER_CRN));
     load.fee = FEE;
     let transactions = load.coin_transactions(count);
     let network = start(&load.spec);
     std::thread::sleep(WARM_UP);
-    let calm = mine_for(&network[0], Duration::from_secs(seconds as u64));
+    let calm = watch(&network, || std::thread::sleep(Duration::from_secs(seconds as u64)));
     let first = network[0].height();
-    let (offered, loaded, memory) = offer(&network, &transactions);
+    let loaded = watch(&network, || offer(&network, &transactions));
     let start = Instant::now();
     wait_for("all pools to be empty", 300, || network.iter().all(|node| pool(node) == 0).then_some(()));
     let rest = start.elapsed();
@@ -51,16 +51,24 @@ pub fn measure(seconds: usize) {
     println!(
         "load: {count} transactions offered to one of {NODES} nodes in {:.1} s, {:.0} a second (aim: {RATE}); {lost} lost \
          (aim: 0); all mined {:.1} s after the last",
-        offered.as_secs_f64(),
-        count as f64 / offered.as_secs_f64(),
+        loaded.time.as_secs_f64(),
+        count as f64 / loaded.time.as_secs_f64(),
         rest.as_secs_f64(),
     );
     println!(
-        "load, block time: mean {loaded:.2} s, without load {calm:.2} s, ratio {:.2} (aim: 1, give or take the luck of {} \
-         blocks)",
-        loaded / calm,
-        (seconds as f64 / loaded) as u64,
+        "load, block time: mean {:.2} s, without load {:.2} s, ratio {:.2} (aim: 1, give or take the luck of {} blocks); the \
+         miner, a thread of the same machine, had {:.2} MH/s, without load {:.2}; all nodes but it took {:.2} s of CPU a \
+         second, without load {:.2}",
+        loaded.interval,
+        calm.interval,
+        loaded.interval / calm.interval,
+        (seconds as f64 / loaded.interval) as u64,
+        loaded.hash_rate / 1e6,
+        calm.hash_rate / 1e6,
+        loaded.cpu,
+        calm.cpu,
     );
+    let memory = loaded.memory;
     println!(
         "load, memory: at most {} MB; caches {} MB + {} MB = {} MB, ratio {:.2}",
         memory >> 20,
@@ -93,11 +101,45 @@ fn pool(node: &Node) -> u64 {
     node.rpc.call("chain_getInfo", json!([]))["mempool"]["transactions"].as_u64().expect("a number")
 }
 
-/// Lets so much time pass; answers with the mean seconds between blocks.
-fn mine_for(node: &Node, time: Duration) -> f64 {
-    let first = node.height();
-    std::thread::sleep(time);
-    interval(node, first)
+/// How the network was while something happened.
+struct Seen {
+    time: Duration,
+    /// Mean seconds between blocks.
+    interval: f64,
+    /// The miner's mean rate.
+    hash_rate: f64,
+    /// CPU seconds a second of all nodes but the miner.
+    cpu: f64,
+    /// The most memory of a node.
+    memory: u64,
+}
+
+/// Watches the network while something happens.
+fn watch(network: &[Node], happens: impl FnOnce()) -> Seen {
+    let others = || network.iter().enumerate().filter(|(number, _)| *number != MINER).map(|(_, node)| node.cpu_ticks());
+    let ticks = || others().sum::<u64>();
+    let (first, before, start, done) = (network[0].height(), ticks(), Instant::now(), AtomicBool::new(false));
+    let (mut memory, mut rates) = (0, Vec::new());
+    let sample = || {
+        while !done.load(Ordering::Relaxed) {
+            memory = network.iter().map(Node::memory).fold(memory, u64::max);
+            rates.extend(network[MINER].rpc.call("miner_status", json!([]))["hashrate"].as_f64());
+            Node::pause(500);
+        }
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(sample);
+        happens();
+        done.store(true, Ordering::Relaxed);
+    });
+    let time = start.elapsed();
+    Seen {
+        time,
+        interval: interval(&network[0], first),
+        hash_rate: rates.iter().sum::<f64>() / rates.len().max(1) as f64,
+        cpu: (ticks() - before) as f64 / 100.0 / time.as_secs_f64(),
+        memory,
+    }
 }
 
 /// Mean seconds between blocks since this height.
@@ -107,25 +149,14 @@ fn interval(node: &Node, first: u64) -> f64 {
     (time(last) - time(first)) as f64 / (last - first) as f64
 }
 
-/// Hands transactions in at an even rate; answers how long that took, with the mean seconds between blocks meanwhile and the
-/// most memory of a node.
-fn offer(network: &[Node], transactions: &[Transaction]) -> (Duration, f64, u64) {
-    let (first, start, done) = (network[0].height(), Instant::now(), AtomicBool::new(false));
-    let mut memory = 0;
-    let mut watch = || {
-        while !done.load(Ordering::Relaxed) {
-            memory = network.iter().map(Node::memory).fold(memory, u64::max);
-            Node::pause(250);
-        }
-    };
+/// Hands transactions in at an even rate.
+fn offer(network: &[Node], transactions: &[Transaction]) {
+    let start = Instant::now();
     std::thread::scope(|scope| {
-        scope.spawn(&mut watch);
-        let senders: Vec<_> =
-            (0..SENDERS).map(|sender| scope.spawn(move || send(network, transactions, sender, start))).collect();
+        let sender = |number| scope.spawn(move || send(network, transactions, number, start));
+        let senders: Vec<_> = (0..SENDERS).map(sender).collect();
         senders.into_iter().for_each(|sender| sender.join().expect("every transaction is taken"));
-        done.store(true, Ordering::Relaxed);
     });
-    (start.elapsed(), interval(&network[0], first), memory)
 }
 
 /// One sender's share.

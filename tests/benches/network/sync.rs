@@ -28,15 +28,18 @@ pub fn measure(blocks: usize) {
     let original = tempfile::tempdir().expect("a temporary directory");
     fill(&original.path().join("data"), &load);
     let replayed = reindex(original.path(), &load);
-    let synced = sync(original.path(), &load);
-    let rate = |time: Duration| load.blocks.len() as f64 / time.as_secs_f64();
+    let (synced, peers) = sync(original.path(), &load);
+    let rate = |cost: &Cost| load.blocks.len() as f64 / cost.wall.as_secs_f64();
     println!(
         "sync: {} blocks of {TRANSACTIONS} coin transactions from {PEERS} peers: {:.0} blocks/s; reindex of the same \
-         {:.0} blocks/s; ratio {:.2} (aim: at least {AIM})",
+         {:.0} blocks/s; ratio {:.2} (aim: at least {AIM}); CPU {:.1} s, with that of the peers {:.1} s; of reindex {:.1} s",
         load.blocks.len(),
-        rate(synced),
-        rate(replayed),
-        replayed.as_secs_f64() / synced.as_secs_f64(),
+        rate(&synced),
+        rate(&replayed),
+        replayed.wall.as_secs_f64() / synced.wall.as_secs_f64(),
+        synced.cpu.as_secs_f64(),
+        (synced.cpu + peers).as_secs_f64(),
+        replayed.cpu.as_secs_f64(),
     );
 }
 
@@ -72,9 +75,27 @@ fn twin(original: &Path) -> tempfile::TempDir {
     folder
 }
 
+/// Time that something took, and CPU time of its process.
+struct Cost {
+    wall: Duration,
+    cpu: Duration,
+}
+
+/// CPU time of all children that have ended.
+fn children_cpu() -> Duration {
+    // SAFETY: a zeroed `rusage` is a valid one, and the pointer is to it.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage);
+        usage
+    };
+    let time = |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1_000);
+    time(usage.ru_utime) + time(usage.ru_stime)
+}
+
 /// How long the node takes to execute its own blocks again, as it says itself: opening the database does not count.
-fn reindex(original: &Path, load: &Load) -> Duration {
-    let folder = twin(original);
+fn reindex(original: &Path, load: &Load) -> Cost {
+    let (folder, before) = (twin(original), children_cpu());
     let output = Command::new(binary("cairn-node"))
         .args(["reindex", "--chain"])
         .arg(chain_file(folder.path(), &load.spec))
@@ -84,20 +105,23 @@ fn reindex(original: &Path, load: &Load) -> Duration {
         .expect("the node's binary can be run");
     let said = String::from_utf8_lossy(&output.stdout);
     let seconds = said.split(" in ").nth(1).and_then(|rest| rest.split(' ').next()?.parse().ok());
-    Duration::from_secs_f64(seconds.unwrap_or_else(|| panic!("reindex does not say how long it took: {said}")))
+    let seconds = seconds.unwrap_or_else(|| panic!("reindex does not say how long it took: {said}"));
+    Cost { wall: Duration::from_secs_f64(seconds), cpu: children_cpu() - before }
 }
 
-/// How long a new node takes from its first connection to the tip.
-fn sync(original: &Path, load: &Load) -> Duration {
+/// How long a new node takes from its first connection to the tip, and the CPU time of its peers meanwhile.
+fn sync(original: &Path, load: &Load) -> (Cost, Duration) {
     let options = || NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() };
     let peers: Vec<Node> = (0..PEERS).map(|_| Node::within(twin(original), options())).collect();
     let (node, height) = (Node::with(options()), load.blocks.len() as u64);
     peers.iter().for_each(|peer| assert_eq!(peer.height(), height));
-    let start = Instant::now();
+    let ticks = |nodes: &[Node]| Duration::from_millis(nodes.iter().map(Node::cpu_ticks).sum::<u64>() * 10);
+    let (own, served, start) = (ticks(std::slice::from_ref(&node)), ticks(&peers), Instant::now());
     peers.iter().for_each(|peer| node.connect(peer));
     wait_for("the new node to sync", 3_600, || {
         Node::pause(30);
         (node.height() == height).then_some(())
     });
-    start.elapsed()
+    let cost = Cost { wall: start.elapsed(), cpu: ticks(std::slice::from_ref(&node)) - own };
+    (cost, ticks(&peers) - served)
 }
