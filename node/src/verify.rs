@@ -24,6 +24,12 @@ use crate::mempool::{Prepared, Staged};
 /// Entries in one bucket of a cache.
 const WAYS: usize = 4;
 
+/// Curve operations that take no longer than it costs to wake other threads for them.
+const FEW: usize = 2;
+
+/// The same of transactions that are only hashed and looked at.
+const FEW_HASHED: usize = 48;
+
 /// How the dear checks are done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyConfig {
@@ -99,7 +105,9 @@ impl Verifier {
         spec: &ChainSpec,
         transactions: Vec<Arc<Transaction>>,
     ) -> Vec<Result<Prepared, RuleError>> {
-        let prepared = self.map(&transactions, |transaction| self.prepare_one(spec, transaction));
+        let dear = transactions.iter().filter(|transaction| matches!(***transaction, Transaction::Account(_))).count();
+        let few = if dear > FEW { FEW } else { FEW_HASHED };
+        let prepared = self.map_from(few, &transactions, |transaction| self.prepare_one(spec, transaction));
         for (transaction, prepared) in transactions.iter().zip(&prepared) {
             if let (Transaction::Account(tx), Ok(Prepared { sender: Some(sender), .. })) = (&**transaction, prepared) {
                 self.remember_sender(tx, *sender);
@@ -135,13 +143,14 @@ impl Verifier {
         verdicts.into_iter().map(&mut settle).collect()
     }
 
-    /// Does the dear work and something else at once, if there is more than one core.
+    /// Does the dear work on so many items and something else at once, if that is worth it.
     pub fn alongside<A: Send, B: Send>(
         &self,
+        items: usize,
         dear: impl FnOnce(&Self) -> A + Send,
         other: impl FnOnce() -> B + Send,
     ) -> (A, B) {
-        if self.config.parallel { rayon::join(|| dear(self), other) } else { (dear(self), other()) }
+        if self.config.parallel && items > FEW { rayon::join(|| dear(self), other) } else { (dear(self), other()) }
     }
 
     /// Answers with the verdicts to remember.
@@ -187,8 +196,12 @@ impl Verifier {
     }
 
     fn map<T: Sync, R: Send>(&self, items: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
-        // Waking other threads costs more than two curve operations take.
-        if self.config.parallel && items.len() > 2 {
+        self.map_from(FEW, items, work)
+    }
+
+    /// As [`Self::map`], on one core if there are no more than `few` items.
+    fn map_from<T: Sync, R: Send>(&self, few: usize, items: &[T], work: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+        if self.config.parallel && items.len() > few {
             items.par_iter().with_max_len(16).map(work).collect()
         } else {
             items.iter().map(work).collect()

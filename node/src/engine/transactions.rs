@@ -135,6 +135,7 @@ impl Engine {
         while !staged.is_empty() || !verified.is_empty() || left.len() > 0 {
             let done = std::mem::take(&mut verified);
             let (verdicts, next) = verifier.alongside(
+                staged.len(),
                 |verifier| verifier.check_spends(&genesis, height, &staged),
                 || {
                     intake.admit(done);
