@@ -144,15 +144,19 @@ impl Drop for Member {
 }
 
 /// Has the system end a process when the one that starts it is gone, however that ended: a devnet that is killed leaves no nodes
-/// behind.
+/// behind. Ctrl-C reaches the devnet alone, which then ends its nodes in order; for a node, a second signal means at once.
 fn end_with_parent(command: &mut Command) {
     #[cfg(target_os = "linux")]
-    // SAFETY: the closure makes one system call, allocates nothing and touches no memory of others.
-    unsafe {
-        std::os::unix::process::CommandExt::pre_exec(command, || {
-            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
-            Ok(())
-        });
+    {
+        use std::os::unix::process::CommandExt;
+        command.process_group(0);
+        // SAFETY: the closure makes one system call, allocates nothing and touches no memory of others.
+        unsafe {
+            command.pre_exec(|| {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
+                Ok(())
+            });
+        }
     }
     #[cfg(not(target_os = "linux"))]
     let _ = command;
