@@ -20,9 +20,11 @@ pub struct Source {
     pub is_test: bool,
 }
 
-/// The root of the repository.
+/// The root of the repository that the tests run in. It may not be the one that they were compiled in, if checkouts share a
+/// target folder.
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crate is in the workspace").to_owned()
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo tells its tests");
+    Path::new(&folder).parent().expect("the crate is in the workspace").to_owned()
 }
 
 /// All Rust files of the workspace.

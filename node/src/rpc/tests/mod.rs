@@ -33,7 +33,7 @@ fn all_methods() -> Vec<&'static Method> {
 
 #[test]
 fn every_method_stands_in_the_documentation() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/rpc.md")).unwrap();
+    let page = include_str!("../../../../docs/rpc.md");
     for method in all_methods() {
         assert!(page.contains(&format!("`{}", method.name)), "{} is not in docs/rpc.md", method.name);
     }
