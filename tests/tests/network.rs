@@ -151,7 +151,10 @@ fn free_ports<const N: usize>() -> [u16; N] {
 /// The README's lines as they stand, but for folders and ports, which others may be using.
 #[test]
 fn the_lines_of_the_readme_form_a_network() {
-    let section = include_str!("../../README.md").split("## A network in three terminals").nth(1).expect("the README has this section");
+    let section = include_str!("../../README.md")
+        .split("## A network in three terminals")
+        .nth(1)
+        .expect("the README has this section");
     let section = section.split("\n## ").next().expect("a split has a first part");
     let lines: Vec<&str> = section
         .lines()

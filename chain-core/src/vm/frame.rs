@@ -9,16 +9,16 @@ use crate::{
     units::Gas,
 };
 
-/// A call that is about to begin.
+/// A call, or the frame of a creation, that is about to begin.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
-    /// What kind: not a creation.
+    /// What kind.
     pub kind: FrameKind,
     /// CALLER.
     pub caller: AccountId,
     /// ADDRESS: whose balance and storage it acts on.
     pub target: AccountId,
-    /// Whose code runs; not the target's in DELEGATECALL and CALLCODE.
+    /// Whose code runs; not the target's in DELEGATECALL and CALLCODE. In a creation, the initcode runs.
     pub code: AccountId,
     /// CALLVALUE: moves from caller to target, but in DELEGATECALL.
     pub value: U256,

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     execute::{Environment, GATEWAY, GatewayCall, Revision, run_gateway},
-    state::{AccountId, Overlay, ViewError},
+    state::{AccountId, Checkpoint, Overlay, ViewError},
     units::{Gas, Height},
 };
 
@@ -182,25 +182,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
             self.observe_end(Status::Success, 0);
             return Ok(Begun::Ended(Status::Success, message.gas));
         };
-        self.push_frame(Frame {
-            kind: message.kind,
-            code,
-            caller: message.caller,
-            address: message.target,
-            code_address: message.code,
-            value: message.value,
-            input: message.input,
-            is_static: message.is_static,
-            gas_limit: message.gas,
-            output: message.output,
-            checkpoint,
-            refund: self.refund,
-            stack_floor: 0,
-            stack_height: 0,
-            memory_below: 0,
-            pc: 0,
-            gas: message.gas,
-        });
+        self.push_frame(message, code, checkpoint);
         Ok(Begun::Running)
     }
 
@@ -243,8 +225,27 @@ impl<I: Inspector> Vm<'_, '_, I> {
         (status, gas_left)
     }
 
-    /// Makes a frame the one that runs.
-    pub fn push_frame(&mut self, mut frame: Frame) {
+    /// Makes a frame, and has it run.
+    pub fn push_frame(&mut self, message: Message, code: Code, checkpoint: Checkpoint) {
+        let mut frame = Frame {
+            kind: message.kind,
+            code,
+            caller: message.caller,
+            address: message.target,
+            code_address: message.code,
+            value: message.value,
+            input: message.input,
+            is_static: message.is_static,
+            gas_limit: message.gas,
+            output: message.output,
+            checkpoint,
+            refund: self.refund,
+            stack_floor: 0,
+            stack_height: 0,
+            memory_below: 0,
+            pc: 0,
+            gas: message.gas,
+        };
         if let Some(waiting) = self.machine.frames.last_mut() {
             waiting.gas = self.gas;
             waiting.stack_height = self.stack.height();

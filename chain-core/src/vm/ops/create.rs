@@ -10,7 +10,7 @@ use crate::{
     units::Gas,
     vm::{
         code::Code,
-        frame::{Creation, Frame},
+        frame::{Creation, Message},
         gas::{self, DEPTH_LIMIT, MAX_CODE},
         halt::{Halt, Status},
         inspect::{FrameKind, FrameStart, Inspector},
@@ -91,25 +91,18 @@ impl<I: Inspector> Vm<'_, '_, I> {
             self.state.revert(checkpoint);
             return Ok(self.refuse(Halt::InsufficientBalance, creation.gas));
         }
-        self.push_frame(Frame {
+        let message = Message {
             kind: creation.kind,
-            code: initcode,
             caller: creation.creator,
-            address: creation.account,
-            code_address: creation.account,
+            target: creation.account,
+            code: creation.account,
             value: creation.value,
             input: 0..0,
-            is_static: false,
-            gas_limit: creation.gas,
-            output: 0..0,
-            checkpoint,
-            refund: self.refund,
-            stack_floor: 0,
-            stack_height: 0,
-            memory_below: 0,
-            pc: 0,
             gas: creation.gas,
-        });
+            is_static: false,
+            output: 0..0,
+        };
+        self.push_frame(message, initcode, checkpoint);
         Ok(Begun::Running)
     }
 
