@@ -145,7 +145,7 @@ impl WalletError {
             Self::Node(NodeError::NotANode { .. } | NodeError::BadAnswer { .. }) => {
                 format!("is {rpc} the node's JSON-RPC port (8545 unless changed)?")
             }
-            Self::File(FileError::Missing(_)) => {
+            Self::File(FileError::Missing(_) | FileError::NoneIn(_)) => {
                 "make one with `cairn-wallet create`, or bring one back with `cairn-wallet restore`; --wallet FILE names \
                  another"
                     .into()

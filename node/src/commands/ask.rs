@@ -52,9 +52,10 @@ pub fn status(ask: &Ask) -> Result<(), CommandError> {
     if miner["mining"] == true {
         let rate = miner["hashrate"].as_f64().unwrap_or_default();
         say(format_args!(
-            "mining    {:.2} MH/s on {} threads, {} blocks since the start\n",
+            "mining    {:.2} MH/s on {} {}, {} blocks since the start\n",
             rate / 1e6,
             miner["threads"],
+            if miner["threads"] == 1 { "thread" } else { "threads" },
             miner["blocks"]
         ));
         say(format_args!(

@@ -120,7 +120,7 @@ impl Context {
         };
         found.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
         match &found[..] {
-            [] => Err(FileError::Missing(folder.join("CHAIN.json")).into()),
+            [] => Err(FileError::NoneIn(folder).into()),
             [only] => Ok(only.clone()),
             _ => match Node::new(&self.global.rpc)?.info() {
                 Ok(info) => self.file_of(&info.chain),

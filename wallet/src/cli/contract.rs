@@ -76,7 +76,7 @@ pub fn view(context: &Context, args: &ViewArgs) -> Result<Report, WalletError> {
 /// The node, and in whose name it is asked: nobody's if there is no wallet.
 fn asker(context: &Context, args: &ViewArgs) -> Result<(Node, Address), WalletError> {
     let wallet = match context.wallet() {
-        Err(WalletError::File(FileError::Missing(_))) if args.from.is_none() => {
+        Err(WalletError::File(FileError::Missing(_) | FileError::NoneIn(_))) if args.from.is_none() => {
             let node = Node::new(&context.global.rpc)?;
             node.info()?;
             return Ok((node, Address::ZERO));

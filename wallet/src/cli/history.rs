@@ -19,7 +19,7 @@ use crate::{
     funds,
     keys::Branch,
     money::show_wei,
-    node::{AccountPage, CoinEntry, CoinPage, Node},
+    node::{AccountEntry, AccountPage, CoinEntry, CoinPage, Node},
 };
 
 /// One line: what a transaction did to one side of the wallet.
@@ -137,7 +137,9 @@ fn accounts(node: &Node, wallet: &Wallet, limit: u32) -> Result<Vec<Entry>, Wall
     let accounts = indices.map(|index| wallet.keys.account(index)).collect::<Result<Vec<_>, _>>()?;
     let params = accounts.iter().map(|account| json!([account.to_string(), { "limit": limit }])).collect();
     let pages: Vec<AccountPage> = node.call_many("chain_getAccountHistory", params)?;
-    let entries = pages.into_iter().flat_map(|page| page.entries).map(|entry| {
+    // A block without a tip pays its beneficiary nothing.
+    let told = |entry: &AccountEntry| entry.kind != "reward" || !entry.value_wei.is_zero();
+    let entries = pages.into_iter().flat_map(|page| page.entries).filter(told).map(|entry| {
         let failed = entry.success == Some(false);
         let value = if failed { U256::ZERO } else { entry.value_wei };
         let fee = entry.fee_wei.unwrap_or_default();

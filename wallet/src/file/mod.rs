@@ -38,6 +38,9 @@ pub enum FileError {
     /// No such file.
     #[error("there is no wallet at {0}")]
     Missing(PathBuf),
+    /// No wallet of any chain in the folder.
+    #[error("there is no wallet in {0}")]
+    NoneIn(PathBuf),
     /// A wallet is there already.
     #[error("there is a wallet at {0} already; it is left as it is")]
     Exists(PathBuf),
