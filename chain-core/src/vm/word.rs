@@ -119,6 +119,9 @@ fn negate_if(a: U256, negate: bool) -> U256 {
 
 /// The quotient of signed words, rounded towards zero; 0 by 0.
 pub(super) fn div_signed(a: U256, b: U256) -> U256 {
+    if is_zero(b) {
+        return U256::ZERO;
+    }
     let (a_negative, b_negative) = (is_negative(&a), is_negative(&b));
     let quotient = div(negate_if(a, a_negative), negate_if(b, b_negative));
     negate_if(quotient, a_negative != b_negative)
@@ -126,6 +129,9 @@ pub(super) fn div_signed(a: U256, b: U256) -> U256 {
 
 /// The remainder of signed words, which has the sign of `a`; 0 by 0.
 pub(super) fn rem_signed(a: U256, b: U256) -> U256 {
+    if is_zero(b) {
+        return U256::ZERO;
+    }
     let a_negative = is_negative(&a);
     let remainder = rem(negate_if(a, a_negative), negate_if(b, is_negative(&b)));
     negate_if(remainder, a_negative)

@@ -34,8 +34,8 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (to, from, len) = (self.pop(), self.pop(), self.pop());
         let source = range(from, len).ok_or(Halt::OutOfGas)?;
         self.charge(gas::words(source.len(), gas::COPY_WORD))?;
-        self.memory_range(to.max(from), len)?;
         let target = range(to, len).ok_or(Halt::OutOfGas)?;
+        self.make_room(source.end.max(target.end))?;
         let source = self.machine.memory.to_absolute(&source);
         self.machine.memory.fill_within(&target, source);
         Ok(())
@@ -59,6 +59,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let rest = small(&offset).and_then(|offset| input.get(usize::try_from(offset).ok()?..)).unwrap_or_default();
         match rest.first_chunk::<32>() {
             Some(word) => U256::from_be_bytes(*word),
+            None if rest.is_empty() => U256::ZERO,
             None => short_word(rest),
         }
     }
@@ -68,7 +69,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (to, from, len) = (self.pop(), self.pop(), self.pop());
         let target = range(to, len).ok_or(Halt::OutOfGas)?;
         self.charge(gas::words(target.len(), gas::COPY_WORD))?;
-        self.memory_range(to, len)?;
+        self.make_room(target.end)?;
         let input = self.frame().input.clone();
         let skipped = clamp(from, input.len());
         self.machine.memory.fill_within(&target, input.start + skipped..input.end);
@@ -80,10 +81,10 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (to, from, len) = (self.pop(), self.pop(), self.pop());
         let target = range(to, len).ok_or(Halt::OutOfGas)?;
         self.charge(gas::words(target.len(), gas::COPY_WORD))?;
-        self.memory_range(to, len)?;
-        let code = self.frame().code.clone();
-        let code = code.bytes();
-        self.machine.memory.fill(&target, &code[clamp(from, code.len())..]);
+        self.make_room(target.end)?;
+        let machine = &mut *self.machine;
+        let code = machine.frames.last().map(|frame| frame.code.bytes()).unwrap_or_default();
+        machine.memory.fill(&target, &code[clamp(from, code.len())..]);
         Ok(())
     }
 
@@ -97,7 +98,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
         let target = range(to, len).ok_or(Halt::OutOfGas)?;
         self.charge(gas::words(target.len(), gas::COPY_WORD))?;
-        self.memory_range(to, len)?;
+        self.make_room(target.end)?;
         let from = clamp(from, self.machine.return_data.len());
         let machine = &mut *self.machine;
         machine.memory.fill(&target, &machine.return_data[from..]);
@@ -110,7 +111,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (to, from, len) = (self.pop(), self.pop(), self.pop());
         let target = range(to, len).ok_or(Halt::OutOfGas)?;
         self.charge(gas::words(target.len(), gas::COPY_WORD))?;
-        self.memory_range(to, len)?;
+        self.make_room(target.end)?;
         let code = self.state.code(account)?;
         let from = clamp(from, code.len());
         self.machine.memory.fill(&target, &code[from..]);

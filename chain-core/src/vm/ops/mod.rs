@@ -67,9 +67,16 @@ impl<I: Inspector> Vm<'_, '_, I> {
     #[inline(always)]
     fn memory_range(&mut self, offset: U256, len: U256) -> Result<Range<usize>, Halt> {
         let range = memory::range(offset, len).ok_or(Halt::OutOfGas)?;
-        self.charge(self.machine.memory.cost(range.end))?;
-        self.machine.memory.grow(range.end);
+        self.make_room(range.end)?;
         Ok(range)
+    }
+
+    /// Pays for memory up to `end` and makes it.
+    #[inline(always)]
+    fn make_room(&mut self, end: usize) -> Result<(), Halt> {
+        self.charge(self.machine.memory.cost(end))?;
+        self.machine.memory.grow(end);
+        Ok(())
     }
 
     /// What access to an account costs (EIP-2929).
