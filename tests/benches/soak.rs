@@ -73,10 +73,13 @@ struct Chain {
     state: OneCoin,
 }
 
-/// A state of which only one coin is of interest.
+/// A state of which only one coin is of interest, beside the few accounts that the chain itself writes to.
 struct OneCoin {
     coin: (OutPoint, Coin),
     digest: LtHash,
+    accounts: HashMap<Address, Account>,
+    storage: HashMap<(Address, U256), U256>,
+    codes: HashMap<B256, Bytes>,
     nodes: HashMap<NodeKey, Arc<TrieNode>>,
 }
 
@@ -88,13 +91,7 @@ impl Chain {
         let spec = ChainSpec { alloc_coins: vec![large], ..base };
         let (genesis, effects) = spec.genesis_block();
         let tip = HeaderContext::genesis(&spec, &genesis.header);
-        let mut chain = Self {
-            genesis: genesis.hash(),
-            tip,
-            key,
-            state: OneCoin { coin: effects.created[0], digest: LtHash::default(), nodes: HashMap::new() },
-            spec,
-        };
+        let mut chain = Self { genesis: genesis.hash(), tip, key, state: OneCoin::new(effects.created[0]), spec };
         chain.state.follow(&effects);
         chain
     }
@@ -136,8 +133,22 @@ fn first_output(transaction: &Transaction, effects: &BlockEffects) -> (OutPoint,
 }
 
 impl OneCoin {
+    fn new(coin: (OutPoint, Coin)) -> Self {
+        Self {
+            coin,
+            digest: LtHash::default(),
+            accounts: HashMap::new(),
+            storage: HashMap::new(),
+            codes: HashMap::new(),
+            nodes: HashMap::new(),
+        }
+    }
+
     fn follow(&mut self, effects: &BlockEffects) {
         self.digest = effects.coins_digest.clone();
+        self.accounts.extend(effects.accounts.iter().filter_map(|change| Some((change.address, change.after?))));
+        self.storage.extend(effects.storage.iter().map(|change| ((change.address, change.slot), change.after)));
+        self.codes.extend(effects.codes.iter().cloned());
         let nodes = effects.nodes.iter();
         self.nodes.extend(nodes.filter_map(|change| Some((change.key.clone(), change.node.clone()?))));
     }
@@ -148,16 +159,16 @@ impl StateView for OneCoin {
         Ok((self.coin.0 == *outpoint).then_some(self.coin.1))
     }
 
-    fn account(&self, _: &Address) -> Result<Option<Account>, ViewError> {
-        Ok(None)
+    fn account(&self, address: &Address) -> Result<Option<Account>, ViewError> {
+        Ok(self.accounts.get(address).copied())
     }
 
-    fn storage(&self, _: &Address, _: &U256) -> Result<U256, ViewError> {
-        Ok(U256::ZERO)
+    fn storage(&self, address: &Address, slot: &U256) -> Result<U256, ViewError> {
+        Ok(self.storage.get(&(*address, *slot)).copied().unwrap_or_default())
     }
 
-    fn code(&self, _: &B256) -> Result<Bytes, ViewError> {
-        Ok(Bytes::new())
+    fn code(&self, hash: &B256) -> Result<Bytes, ViewError> {
+        Ok(self.codes.get(hash).cloned().unwrap_or_default())
     }
 
     fn block_hash(&self, _: Height) -> Result<Option<BlockHash>, ViewError> {
