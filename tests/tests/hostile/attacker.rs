@@ -16,7 +16,12 @@ use std::{
     io,
     time::{Duration, Instant},
 };
-use tokio::{runtime::Runtime, time::timeout};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpSocket},
+    runtime::Runtime,
+    time::timeout,
+};
 
 /// How a question is put.
 #[derive(Clone, Debug)]
@@ -131,17 +136,20 @@ pub struct Attacker {
     pub asked: usize,
     /// Whether it is connected.
     pub connected: bool,
+    /// Whether the node let it in at no time.
+    refused: bool,
     kept: Vec<request_response::ResponseChannel<Vec<u8>>>,
 }
 
 impl Attacker {
-    /// An attacker that comes from this IP of loopback and dials a node.
+    /// An attacker that comes from this IP of loopback and dials a node, given as `IP:PORT`.
     pub fn dial(from: &str, node: &str, genesis: &BlockHash, manners: Manners) -> Self {
         let runtime = Runtime::new().expect("threads can be started");
         let guard = runtime.enter();
         let name = format!("/cairn/{genesis}/exchange/1");
         let protocol = StreamProtocol::try_from_owned(name).expect("a name begins with a slash");
         let topic = IdentTopic::new(format!("cairn/{genesis}/blocks/1"));
+        let address = runtime.block_on(detour(from, node)).expect("loopback is wide");
         let mut swarm = SwarmBuilder::with_new_identity()
             .with_tokio()
             .with_tcp(tcp::Config::default(), noise::Config::new, libp2p::yamux::Config::default)
@@ -150,10 +158,8 @@ impl Attacker {
             .expect("the behaviour needs nothing")
             .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(600)))
             .build();
-        // A dialler goes out from where it listens.
-        swarm.listen_on(format!("/ip4/{from}/tcp/0").parse().expect("an address")).expect("loopback is wide");
+        swarm.dial(address).expect("a dial can begin");
         drop(guard);
-        let address: Multiaddr = node.parse().expect("an address");
         let mut attacker = Self {
             runtime,
             swarm,
@@ -163,13 +169,10 @@ impl Attacker {
             answered: Vec::new(),
             asked: 0,
             connected: false,
+            refused: false,
             kept: Vec::new(),
         };
-        attacker.run(Duration::from_millis(200));
-        let guard = attacker.runtime.enter();
-        attacker.swarm.dial(address).expect("a dial can begin");
-        drop(guard);
-        attacker.run_until(Duration::from_secs(5), |attacker| attacker.connected);
+        attacker.run_until(Duration::from_secs(5), |attacker| attacker.connected || attacker.refused);
         attacker
     }
 
@@ -217,6 +220,7 @@ impl Attacker {
         match event {
             SwarmEvent::ConnectionEstablished { peer_id, .. } => (self.node, self.connected) = (peer_id, true),
             SwarmEvent::ConnectionClosed { num_established: 0, .. } => self.connected = false,
+            SwarmEvent::OutgoingConnectionError { .. } => self.refused = true,
             SwarmEvent::Behaviour(BehaviourEvent::Exchange(event)) => match event {
                 Event::Message { message: Exchanged::Request { request, channel, .. }, .. } => {
                     self.asked += 1;
@@ -233,6 +237,21 @@ impl Attacker {
             _ => {}
         }
     }
+}
+
+/// An address that leads to a node by way of another IP of this machine: libp2p itself dials loopback from 127.0.0.1 alone.
+async fn detour(from: &str, node: &str) -> io::Result<Multiaddr> {
+    let entry = TcpListener::bind("127.0.0.1:0").await?;
+    let port = entry.local_addr()?.port();
+    let exit = TcpSocket::new_v4()?;
+    exit.bind(format!("{from}:0").parse().expect("an address"))?;
+    let node = node.parse().expect("an address");
+    tokio::spawn(async move {
+        let (mut dialler, _) = entry.accept().await?;
+        let mut node = exit.connect(node).await?;
+        copy_bidirectional(&mut dialler, &mut node).await
+    });
+    Ok(format!("/ip4/127.0.0.1/tcp/{port}").parse().expect("an address"))
 }
 
 /// What to answer; nothing leaves the asker waiting.
