@@ -132,6 +132,8 @@ fn kademlia(id: libp2p::PeerId, names: &Names) -> kad::Behaviour<MemoryStore> {
     kad
 }
 
+/// The topic carries the genesis hash, not the protocol's name: under a name of ours the library would not speak version 1.2,
+/// and so would not say what it has no need of (IDONTWANT).
 fn gossip(names: &Names) -> gossipsub::Behaviour<IdentityTransform, WhitelistSubscriptionFilter> {
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(ValidationMode::Anonymous)
