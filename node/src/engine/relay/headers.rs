@@ -275,9 +275,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Work from which on headers are worth storing.
+    /// Work from which on headers are worth storing: compared with our tip, since of a better branch the bodies may never come;
+    /// but once much lies beside the best headers, with those, so that a node that knows no chain yet keeps a bounded number.
     pub(super) fn least_work(&self) -> U256 {
-        let tip = self.tree.get(&self.store.tip().hash);
+        let best = self.tree.best_header();
+        let height = self.tree.get(&best).map_or(0, |info| info.height as usize);
+        let many = self.tree.len().saturating_sub(height) > self.relay.config.beside;
+        let tip = self.tree.get(&if many { best } else { self.store.tip().hash });
         let enough = tip.map_or(U256::ZERO, |tip| {
             let one = pow::target(tip.header.bits).map(pow::work).unwrap_or_default();
             tip.work.saturating_sub(one.saturating_mul(U256::from(self.relay.config.margin)))

@@ -56,17 +56,22 @@ pub struct RelayConfig {
     pub minimum_work: chain_core::U256,
     /// Blocks' worth of work that a chain may be behind ours and still have its headers stored.
     pub margin: u64,
+    /// Headers beside the best ones that are kept for less work than those have.
+    pub beside: usize,
 }
 
 impl Default for RelayConfig {
     fn default() -> Self {
         let agent = concat!("cairn/", env!("CARGO_PKG_VERSION")).to_owned();
-        Self { seed: 0, agent, minimum_work: chain_core::U256::ZERO, margin: MARGIN }
+        Self { seed: 0, agent, minimum_work: chain_core::U256::ZERO, margin: MARGIN, beside: BESIDE }
     }
 }
 
 /// [`RelayConfig::margin`] of a node: the half-life of the difficulty.
 const MARGIN: u64 = 288;
+
+/// [`RelayConfig::beside`] of a node: some 15 MB.
+const BESIDE: usize = 65_536;
 
 /// Blocks that the best header may be ahead before the node counts as syncing.
 const BEHIND: Height = 8;

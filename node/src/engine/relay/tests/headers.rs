@@ -7,12 +7,17 @@ use super::{
     net::{HOSTILE, Net},
 };
 use crate::{
-    engine::{Offence, tests::kit::Kit},
+    engine::{Offence, PeerEvent, tests::kit::Kit},
     wire::{HEADERS, Request, Response, Status},
 };
 
 /// Headers on a known block, all of its time.
 fn cheap_headers(net: &Net, on: &Header, count: usize) -> Vec<Header> {
+    cheap_branch(net, on, count, 1)
+}
+
+/// Headers on a known block, others for each version.
+fn cheap_branch(net: &Net, on: &Header, count: usize, version: i32) -> Vec<Header> {
     let spec = &net.nodes[0].spec;
     let tree = &net.nodes[0].engine.tree;
     let mut context = tree.context(&on.hash()).unwrap();
@@ -20,7 +25,7 @@ fn cheap_headers(net: &Net, on: &Header, count: usize) -> Vec<Header> {
     let mut headers = Vec::with_capacity(count);
     for _ in 0..count {
         let (prev, time, bits) = (context.hash, context.time, context.next_bits(spec));
-        let mut header = Header { version: 1, prev, merkle_root: [7; 32], time, bits, nonce: 0 };
+        let mut header = Header { version, prev, merkle_root: [7; 32], time, bits, nonce: 0 };
         while chain_core::pow::check_pow(&header.hash(), bits, limit).is_err() {
             header.nonce += 1;
         }
@@ -89,6 +94,32 @@ fn headers_that_are_worth_less_than_claimed_are_not_stored_on_a_young_chain_eith
         let (offences, more) = if claimed == 2 { (vec![], 9) } else { (vec![Offence::LessWork], 0) };
         assert_eq!(net.offences_of(0, HOSTILE), offences);
         assert_eq!(net.nodes[0].engine.tree.len(), stored + more);
+    }
+}
+
+#[test]
+fn a_node_that_has_no_chain_keeps_a_bounded_number_of_cheap_branches() {
+    let mut net = one_node(0);
+    (net.nodes[0].engine.relay.config.margin, net.nodes[0].engine.relay.config.beside) = (10, 20);
+    let genesis = net.nodes[0].genesis.header;
+    // 30 headers, whose bodies never come; then branches from the start.
+    let mut stored = 1;
+    for (version, length, more) in [(1, 30, 30), (2, 12, 12), (3, 12, 12), (4, 12, 0), (5, 25, 25), (6, 12, 0)] {
+        let headers = cheap_branch(&net, &genesis, length, version);
+        let hostile = HOSTILE + version as u64;
+        let work = U256::from(2 * length + 2);
+        net.intrude(
+            0,
+            hostile,
+            Status { best: headers[length - 1].hash(), height: length as u32, work, ..net.status(0) },
+        );
+        for (_, id, request) in net.questions(hostile) {
+            if matches!(request, Request::Headers { .. }) {
+                net.inject(0, hostile, PeerEvent::Response(id, Ok(Response::Headers(headers.clone()))));
+            }
+        }
+        stored += more;
+        assert_eq!(net.nodes[0].engine.tree.len(), stored, "branch {version}");
     }
 }
 
