@@ -228,7 +228,7 @@ impl Engine {
         }
     }
 
-    /// The least busy peer that has any of the blocks that are free, and the lowest of those.
+    /// The least busy peer that has any of the blocks that are free, and the lowest of those. Who failed lately comes last.
     fn next_run(&self, goal: BlockHash) -> Option<(PeerId, Vec<(Height, BlockHash)>)> {
         let bodies = &self.relay.bodies;
         let (lowest, _) = bodies.free.first_key_value()?;
@@ -236,9 +236,9 @@ impl Engine {
             self.relay.peers.iter().filter(|(_, peer)| {
                 peer.asked_blocks < PER_PEER && peer.blocks_after <= self.now && peer.claim.is_some()
             });
-        let mut able: Vec<_> = able.map(|(id, peer)| (peer.asked_blocks, *id)).collect();
+        let mut able: Vec<_> = able.map(|(id, peer)| (peer.failed_blocks, peer.asked_blocks, *id)).collect();
         able.sort_unstable();
-        able.into_iter().find_map(|(_, id)| {
+        able.into_iter().find_map(|(.., id)| {
             let top = self.common_height(id, goal).filter(|top| top >= lowest)?;
             let run = bodies.free.range(..=top).take(bodies.run());
             Some((id, run.map(|(height, hash)| (*height, *hash)).collect()))
@@ -319,6 +319,7 @@ impl Engine {
     fn note_arrivals(&mut self, id: PeerId, blocks: impl Iterator<Item = (BlockHash, usize)>) {
         if let Some(peer) = self.relay.peers.get_mut(&id) {
             peer.lacking = LACKING;
+            peer.failed_blocks = 0;
         }
         let bodies = &mut self.relay.bodies;
         bodies.came = self.now;
@@ -377,6 +378,7 @@ impl Engine {
         }
         if let (Some(pause), Some(peer)) = (pause, self.relay.peers.get_mut(&id)) {
             peer.blocks_after = self.now.after(pause);
+            peer.failed_blocks = peer.failed_blocks.saturating_add(1);
         }
     }
 

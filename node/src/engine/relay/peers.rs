@@ -65,6 +65,8 @@ pub(super) struct Peer {
     pub(super) presync: Option<Presync>,
     /// Questions for blocks that are open.
     pub(super) asked_blocks: usize,
+    /// Questions for blocks that came to nothing since it last delivered one.
+    pub(super) failed_blocks: u32,
     /// It is not asked for blocks before this time.
     pub(super) blocks_after: Time,
     /// Transactions that it has or was told of.
@@ -95,6 +97,7 @@ impl Peer {
             useless: USELESS,
             presync: None,
             asked_blocks: 0,
+            failed_blocks: 0,
             blocks_after: Time(0),
             known: Known::default(),
             heard: Known::default(),

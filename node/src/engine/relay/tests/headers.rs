@@ -7,8 +7,8 @@ use super::{
     net::{HOSTILE, Net},
 };
 use crate::{
-    engine::{Offence, PeerEvent, tests::kit::Kit},
-    wire::{HEADERS, Request, Response, Status},
+    engine::{InboundId, Offence, PeerEvent, tests::kit::Kit},
+    wire::{Body, HEADERS, Request, Response, Status},
 };
 
 /// Headers on a known block, all of its time.
@@ -202,4 +202,38 @@ fn a_mined_block_is_gossiped_though_headers_of_a_better_branch_are_known() {
     net.mine(0);
     net.run(1_000);
     assert_eq!(net.heights(), [1; 2]);
+}
+
+#[test]
+fn who_does_not_deliver_blocks_is_asked_last() {
+    let fresh = Kit::new();
+    let mut honest = fresh.twin();
+    honest.mine_many(2);
+    let mut net = Net::new(vec![fresh, honest]);
+    // The first two hand out no bodies.
+    let peers = [HOSTILE, HOSTILE + 1, HOSTILE + 2];
+    for (height, patience) in [(1, 20), (2, 4)] {
+        let block = net.nodes[1].block_at(height);
+        let work = net.nodes[1].engine.work_of(&block.hash());
+        let status = Status { best: block.hash(), height, work, ..net.status(1) };
+        for peer in peers {
+            match height {
+                1 => net.intrude(0, peer, status.clone()),
+                _ => net.inject(0, peer, PeerEvent::Request(InboundId(1), Request::Status(status.clone()))),
+            }
+        }
+        for peer in std::iter::repeat_n(peers, patience).flatten() {
+            for (_, id, request) in net.questions(peer) {
+                let response = match request {
+                    Request::Headers { .. } => Response::Headers(vec![block.header]),
+                    Request::Blocks(_) if peer != peers[2] => continue,
+                    Request::Blocks(_) => Response::Blocks(vec![Body::new(chain_core::codec::encode(&block))]),
+                    _ => Response::Unknown,
+                };
+                net.inject(0, peer, PeerEvent::Response(id, Ok(response)));
+            }
+            net.run(300);
+        }
+        assert_eq!(net.heights()[0], height);
+    }
 }
