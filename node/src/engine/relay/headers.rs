@@ -188,6 +188,11 @@ impl Engine {
                 let next = Presync { start, checkpoints, stored: Some(stored + 1), last };
                 self.set_presync(id, left.then_some(next));
             }
+            // The rest is to come in its time, and makes it worth storing or not.
+            None if run.cut && last.work <= self.work_of(&self.tree.candidate()) => {
+                self.rest_headers(id);
+                return Ok(());
+            }
             None if !more && self.falls_short(id, &run) => return self.end_of_headers(id, Some(last.work)),
             None if last.work >= self.least_work() => self.store_run(id, &run)?,
             first => {

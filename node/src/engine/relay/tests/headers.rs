@@ -124,6 +124,25 @@ fn a_node_that_has_no_chain_keeps_a_bounded_number_of_cheap_branches() {
 }
 
 #[test]
+fn a_header_of_the_future_makes_no_others_worth_storing() {
+    let mut net = one_node(20);
+    let stored = net.nodes[0].engine.tree.len();
+    let genesis = net.nodes[0].genesis.header;
+    let mut headers = cheap_headers(&net, &genesis, 4);
+    let limit = chain_core::pow::target(net.nodes[0].spec.pow_limit_bits).unwrap();
+    headers[3].time += 100_000;
+    while chain_core::pow::check_pow(&headers[3].hash(), headers[3].bits, limit).is_err() {
+        headers[3].nonce += 1;
+    }
+    let claim = taller(&net, 1_000);
+    ask(&mut net, Request::Status(claim));
+    let (_, id, _) = net.questions(HOSTILE).remove(0);
+    answer(&mut net, id, Response::Headers(headers));
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+    assert_eq!(net.nodes[0].engine.tree.len(), stored);
+}
+
+#[test]
 fn invalid_headers_ban() {
     let mut net = one_node(5);
     let claim = taller(&net, 10);
