@@ -175,7 +175,9 @@ impl Engine {
             return Ok(());
         }
         let batch = self.resubmission.ready.drain(..most).collect();
-        self.submit(batch)?;
+        for txid in self.submit(batch)?.into_iter().flatten() {
+            self.tell_again(&txid);
+        }
         if !self.resubmission.ready.is_empty() {
             self.actions.push(Action::Continue);
         }

@@ -63,9 +63,11 @@ impl Engine {
         for txid in names {
             let Some(peer) = self.relay.peers.get_mut(&id) else { break };
             peer.known.insert(&txid);
-            if !peer.heard.insert(&txid) {
-                doubled += 1;
-            } else if !syncing && !self.mempool.contains(&txid) {
+            // Named again after a reorganisation, it may be what was asked for in vain.
+            let again = !peer.heard.insert(&txid);
+            doubled += usize::from(again);
+            let asked = again && self.relay.wants.0.contains_key(&txid);
+            if !syncing && !asked && !self.mempool.contains(&txid) {
                 refused |= !self.want(id, txid);
             }
         }

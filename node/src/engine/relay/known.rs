@@ -33,6 +33,13 @@ impl Known {
         self.young.contains(&word) || self.old.contains(&word)
     }
 
+    /// Forgets a name.
+    pub(super) fn remove(&mut self, txid: &TxId) {
+        let word = word(txid);
+        self.young.remove(&word);
+        self.old.remove(&word);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }

@@ -266,6 +266,11 @@ impl Engine {
         }
     }
 
+    /// A transaction came back from a block: whoever was told of it may have asked while it was not in the pool, in vain.
+    pub(super) fn tell_again(&mut self, txid: &chain_core::hash::TxId) {
+        self.relay.peers.values_mut().for_each(|peer| peer.known.remove(txid));
+    }
+
     /// Notes whether the node is syncing.
     fn note_progress(&mut self) {
         let tip = self.store.tip().height;

@@ -70,9 +70,10 @@ impl Offence {
             Self::Stalled | Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
             // Whoever lacks a transaction of a block cannot see that its compact form is false, and passes it on.
-            Self::BadCompact | Self::Doubled(_) | Self::TooMany(_) => 5,
-            // What was announced may be mined before it is asked for, and the block still be on its way.
-            Self::NothingDelivered => 2,
+            Self::BadCompact | Self::TooMany(_) => 5,
+            // What was announced may be mined before it is asked for, and the block still be on its way; a reorganisation
+            // brings it back, to be announced again.
+            Self::NothingDelivered | Self::Doubled(_) => 2,
         }
     }
 }

@@ -119,3 +119,32 @@ fn a_mined_transaction_is_forgotten_by_all() {
     assert_eq!(pooled(&net), [0; 3]);
     assert_eq!(net.heights(), [1; 3]);
 }
+
+#[test]
+fn what_was_mined_while_others_asked_for_it_is_announced_again_when_its_block_falls() {
+    let mut net = nodes(2, 2);
+    net.connect(0, 1);
+    net.run(500);
+    let payment = payments(&net.nodes[0], 0..1);
+    let txid = payment[0].txid();
+    net.mute = |_, request| matches!(request, Request::Transactions(_));
+    submit(&mut net, 0, payment);
+    // Node 1 is told of it and asks in vain; then it is mined, in a block that nobody hears of.
+    net.run(12_000);
+    net.mute = |_, _| false;
+    net.links.clear();
+    net.mine(0);
+    net.links.insert((0, 1));
+    assert_eq!(pooled(&net), [0, 0]);
+    let mut other = net.nodes[1].twin();
+    other.now = net.now;
+    for block in other.mine_many(2) {
+        net.nodes[0].now = other.now;
+        net.nodes[0].take(block).unwrap();
+    }
+    net.now = other.now;
+    net.collect(0);
+    assert_eq!(pooled(&net), [1, 0]);
+    net.run(2_000);
+    assert!(net.nodes[1].engine.mempool().contains(&txid), "{:?}", net.asked);
+}
