@@ -122,7 +122,8 @@ fn tells_a_wrong_password_from_a_damaged_file() {
     wrong(PASSWORD).fails(3, "is damaged: its checksum does not match");
     home.run(&["balance"]).fails(3, "bring the wallet back from its words");
     fs::remove_file(home.file()).unwrap();
-    home.run(&["balance"]).fails(3, "there is no wallet at");
+    home.run(&["balance"]).fails(3, "there is no wallet in");
+    home.run(&["balance", "--chain", "local"]).fails(3, "there is no wallet at");
     home.run(&["balance", "--wallet", "other.json"]).fails(3, "make one with `cairn-wallet create`");
 }
 
