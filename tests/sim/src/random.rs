@@ -13,12 +13,12 @@ impl Random {
     /// A sequence of its own, so that drawing more here changes nothing there.
     pub fn fork(&self, label: u64) -> Self {
         let mut fork = Self(self.0 ^ label.wrapping_mul(0xd6e8_feb8_6659_fd93));
-        fork.next();
+        fork.word();
         fork
     }
 
-    /// The next number.
-    pub fn next(&mut self) -> u64 {
+    /// The next 64 bits.
+    pub fn word(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut word = self.0;
         word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -28,7 +28,7 @@ impl Random {
 
     /// A number below `limit`; 0 if that is 0.
     pub fn below(&mut self, limit: u64) -> u64 {
-        self.next().checked_rem(limit).unwrap_or(0)
+        self.word().checked_rem(limit).unwrap_or(0)
     }
 
     /// An index of a list of this length.
@@ -45,7 +45,7 @@ impl Random {
     /// A number from 0 up to 1.
     pub fn unit(&mut self) -> f64 {
         // 53 bits fit into the mantissa.
-        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+        (self.word() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
     /// Whether something happens that has this probability.
@@ -81,7 +81,7 @@ impl Random {
     /// 32 bytes.
     pub fn bytes(&mut self) -> [u8; 32] {
         let mut bytes = [0; 32];
-        bytes.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.next().to_le_bytes()));
+        bytes.chunks_exact_mut(8).for_each(|chunk| chunk.copy_from_slice(&self.word().to_le_bytes()));
         bytes
     }
 }
@@ -92,11 +92,11 @@ mod tests {
 
     #[test]
     fn a_seed_gives_one_sequence() {
-        let draw = |seed| (0..5).map(|_| Random::new(seed).next()).collect::<Vec<_>>();
+        let draw = |seed| (0..5).map(|_| Random::new(seed).word()).collect::<Vec<_>>();
         assert_eq!(draw(1), draw(1));
         assert_ne!(draw(1), draw(2));
         let random = Random::new(1);
-        assert_ne!(random.fork(1).next(), random.fork(2).next());
+        assert_ne!(random.fork(1).word(), random.fork(2).word());
     }
 
     #[test]

@@ -16,7 +16,6 @@ use crate::{chain::Chain, random::Random, world::Context};
 
 /// Claims to have the best chain by far, answers with headers that cost next to nothing, and gossips blocks on parents
 /// that nobody knows.
-#[derive(Default)]
 pub(super) struct HeaderFlood;
 
 impl HeaderFlood {
@@ -100,7 +99,7 @@ impl Strategy for Announcer {
             let random = context.random();
             let count = if random.chance(0.05) { 1_024 } else { random.below(64) };
             let request = match random.below(8) {
-                0 => Request::Pool { salt: random.next() },
+                0 => Request::Pool { salt: random.word() },
                 _ => Request::Announce((0..count).map(|_| TxId(random.bytes())).collect()),
             };
             context.ask(peer, request);

@@ -127,7 +127,7 @@ impl Kind {
             Self::SelfishMiner => Box::new(selfish::SelfishMiner::default()),
             Self::Withholder => Box::new(silent::Withholder),
             Self::Forger => Box::new(forger::Forger::default()),
-            Self::HeaderFlood => Box::new(flood::HeaderFlood::default()),
+            Self::HeaderFlood => Box::new(flood::HeaderFlood),
             Self::Eclipse => Box::new(silent::Eclipse),
             Self::Equivocator => Box::new(equivocator::Equivocator::default()),
             Self::Announcer => Box::new(flood::Announcer),

@@ -106,7 +106,7 @@ impl Context<'_> {
 
     /// Another engine on a database of its own, connected with nobody.
     pub fn new_engine(&mut self) -> Option<Engine> {
-        let seed = self.random().next();
+        let seed = self.random().word();
         open(&Default::default(), &self.world.chain, &self.world.plan, seed).ok()
     }
 

@@ -29,7 +29,7 @@ impl World {
         if self.nodes[node].engine.is_some() {
             return;
         }
-        let seed = self.chances.nodes.next();
+        let seed = self.chances.nodes.word();
         self.nodes[node].kv.set_faults(Default::default());
         let engine = match open(&self.nodes[node].kv, &self.chain, &self.plan, seed) {
             Ok(engine) => engine,

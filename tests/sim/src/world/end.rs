@@ -189,7 +189,7 @@ impl World {
         let Some((_, engine)) = self.honest().last() else { return };
         let judgement = self.oracle.audit(engine);
         self.judge(judgement);
-        if self.plan.seed % REPLAYED == 0 {
+        if self.plan.seed.is_multiple_of(REPLAYED) {
             self.replay();
         }
     }
