@@ -1,7 +1,7 @@
 //! The EVM: runs the code of contracts exactly as Ethereum does (SPEC.md, section 7).
 //!
-//! [`execute`] takes a transaction's call or creation and answers with how it ended; what it wrote is in the overlay. Inside,
-//! [`machine`] begins and ends frames, [`run`] is the loop over instructions, and [`ops`] holds those that reach beyond the
+//! `execute` takes a transaction's call or creation and answers with how it ended; what it wrote is in the overlay. Inside,
+//! `machine` begins and ends frames, `run` is the loop over instructions, and `ops` holds those that reach beyond the
 //! stack. The module knows neither blocks nor fees.
 
 mod code;

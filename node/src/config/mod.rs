@@ -20,7 +20,7 @@ pub struct Settings {
     /// Which chain: main, test, local, dev, or a TOML file with a chain spec [default: main]
     #[arg(long, value_name = "NAME|FILE", help_heading = "Node")]
     pub chain: Option<String>,
-    /// Where the node keeps its data [default: ~/.cairn/<chain>]
+    /// Where the node keeps its data [default: ~/.cairn/CHAIN]
     #[arg(long, value_name = "DIR", help_heading = "Node")]
     pub datadir: Option<PathBuf>,
     /// A throw-away chain in memory: funded accounts, blocks on demand

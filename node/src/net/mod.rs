@@ -1,7 +1,7 @@
 //! The network: the only place that names libp2p. It carries bytes and decides who may connect; what messages mean is the
 //! engine's business.
 //!
-//! One task owns the swarm ([`shell`]). Connections decode their messages on tasks of their own, the engine runs on its
+//! One task owns the swarm (`shell`). Connections decode their messages on tasks of their own, the engine runs on its
 //! thread, and what waits between them is bounded for each peer.
 
 mod address;

@@ -3,7 +3,7 @@
 /// Settings of a store. Sizes are in bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// Memory for everything that is kept to be fast: see [`Shares`].
+    /// Memory for everything that is kept to be fast: see `Shares`.
     pub cache_bytes: usize,
     /// Most blocks between two flushes while the node is syncing.
     pub dirty_blocks: u32,

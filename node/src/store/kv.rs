@@ -4,7 +4,7 @@ use std::{cmp::Ordering, ops::ControlFlow, sync::Arc};
 
 use super::StoreError;
 
-/// A set of rows with keys of its own. What they hold stands in [`super::schema`].
+/// A set of rows with keys of its own. What they hold stands in `schema`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Column {
     /// Headers by hash, and the active chain by height.

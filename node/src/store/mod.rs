@@ -2,7 +2,7 @@
 //!
 //! [`Store`] belongs to the engine's thread. It takes executed blocks, gathers what they change in memory and writes it
 //! in one atomic batch with the new tip ([`Store::flush`]). Other threads hold a [`Reader`] and read [`Snapshot`]s:
-//! the state of the last flush, all of one block. What keys and values look like stands in [`schema`], and only `rocks`
+//! the state of the last flush, all of one block. What keys and values look like stands in `schema`, and only `rocks`
 //! knows which database keeps them. Nothing here knows rules: a store takes only what was executed.
 
 mod blockdata;
