@@ -8,12 +8,12 @@ network=
 for bench in "$@"; do
   printf '\n== %s\n' "$bench"
   case "$bench" in
-    hash) cargo bench --quiet -p cairn-miner ;;
-    execute) cargo bench --quiet -p chain-core --features testing --bench execute ;;
-    vm) cargo bench --quiet -p cairn-vm-tests --bench vm ;;
+    hash) cargo bench --locked --quiet -p cairn-miner ;;
+    execute) cargo bench --locked --quiet -p chain-core --features testing --bench execute ;;
+    vm) cargo bench --locked --quiet -p cairn-vm-tests --bench vm ;;
     # shellcheck disable=SC2086
-    network) cargo bench --quiet -p cairn-tests --bench network -- $network ;;
-    sim) cargo run --release --quiet -p cairn-sim -- --seeds 0..100 --nodes 10 --blocks 200 --aim 1000 ;;
-    *) cargo bench --quiet -p cairn-tests --bench "$bench" ;;
+    network) cargo bench --locked --quiet -p cairn-tests --bench network -- $network ;;
+    sim) cargo run --locked --release --quiet -p cairn-sim -- --seeds 0..100 --nodes 10 --blocks 200 --aim 1000 ;;
+    *) cargo bench --locked --quiet -p cairn-tests --bench "$bench" ;;
   esac
 done

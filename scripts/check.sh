@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Format, lints, documentation, licences and advisories.
+# Format, lints, documentation, the fuzz targets, licences and advisories.
 set -eu
 cargo fmt --all --check
-cargo clippy --release --workspace --all-targets --quiet -- -D warnings
-RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps --quiet
+cargo clippy --locked --release --workspace --all-targets --quiet -- -D warnings
+RUSTDOCFLAGS="-D warnings" cargo doc --locked --release --workspace --no-deps --quiet
+# A workspace of its own, with a lock of its own. Unoptimised, since it is not run here.
+cargo check --locked --manifest-path fuzz/Cargo.toml --quiet
 if command -v cargo-deny >/dev/null; then
   cargo deny --log-level error check licenses bans sources
   # The advisory database is fetched from the network; without one the rest still holds.
