@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod common;
-
 use chain_core::{
     coin::{KeyBytes, Signature},
     sighash::SignatureCheck,
@@ -16,7 +14,7 @@ fn bytes<const N: usize>(text: &str) -> Option<[u8; N]> {
 // COIN-12
 #[test]
 fn verdicts_are_those_of_bip_340() {
-    let Some(file) = common::vector("bip340.csv") else { return };
+    let Some(file) = cairn_vectors::read("bip340.csv") else { return };
     let text = String::from_utf8(file).unwrap();
     let mut verdicts = [0, 0];
     for line in text.lines().skip(1) {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod common;
-
 use chain_core::{
     U256,
     asert::Asert,
@@ -48,7 +46,7 @@ fn block_125552_has_the_hash_that_bitcoin_knows() {
 // HDR-1, HDR-2
 #[test]
 fn the_first_6000_headers_of_bitcoin_link_and_carry_their_work() {
-    let Some(bytes) = common::vector("bitcoin-headers-0-5999.bin") else { return };
+    let Some(bytes) = cairn_vectors::read("bitcoin-headers-0-5999.bin") else { return };
     let headers: Vec<_> = bytes.as_chunks::<80>().0.iter().map(Header::from_bytes).collect();
     assert_eq!(headers.len(), 6_000);
     assert_eq!(headers[0].nonce, 2_083_236_893);
@@ -75,7 +73,7 @@ fn the_first_6000_headers_of_bitcoin_link_and_carry_their_work() {
 // HDR-3
 #[test]
 fn asert_gives_the_published_bits() {
-    let Some(bytes) = common::vector("asert.json") else { return };
+    let Some(bytes) = cairn_vectors::read("asert.json") else { return };
     let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     let asert = Asert { interval: 600, half_life: 172_800, limit: limit() };
     let bits = |value: &serde_json::Value| u32::from_str_radix(value.as_str().unwrap(), 16).unwrap();

@@ -29,7 +29,7 @@ impl Lab {
     /// Starts a node with a rich wallet; `None`, with a word about it, if nothing is compiled.
     pub fn start() -> Option<Self> {
         let Some(file) = compiled_contracts() else {
-            println!("skipped: no Solidity compiler");
+            cairn_vectors::skip(cairn_vectors::Needs::Contracts);
             return None;
         };
         let node = Node::with(options());

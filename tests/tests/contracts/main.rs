@@ -1,6 +1,6 @@
 //! Contracts that today's Solidity compiled, through the node and the wallet's binary: tokens, a proxy, a market.
 //!
-//! `scripts/contracts.sh` compiles `tests/contracts`; where it could not, these tests say "skipped: no Solidity compiler".
+//! `scripts/contracts.sh` compiles `tests/contracts`; where it could not, these tests are skipped.
 
 mod failures;
 mod gateway;

@@ -31,12 +31,6 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
-/// The folder of the test vectors: what `CAIRN_VECTORS` names, else the one beside the repository.
-pub fn vectors() -> PathBuf {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");
-    std::env::var_os("CAIRN_VECTORS").map_or_else(|| PathBuf::from(default), PathBuf::from)
-}
-
 /// The packs at a path: the archives of a folder that holds some, else the path itself.
 ///
 /// # Errors

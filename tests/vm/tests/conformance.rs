@@ -9,10 +9,9 @@ use cairn_vm_tests::{
 // VM-1, VM-2, VM-3, VM-6, VM-9, VM-12, VM-13, VM-15, VM-17
 #[test]
 fn every_official_case_passes_but_those_about_blobs() {
-    let vectors = input::vectors();
-    if !vectors.exists() {
-        println!("skipped: no vectors");
-        return;
+    let vectors = cairn_vectors::folder();
+    if !vectors.is_dir() {
+        return cairn_vectors::skip(cairn_vectors::Needs::Vectors);
     }
     let mut failed = 0;
     for pack in input::packs(&vectors).expect("the folder can be read") {

@@ -49,7 +49,7 @@ impl Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let folder = arguments.inputs.clone().unwrap_or_else(|| cairn_vm_tests::input::vectors().join("evm-bench"));
+    let folder = arguments.inputs.clone().unwrap_or_else(|| cairn_vectors::folder().join("evm-bench"));
     let mut right = true;
     if folder.is_dir() {
         right = inputs::run(&folder, &arguments);
