@@ -7,8 +7,13 @@ use std::{
 
 use syn::{Attribute, File, Item, spanned::Spanned};
 
-/// The crates of the workspace.
-pub const CRATES: [&str; 7] = ["chain-core", "miner", "node", "wallet", "tests", "tests/sim", "tests/vm"];
+/// The folders of the workspace's crates.
+pub fn crates() -> Vec<String> {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the workspace has a manifest");
+    let manifest: toml::Table = manifest.parse().expect("cargo reads it too");
+    let members = manifest["workspace"]["members"].as_array().expect("the workspace lists its members");
+    members.iter().map(|name| name.as_str().expect("a member is a folder").to_owned()).collect()
+}
 
 /// One file.
 pub struct Source {
@@ -27,9 +32,12 @@ pub fn root() -> PathBuf {
     Path::new(&folder).parent().expect("the crate is in the workspace").to_owned()
 }
 
-/// All Rust files of the workspace.
+/// All Rust files of the workspace, and the fuzz targets, which are a workspace of their own.
 pub fn workspace() -> Vec<Source> {
-    CRATES.iter().flat_map(|name| files_of(name)).collect()
+    let mut files = Vec::new();
+    list(&root().join("fuzz/fuzz_targets"), &mut files);
+    let targets = files.iter().map(|file| read(file, true));
+    crates().iter().flat_map(|name| files_of(name)).chain(targets).collect()
 }
 
 /// All Rust files of a crate. Those in `src` are found as the compiler finds them.
