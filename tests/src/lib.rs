@@ -8,6 +8,7 @@ mod keys;
 mod load;
 mod network;
 mod node;
+mod port;
 mod rpc;
 mod sign;
 mod wallet;
@@ -18,6 +19,7 @@ pub use keys::{NamedCoin, TestKey, genesis, send, send_all};
 pub use load::Load;
 pub use network::{agree, connect_all, cut, heal, mined_spec, nodes};
 pub use node::{Node, NodeOptions};
+pub use port::Port;
 pub use rpc::{Rpc, RpcError};
 pub use wallet::{Outcome, Wallet};
 

@@ -3,13 +3,12 @@
 use chain_core::{block::Block, codec, spec::ChainSpec};
 use serde_json::{Value, json};
 use std::{
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
-use crate::{Rpc, binary, chain_file, grind, wait_for};
+use crate::{Port, Rpc, binary, chain_file, grind, wait_for};
 
 /// How to start a node.
 pub struct NodeOptions {
@@ -39,15 +38,9 @@ pub struct Node {
 }
 
 /// Where a node listens, also after a restart.
-#[derive(Clone, Copy)]
 struct Ports {
-    rpc: u16,
-    peers: u16,
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
+    rpc: Port,
+    peers: Port,
 }
 
 impl Node {
@@ -70,9 +63,9 @@ impl Node {
     /// If it does not start.
     pub fn within(folder: tempfile::TempDir, options: NodeOptions) -> Self {
         chain_file(folder.path(), &options.spec);
-        let ports = Ports { rpc: free_port(), peers: free_port() };
-        let child = spawn(folder.path(), ports, &options.flags, options.file_limit);
-        let rpc = Rpc::new(format!("http://127.0.0.1:{}", ports.rpc));
+        let ports = Ports { rpc: Port::take(), peers: Port::take() };
+        let child = spawn(folder.path(), &ports, &options.flags, options.file_limit);
+        let rpc = Rpc::new(format!("http://127.0.0.1:{}", ports.rpc.number()));
         let mut node = Self { rpc, folder, ports, flags: options.flags, child };
         node.wait_until_up();
         node
@@ -135,13 +128,13 @@ impl Node {
 
     /// Starts it again on the same data without a limit, after it ended.
     pub fn restart(&mut self) {
-        self.child = spawn(self.folder.path(), self.ports, &self.flags, None);
+        self.child = spawn(self.folder.path(), &self.ports, &self.flags, None);
         self.wait_until_up();
     }
 
     /// Where peers dial it, without its key.
     pub fn peer_address(&self) -> String {
-        format!("/ip4/127.0.0.1/tcp/{}", self.ports.peers)
+        format!("/ip4/127.0.0.1/tcp/{}", self.ports.peers.number())
     }
 
     /// Its key among peers.
@@ -261,7 +254,7 @@ impl Drop for Node {
     }
 }
 
-fn spawn(folder: &Path, ports: Ports, flags: &[String], file_limit: Option<u32>) -> Child {
+fn spawn(folder: &Path, ports: &Ports, flags: &[String], file_limit: Option<u32>) -> Child {
     let log = std::fs::OpenOptions::new().create(true).append(true).open(folder.join("log"));
     let log = log.expect("the test's folder can be written");
     let mut command = match file_limit {
@@ -279,8 +272,8 @@ fn spawn(folder: &Path, ports: Ports, flags: &[String], file_limit: Option<u32>)
         .arg(folder.join("chain.toml"))
         .arg("--datadir")
         .arg(folder.join("data"))
-        .args(["--http.port", &ports.rpc.to_string()])
-        .args(["--listen", "127.0.0.1", "--port", &ports.peers.to_string(), "--no-discovery"])
+        .args(["--http.port", &ports.rpc.number().to_string()])
+        .args(["--listen", "127.0.0.1", "--port", &ports.peers.number().to_string(), "--no-discovery"])
         .args(flags)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file can be shared"))

@@ -5,7 +5,10 @@
 use cairn_tests::{Node, TestKey, genesis, send};
 use chain_core::{coin::Output, hash::BlockHash, units::Amount};
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Sender},
+    },
     time::Duration,
 };
 
@@ -28,8 +31,15 @@ impl Random {
     }
 }
 
-/// Mines, pays and reorganises until the node dies; answers with the greatest height that the node acknowledged.
-fn work_until_killed(node: &Node, genesis: &BlockHash, owner: &TestKey, stop: &AtomicBool) -> u64 {
+/// Mines, pays and reorganises until the node dies; answers with the greatest height that the node acknowledged, and sends
+/// the first as soon as it is.
+fn work_until_killed(
+    node: &Node,
+    genesis: &BlockHash,
+    owner: &TestKey,
+    stop: &AtomicBool,
+    first: &Sender<u64>,
+) -> u64 {
     let other = TestKey::new(9, "ecrn");
     let mut acknowledged = 0;
     while !stop.load(Ordering::Relaxed) {
@@ -43,6 +53,8 @@ fn work_until_killed(node: &Node, genesis: &BlockHash, owner: &TestKey, stop: &A
             break;
         }
         acknowledged = template["height"].as_u64().expect("a height");
+        // Only the first is waited for, and not in every round.
+        first.send(acknowledged).ok();
         if acknowledged.is_multiple_of(3) {
             let coin = owner.coins_or_none(&node.rpc).and_then(|coins| coins.first().copied());
             if let Some(coin) = coin {
@@ -70,7 +82,15 @@ fn a_node_killed_at_any_instant_stands_where_it_had_committed() {
         let pause = Duration::from_millis(random.below(250));
         let pid = i32::try_from(node.pid()).expect("a pid is positive");
         let reached = std::thread::scope(|scope| {
-            let worker = scope.spawn(|| work_until_killed(&node, &genesis, &owner, &stop));
+            let (sender, first) = mpsc::channel();
+            let worker = scope.spawn({
+                let (node, genesis, owner, stop) = (&node, &genesis, &owner, &stop);
+                move || work_until_killed(node, genesis, owner, stop, &sender)
+            });
+            // Every second round gets some work done, however slow the machine is; the others end at any instant.
+            if round % 2 == 0 {
+                first.recv().expect("a block is acknowledged before the node is killed");
+            }
             std::thread::sleep(pause);
             // SAFETY: no memory effects; the child is not waited for before `node.kill` below.
             unsafe { libc::kill(pid, libc::SIGKILL) };
@@ -83,7 +103,7 @@ fn a_node_killed_at_any_instant_stands_where_it_had_committed() {
         let height = node.height();
         assert!(height >= acknowledged, "round {round}: {height} after {acknowledged} was acknowledged");
     }
-    assert!(acknowledged > rounds, "the node did get work done: {acknowledged}");
+    assert!(acknowledged >= rounds.div_ceil(2), "every second round acknowledged a block: {acknowledged}");
 
     // A node that was never killed accepts every block, and the next one, which commits to the state of the other.
     let steady = Node::start();

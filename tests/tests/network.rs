@@ -1,7 +1,8 @@
 //! Nodes find each other's blocks and transactions, on real processes: mining, syncing, partitions, crashes.
 
 use cairn_tests::{
-    Node, NodeOptions, TestKey, agree, binary, connect_all, cut, genesis, heal, mined_spec, nodes, send, spec, wait_for,
+    Node, NodeOptions, Port, Rpc, TestKey, agree, binary, connect_all, cut, genesis, heal, mined_spec, nodes, send, spec,
+    wait_for,
 };
 use chain_core::{
     coin::Output,
@@ -10,9 +11,7 @@ use chain_core::{
 use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
-    net::TcpListener,
     process::{Child, Command, Stdio},
-    time::Duration,
 };
 
 const NOBODY: &str = "0x0000000000000000000000000000000000000000";
@@ -113,8 +112,9 @@ fn nodes_killed_at_random_come_back_and_agree() {
     const ROUNDS: usize = 3;
     let mut nodes = nodes(&mined_spec(), 6, miner_flags);
     connect_all(&nodes);
-    let mut seed = u64::from(std::process::id());
-    println!("seed {seed}");
+    let given = std::env::var("CAIRN_CRASH_SEED").ok().and_then(|text| text.parse().ok());
+    let mut seed: u64 = given.unwrap_or_else(|| std::process::id().into());
+    println!("CAIRN_CRASH_SEED={seed}");
     for round in 1..=ROUNDS {
         let height = nodes[0].height();
         wait_for("more blocks", 120, || (nodes[0].height() >= height + 5).then_some(()));
@@ -143,9 +143,26 @@ impl Drop for Terminal {
     }
 }
 
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").expect("loopback has free ports"));
-    listeners.map(|listener| listener.local_addr().expect("it is bound").port())
+/// A line of the README with other ports. A port is a word of its own or ends one, as in `127.0.0.1:30303`.
+fn with_ports(line: &str, ports: &[(u16, u16)]) -> String {
+    let replaced = |word: &str| {
+        let (before, number) = word.rsplit_once(':').map_or(("", word), |(host, number)| (host, number));
+        let new = ports.iter().find(|(old, _)| number == old.to_string()).map(|(_, new)| new);
+        match new {
+            Some(new) if before.is_empty() => new.to_string(),
+            Some(new) => format!("{before}:{new}"),
+            None => word.to_owned(),
+        }
+    };
+    line.split_whitespace().map(replaced).collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn ports_are_replaced_as_whole_words() {
+    let ports = [(8_546, 25_000), (30_303, 28_546)];
+    let line = "--http.port 8546 --connect 127.0.0.1:30303 --port 38546 --datadir /tmp/8546/x";
+    let expected = "--http.port 25000 --connect 127.0.0.1:28546 --port 38546 --datadir /tmp/8546/x";
+    assert_eq!(with_ports(line, &ports), expected);
 }
 
 /// The README's lines as they stand, but for folders and ports, which others may be using.
@@ -163,20 +180,15 @@ fn the_lines_of_the_readme_form_a_network() {
         .collect();
     assert_eq!(lines.len(), 3, "{section}");
     let home = tempfile::tempdir().expect("a temporary directory");
-    let (peers, rpcs) = (free_ports::<3>(), free_ports::<3>());
+    let (peers, rpcs) = ([(); 3].map(|()| Port::take()), [(); 3].map(|()| Port::take()));
+    let numbered = |from: u16, ports: &[Port; 3]| (from..).zip(ports).map(|(old, new)| (old, new.number())).collect();
+    let replaced: [Vec<(u16, u16)>; 2] = [numbered(30_303, &peers), numbered(8_545, &rpcs)];
+    let rpc: Vec<_> = rpcs.iter().map(|port| Rpc::new(format!("http://127.0.0.1:{}", port.number()))).collect();
     let mut running = Vec::new();
     for (index, line) in lines.iter().enumerate() {
-        let mut line = format!("{line} ");
-        let tmp = format!("{}/", home.path().display());
-        line = line.replace("/tmp/", &tmp);
-        for (number, port) in (0..).zip(peers) {
-            line = line.replace(&format!("{}", 30_303 + number), &port.to_string());
-        }
-        for (number, port) in (0..).zip(rpcs) {
-            line = line.replace(&format!("{}", 8_545 + number), &port.to_string());
-        }
+        let mut line = with_ports(line, &replaced.concat()).replace("/tmp/", &format!("{}/", home.path().display()));
         if index == 0 {
-            line += &format!("--port {} --http.port {}", peers[0], rpcs[0]);
+            line += &format!(" --port {} --http.port {}", peers[0].number(), rpcs[0].number());
         }
         let child = Command::new(binary("cairn-node"))
             .args(line.split_whitespace())
@@ -187,9 +199,8 @@ fn the_lines_of_the_readme_form_a_network() {
             .spawn();
         running.push(Terminal(child.expect("the node's binary can be run")));
         // The first is up before the others dial it, as it is by hand.
-        std::thread::sleep(Duration::from_millis(500));
+        wait_for("the node to answer", 120, || rpc[index].try_call("chain_getInfo", json!([])).ok());
     }
-    let rpc = rpcs.map(|port| cairn_tests::Rpc::new(format!("http://127.0.0.1:{port}")));
     let info = |index: usize| rpc[index].try_call("chain_getInfo", json!([])).unwrap_or(Value::Null);
     let together = || {
         let infos = [info(0), info(1), info(2)];
@@ -202,9 +213,10 @@ fn the_lines_of_the_readme_form_a_network() {
 #[test]
 fn a_node_of_another_chain_is_sent_away() {
     let node = Node::start();
-    let other = Node::with(NodeOptions { spec: mined_spec(), ..NodeOptions::default() });
+    let flags = ["--log.level", "debug"].map(str::to_owned).to_vec();
+    let other = Node::with(NodeOptions { spec: mined_spec(), flags, ..NodeOptions::default() });
     other.connect(&node);
-    Node::pause(3_000);
-    assert_eq!(node.peers(), 0);
+    wait_for("the handshake to fail", 60, || other.log().contains("another chain").then_some(()));
+    wait_for("the connection to end", 60, || (node.peers() == 0).then_some(()));
     assert_eq!(node.rpc.call("admin_bans", json!([])), json!([]), "it is no crime to be of another chain");
 }

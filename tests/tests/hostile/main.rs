@@ -200,7 +200,6 @@ fn connections_that_say_nothing_are_few_and_end() {
     let mut silent: Vec<TcpStream> =
         (0..200).map(|_| TcpStream::connect(&address).expect("the node listens")).collect();
     let friend = Node::with(NodeOptions { spec: mined_spec(), ..NodeOptions::default() });
-    std::thread::sleep(Duration::from_secs(12));
     let ended = |stream: &mut TcpStream| {
         stream.set_nonblocking(true).expect("a socket has modes");
         // Whatever the node says first is not the end.
@@ -213,8 +212,7 @@ fn connections_that_say_nothing_are_few_and_end() {
             }
         }
     };
-    let left = silent.iter_mut().filter_map(|stream| (!ended(stream)).then_some(())).count();
-    assert_eq!(left, 0, "all are closed within their time to shake hands");
+    wait_for("all to be closed for want of a handshake", 60, || silent.iter_mut().all(ended).then_some(()));
     friend.connect(&victim.node);
     wait_for("an honest node to get in", 20, || (victim.node.peers() == 1).then_some(()));
     victim.is_well();
@@ -265,9 +263,10 @@ fn a_flood_of_questions_waits_for_itself_alone() {
         }
         attacker.run(Duration::from_millis(20));
     }
-    let asked = Instant::now();
     victim.node.height();
-    assert!(asked.elapsed() < Duration::from_secs(2), "the node answers others meanwhile");
+    attacker.run(Duration::from_millis(20));
+    let waits = attacker.answered.len() < number;
+    assert!(waits || !attacker.connected, "the node answers others while questions of the flood wait");
     println!("{number} questions, {} answered", attacker.answered.len());
     victim.is_well();
 }

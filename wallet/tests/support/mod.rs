@@ -207,8 +207,8 @@ fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Valu
         "eth_getBalance" => json!(format!("0x{:x}", state.balance_wei.parse::<u128>().unwrap())),
         "eth_getTransactionCount" => json!(format!("0x{:x}", state.nonce)),
         "eth_estimateGas" => {
-            let data = params[0]["data"].as_str().unwrap_or_default();
-            json!(if data.len() > 2 { "0x9000" } else { "0x5208" })
+            let input = params[0]["input"].as_str().unwrap_or_default();
+            json!(if input.len() > 2 { "0x9000" } else { "0x5208" })
         }
         _ => return Err(json!({ "code": -32601, "message": format!("no method {method}") })),
     })
