@@ -25,7 +25,8 @@ impl Port {
         let folder = std::env::temp_dir().join("cairn-test-ports");
         fs::create_dir_all(&folder).expect("the temporary folder can be written");
         // Processes begin at different places, so that they seldom try the same.
-        let first = u16::try_from(std::process::id() * 7 % u32::from(RANGE.end - RANGE.start)).expect("it is in the range");
+        let first =
+            u16::try_from(std::process::id() * 7 % u32::from(RANGE.end - RANGE.start)).expect("it is in the range");
         let numbers = (RANGE.start + first..RANGE.end).chain(RANGE.start..RANGE.start + first);
         let free = |number: u16| {
             let lock = File::create(folder.join(number.to_string())).ok()?;

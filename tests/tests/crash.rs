@@ -33,13 +33,7 @@ impl Random {
 
 /// Mines, pays and reorganises until the node dies; answers with the greatest height that the node acknowledged, and sends
 /// the first as soon as it is.
-fn work_until_killed(
-    node: &Node,
-    genesis: &BlockHash,
-    owner: &TestKey,
-    stop: &AtomicBool,
-    first: &Sender<u64>,
-) -> u64 {
+fn work_until_killed(node: &Node, genesis: &BlockHash, owner: &TestKey, stop: &AtomicBool, first: &Sender<u64>) -> u64 {
     let other = TestKey::new(9, "ecrn");
     let mut acknowledged = 0;
     while !stop.load(Ordering::Relaxed) {

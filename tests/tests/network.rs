@@ -1,8 +1,8 @@
 //! Nodes find each other's blocks and transactions, on real processes: mining, syncing, partitions, crashes.
 
 use cairn_tests::{
-    Node, NodeOptions, Port, Rpc, TestKey, agree, binary, connect_all, cut, genesis, heal, mined_spec, nodes, send, spec,
-    wait_for,
+    Node, NodeOptions, Port, Rpc, TestKey, agree, binary, connect_all, cut, genesis, heal, mined_spec, nodes, send,
+    spec, wait_for,
 };
 use chain_core::{
     coin::Output,
@@ -210,13 +210,77 @@ fn the_lines_of_the_readme_form_a_network() {
     wait_for("the three nodes to mine and sync", 180, together);
 }
 
+/// What a node says in its log, sooner or later.
+fn wait_for_line(node: &Node, line: &str, seconds: u64) {
+    wait_for(line, seconds, || node.log().contains(line).then_some(()));
+}
+
+fn disconnects(node: &Node) -> usize {
+    node.rpc.call("admin_nodeInfo", json!([]))["disconnected"].as_array().expect("a list").len()
+}
+
 #[test]
-fn a_node_of_another_chain_is_sent_away() {
+fn a_node_of_another_chain_is_named_and_left_alone() {
     let node = Node::start();
-    let flags = ["--log.level", "debug"].map(str::to_owned).to_vec();
-    let other = Node::with(NodeOptions { spec: mined_spec(), flags, ..NodeOptions::default() });
-    other.connect(&node);
-    wait_for("the handshake to fail", 60, || other.log().contains("another chain").then_some(()));
-    wait_for("the connection to end", 60, || (node.peers() == 0).then_some(()));
+    let other = Node::with(NodeOptions { spec: mined_spec(), ..NodeOptions::default() });
+    let reason = |node: &Node| format!("is of another chain, whose genesis block is {}", genesis(&node.rpc));
+    for count in 1..=2 {
+        other.connect(&node);
+        wait_for("both to part", 20, || (disconnects(&node) >= count && disconnects(&other) >= count).then_some(()));
+    }
+    assert_eq!(
+        (disconnects(&node), disconnects(&other)),
+        (2, 2),
+        "it is dialled when the operator says so, and not again"
+    );
+    wait_for_line(&other, &format!("cannot connect to the node that was named: {}", reason(&node)), 20);
+    let why = |node: &Node| node.rpc.call("admin_nodeInfo", json!([]))["disconnected"][0]["reason"].clone();
+    assert!([why(&node), why(&other)].contains(&json!(reason(&other))) || why(&other) == json!(reason(&node)));
+    assert_eq!(node.peers(), 0);
     assert_eq!(node.rpc.call("admin_bans", json!([])), json!([]), "it is no crime to be of another chain");
+}
+
+#[test]
+fn a_named_node_that_does_not_answer_is_named_and_so_is_loneliness() {
+    let dead = Port::take();
+    let flags = ["--connect".to_owned(), format!("127.0.0.1:{}", dead.number())].to_vec();
+    let node = Node::with(NodeOptions { flags, ..NodeOptions::default() });
+    wait_for_line(&node, "cannot connect to the node that was named: Connection refused", 20);
+    wait_for_line(&node, "none of the nodes that --connect or --bootnodes names answers", 90);
+}
+
+#[test]
+fn a_node_with_a_copied_key_says_what_to_do() {
+    let node = Node::start();
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    std::fs::create_dir(folder.path().join("data")).expect("it is new");
+    std::fs::copy(node.datadir().join("nodekey"), folder.path().join("data/nodekey")).expect("the key is there");
+    let copy = Node::within(folder, NodeOptions::default());
+    assert_eq!(copy.peer_id(), node.peer_id());
+    copy.rpc.call("admin_addPeer", json!([node.peer_address()]));
+    for node in [&copy, &node] {
+        wait_for_line(node, "another node has this node's key", 20);
+        wait_for_line(node, "delete the file nodekey in its data directory", 5);
+    }
+}
+
+#[test]
+fn a_node_named_by_its_host_name_is_one_peer_and_may_get_a_new_key() {
+    let mut node = Node::start();
+    let friend = Node::start();
+    let address = node.peer_address().replace("/ip4/127.0.0.1/tcp/", "localhost:");
+    friend.rpc.call("admin_addPeer", json!([address]));
+    let connected = |friend: &Node, node: &Node| {
+        let peers = friend.rpc.call("admin_peers", json!([]));
+        (peers.as_array().map(Vec::len) == Some(1) && peers[0]["id"] == node.peer_id()).then_some(())
+    };
+    wait_for("the named node", 20, || connected(&friend, &node));
+    let first = node.peer_id();
+    node.kill();
+    std::fs::remove_file(node.datadir().join("nodekey")).expect("the node has a key");
+    node.restart();
+    assert_ne!(node.peer_id(), first);
+    wait_for("the named node under its new key", 90, || connected(&friend, &node));
+    wait_for_line(&friend, "the node there has a new key", 5);
+    assert_eq!(friend.rpc.call("admin_removePeer", json!([node.peer_id()])), true, "the name is joined to the key");
 }

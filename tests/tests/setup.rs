@@ -41,7 +41,10 @@ impl Machine {
         machine.tool("cargo", "").tool("c++", "").tool("make", "").tool("id", "echo 1000").tool("true", "");
         machine.tool("rustc", "echo 'rustc 1.95.0 (0123456 2026-01-01)'");
         // As sudo does: a new environment, whatever the caller's was.
-        machine.tool("sudo", "[ \"$1\" = -n ] || exit 9\nshift\nexec env -i PATH=\"$PATH\" LOG=\"${0%/*}/../apt.log\" \"$@\"");
+        machine.tool(
+            "sudo",
+            "[ \"$1\" = -n ] || exit 9\nshift\nexec env -i PATH=\"$PATH\" LOG=\"${0%/*}/../apt.log\" \"$@\"",
+        );
         machine.apt("");
         machine
     }
@@ -125,10 +128,9 @@ impl Machine {
 #[test]
 fn the_cpp_library_of_clang_is_not_libclang() {
     let machine = Machine::new();
-    machine.file("usr/lib/x86_64-linux-gnu/libclang-cpp.so.14").link(
-        "usr/lib/llvm-14/lib/libclang-cpp.so.14",
-        "../../x86_64-linux-gnu/libclang-cpp.so.14",
-    );
+    machine
+        .file("usr/lib/x86_64-linux-gnu/libclang-cpp.so.14")
+        .link("usr/lib/llvm-14/lib/libclang-cpp.so.14", "../../x86_64-linux-gnu/libclang-cpp.so.14");
     assert_eq!(machine.installs(), "libclang-dev");
 }
 
@@ -239,7 +241,9 @@ fn without_apt_or_the_right_to_install_it_says_what_to_type() {
     machine.tool("sudo", "exit 1");
     let outcome = machine.set_up();
     assert_eq!((outcome.code, outcome.apt.as_str()), (Some(1), ""));
-    for hint in ["apt-get install libclang-dev", "dnf install", "pacman -S", "apk add", "nix-shell -p", "xcode-select", "conda"] {
+    for hint in
+        ["apt-get install libclang-dev", "dnf install", "pacman -S", "apk add", "nix-shell -p", "xcode-select", "conda"]
+    {
         assert!(outcome.said.contains(hint), "no {hint} in {}", outcome.said);
     }
 }

@@ -78,5 +78,9 @@ fn make_test_compiles_no_dependency_that_make_run_compiled() {
     let elsewhere: BTreeSet<_> = test.values().collect();
     // The causes first: those that the tests compile with other features. The rest lies above them.
     let causes: Vec<_> = again.iter().filter(|name| !elsewhere.contains(**name)).collect();
-    assert!(again.is_empty(), "{} units differ; add features to tests/features/Cargo.toml for\n{causes:#?}", again.len());
+    assert!(
+        again.is_empty(),
+        "{} units differ; add features to tests/features/Cargo.toml for\n{causes:#?}",
+        again.len()
+    );
 }

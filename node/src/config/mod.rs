@@ -51,7 +51,7 @@ pub struct Settings {
     /// Nodes to stay connected with, comma-separated; no others are sought
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = "Network")]
     pub connect: Option<Vec<String>>,
-    /// Seeks no peers: neither here, by mDNS, nor anywhere
+    /// Seeks no peers and is not to be found: only nodes that are given its address connect
     #[arg(long, help_heading = "Network", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[serde(rename = "no-discovery")]
     pub no_discovery: Option<bool>,
@@ -350,7 +350,7 @@ impl Settings {
         let beneficiary = settings.miner.account.as_deref().map(account).transpose()?;
         let datadir = datadir(settings.datadir.clone(), &spec.name, dev)?;
         Ok(Config {
-            network: network::resolve(&settings, &spec.name, datadir.clone())?,
+            network: network::resolve(&settings, &spec, datadir.clone())?,
             datadir,
             dev,
             cache: megabytes("--cache", settings.cache.unwrap_or(256), 8)?,

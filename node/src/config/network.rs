@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, path::PathBuf};
 
+use chain_core::spec::ChainSpec;
+
 use super::{ConfigError, Settings, value};
 use crate::net::{self, Multiaddr, NetConfig};
 
@@ -9,7 +11,12 @@ use crate::net::{self, Multiaddr, NetConfig};
 ///
 /// # Errors
 /// [`ConfigError`] for an address that is none.
-pub fn resolve(settings: &Settings, chain: &str, folder: Option<PathBuf>) -> Result<Option<NetConfig>, ConfigError> {
+pub fn resolve(
+    settings: &Settings,
+    spec: &ChainSpec,
+    folder: Option<PathBuf>,
+) -> Result<Option<NetConfig>, ConfigError> {
+    let chain = spec.name.as_str();
     let max_peers = settings.max_peers.unwrap_or(50);
     let connect = addresses("--connect", settings.connect.as_deref())?;
     let bootnodes = addresses("--bootnodes", settings.bootnodes.as_deref())?;
@@ -30,12 +37,14 @@ pub fn resolve(settings: &Settings, chain: &str, folder: Option<PathBuf>) -> Res
         max_peers: max_peers.into(),
         nat: settings.nat.unwrap_or(false),
         folder,
+        // Half of what makes honest blocks wait, and no more than ten minutes where that is more than anybody's error.
+        clock_bound: u64::from(spec.max_future / 2).clamp(5, 600),
     }))
 }
 
 fn addresses(flag: &'static str, given: Option<&[String]>) -> Result<Vec<Multiaddr>, ConfigError> {
     let parse = |text: &String| {
-        let expected = "expected an address such as /ip4/1.2.3.4/tcp/30303/p2p/12D3..., or 1.2.3.4:30303";
+        let expected = "expected an address such as /ip4/1.2.3.4/tcp/30303/p2p/12D3..., or host:30303";
         net::parse_address(text).ok_or_else(|| value(flag, text, expected))
     };
     given.unwrap_or_default().iter().map(parse).collect()

@@ -14,13 +14,28 @@ pub enum Scope {
     Global,
 }
 
-/// Reads an address that a person wrote: a multiaddress, or host and port of TCP.
+/// Reads an address that a person wrote: a multiaddress, or an IP or host name with a port of TCP.
 pub fn parse(text: &str) -> Option<Multiaddr> {
-    let address = match text.parse::<SocketAddr>() {
-        Ok(socket) => Multiaddr::from(socket.ip()).with(Protocol::Tcp(socket.port())),
-        Err(_) => text.parse().ok()?,
+    let address = match (text.parse::<SocketAddr>(), text.rsplit_once(':')) {
+        (Ok(socket), _) => Multiaddr::from(socket.ip()).with(Protocol::Tcp(socket.port())),
+        (_, Some((host, port))) if is_host_name(host) => {
+            Multiaddr::empty().with(Protocol::Dns(host.into())).with(Protocol::Tcp(port.parse().ok()?))
+        }
+        _ => text.parse().ok()?,
     };
     can_dial(&split(address.clone()).0).then_some(address)
+}
+
+/// Whether this can be looked up: labels of letters, digits and hyphens (RFC 1123), of which the last is no number.
+fn is_host_name(text: &str) -> bool {
+    let label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    let last = text.rsplit('.').next().unwrap_or_default();
+    text.len() <= 253 && text.split('.').all(label) && !last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The IP of an address, if it begins with one.
@@ -43,9 +58,24 @@ pub fn split(mut address: Multiaddr) -> (Multiaddr, Option<PeerId>) {
     }
 }
 
+/// The IPv4 address that an IPv6 one stands for: mapped, translated (NAT64, RFC 6052 and 6145), or a tunnel (6to4, Teredo). Its
+/// owner has a whole network of such, so that they count as the one address.
+fn inner(ip: IpAddr) -> IpAddr {
+    let IpAddr::V6(v6) = ip else {
+        return ip;
+    };
+    let v4 = |high: u16, low: u16| Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).into();
+    match v6.segments() {
+        [0x2002, high, low, ..] => v4(high, low),
+        [0x2001, 0, .., high, low] => v4(!high, !low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0, 0, 0, 0, 0xffff, 0, high, low] => v4(high, low),
+        _ => ip.to_canonical(),
+    }
+}
+
 /// How far an IP reaches.
 pub fn scope(ip: IpAddr) -> Scope {
-    match ip {
+    match inner(ip) {
         ip if ip.is_loopback() => Scope::Machine,
         IpAddr::V4(ip) if local_v4(ip) => Scope::Local,
         IpAddr::V6(ip) if local_v6(ip) => Scope::Local,
@@ -74,7 +104,7 @@ pub fn group(ip: IpAddr) -> IpAddr {
 }
 
 fn masked(ip: IpAddr, bits_v4: u32, bits_v6: u32) -> IpAddr {
-    match ip {
+    match inner(ip) {
         IpAddr::V4(ip) => Ipv4Addr::from(ip.to_bits() & (u32::MAX << (32 - bits_v4))).into(),
         IpAddr::V6(ip) => Ipv6Addr::from(ip.to_bits() & (u128::MAX << (128 - bits_v6))).into(),
     }
@@ -129,7 +159,23 @@ mod tests {
         assert_eq!(parse(&full).unwrap().to_string(), full);
         assert_eq!(parse("1.2.3.4:30303"), Some(address("/ip4/1.2.3.4/tcp/30303")));
         assert_eq!(parse("[::1]:30303"), Some(address("/ip6/::1/tcp/30303")));
-        for bad in ["", "1.2.3.4", "localhost:30303", "/ip4/1.2.3.4", "/ip4/1.2.3.4/tcp/0"] {
+        assert_eq!(parse("localhost:30303"), Some(address("/dns/localhost/tcp/30303")));
+        assert_eq!(parse("seed-1.example.org:5"), Some(address("/dns/seed-1.example.org/tcp/5")));
+        for bad in [
+            "",
+            "1.2.3.4",
+            "/ip4/1.2.3.4",
+            "/ip4/1.2.3.4/tcp/0",
+            "host",
+            "host:",
+            "host:0",
+            "host:70000",
+            ":5",
+            "a b:5",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+        for bad in ["1.2.3:5", "1.2.3.400:5", "-a.b:5", "a..b:5", "a/b:5"] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }
@@ -153,6 +199,14 @@ mod tests {
         assert_eq!(group(ip("1.2.3.4")), ip("1.2.0.0"));
         assert_eq!(host(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8:1:2::"));
         assert_eq!(group(ip("2001:db8:1:2:3:4:5:6")), ip("2001:db8::"));
+        for tunnel in ["::ffff:9.8.7.6", "2002:908:706:1::5", "64:ff9b::908:706", "2001:0:1:2:3:4:f6f7:f8f9"] {
+            assert_eq!((host(ip(tunnel)), group(ip(tunnel))), (ip("9.8.7.6"), ip("9.8.0.0")), "{tunnel}");
+        }
+        assert_eq!(
+            scope(ip("64:ff9b::a00:1")),
+            Scope::Local,
+            "a private address does not become public by its wrapping"
+        );
     }
 
     #[test]

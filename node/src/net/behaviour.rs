@@ -8,17 +8,15 @@ use libp2p::{
     },
     identify,
     identity::Keypair,
-    kad::{self, store::MemoryStore},
     mdns, ping, request_response,
     swarm::{NetworkBehaviour, behaviour::toggle::Toggle},
 };
 use std::{
     collections::{HashMap, HashSet},
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     time::Duration,
 };
 
-use super::{codec::Codec, config::NetConfig, gate::Gate};
+use super::{codec::Codec, config::NetConfig, gate::Gate, table::Table};
 use crate::{
     rpc::CLIENT_VERSION,
     wire::{CompactBlock, Message},
@@ -44,7 +42,7 @@ pub struct Behaviour {
     /// Whether they are still there.
     pub ping: ping::Behaviour,
     /// Finds peers anywhere.
-    pub kad: Toggle<kad::Behaviour<MemoryStore>>,
+    pub kad: Toggle<Table>,
     /// Finds peers in the local network.
     pub mdns: Toggle<mdns::tokio::Behaviour>,
     /// Spreads blocks.
@@ -61,7 +59,7 @@ pub struct Names {
     /// Protocol of questions and answers. Whoever does not speak it is of another chain.
     pub exchange: StreamProtocol,
     /// Protocol of the distributed table of peers.
-    kad: StreamProtocol,
+    pub kad: StreamProtocol,
     /// Topic of blocks.
     pub blocks: IdentTopic,
 }
@@ -80,6 +78,13 @@ impl Names {
             kad: name("kad"),
             blocks: IdentTopic::new(format!("cairn/{genesis}/blocks/1")),
         }
+    }
+}
+
+impl Names {
+    /// Whether a node that speaks these does not want to be found: with `--no-discovery` it does not speak the table's.
+    pub fn is_hidden(&self, protocols: &[StreamProtocol]) -> bool {
+        !protocols.contains(&self.kad)
     }
 }
 
@@ -104,7 +109,7 @@ impl Behaviour {
             gate,
             identify: identify::Behaviour::new(identify),
             ping: ping::Behaviour::new(ping),
-            kad: config.discover.then(|| kademlia(id, names)).into(),
+            kad: config.discover.then(|| Table::new(id, names.kad.clone())).into(),
             mdns: mdns.into(),
             gossip: gossip(names),
             exchange: request_response::Behaviour::with_codec(
@@ -115,21 +120,6 @@ impl Behaviour {
             autonat: autonat.into(),
         })
     }
-}
-
-/// The table knows peers only; records are refused, and peers enter once it is known that they are of this chain.
-fn kademlia(id: libp2p::PeerId, names: &Names) -> kad::Behaviour<MemoryStore> {
-    let mut config = kad::Config::new(names.kad.clone());
-    config
-        .set_record_filtering(kad::StoreInserts::FilterBoth)
-        .set_kbucket_inserts(kad::BucketInserts::Manual)
-        .set_periodic_bootstrap_interval(None)
-        .set_replication_interval(None)
-        .set_publication_interval(None)
-        .set_query_timeout(Duration::from_secs(30));
-    let mut kad = kad::Behaviour::with_config(id, MemoryStore::new(id), config);
-    kad.set_mode(Some(kad::Mode::Server));
-    kad
 }
 
 /// The topic carries the genesis hash, not the protocol's name: under a name of ours the library would not speak version 1.2,
@@ -182,10 +172,6 @@ fn scores(topic: TopicHash) -> PeerScoreParams {
         topics: HashMap::from([(topic, blocks)]),
         // The gate limits how many come from one host.
         ip_colocation_factor_weight: 0.0,
-        ip_colocation_factor_whitelist: HashSet::from([
-            IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ]),
         behaviour_penalty_weight: -1.0,
         behaviour_penalty_threshold: 6.0,
         behaviour_penalty_decay: 0.9,

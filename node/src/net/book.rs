@@ -1,11 +1,17 @@
 //! Addresses of nodes that may be there: bounded, kept over restarts, and tried ever less often the longer they fail.
+//!
+//! As in Bitcoin Core there are two kinds. *Met* are nodes that this one dialled and found on its chain; nobody gets in there by
+//! connecting. *Heard of* are all others. An attacker with many keys fills neither: what one network told of is bounded, and
+//! when a kind is full, its worst entry goes.
 
 use libp2p::{Multiaddr, PeerId};
 use serde::{Deserialize, Serialize};
 use std::{
+    cmp::Reverse,
     collections::{HashMap, HashSet},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     path::PathBuf,
+    time::{Duration, Instant},
 };
 
 use super::{
@@ -13,29 +19,50 @@ use super::{
     files,
 };
 
-/// Most nodes.
-const MOST: usize = 1_024;
-/// Of these, most that one network told of: an attacker who talks much does not fill the book.
-const MOST_OF_GROUP: usize = 128;
+/// Most nodes that were only heard of.
+const MOST_HEARD: usize = 768;
+/// Most nodes that were met.
+const MOST_MET: usize = 256;
+/// Most that one network told of, met or not: an attacker who talks much does not fill the book.
+const MOST_TOLD: usize = 128;
+/// Most that are in one public network: one who has only that does not fill the book either, whoever tells of it.
+const MOST_OF_GROUP: usize = 32;
 /// Most addresses of one node.
 const ADDRESSES: usize = 4;
-/// Wait after the first failure, in seconds; doubled by each further one.
-const FIRST_WAIT: u64 = 15;
+/// Wait after the first failure; doubled by each further one.
+const FIRST_WAIT: Duration = Duration::from_secs(15);
 /// Longest wait.
-const LONGEST_WAIT: u64 = 6 * 3_600;
+const LONGEST_WAIT: Duration = Duration::from_secs(6 * 3_600);
 /// A node that failed so often and was never met is forgotten.
 const HOPELESS: u32 = 6;
+/// A node that was met is forgotten after so many failures, which take about two days, if that was long ago, in seconds. A clock
+/// that jumps ahead makes nobody fail, so that it empties no book.
+const LOST: u32 = 16;
+const LONG_AGO: u64 = 30 * 24 * 3_600;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Entry {
     addresses: Vec<Multiaddr>,
-    /// Network of whoever told of it.
-    told_by: Option<IpAddr>,
-    /// When it was connected last; 0 for never.
+    /// Network of whoever told of it first.
+    told_by: IpAddr,
+    /// When this node was connected with it last, having dialled it, in seconds since the Unix epoch; 0 for never.
     met: u64,
     failures: u32,
     /// Not to be tried before.
-    next: u64,
+    next: Option<Instant>,
+}
+
+impl Entry {
+    /// The public network that it is in.
+    fn group(&self) -> Option<IpAddr> {
+        let ip = self.addresses.first().and_then(address::ip)?;
+        (address::scope(ip) == Scope::Global).then(|| address::group(ip))
+    }
+
+    /// The greater, the sooner it goes: never met, failing, met long ago.
+    fn badness(&self) -> (bool, u32, Reverse<u64>) {
+        (self.met == 0, self.failures, Reverse(self.met))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -43,9 +70,13 @@ struct Saved {
     peer: String,
     addresses: Vec<String>,
     met: u64,
+    #[serde(default)]
+    failures: u32,
+    #[serde(default)]
+    told_by: Option<IpAddr>,
 }
 
-/// The address book. Times are seconds since the Unix epoch.
+/// The address book.
 #[derive(Debug, Default)]
 pub struct Book {
     entries: HashMap<PeerId, Entry>,
@@ -57,16 +88,20 @@ impl Book {
     /// The book of an earlier run, kept in a file from now on.
     pub fn load(file: Option<PathBuf>) -> Self {
         let saved: Vec<Saved> = file.as_deref().map(files::read).unwrap_or_default();
-        let entry = |saved: Saved| {
-            let addresses = saved.addresses.iter().filter_map(|text| text.parse().ok()).filter(address::can_dial);
-            let entry = Entry { addresses: addresses.take(ADDRESSES).collect(), met: saved.met, ..Entry::default() };
-            Some((saved.peer.parse().ok()?, entry))
-        };
-        let entries = saved.into_iter().take(MOST).filter_map(entry);
-        Self { entries: entries.filter(|(_, entry)| !entry.addresses.is_empty()).collect(), file, changed: false }
+        let mut book = Self { file, ..Self::default() };
+        for Saved { peer, addresses, met, failures, told_by } in saved {
+            let addresses = addresses.iter().filter_map(|text| text.parse().ok()).filter(address::can_dial);
+            let addresses: Vec<Multiaddr> = addresses.take(ADDRESSES).collect();
+            let told_by = told_by.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+            if let (Ok(peer), false) = (peer.parse(), addresses.is_empty()) {
+                book.insert(peer, Entry { addresses, told_by, met, failures, next: None });
+            }
+        }
+        book.changed = false;
+        book
     }
 
-    /// Notes an address that somebody told of, if there is room.
+    /// Notes an address that somebody told of.
     pub fn add(&mut self, peer: PeerId, address: Multiaddr, told_by: IpAddr) {
         if let Some(entry) = self.entries.get_mut(&peer) {
             if !entry.addresses.contains(&address) && entry.addresses.len() < ADDRESSES {
@@ -75,49 +110,76 @@ impl Book {
             }
             return;
         }
-        let group = Some(told_by).filter(|ip| address::scope(*ip) == Scope::Global).map(address::group);
-        let told = self.entries.values().filter(|entry| group.is_some() && entry.told_by == group && entry.met == 0);
-        if told.count() >= MOST_OF_GROUP || !self.make_room() {
-            return;
+        let told_by = address::group(told_by);
+        self.insert(peer, Entry { addresses: vec![address], told_by, met: 0, failures: 0, next: None });
+    }
+
+    /// Adds an entry; where that is one too many of a kind, the worst of the kind goes.
+    fn insert(&mut self, peer: PeerId, entry: Entry) {
+        self.bound(MOST_TOLD, |other| other.told_by == entry.told_by);
+        let group = entry.group();
+        self.bound(MOST_OF_GROUP, |other| group.is_some() && other.group() == group);
+        match entry.met {
+            0 => self.bound_heard(),
+            _ => self.bound(MOST_MET, |other| other.met > 0),
         }
-        self.entries.insert(peer, Entry { addresses: vec![address], told_by: group, ..Entry::default() });
+        self.entries.insert(peer, entry);
         self.changed = true;
     }
 
-    /// Forgets the worst entry if the book is full; answers whether there is room then.
-    fn make_room(&mut self) -> bool {
-        if self.entries.len() < MOST {
-            return true;
+    /// Makes room for one more of a kind of which there may be so many.
+    fn bound(&mut self, most: usize, kind: impl Fn(&Entry) -> bool) {
+        if self.entries.values().filter(|entry| kind(entry)).count() >= most {
+            let of_kind = self.entries.iter().filter(|(_, entry)| kind(entry));
+            let worst = of_kind.max_by_key(|(_, entry)| entry.badness()).map(|(peer, _)| *peer);
+            worst.and_then(|peer| self.entries.remove(&peer));
         }
-        let strangers = self.entries.iter().filter(|(_, entry)| entry.met == 0);
-        let worst = strangers.max_by_key(|(_, entry)| entry.failures).map(|(peer, _)| *peer);
-        worst.and_then(|peer| self.entries.remove(&peer)).is_some()
     }
 
-    /// A node was connected, and is of this chain. `address` is given if this node dialled it.
-    pub fn met(&mut self, peer: PeerId, address: Option<Multiaddr>, now: u64) {
-        if !self.entries.contains_key(&peer) && (address.is_none() || !self.make_room()) {
-            return;
+    /// Makes room for one more that was heard of, at the cost of the network that told of the most.
+    fn bound_heard(&mut self) {
+        let mut told: HashMap<IpAddr, usize> = HashMap::new();
+        for entry in self.entries.values().filter(|entry| entry.met == 0) {
+            *told.entry(entry.told_by).or_default() += 1;
         }
-        let entry = self.entries.entry(peer).or_default();
-        (entry.met, entry.failures, entry.next) = (now, 0, now + FIRST_WAIT);
-        if let Some(address) = address {
-            entry.addresses.retain(|other| *other != address);
-            entry.addresses.insert(0, address);
-            entry.addresses.truncate(ADDRESSES);
+        let talker = told.iter().max_by_key(|(_, count)| **count).map(|(group, _)| *group);
+        if told.values().sum::<usize>() >= MOST_HEARD {
+            self.bound(0, |entry| entry.met == 0 && Some(entry.told_by) == talker);
         }
-        self.changed = true;
     }
 
-    /// A node could not be reached: it is left alone for a while.
-    pub fn failed(&mut self, peer: &PeerId, now: u64) {
+    /// This node dialled another at an address, and found it there and on this chain; `clock` is the time in seconds since the
+    /// Unix epoch.
+    pub fn met(&mut self, peer: PeerId, address: Multiaddr, now: Instant, clock: u64) {
+        let fresh = Entry {
+            told_by: address::ip(&address).map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address::group),
+            addresses: Vec::new(),
+            met: 0,
+            failures: 0,
+            next: None,
+        };
+        let mut entry = self.entries.remove(&peer).unwrap_or(fresh);
+        (entry.met, entry.failures, entry.next) = (clock.max(1), 0, Some(now + FIRST_WAIT));
+        entry.addresses.retain(|other| *other != address);
+        entry.addresses.insert(0, address);
+        entry.addresses.truncate(ADDRESSES);
+        self.insert(peer, entry);
+    }
+
+    /// A node could not be reached: it is left alone for a while, or forgotten.
+    pub fn failed(&mut self, peer: &PeerId, now: Instant, clock: u64) {
         let Some(entry) = self.entries.get_mut(peer) else {
             return;
         };
-        entry.failures += 1;
+        entry.failures = entry.failures.saturating_add(1);
         let wait = FIRST_WAIT.saturating_mul(1 << entry.failures.min(20) >> 1).min(LONGEST_WAIT);
-        entry.next = now + wait;
-        if entry.met == 0 && entry.failures >= HOPELESS {
+        entry.next = Some(now + wait);
+        let lost = match entry.met {
+            0 => entry.failures >= HOPELESS,
+            met => entry.failures >= LOST && clock.saturating_sub(met) > LONG_AGO,
+        };
+        self.changed = true;
+        if lost {
             self.forget(peer);
         }
     }
@@ -131,16 +193,15 @@ impl Book {
     /// before first, but for every other time. `random` decides among equals.
     pub fn candidate(
         &self,
-        now: u64,
+        now: Instant,
         avoid: impl Fn(&PeerId) -> bool,
         groups: &HashSet<IpAddr>,
         random: u64,
     ) -> Option<(PeerId, Vec<Multiaddr>)> {
-        let elsewhere = |entry: &Entry| {
-            let ip = entry.addresses.first().and_then(address::ip);
-            ip.is_none_or(|ip| !groups.contains(&address::group(ip)))
+        let elsewhere = |entry: &Entry| entry.group().is_none_or(|group| !groups.contains(&group));
+        let due = |(peer, entry): &(&PeerId, &Entry)| {
+            entry.next.is_none_or(|next| next <= now) && !avoid(peer) && elsewhere(entry)
         };
-        let due = |(peer, entry): &(&PeerId, &Entry)| entry.next <= now && !avoid(peer) && elsewhere(entry);
         let mut due: Vec<_> = self.entries.iter().filter(due).collect();
         if random.is_multiple_of(2) && due.iter().any(|(_, entry)| entry.met > 0) {
             due.retain(|(_, entry)| entry.met > 0);
@@ -159,6 +220,8 @@ impl Book {
             peer: peer.to_string(),
             addresses: entry.addresses.iter().map(ToString::to_string).collect(),
             met: entry.met,
+            failures: entry.failures,
+            told_by: Some(entry.told_by),
         };
         let list: Vec<Saved> = self.entries.iter().map(saved).collect();
         if let Err(error) = files::write(file, &list) {
@@ -170,12 +233,8 @@ impl Book {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use libp2p::identity::Keypair;
 
-    fn someone() -> PeerId {
-        Keypair::generate_ed25519().public().to_peer_id()
-    }
-
+    /// An address in a public network of its own.
     fn at(number: usize) -> Multiaddr {
         format!("/ip4/{}.{}.1.1/tcp/30303", 11 + number / 250, 1 + number % 250).parse().unwrap()
     }
@@ -188,81 +247,140 @@ mod tests {
         fn len(&self) -> usize {
             self.entries.len()
         }
+
+        fn count_met(&self) -> usize {
+            self.entries.values().filter(|entry| entry.met > 0).count()
+        }
     }
 
-    fn any(book: &Book, now: u64) -> Option<PeerId> {
+    fn any(book: &Book, now: Instant) -> Option<PeerId> {
         book.candidate(now, |_| false, &HashSet::new(), 1).map(|(peer, _)| peer)
     }
 
     #[test]
     fn a_node_that_fails_is_tried_ever_less_often() {
-        let (mut book, peer) = (Book::default(), someone());
-        book.add(peer, at(0), teller(0));
-        book.met(peer, Some(at(0)), 1);
-        let mut now = 100;
+        let (mut book, peer, start) = (Book::default(), PeerId::random(), Instant::now());
+        book.met(peer, at(0), start, 1_000);
+        let mut now = start + FIRST_WAIT;
         for wait in [15, 30, 60, 120] {
             assert_eq!(any(&book, now), Some(peer));
-            book.failed(&peer, now);
-            assert_eq!(any(&book, now + wait - 1), None);
-            now += wait;
+            book.failed(&peer, now, 1_000);
+            assert_eq!(any(&book, now + Duration::from_secs(wait - 1)), None);
+            now += Duration::from_secs(wait);
         }
-        for _ in 0..100 {
-            book.failed(&peer, now);
-        }
-        assert_eq!(any(&book, now + LONGEST_WAIT), Some(peer), "one that was met is never given up");
+        (0..100).for_each(|_| book.failed(&peer, now, 1_000 + LONG_AGO));
+        assert_eq!(any(&book, now + LONGEST_WAIT), Some(peer), "one that was met lately is not given up");
     }
 
     #[test]
-    fn a_stranger_that_never_answers_is_forgotten() {
-        let (mut book, peer) = (Book::default(), someone());
+    fn a_stranger_that_never_answers_is_forgotten_and_a_met_one_after_a_month() {
+        let (mut book, peer, friend, now) = (Book::default(), PeerId::random(), PeerId::random(), Instant::now());
         book.add(peer, at(0), teller(0));
-        (0..HOPELESS).for_each(|_| book.failed(&peer, 0));
+        (0..HOPELESS).for_each(|_| book.failed(&peer, now, 0));
+        assert_eq!(book.len(), 0);
+        book.met(friend, at(0), now, 1_000);
+        (1..LOST).for_each(|_| book.failed(&friend, now, 1_001 + LONG_AGO));
+        assert_eq!(book.len(), 1, "a clock that jumps ahead forgets nobody by itself");
+        book.failed(&friend, now, 1_001 + LONG_AGO);
         assert_eq!(book.len(), 0);
     }
 
+    // One host, key after key: each connects, says where it is, and leaves.
     #[test]
-    fn the_book_is_bounded_and_one_network_does_not_fill_it() {
+    fn a_thousand_keys_of_one_host_leave_the_book_useful() {
+        for host in ["9.9.9.9", "127.0.0.1", "192.168.1.7", "2002:909:909::1"] {
+            let (mut book, host, now) = (Book::default(), host.parse().unwrap(), Instant::now());
+            let friend = PeerId::random();
+            book.met(friend, at(0), now, 1_000);
+            for number in 0..1_060 {
+                book.add(PeerId::random(), at(number), host);
+            }
+            assert_eq!(book.len(), 1 + MOST_TOLD, "{host}");
+            let honest: Vec<PeerId> = (0..200).map(|_| PeerId::random()).collect();
+            for (number, peer) in honest.iter().enumerate() {
+                book.add(*peer, at(2_000 + number), teller(2_000 + number));
+            }
+            assert!(honest.iter().all(|peer| book.entries.contains_key(peer)), "others are still heard");
+            assert!(book.entries.contains_key(&friend));
+        }
+    }
+
+    #[test]
+    fn a_crowd_of_networks_pushes_out_itself_first() {
         let mut book = Book::default();
-        for number in 0..MOST_OF_GROUP + 5 {
-            book.add(someone(), at(number), teller(0));
+        let honest: Vec<PeerId> = (0..50).map(|_| PeerId::random()).collect();
+        for (number, peer) in honest.iter().enumerate() {
+            book.add(*peer, at(number), teller(number));
+        }
+        for number in 0..20_000 {
+            book.add(PeerId::random(), at(100 + number % 10_000), teller(100 + number % 8));
+        }
+        assert_eq!(book.len(), MOST_HEARD);
+        assert!(honest.iter().all(|peer| book.entries.contains_key(peer)));
+    }
+
+    #[test]
+    fn addresses_in_one_network_are_few_whoever_tells_of_them() {
+        let mut book = Book::default();
+        for number in 0..1_000 {
+            let address = format!("/ip4/9.9.{}.{}/tcp/1", number / 250, 1 + number % 250).parse().unwrap();
+            book.add(PeerId::random(), address, teller(number));
         }
         assert_eq!(book.len(), MOST_OF_GROUP);
-        let friend = someone();
-        book.met(friend, Some(at(7)), 5);
-        for number in 0..2 * MOST {
-            book.add(someone(), at(number), teller(number));
+    }
+
+    #[test]
+    fn of_those_met_the_failing_and_then_the_oldest_go() {
+        let (mut book, now) = (Book::default(), Instant::now());
+        let friends: Vec<PeerId> = (0..MOST_MET).map(|_| PeerId::random()).collect();
+        for (number, peer) in friends.iter().enumerate() {
+            book.met(*peer, at(number), now, 1_000 + number as u64);
         }
-        assert_eq!(book.len(), MOST);
-        assert!(book.entries.contains_key(&friend));
-        (0..10).for_each(|number| book.add(friend, at(number), teller(0)));
-        assert_eq!(book.entries[&friend].addresses.len(), ADDRESSES);
+        book.failed(&friends[7], now, 2_000);
+        book.met(PeerId::random(), at(5_000), now, 9_000);
+        assert!(!book.entries.contains_key(&friends[7]) && book.entries.contains_key(&friends[0]));
+        book.met(PeerId::random(), at(5_001), now, 9_000);
+        assert!(!book.entries.contains_key(&friends[0]) && book.entries.contains_key(&friends[1]));
+        book.met(friends[1], at(5_002), now, 9_001);
+        assert_eq!(book.count_met(), MOST_MET);
+        assert_eq!(book.entries[&friends[1]].addresses, [at(5_002), at(1)]);
+    }
+
+    #[test]
+    fn a_node_has_few_addresses() {
+        let (mut book, peer) = (Book::default(), PeerId::random());
+        (0..10).for_each(|number| book.add(peer, at(number), teller(0)));
+        assert_eq!(book.entries[&peer].addresses.len(), ADDRESSES);
     }
 
     #[test]
     fn candidates_are_elsewhere_and_wanted() {
-        let (mut book, peer) = (Book::default(), someone());
+        let (mut book, peer, start) = (Book::default(), PeerId::random(), Instant::now());
         book.add(peer, at(0), teller(0));
-        assert_eq!(book.candidate(0, |other| *other == peer, &HashSet::new(), 0), None);
-        assert_eq!(book.candidate(0, |_| false, &HashSet::from([address::group(teller(0))]), 0), None);
-        assert_eq!(book.candidate(0, |_| false, &HashSet::new(), 0), Some((peer, vec![at(0)])));
-        let friend = someone();
-        book.met(friend, Some(at(1)), 1);
+        assert_eq!(book.candidate(start, |other| *other == peer, &HashSet::new(), 0), None);
+        assert_eq!(book.candidate(start, |_| false, &HashSet::from([address::group(teller(0))]), 0), None);
+        assert_eq!(book.candidate(start, |_| false, &HashSet::new(), 0), Some((peer, vec![at(0)])));
+        let friend = PeerId::random();
+        book.met(friend, at(1), start, 1);
         for random in 0..10 {
-            let chosen = book.candidate(99, |_| false, &HashSet::new(), 2 * random).unwrap().0;
+            let chosen = book.candidate(start + FIRST_WAIT, |_| false, &HashSet::new(), 2 * random).unwrap().0;
             assert_eq!(chosen, friend, "a node that was met comes first half of the time");
         }
     }
 
     #[test]
-    fn the_book_outlives_a_restart() {
+    fn the_book_outlives_a_restart_and_so_do_its_bounds() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("peers.json");
         let mut book = Book::load(Some(file.clone()));
-        let peer = someone();
-        book.met(peer, Some(at(3)), 7);
+        let (peer, now) = (PeerId::random(), Instant::now());
+        book.met(peer, at(3), now, 7);
+        (0..MOST_TOLD).for_each(|number| book.add(PeerId::random(), at(number), teller(700)));
         book.save();
-        let again = Book::load(Some(file));
-        assert_eq!(again.candidate(100, |_| false, &HashSet::new(), 0), Some((peer, vec![at(3)])));
+        let mut again = Book::load(Some(file));
+        assert_eq!(again.candidate(now, |_| false, &HashSet::new(), 0), Some((peer, vec![at(3)])));
         assert_eq!(again.entries[&peer].met, 7);
+        again.add(PeerId::random(), at(900), teller(700));
+        assert_eq!(again.len(), 1 + MOST_TOLD);
     }
 }

@@ -20,6 +20,8 @@ pub struct NetConfig {
     pub external: Vec<Multiaddr>,
     /// Most peers.
     pub max_peers: usize,
+    /// Seconds that this machine's clock may differ from the peers' before the log says so.
+    pub clock_bound: u64,
     /// Whether routers are asked to let others in, and others whether they get in.
     pub nat: bool,
     /// Where key, bans and addresses are kept; `None` keeps nothing.

@@ -2,7 +2,7 @@
 //! answer is left alone for ever longer.
 
 use libp2p::{
-    Multiaddr, PeerId,
+    Multiaddr, PeerId, TransportError,
     multiaddr::Protocol,
     swarm::{
         ConnectionId, DialError,
@@ -11,51 +11,51 @@ use libp2p::{
 };
 use std::{
     collections::HashMap,
+    error::Error,
     hash::{BuildHasher, RandomState},
     net::Ipv4Addr,
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
 
-use super::{address, clock, shell::Shell};
+use super::{address, clock, named::Named, shell::Shell};
 
 /// Attempts at a time.
 const DIALLING: usize = 4;
-/// Waits between attempts at a node that the operator named.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// How long a name may take to be looked up.
 const LOOKUP: Duration = Duration::from_secs(10);
+/// How long an address is left alone at which a node of another chain was, or one that does not want to be found.
+const SHUNNED: Duration = Duration::from_secs(600);
+/// Most addresses that are left alone. The operator and this machine's ports name fewer.
+const MOST_SHUNNED: usize = 256;
+/// How often the log says that a node has this node's key.
+const SAY_AGAIN: Duration = Duration::from_secs(600);
 
 /// How often this machine is searched.
 const LOOK: Duration = Duration::from_secs(10);
 /// Where nodes usually listen: the default port, and the next for further nodes beside it.
 const USUAL_PORTS: RangeInclusive<u16> = 30_303..=30_312;
 
-/// A node that the operator named.
-#[derive(Clone, Debug)]
-pub struct Named {
-    /// Where it is, without its key.
-    pub address: Multiaddr,
-    /// Its key, once it is known.
-    pub peer: Option<PeerId>,
-    /// Whether to stay connected with it, rather than to begin with it.
-    pub stay: bool,
-    wait: Duration,
-    next: Instant,
+/// Why this node dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// It wants a peer: this one, of the address book.
+    Book(PeerId),
+    /// The operator named this node, by [`Named::number`].
+    Named(u64),
+    /// It searches this machine.
+    Scan,
 }
 
-impl Named {
-    /// A node to dial at once.
-    pub fn new(address: Multiaddr, stay: bool) -> Self {
-        let (address, peer) = address::split(address);
-        Self { address, peer, stay, wait: FIRST_WAIT, next: Instant::now() }
-    }
-
-    /// Dials it at once again.
-    pub fn hurry(&mut self) {
-        (self.wait, self.next) = (FIRST_WAIT, Instant::now());
-    }
+/// A connection that is being opened.
+#[derive(Debug)]
+struct Attempt {
+    /// What for.
+    aim: Aim,
+    /// The key that is expected there.
+    peer: Option<PeerId>,
+    /// Addresses to try when this one fails.
+    rest: Vec<Multiaddr>,
 }
 
 /// Whom to dial.
@@ -63,8 +63,52 @@ impl Named {
 pub struct Dialer {
     /// Those that the operator named.
     pub named: Vec<Named>,
-    /// Attempts under way, and whom they are for.
-    pub dialling: HashMap<ConnectionId, Option<PeerId>>,
+    attempts: HashMap<ConnectionId, Attempt>,
+    /// Addresses that are left alone until then.
+    shunned: HashMap<Multiaddr, Instant>,
+    /// When the log last said that a node has this node's key.
+    said_own_key: Option<Instant>,
+    last: u64,
+}
+
+impl Dialer {
+    /// A node that the operator names: dialled at once, and kept, rather than begun with, if `stay`.
+    pub fn name(&mut self, address: Multiaddr, stay: bool) {
+        let new = Named::new(self.last + 1, address, stay);
+        match self.named.iter_mut().find(|named| named.address == new.address && named.given == new.given) {
+            Some(named) => named.hurry(stay),
+            None => {
+                self.last += 1;
+                self.named.push(new);
+            }
+        }
+    }
+
+    /// Whether a connection of ours is being opened.
+    pub fn is_dialling(&self) -> bool {
+        !self.attempts.is_empty()
+    }
+
+    /// A peer is of this chain.
+    pub fn met(&mut self, peer: &PeerId) {
+        self.named.iter_mut().filter(|named| named.peer() == Some(*peer)).for_each(Named::met);
+    }
+
+    /// Leaves an address alone for a while.
+    fn shun(&mut self, address: Multiaddr, now: Instant) {
+        self.shunned.retain(|_, until| *until > now);
+        if self.shunned.len() < MOST_SHUNNED {
+            self.shunned.insert(address, now + SHUNNED);
+        }
+    }
+
+    fn shuns(&self, address: &Multiaddr, now: Instant) -> bool {
+        self.shunned.get(address).is_some_and(|until| *until > now)
+    }
+
+    fn get(&mut self, number: u64) -> Option<&mut Named> {
+        self.named.iter_mut().find(|named| named.number == number)
+    }
 }
 
 /// A number that strangers cannot guess.
@@ -75,35 +119,32 @@ pub fn random() -> u64 {
 impl Shell {
     /// Dials whom it is time to dial.
     pub(super) fn dial_more(&mut self) {
-        let lonely = self.peers.outbound() == 0;
+        let (now, lonely) = (Instant::now(), self.peers.outbound() == 0);
         for index in 0..self.dialer.named.len() {
             let named = &mut self.dialer.named[index];
-            let wanted = named.stay || lonely;
-            if !wanted || named.next > Instant::now() || named.peer.is_some_and(|peer| self.peers.contains(&peer)) {
-                continue;
+            let connected = named.peer().is_some_and(|peer| self.peers.contains(&peer));
+            if !connected && (named.stay || lonely) && named.is_due(now) {
+                let (number, address) = (named.number, named.address.clone());
+                self.dial_named(number, address);
             }
-            named.next = Instant::now() + named.wait;
-            named.wait = (named.wait * 2).min(LONGEST_WAIT);
-            let named = named.clone();
-            self.dial_named(named);
         }
         if !self.config.discover {
             return;
         }
         for _ in 0..DIALLING {
-            let under_way = self.dialer.dialling.len();
+            let under_way = self.dialer.attempts.len();
             if under_way >= DIALLING || self.peers.outbound() + under_way >= self.config.outbound() {
                 return;
             }
             let groups = self.swarm.behaviour().gate.dialled_groups();
-            let (me, dialling) = (*self.swarm.local_peer_id(), &self.dialer.dialling);
+            let (me, attempts) = (*self.swarm.local_peer_id(), &self.dialer.attempts);
             let avoid = |peer: &PeerId| {
-                *peer == me || self.peers.contains(peer) || dialling.values().any(|other| *other == Some(*peer))
+                *peer == me || self.peers.contains(peer) || attempts.values().any(|attempt| attempt.peer == Some(*peer))
             };
-            let Some((peer, addresses)) = self.book.candidate(clock(), avoid, &groups, random()) else {
+            let Some((peer, addresses)) = self.book.candidate(now, avoid, &groups, random()) else {
                 return;
             };
-            self.dial(Some(peer), addresses);
+            self.dial(Attempt { aim: Aim::Book(peer), peer: Some(peer), rest: Vec::new() }, addresses);
         }
     }
 
@@ -118,70 +159,168 @@ impl Shell {
         let mine: Vec<Multiaddr> = self.listeners.values().flatten().cloned().collect();
         for port in USUAL_PORTS {
             let address = Multiaddr::from(Ipv4Addr::LOCALHOST).with(Protocol::Tcp(port));
-            if !mine.contains(&address) {
-                self.dial(None, vec![address]);
+            if !mine.contains(&address) && !self.dialer.shuns(&address, now) {
+                self.dial(Attempt { aim: Aim::Scan, peer: None, rest: Vec::new() }, vec![address]);
             }
         }
     }
 
-    fn dial_named(&mut self, named: Named) {
-        if address::ip(&named.address).is_some() {
-            return self.dial(named.peer, vec![named.address]);
+    fn dial_named(&mut self, number: u64, address: Multiaddr) {
+        if address::ip(&address).is_some() {
+            return self.dial_resolved(number, vec![address]);
         }
         let resolved = self.resolved.clone();
         tokio::spawn(async move {
-            let addresses = lookup(&named.address).await;
+            let addresses = lookup(&address).await;
             // The shell may have ended.
-            let _ = resolved.send((named.peer, addresses));
+            let _ = resolved.send((number, addresses));
         });
     }
 
-    /// Dials a peer, or whoever is at an address.
-    pub(super) fn dial(&mut self, peer: Option<PeerId>, addresses: Vec<Multiaddr>) {
-        let options = match peer {
+    /// Dials a node that the operator named, at all addresses that its name stands for.
+    pub(super) fn dial_resolved(&mut self, number: u64, addresses: Vec<Multiaddr>) {
+        let Some(named) = self.dialer.get(number) else {
+            return;
+        };
+        if addresses.is_empty() {
+            return named.complain("the host name is unknown", Instant::now());
+        }
+        let peer = named.peer();
+        self.dial(Attempt { aim: Aim::Named(number), peer, rest: Vec::new() }, addresses);
+    }
+
+    /// Dials a peer, or whoever is at the first address, and at the next one if nobody is.
+    fn dial(&mut self, mut attempt: Attempt, addresses: Vec<Multiaddr>) {
+        let options = match attempt.peer {
             Some(peer) => {
                 DialOpts::peer_id(peer).addresses(addresses).condition(PeerCondition::DisconnectedAndNotDialing).build()
             }
-            None => match addresses.into_iter().next() {
-                Some(address) => DialOpts::unknown_peer_id().address(address).build(),
-                None => return,
-            },
-        };
-        let id = options.connection_id();
-        match self.swarm.dial(options) {
-            Ok(()) => _ = self.dialer.dialling.insert(id, peer),
-            Err(error) => self.dial_failed(id, peer, &error),
-        }
-    }
-
-    /// An attempt came to nothing.
-    pub(super) fn dial_failed(&mut self, id: ConnectionId, peer: Option<PeerId>, error: &DialError) {
-        self.dialer.dialling.remove(&id);
-        match (error, peer) {
-            (DialError::DialPeerConditionFalse(_), _) => return,
-            // Somebody told it of itself.
-            (DialError::LocalPeerId { address }, _) => {
-                let (address, _) = address::split(address.clone());
-                self.dialer.named.retain(|named| named.address != address);
+            None => {
+                let mut addresses = addresses.into_iter();
+                let Some(address) = addresses.next() else {
+                    return;
+                };
+                attempt.rest = addresses.collect();
+                DialOpts::unknown_peer_id().address(address).build()
             }
-            (_, Some(peer)) => self.book.failed(&peer, clock()),
-            (_, None) => {}
+        };
+        let (id, peer) = (options.connection_id(), attempt.peer);
+        self.dialer.attempts.insert(id, attempt);
+        if let Err(error) = self.swarm.dial(options) {
+            self.dial_failed(id, peer, &error);
         }
-        tracing::debug!(?peer, %error, "cannot connect");
     }
 
-    /// A connection stands: this node dialled it, or was dialled.
-    pub(super) fn dialled(&mut self, id: ConnectionId, peer: PeerId, address: &Multiaddr) {
-        self.dialer.dialling.remove(&id);
+    /// An attempt came to nothing; `peer` is the one that it was for, if that was known.
+    pub(super) fn dial_failed(&mut self, id: ConnectionId, peer: Option<PeerId>, error: &DialError) {
+        let attempt = self.dialer.attempts.remove(&id);
+        let number = attempt.as_ref().and_then(|attempt| match attempt.aim {
+            Aim::Named(number) => Some(number),
+            Aim::Book(_) | Aim::Scan => None,
+        });
+        match (error, number) {
+            (DialError::DialPeerConditionFalse(_), _) => return,
+            (DialError::LocalPeerId { address }, _) => return self.met_own_key(number, address.clone()),
+            (DialError::WrongPeerId { obtained, address }, Some(number)) => {
+                return self.met_other_key(number, *obtained, &address::split(address.clone()).0);
+            }
+            _ => {}
+        }
+        let reason = why(error);
+        tracing::debug!(?peer, reason, "cannot connect");
+        peer.inspect(|peer| self.book.failed(peer, Instant::now(), clock()));
+        if let Some(mut attempt) = attempt.filter(|attempt| !attempt.rest.is_empty()) {
+            let rest = std::mem::take(&mut attempt.rest);
+            return self.dial(attempt, rest);
+        }
+        if let Some(named) = number.and_then(|number| self.dialer.get(number)) {
+            named.complain(&reason, Instant::now());
+        }
+    }
+
+    /// Somebody there has this node's key: this node itself, or one whose data directory is a copy of this one's.
+    pub(super) fn met_own_key(&mut self, named: Option<u64>, address: Multiaddr) {
+        let (address, _) = address::split(address);
+        let mut mine = self.listeners.values().flatten().chain(self.swarm.external_addresses());
+        if mine.any(|own| address::split(own.clone()).0 == address) {
+            self.dialer.named.retain(|named| named.address != address);
+            return tracing::debug!(%address, "this node dialled itself");
+        }
+        let now = Instant::now();
+        if let Some(named) = named.and_then(|number| self.dialer.get(number)) {
+            named.rest(now);
+        }
+        if self.dialer.said_own_key.is_none_or(|at| now.duration_since(at) >= SAY_AGAIN) {
+            self.dialer.said_own_key = Some(now);
+            tracing::warn!(
+                %address,
+                "another node has this node's key, so that the two cannot connect; was its data directory copied? \
+                 Stop one of them, delete the file nodekey in its data directory, and start it again"
+            );
+        }
+    }
+
+    /// A node that the operator named has another key than it had, or was said to have.
+    fn met_other_key(&mut self, number: u64, key: PeerId, address: &Multiaddr) {
+        let Some(named) = self.dialer.get(number) else {
+            return;
+        };
+        if let Some(given) = named.given {
+            let reason = format!("the node there has the key {key}, not {given}; is its address still right?");
+            return named.complain(&reason, Instant::now());
+        }
+        // It was learnt, not given: the node was set up anew.
+        let old = named.learnt.take();
+        named.hurry(false);
+        tracing::info!(%address, peer = %key, "the node there has a new key");
+        old.inspect(|old| _ = self.swarm.behaviour_mut().gate.trusted.remove(old));
+    }
+
+    /// A connection stands: this node dialled it, and this says why, or was dialled.
+    pub(super) fn dialled(&mut self, id: ConnectionId, peer: PeerId) -> Option<Aim> {
+        let aim = self.dialer.attempts.remove(&id).map(|attempt| attempt.aim);
         let gate = &mut self.swarm.behaviour_mut().gate;
         for named in &mut self.dialer.named {
-            if named.peer == Some(peer) || (named.peer.is_none() && named.address == *address) {
-                named.peer = Some(peer);
-                named.wait = FIRST_WAIT;
+            if aim == Some(Aim::Named(named.number)) || named.peer() == Some(peer) {
+                named.learnt = Some(peer);
                 gate.trusted.insert(peer);
             }
         }
+        aim
     }
+
+    /// A node at which this one is of no use, or the other way round, is not dialled again for a while.
+    pub(super) fn shun(&mut self, peer: PeerId, address: Option<&Multiaddr>, reason: &str) {
+        let now = Instant::now();
+        self.book.forget(&peer);
+        address.into_iter().for_each(|address| self.dialer.shun(address.clone(), now));
+        for named in self.dialer.named.iter_mut().filter(|named| named.peer() == Some(peer)) {
+            named.complain(reason, now);
+            named.leave_alone(now + SHUNNED);
+            named.learnt = None;
+            if named.given.is_none() {
+                self.swarm.behaviour_mut().gate.trusted.remove(&peer);
+            }
+        }
+    }
+}
+
+/// The innermost reason of a failed attempt: the system's, where there is one.
+fn why(error: &DialError) -> String {
+    let mut cause: &dyn Error = match error {
+        DialError::Transport(errors) => match errors.last() {
+            Some((_, TransportError::Other(error))) => error,
+            Some((_, TransportError::MultiaddrNotSupported(_))) => {
+                return "such an address cannot be dialled".to_owned();
+            }
+            None => error,
+        },
+        error => error,
+    };
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
 }
 
 /// The addresses that a host name stands for; none if it is unknown.

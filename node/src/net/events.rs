@@ -2,7 +2,7 @@
 
 use chain_core::codec::CodecError;
 use libp2p::{
-    Multiaddr, PeerId, autonat,
+    Multiaddr, PeerId, StreamProtocol, autonat,
     gossipsub::{self, MessageAcceptance, MessageId, PublishError},
     identify, kad, mdns, ping,
 };
@@ -13,8 +13,10 @@ use std::{
 
 use super::{
     address,
-    behaviour::BehaviourEvent,
+    behaviour::{BehaviourEvent, Names},
     clock,
+    gate::Evicted,
+    peers::Origin,
     shell::{Gossiped, Shell},
 };
 use crate::{
@@ -28,21 +30,58 @@ const SEARCH_CALMLY: Duration = Duration::from_secs(600);
 /// Addresses that are taken of one message.
 const TAKEN: usize = 4;
 
+/// Gossiped blocks of one peer that are decoded at a time.
+const DECODING: usize = 16;
+
+/// A gossiped block after it was decoded.
+pub(super) struct Decoded {
+    message: MessageId,
+    from: PeerId,
+    block: Result<CompactBlock, CodecError>,
+}
+
+/// Why a peer is of no use to this node, or this node is not wanted by it, if so.
+fn useless(names: &Names, protocols: &[StreamProtocol], origin: Origin) -> Option<String> {
+    match protocols.contains(&names.exchange) {
+        false => Some(other_chain(protocols)),
+        true if origin == Origin::Scan && names.is_hidden(protocols) => {
+            Some("does not want to be found (--no-discovery)".to_owned())
+        }
+        true => None,
+    }
+}
+
+/// What to say of a peer that does not speak this chain's protocol.
+fn other_chain(protocols: &[StreamProtocol]) -> String {
+    let genesis = |name: &StreamProtocol| {
+        let genesis = name.as_ref().strip_prefix("/cairn/")?.strip_suffix("/exchange/1")?;
+        (genesis.len() == 64 && genesis.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| genesis.to_owned())
+    };
+    match protocols.iter().find_map(genesis) {
+        Some(genesis) => format!("is of another chain, whose genesis block is {genesis}"),
+        None => "does not speak the protocol of this chain".to_owned(),
+    }
+}
+
 impl Shell {
     pub(super) fn on_behaviour(&mut self, event: BehaviourEvent) {
         match event {
             BehaviourEvent::Exchange(event) => self.on_exchange(event),
             BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source, message_id, message }) => {
-                self.on_gossip(propagation_source, message_id, &message.data);
+                self.on_gossip(propagation_source, message_id, message.data);
             }
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.on_identified(peer_id, info);
             }
             BehaviourEvent::Ping(ping::Event { peer, result, .. }) => match result {
-                Ok(took) => self.peers.get(&peer).into_iter().for_each(|peer| peer.ping = Some(took)),
+                Ok(took) => {
+                    self.swarm.behaviour_mut().gate.note_ping(peer, took);
+                    self.peers.get(&peer).into_iter().for_each(|peer| peer.ping = Some(took));
+                }
                 Err(ping::Failure::Unsupported) => {}
-                Err(_) => self.disconnect(peer),
+                Err(error) => self.disconnect(peer, &format!("does not answer pings ({error})")),
             },
+            BehaviourEvent::Gate(Evicted(peer)) => self.disconnect(peer, "made room for another inbound peer"),
             BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
             BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
                 result: kad::QueryResult::GetClosestPeers(result),
@@ -67,26 +106,38 @@ impl Shell {
         }
     }
 
-    /// Whoever does not speak this chain's protocol is of another chain.
+    /// A peer says what it is. Whoever does not speak this chain's protocol is of another chain.
     fn on_identified(&mut self, id: PeerId, info: identify::Info) {
+        let now = Instant::now();
         let Some(peer) = self.peers.get(&id) else {
             return;
         };
-        if !info.protocols.contains(&self.names.exchange) {
-            tracing::debug!(peer = %id, "is of another chain");
-            self.book.forget(&id);
-            return self.disconnect(id);
+        // Each costs work here, and its sender next to nothing.
+        if !peer.may_introduce(now) {
+            return self.offend(id, &Offence::TooMany("introductions"));
         }
+        let (origin, address, ip) = (peer.origin, peer.address.clone(), peer.ip());
+        let first = !std::mem::replace(&mut peer.introduced, true);
         let printable = |letter: &char| (' '..='~').contains(letter);
         peer.agent = info.agent_version.chars().filter(printable).take(AGENT).collect();
-        let (dialled, ip) = (peer.outbound.then(|| peer.address.clone()), peer.ip());
-        self.book.met(id, dialled, clock());
+        let hidden = self.names.is_hidden(&info.protocols);
+        if let Some(reason) = useless(&self.names, &info.protocols, origin) {
+            self.shun(id, Some(&address).filter(|_| origin != Origin::Inbound), &reason);
+            return self.disconnect(id, &reason);
+        }
+        self.dialer.met(&id);
+        if origin == Origin::Wanted || origin == Origin::Scan {
+            self.book.met(id, address, now, clock());
+        }
+        if !first || hidden {
+            return;
+        }
         let told_by = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         let useful = info.listen_addrs.into_iter().map(|address| address::split(address).0);
         let useful: Vec<Multiaddr> =
             useful.filter(|address| address::is_useful(address, told_by)).take(TAKEN).collect();
         if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
-            useful.iter().for_each(|address| _ = kad.add_address(&id, address.clone()));
+            kad.enter(&id, &useful);
         }
         self.note(id, useful, told_by);
     }
@@ -124,20 +175,39 @@ impl Shell {
         let enough = self.peers.outbound() >= self.config.outbound();
         self.next_search = now + if enough { SEARCH_CALMLY } else { SEARCH };
         if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
-            kad.get_closest_peers(PeerId::random());
+            kad.search();
         }
     }
 
-    fn on_gossip(&mut self, from: PeerId, message: MessageId, bytes: &[u8]) {
-        let block = match CompactBlock::decode(bytes) {
+    /// A peer gossiped bytes. They are decoded on a task of their own, since all peers wait for this one.
+    fn on_gossip(&mut self, from: PeerId, message: MessageId, bytes: Vec<u8>) {
+        let Some(peer) = self.peers.get(&from) else {
+            return self.judge(&message, &from, MessageAcceptance::Ignore);
+        };
+        if peer.decoding >= DECODING {
+            self.judge(&message, &from, MessageAcceptance::Ignore);
+            return self.offend(from, &Offence::TooMany("blocks"));
+        }
+        peer.decoding += 1;
+        let decoder = self.decoder.clone();
+        tokio::spawn(async move {
+            // The shell may have ended.
+            let _ = decoder.send(Decoded { message, from, block: CompactBlock::decode(&bytes) });
+        });
+    }
+
+    /// A gossiped block is decoded, or is none.
+    pub(super) fn on_decoded(&mut self, Decoded { message, from, block }: Decoded) {
+        let Some(peer) = self.peers.get(&from) else {
+            return self.judge(&message, &from, MessageAcceptance::Ignore);
+        };
+        peer.decoding = peer.decoding.saturating_sub(1);
+        let block = match block {
             Ok(block) => block,
             Err(error) => {
                 self.judge(&message, &from, MessageAcceptance::Reject);
                 return self.on_malformed(from, error);
             }
-        };
-        let Some(peer) = self.peers.get(&from) else {
-            return self.judge(&message, &from, MessageAcceptance::Ignore);
         };
         self.last_gossip += 1;
         let id = GossipId(self.last_gossip);
@@ -181,7 +251,10 @@ impl Shell {
             PeerAction::Judge(_, id, verdict) => {
                 if let Some(Gossiped { message, from, .. }) = self.gossiped.remove(&id) {
                     let acceptance = match verdict {
-                        Verdict::Accept => MessageAcceptance::Accept,
+                        Verdict::Accept => {
+                            self.swarm.behaviour_mut().gate.note_useful(from, Instant::now());
+                            MessageAcceptance::Accept
+                        }
                         Verdict::Reject => MessageAcceptance::Reject,
                         Verdict::Ignore => MessageAcceptance::Ignore,
                     };
@@ -195,8 +268,7 @@ impl Shell {
             }
             PeerAction::Disconnect(number, reason) => {
                 if let Some(peer) = self.peers.id(number) {
-                    tracing::debug!(%peer, reason, "disconnecting");
-                    self.disconnect(peer);
+                    self.disconnect(peer, &reason);
                 }
             }
         }
@@ -208,5 +280,32 @@ impl Shell {
             Ok(_) | Err(PublishError::Duplicate | PublishError::NoPeersSubscribedToTopic) => {}
             Err(error) => tracing::debug!(%error, "a block was not gossiped to everybody"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_chain_is_named_by_its_genesis_block() {
+        let genesis = "ab".repeat(32);
+        let protocol = |name: String| StreamProtocol::try_from_owned(name).unwrap();
+        let protocols = [protocol("/ipfs/id/1.0.0".into()), protocol(format!("/cairn/{genesis}/exchange/1"))];
+        assert_eq!(other_chain(&protocols), format!("is of another chain, whose genesis block is {genesis}"));
+        let names = Names::new(&chain_core::hash::BlockHash([1; 32]));
+        assert_eq!(useless(&names, &protocols, Origin::Inbound), Some(other_chain(&protocols)));
+        let odd = [protocol(format!("/cairn/{}/exchange/1", "\n".repeat(64)))];
+        assert_eq!(other_chain(&odd), "does not speak the protocol of this chain");
+    }
+    #[test]
+    fn who_does_not_want_to_be_found_is_left_alone_unless_it_was_named() {
+        let names = Names::new(&chain_core::hash::BlockHash([1; 32]));
+        let hidden = [names.exchange.clone()];
+        let reason = Some("does not want to be found (--no-discovery)".to_owned());
+        assert_eq!(useless(&names, &hidden, Origin::Scan), reason);
+        assert_eq!(useless(&names, &hidden, Origin::Wanted), None);
+        assert_eq!(useless(&names, &hidden, Origin::Inbound), None);
+        assert_eq!(useless(&names, &[names.exchange.clone(), names.kad.clone()], Origin::Scan), None);
     }
 }

@@ -10,14 +10,16 @@ use std::collections::HashMap;
 use super::{codec::Read, peers::Channel, shell::Shell};
 use crate::{
     engine::{Failure, InboundId, Offence, PeerEvent, Refused, RequestId},
-    wire::{Request, Response},
+    wire::{Message as _, POOL, Request, Response},
 };
 
 /// Questions of a peer that may wait for the engine beside those that it has. An honest node has never so many open.
 const HELD: usize = 24;
 /// Questions of a peer with long answers that are worked on at a time.
 const HEAVY: usize = 2;
-/// Bytes of answers that may be on their way at a time, to all peers together. Beyond, long answers wait.
+/// Bytes of answers that may be on their way at a time, to all peers together. Beyond, questions with long answers wait. Many
+/// peers that ask for much at the same moment would have memory grow otherwise, so the longest answer is reckoned with from when
+/// the engine is asked.
 const UNSENT: usize = 128 << 20;
 /// What is held against a peer that does not read what it asked for.
 const TOO_SLOW: u32 = 25;
@@ -28,7 +30,7 @@ struct Asked {
     theirs: InboundRequestId,
     channel: Option<Channel>,
     heavy: bool,
-    /// Bytes of the answer, once there is one.
+    /// Bytes of the answer; until there is one, the most that it may have.
     bytes: usize,
 }
 
@@ -41,7 +43,27 @@ pub struct Exchange {
     asked: HashMap<InboundId, Asked>,
     inbound: HashMap<InboundRequestId, InboundId>,
     last: u64,
-    unsent: usize,
+    unsent: Unsent,
+}
+
+/// Bytes of answers that are on their way, or may come to be.
+#[derive(Debug, Default)]
+struct Unsent(usize);
+
+impl Unsent {
+    /// Sets memory for an answer aside, if there is so much.
+    fn reserve(&mut self, most: usize) -> bool {
+        let fits = self.0 + most <= UNSENT;
+        if fits {
+            self.0 += most;
+        }
+        fits
+    }
+
+    /// An answer is ready, and has this size instead of what was reserved.
+    fn settle(&mut self, reserved: usize, size: usize) {
+        self.0 = self.0.saturating_sub(reserved) + size;
+    }
 }
 
 /// Whether the answer may be long.
@@ -53,6 +75,14 @@ fn is_heavy(request: &Request) -> bool {
         | Request::ShortTransactions { .. }
         | Request::Pool { .. } => true,
         Request::Status(_) | Request::Headers { .. } | Request::Announce(_) => false,
+    }
+}
+
+/// Most bytes of the answer to a question with a long one.
+fn most(request: &Request) -> usize {
+    match request {
+        Request::Pool { .. } => POOL * 6,
+        _ => Response::MOST_BYTES,
     }
 }
 
@@ -83,7 +113,7 @@ impl Shell {
             return;
         };
         if let Ok(Response::Status(status)) = &result {
-            peer.status = Some(status.clone());
+            peer.says(status);
         }
         // The engine has stopped, and so will this shell.
         let _ = peer.link.try_send(PeerEvent::Response(id, result));
@@ -97,8 +127,8 @@ impl Shell {
         let Some(channel) = asked.channel.take() else {
             return;
         };
-        asked.bytes = size(&response);
-        self.exchange.unsent += asked.bytes;
+        let reserved = std::mem::replace(&mut asked.bytes, size(&response));
+        self.exchange.unsent.settle(reserved, asked.bytes);
         let peer = asked.peer;
         if self.swarm.behaviour_mut().exchange.send_response(channel, Ok(response)).is_err() {
             self.finish(id);
@@ -134,7 +164,7 @@ impl Shell {
                 // An answer lay ready, and the peer did not read it.
                 if ready && matches!(error, InboundFailure::Timeout) {
                     self.blame(peer, TOO_SLOW, "does not read what it asked for");
-                    self.disconnect(peer);
+                    self.disconnect(peer, "does not read what it asked for");
                 }
                 self.pass_on_held(peer);
             }
@@ -154,7 +184,7 @@ impl Shell {
             return self.offend(id, &Offence::TooMany("questions at a time"));
         }
         if let Request::Status(status) = &request {
-            peer.status = Some(status.clone());
+            peer.says(status);
         }
         self.exchange.last += 1;
         let ours = InboundId(self.exchange.last);
@@ -175,15 +205,17 @@ impl Shell {
             let Some(asked) = self.exchange.asked.get_mut(&ours) else {
                 continue;
             };
-            if heavy && (peer.heavy >= HEAVY || self.exchange.unsent >= UNSENT) {
+            let reserved = if heavy { most(&request) } else { 0 };
+            if heavy && (peer.heavy >= HEAVY || !self.exchange.unsent.reserve(reserved)) {
                 return peer.held.push_front((ours, request));
             }
             match peer.link.try_send(PeerEvent::Request(ours, request)) {
                 Ok(()) => {
-                    asked.heavy = heavy;
+                    (asked.heavy, asked.bytes) = (heavy, reserved);
                     peer.heavy += usize::from(heavy);
                 }
                 Err(Refused::Full(PeerEvent::Request(ours, request))) => {
+                    self.exchange.unsent.settle(reserved, 0);
                     return peer.held.push_front((ours, request));
                 }
                 Err(_) => return,
@@ -204,7 +236,7 @@ impl Shell {
             return;
         };
         self.exchange.inbound.remove(&asked.theirs);
-        self.exchange.unsent -= asked.bytes;
+        self.exchange.unsent.settle(asked.bytes, 0);
         if let Some(peer) = self.peers.get(&asked.peer).filter(|_| asked.heavy) {
             peer.heavy = peer.heavy.saturating_sub(1);
         }
@@ -216,5 +248,22 @@ impl Shell {
         let open: Vec<InboundId> =
             self.exchange.asked.iter().filter(|(_, asked)| asked.peer == *peer).map(|(id, _)| *id).collect();
         open.into_iter().for_each(|id| self.finish(id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_that_ask_for_much_at_once_wait_for_memory() {
+        let mut unsent = Unsent::default();
+        let request = Request::Blocks(Vec::new());
+        let passed = (0..50 * HEAVY).filter(|_| unsent.reserve(most(&request))).count();
+        assert_eq!(passed, UNSENT / Response::MOST_BYTES, "of 100 questions, those whose longest answers fit");
+        unsent.settle(most(&request), 100);
+        assert!(!unsent.reserve(most(&request)), "a short answer holds its own bytes until it is read");
+        unsent.settle(100, 0);
+        assert!(unsent.reserve(most(&request)));
     }
 }

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::{
     bans::{Ban, Target},
     count::Traffic,
+    farewell::Farewell,
 };
 use crate::{engine::Stopped, wire::Status};
 
@@ -29,11 +30,16 @@ pub struct PeerInfo {
     pub ping: Option<Duration>,
     /// What is held against it; at 100 it is banned.
     pub points: u32,
+    /// Seconds that its clock is ahead of this machine's, as far as it says.
+    pub clock_offset: Option<i64>,
+    /// Bytes received from it and sent to it.
+    pub traffic: (u64, u64),
 }
 
 /// What is asked.
 pub(super) enum Command {
     Peers(oneshot::Sender<Vec<PeerInfo>>),
+    Farewells(oneshot::Sender<Vec<Farewell>>),
     Listening(oneshot::Sender<Vec<Multiaddr>>),
     AddPeer(Multiaddr),
     /// Others reach this node there.
@@ -52,6 +58,7 @@ pub struct NetHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) count: watch::Receiver<usize>,
     pub(super) tried: watch::Receiver<bool>,
+    pub(super) offset: watch::Receiver<Option<i64>>,
     pub(super) traffic: Arc<Traffic>,
 }
 
@@ -66,7 +73,12 @@ impl NetHandle {
         *self.count.borrow()
     }
 
-    /// Bytes over TCP since the start.
+    /// Seconds that the peers' clocks are ahead of this machine's, by their median; `None` without peers.
+    pub fn clock_offset(&self) -> Option<i64> {
+        *self.offset.borrow()
+    }
+
+    /// Bytes since the start.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
     }
@@ -93,6 +105,14 @@ impl NetHandle {
     /// [`Stopped`].
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
         self.ask(Command::Peers).await
+    }
+
+    /// Connections that ended lately, the newest first.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn farewells(&self) -> Result<Vec<Farewell>, Stopped> {
+        self.ask(Command::Farewells).await
     }
 
     /// Addresses at which this node may be reached, its key included.

@@ -13,14 +13,21 @@ mod config;
 mod count;
 mod dial;
 mod events;
+mod evict;
 mod exchange;
+mod farewell;
 mod files;
 mod gate;
 mod handle;
 mod key;
+mod knocks;
+mod listen;
 mod mux;
+mod named;
+mod offset;
 mod peers;
 mod shell;
+mod table;
 mod throttle;
 mod transport;
 mod upnp;
@@ -29,21 +36,15 @@ pub use address::parse as parse_address;
 pub use bans::{Ban, Target};
 pub use config::NetConfig;
 pub use count::Traffic;
+pub use farewell::Farewell;
 pub use handle::{NetHandle, PeerInfo};
 pub use libp2p::{Multiaddr, PeerId};
 
-use futures::StreamExt;
-use libp2p::{
-    Swarm, TransportError,
-    core::transport::ListenerId,
-    identity::Keypair,
-    multiaddr::Protocol,
-    swarm::{self, SwarmEvent},
-};
+use libp2p::{Swarm, identity::Keypair, multiaddr::Protocol, swarm};
 use std::{
     collections::HashMap,
-    io::{self, ErrorKind},
-    net::{IpAddr, SocketAddr, TcpListener, UdpSocket},
+    io,
+    net::SocketAddr,
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -51,24 +52,25 @@ use std::{
 use tokio::sync::{mpsc, watch};
 
 use self::{
-    bans::Bans,
+    bans::{Bans, Moment},
     behaviour::{Behaviour, Names},
     book::Book,
-    dial::{Dialer, Named},
+    count::Counters,
+    dial::Dialer,
     exchange::Exchange,
+    farewell::Farewells,
     gate::{Gate, Limits},
     handle::Command,
+    knocks::Knocks,
+    offset::ClockWatch,
     peers::Peers,
-    shell::{Inputs, Shell},
+    shell::{Alone, Inputs, Shell},
     throttle::Throttle,
 };
 use crate::engine::EngineHandle;
 
 /// Commands that may wait.
 const COMMANDS: usize = 256;
-
-/// Where the node listens.
-type Listeners = HashMap<ListenerId, Vec<Multiaddr>>;
 
 /// Why the network did not start.
 #[derive(Debug, thiserror::Error)]
@@ -113,53 +115,66 @@ pub async fn start(config: NetConfig, engine: EngineHandle) -> Result<NetHandle,
     let key = key(&config)?;
     let id = key.public().to_peer_id();
     let names = Names::new(&engine.chain_info().genesis);
-    let traffic = Arc::new(Traffic::default());
+    let counters = Arc::new(Counters::default());
     let file = |name: &str| config.folder.as_ref().map(|folder| folder.join(name));
-    let mut gate = Gate::new(limits(&config), Bans::load(file("bans.json")));
+    let knocks = Knocks::default();
+    let bans = Bans::load(file("bans.json"), Moment::now());
+    let mut gate = Gate::new(limits(&config), bans, knocks.clone());
     let mut dialer = Dialer::default();
-    dialer.named.extend(config.connect.iter().map(|address| Named::new(address.clone(), true)));
-    dialer.named.extend(config.bootnodes.iter().map(|address| Named::new(address.clone(), false)));
-    gate.trusted.extend(dialer.named.iter().filter_map(|named| named.peer));
+    config.connect.iter().for_each(|address| dialer.name(address.clone(), true));
+    config.bootnodes.iter().for_each(|address| dialer.name(address.clone(), false));
+    gate.trusted.extend(dialer.named.iter().filter_map(|named| named.given));
     let behaviour = Behaviour::new(&key, &config, &names, gate)?;
-    let transport = transport::build(&key, traffic.clone()).map_err(io::Error::other)?;
+    let transport = transport::build(&key, counters.clone(), knocks).map_err(io::Error::other)?;
     // Peers stay connected also when they have nothing to say.
     let swarm_config = swarm::Config::with_tokio_executor().with_idle_connection_timeout(Duration::from_secs(1 << 30));
     let mut swarm = Swarm::new(transport, behaviour, id, swarm_config);
     config.external.iter().for_each(|address| swarm.add_external_address(address.clone()));
-    let listeners = listen(&mut swarm, &config).await?;
+    let listen::Listening { listeners, early } = listen::listen(&mut swarm, &config).await?;
     let actions = engine.peer_actions().await?;
     let (commands, commanded) = mpsc::channel(COMMANDS);
     let (resolved, looked_up) = mpsc::unbounded_channel();
+    let (decoder, decoded) = mpsc::unbounded_channel();
     let (count_sender, count) = watch::channel(0);
     let (tried_sender, tried) = watch::channel(false);
+    let (offset_sender, offset) = watch::channel(None);
+    let traffic = counters.all.clone();
     let now = Instant::now();
     let shell = Shell {
         swarm,
         names,
         engine,
         peers: Peers::default(),
+        counters,
+        farewells: Farewells::default(),
         exchange: Exchange::default(),
         gossiped: HashMap::new(),
         last_gossip: 0,
         book: Book::load(file("peers.json")),
         dialer,
+        alone: Alone::new(now),
         next_search: now,
         next_look: now,
         listeners,
         resolved,
+        decoder,
         count: count_sender,
         tried: tried_sender,
+        offset: offset_sender,
+        clock: ClockWatch::new(config.clock_bound),
         started: now,
         saved: now,
         comings: Throttle::default(),
         offences: Throttle::default(),
         config,
     };
-    if shell.config.nat {
-        std::thread::spawn(forward_port(shell.config.port, commands.downgrade()));
+    // With port 0, the port that the system chose is the one to forward.
+    if let Some(port) = shell.config.nat.then(|| shell.tcp_port()).flatten() {
+        std::thread::spawn(forward_port(port, commands.downgrade()));
     }
-    tokio::spawn(shell.run(Inputs { commands: commanded, actions, resolved: looked_up }));
-    Ok(NetHandle { id, commands, count, tried, traffic })
+    let inputs = Inputs { commands: commanded, actions, resolved: looked_up, decoded };
+    tokio::spawn(shell.run(early, inputs));
+    Ok(NetHandle { id, commands, count, tried, offset, traffic })
 }
 
 fn key(config: &NetConfig) -> Result<Keypair, NetError> {
@@ -174,36 +189,6 @@ fn key(config: &NetConfig) -> Result<Keypair, NetError> {
 fn limits(config: &NetConfig) -> Limits {
     let inbound = config.max_peers.saturating_sub(config.outbound());
     Limits { inbound, per_host: 4, per_group: (inbound / 4).max(4) }
-}
-
-/// Listens on TCP, and with QUIC on the same port of UDP; answers with the addresses when all are known.
-async fn listen(swarm: &mut Swarm<Behaviour>, config: &NetConfig) -> Result<Listeners, NetError> {
-    let mut listeners = Listeners::new();
-    for ip in &config.listen {
-        may_listen(*ip, config.port)?;
-        let tcp = Multiaddr::from(*ip).with(Protocol::Tcp(config.port));
-        let quic = Multiaddr::from(*ip).with(Protocol::Udp(config.port)).with(Protocol::QuicV1);
-        for address in [tcp, quic] {
-            let refused = |error: TransportError<io::Error>| NetError::Listen {
-                address: SocketAddr::new(*ip, config.port),
-                reason: error.to_string(),
-            };
-            listeners.insert(swarm.listen_on(address).map_err(refused)?, Vec::new());
-        }
-    }
-    let known = |listeners: &Listeners| listeners.values().all(|addresses| !addresses.is_empty());
-    let deadline = tokio::time::sleep(Duration::from_secs(2));
-    tokio::pin!(deadline);
-    while !known(&listeners) {
-        let event = tokio::select! {
-            event = swarm.select_next_some() => event,
-            () = &mut deadline => break,
-        };
-        if let SwarmEvent::NewListenAddr { listener_id, address } = event {
-            listeners.entry(listener_id).or_default().push(address);
-        }
-    }
-    Ok(listeners)
 }
 
 /// Keeps the router forwarding a port as long as the network runs.
@@ -223,20 +208,4 @@ fn forward_port(port: u16, commands: mpsc::WeakSender<Command>) -> impl FnOnce()
             std::thread::sleep(upnp::LEASE / 2);
         }
     }
-}
-
-/// Tries a port, since libp2p does not say why it cannot have it.
-fn may_listen(ip: IpAddr, port: u16) -> Result<(), NetError> {
-    let address = SocketAddr::new(ip, port);
-    let tried = TcpListener::bind(address).map(drop).and_then(|()| UdpSocket::bind(address).map(drop));
-    tried.map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => NetError::PortInUse(address, next_free(ip, port)),
-        _ => NetError::Listen { address, reason: error.to_string() },
-    })
-}
-
-/// The next port that nobody listens on, to name in an error.
-fn next_free(ip: IpAddr, port: u16) -> u16 {
-    let free = |port: &u16| TcpListener::bind((ip, *port)).is_ok();
-    (port.saturating_add(1)..=port.saturating_add(100)).find(free).unwrap_or(0)
 }

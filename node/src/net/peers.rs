@@ -4,10 +4,11 @@ use libp2p::{Multiaddr, PeerId, request_response::ResponseChannel};
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use super::{address, codec::Read};
+use super::{address, clock, codec::Read, count::Traffic, offset};
 use crate::{
     engine::{self, InboundId, PeerLink},
     wire::{Request, Response, Status},
@@ -15,6 +16,24 @@ use crate::{
 
 /// A point against a peer is forgotten after so long.
 const FORGIVEN: Duration = Duration::from_secs(30);
+
+/// How often a peer may say at once what it is, and after how long it may once more. Honest ones do when they connect, every five
+/// minutes, and when their addresses change.
+const INTRODUCTIONS: u32 = 8;
+const INTRODUCE_AGAIN: Duration = Duration::from_secs(30);
+
+/// How a peer came to be connected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It dialled this node.
+    Inbound,
+    /// This node wanted a peer, or the operator this one.
+    Wanted,
+    /// This node searched this machine.
+    Scan,
+    /// A search in the distributed table went by way of it: nobody chose it as a peer, and it does not count as one.
+    Passing,
+}
 
 /// Where answers go.
 pub type Channel = ResponseChannel<Read<Response>>;
@@ -25,10 +44,8 @@ pub struct Peer {
     pub number: engine::PeerId,
     /// Its events' way to the engine.
     pub link: PeerLink,
-    /// Whether this node dialled it.
-    pub outbound: bool,
-    /// Whether a search in the distributed table dialled it, rather than the want of a peer.
-    pub passing: bool,
+    /// How it came to be connected.
+    pub origin: Origin,
     /// Where it is.
     pub address: Multiaddr,
     /// Since when.
@@ -37,6 +54,12 @@ pub struct Peer {
     pub agent: String,
     /// Where its chain stood when it last said so.
     pub status: Option<Status>,
+    /// Seconds that its clock was ahead of this machine's then.
+    pub clock_offset: Option<i64>,
+    /// Bytes over its connections.
+    pub traffic: Arc<Traffic>,
+    /// Why this node ends the connection, if it does.
+    pub leaving: Option<String>,
     /// Its last round trip.
     pub ping: Option<Duration>,
     /// Open connections.
@@ -45,30 +68,73 @@ pub struct Peer {
     pub held: VecDeque<(InboundId, Request)>,
     /// Its questions with long answers that are with the engine or on their way back.
     pub heavy: usize,
+    /// Its gossiped blocks that are being decoded.
+    pub decoding: usize,
+    /// Whether it has said what it is.
+    pub introduced: bool,
+    introductions: u32,
+    introductions_at: Instant,
     points: u32,
     judged: Instant,
 }
 
 impl Peer {
     /// A peer that has just connected.
-    pub fn new(number: engine::PeerId, link: PeerLink, outbound: bool, passing: bool, address: Multiaddr) -> Self {
+    pub fn new(
+        number: engine::PeerId,
+        link: PeerLink,
+        origin: Origin,
+        address: Multiaddr,
+        traffic: Arc<Traffic>,
+    ) -> Self {
         let since = Instant::now();
         Self {
             number,
             link,
-            outbound,
-            passing,
+            origin,
             address,
             since,
             agent: String::new(),
             status: None,
+            clock_offset: None,
+            traffic,
+            leaving: None,
             ping: None,
             connections: 1,
             held: VecDeque::new(),
             heavy: 0,
+            decoding: 0,
+            introduced: false,
+            introductions: INTRODUCTIONS,
+            introductions_at: since,
             points: 0,
             judged: since,
         }
+    }
+
+    /// It says where it stands, and what time it is there.
+    pub fn says(&mut self, status: &Status) {
+        let time = i64::try_from(status.time).unwrap_or(i64::MAX);
+        self.clock_offset = Some(time.saturating_sub(i64::try_from(clock()).unwrap_or(i64::MAX)));
+        self.status = Some(status.clone());
+    }
+
+    /// Whether this node dialled it.
+    pub fn outbound(&self) -> bool {
+        self.origin != Origin::Inbound
+    }
+
+    /// It says what it is; returns whether it may do so now.
+    pub fn may_introduce(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.introductions_at).as_secs() / INTRODUCE_AGAIN.as_secs();
+        if earned > 0 {
+            let earned = u32::try_from(earned).unwrap_or(INTRODUCTIONS);
+            self.introductions = self.introductions.saturating_add(earned).min(INTRODUCTIONS);
+            self.introductions_at = now;
+        }
+        let left = self.introductions.checked_sub(1);
+        self.introductions = left.unwrap_or(0);
+        left.is_some()
     }
 
     /// Its IP.
@@ -151,13 +217,18 @@ impl Peers {
         self.peers.values().any(|peer| !peer.held.is_empty())
     }
 
+    /// Seconds that their clocks are ahead of this machine's; `None` as long as nobody has said.
+    pub fn clock_offset(&self) -> Option<i64> {
+        offset::median(self.peers.values().filter_map(|peer| Some((peer.outbound(), peer.clock_offset?))))
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.peers.len()
     }
 
-    /// How many of them this node dialled.
+    /// How many of them this node dialled to have them as peers.
     pub fn outbound(&self) -> usize {
-        self.peers.values().filter(|peer| peer.outbound).count()
+        self.peers.values().filter(|peer| matches!(peer.origin, Origin::Wanted | Origin::Scan)).count()
     }
 }

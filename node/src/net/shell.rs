@@ -5,10 +5,12 @@ use libp2p::{
     Multiaddr, PeerId, Swarm,
     core::{ConnectedPoint, transport::ListenerId},
     gossipsub::MessageId,
-    swarm::{ConnectionId, SwarmEvent},
+    multiaddr::Protocol,
+    swarm::{ConnectionError, ConnectionId, ListenError, SwarmEvent},
 };
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
@@ -18,15 +20,19 @@ use tokio::{
 
 use super::{
     address,
-    bans::Target,
+    bans::{Moment, Target},
     behaviour::{Behaviour, BehaviourEvent, GRAYLIST, Names},
     book::Book,
     clock,
     config::NetConfig,
-    dial::{Dialer, Named},
+    count::Counters,
+    dial::{Aim, Dialer},
+    events::Decoded,
     exchange::Exchange,
+    farewell::{Farewell, Farewells},
     handle::{Command, PeerInfo},
-    peers::{Peer, Peers},
+    offset::ClockWatch,
+    peers::{Origin, Peer, Peers},
     throttle::Throttle,
 };
 use crate::engine::{BAN, EngineHandle, GossipId, Offence, PeerAction, PeerEvent};
@@ -39,8 +45,12 @@ const RETRY: Duration = Duration::from_millis(20);
 const SAVE: Duration = Duration::from_secs(60);
 /// How long a ban lasts, in seconds.
 const BAN_SECONDS: u64 = 24 * 3_600;
-/// After so long without anybody to learn from, the node has tried to sync.
+/// After so long without anybody to learn from, the node has tried to sync, and the log says that it is alone.
 const ALONE: Duration = Duration::from_secs(60);
+/// How often the log says so again.
+const STILL_ALONE: Duration = Duration::from_secs(1_800);
+/// How long a peer stays that a search in the distributed table went by way of.
+const PASSING: Duration = Duration::from_secs(20);
 
 /// The network of one node.
 pub struct Shell {
@@ -49,6 +59,9 @@ pub struct Shell {
     pub(super) config: NetConfig,
     pub(super) engine: EngineHandle,
     pub(super) peers: Peers,
+    pub(super) counters: Arc<Counters>,
+    pub(super) farewells: Farewells,
+    pub(super) alone: Alone,
     pub(super) exchange: Exchange,
     /// Gossiped blocks that the engine has not judged yet.
     pub(super) gossiped: HashMap<GossipId, Gossiped>,
@@ -60,9 +73,12 @@ pub struct Shell {
     /// When this machine is searched next.
     pub(super) next_look: Instant,
     pub(super) listeners: HashMap<ListenerId, Vec<Multiaddr>>,
-    pub(super) resolved: mpsc::UnboundedSender<(Option<PeerId>, Vec<Multiaddr>)>,
+    pub(super) resolved: mpsc::UnboundedSender<(u64, Vec<Multiaddr>)>,
+    pub(super) decoder: mpsc::UnboundedSender<Decoded>,
     pub(super) count: watch::Sender<usize>,
     pub(super) tried: watch::Sender<bool>,
+    pub(super) offset: watch::Sender<Option<i64>>,
+    pub(super) clock: ClockWatch,
     pub(super) started: Instant,
     pub(super) saved: Instant,
     pub(super) comings: Throttle,
@@ -80,12 +96,29 @@ pub struct Gossiped {
 pub(super) struct Inputs {
     pub(super) commands: mpsc::Receiver<Command>,
     pub(super) actions: mpsc::UnboundedReceiver<PeerAction>,
-    pub(super) resolved: mpsc::UnboundedReceiver<(Option<PeerId>, Vec<Multiaddr>)>,
+    /// Addresses of nodes that the operator named by host names. One look-up a node is under way.
+    pub(super) resolved: mpsc::UnboundedReceiver<(u64, Vec<Multiaddr>)>,
+    /// Gossiped blocks; of each peer, few are being decoded.
+    pub(super) decoded: mpsc::UnboundedReceiver<Decoded>,
+}
+
+/// How long the node has been without peers.
+pub(super) struct Alone {
+    since: Instant,
+    warned: Option<Instant>,
+}
+
+impl Alone {
+    /// As of now.
+    pub(super) fn new(now: Instant) -> Self {
+        Self { since: now, warned: None }
+    }
 }
 
 impl Shell {
     /// Runs until it is told to stop, or the engine has ended.
-    pub(super) async fn run(mut self, mut inputs: Inputs) {
+    pub(super) async fn run(mut self, early: Vec<SwarmEvent<BehaviourEvent>>, mut inputs: Inputs) {
+        early.into_iter().for_each(|event| self.on_event(event));
         let (mut tick, mut retry) = (interval(TICK), interval(RETRY));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -101,7 +134,8 @@ impl Shell {
                     Some(command) => self.obey(command),
                     None => break None,
                 },
-                Some((peer, addresses)) = inputs.resolved.recv() => self.dial(peer, addresses),
+                Some((named, addresses)) = inputs.resolved.recv() => self.dial_resolved(named, addresses),
+                Some(decoded) = inputs.decoded.recv() => self.on_decoded(decoded),
                 _ = tick.tick() => self.tick(),
                 _ = retry.tick(), if self.peers.somebody_waits() => self.pass_on_all(),
             }
@@ -116,11 +150,17 @@ impl Shell {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.on_connected(peer_id, connection_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, num_established, .. } => {
-                self.on_closed(peer_id, num_established);
+            SwarmEvent::ConnectionClosed { peer_id, num_established, cause, .. } => {
+                self.on_closed(peer_id, num_established, cause.as_ref());
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error, .. } => {
                 self.dial_failed(connection_id, peer_id, &error);
+            }
+            // Unless this node dialled itself.
+            SwarmEvent::IncomingConnectionError { send_back_addr, error: ListenError::LocalPeerId { .. }, .. }
+                if !self.dialer.is_dialling() =>
+            {
+                self.met_own_key(None, send_back_addr);
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(from = %send_back_addr, %error, "a connection did not come about");
@@ -140,12 +180,20 @@ impl Shell {
     }
 
     fn on_connected(&mut self, id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
-        let outbound = endpoint.is_dialer();
+        let aim = self.dialled(connection, id);
+        let origin = match (endpoint.is_dialer(), aim) {
+            (false, _) => Origin::Inbound,
+            (true, Some(Aim::Scan)) => Origin::Scan,
+            (true, Some(Aim::Book(_) | Aim::Named(_))) => Origin::Wanted,
+            (true, None) => Origin::Passing,
+        };
+        let outbound = origin != Origin::Inbound;
         let (address, _) = address::split(endpoint.get_remote_address().clone());
-        let passing = outbound && !self.dialer.dialling.contains_key(&connection);
-        self.dialled(connection, id, &address);
         if let Some(peer) = self.peers.get(&id) {
             peer.connections += 1;
+            if peer.origin == Origin::Passing {
+                peer.origin = origin;
+            }
             return;
         }
         let number = self.peers.next_number();
@@ -155,11 +203,11 @@ impl Shell {
         if let Some(suppressed) = self.comings.allow(Instant::now()) {
             tracing::info!(peer = %id, %address, outbound, suppressed, "connected");
         }
-        self.peers.insert(id, Peer::new(number, link, outbound, passing, address));
+        self.peers.insert(id, Peer::new(number, link, origin, address, self.counters.of(id)));
         self.count.send_replace(self.peers.len());
     }
 
-    fn on_closed(&mut self, id: PeerId, left: u32) {
+    fn on_closed(&mut self, id: PeerId, left: u32, cause: Option<&ConnectionError>) {
         if left > 0 {
             self.peers.get(&id).into_iter().for_each(|peer| peer.connections = left as usize);
             return;
@@ -170,14 +218,19 @@ impl Shell {
         };
         // The engine has stopped, and so will this shell.
         let _ = peer.link.try_send(PeerEvent::Disconnected);
+        let reason = peer.leaving.clone().unwrap_or_else(|| ended(cause));
         if let Some(suppressed) = self.comings.allow(Instant::now()) {
-            tracing::info!(peer = %id, suppressed, "disconnected");
+            tracing::info!(peer = %id, address = %peer.address, suppressed, "disconnected: {reason}");
         }
+        let (outbound, connected) = (peer.outbound(), peer.since.elapsed());
+        let Peer { address, agent, .. } = peer;
+        self.farewells.add(Farewell { id, address, outbound, agent, at: clock(), connected, reason });
         self.count.send_replace(self.peers.len());
     }
 
-    /// Ends all connections with a peer.
-    pub(super) fn disconnect(&mut self, peer: PeerId) {
+    /// Ends all connections with a peer, and says why in the log when they have ended.
+    pub(super) fn disconnect(&mut self, peer: PeerId, reason: &str) {
+        self.peers.get(&peer).into_iter().for_each(|peer| _ = peer.leaving.get_or_insert_with(|| reason.to_owned()));
         // There may be none any more.
         let _ = self.swarm.disconnect_peer_id(peer);
     }
@@ -199,9 +252,9 @@ impl Shell {
             tracing::info!(peer = %id, reason, points, total, banned, suppressed, "a peer misbehaves");
         }
         if banned {
-            self.swarm.behaviour_mut().gate.ban(id, ip, clock() + BAN_SECONDS, reason);
+            self.swarm.behaviour_mut().gate.ban(id, ip, BAN_SECONDS, reason);
             self.book.forget(&id);
-            self.disconnect(id);
+            self.disconnect(id, &format!("banned: {reason}"));
         }
     }
 
@@ -213,21 +266,25 @@ impl Shell {
         self.drop_unwanted(now);
         self.gossiped.retain(|_, gossiped| now.duration_since(gossiped.since) < Duration::from_secs(300));
         self.note_sync(now);
+        self.note_clock(now);
+        self.note_loneliness(now);
         if now.duration_since(self.saved) >= SAVE {
             self.saved = now;
             self.save();
         }
     }
 
-    /// Sends away whoever gossip does not listen to any more, and whoever was met on a search and is one too many.
+    /// Sends away whoever gossip does not listen to any more, and whoever was met on a search only: the address book decides who
+    /// is dialled to stay, by its own rules, and not whoever answers a search.
     fn drop_unwanted(&mut self, now: Instant) {
-        let surplus = self.peers.outbound().saturating_sub(self.config.outbound());
-        let passing = self.peers.iter().filter(|(_, peer)| peer.passing && now.duration_since(peer.since) > 20 * TICK);
-        let mut unwanted: Vec<PeerId> = passing.map(|(id, _)| *id).take(surplus).collect();
+        let passing = |peer: &Peer| peer.origin == Origin::Passing && now.duration_since(peer.since) > PASSING;
+        let passing = self.peers.iter().filter(|(_, peer)| passing(peer)).map(|(id, _)| *id);
+        let passing: Vec<PeerId> = passing.collect();
         let gossip = &self.swarm.behaviour().gossip;
         let ignored = |id: &PeerId| gossip.peer_score(id).is_some_and(|score| score < GRAYLIST);
-        unwanted.extend(self.peers.iter().map(|(id, _)| *id).filter(ignored));
-        unwanted.into_iter().for_each(|id| self.disconnect(id));
+        let ignored: Vec<PeerId> = self.peers.iter().map(|(id, _)| *id).filter(ignored).collect();
+        passing.into_iter().for_each(|id| self.disconnect(id, "the search that it was asked for is over"));
+        ignored.into_iter().for_each(|id| self.disconnect(id, "what it gossiped was too bad"));
     }
 
     fn note_sync(&mut self, now: Instant) {
@@ -237,52 +294,84 @@ impl Shell {
         self.tried.send_if_modified(|old| !std::mem::replace(old, *old || tried) && tried);
     }
 
+    /// Compares this machine's clock with its peers'.
+    fn note_clock(&mut self, now: Instant) {
+        let offset = self.peers.clock_offset();
+        self.offset.send_if_modified(|old| std::mem::replace(old, offset) != offset);
+        self.clock.judge(offset, now).into_iter().for_each(|line| tracing::warn!("{line}"));
+    }
+
+    /// Says that there are no peers, and what to do. A node for this machine alone may well be the only one.
+    fn note_loneliness(&mut self, now: Instant) {
+        if self.peers.len() > 0 {
+            self.alone = Alone::new(now);
+            return;
+        }
+        let long = now.duration_since(self.alone.since) >= ALONE;
+        let said = self.alone.warned.is_some_and(|at| now.duration_since(at) < STILL_ALONE);
+        if !long || said || (self.config.only_here() && self.dialer.named.is_empty()) {
+            return;
+        }
+        self.alone.warned = Some(now);
+        let seconds = now.duration_since(self.alone.since).as_secs();
+        let advice = match (self.dialer.named.is_empty(), self.config.discover) {
+            (false, _) => "none of the nodes that --connect or --bootnodes names answers; are they running?",
+            (true, true) => "name a node of this chain: --bootnodes HOST:PORT, or admin_addPeer while this one runs",
+            (true, false) => "--no-discovery is on: name nodes with --connect HOST:PORT, or with admin_addPeer",
+        };
+        tracing::warn!("no peers for {seconds} s: {advice}");
+    }
+
+    /// The port that the node listens on.
+    pub(super) fn tcp_port(&self) -> Option<u16> {
+        let port = |part| if let Protocol::Tcp(port) = part { Some(port) } else { None };
+        self.listeners.values().flatten().find_map(|address| address.iter().find_map(port))
+    }
+
     /// Writes down what shall outlive the process.
     fn save(&mut self) {
         self.book.save();
-        self.swarm.behaviour_mut().gate.bans.save();
+        self.swarm.behaviour_mut().gate.bans.save(Moment::now());
     }
 
     fn obey(&mut self, command: Command) {
         // Whoever asked may have gone.
         match command {
             Command::Peers(reply) => drop(reply.send(self.infos())),
+            Command::Farewells(reply) => drop(reply.send(self.farewells.list())),
             Command::Listening(reply) => drop(reply.send(self.addresses())),
             Command::AddPeer(address) => self.add_peer(address),
             Command::Reachable(address) => self.swarm.add_external_address(address),
             Command::RemovePeer(peer, reply) => {
-                self.dialer.named.retain(|named| named.peer != Some(peer));
+                self.dialer.named.retain(|named| named.peer() != Some(peer));
                 self.swarm.behaviour_mut().gate.trusted.remove(&peer);
                 let _ = reply.send(self.peers.contains(&peer));
-                self.disconnect(peer);
+                self.disconnect(peer, "admin_removePeer");
             }
             Command::Ban(target, seconds, reason) => {
-                let now = clock();
-                self.swarm.behaviour_mut().gate.bans.add(target, now.saturating_add(seconds), reason, now);
+                let why = format!("banned: {reason}");
+                self.swarm.behaviour_mut().gate.bans.add(target, seconds, reason, Moment::now());
                 let hit = |id: &PeerId, peer: &Peer| match target {
                     Target::Peer(banned) => banned == *id,
                     Target::Host(banned) => peer.ip().map(address::host) == Some(banned),
                 };
                 let hit: Vec<PeerId> =
                     self.peers.iter().filter(|(id, peer)| hit(id, peer)).map(|(id, _)| *id).collect();
-                hit.into_iter().for_each(|id| self.disconnect(id));
+                hit.into_iter().for_each(|id| self.disconnect(id, &why));
             }
             Command::Unban(target, reply) => {
                 let _ = reply.send(self.swarm.behaviour_mut().gate.bans.remove(&target));
             }
-            Command::Bans(reply) => drop(reply.send(self.swarm.behaviour().gate.bans.list(clock()))),
+            Command::Bans(reply) => drop(reply.send(self.swarm.behaviour().gate.bans.list(Moment::now()))),
             // The loop has taken it.
             Command::Stop(_) => {}
         }
     }
 
     fn add_peer(&mut self, address: Multiaddr) {
-        let new = Named::new(address, true);
-        match self.dialer.named.iter_mut().find(|named| named.address == new.address && named.peer == new.peer) {
-            Some(named) => named.hurry(),
-            None => self.dialer.named.push(new.clone()),
-        }
-        self.swarm.behaviour_mut().gate.trusted.extend(new.peer);
+        let (_, peer) = address::split(address.clone());
+        self.dialer.name(address, true);
+        self.swarm.behaviour_mut().gate.trusted.extend(peer);
         self.dial_more();
     }
 
@@ -302,15 +391,26 @@ impl Shell {
         let info = |(id, peer): (&PeerId, &mut Peer)| PeerInfo {
             id: *id,
             address: peer.address.clone(),
-            outbound: peer.outbound,
+            outbound: peer.outbound(),
             agent: peer.agent.clone(),
             status: peer.status.clone(),
             connected: now.duration_since(peer.since),
             ping: peer.ping,
             points: peer.points(now),
+            clock_offset: peer.clock_offset,
+            traffic: (peer.traffic.received(), peer.traffic.sent()),
         };
         let mut infos: Vec<PeerInfo> = self.peers.iter_mut().map(info).collect();
         infos.sort_by_key(|info| std::cmp::Reverse(info.connected));
         infos
+    }
+}
+
+/// Why a connection ended that this node did not end.
+fn ended(cause: Option<&ConnectionError>) -> String {
+    match cause {
+        None => "closed".to_owned(),
+        Some(ConnectionError::KeepAliveTimeout) => "nothing was said for long".to_owned(),
+        Some(ConnectionError::IO(error)) => format!("the peer closed it, or was lost ({error})"),
     }
 }

@@ -10,7 +10,8 @@ use libp2p::{
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    count::{Counted, Traffic},
+    count::Counters,
+    knocks::{Knocks, Transport as Interruptible},
     mux::Yamux,
 };
 
@@ -21,19 +22,22 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// If the key cannot sign.
-pub fn build(key: &Keypair, traffic: Arc<Traffic>) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
+pub fn build(
+    key: &Keypair,
+    counters: Arc<Counters>,
+    knocks: Knocks,
+) -> Result<Boxed<(PeerId, StreamMuxerBox)>, noise::Error> {
     let tcp = tcp::tokio::Transport::new(tcp::Config::default().nodelay(true))
-        .map(move |io, _| Counted::new(io, traffic.clone()))
         .upgrade(Version::V1Lazy)
         .authenticate(noise::Config::new(key)?)
         .multiplex(Yamux)
         .timeout(HANDSHAKE);
     let quic = quic::tokio::Transport::new(quic_config(key));
-    let either = tcp.or_transport(quic).map(|either, _| match either {
-        Either::Left((peer, muxer)) => (peer, StreamMuxerBox::new(muxer)),
-        Either::Right((peer, muxer)) => (peer, StreamMuxerBox::new(muxer)),
+    let either = tcp.or_transport(quic).map(move |either, _| match either {
+        Either::Left((peer, muxer)) => (peer, StreamMuxerBox::new(counters.count(peer, muxer))),
+        Either::Right((peer, muxer)) => (peer, StreamMuxerBox::new(counters.count(peer, muxer))),
     });
-    Ok(either.boxed())
+    Ok(Interruptible::new(either.boxed(), knocks).boxed())
 }
 
 /// The same bounds as [`Yamux`] has.

@@ -8,7 +8,7 @@ use super::{
     params::{Args, Param},
     web3,
 };
-use crate::net::{self, Ban, Multiaddr, NetHandle, PeerId, PeerInfo, Target};
+use crate::net::{self, Ban, Farewell, Multiaddr, NetHandle, PeerId, PeerInfo, Target};
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("admin_nodeInfo", &[], node_info),
@@ -25,7 +25,7 @@ pub(super) const METHODS: &[Method] = &[
 const DAY: u32 = 24 * 3_600;
 
 impl Param for Multiaddr {
-    const EXPECTED: &'static str = "an address such as \"/ip4/1.2.3.4/tcp/30303/p2p/12D3...\"";
+    const EXPECTED: &'static str = "an address such as \"/ip4/1.2.3.4/tcp/30303/p2p/12D3...\" or \"host:30303\"";
 
     fn parse(value: &Value) -> Option<Self> {
         net::parse_address(value.as_str()?)
@@ -62,6 +62,7 @@ fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
         "rpc": context.node.url,
         "process": std::process::id(),
         "id": null,
+        "clockOffset": null,
     });
     if let Some(network) = &context.network {
         let addresses = context.ask(network.addresses())?;
@@ -69,6 +70,8 @@ fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
         info["id"] = network.id().to_string().into();
         info["addresses"] = addresses.iter().map(ToString::to_string).collect();
         info["peers"] = network.peer_count().into();
+        info["clockOffset"] = network.clock_offset().into();
+        info["disconnected"] = context.ask(network.farewells())?.iter().map(farewell).collect();
         info["traffic"] = json!({ "received": traffic.received(), "sent": traffic.sent() });
     }
     Ok(info)
@@ -84,13 +87,31 @@ fn peer(info: &PeerInfo) -> Value {
     json!({
         "id": info.id.to_string(),
         "address": info.address.to_string(),
-        "direction": if info.outbound { "outbound" } else { "inbound" },
+        "direction": direction(info.outbound),
         "agent": info.agent,
         "height": status.map(|status| status.height),
         "bestHash": status.map(|status| status.best.to_string()),
         "connected": info.connected.as_secs(),
         "pingMs": info.ping.map(|ping| ping.as_micros() as f64 / 1_000.0),
         "points": info.points,
+        "clockOffset": info.clock_offset,
+        "traffic": { "received": info.traffic.0, "sent": info.traffic.1 },
+    })
+}
+
+fn direction(outbound: bool) -> &'static str {
+    if outbound { "outbound" } else { "inbound" }
+}
+
+fn farewell(farewell: &Farewell) -> Value {
+    json!({
+        "id": farewell.id.to_string(),
+        "address": farewell.address.to_string(),
+        "direction": direction(farewell.outbound),
+        "agent": farewell.agent,
+        "at": farewell.at,
+        "connected": farewell.connected.as_secs(),
+        "reason": farewell.reason,
     })
 }
 

@@ -30,6 +30,8 @@ pub struct Status {
     /// Name and version of the program; printable ASCII.
     #[serde(deserialize_with = "agent")]
     pub agent: String,
+    /// Seconds since the Unix epoch by its clock. Never used to set a clock: it only lets both sides warn of a wrong one.
+    pub time: u64,
 }
 
 /// A question. Each has one [`Response`]; [`Response::Unknown`] answers any of them.

@@ -53,7 +53,7 @@ impl Question {
 
 /// Writes and reads raw bytes.
 #[derive(Clone)]
-struct RawCodec;
+pub struct RawCodec;
 
 impl request_response::Codec for RawCodec {
     type Protocol = StreamProtocol;
@@ -268,7 +268,8 @@ fn answer(manners: Manners, question: &[u8]) -> Option<Vec<u8>> {
     }
 }
 
-fn exchange(protocol: StreamProtocol) -> request_response::Behaviour<RawCodec> {
+/// Questions and answers under this name, without limits.
+pub fn exchange(protocol: StreamProtocol) -> request_response::Behaviour<RawCodec> {
     let config = request_response::Config::default()
         .with_request_timeout(Duration::from_secs(600))
         .with_max_concurrent_streams(10_000);

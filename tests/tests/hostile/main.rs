@@ -1,14 +1,16 @@
 //! Hostile peers on raw libp2p, against a node that mines: it keeps its pace, its memory and its wits, and bans them.
 
 mod attacker;
+mod introducer;
 
 use attacker::{Attacker, Manners, Question};
-use cairn_node::wire::{Message, Request};
+use cairn_node::wire::{Message, PROTOCOL, Request, Status};
 use cairn_tests::{Load, Node, NodeOptions, TestKey, genesis, mined_spec, wait_for};
 use chain_core::{
     codec,
     hash::{BlockHash, TxId, sha256d},
 };
+use introducer::Introducer;
 use serde_json::{Value, json};
 use std::{
     io::Read,
@@ -302,4 +304,70 @@ fn a_slow_reader_does_not_fill_the_memory() {
     println!("the node grew by {} MB at most", most >> 20);
     assert!(most < GROWTH + (32 << 20), "the node grew by {} MB", most >> 20);
     assert!(attackers.iter().all(|attacker| !attacker.connected), "who does not read is sent away");
+}
+
+/// Key after key of one host: each connects, says what it is, says so again, and leaves.
+#[test]
+fn a_thousand_identities_of_one_host_leave_the_address_book_useful() {
+    const IDENTITIES: usize = 1_060;
+    let mut victim = Victim::start();
+    let friends = [(); 2].map(|()| Node::with(NodeOptions { spec: mined_spec(), ..NodeOptions::default() }));
+    let connect = |victim: &Victim, friend: &Node| {
+        victim.node.connect(friend);
+        let peers = || victim.node.rpc.call("admin_peers", json!([]));
+        let named = |peer: &Value| peer["id"] == friend.peer_id() && peer["agent"] != "";
+        wait_for("the friend", 20, || peers().as_array().into_iter().flatten().any(named).then_some(()));
+    };
+    connect(&victim, &friends[0]);
+    let met = Introducer::crowd(&victim.address(), &victim.genesis, IDENTITIES);
+    assert!(met > IDENTITIES * 9 / 10, "{met} got in");
+    connect(&victim, &friends[1]);
+    victim.is_well();
+    assert!(victim.node.stop());
+    let book = std::fs::read(victim.node.datadir().join("peers.json")).expect("the book is saved");
+    let book: Vec<Value> = serde_json::from_slice(&book).expect("the book is JSON");
+    let strangers = book.iter().filter(|entry| entry["met"] == 0).count();
+    assert!((1..=128).contains(&strangers), "{strangers} strangers of one host");
+    let met: Vec<&Value> = book.iter().filter(|entry| entry["met"] != 0).map(|entry| &entry["peer"]).collect();
+    let friends = friends.map(|friend| friend.peer_id());
+    assert!(met.len() == 2 && friends.iter().all(|friend| met.iter().any(|peer| *peer == friend)), "{met:?}");
+}
+
+#[test]
+fn a_flood_of_introductions_is_punished() {
+    let victim = Victim::start();
+    let mut introducer = Introducer::dial(&victim.address(), &victim.genesis).expect("the node lets it in");
+    let pushed = introducer.push_until_closed(Duration::from_secs(60));
+    println!("{pushed} introductions");
+    let bans = victim.node.rpc.call("admin_bans", json!([]));
+    let id = introducer.id().to_string();
+    let ban = bans.as_array().into_iter().flatten().find(|ban| ban["target"] == id.as_str());
+    assert_eq!(ban.map(|ban| &ban["reason"]), Some(&json!("too many introductions")), "{bans}");
+    victim.is_well();
+}
+
+#[test]
+fn a_clock_that_differs_from_that_of_the_peers_is_named_and_shown() {
+    let victim = Victim::start();
+    let offset = || victim.node.rpc.call("admin_nodeInfo", json!([]))["clockOffset"].clone();
+    assert_eq!(offset(), Value::Null, "without peers nothing is known");
+    let mut attacker = victim.attacker(Manners::Handshake);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is later").as_secs();
+    let status = Status {
+        genesis: victim.genesis,
+        best: victim.genesis,
+        height: 0,
+        work: chain_core::U256::ZERO,
+        protocol: PROTOCOL,
+        agent: "late/1".into(),
+        time: now + 7_200,
+    };
+    attacker.ask(Question::honest(&Request::Status(status)));
+    wait_for("the warning", 20, || {
+        attacker.run(Duration::from_millis(100));
+        victim.node.log().contains(" s behind its peers: check the date and time here").then_some(())
+    });
+    let shown = offset().as_i64().expect("it is known");
+    assert!((7_100..=7_200).contains(&shown), "{shown}");
+    assert_eq!(victim.node.rpc.call("admin_bans", json!([])), json!([]), "a wrong clock is no offence");
 }

@@ -66,8 +66,23 @@ const IMPURE_PATHS: [&str; 16] = [
 
 /// The same, where it may stand without its path; and state that outlives a call.
 const IMPURE_WORDS: [&str; 17] = [
-    "Instant", "SystemTime", "println", "eprintln", "print", "eprint", "dbg", "async", "await", "Mutex", "RwLock",
-    "OnceLock", "LazyLock", "thread_local", "HashSet", "RandomState", "asm",
+    "Instant",
+    "SystemTime",
+    "println",
+    "eprintln",
+    "print",
+    "eprint",
+    "dbg",
+    "async",
+    "await",
+    "Mutex",
+    "RwLock",
+    "OnceLock",
+    "LazyLock",
+    "thread_local",
+    "HashSet",
+    "RandomState",
+    "asm",
 ];
 
 /// Where the ledger may name a map without an order: looked up by key there, and never iterated.

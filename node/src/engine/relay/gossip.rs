@@ -122,6 +122,7 @@ impl Engine {
                 Ok(Verdict::Ignore)
             }
             Seen::Future(time) => {
+                self.warn_of_future(time);
                 let due = u64::from(time).saturating_sub(u64::from(self.spec.max_future));
                 self.relay.gossip.hold(peer, compact, Time(due.saturating_mul(1_000)));
                 Ok(Verdict::Ignore)

@@ -31,6 +31,9 @@ const SLOW: u64 = 5_000;
 pub(super) const USELESS: u64 = 1_000;
 const MOST_USELESS: u64 = 32_000;
 
+/// Milliseconds between two lines about blocks that are ahead of the clock.
+const WARN_AGAIN: u64 = 600_000;
+
 /// A chain that ends so few blocks above our best header is asked for whoever else is asked.
 const NEAR: Height = 64;
 
@@ -54,8 +57,8 @@ struct Run {
     start: HeaderContext,
     /// Those that are new, with what they amount to.
     new: Vec<(Header, HeaderContext)>,
-    /// Cut short by a header of the future.
-    cut: bool,
+    /// Cut short by a header of the future, which has this time.
+    cut: Option<u32>,
 }
 
 impl Run {
@@ -145,7 +148,7 @@ impl Engine {
 
     /// Checks headers in a row against the rules; keeps nothing.
     fn check_run(&self, start: HeaderContext, headers: &[Header]) -> Result<Run, Offence> {
-        let mut run = Run { from: start.hash, start, new: Vec::new(), cut: false };
+        let mut run = Run { from: start.hash, start, new: Vec::new(), cut: None };
         let mut headers = headers.iter().peekable();
         while let Some(header) = headers.next_if(|header| self.tree.contains(&header.hash())) {
             let hash = header.hash();
@@ -161,8 +164,8 @@ impl Engine {
             match run.last().child(&self.spec, header, self.now.seconds()) {
                 Ok(context) => run.new.push((*header, context)),
                 Err(HeaderError::Rule(rule)) => return Err(Offence::InvalidHeader(rule)),
-                Err(HeaderError::TooFarInFuture { .. }) => {
-                    run.cut = true;
+                Err(HeaderError::TooFarInFuture { got, .. }) => {
+                    run.cut = Some(got);
                     break;
                 }
                 Err(HeaderError::UnknownParent(_) | HeaderError::Duplicate(_) | HeaderError::InvalidParent(_)) => {
@@ -175,7 +178,8 @@ impl Engine {
 
     /// Stores a run, or remembers its end, or is done with the peer's chain.
     fn take_run(&mut self, id: PeerId, presync: Option<Presync>, run: Run, full: bool) -> Result<(), Fatal> {
-        let more = full && !run.cut;
+        let more = full && run.cut.is_none();
+        run.cut.inspect(|time| self.warn_of_future(*time));
         let last = run.last().clone();
         match presync {
             Some(Presync { start, checkpoints, stored: Some(stored), .. }) => {
@@ -189,7 +193,7 @@ impl Engine {
                 self.set_presync(id, left.then_some(next));
             }
             // The rest is to come in its time, and makes it worth storing or not.
-            None if run.cut && last.work <= self.work_of(&self.tree.candidate()) => {
+            None if run.cut.is_some() && last.work <= self.work_of(&self.tree.candidate()) => {
                 self.rest_headers(id);
                 return Ok(());
             }
@@ -216,7 +220,7 @@ impl Engine {
             return Ok(());
         }
         let work = self.work_of(&run.last().hash);
-        if run.cut {
+        if run.cut.is_some() {
             self.rest_headers(id);
             return Ok(());
         }
@@ -229,7 +233,7 @@ impl Engine {
         let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim);
         claim.is_some_and(|claim| {
             let shown = claim.found || run.new.iter().any(|(_, context)| context.hash == claim.hash);
-            !run.cut && !shown && run.last().work < claim.work
+            run.cut.is_none() && !shown && run.last().work < claim.work
         })
     }
 
@@ -249,6 +253,21 @@ impl Engine {
         }
         self.rest_headers(id);
         Ok(())
+    }
+
+    /// Says that a block is refused for now because it is ahead of the clock, which may be what is wrong. Peers can provoke
+    /// the line, so it is written once in [`WARN_AGAIN`].
+    pub(super) fn warn_of_future(&mut self, time: u32) {
+        if self.relay.warned_of_future.is_some_and(|at| self.now.since(at) < WARN_AGAIN) {
+            return;
+        }
+        self.relay.warned_of_future = Some(self.now);
+        let ahead = u64::from(time).saturating_sub(self.now.seconds());
+        let most = self.spec.max_future;
+        tracing::warn!(
+            "a peer's block is {ahead} s ahead of this machine's clock, and blocks more than {most} s ahead must wait: \
+             check the date and time of this machine"
+        );
     }
 
     /// Leaves a peer's headers alone for a while.

@@ -98,6 +98,8 @@ pub(super) struct Relay {
     wants: Wants,
     orphans: Orphans,
     comparison: Option<Comparison>,
+    /// When the log last said that a block is ahead of the clock.
+    warned_of_future: Option<Time>,
     /// When a block was last connected.
     pub(super) connected: Time,
     /// Height of the tip when syncing began.
@@ -122,6 +124,7 @@ impl Relay {
             wants: Wants::default(),
             orphans: Orphans::default(),
             comparison: None,
+            warned_of_future: None,
             connected: Time(0),
             sync_start: None,
         }

@@ -200,6 +200,7 @@ impl Engine {
             work: self.work_of(&tip.hash),
             protocol: PROTOCOL,
             agent: self.relay.config.agent.clone(),
+            time: self.now.seconds(),
         }
     }
 

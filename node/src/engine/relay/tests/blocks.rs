@@ -211,6 +211,7 @@ fn a_block_of_the_future_is_ignored_and_passed_on_in_its_time() {
     net.intrude(0, HOSTILE, status);
     assert_eq!(judged(&mut net, &compact(&block).unwrap()), Verdict::Ignore);
     assert_eq!(net.heights(), [0]);
+    assert!(net.nodes[0].engine.relay.warned_of_future.is_some(), "the clock may be what is wrong: the log says so");
     net.run(10_000);
     assert_eq!(net.heights(), [1]);
     let passed_on = |action: &PeerAction| matches!(action, PeerAction::Gossip(_));

@@ -137,9 +137,15 @@ fn a_header_of_the_future_makes_no_others_worth_storing() {
     let claim = taller(&net, 1_000);
     ask(&mut net, Request::Status(claim));
     let (_, id, _) = net.questions(HOSTILE).remove(0);
+    assert_eq!(net.nodes[0].engine.relay.warned_of_future, None);
     answer(&mut net, id, Response::Headers(headers));
     assert!(net.offences.is_empty(), "{:?}", net.offences);
     assert_eq!(net.nodes[0].engine.tree.len(), stored);
+    assert_eq!(
+        net.nodes[0].engine.relay.warned_of_future,
+        Some(net.now),
+        "the clock may be what is wrong: the log says so"
+    );
 }
 
 #[test]
