@@ -188,7 +188,10 @@ impl Engine {
         }
         self.store.put_bodies(sound.iter().map(|(height, block, bytes)| (*height, block, &bytes[..])))?;
         for (height, block, _) in sound {
-            self.tree.mark_body(&block.hash());
+            let hash = block.hash();
+            self.tree.mark_body(&hash);
+            self.relay.arrived(height, hash);
+            self.settle_forms(&hash, block.block());
             self.ready.insert(height, block);
         }
         Ok(refused)

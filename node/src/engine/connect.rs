@@ -102,6 +102,7 @@ impl Engine {
     fn disconnect_tip(&mut self) -> Result<(), Fatal> {
         let block = self.store.disconnect()?;
         self.session.went_back = true;
+        self.note_unmined(&block);
         let dropped = self.mempool.block_disconnected(&block);
         self.resubmission.add_block(block, dropped);
         Ok(())
@@ -119,7 +120,7 @@ impl Engine {
         self.relay.origins.remove(&hash);
         let gas_used = executed.effects().gas_used;
         self.pass_on(hash, executed.block().block());
-        self.relay.connected = self.now;
+        self.note_mined(&executed);
         self.tree.mark_valid(&hash, Executed { base_fee: executed.context().base_fee, gas_used });
         let base_fee = self.next_base_fee();
         self.mempool.block_connected(base_fee, executed.block(), &executed.effects().accounts);
@@ -179,7 +180,7 @@ impl Engine {
     /// Whether so many blocks wait to be connected or fetched that nobody is told of each. While they are fetched, which
     /// somebody could drag out, everybody is told now and then.
     fn is_far_behind(&self) -> bool {
-        let fetching = self.fetching().is_some() && self.now.since(self.session.told_at) < SELDOM;
+        let fetching = self.fetching().is_some() && self.steady.since(self.session.told_at) < SELDOM;
         fetching || (self.next_step().is_some() && self.backlog() > BEHIND)
     }
 
@@ -212,7 +213,7 @@ impl Engine {
         let path = self.tree.path(&told, &tip.hash).unwrap_or_default();
         self.session.depth = Height::try_from(path.disconnect.len()).unwrap_or(Height::MAX);
         self.session.told = tip.hash;
-        self.session.told_at = self.now;
+        self.session.told_at = self.steady;
         self.ready.forget_up_to(tip.height);
         let info = Arc::new(self.chain_info());
         let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));

@@ -52,6 +52,23 @@ impl Time {
     }
 }
 
+/// Both clocks. Somebody who sets the wall clock, or an NTP server that lies, must not starve peers' budgets nor let deadlines
+/// pass.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    /// The wall clock, which block times are compared with.
+    pub wall: Time,
+    /// A clock that starts anywhere, never goes back and runs as fast as the other: for deadlines and budgets.
+    pub steady: Time,
+}
+
+/// A wall clock that nobody sets is steady.
+impl From<Time> for Now {
+    fn from(time: Time) -> Self {
+        Self { wall: time, steady: time }
+    }
+}
+
 /// Joins a [`Reply`] to its [`Event`].
 pub type Ticket = u64;
 

@@ -24,14 +24,14 @@ mod transactions;
 pub use crate::mempool::{RemovalReason, SubmitError};
 pub use error::{OpenError, SubmitBlockError, TemplateError};
 pub use event::{
-    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, PeerId, Reply, Source, SyncProgress, Ticket, Time,
-    TipStatus,
+    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, Now, PeerId, Reply, Source, SyncProgress, Ticket,
+    Time, TipStatus,
 };
 pub use handle::{EngineHandle, HeaderInfo, Stopped, TestedTransaction};
 pub use link::{PeerLink, Refused, WAITING};
 pub use open::EngineConfig;
 pub use peer::{Failure, GossipId, InboundId, PeerAction, PeerEvent, RequestId, Verdict};
-pub use relay::{BAN, Offence, PeerUsage, RelayConfig};
+pub use relay::{BAN, Offence, PeerUsage, PeerWork, RelayConfig};
 
 use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::ChainSpec};
 
@@ -61,7 +61,10 @@ pub struct Engine {
     /// Blocks handed in whose fate is not decided yet.
     undecided: Vec<Undecided>,
     actions: Vec<Action>,
+    /// The wall clock, for the times of blocks alone: it may be set either way.
     now: Time,
+    /// A clock that nobody sets, for deadlines and budgets.
+    steady: Time,
     stopped: bool,
 }
 
@@ -75,7 +78,7 @@ struct Undecided {
 
 impl Engine {
     /// Handles an event at a time and answers with what it wants done, in order.
-    pub fn handle(&mut self, event: Event, now: Time) -> Vec<Action> {
+    pub fn handle(&mut self, event: Event, now: impl Into<Now>) -> Vec<Action> {
         self.set_time(now);
         if self.stopped {
             self.refuse(event);
@@ -85,9 +88,16 @@ impl Engine {
         std::mem::take(&mut self.actions)
     }
 
-    /// Tells the time to questions that depend on it. It may jump either way, as clocks do.
-    pub fn set_time(&mut self, now: Time) {
-        self.now = now;
+    /// Tells the time to questions that depend on it. The wall clock may jump either way; the steady one does not go back.
+    pub fn set_time(&mut self, now: impl Into<Now>) {
+        let Now { wall, steady } = now.into();
+        self.now = wall;
+        self.steady = self.steady.max(steady);
+    }
+
+    /// The clocks as they were last told.
+    fn clocks(&self) -> Now {
+        Now { wall: self.now, steady: self.steady }
     }
 
     fn dispatch(&mut self, event: Event) -> Result<(), Fatal> {
@@ -114,6 +124,7 @@ impl Engine {
         self.decide();
         // Whoever listens hears of a tip before he hears what it did to the pool.
         if self.is_told() {
+            self.retry_orphans()?;
             self.resubmit()?;
             self.report_pool();
         }

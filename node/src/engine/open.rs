@@ -57,6 +57,7 @@ impl Engine {
             undecided: Vec::new(),
             actions: Vec::new(),
             now: Time::default(),
+            steady: Time::default(),
             stopped: false,
         })
     }

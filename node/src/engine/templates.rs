@@ -49,9 +49,9 @@ impl Engine {
 
     /// Announces that a template with more fees can be made, not too often.
     pub(super) fn refresh_templates(&mut self) {
-        if self.templates.improved && self.now.0 >= self.templates.announced.0.saturating_add(REFRESH) {
+        if self.templates.improved && self.steady >= self.templates.announced.after(REFRESH) {
             self.templates.improved = false;
-            self.templates.announced = self.now;
+            self.templates.announced = self.steady;
             self.templates.version += 1;
             self.actions.push(Action::Publish(NodeEvent::TemplateStale));
         }
@@ -105,12 +105,12 @@ impl Engine {
             Err(error) => return (Err(error), Vec::new()),
         };
         let hash = block.hash();
-        let mut actions = self.handle(Event::Block(OWN, Source::Local, block), self.now);
+        let mut actions = self.handle(Event::Block(OWN, Source::Local, block), self.clocks());
         let own = |action: &Action| matches!(action, Action::Reply(OWN, _));
         let more = |action: &Action| matches!(action, Action::Continue);
         while !actions.iter().any(own) && actions.iter().any(more) {
             actions.retain(|action| !more(action));
-            actions.extend(self.handle(Event::Continue, self.now));
+            actions.extend(self.handle(Event::Continue, self.clocks()));
         }
         let reply = actions.iter().position(own).map(|at| actions.remove(at));
         let result = match reply {

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{
-    Action, BlockOutcome, ChainInfo, Engine, Event, NodeEvent, PeerAction, Reply, Source, SubmitBlockError,
+    Action, BlockOutcome, ChainInfo, Engine, Event, NodeEvent, Now, PeerAction, Reply, Source, SubmitBlockError,
     SubmitError, TemplateError, Ticket, Time, link::PeerMessage,
 };
 use crate::template::{LongPollId, TemplateRequest};
@@ -82,10 +82,13 @@ pub(super) struct DriverState {
     stopped: bool,
 }
 
-/// The time of the wall clock.
-pub(super) fn now() -> Time {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Time(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+/// The time of both clocks. The steady one starts with what the wall clock shows when it is first asked for.
+pub(super) fn now() -> Now {
+    static START: OnceLock<(Instant, Time)> = OnceLock::new();
+    let milliseconds = |since: Duration| u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    let wall = Time(milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()));
+    let (start, shown) = START.get_or_init(|| (Instant::now(), wall));
+    Now { wall, steady: shown.after(milliseconds(start.elapsed())) }
 }
 
 /// A number that nobody outside this process can guess.
@@ -109,12 +112,12 @@ impl Driver {
         self.handle(Event::Continue);
         let mut last_tick = Instant::now();
         while !self.state.stopped {
-            let wake = self.engine.wake_at().map_or(u64::MAX, |at| at.0.saturating_sub(now().0));
+            let wake = self.engine.wake_at().map_or(u64::MAX, |at| at.since(now().steady));
             let due = TICK.saturating_sub(last_tick.elapsed()).min(Duration::from_millis(wake));
             let (messages, from_peers) = self.receive(runtime, due);
             self.take(messages);
             self.take_from_peers(from_peers);
-            let is_due = || self.engine.wake_at().is_some_and(|at| at <= now());
+            let is_due = || self.engine.wake_at().is_some_and(|at| at <= now().steady);
             if !self.state.stopped && (last_tick.elapsed() >= TICK || is_due()) {
                 last_tick = Instant::now();
                 self.handle(Event::Tick);

@@ -79,8 +79,8 @@ impl Engine {
                 continue;
             }
             match peer.told.at {
-                None => peer.told.at = Some(self.now.after(GATHER + self.relay.random.below(GATHER))),
-                Some(at) if at <= self.now => due.push(*id),
+                None => peer.told.at = Some(self.steady.after(GATHER + self.relay.random.below(GATHER))),
+                Some(at) if at <= self.steady => due.push(*id),
                 Some(_) => {}
             }
         }

@@ -4,7 +4,7 @@
 //! least busy. If the lowest one does not come, it is asked of another peer; a peer that so holds up a window is dropped.
 
 use chain_core::{Bytes, check::HashedBlock, error::RuleError, hash::BlockHash, headers::Status, units::Height};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::requests::Question;
 use crate::{
@@ -37,16 +37,17 @@ pub(super) const ORIGINS: usize = 8_192;
 /// Milliseconds in which a peer that failed is not asked for blocks.
 const PAUSE: u64 = 5_000;
 
+/// Milliseconds between two times at which all peers are asked where they stand. An attacker that announces a header and
+/// disconnects must not keep a node from its block for longer than this.
+const ASK_ALL: u64 = 5_000;
+
 /// Milliseconds after which a peer that lacked a block is asked for it again: at first, and at most after many times.
 pub(super) const LACKING: u64 = 1_000;
 const LONGEST_LACKING: u64 = 32_000;
 
-/// A block that was asked for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Flight {
-    pub(super) height: Height,
-    pub(super) peer: PeerId,
-}
+/// A missing block. The hash is part of the key: blocks of several branches may be missing at one height, and a false body
+/// of one must not hide the other.
+pub(super) type Key = (Height, BlockHash);
 
 /// What is fetched.
 #[derive(Debug)]
@@ -55,13 +56,12 @@ pub(super) struct Bodies {
     goal: BlockHash,
     /// Lowest height of the goal's branch that was not looked at yet.
     next: Height,
-    /// Missing blocks that nobody was asked for.
-    free: BTreeMap<Height, BlockHash>,
-    flying: HashMap<BlockHash, Flight>,
-    /// The same by height.
-    heights: BTreeSet<(Height, BlockHash)>,
-    /// The lowest missing block, and since when it is.
-    head: Option<(BlockHash, Time)>,
+    /// Missing blocks of the goal's branch that nobody was asked for.
+    free: BTreeSet<Key>,
+    /// Missing blocks that are asked for, and of whom.
+    flying: BTreeMap<Key, PeerId>,
+    /// The lowest block in flight, and since when it is.
+    head: Option<(Key, Time)>,
     /// Blocks that came since.
     overtook: usize,
     patience: u64,
@@ -69,6 +69,8 @@ pub(super) struct Bodies {
     average: usize,
     /// When a block last came.
     pub(super) came: Time,
+    /// When peers were last asked where they stand because nobody is known to have the lowest missing block.
+    asked_all: Time,
 }
 
 impl Default for Bodies {
@@ -76,46 +78,58 @@ impl Default for Bodies {
         Self {
             goal: BlockHash::default(),
             next: 0,
-            free: BTreeMap::new(),
-            flying: HashMap::new(),
-            heights: BTreeSet::new(),
+            free: BTreeSet::new(),
+            flying: BTreeMap::new(),
             head: None,
             overtook: 0,
             patience: STALL,
             average: 16 << 10,
             came: Time(0),
+            asked_all: Time(0),
         }
     }
 }
 
 impl Bodies {
     fn lowest(&self) -> Option<Height> {
-        let flying = self.heights.first().map(|(height, _)| *height);
-        let free = self.free.first_key_value().map(|(height, _)| *height);
+        let flying = self.flying.first_key_value().map(|((height, _), _)| *height);
+        let free = self.free.first().map(|(height, _)| *height);
         flying.into_iter().chain(free).min()
     }
 
-    fn take_off(&mut self, hash: BlockHash, flight: Flight) {
-        self.heights.insert((flight.height, hash));
-        self.flying.insert(hash, flight);
-    }
-
-    /// Notes that a block comes by other ways; answers `false` if it is asked for already.
-    pub(super) fn reserve(&mut self, hash: BlockHash, flight: Flight) -> bool {
-        let new = !self.flying.contains_key(&hash);
+    /// Notes that a peer is asked for a block by other ways; answers `false` if somebody is asked for it already.
+    pub(super) fn reserve(&mut self, key: Key, peer: PeerId) -> bool {
+        let new = !self.flying.contains_key(&key);
         if new {
-            self.free.retain(|_, free| *free != hash);
-            self.take_off(hash, flight);
+            self.free.remove(&key);
+            self.flying.insert(key, peer);
         }
         new
     }
 
-    /// A block no longer is on its way from this peer.
-    pub(super) fn land(&mut self, hash: &BlockHash, peer: PeerId) -> Option<Flight> {
-        let flight = *self.flying.get(hash).filter(|flight| flight.peer == peer)?;
-        self.flying.remove(hash);
-        self.heights.remove(&(flight.height, *hash));
-        Some(flight)
+    /// A block is on its way from another peer than before.
+    pub(super) fn hand_over(&mut self, key: Key, from: PeerId, to: PeerId) {
+        if let Some(peer) = self.flying.get_mut(&key).filter(|peer| **peer == from) {
+            *peer = to;
+        }
+    }
+
+    /// A block no longer is on its way from this peer; answers whether it was.
+    fn land(&mut self, key: &Key, peer: PeerId) -> bool {
+        let flew = self.flying.get(key) == Some(&peer);
+        if flew {
+            self.flying.remove(key);
+        }
+        flew
+    }
+
+    /// A block is here, whoever sent it and whoever else was asked for it.
+    pub(super) fn arrived(&mut self, key: &Key) {
+        self.flying.remove(key);
+        self.free.remove(key);
+        if self.head.is_some_and(|(head, _)| head == *key) {
+            self.patience = (self.patience * 7 / 8).max(STALL);
+        }
     }
 
     /// Blocks that are asked for or missing.
@@ -158,6 +172,7 @@ impl Engine {
             self.look_ahead(goal);
         }
         self.assign(goal);
+        self.look_for_source(goal);
         self.note_head();
         self.note_missing(goal);
     }
@@ -165,9 +180,8 @@ impl Engine {
     /// The lowest block on the way to the goal that is asked for or missing.
     pub(super) fn lowest_missing(&self, goal: BlockHash) -> Option<BlockHash> {
         let bodies = &self.relay.bodies;
-        let flying = bodies.heights.iter().find(|(_, hash)| self.tree.is_ancestor(hash, &goal)).copied();
-        let free = bodies.free.first_key_value().map(|(height, hash)| (*height, *hash));
-        flying.into_iter().chain(free).min().map(|(_, hash)| hash)
+        let flying = bodies.flying.keys().find(|(_, hash)| self.tree.is_ancestor(hash, &goal));
+        flying.into_iter().chain(bodies.free.first()).min().map(|(_, hash)| *hash)
     }
 
     /// Turns to another goal if it changed.
@@ -201,8 +215,8 @@ impl Engine {
             bodies.next += 1;
             let Some(hash) = self.tree.ancestor(&goal, height) else { break };
             let missing = self.tree.get(&hash).is_some_and(|info| info.status == Status::HeaderOnly);
-            if missing && !bodies.flying.contains_key(&hash) {
-                bodies.free.insert(height, hash);
+            if missing && !bodies.flying.contains_key(&(height, hash)) {
+                bodies.free.insert((height, hash));
             }
         }
     }
@@ -214,13 +228,9 @@ impl Engine {
             if bodies.flying.len() * bodies.average >= FLYING {
                 break;
             }
-            let Some((id, hashes)) = self.next_run(goal) else { break };
-            let bodies = &mut self.relay.bodies;
-            for (height, hash) in &hashes {
-                bodies.free.remove(height);
-                bodies.take_off(*hash, Flight { height: *height, peer: id });
-            }
-            let hashes: Vec<BlockHash> = hashes.into_iter().map(|(_, hash)| hash).collect();
+            let Some((id, run)) = self.next_run(goal) else { break };
+            run.iter().for_each(|key| _ = self.relay.bodies.reserve(*key, id));
+            let hashes: Vec<BlockHash> = run.into_iter().map(|(_, hash)| hash).collect();
             if let Some(peer) = self.relay.peers.get_mut(&id) {
                 peer.asked_blocks += 1;
             }
@@ -229,19 +239,17 @@ impl Engine {
     }
 
     /// The least busy peer that has any of the blocks that are free, and the lowest of those. Who failed lately comes last.
-    fn next_run(&self, goal: BlockHash) -> Option<(PeerId, Vec<(Height, BlockHash)>)> {
+    fn next_run(&self, goal: BlockHash) -> Option<(PeerId, Vec<Key>)> {
         let bodies = &self.relay.bodies;
-        let (lowest, _) = bodies.free.first_key_value()?;
-        let able =
-            self.relay.peers.iter().filter(|(_, peer)| {
-                peer.asked_blocks < PER_PEER && peer.blocks_after <= self.now && peer.claim.is_some()
-            });
+        let (lowest, _) = bodies.free.first()?;
+        let able = self.relay.peers.iter().filter(|(_, peer)| {
+            peer.asked_blocks < PER_PEER && peer.blocks_after <= self.steady && peer.claim.is_some()
+        });
         let mut able: Vec<_> = able.map(|(id, peer)| (peer.failed_blocks, peer.asked_blocks, *id)).collect();
         able.sort_unstable();
         able.into_iter().find_map(|(.., id)| {
             let top = self.common_height(id, goal).filter(|top| top >= lowest)?;
-            let run = bodies.free.range(..=top).take(bodies.run());
-            Some((id, run.map(|(height, hash)| (*height, *hash)).collect()))
+            Some((id, bodies.free.range(..=(top, BlockHash([0xff; 32]))).take(bodies.run()).copied().collect()))
         })
     }
 
@@ -259,11 +267,11 @@ impl Engine {
 
     /// Keeps an eye on the lowest missing block.
     fn note_head(&mut self) {
-        let now = self.now;
+        let now = self.steady;
         let bodies = &mut self.relay.bodies;
-        let head = bodies.heights.first().map(|(_, hash)| *hash);
-        if head != bodies.head.map(|(hash, _)| hash) {
-            bodies.head = head.map(|hash| (hash, now));
+        let head = bodies.flying.first_key_value().map(|(key, _)| *key);
+        if head != bodies.head.map(|(key, _)| key) {
+            bodies.head = head.map(|key| (key, now));
             bodies.overtook = 0;
         }
     }
@@ -292,15 +300,24 @@ impl Engine {
         if good == 0 {
             self.penalize(id, Offence::WrongAnswer("blocks"));
         }
-        self.note_arrivals(id, blocks.iter().map(|(block, bytes)| (block.hash(), bytes.len())));
         let pause = (good == 0).then_some(PAUSE);
         self.free_flights(id, &asked[good..], pause);
         if self.relay.origins.len() >= ORIGINS {
             self.relay.origins.clear();
         }
-        self.relay.origins.extend(blocks.iter().map(|(block, _)| (block.hash(), id)));
-        for (hash, rule) in self.take_downloaded(blocks)? {
-            self.on_bad_body(id, hash, rule);
+        let missing = |hash: &BlockHash| self.tree.get(hash).is_some_and(|info| info.status == Status::HeaderOnly);
+        let hashes = blocks.iter().map(|(block, _)| block.hash());
+        self.relay.origins.extend(hashes.filter(missing).map(|hash| (hash, id)));
+        let sizes: Vec<usize> = blocks.iter().map(|(_, bytes)| bytes.len()).collect();
+        let refused = self.take_downloaded(blocks)?;
+        // What a block says of its sender counts only now: a body under an honest header may be anybody's.
+        if refused.len() < good {
+            self.note_delivery(id, &sizes);
+        }
+        self.free_flights(id, &asked[..good], (!refused.is_empty()).then_some(PAUSE));
+        for (hash, rule) in refused {
+            self.relay.origins.remove(&hash);
+            self.penalize(id, Offence::InvalidBlock(rule));
         }
         Ok(())
     }
@@ -316,31 +333,15 @@ impl Engine {
         Ok(refused)
     }
 
-    fn note_arrivals(&mut self, id: PeerId, blocks: impl Iterator<Item = (BlockHash, usize)>) {
+    /// A peer delivered what it was asked for.
+    fn note_delivery(&mut self, id: PeerId, sizes: &[usize]) {
         if let Some(peer) = self.relay.peers.get_mut(&id) {
             peer.lacking = LACKING;
             peer.failed_blocks = 0;
         }
-        let bodies = &mut self.relay.bodies;
-        bodies.came = self.now;
-        for (hash, bytes) in blocks {
-            bodies.learn(bytes);
-            bodies.overtook += 1;
-            // Whoever else was asked for it may still answer.
-            let from = bodies.flying.get(&hash).map_or(id, |flight| flight.peer);
-            bodies.land(&hash, from);
-            if bodies.head.is_some_and(|(head, _)| head == hash) {
-                bodies.patience = (bodies.patience * 7 / 8).max(STALL);
-            }
-        }
-    }
-
-    /// A body that was asked for by its hash breaks a rule alone.
-    fn on_bad_body(&mut self, id: PeerId, hash: BlockHash, rule: RuleError) {
-        self.penalize(id, Offence::InvalidBlock(rule));
-        if let Some(info) = self.tree.get(&hash).filter(|info| info.status == Status::HeaderOnly) {
-            self.relay.bodies.free.insert(info.height, hash);
-        }
+        self.relay.bodies.came = self.steady;
+        self.relay.bodies.overtook += sizes.len();
+        sizes.iter().for_each(|bytes| self.relay.bodies.learn(*bytes));
     }
 
     /// Blocks did not come: the peer does not have them, or did not answer in time.
@@ -354,7 +355,7 @@ impl Engine {
         let parent = self.tree.get(first).map(|info| info.header.prev);
         if let Some(peer) = self.relay.peers.get_mut(&id) {
             // Until it has them, it has what is below them.
-            peer.lacks = peer.best.map(|best| (best, self.now.after(peer.lacking)));
+            peer.lacks = peer.best.map(|best| (best, self.steady.after(peer.lacking)));
             peer.best = parent;
             peer.lacking = (peer.lacking * 2).min(LONGEST_LACKING);
         }
@@ -370,14 +371,14 @@ impl Engine {
     pub(super) fn free_flights(&mut self, id: PeerId, hashes: &[BlockHash], pause: Option<u64>) {
         let bodies = &mut self.relay.bodies;
         for hash in hashes {
-            let Some(flight) = bodies.land(hash, id) else { continue };
-            let missing = self.tree.get(hash).is_some_and(|info| info.status == Status::HeaderOnly);
-            if missing && self.tree.is_ancestor(hash, &bodies.goal) {
-                bodies.free.insert(flight.height, *hash);
+            let Some(info) = self.tree.get(hash) else { continue };
+            let key = (info.height, *hash);
+            if bodies.land(&key, id) && info.status == Status::HeaderOnly && self.tree.is_ancestor(hash, &bodies.goal) {
+                bodies.free.insert(key);
             }
         }
         if let (Some(pause), Some(peer)) = (pause, self.relay.peers.get_mut(&id)) {
-            peer.blocks_after = self.now.after(pause);
+            peer.blocks_after = self.steady.after(pause);
             peer.failed_blocks = peer.failed_blocks.saturating_add(1);
         }
     }
@@ -386,13 +387,13 @@ impl Engine {
     pub(super) fn tick_bodies(&mut self) -> Result<(), Fatal> {
         let bodies = &self.relay.bodies;
         let (Some((head, since)), goal) = (bodies.head, bodies.goal) else { return Ok(()) };
-        let Some(Flight { height, peer: slow, .. }) = bodies.flying.get(&head).copied() else { return Ok(()) };
-        if since.after(bodies.patience) > self.now {
+        let Some(slow) = bodies.flying.get(&head).copied() else { return Ok(()) };
+        if since.after(bodies.patience) > self.steady {
             return Ok(());
         }
         let ids: Vec<PeerId> = self.relay.peers.keys().copied().filter(|id| *id != slow).collect();
-        let others = ids.into_iter().any(|id| self.common_height(id, goal).is_some_and(|top| top >= height));
-        self.relay.bodies.head = Some((head, self.now));
+        let others = ids.into_iter().any(|id| self.common_height(id, goal).is_some_and(|top| top >= head.0));
+        self.relay.bodies.head = Some((head, self.steady));
         if !others {
             return Ok(());
         }
@@ -402,9 +403,30 @@ impl Engine {
             self.penalize(slow, Offence::Stalled);
             return self.disconnect(slow, "stalls");
         }
-        let flights: Vec<BlockHash> =
-            self.relay.bodies.flying.iter().filter(|(_, flight)| flight.peer == slow).map(|(hash, _)| *hash).collect();
+        let flights = self.relay.bodies.flying.iter().filter(|(_, peer)| **peer == slow).map(|((_, hash), _)| *hash);
+        let flights: Vec<BlockHash> = flights.collect();
         self.free_flights(slow, &flights, Some(PAUSE));
         Ok(())
+    }
+
+    /// If nobody is known to have the lowest missing block, everybody is asked where it stands: whoever gossiped it may be
+    /// gone, and gossip names only the first that sent a block.
+    fn look_for_source(&mut self, goal: BlockHash) {
+        let bodies = &self.relay.bodies;
+        let Some((lowest, _)) = bodies.free.first().copied() else { return };
+        if self.steady.since(bodies.asked_all) < ASK_ALL {
+            return;
+        }
+        let has = |id: &PeerId| self.common_height(*id, goal).is_some_and(|top| top >= lowest);
+        let ids: Vec<PeerId> = self.relay.peers.keys().copied().collect();
+        if ids.iter().any(has) {
+            return;
+        }
+        self.relay.bodies.asked_all = self.steady;
+        for id in ids {
+            if self.relay.peers.get(&id).is_some_and(|peer| peer.claim.is_some()) {
+                self.ask_status(id);
+            }
+        }
     }
 }

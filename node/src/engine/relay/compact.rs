@@ -1,50 +1,54 @@
 //! Compact blocks: made of blocks, and made into blocks again from the pool and from what one more question brings.
 
 use chain_core::{
-    Bytes, block::Block, check::HashedBlock, codec, hash::BlockHash, headers::Status, merkle, transaction::Transaction,
+    Bytes,
+    block::Block,
+    check::{HashedBlock, decode_block},
+    codec,
+    hash::BlockHash,
+    headers::Status,
+    merkle,
+    transaction::Transaction,
 };
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
-use super::{bodies::Flight, requests::Question, serve::MOST};
+use super::{requests::Question, serve::MOST, work::PeerWork};
 use crate::{
-    engine::{Engine, InboundId, Offence, PeerAction, PeerId, error::Fatal},
-    store::BlockRef,
+    engine::{Engine, Offence, PeerId, error::Fatal},
+    store::{BlockRef, StoreError},
     wire::{CompactBlock, Message, Request, Response, ShortId, ShortIds},
 };
 
-/// Blocks that may wait for missing transactions.
+/// Forms that may wait for missing transactions, of all blocks and of one. Several of one block, since the peer whose form
+/// came first may be silent on purpose; the last place is for a peer that this node dialled.
 pub(super) const PARTIALS: usize = 8;
+const PARTIALS_OF_BLOCK: usize = 3;
 
-/// Peers that may wait for the transactions of one block that is not whole here either.
-const WAITERS: usize = 16;
-
-/// A block of which transactions are missing.
+/// A block of which transactions are missing, in the form that one peer sent.
 #[derive(Debug)]
 pub(super) struct Partial {
     compact: CompactBlock,
     coinbase: Transaction,
     /// The others, as far as they are here.
     slots: Vec<Option<Arc<Transaction>>>,
-    /// Who was asked for what is missing.
+    /// Who sent the form, and was asked for what is missing.
     peer: PeerId,
-    waiters: Vec<(PeerId, InboundId, Vec<u32>)>,
 }
 
-/// Blocks that wait, by hash.
-pub(super) type Partials = BTreeMap<BlockHash, Partial>;
+/// Blocks that wait, by hash and peer.
+pub(super) type Partials = BTreeMap<(BlockHash, PeerId), Partial>;
 
 /// What a compact block turned out to be.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once and never kept")]
 pub(super) enum Rebuilt {
     /// All is here, and fits the header.
     Whole(Box<HashedBlock>),
-    /// All is here, and does not fit.
+    /// All is here and does not fit, or the coinbase is none. The form is false, unless short ids collide.
     Wrong,
     /// Some is missing, or ambiguous.
-    Part(Partial),
+    Part(Box<Partial>),
 }
 
 /// The compact form of a block; `None` if even that is too large.
@@ -74,12 +78,9 @@ impl Partial {
 }
 
 impl Engine {
-    /// Puts a compact block together from the pool. `None` if its coinbase is none.
-    pub(super) fn rebuild(&self, peer: PeerId, compact: &CompactBlock) -> Option<Rebuilt> {
-        let coinbase: Transaction = codec::decode(&compact.coinbase).ok()?;
-        if !matches!(coinbase, Transaction::Coinbase(_)) {
-            return None;
-        }
+    /// Puts a compact block together from the pool.
+    pub(super) fn rebuild(&mut self, peer: PeerId, compact: CompactBlock) -> Rebuilt {
+        let Ok(coinbase @ Transaction::Coinbase(_)) = codec::decode(&compact.coinbase) else { return Rebuilt::Wrong };
         let hash = compact.header.hash();
         let short = ShortIds::of_block(&hash);
         let mut places: HashMap<ShortId, Option<usize>> = HashMap::with_capacity(compact.short_ids.len());
@@ -88,7 +89,9 @@ impl Engine {
             places.entry(*id).and_modify(|known| *known = None).or_insert(Some(place));
         }
         let mut slots: Vec<Option<Arc<Transaction>>> = vec![None; compact.short_ids.len()];
+        let mut work = PeerWork { base: 2, leaves: compact.short_ids.len() as u64, ..PeerWork::default() };
         for (txid, leaf) in self.mempool.leaves() {
+            work.leaves += 1;
             let id = short.id(leaf);
             let Some(known) = places.get_mut(&id) else { continue };
             let Some(place) = *known else { continue };
@@ -100,30 +103,39 @@ impl Engine {
                 slots[place] = self.mempool.transaction(txid).cloned();
             }
         }
-        let partial = Partial { compact: compact.clone(), coinbase, slots, peer, waiters: Vec::new() };
-        Some(match partial.whole() {
+        self.charge(peer, &work);
+        let partial = Partial { compact, coinbase, slots, peer };
+        match partial.whole() {
             Some(block) if block.fits_header() => Rebuilt::Whole(Box::new(block)),
             Some(_) => Rebuilt::Wrong,
-            None => Rebuilt::Part(partial),
-        })
+            None => Rebuilt::Part(Box::new(partial)),
+        }
     }
 
     /// Asks for what is missing of a block, if that is worth it; else the whole block is fetched as any other.
     pub(super) fn complete(&mut self, hash: BlockHash, partial: Partial) {
         let (peer, missing) = (partial.peer, partial.missing());
-        let able = self.relay.peers.get(&peer).is_some_and(|peer| peer.claim.is_some());
+        let Some(asked) = self.relay.peers.get(&peer).filter(|peer| peer.claim.is_some()) else { return };
         let worth = missing.len() * 3 <= partial.slots.len() * 2 || missing.len() <= 16;
-        let Some(info) = self.tree.get(&hash).filter(|_| able && worth) else { return };
-        if self.relay.partials.len() >= PARTIALS || self.relay.partials.contains_key(&hash) {
+        let Some(info) = self.tree.get(&hash).filter(|_| worth) else { return };
+        let waiting = self.partials_of(&hash).count();
+        let room = PARTIALS_OF_BLOCK - usize::from(!asked.outbound);
+        if self.relay.partials.len() >= PARTIALS || waiting >= room || self.relay.partials.contains_key(&(hash, peer)) {
             return;
         }
-        let flight = Flight { height: info.height, peer };
-        if !self.relay.bodies.reserve(hash, flight) {
+        // Nobody else is asked for the whole block meanwhile, nor if somebody is already.
+        let key = (info.height, hash);
+        if waiting == 0 && !self.relay.bodies.reserve(key, peer) {
             return;
         }
-        self.relay.partials.insert(hash, partial);
+        self.relay.partials.insert((hash, peer), partial);
         let request = Request::BlockTransactions { block: hash, positions: missing };
         self.ask_peer(peer, Question::BlockTransactions(hash), request);
+    }
+
+    fn partials_of(&self, hash: &BlockHash) -> impl Iterator<Item = PeerId> {
+        let (first, last) = ((*hash, PeerId(0)), (*hash, PeerId(u64::MAX)));
+        self.relay.partials.range(first..=last).map(|((_, peer), _)| *peer)
     }
 
     /// Missing transactions came.
@@ -133,89 +145,82 @@ impl Engine {
         hash: BlockHash,
         came: &[Bytes],
     ) -> Result<(), Fatal> {
-        let Some(mut partial) = self.relay.partials.remove(&hash) else { return Ok(()) };
-        let missing = partial.missing();
-        if came.len() != missing.len() {
-            self.penalize(id, Offence::WrongAnswer("transactions of a block"));
-            return self.give_up(hash, partial);
-        }
-        let Some(transactions) = self.decode_transactions(id, came) else { return self.give_up(hash, partial) };
-        for (position, (_, transaction)) in missing.into_iter().zip(transactions) {
-            partial.slots[position as usize - 1] = Some(transaction);
+        let Some(mut partial) = self.relay.partials.remove(&(hash, id)) else { return Ok(()) };
+        match self.fill(&mut partial, came) {
+            Ok(()) => {}
+            Err(offence) => {
+                self.penalize(id, offence);
+                self.give_up(hash, id);
+                return Ok(());
+            }
         }
         match partial.whole().filter(HashedBlock::fits_header) {
             Some(block) => {
-                self.relay.bodies.land(&hash, partial.peer);
+                let whole = block.block().clone();
                 self.take_rebuilt(block)?;
-                self.answer_waiters(hash, partial)
+                if self.tree.get(&hash).is_some_and(|info| info.status == Status::BodyStored) {
+                    // If the form was false, the block's own is published in its place.
+                    self.pass_on(hash, &whole);
+                } else {
+                    self.give_up(hash, id);
+                }
             }
-            None => self.give_up(hash, partial),
+            None => self.give_up(hash, id),
         }
+        Ok(())
     }
 
-    /// Takes in a block that was put together. Who passed it on is not to blame for it: blocks are passed on before they
-    /// are executed.
+    /// Puts what came in its places.
+    fn fill(&self, partial: &mut Partial, came: &[Bytes]) -> Result<(), Offence> {
+        let wrong = || Offence::WrongAnswer("transactions of a block");
+        let missing = partial.missing();
+        if came.len() != missing.len() {
+            return Err(wrong());
+        }
+        let short = ShortIds::of_block(&partial.compact.header.hash());
+        for (position, bytes) in missing.into_iter().zip(came) {
+            let transaction: Transaction = codec::decode(bytes).map_err(Offence::Malformed)?;
+            let place = position as usize - 1;
+            if short.id(&merkle::leaf(&transaction)) != partial.compact.short_ids[place] {
+                return Err(wrong());
+            }
+            partial.slots[place] = Some(Arc::new(transaction));
+        }
+        Ok(())
+    }
+
+    /// Takes in a block that was put together. Who sent it is not to blame for it: blocks are forwarded before they are
+    /// executed.
     pub(super) fn take_rebuilt(&mut self, block: HashedBlock) -> Result<(), Fatal> {
         let bytes = Bytes::from(codec::encode(block.block()));
         self.take_downloaded(vec![(block, bytes)])?;
         Ok(())
     }
 
-    /// A block that may have been waiting here for missing transactions is whole.
-    pub(super) fn finish(&mut self, hash: BlockHash, block: HashedBlock) -> Result<(), Fatal> {
-        self.take_rebuilt(block)?;
-        match self.relay.partials.remove(&hash) {
-            Some(partial) => {
-                self.relay.bodies.land(&hash, partial.peer);
-                self.answer_waiters(hash, partial)
-            }
-            None => Ok(()),
+    /// A peer's form does not become a block: another's may, or the whole block is fetched as any other.
+    fn give_up(&mut self, hash: BlockHash, peer: PeerId) {
+        let other = self.partials_of(&hash).next();
+        let Some(height) = self.tree.get(&hash).map(|info| info.height) else { return };
+        match other {
+            Some(other) => self.relay.bodies.hand_over((height, hash), peer, other),
+            None => self.free_flights(peer, &[hash], None),
         }
-    }
-
-    /// The block cannot be put together: it is fetched as any other.
-    fn give_up(&mut self, hash: BlockHash, partial: Partial) -> Result<(), Fatal> {
-        self.free_flights(partial.peer, &[hash], None);
-        self.answer_waiters(hash, partial)
     }
 
     /// What was missing of a block does not come.
-    pub(super) fn on_no_block_transactions(&mut self, hash: BlockHash) -> Result<(), Fatal> {
-        match self.relay.partials.remove(&hash) {
-            Some(partial) => self.give_up(hash, partial),
-            None => Ok(()),
+    pub(super) fn on_no_block_transactions(&mut self, peer: PeerId, hash: BlockHash) {
+        if self.relay.partials.remove(&(hash, peer)).is_some() {
+            self.give_up(hash, peer);
         }
     }
 
-    fn answer_waiters(&mut self, hash: BlockHash, partial: Partial) -> Result<(), Fatal> {
-        for (peer, id, positions) in partial.waiters {
-            let response = self.block_transactions(peer, hash, &positions)?;
-            self.tell_peer(PeerAction::Respond(peer, id, response));
-        }
-        Ok(())
-    }
-
-    /// A peer asks for transactions of a block. If they are on their way here, it waits for them.
-    pub(super) fn on_block_transactions_request(
-        &mut self,
-        peer: PeerId,
-        id: InboundId,
+    /// Transactions of a block that is whole here. Positions beyond it prove nothing against a peer.
+    pub(super) fn serve_block_transactions(
+        &self,
         hash: BlockHash,
-        positions: Vec<u32>,
-    ) -> Result<(), Fatal> {
-        if let Some(partial) = self.relay.partials.get_mut(&hash)
-            && partial.waiters.len() < WAITERS
-            && partial.waiters.iter().all(|(other, ..)| *other != peer)
-        {
-            partial.waiters.push((peer, id, positions));
-            return Ok(());
-        }
-        let response = self.block_transactions(peer, hash, &positions)?;
-        self.tell_peer(PeerAction::Respond(peer, id, response));
-        Ok(())
-    }
-
-    fn block_transactions(&mut self, peer: PeerId, hash: BlockHash, positions: &[u32]) -> Result<Response, Fatal> {
+        positions: &[u32],
+        work: &mut PeerWork,
+    ) -> Result<Response, Fatal> {
         let Some(info) = self.tree.get(&hash) else { return Ok(Response::Unknown) };
         if !matches!(info.status, Status::Valid | Status::BodyStored) {
             return Ok(Response::Unknown);
@@ -223,25 +228,31 @@ impl Engine {
         let read;
         let block = match self.ready.get(&hash) {
             Some(checked) => checked.block(),
-            None => match self.store.body(BlockRef { height: info.height, hash })? {
-                Some(block) => {
-                    read = block;
-                    &read
-                }
-                None => return Ok(Response::Unknown),
-            },
+            None => {
+                let Some(bytes) = self.store.body_bytes(BlockRef { height: info.height, hash })? else {
+                    return Ok(Response::Unknown);
+                };
+                work.rows += 1;
+                work.decoded += bytes.len() as u64;
+                let decoded = decode_block(&bytes);
+                read =
+                    decoded.map_err(|error| StoreError::Corrupt(format!("the body of {hash}: {error}")))?.into_block();
+                &read
+            }
         };
         let (mut encoded, mut bytes, mut next) = (Vec::new(), 0, 0);
         for position in positions {
-            let Some(transaction) = block.transactions.get(*position as usize).filter(|_| *position >= next) else {
-                self.penalize(peer, Offence::WrongQuestion("transactions of a block"));
+            let transaction = block.transactions.get(*position as usize).filter(|_| *position >= next);
+            let Some(transaction) = transaction.map(|transaction| Bytes::from(transaction.encode())) else {
                 return Ok(Response::Unknown);
             };
             next = position + 1;
-            let transaction = Bytes::from(transaction.encode());
             bytes += transaction.len() + 8;
+            if bytes > MOST {
+                return Ok(Response::Unknown);
+            }
             encoded.push(transaction);
         }
-        Ok(if bytes <= MOST { Response::Transactions(encoded) } else { Response::Unknown })
+        Ok(Response::Transactions(encoded))
     }
 }

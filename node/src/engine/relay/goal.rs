@@ -58,12 +58,12 @@ impl Engine {
     /// Whether a block on the way to this one does not come.
     pub(super) fn is_withheld(&self, hash: &BlockHash) -> bool {
         let aside = &self.relay.withheld.aside;
-        aside.iter().any(|(block, until)| *until > self.now && self.tree.is_ancestor(block, hash))
+        aside.iter().any(|(block, until)| *until > self.steady && self.tree.is_ancestor(block, hash))
     }
 
     /// Keeps an eye on the lowest missing block on the way to the goal.
     pub(super) fn note_missing(&mut self, goal: BlockHash) {
-        let (now, lowest) = (self.now, self.lowest_missing(goal));
+        let (now, lowest) = (self.steady, self.lowest_missing(goal));
         let withheld = &mut self.relay.withheld;
         match (lowest, withheld.missing) {
             (Some(block), Some((before, since))) if block == before => {

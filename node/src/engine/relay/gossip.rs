@@ -1,15 +1,16 @@
-//! Gossiped blocks: what becomes of each is decided by its header alone, before it is executed.
+//! Gossiped blocks: the header is judged at once, the compact form once the block is whole. Only what is whole is forwarded.
 
 use chain_core::{
     hash::BlockHash,
     headers::{HeaderContext, HeaderError, Status},
     pow,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     BEHIND,
     compact::{Rebuilt, compact},
+    forms::{Forms, digest},
     peers::Peer,
 };
 use crate::{
@@ -22,13 +23,14 @@ use crate::{
 pub(super) const HELD: usize = 32;
 const HELD_OF_PEER: usize = 4;
 
-/// Milliseconds that a block waits for its parent.
+/// Milliseconds that a block waits for its parent or for its time. A block that is further ahead of the clock is not held:
+/// its maker would occupy the place for years.
 const PATIENCE: u64 = 60_000;
 
-/// Hashes of blocks that were passed on, so that none is twice.
+/// Hashes of blocks that were forwarded or published, so that none is twice.
 const PASSED_ON: usize = 64;
 
-/// A compact block that cannot be judged yet.
+/// A compact block that cannot be judged yet. Its message was dropped.
 #[derive(Debug)]
 struct HeldBlock {
     peer: PeerId,
@@ -41,28 +43,42 @@ struct HeldBlock {
 #[derive(Debug, Default)]
 pub(super) struct Gossip {
     held: Vec<HeldBlock>,
+    pub(super) forms: Forms,
     passed_on: VecDeque<BlockHash>,
 }
 
 impl Gossip {
-    fn hold(&mut self, peer: PeerId, compact: CompactBlock, until: Time) {
-        let of_peer = self.held.iter().filter(|held| held.peer == peer).count();
-        let known = self.held.iter().any(|held| held.compact.header == compact.header);
-        if !known && of_peer < HELD_OF_PEER && self.held.len() < HELD {
-            self.held.push(HeldBlock { peer, compact, until });
+    /// Holds a block. If all places are taken, the peer that has most of them loses its oldest.
+    fn hold(&mut self, held: HeldBlock) {
+        if self.held.iter().any(|other| other.compact.header == held.compact.header) {
+            return;
         }
+        let mut counts: BTreeMap<PeerId, usize> = BTreeMap::new();
+        self.held.iter().for_each(|held| *counts.entry(held.peer).or_default() += 1);
+        let own = counts.get(&held.peer).copied().unwrap_or_default();
+        if own >= HELD_OF_PEER {
+            return;
+        }
+        if self.held.len() >= HELD {
+            let greedy = counts.into_iter().max_by_key(|(_, count)| *count).filter(|(_, count)| *count > own);
+            let oldest = greedy.and_then(|(peer, _)| self.held.iter().position(|held| held.peer == peer));
+            let Some(oldest) = oldest else { return };
+            self.held.remove(oldest);
+        }
+        self.held.push(held);
     }
 
-    /// When the next one is to be looked at again.
+    /// When the next block or message is to be looked at again.
     pub(super) fn wake_at(&self) -> Option<Time> {
-        self.held.iter().map(|held| held.until).min()
+        self.held.iter().map(|held| held.until).chain(self.forms.wake_at()).min()
     }
 
     pub(super) fn forget_peer(&mut self, peer: PeerId) {
         self.held.retain(|held| held.peer != peer);
+        self.forms.forget_peer(peer);
     }
 
-    /// Notes that a block is passed on; answers whether it is the first time.
+    /// Notes that a block is forwarded or published; answers whether it is the first time.
     fn pass_on(&mut self, hash: BlockHash) -> bool {
         if self.passed_on.contains(&hash) {
             return false;
@@ -100,40 +116,43 @@ enum Seen {
 impl Engine {
     /// A block was gossiped.
     pub(super) fn on_gossip(&mut self, peer: PeerId, id: GossipId, compact: CompactBlock) -> Result<(), Fatal> {
-        let verdict = self.judge(peer, compact)?;
-        self.tell_peer(PeerAction::Judge(peer, id, verdict));
+        if let Some(verdict) = self.judge(peer, Some(id), compact)? {
+            self.tell_peer(PeerAction::Judge(peer, id, verdict));
+        }
         Ok(())
     }
 
-    fn judge(&mut self, peer: PeerId, compact: CompactBlock) -> Result<Verdict, Fatal> {
+    /// Judges a block; no verdict if that waits for the whole block.
+    fn judge(&mut self, peer: PeerId, id: Option<GossipId>, compact: CompactBlock) -> Result<Option<Verdict>, Fatal> {
         let hash = compact.header.hash();
         match self.look_at(hash, &compact) {
-            Seen::Old => {
-                self.consider_best(peer, hash);
-                Ok(Verdict::Ignore)
-            }
-            Seen::Stale => Ok(Verdict::Ignore),
+            Seen::Old => self.consider_best(peer, hash),
+            Seen::Stale => {}
             Seen::Bad(offence) => {
                 self.penalize(peer, offence);
-                Ok(Verdict::Reject)
+                return Ok(Some(Verdict::Reject));
             }
             Seen::Orphan => {
-                self.relay.gossip.hold(peer, compact, self.now.after(PATIENCE));
-                Ok(Verdict::Ignore)
+                let until = self.steady.after(PATIENCE);
+                self.relay.gossip.hold(HeldBlock { peer, compact, until });
             }
             Seen::Future(time) => {
                 self.warn_of_future(time);
-                let due = u64::from(time).saturating_sub(u64::from(self.spec.max_future));
-                self.relay.gossip.hold(peer, compact, Time(due.saturating_mul(1_000)));
-                Ok(Verdict::Ignore)
+                let due = u64::from(time).saturating_sub(u64::from(self.spec.max_future)).saturating_mul(1_000);
+                let wait = due.saturating_sub(self.now.0).max(1);
+                if wait <= PATIENCE {
+                    let until = self.steady.after(wait);
+                    self.relay.gossip.hold(HeldBlock { peer, compact, until });
+                }
             }
-            Seen::Bodiless => self.take_compact(peer, hash, &compact),
+            Seen::Bodiless => return self.take_compact(peer, id, hash, compact),
             Seen::New(context) => {
                 self.tree.insert_checked(&compact.header, &context);
                 self.store.put_headers(&[HeaderRecord::with_hash(compact.header, hash, context.height)])?;
-                self.take_compact(peer, hash, &compact)
+                return self.take_compact(peer, id, hash, compact);
             }
         }
+        Ok(Some(Verdict::Ignore))
     }
 
     /// From cheap to dear.
@@ -159,7 +178,7 @@ impl Engine {
                 return Seen::Orphan;
             }
         };
-        // Passed on before its parent was executed, perhaps: nobody is to blame.
+        // Forwarded before its parent was executed, perhaps: nobody is to blame.
         if parent.status == Status::Invalid || context.work < self.least_work() {
             return Seen::Stale;
         }
@@ -175,7 +194,10 @@ impl Engine {
         let senders: Vec<PeerId> = orphans.map(|held| held.peer).collect();
         for id in senders {
             let ready = |peer: &Peer| {
-                peer.claim.is_some() && !peer.asked_headers && peer.headers_after <= self.now && peer.presync.is_none()
+                peer.claim.is_some()
+                    && !peer.asked_headers
+                    && peer.headers_after <= self.steady
+                    && peer.presync.is_none()
             };
             if self.relay.peers.get(&id).is_some_and(ready) {
                 self.ask_headers(id, None);
@@ -183,45 +205,80 @@ impl Engine {
         }
     }
 
-    /// Takes a block in whose header is in the tree and whose body is not here.
-    fn take_compact(&mut self, peer: PeerId, hash: BlockHash, compact: &CompactBlock) -> Result<Verdict, Fatal> {
+    /// Takes in the form of a block whose header is in the tree and whose body is not here. The verdict waits until the block
+    /// is whole, whoever it comes from: see [`Forms`].
+    fn take_compact(
+        &mut self,
+        peer: PeerId,
+        id: Option<GossipId>,
+        hash: BlockHash,
+        compact: CompactBlock,
+    ) -> Result<Option<Verdict>, Fatal> {
         self.consider_best(peer, hash);
-        let Some(info) = self.tree.get(&hash) else { return Ok(Verdict::Ignore) };
+        let height = self.tree.get(&hash).map_or(0, |info| info.height);
         // Far ahead it is fetched in its turn.
-        if info.height <= self.store.tip().height.saturating_add(BEHIND) {
-            match self.rebuild(peer, compact) {
-                Some(Rebuilt::Whole(block)) => self.finish(hash, *block)?,
-                Some(Rebuilt::Part(partial)) => self.complete(hash, partial),
-                Some(Rebuilt::Wrong) | None => {
-                    self.penalize(peer, Offence::BadCompact);
-                    return Ok(Verdict::Ignore);
-                }
-            }
+        if height > self.store.tip().height.saturating_add(BEHIND) {
+            return Ok(Some(Verdict::Ignore));
         }
-        Ok(if self.relay.gossip.pass_on(hash) { Verdict::Accept } else { Verdict::Ignore })
+        let digest = digest(&compact);
+        if !self.relay.gossip.forms.note(&compact.header, peer, digest, id, self.steady) {
+            return Ok(Some(Verdict::Ignore));
+        }
+        match self.rebuild(peer, compact) {
+            Rebuilt::Whole(block) => {
+                self.take_rebuilt(*block)?;
+                // Unless the block was refused, its messages have their verdicts.
+                let refused = self.relay.gossip.forms.take_message(&hash, peer, &digest);
+                return Ok(refused.map(|_| Verdict::Ignore));
+            }
+            Rebuilt::Part(partial) => self.complete(hash, *partial),
+            Rebuilt::Wrong => {}
+        }
+        Ok(None)
+    }
+
+    /// A block is whole and stored: its own form is forwarded, who sent false ones pays.
+    pub(in crate::engine) fn settle_forms(&mut self, hash: &BlockHash, block: &chain_core::block::Block) {
+        if !self.relay.gossip.forms.has(hash) {
+            return;
+        }
+        let settled = self.relay.gossip.forms.settle(hash, compact(block).as_ref().map(digest));
+        if !settled.honest.is_empty() {
+            self.relay.gossip.pass_on(*hash);
+        }
+        for (peer, id) in settled.honest {
+            self.tell_peer(PeerAction::Judge(peer, id, Verdict::Accept));
+        }
+        for (peer, id) in settled.dropped {
+            self.tell_peer(PeerAction::Judge(peer, id, Verdict::Ignore));
+        }
+        settled.liars.into_iter().for_each(|peer| self.penalize(peer, Offence::BadCompact));
+    }
+
+    /// Time passed: messages whose block does not become whole are dropped.
+    pub(super) fn drop_overdue_forms(&mut self) {
+        for (peer, id) in self.relay.gossip.forms.overdue(self.steady) {
+            self.tell_peer(PeerAction::Judge(peer, id, Verdict::Ignore));
+        }
     }
 
     /// Time passed or headers came: looks at what was held again.
     pub(super) fn retry_held(&mut self) -> Result<(), Fatal> {
-        let due = |held: &mut HeldBlock| held.until <= self.now || self.tree.contains(&held.compact.header.prev);
+        let due = |held: &mut HeldBlock| held.until <= self.steady || self.tree.contains(&held.compact.header.prev);
         let ready: Vec<HeldBlock> = self.relay.gossip.held.extract_if(.., due).collect();
         for HeldBlock { peer, compact, until } in ready {
-            let hash = compact.header.hash();
-            match self.look_at(hash, &compact) {
+            match self.look_at(compact.header.hash(), &compact) {
                 // It has waited long enough.
                 Seen::Orphan => {}
-                Seen::Future(_) if until > self.now => self.relay.gossip.hold(peer, compact, until),
-                _ => {
-                    if self.judge(peer, compact.clone())? == Verdict::Accept {
-                        self.tell_peer(PeerAction::Gossip(compact));
-                    }
-                }
+                Seen::Future(_) if until > self.steady => self.relay.gossip.hold(HeldBlock { peer, compact, until }),
+                // Once it is whole, its own form is published.
+                _ => _ = self.judge(peer, None, compact)?,
             }
         }
         Ok(())
     }
 
-    /// Passes on a block that was just connected and did not come by gossip.
+    /// Publishes a block that is whole and did not come by gossip.
     pub(in crate::engine) fn pass_on(&mut self, hash: BlockHash, block: &chain_core::block::Block) {
         let wanted = !self.relay.peers.is_empty() && self.relay.sync_start.is_none();
         if wanted
@@ -231,5 +288,12 @@ impl Engine {
         {
             self.tell_peer(PeerAction::Gossip(compact));
         }
+    }
+}
+
+#[cfg(test)]
+impl Gossip {
+    pub(super) fn holds_of(&self, peer: PeerId) -> bool {
+        self.held.iter().any(|held| held.peer == peer)
     }
 }

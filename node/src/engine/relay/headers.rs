@@ -72,9 +72,9 @@ impl Engine {
     pub(super) fn sync_headers(&mut self) {
         self.find_claims();
         if self.relay.peers.values().all(|peer| !peer.asked_headers) {
-            self.relay.headers_improved = self.now;
+            self.relay.headers_improved = self.steady;
         }
-        let slow = self.now.since(self.relay.headers_improved) / SLOW;
+        let slow = self.steady.since(self.relay.headers_improved) / SLOW;
         let most = usize::try_from(slow).unwrap_or(usize::MAX).saturating_add(1);
         let mut asked = self.relay.peers.values().filter(|peer| peer.asked_headers).count();
         // Bodies of the best header's branch may be withheld: headers of any that is better than ours are of use.
@@ -85,7 +85,7 @@ impl Engine {
             if let Some(claim) = peer.claim
                 && claim.work > work
                 && !peer.asked_headers
-                && peer.headers_after <= self.now
+                && peer.headers_after <= self.steady
                 && !claim.found
             {
                 eligible.push((claim.work, peer.outbound, *id, claim.height));
@@ -103,9 +103,10 @@ impl Engine {
 
     /// Asks a peer for the headers that follow a block on its chain, or the fork with our best header.
     pub(super) fn ask_headers(&mut self, id: PeerId, after: Option<BlockHash>) {
-        let after = after.unwrap_or_else(|| self.tree.best_header());
+        let (from, after) = (after, after.unwrap_or_else(|| self.tree.best_header()));
         let Some(peer) = self.relay.peers.get_mut(&id).filter(|peer| !peer.asked_headers) else { return };
         peer.asked_headers = true;
+        peer.headers_from = from;
         let locator = match &peer.presync {
             Some(presync) => vec![presync.last.hash],
             None => self.tree.locator(&after),
@@ -120,7 +121,7 @@ impl Engine {
         peer.asked_headers = false;
         let presync = peer.presync.take();
         let start = match (&presync, headers.first()) {
-            (_, None) => return self.end_of_headers(id, presync.map(|presync| presync.last.work)),
+            (_, None) => return self.end_of_headers(id, presync.map(|presync| presync.last.work), false),
             (Some(presync), Some(first)) if first.prev == presync.last.hash => presync.last.clone(),
             (Some(_), Some(_)) => {
                 // Its chain changed below us: once more from the start, later.
@@ -197,7 +198,7 @@ impl Engine {
                 self.rest_headers(id);
                 return Ok(());
             }
-            None if !more && self.falls_short(id, &run) => return self.end_of_headers(id, Some(last.work)),
+            None if !more && self.falls_short(id, &run) => return self.end_of_headers(id, Some(last.work), false),
             None if last.work >= self.least_work() => self.store_run(id, &run)?,
             first => {
                 let start = first.as_ref().map_or(run.from, |presync| presync.start);
@@ -210,12 +211,20 @@ impl Engine {
                     return Ok(());
                 }
                 if !more || checkpoints.len() >= MOST_CHECKPOINTS {
-                    return self.end_of_headers(id, Some(last.work));
+                    return self.end_of_headers(id, Some(last.work), false);
                 }
                 self.set_presync(id, Some(Presync { start, checkpoints, stored: None, last }));
             }
         }
-        if more || self.relay.peers.get(&id).is_some_and(|peer| peer.presync.is_some()) {
+        let peer = self.relay.peers.get(&id);
+        // Known headers are followed while they lead on; the same ones again and again would be asked for without end.
+        let turns =
+            run.new.is_empty() && peer.is_some_and(|peer| peer.headers_from.is_some_and(|from| from != run.from));
+        if more && turns {
+            self.rest_headers(id);
+            return Ok(());
+        }
+        if more || peer.is_some_and(|peer| peer.presync.is_some()) {
             self.ask_headers(id, Some(run.last().hash));
             return Ok(());
         }
@@ -224,7 +233,7 @@ impl Engine {
             self.rest_headers(id);
             return Ok(());
         }
-        self.end_of_headers(id, Some(work))
+        self.end_of_headers(id, Some(work), !run.new.is_empty())
     }
 
     /// Whether a run that ends a peer's chain is worth less than the peer claims: nothing of it is stored, so that whoever
@@ -243,10 +252,16 @@ impl Engine {
         }
     }
 
-    /// A peer has no more headers; its chain amounts to this work.
-    fn end_of_headers(&mut self, id: PeerId, work: Option<U256>) -> Result<(), Fatal> {
+    /// A peer has no more headers; its chain amounts to this work. If that was of no use, the peer is left alone for a while.
+    fn end_of_headers(&mut self, id: PeerId, work: Option<U256>, useful: bool) -> Result<(), Fatal> {
         let claimed = self.relay.peers.get(&id).and_then(|peer| peer.claim);
-        let Some(claim) = claimed.filter(|claim| !self.tree.contains(&claim.hash)) else { return Ok(()) };
+        let Some(claim) = claimed.filter(|claim| !self.tree.contains(&claim.hash)) else {
+            // It showed what it claims, but perhaps not what an orphan of it stands on.
+            if !useful {
+                self.rest_headers(id);
+            }
+            return Ok(());
+        };
         let shown = work.unwrap_or_else(|| self.work_of(&self.tree.best_header()));
         if shown < claim.work {
             self.penalize(id, Offence::LessWork);
@@ -274,7 +289,7 @@ impl Engine {
     pub(super) fn rest_headers(&mut self, id: PeerId) {
         if let Some(peer) = self.relay.peers.get_mut(&id) {
             peer.presync = None;
-            peer.headers_after = self.now.after(peer.useless);
+            peer.headers_after = self.steady.after(peer.useless);
             peer.useless = (peer.useless * 2).min(MOST_USELESS);
         }
     }
@@ -290,7 +305,7 @@ impl Engine {
         }
         self.store.put_headers(&records)?;
         if self.tree.best_header() != before {
-            self.relay.headers_improved = self.now;
+            self.relay.headers_improved = self.steady;
             if let Some(peer) = self.relay.peers.get_mut(&id) {
                 peer.useless = USELESS;
             }

@@ -8,6 +8,7 @@ mod announce;
 mod bodies;
 mod compact;
 mod fetch;
+mod forms;
 mod goal;
 mod gossip;
 mod headers;
@@ -16,18 +17,24 @@ mod known;
 mod offence;
 mod peers;
 mod random;
+mod recent;
 mod reconcile;
 mod requests;
 mod serve;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod work;
 
 pub use offence::{BAN, Offence};
 pub use usage::PeerUsage;
+pub use work::PeerWork;
 
-use chain_core::{hash::BlockHash, units::Height};
-use std::collections::{BTreeMap, HashMap};
+use chain_core::{
+    hash::{BlockHash, TxId},
+    units::Height,
+};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use self::{
     announce::Log,
@@ -39,7 +46,8 @@ use self::{
     intake::Orphans,
     peers::Peer,
     random::Random,
-    reconcile::Comparison,
+    recent::Recent,
+    reconcile::{Comparison, ToldPools},
     requests::{Question, Requests},
 };
 use super::{Action, Engine, Failure, PeerAction, PeerEvent, PeerId, RequestId, SyncProgress, Time, error::Fatal};
@@ -100,8 +108,11 @@ pub(super) struct Relay {
     comparison: Option<Comparison>,
     /// When the log last said that a block is ahead of the clock.
     warned_of_future: Option<Time>,
-    /// When a block was last connected.
-    pub(super) connected: Time,
+    told_pools: ToldPools,
+    /// Transactions that blocks brought lately, and those that this node does not take.
+    recent: Recent,
+    /// Those among them that orphans wait for.
+    parents_mined: HashSet<TxId>,
     /// Height of the tip when syncing began.
     sync_start: Option<Height>,
 }
@@ -125,9 +136,17 @@ impl Relay {
             orphans: Orphans::default(),
             comparison: None,
             warned_of_future: None,
-            connected: Time(0),
+            told_pools: ToldPools::default(),
+            recent: Recent::default(),
+            parents_mined: HashSet::new(),
             sync_start: None,
         }
+    }
+
+    /// A block is here: nothing of it is missing any more.
+    pub(super) fn arrived(&mut self, height: Height, hash: BlockHash) {
+        self.bodies.arrived(&(height, hash));
+        self.partials.retain(|(other, _), _| *other != hash);
     }
 }
 
@@ -137,8 +156,8 @@ impl Engine {
         let relay = &self.relay;
         let peers = relay.peers.values().map(Peer::wake_at).min();
         let headers = relay.peers.values().any(|peer| peer.asked_headers);
-        let headers = headers.then(|| headers::next_attempt(relay.headers_improved, self.now));
-        let resting = relay.peers.values().map(|peer| peer.headers_after).filter(|at| *at > self.now).min();
+        let headers = headers.then(|| headers::next_attempt(relay.headers_improved, self.steady));
+        let resting = relay.peers.values().map(|peer| peer.headers_after).filter(|at| *at > self.steady).min();
         let withheld = relay.withheld.wake_at().filter(|_| !relay.peers.is_empty());
         [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), peers, headers, resting, withheld]
             .into_iter()
@@ -182,7 +201,7 @@ impl Engine {
                 self.on_block_transactions_answer(peer, block, &came)
             }
             (Question::Transactions(names), Response::Transactions(came)) => {
-                self.on_transactions_answer(peer, names, &came)
+                self.on_transactions_answer(peer, &names, &came)
             }
             (Question::Pool { .. }, Response::ShortIds(ids)) => {
                 self.on_pool_answer(peer, ids);
@@ -230,8 +249,8 @@ impl Engine {
                 self.rest_headers(peer);
             }
             Question::Blocks(asked) => self.on_no_blocks(peer, &asked, false),
-            Question::BlockTransactions(block) => self.on_no_block_transactions(block)?,
-            Question::Transactions(asked) => self.on_no_transactions(peer, asked)?,
+            Question::BlockTransactions(block) => self.on_no_block_transactions(peer, block),
+            Question::Transactions(asked) => self.on_no_transactions(peer, &asked),
             Question::Pool { .. } | Question::ShortTransactions { .. } => self.end_comparison(peer),
             Question::Announce => self.on_announced(peer),
             Question::Status => {}
@@ -241,9 +260,10 @@ impl Engine {
 
     /// Time passed.
     pub(super) fn tick_relay(&mut self) -> Result<(), Fatal> {
-        while let Some(asked) = self.relay.requests.overdue(self.now) {
+        while let Some(asked) = self.relay.requests.overdue(self.steady) {
             self.on_silence(asked.peer, asked.question)?;
         }
+        self.drop_overdue_forms();
         self.tick_bodies()?;
         self.tick_peers()
     }
@@ -263,14 +283,14 @@ impl Engine {
     }
 
     /// The pool took a transaction.
-    pub(super) fn relay_transaction(&mut self, txid: chain_core::hash::TxId) {
+    pub(super) fn relay_transaction(&mut self, txid: TxId) {
         if !self.relay.peers.is_empty() {
             self.relay.log.add(txid);
         }
     }
 
     /// A transaction came back from a block: whoever was told of it may have asked while it was not in the pool, in vain.
-    pub(super) fn tell_again(&mut self, txid: &chain_core::hash::TxId) {
+    pub(super) fn tell_again(&mut self, txid: &TxId) {
         self.relay.peers.values_mut().for_each(|peer| peer.known.remove(txid));
     }
 
@@ -278,7 +298,7 @@ impl Engine {
     fn note_progress(&mut self) {
         let tip = self.store.tip().height;
         let best = self.tree.get(&self.tree.best_header()).map_or(tip, |info| info.height);
-        let came = self.now.since(self.relay.bodies.came) < IDLE;
+        let came = self.steady.since(self.relay.bodies.came) < IDLE;
         let fetching = best > tip.saturating_add(BEHIND) && came;
         let before = self.relay.sync_start;
         self.relay.sync_start = fetching.then(|| before.unwrap_or(tip));
@@ -301,7 +321,8 @@ impl Engine {
     }
 
     fn ask_peer(&mut self, peer: PeerId, question: Question, request: Request) {
-        let id = self.relay.requests.ask(peer, question, self.now);
+        self.charge(peer, &PeerWork { asked: 1, ..PeerWork::default() });
+        let id = self.relay.requests.ask(peer, question, self.steady);
         self.tell_peer(PeerAction::Request(peer, id, request));
     }
 

@@ -30,9 +30,6 @@ pub enum Offence {
     /// It asked for what cannot be.
     #[error("a question for {0} that makes no sense")]
     WrongQuestion(&'static str),
-    /// It announced transactions and delivered none of them.
-    #[error("delivers nothing of what it announced")]
-    NothingDelivered,
     /// Its chain is worth less than it said.
     #[error("its headers are worth less than it claimed")]
     LessWork,
@@ -45,8 +42,8 @@ pub enum Offence {
     /// It sent a whole block that breaks a rule.
     #[error("an invalid block: {0}")]
     InvalidBlock(RuleError),
-    /// It sent a compact block that does not fit its own header.
-    #[error("a compact block that does not fit its header")]
+    /// It sent a compact block that is not the form of the block with that header.
+    #[error("a compact block that is not the block of its header")]
     BadCompact,
     /// It sent a transaction that breaks a rule.
     #[error("an invalid transaction: {0}")]
@@ -60,7 +57,8 @@ impl Offence {
     /// Points against the peer; at [`BAN`] it is banned. Exhaustive, so that a new offence forces the decision.
     pub fn points(&self) -> u32 {
         match self {
-            Self::InvalidHeader(_) | Self::InvalidBlock(_) => BAN,
+            // A compact block is forwarded only by nodes that have the whole block and know the form to be its own.
+            Self::InvalidHeader(_) | Self::InvalidBlock(_) | Self::BadCompact => BAN,
             Self::InvalidTransaction(rule) => match rule.penalty() {
                 Penalty::None => 0,
                 Penalty::Minor => 5,
@@ -69,11 +67,9 @@ impl Offence {
             Self::Malformed(_) | Self::WrongAnswer(_) | Self::WrongQuestion(_) => 50,
             Self::Stalled | Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
-            // Whoever lacks a transaction of a block cannot see that its compact form is false, and passes it on.
-            Self::BadCompact | Self::TooMany(_) => 5,
-            // What was announced may be mined before it is asked for, and the block still be on its way; a reorganisation
-            // brings it back, to be announced again.
-            Self::NothingDelivered | Self::Doubled(_) => 2,
+            Self::TooMany(_) => 5,
+            // A question may be longer on its way than the one after it.
+            Self::Doubled(_) => 2,
         }
     }
 }

@@ -10,6 +10,7 @@ use super::{
     headers::{Presync, USELESS},
     known::Known,
     reconcile::Compared,
+    work::Account,
 };
 use crate::{
     engine::{Engine, InboundId, Offence, PeerAction, PeerId, Time, error::Fatal, relay::requests::Question},
@@ -21,10 +22,6 @@ const HANDSHAKE: u64 = 10_000;
 
 /// Milliseconds between two questions where a peer stands.
 const REFRESH: u64 = 30_000;
-
-/// Work that a peer may have saved up, and that it gets each second: see [`cost`].
-const BUDGET: u64 = 5_000;
-const BUDGET_PER_SECOND: u64 = 1_000;
 
 /// What a question that a peer leaves unanswered weighs against one that it answers, and the weight at which it is sent
 /// away: ten in a row, or for long more than one in five.
@@ -57,6 +54,8 @@ pub(super) struct Peer {
     pub(super) lacking: u64,
     /// Whether it was asked for headers and did not answer yet.
     pub(super) asked_headers: bool,
+    /// The block whose descendants it was asked for last, if that went on from an earlier answer.
+    pub(super) headers_from: Option<BlockHash>,
     /// Headers of its chain are of no use before this time.
     pub(super) headers_after: Time,
     /// Milliseconds until then, the next time that they are of no use.
@@ -71,13 +70,10 @@ pub(super) struct Peer {
     pub(super) blocks_after: Time,
     /// Transactions that it has or was told of.
     pub(super) known: Known,
-    /// Transactions that it named.
-    pub(super) heard: Known,
     pub(super) told: Told,
     pub(super) queue: Queue,
     pub(super) compared: Compared,
-    budget: u64,
-    budget_at: Time,
+    pub(super) account: Account,
     /// Weight of what it left unanswered.
     silence: u32,
 }
@@ -93,6 +89,7 @@ impl Peer {
             lacks: None,
             lacking: LACKING,
             asked_headers: false,
+            headers_from: None,
             headers_after: Time(0),
             useless: USELESS,
             presync: None,
@@ -100,12 +97,10 @@ impl Peer {
             failed_blocks: 0,
             blocks_after: Time(0),
             known: Known::default(),
-            heard: Known::default(),
             told: Told::from(&relay.log),
             queue: Queue::default(),
             compared: Compared::default(),
-            budget: BUDGET,
-            budget_at: now,
+            account: Account::new(now),
             silence: 0,
         }
     }
@@ -121,18 +116,6 @@ impl Peer {
         self.silence >= SILENT
     }
 
-    /// Takes the price of a question from what the peer has left; answers whether it could pay.
-    fn pay(&mut self, price: u64, now: Time) -> bool {
-        let gained = now.since(self.budget_at).saturating_mul(BUDGET_PER_SECOND) / 1_000;
-        if gained > 0 {
-            self.budget = self.budget.saturating_add(gained).min(BUDGET);
-            self.budget_at = now;
-        }
-        let left = self.budget.checked_sub(price);
-        self.budget = left.unwrap_or(self.budget);
-        left.is_some()
-    }
-
     /// When it must have introduced itself, or is asked again where it stands.
     fn due(&self) -> Time {
         if self.claim.is_none() { self.connected.after(HANDSHAKE) } else { self.refreshed.after(REFRESH) }
@@ -141,24 +124,14 @@ impl Peer {
     /// When something is due of this peer alone.
     pub(super) fn wake_at(&self) -> Time {
         let lacks = self.lacks.map(|(_, until)| until);
-        [lacks, self.told.at.filter(|_| !self.told.waits)].into_iter().flatten().fold(self.due(), Time::min)
-    }
-}
-
-/// What answering costs, in about ten microseconds each.
-fn cost(request: &Request) -> u64 {
-    match request {
-        Request::Announce(_) | Request::Blocks(_) | Request::Transactions(_) => 2,
-        Request::Headers { .. } => 20,
-        Request::Status(_) | Request::BlockTransactions { .. } => 50,
-        Request::ShortTransactions { .. } => 100,
-        Request::Pool { .. } => 500,
+        let told = self.told.at.filter(|_| !self.told.waits);
+        [lacks, told, self.queue.wake_at()].into_iter().flatten().fold(self.due(), Time::min)
     }
 }
 
 impl Engine {
     pub(super) fn on_connected(&mut self, peer: PeerId, outbound: bool) {
-        let new = Peer::new(outbound, &self.relay, self.now);
+        let new = Peer::new(outbound, &self.relay, self.steady);
         self.relay.peers.insert(peer, new);
         if outbound {
             self.ask_status(peer);
@@ -170,9 +143,9 @@ impl Engine {
         for question in self.relay.requests.close_all(peer) {
             self.on_unanswered(peer, question)?;
         }
-        self.forget_queue(gone.queue);
+        self.forget_queue(peer, &gone.queue);
         self.forget_orphans(peer);
-        self.end_comparison(peer);
+        self.forget_comparisons(peer);
         self.relay.gossip.forget_peer(peer);
         Ok(())
     }
@@ -185,7 +158,7 @@ impl Engine {
 
     pub(super) fn ask_status(&mut self, peer: PeerId) {
         if let Some(peer) = self.relay.peers.get_mut(&peer) {
-            peer.refreshed = self.now;
+            peer.refreshed = self.steady;
         }
         let status = self.status();
         self.ask_peer(peer, Question::Status, Request::Status(status));
@@ -204,21 +177,26 @@ impl Engine {
         }
     }
 
-    /// Whether a question may be answered: after the handshake, and if there are not too many.
-    pub(super) fn admit(&mut self, peer: PeerId, request: &Request) -> bool {
-        let now = self.now;
-        let Some(known) = self.relay.peers.get_mut(&peer) else { return false };
-        // Whoever was dialled knows our status, though his own may still be on its way.
-        let introduced = known.claim.is_some() || known.outbound;
-        if !introduced && !matches!(request, Request::Status(_)) {
+    /// Whether a peer may ask this yet: its status comes first.
+    pub(super) fn is_introduced(&mut self, peer: PeerId, request: &Request) -> bool {
+        let Some(known) = self.relay.peers.get(&peer) else { return false };
+        // A peer that was dialled knows our status, though its own may still be on its way.
+        let introduced = known.claim.is_some() || known.outbound || matches!(request, Request::Status(_));
+        if !introduced {
             self.penalize(peer, Offence::OutOfTurn("a question"));
-            return false;
         }
-        let paid = known.pay(cost(request), now);
-        if !paid {
+        introduced
+    }
+
+    /// Whether a peer has not cost too much lately.
+    pub(super) fn may_ask(&mut self, peer: PeerId) -> bool {
+        let now = self.steady;
+        let Some(account) = self.relay.peers.get_mut(&peer).map(|peer| &mut peer.account) else { return false };
+        let open = account.is_open(now);
+        if !open && account.refuse() {
             self.penalize(peer, Offence::TooMany("questions"));
         }
-        paid
+        open
     }
 
     /// A peer asks where we stand, and says where it does.
@@ -238,7 +216,7 @@ impl Engine {
         }
         let claim = Claim { hash: status.best, height: status.height, work: status.work, found: false };
         let Some(known) = self.relay.peers.get_mut(&peer) else { return Ok(()) };
-        known.refreshed = self.now;
+        known.refreshed = self.steady;
         known.claim = Some(claim);
         Ok(())
     }
@@ -267,7 +245,7 @@ impl Engine {
 
     /// Time passed: drops peers that do not introduce themselves, asks the others now and then where they stand.
     pub(super) fn tick_peers(&mut self) -> Result<(), Fatal> {
-        let now = self.now;
+        let now = self.steady;
         let due: Vec<PeerId> =
             self.relay.peers.iter().filter(|(_, peer)| peer.wake_at() <= now).map(|(id, _)| *id).collect();
         for id in due {

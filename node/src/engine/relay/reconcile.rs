@@ -1,9 +1,9 @@
 //! Pools that were apart find what they lack: short ids of all that is there, then the transactions of those unknown.
 
-use chain_core::{Bytes, merkle};
-use std::collections::{HashSet, VecDeque};
+use chain_core::{Bytes, hash::TxId, merkle};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use super::{requests::Question, serve::LONG};
+use super::{requests::Question, serve::LONG, work::PeerWork};
 use crate::{
     engine::{Engine, Offence, PeerId, Time, error::Fatal},
     wire::{POOL, Request, Response, SHORT_TRANSACTIONS, ShortId, ShortIds},
@@ -12,11 +12,45 @@ use crate::{
 /// Milliseconds between two questions of one peer for the pool.
 const AGAIN: u64 = 60_000;
 
+/// Milliseconds that a comparison may take. Only one runs at a time, and a peer that names what it does not have could hold
+/// it for good.
+const LONGEST: u64 = 60_000;
+
+/// Pools that were told and whose transactions may be asked for by short ids: some 4 MB each.
+const TOLD: usize = 4;
+
+/// What a peer was told of our pool, so that its questions need no walk over the pool.
+#[derive(Debug)]
+struct ToldPool {
+    peer: PeerId,
+    salt: u64,
+    names: HashMap<ShortId, TxId>,
+}
+
+/// The last pools that were told, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct ToldPools(VecDeque<ToldPool>);
+
+impl ToldPools {
+    fn add(&mut self, told: ToldPool) {
+        self.forget_peer(told.peer);
+        if self.0.len() >= TOLD {
+            self.0.pop_front();
+        }
+        self.0.push_back(told);
+    }
+
+    pub(super) fn forget_peer(&mut self, peer: PeerId) {
+        self.0.retain(|told| told.peer != peer);
+    }
+}
+
 /// The pool that is being compared with ours: one at a time.
 #[derive(Debug)]
 pub(super) struct Comparison {
     peer: PeerId,
     salt: u64,
+    since: Time,
     /// What we lack, at most [`POOL`] short ids.
     lacking: VecDeque<ShortId>,
 }
@@ -40,7 +74,7 @@ impl Engine {
         if self.relay.comparison.is_some() || !synced {
             return;
         }
-        let now = self.now;
+        let now = self.steady;
         // A question may be longer on its way than the one before it was.
         let rested = |compared: &Compared| compared.asked.is_none_or(|at| now.since(at) >= AGAIN + AGAIN / 2);
         let next = self
@@ -51,13 +85,13 @@ impl Engine {
         let Some((peer, entry)) = next else { return };
         entry.compared.asked = Some(now);
         let (peer, salt) = (*peer, self.relay.random.next());
-        self.relay.comparison = Some(Comparison { peer, salt, lacking: VecDeque::new() });
+        self.relay.comparison = Some(Comparison { peer, salt, since: now, lacking: VecDeque::new() });
         self.ask_peer(peer, Question::Pool { salt }, Request::Pool { salt });
     }
 
     /// A peer asks for our pool.
-    pub(super) fn serve_pool(&mut self, id: PeerId, salt: u64) -> Response {
-        let now = self.now;
+    pub(super) fn serve_pool(&mut self, id: PeerId, salt: u64, work: &mut PeerWork) -> Response {
+        let now = self.steady;
         let Some(peer) = self.relay.peers.get_mut(&id) else { return Response::Unknown };
         if peer.compared.served.is_some_and(|at| now.since(at) < AGAIN) {
             self.penalize(id, Offence::Doubled("a question for the pool"));
@@ -65,7 +99,19 @@ impl Engine {
         }
         peer.compared.served = Some(now);
         let short = ShortIds::of_salt(salt);
-        Response::ShortIds(self.mempool.best_leaves().take(POOL).map(|(_, leaf)| short.id(leaf)).collect())
+        let best = self.mempool.best_leaves().take(POOL);
+        let named: Vec<(ShortId, TxId)> = best.map(|(txid, leaf)| (short.id(leaf), *txid)).collect();
+        work.leaves += named.len() as u64;
+        let ids = named.iter().map(|(id, _)| *id).collect();
+        self.relay.told_pools.add(ToldPool { peer: id, salt, names: named.into_iter().collect() });
+        Response::ShortIds(ids)
+    }
+
+    /// A peer asks for transactions of the pool that it was told last.
+    pub(super) fn serve_short_transactions(&self, id: PeerId, salt: u64, ids: &[ShortId]) -> Response {
+        let told = self.relay.told_pools.0.iter().find(|told| told.peer == id && told.salt == salt);
+        let Some(told) = told else { return Response::Unknown };
+        self.encoded(ids.iter().filter_map(|id| told.names.get(id)))
     }
 
     /// A peer's pool: what of it is not here?
@@ -80,8 +126,10 @@ impl Engine {
     }
 
     fn ask_lacking(&mut self) {
+        let now = self.steady;
         let Some(comparison) = &mut self.relay.comparison else { return };
-        let most = comparison.lacking.len().min(SHORT_TRANSACTIONS);
+        let late = now.since(comparison.since) >= LONGEST;
+        let most = if late { 0 } else { comparison.lacking.len().min(SHORT_TRANSACTIONS) };
         let (peer, salt) = (comparison.peer, comparison.salt);
         let ids: Vec<ShortId> = comparison.lacking.drain(..most).collect();
         if ids.is_empty() {
@@ -107,6 +155,11 @@ impl Engine {
         };
         let short = ShortIds::of_salt(salt);
         let mut left: HashSet<ShortId> = asked.iter().copied().collect();
+        if transactions.is_empty() {
+            // It has none of them any more, or never had.
+            self.end_comparison(id);
+            return Ok(());
+        }
         if !transactions.iter().all(|(_, transaction)| left.remove(&short.id(&merkle::leaf(transaction)))) {
             self.penalize(id, Offence::WrongAnswer("transactions"));
             self.end_comparison(id);
@@ -129,6 +182,12 @@ impl Engine {
     /// Compares all pools once more.
     pub(super) fn compare_again(&mut self) {
         self.relay.peers.values_mut().for_each(|peer| peer.compared.done = false);
+    }
+
+    /// A peer is gone.
+    pub(super) fn forget_comparisons(&mut self, id: PeerId) {
+        self.end_comparison(id);
+        self.relay.told_pools.forget_peer(id);
     }
 
     /// A peer's pool was compared, or will not be.

@@ -1,6 +1,6 @@
 //! What peers make the engine remember, counted, and the most that it may be.
 
-use super::{announce, bodies, compact, fetch, gossip, headers, intake, known};
+use super::{announce, bodies, compact, fetch, forms, gossip, headers, intake, known};
 use crate::engine::Engine;
 
 /// Questions that may be open with one peer: where it stands, headers, an announcement, its pool, runs of blocks,
@@ -18,6 +18,8 @@ pub struct PeerUsage {
     pub orphans: usize,
     /// Gossiped blocks that wait for their parent or their time.
     pub held: usize,
+    /// Forms of blocks that are not whole here.
+    pub forms: usize,
     /// Blocks of which transactions are missing.
     pub partials: usize,
     /// Blocks that are being fetched.
@@ -26,7 +28,7 @@ pub struct PeerUsage {
     pub origins: usize,
     /// Hashes of header chains that are not worth storing.
     pub checkpoints: usize,
-    /// Names of transactions that peers have or named.
+    /// Names of transactions that peers have or named, that blocks brought, and that are refused.
     pub names: usize,
     /// Names that wait to be announced.
     pub log: usize,
@@ -40,11 +42,12 @@ impl PeerUsage {
             wanted: peers * fetch::WANTED,
             orphans: intake::ORPHANS,
             held: gossip::HELD,
+            forms: forms::FORMS,
             partials: compact::PARTIALS,
             bodies: 2 * bodies::WINDOW as usize,
             origins: bodies::ORIGINS,
             checkpoints: peers * headers::MOST_CHECKPOINTS,
-            names: peers * 4 * known::GENERATION,
+            names: (peers + 1) * 2 * known::GENERATION + 2 * known::GENERATION,
             log: announce::LOG,
         }
     }
@@ -56,6 +59,7 @@ impl PeerUsage {
             ("wanted", self.wanted, most.wanted),
             ("orphans", self.orphans, most.orphans),
             ("held", self.held, most.held),
+            ("forms", self.forms, most.forms),
             ("partials", self.partials, most.partials),
             ("bodies", self.bodies, most.bodies),
             ("origins", self.origins, most.origins),
@@ -77,11 +81,12 @@ impl Engine {
             wanted: relay.wants.len(),
             orphans: relay.orphans.len(),
             held: relay.gossip.held(),
+            forms: relay.gossip.forms.len(),
             partials: relay.partials.len(),
             bodies: relay.bodies.len(),
             origins: relay.origins.len(),
             checkpoints: peers().map(|peer| peer.checkpoints()).sum(),
-            names: peers().map(|peer| peer.known.len() + peer.heard.len()).sum(),
+            names: peers().map(|peer| peer.known.len()).sum::<usize>() + relay.recent.len(),
             log: relay.log.len(),
         }
     }

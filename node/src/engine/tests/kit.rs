@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::{
     engine::{
-        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, PeerAction, RelayConfig, Reply, Source,
+        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, RelayConfig, Reply, Source,
         SubmitBlockError, SubmitError, Time,
     },
     mempool::MempoolConfig,
@@ -79,6 +79,8 @@ pub(crate) struct Kit {
     pub(crate) genesis: Block,
     pub(crate) kv: MemoryKv,
     pub(crate) now: Time,
+    /// Milliseconds that somebody has set the wall clock ahead.
+    pub(crate) ahead: i64,
     pub(crate) events: Vec<NodeEvent>,
     pub(crate) penalties: Vec<String>,
     pub(crate) peer_actions: Vec<PeerAction>,
@@ -106,6 +108,7 @@ impl Kit {
             genesis,
             kv,
             now,
+            ahead: 0,
             events,
             penalties,
             peer_actions,
@@ -150,7 +153,8 @@ impl Kit {
         let mut replies = Vec::new();
         let mut events = vec![event];
         while let Some(event) = events.pop() {
-            for action in self.engine.handle(event, self.now) {
+            let wall = Time(self.now.0.saturating_add_signed(self.ahead));
+            for action in self.engine.handle(event, Now { wall, steady: self.now }) {
                 match action {
                     Action::Reply(_, reply) => replies.push(reply),
                     Action::Publish(event) => self.events.push(event),

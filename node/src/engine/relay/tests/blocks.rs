@@ -13,7 +13,7 @@ use crate::{
     wire::CompactBlock,
 };
 
-fn nodes(count: usize, coins: usize) -> Net {
+pub(super) fn nodes(count: usize, coins: usize) -> Net {
     let first = Kit::with(spec(coins), MempoolConfig::default());
     let others: Vec<Kit> = (1..count).map(|_| first.twin()).collect();
     let mut net = Net::new(std::iter::once(first).chain(others).collect());
@@ -22,7 +22,7 @@ fn nodes(count: usize, coins: usize) -> Net {
     net
 }
 
-fn payments(kit: &Kit, count: u32) -> Vec<Transaction> {
+pub(super) fn payments(kit: &Kit, count: u32) -> Vec<Transaction> {
     (0..count).map(|index| Transaction::Coin(kit.send(index, FEE + u64::from(index)))).collect()
 }
 
@@ -116,7 +116,7 @@ fn a_block_comes_from_another_if_missing_transactions_are_withheld() {
 }
 
 /// A node that a hostile peer may gossip to, and a block that it does not have.
-fn with_block(change: impl FnOnce(&Kit, &mut Block)) -> (Net, CompactBlock) {
+pub(super) fn with_block(change: impl FnOnce(&Kit, &mut Block)) -> (Net, CompactBlock) {
     let mut net = nodes(1, 10);
     let mut miner = net.nodes[0].twin();
     miner.now = net.now;
@@ -134,7 +134,7 @@ fn judged(net: &mut Net, compact: &CompactBlock) -> Verdict {
     net.verdicts().pop().unwrap()
 }
 
-fn solve(kit: &Kit, header: &mut Header) {
+pub(super) fn solve(kit: &Kit, header: &mut Header) {
     let limit = chain_core::pow::target(kit.spec.pow_limit_bits).unwrap();
     while chain_core::pow::check_pow(&header.hash(), header.bits, limit).is_err() {
         header.nonce += 1;
@@ -219,18 +219,17 @@ fn a_block_of_the_future_is_ignored_and_passed_on_in_its_time() {
     assert!(!net.outside.iter().any(|(_, action)| passed_on(action)), "the net spreads it");
 }
 
+// HDR-5
 #[test]
-fn a_false_coinbase_neither_blocks_the_honest_block_nor_bans() {
-    let (mut net, honest) = with_block(|_, _| {});
-    let mut other = net.nodes[0].twin();
-    other.name = 99;
-    other.now = net.now;
-    let coinbase = compact(&other.mine_many(1)[0]).unwrap().coinbase;
-    let false_one = CompactBlock { coinbase, ..honest.clone() };
-    assert_eq!(judged(&mut net, &false_one), Verdict::Ignore);
-    assert_eq!(net.offences_of(0, HOSTILE), [Offence::BadCompact]);
-    assert_eq!(judged(&mut net, &honest), Verdict::Accept);
-    assert_eq!(net.heights(), [1]);
+fn a_block_of_a_far_future_occupies_no_place() {
+    let mut net = nodes(1, 10);
+    let mut miner = net.nodes[0].twin();
+    miner.now.0 = net.now.0 + (u64::from(miner.spec.max_future) + 3_600) * 1_000;
+    let block = miner.mine_many(1).remove(0);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE, status);
+    assert_eq!(judged(&mut net, &compact(&block).unwrap()), Verdict::Ignore);
+    assert_eq!(net.nodes[0].engine.relay.gossip.held(), 0);
 }
 
 #[test]
