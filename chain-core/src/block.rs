@@ -34,12 +34,12 @@ impl Block {
     }
 }
 
-/// How many transactions an encoded block has; the transactions themselves are not looked at.
+/// How many transactions an encoded block has, and the first of them; the others are not looked at.
 ///
 /// # Errors
-/// [`CodecError`] if there is no header with a count at the front.
-pub fn count_transactions(encoded: &[u8]) -> Result<u64, CodecError> {
-    codec::decode_first::<(Header, u64)>(encoded).map(|((_, count), _)| count)
+/// [`CodecError`] if there is no header with a count and a transaction at the front.
+pub fn first_transaction(encoded: &[u8]) -> Result<(u64, Transaction), CodecError> {
+    codec::decode_first::<(Header, u64, Transaction)>(encoded).map(|((_, count, first), _)| (count, first))
 }
 
 /// What is known of a transaction once its block has been checked alone.
@@ -115,10 +115,11 @@ mod tests {
     #[test]
     fn the_transactions_of_an_encoded_block_are_counted_without_the_rest() {
         let (mut block, _) = ChainSpec::dev().genesis_block();
+        let coinbase = block.transactions[0].clone();
         for count in [1, 300] {
-            block.transactions = vec![block.transactions[0].clone(); count];
-            assert_eq!(count_transactions(&codec::encode(&block)), Ok(count as u64));
+            block.transactions = vec![coinbase.clone(); count];
+            assert_eq!(first_transaction(&codec::encode(&block)), Ok((count as u64, coinbase.clone())));
         }
-        assert!(matches!(count_transactions(&codec::encode(&block.header)), Err(CodecError::Malformed(_))));
+        assert!(matches!(first_transaction(&codec::encode(&block.header)), Err(CodecError::Malformed(_))));
     }
 }

@@ -41,13 +41,16 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
 }
 
 fn mining(context: &Context, config: &Config) -> String {
-    let threads = context.mining.status().threads;
+    let status = context.mining.status();
+    let threads = status.threads;
     let to = match context.mining.payout() {
         Some(lock) => format!("pays to {}", address::encode(&config.spec.hrp, &lock)),
         None => "pays nobody yet".to_owned(),
     };
+    let plural = if threads == 1 { "thread" } else { "threads" };
     match (config.mine, config.dev) {
-        (true, _) => format!("on {threads} {}, {to}", if threads == 1 { "thread" } else { "threads" }),
+        (true, _) if status.mining => format!("on {threads} {plural}, {to}"),
+        (true, _) => format!("not yet: it looks for peers and their blocks first; then on {threads} {plural}, {to}"),
         (false, true) => "a block for each transaction, and on evm_mine".to_owned(),
         (false, false) => "off (start with --mine, or mine with cairn-miner)".to_owned(),
     }

@@ -1,7 +1,16 @@
 //! One log line a block, and fewer while many come at once.
 
-use chain_core::{block::count_transactions, hash::BlockHash, units::Height};
-use std::time::{Duration, Instant};
+use chain_core::{
+    block::first_transaction,
+    hash::BlockHash,
+    pow,
+    transaction::Transaction,
+    units::{Amount, Height},
+};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{
     sync::broadcast::{Receiver, error::RecvError},
     time::timeout,
@@ -10,6 +19,7 @@ use tokio::{
 use crate::{
     engine::{ChainInfo, NodeEvent},
     mempool::RemovalReason,
+    mining::Mining,
     store::{BlockRef, Reader, StoreError},
 };
 
@@ -19,10 +29,12 @@ const BURST: u32 = 10;
 const WAIT: Duration = Duration::from_secs(1);
 /// How often blocks are summed up.
 const SUMMARY: Duration = Duration::from_secs(5);
+/// Block intervals without a block, while transactions wait, after which the log says so.
+const STALLED: u32 = 12;
 
 /// Logs what happens to the chain until the engine ends.
-pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
-    let mut reporter = Reporter { reader, lines: BURST, refilled: Instant::now(), gathered: None, syncing: None };
+pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader, mining: Arc<Mining>, interval: Duration) {
+    let mut reporter = Reporter::new(reader, mining, interval);
     loop {
         match timeout(WAIT, events.recv()).await {
             Ok(Ok(NodeEvent::NewTip { info, disconnected, connected, took })) => {
@@ -42,16 +54,22 @@ pub async fn report(mut events: Receiver<NodeEvent>, reader: Reader) {
             }
         }
         reporter.sum_up(SUMMARY);
+        reporter.warn_if_nobody_mines();
     }
 }
 
 struct Reporter {
     reader: Reader,
+    mining: Arc<Mining>,
     /// Lines that may be written now.
     lines: u32,
     refilled: Instant,
     gathered: Option<Gathered>,
     syncing: Option<Syncing>,
+    /// When there was a new tip last, and whether it was said that none comes.
+    tip_at: Instant,
+    warned: bool,
+    patience: Duration,
 }
 
 /// Many blocks that are being connected.
@@ -65,7 +83,9 @@ struct Syncing {
 
 /// Blocks that have no line of their own.
 struct Gathered {
+    /// When the first began to be connected, and when the last was.
     since: Instant,
+    last: Instant,
     blocks: usize,
     height: Height,
     hash: BlockHash,
@@ -75,9 +95,27 @@ struct Gathered {
 struct Summary {
     transactions: u64,
     gas: u64,
+    /// What the coinbase pays out.
+    reward: Amount,
+    difficulty: f64,
 }
 
 impl Reporter {
+    fn new(reader: Reader, mining: Arc<Mining>, interval: Duration) -> Self {
+        let now = Instant::now();
+        Self {
+            reader,
+            mining,
+            lines: BURST,
+            refilled: now,
+            gathered: None,
+            syncing: None,
+            tip_at: now,
+            warned: false,
+            patience: interval * STALLED,
+        }
+    }
+
     /// Writes now and then how far syncing is.
     fn progress(&mut self, done: Height, total: Height) {
         let now = Instant::now();
@@ -96,9 +134,11 @@ impl Reporter {
     }
 
     fn new_tip(&mut self, info: &ChainInfo, connected: &[BlockHash], took: Duration) {
+        let now = Instant::now();
+        (self.tip_at, self.warned) = (now, false);
         let seconds = u32::try_from(self.refilled.elapsed().as_secs()).unwrap_or(u32::MAX);
         if seconds > 0 {
-            self.refilled = Instant::now();
+            self.refilled = now;
             self.lines = self.lines.saturating_add(seconds).min(BURST);
         }
         let wanted = u32::try_from(connected.len()).unwrap_or(u32::MAX);
@@ -108,21 +148,37 @@ impl Reporter {
                 self.each(info, connected, took);
             }
             None => {
-                let blocks = self.gathered.as_ref().map_or(0, |gathered| gathered.blocks) + connected.len();
-                let since = self.gathered.as_ref().map_or_else(Instant::now, |gathered| gathered.since);
-                self.gathered = Some(Gathered { since, blocks, height: info.height, hash: info.hash });
+                let begun = now.checked_sub(took).unwrap_or(now);
+                let (blocks, since) =
+                    self.gathered.as_ref().map_or((0, begun), |gathered| (gathered.blocks, gathered.since));
+                let blocks = blocks + connected.len();
+                self.gathered = Some(Gathered { since, last: now, blocks, height: info.height, hash: info.hash });
             }
         }
     }
 
-    /// Writes one line for the blocks that were gathered over so long.
+    /// Writes one line for the blocks that were gathered, once they did so for so long or no more came for a while.
     fn sum_up(&mut self, over: Duration) {
-        if let Some(Gathered { since, blocks, height, hash }) =
-            self.gathered.take_if(|gathered| gathered.since.elapsed() >= over)
-        {
-            let per_second = (blocks as f64 / since.elapsed().as_secs_f64().max(1.0)) as u64;
+        let due = |gathered: &mut Gathered| gathered.since.elapsed() >= over || gathered.last.elapsed() >= WAIT;
+        if let Some(Gathered { since, last, blocks, height, hash }) = self.gathered.take_if(due) {
+            let per_second = per_second(blocks, last - since);
             tracing::info!(height, %hash, blocks, per_second, "blocks");
         }
+    }
+
+    /// Says once that transactions wait and no block comes.
+    fn warn_if_nobody_mines(&mut self) {
+        let (silent, waiting) = (self.tip_at.elapsed(), self.mining.pending());
+        if silent < self.patience || waiting == 0 || self.warned || self.mining.status().mining {
+            return;
+        }
+        self.warned = true;
+        let seconds = silent.as_secs();
+        tracing::warn!(
+            waiting,
+            "no block for {seconds} s, and transactions wait for one: does anybody mine? Start this node with --mine, or \
+            run `cairn-wallet mine`"
+        );
     }
 
     fn each(&self, info: &ChainInfo, connected: &[BlockHash], took: Duration) {
@@ -131,7 +187,10 @@ impl Reporter {
         let first = (info.height + 1).saturating_sub(connected.len() as Height);
         for (height, hash) in (first..).zip(connected) {
             match self.summary(BlockRef { height, hash: *hash }) {
-                Ok(Some(Summary { transactions, gas })) => {
+                Ok(Some(Summary { transactions, gas, reward, difficulty })) if self.mining.has_mined(hash) => {
+                    tracing::info!(height, %hash, transactions, gas, %reward, difficulty, ms, "mined block");
+                }
+                Ok(Some(Summary { transactions, gas, .. })) => {
                     tracing::info!(height, %hash, transactions, gas, ms, "block");
                 }
                 _ => tracing::info!(height, %hash, ms, "block"),
@@ -145,9 +204,28 @@ impl Reporter {
             return Ok(None);
         };
         let gas = record.executed.map_or(0, |executed| executed.gas_used);
+        let difficulty = pow::target(record.header.bits).map(pow::work).unwrap_or_default().into();
         // Decoding the whole block would take as long as a good part of its execution.
-        Ok(count_transactions(&body).ok().map(|transactions| Summary { transactions, gas }))
+        Ok(first_transaction(&body).ok().map(|(count, coinbase)| Summary {
+            transactions: count.saturating_sub(1),
+            gas,
+            reward: paid(&coinbase),
+            difficulty,
+        }))
     }
+}
+
+/// What a coinbase pays out, in CRN.
+fn paid(coinbase: &Transaction) -> Amount {
+    match coinbase {
+        Transaction::Coinbase(coinbase) => Amount(coinbase.outputs.iter().map(|output| output.amount.0).sum()),
+        _ => Amount::ZERO,
+    }
+}
+
+/// Blocks a second over a time that may be too short to be measured.
+fn per_second(blocks: usize, over: Duration) -> u64 {
+    (blocks as f64 / over.as_secs_f64().max(0.001)) as u64
 }
 
 /// A bar of text.
@@ -159,7 +237,7 @@ fn bar(done: Height, total: Height) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::bar;
+    use super::*;
 
     #[test]
     fn a_bar_fills_up() {
@@ -167,5 +245,12 @@ mod tests {
             [bar(0, 0), bar(0, 9), bar(9, 18), bar(7, 7)],
             ["....................", "....................", "##########..........", "####################",]
         );
+    }
+
+    #[test]
+    fn a_rate_is_over_the_time_that_the_blocks_took() {
+        assert_eq!(per_second(84, Duration::from_millis(500)), 168);
+        assert_eq!(per_second(84, Duration::from_secs(6)), 14);
+        assert_eq!(per_second(3, Duration::ZERO), 3_000);
     }
 }

@@ -189,7 +189,8 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         runtime: opened.runtime().handle().clone(),
     });
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
-    tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone()));
+    let interval = Duration::from_secs(config.spec.target_interval.into());
+    tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
     tokio::spawn(mining.clone().drive());
     let pool_file = config.datadir.as_deref().map(saved_pool::file);
     if let Some(file) = pool_file.clone() {
@@ -199,8 +200,10 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         mining.set_automine(true);
         tokio::spawn(mining.clone().automine());
     }
-    if config.mine {
-        tokio::spawn(start_mining(mining.clone(), network.clone().filter(|_| syncs_first(&config.spec))));
+    match network.clone().filter(|_| syncs_first(&config.spec)) {
+        Some(network) if config.mine => drop(tokio::spawn(start_mining(mining.clone(), network))),
+        None if config.mine => mining.start(None),
+        _ => {}
     }
     banner::print(&context, config).await;
     let failed = opened.engine.failed();
@@ -231,12 +234,10 @@ fn syncs_first(spec: &ChainSpec) -> bool {
     ["main", "test"].contains(&spec.name.as_str())
 }
 
-async fn start_mining(mining: Arc<Mining>, sync_first: Option<NetHandle>) {
-    if let Some(network) = sync_first {
-        network.has_tried_to_sync().await;
-        if network.peer_count() == 0 {
-            tracing::warn!("no peers were found: mining alone; others may know a longer chain");
-        }
+async fn start_mining(mining: Arc<Mining>, network: NetHandle) {
+    network.has_tried_to_sync().await;
+    if network.peer_count() == 0 {
+        tracing::warn!("no peers were found: mining alone; others may know a longer chain");
     }
     mining.start(None);
 }

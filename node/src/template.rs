@@ -3,8 +3,9 @@
 use chain_core::{
     Address, U256,
     block::Block,
+    check::MAX_EXTRA,
     coin::Lock,
-    error::ExecuteError,
+    error::{ExecuteError, RuleError},
     execute::{BlockBuilder, BlockContext},
     hash::{BlockHash, TxId},
     header::Header,
@@ -24,9 +25,16 @@ pub struct TemplateRequest {
     pub payout: Lock,
     /// Account that gets the tips of account transactions.
     pub beneficiary: Address,
-    /// The miner's own bytes, 0 to 96, at the end of the coinbase.
+    /// The miner's own bytes, 0 to [`MOST_EXTRA`], at the end of the coinbase.
     pub extra: Vec<u8>,
 }
+
+/// Bytes at the start of each template's `extra` that no other process has. Without them nodes that pay one address would
+/// search the same headers from the same nonce on, and their hash rates would not add up.
+pub type Tag = [u8; 8];
+
+/// Bytes of a coinbase's `extra` that the tag leaves.
+pub const MOST_EXTRA: usize = MAX_EXTRA - size_of::<Tag>();
 
 /// Names a state of chain and mempool. A template with another one is worth taking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -69,6 +77,8 @@ pub struct Template {
     pub longpoll: LongPollId,
     /// The block, with nonce 0.
     pub block: Block,
+    /// Siblings on the way from the coinbase to the merkle root.
+    pub merkle_branch: Vec<[u8; 32]>,
     /// The header's hash must not be above this.
     pub target: U256,
     /// Its height.
@@ -79,6 +89,32 @@ pub struct Template {
     pub account_tips: U256,
     /// Gas used.
     pub gas_used: Gas,
+}
+
+impl Template {
+    /// The same block with another `extra`. Only the coinbase's leaf and the merkle root depend on it (CB-7), so that one
+    /// execution serves every miner of a payout.
+    ///
+    /// # Errors
+    /// CB-2.
+    pub fn with_extra(&self, extra: Vec<u8>) -> Result<Self, RuleError> {
+        // CB-2
+        if extra.len() > MAX_EXTRA {
+            return Err(RuleError::ExtraTooLong { got: extra.len(), limit: MAX_EXTRA });
+        }
+        let mut template = self.clone();
+        let block = &mut template.block;
+        if let Some(Transaction::Coinbase(coinbase)) = block.transactions.first_mut() {
+            coinbase.extra = extra;
+        }
+        let count = block.transactions.len();
+        let root = block
+            .transactions
+            .first()
+            .and_then(|coinbase| merkle::root_from_branch(merkle::leaf(coinbase), 0, count, &template.merkle_branch));
+        block.header.merkle_root = root.unwrap_or(block.header.merkle_root);
+        Ok(template)
+    }
 }
 
 /// What a block is assembled on.
@@ -131,6 +167,7 @@ pub fn build(
         coin_tips: coin_tips(spec, context.height, &transactions),
         account_tips: account_tips(context.base_fee, &transactions, &effects.tx_gas),
         gas_used: effects.gas_used,
+        merkle_branch: merkle::branch(&leaves, 0),
         block: Block { header, transactions },
     };
     Ok((template, invalid))

@@ -38,6 +38,17 @@ pub enum TemplateError {
     /// What was asked for would break a rule, as an `extra` that is too long.
     #[error(transparent)]
     Rule(#[from] RuleError),
+    /// The tip's time is further ahead of the clock than any node accepts (HDR-5).
+    #[error(
+        "the clock of this machine is {ahead} s behind the newest block: nothing can be mined for {wait} s more; set the \
+        clock right (NTP)"
+    )]
+    ClockBehind {
+        /// Seconds from the clock to the tip.
+        ahead: u64,
+        /// Seconds until a block on the tip is accepted.
+        wait: u64,
+    },
     /// Blocks of this chain are too hard to be mined on demand.
     #[error("this chain's blocks take too much work to be mined on demand")]
     TooHard,

@@ -92,7 +92,8 @@ impl EngineHandle {
     pub fn start(store: Store, spec: ChainSpec, mempool: MempoolConfig) -> Result<Self, OpenError> {
         let verify = VerifyConfig { secret: thread::secret(), ..VerifyConfig::default() };
         let relay = RelayConfig { seed: thread::seed(), ..RelayConfig::default() };
-        let engine = Engine::open(store, spec, EngineConfig { mempool, verify, relay })?;
+        let engine =
+            Engine::open(store, spec, EngineConfig { mempool, verify, relay, tag: thread::seed().to_le_bytes() })?;
         let (messages, received) = mpsc::channel(QUEUE);
         let (peers, from_peers) = mpsc::unbounded_channel();
         let (info_sender, info) = watch::channel(engine.chain_info());

@@ -14,6 +14,7 @@ use super::{
 use crate::{
     mempool::{Mempool, MempoolConfig},
     store::{HeaderRecord, Store, Verdict},
+    template::Tag,
     verify::{Verifier, VerifyConfig},
 };
 
@@ -26,6 +27,8 @@ pub struct EngineConfig {
     pub verify: VerifyConfig,
     /// How peers are dealt with.
     pub relay: RelayConfig,
+    /// What tells this process's blocks from those of others with the same payout.
+    pub tag: Tag,
 }
 
 impl Engine {
@@ -51,7 +54,7 @@ impl Engine {
             held: Held::default(),
             ready: Ready::default(),
             relay: Relay::new(config.relay),
-            templates: TemplateState::default(),
+            templates: TemplateState::new(config.tag),
             resubmission: Resubmission::new(returned_bytes),
             session: Session::at(tip.hash),
             undecided: Vec::new(),

@@ -1,14 +1,22 @@
 //! Templates on the tip, and mining on demand.
 
-use chain_core::{block::Block, error::ExecuteError, hash::BlockHash, pow};
+use chain_core::{Address, block::Block, coin::Lock, error::ExecuteError, hash::BlockHash, pow};
+use std::collections::VecDeque;
 
 use super::{
     Action, BlockOutcome, Engine, Event, NodeEvent, Reply, Source, SubmitBlockError, TemplateError, Ticket, Time,
 };
-use crate::template::{self, Assembly, LongPollId, Template, TemplateRequest};
+use crate::template::{self, Assembly, LongPollId, Tag, Template, TemplateRequest};
 
 /// Milliseconds between two calls to take a template with more fees on the same tip.
 const REFRESH: u64 = 2_000;
+
+/// Milliseconds for which a template is served again though the pool has changed: miners that a long poll wakes together
+/// share one execution.
+const SHARED: u64 = 500;
+
+/// Executed templates that are kept, one a payout. A caller that asks for more payouts pays with an execution each.
+const BASES: usize = 4;
 
 /// Hashes that mining on demand tries for one block. A chain made for it needs two.
 const TRIVIAL: u32 = 1 << 20;
@@ -16,28 +24,58 @@ const TRIVIAL: u32 = 1 << 20;
 /// Names the submissions of mining on demand, whose answers nobody waits for.
 const OWN: Ticket = Ticket::MAX;
 
-/// What is known of the last template, and whether a better one could be made.
+/// What is known of the last templates, and whether a better one could be made.
 #[derive(Debug, Default)]
 pub(super) struct TemplateState {
+    tag: Tag,
     version: u64,
     /// The pool took something since.
     improved: bool,
     announced: Time,
-    /// The last one, until anything changes.
-    last: Option<(TemplateRequest, Template)>,
+    /// Executed templates, newest last.
+    bases: VecDeque<Base>,
+}
+
+/// A template that was executed; another `extra` makes another of it.
+#[derive(Debug)]
+struct Base {
+    payout: Lock,
+    beneficiary: Address,
+    template: Template,
+    built: Time,
+    /// The pool changed since.
+    outdated: bool,
 }
 
 impl TemplateState {
+    /// Nothing was made yet; the tag goes into each coinbase.
+    pub(super) fn new(tag: Tag) -> Self {
+        Self { tag, ..Self::default() }
+    }
+
     /// The pool changed.
     pub(super) fn pool_changed(&mut self, grew: bool) {
-        self.last = None;
+        self.bases.iter_mut().for_each(|base| base.outdated = true);
         self.improved |= grew;
     }
 
     /// There is a new tip.
     pub(super) fn outdate(&mut self) {
-        self.last = None;
+        self.bases.clear();
         self.improved = false;
+    }
+
+    /// The whole `extra` of a request.
+    fn extra(&self, request: &TemplateRequest) -> Vec<u8> {
+        [self.tag.as_slice(), &request.extra].concat()
+    }
+
+    fn keep(&mut self, base: Base) {
+        self.bases.retain(|other| (other.payout, other.beneficiary) != (base.payout, base.beneficiary));
+        self.bases.push_back(base);
+        while self.bases.len() > BASES {
+            self.bases.pop_front();
+        }
     }
 }
 
@@ -62,22 +100,44 @@ impl Engine {
     /// # Errors
     /// [`TemplateError`].
     pub fn template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
-        let fresh = |last: &&(TemplateRequest, Template)| {
-            last.0 == *request && u64::from(last.1.block.header.time) + 1 >= self.now.seconds()
-        };
-        if let Some((_, template)) = self.templates.last.as_ref().filter(fresh) {
-            return Ok(template.clone());
+        let extra = self.templates.extra(request);
+        let time = self.template_time()?;
+        if let Some(base) = self.base_of(request, time) {
+            return Ok(base.template.with_extra(extra)?);
         }
-        let template = self.build_template(request, 0)?;
-        self.templates.last = Some((request.clone(), template.clone()));
+        let template = self.build_template(request, time)?;
+        let TemplateRequest { payout, beneficiary, .. } = *request;
+        let base = Base { payout, beneficiary, template: template.clone(), built: self.now, outdated: false };
+        self.templates.keep(base);
         Ok(template)
     }
 
-    fn build_template(&mut self, request: &TemplateRequest, least_time: u32) -> Result<Template, TemplateError> {
-        let (tip, bits) = (self.store.tip(), self.next_bits());
-        let parent = self.tree.get(&tip.hash).map_or(0, |info| info.header.time);
+    /// The time of a block that is begun now.
+    fn template_time(&self) -> Result<u32, TemplateError> {
+        let parent = self.tree.get(&self.store.tip().hash).map_or(0, |info| info.header.time);
+        // HDR-5: on a tip beyond the clock no block is accepted before the clock has caught up.
+        let (ahead, most) = (u64::from(parent).saturating_sub(self.now.seconds()), u64::from(self.spec.max_future));
+        if ahead > most {
+            return Err(TemplateError::ClockBehind { ahead, wait: ahead - most });
+        }
         // HDR-4
-        let time = parent.max(self.now.stamp()).max(least_time);
+        Ok(parent.max(self.now.stamp()))
+    }
+
+    /// An executed template that is good enough for a request at this time. The clock may have been set back since.
+    fn base_of(&self, request: &TemplateRequest, time: u32) -> Option<&Base> {
+        let longpoll = self.longpoll_id();
+        let fits = |base: &&Base| {
+            (base.payout, base.beneficiary) == (request.payout, request.beneficiary)
+                && base.template.longpoll == longpoll
+                && base.template.block.header.time.abs_diff(time) <= 1
+                && !(base.outdated && self.now.since(base.built) >= SHARED)
+        };
+        self.templates.bases.iter().find(fits)
+    }
+
+    fn build_template(&mut self, request: &TemplateRequest, time: u32) -> Result<Template, TemplateError> {
+        let bits = self.next_bits();
         let assembly = Assembly {
             spec: &self.spec,
             context: self.context_on_tip(time, bits),
@@ -85,7 +145,8 @@ impl Engine {
             bits,
             longpoll: self.longpoll_id(),
         };
-        let (template, invalid) = template::build(&assembly, &self.mempool, request).map_err(|error| match error {
+        let request = TemplateRequest { extra: self.templates.extra(request), ..*request };
+        let (template, invalid) = template::build(&assembly, &self.mempool, &request).map_err(|error| match error {
             ExecuteError::Rule(rule) => TemplateError::Rule(rule),
             ExecuteError::View(error) => TemplateError::Local(error.to_string()),
         })?;
@@ -123,7 +184,8 @@ impl Engine {
     }
 
     fn solve(&mut self, request: &TemplateRequest, least_time: u32) -> Result<Block, TemplateError> {
-        let Template { mut block, target, .. } = self.build_template(request, least_time)?;
+        let time = self.template_time()?.max(least_time);
+        let Template { mut block, target, .. } = self.build_template(request, time)?;
         while pow::check_pow(&block.hash(), block.header.bits, target).is_err() {
             if block.header.nonce >= TRIVIAL {
                 return Err(TemplateError::TooHard);

@@ -11,7 +11,8 @@ use chain_core::{
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use std::{
-    io,
+    collections::VecDeque,
+    fmt, io,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -32,7 +33,13 @@ pub struct Mining {
     file: Option<PathBuf>,
     state: Mutex<State>,
     changed: Notify,
+    automine_changed: Notify,
+    /// Blocks that were found here, newest last, for the log.
+    mined: Mutex<VecDeque<BlockHash>>,
 }
+
+/// Found blocks that are remembered until the log has told of them.
+const REMEMBERED: usize = 64;
 
 struct State {
     payout: Option<Lock>,
@@ -42,6 +49,28 @@ struct State {
     blocks: u64,
     automine: bool,
     miner: Option<Arc<Miner>>,
+    waiting: Option<Waiting>,
+}
+
+/// What a miner that is switched on waits for before it searches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// The blocks of others: one on an old tip would be lost.
+    Sync,
+    /// The clock, which is behind the newest block.
+    Clock {
+        /// By how many seconds.
+        ahead: u64,
+    },
+}
+
+impl fmt::Display for Waiting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sync => f.write_str("the node is syncing"),
+            Self::Clock { ahead } => write!(f, "the clock is {ahead} s behind the newest block"),
+        }
+    }
 }
 
 /// What the miner does.
@@ -57,6 +86,8 @@ pub struct MiningStatus {
     pub blocks: u64,
     /// Who gets tips of account transactions.
     pub beneficiary: Address,
+    /// Why it searches nothing although it runs.
+    pub waiting: Option<Waiting>,
 }
 
 /// What outlives a restart.
@@ -87,8 +118,17 @@ impl Mining {
             blocks: 0,
             automine: false,
             miner: None,
+            waiting: None,
         };
-        Self { engine, hrp: hrp.to_owned(), file, state: Mutex::new(state), changed: Notify::new() }
+        Self {
+            engine,
+            hrp: hrp.to_owned(),
+            file,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            automine_changed: Notify::new(),
+            mined: Mutex::default(),
+        }
     }
 
     /// Who is paid the coins, if that was said.
@@ -105,6 +145,7 @@ impl Mining {
         state.payout = Some(lock);
         state.beneficiary = account.unwrap_or(state.beneficiary);
         let saved = Saved { address: address::encode(&self.hrp, &lock), account: Some(state.beneficiary) };
+        tracing::info!(tips_to = %state.beneficiary, "blocks pay to {} from now on", saved.address);
         drop(state);
         self.changed.notify_one();
         let Some(file) = &self.file else {
@@ -130,7 +171,27 @@ impl Mining {
             hashrate: state.miner.as_ref().map_or(0.0, |miner| miner.hash_rate()),
             blocks: state.blocks,
             beneficiary: state.beneficiary,
+            waiting: state.waiting,
         }
+    }
+
+    /// Remembers a block that was found here, before it is handed in.
+    pub fn note_mined(&self, hash: BlockHash) {
+        let mut mined = self.mined.lock();
+        mined.push_back(hash);
+        if mined.len() > REMEMBERED {
+            mined.pop_front();
+        }
+    }
+
+    /// Whether a block was found here, by this process or a miner with one of its templates.
+    pub fn has_mined(&self, hash: &BlockHash) -> bool {
+        self.mined.lock().contains(hash)
+    }
+
+    /// Transactions that a block could take.
+    pub fn pending(&self) -> usize {
+        self.engine.mempool_stats().pending
     }
 
     /// Starts mining, on so many threads if it is said.
@@ -151,6 +212,7 @@ impl Mining {
     /// Whether each transaction that comes in is mined at once (`--dev`).
     pub fn set_automine(&self, on: bool) {
         self.state.lock().automine = on;
+        self.automine_changed.notify_one();
     }
 
     /// Mines blocks at once, on a chain of trivial difficulty.

@@ -1,14 +1,14 @@
 //! The loop between engine and miner: templates in, blocks out.
 
 use cairn_miner::{Event, Midstate, Miner, Solution, Work};
-use chain_core::block::Block;
+use chain_core::{block::Block, pow};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},
-    time::sleep,
+    time::{interval, sleep},
 };
 
-use super::Mining;
+use super::{Mining, Waiting};
 use crate::{
     engine::{BlockOutcome, NodeEvent, SubmitBlockError, TemplateError},
     template::{LongPollId, Template},
@@ -20,6 +20,8 @@ const REFRESH: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_millis(500);
 /// Bytes at the end of the coinbase that the search counts through.
 const EXTRANONCE: usize = 8;
+/// Seconds of mining after which the log has the hash rate first, and from then on.
+const RATE_LOGGED: [u64; 2] = [30, 600];
 
 impl Mining {
     /// Mines whenever it is switched on. Never ends before the engine does.
@@ -35,13 +37,26 @@ impl Mining {
                 let _ = found.send(event);
             }));
             self.state.lock().miner = Some(miner.clone());
-            let ended = self.mine_on(&miner, threads, &mut solutions).await;
-            self.state.lock().miner = None;
+            tracing::info!(threads, "mining");
+            let ended = tokio::select! {
+                ended = self.mine_on(&miner, threads, &mut solutions) => ended,
+                () = self.log_rate(&miner) => Ok(()),
+            };
+            self.note_end();
             // Its threads end within a millisecond or so.
             drop(miner);
             if ended.is_err() {
                 return;
             }
+        }
+    }
+
+    /// The miner's threads end: it was switched off, or others begin.
+    fn note_end(&self) {
+        let mut state = self.state.lock();
+        (state.miner, state.waiting) = (None, None);
+        if !state.on {
+            tracing::info!("mining stopped");
         }
     }
 
@@ -55,11 +70,14 @@ impl Mining {
         let mut current: Option<(u64, Template)> = None;
         let mut than = None;
         loop {
-            let template = self.template(than);
+            let template = self.template(miner, than);
             tokio::pin!(template);
             let event = tokio::select! {
                 template = &mut template => {
-                    let Some(template) = template? else { continue };
+                    let Some(template) = template? else {
+                        than = None;
+                        continue;
+                    };
                     than = Some(template.longpoll);
                     let number = current.map_or(0, |(number, _)| number + 1);
                     miner.set_work(Work::of_block(number.to_string(), &template.block, template.target, EXTRANONCE));
@@ -87,9 +105,9 @@ impl Mining {
     }
 
     /// A template that is better than the last, or as good but fresher; `None` to try again.
-    async fn template(&self, than: Option<LongPollId>) -> Result<Option<Template>, TemplateError> {
+    async fn template(&self, miner: &Miner, than: Option<LongPollId>) -> Result<Option<Template>, TemplateError> {
         if self.engine.chain_info().syncing {
-            sleep(RETRY).await;
+            self.wait(miner, Waiting::Sync).await;
             return Ok(None);
         }
         let request = self.request(vec![0; EXTRANONCE]);
@@ -98,12 +116,52 @@ impl Mining {
             None => self.engine.block_template(request).await,
         };
         match template {
-            Ok(template) => Ok(Some(template)),
+            Ok(template) => {
+                if let Some(Waiting::Clock { .. }) = self.state.lock().waiting.take() {
+                    tracing::info!("the clock has caught up with the newest block: mining again");
+                }
+                Ok(Some(template))
+            }
             Err(TemplateError::Stopped) => Err(TemplateError::Stopped),
             Err(error) => {
-                tracing::warn!(%error, "no block template, trying again");
-                sleep(RETRY).await;
+                self.wait_after(miner, &error).await;
                 Ok(None)
+            }
+        }
+    }
+
+    /// No template could be made: waits, and says why, once if that is the clock.
+    async fn wait_after(&self, miner: &Miner, error: &TemplateError) {
+        let TemplateError::ClockBehind { ahead, .. } = error else {
+            tracing::warn!(%error, "no block template, trying again");
+            return sleep(RETRY).await;
+        };
+        if !matches!(self.state.lock().waiting, Some(Waiting::Clock { .. })) {
+            tracing::warn!("mining pauses: {error}");
+        }
+        self.wait(miner, Waiting::Clock { ahead: *ahead }).await;
+    }
+
+    /// Searches nothing for a while, for a reason that others can ask for.
+    async fn wait(&self, miner: &Miner, reason: Waiting) {
+        miner.pause();
+        self.state.lock().waiting = Some(reason);
+        sleep(RETRY).await;
+    }
+
+    /// Logs the hash rate now and then. Never ends.
+    async fn log_rate(&self, miner: &Miner) {
+        let mut ticks = interval(Duration::from_secs(1));
+        for second in 0_u64.. {
+            ticks.tick().await;
+            // Asked each second, for it is the mean since the calls before.
+            let rate = miner.hash_rate();
+            let [first, every] = RATE_LOGGED;
+            if rate > 0.0 && (second == first || second > 0 && second.is_multiple_of(every)) {
+                let difficulty = pow::target(self.engine.chain_info().next_bits).map(pow::work).unwrap_or_default();
+                let seconds = (f64::from(difficulty) / rate) as u64;
+                let blocks = self.state.lock().blocks;
+                tracing::info!(blocks, "mining at {}, a block about every {seconds} s", hash_rate(rate));
             }
         }
     }
@@ -115,29 +173,66 @@ impl Mining {
         };
         let rest = template.block.transactions.iter().skip(1).cloned();
         let block = Block { header: solution.header, transactions: std::iter::once(coinbase).chain(rest).collect() };
+        self.note_mined(block.hash());
         match self.engine.submit_block(block).await {
             Ok(BlockOutcome::Connected { .. }) => self.state.lock().blocks += 1,
-            Ok(outcome) => tracing::info!(?outcome, "a mined block did not extend the chain"),
+            Ok(BlockOutcome::SideBranch) => tracing::info!("a mined block came second: another one is the tip"),
+            Ok(outcome) => {
+                tracing::info!(?outcome, "a mined block did not extend the chain");
+                sleep(RETRY).await;
+            }
             Err(SubmitBlockError::Stopped) => {}
-            Err(error) => tracing::warn!(%error, "a mined block is refused"),
+            Err(error) => {
+                tracing::warn!(%error, "a mined block is refused");
+                sleep(RETRY).await;
+            }
         }
     }
 
-    /// Mines a block whenever a transaction comes in, as long as that is switched on.
+    /// Mines a block whenever a transaction comes in, as long as that is switched on; what was there before, too.
     pub async fn automine(self: Arc<Self>) {
         let mut events = self.engine.subscribe();
+        self.mine_pending().await;
         loop {
-            match events.recv().await {
-                Ok(NodeEvent::TransactionAdded(_)) | Err(RecvError::Lagged(_)) => {}
-                Ok(_) => continue,
-                Err(RecvError::Closed) => return,
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(NodeEvent::TransactionAdded(_)) | Err(RecvError::Lagged(_)) => self.mine_pending().await,
+                    Ok(_) => {}
+                    Err(RecvError::Closed) => return,
+                },
+                () = self.automine_changed.notified() => self.mine_pending().await,
             }
-            if !self.state.lock().automine || self.engine.mempool_stats().pending == 0 {
-                continue;
-            }
+        }
+    }
+
+    /// Mines blocks until they take nothing out of the pool any more.
+    async fn mine_pending(&self) {
+        let pending = || self.engine.mempool_stats().pending;
+        let mut before = usize::MAX;
+        while self.state.lock().automine && (1..before).contains(&pending()) {
+            before = pending();
             if let Err(error) = self.mine_now(1, None).await {
                 tracing::warn!(%error, "no block for a transaction");
             }
         }
+    }
+}
+
+/// A hash rate as people read it.
+fn hash_rate(rate: f64) -> String {
+    const UNITS: [&str; 5] = ["H/s", "kH/s", "MH/s", "GH/s", "TH/s"];
+    let step = (rate.max(1.0).log10() / 3.0) as usize;
+    let step = step.min(UNITS.len() - 1);
+    format!("{:.2} {}", rate / 1000_f64.powi(step as i32), UNITS[step])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hash_rate;
+
+    #[test]
+    fn a_hash_rate_has_the_unit_that_keeps_it_short() {
+        let texts = [0.0, 999.0, 1_390_000.0, 2.5e15].map(hash_rate);
+        assert_eq!(texts, ["0.00 H/s", "999.00 H/s", "1.39 MH/s", "2500.00 TH/s"]);
     }
 }

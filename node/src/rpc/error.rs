@@ -130,7 +130,7 @@ pub fn block_error(error: SubmitBlockError) -> RpcError {
 pub fn template_error(error: TemplateError) -> RpcError {
     match error {
         TemplateError::Rule(rule) => invalid(format!("request: {rule}")),
-        TemplateError::TooHard => cannot(error.to_string()),
+        TemplateError::TooHard | TemplateError::ClockBehind { .. } => cannot(error.to_string()),
         TemplateError::Local(message) => internal(message),
         TemplateError::Stopped => cannot("the node is shutting down"),
     }

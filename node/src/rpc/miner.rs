@@ -1,6 +1,6 @@
 //! `miner_*`: templates for miners of other processes, and the miner of this one.
 
-use chain_core::{Address, address, block::Block, codec, coin::Lock, header::Header, merkle, transaction::Transaction};
+use chain_core::{Address, address, block::Block, codec, coin::Lock, header::Header, transaction::Transaction};
 use jsonrpsee::types::Params;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use super::{
     params::{Args, HexBytes, Object, Options},
     render,
 };
-use crate::template::{LongPollId, Template, TemplateRequest};
+use crate::template::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
 
 /// The one method that waits without holding a thread.
 pub(super) const GET_TEMPLATE: &str = "miner_getTemplate";
@@ -27,10 +27,10 @@ pub(super) const METHODS: &[Method] = &[
 
 /// How long a long poll waits for better work.
 const LONG_POLL: Duration = Duration::from_secs(30);
-/// Bytes of the coinbase's `extra` that a caller may choose.
-const MAX_EXTRA: usize = 80;
 /// Last bytes of the coinbase, which are the miner's to change.
 const EXTRANONCE: usize = 8;
+/// Bytes of the coinbase's `extra` that a caller may choose: the rest are the node's tag, the id and the extranonce.
+const MAX_EXTRA: usize = MOST_EXTRA - size_of::<u64>() - EXTRANONCE;
 /// Templates that are remembered, and their encoded bytes in all.
 const KEPT: usize = 64;
 const KEPT_BYTES: usize = 64 << 20;
@@ -111,7 +111,7 @@ impl Asked {
 pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>) -> RpcResult<Value> {
     let asked = Asked::read(&context, Args::new(&params, &["request"])?)?;
     let id = context.templates.next_id();
-    // The id makes the search spaces of two miners with one address disjoint.
+    // The id makes the search spaces of this node's miners disjoint, the node's own tag those of nodes.
     let extra = [asked.extra.as_slice(), &id.to_be_bytes(), &[0; EXTRANONCE]].concat();
     let request = TemplateRequest { payout: asked.payout, beneficiary: asked.beneficiary, extra };
     let template = match asked.than {
@@ -127,7 +127,6 @@ pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>)
 
 fn render_template(id: u64, template: &Template, full: bool) -> Value {
     let block = &template.block;
-    let leaves: Vec<_> = block.transactions.iter().map(merkle::leaf).collect();
     let claimed: u64 = match block.transactions.first() {
         Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
         _ => 0,
@@ -144,7 +143,7 @@ fn render_template(id: u64, template: &Template, full: bool) -> Value {
         "header": hex::encode(block.header.to_bytes()),
         "coinbase": block.transactions.first().map(|coinbase| hex::encode(coinbase.encode())),
         "extranonceSize": EXTRANONCE,
-        "merkleBranch": merkle::branch(&leaves, 0).iter().map(hex::encode).collect::<Vec<_>>(),
+        "merkleBranch": template.merkle_branch.iter().map(hex::encode).collect::<Vec<_>>(),
         "coinbaseValue": claimed,
         "transactions": block.transactions.len(),
         "gasUsed": template.gas_used,
@@ -173,6 +172,7 @@ fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
     let rest = template.transactions.iter().skip(1).cloned();
     let block =
         Block { header: Header::from_bytes(&header), transactions: std::iter::once(coinbase).chain(rest).collect() };
+    context.mining.note_mined(block.hash());
     chain::submit(context, block)
 }
 
@@ -212,5 +212,6 @@ fn status(context: &Context, _: Args) -> RpcResult<Value> {
         "address": context.mining.payout().map(|lock| address::encode(&context.spec.hrp, &lock)),
         "account": render::account(&status.beneficiary),
         "blocks": status.blocks,
+        "waiting": status.waiting.map(|reason| reason.to_string()),
     }))
 }

@@ -74,8 +74,12 @@ pub struct TestNode {
 impl TestNode {
     /// A fresh chain.
     pub fn fresh() -> Self {
+        Self::of(ChainSpec::dev())
+    }
+
+    /// A fresh chain of a spec.
+    pub fn of(spec: ChainSpec) -> Self {
         let runtime = Runtime::new().unwrap();
-        let spec = ChainSpec::dev();
         let store = Store::in_memory(&spec, &StoreConfig::default()).unwrap();
         let reader = store.reader();
         let engine = EngineHandle::start(store, spec.clone(), MempoolConfig::default()).unwrap();

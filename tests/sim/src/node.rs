@@ -2,7 +2,6 @@
 
 use cairn_node::{
     engine::{Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, RelayConfig, RequestId},
-    mempool::MempoolConfig,
     store::{Store, StoreConfig, memory::MemoryKv},
     template::TemplateRequest,
     verify::VerifyConfig,
@@ -173,5 +172,5 @@ pub fn open(kv: &MemoryKv, chain: &Chain, plan: &Plan, seed: u64) -> Result<Engi
     // Each engine verifies every signature for itself.
     let verify = VerifyConfig { secret: [7; 32], signatures: 1 << 11, senders: 1 << 9, parallel: false };
     let relay = RelayConfig { seed, margin: MARGIN, ..RelayConfig::default() };
-    Engine::open(store, chain.spec.clone(), EngineConfig { mempool: MempoolConfig::default(), verify, relay })
+    Engine::open(store, chain.spec.clone(), EngineConfig { verify, relay, ..EngineConfig::default() })
 }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::{
     engine::{
-        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, RelayConfig, Reply, Source,
+        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, Source,
         SubmitBlockError, SubmitError, Time,
     },
     mempool::MempoolConfig,
@@ -86,6 +86,8 @@ pub(crate) struct Kit {
     pub(crate) peer_actions: Vec<PeerAction>,
     pub(crate) fatal: Option<String>,
     pub(crate) mempool: MempoolConfig,
+    /// Used by the next [`Kit::restart`].
+    pub(crate) store: StoreConfig,
     /// In the coinbase's extra, so that twins mine different blocks.
     pub(crate) name: u8,
     tickets: u64,
@@ -100,7 +102,7 @@ impl Kit {
         let kv = MemoryKv::default();
         let genesis = spec.genesis_block().0;
         let now = Time(u64::from(spec.genesis_time) * 1_000);
-        let engine = open(&kv, &spec, &mempool);
+        let engine = open(&kv, &spec, &mempool, &StoreConfig::default());
         let (events, penalties, peer_actions) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             engine,
@@ -114,6 +116,7 @@ impl Kit {
             peer_actions,
             fatal: None,
             mempool,
+            store: StoreConfig::default(),
             name: 0,
             tickets: 0,
         }
@@ -132,7 +135,7 @@ impl Kit {
 
     /// Ends this engine without a word and opens another on the same database.
     pub(crate) fn restart(&mut self) {
-        self.engine = open(&self.kv, &self.spec, &self.mempool);
+        self.engine = open(&self.kv, &self.spec, &self.mempool, &self.store);
         self.settle();
     }
 
@@ -175,6 +178,11 @@ impl Kit {
     /// Lets the engine finish what it has to do.
     pub(crate) fn settle(&mut self) {
         assert!(self.handle(Event::Continue).is_empty());
+    }
+
+    /// Lets the engine finish, whatever it answers to whom.
+    pub(crate) fn settle_all(&mut self) {
+        self.handle(Event::Continue);
     }
 
     /// Lets time pass.
@@ -325,10 +333,10 @@ impl From<&AccountTransaction> for Tx {
     }
 }
 
-fn open(kv: &MemoryKv, spec: &ChainSpec, mempool: &MempoolConfig) -> Engine {
-    let store = Store::with_kv(Arc::new(kv.clone()), spec, &StoreConfig::default()).unwrap();
+fn open(kv: &MemoryKv, spec: &ChainSpec, mempool: &MempoolConfig, store: &StoreConfig) -> Engine {
+    let store = Store::with_kv(Arc::new(kv.clone()), spec, store).unwrap();
     let verify = VerifyConfig { parallel: false, signatures: 1 << 14, senders: 1 << 12, ..VerifyConfig::default() };
-    Engine::open(store, spec.clone(), EngineConfig { mempool: mempool.clone(), verify, relay: RelayConfig::default() })
+    Engine::open(store, spec.clone(), EngineConfig { mempool: mempool.clone(), verify, ..EngineConfig::default() })
         .unwrap()
 }
 

@@ -14,10 +14,12 @@ use secp256k1::{
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 
-use super::kit::{FEE, GWEI, Kit, made, pay, secret, spec, transfer_fields};
+use super::kit::{FEE, GWEI, Kit, made, pay, secret, solved, spec, transfer_fields};
 use crate::{
-    engine::{Event, NodeEvent, TemplateError},
+    engine::{BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Source, TemplateError, Time},
     mempool::MempoolConfig,
+    store::{Store, StoreConfig},
+    template::TemplateRequest,
 };
 
 #[test]
@@ -26,6 +28,7 @@ fn a_template_is_the_same_until_something_changes() {
     let first = kit.template();
     assert_eq!(kit.template().block, first.block);
     kit.submit(&kit.send(0, FEE)).unwrap();
+    kit.now.0 += 500;
     let second = kit.template();
     assert_eq!(second.block.transactions.len(), 2);
     assert_eq!(second.longpoll, first.longpoll, "fees alone are announced later");
@@ -35,6 +38,98 @@ fn a_template_is_the_same_until_something_changes() {
     assert_ne!(third.longpoll, first.longpoll);
     kit.mine();
     assert_eq!(kit.template().longpoll.parent, kit.tip());
+}
+
+#[test]
+fn two_miners_share_one_execution() {
+    let mut kit = Kit::new();
+    kit.submit(&kit.send(0, FEE)).unwrap();
+    kit.submit(&kit.transfer(1, 0, 3)).unwrap();
+    let first = kit.template();
+    kit.now.0 += 1_000;
+    kit.engine.set_time(kit.now);
+    let request = TemplateRequest { extra: vec![7; 20], ..kit.request() };
+    let second = kit.engine.template(&request).unwrap();
+    // An execution a second later would have another time.
+    assert_eq!(second.block.header.time, first.block.header.time);
+    assert_ne!(second.block.header.merkle_root, first.block.header.merkle_root);
+    assert_eq!(second.block.transactions[1..], first.block.transactions[1..]);
+    let other = TemplateRequest { beneficiary: Address::ZERO, ..request };
+    assert_eq!(kit.engine.template(&other).unwrap().block.header.time, first.block.header.time + 1);
+    // What was patched is a block as good as what was executed.
+    let block = solved(&kit.spec, second.block);
+    assert_eq!(kit.take(block).unwrap(), BlockOutcome::Connected { disconnected: 0 });
+}
+
+#[test]
+fn a_template_is_shared_for_half_a_second_though_the_pool_grows() {
+    let mut kit = Kit::new();
+    assert_eq!(kit.template().block.transactions.len(), 1);
+    kit.submit(&kit.send(0, FEE)).unwrap();
+    kit.now.0 += 499;
+    assert_eq!(kit.template().block.transactions.len(), 1);
+    kit.now.0 += 1;
+    assert_eq!(kit.template().block.transactions.len(), 2);
+}
+
+#[test]
+fn the_templates_of_two_processes_differ_though_all_is_alike() {
+    let mut kit = Kit::new();
+    let open = |tag| {
+        let store = Store::in_memory(&kit.spec, &StoreConfig::default()).unwrap();
+        let config = EngineConfig { tag, ..EngineConfig::default() };
+        let mut engine = Engine::open(store, kit.spec.clone(), config).unwrap();
+        engine.set_time(kit.now);
+        engine.template(&kit.request()).unwrap().block
+    };
+    let [one, two] = [[1; 8], [2; 8]].map(&open);
+    let Transaction::Coinbase(coinbase) = &one.transactions[0] else { panic!() };
+    assert_eq!(coinbase.extra, [1, 1, 1, 1, 1, 1, 1, 1, kit.name]);
+    assert_ne!(one.header.merkle_root, two.header.merkle_root);
+    assert_eq!(open([1; 8]), one);
+    assert_eq!(kit.take(solved(&kit.spec, one)).unwrap(), BlockOutcome::Connected { disconnected: 0 });
+}
+
+//     G -- 1 -- 2 ... 64      stored at once, connected in slices
+#[test]
+fn a_template_is_on_the_tip_though_many_blocks_are_still_to_be_connected() {
+    let mut kit = Kit::new();
+    let blocks = kit.twin().mine_many(64);
+    kit.now.0 += 100_000;
+    for block in blocks[1..].iter().rev() {
+        assert_eq!(kit.take(block.clone()).unwrap(), BlockOutcome::Orphan);
+    }
+    assert_eq!(kit.template().height, 1);
+    kit.engine.handle(Event::Block(1, Source::Local, blocks[0].clone()), kit.now);
+    let tip = kit.height();
+    assert!(tip > 0 && tip < 64, "{tip}");
+    assert_eq!((kit.template().height, kit.template().longpoll.parent), (tip + 1, kit.tip()));
+    kit.settle_all();
+    assert_eq!(kit.template().height, 65);
+}
+
+// HDR-5
+#[test]
+fn a_clock_behind_the_tip_gives_no_template_but_the_reason() {
+    let mut kit = Kit::new();
+    kit.now.0 += 100_000;
+    kit.mine();
+    assert_eq!(kit.template().height, 2);
+    let (right, limit) = (kit.now, u64::from(kit.spec.max_future));
+    kit.now.0 -= (limit + 30) * 1_000;
+    kit.engine.set_time(kit.now);
+    let refused = kit.engine.template(&kit.request()).unwrap_err();
+    assert!(matches!(refused, TemplateError::ClockBehind { ahead: 150, wait: 30 }), "{refused:?}");
+    let (refused, actions) = kit.engine.mine_block(&kit.request(), 0);
+    assert!(matches!(refused, Err(TemplateError::ClockBehind { .. })) && actions.is_empty(), "{refused:?}");
+    kit.now.0 += 30_000;
+    let template = kit.template();
+    assert_eq!(u64::from(template.block.header.time), right.seconds(), "HDR-4: at least the parent's");
+    // A template of before the clock was set back would be a block of the future.
+    kit.now = right.after(limit * 1_000);
+    kit.template();
+    kit.now = Time(right.0 - 10_000);
+    assert_eq!(u64::from(kit.template().block.header.time), right.seconds());
 }
 
 #[test]
@@ -57,9 +152,12 @@ fn a_template_tells_what_it_pays() {
 fn a_request_that_no_block_can_keep_is_refused() {
     let mut kit = Kit::new();
     let mut request = kit.request();
-    request.extra = vec![0; 97];
+    // 8 of the 96 bytes are the node's tag.
+    request.extra = vec![0; 89];
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));
-    request.extra = vec![0; 96];
+    kit.template();
+    assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))), "also where one is kept");
+    request.extra = vec![0; 88];
     kit.engine.template(&request).unwrap();
     request.payout = Lock::Account(Address::ZERO);
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));

@@ -1,9 +1,9 @@
 //! Templates, the node's own miner, blocks on demand.
 
 use alloy_primitives::U256;
-use chain_core::{block::Block, codec};
+use chain_core::{block::Block, codec, spec::ChainSpec};
 use serde_json::json;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{account, raw};
 use crate::{
@@ -38,6 +38,65 @@ fn a_miner_takes_a_template_and_hands_in_a_solution() {
     assert_eq!(stale, Err((-32003, "template 999 is unknown or too old; ask for a new one".into())));
     let odd = node.try_call("miner_submit", json!([template["id"], "00", coinbase]));
     assert_eq!(odd, Err((-32602, "header: expected 80 bytes, got 1".into())));
+}
+
+// Were they alike, both would search the same headers, nonce by nonce.
+#[test]
+fn nodes_that_pay_one_address_never_search_the_same_headers() {
+    let nodes = [TestNode::fresh(), TestNode::fresh()];
+    let address = nodes[0].address(&dev_coin_key());
+    let ask = |node: &TestNode| node.call("miner_getTemplate", json!([{"address": address}]))["coinbase"].clone();
+    let templates = [&nodes[0], &nodes[0], &nodes[1], &nodes[1]].map(ask);
+    let distinct: std::collections::HashSet<_> = templates.iter().map(|coinbase| coinbase.as_str().unwrap()).collect();
+    assert_eq!(distinct.len(), 4, "{templates:?}");
+    // The node's own blocks, which a payout of nobody makes alike in everything else.
+    let extras = nodes.each_ref().map(|node| {
+        node.call("dev_mine", json!([1]));
+        node.call("chain_getBlock", json!([1, 2]))["transactions"][0]["extra"].clone()
+    });
+    assert_ne!(extras[0], extras[1]);
+    assert!(extras.iter().all(|extra| extra.as_str().unwrap().len() == 16), "{extras:?}");
+}
+
+#[test]
+fn a_caller_has_the_room_that_the_tag_the_id_and_the_extranonce_leave() {
+    let node = TestNode::fresh();
+    let address = node.address(&dev_coin_key());
+    let ask =
+        |bytes: usize| node.try_call("miner_getTemplate", json!([{"address": address, "extra": "ab".repeat(bytes)}]));
+    assert!(ask(72).unwrap()["coinbase"].as_str().unwrap().contains(&"ab".repeat(72)));
+    assert_eq!(ask(73), Err((-32602, "request.extra: expected at most 72 bytes, got 73".into())));
+}
+
+// HDR-5
+#[test]
+fn the_miner_pauses_while_the_clock_is_behind_the_tip_and_resumes() {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() as u32;
+    let node = TestNode::of(ChainSpec { genesis_time: now + 63, max_future: 60, ..ChainSpec::dev() });
+    let address = node.address(&dev_coin_key());
+    let (code, message) = node.try_call("miner_getTemplate", json!([{"address": address}])).unwrap_err();
+    assert_eq!(code, -32000);
+    assert!(
+        message.starts_with("the clock of this machine is 6") && message.contains("set the clock right"),
+        "{message}"
+    );
+    node.call("miner_setAddress", json!([address, account(4)]));
+    let driver = node.context.runtime.spawn(node.context.mining.clone().drive());
+    node.call("miner_start", json!([1]));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut reasons = Vec::new();
+    loop {
+        let status = node.call("miner_status", json!([]));
+        reasons.extend(status["waiting"].as_str().map(str::to_owned));
+        if status["blocks"] != 0 {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no block was mined: {reasons:?}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(reasons.iter().any(|reason| reason.ends_with("s behind the newest block")), "{reasons:?}");
+    node.call("miner_stop", json!([]));
+    driver.abort();
 }
 
 #[test]
@@ -99,6 +158,21 @@ fn automine_mines_each_transaction() {
         assert!(Instant::now() < deadline, "no block was mined");
         std::thread::sleep(Duration::from_millis(10));
     }
+    automine.abort();
+}
+
+#[test]
+fn what_waits_when_automine_begins_is_mined() {
+    let node = TestNode::fresh();
+    let hash = node.call("eth_sendRawTransaction", json!([raw(&transfer(ACCOUNTS[5].private_key, 0, account(0), 1))]));
+    node.context.mining.set_automine(true);
+    let automine = node.context.runtime.spawn(node.context.mining.clone().automine());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while node.call("eth_getTransactionReceipt", json!([hash])).is_null() {
+        assert!(Instant::now() < deadline, "no block was mined");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(node.call("chain_getInfo", json!([]))["height"], 1);
     automine.abort();
 }
 
