@@ -3,7 +3,7 @@
 use chain_core::{
     Bytes,
     block::Block,
-    check::{HashedBlock, check_hashed_block},
+    check::{HashedBlock, check_block, check_hashed_block},
     codec,
     error::RuleError,
     hash::BlockHash,
@@ -146,10 +146,9 @@ impl Engine {
         source: Source,
         block: Block,
     ) -> Result<Taken, SubmitBlockError> {
-        let bytes = chain_core::codec::encode(&block).len();
-        if bytes > self.spec.max_block_bytes {
-            return Err(RuleError::BlockTooLarge { got: bytes, limit: self.spec.max_block_bytes }.into());
-        }
+        // BLK-3: a wrong body under this header must not keep the right one out. Whatever else shows without the parent, too.
+        let checked = check_block(&self.spec, block).map_err(|(_, rule)| rule)?;
+        let (bytes, block) = (checked.size(), checked.into_block());
         let parent = block.header.prev;
         let held = match outcome {
             BlockOutcome::Future => self.held.hold_future(hash, source, block, bytes),
@@ -178,8 +177,11 @@ impl Engine {
             match check_hashed_block(&self.spec, block) {
                 Ok(checked) => sound.push((info.height, checked, bytes)),
                 Err((_, rule)) => {
-                    // BLK-3: another body may be right for this header.
-                    if !rule.blames_body_only() {
+                    // BLK-3: another body may be right for this header, which others may build on: it is stored, so that
+                    // the tree on disk has no gap.
+                    if rule.blames_body_only() {
+                        self.store.put_headers(&[HeaderRecord::new(info.header, info.height)])?;
+                    } else {
                         self.condemn(hash, rule.clone())?;
                     }
                     refused.push((hash, rule));

@@ -11,14 +11,15 @@ use chain_core::{
     headers::{Executed, Status},
     pow,
     transaction::Transaction,
-    units::Height,
+    units::{Gas, Height},
 };
 use std::{sync::Arc, time::Duration};
 
 use super::{Action, BlockOutcome, Engine, NodeEvent, SubmitBlockError, Time, Undecided, error::Fatal};
 use crate::store::{BlockRef, StoreError};
 
-/// Blocks connected in one go, unless a reorganisation is under way.
+/// Blocks connected or disconnected in one go: peers, RPC and miners are served between two slices. One full block ends a
+/// slice, too.
 const SLICE: u32 = 32;
 
 /// Milliseconds between two times at which everybody is told of the tip while blocks are fetched.
@@ -33,7 +34,7 @@ pub(super) struct Session {
     /// Where the chain stood when it was last told of.
     told: BlockHash,
     told_at: Time,
-    /// Whether blocks were taken back since the pool last looked.
+    /// Whether blocks were disconnected since the pool last looked.
     went_back: bool,
     /// Blocks of the former chain that the last way left behind.
     pub(super) depth: Height,
@@ -55,25 +56,32 @@ pub(super) enum Step {
 type Judged<T> = Result<Result<T, RuleError>, Fatal>;
 
 impl Engine {
-    /// Moves towards the best valid branch: all the way back and forth where it must go back, else a slice of blocks.
+    /// Moves a slice of blocks towards the best valid branch; [`Action::Continue`] goes on. Between slices of a
+    /// reorganisation the state and the pool are those of the block in between, of which nobody is told.
     pub(super) fn advance(&mut self) -> Result<(), Fatal> {
-        let start = self.work_of(&self.store.tip().hash);
-        let mut steps = 0;
-        while let Some(step) = self.next_step() {
-            if steps >= SLICE && self.work_of(&self.store.tip().hash) > start {
-                self.actions.push(Action::Continue);
-                break;
-            }
-            match step {
+        let mut gas = 0_u64;
+        for _ in 0..SLICE {
+            let Some(step) = self.next_step() else { break };
+            gas = gas.saturating_add(match step {
                 Step::Disconnect => self.disconnect_tip()?,
                 Step::Connect(hash) => self.connect(hash)?,
+            });
+            if gas >= self.spec.gas_limit {
+                break;
             }
-            steps += 1;
         }
         if std::mem::take(&mut self.session.went_back) {
-            self.settle_pool()?;
+            let (height, base_fee) = (self.store.tip().height + 1, self.next_base_fee());
+            let dropped = self.mempool.reorganised(height, base_fee);
+            self.resubmission.add_dropped(dropped);
         }
         Ok(())
+    }
+
+    /// Whether a reorganisation is under way: the tip is off the chain that everybody was told of, and not yet better.
+    pub(super) fn is_reorganising(&self) -> bool {
+        let (told, tip) = (self.session.told, self.store.tip().hash);
+        told != tip && self.next_step().is_some() && self.work_of(&tip) <= self.work_of(&told)
     }
 
     pub(super) fn next_step(&self) -> Option<Step> {
@@ -98,23 +106,29 @@ impl Engine {
         self.tree.get(hash).map_or(chain_core::U256::ZERO, |info| info.work)
     }
 
-    /// Takes the tip back; its transactions may be mined again.
-    fn disconnect_tip(&mut self) -> Result<(), Fatal> {
-        let block = self.store.disconnect()?;
+    /// Disconnects the tip; its transactions may be mined again. Answers with its gas.
+    fn disconnect_tip(&mut self) -> Result<Gas, Fatal> {
+        let gas =
+            self.tree.get(&self.store.tip().hash).and_then(|info| info.executed).map_or(0, |block| block.gas_used);
+        let (block, accounts) = self.store.disconnect()?;
         self.session.went_back = true;
         self.note_unmined(&block);
-        let dropped = self.mempool.block_disconnected(&block);
+        let dropped = self.mempool.block_disconnected(&block, &accounts);
         self.resubmission.add_block(block, dropped);
-        Ok(())
+        // Every block in between is a whole state: what gathers in memory stays bounded, however deep this goes.
+        if self.store.needs_flush(true) {
+            self.store.flush()?;
+        }
+        Ok(gas)
     }
 
-    /// Makes a child of the tip the tip, or marks it invalid.
-    fn connect(&mut self, hash: BlockHash) -> Result<(), Fatal> {
+    /// Makes a child of the tip the tip, or marks it invalid. Answers with its gas.
+    fn connect(&mut self, hash: BlockHash) -> Result<Gas, Fatal> {
         let at = BlockRef { height: self.store.tip().height + 1, hash };
         let block = self.checked_body(at)?;
         let executed = match self.execute(at, block)? {
             Ok(executed) => executed,
-            Err(rule) => return self.condemn(hash, rule),
+            Err(rule) => return self.condemn(hash, rule).map(|()| 0),
         };
         self.store.connect(&executed)?;
         self.relay.origins.remove(&hash);
@@ -127,7 +141,7 @@ impl Engine {
         if self.store.needs_flush(true) {
             self.store.flush()?;
         }
-        Ok(())
+        Ok(gas_used)
     }
 
     /// A stored block, checked alone.
@@ -186,7 +200,7 @@ impl Engine {
 
     /// Whether the tip has reached the disk and everybody was told of it; while far behind, nobody is.
     pub(super) fn is_told(&self) -> bool {
-        self.session.told == self.store.tip().hash || self.is_far_behind()
+        self.session.told == self.store.tip().hash || (self.is_far_behind() && !self.is_reorganising())
     }
 
     /// A new tip reaches the disk, then everybody else. Under load that waits until the engine is `idle`, so that one
@@ -194,9 +208,13 @@ impl Engine {
     pub(super) fn tell(&mut self, idle: bool) -> Result<(), Fatal> {
         let (told, tip) = (self.session.told, self.store.tip());
         if tip.hash == told {
+            // A better branch turned out invalid, and the chain is back.
+            if self.resubmission.is_fresh() && self.next_step().is_none() {
+                self.resubmission.release(tip.height);
+            }
             return Ok(());
         }
-        if self.is_far_behind() {
+        if self.is_reorganising() || self.is_far_behind() {
             let fetched = self.fetching().map_or(0, |progress| progress.highest);
             let event = NodeEvent::Progress(tip.height, fetched.max(tip.height + self.backlog()));
             self.actions.push(Action::Publish(event));
@@ -215,6 +233,7 @@ impl Engine {
         self.session.told = tip.hash;
         self.session.told_at = self.steady;
         self.ready.forget_up_to(tip.height);
+        self.resubmission.release(tip.height);
         let info = Arc::new(self.chain_info());
         let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
         let took = Duration::ZERO;
@@ -225,7 +244,8 @@ impl Engine {
     /// Answers those who handed in blocks whose fate is known now.
     pub(super) fn decide(&mut self) {
         let settled = self.next_step().is_none();
-        let told = if self.is_far_behind() { self.store.tip().hash } else { self.session.told };
+        let far_behind = self.is_far_behind() && !self.is_reorganising();
+        let told = if far_behind { self.store.tip().hash } else { self.session.told };
         for undecided in std::mem::take(&mut self.undecided) {
             let Undecided { ticket, source, hash, fault } = undecided;
             let invalid = self.tree.get(&hash).is_none_or(|info| info.status == Status::Invalid);
@@ -243,14 +263,6 @@ impl Engine {
             };
             self.reply_block(ticket, source, result);
         }
-    }
-
-    /// After blocks were taken back: the pool looks at the chain anew.
-    fn settle_pool(&mut self) -> Result<(), Fatal> {
-        let (chain, view) = (self.chain(), self.store.view());
-        let dropped = self.mempool.reorganised(&chain.point(&view))?;
-        self.resubmission.release(dropped);
-        Ok(())
     }
 
     /// Coins of earlier blocks that a block spends, but those that the pool's transactions spend, which were read lately.

@@ -216,14 +216,19 @@ impl Driver {
 
     fn perform(&mut self, actions: Vec<Action>, started: Instant) {
         // Whoever is answered finds the chain that the answer is about.
-        if self.engine.is_told() {
+        let (told, reorganising) = (self.engine.is_told(), self.engine.is_reorganising());
+        if told || reorganising {
             let info = self.engine.chain_info();
             self.info.send_if_modified(|old| std::mem::replace(old, info.clone()) != info);
-        } else {
+        }
+        if !told {
             self.state.news_since.get_or_insert(started);
         }
-        let id = self.engine.longpoll_id();
-        self.longpoll.send_if_modified(|old| std::mem::replace(old, id) != id);
+        // Nobody mines on a block in between.
+        if !reorganising {
+            let id = self.engine.longpoll_id();
+            self.longpoll.send_if_modified(|old| std::mem::replace(old, id) != id);
+        }
         for action in actions {
             match action {
                 Action::Reply(ticket, reply) => self.answer(ticket, reply),

@@ -14,7 +14,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 use super::{Action, Engine, NodeEvent, Offence, Reply, Source, SubmitError, TestedTransaction, Ticket, error::Fatal};
 use crate::{
-    mempool::{ChainPoint, Change, Dropped, InFlight, Mempool, Prepared, Staged},
+    mempool::{ChainPoint, Change, Dropped, InFlight, Mempool, MempoolError, Prepared, Staged},
     store::Store,
 };
 
@@ -24,7 +24,13 @@ const CHUNK: usize = 64;
 /// Transactions that come back to the pool in one go.
 const RETURNED_AT_ONCE: usize = 512;
 
-/// Transactions of blocks that were taken back, on their way into the pool again.
+/// Transactions that came back and wait for what others of them bring, their bytes in all, and the blocks in which that
+/// must happen. Each is tried again at every block: whoever reorganises pays for that with work.
+const LATER: usize = 4_096;
+const LATER_BYTES: usize = 8 << 20;
+const LATER_BLOCKS: Height = 36;
+
+/// Transactions of blocks that were disconnected, on their way into the pool again.
 #[derive(Debug, Default)]
 pub(super) struct Resubmission {
     /// Transactions of each block, lowest first, with their bytes.
@@ -32,7 +38,18 @@ pub(super) struct Resubmission {
     bytes: usize,
     most_bytes: usize,
     dropped: Vec<Dropped>,
-    ready: VecDeque<Arc<Transaction>>,
+    ready: VecDeque<Returned>,
+    /// Refused for want of a coin, a nonce or a balance that another may bring back with the next block: a deposit comes
+    /// before the withdrawal that it pays for, and that before what spends its coin.
+    later: VecDeque<Returned>,
+    later_bytes: usize,
+}
+
+/// A transaction that comes back, with the last height at which it is tried again once that is known.
+#[derive(Debug)]
+struct Returned {
+    transaction: Arc<Transaction>,
+    until: Option<Height>,
 }
 
 impl Resubmission {
@@ -41,7 +58,7 @@ impl Resubmission {
         Self { most_bytes, ..Self::default() }
     }
 
-    /// Adds a block that was taken back, and what the pool dropped with it. Where there is too much, the highest blocks are
+    /// Adds a block that was disconnected, and what the pool dropped with it. Where there is too much, the highest blocks are
     /// forgotten: nothing rests on them.
     pub(super) fn add_block(&mut self, block: Block, dropped: Vec<Dropped>) {
         let transactions: Vec<_> = block.transactions.into_iter().skip(1).collect();
@@ -55,13 +72,60 @@ impl Resubmission {
         }
     }
 
-    /// Adds what the pool dropped, and lets everything go: blocks from the lowest up, then the pool's own by arrival.
-    pub(super) fn release(&mut self, dropped: Vec<Dropped>) {
+    /// Adds what the pool dropped.
+    pub(super) fn add_dropped(&mut self, dropped: Vec<Dropped>) {
         self.dropped.extend(dropped);
+    }
+
+    /// Transactions that wait for the next block.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.later.len()
+    }
+
+    /// Whether blocks were disconnected, or transactions dropped, that nobody tried to bring back yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.blocks.is_empty() || !self.dropped.is_empty()
+    }
+
+    /// At a new tip, lets everything go: blocks from the lowest up, then the pool's own by arrival, then what was refused
+    /// before.
+    pub(super) fn release(&mut self, tip: Height) {
         self.dropped.sort_unstable_by_key(|(sequence, _)| *sequence);
         let blocks = self.blocks.drain(..).flat_map(|(transactions, _)| transactions).map(Arc::new);
-        self.ready.extend(blocks.chain(self.dropped.drain(..).map(|(_, transaction)| transaction)));
-        self.bytes = 0;
+        let fresh = blocks.chain(self.dropped.drain(..).map(|(_, transaction)| transaction));
+        self.ready.extend(fresh.map(|transaction| Returned { transaction, until: None }));
+        self.ready.extend(self.later.drain(..).filter(|returned| returned.until.is_none_or(|until| until >= tip)));
+        (self.bytes, self.later_bytes) = (0, 0);
+    }
+
+    /// Keeps a transaction that was refused until the next block. Where there is no room, what came last goes: what others
+    /// rest on came first.
+    fn retry(&mut self, returned: Returned, tip: Height) {
+        let bytes = returned.transaction.encode().len();
+        if self.later.len() < LATER && self.later_bytes + bytes <= LATER_BYTES {
+            self.later_bytes += bytes;
+            let until = returned.until.or(Some(tip.saturating_add(LATER_BLOCKS)));
+            self.later.push_back(Returned { until, ..returned });
+        }
+    }
+}
+
+/// Whether a refusal may end with another transaction's block.
+fn may_pass(error: &SubmitError) -> bool {
+    match error {
+        SubmitError::Mempool(error) => matches!(
+            error,
+            MempoolError::MissingCoin(_)
+                | MempoolError::UnconfirmedWithdrawal(_)
+                | MempoolError::InsufficientFunds { .. }
+                | MempoolError::NonceGap { .. }
+                | MempoolError::DelegatedSender { .. }
+        ),
+        SubmitError::Rule(rule) => {
+            matches!(rule, RuleError::MissingCoin(_) | RuleError::ImmatureCoin { .. } | RuleError::TooEarly { .. })
+        }
+        SubmitError::Local(_) | SubmitError::Stopped => false,
     }
 }
 
@@ -168,15 +232,21 @@ impl Engine {
         inputs.filter(|input| !self.mempool.contains(&input.txid)).copied().collect()
     }
 
-    /// Puts the next transactions of blocks that were taken back into the pool again.
+    /// Puts the next transactions of blocks that were disconnected into the pool again.
     pub(super) fn resubmit(&mut self) -> Result<(), Fatal> {
         let most = self.resubmission.ready.len().min(RETURNED_AT_ONCE);
         if most == 0 {
             return Ok(());
         }
-        let batch = self.resubmission.ready.drain(..most).collect();
-        for txid in self.submit(batch)?.into_iter().flatten() {
-            self.tell_again(&txid);
+        let batch: Vec<Returned> = self.resubmission.ready.drain(..most).collect();
+        let results = self.submit(batch.iter().map(|returned| returned.transaction.clone()).collect())?;
+        let tip = self.store.tip().height;
+        for (returned, result) in batch.into_iter().zip(results) {
+            match result {
+                Ok(txid) => self.tell_again(&txid),
+                Err(error) if may_pass(&error) => self.resubmission.retry(returned, tip),
+                Err(_) => {}
+            }
         }
         if !self.resubmission.ready.is_empty() {
             self.actions.push(Action::Continue);
@@ -190,8 +260,16 @@ impl Engine {
             let event = match change {
                 Change::Added(txid) => NodeEvent::TransactionAdded(txid),
                 Change::Removed(txid, reason) => NodeEvent::TransactionRemoved(txid, reason),
+                Change::Ready(txid) => {
+                    self.relay_transaction(txid);
+                    continue;
+                }
             };
-            if let Change::Added(txid) = change {
+            // An account transaction is announced when its nonce is the next: behind a gap it may never be mined, and would
+            // cost the whole network's bytes for nothing.
+            if let Change::Added(txid) = change
+                && self.mempool.sender(&txid).is_none()
+            {
                 self.relay_transaction(txid);
             }
             self.templates.pool_changed(matches!(change, Change::Added(_)));
@@ -257,14 +335,13 @@ impl Intake<'_> {
         let point = self.chain.point(&view);
         let mut staged = Vec::with_capacity(CHUNK);
         for (index, prepared) in chunk {
-            if self.flight.contains_key(&prepared.txid) && !self.mempool.contains(&prepared.txid) {
+            if self.flight.contains(&prepared.txid) && !self.mempool.contains(&prepared.txid) {
                 self.again.push((index, prepared));
                 continue;
             }
             match self.mempool.stage(&point, &self.flight, prepared) {
                 Ok(one) => {
-                    let prepared = one.prepared();
-                    self.flight.insert(prepared.txid, prepared.transaction.clone());
+                    self.mempool.take_off(&mut self.flight, &one);
                     staged.push((index, one));
                 }
                 Err(error) => self.results[index] = Err(error),

@@ -1,12 +1,13 @@
 //! Account transactions of the pool: a queue for each sender, by nonce.
 //!
-//! A transaction is *pending* if all nonces from the account's up to its own are there and the balance covers what they
-//! may cost together; all others are *queued*. Only pending ones rank. What a transaction tips depends on the base fee
+//! A transaction is *pending* if all nonces from the account's up to its own are there, *queued* if one is missing. Only
+//! pending ones rank. What the balance does not cover, together with all before it, does not stay: it could be kept for
+//! nothing. What a transaction tips depends on the base fee
 //! in one of two ways: its tip cap binds, or its fee cap does. Each way has its own ranking that a change of the base fee
 //! leaves as it is; only those that change sides move.
 
-use alloy_primitives::map::HashMap;
-use chain_core::{Address, U256, hash::TxId, transaction::Transaction, units::Gas};
+use alloy_primitives::{KECCAK256_EMPTY, map::HashMap};
+use chain_core::{Address, U256, hash::TxId, state::Account, transaction::Transaction, units::Gas};
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -46,27 +47,65 @@ impl AccountEntry {
         Rate::of_wei(self.fee_cap).above(base_fee).min(Tip::of_wei(self.tip_cap))
     }
 
+    /// What it counts against its sender's share.
+    fn weight(&self) -> usize {
+        self.memory.div_ceil(UNIT)
+    }
+
     /// Highest base fee at which the tip cap binds.
     fn room(&self) -> U256 {
         self.fee_cap.saturating_sub(self.tip_cap)
     }
 }
 
-/// The transactions of one sender.
-#[derive(Debug, Default)]
-pub(crate) struct Queue {
-    /// The account's nonce at the tip of the chain.
+/// Units of [`AccountEntry::weight`] that no other sender can push out of a full pool but by a better price. As in geth:
+/// whoever would fill the pool with transactions that one replacement makes void needs so many accounts more, and the
+/// gas to void each.
+const SHARE: usize = 16;
+
+/// Bytes of memory in a unit of weight: a plain transfer is one.
+const UNIT: usize = 2_048;
+
+/// What the chain says of a sender.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OnChain {
+    /// The account's nonce at the tip.
     pub(crate) nonce: u64,
     /// The account's balance there.
     pub(crate) balance: U256,
+    /// Whether it runs code when it is called (EIP-7702), so that others may spend its balance.
+    pub(crate) delegated: bool,
+}
+
+impl From<Account> for OnChain {
+    fn from(account: Account) -> Self {
+        Self { nonce: account.nonce, balance: account.balance, delegated: account.code_hash != KECCAK256_EMPTY }
+    }
+}
+
+/// The transactions of one sender.
+#[derive(Debug, Default)]
+pub(crate) struct Queue {
+    pub(crate) on_chain: OnChain,
     pub(crate) slots: BTreeMap<u64, Slot>,
+    /// Weight of all.
+    pub(crate) weight: usize,
+}
+
+/// What a change of one sender's queue did to the others of it.
+#[derive(Debug, Default)]
+pub(crate) struct Sorted {
+    /// Waited and are pending now.
+    pub(crate) ready: Vec<TxId>,
+    /// Taken out, since the balance does not cover them.
+    pub(crate) unpaid: Vec<AccountEntry>,
 }
 
 impl Queue {
     /// The first nonce from the account's on that is not there.
     pub(crate) fn first_gap(&self) -> u64 {
-        let mut next = self.nonce;
-        for nonce in self.slots.range(self.nonce..).map(|(nonce, _)| *nonce) {
+        let mut next = self.on_chain.nonce;
+        for nonce in self.slots.range(next..).map(|(nonce, _)| *nonce) {
             if nonce != next {
                 break;
             }
@@ -93,6 +132,10 @@ pub(crate) struct AccountPool {
     by_room: BTreeSet<(U256, Slot)>,
     /// Queued: by tip cap.
     queued: BTreeSet<PriceKey>,
+    /// Memory of the queued.
+    queued_memory: usize,
+    /// Senders of several transactions that weigh more than [`SHARE`].
+    over_share: BTreeSet<(usize, Address)>,
 }
 
 impl AccountPool {
@@ -114,6 +157,7 @@ impl AccountPool {
     }
 
     /// Everyone who has transactions here, in order.
+    #[cfg(test)]
     pub(crate) fn senders(&self) -> Vec<Address> {
         let mut senders: Vec<Address> = self.senders.keys().copied().collect();
         senders.sort_unstable();
@@ -135,77 +179,121 @@ impl AccountPool {
         self.queued.first().map(|(_, _, slot)| *slot)
     }
 
-    /// The pending one with the lowest tip.
-    pub(crate) fn worst_pending(&self) -> Option<(Tip, Slot)> {
-        let ends = [self.by_tip_cap.first(), self.by_fee_cap.first()];
-        ends.into_iter().flatten().map(|(_, _, slot)| (self.entries[*slot].tip(self.base_fee), *slot)).min()
+    /// Memory of those that wait.
+    pub(crate) fn queued_memory(&self) -> usize {
+        self.queued_memory
     }
 
-    /// Adds a transaction of a sender with this nonce and balance at the tip. Its nonce is free.
-    pub(crate) fn insert(&mut self, entry: AccountEntry, nonce: u64, balance: U256) -> Slot {
-        let (sender, at) = (entry.sender, entry.nonce);
-        let key = (entry.tip_cap, Reverse(entry.sequence));
+    /// The last transaction of the sender that is furthest over its share; of two alike, of the newcomer, so that they
+    /// cannot push out one another's in turn.
+    pub(crate) fn last_over_share(&self, newcomer: Option<&Address>) -> Option<Slot> {
+        let (weight, heaviest) = self.over_share.last()?;
+        let alike = newcomer.filter(|sender| self.over_share.contains(&(*weight, **sender)));
+        self.last_of(alike.unwrap_or(heaviest))
+    }
+
+    /// The transaction of a sender with the highest nonce.
+    fn last_of(&self, sender: &Address) -> Option<Slot> {
+        self.senders.get(sender)?.slots.last_key_value().map(|(_, slot)| *slot)
+    }
+
+    /// The lowest tip of a pending one, and what goes first because of it: the last of its sender, for all that follow a
+    /// nonce are worth no more than that.
+    pub(crate) fn worst_pending(&self) -> Option<(Tip, Slot)> {
+        let ends = [self.by_tip_cap.first(), self.by_fee_cap.first()];
+        let ends = ends.into_iter().flatten().map(|(_, _, slot)| (self.entries[*slot].tip(self.base_fee), *slot));
+        let (tip, slot) = ends.min()?;
+        Some((tip, self.last_of(&self.entries[slot].sender).unwrap_or(slot)))
+    }
+
+    /// Adds a transaction of a sender that stands so at the tip, which covers it; answers also with the one of the same
+    /// nonce that gives way.
+    pub(crate) fn insert(&mut self, entry: AccountEntry, on_chain: OnChain) -> (Slot, Option<AccountEntry>, Sorted) {
+        let (sender, at, weight) = (entry.sender, entry.nonce, entry.weight());
+        let replaced = self.queue(&sender).and_then(|queue| queue.slots.get(&at)).copied();
+        let replaced = replaced.map(|slot| self.take_out(slot));
         let slot = self.entries.insert(AccountEntry { pending: false, ..entry });
-        self.queued.insert((key.0, key.1, slot));
+        self.rank(slot);
         let queue = self.senders.entry(sender).or_default();
-        (queue.nonce, queue.balance) = (nonce, balance);
+        queue.on_chain = on_chain;
         queue.slots.insert(at, slot);
-        self.sort_queue(&sender);
-        slot
+        self.weigh(&sender, |before| before + weight);
+        (slot, replaced, self.sort_queue(&sender))
     }
 
     /// Takes a transaction out; those of higher nonces wait for another of this nonce.
-    pub(crate) fn remove(&mut self, slot: Slot) -> AccountEntry {
+    pub(crate) fn remove(&mut self, slot: Slot) -> (AccountEntry, Sorted) {
+        let entry = self.take_out(slot);
+        let sorted = self.sort_queue(&entry.sender);
+        (entry, sorted)
+    }
+
+    /// Sets what the chain says of a sender; answers with what it has used up, and with what that does to the rest.
+    pub(crate) fn update_sender(&mut self, sender: &Address, on_chain: OnChain) -> (Vec<AccountEntry>, Sorted) {
+        let Some(queue) = self.senders.get_mut(sender) else { return Default::default() };
+        queue.on_chain = on_chain;
+        let used: Vec<Slot> = queue.slots.range(..on_chain.nonce).map(|(_, slot)| *slot).collect();
+        let used = used.into_iter().map(|slot| self.take_out(slot)).collect();
+        (used, self.sort_queue(sender))
+    }
+
+    /// Takes an entry out of everything; its sender's queue is to be sorted again.
+    fn take_out(&mut self, slot: Slot) -> AccountEntry {
         self.unrank(slot);
         let entry = self.entries.remove(slot).expect("callers name entries that are there");
         if let Some(queue) = self.senders.get_mut(&entry.sender) {
             queue.slots.remove(&entry.nonce);
-            if queue.slots.is_empty() {
-                self.senders.remove(&entry.sender);
-            } else {
-                self.sort_queue(&entry.sender);
-            }
         }
+        self.weigh(&entry.sender, |before| before - entry.weight());
         entry
     }
 
-    /// Sets what the chain says of a sender and takes out what it has used up.
-    pub(crate) fn update_sender(&mut self, sender: &Address, nonce: u64, balance: U256) -> Vec<AccountEntry> {
-        let Some(queue) = self.senders.get_mut(sender) else { return Vec::new() };
-        (queue.nonce, queue.balance) = (nonce, balance);
-        let kept = queue.slots.split_off(&nonce);
-        let used = std::mem::replace(&mut queue.slots, kept);
+    /// Changes the weight of a sender whose slots have changed, and forgets one that has none.
+    fn weigh(&mut self, sender: &Address, change: impl FnOnce(usize) -> usize) {
+        let Some(queue) = self.senders.get_mut(sender) else { return };
+        self.over_share.remove(&(queue.weight, *sender));
+        queue.weight = change(queue.weight);
+        if queue.weight > SHARE && queue.slots.len() > 1 {
+            self.over_share.insert((queue.weight, *sender));
+        }
         if queue.slots.is_empty() {
             self.senders.remove(sender);
-        } else {
-            self.sort_queue(sender);
         }
-        let mut removed = Vec::with_capacity(used.len());
-        for slot in used.into_values() {
-            self.unrank(slot);
-            removed.extend(self.entries.remove(slot));
-        }
-        removed
     }
 
-    /// Decides anew which of a sender's transactions are pending.
-    fn sort_queue(&mut self, sender: &Address) {
-        let Some(queue) = self.senders.get(sender) else { return };
-        let (mut next, mut left) = (Some(queue.nonce), Some(queue.balance));
-        let mut changed = Vec::new();
+    /// Decides anew which of a sender's transactions are pending, and takes out what the balance does not cover: behind a
+    /// gap each alone, before it all together.
+    fn sort_queue(&mut self, sender: &Address) -> Sorted {
+        let Some(queue) = self.senders.get(sender) else { return Sorted::default() };
+        let OnChain { nonce, balance, .. } = queue.on_chain;
+        let (mut next, mut left) = (Some(nonce), Some(balance));
+        let (mut changed, mut unpaid) = (Vec::new(), Vec::new());
         for (nonce, slot) in &queue.slots {
             let entry = &self.entries[*slot];
-            left = left.filter(|_| next == Some(*nonce)).and_then(|left| left.checked_sub(entry.cost));
-            next = nonce.checked_add(1);
-            if left.is_some() != entry.pending {
+            let follows = next == Some(*nonce);
+            if follows {
+                left = left.and_then(|left| left.checked_sub(entry.cost));
+                next = nonce.checked_add(1);
+            }
+            let covered = if follows { left.is_some() } else { entry.cost <= balance };
+            if !covered {
+                unpaid.push(*slot);
+            } else if follows != entry.pending {
                 changed.push(*slot);
             }
         }
+        let mut sorted = Sorted::default();
         for slot in changed {
             self.unrank(slot);
-            self.entries[slot].pending = !self.entries[slot].pending;
+            let entry = &mut self.entries[slot];
+            entry.pending = !entry.pending;
+            if entry.pending {
+                sorted.ready.push(entry.txid);
+            }
             self.rank(slot);
         }
+        sorted.unpaid = unpaid.into_iter().map(|slot| self.take_out(slot)).collect();
+        sorted
     }
 
     fn rank(&mut self, slot: Slot) {
@@ -213,6 +301,7 @@ impl AccountPool {
         let arrival = Reverse(entry.sequence);
         if !entry.pending {
             self.queued.insert((entry.tip_cap, arrival, slot));
+            self.queued_memory += entry.memory;
             return;
         }
         self.by_room.insert((entry.room(), slot));
@@ -228,6 +317,7 @@ impl AccountPool {
         let arrival = Reverse(entry.sequence);
         if !entry.pending {
             self.queued.remove(&(entry.tip_cap, arrival, slot));
+            self.queued_memory -= entry.memory;
             return;
         }
         self.by_room.remove(&(entry.room(), slot));

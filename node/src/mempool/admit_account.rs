@@ -4,8 +4,8 @@ use alloy_primitives::KECCAK256_EMPTY;
 use chain_core::{Address, U256, account::Fields, error::RuleError, state::Account};
 
 use super::{
-    ChainPoint, Mempool, MempoolError, RemovalReason, SubmitError,
-    accounts::{AccountEntry, Queue},
+    ChainPoint, InFlight, Mempool, MempoolError, SubmitError,
+    accounts::{AccountEntry, OnChain, Queue},
     rate::{Rate, Tip},
     stage::{Prepared, StagedAccount},
 };
@@ -18,6 +18,7 @@ impl Mempool {
     pub(super) fn stage_account(
         &self,
         point: &ChainPoint,
+        flight: &InFlight,
         sender: Address,
         fields: &Fields,
     ) -> Result<StagedAccount, SubmitError> {
@@ -33,28 +34,33 @@ impl Mempool {
         let least = Rate::of_wei(fee_cap).above(floor).min(Tip::of_wei(tip_cap));
         let tip = Rate::of_wei(fee_cap).above(point.base_fee).min(Tip::of_wei(tip_cap));
         self.check_price(point, least, Rate::from_tip(tip, point.base_fee))?;
-        let (nonce, balance) = match self.accounts.queue(&sender) {
-            Some(queue) => (queue.nonce, queue.balance),
+        let on_chain = match self.accounts.queue(&sender) {
+            Some(queue) => queue.on_chain,
             None => sender_on_chain(point, &sender)?,
         };
-        let staged = StagedAccount { sender, nonce, balance };
-        self.check_queue(&staged, fields)?;
+        let staged = StagedAccount { sender, on_chain };
+        self.check_queue(&staged, fields, flight.next_nonce(&sender))?;
         Ok(staged)
     }
 
-    /// Checks nonce, limits, replacement and funds against what the sender has here.
-    fn check_queue(&self, staged: &StagedAccount, fields: &Fields) -> Result<(), MempoolError> {
-        let StagedAccount { sender, nonce: expected, balance } = *staged;
-        let got = fields.nonce;
+    /// Checks nonce, limits, replacement and funds against what the sender has here; `coming` is the nonce after those that
+    /// are in flight.
+    fn check_queue(&self, staged: &StagedAccount, fields: &Fields, coming: u64) -> Result<(), MempoolError> {
+        let StagedAccount { sender, on_chain } = *staged;
+        let (got, expected) = (fields.nonce, on_chain.nonce);
         if got < expected {
             return Err(MempoolError::NonceTooLow { sender, got, expected });
         }
-        let empty = Queue { nonce: expected, balance, ..Queue::default() };
+        // As in geth: its balance may be gone by anybody's call, and with it any number of transactions.
+        if on_chain.delegated && got > expected {
+            return Err(MempoolError::DelegatedSender { sender, got, expected });
+        }
+        let empty = Queue { on_chain, ..Queue::default() };
         let queue = self.accounts.queue(&sender).unwrap_or(&empty);
         match queue.slots.get(&got) {
             Some(slot) => check_price_bump(self.accounts.get(*slot), fields)?,
             None => {
-                let (next, limit) = (queue.first_gap(), self.config.nonce_gap);
+                let (next, limit) = (queue.first_gap().max(coming), self.config.nonce_gap);
                 if got.saturating_sub(next) > limit {
                     return Err(MempoolError::NonceGap { sender, got, expected: next, limit });
                 }
@@ -65,8 +71,8 @@ impl Mempool {
         }
         let before = queue.slots.range(expected..got).map(|(_, slot)| self.accounts.get(*slot).cost);
         let needed = before.fold(cost(fields), U256::saturating_add);
-        if needed > queue.balance {
-            return Err(MempoolError::InsufficientFunds { sender, available: queue.balance, needed });
+        if needed > on_chain.balance {
+            return Err(MempoolError::InsufficientFunds { sender, available: on_chain.balance, needed });
         }
         Ok(())
     }
@@ -82,11 +88,7 @@ impl Mempool {
             return Err(MempoolError::Coinbase.into());
         };
         let fields = tx.fields();
-        self.check_queue(&staged, fields)?;
-        let same_nonce = self.accounts.queue(&staged.sender).and_then(|queue| queue.slots.get(&fields.nonce));
-        if let Some(slot) = same_nonce.copied() {
-            self.drop_account(slot, RemovalReason::Replaced(prepared.txid));
-        }
+        self.check_queue(&staged, fields, 0)?;
         let entry = AccountEntry {
             txid: prepared.txid,
             leaf: prepared.leaf,
@@ -103,19 +105,19 @@ impl Mempool {
             memory: memory_of(prepared.size, fields),
             transaction: prepared.transaction.clone(),
         };
-        self.insert_account(entry, staged.nonce, staged.balance);
+        self.insert_account(entry, staged.on_chain);
         Ok(())
     }
 }
 
-/// Nonce and balance of an account at the tip, and whether it may send.
-fn sender_on_chain(point: &ChainPoint, sender: &Address) -> Result<(u64, U256), SubmitError> {
+/// How an account stands at the tip, and whether it may send.
+fn sender_on_chain(point: &ChainPoint, sender: &Address) -> Result<OnChain, SubmitError> {
     let account: Account = point.view.account(sender)?.unwrap_or_default();
     // ACC-11
     if account.code_hash != KECCAK256_EMPTY && !point.view.code(&account.code_hash)?.starts_with(&DELEGATION) {
         return Err(RuleError::SenderHasCode(*sender).into());
     }
-    Ok((account.nonce, account.balance))
+    Ok(account.into())
 }
 
 /// Most that a transaction may take from the balance; the largest word if even that does not hold it.

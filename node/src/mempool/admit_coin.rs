@@ -12,6 +12,10 @@ use super::{
     stage::{Prepared, StagedCoin},
 };
 
+/// Most bytes of the one child that an ancestor may have beyond its limits, as in Bitcoin Core: whoever owns another output
+/// of it can still raise its fee, however many descendants somebody hung on his own.
+const CARVE_OUT_BYTES: usize = 10_000;
+
 /// Where a coin transaction would stand.
 pub(super) struct Place {
     /// Transactions of the pool that it spends from.
@@ -34,7 +38,7 @@ impl Mempool {
             match self.by_txid.get(&outpoint.txid) {
                 Some(Id::Coin(slot)) if !parents.contains(slot) => parents.push(*slot),
                 Some(Id::Coin(_)) => {}
-                None if flight.contains_key(&outpoint.txid) => {}
+                None if flight.contains(&outpoint.txid) => {}
                 _ => return Err(MempoolError::MissingCoin(*outpoint)),
             }
         }
@@ -112,6 +116,9 @@ impl Mempool {
     }
 
     fn check_descendants(&self, ancestors: &[Slot], replaced: &[Slot], size: usize) -> Result<(), MempoolError> {
+        // A child of nothing else that is unconfirmed.
+        let carved_out = ancestors.len() == 1 && size <= CARVE_OUT_BYTES;
+        let (more, more_bytes) = if carved_out { (1, CARVE_OUT_BYTES) } else { (0, 0) };
         for slot in ancestors {
             let entry = self.coins.get(*slot);
             let mut sums = *entry.with_descendants();
@@ -121,11 +128,11 @@ impl Mempool {
                 }
             }
             let (got, limit) = (sums.count as usize + 1, self.config.chain_count);
-            if got > limit {
+            if got > limit + more {
                 return Err(MempoolError::TooManyDescendants { ancestor: entry.txid, got, limit });
             }
             let (got, limit) = (sums.size as usize + size, self.config.chain_bytes);
-            if got > limit {
+            if got > limit + more_bytes {
                 return Err(MempoolError::DescendantsTooLarge { ancestor: entry.txid, got, limit });
             }
         }

@@ -2,15 +2,16 @@
 
 use alloy_primitives::map::HashSet;
 use chain_core::{
+    Address,
     block::{Block, CheckedBlock},
     hash::TxId,
-    state::{AccountChange, ViewError},
+    state::{Account, AccountChange},
     transaction::Transaction,
     units::Height,
 };
 use std::sync::Arc;
 
-use super::{ChainPoint, Id, Mempool, RemovalReason, slab::Slot};
+use super::{Id, Mempool, RemovalReason, slab::Slot};
 
 /// A transaction that was dropped and may stand again, with its order of arrival.
 pub type Dropped = (u64, Arc<Transaction>);
@@ -42,37 +43,39 @@ impl Mempool {
         }
         for change in accounts {
             let after = change.after.unwrap_or_default();
-            for entry in self.accounts.update_sender(&change.address, after.nonce, after.balance) {
+            let (used, sorted) = self.accounts.update_sender(&change.address, after.into());
+            for entry in used {
                 let own = mined.contains(&entry.txid);
                 self.forget_account(&entry, if own { RemovalReason::Mined } else { RemovalReason::Conflict });
             }
+            self.note_sorted(sorted);
         }
+        self.lower_floor();
     }
 
-    /// Drops what spends from a block that is taken back, and answers with it: it may stand again on what the new branch
-    /// holds.
-    pub fn block_disconnected(&mut self, block: &Block) -> Vec<Dropped> {
+    /// Follows the chain back over its tip: drops what spends from the block or is not paid for without it, and answers with
+    /// that, since it may stand again on what the new branch holds. `accounts` are those that the block changed, as they
+    /// are without it.
+    pub fn block_disconnected(&mut self, block: &Block, accounts: &[(Address, Account)]) -> Vec<Dropped> {
         let txids = block.transactions.iter().map(Transaction::txid);
         let rested: Vec<Slot> = txids.flat_map(|txid| self.coins.spenders_of(&txid).collect::<Vec<_>>()).collect();
-        self.drop_to_return(&rested)
+        let mut dropped = self.drop_to_return(&rested);
+        for (address, account) in accounts {
+            let (_, sorted) = self.accounts.update_sender(address, (*account).into());
+            let unpaid = self.note_sorted(sorted);
+            dropped.extend(unpaid.into_iter().map(|entry| (entry.sequence, entry.transaction)));
+        }
+        dropped
     }
 
-    /// Looks at the chain anew after blocks were taken back and others connected; answers with what it drops and may
-    /// stand again.
-    ///
-    /// # Errors
-    /// [`ViewError`] if the state cannot be read.
-    pub fn reorganised(&mut self, point: &ChainPoint) -> Result<Vec<Dropped>, ViewError> {
-        self.set_base_fee(point.base_fee);
-        let early = self.too_early(point.height);
+    /// Ends a way along the chain that went back: looks at heights and the base fee anew, and answers with what it drops
+    /// and may stand again.
+    pub fn reorganised(&mut self, height: Height, base_fee: u64) -> Vec<Dropped> {
+        self.set_base_fee(base_fee);
+        let early = self.too_early(height);
         let dropped = self.drop_to_return(&early);
-        for sender in self.accounts.senders() {
-            let account = point.view.account(&sender)?.unwrap_or_default();
-            for entry in self.accounts.update_sender(&sender, account.nonce, account.balance) {
-                self.forget_account(&entry, RemovalReason::Conflict);
-            }
-        }
-        Ok(dropped)
+        self.lower_floor();
+        dropped
     }
 
     /// Drops these with all that spends from them, and answers with all.
@@ -97,6 +100,7 @@ impl Mempool {
                 None => {}
             }
         }
+        self.lower_floor();
     }
 
     /// Transactions whose heights or ages are not reached in a block of this height: possible only after a
@@ -117,5 +121,6 @@ impl Mempool {
     pub(super) fn set_base_fee(&mut self, base_fee: u64) {
         self.base_fee = base_fee;
         self.accounts.set_base_fee(base_fee);
+        self.coins.set_base_fee(base_fee);
     }
 }

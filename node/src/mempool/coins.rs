@@ -5,6 +5,7 @@
 
 use alloy_primitives::map::{HashMap, HashSet};
 use chain_core::{
+    U256,
     coin::{Coin, CoinTransaction, OutPoint},
     hash::TxId,
     transaction::Transaction,
@@ -72,6 +73,10 @@ struct Links {
     children: Vec<Slot>,
     with_ancestors: Sums,
     with_descendants: Sums,
+    /// Whether its own fee covers the base fee (COIN-10).
+    covered: bool,
+    /// How many of itself and its ancestors do not: no child pays the base fee for them.
+    blocked: u32,
 }
 
 /// What the graph keeps of a new entry.
@@ -94,14 +99,26 @@ impl CoinEntry {
         }
     }
 
-    /// What it would be mined for: alone if it pays worse than its ancestors need, else with them.
+    /// What it would be mined for: alone if it pays worse than its ancestors need, else with them; nothing while one of
+    /// them does not cover the base fee.
     pub(crate) fn package_rate(&self) -> Rate {
-        self.own.rate().min(self.links.with_ancestors.rate())
+        match self.links.blocked {
+            0 => self.own.rate().min(self.links.with_ancestors.rate()),
+            _ => Rate::default(),
+        }
     }
 
-    /// What the pool loses with it: a child that pays for it keeps it.
+    /// What the pool loses with it: a child that pays for it keeps it, if that can help it at all.
     fn keep_rate(&self) -> Rate {
-        self.own.rate().max(self.links.with_descendants.rate())
+        match self.links.covered {
+            true => self.own.rate().max(self.links.with_descendants.rate()),
+            false => self.own.rate(),
+        }
+    }
+
+    /// Whether it and all its ancestors cover the base fee.
+    pub(crate) fn can_be_mined(&self) -> bool {
+        self.links.blocked == 0
     }
 
     pub(crate) fn with_ancestors(&self) -> &Sums {
@@ -124,6 +141,9 @@ pub(crate) struct CoinPool {
     spends: HashMap<TxId, Vec<(u32, Slot)>>,
     by_package: BTreeSet<RankKey>,
     by_keep: BTreeSet<RankKey>,
+    /// By what each pays alone, to find those that a change of the base fee matters to.
+    by_own: BTreeSet<(Rate, Slot)>,
+    base_fee: Rate,
 }
 
 impl CoinPool {
@@ -210,21 +230,25 @@ impl CoinPool {
     /// are the entries whose outputs it spends, each once.
     pub(crate) fn insert(&mut self, new: NewCoinEntry, parents: Vec<Slot>) -> Slot {
         let ancestors = self.ancestry(&parents);
-        let mut with_ancestors = new.own;
+        let (own, mut with_ancestors) = (new.own, new.own);
+        let covered = own.rate() >= self.base_fee;
+        let mut blocked = u32::from(!covered);
         for ancestor in &ancestors {
-            with_ancestors.add(&self.entries[*ancestor].own);
+            let entry = &self.entries[*ancestor];
+            with_ancestors.add(&entry.own);
+            blocked += u32::from(!entry.links.covered);
         }
-        let own = new.own;
         let memory = memory_of(&new);
         let NewCoinEntry { txid, leaf, transaction, spent, time, sequence, valid_from, .. } = new;
-        let links = Links { parents, children: Vec::new(), with_ancestors, with_descendants: own };
+        let links = Links { parents, children: Vec::new(), with_ancestors, with_descendants: own, covered, blocked };
         let entry = CoinEntry { txid, leaf, transaction, spent, own, time, sequence, valid_from, memory, links };
         let keys = (entry.package_rate(), entry.keep_rate());
         let slot = self.entries.insert(entry);
         self.by_package.insert((keys.0, Reverse(sequence), slot));
         self.by_keep.insert((keys.1, Reverse(sequence), slot));
+        self.by_own.insert((own.rate(), slot));
         for ancestor in ancestors {
-            self.change_descendants(ancestor, |sums| sums.add(&own));
+            self.change(ancestor, |links| links.with_descendants.add(&own));
         }
         for at in 0..self.entries[slot].links.parents.len() {
             let parent = self.entries[slot].links.parents[at];
@@ -255,18 +279,23 @@ impl CoinPool {
 
     /// Takes one entry out; its children stay, with one ancestor less.
     pub(crate) fn remove(&mut self, slot: Slot) -> CoinEntry {
-        let CoinEntry { own, links: Links { parents, children, .. }, .. } = &self.entries[slot];
-        let (own, ancestors, descendants) = (*own, self.ancestry(parents), self.descent(children));
+        let CoinEntry { own, links: Links { parents, children, covered, .. }, .. } = &self.entries[slot];
+        let (own, covered) = (*own, *covered);
+        let (ancestors, descendants) = (self.ancestry(parents), self.descent(children));
         for ancestor in ancestors {
-            self.change_descendants(ancestor, |sums| sums.subtract(&own));
+            self.change(ancestor, |links| links.with_descendants.subtract(&own));
         }
         for descendant in descendants {
-            self.change_ancestors(descendant, |sums| sums.subtract(&own));
+            self.change(descendant, |links| {
+                links.with_ancestors.subtract(&own);
+                links.blocked -= u32::from(!covered);
+            });
         }
         let (package, keep) = (self.entries[slot].package_rate(), self.entries[slot].keep_rate());
         let entry = self.entries.remove(slot).expect("callers name entries that are there");
         self.by_package.remove(&(package, Reverse(entry.sequence), slot));
         self.by_keep.remove(&(keep, Reverse(entry.sequence), slot));
+        self.by_own.remove(&(own.rate(), slot));
         for parent in &entry.links.parents {
             self.entries[*parent].links.children.retain(|child| *child != slot);
         }
@@ -286,25 +315,39 @@ impl CoinPool {
         slots.into_iter().rev().map(|slot| (slot, self.remove(slot))).collect()
     }
 
-    fn change_descendants(&mut self, slot: Slot, change: impl FnOnce(&mut Sums)) {
-        let entry = &mut self.entries[slot];
-        let before = (entry.keep_rate(), Reverse(entry.sequence), slot);
-        change(&mut entry.links.with_descendants);
-        let after = (entry.keep_rate(), Reverse(entry.sequence), slot);
-        if before != after {
-            self.by_keep.remove(&before);
-            self.by_keep.insert(after);
+    /// Takes over a new base fee: looks at those, and only those, that it covers now or no longer.
+    pub(crate) fn set_base_fee(&mut self, base_fee: u64) {
+        let new = Rate::of_wei(U256::from(base_fee));
+        let (low, high) = (self.base_fee.min(new), self.base_fee.max(new));
+        self.base_fee = new;
+        let moved: Vec<Slot> = self.by_own.range((low, 0)..(high, 0)).map(|(_, slot)| *slot).collect();
+        for slot in moved {
+            let covered = self.entries[slot].own.rate() >= new;
+            self.change(slot, |links| links.covered = covered);
+            for descendant in self.descent(&[slot]) {
+                self.change(descendant, |links| match covered {
+                    true => links.blocked -= 1,
+                    false => links.blocked += 1,
+                });
+            }
         }
     }
 
-    fn change_ancestors(&mut self, slot: Slot, change: impl FnOnce(&mut Sums)) {
+    /// Changes an entry's links and ranks it again.
+    fn change(&mut self, slot: Slot, change: impl FnOnce(&mut Links)) {
         let entry = &mut self.entries[slot];
-        let before = (entry.package_rate(), Reverse(entry.sequence), slot);
-        change(&mut entry.links.with_ancestors);
-        let after = (entry.package_rate(), Reverse(entry.sequence), slot);
-        if before != after {
-            self.by_package.remove(&before);
-            self.by_package.insert(after);
+        let key = |rate: Rate| (rate, Reverse(entry.sequence), slot);
+        let (package, keep) = (key(entry.package_rate()), key(entry.keep_rate()));
+        change(&mut entry.links);
+        let key = |rate: Rate| (rate, Reverse(entry.sequence), slot);
+        let (new_package, new_keep) = (key(entry.package_rate()), key(entry.keep_rate()));
+        if package != new_package {
+            self.by_package.remove(&package);
+            self.by_package.insert(new_package);
+        }
+        if keep != new_keep {
+            self.by_keep.remove(&keep);
+            self.by_keep.insert(new_keep);
         }
     }
 }

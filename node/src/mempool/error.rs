@@ -172,6 +172,19 @@ pub enum MempoolError {
         /// Most that is allowed.
         limit: u64,
     },
+    /// The sender's account runs code (EIP-7702), and has a transaction here or is to have one of a later nonce.
+    #[error(
+        "{sender} is delegated (EIP-7702): the mempool takes its next transaction only, nonce {expected}, got nonce {got}; \
+        wait until that is mined"
+    )]
+    DelegatedSender {
+        /// Whose.
+        sender: Address,
+        /// The transaction's nonce.
+        got: u64,
+        /// The account's.
+        expected: u64,
+    },
     /// One sender has too many transactions.
     #[error("{sender} already has {limit} transactions in the mempool")]
     SenderLimit {

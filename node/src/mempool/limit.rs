@@ -1,12 +1,19 @@
 //! Keeping the pool within its bytes: the worst go first, and the price of entry rises.
 
+use chain_core::Address;
+
 use super::{ChainPoint, Id, Mempool, MempoolError, RemovalReason, Staged, SubmitError, rate::Rate, stage::Kind};
 
 /// What the price of entry rises by above what was dropped, in wei a gas.
 const STEP: u64 = 100_000_000;
 
-/// Seconds in which the price of entry halves; a fourth of it while the pool is less than half full.
+/// Seconds in which the price of entry halves while the pool is full.
 const HALF_LIFE: u32 = 3_600;
+
+/// Hundredths of the pool below which there is room, so that entry costs nothing extra. Only what could be mined counts:
+/// the rest gives way first. A price that outlived the crowd would keep honest transactions out of an empty pool for
+/// hours, and whoever drove it up need not have paid it.
+const ROOM: usize = 75;
 
 /// The price of entry after the pool overflowed: base fee included, so that it means the same at every base fee.
 #[derive(Debug, Default)]
@@ -42,7 +49,7 @@ impl Mempool {
     /// [`SubmitError`]: others were taken in between, or the pool is full of better ones.
     pub fn admit(&mut self, point: &ChainPoint, staged: Staged) -> Result<(), SubmitError> {
         let Staged { prepared, kind } = staged;
-        let txid = prepared.txid;
+        let (txid, newcomer) = (prepared.txid, prepared.sender);
         if self.by_txid.contains_key(&txid) {
             return Err(MempoolError::AlreadyKnown(txid).into());
         }
@@ -50,7 +57,8 @@ impl Mempool {
             Kind::Coin(coin) => self.admit_coin(prepared, coin, point.now)?,
             Kind::Account(account) => self.admit_account(prepared, account, point.now)?,
         }
-        self.enforce_limit(point.now);
+        self.enforce_limit(point.now, newcomer.as_ref());
+        self.lower_floor();
         if !self.by_txid.contains_key(&txid) {
             return Err(MempoolError::Full { minimum: self.min_tip() }.into());
         }
@@ -63,10 +71,10 @@ impl Mempool {
         u64::try_from(floor).unwrap_or(u64::MAX).max(self.config.min_tip)
     }
 
-    /// Drops the worst until the rest fits.
-    pub(super) fn enforce_limit(&mut self, now: u32) {
+    /// Drops the worst until the rest fits; `newcomer` sent the account transaction that came last.
+    pub(super) fn enforce_limit(&mut self, now: u32, newcomer: Option<&Address>) {
         while self.memory > self.config.max_bytes {
-            let Some((id, rate)) = self.worst() else { return };
+            let Some((id, rate)) = self.worst(newcomer) else { return };
             if let Some(rate) = rate {
                 self.floor.raise(rate, now);
             }
@@ -77,9 +85,11 @@ impl Mempool {
         }
     }
 
-    /// What to drop first, and what it pays: what waits for something, then what tips least.
-    fn worst(&self) -> Option<(Id, Option<Rate>)> {
-        if let Some(slot) = self.accounts.worst_queued() {
+    /// What to drop first, and the price that this sets: what waits for something, then what is over its sender's share,
+    /// neither of which says anything about prices; then what tips least.
+    fn worst(&self, newcomer: Option<&Address>) -> Option<(Id, Option<Rate>)> {
+        let free = self.accounts.worst_queued().or_else(|| self.accounts.last_over_share(newcomer));
+        if let Some(slot) = free {
             return Some((Id::Account(slot), None));
         }
         let coin = self.coins.worst().map(|(rate, slot)| (rate.above(self.base_fee), Id::Coin(slot)));
@@ -88,10 +98,17 @@ impl Mempool {
         Some((id, Some(Rate::from_tip(tip, self.base_fee))))
     }
 
+    /// Ends the price of entry once there is room for what could be mined.
+    pub(super) fn lower_floor(&mut self) {
+        let held = self.memory - self.accounts.queued_memory();
+        if held <= self.config.max_bytes / 100 * ROOM {
+            self.floor = Floor::default();
+        }
+    }
+
     /// Lets the price of entry sink and drops what is too old. To be called every few seconds.
     pub fn tick(&mut self, now: u32) {
-        let half_full = self.memory > self.config.max_bytes / 2;
-        self.floor.decay(if half_full { HALF_LIFE } else { HALF_LIFE / 4 }, now);
+        self.floor.decay(HALF_LIFE, now);
         if now.saturating_sub(self.last_expiry) < 60 {
             return;
         }
@@ -104,6 +121,7 @@ impl Mempool {
         for slot in accounts {
             self.drop_account(slot, RemovalReason::Expired);
         }
+        self.lower_floor();
     }
 }
 

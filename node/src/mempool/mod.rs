@@ -38,7 +38,7 @@ use chain_core::{
 };
 
 use self::{
-    accounts::{AccountEntry, AccountPool},
+    accounts::{AccountEntry, AccountPool, OnChain, Sorted},
     coins::{CoinEntry, CoinPool, NewCoinEntry},
     limit::Floor,
     locks::LockIndex,
@@ -89,11 +89,12 @@ pub struct Mempool {
 impl Mempool {
     /// An empty pool for a chain whose next block has this base fee.
     pub fn new(config: MempoolConfig, base_fee: u64) -> Self {
-        let mut accounts = AccountPool::default();
+        let (mut coins, mut accounts) = (CoinPool::default(), AccountPool::default());
+        coins.set_base_fee(base_fee);
         accounts.set_base_fee(base_fee);
         Self {
             config,
-            coins: CoinPool::default(),
+            coins,
             accounts,
             by_txid: HashMap::default(),
             by_lock: LockIndex::default(),
@@ -134,14 +135,26 @@ impl Mempool {
         slot
     }
 
-    fn insert_account(&mut self, entry: AccountEntry, nonce: u64, balance: chain_core::U256) -> Slot {
+    fn insert_account(&mut self, entry: AccountEntry, on_chain: OnChain) {
         let txid = entry.txid;
         self.memory += entry.memory;
         self.gas += u128::from(entry.gas_limit);
-        let slot = self.accounts.insert(entry, nonce, balance);
+        let (slot, replaced, sorted) = self.accounts.insert(entry, on_chain);
+        if let Some(replaced) = replaced {
+            self.forget_account(&replaced, RemovalReason::Replaced(txid));
+        }
         self.by_txid.insert(txid, Id::Account(slot));
         self.changes.push(Change::Added(txid));
-        slot
+        self.note_sorted(sorted);
+    }
+
+    /// Takes note of what a change of a sender's queue did to the others of it; answers with what went.
+    fn note_sorted(&mut self, Sorted { ready, unpaid }: Sorted) -> Vec<AccountEntry> {
+        self.changes.extend(ready.into_iter().map(Change::Ready));
+        for entry in &unpaid {
+            self.forget_account(entry, RemovalReason::Unpaid);
+        }
+        unpaid
     }
 
     /// Takes coin transactions out with all that spend from them.
@@ -181,8 +194,9 @@ impl Mempool {
 
     /// Takes one account transaction out; those of higher nonces wait.
     fn drop_account(&mut self, slot: Slot, reason: RemovalReason) {
-        let entry = self.accounts.remove(slot);
+        let (entry, sorted) = self.accounts.remove(slot);
         self.forget_account(&entry, reason);
+        self.note_sorted(sorted);
     }
 
     fn forget_account(&mut self, entry: &AccountEntry, reason: RemovalReason) {

@@ -52,14 +52,12 @@ impl Mempool {
         coins.chain(self.accounts.iter().map(|(_, entry)| (&entry.txid, &entry.leaf)))
     }
 
-    /// All transactions with their merkle leaves, best first; those that wait for a nonce at the end.
+    /// The transactions that do not wait for a nonce, with their merkle leaves, best first.
     pub fn best_leaves(&self) -> impl Iterator<Item = (&TxId, &[u8; 32])> {
-        let best = self.ranked().map(|(_, id)| match id {
+        self.ranked().map(|(_, id)| match id {
             Id::Coin(slot) => (&self.coins.get(slot).txid, &self.coins.get(slot).leaf),
             Id::Account(slot) => (&self.accounts.get(slot).txid, &self.accounts.get(slot).leaf),
-        });
-        let waiting = self.accounts.iter().filter(|(_, entry)| !entry.pending);
-        best.chain(waiting.map(|(_, entry)| (&entry.txid, &entry.leaf)))
+        })
     }
 
     /// Who signed an account transaction of the pool.
@@ -121,25 +119,30 @@ impl Mempool {
         pending
     }
 
-    /// Tips that would have been enough for the next block, the one after next, and a few more.
+    /// Tips that would have been enough for the next block, the one after next, and a few more: what would come before the
+    /// packages that a template takes there. A sender's dear transactions behind a cheap one raise nothing.
     pub fn estimate(&self, gas_limit: Gas) -> FeeEstimate {
         let mut estimate = FeeEstimate { base_fee: self.base_fee, ..FeeEstimate::default() };
         let least = self.min_tip();
         (estimate.slow, estimate.normal, estimate.fast) = (least, least, least);
-        let mut gas = 0u64;
-        for (tip, id) in self.ranked() {
-            let enough = u64::try_from(tip.wei().max(0)).unwrap_or(u64::MAX).saturating_add(1).max(least);
+        let (mut gas, mut enough) = (0u64, u64::MAX);
+        let mut selection = self.select();
+        while let Some(package) = selection.next_package() {
+            let above = u64::try_from(package.tip.wei().max(0)).unwrap_or(u64::MAX).saturating_add(1).max(least);
+            enough = enough.min(above);
             if gas <= gas_limit {
-                estimate.fast = if gas + self.gas_of(id) > gas_limit { enough } else { least };
+                estimate.fast = if gas + package.gas > gas_limit { enough } else { least };
             }
-            gas = gas.saturating_add(self.gas_of(id));
+            gas = gas.saturating_add(package.gas);
             if gas <= gas_limit.saturating_mul(3) {
                 estimate.normal = if gas > gas_limit.saturating_mul(2) { enough } else { least };
             }
             estimate.slow = if gas > gas_limit.saturating_mul(6) { enough } else { least };
-            if gas > gas_limit.saturating_mul(8) || tip < Tip::ZERO {
+            if gas > gas_limit.saturating_mul(8) {
                 break;
             }
+            let count = package.count();
+            selection.settle(&package, count);
         }
         estimate
     }
@@ -171,8 +174,7 @@ impl Mempool {
     fn coin_entry(&self, slot: Slot) -> MempoolEntry {
         let entry = self.coins.get(slot);
         let above = |rate: Rate| rate.above(self.base_fee);
-        let covered = |slot: &Slot| above(self.coins.get(*slot).own.rate()) >= Tip::ZERO;
-        let ready = self.coins.ancestry(&[slot]).iter().all(covered);
+        let ready = entry.can_be_mined();
         MempoolEntry {
             txid: entry.txid,
             transaction: entry.transaction.clone(),

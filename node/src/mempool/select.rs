@@ -11,7 +11,12 @@ use alloy_primitives::{
 use chain_core::{hash::TxId, transaction::Transaction, units::Gas};
 use std::{cmp::Reverse, collections::BinaryHeap, iter::Peekable, sync::Arc};
 
-use super::{Id, Mempool, coins::Sums, rate::Tip, slab::Slot};
+use super::{
+    Id, Mempool,
+    coins::Sums,
+    rate::{Rate, Tip},
+    slab::Slot,
+};
 
 /// A transaction to push, with its sender if it is an account transaction.
 pub type Candidate = (TxId, Arc<Transaction>, Option<Address>);
@@ -20,10 +25,19 @@ pub type Candidate = (TxId, Arc<Transaction>, Option<Address>);
 #[derive(Clone, Debug)]
 pub struct Package {
     ids: Vec<Id>,
+    /// What it tips for a unit of gas.
+    pub(super) tip: Tip,
     /// Gas of all: for an account transaction, its limit.
     pub gas: Gas,
     /// Encoded bytes of all.
     pub bytes: usize,
+}
+
+impl Package {
+    /// How many transactions it has.
+    pub(super) fn count(&self) -> usize {
+        self.ids.len()
+    }
 }
 
 /// What ranks on its own again: a coin transaction some of whose ancestors are in, or the next of a sender.
@@ -62,7 +76,7 @@ impl Selection<'_> {
     /// The best package that is left; `None` if nothing that is left covers the base fee.
     pub fn next_package(&mut self) -> Option<Package> {
         loop {
-            let id = self.next_id()?;
+            let (tip, id) = self.next_id()?;
             if self.included.contains(&id) || self.failed.contains(&id) {
                 continue;
             }
@@ -73,12 +87,12 @@ impl Selection<'_> {
             let Some(ids) = ids else { continue };
             let gas = ids.iter().map(|id| self.pool.gas_of(*id)).sum();
             let bytes = ids.iter().map(|id| self.size_of(*id)).sum();
-            return Some(Package { ids, gas, bytes });
+            return Some(Package { ids, tip, gas, bytes });
         }
     }
 
     /// The best of both rankings, once.
-    fn next_id(&mut self) -> Option<Id> {
+    fn next_id(&mut self) -> Option<(Tip, Id)> {
         let fresh = loop {
             match self.ranked.peek() {
                 // Some ancestor is in: it ranks in `ready`, with what is left.
@@ -89,7 +103,7 @@ impl Selection<'_> {
         self.drop_outdated();
         let better = self.ready.peek().is_some_and(|(tip, ..)| fresh.is_none_or(|(other, _)| *tip >= other));
         let best = if better { self.ready.pop().map(|(tip, _, id)| (tip, id)) } else { self.ranked.next() };
-        best.filter(|(tip, _)| *tip >= Tip::ZERO).map(|(_, id)| id)
+        best.filter(|(tip, _)| *tip >= Tip::ZERO)
     }
 
     /// Drops the best of `ready` as long as it tells of an ancestry of which more has gone in since.
@@ -106,7 +120,8 @@ impl Selection<'_> {
     fn left_tip(&self, slot: Slot) -> Tip {
         let entry = self.pool.coins.get(slot);
         let left = self.left.get(&slot).unwrap_or(entry.with_ancestors());
-        left.rate().min(entry.own.rate()).above(self.pool.base_fee)
+        let rate = if entry.can_be_mined() { left.rate().min(entry.own.rate()) } else { Rate::default() };
+        rate.above(self.pool.base_fee)
     }
 
     /// A coin transaction with what is missing of its ancestry; `None` if something of that cannot go in.
@@ -114,8 +129,7 @@ impl Selection<'_> {
         let coins = &self.pool.coins;
         let mut slots = coins.ancestry(&[slot]);
         slots.retain(|slot| !self.included.contains(&Id::Coin(*slot)));
-        let covered = |slot: &Slot| coins.get(*slot).own.rate().above(self.pool.base_fee) >= Tip::ZERO;
-        if !slots.iter().all(|slot| covered(slot) && !self.failed.contains(&Id::Coin(*slot))) {
+        if slots.iter().any(|slot| self.failed.contains(&Id::Coin(*slot))) {
             self.failed.insert(Id::Coin(slot));
             return None;
         }
@@ -126,7 +140,7 @@ impl Selection<'_> {
     /// Whether an account transaction is the next of its sender. If not, it ranks again once it is.
     fn is_next(&self, slot: Slot) -> bool {
         let entry = self.pool.accounts.get(slot);
-        let first = || self.pool.accounts.queue(&entry.sender).map_or(0, |queue| queue.nonce);
+        let first = || self.pool.accounts.queue(&entry.sender).map_or(0, |queue| queue.on_chain.nonce);
         entry.nonce == self.nonces.get(&entry.sender).copied().unwrap_or_else(first)
     }
 

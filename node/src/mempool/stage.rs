@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use super::{
     ChainPoint, Id, Mempool, MempoolError, SubmitError,
+    accounts::{OnChain, Queue},
     rate::{Rate, Tip},
 };
 
@@ -33,8 +34,26 @@ pub struct Prepared {
     pub sender: Option<Address>,
 }
 
-/// Transactions that were staged and not yet admitted: later ones of the same batch may spend from them.
-pub type InFlight = HashMap<TxId, Arc<Transaction>>;
+/// Transactions that were staged and not yet admitted: later ones of the same batch may spend from them, or follow their
+/// nonces.
+#[derive(Debug, Default)]
+pub struct InFlight {
+    transactions: HashMap<TxId, Arc<Transaction>>,
+    /// The nonce after those of a sender that are in flight in an unbroken row.
+    next_nonces: HashMap<Address, u64>,
+}
+
+impl InFlight {
+    /// Whether a transaction is in flight.
+    pub fn contains(&self, txid: &TxId) -> bool {
+        self.transactions.contains_key(txid)
+    }
+
+    /// The nonce after those of a sender that are in flight; 0 if there are none.
+    pub(super) fn next_nonce(&self, sender: &Address) -> u64 {
+        self.next_nonces.get(sender).copied().unwrap_or_default()
+    }
+}
 
 /// A transaction that the pool would take if its signatures are right.
 #[derive(Clone, Debug)]
@@ -63,10 +82,7 @@ pub(super) struct StagedCoin {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StagedAccount {
     pub(super) sender: Address,
-    /// The sender's nonce at the tip.
-    pub(super) nonce: u64,
-    /// The sender's balance there.
-    pub(super) balance: U256,
+    pub(super) on_chain: OnChain,
 }
 
 impl Staged {
@@ -109,18 +125,39 @@ impl Mempool {
         if prepared.size > limit {
             return Err(MempoolError::TooLarge { got: prepared.size, limit }.into());
         }
-        if self.by_txid.contains_key(&prepared.txid) || flight.contains_key(&prepared.txid) {
+        if self.by_txid.contains_key(&prepared.txid) || flight.contains(&prepared.txid) {
             return Err(MempoolError::AlreadyKnown(prepared.txid).into());
         }
         let transaction = prepared.transaction.clone();
         let kind = match (&*transaction, prepared.sender) {
             (Transaction::Coin(tx), _) => Kind::Coin(self.stage_coin(point, flight, &prepared, tx)?),
             (Transaction::Account(tx), Some(sender)) => {
-                Kind::Account(self.stage_account(point, sender, tx.fields())?)
+                Kind::Account(self.stage_account(point, flight, sender, tx.fields())?)
             }
             _ => return Err(MempoolError::Coinbase.into()),
         };
         Ok(Staged { prepared, kind })
+    }
+
+    /// Takes note that a staged transaction is in flight.
+    pub fn take_off(&self, flight: &mut InFlight, staged: &Staged) {
+        let Prepared { txid, transaction, .. } = &staged.prepared;
+        flight.transactions.insert(*txid, transaction.clone());
+        let (Kind::Account(StagedAccount { sender, on_chain }), Transaction::Account(tx)) =
+            (&staged.kind, &**transaction)
+        else {
+            return;
+        };
+        let queue = self.accounts.queue(sender);
+        let in_pool = queue.map_or(on_chain.nonce, Queue::first_gap);
+        let mut next = in_pool.max(flight.next_nonce(sender));
+        if tx.fields().nonce == next {
+            next += 1;
+            while queue.is_some_and(|queue| queue.slots.contains_key(&next)) {
+                next += 1;
+            }
+        }
+        flight.next_nonces.insert(*sender, next);
     }
 
     fn stage_coin(
@@ -165,7 +202,7 @@ impl Mempool {
         let parent = match self.by_txid.get(&outpoint.txid) {
             Some(Id::Coin(slot)) => Some(&*self.coins.get(*slot).transaction),
             Some(Id::Account(_)) => return Err(MempoolError::UnconfirmedWithdrawal(*outpoint).into()),
-            None => flight.get(&outpoint.txid).map(|transaction| &**transaction),
+            None => flight.transactions.get(&outpoint.txid).map(|transaction| &**transaction),
         };
         match parent {
             Some(Transaction::Coin(parent)) => {

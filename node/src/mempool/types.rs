@@ -53,7 +53,7 @@ impl Default for MempoolConfig {
 pub enum EntryStatus {
     /// It could.
     Pending,
-    /// It waits for a lower nonce of its sender, for more balance, or for a lower base fee.
+    /// It waits for a lower nonce of its sender, or for a lower base fee.
     Queued,
 }
 
@@ -142,6 +142,8 @@ pub enum RemovalReason {
     ParentRemoved,
     /// It became invalid with the new tip, such as by a reorganisation.
     Invalid,
+    /// The balance of its sender does not cover it any more, together with those before it.
+    Unpaid,
 }
 
 /// A change of the pool, in the order of happening.
@@ -149,6 +151,8 @@ pub enum RemovalReason {
 pub enum Change {
     /// A transaction came in.
     Added(TxId),
+    /// An account transaction may be mined now, as to its nonce: when it came in, or when the one before it did.
+    Ready(TxId),
     /// A transaction left.
     Removed(TxId, RemovalReason),
 }

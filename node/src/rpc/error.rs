@@ -105,6 +105,7 @@ fn mempool_error(refusal: &MempoolError) -> RpcError {
         | E::SenderLimit { .. } => ("policy", ""),
         E::NonceTooLow { .. } => ("nonce", "nonce too low"),
         E::NonceGap { .. } => ("nonce", "nonce too high"),
+        E::DelegatedSender { .. } => ("policy", "in-flight transaction limit reached for delegated accounts"),
         E::InsufficientFunds { .. } => ("funds", "insufficient funds for gas * price + value"),
         E::Full { .. } => ("full", "txpool is full"),
     };

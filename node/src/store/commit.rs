@@ -7,7 +7,7 @@ use chain_core::{
     execute::{ExecutedBlock, Reversal, undo_block},
     hash::TxId,
     lthash::LtHash,
-    state::{AccountChange, BlockEffects, BlockUndo, ViewError},
+    state::{Account, AccountChange, BlockEffects, BlockUndo, ViewError},
     transaction::Transaction,
     units::Amount,
 };
@@ -137,12 +137,13 @@ impl Store {
         }
     }
 
-    /// Takes the tip back, in memory, and answers with its block. The parent is the new tip.
+    /// Takes the tip back, in memory, and answers with its block and the accounts that it had changed, as they are now. The
+    /// parent is the new tip.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if the state does not become the parent's, [`StoreError::NoUndo`], [`StoreError::NoBody`],
     /// [`StoreError::Genesis`]; see [`Store::put_headers`]. The store is as before then.
-    pub fn disconnect(&mut self) -> Result<Block, StoreError> {
+    pub fn disconnect(&mut self) -> Result<(Block, Vec<(Address, Account)>), StoreError> {
         self.running()?;
         let at = self.tip.at;
         let height = at.height.checked_sub(1).ok_or(StoreError::Genesis)?;
@@ -158,7 +159,8 @@ impl Store {
         let flow = self.executed(at)?;
         self.take_back(at, &block, &txids, &senders, &undo);
         self.revert(parent, &undo.undo, reversal, Flow { minted: flow.minted, burned: flow.burned });
-        Ok(block)
+        let accounts = undo.undo.accounts.iter().map(|change| (change.address, change.before.unwrap_or_default()));
+        Ok((block, accounts.collect()))
     }
 
     /// What leads to the parent's state, once it is certain that it does.

@@ -2,7 +2,7 @@
 
 use super::kit::{Kit, solved};
 use crate::engine::{BlockOutcome, SubmitBlockError};
-use chain_core::{error::RuleError, hash::BlockHash};
+use chain_core::{block::Block, error::RuleError, hash::BlockHash, transaction::Transaction};
 
 #[test]
 fn orphans_wait_for_their_parent() {
@@ -88,4 +88,32 @@ fn blocks_of_the_future_are_bounded() {
         assert_eq!(outcome.is_ok(), ahead < 64, "block {ahead}: those furthest ahead give way");
     }
     assert_eq!(kit.engine.held.future(), 64);
+}
+
+// BLK-3
+#[test]
+fn a_wrong_body_is_not_held_and_keeps_no_right_one_out() {
+    let mut kit = Kit::new();
+    let mut twin = kit.twin();
+    let blocks = twin.mine_many(2);
+    twin.now.0 = kit.now.0 + 1_000_000;
+    let late = twin.mine_many(1).remove(0);
+    kit.now.0 += 10_000;
+    let wrong = |block: &Block| {
+        let mut block = block.clone();
+        let Transaction::Coinbase(coinbase) = &mut block.transactions[0] else { panic!() };
+        coinbase.extra.push(7);
+        block
+    };
+    let refused = kit.take(wrong(&blocks[1])).unwrap_err();
+    assert!(matches!(refused, SubmitBlockError::Rule(RuleError::MerkleRoot { .. })), "{refused:?}");
+    assert_eq!(kit.take(blocks[1].clone()).unwrap(), BlockOutcome::Orphan);
+    assert_eq!(kit.take(blocks[0].clone()).unwrap(), BlockOutcome::Connected { disconnected: 0 });
+    assert_eq!(kit.tip(), blocks[1].hash());
+    // The same for one of the future.
+    let refused = kit.take(wrong(&late)).unwrap_err();
+    assert!(matches!(refused, SubmitBlockError::Rule(RuleError::MerkleRoot { .. })), "{refused:?}");
+    assert_eq!(kit.take(late.clone()).unwrap(), BlockOutcome::Future);
+    kit.wait(1_000);
+    assert_eq!(kit.tip(), late.hash());
 }

@@ -2,6 +2,7 @@
 
 use chain_core::{
     Address, U256,
+    account::AccountTransaction,
     coin::{Coin, Lock, OutPoint, Output, Signature, Witness},
     error::RuleError,
     execute::{GATEWAY, withdraw_calldata},
@@ -10,7 +11,7 @@ use chain_core::{
     units::Amount,
 };
 
-use super::kit::{COIN, FEE, GWEI, Kit, crn, lock, made, pay, secret, transfer_fields};
+use super::kit::{COIN, FEE, GWEI, Kit, lock, made, pay, secret, transfer_fields};
 use crate::{
     engine::{NodeEvent, RemovalReason, SubmitError},
     mempool::MempoolError,
@@ -28,6 +29,18 @@ fn policy(error: SubmitError) -> MempoolError {
         SubmitError::Mempool(error) => error,
         other => panic!("not a matter of policy but {other:?}"),
     }
+}
+
+/// What key `number` withdraws to key 5 with its first nonce, and the coin that this makes.
+fn withdrawal(number: u8, grains: u64) -> (AccountTransaction, (OutPoint, Coin)) {
+    let mut fields = transfer_fields(0, 2);
+    fields.to = Some(GATEWAY);
+    fields.value = Amount(grains).to_wei();
+    fields.gas_limit = 200_000;
+    fields.input = withdraw_calldata(&lock(5));
+    let withdrawal = AccountTransaction::sign(fields, &secret(number)).unwrap();
+    let outpoint = OutPoint { txid: TxId(withdrawal.hash().0), index: 0 };
+    (withdrawal, (outpoint, Coin { output: pay(grains, 5), height: 0, coinbase: false }))
 }
 
 // COIN-12
@@ -85,6 +98,103 @@ fn large_batches_of_both_kinds_keep_their_order() {
     kit.mine();
     assert!(kit.pooled().is_empty());
     assert_eq!(kit.block_at(1).transactions.len(), 401);
+}
+
+#[test]
+fn any_number_of_nonces_in_one_batch_is_taken() {
+    let mut kit = Kit::new();
+    let batch: Vec<_> = (0..400).map(|nonce| Transaction::Account(kit.transfer(1, nonce, 2))).collect();
+    for (nonce, result) in kit.submit_all(batch).into_iter().enumerate() {
+        result.unwrap_or_else(|error| panic!("nonce {nonce}: {error}"));
+    }
+    assert_eq!(kit.engine.mempool().stats().pending, 400);
+    // A gap within a batch is as bounded as ever.
+    let far = vec![Transaction::Account(kit.transfer(1, 464, 2)), Transaction::Account(kit.transfer(1, 465, 2))];
+    let mut results = kit.submit_all(far);
+    let refused = MempoolError::NonceGap { sender: super::kit::address(1), got: 465, expected: 400, limit: 64 };
+    assert_eq!(policy(results.pop().unwrap().unwrap_err()), refused);
+    results.pop().unwrap().unwrap();
+}
+
+//     G -- a1          a1 holds 300 transfers of one account
+//      \-- b1 -- b2
+#[test]
+fn any_number_of_nonces_comes_back_after_a_reorganisation() {
+    let mut kit = Kit::new();
+    let mut twin = kit.twin();
+    let batch: Vec<_> = (0..300).map(|nonce| Transaction::Account(kit.transfer(1, nonce, 2))).collect();
+    kit.submit_all(batch).into_iter().for_each(|result| _ = result.unwrap());
+    kit.mine();
+    assert_eq!(kit.block_at(1).transactions.len(), 301);
+    twin.mine_many(2).into_iter().for_each(|block| _ = kit.take(block).unwrap());
+    assert_eq!(kit.engine.mempool().stats().pending, 300);
+    kit.mine();
+    assert!(kit.pooled().is_empty());
+}
+
+//     G -- a1 -- a2 -- a3           a deposit, a withdrawal of it, a spend of that coin
+//      \-- b1 -- b2 -- b3 -- b4
+#[test]
+fn a_deposit_its_withdrawal_and_the_spend_of_that_all_come_back_after_a_reorganisation() {
+    let mut kit = Kit::new();
+    let mut twin = kit.twin();
+    let deposit = Output { amount: Amount(COIN - FEE), lock: Lock::Account(super::kit::address(20)) };
+    let deposit = kit.spend(1, &[kit.coin(0)], &[deposit]);
+    kit.submit(&deposit).unwrap();
+    kit.mine();
+    let (withdrawal, coin) = withdrawal(20, COIN / 2);
+    kit.submit(&withdrawal).unwrap();
+    kit.mine();
+    let spend = kit.spend(5, &[coin], &[pay(COIN / 2 - FEE, 6)]);
+    kit.submit(&spend).unwrap();
+    kit.mine();
+    assert!(kit.pooled().is_empty());
+    twin.mine_many(4).into_iter().for_each(|block| _ = kit.take(block).unwrap());
+    assert_eq!((kit.tip(), kit.pooled()), (twin.tip(), vec![deposit.txid()]));
+    kit.mine();
+    assert_eq!(kit.pooled(), [TxId(withdrawal.hash().0)]);
+    kit.mine();
+    assert_eq!(kit.pooled(), [spend.txid()]);
+    kit.mine();
+    assert!(kit.pooled().is_empty());
+}
+
+//     G -- a1               a1 holds a deposit, the pool what it pays for
+//      \-- b1 -- b2
+#[test]
+fn what_a_disconnected_deposit_paid_for_comes_back_with_it() {
+    let mut kit = Kit::new();
+    let mut twin = kit.twin();
+    let output = Output { amount: Amount(COIN - FEE), lock: Lock::Account(super::kit::address(20)) };
+    let deposit = kit.spend(1, &[kit.coin(0)], &[output]);
+    kit.submit(&deposit).unwrap();
+    kit.mine();
+    let calls = [kit.transfer(20, 0, 2), kit.transfer(20, 1, 2)];
+    calls.iter().for_each(|call| _ = kit.submit(call).unwrap());
+    twin.mine_many(2).into_iter().for_each(|block| _ = kit.take(block).unwrap());
+    assert_eq!(kit.pooled(), [deposit.txid()]);
+    kit.mine();
+    assert!(calls.iter().all(|call| kit.is_pooled(call)));
+    kit.mine();
+    assert!(kit.pooled().is_empty());
+}
+
+#[test]
+fn what_never_stands_again_is_not_tried_for_ever() {
+    let mut kit = Kit::new();
+    let mut twin = kit.twin();
+    kit.mine_many(3);
+    let Transaction::Coinbase(coinbase) = &kit.block_at(1).transactions[0] else { panic!() };
+    let reward = Coin { output: coinbase.outputs[0], height: 1, coinbase: true };
+    let outpoint = OutPoint { txid: coinbase.txid(), index: 0 };
+    let spend = kit.spend(9, &[(outpoint, reward)], &[pay(COIN, 3)]);
+    kit.submit(&spend).unwrap();
+    twin.mine_many(4).into_iter().for_each(|block| _ = kit.take(block).unwrap());
+    assert_eq!(kit.engine.resubmission.waiting(), 1);
+    kit.mine_many(36);
+    assert_eq!(kit.engine.resubmission.waiting(), 1);
+    kit.mine();
+    assert_eq!(kit.engine.resubmission.waiting(), 0);
 }
 
 #[test]
@@ -172,15 +282,7 @@ fn a_deposit_is_pending_and_then_credited() {
 #[test]
 fn a_coin_of_an_unconfirmed_withdrawal_waits_for_its_block() {
     let mut kit = Kit::new();
-    let mut fields = transfer_fields(0, 2);
-    fields.chain_id = kit.spec.chain_id;
-    fields.to = Some(GATEWAY);
-    fields.value = crn(1);
-    fields.gas_limit = 200_000;
-    fields.input = withdraw_calldata(&lock(5));
-    let withdrawal = chain_core::account::AccountTransaction::sign(fields, &secret(1)).unwrap();
-    let outpoint = OutPoint { txid: TxId(withdrawal.hash().0), index: 0 };
-    let coin = Coin { output: pay(COIN, 5), height: 0, coinbase: false };
+    let (withdrawal, (outpoint, coin)) = withdrawal(1, COIN);
     let spend = kit.spend(5, &[(outpoint, coin)], &[pay(COIN - FEE, 6)]);
     assert_eq!(policy(kit.submit(&spend).unwrap_err()), MempoolError::MissingCoin(outpoint));
     kit.submit(&withdrawal).unwrap();
@@ -194,25 +296,18 @@ fn a_coin_of_an_unconfirmed_withdrawal_waits_for_its_block() {
 //     G -- a1 -- a2         a1 holds a withdrawal; the pool spends its coin
 //      \-- b1 -- b2 -- b3
 #[test]
-fn a_spend_of_a_withdrawal_falls_with_the_block_that_held_it() {
+fn a_spend_of_a_withdrawal_falls_with_the_block_that_held_it_and_comes_back_with_the_next() {
     let mut kit = Kit::new();
     let mut twin = kit.twin();
-    let mut fields = transfer_fields(0, 2);
-    fields.to = Some(GATEWAY);
-    fields.value = crn(1);
-    fields.gas_limit = 200_000;
-    fields.input = withdraw_calldata(&lock(5));
-    let withdrawal = chain_core::account::AccountTransaction::sign(fields, &secret(1)).unwrap();
+    let (withdrawal, coin) = withdrawal(1, COIN);
     kit.submit(&withdrawal).unwrap();
     kit.mine_many(2);
-    let outpoint = OutPoint { txid: TxId(withdrawal.hash().0), index: 0 };
-    let coin = Coin { output: pay(COIN, 5), height: 0, coinbase: false };
-    let spend = kit.spend(5, &[(outpoint, coin)], &[pay(COIN - FEE, 6)]);
+    let spend = kit.spend(5, &[coin], &[pay(COIN - FEE, 6)]);
     kit.submit(&spend).unwrap();
     twin.mine_many(3).into_iter().for_each(|block| assert!(kit.take(block).is_ok()));
-    assert_eq!(kit.pooled(), [outpoint.txid]);
+    assert_eq!(kit.pooled(), [TxId(withdrawal.hash().0)]);
     kit.mine();
-    kit.submit(&spend).unwrap();
+    assert_eq!(kit.pooled(), [spend.txid()]);
 }
 
 // ACC-2, ACC-6

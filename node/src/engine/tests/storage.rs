@@ -1,8 +1,8 @@
 //! Restarts, and storage that fails.
 
-use super::kit::{FEE, Kit};
+use super::kit::{FEE, Kit, Tx};
 use crate::{
-    engine::{Event, PeerId, Reply, Source, SubmitBlockError, SubmitError},
+    engine::{Action, BlockOutcome, Event, NodeEvent, PeerId, Reply, Source, SubmitBlockError, SubmitError},
     store::{Store, StoreConfig, StoreError, memory::Faults},
 };
 use chain_core::{check::check_block, transaction::Transaction};
@@ -75,4 +75,98 @@ fn an_unreadable_disk_blames_no_transaction() {
     assert!(kit.penalties.is_empty());
     let local = |reply: &Reply| matches!(reply, Reply::Transaction(Err(SubmitError::Stopped | SubmitError::Local(_))));
     assert!(replies.iter().all(local) && replies.len() == 1);
+}
+
+// BLK-3
+//
+//     G -- a1 -- a2        a wrong body of a1 comes, then a2 builds on its header
+#[test]
+fn a_header_whose_body_was_wrong_is_on_disk_for_its_children() {
+    let mut kit = Kit::new();
+    let blocks = kit.twin().mine_many(2);
+    kit.now.0 += 10_000;
+    let mut wrong = blocks[0].clone();
+    let Transaction::Coinbase(coinbase) = &mut wrong.transactions[0] else { panic!() };
+    coinbase.extra.push(7);
+    kit.take(wrong).unwrap_err();
+    kit.handle(Event::Headers(Source::Local, vec![blocks[1].header]));
+    kit.restart();
+    assert_eq!(kit.engine.chain_info().best_header, 2);
+    for block in blocks {
+        kit.take(block).unwrap();
+    }
+    assert_eq!(kit.height(), 2);
+}
+
+//     G -- a1 ... a150                 150 full of payments, then
+//      \-- b1 ... b151                 a longer branch
+#[test]
+fn a_deep_reorganisation_keeps_little_in_memory_answers_in_between_and_outlives_a_kill() {
+    const DIRTY: u32 = 10;
+    let mut kit = Kit::with(super::kit::spec(160), Default::default());
+    kit.store.dirty_blocks = DIRTY;
+    kit.restart();
+    let mut twin = kit.twin();
+    for index in 0..150 {
+        kit.submit(&kit.send(index, FEE)).unwrap();
+        kit.mine();
+    }
+    let mut branch = twin.mine_many(151);
+    let last = branch.pop().unwrap();
+    for block in branch {
+        assert_eq!(kit.take(block).unwrap(), BlockOutcome::SideBranch);
+    }
+    let told = kit.tip();
+    kit.events.clear();
+    let mut actions = kit.engine.handle(Event::Block(7, Source::Local, last), kit.now);
+    let (mut slices, mut lowest) = (0, kit.height());
+    while kit.tip() != twin.tip() {
+        assert!(actions.iter().any(|action| matches!(action, Action::Continue)), "it goes on by itself");
+        assert!(!actions.iter().any(|action| matches!(action, Action::Reply(7, _))), "nothing is decided");
+        let new_tip = |action: &Action| matches!(action, Action::Publish(NodeEvent::NewTip { .. }));
+        assert!(!actions.iter().any(new_tip), "nobody is told of a block in between");
+        assert!(kit.engine.store().stats().dirty_blocks <= DIRTY);
+        // Whoever asks in between is answered.
+        let payment = kit.send(150 + slices, FEE);
+        let answers = kit.engine.handle(Event::Transactions(vec![(9, Source::Local, Tx::from(&payment).0)]), kit.now);
+        assert!(
+            answers.iter().any(|action| matches!(action, Action::Reply(9, Reply::Transaction(Ok(_))))),
+            "{answers:?}"
+        );
+        kit.engine.mempool().assert_consistent();
+        lowest = lowest.min(kit.height());
+        slices += 1;
+        if slices == 2 {
+            // Killed: what was flushed last is a block on the way, and the way goes on.
+            let flushed = kit.engine.store().flushed_tip().height;
+            assert!(flushed < 150 && flushed > 0, "{flushed}");
+            kit.restart();
+            break;
+        }
+        actions = kit.engine.handle(Event::Continue, kit.now);
+    }
+    assert!(lowest < 100 && told != kit.tip());
+    assert_eq!((kit.tip(), kit.height()), (twin.tip(), 151));
+    kit.mine();
+}
+
+#[test]
+fn a_deep_reorganisation_brings_every_payment_back() {
+    let mut kit = Kit::with(super::kit::spec(160), Default::default());
+    let mut twin = kit.twin();
+    for index in 0..150 {
+        kit.submit(&kit.send(index, FEE)).unwrap();
+        kit.mine();
+    }
+    let mut outcome = None;
+    for block in twin.mine_many(151) {
+        outcome = Some(kit.take(block).unwrap());
+    }
+    assert_eq!(outcome, Some(BlockOutcome::Connected { disconnected: 150 }));
+    assert_eq!(kit.pooled().len(), 150);
+    let told = kit
+        .events
+        .iter()
+        .filter(|event| matches!(event, NodeEvent::NewTip { disconnected, .. } if !disconnected.is_empty()));
+    assert_eq!(told.count(), 1, "one step for whoever listens");
 }

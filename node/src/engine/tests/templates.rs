@@ -152,6 +152,7 @@ fn a_template_tells_what_it_pays() {
 fn a_request_that_no_block_can_keep_is_refused() {
     let mut kit = Kit::new();
     let mut request = kit.request();
+    kit.engine.set_time(kit.now);
     // 8 of the 96 bytes are the node's tag.
     request.extra = vec![0; 89];
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));
@@ -178,6 +179,7 @@ fn mining_on_demand_makes_blocks_at_once() {
     let hard =
         Kit::with(chain_core::spec::ChainSpec { genesis_bits: 0x1b00_ffff, ..spec(1) }, MempoolConfig::default());
     let mut hard = hard;
+    hard.engine.set_time(hard.now);
     assert!(matches!(hard.engine.mine_block(&request, 0).0, Err(TemplateError::TooHard)));
 }
 

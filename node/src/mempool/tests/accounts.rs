@@ -3,7 +3,7 @@
 use chain_core::{U256, account::Fields, error::RuleError, transaction::Transaction};
 
 use super::lab::{GWEI, Lab, call, confirmed, crn, fee_for, prepared, sender, spend};
-use crate::mempool::{EntryStatus, MempoolConfig, MempoolError, Prepared, SubmitError};
+use crate::mempool::{Change, EntryStatus, MempoolConfig, MempoolError, Prepared, RemovalReason, SubmitError};
 
 fn status(lab: &Lab, tx: &Prepared) -> EntryStatus {
     lab.get(tx).unwrap().status
@@ -65,20 +65,49 @@ fn the_balance_must_cover_the_whole_queue() {
 }
 
 #[test]
-fn a_balance_that_shrinks_holds_back_what_it_does_not_cover() {
+fn what_a_balance_that_shrinks_does_not_cover_leaves_the_pool() {
     let mut lab = Lab::new();
     let queue: Vec<Prepared> = (0..3).map(|nonce| call(1, nonce, 10, 2)).collect();
     for tx in &queue {
         lab.submit(tx).unwrap();
     }
-    let removed = lab.pool.accounts.update_sender(&sender(1), 0, crn(2) + crn(1) / U256::from(2));
-    assert!(removed.is_empty());
-    let statuses: Vec<_> = queue.iter().map(|tx| status(&lab, tx)).collect();
-    assert_eq!(statuses, [EntryStatus::Pending, EntryStatus::Pending, EntryStatus::Queued]);
-    lab.pool.assert_consistent();
-    let removed = lab.pool.accounts.update_sender(&sender(1), 2, crn(5));
-    assert_eq!(removed.len(), 2);
-    assert_eq!(status(&lab, &queue[2]), EntryStatus::Pending);
+    let behind_a_gap = [5, 6].map(|nonce| call(1, nonce, 10, 2));
+    behind_a_gap.iter().for_each(|tx| _ = lab.submit(tx).unwrap());
+    lab.pool.take_changes();
+    lab.set_account(1, 0, crn(2) + crn(1) / U256::from(2));
+    assert_eq!(lab.pool.take_changes(), [Change::Removed(queue[2].txid, RemovalReason::Unpaid)]);
+    let statuses: Vec<_> = queue[..2].iter().map(|tx| status(&lab, tx)).collect();
+    assert_eq!(statuses, [EntryStatus::Pending, EntryStatus::Pending]);
+    assert_eq!(status(&lab, &behind_a_gap[0]), EntryStatus::Queued, "alone it is paid for");
+    lab.set_account(1, 1, crn(1) / U256::from(2));
+    assert_eq!(lab.pool.stats().transactions, 0);
+}
+
+// EIP-7702: one call by anybody may empty such an account.
+#[test]
+fn a_delegated_sender_has_one_transaction_at_a_time() {
+    let mut lab = Lab::new();
+    lab.delegate(1);
+    let refused = MempoolError::DelegatedSender { sender: sender(1), got: 1, expected: 0 };
+    assert_eq!(lab.refused(call(1, 1, 10, 2)), refused);
+    lab.submit(call(1, 0, 10, 2)).unwrap();
+    assert_eq!(lab.refused(call(1, 1, 10, 2)), refused);
+    let raised = call(1, 0, 20, 4);
+    lab.submit(&raised).unwrap();
+    assert_eq!((lab.pool.stats().transactions, status(&lab, &raised)), (1, EntryStatus::Pending));
+}
+
+#[test]
+fn a_replacement_that_takes_the_money_of_the_others_drops_them_at_once() {
+    let mut lab = Lab::new();
+    for nonce in 0..20 {
+        lab.submit(call(1, nonce, 10, 2)).unwrap();
+    }
+    let Transaction::Account(tx) = &*call(1, 0, 11, 3).transaction else { panic!() };
+    let all = crn(100) - U256::from(21_000) * U256::from(11 * GWEI);
+    let emptying = prepared(1, Fields { value: all, ..tx.fields().clone() });
+    lab.submit(&emptying).unwrap();
+    assert_eq!(lab.pool.content().iter().map(|entry| entry.txid).collect::<Vec<_>>(), [emptying.txid]);
 }
 
 // ACC-8 at the lowest base fee there can be

@@ -14,8 +14,8 @@ use secp256k1::SecretKey;
 use std::{collections::BTreeSet, sync::Arc};
 
 use crate::mempool::{
-    ChainPoint, Id, InFlight, Mempool, MempoolConfig, MempoolEntry, MempoolError, Prepared, SubmitError, coins::Sums,
-    rate::Rate,
+    ChainPoint, Id, InFlight, Mempool, MempoolConfig, MempoolEntry, MempoolError, Prepared, RemovalReason, SubmitError,
+    coins::Sums, rate::Rate,
 };
 
 pub(super) const GWEI: u64 = 1_000_000_000;
@@ -43,7 +43,7 @@ impl Lab {
             let coin = Coin { output: output(COIN), height: 1, coinbase: false };
             state.insert_coin(confirmed(index).0, coin);
         }
-        for number in 1..10 {
+        for number in 1..=250 {
             let account = Account { balance: crn(100), ..Account::default() };
             state.insert_account(sender(number), account, Bytes::new(), &[]);
         }
@@ -80,6 +80,24 @@ impl Lab {
         self.base_fee = base_fee;
         self.pool.set_base_fee(base_fee);
         self.pool.assert_consistent();
+    }
+
+    /// A block changes an account.
+    pub(super) fn set_account(&mut self, number: u8, nonce: u64, balance: U256) {
+        let account = Account { nonce, balance, ..Account::default() };
+        self.state.insert_account(sender(number), account, Bytes::new(), &[]);
+        let (used, sorted) = self.pool.accounts.update_sender(&sender(number), account.into());
+        used.iter().for_each(|entry| self.pool.forget_account(entry, RemovalReason::Mined));
+        self.pool.note_sorted(sorted);
+        self.pool.lower_floor();
+        self.pool.assert_consistent();
+    }
+
+    /// An account delegates to some code.
+    pub(super) fn delegate(&mut self, number: u8) {
+        let code = Bytes::from([&[0xef, 0x01, 0x00][..], &[7; 20]].concat());
+        let account = Account { balance: crn(100), ..Account::default() };
+        self.state.insert_account(sender(number), account, code, &[]);
     }
 
     pub(super) fn get(&self, tx: impl Into<Prepared>) -> Option<MempoolEntry> {
@@ -163,6 +181,13 @@ pub(super) fn call(number: u8, nonce: u64, fee_cap: u64, tip_cap: u64) -> Prepar
     prepared(number, fields)
 }
 
+/// As [`call`], but it sends 1 wei: the gas is what it may cost.
+pub(super) fn cheap_call(number: u8, nonce: u64, tip: u64) -> Prepared {
+    let call = call(number, nonce, tip + 1, tip);
+    let Transaction::Account(tx) = &*call.transaction else { unreachable!("calls are account transactions") };
+    prepared(number, Fields { value: U256::ONE, ..tx.fields().clone() })
+}
+
 pub(super) fn prepared(number: u8, fields: Fields) -> Prepared {
     let key = SecretKey::from_secret_bytes([number; 32]).unwrap();
     let tx = AccountTransaction::sign(fields, &key).unwrap();
@@ -211,7 +236,11 @@ impl Mempool {
             assert_eq!(*entry.with_ancestors(), sum(self.coins.ancestry(&[slot])));
             assert_eq!(*entry.with_descendants(), sum(self.coins.descent(&[slot])));
             assert!(entry.with_ancestors().count as usize <= self.config.chain_count);
-            assert!(entry.with_descendants().count as usize <= self.config.chain_count);
+            // One more is carved out.
+            assert!(entry.with_descendants().count as usize <= self.config.chain_count + 1);
+            let base = Rate::of_wei(U256::from(self.base_fee));
+            let covered = |slot: &u32| self.coins.get(*slot).own.rate() >= base;
+            assert_eq!(entry.can_be_mined(), self.coins.ancestry(&[slot]).iter().all(covered));
         }
         let ranked: BTreeSet<u32> = self.coins.ranked().map(|(_, _, slot)| *slot).collect();
         assert_eq!(ranked, self.coins.iter().map(|(slot, _)| slot).collect());
@@ -232,16 +261,20 @@ impl Mempool {
 
     fn assert_queues(&self) {
         let mut pending = BTreeSet::new();
+        let mut queued_memory = 0;
         for sender in self.accounts.senders() {
             let queue = self.accounts.queue(&sender).unwrap();
-            let (mut next, mut left) = (queue.nonce, queue.balance);
+            let (mut next, mut left) = (queue.on_chain.nonce, queue.on_chain.balance);
             for (nonce, slot) in &queue.slots {
                 let entry = self.accounts.get(*slot);
-                if *nonce != next || left < entry.cost {
-                    break;
+                if *nonce == next {
+                    pending.insert(*slot);
+                    (next, left) = (next + 1, left.checked_sub(entry.cost).expect("what is kept is paid for"));
+                } else {
+                    next = u64::MAX;
+                    queued_memory += entry.memory;
+                    assert!(entry.cost <= queue.on_chain.balance, "what is kept is paid for");
                 }
-                pending.insert(*slot);
-                (next, left) = (next + 1, left - entry.cost);
             }
         }
         let by_tip_cap: Vec<u32> = self.accounts.by_tip_cap().collect();
@@ -249,6 +282,7 @@ impl Mempool {
         let flagged: BTreeSet<u32> =
             self.accounts.iter().filter(|(_, entry)| entry.pending).map(|(slot, _)| slot).collect();
         assert_eq!(flagged, pending);
+        assert_eq!(self.accounts.queued_memory(), queued_memory);
         assert_eq!(by_tip_cap.iter().chain(&by_fee_cap).copied().collect::<BTreeSet<_>>(), pending);
         assert_eq!(by_tip_cap.len() + by_fee_cap.len(), self.accounts.pending());
         for ranking in [by_tip_cap, by_fee_cap] {

@@ -2,7 +2,7 @@
 
 use chain_core::{error::RuleError, units::Amount};
 
-use super::lab::{COIN, GWEI, Lab, call, confirmed, fee_for, made, spend};
+use super::lab::{COIN, GWEI, Lab, call, cheap_call, confirmed, fee_for, made, spend};
 use crate::mempool::{Change, MempoolConfig, MempoolError, RemovalReason, SubmitError};
 
 fn small() -> Lab {
@@ -177,4 +177,14 @@ fn estimates_follow_what_is_offered() {
     assert!(crowded.fast > crowded.normal && crowded.normal > crowded.slow && crowded.slow > 0, "{crowded:?}");
     let enough = lab.pool.estimate(gas);
     assert_eq!((enough.slow, enough.normal, enough.fast), (0, 0, 0));
+}
+
+#[test]
+fn dear_transactions_behind_a_cheap_nonce_raise_no_estimate() {
+    let mut lab = Lab::new();
+    lab.submit(cheap_call(1, 0, 1)).unwrap();
+    for nonce in 1..40 {
+        lab.submit(cheap_call(1, nonce, 900)).unwrap();
+    }
+    assert_eq!(lab.pool.estimate(21_000 * 10).fast, GWEI + 1, "more than the first is enough to come before them all");
 }

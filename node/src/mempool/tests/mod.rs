@@ -5,3 +5,4 @@ mod chains;
 mod lab;
 mod limits;
 mod replace;
+mod shares;

@@ -179,7 +179,7 @@ impl Lab {
 
     /// Takes the tip back in the store and in the model.
     pub fn disconnect(&mut self) {
-        let block = self.store.disconnect().unwrap();
+        let (block, _) = self.store.disconnect().unwrap();
         assert_eq!(block, self.chain.pop().unwrap().block);
     }
 

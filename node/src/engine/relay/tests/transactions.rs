@@ -148,3 +148,36 @@ fn what_was_mined_while_others_asked_for_it_is_announced_again_when_its_block_fa
     net.run(2_000);
     assert!(net.nodes[1].engine.mempool().contains(&txid), "{:?}", net.asked);
 }
+
+#[test]
+fn a_thousand_nonces_of_one_account_reach_everybody() {
+    let mut net = nodes(4, 1);
+    net.connect_all();
+    net.run(500);
+    let transfers: Vec<_> = (0..1_000).map(|nonce| Tx::from(&net.nodes[0].transfer(1, nonce, 2)).0).collect();
+    submit(&mut net, 0, transfers);
+    net.run(20_000);
+    let pending: Vec<_> = net.nodes.iter().map(|node| node.engine.mempool().stats().pending).collect();
+    assert_eq!(pending, [1_000; 4]);
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
+
+#[test]
+fn what_waits_for_a_nonce_is_announced_once_that_is_there() {
+    let mut net = nodes(3, 1);
+    net.connect(0, 1);
+    net.run(500);
+    let [first, rest @ ..]: [_; 6] =
+        std::array::from_fn(|nonce| Tx::from(&net.nodes[0].transfer(1, nonce as u64, 2)).0);
+    submit(&mut net, 0, rest.to_vec());
+    net.run(5_000);
+    assert_eq!(pooled(&net), [5, 0, 0], "behind a gap it may never be mined");
+    // Nor is it told to who comes later.
+    net.connect(0, 2);
+    net.run(5_000);
+    assert_eq!(pooled(&net), [5, 0, 0]);
+    submit(&mut net, 0, vec![first]);
+    net.run(5_000);
+    assert_eq!(pooled(&net), [6, 6, 6]);
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
