@@ -17,8 +17,8 @@ use std::sync::Arc;
 
 use crate::{
     engine::{
-        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, Source,
-        SubmitBlockError, SubmitError, Time,
+        Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, Source, SubmitBlockError,
+        SubmitError, Time,
     },
     mempool::MempoolConfig,
     store::{Store, StoreConfig, memory::MemoryKv},
