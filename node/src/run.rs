@@ -12,6 +12,7 @@ use tokio::{
     net::TcpListener,
     runtime::{Builder, Runtime},
     sync::Notify,
+    time::timeout,
 };
 
 use crate::{
@@ -88,11 +89,19 @@ pub fn datadir(config: &Config) -> Result<&Path, CommandError> {
 /// # Errors
 /// [`CommandError`] if there is none, or it cannot be opened.
 pub fn open_existing(config: &Config) -> Result<Store, CommandError> {
+    Ok(Store::open(existing(config)?, &config.spec, &store_config(config))?)
+}
+
+/// The data directory of a chain that was run before.
+///
+/// # Errors
+/// [`CommandError`] if there is none.
+pub fn existing(config: &Config) -> Result<&Path, CommandError> {
     let path = config.datadir.as_deref().ok_or_else(|| CommandError::InMemory(config.spec.name.clone()))?;
-    if !path.exists() {
-        return Err(CommandError::Stopped(format!("{} does not exist: name another with --datadir", path.display())));
+    match path.exists() {
+        true => Ok(path),
+        false => Err(CommandError::NoData { path: path.to_owned(), chain: config.spec.name.clone() }),
     }
-    Ok(Store::open(path, &config.spec, &store_config(config))?)
 }
 
 /// Opens store and engine.
@@ -134,8 +143,10 @@ pub fn run(config: Config) -> Result<(), CommandError> {
     if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved_payout(&config).is_none() {
         return Err(CommandError::NobodyToPay);
     }
+    // Before the store: a port in use leaves no new directory behind.
+    let listener = listen(config.rpc)?;
     let opened = open(&config)?;
-    opened.runtime().block_on(serve(&config, &opened))
+    opened.runtime().block_on(serve(&config, &opened, listener))
 }
 
 /// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
@@ -156,9 +167,9 @@ fn saved_payout(config: &Config) -> Option<Lock> {
     crate::mining::saved(&payout_file(config)?, &config.spec.hrp).map(|(lock, _)| lock)
 }
 
-async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
+async fn serve(config: &Config, opened: &Opened, listener: std::net::TcpListener) -> Result<(), CommandError> {
     let mut signals = Signals::take().map_err(CommandError::io("receive signals"))?;
-    let listener = listen(config.rpc).await?;
+    let listener = TcpListener::from_std(listener).map_err(CommandError::io("listen"))?;
     let address = listener.local_addr().unwrap_or(config.rpc);
     let network = join_network(config, opened).await?;
     let mining = Arc::new(Mining::new(
@@ -190,7 +201,7 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
     });
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
     let interval = Duration::from_secs(config.spec.target_interval.into());
-    tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
+    let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
     tokio::spawn(mining.clone().drive());
     let pool_file = config.datadir.as_deref().map(saved_pool::file);
     if let Some(file) = pool_file.clone() {
@@ -213,8 +224,8 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         reason = failed => Err(CommandError::Stopped(reason)),
     };
     signals.force();
-    // It is stopped already if nobody holds it.
-    let _ = server.stop();
+    // The engine still runs: what was asked is answered, `admin_stop` among it.
+    rpc::finish(server).await;
     mining.stop();
     if let Some(network) = network {
         network.stop().await;
@@ -223,6 +234,8 @@ async fn serve(config: &Config, opened: &Opened) -> Result<(), CommandError> {
         save_pool(&opened.engine, &file).await;
     }
     opened.engine.shutdown().await;
+    // It ends with the engine, after a line on the last blocks.
+    let _ = timeout(Duration::from_secs(2), reporter).await;
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
     outcome
@@ -263,11 +276,13 @@ async fn load_pool(engine: EngineHandle, file: PathBuf) {
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    TcpListener::bind(address).await.map_err(|error| match error.kind() {
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
+    let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
         ErrorKind::AddrInUse => CommandError::PortInUse(address),
         _ => CommandError::Listen { address, reason: error.to_string() },
-    })
+    })?;
+    listener.set_nonblocking(true).map_err(CommandError::io("listen"))?;
+    Ok(listener)
 }
 
 /// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.

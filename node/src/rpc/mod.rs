@@ -35,7 +35,7 @@ use tokio::{runtime::Handle, sync::Notify};
 
 pub use error::{RpcError, RpcResult};
 pub use miner::Templates;
-pub use server::{HttpLimits, serve};
+pub use server::{HttpLimits, finish, serve};
 
 use crate::{
     engine::{EngineHandle, Stopped},

@@ -56,6 +56,8 @@ impl Default for HttpLimits {
 const IDLE: Duration = Duration::from_secs(60);
 /// A request that takes longer, body and answer, is cut off.
 const REQUEST: Duration = Duration::from_secs(120);
+/// How long calls in flight may take when the server stops: a client that does not read its answer must not hold it up.
+const ANSWERS: Duration = Duration::from_secs(5);
 /// A body that is too large is read and dropped for so long.
 const LINGER: Duration = Duration::from_secs(2);
 /// Header bytes of a request.
@@ -87,6 +89,15 @@ pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits) -> Ser
         }
     });
     handle
+}
+
+/// Takes no more calls, and waits until those in flight are answered.
+pub async fn finish(server: ServerHandle) {
+    // It is stopped already if nobody holds it.
+    let _ = server.stop();
+    if tokio::time::timeout(ANSWERS, server.stopped()).await.is_err() {
+        tracing::debug!("calls that took too long were cut off");
+    }
 }
 
 #[derive(Clone)]
