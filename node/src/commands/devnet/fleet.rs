@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::member::{Member, text};
+use super::{
+    member::{Member, text},
+    stop::Stop,
+};
 use crate::commands::CommandError;
 
 /// Up to so many nodes, everybody is connected with everybody.
@@ -42,6 +45,7 @@ pub struct Fleet {
     sides: Vec<usize>,
     folder: PathBuf,
     keep: bool,
+    stop: Stop,
 }
 
 impl Fleet {
@@ -49,11 +53,12 @@ impl Fleet {
     ///
     /// # Errors
     /// [`CommandError`] if one does not start.
-    pub fn start(members: Vec<Member>, folder: &Path, keep: bool) -> Result<Self, CommandError> {
+    pub fn start(members: Vec<Member>, folder: &Path, keep: bool, stop: Stop) -> Result<Self, CommandError> {
         let sides = vec![0; members.len()];
-        let mut fleet = Self { members, sides, folder: folder.to_owned(), keep };
+        let mut fleet = Self { members, sides, folder: folder.to_owned(), keep, stop };
         fleet.members.iter_mut().try_for_each(Member::start)?;
-        fleet.members.iter_mut().try_for_each(Member::wait)?;
+        let stop = fleet.stop.clone();
+        fleet.members.iter_mut().try_for_each(|member| member.wait(&stop))?;
         (0..fleet.members.len()).try_for_each(|index| fleet.connect(index))?;
         fleet.mine(true)?;
         Ok(fleet)
@@ -83,6 +88,14 @@ impl Fleet {
     /// Whether a node runs.
     pub fn is_alive(&mut self, index: usize) -> bool {
         self.members[index].is_alive()
+    }
+
+    /// Goes on unless a signal asked to stop.
+    ///
+    /// # Errors
+    /// [`CommandError::Interrupted`].
+    pub fn go_on(&self) -> Result<(), CommandError> {
+        self.stop.check()
     }
 
     /// Nodes that run.
@@ -149,7 +162,7 @@ impl Fleet {
     /// [`CommandError`].
     pub fn restart(&mut self, index: usize) -> Result<(), CommandError> {
         self.members[index].start()?;
-        self.members[index].wait()?;
+        self.members[index].wait(&self.stop)?;
         self.shut_out(index)?;
         self.connect(index)?;
         if self.members[index].mines {
@@ -191,6 +204,7 @@ impl Fleet {
     pub fn agree(&mut self, nodes: &[usize], within: Duration) -> Result<Row, CommandError> {
         let end = Instant::now() + within;
         loop {
+            self.go_on()?;
             let rows: Vec<Row> = nodes.iter().map(|index| self.row(*index)).collect();
             if let Some(first) = rows.first().filter(|first| rows.iter().all(|row| row.up && row.tip == first.tip)) {
                 return Ok(first.clone());

@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::stop::Stop;
 use crate::commands::{CommandError, ask};
 
 /// How long a node may take to answer after its start, and to end.
@@ -29,6 +30,7 @@ pub struct Member {
     /// Where the others dial it, once it ran.
     pub address: String,
     flags: Vec<String>,
+    payout: String,
     child: Option<Child>,
 }
 
@@ -40,9 +42,10 @@ impl Member {
             .map(str::to_owned)
             .collect();
         flags.extend(["--http.port".to_owned(), rpc_port.to_string(), "--port".to_owned(), port.to_string()]);
-        flags.extend(["--miner.threads", "1", "--miner.address", payout].map(str::to_owned));
+        flags.extend(["--miner.threads", "1"].map(str::to_owned));
         let rpc = format!("http://127.0.0.1:{rpc_port}");
-        Self { folder, rpc, mines, id: String::new(), address: String::new(), flags, child: None }
+        let payout = payout.to_owned();
+        Self { folder, rpc, mines, id: String::new(), address: String::new(), flags, payout, child: None }
     }
 
     /// Starts it; [`Member::wait`] waits until it answers.
@@ -59,14 +62,27 @@ impl Member {
         let mut command = Command::new(program);
         command
             .args(&self.flags)
+            .args(self.payee())
             .arg("--datadir")
-            .arg(self.folder.join("data"))
+            .arg(self.data())
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors);
         end_with_parent(&mut command);
         self.child = Some(command.spawn().map_err(CommandError::io("start a node"))?);
         Ok(())
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// The flag that says who is paid: none where a wallet said so and the node remembers it.
+    fn payee(&self) -> Vec<String> {
+        match self.data().join("payout.json").exists() {
+            true => Vec::new(),
+            false => vec!["--miner.address".to_owned(), self.payout.clone()],
+        }
     }
 
     /// Where its log is.
@@ -77,10 +93,11 @@ impl Member {
     /// Waits until it answers, and learns its key.
     ///
     /// # Errors
-    /// [`CommandError`] with what it printed last, if it does not.
-    pub fn wait(&mut self) -> Result<(), CommandError> {
+    /// [`CommandError`] with what it printed last, if it does not; or if a signal asked to stop.
+    pub fn wait(&mut self, stop: &Stop) -> Result<(), CommandError> {
         let end = Instant::now() + START;
         loop {
+            stop.check()?;
             if let Ok(info) = self.call("admin_nodeInfo", json!([])) {
                 self.id = text(&info["id"]);
                 self.address = text(&info["addresses"][0]);

@@ -5,6 +5,7 @@ mod member;
 mod order;
 mod reorg;
 mod screen;
+mod stop;
 
 use chain_core::{
     address,
@@ -22,14 +23,13 @@ use self::{
     member::Member,
     order::{HELP, Order},
     screen::Screen,
+    stop::Stop,
 };
 use super::CommandError;
-use crate::{cli::Devnet, config, signals::Signals};
+use crate::{cli::Devnet, config, signals::Signals, text::count};
 
 /// How often the table is drawn.
 const DRAW: Duration = Duration::from_secs(1);
-/// Most nodes on one machine.
-const MOST: usize = 100;
 
 /// What reaches the devnet from outside.
 enum Input {
@@ -48,9 +48,6 @@ enum Input {
 pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let spec = config::load_spec(&flags.chain)?;
     let nodes = usize::from(flags.nodes);
-    if nodes == 0 || nodes > MOST {
-        return Err(CommandError::Stopped(format!("--nodes {nodes}: expected 1 to {MOST}")));
-    }
     if flags.miners > flags.nodes {
         let most = format!("--miners {}: expected at most {nodes}, as many as there are nodes (--nodes)", flags.miners);
         return Err(CommandError::Stopped(most));
@@ -59,7 +56,8 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         return Err(CommandError::Stopped("the dev chain has no network: choose local or a TOML file".to_owned()));
     }
     let (sender, inputs) = mpsc::channel();
-    listen(sender)?;
+    let stop = Stop::default();
+    listen(sender, stop.clone())?;
     let folder = match &flags.datadir {
         Some(folder) => folder.clone(),
         None => std::env::temp_dir().join(format!("cairn-devnet-{}", std::process::id())),
@@ -72,8 +70,12 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         Member::new(folder, &flags.chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)))
     });
     let mut screen = Screen::new();
-    screen.say(format_args!("starting {nodes} nodes in {}", folder.display()));
-    let mut fleet = Fleet::start(members.collect(), &folder, flags.datadir.is_some())?;
+    let (started, log) = (count(nodes, "node"), folder.join("node-0/log"));
+    screen.say(format_args!("starting {started} in {}; the log of the first is {}", folder.display(), log.display()));
+    let mut fleet = match Fleet::start(members.collect(), &folder, flags.datadir.is_some(), stop) {
+        Err(CommandError::Interrupted) => return Ok(()),
+        fleet => fleet?,
+    };
     let urls: Vec<String> = fleet.members.iter().map(|member| member.rpc.clone()).collect();
     screen.clear(nodes);
     screen.say(HELP);
@@ -101,8 +103,8 @@ fn free_ports(flags: &Devnet, nodes: usize) -> Result<Vec<(u16, u16)>, CommandEr
     Ok(rpc.into_iter().zip(peers).collect())
 }
 
-/// Passes on lines and signals.
-fn listen(sender: Sender<Input>) -> Result<(), CommandError> {
+/// Passes on lines and signals. A signal is seen at once by what takes long, which looks at `asked`.
+fn listen(sender: Sender<Input>, asked: Stop) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(CommandError::io("start threads"))?;
     let mut signals = runtime.block_on(async { Signals::take() }).map_err(CommandError::io("receive signals"))?;
@@ -110,6 +112,7 @@ fn listen(sender: Sender<Input>) -> Result<(), CommandError> {
     // Both threads end with the process; whoever listens may have gone before.
     std::thread::spawn(move || {
         runtime.block_on(signals.next());
+        asked.ask();
         let _ = stop.send(Input::Stop);
     });
     std::thread::spawn(move || {
@@ -141,6 +144,7 @@ fn attend(
                     Ok(Some(Order::Help)) => screen.say(HELP),
                     Ok(Some(order)) => match obey(fleet, screen, &order) {
                         Ok(()) => screen.say("done"),
+                        Err(CommandError::Interrupted) => return Ok(()),
                         Err(error) => screen.say(format_args!("error: {error}")),
                     },
                     Ok(None) => {}

@@ -3,18 +3,22 @@
 use cairn_miner::{Event, Midstate, Miner, Work};
 use chain_core::{block::Block, codec, pow};
 use serde_json::{Value, json};
-use std::{sync::mpsc, time::Duration};
-
-use super::{
-    fleet::Fleet,
-    member::{Member, text},
+use std::{
+    sync::mpsc::{self, RecvTimeoutError},
+    time::{Duration, Instant},
 };
-use crate::commands::CommandError;
+
+use super::{fleet::Fleet, member::text};
+use crate::{commands::CommandError, text::count};
 
 /// How long all may take to stand at one tip.
 const AGREE: Duration = Duration::from_secs(60);
+/// How often it says how far it is.
+const REPORT: Duration = Duration::from_secs(2);
+/// How often a search looks whether it is to stop.
+const LOOK: Duration = Duration::from_millis(100);
 
-/// Takes back exactly `depth` blocks on all nodes but the last one that runs. `tell` hears how it goes.
+/// Disconnects exactly `depth` blocks on all nodes but the last one that runs. `tell` hears how it goes.
 ///
 /// # Errors
 /// [`CommandError`]; the network is healed also then.
@@ -25,6 +29,10 @@ pub fn reorg(fleet: &mut Fleet, depth: u32, tell: impl Fn(String)) -> Result<(),
     };
     fleet.mine(false)?;
     let result = branches(fleet, *winner, losers, depth, tell);
+    // All nodes are about to be stopped.
+    if matches!(result, Err(CommandError::Interrupted)) {
+        return result;
+    }
     fleet.heal()?;
     fleet.mine(true)?;
     result
@@ -41,24 +49,39 @@ fn branches(
     fleet.heal()?;
     let fork = fleet.agree(&all, AGREE)?;
     fleet.partition(&[losers.to_vec(), vec![winner]])?;
-    tell(format!("node {winner} is cut off at height {}; the others mine {depth} blocks", fork.height));
-    for _ in 0..depth {
-        mine_one(&fleet.members[losers[0]])?;
+    let blocks = count(depth, "block");
+    tell(format!("node {winner} is cut off at height {}; the others mine {blocks}", fork.height));
+    let mut told = Instant::now();
+    for number in 1..=depth {
+        mine_one(fleet, losers[0])?;
+        report(&mut told, format!("mined {number} of {depth}"), &tell);
     }
     let lost = fleet.agree(losers, AGREE)?;
     tell(format!("node {winner} mines a branch with more work"));
+    let mut number = 0;
     while fleet.row(winner).work <= lost.work {
-        mine_one(&fleet.members[winner])?;
+        mine_one(fleet, winner)?;
+        number += 1;
+        report(&mut told, format!("mined {number}, more work than that of {blocks} is needed"), &tell);
     }
     fleet.heal()?;
     let won = fleet.agree(&all, AGREE)?;
-    let taken_back = lost.height - fork.height;
-    tell(format!("reorganised: {taken_back} blocks taken back, height {} to {}", lost.height, won.height));
+    let gone = count(lost.height - fork.height, "block");
+    tell(format!("reorganised: {gone} disconnected, height {} to {}", lost.height, won.height));
     Ok(())
 }
 
+/// Says now and then how far it is.
+fn report(told: &mut Instant, text: String, tell: impl Fn(String)) {
+    if told.elapsed() >= REPORT {
+        *told = Instant::now();
+        tell(text);
+    }
+}
+
 /// Mines one block on a node, here, so that there is exactly one.
-fn mine_one(member: &Member) -> Result<(), CommandError> {
+fn mine_one(fleet: &Fleet, index: usize) -> Result<(), CommandError> {
+    let member = &fleet.members[index];
     let template = member.call("miner_getTemplate", json!([{ "full": true }]))?;
     let odd = || CommandError::Stopped("the node answers with a template that is none".to_owned());
     let block: Block =
@@ -70,8 +93,12 @@ fn mine_one(member: &Member) -> Result<(), CommandError> {
         let _ = found.send(event);
     });
     miner.set_work(Work::of_block(String::new(), &block, target, 8));
-    let Ok(Event::Found(solution)) = events.recv() else {
-        return Err(odd());
+    let solution = loop {
+        match events.recv_timeout(LOOK) {
+            Ok(Event::Found(solution)) => break solution,
+            Ok(_) | Err(RecvTimeoutError::Disconnected) => return Err(odd()),
+            Err(RecvTimeoutError::Timeout) => fleet.go_on()?,
+        }
     };
     let header = hex::encode(codec::encode(&solution.header));
     let submission: Value = json!([template["id"], header, hex::encode(&solution.coinbase)]);

@@ -2,10 +2,11 @@
 
 use std::{
     fmt::Display,
-    io::{IsTerminal, Write, stdout},
+    io::{Write, stdout},
 };
 
 use super::fleet::{Row, shorten};
+use crate::terminal;
 
 /// Where things are shown.
 pub struct Screen {
@@ -17,7 +18,7 @@ pub struct Screen {
 impl Screen {
     /// The standard output.
     pub fn new() -> Self {
-        Self { terminal: stdout().is_terminal(), last: String::new() }
+        Self { terminal: terminal::moves(&stdout()), last: String::new() }
     }
 
     /// Makes room for a table of so many nodes.

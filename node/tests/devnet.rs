@@ -1,0 +1,97 @@
+//! `cairn-node devnet` as a user drives it: lines typed, lines read, signals.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use chain_core::{address, coin::Lock, spec::ChainSpec};
+use serde_json::Value;
+use std::{
+    io::{BufRead, BufReader, Lines, Write},
+    net::TcpListener,
+    process::{Child, ChildStdout, Command, Stdio},
+};
+
+fn node(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-node"));
+    command.args(arguments).env_remove("CAIRN_RPC").env_remove("CAIRN_CHAIN");
+    command
+}
+
+fn success(arguments: &[&str]) -> String {
+    let output = node(arguments).stdin(Stdio::null()).output().expect("the binary runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// A devnet whose lines are read one by one, ended when dropped.
+struct Devnet {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Devnet {
+    fn start(chain: &str, nodes: &str) -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        // It takes the first free ports from here on.
+        let (rpc, peers) = ((port / 2).to_string(), (port / 2 + 200).to_string());
+        let flags = ["devnet", "--nodes", nodes, "--miners", "0", "--rpc-port", &rpc, "--port", &peers];
+        let mut child =
+            node(&flags).args(["--chain", chain]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    fn type_in(&mut self, line: &str) {
+        writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    /// The next line that holds a text.
+    fn wait_for(&mut self, text: &str) -> String {
+        let found = self.lines.by_ref().map_while(Result::ok).find(|line| line.contains(text));
+        found.unwrap_or_else(|| panic!("the devnet ended before it said {text:?}"))
+    }
+}
+
+impl Drop for Devnet {
+    fn drop(&mut self) {
+        // Its nodes end with it.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+#[test]
+fn a_devnet_that_reorganises_says_how_far_it_is_and_stops_on_a_signal() {
+    let mut devnet = Devnet::start("local", "2");
+    devnet.type_in("reorg 1000");
+    devnet.wait_for("the others mine 1000 blocks");
+    devnet.wait_for("of 1000");
+    // SAFETY: `kill` has no memory effects, and the child is not yet waited for.
+    unsafe { libc::kill(devnet.child.id() as i32, libc::SIGINT) };
+    devnet.wait_for("stopping all nodes");
+    assert_eq!(devnet.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_node_of_a_devnet_pays_the_same_address_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = folder.path().join("chain.toml");
+    let spec = ChainSpec { name: "cut".into(), hrp: "ecrn".into(), chain_id: 1_337_009, ..ChainSpec::local() };
+    std::fs::write(&chain, spec.to_toml()).unwrap();
+    let mut devnet = Devnet::start(chain.to_str().unwrap(), "1");
+    devnet.wait_for("heights 0");
+    devnet.type_in("status");
+    let url = devnet.wait_for("http://").split_whitespace().last().unwrap().to_owned();
+    let address = address::encode("ecrn", &Lock::Policy([3; 32]));
+    let paid = || -> Value {
+        let status: Value = serde_json::from_str(&success(&["status", "--json", "--rpc", &url])).unwrap();
+        status["miner"]["address"].clone()
+    };
+    assert_ne!(paid(), address.as_str());
+    success(&["mine-to", &address, "--rpc", &url]);
+    assert_eq!(paid(), address.as_str());
+    devnet.type_in("kill 0");
+    devnet.wait_for("done");
+    devnet.type_in("restart 0");
+    devnet.wait_for("done");
+    assert_eq!(paid(), address.as_str());
+}
