@@ -1,8 +1,9 @@
 //! What the node prints when it is up: where it is, what it does, and what to type next.
 
 use chain_core::address;
+use std::net::TcpListener;
 
-use crate::{commands::say, config::Config, dev, net::Multiaddr, rpc::Context};
+use crate::{commands::say, config::Config, dev, net::Multiaddr, program, rpc::Context, text::count};
 
 /// Prints the banner to the standard output.
 pub async fn print(context: &Context, config: &Config) {
@@ -30,7 +31,7 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
         format!("  RPC       {} (HTTP and WebSocket)", context.node.url),
         format!("  mining    {}", mining(context, config)),
     ];
-    lines.extend(network(config, addresses));
+    lines.extend(network(context, config, addresses));
     if config.dev {
         lines.extend(dev_accounts());
     } else if config.spec.name == "local" {
@@ -47,17 +48,17 @@ fn mining(context: &Context, config: &Config) -> String {
         Some(lock) => format!("pays to {}", address::encode(&config.spec.hrp, &lock)),
         None => "pays nobody yet".to_owned(),
     };
-    let plural = if threads == 1 { "thread" } else { "threads" };
+    let on = count(threads, "thread");
     match (config.mine, config.dev) {
-        (true, _) if status.mining => format!("on {threads} {plural}, {to}"),
-        (true, _) => format!("not yet: it looks for peers and their blocks first; then on {threads} {plural}, {to}"),
+        (true, _) if status.mining => format!("on {on}, {to}"),
+        (true, _) => format!("not yet: it looks for peers and their blocks first; then on {on}, {to}"),
         (false, true) => "a block for each transaction, and on evm_mine".to_owned(),
         (false, false) => "off (start with --mine, or mine with cairn-miner)".to_owned(),
     }
 }
 
 /// Where others reach this node, and what they type.
-fn network(config: &Config, addresses: &[Multiaddr]) -> Vec<String> {
+fn network(context: &Context, config: &Config, addresses: &[Multiaddr]) -> Vec<String> {
     let Some(address) = addresses.first() else {
         return vec!["  network   none".to_owned()];
     };
@@ -65,20 +66,27 @@ fn network(config: &Config, addresses: &[Multiaddr]) -> Vec<String> {
     if config.dev {
         return lines;
     }
-    let chain = match config.spec.name.as_str() {
-        name @ ("main" | "test" | "local") => name,
-        _ => "FILE",
-    };
+    let (node, chain) = (program::named("cairn-node"), program::quoted(&config.chain));
     lines.push(String::new());
     match address.iter().next().is_some_and(|part| part.to_string().starts_with("/ip4/127.")) {
         true => {
             lines.push("  Another node on this machine joins with".to_owned());
-            lines.push(format!("    cairn-node --chain {chain} --datadir DIR --http.port 8546 --port 30304 \\"));
+            let peers = address.to_string().split('/').nth(4).map(str::to_owned);
+            let rpc = context.node.url.rsplit(':').next().map(str::to_owned);
+            let (rpc, peers) = (next_free(rpc), next_free(peers));
+            lines.push(format!("    {node} --chain {chain} --datadir DIR --http.port {rpc} --port {peers} \\"));
             lines.push(format!("      --connect {address}"));
         }
         false => lines.push(format!("  Another node joins with --chain {chain} --connect {address}")),
     }
     lines
+}
+
+/// The first free port above one that this node listens on.
+fn next_free(port: Option<String>) -> u16 {
+    let port: u16 = port.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (port.saturating_add(1)..=u16::MAX).take(100).find(free).unwrap_or_default()
 }
 
 fn dev_accounts() -> Vec<String> {
@@ -96,16 +104,17 @@ fn dev_accounts() -> Vec<String> {
 
 fn next_steps(context: &Context) -> Vec<String> {
     let mut lines = vec![String::new(), "  Next, in a second terminal:".to_owned()];
-    let steps: &[(&str, &str)] = match context.mining.payout() {
-        None => &[
-            ("bin/cairn-wallet create", "make a wallet"),
-            ("bin/cairn-wallet mine", "have this node pay it for its blocks"),
-            ("bin/cairn-wallet balance", "see the coins come in"),
+    let (node, wallet) = (program::named("cairn-node"), program::named("cairn-wallet"));
+    let steps = match context.mining.payout() {
+        None => [
+            (format!("{wallet} create"), "make a wallet"),
+            (format!("{wallet} mine"), "have this node pay it for its blocks"),
+            (format!("{wallet} balance"), "see the coins come in"),
         ],
-        Some(_) => &[
-            ("bin/cairn-wallet balance", "see the coins come in"),
-            ("bin/cairn-wallet send ADDRESS=1.5", "pay somebody"),
-            ("bin/cairn-node status", "see how the node is"),
+        Some(_) => [
+            (format!("{wallet} balance"), "see the coins come in"),
+            (format!("{wallet} send ADDRESS=1.5"), "pay somebody"),
+            (format!("{node} status"), "see how the node is"),
         ],
     };
     // The wallet and the commands look for a node on the default port.
@@ -113,9 +122,9 @@ fn next_steps(context: &Context) -> Vec<String> {
         "http://127.0.0.1:8545" => String::new(),
         url => format!(" --rpc {url}"),
     };
-    let step = |(command, what): &(&str, &str)| {
-        format!("    {:width$}{what}", format!("{command}{rpc}"), width = 36 + rpc.len())
-    };
+    // One column for the whole block, however long the path of the programs is.
+    let width = 2 + rpc.len() + steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
+    let step = |(command, what): &(String, &str)| format!("    {:width$}{what}", format!("{command}{rpc}"));
     lines.extend(steps.iter().map(step));
     lines.push("  Ctrl-C stops the node; the chain stays.".to_owned());
     lines

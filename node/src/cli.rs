@@ -1,9 +1,15 @@
 //! The command line of `cairn-node`.
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
-use crate::config::Settings;
+use crate::config::{LogSettings, Settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  cairn-node --chain local --mine   mine a private chain on this machine
+  cairn-node --dev                  a throw-away chain with funded accounts
+  cairn-node status                 ask the running node";
 
 /// Runs and looks after a Cairn node.
 #[derive(Debug, Parser)]
@@ -13,9 +19,7 @@ use crate::config::Settings;
     about = "A proof-of-work node: one chain of coins and accounts",
     long_about = "A proof-of-work node: one chain of coins and accounts.\n\nWithout a command it runs the node. Flags may also \
                   stand in a TOML file (--config); flags win.",
-    after_help = "Examples:\n  cairn-node --chain local --mine            mine a private chain on this machine\n  cairn-node \
-                  --dev                             a throw-away chain with funded accounts\n  cairn-node status               \
-                           ask the running node",
+    after_help = EXAMPLES,
     subcommand_precedence_over_arg = true,
     args_conflicts_with_subcommands = true
 )]
@@ -31,12 +35,42 @@ pub struct Cli {
 /// The settings, and where more of them stand.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunFlags {
-    /// Reads settings from a TOML file; its keys are named as the flags (`[http] port = 8545`)
+    /// Reads settings from a TOML file; its keys are named as the flags (`http.port = 8545`)
     #[arg(long, value_name = "FILE", help_heading = "Node")]
     pub config: Option<PathBuf>,
     /// The settings themselves.
     #[command(flatten)]
     pub settings: Settings,
+}
+
+/// The settings of commands that work on a node's data while it does not run.
+#[derive(Clone, Debug, Args)]
+pub struct DataFlags {
+    /// Reads settings from a TOML file, as the node does
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Which chain: main, test, local, or a TOML file with a chain spec [default: main]
+    #[arg(long, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
+    pub chain: Option<String>,
+    /// Where the node keeps its data [default: ~/.cairn/CHAIN]
+    #[arg(long, value_name = "DIR")]
+    pub datadir: Option<PathBuf>,
+    /// Memory for the database's caches, in MB [default: 256]
+    #[arg(long, value_name = "MB")]
+    pub cache: Option<u32>,
+    /// Keeps no indexes, as the node that runs with --no-index
+    #[arg(long)]
+    pub no_index: bool,
+    /// The log.
+    #[command(flatten)]
+    pub log: LogSettings,
+}
+
+impl From<DataFlags> for RunFlags {
+    fn from(flags: DataFlags) -> Self {
+        let DataFlags { config, chain, datadir, cache, no_index, log } = flags;
+        Self { config, settings: Settings { chain, datadir, cache, no_index, log, ..Settings::default() } }
+    }
 }
 
 /// What `cairn-node` can do.
@@ -45,7 +79,14 @@ pub enum Command {
     /// Runs the node (the default)
     Run(Box<RunFlags>),
     /// Rebuilds the whole state from the stored blocks, verifying everything
-    Reindex(Box<RunFlags>),
+    Reindex {
+        /// Which node's data.
+        #[command(flatten)]
+        data: DataFlags,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Writes the blocks of the active chain to a file
     Export {
         /// Where to write; `-` for the standard output
@@ -58,7 +99,10 @@ pub enum Command {
         to: Option<u32>,
         /// Which node's data.
         #[command(flatten)]
-        run: Box<RunFlags>,
+        data: DataFlags,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Reads blocks from a file that `export` wrote, verifying them
     Import {
@@ -66,7 +110,10 @@ pub enum Command {
         file: PathBuf,
         /// Which node's data.
         #[command(flatten)]
-        run: Box<RunFlags>,
+        data: DataFlags,
+        /// Prints JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Runs several nodes of one chain on this machine: cut them apart, kill them, reorganise them
     Devnet(Devnet),
@@ -94,7 +141,7 @@ pub enum Command {
 #[derive(Clone, Debug, Args)]
 pub struct Devnet {
     /// How many nodes
-    #[arg(long, value_name = "N", default_value_t = 4)]
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
     pub nodes: u16,
     /// How many of them mine, on a thread each
     #[arg(long, value_name = "M", default_value_t = 1)]
@@ -137,9 +184,24 @@ pub enum ChainCommand {
 #[derive(Clone, Debug, Args)]
 pub struct Ask {
     /// The node's RPC
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC")]
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC", value_parser = with_scheme)]
     pub rpc: String,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// An address such as `127.0.0.1:8547` is taken for HTTP.
+fn with_scheme(text: &str) -> Result<String, String> {
+    match text.split_once("://") {
+        None if text.is_empty() => Err("expected a URL such as http://127.0.0.1:8545".to_owned()),
+        None => Ok(format!("http://{text}")),
+        Some(("http", _)) => Ok(text.to_owned()),
+        Some((scheme, _)) => Err(format!("{scheme} is not supported: expected a URL such as http://127.0.0.1:8545")),
+    }
+}
+
+/// The command line itself, for man pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }

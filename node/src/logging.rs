@@ -2,12 +2,23 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
-use tracing_subscriber::{EnvFilter, Layer, Registry, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry,
+    fmt::{
+        format::Writer,
+        time::{FormatTime, SystemTime as Precise},
+    },
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
-use crate::config::{ConfigError, LogConfig, LogFormat};
+use crate::{
+    config::{ConfigError, LogConfig, LogFormat},
+    terminal,
+};
 
 /// A log file is renamed at this size.
 const MAX_FILE: u64 = 20 << 20;
@@ -22,11 +33,11 @@ const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error
 /// [`ConfigError`] for a filter that is none, and for a file that cannot be opened.
 pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
     let filter = filter(&config.level)?;
-    let ansi = io::stderr().is_terminal();
+    let ansi = terminal::has_colours(&io::stderr());
     let mut layers = vec![layer(config.format, ansi, io::stderr)];
     if let Some(path) = &config.file {
         let file = BoundedFile::open(path)
-            .map_err(|error| ConfigError::Unreadable { path: path.clone(), reason: error.to_string() })?;
+            .map_err(|error| ConfigError::LogFile { path: path.clone(), reason: error.to_string() })?;
         layers.push(layer(config.format, false, std::sync::Mutex::new(file)));
     }
     // A second start in one process, as in tests, keeps the first.
@@ -40,8 +51,20 @@ where
 {
     let layer = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(writer);
     match format {
-        LogFormat::Text => layer.with_target(false).boxed(),
+        LogFormat::Text => layer.with_target(false).with_timer(Seconds).boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
+    }
+}
+
+/// UTC to the second, for people: `2026-11-28T04:23:22Z`.
+struct Seconds;
+
+impl FormatTime for Seconds {
+    fn format_time(&self, out: &mut Writer<'_>) -> std::fmt::Result {
+        let mut text = String::new();
+        Precise.format_time(&mut Writer::new(&mut text))?;
+        out.write_str(text.split('.').next().unwrap_or(&text))?;
+        out.write_char('Z')
     }
 }
 

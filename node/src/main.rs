@@ -1,21 +1,51 @@
 //! `cairn-node`: see `cairn-node --help`.
 
-use cairn_node::{cli::Cli, commands};
+use cairn_node::{cli::Cli, commands, program};
 use clap::{Parser, error::ErrorKind};
-use std::process::ExitCode;
+use serde_json::json;
+use std::{ffi::OsString, process::ExitCode};
 
 fn main() -> ExitCode {
-    let cli = Cli::try_parse().unwrap_or_else(|error| {
-        if error.kind() == ErrorKind::ArgumentConflict {
-            eprintln!("tip: flags stand behind the command, as in `cairn-node reindex --chain local`\n");
+    let arguments = reordered(std::env::args_os().collect());
+    if let Some(program) = arguments.first() {
+        program::started_as(&program.to_string_lossy());
+    }
+    let json = arguments.iter().any(|argument| argument == "--json");
+    match Cli::try_parse_from(&arguments) {
+        Ok(cli) => match commands::execute(cli) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => fail(json, error.exit_code(), &error.to_string()),
+        },
+        // Help and the version are no failures, and go to the standard output.
+        Err(error) if json && error.use_stderr() => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            fail(json, 2, line.strip_prefix("error: ").unwrap_or(line))
         }
-        error.exit()
-    });
-    match commands::execute(cli) {
-        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
+            if error.kind() == ErrorKind::ArgumentConflict {
+                eprintln!("tip: flags stand behind the command, as in `cairn-node reindex --chain local`\n");
+            }
+            error.exit()
         }
     }
+}
+
+/// `--json` may stand before the command, as it may for the wallet; all other flags belong to one command.
+fn reordered(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let starts_with_json = arguments.get(1).is_some_and(|argument| argument == "--json");
+    let command_follows = arguments.get(2).is_some_and(|argument| !argument.to_string_lossy().starts_with('-'));
+    if starts_with_json && command_follows {
+        arguments.swap(1, 2);
+    }
+    arguments
+}
+
+fn fail(json: bool, code: u8, message: &str) -> ExitCode {
+    if json {
+        eprintln!("{}", json!({ "error": { "code": code, "message": message } }));
+    } else {
+        eprintln!("error: {message}");
+    }
+    ExitCode::from(code)
 }

@@ -13,7 +13,7 @@ use std::{
 
 fn node(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-node"));
-    command.args(arguments).stdin(Stdio::null()).env_remove("CAIRN_RPC");
+    command.args(arguments).stdin(Stdio::null()).env_remove("CAIRN_RPC").env_remove("CAIRN_CHAIN");
     command
 }
 
@@ -23,9 +23,18 @@ fn output(arguments: &[&str]) -> Output {
 
 /// What a command that fails says, without `error: `; nothing may stand on the standard output.
 fn failure(arguments: &[&str]) -> String {
+    failure_with(1, arguments)
+}
+
+/// The same for a command line or a configuration that cannot be used.
+fn misuse(arguments: &[&str]) -> String {
+    failure_with(2, arguments)
+}
+
+fn failure_with(code: i32, arguments: &[&str]) -> String {
     let output = output(arguments);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!(output.status.code(), Some(code), "{text}");
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "");
     text.trim_end().strip_prefix("error: ").unwrap_or_else(|| panic!("no error: {text}")).to_owned()
 }
@@ -111,19 +120,25 @@ fn flags_that_are_none_end_with_usage() {
 #[test]
 fn settings_that_make_no_sense_end_with_one_line() {
     assert_eq!(
-        failure(&["--chain", "moon"]),
+        misuse(&["--chain", "moon"]),
         "unknown chain \"moon\": expected main, test, local, dev or a TOML file that exists"
     );
-    assert_eq!(failure(&["--cache", "1"]), "--cache 1: expected 8 to 1048576 MB");
+    assert_eq!(misuse(&["--cache", "1"]), "--cache 1: expected 8 to 1048576 MB");
     assert_eq!(
-        failure(&["--chain", "test", "--datadir", "/nonexistent", "--mine"]),
-        "--mine needs somebody to pay: add --miner.address ADDRESS (`cairn-wallet address` shows yours)"
+        misuse(&["--chain", "test", "--datadir", "/nonexistent", "--mine"]),
+        format!(
+            "--mine needs somebody to pay: add --miner.address ADDRESS (`{}cairn-wallet address` shows yours)",
+            env!("CARGO_BIN_EXE_cairn-node").trim_end_matches("cairn-node")
+        )
     );
     assert_eq!(
-        failure(&["--config", "/nowhere.toml"]),
+        misuse(&["--config", "/nowhere.toml"]),
         "cannot read /nowhere.toml: No such file or directory (os error 2)"
     );
-    assert_eq!(failure(&["export", "x", "--dev"]), "the chain \"dev\" is kept in memory only: add --datadir DIR");
+    assert_eq!(
+        failure(&["export", "x", "--chain", "dev"]),
+        "the chain \"dev\" is kept in memory only: add --datadir DIR"
+    );
 }
 
 #[test]
@@ -154,6 +169,7 @@ fn a_port_in_use_is_named_and_nothing_crashes() {
             failure(&arguments),
             format!("{address} is in use by another program: stop it, or choose another port with --http.port")
         );
+        assert!(!data.exists(), "no directory is left behind");
     }
 }
 
@@ -208,9 +224,9 @@ fn blocks_are_exported_imported_and_the_state_rebuilt() {
     let said = success(&["export", &file, "--to", "20", "--chain", &chain, "--datadir", &data]);
     assert_eq!(said, format!("wrote blocks 1 to 20 to {file}\n"));
     let said = success(&["import", &file, "--chain", &chain, "--datadir", &copy]);
-    assert_eq!(said, "imported 20 blocks, 0 were known; the tip is at height 20\n");
+    assert_eq!(said, "imported 20 blocks, 0 known before; the tip is at height 20\n");
     let said = success(&["import", &file, "--chain", &chain, "--datadir", &copy]);
-    assert_eq!(said, "imported 0 blocks, 20 were known; the tip is at height 20\n");
+    assert_eq!(said, "imported 0 blocks, 20 known before; the tip is at height 20\n");
     let said = success(&["reindex", "--chain", &chain, "--datadir", &copy]);
     assert!(said.starts_with("rebuilt 20 blocks in "), "{said}");
     let node = Running::start(&["--chain", &chain, "--datadir", &copy]);
@@ -258,7 +274,125 @@ fn a_running_node_is_asked_over_its_rpc() {
     node.call("admin_stop", json!([]));
     let said = failure(&["status", "--rpc", "http://127.0.0.1:1"]);
     assert!(said.starts_with("no node answers at http://127.0.0.1:1 ("), "{said}");
-    assert!(said.ends_with("): start one with `cairn-node`, or name another with --rpc URL"), "{said}");
+    let folder = env!("CARGO_BIN_EXE_cairn-node").trim_end_matches("cairn-node");
+    let hint = format!("): start one, such as `{folder}cairn-node --chain local`, or name another with --rpc URL");
+    assert!(said.ends_with(&hint), "{said}");
+}
+
+/// The answer of `admin_stop`, and those to what was asked with it and takes its time.
+#[test]
+fn a_node_that_stops_delivers_the_answers_in_flight() {
+    let mut node = Running::start(&["--dev"]);
+    // JUMPDEST, PUSH1 0, JUMP: until the gas is used up.
+    let slow =
+        json!({ "jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": [{ "data": "0x5b600056" }, "latest"] });
+    let mut batch = vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] })];
+    batch.extend(vec![slow; 10]);
+    let mut response = ureq::post(&node.url).send_json(&batch).expect("the answer comes");
+    let answers: Vec<Value> = response.body_mut().read_json().expect("the answer is whole");
+    assert_eq!(answers.len(), 11, "{answers:?}");
+    assert_eq!(answers[0]["result"], true, "{answers:?}");
+    assert_eq!(node.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn commands_on_data_that_is_not_there_fail_and_leave_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("none");
+    let at = data.to_str().unwrap();
+    let expected = format!(
+        "{at} does not exist: no node of the chain local keeps its data there; name others with --chain and --datadir"
+    );
+    assert_eq!(failure(&["reindex", "--chain", "local", "--datadir", at]), expected);
+    assert_eq!(failure(&["export", "-", "--chain", "local", "--datadir", at]), expected);
+    assert!(!data.exists());
+}
+
+#[test]
+fn a_hint_names_the_chain_and_the_data_that_it_is_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let chain = easy_chain(folder.path());
+    let data = folder.path().join("my data").to_str().unwrap().to_owned();
+    let of = ["--chain", &chain, "--datadir", &data];
+    let mut node = Running::start(&[&of[..], &["--no-index", "--mine", "--miner.threads", "1"]].concat());
+    node.wait_for_height(3);
+    assert_eq!(node.signal(libc::SIGTERM), Some(0));
+    // The same chain with indexes, which it was stored without.
+    let said = failure(&[&of[..], &["--http.port", "0", "--max-peers", "0"]].concat());
+    let command = format!("{} reindex --chain {chain} --datadir '{data}'", env!("CARGO_BIN_EXE_cairn-node"));
+    assert!(said.contains(&format!("`{command}`")), "{said}");
+    let done = Command::new("sh").args(["-c", &command]).output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+}
+
+#[test]
+fn errors_are_json_where_json_is_asked_for() {
+    let error = |code, arguments: &[&str]| -> Value {
+        let output = output(arguments);
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let error: Value = serde_json::from_slice(&output.stderr).unwrap_or_else(|_| panic!("no JSON: {output:?}"));
+        assert_eq!(error["error"]["code"], code);
+        error["error"]["message"].clone()
+    };
+    let nowhere = error(1, &["status", "--json", "--rpc", "127.0.0.1:1"]);
+    assert!(nowhere.as_str().unwrap().starts_with("no node answers at http://127.0.0.1:1 ("), "{nowhere}");
+    assert_eq!(nowhere, error(1, &["--json", "status", "--rpc", "http://127.0.0.1:1"]));
+    let unknown = "unknown chain \"moon\": expected main, test, local, dev or a TOML file that exists";
+    assert_eq!(error(2, &["chain", "show", "--json", "moon"]), unknown);
+    assert_eq!(error(2, &["reindex", "--json", "--chain", "moon"]), unknown);
+    assert_eq!(error(2, &["--json", "export", "x", "--chain", "moon"]), unknown);
+    assert_eq!(error(2, &["status", "--json", "--fast"]), "unexpected argument '--fast' found");
+    let scheme = error(2, &["status", "--json", "--rpc", "https://x"]);
+    assert!(scheme.as_str().unwrap().contains("https is not supported"), "{scheme}");
+}
+
+#[test]
+fn a_configuration_file_names_paths_from_home_and_from_its_own_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    easy_chain(folder.path());
+    let file = folder.path().join("cairn.toml");
+    std::fs::write(&file, "chain = \"chain.toml\"\ndatadir = \"~/kept\"\nlog.file = \"node.log\"\n").unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut node = Command::new(env!("CARGO_BIN_EXE_cairn-node"));
+    node.args(["--config", file.to_str().unwrap(), "--http.port", "0", "--max-peers", "0"]);
+    node.current_dir(elsewhere.path()).env("HOME", folder.path()).env_remove("CAIRN_CHAIN").stdin(Stdio::null());
+    let mut child = node.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("  RPC ")), "it starts");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(folder.path().join("kept/db").exists() && folder.path().join("node.log").exists());
+    assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing is left where it was started");
+}
+
+/// What a node prints on a terminal, made by `script`, until `admin_stop`.
+fn on_a_terminal(variables: &[(&str, &str)]) -> String {
+    let command = format!("exec {} --dev --http.port 0", env!("CARGO_BIN_EXE_cairn-node"));
+    let mut script = Command::new("script");
+    script.args(["-qec", &command, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm");
+    script.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
+    let mut child = script.spawn().expect("util-linux has script");
+    let mut said = String::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok) {
+        if line.contains("  RPC ") {
+            let url = line.split_whitespace().nth(1).unwrap();
+            let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] });
+            ureq::post(url).send_json(&request).unwrap();
+        }
+        said += &line;
+    }
+    child.wait().unwrap();
+    said
+}
+
+#[test]
+fn colours_are_left_out_where_the_user_or_the_terminal_says_so() {
+    let colours = on_a_terminal(&[]);
+    assert!(colours.contains("stopping") && colours.contains("\u{1b}["), "{colours:?}");
+    for variable in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let plain = on_a_terminal(&[variable]);
+        assert!(plain.contains("stopping") && !plain.contains("\u{1b}["), "{plain:?}");
+    }
 }
 
 #[test]

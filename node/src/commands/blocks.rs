@@ -9,6 +9,7 @@ use chain_core::{
     hash::BlockHash,
     units::Height,
 };
+use serde_json::json;
 use std::{
     fs::File,
     io::{self, BufReader, BufWriter, ErrorKind, Read, Write},
@@ -19,15 +20,17 @@ use super::{CommandError, Progress, say};
 use crate::{
     config::Config,
     engine::{BlockOutcome, EngineHandle},
+    program,
     run::{self, Opened},
     store::{BlockRef, Snapshot},
+    text::count,
 };
 
 /// First bytes of a file of blocks.
 const MAGIC: &[u8; 16] = b"cairn blocks v1\n";
 
 /// Writes blocks `from..=to` of the active chain.
-pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>) -> Result<(), CommandError> {
+pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, json: bool) -> Result<(), CommandError> {
     let store = run::open_existing(&config)?;
     let snapshot = store.reader().snapshot()?;
     let tip = snapshot.tip().height;
@@ -49,13 +52,20 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>) -> 
     let out = out.into_inner().map_err(|error| write()(error.into_error()))?;
     out.sync_all().map_err(write())?;
     std::fs::rename(&partial, file).map_err(write())?;
-    say(format_args!("wrote blocks {from} to {to} to {}\n", file.display()));
+    match json {
+        true => say(format_args!("{:#}\n", json!({ "file": file, "from": from, "to": to }))),
+        false => say(format_args!("wrote blocks {from} to {to} to {}\n", file.display())),
+    }
     Ok(())
 }
 
 fn at(snapshot: &Snapshot, height: Height) -> Result<BlockRef, CommandError> {
-    let missing =
-        || CommandError::Stopped(format!("the chain has no block at height {height}: run `cairn-node reindex`"));
+    let missing = || {
+        CommandError::Stopped(format!(
+            "the chain has no block at height {height}: run `{}`",
+            program::on_this_data("reindex")
+        ))
+    };
     snapshot.at_height(height)?.ok_or_else(missing)
 }
 
@@ -85,7 +95,7 @@ fn write_blocks(
 }
 
 /// Hands in the blocks of a file.
-pub fn import(config: Config, file: &Path) -> Result<(), CommandError> {
+pub fn import(config: Config, file: &Path, json: bool) -> Result<(), CommandError> {
     let input: Box<dyn Read> = match file.as_os_str() == "-" {
         true => Box::new(io::stdin()),
         false => Box::new(File::open(file).map_err(CommandError::io(format!("open {}", file.display())))?),
@@ -94,10 +104,13 @@ pub fn import(config: Config, file: &Path) -> Result<(), CommandError> {
     let opened = run::open(&config)?;
     let blocks = BlockFile::open(BufReader::new(input), file, opened.genesis)?;
     let (known, new) = import_all(&opened, blocks, total)?;
-    say(format_args!(
-        "imported {new} blocks, {known} were known; the tip is at height {}\n",
-        opened.engine.chain_info().height
-    ));
+    let height = opened.engine.chain_info().height;
+    match json {
+        true => say(format_args!("{:#}\n", json!({ "imported": new, "known": known, "height": height }))),
+        false => {
+            say(format_args!("imported {}, {known} known before; the tip is at height {height}\n", count(new, "block")))
+        }
+    }
     Ok(())
 }
 

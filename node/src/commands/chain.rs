@@ -4,7 +4,7 @@ use chain_core::{spec::ChainSpec, units::Amount};
 use serde_json::json;
 
 use super::{CommandError, say};
-use crate::{cli::ChainCommand, config::load_spec};
+use crate::{cli::ChainCommand, config::load_spec, text::count};
 
 /// Shows a chain or prints its spec.
 pub fn execute(command: ChainCommand) -> Result<(), CommandError> {
@@ -39,5 +39,5 @@ fn show(spec: &ChainSpec, json: bool) {
         spec.subsidy, spec.halving_interval, spec.tail_subsidy
     ));
     say(format_args!("maturity   {} blocks\n", spec.coinbase_maturity));
-    say(format_args!("allocated  {allocated} CRN in coins, {} accounts\n", spec.alloc_accounts.len()));
+    say(format_args!("allocated  {allocated} CRN in coins, {}\n", count(spec.alloc_accounts.len(), "account")));
 }

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{config::ConfigError, engine::OpenError, net::NetError, store::StoreError};
+use crate::{config::ConfigError, engine::OpenError, net::NetError, program, store::StoreError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -39,15 +39,26 @@ pub enum CommandError {
         reason: String,
     },
     /// Nobody to pay.
-    #[error("--mine needs somebody to pay: add --miner.address ADDRESS (`cairn-wallet address` shows yours)")]
+    #[error(
+        "--mine needs somebody to pay: add --miner.address ADDRESS (`{} address` shows yours)",
+        program::named("cairn-wallet")
+    )]
     NobodyToPay,
     /// There is nothing on disk to work on.
     #[error("the chain {0:?} is kept in memory only: add --datadir DIR")]
     InMemory(String),
+    /// A command on stored blocks, where no node has stored any.
+    #[error("{} does not exist: no node of the chain {chain} keeps its data there; name others with --chain and --datadir", .path.display())]
+    NoData {
+        /// The data directory.
+        path: PathBuf,
+        /// The chain that was meant, perhaps by default.
+        chain: String,
+    },
     /// Not even the stored blocks can be read.
     #[error(
         "the database in {} is damaged, its blocks included ({reason}): move the directory away, and start afresh or \
-         bring the blocks back with `cairn-node import FILE`", .path.display()
+         bring the blocks back with `{}`", .path.display(), program::on_this_data("import FILE")
     )]
     BeyondRepair {
         /// The data directory.
@@ -66,6 +77,9 @@ pub enum CommandError {
     /// The node had to stop.
     #[error("{0}")]
     Stopped(String),
+    /// A signal asked to stop in the middle.
+    #[error("interrupted")]
+    Interrupted,
     /// A file of blocks is not one.
     #[error("{}: {reason}", .path.display())]
     BlockFile {
@@ -85,7 +99,10 @@ pub enum CommandError {
         tip: u32,
     },
     /// The node does not answer.
-    #[error("no node answers at {url} ({reason}): start one with `cairn-node`, or name another with --rpc URL")]
+    #[error(
+        "no node answers at {url} ({reason}): start one, such as `{} --chain local`, or name another with --rpc URL",
+        program::named("cairn-node")
+    )]
     NoAnswer {
         /// Where it was asked.
         url: String,
@@ -103,6 +120,14 @@ pub enum CommandError {
 }
 
 impl CommandError {
+    /// How the process ends: 2 for a command line or a configuration that cannot be used, 1 for all else.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Config(_) | Self::NobodyToPay => 2,
+            _ => 1,
+        }
+    }
+
     /// Names what was tried when the operating system refused.
     pub fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         |error| Self::Io { action: action.into(), reason: error.to_string() }

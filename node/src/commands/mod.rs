@@ -16,7 +16,7 @@ use std::io::Write;
 use crate::{
     cli::{Cli, Command, RunFlags},
     config::{Config, Settings},
-    logging, run,
+    logging, program, run,
 };
 
 /// Does what the command line says.
@@ -27,9 +27,11 @@ pub fn execute(cli: Cli) -> Result<(), CommandError> {
     match cli.command {
         None => run::run(configure(cli.run)?),
         Some(Command::Run(flags)) => run::run(configure(*flags)?),
-        Some(Command::Reindex(flags)) => reindex::reindex(configure(*flags)?),
-        Some(Command::Export { file, from, to, run }) => blocks::export(configure(*run)?, &file, from, to),
-        Some(Command::Import { file, run }) => blocks::import(configure(*run)?, &file),
+        Some(Command::Reindex { data, json }) => reindex::reindex(configure(data.into())?, json),
+        Some(Command::Export { file, from, to, data, json }) => {
+            blocks::export(configure(data.into())?, &file, from, to, json)
+        }
+        Some(Command::Import { file, data, json }) => blocks::import(configure(data.into())?, &file, json),
         Some(Command::Devnet(flags)) => devnet::run(&flags),
         Some(Command::Chain(command)) => chain::execute(command),
         Some(Command::Status(ask)) => ask::status(&ask),
@@ -47,7 +49,9 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
         Some(path) => Settings::from_file(path)?,
         None => Settings::default(),
     };
-    let config = flags.settings.or(file).resolve()?;
+    let settings = flags.settings.or(file);
+    program::works_on(settings.chain.as_deref(), settings.datadir.as_deref());
+    let config = settings.resolve()?;
     logging::start(&config.log)?;
     Ok(config)
 }

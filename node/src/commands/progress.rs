@@ -1,10 +1,9 @@
 //! Progress of long work: a bar on a terminal, else a log line now and then.
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
+
+use crate::terminal;
 
 /// How often a line is logged without a terminal.
 const EVERY: Duration = Duration::from_secs(10);
@@ -30,7 +29,7 @@ impl Progress {
     }
 
     fn with(what: &'static str, total: u64, template: &str) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
+        let bar = terminal::moves(&std::io::stderr()).then(|| {
             let style = ProgressStyle::with_template(template);
             let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(5));
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));

@@ -6,12 +6,14 @@ use crate::{
     engine::NodeEvent,
     run,
     store::{Store, StoreError},
+    text::count,
 };
+use serde_json::json;
 use tokio::sync::broadcast::error::RecvError;
 
 /// Forgets the state and every verdict, and executes the stored blocks again.
-pub fn reindex(config: Config) -> Result<(), CommandError> {
-    let datadir = run::datadir(&config)?;
+pub fn reindex(config: Config, json: bool) -> Result<(), CommandError> {
+    let datadir = run::existing(&config)?;
     let store = Store::open_reset(datadir, &config.spec, &run::store_config(&config)).map_err(|error| match error {
         StoreError::Corrupt(reason) => CommandError::BeyondRepair { path: datadir.to_owned(), reason },
         other => other.into(),
@@ -31,10 +33,14 @@ pub fn reindex(config: Config) -> Result<(), CommandError> {
         opened.engine.chain_info().height
     });
     let took = progress.finish();
-    say(format_args!(
-        "rebuilt {done} blocks in {:.1} s, {:.0} blocks a second\n",
-        took.as_secs_f64(),
-        f64::from(done) / took.as_secs_f64().max(0.001)
-    ));
+    let seconds = took.as_secs_f64();
+    match json {
+        true => say(format_args!("{:#}\n", json!({ "blocks": done, "seconds": seconds }))),
+        false => say(format_args!(
+            "rebuilt {} in {seconds:.1} s, {:.0} a second\n",
+            count(done, "block"),
+            f64::from(done) / seconds.max(0.001)
+        )),
+    }
     Ok(())
 }

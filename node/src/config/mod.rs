@@ -1,5 +1,6 @@
 //! Settings: flags over the configuration file over defaults.
 
+mod error;
 mod network;
 
 use alloy_primitives::Address;
@@ -11,6 +12,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use error::ConfigError;
+
 use crate::{net::NetConfig, rpc::HttpLimits};
 
 /// Every setting as the user gave it. The flags' names and the keys of the file are the same.
@@ -18,7 +21,7 @@ use crate::{net::NetConfig, rpc::HttpLimits};
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Which chain: main, test, local, dev, or a TOML file with a chain spec [default: main]
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Node")]
+    #[arg(long, value_name = "NAME|FILE", env = "CAIRN_CHAIN", help_heading = "Node")]
     pub chain: Option<String>,
     /// Where the node keeps its data [default: ~/.cairn/CHAIN]
     #[arg(long, value_name = "DIR", help_heading = "Node")]
@@ -27,7 +30,7 @@ pub struct Settings {
     #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub dev: Option<bool>,
     /// Memory for the database's caches, in MB [default: 256]
-    #[arg(long, value_name = "MB", help_heading = "Node")]
+    #[arg(long, value_name = "MB", allow_negative_numbers = true, help_heading = "Node")]
     pub cache: Option<u32>,
     /// Keeps indexes of transactions, addresses and accounts [default: true]
     #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -43,7 +46,7 @@ pub struct Settings {
     #[arg(long, value_name = "IPS", value_delimiter = ',', help_heading = "Network")]
     pub listen: Option<Vec<IpAddr>>,
     /// Port for peers, TCP and UDP; 0 for any that is free [default: 30303]
-    #[arg(long, value_name = "PORT", help_heading = "Network")]
+    #[arg(long, value_name = "PORT", allow_negative_numbers = true, help_heading = "Network")]
     pub port: Option<u16>,
     /// Nodes to begin with while no others are known, comma-separated
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = "Network")]
@@ -60,7 +63,7 @@ pub struct Settings {
     #[serde(rename = "external-address")]
     pub external_address: Option<Vec<String>>,
     /// Most peers; 0 for no network at all [default: 50]
-    #[arg(long, value_name = "N", help_heading = "Network")]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Network")]
     #[serde(rename = "max-peers")]
     pub max_peers: Option<u16>,
     /// Asks the router to let peers in (UPnP), and peers whether they get in (AutoNAT)
@@ -85,7 +88,13 @@ pub struct Settings {
 #[serde(deny_unknown_fields, default)]
 pub struct MinerSettings {
     /// Threads that mine [default: all cores; 1 on the local chain]
-    #[arg(id = "miner.threads", long = "miner.threads", value_name = "N", help_heading = "Mining")]
+    #[arg(
+        id = "miner.threads",
+        long = "miner.threads",
+        value_name = "N",
+        allow_negative_numbers = true,
+        help_heading = "Mining"
+    )]
     pub threads: Option<u16>,
     /// Who is paid the coins of mined blocks: an address of this chain
     #[arg(id = "miner.address", long = "miner.address", value_name = "ADDRESS", help_heading = "Mining")]
@@ -103,7 +112,13 @@ pub struct HttpSettings {
     #[arg(id = "http.addr", long = "http.addr", value_name = "IP", help_heading = "RPC")]
     pub addr: Option<IpAddr>,
     /// Port of the RPC; 0 for any that is free [default: 8545]
-    #[arg(id = "http.port", long = "http.port", value_name = "PORT", help_heading = "RPC")]
+    #[arg(
+        id = "http.port",
+        long = "http.port",
+        value_name = "PORT",
+        allow_negative_numbers = true,
+        help_heading = "RPC"
+    )]
     pub port: Option<u16>,
     /// Namespaces served, comma-separated [default: all; on a foreign address all but admin and miner]
     #[arg(id = "http.api", long = "http.api", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
@@ -143,7 +158,13 @@ pub struct HttpSettings {
 #[serde(deny_unknown_fields, default)]
 pub struct MempoolSettings {
     /// Memory for waiting transactions, in MB [default: 100]
-    #[arg(id = "mempool.size", long = "mempool.size", value_name = "MB", help_heading = "Node")]
+    #[arg(
+        id = "mempool.size",
+        long = "mempool.size",
+        value_name = "MB",
+        allow_negative_numbers = true,
+        help_heading = "Node"
+    )]
     pub size: Option<u32>,
 }
 
@@ -171,56 +192,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-/// A setting that cannot be used. The text says what to do.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// The configuration file or a chain spec cannot be read.
-    #[error("cannot read {}: {reason}", .path.display())]
-    Unreadable {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The configuration file is not what it should be.
-    #[error("{}, line {line}: {reason}", .path.display())]
-    Malformed {
-        /// Which file.
-        path: PathBuf,
-        /// Where, from 1.
-        line: usize,
-        /// Why.
-        reason: String,
-    },
-    /// No chain has this name.
-    #[error("unknown chain {0:?}: expected main, test, local, dev or a TOML file that exists")]
-    UnknownChain(String),
-    /// `--dev` with another chain.
-    #[error("--dev runs the dev chain, not {0:?}: leave out one of --dev and --chain")]
-    DevChain(String),
-    /// A chain spec is wrong.
-    #[error("chain spec {}: {reason}", .path.display())]
-    Spec {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// A flag has a value that is not allowed.
-    #[error("{flag} {value}: {allowed}")]
-    Value {
-        /// Which flag.
-        flag: &'static str,
-        /// What was given.
-        value: String,
-        /// What is allowed.
-        allowed: String,
-    },
-    /// There is no home directory to put data into.
-    #[error("no home directory is known (HOME is not set): say with --datadir where to keep the data")]
-    NoHome,
 }
 
 /// Settings that can be used as they are.
@@ -256,6 +227,8 @@ pub struct Config {
     pub mempool: usize,
     /// The log.
     pub log: LogConfig,
+    /// The chain as it was named: a name or a file.
+    pub chain: String,
 }
 
 /// Where and how to log.
@@ -282,11 +255,25 @@ impl Settings {
     /// [`ConfigError`] with the line and the key that is wrong.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
         let text = read(path)?;
-        toml::from_str(&text).map_err(|error| ConfigError::Malformed {
+        let settings: Self = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
             reason: error.message().to_owned(),
-        })
+        })?;
+        Ok(settings.beside(path.parent().unwrap_or(Path::new(""))))
+    }
+
+    /// Relative paths of a file are meant from the file's folder, wherever the node is started.
+    fn beside(mut self, folder: &Path) -> Self {
+        let beside = |path: PathBuf| if path.starts_with("~") { path } else { folder.join(path) };
+        let file = |chain: String| {
+            let path = beside(PathBuf::from(&chain));
+            if ChainSpec::by_name(&chain).is_none() && path.exists() { path.display().to_string() } else { chain }
+        };
+        self.chain = self.chain.map(file);
+        self.datadir = self.datadir.map(beside);
+        self.log.file = self.log.file.map(beside);
+        self
     }
 
     /// These settings, and those of `other` where these say nothing.
@@ -345,6 +332,7 @@ impl Settings {
             return Err(ConfigError::DevChain(chain.to_owned()));
         }
         let spec = load_spec(chain)?;
+        let chain = chain.to_owned();
         let dev = spec.name == "dev";
         let payout = settings.miner.address.as_deref().map(|text| payout(&spec, text)).transpose()?;
         let beneficiary = settings.miner.account.as_deref().map(account).transpose()?;
@@ -369,9 +357,10 @@ impl Settings {
             log: LogConfig {
                 level: settings.log.level.unwrap_or_else(|| "info".to_owned()),
                 format: settings.log.format.unwrap_or_default(),
-                file: settings.log.file,
+                file: settings.log.file.map(from_home).transpose()?,
             },
             spec,
+            chain,
         })
     }
 }
@@ -384,12 +373,11 @@ pub fn load_spec(chain: &str) -> Result<ChainSpec, ConfigError> {
     if let Some(spec) = ChainSpec::by_name(chain) {
         return Ok(spec);
     }
-    let path = Path::new(chain);
+    let path = from_home(chain.into())?;
     if !path.exists() {
         return Err(ConfigError::UnknownChain(chain.to_owned()));
     }
-    ChainSpec::from_toml(&read(path)?)
-        .map_err(|error| ConfigError::Spec { path: path.to_owned(), reason: error.to_string() })
+    ChainSpec::from_toml(&read(&path)?).map_err(|error| ConfigError::Spec { path, reason: error.to_string() })
 }
 
 fn read(path: &Path) -> Result<String, ConfigError> {
@@ -403,12 +391,22 @@ fn value(flag: &'static str, value: impl Into<String>, allowed: impl Into<String
 
 fn datadir(given: Option<PathBuf>, chain: &str, dev: bool) -> Result<Option<PathBuf>, ConfigError> {
     match given {
-        Some(path) => Ok(Some(path)),
+        Some(path) => Ok(Some(from_home(path)?)),
         None if dev => Ok(None),
-        None => {
-            let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).ok_or(ConfigError::NoHome)?;
-            Ok(Some(home.join(".cairn").join(chain)))
-        }
+        None => Ok(Some(home()?.join(".cairn").join(chain))),
+    }
+}
+
+fn home() -> Result<PathBuf, ConfigError> {
+    std::env::home_dir().filter(|home| !home.as_os_str().is_empty()).ok_or(ConfigError::NoHome)
+}
+
+/// A path whose `~` stands for the home directory. A shell replaces it in `--datadir ~/x`, but neither in `--datadir=~/x`
+/// nor in a file.
+fn from_home(path: PathBuf) -> Result<PathBuf, ConfigError> {
+    match path.strip_prefix("~") {
+        Ok(rest) => Ok(home()?.join(rest)),
+        Err(_) => Ok(path),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use chain_core::{error::RuleError, hash::BlockHash, headers::LoadError, state::ViewError, units::Height};
 
-use crate::store::StoreError;
+use crate::{program, store::StoreError};
 
 /// Why a block was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -67,7 +67,7 @@ pub enum OpenError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// What is stored is no tree of headers.
-    #[error("the stored headers are damaged: {0}; run `cairn-node reindex`")]
+    #[error("the stored headers are damaged: {0}; run `{command}`", command = program::on_this_data("reindex"))]
     Headers(#[from] LoadError),
     /// The thread could not be started.
     #[error("cannot start the engine's thread: {0}")]

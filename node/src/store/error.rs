@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use chain_core::{hash::BlockHash, state::ViewError};
 
 use super::BlockRef;
+use crate::program;
 
 /// A failure of storage. It says nothing about who sent a block: the engine stops on it and punishes nobody.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,13 +46,16 @@ pub enum StoreError {
         supported: u32,
     },
     /// Indexes were switched on over a chain that was stored without them.
-    #[error("{index} was off when this chain was stored: switch it off again, or run `cairn-node reindex` with it on")]
+    #[error(
+        "{index} was off when this chain was stored: switch it off again, or run `{}` with it on",
+        program::on_this_data("reindex")
+    )]
     IndexMissing {
         /// Name of the setting.
         index: &'static str,
     },
     /// An index that is switched off was asked.
-    #[error("the {index} index is switched off: start the node with it, after `cairn-node reindex`")]
+    #[error("the {index} index is switched off: start the node with it, after `{}`", program::on_this_data("reindex"))]
     IndexOff {
         /// Which.
         index: &'static str,
@@ -69,7 +73,8 @@ pub enum StoreError {
     },
     /// What is on disk cannot be right.
     #[error(
-        "the database is damaged ({0}): stop the node and run `cairn-node reindex`, which rebuilds the state from the stored blocks"
+        "the database is damaged ({0}): stop the node and run `{command}`, which rebuilds the state from the stored blocks",
+        command = program::on_this_data("reindex")
     )]
     Corrupt(String),
     /// Not even headers and bodies can be read.
@@ -84,7 +89,7 @@ pub enum StoreError {
         reason: String,
     },
     /// A block cannot be taken back, since its undo data was not kept.
-    #[error("block {} at height {} is too old to be taken back: its undo data was not kept; run `cairn-node reindex`", .0.hash, .0.height)]
+    #[error("block {} at height {} is too old to be taken back: its undo data was not kept; run `{}`", .0.hash, .0.height, program::on_this_data("reindex"))]
     NoUndo(BlockRef),
     /// The body of a block on the active chain was not kept.
     #[error("the body of block {} at height {} is not stored", .0.hash, .0.height)]
