@@ -4,13 +4,15 @@
 VECTORS ?= $(if $(CAIRN_VECTORS),$(CAIRN_VECTORS),../shared/vectors)
 ARGS ?=
 SEEDS ?= 0..100
+PREFIX ?= $(HOME)/.local
+SYSTEM ?= bookworm trixie
 # By the shell, since make tears a path with blanks apart.
 VECTORS_PATH = "$$(cd "$(VECTORS)" 2>/dev/null && pwd || printf %s "$(VECTORS)")"
 
 # Where rustup puts cargo: a shell that was open before has not heard of it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build run test sim conformance check bench clean
+.PHONY: help setup build run test sim conformance check bench install uninstall fresh clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -39,6 +41,16 @@ check: setup ## Format, lints, docs, fuzz targets, licences and advisories
 
 bench: build ## Prints the benchmark table
 	@CAIRN_VECTORS=$(VECTORS_PATH) ./scripts/bench.sh $(ARGS)
+
+install: build ## Installs programs, man pages and completions below PREFIX (~/.local)
+	@rm -rf bin/manual && cargo run --locked --release --quiet -p cairn-manual -- bin/manual
+	@./scripts/install.sh "$(PREFIX)" bin bin/manual
+
+uninstall: ## Removes what install put below PREFIX
+	@./scripts/install.sh --uninstall "$(PREFIX)"
+
+fresh: ## Runs the README's two commands on a minimal SYSTEM (bookworm, trixie) in a folder; needs root
+	@./scripts/fresh.sh $(SYSTEM)
 
 clean: ## Removes what was built, not the chain's data
 	@cargo clean && rm -rf bin

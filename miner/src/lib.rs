@@ -3,6 +3,7 @@
 //! A [`Miner`] keeps threads that search whatever [`Work`] it is given last; [`Kernel`]s do the hashing and can be
 //! exchanged. [`client`] mines for a node over JSON-RPC, which is what `cairn-miner` does.
 
+pub mod cli;
 pub mod client;
 mod kernel;
 mod meter;

@@ -141,6 +141,7 @@ impl Reporter {
 /// For people; nothing where there is nothing worth a line.
 fn text(note: &Note<'_>) -> Option<String> {
     Some(match note {
+        Note::Started { url, threads: 1 } => format!("Mining for {url} on 1 thread. Ctrl-C ends it."),
         Note::Started { url, threads } => format!("Mining for {url} on {threads} threads. Ctrl-C ends it."),
         Note::Work { .. } => return None,
         Note::Waiting { error, .. } if error.may_pass() => format!("Waiting: {error}."),

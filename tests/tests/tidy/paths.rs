@@ -34,6 +34,8 @@ fn walk(code: TokenStream, before: &str, found: &mut BTreeSet<String>) {
                 found.insert(format!("{path} as"));
                 path = before.to_owned();
             }
+            // What follows begins a path, also with `::`.
+            TokenTree::Ident(ident) if ident == "use" => path = before.to_owned(),
             TokenTree::Ident(ident) => {
                 path = join(if follows_colons { &path } else { before }, &ident.to_string());
                 found.insert(path.clone());

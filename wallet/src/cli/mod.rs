@@ -19,7 +19,7 @@ mod summary;
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use serde_json::json;
 
 use self::{
@@ -40,6 +40,11 @@ pub fn main() -> ExitCode {
         }
         Err(error) => fail(&context, &error),
     }
+}
+
+/// The command line itself, for man pages and completions.
+pub fn command() -> clap::Command {
+    Cli::command()
 }
 
 fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
@@ -75,7 +80,7 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
 
 fn fail(context: &Context, error: &WalletError) -> ExitCode {
     let (code, kind) = error.code();
-    let hint = error.hint(&context.global.rpc);
+    let hint = error.hint(&context.global.rpc).map(|hint| screen::typed(&hint));
     if context.global.json {
         let text = json!({ "error": { "code": code, "kind": kind, "message": error.to_string(), "hint": hint } });
         screen::note(&format!("{text:#}"));

@@ -69,7 +69,7 @@ impl Report {
         let result = if json {
             writeln!(io::stdout(), "{:#}", self.json)
         } else {
-            writeln!(anstream::stdout(), "{}", self.text.trim_end())
+            writeln!(anstream::stdout(), "{}", typed(self.text.trim_end()))
         };
         let _ = result;
     }
@@ -112,7 +112,21 @@ pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
 
 /// A line on standard error.
 pub fn note(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{text}");
+    let _ = writeln!(anstream::stderr(), "{}", typed(text));
+}
+
+/// A text whose commands can be pasted: `bin/cairn-wallet` where the wallet was started by that name. Commands stand in
+/// backticks in all texts.
+pub fn typed(text: &str) -> String {
+    pasted(text, &std::env::args().next().unwrap_or_default())
+}
+
+fn pasted(text: &str, program: &str) -> String {
+    match program.contains('/') && !program.contains(char::is_whitespace) {
+        true => text.replace("`cairn-wallet ", &format!("`{program} ")),
+        // It is in PATH.
+        false => text.to_owned(),
+    }
 }
 
 /// A line that is written over and over while something lasts; only on a terminal.
@@ -184,6 +198,14 @@ mod tests {
         let expected = "    1.50   x\n           x\n  -10.255  x\n    7      x\n";
         assert_eq!(table(&[Align::Point, Align::Left], &amounts), expected);
         assert_eq!(table(&[Align::Left], &[]), "");
+    }
+
+    #[test]
+    fn hints_name_what_the_user_can_type() {
+        let text = "run `cairn-wallet resend`, not another cairn-wallet";
+        let typed = "run `bin/cairn-wallet resend`, not another cairn-wallet";
+        assert_eq!(pasted(text, "bin/cairn-wallet"), typed);
+        assert_eq!(pasted(text, "cairn-wallet"), text);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
+    os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     sync::{Arc, Mutex, MutexGuard},
@@ -352,6 +353,8 @@ impl Home {
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-wallet"));
+        // As if it were found in PATH: hints then hold the bare name.
+        command.arg0("cairn-wallet");
         command
             .args(args)
             .env_clear()

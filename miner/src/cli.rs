@@ -1,0 +1,39 @@
+//! The command line of `cairn-miner`.
+
+use clap::{Command, CommandFactory, Parser};
+
+/// Mines for a Cairn node: asks it for a block to find, searches on all cores, hands in what it finds.
+///
+/// Ends with Ctrl-C (exit code 0), or when the node refuses to give work (exit code 1). While no node answers it waits.
+#[derive(Parser)]
+#[command(name = "cairn-miner", version)]
+pub struct Arguments {
+    /// The node's JSON-RPC.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC")]
+    pub rpc: String,
+    /// Coin address that is paid; `cairn-wallet address` shows yours. Without, whom the node pays by itself.
+    #[arg(long, value_name = "ADDRESS", env = "CAIRN_MINER_ADDRESS")]
+    pub address: Option<String>,
+    /// Account that gets the tips of account transactions.
+    #[arg(long, value_name = "0x...")]
+    pub account: Option<String>,
+    /// Threads that search [default: all cores].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// End after so many accepted blocks.
+    #[arg(long, value_name = "N")]
+    pub blocks: Option<u64>,
+    /// Write one JSON object a line instead of text.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What this process was started with; ends it where that makes no sense.
+pub fn arguments() -> Arguments {
+    Arguments::parse()
+}
+
+/// The command line itself, for man pages and completions.
+pub fn command() -> Command {
+    Arguments::command()
+}
