@@ -8,9 +8,9 @@ use std::{
 };
 
 /// What the script may use of the real system.
-const TOOLS: [&str; 15] = [
-    "awk", "bash", "cat", "cut", "df", "dirname", "env", "grep", "head", "mktemp", "readlink", "rm", "sort", "tail",
-    "uname",
+const TOOLS: [&str; 16] = [
+    "awk", "bash", "cat", "cut", "df", "dirname", "env", "grep", "head", "mkdir", "mktemp", "readlink", "rm", "sort",
+    "tail", "uname",
 ];
 const LLVM: &str = "usr/lib/llvm-14/lib";
 const HEADERS_14: &str = "usr/lib/llvm-14/lib/clang/14.0.6/include/stddef.h";
@@ -95,10 +95,13 @@ impl Machine {
         let tests = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it");
         let script = Path::new(&tests).join("../scripts/setup.sh");
         let log = self.folder.path().join("apt.log");
+        // Of an earlier run.
+        fs::remove_file(&log).ok();
         let output = Command::new(self.bin().join("bash"))
             .arg(script)
             .env_clear()
             .env("PATH", self.bin())
+            .env("TMPDIR", self.folder.path())
             .env("CAIRN_SETUP_ROOT", self.root())
             .env("CAIRN_SETUP_SYSTEM", "Linux")
             .envs(self.variables.iter().map(|(name, value)| (name, value)))

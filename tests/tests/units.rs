@@ -34,7 +34,11 @@ fn graph(arguments: &[&str]) -> Value {
 fn packages_of_make_run() -> Vec<String> {
     let script = std::fs::read_to_string(repository().join("scripts/build.sh")).expect("the script is there");
     let words: Vec<&str> = script.split_whitespace().collect();
-    words.windows(2).filter(|pair| pair[0] == "-p").map(|pair| pair[1].to_owned()).collect()
+    words
+        .windows(2)
+        .filter(|pair| pair[0] == "-p" && pair[1].starts_with("cairn-"))
+        .map(|pair| pair[1].to_owned())
+        .collect()
 }
 
 /// The units of dependencies: a text that holds all that tells two units apart, and how to name it.
