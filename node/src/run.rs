@@ -227,18 +227,23 @@ async fn serve(config: &Config, opened: &Opened, listener: std::net::TcpListener
     // The engine still runs: what was asked is answered, `admin_stop` among it.
     rpc::finish(server).await;
     mining.stop();
-    if let Some(network) = network {
-        network.stop().await;
-    }
-    if let Some(file) = pool_file {
-        save_pool(&opened.engine, &file).await;
-    }
+    leave(network, pool_file, &opened.engine).await;
     opened.engine.shutdown().await;
     // It ends with the engine, after a line on the last blocks.
     let _ = timeout(Duration::from_secs(2), reporter).await;
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
     outcome
+}
+
+/// Ends the network and keeps the mempool, while the engine still runs.
+async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, engine: &EngineHandle) {
+    if let Some(network) = network {
+        network.stop().await;
+    }
+    if let Some(file) = pool_file {
+        save_pool(engine, &file).await;
+    }
 }
 
 /// Whether a node of this chain looks for others' blocks before it mines its own. On the public chains, blocks on an old
