@@ -84,11 +84,6 @@ impl Dialer {
         }
     }
 
-    /// Whether a connection of ours is being opened.
-    pub fn is_dialling(&self) -> bool {
-        !self.attempts.is_empty()
-    }
-
     /// A peer is of this chain.
     pub fn met(&mut self, peer: &PeerId) {
         self.named.iter_mut().filter(|named| named.peer() == Some(*peer)).for_each(Named::met);
@@ -239,7 +234,7 @@ impl Shell {
     }
 
     /// Somebody there has this node's key: this node itself, or one whose data directory is a copy of this one's.
-    pub(super) fn met_own_key(&mut self, named: Option<u64>, address: Multiaddr) {
+    fn met_own_key(&mut self, named: Option<u64>, address: Multiaddr) {
         let (address, _) = address::split(address);
         let mut mine = self.listeners.values().flatten().chain(self.swarm.external_addresses());
         if mine.any(|own| address::split(own.clone()).0 == address) {

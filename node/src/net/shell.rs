@@ -6,7 +6,7 @@ use libp2p::{
     core::{ConnectedPoint, transport::ListenerId},
     gossipsub::MessageId,
     multiaddr::Protocol,
-    swarm::{ConnectionError, ConnectionId, ListenError, SwarmEvent},
+    swarm::{ConnectionError, ConnectionId, SwarmEvent},
 };
 use std::{
     collections::HashMap,
@@ -155,12 +155,6 @@ impl Shell {
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error, .. } => {
                 self.dial_failed(connection_id, peer_id, &error);
-            }
-            // Unless this node dialled itself.
-            SwarmEvent::IncomingConnectionError { send_back_addr, error: ListenError::LocalPeerId { .. }, .. }
-                if !self.dialer.is_dialling() =>
-            {
-                self.met_own_key(None, send_back_addr);
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(from = %send_back_addr, %error, "a connection did not come about");
