@@ -1,6 +1,7 @@
 //! The command line of `cairn-miner`.
 
 use clap::{Command, CommandFactory, Parser};
+use std::path::PathBuf;
 
 /// Mines for a Cairn node: asks it for a block to find, searches on all cores, hands in what it finds.
 ///
@@ -11,6 +12,10 @@ pub struct Arguments {
     /// The node's JSON-RPC.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC")]
     pub rpc: String,
+    /// File with the node's secret: its cookie, or the token of its --http.mining-token [default: found for a node of this
+    /// user on this machine].
+    #[arg(long, value_name = "FILE", env = "CAIRN_COOKIE")]
+    pub cookie: Option<PathBuf>,
     /// Coin address that is paid; `cairn-wallet address` shows yours. Without, whom the node pays by itself.
     #[arg(long, value_name = "ADDRESS", env = "CAIRN_MINER_ADDRESS")]
     pub address: Option<String>,

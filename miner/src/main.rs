@@ -33,7 +33,7 @@ fn mine(arguments: Arguments) -> Result<(), NodeError> {
         threads: arguments.threads.map_or(cores, usize::from),
         blocks: arguments.blocks,
     };
-    let node = Node::new(&arguments.rpc)?;
+    let node = Node::new(&arguments.rpc, arguments.cookie.as_deref())?;
     let (sender, events) = client::events();
     let (stop, asked) = (sender.clone(), AtomicBool::new(false));
     let listening = ctrlc::set_handler(move || {

@@ -3,7 +3,7 @@
 use chain_core::address;
 use std::net::TcpListener;
 
-use crate::{commands::say, config::Config, dev, net::Multiaddr, program, rpc::Context, text::count};
+use crate::{commands::say, config::Config, dev, net::Multiaddr, program, rpc::Context, text::count, version::VERSION};
 
 /// Prints the banner to the standard output.
 pub async fn print(context: &Context, config: &Config) {
@@ -23,7 +23,7 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
     };
     let mut lines = vec![
         String::new(),
-        format!("  Cairn {}", env!("CARGO_PKG_VERSION")),
+        format!("  Cairn {VERSION}"),
         String::new(),
         format!("  chain     {} (id {}), genesis {}", config.spec.name, config.spec.chain_id, context.genesis),
         format!("  tip       height {}, {}", info.height, info.hash),

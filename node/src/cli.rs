@@ -3,7 +3,10 @@
 use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 
-use crate::config::{LogSettings, Settings};
+use crate::{
+    config::{LogSettings, Settings},
+    version::VERSION,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -15,7 +18,7 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(
     name = "cairn-node",
-    version,
+    version = VERSION,
     about = "A proof-of-work node: one chain of coins and accounts",
     long_about = "A proof-of-work node: one chain of coins and accounts.\n\nWithout a command it runs the node. Flags may also \
                   stand in a TOML file (--config); flags win.",
@@ -80,6 +83,9 @@ pub enum Command {
     Run(Box<RunFlags>),
     /// Rebuilds the whole state from the stored blocks, verifying everything
     Reindex {
+        /// Go on although stored blocks are damaged: the node fetches them again from its peers
+        #[arg(long)]
+        force: bool,
         /// Which node's data.
         #[command(flatten)]
         data: DataFlags,
@@ -120,8 +126,28 @@ pub enum Command {
     /// Shows the chains that this node knows
     #[command(subcommand)]
     Chain(ChainCommand),
-    /// Asks a running node how it is
+    /// Shows how a running node is: its tip, peers, miner and clock
     Status(Ask),
+    /// Lists the peers of a running node
+    Peers(Ask),
+    /// Shows a block of a running node
+    Block {
+        /// Its height or hash; the tip if left out
+        block: Option<String>,
+        /// Which node.
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Shows a transaction of a running node, mined or pending
+    Tx {
+        /// Its id, of 64 digits
+        id: String,
+        /// Which node.
+        #[command(flatten)]
+        ask: Ask,
+    },
+    /// Stops a running node
+    Stop(Ask),
     /// Tells a running node whom to pay for its blocks
     MineTo {
         /// Address for the coins, such as lcrn1...
@@ -186,6 +212,9 @@ pub struct Ask {
     /// The node's RPC
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC", value_parser = with_scheme)]
     pub rpc: String,
+    /// File with the node's cookie [default: found for a node of this user on this machine]
+    #[arg(long, value_name = "FILE", env = "CAIRN_COOKIE")]
+    pub cookie: Option<PathBuf>,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,

@@ -3,9 +3,10 @@
 use cairn_node::{cli::Cli, commands, program};
 use clap::{Parser, error::ErrorKind};
 use serde_json::json;
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, io::Write, process::ExitCode};
 
 fn main() -> ExitCode {
+    cairn_node::files::own_umask();
     let arguments = reordered(std::env::args_os().collect());
     if let Some(program) = arguments.first() {
         program::started_as(&program.to_string_lossy());
@@ -13,8 +14,11 @@ fn main() -> ExitCode {
     let json = arguments.iter().any(|argument| argument == "--json");
     match Cli::try_parse_from(&arguments) {
         Ok(cli) => match commands::execute(cli) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => fail(json, error.exit_code(), &error.to_string()),
+            Ok(()) => end(0),
+            Err(error) => {
+                fail(json, error.exit_code(), &error.to_string());
+                end(error.exit_code())
+            }
         },
         // Help and the version are no failures, and go to the standard output.
         Err(error) if json && error.use_stderr() => {
@@ -48,4 +52,13 @@ fn fail(json: bool, code: u8, message: &str) -> ExitCode {
         eprintln!("error: {message}");
     }
     ExitCode::from(code)
+}
+
+/// Ends the process.
+fn end(code: u8) -> ! {
+    // What was said reaches whom it was said to; if not, they are gone.
+    let _ = std::io::stdout().flush();
+    // SAFETY: ends the process and returns to nobody. `exit` would run C++ destructors under a call that may still read the
+    // database.
+    unsafe { libc::_exit(code.into()) }
 }

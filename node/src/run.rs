@@ -20,14 +20,18 @@ use crate::{
     commands::CommandError,
     config::{Config, NAMESPACES},
     engine::EngineHandle,
+    files,
     mempool::MempoolConfig,
-    mining::Mining,
+    mining::{Mining, Saved},
     net::{self, NetHandle},
     report::report,
-    rpc::{self, Context, NodeInfo},
+    rpc::{
+        self, Context, NodeInfo,
+        access::{self, Cookie, Secrets},
+    },
     saved_pool,
     signals::Signals,
-    store::{Reader, Store, StoreConfig},
+    store::{DirectoryLock, Reader, Store, StoreConfig},
 };
 
 /// A chain that is open, without RPC or miner. Dropping it flushes and closes the store, on every way out: a database
@@ -50,6 +54,20 @@ impl Opened {
     pub fn runtime(&self) -> &Runtime {
         self.runtime.as_ref().expect("the runtime is there until it is dropped")
     }
+
+    /// Flushes and closes the store.
+    ///
+    /// # Errors
+    /// [`CommandError::Stopped`] if the last flush fails, or anything failed before.
+    pub fn close(self) -> Result<(), CommandError> {
+        self.runtime().block_on(self.engine.shutdown());
+        stopped_well(&self.engine)
+    }
+}
+
+/// What is left to say when the engine has ended.
+fn stopped_well(engine: &EngineHandle) -> Result<(), CommandError> {
+    engine.failure().map_or(Ok(()), |reason| Err(CommandError::Stopped(reason)))
 }
 
 impl Drop for Opened {
@@ -79,7 +97,7 @@ pub fn store_config(config: &Config) -> StoreConfig {
 /// [`CommandError`] if there is none, or it cannot be made.
 pub fn datadir(config: &Config) -> Result<&Path, CommandError> {
     let path = config.datadir.as_deref().ok_or_else(|| CommandError::InMemory(config.spec.name.clone()))?;
-    std::fs::create_dir_all(path)
+    files::make_dir(path)
         .map_err(|error| CommandError::Datadir { path: path.to_owned(), reason: error.to_string() })?;
     Ok(path)
 }
@@ -98,9 +116,12 @@ pub fn open_existing(config: &Config) -> Result<Store, CommandError> {
 /// [`CommandError`] if there is none.
 pub fn existing(config: &Config) -> Result<&Path, CommandError> {
     let path = config.datadir.as_deref().ok_or_else(|| CommandError::InMemory(config.spec.name.clone()))?;
-    match path.exists() {
+    if !path.exists() {
+        return Err(CommandError::NoData { path: path.to_owned(), chain: config.spec.name.clone() });
+    }
+    match DirectoryLock::database(path).exists() {
         true => Ok(path),
-        false => Err(CommandError::NoData { path: path.to_owned(), chain: config.spec.name.clone() }),
+        false => Err(CommandError::NoChain(path.to_owned())),
     }
 }
 
@@ -140,13 +161,14 @@ pub fn open_store(config: &Config, store: Store) -> Result<Opened, CommandError>
 /// # Errors
 /// [`CommandError`].
 pub fn run(config: Config) -> Result<(), CommandError> {
-    if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved_payout(&config).is_none() {
+    let saved = saved_payout(&config)?;
+    if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved.is_none() {
         return Err(CommandError::NobodyToPay);
     }
     // Before the store: a port in use leaves no new directory behind.
     let listener = listen(config.rpc)?;
     let opened = open(&config)?;
-    opened.runtime().block_on(serve(&config, &opened, listener))
+    opened.runtime().block_on(serve(&config, &opened, saved, listener))
 }
 
 /// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
@@ -163,21 +185,33 @@ fn payout_file(config: &Config) -> Option<PathBuf> {
     config.datadir.as_ref().map(|path| path.join("payout.json"))
 }
 
-fn saved_payout(config: &Config) -> Option<Lock> {
-    crate::mining::saved(&payout_file(config)?, &config.spec.hrp).map(|(lock, _)| lock)
+/// What an earlier run was told, unless this one is told something else.
+fn saved_payout(config: &Config) -> Result<Option<Saved>, CommandError> {
+    let told = config.payout.or_else(|| dev_payout(config));
+    match payout_file(config).filter(|_| told.is_none()) {
+        Some(file) => Ok(Saved::load(&file, &config.spec.hrp)?),
+        None => Ok(None),
+    }
 }
 
-async fn serve(config: &Config, opened: &Opened, listener: std::net::TcpListener) -> Result<(), CommandError> {
+async fn serve(
+    config: &Config,
+    opened: &Opened,
+    saved: Option<Saved>,
+    listener: std::net::TcpListener,
+) -> Result<(), CommandError> {
     let mut signals = Signals::take().map_err(CommandError::io("receive signals"))?;
     let listener = TcpListener::from_std(listener).map_err(CommandError::io("listen"))?;
     let address = listener.local_addr().unwrap_or(config.rpc);
+    let (_cookie, secrets) = secrets(config, address)?;
+    warn_if_open(config, address);
     let network = join_network(config, opened).await?;
     let mining = Arc::new(Mining::new(
         opened.engine.clone(),
         &config.spec.hrp,
         payout_file(config),
-        config.payout.or_else(|| dev_payout(config)),
-        config.beneficiary,
+        config.payout.or_else(|| dev_payout(config)).or(saved.map(|saved| saved.lock)),
+        config.beneficiary.or(saved.map(|saved| saved.account)),
         config.threads,
     ));
     let stop = Arc::new(Notify::new());
@@ -189,17 +223,11 @@ async fn serve(config: &Config, opened: &Opened, listener: std::net::TcpListener
         network: network.clone(),
         mining: mining.clone(),
         templates: rpc::Templates::default(),
-        node: NodeInfo {
-            datadir: config.datadir.clone(),
-            url: format!("http://{address}"),
-            started: Instant::now(),
-            namespaces: namespaces(config, address),
-            index: config.index,
-            stop: stop.clone(),
-        },
+        lanes: rpc::Lanes::default(),
+        node: node_info(config, address, stop.clone()),
         runtime: opened.runtime().handle().clone(),
     });
-    let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone());
+    let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone(), secrets);
     let interval = Duration::from_secs(config.spec.target_interval.into());
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
     tokio::spawn(mining.clone().drive());
@@ -233,7 +261,7 @@ async fn serve(config: &Config, opened: &Opened, listener: std::net::TcpListener
     let _ = timeout(Duration::from_secs(2), reporter).await;
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
-    outcome
+    outcome.and(stopped_well(&opened.engine))
 }
 
 /// Ends the network and keeps the mempool, while the engine still runs.
@@ -243,6 +271,17 @@ async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, engine: &
     }
     if let Some(file) = pool_file {
         save_pool(engine, &file).await;
+    }
+}
+
+fn node_info(config: &Config, address: SocketAddr, stop: Arc<Notify>) -> NodeInfo {
+    NodeInfo {
+        datadir: config.datadir.clone(),
+        url: format!("http://{address}"),
+        started: Instant::now(),
+        namespaces: namespaces(config, address),
+        index: config.index,
+        stop,
     }
 }
 
@@ -290,13 +329,50 @@ fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
     Ok(listener)
 }
 
+/// Makes this run's secrets. The cookie's files go when it is dropped.
+fn secrets(config: &Config, address: SocketAddr) -> Result<(Cookie, Secrets), CommandError> {
+    let mut cookie = Cookie::create().map_err(CommandError::io("make a cookie"))?;
+    if let Some(file) = &config.cookie {
+        let failed =
+            CommandError::io(format!("write the cookie {} (choose another with --http.cookie)", file.display()));
+        cookie.write(file.clone()).map_err(failed)?;
+    }
+    // Programs of this user look here; without it they are given --cookie.
+    if let Some(file) = access::well_known(address.port())
+        && let Err(error) = cookie.write(file.clone())
+    {
+        tracing::warn!("cannot write the cookie to {}: {error}; clients need --cookie FILE", file.display());
+    }
+    let secrets = Secrets::default().with_cookie(cookie.content());
+    match &config.mining_token {
+        Some(file) => {
+            let failed = CommandError::io(format!("use the mining token {}", file.display()));
+            let token = access::mining_token(file).map_err(failed)?;
+            Ok((cookie, secrets.with_mining(&token)))
+        }
+        None => Ok((cookie, secrets)),
+    }
+}
+
+fn warn_if_open(config: &Config, address: SocketAddr) {
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "the RPC on {address} answers everybody who reaches it, unencrypted: {} may be called. Keep it behind a firewall",
+            namespaces(config, address).join(", ")
+        );
+    }
+}
+
 /// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.
 fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
     let all = || NAMESPACES.iter().map(|name| (*name).to_owned());
+    let serves_miners = |name: &String| name == "miner" && config.mining_token.is_some();
     let mut names: Vec<String> = match &config.api {
         Some(names) => names.clone(),
         None if address.ip().is_loopback() => all().collect(),
-        None => all().filter(|name| !["admin", "debug", "miner"].contains(&name.as_str())).collect(),
+        None => {
+            all().filter(|name| !["admin", "debug", "miner"].contains(&name.as_str()) || serves_miners(name)).collect()
+        }
     };
     names.retain(|name| name != "dev" || config.dev);
     names

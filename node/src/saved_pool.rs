@@ -5,11 +5,14 @@
 
 use chain_core::{codec, transaction::Transaction};
 use std::{
-    fs, io,
+    io,
     path::{Path, PathBuf},
 };
 
-use crate::engine::EngineHandle;
+use crate::{engine::EngineHandle, files};
+
+/// A larger file is no pool: `--mempool.size` counts more than the encodings.
+const MOST_BYTES: u64 = 4 << 30;
 
 /// Where a node keeps it.
 pub fn file(datadir: &Path) -> PathBuf {
@@ -21,22 +24,26 @@ pub fn file(datadir: &Path) -> PathBuf {
 /// # Errors
 /// If the file cannot be written; the one before stays then.
 pub async fn save(engine: &EngineHandle, file: &Path) -> io::Result<usize> {
-    let entries = engine.mempool_content().await.map_err(io::Error::other)?;
+    let entries = engine.mempool_content(usize::MAX).await.map_err(io::Error::other)?;
     let mut bytes = Vec::new();
     for entry in &entries {
         let encoded = codec::encode(&*entry.transaction);
         bytes.extend_from_slice(&(encoded.len() as u32).to_be_bytes()); // a transaction fits in a block
         bytes.extend_from_slice(&encoded);
     }
-    let fresh = file.with_extension("new");
-    fs::write(&fresh, bytes)?;
-    fs::rename(fresh, file)?;
+    files::replace(file, &bytes)?;
     Ok(entries.len())
 }
 
 /// Hands in what the file holds, and answers how many transactions were taken. A damaged end is left out.
 pub async fn load(engine: EngineHandle, file: &Path) -> usize {
-    let Ok(bytes) = fs::read(file) else { return 0 };
+    let bytes = match files::read(file, MOST_BYTES) {
+        Ok(bytes) => bytes.unwrap_or_default(),
+        Err(error) => {
+            tracing::warn!("cannot read the mempool of the last run from {}: {error}", file.display());
+            return 0;
+        }
+    };
     let mut left = transactions(&bytes);
     let mut taken = 0;
     // What spends from others that stand further behind finds them in the next round.

@@ -2,18 +2,24 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use cairn_miner::client::Cookie;
+use cairn_node::version::VERSION;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
     net::TcpListener,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
+/// Where the nodes leave their cookies: not in the home of who runs the tests.
+const HOME: &str = env!("CARGO_TARGET_TMPDIR");
+
 fn node(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-node"));
-    command.args(arguments).stdin(Stdio::null()).env_remove("CAIRN_RPC").env_remove("CAIRN_CHAIN");
+    command.args(arguments).stdin(Stdio::null()).env_remove("CAIRN_RPC").env_remove("CAIRN_CHAIN").env("HOME", HOME);
     command
 }
 
@@ -64,7 +70,11 @@ impl Running {
 
     fn call(&self, method: &str, params: Value) -> Value {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let mut answer: Value = ureq::post(&self.url).send_json(&request).unwrap().body_mut().read_json().unwrap();
+        let port = self.url.rsplit(':').next().unwrap();
+        let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
+        let header = Cookie::find(&self.url, Some(&cookie)).header().expect("a running node has a cookie");
+        let post = ureq::post(&self.url).header("authorization", header);
+        let mut answer: Value = post.send_json(&request).unwrap().body_mut().read_json().unwrap();
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].take()
     }
@@ -257,11 +267,15 @@ fn blocks_are_exported_imported_and_the_state_rebuilt() {
 
 #[test]
 fn a_running_node_is_asked_over_its_rpc() {
-    let node = Running::start(&["--dev"]);
+    let mut node = Running::start(&["--dev"]);
     let said = success(&["status", "--rpc", &node.url]);
     assert!(said.starts_with("chain     dev (id 1337)\nheight    0\n"), "{said}");
+    for line in ["\npeers     none\n", "\nmining    off ", "\nuptime    ", &format!("\nversion   {VERSION}\n")] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
     let status: Value = serde_json::from_str(&success(&["status", "--rpc", &node.url, "--json"])).unwrap();
-    assert_eq!(status["chain"]["chain"], "dev");
+    assert_eq!((&status["chain"]["chain"], &status["peers"]), (&json!("dev"), &json!(0)));
+    assert_eq!(status["node"]["version"], VERSION);
     let lock = chain_core::coin::Lock::Policy([3; 32]);
     let address = chain_core::address::encode("dcrn", &lock);
     let said = success(&["mine-to", &address, "--rpc", &node.url]);
@@ -271,7 +285,25 @@ fn a_running_node_is_asked_over_its_rpc() {
     );
     let said = failure(&["mine-to", "dcrn1x", "--rpc", &node.url]);
     assert!(said.starts_with("miner_setAddress: address: "), "{said}");
-    node.call("admin_stop", json!([]));
+
+    node.call("dev_mine", json!([2]));
+    let block = success(&["block", "2", "--rpc", &node.url]);
+    assert!(block.starts_with("height         2\nhash           "), "{block}");
+    assert_eq!(success(&["block", "--rpc", &node.url]), block, "the tip if it is left out");
+    let json: Value = serde_json::from_str(&success(&["block", "2", "--rpc", &node.url, "--json"])).unwrap();
+    let txid = json["transactions"][0].as_str().unwrap();
+    assert_eq!(success(&["block", json["hash"].as_str().unwrap(), "--rpc", &node.url]), block);
+    assert_eq!(failure(&["block", "9", "--rpc", &node.url]), "chain_getBlock: no block at height 9: the tip is at 2");
+    let tx = success(&["tx", txid, "--rpc", &node.url]);
+    assert!(tx.starts_with(&format!("txid           {txid}\nkind           coinbase\nheight         2\n")), "{tx}");
+    let unknown = "00".repeat(32);
+    let said = failure(&["tx", &unknown, "--rpc", &node.url]);
+    assert!(said.starts_with(&format!("transaction {unknown} is unknown to the node at {}", node.url)), "{said}");
+    let said = failure(&["peers", "--rpc", &node.url]);
+    assert_eq!(said, "admin_peers: the node runs without a network (--dev or --max-peers 0)");
+
+    assert_eq!(success(&["stop", "--rpc", &node.url]), format!("the node at {} is stopping\n", node.url));
+    assert_eq!(node.child.wait().unwrap().code(), Some(0));
     let said = failure(&["status", "--rpc", "http://127.0.0.1:1"]);
     assert!(said.starts_with("no node answers at http://127.0.0.1:1 ("), "{said}");
     let folder = env!("CARGO_BIN_EXE_cairn-node").trim_end_matches("cairn-node");
@@ -396,6 +428,102 @@ fn colours_are_left_out_where_the_user_or_the_terminal_says_so() {
 }
 
 #[test]
+fn a_node_is_steered_by_its_own_user_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let arguments = ["--chain", "local", "--datadir", data.to_str().unwrap()];
+    let mut running = Running::start(&arguments);
+    let cookie = data.join(".cookie");
+    let first = std::fs::read_to_string(&cookie).unwrap();
+    assert_eq!(std::fs::metadata(&cookie).unwrap().permissions().mode() & 0o777, 0o600);
+    let other_home = folder.path().join("home");
+    let stop = |more: &[&str]| {
+        let mut command = node(&["stop", "--rpc", &running.url]);
+        command.args(more).env("HOME", &other_home).output().unwrap()
+    };
+    // Another user of the machine, then one with the cookie of another run.
+    let said = String::from_utf8(stop(&[]).stderr).unwrap();
+    assert!(said.starts_with("error: admin_stop: admin_stop needs the node's cookie. "), "{said}");
+    assert!(said.contains("--cookie FILE"), "{said}");
+    let stale = folder.path().join("stale");
+    std::fs::write(&stale, "__cookie__:00").unwrap();
+    let said = String::from_utf8(stop(&["--cookie", stale.to_str().unwrap()]).stderr).unwrap();
+    assert!(said.contains("the cookie that was sent is not this node's"), "{said}");
+    let wrong = node(&["status", "--rpc", &running.url, "--cookie", stale.to_str().unwrap()]).output().unwrap();
+    assert!(wrong.status.success(), "what anybody may read is read with a wrong cookie too");
+    // A copy of it opens.
+    assert!(stop(&["--cookie", cookie.to_str().unwrap()]).status.success());
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+    assert!(!cookie.exists(), "removed at a clean end");
+    let again = Running::start(&arguments);
+    assert_ne!(std::fs::read_to_string(&cookie).unwrap(), first, "new at each start");
+    drop(again);
+}
+
+#[test]
+fn a_miner_elsewhere_has_a_token_that_only_mines() {
+    let folder = tempfile::tempdir().unwrap();
+    let token = folder.path().join("token");
+    let node = Running::start(&["--dev", "--http.mining-token", token.to_str().unwrap()]);
+    let miner = cairn_miner::client::Node::new(&node.url, Some(&token)).unwrap();
+    let address = chain_core::address::encode("dcrn", &chain_core::coin::Lock::Policy([3; 32]));
+    let request = cairn_miner::client::Request { address: Some(address.clone()), account: None };
+    assert_eq!(miner.template(&request, None).unwrap().work.height, 1);
+    let said = failure(&["mine-to", &address, "--rpc", &node.url, "--cookie", token.to_str().unwrap()]);
+    assert!(said.starts_with("miner_setAddress: miner_setAddress needs the node's cookie. "), "{said}");
+    assert_eq!(std::fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn what_a_node_makes_is_for_its_owner_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let flags = ["--chain", "local", "--datadir", data.to_str().unwrap()];
+    // SAFETY: the mask of this process; children inherit it.
+    let before = unsafe { libc::umask(0) };
+    let mut running = Running::start(&flags);
+    unsafe { libc::umask(before) };
+    let address = chain_core::address::encode("lcrn", &chain_core::coin::Lock::Policy([3; 32]));
+    success(&["mine-to", &address, "--rpc", &running.url]);
+    assert_eq!(running.signal(libc::SIGTERM), Some(0));
+    let mut open = vec![data.clone()];
+    let mut seen = 0;
+    while let Some(path) = open.pop() {
+        let metadata = std::fs::metadata(&path).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o077, 0, "{}", path.display());
+        seen += 1;
+        if metadata.is_dir() {
+            open.extend(std::fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+    }
+    assert!(seen > 8, "{seen}");
+}
+
+#[test]
+fn a_damaged_payout_keeps_the_node_from_mining_for_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let file = data.join("payout.json");
+    std::fs::write(&file, "garbage").unwrap();
+    let said = failure(&["--chain", "local", "--mine", "--datadir", data.to_str().unwrap()]);
+    assert!(said.starts_with(&format!("cannot use {}, which says whom to pay: ", file.display())), "{said}");
+    assert!(said.contains("cairn-node mine-to ADDRESS"), "{said}");
+}
+
+#[test]
+fn a_reindex_needs_a_directory_that_holds_a_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = folder.path().join("missing");
+    let arguments = |path: &Path| failure(&["reindex", "--chain", "local", "--datadir", path.to_str().unwrap()]);
+    let said = arguments(&missing);
+    assert!(said.starts_with(&format!("{} does not exist: no node of the chain local", missing.display())), "{said}");
+    let hint = "name another directory with --datadir, or another chain with --chain";
+    assert_eq!(arguments(folder.path()), format!("{} holds no chain: {hint}", folder.path().display()));
+    assert!(!missing.exists(), "nothing was made");
+}
+
+#[test]
 fn chains_are_shown_and_dumped() {
     let folder = tempfile::tempdir().unwrap();
     let dumped = success(&["chain", "dump-spec", "local"]);
@@ -406,5 +534,7 @@ fn chains_are_shown_and_dumped() {
     assert!(shown.starts_with("chain      local\nchain id   133702\naddresses  lcrn1...\ngenesis    "), "{shown}");
     let json: Value = serde_json::from_str(&success(&["chain", "show", "main", "--json"])).unwrap();
     assert_eq!(json["chainId"], 133_700);
-    assert_eq!(success(&["version"]), format!("cairn-node {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(success(&["version"]), format!("cairn-node {VERSION}\n"));
+    assert_eq!(success(&["--version"]), format!("cairn-node {VERSION}\n"));
+    assert!(VERSION.starts_with(env!("CARGO_PKG_VERSION")));
 }

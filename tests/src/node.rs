@@ -65,7 +65,7 @@ impl Node {
         chain_file(folder.path(), &options.spec);
         let ports = Ports { rpc: Port::take(), peers: Port::take() };
         let child = spawn(folder.path(), &ports, &options.flags, options.file_limit);
-        let rpc = Rpc::new(format!("http://127.0.0.1:{}", ports.rpc.number()));
+        let rpc = Rpc::new(format!("http://127.0.0.1:{}", ports.rpc.number()), folder.path());
         let mut node = Self { rpc, folder, ports, flags: options.flags, child };
         node.wait_until_up();
         node
@@ -275,6 +275,7 @@ fn spawn(folder: &Path, ports: &Ports, flags: &[String], file_limit: Option<u32>
         .args(["--http.port", &ports.rpc.number().to_string()])
         .args(["--listen", "127.0.0.1", "--port", &ports.peers.number().to_string(), "--no-discovery"])
         .args(flags)
+        .env("HOME", folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file can be shared"))
         .stderr(log)

@@ -1,7 +1,11 @@
 //! A JSON-RPC client that knows nothing but JSON.
 
+use cairn_miner::client::Cookie;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 /// What a node answered instead of a result.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,17 +21,19 @@ pub struct RpcError {
 pub struct Rpc {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
+    /// HOME of the node's user: its cookie is found there.
+    pub home: PathBuf,
     agent: ureq::Agent,
 }
 
 impl Rpc {
-    /// A client for a node at this address.
-    pub fn new(url: String) -> Self {
+    /// A client for a node at this address that was started with this HOME.
+    pub fn new(url: String, home: &Path) -> Self {
         let config = ureq::Agent::config_builder()
             .timeout_global(Some(Duration::from_secs(120)))
             .http_status_as_error(false)
             .build();
-        Self { url, agent: config.into() }
+        Self { url, home: home.to_owned(), agent: config.into() }
     }
 
     /// Calls a method.
@@ -41,7 +47,13 @@ impl Rpc {
 
     fn post(&self, request: &Value) -> Result<Value, RpcError> {
         let none = |error: ureq::Error| RpcError { code: 0, message: error.to_string() };
-        let mut response = self.agent.post(&self.url).send_json(request).map_err(none)?;
+        let mut post = self.agent.post(&self.url);
+        let port = self.url.rsplit(':').next().unwrap_or_default();
+        let cookie = self.home.join(".cairn/cookies").join(port);
+        if let Some(cookie) = Cookie::find(&self.url, Some(&cookie)).header() {
+            post = post.header("authorization", cookie);
+        }
+        let mut response = post.send_json(request).map_err(none)?;
         response.body_mut().with_config().limit(64 << 20).read_json().map_err(none)
     }
 

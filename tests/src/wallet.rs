@@ -30,7 +30,7 @@ impl Outcome {
 /// One wallet file.
 pub struct Wallet {
     folder: tempfile::TempDir,
-    rpc: String,
+    rpc: Rpc,
 }
 
 impl Wallet {
@@ -40,7 +40,7 @@ impl Wallet {
     /// If it cannot be created.
     pub fn create(rpc: &Rpc) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        let wallet = Self { folder, rpc: rpc.url.clone() };
+        let wallet = Self { folder, rpc: rpc.clone() };
         wallet.run(&["create"]).json();
         wallet
     }
@@ -58,9 +58,10 @@ impl Wallet {
         let output = Command::new(binary("cairn-wallet"))
             .arg("--wallet")
             .arg(self.file())
-            .args(["--rpc", &self.rpc, "--json", "--yes"])
+            .args(["--rpc", &self.rpc.url, "--json", "--yes"])
             .args(arguments)
             .env("CAIRN_WALLET_PASSWORD", "correct horse")
+            .env("HOME", &self.rpc.home)
             .output()
             .expect("the wallet's binary can be run");
         Outcome {

@@ -2,7 +2,11 @@
 
 use cairn_tests::{Node, NodeOptions, binary};
 use serde_json::json;
-use std::{fs, path::PathBuf, process::Command};
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
 
 const NOBODY: &str = "0x0000000000000000000000000000000000000000";
 
@@ -42,18 +46,36 @@ fn database_file(node: &Node, name: &str) -> PathBuf {
         .expect("it is there")
 }
 
-/// What a command says when it fails on a node's directory.
-fn failure(node: &Node, command: &str) -> String {
-    let output = Command::new(binary("cairn-node"))
-        .arg(command)
+/// Runs a command on a node's directory.
+fn command(node: &Node, arguments: &[&str]) -> Output {
+    Command::new(binary("cairn-node"))
+        .args(arguments)
         .arg("--chain")
         .arg(node.folder.path().join("chain.toml"))
         .arg("--datadir")
         .arg(node.datadir())
         .output()
-        .expect("the node's binary can be run");
-    assert!(!output.status.success());
+        .expect("the node's binary can be run")
+}
+
+/// What a command says when it fails on a node's directory.
+fn failure(node: &Node, arguments: &[&str]) -> String {
+    let output = command(node, arguments);
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stderr).expect("it speaks UTF-8")
+}
+
+/// What a command says when it succeeds on a node's directory.
+fn success(node: &Node, arguments: &[&str]) -> String {
+    let output = command(node, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("it speaks UTF-8")
+}
+
+/// What every hint names behind the program, so that it works on this node's data.
+fn on_data(node: &Node, command: &str) -> String {
+    let chain = node.folder.path().join("chain.toml");
+    format!("cairn-node {command} --chain {} --datadir {}`", chain.display(), node.datadir().display())
 }
 
 #[test]
@@ -63,14 +85,91 @@ fn a_database_that_cannot_be_opened_is_named_with_what_to_do() {
     node.mine(5, &owner.address(), NOBODY);
     assert!(node.stop());
     fs::write(database_file(&node, "CURRENT"), "nonsense").expect("the file can be written");
-    let said = failure(&node, "run");
-    assert!(said.contains("the database is damaged") && said.contains("cairn-node reindex"), "{said}");
-    let said = failure(&node, "reindex");
+    let said = failure(&node, &["run"]);
+    assert!(said.contains("the database is damaged") && said.contains(&on_data(&node, "reindex")), "{said}");
+    let said = failure(&node, &["reindex"]);
     let folder = node.datadir().join("db");
-    assert!(said.contains(&format!("move {} away and start the node again", folder.display())), "{said}");
+    assert!(
+        said.contains(&format!("{}, which moves {} aside", on_data(&node, "reindex --force"), folder.display())),
+        "{said}"
+    );
 
     // Which helps.
-    fs::rename(folder, node.datadir().join("damaged")).expect("it can be moved");
+    let said = success(&node, &["reindex", "--force"]);
+    assert!(said.starts_with("moved the damaged database to "), "{said}");
     node.restart();
     assert_eq!(node.height(), 0);
+}
+
+/// Overwrites some bytes in each file that holds bodies.
+fn damage_blocks(node: &Node) {
+    let files = fs::read_dir(node.datadir().join("db")).expect("the database is a directory");
+    let mut damaged = 0;
+    for file in files {
+        let path = file.expect("it can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "blob") {
+            let mut bytes = fs::read(&path).expect("it can be read");
+            let middle = bytes.len() / 2;
+            bytes[middle..middle + 8].fill(0xa5);
+            fs::write(&path, bytes).expect("it can be written");
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 0, "blocks are stored in blob files");
+}
+
+#[test]
+fn damaged_blocks_are_named_before_anything_is_lost_and_fetched_again() {
+    const HEIGHT: u64 = 40;
+    let owner = cairn_tests::TestKey::new(1, "ecrn");
+    let mut node = Node::start();
+    let peer = Node::start();
+    node.mine(HEIGHT as u32, &owner.address(), NOBODY);
+    peer.connect(&node);
+    cairn_tests::wait_for("the peer to have the chain", 60, || (peer.height() == HEIGHT).then_some(()));
+    // What the log holds is written to files at the next start.
+    assert!(node.stop());
+    node.restart();
+    assert!(node.stop());
+    damage_blocks(&node);
+
+    let said = failure(&node, &["reindex"]);
+    assert!(said.contains("cannot be read from the disk, but the state can: nothing was changed"), "{said}");
+    assert!(said.contains(&on_data(&node, "reindex --force")), "{said}");
+    node.restart();
+    assert_eq!(node.height(), HEIGHT, "nothing was lost");
+    assert!(node.stop());
+
+    let said = success(&node, &["reindex", "--force"]);
+    assert!(said.contains("lost the block"), "{said}");
+    let again = success(&node, &["reindex"]);
+    assert!(!again.contains("lost"), "what is damaged is forgotten: {again}");
+    node.restart();
+    assert!(node.height() < HEIGHT);
+    node.connect(&peer);
+    cairn_tests::wait_for("the node to fetch what it lost", 60, || (node.height() == HEIGHT).then_some(()));
+}
+
+#[test]
+fn a_reindex_that_runs_out_of_space_is_no_success() {
+    const HEIGHT: u32 = 150;
+    let owner = cairn_tests::TestKey::new(1, "ecrn");
+    let mut node = Node::start();
+    node.mine(HEIGHT, &owner.address(), NOBODY);
+    assert!(node.stop());
+    for limit in [16, 64, 128, 192, 256, 384, 512] {
+        let output = Command::new("sh")
+            .args(["-c", &format!("trap '' XFSZ; ulimit -f {limit}; exec \"$0\" \"$@\"")])
+            .arg(binary("cairn-node"))
+            .args(["reindex", "--chain"])
+            .arg(node.folder.path().join("chain.toml"))
+            .arg("--datadir")
+            .arg(node.datadir())
+            .output()
+            .expect("the shell can be run");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let whole = said.contains(&format!("rebuilt {HEIGHT} blocks"));
+        assert_eq!(output.status.success(), whole, "{limit}: {said}{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert!(success(&node, &["reindex"]).contains(&format!("rebuilt {HEIGHT} blocks")));
 }

@@ -183,7 +183,8 @@ fn the_lines_of_the_readme_form_a_network() {
     let (peers, rpcs) = ([(); 3].map(|()| Port::take()), [(); 3].map(|()| Port::take()));
     let numbered = |from: u16, ports: &[Port; 3]| (from..).zip(ports).map(|(old, new)| (old, new.number())).collect();
     let replaced: [Vec<(u16, u16)>; 2] = [numbered(30_303, &peers), numbered(8_545, &rpcs)];
-    let rpc: Vec<_> = rpcs.iter().map(|port| Rpc::new(format!("http://127.0.0.1:{}", port.number()))).collect();
+    let url = |port: &Port| format!("http://127.0.0.1:{}", port.number());
+    let rpc: Vec<_> = rpcs.iter().map(|port| Rpc::new(url(port), home.path())).collect();
     let mut running = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         let mut line = with_ports(line, &replaced.concat()).replace("/tmp/", &format!("{}/", home.path().display()));

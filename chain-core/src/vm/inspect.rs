@@ -14,6 +14,15 @@ pub trait Inspector {
     /// Whether anything is to be called at all; `false` compiles every hook away.
     const ACTIVE: bool = true;
 
+    /// Whether `stopped` is asked at all; `false` compiles that away too.
+    const STOPPABLE: bool = Self::ACTIVE;
+
+    /// Asked at every jump, and before each instruction that reads state, hashes, copies or calls: `true` ends the run
+    /// with [`Interrupted`].
+    fn stopped(&mut self) -> bool {
+        false
+    }
+
     /// Before an instruction. What is read through `state` for the first time is read once, and changes nothing.
     fn step(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) {
         let _ = (step, state);
@@ -39,6 +48,11 @@ pub trait Inspector {
         let _ = log;
     }
 }
+
+/// A run was ended by its [`Inspector`]. Nobody sees it who did not ask for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the run was interrupted")]
+pub struct Interrupted;
 
 /// Watches nothing and costs nothing.
 #[derive(Clone, Copy, Debug, Default)]

@@ -24,7 +24,7 @@ mod word;
 
 pub(crate) use code::{delegate, delegation};
 pub use halt::{Halt, Status};
-pub use inspect::{FrameEnd, FrameKind, FrameStart, Inspector, Silent, Step};
+pub use inspect::{FrameEnd, FrameKind, FrameStart, Inspector, Interrupted, Silent, Step};
 pub(crate) use machine::{Machine, Origin};
 
 use alloy_primitives::{Bytes, U256};

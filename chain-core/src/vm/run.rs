@@ -5,11 +5,12 @@
 //! static gas by constants of the table.
 
 use alloy_primitives::U256;
+use std::sync::Arc;
 
 use super::{
     gas,
     halt::{Halt, Status},
-    inspect::{FrameKind, Inspector, Step},
+    inspect::{FrameKind, Inspector, Interrupted, Step},
     machine::Vm,
     opcode::*,
     operand::{Position, push_word},
@@ -114,6 +115,7 @@ macro_rules! interpreter {
                 ($name:ident, $call:expr) => {{
                     enter!($name);
                     (self.stack, self.gas) = (stack, gas);
+                    self.go_on()?;
                     $call?;
                     (stack, gas) = (self.stack, self.gas);
                 }};
@@ -130,6 +132,7 @@ macro_rules! interpreter {
             }
             macro_rules! jump {
                 ($target:expr) => {
+                    self.go_on()?;
                     match word::small(&$target).filter(|target| code.is_destination(*target)) {
                         // Whoever watches is to see the JUMPDEST.
                         Some(target) if I::ACTIVE => pc = Position::new(&code, target as usize),
@@ -447,6 +450,15 @@ impl<I: Inspector> Vm<'_, '_, I> {
     #[inline(never)]
     fn invalid(&mut self, gas: Gas, opcode: u8) -> Result<Left, Exit> {
         self.halt(gas, Halt::InvalidOpcode(opcode))
+    }
+
+    /// Ends the run if its inspector says so.
+    #[inline(always)]
+    fn go_on(&mut self) -> Result<(), Exit> {
+        if I::STOPPABLE && self.inspector.stopped() {
+            return Err(Exit::View(ViewError(Arc::new(Interrupted))));
+        }
+        Ok(())
     }
 
     fn observe_step(&mut self, pc: usize, opcode: u8, stack: Cursor, gas: Gas) {

@@ -3,6 +3,7 @@
 //! One thread asks for templates and waits for better ones; the miner's threads search; the caller's thread hands in
 //! what they find and tells about it. A node that is away is asked again until it is back.
 
+mod cookie;
 mod node;
 mod report;
 mod template;
@@ -15,6 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use cookie::Cookie;
 pub use node::{Node, NodeError};
 pub use report::{Note, Reporter, Totals};
 pub use template::{Request, Submitted, Template};

@@ -1,10 +1,11 @@
 //! The node's JSON-RPC, as far as a miner needs it.
 
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use super::cookie::Cookie;
 use super::template::{Request, Submitted, Template};
 use crate::Solution;
 
@@ -53,6 +54,9 @@ pub enum NodeError {
 /// JSON-RPC codes: the node cannot do it now; it failed; it is over a limit.
 const PASSING: [i64; 3] = [-32000, -32603, -32005];
 
+/// The call needs the node's cookie, or another one.
+const UNAUTHORIZED: i64 = 4100;
+
 /// Largest answer that is read.
 const MAX_ANSWER: u64 = 40 << 20;
 
@@ -76,6 +80,7 @@ impl NodeError {
 #[derive(Clone, Debug)]
 pub struct Node {
     url: String,
+    cookie: Cookie,
     agent: ureq::Agent,
 }
 
@@ -94,11 +99,12 @@ struct AnswerError {
 }
 
 impl Node {
-    /// A node at `http://host:port`; nothing is sent yet.
+    /// A node at `http://host:port`, and the file with its secret if it is not where a node of this user leaves it; nothing
+    /// is sent yet.
     ///
     /// # Errors
     /// [`NodeError::BadUrl`].
-    pub fn new(url: &str) -> Result<Self, NodeError> {
+    pub fn new(url: &str, cookie: Option<&Path>) -> Result<Self, NodeError> {
         let bad = || NodeError::BadUrl(url.to_owned());
         let uri: ureq::http::Uri = url.parse().map_err(|_| bad())?;
         if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
@@ -114,7 +120,7 @@ impl Node {
             .user_agent("cairn-miner")
             .build()
             .new_agent();
-        Ok(Self { url: url.to_owned(), agent })
+        Ok(Self { url: url.to_owned(), cookie: Cookie::find(url, cookie), agent })
     }
 
     /// Where it is.
@@ -143,8 +149,13 @@ impl Node {
 
     fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, NodeError> {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let answer: Answer = serde_json::from_value(self.post(&request)?)
-            .map_err(|_| self.not_a_node("it does not speak JSON-RPC 2.0".into()))?;
+        let header = self.cookie.header();
+        let mut answer = self.ask(&request, header.as_deref())?;
+        // A node that has just started again has another cookie.
+        let fresh = self.cookie.header();
+        if answer.error.as_ref().is_some_and(|error| error.code == UNAUTHORIZED) && fresh != header {
+            answer = self.ask(&request, fresh.as_deref())?;
+        }
         if let Some(AnswerError { code, message, data }) = answer.error {
             let reason = data["reason"].as_str().map(str::to_owned);
             return Err(NodeError::Refused { code, message: printable(&message), reason });
@@ -153,10 +164,19 @@ impl Node {
             .map_err(|error| NodeError::BadAnswer { method, reason: error.to_string() })
     }
 
-    fn post(&self, body: &Value) -> Result<Value, NodeError> {
+    fn ask(&self, request: &Value, cookie: Option<&str>) -> Result<Answer, NodeError> {
+        serde_json::from_value(self.post(request, cookie)?)
+            .map_err(|_| self.not_a_node("it does not speak JSON-RPC 2.0".into()))
+    }
+
+    fn post(&self, body: &Value, cookie: Option<&str>) -> Result<Value, NodeError> {
         let transport =
             |error: ureq::Error| NodeError::Unreachable { url: self.url.clone(), reason: error.to_string() };
-        let mut response = self.agent.post(&self.url).send_json(body).map_err(transport)?;
+        let mut post = self.agent.post(&self.url);
+        if let Some(cookie) = cookie {
+            post = post.header("authorization", cookie);
+        }
+        let mut response = post.send_json(body).map_err(transport)?;
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(transport)?;
         serde_json::from_str(&text).map_err(|_| self.not_a_node(format!("HTTP status {status}, and no JSON")))

@@ -82,7 +82,7 @@ fn mine_at(
     events: (Sender<Event>, Receiver<Event>),
 ) -> (Result<Totals, NodeError>, Vec<Value>) {
     let written = Written::default();
-    let node = Node::new(url).unwrap();
+    let node = Node::new(url, None).unwrap();
     let outcome = run(&node, options, Midstate, events, &mut Reporter::to(Box::new(written.clone()), true));
     let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
     (outcome, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
@@ -190,7 +190,7 @@ fn ends_when_told_to_though_no_node_answers() {
     });
     let (outcome, _) = mine_at(&url, &options(None), (sender, receiver));
     assert_eq!(outcome.unwrap(), Totals::default());
-    let error = Node::new(&url).unwrap().template(&Request::default(), None).unwrap_err();
+    let error = Node::new(&url, None).unwrap().template(&Request::default(), None).unwrap_err();
     assert!(matches!(error, NodeError::Unreachable { .. }), "{error}");
     assert!(error.to_string().contains("start one with cairn-node"));
 }
@@ -231,7 +231,7 @@ fn counts_blocks_that_come_too_late_and_goes_on() {
 #[test]
 fn refuses_what_is_no_url_of_a_node() {
     for url in ["", "127.0.0.1:8545", "https://127.0.0.1:8545", "http://", "ftp://x", "no url"] {
-        assert_eq!(Node::new(url).unwrap_err(), NodeError::BadUrl(url.into()));
+        assert_eq!(Node::new(url, None).unwrap_err(), NodeError::BadUrl(url.into()));
     }
-    assert_eq!(Node::new("http://localhost:8545").unwrap().url(), "http://localhost:8545");
+    assert_eq!(Node::new("http://localhost:8545", None).unwrap().url(), "http://localhost:8545");
 }

@@ -1,22 +1,36 @@
 //! Commands that ask a running node over its RPC.
 
+use cairn_miner::client::Cookie;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::{
+    io::{ErrorKind, Write},
+    path::Path,
+    time::Duration,
+};
 
-use super::{CommandError, say};
+use super::CommandError;
 use crate::cli::Ask;
 
 /// Asks a node.
 ///
 /// # Errors
 /// [`CommandError`] if it does not answer, or refuses.
-pub(super) fn call(url: &str, method: &'static str, params: Value) -> Result<Value, CommandError> {
+pub(super) fn call(
+    url: &str,
+    cookie: Option<&Path>,
+    method: &'static str,
+    params: Value,
+) -> Result<Value, CommandError> {
     let no_answer = |error: ureq::Error| CommandError::NoAnswer { url: url.to_owned(), reason: error.to_string() };
     let config =
         ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false);
     let agent: ureq::Agent = config.build().into();
     let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let mut response = agent.post(url).send_json(&request).map_err(no_answer)?;
+    let mut post = agent.post(url);
+    if let Some(cookie) = Cookie::find(url, cookie).header() {
+        post = post.header("authorization", cookie);
+    }
+    let mut response = post.send_json(&request).map_err(no_answer)?;
     let mut answer: Value = response.body_mut().read_json().map_err(no_answer)?;
     match answer.get("error") {
         Some(error) => {
@@ -27,55 +41,121 @@ pub(super) fn call(url: &str, method: &'static str, params: Value) -> Result<Val
     }
 }
 
-/// `cairn-node status`
-pub fn status(ask: &Ask) -> Result<(), CommandError> {
-    let info = call(&ask.rpc, "chain_getInfo", json!([]))?;
-    // The miner may not be served to everybody; the rest is worth showing all the same.
-    let miner = call(&ask.rpc, "miner_status", json!([])).unwrap_or(Value::Null);
-    if ask.json {
-        say(format_args!("{:#}\n", json!({ "chain": info, "miner": miner })));
-        return Ok(());
+impl Ask {
+    /// Asks the node that the flags name.
+    ///
+    /// # Errors
+    /// [`CommandError`] if it does not answer, or refuses.
+    pub(super) fn call(&self, method: &'static str, params: Value) -> Result<Value, CommandError> {
+        call(&self.rpc, self.cookie.as_deref(), method, params)
     }
-    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    say(format_args!("chain     {} (id {})\n", text(&info["chain"]), info["chainId"]));
-    say(format_args!(
-        "height    {}{}\n",
-        info["height"],
-        if info["syncing"] == true { format!(", syncing to {}", info["headers"]) } else { String::new() }
-    ));
-    say(format_args!("tip       {}\n", text(&info["bestHash"])));
-    say(format_args!("base fee  {} wei a gas\n", info["baseFee"]));
-    say(format_args!(
-        "mempool   {} transactions, {} bytes\n",
-        info["mempool"]["transactions"], info["mempool"]["bytes"]
-    ));
-    if miner["mining"] == true {
-        let rate = miner["hashrate"].as_f64().unwrap_or_default();
-        say(format_args!(
-            "mining    {:.2} MH/s on {} {}, {} blocks since the start\n",
-            rate / 1e6,
-            miner["threads"],
-            if miner["threads"] == 1 { "thread" } else { "threads" },
-            miner["blocks"]
-        ));
-        say(format_args!(
-            "pays to   {}\n",
-            miner["address"].as_str().unwrap_or("nobody; see `cairn-node mine-to --help`")
-        ));
-    }
-    Ok(())
 }
 
 /// `cairn-node mine-to`
 pub fn mine_to(ask: &Ask, address: &str, account: Option<&str>) -> Result<(), CommandError> {
-    call(&ask.rpc, "miner_setAddress", json!([address, account]))?;
-    let status = call(&ask.rpc, "miner_status", json!([]))?;
+    ask.call("miner_setAddress", json!([address, account]))?;
+    let status = ask.call("miner_status", json!([]))?;
     if ask.json {
-        say(format_args!("{status:#}\n"));
+        show(&status)
     } else if status["mining"] == true {
-        say(format_args!("blocks of this node pay to {address} from now on\n"));
+        print(format_args!("blocks of this node pay to {address} from now on\n"))
     } else {
-        say(format_args!("blocks of this node will pay to {address}; it does not mine now (start it with --mine)\n"));
+        print(format_args!("blocks of this node will pay to {address}; it does not mine now (start it with --mine)\n"))
     }
-    Ok(())
+}
+
+/// `cairn-node stop`
+pub fn stop(ask: &Ask) -> Result<(), CommandError> {
+    let answer = ask.call("admin_stop", json!([]))?;
+    match ask.json {
+        true => show(&answer),
+        false => print(format_args!("the node at {} is stopping\n", ask.rpc)),
+    }
+}
+
+/// `cairn-node peers`
+pub fn peers(ask: &Ask) -> Result<(), CommandError> {
+    let peers = ask.call("admin_peers", json!([]))?;
+    if ask.json {
+        return show(&peers);
+    }
+    let peers = peers.as_array().map(Vec::as_slice).unwrap_or_default();
+    if peers.is_empty() {
+        return print("no peers: name one with --connect ADDRESS, or see `cairn-node status`\n");
+    }
+    let mut lines = format!("{:<9} {:>8} {:>9}  {:<44} agent\n", "direction", "height", "ping", "address");
+    for peer in peers {
+        let ping = peer["pingMs"].as_f64().map_or("-".to_owned(), |ping| format!("{ping:.1} ms"));
+        let height = peer["height"].as_u64().map_or("-".to_owned(), |height| height.to_string());
+        let [direction, address, agent] = ["direction", "address", "agent"].map(|name| text(&peer[name]));
+        lines += &format!("{direction:<9} {height:>8} {ping:>9}  {address:<44} {agent}\n");
+    }
+    print(lines)
+}
+
+/// `cairn-node block`
+pub fn block(ask: &Ask, block: Option<&str>) -> Result<(), CommandError> {
+    let named = match block {
+        Some(block) => json!(block),
+        None => ask.call("chain_getInfo", json!([]))?["bestHash"].take(),
+    };
+    let block = ask.call("chain_getBlock", json!([named]))?;
+    if ask.json {
+        return show(&block);
+    }
+    let transactions = block["transactions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let mut lines =
+        fields(&block, &["height", "hash", "prev", "next", "time", "confirmations", "bits", "size", "gasUsed"]);
+    lines += &fields(&block, &["baseFee", "beneficiary", "extra"]);
+    lines += &format!("{:<14} {}\n", "transactions", transactions.len());
+    lines.extend(transactions.iter().map(|txid| format!("  {}\n", text(txid))));
+    print(lines)
+}
+
+/// `cairn-node tx`
+pub fn tx(ask: &Ask, id: &str) -> Result<(), CommandError> {
+    let found = ask.call("coin_getTransaction", json!([id]))?;
+    if found.is_null() {
+        return Err(CommandError::Stopped(format!(
+            "transaction {id} is unknown to the node at {}: neither on its chain nor waiting",
+            ask.rpc
+        )));
+    }
+    if ask.json {
+        return show(&found);
+    }
+    // What both kinds have comes first, then the rest as it is.
+    let first = ["txid", "kind", "height", "blockHash", "position", "time", "confirmations", "fee", "success"];
+    let rest: Vec<&str> = found.as_object().into_iter().flat_map(|map| map.keys()).map(String::as_str).collect();
+    let rest: Vec<&str> = rest.into_iter().filter(|name| !first.contains(name) && *name != "hex").collect();
+    print(fields(&found, &first) + &fields(&found, &rest))
+}
+
+/// Lines of an object's fields; those that are not there are left out.
+fn fields(object: &Value, names: &[&str]) -> String {
+    let line = |name: &&str| {
+        object.get(*name).filter(|value| !value.is_null()).map(|value| format!("{name:<14} {}\n", text(value)))
+    };
+    names.iter().filter_map(line).collect()
+}
+
+/// A text as it is, anything else as JSON.
+pub(super) fn text(value: &Value) -> String {
+    // A node elsewhere must not move the cursor of this terminal.
+    let printable = |text: &str| text.chars().filter(|letter| !letter.is_control()).collect();
+    value.as_str().map_or_else(|| value.to_string(), printable)
+}
+
+/// Prints JSON.
+pub(super) fn show(value: &Value) -> Result<(), CommandError> {
+    print(format_args!("{value:#}\n"))
+}
+
+/// Prints what was asked for. A reader who has enough (`| head`) is no failure, a full disk is.
+pub(super) fn print(text: impl std::fmt::Display) -> Result<(), CommandError> {
+    let mut out = std::io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CommandError::io("write the answer")(error)),
+        _ => Ok(()),
+    }
 }

@@ -105,6 +105,7 @@ pub fn import(config: Config, file: &Path, json: bool) -> Result<(), CommandErro
     let blocks = BlockFile::open(BufReader::new(input), file, opened.genesis)?;
     let (known, new) = import_all(&opened, blocks, total)?;
     let height = opened.engine.chain_info().height;
+    opened.close()?;
     match json {
         true => say(format_args!("{:#}\n", json!({ "imported": new, "known": known, "height": height }))),
         false => {

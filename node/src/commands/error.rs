@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf};
 
-use crate::{config::ConfigError, engine::OpenError, net::NetError, program, store::StoreError};
+use crate::{config::ConfigError, engine::OpenError, mining::SavedError, net::NetError, program, store::StoreError};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +13,9 @@ pub enum CommandError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// `payout.json`.
+    #[error(transparent)]
+    Payout(#[from] SavedError),
     /// The engine did not start.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -55,16 +58,19 @@ pub enum CommandError {
         /// The chain that was meant, perhaps by default.
         chain: String,
     },
-    /// Not even the stored blocks can be read.
+    /// A command on stored blocks, in a directory without any.
+    #[error("{} holds no chain: name another directory with --datadir, or another chain with --chain", .0.display())]
+    NoChain(PathBuf),
+    /// Blocks below the tip are damaged, and the state is not: a reindex would lose it.
     #[error(
-        "the database in {} is damaged, its blocks included ({reason}): move the directory away, and start afresh or \
-         bring the blocks back with `{}`", .path.display(), program::on_this_data("import FILE")
+        "{blocks} cannot be read from the disk, but the state can: nothing was changed, and the node runs as it is. To \
+         rebuild the state up to there and have the node fetch the rest from its peers, run `{command}`"
     )]
-    BeyondRepair {
-        /// The data directory.
-        path: PathBuf,
-        /// What is damaged.
-        reason: String,
+    DamagedBlocks {
+        /// Which.
+        blocks: String,
+        /// The command that was given.
+        command: String,
     },
     /// The operating system refused something.
     #[error("cannot {action}: {reason}")]

@@ -7,6 +7,7 @@ mod devnet;
 mod error;
 mod progress;
 mod reindex;
+mod status;
 
 pub use error::CommandError;
 pub use progress::Progress;
@@ -17,6 +18,7 @@ use crate::{
     cli::{Cli, Command, RunFlags},
     config::{Config, Settings},
     logging, program, run,
+    version::VERSION,
 };
 
 /// Does what the command line says.
@@ -27,17 +29,21 @@ pub fn execute(cli: Cli) -> Result<(), CommandError> {
     match cli.command {
         None => run::run(configure(cli.run)?),
         Some(Command::Run(flags)) => run::run(configure(*flags)?),
-        Some(Command::Reindex { data, json }) => reindex::reindex(configure(data.into())?, json),
+        Some(Command::Reindex { force, data, json }) => reindex::reindex(configure(data.into())?, force, json),
         Some(Command::Export { file, from, to, data, json }) => {
             blocks::export(configure(data.into())?, &file, from, to, json)
         }
         Some(Command::Import { file, data, json }) => blocks::import(configure(data.into())?, &file, json),
         Some(Command::Devnet(flags)) => devnet::run(&flags),
         Some(Command::Chain(command)) => chain::execute(command),
-        Some(Command::Status(ask)) => ask::status(&ask),
+        Some(Command::Status(ask)) => status::status(&ask),
+        Some(Command::Peers(ask)) => ask::peers(&ask),
+        Some(Command::Block { block, ask }) => ask::block(&ask, block.as_deref()),
+        Some(Command::Tx { id, ask }) => ask::tx(&ask, &id),
+        Some(Command::Stop(ask)) => ask::stop(&ask),
         Some(Command::MineTo { address, account, ask }) => ask::mine_to(&ask, &address, account.as_deref()),
         Some(Command::Version) => {
-            say(format_args!("cairn-node {}\n", env!("CARGO_PKG_VERSION")));
+            say(format_args!("cairn-node {VERSION}\n"));
             Ok(())
         }
     }

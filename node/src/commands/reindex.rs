@@ -3,36 +3,86 @@
 use super::{CommandError, Progress, say};
 use crate::{
     config::Config,
-    engine::NodeEvent,
-    run,
-    store::{Store, StoreError},
+    engine::{NodeEvent, TipStatus},
+    program,
+    run::{self, Opened},
+    store::{BlockRef, Store, StoreError, Survey},
     text::count,
 };
 use serde_json::json;
+use std::path::{Path, PathBuf};
 use tokio::sync::broadcast::error::RecvError;
 
-/// Forgets the state and every verdict, and executes the stored blocks again.
-pub fn reindex(config: Config, json: bool) -> Result<(), CommandError> {
+/// Forgets the state and every verdict, and executes the stored blocks again. Nothing is forgotten that the stored blocks
+/// cannot make again, unless `force` says so.
+pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandError> {
     let datadir = run::existing(&config)?;
-    let store = Store::open_reset(datadir, &config.spec, &run::store_config(&config)).map_err(|error| match error {
-        StoreError::Corrupt(reason) => CommandError::BeyondRepair { path: datadir.to_owned(), reason },
-        other => other.into(),
-    })?;
+    let settings = run::store_config(&config);
+    match Survey::take(datadir, &config.spec, &settings) {
+        Ok(Survey { tip, damaged }) => {
+            // Blocks above the tip are of no state that could be lost.
+            let lost = damaged.first().is_some_and(|first| tip.is_some_and(|tip| first.height <= tip));
+            if lost && !force {
+                return Err(CommandError::DamagedBlocks {
+                    blocks: listed(&damaged),
+                    command: program::on_this_data("reindex --force"),
+                });
+            }
+        }
+        // A database that cannot be read as it is has no state to lose.
+        Err(StoreError::Corrupt(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let mut store = match Store::open_reset(datadir, &config.spec, &settings) {
+        Err(StoreError::Lost { path, .. }) if force => {
+            let aside = move_aside(&path)?;
+            say(format_args!("moved the damaged database to {}\n", aside.display()));
+            Store::open_reset(datadir, &config.spec, &settings)?
+        }
+        opened => opened?,
+    };
+    let lost = store.forget_damaged()?;
     let opened = run::open_store(&config, store)?;
+    rebuild(&opened, json)?;
+    let tips = opened.runtime().block_on(opened.engine.tips());
+    opened.close()?;
+    if !lost.is_empty() && !json {
+        say(format_args!(
+            "lost {}: start the node, which fetches them and what follows from its peers\n",
+            listed(&lost)
+        ));
+    }
+    // Every verdict was forgotten, so that what is invalid now is so by this run.
+    match tips.unwrap_or_default().iter().find(|tip| tip.status == TipStatus::Invalid) {
+        Some(tip) => Err(CommandError::Stopped(format!(
+            "the stored branch up to block {} at height {} turned out to be invalid: see the log above",
+            tip.hash, tip.height
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Executes what is stored.
+fn rebuild(opened: &Opened, json: bool) -> Result<(), CommandError> {
     let mut events = opened.engine.subscribe();
     let total = opened.engine.chain_info().best_header;
     let mut progress = Progress::new("Rebuilding the state", total.into());
     let done = opened.runtime().block_on(async {
+        let failed = opened.engine.failed();
+        tokio::pin!(failed);
         while opened.engine.chain_info().syncing {
-            match events.recv().await {
-                Ok(NodeEvent::Progress(done, _)) => progress.at(done.into()),
-                Ok(_) | Err(RecvError::Lagged(_)) => progress.at(opened.engine.chain_info().height.into()),
-                Err(RecvError::Closed) => break,
+            tokio::select! {
+                reason = &mut failed => return Err(CommandError::Stopped(reason)),
+                event = events.recv() => match event {
+                    Ok(NodeEvent::Progress(done, _)) => progress.at(done.into()),
+                    Ok(_) | Err(RecvError::Lagged(_)) => progress.at(opened.engine.chain_info().height.into()),
+                    Err(RecvError::Closed) => return Err(CommandError::Stopped(failed.await)),
+                },
             }
         }
-        opened.engine.chain_info().height
+        Ok(opened.engine.chain_info().height)
     });
-    let took = progress.finish();
+    let (took, done) = (progress.finish(), done?);
     let seconds = took.as_secs_f64();
     match json {
         true => say(format_args!("{:#}\n", json!({ "blocks": done, "seconds": seconds }))),
@@ -43,4 +93,24 @@ pub fn reindex(config: Config, json: bool) -> Result<(), CommandError> {
         )),
     }
     Ok(())
+}
+
+/// Blocks for a message, not without end.
+fn listed(blocks: &[BlockRef]) -> String {
+    const SHOWN: usize = 5;
+    let shown: Vec<_> = blocks.iter().take(SHOWN).map(|at| format!("{} ({})", at.height, at.hash)).collect();
+    let more = match blocks.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let what = if blocks.len() == 1 { "the block" } else { "the blocks" };
+    format!("{what} at height {}{more}", shown.join(", "))
+}
+
+/// Renames a database to a name that is free.
+fn move_aside(path: &Path) -> Result<PathBuf, CommandError> {
+    let name = |number: u32| path.with_added_extension(format!("damaged-{number}"));
+    let aside = (1..).map(name).find(|aside| !aside.exists()).unwrap_or_else(|| name(0));
+    std::fs::rename(path, &aside).map_err(CommandError::io(format!("move {} aside", path.display())))?;
+    Ok(aside)
 }

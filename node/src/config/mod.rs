@@ -120,9 +120,16 @@ pub struct HttpSettings {
         help_heading = "RPC"
     )]
     pub port: Option<u16>,
-    /// Namespaces served, comma-separated [default: all; on a foreign address all but admin and miner]
+    /// Namespaces served, comma-separated [default: all; if others can reach the RPC, all but admin, debug and miner]
     #[arg(id = "http.api", long = "http.api", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
     pub api: Option<Vec<String>>,
+    /// File for this run's cookie, which admin_* and miner_* ask for [default: .cookie in the data directory]
+    #[arg(id = "http.cookie", long = "http.cookie", value_name = "FILE", help_heading = "RPC")]
+    pub cookie: Option<PathBuf>,
+    /// File with a secret for miners on other machines, who may do nothing but mine; made if it is not there
+    #[arg(id = "http.mining-token", long = "http.mining-token", value_name = "FILE", help_heading = "RPC")]
+    #[serde(rename = "mining-token")]
+    pub mining_token: Option<PathBuf>,
     /// Names accepted in the Host header beside addresses and localhost, comma-separated; * for any
     #[arg(id = "http.vhosts", long = "http.vhosts", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
     pub vhosts: Option<Vec<String>>,
@@ -221,6 +228,10 @@ pub struct Config {
     pub rpc: SocketAddr,
     /// Namespaces served; `None` for all that the address allows.
     pub api: Option<Vec<String>>,
+    /// Where this run's cookie is written, beside where clients look for it.
+    pub cookie: Option<PathBuf>,
+    /// Where the secret for miners on other machines stands.
+    pub mining_token: Option<PathBuf>,
     /// What the RPC bears.
     pub limits: HttpLimits,
     /// Bytes for the mempool.
@@ -304,6 +315,8 @@ impl Settings {
                 addr: http.addr.or(lower.addr),
                 port: http.port.or(lower.port),
                 api: http.api.or(lower.api),
+                cookie: http.cookie.or(lower.cookie),
+                mining_token: http.mining_token.or(lower.mining_token),
                 vhosts: http.vhosts.or(lower.vhosts),
                 corsdomain: http.corsdomain.or(lower.corsdomain),
                 max_body: http.max_body.or(lower.max_body),
@@ -339,6 +352,8 @@ impl Settings {
         let datadir = datadir(settings.datadir.clone(), &spec.name, dev)?;
         Ok(Config {
             network: network::resolve(&settings, &spec, datadir.clone())?,
+            cookie: settings.http.cookie.clone().or_else(|| datadir.as_ref().map(|path| path.join(".cookie"))),
+            mining_token: settings.http.mining_token.clone(),
             datadir,
             dev,
             cache: megabytes("--cache", settings.cache.unwrap_or(256), 8)?,

@@ -130,6 +130,11 @@ impl EngineHandle {
         }
     }
 
+    /// Why the engine has stopped by itself, if it has.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.borrow().clone()
+    }
+
     /// The chain now, without waiting for the engine.
     pub fn chain_info(&self) -> ChainInfo {
         self.info.borrow().clone()
@@ -262,12 +267,28 @@ impl EngineHandle {
         self.ask(move |engine| engine.mempool().get(&txid)).await
     }
 
-    /// All transactions of the mempool, best first.
+    /// Transactions of the mempool, best first, at most so many.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_content(&self) -> Result<Vec<MempoolEntry>, Stopped> {
-        self.ask(|engine| engine.mempool().content()).await
+    pub async fn mempool_content(&self, limit: usize) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().best(limit)).await
+    }
+
+    /// Coin transactions of the mempool, best first, at most so many.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_coins(&self, limit: usize) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().best_coins(limit)).await
+    }
+
+    /// Which of these transactions are in the mempool.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_holds(&self, txids: Vec<TxId>) -> Result<Vec<bool>, Stopped> {
+        self.ask(move |engine| txids.iter().map(|txid| engine.mempool().contains(txid)).collect()).await
     }
 
     /// Account transactions of one sender in the mempool, by nonce.
@@ -278,12 +299,12 @@ impl EngineHandle {
         self.ask(move |engine| engine.mempool().of_sender(&sender)).await
     }
 
-    /// What the mempool gives to and takes from a lock.
+    /// What the mempool gives to and takes from each of these locks.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_of_lock(&self, lock: Lock) -> Result<LockPending, Stopped> {
-        self.ask(move |engine| engine.mempool().of_lock(&lock)).await
+    pub async fn mempool_of_locks(&self, locks: Vec<Lock>) -> Result<Vec<LockPending>, Stopped> {
+        self.ask(move |engine| locks.iter().map(|lock| engine.mempool().of_lock(lock)).collect()).await
     }
 
     /// Which transaction of the mempool spends a coin.

@@ -182,6 +182,11 @@ impl Driver {
                     let _ = reply.send(result);
                 }
                 Message::Ask(question) => {
+                    // The pool has let go of what a new block holds, and readers of the store do not see it before the flush: a
+                    // question in between would hear that a transaction is nowhere, or a nonce that was used.
+                    if self.state.more && !self.engine.is_told() {
+                        self.handle(Event::Continue);
+                    }
                     self.engine.set_time(now());
                     question(&mut self.engine);
                 }

@@ -174,6 +174,11 @@ impl AccountPool {
         self.by_fee_cap.iter().map(|(_, _, slot)| *slot)
     }
 
+    /// Those that wait, best first.
+    pub(crate) fn waiting(&self) -> impl Iterator<Item = Slot> {
+        self.queued.iter().rev().map(|(_, _, slot)| *slot)
+    }
+
     /// The worst of those that wait.
     pub(crate) fn worst_queued(&self) -> Option<Slot> {
         self.queued.first().map(|(_, _, slot)| *slot)

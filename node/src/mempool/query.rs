@@ -7,7 +7,7 @@ use chain_core::{
     transaction::Transaction,
     units::{Amount, Gas},
 };
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     EntryStatus, FeeEstimate, Id, LockPending, Mempool, MempoolEntry, MempoolStats,
@@ -20,6 +20,7 @@ impl Mempool {
     pub fn stats(&self) -> MempoolStats {
         MempoolStats {
             transactions: self.by_txid.len(),
+            coins: self.coins.len(),
             pending: self.coins.len() + self.accounts.pending(),
             gas: self.total_gas(),
             bytes: self.memory,
@@ -68,24 +69,29 @@ impl Mempool {
         }
     }
 
-    /// Everything, best first; what cannot be mined now at the end.
+    /// Everything, best first; what waits for a nonce or for funds at the end.
     pub fn content(&self) -> Vec<MempoolEntry> {
-        let mut ranked: Vec<(bool, Tip, Id)> = self
-            .coins
-            .iter()
-            .map(|(slot, entry)| (true, entry.package_rate().above(self.base_fee), Id::Coin(slot)))
-            .chain(
-                self.accounts.iter().map(|(slot, entry)| (entry.pending, entry.tip(self.base_fee), Id::Account(slot))),
-            )
-            .collect();
-        ranked.sort_unstable_by(|a, b| b.cmp(a));
-        ranked.into_iter().map(|(_, _, id)| self.entry(id)).collect()
+        self.best(usize::MAX)
+    }
+
+    /// The best so many of [`Mempool::content`], in time by their number.
+    pub fn best(&self, limit: usize) -> Vec<MempoolEntry> {
+        let waiting = self.accounts.waiting().map(Id::Account);
+        let ids: Vec<Id> = self.ranked().map(|(_, id)| id).chain(waiting).take(limit).collect();
+        self.entries(&ids)
+    }
+
+    /// The coin transactions among the best so many that would be mined first.
+    pub fn best_coins(&self, limit: usize) -> Vec<MempoolEntry> {
+        let ids: Vec<Id> = self.coins.ranked().rev().map(|(_, _, slot)| Id::Coin(*slot)).take(limit).collect();
+        self.entries(&ids)
     }
 
     /// The transactions of one sender, by nonce.
     pub fn of_sender(&self, sender: &Address) -> Vec<MempoolEntry> {
         let queue = self.accounts.queue(sender);
-        queue.iter().flat_map(|queue| queue.slots.values()).map(|slot| self.entry(Id::Account(*slot))).collect()
+        let ids: Vec<Id> = queue.iter().flat_map(|queue| queue.slots.values()).map(|slot| Id::Account(*slot)).collect();
+        self.entries(&ids)
     }
 
     /// The nonce that follows the sender's unbroken row of transactions; `None` if there are none.
@@ -167,8 +173,30 @@ impl Mempool {
     fn entry(&self, id: Id) -> MempoolEntry {
         match id {
             Id::Coin(slot) => self.coin_entry(slot),
-            Id::Account(slot) => self.account_entry(slot),
+            Id::Account(slot) => {
+                let entry = self.accounts.get(slot);
+                let queue = self.accounts.queue(&entry.sender);
+                let before = queue.map_or(0, |queue| queue.slots.range(..entry.nonce).count());
+                self.account_entry(slot, before)
+            }
         }
+    }
+
+    /// Many entries. Each sender's queue is walked once, not for each of its transactions.
+    fn entries(&self, ids: &[Id]) -> Vec<MempoolEntry> {
+        let mut places: HashMap<Address, HashMap<Slot, usize>> = HashMap::default();
+        let mut entry = |id: &Id| match *id {
+            Id::Coin(slot) => self.coin_entry(slot),
+            Id::Account(slot) => {
+                let sender = self.accounts.get(slot).sender;
+                let of_sender = places.entry(sender).or_insert_with(|| {
+                    let slots = self.accounts.queue(&sender).into_iter().flat_map(|queue| queue.slots.values());
+                    slots.enumerate().map(|(place, slot)| (*slot, place)).collect()
+                });
+                self.account_entry(slot, of_sender.get(&slot).copied().unwrap_or_default())
+            }
+        };
+        ids.iter().map(&mut entry).collect()
     }
 
     fn coin_entry(&self, slot: Slot) -> MempoolEntry {
@@ -191,11 +219,10 @@ impl Mempool {
         }
     }
 
-    fn account_entry(&self, slot: Slot) -> MempoolEntry {
+    /// An account transaction that stands behind so many of its sender's.
+    fn account_entry(&self, slot: Slot, before: usize) -> MempoolEntry {
         let entry = self.accounts.get(slot);
-        let queue = self.accounts.queue(&entry.sender);
-        let before = queue.map_or(0, |queue| queue.slots.range(..entry.nonce).count());
-        let after = queue.map_or(0, |queue| queue.slots.range(entry.nonce..).count() - 1);
+        let of_sender = self.accounts.queue(&entry.sender).map_or(0, |queue| queue.slots.len());
         let tip = entry.tip(self.base_fee);
         let ready = entry.pending && entry.fee_cap >= U256::from(self.base_fee);
         MempoolEntry {
@@ -209,7 +236,7 @@ impl Mempool {
             package_tip_per_gas: tip.wei(),
             time: entry.time,
             ancestors: before,
-            descendants: after,
+            descendants: of_sender.saturating_sub(before + 1),
             status: if ready { EntryStatus::Pending } else { EntryStatus::Queued },
         }
     }

@@ -100,6 +100,8 @@ pub struct LockPending {
 pub struct MempoolStats {
     /// All transactions.
     pub transactions: usize,
+    /// Coin transactions.
+    pub coins: usize,
     /// Those that could go into the next block.
     pub pending: usize,
     /// Gas of all: exact for coins, the gas limits for accounts.

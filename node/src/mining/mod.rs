@@ -1,6 +1,9 @@
 //! The miner of this process: whom it pays, and whether it runs.
 
+mod saved;
 mod search;
+
+pub use saved::{Saved, SavedError};
 
 use cairn_miner::Miner;
 use chain_core::{
@@ -9,13 +12,7 @@ use chain_core::{
     hash::BlockHash,
 };
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::VecDeque,
-    fmt, io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::VecDeque, fmt, io, path::PathBuf, sync::Arc};
 use tokio::sync::Notify;
 
 use crate::{
@@ -90,16 +87,8 @@ pub struct MiningStatus {
     pub waiting: Option<Waiting>,
 }
 
-/// What outlives a restart.
-#[derive(Serialize, Deserialize)]
-struct Saved {
-    address: String,
-    account: Option<Address>,
-}
-
 impl Mining {
-    /// A miner that stands still. The payout comes from the configuration or, without, from what was said to an earlier
-    /// run over RPC and saved in `file`.
+    /// A miner that stands still. What is said to it over RPC is saved in `file`.
     pub fn new(
         engine: EngineHandle,
         hrp: &str,
@@ -108,11 +97,9 @@ impl Mining {
         beneficiary: Option<Address>,
         threads: usize,
     ) -> Self {
-        let saved = file.as_ref().filter(|_| payout.is_none()).and_then(|file| saved(file, hrp));
-        let (saved_payout, saved_account) = saved.unzip();
         let state = State {
-            payout: payout.or(saved_payout),
-            beneficiary: beneficiary.or(saved_account.flatten()).unwrap_or_default(),
+            payout,
+            beneficiary: beneficiary.unwrap_or_default(),
             on: false,
             threads,
             blocks: 0,
@@ -144,16 +131,14 @@ impl Mining {
         let mut state = self.state.lock();
         state.payout = Some(lock);
         state.beneficiary = account.unwrap_or(state.beneficiary);
-        let saved = Saved { address: address::encode(&self.hrp, &lock), account: Some(state.beneficiary) };
-        tracing::info!(tips_to = %state.beneficiary, "blocks pay to {} from now on", saved.address);
+        let saved = Saved { lock, account: state.beneficiary };
+        tracing::info!(tips_to = %state.beneficiary, "blocks pay to {} from now on", address::encode(&self.hrp, &lock));
         drop(state);
         self.changed.notify_one();
-        let Some(file) = &self.file else {
-            return Ok(());
-        };
-        let partial = file.with_added_extension("partial");
-        std::fs::write(&partial, serde_json::to_vec_pretty(&saved)?)?;
-        std::fs::rename(partial, file)
+        match &self.file {
+            Some(file) => saved.save(file, &self.hrp),
+            None => Ok(()),
+        }
     }
 
     /// What to ask a template with; `extra` goes to the end of the coinbase.
@@ -222,10 +207,4 @@ impl Mining {
     pub async fn mine_now(&self, count: u32, time: Option<u32>) -> Result<Vec<BlockHash>, TemplateError> {
         self.engine.mine(self.request(Vec::new()), count, time).await
     }
-}
-
-/// Whom an earlier run was told to pay; nothing if it was not, or not of this chain.
-pub fn saved(file: &Path, hrp: &str) -> Option<(Lock, Option<Address>)> {
-    let saved: Saved = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
-    Some((address::parse_coin_address(hrp, &saved.address).ok()?, saved.account))
 }

@@ -2,11 +2,14 @@
 
 use libp2p::identity::{Keypair, ed25519};
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
+    io::{self, ErrorKind},
     path::Path,
 };
+
+use crate::files;
+
+/// 64 digits and the end of the line, and some room to find out that it is something else.
+const MOST_BYTES: u64 = 1_024;
 
 /// Reads the key, or makes one if there is none. The file holds the 32 secret bytes in hex and is readable by its owner
 /// only.
@@ -14,19 +17,18 @@ use std::{
 /// # Errors
 /// If the file cannot be read or made, or holds something else.
 pub fn load(file: &Path) -> io::Result<Keypair> {
-    match fs::read_to_string(file) {
-        Ok(text) => parse(text.trim()).ok_or_else(|| {
+    match files::read(file, MOST_BYTES)? {
+        Some(bytes) => std::str::from_utf8(&bytes).ok().and_then(|text| parse(text.trim())).ok_or_else(|| {
             io::Error::new(
                 ErrorKind::InvalidData,
                 "expected 64 hex digits; remove it, and the node gets a new identity",
             )
         }),
-        Err(error) if error.kind() == ErrorKind::NotFound => {
+        None => {
             let pair = ed25519::Keypair::generate();
-            save(file, pair.secret().as_ref())?;
+            files::replace(file, format!("{}\n", hex::encode(pair.secret())).as_bytes())?;
             Ok(pair.into())
         }
-        Err(error) => Err(error),
     }
 }
 
@@ -37,16 +39,10 @@ fn parse(text: &str) -> Option<Keypair> {
     Keypair::ed25519_from_bytes(secret).ok()
 }
 
-fn save(file: &Path, secret: &[u8]) -> io::Result<()> {
-    let mut opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file)?;
-    writeln!(opened, "{}", hex::encode(secret))?;
-    opened.sync_all()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     #[test]
     fn a_node_keeps_its_key_and_shows_it_to_nobody() {

@@ -9,6 +9,7 @@ use super::{
     web3,
 };
 use crate::net::{self, Ban, Farewell, Multiaddr, NetHandle, PeerId, PeerInfo, Target};
+use crate::version::VERSION;
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("admin_nodeInfo", &[], node_info),
@@ -55,6 +56,7 @@ fn network(context: &Context) -> RpcResult<&NetHandle> {
 fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
     let mut info = json!({
         "name": web3::client_version(),
+        "version": VERSION,
         "chain": context.spec.name,
         "genesis": context.genesis.to_string(),
         "datadir": context.node.datadir,

@@ -8,7 +8,7 @@ use super::{
     error::{RpcResult, block_error, invalid, unavailable},
     history,
     params::{Args, BlockRef as BlockName, HexBytes},
-    read::{Found, Spent, body, find, read},
+    read::{Found, Spent, find, read, sized_body},
     render,
 };
 use crate::{
@@ -20,11 +20,11 @@ pub(super) const METHODS: &[Method] = &[
     Method::new("chain_getInfo", &[], get_info),
     Method::new("chain_getBlockHash", &["height"], get_block_hash),
     Method::new("chain_getHeader", &["block", "verbose"], get_header),
-    Method::new("chain_getBlock", &["block", "verbosity"], get_block),
+    Method::new("chain_getBlock", &["block", "verbosity"], get_block).heavy(),
     Method::new("chain_getTips", &[], get_tips),
     Method::new("chain_getSupply", &[], get_supply),
     Method::new("chain_submitBlock", &["block"], submit_block),
-    Method::new("chain_getAccountHistory", &["account", "options"], history::get_account_history),
+    Method::new("chain_getAccountHistory", &["account", "options"], history::get_account_history).heavy(),
 ];
 
 fn get_info(context: &Context, _: Args) -> RpcResult<Value> {
@@ -117,14 +117,14 @@ fn get_block(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn whole_block(context: &Context, snapshot: &Snapshot, found: &Found, full: bool) -> RpcResult<Value> {
     let at = found.record.at();
-    let block = body(snapshot, at)?;
+    let (block, size) = sized_body(snapshot, at)?;
     let transactions: Vec<Value> = match full {
         false => block.transactions.iter().map(|tx| tx.txid().to_string().into()).collect(),
         true => full_transactions(context, snapshot, at, &block)?,
     };
     let mut fields = header_fields(context, snapshot, found)?;
     fields.extend(render::fields(json!({
-        "size": codec::encode(&block).len(),
+        "size": size,
         "baseFee": found.record.executed.map(|executed| executed.base_fee),
         "transactions": transactions,
     })));

@@ -13,7 +13,8 @@ use std::collections::HashMap;
 
 use super::{
     Context, Method,
-    error::{RpcResult, internal, invalid, over_limit, submit_error},
+    call::Call,
+    error::{RpcResult, internal, invalid, submit_error},
     history,
     params::{Addresses, Args, HexBytes, Options},
     read::{self, Spent, header, read},
@@ -22,26 +23,24 @@ use super::{
 use crate::{
     engine::SubmitError,
     mempool::{LockPending, MempoolError},
-    store::{Snapshot, TxPlace},
+    store::{CoinPlace, HistoryPlace, PlacedCoin, Snapshot, TxPlace},
 };
 
 pub(super) const METHODS: &[Method] = &[
-    Method::new("coin_getCoins", &["address", "options"], get_coins),
-    Method::new("coin_getBalance", &["address"], get_balance),
+    Method::new("coin_getCoins", &["address", "options"], get_coins).heavy(),
+    Method::new("coin_getBalance", &["address"], get_balance).heavy(),
     Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin),
     Method::new("coin_sendRawTransaction", &["transaction"], send_raw_transaction),
     Method::new("coin_testTransaction", &["transaction"], test_transaction),
     Method::new("coin_getTransaction", &["txid"], get_transaction),
     Method::new("coin_decodeTransaction", &["transaction"], decode_transaction),
-    Method::new("coin_getHistory", &["address", "options"], history::get_coin_history),
+    Method::new("coin_getHistory", &["address", "options"], history::get_coin_history).heavy(),
     Method::new("coin_estimateFee", &[], estimate_fee),
     Method::new("coin_validateAddress", &["address"], validate_address),
 ];
 
 /// Most coins in one page.
 const MAX_PAGE: u32 = 10_000;
-/// Most coins that a balance counts.
-const MAX_COUNTED: usize = 2_000_000;
 
 /// The lock that a coin address stands for.
 pub(super) fn lock_of(context: &Context, text: &str) -> RpcResult<Lock> {
@@ -60,16 +59,21 @@ fn locks_of(context: &Context, Addresses(texts): Addresses) -> RpcResult<Vec<Loc
 }
 
 /// Where a page of coins goes on: in which address, after which coin.
-type Cursor = (usize, Option<OutPoint>);
+type Cursor = (usize, Option<CoinPlace>);
 
 fn parse_cursor(text: &str) -> RpcResult<Cursor> {
     let parsed = || {
         let mut parts = text.split(':');
         let address = parts.next()?.parse().ok()?;
-        let outpoint = OutPoint { txid: parts.next()?.parse().ok()?, index: parts.next()?.parse().ok()? };
-        parts.next().is_none().then_some((address, Some(outpoint)))
+        let transaction = HistoryPlace { height: parts.next()?.parse().ok()?, position: parts.next()?.parse().ok()? };
+        let place = CoinPlace { transaction, index: parts.next()?.parse().ok()? };
+        parts.next().is_none().then_some((address, Some(place)))
     };
     parsed().ok_or_else(|| invalid("options.cursor: expected the \"next\" of an earlier page"))
+}
+
+fn write_cursor(number: usize, CoinPlace { transaction, index }: CoinPlace) -> String {
+    format!("{number}:{}:{}:{index}", transaction.height, transaction.position)
 }
 
 fn get_coins(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -81,8 +85,9 @@ fn get_coins(context: &Context, mut args: Args) -> RpcResult<Value> {
         return Err(invalid(format!("options.limit: expected 1 to {MAX_PAGE}, got {limit}")));
     }
     let cursor = options.get::<String>("cursor")?.map(|text| parse_cursor(&text)).transpose()?;
+    let call = args.call();
     let snapshot = context.snapshot()?;
-    let (coins, next) = page_of_coins(&snapshot, &locks, cursor.unwrap_or_default(), limit as usize)?;
+    let (coins, next) = page_of_coins(&call, &snapshot, &locks, cursor.unwrap_or_default(), limit as usize)?;
     let pending = match mempool {
         true => pending_of(context, &locks)?,
         false => LockPending::default(),
@@ -109,6 +114,7 @@ fn render_coins(context: &Context, tip: Height, coins: &[(OutPoint, Coin)], pend
 type CoinsPage = (Vec<(OutPoint, Coin)>, Option<String>);
 
 fn page_of_coins(
+    call: &Call,
     snapshot: &Snapshot,
     locks: &[Lock],
     (first, mut after): Cursor,
@@ -116,13 +122,15 @@ fn page_of_coins(
 ) -> RpcResult<CoinsPage> {
     let mut coins = Vec::new();
     for (number, lock) in locks.iter().enumerate().skip(first) {
-        let wanted = limit - coins.len();
-        let found = read(snapshot.coins_of(lock, after.take(), wanted))?;
-        let full = found.len() == wanted;
-        coins.extend(found);
-        if full {
-            let next = coins.last().map(|(at, _)| format!("{number}:{}:{}", at.txid, at.index));
-            return Ok((coins, next));
+        loop {
+            call.check()?;
+            let found = read(snapshot.coins_of(lock, after.take(), limit - coins.len()))?;
+            coins.extend(found.coins.iter().map(|coin| (coin.outpoint, coin.coin)));
+            let Some(next) = found.next else { break };
+            if coins.len() == limit {
+                return Ok((coins, Some(write_cursor(number, next))));
+            }
+            after = Some(next);
         }
     }
     Ok((coins, None))
@@ -133,8 +141,7 @@ fn pending_of(context: &Context, locks: &[Lock]) -> RpcResult<LockPending> {
     if context.engine.mempool_stats().transactions == 0 {
         return Ok(all);
     }
-    for lock in locks {
-        let one = context.ask(context.engine.mempool_of_lock(*lock))?;
+    for one in context.ask(context.engine.mempool_of_locks(locks.to_vec()))? {
         all.incoming.extend(one.incoming);
         all.spent.extend(one.spent);
     }
@@ -143,26 +150,27 @@ fn pending_of(context: &Context, locks: &[Lock]) -> RpcResult<LockPending> {
 
 fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
     let locks = locks_of(context, args.required()?)?;
+    let call = args.call();
     let snapshot = context.snapshot()?;
     let pending = pending_of(context, &locks)?;
     let (mut confirmed, mut immature, mut count) = (Amount::ZERO, Amount::ZERO, 0usize);
     let add = |sum: Amount, more: Amount| sum.add(more).map_err(internal);
-    let mut cursor = Cursor::default();
-    loop {
-        let (coins, next) = page_of_coins(&snapshot, &locks, cursor, MAX_PAGE as usize)?;
-        count += coins.len();
-        if count > MAX_COUNTED {
-            return Err(over_limit(format!("the addresses have more than {MAX_COUNTED} coins")));
-        }
-        for (_, coin) in &coins {
-            match render::is_mature(context.spec.coinbase_maturity, snapshot.tip().height, coin) {
-                true => confirmed = add(confirmed, coin.output.amount)?,
-                false => immature = add(immature, coin.output.amount)?,
+    for lock in &locks {
+        let mut after = None;
+        loop {
+            call.check()?;
+            let page = read(snapshot.coins_of(lock, after, usize::MAX))?;
+            count += page.coins.len();
+            for PlacedCoin { coin, .. } in &page.coins {
+                match render::is_mature(context.spec.coinbase_maturity, snapshot.tip().height, coin) {
+                    true => confirmed = add(confirmed, coin.output.amount)?,
+                    false => immature = add(immature, coin.output.amount)?,
+                }
             }
-        }
-        match next {
-            Some(next) => cursor = parse_cursor(&next)?,
-            None => break,
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
         }
     }
     let mut pending_out = Amount::ZERO;

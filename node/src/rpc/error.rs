@@ -30,6 +30,8 @@ pub const UNAVAILABLE: i32 = -32002;
 pub const REJECTED: i32 = -32003;
 /// Over a limit of this node.
 pub const LIMIT: i32 = -32005;
+/// The caller has to show the node's cookie (EIP-1193: unauthorized).
+pub const UNAUTHORIZED: i32 = 4100;
 
 fn error(code: i32, message: impl Into<String>) -> RpcError {
     ErrorObjectOwned::owned(code, message, None::<()>)
@@ -67,6 +69,11 @@ pub fn not_found(message: impl Into<String>) -> RpcError {
 /// -32002.
 pub fn unavailable(message: impl Into<String>) -> RpcError {
     error(UNAVAILABLE, message)
+}
+
+/// 4100.
+pub fn unauthorized(message: impl Into<String>) -> RpcError {
+    error(UNAUTHORIZED, message)
 }
 
 /// -32005.

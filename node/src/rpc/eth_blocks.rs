@@ -4,7 +4,6 @@ use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
 use chain_core::{
     account::{AccountTransaction, Fees},
     block::Block,
-    codec,
     coinbase::Coinbase,
     hash::{BlockHash, TxId},
     transaction::Transaction,
@@ -18,19 +17,19 @@ use super::{
     eth::{data, quantity},
     eth_fees::{base_fee, effective_price},
     params::{Args, BlockTag, Quantity},
-    read::{body, header, read, resolve},
+    read::{header, read, resolve, sized_body},
     render,
 };
 use crate::store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt};
 
 pub(super) const METHODS: &[Method] = &[
-    Method::new("eth_getBlockByNumber", &["block", "full"], by_number),
-    Method::new("eth_getBlockByHash", &["hash", "full"], by_hash),
-    Method::new("eth_getBlockReceipts", &["block"], get_block_receipts),
+    Method::new("eth_getBlockByNumber", &["block", "full"], by_number).heavy(),
+    Method::new("eth_getBlockByHash", &["hash", "full"], by_hash).heavy(),
+    Method::new("eth_getBlockReceipts", &["block"], get_block_receipts).heavy(),
     Method::new("eth_getBlockTransactionCountByNumber", &["block"], count_by_number),
     Method::new("eth_getBlockTransactionCountByHash", &["hash"], count_by_hash),
-    Method::new("eth_getUncleCountByBlockNumber", &["block"], |_, _| Ok(quantity(U256::ZERO))),
-    Method::new("eth_getUncleCountByBlockHash", &["hash"], |_, _| Ok(quantity(U256::ZERO))),
+    Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles_by_number),
+    Method::new("eth_getUncleCountByBlockHash", &["hash"], uncles_by_hash),
     Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
     Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_by_number),
     Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_by_block_hash),
@@ -52,18 +51,32 @@ struct Whole {
     gas_limit: Gas,
     base_fee: u64,
     block: Block,
+    /// Bytes of the block.
+    size: usize,
     receipts: Vec<StoredReceipt>,
+}
+
+/// An account transaction of a block.
+struct Row<'a> {
+    /// Which of the block's account transactions it is.
+    index: usize,
+    /// Which of its transactions.
+    position: u32,
+    tx: &'a AccountTransaction,
+    receipt: Option<&'a StoredReceipt>,
 }
 
 impl Whole {
     fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
         let record = header(snapshot, at)?;
+        let (block, size) = sized_body(snapshot, at)?;
         Ok(Self {
             at,
             record,
             gas_limit: context.spec.gas_limit,
             base_fee: base_fee(context, &record),
-            block: body(snapshot, at)?,
+            block,
+            size,
             receipts: read(snapshot.receipts(at))?.unwrap_or_default(),
         })
     }
@@ -81,11 +94,18 @@ impl Whole {
         Ok(Some((Self::load(context, &snapshot, place.block)?, place.position)))
     }
 
-    /// Account transactions in order, with their positions in the block.
-    fn accounts(&self) -> impl Iterator<Item = (u32, &AccountTransaction)> {
-        (0u32..).zip(&self.block.transactions).filter_map(|(position, tx)| match tx {
+    /// Account transactions in order. Receipts stand in the same order.
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let accounts = (0u32..).zip(&self.block.transactions).filter_map(|(position, tx)| match tx {
             Transaction::Account(tx) => Some((position, tx)),
             _ => None,
+        });
+        let mut receipts = self.receipts.iter().peekable();
+        accounts.enumerate().map(move |(index, (position, tx))| Row {
+            index,
+            position,
+            tx,
+            receipt: receipts.next_if(|receipt| receipt.position == position),
         })
     }
 
@@ -96,42 +116,32 @@ impl Whole {
         }
     }
 
-    fn sender(&self, position: u32, tx: &AccountTransaction) -> Option<Address> {
-        let known = self.receipts.iter().find(|receipt| receipt.position == position);
-        known.map(|receipt| receipt.sender).or_else(|| tx.recover_sender().ok())
-    }
-
-    fn transaction(&self, index: usize, position: u32, tx: &AccountTransaction) -> Value {
+    fn transaction(&self, row: &Row<'_>) -> Value {
+        let sender = row.receipt.map(|receipt| receipt.sender).or_else(|| row.tx.recover_sender().ok());
         let place = json!({
             "blockHash": block_hash(&self.at.hash),
             "blockNumber": quantity(U256::from(self.at.height)),
             "blockTimestamp": quantity(U256::from(self.record.header.time)),
-            "transactionIndex": quantity(U256::from(index)),
-            "gasPrice": quantity(effective_price(&tx.fields().fees, self.base_fee)),
+            "transactionIndex": quantity(U256::from(row.index)),
+            "gasPrice": quantity(effective_price(&row.tx.fields().fees, self.base_fee)),
         });
-        render::join(transaction_fields(tx, self.sender(position, tx)), place)
+        render::join(transaction_fields(row.tx, sender), place)
     }
 
     fn nth(&self, index: u64) -> Option<Value> {
-        let index = usize::try_from(index).ok()?;
-        self.accounts().nth(index).map(|(position, tx)| self.transaction(index, position, tx))
+        self.rows().nth(usize::try_from(index).ok()?).map(|row| self.transaction(&row))
     }
 
     fn at_position(&self, wanted: u32) -> Option<Value> {
-        let (index, (position, tx)) = self.accounts().enumerate().find(|(_, (position, _))| *position == wanted)?;
-        Some(self.transaction(index, position, tx))
+        self.rows().find(|row| row.position == wanted).map(|row| self.transaction(&row))
     }
 
     fn render(&self, full: bool) -> RpcResult<Value> {
         let coinbase = self.coinbase()?;
         let header = &self.record.header;
         let transactions: Vec<Value> = match full {
-            false => self.accounts().map(|(_, tx)| data(tx.hash().as_slice())).collect(),
-            true => self
-                .accounts()
-                .enumerate()
-                .map(|(index, (position, tx))| self.transaction(index, position, tx))
-                .collect(),
+            false => self.rows().map(|row| data(row.tx.hash().as_slice())).collect(),
+            true => self.rows().map(|row| self.transaction(&row)).collect(),
         };
         let bloom = self.receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.receipt.bloom);
         let difficulty = render::difficulty(header.bits);
@@ -149,7 +159,7 @@ impl Whole {
             "miner": coinbase.beneficiary,
             "difficulty": quantity(difficulty),
             "extraData": data(&coinbase.extra),
-            "size": quantity(U256::from(codec::encode(&self.block).len())),
+            "size": quantity(U256::from(self.size)),
             "gasLimit": quantity(U256::from(self.gas_limit)),
             "gasUsed": quantity(U256::from(coinbase.gas_used)),
             "baseFeePerGas": quantity(U256::from(self.base_fee)),
@@ -162,16 +172,25 @@ impl Whole {
     fn receipts(&self) -> Vec<Value> {
         let mut logs_before = 0;
         let mut all = Vec::with_capacity(self.receipts.len());
-        for (index, (position, tx)) in self.accounts().enumerate() {
-            if let Some(receipt) = self.receipts.iter().find(|receipt| receipt.position == position) {
-                all.push(self.receipt(index, logs_before, tx, receipt));
+        for row in self.rows() {
+            if let Some(receipt) = row.receipt {
+                all.push(self.receipt(&row, logs_before, receipt));
                 logs_before += receipt.receipt.logs.len();
             }
         }
         all
     }
 
-    fn receipt(&self, index: usize, logs_before: usize, tx: &AccountTransaction, stored: &StoredReceipt) -> Value {
+    /// The receipt of the transaction at a position, and of no other.
+    fn receipt_at(&self, wanted: u32) -> Option<Value> {
+        let before = self.receipts.iter().take_while(|receipt| receipt.position < wanted);
+        let logs_before = before.map(|receipt| receipt.receipt.logs.len()).sum();
+        let row = self.rows().find(|row| row.position == wanted)?;
+        Some(self.receipt(&row, logs_before, row.receipt?))
+    }
+
+    fn receipt(&self, row: &Row<'_>, logs_before: usize, stored: &StoredReceipt) -> Value {
+        let (index, tx) = (row.index, row.tx);
         let said = tx.fields();
         let place = render::fields(json!({
             "blockHash": block_hash(&self.at.hash),
@@ -283,7 +302,7 @@ fn get_block_receipts(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn count(context: &Context, tag: BlockTag) -> RpcResult<Value> {
     let whole = Whole::named(context, tag)?;
-    Ok(whole.map_or(Value::Null, |whole| quantity(U256::from(whole.accounts().count()))))
+    Ok(whole.map_or(Value::Null, |whole| quantity(U256::from(whole.rows().count()))))
 }
 
 fn count_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -292,6 +311,20 @@ fn count_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn count_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
     count(context, BlockTag::Hash(args.required()?))
+}
+
+/// No block has uncles; a block that is not there has no number of them.
+fn uncles(context: &Context, tag: BlockTag) -> RpcResult<Value> {
+    let known = resolve(context, &context.snapshot()?, tag)?.is_some();
+    Ok(if known { quantity(U256::ZERO) } else { Value::Null })
+}
+
+fn uncles_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    uncles(context, args.required()?)
+}
+
+fn uncles_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    uncles(context, BlockTag::Hash(args.required()?))
 }
 
 fn transaction_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -327,9 +360,5 @@ pub(super) fn pending_transaction(tx: &AccountTransaction, sender: Option<Addres
 
 fn transaction_receipt(context: &Context, mut args: Args) -> RpcResult<Value> {
     let txid: TxId = args.required()?;
-    let Some((whole, position)) = Whole::holding(context, &txid)? else {
-        return Ok(Value::Null);
-    };
-    let index = whole.accounts().position(|(at, _)| at == position);
-    Ok(index.and_then(|index| whole.receipts().into_iter().nth(index)).into())
+    Ok(Whole::holding(context, &txid)?.and_then(|(whole, position)| whole.receipt_at(position)).into())
 }

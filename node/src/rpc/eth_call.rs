@@ -7,13 +7,14 @@ use chain_core::{
     execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Outcome, Revision, Status, transition_with},
     state::{Overlay, StateView},
     units::Gas,
-    vm::{Inspector, Silent},
+    vm::Inspector,
 };
 use serde_json::Value;
 
 use super::{
     Context, Method,
-    error::{RpcError, RpcResult, cannot, internal, invalid, not_found, reverted},
+    call::{Call, Guard},
+    error::{LIMIT, RpcError, RpcResult, cannot, internal, invalid, not_found, reverted},
     eth::{account, data, quantity, state_at},
     eth_fees::fee_after,
     params::{Any, Args, BigQuantity, Data, Object, Options, Param, Quantity},
@@ -23,9 +24,17 @@ use super::{
 use crate::store::Historic;
 
 pub(super) const METHODS: &[Method] = &[
-    Method::new("eth_call", &["transaction", "block"], call),
-    Method::new("eth_estimateGas", &["transaction", "block"], estimate_gas),
+    Method::new("eth_call", &["transaction", "block"], call).heavy().within(SECONDS),
+    Method::new("eth_estimateGas", &["transaction", "block"], estimate_gas).heavy().within(SECONDS),
 ];
+
+/// How long a call may run, as in geth.
+const SECONDS: u64 = 5;
+/// Gas for a call at most, whatever the chain allows a block: it bounds what a call holds in memory, some 180 MB.
+const MOST_GAS: Gas = 100_000_000;
+
+/// An estimate is at most a 66th, 1.5 %, above what is needed.
+const ERROR_DIVISOR: Gas = 66;
 
 /// Most entries of an access list.
 const MAX_ACCESS_LIST: usize = 1_024;
@@ -85,7 +94,7 @@ impl Asked {
             chain_id: context.spec.chain_id,
             nonce: options.get::<Quantity>("nonce")?.map_or(0, |nonce| nonce.0),
             fees,
-            gas_limit: gas_limit.min(context.spec.gas_limit),
+            gas_limit: gas_limit.min(context.spec.gas_limit).min(MOST_GAS),
             to: options.get("to")?,
             value: amount("value")?.unwrap_or_default(),
             input,
@@ -114,6 +123,7 @@ fn access_list(given: Option<Any>) -> RpcResult<Vec<(Address, Vec<B256>)>> {
 pub(super) struct Trial {
     state: Historic,
     environment: Environment,
+    call: Call,
 }
 
 impl Trial {
@@ -138,11 +148,13 @@ impl Trial {
             gateway: true,
             trial: true,
         };
-        Ok(Self { state, environment })
+        Ok(Self { state, environment, call: args.call() })
     }
 
     fn run(&self, asked: &Asked, gas_limit: Gas) -> RpcResult<Outcome> {
-        self.watch(asked, gas_limit, &mut Silent)
+        let outcome = self.watch(asked, gas_limit, &mut Guard::new(&self.call));
+        self.call.check()?;
+        outcome
     }
 
     /// Runs it, watched.
@@ -198,16 +210,28 @@ fn estimate_gas(context: &Context, mut args: Args) -> RpcResult<Value> {
     if let Some(error) = failure(&outcome) {
         return Err(error);
     }
-    let suffices = |gas: Gas| trial.run(&asked, gas).is_ok_and(|outcome| outcome.status == Status::Success);
+    // A run that fails for another reason than its gas has failed above.
+    let suffices = |gas: Gas| match trial.run(&asked, gas) {
+        Ok(outcome) => Ok(outcome.status == Status::Success),
+        Err(error) if error.code() == LIMIT => Err(error),
+        Err(_) => Ok(false),
+    };
     // What was used is enough unless gas came back in the end, or a call inside was kept from getting all.
     let mut low = IntrinsicGas::of(trial.environment.revision, &asked.fields).needed().max(outcome.gas_used) - 1;
     let mut high = most;
-    if suffices(low + 1) {
-        high = low + 1;
+    // Mostly one of these will do: what was used, and with the 64th that a call cannot pass on.
+    for guess in [low + 1, (low + 1).saturating_add((low + 1) / 63 + 1)] {
+        if guess < high {
+            match suffices(guess)? {
+                true => high = guess,
+                false => low = guess,
+            }
+        }
     }
-    while low + 1 < high {
+    // Nobody needs the last unit, but every run costs this node as much as the transaction: geth stops here too.
+    while low + 1 < high && (high - low) * ERROR_DIVISOR > high {
         let middle = low + (high - low) / 2;
-        match suffices(middle) {
+        match suffices(middle)? {
             true => high = middle,
             false => low = middle,
         }

@@ -17,7 +17,7 @@ use super::{
     error::{RpcResult, internal, invalid},
     eth_fees::effective_price,
     params::{Args, Options},
-    read::{body, header, read},
+    read::{header, read, sized_body},
     render::{self, Fields},
 };
 use crate::{
@@ -27,6 +27,8 @@ use crate::{
 
 const DEFAULT_LIMIT: u32 = 100;
 const MAX_LIMIT: u32 = 1_000;
+/// Bytes of blocks that one page reads: entries may lie in as many full blocks. The page ends early then.
+const MOST_READ: usize = 64 << 20;
 
 /// Where a page starts, and how long it is.
 struct Page {
@@ -61,6 +63,8 @@ fn cursor(places: &[HistoryPlace], limit: usize) -> Option<String> {
 struct Blocks<'a> {
     snapshot: &'a Snapshot,
     last: Option<Loaded>,
+    /// Bytes of bodies that were read.
+    read: usize,
 }
 
 struct Loaded {
@@ -72,7 +76,7 @@ struct Loaded {
 
 impl<'a> Blocks<'a> {
     fn new(snapshot: &'a Snapshot) -> Self {
-        Self { snapshot, last: None }
+        Self { snapshot, last: None, read: 0 }
     }
 
     fn at(&mut self, height: Height) -> RpcResult<&Loaded> {
@@ -83,12 +87,14 @@ impl<'a> Blocks<'a> {
         Ok(self.last.insert(loaded))
     }
 
-    fn load(&self, height: Height) -> RpcResult<Loaded> {
+    fn load(&mut self, height: Height) -> RpcResult<Loaded> {
         let at = at_height(self.snapshot, height)?;
+        let (block, size) = sized_body(self.snapshot, at)?;
+        self.read += size;
         Ok(Loaded {
             at,
             record: header(self.snapshot, at)?,
-            block: body(self.snapshot, at)?,
+            block,
             receipts: read(self.snapshot.receipts(at))?.unwrap_or_default(),
         })
     }
@@ -154,7 +160,9 @@ pub(super) fn get_coin_history(context: &Context, mut args: Args) -> RpcResult<V
 }
 
 fn pending_of_lock(context: &Context, lock: Lock) -> RpcResult<Vec<Value>> {
-    let pending = context.ask(context.engine.mempool_of_lock(lock))?;
+    let pending = context.ask(context.engine.mempool_of_locks(vec![lock]))?.pop().unwrap_or_default();
+    let spent = pending.spent.iter().map(|(outpoint, ..)| outpoint.txid).collect();
+    let made_here = context.ask(context.engine.mempool_holds(spent))?;
     let mut sums: Vec<(TxId, Amount, Amount)> = Vec::new();
     let mut add = |txid: TxId, received: Amount, sent: Amount| -> RpcResult<()> {
         let sum = |a: Amount, b: Amount| a.add(b).map_err(internal);
@@ -164,10 +172,10 @@ fn pending_of_lock(context: &Context, lock: Lock) -> RpcResult<Vec<Value>> {
         }
         Ok(())
     };
-    for (outpoint, output, spender) in &pending.spent {
+    for ((outpoint, output, spender), made_here) in pending.spent.iter().zip(made_here) {
         add(*spender, Amount::ZERO, output.amount)?;
         // A coin that the mempool both makes and spends is not among the incoming ones.
-        if context.ask(context.engine.mempool_transaction(outpoint.txid))?.is_some() {
+        if made_here {
             add(outpoint.txid, output.amount, Amount::ZERO)?;
         }
     }
@@ -184,6 +192,7 @@ fn pending_of_lock(context: &Context, lock: Lock) -> RpcResult<Vec<Value>> {
 pub(super) fn get_account_history(context: &Context, mut args: Args) -> RpcResult<Value> {
     let address: Address = args.required()?;
     let page = Page::read(&mut args)?;
+    let call = args.call();
     let snapshot = context.snapshot()?;
     let tip = snapshot.tip().height;
     let events = read(snapshot.account_history(&address, page.before, page.limit))?;
@@ -193,13 +202,19 @@ pub(super) fn get_account_history(context: &Context, mut args: Args) -> RpcResul
         entries.extend(pending.iter().rev().filter_map(|entry| pending_of_account(address, entry)));
     }
     let mut blocks = Blocks::new(&snapshot);
+    let mut places = Vec::with_capacity(events.len());
     for event in &events {
+        if blocks.read >= MOST_READ {
+            break;
+        }
+        call.check()?;
         let loaded = blocks.at(event.place.height)?;
         let tx = loaded.transaction(event.place)?;
         entries.push(render::join(loaded.fields(tx.txid(), tip), on_account(address, loaded, event.place, tx)));
+        places.push(event.place);
     }
-    let places: Vec<_> = events.iter().map(|event| event.place).collect();
-    Ok(json!({ "entries": entries, "next": cursor(&places, page.limit) }))
+    let limit = if places.len() < events.len() { places.len() } else { page.limit };
+    Ok(json!({ "entries": entries, "next": cursor(&places, limit) }))
 }
 
 fn pending_of_account(address: Address, entry: &MempoolEntry) -> Option<Value> {

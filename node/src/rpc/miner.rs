@@ -7,7 +7,10 @@ use serde_json::{Value, json};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
-    Context, Method, chain, coin,
+    Context, Method,
+    access::Scope,
+    call::Call,
+    chain, coin,
     error::{RpcResult, cannot, invalid, rejected, template_error},
     params::{Args, HexBytes, Object, Options},
     render,
@@ -81,13 +84,21 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(context: &Context, mut args: Args) -> RpcResult<Self> {
+    fn read(context: &Context, mut args: Args, scope: Scope) -> RpcResult<Self> {
         let names = ["address", "account", "extra", "longpollId", "full"];
         let options = Options::new("request", args.optional::<Object>()?, &names)?;
         let payout = match options.get::<String>("address")? {
             Some(text) => coin::lock_of(context, &text)?,
+            None if scope != Scope::Full => {
+                return Err(invalid(
+                    "request.address: missing: name the address to pay (cairn-miner --address ADDRESS)",
+                ));
+            }
             None => context.mining.payout().ok_or_else(|| {
-                invalid("request.address: missing, and the node was not started with --miner.address")
+                invalid(
+                    "request.address: missing, and the node pays nobody: name an address (cairn-miner --address \
+                     ADDRESS), or tell the node (cairn-wallet mine, or --miner.address)",
+                )
             })?,
         };
         let HexBytes(extra) = options.get("extra")?.unwrap_or(HexBytes(Vec::new()));
@@ -108,8 +119,8 @@ impl Asked {
 }
 
 /// `miner_getTemplate`
-pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>) -> RpcResult<Value> {
-    let asked = Asked::read(&context, Args::new(&params, &["request"])?)?;
+pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>, scope: Scope) -> RpcResult<Value> {
+    let asked = Asked::read(&context, Args::new(&params, &["request"], Call::start(LONG_POLL))?, scope)?;
     let id = context.templates.next_id();
     // The id makes the search spaces of this node's miners disjoint, the node's own tag those of nodes.
     let extra = [asked.extra.as_slice(), &id.to_be_bytes(), &[0; EXTRANONCE]].concat();

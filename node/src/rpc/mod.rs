@@ -1,9 +1,12 @@
 //! JSON-RPC 2.0 over HTTP and WebSocket: one namespace a file, each a table of methods.
 //!
-//! Methods read snapshots of the store and ask the engine over its handle; none changes the chain itself. They run on
-//! blocking threads and are plain functions. `docs/rpc.md` says what each takes and answers.
+//! Methods read snapshots of the store and ask the engine over its handle; none changes the chain itself. They are plain
+//! functions on blocking threads, each of which was admitted before: `access` says who may call, `lanes` how many at a time,
+//! `call` when one has to end. `docs/rpc.md` says what each takes and answers.
 
+pub mod access;
 mod admin;
+mod call;
 mod chain;
 mod coin;
 mod debug;
@@ -14,6 +17,7 @@ mod eth_blocks;
 mod eth_call;
 mod eth_fees;
 mod history;
+mod lanes;
 mod miner;
 mod net;
 mod params;
@@ -28,9 +32,20 @@ mod txpool;
 mod web3;
 
 use chain_core::{hash::BlockHash, spec::ChainSpec};
-use jsonrpsee::{RpcModule, server::Methods, types::Params};
-use serde_json::Value;
-use std::{future::Future, panic::AssertUnwindSafe, path::PathBuf, sync::Arc, time::Instant};
+use jsonrpsee::{
+    Extensions, RpcModule,
+    server::Methods,
+    types::{ErrorCode, ErrorObjectOwned, Params},
+};
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
+use std::{
+    future::Future,
+    panic::AssertUnwindSafe,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use tokio::{runtime::Handle, sync::Notify};
 
 pub use error::{RpcError, RpcResult};
@@ -43,8 +58,13 @@ use crate::{
     net::NetHandle,
     store::Reader,
 };
+use access::Caller;
+use call::Call;
 use error::{cannot, internal};
+use lanes::Lane;
+pub use lanes::Lanes;
 use params::Args;
+use server::Session;
 
 /// What the methods work with.
 pub struct Context {
@@ -62,6 +82,8 @@ pub struct Context {
     pub mining: Arc<Mining>,
     /// Templates given to miners, until they are too old.
     pub templates: Templates,
+    /// Who may run now.
+    pub lanes: Lanes,
     /// About this process.
     pub node: NodeInfo,
     /// Where futures of the engine are waited for.
@@ -85,12 +107,33 @@ pub struct NodeInfo {
     pub stop: Arc<Notify>,
 }
 
+/// What a method does.
+enum Run {
+    Value(fn(&Context, Args) -> RpcResult<Value>),
+    /// Answers text, since a tree of [`Value`]s takes many times the memory.
+    Raw(fn(&Context, Args) -> RpcResult<Box<RawValue>>),
+}
+
+/// What a method answers.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Value(Value),
+    Raw(Box<RawValue>),
+}
+
 /// One method: its name, its parameters in order, and what it does.
 pub(crate) struct Method {
     name: &'static str,
     params: &'static [&'static str],
-    run: fn(&Context, Args) -> RpcResult<Value>,
+    run: Run,
+    heavy: bool,
+    /// How long it may take.
+    most: Duration,
 }
+
+/// How long a call may take, if its row says nothing else.
+const MOST: Duration = Duration::from_secs(30);
 
 impl Method {
     /// A row of a namespace's table.
@@ -99,7 +142,34 @@ impl Method {
         params: &'static [&'static str],
         run: fn(&Context, Args) -> RpcResult<Value>,
     ) -> Self {
-        Self { name, params, run }
+        Self { name, params, run: Run::Value(run), heavy: false, most: MOST }
+    }
+
+    /// A row of a method whose answers are large.
+    const fn raw(
+        name: &'static str,
+        params: &'static [&'static str],
+        run: fn(&Context, Args) -> RpcResult<Box<RawValue>>,
+    ) -> Self {
+        Self { name, params, run: Run::Raw(run), heavy: true, most: MOST }
+    }
+
+    /// Runs code or reads much, so that only a few run at a time.
+    const fn heavy(self) -> Self {
+        Self { heavy: true, ..self }
+    }
+
+    /// May take so many seconds.
+    const fn within(self, seconds: u64) -> Self {
+        Self { most: Duration::from_secs(seconds), ..self }
+    }
+
+    fn lane(&self) -> Lane {
+        match self.name.split('_').next() {
+            Some("admin" | "miner") => Lane::Operator,
+            _ if self.heavy => Lane::Heavy,
+            _ => Lane::Light,
+        }
     }
 }
 
@@ -122,45 +192,89 @@ const TABLES: &[&[Method]] = &[
 /// Name and version of this program, as RPC clients see it.
 pub const CLIENT_VERSION: &str = concat!("cairn-node/v", env!("CARGO_PKG_VERSION"));
 
+/// The namespace that serves a method.
+fn namespace(method: &str) -> &str {
+    match method.split('_').next().unwrap_or(method) {
+        "evm" => "dev",
+        other => other,
+    }
+}
+
 /// All methods of the namespaces that are served.
 ///
 /// # Panics
 /// If two methods have one name: a mistake in the tables, which a test would find.
 pub fn methods(context: Arc<Context>) -> Methods {
-    let served = |name: &str| {
-        let namespace = match name.split('_').next().unwrap_or(name) {
-            "evm" => "dev",
-            // Says what is served, so it always is.
-            "rpc" => return true,
-            other => other,
-        };
-        context.node.namespaces.iter().any(|served| served == namespace)
-    };
+    // `rpc_modules` says what is served, so it always is.
+    let served =
+        |name: &str| namespace(name) == "rpc" || context.node.namespaces.iter().any(|served| served == namespace(name));
     let template = served(miner::GET_TEMPLATE);
     let served: Vec<&Method> = TABLES.iter().copied().flatten().filter(|method| served(method.name)).collect();
     let mut module = RpcModule::from_arc(context);
     for method in served {
         module
-            .register_blocking_method(method.name, |params, context, _| call(method, &params, &context))
+            .register_async_method(method.name, |params, context, client| answer(method, params, context, client))
             .expect("no two methods have one name");
     }
     if template {
         module
-            .register_async_method(miner::GET_TEMPLATE, |params, context, _| async move {
-                miner::get_template(params.into_owned(), context).await
+            .register_async_method(miner::GET_TEMPLATE, |params, context, client| async move {
+                access::check(miner::GET_TEMPLATE, caller(&client))?;
+                let _place = context.lanes.poll()?;
+                miner::get_template(params, context, caller(&client).scope).await
             })
             .expect("no two methods have one name");
     }
     module.into()
 }
 
+fn caller(client: &Extensions) -> Caller {
+    client.get().copied().unwrap_or_default()
+}
+
+/// Admits a call and runs it. Until it has its place it is but a future, which goes with its connection.
+async fn answer(
+    method: &'static Method,
+    params: Params<'static>,
+    context: Arc<Context>,
+    client: Extensions,
+) -> RpcResult<Answer> {
+    access::check(method.name, caller(&client))?;
+    let session = client.get::<Arc<Session>>();
+    let place = context.lanes.enter(method.lane(), session.map(|session| &session.waiters)).await?;
+    let call = Call::start(method.most);
+    let _end = call.end_on_drop();
+    let run = move || {
+        let _place = place;
+        run(method, &params, &context, call)
+    };
+    tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(cannot("the node is shutting down")))
+}
+
 /// Runs a method. A panic in one is a bug, answered as such, and does not end the node.
-fn call(method: &Method, params: &Params<'_>, context: &Context) -> RpcResult<Value> {
-    let args = Args::new(params, method.params)?;
-    std::panic::catch_unwind(AssertUnwindSafe(|| (method.run)(context, args))).unwrap_or_else(|_| {
+fn run(method: &Method, params: &Params<'_>, context: &Context, call: Call) -> RpcResult<Answer> {
+    let args = Args::new(params, method.params, call)?;
+    let run = || match method.run {
+        Run::Value(run) => run(context, args).map(Answer::Value),
+        Run::Raw(run) => run(context, args).map(Answer::Raw),
+    };
+    std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         tracing::error!(method = method.name, "an RPC method panicked; please report this");
         Err(internal("the method failed; the node's log says more"))
     })
+}
+
+/// The answer to a method that is not served.
+fn absent(method: &str) -> RpcError {
+    let known = method == miner::GET_TEMPLATE || TABLES.iter().copied().flatten().any(|row| row.name == method);
+    let message = match known {
+        true => {
+            let namespace = namespace(method);
+            format!("the method {method} is not served here: start the node with {namespace} among --http.api")
+        }
+        false => format!("the method {} does not exist", method.chars().take(60).collect::<String>()),
+    };
+    ErrorObjectOwned::owned(ErrorCode::MethodNotFound.code(), message, None::<()>)
 }
 
 impl Context {

@@ -5,7 +5,10 @@ use chain_core::{address, hash::BlockHash, hash::TxId, units::Height};
 use jsonrpsee::types::Params;
 use serde_json::{Map, Value};
 
-use super::error::{RpcError, RpcResult, invalid};
+use super::{
+    call::Call,
+    error::{RpcError, RpcResult, invalid},
+};
 
 /// The parameters of one call, taken one after the other. Positional and named parameters look the same from here.
 #[derive(Debug)]
@@ -13,6 +16,7 @@ pub struct Args {
     names: &'static [&'static str],
     values: std::vec::IntoIter<Value>,
     taken: usize,
+    call: Call,
 }
 
 impl Args {
@@ -20,7 +24,7 @@ impl Args {
     ///
     /// # Errors
     /// -32602 for surplus or unknown parameters, and for JSON that is neither an array nor an object.
-    pub fn new(params: &Params<'_>, names: &'static [&'static str]) -> RpcResult<Self> {
+    pub fn new(params: &Params<'_>, names: &'static [&'static str], call: Call) -> RpcResult<Self> {
         let value = match params.as_str() {
             None | Some("") => Value::Null,
             Some(text) => serde_json::from_str(text).map_err(|error| invalid(format!("parameters: {error}")))?,
@@ -34,7 +38,12 @@ impl Args {
             Value::Object(map) => by_name(map, names)?,
             _ => return Err(invalid("parameters: expected an array or an object")),
         };
-        Ok(Self { names, values: values.into_iter(), taken: 0 })
+        Ok(Self { names, values: values.into_iter(), taken: 0, call })
+    }
+
+    /// The call that they belong to.
+    pub fn call(&self) -> Call {
+        self.call.clone()
     }
 
     /// The next parameter.
@@ -306,9 +315,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+    use std::time::Duration;
 
     fn args(text: &'static str, names: &'static [&'static str]) -> RpcResult<Args> {
-        Args::new(&Params::new(Some(text)), names)
+        Args::new(&Params::new(Some(text)), names, Call::start(Duration::from_secs(60)))
     }
 
     fn message<T>(result: RpcResult<T>) -> String {
@@ -331,7 +341,8 @@ mod tests {
         for text in ["[]", "[null]", "{}", "null", ""] {
             assert_eq!(args(text, &["height"]).unwrap().optional::<u32>().unwrap(), None);
         }
-        assert_eq!(Args::new(&Params::new(None), &["height"]).unwrap().optional::<u32>().unwrap(), None);
+        let none = Args::new(&Params::new(None), &["height"], Call::start(Duration::from_secs(60)));
+        assert_eq!(none.unwrap().optional::<u32>().unwrap(), None);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use chain_core::{
     block::Block,
+    codec,
     coin::{CoinTransaction, OutPoint},
     hash::{BlockHash, TxId},
     state::ViewError,
@@ -19,7 +20,7 @@ use crate::store::{BlockRef, HeaderRecord, Snapshot, StoreError, TxPlace};
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::IndexMissing { .. } => Self(unavailable(format!("this node keeps no such index: {error}"))),
+            StoreError::IndexOff { .. } | StoreError::IndexMissing { .. } => Self(unavailable(error.to_string())),
             other => Self(internal(other)),
         }
     }
@@ -107,6 +108,14 @@ fn active_by_hash(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<Option<Blo
 /// The body of a block that should be stored.
 pub fn body(snapshot: &Snapshot, at: BlockRef) -> RpcResult<Block> {
     read(snapshot.body(at))?.ok_or_else(|| unavailable(format!("the body of block {} is not stored", at.hash)))
+}
+
+/// As [`body`], and how many bytes it has.
+pub fn sized_body(snapshot: &Snapshot, at: BlockRef) -> RpcResult<(Block, usize)> {
+    let missing = || unavailable(format!("the body of block {} is not stored", at.hash));
+    let bytes = read(snapshot.body_bytes(at))?.ok_or_else(missing)?;
+    let block = codec::decode(&bytes).map_err(|error| internal(format!("block {}: {error}", at.hash)))?;
+    Ok((block, bytes.len()))
 }
 
 /// The header of a block that should be stored.

@@ -16,7 +16,11 @@ use serde_json::{Value, json};
 use std::{sync::Arc, time::Instant};
 use tokio::{runtime::Runtime, sync::Notify};
 
-use super::{Context, NodeInfo, Templates, methods};
+use super::{
+    Context, Lanes, NodeInfo, Templates,
+    access::{Caller, Scope},
+    methods,
+};
 use crate::{
     config::NAMESPACES,
     engine::EngineHandle,
@@ -71,16 +75,28 @@ pub struct TestNode {
     runtime: Runtime,
 }
 
+/// The methods as a caller of this scope has them.
+pub fn methods_for(context: &Arc<Context>, scope: Scope) -> Methods {
+    let mut methods = methods(context.clone());
+    methods.extensions_mut().insert(Caller::from(scope));
+    methods
+}
+
 impl TestNode {
     /// A fresh chain.
     pub fn fresh() -> Self {
-        Self::of(ChainSpec::dev())
+        Self::with(ChainSpec::dev(), Lanes::default(), &StoreConfig::default())
     }
 
     /// A fresh chain of a spec.
     pub fn of(spec: ChainSpec) -> Self {
+        Self::with(spec, Lanes::default(), &StoreConfig::default())
+    }
+
+    /// A fresh chain of a spec, whose RPC has these lanes, stored so.
+    pub fn with(spec: ChainSpec, lanes: Lanes, settings: &StoreConfig) -> Self {
         let runtime = Runtime::new().unwrap();
-        let store = Store::in_memory(&spec, &StoreConfig::default()).unwrap();
+        let store = Store::in_memory(&spec, settings).unwrap();
         let reader = store.reader();
         let engine = EngineHandle::start(store, spec.clone(), MempoolConfig::default()).unwrap();
         let context = Arc::new(Context {
@@ -91,6 +107,7 @@ impl TestNode {
             reader,
             network: None,
             templates: Templates::default(),
+            lanes,
             node: NodeInfo {
                 datadir: None,
                 url: "http://127.0.0.1:0".into(),
@@ -101,7 +118,7 @@ impl TestNode {
             },
             runtime: runtime.handle().clone(),
         });
-        Self { methods: methods(context.clone()), context, runtime }
+        Self { methods: methods_for(&context, Scope::Full), context, runtime }
     }
 
     /// Sends one request as text; the whole answer.

@@ -9,10 +9,10 @@ use crate::mempool::{EntryStatus, MempoolEntry};
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("txpool_status", &[], status),
-    Method::new("txpool_content", &[], content),
+    Method::new("txpool_content", &[], content).heavy(),
     Method::new("txpool_contentFrom", &["account"], content_from),
-    Method::new("txpool_inspect", &[], inspect),
-    Method::new("txpool_coins", &[], coins),
+    Method::new("txpool_inspect", &[], inspect).heavy(),
+    Method::new("txpool_coins", &[], coins).heavy(),
 ];
 
 /// Most transactions that one answer lists.
@@ -23,21 +23,18 @@ fn count(number: usize) -> Value {
 }
 
 fn status(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content())?;
-    let is_account = |entry: &&MempoolEntry| matches!(entry.transaction.as_ref(), Transaction::Account(_));
-    let accounts = all.iter().filter(is_account).count();
-    let pending = all.iter().filter(is_account).filter(|entry| entry.status == EntryStatus::Pending).count();
+    let stats = context.engine.mempool_stats();
     Ok(json!({
-        "pending": count(pending),
-        "queued": count(accounts - pending),
-        "coins": count(all.len() - accounts),
+        "pending": count(stats.pending.saturating_sub(stats.coins)),
+        "queued": count(stats.transactions.saturating_sub(stats.pending)),
+        "coins": count(stats.coins),
     }))
 }
 
 /// Groups account transactions as geth does: status, sender, nonce.
 fn grouped(all: &[MempoolEntry], show: fn(&AccountTransaction, Address) -> Value) -> Value {
     let (mut pending, mut queued) = (Map::new(), Map::new());
-    for entry in all.iter().take(MAX_LISTED) {
+    for entry in all {
         let (Transaction::Account(tx), Some(sender)) = (entry.transaction.as_ref(), entry.sender) else {
             continue;
         };
@@ -52,7 +49,7 @@ fn grouped(all: &[MempoolEntry], show: fn(&AccountTransaction, Address) -> Value
 }
 
 fn content(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content())?;
+    let all = context.ask(context.engine.mempool_content(MAX_LISTED))?;
     Ok(grouped(&all, |tx, sender| pending_transaction(tx, Some(sender))))
 }
 
@@ -67,7 +64,7 @@ fn content_from(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content())?;
+    let all = context.ask(context.engine.mempool_content(MAX_LISTED))?;
     Ok(grouped(&all, |tx, _| {
         let said = tx.fields();
         let to = said.to.map_or("contract creation".to_owned(), |to| to.to_checksum(None));
@@ -77,8 +74,7 @@ fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
 }
 
 fn coins(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content())?;
-    let coins = all.iter().filter(|entry| matches!(entry.transaction.as_ref(), Transaction::Coin(_)));
+    let coins = context.ask(context.engine.mempool_coins(MAX_LISTED))?;
     let one = |entry: &MempoolEntry| {
         json!({
             "txid": entry.txid.to_string(),
@@ -91,5 +87,5 @@ fn coins(context: &Context, _: Args) -> RpcResult<Value> {
             "time": entry.time,
         })
     };
-    Ok(coins.take(MAX_LISTED).map(one).collect())
+    Ok(coins.iter().map(one).collect())
 }

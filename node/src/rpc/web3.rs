@@ -9,6 +9,7 @@ use super::{
     eth::data,
     params::{Args, Data},
 };
+use crate::version;
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("web3_clientVersion", &[], |_, _| Ok(client_version().into())),
@@ -18,7 +19,8 @@ pub(super) const METHODS: &[Method] = &[
 
 /// Name, version and platform, as geth writes them.
 pub(super) fn client_version() -> String {
-    format!("{CLIENT_VERSION}/{}-{}", std::env::consts::OS, std::env::consts::ARCH)
+    let commit = version::commit().map_or(String::new(), |commit| format!("-{commit}"));
+    format!("{CLIENT_VERSION}{commit}/{}-{}", std::env::consts::OS, std::env::consts::ARCH)
 }
 
 fn sha3(_: &Context, mut args: Args) -> RpcResult<Value> {

@@ -25,15 +25,6 @@ pub struct StoredUndo {
     pub transient: Vec<(OutPoint, Coin)>,
 }
 
-/// Accounts and slots that a block changes, as they were before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct StateBefore {
-    /// Accounts; `None` where one did not exist.
-    pub accounts: Vec<(Address, Option<Account>)>,
-    /// Storage slots.
-    pub storage: Vec<(Address, U256, U256)>,
-}
-
 /// Value of a block's undo data. It leaves out what the body tells: which coins are spent, in order, and what outputs of
 /// coin transactions hold.
 pub fn write_undo(block: &Block, effects: &BlockEffects) -> Vec<u8> {
@@ -85,19 +76,32 @@ fn get_storage_change(decoder: &mut Decoder<'_>) -> Result<StorageChange, Malfor
     })
 }
 
-/// Reads what accounts and slots were before a block from [`write_undo`].
-pub fn read_state_before(value: &[u8]) -> Result<StateBefore, Malformed> {
-    Decoder::whole(value, |decoder| {
-        decoder.list(get_coin)?;
-        decoder.list(Decoder::coin)?;
-        decoder.list(get_coin)?;
-        let accounts = decoder.list(get_account_change)?;
-        let storage = decoder.list(get_storage_change)?;
-        Ok(StateBefore {
-            accounts: accounts.into_iter().map(|change| (change.address, change.before)).collect(),
-            storage: storage.into_iter().map(|change| (change.address, change.slot, change.before)).collect(),
-        })
+/// What an account was before a block, from [`write_undo`]; `None` if the block did not change it.
+pub fn account_before(value: &[u8], sought: &Address) -> Result<Option<Option<Account>>, Malformed> {
+    let mut decoder = Decoder::new(value);
+    skip_coins(&mut decoder)?;
+    decoder.find(|decoder| {
+        let change = get_account_change(decoder)?;
+        Ok((change.address == *sought).then_some(change.before))
     })
+}
+
+/// What a slot held before a block, from [`write_undo`]; `None` if the block did not change it.
+pub fn slot_before(value: &[u8], address: &Address, slot: &U256) -> Result<Option<U256>, Malformed> {
+    let mut decoder = Decoder::new(value);
+    skip_coins(&mut decoder)?;
+    decoder.find(|decoder| get_account_change(decoder).map(|_| None::<()>))?;
+    decoder.find(|decoder| {
+        let change = get_storage_change(decoder)?;
+        Ok((change.address == *address && change.slot == *slot).then_some(change.before))
+    })
+}
+
+fn skip_coins(decoder: &mut Decoder<'_>) -> Result<(), Malformed> {
+    decoder.find(|decoder| get_coin(decoder).map(|_| None::<()>))?;
+    decoder.find(|decoder| decoder.coin().map(|_| None::<()>))?;
+    decoder.find(|decoder| get_coin(decoder).map(|_| None::<()>))?;
+    Ok(())
 }
 
 /// Reads the coins that a block spends from [`write_undo`].

@@ -1,12 +1,13 @@
 //! The data directory: one process at a time.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{File, TryLockError},
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
 };
 
 use super::StoreError;
+use crate::files;
 
 /// A locked data directory. The operating system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -20,7 +21,7 @@ impl DirectoryLock {
     /// # Errors
     /// [`StoreError::Locked`] if another process has it; [`StoreError::Io`].
     pub fn acquire(datadir: &Path) -> Result<Self, StoreError> {
-        fs::create_dir_all(datadir).map_err(|error| io(format!("create {}", datadir.display()), &error))?;
+        files::make_dir(datadir).map_err(|error| io(format!("create {}", datadir.display()), &error))?;
         let path = datadir.join("LOCK");
         let mut file = open(&path)?;
         match file.try_lock() {
@@ -40,14 +41,13 @@ impl DirectoryLock {
 }
 
 fn open(path: &Path) -> Result<File, StoreError> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options.open(path).map_err(|error| io(format!("open {}", path.display()), &error))
+    files::open_plain(path).map_err(|error| io(format!("open {}", path.display()), &error))
 }
 
 fn locked(datadir: &Path, mut file: File) -> StoreError {
     let mut text = String::new();
-    let _ = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    // A process id has few digits; whatever else stands there is left.
+    let _ = file.rewind().and_then(|()| (&file).take(32).read_to_string(&mut text));
     StoreError::Locked { path: datadir.into(), process: text.trim().parse().ok() }
 }
 
@@ -62,6 +62,7 @@ fn io(action: String, error: &std::io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_directory_is_locked_once_and_tells_by_whom() {
@@ -72,6 +73,18 @@ mod tests {
         assert_eq!(error, expected);
         drop(lock);
         DirectoryLock::acquire(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lock_that_is_a_link_is_refused_and_not_written_through() {
+        let directory = tempfile::tempdir().unwrap();
+        let victim = directory.path().join("victim");
+        fs::write(&victim, "precious").unwrap();
+        std::os::unix::fs::symlink(&victim, directory.path().join("LOCK")).unwrap();
+        let error = DirectoryLock::acquire(directory.path()).unwrap_err();
+        let action = format!("open {}", directory.path().join("LOCK").display());
+        assert_eq!(error, StoreError::Io { action, reason: "it is a symbolic link".into() });
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
     }
 
     #[test]

@@ -55,7 +55,11 @@ pub enum StoreError {
         index: &'static str,
     },
     /// An index that is switched off was asked.
-    #[error("the {index} index is switched off: start the node with it, after `{}`", program::on_this_data("reindex"))]
+    #[error(
+        "the {index} index is switched off on this node (--no-index): to have it, stop the node, run `{}` and start it \
+         without --no-index",
+        program::on_this_data("reindex")
+    )]
     IndexOff {
         /// Which.
         index: &'static str,
@@ -79,8 +83,9 @@ pub enum StoreError {
     Corrupt(String),
     /// Not even headers and bodies can be read.
     #[error(
-        "the database is damaged beyond what `cairn-node reindex` can rebuild ({reason}): move {path} away and start \
-        the node again, which fetches the chain from its peers"
+        "the database is damaged beyond what a reindex can rebuild ({reason}): its blocks cannot be read. Run `{}`, \
+         which moves {path} aside; the node then fetches the chain from its peers",
+        program::on_this_data("reindex --force")
     )]
     Lost {
         /// The database.

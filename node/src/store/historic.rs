@@ -1,6 +1,6 @@
 //! Accounts as they were after an older block of the active chain.
 
-use alloy_primitives::{Address, B256, Bytes, U256, map::HashMap};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     coin::{Coin, OutPoint},
     hash::BlockHash,
@@ -9,38 +9,49 @@ use chain_core::{
     trie::{Node, NodeKey},
     units::Height,
 };
-use std::sync::Arc;
+use parking_lot::Mutex;
+use std::{cmp::Ordering, sync::Arc};
 
-use super::{Snapshot, StoreError};
+use super::{Snapshot, StoreError, blockdata, bytes::Malformed, kv::Column, state::damaged};
 
-/// Accounts, storage and code after a block: the tip's, with what later blocks changed put back from their undo data.
-/// Coins and trie nodes it has only if that block is the tip.
+/// Bytes of undo data that are kept from one lookup to the next. What is beyond is read again each time: a call at an old
+/// block must not hold the changes of all blocks above it.
+const KEPT: usize = 16 << 20;
+
+/// Accounts, storage and code after a block: the tip's, unless a later block changed them. Then the oldest of those blocks
+/// says in its undo data what was there before. Coins and trie nodes it has only if that block is the tip.
 pub struct Historic {
     snapshot: Snapshot,
     height: Height,
-    accounts: HashMap<Address, Option<Account>>,
-    storage: HashMap<(Address, U256), U256>,
+    kept: Mutex<Kept>,
+}
+
+/// Undo data by height above the state's.
+#[derive(Default)]
+struct Kept {
+    rows: Vec<Arc<Vec<u8>>>,
+    bytes: usize,
+    /// A balance is one lookup, for which nothing need be kept.
+    lookups: usize,
 }
 
 impl Snapshot {
-    /// The state after the block of the active chain at a height; `None` if there is none or undo data is missing. Takes
-    /// time and memory by the number of blocks above it.
+    /// The state after the block of the active chain at a height; `None` if there is none or undo data is missing.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read.
     pub fn after(self, height: Height) -> Result<Option<Historic>, StoreError> {
         let tip = self.tip().height;
-        if height > tip {
-            return Ok(None);
-        }
-        let (mut accounts, mut storage) = (HashMap::default(), HashMap::default());
-        for above in (height + 1..=tip).rev() {
-            let Some(at) = self.at_height(above)? else { return Ok(None) };
-            let Some(before) = self.before(at)? else { return Ok(None) };
-            accounts.extend(before.accounts);
-            storage.extend(before.storage.into_iter().map(|(address, slot, word)| ((address, slot), word)));
-        }
-        Ok(Some(Historic { snapshot: self, height, accounts, storage }))
+        // Undo data goes from the oldest on: where that of the next block is, all is.
+        let known = match height.cmp(&tip) {
+            Ordering::Greater => false,
+            Ordering::Equal => true,
+            Ordering::Less => match self.at_height(height + 1)? {
+                Some(next) => self.undo_bytes(next)?.is_some(),
+                None => false,
+            },
+        };
+        Ok(known.then(|| Historic { snapshot: self, height, kept: Mutex::default() }))
     }
 }
 
@@ -53,6 +64,34 @@ impl Historic {
     /// What it is read from.
     pub fn snapshot(&self) -> &Snapshot {
         &self.snapshot
+    }
+
+    /// The first thing that is found in the undo data of the blocks above, oldest first.
+    fn first<T>(&self, find: impl Fn(&[u8]) -> Result<Option<T>, Malformed>) -> Result<Option<T>, StoreError> {
+        self.kept.lock().lookups += 1;
+        for above in self.height + 1..=self.snapshot.tip().height {
+            let found = find(&self.undo(above)?).map_err(|_| damaged(Column::Undo))?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    fn undo(&self, height: Height) -> Result<Arc<Vec<u8>>, StoreError> {
+        let index = (height - self.height - 1) as usize;
+        if let Some(row) = self.kept.lock().rows.get(index) {
+            return Ok(row.clone());
+        }
+        let missing = || StoreError::Corrupt(format!("undo data of the block at height {height} is missing"));
+        let at = self.snapshot.at_height(height)?.ok_or_else(missing)?;
+        let row = Arc::new(self.snapshot.undo_bytes(at)?.ok_or_else(missing)?);
+        let mut kept = self.kept.lock();
+        if kept.lookups > 1 && index == kept.rows.len() && kept.bytes + row.len() <= KEPT {
+            kept.bytes += row.len();
+            kept.rows.push(row.clone());
+        }
+        Ok(row)
     }
 
     fn at_tip(&self) -> Result<&Snapshot, ViewError> {
@@ -69,15 +108,15 @@ impl StateView for Historic {
     }
 
     fn account(&self, address: &Address) -> Result<Option<Account>, ViewError> {
-        match self.accounts.get(address) {
-            Some(account) => Ok(*account),
+        match self.first(|undo| blockdata::account_before(undo, address))? {
+            Some(before) => Ok(before),
             None => self.snapshot.account(address),
         }
     }
 
     fn storage(&self, address: &Address, slot: &U256) -> Result<U256, ViewError> {
-        match self.storage.get(&(*address, *slot)) {
-            Some(word) => Ok(*word),
+        match self.first(|undo| blockdata::slot_before(undo, address, slot))? {
+            Some(word) => Ok(word),
             None => self.snapshot.storage(address, slot),
         }
     }

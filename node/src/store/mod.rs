@@ -27,18 +27,21 @@ mod rows;
 mod schema;
 mod spends;
 mod state;
+mod survey;
 mod view;
 
 pub use config::StoreConfig;
+pub use directory::DirectoryLock;
 pub use error::StoreError;
 pub use historic::Historic;
 pub use reader::{Reader, Snapshot};
 pub use records::{
-    AccountEvent, BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, StoreStats, StoredReceipt, Totals,
-    TxPlace, Verdict,
+    AccountEvent, BlockRef, CoinPlace, CoinsPage, Executed, HeaderRecord, HistoryPlace, LockEvent, PlacedCoin,
+    StoreStats, StoredReceipt, Totals, TxPlace, Verdict,
 };
 pub use spends::Spend;
 pub use state::Store;
+pub use survey::Survey;
 pub use view::View;
 
 #[cfg(test)]

@@ -9,14 +9,14 @@ use chain_core::{
     transaction::Transaction,
     trie::{EMPTY_ROOT, Nibbles, NodeKey},
 };
-use std::{collections::VecDeque, path::Path, sync::Arc};
+use std::{collections::VecDeque, ops::ControlFlow, path::Path, sync::Arc};
 
 use super::{
     BlockRef, HeaderRecord, Store, StoreConfig, StoreError, Totals, Verdict,
     cache::Cache,
     commit::Commit,
     directory::DirectoryLock,
-    kv::{Batch, Column, Durability, Kv},
+    kv::{Batch, Column, Durability, KeyRange, Kv, Order},
     memory::MemoryKv,
     recent::{KEPT, Recent},
     rocks::RocksKv,
@@ -79,6 +79,11 @@ impl Store {
         Self::with_kv(Arc::new(MemoryKv::default()), spec, config)
     }
 
+    /// Whether a directory with this identity is the chain's.
+    pub(super) fn check_identity(identity: &[u8], spec: &ChainSpec) -> Result<(), StoreError> {
+        Genesis::of(spec).check(identity).map(drop)
+    }
+
     /// A store over any database.
     ///
     /// # Errors
@@ -124,6 +129,25 @@ impl Genesis {
     }
 }
 
+impl Genesis {
+    /// Reads the identity of a directory, which has to be this chain's.
+    fn check(&self, identity: &[u8]) -> Result<Identity, StoreError> {
+        let identity = Identity::from_bytes(identity).map_err(|_| damaged(Column::Meta))?;
+        if identity.schema > SCHEMA {
+            return Err(StoreError::NewerSchema { found: identity.schema, supported: SCHEMA });
+        }
+        if identity.genesis != self.hash {
+            return Err(StoreError::OtherChain {
+                found: identity.name,
+                found_genesis: identity.genesis,
+                expected: self.name.clone(),
+                expected_genesis: self.hash,
+            });
+        }
+        Ok(identity)
+    }
+}
+
 /// A store on its way.
 struct Opening<'a> {
     kv: Arc<dyn Kv>,
@@ -154,19 +178,7 @@ impl Opening<'_> {
     /// What the directory is, if it is anything, and can be opened here.
     fn stored_identity(&self) -> Result<Option<Identity>, StoreError> {
         let Some(value) = self.kv.get(Column::Meta, schema::IDENTITY)? else { return Ok(None) };
-        let identity = Identity::from_bytes(&value).map_err(|_| damaged(Column::Meta))?;
-        if identity.schema > SCHEMA {
-            return Err(StoreError::NewerSchema { found: identity.schema, supported: SCHEMA });
-        }
-        if identity.genesis != self.genesis.hash {
-            return Err(StoreError::OtherChain {
-                found: identity.name,
-                found_genesis: identity.genesis,
-                expected: self.genesis.name.clone(),
-                expected_genesis: self.genesis.hash,
-            });
-        }
-        Ok(Some(identity))
+        self.genesis.check(&value).map(Some)
     }
 
     fn identity(&self) -> Identity {
@@ -193,8 +205,13 @@ impl Opening<'_> {
         if let Some((index, ..)) = indexes.iter().find(|(_, stored, wanted, _)| *wanted && !stored) {
             return Err(StoreError::IndexMissing { index });
         }
-        let dropped: Vec<Column> =
-            indexes.iter().filter(|(_, stored, wanted, _)| *stored && !wanted).map(|(.., column)| *column).collect();
+        let mut dropped = Vec::new();
+        for (_, stored, wanted, column) in indexes {
+            // Rows of an index that is not there: dropping it was interrupted.
+            if !wanted && (stored || self.has_rows(column)?) {
+                dropped.push(column);
+            }
+        }
         if dropped.is_empty() {
             return Ok(());
         }
@@ -202,6 +219,15 @@ impl Opening<'_> {
         batch.put(Column::Meta, schema::IDENTITY, &self.identity().to_bytes());
         self.kv.write(&batch, Durability::Disk)?;
         self.kv.clear(&dropped)
+    }
+
+    fn has_rows(&self, column: Column) -> Result<bool, StoreError> {
+        let mut found = false;
+        self.kv.scan(column, &KeyRange::all(), Order::Ascending, &mut |_, _| {
+            found = true;
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
     }
 
     /// Takes the state to genesis. A crash on the way is found by the row `rebuild`, and this begins again.

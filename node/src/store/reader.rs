@@ -13,9 +13,8 @@ use chain_core::{
 use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    AccountEvent, BlockRef, HeaderRecord, HistoryPlace, LockEvent, Spend, StoreConfig, StoreError, StoredReceipt,
-    Totals, TxPlace,
-    blockdata::{self, StateBefore},
+    AccountEvent, BlockRef, CoinPlace, CoinsPage, HeaderRecord, HistoryPlace, LockEvent, PlacedCoin, Spend,
+    StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, blockdata,
     bytes::Malformed,
     kv::{Column, KeyRange, Kv, KvRead, Order},
     schema,
@@ -51,7 +50,7 @@ impl Reader {
     }
 }
 
-/// Coins that are looked up together.
+/// Coins that are looked up together, and some: those of a transaction are not taken apart.
 const READ_AT_ONCE: usize = 1_024;
 
 /// Everything as it was at one flush.
@@ -131,9 +130,9 @@ impl Snapshot {
         self.read(Column::Undo, &schema::block_key(at), |value| blockdata::read_spends(value, block))
     }
 
-    /// Accounts and slots as they were before a block of the active chain; `None` if that is not kept.
-    pub(super) fn before(&self, at: BlockRef) -> Result<Option<StateBefore>, StoreError> {
-        self.read(Column::Undo, &schema::block_key(at), blockdata::read_state_before)
+    /// What takes a block of the active chain back, as it is stored; `None` if it is not kept.
+    pub(super) fn undo_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kv.get(Column::Undo, &schema::block_key(at))
     }
 
     /// Where a transaction stands on the active chain.
@@ -147,45 +146,61 @@ impl Snapshot {
         Ok(Some(TxPlace { block, position: place.position }))
     }
 
-    /// Unspent coins of a lock in outpoint order, at most `limit`, those after `after` only. Reads the lock's whole history.
+    /// Unspent coins of a lock in the order of their transactions, those after `after` only: at most `limit`, and those of a
+    /// bounded part of the lock's history, so that there may be none although more follow.
     ///
     /// # Errors
     /// [`StoreError::IndexOff`] without the address index; see [`Reader::snapshot`].
-    pub fn coins_of(
-        &self,
-        lock: &Lock,
-        after: Option<OutPoint>,
-        limit: usize,
-    ) -> Result<Vec<(OutPoint, Coin)>, StoreError> {
+    pub fn coins_of(&self, lock: &Lock, after: Option<CoinPlace>, limit: usize) -> Result<CoinsPage, StoreError> {
         required(self.address_index, "address")?;
-        let range = KeyRange::prefix(&schema::lock_prefix(&schema::lock_id(lock)));
-        let received = self.rows(&range, Order::Ascending, usize::MAX, schema::read_lock_coins)?;
-        let mut outpoints: Vec<_> = received.into_iter().flatten().filter(|outpoint| Some(*outpoint) > after).collect();
-        outpoints.sort_unstable();
-        let mut coins = Vec::new();
-        for some in outpoints.chunks(READ_AT_ONCE) {
-            self.unspent(lock, some, &mut coins)?;
-            if coins.len() >= limit {
-                coins.truncate(limit);
-                break;
-            }
-        }
-        Ok(coins)
-    }
-
-    /// Adds those of some coins that are unspent.
-    fn unspent(&self, lock: &Lock, some: &[OutPoint], coins: &mut Vec<(OutPoint, Coin)>) -> Result<(), StoreError> {
-        let keys: Vec<_> = some.iter().map(schema::coin_key).collect();
+        let (received, more) = self.received(lock, after)?;
+        let keys: Vec<_> = received.iter().map(|(_, outpoint)| schema::coin_key(outpoint)).collect();
         let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-        for (outpoint, value) in some.iter().zip(self.kv.get_many(Column::Coins, &keys)?) {
+        let mut page = CoinsPage { coins: Vec::new(), next: more };
+        for ((place, outpoint), value) in received.iter().zip(self.kv.get_many(Column::Coins, &keys)?) {
             let Some(value) = value else { continue };
             let coin = schema::read_coin(&value).map_err(|_| damaged(Column::Coins))?;
             // Two locks with one id are made by nobody but who wants to see coins of both.
-            if coin.output.lock == *lock {
-                coins.push((*outpoint, coin));
+            if coin.output.lock != *lock {
+                continue;
             }
+            if page.coins.len() == limit {
+                page.next = page.coins.last().map(|coin| coin.place).or(after);
+                break;
+            }
+            page.coins.push(PlacedCoin { place: *place, outpoint: *outpoint, coin });
         }
-        Ok(())
+        Ok(page)
+    }
+
+    /// Coins that a lock ever received, spent or not, some of those after `after`; and where the rest begins.
+    fn received(
+        &self,
+        lock: &Lock,
+        after: Option<CoinPlace>,
+    ) -> Result<(Vec<(CoinPlace, OutPoint)>, Option<CoinPlace>), StoreError> {
+        let id = schema::lock_id(lock);
+        let mut range = KeyRange::prefix(&schema::lock_prefix(&id));
+        if let Some(after) = after {
+            range.from = schema::lock_event_key(&id, after.transaction).to_vec();
+        }
+        let (mut received, mut next, mut failed) = (Vec::new(), None, false);
+        self.kv.scan(Column::AddressIndex, &range, Order::Ascending, &mut |key, value| {
+            let row = schema::read_place(key).and_then(|place| Ok((place, schema::read_lock_coins(key, value)?)));
+            let Ok((transaction, outpoints)) = row else {
+                failed = true;
+                return ControlFlow::Break(());
+            };
+            if received.len() >= READ_AT_ONCE {
+                next = received.last().map(|(place, _)| *place);
+                return ControlFlow::Break(());
+            }
+            let placed =
+                outpoints.into_iter().map(|outpoint| (CoinPlace { transaction, index: outpoint.index }, outpoint));
+            received.extend(placed.filter(|(place, _)| Some(*place) > after));
+            ControlFlow::Continue(())
+        })?;
+        if failed { Err(damaged(Column::AddressIndex)) } else { Ok((received, next)) }
     }
 
     /// What transactions did to a lock, newest first, at most `limit`, those before `before` only.

@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
     account::Receipt,
+    coin::{Coin, OutPoint},
     hash::{BlockHash, TxId},
     header::Header,
     units::{Amount, Gas, Height},
@@ -109,6 +110,35 @@ pub struct HistoryPlace {
     pub height: Height,
     /// Position of the transaction in it.
     pub position: u32,
+}
+
+/// A place among the coins that a lock received, oldest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CoinPlace {
+    /// The transaction.
+    pub transaction: HistoryPlace,
+    /// Which of its outputs.
+    pub index: u32,
+}
+
+/// An unspent coin and its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PlacedCoin {
+    /// Where it stands.
+    pub place: CoinPlace,
+    /// Its name.
+    pub outpoint: OutPoint,
+    /// The coin.
+    pub coin: Coin,
+}
+
+/// Some of a lock's coins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CoinsPage {
+    /// In the order of their places.
+    pub coins: Vec<PlacedCoin>,
+    /// What the next page comes after; `None` if this is the last.
+    pub next: Option<CoinPlace>,
 }
 
 /// What one transaction did to a lock.

@@ -84,7 +84,7 @@ impl Context {
     }
 
     fn network_of_node(&self) -> Result<Network, WalletError> {
-        let network = match Node::new(&self.global.rpc)?.info() {
+        let network = match Node::new(&self.global.rpc, self.global.cookie.as_deref())?.info() {
             Ok(info) => info.network(),
             Err(NodeError::Unreachable { url, .. }) => {
                 return Err(WalletError::Usage(format!(
@@ -122,7 +122,7 @@ impl Context {
         match &found[..] {
             [] => Err(FileError::NoneIn(folder).into()),
             [only] => Ok(only.clone()),
-            _ => match Node::new(&self.global.rpc)?.info() {
+            _ => match Node::new(&self.global.rpc, self.global.cookie.as_deref())?.info() {
                 Ok(info) => self.file_of(&info.chain),
                 Err(_) => Err(WalletError::Usage(format!(
                     "there are several wallets in {}: say with --chain which one",
@@ -172,7 +172,7 @@ impl Context {
     /// # Errors
     /// [`WalletError`].
     pub fn node(&self, network: &Network) -> Result<(Node, ChainInfo), WalletError> {
-        let node = Node::new(&self.global.rpc)?;
+        let node = Node::new(&self.global.rpc, self.global.cookie.as_deref())?;
         let info = node.info()?;
         if info.network() != *network {
             return Err(WalletError::OtherChain {

@@ -77,7 +77,7 @@ pub fn view(context: &Context, args: &ViewArgs) -> Result<Report, WalletError> {
 fn asker(context: &Context, args: &ViewArgs) -> Result<(Node, Address), WalletError> {
     let wallet = match context.wallet() {
         Err(WalletError::File(FileError::Missing(_) | FileError::NoneIn(_))) if args.from.is_none() => {
-            let node = Node::new(&context.global.rpc)?;
+            let node = Node::new(&context.global.rpc, context.global.cookie.as_deref())?;
             node.info()?;
             return Ok((node, Address::ZERO));
         }
@@ -194,7 +194,8 @@ fn refused(what: &'static str, interface: &Interface, error: NodeError) -> Walle
 /// Signs, sends, and tells what came of it.
 fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report, WalletError> {
     let Prepared { request, interface } = prepared;
-    let node = Node::new(session.node.url())?;
+    // It only reads, for which nobody asks for a cookie.
+    let node = Node::new(session.node.url(), None)?;
     let mut report = match session.finish(request, None, wait) {
         Err(WalletError::MinedInVain(txid)) => return Err(in_vain(&node, &interface, &txid)),
         other => other?,

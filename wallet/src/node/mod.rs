@@ -1,14 +1,16 @@
 //! The node's JSON-RPC, as far as a wallet needs it.
 
+mod cookie;
 mod types;
 
-use std::{cell::Cell, time::Duration};
+use std::{cell::Cell, path::Path, time::Duration};
 
 use alloy_primitives::{Address, Bytes, U256};
 use chain_core::hash::TxId;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
+use self::cookie::Cookie;
 pub use self::types::{
     AccountEntry, AccountPage, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log,
     NodeCoin, Receipt, Tips, TransactionStatus, Trial,
@@ -80,6 +82,7 @@ pub enum NodeError {
 /// A node behind a URL.
 pub struct Node {
     url: String,
+    cookie: Cookie,
     agent: ureq::Agent,
     next_id: Cell<u64>,
 }
@@ -99,11 +102,12 @@ struct AnswerError {
 }
 
 impl Node {
-    /// A node at `http://host:port`; nothing is sent yet.
+    /// A node at `http://host:port`, and the file with its cookie if it is not where a node of this user leaves it; nothing
+    /// is sent yet.
     ///
     /// # Errors
     /// [`NodeError::BadUrl`].
-    pub fn new(url: &str) -> Result<Self, NodeError> {
+    pub fn new(url: &str, cookie: Option<&Path>) -> Result<Self, NodeError> {
         let bad = |reason: &str| NodeError::BadUrl { url: url.into(), reason: reason.into() };
         if url.starts_with("https://") {
             return Err(bad("this wallet speaks plain http; reach a distant node through a tunnel (ssh -L)"));
@@ -121,7 +125,7 @@ impl Node {
             .user_agent("cairn-wallet")
             .build()
             .new_agent();
-        Ok(Self { url: url.into(), agent, next_id: Cell::new(1) })
+        Ok(Self { url: url.into(), cookie: Cookie::find(url, cookie), agent, next_id: Cell::new(1) })
     }
 
     /// Where it is.
@@ -131,7 +135,11 @@ impl Node {
 
     fn post(&self, body: &Value) -> Result<Value, NodeError> {
         let not_a_node = |reason: String| NodeError::NotANode { url: self.url.clone(), reason };
-        let mut response = self.agent.post(&self.url).send_json(body).map_err(|error| self.transport(&error))?;
+        let mut post = self.agent.post(&self.url);
+        if let Some(cookie) = self.cookie.header() {
+            post = post.header("authorization", cookie);
+        }
+        let mut response = post.send_json(body).map_err(|error| self.transport(&error))?;
         let status = response.status();
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
         let text = text.map_err(|error| self.transport(&error))?;

@@ -122,7 +122,7 @@ impl Member {
     /// # Errors
     /// [`CommandError`].
     pub fn call(&self, method: &'static str, params: Value) -> Result<Value, CommandError> {
-        ask::call(&self.rpc, method, params)
+        ask::call(&self.rpc, Some(&self.folder.join("data/.cookie")), method, params)
     }
 
     /// Ends it as a power cut does.

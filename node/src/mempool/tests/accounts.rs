@@ -140,6 +140,32 @@ fn both_kinds_rank_by_tip_per_gas() {
 }
 
 #[test]
+fn the_best_few_are_the_first_of_all_and_know_their_neighbours() {
+    let mut lab = Lab::new();
+    for nonce in 0..4 {
+        lab.submit(call(1, nonce, 20, 5)).unwrap();
+    }
+    lab.submit(call(2, 0, 20, 9)).unwrap();
+    lab.submit(call(3, 5, 20, 9)).unwrap();
+    lab.submit(&spend(&[confirmed(0)], 1, fee_for(1, 1, 450))).unwrap();
+    let all = lab.pool.content();
+    assert_eq!(all.len(), 7);
+    assert_eq!(all.last().unwrap().status, EntryStatus::Queued);
+    for few in 0..=7 {
+        let best: Vec<_> = lab.pool.best(few).iter().map(|entry| entry.txid).collect();
+        assert_eq!(best, all.iter().take(few).map(|entry| entry.txid).collect::<Vec<_>>());
+    }
+    for entry in &all {
+        let alone = lab.pool.get(&entry.txid).unwrap();
+        assert_eq!((alone.ancestors, alone.descendants), (entry.ancestors, entry.descendants));
+    }
+    let queue: Vec<_> =
+        lab.pool.of_sender(&sender(1)).iter().map(|entry| (entry.ancestors, entry.descendants)).collect();
+    assert_eq!(queue, [(0, 3), (1, 2), (2, 1), (3, 0)]);
+    assert_eq!((lab.pool.stats().transactions, lab.pool.stats().coins, lab.pool.stats().pending), (7, 1, 6));
+}
+
+#[test]
 fn a_change_of_the_base_fee_changes_the_ranking() {
     let mut lab = Lab::new();
     // One tips 5 gwei as long as the base fee is at most 3, the other 2 gwei up to 18.

@@ -1,62 +1,93 @@
 //! The call tracer: the tree of calls, as geth's `callTracer` gives it.
 
-use alloy_primitives::{Log, U256};
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use chain_core::{
     execute::{Outcome, Status},
     units::Gas,
     vm::{FrameEnd, FrameKind, FrameStart, Inspector},
 };
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
 
-use crate::rpc::{
-    eth::{data, quantity},
-    eth_call::reason,
-};
+use super::limit::Limit;
+use crate::rpc::eth_call::reason;
 
 /// Calls that are written down at most below each other: JSON deeper than that is read by nobody.
 const MOST_DEPTH: usize = 1_026;
 
+/// One call, its own calls within it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Frame {
+    r#type: &'static str,
+    from: Address,
+    to: Address,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<U256>,
+    gas: U64,
+    gas_used: U64,
+    input: Bytes,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    output: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    revert_reason: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    calls: Vec<Frame>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    logs: Vec<Log>,
+}
+
+/// Something logged.
+#[derive(Serialize)]
+struct Log {
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
+    position: U64,
+}
+
 /// Writes down every call.
-pub struct Calls {
+pub struct Calls<'a> {
     only_top: bool,
     logs: bool,
     /// Calls that run, outermost first; `None` for those that are left out.
-    open: Vec<Option<Map<String, Value>>>,
-    done: Option<Map<String, Value>>,
-    bytes_left: Option<usize>,
+    open: Vec<Option<Frame>>,
+    done: Option<Frame>,
+    limit: Limit<'a>,
 }
 
-impl Calls {
-    /// A tracer that writes down about so many bytes.
-    pub fn new(only_top: bool, logs: bool, most_bytes: usize) -> Self {
-        Self { only_top, logs, open: Vec::new(), done: None, bytes_left: Some(most_bytes) }
+impl<'a> Calls<'a> {
+    /// A tracer that writes down no more than the limit allows.
+    pub fn new(only_top: bool, logs: bool, limit: Limit<'a>) -> Self {
+        Self { only_top, logs, open: Vec::new(), done: None, limit }
     }
 
-    /// The whole answer; `None` if it was too long.
-    pub fn finish(self, gas_limit: Gas, outcome: &Outcome) -> Option<Value> {
-        self.bytes_left?;
-        let mut top = self.done?;
+    /// What it had to keep to.
+    pub fn limit(&self) -> &Limit<'a> {
+        &self.limit
+    }
+
+    /// The whole answer; `None` if nothing ran.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON: never.
+    pub fn finish(self, gas_limit: Gas, outcome: &Outcome) -> serde_json::Result<Option<Box<RawValue>>> {
+        let Some(mut top) = self.done else { return Ok(None) };
         // Of the transaction itself all gas is told, not only that of its code.
-        top.insert("gas".into(), quantity(U256::from(gas_limit)));
-        top.insert("gasUsed".into(), quantity(U256::from(outcome.gas_used)));
+        (top.gas, top.gas_used) = (U64::from(gas_limit), U64::from(outcome.gas_used));
         if outcome.status != Status::Success {
             drop_logs(&mut top);
         }
-        Some(Value::Object(top))
-    }
-
-    fn charge(&mut self, bytes: usize) -> bool {
-        self.bytes_left = self.bytes_left.and_then(|left| left.checked_sub(bytes));
-        self.bytes_left.is_some()
+        serde_json::value::to_raw_value(&top).map(Some)
     }
 }
 
 /// What a call logged that did not succeed was never logged.
-fn drop_logs(call: &mut Map<String, Value>) {
-    call.remove("logs");
-    for inner in call.get_mut("calls").and_then(Value::as_array_mut).into_iter().flatten() {
-        inner.as_object_mut().map(drop_logs);
-    }
+fn drop_logs(call: &mut Frame) {
+    call.logs = Vec::new();
+    call.calls.iter_mut().for_each(drop_logs);
 }
 
 fn kind(kind: FrameKind) -> &'static str {
@@ -71,73 +102,68 @@ fn kind(kind: FrameKind) -> &'static str {
     }
 }
 
-impl Inspector for Calls {
+impl Inspector for Calls<'_> {
+    fn stopped(&mut self) -> bool {
+        self.limit.is_over()
+    }
+
     fn enter(&mut self, frame: &FrameStart<'_>) {
         let left_out = self.only_top && !self.open.is_empty() || self.open.len() >= MOST_DEPTH;
-        if left_out || !self.charge(500 + 2 * frame.input.len()) {
+        if left_out || !self.limit.charge(size_of::<Frame>().max(500) + 2 * frame.input.len()) {
             self.open.push(None);
             return;
         }
-        let mut call = Map::new();
-        call.insert("type".into(), kind(frame.kind).into());
-        call.insert("from".into(), data(frame.from.as_slice()));
-        call.insert("to".into(), data(frame.to.as_slice()));
-        if frame.kind != FrameKind::StaticCall {
-            call.insert("value".into(), quantity(frame.value));
-        }
-        call.insert("gas".into(), quantity(U256::from(frame.gas)));
-        call.insert("input".into(), data(frame.input));
-        self.open.push(Some(call));
+        self.open.push(Some(Frame {
+            r#type: kind(frame.kind),
+            from: frame.from,
+            to: frame.to,
+            value: Some(frame.value).filter(|_| frame.kind != FrameKind::StaticCall),
+            gas: U64::from(frame.gas),
+            gas_used: U64::ZERO,
+            input: Bytes::copy_from_slice(frame.input),
+            output: None,
+            error: None,
+            revert_reason: None,
+            calls: Vec::new(),
+            logs: Vec::new(),
+        }));
     }
 
     fn exit(&mut self, frame: &FrameEnd<'_>) {
         let Some(Some(mut call)) = self.open.pop() else { return };
-        self.charge(2 * frame.output.len());
-        call.insert("gasUsed".into(), quantity(U256::from(frame.gas_used)));
-        if !frame.output.is_empty() && self.bytes_left.is_some() {
-            call.insert("output".into(), data(frame.output));
+        call.gas_used = U64::from(frame.gas_used);
+        if self.limit.charge(2 * frame.output.len()) && !frame.output.is_empty() {
+            call.output = Some(Bytes::copy_from_slice(frame.output));
         }
         match frame.status {
             Status::Success => {}
             Status::Revert => {
-                call.insert("error".into(), "execution reverted".into());
-                if let Some(reason) = reason(frame.output) {
-                    call.insert("revertReason".into(), reason.into());
-                }
+                call.error = Some("execution reverted".to_owned());
+                call.revert_reason = reason(frame.output);
                 drop_logs(&mut call);
             }
             Status::Halt(halt) => {
-                call.insert("error".into(), halt.to_string().into());
+                call.error = Some(halt.to_string());
                 drop_logs(&mut call);
             }
         }
         match self.open.last_mut() {
-            Some(Some(outer)) => push(outer, "calls", Value::Object(call)),
+            Some(Some(outer)) => outer.calls.push(call),
             Some(None) => {}
             None => self.done = Some(call),
         }
     }
 
-    fn log(&mut self, log: &Log) {
-        if !self.logs || !self.charge(400 + 2 * log.data.data.len()) {
+    fn log(&mut self, log: &alloy_primitives::Log) {
+        if !self.logs || !self.limit.charge(400 + 2 * log.data.data.len()) {
             return;
         }
         let Some(Some(call)) = self.open.last_mut() else { return };
-        let calls = call.get("calls").and_then(Value::as_array).map_or(0, Vec::len);
-        let topics: Vec<Value> = log.topics().iter().map(|topic| data(topic.as_slice())).collect();
-        let entry = json!({
-            "address": data(log.address.as_slice()),
-            "topics": topics,
-            "data": data(&log.data.data),
-            "position": quantity(U256::from(calls)),
+        call.logs.push(Log {
+            address: log.address,
+            topics: log.topics().to_vec(),
+            data: log.data.data.clone(),
+            position: U64::from(call.calls.len()),
         });
-        push(call, "logs", entry);
-    }
-}
-
-fn push(call: &mut Map<String, Value>, list: &str, item: Value) {
-    let list = call.entry(list).or_insert_with(|| Value::Array(Vec::new()));
-    if let Value::Array(items) = list {
-        items.push(item);
     }
 }

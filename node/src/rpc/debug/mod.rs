@@ -1,8 +1,10 @@
 //! `debug_trace*`: what transactions did, instruction by instruction or call by call, as geth tells it.
 
 mod calls;
+mod limit;
 mod steps;
 
+use alloy_primitives::B256;
 use chain_core::{
     Address,
     account::AccountTransaction,
@@ -11,41 +13,74 @@ use chain_core::{
     hash::TxId,
     transaction::Transaction,
     units::{Gas, Height},
-    vm::Silent,
 };
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
+use std::time::Duration;
 
 use super::{
     Context, Method,
-    error::{RpcResult, internal, invalid, not_found, over_limit, unavailable},
-    eth::{data, state_after},
+    call::{Call, Guard},
+    error::{RpcError, RpcResult, internal, invalid, not_found, over_limit, unavailable},
+    eth::state_after,
     eth_call::{Asked, Trial, failed},
     eth_fees::base_fee,
-    params::{Args, BlockTag, Object, Options},
+    params::{Args, BlockTag, Object, Options, Param},
     read::{body, header, read, resolve},
     render,
 };
 use crate::store::{BlockRef, Historic, Snapshot};
 use calls::Calls;
+use limit::Limit;
 use steps::{Steps, StepsConfig};
 
 pub(super) const METHODS: &[Method] = &[
-    Method::new("debug_traceTransaction", &["hash", "options"], trace_transaction),
-    Method::new("debug_traceCall", &["transaction", "block", "options"], trace_call),
-    Method::new("debug_traceBlockByNumber", &["block", "options"], trace_block_by_number),
-    Method::new("debug_traceBlockByHash", &["hash", "options"], trace_block_by_hash),
+    Method::raw("debug_traceTransaction", &["hash", "options"], trace_transaction),
+    Method::raw("debug_traceCall", &["transaction", "block", "options"], trace_call),
+    Method::raw("debug_traceBlockByNumber", &["block", "options"], trace_block_by_number),
+    Method::raw("debug_traceBlockByHash", &["hash", "options"], trace_block_by_hash),
 ];
 
 /// How far below the tip transactions are traced.
 const MOST_BELOW: Height = 1_024;
-/// Most bytes of one answer, counted roughly.
+/// Most bytes of one answer. Some copies are made of it, so a trace holds some 100 MB at most.
 const MOST_BYTES: usize = 24 << 20;
+/// How long a trace takes if `timeout` says nothing else, as in geth; and at most.
+const TIMEOUT: Duration = Duration::from_secs(5);
+const MOST_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Which tracer, and how it is set.
+/// Which tracer, how it is set, and when it ends.
+struct Tracer {
+    kind: Kind,
+    call: Call,
+}
+
 #[derive(Clone, Copy)]
-enum Tracer {
+enum Kind {
     Steps(StepsConfig),
     Calls { only_top: bool, logs: bool },
+}
+
+/// A duration as Go writes it: `5s`, `300ms`, `1m`.
+struct Timeout(Duration);
+
+impl Param for Timeout {
+    const EXPECTED: &'static str = "a duration such as \"5s\" or \"300ms\"";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let text = value.as_str()?;
+        let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit())?);
+        let number = number.parse::<u32>().ok()?;
+        Some(Self(match unit {
+            "ms" => Duration::from_millis(number.into()),
+            "s" => Duration::from_secs(number.into()),
+            "m" => Duration::from_secs(60 * u64::from(number)),
+            _ => return None,
+        }))
+    }
 }
 
 const OPTIONS: &[&str] = &[
@@ -66,59 +101,79 @@ impl Tracer {
     fn read(args: &mut Args) -> RpcResult<Self> {
         let options = Options::new("options", args.optional()?, OPTIONS)?;
         let flag = |name: &str| Ok::<_, super::RpcError>(options.get::<bool>(name)?.unwrap_or(false));
-        match options.get::<String>("tracer")?.as_deref() {
-            None | Some("") => Ok(Self::Steps(StepsConfig {
+        let timeout = options.get::<Timeout>("timeout")?.map_or(TIMEOUT, |timeout| timeout.0);
+        let call = args.call().within(timeout.min(MOST_TIMEOUT));
+        let kind = match options.get::<String>("tracer")?.as_deref() {
+            None | Some("") => Kind::Steps(StepsConfig {
                 memory: flag("enableMemory")?,
                 stack: !flag("disableStack")?,
                 storage: !flag("disableStorage")?,
                 return_data: flag("enableReturnData")?,
                 limit: options.get::<u64>("limit")?.filter(|limit| *limit > 0),
-            })),
+            }),
             Some("callTracer") => {
                 let config = Options::new(
                     "options.tracerConfig",
                     options.get::<Object>("tracerConfig")?,
                     &["onlyTopCall", "withLog"],
                 )?;
-                Ok(Self::Calls {
+                Kind::Calls {
                     only_top: config.get("onlyTopCall")?.unwrap_or(false),
                     logs: config.get("withLog")?.unwrap_or(false),
-                })
+                }
             }
-            Some(other) => Err(invalid(format!(
-                "options.tracer: {:?} is not known; there is \"callTracer\", and struct logs without any",
-                other.chars().take(40).collect::<String>()
-            ))),
-        }
+            Some(other) => {
+                return Err(invalid(format!(
+                    "options.tracer: {:?} is not known; there is \"callTracer\", and struct logs without any",
+                    other.chars().take(40).collect::<String>()
+                )));
+            }
+        };
+        Ok(Self { kind, call })
     }
 
-    /// Has something run under a tracer of this kind.
-    fn trace(self, gas_limit: Gas, run: impl FnOnce(Watch<'_>) -> RpcResult<Outcome>) -> RpcResult<Value> {
-        let too_long = || {
-            over_limit(format!(
-                "the trace is longer than {} MB: set `limit`, disable the stack and storage, or use the callTracer",
-                MOST_BYTES >> 20
-            ))
+    /// Has something run under a tracer of this kind that writes at most so many bytes.
+    fn trace(
+        &self,
+        most_bytes: usize,
+        gas_limit: Gas,
+        run: impl FnOnce(Watch<'_, '_>) -> RpcResult<Outcome>,
+    ) -> RpcResult<Box<RawValue>> {
+        // A run that was ended has failed: the reason comes first.
+        let fits = |limit: &Limit<'_>| match limit.is_full() {
+            true => Err(too_long()),
+            false => self.call.check(),
         };
-        match self {
-            Self::Steps(config) => {
-                let mut steps = Steps::new(config, MOST_BYTES);
-                let outcome = run(Watch::Steps(&mut steps))?;
-                steps.finish(&outcome).ok_or_else(too_long)
+        let limit = Limit::new(&self.call, most_bytes);
+        match self.kind {
+            Kind::Steps(config) => {
+                let mut steps = Steps::new(config, limit);
+                let outcome = run(Watch::Steps(&mut steps));
+                fits(steps.limit())?;
+                steps.finish(&outcome?).map_err(internal)
             }
-            Self::Calls { only_top, logs } => {
-                let mut calls = Calls::new(only_top, logs, MOST_BYTES);
-                let outcome = run(Watch::Calls(&mut calls))?;
-                calls.finish(gas_limit, &outcome).ok_or_else(too_long)
+            Kind::Calls { only_top, logs } => {
+                let mut calls = Calls::new(only_top, logs, limit);
+                let outcome = run(Watch::Calls(&mut calls));
+                fits(calls.limit())?;
+                let trace = calls.finish(gas_limit, &outcome?).map_err(internal)?;
+                trace.ok_or_else(|| internal("a transaction has a call"))
             }
         }
     }
 }
 
+fn too_long() -> RpcError {
+    over_limit(format!(
+        "the trace is longer than {} MB: set `limit`, disable the stack and storage, or use the callTracer",
+        MOST_BYTES >> 20
+    ))
+}
+
 /// A tracer at work.
-enum Watch<'a> {
-    Steps(&'a mut Steps),
-    Calls(&'a mut Calls),
+enum Watch<'a, 'c> {
+    Steps(&'a mut Steps<'c>),
+    Calls(&'a mut Calls<'c>),
 }
 
 /// A block of the active chain with the accounts before it.
@@ -159,27 +214,26 @@ impl Past {
     }
 
     /// Traces the account transactions that are wanted; stops behind the last of them.
-    fn trace(&self, context: &Context, tracer: Tracer, only: Option<u32>) -> RpcResult<Vec<Value>> {
+    fn trace(&self, context: &Context, tracer: &Tracer, only: Option<u32>) -> RpcResult<Vec<Traced>> {
         let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() else {
             return Err(internal(format!("block {} has no coinbase", self.at.hash)));
         };
         let mut replay = read(Replay::begin(&context.spec, &self.context, &self.before, coinbase.beneficiary))?;
         let mut traces = Vec::new();
-        let mut bytes = 0;
+        let mut left = MOST_BYTES;
         for (position, transaction) in (0..).zip(&self.block.transactions) {
             let sender = self.sender(position);
             match transaction {
                 Transaction::Account(tx) if only.is_none_or(|only| only == position) => {
-                    let trace = trace_next(&mut replay, transaction, tx, sender, tracer)?;
-                    bytes += if only.is_none() { trace.to_string().len() } else { 0 };
-                    if bytes > MOST_BYTES {
-                        return Err(over_limit(
-                            "the traces of the block are too long: trace its transactions one by one",
-                        ));
-                    }
-                    traces.push(json!({ "txHash": data(tx.hash().as_slice()), "result": trace }));
+                    let result = trace_next(&mut replay, transaction, tx, sender, tracer, left)?;
+                    left = left.saturating_sub(result.get().len());
+                    traces.push(Traced { tx_hash: tx.hash(), result });
                 }
-                _ => drop(replay.transaction(transaction, sender, &mut Silent).map_err(failed)?),
+                _ => {
+                    let ran = replay.transaction(transaction, sender, &mut Guard::new(&tracer.call));
+                    tracer.call.check()?;
+                    ran.map_err(failed)?;
+                }
             }
             if only == Some(position) {
                 break;
@@ -189,14 +243,23 @@ impl Past {
     }
 }
 
+/// A transaction of a block with its trace.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Traced {
+    tx_hash: B256,
+    result: Box<RawValue>,
+}
+
 fn trace_next(
     replay: &mut Replay<'_>,
     transaction: &Transaction,
     tx: &AccountTransaction,
     sender: Option<Address>,
-    tracer: Tracer,
-) -> RpcResult<Value> {
-    tracer.trace(tx.fields().gas_limit, |watch| {
+    tracer: &Tracer,
+    most_bytes: usize,
+) -> RpcResult<Box<RawValue>> {
+    tracer.trace(most_bytes, tx.fields().gas_limit, |watch| {
         let outcome = match watch {
             Watch::Steps(steps) => replay.transaction(transaction, sender, steps),
             Watch::Calls(calls) => replay.transaction(transaction, sender, calls),
@@ -205,41 +268,42 @@ fn trace_next(
     })
 }
 
-fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
+fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let txid: TxId = args.required()?;
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
     let place = read(snapshot.transaction(&txid))?
         .ok_or_else(|| not_found(format!("transaction {txid} is not on the chain")))?;
     let past = Past::load(context, snapshot, place.block)?;
-    let traced = past.trace(context, tracer, Some(place.position))?.pop();
-    let mut traced =
-        traced.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))?;
-    Ok(traced["result"].take())
+    let traced = past.trace(context, &tracer, Some(place.position))?.pop();
+    let traced = traced.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))?;
+    Ok(traced.result)
 }
 
-fn trace_block(context: &Context, tag: BlockTag, mut args: Args) -> RpcResult<Value> {
+fn trace_block(context: &Context, tag: BlockTag, mut args: Args) -> RpcResult<Box<RawValue>> {
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
     let at = resolve(context, &snapshot, tag)?.ok_or_else(|| not_found("no such block on the active chain"))?;
-    Ok(Past::load(context, snapshot, at)?.trace(context, tracer, None)?.into())
+    let traces = Past::load(context, snapshot, at)?.trace(context, &tracer, None)?;
+    to_raw_value(&traces).map_err(internal)
 }
 
-fn trace_block_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+fn trace_block_by_number(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let tag = args.required()?;
     trace_block(context, tag, args)
 }
 
-fn trace_block_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+fn trace_block_by_hash(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let hash = args.required()?;
     trace_block(context, BlockTag::Hash(hash), args)
 }
 
-fn trace_call(context: &Context, mut args: Args) -> RpcResult<Value> {
+fn trace_call(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let mut asked = Asked::read(context, &mut args)?;
     let trial = Trial::new(context, &mut args, &mut asked)?;
     let gas_limit = asked.fields.gas_limit;
-    Tracer::read(&mut args)?.trace(gas_limit, |watch| match watch {
+    let tracer = Tracer::read(&mut args)?;
+    tracer.trace(MOST_BYTES, gas_limit, |watch| match watch {
         Watch::Steps(steps) => trial.watch(&asked, gas_limit, steps),
         Watch::Calls(calls) => trial.watch(&asked, gas_limit, calls),
     })

@@ -1,13 +1,19 @@
 //! Struct logs: one entry an instruction, as geth's default tracer gives them.
+//!
+//! Each entry becomes text as soon as its instruction has ended, so that what is counted is what is held.
 
-use alloy_primitives::{Address, U256, map::HashMap};
+use alloy_primitives::{Address, Bytes, U256, map::HashMap};
 use chain_core::{
     execute::{Outcome, Status},
     state::Overlay,
     units::Gas,
     vm::{Halt, Inspector, Step, opcode},
 };
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::{borrow::Cow, collections::BTreeMap};
+
+use super::limit::Limit;
 
 const SLOAD: u8 = 0x54;
 const SSTORE: u8 = 0x55;
@@ -27,42 +33,81 @@ pub struct StepsConfig {
     pub limit: Option<u64>,
 }
 
-/// Writes down every instruction.
-pub struct Steps {
-    config: StepsConfig,
-    entries: Vec<Value>,
-    /// Slots accessed so far.
-    storage: HashMap<Address, Map<String, Value>>,
-    bytes_left: Option<usize>,
-    /// Whether the running instruction has an entry.
-    open: bool,
+/// Slots of an account that were accessed, in hex.
+type Slots = BTreeMap<String, String>;
+
+/// One instruction.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    pc: usize,
+    op: Cow<'static, str>,
+    gas: Gas,
+    gas_cost: Gas,
+    depth: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refund: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stack: Option<Vec<U256>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    memory: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    return_data: Option<Bytes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    storage: Option<Slots>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
 }
 
-impl Steps {
-    /// A tracer that writes down about so many bytes.
-    pub fn new(config: StepsConfig, most_bytes: usize) -> Self {
-        Self { config, entries: Vec::new(), storage: HashMap::default(), bytes_left: Some(most_bytes), open: false }
+/// The whole answer.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Trace {
+    gas: Gas,
+    failed: bool,
+    return_value: Bytes,
+    struct_logs: Box<RawValue>,
+}
+
+/// Writes down every instruction.
+pub struct Steps<'a> {
+    config: StepsConfig,
+    /// The entries so far, separated by commas.
+    text: String,
+    entries: u64,
+    /// Slots accessed so far.
+    storage: HashMap<Address, Slots>,
+    limit: Limit<'a>,
+    /// The running instruction's.
+    open: Option<Entry>,
+}
+
+impl<'a> Steps<'a> {
+    /// A tracer that writes down no more than the limit allows.
+    pub fn new(config: StepsConfig, limit: Limit<'a>) -> Self {
+        Self { config, text: "[".to_owned(), entries: 0, storage: HashMap::default(), limit, open: None }
     }
 
-    /// The whole answer; `None` if it was too long.
-    pub fn finish(self, outcome: &Outcome) -> Option<Value> {
-        self.bytes_left?;
-        let output = if outcome.created.is_some() { &[][..] } else { &outcome.output };
-        Some(json!({
-            "gas": outcome.gas_used,
-            "failed": outcome.status != Status::Success,
-            "returnValue": format!("0x{}", hex::encode(output)),
-            "structLogs": self.entries,
-        }))
+    /// What it had to keep to.
+    pub fn limit(&self) -> &Limit<'a> {
+        &self.limit
     }
 
-    /// Notes that bytes are written; whether there is room.
-    fn charge(&mut self, bytes: usize) -> bool {
-        self.bytes_left = self.bytes_left.and_then(|left| left.checked_sub(bytes));
-        self.bytes_left.is_some()
+    /// The whole answer.
+    ///
+    /// # Errors
+    /// If it cannot be written as JSON: never.
+    pub fn finish(mut self, outcome: &Outcome) -> serde_json::Result<Box<RawValue>> {
+        self.text.push(']');
+        serde_json::value::to_raw_value(&Trace {
+            gas: outcome.gas_used,
+            failed: outcome.status != Status::Success,
+            return_value: if outcome.created.is_some() { Bytes::new() } else { outcome.output.clone() },
+            struct_logs: RawValue::from_string(self.text)?,
+        })
     }
 
-    fn accessed(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) -> Option<Value> {
+    fn accessed(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) -> Option<Slots> {
         let [.., below, top] = step.stack else { return self.loaded(step, state) };
         match step.opcode {
             SSTORE => Some(self.note(step.address, *top, *below)),
@@ -70,7 +115,7 @@ impl Steps {
         }
     }
 
-    fn loaded(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) -> Option<Value> {
+    fn loaded(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) -> Option<Slots> {
         let key = *step.stack.last().filter(|_| step.opcode == SLOAD)?;
         // A slot that cannot be read is not shown; the instruction itself will say so.
         let account = state.account(&step.address).ok()?;
@@ -79,10 +124,21 @@ impl Steps {
         Some(self.note(step.address, key, value))
     }
 
-    fn note(&mut self, address: Address, key: U256, value: U256) -> Value {
+    fn note(&mut self, address: Address, key: U256, value: U256) -> Slots {
         let slots = self.storage.entry(address).or_default();
-        slots.insert(word(key), word(value).into());
-        Value::Object(slots.clone())
+        slots.insert(word(key), word(value));
+        slots.clone()
+    }
+
+    /// Bytes that an entry will have at most.
+    fn size(&self, step: &Step<'_>) -> usize {
+        let config = self.config;
+        let stack = if config.stack { 70 * step.stack.len() } else { 0 };
+        let memory = if config.memory { 2 * step.memory.len() + step.memory.len() / 8 } else { 0 };
+        let slots = self.storage.get(&step.address).map_or(0, Slots::len);
+        let storage = if matches!(step.opcode, SLOAD | SSTORE) && config.storage { 136 * (slots + 1) } else { 0 };
+        let returned = if config.return_data { 2 * step.return_data.len() } else { 0 };
+        200 + stack + memory + storage + returned
     }
 }
 
@@ -90,54 +146,50 @@ fn word(word: U256) -> String {
     format!("{word:064x}")
 }
 
-fn name(code: u8) -> String {
-    opcode::name(code).map_or_else(|| format!("opcode 0x{code:x} not defined"), str::to_owned)
+fn name(code: u8) -> Cow<'static, str> {
+    opcode::name(code).map_or_else(|| format!("opcode 0x{code:x} not defined").into(), Cow::Borrowed)
 }
 
-impl Inspector for Steps {
+impl Inspector for Steps<'_> {
+    fn stopped(&mut self) -> bool {
+        self.limit.is_over()
+    }
+
     fn step(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) {
-        self.open = self.config.limit.is_none_or(|limit| (self.entries.len() as u64) < limit);
         let config = self.config;
-        let stack = if config.stack { 70 * step.stack.len() } else { 0 };
-        let memory = if config.memory { 2 * step.memory.len() + step.memory.len() / 8 } else { 0 };
-        let slots = self.storage.get(&step.address).map_or(0, Map::len);
-        let storage = if matches!(step.opcode, SLOAD | SSTORE) && config.storage { 136 * (slots + 1) } else { 0 };
-        let returned = if config.return_data { 2 * step.return_data.len() } else { 0 };
-        if !self.open || !self.charge(100 + stack + memory + storage + returned) {
-            self.open = false;
+        self.open = None;
+        if config.limit.is_some_and(|limit| self.entries >= limit) || !self.limit.has_room(self.size(step)) {
             return;
         }
-        let mut entry = Map::new();
-        entry.insert("pc".into(), step.pc.into());
-        entry.insert("op".into(), name(step.opcode).into());
-        entry.insert("gas".into(), step.gas.into());
-        entry.insert("gasCost".into(), 0.into());
-        entry.insert("depth".into(), step.depth.into());
-        if step.refund > 0 {
-            entry.insert("refund".into(), step.refund.into());
-        }
-        if config.stack {
-            let words = step.stack.iter().map(|word| Value::from(format!("0x{word:x}"))).collect();
-            entry.insert("stack".into(), Value::Array(words));
-        }
-        if config.memory {
-            let words = step.memory.chunks(32).map(|word| Value::from(hex::encode(word))).collect();
-            entry.insert("memory".into(), Value::Array(words));
-        }
-        if config.return_data && !step.return_data.is_empty() {
-            entry.insert("returnData".into(), format!("0x{}", hex::encode(step.return_data)).into());
-        }
-        if let Some(slots) = config.storage.then(|| self.accessed(step, state)).flatten() {
-            entry.insert("storage".into(), slots);
-        }
-        self.entries.push(Value::Object(entry));
+        let storage = if config.storage { self.accessed(step, state) } else { None };
+        self.open = Some(Entry {
+            pc: step.pc,
+            op: name(step.opcode),
+            gas: step.gas,
+            gas_cost: 0,
+            depth: step.depth,
+            refund: Some(step.refund).filter(|refund| *refund > 0),
+            stack: config.stack.then(|| step.stack.to_vec()),
+            memory: config.memory.then(|| step.memory.chunks(32).map(hex::encode).collect()),
+            return_data: (config.return_data && !step.return_data.is_empty())
+                .then(|| Bytes::copy_from_slice(step.return_data)),
+            storage,
+            error: None,
+        });
     }
 
     fn step_end(&mut self, cost: Gas, halt: Option<Halt>) {
-        let Some(Value::Object(entry)) = self.entries.last_mut().filter(|_| self.open) else { return };
-        entry.insert("gasCost".into(), cost.into());
-        if let Some(halt) = halt {
-            entry.insert("error".into(), halt.to_string().into());
+        let Some(entry) = self.open.take() else { return };
+        let entry = Entry { gas_cost: cost, error: halt.map(|halt| halt.to_string()), ..entry };
+        // Numbers and texts are always JSON.
+        let Ok(text) = serde_json::to_string(&entry) else { return };
+        if !self.limit.charge(text.len() + 1) {
+            return;
         }
+        if self.entries > 0 {
+            self.text.push(',');
+        }
+        self.text.push_str(&text);
+        self.entries += 1;
     }
 }

@@ -1,6 +1,11 @@
-//! The listener: bounded connections, Host and Origin checks, then jsonrpsee.
+//! The listener: bounded connections, Host, Origin and cookie checks, then jsonrpsee.
 //!
-//! jsonrpsee bounds requests in flight; idle connections, slow senders and browsers are kept away here.
+//! Who may connect is decided in `places`, what one connection may ask and leave unread in `session` and `meter`; browsers
+//! are kept away here.
+
+mod meter;
+mod places;
+mod session;
 
 use hyper::{
     HeaderMap, Method, StatusCode,
@@ -12,15 +17,23 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
-    StopHandle, TowerServiceBuilder, http, stop_channel,
+    StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel,
 };
 use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
 };
-use tower::{Service, layer::util::Identity};
+use tower::{
+    Service,
+    layer::util::{Identity, Stack},
+};
+
+use super::access::{Caller, Scope, Secrets};
+use meter::MeterLayer;
+use places::{Places, Seat};
+pub use session::Session;
+use session::Socket;
 
 /// How the RPC listens and what it bears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,22 +77,25 @@ const LINGER: Duration = Duration::from_secs(2);
 const MAX_HEAD: usize = 64 << 10;
 
 /// Serves the methods until the handle stops it.
-pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits) -> ServerHandle {
+pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits, secrets: Secrets) -> ServerHandle {
     let (stop, handle) = stop_channel();
     let config = ServerConfig::builder()
         .max_request_body_size(limits.max_body)
         .max_response_body_size(limits.max_response)
-        .max_connections(limits.max_connections)
-        .max_subscriptions_per_connection(64)
+        // `places` decides; this one would count sessions that were closed and are not over yet.
+        .max_connections(limits.max_connections.saturating_mul(2))
         .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
-        .set_message_buffer_capacity(64)
+        // Answers wait in tasks beyond it, which the session counts.
+        .set_message_buffer_capacity(8)
         .enable_ws_ping(PingConfig::new().inactive_limit(Duration::from_secs(90)))
         .build();
+    let layer = RpcServiceBuilder::new().layer(MeterLayer { max_response: limits.max_response });
     let listening = Listening {
-        builder: Server::builder().set_config(config).to_service_builder(),
+        builder: Server::builder().set_config(config).set_rpc_middleware(layer).to_service_builder(),
         methods,
-        slots: Arc::new(Semaphore::new(limits.max_connections as usize)),
+        places: Places::new(limits.max_connections),
         limits: Arc::new(limits),
+        secrets: Arc::new(secrets),
         stop: stop.clone(),
     };
     tokio::spawn(async move {
@@ -102,37 +118,43 @@ pub async fn finish(server: ServerHandle) {
 
 #[derive(Clone)]
 struct Listening {
-    builder: TowerServiceBuilder<Identity, Identity>,
+    builder: TowerServiceBuilder<Stack<MeterLayer, Identity>, Identity>,
     methods: Methods,
-    slots: Arc<Semaphore>,
+    places: Arc<Places>,
     limits: Arc<HttpLimits>,
+    secrets: Arc<Secrets>,
     stop: StopHandle,
 }
 
 impl Listening {
     async fn accept(&self, listener: TcpListener) {
         loop {
-            let Ok((socket, _)) = listener.accept().await else {
+            let Ok((socket, from)) = listener.accept().await else {
                 // Out of file descriptors, most likely: connections that end make room.
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let Ok(slot) = self.slots.clone().try_acquire_owned() else {
+            let session = Session::new(from.ip(), self.limits.max_response);
+            let Some(seat) = self.places.seat(&session) else {
                 tokio::spawn(turn_away(socket));
                 continue;
             };
             // Without it small answers wait for the peer's acknowledgement; a socket that refuses it is closing.
             let _ = socket.set_nodelay(true);
-            tokio::spawn(self.clone().converse(socket, slot));
+            tokio::spawn(self.clone().converse(Socket::new(socket, session.clone()), session, seat));
         }
     }
 
-    async fn converse(self, socket: TcpStream, slot: OwnedSemaphorePermit) {
-        let slot = Arc::new(slot);
+    async fn converse(self, socket: Socket, session: Arc<Session>, seat: Seat) {
+        let seat = Arc::new(seat);
         let stop = self.stop.clone();
-        let service = service_fn(move |request| {
-            let (this, slot) = (self.clone(), slot.clone());
-            async move { Ok::<_, Infallible>(this.answer(request, slot).await) }
+        let service = service_fn(move |mut request: HttpRequest<Incoming>| {
+            let this = self.clone();
+            // A WebSocket session outlives this call and keeps the request's extensions, and so its place.
+            request.extensions_mut().insert(seat.clone());
+            request.extensions_mut().insert(session.clone());
+            let session = session.clone();
+            async move { Ok::<_, Infallible>(this.answer(request, &session).await) }
         });
         let mut server = http1::Builder::new();
         server.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
@@ -150,7 +172,7 @@ impl Listening {
         }
     }
 
-    async fn answer(self, mut request: HttpRequest<Incoming>, slot: Arc<OwnedSemaphorePermit>) -> HttpResponse {
+    async fn answer(self, mut request: HttpRequest<Incoming>, session: &Session) -> HttpResponse {
         let origin = match check(&self.limits, request.headers()) {
             Ok(origin) => origin,
             Err(refusal) => return text(StatusCode::FORBIDDEN, refusal),
@@ -163,8 +185,8 @@ impl Listening {
             discard(request.into_body()).await;
             return http::response::too_large(self.limits.max_body);
         }
-        // A WebSocket session outlives this call and keeps the request's extensions, and so its slot.
-        request.extensions_mut().insert(slot);
+        let caller = self.caller(request.headers(), session);
+        request.extensions_mut().insert(caller);
         let mut service = self.builder.build(self.methods, self.stop);
         let response = match tokio::time::timeout(REQUEST, service.call(request)).await {
             Ok(Ok(response)) => response,
@@ -175,6 +197,22 @@ impl Listening {
             Err(_) => text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
         };
         allow(response, origin)
+    }
+
+    fn caller(&self, headers: &HeaderMap, session: &Session) -> Caller {
+        let origin = headers.get(header::ORIGIN);
+        if origin.is_some_and(is_extension) {
+            return Scope::Wallet.into();
+        }
+        let anybody = match session.ip.is_loopback() && origin.is_none() {
+            true => Scope::Local,
+            false => Scope::Public,
+        };
+        let Some(authorization) = headers.get(header::AUTHORIZATION) else {
+            return anybody.into();
+        };
+        let opened = authorization.to_str().ok().and_then(|text| self.secrets.scope(text));
+        Caller { scope: opened.unwrap_or(anybody), wrong_secret: opened.is_none() }
     }
 }
 
@@ -217,17 +255,25 @@ fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>
         return Ok(Some(origin.clone()));
     }
     // Browser extensions, such as wallets, ask their user; they need no CORS headers.
-    let extension = text.starts_with("chrome-extension://") || text.starts_with("moz-extension://");
-    if extension { Ok(None) } else { Err(WRONG_ORIGIN) }
+    if is_extension(origin) { Ok(None) } else { Err(WRONG_ORIGIN) }
+}
+
+fn is_extension(origin: &HeaderValue) -> bool {
+    let origin = origin.as_bytes();
+    origin.starts_with(b"chrome-extension://") || origin.starts_with(b"moz-extension://")
 }
 
 /// Whether a Host header names an address, `localhost` or a configured name. A foreign name means that a web page made
 /// it resolve to this machine (DNS rebinding).
 fn host_is_served(vhosts: &[String], host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.split(':').next().unwrap_or(host),
+    let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((name, port)) => (name, port),
+        None => host.split_at(host.find(':').unwrap_or(host.len())),
     };
+    let is_port = |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|byte| byte.is_ascii_digit());
+    if !port.is_empty() && !port.strip_prefix(':').is_some_and(is_port) {
+        return false;
+    }
     name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || vhosts.iter().any(|vhost| vhost == "*" || vhost.eq_ignore_ascii_case(name))

@@ -21,6 +21,12 @@ fn serves_addresses_and_localhost_but_no_foreign_host() {
     for host in ["evil.example", "localhost.evil.example:8545", "", "127.0.0.1.evil.example", "node"] {
         assert!(!host_is_served(&[], host), "{host}");
     }
+    // What follows the address is a port or nothing.
+    for host in
+        ["[::1].evil.example", "[::1]evil", "[::1", "[::1]:x", "127.0.0.1:", "127.0.0.1:80.evil.example", "[::1]:+1"]
+    {
+        assert!(!host_is_served(&[], host), "{host}");
+    }
     assert!(host_is_served(&["node".into()], "Node:8545"));
     assert!(host_is_served(&["*".into()], "evil.example"));
 }
@@ -63,7 +69,7 @@ fn start(runtime: &tokio::runtime::Runtime, limits: HttpLimits) -> SocketAddr {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     // The handle stops the server when it is dropped.
-    std::mem::forget(serve(listener, module.into(), limits));
+    std::mem::forget(serve(listener, module.into(), limits, Secrets::default().with_cookie("__cookie__:00")));
     address
 }
 
@@ -203,10 +209,45 @@ fn turns_connections_over_the_limit_away_and_serves_again_later() {
 
 #[test]
 fn speaks_websocket_on_the_same_port() {
-    let handshake = "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
-                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let address = start(&runtime, HttpLimits::default());
+    let mut socket = upgraded(address);
+    socket.write_all(&frame(&call("echo"))).unwrap();
+    // The server's ping may come before the answer.
+    let mut answer = Vec::new();
+    while !String::from_utf8_lossy(&answer).contains("\"hi\"") {
+        let mut some = [0; 128];
+        let read = socket.read(&mut some).unwrap();
+        assert_ne!(read, 0, "{}", String::from_utf8_lossy(&answer));
+        answer.extend_from_slice(&some[..read]);
+    }
+}
+
+#[test]
+fn a_request_whose_id_is_no_number_or_text_is_answered_with_an_error() {
+    for id in [r#""id":{},"#, r#""id":[],"#, r#""id":true,"#, ""] {
+        let request = format!(r#"{{"jsonrpc":"2.0",{id}"method":"echo","params":["hi"]}}"#);
+        for body in [request.clone(), format!("[{request}]")] {
+            let answer = ask(HttpLimits::default(), &post("localhost", "", &body));
+            assert!(answer.contains("-32600") && !answer.contains("\"hi\""), "{body}: {answer}");
+        }
+    }
+}
+
+#[test]
+fn a_method_that_is_not_there_is_named_and_says_how_to_have_it() {
+    let answer = ask(HttpLimits::default(), &post("localhost", "", &call("eth_foo")));
+    assert!(answer.contains(r#""code":-32601,"message":"the method eth_foo does not exist""#), "{answer}");
+    let batch = format!("[{}]", call("miner_submit"));
+    let answer = ask(HttpLimits::default(), &post("localhost", "", &batch));
+    let expected = "the method miner_submit is not served here: start the node with miner among --http.api";
+    assert!(answer.contains(expected), "{answer}");
+}
+
+/// A WebSocket session.
+fn upgraded(address: SocketAddr) -> std::net::TcpStream {
+    let handshake = "GET / HTTP/1.1\r\nhost: localhost\r\nupgrade: websocket\r\nconnection: upgrade\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\nsec-websocket-version: 13\r\n\r\n";
     let mut socket = connect(address);
     socket.write_all(handshake.as_bytes()).unwrap();
     let mut head = Vec::new();
@@ -216,12 +257,77 @@ fn speaks_websocket_on_the_same_port() {
         head.push(byte[0]);
     }
     assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(&head));
-    let request = call("echo");
-    // A masked text frame with a mask of zeros.
-    let mut frame = vec![0x81, 0x80 | request.len() as u8, 0, 0, 0, 0];
-    frame.extend_from_slice(request.as_bytes());
-    socket.write_all(&frame).unwrap();
-    let mut answer = [0; 128];
-    let read = socket.read(&mut answer).unwrap();
-    assert!(String::from_utf8_lossy(&answer[..read]).contains("\"hi\""));
+    socket
+}
+
+/// A masked text frame with a mask of zeros.
+fn frame(text: &str) -> Vec<u8> {
+    let mut frame = vec![0x81, 0x80 | u8::try_from(text.len()).unwrap(), 0, 0, 0, 0];
+    frame.extend_from_slice(text.as_bytes());
+    frame
+}
+
+#[test]
+fn a_session_that_never_reads_its_answers_is_closed() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let address = start(&runtime, HttpLimits { max_response: 50_000, ..HttpLimits::default() });
+    let mut socket = upgraded(address);
+    socket.set_write_timeout(Some(Duration::from_secs(20))).unwrap();
+    let request = frame(&call("long"));
+    // Answers of 1 GB in all: the node must not hold them, nor wait for ever.
+    let closed = (0..100_000).find_map(|_| socket.write_all(&request).err());
+    let kind = closed.expect("the session is closed").kind();
+    assert!([std::io::ErrorKind::BrokenPipe, std::io::ErrorKind::ConnectionReset].contains(&kind), "{kind:?}");
+}
+
+#[test]
+fn connections_that_say_nothing_make_room_for_others() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let address = start(&runtime, HttpLimits { max_connections: 3, ..HttpLimits::default() });
+    let mut idle = [connect(address), upgraded(address), connect(address)];
+    idle[2].write_all(b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{").unwrap();
+    // Idle connections end by themselves after a minute, requests after two.
+    let deadline = std::time::Instant::now() + Duration::from_secs(30);
+    let mut served = Vec::new();
+    while served.len() < 3 {
+        let mut again = connect(address);
+        // It may be turned away before it has asked.
+        let _ = again.write_all(&post("localhost", "", &call("echo")));
+        if read(&mut again).contains("\"hi\"") {
+            served.push(again);
+        }
+        assert!(std::time::Instant::now() < deadline, "newcomers wait for those that say nothing");
+    }
+}
+
+fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]) -> Caller {
+    let secrets = Secrets::default().with_cookie("__cookie__:00").with_mining("__mining__:00");
+    let listening = Listening {
+        builder: Server::builder()
+            .set_rpc_middleware(RpcServiceBuilder::new().layer(MeterLayer { max_response: 1 }))
+            .to_service_builder(),
+        methods: Methods::new(),
+        places: Places::new(1),
+        limits: Arc::new(limits.clone()),
+        secrets: Arc::new(secrets),
+        stop: stop_channel().0,
+    };
+    listening.caller(&headers(pairs), &Session::new(from.parse().unwrap(), 1))
+}
+
+#[test]
+fn callers_are_told_apart_by_cookie_address_and_origin() {
+    let limits = HttpLimits::default();
+    let cookie = ("authorization", "Basic X19jb29raWVfXzowMA==");
+    let extension = ("origin", "chrome-extension://abc");
+    assert_eq!(scope(&limits, "127.0.0.1", &[]), Scope::Local.into());
+    assert_eq!(scope(&limits, "::1", &[]), Scope::Local.into());
+    assert_eq!(scope(&limits, "192.0.2.1", &[]), Scope::Public.into());
+    assert_eq!(scope(&limits, "127.0.0.1", &[("origin", "https://app.example")]), Scope::Public.into());
+    assert_eq!(scope(&limits, "192.0.2.1", &[cookie]), Scope::Full.into());
+    assert_eq!(scope(&limits, "127.0.0.1", &[cookie, extension]), Scope::Wallet.into());
+    let mining = ("authorization", "Basic X19taW5pbmdfXzowMA==");
+    assert_eq!(scope(&limits, "192.0.2.1", &[mining]), Scope::Mining.into());
+    let stale = ("authorization", "Basic X19jb29raWVfXzowMQ==");
+    assert_eq!(scope(&limits, "127.0.0.1", &[stale]), Caller { scope: Scope::Local, wrong_secret: true });
 }

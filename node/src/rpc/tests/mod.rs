@@ -1,5 +1,6 @@
 //! Every method on a dev chain in memory.
 
+mod admission;
 mod debug;
 mod eth;
 mod mining;
@@ -54,6 +55,7 @@ fn a_namespace_that_is_not_served_is_not_there() {
         network: None,
         mining: context.mining.clone(),
         templates: Templates::default(),
+        lanes: Lanes::default(),
         node: info,
         runtime: context.runtime.clone(),
     };

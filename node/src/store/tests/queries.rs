@@ -87,6 +87,20 @@ fn account_histories(chain: &[Arc<Known>]) -> BTreeMap<Address, Vec<HistoryPlace
     histories
 }
 
+/// All coins of a lock, by pages.
+fn all_coins(snapshot: &Snapshot, lock: &Lock, limit: usize) -> Vec<(OutPoint, Coin)> {
+    let (mut coins, mut after) = (Vec::new(), None);
+    loop {
+        let page = snapshot.coins_of(lock, after, limit).unwrap();
+        assert!(page.coins.len() <= limit && page.coins.is_sorted_by_key(|coin| coin.place));
+        coins.extend(page.coins.iter().map(|coin| (coin.outpoint, coin.coin)));
+        match page.next {
+            Some(next) => after = Some(next),
+            None => return coins,
+        }
+    }
+}
+
 /// A snapshot of the last flush answers every question as the model does.
 fn check(lab: &Lab, kv: &MemoryKv) {
     let (snapshot, tip) = (snapshot(lab), lab.tip());
@@ -95,7 +109,9 @@ fn check(lab: &Lab, kv: &MemoryKv) {
     for lock in (0..=255).map(lock) {
         let coins = tip.state.coins.iter().filter(|(_, coin)| coin.output.lock == lock);
         let coins: Vec<_> = coins.map(|(outpoint, coin)| (*outpoint, *coin)).collect();
-        assert_eq!(snapshot.coins_of(&lock, None, usize::MAX).unwrap(), coins);
+        let mut found = all_coins(&snapshot, &lock, usize::MAX);
+        found.sort_unstable_by_key(|(outpoint, _)| *outpoint);
+        assert_eq!(found, coins);
         let history: Vec<_> = histories.get(&lock).into_iter().flat_map(BTreeMap::values).rev().copied().collect();
         assert_eq!(snapshot.lock_history(&lock, None, usize::MAX).unwrap(), history);
     }
@@ -160,6 +176,30 @@ proptest! {
     }
 }
 
+/// What an older block left is told key by key, and is what the model had then.
+#[test]
+fn old_states_are_what_they_were() {
+    let (_, mut lab) = lab();
+    for block in 0..12_u8 {
+        lab.connect(&[block, block.wrapping_mul(7), 3, 6, 9, block / 2]);
+    }
+    lab.store.flush().unwrap();
+    for known in &lab.chain {
+        let old = snapshot(&lab).after(known.at.height).unwrap().unwrap();
+        for address in (0..=255).map(account) {
+            assert_eq!(old.account(&address).unwrap(), known.state.accounts.get(&address).copied());
+        }
+        for later in &lab.chain {
+            for change in &later.effects.storage {
+                let key = (change.address, change.slot);
+                let expected = known.state.storage.get(&key).copied().unwrap_or_default();
+                assert_eq!(old.storage(&change.address, &change.slot).unwrap(), expected);
+            }
+        }
+    }
+    assert!(snapshot(&lab).after(lab.tip().at.height + 1).unwrap().is_none());
+}
+
 #[test]
 fn pages_follow_each_other_without_gap_or_overlap() {
     let (_, mut lab) = lab();
@@ -177,17 +217,11 @@ fn pages_follow_each_other_without_gap_or_overlap() {
     }
     assert_eq!(pages, whole);
 
-    let whole = snapshot.coins_of(&lock(0), None, usize::MAX).unwrap();
+    let whole = all_coins(&snapshot, &lock(0), usize::MAX);
     assert!(whole.len() > 5);
-    let (mut pages, mut after) = (Vec::new(), None);
-    loop {
-        let page = snapshot.coins_of(&lock(0), after, 2).unwrap();
-        let Some((last, _)) = page.last() else { break };
-        after = Some(*last);
-        pages.extend(page);
+    for limit in 1..=whole.len() + 1 {
+        assert_eq!(all_coins(&snapshot, &lock(0), limit), whole, "pages of {limit}");
     }
-    assert_eq!(pages, whole);
-    assert_eq!(snapshot.coins_of(&lock(0), None, 0).unwrap(), []);
 
     let whole = snapshot.account_history(&account(1), None, usize::MAX).unwrap();
     let rest = snapshot.account_history(&account(1), Some(whole[1].place), 3).unwrap();

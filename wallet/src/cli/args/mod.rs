@@ -65,6 +65,9 @@ pub struct Global {
     /// JSON-RPC of the node.
     #[arg(long, global = true, value_name = "URL", env = "CAIRN_RPC", default_value = "http://127.0.0.1:8545")]
     pub rpc: String,
+    /// File with the node's cookie, for `mine` [default: found for a node of this user on this machine].
+    #[arg(long, global = true, value_name = "FILE", env = "CAIRN_COOKIE")]
+    pub cookie: Option<PathBuf>,
     /// The wallet's file [default: ~/.cairn/wallet/CHAIN.json].
     #[arg(long, global = true, value_name = "FILE", env = "CAIRN_WALLET")]
     pub wallet: Option<PathBuf>,

@@ -1,0 +1,209 @@
+//! `cairn-node status`: all that tells whether a node is well, on one screen.
+
+use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::{
+    CommandError,
+    ask::{print, show, text},
+};
+use crate::cli::Ask;
+
+/// What the parts of the node say.
+struct Status {
+    chain: Value,
+    miner: Value,
+    /// `admin_nodeInfo`, or why it is not told.
+    node: Result<Value, String>,
+    peers: Value,
+    version: Value,
+}
+
+/// `cairn-node status`
+pub fn status(ask: &Ask) -> Result<(), CommandError> {
+    let chain = ask.call("chain_getInfo", json!([]))?;
+    // The rest is not served to everybody; what is there is worth showing all the same.
+    let some = |method| ask.call(method, json!([])).unwrap_or(Value::Null);
+    let status = Status {
+        chain,
+        miner: some("miner_status"),
+        node: ask.call("admin_nodeInfo", json!([])).map_err(|error| error.to_string()),
+        peers: some("net_peerCount"),
+        version: some("web3_clientVersion"),
+    };
+    match ask.json {
+        true => show(&status.json()),
+        false => print(status.lines(now())),
+    }
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+impl Status {
+    fn json(&self) -> Value {
+        json!({
+            "chain": self.chain,
+            "miner": self.miner,
+            "node": self.node.as_ref().ok(),
+            "peers": self.peers(),
+            "tipAge": now().saturating_sub(self.chain["time"].as_u64().unwrap_or_default()),
+            "version": self.version,
+        })
+    }
+
+    fn peers(&self) -> Option<u64> {
+        u64::from_str_radix(self.peers.as_str()?.strip_prefix("0x")?, 16).ok()
+    }
+
+    fn lines(&self, now: u64) -> String {
+        let chain = &self.chain;
+        let age = now.saturating_sub(chain["time"].as_u64().unwrap_or_default());
+        let mut lines = vec![
+            format!("chain     {} (id {})", text(&chain["chain"]), chain["chainId"]),
+            format!("height    {}", chain["height"]),
+            format!("tip       {}, {} old", text(&chain["bestHash"]), duration(age)),
+            format!("sync      {}", self.sync()),
+            format!("peers     {}", self.peers_line()),
+            format!("mining    {}", self.mining()),
+        ];
+        if self.miner["mining"] == true {
+            let nobody = "nobody: tell it with `cairn-wallet mine` or `cairn-node mine-to ADDRESS`";
+            lines.push(format!("pays to   {}", self.miner["address"].as_str().unwrap_or(nobody)));
+        }
+        lines.push(format!("base fee  {} wei a gas", chain["baseFee"]));
+        let pool = &chain["mempool"];
+        lines.push(format!(
+            "mempool   {}, {} bytes",
+            count(pool["transactions"].as_u64(), "transaction"),
+            pool["bytes"]
+        ));
+        lines.extend(self.node_lines());
+        lines.join("\n") + "\n"
+    }
+
+    fn sync(&self) -> String {
+        let (height, headers) = (self.chain["height"].as_u64(), self.chain["headers"].as_u64());
+        let (height, headers) = (height.unwrap_or_default(), headers.unwrap_or_default().max(1));
+        match self.chain["syncing"] == true {
+            true => format!("block {height} of {headers}, {} %", 100 * height / headers),
+            false if self.peers() == Some(0) => "nobody to compare with: there are no peers".to_owned(),
+            false => "done".to_owned(),
+        }
+    }
+
+    fn peers_line(&self) -> String {
+        match self.peers() {
+            Some(0) => "none".to_owned(),
+            Some(peers) => format!("{peers} (`cairn-node peers` lists them)"),
+            None => "not told".to_owned(),
+        }
+    }
+
+    fn mining(&self) -> String {
+        let miner = &self.miner;
+        match miner["mining"].as_bool() {
+            Some(true) => format!(
+                "{} on {}, {} since the start",
+                hash_rate(miner["hashrate"].as_f64().unwrap_or_default()),
+                count(miner["threads"].as_u64(), "thread"),
+                count(miner["blocks"].as_u64(), "block"),
+            ),
+            Some(false) => "off (start the node with --mine, or mine with cairn-miner)".to_owned(),
+            None => "not told".to_owned(),
+        }
+    }
+
+    /// What only the node's own user is told.
+    fn node_lines(&self) -> Vec<String> {
+        let node = match &self.node {
+            Ok(node) => node,
+            Err(reason) => return vec![format!("version   {}", text(&self.version)), format!("more      {reason}")],
+        };
+        let clock = match node["clockOffset"].as_i64() {
+            None => "not compared: no peer has told its time".to_owned(),
+            Some(0) => "as its peers'".to_owned(),
+            Some(ahead @ 1..) => format!("{} behind its peers'", duration(ahead.unsigned_abs())),
+            Some(behind) => format!("{} ahead of its peers'", duration(behind.unsigned_abs())),
+        };
+        vec![
+            format!("clock     {clock}"),
+            format!("uptime    {}", duration(node["uptime"].as_u64().unwrap_or_default())),
+            format!("version   {}", text(&node["version"])),
+        ]
+    }
+}
+
+/// A number of things.
+fn count(number: Option<u64>, what: &str) -> String {
+    let number = number.unwrap_or_default();
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Hashes a second.
+fn hash_rate(rate: f64) -> String {
+    match rate {
+        1e12.. => format!("{:.2} TH/s", rate / 1e12),
+        1e9.. => format!("{:.2} GH/s", rate / 1e9),
+        1e6.. => format!("{:.2} MH/s", rate / 1e6),
+        _ => format!("{:.2} kH/s", rate / 1e3),
+    }
+}
+
+/// Seconds, in the two largest units.
+fn duration(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
+        (0, _, _) => format!("{hours} h {} min", minutes % 60),
+        _ => format!("{days} d {} h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn status() -> Status {
+        Status {
+            chain: json!({
+                "chain": "local", "chainId": 133702, "height": 84, "headers": 84, "bestHash": "ab", "time": 1_000,
+                "syncing": false, "baseFee": 7, "mempool": { "transactions": 1, "bytes": 300 },
+            }),
+            miner: json!({ "mining": true, "hashrate": 2_500_000.0, "threads": 1, "blocks": 2, "address": "lcrn1" }),
+            node: Ok(json!({ "clockOffset": -7_200, "uptime": 3_700, "version": "0.1.0 (1a2b3c4d5)" })),
+            peers: json!("0x3"),
+            version: json!("cairn-node/v0.1.0"),
+        }
+    }
+
+    #[test]
+    fn a_node_that_is_well_is_told_on_one_screen() {
+        let expected = "chain     local (id 133702)\nheight    84\ntip       ab, 1 min 5 s old\nsync      done\n\
+                        peers     3 (`cairn-node peers` lists them)\nmining    2.50 MH/s on 1 thread, 2 blocks since the start\n\
+                        pays to   lcrn1\nbase fee  7 wei a gas\nmempool   1 transaction, 300 bytes\n\
+                        clock     2 h 0 min ahead of its peers'\nuptime    1 h 1 min\nversion   0.1.0 (1a2b3c4d5)\n";
+        assert_eq!(status().lines(1_065), expected);
+    }
+
+    #[test]
+    fn what_is_wrong_or_not_told_is_said() {
+        let mut status = status();
+        status.chain["syncing"] = true.into();
+        status.chain["headers"] = 168.into();
+        status.peers = json!("0x0");
+        status.miner = json!({ "mining": false });
+        status.node = Err("admin_nodeInfo: needs the cookie".into());
+        let lines = status.lines(1_000);
+        for line in [
+            "sync      block 84 of 168, 50 %\n",
+            "peers     none\n",
+            "mining    off (start the node with --mine, or mine with cairn-miner)\n",
+            "more      admin_nodeInfo: needs the cookie\n",
+        ] {
+            assert!(lines.contains(line), "{lines}");
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! Small files of the node: read only if they are plain files, replaced in one step, readable by their owner alone.
+//!
+//! The data directory may lie where others can write. A link there must not have the node write elsewhere, and a FIFO or a
+//! file of a terabyte must not keep it from starting.
+
+use parking_lot::Mutex;
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, ErrorKind, Read, Write},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    path::Path,
+};
+
+/// One replacement at a time, so that two of one file do not share their partial file.
+static REPLACING: Mutex<()> = Mutex::new(());
+
+/// Keeps what this process makes from every other user, also what libraries make.
+pub fn own_umask() {
+    // SAFETY: it only changes the mask of this process.
+    unsafe { libc::umask(0o077) };
+}
+
+/// Makes a directory, for its owner only, unless it is there.
+///
+/// # Errors
+/// If it cannot be made.
+pub fn make_dir(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// Opens a plain file to read and write, makes it if it is not there, and follows no link.
+///
+/// # Errors
+/// If it is no plain file; what the system refuses.
+pub fn open_plain(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    plain(options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path))
+}
+
+/// Reads a plain file of at most so many bytes; `None` if there is none.
+///
+/// # Errors
+/// If it is a link, no plain file, or larger; what the system refuses.
+pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut options = OpenOptions::new();
+    // Without it, opening a FIFO waits until somebody writes.
+    options.read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+    let file = match plain(options.open(path)) {
+        Err(error) if [ErrorKind::NotFound, ErrorKind::NotADirectory].contains(&error.kind()) => return Ok(None),
+        opened => opened?,
+    };
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most {
+        return Err(io::Error::new(ErrorKind::InvalidData, format!("it has more than {most} bytes")));
+    }
+    Ok(Some(bytes))
+}
+
+fn plain(opened: io::Result<File>) -> io::Result<File> {
+    let file = opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::new(ErrorKind::InvalidData, "it is a symbolic link"),
+        // A FIFO that nobody reads, or a socket.
+        Some(libc::ENXIO) => io::Error::new(ErrorKind::InvalidData, "it is not a plain file"),
+        _ => error,
+    })?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(ErrorKind::InvalidData, "it is not a plain file")),
+    }
+}
+
+/// Makes a new file with this content.
+///
+/// # Errors
+/// If anything stands there; what the system refuses.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // O_EXCL follows no link.
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Replaces a file in one step: after a power failure it has the old content or the new.
+///
+/// # Errors
+/// What the system refuses; the file before stays then.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let _one = REPLACING.lock();
+    let partial = path.with_added_extension("partial");
+    match fs::remove_file(&partial) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => create(&partial, bytes)?,
+    }
+    fs::rename(&partial, path)?;
+    // The new name is on disk only when its directory is.
+    match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => File::open(".")?.sync_all(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn fifo(path: &Path) {
+        let path = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+        // SAFETY: the path ends in a zero.
+        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+    }
+
+    #[test]
+    fn a_file_is_replaced_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("payout.json");
+        assert_eq!(read(&file, 9).unwrap(), None);
+        replace(&file, b"one").unwrap();
+        replace(&file, b"two").unwrap();
+        assert_eq!(read(&file, 3).unwrap().unwrap(), b"two");
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
+        assert_eq!(read(&file, 2).unwrap_err().to_string(), "it has more than 2 bytes");
+    }
+
+    #[test]
+    fn nothing_is_written_or_read_through_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, victim) = (folder.path().join("payout.json"), folder.path().join("victim"));
+        fs::write(&victim, "precious").unwrap();
+        symlink(&victim, file.with_added_extension("partial")).unwrap();
+        symlink(&victim, &file).unwrap();
+        assert_eq!(read(&file, 100).unwrap_err().to_string(), "it is a symbolic link");
+        assert_eq!(open_plain(&file).unwrap_err().to_string(), "it is a symbolic link");
+        assert_eq!(create(&file, b"new").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        replace(&file, b"new").unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"precious");
+        assert_eq!(read(&file, 100).unwrap().unwrap(), b"new");
+    }
+
+    #[test]
+    fn a_fifo_or_a_directory_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("nodekey");
+        fifo(&file);
+        assert_eq!(read(&file, 100).unwrap_err().to_string(), "it is not a plain file");
+        assert_eq!(open_plain(&file).unwrap_err().to_string(), "it is not a plain file");
+        assert_eq!(read(folder.path(), 100).unwrap_err().to_string(), "it is not a plain file");
+    }
+
+    #[test]
+    fn a_directory_is_made_for_its_owner_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("a/b");
+        make_dir(&inner).unwrap();
+        make_dir(&inner).unwrap();
+        assert_eq!((mode(&inner), mode(&folder.path().join("a"))), (0o700, 0o700));
+    }
+}

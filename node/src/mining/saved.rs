@@ -1,0 +1,126 @@
+//! `payout.json`: whom an earlier run was told to pay.
+//!
+//! A file that was damaged must not have the node mine for nobody, or for a stranger: both addresses carry a checksum, and
+//! what does not hold is an error.
+
+use chain_core::{Address, address, coin::Lock};
+use serde::{Deserialize, Serialize};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use crate::files;
+
+/// Two addresses and their names; what is larger is something else.
+const MOST_BYTES: u64 = 4_096;
+
+/// Who is paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    /// The coins.
+    pub lock: Lock,
+    /// Tips of account transactions.
+    pub account: Address,
+}
+
+/// The file cannot be used.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "cannot use {}, which says whom to pay: {reason}. Remove it, and say it again with `cairn-node mine-to ADDRESS` or \
+     --miner.address", .path.display()
+)]
+pub struct SavedError {
+    path: PathBuf,
+    reason: String,
+}
+
+/// The file's content.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    address: String,
+    account: String,
+}
+
+impl Saved {
+    /// Reads the file; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`SavedError`] if it is damaged, not of this chain, or no plain file.
+    pub fn load(file: &Path, hrp: &str) -> Result<Option<Self>, SavedError> {
+        let wrong = |reason: String| SavedError { path: file.to_owned(), reason };
+        let Some(bytes) = files::read(file, MOST_BYTES).map_err(|error| wrong(error.to_string()))? else {
+            return Ok(None);
+        };
+        let written: Written = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+        let lock = address::parse_coin_address(hrp, &written.address);
+        let lock = lock.map_err(|error| wrong(format!("address {}: {error}", written.address)))?;
+        let account: Address = written.account.parse().map_err(|error| wrong(format!("account: {error}")))?;
+        if account.to_checksum(None) != written.account {
+            return Err(wrong(format!("account {}: the checksum is wrong", written.account)));
+        }
+        Ok(Some(Self { lock, account }))
+    }
+
+    /// Replaces the file.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn save(&self, file: &Path, hrp: &str) -> io::Result<()> {
+        let written = Written { address: address::encode(hrp, &self.lock), account: self.account.to_checksum(None) };
+        files::replace(file, &serde_json::to_vec_pretty(&written)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain_core::coin::KeyBytes;
+
+    fn saved() -> Saved {
+        Saved { lock: Lock::Key(KeyBytes([7; 32])), account: Address::repeat_byte(0xab) }
+    }
+
+    #[test]
+    fn a_payout_comes_back_as_it_was_saved() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("payout.json");
+        assert_eq!(Saved::load(&file, "lcrn"), Ok(None));
+        saved().save(&file, "lcrn").unwrap();
+        assert_eq!(Saved::load(&file, "lcrn"), Ok(Some(saved())));
+    }
+
+    #[test]
+    fn a_payout_with_any_bit_flipped_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("payout.json");
+        saved().save(&file, "lcrn").unwrap();
+        let good = std::fs::read(&file).unwrap();
+        for at in 0..good.len() * 8 {
+            let mut bad = good.clone();
+            bad[at / 8] ^= 1 << (at % 8);
+            std::fs::write(&file, &bad).unwrap();
+            match Saved::load(&file, "lcrn") {
+                // White space is the only thing that may differ.
+                Ok(read) => assert_eq!(read, Some(saved()), "{}", String::from_utf8_lossy(&bad)),
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(text.starts_with(&format!("cannot use {}", file.display())), "{text}");
+                    assert!(text.contains("cairn-node mine-to ADDRESS"), "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_payout_that_is_empty_of_another_chain_or_no_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("payout.json");
+        std::fs::write(&file, "").unwrap();
+        assert!(Saved::load(&file, "lcrn").unwrap_err().reason.starts_with("EOF"));
+        saved().save(&file, "lcrn").unwrap();
+        assert!(Saved::load(&file, "crn").unwrap_err().reason.starts_with("address lcrn1"));
+        assert_eq!(Saved::load(folder.path(), "crn").unwrap_err().reason, "it is not a plain file");
+    }
+}

@@ -1,0 +1,43 @@
+//! What a trace may hold, and how long it may take.
+
+use crate::rpc::call::Call;
+
+/// Ends a trace that has written too much, or whose call is over.
+pub struct Limit<'a> {
+    call: &'a Call,
+    left: usize,
+    full: bool,
+    asked: u32,
+}
+
+impl<'a> Limit<'a> {
+    /// So many bytes within a call.
+    pub fn new(call: &'a Call, bytes: usize) -> Self {
+        Self { call, left: bytes, full: false, asked: 0 }
+    }
+
+    /// Whether bytes could be written. If not, the trace is at its end.
+    pub fn has_room(&mut self, bytes: usize) -> bool {
+        self.full |= bytes > self.left;
+        !self.full
+    }
+
+    /// Notes that bytes are written; whether there was room.
+    pub fn charge(&mut self, bytes: usize) -> bool {
+        if self.has_room(bytes) {
+            self.left -= bytes;
+        }
+        !self.full
+    }
+
+    /// Whether something was left out for want of room.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// Whether the run has to end.
+    pub fn is_over(&mut self) -> bool {
+        self.asked = self.asked.wrapping_add(1);
+        self.full || self.asked % 64 == 1 && self.call.is_over()
+    }
+}

@@ -1,0 +1,161 @@
+//! The layer around all calls of a connection: bounds what is in flight, counts what is not read, and says which method is
+//! unknown.
+
+use jsonrpsee::{
+    server::{
+        BatchResponseBuilder, MethodResponse,
+        middleware::rpc::{Batch, BatchEntry, Notification, Request, RpcServiceT},
+    },
+    types::{ErrorCode, ErrorObject, ErrorObjectOwned, Extensions, Id},
+};
+use std::sync::Arc;
+use tower::Layer;
+
+use super::session::{InFlight, Session};
+use crate::rpc::{
+    absent,
+    error::{LIMIT, RpcError},
+};
+
+/// Makes a [`Meter`] around each connection's service.
+#[derive(Clone, Copy)]
+pub struct MeterLayer {
+    /// Most bytes of the answer to a batch.
+    pub max_response: u32,
+}
+
+impl<S> Layer<S> for MeterLayer {
+    type Service = Meter<S>;
+
+    fn layer(&self, inner: S) -> Meter<S> {
+        Meter { inner: Arc::new(inner), max_response: self.max_response }
+    }
+}
+
+/// See the module's first lines.
+pub struct Meter<S> {
+    inner: Arc<S>,
+    max_response: u32,
+}
+
+impl<S> Clone for Meter<S> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), max_response: self.max_response }
+    }
+}
+
+type Response = MethodResponse;
+
+impl<S> RpcServiceT for Meter<S>
+where
+    S: RpcServiceT<MethodResponse = Response, BatchResponse = Response, NotificationResponse = Response>
+        + Send
+        + Sync
+        + 'static,
+{
+    type MethodResponse = Response;
+    type NotificationResponse = Response;
+    type BatchResponse = Response;
+
+    fn call<'a>(&self, request: Request<'a>) -> impl Future<Output = Response> + Send + 'a {
+        let this = self.clone();
+        async move {
+            let session = session(request.extensions());
+            let response = match begin(session.as_ref(), length(&request)) {
+                Ok(_in_flight) => this.one(request).await,
+                Err(error) => Response::error(request.id, error),
+            };
+            answered(session.as_ref(), &response);
+            response
+        }
+    }
+
+    fn batch<'a>(&self, batch: Batch<'a>) -> impl Future<Output = Response> + Send + 'a {
+        let this = self.clone();
+        async move {
+            let session = batch.iter().flatten().next().and_then(|entry| session(entry.extensions()));
+            let asked = batch.iter().flatten().map(|entry| match entry {
+                BatchEntry::Call(request) => length(request),
+                BatchEntry::Notification(_) => 0,
+            });
+            let response = match begin(session.as_ref(), asked.sum()) {
+                Ok(_in_flight) => this.all(batch).await,
+                Err(error) => Response::error(Id::Null, error),
+            };
+            answered(session.as_ref(), &response);
+            response
+        }
+    }
+
+    fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = Response> + Send + 'a {
+        let session = session(notification.extensions());
+        async move {
+            // Nothing here is worth calling without waiting for the answer; jsonrpsee takes a malformed id for none.
+            let response = Response::error(Id::Null, no_id());
+            answered(session.as_ref(), &response);
+            response
+        }
+    }
+}
+
+impl<S> Meter<S>
+where
+    S: RpcServiceT<MethodResponse = Response, BatchResponse = Response, NotificationResponse = Response>,
+{
+    async fn one(&self, request: Request<'_>) -> Response {
+        let (id, method) = (request.id.clone().into_owned(), request.method.clone().into_owned());
+        let response = self.inner.call(request).await;
+        match response.as_error_code() {
+            Some(code) if code == ErrorCode::MethodNotFound.code() => Response::error(id, absent(&method)),
+            _ => response,
+        }
+    }
+
+    async fn all(&self, batch: Batch<'_>) -> Response {
+        let mut responses = BatchResponseBuilder::new_with_limit(self.max_response as usize);
+        for entry in batch {
+            let response = match entry {
+                Ok(BatchEntry::Call(request)) => self.one(request).await,
+                Ok(BatchEntry::Notification(_)) => Response::error(Id::Null, no_id()),
+                Err(error) => {
+                    let (error, id) = error.into_parts();
+                    Response::error(id, error)
+                }
+            };
+            if let Err(too_long) = responses.append(response) {
+                return too_long;
+            }
+        }
+        Response::from_batch(responses.finish())
+    }
+}
+
+fn session(extensions: &Extensions) -> Option<Arc<Session>> {
+    extensions.get::<Arc<Session>>().cloned()
+}
+
+fn length(request: &Request<'_>) -> usize {
+    request.method.len() + request.params.as_ref().map_or(0, |params| params.get().len())
+}
+
+fn begin(session: Option<&Arc<Session>>, bytes: usize) -> Result<Option<InFlight>, RpcError> {
+    let busy = || {
+        ErrorObjectOwned::owned(
+            LIMIT,
+            "too many requests of this connection are in flight: wait for answers",
+            None::<()>,
+        )
+    };
+    session.map(|session| session.begin(bytes).ok_or_else(busy)).transpose()
+}
+
+fn answered(session: Option<&Arc<Session>>, response: &Response) {
+    if let Some(session) = session {
+        session.answered(response.as_json().get().len());
+    }
+}
+
+fn no_id() -> ErrorObject<'static> {
+    let code = ErrorCode::InvalidRequest.code();
+    ErrorObject::owned(code, "the request's id: expected a number or a string", None::<()>)
+}

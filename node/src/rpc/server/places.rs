@@ -1,0 +1,113 @@
+//! Who may be connected: a bound in all, a share for each address, places that are kept for this machine.
+//!
+//! A hundred connections that say nothing must not keep everybody else away: when there is no place, the one that has been
+//! idle longest goes.
+
+use parking_lot::Mutex;
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+
+use super::session::Session;
+
+/// Connections of one address that is not of this machine.
+const OF_ONE: usize = 20;
+/// A connection may be idle for so long before it makes room for another.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// The connections of a server.
+pub struct Places {
+    most: usize,
+    /// Of them, how many are for this machine alone.
+    kept: usize,
+    sessions: Mutex<Sessions>,
+}
+
+#[derive(Default)]
+struct Sessions {
+    next: u64,
+    open: HashMap<u64, Arc<Session>>,
+}
+
+/// A connection's place, given back when it is dropped.
+pub struct Seat {
+    number: u64,
+    places: Arc<Places>,
+}
+
+impl Places {
+    /// So many places.
+    pub fn new(most: u32) -> Arc<Self> {
+        let most = most as usize;
+        // A tenth, so that status and stop work while strangers hold the rest.
+        Arc::new(Self { most, kept: most / 10, sessions: Mutex::default() })
+    }
+
+    /// Gives a session a place, if need be that of the one that is idle longest.
+    pub fn seat(self: &Arc<Self>, session: &Arc<Session>) -> Option<Seat> {
+        let mut sessions = self.sessions.lock();
+        let local = session.ip.is_loopback();
+        let of_address = sessions.open.values().filter(|other| other.ip == session.ip).count();
+        let full = sessions.open.len() >= if local { self.most } else { self.most - self.kept };
+        let room = if !local && of_address >= OF_ONE {
+            sessions.evict(|other| other.ip == session.ip)
+        } else if full {
+            // Strangers do not push out this machine's.
+            sessions.evict(|other| local || !other.ip.is_loopback())
+        } else {
+            true
+        };
+        if !room {
+            return None;
+        }
+        sessions.next += 1;
+        let number = sessions.next;
+        sessions.open.insert(number, session.clone());
+        Some(Seat { number, places: self.clone() })
+    }
+}
+
+impl Sessions {
+    /// Closes the session that has been idle longest, of the address with most of them; whether there was one.
+    fn evict(&mut self, may_go: impl Fn(&Session) -> bool) -> bool {
+        let mut of: HashMap<IpAddr, usize> = HashMap::new();
+        self.open.values().for_each(|session| *of.entry(session.ip).or_default() += 1);
+        let candidates = self.open.iter().filter(|(_, session)| may_go(session));
+        let idle = candidates.filter_map(|(number, session)| Some((*number, of[&session.ip], session.idle()?)));
+        let chosen = idle.filter(|(.., idle)| *idle >= GRACE).max_by_key(|(_, of_address, idle)| (*of_address, *idle));
+        let session = chosen.and_then(|(number, ..)| self.open.remove(&number));
+        session.inspect(|session| session.close()).is_some()
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.places.sessions.lock().open.remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(ip: &str) -> Arc<Session> {
+        Session::new(ip.parse().unwrap(), 100)
+    }
+
+    #[test]
+    fn one_address_has_a_share_and_this_machine_the_last_places() {
+        let places = Places::new(100);
+        let seat = |ip: &str| places.seat(&session(ip));
+        let mut seats: Vec<_> = (0..OF_ONE).map(|_| seat("192.0.2.1").unwrap()).collect();
+        assert!(seat("192.0.2.1").is_none());
+        seats.extend((0..70).map(|number| seat(&format!("192.0.2.{}", 2 + number)).unwrap()));
+        assert!(seat("192.0.2.99").is_none(), "ten are kept");
+        seats.extend((0..10).map(|_| seat("127.0.0.1").unwrap()));
+        assert!(seat("127.0.0.1").is_none());
+        seats.pop();
+        assert!(seat("127.0.0.1").is_some());
+    }
+
+    #[test]
+    fn mapped_addresses_count_as_what_they_are() {
+        assert_eq!(session("::ffff:127.0.0.1").ip, session("127.0.0.1").ip);
+    }
+}

@@ -1,0 +1,256 @@
+//! One connection: what it has in flight, what it has not read, and when it was last heard.
+//!
+//! A client that asks and never reads would have its answers pile up in memory, and one that sends without waiting its
+//! requests. Both are counted here; the socket itself is wrapped, so that closing works whatever serves it.
+
+use parking_lot::Mutex;
+use std::{
+    collections::VecDeque,
+    io::{self, ErrorKind},
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, Waker, ready},
+    time::{Duration, Instant},
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::{Sleep, sleep},
+};
+
+use crate::rpc::lanes::Waiters;
+
+/// Requests of one connection at a time: as many as libraries send without waiting, and some.
+const MOST_IN_FLIGHT: usize = 256;
+/// Their bytes at a time: a few requests of the largest size.
+const MOST_ASKED: usize = 20_000_000;
+/// Answers of one connection that wait to be read, as a multiple of the largest one.
+const UNREAD_ANSWERS: usize = 2;
+/// Answers that wait, in number: small ones cost memory too.
+const MOST_UNREAD: usize = 1_024;
+/// A client that takes no byte of its answer for so long is closed.
+const STALLED: Duration = Duration::from_secs(30);
+
+/// What is known of a connection.
+pub struct Session {
+    /// Who it is.
+    pub ip: IpAddr,
+    /// Heavy calls of it that may wait.
+    pub waiters: Waiters,
+    most_unread: usize,
+    state: Mutex<State>,
+}
+
+struct State {
+    in_flight: usize,
+    asked: usize,
+    /// Lengths of answers that the socket has not taken, oldest first.
+    unread: VecDeque<usize>,
+    unread_bytes: usize,
+    heard: Instant,
+    closed: bool,
+    /// Who waits for the socket, to be told that it is closed.
+    wakers: Vec<Waker>,
+}
+
+/// A request of a connection that is being answered.
+pub struct InFlight {
+    session: Arc<Session>,
+    bytes: usize,
+}
+
+impl Session {
+    /// A new connection of a server whose answers have at most so many bytes.
+    pub fn new(ip: IpAddr, max_response: u32) -> Arc<Self> {
+        Arc::new(Self {
+            ip: ip.to_canonical(),
+            waiters: Waiters::default(),
+            most_unread: UNREAD_ANSWERS * max_response as usize,
+            state: Mutex::new(State {
+                in_flight: 0,
+                asked: 0,
+                unread: VecDeque::new(),
+                unread_bytes: 0,
+                heard: Instant::now(),
+                closed: false,
+                wakers: Vec::new(),
+            }),
+        })
+    }
+
+    /// Counts a request in, until what it answers is dropped; `None` if there are too many.
+    pub fn begin(self: &Arc<Self>, bytes: usize) -> Option<InFlight> {
+        let mut state = self.state.lock();
+        if state.in_flight >= MOST_IN_FLIGHT || state.asked + bytes > MOST_ASKED && state.in_flight > 0 {
+            return None;
+        }
+        state.in_flight += 1;
+        state.asked += bytes;
+        Some(InFlight { session: self.clone(), bytes })
+    }
+
+    /// Notes that an answer waits to be sent; closes the connection if it does not read them.
+    pub fn answered(&self, bytes: usize) {
+        let mut state = self.state.lock();
+        state.unread.push_back(bytes);
+        state.unread_bytes += bytes;
+        if state.unread_bytes > self.most_unread || state.unread.len() > MOST_UNREAD {
+            state.close();
+        }
+    }
+
+    /// How long it has been idle; `None` while a request is being answered, or its answer read.
+    pub fn idle(&self) -> Option<Duration> {
+        let state = self.state.lock();
+        (state.in_flight == 0 && state.unread.is_empty()).then(|| state.heard.elapsed())
+    }
+
+    /// Closes the connection.
+    pub fn close(&self) {
+        self.state.lock().close();
+    }
+
+    /// Notes that the socket took bytes.
+    fn taken(&self, mut bytes: usize) {
+        let mut state = self.state.lock();
+        while let Some(first) = state.unread.front_mut() {
+            let part = bytes.min(*first);
+            *first -= part;
+            let done = *first == 0;
+            bytes -= part;
+            state.unread_bytes -= part;
+            if !done {
+                return;
+            }
+            state.unread.pop_front();
+        }
+    }
+
+    /// Whether it is closed; if not, this task is woken when it is.
+    fn poll_closed(&self, context: &Context<'_>) -> bool {
+        let mut state = self.state.lock();
+        if !state.closed && !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            // A task reads and a task writes; older ones are gone.
+            if state.wakers.len() >= 4 {
+                state.wakers.remove(0);
+            }
+            state.wakers.push(context.waker().clone());
+        }
+        state.closed
+    }
+}
+
+impl State {
+    fn close(&mut self) {
+        self.closed = true;
+        self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let mut state = self.session.state.lock();
+        state.in_flight -= 1;
+        state.asked -= self.bytes;
+        state.heard = Instant::now();
+    }
+}
+
+/// The socket of a session: ends when the session is closed, or when its client stops reading.
+pub struct Socket {
+    stream: TcpStream,
+    session: Arc<Session>,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl Socket {
+    /// Wraps a socket.
+    pub fn new(stream: TcpStream, session: Arc<Session>) -> Self {
+        Self { stream, session, stalled: None }
+    }
+
+    fn check(&self, context: &Context<'_>) -> io::Result<()> {
+        match self.session.poll_closed(context) {
+            true => Err(io::Error::new(ErrorKind::ConnectionAborted, "closed by the node")),
+            false => Ok(()),
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.check(context)?;
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.check(context)?;
+        if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, bytes) {
+            self.stalled = None;
+            let written = written?;
+            self.session.taken(written);
+            return Poll::Ready(Ok(written));
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
+        ready!(stalled.as_mut().poll(context));
+        Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client does not read its answers")))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::Ipv4Addr;
+
+    fn session() -> Arc<Session> {
+        Session::new(Ipv4Addr::LOCALHOST.into(), 100)
+    }
+
+    #[test]
+    fn requests_in_flight_are_bounded_in_number_and_in_bytes() {
+        let session = session();
+        let most: Vec<_> = (0..MOST_IN_FLIGHT).map(|_| session.begin(1).unwrap()).collect();
+        assert!(session.begin(1).is_none());
+        assert_eq!(session.idle(), None);
+        drop(most);
+        assert!(session.idle().is_some());
+        let _large = session.begin(MOST_ASKED + 1).expect("one request of any size");
+        assert!(session.begin(1).is_none());
+    }
+
+    #[test]
+    fn a_session_that_reads_stays_and_one_that_does_not_is_closed() {
+        let session = session();
+        for _ in 0..1_000 {
+            session.answered(150);
+            session.taken(160);
+        }
+        assert!(!session.state.lock().closed);
+        session.answered(150);
+        assert!(!session.state.lock().closed);
+        session.answered(51);
+        assert!(session.state.lock().closed);
+    }
+
+    #[test]
+    fn answers_of_no_bytes_are_bounded_too() {
+        let session = session();
+        (0..=MOST_UNREAD).for_each(|_| session.answered(0));
+        assert!(session.state.lock().closed);
+    }
+}

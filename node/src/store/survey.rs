@@ -1,0 +1,69 @@
+//! Which stored blocks can still be read, without opening the state: before a reindex drops what cannot be made again.
+
+use chain_core::{codec, spec::ChainSpec, units::Height};
+use std::path::Path;
+
+use super::{
+    BlockRef, Store, StoreConfig, StoreError,
+    kv::{Column, Kv, KvRead},
+    rocks::RocksKv,
+    schema,
+    state::read_headers,
+};
+
+/// What a database holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Survey {
+    /// Height of the tip that the state is of, if there is one.
+    pub tip: Option<Height>,
+    /// Blocks that are stored but cannot be read, lowest first.
+    pub damaged: Vec<BlockRef>,
+}
+
+impl Survey {
+    /// Reads every block that is stored in a data directory.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is in use, of another chain, or its headers cannot be read.
+    pub fn take(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
+        let kv = RocksKv::open(datadir, config)?;
+        if let Some(identity) = kv.get(Column::Meta, schema::IDENTITY)? {
+            Store::check_identity(&identity, spec)?;
+        }
+        let tip = kv.get(Column::Meta, schema::TIP)?;
+        let tip = tip.and_then(|tip| schema::read_tip(&tip).ok().map(|(at, ..)| at.height));
+        Ok(Self { tip, damaged: damaged_bodies(&kv)? })
+    }
+}
+
+impl Store {
+    /// Forgets every stored block that cannot be read, so that it is fetched again; answers which.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the headers cannot be read, or the database cannot be written.
+    pub fn forget_damaged(&mut self) -> Result<Vec<BlockRef>, StoreError> {
+        let damaged = damaged_bodies(&*self.kv)?;
+        for at in &damaged {
+            self.remove_body(*at)?;
+        }
+        Ok(damaged)
+    }
+}
+
+/// Bodies that are said to be stored and are not, or do not hold the block.
+fn damaged_bodies(kv: &dyn Kv) -> Result<Vec<BlockRef>, StoreError> {
+    let mut damaged = Vec::new();
+    for record in read_headers(kv)? {
+        let holds = |bytes: &[u8]| {
+            codec::decode(bytes).is_ok_and(|block: chain_core::block::Block| block.hash() == record.hash)
+        };
+        match kv.get(Column::Bodies, &schema::block_key(record.at())) {
+            _ if !record.body => {}
+            Ok(Some(bytes)) if holds(&bytes) => {}
+            Ok(_) | Err(StoreError::Corrupt(_)) => damaged.push(record.at()),
+            Err(error) => return Err(error),
+        }
+    }
+    damaged.sort_unstable();
+    Ok(damaged)
+}
