@@ -12,5 +12,5 @@ mod work;
 
 pub use kernel::{Kernel, Midstate};
 pub use meter::Meter;
-pub use miner::{Event, Miner};
+pub use miner::{Event, Miner, StartError};
 pub use work::{Solution, VERSION_MASK, Work};

@@ -1,6 +1,7 @@
 //! The threads.
 
 use std::{
+    io,
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -19,6 +20,21 @@ use crate::{
 
 /// Hashes between two looks at whether the work is still wanted: about a millisecond.
 const CHUNK: u32 = 4_096;
+
+/// Bytes of a thread's stack: a search takes a few hundred.
+const STACK: usize = 256 << 10;
+
+/// The system refuses threads.
+#[derive(Debug, thiserror::Error)]
+#[error("the system starts {started} of {wanted} threads and no more ({reason}): search with fewer threads")]
+pub struct StartError {
+    /// How many were asked for.
+    pub wanted: usize,
+    /// How many there were.
+    pub started: usize,
+    /// What the system says.
+    pub reason: io::Error,
+}
 
 /// What a miner tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,29 +81,42 @@ struct Search {
 
 impl Miner {
     /// Starts so many threads, which wait for work. `events` is called from them, and should not take long.
+    ///
+    /// # Errors
+    /// [`StartError`] if the system does not start them all; then none is left.
     pub fn start(
         threads: usize,
         kernel: impl Kernel + 'static,
         events: impl Fn(Event) + Send + Sync + 'static,
-    ) -> Self {
+    ) -> Result<Self, StartError> {
+        Self::start_with(threads, STACK, kernel, events)
+    }
+
+    fn start_with(
+        wanted: usize,
+        stack: usize,
+        kernel: impl Kernel + 'static,
+        events: impl Fn(Event) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
         let shared = Arc::new(Shared {
             kernel: Box::new(kernel),
             events: Box::new(events),
-            threads,
+            threads: wanted,
             hashes: AtomicU64::new(0),
             wanted: AtomicU64::new(0),
             order: Mutex::default(),
             changed: Condvar::new(),
         });
-        let spawn = |index| {
-            let shared = shared.clone();
-            let name = format!("miner-{index}");
-            thread::Builder::new().name(name).spawn(move || shared.run()).expect("the system can start a thread")
-        };
-        let threads = (0..threads).map(spawn).collect();
         let mut meter = Meter::default();
         meter.record(Duration::ZERO, 0);
-        Self { shared, threads, started: Instant::now(), meter: Mutex::new(meter) }
+        let mut miner = Self { shared, threads: Vec::new(), started: Instant::now(), meter: Mutex::new(meter) };
+        for started in 0..wanted {
+            let shared = miner.shared.clone();
+            let thread = thread::Builder::new().name(format!("miner-{started}")).stack_size(stack);
+            let thread = thread.spawn(move || shared.run());
+            miner.threads.push(thread.map_err(|reason| StartError { wanted, started, reason })?);
+        }
+        Ok(miner)
     }
 
     /// Searches this from now on, and nothing else.
@@ -255,7 +284,7 @@ mod tests {
 
     fn start(threads: usize, kernel: impl Kernel + 'static) -> (Miner, Receiver<Event>) {
         let (sender, events) = channel();
-        (Miner::start(threads, kernel, move |event| sender.send(event).unwrap()), events)
+        (Miner::start(threads, kernel, move |event| sender.send(event).unwrap()).unwrap(), events)
     }
 
     /// One call of a [`Stepped`] kernel: whose work, where, and how to answer.
@@ -307,6 +336,16 @@ mod tests {
         assert!(miner.hashes() > 0);
         drop(miner);
         assert!(events.try_iter().next().is_none());
+    }
+
+    #[test]
+    fn a_thread_that_the_system_refuses_is_an_error_with_advice() {
+        // No address space has room for such a stack.
+        let Err(error) = Miner::start_with(3, 1 << 60, Midstate, |_| ()) else { panic!("it starts") };
+        assert_eq!((error.wanted, error.started), (3, 0));
+        let text = error.to_string();
+        assert!(text.starts_with("the system starts 0 of 3 threads and no more ("), "{text}");
+        assert!(text.ends_with("): search with fewer threads"), "{text}");
     }
 
     #[test]
@@ -367,6 +406,29 @@ mod tests {
         scans.recv_timeout(PATIENCE).unwrap().answer.send(Some(5)).unwrap();
         let Ok(Event::Found(solution)) = events.recv_timeout(PATIENCE) else { panic!("a solution") };
         assert_eq!((solution.work.id.as_str(), solution.header.nonce), ("b", 5));
+    }
+
+    /// The first nonce whose hash is the lowest of the first 2,000, and the first one behind it in the chunk that is lower.
+    fn two_hits(header: &Header) -> Option<(u32, u32)> {
+        let hash = |nonce: u32| U256::from_le_bytes(Header { nonce, ..*header }.hash().0);
+        let first = (0..2_000).min_by_key(|nonce| hash(*nonce))?;
+        let second = (first + 1..CHUNK).find(|nonce| hash(*nonce) < hash(first))?;
+        Some((first, second))
+    }
+
+    #[test]
+    fn the_second_of_two_hits_in_a_chunk_is_found_if_the_first_does_not_win() {
+        // About every second header has two hits.
+        let with_time = |time| Header { time, ..work("a", U256::ZERO).header };
+        let (header, (first, second)) =
+            (0..).map(with_time).find_map(|header| Some((header, two_hits(&header)?))).unwrap();
+        // One too hard for the first: the kernel, which looks at the highest word, claims it.
+        let target = U256::from_le_bytes(Header { nonce: first, ..header }.hash().0) - U256::ONE;
+        assert_eq!(Midstate.scan(&header, &target, 0, CHUNK), Some(first));
+        let (miner, events) = start(1, Midstate);
+        miner.set_work(Work { header, ..work("a", target) });
+        let Ok(Event::Found(solution)) = events.recv_timeout(PATIENCE) else { panic!("a solution") };
+        assert_eq!(solution.header, Header { nonce: second, ..header });
     }
 
     /// A kernel that finds nothing, at once.

@@ -1,7 +1,7 @@
 //! Mining for a node over JSON-RPC: template in, block out.
 //!
-//! One thread asks for templates and waits for better ones; the miner's threads search; the caller's thread hands in
-//! what they find and tells about it. A node that is away is asked again until it is back.
+//! One thread asks for templates and waits for better ones; the miner's threads search; another hands in what they find; the
+//! caller's thread joins them and reports. A node that is away is asked again until it is back.
 
 mod cookie;
 mod node;
@@ -47,6 +47,10 @@ pub enum Event {
     Refused(NodeError),
     /// The miner tells.
     Miner(miner::Event),
+    /// A block could not be handed in and is again after this long. The search goes on.
+    Delayed(NodeError, Duration),
+    /// A block was handed in, or the node never answered.
+    HandedIn(Solution, Result<Submitted, NodeError>),
 }
 
 /// Between two looks at the hash rate.
@@ -58,10 +62,13 @@ const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10
 /// Tries to hand in a block.
 const TRIES: usize = 6;
 
+/// How long blocks that are being handed in hold up the end.
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
 /// Mines until [`Event::Stop`] comes or enough blocks are accepted.
 ///
 /// # Errors
-/// [`NodeError`] if the node refuses to give work, so that there is no use in asking again.
+/// [`NodeError`] if the node refuses to give work, so that there is no use in asking again, or the system refuses threads.
 pub fn run(
     node: &Node,
     options: &Options,
@@ -71,15 +78,23 @@ pub fn run(
 ) -> Result<Totals, NodeError> {
     let found = sender.clone();
     // Whoever stopped listening does not want to know.
-    let miner = Miner::start(options.threads, kernel, move |event| _ = found.send(Event::Miner(event)));
+    let miner = Miner::start(options.threads, kernel, move |event| _ = found.send(Event::Miner(event)))?;
+    let (solutions, queue) = channel();
+    // Ends when the session drops the queue.
+    thread::spawn({
+        let (node, sender) = (node.clone(), sender.clone());
+        move || hand_in(&node, &queue, &sender)
+    });
     // Ends with the process, or when it next has something to tell and nobody listens.
     thread::spawn({
         let (node, request) = (node.clone(), options.request.clone());
         move || poll(&node, &request, &sender)
     });
-    let mut session = Session { node, miner, totals: Totals::default(), height: 0, reporter, started: Instant::now() };
+    let started = Instant::now();
+    let mut session = Session { miner, solutions, open: 0, totals: Totals::default(), height: 0, reporter, started };
     session.reporter.note(&Note::Started { url: node.url(), threads: options.threads });
     let outcome = session.follow(&events, options.blocks);
+    session.await_open(&events);
     session.totals.hashes = session.miner.hashes();
     session.reporter.note(&Note::Ended(&session.totals));
     outcome.map(|()| session.totals)
@@ -87,8 +102,11 @@ pub fn run(
 
 /// One run.
 struct Session<'a> {
-    node: &'a Node,
     miner: Miner,
+    /// Blocks to hand in.
+    solutions: Sender<Solution>,
+    /// How many of them are not settled.
+    open: usize,
     totals: Totals,
     height: u32,
     reporter: &'a mut Reporter,
@@ -108,7 +126,9 @@ impl Session<'_> {
                     self.reporter.note(&Note::Waiting { error: &error, delay });
                 }
                 Ok(Event::Refused(error)) => return Err(error),
-                Ok(Event::Miner(miner::Event::Found(solution))) => self.hand_in(&solution),
+                Ok(Event::Miner(miner::Event::Found(solution))) => self.queue(solution),
+                Ok(Event::Delayed(error, delay)) => self.reporter.note(&Note::Waiting { error: &error, delay }),
+                Ok(Event::HandedIn(solution, outcome)) => self.settle(&solution, &outcome),
                 Ok(Event::Miner(miner::Event::Exhausted(work))) => self.reporter.note(&Note::Exhausted(&work.id)),
                 Err(RecvTimeoutError::Timeout) => {
                     tick = Instant::now();
@@ -132,23 +152,52 @@ impl Session<'_> {
         self.reporter.note(&Note::Status { hash_rate, height: self.height, totals: &self.totals, elapsed });
     }
 
-    /// Hands in a block; tries again while the node does not answer, since a block is worth it.
-    fn hand_in(&mut self, solution: &Solution) {
+    fn queue(&mut self, solution: Solution) {
         self.totals.found += 1;
-        let mut delay = RETRY[0];
-        for attempt in 1.. {
-            match self.node.submit(solution) {
+        self.open += usize::from(self.solutions.send(solution).is_ok());
+    }
+
+    fn settle(&mut self, solution: &Solution, outcome: &Result<Submitted, NodeError>) {
+        self.open = self.open.saturating_sub(1);
+        self.totals.count(outcome);
+        let hash = solution.header.hash();
+        self.reporter.note(&Note::Block { hash, height: solution.work.height, outcome });
+    }
+
+    /// A block that was found is worth a moment at the end.
+    fn await_open(&mut self, events: &Receiver<Event>) {
+        self.miner.pause();
+        let end = Instant::now() + LAST_WAIT;
+        while self.open > 0 {
+            match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(Event::HandedIn(solution, outcome)) => self.settle(&solution, &outcome),
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+}
+
+/// Hands in blocks one after the other; tries again while the node does not answer, since a block is worth it. A thread of its own, so
+/// that newer work is taken meanwhile.
+fn hand_in(node: &Node, solutions: &Receiver<Solution>, events: &Sender<Event>) {
+    for solution in solutions {
+        let (mut delay, mut attempt) = (RETRY[0], 1);
+        let outcome = loop {
+            match node.submit(&solution) {
                 Err(error) if error.may_pass() && attempt < TRIES => {
-                    self.reporter.note(&Note::Waiting { error: &error, delay });
+                    if events.send(Event::Delayed(error, delay)).is_err() {
+                        return;
+                    }
                     thread::sleep(delay);
                     delay = (delay * 2).min(RETRY[1]);
+                    attempt += 1;
                 }
-                outcome => {
-                    self.totals.count(&outcome);
-                    let hash = solution.header.hash();
-                    return self.reporter.note(&Note::Block { hash, height: solution.work.height, outcome: &outcome });
-                }
+                outcome => break outcome,
             }
+        };
+        if events.send(Event::HandedIn(solution, outcome)).is_err() {
+            return;
         }
     }
 }

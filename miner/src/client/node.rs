@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::cookie::Cookie;
 use super::template::{Request, Submitted, Template};
-use crate::Solution;
+use crate::{Solution, StartError};
 
 /// Why a node does not do what it is asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,6 +41,9 @@ pub enum NodeError {
         /// For programs: `stale`, `invalid` and the like.
         reason: Option<String>,
     },
+    /// Nothing about the node: there are not enough threads.
+    #[error("{0}: see --threads")]
+    Threads(String),
     /// An answer of the wrong shape.
     #[error("the node's answer to {method} makes no sense: {reason}")]
     BadAnswer {
@@ -49,6 +52,12 @@ pub enum NodeError {
         /// What is wrong.
         reason: String,
     },
+}
+
+impl From<StartError> for NodeError {
+    fn from(error: StartError) -> Self {
+        Self::Threads(error.to_string())
+    }
 }
 
 /// JSON-RPC codes: the node cannot do it now; it failed; it is over a limit.
@@ -66,7 +75,7 @@ impl NodeError {
         match self {
             Self::Unreachable { .. } | Self::NotANode { .. } => true,
             Self::Refused { code, .. } => PASSING.contains(code),
-            Self::BadUrl(_) | Self::BadAnswer { .. } => false,
+            Self::BadUrl(_) | Self::Threads(_) | Self::BadAnswer { .. } => false,
         }
     }
 

@@ -84,12 +84,26 @@ fn mine_at(
     let written = Written::default();
     let node = Node::new(url, None).unwrap();
     let outcome = run(&node, options, Midstate, events, &mut Reporter::to(Box::new(written.clone()), true));
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
-    (outcome, text.lines().map(|line| serde_json::from_str(line).unwrap()).collect())
+    (outcome, written.notes())
 }
 
 #[derive(Clone, Default)]
 struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    fn notes(&self) -> Vec<Value> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Waits until this was told, at most for a while.
+    fn tells(&self, told: impl Fn(&Value) -> bool) -> bool {
+        (0..5_000).any(|_| {
+            thread::sleep(Duration::from_millis(1));
+            self.notes().iter().any(&told)
+        })
+    }
+}
 
 impl Write for Written {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -157,6 +171,46 @@ fn drops_a_search_when_the_node_has_better_work() {
     assert_eq!(outcome.unwrap().accepted, 1);
     let heights: Vec<_> = notes.iter().filter(|note| note["event"] == "work").map(|note| &note["height"]).collect();
     assert_eq!(heights[..2], [&json!(1), &json!(2)]);
+}
+
+#[test]
+fn takes_newer_work_while_a_block_is_handed_in() {
+    let written = Written::default();
+    let (told, taken) = (written.clone(), Arc::new(AtomicUsize::new(0)));
+    let (newer, submitting) = (taken.clone(), AtomicUsize::new(0));
+    let url = fake_node(move |method, params| match (method, &params[0]["longpollId"]) {
+        ("miner_submit", _) => {
+            submitting.store(1, Ordering::SeqCst);
+            // The node does not answer before the miner has gone on.
+            let goes_on = told.tells(|note| note["event"] == "work" && note["height"] == 2);
+            newer.store(usize::from(goes_on), Ordering::SeqCst);
+            Reply::Result(json!({ "hash": "00", "status": "connected" }))
+        }
+        // Work that is solved at once, then work that is never solved, then nothing better.
+        (_, Value::Null) => template(1, U256::MAX >> 4),
+        (_, id) if *id == "1" => {
+            while submitting.load(Ordering::SeqCst) == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            template(2, U256::ZERO)
+        }
+        _ => {
+            thread::sleep(Duration::from_secs(30));
+            template(2, U256::ZERO)
+        }
+    });
+    let node = Node::new(&url).unwrap();
+    let mut reporter = Reporter::to(Box::new(written.clone()), true);
+    let (sender, receiver) = events();
+    let stop = sender.clone();
+    let watched = written.clone();
+    thread::spawn(move || {
+        watched.tells(|note| note["event"] == "block");
+        stop.send(Event::Stop).unwrap();
+    });
+    let totals = run(&node, &options(Some(1)), Midstate, (sender, receiver), &mut reporter).unwrap();
+    assert_eq!((totals.found, totals.accepted), (1, 1));
+    assert_eq!(taken.load(Ordering::SeqCst), 1, "the submission held up the newer work");
 }
 
 #[test]

@@ -32,10 +32,18 @@ impl Mining {
             }
             let (found, mut solutions) = mpsc::unbounded_channel();
             let threads = self.state.lock().threads;
-            let miner = Arc::new(Miner::start(threads, Midstate, move |event| {
+            let miner = Miner::start(threads, Midstate, move |event| {
                 // Nobody listens any more when the miner is being stopped.
                 let _ = found.send(event);
-            }));
+            });
+            let miner = match miner {
+                Ok(miner) => Arc::new(miner),
+                Err(error) => {
+                    tracing::error!("mining is switched off: {error} (--miner.threads, miner_start)");
+                    self.state.lock().on = false;
+                    continue;
+                }
+            };
             self.state.lock().miner = Some(miner.clone());
             tracing::info!(threads, "mining");
             let ended = tokio::select! {
