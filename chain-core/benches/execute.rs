@@ -35,14 +35,11 @@ fn main() {
 }
 
 fn context() -> BlockContext {
-    BlockContext {
-        genesis: BlockHash([1; 32]),
-        height: 1_000,
-        time: 1_800_000_000,
-        base_fee: 1_000_000_000,
-        difficulty: U256::from(1),
-        parent: BlockHash([2; 32]),
-    }
+    BlockContext::new(BlockHash([1; 32]), 1_000, 1_000_000_000, &header([0; 32])).expect("the bits are sound")
+}
+
+fn header(merkle_root: [u8; 32]) -> Header {
+    Header { version: 0, prev: BlockHash([2; 32]), merkle_root, time: 1_800_000_000, bits: 0x207f_ffff, nonce: 0 }
 }
 
 fn coins() {
@@ -102,7 +99,7 @@ fn digest(coins: &[(OutPoint, Coin)]) -> LtHash {
 fn check(spec: &ChainSpec, transactions: Vec<Transaction>) -> CheckedBlock {
     let leaves: Vec<[u8; 32]> = transactions.iter().map(merkle::leaf).collect();
     let merkle_root = merkle::root(&leaves);
-    let header = Header { version: 0, prev: BlockHash::default(), merkle_root, time: 0, bits: 0, nonce: 0 };
+    let header = header(merkle_root);
     check_block(spec, Block { header, transactions }).map_err(|(_, error)| error).expect("the block is sound")
 }
 

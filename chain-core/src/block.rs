@@ -14,7 +14,8 @@ use crate::{
     transaction::Transaction,
 };
 
-/// Most transactions of a block that is decoded: far more than gas allows, few enough to bound the memory.
+/// Most transactions of a block that is decoded, so that tiny ones cannot fill the memory. No rule: the cheapest transaction uses so
+/// much gas that no chain spec may allow as many (`MOST_GAS` in `spec/validate.rs`).
 pub const MAX_TRANSACTIONS: usize = 1 << 16;
 
 /// A header and its transactions, unchecked.

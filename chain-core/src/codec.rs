@@ -4,6 +4,15 @@
 //! non-canonical integers are refused, so that `decode(encode(x)) = x` and `encode(decode(b)) = b`. Nothing is
 //! allocated for a length before the bytes that it promises are there.
 
+#[cfg(all(target_arch = "x86", not(target_feature = "sse2")))]
+compile_error!(
+    "without SSE2 a float that is returned changes the bits of signalling NaNs, and with them bytes of consensus"
+);
+
+mod list;
+
+pub use list::{List, Tight};
+
 use bincode::{
     config::{self, Config},
     enc::write::Writer,

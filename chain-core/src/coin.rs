@@ -1,21 +1,24 @@
 //! Coins: unspent outputs, and the transactions that spend and make them.
 
 use alloy_primitives::Address;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest, Sha256};
-use std::hash::{Hash, Hasher};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use crate::{
-    codec,
+    codec::{self, Tight},
     hash::{TxId, sha256, sha256d},
     policy::{Policy, Proof},
     units::{Amount, Gas, Height},
 };
 
-/// Names one output of one transaction.
+/// Names one coin, and commits to its amount and lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutPoint {
-    /// The transaction that made the coin.
+    /// The transaction that made the coin; for a withdrawal, a hash of its account transaction, amount and lock (GW-6).
     pub txid: TxId,
     /// Position of the output; for a withdrawal, its number within the account transaction.
     pub index: u32,
@@ -75,7 +78,7 @@ pub enum Witness {
 }
 
 /// A coin transaction. `witnesses[i]` spends `inputs[i]`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct CoinTransaction {
     /// Coins that are spent.
     pub inputs: Vec<OutPoint>,
@@ -83,6 +86,63 @@ pub struct CoinTransaction {
     pub outputs: Vec<Output>,
     /// One for each input.
     pub witnesses: Vec<Witness>,
+}
+
+impl<'de> Deserialize<'de> for CoinTransaction {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TransactionVisitor;
+        impl<'de> de::Visitor<'de> for TransactionVisitor {
+            type Value = CoinTransaction;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("inputs, outputs and as many witnesses as inputs")
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, mut fields: A) -> Result<CoinTransaction, A::Error> {
+                let cut = || de::Error::custom("fewer fields than a coin transaction has");
+                let Tight(inputs) = fields.next_element()?.ok_or_else(cut)?;
+                let Tight(outputs) = fields.next_element()?.ok_or_else(cut)?;
+                let witnesses = fields.next_element_seed(Witnesses { expected: inputs.len() })?.ok_or_else(cut)?;
+                Ok(CoinTransaction { inputs, outputs, witnesses })
+            }
+        }
+        deserializer.deserialize_tuple(3, TransactionVisitor)
+    }
+}
+
+/// The witnesses of so many inputs. Another number is refused here already (COIN-3): a witness of three bytes takes 72 in memory, an
+/// input of 33 about as many, so that only together they are bounded by what was sent.
+struct Witnesses {
+    expected: usize,
+}
+
+impl<'de> de::DeserializeSeed<'de> for Witnesses {
+    type Value = Vec<Witness>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Vec<Witness>, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> de::Visitor<'de> for Witnesses {
+    type Value = Vec<Witness>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} witnesses, one for each input", self.expected)
+    }
+
+    fn visit_seq<A: de::SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<Witness>, A::Error> {
+        // COIN-3
+        match seq.size_hint() {
+            Some(count) if count != self.expected => return Err(de::Error::invalid_length(count, &self)),
+            _ => {}
+        }
+        let mut witnesses = Vec::with_capacity(self.expected);
+        while let Some(witness) = seq.next_element()? {
+            witnesses.push(witness);
+        }
+        Ok(witnesses)
+    }
 }
 
 /// Tag byte of a coin transaction, as in [`crate::transaction::Transaction`].

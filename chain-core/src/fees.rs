@@ -1,5 +1,7 @@
 //! The base fee (EIP-1559), driven by the gas of both kinds of transaction.
 
+use std::cmp::Ordering;
+
 use crate::{spec::ChainSpec, units::Gas};
 
 /// How fast the base fee moves: at most one part in so many a block.
@@ -12,10 +14,13 @@ pub fn next_base_fee(spec: &ChainSpec, base_fee: u64, gas_used: Gas) -> u64 {
     let base = u128::from(base_fee);
     let distance = u128::from(gas_used).abs_diff(target);
     let change = base * distance / target / CHANGE_DENOMINATOR;
-    let next = if u128::from(gas_used) > target { base + change.max(1) } else { base - change };
-    let fits = u64::try_from(next).unwrap_or(u64::MAX);
-    // An unchanged fee when the gas is on target follows from a change of zero.
-    fits.max(spec.base_fee_floor)
+    // EIP-1559 rounds the way down to zero from 7 wei on, so that a chain without a floor would be free only until its first full block.
+    let next = match u128::from(gas_used).cmp(&target) {
+        Ordering::Greater => base + change.max(1),
+        Ordering::Less => base.saturating_sub(change.max(1)),
+        Ordering::Equal => base,
+    };
+    u64::try_from(next).unwrap_or(u64::MAX).max(spec.base_fee_floor)
 }
 
 #[cfg(test)]
@@ -45,6 +50,20 @@ mod tests {
         ] {
             assert_eq!(next_base_fee(&spec, base_fee, gas_used), expected, "{base_fee} after {gas_used}");
         }
+    }
+
+    // FEE-1
+    #[test]
+    fn a_free_chain_is_free_again_after_a_full_block() {
+        let spec = spec(20_000_000, 0);
+        let full = next_base_fee(&spec, 0, 20_000_000);
+        assert_eq!(full, 1);
+        assert_eq!(next_base_fee(&spec, full, 0), 0);
+        let fees: Vec<u64> =
+            std::iter::successors(Some(9), |fee| Some(next_base_fee(&spec, *fee, 0))).take(11).collect();
+        assert_eq!(fees, [9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 0]);
+        assert_eq!(next_base_fee(&spec, 7, 10_000_000), 7, "on target it stays");
+        assert_eq!(next_base_fee(&spec, 7, 9_999_999), 6);
     }
 
     // FEE-1

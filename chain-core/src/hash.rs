@@ -88,6 +88,8 @@ impl FromStr for TxId {
 
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    #[cfg(test)]
+    HASHED.with(|count| count.set(count.get() + bytes.len()));
     Sha256::digest(bytes).into()
 }
 
@@ -100,4 +102,10 @@ pub fn sha256d(bytes: &[u8]) -> [u8; 32] {
 pub fn tagged_hasher(tag: &str) -> Sha256 {
     let tag = sha256(tag.as_bytes());
     Sha256::new().chain_update(tag).chain_update(tag)
+}
+
+#[cfg(test)]
+thread_local! {
+    /// Bytes given to [`sha256`] in this thread.
+    pub(crate) static HASHED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -1,8 +1,9 @@
 //! Spending policies: a tree of keys, times and preimages whose hash locks a coin.
 //!
 //! A tree is written in prefix order, so that hostile bytes cannot nest a decoder. A proof has one item for each leaf,
-//! in the same order. Exactly as many branches as needed are satisfied, all else is skipped: as long as no key stands in
-//! two branches, a third party cannot change a valid proof.
+//! in the same order. Exactly as many branches as needed are satisfied, all else is skipped. So a third party cannot change a
+//! valid proof, as long as each branch of an *or* or *threshold* needs a key that stands in no other. A branch without a key that
+//! holds can be put in the place of another, by anybody: the coins go where the signatures say, but size and fee rate change.
 
 mod prove;
 mod text;
@@ -14,7 +15,7 @@ pub use prove::AtHand;
 pub use text::ParsePolicyError;
 
 use crate::{
-    codec,
+    codec::{self, List},
     coin::{KeyBytes, Lock, Signature},
     error::RuleError,
     hash::{sha256, tagged_hasher},
@@ -45,9 +46,9 @@ pub enum PolicyNode {
 
 /// A policy in prefix order. Not every list of nodes is one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Policy(pub Vec<PolicyNode>);
+pub struct Policy(pub List<PolicyNode>);
 
-/// What is given for one leaf. Large items stand apart, so that a hostile list of small ones takes little memory.
+/// What is given for one leaf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProofItem {
     /// The leaf is not used.
@@ -62,7 +63,7 @@ pub enum ProofItem {
 
 /// One item for each leaf of a policy, in prefix order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proof(pub Vec<ProofItem>);
+pub struct Proof(pub List<ProofItem>);
 
 impl Proof {
     /// How many signatures it holds.
@@ -84,24 +85,28 @@ impl PolicyNode {
 }
 
 impl Policy {
+    fn leaf(node: PolicyNode) -> Self {
+        Self(List::from_iter([node]))
+    }
+
     /// A signature by this key.
     pub fn key(key: KeyBytes) -> Self {
-        Self(vec![PolicyNode::Key(key)])
+        Self::leaf(PolicyNode::Key(key))
     }
 
     /// The block that spends has at least this height.
     pub fn after(height: u32) -> Self {
-        Self(vec![PolicyNode::After(height)])
+        Self::leaf(PolicyNode::After(height))
     }
 
     /// The coin was made at least so many blocks before.
     pub fn older(blocks: u32) -> Self {
-        Self(vec![PolicyNode::Older(blocks)])
+        Self::leaf(PolicyNode::Older(blocks))
     }
 
     /// 32 bytes with this SHA-256.
     pub fn sha256(hash: [u8; 32]) -> Self {
-        Self(vec![PolicyNode::Sha256(hash)])
+        Self::leaf(PolicyNode::Sha256(hash))
     }
 
     /// All of these.
@@ -137,7 +142,7 @@ impl Policy {
     fn join(inner: impl Fn(u8) -> PolicyNode, policies: impl IntoIterator<Item = Self>) -> Self {
         let policies: Vec<Self> = policies.into_iter().collect();
         let count = u8::try_from(policies.len()).expect("the caller joins at most 255 policies");
-        let nodes = policies.into_iter().flat_map(|policy| policy.0);
+        let nodes = policies.iter().flat_map(|policy| policy.0.iter());
         Self(std::iter::once(inner(count)).chain(nodes).collect())
     }
 
@@ -181,10 +186,10 @@ impl Policy {
         let mut signatures = Vec::new();
         let satisfied = self.walk(|leaf| {
             let (index, item) = items.next().expect("there is an item for each leaf");
-            if let (PolicyNode::Key(key), ProofItem::Signature(signature)) = (leaf, item) {
+            if let (PolicyNode::Key(key), ProofItem::Signature(signature)) = (leaf, &item) {
                 signatures.push((*key, **signature));
             }
-            check_leaf(leaf, item, height, age).unwrap_or(Err(RuleError::ProofKind { leaf: index }))
+            check_leaf(leaf, &item, height, age).unwrap_or(Err(RuleError::ProofKind { leaf: index }))
         })?;
         // POL-4
         if satisfied { Ok(signatures) } else { Err(RuleError::ProofEmpty) }
@@ -206,7 +211,7 @@ impl Policy {
                 open.push(OpenNode { index, needed: k, left: n, satisfied: 0 });
                 continue;
             }
-            let satisfied = leaf(node)?;
+            let satisfied = leaf(&node)?;
             if let Some(root) = close(&mut open, satisfied)? {
                 // POL-1
                 let nodes = self.0.len() - index - 1;

@@ -78,7 +78,7 @@ pub fn policy_leaf() -> impl Strategy<Value = PolicyNode> {
 
 /// A policy that keeps POL-1.
 pub fn policy() -> impl Strategy<Value = Policy> {
-    policy_leaf().prop_map(|leaf| Policy(vec![leaf])).prop_recursive(6, 40, 5, |inner| {
+    policy_leaf().prop_map(|leaf| Policy(vec![leaf].into())).prop_recursive(6, 40, 5, |inner| {
         (0..3, any::<prop::sample::Index>(), vec(inner, 1..5)).prop_map(|(kind, needed, policies)| match kind {
             0 => Policy::and(policies),
             1 => Policy::or(policies),
@@ -94,7 +94,7 @@ pub fn policy_nodes() -> impl Strategy<Value = Policy> {
         (0..4_u8).prop_map(PolicyNode::Or),
         (0..4_u8, 0..4_u8).prop_map(|(k, n)| PolicyNode::Threshold(k, n)),
     ];
-    vec(prop_oneof![2 => policy_leaf(), 1 => inner], 0..12).prop_map(Policy)
+    vec(prop_oneof![2 => policy_leaf(), 1 => inner], 0..12).prop_map(|nodes| Policy(nodes.into()))
 }
 
 /// An item of a proof.
@@ -109,17 +109,19 @@ pub fn proof_item() -> impl Strategy<Value = ProofItem> {
 
 /// A witness of either kind, of nothing in particular.
 pub fn witness() -> impl Strategy<Value = Witness> {
-    let proof = vec(proof_item(), 0..6).prop_map(Proof);
+    let proof = vec(proof_item(), 0..6).prop_map(|items| Proof(items.into()));
     prop_oneof![
         signature().prop_map(Witness::Key),
         (prop_oneof![policy(), policy_nodes()], proof).prop_map(|(policy, proof)| Witness::Policy(policy, proof)),
     ]
 }
 
-/// Any coin transaction, also without inputs, outputs or witnesses.
+/// Any coin transaction that can be decoded, also without inputs or outputs.
 pub fn coin_transaction() -> impl Strategy<Value = CoinTransaction> {
-    (vec(outpoint(), 0..5), vec(output(), 0..5), vec(witness(), 0..5))
-        .prop_map(|(inputs, outputs, witnesses)| CoinTransaction { inputs, outputs, witnesses })
+    (vec((outpoint(), witness()), 0..5), vec(output(), 0..5)).prop_map(|(spends, outputs)| {
+        let (inputs, witnesses) = spends.into_iter().unzip();
+        CoinTransaction { inputs, outputs, witnesses }
+    })
 }
 
 /// Any coinbase, also with too long an `extra`.

@@ -5,11 +5,10 @@
 //! depends on height, coins or rules, so that a remembered verdict is right in every context. Only good ones are kept.
 
 use chain_core::{
-    Address, U256,
+    Address,
     account::AccountTransaction,
-    check::{check_and_hash_transaction, spend_checks},
+    check::{AccountRules, check_account_transaction, check_and_hash_transaction, spend_checks},
     error::RuleError,
-    execute::{Environment, MAX_TRANSACTION_GAS, Revision, check_account_alone},
     hash::BlockHash,
     sighash::SignatureCheck,
     spec::ChainSpec,
@@ -120,7 +119,7 @@ impl Verifier {
         let (meta, leaf) = check_and_hash_transaction(transaction)?;
         let sender = match &**transaction {
             Transaction::Account(tx) => {
-                check_account_alone(&environment(spec), tx.fields())?;
+                check_account_transaction(&AccountRules::of(spec), tx.fields())?;
                 Some(self.sender(tx)?)
             }
             _ => None,
@@ -206,23 +205,6 @@ impl Verifier {
         } else {
             items.iter().map(work).collect()
         }
-    }
-}
-
-/// Of a block's environment, what the rules without state depend on.
-fn environment(spec: &ChainSpec) -> Environment {
-    Environment {
-        revision: Revision::Osaka,
-        chain_id: spec.chain_id,
-        number: 0,
-        time: 0,
-        gas_limit: spec.gas_limit,
-        base_fee: spec.base_fee_floor,
-        difficulty: U256::ZERO,
-        beneficiary: Address::ZERO,
-        transaction_gas: MAX_TRANSACTION_GAS,
-        gateway: true,
-        trial: false,
     }
 }
 

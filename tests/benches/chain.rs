@@ -15,7 +15,6 @@ use chain_core::{
     execute::{BlockContext, execute_block},
     fees::next_base_fee,
     headers::HeaderContext,
-    pow,
     sighash::SignatureCheck,
     spec::ChainSpec,
 };
@@ -105,14 +104,9 @@ impl Parts {
             let bytes = codec::encode(block);
             let start = Instant::now();
             let block: Block = codec::decode(&bytes).expect("a block decodes");
-            let context = BlockContext {
-                genesis: genesis.hash(),
-                height: tip.height + 1,
-                time: block.header.time,
-                base_fee: fees.map_or(spec.initial_base_fee, |(base, used)| next_base_fee(spec, base, used)),
-                difficulty: pow::work(pow::target(block.header.bits).expect("the bits are sound")),
-                parent: tip.hash,
-            };
+            let base_fee = fees.map_or(spec.initial_base_fee, |(base, used)| next_base_fee(spec, base, used));
+            let context = BlockContext::new(genesis.hash(), tip.height + 1, base_fee, &block.header);
+            let context = context.expect("the bits are sound");
             tip = tip.child(spec, &block.header, u64::from(u32::MAX)).expect("the header keeps the rules");
             let checked = check_block(spec, block).expect("the block is sound");
             parts.checks += start.elapsed();

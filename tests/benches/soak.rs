@@ -14,7 +14,7 @@ use chain_core::{
     header::Header,
     headers::HeaderContext,
     lthash::LtHash,
-    merkle, pow,
+    merkle,
     spec::ChainSpec,
     state::{Account, BlockEffects, StateView, ViewError},
     transaction::Transaction,
@@ -102,15 +102,10 @@ impl Chain {
         outputs[0].amount = Amount(coin.output.amount.0 - 5_000_000);
         let transaction = self.key.spend(&self.genesis, &[(outpoint, coin)], outputs);
         let bits = self.tip.next_bits(&self.spec);
-        let context = BlockContext {
-            genesis: self.genesis,
-            height: self.tip.height + 1,
-            time: self.spec.genesis_time + self.tip.height * self.spec.target_interval,
-            base_fee: self.spec.base_fee_floor,
-            difficulty: pow::work(pow::target(bits).expect("the rule gives bits")),
-            parent: self.tip.hash,
-        };
-        let time = context.time;
+        let time = self.spec.genesis_time + self.tip.height * self.spec.target_interval;
+        let header = Header { version: 1, prev: self.tip.hash, merkle_root: [0; 32], time, bits, nonce: 0 };
+        let context = BlockContext::new(self.genesis, self.tip.height + 1, self.spec.base_fee_floor, &header);
+        let context = context.expect("the rule gives bits");
         let mut builder =
             BlockBuilder::new(&self.spec, context, &self.state, Address::ZERO).expect("memory can be read");
         builder.push(&transaction, None).expect("the transaction keeps the rules");

@@ -11,7 +11,7 @@ use chain_core::{
     hash::BlockHash,
     header::Header,
     headers::HeaderContext,
-    merkle, pow,
+    merkle,
     sighash::sighash,
     spec::ChainSpec,
     transaction::Transaction,
@@ -167,14 +167,10 @@ impl Load {
             false => next_base_fee(&self.spec, self.base_fee, self.gas_used),
         };
         let bits = self.tip.next_bits(&self.spec);
-        let context = BlockContext {
-            genesis: self.genesis,
-            height: self.tip.height + 1,
-            time: self.spec.genesis_time + self.tip.height * self.spec.target_interval,
-            base_fee,
-            difficulty: pow::work(pow::target(bits).expect("the rule gives bits")),
-            parent: self.tip.hash,
-        };
+        let time = self.spec.genesis_time + self.tip.height * self.spec.target_interval;
+        let header = Header { version: 1, prev: self.tip.hash, merkle_root: [0; 32], time, bits, nonce: 0 };
+        let context = BlockContext::new(self.genesis, self.tip.height + 1, base_fee, &header);
+        let context = context.expect("the rule gives bits");
         let view = self.store.view();
         let mut builder =
             BlockBuilder::new(&self.spec, context.clone(), &view, Address::ZERO).expect("memory can be read");

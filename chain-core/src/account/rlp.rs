@@ -142,7 +142,13 @@ fn decode_authorizations(items: &mut &[u8]) -> Result<Vec<Authorization>, Error>
 /// A list of lists, each read to its end by `item`.
 fn decode_list<T>(items: &mut &[u8], item: impl Fn(&mut &[u8]) -> Result<T, Error>) -> Result<Vec<T>, Error> {
     let mut list = Header::decode_bytes(items, true)?;
-    let mut decoded = Vec::new();
+    let (mut count, mut rest) = (0, list);
+    while !rest.is_empty() {
+        Header::decode_bytes(&mut rest, true)?;
+        count += 1;
+    }
+    // Counted first: a list that grows item by item may take twice its size.
+    let mut decoded = Vec::with_capacity(count);
     while !list.is_empty() {
         let mut entry = Header::decode_bytes(&mut list, true)?;
         decoded.push(item(&mut entry)?);

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::{
+    check::{AccountRules, MAX_TRANSACTION_GAS, check_account_transaction},
     error::RuleError,
-    execute::{Environment, MAX_TRANSACTION_GAS, Revision, check_account_alone},
+    execute::Revision,
     testing::account_transaction,
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, private::alloy_eips::eip2718::Decodable2718};
@@ -293,11 +294,11 @@ fn a_set_code_transaction_has_a_recipient() {
     let nobody = Fields { to: None, ..set_code.clone() };
     assert_eq!(AccountTransaction::sign(nobody, &key(1)).unwrap_err(), RuleError::EmptySetCode);
     let empty = AccountTransaction::sign(Fields { authorizations: Vec::new(), ..set_code.clone() }, &key(1)).unwrap();
-    let environment = environment(Revision::Osaka, 7);
+    let rules = AccountRules { revision: Revision::Osaka, chain_id: 7, transaction_gas: MAX_TRANSACTION_GAS };
     let ample = |transaction: &AccountTransaction| Fields { gas_limit: 100_000, ..transaction.fields().clone() };
-    assert_eq!(check_account_alone(&environment, &ample(&empty)).unwrap_err(), RuleError::EmptySetCode);
+    assert_eq!(check_account_transaction(&rules, &ample(&empty)).unwrap_err(), RuleError::EmptySetCode);
     let full = AccountTransaction::sign(set_code, &key(1)).unwrap();
-    assert!(check_account_alone(&environment, &ample(&full)).is_ok());
+    assert!(check_account_transaction(&rules, &ample(&full)).is_ok());
 }
 
 // ACC-1
@@ -310,20 +311,4 @@ fn fields_that_a_type_has_no_room_for_cannot_be_signed() {
     let listed = Fields { fees, ..legacy };
     assert_eq!(AccountTransaction::sign(listed.clone(), &key(1)).unwrap_err(), no_room);
     AccountTransaction::sign(Fields { access_list: Vec::new(), ..listed }, &key(1)).unwrap();
-}
-
-fn environment(revision: Revision, chain_id: u64) -> Environment {
-    Environment {
-        revision,
-        chain_id,
-        number: 1,
-        time: 1,
-        gas_limit: 30_000_000,
-        base_fee: 0,
-        difficulty: U256::ZERO,
-        beneficiary: Address::ZERO,
-        transaction_gas: MAX_TRANSACTION_GAS,
-        gateway: true,
-        trial: false,
-    }
 }

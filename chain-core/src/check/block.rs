@@ -2,7 +2,7 @@
 
 use crate::{
     block::{Block, CheckedBlock, MAX_TRANSACTIONS, TxMeta},
-    check::check_coin_transaction,
+    check::{AccountRules, check_account_transaction, check_coin_transaction},
     codec::{self, CodecError, MAX_ENCODED},
     coin::Lock,
     coinbase::Coinbase,
@@ -12,7 +12,7 @@ use crate::{
     merkle,
     spec::ChainSpec,
     transaction::Transaction,
-    units::{Amount, Gas},
+    units::Amount,
 };
 
 /// Most bytes of a coinbase's `extra`.
@@ -104,8 +104,8 @@ pub fn decode_block(bytes: &[u8]) -> Result<HashedBlock, CodecError> {
     Ok(HashedBlock { hash: header.hash(), block: Block { header, transactions }, metas, leaves, size: bytes.len() })
 }
 
-/// Checks all that a block shows without its ancestors: BLK-1 to BLK-5, what coins alone use of BLK-6, CB-2, CB-4, COIN-1
-/// to COIN-6 and POL-1. Neither the header's work nor any state is looked at.
+/// Checks all that a block shows without its ancestors: BLK-1 to BLK-5, the least that BLK-6 can come to, CB-2, CB-4, COIN-1 to
+/// COIN-6, POL-1, ACC-2, ACC-5 to ACC-7, ACC-9, ACC-12 and ACC-13. Neither the header's work nor any state is looked at.
 ///
 /// # Errors
 /// The block and the rule that it breaks; see [`RuleError::blames_body_only`] for whose fault that is.
@@ -163,7 +163,7 @@ fn validate_alone(spec: &ChainSpec, hashed: &HashedBlock) -> Result<(), RuleErro
     check_size(spec, hashed.size)?;
     let coinbase = check_places(transactions)?;
     check_coinbase(coinbase)?;
-    check_coin_gas(spec, coinbase, hashed)?;
+    check_gas(spec, coinbase, hashed)?;
     transactions.iter().try_for_each(|transaction| match transaction {
         Transaction::Coin(coin) => check_coin_transaction(coin),
         Transaction::Coinbase(_) | Transaction::Account(_) => Ok(()),
@@ -222,13 +222,19 @@ fn check_coinbase(coinbase: &Coinbase) -> Result<(), RuleError> {
     Amount::sum(coinbase.outputs.iter().map(|output| output.amount)).map(|_| ())
 }
 
-/// The part of BLK-6 that is known before anything runs, so that no state is read for a block that cannot be valid.
-fn check_coin_gas(spec: &ChainSpec, coinbase: &Coinbase, hashed: &HashedBlock) -> Result<(), RuleError> {
-    let coins = hashed.block.transactions.iter().zip(&hashed.metas).map(|(transaction, meta)| match transaction {
-        Transaction::Coin(coin) => coin.gas(meta.size as usize),
-        Transaction::Coinbase(_) | Transaction::Account(_) => 0,
-    });
-    let (got, limit) = (coinbase.gas() + coins.sum::<Gas>(), spec.gas_limit);
+/// Checks account transactions, and the part of BLK-6 that is known before anything runs: that of coins and the least that
+/// account transactions use. So neither is a sender recovered nor state read for a block that cannot be valid.
+fn check_gas(spec: &ChainSpec, coinbase: &Coinbase, hashed: &HashedBlock) -> Result<(), RuleError> {
+    let rules = AccountRules::of(spec);
+    let mut got = coinbase.gas();
+    for (transaction, meta) in hashed.block.transactions.iter().zip(&hashed.metas) {
+        got += match transaction {
+            Transaction::Coin(coin) => coin.gas(meta.size as usize),
+            Transaction::Account(account) => check_account_transaction(&rules, account.fields())?.least_used(),
+            Transaction::Coinbase(_) => 0,
+        };
+    }
+    let limit = spec.gas_limit;
     // BLK-6
     if got <= limit { Ok(()) } else { Err(RuleError::BlockGas { got, limit }) }
 }

@@ -153,9 +153,9 @@ mod tests {
     // POL-1
     #[test]
     fn refuses_a_malformed_policy_before_its_coin_is_known() {
-        let witness = |policy| Witness::Policy(policy, Proof(vec![]));
+        let witness = |policy| Witness::Policy(policy, Proof(vec![].into()));
         assert_eq!(check(|tx| tx.witnesses[1] = witness(Policy::after(1))), Ok(()));
         let cut = Err(RuleError::PolicyCut { nodes: 0 });
-        assert_eq!(check(|tx| tx.witnesses[1] = witness(Policy(vec![]))), cut);
+        assert_eq!(check(|tx| tx.witnesses[1] = witness(Policy(vec![].into()))), cut);
     }
 }

@@ -1,9 +1,11 @@
 //! Checks of a block or transaction alone, cheapest first.
 
+mod account;
 mod block;
 mod coin;
 mod spend;
 
+pub use account::{AccountRules, IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_transaction};
 pub use block::{
     HashedBlock, MAX_EXTRA, check_and_hash_transaction, check_block, check_hashed_block, check_transaction,
     decode_block,

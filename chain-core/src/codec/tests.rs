@@ -211,3 +211,16 @@ proptest! {
         }
     }
 }
+
+// COD-2
+#[test]
+fn what_is_short_enough_decodes_whatever_it_claims() {
+    // The worst: each byte is a number, which bincode counts as eight.
+    let count = MAX_ENCODED - 5;
+    let bytes = [&[252][..], &(count as u32).to_le_bytes(), &vec![7; count]].concat();
+    assert_eq!(bytes.len(), MAX_ENCODED);
+    assert_eq!(decode::<Vec<u64>>(&bytes).map(|numbers| numbers.len()), Ok(count));
+    let longer = [&bytes[..], &[7]].concat();
+    let expected = CodecError::TooLong { got: MAX_ENCODED + 1, limit: MAX_ENCODED };
+    assert_eq!(decode::<Vec<u64>>(&longer), Err(expected));
+}

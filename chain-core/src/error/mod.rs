@@ -24,6 +24,9 @@ pub enum RuleError {
     /// AMT-1.
     #[error("a sum of amounts does not fit in 64 bits")]
     AmountOverflow,
+    /// AMT-1.
+    #[error("the balance of account {0} cannot hold the deposit")]
+    DepositOverflow(Address),
 
     // Blocks and coinbases alone.
     /// BLK-1.

@@ -1,4 +1,4 @@
-//! How much a broken rule is held against whoever sent it.
+//! Whether a broken rule is held against the peer that sent it.
 
 use super::RuleError;
 
@@ -7,8 +7,6 @@ use super::RuleError;
 pub enum Penalty {
     /// Nothing: honest peers send such things.
     None,
-    /// Odd, but harmless a few times.
-    Minor,
     /// No honest node sends it.
     Ban,
 }
@@ -18,7 +16,8 @@ impl RuleError {
     /// new rule forces the decision.
     pub fn penalty(&self) -> Penalty {
         match self {
-            // True or false by the state alone, on which honest nodes differ for a while.
+            // Honest nodes on two branches differ in this: an outpoint commits to amount and lock of its coin (GW-6), so only
+            // whether a coin is there, heights, prices and accounts depend on the branch. All else follows from the transaction.
             Self::MissingCoin(_)
             | Self::ImmatureCoin { .. }
             | Self::TooEarly { .. }
@@ -27,8 +26,9 @@ impl RuleError {
             | Self::Nonce { .. }
             | Self::FeeCapTooLow { .. }
             | Self::InsufficientBalance { .. }
-            | Self::GasLeft { .. } => Penalty::None,
-            Self::SenderHasCode(_) => Penalty::Minor,
+            | Self::GasLeft { .. }
+            | Self::SenderHasCode(_)
+            | Self::DepositOverflow(_) => Penalty::None,
             Self::Encoding(_)
             | Self::AmountOverflow
             | Self::NoCoinbase

@@ -6,7 +6,7 @@ use super::Environment;
 use crate::{
     account::Authorization,
     state::{Overlay, ViewError},
-    vm::{delegate, delegation},
+    vm::{Code, delegation},
 };
 
 /// Refund for an authority that exists already: what the intrinsic gas took for a new account.
@@ -35,7 +35,7 @@ fn apply(environment: &Environment, state: &mut Overlay<'_>, authorization: &Aut
     let authority = state.account(&authority)?;
     state.warm_account(authority);
     let info = *state.info(authority);
-    if info.code_hash != KECCAK256_EMPTY && delegate(state.code(authority)?).is_none() {
+    if info.code_hash != KECCAK256_EMPTY && state.code(authority)?.and_then(Code::delegate).is_none() {
         return Ok(0);
     }
     if info.nonce != authorization.nonce {
@@ -43,7 +43,7 @@ fn apply(environment: &Environment, state: &mut Overlay<'_>, authorization: &Aut
     }
     let to = &authorization.address;
     let code = if *to == Address::ZERO { Bytes::new() } else { delegation(to) };
-    state.set_code(authority, code);
+    state.set_code(authority, &code);
     state.set_nonce(authority, info.nonce + 1);
     Ok(if info.is_empty() { 0 } else { EXISTING_AUTHORITY_REFUND })
 }

@@ -36,7 +36,8 @@ pub fn coin_fee(tx: &CoinTransaction, size: usize, spent: &[Coin], base_fee: u64
     let fee = available.checked_sub(made).ok_or(RuleError::Overspent { got: made, available })?;
     // COIN-10
     let gas = tx.gas(size);
-    let burned = Amount::from_wei_ceil(U256::from(gas) * U256::from(base_fee)).ok_or(RuleError::AmountOverflow)?;
+    let burned = Amount::from_wei_ceil(U256::from(gas) * U256::from(base_fee));
+    let burned = burned.ok_or(RuleError::FeeTooLow { got: fee, needed: Amount(u64::MAX) })?;
     let tip = fee.checked_sub(burned).ok_or(RuleError::FeeTooLow { got: fee, needed: burned })?;
     Ok(CoinFee { gas, fee, burned, tip })
 }
@@ -87,7 +88,8 @@ impl Run<'_> {
                 Lock::Account(address) => {
                     let account = self.state.account(&address)?;
                     if !self.state.credit(account, output.amount.to_wei()) {
-                        return Err(RuleError::AmountOverflow.into());
+                        // AMT-1
+                        return Err(RuleError::DepositOverflow(address).into());
                     }
                 }
                 Lock::Key(_) | Lock::Policy(_) => {

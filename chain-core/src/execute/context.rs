@@ -1,9 +1,15 @@
 //! What executing depends on beside the state and the transactions.
 
 use alloy_primitives::{Address, U256};
+use std::sync::Arc;
 
 use crate::{
+    check::AccountRules,
+    error::{ExecuteError, RuleError},
     hash::BlockHash,
+    header::Header,
+    pow,
+    state::ViewError,
     units::{Gas, Height},
 };
 
@@ -23,6 +29,29 @@ pub struct BlockContext {
     /// Hash of the parent.
     pub parent: BlockHash,
 }
+
+impl BlockContext {
+    /// That of a block with this header on a chain from `genesis`, at a height and with the base fee that FEE-1 gives.
+    ///
+    /// # Errors
+    /// HDR-1 if the header's bits are malformed.
+    pub fn new(genesis: BlockHash, height: Height, base_fee: u64, header: &Header) -> Result<Self, RuleError> {
+        let difficulty = pow::work(pow::target(header.bits)?);
+        Ok(Self { genesis, height, time: header.time, base_fee, difficulty, parent: header.prev })
+    }
+
+    /// Sees to it that it is that of the block with this header, so that a slip of the caller is a local failure and not another
+    /// verdict than all other nodes have.
+    pub(super) fn check(&self, header: &Header) -> Result<(), ExecuteError> {
+        let expected = Self::new(self.genesis, self.height, self.base_fee, header)?;
+        if *self == expected { Ok(()) } else { Err(ViewError(Arc::new(OtherContext)).into()) }
+    }
+}
+
+/// A block was given the context of another.
+#[derive(Debug, thiserror::Error)]
+#[error("a block was to be executed on the state of another parent than its header names")]
+struct OtherContext;
 
 /// Which of Ethereum's forks gives the rules of account transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,4 +88,12 @@ pub struct Environment {
     pub gateway: bool,
     /// Whether the transaction is only tried, so that nobody signed it and its sender may be a contract.
     pub trial: bool,
+}
+
+impl Environment {
+    /// What of it an account transaction alone is checked by.
+    pub fn account_rules(&self) -> AccountRules {
+        let Self { revision, chain_id, transaction_gas, .. } = *self;
+        AccountRules { revision, chain_id, transaction_gas }
+    }
 }

@@ -2,10 +2,12 @@
 
 use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, address, b256};
 
+use sha2::Digest;
+
 use crate::{
     codec,
     coin::{Coin, Lock, OutPoint, Output},
-    hash::TxId,
+    hash::{TxId, tagged_hasher},
     state::{AccountId, Overlay},
     units::{Amount, Gas, Height},
     vm::{Halt, Status},
@@ -29,7 +31,7 @@ const ERROR_SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 /// A call whose value has reached its target.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GatewayCall<'a> {
-    /// Hash of the transaction: it names the coins of withdrawals.
+    /// Hash of the transaction, from which the coins' outpoints are made.
     pub transaction: B256,
     /// Height of the block.
     pub height: Height,
@@ -80,15 +82,38 @@ fn withdraw(state: &mut Overlay<'_>, gateway: AccountId, call: &GatewayCall<'_>)
     if !state.debit(gateway, call.value) {
         return Err("the value has not arrived");
     }
-    let outpoint = OutPoint { txid: TxId(call.transaction.0), index: state.coins_made() };
-    let coin = Coin { output: Output { amount, lock }, height: call.height, coinbase: false };
+    let output = Output { amount, lock };
+    let outpoint = withdrawal_outpoint(TxId(call.transaction.0), state.coins_made(), &output);
+    let coin = Coin { output, height: call.height, coinbase: false };
     state.make_coin(outpoint, coin);
     let sender = state.address(call.caller);
     state.log(withdrawal_log(sender, argument, amount));
     Ok(())
 }
 
-/// The only argument of a function that takes `bytes`, ABI-encoded; like Solidity, does not ask what pads it.
+/// The outpoint of an account transaction's withdrawal with this number, counted from 0. A contract computes amount and lock,
+/// so both may differ from branch to branch; then the outpoint differs too, and a spend of one never names the other (GW-6).
+pub fn withdrawal_outpoint(transaction: TxId, number: u32, output: &Output) -> OutPoint {
+    // GW-6
+    let hash = tagged_hasher("Cairn/withdrawal").chain_update(transaction.0).chain_update(codec::encode(output));
+    OutPoint { txid: TxId(hash.finalize().into()), index: number }
+}
+
+/// The coins that an account transaction made, in order, read from the logs of its receipt.
+pub fn withdrawals(transaction: TxId, logs: &[Log]) -> Vec<(OutPoint, Output)> {
+    let withdrawn = |log: &&Log| log.address == GATEWAY && log.topics().first() == Some(&WITHDRAWAL_TOPIC);
+    let outputs = logs.iter().filter(withdrawn).filter_map(|log| withdrawn_output(&log.data.data));
+    (0..).zip(outputs).map(|(number, output)| (withdrawal_outpoint(transaction, number, &output), output)).collect()
+}
+
+/// What the data of a [`withdrawal_log`] says.
+fn withdrawn_output(data: &[u8]) -> Option<Output> {
+    let amount = u64::try_from(U256::from_be_slice(data.get(32..64)?)).ok()?;
+    let lock = codec::decode(bytes_argument(data)?).ok()?;
+    Some(Output { amount: Amount(amount), lock })
+}
+
+/// The bytes that ABI-encoded values begin with; like Solidity, does not ask what pads them.
 fn bytes_argument(arguments: &[u8]) -> Option<&[u8]> {
     let tail = arguments.get(word(arguments)?..)?;
     let len = word(tail)?;

@@ -10,7 +10,6 @@ mod coinbase;
 mod context;
 mod gateway;
 mod history;
-mod intrinsic;
 mod pending;
 mod replay;
 pub(crate) mod roots;
@@ -20,14 +19,18 @@ mod tests;
 mod transition;
 mod undo;
 
-pub use crate::vm::Status;
+pub use crate::{
+    check::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS},
+    vm::Status,
+};
 pub use builder::BlockBuilder;
 pub use coin::{CoinFee, coin_fee};
 pub use context::{BlockContext, Environment, Revision};
-pub use gateway::{GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata};
+pub use gateway::{
+    GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint, withdrawals,
+};
 pub(crate) use gateway::{GatewayCall, run_gateway};
 pub use history::{HISTORY, HISTORY_CODE};
-pub use intrinsic::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_alone};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use replay::Replay;
 pub use roots::{change_state, encode_account};
@@ -50,7 +53,8 @@ use run::Run;
 /// Signatures of coins are not verified here but listed in the answer ([`PendingBlock::checks`]).
 ///
 /// # Errors
-/// [`ExecuteError::Rule`] for the first rule the block breaks; [`ExecuteError::View`] if the state cannot be read.
+/// [`ExecuteError::Rule`] for the first rule the block breaks; [`ExecuteError::View`] if the state cannot be read or the context is that of
+/// another block.
 pub fn execute_block(
     spec: &ChainSpec,
     context: &BlockContext,
@@ -58,6 +62,7 @@ pub fn execute_block(
     block: CheckedBlock,
     senders: &[Address],
 ) -> Result<PendingBlock, ExecuteError> {
+    context.check(&block.block().header)?;
     let coinbase = block.coinbase();
     // CB-1
     if coinbase.height != context.height {

@@ -51,7 +51,7 @@ impl<'a> Replay<'a> {
                     if let Lock::Account(address) = output.lock {
                         let account = state.account(&address)?;
                         if !state.credit(account, output.amount.to_wei()) {
-                            return Err(RuleError::AmountOverflow.into());
+                            return Err(RuleError::DepositOverflow(address).into());
                         }
                     }
                 }

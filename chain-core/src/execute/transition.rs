@@ -5,14 +5,14 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 use super::{
     authorize::authorize,
     context::{Environment, Revision},
-    intrinsic::check_account_alone,
 };
 use crate::{
     account::Fields,
+    check::check_account_transaction,
     error::{ExecuteError, RuleError},
     state::{AccountId, Overlay},
     units::Gas,
-    vm::{self, Inspector, Origin, Request, Silent, Status, delegate},
+    vm::{self, Code, Inspector, Origin, Request, Silent, Status},
 };
 
 /// What a transaction did beside its writes.
@@ -61,7 +61,7 @@ pub fn transition_with(
     gas_left: Gas,
     inspector: &mut impl Inspector,
 ) -> Result<Outcome, ExecuteError> {
-    let gas = check_account_alone(environment, fields)?;
+    let gas = check_account_transaction(&environment.account_rules(), fields)?;
     let sender = state.account(&sender)?;
     let tip = check_against_state(environment, state, fields, sender, gas_left)?;
     let gas_price = tip + U256::from(environment.base_fee);
@@ -162,8 +162,8 @@ fn check_against_state(
 }
 
 /// Whether an account with this code may send: only if it is nothing but a delegation (EIP-7702).
-fn may_send(environment: &Environment, code: &[u8]) -> bool {
-    environment.revision >= Revision::Osaka && delegate(code).is_some()
+fn may_send(environment: &Environment, code: Option<&Code>) -> bool {
+    environment.revision >= Revision::Osaka && code.and_then(Code::delegate).is_some()
 }
 
 /// Takes the price of all gas in advance and counts the nonce. ACC-10 and ACC-5 have seen to it that both are possible.

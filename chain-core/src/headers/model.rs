@@ -1,9 +1,14 @@
 //! Fork choice against a model that looks at every block anew.
 
-use proptest::{collection::vec, prelude::*, sample::Index};
+use alloy_primitives::U256;
+use proptest::{
+    collection::vec,
+    prelude::*,
+    sample::{Index, select},
+};
 
 use super::*;
-use crate::{hash::BlockHash, header::Header, spec::ChainSpec};
+use crate::{hash::BlockHash, header::Header, pow, spec::ChainSpec};
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -16,14 +21,24 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![8 => any::<Index>().prop_map(Step::Body), 1 => invalid]
 }
 
+/// Targets of a block: two hashes of work, four, eight, and 65,536.
+const BITS: [u32; 4] = [0x207f_ffff, 0x203f_ffff, 0x201f_ffff, 0x1f00_ffff];
+
+/// A header by its parent and its bits.
+fn drawn() -> impl Strategy<Value = (Index, u32)> {
+    (any::<Index>(), prop_oneof![6 => select(&BITS[..3]), 1 => Just(BITS[3])])
+}
+
 /// A tree of unmined headers: header `i + 1` on one of the `i + 1` before it.
-fn grow(parents: &[Index]) -> (HeaderTree, Vec<StoredHeader>) {
+fn grow(drawn: &[(Index, u32)]) -> (HeaderTree, Vec<StoredHeader>) {
     let spec = ChainSpec::dev();
     let mut stored: Vec<StoredHeader> = Vec::new();
-    for number in 0..=parents.len() {
-        let prev = number.checked_sub(1).map_or(BlockHash::default(), |at| stored[parents[at].index(number)].hash);
+    for number in 0..=drawn.len() {
+        let parent = number.checked_sub(1).map(|at| drawn[at]);
+        let prev = parent.map_or(BlockHash::default(), |(parent, _)| stored[parent.index(number)].hash);
+        let bits = parent.map_or(spec.genesis_bits, |(_, bits)| bits);
         let nonce = u32::try_from(number).unwrap();
-        let header = Header { version: 1, prev, merkle_root: [0; 32], time: 0, bits: spec.genesis_bits, nonce };
+        let header = Header { version: 1, prev, merkle_root: [0; 32], time: 0, bits, nonce };
         stored.push(StoredHeader { header, hash: header.hash(), status: Status::HeaderOnly, executed: None });
     }
     (HeaderTree::load(&spec, stored.iter().copied()).unwrap(), stored)
@@ -53,20 +68,25 @@ impl Model<'_> {
         self.ancestors(at).all(|at| self.bodies[at])
     }
 
-    /// Height of the best of the blocks that fit; all have the same work.
-    fn best(&self, fits: impl Fn(usize) -> bool) -> usize {
-        let fitting = (0..self.stored.len()).filter(|at| self.is_valid(*at) && fits(*at));
-        fitting.map(|at| self.ancestors(at).count() - 1).max().unwrap_or(0)
+    /// Work of a block and its ancestors.
+    fn work(&self, at: usize) -> U256 {
+        self.ancestors(at).map(|at| pow::work(pow::target(self.stored[at].header.bits).unwrap())).sum()
     }
 
-    /// Checks a choice against the height that it must have; a choice only changes for more work, or if it fell.
-    fn check(&self, before: BlockHash, now: &HeaderInfo, height: usize) -> Result<(), TestCaseError> {
-        prop_assert_eq!(now.height as usize, height);
+    /// Work of the best of the blocks that fit.
+    fn best(&self, fits: impl Fn(usize) -> bool) -> U256 {
+        let fitting = (0..self.stored.len()).filter(|at| self.is_valid(*at) && fits(*at));
+        fitting.map(|at| self.work(at)).max().unwrap_or_else(|| self.work(0))
+    }
+
+    /// Checks a choice against the work that it must have; a choice only changes for more work, or if it fell.
+    fn check(&self, before: BlockHash, now: &HeaderInfo, work: U256) -> Result<(), TestCaseError> {
+        prop_assert_eq!(now.work, work);
         let at = |hash| self.stored.iter().position(|stored| stored.hash == hash).unwrap();
         prop_assert!(self.is_valid(at(now.hash)));
         let old = at(before);
         if before != now.hash && self.is_valid(old) {
-            prop_assert!(self.ancestors(old).count() - 1 < height);
+            prop_assert!(self.work(old) < work);
         }
         Ok(())
     }
@@ -75,7 +95,7 @@ impl Model<'_> {
 proptest! {
     // HDR-6
     #[test]
-    fn chooses_what_a_look_at_all_blocks_chooses(parents in vec(any::<Index>(), 1..30), steps in vec(step(), 1..60)) {
+    fn chooses_what_a_look_at_all_blocks_chooses(parents in vec(drawn(), 1..30), steps in vec(step(), 1..60)) {
         let (mut tree, stored) = grow(&parents);
         let (mut bodies, invalid) = (vec![false; stored.len()], vec![false; stored.len()]);
         bodies[0] = true;
@@ -101,7 +121,7 @@ proptest! {
     }
 
     #[test]
-    fn paths_lead_from_any_block_to_any_other(parents in vec(any::<Index>(), 1..40), from: Index, to: Index) {
+    fn paths_lead_from_any_block_to_any_other(parents in vec(drawn(), 1..40), from: Index, to: Index) {
         let (tree, stored) = grow(&parents);
         let (from, to) = (from.get(&stored).hash, to.get(&stored).hash);
         let path = tree.path(&from, &to).unwrap();

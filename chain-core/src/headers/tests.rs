@@ -43,6 +43,18 @@ impl Forks {
         Header { version: 1, prev: *parent, merkle_root, time, bits, nonce: 0 }
     }
 
+    /// Mines a chain of blocks so many seconds apart and stores them; returns its tip.
+    fn store_apart(&mut self, blocks: usize, seconds: u32) -> BlockHash {
+        let mut tip = self.hash("genesis");
+        for _ in 0..blocks {
+            let header = self.unmined(&tip);
+            let header = solve(Header { time: header.time - 1 + seconds, ..header });
+            tip = self.tree.insert(&header, NOW).unwrap().hash;
+            self.tree.mark_body(&tip);
+        }
+        tip
+    }
+
     fn extend(&mut self, parent: &BlockHash) -> BlockHash {
         let header = solve(self.unmined(parent));
         self.tree.insert(&header, NOW).unwrap().hash
@@ -426,4 +438,27 @@ fn a_chain_is_checked_without_storing_it() {
     let second = solve(forks.unmined(&first.hash()));
     assert_eq!(genesis.child(&forks.spec, &second, NOW), Err(skipped));
     assert_eq!(after.child(&forks.spec, &second, NOW).unwrap().height, 2);
+}
+
+// HDR-6
+//
+//     genesis -- 7 blocks, each harder than the one before
+//            \-- 16 blocks of the least work
+#[test]
+fn a_short_chain_of_more_work_beats_a_long_one() {
+    let spec = ChainSpec { half_life: 2, target_interval: 30, ..ChainSpec::dev() };
+    for heavy_first in [true, false] {
+        let mut forks = Forks::new(spec.clone());
+        let chains = [(7, 1), (15, 30)];
+        let tips = match heavy_first {
+            true => chains.map(|(blocks, seconds)| forks.store_apart(blocks, seconds)),
+            false => {
+                let light = forks.store_apart(chains[1].0, chains[1].1);
+                [forks.store_apart(chains[0].0, chains[0].1), light]
+            }
+        };
+        let [heavy, light] = tips.map(|tip| forks.tree.get(&tip).unwrap());
+        assert!(heavy.height < light.height && heavy.work > light.work, "{heavy:?} {light:?}");
+        assert_eq!((forks.tree.candidate(), forks.tree.best_header()), (tips[0], tips[0]));
+    }
 }

@@ -18,15 +18,24 @@ pub trait AtHand {
     fn age(&self) -> u32;
 }
 
-/// A subtree: its leaves, and the cheapest way to satisfy it.
+/// A subtree: its leaves, and the cheapest ways to satisfy it without and with a signature. Both are kept, since an input pays for one
+/// signature whether it has one or not: the first of a proof is free.
 struct Branch {
     leaves: usize,
-    way: Option<(u64, Vec<ProofItem>)>,
+    unsigned: Option<Way>,
+    signed: Option<Way>,
+}
+
+/// How a subtree is satisfied, and the gas of its items.
+#[derive(Clone)]
+struct Way {
+    gas: u64,
+    items: Vec<ProofItem>,
 }
 
 impl Branch {
-    fn cost(&self) -> Option<u64> {
-        self.way.as_ref().map(|(cost, _)| *cost)
+    fn cheaper(&self) -> Option<&Way> {
+        self.unsigned.iter().chain(&self.signed).min_by_key(|way| way.gas)
     }
 }
 
@@ -37,38 +46,72 @@ impl Policy {
     /// To learn the size of a proof before signing, answer signatures of zeros for the keys at hand.
     pub fn prove(&self, at_hand: &dyn AtHand) -> Option<Proof> {
         self.check().ok()?;
-        let (_, items) = cheapest(&mut self.0.iter(), at_hand).way?;
-        Some(Proof(items))
+        let Branch { unsigned, signed, .. } = cheapest(&mut self.0.iter(), at_hand);
+        let ways = unsigned.into_iter().map(|way| (way.gas + SIGNATURE, way)).chain(signed.map(|way| (way.gas, way)));
+        ways.min_by_key(|(gas, _)| *gas).map(|(_, way)| Proof(way.items.into()))
     }
 }
 
-/// The cheapest way through the next subtree. Recursive: the policy has been checked and is at most
+/// The cheapest ways through the next subtree. Recursive: the policy has been checked and is at most
 /// [`super::MAX_DEPTH`] deep.
-fn cheapest(nodes: &mut std::slice::Iter<PolicyNode>, at_hand: &dyn AtHand) -> Branch {
+fn cheapest(nodes: &mut dyn Iterator<Item = PolicyNode>, at_hand: &dyn AtHand) -> Branch {
     let node = nodes.next().expect("a checked policy is complete");
     let Some((needed, count)) = node.branches() else {
-        return Branch { leaves: 1, way: leaf(node, at_hand).map(|item| (gas(&item), vec![item])) };
+        let way = leaf(&node, at_hand).map(|item| Way { gas: gas(&item), items: vec![item] });
+        let (signed, unsigned) = if matches!(node, PolicyNode::Key(_)) { (way, None) } else { (None, way) };
+        return Branch { leaves: 1, unsigned, signed };
     };
     let branches: Vec<Branch> = (0..count).map(|_| cheapest(nodes, at_hand)).collect();
-    let leaves = branches.iter().map(|branch| branch.leaves).sum();
-    Branch { leaves, way: join(branches, usize::from(needed)) }
+    let needed = usize::from(needed);
+    let unsigned = choose(&branches, needed, |_, branch| branch.unsigned.as_ref());
+    // One branch signs, the others may.
+    let with_signer = |signer: usize| {
+        let signed = branches[signer].signed.as_ref()?;
+        let mut chosen = choose(&branches, needed - 1, |index, branch| branch.cheaper().filter(|_| index != signer))?;
+        chosen.push((signer, signed));
+        Some(chosen)
+    };
+    let signed = (0..branches.len()).filter_map(with_signer).min_by_key(|chosen| sum(chosen));
+    let join = |chosen: Chosen<'_>| join(&branches, &chosen);
+    Branch {
+        leaves: branches.iter().map(|branch| branch.leaves).sum(),
+        unsigned: unsigned.map(join),
+        signed: signed.map(join),
+    }
 }
 
-/// Satisfies the `needed` cheapest branches and skips the others.
-fn join(branches: Vec<Branch>, needed: usize) -> Option<(u64, Vec<ProofItem>)> {
-    let mut order: Vec<(u64, usize)> =
-        branches.iter().enumerate().filter_map(|(index, branch)| Some((branch.cost()?, index))).collect();
-    order.sort_unstable();
-    let chosen = order.get(..needed)?;
-    let cost = chosen.iter().map(|(cost, _)| cost).sum();
+/// Branches by their position, and how each is satisfied.
+type Chosen<'a> = Vec<(usize, &'a Way)>;
+
+fn sum(chosen: &Chosen<'_>) -> u64 {
+    chosen.iter().map(|(_, way)| way.gas).sum()
+}
+
+/// The cheapest `needed` of the branches that have a way; `None` if they are too few.
+fn choose<'a>(
+    branches: &'a [Branch],
+    needed: usize,
+    way: impl Fn(usize, &'a Branch) -> Option<&'a Way>,
+) -> Option<Chosen<'a>> {
+    let mut chosen: Chosen<'a> =
+        branches.iter().enumerate().filter_map(|(index, branch)| Some((index, way(index, branch)?))).collect();
+    chosen.sort_by_key(|(_, way)| way.gas);
+    (chosen.len() >= needed).then(|| {
+        chosen.truncate(needed);
+        chosen
+    })
+}
+
+/// Satisfies the chosen branches and skips the others.
+fn join(branches: &[Branch], chosen: &Chosen<'_>) -> Way {
     let mut items = Vec::new();
-    for (index, branch) in branches.into_iter().enumerate() {
-        match branch.way {
-            Some((_, way)) if chosen.iter().any(|(_, pick)| *pick == index) => items.extend(way),
-            _ => items.resize(items.len() + branch.leaves, ProofItem::Skip),
+    for (index, branch) in branches.iter().enumerate() {
+        match chosen.iter().find(|(pick, _)| *pick == index) {
+            Some((_, way)) => items.extend_from_slice(&way.items),
+            None => items.resize(items.len() + branch.leaves, ProofItem::Skip),
         }
     }
-    Some((cost, items))
+    Way { gas: sum(chosen), items }
 }
 
 fn leaf(node: &PolicyNode, at_hand: &dyn AtHand) -> Option<ProofItem> {
@@ -81,11 +124,14 @@ fn leaf(node: &PolicyNode, at_hand: &dyn AtHand) -> Option<ProofItem> {
     }
 }
 
+/// Gas of verifying a signature.
+const SIGNATURE: u64 = 5_000;
+
 /// Gas that an item costs beyond a skipped leaf.
 fn gas(item: &ProofItem) -> u64 {
     match item {
         ProofItem::Skip | ProofItem::Reached => 0,
         ProofItem::Preimage(_) => 16 * 32,
-        ProofItem::Signature(_) => 5_000 + 16 * 64,
+        ProofItem::Signature(_) => SIGNATURE + 16 * 64,
     }
 }

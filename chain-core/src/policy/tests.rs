@@ -25,7 +25,7 @@ fn hash() -> [u8; 32] {
 }
 
 fn evaluate(policy: &Policy, items: &[ProofItem]) -> Result<Vec<KeyBytes>, RuleError> {
-    let signatures = policy.evaluate(&Proof(items.to_vec()), 100, 10)?;
+    let signatures = policy.evaluate(&Proof(items.to_vec().into()), 100, 10)?;
     Ok(signatures.into_iter().map(|(key, _)| key).collect())
 }
 
@@ -33,7 +33,7 @@ fn evaluate(policy: &Policy, items: &[ProofItem]) -> Result<Vec<KeyBytes>, RuleE
 fn chain(depth: usize) -> Policy {
     let mut nodes = vec![PolicyNode::And(1); depth - 1];
     nodes.push(PolicyNode::After(0));
-    Policy(nodes)
+    Policy(nodes.into())
 }
 
 // POL-1
@@ -51,16 +51,16 @@ fn accepts_exactly_one_tree() {
     let tree = Policy::or([Policy::key(A), Policy::and([Policy::key(B), Policy::older(3)])]);
     assert_eq!(tree.check(), Ok(()));
     for end in 0..tree.0.len() {
-        assert_eq!(Policy(tree.0[..end].to_vec()).check(), Err(RuleError::PolicyCut { nodes: end }));
+        assert_eq!(Policy(tree.0.iter().take(end).collect()).check(), Err(RuleError::PolicyCut { nodes: end }));
     }
-    let two = [tree.0.clone(), tree.0].concat();
+    let two = tree.0.iter().chain(tree.0.iter()).collect();
     assert_eq!(Policy(two).check(), Err(RuleError::PolicyTrailing { nodes: 5 }));
 }
 
 // POL-1
 #[test]
 fn refuses_counts_that_make_no_sense() {
-    let node = |node| Policy(vec![node, PolicyNode::After(0), PolicyNode::After(0)]).check();
+    let node = |node| Policy(vec![node, PolicyNode::After(0), PolicyNode::After(0)].into()).check();
     assert_eq!(node(PolicyNode::Threshold(1, 2)), Ok(()));
     assert_eq!(node(PolicyNode::Threshold(2, 2)), Ok(()));
     assert_eq!(node(PolicyNode::Threshold(0, 2)), Err(RuleError::PolicyCounts { k: 0, n: 2 }));
@@ -72,9 +72,9 @@ fn refuses_counts_that_make_no_sense() {
 
 #[test]
 fn a_million_nested_nodes_are_refused_at_once() {
-    let policy = Policy(vec![PolicyNode::And(255); 1 << 20]);
+    let policy = Policy(vec![PolicyNode::And(255); 1 << 20].into());
     assert_eq!(policy.check(), Err(RuleError::PolicyDepth { limit: 16 }));
-    assert_eq!(policy.evaluate(&Proof(vec![]), 0, 0), Err(RuleError::PolicyDepth { limit: 16 }));
+    assert_eq!(policy.evaluate(&Proof(vec![].into()), 0, 0), Err(RuleError::PolicyDepth { limit: 16 }));
     assert!(policy.to_string().len() > 1 << 20);
 }
 
@@ -160,7 +160,7 @@ fn an_item_of_another_kind_is_refused() {
     for leaf in leaves {
         let fitting: Vec<bool> = items
             .iter()
-            .map(|item| match evaluate(&Policy(vec![leaf]), std::slice::from_ref(item)) {
+            .map(|item| match evaluate(&Policy(vec![leaf].into()), std::slice::from_ref(item)) {
                 Ok(_) => true,
                 Err(error) => {
                     assert_eq!(error, RuleError::ProofKind { leaf: 0 });
@@ -180,7 +180,7 @@ fn a_hashed_timelock_contract_has_two_ways_out() {
     let skip = || ProofItem::Skip;
     assert_eq!(evaluate(&policy, &[sign(A), preimage(5), skip(), skip()]), Ok(vec![A]));
     assert_eq!(evaluate(&policy, &[skip(), skip(), sign(B), ProofItem::Reached]), Ok(vec![B]));
-    let early = policy.evaluate(&Proof(vec![skip(), skip(), sign(B), ProofItem::Reached]), 100, 9);
+    let early = policy.evaluate(&Proof(vec![skip(), skip(), sign(B), ProofItem::Reached].into()), 100, 9);
     assert_eq!(early, Err(RuleError::TooYoung { got: 9, expected: 10 }));
 }
 
@@ -218,16 +218,35 @@ fn wallet(keys: &[KeyBytes], preimages: bool, age: u32) -> Wallet {
 fn proves_by_the_cheapest_way_at_hand() {
     let htlc = Policy::htlc(hash(), A, B, Policy::older(10));
     let skip = || ProofItem::Skip;
-    let by_preimage = Proof(vec![sign(A), preimage(5), skip(), skip()]);
-    let by_timeout = Proof(vec![skip(), skip(), sign(B), ProofItem::Reached]);
+    let by_preimage = Proof(vec![sign(A), preimage(5), skip(), skip()].into());
+    let by_timeout = Proof(vec![skip(), skip(), sign(B), ProofItem::Reached].into());
     assert_eq!(htlc.prove(&wallet(&[A, B], true, 9)), Some(by_preimage));
     assert_eq!(htlc.prove(&wallet(&[A, B], true, 10)), Some(by_timeout.clone()));
     assert_eq!(htlc.prove(&wallet(&[A, B], false, 10)), Some(by_timeout));
     assert_eq!(htlc.prove(&wallet(&[A], false, 10)), None);
     let two_of_three = Policy::threshold(2, [A, B, C].map(Policy::key));
-    assert_eq!(two_of_three.prove(&wallet(&[C, B], false, 0)), Some(Proof(vec![skip(), sign(B), sign(C)])));
+    assert_eq!(two_of_three.prove(&wallet(&[C, B], false, 0)), Some(Proof(vec![skip(), sign(B), sign(C)].into())));
     assert_eq!(two_of_three.prove(&wallet(&[C], false, 0)), None);
     assert_eq!(chain(17).prove(&wallet(&[], false, 0)), None);
+}
+
+/// What a witness with this proof costs beside what every witness of the policy does.
+fn price(proof: &Proof) -> u64 {
+    5_000 * proof.signatures().max(1) + 16 * codec::encode(proof).len() as u64
+}
+
+#[test]
+fn the_first_signature_of_a_proof_is_free() {
+    let preimages = |count: usize| Policy::and(vec![Policy::sha256(hash()); count]);
+    let all = wallet(&[A, B], true, 0);
+    let chosen = |policy: Policy| policy.prove(&all).unwrap().signatures();
+    // A signature takes the bytes of two preimages.
+    assert_eq!(chosen(Policy::or([Policy::key(A), preimages(1)])), 0);
+    assert_eq!(chosen(Policy::or([Policy::key(A), preimages(3)])), 1);
+    // Where one is needed anyway, a second costs as much as ten preimages.
+    let beside = |count| Policy::and([Policy::key(B), Policy::or([Policy::key(A), preimages(count)])]);
+    assert_eq!(chosen(beside(11)), 1);
+    assert_eq!(chosen(beside(12)), 2);
 }
 
 #[test]
@@ -287,19 +306,61 @@ fn text_is_refused_where_it_gets_too_deep() {
     assert!(htlc(17).parse::<Policy>().is_err());
 }
 
+// POL-4
+#[test]
+fn branches_without_keys_can_be_swapped_by_anybody() {
+    let either = Policy::or([Policy::after(1), Policy::older(0)]);
+    for items in [[ProofItem::Reached, ProofItem::Skip], [ProofItem::Skip, ProofItem::Reached]] {
+        assert_eq!(evaluate(&either, &items), Ok(vec![]));
+    }
+    let fallback = Policy::or([Policy::key(A), Policy::after(1)]);
+    assert_eq!(evaluate(&fallback, &[sign(A), ProofItem::Skip]), Ok(vec![A]));
+    assert_eq!(evaluate(&fallback, &[ProofItem::Skip, ProofItem::Reached]), Ok(vec![]));
+}
+
+/// The policy of these nodes with a key of its own in each branch of which others may take the place.
+fn keyed(nodes: &mut dyn Iterator<Item = PolicyNode>, keys: &mut u8) -> Policy {
+    let node = nodes.next().unwrap();
+    let Some((needed, count)) = node.branches() else { return Policy(vec![node].into()) };
+    let mut branches: Vec<Policy> = (0..count).map(|_| keyed(nodes, keys)).collect();
+    if needed < count {
+        for branch in &mut branches {
+            *keys += 1;
+            *branch = Policy::and([Policy::key(KeyBytes([*keys; 32])), branch.clone()]);
+        }
+    }
+    Policy::threshold(needed, branches)
+}
+
+/// Changes one or two items of a proof to what anybody can write: no signature.
+fn foreign_variations(proof: &Proof) -> Vec<Proof> {
+    let given: Vec<ProofItem> = proof.0.iter().collect();
+    let items = [ProofItem::Skip, ProofItem::Reached, preimage(5)];
+    let mut changed = Vec::new();
+    for (first, second) in (0..given.len()).flat_map(|first| (first..given.len()).map(move |second| (first, second))) {
+        for (one, other) in items.iter().flat_map(|one| items.iter().map(move |other| (one, other))) {
+            let mut varied = given.clone();
+            (varied[first], varied[second]) = (one.clone(), other.clone());
+            changed.extend((varied != given).then(|| Proof(varied.into())));
+        }
+    }
+    changed
+}
+
 /// Changes one item of a proof to each other kind.
 fn variations(proof: &Proof) -> Vec<Proof> {
     let items = [ProofItem::Skip, ProofItem::Reached, preimage(5), sign(A)];
-    let places = 0..proof.0.len();
+    let given: Vec<ProofItem> = proof.0.iter().collect();
+    let places = 0..given.len();
     let change = |(place, item): (usize, ProofItem)| {
-        let mut changed = proof.clone();
-        changed.0[place] = item;
-        changed
+        let mut changed = given.clone();
+        changed[place] = item;
+        Proof(changed.into())
     };
     places
         .flat_map(|place| items.clone().map(|item| (place, item)))
-        .filter(|(place, item)| proof.0[*place] != *item)
-        .filter(|(place, item)| !matches!((&proof.0[*place], item), (ProofItem::Signature(_), ProofItem::Signature(_))))
+        .filter(|(place, item)| given[*place] != *item)
+        .filter(|(place, item)| !matches!((&given[*place], item), (ProofItem::Signature(_), ProofItem::Signature(_))))
         .map(change)
         .collect()
 }
@@ -314,10 +375,60 @@ proptest! {
     #[test]
     fn any_list_of_nodes_is_handled_without_panic(policy in testing::policy_nodes(), height: u32, age: u32) {
         let _ = policy.to_string();
-        let proof = Proof(vec![ProofItem::Reached; policy.leaves()]);
+        let proof = Proof(vec![ProofItem::Reached; policy.leaves()].into());
         let verdict = policy.evaluate(&proof, height, age);
         if let Err(error) = policy.check() {
             prop_assert_eq!(verdict, Err(error));
+        }
+    }
+
+    #[test]
+    fn no_proof_is_cheaper_than_the_one_that_is_found(policy in testing::policy(), known in any::<bool>()) {
+        prop_assume!(policy.leaves() <= 10);
+        // Half of the leaves of a hash have a preimage.
+        let nodes = policy.0.iter().map(|node| match node {
+            PolicyNode::Sha256(other) if known && other[0] % 2 == 0 => PolicyNode::Sha256(hash()),
+            other => other,
+        });
+        let policy = Policy(nodes.collect());
+        let keys = policy.0.iter().filter_map(|node| match node {
+            PolicyNode::Key(key) => Some(key),
+            _ => None,
+        });
+        let wallet = Wallet { keys: keys.collect(), preimages: true, height: u32::MAX / 2, age: u32::MAX / 2 };
+        let given: Vec<ProofItem> = policy.0.iter().filter(|node| node.branches().is_none()).map(|leaf| match leaf {
+            PolicyNode::Key(key) => sign(key),
+            PolicyNode::Sha256(_) => preimage(5),
+            _ => ProofItem::Reached,
+        }).collect();
+        let proofs = (0..1_u32 << given.len()).map(|used| {
+            Proof(given.iter().enumerate().map(|(leaf, item)| match used >> leaf & 1 {
+                1 => item.clone(),
+                _ => ProofItem::Skip,
+            }).collect())
+        });
+        let cheapest = proofs
+            .filter(|proof| policy.evaluate(proof, wallet.height, wallet.age).is_ok())
+            .map(|proof| price(&proof))
+            .min();
+        prop_assert_eq!(policy.prove(&wallet).map(|proof| price(&proof)), cheapest);
+    }
+
+    // POL-4
+    #[test]
+    fn nobody_else_can_change_two_items_of_a_proof_where_each_branch_needs_a_key(policy in testing::policy()) {
+        let policy = keyed(&mut policy.0.iter(), &mut 0);
+        prop_assume!(policy.check().is_ok() && policy.leaves() <= 24);
+        let keys = policy.0.iter().filter_map(|node| match node {
+            PolicyNode::Key(key) => Some(key),
+            _ => None,
+        });
+        let everything = Wallet { keys: keys.collect(), preimages: true, height: u32::MAX, age: u32::MAX };
+        if let Some(proof) = policy.prove(&everything) {
+            prop_assert!(policy.evaluate(&proof, u32::MAX, u32::MAX).is_ok());
+            for other in foreign_variations(&proof) {
+                prop_assert!(policy.evaluate(&other, u32::MAX, u32::MAX).is_err(), "{other:?}");
+            }
         }
     }
 
@@ -325,7 +436,7 @@ proptest! {
     #[test]
     fn what_is_proven_is_accepted_and_no_other_item_is(policy in testing::policy()) {
         let keys = policy.0.iter().filter_map(|node| match node {
-            PolicyNode::Key(key) => Some(*key),
+            PolicyNode::Key(key) => Some(key),
             _ => None,
         });
         let everything = Wallet { keys: keys.collect(), preimages: true, height: u32::MAX, age: u32::MAX };

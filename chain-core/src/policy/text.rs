@@ -19,7 +19,7 @@ pub struct ParsePolicyError {
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut open: Vec<u8> = Vec::new();
-        for node in &self.0 {
+        for node in self.0.iter() {
             match node {
                 PolicyNode::Key(key) => write!(f, "key({})", alloy_primitives::hex::encode(key.0))?,
                 PolicyNode::After(height) => write!(f, "after({height})")?,

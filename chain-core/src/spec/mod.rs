@@ -21,6 +21,8 @@ use crate::{
     state::account_word,
     units::{Amount, Gas, Height},
 };
+#[cfg(test)]
+pub(crate) use validate::MOST_GAS;
 pub use validate::SpecError;
 
 /// An account that exists from the start.

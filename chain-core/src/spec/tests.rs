@@ -101,7 +101,7 @@ fn refuses_every_value_out_of_bounds() {
         ("half_life = 288", "half_life = 0", "half_life", "0", "expected 1 to 1000000000"),
         ("max_future = 120", "max_future = 4000000000", "max_future", "4000000000", "expected 0 to 3155760000"),
         ("maturity = 100", "maturity = 1000001", "coinbase_maturity", "1000001", "expected 0 to 1000000"),
-        ("gas_limit = 60_000_000", "gas_limit = 1", "gas_limit", "1", "expected 100000 to 10000000000"),
+        ("gas_limit = 60_000_000", "gas_limit = 1", "gas_limit", "1", "expected 100000 to 900000000"),
         ("block_bytes = 7_340_032", "block_bytes = 9", "max_block_bytes", "9", "expected 100000 to 8323072"),
         (
             "initial_base_fee = 1_000_000_000",

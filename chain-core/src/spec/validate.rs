@@ -31,8 +31,9 @@ pub enum SpecError {
     },
 }
 
-/// Most gas of a block that a spec may set.
-const MOST_GAS: u64 = 10_000_000_000;
+/// Most gas of a block that a spec may set. With more, a block could hold more transactions than [`crate::block::MAX_TRANSACTIONS`],
+/// which is as many as a node decodes: the cheapest uses 14,040.
+pub(crate) const MOST_GAS: u64 = 900_000_000;
 
 /// Most wei a gas that a spec may set.
 const MOST_BASE_FEE: u64 = 1_000_000_000_000_000;

@@ -171,6 +171,8 @@ impl Shape {
         }
         match Reference::decode(&mut &*second.whole)? {
             Reference::Empty => Err(NodeError),
+            // It would lead to itself.
+            _ if path.is_empty() => Err(NodeError),
             child => Ok(Self::Extension { path, child }),
         }
     }

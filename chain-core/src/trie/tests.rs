@@ -1,6 +1,9 @@
 //! Properties of the trie, against a full rebuild by alloy-trie.
 
-use super::*;
+use super::{
+    node::{Branch, Reference, Shape},
+    *,
+};
 use alloy_primitives::keccak256;
 use alloy_trie::{HashBuilder, Nibbles as AlloyNibbles, proof::verify_proof as alloy_verify};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -41,6 +44,45 @@ impl NodeReader for MemoryNodes {
     fn node(&self, key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
         Ok(self.0.get(key).cloned())
     }
+}
+
+/// A trie whose root is a branch that has this node, damaged, under its sixth child.
+fn damaged_trie(node: Node) -> MemoryNodes {
+    let mut branch = Branch::default();
+    branch.children[5] = Reference::Hash(keccak256(node.as_bytes()));
+    branch.children[6] = Reference::Hash(B256::repeat_byte(6));
+    let path = Nibbles::default();
+    let root = Arc::new(Node::new(&Shape::Branch(Box::new(branch))));
+    let at = |path| NodeKey { owner: None, path };
+    MemoryNodes([(at(path), root), (at(path.push(5)), Arc::new(node))].into())
+}
+
+#[test]
+fn a_node_too_deep_for_any_key_is_an_error_and_no_panic() {
+    let key = B256::repeat_byte(0x55);
+    let long = Nibbles::of_key(&key);
+    let child = Reference::Hash(B256::repeat_byte(1));
+    let value = vec![7; 40];
+    let deep = [Shape::Leaf { path: long, value: value.clone() }, Shape::Extension { path: long.take(63), child }];
+    for shape in deep {
+        let nodes = damaged_trie(Node::new(&shape));
+        for change in [Some(vec![1; 40]), None] {
+            let error = update(&nodes, None, &[(key, change)]).unwrap_err();
+            assert!(error.to_string().contains("leads beyond the length of a key"), "{error}");
+        }
+    }
+    // One nibble less is what a leaf there has.
+    let nodes = damaged_trie(Node::new(&Shape::Leaf { path: long.take(63), value }));
+    assert!(update(&nodes, None, &[(key, Some(vec![1; 40]))]).is_ok());
+}
+
+#[test]
+fn an_extension_that_leads_to_itself_is_no_node() {
+    let child = Reference::Hash(B256::repeat_byte(1));
+    let bytes = Shape::Extension { path: Nibbles::default(), child }.encode();
+    assert_eq!(Shape::decode(&bytes), Err(NodeError));
+    let bytes = Shape::Extension { path: Nibbles::default().push(1), child }.encode();
+    assert!(Shape::decode(&bytes).is_ok());
 }
 
 type Leaves = BTreeMap<B256, Vec<u8>>;

@@ -69,7 +69,7 @@ pub fn update_paths<'a>(
     let root = NodeKey { owner, path: Nibbles::default() };
     let node = reader.node(&root)?;
     let old = node.as_ref().map_or(Reference::Empty, |node| Reference::Hash(keccak256(node.as_bytes())));
-    let shape = node.map(|node| Shape::decode(node.as_bytes())).transpose().map_err(damaged)?;
+    let shape = node.map(|node| decode(root.path, node.as_bytes())).transpose()?;
     let mut update = Update { reader, owner, diff: Vec::with_capacity(4 * changes.len()) };
     let subtree = update.rewrite(root.path, old, shape, &changes)?;
     match update.place(root.path, old, subtree) {
@@ -77,6 +77,11 @@ pub fn update_paths<'a>(
         _ => Ok((EMPTY_ROOT, update.diff)),
     }
 }
+
+/// A stored node is at the wrong place.
+#[derive(Debug, thiserror::Error)]
+#[error("the trie node at {0:?} leads beyond the length of a key")]
+struct TooDeep(Nibbles);
 
 fn damaged(error: impl std::error::Error + Send + Sync + 'static) -> ViewError {
     ViewError(Arc::new(error))
@@ -362,11 +367,11 @@ impl Update<'_> {
     fn load(&self, at: Nibbles, reference: &Reference) -> Result<Option<Shape>, ViewError> {
         match reference {
             Reference::Empty => Ok(None),
-            Reference::Inline { len, rlp } => Shape::decode(&rlp[..usize::from(*len)]).map(Some).map_err(damaged),
+            Reference::Inline { len, rlp } => decode(at, &rlp[..usize::from(*len)]).map(Some),
             Reference::Hash(_) => {
                 let key = self.key(at);
                 let node = self.reader.node(&key)?.ok_or_else(|| damaged(MissingNode(key)))?;
-                Shape::decode(node.as_bytes()).map(Some).map_err(damaged)
+                decode(at, node.as_bytes()).map(Some)
             }
         }
     }
@@ -374,6 +379,18 @@ impl Update<'_> {
     fn key(&self, path: Nibbles) -> NodeKey {
         NodeKey { owner: self.owner, path }
     }
+}
+
+/// Decodes the node at a position.
+fn decode(at: Nibbles, rlp: &[u8]) -> Result<Shape, ViewError> {
+    let shape = Shape::decode(rlp).map_err(damaged)?;
+    let deepest = match &shape {
+        Shape::Leaf { path, .. } => path.len(),
+        Shape::Extension { path, .. } => path.len() + 1,
+        Shape::Branch(_) => 1,
+    };
+    // Only a damaged database has such a node; no path holds what is below it.
+    if at.len() + deepest > Nibbles::MAX { Err(damaged(TooDeep(at))) } else { Ok(shape) }
 }
 
 /// The changes that meet a condition, copied only if some do not.

@@ -1,7 +1,7 @@
 //! Code made ready to run: padded, its jump destinations found.
 
-use alloy_primitives::{Address, B256, Bytes, map::B256Map};
-use std::rc::Rc;
+use alloy_primitives::{Address, Bytes};
+use std::{cell::OnceCell, rc::Rc};
 
 use super::opcode::{JUMPDEST, PUSH1, PUSH32};
 
@@ -9,57 +9,61 @@ use super::opcode::{JUMPDEST, PUSH1, PUSH32};
 const PADDING: usize = 33;
 /// First bytes of a delegation (EIP-7702).
 const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
-/// Bytes of code that a cache keeps: beyond, it forgets all.
-const CACHED_BYTES: usize = 32 << 20;
-
-/// Code that can run. Cheap to clone.
+/// Code that can run. Cheap to clone; all clones share one analysis, which is made when the code first runs.
 #[derive(Clone, Debug)]
-pub(super) struct Code(Rc<Analysed>);
+pub(crate) struct Code(Rc<Padded>);
 
 #[derive(Debug)]
-struct Analysed {
-    padded: Box<[u8]>,
+struct Padded {
+    bytes: Box<[u8]>,
+    /// Length of the code itself.
     len: usize,
-    /// One bit for each byte of the code: whether it is a JUMPDEST outside of push data.
-    destinations: Box<[u64]>,
+    destinations: OnceCell<Box<[u64]>>,
+}
+
+/// Where jumps may go: one bit for each byte of the code, whether it is a JUMPDEST outside of push data.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Destinations<'a>(&'a [u64]);
+
+impl Destinations<'_> {
+    /// Whether a jump may go there.
+    #[inline(always)]
+    pub fn contains(self, pc: u64) -> bool {
+        let bits = self.0.get((pc / 64) as usize).copied().unwrap_or(0);
+        bits >> (pc % 64) & 1 == 1
+    }
 }
 
 impl Code {
-    /// Makes code ready, in linear time.
-    pub fn new(bytes: &[u8]) -> Self {
-        let mut padded = Vec::with_capacity(bytes.len() + PADDING);
-        padded.extend_from_slice(bytes);
-        padded.resize(bytes.len() + PADDING, 0);
-        Self(Rc::new(Analysed { padded: padded.into(), len: bytes.len(), destinations: destinations(bytes) }))
+    /// Copies code and pads it.
+    pub fn new(code: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(code.len() + PADDING);
+        bytes.extend_from_slice(code);
+        bytes.resize(code.len() + PADDING, 0);
+        Self(Rc::new(Padded { bytes: bytes.into(), len: code.len(), destinations: OnceCell::new() }))
     }
 
     /// The code itself.
     pub fn bytes(&self) -> &[u8] {
-        &self.0.padded[..self.0.len]
+        &self.0.bytes[..self.0.len]
     }
 
     /// The code with enough zeros after it that an instruction can be read wherever one can begin.
-    pub fn padded(&self) -> &[u8] {
-        &self.0.padded
+    pub(super) fn padded(&self) -> &[u8] {
+        &self.0.bytes
     }
 
-    /// Whether a jump may go there.
+    /// Where jumps may go, found in linear time the first time.
     #[inline(always)]
-    pub fn is_destination(&self, pc: u64) -> bool {
-        let bits = self.0.destinations.get((pc / 64) as usize).copied().unwrap_or(0);
-        bits >> (pc % 64) & 1 == 1
+    pub(super) fn destinations(&self) -> Destinations<'_> {
+        Destinations(self.0.destinations.get_or_init(|| destinations(self.bytes())))
     }
 
-    /// Whom it delegates to, if it is nothing but a delegation.
+    /// Whom it delegates to, if it is nothing but a delegation (EIP-7702).
     pub fn delegate(&self) -> Option<Address> {
-        delegate(self.bytes())
+        let address: [u8; 20] = self.bytes().strip_prefix(&DELEGATION)?.try_into().ok()?;
+        Some(address.into())
     }
-}
-
-/// Whom code delegates to, if it is nothing but a delegation (EIP-7702).
-pub(crate) fn delegate(code: &[u8]) -> Option<Address> {
-    let address: [u8; 20] = code.strip_prefix(&DELEGATION)?.try_into().ok()?;
-    Some(address.into())
 }
 
 /// The code that delegates to an address.
@@ -68,6 +72,8 @@ pub(crate) fn delegation(to: &Address) -> Bytes {
 }
 
 fn destinations(code: &[u8]) -> Box<[u64]> {
+    #[cfg(test)]
+    ANALYSES.with(|count| count.set(count.get() + 1));
     let mut bits = vec![0_u64; code.len().div_ceil(64)];
     let mut pc = 0;
     while let Some(opcode) = code.get(pc) {
@@ -81,28 +87,8 @@ fn destinations(code: &[u8]) -> Box<[u64]> {
     bits.into()
 }
 
-/// Code by its hash, so that none is analysed twice while it is remembered.
-#[derive(Debug, Default)]
-pub(super) struct CodeCache {
-    codes: B256Map<Code>,
-    bytes: usize,
-}
-
-impl CodeCache {
-    /// What is remembered for a hash.
-    pub fn get(&self, hash: &B256) -> Option<&Code> {
-        self.codes.get(hash)
-    }
-
-    /// Makes code ready and remembers it.
-    pub fn insert(&mut self, hash: B256, bytes: &[u8]) -> Code {
-        if self.bytes > CACHED_BYTES {
-            self.codes.clear();
-            self.bytes = 0;
-        }
-        let code = Code::new(bytes);
-        self.bytes += bytes.len() + PADDING;
-        self.codes.insert(hash, code.clone());
-        code
-    }
+#[cfg(test)]
+thread_local! {
+    /// How often code was analysed in this thread.
+    pub(super) static ANALYSES: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

@@ -2,11 +2,11 @@
 //!
 //! Frames call each other without recursion: they lie in a list, and the last of it runs.
 
-use alloy_primitives::{Address, B256, KECCAK256_EMPTY, U256};
+use alloy_primitives::{Address, B256, U256};
 
 use super::{
     Request,
-    code::{Code, CodeCache},
+    code::Code,
     frame::{Frame, Message},
     gas::DEPTH_LIMIT,
     halt::{Halt, Status},
@@ -22,14 +22,13 @@ use crate::{
     units::{Gas, Height},
 };
 
-/// Buffers and analysed code, kept from one transaction of a block to the next.
+/// Buffers and hashes, kept from one transaction of a block to the next.
 #[derive(Debug, Default)]
 pub(crate) struct Machine {
     pub(super) frames: Vec<Frame>,
     pub(super) stacks: Stacks,
     pub(super) memory: Memory,
     pub(super) return_data: Vec<u8>,
-    pub(super) codes: CodeCache,
     pub(super) hashes: Hashes,
 }
 
@@ -63,7 +62,7 @@ impl Machine {
 /// What all frames of a transaction see of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
-    /// Hash of the transaction: it names the coins of withdrawals.
+    /// Hash of the transaction, from which the outpoints of withdrawn coins are made.
     pub transaction: B256,
     /// ORIGIN.
     pub sender: Address,
@@ -100,8 +99,8 @@ pub(super) enum Begun {
 pub(super) struct Resolved {
     /// `None` if there is none.
     pub code: Option<Code>,
-    /// Whom the account delegates to (EIP-7702).
-    pub delegate: Option<AccountId>,
+    /// Whether it is that of an account that the called one delegates to (EIP-7702).
+    pub is_delegated: bool,
 }
 
 impl<'a, 'v, I: Inspector> Vm<'a, 'v, I> {
@@ -125,30 +124,21 @@ impl<I: Inspector> Vm<'_, '_, I> {
         self.machine.frames.last().expect("instructions run in a frame")
     }
 
-    /// Makes an account's code ready to run, following a delegation (EIP-7702).
-    pub fn resolve(&mut self, account: AccountId) -> Result<Resolved, ViewError> {
-        let code = self.code_of(account)?;
-        if self.environment.revision < Revision::Osaka {
-            return Ok(Resolved { code, delegate: None });
-        }
+    /// The code that a call of an account runs. A delegation (EIP-7702) is followed once, to the account that `find` finds: what that
+    /// costs is charged before it is read.
+    pub fn resolve<E: From<ViewError>>(
+        &mut self,
+        account: AccountId,
+        find: impl FnOnce(&mut Self, &Address) -> Result<AccountId, E>,
+    ) -> Result<Resolved, E> {
+        let code = self.state.code(account)?.cloned();
+        let follows = self.environment.revision >= Revision::Osaka;
         // VM-14
-        let Some(delegate) = code.as_ref().and_then(Code::delegate) else {
-            return Ok(Resolved { code, delegate: None });
+        let Some(delegate) = code.as_ref().filter(|_| follows).and_then(Code::delegate) else {
+            return Ok(Resolved { code, is_delegated: false });
         };
-        let delegate = self.state.account(&delegate)?;
-        Ok(Resolved { code: self.code_of(delegate)?, delegate: Some(delegate) })
-    }
-
-    fn code_of(&mut self, account: AccountId) -> Result<Option<Code>, ViewError> {
-        let hash = self.state.info(account).code_hash;
-        if hash == KECCAK256_EMPTY {
-            return Ok(None);
-        }
-        if let Some(code) = self.machine.codes.get(&hash) {
-            return Ok(Some(code.clone()));
-        }
-        let bytes = self.state.code(account)?;
-        Ok(Some(self.machine.codes.insert(hash, bytes)))
+        let delegate = find(self, &delegate)?;
+        Ok(Resolved { code: self.state.code(delegate)?.cloned(), is_delegated: true })
     }
 
     /// Begins a call. One that needs no frame has ended when this returns, its output in the return data.
@@ -190,7 +180,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
     fn run_built_in(&mut self, message: &Message, resolved: &Resolved) -> Result<Option<(Status, Gas)>, ViewError> {
         let address = self.state.address(message.code);
         // A delegation to a precompiled contract runs nothing (EIP-7702).
-        if resolved.delegate.is_none() {
+        if !resolved.is_delegated {
             let input = self.machine.memory.absolute(&message.input);
             if let Some(result) = precompiles::run(self.environment.revision, &address, input, message.gas) {
                 return Ok(Some(match result {

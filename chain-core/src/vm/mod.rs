@@ -22,7 +22,7 @@ mod stack;
 pub(crate) mod tests;
 mod word;
 
-pub(crate) use code::{delegate, delegation};
+pub(crate) use code::{Code, delegation};
 pub use halt::{Halt, Status};
 pub use inspect::{FrameEnd, FrameKind, FrameStart, Inspector, Interrupted, Silent, Step};
 pub(crate) use machine::{Machine, Origin};
@@ -34,7 +34,6 @@ use crate::{
     state::{AccountId, Overlay, ViewError},
     units::Gas,
 };
-use code::Code;
 use frame::{Creation, Message};
 use machine::{Begun, Vm};
 
@@ -94,11 +93,12 @@ impl<I: Inspector> Vm<'_, '_, I> {
             let creation = Creation { kind: FrameKind::Create, creator: sender, account: target, value, gas };
             return self.begin_creation(&creation, Code::new(request.input));
         }
-        let resolved = self.resolve(target)?;
-        if let Some(delegate) = resolved.delegate {
+        let resolved = self.resolve(target, |vm, delegate| {
+            let delegate = vm.state.account(delegate)?;
             // VM-2
-            self.state.warm_account(delegate);
-        }
+            vm.state.warm_account(delegate);
+            Ok::<_, ViewError>(delegate)
+        })?;
         let message = Message {
             kind: FrameKind::Call,
             caller: sender,

@@ -36,6 +36,7 @@ macro_rules! interpreter {
         fn interpret(&mut self) -> Result<Left, Exit> {
             let depth = self.machine.frames.len();
             let code = self.frame().code.clone();
+            let destinations = code.destinations();
             let mut pc = Position::new(&code, self.frame().pc);
             let (mut stack, mut gas) = (self.stack, self.gas);
 
@@ -133,7 +134,7 @@ macro_rules! interpreter {
             macro_rules! jump {
                 ($target:expr) => {
                     self.go_on()?;
-                    match word::small(&$target).filter(|target| code.is_destination(*target)) {
+                    match word::small(&$target).filter(|target| destinations.contains(*target)) {
                         // Whoever watches is to see the JUMPDEST.
                         Some(target) if I::ACTIVE => pc = Position::new(&code, target as usize),
                         Some(target) => {

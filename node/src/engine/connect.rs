@@ -8,8 +8,8 @@ use chain_core::{
     error::{ExecuteError, RuleError},
     execute::{BlockContext, ExecutedBlock, execute_block},
     hash::{BlockHash, TxId},
+    header::Header,
     headers::{Executed, Status},
-    pow,
     transaction::Transaction,
     units::{Gas, Height},
 };
@@ -110,11 +110,11 @@ impl Engine {
     fn disconnect_tip(&mut self) -> Result<Gas, Fatal> {
         let gas =
             self.tree.get(&self.store.tip().hash).and_then(|info| info.executed).map_or(0, |block| block.gas_used);
-        let (block, accounts) = self.store.disconnect()?;
+        let disconnected = self.store.disconnect()?;
         self.session.went_back = true;
-        self.note_unmined(&block);
-        let dropped = self.mempool.block_disconnected(&block, &accounts);
-        self.resubmission.add_block(block, dropped);
+        self.note_unmined(&disconnected.block);
+        let dropped = self.mempool.block_disconnected(&disconnected.names, &disconnected.accounts);
+        self.resubmission.add_block(disconnected.block, dropped);
         // Every block in between is a whole state: what gathers in memory stays bounded, however deep this goes.
         if self.store.needs_flush(true) {
             self.store.flush()?;
@@ -162,7 +162,10 @@ impl Engine {
             Ok(senders) => senders,
             Err(rule) => return Ok(Err(rule)),
         };
-        let context = self.context_on_tip(block.block().header.time, block.block().header.bits);
+        let context = match self.context_on_tip(block.block().header.time, block.block().header.bits) {
+            Ok(context) => context,
+            Err(rule) => return Ok(Err(rule)),
+        };
         debug_assert_eq!(context.height, at.height);
         let pending = match execute_block(&self.spec, &context, &self.store.view(), block, &senders) {
             Ok(pending) => pending,
@@ -174,16 +177,13 @@ impl Engine {
     }
 
     /// What a block on the tip executes in.
-    pub(super) fn context_on_tip(&self, time: u32, bits: u32) -> BlockContext {
+    ///
+    /// # Errors
+    /// HDR-1 for malformed bits.
+    pub(super) fn context_on_tip(&self, time: u32, bits: u32) -> Result<BlockContext, RuleError> {
         let tip = self.store.tip();
-        BlockContext {
-            genesis: self.genesis,
-            height: tip.height + 1,
-            time,
-            base_fee: self.next_base_fee(),
-            difficulty: pow::target(bits).map(pow::work).unwrap_or_default(),
-            parent: tip.hash,
-        }
+        let header = Header { version: 0, prev: tip.hash, merkle_root: [0; 32], time, bits, nonce: 0 };
+        BlockContext::new(self.genesis, tip.height + 1, self.next_base_fee(), &header)
     }
 
     /// Base fee of the next block on the active chain.

@@ -140,7 +140,7 @@ impl Engine {
         let bits = self.next_bits();
         let assembly = Assembly {
             spec: &self.spec,
-            context: self.context_on_tip(time, bits),
+            context: self.context_on_tip(time, bits)?,
             view: &self.store.view(),
             bits,
             longpoll: self.longpoll_id(),

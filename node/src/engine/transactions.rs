@@ -117,7 +117,6 @@ fn may_pass(error: &SubmitError) -> bool {
         SubmitError::Mempool(error) => matches!(
             error,
             MempoolError::MissingCoin(_)
-                | MempoolError::UnconfirmedWithdrawal(_)
                 | MempoolError::InsufficientFunds { .. }
                 | MempoolError::NonceGap { .. }
                 | MempoolError::DelegatedSender { .. }

@@ -3,7 +3,7 @@
 use alloy_primitives::map::HashSet;
 use chain_core::{
     Address,
-    block::{Block, CheckedBlock},
+    block::CheckedBlock,
     hash::TxId,
     state::{Account, AccountChange},
     transaction::Transaction,
@@ -53,12 +53,11 @@ impl Mempool {
         self.lower_floor();
     }
 
-    /// Follows the chain back over its tip: drops what spends from the block or is not paid for without it, and answers with
-    /// that, since it may stand again on what the new branch holds. `accounts` are those that the block changed, as they
-    /// are without it.
-    pub fn block_disconnected(&mut self, block: &Block, accounts: &[(Address, Account)]) -> Vec<Dropped> {
-        let txids = block.transactions.iter().map(Transaction::txid);
-        let rested: Vec<Slot> = txids.flat_map(|txid| self.coins.spenders_of(&txid).collect::<Vec<_>>()).collect();
+    /// Follows the chain back over its tip: drops what spends coins with these ids, which the block made, or is not paid for
+    /// without it, and answers with that, since it may stand again on what the new branch holds. `accounts` are those that
+    /// the block changed, as they are without it.
+    pub fn block_disconnected(&mut self, names: &[TxId], accounts: &[(Address, Account)]) -> Vec<Dropped> {
+        let rested: Vec<Slot> = names.iter().flat_map(|name| self.coins.spenders_of(name)).collect();
         let mut dropped = self.drop_to_return(&rested);
         for (address, account) in accounts {
             let (_, sorted) = self.accounts.update_sender(address, (*account).into());

@@ -59,12 +59,9 @@ pub enum MempoolError {
         /// What it should.
         minimum: Amount,
     },
-    /// An input is unknown or spent.
-    #[error("coin {}:{} is unknown or already spent", .0.txid, .0.index)]
+    /// An input is unknown or spent. The coin of a withdrawal is unknown until its block is connected.
+    #[error("coin {}:{} is unknown or already spent; a withdrawn coin exists from its block on", .0.txid, .0.index)]
     MissingCoin(OutPoint),
-    /// An input would be made by a withdrawal that is not in a block yet.
-    #[error("coin {}:{} comes from a withdrawal that is not in a block yet; wait for the next block", .0.txid, .0.index)]
-    UnconfirmedWithdrawal(OutPoint),
     /// The tip is under what the pool takes now.
     #[error("the tip of {got} wei a gas is below the {minimum} that the mempool takes now")]
     TipTooLow {

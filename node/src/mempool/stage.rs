@@ -201,7 +201,8 @@ impl Mempool {
     ) -> Result<(Coin, bool), SubmitError> {
         let parent = match self.by_txid.get(&outpoint.txid) {
             Some(Id::Coin(slot)) => Some(&*self.coins.get(*slot).transaction),
-            Some(Id::Account(_)) => return Err(MempoolError::UnconfirmedWithdrawal(*outpoint).into()),
+            // No coin has the id of an account transaction (GW-6).
+            Some(Id::Account(_)) => return Err(MempoolError::MissingCoin(*outpoint).into()),
             None => flight.transactions.get(&outpoint.txid).map(|transaction| &**transaction),
         };
         match parent {
@@ -211,7 +212,7 @@ impl Mempool {
                 let output = output.ok_or(MempoolError::MissingCoin(*outpoint))?;
                 Ok((Coin { output, height: point.height, coinbase: false }, false))
             }
-            Some(_) => Err(MempoolError::UnconfirmedWithdrawal(*outpoint).into()),
+            Some(_) => Err(MempoolError::MissingCoin(*outpoint).into()),
             None => {
                 let coin = point.view.coin(outpoint)?.ok_or(MempoolError::MissingCoin(*outpoint))?;
                 Ok((coin, true))
@@ -266,11 +267,11 @@ fn valid_from(point: &ChainPoint, tx: &CoinTransaction, spent: &[Coin]) -> Resul
             from = from.max(expected);
         }
         if let Witness::Policy(policy, proof) = witness {
-            let leaves = policy.0.iter().filter(|node| is_leaf(node));
-            for (leaf, item) in leaves.zip(&proof.0) {
+            let leaves = policy.0.iter().filter(is_leaf);
+            for (leaf, item) in leaves.zip(proof.0.iter()) {
                 from = from.max(match (leaf, item) {
-                    (PolicyNode::After(height), ProofItem::Reached) => *height,
-                    (PolicyNode::Older(age), ProofItem::Reached) => coin.height.saturating_add(*age),
+                    (PolicyNode::After(height), ProofItem::Reached) => height,
+                    (PolicyNode::Older(age), ProofItem::Reached) => coin.height.saturating_add(age),
                     _ => 0,
                 });
             }

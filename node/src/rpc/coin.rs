@@ -1,8 +1,9 @@
 //! `coin_*`: the coin side of the ledger.
 
 use chain_core::{
-    Address, address, codec,
+    address, codec,
     coin::{Coin, Lock, OutPoint},
+    execute::withdrawals,
     hash::TxId,
     state::StateView,
     transaction::Transaction,
@@ -23,7 +24,7 @@ use super::{
 use crate::{
     engine::SubmitError,
     mempool::{LockPending, MempoolError},
-    store::{CoinPlace, HistoryPlace, PlacedCoin, Snapshot, TxPlace},
+    store::{CoinPlace, HistoryPlace, PlacedCoin, Snapshot, StoredReceipt, TxPlace},
 };
 
 pub(super) const METHODS: &[Method] = &[
@@ -200,7 +201,9 @@ fn get_coin(context: &Context, mut args: Args) -> RpcResult<Value> {
     let snapshot = context.snapshot()?;
     if let Some(coin) = read(snapshot.coin(&at))? {
         let tip = snapshot.tip().height;
-        return Ok(render::coin(&context.spec.hrp, context.spec.coinbase_maturity, tip, &at, &coin).into());
+        let mut fields = render::coin(&context.spec.hrp, context.spec.coinbase_maturity, tip, &at, &coin);
+        fields.insert("madeBy".into(), maker(&snapshot, &at, &coin)?.to_string().into());
+        return Ok(fields.into());
     }
     if !mempool {
         return Ok(Value::Null);
@@ -211,7 +214,30 @@ fn get_coin(context: &Context, mut args: Args) -> RpcResult<Value> {
         _ => None,
     });
     let coin = output.filter(|output| !matches!(output.lock, Lock::Account(_)));
-    Ok(coin.map(|output| render::pending_coin(&context.spec.hrp, &at, output)).into())
+    Ok(coin
+        .map(|output| {
+            let mut fields = render::pending_coin(&context.spec.hrp, &at, output);
+            fields.insert("madeBy".into(), at.txid.to_string().into());
+            fields
+        })
+        .into())
+}
+
+/// The transaction that made a coin: the one that its outpoint names, or the account transaction that withdrew it (GW-6).
+fn maker(snapshot: &Snapshot, at: &OutPoint, coin: &Coin) -> RpcResult<TxId> {
+    let Some(block) = read(snapshot.at_height(coin.height))?.filter(|_| !coin.coinbase) else { return Ok(at.txid) };
+    let receipts = read(snapshot.receipts(block))?.unwrap_or_default();
+    if receipts.is_empty() {
+        return Ok(at.txid);
+    }
+    let body = read::body(snapshot, block)?;
+    for stored in &receipts {
+        let Some(txid) = body.transactions.get(stored.position as usize).map(Transaction::txid) else { continue };
+        if withdrawals(txid, &stored.receipt.logs).iter().any(|(made, _)| made == at) {
+            return Ok(txid);
+        }
+    }
+    Ok(at.txid)
 }
 
 fn decode(args: &mut Args) -> RpcResult<Transaction> {
@@ -262,7 +288,8 @@ fn get_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
         return Ok(Value::Null);
     };
     let tx = &block.transactions[place.position as usize];
-    let (sender, success) = outcome(&snapshot, place)?;
+    let receipt = receipt(&snapshot, place)?;
+    let (sender, success) = receipt.as_ref().map_or((None, true), |of| (Some(of.sender), of.receipt.success));
     let fee = match tx {
         Transaction::Coin(coin) => Spent::of(&snapshot, place.block, &block)?.fee(coin).map(|fee| fee.0),
         _ => None,
@@ -277,14 +304,19 @@ fn get_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
         "success": success,
         "hex": hex::encode(tx.encode()),
     });
-    Ok(render::join(render::transaction(&context.spec.hrp, tx, sender), rest))
+    let mut fields = render::transaction(&context.spec.hrp, tx, sender);
+    if let Some(stored) = &receipt {
+        let withdrawn = withdrawals(txid, &stored.receipt.logs);
+        let withdrawn = withdrawn.iter().map(|(at, output)| render::withdrawn(&context.spec.hrp, at, output));
+        fields.insert("withdrawals".into(), withdrawn.collect());
+    }
+    Ok(render::join(fields, rest))
 }
 
-/// Who sent an account transaction, and whether it ran to its end; coin transactions always do.
-fn outcome(snapshot: &Snapshot, place: TxPlace) -> RpcResult<(Option<Address>, bool)> {
+/// The receipt of a transaction, if it is an account transaction.
+fn receipt(snapshot: &Snapshot, place: TxPlace) -> RpcResult<Option<StoredReceipt>> {
     let receipts = read(snapshot.receipts(place.block))?.unwrap_or_default();
-    let receipt = receipts.into_iter().find(|receipt| receipt.position == place.position);
-    Ok(receipt.map_or((None, true), |receipt| (Some(receipt.sender), receipt.receipt.success)))
+    Ok(receipts.into_iter().find(|receipt| receipt.position == place.position))
 }
 
 fn estimate_fee(context: &Context, _: Args) -> RpcResult<Value> {

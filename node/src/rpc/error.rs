@@ -101,7 +101,7 @@ fn mempool_error(refusal: &MempoolError) -> RpcError {
     let (reason, words) = match refusal {
         E::AlreadyKnown(_) => ("known", "already known"),
         E::Coinbase | E::TooLarge { .. } | E::Dust { .. } | E::GasOverBlock { .. } => ("policy", ""),
-        E::MissingCoin(_) | E::UnconfirmedWithdrawal(_) => ("missing", ""),
+        E::MissingCoin(_) => ("missing", ""),
         E::TipTooLow { .. } => ("fee", "transaction underpriced"),
         E::ReplacementPrice { .. } | E::ReplacementFee { .. } => ("fee", "replacement transaction underpriced"),
         E::TooManyReplaced { .. } | E::SpendsReplaced(_) | E::ReplacementAddsUnconfirmed(_) => ("conflict", ""),

@@ -98,6 +98,11 @@ fn output(hrp: &str, index: u32, output: &Output) -> Value {
     })
 }
 
+/// A coin that an account transaction withdrew: the id in its outpoint is not that of the transaction.
+pub fn withdrawn(hrp: &str, at: &OutPoint, one: &Output) -> Value {
+    join(fields(json!({ "txid": at.txid.to_string() })), output(hrp, at.index, one))
+}
+
 fn outputs(hrp: &str, all: &[Output]) -> Vec<Value> {
     (0..).zip(all).map(|(index, one)| output(hrp, index, one)).collect()
 }
@@ -188,8 +193,8 @@ fn witness(witness: &Witness) -> Value {
         Witness::Key(signature) => json!({ "type": "key", "signature": hex::encode(signature.0) }),
         Witness::Policy(policy, proof) => json!({
             "type": "policy",
-            "policy": policy.0.iter().map(policy_node).collect::<Vec<_>>(),
-            "proof": proof.0.iter().map(proof_item).collect::<Vec<_>>(),
+            "policy": policy.0.iter().map(|node| policy_node(&node)).collect::<Vec<_>>(),
+            "proof": proof.0.iter().map(|item| proof_item(&item)).collect::<Vec<_>>(),
         }),
     }
 }

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, Bytes, U256};
 use chain_core::{
     account::{AccountTransaction, Fees, Fields},
     coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    execute::{GATEWAY, withdraw_calldata},
     sighash::sighash,
     spec::ChainSpec,
     state::StateView,
@@ -53,6 +54,14 @@ pub fn transfer(private_key: &str, nonce: u64, to: Address, wei: u64) -> Account
 pub fn contract(private_key: &str, nonce: u64, to: Option<Address>, input: Bytes) -> AccountTransaction {
     let mut fields = transfer(private_key, nonce, Address::ZERO, 0).fields().clone();
     (fields.to, fields.input, fields.gas_limit) = (to, input, 1_000_000);
+    AccountTransaction::sign(fields, &secret(private_key)).expect("the fields are sound")
+}
+
+/// Signs what a dev account says: a withdrawal of this coin.
+pub fn withdrawal(private_key: &str, nonce: u64, output: &Output) -> AccountTransaction {
+    let mut fields = transfer(private_key, nonce, GATEWAY, 0).fields().clone();
+    fields.input = withdraw_calldata(&output.lock);
+    (fields.value, fields.gas_limit) = (output.amount.to_wei(), 100_000);
     AccountTransaction::sign(fields, &secret(private_key)).expect("the fields are sound")
 }
 

@@ -13,6 +13,7 @@ use chain_core::{
 use super::{
     StoredReceipt,
     bytes::{Decoder, Encoder, Malformed},
+    index::Withdrawn,
     spends::{Coins, Spend, spends},
 };
 
@@ -27,13 +28,13 @@ pub struct StoredUndo {
 
 /// Value of a block's undo data. It leaves out what the body tells: which coins are spent, in order, and what outputs of
 /// coin transactions hold.
-pub fn write_undo(block: &Block, effects: &BlockEffects) -> Vec<u8> {
+pub fn write_undo(withdrawn: &[Withdrawn], effects: &BlockEffects) -> Vec<u8> {
     let coins = effects.spent.len() + effects.transient.len();
     let changes = 128 * effects.accounts.len() + 96 * effects.storage.len();
     let mut encoder = Encoder::with_capacity(48 * coins + changes + 16);
     encoder.list(&effects.transient, put_coin);
     encoder.list(&effects.spent, |encoder, (_, coin)| encoder.coin(coin));
-    encoder.list(&withdrawn(block, &effects.created), put_coin);
+    encoder.list(&left_of(withdrawn, &effects.created), put_coin);
     encoder.list(&effects.accounts, |encoder, change| {
         encoder.raw(change.address.as_slice());
         put_account(encoder, change.before.as_ref());
@@ -122,14 +123,10 @@ fn earlier_spends(block: &Block, spent: Vec<Coin>, transient: &Coins) -> Result<
 }
 
 /// Coins of account transactions, of which the body does not tell.
-fn withdrawn(block: &Block, created: &Coins) -> Vec<(OutPoint, Coin)> {
-    let account = |transaction: &Transaction| match transaction {
-        Transaction::Account(account) => Some(TxId(account.hash().0)),
-        _ => None,
-    };
-    let accounts: HashSet<TxId> = block.transactions.iter().filter_map(account).collect();
-    let made = if accounts.is_empty() { &[] } else { created };
-    made.iter().filter(|(outpoint, _)| accounts.contains(&outpoint.txid)).copied().collect()
+fn left_of(withdrawn: &[Withdrawn], created: &Coins) -> Vec<(OutPoint, Coin)> {
+    let own: HashSet<OutPoint> = withdrawn.iter().map(|coin| coin.outpoint).collect();
+    let made = if own.is_empty() { &[] } else { created };
+    made.iter().filter(|(outpoint, _)| own.contains(outpoint)).copied().collect()
 }
 
 /// Coins of the coinbase and of coin transactions that the block leaves behind.

@@ -13,14 +13,24 @@ use chain_core::{
 };
 
 use super::{
-    BlockRef, Executed, HeaderRecord, Store, StoreError, Totals, Verdict,
-    blockdata::{self, StoredUndo},
-    index::{Action, Indexed},
+    BlockRef, Executed, HeaderRecord, Store, StoreError, StoredReceipt, Totals, Verdict, blockdata,
+    index::{Action, Indexed, withdrawn},
     kv::Column,
     schema,
     spends::Coins,
     state::damaged,
 };
+
+/// A block that is no longer the tip.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disconnected {
+    /// The block.
+    pub block: Block,
+    /// The `txid` of every coin that it made: its transactions' own and those of withdrawals (GW-6).
+    pub names: Vec<TxId>,
+    /// The accounts that it had changed, as they are without it.
+    pub accounts: Vec<(Address, Account)>,
+}
 
 /// A block on its way into the store.
 pub(super) struct Commit<'a> {
@@ -106,11 +116,13 @@ impl Store {
         if !stored {
             self.rows.put(Column::Bodies, &key, codec::encode(block));
         }
+        let positions = account_positions(block);
+        let withdrawn = withdrawn(commit.txids, positions.iter().copied().zip(&effects.receipts));
         if self.config.undo_blocks != Some(0) && at.height > 0 {
-            self.rows.put(Column::Undo, &key, blockdata::write_undo(block, effects));
+            self.rows.put(Column::Undo, &key, blockdata::write_undo(&withdrawn, effects));
         }
         if !effects.receipts.is_empty() {
-            let receipts = blockdata::write_receipts(&account_positions(block), commit.senders, effects);
+            let receipts = blockdata::write_receipts(&positions, commit.senders, effects);
             self.rows.put(Column::Receipts, &key, receipts);
         }
         for (hash, code) in &effects.codes {
@@ -122,8 +134,8 @@ impl Store {
             txids: commit.txids,
             senders: commit.senders,
             spent: &effects.spent,
-            created: &effects.created,
             transient: &effects.transient,
+            withdrawn: &withdrawn,
         };
         self.index_rows(&indexed, Action::Put);
     }
@@ -137,13 +149,13 @@ impl Store {
         }
     }
 
-    /// Takes the tip back, in memory, and answers with its block and the accounts that it had changed, as they are now. The
-    /// parent is the new tip.
+    /// Disconnects the tip, in memory, and returns its block with the coins that it made and the accounts that it had changed.
+    /// The parent is the new tip.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if the state does not become the parent's, [`StoreError::NoUndo`], [`StoreError::NoBody`],
     /// [`StoreError::Genesis`]; see [`Store::put_headers`]. The store is as before then.
-    pub fn disconnect(&mut self) -> Result<(Block, Vec<(Address, Account)>), StoreError> {
+    pub fn disconnect(&mut self) -> Result<Disconnected, StoreError> {
         self.running()?;
         let at = self.tip.at;
         let height = at.height.checked_sub(1).ok_or(StoreError::Genesis)?;
@@ -151,16 +163,36 @@ impl Store {
         let undo = self.row(Column::Undo, &schema::block_key(at))?.ok_or(StoreError::NoUndo(at))?;
         let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
         let undo = blockdata::read_undo(&undo, &block, &txids).map_err(|_| damaged(Column::Undo))?;
-        let receipts = self.row(Column::Receipts, &schema::block_key(at))?.unwrap_or_else(|| vec![0]);
-        let receipts = blockdata::read_receipts(&receipts).map_err(|_| damaged(Column::Receipts))?;
+        let receipts = self.receipts(at)?;
         let senders: Vec<_> = receipts.iter().map(|receipt| receipt.sender).collect();
+        let receipts = receipts.iter().map(|stored| (stored.position, &stored.receipt));
+        let withdrawn = withdrawn(&txids, receipts);
         let parent = BlockRef { height, hash: block.header.prev };
         let reversal = self.reversal(parent, &undo.undo)?;
         let flow = self.executed(at)?;
-        self.take_back(at, &block, &txids, &senders, &undo);
+        let indexed = Indexed {
+            block: &block,
+            height: at.height,
+            txids: &txids,
+            senders: &senders,
+            spent: &undo.undo.spent,
+            transient: &undo.transient,
+            withdrawn: &withdrawn,
+        };
+        self.take_back(at, &indexed);
         self.revert(parent, &undo.undo, reversal, Flow { minted: flow.minted, burned: flow.burned });
         let accounts = undo.undo.accounts.iter().map(|change| (change.address, change.before.unwrap_or_default()));
-        Ok((block, accounts.collect()))
+        let names = txids.into_iter().chain(withdrawn.iter().map(|coin| coin.outpoint.txid)).collect();
+        Ok(Disconnected { block, names, accounts: accounts.collect() })
+    }
+
+    /// Receipts of a block of the active chain.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they cannot be read.
+    pub fn receipts(&self, at: BlockRef) -> Result<Vec<StoredReceipt>, StoreError> {
+        let Some(receipts) = self.row(Column::Receipts, &schema::block_key(at))? else { return Ok(Vec::new()) };
+        blockdata::read_receipts(&receipts).map_err(|_| damaged(Column::Receipts))
     }
 
     /// What leads to the parent's state, once it is certain that it does.
@@ -186,15 +218,12 @@ impl Store {
     }
 
     /// Deletes what [`Store::block_rows`] wrote, but the header, the body and the code.
-    fn take_back(&mut self, at: BlockRef, block: &Block, txids: &[TxId], senders: &[Address], undo: &StoredUndo) {
+    fn take_back(&mut self, at: BlockRef, indexed: &Indexed<'_>) {
         let key = schema::block_key(at);
         self.rows.delete(Column::Headers, &schema::height_key(at.height));
         self.rows.delete(Column::Undo, &key);
         self.rows.delete(Column::Receipts, &key);
-        let StoredUndo { undo, transient } = undo;
-        let (spent, created) = (&undo.spent, &undo.created);
-        let indexed = Indexed { block, height: at.height, txids, senders, spent, created, transient };
-        self.index_rows(&indexed, Action::Delete);
+        self.index_rows(indexed, Action::Delete);
     }
 
     /// Takes the state back.

@@ -45,6 +45,17 @@ pub enum StoreError {
         /// Newest that is known here.
         supported: u32,
     },
+    /// An older release wrote the directory, by other rules of consensus.
+    #[error(
+        "the data directory has format {found}, but this cairn-node needs format {needed}, since rules of consensus have \
+        changed: move the directory away and start again, which fetches the chain from its peers, or choose another with --datadir"
+    )]
+    OlderSchema {
+        /// Format on disk.
+        found: u32,
+        /// The one that is read here.
+        needed: u32,
+    },
     /// Indexes were switched on over a chain that was stored without them.
     #[error(
         "{index} was off when this chain was stored: switch it off again, or run `{}` with it on",

@@ -3,11 +3,12 @@
 //! The same function finds the rows to write when a block is connected and those to delete when it is taken back, so
 //! it reads only what both have.
 
-use alloy_primitives::{Address, map::HashMap};
+use alloy_primitives::Address;
 use chain_core::{
-    account::AccountTransaction,
+    account::{AccountTransaction, Receipt},
     block::Block,
-    coin::{Lock, Output},
+    coin::{Lock, OutPoint, Output},
+    execute::withdrawals,
     hash::TxId,
     transaction::Transaction,
     units::{Amount, Height},
@@ -33,10 +34,31 @@ pub struct Indexed<'a> {
     pub senders: &'a [Address],
     /// Coins of earlier blocks that it spends, in order of spending.
     pub spent: &'a Coins,
-    /// Coins that it leaves behind.
-    pub created: &'a Coins,
     /// Coins both made and spent within it.
     pub transient: &'a Coins,
+    /// Coins that its account transactions withdrew.
+    pub withdrawn: &'a [Withdrawn],
+}
+
+/// A coin that an account transaction withdrew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Withdrawn {
+    /// Position of the transaction in the block.
+    pub position: u32,
+    /// What names the coin.
+    pub outpoint: OutPoint,
+    /// The coin.
+    pub output: Output,
+}
+
+/// The coins that a block's account transactions withdrew, by their receipts and positions.
+pub fn withdrawn<'a>(txids: &[TxId], receipts: impl Iterator<Item = (u32, &'a Receipt)>) -> Vec<Withdrawn> {
+    let of_one = |(position, receipt): (u32, &Receipt)| {
+        let txid = txids.get(position as usize).copied().unwrap_or_default();
+        let coins = withdrawals(txid, &receipt.logs).into_iter();
+        coins.map(move |(outpoint, output)| Withdrawn { position, outpoint, output })
+    };
+    receipts.flat_map(of_one).collect()
 }
 
 /// What is done with the rows.
@@ -54,18 +76,18 @@ struct Movement {
     position: u32,
     lock: Lock,
     amount: u64,
-    /// Which output of the transaction it is, if it comes.
-    output: Option<u32>,
+    /// What names the coin, if it comes.
+    made: Option<OutPoint>,
 }
 
 impl Movement {
-    fn received(position: u32, index: u32, output: &Output) -> Self {
-        Self { position, lock: output.lock, amount: output.amount.0, output: Some(index) }
+    fn received(position: u32, outpoint: OutPoint, output: &Output) -> Self {
+        Self { position, lock: output.lock, amount: output.amount.0, made: Some(outpoint) }
     }
 
     fn sent(spend: &Spend) -> Self {
         let Output { amount, lock } = spend.coin.output;
-        Self { position: spend.position, lock, amount: amount.0, output: None }
+        Self { position: spend.position, lock, amount: amount.0, made: None }
     }
 }
 
@@ -88,8 +110,8 @@ impl Indexed<'_> {
         }
         for same in movements.chunk_by(|a, b| (a.position, a.lock) == (b.position, b.lock)) {
             let (event, lock) = (self.event(same), schema::lock_id(&same[0].lock));
-            let outputs = same.iter().filter_map(|movement| movement.output);
-            let value = (action == Action::Put).then(|| schema::write_lock_event(&event, outputs));
+            let coins = same.iter().filter_map(|movement| movement.made);
+            let value = (action == Action::Put).then(|| schema::write_lock_event(&event, coins));
             rows.push(Column::AddressIndex, &schema::lock_event_key(&lock, event.place), value.as_deref());
         }
         for (address, position) in self.concerned() {
@@ -103,7 +125,7 @@ impl Indexed<'_> {
         let position = same[0].position as usize;
         let sum = |comes: bool| {
             let amounts =
-                same.iter().filter(|movement| movement.output.is_some() == comes).map(|movement| movement.amount);
+                same.iter().filter(|movement| movement.made.is_some() == comes).map(|movement| movement.amount);
             Amount(amounts.fold(0, u64::saturating_add))
         };
         LockEvent {
@@ -121,31 +143,23 @@ impl Indexed<'_> {
 
     /// Every coin that comes under a lock or leaves it.
     fn movements(&self) -> Vec<Movement> {
-        let mut movements = Vec::with_capacity(self.spent.len() + self.created.len() + 2 * self.transient.len());
+        let mut movements = Vec::with_capacity(2 * (self.spent.len() + self.transient.len()));
         let is_coin = |(_, output): &(u32, &Output)| !matches!(output.lock, Lock::Account(_));
-        let mut receive = |position, outputs: &[Output]| {
+        let mut receive = |position: u32, outputs: &[Output]| {
+            let txid = self.txids[position as usize];
             let coins = (0..).zip(outputs).filter(is_coin);
-            movements.extend(coins.map(|(index, output)| Movement::received(position, index, output)));
+            let received = |(index, output)| Movement::received(position, OutPoint { txid, index }, output);
+            movements.extend(coins.map(received));
         };
         if let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() {
             receive(0, &coinbase.outputs);
         }
         coin_transactions(self.block).for_each(|(position, tx)| receive(position, &tx.outputs));
-        movements.extend(self.withdrawals());
+        let withdrawn = self.withdrawn.iter();
+        movements.extend(withdrawn.map(|coin| Movement::received(coin.position, coin.outpoint, &coin.output)));
         let sent = spends(self.block, self.spent.iter().map(|(_, coin)| *coin), self.transient);
         movements.extend(sent.map(|spend| Movement::sent(&spend)));
         movements
-    }
-
-    /// Coins that account transactions made.
-    fn withdrawals(&self) -> impl Iterator<Item = Movement> {
-        let positions: HashMap<TxId, u32> =
-            self.accounts().map(|(position, transaction, _)| (TxId(transaction.hash().0), position)).collect();
-        let made = if positions.is_empty() { [&[][..]; 2] } else { [self.created, self.transient] };
-        made.into_iter().flatten().filter_map(move |(outpoint, coin)| {
-            let position = *positions.get(&outpoint.txid)?;
-            Some(Movement::received(position, outpoint.index, &coin.output))
-        })
     }
 
     /// The account transactions with their positions and senders.

@@ -30,6 +30,7 @@ mod state;
 mod survey;
 mod view;
 
+pub use commit::Disconnected;
 pub use config::StoreConfig;
 pub use directory::DirectoryLock;
 pub use error::StoreError;

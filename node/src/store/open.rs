@@ -136,6 +136,9 @@ impl Genesis {
         if identity.schema > SCHEMA {
             return Err(StoreError::NewerSchema { found: identity.schema, supported: SCHEMA });
         }
+        if identity.schema < SCHEMA {
+            return Err(StoreError::OlderSchema { found: identity.schema, needed: SCHEMA });
+        }
         if identity.genesis != self.hash {
             return Err(StoreError::OtherChain {
                 found: identity.name,

@@ -1,4 +1,4 @@
-//! What stands in the database: every key and value, version 1.
+//! What stands in the database: every key and value, version 2.
 //!
 //! Numbers in keys are big-endian, so that keys sort like them. `varint` is seven bits a byte, low ones first. `block` is
 //! `height (4) | hash (32)`, so that a chain's blocks are together and old ones can be dropped as a range.
@@ -16,7 +16,7 @@
 //! | code | keccak-256 | code |
 //! | trie | [`chain_core::trie::NodeKey::to_bytes`] | RLP of the node |
 //! | tx_index | txid | height (4), position (4) |
-//! | address_index | `l`, lock id, height, position | txid, 1 for a withdrawal, varints: received, sent, outputs |
+//! | address_index | `l`, lock id, height, position | txid, 1 for a withdrawal, varints: received, sent, outputs (each behind the coin's txid for a withdrawal) |
 //! | address_index | `a`, address, height, position | empty |
 //! | meta | `tip` | block, sums, digest of the coins (2,048): written by every flush |
 //! | meta | `identity` | schema version (4), indexes (1), genesis hash, name of the chain |
@@ -42,7 +42,7 @@ use super::{
 };
 
 /// Version of everything in this file.
-pub const SCHEMA: u32 = 1;
+pub const SCHEMA: u32 = 2;
 
 /// Key of the tip.
 pub const TIP: &[u8] = b"tip";
@@ -136,29 +136,35 @@ pub fn read_place(key: &[u8]) -> Result<HistoryPlace, Malformed> {
     Ok(HistoryPlace { height: decoder.be32()?, position: decoder.be32()? })
 }
 
-/// Value of a lock's history: what the transaction did, and which of its outputs are under the lock.
-pub fn write_lock_event(event: &LockEvent, outputs: impl Iterator<Item = u32>) -> Vec<u8> {
+/// Value of a lock's history: what the transaction did, and which coins under the lock it made.
+pub fn write_lock_event(event: &LockEvent, coins: impl Iterator<Item = OutPoint>) -> Vec<u8> {
     let mut encoder = Encoder::with_capacity(48);
     encoder.raw(&event.txid.0);
     encoder.byte(u8::from(event.withdrawal));
     encoder.varint(event.received.0);
     encoder.varint(event.sent.0);
-    outputs.for_each(|index| encoder.varint(u64::from(index)));
+    for coin in coins {
+        if event.withdrawal {
+            encoder.raw(&coin.txid.0);
+        }
+        encoder.varint(u64::from(coin.index));
+    }
     encoder.0
 }
 
-/// Reads [`write_lock_event`] but the outputs, and the place in its key.
+/// Reads [`write_lock_event`] but the coins, and the place in its key.
 pub fn read_lock_event(key: &[u8], value: &[u8]) -> Result<LockEvent, Malformed> {
     lock_event(key, value).map(|(event, _)| event)
 }
 
 /// Reads the coins that [`write_lock_event`] names, spent or not.
 pub fn read_lock_coins(key: &[u8], value: &[u8]) -> Result<Vec<OutPoint>, Malformed> {
-    let (event, mut outputs) = lock_event(key, value)?;
+    let (event, mut rest) = lock_event(key, value)?;
     let mut coins = Vec::new();
-    while outputs.end().is_err() {
-        let index = u32::try_from(outputs.varint()?).map_err(|_| Malformed)?;
-        coins.push(OutPoint { txid: event.txid, index });
+    while rest.end().is_err() {
+        let txid = if event.withdrawal { TxId(rest.array()?) } else { event.txid };
+        let index = u32::try_from(rest.varint()?).map_err(|_| Malformed)?;
+        coins.push(OutPoint { txid, index });
     }
     Ok(coins)
 }

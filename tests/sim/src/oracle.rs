@@ -9,12 +9,13 @@ use chain_core::{
     B256, U256,
     block::Block,
     coin::{Lock, OutPoint},
+    execute::withdrawals,
     hash::{BlockHash, TxId, keccak256},
     lthash::LtHash,
     state::StateView,
     transaction::Transaction,
     trie::{EMPTY_ROOT, Nibbles, NodeKey},
-    units::Height,
+    units::{Amount, Height},
 };
 use std::{
     collections::{HashMap, HashSet},
@@ -82,6 +83,8 @@ pub struct Facts {
     pub height: Height,
     /// Its transactions but the coinbase.
     pub transactions: Vec<TxId>,
+    /// Coins that its account transactions withdrew.
+    withdrawn: Vec<(OutPoint, Amount)>,
     state_root: B256,
     print: Option<Print>,
 }
@@ -106,8 +109,8 @@ pub struct Find {
     pub at: u64,
 }
 
-/// Where a transaction stands, and how many coins it can make; `None` for account transactions, whose withdrawals decide.
-type Maker = (BlockHash, Option<u32>);
+/// Where a transaction stands, and how many coins it can make. Withdrawals are noted by themselves.
+type Maker = (BlockHash, u32);
 
 /// The oracle.
 #[derive(Debug)]
@@ -116,6 +119,8 @@ pub struct Oracle {
     blocks: HashMap<BlockHash, Facts>,
     finds: HashMap<BlockHash, Find>,
     makers: HashMap<TxId, Vec<Maker>>,
+    /// Blocks whose account transactions withdrew a coin.
+    withdrawn: HashMap<OutPoint, Vec<BlockHash>>,
     spenders: HashMap<OutPoint, Vec<BlockHash>>,
 }
 
@@ -126,10 +131,11 @@ impl Oracle {
             blocks: HashMap::new(),
             finds: HashMap::new(),
             makers: HashMap::new(),
+            withdrawn: HashMap::new(),
             spenders: HashMap::new(),
             chain: chain.clone(),
         };
-        oracle.note(chain.hash, 0, &chain.genesis);
+        oracle.note(chain.hash, 0, &chain.genesis, Vec::new());
         oracle
     }
 
@@ -170,22 +176,26 @@ impl Oracle {
         at == *ancestor
     }
 
-    fn note(&mut self, hash: BlockHash, height: Height, block: &Block) {
+    fn note(&mut self, hash: BlockHash, height: Height, block: &Block, withdrawn: Vec<(OutPoint, Amount)>) {
         let transactions: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
         for (txid, transaction) in transactions.iter().zip(&block.transactions) {
             let coins = match transaction {
-                Transaction::Coinbase(coinbase) => Some(coinbase.outputs.len() as u32),
-                Transaction::Coin(tx) => Some(tx.outputs.len() as u32),
-                Transaction::Account(_) => None,
+                Transaction::Coinbase(coinbase) => coinbase.outputs.len() as u32,
+                Transaction::Coin(tx) => tx.outputs.len() as u32,
+                Transaction::Account(_) => 0,
             };
             self.makers.entry(*txid).or_default().push((hash, coins));
+        }
+        for (outpoint, _) in &withdrawn {
+            self.withdrawn.entry(*outpoint).or_default().push(hash);
         }
         let state_root = match block.transactions.first() {
             Some(Transaction::Coinbase(coinbase)) => coinbase.state_root,
             _ => B256::ZERO,
         };
         let transactions = transactions.into_iter().skip(1).collect();
-        self.blocks.insert(hash, Facts { parent: block.header.prev, height, transactions, state_root, print: None });
+        let facts = Facts { parent: block.header.prev, height, transactions, withdrawn, state_root, print: None };
+        self.blocks.insert(hash, facts);
     }
 
     /// A node connected a block: if nobody has before, its coins and transactions are looked up on its chain.
@@ -198,17 +208,24 @@ impl Oracle {
         }
         let unknown = || Violation::new(Invariant::Tip, format!("connected {hash}, which is not stored"));
         let height = engine.header(&hash).ok_or_else(unknown)?.height;
-        let block = engine.store().body(BlockRef { height, hash }).ok().flatten().ok_or_else(unknown)?;
-        self.add(hash, height, &block)
+        let at = BlockRef { height, hash };
+        let block = engine.store().body(at).ok().flatten().ok_or_else(unknown)?;
+        let receipts = engine.store().receipts(at).map_err(|_| unknown())?;
+        let withdrawn = receipts.iter().flat_map(|stored| {
+            let transaction = block.transactions.get(stored.position as usize);
+            transaction.map(|transaction| withdrawals(transaction.txid(), &stored.receipt.logs)).unwrap_or_default()
+        });
+        let withdrawn = withdrawn.map(|(outpoint, output)| (outpoint, output.amount)).collect();
+        self.add(hash, height, &block, withdrawn)
     }
 
     /// A block that stands on one that is known.
-    fn add(&mut self, hash: BlockHash, height: Height, block: &Block) -> Judgement {
+    fn add(&mut self, hash: BlockHash, height: Height, block: &Block, withdrawn: Vec<(OutPoint, Amount)>) -> Judgement {
         let parent = self.blocks.get(&block.header.prev).map(|facts| facts.height);
         if parent.map(|parent| parent + 1) != Some(height) {
             return Err(Violation::new(Invariant::Tip, format!("{hash} at {height} is on no known block below it")));
         }
-        self.note(hash, height, block);
+        self.note(hash, height, block, withdrawn);
         self.check_coins(hash, block)
     }
 
@@ -221,11 +238,10 @@ impl Oracle {
             }
             let Transaction::Coin(tx) = transaction else { continue };
             for input in &tx.inputs {
-                let made =
-                    self.makers.get(&input.txid).into_iter().flatten().any(|(at, coins)| {
-                        coins.is_none_or(|coins| input.index < coins) && self.is_ancestor(at, &hash)
-                    });
-                if !made {
+                let makers = self.makers.get(&input.txid).into_iter().flatten();
+                let makers = makers.filter(|(_, coins)| input.index < *coins).map(|(at, _)| at);
+                let mut makers = makers.chain(self.withdrawn.get(input).into_iter().flatten());
+                if !makers.any(|at| self.is_ancestor(at, &hash)) {
                     let detail = format!("{hash} spends {}:{}, which nobody made", input.txid, input.index);
                     return Err(Violation::new(Invariant::Coins, detail));
                 }
@@ -311,7 +327,7 @@ impl Oracle {
             let height = self.blocks.get(hash).map_or(0, |facts| facts.height);
             engine.store().body(BlockRef { height, hash: *hash }).ok().flatten()
         };
-        let (mut spent, mut made, mut withdrawing) = (HashSet::new(), Vec::new(), Vec::new());
+        let (mut spent, mut made) = (HashSet::new(), Vec::new());
         for hash in &blocks {
             let block = stored(hash)
                 .ok_or_else(|| Violation::new(Invariant::Storage, format!("the body of {hash} is gone")))?;
@@ -323,14 +339,13 @@ impl Oracle {
                         spent.extend(tx.inputs.iter().copied());
                         &tx.outputs
                     }
-                    Transaction::Account(_) => {
-                        withdrawing.push(OutPoint { txid, index: 0 });
-                        continue;
-                    }
+                    Transaction::Account(_) => continue,
                 };
                 let coins = (0..).zip(outputs).filter(|(_, output)| !matches!(output.lock, Lock::Account(_)));
                 made.extend(coins.map(|(index, output)| (OutPoint { txid, index }, output.amount.0)));
             }
+            let withdrawn = self.blocks.get(hash).into_iter().flat_map(|facts| &facts.withdrawn);
+            made.extend(withdrawn.map(|(outpoint, amount)| (*outpoint, amount.0)));
         }
         let view = engine.store().view();
         let (mut count, mut grains) = (0, 0);
@@ -345,11 +360,6 @@ impl Oracle {
                     (count, grains) = (count + 1, grains + amount)
                 }
                 (found, _) => return wrong(outpoint, &format!("is {found:?}")),
-            }
-        }
-        for outpoint in withdrawing.iter().filter(|outpoint| !spent.contains(outpoint)) {
-            if let Ok(Some(coin)) = view.coin(outpoint) {
-                (count, grains) = (count + 1, grains + coin.output.amount.0);
             }
         }
         let totals = engine.store().totals();

@@ -5,7 +5,7 @@ use chain_core::{
     Address, Bytes, U256,
     account::{AccountTransaction, Fees, Fields},
     coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Signature, Witness},
-    execute::{GATEWAY, withdraw_calldata},
+    execute::{GATEWAY, withdraw_calldata, withdrawal_outpoint},
     hash::BlockHash,
     sighash::sighash,
     state::StateView,
@@ -114,12 +114,13 @@ impl Traffic {
         let account = engine.store().view().account(&user.address).ok()??;
         let nonce = engine.mempool().pending_nonce(&user.address).unwrap_or(account.nonce).max(account.nonce);
         let to = random.index(PAYING);
-        let fields = match kind {
-            6 => {
-                let value = Amount(random.between(100_000, 10_000_000)).to_wei();
-                self.fields(nonce, GATEWAY, value, withdraw_calldata(&self.chain.users[to].lock), 100_000)
+        let withdrawn = (kind == 6)
+            .then(|| Output { amount: Amount(random.between(100_000, 10_000_000)), lock: self.chain.users[to].lock });
+        let fields = match (kind, &withdrawn) {
+            (_, Some(output)) => {
+                self.fields(nonce, GATEWAY, output.amount.to_wei(), withdraw_calldata(&output.lock), 100_000)
             }
-            7 => {
+            (7, _) => {
                 let slot = U256::from(random.below(5)).to_be_bytes::<32>();
                 self.fields(nonce, COUNTER, U256::ZERO, Bytes::copy_from_slice(&slot), 100_000)
             }
@@ -134,8 +135,8 @@ impl Traffic {
             false => None,
         };
         let transaction = sign(fields)?;
-        if kind == 6 {
-            self.note(OutPoint { txid: transaction.txid(), index: 0 }, to);
+        if let Some(output) = withdrawn {
+            self.note(withdrawal_outpoint(transaction.txid(), 0, &output), to);
         }
         Some(Payment { transaction, rival })
     }

@@ -3,6 +3,7 @@
 pub mod execute;
 pub mod fuzz;
 pub mod homestead;
+pub mod hostile;
 pub mod input;
 pub mod lenient;
 pub mod pool;

@@ -3,8 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
     account::AccountTransaction,
+    check::{AccountRules, check_account_transaction},
     error::RuleError,
-    execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Revision, check_account_alone},
+    execute::{IntrinsicGas, MAX_TRANSACTION_GAS, Revision},
     units::Gas,
 };
 use serde_json::Value;
@@ -27,20 +28,7 @@ fn examine(raw: &Bytes, revision: Revision, transaction_gas: Gas) -> Result<(Add
         Err(RuleError::NoChainId) => homestead::decode(raw)?,
         Err(rule) => return Err(rule),
     };
-    let environment = Environment {
-        revision,
-        chain_id: 1,
-        number: 1,
-        time: 1,
-        gas_limit: Gas::MAX,
-        base_fee: 0,
-        difficulty: Default::default(),
-        beneficiary: Address::ZERO,
-        transaction_gas,
-        gateway: false,
-        trial: false,
-    };
-    check_account_alone(&environment, &fields)?;
+    check_account_transaction(&AccountRules { revision, chain_id: 1, transaction_gas }, &fields)?;
     let cost = fields.fees.fee_cap().checked_mul(U256::from(fields.gas_limit));
     cost.ok_or(RuleError::InsufficientBalance { got: U256::MAX, needed: U256::MAX })?;
     Ok((sender, keccak256(raw), IntrinsicGas::of(revision, &fields).intrinsic))

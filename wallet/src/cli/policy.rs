@@ -266,7 +266,7 @@ fn show(context: &Context, args: &PolicyName) -> Result<Report, WalletError> {
     let named = found(&wallet, &args.name)?;
     let own = OwnKeys::new(&wallet).table()?;
     let mut text = described(&wallet, &named);
-    for leaf in named.policy.0.iter().filter_map(|node| explain(node, &own)) {
+    for leaf in named.policy.0.iter().filter_map(|node| explain(&node, &own)) {
         text += &format!("  {leaf}\n");
     }
     let mut json = as_json(&wallet, &named);

@@ -124,7 +124,7 @@ impl Input {
 /// The keys of a policy, each once, in order.
 pub fn policy_keys(policy: &Policy) -> Vec<KeyBytes> {
     let keys = policy.0.iter().filter_map(|node| match node {
-        PolicyNode::Key(key) => Some(*key),
+        PolicyNode::Key(key) => Some(key),
         _ => None,
     });
     let mut seen = BTreeSet::new();

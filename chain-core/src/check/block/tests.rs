@@ -1,11 +1,17 @@
 use alloy_primitives::{Address, B256, U256};
+use proptest::prelude::*;
 
 use super::*;
 use crate::{
     account::{AccountTransaction, Fees, Fields},
+    check::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS},
     coin::{CoinTransaction, KeyBytes, OutPoint, Output, Witness},
+    execute::Revision,
     hash::{TxId, sha256d},
     policy::{Policy, Proof, ProofItem},
+    spec::MOST_GAS,
+    testing,
+    units::Gas,
 };
 
 fn output(amount: u64) -> Output {
@@ -33,26 +39,33 @@ fn coin_transaction(number: u32) -> Transaction {
     })
 }
 
-/// A well-formed account transaction whose encoding has this many bytes in all.
+fn account_fields(bytes: usize) -> Fields {
+    Fields {
+        tx_type: 0,
+        chain_id: ChainSpec::dev().chain_id,
+        nonce: 0,
+        fees: Fees::Legacy { gas_price: U256::from(1) },
+        gas_limit: 60_000,
+        to: Some(Address::ZERO),
+        value: U256::ZERO,
+        input: vec![9; bytes].into(),
+        access_list: vec![],
+        authorizations: vec![],
+    }
+}
+
+fn assembled(fields: Fields) -> Transaction {
+    let mut signature = [0; 64];
+    (signature[31], signature[63]) = (1, 1);
+    Transaction::Account(AccountTransaction::from_parts(fields, signature, false).unwrap())
+}
+
+/// An account transaction that is sound alone and whose encoding has this many bytes in all.
 fn account_transaction(size: usize) -> Transaction {
-    let with_input = |bytes: usize| {
-        let fields = Fields {
-            tx_type: 0,
-            chain_id: 1,
-            nonce: 0,
-            fees: Fees::Legacy { gas_price: U256::from(1) },
-            gas_limit: 1,
-            to: Some(Address::ZERO),
-            value: U256::ZERO,
-            input: vec![9; bytes].into(),
-            access_list: vec![],
-            authorizations: vec![],
-        };
-        let mut signature = [0; 64];
-        (signature[31], signature[63]) = (1, 1);
-        Transaction::Account(AccountTransaction::from_parts(fields, signature, false).unwrap())
-    };
-    (2..100).map(with_input).find(|transaction| transaction.encode().len() == size).unwrap()
+    (2..100)
+        .map(|bytes| assembled(account_fields(bytes)))
+        .find(|transaction| transaction.encode().len() == size)
+        .unwrap()
 }
 
 /// A block whose header commits to these transactions.
@@ -201,7 +214,7 @@ fn the_smallest_coin_transaction_that_can_spend_has_65_bytes() {
         Transaction::Coin(CoinTransaction {
             inputs: vec![OutPoint { txid: TxId([1; 32]), index: 0 }],
             outputs: vec![Output { amount: Amount(1), lock: Lock::Account(Address::ZERO) }],
-            witnesses: vec![Witness::Policy(Policy::older(0), Proof(items))],
+            witnesses: vec![Witness::Policy(Policy::older(0), Proof(items.into()))],
         })
     };
     assert_eq!(check_transaction(&with_proof(vec![ProofItem::Reached])).map(|meta| meta.size), Ok(65));
@@ -225,7 +238,7 @@ fn refuses_one_byte_more_than_the_spec_allows() {
 fn refuses_coins_that_need_more_gas_than_the_spec_allows() {
     let block = block(legal());
     let coin_size = coin_transaction(0).encode().len() as u64;
-    let got = 8_000 + 2 * (16 * coin_size + 5_000 + 16_000);
+    let got = 8_000 + 2 * (16 * coin_size + 5_000 + 16_000) + least_used(&account_transaction(65));
     let spec = |gas_limit| ChainSpec { gas_limit, ..ChainSpec::dev() };
     assert!(check_with(&spec(got), block.clone()).is_ok());
     let error = check_with(&spec(got - 1), block).map(|_| ()).unwrap_err();
@@ -294,4 +307,83 @@ fn decoding_refuses_a_count_that_is_longer_than_needed() {
     long.splice(80..81, [251, 4, 0]);
     assert!(decode_block(&bytes).is_ok());
     assert_eq!(decode_block(&long).map(|_| ()), Err(CodecError::NotCanonical));
+}
+
+fn least_used(transaction: &Transaction) -> Gas {
+    let Transaction::Account(transaction) = transaction else { unreachable!() };
+    IntrinsicGas::of(Revision::Osaka, transaction.fields()).least_used()
+}
+
+// BLK-6
+#[test]
+fn refuses_account_transactions_that_use_too_much_gas_before_a_sender_is_recovered() {
+    let transactions = |count| {
+        let mut transactions = vec![Transaction::Coinbase(coinbase())];
+        transactions.extend(vec![account_transaction(90); count]);
+        block(transactions)
+    };
+    let each = least_used(&account_transaction(90));
+    assert!(each > 21_000);
+    let spec = ChainSpec { gas_limit: 8_000 + 2 * each, ..ChainSpec::dev() };
+    assert!(check_with(&spec, transactions(2)).is_ok());
+    let error = check_with(&spec, transactions(3)).map(|_| ()).unwrap_err();
+    assert_eq!(error, RuleError::BlockGas { got: 8_000 + 3 * each, limit: spec.gas_limit });
+}
+
+// ACC-2, ACC-5, ACC-6, ACC-7, ACC-9, ACC-12, ACC-13
+#[test]
+fn refuses_a_block_with_an_account_transaction_that_is_unsound_alone() {
+    let dynamic =
+        |max_fee: u64, tip: u64| Fees::Dynamic { max_fee: U256::from(max_fee), max_priority_fee: U256::from(tip) };
+    let check_fields = |alter: &dyn Fn(&mut Fields)| {
+        let mut fields = Fields { tx_type: 2, fees: dynamic(2, 1), ..account_fields(2) };
+        alter(&mut fields);
+        let mut transactions = legal();
+        transactions.push(assembled(fields));
+        check(block(transactions)).map(|_| ())
+    };
+    assert_eq!(check_fields(&|_| ()), Ok(()));
+    let expected = ChainSpec::dev().chain_id;
+    assert_eq!(check_fields(&|fields| fields.chain_id = 1), Err(RuleError::ChainId { got: 1, expected }));
+    assert_eq!(check_fields(&|fields| fields.nonce = u64::MAX), Err(RuleError::NonceTooHigh(u64::MAX)));
+    let gas = RuleError::IntrinsicGas { got: 21_000, needed: 21_080 };
+    assert_eq!(check_fields(&|fields| fields.gas_limit = 21_000), Err(gas));
+    let limit = MAX_TRANSACTION_GAS;
+    let too_high = RuleError::GasLimitTooHigh { got: limit + 1, limit };
+    assert_eq!(check_fields(&|fields| fields.gas_limit = limit + 1), Err(too_high));
+    let tip = RuleError::TipAboveFeeCap { got: U256::from(3), fee_cap: U256::from(2) };
+    assert_eq!(check_fields(&|fields| fields.fees = dynamic(2, 3)), Err(tip));
+    let long = RuleError::InitcodeTooLong { got: MAX_INITCODE + 1, limit: MAX_INITCODE };
+    let create = |fields: &mut Fields| {
+        (fields.to, fields.gas_limit) = (None, 10_000_000);
+        fields.input = vec![0; MAX_INITCODE + 1].into();
+    };
+    assert_eq!(check_fields(&create), Err(long));
+    assert_eq!(check_fields(&|fields| fields.tx_type = 4), Err(RuleError::EmptySetCode));
+}
+
+// BLK-6
+#[test]
+fn no_chain_spec_allows_more_gas_than_the_transactions_use_that_are_decoded() {
+    // One of them is the coinbase. The cheapest other is the smallest coin transaction that can spend.
+    let cheapest = Transaction::Coin(CoinTransaction {
+        inputs: vec![OutPoint { txid: TxId([1; 32]), index: 0 }],
+        outputs: vec![Output { amount: Amount(1), lock: Lock::Account(Address::ZERO) }],
+        witnesses: vec![Witness::Policy(Policy::older(0), Proof(vec![ProofItem::Reached].into()))],
+    });
+    let Transaction::Coin(coin) = &cheapest else { unreachable!() };
+    let gas = coin.gas(cheapest.encode().len());
+    assert_eq!(gas, 14_040);
+    assert!(gas < least_used(&assembled(account_fields(0))));
+    assert!((MAX_TRANSACTIONS as u64 - 1) * gas > MOST_GAS);
+}
+
+proptest! {
+    // BLK-6
+    #[test]
+    fn no_sound_coin_transaction_is_cheaper(tx in testing::coin_transaction()) {
+        if check_coin_transaction(&tx).is_ok() && tx.size() != 64 {
+            prop_assert!(tx.gas(tx.size()) >= 14_040);
+        }
+    }
 }

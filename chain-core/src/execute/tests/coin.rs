@@ -181,7 +181,8 @@ fn rejects_a_witness_of_another_kind_than_the_lock() {
     let reveal = |coin| {
         let mut tx = lab.spend(&[coin], &[output(COIN - FEE, lock(2))]);
         let Witness::Key(signature) = tx.witnesses[0] else { panic!("made with a key") };
-        tx.witnesses[0] = Witness::Policy(policy.clone(), Proof(vec![ProofItem::Signature(Box::new(signature))]));
+        tx.witnesses[0] =
+            Witness::Policy(policy.clone(), Proof(vec![ProofItem::Signature(Box::new(signature))].into()));
         Transaction::Coin(tx)
     };
     assert_eq!(lab.run(&[reveal(keyed)]).unwrap_err(), RuleError::WitnessKind { input: 0 });
@@ -245,7 +246,7 @@ fn rejects_a_deposit_that_no_balance_can_hold() {
     let coin = lab.coin(COIN);
     lab.account(address(5), Account { balance: U256::MAX, ..Account::default() }, Bytes::new());
     let tx = lab.spend(&[coin], &[output(COIN - FEE, Lock::Account(address(5)))]);
-    assert_eq!(lab.run(&[Transaction::Coin(tx)]).unwrap_err(), RuleError::AmountOverflow);
+    assert_eq!(lab.run(&[Transaction::Coin(tx)]).unwrap_err(), RuleError::DepositOverflow(address(5)));
     lab.account(
         address(5),
         Account { balance: U256::MAX - Amount(COIN - FEE).to_wei(), ..Account::default() },

@@ -141,7 +141,7 @@ fn outputs_of_the_coinbase_count_towards_the_gas_of_the_block() {
         transactions
     };
     let refused = lab.execute(with_outputs(3)).unwrap_err();
-    assert_eq!(refused, RuleError::GasLeft { got: 21_000, left: 13_000 });
+    assert_eq!(refused, RuleError::BlockGas { got: 45_000, limit: 37_000 });
     assert_eq!(lab.execute(with_outputs(2)).unwrap().effects().gas_used, lab.spec.gas_limit);
 }
 

@@ -4,7 +4,7 @@
 use super::lab::*;
 use crate::{
     account::Fields,
-    execute::{GATEWAY, GATEWAY_GAS, HISTORY, HISTORY_CODE, withdraw_calldata},
+    execute::{GATEWAY, GATEWAY_GAS, HISTORY, HISTORY_CODE, withdraw_calldata, withdrawal_outpoint, withdrawals},
     hash::BlockHash,
     state::Account,
     units::Amount,
@@ -64,9 +64,11 @@ fn run_with(lab: &mut Lab, fields: Fields) -> (Vec<u64>, bool, usize) {
     // The coinbase's coin is the last.
     let (_, made) = executed.effects().created.split_last().unwrap();
     for (index, (outpoint, coin)) in made.iter().enumerate() {
-        assert_eq!((outpoint.txid, outpoint.index), (txid, index as u32), "they are numbered");
+        assert_eq!(*outpoint, withdrawal_outpoint(txid, index as u32, &coin.output), "they are numbered");
         assert_eq!(coin.output.lock, lock(4));
     }
+    let told: Vec<_> = made.iter().map(|(outpoint, coin)| (*outpoint, coin.output)).collect();
+    assert_eq!(withdrawals(txid, &receipt.logs), told);
     (made.iter().map(|(_, coin)| coin.output.amount.0).collect(), receipt.success, receipt.logs.len())
 }
 

@@ -4,9 +4,12 @@ use super::lab::*;
 use crate::{
     account::Fields,
     codec,
-    coin::{Coin, KeyBytes, Lock, OutPoint},
+    coin::{Coin, KeyBytes, Lock},
     error::RuleError,
-    execute::{GATEWAY, GATEWAY_GAS, IntrinsicGas, Revision, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata},
+    execute::{
+        GATEWAY, GATEWAY_GAS, IntrinsicGas, Revision, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
+        withdrawal_outpoint, withdrawals,
+    },
     state::Account,
     transaction::Transaction,
     units::{Amount, WEI_PER_GRAIN},
@@ -48,13 +51,14 @@ fn a_withdrawal_burns_the_value_makes_a_coin_and_logs_it() {
     let tx = signed(1, fields);
     let executed = lab.connect(std::slice::from_ref(&tx));
     let effects = executed.effects();
-    let outpoint = OutPoint { txid: tx.txid(), index: 0 };
+    let outpoint = withdrawal_outpoint(tx.txid(), 0, &output(123, lock(1)));
     let coin = Coin { output: output(123, lock(1)), height: 1_000, coinbase: false };
     assert_eq!(effects.created[0], (outpoint, coin));
     assert_eq!(effects.tx_gas[1], gas);
     assert_eq!(lab.balance(GATEWAY), U256::ZERO);
     assert_eq!(lab.balance(address(1)), crn(10) - grains(123) - U256::from(gas) * U256::from(2 * GWEI));
 
+    assert_eq!(withdrawals(tx.txid(), &effects.receipts[0].logs), [(outpoint, coin.output)]);
     let log = &effects.receipts[0].logs[0];
     assert_eq!(log.address, GATEWAY);
     assert_eq!(log.data.topics(), [WITHDRAWAL_TOPIC, address(1).into_word()]);
@@ -74,7 +78,7 @@ fn a_withdrawn_coin_is_spent_in_the_same_block_or_a_later_one() {
     let mut lab = funded();
     let tx = signed(1, withdrawal(0, grains(1_000_000)));
     let coin = Coin { output: output(1_000_000, lock(1)), height: lab.context.height, coinbase: false };
-    let made = (OutPoint { txid: tx.txid(), index: 0 }, coin);
+    let made = (withdrawal_outpoint(tx.txid(), 0, &coin.output), coin);
     let spend = Transaction::Coin(lab.spend(&[made], &[output(1_000_000 - FEE, lock(2))]));
     let at_once = lab.run(&[tx.clone(), spend.clone()]).unwrap();
     assert_eq!(at_once.effects().transient, [made]);
@@ -91,7 +95,7 @@ fn money_goes_around_deposit_transfer_withdrawal_spend() {
     let transfer = signed(1, fields(0, address(2), crn(2)));
     let back = signed(2, Fields { gas_limit: 50_000, ..withdrawal(0, crn(1)) });
     lab.connect(&[Transaction::Coin(deposit), transfer, back.clone()]);
-    let made = OutPoint { txid: back.txid(), index: 0 };
+    let made = withdrawal_outpoint(back.txid(), 0, &output(100_000_000, lock(1)));
     let spend = lab.spend(&[(made, lab.state.coins[&made])], &[output(100_000_000 - FEE, lock(3))]);
     lab.connect(&[Transaction::Coin(spend)]);
 }

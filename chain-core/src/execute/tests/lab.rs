@@ -15,7 +15,7 @@ use crate::{
     execute::{BlockBuilder, BlockContext, ExecutedBlock, encode_account, execute_block, undo_block},
     hash::{BlockHash, TxId},
     header::Header,
-    merkle,
+    merkle, pow,
     sighash::sighash,
     spec::ChainSpec,
     state::{Account, BlockEffects, MemoryState},
@@ -26,6 +26,8 @@ use crate::{
 pub const GWEI: u64 = 1_000_000_000;
 /// A fee that covers any transaction of these tests.
 pub const FEE: u64 = 20_000;
+/// Those of every header.
+pub const BITS: u32 = 0x207f_ffff;
 pub const BENEFICIARY: Address = Address::repeat_byte(0xbe);
 
 /// Secret keys by number, for both sides of the ledger.
@@ -86,7 +88,7 @@ impl Lab {
                 height: 1_000,
                 time: 1_800_000_000,
                 base_fee: GWEI,
-                difficulty: U256::from(5),
+                difficulty: pow::work(pow::target(BITS).unwrap()),
                 parent: BlockHash([8; 32]),
             },
             state: MemoryState::default(),
@@ -190,7 +192,7 @@ impl Lab {
             prev: self.context.parent,
             merkle_root: merkle::root(&leaves),
             time: self.context.time,
-            bits: 0,
+            bits: BITS,
             nonce: 0,
         };
         check_block(&self.spec, Block { header, transactions }).map_err(|(_, error)| error)

@@ -2,9 +2,11 @@
 //! both must agree.
 
 mod account;
+mod branches;
 mod coin;
 mod coinbase;
 mod contracts;
 mod gateway;
 mod lab;
 mod properties;
+mod special;

@@ -3,13 +3,21 @@
 use super::lab::*;
 use crate::{
     account::Fields,
-    coin::{Coin, Lock, OutPoint, Output},
+    coin::{Coin, Lock, OutPoint, Output, Witness},
     execute::{BlockBuilder, GATEWAY, undo_block, withdraw_calldata},
-    state::{BlockUndo, MemoryState},
+    policy::{Policy, Proof, ProofItem},
+    state::{Account, BlockUndo, MemoryState},
     transaction::Transaction,
     units::{Amount, WEI_PER_GRAIN},
+    vm::{
+        opcode::*,
+        tests::{
+            assembler::{Program, deployer, program},
+            delegation::authorize,
+        },
+    },
 };
-use alloy_primitives::{Address, U256};
+use alloy_primitives::{Address, Bytes, U256};
 use proptest::{collection::vec, prelude::*, sample::Index};
 
 /// Something to try; most of it is legal.
@@ -21,22 +29,92 @@ enum Action {
     Transfer { from: u8, to: u8, wei: u64, gas: u64, skip: bool },
     /// Withdraws grains, sometimes with a fraction or too little gas.
     Withdraw { from: u8, grains: u64, wei: u64, gas: u64 },
+    /// Calls one of the contracts with two words and value.
+    Call { from: u8, contract: Index, words: (u64, u64), wei: u64, gas: u64 },
+    /// Makes a contract that has storage and code.
+    Create { from: u8, byte: u8, gas: u64 },
+    /// Has an account delegate to a contract, or to nobody, and calls it (EIP-7702).
+    Delegate { from: u8, authority: u8, contract: Option<Index>, words: (u64, u64), gas: u64 },
     /// Repeats a transaction of the block.
     Repeat(Index),
 }
 
+/// Writes a word to a slot, as the calldata says: also zero, which clears it.
+const STORING: Address = Address::repeat_byte(0xd1);
+/// Creates a contract that has storage and the value of the call.
+const CREATING: Address = Address::repeat_byte(0xd2);
+/// Creates a contract that writes storage and ends at once, in favour of its maker or, made with a word, of itself.
+const ENDING: Address = Address::repeat_byte(0xd3);
+/// Withdraws as many grains as the calldata says, if it has them.
+const WITHDRAWING: Address = Address::repeat_byte(0xd4);
+/// Does what the calldata says to storage and then reverts.
+const REVERTING: Address = Address::repeat_byte(0xd5);
+/// Ends, in favour of its caller; it was made long ago, so that it lives on without its balance.
+const OLD: Address = Address::repeat_byte(0xd6);
+const CONTRACTS: [Address; 6] = [STORING, CREATING, ENDING, WITHDRAWING, REVERTING, OLD];
+
+fn contract(address: Address) -> Bytes {
+    let store = || program().push(32).ops(&[CALLDATALOAD]).push(0).ops(&[CALLDATALOAD, SSTORE]);
+    // Memory from 0 on is initcode that is called with the value of this call.
+    let create = |initcode: Program| {
+        let code = initcode.code();
+        program().memory(&code).push(code.len() as u64).push(0).ops(&[CALLVALUE, CREATE])
+    };
+    let program = match address {
+        STORING => store(),
+        CREATING => create(program().push(7).store(1).push(8).store(2).push(0).push(0).ops(&[RETURN])),
+        ENDING => {
+            let heirs = [CALLER, ADDRESS].map(|heir| create(program().push(9).store(3).ops(&[heir, SELFDESTRUCT])));
+            heirs.into_iter().fold(program(), |all, one| all.ops(&one.ops(&[POP]).code()))
+        }
+        WITHDRAWING => {
+            let calldata = withdraw_calldata(&lock(1));
+            let arguments = program().memory(&calldata).push(0).push(0).push(calldata.len() as u64).push(0);
+            let value = arguments.push(0).ops(&[CALLDATALOAD]).push(WEI_PER_GRAIN).ops(&[MUL]);
+            value.address(GATEWAY).ops(&[GAS, CALL])
+        }
+        REVERTING => store().push(0).push(0).ops(&[REVERT]),
+        _ => program().ops(&[CALLER, SELFDESTRUCT]),
+    };
+    program.code()
+}
+
+/// Opened by key 1, or by anybody since height 1.
+fn policy() -> Policy {
+    let Lock::Key(key) = lock(1) else { unreachable!("a key's lock") };
+    Policy::or([Policy::key(key), Policy::after(1)])
+}
+
 fn action() -> impl Strategy<Value = Action> {
-    let spend = (vec(any::<Index>(), 1..4), vec((1..=u8::MAX, 0..5_u8), 1..4), 1_000..60_000_u64);
+    let spend = (vec(any::<Index>(), 1..4), vec((1..=u8::MAX, 0..9_u8), 1..4), 1_000..60_000_u64);
     let gas = prop_oneof![3 => Just(100_000_u64), 1 => 20_000..50_000_u64];
     let transfer = (1..4_u8, 1..6_u8, 0..2_000_000_000_000_000_000_u64, gas.clone(), prop::bool::weighted(0.1));
     let grains = prop_oneof![0..3_u64, 0..400_000_000_u64];
     let wei = prop_oneof![4 => Just(0), 1 => 1..WEI_PER_GRAIN];
+    let words = (0..4_u64, prop_oneof![Just(0), 1..100_000_u64]);
+    let value = prop_oneof![Just(0), 0..1_000_000_000_000_u64];
+    let much = prop_oneof![4 => Just(400_000_u64), 1 => 21_000..120_000_u64];
+    let call = (1..4_u8, any::<Index>(), words.clone(), value, much.clone());
+    let delegate = (1..4_u8, 1..4_u8, proptest::option::weighted(0.8, any::<Index>()), words, much.clone());
     prop_oneof![
         4 => spend.prop_map(|(coins, shares, fee)| Action::Spend { coins, shares, fee }),
         3 => transfer.prop_map(|(from, to, wei, gas, skip)| Action::Transfer { from, to, wei, gas, skip }),
         3 => (1..4_u8, grains, wei, gas).prop_map(|(from, grains, wei, gas)| Action::Withdraw { from, grains, wei, gas }),
+        6 => call.prop_map(|(from, contract, words, wei, gas)| Action::Call { from, contract, words, wei, gas }),
+        1 => (1..4_u8, any::<u8>(), much).prop_map(|(from, byte, gas)| Action::Create { from, byte, gas }),
+        2 => delegate.prop_map(|(from, authority, contract, words, gas)| {
+            Action::Delegate { from, authority, contract, words, gas }
+        }),
         1 => any::<Index>().prop_map(Action::Repeat),
     ]
+}
+
+fn is_own(coin: &Coin) -> bool {
+    coin.output.lock == lock(1) || coin.output.lock == policy().lock()
+}
+
+fn calldata((first, second): (u64, u64)) -> Bytes {
+    [U256::from(first), U256::from(second)].map(|word| word.to_be_bytes::<32>()).concat().into()
 }
 
 /// What a block under way leaves to spend and to count.
@@ -48,7 +126,7 @@ struct Wallet {
 
 impl Wallet {
     fn of(state: &MemoryState) -> Self {
-        let own = state.coins.iter().filter(|(_, coin)| coin.output.lock == lock(1));
+        let own = state.coins.iter().filter(|(_, coin)| is_own(coin));
         let nonce = |number: usize| state.accounts.get(&address(number as u8)).map_or(0, |account| account.nonce);
         Self {
             coins: own.map(|(outpoint, coin)| (*outpoint, *coin)).collect(),
@@ -70,6 +148,23 @@ impl Wallet {
                 let fields = fields(self.nonces[*from as usize], GATEWAY, value);
                 Some(signed(*from, Fields { input: withdraw_calldata(&lock(1)), gas_limit: *gas, ..fields }))
             }
+            Action::Call { from, contract, words, wei, gas } => {
+                let fields = fields(self.nonces[*from as usize], *contract.get(&CONTRACTS), U256::from(*wei));
+                Some(signed(*from, Fields { input: calldata(*words), gas_limit: *gas, ..fields }))
+            }
+            Action::Create { from, byte, gas } => {
+                let fields = fields(self.nonces[*from as usize], Address::ZERO, U256::from(*byte));
+                let input = deployer(&[PUSH1, *byte, PUSH1, *byte, SSTORE]);
+                Some(signed(*from, Fields { to: None, input, gas_limit: *gas, ..fields }))
+            }
+            Action::Delegate { from, authority, contract, words, gas } => {
+                let nonce = self.nonces[*authority as usize] + u64::from(from == authority);
+                let target = contract.map_or(Address::ZERO, |contract| *contract.get(&CONTRACTS));
+                let authorizations = vec![authorize(*authority, 0, target, nonce)];
+                let fields = fields(self.nonces[*from as usize], address(*authority), U256::ZERO);
+                let input = calldata(*words);
+                Some(signed(*from, Fields { tx_type: 4, input, gas_limit: *gas, authorizations, ..fields }))
+            }
             Action::Repeat(index) => (!self.accepted.is_empty()).then(|| index.get(&self.accepted).clone()),
         }
     }
@@ -86,11 +181,23 @@ impl Wallet {
             0 | 1 => lock(1),
             2 => lock(2),
             3 => Lock::Account(address(1)),
-            _ => Lock::Account(Address::repeat_byte(kind)),
+            4 => policy().lock(),
+            _ => Lock::Account(CONTRACTS[usize::from(kind) % CONTRACTS.len()]),
         };
         let outputs: Vec<Output> =
             shares.iter().map(|(share, kind)| output(part * u64::from(*share), lock(*kind))).collect();
-        Some(Transaction::Coin(lab.spend(&spent, &outputs)))
+        let mut tx = lab.spend(&spent, &outputs);
+        for (number, ((_, coin), witness)) in spent.iter().zip(&mut tx.witnesses).enumerate() {
+            let Witness::Key(signature) = *witness else { continue };
+            if coin.output.lock == policy().lock() {
+                let items = match number % 2 {
+                    0 => [ProofItem::Signature(Box::new(signature)), ProofItem::Skip],
+                    _ => [ProofItem::Skip, ProofItem::Reached],
+                };
+                *witness = Witness::Policy(policy(), Proof(items.into_iter().collect()));
+            }
+        }
+        Some(Transaction::Coin(tx))
     }
 
     /// Counts what the block accepted.
@@ -99,12 +206,16 @@ impl Wallet {
             Transaction::Coin(tx) => {
                 self.coins.retain(|(outpoint, _)| !tx.inputs.contains(outpoint));
                 let made = (0..tx.outputs.len() as u32).map(|index| lab.made(tx, index));
-                self.coins.extend(made.filter(|(_, coin)| coin.output.lock == lock(1)));
+                self.coins.extend(made.filter(|(_, coin)| is_own(coin)));
             }
-            Transaction::Account(_) => {
+            Transaction::Account(tx) => {
                 let from = sender(&transaction).unwrap();
-                let number = (1..4_u8).find(|number| address(*number) == from).unwrap();
-                self.nonces[number as usize] += 1;
+                let number = |account| (1..4_u8).find(|number| address(*number) == account).unwrap();
+                self.nonces[usize::from(number(from))] += 1;
+                // Wrong only behind a creation by an account that delegates, whose next transactions are then refused.
+                for authority in tx.fields().authorizations.iter().filter_map(|signed| signed.recover()) {
+                    self.nonces[usize::from(number(authority))] += 1;
+                }
             }
             Transaction::Coinbase(_) => {}
         }
@@ -133,10 +244,18 @@ fn build(lab: &Lab, actions: &[Action]) -> Result<Vec<Transaction>, TestCaseErro
     Ok(wallet.accepted)
 }
 
+fn grains(amount: u64) -> U256 {
+    Amount(amount).to_wei()
+}
+
 fn genesis() -> Lab {
     let mut lab = Lab::new();
     lab.spec.coinbase_maturity = 2;
-    lab.spec.gas_limit = 400_000;
+    lab.spec.gas_limit = 3_000_000;
+    lab.account(GATEWAY, Account { nonce: 1, ..Account::default() }, Bytes::from(vec![INVALID]));
+    for address in CONTRACTS {
+        lab.account(address, Account { nonce: 1, balance: grains(50_000), ..Account::default() }, contract(address));
+    }
     for number in 1..4 {
         lab.fund(number, crn(3));
         lab.coin(300_000_000 * u64::from(number));

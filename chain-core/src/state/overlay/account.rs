@@ -3,7 +3,10 @@
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 
 use super::{Overlay, journal::Entry, number, storage::NO_SLOT};
-use crate::state::view::{Account, ViewError};
+use crate::{
+    state::view::{Account, ViewError},
+    vm::Code,
+};
 
 /// Number of an account within one overlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,8 +28,8 @@ pub(super) struct AccountEntry {
     pub now: Account,
     /// Whether it existed after the last transaction that touched it.
     pub exists: bool,
-    /// Its code, once read or written.
-    pub code: Option<Bytes>,
+    /// Its code, once read or written, if it has any.
+    pub code: Option<Code>,
     pub touched: u32,
     pub warm: u32,
     pub created: u32,
@@ -36,6 +39,11 @@ pub(super) struct AccountEntry {
 }
 
 impl Overlay<'_> {
+    /// An account that was read before.
+    pub fn known_account(&self, address: &Address) -> Option<AccountId> {
+        self.account_ids.get(address).copied()
+    }
+
     /// Finds an account, reading it from the view the first time.
     ///
     /// # Errors
@@ -72,19 +80,26 @@ impl Overlay<'_> {
         &self.accounts[id.index()].now
     }
 
-    /// Its code, reading it from the view the first time.
+    /// Its code, if it has any. The view is asked once for each hash, and accounts of one hash share one copy and its analysis, so
+    /// that both are done at most once in a block, for the price of an access.
     ///
     /// # Errors
     /// [`ViewError`] if it cannot be read.
-    pub fn code(&mut self, id: AccountId) -> Result<&Bytes, ViewError> {
+    pub(crate) fn code(&mut self, id: AccountId) -> Result<Option<&Code>, ViewError> {
         let entry = &mut self.accounts[id.index()];
-        match &mut entry.code {
-            Some(code) => Ok(code),
-            unread => {
-                let hash = entry.now.code_hash;
-                Ok(unread.insert(if hash == KECCAK256_EMPTY { Bytes::new() } else { self.view.code(&hash)? }))
-            }
+        let hash = entry.now.code_hash;
+        if entry.code.is_none() && hash != KECCAK256_EMPTY {
+            let code = match self.codes.get(&hash) {
+                Some(code) => code.clone(),
+                None => {
+                    let code = Code::new(&self.view.code(&hash)?);
+                    self.codes.insert(hash, code.clone());
+                    code
+                }
+            };
+            entry.code = Some(code);
         }
+        Ok(entry.code.as_ref())
     }
 
     /// Marks an account as touched: if it is empty when the transaction ends, it ceases to exist (EIP-161).
@@ -159,14 +174,14 @@ impl Overlay<'_> {
     }
 
     /// Writes code, and touches the account.
-    pub fn set_code(&mut self, id: AccountId, code: Bytes) {
+    pub fn set_code(&mut self, id: AccountId, code: &[u8]) {
         self.touch(id);
-        let hash = keccak256(&code);
+        let hash = keccak256(code);
         let entry = &mut self.accounts[id.index()];
         let before = Box::new((entry.now.code_hash, entry.code.take()));
         self.journal.push(Entry::Code { account: id, before });
         entry.now.code_hash = hash;
-        entry.code = Some(code);
+        entry.code = (!code.is_empty()).then(|| Code::new(code));
     }
 
     /// Notes that this transaction makes the contract, so that SELFDESTRUCT may end it (EIP-6780).
@@ -243,6 +258,6 @@ impl AccountEntry {
         if hash == before || hash == KECCAK256_EMPTY {
             return None;
         }
-        self.code.clone().map(|code| (hash, code))
+        self.code.as_ref().map(|code| (hash, Bytes::copy_from_slice(code.bytes())))
     }
 }

@@ -1,8 +1,9 @@
 //! The journal: what was written, as a flat list, and how each entry is taken back.
 
-use alloy_primitives::{B256, Bytes, U256};
+use alloy_primitives::{B256, U256};
 
 use super::{AccountId, Overlay, SlotId, coin::CoinId};
+use crate::vm::Code;
 
 /// One write. Each says what was done and carries what takes it back.
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub(super) enum Entry {
     /// A nonce was written. Revert: writes the one before.
     Nonce { account: AccountId, before: u64 },
     /// Code was written. Revert: writes the hash and code before (boxed: rare and large).
-    Code { account: AccountId, before: Box<(B256, Option<Bytes>)> },
+    Code { account: AccountId, before: Box<(B256, Option<Code>)> },
     /// An account was touched. Revert: it is not (it is the last of the list).
     Touched { account: AccountId },
     /// An account became warm. Revert: it is cold.

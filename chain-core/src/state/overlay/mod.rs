@@ -21,11 +21,14 @@ pub use storage::SlotId;
 
 use alloy_primitives::{
     Log, U256,
-    map::{AddressMap, HashMap},
+    map::{AddressMap, B256Map, HashMap},
 };
 
 use super::view::StateView;
-use crate::{coin::OutPoint, vm::Machine};
+use crate::{
+    coin::OutPoint,
+    vm::{Code, Machine},
+};
 use account::AccountEntry;
 use coin::{CoinEntry, CoinId};
 use journal::Entry;
@@ -38,6 +41,8 @@ pub struct Overlay<'v> {
     transaction: u32,
     accounts: Vec<AccountEntry>,
     account_ids: AddressMap<AccountId>,
+    /// Code that was read, by its hash.
+    codes: B256Map<Code>,
     slots: Vec<SlotEntry>,
     slot_ids: HashMap<(AccountId, U256), SlotId>,
     transient: Vec<TransientEntry>,
@@ -70,6 +75,7 @@ impl<'v> Overlay<'v> {
             transaction: 1,
             accounts: Vec::new(),
             account_ids: AddressMap::default(),
+            codes: B256Map::default(),
             slots: Vec::new(),
             slot_ids: HashMap::default(),
             transient: Vec::new(),
@@ -88,13 +94,13 @@ impl<'v> Overlay<'v> {
         }
     }
 
-    /// Forgets all changes, but keeps the machine: its buffers and the code that it has analysed, not the hashes that it
+    /// Forgets all changes, but keeps code that was read and analysed and the machine's buffers; not the hashes that the machine
     /// remembers, so that benchmarks compute what the first run computes.
     pub fn renew(mut self) -> Self {
         if let Some(machine) = &mut self.machine {
             machine.forget_hashes();
         }
-        Self { machine: self.machine, ..Self::new(self.view) }
+        Self { machine: self.machine, codes: self.codes, ..Self::new(self.view) }
     }
 
     /// The view below.

@@ -42,19 +42,25 @@ pub(super) struct TransientEntry {
 }
 
 impl Overlay<'_> {
+    /// A slot that was read before. See [`Overlay::slot`].
+    pub fn known_slot(&mut self, account: AccountId, key: U256) -> Option<SlotId> {
+        let id = *self.slot_ids.get(&(account, key))?;
+        let slot = &mut self.slots[id.index()];
+        if slot.read != self.transaction {
+            slot.read = self.transaction;
+            slot.original = slot.now;
+        }
+        Some(id)
+    }
+
     /// Finds a slot of an account, reading it from the view the first time. To be called at least once in a transaction
     /// before the slot is written in it.
     ///
     /// # Errors
     /// [`ViewError`] if it cannot be read.
     pub fn slot(&mut self, account: AccountId, key: U256) -> Result<SlotId, ViewError> {
-        if let Some(id) = self.slot_ids.get(&(account, key)) {
-            let slot = &mut self.slots[id.index()];
-            if slot.read != self.transaction {
-                slot.read = self.transaction;
-                slot.original = slot.now;
-            }
-            return Ok(*id);
+        if let Some(id) = self.known_slot(account, key) {
+            return Ok(id);
         }
         let owner = &mut self.accounts[account.index()];
         let before = match owner.before {

@@ -44,8 +44,8 @@ fn nothing_changes_by_reading() {
     let bob = overlay.account(&BOB).unwrap();
     assert_eq!(overlay.account(&ALICE).unwrap(), alice);
     assert_eq!((overlay.address(bob), *overlay.info(bob)), (BOB, Account::default()));
-    assert_eq!(overlay.code(alice).unwrap(), &[1, 2, 3][..]);
-    assert_eq!(overlay.code(bob).unwrap(), &[][..]);
+    assert_eq!(overlay.code(alice).unwrap().map(Code::bytes), Some(&[1, 2, 3][..]));
+    assert_eq!(overlay.code(bob).unwrap().map(Code::bytes), None);
     let slot = overlay.slot(alice, U256::ONE).unwrap();
     assert_eq!(overlay.storage(slot), U256::from(11));
     let unknown = overlay.slot(bob, U256::ONE).unwrap();
@@ -61,7 +61,7 @@ fn what_was_written_shows_in_the_diff_sorted() {
     let bob = overlay.account(&BOB).unwrap();
     let alice = overlay.account(&ALICE).unwrap();
     assert!(overlay.transfer(alice, bob, U256::from(40)));
-    overlay.set_code(bob, Bytes::from(vec![7]));
+    overlay.set_code(bob, &[7]);
     let slot = overlay.slot(alice, U256::from(2)).unwrap();
     overlay.set_storage(slot, U256::ZERO);
     let slot = overlay.slot(alice, U256::ONE).unwrap();
@@ -174,7 +174,7 @@ fn a_destroyed_contract_leaves_nothing_and_its_balance_is_burned() {
     let (alice, bob) = (overlay.account(&ALICE).unwrap(), overlay.account(&BOB).unwrap());
     overlay.mark_created(bob);
     overlay.set_nonce(bob, 1);
-    overlay.set_code(bob, Bytes::from(vec![7]));
+    overlay.set_code(bob, &[7]);
     let slot = overlay.slot(bob, U256::ONE).unwrap();
     overlay.set_storage(slot, U256::from(9));
     let checkpoint = overlay.checkpoint();
@@ -272,7 +272,7 @@ fn take(overlay: &mut Overlay<'_>, step: Step, made: &mut Vec<u8>) {
         }
         Step::Code(number, code) => {
             let id = account(overlay, number);
-            overlay.set_code(id, Bytes::from(vec![code]));
+            overlay.set_code(id, &[code]);
         }
         Step::Touch(number) => {
             let id = account(overlay, number);

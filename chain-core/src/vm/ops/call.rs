@@ -30,15 +30,10 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (input, output) = ((self.pop(), self.pop()), (self.pop(), self.pop()));
         let input = self.memory_range(input.0, input.1)?;
         let output = self.memory_range(output.0, output.1)?;
-        let code = self.state.account(&to)?;
-        let cost = self.access(code) + self.value_cost(kind, code, value);
+        let (code, access) = self.access(&to, gas::WARM)?;
+        let cost = access + self.value_cost(kind, code, value);
         self.charge(cost)?;
-        let resolved = self.resolve(code)?;
-        if let Some(delegate) = resolved.delegate {
-            // VM-14
-            let cost = self.access(delegate);
-            self.charge(cost)?;
-        }
+        let resolved = self.resolve(code, Self::pay_for_account)?;
         // VM-10
         let most = self.gas - self.gas / 64;
         let passed = u64::try_from(limit).map_or(most, |limit| limit.min(most));

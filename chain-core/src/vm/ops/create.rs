@@ -133,7 +133,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
         let gas_left = gas_left.checked_sub(gas::CODE_BYTE * code.len() as Gas).ok_or(Halt::OutOfGas)?;
         if !code.is_empty() {
-            self.state.set_code(account, code.clone().into());
+            self.state.set_code(account, code);
         }
         Ok(gas_left)
     }

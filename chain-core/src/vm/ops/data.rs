@@ -3,7 +3,7 @@
 use alloy_primitives::U256;
 
 use super::Exit;
-use crate::vm::{gas, halt::Halt, inspect::Inspector, machine::Vm, memory::range, word::small};
+use crate::vm::{code::Code, gas, halt::Halt, inspect::Inspector, machine::Vm, memory::range, word::small};
 
 impl<I: Inspector> Vm<'_, '_, I> {
     /// MLOAD of a word beyond the memory's end.
@@ -107,14 +107,14 @@ impl<I: Inspector> Vm<'_, '_, I> {
 
     #[inline(never)]
     pub fn ext_code_copy(&mut self) -> Result<(), Exit> {
-        let account = self.pop_account()?;
+        let address = self.pop_address();
         let (to, from, len) = (self.pop(), self.pop(), self.pop());
         let target = range(to, len).ok_or(Halt::OutOfGas)?;
         self.charge(gas::words(target.len(), gas::COPY_WORD))?;
         self.make_room(target.end)?;
-        let code = self.state.code(account)?;
-        let from = clamp(from, code.len());
-        self.machine.memory.fill(&target, &code[from..]);
+        let account = self.pay_for_account(&address)?;
+        let code = self.state.code(account)?.map_or(&[][..], Code::bytes);
+        self.machine.memory.fill(&target, &code[clamp(from, code.len())..]);
         Ok(())
     }
 }

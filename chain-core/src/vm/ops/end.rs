@@ -74,14 +74,10 @@ impl<I: Inspector> Vm<'_, '_, I> {
     pub fn self_destruct(&mut self) -> Result<(), Exit> {
         self.deny_static()?;
         let address = self.pop_address();
-        let beneficiary = self.state.account(&address)?;
         let own = self.frame().address;
         let balance = self.state.info(own).balance;
         // Unlike other instructions, this one charges nothing for a warm account.
-        let access = match self.access(beneficiary) {
-            gas::WARM => 0,
-            cold => cold,
-        };
+        let (beneficiary, access) = self.access(&address, 0)?;
         let is_new = !balance.is_zero() && self.state.info(beneficiary).is_empty();
         self.charge(access + if is_new { gas::NEW_ACCOUNT } else { 0 })?;
         if I::ACTIVE {

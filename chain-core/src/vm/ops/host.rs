@@ -19,7 +19,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
     #[inline(never)]
     pub fn ext_code_size(&mut self) -> Result<(), Exit> {
         let account = self.pop_account()?;
-        let size = self.state.code(account)?.len();
+        let size = self.state.code(account)?.map_or(0, |code| code.bytes().len());
         self.push(U256::from(size));
         Ok(())
     }

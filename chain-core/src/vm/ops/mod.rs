@@ -1,5 +1,8 @@
 //! Instructions that reach beyond stack and gas, each as a method of the machine. The interpreter has checked the stack and
 //! charged the static gas of the table.
+//!
+//! Each takes its words, then pays, then acts: nothing is read from the state before the gas for it is known to be there. Else
+//! a frame with little gas would buy a read of the disk for the price of a call.
 
 mod call;
 mod create;
@@ -13,7 +16,7 @@ use std::ops::Range;
 
 use super::{gas, halt::Halt, inspect::Inspector, machine::Vm, memory, precompiles::is_accessed};
 use crate::{
-    state::{AccountId, ViewError},
+    state::{AccountId, SlotId, ViewError},
     units::Gas,
 };
 
@@ -79,21 +82,61 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(())
     }
 
-    /// What access to an account costs (EIP-2929).
-    fn access(&mut self, account: AccountId) -> Gas {
+    /// Finds an account and what access to it costs (EIP-2929), `warm` if it is not the first. The caller charges that; the account
+    /// is read only if there is gas for it.
+    fn access(&mut self, address: &Address, warm: Gas) -> Result<(AccountId, Gas), Exit> {
+        // What the overlay has not seen is cold.
+        let known = self.state.known_account(address);
         // VM-6
-        let is_cold =
-            self.state.warm_account(account) && !is_accessed(self.environment.revision, &self.state.address(account));
-        if is_cold { gas::COLD_ACCOUNT } else { gas::WARM }
+        let is_cold = known.is_none_or(|account| self.state.warm_account(account))
+            && !is_accessed(self.environment.revision, address);
+        let gas = if is_cold { gas::COLD_ACCOUNT } else { warm };
+        if self.gas < gas {
+            return Err(Halt::OutOfGas.into());
+        }
+        let account = match known {
+            Some(account) => account,
+            None => {
+                let account = self.state.account(address)?;
+                self.state.warm_account(account);
+                account
+            }
+        };
+        Ok((account, gas))
+    }
+
+    /// Pays for access to an account and finds it.
+    fn pay_for_account(&mut self, address: &Address) -> Result<AccountId, Exit> {
+        let (account, gas) = self.access(address, gas::WARM)?;
+        self.charge(gas)?;
+        Ok(account)
     }
 
     /// Takes an address, pays for access to its account and finds it.
     fn pop_account(&mut self) -> Result<AccountId, Exit> {
         let address = self.pop_address();
-        let account = self.state.account(&address)?;
-        let gas = self.access(account);
-        self.charge(gas)?;
-        Ok(account)
+        self.pay_for_account(&address)
+    }
+
+    /// Finds a slot of the running contract and what access to it costs, as [`Vm::access`] does for an account.
+    fn access_slot(&mut self, key: U256, warm: Gas) -> Result<(SlotId, Gas), Exit> {
+        let account = self.frame().address;
+        let known = self.state.known_slot(account, key);
+        // VM-6
+        let is_cold = known.is_none_or(|slot| self.state.warm_slot(slot));
+        let gas = if is_cold { gas::COLD_SLOT } else { warm };
+        if self.gas < gas {
+            return Err(Halt::OutOfGas.into());
+        }
+        let slot = match known {
+            Some(slot) => slot,
+            None => {
+                let slot = self.state.slot(account, key)?;
+                self.state.warm_slot(slot);
+                slot
+            }
+        };
+        Ok((slot, gas))
     }
 
     fn deny_static(&self) -> Result<(), Halt> {

@@ -13,10 +13,8 @@ impl<I: Inspector> Vm<'_, '_, I> {
     #[inline(never)]
     pub fn sload(&mut self) -> Result<(), Exit> {
         let key = self.pop();
-        let slot = self.state.slot(self.frame().address, key)?;
-        // VM-6
-        let gas = if self.state.warm_slot(slot) { gas::COLD_SLOT } else { gas::WARM };
-        self.charge(gas)?;
+        let (slot, access) = self.access_slot(key, gas::WARM)?;
+        self.charge(access)?;
         self.push(self.state.storage(slot));
         Ok(())
     }
@@ -29,8 +27,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         if self.gas <= gas::STIPEND {
             return Err(Halt::OutOfGas.into());
         }
-        let slot = self.state.slot(self.frame().address, key)?;
-        let access = if self.state.warm_slot(slot) { gas::COLD_SLOT } else { 0 };
+        let (slot, access) = self.access_slot(key, 0)?;
         let (cost, refund) = self.store_cost(slot, value);
         self.charge(access + cost)?;
         self.refund += refund;

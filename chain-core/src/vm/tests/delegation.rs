@@ -20,7 +20,7 @@ fn authority(number: u8) -> Address {
 }
 
 /// What the key of the number signs.
-fn authorize(number: u8, chain_id: u64, address: Address, nonce: u64) -> Authorization {
+pub(crate) fn authorize(number: u8, chain_id: u64, address: Address, nonce: u64) -> Authorization {
     let mut signed = vec![5];
     let mut items = Vec::new();
     U256::from(chain_id).encode(&mut items);

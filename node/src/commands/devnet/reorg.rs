@@ -91,7 +91,8 @@ fn mine_one(fleet: &Fleet, index: usize) -> Result<(), CommandError> {
     let miner = Miner::start(1, Midstate, move |event| {
         // Nobody listens once a solution is there.
         let _ = found.send(event);
-    });
+    })
+    .map_err(|error| CommandError::Stopped(error.to_string()))?;
     miner.set_work(Work::of_block(String::new(), &block, target, 8));
     let solution = loop {
         match events.recv_timeout(LOOK) {

@@ -61,7 +61,6 @@ impl Offence {
             Self::InvalidHeader(_) | Self::InvalidBlock(_) | Self::BadCompact => BAN,
             Self::InvalidTransaction(rule) => match rule.penalty() {
                 Penalty::None => 0,
-                Penalty::Minor => 5,
                 Penalty::Ban => BAN,
             },
             Self::Malformed(_) | Self::WrongAnswer(_) | Self::WrongQuestion(_) => 50,

@@ -5,7 +5,7 @@ use chain_core::{
     account::AccountTransaction,
     coin::{Coin, Lock, OutPoint, Output, Signature, Witness},
     error::RuleError,
-    execute::{GATEWAY, withdraw_calldata},
+    execute::{GATEWAY, withdraw_calldata, withdrawal_outpoint},
     hash::TxId,
     transaction::Transaction,
     units::Amount,
@@ -39,7 +39,7 @@ fn withdrawal(number: u8, grains: u64) -> (AccountTransaction, (OutPoint, Coin))
     fields.gas_limit = 200_000;
     fields.input = withdraw_calldata(&lock(5));
     let withdrawal = AccountTransaction::sign(fields, &secret(number)).unwrap();
-    let outpoint = OutPoint { txid: TxId(withdrawal.hash().0), index: 0 };
+    let outpoint = withdrawal_outpoint(TxId(withdrawal.hash().0), 0, &pay(grains, 5));
     (withdrawal, (outpoint, Coin { output: pay(grains, 5), height: 0, coinbase: false }))
 }
 
@@ -286,7 +286,7 @@ fn a_coin_of_an_unconfirmed_withdrawal_waits_for_its_block() {
     let spend = kit.spend(5, &[(outpoint, coin)], &[pay(COIN - FEE, 6)]);
     assert_eq!(policy(kit.submit(&spend).unwrap_err()), MempoolError::MissingCoin(outpoint));
     kit.submit(&withdrawal).unwrap();
-    assert_eq!(policy(kit.submit(&spend).unwrap_err()), MempoolError::UnconfirmedWithdrawal(outpoint));
+    assert_eq!(policy(kit.submit(&spend).unwrap_err()), MempoolError::MissingCoin(outpoint));
     kit.mine();
     kit.submit(&spend).unwrap();
     kit.mine();

@@ -30,7 +30,6 @@ use super::{
     eth_fees::base_fee,
     params::{Args, BlockTag, Object, Options, Param},
     read::{body, header, read, resolve},
-    render,
 };
 use crate::store::{BlockRef, Historic, Snapshot};
 use calls::Calls;
@@ -196,14 +195,8 @@ impl Past {
         Ok(Self {
             at,
             block,
-            context: BlockContext {
-                genesis: context.genesis,
-                height: at.height,
-                time: record.header.time,
-                base_fee: base_fee(context, &record),
-                difficulty: render::difficulty(record.header.bits),
-                parent: record.header.prev,
-            },
+            context: BlockContext::new(context.genesis, at.height, base_fee(context, &record), &record.header)
+                .map_err(internal)?,
             before: state_after(snapshot, below, MOST_BELOW)?,
             senders: receipts.iter().map(|receipt| (receipt.position, receipt.sender)).collect(),
         })

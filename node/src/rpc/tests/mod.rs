@@ -5,6 +5,7 @@ mod debug;
 mod eth;
 mod mining;
 mod odd;
+mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock};
 use super::*;

@@ -86,6 +86,23 @@ fn a_newer_format_is_refused() {
 }
 
 #[test]
+fn an_older_format_is_refused_by_the_start_and_by_reindex() {
+    let kv = MemoryKv::default();
+    drop(chain(&kv, &config(), 1));
+    let older = Identity {
+        schema: schema::SCHEMA - 1,
+        tx_index: true,
+        address_index: true,
+        genesis: spec().genesis_hash(),
+        name: spec().name,
+    };
+    put_meta(&kv, schema::IDENTITY, &older.to_bytes());
+    let expected = StoreError::OlderSchema { found: schema::SCHEMA - 1, needed: schema::SCHEMA };
+    assert_eq!(open(&kv, &config()).err(), Some(expected.clone()));
+    assert_eq!(Store::with_kv_reset(Arc::new(kv), &spec(), &config()).err(), Some(expected));
+}
+
+#[test]
 fn an_index_cannot_be_switched_on_later_without_a_rebuild() {
     let kv = MemoryKv::default();
     let off = StoreConfig { address_index: false, ..config() };

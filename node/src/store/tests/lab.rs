@@ -6,7 +6,9 @@ use chain_core::{
     block::Block,
     check::check_block,
     coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
-    execute::{BlockBuilder, BlockContext, ExecutedBlock, GATEWAY, execute_block, withdraw_calldata},
+    execute::{
+        BlockBuilder, BlockContext, ExecutedBlock, GATEWAY, execute_block, withdraw_calldata, withdrawal_outpoint,
+    },
     hash::TxId,
     header::Header,
     merkle,
@@ -125,20 +127,15 @@ impl Lab {
 
     fn context(&self) -> BlockContext {
         let tip = self.tip().at;
-        BlockContext {
-            genesis: self.chain[0].at.hash,
-            height: tip.height + 1,
-            time: self.spec.genesis_time + tip.height + 1,
-            base_fee: GWEI,
-            difficulty: U256::from(2),
-            parent: tip.hash,
-        }
+        let time = self.spec.genesis_time + tip.height + 1;
+        let header = Header { version: 0, prev: tip.hash, merkle_root: [0; 32], time, bits: BITS, nonce: 0 };
+        BlockContext::new(self.chain[0].at.hash, tip.height + 1, GWEI, &header).unwrap()
     }
 
     fn build(&self, context: &BlockContext, transactions: Vec<Transaction>) -> Block {
         let leaves: Vec<_> = transactions.iter().map(merkle::leaf).collect();
         let merkle_root = merkle::root(&leaves);
-        let header = Header { version: 0, prev: context.parent, merkle_root, time: context.time, bits: 1, nonce: 0 };
+        let header = Header { version: 0, prev: context.parent, merkle_root, time: context.time, bits: BITS, nonce: 0 };
         Block { header, transactions }
     }
 
@@ -179,7 +176,7 @@ impl Lab {
 
     /// Takes the tip back in the store and in the model.
     pub fn disconnect(&mut self) {
-        let (block, _) = self.store.disconnect().unwrap();
+        let block = self.store.disconnect().unwrap().block;
         assert_eq!(block, self.chain.pop().unwrap().block);
     }
 
@@ -371,13 +368,16 @@ impl<'a> Writer<'a> {
                 self.nonces[usize::from(number)] += 1;
                 let lock = (0..32).map(lock).find(|lock| withdraw_calldata(lock) == tx.fields().input);
                 let amount = Amount::from_wei_exact(tx.fields().value).unwrap_or_default();
-                let withdrawn = lock.map(|lock| (OutPoint { txid, index: 0 }, coin(&Output { amount, lock })));
-                self.coins.extend(withdrawn);
+                let withdrawn = lock.map(|lock| Output { amount, lock });
+                self.coins.extend(withdrawn.map(|output| (withdrawal_outpoint(txid, 0, &output), coin(&output))));
             }
             Transaction::Coinbase(_) => {}
         }
     }
 }
+
+/// Those of every header: two hashes a block.
+const BITS: u32 = 0x207f_ffff;
 
 /// Outpoints by a number, for coins that are nowhere.
 pub fn nowhere(number: u8) -> OutPoint {

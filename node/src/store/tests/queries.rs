@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, U256};
 use chain_core::{
     coin::{Coin, Lock, OutPoint},
+    execute::withdrawal_outpoint,
     hash::TxId,
     state::StateView,
     transaction::Transaction,
@@ -42,7 +43,10 @@ fn lock_histories(chain: &[Arc<Known>]) -> Histories {
             let txid = transaction.txid();
             let withdrawal = matches!(transaction, Transaction::Account(_));
             let none = LockEvent { place, txid, withdrawal, received: Amount::ZERO, sent: Amount::ZERO };
-            for (_, coin) in made.clone().filter(|(outpoint, _)| outpoint.txid == txid) {
+            // Withdrawals of these tests are the first of their transaction.
+            let is_own =
+                |(at, coin): &&(OutPoint, Coin)| at.txid == txid || *at == withdrawal_outpoint(txid, 0, &coin.output);
+            for (_, coin) in made.clone().filter(is_own) {
                 let event = histories.entry(coin.output.lock).or_default().entry(place).or_insert(none);
                 event.received.0 += coin.output.amount.0;
             }

@@ -46,7 +46,7 @@ impl Show {
         let mut block = Block { header: Header { prev: on, ..self.chain.genesis.header }, transactions };
         self.chain.reroot(&mut block);
         let hash = block.hash();
-        (hash, self.oracle.add(hash, height, &block))
+        (hash, self.oracle.add(hash, height, &block, Vec::new()))
     }
 
     /// A payment of a coin of genesis, by how much the payer keeps.

@@ -86,6 +86,8 @@ pub struct Cairn<'a> {
     caller: Address,
     overlay: Option<Overlay<'a>>,
     state: &'a MemoryState,
+    /// Whether each run begins a block: nothing is kept of the one before.
+    cold: bool,
 }
 
 /// The block of every message.
@@ -126,14 +128,19 @@ impl<'a> Cairn<'a> {
     pub fn new(input: &'a Input) -> Self {
         let overlay = Some(Overlay::new(&input.state));
         let (fields, caller, state) = (fields(input), input.caller, &input.state);
-        Self { environment: environment(), fields, caller, overlay, state }
+        Self { environment: environment(), fields, caller, overlay, state, cold: false }
+    }
+
+    /// Makes ready for runs that each begin a block.
+    pub fn cold(input: &'a Input) -> Self {
+        Self { cold: true, ..Self::new(input) }
     }
 
     /// Runs the message once.
     pub fn run(&mut self) -> Outcome {
         let mut overlay = self.overlay.take().unwrap_or_else(|| Overlay::new(self.state));
         let outcome = transition(&self.environment, &mut overlay, B256::ZERO, &self.fields, self.caller, Gas::MAX);
-        self.overlay = Some(overlay.renew());
+        self.overlay = (!self.cold).then(|| overlay.renew());
         outcome.expect("the message may stand in the block")
     }
 }

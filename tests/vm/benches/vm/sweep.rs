@@ -1,4 +1,5 @@
-//! The slowest instructions and precompiled contracts for their gas, and whether a block of them is fast enough.
+//! The slowest instructions and precompiled contracts for their gas, and whether a block of them is fast enough. Each run of Cairn begins a
+//! block: code is read and analysed anew. Reads of a disk are measured by `cargo bench -p cairn-tests --bench reads`.
 
 use alloy_primitives::{Address, Bytes, U256};
 use cairn_vm_tests::state_test::Genesis;
@@ -45,7 +46,7 @@ pub fn run(arguments: &Arguments) -> bool {
     let (mut found, mut right) = (Vec::new(), true);
     for program in programs {
         let input = input(&program, program.gas);
-        let (mut cairn, mut peer) = (Cairn::new(&input), Peer::new(&input));
+        let (mut cairn, mut peer) = (Cairn::cold(&input), Peer::new(&input));
         let (ours, theirs) = (Answer::from(&cairn.run()), Answer::from(&peer.run()));
         if ours != theirs {
             println!("WRONG: {} {}: cairn {ours:?}, revm {theirs:?}", program.subject, program.variant);
@@ -100,7 +101,7 @@ fn whole_blocks(found: &[Found]) -> bool {
     for found in found.iter().filter(|found| seen.insert(found.program.subject)).take(WHOLE_BLOCKS) {
         let scaled = Duration::from_secs_f64(found.ours * BLOCK as f64 / 1e9);
         let input = input(&found.program, BLOCK);
-        let mut cairn = Cairn::new(&input);
+        let mut cairn = Cairn::cold(&input);
         // A crowd of contracts that is smaller than a block can pay for is scaled only.
         let time = if found.program.others.len() > 1 { scaled } else { fastest(|| cairn.run()) };
         let fast = time <= LIMIT;

@@ -14,7 +14,9 @@ const CALLS: [(&str, u8, bool); 4] =
 const MOST_CODE: usize = 24_576;
 const MOST_INITCODE: u64 = 49_152;
 /// Contracts of the largest size, each with code of its own.
-const CROWD: u64 = 1_200;
+const CROWD: u64 = 1_400;
+/// Gas of a block.
+const BLOCK: u64 = 60_000_000;
 const CROWD_START: u64 = 0x10_0000;
 
 /// All programs of this kind.
@@ -142,6 +144,13 @@ fn crowd() -> Vec<Program> {
         let mut program = Program::new(subject, "of large contracts, cold", code);
         program.gas = CROWD * 2_600;
         others(&mut program);
+        programs.push(program);
+    }
+    for hostile in cairn_vm_tests::hostile::all().into_iter().filter(|hostile| hostile.slots + hostile.accounts == 0) {
+        let subject = if hostile.name.starts_with("STATICCALL") { "STATICCALL" } else { "EXTCODESIZE" };
+        let mut program = Program::new(subject, "of large contracts in turn", hostile.code.to_vec());
+        program.others = hostile.others;
+        program.gas = BLOCK;
         programs.push(program);
     }
     programs

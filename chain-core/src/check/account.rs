@@ -1,7 +1,6 @@
-//! What an account transaction costs before anything runs, and what it must keep whatever the state is.
+//! An account transaction alone: what it costs before anything runs, and what it must keep whatever the state is.
 
-use super::context::{Environment, Revision};
-use crate::{account::Fields, error::RuleError, units::Gas};
+use crate::{account::Fields, error::RuleError, execute::Revision, spec::ChainSpec, units::Gas};
 
 /// Most gas of one transaction (EIP-7825).
 pub const MAX_TRANSACTION_GAS: Gas = 1 << 24;
@@ -18,6 +17,24 @@ const FLOOR_OTHER_BYTE: Gas = 40;
 const ACCESS_LIST_ADDRESS: Gas = 2_400;
 const ACCESS_LIST_SLOT: Gas = 1_900;
 const AUTHORIZATION: Gas = 25_000;
+
+/// What the rules for an account transaction alone depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountRules {
+    /// Which fork's.
+    pub revision: Revision,
+    /// What transactions must name.
+    pub chain_id: u64,
+    /// Most gas of one transaction, as of Osaka (ACC-7).
+    pub transaction_gas: Gas,
+}
+
+impl AccountRules {
+    /// Those of a chain.
+    pub fn of(spec: &ChainSpec) -> Self {
+        Self { revision: Revision::Osaka, chain_id: spec.chain_id, transaction_gas: MAX_TRANSACTION_GAS }
+    }
+}
 
 /// What a transaction costs whatever it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +72,11 @@ impl IntrinsicGas {
     pub fn needed(self) -> Gas {
         self.intrinsic.max(self.floor)
     }
+
+    /// Least gas that is used in the end, since a refund gives back up to a fifth (VM-3).
+    pub fn least_used(self) -> Gas {
+        (self.intrinsic - self.intrinsic / 5).max(self.floor)
+    }
 }
 
 /// Zero bytes and others, counted in chunks whose sums fit in a byte, so that they add as vectors.
@@ -64,22 +86,22 @@ fn count_bytes(input: &[u8]) -> (Gas, Gas) {
     (zeros, input.len() as Gas - zeros)
 }
 
-/// Checks what needs no state, cheapest first; answers with what the transaction costs at least.
+/// Checks all that an account transaction shows without the state, cheapest first; returns what it costs at least.
 ///
 /// # Errors
 /// ACC-1 for a type that the revision does not have, ACC-2, ACC-5, ACC-6, ACC-7, ACC-9, ACC-12, ACC-13.
-pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result<IntrinsicGas, RuleError> {
+pub fn check_account_transaction(rules: &AccountRules, fields: &Fields) -> Result<IntrinsicGas, RuleError> {
     // ACC-2
-    if fields.chain_id != environment.chain_id {
-        return Err(RuleError::ChainId { got: fields.chain_id, expected: environment.chain_id });
+    if fields.chain_id != rules.chain_id {
+        return Err(RuleError::ChainId { got: fields.chain_id, expected: rules.chain_id });
     }
     // ACC-5
     if fields.nonce == u64::MAX {
         return Err(RuleError::NonceTooHigh(fields.nonce));
     }
     // ACC-7
-    if environment.revision >= Revision::Osaka && fields.gas_limit > environment.transaction_gas {
-        let limit = environment.transaction_gas;
+    if rules.revision >= Revision::Osaka && fields.gas_limit > rules.transaction_gas {
+        let limit = rules.transaction_gas;
         return Err(RuleError::GasLimitTooHigh { got: fields.gas_limit, limit });
     }
     // ACC-9
@@ -88,7 +110,7 @@ pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result
         return Err(RuleError::TipAboveFeeCap { got: tip_cap, fee_cap });
     }
     // ACC-1
-    if fields.tx_type == 4 && environment.revision < Revision::Osaka {
+    if fields.tx_type == 4 && rules.revision < Revision::Osaka {
         return Err(RuleError::UnsupportedType(fields.tx_type));
     }
     // ACC-13
@@ -100,7 +122,7 @@ pub fn check_account_alone(environment: &Environment, fields: &Fields) -> Result
         return Err(RuleError::InitcodeTooLong { got: fields.input.len(), limit: MAX_INITCODE });
     }
     // ACC-6
-    let gas = IntrinsicGas::of(environment.revision, fields);
+    let gas = IntrinsicGas::of(rules.revision, fields);
     if fields.gas_limit < gas.needed() {
         return Err(RuleError::IntrinsicGas { got: fields.gas_limit, needed: gas.needed() });
     }
