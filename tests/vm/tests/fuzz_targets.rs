@@ -2,7 +2,7 @@
 
 use alloy_primitives::U256;
 use cairn_vm_tests::{
-    fuzz::{Case, generate, rng::Rng, targets},
+    fuzz::{Case, blocks, generate, rng::Rng, targets},
     pool,
 };
 use chain_core::{
@@ -87,5 +87,14 @@ fn tries_do_not_depend_on_the_way() {
     on_seeds(3_000, |rng| {
         let len = rng.below(400);
         targets::trie(&rng.bytes(len));
+    });
+}
+
+#[test]
+fn blocks_decode_build_execute_and_are_undone() {
+    on_seeds(600, |rng| {
+        let bytes = blocks::seed(rng);
+        blocks::blocks(&bytes);
+        blocks::blocks(&damaged(rng, bytes));
     });
 }

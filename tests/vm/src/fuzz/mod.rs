@@ -1,6 +1,7 @@
 //! Cases for differential tests, made from a seed: states, blocks, transactions and contracts that do something.
 
 pub mod assembler;
+pub mod blocks;
 pub mod case;
 mod expression;
 mod generate;
