@@ -199,7 +199,7 @@ fn takes_newer_work_while_a_block_is_handed_in() {
             template(2, U256::ZERO)
         }
     });
-    let node = Node::new(&url).unwrap();
+    let node = Node::new(&url, None).unwrap();
     let mut reporter = Reporter::to(Box::new(written.clone()), true);
     let (sender, receiver) = events();
     let stop = sender.clone();
