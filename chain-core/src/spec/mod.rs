@@ -23,7 +23,7 @@ use crate::{
 };
 #[cfg(test)]
 pub(crate) use validate::MOST_GAS;
-pub use validate::SpecError;
+pub use validate::{SpecError, is_public_chain};
 
 /// An account that exists from the start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

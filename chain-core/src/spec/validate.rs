@@ -44,6 +44,88 @@ const ENVELOPE: usize = 64 << 10;
 /// Longest code of a contract (EIP-170).
 const MOST_CODE: usize = 24_576;
 
+/// Chain ids of Ethereum, its test networks and the public networks where the same keys hold money. The operator of a chain
+/// with such an id could replay there what users sign here.
+const PUBLIC_CHAINS: &[u64] = &[
+    1,
+    3,
+    4,
+    5,
+    8,
+    10,
+    14,
+    20,
+    24,
+    25,
+    30,
+    40,
+    42,
+    50,
+    56,
+    57,
+    61,
+    63,
+    66,
+    82,
+    97,
+    100,
+    106,
+    108,
+    122,
+    128,
+    130,
+    137,
+    143,
+    146,
+    148,
+    169,
+    196,
+    204,
+    250,
+    252,
+    288,
+    314,
+    324,
+    369,
+    480,
+    999,
+    1_088,
+    1_101,
+    1_284,
+    1_329,
+    2_020,
+    2_222,
+    5_000,
+    8_217,
+    8_453,
+    10_001,
+    17_000,
+    34_443,
+    42_161,
+    42_220,
+    43_113,
+    43_114,
+    59_144,
+    80_002,
+    81_457,
+    84_532,
+    421_614,
+    534_352,
+    560_048,
+    7_777_777,
+    11_155_111,
+    11_155_420,
+    1_313_161_554,
+    1_666_600_000,
+];
+
+const TAKEN: &str = "the id of a public Ethereum network: what is signed here would be valid there";
+
+/// Whether a chain id belongs to Ethereum or another public network of its kind.
+pub fn is_public_chain(chain_id: u64) -> bool {
+    PUBLIC_CHAINS.contains(&chain_id)
+}
+
 pub(super) fn field(field: impl Into<String>, got: impl Display, allowed: impl Into<String>) -> SpecError {
     SpecError::Field { field: field.into(), got: got.to_string(), allowed: allowed.into() }
 }
@@ -87,7 +169,11 @@ impl ChainSpec {
             return Err(bad_prefix(&self.hrp));
         }
         // What Ethereum wallets take.
-        within("chain_id", self.chain_id, 1, 4_503_599_627_370_476)
+        within("chain_id", self.chain_id, 1, 4_503_599_627_370_476)?;
+        if is_public_chain(self.chain_id) {
+            return Err(field("chain_id", self.chain_id, TAKEN));
+        }
+        Ok(())
     }
 
     fn validate_difficulty(&self) -> Result<(), SpecError> {
