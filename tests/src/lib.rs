@@ -21,7 +21,7 @@ pub use network::{agree, connect_all, cut, heal, mined_spec, nodes};
 pub use node::{Node, NodeOptions};
 pub use port::Port;
 pub use rpc::{Rpc, RpcError};
-pub use wallet::{Outcome, Wallet};
+pub use wallet::{Outcome, Running, Wallet};
 
 use std::path::PathBuf;
 

@@ -76,6 +76,11 @@ impl Node {
         self.folder.path().join("data")
     }
 
+    /// The spec of its chain.
+    pub fn chain_file(&self) -> PathBuf {
+        self.folder.path().join("chain.toml")
+    }
+
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()

@@ -1,9 +1,12 @@
 //! The wallet's binary, as a user runs it.
 
 use serde_json::Value;
-use std::{path::PathBuf, process::Command};
+use std::{
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
 
-use crate::{Rpc, binary};
+use crate::{Node, Rpc, binary};
 
 /// How a command ended.
 #[derive(Debug)]
@@ -27,6 +30,24 @@ impl Outcome {
     }
 }
 
+/// A command that has not ended.
+pub struct Running(Child);
+
+impl Running {
+    /// Waits for its end.
+    ///
+    /// # Panics
+    /// If it cannot be waited for.
+    pub fn end(self) -> Outcome {
+        let output = self.0.wait_with_output().expect("a child can be waited for");
+        Outcome {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+}
+
 /// One wallet file.
 pub struct Wallet {
     folder: tempfile::TempDir,
@@ -38,11 +59,30 @@ impl Wallet {
     ///
     /// # Panics
     /// If it cannot be created.
-    pub fn create(rpc: &Rpc) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary directory can be made");
-        let wallet = Self { folder, rpc: rpc.clone() };
-        wallet.run(&["create"]).json();
+    pub fn create(node: &Node) -> Self {
+        let wallet = Self::empty(node);
+        let chain = node.chain_file().display().to_string();
+        wallet.run(&["create", "--chain", &chain]).json();
         wallet
+    }
+
+    /// A folder for a wallet, with none in it yet.
+    ///
+    /// # Panics
+    /// If there is no room for it.
+    pub fn empty(node: &Node) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary directory can be made");
+        Self { folder, rpc: node.rpc.clone() }
+    }
+
+    /// A file beside the wallet's.
+    pub fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// Has it talk to another node.
+    pub fn talk_to(&mut self, node: &Node) {
+        self.rpc = node.rpc.clone();
     }
 
     /// Its file.
@@ -55,20 +95,28 @@ impl Wallet {
     /// # Panics
     /// If the binary cannot be run.
     pub fn run(&self, arguments: &[&str]) -> Outcome {
-        let output = Command::new(binary("cairn-wallet"))
+        self.start(arguments).end()
+    }
+
+    /// Starts such a command.
+    ///
+    /// # Panics
+    /// If the binary cannot be run.
+    pub fn start(&self, arguments: &[&str]) -> Running {
+        let child = Command::new(binary("cairn-wallet"))
             .arg("--wallet")
             .arg(self.file())
             .args(["--rpc", &self.rpc.url, "--json", "--yes"])
             .args(arguments)
+            .current_dir(self.folder.path())
             .env("CAIRN_WALLET_PASSWORD", "correct horse")
             .env("HOME", &self.rpc.home)
-            .output()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .expect("the wallet's binary can be run");
-        Outcome {
-            code: output.status.code().unwrap_or(-1),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        Running(child)
     }
 
     /// Runs a command that must succeed, and answers with its JSON.

@@ -33,7 +33,7 @@ fn supply_is_exact(node: &Node) {
 #[test]
 fn money_goes_through_both_sides_of_the_ledger_and_survives_a_restart() {
     let mut node = Node::start();
-    let (miner, friend) = (Wallet::create(&node.rpc), Wallet::create(&node.rpc));
+    let (miner, friend) = (Wallet::create(&node), Wallet::create(&node));
     let (coins, account) = miner.addresses();
     let (friend_coins, friend_account) = friend.addresses();
     let mine = |node: &Node, blocks| node.mine(blocks, &coins, &account);
@@ -73,7 +73,7 @@ fn money_goes_through_both_sides_of_the_ledger_and_survives_a_restart() {
 #[test]
 fn the_node_mines_for_a_wallet_that_asks() {
     let node = Node::start();
-    let wallet = Wallet::create(&node.rpc);
+    let wallet = Wallet::create(&node);
     assert_eq!(wallet.ok(&["mine", "--threads", "1"])["mining"], true);
     cairn_tests::wait_for("a block", 60, || (node.height() > 0).then_some(()));
     assert_eq!(wallet.ok(&["mine", "--stop"])["mining"], false);
@@ -83,7 +83,7 @@ fn the_node_mines_for_a_wallet_that_asks() {
 #[test]
 fn a_wallet_without_funds_says_how_much_is_missing() {
     let node = Node::start();
-    let wallet = Wallet::create(&node.rpc);
+    let wallet = Wallet::create(&node);
     let (coins, _) = wallet.addresses();
     let outcome = wallet.run(&["send", &format!("{coins}=3")]);
     assert_eq!(outcome.code, 7, "{outcome:?}");

@@ -50,6 +50,11 @@ pub enum WalletError {
         /// The wallet's.
         expected: Box<Network>,
     },
+    /// A node that would have account transactions signed for Ethereum.
+    #[error(
+        "the node says that its chain id is {0}, that of a public Ethereum network: what is signed would be valid there"
+    )]
+    PublicChain(u64),
     /// Nothing is built.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -64,6 +69,22 @@ pub enum WalletError {
     /// The node takes the transaction for wrong.
     #[error("the node refused the transaction: {0}")]
     Rejected(String),
+    /// The answer was lost.
+    #[error("{txid} is signed and kept, but whether the node has it is unknown: {error}")]
+    Unclear {
+        /// The transaction.
+        txid: TxId,
+        /// What came instead of an answer.
+        error: NodeError,
+    },
+    /// The same payment waits for a block.
+    #[error("the same was paid {seconds} s ago in {txid}, which no block holds yet: to pay once more, add --again")]
+    PaidAlready {
+        /// The earlier transaction.
+        txid: TxId,
+        /// Seconds since then.
+        seconds: u64,
+    },
     /// A contract, or a call of one.
     #[error(transparent)]
     Contract(#[from] ContractError),
@@ -91,6 +112,9 @@ impl From<FundsError> for WalletError {
         match error {
             FundsError::Node(error) => error.into(),
             FundsError::Key(error) => error.into(),
+            FundsError::Endless { .. } => {
+                Self::Node(NodeError::BadAnswer { method: "coin_getHistory".into(), reason: error.to_string() })
+            }
         }
     }
 }
@@ -123,16 +147,26 @@ impl WalletError {
             Self::Unlock(UnlockError::WatchOnly) => (8, "refused"),
             Self::Unlock(_) => (3, "file"),
             Self::Node(_) => (5, "node"),
-            Self::OtherChain { .. } => (6, "chain"),
+            Self::OtherChain { .. } | Self::PublicChain(_) => (6, "chain"),
             Self::Build(error) => build_code(error),
-            Self::Request { error: RequestError::Network { .. }, .. } => (6, "chain"),
+            Self::Request { error: RequestError::Network { .. } | RequestError::PublicChain(_), .. } => (6, "chain"),
             Self::Request { .. } => (8, "refused"),
             Self::Contract(ContractError::Unlinked { .. } | ContractError::NotPayable(_)) => (8, "refused"),
             Self::Contract(ContractError::Reverted { .. }) => (9, "rejected"),
             Self::Contract(_) => (2, "usage"),
             Self::Rejected(_) | Self::Failed(_) | Self::MinedInVain(_) => (9, "rejected"),
             Self::Cancelled => (10, "cancelled"),
+            Self::Unclear { .. } => (11, "unclear"),
+            Self::PaidAlready { .. } => (8, "refused"),
             Self::Io { .. } => (1, "system"),
+        }
+    }
+
+    /// The transaction that it is about, if one was sent.
+    pub fn txid(&self) -> Option<&TxId> {
+        match self {
+            Self::MinedInVain(txid) | Self::Unclear { txid, .. } | Self::PaidAlready { txid, .. } => Some(txid),
+            _ => None,
         }
     }
 
@@ -148,6 +182,15 @@ impl WalletError {
             Self::File(FileError::Missing(_) | FileError::NoneIn(_)) => {
                 "make one with `cairn-wallet create`, or bring one back with `cairn-wallet restore`; --wallet FILE names \
                  another"
+                    .into()
+            }
+            Self::Unclear { .. } => {
+                "do not pay again: run `cairn-wallet resend` once the node answers; it hands in this very transaction, so \
+                 nobody is paid twice"
+                    .into()
+            }
+            Self::PaidAlready { .. } => {
+                "too slow? `cairn-wallet bump` raises its fee; did the node lose it? `cairn-wallet resend` hands it in again"
                     .into()
             }
             Self::File(FileError::Exists(_)) => "choose another place with --wallet FILE".into(),

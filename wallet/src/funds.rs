@@ -1,16 +1,17 @@
 //! What a wallet holds: its addresses, and the coins that the node finds at them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use alloy_primitives::Address;
 use chain_core::{
     coin::{Coin, Lock, OutPoint, Output},
-    hash::TxId,
+    hash::{BlockHash, TxId},
     units::{Amount, Height},
 };
 use serde_json::json;
 
 use crate::{
-    file::Wallet,
+    file::{Sent, Wallet},
     keys::{Branch, KeyError, KeyPath},
     node::{CoinPage, Node, NodeCoin, NodeError},
 };
@@ -27,6 +28,12 @@ pub enum FundsError {
     /// Derivation.
     #[error(transparent)]
     Key(#[from] KeyError),
+    /// A node that calls every key used.
+    #[error("the node says that all of the first {looked_at} keys were used: ask another node (--rpc)")]
+    Endless {
+        /// How many were looked at.
+        looked_at: u32,
+    },
 }
 
 /// An address of the wallet.
@@ -78,9 +85,11 @@ impl OwnCoin {
         Coin { output: self.output, height: self.height.unwrap_or(next), coinbase: self.coinbase }
     }
 
-    /// Whether it is the wallet's own change, which is as good as confirmed: nobody else can take it back.
-    fn is_change(&self) -> bool {
-        matches!(self.unlock, Unlock::Key(KeyPath::Coin(Branch::Change, _)))
+    /// Whether it is the change of a transaction that this wallet sent, which is as good as confirmed: nobody else can
+    /// take it back. Its address alone does not say so: once it is on the chain, anybody can pay to it.
+    fn is_change(&self, wallet: &Wallet) -> bool {
+        let change = matches!(self.unlock, Unlock::Key(KeyPath::Coin(Branch::Change, _)));
+        change && wallet.has_sent(&self.outpoint.txid)
     }
 }
 
@@ -95,6 +104,8 @@ pub struct Funds {
     pub pending: Vec<OwnCoin>,
     /// Spent by the mempool.
     pub spent: Vec<OwnCoin>,
+    /// Spent by what this wallet sent and the node does not know (any more).
+    pub lost: Vec<OwnCoin>,
 }
 
 /// Sums of [`Funds`].
@@ -106,16 +117,18 @@ pub struct Sums {
     pub immature: Amount,
     /// On their way here.
     pub pending: Amount,
+    /// Spent by what the node has lost.
+    pub lost: Amount,
 }
 
 impl Funds {
-    /// Sorts coins by what can be done with them.
-    pub fn sort(coins: Vec<OwnCoin>) -> Self {
+    /// Sorts the coins of a wallet by what can be done with them.
+    pub fn sort(wallet: &Wallet, coins: Vec<OwnCoin>) -> Self {
         let mut funds = Self::default();
         for coin in coins {
             let list = if coin.spent_by.is_some() {
                 &mut funds.spent
-            } else if coin.height.is_none() && !coin.is_change() {
+            } else if coin.height.is_none() && !coin.is_change(wallet) {
                 &mut funds.pending
             } else if coin.mature || coin.height.is_none() {
                 &mut funds.spendable
@@ -131,7 +144,12 @@ impl Funds {
     pub fn sums(&self) -> Sums {
         let sum =
             |coins: &[OwnCoin]| Amount(coins.iter().fold(0, |sum: u64, coin| sum.saturating_add(coin.output.amount.0)));
-        Sums { spendable: sum(&self.spendable), immature: sum(&self.immature), pending: sum(&self.pending) }
+        Sums {
+            spendable: sum(&self.spendable),
+            immature: sum(&self.immature),
+            pending: sum(&self.pending),
+            lost: sum(&self.lost),
+        }
     }
 }
 
@@ -166,11 +184,12 @@ pub fn addresses(wallet: &Wallet) -> Result<Vec<OwnAddress>, KeyError> {
     Ok(all)
 }
 
-/// Finds the wallet's coins, and raises the numbers of used keys where coins are found beyond.
+/// Finds the wallet's coins, those of the gap included. The numbers of used keys stay: a node that invents coins must not
+/// drive the addresses that are handed out next beyond what a restore looks at.
 ///
 /// # Errors
 /// [`FundsError`].
-pub fn load(node: &Node, wallet: &mut Wallet) -> Result<Funds, FundsError> {
+pub fn load(node: &Node, wallet: &Wallet, first_block: Option<BlockHash>) -> Result<Funds, FundsError> {
     let own = addresses(wallet)?;
     let texts: Vec<String> = own.iter().map(|own| own.address.clone()).collect();
     let found = node.coins(&texts)?;
@@ -179,24 +198,35 @@ pub fn load(node: &Node, wallet: &mut Wallet) -> Result<Funds, FundsError> {
     for coin in found {
         // A coin of somebody else's address would be of no use.
         let Some(address) = by_address.get(coin.address.as_str()) else { continue };
-        mark_used(wallet, address.branch, address.index);
         let unlock = Unlock::Key(KeyPath::Coin(address.branch, address.index));
         coins.push(own_coin(coin, address.lock, unlock));
     }
-    Ok(Funds::sort(coins))
+    Ok(sorted(wallet, coins, first_block))
+}
+
+/// Sorts coins, those apart that this wallet has spent: whether the node still knows that or not, it may be mined elsewhere.
+fn sorted(wallet: &Wallet, coins: Vec<OwnCoin>, first_block: Option<BlockHash>) -> Funds {
+    let sent: HashSet<OutPoint> = wallet.live(first_block).flat_map(Sent::spends).collect();
+    let (lost, coins) = coins.into_iter().partition(|coin| coin.spent_by.is_none() && sent.contains(&coin.outpoint));
+    Funds { lost, ..Funds::sort(wallet, coins) }
 }
 
 /// Finds the coins at the address of a policy.
 ///
 /// # Errors
 /// [`FundsError`].
-pub fn load_policy(node: &Node, wallet: &Wallet, policy: &chain_core::policy::Policy) -> Result<Funds, FundsError> {
+pub fn load_policy(
+    node: &Node,
+    wallet: &Wallet,
+    policy: &chain_core::policy::Policy,
+    first_block: Option<BlockHash>,
+) -> Result<Funds, FundsError> {
     let lock = policy.lock();
     let address = wallet.network.address(&lock);
     let found = node.coins(std::slice::from_ref(&address))?;
     let own = found.into_iter().filter(|coin| coin.address == address);
     let coins = own.map(|coin| own_coin(coin, lock, Unlock::Policy(policy.clone())));
-    Ok(Funds::sort(coins.collect()))
+    Ok(sorted(wallet, coins.collect(), first_block))
 }
 
 fn own_coin(coin: NodeCoin, lock: Lock, unlock: Unlock) -> OwnCoin {
@@ -222,7 +252,11 @@ pub fn mark_used(wallet: &mut Wallet, branch: Branch, index: u32) {
     *count = (*count).max(index.saturating_add(1));
 }
 
-/// Goes through the branches and accounts until `gap` keys in a row were never used; answers whether any was.
+/// Keys of a branch, and accounts, that a scan looks at: a node that calls every key used would keep it busy for ever.
+const SCANNED: u32 = 200_000;
+
+/// Goes through the branches and accounts until `gap` keys in a row were never used; answers whether any was. Keys of
+/// policies are never paid bare: they are found when their policy is made again.
 ///
 /// # Errors
 /// [`FundsError`].
@@ -230,37 +264,48 @@ pub fn scan(node: &Node, wallet: &mut Wallet, gap: u32, progress: &mut dyn FnMut
     let mut looked_at = 0;
     let mut found = false;
     for branch in [Branch::Receive, Branch::Change, Branch::Policy] {
-        let (mut next, mut unused) = (0, 0);
-        while unused < gap {
-            let own = branch_addresses(wallet, branch, next..next.saturating_add(GAP))?;
+        let last = last_used(gap, |indices| {
+            let own = branch_addresses(wallet, branch, indices)?;
             let params = own.iter().map(|own| json!([own.address, { "limit": 1 }])).collect();
             let pages: Vec<CoinPage> = node.call_many("coin_getHistory", params)?;
-            for (own, page) in own.iter().zip(pages) {
-                if page.entries.is_empty() {
-                    unused += 1;
-                } else {
-                    (unused, found) = (0, true);
-                    mark_used(wallet, branch, own.index);
-                }
-            }
-            next += GAP;
-            looked_at += GAP;
-            progress(looked_at);
+            progress(looked_at + own.last().map_or(0, |own| own.index + 1));
+            Ok(pages.iter().map(|page| !page.entries.is_empty()).collect())
+        })?;
+        if let Some(last) = last {
+            found = true;
+            mark_used(wallet, branch, last);
         }
+        looked_at += last.map_or(0, |last| last + 1).saturating_add(gap);
     }
-    let (mut index, mut unused) = (0, 0);
-    while unused < gap.min(5) {
-        let account = wallet.keys.account(index)?;
-        let used = node.nonce(&account, true)? > 0 || !node.balance(&account)?.is_zero();
-        if used {
-            (unused, found) = (0, true);
-            wallet.used.accounts = wallet.used.accounts.max(index + 1);
-        } else {
-            unused += 1;
-        }
-        index += 1;
-        looked_at += 1;
-        progress(looked_at);
+    let last = last_used(gap, |indices| {
+        let accounts: Vec<Address> = indices.map(|index| wallet.keys.account(index)).collect::<Result<_, _>>()?;
+        progress(looked_at.saturating_add(GAP));
+        Ok(node.accounts_used(&accounts)?)
+    })?;
+    if let Some(last) = last {
+        found = true;
+        wallet.used.accounts = wallet.used.accounts.max(last + 1);
     }
     Ok(found)
+}
+
+/// The last key that was used before `gap` in a row were not.
+fn last_used(
+    gap: u32,
+    mut are_used: impl FnMut(std::ops::Range<u32>) -> Result<Vec<bool>, FundsError>,
+) -> Result<Option<u32>, FundsError> {
+    let (mut next, mut last) = (0u32, None::<u32>);
+    while next < last.map_or(0, |last| last + 1).saturating_add(gap) {
+        if next >= SCANNED {
+            return Err(FundsError::Endless { looked_at: next });
+        }
+        let until = next.saturating_add(gap.clamp(GAP, 100));
+        for (index, used) in (next..until).zip(are_used(next..until)?) {
+            if used {
+                last = Some(index);
+            }
+        }
+        next = until;
+    }
+    Ok(last)
 }

@@ -57,6 +57,12 @@ fn belongs(elsewhere: &Option<String>) -> String {
 }
 
 impl Network {
+    /// Whether account transactions for it would be valid on Ethereum or another public network, where the same keys may hold
+    /// money.
+    pub fn is_public(&self) -> bool {
+        chain_core::spec::is_public_chain(self.chain_id)
+    }
+
     /// Writes a lock as an address.
     pub fn address(&self, lock: &Lock) -> String {
         address::encode(&self.hrp, lock)

@@ -82,14 +82,33 @@ pub enum SelectError {
     Fee(#[from] FeeError),
 }
 
-/// Gas of a transaction with these inputs and outputs.
-fn gas<'a>(inputs: impl Iterator<Item = &'a Choice>, outputs: Vec<Output>) -> Gas {
+fn transaction<'a>(inputs: impl Iterator<Item = &'a Choice>, outputs: Vec<Output>) -> CoinTransaction {
     let mut tx = CoinTransaction { inputs: Vec::new(), outputs, witnesses: Vec::new() };
     for choice in inputs {
         tx.inputs.push(choice.outpoint);
         tx.witnesses.push(choice.witness.clone());
     }
+    tx
+}
+
+/// Gas of a transaction with these inputs and outputs.
+fn gas<'a>(inputs: impl Iterator<Item = &'a Choice>, outputs: Vec<Output>) -> Gas {
+    let tx = transaction(inputs, outputs);
     tx.gas(tx.size())
+}
+
+/// How many of the choices in this order fit into so many bytes beside the outputs.
+pub fn fitting(choices: &[Choice], order: &[usize], outputs: &[Output], room: usize) -> usize {
+    // Lists of up to 250 items have a length of one byte, longer ones of three: twice, for inputs and witnesses.
+    let mut size = transaction([].into_iter(), outputs.to_vec()).size() + 4;
+    order
+        .iter()
+        .take_while(|index| {
+            let one = transaction([&choices[**index]].into_iter(), Vec::new()).size();
+            size += one - transaction([].into_iter(), Vec::new()).size();
+            size <= room
+        })
+        .count()
 }
 
 /// Gas that one more input costs.
@@ -168,19 +187,29 @@ pub fn select(choices: &[Choice], order: &Order) -> Result<Selection, SelectErro
     }
 }
 
-/// All coins that are worth spending into one output.
+/// All coins that are worth spending into one output: those that must be spent, then the largest, as many as fit into so
+/// many bytes.
 ///
 /// # Errors
 /// [`SelectError`] if nothing would be left.
-pub fn select_all(choices: &[Choice], output: Output, price: u128, most: usize) -> Result<Selection, SelectError> {
-    let mut inputs = Vec::new();
+pub fn select_all(
+    choices: &[Choice],
+    output: Output,
+    price: u128,
+    room: usize,
+    must: &[usize],
+) -> Result<Selection, SelectError> {
+    let mut others = Vec::new();
     for (index, choice) in choices.iter().enumerate() {
-        if choice.amount > fees::fee(input_gas(choice), price)? {
-            inputs.push(index);
+        if !must.contains(&index) && choice.amount > fees::fee(input_gas(choice), price)? {
+            others.push(index);
         }
     }
-    inputs.sort_by_key(|index| std::cmp::Reverse(choices[*index].amount));
-    inputs.truncate(most);
+    others.sort_by_key(|index| std::cmp::Reverse(choices[*index].amount));
+    let mut inputs = must.to_vec();
+    inputs.extend(others);
+    // Its amount is as long as any can be.
+    inputs.truncate(fitting(choices, &inputs, &[Output { amount: Amount(u64::MAX), ..output }], room));
     inputs.sort_unstable();
     let available =
         Amount::sum(inputs.iter().map(|index| choices[*index].amount)).map_err(|_| SelectError::TooLarge)?;

@@ -47,6 +47,30 @@ pub mod option {
     }
 }
 
+/// The same for a list.
+pub mod list {
+    use super::{Deserialize, Deserializer, Display, Error, FromStr, Serializer};
+
+    /// Writes the texts.
+    ///
+    /// # Errors
+    /// Whatever the serializer answers.
+    pub fn serialize<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(values.iter().map(ToString::to_string))
+    }
+
+    /// Reads the texts.
+    ///
+    /// # Errors
+    /// What is wrong with one of them.
+    pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<T>, D::Error> {
+        let texts: Vec<String> = Vec::deserialize(deserializer)?;
+        texts.iter().map(|text| text.parse().map_err(D::Error::custom)).collect()
+    }
+}
+
 /// Amounts of coins as CRN with eight decimals.
 pub mod crn {
     use chain_core::units::Amount;

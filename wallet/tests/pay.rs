@@ -182,17 +182,32 @@ fn warns_while_the_node_is_catching_up() {
 }
 
 #[test]
-fn what_the_node_refuses_is_forgotten_and_what_may_have_arrived_is_not() {
-    let (node, home, friend) = rich(1);
+fn after_a_refusal_the_next_payment_spends_the_same_coin_so_that_both_can_never_be_mined() {
+    let (node, home, friend) = rich(3);
     let sent = || serde_json::from_str::<serde_json::Value>(&text(&home.file())).unwrap()["wallet"]["sent"].clone();
-    node.state().refuse =
-        Some(json!({ "code": -32003, "message": "the \u{1b}[31mfee is too low", "data": { "reason": "fee" } }));
-    let answer = home.run(&["send", &format!("{friend}=1"), "--yes"]);
-    answer.fails(9, "the node refused the transaction: the [31mfee is too low");
-    assert_eq!(sent(), json!([]));
+    let coins: Vec<_> = node.state().coins.iter().map(|coin| coin.outpoint).collect();
+    let refuse = |reason: &str| {
+        let message = "the \u{1b}[31mfee is too low";
+        node.state().refuse = Some(json!({ "code": -32003, "message": message, "data": { "reason": reason } }));
+    };
+    refuse("fee");
+    for _ in 0..2 {
+        let answer = home.run(&["send", &format!("{friend}=1"), "--yes"]);
+        answer.fails(9, "the node refused the transaction: the [31mfee is too low");
+    }
+    let refused: Vec<_> = sent().as_array().unwrap().iter().map(|sent| sent["state"].clone()).collect();
+    assert!(refused.iter().all(|state| state == "refused") && !refused.is_empty(), "{refused:?}");
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&text(&home.file())).unwrap()["wallet"]["used"]["change"], 0);
     node.state().refuse = None;
-    home.json(&["send", &format!("{friend}=1")]);
-    assert_eq!(sent().as_array().unwrap().len(), 1);
+    // Another amount to somebody else, from another coin as far as the amount is concerned.
+    let paid = home.json(&["send", &format!("{}=2", Home::numbered(&node, 5).address())]);
+    let again: Vec<_> = sent().as_array().unwrap().clone();
+    assert_eq!(again.len(), 1, "what can never be mined any more is forgotten");
+    assert_eq!(again[0]["txid"], paid["txid"]);
+    let state = node.state();
+    let Some(Transaction::Coin(tx)) = state.sent.last() else { panic!("no coins were sent") };
+    assert_eq!(tx.inputs.len(), 1);
+    assert!(coins.contains(&tx.inputs[0]));
 }
 
 #[test]
@@ -337,15 +352,14 @@ fn what_a_node_has_lost_is_handed_in_again() {
     assert!(warned.contains(second["txid"].as_str().unwrap()) && !warned.contains(txid), "{warned}");
     assert_eq!(home.json(&["resend"])["resent"], json!([second["txid"]]));
     assert_eq!(node.state().sent.len(), 1);
-    // What cannot be mined any more is forgotten.
+    // What cannot be mined any more is forgotten, and in the same run what it replaced.
     forget();
     node.state().coins.clear();
     let report = home.json(&["resend"]);
     assert_eq!(report["forgotten"][0]["txid"], second["txid"]);
     assert!(report["forgotten"][0]["reason"].as_str().unwrap().contains("unknown coin"));
-    // What it replaced cannot be mined either.
-    assert_eq!(home.json(&["resend"])["forgotten"][0]["txid"], txid);
-    assert_eq!(home.json(&["resend"]), json!({ "resent": [], "forgotten": [] }));
+    assert_eq!(report["forgotten"][1]["txid"], txid);
+    assert_eq!(home.json(&["resend"]), json!({ "resent": [], "forgotten": [], "kept": [], "otherChain": [] }));
 }
 
 #[test]

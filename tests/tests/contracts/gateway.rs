@@ -10,7 +10,7 @@ fn bank(lab: &Lab) -> (String, Wallet, String) {
     let bank = lab.deploy("Bank", &[]);
     let paid = lab.call("Bank", &[&bank, "0x", "--value", "10crn"]);
     assert_eq!(events(&paid), [format!("Paid({},10000000000000000000)", lab.account)]);
-    let friend = Wallet::create(&lab.node.rpc);
+    let friend = Wallet::create(&lab.node);
     let (address, _) = friend.addresses();
     (bank, friend, address)
 }

@@ -33,7 +33,7 @@ impl Lab {
             return None;
         };
         let node = Node::with(options());
-        let wallet = Wallet::create(&node.rpc);
+        let wallet = Wallet::create(&node);
         let (coins, account) = wallet.addresses();
         let lab = Self { node, wallet, coins, account, file };
         lab.mine(5 + MATURITY);

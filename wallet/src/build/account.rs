@@ -1,5 +1,7 @@
 //! Payments from accounts.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::{Address, U256};
 use chain_core::{
     coin::Lock,
@@ -10,7 +12,7 @@ use chain_core::{
 use super::{BuildError, Shortage, Terms, check_fee};
 use crate::{
     fees,
-    file::Wallet,
+    file::{Sent, SentState, Wallet},
     keys::KeyPath,
     node::{Node, Trial},
     request::{AccountRequest, Body, Request, withdraw_lock},
@@ -64,11 +66,6 @@ pub struct RunOrder {
 /// Gas beyond the node's estimate for code, in percent: the state may change before the block.
 const MARGIN: Gas = 20;
 
-/// What the fee of a request is compared with: code may be worth any fee that is not absurd.
-pub(super) fn worth(request: &AccountRequest) -> U256 {
-    if request.runs_code() { U256::MAX } else { request.value_wei }
-}
-
 /// Builds a transaction of the wallet's account of this number.
 ///
 /// # Errors
@@ -81,7 +78,9 @@ pub fn account_request(
     order: &AccountOrder,
 ) -> Result<Request, BuildError> {
     let from = wallet.keys.account(index)?;
-    let balance = node.balance(&from)?;
+    let (nonce, promised) = place(wallet, node, &from, terms)?;
+    // What waits for a block is paid first.
+    let balance = node.balance(&from)?.saturating_sub(promised);
     let tip = U256::from(terms.prices.tip);
     // To send everything, the price must not promise more than it takes.
     let max_fee = match order.wanted() {
@@ -123,15 +122,38 @@ pub fn account_request(
     };
     let needed = least.checked_add(cost).ok_or(BuildError::TooLarge)?;
     if needed > balance {
-        let account = from.to_string();
-        return Err(BuildError::NotEnoughInAccount(Box::new(Shortage { account, needed, fee: cost, balance })));
+        let (account, arriving) = (from.to_string(), node.arriving(&from)?);
+        let shortage = Shortage { account, needed, fee: cost, balance, promised, arriving };
+        return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
     }
     request.value_wei = value;
     let expected = (U256::from(terms.prices.base) + tip).saturating_mul(U256::from(gas_limit));
-    check_fee(terms, fees::check_wei(expected, worth(&request)))?;
-    request.nonce = node.nonce(&from, true)?;
+    check_fee(terms, fees::check_wei(expected, request.worth()))?;
+    request.nonce = nonce;
     request.check(&wallet.network)?;
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request.into())))
+}
+
+/// The nonce of an account's next transaction, and what those before it, which this wallet sent and no block holds, may
+/// cost. Nodes lose their mempool and there are several: what this wallet remembers as sent keeps its nonce, whatever this
+/// node knows. What the node refused does not: the next transaction takes its place, so that both can never be mined.
+fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<(u64, U256), BuildError> {
+    let mined = node.nonce(from, false)?;
+    let mut nonce = node.nonce(from, true)?.max(mined);
+    let of_account = |sent: &Sent| sent.account().filter(|(sender, at, _)| sender == from && *at >= mined);
+    let waiting: BTreeMap<u64, U256> =
+        wallet.live(terms.first_block).filter_map(of_account).map(|(_, at, cost)| (at, cost)).collect();
+    while waiting.contains_key(&nonce) {
+        nonce = nonce.saturating_add(1);
+    }
+    let refused = wallet.sent.iter().filter(|sent| sent.state == SentState::Refused && sent.is_on(terms.first_block));
+    if let Some(again) =
+        refused.filter_map(of_account).map(|(_, at, _)| at).filter(|at| !waiting.contains_key(at)).min()
+    {
+        nonce = nonce.min(again);
+    }
+    let promised = waiting.range(..nonce).fold(U256::ZERO, |sum, (_, cost)| sum.saturating_add(*cost));
+    Ok((nonce, promised))
 }
 
 impl AccountOrder {

@@ -1,84 +1,151 @@
 //! Replacing what was sent by the same at a higher price.
 
 use alloy_primitives::U256;
-use chain_core::coin::{Lock, Output};
-
-use super::{BuildError, CoinOrder, Shortage, Terms, check_fee, coin::replacement};
-use crate::{
-    fees,
-    file::Wallet,
-    funds::{Funds, OwnCoin, Unlock},
-    keys::{Branch, KeyPath},
-    request::{AccountRequest, Body, CoinRequest, Input, Request},
+use chain_core::{
+    coin::{Lock, Output},
+    units::{Amount, Gas},
 };
 
-/// By how much a replacement must pay more, and what it is compared with.
+use super::{
+    BuildError, CoinOrder, Shortage, Terms, check_fee,
+    coin::{Replaced, replacement},
+};
+use crate::{
+    fees,
+    file::{Wallet, is_change},
+    funds::{Funds, OwnCoin, Unlock},
+    keys::{Branch, KeyPath},
+    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, Request},
+};
+
+/// What a transaction of the mempool takes and pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Weight {
+    /// Its gas.
+    pub gas: Gas,
+    /// Its fee.
+    pub fee: Amount,
+}
+
+/// By how much a replacement must pay more than what it pushes out.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BumpOptions {
     /// What the node wants more, in percent.
     pub percent: u64,
+    /// What the mempool drops: the transaction itself, then those that spend what it pays. A node compares with the dearest
+    /// of them for the same gas, and with all of them together. Empty for an account, whose next nonces stay.
+    pub dropped: Vec<Weight>,
 }
 
 impl BumpOptions {
     /// The least price that replaces another.
-    fn least(self, old: U256) -> U256 {
+    fn least(&self, old: U256) -> U256 {
         let hundred = U256::from(100);
         old.saturating_mul(U256::from(self.percent.saturating_add(100))).div_ceil(hundred) + U256::from(1)
     }
+
+    /// The least fee of all together.
+    fn least_fee(&self) -> U256 {
+        let sum = self.dropped.iter().fold(U256::ZERO, |sum, weight| sum.saturating_add(weight.fee.to_wei()));
+        self.least(sum)
+    }
+
+    /// The least price of gas for a transaction of so much gas.
+    fn least_price(&self, gas: Gas) -> U256 {
+        let per_gas = |wei: U256, gas: Gas| wei.div_ceil(U256::from(gas.max(1)));
+        let dearest = self.dropped.iter().map(|weight| self.least(per_gas(weight.fee.to_wei(), weight.gas))).max();
+        dearest.unwrap_or_default().max(per_gas(self.least_fee(), gas))
+    }
 }
 
+/// Rounds in which a price is raised until the fee suffices: the second is needed where the change vanishes.
+const ROUNDS: usize = 4;
+
 /// Builds the same payment at a higher price: the change shrinks, and where it does not suffice coins are added. If all
-/// was sent to one, that one receives less.
+/// was sent to one, that one receives less. `funds` are other coins that may be added: of the wallet, or of the policy.
 ///
 /// # Errors
 /// [`BuildError`].
 pub fn bump_coin(
     wallet: &Wallet,
+    own: &KeyTable,
     old: &CoinRequest,
-    gas: u64,
     funds: &Funds,
     terms: &Terms,
-    options: BumpOptions,
+    options: &BumpOptions,
 ) -> Result<Request, BuildError> {
     let must: Vec<OwnCoin> = old.inputs.iter().map(|input| spent_coin(wallet, input)).collect::<Result<_, _>>()?;
-    let (kept, change): (Vec<_>, Vec<_>) = old.outputs.iter().partition(|line| line.change.is_none());
-    let order = match &kept[..] {
-        [] => return Err(BuildError::NotReplaceable("it pays nobody but this wallet".into())),
-        [one] if one.rest => CoinOrder::All(wallet.network.destination(&one.to)?),
+    let order = kept_order(wallet, old)?;
+    let preimages: Vec<[u8; 32]> =
+        old.inputs.iter().flat_map(|input| input.preimages.iter().map(|preimage| preimage.0)).collect();
+    // Nothing of the mempool, which could descend from what is replaced, and nothing twice: a node that has lost the
+    // transaction lists its coins as unspent.
+    let may_add = |coin: &&OwnCoin| {
+        let known = must.iter().any(|kept| kept.outpoint == coin.outpoint);
+        coin.height.is_some() && !known
+    };
+    let others: Vec<OwnCoin> = funds.spendable.iter().filter(may_add).cloned().collect();
+    let change = change_of(wallet, old)?;
+    let replaced = Replaced { must: &must, others: &others, order: &order, change, preimages: &preimages };
+    let gas = options.dropped.first().map_or(1, |weight| weight.gas);
+    let least_fee = Amount::from_wei_ceil(options.least_fee()).ok_or(BuildError::TooLarge)?;
+    let mut price = options.least_price(gas);
+    for _ in 0..ROUNDS {
+        let request = replacement(wallet, own, &at_least(terms, price)?, &replaced)?;
+        if request.fee >= least_fee {
+            return Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(request)));
+        }
+        // Less gas than the old one: the change was left out.
+        price =
+            price.saturating_mul(U256::from(least_fee.0)).div_ceil(U256::from(request.fee.0.max(1))) + U256::from(1);
+    }
+    Err(BuildError::NotReplaceable("no fee was found that replaces it: give a higher --fee-rate".into()))
+}
+
+/// The terms with a tip that makes the price of coins at least this.
+fn at_least(terms: &Terms, price: U256) -> Result<Terms, BuildError> {
+    let price = u128::try_from(price).map_err(|_| BuildError::TooLarge)?;
+    let short = u64::try_from(price.saturating_sub(terms.prices.coin())).map_err(|_| BuildError::TooLarge)?;
+    let mut terms = terms.clone();
+    terms.prices.tip = terms.prices.tip.checked_add(short).ok_or(BuildError::TooLarge)?;
+    Ok(terms)
+}
+
+/// Who is paid by the replacement too.
+fn kept_order(wallet: &Wallet, old: &CoinRequest) -> Result<CoinOrder, BuildError> {
+    let kept: Vec<_> = old.outputs.iter().filter(|line| !is_change(&wallet.network, old, line)).collect();
+    match &kept[..] {
+        [] => Err(BuildError::NotReplaceable("it pays nobody but this wallet".into())),
+        [one] if one.rest => Ok(CoinOrder::All(wallet.network.destination(&one.to)?)),
         lines => {
             let pay = lines.iter().map(|line| Ok((wallet.network.destination(&line.to)?, line.amount)));
-            CoinOrder::Pay(pay.collect::<Result<_, BuildError>>()?)
+            Ok(CoinOrder::Pay(pay.collect::<Result<_, BuildError>>()?))
         }
-    };
-    let change = match change.first() {
-        Some(line) => (wallet.network.coin_address(&line.to)?, line.change),
-        None => {
-            let index = wallet.used.change;
-            (wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index)))
-        }
-    };
-    let paid_before = old.fee.to_wei().div_ceil(U256::from(gas.max(1)));
-    let least = u128::try_from(options.least(paid_before)).map_err(|_| BuildError::TooLarge)?;
-    let mut terms = terms.clone();
-    let short = least.saturating_sub(terms.prices.coin());
-    terms.prices.tip =
-        u64::try_from(short).ok().and_then(|short| terms.prices.tip.checked_add(short)).ok_or(BuildError::TooLarge)?;
-    // Nothing of the mempool: it could descend from what is replaced.
-    let mined = Funds {
-        spendable: funds.spendable.iter().filter(|coin| coin.height.is_some()).cloned().collect(),
-        ..funds.clone()
-    };
-    let request = replacement(wallet, &must, &mined, &terms, &order, change)?;
-    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(request)))
+    }
+}
+
+/// Where the change goes: where it went, else back to the policy that is spent, else to a fresh key.
+fn change_of(wallet: &Wallet, old: &CoinRequest) -> Result<(Lock, Option<KeyPath>), BuildError> {
+    if let Some(line) = old.outputs.iter().find(|line| is_change(&wallet.network, old, line)) {
+        return Ok((wallet.network.coin_address(&line.to)?, line.change));
+    }
+    if let Some(policy) = old.inputs.iter().find_map(|input| input.policy.as_ref()) {
+        return Ok((policy.lock(), None));
+    }
+    let index = wallet.used.change;
+    Ok((wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index))))
 }
 
 /// A coin of the transaction that is replaced.
 fn spent_coin(wallet: &Wallet, input: &Input) -> Result<OwnCoin, BuildError> {
     let lock = wallet.network.coin_address(&input.address)?;
-    let (Some(path), Lock::Key(_)) = (input.key, lock) else {
-        return Err(BuildError::NotReplaceable(
-            "it spends coins of a policy: build and sign it again with `policy spend` at a higher --fee-rate".into(),
-        ));
+    let unlock = match (&input.policy, input.key) {
+        (Some(policy), _) => Unlock::Policy(policy.clone()),
+        (None, Some(path)) => Unlock::Key(path),
+        (None, None) => {
+            let what = format!("it spends a coin of {}, which this wallet cannot sign for", input.address);
+            return Err(BuildError::NotReplaceable(what));
+        }
     };
     Ok(OwnCoin {
         outpoint: input.outpoint(),
@@ -88,7 +155,7 @@ fn spent_coin(wallet: &Wallet, input: &Input) -> Result<OwnCoin, BuildError> {
         coinbase: false,
         mature: true,
         spent_by: None,
-        unlock: Unlock::Key(path),
+        unlock,
     })
 }
 
@@ -101,7 +168,7 @@ pub fn bump_account(
     old: &AccountRequest,
     balance: U256,
     terms: &Terms,
-    options: BumpOptions,
+    options: &BumpOptions,
 ) -> Result<Request, BuildError> {
     let tip = options.least(old.max_priority_fee_per_gas_wei).max(U256::from(terms.prices.tip));
     let mut max_fee = options.least(old.max_fee_per_gas_wei).max(terms.prices.account_max()).max(tip);
@@ -115,10 +182,12 @@ pub fn bump_account(
     if max_fee > affordable {
         let fee = max_fee.saturating_mul(gas);
         let (account, needed) = (old.from.clone(), fee.saturating_add(old.value_wei));
-        return Err(BuildError::NotEnoughInAccount(Box::new(Shortage { account, needed, fee, balance })));
+        let (promised, arriving) = (U256::ZERO, U256::ZERO);
+        let shortage = Shortage { account, needed, fee, balance, promised, arriving };
+        return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
     }
     let expected = (U256::from(terms.prices.base) + tip).saturating_mul(gas);
-    check_fee(terms, fees::check_wei(expected, super::account::worth(old)))?;
+    check_fee(terms, fees::check_wei(expected, old.worth()))?;
     let request = AccountRequest {
         max_fee_per_gas_wei: max_fee,
         max_priority_fee_per_gas_wei: tip,

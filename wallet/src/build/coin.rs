@@ -6,11 +6,11 @@ use chain_core::{
     units::Amount,
 };
 
-use super::{BuildError, MAX_INPUTS, Terms, check_fee, unsatisfiable};
+use super::{BuildError, MAX_BYTES, Terms, check_fee, unsatisfiable};
 use crate::{
     fees::{self, FeeError},
-    file::Wallet,
-    funds::{Funds, OwnCoin, Unlock, mark_used},
+    file::{SentState, Wallet},
+    funds::{Funds, OwnCoin, Unlock},
     keys::{Branch, KeyPath},
     request::{Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, Request, estimate},
     select::{self, Choice, Order, SelectError, Selection},
@@ -47,24 +47,33 @@ fn source(coin: &OwnCoin, witness: Witness) -> Source<'_> {
     Source { coin, choice: Choice { outpoint: coin.outpoint, amount: coin.output.amount, witness } }
 }
 
-/// Builds a payment from the wallet's own coins. A key for change counts as used from then on.
+/// Positions of coins that must be spent so that no refused transaction can ever be mined beside this one: one coin of each.
+fn retried(wallet: &Wallet, coins: &[OwnCoin]) -> Vec<usize> {
+    let mut must: Vec<usize> = Vec::new();
+    for sent in wallet.sent.iter().filter(|sent| sent.state == SentState::Refused) {
+        let spends = sent.spends();
+        let position = |coin: &OwnCoin| spends.contains(&coin.outpoint);
+        if !must.iter().any(|index| position(&coins[*index]))
+            && let Some(index) = coins.iter().position(position)
+        {
+            must.push(index);
+        }
+    }
+    must
+}
+
+/// Builds a payment from the wallet's own coins. The key for change is the first that no transaction sent has used: what is
+/// built and never sent must not drive the change beyond what a restore looks at.
 ///
 /// # Errors
 /// [`BuildError`].
-pub fn coin_request(
-    wallet: &mut Wallet,
-    funds: &Funds,
-    terms: &Terms,
-    order: &CoinOrder,
-) -> Result<Request, BuildError> {
+pub fn coin_request(wallet: &Wallet, funds: &Funds, terms: &Terms, order: &CoinOrder) -> Result<Request, BuildError> {
     let placeholder = Witness::Key([0; 64].into());
     let sources: Vec<_> = funds.spendable.iter().map(|coin| source(coin, placeholder.clone())).collect();
     let index = wallet.used.change;
     let change = (wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index)));
-    let draft = draft(wallet, &sources, terms, order, change, &[]).map_err(|error| not_enough(error, funds))?;
-    if draft.outputs.iter().any(|line| line.change.is_some()) {
-        mark_used(wallet, Branch::Change, index);
-    }
+    let must = retried(wallet, &funds.spendable);
+    let draft = draft(wallet, &sources, terms, order, change, &must).map_err(|error| not_enough(error, funds))?;
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft)))
 }
 
@@ -99,23 +108,53 @@ pub fn policy_request(
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft)))
 }
 
-/// Rebuilds a payment so that it spends at least the coins `must`; for replacing it.
+/// What of a payment is kept when it is replaced.
+pub(super) struct Replaced<'a> {
+    /// The coins that it spends.
+    pub(super) must: &'a [OwnCoin],
+    /// Coins that may be added.
+    pub(super) others: &'a [OwnCoin],
+    /// Who is paid.
+    pub(super) order: &'a CoinOrder,
+    /// Where the change goes.
+    pub(super) change: (Lock, Option<KeyPath>),
+    /// For coins of policies.
+    pub(super) preimages: &'a [[u8; 32]],
+}
+
+/// Rebuilds a payment so that it spends at least the same coins.
 pub(super) fn replacement(
     wallet: &Wallet,
-    must: &[OwnCoin],
-    funds: &Funds,
+    own: &KeyTable,
     terms: &Terms,
-    order: &CoinOrder,
-    change: (Lock, Option<KeyPath>),
+    replaced: &Replaced<'_>,
 ) -> Result<CoinRequest, BuildError> {
-    let placeholder = Witness::Key([0; 64].into());
-    let others = match order {
-        CoinOrder::Pay(_) => &funds.spendable[..],
+    let others = match replaced.order {
+        CoinOrder::Pay(_) => replaced.others,
         CoinOrder::All(_) => &[],
     };
-    let sources: Vec<_> = must.iter().chain(others).map(|coin| source(coin, placeholder.clone())).collect();
-    let positions: Vec<usize> = (0..must.len()).collect();
-    draft(wallet, &sources, terms, order, change, &positions).map_err(|error| not_enough(error, funds))
+    let is_own = |key: &chain_core::coin::KeyBytes| own.coin(key, None).is_some();
+    let mut sources = Vec::new();
+    for coin in replaced.must.iter().chain(others) {
+        let witness = match &coin.unlock {
+            Unlock::Key(_) => Witness::Key([0; 64].into()),
+            Unlock::Policy(policy) => {
+                let age = terms.next().saturating_sub(coin.height.unwrap_or(terms.next()));
+                let expected = estimate(policy, &is_own, replaced.preimages, terms.next(), age);
+                let impossible = || unsatisfiable(&wallet.network, policy, terms, replaced.preimages.len());
+                expected.ok_or_else(impossible)?.witness
+            }
+        };
+        sources.push(source(coin, witness));
+    }
+    let positions: Vec<usize> = (0..replaced.must.len()).collect();
+    let funds = Funds { spendable: others.to_vec(), ..Funds::default() };
+    let mut draft = draft(wallet, &sources, terms, replaced.order, replaced.change, &positions)
+        .map_err(|error| not_enough(error, &funds))?;
+    for input in draft.inputs.iter_mut().filter(|input| input.policy.is_some()) {
+        input.preimages = replaced.preimages.iter().copied().map(Hex32).collect();
+    }
+    Ok(draft)
 }
 
 /// What went wrong on the way, before the funds are looked at.
@@ -154,7 +193,7 @@ fn draft(
     let selection: Selection = match order {
         CoinOrder::All(lock) => {
             let all = Output { amount: Amount::ZERO, lock: *lock };
-            let mut found = select::select_all(&choices, all, price, MAX_INPUTS).map_err(Drafting::Select)?;
+            let mut found = select::select_all(&choices, all, price, MAX_BYTES, must).map_err(Drafting::Select)?;
             let all = line(wallet, lock, found.change.take().unwrap_or_default(), None);
             outputs.push(OutputLine { rest: true, ..all });
             found
@@ -167,9 +206,6 @@ fn draft(
             select::select(&choices, &order).map_err(Drafting::Select)?
         }
     };
-    if selection.inputs.len() > MAX_INPUTS {
-        return Err(BuildError::TooManyInputs(selection.inputs.len()).into());
-    }
     check_outputs(terms, &outputs, selection.fee, dust, wallet)?;
     if let Some(change) = selection.change {
         let place = usize::from(vault::random::<1>().map_err(crate::keys::KeyError::from)?[0]) % (outputs.len() + 1);
@@ -178,7 +214,27 @@ fn draft(
     let inputs = selection.inputs.iter().map(|index| input(sources[*index].coin)).collect();
     let request = CoinRequest { inputs, outputs, fee: selection.fee };
     request.check(&wallet.network)?;
+    check_size(wallet, &choices, &selection, &request)?;
     Ok(request)
+}
+
+/// Refuses what nodes do not relay, and says how much would fit.
+fn check_size(
+    wallet: &Wallet,
+    choices: &[Choice],
+    selection: &Selection,
+    request: &CoinRequest,
+) -> Result<(), BuildError> {
+    let (tx, _) = request.unsigned(&wallet.network)?;
+    let mut largest = selection.inputs.clone();
+    largest.sort_by_key(|index| std::cmp::Reverse(choices[*index].amount));
+    let fits = select::fitting(choices, &largest, &tx.outputs, MAX_BYTES);
+    if fits == largest.len() {
+        return Ok(());
+    }
+    let worth = largest[..fits].iter().map(|index| choices[*index].amount);
+    let worth = Amount::sum(worth).map_err(|_| BuildError::TooLarge)?;
+    Err(BuildError::TooManyInputs { count: largest.len(), fits, worth })
 }
 
 fn check_payments(wallet: &Wallet, payments: &[(Lock, Amount)]) -> Result<Vec<Output>, BuildError> {

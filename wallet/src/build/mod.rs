@@ -5,11 +5,11 @@ mod bump;
 mod coin;
 
 use alloy_primitives::U256;
-use chain_core::{policy::Policy, units::Amount};
+use chain_core::{hash::BlockHash, policy::Policy, units::Amount};
 
 pub use self::{
     account::{AccountOrder, RunOrder, Value, account_request},
-    bump::{BumpOptions, bump_account, bump_coin},
+    bump::{BumpOptions, Weight, bump_account, bump_coin},
     coin::{CoinOrder, PolicyOrder, coin_request, policy_request},
 };
 use crate::{
@@ -23,8 +23,8 @@ use crate::{
     select::SelectError,
 };
 
-/// Inputs of one transaction. More would make it larger than nodes pass on; the rest is for a second one.
-pub const MAX_INPUTS: usize = 2_000;
+/// Bytes of a transaction that nodes relay: room for 1,019 coins under keys.
+pub const MAX_BYTES: usize = 100_000;
 
 /// What building depends on beside the wallet.
 #[derive(Clone, Debug)]
@@ -35,12 +35,14 @@ pub struct Terms {
     pub prices: Prices,
     /// Whether fees that look like mistakes are meant.
     pub allow_high_fee: bool,
+    /// The chain's first block, by which what was sent on it is known.
+    pub first_block: Option<BlockHash>,
 }
 
 impl Terms {
     /// Terms at the node's tip.
-    pub fn new(info: &ChainInfo, prices: Prices, allow_high_fee: bool) -> Self {
-        Self { height: info.height, prices, allow_high_fee }
+    pub fn new(info: &ChainInfo, prices: Prices, allow_high_fee: bool, first_block: Option<BlockHash>) -> Self {
+        Self { height: info.height, prices, allow_high_fee, first_block }
     }
 
     /// Height of the block that will hold the transaction, at the earliest.
@@ -51,8 +53,8 @@ impl Terms {
 
 /// An account that holds too little.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not enough in account {account}: {} CRN are needed (fees of up to {} CRN included), {} CRN are there: {} CRN are missing",
-    show_wei(*.needed), show_wei(*.fee), show_wei(*.balance), show_wei(needed.saturating_sub(*.balance)))]
+#[error("not enough in account {account}: {} CRN are needed (fees of up to {} CRN included), {} CRN are there: {} CRN are missing{}",
+    show_wei(*.needed), show_wei(*.fee), show_wei(*.balance), show_wei(needed.saturating_sub(*.balance)), on_the_way(self))]
 pub struct Shortage {
     /// The account.
     pub account: String,
@@ -60,8 +62,27 @@ pub struct Shortage {
     pub needed: U256,
     /// The fees in it.
     pub fee: U256,
-    /// The balance.
+    /// What it may spend: the balance less what its own transactions that wait for a block may cost.
     pub balance: U256,
+    /// What those may cost.
+    pub promised: U256,
+    /// What is paid to it in transactions that wait for a block.
+    pub arriving: U256,
+}
+
+fn on_the_way(shortage: &Shortage) -> String {
+    let mut text = String::new();
+    if !shortage.promised.is_zero() {
+        text +=
+            &format!("; {} CRN more are promised to transactions that wait for a block", show_wei(shortage.promised));
+    }
+    if !shortage.arriving.is_zero() {
+        text += &format!(
+            "; {} CRN are on their way to it and can be spent once a block holds them: wait for it (--wait) and try again",
+            show_wei(shortage.arriving)
+        );
+    }
+    text
 }
 
 /// Why nothing is built.
@@ -95,11 +116,19 @@ pub enum BuildError {
     /// The same destination twice.
     #[error("{0} is named twice: add the amounts up")]
     Twice(String),
-    /// More coins than one transaction should spend.
+    /// More coins than nodes relay in one transaction.
     #[error(
-        "{0} coins would have to be spent, but one transaction spends at most {MAX_INPUTS}: pay in parts, or gather your coins first with `send --max` to yourself"
+        "{count} coins would have to be spent, but the {MAX_BYTES} bytes that nodes relay hold {fits}: pay at most about {worth} CRN \
+         at a time, or gather your coins first with `send --max` to an address of yours"
     )]
-    TooManyInputs(usize),
+    TooManyInputs {
+        /// Coins that the payment takes.
+        count: usize,
+        /// Coins that fit.
+        fits: usize,
+        /// What the largest that fit are worth.
+        worth: Amount,
+    },
     /// Nobody is to be paid.
     #[error("nobody is to be paid")]
     Nobody,
@@ -134,6 +163,12 @@ fn later(sums: &Sums) -> String {
     }
     if sums.pending > Amount::ZERO {
         text += &format!("; {} CRN are on their way in transactions that are not mined yet", sums.pending);
+    }
+    if sums.lost > Amount::ZERO {
+        text += &format!(
+            "; {} CRN are spent by what was sent and the node does not know: hand it in again with `cairn-wallet resend`",
+            sums.lost
+        );
     }
     text
 }

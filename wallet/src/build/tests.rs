@@ -31,7 +31,7 @@ static OWNER: LazyLock<(Wallet, Signer, KeyTable)> = LazyLock::new(|| {
 
 fn terms(base: u64, tip: u64) -> Terms {
     let prices = Prices { base, base_max: base / 8 * 9, tip };
-    Terms { height: 200, prices, allow_high_fee: true }
+    Terms { height: 200, prices, allow_high_fee: true, first_block: None }
 }
 
 fn funds(amounts: &[u64]) -> Funds {
@@ -47,7 +47,7 @@ fn funds(amounts: &[u64]) -> Funds {
         spent_by: None,
         unlock: Unlock::Key(KeyPath::Coin(Branch::Receive, 0)),
     });
-    Funds::sort(coins.collect())
+    Funds::sort(wallet, coins.collect())
 }
 
 fn stranger(number: u8) -> Lock {
@@ -70,9 +70,8 @@ fn fee_of(mut request: Request, funds: &Funds, base_fee: u64) -> chain_core::exe
 #[test]
 fn the_fee_covers_the_highest_base_fee_of_the_next_block_and_the_tip() {
     let (terms, funds) = (terms(1_000_000_000, 50_000_000), funds(&[500_000_000]));
-    let mut wallet = OWNER.0.clone();
     let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
-    let request = coin_request(&mut wallet, &funds, &terms, &order).unwrap();
+    let request = coin_request(&OWNER.0, &funds, &terms, &order).unwrap();
     let fee = fee_of(request, &funds, 1_125_000_000);
     let tip_per_gas = fee.tip.0 * 10_000_000_000 / fee.gas;
     assert!((50_000_000..51_000_000).contains(&tip_per_gas), "{fee:?}");
@@ -81,47 +80,59 @@ fn the_fee_covers_the_highest_base_fee_of_the_next_block_and_the_tip() {
 #[test]
 fn a_payment_of_too_many_coins_is_refused_and_all_takes_the_largest() {
     let (terms, funds) = (terms(1_000_000_000, 0), funds(&vec![100_000; 2_200]));
-    let mut wallet = OWNER.0.clone();
-    let order = CoinOrder::Pay(vec![(stranger(2), Amount(202_000_000))]);
-    let result = coin_request(&mut wallet, &funds, &terms, &order);
-    assert!(matches!(result, Err(BuildError::TooManyInputs(count)) if count > 2_000));
-    let request = coin_request(&mut wallet, &funds, &terms, &CoinOrder::All(stranger(2))).unwrap();
-    let Body::Coin(coin) = &request.transaction else { panic!("not of coins") };
-    assert_eq!(coin.inputs.len(), MAX_INPUTS);
+    let wallet = &OWNER.0;
+    let pay = |amount: u64| {
+        let order = CoinOrder::Pay(vec![(stranger(2), Amount(amount))]);
+        coin_request(wallet, &funds, &terms, &order)
+    };
+    let Err(BuildError::TooManyInputs { count, fits, worth }) = pay(202_000_000) else { panic!("it was built") };
+    assert!(count > 2_000 && (1_000..1_030).contains(&fits), "{count} {fits}");
+    assert_eq!(worth.0, fits as u64 * 100_000);
+    let size = |mut request: Request| {
+        request.sign(&wallet.network, &OWNER.1, &OWNER.2).unwrap();
+        request.finish(201).unwrap().encode().len()
+    };
+    // Most of what fits can be paid; the fee takes a few hundred grains a coin.
+    let paid = pay(worth.0 / 100 * 99).unwrap();
+    assert!(size(paid) <= 100_000);
+    let all = coin_request(wallet, &funds, &terms, &CoinOrder::All(stranger(2))).unwrap();
+    let Body::Coin(coin) = &all.transaction else { panic!("not of coins") };
+    assert!(coin.inputs.len() >= fits);
+    assert!((99_850..=100_000).contains(&size(all)));
 }
 
 #[test]
-fn each_change_has_an_address_of_its_own() {
+fn change_that_is_built_and_never_sent_uses_up_no_address() {
     let (terms, funds) = (terms(1_000_000_000, 0), funds(&[500_000_000]));
     let mut wallet = OWNER.0.clone();
-    let mut seen = Vec::new();
-    for number in 1..5 {
+    let change = |wallet: &Wallet| {
         let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
-        let request = coin_request(&mut wallet, &funds, &terms, &order).unwrap();
-        let Body::Coin(coin) = &request.transaction else { panic!("not of coins") };
-        let change = coin.outputs.iter().find(|line| line.change.is_some()).unwrap();
-        assert!(!seen.contains(&change.to));
-        seen.push(change.to.clone());
-        assert_eq!(wallet.used.change, number);
+        let request = coin_request(wallet, &funds, &terms, &order).unwrap();
+        let Body::Coin(coin) = request.transaction else { panic!("not of coins") };
+        coin.outputs.into_iter().find_map(|line| line.change).unwrap()
+    };
+    for _ in 0..30 {
+        assert_eq!(change(&wallet), KeyPath::Coin(Branch::Change, 0));
     }
-    // Without change no key is used up.
-    coin_request(&mut wallet, &funds, &terms, &CoinOrder::All(stranger(2))).unwrap();
-    assert_eq!(wallet.used.change, 4);
+    // What was sent is not used again.
+    wallet.used.change = 1;
+    assert_eq!(change(&wallet), KeyPath::Coin(Branch::Change, 1));
 }
 
 #[test]
 fn a_replacement_pays_a_tenth_more_and_the_same_people() {
     let (terms, funds) = (terms(1_000_000_000, 1_000), funds(&[500_000_000, 90_000_000]));
-    let mut wallet = OWNER.0.clone();
+    let wallet = &OWNER.0;
     // Leaves so little change that another coin is needed to pay more.
     let order = CoinOrder::Pay(vec![(stranger(2), Amount(499_994_000))]);
-    let request = coin_request(&mut wallet, &funds, &terms, &order).unwrap();
+    let request = coin_request(&OWNER.0, &funds, &terms, &order).unwrap();
     let first = fee_of(request.clone(), &funds, 1_000_000_000);
     let Body::Coin(old) = &request.transaction else { panic!("not of coins") };
     let high = Terms { prices: Prices { tip: 500_000_000, ..terms.prices }, ..terms.clone() };
     for (terms, least) in [(&terms, 11), (&high, 13)] {
-        let options = BumpOptions { percent: 10 };
-        let bumped = bump_coin(&wallet, old, first.gas, &funds, terms, options).unwrap();
+        let dropped = vec![Weight { gas: first.gas, fee: first.fee }];
+        let options = BumpOptions { percent: 10, dropped };
+        let bumped = bump_coin(wallet, &OWNER.2, old, &funds, terms, &options).unwrap();
         let Body::Coin(new) = &bumped.transaction else { panic!("not of coins") };
         assert!(new.outputs.iter().any(|line| line.amount == Amount(499_994_000)));
         assert!(old.inputs.iter().all(|input| new.inputs.contains(input)));
@@ -144,13 +155,12 @@ proptest! {
         all in any::<bool>(),
     ) {
         let (terms, funds) = (terms(base, tip), funds(&amounts));
-        let mut wallet = OWNER.0.clone();
         let order = if all {
             CoinOrder::All(stranger(1))
         } else {
             CoinOrder::Pay(paid.iter().zip(1..).map(|(amount, number)| (stranger(number), Amount(*amount))).collect())
         };
-        match coin_request(&mut wallet, &funds, &terms, &order) {
+        match coin_request(&OWNER.0, &funds, &terms, &order) {
             Ok(request) => {
                 let fee = fee_of(request, &funds, base / 8 * 9);
                 let owed = u128::from(fee.gas) * u128::from(tip) / 10_000_000_000;

@@ -81,17 +81,23 @@ fn accounts(node: &Node, wallet: &Wallet) -> Result<Accounts, WalletError> {
         let account = wallet.keys.account(index)?;
         let balance = node.balance(&account)?;
         let pending = node.nonce(&account, true)?.saturating_sub(node.nonce(&account, false)?);
-        let remark = match pending {
-            0 => String::new(),
-            1 => "1 transaction is not mined yet".into(),
-            more => format!("{more} transactions are not mined yet"),
-        };
+        let arriving = node.arriving(&account)?;
+        let mut remarks = Vec::new();
+        if !arriving.is_zero() {
+            remarks.push(format!("+{} not mined yet", show_wei(arriving)));
+        }
+        match pending {
+            0 => {}
+            1 => remarks.push("1 transaction is not mined yet".into()),
+            more => remarks.push(format!("{more} transactions are not mined yet")),
+        }
+        let remark = remarks.join(", ");
         rows.push(row(&format!("{index}  {account}"), show_wei(balance), remark));
         json.push(json!({
             "index": index, "account": account.to_string(), "balanceWei": balance.to_string(),
-            "pendingTransactions": pending,
+            "pendingTransactions": pending, "pendingInWei": arriving.to_string(),
         }));
-        sum = sum.saturating_add(balance);
+        sum = sum.saturating_add(balance).saturating_add(arriving);
     }
     Ok((rows, json, sum))
 }

@@ -1,21 +1,24 @@
 //! `bump`.
 
-use chain_core::{hash::TxId, transaction::Transaction};
+use chain_core::{hash::TxId, transaction::Transaction, units::Amount};
 
 use super::{
     args::{BumpArgs, Wait},
     context::Context,
     screen::Report,
-    spend::{self, Session},
+    spend::{self, Bump, Session},
 };
 use crate::{
-    build::{BuildError, BumpOptions, bump_account, bump_coin},
+    build::{BuildError, BumpOptions, Weight, bump_account, bump_coin},
     error::WalletError,
     file::Sent,
-    funds,
-    keys::{Branch, KeyPath},
-    request::{Body, Request},
+    funds::{self, Funds},
+    node::Node,
+    request::{Body, CoinRequest, OwnKeys, Request},
 };
+
+/// Transactions of the mempool that are followed from the one that is replaced: nodes keep 25 in a chain.
+const FOLLOWED: usize = 100;
 
 /// Replaces a transaction by the same at a higher price.
 pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report, WalletError> {
@@ -23,34 +26,40 @@ pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report,
         .txid
         .parse()
         .map_err(|error| WalletError::Usage(format!("'{}' is no transaction id: {error}", args.txid)))?;
-    let mut session = Session::open(context)?;
+    let session = Session::open(context)?;
     let sent = remembered(&session, &txid)?;
-    let estimate = session.node.fees()?;
-    let options = BumpOptions { percent: estimate.min_replacement_percent };
+    let own = OwnKeys::new(&session.wallet).table()?;
+    let old = sent.request(&session.wallet.network, &own);
+    let old = old.ok_or_else(|| not_replaceable("the wallet's file does not hold what made it"))?;
+    let percent = session.node.fees()?.min_replacement_percent;
     let terms = spend::terms(&session.node, &session.info, &args.fees)?;
-    let request = match &sent.request.transaction {
-        Body::Coin(old) => {
-            let Transaction::Coin(transaction) =
-                sent.request.finish(session.next()).map_err(WalletError::own_request)?
-            else {
-                return Err(not_replaceable("it is no transaction of coins").into());
-            };
-            let gas = transaction.gas(transaction.size());
-            let funds = funds::load(&session.node, &mut session.wallet)?;
-            let request = bump_coin(&session.wallet, old, gas, &funds, &terms, options)?;
-            mark_change(&mut session, &request);
-            request
+    match (&old.transaction, sent.transaction()) {
+        (Body::Coin(coin), Some(Transaction::Coin(tx))) => {
+            let dropped = dependents(&session.node, &old, &txid)?;
+            let own_weight = Weight { gas: tx.gas(tx.size()), fee: coin.fee };
+            let weights = std::iter::once(own_weight).chain(dropped.iter().map(|dependent| dependent.weight)).collect();
+            let options = BumpOptions { percent, dropped: weights };
+            let funds = more_coins(&session, coin, &terms)?;
+            let request = bump_coin(&session.wallet, &own, coin, &funds, &terms, &options)?;
+            let drops = dropped.iter().map(|dependent| dependent.txid).collect();
+            // Others may have to sign for the coins of a policy.
+            let name = || format!("{}-bump.json", &args.txid[..16.min(args.txid.len())]).into();
+            let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(name);
+            let bump = Bump { replaces: Some(txid), drops, warning: warning(&dropped), file };
+            session.finish_with(request, bump, wait)
         }
-        Body::Account(old) => {
-            let from = session.wallet.network.account(&old.from)?;
-            if session.node.nonce(&from, false)? > old.nonce {
+        (Body::Account(account), _) => {
+            let from = session.wallet.network.account(&account.from)?;
+            if session.node.nonce(&from, false)? > account.nonce {
                 return Err(not_replaceable("another transaction of the account took its place already").into());
             }
             let balance = session.node.balance(&from)?;
-            bump_account(&session.wallet, old, balance, &terms, options)?
+            let options = BumpOptions { percent, dropped: Vec::new() };
+            let request = bump_account(&session.wallet, account, balance, &terms, &options)?;
+            session.finish_with(request, Bump { replaces: Some(txid), ..Bump::default() }, wait)
         }
-    };
-    session.finish(request, Some(txid), wait)
+        _ => Err(not_replaceable("the wallet's file does not hold what made it").into()),
+    }
 }
 
 /// What this wallet sent under an id, if it can still be replaced.
@@ -59,7 +68,8 @@ fn remembered(session: &Session<'_>, txid: &TxId) -> Result<Sent, WalletError> {
     let Some(sent) = sent else {
         return Err(not_replaceable("this wallet's file does not know it").into());
     };
-    if let Some(newer) = session.wallet.sent.iter().find(|other| other.replaces == Some(*txid)) {
+    let takes_over = |other: &&Sent| other.replaces == Some(*txid) && other.state != crate::file::SentState::Refused;
+    if let Some(newer) = session.wallet.sent.iter().find(takes_over) {
         return Err(not_replaceable(&format!("it was replaced already, by {}: bump that", newer.txid)).into());
     }
     match session.node.transaction(txid)? {
@@ -75,12 +85,56 @@ fn not_replaceable(reason: &str) -> BuildError {
     BuildError::NotReplaceable(format!("the transaction cannot be replaced: {reason}"))
 }
 
-/// Notes a key of change that the replacement uses for the first time.
-fn mark_change(session: &mut Session<'_>, request: &Request) {
-    let Body::Coin(coin) = &request.transaction else { return };
-    for line in &coin.outputs {
-        if let Some(KeyPath::Coin(Branch::Change, index)) = line.change {
-            funds::mark_used(&mut session.wallet, Branch::Change, index);
+/// Coins that may be added to pay more: of the policy that is spent, else of the wallet.
+fn more_coins(session: &Session<'_>, old: &CoinRequest, terms: &crate::build::Terms) -> Result<Funds, WalletError> {
+    match old.inputs.iter().find_map(|input| input.policy.as_ref()) {
+        Some(policy) => Ok(funds::load_policy(&session.node, &session.wallet, policy, terms.first_block)?),
+        None => Ok(funds::load(&session.node, &session.wallet, terms.first_block)?),
+    }
+}
+
+/// A transaction of the mempool that spends what the replaced one pays.
+struct Dependent {
+    txid: TxId,
+    weight: Weight,
+    pays: Amount,
+}
+
+/// What the mempool drops together with a transaction: all that spends from it, directly or not, whoever sent it.
+fn dependents(node: &Node, old: &Request, txid: &TxId) -> Result<Vec<Dependent>, WalletError> {
+    let Body::Coin(coin) = &old.transaction else { return Ok(Vec::new()) };
+    let addresses = coin.outputs.iter().map(|line| line.to.clone()).collect();
+    let mut open: Vec<(TxId, Vec<String>)> = vec![(*txid, addresses)];
+    let mut found: Vec<Dependent> = Vec::new();
+    while let Some((parent, addresses)) = open.pop() {
+        let addresses: Vec<String> = addresses.into_iter().filter(|address| !address.starts_with("0x")).collect();
+        if addresses.is_empty() {
+            continue;
+        }
+        let coins = node.coins(&addresses)?;
+        let spenders = coins.iter().filter(|coin| coin.txid == parent).filter_map(|coin| coin.spent_by);
+        for spender in spenders {
+            if found.iter().any(|known| known.txid == spender) || found.len() >= FOLLOWED {
+                continue;
+            }
+            let Some(details) = node.details(&spender)? else { continue };
+            open.push((spender, details.outputs.iter().map(|output| output.address.clone()).collect()));
+            let weight = Weight { gas: details.gas, fee: details.fee.unwrap_or_default() };
+            let pays = Amount(details.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.0)));
+            found.push(Dependent { txid: spender, weight, pays });
         }
     }
+    Ok(found)
+}
+
+/// What the user has to know before payments vanish.
+fn warning(dropped: &[Dependent]) -> Option<String> {
+    if dropped.is_empty() {
+        return None;
+    }
+    let lines = dropped.iter().map(|one| format!("  {} (pays {} CRN)", one.txid, one.pays));
+    Some(format!(
+        "These transactions spend what it pays; the mempool drops them with it, and whoever sent them has to pay again:\n{}",
+        lines.collect::<Vec<_>>().join("\n")
+    ))
 }

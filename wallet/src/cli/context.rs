@@ -100,7 +100,29 @@ impl Context {
                 got: Box::new(network),
                 expected: Box::new(known),
             }),
-            _ => Ok(network),
+            Some(_) => Ok(network),
+            None => self.accept(network),
+        }
+    }
+
+    /// Accepts a chain that is not built in on the word of a node only if the user repeats its chain id: account transactions
+    /// commit to nothing else of the chain, so a node that names Ethereum's would get them signed for Ethereum.
+    fn accept(&self, network: Network) -> Result<Network, WalletError> {
+        if network.is_public() {
+            return Err(WalletError::PublicChain(network.chain_id));
+        }
+        let unknown = format!("the node is on {network}, which is not built in");
+        if !self.can_ask() {
+            return Err(WalletError::Usage(format!(
+                "{unknown}: give the file of its spec with --chain FILE, or confirm its chain id on a terminal without --yes"
+            )));
+        }
+        screen::note(&screen::yellow(&format!(
+            "{unknown}. What an account signs is valid on every chain with that id: compare it with what the chain's operator says."
+        )));
+        match self.ask("Type the chain id to go on: ")?.trim() == network.chain_id.to_string() {
+            true => Ok(network),
+            false => Err(WalletError::Cancelled),
         }
     }
 
@@ -304,6 +326,11 @@ impl Context {
             "y" | "yes" => Ok(()),
             _ => Err(WalletError::Cancelled),
         }
+    }
+
+    /// Whether the user can be asked.
+    pub fn can_ask(&self) -> bool {
+        !self.global.yes && io::stdin().is_terminal()
     }
 
     /// Asks for a line.

@@ -196,7 +196,7 @@ fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report
     let Prepared { request, interface } = prepared;
     // It only reads, for which nobody asks for a cookie.
     let node = Node::new(session.node.url(), None)?;
-    let mut report = match session.finish(request, None, wait) {
+    let mut report = match session.finish(request, wait) {
         Err(WalletError::MinedInVain(txid)) => return Err(in_vain(&node, &interface, &txid)),
         other => other?,
     };

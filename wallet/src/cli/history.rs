@@ -41,7 +41,7 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     let (node, _) = context.node(&wallet.network)?;
     let mut entries = coins(&node, &wallet, args.limit)?;
     entries.extend(accounts(&node, &wallet, args.limit)?);
-    let lost = lost(&node, &wallet.sent)?;
+    let lost = lost(&node, &wallet, node.block_hash(1)?)?;
     if !lost.is_empty() {
         let ids: Vec<String> = lost.iter().map(|sent| sent.txid.to_string()).collect();
         screen::note(&screen::yellow(&format!(

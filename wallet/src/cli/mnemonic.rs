@@ -60,12 +60,13 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     Ok(report)
 }
 
+/// The words in four columns, numbered down each column; a mnemonic of 15, 18 or 21 words leaves the last one short.
 fn numbered(mnemonic: &Mnemonic) -> String {
     let words: Vec<&str> = mnemonic.words().collect();
-    let rows = words.len() / 4;
+    let rows = words.len().div_ceil(4);
     let line = |row: usize| {
-        let cells = (0..4).map(|column| row + column * rows);
-        cells.map(|index| format!("{:>2}. {:<10}", index + 1, words[index])).collect::<String>()
+        let cells = (0..4).filter_map(|column| Some((row + column * rows, words.get(row + column * rows)?)));
+        cells.map(|(index, word)| format!("{:>2}. {word:<10}", index + 1)).collect::<String>()
     };
     (0..rows).map(|row| format!("  {}\n", line(row).trim_end())).collect()
 }
@@ -239,4 +240,25 @@ pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
         report.text += &found;
     }
     Ok(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_screen_shows_every_word_of_each_length_once_in_order() {
+        for bytes in [16, 20, 24, 28, 32] {
+            let mnemonic = Mnemonic::from_entropy(&[7; 32][..bytes]).unwrap();
+            let text = numbered(&mnemonic);
+            let mut shown: Vec<(usize, &str)> = Vec::new();
+            let parts: Vec<&str> = text.split_whitespace().collect();
+            for pair in parts.chunks(2) {
+                shown.push((pair[0].trim_end_matches('.').parse().unwrap(), pair[1]));
+            }
+            shown.sort_unstable();
+            let expected: Vec<(usize, &str)> = (1..).zip(mnemonic.words()).collect();
+            assert_eq!(shown, expected, "{} words", mnemonic.word_count());
+        }
+    }
 }

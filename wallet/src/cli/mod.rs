@@ -7,6 +7,7 @@ mod bump;
 mod context;
 mod contract;
 mod history;
+mod locks;
 mod mine;
 mod mnemonic;
 mod offline;
@@ -82,8 +83,11 @@ fn fail(context: &Context, error: &WalletError) -> ExitCode {
     let (code, kind) = error.code();
     let hint = error.hint(&context.global.rpc).map(|hint| screen::typed(&hint));
     if context.global.json {
-        let text = json!({ "error": { "code": code, "kind": kind, "message": error.to_string(), "hint": hint } });
-        screen::note(&format!("{text:#}"));
+        let mut fields = json!({ "code": code, "kind": kind, "message": error.to_string(), "hint": hint });
+        if let Some(txid) = error.txid() {
+            fields["txid"] = json!(txid.to_string());
+        }
+        screen::note(&format!("{:#}", json!({ "error": fields })));
     } else {
         screen::note(&format!("{} {error}", screen::red("error:")));
         if let Some(hint) = hint {

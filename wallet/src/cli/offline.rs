@@ -1,20 +1,26 @@
 //! `build`, `sign`, `show`, `combine`, `broadcast`.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
+use chain_core::{coin::Lock, units::Amount};
 use serde_json::json;
 
 use super::{
-    args::{Build, Combine, FileIn, FileInOut, Wait},
+    args::{BroadcastArgs, Build, Combine, FileIn, SignArgs, Wait},
     context::{Context, failed},
     screen::{self, Report},
     send,
-    spend::Session,
+    spend::{Bump, Session},
     summary,
 };
 use crate::{
+    build::BuildError,
     error::WalletError,
-    request::{OwnKeys, Request, RequestError},
+    fees,
+    file::Wallet,
+    funds,
+    keys::Branch,
+    request::{Body, KeyTable, OutputLine, OwnKeys, Owner, Request, RequestError},
 };
 
 /// Reads a file, and names it in what is wrong with it.
@@ -27,23 +33,18 @@ fn named(path: &Path) -> impl Fn(RequestError) -> WalletError {
     move |error| WalletError::Request { file: file.clone(), error }
 }
 
-/// Writes a request beside the file, then over it, so that no crash leaves half of it.
+/// Writes a request beside the file, then over it, so that no crash leaves half of it. Only the owner can read it: it may hold
+/// the secret of an HTLC.
 pub fn write(path: &Path, request: &Request) -> Result<(), WalletError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".new");
-    let new = Path::new(&name);
-    fs::write(new, request.to_json())
-        .and_then(|()| fs::rename(new, path))
+    crate::file::replace_private(path, request.to_json().as_bytes())
         .map_err(failed(format!("write {}", path.display())))
 }
 
 /// Builds a transaction into a file or to standard output.
 pub fn build(context: &Context, args: &Build) -> Result<Report, WalletError> {
-    let (lock, mut wallet) = context.wallet_to_change()?;
+    let wallet = context.wallet()?;
     let (node, info) = context.node(&wallet.network)?;
-    let request = send::build(&mut wallet, &node, &info, &args.what)?;
-    // The key of the change is taken, whether this is ever sent or not.
-    lock.write(&wallet)?;
+    let request = send::build(&wallet, &node, &info, &args.what)?;
     let (text, _) = summary::describe(&request, &OwnKeys::new(&wallet).table()?)?;
     written(&request, args.out.as_deref(), &text, "sign it with `cairn-wallet sign`")
 }
@@ -59,16 +60,49 @@ fn written(request: &Request, out: Option<&Path>, text: &str, next: &str) -> Res
     Ok(Report::new(text, json))
 }
 
+/// Refuses a fee that can only be a mistake or a theft: whoever built the file has chosen it.
+fn check_fee(request: &Request, own: &KeyTable, allow_high_fee: bool) -> Result<(), WalletError> {
+    let verdict = match &request.transaction {
+        Body::Coin(coin) => {
+            let foreign = |line: &&OutputLine| {
+                request.network.destination(&line.to).is_ok_and(|lock| own.owner(&lock) == Owner::Foreign)
+            };
+            let sum = |lines: &mut dyn Iterator<Item = &OutputLine>| {
+                Amount(lines.fold(0, |sum: u64, line| sum.saturating_add(line.amount.0)))
+            };
+            // Where all stays in the wallet, the whole is what the fee is for.
+            let sent = match sum(&mut coin.outputs.iter().filter(foreign)) {
+                Amount::ZERO => sum(&mut coin.outputs.iter()),
+                sent => sent,
+            };
+            fees::check(coin.fee, sent)
+        }
+        Body::Account(account) => fees::check_wei(account.max_fee(), account.worth()),
+    };
+    match verdict {
+        Err(error) if !allow_high_fee => Err(BuildError::HighFee(error).into()),
+        _ => Ok(()),
+    }
+}
+
 /// Signs a file. Needs no node.
-pub fn sign(context: &Context, args: &FileInOut) -> Result<Report, WalletError> {
-    let wallet = context.wallet()?;
+pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
+    let (lock, mut wallet) = context.wallet_to_change()?;
     let mut request = read(&args.file)?;
     let wrong = named(&args.file);
     request.expect_network(&wallet.network).map_err(&wrong)?;
+    let before = wallet.used;
+    wallet.find_policy_keys(&request.policies())?;
     let own = OwnKeys::new(&wallet).table()?;
+    check_fee(&request, &own, args.allow_high_fee)?;
     let (text, _) = summary::describe(&request, &own)?;
     context.confirm(&text, "Sign?")?;
     let signer = context.unlock(&wallet)?;
+    // What was agreed to is the wallet's from now on: a machine without a network learns of its change by signing.
+    mark_signed(&mut wallet, &request, &own)?;
+    if wallet.used != before {
+        lock.write(&wallet)?;
+    }
     let new = request.sign(&wallet.network, &signer, &own).map_err(&wrong)?;
     let complete = request.finish(request.height.saturating_add(1));
     if new == 0 && complete.is_err() {
@@ -84,6 +118,23 @@ pub fn sign(context: &Context, args: &FileInOut) -> Result<Report, WalletError> 
     let json = json!({ "file": out.display().to_string(), "newSignatures": new, "complete": complete.is_ok(),
         "txid": request.txid().map(|txid| txid.to_string()) });
     Ok(Report::new(text, json))
+}
+
+/// Keys beyond those used so far of which a signed file can make the wallet aware.
+const LEARNED: u32 = 1_000;
+
+/// Notes the change of a transaction that is signed.
+fn mark_signed(wallet: &mut Wallet, request: &Request, own: &KeyTable) -> Result<(), WalletError> {
+    let Body::Coin(coin) = &request.transaction else { return Ok(()) };
+    for line in &coin.outputs {
+        if let Lock::Key(key) = request.network.destination(&line.to)?
+            && let Some((branch @ Branch::Change, index)) = own.coin(&key, line.change)
+            && index < wallet.used.change.saturating_add(LEARNED)
+        {
+            funds::mark_used(wallet, branch, index);
+        }
+    }
+    Ok(())
 }
 
 /// Shows what a file would do.
@@ -121,13 +172,15 @@ pub fn combine(context: &Context, args: &Combine) -> Result<Report, WalletError>
 }
 
 /// Hands in a signed file.
-pub fn broadcast(context: &Context, args: &FileIn, wait: Wait) -> Result<Report, WalletError> {
+pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<Report, WalletError> {
     let request = read(&args.file)?;
     let wrong = named(&args.file);
     let session = Session::open(context)?;
     request.expect_network(&session.wallet.network).map_err(&wrong)?;
     let transaction = request.finish(session.next()).map_err(&wrong)?;
-    let (text, json) = summary::describe(&request, &OwnKeys::new(&session.wallet).table()?)?;
+    let own = OwnKeys::new(&session.wallet).table()?;
+    check_fee(&request, &own, args.allow_high_fee)?;
+    let (text, json) = summary::describe(&request, &own)?;
     context.confirm(&text, "Send?")?;
-    session.send(request, &transaction, None, json, wait)
+    session.send(request, &transaction, Bump::default(), json, wait)
 }

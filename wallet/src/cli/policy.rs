@@ -13,11 +13,10 @@ use super::{
         Time, Wait,
     },
     context::Context,
-    offline,
+    locks,
     screen::{self, Align, Report},
     send,
-    spend::{self, Session, grains},
-    summary,
+    spend::{self, Bump, Session, grains},
 };
 use crate::{
     build::{CoinOrder, PolicyOrder, policy_request},
@@ -25,6 +24,7 @@ use crate::{
     file::{NamedPolicy, Wallet},
     funds,
     keys::Branch,
+    node::{ChainInfo, NodeError},
     request::{OwnKeys, policy_keys},
     vault,
 };
@@ -102,7 +102,7 @@ fn check_key(key: &KeyBytes) -> Result<(), WalletError> {
 }
 
 fn create(context: &Context, args: &PolicyCreate) -> Result<Report, WalletError> {
-    keep(context, args.name.clone(), |wallet| {
+    keep(context, args.name.clone(), args.yes_really, |wallet| {
         let text = name_keys(wallet, &args.policy)?;
         let policy: Policy =
             text.parse().map_err(|error| WalletError::Usage(format!("'{text}' is no policy: {error}")))?;
@@ -133,7 +133,7 @@ fn name_keys(wallet: &mut Wallet, text: &str) -> Result<String, WalletError> {
 }
 
 fn multisig(context: &Context, args: PolicyMultisig) -> Result<Report, WalletError> {
-    keep(context, args.name, |wallet| {
+    keep(context, args.name, false, |wallet| {
         let mut keys = Vec::new();
         for text in &args.keys {
             let key = read_key(wallet, text)?;
@@ -162,16 +162,18 @@ fn read_hash(text: &str, what: &str) -> Result<[u8; 32], WalletError> {
 }
 
 fn htlc(context: &Context, args: PolicyHtlc) -> Result<Report, WalletError> {
-    keep(context, args.name, |wallet| {
+    keep(context, args.name, args.time.yes_really, |wallet| {
         let hash = read_hash(&args.hash, "hash")?;
         let receiver = read_key(wallet, &args.receiver)?;
         let sender = read_key(wallet, &args.sender)?;
+        let refund = time(&args.time);
+        locks::check_refund(&refund, tip(context, wallet, &refund)?.as_ref(), args.time.yes_really)?;
         Ok(Policy::htlc(hash, receiver, sender, time(&args.time)))
     })
 }
 
 fn timelock(context: &Context, args: PolicyTimelock) -> Result<Report, WalletError> {
-    keep(context, args.name, |wallet| {
+    keep(context, args.name, args.time.yes_really, |wallet| {
         let key = read_key(wallet, &args.key)?;
         Ok(Policy::and([Policy::key(key), time(&args.time)]))
     })
@@ -181,12 +183,22 @@ fn timelock(context: &Context, args: PolicyTimelock) -> Result<Report, WalletErr
 fn keep(
     context: &Context,
     name: Option<String>,
+    yes_really: bool,
     make: impl FnOnce(&mut Wallet) -> Result<Policy, WalletError>,
 ) -> Result<Report, WalletError> {
     let (lock, mut wallet) = context.wallet_to_change()?;
     let policy = make(&mut wallet)?;
     policy.check().map_err(|error| WalletError::Usage(format!("that is no sound policy: {error}")))?;
     policy_keys(&policy).iter().try_for_each(check_key)?;
+    let info = tip(context, &wallet, &policy)?;
+    if info.is_none() && has_times(&policy) {
+        screen::note(&screen::yellow(
+            "no node answers, so the policy's times were not compared with the tip of the chain",
+        ));
+    }
+    let times = locks::check(&policy, info.as_ref(), yes_really)?;
+    // After a restore the wallet does not know how many keys it gave to policies.
+    wallet.find_policy_keys(&[&policy])?;
     if let Some(old) = wallet.policies.iter().find(|named| named.policy == policy) {
         return Err(WalletError::Usage(format!("that policy is known already, as '{}'", old.name)));
     }
@@ -205,11 +217,28 @@ fn keep(
     lock.write(&wallet)?;
     let own = OwnKeys::new(&wallet).table()?;
     let mut text = described(&wallet, &named);
+    text += &times.iter().map(|line| format!("  {line}\n")).collect::<String>();
     if !policy_keys(&named.policy).iter().any(|key| own.coin(key, None).is_some()) {
         text += &screen::yellow("None of its keys is of this wallet.\n");
     }
     text += &screen::dim("The others need this line to spend: keep it safe, the address alone does not suffice.\n");
     Ok(Report::new(text, as_json(&wallet, &named)))
+}
+
+fn has_times(policy: &Policy) -> bool {
+    policy.0.iter().any(|node| matches!(node, PolicyNode::After(_) | PolicyNode::Older(_)))
+}
+
+/// What the node says of the tip, if the policy names a time; without a node the height of the tip is not known.
+fn tip(context: &Context, wallet: &Wallet, policy: &Policy) -> Result<Option<ChainInfo>, WalletError> {
+    if !has_times(policy) {
+        return Ok(None);
+    }
+    match context.node(&wallet.network) {
+        Ok((_, info)) => Ok(Some(info)),
+        Err(WalletError::Node(NodeError::Unreachable { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn described(wallet: &Wallet, named: &NamedPolicy) -> String {
@@ -271,7 +300,7 @@ fn show(context: &Context, args: &PolicyName) -> Result<Report, WalletError> {
     }
     let mut json = as_json(&wallet, &named);
     let (node, info) = context.node(&wallet.network)?;
-    let funds = funds::load_policy(&node, &wallet, &named.policy)?;
+    let funds = funds::load_policy(&node, &wallet, &named.policy, node.block_hash(1)?)?;
     let sums = funds.sums();
     text += &format!("{} {} CRN", screen::bold("Coins"), sums.spendable);
     if sums.pending > chain_core::units::Amount::ZERO {
@@ -293,11 +322,13 @@ fn show(context: &Context, args: &PolicyName) -> Result<Report, WalletError> {
 }
 
 fn fund(context: &Context, args: &PolicyFund, wait: Wait) -> Result<Report, WalletError> {
-    let mut session = Session::open(context)?;
+    let session = Session::open(context)?;
     let named = found(&session.wallet, &args.name)?;
+    let times = locks::check(&named.policy, Some(&session.info), args.yes_really)?;
+    times.iter().for_each(|line| screen::note(&screen::yellow(line)));
     let order = CoinOrder::Pay(vec![(named.policy.lock(), grains(&args.amount)?)]);
-    let request = send::pay_coins(&mut session.wallet, &session.node, &session.info, &order, &args.fees)?;
-    session.finish(request, None, wait)
+    let request = send::pay_coins(&session.wallet, &session.node, &session.info, &order, &args.fees)?;
+    session.finish(request, wait)
 }
 
 fn spend(context: &Context, args: &PolicySpend, wait: Wait) -> Result<Report, WalletError> {
@@ -312,28 +343,11 @@ fn spend(context: &Context, args: &PolicySpend, wait: Wait) -> Result<Report, Wa
         payments => send::coin_order(&session.wallet, payments, payments.len() == 1 && !payments[0].contains('='))?,
     };
     let terms = spend::terms(&session.node, &session.info, &args.fees)?;
-    let funds = funds::load_policy(&session.node, &session.wallet, &named.policy)?;
+    let funds = funds::load_policy(&session.node, &session.wallet, &named.policy, terms.first_block)?;
     let own = OwnKeys::new(&session.wallet).table()?;
-    let order = PolicyOrder { policy: named.policy, order, preimages };
-    let mut request = policy_request(&session.wallet, &own, &funds, &terms, &order)?;
-    let (text, json) = summary::describe(&request, &own)?;
-    context.confirm(&text, "Sign?")?;
-    let signer = context.unlock(&session.wallet)?;
-    let network = session.wallet.network.clone();
-    request.sign(&network, &signer, &own).map_err(WalletError::own_request)?;
-    match request.finish(session.next()) {
-        Ok(transaction) => session.send(request, &transaction, None, json, wait),
-        Err(error) => {
-            let out = args.out.clone().unwrap_or_else(|| format!("{}-spend.json", named.name).into());
-            offline::write(&out, &request)?;
-            let text = format!(
-                "{} {}: {error}\nGive the file to the other signers: `cairn-wallet sign {}`; then `cairn-wallet broadcast` it.\n",
-                screen::green("Signed, written to"),
-                out.display(),
-                out.display()
-            );
-            let json = json!({ "file": out.display().to_string(), "complete": false });
-            Ok(Report::new(text, json))
-        }
-    }
+    let order = PolicyOrder { policy: named.policy.clone(), order, preimages };
+    let request = policy_request(&session.wallet, &own, &funds, &terms, &order)?;
+    let file = args.out.clone().unwrap_or_else(|| format!("{}-spend.json", named.name).into());
+    let warning = session.check_again(&request, wait)?;
+    session.finish_with(request, Bump { warning, file: Some(file), ..Bump::default() }, wait)
 }

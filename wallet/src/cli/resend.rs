@@ -1,26 +1,25 @@
 //! `resend`: what was sent and the node has lost.
 
-use chain_core::{hash::TxId, units::Height};
+use chain_core::hash::{BlockHash, TxId};
 use serde_json::json;
 
 use super::{
     context::Context,
     screen::{self, Report},
-    spend::Session,
+    spend::{Session, is_known},
 };
 use crate::{
     error::WalletError,
-    file::Sent,
+    file::{Sent, SentState, Wallet},
     node::{Node, NodeError, TransactionStatus},
 };
 
-/// What was sent, was not replaced, and is unknown to the node: it was restarted, or dropped it.
+/// What was sent on this chain, was not replaced, and is unknown to the node: it was restarted, or dropped it.
 ///
 /// # Errors
 /// [`NodeError`]; a node without an index knows of none.
-pub fn lost<'a>(node: &Node, sent: &'a [Sent]) -> Result<Vec<&'a Sent>, NodeError> {
-    let replaced: Vec<TxId> = sent.iter().filter_map(|sent| sent.replaces).collect();
-    let current: Vec<&Sent> = sent.iter().filter(|sent| !replaced.contains(&sent.txid)).collect();
+pub fn lost<'a>(node: &Node, wallet: &'a Wallet, first_block: Option<BlockHash>) -> Result<Vec<&'a Sent>, NodeError> {
+    let current: Vec<&Sent> = wallet.live(first_block).collect();
     let params = current.iter().map(|sent| json!([sent.txid.to_string()])).collect();
     let known: Vec<Option<TransactionStatus>> = match node.call_many("coin_getTransaction", params) {
         Err(NodeError::Refused { code: -32002, .. }) => return Ok(Vec::new()),
@@ -29,41 +28,60 @@ pub fn lost<'a>(node: &Node, sent: &'a [Sent]) -> Result<Vec<&'a Sent>, NodeErro
     Ok(current.into_iter().zip(known).filter(|(_, status)| status.is_none()).map(|(sent, _)| sent).collect())
 }
 
-/// Hands a remembered transaction in once more.
-///
-/// # Errors
-/// [`WalletError`] if it no longer is complete or the node refuses it.
-fn again(node: &Node, sent: &Sent, next: Height) -> Result<(), WalletError> {
-    let transaction = sent.request.finish(next).map_err(WalletError::own_request)?;
-    node.send(&transaction.encode()).map_err(super::spend::rejected)?;
-    Ok(())
+/// Whether a refusal says that the transaction can never be mined. A full pool, a fee that is too low now, a height that a
+/// node which lags behind has not reached, or an internal error say no such thing.
+fn is_final(error: &NodeError, syncing: bool) -> bool {
+    let NodeError::Refused { code: -32003, reason: Some(reason), .. } = error else { return false };
+    !syncing && matches!(reason.as_str(), "invalid" | "missing" | "conflict" | "nonce")
 }
 
-/// Hands in again what the node has lost, and forgets what cannot be mined any more.
+/// Hands in again what the node has lost, oldest first, and forgets what cannot be mined any more.
 pub fn execute(context: &Context) -> Result<Report, WalletError> {
     let mut session = Session::open(context)?;
-    let lost: Vec<Sent> = lost(&session.node, &session.wallet.sent)?.into_iter().cloned().collect();
-    let (mut text, mut resent, mut forgotten) = (String::new(), Vec::new(), Vec::new());
-    for sent in lost {
+    let first_block = session.node.block_hash(1)?;
+    let (mut text, mut resent, mut forgotten, mut kept) = (String::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut tried: Vec<TxId> = Vec::new();
+    // What is forgotten may have replaced something that lives again: until nothing new is lost.
+    loop {
+        let lost = lost(&session.node, &session.wallet, first_block)?;
+        let Some(sent) = lost.into_iter().find(|sent| !tried.contains(&sent.txid)).cloned() else { break };
+        tried.push(sent.txid);
         let txid = sent.txid.to_string();
-        match again(&session.node, &sent, session.next()) {
-            Ok(()) => {
+        match session.node.send(sent.raw()) {
+            Err(error) if !is_known(&error) => {
+                let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
+                if is_final(&error, session.info.syncing) {
+                    text += &format!("{} {txid}: {message}\n", screen::yellow("Forgotten:"));
+                    forgotten.push(json!({ "txid": txid, "reason": message }));
+                    session.wallet.sent.retain(|other| other.txid != sent.txid);
+                } else {
+                    text += &format!("{} {txid}: {message}\n", screen::yellow("Not taken now, and kept:"));
+                    kept.push(json!({ "txid": txid, "reason": message }));
+                }
+            }
+            _ => {
                 text += &format!("{} {txid}\n", screen::green("Sent again:"));
+                session.wallet.accepted(&sent.txid);
                 resent.push(txid);
             }
-            Err(WalletError::Node(error)) => return Err(error.into()),
-            Err(error) => {
-                text += &format!("{} {txid}: {error}\n", screen::yellow("Forgotten:"));
-                session.wallet.sent.retain(|other| other.txid != sent.txid);
-                forgotten.push(json!({ "txid": txid, "reason": error.to_string() }));
-            }
         }
-    }
-    if !forgotten.is_empty() {
         session.lock.write(&session.wallet)?;
     }
+    let elsewhere =
+        session.wallet.sent.iter().filter(|sent| sent.state != SentState::Refused && !sent.is_on(first_block));
+    let elsewhere: Vec<String> = elsewhere.map(|sent| sent.txid.to_string()).collect();
     if text.is_empty() {
-        text = "The node knows everything that was sent.".into();
+        text = "The node knows everything that was sent.\n".into();
     }
-    Ok(Report::new(text, json!({ "resent": resent, "forgotten": forgotten })))
+    if !elsewhere.is_empty() {
+        text += &format!(
+            "{} sent on another chain that began from the same genesis block: left alone.\n",
+            match elsewhere.len() {
+                1 => "1 transaction was".to_owned(),
+                count => format!("{count} transactions were"),
+            }
+        );
+    }
+    let json = json!({ "resent": resent, "forgotten": forgotten, "kept": kept, "otherChain": elsewhere });
+    Ok(Report::new(text, json))
 }

@@ -1,6 +1,8 @@
 //! `send`, `transfer`, `deposit`, `withdraw`.
 
-use chain_core::coin::Lock;
+use std::collections::HashSet;
+
+use chain_core::{coin::Lock, units::Amount};
 
 use super::{
     args::{BuildCommand, DepositArgs, SendArgs, TransferArgs, Wait, WithdrawArgs},
@@ -10,46 +12,47 @@ use super::{
     spend::{self, Session, grains, split_payments},
 };
 use crate::{
-    build::{AccountOrder, CoinOrder, MAX_INPUTS, Value, account_request, coin_request},
+    build::{AccountOrder, CoinOrder, Terms, Value, account_request, coin_request},
     error::WalletError,
+    fees::{self, KEY_INPUT_GAS},
     file::Wallet,
-    funds,
+    funds::{self, Funds},
     keys::Branch,
     money,
     node::{ChainInfo, Node},
-    request::Request,
+    request::{Body, CoinRequest, Input, Request},
 };
 
 /// Pays in coins.
 pub fn send(context: &Context, args: &SendArgs, wait: Wait) -> Result<Report, WalletError> {
-    let mut session = Session::open(context)?;
-    let request = build_send(&mut session.wallet, &session.node, &session.info, args)?;
-    session.finish(request, None, wait)
+    let session = Session::open(context)?;
+    let request = build_send(&session.wallet, &session.node, &session.info, args)?;
+    session.finish(request, wait)
 }
 
 /// Pays from an account.
 pub fn transfer(context: &Context, args: &TransferArgs, wait: Wait) -> Result<Report, WalletError> {
     let session = Session::open(context)?;
     let request = build_transfer(&session.wallet, &session.node, &session.info, args)?;
-    session.finish(request, None, wait)
+    session.finish(request, wait)
 }
 
 /// Turns coins into account money.
 pub fn deposit(context: &Context, args: &DepositArgs, wait: Wait) -> Result<Report, WalletError> {
-    let mut session = Session::open(context)?;
-    let request = build_deposit(&mut session.wallet, &session.node, &session.info, args)?;
-    session.finish(request, None, wait)
+    let session = Session::open(context)?;
+    let request = build_deposit(&session.wallet, &session.node, &session.info, args)?;
+    session.finish(request, wait)
 }
 
 /// Turns account money into coins.
 pub fn withdraw(context: &Context, args: &WithdrawArgs, wait: Wait) -> Result<Report, WalletError> {
     let session = Session::open(context)?;
     let request = build_withdraw(&session.wallet, &session.node, &session.info, args)?;
-    session.finish(request, None, wait)
+    session.finish(request, wait)
 }
 
 /// Builds any of them.
-pub fn build(wallet: &mut Wallet, node: &Node, info: &ChainInfo, what: &BuildCommand) -> Result<Request, WalletError> {
+pub fn build(wallet: &Wallet, node: &Node, info: &ChainInfo, what: &BuildCommand) -> Result<Request, WalletError> {
     match what {
         BuildCommand::Send(args) => build_send(wallet, node, info, args),
         BuildCommand::Transfer(args) => build_transfer(wallet, node, info, args),
@@ -75,43 +78,68 @@ pub fn coin_order(wallet: &Wallet, payments: &[String], max: bool) -> Result<Coi
     Ok(CoinOrder::Pay(pay.collect::<Result<_, WalletError>>()?))
 }
 
-fn build_send(wallet: &mut Wallet, node: &Node, info: &ChainInfo, args: &SendArgs) -> Result<Request, WalletError> {
+fn build_send(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &SendArgs) -> Result<Request, WalletError> {
     let order = coin_order(wallet, &args.payments, args.max)?;
     pay_coins(wallet, node, info, &order, &args.fees)
 }
 
 /// Finds the coins and builds a payment from them.
 pub fn pay_coins(
-    wallet: &mut Wallet,
+    wallet: &Wallet,
     node: &Node,
     info: &ChainInfo,
     order: &CoinOrder,
     fees: &super::args::FeeArgs,
 ) -> Result<Request, WalletError> {
     let terms = spend::terms(node, info, fees)?;
-    let funds = funds::load(node, wallet)?;
+    let funds = funds::load(node, wallet, terms.first_block)?;
     let request = coin_request(wallet, &funds, &terms, order)?;
-    if matches!(order, CoinOrder::All(_)) && funds.spendable.len() > MAX_INPUTS {
-        let count = funds.spendable.len();
-        let text = format!("these are the {MAX_INPUTS} largest of {count} coins: repeat it for the rest");
-        screen::note(&screen::yellow(&text));
+    if let (CoinOrder::All(_), Body::Coin(coin)) = (order, &request.transaction) {
+        warn_of_rest(coin, &funds, &terms)?;
     }
     Ok(request)
+}
+
+/// Says what one transaction that takes everything had no room for.
+fn warn_of_rest(coin: &CoinRequest, funds: &Funds, terms: &Terms) -> Result<(), WalletError> {
+    let cost = fees::fee(KEY_INPUT_GAS, terms.prices.coin())?;
+    let taken: HashSet<_> = coin.inputs.iter().map(Input::outpoint).collect();
+    let left = funds.spendable.iter().filter(|own| !taken.contains(&own.outpoint) && own.output.amount > cost);
+    let left: Vec<Amount> = left.map(|own| own.output.amount).collect();
+    if !left.is_empty() {
+        let sum = Amount::sum(left.iter().copied()).unwrap_or(Amount(u64::MAX));
+        screen::note(&screen::yellow(&format!(
+            "one transaction has room for the {} largest coins; {} coins of {sum} CRN are left: repeat it for them",
+            taken.len(),
+            left.len()
+        )));
+    }
+    Ok(())
 }
 
 /// The number of one of the wallet's accounts, given by number or address.
 pub fn own_account(wallet: &Wallet, text: &str) -> Result<u32, WalletError> {
     if let Ok(index) = text.parse::<u32>() {
-        wallet.keys.account(index)?;
-        return Ok(index);
+        return handed_out(wallet, index);
     }
     let account = wallet.network.account(text)?;
     for index in 0..wallet.used.accounts.saturating_add(funds::GAP) {
         if wallet.keys.account(index)? == account {
-            return Ok(index);
+            return handed_out(wallet, index);
         }
     }
     Err(WalletError::Usage(format!("{account} is none of this wallet's accounts")))
+}
+
+/// Refuses an account that was never handed out: `balance` does not list it, and no restore finds it.
+fn handed_out(wallet: &Wallet, index: u32) -> Result<u32, WalletError> {
+    match wallet.used.accounts {
+        count if index < count => Ok(index),
+        count => Err(WalletError::Usage(format!(
+            "account {index} was never handed out (the newest is {}): make accounts with `cairn-wallet address account --new`",
+            count.saturating_sub(1)
+        ))),
+    }
 }
 
 fn account_value(amount: Option<&str>, coarse: bool) -> Result<Value, WalletError> {
@@ -144,14 +172,9 @@ fn build_transfer(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &Transfe
     Ok(account_request(wallet, node, from, &terms, &AccountOrder::Transfer { to, value })?)
 }
 
-fn build_deposit(
-    wallet: &mut Wallet,
-    node: &Node,
-    info: &ChainInfo,
-    args: &DepositArgs,
-) -> Result<Request, WalletError> {
+fn build_deposit(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &DepositArgs) -> Result<Request, WalletError> {
     let account = match args.to.parse::<u32>() {
-        Ok(index) => wallet.keys.account(index)?,
+        Ok(index) => wallet.keys.account(handed_out(wallet, index)?)?,
         Err(_) => wallet.network.account(&args.to)?,
     };
     let lock = Lock::Account(account);

@@ -1,11 +1,13 @@
 //! What all commands that spend have in common: sign, remember, hand in, wait.
 
 use std::{
+    path::{Path, PathBuf},
     thread::sleep,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use chain_core::{
+    coin::Lock,
     hash::TxId,
     transaction::Transaction,
     units::{Amount, Height},
@@ -15,6 +17,7 @@ use serde_json::{Value, json};
 use super::{
     args::{FeeArgs, Wait},
     context::Context,
+    offline,
     screen::{self, Progress, Report},
     summary,
 };
@@ -22,13 +25,21 @@ use crate::{
     build::Terms,
     error::WalletError,
     fees::{Prices, Speed},
-    file::{Sent, Wallet, WalletLock},
+    file::{Sent, SentState, Wallet, WalletLock},
+    funds,
+    keys::Branch,
     node::{ChainInfo, Node, NodeError, TransactionStatus},
-    request::{Body, OwnKeys, Request},
+    request::{Body, OwnKeys, Request, RequestError},
 };
 
 /// How often the node is asked while waiting.
 const POLL: Duration = Duration::from_millis(400);
+
+/// Blocks under which a transaction is not remembered any more.
+const BURIED: u64 = 100;
+
+/// JSON-RPC code of a transaction that the node judged and did not take.
+const REJECTED: i64 = -32003;
 
 /// How often in a row it may not answer meanwhile: half a minute.
 const PATIENCE: u32 = 75;
@@ -50,7 +61,7 @@ pub struct Session<'a> {
 /// Prices and limits from the flags.
 pub fn terms(node: &Node, info: &ChainInfo, fees: &FeeArgs) -> Result<Terms, WalletError> {
     let speed: Speed = fees.fee_rate.parse()?;
-    Ok(Terms::new(info, Prices::new(&node.fees()?, speed), fees.allow_high_fee))
+    Ok(Terms::new(info, Prices::new(&node.fees()?, speed), fees.allow_high_fee, node.block_hash(1)?))
 }
 
 impl<'a> Session<'a> {
@@ -62,15 +73,34 @@ impl<'a> Session<'a> {
     }
 
     /// Shows a request, asks, signs, and sends it.
-    pub fn finish(self, mut request: Request, replaces: Option<TxId>, wait: Wait) -> Result<Report, WalletError> {
+    pub fn finish(self, request: Request, wait: Wait) -> Result<Report, WalletError> {
+        let again = self.check_again(&request, wait)?;
+        self.finish_with(request, Bump { warning: again, ..Bump::default() }, wait)
+    }
+
+    /// The same for what replaces something, or needs others to sign: then it ends with a file for them.
+    pub fn finish_with(self, mut request: Request, bump: Bump, wait: Wait) -> Result<Report, WalletError> {
         let own = OwnKeys::new(&self.wallet).table()?;
-        let (text, json) = summary::describe(&request, &own)?;
-        self.context.confirm(&text, "Sign and send?")?;
+        let (mut text, mut json) = summary::describe(&request, &own)?;
+        if let Some(warning) = &bump.warning {
+            text += &format!("{}\n", screen::yellow(warning));
+        }
+        if !bump.drops.is_empty() {
+            json["drops"] = bump.drops.iter().map(ToString::to_string).collect();
+        }
+        self.context.confirm(&text, if bump.file.is_some() { "Sign?" } else { "Sign and send?" })?;
         let signer = self.context.unlock(&self.wallet)?;
         let network = self.wallet.network.clone();
-        request.sign(&network, &signer, &own).map_err(WalletError::own_request)?;
-        let transaction = request.finish(self.next()).map_err(WalletError::own_request)?;
-        self.send(request, &transaction, replaces, json, wait)
+        let new = request.sign(&network, &signer, &own).map_err(WalletError::own_request)?;
+        match (request.finish(self.next()), &bump.file) {
+            (Ok(transaction), _) => self.send(request, &transaction, bump, json, wait),
+            (Err(RequestError::Incomplete(_)), Some(_)) if new == 0 => {
+                let what = "this wallet has no key that it still needs: nothing was signed or written".into();
+                Err(WalletError::own_request(RequestError::Incomplete(what)))
+            }
+            (Err(error @ RequestError::Incomplete(_)), Some(file)) => written_for_others(&request, file, &error),
+            (Err(error), _) => Err(WalletError::own_request(error)),
+        }
     }
 
     /// Height of the block that can hold a transaction at the earliest.
@@ -78,27 +108,82 @@ impl<'a> Session<'a> {
         self.info.height.saturating_add(1)
     }
 
-    /// Hands in a signed transaction. It is remembered before it leaves, so that a crash forgets nothing.
+    /// Refuses or asks about a payment that was sent already and waits for a block, or may: its answer was lost, and the same
+    /// is tried again. A contract may well be called twice in a row, so calls count only if it is unclear whether they arrived.
+    pub fn check_again(&self, request: &Request, wait: Wait) -> Result<Option<String>, WalletError> {
+        if wait.again {
+            return Ok(None);
+        }
+        let runs_code = matches!(&request.transaction, Body::Account(account) if account.runs_code());
+        for sent in self.wallet.live(self.node.block_hash(1)?).filter(|sent| sent.pays_the_same(request)) {
+            let unclear = sent.state == SentState::Unclear;
+            let waits = match self.node.transaction(&sent.txid) {
+                Ok(status) => status.is_none_or(|status| status.confirmations == 0),
+                Err(NodeError::Refused { code: -32002, .. }) => unclear,
+                Err(error) => return Err(error.into()),
+            };
+            if waits && (unclear || !runs_code) {
+                let error = WalletError::PaidAlready { txid: sent.txid, seconds: now().saturating_sub(sent.time) };
+                return if self.context.can_ask() { Ok(Some(error.to_string())) } else { Err(error) };
+            }
+        }
+        Ok(None)
+    }
+
+    /// Forgets what lies under so many blocks that no reorg brings it back, and what can never be mined beside it.
+    fn forget_buried(&mut self) -> Result<(), WalletError> {
+        let first_block = self.node.block_hash(1)?;
+        let sent: Vec<TxId> =
+            self.wallet.sent.iter().filter(|sent| sent.is_on(first_block)).map(|sent| sent.txid).collect();
+        let params = sent.iter().map(|txid| json!([txid.to_string()])).collect();
+        let statuses: Vec<Option<TransactionStatus>> = match self.node.call_many("coin_getTransaction", params) {
+            // Without an index what is old is forgotten when there is no room.
+            Err(NodeError::Refused { code: -32002, .. }) => return Ok(()),
+            other => other?,
+        };
+        for (txid, status) in sent.iter().zip(statuses) {
+            if status.is_some_and(|status| status.confirmations >= BURIED) {
+                self.wallet.forget_with_conflicts(txid);
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands in a signed transaction. It is remembered before it leaves, so that neither a crash nor a lost answer makes anybody
+    /// pay twice.
     pub fn send(
         mut self,
         request: Request,
         transaction: &Transaction,
-        replaces: Option<TxId>,
+        bump: Bump,
         mut json: Value,
         wait: Wait,
     ) -> Result<Report, WalletError> {
-        let txid = transaction.txid();
-        let before = self.wallet.sent.clone();
-        self.wallet.remember(Sent { txid, time: now(), replaces, request: request.clone() });
+        let mut sent = Sent::new(&request, transaction, now(), self.node.block_hash(1)?);
+        let txid = sent.txid;
+        self.forget_buried()?;
+        let conflicts = self.wallet.conflicts(&sent).filter(|other| other.state != SentState::Refused);
+        let conflicts: Vec<TxId> = conflicts.map(|other| other.txid).collect();
+        sent.replaces = bump.replaces.or(conflicts.first().copied());
+        sent.drops = conflicts.into_iter().chain(bump.drops).filter(|other| Some(*other) != sent.replaces).collect();
+        let used = self.wallet.used;
+        mark_outputs(&mut self.wallet, &request)?;
+        self.wallet.remember(sent)?;
         self.lock.write(&self.wallet)?;
         let encoded = transaction.encode();
-        if let Err(error) = self.node.send(&encoded) {
-            if matches!(error, NodeError::Refused { .. }) {
-                self.wallet.sent = before;
+        match self.node.send(&encoded) {
+            Ok(_) => self.wallet.accepted(&txid),
+            Err(error) if is_known(&error) => self.wallet.accepted(&txid),
+            Err(error) if is_definite(&error) => {
+                self.wallet.refused(&txid);
+                self.wallet.used = used;
                 self.lock.write(&self.wallet)?;
+                return Err(rejected(error));
             }
-            return Err(rejected(error));
+            // The node, or whoever answers in its place, may have it.
+            Err(error) => return Err(WalletError::Unclear { txid, error }),
         }
+        self.lock.write(&self.wallet)?;
         // Others may use the wallet while this waits.
         drop(self.lock);
         let sent = format!("{} {txid}", screen::green("Sent:"));
@@ -112,6 +197,57 @@ impl<'a> Session<'a> {
         let text = format!("{} in block {}: {txid}", screen::green("Mined"), status.height.unwrap_or_default());
         Ok(Report::new(text, json))
     }
+}
+
+/// What a transaction takes the place of, and who else signs it.
+#[derive(Clone, Debug, Default)]
+pub struct Bump {
+    /// The transaction that it replaces.
+    pub replaces: Option<TxId>,
+    /// What the mempool drops with that, because it spends what that pays.
+    pub drops: Vec<TxId>,
+    /// What the user has to read before the answer.
+    pub warning: Option<String>,
+    /// Where it is written if the wallet's own signatures do not suffice.
+    pub file: Option<PathBuf>,
+}
+
+fn written_for_others(request: &Request, file: &Path, error: &RequestError) -> Result<Report, WalletError> {
+    offline::write(file, request)?;
+    let text = format!(
+        "{} {}: {error}\nGive the file to the other signers: `cairn-wallet sign {}`; then `cairn-wallet broadcast` it.\n",
+        screen::green("Signed, written to"),
+        file.display(),
+        file.display()
+    );
+    let json = json!({ "file": file.display().to_string(), "complete": false });
+    Ok(Report::new(text, json))
+}
+
+/// Notes that addresses of the wallet are paid, so that they are not handed out again.
+pub fn mark_outputs(wallet: &mut Wallet, request: &Request) -> Result<(), WalletError> {
+    let Body::Coin(coin) = &request.transaction else { return Ok(()) };
+    let own = OwnKeys::new(wallet).table()?;
+    for line in &coin.outputs {
+        if let Lock::Key(key) = request.network.destination(&line.to)?
+            && let Some((branch @ Branch::Change, index)) = own.coin(&key, None)
+        {
+            funds::mark_used(wallet, branch, index);
+        }
+    }
+    Ok(())
+}
+
+/// Whether the node has the transaction already.
+pub fn is_known(error: &NodeError) -> bool {
+    matches!(error, NodeError::Refused { code: REJECTED, reason: Some(reason), .. } if reason == "known")
+}
+
+/// Whether a refusal says that the transaction was judged and not taken. Any other error, also of JSON-RPC, leaves open
+/// whether it arrived.
+fn is_definite(error: &NodeError) -> bool {
+    let judged = ["invalid", "conflict", "missing", "nonce", "funds", "fee", "full", "policy"];
+    matches!(error, NodeError::Refused { code: REJECTED, reason: Some(reason), .. } if judged.contains(&reason.as_str()))
 }
 
 /// What happens next.

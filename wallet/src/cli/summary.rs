@@ -1,5 +1,7 @@
 //! What a transaction does, in words.
 
+use std::collections::BTreeMap;
+
 use alloy_primitives::U256;
 use chain_core::{coin::Lock, units::Amount};
 use serde_json::{Value, json};
@@ -7,8 +9,9 @@ use serde_json::{Value, json};
 use super::screen::{self, Align};
 use crate::{
     error::WalletError,
+    keys::Branch,
     money::{show_gwei, show_wei},
-    request::{AccountRequest, Body, CoinRequest, KeyTable, Request, policy_keys},
+    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, OutputLine, Owner, Request, policy_keys},
 };
 
 /// Describes a request. `own` tells what belongs to the wallet that asks; nothing in the file is believed about that.
@@ -28,81 +31,198 @@ fn row(label: &str, who: &str, amount: String, remark: &str) -> Vec<String> {
 
 const ALIGNS: [Align; 4] = [Align::Left, Align::Left, Align::Point, Align::Left];
 
+/// Grains that come from and go to one purse. The files that are signed may hold any amounts, so sums are wide.
+#[derive(Default)]
+struct Flow {
+    from: u128,
+    to: u128,
+}
+
+impl Flow {
+    /// What it loses; negative if it gains.
+    fn loss(&self) -> i128 {
+        self.from.cast_signed() - self.to.cast_signed()
+    }
+
+    fn row(&self, purse: &str) -> Vec<String> {
+        let show = |grains: i128| Amount(u64::try_from(grains).unwrap_or(u64::MAX)).to_string();
+        match self.loss() {
+            gain if gain < 0 => row(&format!("comes to {purse}"), "", show(-gain), ""),
+            loss => row(&format!("leaves {purse}"), "", show(loss), ""),
+        }
+    }
+}
+
+/// What a transaction of coins takes from the wallet and from each of its policies: by the locks alone.
+#[derive(Default)]
+struct Flows<'a> {
+    wallet: Flow,
+    policies: BTreeMap<&'a str, Flow>,
+    /// Addresses of inputs that are not the wallet's, with how many and how much.
+    foreign: BTreeMap<&'a str, (usize, u128)>,
+}
+
+/// Addresses of foreign inputs that are listed one by one: a file may name a thousand.
+const LISTED: usize = 20;
+
+impl<'a> Flows<'a> {
+    /// # Errors
+    /// [`WalletError`] if an address does not fit.
+    fn of(request: &'a Request, coin: &'a CoinRequest, own: &'a KeyTable) -> Result<Self, WalletError> {
+        let mut flows = Self::default();
+        for input in &coin.inputs {
+            let amount = u128::from(input.amount.0);
+            match input_owner(request, input, own)? {
+                Owner::Key(_) | Owner::Account => flows.wallet.from += amount,
+                Owner::Policy(name) => flows.policies.entry(name).or_default().from += amount,
+                Owner::Foreign => {
+                    let (count, sum) = flows.foreign.entry(&input.address).or_default();
+                    (*count, *sum) = (*count + 1, *sum + amount);
+                }
+            }
+        }
+        for line in &coin.outputs {
+            let amount = u128::from(line.amount.0);
+            match own.owner(&request.network.destination(&line.to)?) {
+                Owner::Key(_) | Owner::Account => flows.wallet.to += amount,
+                Owner::Policy(name) => flows.policies.entry(name).or_default().to += amount,
+                Owner::Foreign => {}
+            }
+        }
+        Ok(flows)
+    }
+
+    fn foreign_rows(&self) -> Vec<Vec<String>> {
+        let show = |sum: u128| Amount(u64::try_from(sum).unwrap_or(u64::MAX)).to_string();
+        let mut rows: Vec<Vec<String>> = self
+            .foreign
+            .iter()
+            .take(LISTED)
+            .map(|(address, (_, sum))| row("from", address, show(*sum), "not yours"))
+            .collect();
+        if self.foreign.len() > LISTED {
+            let rest = self.foreign.values().skip(LISTED).map(|(_, sum)| sum).sum();
+            let who = format!("{} other addresses", self.foreign.len() - LISTED);
+            rows.push(row("from", &who, show(rest), "not yours"));
+        }
+        rows
+    }
+
+    fn heading(&self, coin: &CoinRequest) -> String {
+        let foreign: usize = self.foreign.values().map(|(count, _)| count).sum();
+        let policies = coin.inputs.iter().filter(|input| input.policy.is_some()).count();
+        let mut from = match coin.inputs.len() {
+            1 => "1 coin".to_owned(),
+            count => format!("{count} coins"),
+        };
+        match (coin.inputs.len(), policies) {
+            (_, 0) => {}
+            (1, _) => from += " of a policy",
+            _ => from += &format!(", {policies} of policies"),
+        }
+        if foreign > 0 {
+            from += &format!(", {foreign} not of this wallet");
+        }
+        from
+    }
+}
+
+/// Whose an input is. A key far down the tree is known by its hint, which proves itself: it is derived again.
+fn input_owner<'a>(request: &Request, input: &Input, own: &'a KeyTable) -> Result<Owner<'a>, WalletError> {
+    let lock = request.network.coin_address(&input.address)?;
+    Ok(match (own.owner(&lock), lock) {
+        (Owner::Foreign, Lock::Key(key)) => match own.coin(&key, input.key) {
+            Some((branch, _)) => Owner::Key(branch),
+            None => Owner::Foreign,
+        },
+        (owner, _) => owner,
+    })
+}
+
+/// What an output is to the wallet, in a few words.
+fn output_remark(lock: &Lock, line: &OutputLine, own: &KeyTable) -> String {
+    match (own.owner(lock), lock) {
+        (Owner::Key(Branch::Change), _) => "your change".into(),
+        (Owner::Key(_), _) => "your own address".into(),
+        (Owner::Account, _) => "deposit to your account".into(),
+        (Owner::Policy(name), _) => format!("your policy '{name}'"),
+        (Owner::Foreign, Lock::Account(_)) => "deposit to an account".into(),
+        (Owner::Foreign, Lock::Policy(_)) => "a policy that this wallet does not keep".into(),
+        (Owner::Foreign, Lock::Key(key)) => match own.coin(key, line.change) {
+            Some(_) => "a key of yours so far down the tree that no restore finds it".into(),
+            None => String::new(),
+        },
+    }
+}
+
 fn coins(request: &Request, coin: &CoinRequest, own: &KeyTable) -> Result<(String, Value), WalletError> {
-    let mut rows = Vec::new();
-    let mut leaves = coin.fee;
+    let flows = Flows::of(request, coin, own)?;
+    let mut rows = flows.foreign_rows();
     let mut outputs = Vec::new();
     for line in &coin.outputs {
         let lock = request.network.destination(&line.to)?;
-        let mine =
-            own.owns(&lock) || matches!((lock, line.change), (Lock::Key(key), hint) if own.coin(&key, hint).is_some());
-        // Change of a policy returns where it came from.
-        let returns = coin.inputs.iter().any(|input| input.address == line.to);
-        let remark = match (lock, mine, returns) {
-            (Lock::Account(_), true, _) => "deposit to your account",
-            (Lock::Account(_), false, _) => "deposit to an account",
-            (_, true, _) if line.change.is_some() => "your change",
-            (_, true, _) => "your own address",
-            (_, _, true) => "change",
-            (Lock::Policy(_), ..) => "a policy",
-            _ => "",
+        rows.push(row("to", &line.to, line.amount.to_string(), &output_remark(&lock, line, own)));
+        let policy = match own.owner(&lock) {
+            Owner::Policy(name) => Some(name),
+            _ => None,
         };
-        if !mine && !returns {
-            leaves = leaves.add(line.amount).unwrap_or(Amount(u64::MAX));
-        }
-        rows.push(row("to", &line.to, line.amount.to_string(), remark));
-        outputs.push(json!({ "to": line.to, "amount": line.amount, "own": mine }));
+        outputs.push(json!({ "to": line.to, "amount": line.amount, "own": own.owns(&lock), "policy": policy }));
     }
     rows.push(row("fee", "", coin.fee.to_string(), ""));
-    rows.push(row("leaves the wallet", "", leaves.to_string(), ""));
-    let policies = coin.inputs.iter().filter(|input| input.policy.is_some()).count();
-    let from = match (coin.inputs.len(), policies) {
-        (1, 0) => "1 coin".to_owned(),
-        (count, 0) => format!("{count} coins"),
-        (1, _) => "1 coin of a policy".to_owned(),
-        (count, _) => format!("{count} coins, {policies} of policies"),
-    };
-    let heading = screen::bold(&format!("Spend {from} on {}", request.network.name));
-    let text = format!("{heading}\n{}{}", screen::table(&ALIGNS, &rows), signatures(coin));
-    let json = json!({
-        "kind": "coin", "outputs": outputs, "fee": coin.fee,
-        "inputs": coin.inputs.iter().map(|input| json!({
+    rows.extend(flows.policies.iter().map(|(name, flow)| flow.row(&format!("policy '{name}'"))));
+    rows.push(flows.wallet.row("the wallet"));
+    let heading = screen::bold(&format!("Spend {} on {}", flows.heading(coin), request.network.name));
+    let text = format!("{heading}\n{}{}", screen::table(&ALIGNS, &rows), signatures(request, coin));
+    let inputs = coin.inputs.iter().map(|input| {
+        let owner = input_owner(request, input, own)?;
+        Ok(json!({
             "txid": input.txid.to_string(), "index": input.index, "amount": input.amount, "address": input.address,
-            "signatures": input.signatures.len(),
-        })).collect::<Vec<_>>(),
+            "signatures": input.signatures.len(), "own": owner != Owner::Foreign,
+        }))
+    });
+    let small = |grains: i128| i64::try_from(grains).unwrap_or(i64::MAX);
+    let json = json!({
+        "kind": "coin", "outputs": outputs, "fee": coin.fee, "leaves": small(flows.wallet.loss()),
+        "policies": flows.policies.iter().map(|(name, flow)| json!({ "name": name, "leaves": small(flow.loss()) }))
+            .collect::<Vec<_>>(),
+        "inputs": inputs.collect::<Result<Vec<_>, WalletError>>()?,
     });
     Ok((text, json))
 }
 
-/// How far the signing of policies is.
-fn signatures(coin: &CoinRequest) -> String {
+/// How far the signing of policies is: by the signatures that verify.
+fn signatures(request: &Request, coin: &CoinRequest) -> String {
     let mut text = String::new();
-    for input in &coin.inputs {
+    let mut verified = coin.clone();
+    if verified.drop_bogus(&request.network).is_err() {
+        return text;
+    }
+    for input in &verified.inputs {
         let Some(policy) = &input.policy else { continue };
         let keys = policy_keys(policy);
-        let signed = keys.iter().filter(|key| input.signatures.iter().any(|given| given.key.0 == key.0)).count();
-        text += &format!(
-            "  {}\n",
-            screen::dim(&format!("{}: {signed} of {} keys have signed", screen::short(&input.address), keys.len()))
-        );
+        let line =
+            format!("{}: {} of {} keys have signed", screen::short(&input.address), input.signatures.len(), keys.len());
+        text += &format!("  {}\n", screen::dim(&line));
     }
     text
 }
 
 fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Result<(String, Value), WalletError> {
     let from = request.network.account(&account.from)?;
-    let sender = if own.account(&from, account.key).is_some() { "your account" } else { "" };
+    let sender = if own.account(&from, account.key).is_some() { "your account" } else { "not your account" };
     let mut rows = vec![row("from", &account.from, String::new(), sender)];
     let heading = destination(request, account, own, &mut rows)?;
     let max_fee = account.max_fee();
     let expected = (U256::from(request.base_fee) + account.max_priority_fee_per_gas_wei)
         .min(account.max_fee_per_gas_wei)
         .saturating_mul(U256::from(account.gas_limit));
-    rows.push(row("fee", "", show_wei(expected), &format!("at most {}", show_wei(max_fee))));
-    let total = account.value_wei.saturating_add(expected);
-    rows.push(row("leaves the account", "", show_wei(total), ""));
+    // The base fee that the file names is only a guess; what the signature allows is the highest price.
+    rows.push(row("fee", "", show_wei(max_fee), &format!("at most; about {} now", show_wei(expected))));
+    let total = account.value_wei.saturating_add(max_fee);
+    rows.push(row("leaves the account", "", show_wei(total), "at most"));
     let gas = format!(
-        "nonce {}, {} gas at up to {} (tip {})",
+        "chain id {}, nonce {}, {} gas at up to {} (tip {})",
+        request.network.chain_id,
         account.nonce,
         account.gas_limit,
         show_gwei(account.max_fee_per_gas_wei),
@@ -113,8 +233,9 @@ fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Resu
     let arguments =
         account.arguments().map(|arguments| arguments.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
     let json = json!({
-        "kind": "account", "from": account.from, "to": account.to, "nonce": account.nonce,
-        "valueWei": account.value_wei.to_string(), "maxFeeWei": max_fee.to_string(),
+        "kind": "account", "chainId": request.network.chain_id, "from": account.from, "to": account.to, "nonce": account.nonce,
+        "valueWei": account.value_wei.to_string(), "maxFeeWei": max_fee.to_string(), "leavesWei": total.to_string(),
+        "own": own.account(&from, account.key).is_some(),
         "withdrawTo": account.withdraw_to, "gasLimit": account.gas_limit, "function": account.function,
         "arguments": arguments, "contract": account.made_contract(&request.network)?.map(|made| made.to_string()),
         "signed": !account.signed.is_empty(),
@@ -139,7 +260,9 @@ fn destination(
         rows.push(row("makes", &made.to_string(), value, &format!("{} bytes of code", account.input.len())));
         return Ok("Make a contract");
     }
-    rows.push(row("to", account.to.as_deref().unwrap_or_default(), value, ""));
+    let to = account.to.as_deref().unwrap_or_default();
+    let mine = own.owns(&Lock::Account(request.network.account(to)?));
+    rows.push(row("to", to, value, if mine { "your account" } else { "" }));
     Ok(if account.runs_code() { "Call a contract" } else { "Transfer from an account" })
 }
 
@@ -171,3 +294,6 @@ fn shortened(text: &str) -> String {
     }
     format!("{}… ({length} characters)", text.chars().take(LONGEST).collect::<String>())
 }
+
+#[cfg(test)]
+mod tests;

@@ -22,6 +22,25 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// Links that are followed, as systems do.
+const LINKS: usize = 40;
+
+/// Where a path leads: a link to a wallet on another disk stays a link when the wallet is written.
+fn target(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..LINKS {
+        match fs::symlink_metadata(&path) {
+            Ok(found) if found.file_type().is_symlink() => {
+                let to = fs::read_link(&path)?;
+                path = path.parent().map(|folder| folder.join(&to)).unwrap_or(to);
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many links"))
+}
+
 #[cfg(unix)]
 fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
@@ -73,6 +92,7 @@ impl WalletLock {
     /// # Errors
     /// [`FileError::Locked`] while another process holds it.
     pub fn take(path: &Path) -> Result<Self, FileError> {
+        let path = &target(path).map_err(failed("follow the link", path))?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder).map_err(failed("make the folder", folder))?;
         }
@@ -109,9 +129,13 @@ impl WalletLock {
     /// Replaces the wallet: after a crash at any instant the file is the old one or the new one.
     ///
     /// # Errors
-    /// [`FileError::Io`]; the old file is then still there.
+    /// [`FileError::Io`] or [`FileError::TooLarge`]; the old file is then still there.
     pub fn write(&self, wallet: &Wallet) -> Result<(), FileError> {
-        replace(&self.path, &wallet.to_bytes(), &mut |_| Ok(())).map_err(failed("write", &self.path))
+        let bytes = wallet.to_bytes();
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(FileError::TooLarge { bytes: bytes.len(), most: MAX_BYTES });
+        }
+        replace(&self.path, &bytes, &mut |_| Ok(())).map_err(failed("write", &self.path))
     }
 }
 
@@ -150,4 +174,12 @@ pub(super) fn replace(path: &Path, bytes: &[u8], reached: &mut dyn FnMut(Step) -
         File::open(folder)?.sync_all()?;
     }
     Ok(())
+}
+
+/// Replaces a file that only its owner can read.
+///
+/// # Errors
+/// What the system says; the old file is then still there.
+pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, &mut |_| Ok(()))
 }

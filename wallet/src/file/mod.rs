@@ -4,33 +4,46 @@
 //! need no password; each time the mnemonic is opened they are compared with it.
 
 mod disk;
+mod sent;
 
-use std::{io, path::PathBuf};
+use std::{collections::BTreeSet, io, path::PathBuf};
 
 use bip39::Mnemonic;
 use chain_core::{
-    hash::{TxId, sha256},
+    coin::KeyBytes,
+    hash::{BlockHash, TxId, sha256},
     policy::Policy,
 };
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-pub use self::disk::WalletLock;
+pub(crate) use self::sent::is_change;
+pub use self::{
+    disk::{WalletLock, replace_private},
+    sent::{Sent, SentState},
+};
 use crate::{
-    keys::{KeyError, PublicKeys, Signer},
+    keys::{Branch, KeyError, PublicKeys, Signer},
     network::Network,
-    request::Request,
+    request::policy_keys,
     vault::{Cost, Sealed, VaultError},
 };
 
 /// First field of the file.
 const FORMAT: &str = "cairn-wallet";
 
-/// The version that this program writes, and the newest that it reads.
-const VERSION: u32 = 1;
+/// The version that this program writes, and the newest that it reads. Version 1 kept whole files of what was sent.
+const VERSION: u32 = 2;
 
-/// Sent transactions that are remembered; older ones are on the chain.
-const SENT_KEPT: usize = 100;
+/// Bytes that sent transactions may take in the file: some 80 sweeps of a thousand coins, or 20,000 payments, that wait for
+/// their blocks. What is buried is dropped long before. Well below what is read, so that no file is written that is refused.
+const SENT_BYTES: usize = 24 << 20;
+
+/// Keys beyond those handed out among which those of a policy are looked for: a fraction of a second.
+const POLICY_KEYS: u32 = 3_000;
+
+/// Seconds after which a transaction may be forgotten to make room: twice as long as nodes keep it.
+const FORGOTTEN_AFTER: u64 = 28 * 24 * 3_600;
 
 /// Why a wallet file cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -62,6 +75,22 @@ pub enum FileError {
         path: PathBuf,
         /// Its version.
         got: u32,
+    },
+    /// So much was sent and is not mined that no more can be remembered.
+    #[error(
+        "{count} transactions that were sent are not buried yet, and the file has no room for more: wait for blocks, then try again"
+    )]
+    Full {
+        /// How many.
+        count: usize,
+    },
+    /// Larger than what is read again.
+    #[error("the wallet would take {bytes} bytes, more than the {most} that are read again; the old file is kept")]
+    TooLarge {
+        /// How many it takes.
+        bytes: usize,
+        /// How many are read.
+        most: u64,
     },
     /// The system refuses.
     #[error("cannot {action} {path}: {error}")]
@@ -140,22 +169,6 @@ pub struct NamedPolicy {
     pub policy: Policy,
 }
 
-/// A transaction that was sent.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Sent {
-    /// Its identifier.
-    #[serde(with = "crate::text")]
-    pub txid: TxId,
-    /// When, in seconds since 1970.
-    pub time: u64,
-    /// What it replaces.
-    #[serde(with = "crate::text::option")]
-    pub replaces: Option<TxId>,
-    /// All that made it.
-    pub request: Request,
-}
-
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Envelope {
@@ -220,12 +233,99 @@ impl Wallet {
         if *signer.public() == self.keys { Ok(signer) } else { Err(UnlockError::ForeignKeys) }
     }
 
-    /// Remembers what is sent, and forgets the oldest beyond a bound.
-    pub fn remember(&mut self, sent: Sent) {
-        self.sent.retain(|old| old.txid != sent.txid);
+    /// Remembers what is sent. Where there is no room, what is so old that no node keeps it is forgotten first.
+    ///
+    /// # Errors
+    /// [`FileError::Full`] if that does not suffice; nothing is changed then.
+    pub fn remember(&mut self, sent: Sent) -> Result<(), FileError> {
+        let others = self.sent.iter().filter(|old| old.txid != sent.txid);
+        let mut total = others.clone().map(Sent::weight).sum::<usize>() + sent.weight();
+        let mut over = Vec::new();
+        for old in others.filter(|old| old.time.saturating_add(FORGOTTEN_AFTER) < sent.time) {
+            if total > SENT_BYTES {
+                total -= old.weight();
+                over.push(old.txid);
+            }
+        }
+        if total > SENT_BYTES {
+            return Err(FileError::Full { count: self.sent.len() });
+        }
+        self.sent.retain(|old| old.txid != sent.txid && !over.contains(&old.txid));
         self.sent.push(sent);
-        let surplus = self.sent.len().saturating_sub(SENT_KEPT);
-        self.sent.drain(..surplus);
+        Ok(())
+    }
+
+    /// Looks for keys of this wallet in policies far beyond those that were handed out, and notes the highest as used: after a
+    /// restore nothing else tells which were.
+    ///
+    /// # Errors
+    /// [`KeyError`] from derivation.
+    pub fn find_policy_keys(&mut self, policies: &[&Policy]) -> Result<(), KeyError> {
+        let wanted: BTreeSet<KeyBytes> = policies.iter().flat_map(|policy| policy_keys(policy)).collect();
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        for index in (0..self.used.policy.saturating_add(POLICY_KEYS)).rev() {
+            if wanted.contains(&self.keys.coin_key(Branch::Policy, index)?) {
+                self.used.policy = self.used.policy.max(index + 1);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that the node has taken a transaction. What it refused before and can never be mined beside this is forgotten.
+    pub fn accepted(&mut self, txid: &TxId) {
+        let Some(sent) = self.sent.iter().find(|sent| sent.txid == *txid).cloned() else { return };
+        let conflicts: Vec<TxId> = self.conflicts(&sent).map(|other| other.txid).collect();
+        self.sent.retain(|other| other.state != SentState::Refused || !conflicts.contains(&other.txid));
+        self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Accepted);
+    }
+
+    /// Notes that the node says that it has not taken a transaction.
+    pub fn refused(&mut self, txid: &TxId) {
+        self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Refused);
+    }
+
+    /// Forgets a transaction that is buried, and with it all that can never be mined any more.
+    pub fn forget_with_conflicts(&mut self, txid: &TxId) {
+        let Some(sent) = self.sent.iter().find(|sent| sent.txid == *txid).cloned() else { return };
+        let mut over: Vec<TxId> = self.conflicts(&sent).map(|other| other.txid).collect();
+        over.extend(sent.drops.iter().chain(&sent.replaces));
+        over.push(*txid);
+        self.sent.retain(|other| !over.contains(&other.txid));
+    }
+
+    /// What was sent on the chain with this first block, was not refused, and was not replaced or dropped with what was
+    /// replaced. A chain begun anew from the same spec has another first block; what was sent at height 0, or is kept from
+    /// older files, belongs to all.
+    pub fn live(&self, first_block: Option<BlockHash>) -> impl Iterator<Item = &Sent> {
+        let gone = |txid: &TxId| {
+            let takes_over = |other: &Sent| other.replaces == Some(*txid) || other.drops.contains(txid);
+            self.sent.iter().any(|other| other.state != SentState::Refused && takes_over(other))
+        };
+        self.sent
+            .iter()
+            .filter(move |sent| sent.state != SentState::Refused && sent.is_on(first_block) && !gone(&sent.txid))
+    }
+
+    /// What else was sent that can never be mined together with a transaction: it spends one of the same coins, or is of the
+    /// same account and nonce.
+    pub fn conflicts<'a>(&'a self, sent: &'a Sent) -> impl Iterator<Item = &'a Sent> {
+        let (spends, account) = (sent.spends(), sent.account());
+        self.sent.iter().filter(move |other| {
+            let same_nonce = || match (&account, other.account()) {
+                (Some((from, nonce, _)), Some((other, taken, _))) => *from == other && *nonce == taken,
+                _ => false,
+            };
+            let same_coin = || other.spends().iter().any(|outpoint| spends.contains(outpoint));
+            other.txid != sent.txid && (same_coin() || same_nonce())
+        })
+    }
+
+    /// Whether this wallet sent a transaction that a node may know.
+    pub fn has_sent(&self, txid: &TxId) -> bool {
+        self.sent.iter().any(|sent| sent.txid == *txid)
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -254,7 +354,9 @@ impl Wallet {
         if checksum(&envelope.wallet) != envelope.checksum {
             return Err(damaged("its checksum does not match".into()));
         }
-        Ok(envelope.wallet)
+        let mut wallet = envelope.wallet;
+        wallet.sent = wallet.sent.into_iter().filter_map(Sent::compact).collect();
+        Ok(wallet)
     }
 }
 

@@ -57,6 +57,133 @@ fn only_the_owner_can_read_it() {
     assert_eq!(mode(path.parent().unwrap()), 0o700);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_link_to_a_wallet_stays_a_link_when_the_wallet_is_written() {
+    let folder = folder();
+    let (real, link) = (folder.path().join("disk/real.json"), folder.path().join("w.json"));
+    WalletLock::take(&real).unwrap().create(&wallet()).unwrap();
+    std::os::unix::fs::symlink("disk/real.json", &link).unwrap();
+    let lock = WalletLock::take(&link).unwrap();
+    assert!(matches!(WalletLock::take(&real), Err(FileError::Locked(_))), "both names are one wallet");
+    let mut changed = lock.read().unwrap();
+    changed.used.receive = 9;
+    lock.write(&changed).unwrap();
+    assert!(fs::symlink_metadata(&link).unwrap().file_type().is_symlink());
+    assert_eq!(Wallet::read(&real).unwrap(), changed);
+    fs::remove_file(folder.path().join("w.json")).unwrap();
+    std::os::unix::fs::symlink("w.json", &link).unwrap();
+    assert!(matches!(WalletLock::take(&link), Err(FileError::Io { action: "follow the link", .. })));
+}
+
+/// A transaction of so many coins, as a wallet remembers it.
+fn sent(coins: u16, time: u64) -> Sent {
+    use crate::request::{Body, CoinRequest, Input, OutputLine, Request};
+    use chain_core::{
+        coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+        hash::TxId,
+        transaction::Transaction,
+        units::Amount,
+    };
+    let lock = Lock::Key(KeyBytes([2; 32]));
+    let address = network().address(&lock);
+    let mut made = [0; 32];
+    made[..8].copy_from_slice(&time.to_le_bytes());
+    let outpoint = |index: u16| OutPoint { txid: TxId(made), index: index.into() };
+    let input = |index: u16| Input {
+        txid: outpoint(index).txid,
+        index: index.into(),
+        amount: Amount(500_000_000),
+        address: address.clone(),
+        height: Some(7),
+        key: None,
+        policy: None,
+        preimages: Vec::new(),
+        signatures: Vec::new(),
+    };
+    let fee = Amount(1_000_000);
+    let amount = Amount(u64::from(coins) * 500_000_000 - fee.0);
+    let outputs = vec![OutputLine { to: address.clone(), amount, change: None, rest: true }];
+    let coin = CoinRequest { inputs: (0..coins).map(input).collect(), outputs, fee };
+    let transaction = Transaction::Coin(CoinTransaction {
+        inputs: (0..coins).map(outpoint).collect(),
+        outputs: vec![Output { amount, lock }],
+        witnesses: vec![Witness::Key([9; 64].into()); usize::from(coins)],
+    });
+    Sent::new(&Request::new(network(), 10, 1, Body::Coin(coin)), &transaction, time, None)
+}
+
+#[test]
+fn what_was_sent_is_kept_by_bytes_and_never_makes_a_file_that_cannot_be_read() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let lock = WalletLock::take(&path).unwrap();
+    let mut wallet = wallet();
+    let mut kept = 0;
+    let full = loop {
+        match wallet.remember(sent(1_000, 1_000_000 + kept)) {
+            Ok(()) => kept += 1,
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(full, FileError::Full { count } if count as u64 == kept), "{full}");
+    assert!((70..150).contains(&kept), "{kept} sweeps of 1,000 coins");
+    lock.create(&wallet).unwrap();
+    assert_eq!(lock.read().unwrap(), wallet);
+    // What no node keeps any more makes room.
+    wallet.remember(sent(1_000, 1_000_000 + FORGOTTEN_AFTER + 2)).unwrap();
+    assert_eq!(wallet.sent.len() as u64, kept);
+    assert_eq!(wallet.sent[0].time, 1_000_001);
+}
+
+#[test]
+fn files_of_version_1_are_read_and_what_was_sent_is_kept() {
+    use crate::request::{OwnKeys, Request};
+    let mut wallet = wallet();
+    let signer = wallet.signer("pass").unwrap();
+    let lock = wallet.keys.lock(Branch::Receive, 0).unwrap();
+    let change = wallet.keys.lock(Branch::Change, 0).unwrap();
+    let path = |branch| keys::KeyPath::Coin(branch, 0).to_string();
+    let mut request: Request = serde_json::from_value(serde_json::json!({
+        "format": "cairn-transaction", "version": 1, "network": network(), "height": 9, "baseFee": 1,
+        "transaction": { "coin": {
+            "inputs": [{
+                "txid": "05".repeat(32), "index": 1, "amount": "5.00000000", "address": network().address(&lock), "height": 7,
+                "key": path(Branch::Receive),
+            }],
+            "outputs": [
+                { "to": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "amount": "1.00000000" },
+                { "to": network().address(&change), "amount": "3.99000000", "change": path(Branch::Change) },
+            ],
+            "fee": "0.01000000",
+        } },
+    }))
+    .unwrap();
+    let own = OwnKeys::new(&wallet).table().unwrap();
+    let unsigned = request.clone();
+    request.sign(&network(), &signer, &own).unwrap();
+    let transaction = request.finish(10).unwrap();
+    let txid = transaction.txid();
+    let old = serde_json::json!({ "txid": txid.to_string(), "time": 77, "replaces": null, "request": request });
+    wallet.sent.push(serde_json::from_value(old).unwrap());
+    let text = String::from_utf8(wallet.to_bytes()).unwrap().replacen("\"version\": 2", "\"version\": 1", 1);
+    let read = Wallet::from_bytes(Path::new("w"), text.as_bytes()).unwrap();
+    let [kept] = &read.sent[..] else { panic!("{:?}", read.sent) };
+    assert_eq!((kept.txid, kept.time, kept.state, kept.first_block), (txid, 77, SentState::Accepted, None));
+    assert_eq!(kept.raw(), transaction.encode());
+    // What it was made from is made again.
+    assert_eq!(kept.request(&network(), &own).unwrap().transaction, unsigned.transaction);
+}
+
+#[test]
+fn payments_that_wait_for_one_block_are_all_remembered() {
+    let mut wallet = wallet();
+    for number in 0..250u64 {
+        wallet.remember(sent(1 + number as u16, 1_000_000)).unwrap();
+    }
+    assert_eq!(wallet.sent.len(), 250);
+}
+
 #[test]
 fn a_second_process_may_read_but_not_write() {
     let folder = folder();
@@ -148,8 +275,8 @@ fn refuses_files_of_others() {
         "w.json is damaged: it is a 'keystore', not a 'cairn-wallet'"
     );
     assert_eq!(
-        read(r#"{"format":"cairn-wallet","version":2,"future":true}"#),
-        "w.json is of version 2; this program reads up to 1"
+        read(r#"{"format":"cairn-wallet","version":3,"future":true}"#),
+        "w.json is of version 3; this program reads up to 2"
     );
     let deep = "[".repeat(100_000);
     assert!(read(&format!(r#"{{"format":"cairn-wallet","version":1,"wallet":{deep}"#)).contains("damaged"));

@@ -6,14 +6,17 @@ mod types;
 use std::{cell::Cell, path::Path, time::Duration};
 
 use alloy_primitives::{Address, Bytes, U256};
-use chain_core::hash::TxId;
+use chain_core::{
+    hash::{BlockHash, TxId},
+    units::Height,
+};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::cookie::Cookie;
 pub use self::types::{
     AccountEntry, AccountPage, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log,
-    NodeCoin, Receipt, Tips, TransactionStatus, Trial,
+    NodeCoin, Receipt, Tips, TransactionDetails, TransactionStatus, Trial,
 };
 
 /// Largest answer that is read: what a node sends at most, and some.
@@ -27,6 +30,9 @@ const ADDRESSES: usize = 1_000;
 
 /// Pages that are read of one list before the node is taken for broken.
 const PAGES: usize = 1_000;
+
+/// Entries of an account's history among which those of the mempool are looked for: they come first.
+const PENDING: u32 = 200;
 
 /// Why a node does not answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -302,6 +308,14 @@ impl Node {
         self.call("coin_getTransaction", json!([txid.to_string()]))
     }
 
+    /// What a transaction takes and pays; nothing if the node does not know it.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn details(&self, txid: &TxId) -> Result<Option<TransactionDetails>, NodeError> {
+        self.call("coin_getTransaction", json!([txid.to_string()]))
+    }
+
     /// Balance of an account in wei.
     ///
     /// # Errors
@@ -318,6 +332,44 @@ impl Node {
         let tag = if pending { "pending" } else { "latest" };
         let nonce: U256 = self.call("eth_getTransactionCount", json!([account.to_string(), tag]))?;
         u64::try_from(nonce).map_err(|_| bad_answer("eth_getTransactionCount", "it does not fit in 64 bits"))
+    }
+
+    /// Whether each account ever sent or holds something, the mempool included.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn accounts_used(&self, accounts: &[Address]) -> Result<Vec<bool>, NodeError> {
+        let params = |tag: &str| accounts.iter().map(|account| json!([account.to_string(), tag])).collect();
+        let nonces: Vec<U256> = self.call_many("eth_getTransactionCount", params("pending"))?;
+        let balances: Vec<U256> = self.call_many("eth_getBalance", params("latest"))?;
+        Ok(nonces.iter().zip(&balances).map(|(nonce, balance)| !nonce.is_zero() || !balance.is_zero()).collect())
+    }
+
+    /// What transactions that wait for a block pay to an account; nothing if the node keeps no index.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn arriving(&self, account: &Address) -> Result<U256, NodeError> {
+        let params = json!([account.to_string(), { "limit": PENDING }]);
+        let page: AccountPage = match self.call("chain_getAccountHistory", params) {
+            Err(NodeError::Refused { code: -32002, .. }) => return Ok(U256::ZERO),
+            other => other?,
+        };
+        Ok(page.arriving())
+    }
+
+    /// Hash of the block at a height; nothing above the tip.
+    ///
+    /// # Errors
+    /// [`NodeError`].
+    pub fn block_hash(&self, height: Height) -> Result<Option<BlockHash>, NodeError> {
+        match self.call::<String>("chain_getBlockHash", json!([height])) {
+            Err(NodeError::Refused { code: -32001, .. }) => Ok(None),
+            other => {
+                let parsed = other?.parse().map_err(|_| bad_answer("chain_getBlockHash", "it is not a hash"));
+                parsed.map(Some)
+            }
+        }
     }
 
     /// Gas that a transaction would need; nothing if the node does not estimate.

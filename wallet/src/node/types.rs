@@ -150,6 +150,27 @@ pub struct TransactionStatus {
     pub success: Option<bool>,
 }
 
+/// What a transaction of coins takes and pays.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TransactionDetails {
+    /// Its gas.
+    pub gas: u64,
+    /// Its fee in grains.
+    pub fee: Option<Amount>,
+    /// Whom it pays.
+    #[serde(default)]
+    pub outputs: Vec<PaidOutput>,
+}
+
+/// An output of a transaction.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct PaidOutput {
+    /// How much.
+    pub amount: Amount,
+    /// Whom.
+    pub address: String,
+}
+
 /// A page of `coin_getHistory`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct CoinPage {
@@ -186,6 +207,14 @@ pub struct AccountPage {
     pub entries: Vec<AccountEntry>,
     /// Where the next page starts.
     pub next: Option<Value>,
+}
+
+impl AccountPage {
+    /// What entries of the mempool pay to the account.
+    pub fn arriving(&self) -> U256 {
+        let paid = self.entries.iter().filter(|entry| entry.height.is_none() && entry.direction == "in");
+        paid.fold(U256::ZERO, |sum, entry| sum.saturating_add(entry.value_wei))
+    }
 }
 
 /// What one transaction did to one account.

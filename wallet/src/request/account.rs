@@ -74,6 +74,11 @@ impl AccountRequest {
         self.to.is_none() || (!self.input.is_empty() && self.withdraw_to.is_none())
     }
 
+    /// What its fee is compared with: code may be worth any fee that is not absurd.
+    pub fn worth(&self) -> U256 {
+        if self.runs_code() { U256::MAX } else { self.value_wei }
+    }
+
     /// The contract that it makes.
     ///
     /// # Errors
@@ -110,11 +115,30 @@ impl AccountRequest {
         })
     }
 
-    /// Checks that its parts agree.
+    /// Checks that its parts agree, and that a signature is one of its sender over just that.
     ///
     /// # Errors
     /// [`RequestError`].
     pub fn check(&self, network: &Network) -> Result<(), RequestError> {
+        let (from, fields) = self.check_contents(network)?;
+        if self.signed.is_empty() {
+            return Ok(());
+        }
+        let signed = decode(&self.signed)?;
+        if *signed.fields() != fields {
+            return Err(RequestError::Contradiction("what is signed is not what it says".into()));
+        }
+        if signed.recover_sender().ok() != Some(from) {
+            return Err(RequestError::Contradiction(format!("it is not signed by {}", self.from)));
+        }
+        Ok(())
+    }
+
+    /// Checks that its parts agree, whatever is signed; returns its sender and what it says.
+    ///
+    /// # Errors
+    /// [`RequestError`].
+    pub fn check_contents(&self, network: &Network) -> Result<(Address, Fields), RequestError> {
         let from = network.account(&self.from)?;
         let fields = self.fields(network)?;
         let contradiction = |what: String| Err(RequestError::Contradiction(what));
@@ -138,26 +162,28 @@ impl AccountRequest {
         if lock != withdraw_lock(&self.input).filter(|_| to_gateway) {
             return contradiction("its data withdraws to another address than it says".into());
         }
-        if !self.signed.is_empty() {
-            let signed = decode(&self.signed)?;
-            if *signed.fields() != fields {
-                return contradiction("what is signed is not what it says".into());
-            }
-            if signed.recover_sender().ok() != Some(from) {
-                return contradiction(format!("it is not signed by {}", self.from));
-            }
+        Ok((from, fields))
+    }
+
+    /// Drops a signature that is not the sender's over what the file says: else anybody whose hands the file goes through
+    /// could keep the owner from signing.
+    fn drop_bogus(&mut self, network: &Network) {
+        if self.check(network).is_err() {
+            self.signed.clear();
         }
-        Ok(())
     }
 
     /// Signs if the sender is one of this wallet's accounts; answers 1 if that was new.
     pub(super) fn sign(&mut self, network: &Network, signer: &Signer, own: &KeyTable) -> Result<usize, RequestError> {
-        self.check(network)?;
-        let from = network.account(&self.from)?;
+        let (from, fields) = self.check_contents(network)?;
+        if network.is_public() {
+            return Err(RequestError::PublicChain(network.chain_id));
+        }
+        self.drop_bogus(network);
         let Some(index) = own.account(&from, self.key).filter(|_| self.signed.is_empty()) else {
             return Ok(0);
         };
-        let signed = signer.sign_account(index, self.fields(network)?)?;
+        let signed = signer.sign_account(index, fields)?;
         self.signed = signed.map_err(|error| RequestError::Rule(error.to_string()))?.raw().to_vec();
         Ok(1)
     }
@@ -171,12 +197,14 @@ impl AccountRequest {
         decode(&self.signed)
     }
 
-    /// Takes the signature of another copy.
-    pub(super) fn combine(&mut self, other: Self) -> Result<(), RequestError> {
+    /// Takes the signature of another copy, if it verifies.
+    pub(super) fn combine(&mut self, network: &Network, mut other: Self) -> Result<(), RequestError> {
         let bare = |request: &Self| Self { signed: Vec::new(), ..request.clone() };
         if bare(self) != bare(&other) {
             return Err(RequestError::NotParts("the contents"));
         }
+        self.drop_bogus(network);
+        other.drop_bogus(network);
         if self.signed.is_empty() {
             self.signed = other.signed;
         }

@@ -7,7 +7,7 @@ use chain_core::{
     coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
     hash::TxId,
     policy::{Policy, PolicyNode, Proof},
-    sighash::sighash,
+    sighash::{SignatureCheck, sighash},
     units::{Amount, Height},
 };
 use serde::{Deserialize, Serialize};
@@ -196,9 +196,33 @@ impl CoinRequest {
         Ok(())
     }
 
-    /// Signs what this wallet has keys for; answers how many signatures are new.
+    /// Drops every signature that does not verify or is by a key that the input does not ask for: else anybody whose hands
+    /// the file goes through could keep an owner from signing. Returns how many were dropped.
+    ///
+    /// # Errors
+    /// [`RequestError::Address`].
+    pub fn drop_bogus(&mut self, network: &Network) -> Result<usize, RequestError> {
+        let (tx, spent) = self.unsigned(network)?;
+        let message_of = sighash(&network.genesis, &tx, &spent);
+        let mut dropped = 0;
+        for ((number, input), coin) in (0u32..).zip(&mut self.inputs).zip(&spent) {
+            let keys = input.keys(&coin.output.lock);
+            let before = input.signatures.len();
+            let mut seen = BTreeSet::new();
+            input.signatures.retain(|given| {
+                let key = KeyBytes(given.key.0);
+                let check = SignatureCheck { key, message: message_of(number), signature: given.signature.into() };
+                keys.contains(&key) && check.verify() && seen.insert(key)
+            });
+            dropped += before - input.signatures.len();
+        }
+        Ok(dropped)
+    }
+
+    /// Signs what this wallet has keys for, after dropping what does not verify; returns how many signatures are new.
     pub(super) fn sign(&mut self, network: &Network, signer: &Signer, own: &KeyTable) -> Result<usize, RequestError> {
         self.check(network)?;
+        self.drop_bogus(network)?;
         let (tx, spent) = self.unsigned(network)?;
         let message_of = sighash(&network.genesis, &tx, &spent);
         let mut new = 0;
@@ -233,8 +257,8 @@ impl CoinRequest {
         }
     }
 
-    /// Adds what another copy has gathered.
-    pub(super) fn combine(&mut self, other: Self) -> Result<(), RequestError> {
+    /// Adds what another copy has gathered, as far as it verifies.
+    pub(super) fn combine(&mut self, network: &Network, mut other: Self) -> Result<(), RequestError> {
         if self.outputs != other.outputs {
             return Err(RequestError::NotParts("the outputs"));
         }
@@ -242,6 +266,8 @@ impl CoinRequest {
         if !self.inputs.iter().map(bare).eq(other.inputs.iter().map(bare)) {
             return Err(RequestError::NotParts("the inputs"));
         }
+        self.drop_bogus(network)?;
+        other.drop_bogus(network)?;
         for (input, more) in self.inputs.iter_mut().zip(other.inputs) {
             let known: BTreeSet<_> = input.signatures.iter().map(|given| given.key).collect();
             input.signatures.extend(more.signatures.into_iter().filter(|given| !known.contains(&given.key)));

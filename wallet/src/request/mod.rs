@@ -8,7 +8,7 @@ mod account;
 mod coin;
 mod proof;
 
-use std::{fs, io::Read, path::Path};
+use std::{collections::HashMap, fs, io::Read, path::Path};
 
 use chain_core::{hash::TxId, transaction::Transaction, units::Height};
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,11 @@ pub enum RequestError {
     /// Files that are not parts of one transaction.
     #[error("the files are not parts of one transaction: {0} differ")]
     NotParts(&'static str),
+    /// A chain id that is Ethereum's or of one of its public relatives: what is signed would be valid there.
+    #[error(
+        "chain id {0} belongs to a public Ethereum network: a signature would be valid there, so nothing is signed"
+    )]
+    PublicChain(u64),
     /// A key cannot be derived, or no randomness.
     #[error(transparent)]
     Key(#[from] KeyError),
@@ -104,7 +109,7 @@ pub enum Body {
 
 /// The keys that a wallet can sign with, for finding its own among those that a request names.
 pub struct OwnKeys<'a> {
-    public: &'a PublicKeys,
+    wallet: &'a crate::file::Wallet,
     /// Keys of each branch that are looked through.
     depth: [u32; 3],
     accounts: u32,
@@ -116,7 +121,7 @@ impl<'a> OwnKeys<'a> {
         let used = wallet.used;
         let more = |count: u32| count.saturating_add(crate::funds::GAP);
         Self {
-            public: &wallet.keys,
+            wallet,
             depth: [more(used.receive), more(used.change), more(used.policy)],
             accounts: more(used.accounts),
         }
@@ -127,22 +132,43 @@ impl<'a> OwnKeys<'a> {
     /// # Errors
     /// [`KeyError`] from derivation.
     pub fn table(&self) -> Result<KeyTable, KeyError> {
-        let mut coins = std::collections::HashMap::new();
+        let public = &self.wallet.keys;
+        let mut coins = HashMap::new();
         for (branch, depth) in [Branch::Receive, Branch::Change, Branch::Policy].into_iter().zip(self.depth) {
             for index in 0..depth {
-                coins.insert(self.public.coin_key(branch, index)?, (branch, index));
+                coins.insert(public.coin_key(branch, index)?, (branch, index));
             }
         }
-        let accounts = (0..self.accounts).map(|index| Ok((self.public.account(index)?, index)));
-        Ok(KeyTable { public: self.public.clone(), coins, accounts: accounts.collect::<Result<_, KeyError>>()? })
+        let accounts = (0..self.accounts).map(|index| Ok((public.account(index)?, index)));
+        let policies = self.wallet.policies.iter().map(|named| (named.policy.hash(), named.name.clone()));
+        Ok(KeyTable {
+            public: public.clone(),
+            coins,
+            accounts: accounts.collect::<Result<_, KeyError>>()?,
+            policies: policies.collect(),
+        })
     }
 }
 
-/// A wallet's own keys, by key.
+/// A wallet's own keys, by key, and the policies that it keeps.
 pub struct KeyTable {
     public: PublicKeys,
-    coins: std::collections::HashMap<chain_core::coin::KeyBytes, (Branch, u32)>,
-    accounts: std::collections::HashMap<alloy_primitives::Address, u32>,
+    coins: HashMap<chain_core::coin::KeyBytes, (Branch, u32)>,
+    accounts: HashMap<alloy_primitives::Address, u32>,
+    policies: HashMap<[u8; 32], String>,
+}
+
+/// What a lock is to the wallet, by what the wallet itself knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner<'a> {
+    /// One of its keys, which a restore finds again.
+    Key(Branch),
+    /// One of its accounts.
+    Account,
+    /// A policy that it keeps, by its name.
+    Policy(&'a str),
+    /// None of them.
+    Foreign,
 }
 
 impl KeyTable {
@@ -166,13 +192,20 @@ impl KeyTable {
         self.accounts.get(address).copied().or_else(hinted)
     }
 
-    /// Whether a lock pays this wallet.
+    /// What a lock is to this wallet. A key beyond the table counts as foreign, though it can be derived: no restore looks
+    /// for it, so whoever names it in a file holds what is paid there to ransom.
+    pub fn owner(&self, lock: &chain_core::coin::Lock) -> Owner<'_> {
+        let found = match lock {
+            chain_core::coin::Lock::Key(key) => self.coins.get(key).map(|(branch, _)| Owner::Key(*branch)),
+            chain_core::coin::Lock::Account(address) => self.accounts.get(address).map(|_| Owner::Account),
+            chain_core::coin::Lock::Policy(hash) => self.policies.get(hash).map(|name| Owner::Policy(name)),
+        };
+        found.unwrap_or(Owner::Foreign)
+    }
+
+    /// Whether a lock pays a key or an account of this wallet.
     pub fn owns(&self, lock: &chain_core::coin::Lock) -> bool {
-        match lock {
-            chain_core::coin::Lock::Key(key) => self.coins.contains_key(key),
-            chain_core::coin::Lock::Account(address) => self.accounts.contains_key(address),
-            chain_core::coin::Lock::Policy(_) => false,
-        }
+        matches!(self.owner(lock), Owner::Key(_) | Owner::Account)
     }
 }
 
@@ -215,7 +248,7 @@ impl Request {
         let request: Self = serde_json::from_slice(bytes).map_err(malformed)?;
         match &request.transaction {
             Body::Coin(coin) => coin.check(&request.network)?,
-            Body::Account(account) => account.check(&request.network)?,
+            Body::Account(account) => account.check_contents(&request.network).map(drop)?,
         }
         Ok(request)
     }
@@ -225,6 +258,14 @@ impl Request {
         let mut text = serde_json::to_string_pretty(self).expect("a request is plain data with text keys");
         text.push('\n');
         text
+    }
+
+    /// The policies whose coins it spends.
+    pub fn policies(&self) -> Vec<&chain_core::policy::Policy> {
+        match &self.transaction {
+            Body::Coin(coin) => coin.inputs.iter().filter_map(|input| input.policy.as_ref()).collect(),
+            Body::Account(_) => Vec::new(),
+        }
     }
 
     /// Makes sure that it is for this chain.
@@ -278,8 +319,8 @@ impl Request {
             return Err(RequestError::NotParts("the chains"));
         }
         match (&mut self.transaction, other.transaction) {
-            (Body::Coin(one), Body::Coin(two)) => one.combine(two),
-            (Body::Account(one), Body::Account(two)) => one.combine(*two),
+            (Body::Coin(one), Body::Coin(two)) => one.combine(&self.network, two),
+            (Body::Account(one), Body::Account(two)) => one.combine(&self.network, *two),
             _ => Err(RequestError::NotParts("the kinds")),
         }
     }

@@ -91,9 +91,9 @@ fn leaves_coins_that_cost_more_than_they_hold() {
     let outputs = [output(10_000)];
     let all = choices(&[100, 100, 100, 50_000, 100]);
     assert_eq!(select(&all, &order(&outputs)).unwrap().inputs, [3]);
-    assert_eq!(select_all(&all, output(0), PRICE, 1_000).unwrap().inputs, [3]);
+    assert_eq!(select_all(&all, output(0), PRICE, 100_000, &[]).unwrap().inputs, [3]);
     assert!(matches!(
-        select_all(&choices(&[100, 100]), output(0), PRICE, 1_000),
+        select_all(&choices(&[100, 100]), output(0), PRICE, 100_000, &[]),
         Err(SelectError::NotEnough { available: Amount(0), .. })
     ));
 }
@@ -109,10 +109,26 @@ fn spends_what_it_must() {
 #[test]
 fn spending_all_leaves_nothing() {
     let all = choices(&[500_000_000; 30]);
-    let selection = select_all(&all, output(0), PRICE, 1_000).unwrap();
+    let selection = select_all(&all, output(0), PRICE, 100_000, &[]).unwrap();
     assert_eq!(selection.inputs.len(), 30);
     assert_eq!(selection.change.unwrap().0 + selection.fee.0, 15_000_000_000);
-    assert_eq!(select_all(&all, output(0), PRICE, 7).unwrap().inputs.len(), 7);
+}
+
+#[test]
+fn spending_all_takes_what_fits_the_coins_that_must_be_spent_first() {
+    let mut amounts = vec![500_000_000; 2_000];
+    amounts[1_500] = 100_000;
+    let all = choices(&amounts);
+    let size = |selection: &Selection, more: usize| {
+        let inputs = selection.inputs.iter().chain(std::iter::repeat_n(&0, more)).map(|index| &all[*index]);
+        transaction(inputs, vec![output(selection.change.unwrap().0)]).size()
+    };
+    let selection = select_all(&all, output(0), PRICE, 100_000, &[]).unwrap();
+    assert!(size(&selection, 0) <= 100_000 && size(&selection, 1) > 100_000 - 20, "{}", size(&selection, 0));
+    assert!(!selection.inputs.contains(&1_500), "the smallest is left");
+    let selection = select_all(&all, output(0), PRICE, 100_000, &[1_500]).unwrap();
+    assert!(selection.inputs.contains(&1_500));
+    assert!(size(&selection, 0) <= 100_000);
 }
 
 #[test]
@@ -172,7 +188,7 @@ proptest! {
         price in 0u128..5_000_000_000,
     ) {
         let choices = choices(&amounts);
-        if let Ok(selection) = select_all(&choices, output(0), price, 1_000) {
+        if let Ok(selection) = select_all(&choices, output(0), price, 100_000, &[]) {
             let total: u64 = selection.inputs.iter().map(|index| amounts[*index]).sum();
             prop_assert_eq!(total, selection.change.unwrap().0 + selection.fee.0);
             prop_assert!(selection.fee >= fees::fee(gas_of(&choices, &[], &selection), price).unwrap());

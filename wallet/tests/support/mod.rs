@@ -58,9 +58,27 @@ pub struct State {
     pub miner: Option<String>,
     pub mining: bool,
     pub reverted: bool,
+    /// Blocks on top of what is mined, the block itself included.
+    pub confirmations: u64,
+    /// Hash of block 1: another one is another chain.
+    pub first_block: [u8; 32],
+    /// The node takes a transaction, and its answer never arrives.
+    pub lose_answers: bool,
+    /// Entries of the history of every account.
+    pub account_history: Value,
+    /// Balances of accounts that have another than all others.
+    pub balances: Vec<(String, String)>,
+    /// Calls every address used.
+    pub all_used: bool,
+    /// Says this of the nonce after the mempool, whatever waits.
+    pub lies_about_nonce: Option<u64>,
     /// Sent instead of any JSON-RPC answer.
     pub raw_answer: Option<(u16, String)>,
     pub calls: Vec<String>,
+    /// What was answered to each method last.
+    pub answers: std::collections::BTreeMap<String, Value>,
+    /// Answers this to calls of a method.
+    pub instead: Option<(String, Value)>,
 }
 
 impl State {
@@ -99,8 +117,17 @@ impl MockNode {
             miner: None,
             mining: false,
             reverted: false,
+            confirmations: 1,
+            first_block: [1; 32],
+            lose_answers: false,
+            account_history: json!([]),
+            balances: Vec::new(),
+            all_used: false,
+            lies_about_nonce: None,
             raw_answer: None,
             calls: Vec::new(),
+            answers: std::collections::BTreeMap::new(),
+            instead: None,
         }));
         let shared = state.clone();
         thread::spawn(move || {
@@ -137,6 +164,7 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         reader.read_exact(&mut body).ok()?;
         let request: Value = serde_json::from_slice(&body).ok()?;
         let mut state = state.lock().unwrap();
+        let loses = state.lose_answers && request["method"] == "coin_sendRawTransaction";
         let (status, text) = state.raw_answer.clone().unwrap_or_else(|| {
             let answer = match &request {
                 Value::Array(calls) => Value::Array(calls.iter().map(|call| answer(&mut state, call)).collect()),
@@ -144,6 +172,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
             };
             (200, answer.to_string())
         });
+        if loses {
+            return None;
+        }
         let head =
             format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", text.len());
         stream.write_all(format!("{head}{text}").as_bytes()).ok()?;
@@ -153,7 +184,14 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
 fn answer(state: &mut State, call: &Value) -> Value {
     let method = call["method"].as_str().unwrap_or_default().to_owned();
     state.calls.push(method.clone());
-    match result(state, &method, &call["params"]) {
+    let answered = match &state.instead {
+        Some((other, answer)) if *other == method => Ok(answer.clone()),
+        _ => result(state, &method, &call["params"]),
+    };
+    if let Ok(result) = &answered {
+        state.answers.insert(method, result.clone());
+    }
+    match answered {
         Ok(result) => json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }),
         Err(error) => json!({ "jsonrpc": "2.0", "id": call["id"], "error": error }),
     }
@@ -183,13 +221,14 @@ fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Valu
         }
         "coin_getBalance" => balance(state, &asked),
         "coin_getHistory" => history(state, &asked),
-        "chain_getAccountHistory" => json!({ "entries": [], "next": null }),
+        "chain_getAccountHistory" => json!({ "entries": state.account_history, "next": null }),
+        "chain_getBlockHash" => json!(chain_core::hash::BlockHash(state.first_block).to_string()),
         "coin_sendRawTransaction" => send(state, params)?,
         "coin_getTransaction" => {
             let known = state.sent.iter().any(|sent| asked.contains(&sent.txid().to_string()));
             let mined = state.mined.then_some(state.height + 1);
             match known {
-                true => json!({ "height": mined, "confirmations": u32::from(state.mined), "success": !state.reverted }),
+                true => details(state, &asked[0], mined),
                 false => Value::Null,
             }
         }
@@ -205,14 +244,53 @@ fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Valu
             state.mining = false;
             json!(true)
         }
-        "eth_getBalance" => json!(format!("0x{:x}", state.balance_wei.parse::<u128>().unwrap())),
-        "eth_getTransactionCount" => json!(format!("0x{:x}", state.nonce)),
+        "eth_getBalance" => {
+            let own = state.balances.iter().find(|(account, _)| asked.contains(account));
+            let wei = own.map_or(&state.balance_wei, |(_, wei)| wei);
+            json!(format!("0x{:x}", wei.parse::<u128>().unwrap()))
+        }
+        "eth_getTransactionCount" => json!(format!("0x{:x}", nonce(state, params[1] == "pending"))),
         "eth_estimateGas" => {
             let input = params[0]["input"].as_str().unwrap_or_default();
             json!(if input.len() > 2 { "0x9000" } else { "0x5208" })
         }
         _ => return Err(json!({ "code": -32601, "message": format!("no method {method}") })),
     })
+}
+
+/// The next nonce: of what is mined, or after what waits as well.
+fn nonce(state: &State, pending: bool) -> u64 {
+    if let (true, Some(nonce)) = (pending, state.lies_about_nonce) {
+        return nonce;
+    }
+    let waits = |nonce: u64| {
+        let of = |sent: &Transaction| matches!(sent, Transaction::Account(tx) if tx.fields().nonce == nonce);
+        pending && state.sent.iter().any(of)
+    };
+    (state.nonce..).find(|nonce| !waits(*nonce)).unwrap()
+}
+
+/// What the node says of a transaction that it has taken.
+fn details(state: &State, txid: &str, mined: Option<u32>) -> Value {
+    let mut answer = json!({
+        "height": mined, "confirmations": if state.mined { state.confirmations } else { 0 },
+        "success": !state.reverted, "fee": null, "gas": 21_000,
+    });
+    let found = state.sent.iter().find(|sent| sent.txid().to_string() == txid);
+    if let Some(Transaction::Coin(tx)) = found {
+        let spent = |outpoint: &OutPoint| {
+            state.coins.iter().find(|coin| coin.outpoint == *outpoint).map_or(0, |coin| coin.amount)
+        };
+        let paid: u64 = tx.outputs.iter().map(|output| output.amount.0).sum();
+        let outputs = tx
+            .outputs
+            .iter()
+            .map(|output| json!({ "amount": output.amount, "address": state.network.address(&output.lock) }));
+        answer["gas"] = json!(tx.gas(tx.size()));
+        answer["fee"] = json!(tx.inputs.iter().map(spent).sum::<u64>().saturating_sub(paid));
+        answer["outputs"] = outputs.collect();
+    }
+    answer
 }
 
 fn coin_json(coin: &MockCoin) -> Value {
@@ -238,6 +316,11 @@ fn balance(state: &State, asked: &[String]) -> Value {
 }
 
 fn history(state: &State, asked: &[String]) -> Value {
+    if state.all_used {
+        let txid = TxId([3; 32]).to_string();
+        let entry = json!({ "txid": txid, "height": 1, "time": 1, "confirmations": 9, "kind": "coin", "received": 1, "sent": 0 });
+        return json!({ "entries": [entry], "next": null });
+    }
     let coins = state.coins.iter().filter(|coin| asked.contains(&coin.address));
     let entries = coins.map(|coin| {
         json!({
@@ -283,6 +366,9 @@ fn send(state: &mut State, params: &Value) -> Result<Value, Value> {
                 spent_by: None,
             });
         }
+    }
+    if let (Transaction::Account(tx), true) = (&transaction, state.mined) {
+        state.nonce = state.nonce.max(tx.fields().nonce + 1);
     }
     state.sent.push(transaction);
     Ok(json!(txid.to_string()))

@@ -39,7 +39,7 @@ Exit codes:
   2  flags, amounts or addresses are wrong  8  refused as harmful: fee, dust, incomplete signatures
   3  wallet file missing, damaged, in use   9  refused by the node, or failed in its block
   4  wrong password                        10  cancelled
-  5  no node answers as it should
+  5  no node answers as it should         11  sent, but the answer was lost: run `resend`
 With --json, errors are printed to standard error as {\"error\": {\"code\", \"kind\", \"message\", \"hint\"}}.
 
 Keys come from one BIP 39 mnemonic: coins m/86'/4411982'/0'/{0 paid at, 1 change, 2 policies}/i (BIP 340), accounts
@@ -173,7 +173,7 @@ pub enum Command {
     /// Build a transaction into a file, to be signed elsewhere. Needs no password.
     Build(Build),
     /// Sign a file that `build` made. Needs no node.
-    Sign(FileInOut),
+    Sign(SignArgs),
     /// Show what a file that `build` made would do. Needs no node.
     Show(FileIn),
     /// Join the signatures of several copies of one file.
@@ -182,7 +182,7 @@ pub enum Command {
     Broadcast {
         /// What exactly.
         #[command(flatten)]
-        args: FileIn,
+        args: BroadcastArgs,
         /// Waiting.
         #[command(flatten)]
         wait: Wait,
@@ -205,6 +205,9 @@ pub struct Wait {
     /// Wait until it is mined.
     #[arg(long)]
     pub wait: bool,
+    /// Pay although the same payment was sent before and waits for a block.
+    #[arg(long)]
+    pub again: bool,
 }
 
 /// `create`.
@@ -410,11 +413,24 @@ pub struct FileIn {
     pub file: PathBuf,
 }
 
-/// A file that is read and written.
+/// `broadcast`.
 #[derive(Debug, Args)]
-pub struct FileInOut {
+pub struct BroadcastArgs {
     /// The file.
     pub file: PathBuf,
+    /// Allow fees that look like mistakes.
+    #[arg(long)]
+    pub allow_high_fee: bool,
+}
+
+/// `sign`.
+#[derive(Debug, Args)]
+pub struct SignArgs {
+    /// The file.
+    pub file: PathBuf,
+    /// Allow fees that look like mistakes.
+    #[arg(long)]
+    pub allow_high_fee: bool,
     /// Where to write the result [default: the same file].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,

@@ -58,6 +58,9 @@ pub enum PolicyCommand {
 pub struct PolicyCreate {
     /// The policy.
     pub policy: String,
+    /// Accept times that nobody can mean, and ways that need no key.
+    #[arg(long)]
+    pub yes_really: bool,
     /// What to call it.
     #[arg(long)]
     pub name: Option<String>,
@@ -79,14 +82,16 @@ pub struct PolicyMultisig {
 
 /// A time.
 #[derive(Debug, Args)]
-#[group(required = true, multiple = false)]
 pub struct Time {
-    /// From this height on.
-    #[arg(long, value_name = "HEIGHT")]
+    /// From this height on (a height, not a date).
+    #[arg(long, value_name = "HEIGHT", required_unless_present = "older", conflicts_with = "older")]
     pub after: Option<u32>,
     /// So many blocks after it was paid.
     #[arg(long, value_name = "BLOCKS")]
     pub older: Option<u32>,
+    /// Accept times that nobody can mean.
+    #[arg(long)]
+    pub yes_really: bool,
 }
 
 /// `policy htlc`.
@@ -137,6 +142,9 @@ pub struct PolicyFund {
     pub name: String,
     /// How much.
     pub amount: String,
+    /// Accept times that nobody can mean, and ways that need no key.
+    #[arg(long)]
+    pub yes_really: bool,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,
