@@ -29,8 +29,8 @@ pub fn check(policy: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<V
     let interval = info.map_or(1, |info| u64::from(info.target_interval.max(1)));
     let tip = info.map_or(0, |info| info.height);
     let mut lines = Vec::new();
-    for node in &policy.0 {
-        match *node {
+    for node in policy.0.iter() {
+        match node {
             PolicyNode::After(height) => {
                 let blocks = height.saturating_sub(tip);
                 let wait = span(u64::from(blocks) * interval);
@@ -70,9 +70,9 @@ pub fn check(policy: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<V
 /// # Errors
 /// [`WalletError::Usage`].
 pub fn check_refund(time: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<(), WalletError> {
-    let past = match time.0.first() {
-        Some(PolicyNode::After(height)) => info.is_some_and(|info| *height <= info.height.saturating_add(1)),
-        Some(PolicyNode::Older(blocks)) => *blocks <= 1,
+    let past = match time.0.iter().next() {
+        Some(PolicyNode::After(height)) => info.is_some_and(|info| height <= info.height.saturating_add(1)),
+        Some(PolicyNode::Older(blocks)) => blocks <= 1,
         _ => false,
     };
     if past && !meant {
@@ -124,12 +124,12 @@ fn counts_twice(policy: &Policy) -> Option<KeyBytes> {
 }
 
 /// The keys of the next subtree. Recursive: the policy has been checked and is at most 16 deep.
-fn keys_of(nodes: &mut std::slice::Iter<PolicyNode>, twice: &mut Option<KeyBytes>) -> BTreeSet<KeyBytes> {
+fn keys_of(nodes: &mut impl Iterator<Item = PolicyNode>, twice: &mut Option<KeyBytes>) -> BTreeSet<KeyBytes> {
     let (needed, count) = match nodes.next() {
-        Some(PolicyNode::Key(key)) => return BTreeSet::from([*key]),
-        Some(PolicyNode::And(n)) => (*n, *n),
-        Some(PolicyNode::Or(n)) => (1, *n),
-        Some(PolicyNode::Threshold(k, n)) => (*k, *n),
+        Some(PolicyNode::Key(key)) => return BTreeSet::from([key]),
+        Some(PolicyNode::And(n)) => (n, n),
+        Some(PolicyNode::Or(n)) => (1, n),
+        Some(PolicyNode::Threshold(k, n)) => (k, n),
         _ => return BTreeSet::new(),
     };
     let mut all = BTreeSet::new();

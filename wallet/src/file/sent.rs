@@ -231,7 +231,7 @@ fn coin_request(network: &Network, own: &KeyTable, tx: &CoinTransaction, details
             Witness::Key(_) => (None, Vec::new()),
             Witness::Policy(policy, proof) => {
                 let preimages = proof.0.iter().filter_map(|item| match item {
-                    ProofItem::Preimage(preimage) => Some(Hex32(**preimage)),
+                    ProofItem::Preimage(preimage) => Some(Hex32(*preimage)),
                     _ => None,
                 });
                 (Some(policy.clone()), preimages.collect())
