@@ -11,6 +11,7 @@ mod template;
 mod tests;
 
 use std::{
+    collections::VecDeque,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
     time::{Duration, Instant},
@@ -62,6 +63,8 @@ const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10
 /// Tries to hand in a block.
 const TRIES: usize = 6;
 
+/// How many solutions wait for an earlier one to be refused.
+const MOST_SPARE: usize = 16;
 /// How long blocks that are being handed in hold up the end.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
@@ -91,7 +94,9 @@ pub fn run(
         move || poll(&node, &request, &sender)
     });
     let started = Instant::now();
-    let mut session = Session { miner, solutions, open: 0, totals: Totals::default(), height: 0, reporter, started };
+    let (totals, spare) = (Totals::default(), VecDeque::new());
+    let most = options.blocks;
+    let mut session = Session { miner, solutions, open: 0, most, spare, totals, height: 0, reporter, started };
     session.reporter.note(&Note::Started { url: node.url(), threads: options.threads });
     let outcome = session.follow(&events, options.blocks);
     session.await_open(&events);
@@ -107,6 +112,9 @@ struct Session<'a> {
     solutions: Sender<Solution>,
     /// How many of them are not settled.
     open: usize,
+    /// How many are to be accepted at most, and what was found beyond: handed in if an earlier one is not accepted.
+    most: Option<u64>,
+    spare: VecDeque<Solution>,
     totals: Totals,
     height: u32,
     reporter: &'a mut Reporter,
@@ -154,7 +162,18 @@ impl Session<'_> {
 
     fn queue(&mut self, solution: Solution) {
         self.totals.found += 1;
-        self.open += usize::from(self.solutions.send(solution).is_ok());
+        self.spare.push_back(solution);
+        self.hand_in_spare();
+    }
+
+    /// Hands in what was found, but no more than may still be accepted.
+    fn hand_in_spare(&mut self) {
+        while self.most.is_none_or(|most| self.totals.accepted + (self.open as u64) < most) {
+            let Some(solution) = self.spare.pop_front() else { return };
+            self.open += usize::from(self.solutions.send(solution).is_ok());
+        }
+        // A search of trivial difficulty finds thousands while one is handed in.
+        self.spare.truncate(MOST_SPARE);
     }
 
     fn settle(&mut self, solution: &Solution, outcome: &Result<Submitted, NodeError>) {
@@ -162,6 +181,7 @@ impl Session<'_> {
         self.totals.count(outcome);
         let hash = solution.header.hash();
         self.reporter.note(&Note::Block { hash, height: solution.work.height, outcome });
+        self.hand_in_spare();
     }
 
     /// A block that was found is worth a moment at the end.
