@@ -68,12 +68,15 @@ impl Running {
         Self { child, url }
     }
 
-    fn call(&self, method: &str, params: Value) -> Value {
-        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+    fn authorization(&self) -> String {
         let port = self.url.rsplit(':').next().unwrap();
         let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
-        let header = Cookie::find(&self.url, Some(&cookie)).header().expect("a running node has a cookie");
-        let post = ureq::post(&self.url).header("authorization", header);
+        Cookie::find(&self.url, Some(&cookie)).header().expect("a running node has a cookie").to_owned()
+    }
+
+    fn call(&self, method: &str, params: Value) -> Value {
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let post = ureq::post(&self.url).header("authorization", self.authorization());
         let mut answer: Value = post.send_json(&request).unwrap().body_mut().read_json().unwrap();
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].take()
@@ -320,7 +323,8 @@ fn a_node_that_stops_delivers_the_answers_in_flight() {
         json!({ "jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": [{ "data": "0x5b600056" }, "latest"] });
     let mut batch = vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] })];
     batch.extend(vec![slow; 10]);
-    let mut response = ureq::post(&node.url).send_json(&batch).expect("the answer comes");
+    let post = ureq::post(&node.url).header("authorization", node.authorization());
+    let mut response = post.send_json(&batch).expect("the answer comes");
     let answers: Vec<Value> = response.body_mut().read_json().expect("the answer is whole");
     assert_eq!(answers.len(), 11, "{answers:?}");
     assert_eq!(answers[0]["result"], true, "{answers:?}");
