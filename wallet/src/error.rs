@@ -75,7 +75,7 @@ pub enum WalletError {
         /// The transaction.
         txid: TxId,
         /// What came instead of an answer.
-        error: NodeError,
+        error: Box<NodeError>,
     },
     /// The same payment waits for a block.
     #[error("the same was paid {seconds} s ago in {txid}, which no block holds yet: to pay once more, add --again")]

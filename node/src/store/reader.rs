@@ -30,6 +30,9 @@ pub struct Reader {
     address_index: bool,
 }
 
+/// Places of a lock's coins, and where the next page begins.
+type PlacesPage = (Vec<(CoinPlace, OutPoint)>, Option<CoinPlace>);
+
 impl Reader {
     pub(super) fn new(kv: Arc<dyn Kv>, config: &StoreConfig) -> Self {
         Self { kv, tx_index: config.tx_index, address_index: config.address_index }
@@ -174,11 +177,7 @@ impl Snapshot {
     }
 
     /// Coins that a lock ever received, spent or not, some of those after `after`; and where the rest begins.
-    fn received(
-        &self,
-        lock: &Lock,
-        after: Option<CoinPlace>,
-    ) -> Result<(Vec<(CoinPlace, OutPoint)>, Option<CoinPlace>), StoreError> {
+    fn received(&self, lock: &Lock, after: Option<CoinPlace>) -> Result<PlacesPage, StoreError> {
         let id = schema::lock_id(lock);
         let mut range = KeyRange::prefix(&schema::lock_prefix(&id));
         if let Some(after) = after {

@@ -181,7 +181,7 @@ impl<'a> Session<'a> {
                 return Err(rejected(error));
             }
             // The node, or whoever answers in its place, may have it.
-            Err(error) => return Err(WalletError::Unclear { txid, error }),
+            Err(error) => return Err(WalletError::Unclear { txid, error: Box::new(error) }),
         }
         self.lock.write(&self.wallet)?;
         // Others may use the wallet while this waits.
