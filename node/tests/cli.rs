@@ -68,15 +68,9 @@ impl Running {
         Self { child, url }
     }
 
-    fn authorization(&self) -> String {
-        let port = self.url.rsplit(':').next().unwrap();
-        let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
-        Cookie::find(&self.url, Some(&cookie)).header().expect("a running node has a cookie").to_owned()
-    }
-
     fn call(&self, method: &str, params: Value) -> Value {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let post = ureq::post(&self.url).header("authorization", self.authorization());
+        let post = ureq::post(&self.url).header("authorization", authorization(&self.url));
         let mut answer: Value = post.send_json(&request).unwrap().body_mut().read_json().unwrap();
         assert!(answer.get("error").is_none(), "{method}: {answer}");
         answer["result"].take()
@@ -323,7 +317,7 @@ fn a_node_that_stops_delivers_the_answers_in_flight() {
         json!({ "jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": [{ "data": "0x5b600056" }, "latest"] });
     let mut batch = vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] })];
     batch.extend(vec![slow; 10]);
-    let post = ureq::post(&node.url).header("authorization", node.authorization());
+    let post = ureq::post(&node.url).header("authorization", authorization(&node.url));
     let mut response = post.send_json(&batch).expect("the answer comes");
     let answers: Vec<Value> = response.body_mut().read_json().expect("the answer is whole");
     assert_eq!(answers.len(), 11, "{answers:?}");
@@ -401,11 +395,18 @@ fn a_configuration_file_names_paths_from_home_and_from_its_own_folder() {
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing is left where it was started");
 }
 
+/// What a client sends to steer the node at `url`.
+fn authorization(url: &str) -> String {
+    let port = url.rsplit(':').next().unwrap();
+    let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
+    Cookie::find(url, Some(&cookie)).header().expect("a running node has a cookie").to_owned()
+}
+
 /// What a node prints on a terminal, made by `script`, until `admin_stop`.
 fn on_a_terminal(variables: &[(&str, &str)]) -> String {
     let command = format!("exec {} --dev --http.port 0", env!("CARGO_BIN_EXE_cairn-node"));
     let mut script = Command::new("script");
-    script.args(["-qec", &command, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm");
+    script.args(["-qec", &command, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm").env("HOME", HOME);
     script.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
     let mut child = script.spawn().expect("util-linux has script");
     let mut said = String::new();
@@ -413,7 +414,7 @@ fn on_a_terminal(variables: &[(&str, &str)]) -> String {
         if line.contains("  RPC ") {
             let url = line.split_whitespace().nth(1).unwrap();
             let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] });
-            ureq::post(url).send_json(&request).unwrap();
+            ureq::post(url).header("authorization", authorization(url)).send_json(&request).unwrap();
         }
         said += &line;
     }
