@@ -14,10 +14,11 @@ pub enum Penalty {
 impl RuleError {
     /// What the sender of a *transaction* deserves; no honest node sends a block that breaks any rule. Exhaustive, so that a
     /// new rule forces the decision.
+    ///
+    /// Honest nodes on two branches differ in what costs nothing: an outpoint commits to amount and lock of its coin (GW-6), so
+    /// only whether a coin is there, heights, prices and accounts depend on the branch. All else follows from the transaction.
     pub fn penalty(&self) -> Penalty {
         match self {
-            // Honest nodes on two branches differ in this: an outpoint commits to amount and lock of its coin (GW-6), so only
-            // whether a coin is there, heights, prices and accounts depend on the branch. All else follows from the transaction.
             Self::MissingCoin(_)
             | Self::ImmatureCoin { .. }
             | Self::TooEarly { .. }

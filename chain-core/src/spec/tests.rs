@@ -90,6 +90,7 @@ fn refuses_every_value_out_of_bounds() {
     let names = "expected 1 to 32 small letters, digits and dashes";
     let prefix = "expected 1 to 16 small letters";
     let grains = "an amount of CRN in quotes, up to 8 decimals, as in \"0.05\"";
+    let public = "the id of a public Ethereum network: what is signed here would be valid there";
     let bits = "a compact target: 8 hexadecimal digits after 0x, as in \"0x1d00ffff\"";
     for (line, by, name, got, allowed) in [
         ("name = \"example\"", "name = \"\"", "name", "", names),
@@ -97,20 +98,8 @@ fn refuses_every_value_out_of_bounds() {
         ("hrp = \"xcrn\"", "hrp = \"\"", "hrp", "", prefix),
         ("hrp = \"xcrn\"", "hrp = \"xCrn\"", "hrp", "xCrn", prefix),
         ("chain_id = 133799", "chain_id = 0", "chain_id", "0", "expected 1 to 4503599627370476"),
-        (
-            "chain_id = 133799",
-            "chain_id = 1",
-            "chain_id",
-            "1",
-            "the id of a public Ethereum network: what is signed here would be valid there",
-        ),
-        (
-            "chain_id = 133799",
-            "chain_id = 11155111",
-            "chain_id",
-            "11155111",
-            "the id of a public Ethereum network: what is signed here would be valid there",
-        ),
+        ("chain_id = 133799", "chain_id = 1", "chain_id", "1", public),
+        ("chain_id = 133799", "chain_id = 11155111", "chain_id", "11155111", public),
         ("target_interval = 30", "target_interval = 0", "target_interval", "0", "expected 1 to 86400"),
         ("half_life = 288", "half_life = 0", "half_life", "0", "expected 1 to 1000000000"),
         ("max_future = 120", "max_future = 4000000000", "max_future", "4000000000", "expected 0 to 3155760000"),

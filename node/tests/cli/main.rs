@@ -2,7 +2,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use cairn_miner::client::Cookie;
 use cairn_node::version::VERSION;
 use serde_json::{Value, json};
 use std::{
@@ -10,9 +9,12 @@ use std::{
     net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::Path,
-    process::{Child, Command, Output, Stdio},
-    time::{Duration, Instant},
+    process::{Command, Output, Stdio},
 };
+
+mod running;
+
+use running::{Running, authorization};
 
 /// Where the nodes leave their cookies: not in the home of who runs the tests.
 const HOME: &str = env!("CARGO_TARGET_TMPDIR");
@@ -49,57 +51,6 @@ fn success(arguments: &[&str]) -> String {
     let output = output(arguments);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
-}
-
-/// A running node, killed when dropped.
-struct Running {
-    child: Child,
-    url: String,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let apart = ["--http.port", "0", "--port", "0", "--listen", "127.0.0.1", "--no-discovery"];
-        let mut child = node(arguments).args(apart).stdout(Stdio::piped()).spawn().expect("it starts");
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let line =
-            lines.find(|line| line.as_ref().unwrap().contains("  RPC ")).expect("a banner with the RPC").unwrap();
-        let url = line.split_whitespace().nth(1).unwrap().to_owned();
-        Self { child, url }
-    }
-
-    fn call(&self, method: &str, params: Value) -> Value {
-        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let post = ureq::post(&self.url).header("authorization", authorization(&self.url));
-        let mut answer: Value = post.send_json(&request).unwrap().body_mut().read_json().unwrap();
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].take()
-    }
-
-    fn height(&self) -> u64 {
-        self.call("chain_getInfo", json!([]))["height"].as_u64().unwrap()
-    }
-
-    fn wait_for_height(&self, height: u64) {
-        let deadline = Instant::now() + Duration::from_secs(120);
-        while self.height() < height {
-            assert!(Instant::now() < deadline, "height {height} is not reached");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    fn signal(&mut self, signal: i32) -> Option<i32> {
-        // SAFETY: `kill` has no memory effects, and the child is not yet waited for.
-        unsafe { libc::kill(self.child.id() as i32, signal) };
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
 }
 
 /// A chain that any machine mines in no time.
@@ -393,13 +344,6 @@ fn a_configuration_file_names_paths_from_home_and_from_its_own_folder() {
     child.wait().unwrap();
     assert!(folder.path().join("kept/db").exists() && folder.path().join("node.log").exists());
     assert_eq!(std::fs::read_dir(elsewhere.path()).unwrap().count(), 0, "nothing is left where it was started");
-}
-
-/// What a client sends to steer the node at `url`.
-fn authorization(url: &str) -> String {
-    let port = url.rsplit(':').next().unwrap();
-    let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
-    Cookie::find(url, Some(&cookie)).header().expect("a running node has a cookie").to_owned()
 }
 
 /// What a node prints on a terminal, made by `script`, until `admin_stop`.

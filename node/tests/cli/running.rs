@@ -1,0 +1,70 @@
+//! A node that runs, and what steers it.
+
+use cairn_miner::client::Cookie;
+use serde_json::{Value, json};
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Stdio},
+    time::{Duration, Instant},
+};
+
+use super::{HOME, node};
+
+/// A running node, killed when dropped.
+pub struct Running {
+    pub child: Child,
+    pub url: String,
+}
+
+impl Running {
+    pub fn start(arguments: &[&str]) -> Self {
+        let apart = ["--http.port", "0", "--port", "0", "--listen", "127.0.0.1", "--no-discovery"];
+        let mut child = node(arguments).args(apart).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let line =
+            lines.find(|line| line.as_ref().unwrap().contains("  RPC ")).expect("a banner with the RPC").unwrap();
+        let url = line.split_whitespace().nth(1).unwrap().to_owned();
+        Self { child, url }
+    }
+
+    pub fn call(&self, method: &str, params: Value) -> Value {
+        let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
+        let post = ureq::post(&self.url).header("authorization", authorization(&self.url));
+        let mut answer: Value = post.send_json(&request).unwrap().body_mut().read_json().unwrap();
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].take()
+    }
+
+    pub fn height(&self) -> u64 {
+        self.call("chain_getInfo", json!([]))["height"].as_u64().unwrap()
+    }
+
+    pub fn wait_for_height(&self, height: u64) {
+        let deadline = Instant::now() + Duration::from_secs(120);
+        while self.height() < height {
+            assert!(Instant::now() < deadline, "height {height} is not reached");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn signal(&mut self, signal: i32) -> Option<i32> {
+        // SAFETY: `kill` has no memory effects, and the child is not yet waited for.
+        unsafe { libc::kill(self.child.id() as i32, signal) };
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// What a client sends to steer the node at `url`.
+pub fn authorization(url: &str) -> String {
+    let port = url.rsplit(':').next().unwrap();
+    let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
+    Cookie::find(url, Some(&cookie)).header().expect("a running node has a cookie").to_owned()
+}
