@@ -62,14 +62,26 @@ fn two_miners_share_one_execution() {
 }
 
 #[test]
-fn a_template_is_shared_for_half_a_second_though_the_pool_grows() {
+fn a_template_of_little_gas_takes_in_a_new_transaction_at_once() {
     let mut kit = Kit::new();
     assert_eq!(kit.template().block.transactions.len(), 1);
     kit.submit(&kit.send(0, FEE)).unwrap();
-    kit.now.0 += 499;
-    assert_eq!(kit.template().block.transactions.len(), 1);
-    kit.now.0 += 1;
     assert_eq!(kit.template().block.transactions.len(), 2);
+}
+
+#[test]
+fn a_template_of_much_gas_is_shared_for_half_a_second_though_the_pool_grows() {
+    let mut kit = Kit::new();
+    // 60 transfers of 21,000 gas are beyond what is executed again at once.
+    for nonce in 0..60 {
+        kit.submit(&kit.transfer(1, nonce, 3)).unwrap();
+    }
+    assert_eq!(kit.template().block.transactions.len(), 61);
+    kit.submit(&kit.send(0, FEE)).unwrap();
+    kit.now.0 += 499;
+    assert_eq!(kit.template().block.transactions.len(), 61);
+    kit.now.0 += 1;
+    assert_eq!(kit.template().block.transactions.len(), 62);
 }
 
 #[test]
