@@ -182,7 +182,7 @@ fn impure(code: TokenStream) -> BTreeSet<String> {
         let below = |bad: &&str| path == bad || path.starts_with(&format!("{bad}::"));
         // `use std::*` brings all of them in, and `use std as other` hides them.
         let hides = path == "std::*" || path == "std as" || path == "std::collections::*";
-        hides || IMPURE_PATHS.iter().any(|bad| below(&bad))
+        hides || IMPURE_PATHS.iter().any(below)
     };
     let mut found: BTreeSet<_> = paths(code).into_iter().filter(is_impure).collect();
     found.extend(IMPURE_WORDS.iter().filter(|word| words.contains(**word)).map(|word| (*word).to_owned()));

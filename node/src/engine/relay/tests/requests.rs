@@ -203,7 +203,7 @@ fn what_no_witness_makes_acceptable_is_asked_for_once_a_block() {
     announce(&mut net, HOSTILE, vec![dust.txid()]);
     announce(&mut net, HOSTILE + 1, vec![dust.txid()]);
     let (id, _) = asked(&mut net, HOSTILE).remove(0);
-    deliver(&mut net, HOSTILE, id, &[dust.clone()]);
+    deliver(&mut net, HOSTILE, id, std::slice::from_ref(&dust));
     announce(&mut net, HOSTILE + 2, vec![dust.txid()]);
     assert!(asked(&mut net, HOSTILE + 1).is_empty());
     assert!(asked(&mut net, HOSTILE + 2).is_empty());
