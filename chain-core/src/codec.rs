@@ -9,6 +9,10 @@ compile_error!(
     "without SSE2 a float that is returned changes the bits of signalling NaNs, and with them bytes of consensus"
 );
 
+// Jump targets and lengths of contracts are 64-bit numbers that become sizes of memory.
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("on a target whose pointers have fewer than 64 bits contracts would run otherwise than on all others");
+
 mod list;
 
 pub use list::{List, Tight};
@@ -100,7 +104,7 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecE
 
 /// Decodes the value at the front of the bytes, and says how many it took. The caller checks that its encoding is
 /// canonical.
-pub(crate) fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
+pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
     if bytes.len() > MAX_ENCODED {
         // COD-2
         return Err(CodecError::TooLong { got: bytes.len(), limit: MAX_ENCODED });

@@ -123,11 +123,13 @@ fn decode_recipient(items: &mut &[u8]) -> Result<Option<Address>, Error> {
 }
 
 fn decode_access_list(items: &mut &[u8]) -> Result<Vec<(Address, Vec<B256>)>, Error> {
-    decode_list(items, |entry| Ok((Address::decode(entry)?, Vec::<B256>::decode(entry)?)))
+    // An address and an empty list, with their headers.
+    decode_list(items, 23, |entry| Ok((Address::decode(entry)?, Vec::<B256>::decode(entry)?)))
 }
 
 fn decode_authorizations(items: &mut &[u8]) -> Result<Vec<Authorization>, Error> {
-    decode_list(items, |entry| {
+    // An address, five numbers of one byte, and their headers.
+    decode_list(items, 27, |entry| {
         Ok(Authorization {
             chain_id: U256::decode(entry)?,
             address: Address::decode(entry)?,
@@ -139,16 +141,21 @@ fn decode_authorizations(items: &mut &[u8]) -> Result<Vec<Authorization>, Error>
     })
 }
 
-/// A list of lists, each read to its end by `item`.
-fn decode_list<T>(items: &mut &[u8], item: impl Fn(&mut &[u8]) -> Result<T, Error>) -> Result<Vec<T>, Error> {
+/// A list of lists, each read to its end by `item`, which takes `least` bytes or more with its header.
+fn decode_list<T>(
+    items: &mut &[u8],
+    least: usize,
+    item: impl Fn(&mut &[u8]) -> Result<T, Error>,
+) -> Result<Vec<T>, Error> {
     let mut list = Header::decode_bytes(items, true)?;
-    let (mut count, mut rest) = (0, list);
+    let (mut count, mut rest, most) = (0, list, list.len() / least);
     while !rest.is_empty() {
         Header::decode_bytes(&mut rest, true)?;
         count += 1;
     }
-    // Counted first: a list that grows item by item may take twice its size.
-    let mut decoded = Vec::with_capacity(count);
+    // Counted first: a list that grows item by item may take twice its size. Items that are too short do not count: one of a
+    // single byte would take a hundred in memory before it is refused.
+    let mut decoded = Vec::with_capacity(count.min(most));
     while !list.is_empty() {
         let mut entry = Header::decode_bytes(&mut list, true)?;
         decoded.push(item(&mut entry)?);

@@ -22,7 +22,7 @@ pub use node::{Node, NodeError};
 pub use report::{Note, Reporter, Totals};
 pub use template::{Request, Submitted, Template};
 
-use crate::{Kernel, Miner, Solution, miner};
+use crate::{Kernel, Miner, Solution, StartError, miner};
 
 /// How to mine.
 #[derive(Clone, Debug)]
@@ -84,15 +84,15 @@ pub fn run(
     let miner = Miner::start(options.threads, kernel, move |event| _ = found.send(Event::Miner(event)))?;
     let (solutions, queue) = channel();
     // Ends when the session drops the queue.
-    thread::spawn({
+    start(options.threads, 0, "hand-in", {
         let (node, sender) = (node.clone(), sender.clone());
         move || hand_in(&node, &queue, &sender)
-    });
+    })?;
     // Ends with the process, or when it next has something to tell and nobody listens.
-    thread::spawn({
+    start(options.threads, 1, "poll", {
         let (node, request) = (node.clone(), options.request.clone());
         move || poll(&node, &request, &sender)
-    });
+    })?;
     let started = Instant::now();
     let (totals, spare) = (Totals::default(), VecDeque::new());
     let most = options.blocks;
@@ -103,6 +103,13 @@ pub fn run(
     session.totals.hashes = session.miner.hashes();
     session.reporter.note(&Note::Ended(&session.totals));
     outcome.map(|()| session.totals)
+}
+
+/// Starts a thread beside the `miners`, after `others` such.
+fn start(miners: usize, others: usize, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
+    let started = miners + others;
+    let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
+    thread.map(drop).map_err(|reason| StartError { wanted: miners + 2, started, reason })
 }
 
 /// One run.

@@ -148,7 +148,8 @@ fn mines_blocks_for_a_node_until_there_are_enough() {
     let url = fake_node(working_node(10, height.clone()));
     let (outcome, notes) = mine_at(&url, &options(Some(3)), events());
     let totals = outcome.unwrap();
-    assert_eq!((totals.found, totals.accepted, totals.stale, totals.lost), (3, 3, 0, 0));
+    assert_eq!((totals.accepted, totals.stale, totals.lost), (3, 0, 0));
+    assert!(totals.found >= 3, "{totals:?}");
     assert_eq!(height.load(Ordering::SeqCst), 4);
     let blocks: Vec<_> = notes.iter().filter(|note| note["event"] == "block").collect();
     assert_eq!(blocks.len(), 3);
@@ -209,7 +210,7 @@ fn takes_newer_work_while_a_block_is_handed_in() {
         stop.send(Event::Stop).unwrap();
     });
     let totals = run(&node, &options(Some(1)), Midstate, (sender, receiver), &mut reporter).unwrap();
-    assert_eq!((totals.found, totals.accepted), (1, 1));
+    assert_eq!(totals.accepted, 1);
     assert_eq!(taken.load(Ordering::SeqCst), 1, "the submission held up the newer work");
 }
 
@@ -278,7 +279,9 @@ fn counts_blocks_that_come_too_late_and_goes_on() {
     });
     let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
     let totals = outcome.unwrap();
-    assert_eq!((totals.found, totals.stale, totals.accepted), (2, 1, 1));
+    assert_eq!((totals.stale, totals.accepted), (1, 1));
+    // The search goes on while a block is handed in, so that it may have found another.
+    assert!(totals.found >= 2, "{totals:?}");
     assert!(notes.iter().any(|note| note["status"] == "stale"));
 }
 

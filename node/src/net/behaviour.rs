@@ -113,7 +113,7 @@ impl Behaviour {
             mdns: mdns.into(),
             gossip: gossip(names),
             exchange: request_response::Behaviour::with_codec(
-                Codec,
+                Codec::default(),
                 [(names.exchange.clone(), request_response::ProtocolSupport::Full)],
                 exchange,
             ),

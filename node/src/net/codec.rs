@@ -6,11 +6,21 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::{StreamProtocol, request_response};
 use std::io::{self, ErrorKind};
 
-use crate::wire::{Message, Request, Response};
+use crate::wire::{BLOCKS_TRANSACTIONS, Body, Message, Request, Response};
 
-/// Reads and writes messages of at most their own length.
+/// Reads and writes messages of at most their own length. A stream has one of its own, which writes the question before it
+/// reads the answer.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Codec;
+pub struct Codec {
+    expected: Answer,
+}
+
+/// The answer that a question has at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Answer {
+    bytes: usize,
+    blocks: bool,
+}
 
 /// What was read: a message, or why it is none. Only what ends the stream early is an error: libp2p tells nobody of
 /// questions that cannot be read, but whoever asks them is to be held to account.
@@ -25,24 +35,31 @@ impl request_response::Codec for Codec {
     where
         T: AsyncRead + Unpin + Send,
     {
-        read(io).await
+        read(io, Request::MOST_BYTES).await
     }
 
     async fn read_response<T>(&mut self, _: &StreamProtocol, io: &mut T) -> io::Result<Read<Response>>
     where
         T: AsyncRead + Unpin + Send,
     {
-        let response = read(io).await?;
-        if let Ok(Response::Blocks(bodies)) = &response {
-            bodies.iter().for_each(crate::wire::Body::prepare);
+        let response = read(io, self.expected.bytes).await?;
+        match &response {
+            Ok(Response::Blocks(bodies)) if self.expected.blocks => match prepare(bodies) {
+                Ok(()) => Ok(response),
+                Err(error) => Ok(Err(error)),
+            },
+            _ => Ok(response),
         }
-        Ok(response)
     }
 
     async fn write_request<T>(&mut self, _: &StreamProtocol, io: &mut T, request: Read<Request>) -> io::Result<()>
     where
         T: AsyncWrite + Unpin + Send,
     {
+        if let Ok(request) = &request {
+            let blocks = matches!(request, Request::Blocks(_));
+            self.expected = Answer { bytes: request.most_answer_bytes(), blocks };
+        }
         write(io, request).await
     }
 
@@ -54,15 +71,26 @@ impl request_response::Codec for Codec {
     }
 }
 
+/// Decodes the blocks of an answer, unless they claim more transactions than may be decoded at once.
+fn prepare(bodies: &[Body]) -> Result<(), CodecError> {
+    let count = bodies.iter().fold(0, |sum: usize, body| sum.saturating_add(body.claimed_transactions()));
+    if count > BLOCKS_TRANSACTIONS {
+        let text = format!("blocks of {count} transactions in one answer, the limit is {BLOCKS_TRANSACTIONS}");
+        return Err(CodecError::Malformed(text));
+    }
+    bodies.iter().for_each(Body::prepare);
+    Ok(())
+}
+
 /// Reads one message. A length that is too large is refused before anything is allocated for it, and memory grows only
 /// with the bytes that came.
-async fn read<M: Message>(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Read<M>> {
+async fn read<M: Message>(io: &mut (impl AsyncRead + Unpin), limit: usize) -> io::Result<Read<M>> {
     let mut length = [0; 4];
     io.read_exact(&mut length).await?;
     let length = u32::from_le_bytes(length);
     // No message is so large that the cast could cut it.
-    if length as usize > M::MOST_BYTES {
-        return Ok(Err(CodecError::TooLong { got: length as usize, limit: M::MOST_BYTES }));
+    if length as usize > limit {
+        return Ok(Err(CodecError::TooLong { got: length as usize, limit }));
     }
     let mut bytes = Vec::new();
     io.take(length.into()).read_to_end(&mut bytes).await?;
@@ -82,10 +110,15 @@ async fn write<M: Message>(io: &mut (impl AsyncWrite + Unpin), message: Read<M>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{HEADERS, POOL, ShortId};
+    use chain_core::{
+        hash::{BlockHash, TxId},
+        header::Header,
+    };
     use futures::{executor::block_on, io::Cursor};
 
     fn read_bytes(bytes: &[u8]) -> io::Result<Read<Request>> {
-        block_on(read(&mut Cursor::new(bytes)))
+        block_on(read(&mut Cursor::new(bytes), Request::MOST_BYTES))
     }
 
     fn framed(length: u32, bytes: &[u8]) -> Vec<u8> {
@@ -116,6 +149,49 @@ mod tests {
         let error = read_bytes(&framed(400_000, &[1, 2, 3])).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
         assert_eq!(read_bytes(&[1, 0]).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    }
+
+    /// What is read after this question, when the peer answers with that.
+    fn asked(question: Request, answer: &Response) -> Read<Response> {
+        use request_response::Codec as _;
+        let (protocol, mut codec) = (StreamProtocol::new("/test"), Codec::default());
+        let bytes = answer.encode();
+        let framed = framed(u32::try_from(bytes.len()).unwrap(), &bytes);
+        block_on(async {
+            codec.write_request(&protocol, &mut Cursor::new(Vec::new()), Ok(question)).await.unwrap();
+            codec.read_response(&protocol, &mut Cursor::new(framed)).await.unwrap()
+        })
+    }
+
+    /// A block of this many transactions of four bytes, without inputs or outputs.
+    fn tiny(count: u16) -> Body {
+        let transactions = [1, 0, 0, 0].repeat(count.into());
+        Body::new([&[0; 80][..], &[251], &count.to_le_bytes(), &transactions].concat())
+    }
+
+    #[test]
+    fn blocks_of_more_transactions_than_the_fullest_block_are_not_decoded() {
+        let question = Request::Blocks(vec![BlockHash([0; 32]); 2]);
+        let full = Response::Blocks(vec![tiny(u16::MAX)]);
+        assert_eq!(asked(question.clone(), &full), Ok(full));
+        let two = Response::Blocks(vec![tiny(u16::MAX), tiny(300)]);
+        let text = "blocks of 65835 transactions in one answer, the limit is 65536";
+        assert_eq!(asked(question, &two), Err(CodecError::Malformed(text.to_owned())));
+    }
+
+    #[test]
+    fn an_answer_longer_than_its_question_allows_is_refused_before_it_is_read() {
+        let headers = |count| Response::Headers(vec![Header::from_bytes(&[0; 80]); count]);
+        let question = Request::Headers { locator: vec![BlockHash([0; 32])], most: 3 };
+        assert_eq!(asked(question.clone(), &headers(3)), Ok(headers(3)));
+        let got = headers(HEADERS).encode().len();
+        assert_eq!(asked(question, &headers(HEADERS)), Err(CodecError::TooLong { got, limit: 1_024 + 3 * 80 }));
+        let blocks = Response::Blocks(vec![tiny(1_000)]);
+        let got = blocks.encode().len();
+        let announce = Request::Announce(vec![TxId([0; 32])]);
+        assert_eq!(asked(announce, &blocks), Err(CodecError::TooLong { got, limit: 1_024 }));
+        let pool = Response::ShortIds(vec![ShortId([1; 6]); POOL]);
+        assert_eq!(asked(Request::Pool { salt: 1 }, &pool), Ok(pool));
     }
 
     #[test]

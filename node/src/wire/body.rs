@@ -4,6 +4,7 @@ use chain_core::{
     Bytes,
     check::{HashedBlock, decode_block},
     codec::{self, CodecError},
+    header::Header,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::OnceLock;
@@ -24,6 +25,12 @@ impl Body {
     /// The bytes.
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
+    }
+
+    /// How many transactions the bytes claim to hold, read without decoding one.
+    pub fn claimed_transactions(&self) -> usize {
+        let count = self.bytes.get(Header::SIZE..).and_then(|rest| codec::decode_first::<usize>(rest).ok());
+        count.map_or(0, |(count, _)| count)
     }
 
     /// Decodes and hashes now, so that [`Body::into_decoded`] need not: for the thread that read the bytes.

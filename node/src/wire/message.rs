@@ -10,7 +10,8 @@ use chain_core::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
-    AGENT, ANNOUNCED, BLOCKS, Body, HEADERS, LOCATOR, POOL, POSITIONS, SHORT_TRANSACTIONS, ShortId, TRANSACTIONS,
+    AGENT, ANNOUNCED, BLOCKS, Body, HEADERS, LOCATOR, Message, POOL, POSITIONS, SHORT_TRANSACTIONS, ShortId,
+    TRANSACTIONS,
 };
 
 /// Where a node stands: the first thing that peers tell each other. Claims, until headers prove them.
@@ -74,6 +75,21 @@ pub enum Request {
         #[serde(deserialize_with = "at_most::<SHORT_TRANSACTIONS, _, _>")]
         ids: Vec<ShortId>,
     },
+}
+
+impl Request {
+    /// Most encoded bytes of its answer. A question about a status makes no room for a block.
+    pub fn most_answer_bytes(&self) -> usize {
+        match self {
+            Self::Status(_) | Self::Announce(_) => 1 << 10,
+            Self::Headers { most, .. } => (1 << 10) + usize::from(*most).min(HEADERS) * Header::SIZE,
+            Self::Pool { .. } => (1 << 10) + POOL * size_of::<ShortId>(),
+            Self::Blocks(_)
+            | Self::BlockTransactions { .. }
+            | Self::Transactions(_)
+            | Self::ShortTransactions { .. } => Response::MOST_BYTES,
+        }
+    }
 }
 
 /// An answer.

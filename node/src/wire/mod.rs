@@ -25,6 +25,9 @@ pub const LOCATOR: usize = 64;
 pub const HEADERS: usize = 2_000;
 /// Most blocks of a question.
 pub const BLOCKS: usize = 32;
+/// Most transactions of an answer's blocks together: those of the fullest block. The smallest that decodes has four bytes and
+/// takes some 250 in memory, so that the answer's bytes alone are no bound.
+pub const BLOCKS_TRANSACTIONS: usize = chain_core::block::MAX_TRANSACTIONS;
 /// Most transactions of a block that are asked for by their positions.
 pub const POSITIONS: usize = chain_core::block::MAX_TRANSACTIONS;
 /// Most transactions of an announcement.

@@ -4,7 +4,12 @@ use super::lab::*;
 use crate::{
     account::Fields,
     coin::Lock,
-    execute::{BlockBuilder, GATEWAY, HISTORY, HISTORY_CODE, undo_block, withdraw_calldata, withdrawal_outpoint},
+    error::ExecuteError,
+    execute::{
+        BlockBuilder, BlockContext, GATEWAY, HISTORY, HISTORY_CODE, execute_block, undo_block, withdraw_calldata,
+        withdrawal_outpoint,
+    },
+    hash::BlockHash,
     state::{Account, BlockEffects},
     transaction::Transaction,
     units::Amount,
@@ -27,6 +32,26 @@ fn lab() -> Lab {
     lab.account(GATEWAY, Account { nonce: 1, ..Account::default() }, Bytes::from(vec![INVALID]));
     lab.account(HISTORY, Account { nonce: 1, ..Account::default() }, Bytes::from_static(&HISTORY_CODE));
     lab
+}
+
+#[test]
+fn a_block_with_the_context_of_another_is_a_local_failure_and_no_verdict() {
+    let lab = lab();
+    let executed = lab.run(&[]).unwrap();
+    let block = || lab.check(executed.block().block().transactions.clone()).unwrap();
+    let wrong: [fn(&mut BlockContext); 3] = [
+        |context| context.parent = BlockHash([9; 32]),
+        |context| context.time += 1,
+        |context| context.difficulty += U256::ONE,
+    ];
+    for change in wrong {
+        let mut context = lab.context.clone();
+        change(&mut context);
+        let error = execute_block(&lab.spec, &context, &lab.state, block(), &[]).err().unwrap();
+        assert!(matches!(&error, ExecuteError::View(_)), "{error:?}");
+        assert!(error.to_string().contains("another parent than its header names"), "{error}");
+    }
+    assert!(execute_block(&lab.spec, &lab.context, &lab.state, block(), &[]).is_ok());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use super::work::PeerWork;
 use crate::{
     engine::{Engine, InboundId, PeerAction, PeerId, error::Fatal},
     store::BlockRef,
-    wire::{BLOCKS, Body, HEADERS, Request, Response},
+    wire::{BLOCKS, BLOCKS_TRANSACTIONS, Body, HEADERS, Request, Response},
 };
 
 /// Bytes from which on an answer is long enough. One item is always in it.
@@ -93,16 +93,18 @@ impl Engine {
 
     /// Bodies as they are stored, of blocks that were executed.
     fn serve_blocks(&self, hashes: &[BlockHash], work: &mut PeerWork) -> Result<Response, Fatal> {
-        let (mut bodies, mut bytes) = (Vec::new(), 0);
+        let (mut bodies, mut bytes, mut transactions) = (Vec::new(), 0, 0);
         for hash in hashes.iter().take(BLOCKS) {
             let Some(info) = self.tree.get(hash).filter(|info| info.status == Status::Valid) else { break };
             work.rows += 1;
             let Some(body) = self.store.body_bytes(BlockRef { height: info.height, hash: *hash })? else { break };
-            bytes += body.len();
-            if bytes > MOST && !bodies.is_empty() {
+            let body = Body::new(body);
+            bytes += body.bytes().len();
+            transactions += body.claimed_transactions();
+            if (bytes > MOST || transactions > BLOCKS_TRANSACTIONS) && !bodies.is_empty() {
                 break;
             }
-            bodies.push(Body::new(body));
+            bodies.push(body);
             if bytes >= LONG {
                 break;
             }
