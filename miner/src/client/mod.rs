@@ -61,7 +61,7 @@ const TICK: Duration = Duration::from_secs(1);
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 
 /// Tries to hand in a block.
-const TRIES: usize = 6;
+const TRIES: u32 = 6;
 
 /// How many solutions wait for an earlier one to be refused.
 const MOST_SPARE: usize = 16;
@@ -205,25 +205,29 @@ impl Session<'_> {
     }
 }
 
-/// Hands in blocks one after the other; tries again while the node does not answer, since a block is worth it. A thread of its own, so
-/// that newer work is taken meanwhile.
+/// Hands in blocks, the newest first; tries again while the node does not answer, since a block is worth it. A thread of its
+/// own, so that newer work is taken meanwhile.
 fn hand_in(node: &Node, solutions: &Receiver<Solution>, events: &Sender<Event>) {
-    for solution in solutions {
-        let (mut delay, mut attempt) = (RETRY[0], 1);
-        let outcome = loop {
-            match node.submit(&solution) {
-                Err(error) if error.may_pass() && attempt < TRIES => {
-                    if events.send(Event::Delayed(error, delay)).is_err() {
-                        return;
-                    }
-                    thread::sleep(delay);
-                    delay = (delay * 2).min(RETRY[1]);
-                    attempt += 1;
-                }
-                outcome => break outcome,
+    let mut waiting = Vec::new();
+    loop {
+        if waiting.is_empty() {
+            let Ok(solution) = solutions.recv() else { return };
+            waiting.push((solution, 1));
+        }
+        // A newer block does not wait for what an older one still has to try.
+        waiting.extend(solutions.try_iter().map(|solution| (solution, 1)));
+        let Some((solution, attempt)) = waiting.pop() else { continue };
+        let told = match node.submit(&solution) {
+            Err(error) if error.may_pass() && attempt < TRIES => {
+                let delay = RETRY[0].saturating_mul(1 << (attempt - 1)).min(RETRY[1]);
+                waiting.push((solution, attempt + 1));
+                let told = events.send(Event::Delayed(error, delay));
+                thread::sleep(delay);
+                told
             }
+            outcome => events.send(Event::HandedIn(solution, outcome)),
         };
-        if events.send(Event::HandedIn(solution, outcome)).is_err() {
+        if told.is_err() {
             return;
         }
     }

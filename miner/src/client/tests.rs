@@ -215,6 +215,33 @@ fn takes_newer_work_while_a_block_is_handed_in() {
 }
 
 #[test]
+fn a_newer_block_does_not_wait_for_the_tries_of_an_older_one() {
+    let (first, second) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let url = fake_node(move |method, params| match (method, params[0].as_str()) {
+        ("miner_submit", Some("2")) => {
+            second.store(1, Ordering::SeqCst);
+            Reply::Result(json!({ "hash": "00", "status": "connected" }))
+        }
+        // The older block is taken only once the newer one was.
+        ("miner_submit", _) if second.load(Ordering::SeqCst) == 0 => {
+            first.store(1, Ordering::SeqCst);
+            Reply::Error(-32000, "the node is shutting down", "")
+        }
+        ("miner_submit", _) => Reply::Result(json!({ "hash": "00", "status": "connected" })),
+        _ if params[0]["longpollId"] == Value::Null => template(1, U256::MAX >> 4),
+        _ => {
+            while first.load(Ordering::SeqCst) == 0 {
+                thread::sleep(Duration::from_millis(1));
+            }
+            template(2, U256::MAX >> 4)
+        }
+    });
+    let (outcome, _) = mine_at(&url, &options(Some(2)), events());
+    let totals = outcome.unwrap();
+    assert_eq!((totals.accepted, totals.lost), (2, 0));
+}
+
+#[test]
 fn waits_for_a_node_that_is_not_there_yet() {
     let calls = AtomicUsize::new(0);
     let working = working_node(4, Arc::new(AtomicUsize::new(5)));
