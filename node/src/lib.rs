@@ -18,6 +18,7 @@ pub mod run;
 pub mod saved_pool;
 pub mod signals;
 pub mod store;
+pub mod tasks;
 pub mod template;
 pub mod terminal;
 pub mod text;

@@ -32,6 +32,7 @@ use crate::{
     saved_pool,
     signals::Signals,
     store::{DirectoryLock, Reader, Store, StoreConfig},
+    tasks::Tasks,
 };
 
 /// A chain that is open, without RPC or miner. Dropping it flushes and closes the store, on every way out: a database
@@ -230,14 +231,10 @@ async fn serve(
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone(), secrets);
     let interval = Duration::from_secs(config.spec.target_interval.into());
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
-    tokio::spawn(mining.clone().drive());
+    let mut tasks = start_tasks(config, &mining, network.clone());
     let pool_file = config.datadir.as_deref().map(saved_pool::file);
     if let Some(file) = pool_file.clone() {
         tokio::spawn(load_pool(opened.engine.clone(), file));
-    }
-    if config.dev {
-        mining.set_automine(true);
-        tokio::spawn(mining.clone().automine());
     }
     match network.clone().filter(|_| syncs_first(&config.spec)) {
         Some(network) if config.mine => drop(tokio::spawn(start_mining(mining.clone(), network))),
@@ -247,9 +244,12 @@ async fn serve(
     banner::print(&context, config).await;
     let failed = opened.engine.failed();
     let outcome = tokio::select! {
+        // An engine that has failed ends the others, too: its reason comes first.
+        biased;
         name = signals.next() => { tracing::info!("{name}: stopping"); Ok(()) }
         () = stop.notified() => { tracing::info!("admin_stop: stopping"); Ok(()) }
         reason = failed => Err(CommandError::Stopped(reason)),
+        reason = tasks.ended() => Err(CommandError::Stopped(reason)),
     };
     signals.force();
     // The engine still runs: what was asked is answered, `admin_stop` among it.
@@ -262,6 +262,20 @@ async fn serve(
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
     outcome.and(stopped_well(&opened.engine))
+}
+
+/// Starts what is to run as long as the node does.
+fn start_tasks(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>) -> Tasks {
+    let mut tasks = Tasks::default();
+    tasks.spawn("the miner", mining.clone().drive());
+    if let Some(network) = network {
+        tasks.spawn("the network", async move { network.ended().await });
+    }
+    if config.dev {
+        mining.set_automine(true);
+        tasks.spawn("automatic mining", mining.clone().automine());
+    }
+    tasks
 }
 
 /// Ends the network and keeps the mempool, while the engine still runs.

@@ -89,6 +89,11 @@ impl NetHandle {
         let _ = self.tried.clone().wait_for(|tried| *tried).await;
     }
 
+    /// Waits until the network has ended, whether it was told to or not.
+    pub async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
     async fn send(&self, command: Command) -> Result<(), Stopped> {
         self.commands.send(command).await.map_err(|_| Stopped)
     }
