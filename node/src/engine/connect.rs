@@ -45,6 +45,11 @@ impl Session {
     pub(super) fn at(told: BlockHash) -> Self {
         Self { told, ..Self::default() }
     }
+
+    /// Where the chain stood when it was last told of.
+    pub(super) fn told(&self) -> BlockHash {
+        self.told
+    }
 }
 
 pub(super) enum Step {

@@ -73,7 +73,7 @@ impl PeerLink {
 fn is_unasked(event: &PeerEvent) -> bool {
     match event {
         PeerEvent::Request(..) | PeerEvent::Gossip(..) | PeerEvent::Malformed(_) => true,
-        PeerEvent::Connected { .. } | PeerEvent::Disconnected | PeerEvent::Response(..) => false,
+        PeerEvent::Connected(..) | PeerEvent::Disconnected | PeerEvent::Response(..) => false,
     }
 }
 

@@ -30,7 +30,7 @@ pub use event::{
 pub use handle::{EngineHandle, HeaderInfo, Stopped, TestedTransaction};
 pub use link::{PeerLink, Refused, WAITING};
 pub use open::EngineConfig;
-pub use peer::{Failure, GossipId, InboundId, PeerAction, PeerEvent, RequestId, Verdict};
+pub use peer::{Failure, GossipId, InboundId, Payer, PeerAction, PeerEvent, RequestId, Side, Verdict};
 pub use relay::{BAN, Offence, PeerUsage, PeerWork, RelayConfig};
 
 use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::ChainSpec};

@@ -17,6 +17,22 @@ pub struct InboundId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GossipId(pub u64);
 
+/// Who pays for what a peer asks: connections of one owner share it, one after the other as well as at a time. Given by the
+/// network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Payer(pub u64);
+
+/// Why there is a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The peer opened it, and says first where it stands.
+    Inbound,
+    /// We opened it to ask for other peers. The peer is not preferred: an answer to a search named it.
+    Passing,
+    /// We opened it to have this peer.
+    Chosen,
+}
+
 /// Why a question has no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
@@ -32,10 +48,7 @@ pub enum Failure {
 #[derive(Clone, Debug)]
 pub enum PeerEvent {
     /// There is a connection.
-    Connected {
-        /// Whether we opened it; who did says first where he stands.
-        outbound: bool,
-    },
+    Connected(Side, Payer),
     /// There is none any more. Nothing else comes of this peer until it is connected again.
     Disconnected,
     /// It asks; [`PeerAction::Respond`] answers, sooner or later, exactly once while the peer is connected.

@@ -93,6 +93,17 @@ fn local_v6(ip: Ipv6Addr) -> bool {
     ip.is_unique_local() || ip.is_unicast_link_local() || ip.is_unspecified() || ip.is_multicast()
 }
 
+/// Where several nodes of one owner run beside each other.
+pub fn is_this_machine(ip: IpAddr) -> bool {
+    ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from(Ipv6Addr::LOCALHOST)
+}
+
+/// Whether many peers that have nothing to do with each other may come from an address: a router, the bridge of a container or a
+/// forwarded port shows its own private address for all of them.
+pub fn is_shared(ip: IpAddr) -> bool {
+    is_this_machine(ip) || scope(ip) == Scope::Local
+}
+
 /// What one owner of addresses surely holds: an IPv4 address, or 64 bits of IPv6.
 pub fn host(ip: IpAddr) -> IpAddr {
     masked(ip, 32, 64)

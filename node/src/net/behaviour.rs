@@ -19,7 +19,7 @@ use std::{
 use super::{codec::Codec, config::NetConfig, gate::Gate, table::Table};
 use crate::{
     rpc::CLIENT_VERSION,
-    wire::{CompactBlock, Message},
+    wire::{CompactBlock, Message, PROTOCOL},
 };
 use chain_core::hash::BlockHash;
 
@@ -70,18 +70,24 @@ impl Names {
     /// # Panics
     /// Never: the names begin with a slash.
     pub fn new(genesis: &BlockHash) -> Self {
-        let name = |what| {
-            StreamProtocol::try_from_owned(format!("/cairn/{genesis}/{what}/1")).expect("a name begins with a slash")
+        let name = |what, version| {
+            let name = format!("/cairn/{genesis}/{what}/{version}");
+            StreamProtocol::try_from_owned(name).expect("a name begins with a slash")
         };
         Self {
-            exchange: name("exchange"),
-            kad: name("kad"),
-            blocks: IdentTopic::new(format!("cairn/{genesis}/blocks/1")),
+            exchange: name("exchange", PROTOCOL),
+            kad: name("kad", PROTOCOL),
+            blocks: IdentTopic::new(format!("cairn/{genesis}/blocks/{PROTOCOL}")),
         }
     }
 }
 
 impl Names {
+    /// Whether this is the genesis hash in the names.
+    pub fn is_chain(&self, genesis: &str) -> bool {
+        self.exchange.as_ref().strip_prefix("/cairn/").is_some_and(|rest| rest.starts_with(genesis))
+    }
+
     /// Whether a node that speaks these does not want to be found: with `--no-discovery` it does not speak the table's.
     pub fn is_hidden(&self, protocols: &[StreamProtocol]) -> bool {
         !protocols.contains(&self.kad)

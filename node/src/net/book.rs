@@ -27,6 +27,9 @@ const MOST_MET: usize = 256;
 const MOST_TOLD: usize = 128;
 /// Most that are in one public network: one who has only that does not fill the book either, whoever tells of it.
 const MOST_OF_GROUP: usize = 32;
+/// In the place of a network: what searches in the distributed table brought, which anybody may have put there. It takes up nobody
+/// else's part of the book.
+pub const TABLE: IpAddr = IpAddr::V4(Ipv4Addr::BROADCAST);
 /// Most addresses of one node.
 const ADDRESSES: usize = 4;
 /// Wait after the first failure; doubled by each further one.
@@ -101,7 +104,7 @@ impl Book {
         book
     }
 
-    /// Notes an address that somebody told of.
+    /// Notes an address that somebody told of another node.
     pub fn add(&mut self, peer: PeerId, address: Multiaddr, told_by: IpAddr) {
         if let Some(entry) = self.entries.get_mut(&peer) {
             if !entry.addresses.contains(&address) && entry.addresses.len() < ADDRESSES {
@@ -112,6 +115,24 @@ impl Book {
         }
         let told_by = address::group(told_by);
         self.insert(peer, Entry { addresses: vec![address], told_by, met: 0, failures: 0, next: None });
+    }
+
+    /// A node that is connected, so that its key is proven, says where it is. That takes the place of what others said of it, except
+    /// for the address at which this node met it.
+    pub fn introduced(&mut self, peer: PeerId, addresses: &[Multiaddr], at: IpAddr) {
+        if addresses.is_empty() {
+            return;
+        }
+        let before = self.entries.remove(&peer);
+        let mut entry = before.unwrap_or(Entry { addresses: Vec::new(), told_by: at, met: 0, failures: 0, next: None });
+        entry.told_by = address::group(at);
+        entry.addresses.truncate(usize::from(entry.met > 0));
+        for address in addresses {
+            if !entry.addresses.contains(address) && entry.addresses.len() < ADDRESSES {
+                entry.addresses.push(address.clone());
+            }
+        }
+        self.insert(peer, entry);
     }
 
     /// Adds an entry; where that is one too many of a kind, the worst of the kind goes.
@@ -351,6 +372,40 @@ mod tests {
         let (mut book, peer) = (Book::default(), PeerId::random());
         (0..10).for_each(|number| book.add(peer, at(number), teller(0)));
         assert_eq!(book.entries[&peer].addresses.len(), ADDRESSES);
+    }
+
+    // Somebody who answers a search names an honest node, at addresses where it is not.
+    #[test]
+    fn what_a_node_says_of_itself_takes_the_place_of_hearsay() {
+        let (mut book, peer, now) = (Book::default(), PeerId::random(), Instant::now());
+        (0..ADDRESSES).for_each(|number| book.add(peer, at(100 + number), TABLE));
+        book.introduced(peer, &[at(1), at(2)], teller(1));
+        assert_eq!(book.entries[&peer].addresses, [at(1), at(2)]);
+        assert_eq!(book.entries[&peer].told_by, address::group(teller(1)));
+        (0..10).for_each(|number| book.add(peer, at(200 + number), TABLE));
+        assert_eq!(book.entries[&peer].addresses[..2], [at(1), at(2)], "others fill what is left");
+        book.met(peer, at(3), now, 1_000);
+        book.introduced(peer, &[at(4)], teller(1));
+        assert_eq!(book.entries[&peer].addresses, [at(3), at(4)], "it was there when this node dialled it");
+        book.introduced(peer, &[], teller(1));
+        assert_eq!(book.entries[&peer].addresses, [at(3), at(4)]);
+    }
+
+    #[test]
+    fn a_thousand_keys_that_introduce_themselves_from_one_host_are_bounded_too() {
+        let mut book = Book::default();
+        (0..1_000).for_each(|number| book.introduced(PeerId::random(), &[at(number)], teller(3)));
+        assert_eq!(book.len(), MOST_TOLD);
+    }
+
+    #[test]
+    fn what_the_table_brings_takes_up_no_networks_part_of_the_book() {
+        let mut book = Book::default();
+        let honest: Vec<PeerId> = (0..MOST_TOLD).map(|_| PeerId::random()).collect();
+        honest.iter().enumerate().for_each(|(number, peer)| book.add(*peer, at(number), teller(1)));
+        (0..1_000).for_each(|number| book.add(PeerId::random(), at(1_000 + number), TABLE));
+        assert_eq!(book.len(), 2 * MOST_TOLD);
+        assert!(honest.iter().all(|peer| book.entries.contains_key(peer)));
     }
 
     #[test]

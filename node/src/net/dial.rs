@@ -10,10 +10,10 @@ use libp2p::{
     },
 };
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     error::Error,
     hash::{BuildHasher, RandomState},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
@@ -101,6 +101,11 @@ impl Dialer {
         self.shunned.get(address).is_some_and(|until| *until > now)
     }
 
+    /// Hosts of those that the operator named.
+    fn hosts(&self) -> HashSet<IpAddr> {
+        self.named.iter().flat_map(|named| named.hosts.iter().copied()).collect()
+    }
+
     fn get(&mut self, number: u64) -> Option<&mut Named> {
         self.named.iter_mut().find(|named| named.number == number)
     }
@@ -180,8 +185,15 @@ impl Shell {
         if addresses.is_empty() {
             return named.complain("the host name is unknown", Instant::now());
         }
+        named.is_at(&addresses);
         let peer = named.peer();
+        self.trust_hosts();
         self.dial(Attempt { aim: Aim::Named(number), peer, rest: Vec::new() }, addresses);
+    }
+
+    /// The hosts of named nodes may have changed.
+    pub(super) fn trust_hosts(&mut self) {
+        self.swarm.behaviour_mut().gate.trusted_hosts = self.dialer.hosts();
     }
 
     /// Dials a peer, or whoever is at the first address, and at the next one if nobody is.

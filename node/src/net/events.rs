@@ -14,14 +14,14 @@ use std::{
 use super::{
     address,
     behaviour::{BehaviourEvent, Names},
-    clock,
+    book, clock,
     gate::Evicted,
     peers::Origin,
     shell::{Gossiped, Shell},
 };
 use crate::{
     engine::{GossipId, Offence, PeerAction, PeerEvent, Refused, Verdict},
-    wire::{AGENT, CompactBlock, Message},
+    wire::{AGENT, CompactBlock, Message, PROTOCOL},
 };
 
 /// How often the table of peers is searched while peers are wanted, and otherwise.
@@ -43,7 +43,7 @@ pub(super) struct Decoded {
 /// Why a peer is of no use to this node, or this node is not wanted by it, if so.
 fn useless(names: &Names, protocols: &[StreamProtocol], origin: Origin) -> Option<String> {
     match protocols.contains(&names.exchange) {
-        false => Some(other_chain(protocols)),
+        false => Some(foreign(names, protocols)),
         true if origin == Origin::Scan && names.is_hidden(protocols) => {
             Some("does not want to be found (--no-discovery)".to_owned())
         }
@@ -51,14 +51,19 @@ fn useless(names: &Names, protocols: &[StreamProtocol], origin: Origin) -> Optio
     }
 }
 
-/// What to say of a peer that does not speak this chain's protocol.
-fn other_chain(protocols: &[StreamProtocol]) -> String {
-    let genesis = |name: &StreamProtocol| {
-        let genesis = name.as_ref().strip_prefix("/cairn/")?.strip_suffix("/exchange/1")?;
-        (genesis.len() == 64 && genesis.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| genesis.to_owned())
+/// What to say of a peer that does not speak this chain's protocol, or speaks it in another version.
+fn foreign(names: &Names, protocols: &[StreamProtocol]) -> String {
+    let spoken = |name: &StreamProtocol| {
+        let (genesis, version) = name.as_ref().strip_prefix("/cairn/")?.split_once("/exchange/")?;
+        let is_hash = genesis.len() == 64 && genesis.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_hash.then(|| Some((genesis.to_owned(), version.parse::<u32>().ok()?)))?
     };
-    match protocols.iter().find_map(genesis) {
-        Some(genesis) => format!("is of another chain, whose genesis block is {genesis}"),
+    match protocols.iter().find_map(spoken) {
+        Some((genesis, version)) if names.is_chain(&genesis) => {
+            let whose = if version < PROTOCOL { "its operator has" } else { "you have" };
+            format!("speaks version {version} of the protocol, and this node version {PROTOCOL}: {whose} to upgrade")
+        }
+        Some((genesis, _)) => format!("is of another chain, whose genesis block is {genesis}"),
         None => "does not speak the protocol of this chain".to_owned(),
     }
 }
@@ -92,7 +97,7 @@ impl Shell {
                     Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
                 };
                 for peer in found {
-                    self.note(peer.peer_id, peer.addrs, self.told_by_table());
+                    self.note(peer.peer_id, peer.addrs, self.reach_of_table(), book::TABLE);
                 }
             }
             BehaviourEvent::Autonat(autonat::v1::Event::StatusChanged {
@@ -139,16 +144,16 @@ impl Shell {
         if let Some(kad) = self.swarm.behaviour_mut().kad.as_mut() {
             kad.enter(&id, &useful);
         }
-        self.note(id, useful, told_by);
+        self.book.introduced(id, &useful, told_by);
     }
 
-    /// Writes down where a node is said to be.
-    fn note(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, told_by: IpAddr) {
+    /// Writes down where a node is said to be, by somebody who is at `from`.
+    fn note(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, from: IpAddr, told_by: IpAddr) {
         if peer == *self.swarm.local_peer_id() {
             return;
         }
         let bare = addresses.into_iter().map(|address| address::split(address).0);
-        for address in bare.filter(|address| address::is_useful(address, told_by)).take(TAKEN) {
+        for address in bare.filter(|address| address::is_useful(address, from)).take(TAKEN) {
             self.book.add(peer, address, told_by);
         }
     }
@@ -156,13 +161,13 @@ impl Shell {
     fn on_neighbours(&mut self, found: Vec<(PeerId, Multiaddr)>) {
         for (peer, address) in found {
             if let Some(ip) = address::ip(&address) {
-                self.note(peer, vec![address], ip);
+                self.note(peer, vec![address], ip, ip);
             }
         }
     }
 
-    /// What the table holds was told by anyone: it is worth what the farthest peer says.
-    fn told_by_table(&self) -> IpAddr {
+    /// What the table holds was told by anyone: its addresses are worth what the farthest peer says.
+    fn reach_of_table(&self) -> IpAddr {
         let ips = self.peers.iter().filter_map(|(_, peer)| peer.ip());
         ips.max_by_key(|ip| address::scope(*ip)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }
@@ -262,8 +267,9 @@ impl Shell {
                 }
             }
             PeerAction::Penalize(number, offence) => {
-                if let Some(peer) = self.peers.id(number) {
-                    self.offend(peer, &offence);
+                // Whoever sent a false form may have left before the block shows it.
+                if let Some((peer, ip)) = self.peers.culprit(number) {
+                    self.blame_at(peer, ip, offence.points(), &offence.to_string());
                 }
             }
             PeerAction::Disconnect(number, reason) => {
@@ -287,17 +293,36 @@ impl Shell {
 mod tests {
     use super::*;
 
+    fn protocol(name: String) -> StreamProtocol {
+        StreamProtocol::try_from_owned(name).unwrap()
+    }
+
     #[test]
     fn another_chain_is_named_by_its_genesis_block() {
         let genesis = "ab".repeat(32);
-        let protocol = |name: String| StreamProtocol::try_from_owned(name).unwrap();
         let protocols = [protocol("/ipfs/id/1.0.0".into()), protocol(format!("/cairn/{genesis}/exchange/1"))];
-        assert_eq!(other_chain(&protocols), format!("is of another chain, whose genesis block is {genesis}"));
         let names = Names::new(&chain_core::hash::BlockHash([1; 32]));
-        assert_eq!(useless(&names, &protocols, Origin::Inbound), Some(other_chain(&protocols)));
-        let odd = [protocol(format!("/cairn/{}/exchange/1", "\n".repeat(64)))];
-        assert_eq!(other_chain(&odd), "does not speak the protocol of this chain");
+        let reason = format!("is of another chain, whose genesis block is {genesis}");
+        assert_eq!(useless(&names, &protocols, Origin::Inbound), Some(reason));
+        for odd in ["\n".repeat(64) + "/exchange/1", genesis.clone() + "/exchange/", genesis + "/exchange/x"] {
+            let odd = [protocol(format!("/cairn/{odd}"))];
+            assert_eq!(foreign(&names, &odd), "does not speak the protocol of this chain");
+        }
     }
+
+    #[test]
+    fn another_version_of_the_protocol_is_named_and_who_has_to_upgrade() {
+        let genesis = chain_core::hash::BlockHash([1; 32]);
+        let names = Names::new(&genesis);
+        let other = |version: u32| {
+            let old = [protocol(format!("/cairn/{genesis}/exchange/{version}"))];
+            useless(&names, &old, Origin::Inbound).unwrap()
+        };
+        let said = "speaks version 1 of the protocol, and this node version 2: its operator has to upgrade";
+        assert_eq!(other(1), said);
+        assert_eq!(other(3), "speaks version 3 of the protocol, and this node version 2: you have to upgrade");
+    }
+
     #[test]
     fn who_does_not_want_to_be_found_is_left_alone_unless_it_was_named() {
         let names = Names::new(&chain_core::hash::BlockHash([1; 32]));

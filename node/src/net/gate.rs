@@ -18,10 +18,12 @@ use std::{
 };
 
 use super::{
-    address::{self, Scope},
+    address::{self, Scope, is_this_machine},
+    arrivals::Arrivals,
     bans::{Bans, Moment, Target},
     evict::{self, Deserts},
     knocks::Knocks,
+    ledger,
 };
 
 /// Connections of others that may be shaking hands at a time, over TCP and over QUIC each. QUIC's have places of their own, since
@@ -60,6 +62,9 @@ pub enum Denied {
     /// Too many from this network.
     #[error("there are enough connections from this network")]
     Group,
+    /// Too many from this host lately.
+    #[error("its host connects too often")]
+    Often,
     /// Too many with this peer.
     #[error("it is connected already")]
     Peer,
@@ -93,6 +98,9 @@ pub struct Gate {
     pub bans: Bans,
     /// Peers that the operator named: no limit holds for them.
     pub trusted: HashSet<PeerId>,
+    /// Hosts of nodes that the operator named. Others there must not keep those out.
+    pub trusted_hosts: HashSet<IpAddr>,
+    arrivals: Arrivals,
     knocks: Knocks,
     pending: HashMap<ConnectionId, Knock>,
     open: HashMap<ConnectionId, Open>,
@@ -109,6 +117,8 @@ impl Gate {
             limits,
             bans,
             trusted: HashSet::new(),
+            trusted_hosts: HashSet::new(),
+            arrivals: Arrivals::default(),
             knocks,
             pending: HashMap::new(),
             open: HashMap::new(),
@@ -151,8 +161,10 @@ impl Gate {
             if address::scope(ip) == Scope::Global && count(address::group) >= PENDING_PER_GROUP {
                 return Err(Denied::Group);
             }
-            // Whoever would be refused after the handshake is spared it.
-            self.has_room(ip)?;
+            // Whoever would be refused after the handshake is spared it, unless it may be one that no limit holds for.
+            if !self.trusted_hosts.contains(&address::host(ip)) {
+                self.has_room(ip, now)?;
+            }
         }
         let full = alike().count() >= PENDING;
         Ok(alike().min_by_key(|(_, knock)| knock.since).filter(|_| full).map(|(id, _)| *id))
@@ -175,7 +187,7 @@ impl Gate {
         if !inbound || self.trusted.contains(peer) {
             return Ok(None);
         }
-        ip.filter(|ip| !is_this_machine(*ip)).map_or(Ok(()), |ip| self.has_room(ip))?;
+        ip.filter(|ip| !is_this_machine(*ip)).map_or(Ok(()), |ip| self.has_room(ip, now))?;
         if self.inbound().count() < self.limits.inbound {
             return Ok(None);
         }
@@ -197,7 +209,10 @@ impl Gate {
     }
 
     /// Whether one more may come from this host and network. A private network is one network by nature.
-    fn has_room(&self, ip: IpAddr) -> Result<(), Denied> {
+    fn has_room(&self, ip: IpAddr, now: Instant) -> Result<(), Denied> {
+        if !self.arrivals.may_come(ip, now) {
+            return Err(Denied::Often);
+        }
         let count =
             |part: fn(IpAddr) -> IpAddr| self.inbound().filter(|open| open.ip.map(part) == Some(part(ip))).count();
         if count(address::host) >= self.limits.per_host {
@@ -216,6 +231,9 @@ impl Gate {
     }
 
     fn entered(&mut self, id: ConnectionId, peer: PeerId, ip: Option<IpAddr>, inbound: bool, now: Instant) {
+        if let Some(ip) = ip.filter(|ip| inbound && !is_this_machine(*ip)) {
+            self.arrivals.came(ip, now);
+        }
         self.deserts.entry(peer).or_default();
         self.open.insert(id, Open { peer, ip, inbound, since: now, leaving: false });
     }
@@ -229,19 +247,15 @@ impl Gate {
         }
     }
 
-    /// Bans a peer for so many seconds, and the host that it comes from unless that is this machine.
-    pub fn ban(&mut self, peer: PeerId, ip: Option<IpAddr>, seconds: u64, reason: &str) {
+    /// Bans a peer for so many seconds, and the host that it comes from unless others come from there: because it is shared, or
+    /// because the operator named a node there. Returns what is banned.
+    pub fn ban(&mut self, peer: PeerId, ip: Option<IpAddr>, seconds: u64, reason: &str) -> Vec<Target> {
         let at = Moment::now();
-        self.bans.add(Target::Peer(peer), seconds, reason.to_owned(), at);
-        if let Some(ip) = ip.filter(|ip| !is_this_machine(*ip)) {
-            self.bans.add(Target::Host(address::host(ip)), seconds, reason.to_owned(), at);
-        }
+        let ip = ip.filter(|ip| !self.trusted_hosts.contains(&address::host(*ip)));
+        let targets: Vec<Target> = ledger::targets(peer, ip).collect();
+        targets.iter().for_each(|target| self.bans.add(*target, seconds, reason.to_owned(), at));
+        targets
     }
-}
-
-/// Where several nodes of one owner run beside each other.
-fn is_this_machine(ip: IpAddr) -> bool {
-    ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from(std::net::Ipv6Addr::LOCALHOST)
 }
 
 impl NetworkBehaviour for Gate {
@@ -329,142 +343,4 @@ impl NetworkBehaviour for Gate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gate() -> Gate {
-        Gate::new(Limits { inbound: 6, per_host: 2, per_group: 3 }, Bans::default(), Knocks::default())
-    }
-
-    impl Gate {
-        fn open(&mut self, peer: PeerId, ip: &str, inbound: bool) -> Result<(), Denied> {
-            let (ip, now) = (Some(ip.parse().unwrap()), Instant::now());
-            if inbound {
-                self.may_knock(ip, false, now)?;
-            }
-            let room = self.may_enter(&peer, ip, inbound, now)?;
-            room.into_iter().for_each(|evicted| self.evict(evicted));
-            self.entered(ConnectionId::new_unchecked(self.open.len()), peer, ip, inbound, now);
-            Ok(())
-        }
-
-        fn enter(&mut self, ip: &str) -> Result<(), Denied> {
-            self.open(PeerId::random(), ip, true)
-        }
-
-        fn knock(&mut self, number: usize, ip: &str, quic: bool) -> Result<Option<ConnectionId>, Denied> {
-            let (ip, now) = (Some(ip.parse().unwrap()), Instant::now() + Duration::from_millis(number as u64));
-            let oldest = self.may_knock(ip, quic, now)?;
-            oldest.inspect(|oldest| _ = self.pending.remove(oldest));
-            let knock = Knock { ip, quic, from: Multiaddr::empty(), since: now };
-            self.pending.insert(ConnectionId::new_unchecked(number), knock);
-            Ok(oldest)
-        }
-    }
-
-    #[test]
-    fn a_host_a_network_and_the_whole_have_limits() {
-        let mut gate = gate();
-        assert_eq!(gate.enter("8.8.8.8"), Ok(()));
-        assert_eq!(gate.enter("8.8.8.8"), Ok(()));
-        assert_eq!(gate.enter("8.8.8.8"), Err(Denied::Host));
-        assert_eq!(gate.enter("8.8.4.4"), Ok(()));
-        assert_eq!(gate.enter("8.8.1.1"), Err(Denied::Group));
-        assert_eq!(gate.enter("2002:808:101::1"), Err(Denied::Group), "nor through a tunnel");
-        assert_eq!(gate.open(PeerId::random(), "8.8.8.8", false), Ok(()), "what this node dials is not limited here");
-        for ip in ["9.1.1.1", "9.1.1.2", "9.1.1.3"] {
-            assert_eq!(gate.enter(ip), Ok(()));
-        }
-        assert_eq!((gate.inbound().count(), gate.evicted.len()), (6, 0));
-        assert_eq!(gate.enter("11.1.1.1"), Ok(()), "somebody makes room");
-        assert_eq!((gate.inbound().count(), gate.evicted.len()), (6, 1));
-        let friend = PeerId::random();
-        gate.trusted.insert(friend);
-        assert_eq!(gate.open(friend, "12.1.1.1", true), Ok(()), "no limit holds for those that the operator named");
-        assert_eq!((gate.inbound().count(), gate.evicted.len()), (7, 1));
-    }
-
-    // An attacker with many networks has all places, and an honest node comes.
-    #[test]
-    fn full_places_open_for_others_and_the_trusted_stay() {
-        let mut gate =
-            Gate::new(Limits { inbound: 42, per_host: 4, per_group: 10 }, Bans::default(), Knocks::default());
-        let friend = PeerId::random();
-        gate.trusted.insert(friend);
-        gate.open(friend, "7.7.7.7", true).unwrap();
-        for number in 0..41 {
-            gate.enter(&format!("{}.1.1.{}", 20 + number / 10, number % 10)).unwrap();
-        }
-        assert_eq!(gate.evicted, []);
-        for number in 0..1_000 {
-            assert_eq!(gate.enter(&format!("{}.{}.1.1", 100 + number / 250, number % 250)), Ok(()));
-        }
-        assert_eq!(gate.inbound().count(), 42);
-        assert!(!gate.evicted.contains(&friend));
-    }
-
-    #[test]
-    fn this_machine_and_private_networks_are_exempt_as_far_as_it_makes_sense() {
-        let mut gate = gate();
-        for _ in 0..3 {
-            assert_eq!(gate.enter("127.0.0.1"), Ok(()));
-        }
-        assert_eq!(gate.enter("192.168.1.1"), Ok(()));
-        assert_eq!(gate.enter("192.168.1.1"), Ok(()));
-        assert_eq!(gate.enter("192.168.1.1"), Err(Denied::Host));
-        assert_eq!(gate.enter("192.168.1.2"), Ok(()));
-        assert_eq!(gate.enter("127.0.0.1"), Ok(()));
-        assert_eq!(gate.inbound().count(), 6, "the whole is limited for all");
-    }
-
-    #[test]
-    fn the_banned_stay_out_under_their_key_and_from_their_host() {
-        let mut gate = gate();
-        let (peer, ip) = (PeerId::random(), "9.9.9.9".parse().unwrap());
-        gate.ban(peer, Some(ip), 100, "why");
-        assert_eq!(gate.enter("9.9.9.9"), Err(Denied::Banned));
-        assert_eq!(gate.open(peer, "1.1.1.1", false), Err(Denied::Banned));
-        gate.ban(peer, Some("127.0.0.1".parse().unwrap()), 100, "why");
-        assert_eq!(gate.open(peer, "127.0.0.1", true), Err(Denied::Banned));
-        assert_eq!(gate.enter("127.0.0.1"), Ok(()), "this machine is never banned as a whole");
-    }
-
-    #[test]
-    fn one_peer_has_few_connections() {
-        let mut gate = gate();
-        let peer = PeerId::random();
-        assert_eq!(gate.open(peer, "127.0.0.1", true), Ok(()));
-        assert_eq!(gate.open(peer, "127.0.0.1", false), Ok(()));
-        assert_eq!(gate.open(peer, "127.0.0.1", true), Err(Denied::Peer));
-        (0..2).for_each(|id| gate.left(ConnectionId::new_unchecked(id)));
-        assert!(gate.open.is_empty() && gate.deserts.is_empty(), "nothing stays of who left");
-    }
-
-    #[test]
-    fn few_of_one_host_or_network_shake_hands_at_a_time() {
-        let mut gate =
-            Gate::new(Limits { inbound: 500, per_host: 500, per_group: 500 }, Bans::default(), Knocks::default());
-        for number in 0..PENDING_PER_HOST {
-            assert_eq!(gate.knock(number, "8.8.8.8", false), Ok(None));
-        }
-        assert_eq!(gate.knock(100, "8.8.8.8", false), Err(Denied::Host));
-        for number in PENDING_PER_HOST..PENDING_PER_GROUP {
-            assert_eq!(gate.knock(number, &format!("8.8.1.{number}"), false), Ok(None));
-        }
-        assert_eq!(gate.knock(100, "8.8.2.1", false), Err(Denied::Group));
-    }
-
-    #[test]
-    fn the_oldest_handshake_makes_room_among_its_like() {
-        let mut gate =
-            Gate::new(Limits { inbound: 500, per_host: 500, per_group: 500 }, Bans::default(), Knocks::default());
-        // Forged: each from another network, over QUIC.
-        for number in 0..PENDING {
-            assert_eq!(gate.knock(number, &format!("11.{number}.1.1"), true), Ok(None));
-        }
-        assert_eq!(gate.knock(200, "9.9.9.9", false), Ok(None), "TCP has places of its own");
-        assert_eq!(gate.knock(201, "9.9.9.9", true), Ok(Some(ConnectionId::new_unchecked(0))));
-        assert_eq!(gate.knock(202, "9.9.9.9", true), Ok(Some(ConnectionId::new_unchecked(1))));
-        assert_eq!(gate.pending.len(), PENDING + 1);
-    }
-}
+mod tests;

@@ -5,6 +5,7 @@
 //! thread, and what waits between them is bounded for each peer.
 
 mod address;
+mod arrivals;
 mod bans;
 mod behaviour;
 mod book;
@@ -21,6 +22,7 @@ mod gate;
 mod handle;
 mod key;
 mod knocks;
+mod ledger;
 mod listen;
 mod mux;
 mod named;
@@ -43,6 +45,7 @@ pub use libp2p::{Multiaddr, PeerId};
 use libp2p::{Swarm, identity::Keypair, multiaddr::Protocol, swarm};
 use std::{
     collections::HashMap,
+    hash::RandomState,
     io,
     net::SocketAddr,
     path::PathBuf,
@@ -62,6 +65,7 @@ use self::{
     gate::{Gate, Limits},
     handle::Command,
     knocks::Knocks,
+    ledger::Ledger,
     offset::ClockWatch,
     peers::Peers,
     shell::{Alone, Inputs, Shell},
@@ -145,6 +149,8 @@ pub async fn start(config: NetConfig, engine: EngineHandle) -> Result<NetHandle,
         names,
         engine,
         peers: Peers::default(),
+        ledger: Ledger::default(),
+        payers: RandomState::new(),
         counters,
         farewells: Farewells::default(),
         exchange: Exchange::default(),

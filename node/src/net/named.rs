@@ -1,13 +1,18 @@
 //! A node that the operator named.
 
 use libp2p::{Multiaddr, PeerId};
-use std::time::{Duration, Instant};
+use std::{
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use super::address;
 
 /// Waits between attempts.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Most hosts that one name stands for.
+const HOSTS: usize = 16;
 /// How often the log says that it cannot be reached.
 const COMPLAIN: Duration = Duration::from_secs(600);
 
@@ -22,6 +27,8 @@ pub struct Named {
     pub given: Option<PeerId>,
     /// The key that it had when it was connected last.
     pub learnt: Option<PeerId>,
+    /// Hosts that its address stands for.
+    pub hosts: Vec<IpAddr>,
     /// Whether to stay connected with it, rather than to begin with it.
     pub stay: bool,
     wait: Duration,
@@ -34,7 +41,13 @@ impl Named {
     pub fn new(number: u64, address: Multiaddr, stay: bool) -> Self {
         let (address, given) = address::split(address);
         let next = Instant::now();
-        Self { number, address, given, learnt: None, stay, wait: FIRST_WAIT, next, complained: None }
+        let hosts = Vec::new();
+        Self { number, address, given, learnt: None, hosts, stay, wait: FIRST_WAIT, next, complained: None }
+    }
+
+    /// Its name, or its address, stands for these.
+    pub fn is_at(&mut self, addresses: &[Multiaddr]) {
+        self.hosts = addresses.iter().take(HOSTS).filter_map(address::ip).map(address::host).collect();
     }
 
     /// The key to expect.

@@ -14,8 +14,10 @@ use crate::{
     wire::{Request, Response, Status},
 };
 
-/// A point against a peer is forgotten after so long.
-const FORGIVEN: Duration = Duration::from_secs(30);
+/// Peers that have left and are remembered for what comes to light later, and for how long: the engine waits ten minutes for the
+/// block that shows what a peer gossiped.
+const GONE: usize = 1_024;
+const GONE_FOR: Duration = Duration::from_secs(600);
 
 /// How often a peer may say at once what it is, and after how long it may once more. Honest ones do when they connect, every five
 /// minutes, and when their addresses change.
@@ -74,8 +76,14 @@ pub struct Peer {
     pub introduced: bool,
     introductions: u32,
     introductions_at: Instant,
-    points: u32,
-    judged: Instant,
+}
+
+/// A peer that has left.
+struct Gone {
+    number: engine::PeerId,
+    id: PeerId,
+    ip: Option<IpAddr>,
+    at: Instant,
 }
 
 impl Peer {
@@ -107,8 +115,6 @@ impl Peer {
             introduced: false,
             introductions: INTRODUCTIONS,
             introductions_at: since,
-            points: 0,
-            judged: since,
         }
     }
 
@@ -122,6 +128,11 @@ impl Peer {
     /// Whether this node dialled it.
     pub fn outbound(&self) -> bool {
         self.origin != Origin::Inbound
+    }
+
+    /// Whether this node dialled it to have it as a peer. A peer that a search went by way of was named by others.
+    pub fn chosen(&self) -> bool {
+        matches!(self.origin, Origin::Wanted | Origin::Scan)
     }
 
     /// It says what it is; returns whether it may do so now.
@@ -141,22 +152,6 @@ impl Peer {
     pub fn ip(&self) -> Option<IpAddr> {
         address::ip(&self.address)
     }
-
-    /// What is held against it now.
-    pub fn points(&mut self, now: Instant) -> u32 {
-        let forgiven = now.saturating_duration_since(self.judged).as_secs() / FORGIVEN.as_secs();
-        if forgiven > 0 {
-            self.points = self.points.saturating_sub(u32::try_from(forgiven).unwrap_or(u32::MAX));
-            self.judged = now;
-        }
-        self.points
-    }
-
-    /// Holds more against it; answers how much it is together.
-    pub fn blame(&mut self, points: u32, now: Instant) -> u32 {
-        self.points = self.points(now).saturating_add(points);
-        self.points
-    }
 }
 
 /// All connected peers.
@@ -164,6 +159,7 @@ impl Peer {
 pub struct Peers {
     peers: HashMap<PeerId, Peer>,
     ids: HashMap<engine::PeerId, PeerId>,
+    gone: VecDeque<Gone>,
     last: u64,
 }
 
@@ -184,6 +180,12 @@ impl Peers {
     pub fn remove(&mut self, id: &PeerId) -> Option<Peer> {
         let peer = self.peers.remove(id)?;
         self.ids.remove(&peer.number);
+        let at = Instant::now();
+        self.gone.retain(|gone| at.duration_since(gone.at) < GONE_FOR);
+        if self.gone.len() >= GONE {
+            self.gone.pop_front();
+        }
+        self.gone.push_back(Gone { number: peer.number, id: *id, ip: peer.ip(), at });
         Some(peer)
     }
 
@@ -202,9 +204,12 @@ impl Peers {
         self.ids.get(&number).copied()
     }
 
-    /// All of them.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&PeerId, &mut Peer)> {
-        self.peers.iter_mut()
+    /// Key and IP of the peer that the engine calls so, or called so before it left.
+    pub fn culprit(&self, number: engine::PeerId) -> Option<(PeerId, Option<IpAddr>)> {
+        if let Some(id) = self.id(number) {
+            return Some((id, self.peers.get(&id).and_then(Peer::ip)));
+        }
+        self.gone.iter().find(|gone| gone.number == number).map(|gone| (gone.id, gone.ip))
     }
 
     /// All of them.
@@ -219,7 +224,7 @@ impl Peers {
 
     /// Seconds that their clocks are ahead of this machine's; `None` as long as nobody has said.
     pub fn clock_offset(&self) -> Option<i64> {
-        offset::median(self.peers.values().filter_map(|peer| Some((peer.outbound(), peer.clock_offset?))))
+        offset::median(self.peers.values().filter_map(|peer| Some((peer.chosen(), peer.clock_offset?))))
     }
 
     /// How many there are.
@@ -229,6 +234,6 @@ impl Peers {
 
     /// How many of them this node dialled to have them as peers.
     pub fn outbound(&self) -> usize {
-        self.peers.values().filter(|peer| matches!(peer.origin, Origin::Wanted | Origin::Scan)).count()
+        self.peers.values().filter(|peer| peer.chosen()).count()
     }
 }

@@ -10,6 +10,8 @@ use libp2p::{
 };
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -31,11 +33,12 @@ use super::{
     exchange::Exchange,
     farewell::{Farewell, Farewells},
     handle::{Command, PeerInfo},
+    ledger::{self, Ledger},
     offset::ClockWatch,
     peers::{Origin, Peer, Peers},
     throttle::Throttle,
 };
-use crate::engine::{BAN, EngineHandle, GossipId, Offence, PeerAction, PeerEvent};
+use crate::engine::{BAN, EngineHandle, GossipId, Offence, Payer, PeerAction, PeerEvent, Side};
 
 /// How often peers are dialled and lists tended.
 const TICK: Duration = Duration::from_secs(1);
@@ -59,6 +62,9 @@ pub struct Shell {
     pub(super) config: NetConfig,
     pub(super) engine: EngineHandle,
     pub(super) peers: Peers,
+    pub(super) ledger: Ledger,
+    /// Names those who pay for what peers ask, for the engine.
+    pub(super) payers: RandomState,
     pub(super) counters: Arc<Counters>,
     pub(super) farewells: Farewells,
     pub(super) alone: Alone,
@@ -181,7 +187,11 @@ impl Shell {
             (true, Some(Aim::Book(_) | Aim::Named(_))) => Origin::Wanted,
             (true, None) => Origin::Passing,
         };
-        let outbound = origin != Origin::Inbound;
+        let side = match origin {
+            Origin::Inbound => Side::Inbound,
+            Origin::Passing => Side::Passing,
+            Origin::Scan | Origin::Wanted => Side::Chosen,
+        };
         let (address, _) = address::split(endpoint.get_remote_address().clone());
         if let Some(peer) = self.peers.get(&id) {
             peer.connections += 1;
@@ -193,9 +203,9 @@ impl Shell {
         let number = self.peers.next_number();
         let link = self.engine.peer(number);
         // The engine has stopped, and so will this shell.
-        let _ = link.try_send(PeerEvent::Connected { outbound });
+        let _ = link.try_send(PeerEvent::Connected(side, self.payer(id, address::ip(&address))));
         if let Some(suppressed) = self.comings.allow(Instant::now()) {
-            tracing::info!(peer = %id, %address, outbound, suppressed, "connected");
+            tracing::info!(peer = %id, %address, outbound = side != Side::Inbound, suppressed, "connected");
         }
         self.peers.insert(id, Peer::new(number, link, origin, address, self.counters.of(id)));
         self.count.send_replace(self.peers.len());
@@ -234,22 +244,41 @@ impl Shell {
         self.blame(peer, offence.points(), &offence.to_string());
     }
 
-    /// Holds something against a peer, and bans it if that is too much.
+    /// Who pays for a peer: its host, or its key where a host is shared.
+    fn payer(&self, id: PeerId, ip: Option<IpAddr>) -> Payer {
+        Payer(self.payers.hash_one(ledger::targets(id, ip).next()))
+    }
+
+    /// Holds something against a connected peer, and bans it if that is too much.
     pub(super) fn blame(&mut self, id: PeerId, points: u32, reason: &str) {
+        let ip = self.peers.get(&id).map(|peer| peer.ip());
+        ip.into_iter().for_each(|ip| self.blame_at(id, ip, points, reason));
+    }
+
+    /// Holds something against a peer that was at this address, also if it has left.
+    pub(super) fn blame_at(&mut self, id: PeerId, ip: Option<IpAddr>, points: u32, reason: &str) {
         let now = Instant::now();
-        let Some(peer) = self.peers.get(&id) else {
-            return;
-        };
-        let (total, ip) = (peer.blame(points, now), peer.ip());
+        let total = self.ledger.blame(id, ip, points, now);
         let banned = total >= BAN;
         if let Some(suppressed) = self.offences.allow(now) {
             tracing::info!(peer = %id, reason, points, total, banned, suppressed, "a peer misbehaves");
         }
         if banned {
-            self.swarm.behaviour_mut().gate.ban(id, ip, BAN_SECONDS, reason);
+            let targets = self.swarm.behaviour_mut().gate.ban(id, ip, BAN_SECONDS, reason);
             self.book.forget(&id);
-            self.disconnect(id, &format!("banned: {reason}"));
+            targets.iter().for_each(|target| self.keep_out(target, &format!("banned: {reason}")));
         }
+    }
+
+    /// Somebody was banned: disconnects those that this names. The ban takes the place of points.
+    fn keep_out(&mut self, target: &Target, why: &str) {
+        self.ledger.forget(target);
+        let hit = |id: &PeerId, peer: &Peer| match target {
+            Target::Peer(banned) => banned == id,
+            Target::Host(banned) => peer.ip().map(address::host) == Some(*banned),
+        };
+        let hit: Vec<PeerId> = self.peers.iter().filter(|(id, peer)| hit(id, peer)).map(|(id, _)| *id).collect();
+        hit.into_iter().for_each(|id| self.disconnect(id, why));
     }
 
     fn tick(&mut self) {
@@ -339,21 +368,17 @@ impl Shell {
             Command::RemovePeer(peer, reply) => {
                 self.dialer.named.retain(|named| named.peer() != Some(peer));
                 self.swarm.behaviour_mut().gate.trusted.remove(&peer);
+                self.trust_hosts();
                 let _ = reply.send(self.peers.contains(&peer));
                 self.disconnect(peer, "admin_removePeer");
             }
             Command::Ban(target, seconds, reason) => {
                 let why = format!("banned: {reason}");
                 self.swarm.behaviour_mut().gate.bans.add(target, seconds, reason, Moment::now());
-                let hit = |id: &PeerId, peer: &Peer| match target {
-                    Target::Peer(banned) => banned == *id,
-                    Target::Host(banned) => peer.ip().map(address::host) == Some(banned),
-                };
-                let hit: Vec<PeerId> =
-                    self.peers.iter().filter(|(id, peer)| hit(id, peer)).map(|(id, _)| *id).collect();
-                hit.into_iter().for_each(|id| self.disconnect(id, &why));
+                self.keep_out(&target, &why);
             }
             Command::Unban(target, reply) => {
+                self.ledger.forget(&target);
                 let _ = reply.send(self.swarm.behaviour_mut().gate.bans.remove(&target));
             }
             Command::Bans(reply) => drop(reply.send(self.swarm.behaviour().gate.bans.list(Moment::now()))),
@@ -382,7 +407,8 @@ impl Shell {
 
     fn infos(&mut self) -> Vec<PeerInfo> {
         let now = Instant::now();
-        let info = |(id, peer): (&PeerId, &mut Peer)| PeerInfo {
+        let ledger = &mut self.ledger;
+        let info = |(id, peer): (&PeerId, &Peer)| PeerInfo {
             id: *id,
             address: peer.address.clone(),
             outbound: peer.outbound(),
@@ -390,11 +416,11 @@ impl Shell {
             status: peer.status.clone(),
             connected: now.duration_since(peer.since),
             ping: peer.ping,
-            points: peer.points(now),
+            points: ledger.points(*id, peer.ip(), now),
             clock_offset: peer.clock_offset,
             traffic: (peer.traffic.received(), peer.traffic.sent()),
         };
-        let mut infos: Vec<PeerInfo> = self.peers.iter_mut().map(info).collect();
+        let mut infos: Vec<PeerInfo> = self.peers.iter().map(info).collect();
         infos.sort_by_key(|info| std::cmp::Reverse(info.connected));
         infos
     }

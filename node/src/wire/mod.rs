@@ -16,8 +16,9 @@ pub use message::{Request, Response, Status};
 use chain_core::codec::{self, CodecError};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// Version of these messages. A peer of an older one is refused.
-pub const PROTOCOL: u32 = 1;
+/// Version of these messages, and of the rules of the chain that they carry. It is part of the names of the protocols, so that
+/// nodes of different versions part before they read each other's messages. 2: `Status` tells the time.
+pub const PROTOCOL: u32 = 2;
 
 /// Most hashes of a locator.
 pub const LOCATOR: usize = 64;

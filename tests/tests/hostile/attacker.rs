@@ -1,7 +1,7 @@
 //! A peer that speaks the node's protocols byte by byte, and says what it likes. Shares no code with the node but its
 //! messages.
 
-use cairn_node::wire::{Message, Request, Response};
+use cairn_node::wire::{Message, PROTOCOL, Request, Response};
 use chain_core::hash::BlockHash;
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use libp2p::{
@@ -146,9 +146,9 @@ impl Attacker {
     pub fn dial(from: &str, node: &str, genesis: &BlockHash, manners: Manners) -> Self {
         let runtime = Runtime::new().expect("threads can be started");
         let guard = runtime.enter();
-        let name = format!("/cairn/{genesis}/exchange/1");
+        let name = format!("/cairn/{genesis}/exchange/{PROTOCOL}");
         let protocol = StreamProtocol::try_from_owned(name).expect("a name begins with a slash");
-        let topic = IdentTopic::new(format!("cairn/{genesis}/blocks/1"));
+        let topic = IdentTopic::new(format!("cairn/{genesis}/blocks/{PROTOCOL}"));
         let address = runtime.block_on(detour(from, node)).expect("loopback is wide");
         let mut swarm = SwarmBuilder::with_new_identity()
             .with_tokio()

@@ -1,5 +1,6 @@
 //! Peers that misuse the protocol by which peers say what they are (identify).
 
+use cairn_node::wire::PROTOCOL;
 use chain_core::hash::BlockHash;
 use futures::StreamExt;
 use libp2p::{
@@ -40,16 +41,21 @@ struct Session {
 }
 
 impl Introducer {
-    /// A peer with a key of its own that is connected with the node at `IP:PORT`.
-    pub fn dial(node: &str, genesis: &BlockHash) -> Option<Self> {
+    /// A peer with a key of its own that is connected with the node at `IP:PORT`, and speaks this version of the protocol.
+    pub fn dial(node: &str, genesis: &BlockHash, version: u32) -> Option<Self> {
         let runtime = Runtime::new().expect("threads can be started");
-        let session = runtime.block_on(Session::dial(node.to_owned(), *genesis))?;
+        let session = runtime.block_on(Session::dial(node.to_owned(), *genesis, version))?;
         Some(Self { runtime, session })
     }
 
     /// Its key.
     pub fn id(&self) -> PeerId {
         *self.session.swarm.local_peer_id()
+    }
+
+    /// Whether the node ends the connection in that time.
+    pub fn is_sent_away(&mut self, time: Duration) -> bool {
+        self.runtime.block_on(self.session.run(time, |session| !session.connected))
     }
 
     /// Says what it is, with fresh addresses each time, until the node ends the connection; answers how often.
@@ -81,7 +87,7 @@ impl Introducer {
 }
 
 async fn visit(node: String, genesis: BlockHash) -> bool {
-    let Some(mut session) = Session::dial(node, genesis).await else { return false };
+    let Some(mut session) = Session::dial(node, genesis, PROTOCOL).await else { return false };
     if !session.run(Duration::from_secs(10), |session| session.told > 0 && session.pushed > 0).await {
         return false;
     }
@@ -90,9 +96,10 @@ async fn visit(node: String, genesis: BlockHash) -> bool {
 }
 
 impl Session {
-    async fn dial(node: String, genesis: BlockHash) -> Option<Self> {
+    async fn dial(node: String, genesis: BlockHash, version: u32) -> Option<Self> {
         let name = |what: &str| {
-            StreamProtocol::try_from_owned(format!("/cairn/{genesis}/{what}/1")).expect("a name begins with a slash")
+            let name = format!("/cairn/{genesis}/{what}/{version}");
+            StreamProtocol::try_from_owned(name).expect("a name begins with a slash")
         };
         let mut swarm = SwarmBuilder::with_new_identity()
             .with_tokio()

@@ -336,13 +336,46 @@ fn a_thousand_identities_of_one_host_leave_the_address_book_useful() {
 #[test]
 fn a_flood_of_introductions_is_punished() {
     let victim = Victim::start();
-    let mut introducer = Introducer::dial(&victim.address(), &victim.genesis).expect("the node lets it in");
+    let mut introducer = Introducer::dial(&victim.address(), &victim.genesis, PROTOCOL).expect("the node lets it in");
     let pushed = introducer.push_until_closed(Duration::from_secs(60));
     println!("{pushed} introductions");
     let bans = victim.node.rpc.call("admin_bans", json!([]));
     let id = introducer.id().to_string();
     let ban = bans.as_array().into_iter().flatten().find(|ban| ban["target"] == id.as_str());
     assert_eq!(ban.map(|ban| &ban["reason"]), Some(&json!("too many introductions")), "{bans}");
+    victim.is_well();
+}
+
+#[test]
+fn points_stay_with_a_host_that_comes_again_under_another_key() {
+    let victim = Victim::start();
+    let nonsense = Question::framed(&[0xee; 300]);
+    let mut first = victim.attacker(Manners::Handshake);
+    first.ask(nonsense.clone());
+    wait_for("the points", 20, || {
+        first.run(Duration::from_millis(100));
+        let peers = victim.node.rpc.call("admin_peers", json!([]));
+        peers.as_array().into_iter().flatten().any(|peer| peer["points"] == 50).then_some(())
+    });
+    drop(first);
+    let mut second = victim.attacker(Manners::Handshake);
+    second.ask(nonsense);
+    victim.wait_for_ban(&mut second, |_| {});
+    victim.is_well();
+}
+
+#[test]
+fn a_peer_of_another_version_is_sent_away_with_a_reason_and_without_points() {
+    let victim = Victim::start();
+    let mut old = Introducer::dial(&victim.address(), &victim.genesis, PROTOCOL - 1).expect("the node lets it in");
+    assert!(old.is_sent_away(Duration::from_secs(20)));
+    let reason = format!(
+        "speaks version {} of the protocol, and this node version {PROTOCOL}: its operator has to upgrade",
+        PROTOCOL - 1
+    );
+    wait_for("the reason", 20, || victim.node.log().contains(&reason).then_some(()));
+    assert!(!victim.node.log().contains("misbehaves"), "{}", victim.node.log());
+    assert_eq!(victim.node.rpc.call("admin_bans", json!([])), json!([]));
     victim.is_well();
 }
 

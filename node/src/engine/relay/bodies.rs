@@ -409,21 +409,21 @@ impl Engine {
         Ok(())
     }
 
-    /// If nobody is known to have the lowest missing block, everybody is asked where it stands: whoever gossiped it may be
-    /// gone, and gossip names only the first that sent a block.
+    /// If nobody is known to have the lowest missing block, or it is late, the others are asked where they stand: the peer that
+    /// gossiped it may be gone or keep it back, and gossip names only the first that sent a block.
     fn look_for_source(&mut self, goal: BlockHash) {
-        let bodies = &self.relay.bodies;
-        let Some((lowest, _)) = bodies.free.first().copied() else { return };
-        if self.steady.since(bodies.asked_all) < ASK_ALL {
+        let lowest = self.lowest_missing(goal).and_then(|hash| self.tree.get(&hash));
+        let Some(lowest) = lowest.map(|info| info.height) else { return };
+        if self.steady.since(self.relay.bodies.asked_all) < ASK_ALL {
             return;
         }
         let has = |id: &PeerId| self.common_height(*id, goal).is_some_and(|top| top >= lowest);
-        let ids: Vec<PeerId> = self.relay.peers.keys().copied().collect();
-        if ids.iter().any(has) {
+        let (have, lack): (Vec<PeerId>, Vec<PeerId>) = self.relay.peers.keys().copied().partition(has);
+        if !have.is_empty() && !self.relay.withheld.is_late(self.steady) {
             return;
         }
         self.relay.bodies.asked_all = self.steady;
-        for id in ids {
+        for id in lack {
             if self.relay.peers.get(&id).is_some_and(|peer| peer.claim.is_some()) {
                 self.ask_status(id);
             }

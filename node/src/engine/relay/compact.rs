@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Forms that may wait for missing transactions, of all blocks and of one. Several of one block, since the peer whose form
-/// came first may be silent on purpose; the last place is for a peer that this node dialled.
+/// came first may be silent on purpose; the last place is for a peer that this node chose.
 pub(super) const PARTIALS: usize = 8;
 const PARTIALS_OF_BLOCK: usize = 3;
 
@@ -58,8 +58,12 @@ pub(super) fn compact(block: &Block) -> Option<CompactBlock> {
     let short_ids = others.iter().map(|transaction| short.id(&merkle::leaf(transaction))).collect();
     let coinbase = Bytes::from(coinbase.encode());
     let compact = CompactBlock { header: block.header, coinbase, short_ids };
-    let bytes = compact.coinbase.len() + size_of::<ShortId>() * compact.short_ids.len() + 128;
-    (bytes <= CompactBlock::MOST_BYTES).then_some(compact)
+    (bytes(&compact) <= CompactBlock::MOST_BYTES).then_some(compact)
+}
+
+/// How long a compact form is, and a little more.
+pub(super) fn bytes(compact: &CompactBlock) -> usize {
+    compact.coinbase.len() + size_of::<ShortId>() * compact.short_ids.len() + 128
 }
 
 impl Partial {
@@ -119,7 +123,7 @@ impl Engine {
         let worth = missing.len() * 3 <= partial.slots.len() * 2 || missing.len() <= 16;
         let Some(info) = self.tree.get(&hash).filter(|_| worth) else { return };
         let waiting = self.partials_of(&hash).count();
-        let room = PARTIALS_OF_BLOCK - usize::from(!asked.outbound);
+        let room = PARTIALS_OF_BLOCK - usize::from(!asked.chosen());
         if self.relay.partials.len() >= PARTIALS || waiting >= room || self.relay.partials.contains_key(&(hash, peer)) {
             return;
         }
@@ -150,7 +154,7 @@ impl Engine {
             Ok(()) => {}
             Err(offence) => {
                 self.penalize(id, offence);
-                self.give_up(hash, id);
+                self.give_up(hash, id, None);
                 return Ok(());
             }
         }
@@ -162,10 +166,10 @@ impl Engine {
                     // If the form was false, the block's own is published in its place.
                     self.pass_on(hash, &whole);
                 } else {
-                    self.give_up(hash, id);
+                    self.give_up(hash, id, None);
                 }
             }
-            None => self.give_up(hash, id),
+            None => self.give_up(hash, id, None),
         }
         Ok(())
     }
@@ -198,19 +202,19 @@ impl Engine {
     }
 
     /// A peer's form does not become a block: another's may, or the whole block is fetched as any other.
-    fn give_up(&mut self, hash: BlockHash, peer: PeerId) {
+    fn give_up(&mut self, hash: BlockHash, peer: PeerId, pause: Option<u64>) {
         let other = self.partials_of(&hash).next();
         let Some(height) = self.tree.get(&hash).map(|info| info.height) else { return };
         match other {
             Some(other) => self.relay.bodies.hand_over((height, hash), peer, other),
-            None => self.free_flights(peer, &[hash], None),
+            None => self.free_flights(peer, &[hash], pause),
         }
     }
 
-    /// What was missing of a block does not come.
+    /// What was missing of a block does not come: others come before this peer when the block is asked for.
     pub(super) fn on_no_block_transactions(&mut self, peer: PeerId, hash: BlockHash) {
         if self.relay.partials.remove(&(hash, peer)).is_some() {
-            self.give_up(hash, peer);
+            self.give_up(hash, peer, Some(0));
         }
     }
 

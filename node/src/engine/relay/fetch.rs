@@ -118,15 +118,15 @@ impl Engine {
         self.relay.wants.0.entry(txid).or_default().push((id, turn));
     }
 
-    /// Asks for what is wanted: first peers that this node dialled, in no order that anybody else knows.
+    /// Asks for what is wanted: first peers that this node chose, in no order that anybody else knows.
     pub(super) fn fetch_transactions(&mut self) {
         let ready =
             self.relay.peers.iter().filter(|(_, peer)| {
                 peer.claim.is_some() && !peer.queue.names.is_empty() && peer.queue.asked < PER_PEER
             });
-        let ready: Vec<(bool, PeerId)> = ready.map(|(id, peer)| (!peer.outbound, *id)).collect();
+        let ready: Vec<(bool, PeerId)> = ready.map(|(id, peer)| (!peer.chosen(), *id)).collect();
         let random = &mut self.relay.random;
-        let mut drawn: Vec<_> = ready.into_iter().map(|(inbound, id)| (inbound, random.next(), id)).collect();
+        let mut drawn: Vec<_> = ready.into_iter().map(|(strange, id)| (strange, random.next(), id)).collect();
         drawn.sort_unstable();
         for (.., id) in drawn {
             self.ask_for_transactions(id);

@@ -12,6 +12,9 @@ use crate::engine::{Engine, Time};
 /// Milliseconds that the lowest missing block may take altogether, whoever is asked.
 const WITHHELD: u64 = 20_000;
 
+/// Milliseconds after which peers that are not known to have it are asked whether they do.
+const LATE: u64 = 2_000;
+
 /// Milliseconds in which its branch is left aside then, while there is a better one than ours beside it.
 const ASIDE: u64 = 60_000;
 
@@ -33,9 +36,14 @@ impl Withheld {
         self.missing = None;
     }
 
-    /// When the lowest missing block counts as withheld.
-    pub(super) fn wake_at(&self) -> Option<Time> {
-        self.missing.map(|(_, since)| since.after(WITHHELD))
+    /// Whether the lowest missing block is late.
+    pub(super) fn is_late(&self, now: Time) -> bool {
+        self.missing.is_some_and(|(_, since)| now.since(since) >= LATE)
+    }
+
+    /// When the lowest missing block is late, and then when it counts as withheld.
+    pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
+        self.missing.map(|(_, since)| since.after(if self.is_late(now) { WITHHELD } else { LATE }))
     }
 }
 

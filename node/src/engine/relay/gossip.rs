@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 
 use super::{
     BEHIND,
-    compact::{Rebuilt, compact},
-    forms::{Forms, digest},
+    compact::{Rebuilt, bytes, compact},
+    forms::{Forms, NewForm, Noted, digest},
     peers::Peer,
 };
 use crate::{
@@ -75,7 +75,7 @@ impl Gossip {
 
     pub(super) fn forget_peer(&mut self, peer: PeerId) {
         self.held.retain(|held| held.peer != peer);
-        self.forms.forget_peer(peer);
+        self.forms.leave(peer);
     }
 
     /// Notes that a block is forwarded or published; answers whether it is the first time.
@@ -159,7 +159,12 @@ impl Engine {
     fn look_at(&self, hash: BlockHash, compact: &CompactBlock) -> Seen {
         let header = &compact.header;
         if let Some(info) = self.tree.get(&hash) {
-            return if info.status == Status::HeaderOnly { Seen::Bodiless } else { Seen::Old };
+            return match info.status {
+                // As a new one: headers of long ago are to be had by the thousand.
+                Status::HeaderOnly if info.work < self.least_work() => Seen::Stale,
+                Status::HeaderOnly => Seen::Bodiless,
+                _ => Seen::Old,
+            };
         }
         let Some(parent) = self.tree.get(&header.prev) else {
             // Its own claim of work is all that can be checked, and must be worth something.
@@ -220,9 +225,18 @@ impl Engine {
         if height > self.store.tip().height.saturating_add(BEHIND) {
             return Ok(Some(Verdict::Ignore));
         }
+        let Some(owner) = self.relay.peers.get(&peer).map(|peer| peer.payer) else { return Ok(Some(Verdict::Ignore)) };
         let digest = digest(&compact);
-        if !self.relay.gossip.forms.note(&compact.header, peer, digest, id, self.steady) {
-            return Ok(Some(Verdict::Ignore));
+        let new = NewForm { hash, peer, owner, digest, message: id, bytes: bytes(&compact) };
+        let mut dropped = Vec::new();
+        let noted = self.relay.gossip.forms.note(new, self.steady, &mut dropped);
+        dropped.into_iter().for_each(|(peer, id)| self.tell_peer(PeerAction::Judge(peer, id, Verdict::Ignore)));
+        match noted {
+            Noted::Refused => return Ok(Some(Verdict::Ignore)),
+            // The block comes as any other does, and shows what the form is worth.
+            Noted::Kept => return Ok(None),
+            Noted::Rebuild if !self.may_cost(peer) => return Ok(None),
+            Noted::Rebuild => {}
         }
         match self.rebuild(peer, compact) {
             Rebuilt::Whole(block) => {
@@ -232,7 +246,12 @@ impl Engine {
                 return Ok(refused.map(|_| Verdict::Ignore));
             }
             Rebuilt::Part(partial) => self.complete(hash, *partial),
-            Rebuilt::Wrong => {}
+            // Its message has no use; what it was is remembered, so that its sender pays once the block is whole. Should ids
+            // have collided, so that the form is honest, the block's own is published by the next node.
+            Rebuilt::Wrong => {
+                let message = self.relay.gossip.forms.take_message(&hash, peer, &digest);
+                return Ok(message.map(|_| Verdict::Ignore));
+            }
         }
         Ok(None)
     }

@@ -88,7 +88,7 @@ impl Engine {
                 && peer.headers_after <= self.steady
                 && !claim.found
             {
-                eligible.push((claim.work, peer.outbound, *id, claim.height));
+                eligible.push((claim.work, peer.chosen(), *id, claim.height));
             }
         }
         eligible.sort_unstable_by(|a, b| b.cmp(a));

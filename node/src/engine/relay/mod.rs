@@ -49,6 +49,7 @@ use self::{
     recent::Recent,
     reconcile::{Comparison, ToldPools},
     requests::{Question, Requests},
+    work::Accounts,
 };
 use super::{Action, Engine, Failure, PeerAction, PeerEvent, PeerId, RequestId, SyncProgress, Time, error::Fatal};
 use crate::wire::{Request, Response};
@@ -93,6 +94,7 @@ pub(super) struct Relay {
     config: RelayConfig,
     random: Random,
     peers: BTreeMap<PeerId, Peer>,
+    accounts: Accounts,
     requests: Requests,
     /// When headers last improved, or were asked for first.
     headers_improved: Time,
@@ -124,6 +126,7 @@ impl Relay {
             random: Random::new(config.seed),
             config,
             peers: BTreeMap::new(),
+            accounts: Accounts::default(),
             requests: Requests::default(),
             headers_improved: Time(0),
             bodies: Bodies::default(),
@@ -158,17 +161,15 @@ impl Engine {
         let headers = relay.peers.values().any(|peer| peer.asked_headers);
         let headers = headers.then(|| headers::next_attempt(relay.headers_improved, self.steady));
         let resting = relay.peers.values().map(|peer| peer.headers_after).filter(|at| *at > self.steady).min();
-        let withheld = relay.withheld.wake_at().filter(|_| !relay.peers.is_empty());
-        [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), peers, headers, resting, withheld]
-            .into_iter()
-            .flatten()
-            .min()
+        let withheld = relay.withheld.wake_at(self.steady).filter(|_| !relay.peers.is_empty());
+        let own = [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), withheld];
+        own.into_iter().chain([peers, headers, resting, self.serves_at()]).flatten().min()
     }
 
     /// Takes in what a peer did.
     pub(super) fn on_peer(&mut self, peer: PeerId, event: PeerEvent) -> Result<(), Fatal> {
         match event {
-            PeerEvent::Connected { outbound } => self.on_connected(peer, outbound),
+            PeerEvent::Connected(side, payer) => self.on_connected(peer, side, payer),
             PeerEvent::Disconnected => self.on_disconnected(peer)?,
             PeerEvent::Request(id, request) => self.on_request(peer, id, request)?,
             PeerEvent::Response(id, Ok(response)) => self.on_response(peer, id, response)?,
@@ -209,6 +210,10 @@ impl Engine {
             }
             (Question::ShortTransactions { salt, ids }, Response::Transactions(came)) => {
                 self.on_short_answer(peer, salt, ids, &came)
+            }
+            (Question::Pool { .. }, Response::Unknown) => {
+                self.postpone_comparison(peer);
+                Ok(())
             }
             (question, Response::Unknown) => self.on_unanswered(peer, question),
             (question, _) => {
@@ -263,6 +268,7 @@ impl Engine {
         while let Some(asked) = self.relay.requests.overdue(self.steady) {
             self.on_silence(asked.peer, asked.question)?;
         }
+        self.serve_waiting()?;
         self.drop_overdue_forms();
         self.tick_bodies()?;
         self.tick_peers()

@@ -10,10 +10,13 @@ use super::{
     headers::{Presync, USELESS},
     known::Known,
     reconcile::Compared,
-    work::Account,
+    serve::Waiting,
+    work::PeerWork,
 };
 use crate::{
-    engine::{Engine, InboundId, Offence, PeerAction, PeerId, Time, error::Fatal, relay::requests::Question},
+    engine::{
+        Engine, InboundId, Offence, Payer, PeerAction, PeerId, Side, Time, error::Fatal, relay::requests::Question,
+    },
     wire::{PROTOCOL, Request, Response, Status},
 };
 
@@ -41,7 +44,8 @@ pub(super) struct Claim {
 /// A connected peer.
 #[derive(Debug)]
 pub(super) struct Peer {
-    pub(super) outbound: bool,
+    pub(super) side: Side,
+    pub(super) payer: Payer,
     connected: Time,
     refreshed: Time,
     /// What it said last; `None` before the handshake.
@@ -73,15 +77,19 @@ pub(super) struct Peer {
     pub(super) told: Told,
     pub(super) queue: Queue,
     pub(super) compared: Compared,
-    pub(super) account: Account,
+    /// What it cost since it connected.
+    pub(super) work: PeerWork,
+    /// Questions of it that wait until its budget has recovered.
+    pub(super) waiting: Waiting,
     /// Weight of what it left unanswered.
     silence: u32,
 }
 
 impl Peer {
-    fn new(outbound: bool, relay: &Relay, now: Time) -> Self {
+    fn new(side: Side, payer: Payer, relay: &Relay, now: Time) -> Self {
         Self {
-            outbound,
+            side,
+            payer,
             connected: now,
             refreshed: now,
             claim: None,
@@ -100,9 +108,15 @@ impl Peer {
             told: Told::from(&relay.log),
             queue: Queue::default(),
             compared: Compared::default(),
-            account: Account::new(now),
+            work: PeerWork::default(),
+            waiting: Waiting::default(),
             silence: 0,
         }
+    }
+
+    /// Whether this node chose it: an attacker does not, and so such a peer comes first wherever there is a choice.
+    pub(super) fn chosen(&self) -> bool {
+        self.side == Side::Chosen
     }
 
     /// It answered a question.
@@ -130,16 +144,18 @@ impl Peer {
 }
 
 impl Engine {
-    pub(super) fn on_connected(&mut self, peer: PeerId, outbound: bool) {
-        let new = Peer::new(outbound, &self.relay, self.steady);
+    pub(super) fn on_connected(&mut self, peer: PeerId, side: Side, payer: Payer) {
+        let new = Peer::new(side, payer, &self.relay, self.steady);
+        self.relay.accounts.connected(payer, self.steady);
         self.relay.peers.insert(peer, new);
-        if outbound {
+        if side != Side::Inbound {
             self.ask_status(peer);
         }
     }
 
     pub(super) fn on_disconnected(&mut self, peer: PeerId) -> Result<(), Fatal> {
         let Some(gone) = self.relay.peers.remove(&peer) else { return Ok(()) };
+        self.relay.accounts.disconnected(gone.payer, self.steady);
         for question in self.relay.requests.close_all(peer) {
             self.on_unanswered(peer, question)?;
         }
@@ -164,13 +180,19 @@ impl Engine {
         self.ask_peer(peer, Question::Status, Request::Status(status));
     }
 
+    /// The tip that peers are told: the former one while the chain is on its way to a better branch. A block in between is worth
+    /// less than what they were told before, and whoever claims more than its headers show is held to account.
+    pub(super) fn told_tip(&self) -> BlockHash {
+        if self.is_reorganising() { self.session.told() } else { self.store.tip().hash }
+    }
+
     pub(super) fn status(&self) -> Status {
-        let tip = self.store.tip();
+        let best = self.told_tip();
         Status {
             genesis: self.genesis,
-            best: tip.hash,
-            height: tip.height,
-            work: self.work_of(&tip.hash),
+            best,
+            height: self.tree.get(&best).map_or(0, |info| info.height),
+            work: self.work_of(&best),
             protocol: PROTOCOL,
             agent: self.relay.config.agent.clone(),
             time: self.now.seconds(),
@@ -180,23 +202,12 @@ impl Engine {
     /// Whether a peer may ask this yet: its status comes first.
     pub(super) fn is_introduced(&mut self, peer: PeerId, request: &Request) -> bool {
         let Some(known) = self.relay.peers.get(&peer) else { return false };
-        // A peer that was dialled knows our status, though its own may still be on its way.
-        let introduced = known.claim.is_some() || known.outbound || matches!(request, Request::Status(_));
+        // A peer that we dialled knows our status, though its own may still be on its way.
+        let introduced = known.claim.is_some() || known.side != Side::Inbound || matches!(request, Request::Status(_));
         if !introduced {
             self.penalize(peer, Offence::OutOfTurn("a question"));
         }
         introduced
-    }
-
-    /// Whether a peer has not cost too much lately.
-    pub(super) fn may_ask(&mut self, peer: PeerId) -> bool {
-        let now = self.steady;
-        let Some(account) = self.relay.peers.get_mut(&peer).map(|peer| &mut peer.account) else { return false };
-        let open = account.is_open(now);
-        if !open && account.refuse() {
-            self.penalize(peer, Offence::TooMany("questions"));
-        }
-        open
     }
 
     /// A peer asks where we stand, and says where it does.

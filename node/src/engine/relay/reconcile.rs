@@ -9,20 +9,27 @@ use crate::{
     wire::{POOL, Request, Response, SHORT_TRANSACTIONS, ShortId, ShortIds},
 };
 
-/// Milliseconds between two questions of one peer for the pool.
-const AGAIN: u64 = 60_000;
+/// Milliseconds between two questions of one peer for the pool, and of all peers of one owner.
+pub(super) const AGAIN: u64 = 60_000;
 
 /// Milliseconds that a comparison may take. Only one runs at a time, and a peer that names what it does not have could hold
 /// it for good.
 const LONGEST: u64 = 60_000;
 
 /// Pools that were told and whose transactions may be asked for by short ids: some 4 MB each.
-const TOLD: usize = 4;
+pub(super) const TOLD: usize = 4;
+
+/// Milliseconds that a told pool has its place for certain, from when its peer last asked for a part of it: peers that ask one after
+/// the other do not end each other's comparisons. And how long at most, which is how long an honest peer compares.
+const IN_USE: u64 = 20_000;
 
 /// What a peer was told of our pool, so that its questions need no walk over the pool.
 #[derive(Debug)]
 struct ToldPool {
     peer: PeerId,
+    chosen: bool,
+    since: Time,
+    used: Time,
     salt: u64,
     names: HashMap<ShortId, TxId>,
 }
@@ -32,12 +39,16 @@ struct ToldPool {
 pub(super) struct ToldPools(VecDeque<ToldPool>);
 
 impl ToldPools {
-    fn add(&mut self, told: ToldPool) {
-        self.forget_peer(told.peer);
-        if self.0.len() >= TOLD {
-            self.0.pop_front();
+    /// Makes room for one more, at the cost of one that is not in use. A peer that this node chose need not wait for others.
+    fn make_room(&mut self, peer: PeerId, chosen: bool, now: Time) -> bool {
+        self.forget_peer(peer);
+        if self.0.len() < TOLD {
+            return true;
         }
-        self.0.push_back(told);
+        let over = |told: &ToldPool| now.since(told.used) >= IN_USE || now.since(told.since) >= LONGEST;
+        let strange = |told: &ToldPool| chosen && !told.chosen;
+        let free = self.0.iter().position(over).or_else(|| self.0.iter().position(strange));
+        free.and_then(|at| self.0.remove(at)).is_some()
     }
 
     pub(super) fn forget_peer(&mut self, peer: PeerId) {
@@ -97,21 +108,31 @@ impl Engine {
             self.penalize(id, Offence::Doubled("a question for the pool"));
             return Response::Unknown;
         }
+        // Nodes that share a host do not know of each other, nor of all others that compare now: no offence.
+        let (chosen, payer) = (peer.chosen(), peer.payer);
+        let again = self.relay.accounts.has_heard_pool(payer, now);
+        if again || !self.relay.told_pools.make_room(id, chosen, now) {
+            return Response::Unknown;
+        }
+        self.relay.accounts.hears_pool(payer, now);
         peer.compared.served = Some(now);
         let short = ShortIds::of_salt(salt);
         let best = self.mempool.best_leaves().take(POOL);
         let named: Vec<(ShortId, TxId)> = best.map(|(txid, leaf)| (short.id(leaf), *txid)).collect();
         work.leaves += named.len() as u64;
         let ids = named.iter().map(|(id, _)| *id).collect();
-        self.relay.told_pools.add(ToldPool { peer: id, salt, names: named.into_iter().collect() });
+        let names = named.into_iter().collect();
+        self.relay.told_pools.0.push_back(ToldPool { peer: id, chosen, since: now, used: now, salt, names });
         Response::ShortIds(ids)
     }
 
     /// A peer asks for transactions of the pool that it was told last.
-    pub(super) fn serve_short_transactions(&self, id: PeerId, salt: u64, ids: &[ShortId]) -> Response {
-        let told = self.relay.told_pools.0.iter().find(|told| told.peer == id && told.salt == salt);
+    pub(super) fn serve_short_transactions(&mut self, id: PeerId, salt: u64, ids: &[ShortId]) -> Response {
+        let told = self.relay.told_pools.0.iter_mut().find(|told| told.peer == id && told.salt == salt);
         let Some(told) = told else { return Response::Unknown };
-        self.encoded(ids.iter().filter_map(|id| told.names.get(id)))
+        told.used = self.steady;
+        let names: Vec<TxId> = ids.iter().filter_map(|id| told.names.get(id).copied()).collect();
+        self.encoded(names.iter())
     }
 
     /// A peer's pool: what of it is not here?
@@ -188,6 +209,11 @@ impl Engine {
     pub(super) fn forget_comparisons(&mut self, id: PeerId) {
         self.end_comparison(id);
         self.relay.told_pools.forget_peer(id);
+    }
+
+    /// A peer does not tell its pool now: others may, and it may later.
+    pub(super) fn postpone_comparison(&mut self, id: PeerId) {
+        self.relay.comparison.take_if(|comparison| comparison.peer == id);
     }
 
     /// A peer's pool was compared, or will not be.

@@ -1,6 +1,6 @@
 //! What peers make the engine remember, counted, and the most that it may be.
 
-use super::{announce, bodies, compact, fetch, forms, gossip, headers, intake, known};
+use super::{announce, bodies, compact, fetch, forms, gossip, headers, intake, known, serve};
 use crate::engine::Engine;
 
 /// Questions that may be open with one peer: where it stands, headers, an announcement, its pool, runs of blocks,
@@ -32,6 +32,8 @@ pub struct PeerUsage {
     pub names: usize,
     /// Names that wait to be announced.
     pub log: usize,
+    /// Questions of peers that wait for their budgets.
+    pub waiting: usize,
 }
 
 impl PeerUsage {
@@ -49,6 +51,7 @@ impl PeerUsage {
             checkpoints: peers * headers::MOST_CHECKPOINTS,
             names: (peers + 1) * 2 * known::GENERATION + 2 * known::GENERATION,
             log: announce::LOG,
+            waiting: peers * serve::WAITING,
         }
     }
 
@@ -66,6 +69,7 @@ impl PeerUsage {
             ("checkpoints", self.checkpoints, most.checkpoints),
             ("names", self.names, most.names),
             ("log", self.log, most.log),
+            ("waiting", self.waiting, most.waiting),
         ];
         pairs.into_iter().filter(|(_, got, most)| got > most).map(|(name, ..)| name).collect()
     }
@@ -88,6 +92,7 @@ impl Engine {
             checkpoints: peers().map(|peer| peer.checkpoints()).sum(),
             names: peers().map(|peer| peer.known.len()).sum::<usize>() + relay.recent.len(),
             log: relay.log.len(),
+            waiting: peers().map(|peer| peer.waiting.len()).sum(),
         }
     }
 

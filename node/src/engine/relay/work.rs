@@ -3,15 +3,18 @@
 //! A unit stands for about ten microseconds of the engine's thread. A question is paid for after it was answered, by what it
 //! touched: an attacker looks for cheap bytes that buy dear work, and a price for each kind of question always misses some.
 
-use crate::engine::{Engine, PeerId, Time};
+use std::collections::BTreeMap;
 
-/// Units that a peer may have saved up, and that it gets each second: a hundred peers together can take the whole thread.
+use super::reconcile::AGAIN as POOL_AGAIN;
+use crate::engine::{Engine, Payer, PeerId, Time};
+
+/// Units that one who pays may have saved up, and gets each second: a hundred of them together can take the whole thread.
 pub(super) const BUDGET: i64 = 5_000;
 const BUDGET_PER_SECOND: u64 = 1_000;
 
-/// Questions over the budget that cost no points until it has recovered: an honest peer cannot know the price of a question,
-/// and asks less once it is refused.
-const FORGIVEN: u32 = 16;
+/// Budgets of those who have left that are remembered until they have recovered, which takes ten seconds. An attacker with more
+/// hosts than this gets a fresh one for each, as it would without leaving.
+const LEFT: usize = 1_024;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,58 +56,120 @@ impl PeerWork {
     }
 }
 
-/// What a peer has left, and what it cost altogether.
+/// The budget of one who pays.
 #[derive(Debug)]
-pub(super) struct Account {
+struct Account {
     left: i64,
     at: Time,
-    refused: u32,
-    pub(super) total: PeerWork,
+    /// When the pool was last told to it.
+    pool: Option<Time>,
+    /// Its connections.
+    peers: usize,
 }
 
 impl Account {
-    pub(super) fn new(now: Time) -> Self {
-        Self { left: BUDGET, at: now, refused: 0, total: PeerWork::default() }
+    fn new(now: Time) -> Self {
+        Self { left: BUDGET, at: now, pool: None, peers: 0 }
     }
 
-    /// Whether anything is left.
-    pub(super) fn is_open(&mut self, now: Time) -> bool {
+    fn recover(&mut self, now: Time) {
         let gained = now.since(self.at).saturating_mul(BUDGET_PER_SECOND) / 1_000;
         if gained > 0 {
             self.left = self.left.saturating_add_unsigned(gained).min(BUDGET);
             self.at = now;
         }
-        if self.left == BUDGET {
-            self.refused = 0;
-        }
-        self.left > 0
     }
 
-    /// Notes that a question was refused; answers whether that happened too often.
-    pub(super) fn refuse(&mut self) -> bool {
-        self.refused = self.refused.saturating_add(1);
-        self.refused > FORGIVEN
+    /// Whether it differs from one that was never used.
+    fn is_used(&mut self, now: Time) -> bool {
+        self.recover(now);
+        self.left < BUDGET || self.has_heard_pool(now)
+    }
+
+    fn has_heard_pool(&self, now: Time) -> bool {
+        self.pool.is_some_and(|at| now.since(at) < POOL_AGAIN)
+    }
+}
+
+/// The budgets of all who pay. One that connects again finds its own as it left it: a new connection would buy what a question
+/// of the old one was refused.
+#[derive(Debug, Default)]
+pub(super) struct Accounts(BTreeMap<Payer, Account>);
+
+impl Accounts {
+    /// One more connection.
+    pub(super) fn connected(&mut self, payer: Payer, now: Time) {
+        self.0.entry(payer).or_insert_with(|| Account::new(now)).peers += 1;
+    }
+
+    /// A connection ended.
+    pub(super) fn disconnected(&mut self, payer: Payer, now: Time) {
+        if let Some(account) = self.0.get_mut(&payer) {
+            account.peers = account.peers.saturating_sub(1);
+        }
+        self.0.retain(|_, account| account.peers > 0 || account.is_used(now));
+        let left = || self.0.iter().filter(|(_, account)| account.peers == 0);
+        if left().count() > LEFT
+            && let Some(fullest) = left().max_by_key(|(_, account)| account.left).map(|(payer, _)| *payer)
+        {
+            self.0.remove(&fullest);
+        }
+    }
+
+    /// When something is left; `now` if it is.
+    pub(super) fn opens_at(&self, payer: Payer, now: Time) -> Time {
+        let Some(account) = self.0.get(&payer) else { return now };
+        let owed = u64::try_from(1 - account.left).unwrap_or_default();
+        account.at.after(owed * 1_000 / BUDGET_PER_SECOND).max(now)
+    }
+
+    /// Whether anything is left.
+    pub(super) fn is_open(&self, payer: Payer, now: Time) -> bool {
+        self.opens_at(payer, now) == now
     }
 
     /// Takes the price of work that was done; what is not there is owed.
-    pub(super) fn charge(&mut self, work: &PeerWork) {
-        let before = self.total.units();
-        self.total.add(work);
-        let price = i64::try_from(self.total.units() - before).unwrap_or(i64::MAX);
-        self.left = self.left.saturating_sub(price).max(-BUDGET);
+    fn charge(&mut self, payer: Payer, price: u64, now: Time) {
+        if let Some(account) = self.0.get_mut(&payer) {
+            account.recover(now);
+            account.left = account.left.saturating_sub(i64::try_from(price).unwrap_or(i64::MAX)).max(-BUDGET);
+        }
+    }
+
+    /// Whether the pool was told to it lately.
+    pub(super) fn has_heard_pool(&self, payer: Payer, now: Time) -> bool {
+        self.0.get(&payer).is_some_and(|account| account.has_heard_pool(now))
+    }
+
+    /// The pool is told to it now.
+    pub(super) fn hears_pool(&mut self, payer: Payer, now: Time) {
+        self.0.get_mut(&payer).into_iter().for_each(|account| account.pool = Some(now));
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
 impl Engine {
     /// Holds work against the peer that it was done for.
     pub(super) fn charge(&mut self, peer: PeerId, work: &PeerWork) {
-        if let Some(peer) = self.relay.peers.get_mut(&peer) {
-            peer.account.charge(work);
-        }
+        let Some(peer) = self.relay.peers.get_mut(&peer) else { return };
+        let before = peer.work.units();
+        peer.work.add(work);
+        let price = peer.work.units() - before;
+        self.relay.accounts.charge(peer.payer, price, self.steady);
+    }
+
+    /// Whether a peer has not cost too much lately, nor others of its owner.
+    pub(super) fn may_cost(&self, peer: PeerId) -> bool {
+        let payer = self.relay.peers.get(&peer).map(|peer| peer.payer);
+        payer.is_some_and(|payer| self.relay.accounts.is_open(payer, self.steady))
     }
 
     /// What each peer has cost since it connected.
     pub fn peer_work(&self) -> impl Iterator<Item = (PeerId, PeerWork)> {
-        self.relay.peers.iter().map(|(id, peer)| (*id, peer.account.total))
+        self.relay.peers.iter().map(|(id, peer)| (*id, peer.work))
     }
 }

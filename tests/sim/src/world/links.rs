@@ -1,6 +1,6 @@
 //! Who is connected with whom, and how long messages take.
 
-use cairn_node::engine::{Event, PeerEvent, PeerId};
+use cairn_node::engine::{Event, Payer, PeerEvent, PeerId, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Happening, Message, Phase, World};
@@ -141,9 +141,9 @@ impl World {
         let peer = PeerId(self.links.number());
         self.links.ends.insert(peer, (from, to));
         self.log.line(self.now, name(from), || format!("connects to {} as peer {}", name(to), peer.0));
-        for (node, other, outbound) in [(from, to, true), (to, from, false)] {
+        for (node, other, side) in [(from, to, Side::Chosen), (to, from, Side::Inbound)] {
             self.nodes[node].wire.peers.insert(peer, Peer::new(other, self.now));
-            self.inform(node, peer, PeerEvent::Connected { outbound });
+            self.inform(node, peer, PeerEvent::Connected(side, Payer(other as u64)));
         }
     }
 

@@ -2,10 +2,10 @@
 
 use chain_core::{block::Block, header::Header, transaction::Transaction};
 
-use super::net::{HOSTILE, Net};
+use super::net::{HOSTILE, Net, connected};
 use crate::{
     engine::{
-        Action, Event, GossipId, Offence, PeerAction, PeerEvent, PeerId, Verdict,
+        Action, Event, GossipId, Offence, PeerAction, PeerEvent, PeerId, Side, Verdict,
         relay::compact::compact,
         tests::kit::{FEE, Kit, spec},
     },
@@ -27,6 +27,7 @@ pub(super) fn payments(kit: &Kit, count: u32) -> Vec<Transaction> {
 }
 
 fn gossip(kit: &mut Kit, compact: &CompactBlock) -> Vec<Action> {
+    kit.engine.handle(Event::Peer(PeerId(HOSTILE), connected(Side::Inbound, HOSTILE)), kit.now);
     let event = PeerEvent::Gossip(GossipId(1), compact.clone());
     kit.engine.handle(Event::Peer(PeerId(HOSTILE), event), kit.now)
 }

@@ -1,6 +1,6 @@
 //! False compact forms under honest headers: they cost their maker alone, and never keep the honest form from anybody.
 
-use chain_core::{block::Block, transaction::Transaction};
+use chain_core::{block::Block, hash::BlockHash, transaction::Transaction};
 
 use super::{
     blocks::{nodes, payments, with_block},
@@ -8,8 +8,11 @@ use super::{
 };
 use crate::{
     engine::{
-        GossipId, InboundId, Offence, PeerAction, PeerEvent, PeerId, Verdict,
-        relay::compact::compact,
+        GossipId, InboundId, Offence, Payer, PeerAction, PeerEvent, PeerId, PeerWork, Time, Verdict,
+        relay::{
+            compact::compact,
+            forms::{BYTES, Forms, NewForm, Noted},
+        },
         tests::kit::{FEE, solved},
     },
     wire::{CompactBlock, Request, Response, ShortId, ShortIds},
@@ -102,9 +105,9 @@ fn a_false_coinbase_does_not_block_the_honest_form_and_costs_its_maker() {
     let status = net.status(0);
     net.intrude(0, HOSTILE + 1, status);
     gossip(&mut net, 0, HOSTILE, 1, &CompactBlock { coinbase, ..honest.clone() });
-    assert_eq!(verdicts(&mut net), []);
+    assert_eq!(verdicts(&mut net), [(HOSTILE, Verdict::Ignore)], "it is whole, and false: nothing is waited for");
     gossip(&mut net, 0, HOSTILE + 1, 2, &honest);
-    assert_eq!(verdicts(&mut net), [(HOSTILE + 1, Verdict::Accept), (HOSTILE, Verdict::Ignore)]);
+    assert_eq!(verdicts(&mut net), [(HOSTILE + 1, Verdict::Accept)]);
     assert_eq!(net.offences, [(0, PeerId(HOSTILE), Offence::BadCompact)]);
     net.run(10);
     assert_eq!(net.heights(), [1]);
@@ -155,7 +158,140 @@ fn one_header_buys_two_walks_over_the_pool_of_one_peer() {
     }
     let work = net.nodes[0].engine.peer_work().next().unwrap().1;
     assert_eq!(work.leaves, 2 * (10 + 20));
-    assert_eq!(verdicts(&mut net).len(), 48);
+    assert_eq!(verdicts(&mut net).len(), 42, "eight wait for the block, without a walk");
+}
+
+// The attacker is ahead of the honest peer, so that gossip hands the honest form over as the attacker's third:
+//
+//     attacker --- 0 --- 1          1 has the block, and 0 does not know
+#[test]
+fn a_peer_that_sends_two_false_forms_first_hides_the_honest_one_for_some_seconds_only() {
+    let mut net = nodes(2, 10);
+    net.mute = |_, request| matches!(request, Request::Announce(_));
+    let mut miner = net.nodes[0].twin();
+    miner.now = net.now;
+    let payments = payments(&miner, 10);
+    miner.submit_all(payments);
+    let block = miner.mine_many(1).remove(0);
+    net.now = miner.now;
+    let status = net.status(0);
+    net.intrude(0, HOSTILE, status);
+    net.nodes[1].now = net.now;
+    net.nodes[1].take(block.clone()).unwrap();
+    net.nodes[1].peer_actions.clear();
+    let honest = compact(&block).unwrap();
+    let twice = lengthened(&lengthened(&honest));
+    for (id, form) in [(1, &lengthened(&honest)), (2, &twice), (3, &honest)] {
+        gossip(&mut net, 0, HOSTILE, id, form);
+    }
+    assert_eq!(verdicts(&mut net), []);
+    net.run_until(6_000, |net| net.heights() == [1; 2]);
+    let said = verdicts(&mut net);
+    assert_eq!(said.iter().filter(|(_, verdict)| *verdict == Verdict::Accept).count(), 1, "it is forwarded: {said:?}");
+    assert_eq!(net.offences, [(0, PeerId(HOSTILE), Offence::BadCompact)]);
+}
+
+#[test]
+fn who_sends_a_false_form_and_leaves_pays_all_the_same() {
+    let (mut net, honest) = with_block(|_, _| {});
+    gossip(&mut net, 0, HOSTILE, 1, &lengthened(&honest));
+    net.inject(0, HOSTILE, PeerEvent::Disconnected);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE + 1, status);
+    net.run(300_000);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE + 2, status);
+    gossip(&mut net, 0, HOSTILE + 2, 2, &honest);
+    assert_eq!(net.offences, [(0, PeerId(HOSTILE), Offence::BadCompact)]);
+}
+
+#[test]
+fn a_peer_over_its_budget_buys_no_rebuild_with_gossip() {
+    let (mut net, honest) = with_block(|_, _| {});
+    net.nodes[0].engine.charge(PeerId(HOSTILE), &PeerWork { base: 10_000, ..PeerWork::default() });
+    gossip(&mut net, 0, HOSTILE, 1, &honest);
+    assert_eq!((verdicts(&mut net).len(), net.heights()), (0, vec![0]));
+    let status = net.status(0);
+    net.intrude(0, HOSTILE + 1, status);
+    gossip(&mut net, 0, HOSTILE + 1, 2, &honest);
+    assert_eq!(verdicts(&mut net), [(HOSTILE, Verdict::Accept), (HOSTILE + 1, Verdict::Accept)]);
+}
+
+#[test]
+fn forms_of_a_block_far_behind_are_not_kept() {
+    let mut net = nodes(1, 10);
+    let mut other = net.nodes[0].twin();
+    (other.now, other.name) = (net.now, 99);
+    let payments = payments(&other, 10);
+    other.submit_all(payments);
+    let old = compact(&other.mine_many(1)[0]).unwrap();
+    net.now = other.now;
+    let status = net.status(0);
+    net.intrude(0, HOSTILE, status);
+    gossip(&mut net, 0, HOSTILE, 1, &old);
+    assert_eq!(net.nodes[0].engine.peer_usage().forms, 1);
+    net.run(21_000);
+    net.nodes[0].mine_many(400);
+    net.now = net.nodes[0].now;
+    net.collect(0);
+    net.run(1_000);
+    verdicts(&mut net);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE + 1, status);
+    gossip(&mut net, 0, HOSTILE + 1, 2, &old);
+    assert_eq!(verdicts(&mut net), [(HOSTILE + 1, Verdict::Ignore)], "its header is known, and worth little");
+}
+
+/// A form of a peer that is its own owner.
+fn form(block: u64, peer: u64, number: u64) -> NewForm {
+    let mut digest = [0; 32];
+    digest[..8].copy_from_slice(&number.to_le_bytes());
+    let hash = BlockHash([u8::try_from(block).unwrap(); 32]);
+    NewForm { hash, peer: PeerId(peer), owner: Payer(peer), digest, message: Some(GossipId(number)), bytes: 100 }
+}
+
+#[test]
+fn a_crowd_that_fills_the_table_of_forms_keeps_no_honest_form_out() {
+    let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
+    for number in 0..512 {
+        assert_eq!(forms.note(form(number % 4, number / 8, number), now, &mut dropped), Noted::Rebuild);
+    }
+    assert_eq!((forms.len(), dropped.len()), (512, 0));
+    for honest in 900..930 {
+        assert_eq!(forms.note(form(9, honest, honest), now, &mut dropped), Noted::Rebuild);
+    }
+    assert_eq!((forms.len(), dropped.len()), (512, 30));
+    assert!(dropped.iter().all(|(peer, _)| peer.0 < 64), "{dropped:?}");
+    dropped.clear();
+    forms.leave(PeerId(50));
+    for honest in 930..935 {
+        assert_eq!(forms.note(form(9, honest, honest), now, &mut dropped), Noted::Rebuild);
+    }
+    assert!(dropped.iter().all(|(peer, _)| peer.0 == 50), "those who left come first: {dropped:?}");
+}
+
+#[test]
+fn a_peer_that_reconnects_has_no_more_forms_than_before() {
+    let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
+    for number in 0..200 {
+        let again = NewForm { owner: Payer(1), ..form(number % 4, 100 + number, number) };
+        forms.note(again, now, &mut dropped);
+        forms.leave(PeerId(100 + number));
+    }
+    assert_eq!((forms.len(), dropped.len()), (8, 0));
+}
+
+#[test]
+fn messages_that_wait_for_a_block_are_bounded_by_their_bytes() {
+    let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
+    for number in 0..400 {
+        let large = NewForm { bytes: 1 << 20, ..form(number % 4, number / 8, number) };
+        forms.note(large, now, &mut dropped);
+        assert!(forms.waiting() <= BYTES);
+    }
+    let honest = NewForm { bytes: 1 << 20, ..form(9, 900, 900) };
+    assert_eq!(forms.note(honest, now, &mut dropped), Noted::Rebuild);
+    assert!(forms.waiting() <= BYTES);
 }
 
 #[test]

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::{
     engine::{
-        BAN, Event, Failure, GossipId, InboundId, Offence, PeerAction, PeerEvent, PeerId, RequestId, Time, Verdict,
-        tests::kit::Kit,
+        BAN, Event, Failure, GossipId, InboundId, Offence, Payer, PeerAction, PeerEvent, PeerId, RequestId, Side, Time,
+        Verdict, tests::kit::Kit,
     },
     wire::{CompactBlock, Message, Request, Response, Status},
 };
@@ -64,8 +64,8 @@ impl Net {
 
     pub(super) fn connect(&mut self, a: usize, b: usize) {
         self.links.insert((a.min(b), a.max(b)));
-        self.push(a, PeerId(b as u64), PeerEvent::Connected { outbound: true });
-        self.push(b, PeerId(a as u64), PeerEvent::Connected { outbound: false });
+        self.push(a, PeerId(b as u64), connected(Side::Chosen, b as u64));
+        self.push(b, PeerId(a as u64), connected(Side::Inbound, a as u64));
     }
 
     pub(super) fn connect_all(&mut self) {
@@ -82,7 +82,7 @@ impl Net {
 
     /// Lets a hostile peer connect to a node and introduce itself as a node with this chain.
     pub(super) fn intrude(&mut self, node: usize, hostile: u64, status: Status) {
-        self.inject(node, hostile, PeerEvent::Connected { outbound: false });
+        self.inject(node, hostile, connected(Side::Inbound, hostile));
         self.inject(node, hostile, PeerEvent::Request(InboundId(0), Request::Status(status)));
     }
 
@@ -262,6 +262,11 @@ impl Net {
         self.nodes[node].now = before;
         self.collect(node);
     }
+}
+
+/// A connection of a peer that has a host of its own.
+pub(super) fn connected(side: Side, peer: u64) -> PeerEvent {
+    PeerEvent::Connected(side, Payer(peer))
 }
 
 fn name(request: &Request) -> &'static str {

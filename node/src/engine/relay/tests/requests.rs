@@ -1,14 +1,14 @@
-//! Who is asked for a transaction: nobody twice, dialled peers first, and no peer can keep one back.
+//! Who is asked for a transaction: nobody twice, chosen peers first, and no peer can keep one back.
 
 use chain_core::{Bytes, hash::TxId, transaction::Transaction};
 
 use super::{
     hostile::{announce, answer, disconnected, one_node, random_names},
-    net::{HOSTILE, Net},
+    net::{HOSTILE, Net, connected},
 };
 use crate::{
     engine::{
-        InboundId, Offence, PeerAction, PeerEvent, PeerId, RequestId,
+        InboundId, Offence, PeerAction, PeerEvent, PeerId, RequestId, Side,
         tests::kit::{COIN, FEE, Kit, Tx, made, pay, spec},
     },
     mempool::MempoolConfig,
@@ -29,9 +29,9 @@ fn deliver(net: &mut Net, peer: u64, id: RequestId, transactions: &[Transaction]
     net.inject(0, peer, PeerEvent::Response(id, Ok(Response::Transactions(encoded))));
 }
 
-fn intrude(net: &mut Net, peer: u64, outbound: bool) {
+fn intrude(net: &mut Net, peer: u64, side: Side) {
     let status = net.status(0);
-    net.inject(0, peer, PeerEvent::Connected { outbound });
+    net.inject(0, peer, connected(side, peer));
     net.inject(0, peer, PeerEvent::Request(InboundId(0), Request::Status(status)));
     net.questions(peer);
 }
@@ -57,7 +57,7 @@ fn a_peer_is_asked_once_for_a_transaction_however_often_it_names_it() {
         deliver(&mut net, HOSTILE, id, &[child]);
     }
     // An honest peer has it as well, and it is here as soon as the first silence is noticed.
-    intrude(&mut net, HOSTILE + 1, false);
+    intrude(&mut net, HOSTILE + 1, Side::Inbound);
     announce(&mut net, HOSTILE + 1, vec![name]);
     assert!(asked(&mut net, HOSTILE + 1).is_empty());
     net.run(10_100);
@@ -74,10 +74,10 @@ fn many_silent_peers_do_not_keep_a_transaction_from_a_node_that_dialled_an_hones
     let payment = coin(&net, 0);
     let name = payment.txid();
     for peer in 1..30 {
-        intrude(&mut net, HOSTILE + peer, false);
+        intrude(&mut net, HOSTILE + peer, Side::Inbound);
         announce(&mut net, HOSTILE + peer, vec![name]);
     }
-    intrude(&mut net, HOSTILE + 99, true);
+    intrude(&mut net, HOSTILE + 99, Side::Chosen);
     announce(&mut net, HOSTILE + 99, vec![name]);
     net.run(10_100);
     let (id, names) = asked(&mut net, HOSTILE + 99).remove(0);
@@ -93,7 +93,7 @@ fn a_bad_copy_does_not_keep_the_good_one_out() {
     let mut bad = payment.clone();
     bad.witnesses = net.nodes[0].send(1, FEE).witnesses;
     assert_eq!(bad.txid(), payment.txid());
-    intrude(&mut net, HOSTILE + 1, false);
+    intrude(&mut net, HOSTILE + 1, Side::Inbound);
     for peer in [HOSTILE, HOSTILE + 1] {
         announce(&mut net, peer, vec![payment.txid()]);
     }
@@ -109,7 +109,7 @@ fn a_bad_copy_does_not_keep_the_good_one_out() {
 fn a_peer_that_is_gone_leaves_what_it_named_to_others() {
     let mut net = one_node(1);
     let payment = coin(&net, 0);
-    intrude(&mut net, HOSTILE + 1, false);
+    intrude(&mut net, HOSTILE + 1, Side::Inbound);
     for peer in [HOSTILE, HOSTILE + 1] {
         announce(&mut net, peer, vec![payment.txid()]);
     }
@@ -198,8 +198,8 @@ fn what_no_witness_makes_acceptable_is_asked_for_once_a_block() {
     other.now = net.now;
     let dust = net.nodes[0].spend(1, &[net.nodes[0].coin(0)], &[pay(1, 2), pay(COIN - FEE - 1, 2)]);
     let dust = Tx::from(&dust).0;
-    intrude(&mut net, HOSTILE + 1, false);
-    intrude(&mut net, HOSTILE + 2, false);
+    intrude(&mut net, HOSTILE + 1, Side::Inbound);
+    intrude(&mut net, HOSTILE + 2, Side::Inbound);
     announce(&mut net, HOSTILE, vec![dust.txid()]);
     announce(&mut net, HOSTILE + 1, vec![dust.txid()]);
     let (id, _) = asked(&mut net, HOSTILE).remove(0);
@@ -210,7 +210,7 @@ fn what_no_witness_makes_acceptable_is_asked_for_once_a_block() {
     assert!(net.offences.is_empty(), "{:?}", net.offences);
     // The next block may change it.
     net.mine(0);
-    intrude(&mut net, HOSTILE + 3, false);
+    intrude(&mut net, HOSTILE + 3, Side::Inbound);
     announce(&mut net, HOSTILE + 3, vec![dust.txid()]);
     assert_eq!(asked(&mut net, HOSTILE + 3).len(), 1);
 }
@@ -254,7 +254,7 @@ fn peers_that_flood_orphans_push_out_their_own() {
     };
     hand_in(&mut net, HOSTILE, 0);
     for peer in 1..=9 {
-        intrude(&mut net, HOSTILE + peer, false);
+        intrude(&mut net, HOSTILE + peer, Side::Inbound);
         (0..32).for_each(|number| hand_in(&mut net, HOSTILE + peer, 1_000 * peer as u32 + number));
     }
     assert_eq!(net.nodes[0].engine.relay.orphans.len(), 256);

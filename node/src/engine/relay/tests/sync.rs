@@ -1,7 +1,12 @@
 //! Headers, bodies and reorganisations between honest nodes.
 
 use super::net::Net;
-use crate::engine::tests::kit::Kit;
+use crate::{
+    engine::{
+        Action, Engine, Event, InboundId, Payer, PeerAction, PeerEvent, PeerId, Side, Source, Time, tests::kit::Kit,
+    },
+    wire::{Request, Response},
+};
 
 /// A node with a chain, and some with nothing.
 fn one_ahead(blocks: u32, others: usize) -> Net {
@@ -63,6 +68,48 @@ fn an_honest_reorganisation_of_four_thousand_blocks_succeeds() {
     net.run_until(120_000, |net| net.heights() == [4_001; 2]);
     assert!(net.agree());
     assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
+
+/// One event, without going on; returns the answer to a question.
+fn step(engine: &mut Engine, event: PeerEvent, now: Time) -> Option<Response> {
+    let answer = |action| match action {
+        Action::Peer(PeerAction::Respond(_, _, response)) => Some(response),
+        _ => None,
+    };
+    engine.handle(Event::Peer(PeerId(5), event), now).into_iter().find_map(answer)
+}
+
+//     G -- a1 ... a200
+//      \\-- b1 ... b201            better, and some slices of work away
+#[test]
+fn a_node_on_its_way_to_a_better_branch_shows_the_chain_that_it_told() {
+    let mut node = Kit::new();
+    let mut twin = node.twin();
+    node.mine_many(200);
+    let mut branch = twin.mine_many(201);
+    let last = branch.pop().unwrap();
+    for block in branch {
+        node.take(block).unwrap();
+    }
+    let (told, status, now) = (node.tip(), node.engine.status(), node.now);
+    node.engine.handle(Event::Block(7, Source::Local, last), now);
+    assert!(node.engine.is_reorganising() && node.height() < 200);
+    let engine = &mut node.engine;
+    step(engine, PeerEvent::Connected(Side::Inbound, Payer(5)), now);
+    let said = step(engine, PeerEvent::Request(InboundId(1), Request::Status(status.clone())), now);
+    assert_eq!(said, Some(Response::Status(status)), "it claims what it claimed before");
+    let question = Request::Headers { locator: vec![node.genesis.hash()], most: 2_000 };
+    match step(engine, PeerEvent::Request(InboundId(2), question.clone()), now) {
+        Some(Response::Headers(headers)) => assert_eq!((headers.len(), headers[199].hash()), (200, told)),
+        other => panic!("{other:?}"),
+    }
+    let asked = PeerEvent::Request(InboundId(3), Request::Blocks(vec![told]));
+    assert!(matches!(step(engine, asked, now), Some(Response::Blocks(_))), "and it serves it");
+    node.settle_all();
+    match step(&mut node.engine, PeerEvent::Request(InboundId(4), question), now) {
+        Some(Response::Headers(headers)) => assert_eq!(headers[200].hash(), node.tip()),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]
