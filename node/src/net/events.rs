@@ -267,7 +267,7 @@ impl Shell {
                 }
             }
             PeerAction::Penalize(number, offence) => {
-                // Whoever sent a false form may have left before the block shows it.
+                // A peer that sent a false form may have left before the block shows it.
                 if let Some((peer, ip)) = self.peers.culprit(number) {
                     self.blame_at(peer, ip, offence.points(), &offence.to_string());
                 }

@@ -161,7 +161,7 @@ impl Gate {
             if address::scope(ip) == Scope::Global && count(address::group) >= PENDING_PER_GROUP {
                 return Err(Denied::Group);
             }
-            // Whoever would be refused after the handshake is spared it, unless it may be one that no limit holds for.
+            // A peer that would be refused after the handshake is spared it, unless it may be one that no limit holds for.
             if !self.trusted_hosts.contains(&address::host(ip)) {
                 self.has_room(ip, now)?;
             }

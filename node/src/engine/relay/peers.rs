@@ -181,7 +181,7 @@ impl Engine {
     }
 
     /// The tip that peers are told: the former one while the chain is on its way to a better branch. A block in between is worth
-    /// less than what they were told before, and whoever claims more than its headers show is held to account.
+    /// less than what they were told before, and a peer that claims more than its headers show gets points.
     pub(super) fn told_tip(&self) -> BlockHash {
         if self.is_reorganising() { self.session.told() } else { self.store.tip().hash }
     }
