@@ -2,10 +2,7 @@
 
 use std::iter::successors;
 
-use super::{
-    HeaderTree,
-    tree::{Id, NONE},
-};
+use super::{HeaderTree, tree::Id};
 use crate::{hash::BlockHash, header::Header, units::Height};
 
 /// The way from one block to another.
@@ -81,7 +78,7 @@ impl HeaderTree {
 
     /// Blocks without children: the tip of every branch, in no particular order.
     pub fn tips(&self) -> Vec<BlockHash> {
-        self.nodes().filter(|(_, node)| node.first_child == NONE).map(|(_, node)| node.hash).collect()
+        self.tips.iter().map(|id| self.node(*id).hash).collect()
     }
 
     /// The ancestor at a height that is at most the block's own.
