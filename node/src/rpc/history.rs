@@ -21,7 +21,7 @@ use super::{
     render::{self, Fields},
 };
 use crate::{
-    mempool::MempoolEntry,
+    mempool::{MempoolEntry, Most},
     store::{BlockRef, HeaderRecord, HistoryPlace, Snapshot, StoredReceipt},
 };
 
@@ -198,7 +198,7 @@ pub(super) fn get_account_history(context: &Context, mut args: Args) -> RpcResul
     let events = read(snapshot.account_history(&address, page.before, page.limit))?;
     let mut entries = Vec::new();
     if page.before.is_none() {
-        let pending = context.ask(context.engine.mempool_of_sender(address))?;
+        let pending = context.ask(context.engine.mempool_of_sender(address, Most::ALL))?;
         entries.extend(pending.iter().rev().filter_map(|entry| pending_of_account(address, entry)));
     }
     let mut blocks = Blocks::new(&snapshot);

@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 use super::kit::{FEE, Kit, lock, spec};
 use crate::{
     engine::{BlockOutcome, EngineHandle, NodeEvent, SubmitBlockError, SubmitError, TemplateError},
-    mempool::MempoolConfig,
+    mempool::{MempoolConfig, Most},
     store::{Store, StoreConfig, StoreError, memory::Faults},
 };
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn serves_from_any_thread() {
             assert_eq!(task.await.unwrap().unwrap(), tx.txid());
         }
         assert_eq!(handle.mempool_stats().transactions, 20);
-        assert_eq!(handle.mempool_content(usize::MAX).await.unwrap().len(), 20);
+        assert_eq!(handle.mempool_content(Most::ALL).await.unwrap().len(), 20);
         assert_eq!(handle.mempool_spender(kit.coin(3).0).await.unwrap(), Some(txs[3].txid()));
         assert_eq!(handle.mempool_of_locks(vec![lock(2)]).await.unwrap()[0].incoming.len(), 20);
         assert_eq!(handle.mempool_transaction(txs[0].txid()).await.unwrap().unwrap().fee, Amount(FEE));
@@ -95,7 +95,7 @@ fn replays_stored_blocks_while_it_answers() {
         let mut events = handle.subscribe();
         while handle.chain_info().syncing {
             let _ = tokio::time::timeout(Duration::from_secs(1), events.recv()).await;
-            assert!(handle.mempool_content(usize::MAX).await.is_ok());
+            assert!(handle.mempool_content(Most::ALL).await.is_ok());
         }
         assert_eq!((handle.chain_info().height, handle.chain_info().best_header), (200, 200));
         let known = handle.submit_block(blocks[5].clone()).await.unwrap();
