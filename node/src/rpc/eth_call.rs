@@ -129,7 +129,7 @@ pub(super) struct Trial {
 impl Trial {
     /// Takes the state that the next argument names.
     pub fn new(context: &Context, args: &mut Args, asked: &mut Asked) -> RpcResult<Self> {
-        let state = state_at(context, args.optional()?)?;
+        let state = state_at(context, args.optional()?, args.call())?;
         asked.fields.nonce = account(&state, &asked.from)?.nonce;
         let snapshot = state.snapshot();
         let at = read(snapshot.at_height(state.height()))?.ok_or_else(|| not_found("no such block"))?;
@@ -149,6 +149,12 @@ impl Trial {
             trial: true,
         };
         Ok(Self { state, environment, call: args.call() })
+    }
+
+    /// The same trial within another call's time.
+    pub fn within(self, call: &Call) -> Self {
+        let over = call.clone();
+        Self { state: self.state.unless(move || over.is_over()), call: call.clone(), ..self }
     }
 
     fn run(&self, asked: &Asked, gas_limit: Gas) -> RpcResult<Outcome> {

@@ -121,6 +121,9 @@ pub enum StoreError {
     /// The genesis block was to be taken back.
     #[error("the genesis block cannot be taken back")]
     Genesis,
+    /// Who asked for an older state has no more time for it.
+    #[error("reading an older state was given up")]
+    GivenUp,
     /// An earlier write failed.
     #[error("the store has stopped after a failed write: start the node again")]
     Stopped,
