@@ -4,12 +4,12 @@ use jsonrpsee::{server::Methods, types::Params};
 use serde_json::{Value, json};
 use std::{
     io::Write,
-    net::TcpStream,
+    net::{Ipv4Addr, TcpStream},
     time::{Duration, Instant},
 };
 use tokio::net::TcpListener;
 
-use chain_core::{spec::ChainSpec, state::StateView};
+use chain_core::{coin::Lock, spec::ChainSpec, state::StateView};
 
 use crate::rpc::{
     Lanes, TABLES,
@@ -17,6 +17,7 @@ use crate::rpc::{
     call::Call,
     error::RpcError,
     lanes::Lane,
+    queue::Client,
     serve,
     server::HttpLimits,
     testing::{TestNode, contract, dev_coin_key, methods_for, transfer},
@@ -30,7 +31,7 @@ const LOOP: &str = "0x5b5f56";
 fn answer(node: &TestNode, name: &str, params: &Value, call: Call) -> Result<(), RpcError> {
     let method = TABLES.iter().copied().flatten().find(|method| method.name == name).unwrap();
     let text = params.to_string();
-    crate::rpc::run(method, &Params::new(Some(&text)), &node.context, call).map(drop)
+    crate::rpc::run(method, &Params::new(Some(&text)), &node.context, &call).map(drop)
 }
 
 #[test]
@@ -60,9 +61,36 @@ fn code_that_never_ends_ends_with_its_call() {
 }
 
 #[test]
+fn a_call_that_reads_an_old_state_ends_with_its_time() {
+    let node = TestNode::fresh();
+    node.call("dev_mine", json!([3]));
+    let (address, one) = (ACCOUNTS[0].address, json!("0x1"));
+    for (name, params) in [
+        ("eth_getBalance", json!([address, one])),
+        ("eth_getTransactionCount", json!([address, one])),
+        ("eth_getCode", json!([address, one])),
+        ("eth_getStorageAt", json!([address, "0x0", one])),
+        ("eth_feeHistory", json!(["0x2", "latest", [50]])),
+        ("eth_call", json!([{"to": address}, one])),
+        ("eth_estimateGas", json!([{"to": address}, one])),
+        ("debug_traceBlockByNumber", json!([one, {"timeout": "0ms"}])),
+    ] {
+        answer(&node, name, &params, Call::start(Duration::from_secs(3_600))).map_or_else(
+            |error| assert!(name.starts_with("debug"), "{name}: {}", error.message()),
+            |()| assert!(!name.starts_with("debug"), "{name} has no time"),
+        );
+        let error = answer(&node, name, &params, Call::start(Duration::ZERO)).unwrap_err();
+        let message = "the call took longer than 0 ms: ask for less, or give it less gas";
+        assert_eq!((error.code(), error.message()), (-32005, message), "{name}");
+    }
+}
+
+#[test]
 fn a_trace_ends_when_it_is_too_long() {
     let node = TestNode::fresh();
-    for options in [json!({}), json!({"disableStack": true, "disableStorage": true})] {
+    // Time enough on a machine that has much else to do.
+    for options in [json!({"timeout": "30s"}), json!({"timeout": "30s", "disableStack": true, "disableStorage": true})]
+    {
         let (code, message) =
             node.try_call("debug_traceCall", json!([{"input": LOOP}, "latest", options])).unwrap_err();
         assert_eq!(code, -32005);
@@ -74,15 +102,15 @@ fn a_trace_ends_when_it_is_too_long() {
 fn a_connection_that_closes_takes_its_waiting_calls_along() {
     let node = TestNode::with(ChainSpec::dev(), Lanes::new(1, 1), &StoreConfig::default());
     let lanes = &node.context.lanes;
-    let _running = node.wait(lanes.enter(Lane::Heavy, None)).unwrap();
+    let _running = node.wait(lanes.enter(Lane::Heavy, Client::at(Ipv4Addr::LOCALHOST.into()))).unwrap();
     let address = listen(&node, Scope::Public);
     let mut client = TcpStream::connect(address).unwrap();
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{"input": LOOP}]}).to_string();
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     write!(client, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
-    until("the call to wait", || lanes.room_to_wait() == 0);
+    until("the call to wait", || lanes.of(Lane::Heavy).room_to_wait() == 0);
     drop(client);
-    until("the queue to be empty", || lanes.room_to_wait() == 1);
+    until("the queue to be empty", || lanes.of(Lane::Heavy).room_to_wait() == 1);
 }
 
 /// Waits until something holds.
@@ -147,6 +175,34 @@ fn a_miner_elsewhere_mines_for_itself_and_does_nothing_else() {
     for scope in [Scope::Public, Scope::Local] {
         assert_eq!(template(scope, json!({"address": address}))["error"]["code"], 4100);
     }
+}
+
+// Each account is an execution on the engine's thread with every new tip; an address is none.
+#[test]
+fn callers_with_the_mining_token_may_name_few_accounts_and_any_address() {
+    let node = TestNode::fresh();
+    let own = node.address(&dev_coin_key());
+    let template = |scope, address: &str, account: usize| {
+        let account = ACCOUNTS[account].address;
+        as_scope(&node, scope, "miner_getTemplate", json!([{"address": address, "account": account}]))
+    };
+    for round in 0..2 {
+        for account in 0..4 {
+            assert_eq!(template(Scope::Mining, &own, account)["result"]["height"], 1, "round {round}: {account}");
+        }
+    }
+    let refused = template(Scope::Mining, &own, 4);
+    assert_eq!(refused["error"]["code"], -32005);
+    let expected = "request.account: callers with the mining token have named 4 others within the last 10 minutes, and no \
+                    more are served: name one of them, or none";
+    assert_eq!(refused["error"]["message"], expected);
+    assert_eq!(template(Scope::Full, &own, 4)["result"]["height"], 1, "the node's own user has no such limit");
+    for payout in 0..10 {
+        let address = chain_core::address::encode(&node.context.spec.hrp, &Lock::Policy([payout; 32]));
+        assert_eq!(template(Scope::Mining, &address, 0)["result"]["height"], 1);
+    }
+    let none = as_scope(&node, Scope::Mining, "miner_getTemplate", json!([{"address": own}]));
+    assert_eq!(none["result"]["height"], 1);
 }
 
 #[test]
