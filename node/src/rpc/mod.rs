@@ -21,6 +21,7 @@ mod lanes;
 mod miner;
 mod net;
 mod params;
+mod queue;
 mod read;
 mod render;
 mod server;
@@ -37,10 +38,13 @@ use jsonrpsee::{
     server::Methods,
     types::{ErrorCode, ErrorObjectOwned, Params},
 };
-use serde::Serialize;
-use serde_json::{Value, value::RawValue};
+use serde_json::{
+    Value,
+    value::{RawValue, to_raw_value},
+};
 use std::{
     future::Future,
+    net::Ipv4Addr,
     panic::AssertUnwindSafe,
     path::PathBuf,
     sync::Arc,
@@ -58,12 +62,13 @@ use crate::{
     net::NetHandle,
     store::Reader,
 };
-use access::Caller;
+use access::{Caller, Scope};
 use call::Call;
-use error::{cannot, internal};
+use error::{INTERNAL, cannot, internal};
 use lanes::Lane;
 pub use lanes::Lanes;
 use params::Args;
+use queue::Client;
 use server::Session;
 
 /// What the methods work with.
@@ -114,20 +119,12 @@ enum Run {
     Raw(fn(&Context, Args) -> RpcResult<Box<RawValue>>),
 }
 
-/// What a method answers.
-#[derive(Clone, Serialize)]
-#[serde(untagged)]
-enum Answer {
-    Value(Value),
-    Raw(Box<RawValue>),
-}
-
 /// One method: its name, its parameters in order, and what it does.
 pub(crate) struct Method {
     name: &'static str,
     params: &'static [&'static str],
     run: Run,
-    heavy: bool,
+    lane: Lane,
     /// How long it may take.
     most: Duration,
 }
@@ -142,7 +139,7 @@ impl Method {
         params: &'static [&'static str],
         run: fn(&Context, Args) -> RpcResult<Value>,
     ) -> Self {
-        Self { name, params, run: Run::Value(run), heavy: false, most: MOST }
+        Self { name, params, run: Run::Value(run), lane: Lane::Light, most: MOST }
     }
 
     /// A row of a method whose answers are large.
@@ -151,12 +148,17 @@ impl Method {
         params: &'static [&'static str],
         run: fn(&Context, Args) -> RpcResult<Box<RawValue>>,
     ) -> Self {
-        Self { name, params, run: Run::Raw(run), heavy: true, most: MOST }
+        Self { name, params, run: Run::Raw(run), lane: Lane::Heavy, most: MOST }
     }
 
     /// Runs code or reads much, so that only a few run at a time.
     const fn heavy(self) -> Self {
-        Self { heavy: true, ..self }
+        Self { lane: Lane::Heavy, ..self }
+    }
+
+    /// Reads a block or an older state, or decodes as much.
+    const fn reads_block(self) -> Self {
+        Self { lane: Lane::Block, ..self }
     }
 
     /// May take so many seconds.
@@ -165,10 +167,9 @@ impl Method {
     }
 
     fn lane(&self) -> Lane {
-        match self.name.split('_').next() {
-            Some("admin" | "miner") => Lane::Operator,
-            _ if self.heavy => Lane::Heavy,
-            _ => Lane::Light,
+        match access::needed(self.name) {
+            Scope::Mining | Scope::Full => Lane::Operator,
+            Scope::Wallet | Scope::Public | Scope::Local => self.lane,
         }
     }
 }
@@ -232,36 +233,48 @@ fn caller(client: &Extensions) -> Caller {
     client.get().copied().unwrap_or_default()
 }
 
+/// Whose turn it is when a call has its place.
+fn client(client: &Extensions) -> Client {
+    let address = client.get::<Arc<Session>>().map_or(Ipv4Addr::LOCALHOST.into(), |session| session.ip);
+    if caller(client).scope == Scope::Full { Client::Owner } else { Client::at(address) }
+}
+
 /// Admits a call and runs it. Until it has its place it is but a future, which goes with its connection.
 async fn answer(
     method: &'static Method,
     params: Params<'static>,
     context: Arc<Context>,
-    client: Extensions,
-) -> RpcResult<Answer> {
-    access::check(method.name, caller(&client))?;
-    let session = client.get::<Arc<Session>>();
-    let place = context.lanes.enter(method.lane(), session.map(|session| &session.waiters)).await?;
+    extensions: Extensions,
+) -> RpcResult<Box<RawValue>> {
+    access::check(method.name, caller(&extensions))?;
+    let place = context.lanes.enter(method.lane(), client(&extensions)).await?;
     let call = Call::start(method.most);
     let _end = call.end_on_drop();
     let run = move || {
         let _place = place;
-        run(method, &params, &context, call)
+        run(method, &params, &context, &call)
     };
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(cannot("the node is shutting down")))
 }
 
 /// Runs a method. A panic in one is a bug, answered as such, and does not end the node.
-fn run(method: &Method, params: &Params<'_>, context: &Context, call: Call) -> RpcResult<Answer> {
-    let args = Args::new(params, method.params, call)?;
+///
+/// It answers text, so that a tree of [`Value`]s, which takes many times the memory, goes before its place does.
+fn run(method: &Method, params: &Params<'_>, context: &Context, call: &Call) -> RpcResult<Box<RawValue>> {
+    let args = Args::new(params, method.params, call.clone())?;
     let run = || match method.run {
-        Run::Value(run) => run(context, args).map(Answer::Value),
-        Run::Raw(run) => run(context, args).map(Answer::Raw),
+        Run::Value(run) => run(context, args).and_then(|value| to_raw_value(&value).map_err(internal)),
+        Run::Raw(run) => run(context, args),
     };
-    std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+    let result = std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         tracing::error!(method = method.name, "an RPC method panicked; please report this");
         Err(internal("the method failed; the node's log says more"))
-    })
+    });
+    match result {
+        // What a call read was given up with it, wherever it was.
+        Err(error) if error.code() == INTERNAL => Err(call.check().err().unwrap_or(error)),
+        other => other,
+    }
 }
 
 /// The answer to a method that is not served.

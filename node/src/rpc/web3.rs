@@ -13,7 +13,7 @@ use crate::version;
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("web3_clientVersion", &[], |_, _| Ok(client_version().into())),
-    Method::new("web3_sha3", &["data"], sha3),
+    Method::new("web3_sha3", &["data"], sha3).reads_block(),
     Method::new("rpc_modules", &[], modules),
 ];
 
