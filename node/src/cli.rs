@@ -64,6 +64,9 @@ pub struct DataFlags {
     /// Keeps no indexes, as the node that runs with --no-index
     #[arg(long)]
     pub no_index: bool,
+    /// Keeps the bodies of the last BLOCKS blocks only, as the node that runs with --prune
+    #[arg(long, value_name = "BLOCKS")]
+    pub prune: Option<u32>,
     /// The log.
     #[command(flatten)]
     pub log: LogSettings,
@@ -71,8 +74,8 @@ pub struct DataFlags {
 
 impl From<DataFlags> for RunFlags {
     fn from(flags: DataFlags) -> Self {
-        let DataFlags { config, chain, datadir, cache, no_index, log } = flags;
-        Self { config, settings: Settings { chain, datadir, cache, no_index, log, ..Settings::default() } }
+        let DataFlags { config, chain, datadir, cache, no_index, prune, log } = flags;
+        Self { config, settings: Settings { chain, datadir, cache, no_index, prune, log, ..Settings::default() } }
     }
 }
 
@@ -83,7 +86,7 @@ pub enum Command {
     Run(Box<RunFlags>),
     /// Rebuilds the whole state from the stored blocks, verifying everything
     Reindex {
-        /// Go on although stored blocks are damaged: the node fetches them again from its peers
+        /// Go on although stored blocks are damaged or pruned: the node fetches them again from its peers
         #[arg(long)]
         force: bool,
         /// Which node's data.
@@ -184,6 +187,9 @@ pub struct Devnet {
     /// Where the nodes keep their data, to be found again; a folder that is removed in the end if left out
     #[arg(long, value_name = "DIR")]
     pub datadir: Option<PathBuf>,
+    /// Prints one JSON object a line: events, and how the nodes are when that changes
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// What `cairn-node chain` can do.

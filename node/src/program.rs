@@ -1,7 +1,7 @@
 //! How this program was started, so that its hints can be pasted.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{OnceLock, RwLock},
 };
 
@@ -9,6 +9,9 @@ use std::{
 static FOLDER: OnceLock<String> = OnceLock::new();
 /// The flags that name the chain and the data that this process works on.
 static DATA: RwLock<String> = RwLock::new(String::new());
+
+/// The data directory of this process.
+static FOLDER_OF_DATA: OnceLock<PathBuf> = OnceLock::new();
 
 /// Notes how the program was started: its first argument.
 pub fn started_as(argument: &str) {
@@ -25,6 +28,17 @@ pub fn works_on(chain: Option<&str>, datadir: Option<&Path>) {
     if let Ok(mut data) = DATA.write() {
         *data = flags;
     }
+}
+
+/// Where the data is that the process works on, for a message about its disk: ` that holds DIR`.
+pub fn with_data() -> String {
+    FOLDER_OF_DATA.get().map_or_else(String::new, |path| format!(" that holds {}", path.display()))
+}
+
+/// Notes where the data is that the process works on.
+pub fn keeps_data_in(path: &Path) {
+    // Only the first call counts; a process works on one directory.
+    let _ = FOLDER_OF_DATA.set(path.to_owned());
 }
 
 /// What to type to run a program of this project: `bin/cairn-wallet` where this one was started as `bin/cairn-node`.

@@ -20,6 +20,7 @@ use crate::{
     engine::{ChainInfo, NodeEvent},
     mempool::RemovalReason,
     mining::Mining,
+    program,
     store::{BlockRef, Reader, StoreError},
 };
 
@@ -177,7 +178,8 @@ impl Reporter {
         tracing::warn!(
             waiting,
             "no block for {seconds} s, and transactions wait for one: does anybody mine? Start this node with --mine, or \
-            run `cairn-wallet mine`"
+             run `{} mine`",
+            program::named("cairn-wallet")
         );
     }
 
@@ -200,9 +202,8 @@ impl Reporter {
 
     fn summary(&self, at: BlockRef) -> Result<Option<Summary>, StoreError> {
         let snapshot = self.reader.snapshot()?;
-        let (Some(record), Some(body)) = (snapshot.header(&at.hash)?, snapshot.body_bytes(at)?) else {
-            return Ok(None);
-        };
+        let Some(record) = snapshot.header(&at.hash)? else { return Ok(None) };
+        let body = snapshot.body_bytes(at)?;
         let gas = record.executed.map_or(0, |executed| executed.gas_used);
         let difficulty = pow::target(record.header.bits).map(pow::work).unwrap_or_default().into();
         // Decoding the whole block would take as long as a good part of its execution.

@@ -40,6 +40,8 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, jso
             return Err(CommandError::Height { flag, got, tip });
         }
     }
+    // Before anything is written: the first block may be pruned.
+    snapshot.body_bytes(at(&snapshot, from)?)?;
     let genesis = at(&snapshot, 0)?.hash;
     let write = || CommandError::io(format!("write {}", file.display()));
     if file.as_os_str() == "-" {
@@ -82,8 +84,7 @@ fn write_blocks(
     let mut progress = Progress::new("Exporting", u64::from((to + 1).saturating_sub(from)));
     for height in from..=to {
         let at = at(snapshot, height)?;
-        let missing = || CommandError::Stopped(format!("the body of block {} is not stored", at.hash));
-        let bytes = snapshot.body_bytes(at)?.ok_or_else(missing)?;
+        let bytes = snapshot.body_bytes(at)?;
         // A block encodes to at most 8 MiB.
         let length = bytes.len() as u32;
         out.write_all(&length.to_le_bytes()).and_then(|()| out.write_all(&bytes)).map_err(write())?;

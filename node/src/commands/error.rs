@@ -72,6 +72,17 @@ pub enum CommandError {
         /// The command that was given.
         command: String,
     },
+    /// A reindex needs every block, and some were deleted.
+    #[error(
+        "blocks 1 to {pruned} were pruned (--prune), and without them the state cannot be rebuilt: nothing was changed. \
+         To give the state up and have the node fetch these blocks from its peers, run `{command}`"
+    )]
+    PrunedBlocks {
+        /// The highest that was pruned.
+        pruned: u32,
+        /// The command to go on with.
+        command: String,
+    },
     /// The operating system refused something.
     #[error("cannot {action}: {reason}")]
     Io {
@@ -113,6 +124,16 @@ pub enum CommandError {
         /// Where it was asked.
         url: String,
         /// What happened.
+        reason: String,
+    },
+    /// Something else answers.
+    #[error(
+        "what answers at {url} is no Cairn node ({reason}): name the node's RPC with --rpc URL; its port is 8545 unless changed"
+    )]
+    NotANode {
+        /// Where it was asked.
+        url: String,
+        /// What shows it.
         reason: String,
     },
     /// The node refused.

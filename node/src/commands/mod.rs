@@ -58,6 +58,7 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
     let settings = flags.settings.or(file);
     program::works_on(settings.chain.as_deref(), settings.datadir.as_deref());
     let config = settings.resolve()?;
+    config.datadir.iter().for_each(|path| program::keeps_data_in(path));
     logging::start(&config.log)?;
     Ok(config)
 }

@@ -18,8 +18,13 @@ use tokio::sync::broadcast::error::RecvError;
 pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandError> {
     let datadir = run::existing(&config)?;
     let settings = run::store_config(&config);
+    let mut pruned = 0;
     match Survey::take(datadir, &config.spec, &settings) {
-        Ok(Survey { tip, damaged }) => {
+        Ok(Survey { pruned: pruned @ 1.., .. }) if !force => {
+            return Err(CommandError::PrunedBlocks { pruned, command: program::on_this_data("reindex --force") });
+        }
+        Ok(Survey { tip, damaged, pruned: below }) => {
+            pruned = below;
             // Blocks above the tip are of no state that could be lost.
             let lost = damaged.first().is_some_and(|first| tip.is_some_and(|tip| first.height <= tip));
             if lost && !force {
@@ -46,6 +51,11 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     rebuild(&opened, json)?;
     let tips = opened.runtime().block_on(opened.engine.tips());
     opened.close()?;
+    if pruned > 0 && !json {
+        say(format_args!(
+            "blocks 1 to {pruned} were pruned: start the node, which fetches them from peers that keep all blocks\n"
+        ));
+    }
     if !lost.is_empty() && !json {
         say(format_args!(
             "lost {}: start the node, which fetches them and what follows from its peers\n",

@@ -7,7 +7,7 @@ use super::{
     CommandError,
     ask::{print, show, text},
 };
-use crate::cli::Ask;
+use crate::{cli::Ask, program};
 
 /// What the parts of the node say.
 struct Status {
@@ -65,12 +65,14 @@ impl Status {
             format!("height    {}", chain["height"]),
             format!("tip       {}, {} old", text(&chain["bestHash"]), duration(age)),
             format!("sync      {}", self.sync()),
+            format!("blocks    {}", self.kept()),
             format!("peers     {}", self.peers_line()),
             format!("mining    {}", self.mining()),
         ];
         if self.miner["mining"] == true {
-            let nobody = "nobody: tell it with `cairn-wallet mine` or `cairn-node mine-to ADDRESS`";
-            lines.push(format!("pays to   {}", self.miner["address"].as_str().unwrap_or(nobody)));
+            let [wallet, node] = ["cairn-wallet", "cairn-node"].map(program::named);
+            let nobody = format!("nobody: tell it with `{wallet} mine` or `{node} mine-to ADDRESS`");
+            lines.push(format!("pays to   {}", self.miner["address"].as_str().unwrap_or(&nobody)));
         }
         lines.push(format!("base fee  {} wei a gas", chain["baseFee"]));
         let pool = &chain["mempool"];
@@ -93,10 +95,17 @@ impl Status {
         }
     }
 
+    fn kept(&self) -> String {
+        match self.chain["pruneHeight"].as_u64() {
+            Some(oldest) => format!("kept from height {oldest} on; those below were pruned"),
+            None => "all kept".to_owned(),
+        }
+    }
+
     fn peers_line(&self) -> String {
         match self.peers() {
             Some(0) => "none".to_owned(),
-            Some(peers) => format!("{peers} (`cairn-node peers` lists them)"),
+            Some(peers) => format!("{peers} (`{} peers` lists them)", program::named("cairn-node")),
             None => "not told".to_owned(),
         }
     }
@@ -181,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_well_is_told_on_one_screen() {
-        let expected = "chain     local (id 133702)\nheight    84\ntip       ab, 1 min 5 s old\nsync      done\n\
+        let expected = "chain     local (id 133702)\nheight    84\ntip       ab, 1 min 5 s old\nsync      done\nblocks    all kept\n\
                         peers     3 (`cairn-node peers` lists them)\nmining    2.50 MH/s on 1 thread, 2 blocks since the start\n\
                         pays to   lcrn1\nbase fee  7 wei a gas\nmempool   1 transaction, 300 bytes\n\
                         clock     2 h 0 min ahead of its peers'\nuptime    1 h 1 min\nversion   0.1.0 (1a2b3c4d5)\n";

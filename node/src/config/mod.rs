@@ -2,6 +2,7 @@
 
 mod error;
 mod network;
+mod values;
 
 use alloy_primitives::Address;
 use chain_core::{address, coin::Lock, spec::ChainSpec};
@@ -15,6 +16,7 @@ use std::{
 pub use error::ConfigError;
 
 use crate::{net::NetConfig, rpc::HttpLimits};
+use values::{api, limits, megabytes, prune, threads};
 
 /// Every setting as the user gave it. The flags' names and the keys of the file are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
@@ -39,6 +41,9 @@ pub struct Settings {
     #[arg(long, help_heading = "Node", conflicts_with = "index")]
     #[serde(skip)]
     pub no_index: bool,
+    /// Keeps the bodies of the last BLOCKS blocks only: at least 288, 0 for all. Headers, state and indexes stay [default: 0]
+    #[arg(long, value_name = "BLOCKS", allow_negative_numbers = true, help_heading = "Node")]
+    pub prune: Option<u32>,
     /// Mines on this node
     #[arg(long, help_heading = "Mining", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mine: Option<bool>,
@@ -214,6 +219,8 @@ pub struct Config {
     pub cache: usize,
     /// Whether indexes are kept.
     pub index: bool,
+    /// Blocks whose bodies are kept; `None` for all.
+    pub prune: Option<u32>,
     /// Whether to mine from the start.
     pub mine: bool,
     /// Threads that mine.
@@ -256,9 +263,6 @@ pub struct LogConfig {
 /// Namespaces of the RPC.
 pub const NAMESPACES: &[&str] = &["admin", "chain", "coin", "debug", "dev", "eth", "miner", "net", "txpool", "web3"];
 
-/// Most megabytes for one cache, so that the product fits on any machine.
-const MAX_MEGABYTES: u32 = 1 << 20;
-
 impl Settings {
     /// Reads a configuration file.
     ///
@@ -297,6 +301,7 @@ impl Settings {
             cache: self.cache.or(other.cache),
             index: self.no_index.then_some(false).or(self.index).or(other.index),
             no_index: false,
+            prune: self.prune.or(other.prune),
             mine: self.mine.or(other.mine),
             listen: self.listen.or(other.listen),
             port: self.port.or(other.port),
@@ -358,6 +363,7 @@ impl Settings {
             dev,
             cache: megabytes("--cache", settings.cache.unwrap_or(256), 8)?,
             index: settings.index.unwrap_or(true),
+            prune: prune(settings.prune, &spec)?,
             mine: settings.mine.unwrap_or(false),
             threads: threads(settings.miner.threads, &spec.name)?,
             payout,
@@ -431,50 +437,6 @@ fn payout(spec: &ChainSpec, text: &str) -> Result<Lock, ConfigError> {
 
 fn account(text: &str) -> Result<Address, ConfigError> {
     address::parse_account(text).map_err(|error| value("--miner.account", text, error.to_string()))
-}
-
-fn megabytes(flag: &'static str, given: u32, least: u32) -> Result<usize, ConfigError> {
-    if !(least..=MAX_MEGABYTES).contains(&given) {
-        return Err(value(flag, given.to_string(), format!("expected {least} to {MAX_MEGABYTES} MB")));
-    }
-    Ok((given as usize) << 20)
-}
-
-fn threads(given: Option<u16>, chain: &str) -> Result<usize, ConfigError> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    match given {
-        Some(0) => Err(value("--miner.threads", "0", "expected 1 or more; leave out --mine to mine nothing")),
-        Some(count) if usize::from(count) > 1024 => {
-            Err(value("--miner.threads", count.to_string(), "expected at most 1024"))
-        }
-        Some(count) => Ok(count.into()),
-        // The local chain is made for one laptop core, so that the machine stays usable.
-        None if chain == "local" => Ok(1),
-        None => Ok(cores),
-    }
-}
-
-fn api(given: Option<Vec<String>>) -> Result<Option<Vec<String>>, ConfigError> {
-    match given.iter().flatten().find(|name| !NAMESPACES.contains(&name.as_str())) {
-        Some(unknown) => Err(value("--http.api", unknown, format!("expected some of {}", NAMESPACES.join(",")))),
-        None => Ok(given),
-    }
-}
-
-fn limits(http: HttpSettings) -> Result<HttpLimits, ConfigError> {
-    let default = HttpLimits::default();
-    let at_least_one = |flag, given: Option<u32>, default| match given {
-        Some(0) => Err(value(flag, "0", "expected 1 or more")),
-        other => Ok(other.unwrap_or(default)),
-    };
-    Ok(HttpLimits {
-        max_body: at_least_one("--http.max-body", http.max_body, default.max_body)?,
-        max_response: at_least_one("--http.max-response", http.max_response, default.max_response)?,
-        max_batch: at_least_one("--http.max-batch", http.max_batch, default.max_batch)?,
-        max_connections: at_least_one("--http.max-connections", http.max_connections, default.max_connections)?,
-        vhosts: http.vhosts.unwrap_or_default(),
-        cors: http.corsdomain.unwrap_or_default(),
-    })
 }
 
 #[cfg(test)]

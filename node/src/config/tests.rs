@@ -44,6 +44,17 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
 }
 
 #[test]
+fn pruning_keeps_a_depth_that_reorgs_do_not_pass() {
+    let prune = |arguments: &[&str]| flags(arguments).resolve().unwrap().prune;
+    assert_eq!(prune(&["--prune", "288"]), Some(288));
+    assert_eq!((prune(&["--prune", "0"]), prune(&[])), (None, None));
+    assert_eq!(refusal(&["--prune", "287"]), "--prune 287: expected 288 blocks or more, or 0 to keep all");
+    let pruned = file("prune = 1000\n").unwrap();
+    assert_eq!(flags(&[]).or(pruned.clone()).resolve().unwrap().prune, Some(1_000));
+    assert_eq!(flags(&["--prune", "0"]).or(pruned).resolve().unwrap().prune, None);
+}
+
+#[test]
 fn the_defaults_are_the_documented_ones() {
     let config = Settings::default().resolve().unwrap();
     assert_eq!(config.spec.name, "main");

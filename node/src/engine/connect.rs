@@ -154,7 +154,7 @@ impl Engine {
         if let Some(ready) = self.ready.take(&at.hash) {
             return Ok(ready);
         }
-        let block = self.store.body(at)?.ok_or(StoreError::NoBody(at))?;
+        let block = self.store.body(at)?.ok_or_else(|| self.store.missing_body(at))?;
         check_block(&self.spec, block).map_err(|(_, rule)| {
             Fatal(StoreError::Corrupt(format!("the stored block {} breaks a rule: {rule}", at.hash)).to_string())
         })

@@ -183,6 +183,8 @@ pub struct ChainInfo {
     pub sync: Option<SyncProgress>,
     /// The mempool.
     pub mempool: MempoolStats,
+    /// The highest block whose body was pruned; 0 if none was.
+    pub pruned: Height,
 }
 
 /// How far syncing is.

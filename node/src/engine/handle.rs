@@ -26,7 +26,7 @@ use super::{
     thread::{self, Driver, DriverState, Message},
 };
 use crate::{
-    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats, Most},
+    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
     store::Store,
     template::{LongPollId, Template, TemplateRequest},
     verify::VerifyConfig,
@@ -196,25 +196,8 @@ impl EngineHandle {
     /// # Errors
     /// [`TemplateError`].
     pub async fn block_template(&self, request: TemplateRequest) -> Result<Template, TemplateError> {
-        let executed = self.executed_template(request.beneficiary).await?;
-        Ok(executed.paying(request.payout, &request.extra)?)
-    }
-
-    /// The best block to mine now for a beneficiary, for [`Template::work`]: it pays nobody yet. The engine's thread copies
-    /// no block for it.
-    ///
-    /// # Errors
-    /// [`TemplateError`].
-    pub async fn executed_template(&self, beneficiary: Address) -> Result<Arc<Template>, TemplateError> {
-        let template = self.ask(move |engine| engine.executed_template(beneficiary)).await;
+        let template = self.ask(move |engine| engine.template(&request)).await;
         template.unwrap_or(Err(TemplateError::Stopped))
-    }
-
-    /// Waits until a template is worth changing from the one with this long-poll id, at most so long.
-    pub async fn better_than(&self, than: LongPollId, at_most: Duration) {
-        let mut longpoll = self.longpoll.clone();
-        // Too long a wait ends with the template that there is, an engine that stopped with its error.
-        let _ = tokio::time::timeout(at_most, longpoll.wait_for(|id| *id != than)).await;
     }
 
     /// As [`EngineHandle::block_template`], but waits until it is worth changing from the one with this long-poll id, at
@@ -228,7 +211,9 @@ impl EngineHandle {
         than: LongPollId,
         at_most: Duration,
     ) -> Result<Template, TemplateError> {
-        self.better_than(than, at_most).await;
+        let mut longpoll = self.longpoll.clone();
+        // Too long a wait ends with the template that there is, an engine that stopped with its error.
+        let _ = tokio::time::timeout(at_most, longpoll.wait_for(|id| *id != than)).await;
         self.block_template(request).await
     }
 
@@ -286,8 +271,8 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_content(&self, most: Most) -> Result<Vec<MempoolEntry>, Stopped> {
-        self.ask(move |engine| engine.mempool().best(most)).await
+    pub async fn mempool_content(&self, limit: usize) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().best(limit)).await
     }
 
     /// Coin transactions of the mempool, best first, at most so many.
@@ -310,8 +295,8 @@ impl EngineHandle {
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn mempool_of_sender(&self, sender: Address, most: Most) -> Result<Vec<MempoolEntry>, Stopped> {
-        self.ask(move |engine| engine.mempool().of_sender(&sender, most)).await
+    pub async fn mempool_of_sender(&self, sender: Address) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().of_sender(&sender)).await
     }
 
     /// What the mempool gives to and takes from each of these locks.

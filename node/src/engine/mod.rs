@@ -38,8 +38,8 @@ use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::C
 use std::sync::Arc;
 
 use self::{
-    connect::Session, error::Fatal, held::Held, queries::Estimated, ready::Ready, relay::Relay,
-    templates::TemplateState, transactions::Resubmission,
+    connect::Session, error::Fatal, held::Held, ready::Ready, relay::Relay, templates::TemplateState,
+    transactions::Resubmission,
 };
 use crate::{mempool::Mempool, store::Store, verify::Verifier};
 
@@ -55,7 +55,6 @@ pub struct Engine {
     ready: Ready,
     relay: Relay,
     templates: TemplateState,
-    estimated: Option<Estimated>,
     resubmission: Resubmission,
     /// The way that the active chain is taking now.
     session: Session,

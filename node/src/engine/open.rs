@@ -55,7 +55,6 @@ impl Engine {
             ready: Ready::default(),
             relay: Relay::new(config.relay),
             templates: TemplateState::new(config.tag),
-            estimated: None,
             resubmission: Resubmission::new(returned_bytes),
             session: Session::at(tip.hash),
             undecided: Vec::new(),

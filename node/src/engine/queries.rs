@@ -2,26 +2,11 @@
 
 use chain_core::{hash::BlockHash, headers::Status, units::Height};
 
-use super::{ChainInfo, ChainTip, Engine, HeaderInfo, SyncProgress, Time, TipStatus};
+use super::{ChainInfo, ChainTip, Engine, HeaderInfo, SyncProgress, TipStatus};
 use crate::{
     mempool::{FeeEstimate, Mempool},
     store::Store,
 };
-
-/// Milliseconds for which an estimate of fees is served again: it walks eight blocks of the pool, some 50 ms on the engine's
-/// thread, which anybody may ask for.
-const SHARED: u64 = 1_000;
-
-/// Transactions in a pool that is walked in no time.
-const FEW: usize = 200;
-
-/// The last estimate of fees.
-#[derive(Debug)]
-pub(super) struct Estimated {
-    estimate: FeeEstimate,
-    tip: BlockHash,
-    at: Time,
-}
 
 impl Engine {
     /// The active chain now.
@@ -41,6 +26,7 @@ impl Engine {
             syncing: self.tree.candidate() != tip.hash || self.fetching().is_some(),
             sync: self.progress(),
             mempool: self.mempool.stats(),
+            pruned: self.store.pruned(),
         }
     }
 
@@ -106,16 +92,8 @@ impl Engine {
         &self.store
     }
 
-    /// What a transaction should offer to be mined soon. With many in the pool it may be a second old.
-    pub fn estimate_fee(&mut self) -> FeeEstimate {
-        let (tip, now) = (self.store.tip().hash, self.steady);
-        let many = self.mempool.stats().transactions > FEW;
-        let fits = |last: &&Estimated| many && last.tip == tip && now.since(last.at) < SHARED;
-        if let Some(last) = self.estimated.as_ref().filter(fits) {
-            return last.estimate;
-        }
-        let estimate = self.mempool.estimate(self.spec.gas_limit);
-        self.estimated = Some(Estimated { estimate, tip, at: now });
-        estimate
+    /// What a transaction should offer to be mined soon.
+    pub fn estimate_fee(&self) -> FeeEstimate {
+        self.mempool.estimate(self.spec.gas_limit)
     }
 }

@@ -1,7 +1,7 @@
 //! Templates on the tip, and mining on demand.
 
 use chain_core::{Address, block::Block, coin::Lock, error::ExecuteError, hash::BlockHash, pow, units::Gas};
-use std::{collections::VecDeque, sync::Arc};
+use std::collections::VecDeque;
 
 use super::{
     Action, BlockOutcome, Engine, Event, NodeEvent, Reply, Source, SubmitBlockError, TemplateError, Ticket, Time,
@@ -11,19 +11,16 @@ use crate::template::{self, Assembly, LongPollId, Tag, Template, TemplateRequest
 /// Milliseconds between two calls to take a template with more fees on the same tip.
 const REFRESH: u64 = 2_000;
 
-/// Milliseconds for which a template is served again though the pool has changed, times the templates that are kept: miners
-/// that a long poll wakes together share one execution, and whatever they ask for there are two of them a second.
+/// Milliseconds for which a template is served again though the pool has changed: miners that a long poll wakes together
+/// share one execution.
 const SHARED: u64 = 500;
 
 /// Gas up to which a template is executed again at once when the pool has changed: some milliseconds. A
 /// transaction sent to an idle node is then in the next template, as its sender expects.
 const CHEAP: Gas = 1_000_000;
 
-/// Executed templates that are kept, one a beneficiary: what the RPC lets miners elsewhere name, the node's own, and one more.
-const BASES: usize = 6;
-
-/// Who a template pays before it is asked for; nobody is given it so.
-const NOBODY: Lock = Lock::Policy([0; 32]);
+/// Executed templates that are kept, one a payout. A caller that asks for more payouts pays with an execution each.
+const BASES: usize = 4;
 
 /// Hashes that mining on demand tries for one block. A chain made for it needs two.
 const TRIVIAL: u32 = 1 << 20;
@@ -43,21 +40,21 @@ pub(super) struct TemplateState {
     bases: VecDeque<Base>,
 }
 
-/// A template that was executed; each payout and `extra` makes another of it.
+/// A template that was executed; another `extra` makes another of it.
 #[derive(Debug)]
 struct Base {
+    payout: Lock,
     beneficiary: Address,
-    template: Arc<Template>,
+    template: Template,
     built: Time,
     /// The pool changed since.
     outdated: bool,
 }
 
 impl Base {
-    /// It may be served at this time, though the pool has changed; one of so many.
-    fn is_good_enough(&self, now: Time, bases: usize) -> bool {
-        let shared = SHARED.saturating_mul(bases as u64);
-        !self.outdated || (self.template.gas_used > CHEAP && now.since(self.built) < shared)
+    /// It may be served at this time, though the pool has changed.
+    fn is_good_enough(&self, now: Time) -> bool {
+        !self.outdated || (self.template.gas_used > CHEAP && now.since(self.built) < SHARED)
     }
 }
 
@@ -79,8 +76,13 @@ impl TemplateState {
         self.improved = false;
     }
 
+    /// The whole `extra` of a request.
+    fn extra(&self, request: &TemplateRequest) -> Vec<u8> {
+        [self.tag.as_slice(), &request.extra].concat()
+    }
+
     fn keep(&mut self, base: Base) {
-        self.bases.retain(|other| other.beneficiary != base.beneficiary);
+        self.bases.retain(|other| (other.payout, other.beneficiary) != (base.payout, base.beneficiary));
         self.bases.push_back(base);
         while self.bases.len() > BASES {
             self.bases.pop_front();
@@ -109,21 +111,15 @@ impl Engine {
     /// # Errors
     /// [`TemplateError`].
     pub fn template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
-        Ok(self.executed_template(request.beneficiary)?.paying(request.payout, &request.extra)?)
-    }
-
-    /// The best block for a beneficiary now. It pays nobody yet, and its `extra` is the tag alone.
-    ///
-    /// # Errors
-    /// [`TemplateError`].
-    pub fn executed_template(&mut self, beneficiary: Address) -> Result<Arc<Template>, TemplateError> {
+        let extra = self.templates.extra(request);
         let time = self.template_time()?;
-        if let Some(base) = self.base_of(beneficiary, time) {
-            return Ok(base.template.clone());
+        if let Some(base) = self.base_of(request, time) {
+            return Ok(base.template.with_extra(extra)?);
         }
-        let request = TemplateRequest { payout: NOBODY, beneficiary, extra: Vec::new() };
-        let template = Arc::new(self.build_template(&request, time)?);
-        self.templates.keep(Base { beneficiary, template: template.clone(), built: self.now, outdated: false });
+        let template = self.build_template(request, time)?;
+        let TemplateRequest { payout, beneficiary, .. } = *request;
+        let base = Base { payout, beneficiary, template: template.clone(), built: self.now, outdated: false };
+        self.templates.keep(base);
         Ok(template)
     }
 
@@ -139,14 +135,14 @@ impl Engine {
         Ok(parent.max(self.now.stamp()))
     }
 
-    /// An executed template that is good enough for a beneficiary at this time. The clock may have been set back since.
-    fn base_of(&self, beneficiary: Address, time: u32) -> Option<&Base> {
-        let (longpoll, bases) = (self.longpoll_id(), self.templates.bases.len());
+    /// An executed template that is good enough for a request at this time. The clock may have been set back since.
+    fn base_of(&self, request: &TemplateRequest, time: u32) -> Option<&Base> {
+        let longpoll = self.longpoll_id();
         let fits = |base: &&Base| {
-            base.beneficiary == beneficiary
+            (base.payout, base.beneficiary) == (request.payout, request.beneficiary)
                 && base.template.longpoll == longpoll
                 && base.template.block.header.time.abs_diff(time) <= 1
-                && base.is_good_enough(self.now, bases)
+                && base.is_good_enough(self.now)
         };
         self.templates.bases.iter().find(fits)
     }
@@ -160,8 +156,7 @@ impl Engine {
             bits,
             longpoll: self.longpoll_id(),
         };
-        let extra = [self.templates.tag.as_slice(), &request.extra].concat();
-        let request = TemplateRequest { extra, ..*request };
+        let request = TemplateRequest { extra: self.templates.extra(request), ..*request };
         let (template, invalid) = template::build(&assembly, &self.mempool, &request).map_err(|error| match error {
             ExecuteError::Rule(rule) => TemplateError::Rule(rule),
             ExecuteError::View(error) => TemplateError::Local(error.to_string()),

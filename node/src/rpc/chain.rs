@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{
     Context, Method,
-    error::{RpcResult, block_error, invalid, unavailable},
+    error::{RpcResult, block_error, invalid},
     history,
     params::{Args, BlockRef as BlockName, HexBytes},
     read::{Found, Spent, find, read, sized_body},
@@ -21,7 +21,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::new("chain_getBlockHash", &["height"], get_block_hash),
     Method::new("chain_getHeader", &["block", "verbose"], get_header),
     Method::new("chain_getBlock", &["block", "verbosity"], get_block).heavy(),
-    Method::new("chain_getTips", &[], get_tips).reads_block(),
+    Method::new("chain_getTips", &[], get_tips),
     Method::new("chain_getSupply", &[], get_supply),
     Method::new("chain_submitBlock", &["block"], submit_block),
     Method::new("chain_getAccountHistory", &["account", "options"], history::get_account_history).heavy(),
@@ -56,6 +56,8 @@ fn get_info(context: &Context, _: Args) -> RpcResult<Value> {
         "finalizedDepth": spec.finalized_depth,
         "maxBlockBytes": spec.max_block_bytes,
         "index": context.node.index,
+        "pruned": info.pruned > 0,
+        "pruneHeight": (info.pruned > 0).then(|| info.pruned + 1),
         "mempool": {
             "transactions": info.mempool.transactions,
             "pending": info.mempool.pending,
@@ -88,11 +90,15 @@ fn header_fields(context: &Context, snapshot: &Snapshot, found: &Found) -> RpcRe
         true => read(snapshot.at_height(record.height + 1))?,
         false => None,
     };
-    let work = context.ask(context.engine.header(record.hash))?.map(|info| render::word(info.work));
+    let work = match record.work.is_zero() {
+        false => Some(record.work),
+        // A row of an older release.
+        true => context.ask(context.engine.header(record.hash))?.map(|info| info.work),
+    };
     let mut fields = render::header(&record.header, record.height);
     fields.extend(render::fields(json!({
         "confirmations": if found.active { i64::from(tip - record.height) + 1 } else { -1 },
-        "chainWork": work,
+        "chainWork": work.map(render::word),
         "next": next.map(|next| next.hash.to_string()),
     })));
     Ok(fields)
@@ -107,10 +113,7 @@ fn get_block(context: &Context, mut args: Args) -> RpcResult<Value> {
     let found = find(&snapshot, block)?;
     let at = found.record.at();
     match verbosity {
-        0 => match read(snapshot.body_bytes(at))? {
-            Some(bytes) => Ok(hex::encode(bytes).into()),
-            None => Err(unavailable(format!("the body of block {} is not stored", at.hash))),
-        },
+        0 => Ok(hex::encode(read(snapshot.body_bytes(at))?).into()),
         _ => whole_block(context, &snapshot, &found, verbosity == 2),
     }
 }

@@ -20,7 +20,10 @@ use crate::store::{BlockRef, HeaderRecord, Snapshot, StoreError, TxPlace};
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::IndexOff { .. } | StoreError::IndexMissing { .. } => Self(unavailable(error.to_string())),
+            StoreError::IndexOff { .. }
+            | StoreError::IndexMissing { .. }
+            | StoreError::Pruned { .. }
+            | StoreError::NoBody(_) => Self(unavailable(error.to_string())),
             other => Self(internal(other)),
         }
     }
@@ -107,13 +110,12 @@ fn active_by_hash(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<Option<Blo
 
 /// The body of a block that should be stored.
 pub fn body(snapshot: &Snapshot, at: BlockRef) -> RpcResult<Block> {
-    read(snapshot.body(at))?.ok_or_else(|| unavailable(format!("the body of block {} is not stored", at.hash)))
+    read(snapshot.body(at))
 }
 
 /// As [`body`], and how many bytes it has.
 pub fn sized_body(snapshot: &Snapshot, at: BlockRef) -> RpcResult<(Block, usize)> {
-    let missing = || unavailable(format!("the body of block {} is not stored", at.hash));
-    let bytes = read(snapshot.body_bytes(at))?.ok_or_else(missing)?;
+    let bytes = read(snapshot.body_bytes(at))?;
     let block = codec::decode(&bytes).map_err(|error| internal(format!("block {}: {error}", at.hash)))?;
     Ok((block, bytes.len()))
 }

@@ -68,12 +68,16 @@ impl Store {
 
     /// Takes over a block that follows the tip. Nothing has changed if it fails.
     pub(super) fn commit(&mut self, commit: &Commit<'_>) -> Result<(), StoreError> {
-        let stored = self.header(&commit.at.hash)?.is_some_and(|record| record.body);
-        let outdated = self.outdated_undo(commit.at)?;
-        self.block_rows(commit, stored);
-        if let Some(outdated) = outdated {
-            self.rows.delete(Column::Undo, &schema::block_key(outdated));
-        }
+        let known = self.header(&commit.at.hash)?;
+        let record = HeaderRecord {
+            body: true,
+            verdict: Verdict::Valid,
+            executed: Some(executed(commit)),
+            work: known.map_or(U256::ZERO, |known| known.work),
+            ..HeaderRecord::with_hash(commit.block.header, commit.at.hash, commit.at.height)
+        };
+        let record = self.with_work(record, None)?;
+        self.block_rows(commit, &record, known.is_some_and(|known| known.body));
         let effects = commit.effects;
         for (outpoint, coin) in &effects.spent {
             self.coins.set(*outpoint, Some(*coin), None);
@@ -93,32 +97,18 @@ impl Store {
         Ok(())
     }
 
-    /// The block whose undo data is no longer kept once another is the tip.
-    fn outdated_undo(&self, tip: BlockRef) -> Result<Option<BlockRef>, StoreError> {
-        let height = self.config.undo_blocks.and_then(|kept| tip.height.checked_sub(kept));
-        height.map_or(Ok(None), |height| self.at_height(height))
-    }
-
     /// Rows of the block itself: header, body, undo data, receipts, code, indexes.
-    fn block_rows(&mut self, commit: &Commit<'_>, stored: bool) {
+    fn block_rows(&mut self, commit: &Commit<'_>, record: &HeaderRecord, stored: bool) {
         let Commit { at, block, effects, .. } = *commit;
         let key = schema::block_key(at);
-        let record = HeaderRecord {
-            hash: at.hash,
-            header: block.header,
-            height: at.height,
-            body: true,
-            verdict: Verdict::Valid,
-            executed: Some(executed(commit)),
-        };
-        self.rows.put(Column::Headers, &schema::header_key(&at.hash), schema::write_header(&record));
+        self.rows.put(Column::Headers, &schema::header_key(&at.hash), schema::write_header(record));
         self.rows.put(Column::Headers, &schema::height_key(at.height), at.hash.0.to_vec());
         if !stored {
             self.rows.put(Column::Bodies, &key, codec::encode(block));
         }
         let positions = account_positions(block);
         let withdrawn = withdrawn(commit.txids, positions.iter().copied().zip(&effects.receipts));
-        if self.config.undo_blocks != Some(0) && at.height > 0 {
+        if at.height > 0 {
             self.rows.put(Column::Undo, &key, blockdata::write_undo(&withdrawn, effects));
         }
         if !effects.receipts.is_empty() {
@@ -154,12 +144,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] if the state does not become the parent's, [`StoreError::NoUndo`], [`StoreError::NoBody`],
-    /// [`StoreError::Genesis`]; see [`Store::put_headers`]. The store is as before then.
+    /// [`StoreError::Pruned`], [`StoreError::Genesis`]; see [`Store::put_headers`]. The store is as before then.
     pub fn disconnect(&mut self) -> Result<Disconnected, StoreError> {
         self.running()?;
         let at = self.tip.at;
         let height = at.height.checked_sub(1).ok_or(StoreError::Genesis)?;
-        let block = self.body(at)?.ok_or(StoreError::NoBody(at))?;
+        let block = self.body(at)?.ok_or_else(|| self.missing_body(at))?;
         let undo = self.row(Column::Undo, &schema::block_key(at))?.ok_or(StoreError::NoUndo(at))?;
         let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
         let undo = blockdata::read_undo(&undo, &block, &txids).map_err(|_| damaged(Column::Undo))?;

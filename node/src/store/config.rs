@@ -14,8 +14,8 @@ pub struct StoreConfig {
     pub tx_index: bool,
     /// Whether coins and history are found by lock and account.
     pub address_index: bool,
-    /// Blocks below the tip that can be taken back; `None` for all.
-    pub undo_blocks: Option<u32>,
+    /// Blocks up to the tip whose bodies, undo data and receipts are kept; `None` for all.
+    pub prune: Option<u32>,
     /// Files that the database keeps open at most.
     pub open_files: u32,
 }
@@ -28,7 +28,7 @@ impl Default for StoreConfig {
             sync: true,
             tx_index: true,
             address_index: true,
-            undo_blocks: None,
+            prune: None,
             open_files: 256,
         }
     }

@@ -4,10 +4,16 @@ use std::{
     fs::{File, TryLockError},
     io::{Read, Seek, Write},
     path::{Path, PathBuf},
+    time::{Duration, Instant},
 };
 
 use super::StoreError;
 use crate::files;
+
+/// How long a process that was killed may take to let go of its files, and how often that is tried: whoever kills a node and
+/// starts it at once is not refused for a process that is no more.
+const ENDING: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_millis(20);
 
 /// A locked data directory. The operating system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -24,10 +30,14 @@ impl DirectoryLock {
         files::make_dir(datadir).map_err(|error| io(format!("create {}", datadir.display()), &error))?;
         let path = datadir.join("LOCK");
         let mut file = open(&path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(locked(datadir, file)),
-            Err(TryLockError::Error(error)) => return Err(io(format!("lock {}", path.display()), &error)),
+        let end = Instant::now() + ENDING;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < end => std::thread::sleep(AGAIN),
+                Err(TryLockError::WouldBlock) => return Err(locked(datadir, file)),
+                Err(TryLockError::Error(error)) => return Err(io(format!("lock {}", path.display()), &error)),
+            }
         }
         // Only to tell who has it; a full disk is reported by what needs the space.
         let _ = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
@@ -73,6 +83,17 @@ mod tests {
         assert_eq!(error, expected);
         drop(lock);
         DirectoryLock::acquire(directory.path()).unwrap();
+    }
+
+    #[test]
+    fn a_lock_of_a_process_that_is_ending_is_waited_for() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = DirectoryLock::acquire(directory.path()).unwrap();
+        std::thread::scope(|scope| {
+            let second = scope.spawn(|| DirectoryLock::acquire(directory.path()));
+            drop(lock);
+            second.join().unwrap().unwrap();
+        });
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use chain_core::{hash::BlockHash, state::ViewError};
+use chain_core::{hash::BlockHash, state::ViewError, units::Height};
 
 use super::BlockRef;
 use crate::program;
@@ -76,7 +76,10 @@ pub enum StoreError {
         index: &'static str,
     },
     /// The disk is full.
-    #[error("no space left on the disk: free some and start again; every block committed so far is kept")]
+    #[error(
+        "no space left on the disk{}: free some and start again; every block committed so far is kept",
+        program::with_data()
+    )]
     NoSpace,
     /// The operating system refused.
     #[error("cannot {action}: {reason}")]
@@ -107,6 +110,19 @@ pub enum StoreError {
     /// A block cannot be taken back, since its undo data was not kept.
     #[error("block {} at height {} is too old to be taken back: its undo data was not kept; run `{}`", .0.hash, .0.height, program::on_this_data("reindex"))]
     NoUndo(BlockRef),
+    /// A block that was deleted to save disk space is needed.
+    #[error(
+        "block {} at height {} was pruned: this node keeps only blocks above height {pruned} (--prune). To have it \
+         again, stop the node and run `{}`, after which the node fetches the whole chain from its peers; without \
+         --prune it then keeps every block",
+        .at.hash, .at.height, program::on_this_data("reindex --force")
+    )]
+    Pruned {
+        /// Which.
+        at: BlockRef,
+        /// The highest that was pruned.
+        pruned: Height,
+    },
     /// The body of a block on the active chain was not kept.
     #[error("the body of block {} at height {} is not stored", .0.hash, .0.height)]
     NoBody(BlockRef),
@@ -121,9 +137,6 @@ pub enum StoreError {
     /// The genesis block was to be taken back.
     #[error("the genesis block cannot be taken back")]
     Genesis,
-    /// Who asked for an older state has no more time for it.
-    #[error("reading an older state was given up")]
-    GivenUp,
     /// An earlier write failed.
     #[error("the store has stopped after a failed write: start the node again")]
     Stopped,

@@ -24,9 +24,6 @@ pub struct Historic {
     snapshot: Snapshot,
     height: Height,
     kept: Mutex<Kept>,
-    /// Whether to give up. Asked at every row: a lookup of what no block has changed walks through all of them, which takes 100
-    /// ms where they are full.
-    over: Box<dyn Fn() -> bool + Send + Sync>,
 }
 
 /// Undo data by height above the state's.
@@ -54,17 +51,11 @@ impl Snapshot {
                 None => false,
             },
         };
-        Ok(known.then(|| Historic { snapshot: self, height, kept: Mutex::default(), over: Box::new(|| false) }))
+        Ok(known.then(|| Historic { snapshot: self, height, kept: Mutex::default() }))
     }
 }
 
 impl Historic {
-    /// Has lookups give up, with [`StoreError::GivenUp`], as soon as this holds.
-    #[must_use]
-    pub fn unless(self, over: impl Fn() -> bool + Send + Sync + 'static) -> Self {
-        Self { over: Box::new(over), ..self }
-    }
-
     /// The height that this is the state after.
     pub fn height(&self) -> Height {
         self.height
@@ -79,9 +70,6 @@ impl Historic {
     fn first<T>(&self, find: impl Fn(&[u8]) -> Result<Option<T>, Malformed>) -> Result<Option<T>, StoreError> {
         self.kept.lock().lookups += 1;
         for above in self.height + 1..=self.snapshot.tip().height {
-            if (self.over)() {
-                return Err(StoreError::GivenUp);
-            }
             let found = find(&self.undo(above)?).map_err(|_| damaged(Column::Undo))?;
             if found.is_some() {
                 return Ok(found);

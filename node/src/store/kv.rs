@@ -149,6 +149,12 @@ pub trait Kv: KvRead {
     /// [`StoreError`] if it cannot be written.
     fn clear(&self, columns: &[Column]) -> Result<(), StoreError>;
 
+    /// Deletes the rows of a range in some columns, and gives their space back. Not atomic.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written.
+    fn delete_range(&self, columns: &[Column], range: &KeyRange) -> Result<(), StoreError>;
+
     /// All columns as they are now, whatever is written later.
     fn snapshot(&self) -> Arc<dyn KvRead>;
 

@@ -166,6 +166,17 @@ impl Kv for MemoryKv {
         self.write(&batch, Durability::Disk)
     }
 
+    fn delete_range(&self, columns: &[Column], range: &KeyRange) -> Result<(), StoreError> {
+        let mut batch = Batch::default();
+        for column in columns {
+            self.scan(*column, range, Order::Ascending, &mut |key, _| {
+                batch.delete(*column, key);
+                ControlFlow::Continue(())
+            })?;
+        }
+        self.write(&batch, Durability::Process)
+    }
+
     fn snapshot(&self) -> Arc<dyn KvRead> {
         Arc::new(self.0.lock().columns.clone())
     }

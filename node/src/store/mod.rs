@@ -19,6 +19,7 @@ pub mod kv;
 pub mod memory;
 mod nodes;
 mod open;
+mod prune;
 mod reader;
 mod recent;
 mod records;

@@ -18,6 +18,7 @@ use super::{
     directory::DirectoryLock,
     kv::{Batch, Column, Durability, KeyRange, Kv, Order},
     memory::MemoryKv,
+    prune::{is_pruned, read_pruned},
     recent::{KEPT, Recent},
     rocks::RocksKv,
     rows::Rows,
@@ -173,6 +174,7 @@ impl Opening<'_> {
         self.settle_indexes(identity)?;
         let digest = LtHash::from_bytes(digest).ok_or_else(|| damaged(Column::Meta))?;
         let mut store = self.store(Tip { at, totals, digest });
+        store.pruned = read_pruned(&*self.kv)?;
         store.recent = recent(&store)?;
         check(&store)?;
         Ok(store)
@@ -249,16 +251,19 @@ impl Opening<'_> {
         store.recent = Recent::new(VecDeque::from([*hash]), 0);
         store.rows.put(Column::Meta, schema::IDENTITY, self.identity().to_bytes());
         store.rows.delete(Column::Meta, schema::REBUILD);
+        store.rows.delete(Column::Meta, schema::PRUNED);
         store.flush()?;
         Ok(store)
     }
 
-    /// Leaves of the headers what does not depend on the state.
+    /// Leaves of the headers what does not depend on the state. Pruned blocks have to be fetched again.
     fn forget_verdicts(&self) -> Result<(), StoreError> {
+        let pruned = read_pruned(&*self.kv)?;
         for records in read_headers(&*self.kv)?.chunks(FORGET_AT_ONCE) {
             let mut batch = Batch::default();
             for record in records {
-                let forgotten = HeaderRecord { verdict: Verdict::Unknown, executed: None, ..*record };
+                let body = record.body && !is_pruned(record.at(), pruned);
+                let forgotten = HeaderRecord { body, verdict: Verdict::Unknown, executed: None, ..*record };
                 batch.put(Column::Headers, &schema::header_key(&record.hash), &schema::write_header(&forgotten));
                 batch.delete(Column::Headers, &schema::height_key(record.height));
             }
@@ -284,6 +289,7 @@ impl Opening<'_> {
             dirty_blocks: 0,
             flushes: 0,
             rows_written: 0,
+            pruned: 0,
             stopped: false,
         }
     }

@@ -17,6 +17,7 @@ use super::{
     StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, blockdata,
     bytes::Malformed,
     kv::{Column, KeyRange, Kv, KvRead, Order},
+    prune::{is_pruned, missing_body, read_pruned},
     schema,
     state::{damaged, header_row},
     view::{read_account, read_code, read_coin, read_node, read_slot},
@@ -49,7 +50,8 @@ impl Reader {
         let tip = kv.get(Column::Meta, schema::TIP)?.ok_or_else(missing)?;
         let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
         let digest = digest.to_vec();
-        Ok(Snapshot { kv, at, totals, digest, tx_index: self.tx_index, address_index: self.address_index })
+        let pruned = read_pruned(&*kv)?;
+        Ok(Snapshot { kv, at, totals, digest, pruned, tx_index: self.tx_index, address_index: self.address_index })
     }
 }
 
@@ -62,6 +64,7 @@ pub struct Snapshot {
     at: BlockRef,
     totals: Totals,
     digest: Vec<u8>,
+    pruned: Height,
     tx_index: bool,
     address_index: bool,
 }
@@ -75,6 +78,11 @@ impl Snapshot {
     /// Sums over the state.
     pub fn totals(&self) -> Totals {
         self.totals
+    }
+
+    /// The highest block that was pruned; 0 if none was.
+    pub fn pruned(&self) -> Height {
+        self.pruned
     }
 
     /// A header by its hash, on any branch.
@@ -100,26 +108,33 @@ impl Snapshot {
     /// A block on any branch.
     ///
     /// # Errors
-    /// See [`Reader::snapshot`].
-    pub fn body(&self, at: BlockRef) -> Result<Option<Block>, StoreError> {
-        self.read(Column::Bodies, &schema::block_key(at), schema::read_block)
+    /// [`StoreError::Pruned`], [`StoreError::NoBody`] if it is not kept; see [`Reader::snapshot`].
+    pub fn body(&self, at: BlockRef) -> Result<Block, StoreError> {
+        schema::read_block(&self.body_bytes(at)?).map_err(|_| damaged(Column::Bodies))
     }
 
     /// The encoded block.
     ///
     /// # Errors
-    /// See [`Reader::snapshot`].
-    pub fn body_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
-        self.kv.get(Column::Bodies, &schema::block_key(at))
+    /// As [`Snapshot::body`].
+    pub fn body_bytes(&self, at: BlockRef) -> Result<Vec<u8>, StoreError> {
+        let value = match is_pruned(at, self.pruned) {
+            true => None,
+            false => self.kv.get(Column::Bodies, &schema::block_key(at))?,
+        };
+        value.ok_or_else(|| missing_body(at, self.pruned))
     }
 
     /// Receipts of the account transactions of a block on the active chain; `None` if it is not on it.
     ///
     /// # Errors
-    /// See [`Reader::snapshot`].
+    /// [`StoreError::Pruned`]; see [`Reader::snapshot`].
     pub fn receipts(&self, at: BlockRef) -> Result<Option<Vec<StoredReceipt>>, StoreError> {
         if self.at_height(at.height)? != Some(at) {
             return Ok(None);
+        }
+        if is_pruned(at, self.pruned) {
+            return Err(missing_body(at, self.pruned));
         }
         let receipts = self.read(Column::Receipts, &schema::block_key(at), blockdata::read_receipts)?;
         Ok(Some(receipts.unwrap_or_default()))

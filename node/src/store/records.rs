@@ -62,6 +62,8 @@ pub struct HeaderRecord {
     pub verdict: Verdict,
     /// Set with the verdict `Valid`.
     pub executed: Option<Executed>,
+    /// Work from genesis to it, which the store adds; zero in rows that an older release wrote.
+    pub work: U256,
 }
 
 impl HeaderRecord {
@@ -72,7 +74,7 @@ impl HeaderRecord {
 
     /// The same, its hash being known.
     pub fn with_hash(header: Header, hash: BlockHash, height: Height) -> Self {
-        Self { hash, header, height, body: false, verdict: Verdict::Unknown, executed: None }
+        Self { hash, header, height, body: false, verdict: Verdict::Unknown, executed: None, work: U256::ZERO }
     }
 
     /// Where its body is stored.

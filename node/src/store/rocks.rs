@@ -245,6 +245,17 @@ impl Kv for RocksKv {
         Ok(())
     }
 
+    fn delete_range(&self, columns: &[Column], range: &KeyRange) -> Result<(), StoreError> {
+        let to = range.to.as_deref().unwrap_or(&[u8::MAX; 64]);
+        for column in columns {
+            let handle = handle(&self.db, *column)?;
+            self.db.delete_range_cf(&handle, &range.from[..], to).map_err(failure)?;
+            // A file of values goes once no key names any of them, which compaction finds. It moves little more than keys.
+            self.db.compact_range_cf(&handle, Some(&range.from[..]), Some(to));
+        }
+        Ok(())
+    }
+
     fn snapshot(&self) -> Arc<dyn KvRead> {
         Arc::new(RocksSnapshot::new(self.db.clone(), |db| SnapshotWithThreadMode::new(&**db)))
     }

@@ -5,7 +5,7 @@
 //!
 //! | column | key | value |
 //! | --- | --- | --- |
-//! | headers | `h`, hash | header (80), height (4), flags (1), if executed: base fee, gas used, minted, burned, roots |
+//! | headers | `h`, hash | header (80), height (4), flags (1), if executed: base fee, gas used, minted, burned, roots; work from genesis on |
 //! | headers | `n`, height | hash: the active chain |
 //! | bodies | block | consensus encoding of the block |
 //! | undo | block | what its body does not tell of coins spent and made; accounts and slots before and after |
@@ -21,6 +21,7 @@
 //! | meta | `tip` | block, sums, digest of the coins (2,048): written by every flush |
 //! | meta | `identity` | schema version (4), indexes (1), genesis hash, name of the chain |
 //! | meta | `rebuild` | empty: the state is being rebuilt from genesis |
+//! | meta | `pruned` | height: bodies, undo and receipts of the blocks from 1 up to it are deleted |
 //!
 //! A lock id is the first 16 bytes of the SHA-256 of the encoded lock: nobody can find a second lock for the id of another's.
 //! The unspent coins of a lock are those of its history that are in `coins`. Rows of their own would double what the index
@@ -50,6 +51,9 @@ pub const TIP: &[u8] = b"tip";
 pub const IDENTITY: &[u8] = b"identity";
 /// Key that is there while the state is taken back to genesis.
 pub const REBUILD: &[u8] = b"rebuild";
+
+/// Key of how far blocks are pruned.
+pub const PRUNED: &[u8] = b"pruned";
 
 /// Prefix of headers by hash.
 pub const HEADER: &[u8] = b"h";
@@ -311,6 +315,7 @@ pub fn write_header(record: &HeaderRecord) -> Vec<u8> {
         encoder.raw(executed.state_root.as_slice());
         encoder.raw(executed.coins_digest.as_slice());
     }
+    encoder.word(&record.work);
     encoder.0
 }
 
@@ -327,7 +332,9 @@ pub fn read_header(hash: BlockHash, value: &[u8]) -> Result<HeaderRecord, Malfor
             _ => return Err(Malformed),
         };
         let executed = if flags & EXECUTED == 0 { None } else { Some(read_executed(decoder)?) };
-        Ok(HeaderRecord { hash, header, height, body: flags & BODY != 0, verdict, executed })
+        // Rows of older releases end here.
+        let work = if decoder.end().is_ok() { U256::ZERO } else { decoder.word()? };
+        Ok(HeaderRecord { hash, header, height, body: flags & BODY != 0, verdict, executed, work })
     })
 }
 

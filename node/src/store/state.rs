@@ -7,6 +7,7 @@ use chain_core::{
     coin::{Coin, OutPoint},
     hash::BlockHash,
     lthash::LtHash,
+    pow,
     state::Account,
     units::Height,
 };
@@ -18,6 +19,7 @@ use super::{
     changes::Changes,
     kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order},
     nodes::NodeChanges,
+    prune::is_pruned,
     recent::Recent,
     rows::Rows,
     schema,
@@ -42,6 +44,8 @@ pub struct Store {
     pub(super) dirty_blocks: u32,
     pub(super) flushes: u64,
     pub(super) rows_written: u64,
+    /// See [`Store::pruned`].
+    pub(super) pruned: Height,
     /// A write failed: nothing may be written any more.
     pub(super) stopped: bool,
 }
@@ -89,12 +93,15 @@ impl Store {
     /// every later write answers [`StoreError::Stopped`].
     pub fn put_headers(&mut self, records: &[HeaderRecord]) -> Result<(), StoreError> {
         self.running()?;
-        let mut batch = Batch::default();
+        let (mut batch, mut before) = (Batch::default(), None);
         for record in records {
             let known = self.header(&record.hash)?;
             let body = record.body || known.is_some_and(|known| known.body);
             let executed = record.executed.or(known.and_then(|known| known.executed));
-            self.put_header(&HeaderRecord { body, executed, ..*record }, &mut batch);
+            let work = known.map_or(record.work, |known| known.work);
+            let record = self.with_work(HeaderRecord { body, executed, work, ..*record }, before)?;
+            self.put_header(&record, &mut batch);
+            before = Some(record);
         }
         self.write(&batch, Durability::Process)
     }
@@ -124,7 +131,8 @@ impl Store {
             let known = self.header(&at.hash)?;
             let record = known.unwrap_or_else(|| HeaderRecord::with_hash(block.block().header, at.hash, height));
             batch.put(Column::Bodies, &schema::block_key(at), body);
-            self.put_header(&HeaderRecord { body: true, ..record }, &mut batch);
+            let record = self.with_work(HeaderRecord { body: true, ..record }, None)?;
+            self.put_header(&record, &mut batch);
         }
         if batch.is_empty() { Ok(()) } else { self.write(&batch, Durability::Process) }
     }
@@ -144,6 +152,25 @@ impl Store {
         self.write(&batch, Durability::Process)
     }
 
+    /// Adds the work of its chain to a header, if that of its parent is known: from its row, or because it was put just `before`.
+    pub(super) fn with_work(
+        &self,
+        record: HeaderRecord,
+        before: Option<HeaderRecord>,
+    ) -> Result<HeaderRecord, StoreError> {
+        if !record.work.is_zero() {
+            return Ok(record);
+        }
+        let parent = match before.filter(|before| before.hash == record.header.prev) {
+            Some(before) => Some(before.work),
+            None if record.height == 0 => Some(U256::ZERO),
+            None => self.header(&record.header.prev)?.map(|parent| parent.work).filter(|work| !work.is_zero()),
+        };
+        // Headers are checked before they are stored.
+        let own = pow::target(record.header.bits).map(pow::work).unwrap_or_default();
+        Ok(HeaderRecord { work: parent.map_or(U256::ZERO, |work| work.saturating_add(own)), ..record })
+    }
+
     /// Adds a header to a batch, and to what waits for the next flush if it would be overwritten by that.
     fn put_header(&mut self, record: &HeaderRecord, batch: &mut Batch) {
         let (key, value) = (schema::header_key(&record.hash), schema::write_header(record));
@@ -153,12 +180,12 @@ impl Store {
         }
     }
 
-    /// A stored block. It was checked before it was stored.
+    /// A stored block that was not pruned. It was checked before it was stored.
     ///
     /// # Errors
     /// See [`Store::load_headers`].
     pub fn body(&self, at: BlockRef) -> Result<Option<Block>, StoreError> {
-        let value = self.row(Column::Bodies, &schema::block_key(at))?;
+        let value = self.body_bytes(at)?;
         value.map(|value| schema::read_block(&value).map_err(|_| damaged(Column::Bodies))).transpose()
     }
 
@@ -194,6 +221,9 @@ impl Store {
     /// # Errors
     /// See [`Store::load_headers`].
     pub fn body_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
+        if is_pruned(at, self.pruned) {
+            return Ok(None);
+        }
         self.row(Column::Bodies, &schema::block_key(at))
     }
 
@@ -217,12 +247,16 @@ impl Store {
         self.write_state(&mut batch);
         let tip = schema::write_tip(self.tip.at, &self.tip.totals, &self.tip.digest.to_bytes());
         batch.put(Column::Meta, schema::TIP, &tip);
+        let prunable = self.prunable();
+        if let Some(height) = prunable {
+            batch.put(Column::Meta, schema::PRUNED, &height.to_be_bytes());
+        }
         batch.sort();
         let durability = if self.config.sync { Durability::Disk } else { Durability::Process };
         self.write(&batch, durability)?;
         self.rows_written += batch.len() as u64;
         self.settle();
-        Ok(())
+        prunable.map_or(Ok(()), |height| self.prune(height))
     }
 
     /// Adds changed coins, accounts, slots and nodes to a batch.

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::{
     BlockRef, Store, StoreConfig, StoreError,
     kv::{Column, Kv, KvRead},
+    prune::{is_pruned, read_pruned},
     rocks::RocksKv,
     schema,
     state::read_headers,
@@ -16,6 +17,8 @@ use super::{
 pub struct Survey {
     /// Height of the tip that the state is of, if there is one.
     pub tip: Option<Height>,
+    /// The highest block that was pruned; 0 if none was.
+    pub pruned: Height,
     /// Blocks that are stored but cannot be read, lowest first.
     pub damaged: Vec<BlockRef>,
 }
@@ -32,7 +35,7 @@ impl Survey {
         }
         let tip = kv.get(Column::Meta, schema::TIP)?;
         let tip = tip.and_then(|tip| schema::read_tip(&tip).ok().map(|(at, ..)| at.height));
-        Ok(Self { tip, damaged: damaged_bodies(&kv)? })
+        Ok(Self { tip, pruned: read_pruned(&kv)?, damaged: damaged_bodies(&kv)? })
     }
 }
 
@@ -50,15 +53,15 @@ impl Store {
     }
 }
 
-/// Bodies that are said to be stored and are not, or do not hold the block.
+/// Bodies that are said to be stored and are not, or do not hold the block. What was pruned is not damaged.
 fn damaged_bodies(kv: &dyn Kv) -> Result<Vec<BlockRef>, StoreError> {
-    let mut damaged = Vec::new();
+    let (mut damaged, pruned) = (Vec::new(), read_pruned(kv)?);
     for record in read_headers(kv)? {
         let holds = |bytes: &[u8]| {
             codec::decode(bytes).is_ok_and(|block: chain_core::block::Block| block.hash() == record.hash)
         };
         match kv.get(Column::Bodies, &schema::block_key(record.at())) {
-            _ if !record.body => {}
+            _ if !record.body || is_pruned(record.at(), pruned) => {}
             Ok(Some(bytes)) if holds(&bytes) => {}
             Ok(_) | Err(StoreError::Corrupt(_)) => damaged.push(record.at()),
             Err(error) => return Err(error),

@@ -31,6 +31,8 @@ pub struct Status {
     /// Name and version of the program; printable ASCII.
     #[serde(deserialize_with = "agent")]
     pub agent: String,
+    /// Lowest block after the genesis block whose body it keeps: those below were pruned, and are not asked of it.
+    pub oldest: Height,
     /// Seconds since the Unix epoch by its clock. Never used to set a clock: it only lets both sides warn of a wrong one.
     pub time: u64,
 }

@@ -17,8 +17,9 @@ use chain_core::codec::{self, CodecError};
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Version of these messages, and of the rules of the chain that they carry. It is part of the names of the protocols, so that
-/// nodes of different versions part before they read each other's messages. 2: `Status` tells the time.
-pub const PROTOCOL: u32 = 2;
+/// nodes of different versions part before they read each other's messages. 2: `Status` tells the time. 3: and
+/// the lowest block that is kept.
+pub const PROTOCOL: u32 = 3;
 
 /// Most hashes of a locator.
 pub const LOCATOR: usize = 64;

@@ -10,7 +10,8 @@ use chain_core::{
 fn status() -> Status {
     let agent = "cairn/0.1.0".to_owned();
     let (genesis, best) = (BlockHash([1; 32]), BlockHash([2; 32]));
-    Status { genesis, best, height: 7, work: U256::MAX - U256::ONE, protocol: PROTOCOL, agent, time: 1_700_000_000 }
+    let work = U256::MAX - U256::ONE;
+    Status { genesis, best, height: 7, work, protocol: PROTOCOL, agent, oldest: 3, time: 1_700_000_000 }
 }
 
 fn round_trip<M: Message + PartialEq + std::fmt::Debug>(message: &M) {

@@ -393,6 +393,7 @@ fn a_clock_that_differs_from_that_of_the_peers_is_named_and_shown() {
         work: chain_core::U256::ZERO,
         protocol: PROTOCOL,
         agent: "late/1".into(),
+        oldest: 1,
         time: now + 7_200,
     };
     attacker.ask(Question::honest(&Request::Status(status)));

@@ -238,19 +238,32 @@ impl Engine {
         }
     }
 
-    /// The least busy peer that has any of the blocks that are free, and the lowest of those. Who failed lately comes last.
+    /// The least busy peer that has any of the blocks that are free, and the lowest of those that it has. Who failed lately
+    /// comes last.
     fn next_run(&self, goal: BlockHash) -> Option<(PeerId, Vec<Key>)> {
         let bodies = &self.relay.bodies;
-        let (lowest, _) = bodies.free.first()?;
         let able = self.relay.peers.iter().filter(|(_, peer)| {
             peer.asked_blocks < PER_PEER && peer.blocks_after <= self.steady && peer.claim.is_some()
         });
         let mut able: Vec<_> = able.map(|(id, peer)| (peer.failed_blocks, peer.asked_blocks, *id)).collect();
         able.sort_unstable();
         able.into_iter().find_map(|(.., id)| {
-            let top = self.common_height(id, goal).filter(|top| top >= lowest)?;
-            Some((id, bodies.free.range(..=(top, BlockHash([0xff; 32]))).take(bodies.run()).copied().collect()))
+            let (oldest, top) = self.kept_by(id, goal).filter(|(oldest, top)| oldest <= top)?;
+            let kept = (oldest, BlockHash::default())..=(top, BlockHash([0xff; 32]));
+            let run: Vec<Key> = bodies.free.range(kept).take(bodies.run()).copied().collect();
+            (!run.is_empty()).then_some((id, run))
         })
+    }
+
+    /// From where up to where a peer has the blocks of a branch, as far as is known.
+    fn kept_by(&self, id: PeerId, goal: BlockHash) -> Option<(Height, Height)> {
+        let oldest = self.relay.peers.get(&id)?.claim.map_or(0, |claim| claim.oldest);
+        Some((oldest, self.common_height(id, goal)?))
+    }
+
+    /// Whether a peer has the block at a height of a branch, as far as is known.
+    fn keeps(&self, id: PeerId, goal: BlockHash, height: Height) -> bool {
+        self.kept_by(id, goal).is_some_and(|(oldest, top)| (oldest..=top).contains(&height))
     }
 
     /// Up to where a peer has the blocks of a branch, as far as is known.
@@ -392,7 +405,7 @@ impl Engine {
             return Ok(());
         }
         let ids: Vec<PeerId> = self.relay.peers.keys().copied().filter(|id| *id != slow).collect();
-        let others = ids.into_iter().any(|id| self.common_height(id, goal).is_some_and(|top| top >= head.0));
+        let others = ids.into_iter().any(|id| self.keeps(id, goal, head.0));
         self.relay.bodies.head = Some((head, self.steady));
         if !others {
             return Ok(());
@@ -417,7 +430,7 @@ impl Engine {
         if self.steady.since(self.relay.bodies.asked_all) < ASK_ALL {
             return;
         }
-        let has = |id: &PeerId| self.common_height(*id, goal).is_some_and(|top| top >= lowest);
+        let has = |id: &PeerId| self.keeps(*id, goal, lowest);
         let (have, lack): (Vec<PeerId>, Vec<PeerId>) = self.relay.peers.keys().copied().partition(has);
         if !have.is_empty() && !self.relay.withheld.is_late(self.steady) {
             return;

@@ -37,6 +37,8 @@ pub(super) struct Claim {
     pub(super) hash: BlockHash,
     pub(super) height: Height,
     pub(super) work: U256,
+    /// The lowest block that it keeps.
+    pub(super) oldest: Height,
     /// Whether the block was found in the tree, so that the peer is known to have it.
     pub(super) found: bool,
 }
@@ -195,6 +197,7 @@ impl Engine {
             work: self.work_of(&best),
             protocol: PROTOCOL,
             agent: self.relay.config.agent.clone(),
+            oldest: self.store.pruned() + 1,
             time: self.now.seconds(),
         }
     }
@@ -225,7 +228,8 @@ impl Engine {
         if status.protocol < PROTOCOL {
             return self.disconnect(peer, "an older protocol");
         }
-        let claim = Claim { hash: status.best, height: status.height, work: status.work, found: false };
+        let Status { best, height, work, oldest, .. } = *status;
+        let claim = Claim { hash: best, height, work, oldest, found: false };
         let Some(known) = self.relay.peers.get_mut(&peer) else { return Ok(()) };
         known.refreshed = self.steady;
         known.claim = Some(claim);

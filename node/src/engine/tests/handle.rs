@@ -6,7 +6,7 @@ use std::{future::Future, time::Duration};
 use super::kit::{FEE, Kit, lock, spec};
 use crate::{
     engine::{BlockOutcome, EngineHandle, NodeEvent, SubmitBlockError, SubmitError, TemplateError},
-    mempool::{MempoolConfig, Most},
+    mempool::MempoolConfig,
     store::{Store, StoreConfig, StoreError, memory::Faults},
 };
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn serves_from_any_thread() {
             assert_eq!(task.await.unwrap().unwrap(), tx.txid());
         }
         assert_eq!(handle.mempool_stats().transactions, 20);
-        assert_eq!(handle.mempool_content(Most::ALL).await.unwrap().len(), 20);
+        assert_eq!(handle.mempool_content(usize::MAX).await.unwrap().len(), 20);
         assert_eq!(handle.mempool_spender(kit.coin(3).0).await.unwrap(), Some(txs[3].txid()));
         assert_eq!(handle.mempool_of_locks(vec![lock(2)]).await.unwrap()[0].incoming.len(), 20);
         assert_eq!(handle.mempool_transaction(txs[0].txid()).await.unwrap().unwrap().fee, Amount(FEE));
@@ -95,7 +95,7 @@ fn replays_stored_blocks_while_it_answers() {
         let mut events = handle.subscribe();
         while handle.chain_info().syncing {
             let _ = tokio::time::timeout(Duration::from_secs(1), events.recv()).await;
-            assert!(handle.mempool_content(Most::ALL).await.is_ok());
+            assert!(handle.mempool_content(usize::MAX).await.is_ok());
         }
         assert_eq!((handle.chain_info().height, handle.chain_info().best_header), (200, 200));
         let known = handle.submit_block(blocks[5].clone()).await.unwrap();
@@ -117,4 +117,20 @@ fn a_failure_of_storage_ends_the_engine_with_its_reason() {
         assert!(matches!(handle.submit_block(block).await, Err(SubmitBlockError::Stopped)));
         handle.shutdown().await;
     });
+}
+
+#[test]
+fn a_last_flush_that_fails_is_a_failure_of_the_node() {
+    let kit = Kit::new();
+    let blocks = kit.twin().mine_many(100);
+    let mut store = Store::with_kv(Arc::new(kit.kv.clone()), &kit.spec, &StoreConfig::default()).unwrap();
+    for (height, block) in (1..).zip(blocks) {
+        store.put_body(height, &chain_core::check::check_block(&kit.spec, block).unwrap()).unwrap();
+    }
+    drop(store);
+    // It connects some of the blocks before it hears that it is to stop, and all of that waits for the last flush.
+    kit.kv.set_faults(Faults { writes_left: Some(0), unreadable: false });
+    let handle = start(&kit);
+    wait(handle.shutdown());
+    assert_eq!(handle.failure(), Some(StoreError::NoSpace.to_string()));
 }

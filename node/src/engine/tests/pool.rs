@@ -7,15 +7,14 @@ use chain_core::{
     error::RuleError,
     execute::{GATEWAY, withdraw_calldata, withdrawal_outpoint},
     hash::TxId,
-    spec::ChainSpec,
     transaction::Transaction,
     units::Amount,
 };
 
-use super::kit::{COIN, FEE, GWEI, Kit, lock, made, pay, secret, spec, transfer_fields};
+use super::kit::{COIN, FEE, GWEI, Kit, lock, made, pay, secret, transfer_fields};
 use crate::{
     engine::{NodeEvent, RemovalReason, SubmitError},
-    mempool::{MempoolConfig, MempoolError},
+    mempool::MempoolError,
 };
 
 fn rule(error: SubmitError) -> RuleError {
@@ -344,28 +343,4 @@ fn a_tested_transaction_leaves_nothing_behind() {
     assert_eq!(rule(refused), RuleError::BadCoinSignature { transaction: None });
     assert!(kit.pooled().is_empty() && kit.events.is_empty());
     assert_eq!(U256::ZERO, U256::from(kit.engine.chain_info().mempool.gas));
-}
-
-#[test]
-fn an_estimate_over_many_transactions_is_shared_for_a_second_on_one_tip() {
-    let gas_limit = 30 * 21_000;
-    let mut kit = Kit::with(ChainSpec { gas_limit, ..spec(1) }, MempoolConfig::default());
-    let fast = |kit: &mut Kit, seconds: u64, senders: std::ops::RangeInclusive<u8>, nonce: u64, tip: u64| {
-        for (number, nonce) in senders.flat_map(|number| (nonce..nonce + 30).map(move |nonce| (number, nonce))) {
-            kit.submit(&kit.transfer(number, nonce, tip)).unwrap();
-        }
-        kit.now.0 += seconds * 1_000;
-        kit.engine.set_time(kit.now);
-        kit.engine.estimate_fee().fast
-    };
-    assert_eq!(fast(&mut kit, 0, 1..=2, 0, 2), 2 * GWEI + 1);
-    assert_eq!(fast(&mut kit, 0, 3..=4, 0, 3), 3 * GWEI + 1, "few are walked each time");
-    assert_eq!(fast(&mut kit, 1, 5..=7, 0, 4), 4 * GWEI + 1);
-    assert_eq!(fast(&mut kit, 0, 8..=9, 0, 5), 4 * GWEI + 1, "as it was");
-    assert_eq!(fast(&mut kit, 1, 1..=0, 0, 0), 5 * GWEI + 1, "a second later");
-    let before = kit.engine.estimate_fee().base_fee;
-    kit.mine();
-    let after = kit.engine.estimate_fee().base_fee;
-    assert_eq!(after, kit.engine.chain_info().next_base_fee);
-    assert_ne!(after, before, "a new tip has another");
 }

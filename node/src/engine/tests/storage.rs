@@ -77,6 +77,48 @@ fn an_unreadable_disk_blames_no_transaction() {
     assert!(replies.iter().all(local) && replies.len() == 1);
 }
 
+// Headers that come before their blocks, blocks that come at once, and a branch beside:
+//     genesis - a1 ... a5
+//            \- b1 b2
+#[test]
+fn the_work_of_every_chain_stands_in_its_headers_row() {
+    let mut kit = Kit::new();
+    let (mut ahead, mut other) = (kit.twin(), kit.twin());
+    other.name = 9;
+    let first = ahead.mine_many(5);
+    let headers: Vec<_> = first.iter().map(|block| block.header).collect();
+    kit.now = ahead.now;
+    kit.handle(Event::Headers(Source::Local, headers));
+    for block in first.into_iter().chain(other.mine_many(2)) {
+        kit.take(block).unwrap();
+    }
+    let records = kit.engine.store().load_headers().unwrap();
+    assert_eq!(records.len(), 8);
+    for record in &records {
+        assert_eq!(Some(record.work), kit.engine.header(&record.hash).map(|info| info.work), "{record:?}");
+    }
+}
+
+// The chain's first blocks are pruned when the branch comes:
+//     genesis - a1 ... a80
+//            \- b1 ... b81
+#[test]
+fn a_better_branch_from_below_the_pruned_blocks_stops_the_engine_and_says_what_to_do() {
+    let mut kit = Kit::new();
+    let mut other = kit.twin();
+    kit.store = StoreConfig { prune: Some(10), ..StoreConfig::default() };
+    kit.restart();
+    kit.mine_many(80);
+    assert_eq!(kit.engine.chain_info().pruned, 64);
+    for block in other.mine_many(81) {
+        let _ = kit.take_from(Source::Peer(PeerId(3)), block);
+    }
+    let said = kit.fatal.expect("the branch cannot be followed");
+    assert!(said.contains("at height 64 was pruned: this node keeps only blocks above height 64"), "{said}");
+    assert!(said.contains("cairn-node reindex --force`"), "{said}");
+    assert!(kit.penalties.is_empty(), "{:?}", kit.penalties);
+}
+
 // BLK-3
 //
 //     G -- a1 -- a2        a wrong body of a1 comes, then a2 builds on its header

@@ -4,5 +4,6 @@ mod directory;
 mod faults;
 mod histories;
 mod lab;
+mod prune;
 mod queries;
 mod speed;

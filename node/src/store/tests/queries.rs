@@ -10,13 +10,7 @@ use chain_core::{
     units::Amount,
 };
 use proptest::prelude::*;
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::lab::{Known, Lab, account, config, lock, nowhere, spec};
 use crate::store::{
@@ -144,7 +138,7 @@ fn check(lab: &Lab, kv: &MemoryKv) {
 
 fn check_block(snapshot: &Snapshot, known: &Known) {
     assert_eq!(snapshot.at_height(known.at.height).unwrap(), Some(known.at));
-    assert_eq!(snapshot.body(known.at).unwrap().as_ref(), Some(&known.block));
+    assert_eq!(snapshot.body(known.at).as_ref(), Ok(&known.block));
     for (position, transaction) in (0..).zip(&known.block.transactions) {
         let place = TxPlace { block: known.at, position };
         assert_eq!(snapshot.transaction(&transaction.txid()).unwrap(), Some(place));
@@ -208,25 +202,6 @@ fn old_states_are_what_they_were() {
         }
     }
     assert!(snapshot(&lab).after(lab.tip().at.height + 1).unwrap().is_none());
-}
-
-// A lookup of what never changed walks through all rows.
-#[test]
-fn a_lookup_in_an_old_state_can_be_given_up_at_every_row() {
-    let (_, mut lab) = lab();
-    (0..12).for_each(|_| _ = lab.connect(&[0]));
-    lab.store.flush().unwrap();
-    let unchanged = account(0xee);
-    for patience in 0..=12 {
-        let rows = Arc::new(AtomicUsize::new(0));
-        let asked = rows.clone();
-        let old = snapshot(&lab).after(0).unwrap().unwrap();
-        let old = old.unless(move || asked.fetch_add(1, Ordering::Relaxed) == patience);
-        let word = old.storage(&unchanged, &U256::from(1));
-        let given_up = word.err().map(|error| error.0.downcast_ref::<StoreError>() == Some(&StoreError::GivenUp));
-        assert_eq!(given_up, (patience < 12).then_some(true), "after {patience} rows");
-        assert_eq!(rows.load(Ordering::Relaxed), (patience + 1).min(12));
-    }
 }
 
 #[test]

@@ -3,11 +3,12 @@
 use chain_core::hash::BlockHash;
 
 use super::{
-    hostile::disconnected,
+    hostile::{ask, disconnected},
     net::{HOSTILE, Net},
 };
 use crate::{
     engine::{GossipId, Offence, PeerEvent, RequestId, relay::compact::compact, tests::kit::Kit},
+    store::StoreConfig,
     wire::{Body, HEADERS, Request, Response},
 };
 
@@ -124,5 +125,57 @@ fn a_block_that_came_by_gossip_is_missing_no_more() {
     assert_eq!(net.nodes[0].engine.relay.bodies.len(), 0);
     net.run(25_000);
     assert!(!disconnected(&net));
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
+
+#[test]
+fn a_pruned_peer_is_asked_only_for_blocks_that_it_keeps() {
+    let fresh = Kit::new();
+    let (mut chain, mut whole) = (fresh.twin(), fresh.twin());
+    chain.store = StoreConfig { prune: Some(50), ..StoreConfig::default() };
+    chain.restart();
+    for block in chain.mine_many(400) {
+        whole.now = chain.now;
+        whole.take(block).unwrap();
+    }
+    let mut net = Net::new(vec![fresh, whole]);
+    net.now = chain.now;
+    let status = chain.engine.status();
+    assert_eq!(status.oldest, 321);
+    net.intrude(0, HOSTILE, status);
+    let mut asked: Vec<(RequestId, Vec<BlockHash>)> = Vec::new();
+    for _ in 0..10 {
+        asked.extend(serve_headers(&mut net, HOSTILE, &chain));
+        net.run(10);
+    }
+    let height = |hash: &BlockHash| chain.engine.header(hash).unwrap().height;
+    let mut heights: Vec<u32> = asked.iter().flat_map(|(_, hashes)| hashes.iter().map(height)).collect();
+    heights.sort_unstable();
+    assert_eq!(heights.first(), Some(&321), "{heights:?}");
+    // What it does not keep comes from the peer that keeps all.
+    net.connect(0, 1);
+    net.run_until(60_000, |net| net.heights() == [400; 2]);
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
+
+#[test]
+fn a_pruned_node_says_what_it_keeps_and_serves_that() {
+    let mut node = Kit::new();
+    node.store = StoreConfig { prune: Some(10), ..StoreConfig::default() };
+    node.restart();
+    node.mine_many(80);
+    let hashes: Vec<BlockHash> =
+        (63..=66).map(|height| node.engine.tree.ancestor(&node.tip(), height).unwrap()).collect();
+    let mut net = Net::new(vec![node]);
+    assert_eq!(net.status(0).oldest, 65);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE, status);
+    let blocks = |net: &mut Net, hashes: &[BlockHash]| match ask(net, Request::Blocks(hashes.to_vec())) {
+        Response::Blocks(blocks) => blocks.len(),
+        Response::Unknown => 0,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(blocks(&mut net, &hashes[..2]), 0);
+    assert_eq!(blocks(&mut net, &hashes[2..]), 2);
     assert!(net.offences.is_empty(), "{:?}", net.offences);
 }

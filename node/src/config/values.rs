@@ -1,0 +1,68 @@
+//! Single settings: what they may be, and what they are if nobody says.
+
+use chain_core::spec::ChainSpec;
+
+use super::{ConfigError, HttpSettings, NAMESPACES, value};
+use crate::rpc::HttpLimits;
+
+/// Most megabytes for one cache, so that the product fits on any machine.
+const MAX_MEGABYTES: u32 = 1 << 20;
+
+pub(super) fn megabytes(flag: &'static str, given: u32, least: u32) -> Result<usize, ConfigError> {
+    if !(least..=MAX_MEGABYTES).contains(&given) {
+        return Err(value(flag, given.to_string(), format!("expected {least} to {MAX_MEGABYTES} MB")));
+    }
+    Ok((given as usize) << 20)
+}
+
+pub(super) fn threads(given: Option<u16>, chain: &str) -> Result<usize, ConfigError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    match given {
+        Some(0) => Err(value("--miner.threads", "0", "expected 1 or more; leave out --mine to mine nothing")),
+        Some(count) if usize::from(count) > 1024 => {
+            Err(value("--miner.threads", count.to_string(), "expected at most 1024"))
+        }
+        Some(count) => Ok(count.into()),
+        // The local chain is made for one laptop core, so that the machine stays usable.
+        None if chain == "local" => Ok(1),
+        None => Ok(cores),
+    }
+}
+
+/// Fewest blocks that a pruned node keeps, as in Bitcoin Core: a reorg below them would need every block again, and peers'
+/// branches that fork off below them are not taken unless they have more work.
+const LEAST_KEPT: u32 = 288;
+
+pub(super) fn prune(given: Option<u32>, spec: &ChainSpec) -> Result<Option<u32>, ConfigError> {
+    let least = LEAST_KEPT.max(spec.finalized_depth);
+    match given {
+        None | Some(0) => Ok(None),
+        Some(blocks) if blocks >= least => Ok(Some(blocks)),
+        Some(blocks) => {
+            Err(value("--prune", blocks.to_string(), format!("expected {least} blocks or more, or 0 to keep all")))
+        }
+    }
+}
+
+pub(super) fn api(given: Option<Vec<String>>) -> Result<Option<Vec<String>>, ConfigError> {
+    match given.iter().flatten().find(|name| !NAMESPACES.contains(&name.as_str())) {
+        Some(unknown) => Err(value("--http.api", unknown, format!("expected some of {}", NAMESPACES.join(",")))),
+        None => Ok(given),
+    }
+}
+
+pub(super) fn limits(http: HttpSettings) -> Result<HttpLimits, ConfigError> {
+    let default = HttpLimits::default();
+    let at_least_one = |flag, given: Option<u32>, default| match given {
+        Some(0) => Err(value(flag, "0", "expected 1 or more")),
+        other => Ok(other.unwrap_or(default)),
+    };
+    Ok(HttpLimits {
+        max_body: at_least_one("--http.max-body", http.max_body, default.max_body)?,
+        max_response: at_least_one("--http.max-response", http.max_response, default.max_response)?,
+        max_batch: at_least_one("--http.max-batch", http.max_batch, default.max_batch)?,
+        max_connections: at_least_one("--http.max-connections", http.max_connections, default.max_connections)?,
+        vhosts: http.vhosts.unwrap_or_default(),
+        cors: http.corsdomain.unwrap_or_default(),
+    })
+}
