@@ -197,7 +197,7 @@ pub fn well_known(port: u16) -> Option<PathBuf> {
 /// # Errors
 /// If the file cannot be read or made, or holds something else.
 pub fn mining_token(file: &Path) -> io::Result<String> {
-    let Some(bytes) = files::read(file, MOST_BYTES)? else {
+    let Some(bytes) = files::read_secret(file, MOST_BYTES)? else {
         let content = fresh(MINING_USER)?;
         files::create(file, content.as_bytes())?;
         return Ok(content);

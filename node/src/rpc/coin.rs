@@ -4,7 +4,6 @@ use chain_core::{
     address, codec,
     coin::{Coin, Lock, OutPoint},
     execute::withdrawals,
-    fees::next_base_fee,
     hash::TxId,
     state::StateView,
     transaction::Transaction,
@@ -31,11 +30,11 @@ use crate::{
 pub(super) const METHODS: &[Method] = &[
     Method::new("coin_getCoins", &["address", "options"], get_coins).heavy(),
     Method::new("coin_getBalance", &["address"], get_balance).heavy(),
-    Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin).reads_block(),
+    Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin),
     Method::new("coin_sendRawTransaction", &["transaction"], send_raw_transaction),
-    Method::new("coin_testTransaction", &["transaction"], test_transaction).heavy(),
-    Method::new("coin_getTransaction", &["txid"], get_transaction).reads_block(),
-    Method::new("coin_decodeTransaction", &["transaction"], decode_transaction).reads_block(),
+    Method::new("coin_testTransaction", &["transaction"], test_transaction),
+    Method::new("coin_getTransaction", &["txid"], get_transaction),
+    Method::new("coin_decodeTransaction", &["transaction"], decode_transaction),
     Method::new("coin_getHistory", &["address", "options"], history::get_coin_history).heavy(),
     Method::new("coin_estimateFee", &[], estimate_fee),
     Method::new("coin_validateAddress", &["address"], validate_address),
@@ -324,7 +323,7 @@ fn estimate_fee(context: &Context, _: Args) -> RpcResult<Value> {
     let estimate = context.ask(context.engine.estimate_fee())?;
     Ok(json!({
         "baseFee": estimate.base_fee,
-        "nextBaseFeeMax": next_base_fee(&context.spec, estimate.base_fee, context.spec.gas_limit),
+        "nextBaseFeeMax": estimate.base_fee.saturating_add(estimate.base_fee / 8),
         "tipPerGas": { "slow": estimate.slow, "normal": estimate.normal, "fast": estimate.fast },
         "minReplacementPercent": 10,
     }))

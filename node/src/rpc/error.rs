@@ -1,5 +1,6 @@
 //! Error codes of the RPC (EIP-1474 and JSON-RPC 2.0), and how refusals become them.
 
+use chain_core::error::RuleError;
 use jsonrpsee::types::ErrorObjectOwned;
 use serde_json::{Value, json};
 
@@ -86,10 +87,31 @@ pub fn rejected(reason: &str, message: impl std::fmt::Display) -> RpcError {
     ErrorObjectOwned::owned(REJECTED, message.to_string(), Some(json!({ "reason": reason })))
 }
 
+/// A rule that an account transaction breaks. Where Ethereum's tools look for geth's words, the message starts with them.
+pub fn in_geths_words(rule: &RuleError) -> String {
+    use RuleError as E;
+    let words = match rule {
+        E::Nonce { got, expected } if got < expected => "nonce too low",
+        E::Nonce { .. } => "nonce too high",
+        E::NonceTooHigh(_) => "nonce has max value",
+        E::IntrinsicGas { .. } => "intrinsic gas too low",
+        E::FeeCapTooLow { .. } => "max fee per gas less than block base fee",
+        E::TipAboveFeeCap { .. } => "max priority fee per gas higher than max fee per gas",
+        E::InsufficientBalance { .. } => "insufficient funds for gas * price + value",
+        E::InitcodeTooLong { .. } => "max initcode size exceeded",
+        E::SenderHasCode(_) => "sender not an eoa",
+        E::ChainId { .. } => "invalid chain id for signer",
+        E::NoChainId => "only replay-protected (EIP-155) transactions allowed over RPC",
+        E::UnsupportedType(_) => "transaction type not supported",
+        _ => return rule.to_string(),
+    };
+    format!("{words}: {rule}")
+}
+
 /// A refused transaction. Where Ethereum's tools look for geth's words, the message starts with them.
 pub fn submit_error(error: SubmitError) -> RpcError {
     match error {
-        SubmitError::Rule(rule) => rejected("invalid", rule),
+        SubmitError::Rule(rule) => rejected("invalid", in_geths_words(&rule)),
         SubmitError::Mempool(refusal) => mempool_error(&refusal),
         SubmitError::Local(message) => internal(message),
         SubmitError::Stopped => cannot("the node is shutting down"),

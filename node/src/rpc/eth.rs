@@ -12,8 +12,7 @@ use serde_json::{Value, json};
 
 use super::{
     Context, Method,
-    call::Call,
-    error::{RpcResult, invalid, not_found, over_limit, rejected, submit_error, unavailable},
+    error::{RpcResult, in_geths_words, invalid, not_found, over_limit, rejected, submit_error, unavailable},
     params::{Any, Args, BigQuantity, BlockTag, Data, Param},
     read::{read, resolve},
 };
@@ -27,10 +26,10 @@ pub(super) const METHODS: &[Method] = &[
     Method::new("eth_coinbase", &[], coinbase),
     Method::new("eth_mining", &[], |context, _| Ok(context.mining.status().mining.into())),
     Method::new("eth_hashrate", &[], hashrate),
-    Method::new("eth_getBalance", &["address", "block"], get_balance).reads_block(),
-    Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count).reads_block(),
-    Method::new("eth_getCode", &["address", "block"], get_code).reads_block(),
-    Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at).reads_block(),
+    Method::new("eth_getBalance", &["address", "block"], get_balance),
+    Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count),
+    Method::new("eth_getCode", &["address", "block"], get_code),
+    Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at),
     Method::new("eth_getProof", &["address", "slots", "block"], get_proof).heavy(),
     Method::new("eth_sendRawTransaction", &["transaction"], send_raw_transaction),
 ];
@@ -85,26 +84,25 @@ fn hashrate(context: &Context, _: Args) -> RpcResult<Value> {
 const STATES: Height = 128;
 
 /// The state that a block tag names.
-pub(super) fn state_at(context: &Context, tag: Option<BlockTag>, call: Call) -> RpcResult<Historic> {
+pub(super) fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Historic> {
     let snapshot = context.snapshot()?;
     match resolve(context, &snapshot, tag.unwrap_or(BlockTag::Latest))? {
-        Some(at) => state_after(snapshot, at.height, STATES, call),
+        Some(at) => state_after(snapshot, at.height, STATES),
         None => Err(not_found("no such block on the active chain")),
     }
 }
 
-/// The state after a block at most so far below the tip, for a call.
-pub(super) fn state_after(snapshot: Snapshot, height: Height, most: Height, call: Call) -> RpcResult<Historic> {
+/// The state after a block at most so far below the tip.
+pub(super) fn state_after(snapshot: Snapshot, height: Height, most: Height) -> RpcResult<Historic> {
     let tip = snapshot.tip().height;
     if tip.saturating_sub(height) > most {
         return Err(unavailable(format!(
             "the state of block {height} is too old: this node tells of states down to {most} blocks below the tip, block {tip}"
         )));
     }
-    let state = read(snapshot.after(height))?.ok_or_else(|| {
+    read(snapshot.after(height))?.ok_or_else(|| {
         unavailable(format!("the state of block {height} is not kept: the node stores no undo data of it"))
-    })?;
-    Ok(state.unless(move || call.is_over()))
+    })
 }
 
 /// An account; an empty one if it does not exist.
@@ -114,7 +112,7 @@ pub(super) fn account(view: &dyn StateView, address: &Address) -> RpcResult<Acco
 
 fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
     let address = args.required()?;
-    let snapshot = state_at(context, args.optional()?, args.call())?;
+    let snapshot = state_at(context, args.optional()?)?;
     Ok(quantity(account(&snapshot, &address)?.balance))
 }
 
@@ -125,13 +123,13 @@ fn get_transaction_count(context: &Context, mut args: Args) -> RpcResult<Value> 
         Some(BlockTag::Pending) => context.ask(context.engine.pending_nonce(address))?,
         _ => None,
     };
-    let nonce = account(&state_at(context, tag, args.call())?, &address)?.nonce;
+    let nonce = account(&state_at(context, tag)?, &address)?.nonce;
     Ok(quantity(U256::from(pending.unwrap_or(nonce).max(nonce))))
 }
 
 fn get_code(context: &Context, mut args: Args) -> RpcResult<Value> {
     let address = args.required()?;
-    let snapshot = state_at(context, args.optional()?, args.call())?;
+    let snapshot = state_at(context, args.optional()?)?;
     Ok(data(&read(snapshot.code(&account(&snapshot, &address)?.code_hash))?))
 }
 
@@ -157,7 +155,7 @@ impl Param for Slot {
 
 fn get_storage_at(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (address, slot) = (args.required()?, args.required::<Slot>()?);
-    let snapshot = state_at(context, args.optional()?, args.call())?;
+    let snapshot = state_at(context, args.optional()?)?;
     let word = read(snapshot.storage(&address, &slot.key))?;
     Ok(data(&word.to_be_bytes::<32>()))
 }
@@ -175,7 +173,7 @@ fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
             .collect::<RpcResult<Vec<_>>>()?,
         Some(_) => return Err(invalid("slots: expected an array of storage slots")),
     };
-    let state = state_at(context, args.optional()?, args.call())?;
+    let state = state_at(context, args.optional()?)?;
     let snapshot = state.snapshot();
     if state.height() != snapshot.tip().height {
         return Err(unavailable("proofs are of the tip's state only: name the block \"latest\""));
@@ -208,7 +206,8 @@ fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn send_raw_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Data(raw) = args.required()?;
-    let transaction = AccountTransaction::decode(raw.into()).map_err(|rule| rejected("invalid", rule))?;
+    let transaction =
+        AccountTransaction::decode(raw.into()).map_err(|rule| rejected("invalid", in_geths_words(&rule)))?;
     let hash = transaction.hash();
     match context.wait(context.engine.submit_transaction(Transaction::Account(transaction))) {
         Ok(_) => Ok(data(hash.as_slice())),

@@ -26,14 +26,14 @@ pub(super) const METHODS: &[Method] = &[
     Method::new("eth_getBlockByNumber", &["block", "full"], by_number).heavy(),
     Method::new("eth_getBlockByHash", &["hash", "full"], by_hash).heavy(),
     Method::new("eth_getBlockReceipts", &["block"], get_block_receipts).heavy(),
-    Method::new("eth_getBlockTransactionCountByNumber", &["block"], count_by_number).reads_block(),
-    Method::new("eth_getBlockTransactionCountByHash", &["hash"], count_by_hash).reads_block(),
+    Method::new("eth_getBlockTransactionCountByNumber", &["block"], count_by_number),
+    Method::new("eth_getBlockTransactionCountByHash", &["hash"], count_by_hash),
     Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles_by_number),
     Method::new("eth_getUncleCountByBlockHash", &["hash"], uncles_by_hash),
-    Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash).reads_block(),
-    Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_by_number).reads_block(),
-    Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_by_block_hash).reads_block(),
-    Method::new("eth_getTransactionReceipt", &["hash"], transaction_receipt).reads_block(),
+    Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
+    Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_by_number),
+    Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_by_block_hash),
+    Method::new("eth_getTransactionReceipt", &["hash"], transaction_receipt),
 ];
 
 /// keccak-256 of the RLP of an empty list: no uncles.

@@ -2,22 +2,22 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    account::{Fees, Fields},
+    account::{Authorization, Fees, Fields},
     error::ExecuteError,
     execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Outcome, Revision, Status, transition_with},
     state::{Overlay, StateView},
     units::Gas,
-    vm::Inspector,
+    vm::{Halt, Inspector},
 };
 use serde_json::Value;
 
 use super::{
     Context, Method,
     call::{Call, Guard},
-    error::{LIMIT, RpcError, RpcResult, cannot, internal, invalid, not_found, reverted},
+    error::{LIMIT, RpcError, RpcResult, cannot, in_geths_words, internal, invalid, not_found, reverted},
     eth::{account, data, quantity, state_at},
-    eth_fees::fee_after,
-    params::{Any, Args, BigQuantity, Data, Object, Options, Param, Quantity},
+    eth_fees::{base_fee, fee_after},
+    params::{Any, Args, BigQuantity, BlockTag, Data, Object, Options, Param, Quantity},
     read::{header, read},
     render,
 };
@@ -38,6 +38,8 @@ const ERROR_DIVISOR: Gas = 66;
 
 /// Most entries of an access list.
 const MAX_ACCESS_LIST: usize = 1_024;
+/// Most authorizations; each costs 25,000 gas, so that a block has room for fewer.
+const MAX_AUTHORIZATIONS: usize = 1_024;
 
 /// A transaction that nobody signed.
 pub(super) struct Asked {
@@ -48,26 +50,10 @@ pub(super) struct Asked {
     priced: bool,
 }
 
-const NAMES: &[&str] = &[
-    "from",
-    "to",
-    "gas",
-    "gasPrice",
-    "maxFeePerGas",
-    "maxPriorityFeePerGas",
-    "value",
-    "input",
-    "data",
-    "nonce",
-    "chainId",
-    "type",
-    "accessList",
-];
-
 impl Asked {
     /// Reads the next argument.
     pub fn read(context: &Context, args: &mut Args) -> RpcResult<Self> {
-        let options = Options::new("transaction", Some(args.required::<Object>()?), NAMES)?;
+        let options = Options::lenient("transaction", args.required::<Object>()?);
         let amount = |key| Ok::<_, RpcError>(options.get::<BigQuantity>(key)?.map(|amount| amount.0));
         let input = match (options.get::<Data>("input")?, options.get::<Data>("data")?) {
             (Some(Data(input)), Some(Data(data))) if input != data => {
@@ -89,8 +75,9 @@ impl Asked {
         options.get::<Quantity>("type")?;
         options.get::<Quantity>("chainId")?;
         let gas_limit = options.get::<Quantity>("gas")?.map_or(Gas::MAX, |gas| gas.0);
+        let authorizations = authorizations(options.get("authorizationList")?)?;
         let fields = Fields {
-            tx_type: 2,
+            tx_type: if authorizations.is_empty() { 2 } else { 4 },
             chain_id: context.spec.chain_id,
             nonce: options.get::<Quantity>("nonce")?.map_or(0, |nonce| nonce.0),
             fees,
@@ -99,7 +86,7 @@ impl Asked {
             value: amount("value")?.unwrap_or_default(),
             input,
             access_list: access_list(options.get("accessList")?)?,
-            authorizations: Vec::new(),
+            authorizations,
         };
         let priced = fees.fee_cap() != U256::ZERO;
         Ok(Self { from: options.get("from")?.unwrap_or_default(), fields, priced })
@@ -119,7 +106,31 @@ fn access_list(given: Option<Any>) -> RpcResult<Vec<(Address, Vec<B256>)>> {
     entries.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)
 }
 
-/// A state and the block that would come next on it.
+fn authorizations(given: Option<Any>) -> RpcResult<Vec<Authorization>> {
+    let wrong =
+        || invalid("transaction.authorizationList: expected an array of {chainId, address, nonce, yParity, r, s}");
+    let Some(Any(list)) = given else {
+        return Ok(Vec::new());
+    };
+    let entry = |entry: &Value| {
+        // Libraries write signatures as quantities or as 32 bytes.
+        let word = |key: &str| U256::from_str_radix(entry[key].as_str()?.strip_prefix("0x")?, 16).ok();
+        let number = |key: &str| u64::try_from(word(key)?).ok();
+        let y_parity = number("yParity").or_else(|| number("v").map(|v| if v >= 27 { v - 27 } else { v }))?;
+        Some(Authorization {
+            chain_id: word("chainId")?,
+            address: Address::parse(&entry["address"])?,
+            nonce: number("nonce")?,
+            y_parity: u8::try_from(y_parity).ok()?,
+            r: word("r")?,
+            s: word("s")?,
+        })
+    };
+    let entries = list.as_array().filter(|entries| entries.len() <= MAX_AUTHORIZATIONS).ok_or_else(wrong)?;
+    entries.iter().map(entry).collect::<Option<_>>().ok_or_else(wrong)
+}
+
+/// A state and the block that it is of, or that would come next for `pending`.
 pub(super) struct Trial {
     state: Historic,
     environment: Environment,
@@ -129,20 +140,26 @@ pub(super) struct Trial {
 impl Trial {
     /// Takes the state that the next argument names.
     pub fn new(context: &Context, args: &mut Args, asked: &mut Asked) -> RpcResult<Self> {
-        let state = state_at(context, args.optional()?, args.call())?;
+        let tag = args.optional()?;
+        let is_pending = tag == Some(BlockTag::Pending);
+        let state = state_at(context, tag)?;
         asked.fields.nonce = account(&state, &asked.from)?.nonce;
         let snapshot = state.snapshot();
         let at = read(snapshot.at_height(state.height()))?.ok_or_else(|| not_found("no such block"))?;
-        let parent = header(snapshot, at)?.header;
+        let record = header(snapshot, at)?;
+        let base_fee = match is_pending {
+            true => fee_after(context, snapshot, at)?,
+            false => base_fee(context, &record),
+        };
         let environment = Environment {
             revision: Revision::Osaka,
             chain_id: context.spec.chain_id,
-            number: u64::from(at.height) + 1,
-            time: u64::from(parent.time),
+            number: u64::from(at.height) + u64::from(is_pending),
+            time: u64::from(record.header.time),
             gas_limit: context.spec.gas_limit,
             // Without a price nothing is paid, as in other clients.
-            base_fee: if asked.priced { fee_after(context, snapshot, at)? } else { 0 },
-            difficulty: render::difficulty(parent.bits),
+            base_fee: if asked.priced { base_fee } else { 0 },
+            difficulty: render::difficulty(record.header.bits),
             beneficiary: context.mining.status().beneficiary,
             transaction_gas: Gas::MAX,
             gateway: true,
@@ -151,10 +168,18 @@ impl Trial {
         Ok(Self { state, environment, call: args.call() })
     }
 
-    /// The same trial within another call's time.
-    pub fn within(self, call: &Call) -> Self {
-        let over = call.clone();
-        Self { state: self.state.unless(move || over.is_over()), call: call.clone(), ..self }
+    /// Gas that the sender can pay for at the price that was named.
+    fn allowance(&self, asked: &Asked) -> RpcResult<Gas> {
+        if !asked.priced {
+            return Ok(Gas::MAX);
+        }
+        let (balance, value) = (account(&self.state, &asked.from)?.balance, asked.fields.value);
+        let left = balance.checked_sub(value).ok_or_else(|| {
+            cannot(format!(
+                "insufficient funds for gas * price + value: the balance is {balance} wei, the value {value}"
+            ))
+        })?;
+        Ok(Gas::try_from(left / asked.fields.fees.fee_cap()).unwrap_or(Gas::MAX))
     }
 
     fn run(&self, asked: &Asked, gas_limit: Gas) -> RpcResult<Outcome> {
@@ -176,7 +201,7 @@ impl Trial {
 /// The answer where a transaction cannot be run at all.
 pub(super) fn failed(error: ExecuteError) -> RpcError {
     match error {
-        ExecuteError::Rule(rule) => cannot(rule.to_string()),
+        ExecuteError::Rule(rule) => cannot(in_geths_words(&rule)),
         ExecuteError::View(error) => internal(error),
     }
 }
@@ -211,8 +236,16 @@ fn call(context: &Context, mut args: Args) -> RpcResult<Value> {
 fn estimate_gas(context: &Context, mut args: Args) -> RpcResult<Value> {
     let mut asked = Asked::read(context, &mut args)?;
     let trial = Trial::new(context, &mut args, &mut asked)?;
-    let most = asked.fields.gas_limit.min(MAX_TRANSACTION_GAS);
+    let most = asked.fields.gas_limit.min(MAX_TRANSACTION_GAS).min(trial.allowance(&asked)?);
+    let needed = IntrinsicGas::of(trial.environment.revision, &asked.fields).needed();
+    let exceeds = || cannot(format!("gas required exceeds allowance ({most})"));
+    if most < needed {
+        return Err(exceeds());
+    }
     let outcome = trial.run(&asked, most)?;
+    if outcome.status == Status::Halt(Halt::OutOfGas) {
+        return Err(exceeds());
+    }
     if let Some(error) = failure(&outcome) {
         return Err(error);
     }
@@ -223,7 +256,7 @@ fn estimate_gas(context: &Context, mut args: Args) -> RpcResult<Value> {
         Err(_) => Ok(false),
     };
     // What was used is enough unless gas came back in the end, or a call inside was kept from getting all.
-    let mut low = IntrinsicGas::of(trial.environment.revision, &asked.fields).needed().max(outcome.gas_used) - 1;
+    let mut low = needed.max(outcome.gas_used) - 1;
     let mut high = most;
     // Mostly one of these will do: what was used, and with the 64th that a call cannot pass on.
     for guess in [low + 1, (low + 1).saturating_add((low + 1) / 63 + 1)] {

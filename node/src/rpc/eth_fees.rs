@@ -79,9 +79,7 @@ fn fee_history(context: &Context, mut args: Args) -> RpcResult<Value> {
     // At most the height, which fits.
     let oldest = newest.height + 1 - count as u32;
     let (mut fees, mut ratios, mut rewards) = (Vec::new(), Vec::new(), Vec::new());
-    let call = args.call();
     for height in oldest..=newest.height {
-        call.check()?;
         let at = read(snapshot.at_height(height))?.ok_or_else(|| not_found("newestBlock: no such block"))?;
         let record = header(&snapshot, at)?;
         fees.push(quantity(U256::from(base_fee(context, &record))));

@@ -21,7 +21,7 @@ use super::{
     render::{self, Fields},
 };
 use crate::{
-    mempool::{MempoolEntry, Most},
+    mempool::MempoolEntry,
     store::{BlockRef, HeaderRecord, HistoryPlace, Snapshot, StoredReceipt},
 };
 
@@ -63,8 +63,8 @@ fn cursor(places: &[HistoryPlace], limit: usize) -> Option<String> {
 struct Blocks<'a> {
     snapshot: &'a Snapshot,
     last: Option<Loaded>,
-    /// Bytes of bodies that were read.
-    read: usize,
+    /// Bytes of bodies that may still be read; the block that passes the limit is read to its end.
+    left: usize,
 }
 
 struct Loaded {
@@ -75,8 +75,8 @@ struct Loaded {
 }
 
 impl<'a> Blocks<'a> {
-    fn new(snapshot: &'a Snapshot) -> Self {
-        Self { snapshot, last: None, read: 0 }
+    fn new(snapshot: &'a Snapshot, most: usize) -> Self {
+        Self { snapshot, last: None, left: most }
     }
 
     fn at(&mut self, height: Height) -> RpcResult<&Loaded> {
@@ -90,7 +90,7 @@ impl<'a> Blocks<'a> {
     fn load(&mut self, height: Height) -> RpcResult<Loaded> {
         let at = at_height(self.snapshot, height)?;
         let (block, size) = sized_body(self.snapshot, at)?;
-        self.read += size;
+        self.left = self.left.saturating_sub(size);
         Ok(Loaded {
             at,
             record: header(self.snapshot, at)?,
@@ -189,7 +189,12 @@ fn pending_of_lock(context: &Context, lock: Lock) -> RpcResult<Vec<Value>> {
 }
 
 /// `chain_getAccountHistory`
-pub(super) fn get_account_history(context: &Context, mut args: Args) -> RpcResult<Value> {
+pub(super) fn get_account_history(context: &Context, args: Args) -> RpcResult<Value> {
+    account_history(context, args, MOST_READ)
+}
+
+/// The same, reading so many bytes of blocks at most.
+pub(super) fn account_history(context: &Context, mut args: Args, most_read: usize) -> RpcResult<Value> {
     let address: Address = args.required()?;
     let page = Page::read(&mut args)?;
     let call = args.call();
@@ -198,13 +203,13 @@ pub(super) fn get_account_history(context: &Context, mut args: Args) -> RpcResul
     let events = read(snapshot.account_history(&address, page.before, page.limit))?;
     let mut entries = Vec::new();
     if page.before.is_none() {
-        let pending = context.ask(context.engine.mempool_of_sender(address, Most::ALL))?;
+        let pending = context.ask(context.engine.mempool_of_sender(address))?;
         entries.extend(pending.iter().rev().filter_map(|entry| pending_of_account(address, entry)));
     }
-    let mut blocks = Blocks::new(&snapshot);
+    let mut blocks = Blocks::new(&snapshot, most_read);
     let mut places = Vec::with_capacity(events.len());
     for event in &events {
-        if blocks.read >= MOST_READ {
+        if blocks.left == 0 {
             break;
         }
         call.check()?;

@@ -1,25 +1,21 @@
 //! `miner_*`: templates for miners of other processes, and the miner of this one.
 
-use chain_core::{Address, address, codec, coin::Lock, header::Header, transaction::Transaction};
+use chain_core::{Address, address, block::Block, codec, coin::Lock, header::Header, transaction::Transaction};
 use jsonrpsee::types::Params;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     Context, Method,
     access::Scope,
     call::Call,
     chain, coin,
-    error::{RpcResult, cannot, invalid, over_limit, rejected, template_error},
+    error::{RpcResult, cannot, invalid, rejected, template_error},
     params::{Args, HexBytes, Object, Options},
     render,
 };
-use crate::template::{LongPollId, MOST_EXTRA, Template};
+use crate::template::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
 
 /// The one method that waits without holding a thread.
 pub(super) const GET_TEMPLATE: &str = "miner_getTemplate";
@@ -38,13 +34,9 @@ const LONG_POLL: Duration = Duration::from_secs(30);
 const EXTRANONCE: usize = 8;
 /// Bytes of the coinbase's `extra` that a caller may choose: the rest are the node's tag, the id and the extranonce.
 const MAX_EXTRA: usize = MOST_EXTRA - size_of::<u64>() - EXTRANONCE;
-/// Templates that are remembered, most of them of few blocks, and the encoded bytes of those blocks.
-const KEPT: usize = 1_024;
+/// Templates that are remembered, and their encoded bytes in all.
+const KEPT: usize = 64;
 const KEPT_BYTES: usize = 64 << 20;
-/// Accounts that callers with the mining token may name within [`ACCOUNTS_TIME`]. The state depends on the account, so that
-/// each costs the engine's thread an execution with every new tip.
-const ACCOUNTS: usize = 4;
-const ACCOUNTS_TIME: Duration = Duration::from_secs(600);
 
 /// Templates that were given out, newest last, so that a solution need not carry the block back.
 #[derive(Default)]
@@ -53,9 +45,7 @@ pub struct Templates(Mutex<Kept>);
 #[derive(Default)]
 struct Kept {
     last_id: u64,
-    templates: VecDeque<(u64, Arc<Template>)>,
-    /// Accounts that the mining token's callers named, and when last.
-    accounts: Vec<(Address, Instant)>,
+    blocks: VecDeque<(u64, Arc<Block>, usize)>,
 }
 
 impl Templates {
@@ -65,42 +55,22 @@ impl Templates {
         kept.last_id
     }
 
-    fn keep(&self, id: u64, template: Arc<Template>) {
+    fn keep(&self, id: u64, block: Arc<Block>, size: usize) {
         let mut kept = self.0.lock();
-        kept.templates.push_back((id, template));
-        while kept.templates.len() > KEPT || kept.templates.len() > 1 && kept.bytes() > KEPT_BYTES {
-            kept.templates.pop_front();
+        kept.blocks.push_back((id, block, size));
+        while kept.blocks.len() > KEPT || kept.blocks.len() > 1 && kept.bytes() > KEPT_BYTES {
+            kept.blocks.pop_front();
         }
     }
 
-    fn get(&self, id: u64) -> Option<Arc<Template>> {
-        self.0.lock().templates.iter().find(|(kept, _)| *kept == id).map(|(_, template)| template.clone())
-    }
-
-    /// Lets a caller with the mining token name an account.
-    fn name(&self, account: Address, now: Instant) -> RpcResult<()> {
-        let mut kept = self.0.lock();
-        kept.accounts.retain(|(other, at)| *other != account && now.saturating_duration_since(*at) < ACCOUNTS_TIME);
-        if kept.accounts.len() >= ACCOUNTS {
-            return Err(over_limit(format!(
-                "request.account: callers with the mining token have named {ACCOUNTS} others within the last {} minutes, and \
-                 no more are served: name one of them, or none",
-                ACCOUNTS_TIME.as_secs() / 60
-            )));
-        }
-        kept.accounts.push((account, now));
-        Ok(())
+    fn get(&self, id: u64) -> Option<Arc<Block>> {
+        self.0.lock().blocks.iter().find(|(kept, ..)| *kept == id).map(|(_, block, _)| block.clone())
     }
 }
 
 impl Kept {
-    /// Of all blocks, each once.
     fn bytes(&self) -> usize {
-        let mut blocks: Vec<_> =
-            self.templates.iter().map(|(_, template)| (Arc::as_ptr(template), template.bytes)).collect();
-        blocks.sort_unstable();
-        blocks.dedup();
-        blocks.iter().map(|(_, bytes)| bytes).sum()
+        self.blocks.iter().map(|(.., size)| size).sum()
     }
 }
 
@@ -154,43 +124,43 @@ pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>,
     let id = context.templates.next_id();
     // The id makes the search spaces of this node's miners disjoint, the node's own tag those of nodes.
     let extra = [asked.extra.as_slice(), &id.to_be_bytes(), &[0; EXTRANONCE]].concat();
-    if scope != Scope::Full && asked.beneficiary != context.mining.status().beneficiary {
-        context.templates.name(asked.beneficiary, Instant::now())?;
-    }
-    if let Some(than) = asked.than {
-        context.engine.better_than(than, LONG_POLL).await;
-    }
-    let template = context.engine.executed_template(asked.beneficiary).await.map_err(template_error)?;
-    let (header, coinbase) = template.work(asked.payout, &extra).map_err(|rule| rejected("invalid", rule))?;
-    let answer = render_template(id, &template, &header, &coinbase, asked.full);
-    context.templates.keep(id, template);
+    let request = TemplateRequest { payout: asked.payout, beneficiary: asked.beneficiary, extra };
+    let template = match asked.than {
+        Some(than) => context.engine.next_template(request, than, LONG_POLL).await,
+        None => context.engine.block_template(request).await,
+    };
+    let template = template.map_err(template_error)?;
+    let answer = render_template(id, &template, asked.full);
+    let size = template.block.transactions.iter().map(|tx| tx.encode().len()).sum();
+    context.templates.keep(id, Arc::new(template.block), size);
     Ok(answer)
 }
 
-fn render_template(id: u64, template: &Template, header: &Header, coinbase: &Transaction, full: bool) -> Value {
-    let claimed: u64 = match coinbase {
-        Transaction::Coinbase(coinbase) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
+fn render_template(id: u64, template: &Template, full: bool) -> Value {
+    let block = &template.block;
+    let claimed: u64 = match block.transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
         _ => 0,
     };
     let mut answer = json!({
         "id": id.to_string(),
         "longpollId": template.longpoll.to_string(),
         "height": template.height,
-        "prev": header.prev.to_string(),
-        "version": header.version,
-        "bits": format!("{:08x}", header.bits),
+        "prev": block.header.prev.to_string(),
+        "version": block.header.version,
+        "bits": format!("{:08x}", block.header.bits),
         "target": render::word(template.target),
-        "time": header.time,
-        "header": hex::encode(header.to_bytes()),
-        "coinbase": hex::encode(coinbase.encode()),
+        "time": block.header.time,
+        "header": hex::encode(block.header.to_bytes()),
+        "coinbase": block.transactions.first().map(|coinbase| hex::encode(coinbase.encode())),
         "extranonceSize": EXTRANONCE,
         "merkleBranch": template.merkle_branch.iter().map(hex::encode).collect::<Vec<_>>(),
         "coinbaseValue": claimed,
-        "transactions": template.block.transactions.len(),
+        "transactions": block.transactions.len(),
         "gasUsed": template.gas_used,
     });
     if full {
-        answer["block"] = hex::encode(codec::encode(&template.block_of(*header, coinbase.clone()))).into();
+        answer["block"] = hex::encode(codec::encode(block)).into();
     }
     answer
 }
@@ -210,7 +180,9 @@ fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
         .templates
         .get(id)
         .ok_or_else(|| rejected("stale", format_args!("template {id} is unknown or too old; ask for a new one")))?;
-    let block = template.block_of(Header::from_bytes(&header), coinbase);
+    let rest = template.transactions.iter().skip(1).cloned();
+    let block =
+        Block { header: Header::from_bytes(&header), transactions: std::iter::once(coinbase).chain(rest).collect() };
     context.mining.note_mined(block.hash());
     chain::submit(context, block)
 }

@@ -16,12 +16,12 @@ mod eth;
 mod eth_blocks;
 mod eth_call;
 mod eth_fees;
+mod heap;
 mod history;
 mod lanes;
 mod miner;
 mod net;
 mod params;
-mod queue;
 mod read;
 mod render;
 mod server;
@@ -38,13 +38,10 @@ use jsonrpsee::{
     server::Methods,
     types::{ErrorCode, ErrorObjectOwned, Params},
 };
-use serde_json::{
-    Value,
-    value::{RawValue, to_raw_value},
-};
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
 use std::{
     future::Future,
-    net::Ipv4Addr,
     panic::AssertUnwindSafe,
     path::PathBuf,
     sync::Arc,
@@ -62,13 +59,12 @@ use crate::{
     net::NetHandle,
     store::Reader,
 };
-use access::{Caller, Scope};
+use access::Caller;
 use call::Call;
-use error::{INTERNAL, cannot, internal};
+use error::{cannot, internal};
 use lanes::Lane;
 pub use lanes::Lanes;
 use params::Args;
-use queue::Client;
 use server::Session;
 
 /// What the methods work with.
@@ -119,12 +115,20 @@ enum Run {
     Raw(fn(&Context, Args) -> RpcResult<Box<RawValue>>),
 }
 
+/// What a method answers.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+enum Answer {
+    Value(Value),
+    Raw(Box<RawValue>),
+}
+
 /// One method: its name, its parameters in order, and what it does.
 pub(crate) struct Method {
     name: &'static str,
     params: &'static [&'static str],
     run: Run,
-    lane: Lane,
+    heavy: bool,
     /// How long it may take.
     most: Duration,
 }
@@ -139,7 +143,7 @@ impl Method {
         params: &'static [&'static str],
         run: fn(&Context, Args) -> RpcResult<Value>,
     ) -> Self {
-        Self { name, params, run: Run::Value(run), lane: Lane::Light, most: MOST }
+        Self { name, params, run: Run::Value(run), heavy: false, most: MOST }
     }
 
     /// A row of a method whose answers are large.
@@ -148,17 +152,12 @@ impl Method {
         params: &'static [&'static str],
         run: fn(&Context, Args) -> RpcResult<Box<RawValue>>,
     ) -> Self {
-        Self { name, params, run: Run::Raw(run), lane: Lane::Heavy, most: MOST }
+        Self { name, params, run: Run::Raw(run), heavy: true, most: MOST }
     }
 
     /// Runs code or reads much, so that only a few run at a time.
     const fn heavy(self) -> Self {
-        Self { lane: Lane::Heavy, ..self }
-    }
-
-    /// Reads a block or an older state, or decodes as much.
-    const fn reads_block(self) -> Self {
-        Self { lane: Lane::Block, ..self }
+        Self { heavy: true, ..self }
     }
 
     /// May take so many seconds.
@@ -167,9 +166,10 @@ impl Method {
     }
 
     fn lane(&self) -> Lane {
-        match access::needed(self.name) {
-            Scope::Mining | Scope::Full => Lane::Operator,
-            Scope::Wallet | Scope::Public | Scope::Local => self.lane,
+        match self.name.split('_').next() {
+            Some("admin" | "miner") => Lane::Operator,
+            _ if self.heavy => Lane::Heavy,
+            _ => Lane::Light,
         }
     }
 }
@@ -233,48 +233,42 @@ fn caller(client: &Extensions) -> Caller {
     client.get().copied().unwrap_or_default()
 }
 
-/// Whose turn it is when a call has its place.
-fn client(client: &Extensions) -> Client {
-    let address = client.get::<Arc<Session>>().map_or(Ipv4Addr::LOCALHOST.into(), |session| session.ip);
-    if caller(client).scope == Scope::Full { Client::Owner } else { Client::at(address) }
-}
-
 /// Admits a call and runs it. Until it has its place it is but a future, which goes with its connection.
 async fn answer(
     method: &'static Method,
     params: Params<'static>,
     context: Arc<Context>,
-    extensions: Extensions,
-) -> RpcResult<Box<RawValue>> {
-    access::check(method.name, caller(&extensions))?;
-    let place = context.lanes.enter(method.lane(), client(&extensions)).await?;
+    client: Extensions,
+) -> RpcResult<Answer> {
+    access::check(method.name, caller(&client))?;
+    let session = client.get::<Arc<Session>>();
+    let place = context.lanes.enter(method.lane(), session.map(|session| &session.waiters)).await?;
     let call = Call::start(method.most);
     let _end = call.end_on_drop();
     let run = move || {
+        // Given up last, so that the memory of the next call comes after that of this one has gone.
         let _place = place;
-        run(method, &params, &context, &call)
+        let began = Instant::now();
+        let answer = run(method, &params, &context, call);
+        if method.lane() == Lane::Heavy {
+            heap::give_back(began);
+        }
+        answer
     };
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(cannot("the node is shutting down")))
 }
 
 /// Runs a method. A panic in one is a bug, answered as such, and does not end the node.
-///
-/// It answers text, so that a tree of [`Value`]s, which takes many times the memory, goes before its place does.
-fn run(method: &Method, params: &Params<'_>, context: &Context, call: &Call) -> RpcResult<Box<RawValue>> {
-    let args = Args::new(params, method.params, call.clone())?;
+fn run(method: &Method, params: &Params<'_>, context: &Context, call: Call) -> RpcResult<Answer> {
+    let args = Args::new(params, method.params, call)?;
     let run = || match method.run {
-        Run::Value(run) => run(context, args).and_then(|value| to_raw_value(&value).map_err(internal)),
-        Run::Raw(run) => run(context, args),
+        Run::Value(run) => run(context, args).map(Answer::Value),
+        Run::Raw(run) => run(context, args).map(Answer::Raw),
     };
-    let result = std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+    std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         tracing::error!(method = method.name, "an RPC method panicked; please report this");
         Err(internal("the method failed; the node's log says more"))
-    });
-    match result {
-        // What a call read was given up with it, wherever it was.
-        Err(error) if error.code() == INTERNAL => Err(call.check().err().unwrap_or(error)),
-        other => other,
-    }
+    })
 }
 
 /// The answer to a method that is not served.

@@ -125,6 +125,12 @@ impl Options {
         }
     }
 
+    /// As [`Options::new`], but ignores keys that are not known: for Ethereum's transaction objects, to which libraries add
+    /// fields that mean nothing here.
+    pub fn lenient(name: &'static str, object: Object) -> Self {
+        Self { name, map: object.0 }
+    }
+
     /// An option, if it is there and not `null`.
     ///
     /// # Errors

@@ -65,7 +65,8 @@ pub fn withdrawal(private_key: &str, nonce: u64, output: &Output) -> AccountTran
     AccountTransaction::sign(fields, &secret(private_key)).expect("the fields are sound")
 }
 
-fn secret(hex_key: &str) -> SecretKey {
+/// A key by its digits.
+pub fn secret(hex_key: &str) -> SecretKey {
     let bytes: [u8; 32] = hex::decode(hex_key.trim_start_matches("0x")).unwrap().try_into().unwrap();
     SecretKey::from_secret_bytes(bytes).unwrap()
 }

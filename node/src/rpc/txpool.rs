@@ -5,21 +5,18 @@ use chain_core::{account::AccountTransaction, transaction::Transaction};
 use serde_json::{Map, Value, json};
 
 use super::{Context, Method, error::RpcResult, eth::quantity, eth_blocks::pending_transaction, params::Args, render};
-use crate::mempool::{EntryStatus, MempoolEntry, Most};
+use crate::mempool::{EntryStatus, MempoolEntry};
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("txpool_status", &[], status),
     Method::new("txpool_content", &[], content).heavy(),
-    Method::new("txpool_contentFrom", &["account"], content_from).heavy(),
+    Method::new("txpool_contentFrom", &["account"], content_from),
     Method::new("txpool_inspect", &[], inspect).heavy(),
     Method::new("txpool_coins", &[], coins).heavy(),
 ];
 
-/// Most transactions that one answer lists, and their encoded bytes where it shows them whole: twice as many digits, and
-/// some copies on their way.
-const MOST: Most = Most { entries: 10_000, bytes: 8 << 20 };
-/// As many, where little of each is shown.
-const MOST_LINES: Most = Most { entries: MOST.entries, bytes: usize::MAX };
+/// Most transactions that one answer lists.
+const MAX_LISTED: usize = 10_000;
 
 fn count(number: usize) -> Value {
     quantity(alloy_primitives::U256::from(number))
@@ -52,13 +49,13 @@ fn grouped(all: &[MempoolEntry], show: fn(&AccountTransaction, Address) -> Value
 }
 
 fn content(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content(MOST))?;
+    let all = context.ask(context.engine.mempool_content(MAX_LISTED))?;
     Ok(grouped(&all, |tx, sender| pending_transaction(tx, Some(sender))))
 }
 
 fn content_from(context: &Context, mut args: Args) -> RpcResult<Value> {
     let sender: Address = args.required()?;
-    let of_sender = context.ask(context.engine.mempool_of_sender(sender, MOST))?;
+    let of_sender = context.ask(context.engine.mempool_of_sender(sender))?;
     let mut groups = grouped(&of_sender, |tx, sender| pending_transaction(tx, Some(sender)));
     let key = sender.to_checksum(None);
     let mut take =
@@ -67,7 +64,7 @@ fn content_from(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
-    let all = context.ask(context.engine.mempool_content(MOST_LINES))?;
+    let all = context.ask(context.engine.mempool_content(MAX_LISTED))?;
     Ok(grouped(&all, |tx, _| {
         let said = tx.fields();
         let to = said.to.map_or("contract creation".to_owned(), |to| to.to_checksum(None));
@@ -77,7 +74,7 @@ fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
 }
 
 fn coins(context: &Context, _: Args) -> RpcResult<Value> {
-    let coins = context.ask(context.engine.mempool_coins(MOST.entries))?;
+    let coins = context.ask(context.engine.mempool_coins(MAX_LISTED))?;
     let one = |entry: &MempoolEntry| {
         json!({
             "txid": entry.txid.to_string(),

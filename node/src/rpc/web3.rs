@@ -13,7 +13,7 @@ use crate::version;
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("web3_clientVersion", &[], |_, _| Ok(client_version().into())),
-    Method::new("web3_sha3", &["data"], sha3).reads_block(),
+    Method::new("web3_sha3", &["data"], sha3),
     Method::new("rpc_modules", &[], modules),
 ];
 
@@ -29,6 +29,8 @@ fn sha3(_: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 fn modules(context: &Context, _: Args) -> RpcResult<Value> {
-    let version = |name: &String| (name.clone(), Value::from("1.0"));
-    Ok(Value::Object(context.node.namespaces.iter().map(version).collect::<Map<_, _>>()))
+    let names = context.node.namespaces.iter().map(String::as_str);
+    // The prefix of those methods that Ethereum's tools know.
+    let evm = names.clone().any(|name| name == "dev").then_some("evm");
+    Ok(Value::Object(names.chain(evm).map(|name| (name.to_owned(), Value::from("1.0"))).collect::<Map<_, _>>()))
 }

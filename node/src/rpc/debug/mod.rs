@@ -185,7 +185,7 @@ struct Past {
 }
 
 impl Past {
-    fn load(context: &Context, snapshot: Snapshot, at: BlockRef, call: &Call) -> RpcResult<Self> {
+    fn load(context: &Context, snapshot: Snapshot, at: BlockRef) -> RpcResult<Self> {
         let Some(below) = at.height.checked_sub(1) else {
             return Err(unavailable("the genesis block has no transactions to trace"));
         };
@@ -197,7 +197,7 @@ impl Past {
             block,
             context: BlockContext::new(context.genesis, at.height, base_fee(context, &record), &record.header)
                 .map_err(internal)?,
-            before: state_after(snapshot, below, MOST_BELOW, call.clone())?,
+            before: state_after(snapshot, below, MOST_BELOW)?,
             senders: receipts.iter().map(|receipt| (receipt.position, receipt.sender)).collect(),
         })
     }
@@ -211,9 +211,7 @@ impl Past {
         let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() else {
             return Err(internal(format!("block {} has no coinbase", self.at.hash)));
         };
-        let begun = Replay::begin(&context.spec, &self.context, &self.before, coinbase.beneficiary);
-        tracer.call.check()?;
-        let mut replay = read(begun)?;
+        let mut replay = read(Replay::begin(&context.spec, &self.context, &self.before, coinbase.beneficiary))?;
         let mut traces = Vec::new();
         let mut left = MOST_BYTES;
         for (position, transaction) in (0..).zip(&self.block.transactions) {
@@ -269,7 +267,7 @@ fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValu
     let snapshot = context.snapshot()?;
     let place = read(snapshot.transaction(&txid))?
         .ok_or_else(|| not_found(format!("transaction {txid} is not on the chain")))?;
-    let past = Past::load(context, snapshot, place.block, &tracer.call)?;
+    let past = Past::load(context, snapshot, place.block)?;
     let traced = past.trace(context, &tracer, Some(place.position))?.pop();
     let traced = traced.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))?;
     Ok(traced.result)
@@ -279,7 +277,7 @@ fn trace_block(context: &Context, tag: BlockTag, mut args: Args) -> RpcResult<Bo
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
     let at = resolve(context, &snapshot, tag)?.ok_or_else(|| not_found("no such block on the active chain"))?;
-    let traces = Past::load(context, snapshot, at, &tracer.call)?.trace(context, &tracer, None)?;
+    let traces = Past::load(context, snapshot, at)?.trace(context, &tracer, None)?;
     to_raw_value(&traces).map_err(internal)
 }
 
@@ -298,7 +296,6 @@ fn trace_call(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let trial = Trial::new(context, &mut args, &mut asked)?;
     let gas_limit = asked.fields.gas_limit;
     let tracer = Tracer::read(&mut args)?;
-    let trial = trial.within(&tracer.call);
     tracer.trace(MOST_BYTES, gas_limit, |watch| match watch {
         Watch::Steps(steps) => trial.watch(&asked, gas_limit, steps),
         Watch::Calls(calls) => trial.watch(&asked, gas_limit, calls),

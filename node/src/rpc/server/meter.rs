@@ -11,50 +11,36 @@ use jsonrpsee::{
 use std::sync::Arc;
 use tower::Layer;
 
-use super::{
-    places::Places,
-    session::{InFlight, Session},
-};
+use super::session::{InFlight, Session};
 use crate::rpc::{
     absent,
     error::{LIMIT, RpcError},
 };
 
 /// Makes a [`Meter`] around each connection's service.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub struct MeterLayer {
     /// Most bytes of the answer to a batch.
     pub max_response: u32,
-    /// All connections.
-    pub places: Arc<Places>,
 }
 
 impl<S> Layer<S> for MeterLayer {
     type Service = Meter<S>;
 
     fn layer(&self, inner: S) -> Meter<S> {
-        Meter { inner: Arc::new(inner), around: self.clone() }
+        Meter { inner: Arc::new(inner), max_response: self.max_response }
     }
 }
 
 /// See the module's first lines.
 pub struct Meter<S> {
     inner: Arc<S>,
-    around: MeterLayer,
+    max_response: u32,
 }
 
 impl<S> Clone for Meter<S> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), around: self.around.clone() }
-    }
-}
-
-impl MeterLayer {
-    fn answered(&self, session: Option<&Arc<Session>>, response: &Response) {
-        if let Some(session) = session {
-            session.answered(response.as_json().get().len());
-            self.places.relieve();
-        }
+        Self { inner: self.inner.clone(), max_response: self.max_response }
     }
 }
 
@@ -79,7 +65,7 @@ where
                 Ok(_in_flight) => this.one(request).await,
                 Err(error) => Response::error(request.id, error),
             };
-            this.around.answered(session.as_ref(), &response);
+            answered(session.as_ref(), &response);
             response
         }
     }
@@ -93,20 +79,20 @@ where
                 BatchEntry::Notification(_) => 0,
             });
             let response = match begin(session.as_ref(), asked.sum()) {
-                Ok(_in_flight) => this.all(batch, session.as_ref()).await,
+                Ok(_in_flight) => this.all(batch).await,
                 Err(error) => Response::error(Id::Null, error),
             };
-            this.around.answered(session.as_ref(), &response);
+            answered(session.as_ref(), &response);
             response
         }
     }
 
     fn notification<'a>(&self, notification: Notification<'a>) -> impl Future<Output = Response> + Send + 'a {
-        let (session, around) = (session(notification.extensions()), self.around.clone());
+        let session = session(notification.extensions());
         async move {
             // Nothing here is worth calling without waiting for the answer; jsonrpsee takes a malformed id for none.
             let response = Response::error(Id::Null, no_id());
-            around.answered(session.as_ref(), &response);
+            answered(session.as_ref(), &response);
             response
         }
     }
@@ -125,16 +111,9 @@ where
         }
     }
 
-    async fn all(&self, batch: Batch<'_>, session: Option<&Arc<Session>>) -> Response {
-        let mut gathering = match session {
-            Some(session) => Some(session.batch().await),
-            None => None,
-        };
-        let mut responses = BatchResponseBuilder::new_with_limit(self.around.max_response as usize);
+    async fn all(&self, batch: Batch<'_>) -> Response {
+        let mut responses = BatchResponseBuilder::new_with_limit(self.max_response as usize);
         for entry in batch {
-            if session.is_some_and(|session| session.is_closed()) {
-                break;
-            }
             let response = match entry {
                 Ok(BatchEntry::Call(request)) => self.one(request).await,
                 Ok(BatchEntry::Notification(_)) => Response::error(Id::Null, no_id()),
@@ -143,10 +122,6 @@ where
                     Response::error(id, error)
                 }
             };
-            if let Some(gathering) = &mut gathering {
-                gathering.add(response.as_json().get().len());
-                self.around.places.relieve();
-            }
             if let Err(too_long) = responses.append(response) {
                 return too_long;
             }
@@ -172,6 +147,12 @@ fn begin(session: Option<&Arc<Session>>, bytes: usize) -> Result<Option<InFlight
         )
     };
     session.map(|session| session.begin(bytes).ok_or_else(busy)).transpose()
+}
+
+fn answered(session: Option<&Arc<Session>>, response: &Response) {
+    if let Some(session) = session {
+        session.answered(response.as_json().get().len());
+    }
 }
 
 fn no_id() -> ErrorObject<'static> {

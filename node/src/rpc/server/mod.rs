@@ -89,13 +89,11 @@ pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits, secret
         .set_message_buffer_capacity(8)
         .enable_ws_ping(PingConfig::new().inactive_limit(Duration::from_secs(90)))
         .build();
-    let places = Places::new(limits.max_connections, limits.max_response);
-    let meter = MeterLayer { max_response: limits.max_response, places: places.clone() };
-    let layer = RpcServiceBuilder::new().layer(meter);
+    let layer = RpcServiceBuilder::new().layer(MeterLayer { max_response: limits.max_response });
     let listening = Listening {
         builder: Server::builder().set_config(config).set_rpc_middleware(layer).to_service_builder(),
         methods,
-        places,
+        places: Places::new(limits.max_connections),
         limits: Arc::new(limits),
         secrets: Arc::new(secrets),
         stop: stop.clone(),

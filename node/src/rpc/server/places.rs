@@ -4,13 +4,10 @@
 //! idle longest goes.
 
 use parking_lot::Mutex;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
 
 use super::session::Session;
-use crate::rpc::queue::Client;
 
-/// Answers that all connections together hold, gathered or unread, as a multiple of the largest one: 256 MB.
-const HELD_ANSWERS: usize = 8;
 /// Connections of one address that is not of this machine.
 const OF_ONE: usize = 20;
 /// A connection may be idle for so long before it makes room for another.
@@ -21,8 +18,6 @@ pub struct Places {
     most: usize,
     /// Of them, how many are for this machine alone.
     kept: usize,
-    /// Most bytes of answers that are held.
-    most_held: usize,
     sessions: Mutex<Sessions>,
 }
 
@@ -39,27 +34,21 @@ pub struct Seat {
 }
 
 impl Places {
-    /// So many places of a server whose answers have at most so many bytes.
-    pub fn new(most: u32, max_response: u32) -> Arc<Self> {
+    /// So many places.
+    pub fn new(most: u32) -> Arc<Self> {
         let most = most as usize;
         // A tenth, so that status and stop work while strangers hold the rest.
-        Arc::new(Self {
-            most,
-            kept: most / 10,
-            most_held: HELD_ANSWERS * max_response as usize,
-            sessions: Mutex::default(),
-        })
+        Arc::new(Self { most, kept: most / 10, sessions: Mutex::default() })
     }
 
     /// Gives a session a place, if need be that of the one that is idle longest.
     pub fn seat(self: &Arc<Self>, session: &Arc<Session>) -> Option<Seat> {
         let mut sessions = self.sessions.lock();
         let local = session.ip.is_loopback();
-        let client = Client::at(session.ip);
-        let of_client = sessions.open.values().filter(|other| Client::at(other.ip) == client).count();
+        let of_address = sessions.open.values().filter(|other| other.ip == session.ip).count();
         let full = sessions.open.len() >= if local { self.most } else { self.most - self.kept };
-        let room = if !local && of_client >= OF_ONE {
-            sessions.evict(|other| Client::at(other.ip) == client)
+        let room = if !local && of_address >= OF_ONE {
+            sessions.evict(|other| other.ip == session.ip)
         } else if full {
             // Strangers do not push out this machine's.
             sessions.evict(|other| local || !other.ip.is_loopback())
@@ -74,27 +63,15 @@ impl Places {
         sessions.open.insert(number, session.clone());
         Some(Seat { number, places: self.clone() })
     }
-
-    /// Closes the sessions that hold most, until all together hold no more than they may: many that each stay within their
-    /// own bound could still take all memory.
-    pub fn relieve(&self) {
-        let sessions = self.sessions.lock();
-        while sessions.open.values().map(|session| session.held()).sum::<usize>() > self.most_held {
-            let Some(largest) = sessions.open.values().max_by_key(|session| session.held()) else { return };
-            tracing::debug!(ip = %largest.ip, "closed an RPC connection: too many bytes of answers are unread");
-            largest.close();
-        }
-    }
 }
 
 impl Sessions {
     /// Closes the session that has been idle longest, of the address with most of them; whether there was one.
     fn evict(&mut self, may_go: impl Fn(&Session) -> bool) -> bool {
-        let mut of: HashMap<Client, usize> = HashMap::new();
-        self.open.values().for_each(|session| *of.entry(Client::at(session.ip)).or_default() += 1);
+        let mut of: HashMap<IpAddr, usize> = HashMap::new();
+        self.open.values().for_each(|session| *of.entry(session.ip).or_default() += 1);
         let candidates = self.open.iter().filter(|(_, session)| may_go(session));
-        let idle =
-            candidates.filter_map(|(number, session)| Some((*number, of[&Client::at(session.ip)], session.idle()?)));
+        let idle = candidates.filter_map(|(number, session)| Some((*number, of[&session.ip], session.idle()?)));
         let chosen = idle.filter(|(.., idle)| *idle >= GRACE).max_by_key(|(_, of_address, idle)| (*of_address, *idle));
         let session = chosen.and_then(|(number, ..)| self.open.remove(&number));
         session.inspect(|session| session.close()).is_some()
@@ -117,7 +94,7 @@ mod tests {
 
     #[test]
     fn one_address_has_a_share_and_this_machine_the_last_places() {
-        let places = Places::new(100, 100);
+        let places = Places::new(100);
         let seat = |ip: &str| places.seat(&session(ip));
         let mut seats: Vec<_> = (0..OF_ONE).map(|_| seat("192.0.2.1").unwrap()).collect();
         assert!(seat("192.0.2.1").is_none());
@@ -127,37 +104,6 @@ mod tests {
         assert!(seat("127.0.0.1").is_none());
         seats.pop();
         assert!(seat("127.0.0.1").is_some());
-    }
-
-    #[test]
-    fn one_network_of_ipv6_has_the_share_of_one_address() {
-        let places = Places::new(100, 100);
-        let seat = |number: usize| places.seat(&session(&format!("2001:db8::{number:x}")));
-        let _seats: Vec<_> = (0..OF_ONE).map(|number| seat(number).unwrap()).collect();
-        assert!(seat(OF_ONE).is_none());
-        assert!(places.seat(&session("2001:db8:0:1::1")).is_some());
-    }
-
-    #[tokio::test]
-    async fn sessions_that_hold_most_are_closed_when_all_together_hold_too_much() {
-        let places = Places::new(100, 100);
-        let sessions: Vec<_> = (0..8).map(|number| session(&format!("192.0.2.{number}"))).collect();
-        let _seats: Vec<_> = sessions.iter().map(|session| places.seat(session).unwrap()).collect();
-        let mut batches = Vec::new();
-        for (session, bytes) in sessions.iter().zip([100, 100, 100, 130, 100, 100, 100, 70]) {
-            let mut batch = session.batch().await;
-            batch.add(bytes - 50);
-            batches.push(batch);
-            session.answered(50);
-        }
-        places.relieve();
-        assert!(!sessions.iter().any(|session| session.is_closed()), "800 bytes are allowed");
-        sessions[7].answered(1);
-        places.relieve();
-        let closed: Vec<_> = sessions.iter().map(|session| session.is_closed()).collect();
-        assert_eq!(closed, [false, false, false, true, false, false, false, false]);
-        drop(batches);
-        assert_eq!(sessions[0].held(), 50);
     }
 
     #[test]

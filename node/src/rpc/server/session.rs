@@ -16,9 +16,10 @@ use std::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::{Semaphore, SemaphorePermit},
     time::{Sleep, sleep},
 };
+
+use crate::rpc::lanes::Waiters;
 
 /// Requests of one connection at a time: as many as libraries send without waiting, and some.
 const MOST_IN_FLIGHT: usize = 256;
@@ -26,9 +27,6 @@ const MOST_IN_FLIGHT: usize = 256;
 const MOST_ASKED: usize = 20_000_000;
 /// Answers of one connection that wait to be read, as a multiple of the largest one.
 const UNREAD_ANSWERS: usize = 2;
-/// Batches of one connection that run at a time, each of which gathers an answer of up to the largest size. Without it 256
-/// batches in flight hold 8 GB; the others wait as what was asked.
-const BATCHES: usize = 2;
 /// Answers that wait, in number: small ones cost memory too.
 const MOST_UNREAD: usize = 1_024;
 /// A client that takes no byte of its answer for so long is closed.
@@ -38,7 +36,8 @@ const STALLED: Duration = Duration::from_secs(30);
 pub struct Session {
     /// Who it is.
     pub ip: IpAddr,
-    batches: Semaphore,
+    /// Heavy calls of it that may wait.
+    pub waiters: Waiters,
     most_unread: usize,
     state: Mutex<State>,
 }
@@ -49,8 +48,6 @@ struct State {
     /// Lengths of answers that the socket has not taken, oldest first.
     unread: VecDeque<usize>,
     unread_bytes: usize,
-    /// Bytes of the answers that running batches have gathered.
-    gathered: usize,
     heard: Instant,
     closed: bool,
     /// Who waits for the socket, to be told that it is closed.
@@ -68,14 +65,13 @@ impl Session {
     pub fn new(ip: IpAddr, max_response: u32) -> Arc<Self> {
         Arc::new(Self {
             ip: ip.to_canonical(),
-            batches: Semaphore::new(BATCHES),
+            waiters: Waiters::default(),
             most_unread: UNREAD_ANSWERS * max_response as usize,
             state: Mutex::new(State {
                 in_flight: 0,
                 asked: 0,
                 unread: VecDeque::new(),
                 unread_bytes: 0,
-                gathered: 0,
                 heard: Instant::now(),
                 closed: false,
                 wakers: Vec::new(),
@@ -92,23 +88,6 @@ impl Session {
         state.in_flight += 1;
         state.asked += bytes;
         Some(InFlight { session: self.clone(), bytes })
-    }
-
-    /// Waits until a batch may run.
-    pub async fn batch(self: &Arc<Self>) -> Gathering<'_> {
-        // Nobody closes the semaphore.
-        Gathering { session: self, _turn: self.batches.acquire().await.ok(), bytes: 0 }
-    }
-
-    /// Bytes of answers that are held for it.
-    pub fn held(&self) -> usize {
-        let state = self.state.lock();
-        if state.closed { 0 } else { state.unread_bytes + state.gathered }
-    }
-
-    /// Whether it was closed.
-    pub fn is_closed(&self) -> bool {
-        self.state.lock().closed
     }
 
     /// Notes that an answer waits to be sent; closes the connection if it does not read them.
@@ -175,27 +154,6 @@ impl Drop for InFlight {
         state.in_flight -= 1;
         state.asked -= self.bytes;
         state.heard = Instant::now();
-    }
-}
-
-/// A batch that runs, and what it has gathered.
-pub struct Gathering<'a> {
-    session: &'a Session,
-    _turn: Option<SemaphorePermit<'a>>,
-    bytes: usize,
-}
-
-impl Gathering<'_> {
-    /// Notes bytes of its answer.
-    pub fn add(&mut self, bytes: usize) {
-        self.bytes += bytes;
-        self.session.state.lock().gathered += bytes;
-    }
-}
-
-impl Drop for Gathering<'_> {
-    fn drop(&mut self) {
-        self.session.state.lock().gathered -= self.bytes;
     }
 }
 

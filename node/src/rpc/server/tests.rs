@@ -1,6 +1,5 @@
 use super::*;
 use jsonrpsee::RpcModule;
-use parking_lot::Mutex;
 use std::{
     io::{Read, Write},
     net::SocketAddr,
@@ -66,29 +65,12 @@ fn start(runtime: &tokio::runtime::Runtime, limits: HttpLimits) -> SocketAddr {
     let mut module = RpcModule::new(());
     module.register_method("echo", |params, (), _| params.one::<String>().unwrap_or_default()).unwrap();
     module.register_method("long", |_, (), _| "x".repeat(10_000)).unwrap();
-    module.register_async_method("together", |_, _, _| together()).unwrap();
     let _guard = runtime.enter();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     // The handle stops the server when it is dropped.
     std::mem::forget(serve(listener, module.into(), limits, Secrets::default().with_cookie("__cookie__:00")));
     address
-}
-
-/// Calls of [`together`] that run, and the most that have.
-static TOGETHER: Mutex<(usize, usize)> = Mutex::new((0, 0));
-
-/// Lets others in while it runs.
-async fn together() -> bool {
-    let note = |change: fn(usize) -> usize| {
-        let mut count = TOGETHER.lock();
-        count.0 = change(count.0);
-        count.1 = count.1.max(count.0);
-    };
-    note(|running| running + 1);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    note(|running| running - 1);
-    true
 }
 
 fn connect(address: SocketAddr) -> std::net::TcpStream {
@@ -298,22 +280,6 @@ fn a_session_that_never_reads_its_answers_is_closed() {
     assert!([std::io::ErrorKind::BrokenPipe, std::io::ErrorKind::ConnectionReset].contains(&kind), "{kind:?}");
 }
 
-// Each that runs may hold an answer of the largest size.
-#[test]
-fn few_batches_of_one_connection_run_at_a_time() {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut socket = upgraded(start(&runtime, HttpLimits::default()));
-    let batch = frame(&format!("[{}]", call("together")));
-    (0..10).for_each(|_| socket.write_all(&batch).unwrap());
-    let (mut answers, mut some) = (String::new(), [0; 4096]);
-    while answers.matches("true").count() < 10 {
-        let read = socket.read(&mut some).unwrap();
-        assert_ne!(read, 0, "{answers}");
-        answers += &String::from_utf8_lossy(&some[..read]);
-    }
-    assert_eq!(TOGETHER.lock().1, 2);
-}
-
 #[test]
 fn connections_that_say_nothing_make_room_for_others() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -336,12 +302,12 @@ fn connections_that_say_nothing_make_room_for_others() {
 
 fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]) -> Caller {
     let secrets = Secrets::default().with_cookie("__cookie__:00").with_mining("__mining__:00");
-    let places = Places::new(1, 1);
-    let meter = MeterLayer { max_response: 1, places: places.clone() };
     let listening = Listening {
-        builder: Server::builder().set_rpc_middleware(RpcServiceBuilder::new().layer(meter)).to_service_builder(),
+        builder: Server::builder()
+            .set_rpc_middleware(RpcServiceBuilder::new().layer(MeterLayer { max_response: 1 }))
+            .to_service_builder(),
         methods: Methods::new(),
-        places,
+        places: Places::new(1),
         limits: Arc::new(limits.clone()),
         secrets: Arc::new(secrets),
         stop: stop_channel().0,

@@ -4,20 +4,21 @@ use jsonrpsee::{server::Methods, types::Params};
 use serde_json::{Value, json};
 use std::{
     io::Write,
-    net::{Ipv4Addr, TcpStream},
+    net::TcpStream,
     time::{Duration, Instant},
 };
 use tokio::net::TcpListener;
 
-use chain_core::{coin::Lock, spec::ChainSpec, state::StateView};
+use chain_core::{spec::ChainSpec, state::StateView};
 
 use crate::rpc::{
     Lanes, TABLES,
     access::{Scope, Secrets},
     call::Call,
     error::RpcError,
+    history::account_history,
     lanes::Lane,
-    queue::Client,
+    params::Args,
     serve,
     server::HttpLimits,
     testing::{TestNode, contract, dev_coin_key, methods_for, transfer},
@@ -31,7 +32,7 @@ const LOOP: &str = "0x5b5f56";
 fn answer(node: &TestNode, name: &str, params: &Value, call: Call) -> Result<(), RpcError> {
     let method = TABLES.iter().copied().flatten().find(|method| method.name == name).unwrap();
     let text = params.to_string();
-    crate::rpc::run(method, &Params::new(Some(&text)), &node.context, &call).map(drop)
+    crate::rpc::run(method, &Params::new(Some(&text)), &node.context, call).map(drop)
 }
 
 #[test]
@@ -61,36 +62,9 @@ fn code_that_never_ends_ends_with_its_call() {
 }
 
 #[test]
-fn a_call_that_reads_an_old_state_ends_with_its_time() {
-    let node = TestNode::fresh();
-    node.call("dev_mine", json!([3]));
-    let (address, one) = (ACCOUNTS[0].address, json!("0x1"));
-    for (name, params) in [
-        ("eth_getBalance", json!([address, one])),
-        ("eth_getTransactionCount", json!([address, one])),
-        ("eth_getCode", json!([address, one])),
-        ("eth_getStorageAt", json!([address, "0x0", one])),
-        ("eth_feeHistory", json!(["0x2", "latest", [50]])),
-        ("eth_call", json!([{"to": address}, one])),
-        ("eth_estimateGas", json!([{"to": address}, one])),
-        ("debug_traceBlockByNumber", json!([one, {"timeout": "0ms"}])),
-    ] {
-        answer(&node, name, &params, Call::start(Duration::from_secs(3_600))).map_or_else(
-            |error| assert!(name.starts_with("debug"), "{name}: {}", error.message()),
-            |()| assert!(!name.starts_with("debug"), "{name} has no time"),
-        );
-        let error = answer(&node, name, &params, Call::start(Duration::ZERO)).unwrap_err();
-        let message = "the call took longer than 0 ms: ask for less, or give it less gas";
-        assert_eq!((error.code(), error.message()), (-32005, message), "{name}");
-    }
-}
-
-#[test]
 fn a_trace_ends_when_it_is_too_long() {
     let node = TestNode::fresh();
-    // Time enough on a machine that has much else to do.
-    for options in [json!({"timeout": "30s"}), json!({"timeout": "30s", "disableStack": true, "disableStorage": true})]
-    {
+    for options in [json!({}), json!({"disableStack": true, "disableStorage": true})] {
         let (code, message) =
             node.try_call("debug_traceCall", json!([{"input": LOOP}, "latest", options])).unwrap_err();
         assert_eq!(code, -32005);
@@ -102,15 +76,15 @@ fn a_trace_ends_when_it_is_too_long() {
 fn a_connection_that_closes_takes_its_waiting_calls_along() {
     let node = TestNode::with(ChainSpec::dev(), Lanes::new(1, 1), &StoreConfig::default());
     let lanes = &node.context.lanes;
-    let _running = node.wait(lanes.enter(Lane::Heavy, Client::at(Ipv4Addr::LOCALHOST.into()))).unwrap();
+    let _running = node.wait(lanes.enter(Lane::Heavy, None)).unwrap();
     let address = listen(&node, Scope::Public);
     let mut client = TcpStream::connect(address).unwrap();
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{"input": LOOP}]}).to_string();
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     write!(client, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
-    until("the call to wait", || lanes.of(Lane::Heavy).room_to_wait() == 0);
+    until("the call to wait", || lanes.room_to_wait() == 0);
     drop(client);
-    until("the queue to be empty", || lanes.of(Lane::Heavy).room_to_wait() == 1);
+    until("the queue to be empty", || lanes.room_to_wait() == 1);
 }
 
 /// Waits until something holds.
@@ -175,34 +149,6 @@ fn a_miner_elsewhere_mines_for_itself_and_does_nothing_else() {
     for scope in [Scope::Public, Scope::Local] {
         assert_eq!(template(scope, json!({"address": address}))["error"]["code"], 4100);
     }
-}
-
-// Each account is an execution on the engine's thread with every new tip; an address is none.
-#[test]
-fn callers_with_the_mining_token_may_name_few_accounts_and_any_address() {
-    let node = TestNode::fresh();
-    let own = node.address(&dev_coin_key());
-    let template = |scope, address: &str, account: usize| {
-        let account = ACCOUNTS[account].address;
-        as_scope(&node, scope, "miner_getTemplate", json!([{"address": address, "account": account}]))
-    };
-    for round in 0..2 {
-        for account in 0..4 {
-            assert_eq!(template(Scope::Mining, &own, account)["result"]["height"], 1, "round {round}: {account}");
-        }
-    }
-    let refused = template(Scope::Mining, &own, 4);
-    assert_eq!(refused["error"]["code"], -32005);
-    let expected = "request.account: callers with the mining token have named 4 others within the last 10 minutes, and no \
-                    more are served: name one of them, or none";
-    assert_eq!(refused["error"]["message"], expected);
-    assert_eq!(template(Scope::Full, &own, 4)["result"]["height"], 1, "the node's own user has no such limit");
-    for payout in 0..10 {
-        let address = chain_core::address::encode(&node.context.spec.hrp, &Lock::Policy([payout; 32]));
-        assert_eq!(template(Scope::Mining, &address, 0)["result"]["height"], 1);
-    }
-    let none = as_scope(&node, Scope::Mining, "miner_getTemplate", json!([{"address": own}]));
-    assert_eq!(none["result"]["height"], 1);
 }
 
 #[test]
@@ -273,5 +219,69 @@ fn a_receipt_alone_is_the_one_in_its_block() {
     assert_eq!(receipts[2]["logs"][1]["logIndex"], "0x3");
     for receipt in receipts {
         assert_eq!(node.call("eth_getTransactionReceipt", json!([receipt["transactionHash"]])), *receipt);
+    }
+}
+
+#[test]
+fn a_page_of_an_accounts_history_reads_a_bounded_number_of_bytes() {
+    let node = TestNode::fresh();
+    let to = alloy_primitives::Address::repeat_byte(0x77);
+    for nonce in 0..5 {
+        let transfer = transfer(ACCOUNTS[0].private_key, nonce, to, 1);
+        node.call("eth_sendRawTransaction", json!([format!("0x{}", hex::encode(transfer.raw()))]));
+        node.call("evm_mine", json!([]));
+    }
+    let page = |cursor: &Value, most: usize| {
+        let text = json!([to, { "cursor": cursor }]).to_string();
+        let call = Call::start(Duration::from_secs(60));
+        let args = Args::new(&Params::new(Some(&text)), &["account", "options"], call).unwrap();
+        account_history(&node.context, args, most).unwrap()
+    };
+    // One byte is enough for one block, and the page says where the next begins.
+    let (mut cursor, mut heights) = (Value::Null, Vec::new());
+    loop {
+        let page = page(&cursor, 1);
+        let entries = page["entries"].as_array().unwrap();
+        heights.extend(entries.iter().map(|entry| entry["height"].as_u64().unwrap()));
+        assert!(entries.len() <= 1, "{page}");
+        cursor = page["next"].clone();
+        if cursor.is_null() {
+            break;
+        }
+    }
+    assert_eq!(heights, [5, 4, 3, 2, 1]);
+    assert_eq!(page(&Value::Null, 1 << 20)["entries"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn the_size_of_the_pool_is_told_without_a_question_to_the_engine() {
+    let node = TestNode::fresh();
+    for nonce in 0..3 {
+        let transfer = transfer(ACCOUNTS[0].private_key, nonce, ACCOUNTS[1].address, 1);
+        node.call("eth_sendRawTransaction", json!([format!("0x{}", hex::encode(transfer.raw()))]));
+    }
+    // An engine that is gone answers nobody.
+    node.wait(node.context.engine.shutdown());
+    assert!(node.try_call("txpool_content", json!([])).is_err());
+    assert_eq!(node.call("txpool_status", json!([])), json!({"pending": "0x3", "queued": "0x0", "coins": "0x0"}));
+}
+
+#[test]
+fn the_work_of_a_chain_is_read_with_its_header_and_asked_of_nobody() {
+    let node = TestNode::fresh();
+    node.call("dev_mine", json!([3]));
+    let hashes: Vec<Value> = (0..4).map(|height| node.call("chain_getBlockHash", json!([height]))).collect();
+    let work: Vec<_> = hashes
+        .iter()
+        .map(|hash| {
+            let info = node.wait(node.context.engine.header(hash.as_str().unwrap().parse().unwrap())).unwrap().unwrap();
+            crate::rpc::render::word(info.work)
+        })
+        .collect();
+    assert_eq!(node.call("chain_getInfo", json!([]))["chainWork"], work[3]);
+    node.wait(node.context.engine.shutdown());
+    for (height, work) in work.iter().enumerate() {
+        assert_eq!(node.call("chain_getHeader", json!([height]))["chainWork"], *work);
+        assert_eq!(node.call("chain_getBlock", json!([height]))["chainWork"], *work);
     }
 }

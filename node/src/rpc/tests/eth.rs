@@ -1,11 +1,10 @@
 //! Ethereum's methods.
 
-use alloy_primitives::{Address, B256, Bytes, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
+    account::{AccountTransaction, Fees, Fields},
     coin::Lock,
     execute::{GATEWAY, withdraw_calldata},
-    fees::next_base_fee,
-    spec::ChainSpec,
     trie::verify_proof,
 };
 use serde_json::{Value, json};
@@ -13,7 +12,7 @@ use serde_json::{Value, json};
 use super::{GWEI, account, raw};
 use crate::{
     dev::ACCOUNTS,
-    rpc::testing::{TestNode, contract, transfer},
+    rpc::testing::{TestNode, secret, transfer},
 };
 
 #[test]
@@ -92,6 +91,18 @@ fn refusals_speak_geths_words() {
     assert_eq!((code, message.starts_with("insufficient funds for gas * price + value")), (-32003, true), "{message}");
     let (code, _) = node.try_call("eth_sendRawTransaction", json!(["0x02c0"])).unwrap_err();
     assert_eq!(code, -32003);
+    let signed = |change: fn(&mut Fields)| {
+        let mut fields = transfer(ACCOUNTS[3].private_key, 0, account(2), 1).fields().clone();
+        change(&mut fields);
+        AccountTransaction::sign(fields, &secret(ACCOUNTS[3].private_key)).unwrap()
+    };
+    let (code, message) = send(signed(|fields| fields.gas_limit = 20_000));
+    assert_eq!((code, message.starts_with("intrinsic gas too low")), (-32003, true), "{message}");
+    let (code, message) =
+        send(signed(|fields| fields.fees = Fees::Dynamic { max_fee: U256::ONE, max_priority_fee: U256::ZERO }));
+    assert_eq!((code, message.starts_with("max fee per gas less than block base fee")), (-32003, true), "{message}");
+    let (code, message) = send(signed(|fields| fields.chain_id = 1));
+    assert_eq!((code, message.starts_with("invalid chain id for signer")), (-32003, true), "{message}");
 }
 
 #[test]
@@ -175,38 +186,4 @@ fn calls_and_estimates_run_on_the_state_of_the_tip() {
         node.try_call("eth_call", both),
         Err((-32602, "transaction: input and data differ; give one of them".into()))
     );
-}
-
-// Ten thousand of 100 kB each would be 2 GB of digits, and more on their way there.
-#[test]
-fn what_lists_the_mempool_whole_is_bounded_in_bytes() {
-    let node = TestNode::fresh();
-    let input = Bytes::from(vec![0; 90_000]);
-    let all: Vec<_> =
-        (0..100).map(|nonce| contract(ACCOUNTS[0].private_key, nonce, Some(account(1)), input.clone())).collect();
-    for tx in &all {
-        node.call("eth_sendRawTransaction", json!([raw(tx)]));
-    }
-    let fit = (8 << 20) / chain_core::transaction::Transaction::Account(all[50].clone()).encode().len();
-    assert!(fit < all.len());
-    let from = account(0);
-    let of_sender = node.call("txpool_contentFrom", json!([from]));
-    assert_eq!(of_sender["pending"].as_object().unwrap().len(), fit);
-    let content = node.call("txpool_content", json!([]));
-    assert_eq!(content["pending"][from.to_checksum(None)].as_object().unwrap().len(), fit);
-    let lines = node.call("txpool_inspect", json!([]));
-    assert_eq!(lines["pending"][from.to_checksum(None)].as_object().unwrap().len(), all.len());
-}
-
-// FEE-1
-#[test]
-fn the_next_base_fee_is_what_a_full_block_leads_to() {
-    for (initial, gas_limit) in [(0, 60_000_000), (7, 60_000_000), (1_000_000_007, 30_000_001)] {
-        let spec = ChainSpec { initial_base_fee: initial, base_fee_floor: 0, gas_limit, ..ChainSpec::dev() };
-        let node = TestNode::of(spec.clone());
-        let estimate = node.call("coin_estimateFee", json!([]));
-        let base_fee = estimate["baseFee"].as_u64().unwrap();
-        assert_eq!(estimate["nextBaseFeeMax"], next_base_fee(&spec, base_fee, gas_limit), "{initial}");
-        assert!(estimate["nextBaseFeeMax"].as_u64().unwrap() > base_fee + base_fee / 8 || base_fee > 7, "{estimate}");
-    }
 }

@@ -1,6 +1,7 @@
 //! Every method on a dev chain in memory.
 
 mod admission;
+mod calls;
 mod debug;
 mod eth;
 mod mining;

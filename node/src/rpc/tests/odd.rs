@@ -106,7 +106,7 @@ fn malformed_values_of_each_kind_are_minus_32602() {
         ("eth_call", json!([])),
         ("eth_call", json!([{"to": "0x12"}])),
         ("eth_estimateGas", json!([{"value": -1}])),
-        ("eth_estimateGas", json!([{"gasLimit": "0x1"}])),
+        ("eth_estimateGas", json!([{"gas": "21000"}])),
         ("web3_sha3", json!(["abc"])),
         ("evm_mine", json!([[]])),
         ("dev_setAutomine", json!(["on"])),
