@@ -30,12 +30,21 @@ struct Devnet {
 
 impl Devnet {
     fn start(chain: &str, nodes: &str) -> Self {
+        Self::with(chain, nodes, &[])
+    }
+
+    fn with(chain: &str, nodes: &str, more: &[&str]) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         // It takes the first free ports from here on.
         let (rpc, peers) = ((port / 2).to_string(), (port / 2 + 200).to_string());
         let flags = ["devnet", "--nodes", nodes, "--miners", "0", "--rpc-port", &rpc, "--port", &peers];
-        let mut child =
-            node(&flags).args(["--chain", chain]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = node(&flags)
+            .args(["--chain", chain])
+            .args(more)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self { child, lines }
     }
@@ -94,4 +103,27 @@ fn a_node_of_a_devnet_pays_the_same_address_after_a_restart() {
     devnet.type_in("restart 0");
     devnet.wait_for("done");
     assert_eq!(paid(), address.as_str());
+}
+
+#[test]
+fn a_program_drives_a_devnet_by_lines_of_json() {
+    let mut devnet = Devnet::with("local", "2", &["--json"]);
+    let read = |line: String| serde_json::from_str::<Value>(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+    let status = read(devnet.wait_for("\"event\":\"status\""));
+    let nodes = status["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 2, "{status}");
+    assert!(nodes[0]["up"] == true && nodes[0]["rpc"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{status}");
+    devnet.type_in("partition 0 | 1");
+    assert_eq!(read(devnet.wait_for("\"done\""))["command"], "partition 0 | 1");
+    devnet.type_in("kill 7");
+    let error = read(devnet.wait_for("\"error\""));
+    assert_eq!(
+        (&error["command"], &error["message"]),
+        (&"kill 7".into(), &"\"7\": expected a node from 0 to 1".into())
+    );
+    devnet.type_in("kill 1");
+    assert_eq!(read(devnet.wait_for("\"done\""))["command"], "kill 1");
+    devnet.type_in("quit");
+    read(devnet.wait_for("stopping all nodes"));
+    assert_eq!(devnet.child.wait().unwrap().code(), Some(0));
 }

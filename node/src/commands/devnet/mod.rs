@@ -69,7 +69,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         let folder = folder.join(format!("node-{index}"));
         Member::new(folder, &flags.chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)))
     });
-    let mut screen = Screen::new();
+    let mut screen = Screen::new(flags.json);
     let (started, log) = (count(nodes, "node"), folder.join("node-0/log"));
     screen.say(format_args!("starting {started} in {}; the log of the first is {}", folder.display(), log.display()));
     let mut fleet = match Fleet::start(members.collect(), &folder, flags.datadir.is_some(), stop) {
@@ -143,12 +143,11 @@ fn attend(
                     Ok(Some(Order::Status)) => screen.print(&fleet.status(), urls),
                     Ok(Some(Order::Help)) => screen.say(HELP),
                     Ok(Some(order)) => match obey(fleet, screen, &order) {
-                        Ok(()) => screen.say("done"),
                         Err(CommandError::Interrupted) => return Ok(()),
-                        Err(error) => screen.say(format_args!("error: {error}")),
+                        result => screen.result(&line, result.map_err(|error| format!("error: {error}"))),
                     },
                     Ok(None) => {}
-                    Err(message) => screen.say(message),
+                    Err(message) => screen.result(&line, Err(message)),
                 }
                 screen.prompt();
             }

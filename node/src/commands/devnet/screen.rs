@@ -1,5 +1,6 @@
-//! What a devnet shows: a table that stays in place on a terminal, plain lines elsewhere.
+//! What a devnet shows: a table that stays in place on a terminal, plain lines elsewhere, JSON for programs.
 
+use serde_json::{Value, json};
 use std::{
     fmt::Display,
     io::{Write, stdout},
@@ -11,14 +12,15 @@ use crate::terminal;
 /// Where things are shown.
 pub struct Screen {
     terminal: bool,
+    json: bool,
     /// The last line of a plain summary, not to be repeated.
     last: String,
 }
 
 impl Screen {
-    /// The standard output.
-    pub fn new() -> Self {
-        Self { terminal: terminal::moves(&stdout()), last: String::new() }
+    /// The standard output, for people or for programs.
+    pub fn new(json: bool) -> Self {
+        Self { terminal: !json && terminal::moves(&stdout()), json, last: String::new() }
     }
 
     /// Makes room for a table of so many nodes.
@@ -47,21 +49,44 @@ impl Screen {
             self.write(format_args!("{text}\x1b8"));
             return;
         }
-        let line = summary(rows);
+        let line = match self.json {
+            true => event("status", json!({ "nodes": nodes(rows, urls) })),
+            false => summary(rows),
+        };
         if line != self.last {
-            self.say(&line);
+            self.write(format_args!("{line}\n"));
             self.last = line;
         }
     }
 
     /// Writes the whole table among the other lines.
     pub fn print(&self, rows: &[Row], urls: &[String]) {
+        if self.json {
+            return self.event("status", json!({ "nodes": nodes(rows, urls) }));
+        }
         table(rows, urls).into_iter().for_each(|line| self.say(line));
     }
 
     /// Writes a line.
     pub fn say(&self, line: impl Display) {
-        self.write(format_args!("{line}\n"));
+        match self.json {
+            true => self.event("note", json!({ "text": line.to_string() })),
+            false => self.write(format_args!("{line}\n")),
+        }
+    }
+
+    /// Says what became of a command.
+    pub fn result(&self, command: &str, result: Result<(), String>) {
+        match (self.json, result) {
+            (true, Ok(())) => self.event("done", json!({ "command": command })),
+            (true, Err(message)) => self.event("error", json!({ "command": command, "message": message })),
+            (false, Ok(())) => self.say("done"),
+            (false, Err(message)) => self.say(message),
+        }
+    }
+
+    fn event(&self, name: &str, fields: Value) {
+        self.write(format_args!("{}\n", event(name, fields)));
     }
 
     /// Shows that something may be typed.
@@ -76,6 +101,30 @@ impl Screen {
         // Nobody may be reading it any more.
         let _ = write!(out, "{text}").and_then(|()| out.flush());
     }
+}
+
+/// One thing that happened, for programs.
+fn event(name: &str, mut fields: Value) -> String {
+    fields["event"] = name.into();
+    fields.to_string()
+}
+
+/// All nodes, for programs.
+fn nodes(rows: &[Row], urls: &[String]) -> Vec<Value> {
+    let node = |(index, (row, url)): (usize, (&Row, &String))| {
+        json!({
+            "node": index,
+            "rpc": url,
+            "up": row.up,
+            "mining": row.mining,
+            "side": row.side,
+            "height": row.up.then_some(row.height),
+            "tip": row.up.then_some(&row.tip),
+            "peers": row.up.then_some(row.peers),
+            "mempool": row.up.then_some(row.mempool),
+        })
+    };
+    rows.iter().zip(urls).enumerate().map(node).collect()
 }
 
 fn table(rows: &[Row], urls: &[String]) -> Vec<String> {
@@ -125,6 +174,25 @@ mod tests {
         let row = |height, tip: &str| Row { up: true, height, tip: tip.into(), peers: 2, ..Row::default() };
         let rows = [row(5, "00aa"), row(5, "00aa"), row(4, "00bb"), Row::default()];
         assert_eq!(summary(&rows), "heights 5 5 4 -  tips 2  peers 2 2 2 -  mempool 0 0 0 -");
+    }
+
+    #[test]
+    fn a_program_reads_the_same_as_json() {
+        let rows = [
+            Row { up: true, mining: true, height: 12, tip: "00ab".into(), peers: 1, ..Row::default() },
+            Row::default(),
+        ];
+        let line = event("status", json!({ "nodes": nodes(&rows, &["http://a".to_owned(), "http://b".to_owned()]) }));
+        let read: Value = serde_json::from_str(&line).unwrap();
+        let up = json!({
+            "node": 0, "rpc": "http://a", "up": true, "mining": true, "side": 0, "height": 12, "tip": "00ab", "peers": 1,
+            "mempool": 0,
+        });
+        let down = json!({
+            "node": 1, "rpc": "http://b", "up": false, "mining": false, "side": 0, "height": null, "tip": null, "peers": null,
+            "mempool": null,
+        });
+        assert_eq!(read, json!({ "event": "status", "nodes": [up, down] }));
     }
 
     #[test]
