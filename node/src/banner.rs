@@ -129,3 +129,16 @@ fn next_steps(context: &Context) -> Vec<String> {
     lines.push("  Ctrl-C stops the node; the chain stays.".to_owned());
     lines
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ports_of_a_hint_are_free() {
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = taken.local_addr().expect("it has an address").port();
+        let next = next_free(Some((port - 1).to_string()));
+        assert!(next > port, "{next} after {port}");
+    }
+}

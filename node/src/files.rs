@@ -5,9 +5,9 @@
 
 use parking_lot::Mutex;
 use std::{
-    fs::{self, DirBuilder, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions, Permissions},
     io::{self, ErrorKind, Read, Write},
-    os::unix::fs::{DirBuilderExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt},
     path::Path,
 };
 
@@ -58,6 +58,31 @@ pub fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// As [`read`], for a file that holds a secret: what other users may read or write is closed to them first, with a warning,
+/// for one of them may have read it.
+///
+/// # Errors
+/// As [`read`]; if it belongs to another user, and so cannot be closed.
+pub fn read_secret(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let Some(bytes) = read(path, most)? else { return Ok(None) };
+    // Not through a link: `read` has refused that.
+    let mode = fs::metadata(path)?.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        fs::set_permissions(path, Permissions::from_mode(0o600)).map_err(|error| {
+            io::Error::new(
+                error.kind(),
+                format!("other users can read it (mode {mode:o}), and that cannot be changed: {error}"),
+            )
+        })?;
+        tracing::warn!(
+            "other users could read {} (mode {mode:o}); now only you can. If one of them may have copied it, stop the \
+             node and delete the file: a new one is made",
+            path.display()
+        );
+    }
+    Ok(Some(bytes))
+}
+
 fn plain(opened: io::Result<File>) -> io::Result<File> {
     let file = opened.map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => io::Error::new(ErrorKind::InvalidData, "it is a symbolic link"),
@@ -104,7 +129,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -127,6 +152,22 @@ mod tests {
         assert_eq!(mode(&file), 0o600);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left");
         assert_eq!(read(&file, 2).unwrap_err().to_string(), "it has more than 2 bytes");
+    }
+
+    #[test]
+    fn a_secret_that_others_can_read_is_closed_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("nodekey");
+        for open in [0o644, 0o640, 0o602, 0o777] {
+            fs::write(&file, "secret").unwrap();
+            fs::set_permissions(&file, Permissions::from_mode(open)).unwrap();
+            assert_eq!(read_secret(&file, 9).unwrap().unwrap(), b"secret");
+            assert_eq!(mode(&file), 0o600, "{open:o}");
+        }
+        assert_eq!(read_secret(&folder.path().join("none"), 9).unwrap(), None);
+        fs::set_permissions(&file, Permissions::from_mode(0o400)).unwrap();
+        read_secret(&file, 9).unwrap();
+        assert_eq!(mode(&file), 0o400, "what is closed is left as it is");
     }
 
     #[test]

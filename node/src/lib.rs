@@ -5,6 +5,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod dev;
+mod disk;
 pub mod engine;
 pub mod files;
 pub mod logging;

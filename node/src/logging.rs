@@ -1,14 +1,17 @@
 //! Log lines: to the standard error, and to a file of bounded size if asked.
 
 use std::{
+    fmt,
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
+use tracing::field::Field;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
+    field::MakeExt,
     fmt::{
-        format::Writer,
+        format::{Writer, debug_fn},
         time::{FormatTime, SystemTime as Precise},
     },
     layer::SubscriberExt,
@@ -51,7 +54,9 @@ where
 {
     let layer = tracing_subscriber::fmt::layer().with_ansi(ansi).with_writer(writer);
     match format {
-        LogFormat::Text => layer.with_target(false).with_timer(Seconds).boxed(),
+        LogFormat::Text => {
+            layer.with_target(false).with_timer(Seconds).fmt_fields(debug_fn(field).delimited(" ")).boxed()
+        }
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     }
 }
@@ -66,6 +71,23 @@ impl FormatTime for Seconds {
         out.write_str(text.split('.').next().unwrap_or(&text))?;
         out.write_char('Z')
     }
+}
+
+/// A field of a line for people. Hashes are cut to both ends, so that a line fits a terminal; with `--log.format json` they
+/// are whole. What peers say may stand in it, so that nothing gets through that steers a terminal.
+fn field(out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Result {
+    let text = format!("{value:?}");
+    if field.name() != "message" {
+        write!(out, "{}=", field.name())?;
+    }
+    let is_hash = text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit());
+    if is_hash {
+        return write!(out, "{}..{}", &text[..8], &text[56..]);
+    }
+    text.chars().try_for_each(|letter| match letter.is_control() {
+        true => write!(out, "{}", letter.escape_default()),
+        false => out.write_char(letter),
+    })
 }
 
 fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
@@ -157,6 +179,49 @@ mod tests {
         std::fs::write(&path, "before\n").unwrap();
         writeln!(BoundedFile::open(&path).unwrap(), "after").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\nafter\n");
+    }
+
+    /// Where a test finds what was logged.
+    #[derive(Clone, Default)]
+    struct Lines(std::sync::Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn logged(format: LogFormat, log: impl FnOnce()) -> String {
+        let lines = Lines::default();
+        let copy = lines.clone();
+        let layer = layer(format, false, move || copy.clone());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), log);
+        let bytes = lines.0.lock().unwrap().clone();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    #[test]
+    fn hashes_are_cut_in_lines_for_people_and_whole_for_programs() {
+        let hash = "000000065c2f258e9af41714cc551d809dfe77fb39ab6fa1a4aeda06dbafab56";
+        let log = || tracing::info!(height = 372, %hash, "block");
+        let text = logged(LogFormat::Text, log);
+        assert!(text.ends_with("Z  INFO block height=372 hash=00000006..dbafab56\n"), "{text}");
+        let json = logged(LogFormat::Json, log);
+        assert!(json.contains(hash), "{json}");
+    }
+
+    #[test]
+    fn nothing_that_a_peer_says_steers_a_terminal() {
+        let text = logged(LogFormat::Text, || {
+            let agent = "\u{1b}[2Jcairn\n2026-11-28T04:23:22Z  INFO fine";
+            tracing::warn!(%agent, "a peer says {agent}");
+        });
+        assert_eq!(text.matches('\n').count(), 1, "{text}");
+        assert!(text.contains("agent=\\u{1b}[2Jcairn\\n2026") && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]

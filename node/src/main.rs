@@ -28,7 +28,10 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             if error.kind() == ErrorKind::ArgumentConflict {
-                eprintln!("tip: flags stand behind the command, as in `cairn-node reindex --chain local`\n");
+                eprintln!(
+                    "tip: flags stand behind the command, as in `{} reindex --chain local`\n",
+                    program::named("cairn-node")
+                );
             }
             error.exit()
         }

@@ -19,6 +19,7 @@ use crate::{
     banner,
     commands::CommandError,
     config::{Config, NAMESPACES},
+    disk,
     engine::EngineHandle,
     files,
     mempool::MempoolConfig,
@@ -88,6 +89,7 @@ pub fn store_config(config: &Config) -> StoreConfig {
         cache_bytes: config.cache,
         tx_index: config.index,
         address_index: config.index,
+        prune: config.prune,
         ..StoreConfig::default()
     }
 }
@@ -205,7 +207,9 @@ async fn serve(
     let listener = TcpListener::from_std(listener).map_err(CommandError::io("listen"))?;
     let address = listener.local_addr().unwrap_or(config.rpc);
     let (_cookie, secrets) = secrets(config, address)?;
-    warn_if_open(config, address);
+    if let Some(warning) = open_to_others(config, address) {
+        tracing::warn!("{warning}");
+    }
     let network = join_network(config, opened).await?;
     let mining = Arc::new(Mining::new(
         opened.engine.clone(),
@@ -270,6 +274,9 @@ fn start_tasks(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>
     tasks.spawn("the miner", mining.clone().drive());
     if let Some(network) = network {
         tasks.spawn("the network", async move { network.ended().await });
+    }
+    if let Some(folder) = config.datadir.clone() {
+        tasks.spawn("the watch over the disk", disk::watch(folder));
     }
     if config.dev {
         mining.set_automine(true);
@@ -368,13 +375,14 @@ fn secrets(config: &Config, address: SocketAddr) -> Result<(Cookie, Secrets), Co
     }
 }
 
-fn warn_if_open(config: &Config, address: SocketAddr) {
-    if !address.ip().is_loopback() {
-        tracing::warn!(
+/// What to say of an RPC that is not for this machine alone.
+fn open_to_others(config: &Config, address: SocketAddr) -> Option<String> {
+    (!address.ip().is_loopback()).then(|| {
+        format!(
             "the RPC on {address} answers everybody who reaches it, unencrypted: {} may be called. Keep it behind a firewall",
             namespaces(config, address).join(", ")
-        );
-    }
+        )
+    })
 }
 
 /// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.
@@ -390,4 +398,31 @@ fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
     };
     names.retain(|name| name != "dev" || config.dev);
     names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    fn warning(address: &str, settings: Settings) -> Option<String> {
+        open_to_others(&settings.resolve().expect("the settings are sound"), address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn an_rpc_that_others_reach_is_warned_of_with_what_they_may_call() {
+        for here in ["127.0.0.1:8545", "127.8.0.1:1", "[::1]:8545"] {
+            assert_eq!(warning(here, Settings::default()), None, "{here}");
+        }
+        for open in ["0.0.0.0:8545", "[::]:8545", "192.168.1.2:8545"] {
+            let expected = format!(
+                "the RPC on {open} answers everybody who reaches it, unencrypted: chain, coin, eth, net, txpool, web3 may be \
+                 called. Keep it behind a firewall"
+            );
+            assert_eq!(warning(open, Settings::default()), Some(expected));
+        }
+        let mut named = Settings::default();
+        named.http.api = Some(vec!["eth".to_owned(), "admin".to_owned()]);
+        assert!(warning("0.0.0.0:1", named).is_some_and(|said| said.contains(": eth, admin may be called")));
+    }
 }

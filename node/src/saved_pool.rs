@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{engine::EngineHandle, files, mempool::Most};
+use crate::{engine::EngineHandle, files};
 
 /// A larger file is no pool: `--mempool.size` counts more than the encodings.
 const MOST_BYTES: u64 = 4 << 30;
@@ -24,7 +24,7 @@ pub fn file(datadir: &Path) -> PathBuf {
 /// # Errors
 /// If the file cannot be written; the one before stays then.
 pub async fn save(engine: &EngineHandle, file: &Path) -> io::Result<usize> {
-    let entries = engine.mempool_content(Most::ALL).await.map_err(io::Error::other)?;
+    let entries = engine.mempool_content(usize::MAX).await.map_err(io::Error::other)?;
     let mut bytes = Vec::new();
     for entry in &entries {
         let encoded = codec::encode(&*entry.transaction);

@@ -69,8 +69,8 @@ impl std::str::FromStr for LongPollId {
     }
 }
 
-/// A block that lacks only its nonce. Its payout and `extra` may be changed, and the header's version and nonce; not its
-/// time, which contracts can see.
+/// A block that lacks only its nonce. Its `extra` may be changed, and the header's version and nonce; not its time, which
+/// contracts can see.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// To wait for a better one.
@@ -89,52 +89,31 @@ pub struct Template {
     pub account_tips: U256,
     /// Gas used.
     pub gas_used: Gas,
-    /// Encoded bytes of the block, at most so many.
-    pub bytes: usize,
 }
 
 impl Template {
-    /// Header and coinbase of the same block for another payout, and with more bytes behind its `extra`. Nothing else in the
-    /// block depends on them (CB-7), so that one execution serves every miner of a beneficiary.
+    /// The same block with another `extra`. Only the coinbase's leaf and the merkle root depend on it (CB-7), so that one
+    /// execution serves every miner of a payout.
     ///
     /// # Errors
-    /// CB-2, CB-4.
-    pub fn work(&self, payout: Lock, extra: &[u8]) -> Result<(Header, Transaction), RuleError> {
-        // CB-4
-        if matches!(payout, Lock::Account(_)) {
-            return Err(RuleError::CoinbasePaysAccount { output: 0 });
-        }
-        let mut header = self.block.header;
-        let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() else {
-            return Err(RuleError::NoCoinbase);
-        };
-        let mut coinbase = coinbase.clone();
-        coinbase.extra.extend_from_slice(extra);
+    /// CB-2.
+    pub fn with_extra(&self, extra: Vec<u8>) -> Result<Self, RuleError> {
         // CB-2
-        if coinbase.extra.len() > MAX_EXTRA {
-            return Err(RuleError::ExtraTooLong { got: coinbase.extra.len(), limit: MAX_EXTRA });
+        if extra.len() > MAX_EXTRA {
+            return Err(RuleError::ExtraTooLong { got: extra.len(), limit: MAX_EXTRA });
         }
-        coinbase.outputs.iter_mut().for_each(|output| output.lock = payout);
-        let (coinbase, count) = (Transaction::Coinbase(coinbase), self.block.transactions.len());
-        let root = merkle::root_from_branch(merkle::leaf(&coinbase), 0, count, &self.merkle_branch);
-        header.merkle_root = root.unwrap_or(header.merkle_root);
-        Ok((header, coinbase))
-    }
-
-    /// The block of [`Template::work`].
-    pub fn block_of(&self, header: Header, coinbase: Transaction) -> Block {
-        let rest = self.block.transactions.iter().skip(1).cloned();
-        Block { header, transactions: std::iter::once(coinbase).chain(rest).collect() }
-    }
-
-    /// The same template for another payout, and with more bytes behind its `extra`.
-    ///
-    /// # Errors
-    /// CB-2, CB-4.
-    pub fn paying(&self, payout: Lock, extra: &[u8]) -> Result<Self, RuleError> {
-        let (header, coinbase) = self.work(payout, extra)?;
-        let block = self.block_of(header, coinbase);
-        Ok(Self { block, merkle_branch: self.merkle_branch.clone(), ..*self })
+        let mut template = self.clone();
+        let block = &mut template.block;
+        if let Some(Transaction::Coinbase(coinbase)) = block.transactions.first_mut() {
+            coinbase.extra = extra;
+        }
+        let count = block.transactions.len();
+        let root = block
+            .transactions
+            .first()
+            .and_then(|coinbase| merkle::root_from_branch(merkle::leaf(coinbase), 0, count, &template.merkle_branch));
+        block.header.merkle_root = root.unwrap_or(block.header.merkle_root);
+        Ok(template)
     }
 }
 
@@ -171,7 +150,6 @@ pub fn build(
     let Assembly { spec, context, view, bits, longpoll } = assembly;
     let mut builder = BlockBuilder::new(spec, context.clone(), *view, request.beneficiary)?;
     let invalid = fill(&mut builder, pool)?;
-    let bytes = spec.max_block_bytes.saturating_sub(builder.room().1);
     let (transactions, effects) = builder.finish(request.payout, request.extra.clone())?;
     let leaves: Vec<_> = transactions.iter().map(merkle::leaf).collect();
     let header = Header {
@@ -189,7 +167,6 @@ pub fn build(
         coin_tips: coin_tips(spec, context.height, &transactions),
         account_tips: account_tips(context.base_fee, &transactions, &effects.tx_gas),
         gas_used: effects.gas_used,
-        bytes,
         merkle_branch: merkle::branch(&leaves, 0),
         block: Block { header, transactions },
     };

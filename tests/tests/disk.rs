@@ -29,7 +29,8 @@ fn a_node_whose_disk_is_full_says_so_and_keeps_every_block() {
     assert!((10..1_000).contains(&acknowledged), "{acknowledged} blocks fit");
     assert!(!node.wait_until_over(), "the node ends with a failure");
     let log = node.log();
-    assert!(log.contains("no space left on the disk: free some and start again"), "{log}");
+    let said = format!("no space left on the disk that holds {}: free some and start again", node.datadir().display());
+    assert!(log.contains(&said), "{log}");
 
     node.restart();
     assert!(node.height() >= acknowledged, "{} after {acknowledged}", node.height());
@@ -80,11 +81,18 @@ fn on_data(node: &Node, command: &str) -> String {
 
 #[test]
 fn a_database_that_cannot_be_opened_is_named_with_what_to_do() {
+    ["CURRENT", "MANIFEST"].into_iter().for_each(is_named_with_what_to_do);
+}
+
+fn is_named_with_what_to_do(file: &str) {
     let owner = cairn_tests::TestKey::new(1, "ecrn");
     let mut node = Node::start();
     node.mine(5, &owner.address(), NOBODY);
     assert!(node.stop());
-    fs::write(database_file(&node, "CURRENT"), "nonsense").expect("the file can be written");
+    let file = database_file(&node, file);
+    let mut bytes = fs::read(&file).expect("the file can be read");
+    bytes[5] ^= 1;
+    fs::write(&file, bytes).expect("the file can be written");
     let said = failure(&node, &["run"]);
     assert!(said.contains("the database is damaged") && said.contains(&on_data(&node, "reindex")), "{said}");
     let said = failure(&node, &["reindex"]);

@@ -174,7 +174,9 @@ impl WalletError {
     pub fn hint(&self, rpc: &str) -> Option<String> {
         let text = match self {
             Self::Node(NodeError::Unreachable { .. }) => {
-                "start one with `make run`, or name another with --rpc http://HOST:PORT".into()
+                "start one, such as `cairn-node --chain local --mine` (`make run` in the sources), or name another with --rpc \
+                 http://HOST:PORT"
+                    .into()
             }
             Self::Node(NodeError::NotANode { .. } | NodeError::BadAnswer { .. }) => {
                 format!("is {rpc} the node's JSON-RPC port (8545 unless changed)?")

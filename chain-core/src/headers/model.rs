@@ -121,14 +121,6 @@ proptest! {
     }
 
     #[test]
-    fn tips_are_the_blocks_without_children(parents in vec(drawn(), 1..40)) {
-        let (tree, stored) = grow(&parents);
-        let mut tips: Vec<_> = stored.iter().map(|one| one.hash).collect();
-        tips.retain(|hash| !stored.iter().any(|one| one.header.prev == *hash));
-        prop_assert_eq!(tree.tips(), tips);
-    }
-
-    #[test]
     fn paths_lead_from_any_block_to_any_other(parents in vec(drawn(), 1..40), from: Index, to: Index) {
         let (tree, stored) = grow(&parents);
         let (from, to) = (from.get(&stored).hash, to.get(&stored).hash);

@@ -1,6 +1,6 @@
 //! The tree itself.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use alloy_primitives::U256;
 use hashbrown::HashTable;
@@ -175,8 +175,6 @@ pub struct HeaderTree {
     nodes: Vec<Node>,
     /// Ids by hash; the hashes themselves are in the nodes.
     index: HashTable<Id>,
-    /// Nodes without children.
-    pub(super) tips: BTreeSet<Id>,
     pub(super) best_header: Id,
     pub(super) candidate: Id,
     pub(super) next_sequence: u32,
@@ -193,7 +191,6 @@ impl HeaderTree {
             spec: Arc::new(spec.clone()),
             nodes: Vec::new(),
             index: HashTable::new(),
-            tips: BTreeSet::new(),
             best_header: 0,
             candidate: 0,
             // 0 is for the preferred tip.
@@ -273,7 +270,6 @@ impl HeaderTree {
         let mut node = Node::new(header, context, parent, skip);
         let id = self.next_id();
         node.next_sibling = std::mem::replace(&mut self.node_mut(parent).first_child, id);
-        self.tips.remove(&parent);
         self.add(node);
         id
     }
@@ -283,7 +279,6 @@ impl HeaderTree {
         let nodes = &self.nodes;
         self.index.insert_unique(prefix(&node.hash), id, |id| prefix(&nodes[*id as usize].hash));
         self.nodes.push(node);
-        self.tips.insert(id);
     }
 
     fn next_id(&self) -> Id {

@@ -2,7 +2,10 @@
 
 use std::iter::successors;
 
-use super::{HeaderTree, tree::Id};
+use super::{
+    HeaderTree,
+    tree::{Id, NONE},
+};
 use crate::{hash::BlockHash, header::Header, units::Height};
 
 /// The way from one block to another.
@@ -78,7 +81,7 @@ impl HeaderTree {
 
     /// Blocks without children: the tip of every branch, in no particular order.
     pub fn tips(&self) -> Vec<BlockHash> {
-        self.tips.iter().map(|id| self.node(*id).hash).collect()
+        self.nodes().filter(|(_, node)| node.first_child == NONE).map(|(_, node)| node.hash).collect()
     }
 
     /// The ancestor at a height that is at most the block's own.

@@ -16,7 +16,9 @@ pub enum NodeError {
     #[error("'{0}' is not the address of a node; write it like http://127.0.0.1:8545")]
     BadUrl(String),
     /// Nobody there.
-    #[error("no node answers at {url} ({reason}); start one with cairn-node, or name another with --rpc")]
+    #[error(
+        "no node answers at {url} ({reason}): start one, such as `cairn-node --chain local`, or name another with --rpc URL"
+    )]
     Unreachable {
         /// Where.
         url: String,

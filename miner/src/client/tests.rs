@@ -274,7 +274,7 @@ fn ends_when_told_to_though_no_node_answers() {
     assert_eq!(outcome.unwrap(), Totals::default());
     let error = Node::new(&url, None).unwrap().template(&Request::default(), None).unwrap_err();
     assert!(matches!(error, NodeError::Unreachable { .. }), "{error}");
-    assert!(error.to_string().contains("start one with cairn-node"));
+    assert!(error.to_string().contains("): start one, such as `cairn-node --chain local`, or name another"));
 }
 
 #[test]

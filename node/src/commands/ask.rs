@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::CommandError;
-use crate::cli::Ask;
+use crate::{cli::Ask, program};
+
+/// JSON-RPC: there is no such method.
+const UNKNOWN_METHOD: i64 = -32601;
 
 /// Asks a node.
 ///
@@ -31,8 +34,13 @@ pub(super) fn call(
         post = post.header("authorization", cookie);
     }
     let mut response = post.send_json(&request).map_err(no_answer)?;
-    let mut answer: Value = response.body_mut().read_json().map_err(no_answer)?;
+    let stranger = |reason: String| CommandError::NotANode { url: url.to_owned(), reason };
+    let mut answer: Value = response.body_mut().read_json().map_err(|error| stranger(error.to_string()))?;
     match answer.get("error") {
+        // Every Cairn node has it.
+        Some(error) if method == "chain_getInfo" && error["code"] == UNKNOWN_METHOD => {
+            Err(stranger("it does not know chain_getInfo: is it an Ethereum node?".to_owned()))
+        }
         Some(error) => {
             let message = error["message"].as_str().unwrap_or("an error without a message").to_owned();
             Err(CommandError::Refused { method, message })
@@ -81,7 +89,10 @@ pub fn peers(ask: &Ask) -> Result<(), CommandError> {
     }
     let peers = peers.as_array().map(Vec::as_slice).unwrap_or_default();
     if peers.is_empty() {
-        return print("no peers: name one with --connect ADDRESS, or see `cairn-node status`\n");
+        return print(format!(
+            "no peers: name one with --connect ADDRESS, or see `{} status`\n",
+            program::named("cairn-node")
+        ));
     }
     let mut lines = format!("{:<9} {:>8} {:>9}  {:<44} agent\n", "direction", "height", "ping", "address");
     for peer in peers {

@@ -26,7 +26,7 @@ pub use error::{MempoolError, SubmitError};
 pub use select::{Package, Selection};
 pub use stage::{InFlight, Prepared, Staged};
 pub use types::{
-    Change, EntryStatus, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats, Most, RemovalReason,
+    Change, EntryStatus, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats, RemovalReason,
 };
 
 use alloy_primitives::map::HashMap;

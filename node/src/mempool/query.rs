@@ -10,7 +10,7 @@ use chain_core::{
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    EntryStatus, FeeEstimate, Id, LockPending, Mempool, MempoolEntry, MempoolStats, Most,
+    EntryStatus, FeeEstimate, Id, LockPending, Mempool, MempoolEntry, MempoolStats,
     rate::{Rate, Tip},
     slab::Slot,
 };
@@ -71,24 +71,14 @@ impl Mempool {
 
     /// Everything, best first; what waits for a nonce or for funds at the end.
     pub fn content(&self) -> Vec<MempoolEntry> {
-        self.best(Most::ALL)
+        self.best(usize::MAX)
     }
 
-    /// The best of [`Mempool::content`], in time by their number.
-    pub fn best(&self, most: Most) -> Vec<MempoolEntry> {
+    /// The best so many of [`Mempool::content`], in time by their number.
+    pub fn best(&self, limit: usize) -> Vec<MempoolEntry> {
         let waiting = self.accounts.waiting().map(Id::Account);
-        self.entries(&self.within(most, self.ranked().map(|(_, id)| id).chain(waiting)))
-    }
-
-    /// The first of these that are no more than asked for.
-    fn within(&self, most: Most, ids: impl Iterator<Item = Id>) -> Vec<Id> {
-        let mut left = most.bytes;
-        let fits = |id: &Id| {
-            let rest = left.checked_sub(self.size_of(*id));
-            left = rest.unwrap_or_default();
-            rest.is_some()
-        };
-        ids.take(most.entries).take_while(fits).collect()
+        let ids: Vec<Id> = self.ranked().map(|(_, id)| id).chain(waiting).take(limit).collect();
+        self.entries(&ids)
     }
 
     /// The coin transactions among the best so many that would be mined first.
@@ -98,9 +88,10 @@ impl Mempool {
     }
 
     /// The transactions of one sender, by nonce.
-    pub fn of_sender(&self, sender: &Address, most: Most) -> Vec<MempoolEntry> {
-        let slots = self.accounts.queue(sender).into_iter().flat_map(|queue| queue.slots.values());
-        self.entries(&self.within(most, slots.map(|slot| Id::Account(*slot))))
+    pub fn of_sender(&self, sender: &Address) -> Vec<MempoolEntry> {
+        let queue = self.accounts.queue(sender);
+        let ids: Vec<Id> = queue.iter().flat_map(|queue| queue.slots.values()).map(|slot| Id::Account(*slot)).collect();
+        self.entries(&ids)
     }
 
     /// The nonce that follows the sender's unbroken row of transactions; `None` if there are none.
@@ -176,13 +167,6 @@ impl Mempool {
         match id {
             Id::Coin(slot) => self.coins.get(slot).own.gas,
             Id::Account(slot) => self.accounts.get(slot).gas_limit,
-        }
-    }
-
-    pub(super) fn size_of(&self, id: Id) -> usize {
-        match id {
-            Id::Coin(slot) => self.coins.get(slot).own.size as usize,
-            Id::Account(slot) => self.accounts.get(slot).size,
         }
     }
 

@@ -86,7 +86,7 @@ impl Selection<'_> {
             };
             let Some(ids) = ids else { continue };
             let gas = ids.iter().map(|id| self.pool.gas_of(*id)).sum();
-            let bytes = ids.iter().map(|id| self.pool.size_of(*id)).sum();
+            let bytes = ids.iter().map(|id| self.size_of(*id)).sum();
             return Some(Package { ids, tip, gas, bytes });
         }
     }
@@ -142,6 +142,13 @@ impl Selection<'_> {
         let entry = self.pool.accounts.get(slot);
         let first = || self.pool.accounts.queue(&entry.sender).map_or(0, |queue| queue.on_chain.nonce);
         entry.nonce == self.nonces.get(&entry.sender).copied().unwrap_or_else(first)
+    }
+
+    fn size_of(&self, id: Id) -> usize {
+        match id {
+            Id::Coin(slot) => self.pool.coins.get(slot).own.size as usize,
+            Id::Account(slot) => self.pool.accounts.get(slot).size,
+        }
     }
 
     /// The transactions of a package, in order.

@@ -114,20 +114,6 @@ pub struct MempoolStats {
     pub min_tip: u64,
 }
 
-/// How much of the pool an answer may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Most {
-    /// Transactions.
-    pub entries: usize,
-    /// Their encoded bytes.
-    pub bytes: usize,
-}
-
-impl Most {
-    /// The whole pool, for those who keep no second copy of it.
-    pub const ALL: Self = Self { entries: usize::MAX, bytes: usize::MAX };
-}
-
 /// What a transaction should offer, in wei a gas beside the base fee.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeeEstimate {

@@ -10,7 +10,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::files;
+use crate::{files, program};
 
 /// Two addresses and their names; what is larger is something else.
 const MOST_BYTES: u64 = 4_096;
@@ -27,8 +27,8 @@ pub struct Saved {
 /// The file cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cannot use {}, which says whom to pay: {reason}. Remove it, and say it again with `cairn-node mine-to ADDRESS` or \
-     --miner.address", .path.display()
+    "cannot use {}, which says whom to pay: {reason}. Remove it, and say it again with `{} mine-to ADDRESS` or \
+     --miner.address", .path.display(), program::named("cairn-node")
 )]
 pub struct SavedError {
     path: PathBuf,

@@ -131,7 +131,7 @@ impl Shell {
             return self.disconnect(id, &reason);
         }
         self.dialer.met(&id);
-        if origin == Origin::Wanted || origin == Origin::Scan {
+        if origin.is_chosen() {
             self.book.met(id, address, now, clock());
         }
         if !first || hidden {

@@ -17,7 +17,7 @@ const MOST_BYTES: u64 = 1_024;
 /// # Errors
 /// If the file cannot be read or made, or holds something else.
 pub fn load(file: &Path) -> io::Result<Keypair> {
-    match files::read(file, MOST_BYTES)? {
+    match files::read_secret(file, MOST_BYTES)? {
         Some(bytes) => std::str::from_utf8(&bytes).ok().and_then(|text| parse(text.trim())).ok_or_else(|| {
             io::Error::new(
                 ErrorKind::InvalidData,
@@ -50,7 +50,11 @@ mod tests {
         let file = folder.path().join("nodekey");
         let first = load(&file).unwrap().public().to_peer_id();
         assert_eq!(load(&file).unwrap().public().to_peer_id(), first);
-        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let mode = || fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(), 0o600);
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        assert_eq!(load(&file).unwrap().public().to_peer_id(), first);
+        assert_eq!(mode(), 0o600, "also if somebody opened it");
     }
 
     #[test]

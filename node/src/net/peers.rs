@@ -37,6 +37,22 @@ pub enum Origin {
     Passing,
 }
 
+/// How long a peer stays that a search in the distributed table went by way of.
+const PASSING: Duration = Duration::from_secs(20);
+
+impl Origin {
+    /// Whether this node dialled it to have it as a peer: only such ones fill its outbound places, and the address book keeps
+    /// as met. Whoever answers a search would else choose a node's peers.
+    pub fn is_chosen(self) -> bool {
+        matches!(self, Self::Wanted | Self::Scan)
+    }
+
+    /// Whether a peer that has been here for so long has nothing more to do here.
+    pub fn is_over(self, stayed: Duration) -> bool {
+        self == Self::Passing && stayed > PASSING
+    }
+}
+
 /// Where answers go.
 pub type Channel = ResponseChannel<Read<Response>>;
 
@@ -132,7 +148,7 @@ impl Peer {
 
     /// Whether this node dialled it to have it as a peer. A peer that a search went by way of was named by others.
     pub fn chosen(&self) -> bool {
-        matches!(self.origin, Origin::Wanted | Origin::Scan)
+        self.origin.is_chosen()
     }
 
     /// It says what it is; returns whether it may do so now.
@@ -235,5 +251,18 @@ impl Peers {
     /// How many of them this node dialled to have them as peers.
     pub fn outbound(&self) -> usize {
         self.peers.values().filter(|peer| peer.chosen()).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_that_a_search_passes_by_fills_no_place_is_not_noted_as_met_and_goes() {
+        let all = [Origin::Inbound, Origin::Wanted, Origin::Scan, Origin::Passing];
+        assert_eq!(all.map(Origin::is_chosen), [false, true, true, false]);
+        assert_eq!(all.map(|origin| origin.is_over(Duration::from_secs(21))), [false, false, false, true]);
+        assert_eq!(all.map(|origin| origin.is_over(Duration::from_secs(20))), [false; 4]);
     }
 }

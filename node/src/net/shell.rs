@@ -52,8 +52,6 @@ const BAN_SECONDS: u64 = 24 * 3_600;
 const ALONE: Duration = Duration::from_secs(60);
 /// How often the log says so again.
 const STILL_ALONE: Duration = Duration::from_secs(1_800);
-/// How long a peer stays that a search in the distributed table went by way of.
-const PASSING: Duration = Duration::from_secs(20);
 
 /// The network of one node.
 pub struct Shell {
@@ -300,7 +298,7 @@ impl Shell {
     /// Sends away whoever gossip does not listen to any more, and whoever was met on a search only: the address book decides who
     /// is dialled to stay, by its own rules, and not whoever answers a search.
     fn drop_unwanted(&mut self, now: Instant) {
-        let passing = |peer: &Peer| peer.origin == Origin::Passing && now.duration_since(peer.since) > PASSING;
+        let passing = |peer: &Peer| peer.origin.is_over(now.duration_since(peer.since));
         let passing = self.peers.iter().filter(|(_, peer)| passing(peer)).map(|(id, _)| *id);
         let passing: Vec<PeerId> = passing.collect();
         let gossip = &self.swarm.behaviour().gossip;

@@ -12,9 +12,12 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
+mod banner;
 mod running;
+mod stranger;
 
 use running::{Running, authorization};
+use stranger::stranger;
 
 /// Where the nodes leave their cookies: not in the home of who runs the tests.
 const HOME: &str = env!("CARGO_TARGET_TMPDIR");
@@ -168,6 +171,9 @@ fn a_node_keeps_its_chain_through_signals_and_kill() {
     let mut node = Running::start(&still);
     assert!(node.height() >= height + 5);
     assert_eq!(node.signal(libc::SIGINT), Some(0));
+    // A terminal that closes.
+    let mut node = Running::start(&still);
+    assert_eq!(node.signal(libc::SIGHUP), Some(0));
 }
 
 #[test]
@@ -257,23 +263,11 @@ fn a_running_node_is_asked_over_its_rpc() {
     let folder = env!("CARGO_BIN_EXE_cairn-node").trim_end_matches("cairn-node");
     let hint = format!("): start one, such as `{folder}cairn-node --chain local`, or name another with --rpc URL");
     assert!(said.ends_with(&hint), "{said}");
-}
-
-/// The answer of `admin_stop`, and those to what was asked with it and takes its time.
-#[test]
-fn a_node_that_stops_delivers_the_answers_in_flight() {
-    let mut node = Running::start(&["--dev"]);
-    // JUMPDEST, PUSH1 0, JUMP: until the gas is used up.
-    let slow =
-        json!({ "jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": [{ "data": "0x5b600056" }, "latest"] });
-    let mut batch = vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] })];
-    batch.extend(vec![slow; 10]);
-    let post = ureq::post(&node.url).header("authorization", authorization(&node.url));
-    let mut response = post.send_json(&batch).expect("the answer comes");
-    let answers: Vec<Value> = response.body_mut().read_json().expect("the answer is whole");
-    assert_eq!(answers.len(), 11, "{answers:?}");
-    assert_eq!(answers[0]["result"], true, "{answers:?}");
-    assert_eq!(node.child.wait().unwrap().code(), Some(0));
+    let said = failure(&["status", "--rpc", &stranger("hello")]);
+    assert!(said.contains(" is no Cairn node (") && said.contains("name the node's RPC with --rpc URL"), "{said}");
+    let unknown = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}"#;
+    let said = failure(&["status", "--rpc", &stranger(unknown)]);
+    assert!(said.contains("(it does not know chain_getInfo: is it an Ethereum node?)"), "{said}");
 }
 
 #[test]

@@ -68,3 +68,20 @@ pub fn authorization(url: &str) -> String {
     let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
     Cookie::find(url, Some(&cookie)).header().expect("a running node has a cookie").to_owned()
 }
+
+/// The answer of `admin_stop`, and those to what was asked with it and takes its time.
+#[test]
+fn a_node_that_stops_delivers_the_answers_in_flight() {
+    let mut node = Running::start(&["--dev"]);
+    // JUMPDEST, PUSH1 0, JUMP: until the gas is used up.
+    let code = json!([{ "data": "0x5b600056", "gas": "0x989680" }, "latest"]);
+    let slow = json!({ "jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": code });
+    let mut batch = vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] })];
+    batch.extend(vec![slow; 10]);
+    let post = ureq::post(&node.url).header("authorization", authorization(&node.url));
+    let mut response = post.send_json(&batch).expect("the answer comes");
+    let answers: Vec<Value> = response.body_mut().read_json().expect("the answer is whole");
+    assert_eq!(answers.len(), 11, "{answers:?}");
+    assert_eq!(answers[0]["result"], true, "{answers:?}");
+    assert_eq!(node.child.wait().unwrap().code(), Some(0));
+}

@@ -3,7 +3,7 @@
 use chain_core::{U256, account::Fields, error::RuleError, transaction::Transaction};
 
 use super::lab::{GWEI, Lab, call, confirmed, crn, fee_for, prepared, sender, spend};
-use crate::mempool::{Change, EntryStatus, MempoolConfig, MempoolError, Most, Prepared, RemovalReason, SubmitError};
+use crate::mempool::{Change, EntryStatus, MempoolConfig, MempoolError, Prepared, RemovalReason, SubmitError};
 
 fn status(lab: &Lab, tx: &Prepared) -> EntryStatus {
     lab.get(tx).unwrap().status
@@ -152,19 +152,15 @@ fn the_best_few_are_the_first_of_all_and_know_their_neighbours() {
     assert_eq!(all.len(), 7);
     assert_eq!(all.last().unwrap().status, EntryStatus::Queued);
     for few in 0..=7 {
-        let best: Vec<_> = lab.pool.best(Most { entries: few, ..Most::ALL }).iter().map(|entry| entry.txid).collect();
+        let best: Vec<_> = lab.pool.best(few).iter().map(|entry| entry.txid).collect();
         assert_eq!(best, all.iter().take(few).map(|entry| entry.txid).collect::<Vec<_>>());
-        let bytes: usize = all.iter().take(few).map(|entry| entry.size).sum();
-        for (bytes, expected) in [(bytes, few), (bytes + 1, few), (bytes.saturating_sub(1), few.saturating_sub(1))] {
-            assert_eq!(lab.pool.best(Most { bytes, ..Most::ALL }).len(), expected, "{bytes} bytes");
-        }
     }
     for entry in &all {
         let alone = lab.pool.get(&entry.txid).unwrap();
         assert_eq!((alone.ancestors, alone.descendants), (entry.ancestors, entry.descendants));
     }
     let queue: Vec<_> =
-        lab.pool.of_sender(&sender(1), Most::ALL).iter().map(|entry| (entry.ancestors, entry.descendants)).collect();
+        lab.pool.of_sender(&sender(1)).iter().map(|entry| (entry.ancestors, entry.descendants)).collect();
     assert_eq!(queue, [(0, 3), (1, 2), (2, 1), (3, 0)]);
     assert_eq!((lab.pool.stats().transactions, lab.pool.stats().coins, lab.pool.stats().pending), (7, 1, 6));
 }

@@ -3,7 +3,7 @@
 use chain_core::{U256, account::Fields, transaction::Transaction};
 
 use super::lab::{GWEI, Lab, cheap_call, confirmed, crn, fee_for, prepared, spend};
-use crate::mempool::{Change, MempoolConfig, MempoolError, Most, Prepared, RemovalReason};
+use crate::mempool::{Change, MempoolConfig, MempoolError, Prepared, RemovalReason};
 
 /// Room for about 270 plain transfers.
 const ROOM: usize = 400_000;
@@ -27,7 +27,7 @@ fn crowd(lab: &mut Lab) -> usize {
     for nonce in 0..100 {
         (1..=6).for_each(|number| drop(lab.submit(cheap_call(number, nonce, 900))));
     }
-    (1..=6).map(|number| lab.pool.of_sender(&super::lab::sender(number), Most::ALL).len()).sum()
+    (1..=6).map(|number| lab.pool.of_sender(&super::lab::sender(number)).len()).sum()
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn what_waits_for_a_nonce_takes_nobodys_room() {
     let mut lab = outbid();
     // With the first of each gone, the rest waits.
     for number in 1..=20 {
-        let first = lab.pool.of_sender(&super::lab::sender(number), Most::ALL).remove(0).txid;
+        let first = lab.pool.of_sender(&super::lab::sender(number)).remove(0).txid;
         lab.pool.drop_invalid(&[first]);
     }
     assert!(lab.pool.stats().bytes > ROOM * 3 / 4);
@@ -136,7 +136,7 @@ fn what_a_cheap_first_nonce_holds_up_goes_from_the_end_and_sets_a_price() {
     let mut lab = lab();
     lab.submit(cheap_call(1, 0, 1)).unwrap();
     (1..16).for_each(|nonce| _ = lab.submit(cheap_call(1, nonce, 900)).unwrap());
-    let whole = |lab: &Lab| lab.pool.of_sender(&super::lab::sender(1), Most::ALL).len() == 16;
+    let whole = |lab: &Lab| lab.pool.of_sender(&super::lab::sender(1)).len() == 16;
     let crowd = (20..60).flat_map(|number| (0..16).map(move |nonce| cheap_call(number, nonce, 50)));
     for tx in crowd {
         if whole(&lab) {
