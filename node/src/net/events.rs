@@ -318,9 +318,11 @@ mod tests {
             let old = [protocol(format!("/cairn/{genesis}/exchange/{version}"))];
             useless(&names, &old, Origin::Inbound).unwrap()
         };
-        let said = "speaks version 1 of the protocol, and this node version 2: its operator has to upgrade";
-        assert_eq!(other(1), said);
-        assert_eq!(other(3), "speaks version 3 of the protocol, and this node version 2: you have to upgrade");
+        let said = |version: u32, whose: &str| {
+            format!("speaks version {version} of the protocol, and this node version {PROTOCOL}: {whose} to upgrade")
+        };
+        assert_eq!(other(PROTOCOL - 1), said(PROTOCOL - 1, "its operator has"));
+        assert_eq!(other(PROTOCOL + 1), said(PROTOCOL + 1, "you have"));
     }
 
     #[test]
