@@ -1,6 +1,6 @@
 //! The command line of `cairn-miner`.
 
-use clap::{Command, CommandFactory, Parser};
+use clap::{Command, CommandFactory, FromArgMatches, Parser};
 use std::path::PathBuf;
 
 /// Mines for a Cairn node: asks it for a block to find, searches on all cores, hands in what it finds.
@@ -35,10 +35,14 @@ pub struct Arguments {
 
 /// What this process was started with; ends it where that makes no sense.
 pub fn arguments() -> Arguments {
-    Arguments::parse()
+    Arguments::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-/// The command line itself, for man pages and completions.
+/// The command line itself, for man pages and completions as well. As in a shell, a variable that is empty is not set.
 pub fn command() -> Command {
-    Arguments::command()
+    let empty = |name: &str| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    [("rpc", "CAIRN_RPC"), ("address", "CAIRN_MINER_ADDRESS")]
+        .into_iter()
+        .filter(|(_, variable)| empty(variable))
+        .fold(Arguments::command(), |command, (flag, _)| command.mut_arg(flag, |flag| flag.env(None::<&str>)))
 }

@@ -16,8 +16,13 @@ use cairn_miner::{
 
 fn main() -> ExitCode {
     let arguments = cli::arguments();
+    let json = arguments.json;
     match mine(arguments) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if json => {
+            eprintln!("{}", serde_json::json!({ "error": { "message": error.to_string() } }));
+            ExitCode::FAILURE
+        }
         Err(error) => {
             let start = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
             eprintln!("{start}cairn-miner: {error}");

@@ -111,8 +111,8 @@ const DEV_ACCOUNTS: [Address; 10] = [
     address!("f39fd6e51aad88f6f4ce6ab8827279cfffb92266"),
 ];
 
-/// The coin key `m/86'/4411982'/0'/0/0` of the same mnemonic.
-const DEV_KEY: KeyBytes = KeyBytes(hex!("b3ee5a98c54d80ab3769e78fed432cf101a35a24f1eaf1f182ff524309884ba6"));
+/// The coin key `m/4411982'/0'/0/0` of the same mnemonic.
+const DEV_KEY: KeyBytes = KeyBytes(hex!("2867cb1249d3bc9e961715573c67f54718b05a498a186c43f17f1cf3eb25e836"));
 
 /// 10,000 CRN.
 fn dev_account(address: Address) -> GenesisAccount {

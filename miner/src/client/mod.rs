@@ -102,7 +102,8 @@ pub fn run(
     session.await_open(&events);
     session.totals.hashes = session.miner.hashes();
     session.reporter.note(&Note::Ended(&session.totals));
-    outcome.map(|()| session.totals)
+    outcome.and_then(|()| session.output())?;
+    Ok(session.totals)
 }
 
 /// Starts a thread beside the `miners`, after `others` such.
@@ -131,6 +132,7 @@ struct Session<'a> {
 impl Session<'_> {
     fn follow(&mut self, events: &Receiver<Event>, blocks: Option<u64>) -> Result<(), NodeError> {
         let mut tick = Instant::now();
+        self.output()?;
         while blocks.is_none_or(|blocks| self.totals.accepted < blocks) {
             match events.recv_timeout(TICK.saturating_sub(tick.elapsed())) {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -150,8 +152,14 @@ impl Session<'_> {
                     self.tick();
                 }
             }
+            self.output()?;
         }
         Ok(())
+    }
+
+    /// Whether what was noted reached its reader: blocks that nobody hears of are not worth the power.
+    fn output(&mut self) -> Result<(), NodeError> {
+        self.reporter.failure().map_or(Ok(()), |error| Err(NodeError::Output(error.to_string())))
     }
 
     fn take(&mut self, template: Template) {

@@ -46,6 +46,15 @@ pub enum NodeError {
     /// Nothing about the node: there are not enough threads.
     #[error("{0}: see --threads")]
     Threads(String),
+    /// Neither the request nor the node says who is paid.
+    #[error(
+        "nobody is to be paid: add --address ADDRESS (`cairn-wallet address` shows yours), or have the node pay your wallet \
+         with `cairn-wallet mine`"
+    )]
+    NobodyToPay,
+    /// What was done cannot be told.
+    #[error("cannot write to standard output: {0}")]
+    Output(String),
     /// An answer of the wrong shape.
     #[error("the node's answer to {method} makes no sense: {reason}")]
     BadAnswer {
@@ -68,6 +77,9 @@ const PASSING: [i64; 3] = [-32000, -32603, -32005];
 /// The call needs the node's cookie, or another one.
 const UNAUTHORIZED: i64 = 4100;
 
+/// JSON-RPC code: the parameters are wrong. Of a template without an address, that is what is wrong.
+const INVALID_PARAMS: i64 = -32602;
+
 /// Largest answer that is read.
 const MAX_ANSWER: u64 = 40 << 20;
 
@@ -77,7 +89,7 @@ impl NodeError {
         match self {
             Self::Unreachable { .. } | Self::NotANode { .. } => true,
             Self::Refused { code, .. } => PASSING.contains(code),
-            Self::BadUrl(_) | Self::Threads(_) | Self::BadAnswer { .. } => false,
+            Self::BadUrl(_) | Self::Threads(_) | Self::BadAnswer { .. } | Self::NobodyToPay | Self::Output(_) => false,
         }
     }
 
@@ -145,7 +157,10 @@ impl Node {
     /// [`NodeError`].
     pub fn template(&self, request: &Request, than: Option<&str>) -> Result<Template, NodeError> {
         const METHOD: &str = "miner_getTemplate";
-        let answer = self.call(METHOD, json!([request.to_json(than)]))?;
+        let answer = self.call(METHOD, json!([request.to_json(than)])).map_err(|error| match error {
+            NodeError::Refused { code: INVALID_PARAMS, .. } if request.address.is_none() => NodeError::NobodyToPay,
+            other => other,
+        })?;
         Template::read(answer).map_err(|reason| NodeError::BadAnswer { method: METHOD, reason })
     }
 

@@ -96,6 +96,8 @@ pub struct Reporter {
     lines: Box<dyn Write>,
     /// Whether standard error is a terminal, so that the status line can be written over.
     live: bool,
+    /// Why a line could not be written, the first time.
+    failure: Option<io::Error>,
     last_status: Option<Duration>,
     waiting: bool,
 }
@@ -111,14 +113,22 @@ impl Reporter {
 
     /// Writes somewhere else, without a status line that stays in place.
     pub fn to(lines: Box<dyn Write>, json: bool) -> Self {
-        Self { json, lines, live: false, last_status: None, waiting: false }
+        Self { json, lines, live: false, failure: None, last_status: None, waiting: false }
     }
 
-    /// Tells one thing. Whoever closed the output does not want to know.
+    /// Why what was said could not be written, if so. A reader that went away, as `head` does, is no failure.
+    pub fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    /// Tells one thing.
     pub fn note(&mut self, note: &Note<'_>) {
         if let Note::Status { elapsed, .. } = note {
             if self.live && !self.waiting {
-                let _ = write!(io::stderr(), "\r\x1b[2K{}", text(note).unwrap_or_default());
+                let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+                // A line that wraps could not be written over.
+                let line: String = text(note).unwrap_or_default().chars().take(width.saturating_sub(1)).collect();
+                let _ = write!(io::stderr(), "\r\x1b[2K{line}");
             }
             if self.live || self.last_status.is_some_and(|last| *elapsed < last + STATUS_INTERVAL) {
                 return;
@@ -133,7 +143,10 @@ impl Reporter {
             if self.live {
                 let _ = write!(io::stderr(), "\r\x1b[2K");
             }
-            let _ = writeln!(self.lines, "{line}");
+            match writeln!(self.lines, "{line}").and_then(|()| self.lines.flush()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.failure = Some(error),
+                _ => {}
+            }
         }
     }
 }
@@ -141,8 +154,9 @@ impl Reporter {
 /// For people; nothing where there is nothing worth a line.
 fn text(note: &Note<'_>) -> Option<String> {
     Some(match note {
-        Note::Started { url, threads: 1 } => format!("Mining for {url} on 1 thread. Ctrl-C ends it."),
-        Note::Started { url, threads } => format!("Mining for {url} on {threads} threads. Ctrl-C ends it."),
+        Note::Started { url, threads } => {
+            format!("Mining for {url} on {}. Ctrl-C ends it.", counted(*threads as u64, "thread"))
+        }
         Note::Work { .. } => return None,
         Note::Waiting { error, .. } if error.may_pass() => format!("Waiting: {error}."),
         Note::Waiting { error, .. } => error.to_string(),
@@ -154,15 +168,15 @@ fn text(note: &Note<'_>) -> Option<String> {
             Err(error) => format!("Block {height} found and lost: {hash}: {error}"),
         },
         Note::Status { hash_rate, height, totals, elapsed } => format!(
-            "{}  height {height}  {} blocks, {} stale, {} lost  {}",
+            "{}  height {height}  {}, {} stale, {} lost  {}",
             rate(*hash_rate),
-            totals.accepted,
+            counted(totals.accepted, "block"),
             totals.stale,
             totals.lost,
             clock(*elapsed)
         ),
         Note::Ended(totals) => {
-            format!("Ended: {} blocks, {} stale, {} lost.", totals.accepted, totals.stale, totals.lost)
+            format!("Ended: {}, {} stale, {} lost.", counted(totals.accepted, "block"), totals.stale, totals.lost)
         }
     })
 }
@@ -198,6 +212,11 @@ fn json(note: &Note<'_>) -> Value {
             value
         }
     }
+}
+
+/// As in `1 block` and `2 blocks`.
+fn counted(count: u64, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// As in `12.34 MH/s`.
@@ -251,6 +270,9 @@ mod tests {
         assert_eq!(text(&status).unwrap(), "1.00 MH/s  height 9  2 blocks, 1 stale, 0 lost  0:01:01");
         assert_eq!(json(&status)["hashrate"], 1e6);
         let (hash, outcome) = (BlockHash::default(), refused("stale"));
+        assert_eq!(text(&Note::Started { url: "u", threads: 1 }).unwrap(), "Mining for u on 1 thread. Ctrl-C ends it.");
+        let one = Totals { accepted: 1, ..totals };
+        assert_eq!(text(&Note::Ended(&one)).unwrap(), "Ended: 1 block, 1 stale, 0 lost.");
         let block = Note::Block { hash, height: 9, outcome: &outcome };
         assert_eq!(text(&block).unwrap(), format!("Block 9 found too late: {hash}"));
         assert_eq!(json(&block)["status"], "stale");

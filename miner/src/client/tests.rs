@@ -319,3 +319,37 @@ fn refuses_what_is_no_url_of_a_node() {
     }
     assert_eq!(Node::new("http://localhost:8545", None).unwrap().url(), "http://localhost:8545");
 }
+
+#[test]
+fn says_what_to_do_if_nobody_is_to_be_paid() {
+    let url = fake_node(|_, _| Reply::Error(-32602, "request.address: missing", ""));
+    let options = Options { request: Request::default(), threads: 1, blocks: None };
+    let mut reporter = Reporter::to(Box::new(std::io::sink()), false);
+    let error = run(&Node::new(&url, None).unwrap(), &options, Midstate, events(), &mut reporter).unwrap_err();
+    assert_eq!(error, NodeError::NobodyToPay);
+    assert!(error.to_string().contains("--address ADDRESS") && error.to_string().contains("cairn-wallet mine"));
+}
+
+#[test]
+fn ends_if_what_it_says_cannot_be_written() {
+    struct Full(std::io::ErrorKind);
+    impl Write for Full {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let url = fake_node(|_, _| Reply::Error(-32601, "no", ""));
+    let node = Node::new(&url, None).unwrap();
+    let options = Options { request: Request::default(), threads: 1, blocks: None };
+    let outcome = |kind| {
+        let mut reporter = Reporter::to(Box::new(Full(kind)), false);
+        run(&node, &options, Midstate, events(), &mut reporter).unwrap_err()
+    };
+    assert!(matches!(outcome(std::io::ErrorKind::StorageFull), NodeError::Output(_)));
+    // A reader that went away is no failure: it goes on, until the node refuses.
+    assert!(matches!(outcome(std::io::ErrorKind::BrokenPipe), NodeError::Refused { .. }));
+}

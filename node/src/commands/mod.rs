@@ -12,7 +12,10 @@ mod status;
 pub use error::CommandError;
 pub use progress::Progress;
 
-use std::io::Write;
+use std::{
+    io::{self, Write},
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{
     cli::{Cli, Command, RunFlags},
@@ -26,6 +29,13 @@ use crate::{
 /// # Errors
 /// [`CommandError`], one line that says what is wrong and what to do.
 pub fn execute(cli: Cli) -> Result<(), CommandError> {
+    // A node does not live for its banner.
+    let runs = matches!(cli.command, None | Some(Command::Run(_)));
+    dispatch(cli)?;
+    if runs { Ok(()) } else { all_was_said() }
+}
+
+fn dispatch(cli: Cli) -> Result<(), CommandError> {
     match cli.command {
         None => run::run(configure(cli.run)?),
         Some(Command::Run(flags)) => run::run(configure(*flags)?),
@@ -63,7 +73,23 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
     Ok(config)
 }
 
-/// Writes to the standard output. Nobody may be reading it any more (`| head`): that is no failure.
+/// Why the standard output could not be written, the first time.
+static UNSAID: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Writes to the standard output. A reader that went away (`| head`) is no failure; for any other, [`execute`] fails.
 pub fn say(text: impl std::fmt::Display) {
-    let _ = write!(std::io::stdout(), "{text}");
+    let mut out = io::stdout().lock();
+    match write!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            UNSAID.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        }
+        _ => {}
+    }
+}
+
+fn all_was_said() -> Result<(), CommandError> {
+    match UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        None => Ok(()),
+        Some(error) => Err(CommandError::Io { action: "write to standard output".into(), reason: error.to_string() }),
+    }
 }

@@ -481,3 +481,13 @@ fn chains_are_shown_and_dumped() {
     assert_eq!(success(&["--version"]), format!("cairn-node {VERSION}\n"));
     assert!(VERSION.starts_with(env!("CARGO_PKG_VERSION")));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = node(&["chain", "show", "local"]).stdout(full).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert_eq!(text, "error: cannot write to standard output: No space left on device (os error 28)\n");
+}
