@@ -41,7 +41,7 @@ pub fn arguments() -> Arguments {
 /// The command line itself, for man pages and completions as well. As in a shell, a variable that is empty is not set.
 pub fn command() -> Command {
     let empty = |name: &str| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    [("rpc", "CAIRN_RPC"), ("address", "CAIRN_MINER_ADDRESS")]
+    [("rpc", "CAIRN_RPC"), ("cookie", "CAIRN_COOKIE"), ("address", "CAIRN_MINER_ADDRESS")]
         .into_iter()
         .filter(|(_, variable)| empty(variable))
         .fold(Arguments::command(), |command, (flag, _)| command.mut_arg(flag, |flag| flag.env(None::<&str>)))

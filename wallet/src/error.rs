@@ -9,6 +9,8 @@ use crate::{
     file::{FileError, UnlockError},
     funds::FundsError,
     keys::KeyError,
+    keystore::KeystoreError,
+    message::MessageError,
     money::MoneyError,
     network::{BadAddress, Network},
     node::NodeError,
@@ -55,6 +57,14 @@ pub enum WalletError {
         "the node says that its chain id is {0}, that of a public Ethereum network: what is signed would be valid there"
     )]
     PublicChain(u64),
+    /// Which wallet is meant depends on a node that does not say it.
+    #[error("several wallets are in {}, and which one is meant depends on the node: {error}", .folder.display())]
+    WhichWallet {
+        /// Where they are.
+        folder: std::path::PathBuf,
+        /// Why the node does not say it.
+        error: NodeError,
+    },
     /// Nothing is built.
     #[error(transparent)]
     Build(#[from] BuildError),
@@ -91,12 +101,39 @@ pub enum WalletError {
     /// The transaction was mined, and its code failed.
     #[error("{0} was mined, but failed: its fee was taken and nothing else happened")]
     MinedInVain(TxId),
-    /// The transaction was mined, and failed or vanished.
-    #[error("{0}")]
-    Failed(String),
+    /// The transaction was mined and failed, or vanished.
+    #[error("{reason}")]
+    Failed {
+        /// The transaction.
+        txid: TxId,
+        /// What became of it.
+        reason: String,
+    },
+    /// The transaction was sent, but what becomes of it cannot be followed.
+    #[error("{txid} was sent, but: {error}")]
+    NotFollowed {
+        /// The transaction.
+        txid: TxId,
+        /// Why not.
+        error: NodeError,
+    },
     /// The user said no.
-    #[error("nothing was signed and nothing was sent")]
+    #[error("cancelled: nothing was changed, signed or sent")]
     Cancelled,
+    /// A keystore.
+    #[error("{file}: {error}")]
+    Keystore {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        error: KeystoreError,
+    },
+    /// A signed message.
+    #[error(transparent)]
+    Message(#[from] MessageError),
+    /// A file is there already.
+    #[error("{} exists already; it is left as it is", .0.display())]
+    InTheWay(std::path::PathBuf),
     /// The system refuses.
     #[error("cannot {action}: {error}")]
     Io {
@@ -142,19 +179,24 @@ impl WalletError {
         match self {
             Self::Usage(_) | Self::Money(_) | Self::Key(_) => (2, "usage"),
             Self::Address(bad) => address_code(bad),
-            Self::File(_) => (3, "file"),
+            Self::File(_) | Self::InTheWay(_) => (3, "file"),
             Self::Unlock(UnlockError::Vault(VaultError::WrongPassword)) => (4, "password"),
             Self::Unlock(UnlockError::WatchOnly) => (8, "refused"),
             Self::Unlock(_) => (3, "file"),
-            Self::Node(_) => (5, "node"),
+            Self::Keystore { error: KeystoreError::WrongPassword, .. } => (4, "password"),
+            Self::Keystore { .. } => (3, "file"),
+            Self::Message(MessageError::Wrong(_)) => (8, "refused"),
+            Self::Message(_) => (2, "usage"),
+            Self::Node(_) | Self::NotFollowed { .. } | Self::WhichWallet { .. } => (5, "node"),
             Self::OtherChain { .. } | Self::PublicChain(_) => (6, "chain"),
             Self::Build(error) => build_code(error),
             Self::Request { error: RequestError::Network { .. } | RequestError::PublicChain(_), .. } => (6, "chain"),
+            Self::Request { error: RequestError::Malformed(_) | RequestError::Format { .. }, .. } => (3, "file"),
             Self::Request { .. } => (8, "refused"),
             Self::Contract(ContractError::Unlinked { .. } | ContractError::NotPayable(_)) => (8, "refused"),
             Self::Contract(ContractError::Reverted { .. }) => (9, "rejected"),
             Self::Contract(_) => (2, "usage"),
-            Self::Rejected(_) | Self::Failed(_) | Self::MinedInVain(_) => (9, "rejected"),
+            Self::Rejected(_) | Self::Failed { .. } | Self::MinedInVain(_) => (9, "rejected"),
             Self::Cancelled => (10, "cancelled"),
             Self::Unclear { .. } => (11, "unclear"),
             Self::PaidAlready { .. } => (8, "refused"),
@@ -165,7 +207,11 @@ impl WalletError {
     /// The transaction that it is about, if one was sent.
     pub fn txid(&self) -> Option<&TxId> {
         match self {
-            Self::MinedInVain(txid) | Self::Unclear { txid, .. } | Self::PaidAlready { txid, .. } => Some(txid),
+            Self::MinedInVain(txid)
+            | Self::Unclear { txid, .. }
+            | Self::PaidAlready { txid, .. }
+            | Self::Failed { txid, .. }
+            | Self::NotFollowed { txid, .. } => Some(txid),
             _ => None,
         }
     }
@@ -177,6 +223,9 @@ impl WalletError {
                 "start one, such as `cairn-node --chain local --mine` (`make run` in the sources), or name another with --rpc \
                  http://HOST:PORT"
                     .into()
+            }
+            Self::WhichWallet { .. } => {
+                "start the node, or name the wallet by its chain, as in --chain local".into()
             }
             Self::Node(NodeError::NotANode { .. } | NodeError::BadAnswer { .. }) => {
                 format!("is {rpc} the node's JSON-RPC port (8545 unless changed)?")
@@ -197,6 +246,8 @@ impl WalletError {
             }
             Self::File(FileError::Exists(_)) => "choose another place with --wallet FILE".into(),
             Self::File(FileError::Locked(_)) => "wait until it has ended, and try again".into(),
+            Self::File(FileError::Changed(_)) => "look at `cairn-wallet history`, and try again".into(),
+            Self::InTheWay(_) => "choose another name, or add --force to replace it".into(),
             Self::File(FileError::Damaged { .. }) => {
                 "move it away and bring the wallet back from its words with `cairn-wallet restore`".into()
             }

@@ -11,9 +11,9 @@ use chain_core::{
 use serde_json::json;
 
 use crate::{
-    file::{Sent, Wallet},
+    file::{Sent, SentState, Wallet},
     keys::{Branch, KeyError, KeyPath},
-    node::{CoinPage, Node, NodeCoin, NodeError},
+    node::{CoinEntry, Node, NodeCoin, NodeError, Page},
 };
 
 /// Unused keys beyond the last used one that are looked at (BIP 44).
@@ -98,6 +98,8 @@ impl OwnCoin {
 pub struct Funds {
     /// May be spent in the next block.
     pub spendable: Vec<OwnCoin>,
+    /// The same, but the user froze them.
+    pub frozen: Vec<OwnCoin>,
     /// Coinbase coins below maturity.
     pub immature: Vec<OwnCoin>,
     /// On their way here in the mempool, from others.
@@ -106,6 +108,8 @@ pub struct Funds {
     pub spent: Vec<OwnCoin>,
     /// Spent by what this wallet sent and the node does not know (any more).
     pub lost: Vec<OwnCoin>,
+    /// Whether the user chose what may be spent: then all of it is.
+    pub chosen: bool,
 }
 
 /// Sums of [`Funds`].
@@ -138,6 +142,48 @@ impl Funds {
             list.push(coin);
         }
         funds
+    }
+
+    /// Takes what the user froze out of what may be spent.
+    fn freeze(mut self, wallet: &Wallet) -> Self {
+        let frozen = |coin: &OwnCoin| wallet.frozen.contains(&coin_name(&coin.outpoint));
+        (self.frozen, self.spendable) = self.spendable.into_iter().partition(frozen);
+        self
+    }
+
+    /// Leaves only these to be spent, all of them.
+    ///
+    /// # Errors
+    /// Why one of them cannot be spent.
+    pub fn choose(mut self, wallet: &Wallet, chosen: &[OutPoint]) -> Result<Self, String> {
+        let has = |coins: &[OwnCoin], wanted: &OutPoint| coins.iter().any(|coin| coin.outpoint == *wanted);
+        for wanted in chosen.iter().filter(|wanted| !has(&self.spendable, wanted)) {
+            let why = match wanted {
+                _ if has(&self.frozen, wanted) => "is frozen: `cairn-wallet unfreeze` lets it be spent",
+                _ if has(&self.immature, wanted) => "was mined and is not mature yet",
+                _ if has(&self.pending, wanted) => "is not mined yet",
+                _ if has(&self.spent, wanted) => "is spent by a pending transaction",
+                _ if has(&self.lost, wanted) => {
+                    "is spent by a transaction that the node has lost: see `cairn-wallet resend`"
+                }
+                _ => "is not an unspent coin of this wallet",
+            };
+            return Err(format!("{} {why}", coin_name(wanted)));
+        }
+        // What a node refused it may have passed on: only a transaction that spends one of its coins stops it for good.
+        for refused in wallet.sent.iter().filter(|sent| sent.state == SentState::Refused) {
+            let spends = refused.spends();
+            let of_it = self.spendable.iter().find(|coin| spends.contains(&coin.outpoint));
+            if let Some(coin) = of_it.filter(|_| !chosen.iter().any(|coin| spends.contains(coin))) {
+                return Err(format!(
+                    "{} was refused, but could still be mined beside this: add one of its coins, as in --coin {}",
+                    refused.txid,
+                    coin_name(&coin.outpoint)
+                ));
+            }
+        }
+        self.spendable.retain(|coin| chosen.contains(&coin.outpoint));
+        Ok(Self { chosen: true, ..self })
     }
 
     /// The sums, saturating: a node that claims more money than there can be is found out when the coins are spent.
@@ -208,7 +254,12 @@ pub fn load(node: &Node, wallet: &Wallet, first_block: Option<BlockHash>) -> Res
 fn sorted(wallet: &Wallet, coins: Vec<OwnCoin>, first_block: Option<BlockHash>) -> Funds {
     let sent: HashSet<OutPoint> = wallet.live(first_block).flat_map(Sent::spends).collect();
     let (lost, coins) = coins.into_iter().partition(|coin| coin.spent_by.is_none() && sent.contains(&coin.outpoint));
-    Funds { lost, ..Funds::sort(wallet, coins) }
+    Funds { lost, ..Funds::sort(wallet, coins) }.freeze(wallet)
+}
+
+/// How a coin is named by people.
+pub fn coin_name(outpoint: &OutPoint) -> String {
+    format!("{}:{}", outpoint.txid, outpoint.index)
 }
 
 /// Finds the coins at the address of a policy.
@@ -267,7 +318,7 @@ pub fn scan(node: &Node, wallet: &mut Wallet, gap: u32, progress: &mut dyn FnMut
         let last = last_used(gap, |indices| {
             let own = branch_addresses(wallet, branch, indices)?;
             let params = own.iter().map(|own| json!([own.address, { "limit": 1 }])).collect();
-            let pages: Vec<CoinPage> = node.call_many("coin_getHistory", params)?;
+            let pages: Vec<Page<CoinEntry>> = node.call_many("coin_getHistory", params)?;
             progress(looked_at + own.last().map_or(0, |own| own.index + 1));
             Ok(pages.iter().map(|page| !page.entries.is_empty()).collect())
         })?;

@@ -2,13 +2,16 @@
 //!
 //! | path | what |
 //! | --- | --- |
-//! | `m/86'/4411982'/0'/0/i` | coins: addresses to be paid at |
-//! | `m/86'/4411982'/0'/1/i` | coins: change |
-//! | `m/86'/4411982'/0'/2/i` | coins: keys for policies |
+//! | `m/4411982'/0'/0/i` | coins: addresses to be paid at |
+//! | `m/4411982'/0'/1/i` | coins: change |
+//! | `m/4411982'/0'/2/i` | coins: keys for policies |
 //! | `m/44'/60'/0'/0/i` | accounts, as every Ethereum wallet derives them |
 //!
-//! 4411982 is `CRN` in ASCII, for all Cairn networks: signatures commit to the network by themselves. The x-only key of
-//! a path is used as it is (BIP 340), without BIP 341's tweak, since there is no script to commit to.
+//! 4411982 is `CRN` in ASCII: a purpose (BIP 43) of Cairn's own, since these keys are those of no Bitcoin standard. The
+//! x-only key of a path is used as it is (BIP 340), without the tweak of BIP 341 and 86, since there is no script to commit
+//! to: see docs/adr/0015-wallet-paths.md.
+//!
+//! Memory is not erased: BIP 32 nodes have no destructor, and a process lives for one command. It makes no core dump.
 
 use std::{fmt, str::FromStr};
 
@@ -24,10 +27,16 @@ use secp256k1::{Keypair, PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::vault::{self, VaultError};
+use crate::{
+    input::invisible,
+    vault::{self, VaultError},
+};
 
-/// SLIP-44 style coin type of Cairn: `CRN` in ASCII.
-pub const COIN_TYPE: u32 = 0x0043_524e;
+/// Numbers of accounts from here on are those of imported ones: BIP 32 derives none.
+pub const IMPORTED: u32 = 1 << 31;
+
+/// The purpose (BIP 43) of Cairn's coin keys: `CRN` in ASCII.
+pub const PURPOSE: u32 = 0x0043_524e;
 
 type PrivateNode = ExtendedPrivateKey<SecretKey>;
 type PublicNode = ExtendedPublicKey<PublicKey>;
@@ -47,6 +56,14 @@ pub enum KeyError {
         word: String,
         /// A word of the list that is close.
         close: Option<&'static str>,
+    },
+    /// A word with a letter that no screen shows, as copied text may have.
+    #[error("word {position} has an invisible character ({:?}): type the word anew", .letter)]
+    Invisible {
+        /// From 1.
+        position: usize,
+        /// The character.
+        letter: char,
     },
     /// The words do not belong together.
     #[error("the words are all known but do not belong together (checksum): is one wrong, or are two swapped?")]
@@ -88,7 +105,7 @@ impl Branch {
     }
 }
 
-/// Where in the tree a key stands. Shown and read as a path: `m/86'/4411982'/0'/0/7`.
+/// Where in the tree a key stands. Shown and read as a path: `m/4411982'/0'/0/7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyPath {
     /// A key of coins.
@@ -100,7 +117,7 @@ pub enum KeyPath {
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Coin(branch, index) => write!(f, "m/86'/{COIN_TYPE}'/0'/{}/{index}", branch.number()),
+            Self::Coin(branch, index) => write!(f, "m/{PURPOSE}'/0'/{}/{index}", branch.number()),
             Self::Account(index) => write!(f, "m/44'/60'/0'/0/{index}"),
         }
     }
@@ -115,7 +132,7 @@ impl FromStr for KeyPath {
         if let Some(rest) = text.strip_prefix("m/44'/60'/0'/0/") {
             return Ok(Self::Account(index(rest)?));
         }
-        let rest = text.strip_prefix(&format!("m/86'/{COIN_TYPE}'/0'/")).ok_or_else(unknown)?;
+        let rest = text.strip_prefix(&format!("m/{PURPOSE}'/0'/")).ok_or_else(unknown)?;
         let branch = [Branch::Receive, Branch::Change, Branch::Policy]
             .into_iter()
             .find_map(|branch| Some((branch, rest.strip_prefix(&format!("{}/", branch.number()))?)));
@@ -157,6 +174,10 @@ pub fn generate(words: usize) -> Result<Mnemonic, KeyError> {
 pub fn parse_mnemonic(text: &str) -> Result<Mnemonic, KeyError> {
     let text = Zeroizing::new(text.to_lowercase());
     let words: Vec<&str> = text.split_whitespace().collect();
+    let hidden = |(index, word): (usize, &&str)| Some((index + 1, invisible(word)?));
+    if let Some((position, letter)) = words.iter().enumerate().find_map(hidden) {
+        return Err(KeyError::Invisible { position, letter });
+    }
     let joined = Zeroizing::new(words.join(" "));
     Mnemonic::parse_in(Language::English, joined.as_str()).map_err(|error| match error {
         bip39::Error::UnknownWord(index) => {
@@ -238,8 +259,10 @@ fn child(node: &PublicNode, path: [u32; 2]) -> Result<PublicNode, KeyError> {
 
 /// The secret tree of a mnemonic. Only this signs.
 pub struct Signer {
-    seed: Zeroizing<[u8; 64]>,
+    coins: PrivateNode,
+    accounts: PrivateNode,
     public: PublicKeys,
+    imported: Vec<SecretKey>,
 }
 
 impl Signer {
@@ -249,9 +272,20 @@ impl Signer {
     /// [`KeyError`] with a probability below 2^-127.
     pub fn new(mnemonic: &Mnemonic) -> Result<Self, KeyError> {
         let seed = Zeroizing::new(mnemonic.to_seed_normalized(""));
-        let coins = secret_node(&seed, &format!("m/86'/{COIN_TYPE}'/0'"))?.public_key();
-        let accounts = secret_node(&seed, "m/44'/60'/0'")?.public_key();
-        Ok(Self { seed, public: PublicKeys { coins, accounts } })
+        let coins = secret_node(&seed, &format!("m/{PURPOSE}'/0'"))?;
+        let accounts = secret_node(&seed, "m/44'/60'/0'")?;
+        let public = PublicKeys { coins: coins.public_key(), accounts: accounts.public_key() };
+        Ok(Self { coins, accounts, public, imported: Vec::new() })
+    }
+
+    /// Adds keys of accounts that are not of the mnemonic.
+    pub fn with(self, imported: Vec<SecretKey>) -> Self {
+        Self { imported, ..self }
+    }
+
+    /// Keys of accounts that are not of the mnemonic.
+    pub fn imported(&self) -> &[SecretKey] {
+        &self.imported
     }
 
     /// The public side of the tree.
@@ -264,12 +298,10 @@ impl Signer {
     /// # Errors
     /// [`KeyError`] for an index of 2^31 or more, or without randomness.
     pub fn sign_coin(&self, branch: Branch, index: u32, message: &[u8; 32]) -> Result<Signature, KeyError> {
-        let path = KeyPath::Coin(branch, index).to_string();
-        let node = secret_node(&self.seed, &path)?;
-        let mut keypair = Keypair::from_secret_key(node.private_key());
+        let node = secret_child(&self.coins, [branch.number(), index])?;
+        let keypair = Keypair::from_secret_key(node.private_key());
         let aux = vault::random::<32>()?;
         let signature = secp256k1::schnorr::sign_with_aux_rand(message, &keypair, &aux);
-        keypair.non_secure_erase();
         Ok(Signature::from(signature.to_byte_array()))
     }
 
@@ -278,9 +310,27 @@ impl Signer {
     /// # Errors
     /// [`RuleError`] if the fields are no well-formed transaction; [`KeyError`] as above.
     pub fn sign_account(&self, index: u32, fields: Fields) -> Result<Result<AccountTransaction, RuleError>, KeyError> {
-        let node = secret_node(&self.seed, &KeyPath::Account(index).to_string())?;
-        Ok(AccountTransaction::sign(fields, node.private_key()))
+        Ok(AccountTransaction::sign(fields, &self.account_key(index)?))
     }
+
+    /// The secret key of an account, by its number in the wallet.
+    ///
+    /// # Errors
+    /// [`KeyError`] if there is none.
+    pub fn account_key(&self, index: u32) -> Result<SecretKey, KeyError> {
+        if let Some(place) = index.checked_sub(IMPORTED) {
+            let key = self.imported.get(place as usize).copied();
+            return key.ok_or_else(|| KeyError::Derivation(format!("there is no account {index}")));
+        }
+        Ok(*secret_child(&self.accounts, [0, index])?.private_key())
+    }
+}
+
+fn secret_child(node: &PrivateNode, path: [u32; 2]) -> Result<PrivateNode, KeyError> {
+    path.into_iter().try_fold(node.clone(), |node, index| {
+        let number = ChildNumber::new(index, false).map_err(derivation)?;
+        node.derive_child(number).map_err(derivation)
+    })
 }
 
 fn secret_node(seed: &Zeroizing<[u8; 64]>, path: &str) -> Result<PrivateNode, KeyError> {
@@ -337,6 +387,22 @@ mod tests {
     }
 
     #[test]
+    fn coin_keys_are_those_of_their_documented_path() {
+        let signer = signer(JUNK);
+        let seed = Zeroizing::new(parse_mnemonic(JUNK).unwrap().to_seed_normalized(""));
+        for (branch, index) in [(Branch::Receive, 0), (Branch::Change, 1), (Branch::Policy, 7)] {
+            let path = KeyPath::Coin(branch, index).to_string();
+            assert_eq!(path, format!("m/4411982'/0'/{}/{index}", branch.number()));
+            let node = secret_node(&seed, &path).unwrap();
+            let key = node.public_key().public_key().x_only_public_key().0.to_byte_array();
+            assert_eq!(signer.public().coin_key(branch, index).unwrap().0, key);
+        }
+        // The wallet of these words holds the coins of the dev chain.
+        let dev = chain_core::spec::ChainSpec::dev();
+        assert_eq!(signer.public().lock(Branch::Receive, 0).unwrap(), dev.alloc_coins[0].lock);
+    }
+
+    #[test]
     fn branches_and_indices_never_share_a_key() {
         let signer = signer(JUNK);
         let mut keys = std::collections::HashSet::new();
@@ -361,6 +427,8 @@ mod tests {
     #[test]
     fn says_what_is_wrong_with_a_mnemonic() {
         assert!(parse_mnemonic(&format!("  {}\n", JUNK.to_uppercase().replace(' ', "\t "))).is_ok());
+        let hidden = parse_mnemonic(&JUNK.replace("junk", "junk\u{200b}")).unwrap_err();
+        assert_eq!(hidden.to_string(), "word 12 has an invisible character ('\\u{200b}'): type the word anew");
         assert_eq!(parse_mnemonic(""), Err(KeyError::WordCount(0)));
         assert_eq!(parse_mnemonic("test test"), Err(KeyError::WordCount(2)));
         assert_eq!(parse_mnemonic(&JUNK.replace("junk", "test")), Err(KeyError::Checksum));
@@ -375,7 +443,7 @@ mod tests {
         for path in [KeyPath::Coin(Branch::Receive, 0), KeyPath::Coin(Branch::Policy, 9), KeyPath::Account(3)] {
             assert_eq!(path.to_string().parse(), Ok(path));
         }
-        for bad in ["", "m", "m/44'/60'/0'/0/x", "m/86'/4411982'/0'/3/0", "m/86'/4411982'/0'/0/2147483648"] {
+        for bad in ["", "m", "m/44'/60'/0'/0/x", "m/86'/0'/0'/0/0", "m/4411982'/0'/3/0", "m/4411982'/0'/0/2147483648"] {
             assert!(bad.parse::<KeyPath>().is_err(), "{bad}");
         }
     }

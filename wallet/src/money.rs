@@ -31,6 +31,9 @@ pub enum MoneyError {
         /// Decimals that the unit may have.
         most: usize,
     },
+    /// Less than a grain, in a unit that is smaller.
+    #[error("'{0}' is not a whole number of grains, the smallest amount of coins: a grain is 10 gwei")]
+    PartOfGrain(String),
     /// More than there can be.
     #[error("'{0}' is more money than there can be")]
     TooLarge(String),
@@ -92,6 +95,9 @@ fn scaled(text: &str, number: &str, unit: &'static str, decimals: usize, coarse:
     }
     let most = decimals.saturating_sub(coarse);
     let fraction = fraction.trim_end_matches('0');
+    if fraction.len() > most && fraction.len() <= decimals && decimals < coarse {
+        return Err(MoneyError::PartOfGrain(text.into()));
+    }
     if fraction.len() > most {
         return Err(MoneyError::TooFine { text: text.into(), unit, most });
     }
@@ -104,7 +110,7 @@ fn scaled(text: &str, number: &str, unit: &'static str, decimals: usize, coarse:
         .map_err(|_| MoneyError::TooLarge(text.into()))?;
     // Units smaller than what the ledger counts, such as wei for coins.
     if coarse == GRAIN_DECIMALS && decimals < coarse && !(wei % U256::from(WEI_PER_GRAIN)).is_zero() {
-        return Err(MoneyError::TooFine { text: text.into(), unit, most });
+        return Err(MoneyError::PartOfGrain(text.into()));
     }
     Ok(wei)
 }
@@ -167,7 +173,9 @@ mod tests {
         assert_eq!(parse_grains("0.0grains"), Err(MoneyError::Zero));
         assert_eq!(parse_grains("0.000000001"), Err(fine("0.000000001", "CRN", 8)));
         assert_eq!(parse_grains("1.5grains"), Err(fine("1.5grains", "grains", 0)));
-        assert_eq!(parse_grains("1gwei"), Err(fine("1gwei", "gwei", 0)));
+        for text in ["1gwei", "11gwei", "1.5gwei", "9999999999wei"] {
+            assert_eq!(parse_grains(text), Err(MoneyError::PartOfGrain(text.into())));
+        }
         for text in ["184467440737.09551616", &"9".repeat(80)] {
             assert_eq!(parse_grains(text), Err(MoneyError::TooLarge(text.into())));
         }

@@ -108,6 +108,17 @@ pub fn random<const N: usize>() -> Result<[u8; N], VaultError> {
     Ok(bytes)
 }
 
+/// Keeps what this process knows out of core dumps.
+pub fn no_core_dump() {
+    #[cfg(unix)]
+    {
+        // One byte, not none: Linux pipes a dump to a program whatever the limit is, unless it is one.
+        let limit = libc::rlimit { rlim_cur: 1, rlim_max: 1 };
+        // SAFETY: the limit is read, nothing else.
+        unsafe { libc::setrlimit(libc::RLIMIT_CORE, &limit) };
+    }
+}
+
 impl Sealed {
     /// Seals a secret under a password.
     ///

@@ -89,11 +89,11 @@ fn hostile_files_are_refused() {
     with("\"1.50000000\"", "\"1.60000000\"", 8, "are not a fee of");
     with("\"local\"", "\"main\"", 6, "it is for main");
     with("\"chainId\": 133702", "\"chainId\": 1", 6, "but this wallet is for local");
-    with("cairn-transaction", "keystore", 8, "it is a 'keystore'");
-    with("\"5.00000000\"", "\"1e9\"", 8, "is not an amount");
+    with("cairn-transaction", "keystore", 3, "it is a 'keystore'");
+    with("\"5.00000000\"", "\"1e9\"", 3, "is not an amount");
     fs::write(home.path("bad.json"), &good[..good.len() / 2]).unwrap();
-    home.run(&["sign", "bad.json", "--yes"]).fails(8, "bad.json: EOF while parsing");
-    home.run(&["sign", "none.json", "--yes"]).fails(8, "none.json: No such file");
+    home.run(&["sign", "bad.json", "--yes"]).fails(3, "bad.json: cannot be read: EOF while parsing");
+    home.run(&["sign", "none.json", "--yes"]).fails(3, "none.json: cannot be read: No such file");
     // A stranger's wallet has nothing to add.
     copy(&home, "pay.json", &thief);
     thief.run(&["sign", "pay.json", "--yes"]).fails(8, "this wallet has no key that it still needs");

@@ -299,7 +299,7 @@ fn bumps_coins_with_the_same_payment_at_a_higher_price() {
     assert!(last_coin_outputs(&node).contains(&(friend.clone(), 150_000_000)));
     home.run(&["bump", txid, "--yes"]).fails(8, "it was replaced already, by");
     home.run(&["bump", &"0".repeat(64), "--yes"]).fails(8, "this wallet's file does not know it");
-    home.run(&["bump", "xyz", "--yes"]).fails(2, "'xyz' is no transaction id");
+    home.run(&["bump", "xyz", "--yes"]).fails(2, "'xyz' is not a transaction id");
     let fast = home.json(&["bump", second["txid"].as_str().unwrap(), "--fee-rate", "50"]);
     assert!(fast["fee"].as_u64().unwrap() > 10 * fees[1]);
     node.state().mined = true;
@@ -418,11 +418,9 @@ fn history_is_listed_and_empty_history_is_said() {
     let (_node, home, _) = rich(2);
     let entries = home.json(&["history"]);
     assert_eq!(entries.as_array().unwrap().len(), 1, "one transaction made both coins");
-    assert_eq!(
-        (entries[0]["kind"].as_str(), entries[0]["inWei"].as_str()),
-        (Some("mined"), Some("10000000000000000000"))
-    );
+    assert_eq!((entries[0]["kind"].as_str(), entries[0]["in"].as_u64()), (Some("mined"), Some(1_000_000_000)));
     assert!(home.run(&["history"]).out.contains("+10.00000000"));
     let (_node, poor, _) = rich(0);
-    assert_eq!(poor.run(&["history"]).out, "Nothing has come or gone yet.\n");
+    let empty = poor.run(&["history"]);
+    assert_eq!((empty.out.as_str(), empty.err.as_str()), ("", "Nothing has come or gone yet.\n"));
 }

@@ -13,7 +13,7 @@ use super::{BuildError, Shortage, Terms, check_fee};
 use crate::{
     fees,
     file::{Sent, SentState, Wallet},
-    keys::KeyPath,
+    keys::{IMPORTED, KeyPath},
     node::{Node, Trial},
     request::{AccountRequest, Body, Request, withdraw_lock},
 };
@@ -77,7 +77,7 @@ pub fn account_request(
     terms: &Terms,
     order: &AccountOrder,
 ) -> Result<Request, BuildError> {
-    let from = wallet.keys.account(index)?;
+    let from = wallet.account(index)?;
     let (nonce, promised) = place(wallet, node, &from, terms)?;
     // What waits for a block is paid first.
     let balance = node.balance(&from)?.saturating_sub(promised);
@@ -89,7 +89,7 @@ pub fn account_request(
     };
     let mut request = AccountRequest {
         from: from.to_string(),
-        key: Some(KeyPath::Account(index)),
+        key: (index < IMPORTED).then_some(KeyPath::Account(index)),
         nonce: 0,
         to: order.to().map(|to| to.to_string()),
         // For the estimate: any value that the account has will do.
@@ -122,7 +122,7 @@ pub fn account_request(
     };
     let needed = least.checked_add(cost).ok_or(BuildError::TooLarge)?;
     if needed > balance {
-        let (account, arriving) = (from.to_string(), node.arriving(&from)?);
+        let (account, arriving) = (from.to_string(), node.arriving(&[from])?[0]);
         let shortage = Shortage { account, needed, fee: cost, balance, promised, arriving };
         return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
     }

@@ -72,7 +72,7 @@ pub fn coin_request(wallet: &Wallet, funds: &Funds, terms: &Terms, order: &CoinO
     let sources: Vec<_> = funds.spendable.iter().map(|coin| source(coin, placeholder.clone())).collect();
     let index = wallet.used.change;
     let change = (wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index)));
-    let must = retried(wallet, &funds.spendable);
+    let must = if funds.chosen { (0..sources.len()).collect() } else { retried(wallet, &funds.spendable) };
     let draft = draft(wallet, &sources, terms, order, change, &must).map_err(|error| not_enough(error, funds))?;
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft)))
 }

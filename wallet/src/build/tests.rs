@@ -24,7 +24,7 @@ static OWNER: LazyLock<(Wallet, Signer, KeyTable)> = LazyLock::new(|| {
     let network = Network { name: "local".into(), chain_id: 133_702, hrp: "lcrn".into(), genesis: BlockHash([3; 32]) };
     let mnemonic = bip39::Mnemonic::from_entropy(&[1; 16]).unwrap();
     let wallet = Wallet::new(network, &mnemonic, "pass", CHEAP).unwrap();
-    let signer = wallet.signer("pass").unwrap();
+    let signer = wallet.open("pass").unwrap().1;
     let table = OwnKeys::new(&wallet).table().unwrap();
     (wallet, signer, table)
 });

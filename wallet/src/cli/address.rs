@@ -1,10 +1,12 @@
 //! `address`.
 
+use qrcode::{QrCode, render::unicode};
 use serde_json::json;
 
 use super::{
     args::{AddressArgs, Side},
     context::Context,
+    label,
     screen::{self, Align, Report},
 };
 use crate::{
@@ -14,13 +16,17 @@ use crate::{
     keys::{Branch, KeyError, KeyPath},
 };
 
+/// Most terminals are dark: what is drawn there is light.
+const DARK: unicode::Dense1x2 = unicode::Dense1x2::Light;
+const LIGHT: unicode::Dense1x2 = unicode::Dense1x2::Dark;
+
 /// Shows addresses, or makes a new one.
 pub fn execute(context: &Context, args: &AddressArgs) -> Result<Report, WalletError> {
     if args.list {
         return list(&context.wallet()?, args.side);
     }
     if !args.new {
-        return shown(&context.wallet()?, args.side);
+        return drawn(shown(&context.wallet()?, args.side)?, args.qr);
     }
     let (lock, mut wallet) = context.wallet_to_change()?;
     let side = args.side.unwrap_or(Side::Coin);
@@ -32,12 +38,32 @@ pub fn execute(context: &Context, args: &AddressArgs) -> Result<Report, WalletEr
         .checked_add(1)
         .filter(|count| *count < 1 << 31)
         .ok_or_else(|| KeyError::Derivation("all addresses are used up".into()))?;
+    if let Some(name) = &args.label {
+        let of = match side {
+            Side::Coin => wallet.network.address(&wallet.keys.lock(Branch::Receive, wallet.used.receive - 1)?),
+            Side::Account => wallet.keys.account(wallet.used.accounts - 1)?.to_string(),
+        };
+        label::set(&mut wallet, &of, name)?;
+    }
     lock.write(&wallet)?;
     let mut report = shown(&wallet, Some(side))?;
     if side == Side::Coin && wallet.used.receive > GAP {
-        report.text += &screen::dim(&format!(
-            "A wallet that is restored looks {GAP} unused addresses ahead: if you give out many, restore with a larger --gap.\n"
+        report = report.hint(format!(
+            "A wallet that is restored looks {GAP} unused addresses ahead: if you give out many, restore with a larger --gap."
         ));
+    }
+    drawn(report, args.qr)
+}
+
+/// Adds QR codes of what is shown, from half a letter a dot.
+fn drawn(mut report: Report, qr: bool) -> Result<Report, WalletError> {
+    for field in ["address", "account"].into_iter().filter(|_| qr) {
+        let Some(address) = report.json[field].as_str() else { continue };
+        // Capitals take less room, and bech32 allows them; in an account they are its checksum.
+        let text = if field == "address" { address.to_uppercase() } else { address.to_owned() };
+        let code = QrCode::new(text).map_err(|error| WalletError::Usage(format!("no QR code: {error}")))?;
+        let drawn = code.render::<unicode::Dense1x2>().dark_color(DARK).light_color(LIGHT).build();
+        report.text = format!("{}\n{drawn}\n", report.text.trim_end());
     }
     Ok(report)
 }
@@ -69,19 +95,24 @@ fn shown(wallet: &Wallet, side: Option<Side>) -> Result<Report, WalletError> {
 
 fn list(wallet: &Wallet, side: Option<Side>) -> Result<Report, WalletError> {
     let (mut rows, mut json) = (Vec::new(), Vec::new());
-    let mut add = |address: String, path: KeyPath| {
-        json.push(json!({ "address": address, "path": path }));
-        rows.push(vec![address, path.to_string()]);
+    let mut add = |address: String, path: Option<KeyPath>| {
+        let name = wallet.label(&address).map(str::to_owned);
+        json.push(json!({ "address": address, "path": path, "label": name }));
+        let place = path.map_or("imported".into(), |path| path.to_string());
+        rows.push(vec![address, place, name.unwrap_or_default()]);
     };
     if side != Some(Side::Account) {
         for own in funds::branch_addresses(wallet, Branch::Receive, 0..wallet.used.receive)? {
-            add(own.address, KeyPath::Coin(Branch::Receive, own.index));
+            add(own.address, Some(KeyPath::Coin(Branch::Receive, own.index)));
         }
     }
     if side != Some(Side::Coin) {
         for index in 0..wallet.used.accounts {
-            add(wallet.keys.account(index)?.to_string(), KeyPath::Account(index));
+            add(wallet.keys.account(index)?.to_string(), Some(KeyPath::Account(index)));
+        }
+        for (account, _) in wallet.imported() {
+            add(account.to_string(), None);
         }
     }
-    Ok(Report::new(screen::table(&[Align::Left, Align::Left], &rows), json!(json)))
+    Ok(Report::new(screen::table(&[Align::Left, Align::Left, Align::Left], &rows), json!(json)))
 }

@@ -13,7 +13,7 @@ use crate::{
     file::Wallet,
     funds,
     money::show_wei,
-    node::{ChainInfo, CoinBalance, Node},
+    node::{AccountState, ChainInfo, CoinBalance, Node},
 };
 
 const ALIGNS: [Align; 3] = [Align::Left, Align::Point, Align::Left];
@@ -77,11 +77,10 @@ type Accounts = (Vec<Vec<String>>, Vec<Value>, U256);
 
 fn accounts(node: &Node, wallet: &Wallet) -> Result<Accounts, WalletError> {
     let (mut rows, mut json, mut sum) = (Vec::new(), Vec::new(), U256::ZERO);
-    for index in 0..wallet.used.accounts {
-        let account = wallet.keys.account(index)?;
-        let balance = node.balance(&account)?;
-        let pending = node.nonce(&account, true)?.saturating_sub(node.nonce(&account, false)?);
-        let arriving = node.arriving(&account)?;
+    let own = wallet.accounts()?;
+    let (states, arriving) = (node.account_states(&own)?, node.arriving(&own)?);
+    let found = own.iter().zip(states).zip(arriving);
+    for (index, ((account, AccountState { balance, pending }), arriving)) in found.enumerate() {
         let mut remarks = Vec::new();
         if !arriving.is_zero() {
             remarks.push(format!("+{} not mined yet", show_wei(arriving)));
@@ -92,9 +91,11 @@ fn accounts(node: &Node, wallet: &Wallet) -> Result<Accounts, WalletError> {
             more => remarks.push(format!("{more} transactions are not mined yet")),
         }
         let remark = remarks.join(", ");
-        rows.push(row(&format!("{index}  {account}"), show_wei(balance), remark));
+        let derived = (index < wallet.used.accounts as usize).then_some(index);
+        let number = derived.map_or("imported".into(), |index| index.to_string());
+        rows.push(row(&format!("{number}  {account}"), show_wei(balance), remark));
         json.push(json!({
-            "index": index, "account": account.to_string(), "balanceWei": balance.to_string(),
+            "index": derived, "account": account.to_string(), "balanceWei": balance.to_string(),
             "pendingTransactions": pending, "pendingInWei": arriving.to_string(),
         }));
         sum = sum.saturating_add(balance).saturating_add(arriving);

@@ -22,10 +22,7 @@ const FOLLOWED: usize = 100;
 
 /// Replaces a transaction by the same at a higher price.
 pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report, WalletError> {
-    let txid: TxId = args
-        .txid
-        .parse()
-        .map_err(|error| WalletError::Usage(format!("'{}' is no transaction id: {error}", args.txid)))?;
+    let txid = spend::read_txid(&args.txid)?;
     let session = Session::open(context)?;
     let sent = remembered(&session, &txid)?;
     let own = OwnKeys::new(&session.wallet).table()?;
@@ -43,7 +40,7 @@ pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report,
             let request = bump_coin(&session.wallet, &own, coin, &funds, &terms, &options)?;
             let drops = dropped.iter().map(|dependent| dependent.txid).collect();
             // Others may have to sign for the coins of a policy.
-            let name = || format!("{}-bump.json", &args.txid[..16.min(args.txid.len())]).into();
+            let name = || (format!("{}-bump.json", &txid.to_string()[..16]).into(), true);
             let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(name);
             let bump = Bump { replaces: Some(txid), drops, warning: warning(&dropped), file };
             session.finish_with(request, bump, wait)

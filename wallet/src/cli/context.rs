@@ -4,6 +4,7 @@ use std::{
     env, fs,
     io::{self, BufRead, IsTerminal, Write},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use bip39::Mnemonic;
@@ -14,9 +15,10 @@ use super::{args::Global, screen};
 use crate::{
     error::WalletError,
     file::{FileError, UnlockError, Wallet, WalletLock},
+    input::read_text,
     keys::Signer,
     network::Network,
-    node::{ChainInfo, Node, NodeError},
+    node::{ChainInfo, Node, NodeError, TUNNEL},
     vault::VaultError,
 };
 
@@ -25,9 +27,6 @@ const PASSWORD_VARIABLE: &str = "CAIRN_WALLET_PASSWORD";
 
 /// Largest file of a password, mnemonic or chain spec that is read.
 const MAX_SMALL_FILE: u64 = 4 << 20;
-
-/// Tries at a password on a terminal.
-const TRIES: u32 = 3;
 
 /// The flags of every command, with what follows from them.
 pub struct Context {
@@ -83,8 +82,23 @@ impl Context {
         Ok((path, network))
     }
 
+    /// Where a new wallet of this chain goes.
+    ///
+    /// # Errors
+    /// [`WalletError::OtherChain`] if `--chain` names another.
+    pub fn place_of(&self, network: &Network) -> Result<PathBuf, WalletError> {
+        if let Some(named) = self.named_chain()?.filter(|named| named != network) {
+            let (got, expected) = (Box::new(named), Box::new(network.clone()));
+            return Err(WalletError::OtherChain { what: "--chain", got, expected });
+        }
+        match &self.global.wallet {
+            Some(path) => Ok(path.clone()),
+            None => self.file_of(&network.name),
+        }
+    }
+
     fn network_of_node(&self) -> Result<Network, WalletError> {
-        let network = match Node::new(&self.global.rpc, self.global.cookie.as_deref())?.info() {
+        let network = match self.connect()?.info() {
             Ok(info) => info.network(),
             Err(NodeError::Unreachable { url, .. }) => {
                 return Err(WalletError::Usage(format!(
@@ -144,12 +158,9 @@ impl Context {
         match &found[..] {
             [] => Err(FileError::NoneIn(folder).into()),
             [only] => Ok(only.clone()),
-            _ => match Node::new(&self.global.rpc, self.global.cookie.as_deref())?.info() {
+            _ => match self.connect()?.info() {
                 Ok(info) => self.file_of(&info.chain),
-                Err(_) => Err(WalletError::Usage(format!(
-                    "there are several wallets in {}: say with --chain which one",
-                    folder.display()
-                ))),
+                Err(error) => Err(WalletError::WhichWallet { folder, error }),
             },
         }
     }
@@ -189,12 +200,29 @@ impl Context {
         Ok((lock, wallet))
     }
 
+    /// The node, before anything is asked.
+    ///
+    /// # Errors
+    /// [`NodeError::BadUrl`].
+    pub fn connect(&self) -> Result<Node, WalletError> {
+        let timeout = Duration::from_secs(self.global.timeout.into());
+        let node = Node::new(&self.global.rpc, self.global.cookie.as_deref(), timeout)?;
+        if !node.is_on_this_machine() {
+            screen::warn(&format!(
+                "{} is spoken to in clear text: anyone on the way can read and change balances, nonces and fees (never your \
+                 keys). Safer: `{TUNNEL}` and --rpc http://127.0.0.1:8545",
+                node.url()
+            ));
+        }
+        Ok(node)
+    }
+
     /// The node, after making sure that it is on the wallet's chain.
     ///
     /// # Errors
     /// [`WalletError`].
     pub fn node(&self, network: &Network) -> Result<(Node, ChainInfo), WalletError> {
-        let node = Node::new(&self.global.rpc, self.global.cookie.as_deref())?;
+        let node = self.connect()?;
         let info = node.info()?;
         if info.network() != *network {
             return Err(WalletError::OtherChain {
@@ -208,7 +236,7 @@ impl Context {
                 "the node is still catching up (block {} of {}): what it says may be out of date",
                 info.height, info.headers
             );
-            screen::note(&screen::yellow(&text));
+            screen::warn(&text);
         }
         Ok((node, info))
     }
@@ -221,7 +249,11 @@ impl Context {
         Ok(env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Zeroizing::new))
     }
 
-    fn ask_secret(&self, prompt: &str) -> Result<Zeroizing<String>, WalletError> {
+    /// Asks for something that is not shown.
+    ///
+    /// # Errors
+    /// [`WalletError::Usage`] if there is no terminal.
+    pub fn ask_secret(&self, prompt: &str) -> Result<Zeroizing<String>, WalletError> {
         if !io::stdin().is_terminal() {
             return Err(WalletError::Usage(format!(
                 "there is no terminal to ask for the password: use --password-file or {PASSWORD_VARIABLE}"
@@ -239,7 +271,7 @@ impl Context {
             Some(path) => Some(first_line(path)?),
             None => self.given_password()?,
         };
-        self.checked_password(given)
+        self.chosen_password(given, "New password for the wallet: ")
     }
 
     /// A password that replaces another: never that of the environment, which is the old one.
@@ -248,14 +280,25 @@ impl Context {
     /// As for [`Context::new_password`].
     pub fn other_password(&self, file: Option<&Path>) -> Result<Zeroizing<String>, WalletError> {
         let given = file.map(first_line).transpose()?;
-        self.checked_password(given)
+        self.chosen_password(given, "New password for the wallet: ")
     }
 
-    fn checked_password(&self, given: Option<Zeroizing<String>>) -> Result<Zeroizing<String>, WalletError> {
+    /// A password that was given, or is asked for twice.
+    ///
+    /// # Errors
+    /// As for [`Context::new_password`].
+    pub fn chosen_password(
+        &self,
+        given: Option<Zeroizing<String>>,
+        prompt: &str,
+    ) -> Result<Zeroizing<String>, WalletError> {
         let password = match given {
             Some(password) => password,
             None => {
-                let one = self.ask_secret("New password for the wallet: ")?;
+                let one = self.ask_secret(prompt)?;
+                if one.is_empty() {
+                    return Err(empty_password());
+                }
                 let two = self.ask_secret("The same again: ")?;
                 if *one != *two {
                     return Err(WalletError::Usage("the two passwords differ; nothing was written".into()));
@@ -264,29 +307,13 @@ impl Context {
             }
         };
         match password.chars().count() {
-            0 => Err(WalletError::Usage("an empty password protects nothing".into())),
+            0 => Err(empty_password()),
             1..8 => {
-                screen::note(&screen::yellow("that password is short: whoever gets the file can guess it"));
+                screen::warn("that password is short: anyone who gets the file can guess it");
                 Ok(password)
             }
             _ => Ok(password),
         }
-    }
-
-    fn with_password<T>(&self, mut attempt: impl FnMut(&str) -> Result<T, UnlockError>) -> Result<T, WalletError> {
-        if let Some(password) = self.given_password()? {
-            return Ok(attempt(&password)?);
-        }
-        for remaining in (0..TRIES).rev() {
-            let password = self.ask_secret("Password: ")?;
-            match attempt(&password) {
-                Err(UnlockError::Vault(VaultError::WrongPassword)) if remaining > 0 => {
-                    screen::note(&screen::red("wrong password"));
-                }
-                other => return Ok(other?),
-            }
-        }
-        Err(UnlockError::Vault(VaultError::WrongPassword).into())
     }
 
     /// Asks for the password and opens the secret keys.
@@ -294,21 +321,43 @@ impl Context {
     /// # Errors
     /// [`WalletError::Unlock`].
     pub fn unlock(&self, wallet: &Wallet) -> Result<Signer, WalletError> {
-        if wallet.sealed.is_none() {
-            return Err(UnlockError::WatchOnly.into());
-        }
-        self.with_password(|password| wallet.signer(password))
+        Ok(self.open(wallet)?.1)
     }
 
-    /// Asks for the password and takes the mnemonic out.
+    /// Asks for the password and takes the mnemonic out, too.
     ///
     /// # Errors
     /// [`WalletError::Unlock`].
-    pub fn mnemonic(&self, wallet: &Wallet) -> Result<Mnemonic, WalletError> {
+    pub fn open(&self, wallet: &Wallet) -> Result<(Mnemonic, Signer), WalletError> {
+        Ok(self.open_with_password(wallet)?.0)
+    }
+
+    /// The same, with the password for what is sealed next.
+    ///
+    /// # Errors
+    /// [`WalletError::Unlock`].
+    pub fn open_with_password(&self, wallet: &Wallet) -> Result<((Mnemonic, Signer), Zeroizing<String>), WalletError> {
         if wallet.sealed.is_none() {
             return Err(UnlockError::WatchOnly.into());
         }
-        self.with_password(|password| wallet.mnemonic(password))
+        if let Some(password) = self.given_password()? {
+            return Ok((wallet.open(&password)?, password));
+        }
+        for again in ["", "Wrong password. ", "Wrong password. "] {
+            let password = self.ask_secret(&format!("{again}Password: "))?;
+            match wallet.open(&password) {
+                Err(UnlockError::Vault(VaultError::WrongPassword)) => {}
+                opened => return Ok((opened?, password)),
+            }
+        }
+        Err(UnlockError::Vault(VaultError::WrongPassword).into())
+    }
+
+    /// Whether the user has to be asked before a transaction is signed: for consent, or for the password.
+    pub fn asks(&self) -> bool {
+        let given =
+            self.global.password_file.is_some() || env::var_os(PASSWORD_VARIABLE).is_some_and(|word| !word.is_empty());
+        !self.global.yes || !given
     }
 
     /// Shows what is about to be done and asks whether it shall.
@@ -316,8 +365,9 @@ impl Context {
     /// # Errors
     /// [`WalletError::Cancelled`] unless the answer is yes.
     pub fn confirm(&self, summary: &str, question: &str) -> Result<(), WalletError> {
-        if !self.global.json || !self.global.yes {
-            screen::note(summary.trim_end());
+        // A program has the same in the JSON of the result.
+        if !self.global.json || io::stdin().is_terminal() && !self.global.yes {
+            screen::complain(summary.trim_end());
         }
         if self.global.yes {
             return Ok(());
@@ -344,9 +394,17 @@ impl Context {
         let _ = write!(anstream::stderr(), "{question}");
         let _ = io::stderr().flush();
         let mut line = String::new();
-        io::stdin().lock().read_line(&mut line).map_err(failed("read the answer"))?;
+        let read = io::stdin().lock().read_line(&mut line).map_err(failed("read the answer"))?;
+        if read == 0 {
+            // After Ctrl-D what comes next would stand on the line of the question.
+            screen::complain("");
+        }
         Ok(line)
     }
+}
+
+fn empty_password() -> WalletError {
+    WalletError::Usage("an empty password protects nothing".into())
 }
 
 /// Wraps a failure of the system.
@@ -355,24 +413,26 @@ pub fn failed(action: impl Into<String>) -> impl FnOnce(io::Error) -> WalletErro
     move |error| WalletError::Io { action, error }
 }
 
-/// Reads a file that has no reason to be large.
+/// Reads a file of text that has no reason to be large.
 ///
 /// # Errors
 /// [`WalletError::Io`], also if it is large or not text.
 pub fn read_small(path: &Path, what: &str) -> Result<Zeroizing<String>, WalletError> {
-    use io::Read;
-    let action = format!("read {what} from {}", path.display());
-    let mut text = Zeroizing::new(String::new());
-    let mut read = || {
-        let source: Box<dyn Read> =
-            if path == Path::new("-") { Box::new(io::stdin()) } else { Box::new(fs::File::open(path)?) };
-        source.take(MAX_SMALL_FILE).read_to_string(&mut text)
+    let source: io::Result<Box<dyn io::Read>> = if path == Path::new("-") {
+        Ok(Box::new(io::stdin()))
+    } else {
+        fs::File::open(path).map(|file| Box::new(file) as _)
     };
-    read().map_err(failed(action))?;
-    Ok(text)
+    source
+        .and_then(|source| read_text(source, MAX_SMALL_FILE))
+        .map_err(failed(format!("read {what} from {}", path.display())))
 }
 
-fn first_line(path: &Path) -> Result<Zeroizing<String>, WalletError> {
+/// The first line of a file, for passwords.
+///
+/// # Errors
+/// As for [`read_small`].
+pub fn first_line(path: &Path) -> Result<Zeroizing<String>, WalletError> {
     let text = read_small(path, "the password")?;
     Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }

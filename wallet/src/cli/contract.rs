@@ -59,13 +59,11 @@ pub fn view(context: &Context, args: &ViewArgs) -> Result<Report, WalletError> {
     }
     let mut json = json!({ "contract": address.to_string(), "function": signature, "data": data });
     if outputs.is_empty() {
-        let hint = match (&signature, data.is_empty()) {
-            (Some(signature), false) => {
-                format!("\n{}", screen::dim(&format!("To see it in words: \"{signature} returns (…)\".")))
-            }
-            _ => String::new(),
-        };
-        return Ok(Report::new(format!("{data}{hint}"), json));
+        let report = Report::new(data.to_string(), json);
+        return Ok(match (&signature, data.is_empty()) {
+            (Some(signature), false) => report.hint(format!("To see it in words: \"{signature} returns (…)\".")),
+            _ => report,
+        });
     }
     let results = named(&outputs, &data)?;
     json["results"] = named_json(&results);
@@ -77,7 +75,7 @@ pub fn view(context: &Context, args: &ViewArgs) -> Result<Report, WalletError> {
 fn asker(context: &Context, args: &ViewArgs) -> Result<(Node, Address), WalletError> {
     let wallet = match context.wallet() {
         Err(WalletError::File(FileError::Missing(_) | FileError::NoneIn(_))) if args.from.is_none() => {
-            let node = Node::new(&context.global.rpc, context.global.cookie.as_deref())?;
+            let node = context.connect()?;
             node.info()?;
             return Ok((node, Address::ZERO));
         }
@@ -131,7 +129,7 @@ pub fn prepare_call(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &CallA
         return Err(ContractError::NotPayable(call.signature.unwrap_or_default()).into());
     }
     if call.reads_only {
-        screen::note(&screen::yellow("this function only reads: `cairn-wallet view` asks it free of charge"));
+        screen::warn("this function only reads: `cairn-wallet view` asks it free of charge");
     }
     let gateway = address == chain_core::execute::GATEWAY;
     if !call.input.is_empty() && !gateway && !node.has_code(&address)? {
@@ -194,20 +192,19 @@ fn refused(what: &'static str, interface: &Interface, error: NodeError) -> Walle
 /// Signs, sends, and tells what came of it.
 fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report, WalletError> {
     let Prepared { request, interface } = prepared;
-    // It only reads, for which nobody asks for a cookie.
-    let node = Node::new(session.node.url(), None)?;
+    let node = session.node.clone();
     let mut report = match session.finish(request, wait) {
         Err(WalletError::MinedInVain(txid)) => return Err(in_vain(&node, &interface, &txid)),
         other => other?,
     };
     let txid = report.json["txid"].as_str().and_then(|txid| txid.parse().ok());
-    if let (true, Some(txid)) = (wait.wait, txid)
+    if let (Some(_), Some(txid)) = (wait.blocks(), txid)
         && let Some(receipt) = node.receipt(&txid)?
     {
         report.text += &format!("\n{}", show_receipt(&interface, &receipt));
         add_receipt(&mut report.json, &interface, &receipt);
     } else if let Some(contract) = report.json["contract"].as_str() {
-        report.text += &format!("{} {contract}, as soon as it is mined", screen::green("Contract:"));
+        report.text += &format!("\n{} {contract}, as soon as it is mined", screen::green("Contract:"));
     }
     Ok(report)
 }
@@ -219,13 +216,9 @@ fn in_vain(node: &Node, interface: &Interface, txid: &TxId) -> WalletError {
         halt => Some(halt.to_owned()),
     };
     match node.trace(txid).ok().and_then(told) {
-        Some(why) => WalletError::Failed(format!("{}: {why}", WalletError::MinedInVain(*txid))),
+        Some(why) => WalletError::Failed { txid: *txid, reason: format!("{}: {why}", WalletError::MinedInVain(*txid)) },
         None => WalletError::MinedInVain(*txid),
     }
-}
-
-fn fee(receipt: &Receipt) -> U256 {
-    receipt.gas_used.saturating_mul(receipt.effective_gas_price)
 }
 
 fn show_receipt(interface: &Interface, receipt: &Receipt) -> String {
@@ -233,7 +226,7 @@ fn show_receipt(interface: &Interface, receipt: &Receipt) -> String {
     if let Some(contract) = receipt.contract_address {
         text += &format!("{} {contract}\n", screen::green("Contract:"));
     }
-    text += &screen::dim(&format!("{} gas, a fee of {} CRN", receipt.gas_used, show_wei(fee(receipt))));
+    text += &screen::dim(&format!("{} gas, a fee of {} CRN", receipt.gas_used, show_wei(receipt.fee())));
     for log in &receipt.logs {
         text += &format!("\n  {} {}", screen::short(&log.address.to_string()), show_log(interface, log));
     }
@@ -241,7 +234,5 @@ fn show_receipt(interface: &Interface, receipt: &Receipt) -> String {
 }
 
 fn add_receipt(json: &mut Json, interface: &Interface, receipt: &Receipt) {
-    json["gasUsed"] = json!(receipt.gas_used.saturating_to::<u64>());
-    json["feeWei"] = json!(fee(receipt).to_string());
     json["logs"] = receipt.logs.iter().map(|log| log_json(interface, log)).collect();
 }

@@ -1,17 +1,20 @@
 //! `history`.
 
-use std::collections::HashMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use alloy_primitives::U256;
-use chain_core::{hash::TxId, units::Height};
+use chain_core::{
+    hash::TxId,
+    units::{Amount, Height},
+};
 use serde_json::{Value, json};
 
 use super::{
     args::History,
     context::Context,
+    dates,
     resend::lost,
     screen::{self, Align, Report},
-    spend::now,
 };
 use crate::{
     error::WalletError,
@@ -19,8 +22,14 @@ use crate::{
     funds,
     keys::Branch,
     money::show_wei,
-    node::{AccountEntry, AccountPage, CoinEntry, CoinPage, Node},
+    node::{AccountEntry, CoinEntry, Entry as NodeEntry, Node},
 };
+
+/// The side of plain coins.
+const COINS: &str = "coins";
+
+/// The side of accounts.
+const ACCOUNT: &str = "account";
 
 /// One line: what a transaction did to one side of the wallet.
 struct Entry {
@@ -28,7 +37,8 @@ struct Entry {
     height: Option<Height>,
     time: Option<u64>,
     confirmations: u64,
-    side: &'static str,
+    /// `coins`, `account`, or the name of a policy.
+    side: String,
     kind: String,
     incoming: U256,
     outgoing: U256,
@@ -39,32 +49,59 @@ struct Entry {
 pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let (node, _) = context.node(&wallet.network)?;
-    let mut entries = coins(&node, &wallet, args.limit)?;
-    entries.extend(accounts(&node, &wallet, args.limit)?);
+    let mut entries = coins(&node, &wallet, args)?;
+    entries.extend(policies(&node, &wallet, args)?);
+    entries.extend(accounts(&node, &wallet, args)?);
     let lost = lost(&node, &wallet, node.block_hash(1)?)?;
     if !lost.is_empty() {
         let ids: Vec<String> = lost.iter().map(|sent| sent.txid.to_string()).collect();
-        screen::note(&screen::yellow(&format!(
-            "the node has lost {}: hand it in again with `cairn-wallet resend`",
-            ids.join(", ")
-        )));
+        screen::warn(&format!("the node has lost {}: hand it in again with `cairn-wallet resend`", ids.join(", ")));
     }
-    // Newest first; what is not mined yet is newest of all.
-    entries.sort_by_key(|entry| std::cmp::Reverse(entry.height.unwrap_or(Height::MAX)));
-    entries.truncate(args.limit as usize);
-    if entries.is_empty() {
-        return Ok(Report::new("Nothing has come or gone yet.", json!([])));
+    // Newest first; what is not mined yet is newest of all. Within a block the order is always the same.
+    entries.sort_by(|one, two| {
+        let key = |entry: &Entry| (Reverse(entry.height.unwrap_or(Height::MAX)), entry.txid.0);
+        key(one).cmp(&key(two)).then_with(|| one.side.cmp(&two.side))
+    });
+    let shown: Vec<Entry> = entries.into_iter().skip(args.skip as usize).take(args.limit as usize).collect();
+    if shown.is_empty() {
+        return Ok(Report::new("", json!([])).hint(nothing(args)));
     }
-    let json = entries.iter().map(as_json).collect::<Vec<_>>();
-    let now = now();
-    let rows: Vec<Vec<String>> = entries.iter().map(|entry| row(entry, now)).collect();
-    let aligns = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Point, Align::Left];
+    let json = shown.iter().map(|entry| as_json(&wallet, entry)).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = shown.iter().map(|entry| row(&wallet, entry)).collect();
+    let aligns = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Point, Align::Left, Align::Left];
     Ok(Report::new(screen::table(&aligns, &rows), json!(json)))
 }
 
-fn row(entry: &Entry, now: u64) -> Vec<String> {
+fn nothing(args: &History) -> &'static str {
+    let all = args.skip == 0 && !args.no_mined && args.since.is_none() && args.until.is_none();
+    if all { "Nothing has come or gone yet." } else { "Nothing else has come or gone." }
+}
+
+/// Whether an entry of a node is wanted.
+fn wanted(args: &History, entry: &impl NodeEntry) -> bool {
+    let mined = matches!(entry.kind(), "coinbase" | "reward");
+    // What is not mined yet happens now.
+    let time = entry.time().unwrap_or(u64::MAX);
+    !(mined && args.no_mined)
+        && args.since.is_none_or(|since| time >= since)
+        && args.until.is_none_or(|until| entry.time().is_some_and(|time| time < until))
+}
+
+/// The newest wanted entries of each address, as many as could be shown.
+fn load<T: NodeEntry>(
+    node: &Node,
+    method: &str,
+    addresses: &[String],
+    args: &History,
+) -> Result<Vec<Vec<T>>, WalletError> {
+    let most = args.limit as usize + args.skip as usize;
+    let too_old = |entry: &T| entry.time().zip(args.since).is_some_and(|(time, since)| time < since);
+    Ok(node.entries(method, addresses, most, &|entry| wanted(args, entry), &too_old)?)
+}
+
+fn row(wallet: &Wallet, entry: &Entry) -> Vec<String> {
     let when = match (entry.height, entry.time) {
-        (Some(_), Some(time)) => screen::age(now.saturating_sub(time)),
+        (Some(_), Some(time)) => dates::show(time),
         (Some(_), None) => String::new(),
         (None, _) => "pending".into(),
     };
@@ -75,45 +112,67 @@ fn row(entry: &Entry, now: u64) -> Vec<String> {
     };
     let kind = if entry.failed { format!("{} (failed)", entry.kind) } else { entry.kind.clone() };
     let block = entry.height.map(|height| height.to_string()).unwrap_or_default();
-    vec![when, block, entry.side.into(), kind, amount, entry.txid.to_string()]
+    let txid = entry.txid.to_string();
+    let name = wallet.label(&txid).unwrap_or_default().to_owned();
+    vec![when, block, entry.side.clone(), kind, amount, txid, name]
 }
 
-fn as_json(entry: &Entry) -> Value {
-    json!({
+/// Coins count in grains, accounts in wei.
+fn as_json(wallet: &Wallet, entry: &Entry) -> Value {
+    let mut json = json!({
         "txid": entry.txid.to_string(), "height": entry.height, "time": entry.time,
-        "confirmations": entry.confirmations, "side": entry.side, "kind": entry.kind,
-        "inWei": entry.incoming.to_string(), "outWei": entry.outgoing.to_string(), "failed": entry.failed,
-    })
+        "confirmations": entry.confirmations, "side": entry.side, "kind": entry.kind, "failed": entry.failed,
+        "label": wallet.label(&entry.txid.to_string()),
+    });
+    if entry.side == ACCOUNT {
+        json["inWei"] = json!(entry.incoming.to_string());
+        json["outWei"] = json!(entry.outgoing.to_string());
+    } else {
+        json["in"] = json!(Amount::from_wei_exact(entry.incoming));
+        json["out"] = json!(Amount::from_wei_exact(entry.outgoing));
+    }
+    json
 }
 
 /// Sums what each transaction did to all addresses of coins together.
-fn coins(node: &Node, wallet: &Wallet, limit: u32) -> Result<Vec<Entry>, WalletError> {
+fn coins(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, WalletError> {
     let used = wallet.used;
     let mut own = Vec::new();
     for (branch, count) in
         [(Branch::Receive, used.receive), (Branch::Change, used.change), (Branch::Policy, used.policy)]
     {
-        own.extend(funds::branch_addresses(wallet, branch, 0..count)?);
+        own.extend(funds::branch_addresses(wallet, branch, 0..count)?.into_iter().map(|own| own.address));
     }
-    let params = own.iter().map(|own| json!([own.address, { "limit": limit }])).collect();
-    let pages: Vec<CoinPage> = node.call_many("coin_getHistory", params)?;
-    let mut found: HashMap<TxId, Entry> = HashMap::new();
-    for entry in pages.into_iter().flat_map(|page| page.entries) {
+    let pages = load(node, "coin_getHistory", &own, args)?;
+    Ok(sums(pages.into_iter().flatten(), COINS))
+}
+
+/// What came to the addresses of policies, and what left them, whoever signed.
+fn policies(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, WalletError> {
+    let addresses: Vec<String> =
+        wallet.policies.iter().map(|named| wallet.network.address(&named.policy.lock())).collect();
+    let pages = load(node, "coin_getHistory", &addresses, args)?;
+    let named = wallet.policies.iter().zip(pages);
+    Ok(named.flat_map(|(named, entries)| sums(entries.into_iter(), &named.name)).collect())
+}
+
+/// One line a transaction.
+fn sums(entries: impl Iterator<Item = CoinEntry>, side: &str) -> Vec<Entry> {
+    let mut found: BTreeMap<[u8; 32], Entry> = BTreeMap::new();
+    for entry in entries {
         let (incoming, outgoing) = (entry.received.to_wei(), entry.sent.to_wei());
-        let sum = found.entry(entry.txid).or_insert_with(|| coin_entry(&entry));
+        let sum = found.entry(entry.txid.0).or_insert_with(|| coin_entry(&entry, side));
         sum.incoming = sum.incoming.saturating_add(incoming);
         sum.outgoing = sum.outgoing.saturating_add(outgoing);
     }
     let mut entries: Vec<Entry> = found.into_values().collect();
-    for entry in &mut entries {
-        if entry.kind == "coin" {
-            entry.kind = if entry.outgoing > entry.incoming { "sent" } else { "received" }.into();
-        }
+    for entry in entries.iter_mut().filter(|entry| entry.kind == "coin") {
+        entry.kind = if entry.outgoing > entry.incoming { "sent" } else { "received" }.into();
     }
-    Ok(entries)
+    entries
 }
 
-fn coin_entry(entry: &CoinEntry) -> Entry {
+fn coin_entry(entry: &CoinEntry, side: &str) -> Entry {
     let kind = match entry.kind.as_str() {
         "coinbase" => "mined",
         known @ ("coin" | "withdrawal") => known,
@@ -124,7 +183,7 @@ fn coin_entry(entry: &CoinEntry) -> Entry {
         height: entry.height,
         time: entry.time,
         confirmations: entry.confirmations,
-        side: "coins",
+        side: side.into(),
         kind: kind.into(),
         incoming: U256::ZERO,
         outgoing: U256::ZERO,
@@ -132,37 +191,36 @@ fn coin_entry(entry: &CoinEntry) -> Entry {
     }
 }
 
-fn accounts(node: &Node, wallet: &Wallet, limit: u32) -> Result<Vec<Entry>, WalletError> {
-    let indices = 0..wallet.used.accounts;
-    let accounts = indices.map(|index| wallet.keys.account(index)).collect::<Result<Vec<_>, _>>()?;
-    let params = accounts.iter().map(|account| json!([account.to_string(), { "limit": limit }])).collect();
-    let pages: Vec<AccountPage> = node.call_many("chain_getAccountHistory", params)?;
+fn accounts(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, WalletError> {
+    let own = wallet.accounts()?.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let pages: Vec<Vec<AccountEntry>> = load(node, "chain_getAccountHistory", &own, args)?;
     // A block without a tip pays its beneficiary nothing.
     let told = |entry: &AccountEntry| entry.kind != "reward" || !entry.value_wei.is_zero();
-    let entries = pages.into_iter().flat_map(|page| page.entries).filter(told).map(|entry| {
-        let failed = entry.success == Some(false);
-        let value = if failed { U256::ZERO } else { entry.value_wei };
-        let fee = entry.fee_wei.unwrap_or_default();
-        let (incoming, outgoing) = match entry.direction.as_str() {
-            "in" => (value, U256::ZERO),
-            "self" => (value, value.saturating_add(fee)),
-            _ => (U256::ZERO, value.saturating_add(fee)),
-        };
-        let kind = match entry.kind.as_str() {
-            known @ ("transfer" | "call" | "create" | "deposit" | "withdrawal" | "reward") => known,
-            _ => "other",
-        };
-        Entry {
-            txid: entry.txid,
-            height: entry.height,
-            time: entry.time,
-            confirmations: entry.confirmations,
-            side: "account",
-            kind: kind.into(),
-            incoming,
-            outgoing,
-            failed,
-        }
-    });
-    Ok(entries.collect())
+    Ok(pages.into_iter().flatten().filter(told).map(account_entry).collect())
+}
+
+fn account_entry(entry: AccountEntry) -> Entry {
+    let failed = entry.success == Some(false);
+    let value = if failed { U256::ZERO } else { entry.value_wei };
+    let fee = entry.fee_wei.unwrap_or_default();
+    let (incoming, outgoing) = match entry.direction.as_str() {
+        "in" => (value, U256::ZERO),
+        "self" => (value, value.saturating_add(fee)),
+        _ => (U256::ZERO, value.saturating_add(fee)),
+    };
+    let kind = match entry.kind.as_str() {
+        known @ ("transfer" | "call" | "create" | "deposit" | "withdrawal" | "reward") => known,
+        _ => "other",
+    };
+    Entry {
+        txid: entry.txid,
+        height: entry.height,
+        time: entry.time,
+        confirmations: entry.confirmations,
+        side: ACCOUNT.into(),
+        kind: kind.into(),
+        incoming,
+        outgoing,
+        failed,
+    }
 }

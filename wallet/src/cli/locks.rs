@@ -124,7 +124,7 @@ fn counts_twice(policy: &Policy) -> Option<KeyBytes> {
 }
 
 /// The keys of the next subtree. Recursive: the policy has been checked and is at most 16 deep.
-fn keys_of(nodes: &mut impl Iterator<Item = PolicyNode>, twice: &mut Option<KeyBytes>) -> BTreeSet<KeyBytes> {
+fn keys_of(nodes: &mut dyn Iterator<Item = PolicyNode>, twice: &mut Option<KeyBytes>) -> BTreeSet<KeyBytes> {
     let (needed, count) = match nodes.next() {
         Some(PolicyNode::Key(key)) => return BTreeSet::from([key]),
         Some(PolicyNode::And(n)) => (n, n),

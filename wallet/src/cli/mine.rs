@@ -15,19 +15,18 @@ pub fn execute(context: &Context, args: &Mine) -> Result<Report, WalletError> {
     let (node, info) = context.node(&wallet.network)?;
     if args.stop {
         node.stop_mining()?;
-        return Ok(Report::new("The node has stopped mining.\n", json!({ "mining": false })));
+        return Ok(Report::new("The node has stopped mining.", json!({ "mining": false })));
     }
     let lock = wallet.keys.lock(Branch::Receive, wallet.used.receive.saturating_sub(1))?;
     let address = wallet.network.address(&lock);
-    let account = wallet.keys.account(wallet.used.accounts.saturating_sub(1))?.to_string();
+    // As `deposit` and `transfer` do unless told otherwise.
+    let account = wallet.keys.account(0)?.to_string();
     node.mine_for(&address, &account, args.threads)?;
-    let text = format!(
-        "{} {address}\nTips of account transactions go to {account}.\n{}\n",
-        screen::green("The node mines for"),
-        screen::dim(&format!(
-            "A block comes about every {} s, and its coins can be spent {} blocks later: see `cairn-wallet balance`.",
-            info.target_interval, info.coinbase_maturity
-        )),
-    );
-    Ok(Report::new(text, json!({ "mining": true, "address": address, "account": account })))
+    let text =
+        format!("{} {address}\nTips of account transactions go to {account}.", screen::green("The node mines for"));
+    let report = Report::new(text, json!({ "mining": true, "address": address, "account": account }));
+    Ok(report.hint(format!(
+        "A block comes about every {} s, and its coins can be spent {} blocks later: see `cairn-wallet balance`.",
+        info.target_interval, info.coinbase_maturity
+    )))
 }

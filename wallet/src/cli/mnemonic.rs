@@ -12,6 +12,7 @@ use zeroize::Zeroizing;
 
 use super::{
     args::{ChangePassword, Create, Restore},
+    backup,
     context::{Context, read_small},
     screen::{self, Report},
 };
@@ -85,9 +86,10 @@ fn ask_back(context: &Context, mnemonic: &Mnemonic) -> Result<(), WalletError> {
         }
     }
     positions.sort_unstable();
-    for position in positions {
+    for (number, position) in positions.into_iter().enumerate() {
         loop {
-            let answer = Zeroizing::new(context.ask(&format!("Word {}, to be sure: ", position + 1))?);
+            let question = format!("({} of {ASKED} to check) Word {}: ", number + 1, position + 1);
+            let answer = Zeroizing::new(context.ask(&question)?);
             if answer.trim().eq_ignore_ascii_case(words[position]) {
                 break;
             }
@@ -100,7 +102,11 @@ fn ask_back(context: &Context, mnemonic: &Mnemonic) -> Result<(), WalletError> {
     Ok(())
 }
 
-fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletError> {
+/// What a new wallet is.
+///
+/// # Errors
+/// [`WalletError`] from derivation.
+pub fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletError> {
     let coin = wallet.network.address(&wallet.keys.lock(Branch::Receive, 0)?);
     let account = wallet.keys.account(0)?;
     let text = format!(
@@ -118,6 +124,9 @@ fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletError>
 
 /// Brings a wallet back.
 pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError> {
+    if let Some(file) = &args.backup {
+        return backup::restore(context, file, (!args.no_scan).then_some(args.gap));
+    }
     let (path, network) = context.new_wallet()?;
     let lock = take_place(&path)?;
     let text = match &args.mnemonic_file {
@@ -129,23 +138,34 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
     let password = context.new_password(None)?;
     let mut wallet = Wallet::new(network, &mnemonic, &password, Cost::default())?;
     lock.create(&wallet)?;
-    let mut report = made(&path, &wallet, "Wallet restored")?;
+    let mut report = made(&path, &wallet, "Wallet restored")?.hint(
+        "The words bring back coins and accounts. Policies, labels and imported accounts come from a `backup`, policies \
+         also from their text (`policy create`).",
+    );
     if args.no_scan {
         return Ok(report);
     }
-    match look_for_used(context, &mut wallet, args.gap) {
-        Ok(found) => {
-            lock.write(&wallet)?;
-            report.text += &found;
-        }
-        Err(WalletError::Node(error)) => {
-            report.text +=
-                &format!("{error}\nso used addresses were not looked for: run `cairn-wallet rescan` later\n");
-        }
-        Err(error) => return Err(error),
-    }
+    report.text += &find_used(context, &lock, &mut wallet, args.gap)?;
     report.json["used"] = json!(wallet.used);
     Ok(report)
+}
+
+/// Looks for used addresses, or says that no node could tell.
+///
+/// # Errors
+/// [`WalletError`] unless it is only that no node answers.
+pub fn find_used(context: &Context, lock: &WalletLock, wallet: &mut Wallet, gap: u32) -> Result<String, WalletError> {
+    match look_for_used(context, wallet, gap) {
+        Ok(found) => {
+            lock.write(wallet)?;
+            Ok(found)
+        }
+        Err(WalletError::Node(error)) => {
+            screen::warn(&format!("{error}, so used addresses were not looked for: run `cairn-wallet rescan` later"));
+            Ok(String::new())
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn look_for_used(context: &Context, wallet: &mut Wallet, gap: u32) -> Result<String, WalletError> {
@@ -154,8 +174,11 @@ fn look_for_used(context: &Context, wallet: &mut Wallet, gap: u32) -> Result<Str
     let used = wallet.used;
     Ok(if found {
         format!(
-            "  used so far: {} addresses, {} for change, {} accounts, {} policy keys\n",
-            used.receive, used.change, used.accounts, used.policy
+            "  used so far: {}, {} for change, {}, {}\n",
+            screen::counted(used.receive, "address"),
+            used.change,
+            screen::counted(used.accounts, "account"),
+            screen::counted(used.policy, "policy key")
         )
     } else {
         "  nothing was ever paid to it on this chain\n".into()
@@ -178,7 +201,7 @@ pub fn rescan(context: &Context, gap: u32) -> Result<Report, WalletError> {
 /// Shows the mnemonic.
 pub fn show(context: &Context) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
-    let mnemonic = context.mnemonic(&wallet)?;
+    let (mnemonic, _) = context.open(&wallet)?;
     context.confirm(
         &screen::yellow("Whoever sees the words owns the money: is nobody looking over your shoulder?"),
         "Show them?",
@@ -188,10 +211,14 @@ pub fn show(context: &Context) -> Result<Report, WalletError> {
 
 /// Seals the mnemonic under another password.
 pub fn change_password(context: &Context, args: &ChangePassword) -> Result<Report, WalletError> {
-    let (lock, mut wallet) = context.wallet_to_change()?;
-    let mnemonic = context.mnemonic(&wallet)?;
+    let opened = context.wallet()?;
+    let (mnemonic, signer) = context.open(&opened)?;
     let password = context.other_password(args.new_password_file.as_deref())?;
-    wallet.seal(&mnemonic, &password, Cost::default())?;
+    let (lock, mut wallet) = context.wallet_to_change()?;
+    if wallet.sealed != opened.sealed {
+        return Err(WalletError::Usage("the password was changed meanwhile by another cairn-wallet".into()));
+    }
+    wallet.seal(&mnemonic, signer.imported(), &password, Cost::default())?;
     lock.write(&wallet)?;
     Ok(Report::new("The password is changed.", json!({ "changed": true })))
 }

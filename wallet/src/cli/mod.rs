@@ -2,25 +2,33 @@
 
 mod address;
 mod args;
+mod backup;
 mod balance;
 mod bump;
+mod coins;
 mod context;
 mod contract;
+mod dates;
+mod explain;
 mod history;
+mod label;
 mod locks;
 mod mine;
 mod mnemonic;
 mod offline;
+mod policies;
 mod policy;
 mod resend;
 mod screen;
+mod secrets;
 mod send;
 mod spend;
 mod summary;
+mod tx;
 
-use std::process::ExitCode;
+use std::{env, ffi::OsString, process::ExitCode};
 
-use clap::{CommandFactory, Parser};
+use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use serde_json::json;
 
 use self::{
@@ -30,22 +38,68 @@ use self::{
 };
 use crate::error::WalletError;
 
+/// All commands and flags, for parsing, shell completion and manual pages.
+pub fn command() -> clap::Command {
+    let variables = [("rpc", "CAIRN_RPC"), ("wallet", "CAIRN_WALLET"), ("chain", "CAIRN_CHAIN")];
+    // As in a shell, a variable that is empty is not set.
+    let empty = |name: &str| env::var_os(name).is_some_and(|value| value.is_empty());
+    variables
+        .into_iter()
+        .filter(|(_, variable)| empty(variable))
+        .fold(Cli::command(), |command, (flag, _)| command.mut_arg(flag, |flag| flag.env(None::<&str>)))
+}
+
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    crate::vault::no_core_dump();
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let mut flags = arguments.iter().take_while(|argument| *argument != "--");
+    screen::set_json(flags.any(|argument| argument == "--json"));
+    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
+        Ok(cli) => cli,
+        Err(error) => return bad_usage(&error),
+    };
     let context = Context { global: cli.global };
-    match run(&context, cli.command) {
-        Ok(report) => {
-            report.print(context.global.json);
-            ExitCode::SUCCESS
-        }
-        Err(error) => fail(&context, &error),
+    screen::set_json(context.global.json);
+    match run(&context, cli.command).and_then(shown) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, error.hint(&context.global.rpc)),
     }
 }
 
-/// The command line itself, for man pages and completions.
-pub fn command() -> clap::Command {
-    Cli::command()
+/// Prints a result. What was done stays done if that fails, so the transaction is named then.
+fn shown(report: Report) -> Result<(), WalletError> {
+    let what = match report.json["txid"].as_str() {
+        Some(txid) => format!("write the result to standard output (all else was done; transaction {txid})"),
+        None => "write the result to standard output".into(),
+    };
+    report.print().map_err(context::failed(what))
+}
+
+/// Help, the version, or what is wrong with the flags: clap's text, or for programs one JSON object as for any error.
+fn bad_usage(error: &clap::Error) -> ExitCode {
+    let wanted = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
+    if wanted {
+        return match error.print() {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                fail(&context::failed("write to standard output")(error), None)
+            }
+            _ => ExitCode::SUCCESS,
+        };
+    }
+    if !screen::is_json() {
+        let _ = error.print();
+        return ExitCode::from(2);
+    }
+    let text = error.render().to_string();
+    let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
+    let message = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is given".into(),
+        _ => parts.next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
+    };
+    let hint = parts.find_map(|part| Some(part.strip_prefix("tip: ")?.to_owned()));
+    fail(&WalletError::Usage(message), hint.or_else(|| Some("see `cairn-wallet --help`".into())))
 }
 
 fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
@@ -64,6 +118,12 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::View(args) => contract::view(context, &args),
         Command::History(args) => history::execute(context, &args),
         Command::Bump { args, wait } => bump::execute(context, &args, wait),
+        Command::Coins(args) => coins::list(context, &args),
+        Command::Freeze(args) => coins::freeze(context, &args, true),
+        Command::Unfreeze(args) => coins::freeze(context, &args, false),
+        Command::Tx(args) => tx::show(context, &args),
+        Command::Fees => tx::fees(context),
+        Command::Label(args) => label::execute(context, &args),
         Command::Resend => resend::execute(context),
         Command::Policy(command) => policy::execute(context, command),
         Command::Build(args) => offline::build(context, &args),
@@ -71,6 +131,11 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::Show(args) => offline::show(context, &args),
         Command::Combine(args) => offline::combine(context, &args),
         Command::Broadcast { args, wait } => offline::broadcast(context, &args, wait),
+        Command::ExportKey(args) => secrets::export(context, &args),
+        Command::ImportKey(args) => secrets::import(context, &args),
+        Command::SignMessage(args) => secrets::sign(context, &args),
+        Command::VerifyMessage(args) => secrets::verify(&args),
+        Command::Backup(args) => backup::write(context, &args),
         Command::Rescan(args) => mnemonic::rescan(context, args.gap),
         Command::ShowMnemonic => mnemonic::show(context),
         Command::ChangePassword(args) => mnemonic::change_password(context, &args),
@@ -79,19 +144,22 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
     }
 }
 
-fn fail(context: &Context, error: &WalletError) -> ExitCode {
+fn fail(error: &WalletError, hint: Option<String>) -> ExitCode {
     let (code, kind) = error.code();
-    let hint = error.hint(&context.global.rpc).map(|hint| screen::typed(&hint));
-    if context.global.json {
+    if screen::is_json() {
         let mut fields = json!({ "code": code, "kind": kind, "message": error.to_string(), "hint": hint });
         if let Some(txid) = error.txid() {
             fields["txid"] = json!(txid.to_string());
         }
-        screen::note(&format!("{:#}", json!({ "error": fields })));
+        let warnings = screen::take_warnings();
+        if !warnings.is_empty() {
+            fields["warnings"] = json!(warnings);
+        }
+        screen::complain(&format!("{:#}", json!({ "error": fields })));
     } else {
-        screen::note(&format!("{} {error}", screen::red("error:")));
+        screen::complain(&format!("{} {error}", screen::red("error:")));
         if let Some(hint) = hint {
-            screen::note(&format!("{} {hint}", screen::dim("what to do:")));
+            screen::complain(&format!("{} {hint}", screen::dim("what to do:")));
         }
     }
     ExitCode::from(code)

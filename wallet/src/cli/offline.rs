@@ -10,7 +10,7 @@ use super::{
     context::{Context, failed},
     screen::{self, Report},
     send,
-    spend::{Bump, Session},
+    spend::{self, Bump, Session},
     summary,
 };
 use crate::{
@@ -33,11 +33,30 @@ fn named(path: &Path) -> impl Fn(RequestError) -> WalletError {
     move |error| WalletError::Request { file: file.clone(), error }
 }
 
+/// Refuses to replace a file, unless that is meant.
+///
+/// # Errors
+/// [`WalletError::InTheWay`]: it may hold what somebody signed.
+pub fn refuse_existing(path: &Path, replace: bool) -> Result<(), WalletError> {
+    if !replace && path.exists() { Err(WalletError::InTheWay(path.into())) } else { Ok(()) }
+}
+
 /// Writes a request beside the file, then over it, so that no crash leaves half of it. Only the owner can read it: it may hold
 /// the secret of an HTLC.
-pub fn write(path: &Path, request: &Request) -> Result<(), WalletError> {
-    crate::file::replace_private(path, request.to_json().as_bytes())
-        .map_err(failed(format!("write {}", path.display())))
+///
+/// # Errors
+/// [`WalletError::InTheWay`] if the file exists and may not be replaced.
+pub fn write(path: &Path, request: &Request, replace: bool) -> Result<(), WalletError> {
+    write_private(path, request.to_json().as_bytes(), replace)
+}
+
+/// Writes what only its owner may read.
+///
+/// # Errors
+/// As for [`write`].
+pub fn write_private(path: &Path, bytes: &[u8], replace: bool) -> Result<(), WalletError> {
+    refuse_existing(path, replace)?;
+    crate::file::replace_file(path, bytes).map_err(failed(format!("write {}", path.display())))
 }
 
 /// Builds a transaction into a file or to standard output.
@@ -46,18 +65,23 @@ pub fn build(context: &Context, args: &Build) -> Result<Report, WalletError> {
     let (node, info) = context.node(&wallet.network)?;
     let request = send::build(&wallet, &node, &info, &args.what)?;
     let (text, _) = summary::describe(&request, &OwnKeys::new(&wallet).table()?)?;
-    written(&request, args.out.as_deref(), &text, "sign it with `cairn-wallet sign`")
+    written(&request, (args.out.as_deref(), args.force), &text, "Sign it with `cairn-wallet sign`.")
 }
 
 /// Writes a request where it was asked for, and says what to do with it.
-fn written(request: &Request, out: Option<&Path>, text: &str, next: &str) -> Result<Report, WalletError> {
+fn written(
+    request: &Request,
+    (out, force): (Option<&Path>, bool),
+    text: &str,
+    next: &str,
+) -> Result<Report, WalletError> {
     let json = json!(request);
     let Some(path) = out else {
         return Ok(Report::new(request.to_json(), json));
     };
-    write(path, request)?;
-    let text = format!("{text}{} {}: {next}\n", screen::green("Written to"), path.display());
-    Ok(Report::new(text, json))
+    write(path, request, force)?;
+    let text = format!("{text}{} {}", screen::green("Written to"), path.display());
+    Ok(Report::new(text, json).hint(next))
 }
 
 /// Refuses a fee that can only be a mistake or a theft: whoever built the file has chosen it.
@@ -109,15 +133,15 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
         return Err(wrong(RequestError::Incomplete("this wallet has no key that it still needs".into())));
     }
     let out = args.out.as_deref().unwrap_or(&args.file);
-    write(out, &request)?;
+    write(out, &request, args.force || out == args.file)?;
     let next = match &complete {
-        Ok(_) => "it is complete: hand it in with `cairn-wallet broadcast`".to_owned(),
-        Err(error) => format!("{error}; join it with other signers' copies by `cairn-wallet combine`"),
+        Ok(_) => format!("It is complete: hand it in with `cairn-wallet broadcast {}`.", out.display()),
+        Err(error) => format!("{error}. Join it with other signers' copies by `cairn-wallet combine`."),
     };
-    let text = format!("{} {}: {next}\n", screen::green("Signed, written to"), out.display());
+    let text = format!("{} {}", screen::green("Signed, written to"), out.display());
     let json = json!({ "file": out.display().to_string(), "newSignatures": new, "complete": complete.is_ok(),
         "txid": request.txid().map(|txid| txid.to_string()) });
-    Ok(Report::new(text, json))
+    Ok(Report::new(text, json).hint(next))
 }
 
 /// Keys beyond those used so far of which a signed file can make the wallet aware.
@@ -165,10 +189,10 @@ pub fn combine(context: &Context, args: &Combine) -> Result<Report, WalletError>
     }
     let (text, _) = summary::describe(&request, &OwnKeys::new(&wallet).table()?)?;
     let next = match request.finish(request.height.saturating_add(1)) {
-        Ok(_) => "it is complete: hand it in with `cairn-wallet broadcast`".to_owned(),
+        Ok(_) => "It is complete: hand it in with `cairn-wallet broadcast`.".to_owned(),
         Err(error) => error.to_string(),
     };
-    written(&request, args.out.as_deref(), &text, &next)
+    written(&request, (args.out.as_deref(), args.force), &text, &next)
 }
 
 /// Hands in a signed file.
@@ -178,9 +202,16 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
     let session = Session::open(context)?;
     request.expect_network(&session.wallet.network).map_err(&wrong)?;
     let transaction = request.finish(session.next()).map_err(&wrong)?;
+    if let Some(status) = session.node.transaction(&transaction.txid())?.filter(|status| status.confirmations > 0) {
+        let (txid, height) = (transaction.txid(), status.height.unwrap_or_default());
+        return Err(WalletError::Rejected(format!("{txid} is mined already, in block {height}")));
+    }
     let own = OwnKeys::new(&session.wallet).table()?;
     check_fee(&request, &own, args.allow_high_fee)?;
     let (text, json) = summary::describe(&request, &own)?;
-    context.confirm(&text, "Send?")?;
+    if wait.dry_run {
+        return Ok(spend::dry_run(text, json));
+    }
+    session.ask(&text, "Send?", |_| Ok(()))?;
     session.send(request, &transaction, Bump::default(), json, wait)
 }

@@ -13,7 +13,8 @@ use super::{
         Time, Wait,
     },
     context::Context,
-    locks,
+    explain::explain,
+    locks, policies,
     screen::{self, Align, Report},
     send,
     spend::{self, Bump, Session, grains},
@@ -40,6 +41,10 @@ pub fn execute(context: &Context, command: PolicyCommand) -> Result<Report, Wall
         PolicyCommand::Timelock(args) => timelock(context, args),
         PolicyCommand::List => list(&context.wallet()?),
         PolicyCommand::Show(args) => show(context, &args),
+        PolicyCommand::Rename(args) => policies::rename(context, &args),
+        PolicyCommand::Remove(args) => policies::remove(context, &args),
+        PolicyCommand::Export(args) => policies::export(context, &args),
+        PolicyCommand::Import(args) => policies::import(context, &args),
         PolicyCommand::Fund { args, wait } => fund(context, &args, wait),
         PolicyCommand::Spend { args, wait } => spend(context, &args, wait),
     }
@@ -63,13 +68,10 @@ fn fresh_key(wallet: &mut Wallet) -> Result<KeyBytes, WalletError> {
 fn secret() -> Result<Report, WalletError> {
     let secret = vault::random::<32>()?;
     let (secret, hash) = (hex::encode(secret), hex::encode(sha256(&secret)));
-    let text = format!(
-        "secret  {secret}\nhash    {hash}\n{}",
-        screen::dim(
-            "Keep the secret to yourself until you spend; give the others the hash. The wallet does not keep it."
-        )
-    );
-    Ok(Report::new(text, json!({ "secret": secret, "hash": hash })))
+    let text = format!("secret  {secret}\nhash    {hash}");
+    Ok(Report::new(text, json!({ "secret": secret, "hash": hash })).hint(
+        "Write the secret down and keep it to yourself until you spend: the wallet does not keep it. Give the others the hash.",
+    ))
 }
 
 /// A key as users name it: hex, a coin address under a key, or `me`.
@@ -78,9 +80,10 @@ fn read_key(wallet: &mut Wallet, text: &str) -> Result<KeyBytes, WalletError> {
     if text == "me" {
         return fresh_key(wallet);
     }
-    let key = if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        let bytes = hex::decode(text).ok().and_then(|bytes| bytes.try_into().ok());
-        KeyBytes(bytes.ok_or_else(|| WalletError::Usage(format!("'{text}' is no key")))?)
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    let key = if digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let bytes = hex::decode(digits).ok().and_then(|bytes| bytes.try_into().ok());
+        KeyBytes(bytes.ok_or_else(|| WalletError::Usage(format!("'{text}' is not a key")))?)
     } else {
         match wallet.network.coin_address(text)? {
             Lock::Key(key) => key,
@@ -157,7 +160,8 @@ fn time(time: &Time) -> Policy {
 }
 
 fn read_hash(text: &str, what: &str) -> Result<[u8; 32], WalletError> {
-    let bytes = hex::decode(text.trim()).ok().and_then(|bytes| bytes.try_into().ok());
+    let digits = text.trim();
+    let bytes = hex::decode(digits.strip_prefix("0x").unwrap_or(digits)).ok().and_then(|bytes| bytes.try_into().ok());
     bytes.ok_or_else(|| WalletError::Usage(format!("the {what} '{text}' is not 64 hexadecimal digits")))
 }
 
@@ -189,29 +193,14 @@ fn keep(
     let (lock, mut wallet) = context.wallet_to_change()?;
     let policy = make(&mut wallet)?;
     policy.check().map_err(|error| WalletError::Usage(format!("that is no sound policy: {error}")))?;
-    policy_keys(&policy).iter().try_for_each(check_key)?;
-    let info = tip(context, &wallet, &policy)?;
-    if info.is_none() && has_times(&policy) {
-        screen::note(&screen::yellow(
-            "no node answers, so the policy's times were not compared with the tip of the chain",
-        ));
-    }
-    let times = locks::check(&policy, info.as_ref(), yes_really)?;
-    // After a restore the wallet does not know how many keys it gave to policies.
-    wallet.find_policy_keys(&[&policy])?;
+    let times = judged(context, &mut wallet, &policy, yes_really)?;
     if let Some(old) = wallet.policies.iter().find(|named| named.policy == policy) {
         return Err(WalletError::Usage(format!("that policy is known already, as '{}'", old.name)));
     }
     let name = name.unwrap_or_else(|| {
         (1..).map(|number| format!("policy{number}")).find(|name| find(&wallet, name).is_none()).unwrap_or_default()
     });
-    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
-    if name.is_empty() || name.chars().count() > 40 || !name.chars().all(plain) {
-        return Err(WalletError::Usage("a name has 1 to 40 letters, digits, dashes, dots or underscores".into()));
-    }
-    if find(&wallet, &name).is_some() {
-        return Err(WalletError::Usage(format!("there is a policy '{name}' already")));
-    }
+    check_name(&wallet, &name)?;
     let named = NamedPolicy { name, policy };
     wallet.policies.push(named.clone());
     lock.write(&wallet)?;
@@ -219,10 +208,47 @@ fn keep(
     let mut text = described(&wallet, &named);
     text += &times.iter().map(|line| format!("  {line}\n")).collect::<String>();
     if !policy_keys(&named.policy).iter().any(|key| own.coin(key, None).is_some()) {
-        text += &screen::yellow("None of its keys is of this wallet.\n");
+        screen::warn("none of its keys is of this wallet");
     }
-    text += &screen::dim("The others need this line to spend: keep it safe, the address alone does not suffice.\n");
-    Ok(Report::new(text, as_json(&wallet, &named)))
+    Ok(Report::new(text, as_json(&wallet, &named))
+        .hint("The others need this line to spend: keep it safe, the address alone does not suffice."))
+}
+
+/// Refuses a sound policy whose coins would be lost or belong to others, and finds the wallet's keys in it; answers what its
+/// times mean.
+///
+/// # Errors
+/// [`WalletError::Usage`].
+pub fn judged(
+    context: &Context,
+    wallet: &mut Wallet,
+    policy: &Policy,
+    yes_really: bool,
+) -> Result<Vec<String>, WalletError> {
+    policy_keys(policy).iter().try_for_each(check_key)?;
+    let info = tip(context, wallet, policy)?;
+    if info.is_none() && has_times(policy) {
+        screen::warn("no node answers, so the policy's times were not compared with the tip of the chain");
+    }
+    let times = locks::check(policy, info.as_ref(), yes_really)?;
+    // After a restore the wallet does not know how many keys it gave to policies.
+    wallet.find_policy_keys(&[policy])?;
+    Ok(times)
+}
+
+/// Refuses a name that no policy can have, or that one has already.
+///
+/// # Errors
+/// [`WalletError::Usage`].
+pub fn check_name(wallet: &Wallet, name: &str) -> Result<(), WalletError> {
+    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    if name.is_empty() || name.chars().count() > 40 || !name.chars().all(plain) {
+        return Err(WalletError::Usage("a name has 1 to 40 letters, digits, dashes, dots or underscores".into()));
+    }
+    if find(wallet, name).is_some() {
+        return Err(WalletError::Usage(format!("there is a policy '{name}' already")));
+    }
+    Ok(())
 }
 
 fn has_times(policy: &Policy) -> bool {
@@ -245,7 +271,8 @@ fn described(wallet: &Wallet, named: &NamedPolicy) -> String {
     format!("{}  {}\n{}\n", screen::bold(&named.name), wallet.network.address(&named.policy.lock()), named.policy)
 }
 
-fn as_json(wallet: &Wallet, named: &NamedPolicy) -> serde_json::Value {
+/// A policy for programs.
+pub fn as_json(wallet: &Wallet, named: &NamedPolicy) -> serde_json::Value {
     json!({
         "name": named.name, "address": wallet.network.address(&named.policy.lock()),
         "policy": named.policy.to_string(),
@@ -257,7 +284,11 @@ fn find<'a>(wallet: &'a Wallet, name: &str) -> Option<&'a NamedPolicy> {
     wallet.policies.iter().find(|named| named.name == name || address(named) == name)
 }
 
-fn found(wallet: &Wallet, name: &str) -> Result<NamedPolicy, WalletError> {
+/// The policy of a name or an address.
+///
+/// # Errors
+/// [`WalletError::Usage`] if there is none.
+pub fn found(wallet: &Wallet, name: &str) -> Result<NamedPolicy, WalletError> {
     find(wallet, name)
         .cloned()
         .ok_or_else(|| WalletError::Usage(format!("there is no policy '{name}'; see `cairn-wallet policy list`")))
@@ -265,7 +296,7 @@ fn found(wallet: &Wallet, name: &str) -> Result<NamedPolicy, WalletError> {
 
 fn list(wallet: &Wallet) -> Result<Report, WalletError> {
     if wallet.policies.is_empty() {
-        return Ok(Report::new("There are no policies yet; see `cairn-wallet policy --help`.", json!([])));
+        return Ok(Report::new("", json!([])).hint("There are no policies yet; see `cairn-wallet policy --help`."));
     }
     let rows: Vec<Vec<String>> = wallet
         .policies
@@ -276,30 +307,14 @@ fn list(wallet: &Wallet) -> Result<Report, WalletError> {
     Ok(Report::new(screen::table(&[Align::Left, Align::Left], &rows), json!(json)))
 }
 
-/// What a leaf asks for, in words.
-fn explain(leaf: &PolicyNode, own: &crate::request::KeyTable) -> Option<String> {
-    match leaf {
-        PolicyNode::Key(key) => {
-            let whose = if own.coin(key, None).is_some() { " (yours)" } else { "" };
-            Some(format!("a signature by {}{whose}", hex::encode(key.0)))
-        }
-        PolicyNode::After(height) => Some(format!("a block of height {height} or more")),
-        PolicyNode::Older(blocks) => Some(format!("{blocks} blocks since it was paid")),
-        PolicyNode::Sha256(hash) => Some(format!("the secret of {}", hex::encode(hash))),
-        _ => None,
-    }
-}
-
 fn show(context: &Context, args: &PolicyName) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let named = found(&wallet, &args.name)?;
     let own = OwnKeys::new(&wallet).table()?;
-    let mut text = described(&wallet, &named);
-    for leaf in named.policy.0.iter().filter_map(|node| explain(&node, &own)) {
-        text += &format!("  {leaf}\n");
-    }
     let mut json = as_json(&wallet, &named);
     let (node, info) = context.node(&wallet.network)?;
+    let mut text = described(&wallet, &named);
+    text += &explain(&wallet, &named.policy, &own, info.height.saturating_add(1));
     let funds = funds::load_policy(&node, &wallet, &named.policy, node.block_hash(1)?)?;
     let sums = funds.sums();
     text += &format!("{} {} CRN", screen::bold("Coins"), sums.spendable);
@@ -325,9 +340,9 @@ fn fund(context: &Context, args: &PolicyFund, wait: Wait) -> Result<Report, Wall
     let session = Session::open(context)?;
     let named = found(&session.wallet, &args.name)?;
     let times = locks::check(&named.policy, Some(&session.info), args.yes_really)?;
-    times.iter().for_each(|line| screen::note(&screen::yellow(line)));
+    times.iter().for_each(|line| screen::warn(line));
     let order = CoinOrder::Pay(vec![(named.policy.lock(), grains(&args.amount)?)]);
-    let request = send::pay_coins(&session.wallet, &session.node, &session.info, &order, &args.fees)?;
+    let request = send::pay_coins(&session.wallet, &session.node, &session.info, &order, &[], &args.fees)?;
     session.finish(request, wait)
 }
 
@@ -347,7 +362,7 @@ fn spend(context: &Context, args: &PolicySpend, wait: Wait) -> Result<Report, Wa
     let own = OwnKeys::new(&session.wallet).table()?;
     let order = PolicyOrder { policy: named.policy.clone(), order, preimages };
     let request = policy_request(&session.wallet, &own, &funds, &terms, &order)?;
-    let file = args.out.clone().unwrap_or_else(|| format!("{}-spend.json", named.name).into());
+    let out = args.out.clone().unwrap_or_else(|| format!("{}-spend.json", named.name).into());
     let warning = session.check_again(&request, wait)?;
-    session.finish_with(request, Bump { warning, file: Some(file), ..Bump::default() }, wait)
+    session.finish_with(request, Bump { warning, file: Some((out, args.force)), ..Bump::default() }, wait)
 }

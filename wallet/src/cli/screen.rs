@@ -1,6 +1,12 @@
 //! What the user sees: results on standard output, everything else on standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::{
+    io::{self, IsTerminal, Write},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
@@ -20,8 +26,26 @@ const RED: Style = AnsiColor::Red.on_default().bold();
 /// What to look at twice.
 const YELLOW: Style = AnsiColor::Yellow.on_default();
 
+/// Whether a program reads the output. Then nothing is written beside the result and the one object of an error.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Warnings of this run.
+static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// Sets whether a program reads the output.
+pub fn set_json(json: bool) {
+    JSON.store(json, Ordering::Relaxed);
+}
+
+/// Whether a program reads the output.
+pub fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// Ends of lines stay outside, so that trimming finds them.
 fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
+    let body = text.trim_end_matches('\n');
+    format!("{style}{body}{style:#}{}", &text[body.len()..])
 }
 
 /// A heading.
@@ -56,22 +80,54 @@ pub struct Report {
     pub text: String,
     /// For programs.
     pub json: Value,
+    /// What to do next: for people, on standard error, so that standard output holds the result alone.
+    pub hints: Vec<String>,
 }
 
 impl Report {
     /// A result in both forms.
     pub fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json }
+        Self { text: text.into(), json, hints: Vec::new() }
     }
 
-    /// Prints one of them. A reader that went away, as `head` does, is no failure.
-    pub fn print(&self, json: bool) {
-        let result = if json {
-            writeln!(io::stdout(), "{:#}", self.json)
-        } else {
-            writeln!(anstream::stdout(), "{}", typed(self.text.trim_end()))
-        };
-        let _ = result;
+    /// Adds what to do next.
+    pub fn hint(mut self, text: impl Into<String>) -> Self {
+        self.hints.push(text.into());
+        self
+    }
+
+    /// Prints one of them.
+    ///
+    /// # Errors
+    /// What the system says if not all of it could be written. A reader that went away, as `head` does, is no failure.
+    pub fn print(&self) -> io::Result<()> {
+        if !is_json() {
+            print(&typed(self.text.trim_end()))?;
+            self.hints.iter().for_each(|hint| note(&dim(hint.trim_end())));
+            return Ok(());
+        }
+        print(&format!("{:#}", self.json))?;
+        // Not in the result: that may be a file of its own, as of `build`.
+        let warnings = take_warnings();
+        if !warnings.is_empty() {
+            complain(&format!("{:#}", serde_json::json!({ "warnings": warnings })));
+        }
+        Ok(())
+    }
+}
+
+/// Writes a line, or lines, to standard output; nothing if there is nothing to say.
+///
+/// # Errors
+/// As for [`Report::print`].
+fn print(text: &str) -> io::Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    let mut out = anstream::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
     }
 }
 
@@ -110,8 +166,8 @@ pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
     rows.iter().map(|row| format!("  {}\n", row.join("  ").trim_end())).collect()
 }
 
-/// A line on standard error.
-pub fn note(text: &str) {
+/// A line on standard error, whoever reads it.
+pub fn complain(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", typed(text));
 }
 
@@ -127,6 +183,28 @@ fn pasted(text: &str, program: &str) -> String {
         // It is in PATH.
         false => text.to_owned(),
     }
+}
+
+/// A line on standard error for people.
+pub fn note(text: &str) {
+    if !is_json() {
+        complain(text);
+    }
+}
+
+/// A warning: a line for people, for programs a part of the one object on standard error. Each is given once.
+pub fn warn(text: &str) {
+    let mut warnings = WARNINGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if warnings.iter().any(|known| known == text) {
+        return;
+    }
+    warnings.push(text.into());
+    note(&yellow(text));
+}
+
+/// The warnings so far; they are not given a second time.
+pub fn take_warnings() -> Vec<String> {
+    std::mem::take(&mut *WARNINGS.lock().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
 /// A line that is written over and over while something lasts; only on a terminal.
@@ -148,7 +226,7 @@ impl Progress {
 
     /// Replaces the line.
     pub fn show(&mut self, text: &str) {
-        if io::stderr().is_terminal() {
+        if io::stderr().is_terminal() && !is_json() {
             let _ = write!(io::stderr(), "\r\x1b[2K{text}");
             let _ = io::stderr().flush();
             self.shown = true;
@@ -163,6 +241,17 @@ impl Drop for Progress {
             let _ = write!(io::stderr(), "\r\x1b[2K");
             let _ = io::stderr().flush();
         }
+    }
+}
+
+/// As in `1 account` and `2 accounts`.
+pub fn counted(count: impl Into<u64>, what: &str) -> String {
+    let count = count.into();
+    match (count, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) if !what.ends_with("key") => format!("{count} {stem}ies"),
+        _ if what.ends_with("ss") => format!("{count} {what}es"),
+        _ => format!("{count} {what}s"),
     }
 }
 
@@ -206,6 +295,18 @@ mod tests {
         let typed = "run `bin/cairn-wallet resend`, not another cairn-wallet";
         assert_eq!(pasted(text, "bin/cairn-wallet"), typed);
         assert_eq!(pasted(text, "cairn-wallet"), text);
+    }
+
+    #[test]
+    fn one_of_a_thing_is_not_many() {
+        assert_eq!(
+            ["account", "address", "policy key", "policy"].map(|what| counted(1_u32, what)).join(", "),
+            "1 account, 1 address, 1 policy key, 1 policy"
+        );
+        assert_eq!(
+            ["account", "address", "policy key", "policy"].map(|what| counted(2_u32, what)).join(", "),
+            "2 accounts, 2 addresses, 2 policy keys, 2 policies"
+        );
     }
 
     #[test]

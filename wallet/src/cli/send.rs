@@ -6,6 +6,7 @@ use chain_core::{coin::Lock, units::Amount};
 
 use super::{
     args::{BuildCommand, DepositArgs, SendArgs, TransferArgs, Wait, WithdrawArgs},
+    coins::read_coin,
     context::Context,
     contract,
     screen::{self, Report},
@@ -25,14 +26,16 @@ use crate::{
 
 /// Pays in coins.
 pub fn send(context: &Context, args: &SendArgs, wait: Wait) -> Result<Report, WalletError> {
-    let session = Session::open(context)?;
+    let mut session = Session::open(context)?;
+    session.name(args.label.as_deref())?;
     let request = build_send(&session.wallet, &session.node, &session.info, args)?;
     session.finish(request, wait)
 }
 
 /// Pays from an account.
 pub fn transfer(context: &Context, args: &TransferArgs, wait: Wait) -> Result<Report, WalletError> {
-    let session = Session::open(context)?;
+    let mut session = Session::open(context)?;
+    session.name(args.label.as_deref())?;
     let request = build_transfer(&session.wallet, &session.node, &session.info, args)?;
     session.finish(request, wait)
 }
@@ -80,7 +83,7 @@ pub fn coin_order(wallet: &Wallet, payments: &[String], max: bool) -> Result<Coi
 
 fn build_send(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &SendArgs) -> Result<Request, WalletError> {
     let order = coin_order(wallet, &args.payments, args.max)?;
-    pay_coins(wallet, node, info, &order, &args.fees)
+    pay_coins(wallet, node, info, &order, &args.coins, &args.fees)
 }
 
 /// Finds the coins and builds a payment from them.
@@ -89,10 +92,15 @@ pub fn pay_coins(
     node: &Node,
     info: &ChainInfo,
     order: &CoinOrder,
+    chosen: &[String],
     fees: &super::args::FeeArgs,
 ) -> Result<Request, WalletError> {
     let terms = spend::terms(node, info, fees)?;
-    let funds = funds::load(node, wallet, terms.first_block)?;
+    let mut funds = funds::load(node, wallet, terms.first_block)?;
+    if !chosen.is_empty() {
+        let chosen = chosen.iter().map(|text| read_coin(text)).collect::<Result<Vec<_>, _>>()?;
+        funds = funds.choose(wallet, &chosen).map_err(WalletError::Usage)?;
+    }
     let request = coin_request(wallet, &funds, &terms, order)?;
     if let (CoinOrder::All(_), Body::Coin(coin)) = (order, &request.transaction) {
         warn_of_rest(coin, &funds, &terms)?;
@@ -108,11 +116,11 @@ fn warn_of_rest(coin: &CoinRequest, funds: &Funds, terms: &Terms) -> Result<(), 
     let left: Vec<Amount> = left.map(|own| own.output.amount).collect();
     if !left.is_empty() {
         let sum = Amount::sum(left.iter().copied()).unwrap_or(Amount(u64::MAX));
-        screen::note(&screen::yellow(&format!(
+        screen::warn(&format!(
             "one transaction has room for the {} largest coins; {} coins of {sum} CRN are left: repeat it for them",
             taken.len(),
             left.len()
-        )));
+        ));
     }
     Ok(())
 }
@@ -123,6 +131,9 @@ pub fn own_account(wallet: &Wallet, text: &str) -> Result<u32, WalletError> {
         return handed_out(wallet, index);
     }
     let account = wallet.network.account(text)?;
+    if let Some((_, index)) = wallet.imported().find(|(imported, _)| *imported == account) {
+        return Ok(index);
+    }
     for index in 0..wallet.used.accounts.saturating_add(funds::GAP) {
         if wallet.keys.account(index)? == account {
             return handed_out(wallet, index);
@@ -182,7 +193,7 @@ fn build_deposit(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &DepositA
         Some(amount) => CoinOrder::Pay(vec![(lock, grains(amount)?)]),
         None => CoinOrder::All(lock),
     };
-    pay_coins(wallet, node, info, &order, &args.fees)
+    pay_coins(wallet, node, info, &order, &args.coins, &args.fees)
 }
 
 fn build_withdraw(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &WithdrawArgs) -> Result<Request, WalletError> {

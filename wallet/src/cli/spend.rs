@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::{
     args::{FeeArgs, Wait},
     context::Context,
-    offline,
+    label, offline,
     screen::{self, Progress, Report},
     summary,
 };
@@ -27,9 +27,9 @@ use crate::{
     fees::{Prices, Speed},
     file::{Sent, SentState, Wallet, WalletLock},
     funds,
-    keys::Branch,
+    keys::{Branch, Signer},
     node::{ChainInfo, Node, NodeError, TransactionStatus},
-    request::{Body, OwnKeys, Request, RequestError},
+    request::{Body, KeyTable, OwnKeys, Request, RequestError},
 };
 
 /// How often the node is asked while waiting.
@@ -52,10 +52,14 @@ pub struct Session<'a> {
     pub lock: WalletLock,
     /// The wallet.
     pub wallet: Wallet,
+    /// The wallet as its file has it.
+    opened: Wallet,
     /// The node.
     pub node: Node,
     /// What it says of its chain.
     pub info: ChainInfo,
+    /// What the transaction will be called.
+    label: Option<String>,
 }
 
 /// Prices and limits from the flags.
@@ -69,7 +73,38 @@ impl<'a> Session<'a> {
     pub fn open(context: &'a Context) -> Result<Self, WalletError> {
         let (lock, wallet) = context.wallet_to_change()?;
         let (node, info) = context.node(&wallet.network)?;
-        Ok(Self { context, lock, wallet, node, info })
+        Ok(Self { context, lock, opened: wallet.clone(), wallet, node, info, label: None })
+    }
+
+    /// Chooses what the transaction will be called.
+    pub fn name(&mut self, label: Option<&str>) -> Result<(), WalletError> {
+        self.label = label.map(label::checked).transpose()?;
+        Ok(())
+    }
+
+    /// Shows what is about to be done, asks, and opens the keys.
+    pub fn consent(&self, summary: &str, question: &str) -> Result<Signer, WalletError> {
+        self.ask(summary, question, |context| context.unlock(&self.wallet))
+    }
+
+    /// Shows what is about to be done, and asks. Others may use the wallet while the user thinks.
+    pub fn ask<T>(
+        &self,
+        summary: &str,
+        question: &str,
+        then: impl FnOnce(&Context) -> Result<T, WalletError>,
+    ) -> Result<T, WalletError> {
+        let asks = self.context.asks();
+        if asks {
+            self.lock.release()?;
+        }
+        self.context.confirm(summary, question)?;
+        let result = then(self.context)?;
+        if asks {
+            self.lock.retake()?;
+            self.lock.unchanged(&self.opened)?;
+        }
+        Ok(result)
     }
 
     /// Shows a request, asks, signs, and sends it.
@@ -81,24 +116,28 @@ impl<'a> Session<'a> {
     /// The same for what replaces something, or needs others to sign: then it ends with a file for them.
     pub fn finish_with(self, mut request: Request, bump: Bump, wait: Wait) -> Result<Report, WalletError> {
         let own = OwnKeys::new(&self.wallet).table()?;
-        let (mut text, mut json) = summary::describe(&request, &own)?;
+        let (mut text, json) = bump.described(&request, &own)?;
         if let Some(warning) = &bump.warning {
             text += &format!("{}\n", screen::yellow(warning));
         }
-        if !bump.drops.is_empty() {
-            json["drops"] = bump.drops.iter().map(ToString::to_string).collect();
+        if wait.dry_run {
+            return Ok(dry_run(text, json));
         }
-        self.context.confirm(&text, if bump.file.is_some() { "Sign?" } else { "Sign and send?" })?;
-        let signer = self.context.unlock(&self.wallet)?;
+        let signer = self.consent(&text, if bump.file.is_some() { "Sign?" } else { "Sign and send?" })?;
         let network = self.wallet.network.clone();
         let new = request.sign(&network, &signer, &own).map_err(WalletError::own_request)?;
         match (request.finish(self.next()), &bump.file) {
-            (Ok(transaction), _) => self.send(request, &transaction, bump, json, wait),
+            (Ok(transaction), _) => {
+                let (_, json) = bump.described(&request, &own)?;
+                self.send(request, &transaction, bump, json, wait)
+            }
             (Err(RequestError::Incomplete(_)), Some(_)) if new == 0 => {
                 let what = "this wallet has no key that it still needs: nothing was signed or written".into();
                 Err(WalletError::own_request(RequestError::Incomplete(what)))
             }
-            (Err(error @ RequestError::Incomplete(_)), Some(file)) => written_for_others(&request, file, &error),
+            (Err(error @ RequestError::Incomplete(_)), Some((file, replace))) => {
+                written_for_others(&request, file, *replace, &error)
+            }
             (Err(error), _) => Err(WalletError::own_request(error)),
         }
     }
@@ -166,8 +205,11 @@ impl<'a> Session<'a> {
         let conflicts: Vec<TxId> = conflicts.map(|other| other.txid).collect();
         sent.replaces = bump.replaces.or(conflicts.first().copied());
         sent.drops = conflicts.into_iter().chain(bump.drops).filter(|other| Some(*other) != sent.replaces).collect();
-        let used = self.wallet.used;
+        let (used, labels) = (self.wallet.used, self.wallet.labels.clone());
         mark_outputs(&mut self.wallet, &request)?;
+        if let Some(name) = self.label.take() {
+            label::set(&mut self.wallet, &txid.to_string(), &name)?;
+        }
         self.wallet.remember(sent)?;
         self.lock.write(&self.wallet)?;
         let encoded = transaction.encode();
@@ -176,7 +218,7 @@ impl<'a> Session<'a> {
             Err(error) if is_known(&error) => self.wallet.accepted(&txid),
             Err(error) if is_definite(&error) => {
                 self.wallet.refused(&txid);
-                self.wallet.used = used;
+                (self.wallet.used, self.wallet.labels) = (used, labels);
                 self.lock.write(&self.wallet)?;
                 return Err(rejected(error));
             }
@@ -188,13 +230,20 @@ impl<'a> Session<'a> {
         drop(self.lock);
         let sent = format!("{} {txid}", screen::green("Sent:"));
         json["txid"] = json!(txid.to_string());
-        if !wait.wait {
-            return Ok(Report::new(format!("{sent}\n{}", screen::dim(&after(&request, &self.info))), json));
-        }
+        let Some(blocks) = wait.blocks() else {
+            return Ok(Report::new(sent, json).hint(after(&request, &txid, &self.info)));
+        };
         screen::note(&sent);
-        let status = wait_until_mined(&self.node, &txid, &encoded)?;
+        let status = Waiting { node: &self.node, txid, encoded: &encoded, blocks, info: &self.info }.run()?;
         json["height"] = json!(status.height);
+        json["confirmations"] = json!(status.confirmations);
         let text = format!("{} in block {}: {txid}", screen::green("Mined"), status.height.unwrap_or_default());
+        if matches!(request.transaction, Body::Account(_))
+            && let Some(receipt) = self.node.receipt(&txid)?
+        {
+            json["gasUsed"] = json!(receipt.gas_used.saturating_to::<u64>());
+            json["feeWei"] = json!(receipt.fee().to_string());
+        }
         Ok(Report::new(text, json))
     }
 }
@@ -208,20 +257,33 @@ pub struct Bump {
     pub drops: Vec<TxId>,
     /// What the user has to read before the answer.
     pub warning: Option<String>,
-    /// Where it is written if the wallet's own signatures do not suffice.
-    pub file: Option<PathBuf>,
+    /// Where it is written if the wallet's own signatures do not suffice, and whether a file there may be replaced.
+    pub file: Option<(PathBuf, bool)>,
 }
 
-fn written_for_others(request: &Request, file: &Path, error: &RequestError) -> Result<Report, WalletError> {
-    offline::write(file, request)?;
-    let text = format!(
-        "{} {}: {error}\nGive the file to the other signers: `cairn-wallet sign {}`; then `cairn-wallet broadcast` it.\n",
-        screen::green("Signed, written to"),
-        file.display(),
-        file.display()
-    );
-    let json = json!({ "file": file.display().to_string(), "complete": false });
-    Ok(Report::new(text, json))
+impl Bump {
+    /// The request, and what it drops, for people and for programs.
+    fn described(&self, request: &Request, own: &KeyTable) -> Result<(String, Value), WalletError> {
+        let (text, mut json) = summary::describe(request, own)?;
+        if !self.drops.is_empty() {
+            json["drops"] = self.drops.iter().map(ToString::to_string).collect();
+        }
+        Ok((text, json))
+    }
+}
+
+fn written_for_others(
+    request: &Request,
+    file: &Path,
+    replace: bool,
+    error: &RequestError,
+) -> Result<Report, WalletError> {
+    offline::write(file, request, replace)?;
+    let file = file.display().to_string();
+    let text = format!("{} {file}: {error}", screen::green("Signed, written to"));
+    let hint =
+        format!("Give the file to the other signers: `cairn-wallet sign {file}`; then `cairn-wallet broadcast` it.");
+    Ok(Report::new(text, json!({ "file": file, "complete": false })).hint(hint))
 }
 
 /// Notes that addresses of the wallet are paid, so that they are not handed out again.
@@ -250,20 +312,32 @@ fn is_definite(error: &NodeError) -> bool {
     matches!(error, NodeError::Refused { code: REJECTED, reason: Some(reason), .. } if judged.contains(&reason.as_str()))
 }
 
+/// The result of a command that was only to show what it would do.
+pub fn dry_run(text: String, mut json: Value) -> Report {
+    json["dryRun"] = json!(true);
+    Report::new(text, json).hint("Nothing was signed or sent.")
+}
+
 /// What happens next.
-fn after(request: &Request, info: &ChainInfo) -> String {
-    let seconds = info.target_interval;
-    match &request.transaction {
-        Body::Coin(coin) => format!(
-            "It waits for a block (one about every {seconds} s); the fee is {} CRN. See `cairn-wallet history`; too slow? \
-             `cairn-wallet bump TXID`.\n",
-            coin.fee
-        ),
-        Body::Account(_) => format!(
-            "It waits for a block (one about every {seconds} s). See `cairn-wallet history`; too slow? `cairn-wallet bump \
-             TXID`.\n"
-        ),
-    }
+fn after(request: &Request, txid: &TxId, info: &ChainInfo) -> String {
+    let fee = match &request.transaction {
+        Body::Coin(coin) => format!("; the fee is {} CRN", coin.fee),
+        Body::Account(_) => String::new(),
+    };
+    let age = now().saturating_sub(info.time);
+    let block = match age > quiet(info) {
+        true => format!("the last came {} ago: does anyone mine? `{MINE}`", screen::age(age)),
+        false => format!("one about every {} s", info.target_interval),
+    };
+    format!("It waits for a block ({block}){fee}. See `cairn-wallet history`; too slow? `cairn-wallet bump {txid}`.")
+}
+
+/// What ends the silence of a chain that nobody mines.
+const MINE: &str = "cairn-wallet mine";
+
+/// Seconds without a block after which it is likely that nobody mines.
+fn quiet(info: &ChainInfo) -> u64 {
+    60 + 10 * u64::from(info.target_interval)
 }
 
 /// Tells a refused transaction from a node that does not answer.
@@ -279,39 +353,77 @@ pub fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
-/// Waits until a transaction is in a block. A node that goes away for a while is waited for, and is handed the transaction
-/// again if it came back without.
-fn wait_until_mined(node: &Node, txid: &TxId, encoded: &[u8]) -> Result<TransactionStatus, WalletError> {
-    let mut progress = Progress::new();
-    let started = Instant::now();
-    let (mut unknown, mut silent) = (0, 0);
-    loop {
-        match node.transaction(txid) {
-            Ok(Some(status)) if status.confirmations > 0 && status.success == Some(false) => {
-                return Err(WalletError::MinedInVain(*txid));
-            }
-            Ok(Some(status)) if status.confirmations > 0 => return Ok(status),
-            Ok(Some(_)) => (unknown, silent) = (0, 0),
-            Ok(None) => unknown += 1,
-            Err(NodeError::Unreachable { .. }) if silent < PATIENCE => silent += 1,
-            Err(error) => return Err(error.into()),
-        }
-        if unknown > 3 {
-            match node.send(encoded) {
-                Ok(_) => unknown = 0,
-                Err(NodeError::Unreachable { .. }) => {}
-                Err(error) => {
-                    return Err(WalletError::Failed(format!(
-                        "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \
-                         spends was spent otherwise"
-                    )));
+/// A transaction that was sent and is waited for.
+struct Waiting<'a> {
+    node: &'a Node,
+    txid: TxId,
+    encoded: &'a [u8],
+    /// Its block and those on top, as many as are wanted.
+    blocks: u64,
+    info: &'a ChainInfo,
+}
+
+impl Waiting<'_> {
+    /// Waits until the transaction is deep enough. A node that goes away for a while is waited for, and is handed the
+    /// transaction again if it came back without.
+    fn run(&self) -> Result<TransactionStatus, WalletError> {
+        let mut progress = Progress::new();
+        let started = Instant::now();
+        let (mut unknown, mut silent) = (0, 0);
+        loop {
+            let mut depth = 0;
+            match self.node.transaction(&self.txid) {
+                Ok(Some(status)) if status.confirmations >= self.blocks => {
+                    let failed = status.success == Some(false);
+                    return if failed { Err(WalletError::MinedInVain(self.txid)) } else { Ok(status) };
                 }
+                Ok(Some(status)) => (unknown, silent, depth) = (0, 0, status.confirmations),
+                Ok(None) => unknown += 1,
+                Err(NodeError::Unreachable { .. }) if silent < PATIENCE => silent += 1,
+                Err(error) => return Err(WalletError::NotFollowed { txid: self.txid, error }),
+            }
+            if unknown > 3 && self.hand_in_again()? {
+                unknown = 0;
+            }
+            let waited = started.elapsed().as_secs();
+            if waited > quiet(self.info) && depth == 0 {
+                screen::warn(&format!(
+                    "no block has taken it in {} s: does anyone mine? `{MINE}` has this node do it",
+                    quiet(self.info)
+                ));
+            }
+            let what = match (silent, depth) {
+                (1.., _) => "the node does not answer; waiting for it".to_owned(),
+                (_, 0) => "waiting for a block".to_owned(),
+                (_, depth) => format!("{depth} of {} blocks", self.blocks),
+            };
+            progress.show(&format!("{what}… {waited} s"));
+            sleep(POLL);
+        }
+    }
+
+    /// Hands in what the node no longer knows; answers whether it took it.
+    fn hand_in_again(&self) -> Result<bool, WalletError> {
+        let txid = self.txid;
+        match self.node.send(self.encoded) {
+            Ok(_) => Ok(true),
+            Err(NodeError::Unreachable { .. }) => Ok(false),
+            Err(error) => {
+                let reason = format!(
+                    "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \
+                     spends was spent otherwise"
+                );
+                Err(WalletError::Failed { txid, reason })
             }
         }
-        let what = if silent > 0 { "the node does not answer; waiting for it" } else { "waiting for a block" };
-        progress.show(&format!("{what}… {} s", started.elapsed().as_secs()));
-        sleep(POLL);
     }
+}
+
+/// Reads the identifier of a transaction, with or without `0x`.
+pub fn read_txid(text: &str) -> Result<TxId, WalletError> {
+    let digits = text.trim();
+    let digits = digits.strip_prefix("0x").unwrap_or(digits);
+    digits.parse().map_err(|error| WalletError::Usage(format!("'{text}' is not a transaction id: {error}")))
 }
 
 /// Reads `ADDRESS=AMOUNT`.

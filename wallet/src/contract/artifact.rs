@@ -1,11 +1,12 @@
 //! What compilers write: bare bytecode, bare ABIs, and the JSON of solc, vyper, forge and hardhat.
 
-use std::{fs::File, io::Read, path::Path};
+use std::{fs::File, path::Path};
 
 use alloy_json_abi::JsonAbi;
 use serde_json::Value;
 
 use super::{ContractError, Interface, MAX_ARTIFACT};
+use crate::input::read_text;
 
 /// One contract of a file.
 #[derive(Clone, Debug)]
@@ -49,10 +50,9 @@ pub fn read_artifact(path: &Path, wanted: Option<&str>, deploy: bool) -> Result<
 }
 
 fn read(path: &Path) -> Result<String, ContractError> {
-    let mut text = String::new();
-    let result = File::open(path).and_then(|file| file.take(MAX_ARTIFACT).read_to_string(&mut text));
+    let result = File::open(path).and_then(|file| read_text(file, MAX_ARTIFACT));
     let wrong = |reason: String| ContractError::Artifact { file: path.display().to_string(), reason };
-    result.map(|_| text).map_err(|error| wrong(format!("cannot be read: {error}")))
+    result.map(|text| text.to_string()).map_err(|error| wrong(format!("cannot be read: {error}")))
 }
 
 /// The output proper: solc of npm says `>>> Cannot retry …` in front of it.

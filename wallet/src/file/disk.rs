@@ -4,6 +4,8 @@ use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
+    thread::sleep,
+    time::{Duration, Instant},
 };
 
 use super::{FileError, Wallet};
@@ -60,11 +62,17 @@ fn make_folder(path: &Path) -> io::Result<()> {
     builder.recursive(true).create(path)
 }
 
+/// How long another process is waited for: most commands take a second.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Between two tries at a lock.
+const RETRY: Duration = Duration::from_millis(50);
+
 /// The right to write a wallet's file; held until dropped.
 #[derive(Debug)]
 pub struct WalletLock {
     path: PathBuf,
-    _lock: File,
+    lock: File,
 }
 
 impl Wallet {
@@ -87,11 +95,27 @@ impl Wallet {
 }
 
 impl WalletLock {
-    /// Takes the lock of a wallet's file, which need not exist yet.
+    /// Takes the lock of a wallet's file, which need not exist yet. While another process holds it, waits for a while.
+    ///
+    /// # Errors
+    /// [`FileError::Locked`] if that process goes on holding it.
+    pub fn take(path: &Path) -> Result<Self, FileError> {
+        let lock = Self::unlocked(path)?;
+        lock.retake()?;
+        Ok(lock)
+    }
+
+    /// Takes the lock at once.
     ///
     /// # Errors
     /// [`FileError::Locked`] while another process holds it.
-    pub fn take(path: &Path) -> Result<Self, FileError> {
+    pub fn try_take(path: &Path) -> Result<Self, FileError> {
+        let lock = Self::unlocked(path)?;
+        lock.try_retake()?;
+        Ok(lock)
+    }
+
+    fn unlocked(path: &Path) -> Result<Self, FileError> {
         let path = &target(path).map_err(failed("follow the link", path))?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder).map_err(failed("make the folder", folder))?;
@@ -100,10 +124,36 @@ impl WalletLock {
         let lock = owner_only(OpenOptions::new().write(true).create(true).truncate(false))
             .open(&lock_path)
             .map_err(failed("open", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.into(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(FileError::Locked(path.into())),
-            Err(TryLockError::Error(error)) => Err(failed("lock", &lock_path)(error)),
+        Ok(Self { path: path.into(), lock })
+    }
+
+    /// Lets others write, as while the user is asked; what was read of the wallet may then be out of date.
+    ///
+    /// # Errors
+    /// [`FileError::Io`].
+    pub fn release(&self) -> Result<(), FileError> {
+        self.lock.unlock().map_err(failed("unlock", &self.path))
+    }
+
+    /// Takes the lock again.
+    ///
+    /// # Errors
+    /// As for [`WalletLock::take`].
+    pub fn retake(&self) -> Result<(), FileError> {
+        let started = Instant::now();
+        loop {
+            match self.try_retake() {
+                Err(FileError::Locked(_)) if started.elapsed() < PATIENCE => sleep(RETRY),
+                result => return result,
+            }
+        }
+    }
+
+    fn try_retake(&self) -> Result<(), FileError> {
+        match self.lock.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(FileError::Locked(self.path.clone())),
+            Err(TryLockError::Error(error)) => Err(failed("lock", &self.path)(error)),
         }
     }
 
@@ -113,6 +163,14 @@ impl WalletLock {
     /// [`FileError`].
     pub fn read(&self) -> Result<Wallet, FileError> {
         Wallet::read(&self.path)
+    }
+
+    /// Makes sure that nobody wrote since the wallet was read.
+    ///
+    /// # Errors
+    /// [`FileError::Changed`].
+    pub fn unchanged(&self, wallet: &Wallet) -> Result<(), FileError> {
+        if self.read()? == *wallet { Ok(()) } else { Err(FileError::Changed(self.path.clone())) }
     }
 
     /// Writes a wallet where none is.
@@ -135,8 +193,16 @@ impl WalletLock {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(FileError::TooLarge { bytes: bytes.len(), most: MAX_BYTES });
         }
-        replace(&self.path, &bytes, &mut |_| Ok(())).map_err(failed("write", &self.path))
+        replace_file(&self.path, &bytes).map_err(failed("write", &self.path))
     }
+}
+
+/// Replaces a file that only its owner can read, so that a crash leaves the old one or the new one.
+///
+/// # Errors
+/// What the system says.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, &mut |_| Ok(()))
 }
 
 /// Where a replacement can be interrupted.
@@ -174,12 +240,4 @@ pub(super) fn replace(path: &Path, bytes: &[u8], reached: &mut dyn FnMut(Step) -
         File::open(folder)?.sync_all()?;
     }
     Ok(())
-}
-
-/// Replaces a file that only its owner can read.
-///
-/// # Errors
-/// What the system says; the old file is then still there.
-pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, &mut |_| Ok(()))
 }

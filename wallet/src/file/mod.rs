@@ -6,24 +6,31 @@
 mod disk;
 mod sent;
 
-use std::{collections::BTreeSet, io, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    path::PathBuf,
+};
 
+use alloy_primitives::Address;
 use bip39::Mnemonic;
 use chain_core::{
     coin::KeyBytes,
     hash::{BlockHash, TxId, sha256},
     policy::Policy,
 };
+use secp256k1::SecretKey;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 pub(crate) use self::sent::is_change;
 pub use self::{
-    disk::{WalletLock, replace_private},
+    disk::{WalletLock, replace_file},
     sent::{Sent, SentState},
 };
 use crate::{
-    keys::{Branch, KeyError, PublicKeys, Signer},
+    keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
+    keystore::account_of,
     network::Network,
     request::policy_keys,
     vault::{Cost, Sealed, VaultError},
@@ -60,6 +67,9 @@ pub enum FileError {
     /// Another process writes.
     #[error("another cairn-wallet is working on {0}")]
     Locked(PathBuf),
+    /// Another process wrote while the user was asked.
+    #[error("another cairn-wallet changed {0} meanwhile: nothing was signed or sent")]
+    Changed(PathBuf),
     /// Cut short, altered or no wallet at all.
     #[error("{path} is damaged: {what}")]
     Damaged {
@@ -142,6 +152,15 @@ pub struct Wallet {
     pub policies: Vec<NamedPolicy>,
     /// What was sent, oldest first.
     pub sent: Vec<Sent>,
+    /// Accounts whose keys do not come from the mnemonic; the keys are sealed with it, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub imported: Vec<Address>,
+    /// Coins that are not spent.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub frozen: BTreeSet<String>,
+    /// What the user calls addresses, keys and transactions.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// How many keys of each branch have been handed out.
@@ -184,6 +203,23 @@ struct Preamble {
     version: u32,
 }
 
+/// The parts of what is sealed: entropy, and 32 bytes for each imported account.
+fn split(secret: &[u8]) -> Option<(&[u8], Vec<SecretKey>)> {
+    // Entropy alone has a multiple of four bytes; anything else ends in its length.
+    if secret.len().is_multiple_of(4) {
+        return Some((secret, Vec::new()));
+    }
+    let (length, rest) = secret.split_last()?;
+    let (entropy, keys) = rest.split_at_checked(usize::from(*length))?;
+    let (keys, surplus) = keys.as_chunks::<32>();
+    let keys = keys.iter().map(|key| SecretKey::from_secret_bytes(*key).ok()).collect::<Option<Vec<_>>>()?;
+    surplus.is_empty().then_some((entropy, keys))
+}
+
+fn no_account(index: u32) -> KeyError {
+    KeyError::Derivation(format!("there is no account {index}"))
+}
+
 fn checksum(wallet: &Wallet) -> String {
     hex::encode(sha256(&serde_json::to_vec(wallet).expect("a wallet is plain data with text keys")))
 }
@@ -195,42 +231,91 @@ impl Wallet {
     /// [`UnlockError`] if sealing or deriving fails.
     pub fn new(network: Network, mnemonic: &Mnemonic, password: &str, cost: Cost) -> Result<Self, UnlockError> {
         let mut wallet = Self::watch(network, Signer::new(mnemonic)?.public().clone());
-        wallet.seal(mnemonic, password, cost)?;
+        wallet.seal(mnemonic, &[], password, cost)?;
         Ok(wallet)
     }
 
     /// A wallet that knows public keys only.
     pub fn watch(network: Network, keys: PublicKeys) -> Self {
         let used = Used { receive: 1, change: 0, policy: 0, accounts: 1 };
-        Self { network, sealed: None, keys, used, policies: Vec::new(), sent: Vec::new() }
+        Self {
+            network,
+            sealed: None,
+            keys,
+            used,
+            policies: Vec::new(),
+            sent: Vec::new(),
+            imported: Vec::new(),
+            frozen: BTreeSet::new(),
+            labels: BTreeMap::new(),
+        }
     }
 
-    /// Seals the mnemonic anew.
+    /// Seals the mnemonic anew, and the keys of imported accounts with it.
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn seal(&mut self, mnemonic: &Mnemonic, password: &str, cost: Cost) -> Result<(), VaultError> {
-        let entropy = Zeroizing::new(mnemonic.to_entropy());
-        self.sealed = Some(Sealed::seal(&entropy, password, cost)?);
+    pub fn seal(
+        &mut self,
+        mnemonic: &Mnemonic,
+        imported: &[SecretKey],
+        password: &str,
+        cost: Cost,
+    ) -> Result<(), VaultError> {
+        let mut secret = Zeroizing::new(mnemonic.to_entropy());
+        for key in imported {
+            secret.extend(key.to_secret_bytes());
+        }
+        if !imported.is_empty() {
+            // Behind everything, so that a secret without imported keys is the entropy alone.
+            secret.push(u8::try_from(mnemonic.to_entropy().len()).unwrap_or_default());
+        }
+        self.sealed = Some(Sealed::seal(&secret, password, cost)?);
+        self.imported = imported.iter().map(account_of).collect();
         Ok(())
     }
 
-    /// Takes the mnemonic out.
+    /// Takes the mnemonic out and derives the secret keys, and makes sure that the file's public keys are theirs.
     ///
     /// # Errors
     /// [`UnlockError`], above all for a wrong password.
-    pub fn mnemonic(&self, password: &str) -> Result<Mnemonic, UnlockError> {
-        let entropy = self.sealed.as_ref().ok_or(UnlockError::WatchOnly)?.open(password)?;
-        Mnemonic::from_entropy(&entropy).map_err(|_| UnlockError::NoMnemonic)
+    pub fn open(&self, password: &str) -> Result<(Mnemonic, Signer), UnlockError> {
+        let secret = self.sealed.as_ref().ok_or(UnlockError::WatchOnly)?.open(password)?;
+        let (entropy, imported) = split(&secret).ok_or(UnlockError::NoMnemonic)?;
+        let mnemonic = Mnemonic::from_entropy(entropy).map_err(|_| UnlockError::NoMnemonic)?;
+        let signer = Signer::new(&mnemonic)?.with(imported);
+        let own = signer.imported().iter().map(account_of).eq(self.imported.iter().copied());
+        if own && *signer.public() == self.keys { Ok((mnemonic, signer)) } else { Err(UnlockError::ForeignKeys) }
     }
 
-    /// Derives the secret keys, and makes sure that the file's public keys are theirs.
+    /// The account of a number, as [`KeyTable`](crate::request::KeyTable) and the signer count them.
     ///
     /// # Errors
-    /// [`UnlockError`].
-    pub fn signer(&self, password: &str) -> Result<Signer, UnlockError> {
-        let signer = Signer::new(&self.mnemonic(password)?)?;
-        if *signer.public() == self.keys { Ok(signer) } else { Err(UnlockError::ForeignKeys) }
+    /// [`KeyError`] if there is none.
+    pub fn account(&self, index: u32) -> Result<Address, KeyError> {
+        match index.checked_sub(IMPORTED) {
+            None => self.keys.account(index),
+            Some(place) => self.imported.get(place as usize).copied().ok_or_else(|| no_account(index)),
+        }
+    }
+
+    /// Imported accounts with their numbers.
+    pub fn imported(&self) -> impl Iterator<Item = (Address, u32)> {
+        self.imported.iter().copied().zip(IMPORTED..)
+    }
+
+    /// The accounts that were handed out, by number, and those that were imported.
+    ///
+    /// # Errors
+    /// [`KeyError`] from derivation.
+    pub fn accounts(&self) -> Result<Vec<Address>, KeyError> {
+        let derived = (0..self.used.accounts).map(|index| self.keys.account(index));
+        derived.chain(self.imported.iter().copied().map(Ok)).collect()
+    }
+
+    /// What the user calls an address, a key or a transaction.
+    pub fn label(&self, of: &str) -> Option<&str> {
+        self.labels.get(of).map(String::as_str)
     }
 
     /// Remembers what is sent. Where there is no room, what is so old that no node keeps it is forgotten first.
@@ -328,7 +413,8 @@ impl Wallet {
         self.sent.iter().any(|sent| sent.txid == *txid)
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    /// What the file holds.
+    pub fn to_bytes(&self) -> Vec<u8> {
         let envelope =
             Envelope { format: FORMAT.into(), version: VERSION, wallet: self.clone(), checksum: checksum(self) };
         let mut bytes = serde_json::to_vec_pretty(&envelope).expect("a wallet is plain data with text keys");

@@ -41,8 +41,8 @@ fn a_wallet_is_read_as_it_was_written() {
     wallet.used.receive = 7;
     lock.write(&wallet).unwrap();
     assert_eq!(lock.read().unwrap(), wallet);
-    assert_eq!(wallet.mnemonic("pass").unwrap().word_count(), 12);
-    assert_eq!(wallet.mnemonic("word"), Err(UnlockError::Vault(VaultError::WrongPassword)));
+    assert_eq!(wallet.open("pass").unwrap().0.word_count(), 12);
+    assert_eq!(wallet.open("word").err(), Some(UnlockError::Vault(VaultError::WrongPassword)));
 }
 
 #[cfg(unix)]
@@ -140,7 +140,7 @@ fn what_was_sent_is_kept_by_bytes_and_never_makes_a_file_that_cannot_be_read() {
 fn files_of_version_1_are_read_and_what_was_sent_is_kept() {
     use crate::request::{OwnKeys, Request};
     let mut wallet = wallet();
-    let signer = wallet.signer("pass").unwrap();
+    let signer = wallet.open("pass").unwrap().1;
     let lock = wallet.keys.lock(Branch::Receive, 0).unwrap();
     let change = wallet.keys.lock(Branch::Change, 0).unwrap();
     let path = |branch| keys::KeyPath::Coin(branch, 0).to_string();
@@ -190,10 +190,19 @@ fn a_second_process_may_read_but_not_write() {
     let path = folder.path().join("w.json");
     let lock = WalletLock::take(&path).unwrap();
     lock.create(&wallet()).unwrap();
-    assert!(matches!(WalletLock::take(&path), Err(FileError::Locked(_))));
+    assert!(matches!(WalletLock::try_take(&path), Err(FileError::Locked(_))));
     assert!(Wallet::read(&path).is_ok());
-    drop(lock);
-    assert!(WalletLock::take(&path).is_ok());
+    lock.release().unwrap();
+    let other = WalletLock::try_take(&path).unwrap();
+    let mut changed = wallet();
+    changed.used.receive = 9;
+    other.write(&changed).unwrap();
+    drop(other);
+    // What the first one read is out of date, and it is told.
+    lock.retake().unwrap();
+    assert!(matches!(WalletLock::try_take(&path), Err(FileError::Locked(_))));
+    assert!(matches!(lock.unchanged(&wallet()), Err(FileError::Changed(_))));
+    assert!(lock.unchanged(&lock.read().unwrap()).is_ok());
 }
 
 #[test]
@@ -287,8 +296,8 @@ fn public_keys_of_somebody_else_are_found_out() {
     let mut wallet = wallet();
     let other = keys::generate(12).unwrap();
     wallet.keys = Signer::new(&other).unwrap().public().clone();
-    assert!(matches!(wallet.signer("pass"), Err(UnlockError::ForeignKeys)));
-    assert!(super::Wallet::new(network(), &other, "pass", CHEAP).unwrap().signer("pass").is_ok());
+    assert!(matches!(wallet.open("pass"), Err(UnlockError::ForeignKeys)));
+    assert!(super::Wallet::new(network(), &other, "pass", CHEAP).unwrap().open("pass").is_ok());
 }
 
 #[test]
@@ -296,7 +305,7 @@ fn an_absurd_cost_is_refused_however_the_file_says_it() {
     let mut wallet = wallet();
     wallet.sealed.as_mut().unwrap().cost.memory_kib = u32::MAX;
     let read = Wallet::from_bytes(Path::new("w"), &wallet.to_bytes()).unwrap();
-    assert!(matches!(read.mnemonic("pass"), Err(UnlockError::Vault(VaultError::AbsurdCost(_)))));
+    assert!(matches!(read.open("pass"), Err(UnlockError::Vault(VaultError::AbsurdCost(_)))));
 }
 
 proptest! {

@@ -1,38 +1,38 @@
 //! The node's JSON-RPC, as far as a wallet needs it.
 
+mod calls;
 mod cookie;
 mod types;
 
 use std::{cell::Cell, path::Path, time::Duration};
 
-use alloy_primitives::{Address, Bytes, U256};
-use chain_core::{
-    hash::{BlockHash, TxId},
-    units::Height,
-};
+use alloy_primitives::Bytes;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use self::cookie::Cookie;
 pub use self::types::{
-    AccountEntry, AccountPage, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinPage, CoinsPage, FeeEstimate, Log,
-    NodeCoin, Receipt, Tips, TransactionDetails, TransactionStatus, Trial,
+    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, Entry, FeeEstimate, Log,
+    NodeCoin, Page, Receipt, Tips, TransactionDetails, TransactionStatus, Trial,
 };
+
+/// How a distant node is reached: keys never leave the wallet, but amounts, nonces and fees could be changed on the way.
+pub const TUNNEL: &str = "ssh -N -L 8545:127.0.0.1:8545 HOST";
 
 /// Largest answer that is read: what a node sends at most, and some.
 const MAX_ANSWER: u64 = 40 << 20;
 
-/// Calls in one batch; a node takes 100.
+/// Calls in one batch: what a node takes unless its owner set `--http.max-batch`.
 const BATCH: usize = 100;
 
-/// Addresses in one call; a node takes 1,000.
-const ADDRESSES: usize = 1_000;
+/// What a node answers to a batch of too many calls or too large an answer, and to any batch where they are off.
+const BATCH_REFUSED: [i64; 3] = [-32010, -32011, -32005];
 
-/// Pages that are read of one list before the node is taken for broken.
-const PAGES: usize = 1_000;
+/// A connection is there within this time, or not at all.
+const CONNECT: Duration = Duration::from_secs(5);
 
-/// Entries of an account's history among which those of the mempool are looked for: they come first.
-const PENDING: u32 = 200;
+/// The first answer costs a node no work, so that waiting longer for it is of no use.
+const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// Why a node does not answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,11 +86,15 @@ pub enum NodeError {
 }
 
 /// A node behind a URL.
+#[derive(Clone)]
 pub struct Node {
     url: String,
     cookie: Cookie,
     agent: ureq::Agent,
+    timeout: Duration,
     next_id: Cell<u64>,
+    /// Calls in one batch, as far as the node is known.
+    batch: Cell<usize>,
 }
 
 #[derive(Deserialize)]
@@ -109,29 +113,40 @@ struct AnswerError {
 
 impl Node {
     /// A node at `http://host:port`, and the file with its cookie if it is not where a node of this user leaves it; nothing
-    /// is sent yet.
+    /// is sent yet. Each answer may take as long as `timeout`.
     ///
     /// # Errors
     /// [`NodeError::BadUrl`].
-    pub fn new(url: &str, cookie: Option<&Path>) -> Result<Self, NodeError> {
+    pub fn new(url: &str, cookie: Option<&Path>, timeout: Duration) -> Result<Self, NodeError> {
         let bad = |reason: &str| NodeError::BadUrl { url: url.into(), reason: reason.into() };
         if url.starts_with("https://") {
-            return Err(bad("this wallet speaks plain http; reach a distant node through a tunnel (ssh -L)"));
+            return Err(bad(&format!(
+                "this wallet speaks plain http. Reach a distant node through a tunnel, `{TUNNEL}`, and use --rpc \
+                 http://127.0.0.1:8545"
+            )));
         }
-        let uri: ureq::http::Uri = url.parse().map_err(|_| bad("it is no URL"))?;
+        let uri: ureq::http::Uri = url.parse().map_err(|_| bad("it is not a URL"))?;
         if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
             return Err(bad("write it like http://127.0.0.1:8545"));
         }
         let agent = ureq::Agent::config_builder()
-            .timeout_connect(Some(Duration::from_secs(5)))
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_connect(Some(CONNECT))
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
             .user_agent("cairn-wallet")
             .build()
             .new_agent();
-        Ok(Self { url: url.into(), cookie: Cookie::find(url, cookie), agent, next_id: Cell::new(1) })
+        let cookie = Cookie::find(url, cookie);
+        Ok(Self { url: url.into(), cookie, agent, timeout, next_id: Cell::new(1), batch: Cell::new(BATCH) })
+    }
+
+    /// Whether what is sent stays on this machine.
+    pub fn is_on_this_machine(&self) -> bool {
+        let uri: Option<ureq::http::Uri> = self.url.parse().ok();
+        let host = uri.as_ref().and_then(|uri| uri.host()).unwrap_or_default();
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || bare.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
     }
 
     /// Where it is.
@@ -139,16 +154,17 @@ impl Node {
         &self.url
     }
 
-    fn post(&self, body: &Value) -> Result<Value, NodeError> {
+    fn post(&self, body: &Value, timeout: Duration) -> Result<Value, NodeError> {
         let not_a_node = |reason: String| NodeError::NotANode { url: self.url.clone(), reason };
-        let mut post = self.agent.post(&self.url);
+        let transport = |error: ureq::Error| self.transport(&error, timeout);
+        let mut request = self.agent.post(&self.url).config().timeout_global(Some(timeout)).build();
         if let Some(cookie) = self.cookie.header() {
-            post = post.header("authorization", cookie);
+            request = request.header("authorization", cookie);
         }
-        let mut response = post.send_json(body).map_err(|error| self.transport(&error))?;
+        let mut response = request.send_json(body).map_err(transport)?;
         let status = response.status();
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
-        let text = text.map_err(|error| self.transport(&error))?;
+        let text = text.map_err(transport)?;
         serde_json::from_str(&text).map_err(|_| match status.as_u16() {
             200 => not_a_node("its answer is no JSON".into()),
             403 => not_a_node(format!("it refuses this host name (HTTP 403: {})", text.trim())),
@@ -156,11 +172,18 @@ impl Node {
         })
     }
 
-    fn transport(&self, error: &ureq::Error) -> NodeError {
+    fn transport(&self, error: &ureq::Error, timeout: Duration) -> NodeError {
         let url = self.url.clone();
         match error {
+            ureq::Error::Timeout(ureq::Timeout::Connect) => {
+                NodeError::Unreachable { url, reason: format!("no connection within {} s", CONNECT.as_secs()) }
+            }
+            ureq::Error::Timeout(_) => NodeError::Unreachable {
+                url,
+                reason: format!("what listens there did not answer within {} s (see --timeout)", timeout.as_secs()),
+            },
             ureq::Error::Io(error) => NodeError::Unreachable { url, reason: error.to_string() },
-            ureq::Error::ConnectionFailed | ureq::Error::HostNotFound | ureq::Error::Timeout(_) => {
+            ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
                 NodeError::Unreachable { url, reason: error.to_string() }
             }
             other => NodeError::NotANode { url, reason: other.to_string() },
@@ -177,10 +200,13 @@ impl Node {
     /// # Errors
     /// [`NodeError`].
     pub fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, NodeError> {
+        read_result(method, self.call_within(self.timeout, method, params)?)
+    }
+
+    fn call_within(&self, timeout: Duration, method: &str, params: Value) -> Result<Value, NodeError> {
         let request = self.envelope(method, params);
-        let answer: Answer = serde_json::from_value(self.post(&request)?).map_err(|_| NodeError::NotANode {
-            url: self.url.clone(),
-            reason: "it does not speak JSON-RPC 2.0".into(),
+        let answer: Answer = serde_json::from_value(self.post(&request, timeout)?).map_err(|_| {
+            NodeError::NotANode { url: self.url.clone(), reason: "it does not speak JSON-RPC 2.0".into() }
         })?;
         if answer.id != request["id"] && answer.error.is_none() {
             return Err(bad_answer(method, "it answers another call"));
@@ -193,229 +219,31 @@ impl Node {
     /// # Errors
     /// [`NodeError`]; one refused call refuses all.
     pub fn call_many<T: DeserializeOwned>(&self, method: &str, params: Vec<Value>) -> Result<Vec<T>, NodeError> {
-        let mut results = Vec::with_capacity(params.len());
-        for chunk in params.chunks(BATCH) {
-            let requests: Vec<Value> = chunk.iter().map(|params| self.envelope(method, params.clone())).collect();
-            let answers = self.post(&Value::Array(requests.clone()))?;
-            let mut answers: Vec<Answer> =
-                serde_json::from_value(answers).map_err(|_| bad_answer(method, "it is no list of answers"))?;
-            for request in &requests {
-                let position = answers.iter().position(|answer| answer.id == request["id"]);
-                let position = position.ok_or_else(|| bad_answer(method, "an answer is missing"))?;
-                results.push(read_answer(method, answers.swap_remove(position))?);
+        let results = self.batch(params.into_iter().map(|params| (method, params)).collect())?;
+        results.into_iter().map(|result| read_result(method, result)).collect()
+    }
+
+    /// Makes many calls with as few requests as the node allows; results come in the order of the calls.
+    fn batch(&self, calls: Vec<(&str, Value)>) -> Result<Vec<Value>, NodeError> {
+        let mut results = Vec::with_capacity(calls.len());
+        let mut rest = &calls[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(self.batch.get().min(rest.len()));
+            if let [(method, params)] = now {
+                results.push(self.call_within(self.timeout, method, params.clone())?);
+                rest = later;
+                continue;
             }
+            let requests = now.iter().map(|(method, params)| self.envelope(method, params.clone())).collect::<Vec<_>>();
+            let answers = self.post(&Value::Array(requests.clone()), self.timeout)?;
+            if answers["error"]["code"].as_i64().is_some_and(|code| BATCH_REFUSED.contains(&code)) {
+                self.batch.set((now.len() / 2).max(1));
+                continue;
+            }
+            results.extend(read_batch(now[0].0, &requests, answers)?);
+            rest = later;
         }
         Ok(results)
-    }
-
-    /// What the node says of its chain.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn info(&self) -> Result<ChainInfo, NodeError> {
-        let info: ChainInfo = self.call("chain_getInfo", json!([])).map_err(|error| match error {
-            NodeError::Refused { code: -32601, .. } => {
-                let reason = "it does not know chain_getInfo; is it an Ethereum node?".into();
-                NodeError::NotANode { url: self.url.clone(), reason }
-            }
-            other => other,
-        })?;
-        // The name becomes part of a path, the prefix part of addresses.
-        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-        if info.chain.is_empty() || info.chain.len() > 64 || !info.chain.chars().all(plain) {
-            return Err(bad_answer("chain_getInfo", "that is no name of a chain"));
-        }
-        if !chain_core::address::is_valid_prefix(&info.hrp) {
-            return Err(bad_answer("chain_getInfo", "that is no prefix of addresses"));
-        }
-        Ok(info)
-    }
-
-    /// All unspent coins of these addresses, those of the mempool included.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn coins(&self, addresses: &[String]) -> Result<Vec<NodeCoin>, NodeError> {
-        let mut coins = Vec::new();
-        for chunk in addresses.chunks(ADDRESSES) {
-            let mut cursor = Value::Null;
-            for page_number in 0.. {
-                let options = json!({ "mempool": true, "cursor": cursor });
-                let page: CoinsPage = self.call("coin_getCoins", json!([chunk, options]))?;
-                coins.extend(page.coins);
-                match page.next {
-                    Some(next) if page_number < PAGES => cursor = next,
-                    Some(_) => return Err(bad_answer("coin_getCoins", "its list has no end")),
-                    None => break,
-                }
-            }
-        }
-        Ok(coins)
-    }
-
-    /// What these addresses hold together.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn coin_balance(&self, addresses: &[String]) -> Result<CoinBalance, NodeError> {
-        let chunks = addresses.chunks(ADDRESSES).map(|chunk| json!([chunk])).collect();
-        let parts: Vec<CoinBalance> = self.call_many("coin_getBalance", chunks)?;
-        parts
-            .into_iter()
-            .try_fold(CoinBalance::default(), CoinBalance::plus)
-            .ok_or_else(|| bad_answer("coin_getBalance", "the sum is more money than there can be"))
-    }
-
-    /// Has the node mine, and pay these two for its blocks.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn mine_for(&self, address: &str, account: &str, threads: Option<u32>) -> Result<(), NodeError> {
-        self.call::<bool>("miner_setAddress", json!([address, account]))?;
-        self.call::<bool>("miner_start", json!([threads])).map(drop)
-    }
-
-    /// Has the node stop mining.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn stop_mining(&self) -> Result<(), NodeError> {
-        self.call::<bool>("miner_stop", json!([])).map(drop)
-    }
-
-    /// What gas costs.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn fees(&self) -> Result<FeeEstimate, NodeError> {
-        self.call("coin_estimateFee", json!([]))
-    }
-
-    /// Hands in a transaction of any kind; answers its identifier.
-    ///
-    /// # Errors
-    /// [`NodeError::Refused`] with the rule that it breaks.
-    pub fn send(&self, encoded: &[u8]) -> Result<TxId, NodeError> {
-        let text: String = self.call("coin_sendRawTransaction", json!([hex::encode(encoded)]))?;
-        text.parse().map_err(|_| bad_answer("coin_sendRawTransaction", "it is no transaction id"))
-    }
-
-    /// What has become of a transaction; nothing if the node does not know it.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn transaction(&self, txid: &TxId) -> Result<Option<TransactionStatus>, NodeError> {
-        self.call("coin_getTransaction", json!([txid.to_string()]))
-    }
-
-    /// What a transaction takes and pays; nothing if the node does not know it.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn details(&self, txid: &TxId) -> Result<Option<TransactionDetails>, NodeError> {
-        self.call("coin_getTransaction", json!([txid.to_string()]))
-    }
-
-    /// Balance of an account in wei.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn balance(&self, account: &Address) -> Result<U256, NodeError> {
-        self.call("eth_getBalance", json!([account.to_string(), "latest"]))
-    }
-
-    /// Nonce of an account's next transaction, the mempool included or not.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn nonce(&self, account: &Address, pending: bool) -> Result<u64, NodeError> {
-        let tag = if pending { "pending" } else { "latest" };
-        let nonce: U256 = self.call("eth_getTransactionCount", json!([account.to_string(), tag]))?;
-        u64::try_from(nonce).map_err(|_| bad_answer("eth_getTransactionCount", "it does not fit in 64 bits"))
-    }
-
-    /// Whether each account ever sent or holds something, the mempool included.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn accounts_used(&self, accounts: &[Address]) -> Result<Vec<bool>, NodeError> {
-        let params = |tag: &str| accounts.iter().map(|account| json!([account.to_string(), tag])).collect();
-        let nonces: Vec<U256> = self.call_many("eth_getTransactionCount", params("pending"))?;
-        let balances: Vec<U256> = self.call_many("eth_getBalance", params("latest"))?;
-        Ok(nonces.iter().zip(&balances).map(|(nonce, balance)| !nonce.is_zero() || !balance.is_zero()).collect())
-    }
-
-    /// What transactions that wait for a block pay to an account; nothing if the node keeps no index.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn arriving(&self, account: &Address) -> Result<U256, NodeError> {
-        let params = json!([account.to_string(), { "limit": PENDING }]);
-        let page: AccountPage = match self.call("chain_getAccountHistory", params) {
-            Err(NodeError::Refused { code: -32002, .. }) => return Ok(U256::ZERO),
-            other => other?,
-        };
-        Ok(page.arriving())
-    }
-
-    /// Hash of the block at a height; nothing above the tip.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn block_hash(&self, height: Height) -> Result<Option<BlockHash>, NodeError> {
-        match self.call::<String>("chain_getBlockHash", json!([height])) {
-            Err(NodeError::Refused { code: -32001, .. }) => Ok(None),
-            other => {
-                let parsed = other?.parse().map_err(|_| bad_answer("chain_getBlockHash", "it is not a hash"));
-                parsed.map(Some)
-            }
-        }
-    }
-
-    /// Gas that a transaction would need; nothing if the node does not estimate.
-    ///
-    /// # Errors
-    /// [`NodeError::Refused`] if it would fail.
-    pub fn estimate_gas(&self, trial: &Trial) -> Result<Option<u64>, NodeError> {
-        let gas: U256 = match self.call("eth_estimateGas", json!([trial])) {
-            Err(NodeError::Refused { code: -32601, .. }) => return Ok(None),
-            other => other?,
-        };
-        u64::try_from(gas).map(Some).map_err(|_| bad_answer("eth_estimateGas", "it does not fit in 64 bits"))
-    }
-
-    /// What a transaction would answer at the tip. Nothing changes.
-    ///
-    /// # Errors
-    /// [`NodeError::Refused`] with code 3 if it would revert.
-    pub fn try_out(&self, trial: &Trial) -> Result<Bytes, NodeError> {
-        self.call("eth_call", json!([trial, "latest"]))
-    }
-
-    /// What came of an account transaction, once it is mined.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn receipt(&self, txid: &TxId) -> Result<Option<Receipt>, NodeError> {
-        self.call("eth_getTransactionReceipt", json!([format!("0x{txid}")]))
-    }
-
-    /// How the outermost call of a mined transaction ended.
-    ///
-    /// # Errors
-    /// [`NodeError`], also if the node does not serve `debug`.
-    pub fn trace(&self, txid: &TxId) -> Result<CallTrace, NodeError> {
-        let options = json!({ "tracer": "callTracer", "tracerConfig": { "onlyTopCall": true } });
-        self.call("debug_traceTransaction", json!([format!("0x{txid}"), options]))
-    }
-
-    /// Whether an account has code.
-    ///
-    /// # Errors
-    /// [`NodeError`].
-    pub fn has_code(&self, account: &Address) -> Result<bool, NodeError> {
-        let code: Bytes = self.call("eth_getCode", json!([account.to_string(), "latest"]))?;
-        Ok(!code.is_empty())
     }
 }
 
@@ -423,15 +251,34 @@ fn bad_answer(method: &str, reason: &str) -> NodeError {
     NodeError::BadAnswer { method: method.into(), reason: reason.into() }
 }
 
-fn read_answer<T: DeserializeOwned>(method: &str, answer: Answer) -> Result<T, NodeError> {
+/// Answers of a batch in the order of its requests.
+fn read_batch(method: &str, requests: &[Value], answers: Value) -> Result<Vec<Value>, NodeError> {
+    if answers["error"].is_object() {
+        let answer = serde_json::from_value(answers).map_err(|error| bad_answer(method, &error.to_string()))?;
+        return read_answer(method, answer).map(|_| Vec::new());
+    }
+    let mut answers: Vec<Answer> =
+        serde_json::from_value(answers).map_err(|_| bad_answer(method, "it is not a list of answers"))?;
+    let of = |request: &Value| {
+        let position = answers.iter().position(|answer| answer.id == request["id"]);
+        let position = position.ok_or_else(|| bad_answer(method, "an answer is missing"))?;
+        read_answer(request["method"].as_str().unwrap_or(method), answers.swap_remove(position))
+    };
+    requests.iter().map(of).collect()
+}
+
+fn read_result<T: DeserializeOwned>(method: &str, result: Value) -> Result<T, NodeError> {
+    serde_json::from_value(result).map_err(|error| bad_answer(method, &error.to_string()))
+}
+
+fn read_answer(method: &str, answer: Answer) -> Result<Value, NodeError> {
     if let Some(error) = answer.error {
         let reason = error.data.as_ref().and_then(|data| data["reason"].as_str()).map(str::to_owned);
         let output = error.data.and_then(|data| data.as_str()?.parse().ok());
         let (method, message) = (method.to_owned(), printable(&error.message));
         return Err(NodeError::Refused { method, code: error.code, message, reason, output });
     }
-    let result = answer.result.unwrap_or(Value::Null);
-    serde_json::from_value(result).map_err(|error| bad_answer(method, &error.to_string()))
+    Ok(answer.result.unwrap_or(Value::Null))
 }
 
 /// A node's words without what could move the cursor of a terminal, and not without end.

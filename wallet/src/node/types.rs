@@ -24,6 +24,8 @@ pub struct ChainInfo {
     /// Hash of the genesis block.
     #[serde(with = "crate::text")]
     pub genesis: BlockHash,
+    /// Time of the tip, in seconds since 1970.
+    pub time: u64,
     /// Height of the tip.
     pub height: Height,
     /// Height of the best header known.
@@ -171,13 +173,41 @@ pub struct PaidOutput {
     pub address: String,
 }
 
-/// A page of `coin_getHistory`.
+/// A page of a history.
 #[derive(Clone, Debug, Deserialize)]
-pub struct CoinPage {
+pub struct Page<T> {
     /// Entries, newest first.
-    pub entries: Vec<CoinEntry>,
+    pub entries: Vec<T>,
     /// Where the next page starts.
     pub next: Option<Value>,
+}
+
+/// An entry of a history.
+pub trait Entry: serde::de::DeserializeOwned {
+    /// What kind of transaction it is.
+    fn kind(&self) -> &str;
+    /// Time of its block.
+    fn time(&self) -> Option<u64>;
+}
+
+impl Entry for CoinEntry {
+    fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    fn time(&self) -> Option<u64> {
+        self.time
+    }
+}
+
+impl Entry for AccountEntry {
+    fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    fn time(&self) -> Option<u64> {
+        self.time
+    }
 }
 
 /// What one transaction did to one address of coins.
@@ -200,16 +230,7 @@ pub struct CoinEntry {
     pub sent: Amount,
 }
 
-/// A page of `chain_getAccountHistory`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct AccountPage {
-    /// Entries, newest first.
-    pub entries: Vec<AccountEntry>,
-    /// Where the next page starts.
-    pub next: Option<Value>,
-}
-
-impl AccountPage {
+impl Page<AccountEntry> {
     /// What entries of the mempool pay to the account.
     pub fn arriving(&self) -> U256 {
         let paid = self.entries.iter().filter(|entry| entry.height.is_none() && entry.direction == "in");
@@ -244,6 +265,15 @@ pub struct AccountEntry {
     pub success: Option<bool>,
 }
 
+/// What the chain and the mempool say of an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountState {
+    /// Its balance in wei.
+    pub balance: U256,
+    /// Its transactions that are not mined yet.
+    pub pending: u64,
+}
+
 /// A transaction that is tried without being sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Trial {
@@ -274,6 +304,13 @@ pub struct Receipt {
     pub contract_address: Option<Address>,
     /// What its code has to tell.
     pub logs: Vec<Log>,
+}
+
+impl Receipt {
+    /// What it paid for its gas, in wei.
+    pub fn fee(&self) -> U256 {
+        self.gas_used.saturating_mul(self.effective_gas_price)
+    }
 }
 
 /// What code has to tell.

@@ -36,7 +36,7 @@ const MAX_BYTES: u64 = 32 << 20;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
     /// Not readable, or not the JSON that is expected.
-    #[error("{0}")]
+    #[error("cannot be read: {0}")]
     Malformed(String),
     /// A file of another kind or version.
     #[error("it is a '{format}' of version {version}, not a '{FORMAT}' of version {VERSION}")]
@@ -139,14 +139,10 @@ impl<'a> OwnKeys<'a> {
                 coins.insert(public.coin_key(branch, index)?, (branch, index));
             }
         }
-        let accounts = (0..self.accounts).map(|index| Ok((public.account(index)?, index)));
+        let derived = (0..self.accounts).map(|index| Ok((public.account(index)?, index)));
+        let accounts = derived.chain(self.wallet.imported().map(Ok)).collect::<Result<_, KeyError>>()?;
         let policies = self.wallet.policies.iter().map(|named| (named.policy.hash(), named.name.clone()));
-        Ok(KeyTable {
-            public: public.clone(),
-            coins,
-            accounts: accounts.collect::<Result<_, KeyError>>()?,
-            policies: policies.collect(),
-        })
+        Ok(KeyTable { public: public.clone(), coins, accounts, policies: policies.collect() })
     }
 }
 
@@ -238,6 +234,7 @@ impl Request {
             version: u32,
         }
         let malformed = |error: serde_json::Error| RequestError::Malformed(error.to_string());
+        let bytes = crate::input::without_mark(bytes);
         if bytes.len() as u64 > MAX_BYTES {
             return Err(RequestError::Malformed("it is far too large".into()));
         }

@@ -28,7 +28,7 @@ impl Person {
         let mnemonic = bip39::Mnemonic::from_entropy(&[number; 16]).unwrap();
         let mut wallet = Wallet::new(network(), &mnemonic, "pass", CHEAP).unwrap();
         wallet.used.policy = 1;
-        Self { signer: wallet.signer("pass").unwrap(), wallet }
+        Self { signer: wallet.open("pass").unwrap().1, wallet }
     }
 
     fn key(&self, branch: Branch) -> KeyBytes {

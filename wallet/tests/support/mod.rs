@@ -1,6 +1,8 @@
 //! A node that answers from memory, and a wallet in a folder of its own.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test uses a part of it")]
 
+mod answers;
+
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
@@ -12,16 +14,10 @@ use std::{
 };
 
 use cairn_wallet::network::Network;
-use chain_core::{
-    check::{check_transaction, spend_checks},
-    codec,
-    coin::{Coin, OutPoint, Output as CoinOutput},
-    hash::TxId,
-    spec::ChainSpec,
-    transaction::Transaction,
-    units::Amount,
-};
+use chain_core::{coin::OutPoint, hash::TxId, spec::ChainSpec, transaction::Transaction};
 use serde_json::{Value, json};
+
+use self::answers::answer;
 
 pub const PASSWORD: &str = "correct horse";
 
@@ -79,6 +75,12 @@ pub struct State {
     pub answers: std::collections::BTreeMap<String, Value>,
     /// Answers this to calls of a method.
     pub instead: Option<(String, Value)>,
+    /// Payments in the history: address, transaction, grains, height.
+    pub received: Vec<(String, TxId, u64, u32)>,
+    /// HTTP requests so far.
+    pub requests: u32,
+    /// Calls in one batch that it takes.
+    pub max_batch: usize,
 }
 
 impl State {
@@ -128,6 +130,9 @@ impl MockNode {
             calls: Vec::new(),
             answers: std::collections::BTreeMap::new(),
             instead: None,
+            received: Vec::new(),
+            requests: 0,
+            max_batch: 100,
         }));
         let shared = state.clone();
         thread::spawn(move || {
@@ -165,8 +170,13 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         let request: Value = serde_json::from_slice(&body).ok()?;
         let mut state = state.lock().unwrap();
         let loses = state.lose_answers && request["method"] == "coin_sendRawTransaction";
+        state.requests += 1;
         let (status, text) = state.raw_answer.clone().unwrap_or_else(|| {
             let answer = match &request {
+                Value::Array(calls) if calls.len() > state.max_batch => json!({
+                    "jsonrpc": "2.0", "id": null,
+                    "error": { "code": -32010, "message": "The batch request was too large" },
+                }),
                 Value::Array(calls) => Value::Array(calls.iter().map(|call| answer(&mut state, call)).collect()),
                 call => answer(&mut state, call),
             };
@@ -179,199 +189,6 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
             format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", text.len());
         stream.write_all(format!("{head}{text}").as_bytes()).ok()?;
     }
-}
-
-fn answer(state: &mut State, call: &Value) -> Value {
-    let method = call["method"].as_str().unwrap_or_default().to_owned();
-    state.calls.push(method.clone());
-    let answered = match &state.instead {
-        Some((other, answer)) if *other == method => Ok(answer.clone()),
-        _ => result(state, &method, &call["params"]),
-    };
-    if let Ok(result) = &answered {
-        state.answers.insert(method, result.clone());
-    }
-    match answered {
-        Ok(result) => json!({ "jsonrpc": "2.0", "id": call["id"], "result": result }),
-        Err(error) => json!({ "jsonrpc": "2.0", "id": call["id"], "error": error }),
-    }
-}
-
-fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Value> {
-    let asked: Vec<String> = match &params[0] {
-        Value::Array(list) => list.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
-        Value::String(text) => vec![text.clone()],
-        _ => Vec::new(),
-    };
-    let network = &state.network;
-    Ok(match method {
-        "chain_getInfo" => json!({
-            "chain": network.name, "chainId": network.chain_id, "hrp": network.hrp,
-            "genesis": network.genesis.to_string(), "height": state.height, "headers": state.height,
-            "baseFee": state.base_fee, "syncing": state.syncing, "coinbaseMaturity": 10, "targetInterval": 5,
-            "time": 1_760_000_000, "more": "than the wallet knows",
-        }),
-        "coin_estimateFee" => json!({
-            "baseFee": state.base_fee, "nextBaseFeeMax": state.base_fee / 8 * 9,
-            "tipPerGas": { "slow": 0, "normal": 1_000_000, "fast": 100_000_000 }, "minReplacementPercent": 10,
-        }),
-        "coin_getCoins" => {
-            let coins = state.coins.iter().filter(|coin| asked.contains(&coin.address)).map(coin_json);
-            json!({ "height": state.height, "coins": coins.collect::<Vec<_>>(), "next": null })
-        }
-        "coin_getBalance" => balance(state, &asked),
-        "coin_getHistory" => history(state, &asked),
-        "chain_getAccountHistory" => json!({ "entries": state.account_history, "next": null }),
-        "chain_getBlockHash" => json!(chain_core::hash::BlockHash(state.first_block).to_string()),
-        "coin_sendRawTransaction" => send(state, params)?,
-        "coin_getTransaction" => {
-            let known = state.sent.iter().any(|sent| asked.contains(&sent.txid().to_string()));
-            let mined = state.mined.then_some(state.height + 1);
-            match known {
-                true => details(state, &asked[0], mined),
-                false => Value::Null,
-            }
-        }
-        "miner_setAddress" => {
-            state.miner = asked.first().cloned();
-            json!(true)
-        }
-        "miner_start" => {
-            state.mining = true;
-            json!(true)
-        }
-        "miner_stop" => {
-            state.mining = false;
-            json!(true)
-        }
-        "eth_getBalance" => {
-            let own = state.balances.iter().find(|(account, _)| asked.contains(account));
-            let wei = own.map_or(&state.balance_wei, |(_, wei)| wei);
-            json!(format!("0x{:x}", wei.parse::<u128>().unwrap()))
-        }
-        "eth_getTransactionCount" => json!(format!("0x{:x}", nonce(state, params[1] == "pending"))),
-        "eth_estimateGas" => {
-            let input = params[0]["input"].as_str().unwrap_or_default();
-            json!(if input.len() > 2 { "0x9000" } else { "0x5208" })
-        }
-        _ => return Err(json!({ "code": -32601, "message": format!("no method {method}") })),
-    })
-}
-
-/// The next nonce: of what is mined, or after what waits as well.
-fn nonce(state: &State, pending: bool) -> u64 {
-    if let (true, Some(nonce)) = (pending, state.lies_about_nonce) {
-        return nonce;
-    }
-    let waits = |nonce: u64| {
-        let of = |sent: &Transaction| matches!(sent, Transaction::Account(tx) if tx.fields().nonce == nonce);
-        pending && state.sent.iter().any(of)
-    };
-    (state.nonce..).find(|nonce| !waits(*nonce)).unwrap()
-}
-
-/// What the node says of a transaction that it has taken.
-fn details(state: &State, txid: &str, mined: Option<u32>) -> Value {
-    let mut answer = json!({
-        "height": mined, "confirmations": if state.mined { state.confirmations } else { 0 },
-        "success": !state.reverted, "fee": null, "gas": 21_000,
-    });
-    let found = state.sent.iter().find(|sent| sent.txid().to_string() == txid);
-    if let Some(Transaction::Coin(tx)) = found {
-        let spent = |outpoint: &OutPoint| {
-            state.coins.iter().find(|coin| coin.outpoint == *outpoint).map_or(0, |coin| coin.amount)
-        };
-        let paid: u64 = tx.outputs.iter().map(|output| output.amount.0).sum();
-        let outputs = tx
-            .outputs
-            .iter()
-            .map(|output| json!({ "amount": output.amount, "address": state.network.address(&output.lock) }));
-        answer["gas"] = json!(tx.gas(tx.size()));
-        answer["fee"] = json!(tx.inputs.iter().map(spent).sum::<u64>().saturating_sub(paid));
-        answer["outputs"] = outputs.collect();
-    }
-    answer
-}
-
-fn coin_json(coin: &MockCoin) -> Value {
-    json!({
-        "txid": coin.outpoint.txid.to_string(), "index": coin.outpoint.index, "amount": coin.amount,
-        "address": coin.address, "height": coin.height, "coinbase": !coin.mature, "mature": coin.mature,
-        "confirmations": 1, "spentBy": coin.spent_by.map(|txid| txid.to_string()),
-    })
-}
-
-fn balance(state: &State, asked: &[String]) -> Value {
-    let sum = |wanted: &dyn Fn(&MockCoin) -> bool| {
-        let coins = state.coins.iter().filter(|coin| asked.contains(&coin.address) && wanted(coin));
-        coins.map(|coin| coin.amount).sum::<u64>()
-    };
-    let mined = |coin: &MockCoin| coin.height.is_some();
-    json!({
-        "confirmed": sum(&|coin| mined(coin) && coin.mature), "immature": sum(&|coin| !coin.mature),
-        "pendingIn": sum(&|coin| !mined(coin) && coin.spent_by.is_none()),
-        "pendingOut": sum(&|coin| mined(coin) && coin.spent_by.is_some()),
-        "spendable": 0, "coins": state.coins.len(),
-    })
-}
-
-fn history(state: &State, asked: &[String]) -> Value {
-    if state.all_used {
-        let txid = TxId([3; 32]).to_string();
-        let entry = json!({ "txid": txid, "height": 1, "time": 1, "confirmations": 9, "kind": "coin", "received": 1, "sent": 0 });
-        return json!({ "entries": [entry], "next": null });
-    }
-    let coins = state.coins.iter().filter(|coin| asked.contains(&coin.address));
-    let entries = coins.map(|coin| {
-        json!({
-            "txid": coin.outpoint.txid.to_string(), "height": coin.height, "blockHash": null, "time": 1_760_000_000,
-            "confirmations": 9, "kind": "coinbase", "received": coin.amount, "sent": 0,
-        })
-    });
-    json!({ "entries": entries.collect::<Vec<_>>(), "next": null })
-}
-
-/// Takes a transaction as a node would: well-formed, coins known, signatures good. Its outputs become coins.
-fn send(state: &mut State, params: &Value) -> Result<Value, Value> {
-    if let Some(error) = &state.refuse {
-        return Err(error.clone());
-    }
-    let refused = |message: String| json!({ "code": -32003, "message": message, "data": { "reason": "invalid" } });
-    let bytes = hex::decode(params[0].as_str().unwrap()).unwrap();
-    let transaction: Transaction = codec::decode(&bytes).map_err(|error| refused(error.to_string()))?;
-    check_transaction(&transaction).map_err(|error| refused(error.to_string()))?;
-    let txid = transaction.txid();
-    if let Transaction::Coin(tx) = &transaction {
-        let mut spent = Vec::new();
-        for input in &tx.inputs {
-            let coin = state.coins.iter_mut().find(|coin| coin.outpoint == *input);
-            let coin = coin.ok_or_else(|| refused(format!("unknown coin {}:{}", input.txid, input.index)))?;
-            coin.spent_by = Some(txid);
-            let lock = state.network.coin_address(&coin.address).unwrap();
-            let output = CoinOutput { amount: Amount(coin.amount), lock };
-            spent.push(Coin { output, height: coin.height.unwrap_or(state.height), coinbase: false });
-        }
-        let checks = spend_checks(&state.network.genesis, tx, &spent, state.height + 1);
-        let checks = checks.map_err(|error| refused(error.to_string()))?;
-        if !checks.iter().all(|check| check.verify()) {
-            return Err(refused("a signature is wrong".into()));
-        }
-        for (output, index) in tx.outputs.iter().zip(0..) {
-            state.coins.push(MockCoin {
-                outpoint: OutPoint { txid, index },
-                address: state.network.address(&output.lock),
-                amount: output.amount.0,
-                height: None,
-                mature: true,
-                spent_by: None,
-            });
-        }
-    }
-    if let (Transaction::Account(tx), true) = (&transaction, state.mined) {
-        state.nonce = state.nonce.max(tx.fields().nonce + 1);
-    }
-    state.sent.push(transaction);
-    Ok(json!(txid.to_string()))
 }
 
 /// A folder with a wallet in it.
@@ -456,6 +273,13 @@ impl Home {
         answered(self.command(args).output().unwrap())
     }
 
+    /// Runs on a terminal where this is typed.
+    pub fn typing(&self, args: &[&str], typed: &str) -> Answer {
+        let (terminal, mut keyboard) = terminal();
+        keyboard.write_all(typed.as_bytes()).unwrap();
+        answered(self.command(args).stdin(terminal).output().unwrap())
+    }
+
     /// Runs with `--json --yes`.
     pub fn json(&self, args: &[&str]) -> Value {
         self.run(&[args, &["--json", "--yes"]].concat()).json()
@@ -473,6 +297,19 @@ pub fn answered(output: Output) -> Answer {
         out: String::from_utf8(output.stdout).unwrap(),
         err: String::from_utf8(output.stderr).unwrap(),
     }
+}
+
+/// A terminal for a command's standard input, and what types on it.
+pub fn terminal() -> (Stdio, std::fs::File) {
+    use std::os::fd::{FromRawFd, OwnedFd};
+    let (mut keyboard, mut terminal) = (0, 0);
+    let null = std::ptr::null_mut();
+    // SAFETY: the two numbers are written, the rest is not wanted.
+    let opened = unsafe { libc::openpty(&mut keyboard, &mut terminal, null, null.cast(), null.cast()) };
+    assert_eq!(opened, 0, "a terminal can be made");
+    // SAFETY: both were just opened and belong to nobody else.
+    let (keyboard, terminal) = unsafe { (OwnedFd::from_raw_fd(keyboard), OwnedFd::from_raw_fd(terminal)) };
+    (terminal.into(), keyboard.into())
 }
 
 /// A port where nobody listens.

@@ -1,6 +1,8 @@
 //! Commands and flags.
 
+mod coins;
 mod contract;
+mod keys;
 mod policy;
 
 use std::path::PathBuf;
@@ -8,10 +10,12 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
+    coins::{CoinNames, Coins, History, Label, Mine, Txid},
     contract::{CallArgs, DeployArgs, RunArgs, Target, ViewArgs},
+    keys::{Backup, ExportKey, ImportKey, SignMessage, Text, VerifyMessage},
     policy::{
-        PolicyCommand, PolicyCreate, PolicyFund, PolicyHtlc, PolicyMultisig, PolicyName, PolicySpend, PolicyTimelock,
-        Time,
+        PolicyCommand, PolicyCreate, PolicyExport, PolicyFund, PolicyHtlc, PolicyImport, PolicyMultisig, PolicyName,
+        PolicyRemove, PolicyRename, PolicySpend, PolicyTimelock, Time,
     },
 };
 
@@ -42,7 +46,7 @@ Exit codes:
   5  no node answers as it should         11  sent, but the answer was lost: run `resend`
 With --json, errors are printed to standard error as {\"error\": {\"code\", \"kind\", \"message\", \"hint\"}}.
 
-Keys come from one BIP 39 mnemonic: coins m/86'/4411982'/0'/{0 paid at, 1 change, 2 policies}/i (BIP 340), accounts
+Keys come from one BIP 39 mnemonic: coins m/4411982'/0'/{0 paid at, 1 change, 2 policies}/i (BIP 340), accounts
 m/44'/60'/0'/0/i. The file holds the mnemonic sealed by Argon2id and XChaCha20-Poly1305 under your password.";
 
 /// The wallet of Cairn: coins and accounts from one mnemonic.
@@ -74,6 +78,9 @@ pub struct Global {
     /// The chain: main, test, local, dev, or the TOML file of its spec [default: the wallet's, or the node's].
     #[arg(long, global = true, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
     pub chain: Option<String>,
+    /// Seconds that the node may take for an answer.
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub timeout: u16,
     /// Print JSON for programs: coins in grains, accounts in wei.
     #[arg(long, global = true)]
     pub json: bool,
@@ -165,7 +172,19 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Hand in again what was sent and the node has lost.
+    /// List unspent coins.
+    Coins(Coins),
+    /// Keep coins from being spent.
+    Freeze(CoinNames),
+    /// Let frozen coins be spent again.
+    Unfreeze(CoinNames),
+    /// Show one transaction.
+    Tx(Txid),
+    /// Show what transactions cost now.
+    Fees,
+    /// Name an address, a key or a transaction; list the names.
+    Label(Label),
+    /// Rebroadcast transactions that the node no longer knows.
     Resend,
     /// Addresses of several keys, times and secrets: make them, pay to them, spend from them.
     #[command(subcommand)]
@@ -187,6 +206,16 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Export the key of one account as a keystore file (geth, MetaMask, cast).
+    ExportKey(ExportKey),
+    /// Import the key of an account from a keystore file or from hex.
+    ImportKey(ImportKey),
+    /// Sign a message with the key of an account or of a coin address.
+    SignMessage(SignMessage),
+    /// Verify a signed message. Needs no wallet and no node.
+    VerifyMessage(VerifyMessage),
+    /// Back up the whole wallet: keys, policies, labels. The file is sealed by the password.
+    Backup(Backup),
     /// Look again for addresses and accounts that were used.
     Rescan(Rescan),
     /// Show the mnemonic. Whoever sees it owns the money.
@@ -199,7 +228,7 @@ pub enum Command {
     Watch(FileIn),
 }
 
-/// Waiting for a block.
+/// What is done once a transaction is built.
 #[derive(Clone, Copy, Debug, Args)]
 pub struct Wait {
     /// Wait until it is mined.
@@ -208,6 +237,19 @@ pub struct Wait {
     /// Pay although the same payment was sent before and waits for a block.
     #[arg(long)]
     pub again: bool,
+    /// Wait until its block and those on top are so many.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub confirmations: Option<u32>,
+    /// Show what would be sent and what it would cost, and stop there: nothing is signed.
+    #[arg(long, conflicts_with_all = ["wait", "confirmations"])]
+    pub dry_run: bool,
+}
+
+impl Wait {
+    /// Blocks that are waited for, if any.
+    pub fn blocks(self) -> Option<u64> {
+        self.confirmations.or(self.wait.then_some(1)).map(u64::from)
+    }
 }
 
 /// `create`.
@@ -224,6 +266,9 @@ pub struct Restore {
     /// Read the mnemonic from a file (`-`: standard input) instead of asking for it.
     #[arg(long, value_name = "FILE")]
     pub mnemonic_file: Option<PathBuf>,
+    /// Bring back a whole wallet from a file that `backup` wrote, policies and labels included.
+    #[arg(long, value_name = "FILE", conflicts_with = "mnemonic_file")]
+    pub backup: Option<PathBuf>,
     /// Unused addresses in a row after which to stop looking.
     #[arg(long, default_value_t = crate::funds::GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub gap: u32,
@@ -268,17 +313,12 @@ pub struct AddressArgs {
     /// List all that were given out.
     #[arg(long, conflicts_with = "new")]
     pub list: bool,
-}
-
-/// `mine`.
-#[derive(Debug, Args)]
-pub struct Mine {
-    /// Threads that the node mines on; unless said, what it was started with.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    pub threads: Option<u32>,
-    /// Stop mining instead.
-    #[arg(long, conflicts_with = "threads")]
-    pub stop: bool,
+    /// What to call the new address.
+    #[arg(long, value_name = "NAME", requires = "new")]
+    pub label: Option<String>,
+    /// Also draw it as a QR code.
+    #[arg(long, conflicts_with = "list")]
+    pub qr: bool,
 }
 
 /// What a transaction may cost.
@@ -301,6 +341,12 @@ pub struct SendArgs {
     /// Send everything.
     #[arg(long)]
     pub max: bool,
+    /// Spend this coin, and no others than those named so; may be given many times.
+    #[arg(long = "coin", value_name = "TXID:N")]
+    pub coins: Vec<String>,
+    /// What to call the payment in `history`.
+    #[arg(long, value_name = "NAME")]
+    pub label: Option<String>,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,
@@ -318,6 +364,9 @@ pub struct TransferArgs {
     /// Send everything.
     #[arg(long)]
     pub max: bool,
+    /// What to call the payment in `history`.
+    #[arg(long, value_name = "NAME")]
+    pub label: Option<String>,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,
@@ -335,6 +384,9 @@ pub struct DepositArgs {
     /// Deposit all coins.
     #[arg(long)]
     pub max: bool,
+    /// Spend this coin, and no others than those named so; may be given many times.
+    #[arg(long = "coin", value_name = "TXID:N")]
+    pub coins: Vec<String>,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,
@@ -360,14 +412,6 @@ pub struct WithdrawArgs {
     pub fees: FeeArgs,
 }
 
-/// `history`.
-#[derive(Debug, Args)]
-pub struct History {
-    /// How many entries.
-    #[arg(long, short = 'n', default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
-    pub limit: u32,
-}
-
 /// `bump`.
 #[derive(Debug, Args)]
 pub struct BumpArgs {
@@ -382,8 +426,11 @@ pub struct BumpArgs {
 #[derive(Debug, Args)]
 pub struct Build {
     /// Where to write the file [default: standard output].
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file if it exists.
+    #[arg(long, global = true)]
+    pub force: bool,
     /// What to build.
     #[command(subcommand)]
     pub what: BuildCommand,
@@ -434,6 +481,9 @@ pub struct SignArgs {
     /// Where to write the result [default: the same file].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file of --out if it exists.
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }
 
 /// `combine`.
@@ -445,4 +495,7 @@ pub struct Combine {
     /// Where to write the result [default: standard output].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file if it exists.
+    #[arg(long, requires = "out")]
+    pub force: bool,
 }

@@ -33,6 +33,14 @@ pub enum PolicyCommand {
     List,
     /// Show a policy, its address and its coins.
     Show(PolicyName),
+    /// Rename a policy.
+    Rename(PolicyRename),
+    /// Remove a policy from this wallet. Its coins stay where they are; its text brings it back.
+    Remove(PolicyRemove),
+    /// Print the policies as JSON, to be kept or given to the others.
+    Export(PolicyExport),
+    /// Take in policies that `policy export` printed.
+    Import(PolicyImport),
     /// Pay to a policy in coins.
     Fund {
         /// What exactly.
@@ -135,6 +143,42 @@ pub struct PolicyName {
     pub name: String,
 }
 
+/// `policy rename`.
+#[derive(Debug, Args)]
+pub struct PolicyRename {
+    /// Its name or address.
+    pub name: String,
+    /// What to call it.
+    pub new: String,
+}
+
+/// `policy remove`.
+#[derive(Debug, Args)]
+pub struct PolicyRemove {
+    /// Its name or address.
+    pub name: String,
+    /// Remove it even if it holds coins, or no node can tell.
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// `policy export`.
+#[derive(Debug, Args)]
+pub struct PolicyExport {
+    /// Their names or addresses [default: all].
+    pub names: Vec<String>,
+}
+
+/// `policy import`.
+#[derive(Debug, Args)]
+pub struct PolicyImport {
+    /// The file (`-`: standard input).
+    pub file: PathBuf,
+    /// Accept times that nobody can mean, and ways that need no key.
+    #[arg(long)]
+    pub yes_really: bool,
+}
+
 /// `policy fund`.
 #[derive(Debug, Args)]
 pub struct PolicyFund {
@@ -165,6 +209,9 @@ pub struct PolicySpend {
     /// Write the file for the other signers here [default: NAME-spend.json].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,

@@ -1,0 +1,88 @@
+//! `label`: what the user calls addresses, keys and transactions. Only this wallet's file knows it.
+
+use serde_json::json;
+
+use super::{
+    args::Label,
+    context::Context,
+    screen::{self, Align, Report},
+    secrets::hex_key,
+    spend::read_txid,
+};
+use crate::{error::WalletError, file::Wallet, input::invisible};
+
+/// Letters of a label.
+const LONGEST: usize = 100;
+
+/// Labels of one wallet; its file is read by every command.
+const MOST: usize = 10_000;
+
+/// Sets, removes or lists labels.
+pub fn execute(context: &Context, args: &Label) -> Result<Report, WalletError> {
+    let Some(of) = &args.of else { return Ok(list(&context.wallet()?)) };
+    let (lock, mut wallet) = context.wallet_to_change()?;
+    let of = canonical(&wallet, of)?;
+    match &args.name {
+        Some(name) => {
+            set(&mut wallet, &of, name)?;
+            lock.write(&wallet)?;
+        }
+        None if args.remove => {
+            if wallet.labels.remove(&of).is_none() {
+                return Err(WalletError::Usage(format!("{of} has no label")));
+            }
+            lock.write(&wallet)?;
+        }
+        None => {}
+    }
+    let name = wallet.label(&of).map(str::to_owned);
+    Ok(Report::new(name.clone().unwrap_or_default(), json!({ "of": of, "label": name })))
+}
+
+/// Gives something a label.
+///
+/// # Errors
+/// [`WalletError::Usage`] if it cannot be one, or there are too many.
+pub fn set(wallet: &mut Wallet, of: &str, name: &str) -> Result<(), WalletError> {
+    let name = checked(name)?;
+    if wallet.labels.len() >= MOST && wallet.label(of).is_none() {
+        return Err(WalletError::Usage(format!("there are {MOST} labels already: remove one first")));
+    }
+    wallet.labels.insert(of.to_owned(), name);
+    Ok(())
+}
+
+/// A label that can be shown on a line.
+///
+/// # Errors
+/// [`WalletError::Usage`].
+pub fn checked(name: &str) -> Result<String, WalletError> {
+    let name = name.trim();
+    if name.is_empty()
+        || name.chars().count() > LONGEST
+        || name.chars().any(char::is_control)
+        || invisible(name).is_some()
+    {
+        return Err(WalletError::Usage(format!("a label has 1 to {LONGEST} letters on one line, all of them visible")));
+    }
+    Ok(name.to_owned())
+}
+
+/// The one way in which the file writes an address, a key or a transaction id.
+fn canonical(wallet: &Wallet, text: &str) -> Result<String, WalletError> {
+    let text = text.trim();
+    if hex_key(text).is_some() {
+        return Ok(read_txid(text)?.to_string());
+    }
+    Ok(wallet.network.address(&wallet.network.destination(text)?))
+}
+
+fn list(wallet: &Wallet) -> Report {
+    if wallet.labels.is_empty() {
+        return Report::new("", json!([]))
+            .hint("There are no labels yet: `cairn-wallet label ADDRESS NAME` makes one.");
+    }
+    let rows: Vec<Vec<String>> = wallet.labels.iter().map(|(of, name)| vec![of.clone(), name.clone()]).collect();
+    let json = wallet.labels.iter().map(|(of, name)| json!({ "of": of, "label": name })).collect::<Vec<_>>();
+    Report::new(screen::table(&[Align::Left, Align::Left], &rows), json!(json))
+}

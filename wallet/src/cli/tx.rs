@@ -1,0 +1,146 @@
+//! `tx` and `fees`.
+
+use chain_core::{
+    coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    hash::TxId,
+    units::Amount,
+};
+use serde_json::{Value, json};
+
+use super::{
+    args::Txid,
+    context::Context,
+    dates,
+    screen::{self, Align, Report},
+    spend::read_txid,
+};
+use crate::{
+    error::WalletError,
+    fees::{self, Prices, Speed},
+    file::Wallet,
+    money::{show_gwei, show_wei},
+    node::FeeEstimate,
+    request::{KeyTable, OwnKeys},
+};
+
+/// Gas of a payment between accounts.
+const TRANSFER_GAS: u64 = 21_000;
+
+/// Shows one transaction, anybody's.
+pub fn show(context: &Context, args: &Txid) -> Result<Report, WalletError> {
+    let wallet = context.wallet()?;
+    let txid = read_txid(&args.txid)?;
+    let (node, _) = context.node(&wallet.network)?;
+    let sent = wallet.sent.iter().any(|sent| sent.txid == txid);
+    let Some(found) = node.transaction_details(&txid)? else {
+        let more = if sent { "; this wallet sent it: `cairn-wallet resend` hands it in again" } else { "" };
+        return Err(WalletError::Rejected(format!("the node does not know {txid}{more}")));
+    };
+    let own = OwnKeys::new(&wallet).table()?;
+    let mut rows = vec![row("state", state(&found), "")];
+    rows.push(row("kind", text(&found, "kind"), ""));
+    if let Some(name) = wallet.label(&txid.to_string()) {
+        rows.push(row("label", name.into(), ""));
+    }
+    rows.extend(body(&wallet, &own, &found));
+    let mut json = found;
+    json["own"] = json!(sent);
+    json["label"] = json!(wallet.label(&txid.to_string()));
+    let table = screen::table(&[Align::Left, Align::Left, Align::Left], &rows);
+    Ok(Report::new(format!("{}\n{table}", screen::bold(&txid.to_string())), json))
+}
+
+fn row(name: &str, value: String, remark: &str) -> Vec<String> {
+    vec![name.into(), value, remark.into()]
+}
+
+/// A field as text: nothing that a node says may move the cursor.
+fn text(value: &Value, field: &str) -> String {
+    let text = match &value[field] {
+        Value::String(text) => text.clone(),
+        Value::Null => String::new(),
+        other => other.to_string(),
+    };
+    text.chars().filter(|letter| !letter.is_control()).take(200).collect()
+}
+
+fn state(found: &Value) -> String {
+    let failed = if found["success"] == false { ", failed" } else { "" };
+    match (found["height"].as_u64(), found["time"].as_u64()) {
+        (Some(height), Some(time)) => {
+            let depth = screen::counted(found["confirmations"].as_u64().unwrap_or(1), "confirmation");
+            format!("in block {height} of {}, {depth}{failed}", dates::show(time))
+        }
+        _ => "not mined yet".into(),
+    }
+}
+
+/// Who pays whom how much.
+fn body(wallet: &Wallet, own: &KeyTable, found: &Value) -> Vec<Vec<String>> {
+    let whose = |address: &str| match wallet.label(address) {
+        Some(name) => name.to_owned(),
+        None if wallet.network.destination(address).is_ok_and(|lock| own.owns(&lock)) => "yours".into(),
+        None => String::new(),
+    };
+    let mut rows = Vec::new();
+    if found["kind"] == "account" {
+        for field in ["from", "to"] {
+            let address = text(found, field);
+            rows.push(row(field, address.clone(), &whose(&address)));
+        }
+        let value = text(found, "valueWei").parse().map(show_wei).unwrap_or_default();
+        rows.push(row("value", format!("{value} CRN"), ""));
+        rows.push(row("nonce", text(found, "nonce"), ""));
+    }
+    for output in found["outputs"].as_array().into_iter().flatten() {
+        let address = text(output, "address");
+        let amount = output["amount"].as_u64().map(|grains| Amount(grains).to_string()).unwrap_or_default();
+        rows.push(row("pays", format!("{amount} to {address}"), &whose(&address)));
+    }
+    if let Some(fee) = found["fee"].as_u64() {
+        rows.push(row("fee", format!("{} CRN", Amount(fee)), ""));
+    }
+    rows
+}
+
+/// Shows what gas costs now.
+pub fn fees(context: &Context) -> Result<Report, WalletError> {
+    let node = context.connect()?;
+    let info = node.info()?;
+    let estimate = node.fees()?;
+    let speeds = [("slow", Speed::Slow), ("normal", Speed::Normal), ("fast", Speed::Fast)];
+    let mut rows = vec![vec!["".into(), "tip".into(), "a payment of coins".into(), "a transfer".into()]];
+    let mut json = json!({ "baseFeeWei": estimate.base_fee, "network": info.chain });
+    for (name, speed) in speeds {
+        let (tip, coin, account) = costs(&estimate, speed)?;
+        rows.push(vec![
+            name.into(),
+            show_gwei(alloy_primitives::U256::from(tip)),
+            coin.to_string(),
+            account.to_string(),
+        ]);
+        json[name] = json!({ "tipWei": tip, "payment": coin, "transfer": account });
+    }
+    let base = show_gwei(alloy_primitives::U256::from(estimate.base_fee));
+    let text = format!("{} {base} a unit of gas\n", screen::bold("Base fee"));
+    let aligns = [Align::Left, Align::Right, Align::Right, Align::Right];
+    Ok(Report::new(text + &screen::table(&aligns, &rows), json))
+}
+
+/// Gas of a coin transaction with one input and two outputs: what most payments are.
+fn payment_gas() -> u64 {
+    let output = Output { amount: Amount(u64::MAX), lock: Lock::Key(KeyBytes([0; 32])) };
+    let payment = CoinTransaction {
+        inputs: vec![OutPoint { txid: TxId([0; 32]), index: 0 }],
+        outputs: vec![output; 2],
+        witnesses: vec![Witness::Key([0; 64].into())],
+    };
+    payment.gas(payment.size())
+}
+
+/// Tip in wei, and the fees of the two most usual transactions.
+fn costs(estimate: &FeeEstimate, speed: Speed) -> Result<(u64, Amount, Amount), WalletError> {
+    let prices = Prices::new(estimate, speed);
+    let account = u128::from(prices.base) + u128::from(prices.tip);
+    Ok((prices.tip, fees::fee(payment_gas(), prices.coin())?, fees::fee(TRANSFER_GAS, account)?))
+}

@@ -1,0 +1,176 @@
+//! One account's key in and out, signed messages, backups.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::fs;
+
+use chain_core::transaction::Transaction;
+use serde_json::json;
+use support::{ACCOUNT, Home, MockNode, PASSWORD, WORDS, answered, nobody, text};
+
+/// A key of nobody else, and its account.
+const KEY: &str = "773a4fa29b88e3f28dc7eaa78f758da4c2d2dafd157a4faaca8a58a9c888edc1";
+const IMPORTED: &str = "0x29CF75eE7A1452B1eEfFC2915966a0BFAc827427";
+
+/// Its keystore under `correct horse`, made by a program of another kind.
+const KEYSTORE: &str = r#"{"version": 3, "id": "00000000-0000-4000-8000-000000000000",
+  "address": "29cf75ee7a1452b1eeffc2915966a0bfac827427", "crypto": {"cipher": "aes-128-ctr",
+  "cipherparams": {"iv": "0ab306823035661bb8dba21cc2535231"},
+  "ciphertext": "6d14fda998fd1e9f6a7c2acf1049b3ef77e523e01d038e34a8f57c7ca137c025", "kdf": "scrypt",
+  "kdfparams": {"dklen": 32, "n": 4096, "r": 8, "p": 1,
+  "salt": "63479ad69a090b258277ec8fba6f99419a2ffb248981510657c944ccd1148e97"},
+  "mac": "c30922ce6496e0a78963af3f16db218d37601f66029f433689a4ee3448a032f1"}}"#;
+
+fn rich() -> (MockNode, Home) {
+    let node = MockNode::start();
+    let home = Home::with(&node, WORDS);
+    node.state().balance_wei = "2000000000000000000".into();
+    fs::write(home.path("pw"), format!("{PASSWORD}\n")).unwrap();
+    (node, home)
+}
+
+#[test]
+fn an_imported_account_pays_like_any_other() {
+    let (node, home) = rich();
+    fs::write(home.path("key.json"), KEYSTORE).unwrap();
+    let import = ["import-key", "key.json", "--keystore-password-file", "pw", "--label", "from geth"];
+    assert_eq!(home.json(&import)["account"].as_str().unwrap().to_lowercase(), IMPORTED.to_lowercase());
+    home.run(&import).fails(2, "is an account of this wallet already");
+    let sent = home.json(&["transfer", ACCOUNT, "0.5", "--from", IMPORTED.to_lowercase().as_str()]);
+    assert_eq!(sent["from"].as_str().unwrap().to_lowercase(), IMPORTED.to_lowercase());
+    let Transaction::Account(transfer) = node.state().sent[0].clone() else { panic!("no transfer") };
+    assert_eq!(transfer.recover_sender().unwrap().to_string().to_lowercase(), IMPORTED.to_lowercase());
+    // It is listed, and its money counts.
+    let balance = home.json(&["balance"]);
+    let second = &balance["accounts"][1];
+    assert_eq!((second["index"].as_u64(), second["balanceWei"].as_str()), (None, Some("2000000000000000000")));
+    assert_eq!(balance["totalWei"], "4000000000000000000");
+    let listed = home.json(&["address", "--list"]);
+    assert_eq!((&listed[2]["path"], &listed[2]["label"]), (&json!(null), &json!("from geth")));
+    // The key is only in the sealed part, and survives another password.
+    assert!(!text(&home.file()).contains(KEY));
+    fs::write(home.path("new"), "another one\n").unwrap();
+    home.json(&["change-password", "--new-password-file", "new"]);
+    let again = home.json(&["withdraw", "0.1", "--from", IMPORTED, "--password-file", "new"]);
+    assert_eq!(again["signed"], true);
+    home.run(&["transfer", ACCOUNT, "0.1", "--from", "2147483648", "--yes"]).fails(2, "no key can be derived");
+}
+
+#[test]
+fn a_key_may_come_as_hex_and_bad_ones_are_refused() {
+    let (_node, home) = rich();
+    fs::write(home.path("hex"), format!("\u{feff}0x{KEY}\n")).unwrap();
+    let answer = home.run(&["import-key", "hex"]);
+    assert!(answer.code == 0 && answer.err.contains("do not bring it back"), "{}", answer.err);
+    for (name, holds, code, says) in [
+        ("none", "zz", 3, "neither JSON nor 64 hexadecimal digits"),
+        ("zero", &"0".repeat(64), 3, "is not a secret key"),
+        ("half", &KEYSTORE[..100], 3, "it is not a keystore"),
+        ("other", &KEYSTORE.replace("29cf75ee", "29cf75ef"), 3, "but it holds that of 0x29"),
+    ] {
+        fs::write(home.path(name), holds).unwrap();
+        home.run(&["import-key", name, "--keystore-password-file", "pw"]).fails(code, says);
+    }
+    fs::write(home.path("key.json"), KEYSTORE).unwrap();
+    fs::write(home.path("bad"), "wrong\n").unwrap();
+    home.run(&["import-key", "key.json", "--keystore-password-file", "bad"]).fails(4, "wrong password of the keystore");
+    home.run(&["import-key", "key.json"]).fails(2, "there is no terminal to ask");
+}
+
+#[test]
+fn an_exported_key_is_the_one_that_is_imported_elsewhere() {
+    let (node, home) = rich();
+    let args = ["export-key", "0", "--keystore-password-file", "pw", "--out", "out.json"];
+    assert_eq!(home.json(&args)["account"], ACCOUNT);
+    home.run(&args).fails(3, "out.json exists already");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(fs::metadata(home.path("out.json")).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    let other = Home::numbered(&node, 5);
+    fs::copy(home.path("out.json"), other.path("in.json")).unwrap();
+    fs::write(other.path("pw"), PASSWORD).unwrap();
+    assert_eq!(other.json(&["import-key", "in.json", "--keystore-password-file", "pw"])["account"], ACCOUNT);
+    let named = home.json(&["export-key", ACCOUNT, "--keystore-password-file", "pw"])["file"].clone();
+    let named = named.as_str().unwrap();
+    assert!(named.starts_with("UTC--2") && named.ends_with(&ACCOUNT[2..].to_lowercase()), "{named}");
+    // The first key of these words, which the whole Ethereum world knows.
+    let hex = home.json(&["export-key", "0", "--hex"])["key"].clone();
+    assert_eq!(hex, "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
+    home.run(&["export-key", "0", "--hex"]).fails(2, "add --yes if you agree");
+    home.run(&["export-key", IMPORTED, "--hex", "--yes"]).fails(2, "is none of this wallet's accounts");
+    let mut command = home.command(&["export-key", "0", "--out", "x.json", "--json"]);
+    command.env("CAIRN_KEYSTORE_PASSWORD", "");
+    answered(command.output().unwrap()).fails(2, "there is no terminal to ask");
+}
+
+#[test]
+fn imported_accounts_whose_file_was_changed_are_found_out() {
+    let (_node, home) = rich();
+    fs::write(home.path("hex"), KEY).unwrap();
+    home.json(&["import-key", "hex"]);
+    let network = cairn_wallet::network::Network::from(&chain_core::spec::ChainSpec::local());
+    let lock = cairn_wallet::file::WalletLock::take(&home.file()).unwrap();
+    let mut wallet = lock.read().unwrap();
+    assert_eq!(wallet.network, network);
+    wallet.imported[0] = ACCOUNT.parse().unwrap();
+    lock.write(&wallet).unwrap();
+    drop(lock);
+    let send = ["transfer", IMPORTED, "0.1", "--yes"];
+    home.run(&send).fails(3, "the public keys in the file do not belong to its mnemonic");
+    home.run(&["show-mnemonic", "--yes"]).fails(3, "the public keys in the file do not belong to its mnemonic");
+    fs::write(home.path("new"), "another one\n").unwrap();
+    home.run(&["change-password", "--new-password-file", "new"]).fails(3, "the public keys in the file do not belong");
+}
+
+#[test]
+fn messages_are_signed_and_verified() {
+    let (_node, home) = rich();
+    let coin = home.address();
+    let elsewhere = Home::empty(&nobody());
+    for by in ["0", ACCOUNT, coin.as_str()] {
+        let signed = home.json(&["sign-message", "hello", "--by", by]);
+        let (address, signature) = (signed["address"].as_str().unwrap(), signed["signature"].as_str().unwrap());
+        assert_eq!(elsewhere.json(&["verify-message", address, signature, "hello"])["valid"], true);
+        elsewhere.run(&["verify-message", address, signature, "hullo"]).fails(8, "the signature is not by");
+        fs::write(elsewhere.path("message"), "hello").unwrap();
+        elsewhere.json(&["verify-message", address, signature, "--file", "message"]);
+    }
+    let signature = home.run(&["sign-message", "hello"]).out;
+    assert_eq!(
+        signature.trim_end(),
+        "0xf16ea9a3478698f695fd1401bfe27e9e4a7e8e3da94aa72b021125e31fa899cc573c48ea3fe1d4ab61a9db10c19032026e3ed2dbccba5a178235ac27f94504311c"
+    );
+    home.run(&["sign-message", "x", "--by", IMPORTED]).fails(2, "is none of this wallet's accounts");
+    let stranger = Home::numbered(&MockNode::start(), 7).address();
+    home.run(&["sign-message", "x", "--by", &stranger]).fails(2, "is not an address of this wallet");
+    home.run(&["verify-message", ACCOUNT, "0x12", "x"]).fails(2, "has 130 hexadecimal digits");
+    home.run(&["verify-message", "bob", "0x12", "x"]).fails(2, "'bob' is not an address");
+}
+
+#[test]
+fn a_backup_brings_everything_back() {
+    let (node, home) = rich();
+    fs::write(home.path("hex"), KEY).unwrap();
+    home.json(&["import-key", "hex"]);
+    home.json(&["policy", "timelock", "--after", "500", "--name", "later"]);
+    home.json(&["label", ACCOUNT, "main account"]);
+    let backup = home.json(&["backup", "all.backup"]);
+    assert_eq!((backup["policies"].as_u64(), backup["imported"].as_u64()), (Some(1), Some(1)));
+    home.run(&["backup", "all.backup"]).fails(3, "all.backup exists already");
+    home.run(&["restore", "--backup", "all.backup"]).fails(3, "there is a wallet at");
+    let other = Home::empty(&node.url);
+    fs::copy(home.path("all.backup"), other.path("all.backup")).unwrap();
+    let mut wrong = other.command(&["restore", "--backup", "all.backup"]);
+    answered(wrong.env("CAIRN_WALLET_PASSWORD", "wrong").output().unwrap()).fails(4, "wrong password");
+    assert!(!other.file().exists());
+    assert_eq!(other.json(&["restore", "--backup", "all.backup"])["policies"], 1);
+    assert_eq!(other.json(&["policy", "list"]), home.json(&["policy", "list"]));
+    assert_eq!(other.json(&["address", "--list"]), home.json(&["address", "--list"]));
+    assert_eq!(other.json(&["transfer", ACCOUNT, "0.1", "--from", IMPORTED])["signed"], true);
+    let elsewhere = Home::empty(&node.url);
+    fs::copy(home.path("all.backup"), elsewhere.path("all.backup")).unwrap();
+    elsewhere.run(&["restore", "--backup", "all.backup", "--chain", "test"]).fails(6, "--chain is on test");
+}
