@@ -19,7 +19,7 @@ fn mine(node: &Node, blocks: u32) {
 /// A node, and a wallet with so many coins of 5 CRN that have matured.
 fn rich(coins: u32) -> (Node, Wallet) {
     let node = Node::start();
-    let wallet = Wallet::create(&node.rpc);
+    let wallet = Wallet::create(&node);
     node.mine(coins, &wallet.addresses().0, NOBODY);
     mine(&node, 100);
     (node, wallet)
@@ -40,7 +40,7 @@ fn an_account_moves_to_another_wallet_by_its_keystore_and_pays_there() {
     wallet.ok(&["deposit", "2"]);
     mine(&node, 1);
     let account = wallet.addresses().1;
-    let other = Wallet::create(&node.rpc);
+    let other = Wallet::create(&node);
     let (file, password) = (path(&other, "key.json"), path(&other, "password"));
     std::fs::write(&password, "of the keystore\n").expect("a folder of its own");
     wallet.ok(&["export-key", "0", "--out", &file, "--keystore-password-file", &password]);
@@ -64,7 +64,7 @@ fn coins_are_chosen_frozen_and_named_and_a_backup_brings_all_of_it_back() {
     assert_eq!(coins.len(), 3);
     let (frozen, chosen) = (text(&coins[0], "coin"), text(&coins[2], "coin"));
     wallet.ok(&["freeze", &frozen]);
-    let friend = Wallet::create(&node.rpc);
+    let friend = Wallet::create(&node);
     let to = friend.addresses().0;
     let paid = wallet.ok(&["send", &format!("{to}=1"), "--coin", &chosen, "--label", "rent"]);
     assert_eq!(paid["inputs"].as_array().map(Vec::len), Some(1));

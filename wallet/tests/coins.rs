@@ -206,6 +206,34 @@ fn policies_are_renamed_exported_imported_and_removed() {
 }
 
 #[test]
+fn an_imported_policy_is_judged_as_a_new_one() {
+    let node = MockNode::start();
+    let (home, other) = (Home::with(&node, WORDS), Home::numbered(&node, 4));
+    home.json(&["policy", "create", "or(key(me),after(10))", "--name", "open", "--yes-really"]);
+    fs::write(other.path("policies.json"), home.run(&["policy", "export"]).out).unwrap();
+    other.run(&["policy", "import", "policies.json"]).fails(2, "it can be satisfied without any signature");
+    assert_eq!(other.json(&["policy", "list"]), json!([]));
+    other.json(&["policy", "import", "policies.json", "--yes-really"]);
+    assert_eq!(other.json(&["policy", "list"])[0]["name"], "open");
+}
+
+#[test]
+fn chosen_coins_include_one_of_what_a_node_refused() {
+    let (node, home, friend) = rich();
+    let payment = format!("{friend}=0.5");
+    let refusal = json!({ "code": -32003, "message": "no", "data": { "reason": "fee" } });
+    node.state().refuse = Some(refusal);
+    home.run(&["send", &payment, "--coin", &coin(0), "--yes"]).fails(9, "no");
+    node.state().refuse = None;
+    home.run(&["send", &payment, "--coin", &coin(1), "--yes"]).fails(
+        2,
+        &format!("was refused, but could still be mined beside this: add one of its coins, as in --coin {}", coin(0)),
+    );
+    home.json(&["send", &payment, "--coin", &coin(1), "--coin", &coin(0)]);
+    assert_eq!(spent(&node), [coin(0), coin(1)]);
+}
+
+#[test]
 fn files_are_not_replaced_unless_that_is_meant() {
     let (_node, home, friend) = rich();
     let payment = format!("{friend}=1");

@@ -40,7 +40,8 @@ use crate::error::WalletError;
 
 /// All commands and flags, for parsing, shell completion and manual pages.
 pub fn command() -> clap::Command {
-    let variables = [("rpc", "CAIRN_RPC"), ("cookie", "CAIRN_COOKIE"), ("wallet", "CAIRN_WALLET"), ("chain", "CAIRN_CHAIN")];
+    let variables =
+        [("rpc", "CAIRN_RPC"), ("cookie", "CAIRN_COOKIE"), ("wallet", "CAIRN_WALLET"), ("chain", "CAIRN_CHAIN")];
     // As in a shell, a variable that is empty is not set.
     let empty = |name: &str| env::var_os(name).is_some_and(|value| value.is_empty());
     variables
