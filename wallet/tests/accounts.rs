@@ -11,7 +11,7 @@ use support::{ACCOUNT, Home, MockNode, PASSWORD, WORDS, answered, nobody, text};
 
 /// A key of nobody else, and its account.
 const KEY: &str = "773a4fa29b88e3f28dc7eaa78f758da4c2d2dafd157a4faaca8a58a9c888edc1";
-const IMPORTED: &str = "0x29CF75eE7A1452B1eEfFC2915966a0BFAc827427";
+const IMPORTED: &str = "0x29Cf75ee7a1452B1Eeffc2915966a0BFaC827427";
 
 /// Its keystore under `correct horse`, made by a program of another kind.
 const KEYSTORE: &str = r#"{"version": 3, "id": "00000000-0000-4000-8000-000000000000",
@@ -153,6 +153,9 @@ fn messages_are_signed_and_verified() {
 #[test]
 fn a_backup_brings_everything_back() {
     let (node, home) = rich();
+    // Only the imported account has money: restoring looks for accounts that were used.
+    node.state().balances.push((IMPORTED.into(), "2000000000000000000".into()));
+    node.state().balance_wei = "0".into();
     fs::write(home.path("hex"), KEY).unwrap();
     home.json(&["import-key", "hex"]);
     home.json(&["policy", "timelock", "--after", "500", "--name", "later"]);

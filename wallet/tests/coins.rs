@@ -48,8 +48,9 @@ fn lists_coins_with_what_can_be_done_with_them() {
     assert!(change.0 < 100_000_000 || change.1 == "immature", "{change:?}");
     assert_eq!(listed[0], (200_000_000, "spendable".into()));
     assert_eq!(states(&home.json(&["coins", "--all"]))[0], (500_000_000, "spent".into()));
-    let (_node, poor) = (node, Home::numbered(&MockNode::start(), 3));
-    poor.run(&["coins"]).fails(5, "no node answers");
+    let poor = Home::numbered(&node, 3);
+    assert!(poor.run(&["coins"]).err.contains("There are no coins; `cairn-wallet address` shows where to be paid."));
+    poor.run(&["coins", "--rpc", &nobody()]).fails(5, "no node answers");
 }
 
 #[test]

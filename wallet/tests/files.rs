@@ -225,7 +225,7 @@ fn a_bogus_signature_in_a_file_blocks_nobody() {
     // Joined with the bogus copy it stays good, whichever comes first.
     for pair in [["pay.json", "signed.json"], ["signed.json", "pay.json"]] {
         let joined = home.run(&["combine", pair[0], pair[1], "--out", &format!("{}-all.json", pair[0])]);
-        assert!(joined.out.contains("it is complete"), "{}{}", joined.out, joined.err);
+        assert!(joined.err.contains("It is complete"), "{}{}", joined.out, joined.err);
     }
     // The same for an account.
     node.state().balance_wei = "9000000000000000000".into();

@@ -35,7 +35,8 @@ fn a_machine_without_a_network_signs_what_a_watching_one_built() {
     watcher.run(&["send", &payment, "--yes"]).fails(8, "this wallet only watches");
     watcher.run(&["show-mnemonic", "--yes"]).fails(8, "this wallet only watches");
     let built = watcher.run(&["build", "--out", "pay.json", "send", &payment]);
-    assert!(built.out.contains("Written to pay.json: sign it with `cairn-wallet sign`"), "{}{}", built.out, built.err);
+    assert!(built.out.ends_with("Written to pay.json\n"), "{}", built.out);
+    assert_eq!(built.err, "Sign it with `cairn-wallet sign`.\n");
     watcher.run(&["broadcast", "pay.json", "--yes"]).fails(8, "is not signed");
     // Over to the vault and back.
     copy(&watcher, "pay.json", &vault);
@@ -134,10 +135,10 @@ fn two_of_three_spend_together() {
     people[1].run(&["broadcast", "safe-spend.json", "--yes"]).fails(8, "has 1 of 3 signatures");
     for other in [0, 2] {
         copy(&people[1], "safe-spend.json", &people[other]);
-        people[other].json(&["sign", "safe-spend.json", "--out", "mine.json"]);
+        people[other].json(&["sign", "safe-spend.json", "--out", "mine.json", "--force"]);
         copy(&people[other], "mine.json", &people[1]);
-        let joined = people[1].run(&["combine", "safe-spend.json", "mine.json", "--out", "all.json"]);
-        assert!(joined.out.contains("it is complete"), "{}{}", joined.out, joined.err);
+        let joined = people[1].run(&["combine", "safe-spend.json", "mine.json", "--out", "all.json", "--force"]);
+        assert!(joined.err.contains("It is complete"), "{}{}", joined.out, joined.err);
     }
     people[1].json(&["broadcast", "all.json", "--wait"]);
     let state = node.state();

@@ -140,7 +140,7 @@ fn says_when_no_node_or_another_answers() {
     let gone = nobody();
     home.run(&["send", &payment, "--rpc", &gone]).fails(5, "no node answers at");
     home.run(&["send", &payment, "--rpc", &gone]).fails(5, "make run");
-    home.run(&["balance", "--rpc", "https://example.org"]).fails(5, "ssh -L");
+    home.run(&["balance", "--rpc", "https://example.org"]).fails(5, "`ssh -N -L 8545:127.0.0.1:8545 HOST`");
     home.run(&["balance", "--rpc", "localhost:8545"]).fails(5, "is not the address of a node");
     for (status, body, says) in [
         (404, "not here", "HTTP status 404"),

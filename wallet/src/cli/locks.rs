@@ -155,7 +155,7 @@ mod tests {
     fn info(height: u32) -> ChainInfo {
         let json = serde_json::json!({
             "chain": "local", "chainId": 133_702, "hrp": "lcrn", "genesis": "00".repeat(32), "height": height,
-            "headers": height, "baseFee": 1, "syncing": false, "coinbaseMaturity": 10, "targetInterval": 30,
+            "headers": height, "baseFee": 1, "syncing": false, "coinbaseMaturity": 10, "targetInterval": 30, "time": 1_760_000_000,
         });
         serde_json::from_value(json).unwrap()
     }

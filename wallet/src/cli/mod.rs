@@ -96,7 +96,9 @@ fn bad_usage(error: &clap::Error) -> ExitCode {
     let text = error.render().to_string();
     let mut parts = text.split("\n\n").map(|part| part.split_whitespace().collect::<Vec<_>>().join(" "));
     let message = match error.kind() {
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => "no command is given".into(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            "no command is given".into()
+        }
         _ => parts.next().unwrap_or_default().trim_start_matches("error: ").to_owned(),
     };
     let hint = parts.find_map(|part| Some(part.strip_prefix("tip: ")?.to_owned()));

@@ -3,7 +3,7 @@
 use chain_core::{
     coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     hash::TxId,
-    units::Amount,
+    units::{Amount, GRAINS_PER_CRN},
 };
 use serde_json::{Value, json};
 
@@ -127,9 +127,10 @@ pub fn fees(context: &Context) -> Result<Report, WalletError> {
     Ok(Report::new(text + &screen::table(&aligns, &rows), json))
 }
 
-/// Gas of a coin transaction with one input and two outputs: what most payments are.
+/// Gas of a coin transaction with one input and two outputs of some CRN: what most payments are. Amounts above 42 CRN take
+/// four bytes more each.
 fn payment_gas() -> u64 {
-    let output = Output { amount: Amount(u64::MAX), lock: Lock::Key(KeyBytes([0; 32])) };
+    let output = Output { amount: Amount(GRAINS_PER_CRN), lock: Lock::Key(KeyBytes([0; 32])) };
     let payment = CoinTransaction {
         inputs: vec![OutPoint { txid: TxId([0; 32]), index: 0 }],
         outputs: vec![output; 2],
