@@ -106,6 +106,9 @@ pub enum Command {
         /// Last height; the tip if left out
         #[arg(long)]
         to: Option<u32>,
+        /// Replaces the file if it exists
+        #[arg(long)]
+        force: bool,
         /// Which node's data.
         #[command(flatten)]
         data: DataFlags,

@@ -29,6 +29,17 @@ use crate::{
 /// First bytes of a file of blocks.
 const MAGIC: &[u8; 16] = b"cairn blocks v1\n";
 
+/// Refuses to write over a file: an export may be the only copy of a chain.
+///
+/// # Errors
+/// [`CommandError::FileExists`].
+pub fn refuse_existing(file: &Path, replace: bool) -> Result<(), CommandError> {
+    match file.is_file() && !replace {
+        true => Err(CommandError::FileExists(file.into())),
+        false => Ok(()),
+    }
+}
+
 /// Writes blocks `from..=to` of the active chain.
 pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, json: bool) -> Result<(), CommandError> {
     let store = run::open_existing(&config)?;

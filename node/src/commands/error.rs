@@ -105,6 +105,9 @@ pub enum CommandError {
         /// What is wrong.
         reason: String,
     },
+    /// A file that may be a backup.
+    #[error("{} exists already and is left as it is: choose another name, or add --force to replace it", .0.display())]
+    FileExists(PathBuf),
     /// A height that the chain does not have.
     #[error("--{flag} {got}: the chain's tip is at height {tip}")]
     Height {

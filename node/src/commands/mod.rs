@@ -40,7 +40,8 @@ fn dispatch(cli: Cli) -> Result<(), CommandError> {
         None => run::run(configure(cli.run)?),
         Some(Command::Run(flags)) => run::run(configure(*flags)?),
         Some(Command::Reindex { force, data, json }) => reindex::reindex(configure(data.into())?, force, json),
-        Some(Command::Export { file, from, to, data, json }) => {
+        Some(Command::Export { file, from, to, force, data, json }) => {
+            blocks::refuse_existing(&file, force)?;
             blocks::export(configure(data.into())?, &file, from, to, json)
         }
         Some(Command::Import { file, data, json }) => blocks::import(configure(data.into())?, &file, json),

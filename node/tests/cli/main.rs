@@ -187,6 +187,15 @@ fn blocks_are_exported_imported_and_the_state_rebuilt() {
     assert_eq!(node.signal(libc::SIGTERM), Some(0));
     let said = success(&["export", &file, "--to", "20", "--chain", &chain, "--datadir", &data]);
     assert_eq!(said, format!("wrote blocks 1 to 20 to {file}\n"));
+    let written = std::fs::read(&file).unwrap();
+    assert_eq!(
+        failure(&["export", &file, "--to", "10", "--chain", &chain, "--datadir", &data]),
+        format!("{file} exists already and is left as it is: choose another name, or add --force to replace it")
+    );
+    assert_eq!(std::fs::read(&file).unwrap(), written);
+    success(&["export", &file, "--to", "10", "--force", "--chain", &chain, "--datadir", &data]);
+    assert!(std::fs::read(&file).unwrap().len() < written.len());
+    success(&["export", &file, "--to", "20", "--force", "--chain", &chain, "--datadir", &data]);
     let said = success(&["import", &file, "--chain", &chain, "--datadir", &copy]);
     assert_eq!(said, "imported 20 blocks, 0 known before; the tip is at height 20\n");
     let said = success(&["import", &file, "--chain", &chain, "--datadir", &copy]);
@@ -198,7 +207,7 @@ fn blocks_are_exported_imported_and_the_state_rebuilt() {
     drop(node);
 
     assert_eq!(
-        failure(&["export", &file, "--to", "21", "--chain", &chain, "--datadir", &copy]),
+        failure(&["export", &at("more"), "--to", "21", "--chain", &chain, "--datadir", &copy]),
         "--to 21: the chain's tip is at height 20"
     );
     assert!(
