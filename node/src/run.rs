@@ -359,7 +359,7 @@ fn secrets(config: &Config, address: SocketAddr) -> Result<(Cookie, Secrets), Co
         cookie.write(file.clone()).map_err(failed)?;
     }
     // Programs of this user look here; without it they are given --cookie.
-    if let Some(file) = access::well_known(address.port())
+    if let Some(file) = cairn_cookie::well_known(address.port())
         && let Err(error) = cookie.write(file.clone())
     {
         tracing::warn!("cannot write the cookie to {}: {error}; clients need --cookie FILE", file.display());

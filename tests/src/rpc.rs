@@ -1,6 +1,6 @@
 //! A JSON-RPC client that knows nothing but JSON.
 
-use cairn_miner::client::Cookie;
+use cairn_cookie::Cookie;
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},

@@ -1,7 +1,9 @@
-//! Text files that people and their editors wrote.
+//! Text from outside: files that people and their editors wrote, what a node answers.
 
 use std::io::{self, Read};
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 /// The byte order mark that some editors write at the start of UTF-8.
@@ -33,13 +35,55 @@ fn malformed(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
 }
 
+/// Whether a letter moves the cursor of a terminal or the letters around it, or is not shown at all: controls (ESC, C1),
+/// marks of direction, joiners and other letters without width, tags, noncharacters.
+pub fn disguises(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fdd0}'..='\u{fdef}'
+            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A text from outside on one line, without what could disguise it: a line of its own could pass for one of the wallet's.
+pub fn plain(text: &str) -> String {
+    let breaks = |letter: char| letter.is_whitespace() && letter != '\u{85}';
+    text.chars()
+        .filter_map(|letter| match letter {
+            letter if breaks(letter) && disguises(letter) => Some(' '),
+            letter => (!disguises(letter)).then_some(letter),
+        })
+        .collect()
+}
+
+/// Makes every text of a JSON value [`plain`], names of fields included.
+fn make_plain(value: &mut Value) {
+    match value {
+        Value::String(text) if text.chars().any(disguises) => *text = plain(text),
+        Value::Array(items) => items.iter_mut().for_each(make_plain),
+        Value::Object(fields) => {
+            if fields.keys().any(|name| name.chars().any(disguises)) {
+                *fields = std::mem::take(fields).into_iter().map(|(name, value)| (plain(&name), value)).collect();
+            }
+            fields.values_mut().for_each(make_plain);
+        }
+        _ => {}
+    }
+}
+
+/// Reads JSON from outside; all text in it is [`plain`].
+///
+/// # Errors
+/// What is wrong with it.
+pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> serde_json::Result<T> {
+    let mut value: Value = serde_json::from_slice(text)?;
+    make_plain(&mut value);
+    T::deserialize(value)
+}
+
 /// The first letter of a text that no screen shows, though it is no blank.
 pub fn invisible(text: &str) -> Option<char> {
-    let hidden = |letter: char| {
-        letter.is_control() && !letter.is_whitespace()
-            || matches!(letter, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
-    text.chars().find(|letter| hidden(*letter))
+    text.chars().find(|letter| disguises(*letter) && !letter.is_whitespace())
 }
 
 #[cfg(test)]
@@ -69,5 +113,15 @@ mod tests {
         assert_eq!(invisible("a\u{202e}b"), Some('\u{202e}'));
         assert_eq!(invisible("a\u{7}b"), Some('\u{7}'));
         assert_eq!(invisible("a b\tc\u{a0}é\n"), None);
+    }
+
+    #[test]
+    fn text_from_outside_stays_on_its_line() {
+        assert_eq!(plain("a\u{1b}[2Jb\u{9b}c\u{202e}d\u{200b}e\u{e0041}f"), "a[2Jbcdef");
+        assert_eq!(plain("a\r\n  to\tb\u{2028}c\u{85}"), "a    to b c");
+        assert_eq!(plain("\u{fdd0}é 日本 🪨 \u{a0}"), "é 日本 🪨 \u{a0}");
+        let json = "{\"a\\u001b\": [\"b\\nc\", {\"d\": \"\u{202e}e\"}, 1]}";
+        let read: Value = from_json(json.as_bytes()).unwrap();
+        assert_eq!(read, serde_json::json!({"a": ["b c", {"d": "e"}, 1]}));
     }
 }

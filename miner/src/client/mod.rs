@@ -3,7 +3,6 @@
 //! One thread asks for templates and waits for better ones; the miner's threads search; another hands in what they find; the
 //! caller's thread joins them and reports. A node that is away is asked again until it is back.
 
-mod cookie;
 mod node;
 mod report;
 mod template;
@@ -17,7 +16,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use cookie::Cookie;
 pub use node::{Node, NodeError};
 pub use report::{Note, Reporter, Totals};
 pub use template::{Request, Submitted, Template};

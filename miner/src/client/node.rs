@@ -2,10 +2,10 @@
 
 use std::{path::Path, time::Duration};
 
+use cairn_cookie::Cookie;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use super::cookie::Cookie;
 use super::template::{Request, Submitted, Template};
 use crate::{Solution, StartError};
 

@@ -1,6 +1,6 @@
 //! Commands that ask a running node over its RPC.
 
-use cairn_miner::client::Cookie;
+use cairn_cookie::Cookie;
 use serde_json::{Value, json};
 use std::{
     io::{ErrorKind, Write},

@@ -4,7 +4,7 @@
 //! the node's files: the cookie that the node makes at each start. A miner on another machine has a secret of its own, which
 //! does nothing but mine.
 
-use base64::{Engine, prelude::BASE64_STANDARD};
+use cairn_cookie::authorization;
 use chain_core::hash::sha256;
 use std::{
     fs, io,
@@ -122,17 +122,13 @@ impl Secrets {
 
     /// Accepts the content of a cookie file.
     pub fn with_cookie(self, content: &str) -> Self {
-        Self { cookie: Some(sha256(basic(content).as_bytes())), ..self }
+        Self { cookie: Some(sha256(authorization(content).as_bytes())), ..self }
     }
 
     /// Accepts the content of a mining token's file.
     pub fn with_mining(self, content: &str) -> Self {
-        Self { mining: Some(sha256(basic(content).as_bytes())), ..self }
+        Self { mining: Some(sha256(authorization(content).as_bytes())), ..self }
     }
-}
-
-fn basic(content: &str) -> String {
-    format!("Basic {}", BASE64_STANDARD.encode(content))
 }
 
 fn fresh(user: &str) -> io::Result<String> {
@@ -184,12 +180,6 @@ impl Drop for Cookie {
             }
         }
     }
-}
-
-/// Where programs of this user look for the cookie of a node on this machine, by the port of its RPC.
-pub fn well_known(port: u16) -> Option<PathBuf> {
-    let home = std::env::home_dir().filter(|home| home.is_absolute())?;
-    Some(home.join(".cairn").join("cookies").join(port.to_string()))
 }
 
 /// Reads the secret for miners on other machines; makes it if the file is not there.
@@ -280,7 +270,7 @@ mod tests {
         assert_eq!(mining_token(&folder.path().join("token")).unwrap(), token, "it stays");
         let secrets = Secrets::default().with_cookie("__cookie__:00").with_mining(&token);
         assert_eq!(secrets.scope("Basic X19jb29raWVfXzowMA=="), Some(Scope::Full));
-        assert_eq!(secrets.scope(&basic(&token)), Some(Scope::Mining));
+        assert_eq!(secrets.scope(&authorization(&token)), Some(Scope::Mining));
         for wrong in ["", "Basic ", "Basic X19jb29raWVfXzowMQ==", "Bearer X19jb29raWVfXzowMA==", "X19jb29raWVfXzowMA=="]
         {
             assert_eq!(secrets.scope(wrong), None, "{wrong}");

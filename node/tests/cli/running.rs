@@ -1,6 +1,6 @@
 //! A node that runs, and what steers it.
 
-use cairn_miner::client::Cookie;
+use cairn_cookie::Cookie;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},

@@ -19,11 +19,12 @@ use syn::{
 };
 
 /// What each crate of the product may import of the others. The tests' crates may import all.
-const DIRECTIONS: [(&str, &[&str]); 5] = [
+const DIRECTIONS: [(&str, &[&str]); 6] = [
     ("chain-core", &["chain-core", "cairn-vectors"]),
-    ("miner", &["chain-core"]),
-    ("node", &["chain-core", "cairn-miner", "cairn-node"]),
-    ("wallet", &["chain-core", "cairn-vectors"]),
+    ("cookie", &[]),
+    ("miner", &["chain-core", "cairn-cookie"]),
+    ("node", &["chain-core", "cairn-cookie", "cairn-miner", "cairn-node"]),
+    ("wallet", &["chain-core", "cairn-cookie", "cairn-vectors"]),
     ("scripts/manual", &["cairn-miner", "cairn-node", "cairn-wallet"]),
 ];
 

@@ -1,20 +1,20 @@
 //! The node's JSON-RPC, as far as a wallet needs it.
 
 mod calls;
-mod cookie;
 mod types;
 
 use std::{cell::Cell, path::Path, time::Duration};
 
 use alloy_primitives::Bytes;
+use cairn_cookie::Cookie;
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
-use self::cookie::Cookie;
 pub use self::types::{
     AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, Entry, FeeEstimate, Log,
     NodeCoin, Page, Receipt, Tips, TransactionDetails, TransactionStatus, Trial,
 };
+use crate::input::{from_json, plain};
 
 /// How a distant node is reached: keys never leave the wallet, but amounts, nonces and fees could be changed on the way.
 pub const TUNNEL: &str = "ssh -N -L 8545:127.0.0.1:8545 HOST";
@@ -144,9 +144,7 @@ impl Node {
     /// Whether what is sent stays on this machine.
     pub fn is_on_this_machine(&self) -> bool {
         let uri: Option<ureq::http::Uri> = self.url.parse().ok();
-        let host = uri.as_ref().and_then(|uri| uri.host()).unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        host == "localhost" || bare.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+        uri.as_ref().and_then(|uri| uri.host()).is_some_and(cairn_cookie::is_local)
     }
 
     /// Where it is.
@@ -165,9 +163,9 @@ impl Node {
         let status = response.status();
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
         let text = text.map_err(transport)?;
-        serde_json::from_str(&text).map_err(|_| match status.as_u16() {
+        from_json(text.as_bytes()).map_err(|_| match status.as_u16() {
             200 => not_a_node("its answer is no JSON".into()),
-            403 => not_a_node(format!("it refuses this host name (HTTP 403: {})", text.trim())),
+            403 => not_a_node(format!("it refuses this host name (HTTP 403: {})", words(text.trim()))),
             code => not_a_node(format!("HTTP status {code}")),
         })
     }
@@ -182,11 +180,11 @@ impl Node {
                 url,
                 reason: format!("what listens there did not answer within {} s (see --timeout)", timeout.as_secs()),
             },
-            ureq::Error::Io(error) => NodeError::Unreachable { url, reason: error.to_string() },
+            ureq::Error::Io(error) => NodeError::Unreachable { url, reason: words(&error.to_string()) },
             ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
-                NodeError::Unreachable { url, reason: error.to_string() }
+                NodeError::Unreachable { url, reason: words(&error.to_string()) }
             }
-            other => NodeError::NotANode { url, reason: other.to_string() },
+            other => NodeError::NotANode { url, reason: words(&other.to_string()) },
         }
     }
 
@@ -275,13 +273,13 @@ fn read_answer(method: &str, answer: Answer) -> Result<Value, NodeError> {
     if let Some(error) = answer.error {
         let reason = error.data.as_ref().and_then(|data| data["reason"].as_str()).map(str::to_owned);
         let output = error.data.and_then(|data| data.as_str()?.parse().ok());
-        let (method, message) = (method.to_owned(), printable(&error.message));
+        let (method, message) = (method.to_owned(), words(&error.message));
         return Err(NodeError::Refused { method, code: error.code, message, reason, output });
     }
     Ok(answer.result.unwrap_or(Value::Null))
 }
 
-/// A node's words without what could move the cursor of a terminal, and not without end.
-fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(1_000).collect()
+/// A node's words on one line, and not without end.
+fn words(text: &str) -> String {
+    plain(text).chars().take(1_000).collect()
 }
