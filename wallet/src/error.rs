@@ -217,15 +217,18 @@ impl WalletError {
     }
 
     /// What to do next, where that can be said.
-    pub fn hint(&self, rpc: &str) -> Option<String> {
+    ///
+    /// `chain` is what names the chain that a node would be started for.
+    pub fn hint(&self, rpc: &str, chain: &str) -> Option<String> {
         let text = match self {
             Self::Node(NodeError::Unreachable { .. }) => {
-                "start one, such as `cairn-node --chain local --mine` (`make run` in the sources), or name another with --rpc \
-                 http://HOST:PORT"
-                    .into()
+                format!(
+                    "start one, such as `cairn-node --chain {chain} --mine` (`make run` in the sources), or name another with \
+                     --rpc http://HOST:PORT"
+                )
             }
             Self::WhichWallet { .. } => {
-                "start the node, or name the wallet by its chain, as in --chain local".into()
+                "start the node by `cairn-node --chain NAME`, or name the wallet by its chain, as in --chain local".into()
             }
             Self::Node(NodeError::NotANode { .. } | NodeError::BadAnswer { .. }) => {
                 format!("is {rpc} the node's JSON-RPC port (8545 unless changed)?")

@@ -1,6 +1,6 @@
 //! What a wallet holds: its addresses, and the coins that the node finds at them.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::Address;
 use chain_core::{
@@ -73,7 +73,7 @@ pub struct OwnCoin {
     pub coinbase: bool,
     /// Whether the next block may spend it.
     pub mature: bool,
-    /// The transaction of the mempool that spends it.
+    /// The transaction that spends it: one of the mempool, or one that this wallet sent and the node has lost.
     pub spent_by: Option<TxId>,
     /// What unlocks it.
     pub unlock: Unlock,
@@ -157,16 +157,19 @@ impl Funds {
     /// Why one of them cannot be spent.
     pub fn choose(mut self, wallet: &Wallet, chosen: &[OutPoint]) -> Result<Self, String> {
         let has = |coins: &[OwnCoin], wanted: &OutPoint| coins.iter().any(|coin| coin.outpoint == *wanted);
+        let spender = |coins: &[OwnCoin], wanted: &OutPoint| {
+            coins.iter().find(|coin| coin.outpoint == *wanted)?.spent_by.map(|txid| txid.to_string())
+        };
         for wanted in chosen.iter().filter(|wanted| !has(&self.spendable, wanted)) {
-            let why = match wanted {
-                _ if has(&self.frozen, wanted) => "is frozen: `cairn-wallet unfreeze` lets it be spent",
-                _ if has(&self.immature, wanted) => "was mined and is not mature yet",
-                _ if has(&self.pending, wanted) => "is not mined yet",
-                _ if has(&self.spent, wanted) => "is spent by a pending transaction",
-                _ if has(&self.lost, wanted) => {
-                    "is spent by a transaction that the node has lost: see `cairn-wallet resend`"
+            let why = match (spender(&self.spent, wanted), spender(&self.lost, wanted)) {
+                (Some(txid), _) => format!("is spent by the pending transaction {txid}"),
+                (_, Some(txid)) => {
+                    format!("is spent by {txid}, which the node has lost: `cairn-wallet resend` hands it in again")
                 }
-                _ => "is not an unspent coin of this wallet",
+                _ if has(&self.frozen, wanted) => "is frozen: `cairn-wallet unfreeze` lets it be spent".into(),
+                _ if has(&self.immature, wanted) => "was mined and is not mature yet".into(),
+                _ if has(&self.pending, wanted) => "is not mined yet".into(),
+                _ => "is not an unspent coin of this wallet".into(),
             };
             return Err(format!("{} {why}", coin_name(wanted)));
         }
@@ -184,6 +187,12 @@ impl Funds {
         }
         self.spendable.retain(|coin| chosen.contains(&coin.outpoint));
         Ok(Self { chosen: true, ..self })
+    }
+
+    /// What this wallet sent and the node has lost, and that spends some of the coins.
+    pub fn lost_to(&self) -> Vec<TxId> {
+        let spenders: BTreeSet<TxId> = self.lost.iter().filter_map(|coin| coin.spent_by).collect();
+        spenders.into_iter().collect()
     }
 
     /// The sums, saturating: a node that claims more money than there can be is found out when the coins are spent.
@@ -252,8 +261,13 @@ pub fn load(node: &Node, wallet: &Wallet, first_block: Option<BlockHash>) -> Res
 
 /// Sorts coins, those apart that this wallet has spent: whether the node still knows that or not, it may be mined elsewhere.
 fn sorted(wallet: &Wallet, coins: Vec<OwnCoin>, first_block: Option<BlockHash>) -> Funds {
-    let sent: HashSet<OutPoint> = wallet.live(first_block).flat_map(Sent::spends).collect();
-    let (lost, coins) = coins.into_iter().partition(|coin| coin.spent_by.is_none() && sent.contains(&coin.outpoint));
+    let of = |sent: &Sent| sent.spends().into_iter().map(|outpoint| (outpoint, sent.txid)).collect::<Vec<_>>();
+    let spenders: HashMap<OutPoint, TxId> = wallet.live(first_block).flat_map(of).collect();
+    let (mut lost, coins): (Vec<OwnCoin>, Vec<OwnCoin>) =
+        coins.into_iter().partition(|coin| coin.spent_by.is_none() && spenders.contains_key(&coin.outpoint));
+    for coin in &mut lost {
+        coin.spent_by = spenders.get(&coin.outpoint).copied();
+    }
     Funds { lost, ..Funds::sort(wallet, coins) }.freeze(wallet)
 }
 

@@ -8,7 +8,10 @@ use secp256k1::{PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::vault::{self, VaultError};
+use crate::{
+    input::from_json,
+    vault::{self, VaultError},
+};
 
 type Aes128Ctr = ctr::Ctr128BE<Aes128>;
 
@@ -150,7 +153,7 @@ fn seal_with(key: &SecretKey, password: &str, rounds: u32) -> Result<String, Key
 /// # Errors
 /// [`KeystoreError`].
 pub fn open(text: &str, password: &str) -> Result<SecretKey, KeystoreError> {
-    let keystore: Keystore = serde_json::from_str(text).map_err(|error| KeystoreError::Malformed(error.to_string()))?;
+    let keystore: Keystore = from_json(text.as_bytes()).map_err(|error| KeystoreError::Malformed(error.to_string()))?;
     let unknown = |what, got: &str| KeystoreError::Unknown { what, got: got.chars().take(40).collect() };
     if keystore.version != 3 {
         return Err(unknown("version", &keystore.version.to_string()));

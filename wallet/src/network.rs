@@ -10,6 +10,8 @@ use chain_core::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::input::plain;
+
 /// All that a wallet needs to know of its chain, also without a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -98,7 +100,7 @@ impl Network {
             _ => None,
         };
         Box::new(BadAddress {
-            text: text.chars().take(120).collect(),
+            text: plain(text).chars().take(120).collect(),
             network: self.name.clone(),
             error,
             elsewhere: elsewhere.map(|spec| spec.name),

@@ -59,7 +59,7 @@ fn spends_the_coins_that_are_named_and_no_others() {
     let payment = format!("{friend}=0.5");
     home.json(&["send", &payment, "--coin", &coin(2), "--coin", &coin(1)]);
     assert_eq!(spent(&node), [coin(1), coin(2)], "all that were named, though one would do");
-    home.run(&["send", &payment, "--coin", &coin(2), "--yes"]).fails(2, "is spent by a pending transaction");
+    home.run(&["send", &payment, "--coin", &coin(2), "--yes"]).fails(2, "is spent by the pending transaction");
     home.run(&["send", &payment, "--coin", &coin(9), "--yes"]).fails(2, "is not an unspent coin of this wallet");
     home.run(&["send", &payment, "--coin", "x", "--yes"]).fails(2, "write TXID:N");
     home.run(&["send", &format!("{friend}=6"), "--coin", &coin(0), "--yes"]).fails(7, "are missing");

@@ -179,9 +179,10 @@ fn an_htlc_pays_the_receiver_for_the_secret_or_the_sender_after_the_time() {
     let claim = format!("{to}=0.5");
     // Too early for the sender, and impossible for the receiver without the secret.
     let early = sender.run(&["policy", "spend", "swap", "--yes"]);
-    early.fails(8, "cannot be spent yet");
-    early.fails(8, "the next block has height 121, and no preimage (--preimage) is given");
-    receiver.run(&["policy", "spend", "swap", "--yes"]).fails(8, "cannot be spent yet");
+    early.fails(8, "cannot be spent yet: this wallet can spend them from height 150 on, 29 blocks from now");
+    receiver
+        .run(&["policy", "spend", "swap", "--yes"])
+        .fails(8, "the next block has height 121, and no preimage (--preimage) is given");
     receiver.run(&["policy", "spend", "swap", "--preimage", &"00".repeat(32), "--yes"]).fails(8, "1 preimage is given");
     receiver.run(&["policy", "spend", "swap", "--preimage", "xyz", "--yes"]).fails(2, "is not 64 hexadecimal digits");
     // With it the receiver takes a part and leaves the rest,
@@ -201,7 +202,7 @@ fn a_timelock_opens_after_its_blocks() {
     let home = Home::with(&node, WORDS);
     let made = home.json(&["policy", "timelock", "--older", "100", "--name", "later"]);
     node.state().pay(&string(&made, "address"), 100_000_000);
-    home.run(&["policy", "spend", "later", "--yes"]).fails(8, "cannot be spent yet");
+    home.run(&["policy", "spend", "later", "--yes"]).fails(8, "from height 150 on, 29 blocks from now");
     node.state().height = 149;
     home.json(&["policy", "spend", "later"]);
     assert_eq!(node.state().sent.len(), 1);

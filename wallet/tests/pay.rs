@@ -139,7 +139,7 @@ fn says_when_no_node_or_another_answers() {
     let payment = format!("{friend}=1");
     let gone = nobody();
     home.run(&["send", &payment, "--rpc", &gone]).fails(5, "no node answers at");
-    home.run(&["send", &payment, "--rpc", &gone]).fails(5, "make run");
+    home.run(&["send", &payment, "--rpc", &gone]).fails(5, "start one, such as `cairn-node --chain local --mine`");
     home.run(&["balance", "--rpc", "https://example.org"]).fails(5, "`ssh -N -L 8545:127.0.0.1:8545 HOST`");
     home.run(&["balance", "--rpc", "localhost:8545"]).fails(5, "is not the address of a node");
     for (status, body, says) in [

@@ -1,8 +1,9 @@
-//! Replacing what was sent by the same at a higher price.
+//! Replacing what was sent at a higher price: by the same, or by what pays nobody else.
 
 use alloy_primitives::U256;
 use chain_core::{
     coin::{Lock, Output},
+    execute::{IntrinsicGas, Revision},
     units::{Amount, Gas},
 };
 
@@ -27,9 +28,11 @@ pub struct Weight {
     pub fee: Amount,
 }
 
-/// By how much a replacement must pay more than what it pushes out.
+/// By how much a replacement must pay more than what it pushes out, and what is kept of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BumpOptions {
+    /// Whether nobody else is paid any more: the coins come back, the account calls and pays nobody.
+    pub cancel: bool,
     /// What the node wants more, in percent.
     pub percent: u64,
     /// What the mempool drops: the transaction itself, then those that spend what it pays. A node compares with the dearest
@@ -75,7 +78,8 @@ pub fn bump_coin(
     options: &BumpOptions,
 ) -> Result<Request, BuildError> {
     let must: Vec<OwnCoin> = old.inputs.iter().map(|input| spent_coin(wallet, input)).collect::<Result<_, _>>()?;
-    let order = kept_order(wallet, old)?;
+    let change = change_of(wallet, old)?;
+    let order = if options.cancel { CoinOrder::All(change.0) } else { kept_order(wallet, old)? };
     let preimages: Vec<[u8; 32]> =
         old.inputs.iter().flat_map(|input| input.preimages.iter().map(|preimage| preimage.0)).collect();
     // Nothing of the mempool, which could descend from what is replaced, and nothing twice: a node that has lost the
@@ -85,7 +89,6 @@ pub fn bump_coin(
         coin.height.is_some() && !known
     };
     let others: Vec<OwnCoin> = funds.spendable.iter().filter(may_add).cloned().collect();
-    let change = change_of(wallet, old)?;
     let replaced = Replaced { must: &must, others: &others, order: &order, change, preimages: &preimages };
     let gas = options.dropped.first().map_or(1, |weight| weight.gas);
     let least_fee = Amount::from_wei_ceil(options.least_fee()).ok_or(BuildError::TooLarge)?;
@@ -115,6 +118,8 @@ fn at_least(terms: &Terms, price: U256) -> Result<Terms, BuildError> {
 fn kept_order(wallet: &Wallet, old: &CoinRequest) -> Result<CoinOrder, BuildError> {
     let kept: Vec<_> = old.outputs.iter().filter(|line| !is_change(&wallet.network, old, line)).collect();
     match &kept[..] {
+        // It gathers coins, or cancels what was sent before.
+        [] if old.outputs.len() == 1 => Ok(CoinOrder::All(wallet.network.destination(&old.outputs[0].to)?)),
         [] => Err(BuildError::NotReplaceable("it pays nobody but this wallet".into())),
         [one] if one.rest => Ok(CoinOrder::All(wallet.network.destination(&one.to)?)),
         lines => {
@@ -159,7 +164,21 @@ fn spent_coin(wallet: &Wallet, input: &Input) -> Result<OwnCoin, BuildError> {
     })
 }
 
-/// Builds the same account transaction at a higher price.
+/// What stands in the place of an account transaction that is cancelled: the same nonce, and nothing happens.
+fn nothing(wallet: &Wallet, old: &AccountRequest) -> Result<AccountRequest, BuildError> {
+    let mut request = AccountRequest {
+        to: Some(old.from.clone()),
+        value_wei: U256::ZERO,
+        input: Vec::new(),
+        withdraw_to: None,
+        function: None,
+        ..old.clone()
+    };
+    request.gas_limit = IntrinsicGas::of(Revision::Osaka, &request.fields(&wallet.network)?).needed();
+    Ok(request)
+}
+
+/// Builds the same account transaction, or one that does nothing, at a higher price.
 ///
 /// # Errors
 /// [`BuildError`].
@@ -172,28 +191,25 @@ pub fn bump_account(
 ) -> Result<Request, BuildError> {
     let tip = options.least(old.max_priority_fee_per_gas_wei).max(U256::from(terms.prices.tip));
     let mut max_fee = options.least(old.max_fee_per_gas_wei).max(terms.prices.account_max()).max(tip);
-    let gas = U256::from(old.gas_limit);
+    let kept = if options.cancel { nothing(wallet, old)? } else { old.clone() };
+    let gas = U256::from(kept.gas_limit);
     // What is sent stays; an account that was emptied cannot offer twice the base fee.
-    let affordable = balance.saturating_sub(old.value_wei) / gas.max(U256::from(1));
+    let affordable = balance.saturating_sub(kept.value_wei) / gas.max(U256::from(1));
     let least = options.least(old.max_fee_per_gas_wei).max(tip);
     if max_fee > affordable {
         max_fee = affordable.max(least);
     }
     if max_fee > affordable {
         let fee = max_fee.saturating_mul(gas);
-        let (account, needed) = (old.from.clone(), fee.saturating_add(old.value_wei));
+        let (account, needed) = (old.from.clone(), fee.saturating_add(kept.value_wei));
         let (promised, arriving) = (U256::ZERO, U256::ZERO);
         let shortage = Shortage { account, needed, fee, balance, promised, arriving };
         return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
     }
     let expected = (U256::from(terms.prices.base) + tip).saturating_mul(gas);
     check_fee(terms, fees::check_wei(expected, old.worth()))?;
-    let request = AccountRequest {
-        max_fee_per_gas_wei: max_fee,
-        max_priority_fee_per_gas_wei: tip,
-        signed: Vec::new(),
-        ..old.clone()
-    };
+    let request =
+        AccountRequest { max_fee_per_gas_wei: max_fee, max_priority_fee_per_gas_wei: tip, signed: Vec::new(), ..kept };
     request.check(&wallet.network)?;
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request.into())))
 }

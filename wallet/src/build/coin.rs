@@ -2,8 +2,8 @@
 
 use chain_core::{
     coin::{Lock, Output, Witness},
-    policy::Policy,
-    units::Amount,
+    policy::{Policy, PolicyNode},
+    units::{Amount, Height},
 };
 
 use super::{BuildError, MAX_BYTES, Terms, check_fee, unsatisfiable};
@@ -97,6 +97,14 @@ pub fn policy_request(
         }
     }
     if sources.is_empty() && !funds.spendable.is_empty() {
+        if let Some(height) = opens_at(funds, order, &is_own, terms.next()) {
+            let (address, blocks) = (wallet.network.address(&order.policy.lock()), height - terms.next());
+            let blocks = if blocks == 1 { "1 block".to_owned() } else { format!("{blocks} blocks") };
+            let error = format!(
+                "the coins of {address} cannot be spent yet: this wallet can spend them from height {height} on, {blocks} from now"
+            );
+            return Err(BuildError::Unsatisfiable(error));
+        }
         return Err(unsatisfiable(&wallet.network, &order.policy, terms, order.preimages.len()));
     }
     let change = (order.policy.lock(), None);
@@ -106,6 +114,29 @@ pub fn policy_request(
         input.preimages = order.preimages.iter().copied().map(Hex32).collect();
     }
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft)))
+}
+
+/// The first height at which time alone lets the wallet's own keys spend one of the coins.
+fn opens_at(
+    funds: &Funds,
+    order: &PolicyOrder,
+    is_own: &dyn Fn(&chain_core::coin::KeyBytes) -> bool,
+    next: Height,
+) -> Option<Height> {
+    let heights = |coin: &OwnCoin| {
+        let from = coin.height.unwrap_or(next);
+        let times = order.policy.0.iter().filter_map(move |node| match node {
+            PolicyNode::After(height) => Some(height),
+            PolicyNode::Older(blocks) => Some(from.saturating_add(blocks)),
+            _ => None,
+        });
+        let opens = |height: &Height| {
+            let age = height.saturating_sub(from);
+            estimate(&order.policy, is_own, &order.preimages, *height, age).is_some_and(|found| found.alone)
+        };
+        times.filter(|height| *height > next).filter(opens).min()
+    };
+    funds.spendable.iter().filter_map(heights).min()
 }
 
 /// What of a payment is kept when it is replaced.
@@ -174,7 +205,7 @@ fn not_enough(error: Drafting, funds: &Funds) -> BuildError {
         Drafting::Build(error) => error,
         Drafting::Select(SelectError::Fee(error)) => error.into(),
         Drafting::Select(SelectError::TooLarge) => BuildError::TooLarge,
-        Drafting::Select(error) => BuildError::NotEnoughCoins { error, sums: funds.sums() },
+        Drafting::Select(error) => BuildError::NotEnoughCoins { error, sums: funds.sums(), lost_to: funds.lost_to() },
     }
 }
 

@@ -5,7 +5,11 @@ mod bump;
 mod coin;
 
 use alloy_primitives::U256;
-use chain_core::{hash::BlockHash, policy::Policy, units::Amount};
+use chain_core::{
+    hash::{BlockHash, TxId},
+    policy::Policy,
+    units::Amount,
+};
 
 pub use self::{
     account::{AccountOrder, RunOrder, Value, account_request},
@@ -89,12 +93,14 @@ fn on_the_way(shortage: &Shortage) -> String {
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum BuildError {
     /// The coins do not suffice.
-    #[error("not enough coins: {error}{}", later(.sums))]
+    #[error("not enough coins: {error}{}", later(.sums, .lost_to))]
     NotEnoughCoins {
         /// What is missing.
         error: SelectError,
         /// What there is, also later.
         sums: Sums,
+        /// What was sent and the node does not know, and that spends the rest.
+        lost_to: Vec<TxId>,
     },
     /// An account's balance does not suffice.
     #[error(transparent)]
@@ -155,8 +161,11 @@ pub enum BuildError {
     Key(#[from] KeyError),
 }
 
+/// Transactions that an error names: a node may have lost a hundred.
+const NAMED: usize = 3;
+
 /// What of the funds cannot be spent yet.
-fn later(sums: &Sums) -> String {
+fn later(sums: &Sums, lost_to: &[TxId]) -> String {
     let mut text = String::new();
     if sums.immature > Amount::ZERO {
         text += &format!("; {} CRN were mined and are not mature yet", sums.immature);
@@ -165,9 +174,13 @@ fn later(sums: &Sums) -> String {
         text += &format!("; {} CRN are on their way in transactions that are not mined yet", sums.pending);
     }
     if sums.lost > Amount::ZERO {
+        let named: Vec<String> = lost_to.iter().take(NAMED).map(ToString::to_string).collect();
+        let more = if lost_to.len() > NAMED { " and others" } else { "" };
         text += &format!(
-            "; {} CRN are spent by what was sent and the node does not know: hand it in again with `cairn-wallet resend`",
-            sums.lost
+            "; {} CRN are spent by {}{more}, which was sent and the node does not know: hand it in again with \
+             `cairn-wallet resend`",
+            sums.lost,
+            named.join(", ")
         );
     }
     text

@@ -131,7 +131,7 @@ fn a_replacement_pays_a_tenth_more_and_the_same_people() {
     let high = Terms { prices: Prices { tip: 500_000_000, ..terms.prices }, ..terms.clone() };
     for (terms, least) in [(&terms, 11), (&high, 13)] {
         let dropped = vec![Weight { gas: first.gas, fee: first.fee }];
-        let options = BumpOptions { percent: 10, dropped };
+        let options = BumpOptions { cancel: false, percent: 10, dropped };
         let bumped = bump_coin(wallet, &OWNER.2, old, &funds, terms, &options).unwrap();
         let Body::Coin(new) = &bumped.transaction else { panic!("not of coins") };
         assert!(new.outputs.iter().any(|line| line.amount == Amount(499_994_000)));

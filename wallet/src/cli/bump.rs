@@ -1,4 +1,4 @@
-//! `bump`.
+//! `bump` and `cancel`.
 
 use chain_core::{hash::TxId, transaction::Transaction, units::Amount};
 
@@ -22,6 +22,15 @@ const FOLLOWED: usize = 100;
 
 /// Replaces a transaction by the same at a higher price.
 pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report, WalletError> {
+    replace(context, args, wait, false)
+}
+
+/// Replaces a transaction by one that pays nobody else: for coins back to the wallet, for an account one that does nothing.
+pub fn cancel(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report, WalletError> {
+    replace(context, args, wait, true)
+}
+
+fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancel: bool) -> Result<Report, WalletError> {
     let txid = spend::read_txid(&args.txid)?;
     let session = Session::open(context)?;
     let sent = remembered(&session, &txid)?;
@@ -35,14 +44,16 @@ pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report,
             let dropped = dependents(&session.node, &old, &txid)?;
             let own_weight = Weight { gas: tx.gas(tx.size()), fee: coin.fee };
             let weights = std::iter::once(own_weight).chain(dropped.iter().map(|dependent| dependent.weight)).collect();
-            let options = BumpOptions { percent, dropped: weights };
+            let options = BumpOptions { cancel, percent, dropped: weights };
             let funds = more_coins(&session, coin, &terms)?;
             let request = bump_coin(&session.wallet, &own, coin, &funds, &terms, &options)?;
             let drops = dropped.iter().map(|dependent| dependent.txid).collect();
             // Others may have to sign for the coins of a policy.
-            let name = || (format!("{}-bump.json", &txid.to_string()[..16]).into(), true);
+            let word = if cancel { "cancel" } else { "bump" };
+            let name = || (format!("{}-{word}.json", &txid.to_string()[..16]).into(), true);
             let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(name);
-            let bump = Bump { replaces: Some(txid), drops, warning: warning(&dropped), file };
+            let warning = warnings(&txid, &dropped, cancel);
+            let bump = Bump { replaces: Some(txid), drops, warning, file };
             session.finish_with(request, bump, wait)
         }
         (Body::Account(account), _) => {
@@ -51,9 +62,10 @@ pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report,
                 return Err(not_replaceable("another transaction of the account took its place already").into());
             }
             let balance = session.node.balance(&from)?;
-            let options = BumpOptions { percent, dropped: Vec::new() };
+            let options = BumpOptions { cancel, percent, dropped: Vec::new() };
             let request = bump_account(&session.wallet, account, balance, &terms, &options)?;
-            session.finish_with(request, Bump { replaces: Some(txid), ..Bump::default() }, wait)
+            let bump = Bump { replaces: Some(txid), warning: warnings(&txid, &[], cancel), ..Bump::default() };
+            session.finish_with(request, bump, wait)
         }
         _ => Err(not_replaceable("the wallet's file does not hold what made it").into()),
     }
@@ -125,13 +137,17 @@ fn dependents(node: &Node, old: &Request, txid: &TxId) -> Result<Vec<Dependent>,
 }
 
 /// What the user has to know before payments vanish.
-fn warning(dropped: &[Dependent]) -> Option<String> {
-    if dropped.is_empty() {
-        return None;
+fn warnings(txid: &TxId, dropped: &[Dependent], cancel: bool) -> Option<String> {
+    let mut lines = Vec::new();
+    if cancel {
+        lines.push(format!("This cancels {txid}, unless a block takes that first: then the node refuses this."));
     }
-    let lines = dropped.iter().map(|one| format!("  {} (pays {} CRN)", one.txid, one.pays));
-    Some(format!(
-        "These transactions spend what it pays; the mempool drops them with it, and whoever sent them has to pay again:\n{}",
-        lines.collect::<Vec<_>>().join("\n")
-    ))
+    if !dropped.is_empty() {
+        lines.push(
+            "These transactions spend what it pays; the mempool drops them with it, and their senders have to pay again:"
+                .into(),
+        );
+        lines.extend(dropped.iter().map(|one| format!("  {} (pays {} CRN)", one.txid, one.pays)));
+    }
+    (!lines.is_empty()).then(|| lines.join("\n"))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     env, fs,
-    io::{self, BufRead, IsTerminal, Write},
+    io::{self, BufRead, IsTerminal},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -150,12 +150,7 @@ impl Context {
             return self.file_of(&network.name);
         }
         let folder = self.folder()?;
-        let mut found: Vec<PathBuf> = match fs::read_dir(&folder) {
-            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
-            Err(_) => Vec::new(),
-        };
-        found.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-        match &found[..] {
+        match &self.found()?[..] {
             [] => Err(FileError::NoneIn(folder).into()),
             [only] => Ok(only.clone()),
             _ => match self.connect()?.info() {
@@ -163,6 +158,30 @@ impl Context {
                 Err(error) => Err(WalletError::WhichWallet { folder, error }),
             },
         }
+    }
+
+    /// What a node's --chain takes for the wallet that is meant, as far as that is known without a node.
+    pub fn likely_chain(&self) -> String {
+        let path = self.global.wallet.clone().or_else(|| match &self.found().ok()?[..] {
+            [only] => Some(only.clone()),
+            _ => None,
+        });
+        match (&self.global.chain, path.map(|path| Wallet::read(&path))) {
+            (Some(named), _) => named.clone(),
+            (None, Some(Ok(wallet))) if ChainSpec::by_name(&wallet.network.name).is_some() => wallet.network.name,
+            (None, Some(Ok(_))) => "FILE".into(),
+            _ => "local".into(),
+        }
+    }
+
+    /// The wallets that are not named.
+    fn found(&self) -> Result<Vec<PathBuf>, WalletError> {
+        let mut found: Vec<PathBuf> = match fs::read_dir(self.folder()?) {
+            Ok(entries) => entries.filter_map(|entry| Some(entry.ok()?.path())).collect(),
+            Err(_) => Vec::new(),
+        };
+        found.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+        Ok(found)
     }
 
     fn expect_chain(&self, wallet: &Wallet) -> Result<(), WalletError> {
@@ -259,7 +278,7 @@ impl Context {
                 "there is no terminal to ask for the password: use --password-file or {PASSWORD_VARIABLE}"
             )));
         }
-        rpassword::prompt_password(prompt).map(Zeroizing::new).map_err(failed("read the password"))
+        rpassword::prompt_password(screen::for_people(prompt)).map(Zeroizing::new).map_err(failed("read the password"))
     }
 
     /// A password that is chosen now.
@@ -391,8 +410,7 @@ impl Context {
         if !io::stdin().is_terminal() {
             return Err(WalletError::Usage("there is no terminal to ask on: add --yes if you agree".into()));
         }
-        let _ = write!(anstream::stderr(), "{question}");
-        let _ = io::stderr().flush();
+        screen::ask(question);
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line).map_err(failed("read the answer"))?;
         if read == 0 {

@@ -19,6 +19,16 @@ pub fn whose(wallet: &Wallet, own: &KeyTable, key: &KeyBytes) -> String {
     }
 }
 
+/// What a key's owner is called, in few letters.
+pub fn name(wallet: &Wallet, own: &KeyTable, key: &KeyBytes) -> String {
+    let hex = hex::encode(key.0);
+    match wallet.label(&hex) {
+        Some(name) => name.to_owned(),
+        None if own.coin(key, None).is_some() => "you".into(),
+        None => screen::short(&hex),
+    }
+}
+
 /// What a policy asks for, a line for each part; `next` is the height of the next block.
 pub fn explain(wallet: &Wallet, policy: &Policy, own: &KeyTable, next: Height) -> String {
     let mut text = String::new();

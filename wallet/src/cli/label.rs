@@ -9,7 +9,7 @@ use super::{
     secrets::hex_key,
     spend::read_txid,
 };
-use crate::{error::WalletError, file::Wallet, input::invisible};
+use crate::{error::WalletError, file::Wallet, input::disguises};
 
 /// Letters of a label.
 const LONGEST: usize = 100;
@@ -58,11 +58,7 @@ pub fn set(wallet: &mut Wallet, of: &str, name: &str) -> Result<(), WalletError>
 /// [`WalletError::Usage`].
 pub fn checked(name: &str) -> Result<String, WalletError> {
     let name = name.trim();
-    if name.is_empty()
-        || name.chars().count() > LONGEST
-        || name.chars().any(char::is_control)
-        || invisible(name).is_some()
-    {
+    if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(disguises) {
         return Err(WalletError::Usage(format!("a label has 1 to {LONGEST} letters on one line, all of them visible")));
     }
     Ok(name.to_owned())

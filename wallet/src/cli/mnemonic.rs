@@ -20,6 +20,7 @@ use crate::{
     error::WalletError,
     file::{FileError, Wallet, WalletLock},
     funds,
+    input::from_json,
     keys::{self, Branch, PublicKeys},
     network::Network,
     node::Node,
@@ -47,7 +48,7 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
         screen::note(&format!(
             "{}\n\n{}\n{}",
             screen::bold("These words are the wallet. Write them down in this order, on paper, now:"),
-            numbered(&mnemonic),
+            numbered(&mnemonic, screen::width()),
             screen::yellow("Whoever has them has the money. Without them a lost file or password is lost money."),
         ));
         ask_back(context, &mnemonic)?;
@@ -61,12 +62,17 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     Ok(report)
 }
 
-/// The words in four columns, numbered down each column; a mnemonic of 15, 18 or 21 words leaves the last one short.
-fn numbered(mnemonic: &Mnemonic) -> String {
+/// Letters of a numbered word and the space behind it: no word of the list has more than eight.
+const CELL: usize = 14;
+
+/// The words in up to four columns, as many as a screen of this width has room for, numbered down each column; the last one
+/// may be short.
+fn numbered(mnemonic: &Mnemonic, width: usize) -> String {
     let words: Vec<&str> = mnemonic.words().collect();
-    let rows = words.len().div_ceil(4);
+    let columns = (width / CELL).clamp(1, 4);
+    let rows = words.len().div_ceil(columns);
     let line = |row: usize| {
-        let cells = (0..4).filter_map(|column| Some((row + column * rows, words.get(row + column * rows)?)));
+        let cells = (0..columns).filter_map(|column| Some((row + column * rows, words.get(row + column * rows)?)));
         cells.map(|(index, word)| format!("{:>2}. {word:<10}", index + 1)).collect::<String>()
     };
     (0..rows).map(|row| format!("  {}\n", line(row).trim_end())).collect()
@@ -206,7 +212,7 @@ pub fn show(context: &Context) -> Result<Report, WalletError> {
         &screen::yellow("Whoever sees the words owns the money: is nobody looking over your shoulder?"),
         "Show them?",
     )?;
-    Ok(Report::new(numbered(&mnemonic), json!({ "mnemonic": mnemonic.to_string() })))
+    Ok(Report::new(numbered(&mnemonic, screen::width()), json!({ "mnemonic": mnemonic.to_string() })))
 }
 
 /// Seals the mnemonic under another password.
@@ -242,7 +248,7 @@ pub fn public_keys(context: &Context) -> Result<Report, WalletError> {
 /// Makes a wallet from public keys.
 pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
     let text = read_small(file, "public keys")?;
-    let watched: Watched = serde_json::from_str(&text)
+    let watched: Watched = from_json(text.as_bytes())
         .map_err(|error| WalletError::Usage(format!("{} holds no public keys: {error}", file.display())))?;
     let place = Context {
         global: super::args::Global {
@@ -277,15 +283,19 @@ mod tests {
     fn the_screen_shows_every_word_of_each_length_once_in_order() {
         for bytes in [16, 20, 24, 28, 32] {
             let mnemonic = Mnemonic::from_entropy(&[7; 32][..bytes]).unwrap();
-            let text = numbered(&mnemonic);
-            let mut shown: Vec<(usize, &str)> = Vec::new();
-            let parts: Vec<&str> = text.split_whitespace().collect();
-            for pair in parts.chunks(2) {
-                shown.push((pair[0].trim_end_matches('.').parse().unwrap(), pair[1]));
+            for width in [1, 20, 28, 40, 44, 58, 80, 200] {
+                let text = numbered(&mnemonic, width);
+                let widest = text.lines().map(str::len).max().unwrap_or(0);
+                assert!(widest <= width.max(CELL), "{width} columns: {text}");
+                let mut shown: Vec<(usize, &str)> = Vec::new();
+                let parts: Vec<&str> = text.split_whitespace().collect();
+                for pair in parts.chunks(2) {
+                    shown.push((pair[0].trim_end_matches('.').parse().unwrap(), pair[1]));
+                }
+                shown.sort_unstable();
+                let expected: Vec<(usize, &str)> = (1..).zip(mnemonic.words()).collect();
+                assert_eq!(shown, expected, "{} words in {width} columns", mnemonic.word_count());
             }
-            shown.sort_unstable();
-            let expected: Vec<(usize, &str)> = (1..).zip(mnemonic.words()).collect();
-            assert_eq!(shown, expected, "{} words", mnemonic.word_count());
         }
     }
 }

@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
     screen::set_json(context.global.json);
     match run(&context, cli.command).and_then(shown) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error, error.hint(&context.global.rpc)),
+        Err(error) => fail(&error, error.hint(&context.global.rpc, &context.likely_chain())),
     }
 }
 
@@ -90,7 +90,8 @@ fn bad_usage(error: &clap::Error) -> ExitCode {
         };
     }
     if !screen::is_json() {
-        let _ = error.print();
+        // Not in clap's colours: it shows arguments as they are.
+        screen::complain(error.render().to_string().trim_end());
         return ExitCode::from(2);
     }
     let text = error.render().to_string();
@@ -121,6 +122,7 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::View(args) => contract::view(context, &args),
         Command::History(args) => history::execute(context, &args),
         Command::Bump { args, wait } => bump::execute(context, &args, wait),
+        Command::Cancel { args, wait } => bump::cancel(context, &args, wait),
         Command::Coins(args) => coins::list(context, &args),
         Command::Freeze(args) => coins::freeze(context, &args, true),
         Command::Unfreeze(args) => coins::freeze(context, &args, false),
@@ -158,7 +160,7 @@ fn fail(error: &WalletError, hint: Option<String>) -> ExitCode {
         if !warnings.is_empty() {
             fields["warnings"] = json!(warnings);
         }
-        screen::complain(&format!("{:#}", json!({ "error": fields })));
+        screen::complain_json(&json!({ "error": fields }));
     } else {
         screen::complain(&format!("{} {error}", screen::red("error:")));
         if let Some(hint) = hint {

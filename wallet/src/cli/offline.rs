@@ -6,7 +6,7 @@ use chain_core::{coin::Lock, units::Amount};
 use serde_json::json;
 
 use super::{
-    args::{BroadcastArgs, Build, Combine, FileIn, SignArgs, Wait},
+    args::{BroadcastArgs, Build, BuildCommand, Combine, FileIn, SendArgs, SignArgs, TransferArgs, Wait},
     context::{Context, failed},
     screen::{self, Report},
     send,
@@ -61,10 +61,17 @@ pub fn write_private(path: &Path, bytes: &[u8], replace: bool) -> Result<(), Wal
 
 /// Builds a transaction into a file or to standard output.
 pub fn build(context: &Context, args: &Build) -> Result<Report, WalletError> {
+    if let BuildCommand::Send(SendArgs { label: Some(name), .. })
+    | BuildCommand::Transfer(TransferArgs { label: Some(name), .. }) = &args.what
+    {
+        return Err(WalletError::Usage(format!(
+            "a file has no room for --label {name}: name the transaction once it is sent, by `cairn-wallet label TXID NAME`"
+        )));
+    }
     let wallet = context.wallet()?;
     let (node, info) = context.node(&wallet.network)?;
     let request = send::build(&wallet, &node, &info, &args.what)?;
-    let (text, _) = summary::describe(&request, &OwnKeys::new(&wallet).table()?)?;
+    let (text, _) = summary::describe(&request, &wallet, &OwnKeys::new(&wallet).table()?)?;
     written(&request, (args.out.as_deref(), args.force), &text, "Sign it with `cairn-wallet sign`.")
 }
 
@@ -119,7 +126,7 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     wallet.find_policy_keys(&request.policies())?;
     let own = OwnKeys::new(&wallet).table()?;
     check_fee(&request, &own, args.allow_high_fee)?;
-    let (text, _) = summary::describe(&request, &own)?;
+    let (text, _) = summary::describe(&request, &wallet, &own)?;
     context.confirm(&text, "Sign?")?;
     let signer = context.unlock(&wallet)?;
     // What was agreed to is the wallet's from now on: a machine without a network learns of its change by signing.
@@ -166,7 +173,7 @@ pub fn show(context: &Context, args: &FileIn) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let request = read(&args.file)?;
     request.expect_network(&wallet.network).map_err(named(&args.file))?;
-    let (mut text, mut json) = summary::describe(&request, &OwnKeys::new(&wallet).table()?)?;
+    let (mut text, mut json) = summary::describe(&request, &wallet, &OwnKeys::new(&wallet).table()?)?;
     let complete = request.finish(request.height.saturating_add(1));
     text += &match &complete {
         Ok(_) => format!("  {}\n", screen::green("complete: it can be broadcast")),
@@ -187,7 +194,7 @@ pub fn combine(context: &Context, args: &Combine) -> Result<Report, WalletError>
     for file in files {
         request.combine(read(file)?).map_err(named(file))?;
     }
-    let (text, _) = summary::describe(&request, &OwnKeys::new(&wallet).table()?)?;
+    let (text, _) = summary::describe(&request, &wallet, &OwnKeys::new(&wallet).table()?)?;
     let next = match request.finish(request.height.saturating_add(1)) {
         Ok(_) => "It is complete: hand it in with `cairn-wallet broadcast`.".to_owned(),
         Err(error) => error.to_string(),
@@ -208,7 +215,7 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
     }
     let own = OwnKeys::new(&session.wallet).table()?;
     check_fee(&request, &own, args.allow_high_fee)?;
-    let (text, json) = summary::describe(&request, &own)?;
+    let (text, json) = session.described(&request, &Bump::default(), &own)?;
     if wait.dry_run {
         return Ok(spend::dry_run(text, json));
     }

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error::WalletError,
     file::{NamedPolicy, Wallet},
+    input::from_json,
     node::NodeError,
 };
 
@@ -87,7 +88,7 @@ pub fn export(context: &Context, args: &PolicyExport) -> Result<Report, WalletEr
 pub fn import(context: &Context, args: &PolicyImport) -> Result<Report, WalletError> {
     let file = args.file.display().to_string();
     let text = read_small(&args.file, "policies")?;
-    let exported: Exported = serde_json::from_str(&text)
+    let exported: Exported = from_json(text.as_bytes())
         .map_err(|error| WalletError::Usage(format!("{file} does not hold policies: {error}")))?;
     let (lock, mut wallet) = context.wallet_to_change()?;
     if exported.network != wallet.network.name {

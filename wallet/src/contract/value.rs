@@ -5,6 +5,8 @@ use alloy_primitives::{B256, Function, I256, Sign, U256};
 use chain_core::address::parse_account;
 use serde_json::{Value, json};
 
+use crate::input::disguises;
+
 /// Reads the text of a value of a type.
 ///
 /// # Errors
@@ -170,12 +172,6 @@ pub fn show(value: &DynSolValue) -> String {
     }
 }
 
-/// Whether a letter moves the cursor of a terminal, or the letters around it.
-fn moves(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 /// Text between quotes, without what could disguise it.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from('"');
@@ -184,7 +180,7 @@ pub fn quoted(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', letter]),
             '\n' => out += "\\n",
             '\t' => out += "\\t",
-            letter if moves(letter) => out.push('\u{fffd}'),
+            letter if disguises(letter) => out.push('\u{fffd}'),
             letter => out.push(letter),
         }
     }
@@ -291,7 +287,7 @@ mod tests {
             number in any::<[u8; 32]>(), text in ".{0,20}", blob in proptest::collection::vec(any::<u8>(), 0..40),
         ) {
             let number = U256::from_be_bytes(number);
-            let text: String = text.chars().filter(|letter| !moves(*letter)).collect();
+            let text: String = text.chars().filter(|letter| !disguises(*letter)).collect();
             let value = DynSolValue::Tuple(vec![
                 DynSolValue::Uint(number, 256),
                 DynSolValue::Int(I256::from_raw(number), 256),

@@ -15,7 +15,7 @@ use std::{
 use alloy_primitives::Address;
 use bip39::Mnemonic;
 use chain_core::{
-    coin::KeyBytes,
+    coin::{KeyBytes, OutPoint},
     hash::{BlockHash, TxId, sha256},
     policy::Policy,
 };
@@ -29,6 +29,7 @@ pub use self::{
     sent::{Sent, SentState},
 };
 use crate::{
+    input::{from_json, plain},
     keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
     keystore::account_of,
     network::Network,
@@ -396,15 +397,16 @@ impl Wallet {
 
     /// What else was sent that can never be mined together with a transaction: it spends one of the same coins, or is of the
     /// same account and nonce.
-    pub fn conflicts<'a>(&'a self, sent: &'a Sent) -> impl Iterator<Item = &'a Sent> {
-        let (spends, account) = (sent.spends(), sent.account());
+    pub fn conflicts(&self, sent: &Sent) -> impl Iterator<Item = &Sent> {
+        let (txid, place) = (sent.txid, sent.account().map(|(from, nonce, _)| (from, nonce)));
+        self.competing(sent.spends(), place).filter(move |other| other.txid != txid)
+    }
+
+    /// What was sent that spends one of these coins, or is of this account and nonce.
+    pub fn competing(&self, spends: Vec<OutPoint>, place: Option<(Address, u64)>) -> impl Iterator<Item = &Sent> {
         self.sent.iter().filter(move |other| {
-            let same_nonce = || match (&account, other.account()) {
-                (Some((from, nonce, _)), Some((other, taken, _))) => *from == other && *nonce == taken,
-                _ => false,
-            };
-            let same_coin = || other.spends().iter().any(|outpoint| spends.contains(outpoint));
-            other.txid != sent.txid && (same_coin() || same_nonce())
+            let taken = || other.account().map(|(from, nonce, _)| (from, nonce));
+            other.spends().iter().any(|outpoint| spends.contains(outpoint)) || place.is_some() && taken() == place
         })
     }
 
@@ -431,12 +433,13 @@ impl Wallet {
             damaged(if error.is_eof() { "it ends too early".into() } else { format!("it is no wallet file: {error}") })
         })?;
         if preamble.format != FORMAT {
-            return Err(damaged(format!("it is a '{}', not a '{FORMAT}'", preamble.format)));
+            return Err(damaged(format!("it is a '{}', not a '{FORMAT}'", plain(&preamble.format))));
         }
         if preamble.version > VERSION {
             return Err(FileError::Newer { path: path.into(), got: preamble.version });
         }
-        let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| damaged(error.to_string()))?;
+        // A name with letters that no screen shows does not have the checksum: this program writes none.
+        let envelope: Envelope = from_json(bytes).map_err(|error| damaged(error.to_string()))?;
         if checksum(&envelope.wallet) != envelope.checksum {
             return Err(damaged("its checksum does not match".into()));
         }

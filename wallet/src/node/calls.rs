@@ -177,7 +177,9 @@ impl Node {
     /// # Errors
     /// [`NodeError`].
     pub fn transaction_details(&self, txid: &TxId) -> Result<Option<Value>, NodeError> {
-        self.call("coin_getTransaction", json!([txid.to_string()]))
+        let found: Option<serde_json::Map<String, Value>> =
+            self.call("coin_getTransaction", json!([txid.to_string()]))?;
+        Ok(found.map(Value::Object))
     }
 
     /// Balance of an account in wei.

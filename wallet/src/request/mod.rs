@@ -19,6 +19,7 @@ pub use self::{
     proof::{Estimate, estimate},
 };
 use crate::{
+    input::{from_json, plain},
     keys::{Branch, KeyError, KeyPath, PublicKeys, Signer},
     network::{BadAddress, Network},
 };
@@ -233,16 +234,16 @@ impl Request {
             format: String,
             version: u32,
         }
-        let malformed = |error: serde_json::Error| RequestError::Malformed(error.to_string());
         let bytes = crate::input::without_mark(bytes);
         if bytes.len() as u64 > MAX_BYTES {
             return Err(RequestError::Malformed("it is far too large".into()));
         }
-        let preamble: Preamble = serde_json::from_slice(bytes).map_err(malformed)?;
-        if preamble.format != FORMAT || preamble.version != VERSION {
-            return Err(RequestError::Format { format: preamble.format, version: preamble.version });
+        let malformed = |error: serde_json::Error| RequestError::Malformed(error.to_string());
+        let Preamble { format, version } = serde_json::from_slice(bytes).map_err(malformed)?;
+        if format != FORMAT || version != VERSION {
+            return Err(RequestError::Format { format: plain(&format), version });
         }
-        let request: Self = serde_json::from_slice(bytes).map_err(malformed)?;
+        let request: Self = from_json(bytes).map_err(malformed)?;
         match &request.transaction {
             Body::Coin(coin) => coin.check(&request.network)?,
             Body::Account(account) => account.check_contents(&request.network).map(drop)?,

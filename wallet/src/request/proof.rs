@@ -54,7 +54,17 @@ impl Gathered<'_> {
         if policy.0.iter().any(|node| matches!(node, PolicyNode::Older(_))) {
             there.push(format!("an age of {} blocks", self.age));
         }
-        format!("input {number} has {}, which does not satisfy its policy", there.join(", "))
+        let more = if self.lacks_one_signature(policy) { ": one more signature is enough" } else { "" };
+        format!("input {number} has {}, which does not satisfy its policy{more}", there.join(", "))
+    }
+
+    fn lacks_one_signature(&self, policy: &Policy) -> bool {
+        let preimages: Vec<[u8; 32]> = self.input.preimages.iter().map(|preimage| preimage.0).collect();
+        policy_keys(policy).iter().any(|next| {
+            let signs = |key: &KeyBytes| key == next || self.signature(key).is_some();
+            let with_it = Expected { signs: &signs, preimages: &preimages, height: self.height, age: self.age };
+            policy.prove(&with_it).is_some()
+        })
     }
 }
 

@@ -202,7 +202,7 @@ fn two_of_three_sign_apart_and_are_joined() {
             copy
         })
         .collect();
-    let lacks = "input 0 has 1 of 3 signatures, which does not satisfy its policy";
+    let lacks = "input 0 has 1 of 3 signatures, which does not satisfy its policy: one more signature is enough";
     assert_eq!(signed[0].finish(201).unwrap_err(), RequestError::Incomplete(lacks.into()));
     for (one, two) in [(0, 1), (0, 2), (1, 2)] {
         let mut joined = signed[one].clone();

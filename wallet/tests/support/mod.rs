@@ -27,6 +27,15 @@ pub const WORDS: &str = "test test test test test test test test test test test 
 /// The first account of [`WORDS`].
 pub const ACCOUNT: &str = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
 
+/// The keystore of an account that no mnemonic here makes, under [`PASSWORD`], made by a program of another kind.
+pub const KEYSTORE: &str = r#"{"version": 3, "id": "00000000-0000-4000-8000-000000000000",
+  "address": "29cf75ee7a1452b1eeffc2915966a0bfac827427", "crypto": {"cipher": "aes-128-ctr",
+  "cipherparams": {"iv": "0ab306823035661bb8dba21cc2535231"},
+  "ciphertext": "6d14fda998fd1e9f6a7c2acf1049b3ef77e523e01d038e34a8f57c7ca137c025", "kdf": "scrypt",
+  "kdfparams": {"dklen": 32, "n": 4096, "r": 8, "p": 1,
+  "salt": "63479ad69a090b258277ec8fba6f99419a2ffb248981510657c944ccd1148e97"},
+  "mac": "c30922ce6496e0a78963af3f16db218d37601f66029f433689a4ee3448a032f1"}}"#;
+
 /// A coin that the mock knows.
 #[derive(Clone)]
 pub struct MockCoin {

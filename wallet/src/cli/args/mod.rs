@@ -174,6 +174,15 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
+    /// Cancel a transaction that is not mined yet: replace it by one that pays only this wallet, at a higher price.
+    Cancel {
+        /// What exactly.
+        #[command(flatten)]
+        args: BumpArgs,
+        /// Waiting.
+        #[command(flatten)]
+        wait: Wait,
+    },
     /// List unspent coins.
     Coins(Coins),
     /// Keep coins from being spent.
@@ -414,7 +423,7 @@ pub struct WithdrawArgs {
     pub fees: FeeArgs,
 }
 
-/// `bump`.
+/// `bump` and `cancel`.
 #[derive(Debug, Args)]
 pub struct BumpArgs {
     /// The transaction.

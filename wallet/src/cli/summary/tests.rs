@@ -294,7 +294,7 @@ fn no_field_of_a_file_changes_what_is_own_what_leaves_or_which_chain_is_signed_f
                 assert!(request.sign(&lab.owned.network, &lab.signer, &own).is_err(), "{what}");
                 continue;
             }
-            let (_, shown) = describe(&request, &own).unwrap();
+            let (_, shown) = describe(&request, &lab.wallet, &own).unwrap();
             judge(&lab.owned, &what, &changed, &shown);
             judged += 1;
             if request.sign(&lab.owned.network, &lab.signer, &own).is_ok()

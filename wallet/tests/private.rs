@@ -1,0 +1,67 @@
+//! What the wallet writes is for its owner alone, whatever the shell lets others do.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::Path,
+};
+
+use support::{Home, MockNode, WORDS, answered};
+
+/// Files and folders below one, with what others may do to them.
+fn modes(folder: &Path, found: &mut BTreeMap<String, u32>) {
+    for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        found.insert(path.display().to_string(), entry.metadata().unwrap().permissions().mode() & 0o777);
+        if path.is_dir() {
+            modes(&path, found);
+        }
+    }
+}
+
+#[test]
+fn files_are_for_their_owner_alone_whatever_the_umask() {
+    for umask in [0o000, 0o002, 0o022, 0o077] {
+        let node = MockNode::start();
+        let home = Home::empty(&node.url);
+        fs::write(home.path("words"), WORDS).unwrap();
+        let friend = Home::numbered(&node, 2).address();
+        let other = Home::numbered(&node, 4).json(&["policy", "key"])["key"].as_str().unwrap().to_owned();
+        let mut ours = BTreeMap::new();
+        modes(&home.path(""), &mut ours);
+        let run = |args: &[&str]| {
+            let mut command = home.command(&[args, &["--yes", "--json"]].concat());
+            // SAFETY: umask is safe between fork and exec.
+            unsafe {
+                command.pre_exec(move || {
+                    libc::umask(umask);
+                    Ok(())
+                })
+            };
+            answered(command.output().unwrap()).json()
+        };
+        run(&["restore", "--chain", "local", "--mnemonic-file", "words", "--no-scan"]);
+        node.state().pay(&home.address(), 500_000_000);
+        run(&["build", "--out", "pay.json", "send", &friend, "1"]);
+        run(&["sign", "pay.json", "--out", "signed.json"]);
+        run(&["combine", "pay.json", "signed.json", "--out", "joined.json"]);
+        let policy = run(&["policy", "multisig", "2", "me", &other, "--name", "both"]);
+        node.state().pay(policy["address"].as_str().unwrap(), 300_000_000);
+        run(&["policy", "spend", "both"]);
+        run(&["backup", "all.backup"]);
+        run(&["export-key", "0", "--keystore-password-file", "words"]);
+        let mut all = BTreeMap::new();
+        modes(&home.path(""), &mut all);
+        all.retain(|path, _| !ours.contains_key(path));
+        assert!(all.len() >= 9, "{all:?}");
+        for (path, mode) in all {
+            let private = if Path::new(&path).is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode, private, "{path} is {mode:o} under umask {umask:o}");
+        }
+    }
+}
