@@ -20,6 +20,7 @@ help: ## Lists the targets
 setup: ## Installs or names what a build needs
 	@command -v bash >/dev/null || { echo "setup: bash is not installed" >&2; exit 1; }
 	@./scripts/setup.sh
+	@./scripts/rocksdb.sh
 
 build: setup ## Builds cairn-node, cairn-miner and cairn-wallet
 	@./scripts/build.sh

@@ -5,11 +5,12 @@
 #
 # Needs root, debootstrap and a network. CAIRN_FRESH names the folder (/var/tmp/cairn-fresh), CAIRN_VECTORS the test vectors,
 # which the system may read, CAIRN_MIRROR the Debian mirror (the machine's own).
-set -euo pipefail
+set -Eeuo pipefail
+exec 4>&2
 
 say() { printf 'fresh: %s\n' "$*"; }
 fail() { say "$*" >&2; exit 1; }
-trap 'say "line $LINENO failed: $BASH_COMMAND" >&2' ERR
+trap 'say "line $LINENO failed: $BASH_COMMAND" >&4' ERR
 
 [ "$(id -u)" = 0 ] || fail "it needs root, to make a system in a folder: sudo make fresh"
 command -v debootstrap >/dev/null || fail "debootstrap is not installed: apt-get install debootstrap"
@@ -74,12 +75,11 @@ first_run() {
     url=$(sed -n 's/^  RPC *\(http[^ ]*\).*/\1/p' "$log.run")
     [ -n "$url" ] || continue
     height=$(curl -sf -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"chain_getInfo"}' "$url" |
-      sed -n 's/.*"height":\([0-9]*\).*/\1/p')
+      sed -n 's/.*"height":\([0-9]*\).*/\1/p') || true
     height=${height:-0}
   done
   sed -n '/^  Cairn/,/^ *$/p' "$log.run" | head -n 8
-  curl -sf -H 'content-type: application/json' -d '{"jsonrpc":"2.0","id":1,"method":"admin_stop"}' "$url" >/dev/null ||
-    kill -INT "$process"
+  inside bin/cairn-node stop --rpc "$url" || fail "cairn-node stop failed"
   wait "$process" || fail "make run failed: $(tail -n 20 "$log.run")"
 }
 
@@ -90,15 +90,24 @@ every_test() {
   grep '^test: skipped\|^contracts: ' "$log.test" || true
 }
 
+# Runs a command and prints the time that it took, if it was successful: an empty format prints nothing.
+timed() {
+  local what=$1
+  shift
+  TIMEFORMAT=
+  time {
+    "$@"
+    TIMEFORMAT="fresh: $system: $what: %R s, %U s + %S s of CPU"
+  }
+}
+
 for system in "${@:-bookworm}"; do
   root=$place/$system log=$place/$system.log
   rm -rf --one-file-system "$root"
   mkdir -p "$root"
   say "$system: a minimal system in $root ..."
   prepare
-  TIMEFORMAT="fresh: $system: make run, %R s until the RPC answers, %U s + %S s of CPU"
-  time first_run
-  TIMEFORMAT="fresh: $system: make test, %R s, %U s + %S s of CPU"
-  time every_test
+  timed "make run, until a block is mined" first_run
+  timed "make test" every_test
   say "$system: passed; $(du -sm "$root$clone/target" | cut -f1) MB in target"
 done
