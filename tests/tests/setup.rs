@@ -162,6 +162,22 @@ fn libclang_is_found_where_each_system_puts_it() {
 }
 
 #[test]
+fn on_macos_libclang_is_that_of_xcode() {
+    let mut machine = Machine::new();
+    let developer = machine.root().join("Applications/My Xcode.app/Contents/Developer");
+    machine.tool("xcode-select", &format!("echo '{}'", developer.display()));
+    machine.with("CAIRN_SETUP_SYSTEM", "Darwin".to_owned());
+    machine.file("usr/lib/llvm-14/lib/libclang-14.so.1").file(HEADERS_14);
+    fs::remove_file(machine.bin().join("apt-get")).expect("it is there");
+    let outcome = machine.set_up();
+    assert_eq!(outcome.code, Some(1), "a library of Linux: {}", outcome.said);
+    assert!(outcome.said.contains("  macOS:           xcode-select --install"), "{}", outcome.said);
+    let library =
+        "Applications/My Xcode.app/Contents/Developer/Toolchains/XcodeDefault.xctoolchain/usr/lib/libclang.dylib";
+    machine.file(library).is_ready();
+}
+
+#[test]
 fn a_library_without_clangs_own_headers_is_not_enough() {
     let machine = Machine::new();
     machine.file("usr/lib/x86_64-linux-gnu/libclang-14.so.14.0.6");
