@@ -17,6 +17,8 @@ command -v debootstrap >/dev/null || fail "debootstrap is not installed: apt-get
 # In namespaces of their own, mounts and processes are gone when this ends, however it ends.
 [ "${1:-}" = --inside ] || exec unshare --mount --pid --fork --kill-child --propagation private "$0" --inside "$@"
 shift
+# The first process of a namespace ignores signals that it does not handle. With it, all others end.
+trap 'exit 130' INT TERM
 
 repository=$(cd "$(dirname "$0")/.." && pwd)
 place=${CAIRN_FRESH:-/var/tmp/cairn-fresh}
