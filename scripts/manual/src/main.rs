@@ -38,6 +38,7 @@ fn write(folder: &Path) -> io::Result<()> {
     fs::create_dir_all(&man)?;
     for mut command in programs() {
         let name = command.get_name().to_owned();
+        let pages = without_help(command.clone());
         for (shell, place, file) in SHELLS {
             let place = folder.join(place);
             fs::create_dir_all(&place)?;
@@ -45,9 +46,14 @@ fn write(folder: &Path) -> io::Result<()> {
             fs::rename(written, place.join(file.replace("NAME", &name)))?;
         }
         // A page for each command too: `man cairn-wallet-send`.
-        clap_mangen::generate_to(command, &man)?;
+        clap_mangen::generate_to(pages, &man)?;
     }
     Ok(())
+}
+
+/// A program without its `help` commands, each of which would have a page for each command that it explains.
+fn without_help(command: Command) -> Command {
+    command.disable_help_subcommand(true).mut_subcommands(without_help)
 }
 
 #[cfg(test)]
@@ -74,5 +80,9 @@ mod tests {
         assert!(read("share/man/man1/cairn-wallet-send.1").contains("ADDRESS"));
         assert!(read("share/man/man1/cairn-node-reindex.1").contains("datadir"));
         assert!(read("share/bash-completion/completions/cairn-node").contains("devnet"));
+        let pages = fs::read_dir(folder.path().join("share/man/man1")).expect("a folder");
+        let names = pages.map(|page| page.expect("a page").file_name().into_string().expect("a name"));
+        let of_help: Vec<_> = names.filter(|name| name.contains("-help")).collect();
+        assert_eq!(of_help, [""; 0], "they say what the pages of the commands say");
     }
 }
