@@ -66,8 +66,13 @@ fn a_pruned_node_says_what_it_lacks_and_gets_it_again_from_peers() {
     fresh.connect(&archive);
     wait_for("the blocks", 120, || (fresh.height() == 360).then_some(()));
 
+    gets_its_blocks_again(&mut pruned, &archive, last);
+}
+
+/// Commands that need the blocks that were pruned, and the way back over the network.
+fn gets_its_blocks_again(pruned: &mut Node, archive: &Node, last: u64) {
     assert!(pruned.stop());
-    let (done, said) = command(&pruned, &["reindex"]);
+    let (done, said) = command(pruned, &["reindex"]);
     assert!(
         !done
             && said
@@ -82,12 +87,12 @@ fn a_pruned_node_says_what_it_lacks_and_gets_it_again_from_peers() {
     );
     assert!(said.contains(&again), "{said}");
     let file = pruned.folder.path().join("blocks");
-    let (done, said) = command(&pruned, &["export", &file.display().to_string()]);
+    let (done, said) = command(pruned, &["export", &file.display().to_string()]);
     assert!(!done && said.contains("at height 1 was pruned") && !file.exists(), "{said}");
     pruned.restart();
     assert_eq!(pruned.height(), 360, "nothing was changed");
     assert!(pruned.stop());
-    let (done, said) = command(&pruned, &["reindex", "--force"]);
+    let (done, said) = command(pruned, &["reindex", "--force"]);
     assert!(
         done && said
             .contains(&format!("blocks 1 to {last} were pruned: start the node, which fetches them from peers")),
@@ -95,6 +100,6 @@ fn a_pruned_node_says_what_it_lacks_and_gets_it_again_from_peers() {
     );
     pruned.restart();
     assert_eq!(pruned.height(), 0);
-    pruned.connect(&archive);
+    pruned.connect(archive);
     wait_for("the chain", 120, || (pruned.height() == 360).then_some(()));
 }
