@@ -57,7 +57,10 @@ fn calls_hold_no_more_than_their_places_however_many_come_at_once() {
                     scope.spawn(|| {
                         // It may be refused, for want of a place or of time; only the node must bear it.
                         if let Err(error) = node.rpc.try_call(method, params.clone()) {
-                            assert!([-32000, -32005, 3].contains(&error.code), "{name}, {method}: {error:?}");
+                            // Frames within frames are deeper than this client reads: an answer all the same.
+                            let is_deep = error.message.contains("recursion limit exceeded");
+                            let expected = is_deep || [-32000, -32005, 3].contains(&error.code);
+                            assert!(expected, "{name}, {method}: {error:?}");
                         }
                     });
                 }
