@@ -63,7 +63,7 @@ pub enum WalletError {
         /// Where they are.
         folder: std::path::PathBuf,
         /// Why the node does not say it.
-        error: NodeError,
+        error: Box<NodeError>,
     },
     /// Nothing is built.
     #[error(transparent)]
@@ -115,7 +115,7 @@ pub enum WalletError {
         /// The transaction.
         txid: TxId,
         /// Why not.
-        error: NodeError,
+        error: Box<NodeError>,
     },
     /// The user said no.
     #[error("cancelled: nothing was changed, signed or sent")]

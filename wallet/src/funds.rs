@@ -160,7 +160,7 @@ impl Funds {
         let spender = |coins: &[OwnCoin], wanted: &OutPoint| {
             coins.iter().find(|coin| coin.outpoint == *wanted)?.spent_by.map(|txid| txid.to_string())
         };
-        for wanted in chosen.iter().filter(|wanted| !has(&self.spendable, wanted)) {
+        if let Some(wanted) = chosen.iter().find(|wanted| !has(&self.spendable, wanted)) {
             let why = match (spender(&self.spent, wanted), spender(&self.lost, wanted)) {
                 (Some(txid), _) => format!("is spent by the pending transaction {txid}"),
                 (_, Some(txid)) => {

@@ -155,7 +155,7 @@ impl Context {
             [only] => Ok(only.clone()),
             _ => match self.connect()?.info() {
                 Ok(info) => self.file_of(&info.chain),
-                Err(error) => Err(WalletError::WhichWallet { folder, error }),
+                Err(error) => Err(WalletError::WhichWallet { folder, error: Box::new(error) }),
             },
         }
     }

@@ -407,7 +407,7 @@ impl Waiting<'_> {
                 Ok(Some(status)) => (unknown, silent, depth) = (0, 0, status.confirmations),
                 Ok(None) => unknown += 1,
                 Err(NodeError::Unreachable { .. }) if silent < PATIENCE => silent += 1,
-                Err(error) => return Err(WalletError::NotFollowed { txid: self.txid, error }),
+                Err(error) => return Err(WalletError::NotFollowed { txid: self.txid, error: Box::new(error) }),
             }
             if unknown > 3 && self.hand_in_again()? {
                 unknown = 0;
