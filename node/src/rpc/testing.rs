@@ -73,7 +73,7 @@ pub fn secret(hex_key: &str) -> SecretKey {
 
 /// The key of the coins that the dev chain allocates.
 pub fn dev_coin_key() -> Keypair {
-    Keypair::from_secret_key(&secret("dfec52686deaec33d02e5710eabc9e2883647e8c19942ff503988b39f609354b"))
+    Keypair::from_secret_key(&secret("363d238760b44c1686a5036b0f8ea9350e87c0d885f3b6a1cc669db2ab952759"))
 }
 
 /// A node of the dev chain without a listener.

@@ -166,8 +166,8 @@ fn a_contract_is_built_signed_and_broadcast_apart() {
     assert_eq!(lab.view("Token", &[&made, "symbol"]), ["APT"]);
 
     let file = lab.file();
-    let call = ["build", "--out", path, "call", &made, "transfer", NOBODY, "2", "--abi", &file, "--contract", "Token"];
-    lab.wallet.ok(&call);
+    let call = ["call", &made, "transfer", NOBODY, "2", "--abi", &file, "--contract", "Token"];
+    lab.wallet.ok(&[&["build", "--out", path, "--force"], &call[..]].concat());
     let shown = lab.wallet.ok(&["show", path]);
     assert_eq!(shown["function"], "transfer(address,uint256)");
     assert_eq!(shown["arguments"], json!([NOBODY, "2"]));
