@@ -273,7 +273,7 @@ fn the_genesis_hashes_of_what_is_built_in_never_change() {
         "6934f4c349c69a538235c44efd7414ad60e3cdaa82b33d8cf177b475ed5ec6cd",
         "10ddd163768f02b01a0b3e9abd71146a5523a392279b058a595dec0bab13a6db",
         "a021cc86807e9b34f688b3d871aabd4f71a11ff3c57d12011e14452ec9676a2e",
-        "7a6d3c937475040a9bd3185e26282c9f737ef49978fde2917098e8f876710ad7",
+        "a33366f05dde09a4759ff576d9e7dd60f6884edefe6ffc5c7524e98a276a6379",
     ];
     assert_eq!(hashes, pinned);
 }
