@@ -111,15 +111,15 @@ impl Checkout {
         fs::read_to_string(self.root().join(".cargo/config.toml")).ok()
     }
 
-    /// The folder that cargo is told of.
+    /// The folder that the written configuration names.
     fn library(&self) -> PathBuf {
-        let config = self.config().expect("cargo is told of the library");
+        let config = self.config().expect("the configuration names the library");
         let config: toml::Table = config.parse().expect("it is TOML");
         assert_eq!(config["env"]["ROCKSDB_STATIC"].as_str(), Some("1"));
         config["env"]["ROCKSDB_LIB_DIR"].as_str().expect("a path").into()
     }
 
-    /// Nothing is compiled here, and cargo is told of no library.
+    /// Nothing was compiled, and the configuration names no library.
     fn is_left_to_cargo(&self, why: &str) {
         let outcome = self.run();
         assert_eq!((outcome.code, outcome.compiled), (Some(0), Vec::new()), "{}", outcome.said);

@@ -8,22 +8,9 @@ use chain_core::{
     transaction::Transaction,
 };
 use serde_json::{Value, json};
-use support::{ACCOUNT, Home, MockNode, WORDS};
+use support::{ACCOUNT, MockNode, rich};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-
-/// A wallet with two coins of 5 CRN and 9 CRN in each account, on a node that mines nothing, and a friend's address.
-fn rich() -> (MockNode, Home, String) {
-    let node = MockNode::start();
-    let home = Home::with(&node, WORDS);
-    let friend = Home::numbered(&node, 2).address();
-    for _ in 0..2 {
-        node.state().pay(&home.address(), 500_000_000);
-    }
-    node.state().balance_wei = "9000000000000000000".into();
-    node.state().mined = false;
-    (node, home, friend)
-}
 
 fn coins(node: &MockNode, number: usize) -> CoinTransaction {
     let Transaction::Coin(tx) = node.state().sent[number].clone() else { panic!("not of coins") };

@@ -116,7 +116,7 @@ impl Reporter {
         Self { json, lines, live: false, failure: None, last_status: None, waiting: false }
     }
 
-    /// Why what was said could not be written, if so. A reader that went away, as `head` does, is no failure.
+    /// Why output could not be written, if so. A reader that closes its end, as `head` does, is not an error.
     pub fn failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }

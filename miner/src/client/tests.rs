@@ -350,6 +350,6 @@ fn ends_if_what_it_says_cannot_be_written() {
         run(&node, &options, Midstate, events(), &mut reporter).unwrap_err()
     };
     assert!(matches!(outcome(std::io::ErrorKind::StorageFull), NodeError::Output(_)));
-    // A reader that went away is no failure: it goes on, until the node refuses.
+    // A reader that closes its end is not an error: the miner goes on until the node refuses.
     assert!(matches!(outcome(std::io::ErrorKind::BrokenPipe), NodeError::Refused { .. }));
 }

@@ -11,7 +11,7 @@ use std::{
 use super::CommandError;
 use crate::{cli::Ask, program};
 
-/// JSON-RPC: there is no such method.
+/// JSON-RPC 2.0: method not found.
 const UNKNOWN_METHOD: i64 = -32601;
 
 /// Asks a node.

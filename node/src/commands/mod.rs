@@ -77,7 +77,7 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
 /// Why the standard output could not be written, the first time.
 static UNSAID: Mutex<Option<io::Error>> = Mutex::new(None);
 
-/// Writes to the standard output. A reader that went away (`| head`) is no failure; for any other, [`execute`] fails.
+/// Writes to the standard output. A reader that closes its end (`| head`) is not an error; after any other one [`execute`] fails.
 pub fn say(text: impl std::fmt::Display) {
     let mut out = io::stdout().lock();
     match write!(out, "{text}").and_then(|()| out.flush()) {

@@ -31,7 +31,7 @@ const BEHIND: Height = 8;
 /// The way that the active chain is taking.
 #[derive(Debug, Default)]
 pub(super) struct Session {
-    /// Where the chain stood when it was last told of.
+    /// The tip that was last announced.
     told: BlockHash,
     told_at: Time,
     /// Whether blocks were disconnected since the pool last looked.
@@ -46,7 +46,7 @@ impl Session {
         Self { told, ..Self::default() }
     }
 
-    /// Where the chain stood when it was last told of.
+    /// The tip that was last announced.
     pub(super) fn told(&self) -> BlockHash {
         self.told
     }

@@ -104,7 +104,7 @@ impl Book {
         book
     }
 
-    /// Notes an address that somebody told of another node.
+    /// Adds an address of a node that a third party named.
     pub fn add(&mut self, peer: PeerId, address: Multiaddr, told_by: IpAddr) {
         if let Some(entry) = self.entries.get_mut(&peer) {
             if !entry.addresses.contains(&address) && entry.addresses.len() < ADDRESSES {

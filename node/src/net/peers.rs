@@ -42,7 +42,7 @@ const PASSING: Duration = Duration::from_secs(20);
 
 impl Origin {
     /// Whether this node dialled it to have it as a peer: only such ones fill its outbound places, and the address book keeps
-    /// as met. Whoever answers a search would else choose a node's peers.
+    /// as met. A peer that answers a search would otherwise choose a node's peers.
     pub fn is_chosen(self) -> bool {
         matches!(self, Self::Wanted | Self::Scan)
     }

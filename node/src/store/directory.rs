@@ -10,8 +10,8 @@ use std::{
 use super::StoreError;
 use crate::files;
 
-/// How long a process that was killed may take to let go of its files, and how often that is tried: whoever kills a node and
-/// starts it at once is not refused for a process that is no more.
+/// How long a process that was killed may take to let go of its files, and how often that is tried: a node that is
+/// started right after it was killed does not fail because of the old process.
 const ENDING: Duration = Duration::from_secs(1);
 const AGAIN: Duration = Duration::from_millis(20);
 

@@ -43,7 +43,7 @@ pub const POOL: usize = 50_000;
 /// Most bytes of a peer's name.
 pub const AGENT: usize = 64;
 
-/// A message with its most bytes, which whoever reads it enforces before he reads.
+/// A message and its maximum encoded length, enforced before it is read.
 pub trait Message: Serialize + DeserializeOwned {
     /// Most encoded bytes.
     const MOST_BYTES: usize;

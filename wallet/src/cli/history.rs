@@ -147,7 +147,7 @@ fn coins(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, Wal
     Ok(sums(pages.into_iter().flatten(), COINS))
 }
 
-/// What came to the addresses of policies, and what left them, whoever signed.
+/// Payments to and from the addresses of policies, by any signer.
 fn policies(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, WalletError> {
     let addresses: Vec<String> =
         wallet.policies.iter().map(|named| wallet.network.address(&named.policy.lock())).collect();

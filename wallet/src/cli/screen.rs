@@ -142,7 +142,7 @@ impl Report {
     /// Prints one of them.
     ///
     /// # Errors
-    /// What the system says if not all of it could be written. A reader that went away, as `head` does, is no failure.
+    /// The error if output could not be written. A reader that closes its end, as `head` does, is not one.
     pub fn print(&self) -> io::Result<()> {
         if !is_json() {
             print(&for_people(&typed(self.text.trim_end())))?;
@@ -214,7 +214,7 @@ pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
     rows.iter().map(|row| format!("  {}\n", row.join("  ").trim_end())).collect()
 }
 
-/// A line on standard error, whoever reads it.
+/// Writes a line to standard error.
 pub fn complain(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", for_people(&typed(text)));
 }

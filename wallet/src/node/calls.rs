@@ -153,7 +153,7 @@ impl Node {
     /// [`NodeError::Refused`] with the rule that it breaks.
     pub fn send(&self, encoded: &[u8]) -> Result<TxId, NodeError> {
         let text: String = self.call("coin_sendRawTransaction", json!([hex::encode(encoded)]))?;
-        text.parse().map_err(|_| bad_answer("coin_sendRawTransaction", "it is no transaction id"))
+        text.parse().map_err(|_| bad_answer("coin_sendRawTransaction", "it is not a transaction id"))
     }
 
     /// What has become of a transaction; nothing if the node does not know it.

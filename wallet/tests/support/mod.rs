@@ -229,6 +229,19 @@ impl Answer {
     }
 }
 
+/// A wallet with two coins of 5 CRN and 9 CRN in each account, on a node that mines nothing, and a friend's address.
+pub fn rich() -> (MockNode, Home, String) {
+    let node = MockNode::start();
+    let home = Home::with(&node, WORDS);
+    let friend = Home::numbered(&node, 2).address();
+    for _ in 0..2 {
+        node.state().pay(&home.address(), 500_000_000);
+    }
+    node.state().balance_wei = "9000000000000000000".into();
+    node.state().mined = false;
+    (node, home, friend)
+}
+
 impl Home {
     /// Nothing yet; the node is at this URL.
     pub fn empty(rpc: &str) -> Self {
