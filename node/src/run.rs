@@ -359,7 +359,7 @@ fn secrets(config: &Config, address: SocketAddr) -> Result<(Cookie, Secrets), Co
         cookie.write(file.clone()).map_err(failed)?;
     }
     // Programs of this user look here; without it they are given --cookie.
-    if let Some(file) = cairn_cookie::well_known(address.port())
+    if let Some(file) = well_known(address)
         && let Err(error) = cookie.write(file.clone())
     {
         tracing::warn!("cannot write the cookie to {}: {error}; clients need --cookie FILE", file.display());
@@ -373,6 +373,13 @@ fn secrets(config: &Config, address: SocketAddr) -> Result<(Cookie, Secrets), Co
         }
         None => Ok((cookie, secrets)),
     }
+}
+
+/// Where programs of this user look for the cookie of a node that listens here; `None` if they are given it. The file has the
+/// name of the port: beside a node on another address, another user may listen on that port of loopback, and would be sent it.
+fn well_known(address: SocketAddr) -> Option<PathBuf> {
+    let ip = address.ip();
+    if ip.is_loopback() || ip.is_unspecified() { cairn_cookie::well_known(address.port()) } else { None }
 }
 
 /// What to say of an RPC that is not for this machine alone.
@@ -424,5 +431,15 @@ mod tests {
         let mut named = Settings::default();
         named.http.api = Some(vec!["eth".to_owned(), "admin".to_owned()]);
         assert!(warning("0.0.0.0:1", named).is_some_and(|said| said.contains(": eth, admin may be called")));
+    }
+
+    #[test]
+    fn a_cookie_is_left_for_programs_of_this_machine_only_where_the_node_has_its_port() {
+        for address in ["127.0.0.1:8545", "0.0.0.0:8545", "[::1]:8545", "[::]:8545"] {
+            assert_eq!(well_known(address.parse().unwrap()), cairn_cookie::well_known(8545), "{address}");
+        }
+        for address in ["192.168.1.2:8545", "10.0.0.1:8545", "[2001:db8::1]:8545"] {
+            assert_eq!(well_known(address.parse().unwrap()), None, "{address}");
+        }
     }
 }
