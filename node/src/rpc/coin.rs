@@ -95,10 +95,24 @@ fn get_coins(context: &Context, mut args: Args) -> RpcResult<Value> {
     };
     let mut coins = render_coins(context, snapshot.tip().height, &coins, &pending);
     if cursor.is_none() {
-        let hrp = &context.spec.hrp;
-        coins.extend(pending.incoming.iter().map(|(at, output)| render::pending_coin(hrp, at, output).into()));
+        coins.extend(pending_coins(context, &pending)?);
     }
     Ok(json!({ "height": snapshot.tip().height, "coins": coins, "next": next }))
+}
+
+/// The coins that mempool transactions make, those included that others of the mempool spend: who replaces the one that
+/// makes a coin asks here what is dropped with it.
+fn pending_coins(context: &Context, pending: &LockPending) -> RpcResult<Vec<Value>> {
+    let parents = pending.spent.iter().map(|(at, ..)| at.txid).collect();
+    let made_here = context.ask(context.engine.mempool_holds(parents))?;
+    let hrp = &context.spec.hrp;
+    let unspent = pending.incoming.iter().map(|(at, output)| render::pending_coin(hrp, at, output));
+    let spent = pending.spent.iter().zip(made_here).filter(|(_, made_here)| *made_here).map(|((at, output, by), _)| {
+        let mut fields = render::pending_coin(hrp, at, output);
+        fields.insert("spentBy".into(), by.to_string().into());
+        fields
+    });
+    Ok(unspent.chain(spent).map(Value::Object).collect())
 }
 
 fn render_coins(context: &Context, tip: Height, coins: &[(OutPoint, Coin)], pending: &LockPending) -> Vec<Value> {

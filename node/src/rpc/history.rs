@@ -205,6 +205,7 @@ pub(super) fn account_history(context: &Context, mut args: Args, most_read: usiz
     if page.before.is_none() {
         let pending = context.ask(context.engine.mempool_of_sender(address))?;
         entries.extend(pending.iter().rev().filter_map(|entry| pending_of_account(address, entry)));
+        entries.extend(pending_deposits(context, address)?);
     }
     let mut blocks = Blocks::new(&snapshot, most_read);
     let mut places = Vec::with_capacity(events.len());
@@ -228,6 +229,25 @@ fn pending_of_account(address: Address, entry: &MempoolEntry) -> Option<Value> {
     };
     let from = entry.sender.unwrap_or(address);
     Some(render::join(pending_fields(entry.txid), moved(address, from, tx, None)))
+}
+
+/// What coin transactions of the mempool pay to an account.
+fn pending_deposits(context: &Context, address: Address) -> RpcResult<Vec<Value>> {
+    let pending = context.ask(context.engine.mempool_of_locks(vec![Lock::Account(address)]))?.pop().unwrap_or_default();
+    let mut sums: Vec<(TxId, U256)> = Vec::new();
+    for (outpoint, output) in &pending.incoming {
+        let value = output.amount.to_wei();
+        match sums.last_mut().filter(|(txid, _)| *txid == outpoint.txid) {
+            Some((_, sum)) => *sum += value,
+            None => sums.push((outpoint.txid, value)),
+        }
+    }
+    let entry = |(txid, value): (TxId, U256)| {
+        let mut deposit = credit("deposit", address, value);
+        deposit["success"] = Value::Null;
+        render::join(pending_fields(txid), deposit)
+    };
+    Ok(sums.into_iter().map(entry).collect())
 }
 
 fn on_account(address: Address, loaded: &Loaded, place: HistoryPlace, tx: &Transaction) -> Value {

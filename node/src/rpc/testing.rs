@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, Bytes, U256};
 use chain_core::{
     account::{AccountTransaction, Fees, Fields},
-    coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     execute::{GATEWAY, withdraw_calldata},
     sighash::sighash,
     spec::ChainSpec,
@@ -166,6 +166,11 @@ impl TestNode {
     /// Spends a coin that allows it by `key` to these outputs, leaving out `fee`.
     pub fn spend(&self, key: &Keypair, coin: OutPoint, pays: &[(Lock, u64)]) -> Transaction {
         let spent = self.context.snapshot().unwrap().coin(&coin).unwrap().expect("the coin exists");
+        self.spend_coin(key, coin, spent, pays)
+    }
+
+    /// The same for a coin that no block holds yet.
+    pub fn spend_coin(&self, key: &Keypair, coin: OutPoint, spent: Coin, pays: &[(Lock, u64)]) -> Transaction {
         let outputs = pays.iter().map(|(lock, grains)| Output { amount: Amount(*grains), lock: *lock }).collect();
         let mut tx = CoinTransaction { inputs: vec![coin], outputs, witnesses: Vec::new() };
         let message = sighash(&self.context.genesis, &tx, &[spent])(0);

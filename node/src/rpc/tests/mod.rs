@@ -12,7 +12,14 @@ use super::testing::{TestNode, dev_coin_key, lock};
 use super::*;
 use crate::dev::ACCOUNTS;
 use alloy_primitives::{Address, U256};
-use chain_core::{account::AccountTransaction, block::Block, codec, coin::Lock, transaction::Transaction};
+use chain_core::{
+    account::AccountTransaction,
+    block::Block,
+    codec,
+    coin::{Coin, Lock, OutPoint, Output},
+    transaction::Transaction,
+    units::Amount,
+};
 use serde_json::json;
 
 const GWEI: u64 = 1_000_000_000;
@@ -193,6 +200,40 @@ fn a_coin_is_paid_pending_and_then_confirmed() {
     assert_eq!(history["entries"][0]["height"], 1);
     assert_eq!(history["entries"][0]["kind"], "coin");
     assert_eq!(history["next"], Value::Null);
+}
+
+#[test]
+fn what_the_mempool_makes_and_spends_is_listed_and_a_deposit_waits_in_the_accounts_history() {
+    let node = TestNode::fresh();
+    let key = dev_coin_key();
+    let address = node.address(&key);
+    let (coin, _) = node.coin_of(&address);
+    let parent = node.spend(&key, coin, &[(lock(&key), COIN - 50_000)]);
+    let made = OutPoint { txid: parent.txid(), index: 0 };
+    let output = Output { amount: Amount(COIN - 50_000), lock: lock(&key) };
+    let payee = Address::repeat_byte(7);
+    let pays = [(Lock::Account(payee), 1_000_000), (Lock::Account(payee), 2_000_000), (lock(&key), COIN - 3_100_000)];
+    let deposit = node.spend_coin(&key, made, Coin { output, height: 1, coinbase: false }, &pays);
+    for tx in [&parent, &deposit] {
+        node.call("coin_sendRawTransaction", json!([encoded(tx)]));
+    }
+    let coins = node.call("coin_getCoins", json!([address]));
+    let listed = coins["coins"].as_array().unwrap().iter().find(|coin| coin["txid"] == parent.txid().to_string());
+    let listed = listed.expect("what the mempool makes is listed though the mempool spends it");
+    assert_eq!((&listed["spentBy"], &listed["height"]), (&json!(deposit.txid().to_string()), &Value::Null));
+    assert_eq!(node.call("coin_getBalance", json!([address]))["pendingIn"], COIN - 3_100_000);
+    let entries = |node: &TestNode| {
+        let history = node.call("chain_getAccountHistory", json!([payee.to_string()]));
+        history["entries"].as_array().unwrap().clone()
+    };
+    let waiting = entries(&node);
+    assert_eq!(waiting.len(), 1);
+    assert_eq!((&waiting[0]["txid"], &waiting[0]["kind"]), (&json!(deposit.txid().to_string()), &json!("deposit")));
+    assert_eq!((&waiting[0]["valueWei"], &waiting[0]["direction"]), (&json!("30000000000000000"), &json!("in")));
+    assert_eq!((&waiting[0]["height"], &waiting[0]["success"]), (&Value::Null, &Value::Null));
+    node.call("evm_mine", json!([]));
+    let mined = entries(&node);
+    assert_eq!((mined.len(), &mined[0]["height"], &mined[0]["success"]), (1, &json!(1), &json!(true)));
 }
 
 #[test]
