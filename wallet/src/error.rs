@@ -234,17 +234,17 @@ impl WalletError {
                 format!("is {rpc} the node's JSON-RPC port (8545 unless changed)?")
             }
             Self::File(FileError::Missing(_) | FileError::NoneIn(_)) => {
-                "make one with `cairn-wallet create`, or bring one back with `cairn-wallet restore`; --wallet FILE names \
+                "create one with `cairn-wallet create`, or restore one with `cairn-wallet restore`; --wallet FILE names \
                  another"
                     .into()
             }
             Self::Unclear { .. } => {
-                "do not pay again: run `cairn-wallet resend` once the node answers; it hands in this very transaction, so \
-                 nobody is paid twice"
+                "do not pay again: run `cairn-wallet resend` once the node answers; it rebroadcasts this very transaction, so \
+                 nothing is paid twice"
                     .into()
             }
             Self::PaidAlready { .. } => {
-                "too slow? `cairn-wallet bump` raises its fee; did the node lose it? `cairn-wallet resend` hands it in again"
+                "too slow? `cairn-wallet bump` raises its fee; did the node lose it? `cairn-wallet resend` rebroadcasts it"
                     .into()
             }
             Self::File(FileError::Exists(_)) => "choose another place with --wallet FILE".into(),
@@ -252,7 +252,7 @@ impl WalletError {
             Self::File(FileError::Changed(_)) => "look at `cairn-wallet history`, and try again".into(),
             Self::InTheWay(_) => "choose another name, or add --force to replace it".into(),
             Self::File(FileError::Damaged { .. }) => {
-                "move it away and bring the wallet back from its words with `cairn-wallet restore`".into()
+                "move it away and restore the wallet from its words with `cairn-wallet restore`".into()
             }
             Self::File(FileError::Newer { .. }) => "use the newer cairn-wallet that wrote it".into(),
             Self::OtherChain { .. } => "name the right node with --rpc, or the right wallet with --wallet".into(),

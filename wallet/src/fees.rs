@@ -46,7 +46,7 @@ pub enum FeeError {
         cost: Amount,
     },
     /// Not a speed and not a price.
-    #[error("'{0}' is no fee rate: write slow, normal, fast, or the tip in gwei a unit of gas")]
+    #[error("unknown fee rate '{0}': write slow, normal, fast, or the tip in gwei per gas")]
     Rate(String),
     /// Gas or price so large that their product does not fit.
     #[error("the fee is more money than there can be")]

@@ -164,7 +164,7 @@ impl Funds {
             let why = match (spender(&self.spent, wanted), spender(&self.lost, wanted)) {
                 (Some(txid), _) => format!("is spent by the pending transaction {txid}"),
                 (_, Some(txid)) => {
-                    format!("is spent by {txid}, which the node has lost: `cairn-wallet resend` hands it in again")
+                    format!("is spent by {txid}, which the node has lost: `cairn-wallet resend` rebroadcasts it")
                 }
                 _ if has(&self.frozen, wanted) => "is frozen: `cairn-wallet unfreeze` lets it be spent".into(),
                 _ if has(&self.immature, wanted) => "was mined and is not mature yet".into(),

@@ -44,6 +44,9 @@ type PublicNode = ExtendedPublicKey<PublicKey>;
 /// Why keys cannot be made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
+    /// A passphrase that other programs may read in another way.
+    #[error("a passphrase has up to 255 letters of ASCII, from blank to ~")]
+    Passphrase,
     /// Not 12, 15, 18, 21 or 24 words.
     #[error("a mnemonic has 12, 15, 18, 21 or 24 words, not {0}")]
     WordCount(usize),
@@ -257,25 +260,41 @@ fn child(node: &PublicNode, path: [u32; 2]) -> Result<PublicNode, KeyError> {
     })
 }
 
+/// Letters of a passphrase: its length takes a byte in the file.
+const LONGEST: usize = 255;
+
 /// The secret tree of a mnemonic. Only this signs.
 pub struct Signer {
     coins: PrivateNode,
     accounts: PrivateNode,
     public: PublicKeys,
     imported: Vec<SecretKey>,
+    passphrase: Zeroizing<String>,
 }
 
 impl Signer {
-    /// Derives the tree of a mnemonic (empty BIP 39 passphrase).
+    /// Derives the tree of a mnemonic without a passphrase.
     ///
     /// # Errors
     /// [`KeyError`] with a probability below 2^-127.
     pub fn new(mnemonic: &Mnemonic) -> Result<Self, KeyError> {
-        let seed = Zeroizing::new(mnemonic.to_seed_normalized(""));
+        Self::with_passphrase(mnemonic, "")
+    }
+
+    /// Derives the tree of a mnemonic and its BIP 39 passphrase.
+    ///
+    /// # Errors
+    /// [`KeyError::Passphrase`]; [`KeyError`] with a probability below 2^-127.
+    pub fn with_passphrase(mnemonic: &Mnemonic, passphrase: &str) -> Result<Self, KeyError> {
+        // Beyond ASCII the standard asks for a normal form; a program that skips it would find other keys.
+        if !passphrase.chars().all(|letter| letter == ' ' || letter.is_ascii_graphic()) || passphrase.len() > LONGEST {
+            return Err(KeyError::Passphrase);
+        }
+        let seed = Zeroizing::new(mnemonic.to_seed_normalized(passphrase));
         let coins = secret_node(&seed, &format!("m/{PURPOSE}'/0'"))?;
         let accounts = secret_node(&seed, "m/44'/60'/0'")?;
         let public = PublicKeys { coins: coins.public_key(), accounts: accounts.public_key() };
-        Ok(Self { coins, accounts, public, imported: Vec::new() })
+        Ok(Self { coins, accounts, public, imported: Vec::new(), passphrase: Zeroizing::new(passphrase.to_owned()) })
     }
 
     /// Adds keys of accounts that are not of the mnemonic.
@@ -286,6 +305,11 @@ impl Signer {
     /// Keys of accounts that are not of the mnemonic.
     pub fn imported(&self) -> &[SecretKey] {
         &self.imported
+    }
+
+    /// The passphrase that belongs to the mnemonic; empty if there is none.
+    pub fn passphrase(&self) -> &str {
+        &self.passphrase
     }
 
     /// The public side of the tree.
@@ -369,6 +393,19 @@ mod tests {
             assert_eq!(hex::encode(mnemonic.to_seed_normalized("TREZOR")), column(2));
             let root = PrivateNode::new(&mnemonic.to_seed_normalized("TREZOR")).unwrap();
             assert_eq!(*root.to_string(Prefix::XPRV), *column(3));
+        }
+    }
+
+    #[test]
+    fn a_passphrase_makes_other_keys_of_the_same_words() {
+        let words = parse_mnemonic(JUNK).unwrap();
+        let seed = Zeroizing::new(words.to_seed_normalized("TREZOR"));
+        let node = secret_node(&seed, "m/44'/60'/0'/0/0").unwrap();
+        let signer = Signer::with_passphrase(&words, "TREZOR").unwrap();
+        assert_eq!(signer.account_key(0).unwrap(), *node.private_key());
+        assert_ne!(*signer.public(), *Signer::new(&words).unwrap().public());
+        for bad in ["é", "a\tb", "\u{200b}", &"x".repeat(256)] {
+            assert_eq!(Signer::with_passphrase(&words, bad).err(), Some(KeyError::Passphrase), "{bad}");
         }
     }
 

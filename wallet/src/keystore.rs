@@ -153,7 +153,7 @@ fn seal_with(key: &SecretKey, password: &str, rounds: u32) -> Result<String, Key
 /// # Errors
 /// [`KeystoreError`].
 pub fn open(text: &str, password: &str) -> Result<SecretKey, KeystoreError> {
-    let keystore: Keystore = from_json(text.as_bytes()).map_err(|error| KeystoreError::Malformed(error.to_string()))?;
+    let keystore: Keystore = from_json(text.as_bytes()).map_err(KeystoreError::Malformed)?;
     let unknown = |what, got: &str| KeystoreError::Unknown { what, got: got.chars().take(40).collect() };
     if keystore.version != 3 {
         return Err(unknown("version", &keystore.version.to_string()));

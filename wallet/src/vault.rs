@@ -29,13 +29,13 @@ pub enum VaultError {
     #[error("wrong password")]
     WrongPassword,
     /// A method this program does not know.
-    #[error("it is sealed by '{0}', which this version does not know")]
+    #[error("it is encrypted by '{0}', which this version does not know")]
     UnknownMethod(String),
     /// A cost that no honest file has.
     #[error("it asks for an absurd {0} to try one password")]
     AbsurdCost(String),
     /// Salt, nonce or sealed bytes have an impossible length.
-    #[error("its sealed part is malformed: {0}")]
+    #[error("its encrypted part is malformed: {0}")]
     Malformed(&'static str),
     /// The system gives no randomness.
     #[error("the system gives no random numbers: {0}")]

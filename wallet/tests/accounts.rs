@@ -5,6 +5,7 @@ mod support;
 
 use std::fs;
 
+use cairn_wallet::file::Wallet;
 use chain_core::transaction::Transaction;
 use serde_json::json;
 use support::{ACCOUNT, Home, KEYSTORE, MockNode, PASSWORD, WORDS, answered, nobody, text};
@@ -67,7 +68,10 @@ fn a_key_may_come_as_hex_and_bad_ones_are_refused() {
     fs::write(home.path("key.json"), KEYSTORE).unwrap();
     fs::write(home.path("bad"), "wrong\n").unwrap();
     home.run(&["import-key", "key.json", "--keystore-password-file", "bad"]).fails(4, "wrong password of the keystore");
-    home.run(&["import-key", "key.json"]).fails(2, "there is no terminal to ask");
+    home.run(&["import-key", "key.json"]).fails(
+        2,
+        "there is no terminal to ask for the password of the keystore: use --keystore-password-file or CAIRN_KEYSTORE_PASSWORD",
+    );
 }
 
 #[test]
@@ -95,7 +99,16 @@ fn an_exported_key_is_the_one_that_is_imported_elsewhere() {
     home.run(&["export-key", IMPORTED, "--hex", "--yes"]).fails(2, "is none of this wallet's accounts");
     let mut command = home.command(&["export-key", "0", "--out", "x.json", "--json"]);
     command.env("CAIRN_KEYSTORE_PASSWORD", "");
-    answered(command.output().unwrap()).fails(2, "there is no terminal to ask");
+    answered(command.output().unwrap()).fails(
+        2,
+        "there is no terminal to ask for the password of the keystore: use --keystore-password-file or CAIRN_KEYSTORE_PASSWORD",
+    );
+    home.run(&["change-password"])
+        .fails(2, "there is no terminal to ask for the new password: use --new-password-file\n");
+    let mut command = home.command(&["sign-message", "x"]);
+    command.env_remove("CAIRN_WALLET_PASSWORD");
+    answered(command.output().unwrap())
+        .fails(2, "there is no terminal to ask for the password: use --password-file or CAIRN_WALLET_PASSWORD\n");
 }
 
 #[test]
@@ -115,6 +128,79 @@ fn imported_accounts_whose_file_was_changed_are_found_out() {
     home.run(&["show-mnemonic", "--yes"]).fails(3, "the public keys in the file do not belong to its mnemonic");
     fs::write(home.path("new"), "another one\n").unwrap();
     home.run(&["change-password", "--new-password-file", "new"]).fails(3, "the public keys in the file do not belong");
+}
+
+#[test]
+fn a_passphrase_belongs_to_the_words_and_is_kept_with_them() {
+    let (node, plain) = rich();
+    let home = Home::empty(&node.url);
+    fs::write(home.path("pw"), format!("{PASSWORD}\n")).unwrap();
+    fs::write(home.path("phrase"), "a word of mine\n").unwrap();
+    let restored = home.restore(WORDS, &["--no-scan", "--passphrase-file", "phrase"]);
+    assert_eq!(restored.json()["account"], home.json(&["address"])["account"]);
+    // Another passphrase is another wallet, which its first address shows.
+    let mistyped = Home::empty(&node.url);
+    fs::write(mistyped.path("phrase"), "a word of mime\n").unwrap();
+    fs::write(mistyped.path("words"), WORDS).unwrap();
+    let mistyped = mistyped.run(&[
+        "restore",
+        "--chain",
+        "local",
+        "--mnemonic-file",
+        "words",
+        "--no-scan",
+        "--passphrase-file",
+        "phrase",
+    ]);
+    assert!(mistyped.err.contains("A mistyped passphrase shows another address"), "{}", mistyped.err);
+    assert!(!mistyped.out.contains(restored.json()["account"].as_str().unwrap()), "{}", mistyped.out);
+    let account = home.json(&["address"])["account"].clone();
+    assert_ne!(account, plain.json(&["address"])["account"]);
+    // It stays through imported keys, another password and a backup.
+    fs::write(home.path("key.json"), KEYSTORE).unwrap();
+    home.json(&["import-key", "key.json", "--keystore-password-file", "pw"]);
+    fs::write(home.path("new"), "another one\n").unwrap();
+    home.json(&["change-password", "--new-password-file", "new"]);
+    let shown = home.json(&["show-mnemonic", "--password-file", "new"]);
+    assert_eq!((&shown["mnemonic"], &shown["passphrase"]), (&json!(WORDS), &json!("a word of mine")));
+    assert_eq!(home.json(&["transfer", ACCOUNT, "0.1", "--password-file", "new"])["from"], account);
+    home.json(&["transfer", ACCOUNT, "0.1", "--from", IMPORTED, "--password-file", "new"]);
+    home.json(&["backup", "all.backup"]);
+    let other = Home::empty(&node.url);
+    fs::copy(home.path("all.backup"), other.path("all.backup")).unwrap();
+    fs::copy(home.path("new"), other.path("new")).unwrap();
+    other.json(&["restore", "--backup", "all.backup", "--no-scan", "--password-file", "new"]);
+    assert_eq!(other.json(&["show-mnemonic", "--password-file", "new"]), shown);
+    assert_eq!(plain.json(&["show-mnemonic"]).get("passphrase"), None);
+    // A terminal asks for it twice.
+    let typed = Home::empty(&node.url);
+    fs::write(typed.path("bad"), "é\n").unwrap();
+    typed.restore(WORDS, &["--passphrase-file", "bad"]).fails(2, "a passphrase has up to 255 letters of ASCII");
+    typed
+        .restore(WORDS, &["--passphrase"])
+        .fails(2, "there is no terminal to ask for the passphrase: use --passphrase-file");
+    fs::write(typed.path("bad"), "\n").unwrap();
+    typed.restore(WORDS, &["--passphrase-file", "bad"]).fails(2, "the passphrase is empty");
+    typed.run(&["restore", "--backup", "b", "--passphrase"]).fails(2, "cannot be used with");
+    assert!(!typed.file().exists());
+}
+
+#[test]
+fn public_keys_that_are_not_of_the_words_are_found_out_whenever_the_words_are_opened() {
+    let (node, home) = rich();
+    let stranger = Home::numbered(&node, 9);
+    let (mut ours, theirs) = (Wallet::read(&home.file()).unwrap(), Wallet::read(&stranger.file()).unwrap());
+    ours.keys = theirs.keys;
+    fs::write(home.file(), ours.to_bytes()).unwrap();
+    fs::write(home.path("new"), "another one\n").unwrap();
+    for command in [
+        &["show-mnemonic"][..],
+        &["change-password", "--new-password-file", "new"],
+        &["transfer", ACCOUNT, "0.1"],
+        &["sign-message", "it is me"],
+    ] {
+        home.run(&[command, &["--yes"]].concat()).fails(3, "do not belong to its mnemonic");
+    }
 }
 
 #[test]
@@ -139,7 +225,12 @@ fn messages_are_signed_and_verified() {
     let stranger = Home::numbered(&MockNode::start(), 7).address();
     home.run(&["sign-message", "x", "--by", &stranger]).fails(2, "is not an address of this wallet");
     home.run(&["verify-message", ACCOUNT, "0x12", "x"]).fails(2, "has 130 hexadecimal digits");
-    home.run(&["verify-message", "bob", "0x12", "x"]).fails(2, "'bob' is not an address");
+    home.run(&["verify-message", "bob", "0x12", "x"])
+        .fails(2, "'bob' is not an address: neither a coin address (crn1...) nor an account (0x...)");
+    home.run(&["verify-message", "1ccc", "0x12", "x"])
+        .fails(2, "'1ccc' is not an address: neither a coin address (crn1...)");
+    let help = home.run(&["verify-message", "--help"]).out;
+    assert!(help.contains("verify-message [OPTIONS] <ADDRESS> <SIGNATURE> <MESSAGE|--file <FILE>>\n"), "{help}");
 }
 
 #[test]

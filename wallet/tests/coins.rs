@@ -151,7 +151,7 @@ fn shows_one_transaction_and_what_is_known_of_it() {
     let text = home.run(&["tx", txid]).out;
     assert!(text.contains("in block 121") && text.contains("1.00000000 to ") && text.contains("rent"), "{text}");
     node.state().sent.clear();
-    home.run(&["tx", txid]).fails(9, "`cairn-wallet resend` hands it in again");
+    home.run(&["tx", txid]).fails(9, "`cairn-wallet resend` rebroadcasts it");
     home.run(&["tx", &"0".repeat(64)]).fails(9, "the node does not know");
     home.run(&["tx", "zz"]).fails(2, "'zz' is not a transaction id");
 }
@@ -167,7 +167,22 @@ fn says_what_transactions_cost_now() {
     let said = fees["normal"]["payment"].as_u64().unwrap();
     let paid = home.json(&["send", &format!("{friend}=1")])["fee"].as_u64().unwrap();
     assert_eq!(said, paid, "one coin in, payment and change out");
-    assert!(home.run(&["fees"]).out.contains("Base fee 1 gwei a unit of gas"));
+    let table = home.run(&["fees"]);
+    assert!(
+        table.out.contains("Base fee 1 gwei per gas") && table.out.contains("transfer (21000 gas)"),
+        "{}",
+        table.out
+    );
+    assert_eq!(table.out.lines().count(), 5, "{}", table.out);
+    // Where no tip is needed all speeds are one row.
+    let quiet = json!({
+        "baseFee": 7, "nextBaseFeeMax": 7, "tipPerGas": { "slow": 0, "normal": 0, "fast": 0 }, "minReplacementPercent": 10,
+    });
+    _node.state().instead = Some(("coin_estimateFee".into(), quiet));
+    let table = home.run(&["fees"]);
+    assert!(table.out.lines().count() == 3 && table.out.contains("slow, normal, fast"), "{}", table.out);
+    assert!(table.err.contains("rounded up to 0.00000001"), "{}", table.err);
+    _node.state().instead = None;
     assert!(Home::empty(&_node.url).json(&["fees"])["slow"].is_object(), "needs no wallet");
 }
 
@@ -292,7 +307,13 @@ fn history_is_paged_filtered_and_always_in_one_order() {
     assert_eq!(count(&["--until", "2025-10-09"]), 0);
     assert_eq!(count(&["--until", "1760000001"]), 2_503);
     home.run(&["history", "--since", "yesterday"]).fails(2, "is not a date: write it as 2026-11-28");
-    assert!(home.run(&["history", "--no-mined"]).out.contains("2025-10-09 08:53"));
+    let shown = home.run(&["history", "--no-mined"]);
+    assert!(shown.out.contains("2025-10-09 08:53") && shown.err.is_empty(), "{}", shown.err);
+    let drowned = home.run(&["history"]).err;
+    assert_eq!(
+        drowned,
+        "20 of these 20 are rewards of mined blocks: `cairn-wallet history --no-mined` leaves them out.\n"
+    );
 }
 
 #[test]

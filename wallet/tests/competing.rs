@@ -72,8 +72,8 @@ fn what_the_node_has_lost_is_named_where_its_coins_are_missed() {
     forget(&node);
     home.run(&["send", &friend, "7", "--yes"]).fails(
         7,
-        &format!("5.00000000 CRN are spent by {txid}, which was sent and the node does not know: hand it in again with `cairn-wallet resend`"),
+        &format!("5.00000000 CRN are spent by {txid}, which was sent and the node does not know: rebroadcast it with `cairn-wallet resend`"),
     );
     home.run(&["send", &friend, "1", "--coin", &coin, "--yes"])
-        .fails(2, &format!("is spent by {txid}, which the node has lost: `cairn-wallet resend` hands it in again"));
+        .fails(2, &format!("is spent by {txid}, which the node has lost: `cairn-wallet resend` rebroadcasts it"));
 }

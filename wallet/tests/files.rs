@@ -244,6 +244,12 @@ fn times_that_nobody_can_mean_are_refused_when_a_policy_is_made_and_when_it_is_f
     home.run(&["policy", "timelock", "--after", "1760000000"]).fails(2, date);
     home.run(&["policy", "create", "and(key(me),after(1760000000))"]).fails(2, date);
     home.run(&["policy", "timelock", "--older", "4294967295"]).fails(2, "years from the payment on");
+    home.run(&["policy", "timelock", "--after", "2027-01-01"]).fails(
+        2,
+        "invalid value '2027-01-01' for '--after <HEIGHT>': write the height of a block, as in 250000, not a date",
+    );
+    home.run(&["policy", "timelock", "--older", "30d"])
+        .fails(2, "invalid value '30d' for '--older <BLOCKS>': write a number of blocks, as in 1000");
     let hash = "aa".repeat(32);
     let htlc = ["policy", "htlc", "--hash", &hash, "--receiver", "me", "--sender", "me", "--after"];
     home.run(&[&htlc[..], &["1"]].concat()).fails(2, "the sender could take it back at once");

@@ -32,8 +32,8 @@ fn a_machine_without_a_network_signs_what_a_watching_one_built() {
     node.state().pay(&watcher.address(), 500_000_000);
     let friend = Home::numbered(&node, 2).address();
     let payment = format!("{friend}=1.5");
-    watcher.run(&["send", &payment, "--yes"]).fails(8, "this wallet only watches");
-    watcher.run(&["show-mnemonic", "--yes"]).fails(8, "this wallet only watches");
+    watcher.run(&["send", &payment, "--yes"]).fails(8, "this wallet is watch-only");
+    watcher.run(&["show-mnemonic", "--yes"]).fails(8, "this wallet is watch-only");
     let built = watcher.run(&["build", "--out", "pay.json", "send", &payment]);
     assert!(built.out.ends_with("Written to pay.json\n"), "{}", built.out);
     assert_eq!(built.err, "Sign it with `cairn-wallet sign`.\n");
@@ -52,6 +52,13 @@ fn a_machine_without_a_network_signs_what_a_watching_one_built() {
     let sent = watcher.json(&["broadcast", "signed.json", "--wait"]);
     assert_eq!(sent["txid"], signed["txid"]);
     assert_eq!(node.state().sent.len(), 1);
+    // Once more does no harm while it waits.
+    watcher.run(&["broadcast", "signed.json", "--yes"]).fails(9, "is mined already, in block 121");
+    node.state().mined = false;
+    let again = watcher.run(&["broadcast", "signed.json", "--yes"]);
+    assert_eq!((again.code, again.out), (0, format!("Already known: {}\n", sent["txid"].as_str().unwrap())));
+    assert_eq!(node.state().sent.len(), 1);
+    node.state().mined = true;
     vault.rpc.clone_from(&node.url);
     vault.json(&["rescan"]);
 }
@@ -214,8 +221,8 @@ fn policies_that_make_no_sense_are_refused() {
     let node = MockNode::start();
     let home = Home::with(&node, WORDS);
     let create = |policy: &str| home.run(&["policy", "create", policy]);
-    create("and(key(me)").fails(2, "is no policy: at character");
-    create("banana").fails(2, "is no policy");
+    create("and(key(me)").fails(2, "is not a policy: at character");
+    create("banana").fails(2, "is not a policy");
     create(&format!("key({})", "ff".repeat(32))).fails(2, "nobody could sign with it");
     let deep = format!("{}key(me){}", "and(".repeat(17), ")".repeat(17));
     create(&deep).fails(2, "");

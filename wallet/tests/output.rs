@@ -98,12 +98,12 @@ fn every_error_is_one_json_object_where_json_is_asked_for() {
     node.state().syncing = true;
     let refused = error(&home, &["send", "bob=1", "--json", "--yes"]);
     assert!(refused["message"].as_str().unwrap().contains("'bob' is not an address"));
-    assert!(refused["warnings"][0].as_str().unwrap().contains("still catching up"), "{refused}");
+    assert!(refused["warnings"][0].as_str().unwrap().contains("still syncing"), "{refused}");
     for args in [&["balance", "--json"][..], &["history", "--json"], &["build", "deposit", "1", "--json"]] {
         let done = home.run(args);
         assert!(done.json().get("warnings").is_none());
         let beside: Value = serde_json::from_str(&done.err).unwrap();
-        assert!(beside["warnings"][0].as_str().unwrap().contains("still catching up"));
+        assert!(beside["warnings"][0].as_str().unwrap().contains("still syncing"));
     }
 }
 
@@ -153,7 +153,13 @@ fn the_answer_no_cancels() {
     }
     assert!(home.typing(&args, "\u{4}").err.contains("[y/N] \nerror:"), "the error has a line of its own");
     assert!(node.state().sent.is_empty());
-    home.typing(&["show-mnemonic"], "no\n").fails(10, "cancelled: nothing was changed, signed or sent");
+    let refused = home.typing(&["show-mnemonic"], "no\n");
+    refused.fails(10, "cancelled: nothing was changed, signed or sent");
+    assert!(
+        refused.err.contains("Anyone who sees these words can take your money.\nShow them now? [y/N] "),
+        "{}",
+        refused.err
+    );
     let yes = home.typing(&args, "y\n");
     assert!(yes.code == 0 && node.state().sent.len() == 1, "{}", yes.err);
 }
@@ -178,6 +184,74 @@ fn the_wallet_is_free_for_others_while_the_user_is_asked() {
     assert_eq!(child.wait().unwrap().code(), Some(3));
     let rest: Vec<String> = said.lines().map(Result::unwrap).collect();
     assert!(rest.join("\n").contains("changed") && node.state().sent.is_empty(), "{rest:?}");
+}
+
+#[test]
+fn waiting_on_a_chain_that_nobody_mines_is_not_silent() {
+    use std::io::{BufRead, BufReader};
+    let (node, home, friend) = rich();
+    node.state().mined = false;
+    let sent = home.run(&["send", &format!("{friend}=1"), "--yes"]);
+    assert!(
+        sent.err.contains("the last came ") && sent.err.contains("does anyone mine? `cairn-wallet mine`"),
+        "{}",
+        sent.err
+    );
+    let payment = format!("{friend}=2");
+    let mut command = home.command(&["send", &payment, "--yes", "--wait"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let said = BufReader::new(child.stderr.take().unwrap());
+    let warned = said.lines().map(Result::unwrap).find(|line| line.contains("does anyone mine?"));
+    let warned = warned.expect("a warning before the block comes");
+    assert!(warned.starts_with("the last block came ") && warned.contains("`cairn-wallet mine` has this node do it"));
+    node.state().mined = true;
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn help_uses_the_terms_of_the_field() {
+    let mut help = String::new();
+    let mut open = vec![cairn_wallet::cli::command()];
+    while let Some(mut command) = open.pop() {
+        help += &command.render_long_help().to_string();
+        open.extend(command.get_subcommands().cloned());
+    }
+    let riddles = [
+        "Make a",
+        "Bring a",
+        "Hand ",
+        "hand in",
+        "Turn coins",
+        "Seal ",
+        "sealed",
+        "Whoever",
+        "whoever",
+        "Ask a contract",
+        "Take in",
+        "Join ",
+        "came and went",
+        "only watches",
+        "nobody",
+        "dear",
+        "taken back",
+    ];
+    for riddle in riddles {
+        let at = help.find(riddle).map(|at| help[at..].lines().next().unwrap_or_default());
+        assert_eq!(at, None, "{riddle}");
+    }
+    for term in [
+        "Deploy a contract",
+        "Broadcast a signed file",
+        "Change the password",
+        "eth_call",
+        "replace by fee",
+        "Rebroadcast",
+        "Dry run",
+        "watch-only",
+        "receive addresses",
+    ] {
+        assert!(help.contains(term), "{term}");
+    }
 }
 
 #[test]

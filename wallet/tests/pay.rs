@@ -105,7 +105,7 @@ fn refuses_what_can_only_be_a_mistake() {
     send(&format!("{friend}=0.00000100"), &[]).fails(8, "0.00000100 CRN is dust: spending it would cost");
     send(&format!("{friend}=1"), &["--fee-rate", "100000"]).fails(8, "add --allow-high-fee");
     send(&format!("{friend}=0.01"), &["--fee-rate", "1000"]).fails(8, "more than a tenth of the");
-    send(&format!("{friend}=1"), &["--fee-rate", "lots"]).fails(2, "'lots' is no fee rate");
+    send(&format!("{friend}=1"), &["--fee-rate", "lots"]).fails(2, "unknown fee rate 'lots'");
     home.run(&["send", &format!("{friend}=1"), &format!("{friend}=2"), "--yes"]).fails(2, "is named twice");
     assert!(node.state().sent.is_empty());
     assert_eq!(send(&format!("{friend}=1"), &["--fee-rate", "100000", "--allow-high-fee"]).code, 0);
@@ -145,7 +145,7 @@ fn says_when_no_node_or_another_answers() {
     for (status, body, says) in [
         (404, "not here", "HTTP status 404"),
         (403, "host not allowed", "HTTP 403: host not allowed"),
-        (200, "<html>", "its answer is no JSON"),
+        (200, "<html>", "its answer is not JSON"),
         (200, "[]", "does not speak JSON-RPC 2.0"),
         (200, r#"{"id":77,"result":{}}"#, "it answers another call"),
         (200, r#"{"id":1,"result":{"chain":"x"}}"#, "makes no sense"),
@@ -164,10 +164,10 @@ fn a_hostile_node_gets_no_path_and_no_prefix() {
     let node = MockNode::start();
     let home = Home::empty(&node.url);
     node.state().network.name = "../../../tmp/x".into();
-    home.run(&["create", "--json"]).fails(5, "that is no name of a chain");
+    home.run(&["create", "--json"]).fails(5, "it is not the name of a chain");
     node.state().network.name = "mine".into();
     node.state().network.hrp = "A B".into();
-    home.run(&["create", "--json"]).fails(5, "that is no prefix of addresses");
+    home.run(&["create", "--json"]).fails(5, "it is not a prefix of addresses");
     node.state().network.hrp = "lcrn".into();
     node.state().network.name = "main".into();
     home.run(&["create", "--json"]).fails(6, "the node says that it is on main");
@@ -178,7 +178,7 @@ fn warns_while_the_node_is_catching_up() {
     let (node, home, _) = rich(1);
     node.state().syncing = true;
     let answer = home.run(&["balance"]);
-    assert!(answer.code == 0 && answer.err.contains("still catching up (block 120 of 120)"), "{}", answer.err);
+    assert!(answer.code == 0 && answer.err.contains("still syncing (block 120 of 120)"), "{}", answer.err);
 }
 
 #[test]

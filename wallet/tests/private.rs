@@ -24,6 +24,34 @@ fn modes(folder: &Path, found: &mut BTreeMap<String, u32>) {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_that_holds_the_keys_makes_no_core_dump() {
+    use std::{
+        io::{Read, Write},
+        process::Stdio,
+    };
+    let node = MockNode::start();
+    let home = Home::with(&node, WORDS);
+    let (terminal, mut keyboard) = support::terminal();
+    let mut command = home.command(&["show-mnemonic"]);
+    let mut child = command.stdin(terminal).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // It asks after it has opened the keys.
+    let mut said = child.stderr.take().unwrap();
+    let (mut text, mut byte) = (Vec::new(), [0]);
+    while !text.ends_with(b"[y/N] ") {
+        said.read_exact(&mut byte).unwrap();
+        text.extend(byte);
+    }
+    let limits = fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let numbers: Vec<&str> = line.split_whitespace().skip(4).take(2).collect();
+    // One byte, not none: Linux pipes a dump to a program whatever the limit is, unless it is one.
+    assert_eq!(numbers, ["1", "1"], "{line}");
+    keyboard.write_all(b"n\n").unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn files_are_for_their_owner_alone_whatever_the_umask() {
     for umask in [0o000, 0o002, 0o022, 0o077] {

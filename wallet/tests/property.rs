@@ -11,22 +11,9 @@ use cairn_wallet::{
 };
 use chain_core::{coin::Lock, spec::ChainSpec};
 use serde_json::{Value, json};
-use support::{ACCOUNT, Home, MockNode, WORDS};
+use support::{ACCOUNT, Home, MockNode, WORDS, places};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-
-fn places(value: &Value, path: &str, found: &mut Vec<String>) {
-    found.push(path.to_owned());
-    match value {
-        Value::Object(fields) => {
-            fields.iter().for_each(|(name, inner)| places(inner, &format!("{path}/{name}"), found));
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, inner)| places(inner, &format!("{path}/{index}"), found));
-        }
-        _ => {}
-    }
-}
 
 fn grains(value: &Value) -> u64 {
     cairn_wallet::money::parse_grains(value.as_str().unwrap()).unwrap().0

@@ -8,7 +8,7 @@ use std::fs;
 
 use cairn_wallet::input::disguises;
 use serde_json::{Value, json};
-use support::{Answer, Home, KEYSTORE, MockNode, WORDS, text};
+use support::{Answer, Home, KEYSTORE, MockNode, WORDS, places, text};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
@@ -34,20 +34,6 @@ fn try_both(what: &str, home: &Home, command: &[&str]) {
     for shown in [answer.out, answer.err].iter().filter(|shown| !shown.is_empty()) {
         let objects: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(shown).into_iter().collect();
         assert!(objects.is_ok(), "{what}: {shown}");
-    }
-}
-
-/// All values of a JSON text, by their places, and all objects.
-fn places(value: &Value, path: &str, found: &mut Vec<String>) {
-    found.push(path.to_owned());
-    match value {
-        Value::Object(fields) => {
-            fields.iter().for_each(|(name, inner)| places(inner, &format!("{path}/{name}"), found))
-        }
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, inner)| places(inner, &format!("{path}/{index}"), found));
-        }
-        _ => {}
     }
 }
 

@@ -42,7 +42,7 @@ fn creates_a_wallet_for_a_chain_of_ones_own() {
     assert!(made["address"].as_str().unwrap().starts_with("mcrn1"));
     assert_eq!(made["network"]["chainId"], 77);
     fs::write(home.path("bad.toml"), "name = 5").unwrap();
-    home.run(&["create", "--json", "--chain", "bad.toml"]).fails(2, "bad.toml is no chain spec");
+    home.run(&["create", "--json", "--chain", "bad.toml"]).fails(2, "bad.toml is not a chain spec");
 }
 
 #[test]
@@ -120,11 +120,11 @@ fn tells_a_wrong_password_from_a_damaged_file() {
     wrong("wrong").fails(3, "is damaged: it ends too early");
     fs::write(home.file(), good.replacen("\"receive\": 1", "\"receive\": 2", 1)).unwrap();
     wrong(PASSWORD).fails(3, "is damaged: its checksum does not match");
-    home.run(&["balance"]).fails(3, "bring the wallet back from its words");
+    home.run(&["balance"]).fails(3, "restore the wallet from its words");
     fs::remove_file(home.file()).unwrap();
     home.run(&["balance"]).fails(3, "there is no wallet in");
     home.run(&["balance", "--chain", "local"]).fails(3, "there is no wallet at");
-    home.run(&["balance", "--wallet", "other.json"]).fails(3, "make one with `cairn-wallet create`");
+    home.run(&["balance", "--wallet", "other.json"]).fails(3, "create one with `cairn-wallet create`");
 }
 
 #[test]

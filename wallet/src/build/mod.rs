@@ -136,7 +136,7 @@ pub enum BuildError {
         worth: Amount,
     },
     /// Nobody is to be paid.
-    #[error("nobody is to be paid")]
+    #[error("there is no payment")]
     Nobody,
     /// A policy that cannot be satisfied, whoever signs.
     #[error("{0}")]
@@ -177,7 +177,7 @@ fn later(sums: &Sums, lost_to: &[TxId]) -> String {
         let named: Vec<String> = lost_to.iter().take(NAMED).map(ToString::to_string).collect();
         let more = if lost_to.len() > NAMED { " and others" } else { "" };
         text += &format!(
-            "; {} CRN are spent by {}{more}, which was sent and the node does not know: hand it in again with \
+            "; {} CRN are spent by {}{more}, which was sent and the node does not know: rebroadcast it with \
              `cairn-wallet resend`",
             sums.lost,
             named.join(", ")

@@ -53,7 +53,7 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancel: bool) -> Resu
             let name = || (format!("{}-{word}.json", &txid.to_string()[..16]).into(), true);
             let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(name);
             let warning = warnings(&txid, &dropped, cancel);
-            let bump = Bump { replaces: Some(txid), drops, warning, file };
+            let bump = Bump { replaces: Some(txid), drops, warning, file, ..Bump::default() };
             session.finish_with(request, bump, wait)
         }
         (Body::Account(account), _) => {

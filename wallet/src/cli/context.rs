@@ -11,19 +11,16 @@ use bip39::Mnemonic;
 use chain_core::spec::ChainSpec;
 use zeroize::Zeroizing;
 
-use super::{args::Global, screen};
+use super::{args::Global, passwords::PASSWORD, screen};
 use crate::{
     error::WalletError,
     file::{FileError, UnlockError, Wallet, WalletLock},
-    input::read_text,
+    input::{fault, read_text},
     keys::Signer,
     network::Network,
     node::{ChainInfo, Node, NodeError, TUNNEL},
     vault::VaultError,
 };
-
-/// Where the password may be.
-const PASSWORD_VARIABLE: &str = "CAIRN_WALLET_PASSWORD";
 
 /// Largest file of a password, mnemonic or chain spec that is read.
 const MAX_SMALL_FILE: u64 = 4 << 20;
@@ -62,7 +59,7 @@ impl Context {
         }
         let text = read_small(Path::new(name), "the chain spec")?;
         let spec = ChainSpec::from_toml(&text)
-            .map_err(|error| WalletError::Usage(format!("{name} is no chain spec: {error}")))?;
+            .map_err(|error| WalletError::Usage(format!("{name} is not a chain spec: {}", fault(&error))))?;
         Ok(Some(Network::from(&spec)))
     }
 
@@ -252,87 +249,12 @@ impl Context {
         }
         if info.syncing {
             let text = format!(
-                "the node is still catching up (block {} of {}): what it says may be out of date",
+                "the node is still syncing (block {} of {}): what it says may be out of date",
                 info.height, info.headers
             );
             screen::warn(&text);
         }
         Ok((node, info))
-    }
-
-    /// The password from the file, the environment, or nobody.
-    fn given_password(&self) -> Result<Option<Zeroizing<String>>, WalletError> {
-        if let Some(path) = &self.global.password_file {
-            return first_line(path).map(Some);
-        }
-        Ok(env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Zeroizing::new))
-    }
-
-    /// Asks for something that is not shown.
-    ///
-    /// # Errors
-    /// [`WalletError::Usage`] if there is no terminal.
-    pub fn ask_secret(&self, prompt: &str) -> Result<Zeroizing<String>, WalletError> {
-        if !io::stdin().is_terminal() {
-            return Err(WalletError::Usage(format!(
-                "there is no terminal to ask for the password: use --password-file or {PASSWORD_VARIABLE}"
-            )));
-        }
-        rpassword::prompt_password(screen::for_people(prompt)).map(Zeroizing::new).map_err(failed("read the password"))
-    }
-
-    /// A password that is chosen now.
-    ///
-    /// # Errors
-    /// [`WalletError::Usage`] if it is empty or was typed in two ways.
-    pub fn new_password(&self, file: Option<&Path>) -> Result<Zeroizing<String>, WalletError> {
-        let given = match file {
-            Some(path) => Some(first_line(path)?),
-            None => self.given_password()?,
-        };
-        self.chosen_password(given, "New password for the wallet: ")
-    }
-
-    /// A password that replaces another: never that of the environment, which is the old one.
-    ///
-    /// # Errors
-    /// As for [`Context::new_password`].
-    pub fn other_password(&self, file: Option<&Path>) -> Result<Zeroizing<String>, WalletError> {
-        let given = file.map(first_line).transpose()?;
-        self.chosen_password(given, "New password for the wallet: ")
-    }
-
-    /// A password that was given, or is asked for twice.
-    ///
-    /// # Errors
-    /// As for [`Context::new_password`].
-    pub fn chosen_password(
-        &self,
-        given: Option<Zeroizing<String>>,
-        prompt: &str,
-    ) -> Result<Zeroizing<String>, WalletError> {
-        let password = match given {
-            Some(password) => password,
-            None => {
-                let one = self.ask_secret(prompt)?;
-                if one.is_empty() {
-                    return Err(empty_password());
-                }
-                let two = self.ask_secret("The same again: ")?;
-                if *one != *two {
-                    return Err(WalletError::Usage("the two passwords differ; nothing was written".into()));
-                }
-                one
-            }
-        };
-        match password.chars().count() {
-            0 => Err(empty_password()),
-            1..8 => {
-                screen::warn("that password is short: anyone who gets the file can guess it");
-                Ok(password)
-            }
-            _ => Ok(password),
-        }
     }
 
     /// Asks for the password and opens the secret keys.
@@ -363,20 +285,13 @@ impl Context {
             return Ok((wallet.open(&password)?, password));
         }
         for again in ["", "Wrong password. ", "Wrong password. "] {
-            let password = self.ask_secret(&format!("{again}Password: "))?;
+            let password = self.ask_secret(PASSWORD, &format!("{again}Password: "))?;
             match wallet.open(&password) {
                 Err(UnlockError::Vault(VaultError::WrongPassword)) => {}
                 opened => return Ok((opened?, password)),
             }
         }
         Err(UnlockError::Vault(VaultError::WrongPassword).into())
-    }
-
-    /// Whether the user has to be asked before a transaction is signed: for consent, or for the password.
-    pub fn asks(&self) -> bool {
-        let given =
-            self.global.password_file.is_some() || env::var_os(PASSWORD_VARIABLE).is_some_and(|word| !word.is_empty());
-        !self.global.yes || !given
     }
 
     /// Shows what is about to be done and asks whether it shall.
@@ -421,10 +336,6 @@ impl Context {
     }
 }
 
-fn empty_password() -> WalletError {
-    WalletError::Usage("an empty password protects nothing".into())
-}
-
 /// Wraps a failure of the system.
 pub fn failed(action: impl Into<String>) -> impl FnOnce(io::Error) -> WalletError {
     let action = action.into();
@@ -444,13 +355,4 @@ pub fn read_small(path: &Path, what: &str) -> Result<Zeroizing<String>, WalletEr
     source
         .and_then(|source| read_text(source, MAX_SMALL_FILE))
         .map_err(failed(format!("read {what} from {}", path.display())))
-}
-
-/// The first line of a file, for passwords.
-///
-/// # Errors
-/// As for [`read_small`].
-pub fn first_line(path: &Path) -> Result<Zeroizing<String>, WalletError> {
-    let text = read_small(path, "the password")?;
-    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }

@@ -55,7 +55,7 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     let lost = lost(&node, &wallet, node.block_hash(1)?)?;
     if !lost.is_empty() {
         let ids: Vec<String> = lost.iter().map(|sent| sent.txid.to_string()).collect();
-        screen::warn(&format!("the node has lost {}: hand it in again with `cairn-wallet resend`", ids.join(", ")));
+        screen::warn(&format!("the node has lost {}: rebroadcast with `cairn-wallet resend`", ids.join(", ")));
     }
     // Newest first; what is not mined yet is newest of all. Within a block the order is always the same.
     entries.sort_by(|one, two| {
@@ -66,10 +66,27 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     if shown.is_empty() {
         return Ok(Report::new("", json!([])).hint(nothing(args)));
     }
+    let mined = shown.iter().filter(|entry| is_mined(&entry.kind)).count();
     let json = shown.iter().map(|entry| as_json(&wallet, entry)).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = shown.iter().map(|entry| row(&wallet, entry)).collect();
     let aligns = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Point, Align::Left, Align::Left];
-    Ok(Report::new(screen::table(&aligns, &rows), json!(json)))
+    let report = Report::new(screen::table(&aligns, &rows), json!(json));
+    Ok(if mined >= MANY && mined * 2 > shown.len() {
+        report.hint(format!(
+            "{mined} of these {} are rewards of mined blocks: `cairn-wallet history --no-mined` leaves them out.",
+            shown.len()
+        ))
+    } else {
+        report
+    })
+}
+
+/// Mined entries from which on they are said to be many, if they are most.
+const MANY: usize = 5;
+
+/// Whether a kind is what a block pays to those who mine it.
+fn is_mined(kind: &str) -> bool {
+    matches!(kind, "mined" | "reward")
 }
 
 fn nothing(args: &History) -> &'static str {

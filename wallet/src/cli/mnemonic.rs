@@ -21,10 +21,10 @@ use crate::{
     file::{FileError, Wallet, WalletLock},
     funds,
     input::from_json,
-    keys::{self, Branch, PublicKeys},
+    keys::{self, Branch, PublicKeys, Signer},
     network::Network,
     node::Node,
-    vault::{self, Cost},
+    vault::{self, Cost, VaultError},
 };
 
 /// Words that are asked back after a mnemonic was shown.
@@ -43,19 +43,22 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     let (path, network) = context.new_wallet()?;
     let lock = take_place(&path)?;
     let mnemonic = keys::generate(args.words.parse().unwrap_or(12))?;
+    let signer = Signer::with_passphrase(&mnemonic, &context.passphrase(&args.passphrase)?)?;
     let password = context.new_password(None)?;
     if !context.global.json {
         screen::note(&format!(
             "{}\n\n{}\n{}",
             screen::bold("These words are the wallet. Write them down in this order, on paper, now:"),
             numbered(&mnemonic, screen::width()),
-            screen::yellow("Whoever has them has the money. Without them a lost file or password is lost money."),
+            screen::yellow(
+                "Anyone who has them can take your money. If you lose the file or the password, only they bring it back."
+            ),
         ));
         ask_back(context, &mnemonic)?;
     }
-    let wallet = Wallet::new(network, &mnemonic, &password, Cost::default())?;
+    let wallet = Wallet::of(network, &mnemonic, &signer, &password, Cost::default())?;
     lock.create(&wallet)?;
-    let mut report = made(&path, &wallet, "Wallet made")?;
+    let mut report = with_passphrase(made(&path, &wallet, "Wallet created")?, &signer);
     if context.global.json {
         report.json["mnemonic"] = json!(mnemonic.to_string());
     }
@@ -84,17 +87,9 @@ fn ask_back(context: &Context, mnemonic: &Mnemonic) -> Result<(), WalletError> {
         return Ok(());
     }
     let words: Vec<&str> = mnemonic.words().collect();
-    let mut positions: Vec<usize> = Vec::new();
-    while positions.len() < ASKED {
-        let position = usize::from(vault::random::<1>()?[0]) % words.len();
-        if !positions.contains(&position) {
-            positions.push(position);
-        }
-    }
-    positions.sort_unstable();
-    for (number, position) in positions.into_iter().enumerate() {
+    for (number, position) in drawn(words.len())?.into_iter().enumerate() {
         loop {
-            let question = format!("({} of {ASKED} to check) Word {}: ", number + 1, position + 1);
+            let question = format!("Check {} of {ASKED}: type word number {}: ", number + 1, position + 1);
             let answer = Zeroizing::new(context.ask(&question)?);
             if answer.trim().eq_ignore_ascii_case(words[position]) {
                 break;
@@ -106,6 +101,19 @@ fn ask_back(context: &Context, mnemonic: &Mnemonic) -> Result<(), WalletError> {
         }
     }
     Ok(())
+}
+
+/// Places of the words that are asked back, drawn by chance, in order.
+fn drawn(words: usize) -> Result<Vec<usize>, VaultError> {
+    let mut places: Vec<usize> = Vec::new();
+    while places.len() < ASKED {
+        let place = usize::from(vault::random::<1>()?[0]) % words;
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    places.sort_unstable();
+    Ok(places)
 }
 
 /// What a new wallet is.
@@ -128,6 +136,17 @@ pub fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletEr
     Ok(Report::new(text, json))
 }
 
+/// Says what shows that a passphrase is the right one: every passphrase opens some wallet.
+fn with_passphrase(report: Report, signer: &Signer) -> Report {
+    match signer.passphrase() {
+        "" => report,
+        _ => report.hint(
+            "Every passphrase gives a wallet of its own: write down its first address, and compare it after each restore. A \
+             mistyped passphrase shows another address, and no money.",
+        ),
+    }
+}
+
 /// Brings a wallet back.
 pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError> {
     if let Some(file) = &args.backup {
@@ -141,10 +160,11 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
         None => Zeroizing::new(context.ask("The words, in order: ")?),
     };
     let mnemonic = keys::parse_mnemonic(&text)?;
+    let signer = Signer::with_passphrase(&mnemonic, &context.passphrase(&args.passphrase)?)?;
     let password = context.new_password(None)?;
-    let mut wallet = Wallet::new(network, &mnemonic, &password, Cost::default())?;
+    let mut wallet = Wallet::of(network, &mnemonic, &signer, &password, Cost::default())?;
     lock.create(&wallet)?;
-    let mut report = made(&path, &wallet, "Wallet restored")?.hint(
+    let mut report = with_passphrase(made(&path, &wallet, "Wallet restored")?, &signer).hint(
         "The words bring back coins and accounts. Policies, labels and imported accounts come from a `backup`, policies \
          also from their text (`policy create`).",
     );
@@ -207,12 +227,14 @@ pub fn rescan(context: &Context, gap: u32) -> Result<Report, WalletError> {
 /// Shows the mnemonic.
 pub fn show(context: &Context) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
-    let (mnemonic, _) = context.open(&wallet)?;
-    context.confirm(
-        &screen::yellow("Whoever sees the words owns the money: is nobody looking over your shoulder?"),
-        "Show them?",
-    )?;
-    Ok(Report::new(numbered(&mnemonic, screen::width()), json!({ "mnemonic": mnemonic.to_string() })))
+    let (mnemonic, signer) = context.open(&wallet)?;
+    context.confirm(&screen::yellow("Anyone who sees these words can take your money."), "Show them now?")?;
+    let mut report = Report::new(numbered(&mnemonic, screen::width()), json!({ "mnemonic": mnemonic.to_string() }));
+    if !signer.passphrase().is_empty() {
+        report.text += &format!("  passphrase: {}\n", signer.passphrase());
+        report.json["passphrase"] = json!(signer.passphrase());
+    }
+    Ok(report)
 }
 
 /// Seals the mnemonic under another password.
@@ -224,7 +246,7 @@ pub fn change_password(context: &Context, args: &ChangePassword) -> Result<Repor
     if wallet.sealed != opened.sealed {
         return Err(WalletError::Usage("the password was changed meanwhile by another cairn-wallet".into()));
     }
-    wallet.seal(&mnemonic, signer.imported(), &password, Cost::default())?;
+    wallet.seal(&mnemonic, &signer, &password, Cost::default())?;
     lock.write(&wallet)?;
     Ok(Report::new("The password is changed.", json!({ "changed": true })))
 }
@@ -267,7 +289,7 @@ pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
     let lock = take_place(&path)?;
     let mut wallet = Wallet::watch(network, watched.keys);
     lock.create(&wallet)?;
-    let mut report = made(&path, &wallet, "Wallet that only watches")?;
+    let mut report = made(&path, &wallet, "Watch-only wallet created")?;
     if let Ok(found) = look_for_used(context, &mut wallet, funds::GAP) {
         lock.write(&wallet)?;
         report.text += &found;
@@ -278,6 +300,21 @@ pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_that_are_asked_back_are_drawn_by_chance() {
+        for words in [12, 24] {
+            let mut asked = vec![0; words];
+            for _ in 0..1_000 {
+                let places = drawn(words).unwrap();
+                assert!(places.len() == ASKED && places.is_sorted_by(|one, two| one < two), "{places:?}");
+                places.into_iter().for_each(|place| asked[place] += 1);
+            }
+            // 250 or 125 of a thousand each; a sound source misses this bound once in 10^12 runs.
+            let fair = 3_000 / words;
+            assert!(asked.iter().all(|times| (fair / 3..fair * 2).contains(times)), "{asked:?}");
+        }
+    }
 
     #[test]
     fn the_screen_shows_every_word_of_each_length_once_in_order() {

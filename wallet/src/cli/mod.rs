@@ -16,6 +16,7 @@ mod locks;
 mod mine;
 mod mnemonic;
 mod offline;
+mod passwords;
 mod policies;
 mod policy;
 mod resend;

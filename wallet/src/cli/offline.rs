@@ -142,8 +142,8 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     let out = args.out.as_deref().unwrap_or(&args.file);
     write(out, &request, args.force || out == args.file)?;
     let next = match &complete {
-        Ok(_) => format!("It is complete: hand it in with `cairn-wallet broadcast {}`.", out.display()),
-        Err(error) => format!("{error}. Join it with other signers' copies by `cairn-wallet combine`."),
+        Ok(_) => format!("It is complete: broadcast it with `cairn-wallet broadcast {}`.", out.display()),
+        Err(error) => format!("{error}. Combine it with the other signers' copies by `cairn-wallet combine`."),
     };
     let text = format!("{} {}", screen::green("Signed, written to"), out.display());
     let json = json!({ "file": out.display().to_string(), "newSignatures": new, "complete": complete.is_ok(),
@@ -196,7 +196,7 @@ pub fn combine(context: &Context, args: &Combine) -> Result<Report, WalletError>
     }
     let (text, _) = summary::describe(&request, &wallet, &OwnKeys::new(&wallet).table()?)?;
     let next = match request.finish(request.height.saturating_add(1)) {
-        Ok(_) => "It is complete: hand it in with `cairn-wallet broadcast`.".to_owned(),
+        Ok(_) => "It is complete: broadcast it with `cairn-wallet broadcast FILE`.".to_owned(),
         Err(error) => error.to_string(),
     };
     written(&request, (args.out.as_deref(), args.force), &text, &next)
@@ -209,16 +209,18 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
     let session = Session::open(context)?;
     request.expect_network(&session.wallet.network).map_err(&wrong)?;
     let transaction = request.finish(session.next()).map_err(&wrong)?;
-    if let Some(status) = session.node.transaction(&transaction.txid())?.filter(|status| status.confirmations > 0) {
+    let status = session.node.transaction(&transaction.txid())?;
+    let bump = Bump { known: status.is_some(), ..Bump::default() };
+    if let Some(status) = status.filter(|status| status.confirmations > 0) {
         let (txid, height) = (transaction.txid(), status.height.unwrap_or_default());
         return Err(WalletError::Rejected(format!("{txid} is mined already, in block {height}")));
     }
     let own = OwnKeys::new(&session.wallet).table()?;
     check_fee(&request, &own, args.allow_high_fee)?;
-    let (text, json) = session.described(&request, &Bump::default(), &own)?;
+    let (text, json) = session.described(&request, &bump, &own)?;
     if wait.dry_run {
         return Ok(spend::dry_run(text, json));
     }
     session.ask(&text, "Send?", |_| Ok(()))?;
-    session.send(request, &transaction, Bump::default(), json, wait)
+    session.send(request, &transaction, bump, json, wait)
 }

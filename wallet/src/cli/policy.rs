@@ -108,7 +108,7 @@ fn create(context: &Context, args: &PolicyCreate) -> Result<Report, WalletError>
     keep(context, args.name.clone(), args.yes_really, |wallet| {
         let text = name_keys(wallet, &args.policy)?;
         let policy: Policy =
-            text.parse().map_err(|error| WalletError::Usage(format!("'{text}' is no policy: {error}")))?;
+            text.parse().map_err(|error| WalletError::Usage(format!("'{text}' is not a policy: {error}")))?;
         Ok(policy)
     })
 }
@@ -192,7 +192,7 @@ fn keep(
 ) -> Result<Report, WalletError> {
     let (lock, mut wallet) = context.wallet_to_change()?;
     let policy = make(&mut wallet)?;
-    policy.check().map_err(|error| WalletError::Usage(format!("that is no sound policy: {error}")))?;
+    policy.check().map_err(|error| WalletError::Usage(format!("invalid policy: {error}")))?;
     let times = judged(context, &mut wallet, &policy, yes_really)?;
     if let Some(old) = wallet.policies.iter().find(|named| named.policy == policy) {
         return Err(WalletError::Usage(format!("that policy is known already, as '{}'", old.name)));

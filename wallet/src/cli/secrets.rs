@@ -8,6 +8,7 @@ use std::{
 use chain_core::{
     address,
     coin::{KeyBytes, Lock},
+    spec::ChainSpec,
 };
 use secp256k1::SecretKey;
 use serde_json::json;
@@ -15,8 +16,9 @@ use zeroize::Zeroizing;
 
 use super::{
     args::{ExportKey, ImportKey, SignMessage, Text, VerifyMessage},
-    context::{Context, failed, first_line, read_small},
+    context::{Context, failed, read_small},
     dates, label, offline,
+    passwords::{Secret, first_line},
     screen::{self, Report},
     send::own_account,
     spend::now,
@@ -33,6 +35,10 @@ use crate::{
 
 /// Where the password of a keystore may be.
 const PASSWORD_VARIABLE: &str = "CAIRN_KEYSTORE_PASSWORD";
+
+/// The password of a keystore.
+const PASSWORD: Secret =
+    Secret { what: "password of the keystore", instead: "--keystore-password-file or CAIRN_KEYSTORE_PASSWORD" };
 
 /// Largest message that is signed.
 const MAX_MESSAGE: u64 = 4 << 20;
@@ -64,7 +70,7 @@ pub fn export(context: &Context, args: &ExportKey) -> Result<Report, WalletError
     });
     offline::refuse_existing(&out, args.force)?;
     let given = given_password(args.keystore_password_file.as_deref())?;
-    let password = context.chosen_password(given, "New password for the keystore: ")?;
+    let password = context.chosen_password(given, PASSWORD, "New password for the keystore: ")?;
     let text = keystore::seal(&key, &password).map_err(unusable(&out))?;
     offline::write_private(&out, text.as_bytes(), args.force)?;
     let file = out.display().to_string();
@@ -93,7 +99,7 @@ pub fn import(context: &Context, args: &ImportKey) -> Result<Report, WalletError
         return Err(WalletError::Usage("another cairn-wallet changed the keys meanwhile: try again".into()));
     }
     let keys: Vec<SecretKey> = signer.imported().iter().copied().chain([key]).collect();
-    wallet.seal(&mnemonic, &keys, &password, Cost::default())?;
+    wallet.seal(&mnemonic, &signer.with(keys), &password, Cost::default())?;
     if let Some(name) = &args.label {
         wallet.labels.insert(account.to_string(), label::checked(name)?);
     }
@@ -112,7 +118,7 @@ fn read_key(context: &Context, args: &ImportKey) -> Result<SecretKey, WalletErro
     if text.trim_start().starts_with('{') {
         let password = match given_password(args.keystore_password_file.as_deref())? {
             Some(password) => password,
-            None => context.ask_secret("Password of the keystore: ")?,
+            None => context.ask_secret(PASSWORD, "Password of the keystore: ")?,
         };
         return keystore::open(&text, &password).map_err(wrong);
     }
@@ -197,7 +203,8 @@ pub fn verify(args: &VerifyMessage) -> Result<Report, WalletError> {
 
 /// An address of whatever chain.
 fn any_address(text: &str) -> Result<Lock, WalletError> {
-    let prefix = text.rsplit_once('1').map(|(prefix, _)| prefix.to_lowercase()).unwrap_or_default();
+    let prefix = text.rsplit_once('1').map(|(prefix, _)| prefix.to_lowercase());
+    let prefix = prefix.filter(|prefix| address::is_valid_prefix(prefix)).unwrap_or_else(|| ChainSpec::main().hrp);
     address::parse_destination(&prefix, text)
         .map_err(|error| WalletError::Usage(format!("'{text}' is not an address: {error}")))
 }

@@ -266,7 +266,7 @@ impl<'a> Session<'a> {
         self.lock.write(&self.wallet)?;
         // Others may use the wallet while this waits.
         drop(self.lock);
-        let sent = format!("{} {txid}", screen::green("Sent:"));
+        let sent = format!("{} {txid}", screen::green(if bump.known { "Already known:" } else { "Sent:" }));
         json["txid"] = json!(txid.to_string());
         let Some(blocks) = wait.blocks() else {
             return Ok(Report::new(sent, json).hint(after(&request, &txid, &self.info)));
@@ -295,6 +295,8 @@ pub struct Bump {
     pub drops: Vec<TxId>,
     /// What the user has to read before the answer.
     pub warning: Option<String>,
+    /// Whether the node has it already.
+    pub known: bool,
     /// Where it is written if the wallet's own signatures do not suffice, and whether a file there may be replaced.
     pub file: Option<(PathBuf, bool)>,
 }
@@ -396,6 +398,11 @@ impl Waiting<'_> {
     fn run(&self) -> Result<TransactionStatus, WalletError> {
         let mut progress = Progress::new();
         let started = Instant::now();
+        let age = now().saturating_sub(self.info.time);
+        if age > quiet(self.info) {
+            let age = screen::age(age);
+            screen::warn(&format!("the last block came {age} ago: does anyone mine? `{MINE}` has this node do it"));
+        }
         let (mut unknown, mut silent) = (0, 0);
         loop {
             let mut depth = 0;

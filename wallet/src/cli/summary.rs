@@ -295,8 +295,8 @@ fn destination(
         return Ok("Withdraw from an account");
     }
     if let Some(made) = account.made_contract(&request.network)? {
-        rows.push(row("makes", &made.to_string(), value, &format!("{} bytes of code", account.input.len())));
-        return Ok("Make a contract");
+        rows.push(row("creates", &made.to_string(), value, &format!("{} bytes of code", account.input.len())));
+        return Ok("Deploy a contract");
     }
     let to = account.to.as_deref().unwrap_or_default();
     let mine = own.owns(&Lock::Account(request.network.account(to)?));

@@ -33,7 +33,7 @@ pub fn show(context: &Context, args: &Txid) -> Result<Report, WalletError> {
     let (node, _) = context.node(&wallet.network)?;
     let sent = wallet.sent.iter().any(|sent| sent.txid == txid);
     let Some(found) = node.transaction_details(&txid)? else {
-        let more = if sent { "; this wallet sent it: `cairn-wallet resend` hands it in again" } else { "" };
+        let more = if sent { "; this wallet sent it: `cairn-wallet resend` rebroadcasts it" } else { "" };
         return Err(WalletError::Rejected(format!("the node does not know {txid}{more}")));
     };
     let own = OwnKeys::new(&wallet).table()?;
@@ -110,22 +110,32 @@ pub fn fees(context: &Context) -> Result<Report, WalletError> {
     let info = node.info()?;
     let estimate = node.fees()?;
     let speeds = [("slow", Speed::Slow), ("normal", Speed::Normal), ("fast", Speed::Fast)];
-    let mut rows = vec![vec!["".into(), "tip".into(), "a payment of coins".into(), "a transfer".into()]];
+    let heads = [format!("coins ({} gas)", payment_gas()), format!("transfer ({TRANSFER_GAS} gas)")];
+    let mut rows = vec![vec!["".into(), "tip".into(), heads[0].clone(), heads[1].clone()]];
+    let mut last = None;
     let mut json = json!({ "baseFeeWei": estimate.base_fee, "network": info.chain });
     for (name, speed) in speeds {
         let (tip, coin, account) = costs(&estimate, speed)?;
-        rows.push(vec![
-            name.into(),
-            show_gwei(alloy_primitives::U256::from(tip)),
-            coin.to_string(),
-            account.to_string(),
-        ]);
+        match rows.last_mut() {
+            // On a chain with room in its blocks all speeds cost the same.
+            Some(row) if last == Some((tip, coin, account)) => row[0] += &format!(", {name}"),
+            _ => rows.push(vec![
+                name.into(),
+                show_gwei(alloy_primitives::U256::from(tip)),
+                coin.to_string(),
+                account.to_string(),
+            ]),
+        }
+        last = Some((tip, coin, account));
         json[name] = json!({ "tipWei": tip, "payment": coin, "transfer": account });
     }
     let base = show_gwei(alloy_primitives::U256::from(estimate.base_fee));
-    let text = format!("{} {base} a unit of gas\n", screen::bold("Base fee"));
+    let text = format!("{} {base} per gas\n", screen::bold("Base fee"));
     let aligns = [Align::Left, Align::Right, Align::Right, Align::Right];
-    Ok(Report::new(text + &screen::table(&aligns, &rows), json))
+    Ok(Report::new(text + &screen::table(&aligns, &rows), json).hint(
+        "Fees in CRN, rounded up to 0.00000001: of a payment in coins with one input and two outputs, and of a transfer \
+         between accounts.",
+    ))
 }
 
 /// Gas of a coin transaction with one input and two outputs of some CRN: what most payments are. Amounts above 42 CRN take

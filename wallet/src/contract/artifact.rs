@@ -6,7 +6,7 @@ use alloy_json_abi::JsonAbi;
 use serde_json::Value;
 
 use super::{ContractError, Interface, MAX_ARTIFACT};
-use crate::input::{from_json, read_text};
+use crate::input::{fault, from_json, read_text};
 
 /// One contract of a file.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub fn read_artifact(path: &Path, wanted: Option<&str>, deploy: bool) -> Result<
     if !text.starts_with(['{', '[']) {
         return Ok(Artifact { abi: beside(path)?, ..bare(&stem, text.trim_end()) });
     }
-    let json: Value = from_json(text.as_bytes()).map_err(|error| wrong(format!("it is no JSON: {error}")))?;
+    let json: Value = from_json(text.as_bytes()).map_err(|error| wrong(format!("not JSON: {error}")))?;
     let mut found = contracts(&json, &stem).map_err(&wrong)?;
     let names: Vec<String> = found.iter().map(|artifact| artifact.name.clone()).collect();
     if let Some(wanted) = wanted {
@@ -77,7 +77,7 @@ fn beside(path: &Path) -> Result<Option<JsonAbi>, ContractError> {
         return Ok(None);
     }
     let wrong = |reason: String| ContractError::Artifact { file: path.display().to_string(), reason };
-    from_json(read(&path)?.as_bytes()).map(Some).map_err(|error| wrong(format!("it is no ABI: {error}")))
+    from_json(read(&path)?.as_bytes()).map(Some).map_err(|error| wrong(format!("not an ABI: {error}")))
 }
 
 /// All contracts of a compiler's output.
@@ -90,7 +90,7 @@ fn contracts(json: &Value, stem: &str) -> Result<Vec<Artifact>, String> {
         found.push(one(name, json)?);
     } else {
         // solc has `contracts`, vyper's combined JSON the contracts at its top.
-        let entries = json.get("contracts").unwrap_or(json).as_object().ok_or("it is no artifact of a compiler")?;
+        let entries = json.get("contracts").unwrap_or(json).as_object().ok_or("it is not an artifact of a compiler")?;
         for (key, entry) in entries.iter().filter(|(_, entry)| entry.is_object()) {
             if is_contract(entry) {
                 found.push(one(key, entry)?);
@@ -123,7 +123,7 @@ fn no_contracts(json: &Value) -> String {
     let mut errors = errors.filter(|error| error["severity"] == "error");
     match errors.find_map(|error| error["message"].as_str()) {
         Some(message) => format!("the compiler found an error: {}", super::value::quoted(message)),
-        None => "it has no contracts: it is no artifact of solc, vyper, forge or hardhat".into(),
+        None => "it has no contracts: not an artifact of solc, vyper, forge or hardhat".into(),
     }
 }
 
@@ -134,7 +134,7 @@ fn one(name: &str, json: &Value) -> Result<Artifact, String> {
         None | Some(Value::Null) => None,
         // Older compilers write the ABI as text.
         Some(Value::String(text)) => Some(from_json(text.as_bytes())),
-        Some(value) => Some(serde_json::from_value(value.clone())),
+        Some(value) => Some(serde_json::from_value(value.clone()).map_err(|error| fault(&error))),
     };
     let abi = abi.transpose().map_err(|error| format!("the ABI of {name} makes no sense: {error}"))?;
     let code = ["/evm/bytecode/object", "/bytecode/object", "/bytecode", "/bin"]
@@ -192,7 +192,7 @@ impl Artifact {
         if digits.contains("__") {
             return Err(ContractError::Unlinked { contract: self.name.clone(), libraries: self.missing(digits) });
         }
-        hex::decode(digits).map_err(|error| wrong(&format!("its bytecode is no hex: {error}")))
+        hex::decode(digits).map_err(|error| wrong(&format!("its bytecode is not hexadecimal: {error}")))
     }
 
     /// Libraries whose addresses are missing: by name if the file says so, else as the placeholders stand in the code.

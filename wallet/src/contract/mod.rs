@@ -39,7 +39,7 @@ pub enum ContractError {
         libraries: Vec<String>,
     },
     /// A text that is no signature.
-    #[error("'{text}' is no signature: {reason}; write it like {example}")]
+    #[error("'{text}' is not a signature: {reason}; write it like {example}")]
     Signature {
         /// What was written.
         text: String,
@@ -80,7 +80,7 @@ pub enum ContractError {
         got: String,
     },
     /// An argument that is not of its type.
-    #[error("argument {number} of {signature}, '{text}', is no {kind}: {reason}")]
+    #[error("argument {number} of {signature}, '{text}', is not a valid {kind}: {reason}")]
     Argument {
         /// What is called.
         signature: String,

@@ -83,7 +83,7 @@ fn panic_meaning(code: &U256) -> &'static str {
         0x01 => "an assertion failed",
         0x11 => "a sum, difference or product does not fit its type",
         0x12 => "division by zero",
-        0x21 => "a number is no member of its enum",
+        0x21 => "a value is not a member of its enum",
         0x22 => "bytes in storage are encoded wrongly",
         0x31 => "an item was taken from an empty array",
         0x32 => "an index is out of bounds",

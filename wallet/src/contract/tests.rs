@@ -96,7 +96,7 @@ fn says_which_arguments_were_expected() {
     assert_eq!(message(call("f()", &["1", "2"])), "f() takes no arguments, but 2 are given");
     assert_eq!(
         message(token().call("transfer", &strings(&[BOB, "five"]))),
-        "argument 2 of transfer(address,uint256), 'five', is no uint256 (amount): it is no whole number: write it like 42, \
+        "argument 2 of transfer(address,uint256), 'five', is not a valid uint256 (amount): not a whole number: write it like 42, \
          0x2a or 1.5e18"
     );
     assert!(matches!(call("transfer(address,uint256", &[]), Err(ContractError::Signature { .. })));
@@ -314,8 +314,8 @@ fn files_that_are_no_artifacts_are_told_apart() {
     let reason = |file: &str, text: &str| {
         artifact(file, text, None, true).and_then(|artifact| artifact.bytecode()).unwrap_err().to_string()
     };
-    assert!(reason("a.json", "{").starts_with("a.json: it is no JSON"));
-    let nothing = "a.json: it has no contracts: it is no artifact of solc, vyper, forge or hardhat";
+    assert!(reason("a.json", "{").starts_with("a.json: not JSON"));
+    let nothing = "a.json: it has no contracts: not an artifact of solc, vyper, forge or hardhat";
     assert_eq!(reason("a.json", "{}"), nothing);
     assert_eq!(reason("a.json", r#"{"contracts":{"a":{"b":3}}}"#), nothing);
     let failed = r#"{"errors":[{"severity":"warning","message":"w"},{"severity":"error","message":"e"}]}"#;
@@ -325,7 +325,7 @@ fn files_that_are_no_artifacts_are_told_apart() {
         reason("a.json", r#"{"abi":[],"bytecode":"0x"}"#),
         "a: it has no bytecode: it is an interface or an abstract contract"
     );
-    assert!(reason("a.bin", "hello").starts_with("a: its bytecode is no hex"));
+    assert!(reason("a.bin", "hello").starts_with("a: its bytecode is not hexadecimal"));
     assert!(matches!(read_artifact(Path::new("/nowhere"), None, true), Err(ContractError::Artifact { .. })));
 }
 

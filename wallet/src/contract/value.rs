@@ -82,7 +82,7 @@ fn magnitude(text: &str, bits: usize) -> Result<U256, String> {
     match number() {
         Some(Ok(number)) if number.bit_len() <= bits => Ok(number),
         Some(_) => Err(format!("it does not fit in {bits} bits")),
-        None => Err("it is no whole number: write it like 42, 0x2a or 1.5e18".into()),
+        None => Err("not a whole number: write it like 42, 0x2a or 1.5e18".into()),
     }
 }
 
@@ -98,7 +98,7 @@ fn signed(text: &str, bits: usize) -> Result<I256, String> {
 
 fn bytes(text: &str) -> Result<Vec<u8>, String> {
     let digits = text.strip_prefix("0x").ok_or("bytes are written in hex after 0x")?;
-    hex::decode(digits).map_err(|error| format!("it is no hex: {error}"))
+    hex::decode(digits).map_err(|error| format!("not hexadecimal: {error}"))
 }
 
 fn exactly(text: &str, length: usize) -> Result<Vec<u8>, String> {
@@ -243,7 +243,7 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_with_a_value() {
-        let no_number = "it is no whole number: write it like 42, 0x2a or 1.5e18";
+        let no_number = "not a whole number: write it like 42, 0x2a or 1.5e18";
         for (kind, text, reason) in [
             ("uint8", "256", "it does not fit in 8 bits"),
             ("uint256", "1e78", "it does not fit in 256 bits"),

@@ -29,7 +29,7 @@ pub use self::{
     sent::{Sent, SentState},
 };
 use crate::{
-    input::{from_json, plain},
+    input::{fault, from_json, plain},
     keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
     keystore::account_of,
     network::Network,
@@ -122,10 +122,10 @@ pub enum UnlockError {
     #[error(transparent)]
     Vault(#[from] VaultError),
     /// There is no mnemonic in it.
-    #[error("this wallet only watches: build a file with `cairn-wallet build`, and sign it where the mnemonic is")]
+    #[error("this wallet is watch-only: build a file with `cairn-wallet build`, and sign it where the mnemonic is")]
     WatchOnly,
     /// The sealed bytes are no mnemonic.
-    #[error("the sealed part holds no mnemonic")]
+    #[error("the encrypted part does not hold a mnemonic")]
     NoMnemonic,
     /// Somebody changed the public keys.
     #[error(
@@ -204,17 +204,45 @@ struct Preamble {
     version: u32,
 }
 
-/// The parts of what is sealed: entropy, and 32 bytes for each imported account.
-fn split(secret: &[u8]) -> Option<(&[u8], Vec<SecretKey>)> {
-    // Entropy alone has a multiple of four bytes; anything else ends in its length.
-    if secret.len().is_multiple_of(4) {
-        return Some((secret, Vec::new()));
-    }
-    let (length, rest) = secret.split_last()?;
+/// The parts of what is sealed: entropy, 32 bytes for each imported account, the passphrase.
+fn split(secret: &[u8]) -> Option<(&[u8], Vec<SecretKey>, &str)> {
+    // Entropy alone has a multiple of four bytes. With imported accounts its length follows; with a passphrase that,
+    // filled up to a multiple of four bytes, and both lengths.
+    let (rest, passphrase, length) = match secret.len() % 4 {
+        0 => return Some((secret, Vec::new(), "")),
+        1 => {
+            let (length, rest) = secret.split_last()?;
+            (rest, "", length)
+        }
+        _ => {
+            let (rest, [letters, length]) = secret.split_last_chunk()?;
+            let letters = usize::from(*letters);
+            let (rest, filled) = rest.split_at_checked(rest.len().checked_sub(letters.next_multiple_of(4))?)?;
+            (rest, std::str::from_utf8(filled.get(..letters)?).ok()?, length)
+        }
+    };
     let (entropy, keys) = rest.split_at_checked(usize::from(*length))?;
     let (keys, surplus) = keys.as_chunks::<32>();
     let keys = keys.iter().map(|key| SecretKey::from_secret_bytes(*key).ok()).collect::<Option<Vec<_>>>()?;
-    surplus.is_empty().then_some((entropy, keys))
+    surplus.is_empty().then_some((entropy, keys, passphrase))
+}
+
+/// What [`split`] takes apart.
+fn joined(mnemonic: &Mnemonic, imported: &[SecretKey], passphrase: &str) -> Zeroizing<Vec<u8>> {
+    let mut secret = Zeroizing::new(mnemonic.to_entropy());
+    let length = u8::try_from(secret.len()).unwrap_or_default();
+    for key in imported {
+        secret.extend(key.to_secret_bytes());
+    }
+    if !passphrase.is_empty() {
+        secret.extend(passphrase.as_bytes());
+        let filled = secret.len().next_multiple_of(4);
+        secret.resize(filled, 0);
+        secret.extend([u8::try_from(passphrase.len()).unwrap_or_default(), length]);
+    } else if !imported.is_empty() {
+        secret.push(length);
+    }
+    secret
 }
 
 fn no_account(index: u32) -> KeyError {
@@ -231,8 +259,22 @@ impl Wallet {
     /// # Errors
     /// [`UnlockError`] if sealing or deriving fails.
     pub fn new(network: Network, mnemonic: &Mnemonic, password: &str, cost: Cost) -> Result<Self, UnlockError> {
-        let mut wallet = Self::watch(network, Signer::new(mnemonic)?.public().clone());
-        wallet.seal(mnemonic, &[], password, cost)?;
+        Self::of(network, mnemonic, &Signer::new(mnemonic)?, password, cost)
+    }
+
+    /// The same for the keys of a mnemonic and its passphrase.
+    ///
+    /// # Errors
+    /// As for [`Wallet::new`].
+    pub fn of(
+        network: Network,
+        mnemonic: &Mnemonic,
+        signer: &Signer,
+        password: &str,
+        cost: Cost,
+    ) -> Result<Self, UnlockError> {
+        let mut wallet = Self::watch(network, signer.public().clone());
+        wallet.seal(mnemonic, signer, password, cost)?;
         Ok(wallet)
     }
 
@@ -252,27 +294,14 @@ impl Wallet {
         }
     }
 
-    /// Seals the mnemonic anew, and the keys of imported accounts with it.
+    /// Seals the mnemonic anew, with the passphrase and the keys of imported accounts that the signer has beside it.
     ///
     /// # Errors
     /// [`VaultError`].
-    pub fn seal(
-        &mut self,
-        mnemonic: &Mnemonic,
-        imported: &[SecretKey],
-        password: &str,
-        cost: Cost,
-    ) -> Result<(), VaultError> {
-        let mut secret = Zeroizing::new(mnemonic.to_entropy());
-        for key in imported {
-            secret.extend(key.to_secret_bytes());
-        }
-        if !imported.is_empty() {
-            // Behind everything, so that a secret without imported keys is the entropy alone.
-            secret.push(u8::try_from(mnemonic.to_entropy().len()).unwrap_or_default());
-        }
+    pub fn seal(&mut self, mnemonic: &Mnemonic, signer: &Signer, password: &str, cost: Cost) -> Result<(), VaultError> {
+        let secret = joined(mnemonic, signer.imported(), signer.passphrase());
         self.sealed = Some(Sealed::seal(&secret, password, cost)?);
-        self.imported = imported.iter().map(account_of).collect();
+        self.imported = signer.imported().iter().map(account_of).collect();
         Ok(())
     }
 
@@ -282,9 +311,9 @@ impl Wallet {
     /// [`UnlockError`], above all for a wrong password.
     pub fn open(&self, password: &str) -> Result<(Mnemonic, Signer), UnlockError> {
         let secret = self.sealed.as_ref().ok_or(UnlockError::WatchOnly)?.open(password)?;
-        let (entropy, imported) = split(&secret).ok_or(UnlockError::NoMnemonic)?;
+        let (entropy, imported, passphrase) = split(&secret).ok_or(UnlockError::NoMnemonic)?;
         let mnemonic = Mnemonic::from_entropy(entropy).map_err(|_| UnlockError::NoMnemonic)?;
-        let signer = Signer::new(&mnemonic)?.with(imported);
+        let signer = Signer::with_passphrase(&mnemonic, passphrase)?.with(imported);
         let own = signer.imported().iter().map(account_of).eq(self.imported.iter().copied());
         if own && *signer.public() == self.keys { Ok((mnemonic, signer)) } else { Err(UnlockError::ForeignKeys) }
     }
@@ -430,7 +459,11 @@ impl Wallet {
             return Err(damaged("it is empty".into()));
         }
         let preamble: Preamble = serde_json::from_slice(bytes).map_err(|error| {
-            damaged(if error.is_eof() { "it ends too early".into() } else { format!("it is no wallet file: {error}") })
+            damaged(if error.is_eof() {
+                "it ends too early".into()
+            } else {
+                format!("it is not a wallet file: {}", fault(&error))
+            })
         })?;
         if preamble.format != FORMAT {
             return Err(damaged(format!("it is a '{}', not a '{FORMAT}'", plain(&preamble.format))));
@@ -439,7 +472,7 @@ impl Wallet {
             return Err(FileError::Newer { path: path.into(), got: preamble.version });
         }
         // A name with letters that no screen shows does not have the checksum: this program writes none.
-        let envelope: Envelope = from_json(bytes).map_err(|error| damaged(error.to_string()))?;
+        let envelope: Envelope = from_json(bytes).map_err(damaged)?;
         if checksum(&envelope.wallet) != envelope.checksum {
             return Err(damaged("its checksum does not match".into()));
         }

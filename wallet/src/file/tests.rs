@@ -278,7 +278,7 @@ fn every_flipped_bit_is_noticed_or_harmless() {
 fn refuses_files_of_others() {
     let path = Path::new("w.json");
     let read = |text: &str| Wallet::from_bytes(path, text.as_bytes()).unwrap_err().to_string();
-    assert!(read("PK\u{3}\u{4}").starts_with("w.json is damaged: it is no wallet file"));
+    assert!(read("PK\u{3}\u{4}").starts_with("w.json is damaged: it is not a wallet file"));
     assert_eq!(
         read(r#"{"format":"keystore","version":3}"#),
         "w.json is damaged: it is a 'keystore', not a 'cairn-wallet'"

@@ -42,10 +42,10 @@ impl Node {
         // The name becomes part of a path, the prefix part of addresses.
         let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
         if info.chain.is_empty() || info.chain.len() > 64 || !info.chain.chars().all(plain) {
-            return Err(bad_answer("chain_getInfo", "that is no name of a chain"));
+            return Err(bad_answer("chain_getInfo", "it is not the name of a chain"));
         }
         if !chain_core::address::is_valid_prefix(&info.hrp) {
-            return Err(bad_answer("chain_getInfo", "that is no prefix of addresses"));
+            return Err(bad_answer("chain_getInfo", "it is not a prefix of addresses"));
         }
         Ok(info)
     }

@@ -14,7 +14,7 @@ pub use self::types::{
     AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, Entry, FeeEstimate, Log,
     NodeCoin, Page, Receipt, Tips, TransactionDetails, TransactionStatus, Trial,
 };
-use crate::input::{from_json, plain};
+use crate::input::{fault, from_json, plain};
 
 /// How a distant node is reached: keys never leave the wallet, but amounts, nonces and fees could be changed on the way.
 pub const TUNNEL: &str = "ssh -N -L 8545:127.0.0.1:8545 HOST";
@@ -54,7 +54,7 @@ pub enum NodeError {
         reason: String,
     },
     /// Somebody else answers there.
-    #[error("what answers at {url} is no Cairn node: {reason}")]
+    #[error("what answers at {url} is not a Cairn node: {reason}")]
     NotANode {
         /// Where.
         url: String,
@@ -164,7 +164,7 @@ impl Node {
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string();
         let text = text.map_err(transport)?;
         from_json(text.as_bytes()).map_err(|_| match status.as_u16() {
-            200 => not_a_node("its answer is no JSON".into()),
+            200 => not_a_node("its answer is not JSON".into()),
             403 => not_a_node(format!("it refuses this host name (HTTP 403: {})", words(text.trim()))),
             code => not_a_node(format!("HTTP status {code}")),
         })
@@ -252,7 +252,7 @@ fn bad_answer(method: &str, reason: &str) -> NodeError {
 /// Answers of a batch in the order of its requests.
 fn read_batch(method: &str, requests: &[Value], answers: Value) -> Result<Vec<Value>, NodeError> {
     if answers["error"].is_object() {
-        let answer = serde_json::from_value(answers).map_err(|error| bad_answer(method, &error.to_string()))?;
+        let answer = serde_json::from_value(answers).map_err(|error| bad_answer(method, &fault(&error)))?;
         return read_answer(method, answer).map(|_| Vec::new());
     }
     let mut answers: Vec<Answer> =
@@ -266,7 +266,7 @@ fn read_batch(method: &str, requests: &[Value], answers: Value) -> Result<Vec<Va
 }
 
 fn read_result<T: DeserializeOwned>(method: &str, result: Value) -> Result<T, NodeError> {
-    serde_json::from_value(result).map_err(|error| bad_answer(method, &error.to_string()))
+    serde_json::from_value(result).map_err(|error| bad_answer(method, &fault(&error)))
 }
 
 fn read_answer(method: &str, answer: Answer) -> Result<Value, NodeError> {

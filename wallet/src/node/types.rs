@@ -32,7 +32,7 @@ pub struct ChainInfo {
     pub headers: Height,
     /// Base fee of the next block, in wei a unit of gas.
     pub base_fee: u64,
-    /// Whether the node is still catching up.
+    /// Whether the node is still syncing.
     pub syncing: bool,
     /// Blocks before a coinbase's coins can be spent.
     pub coinbase_maturity: u32,

@@ -149,12 +149,14 @@ impl AccountRequest {
             return contradiction("it makes a contract, but without code: the value would be lost".into());
         }
         if let Some(function) = self.function.as_ref().filter(|_| self.to.is_none() || self.arguments().is_none()) {
-            return contradiction(format!("its data is no call of '{function}'"));
+            return contradiction(format!("its data is not a call of '{function}'"));
         }
         let to_gateway = fields.to == Some(GATEWAY);
         let lock = self.withdraw_to.as_ref().map(|text| network.coin_address(text)).transpose()?;
         if to_gateway && withdraw_lock(&self.input).is_none() {
-            return contradiction("it pays the gateway but its data is no withdrawal: the value would be lost".into());
+            return contradiction(
+                "it pays the gateway but its data is not a withdrawal: the value would be lost".into(),
+            );
         }
         if to_gateway && Amount::from_wei_exact(self.value_wei).is_none() {
             return contradiction("a withdrawal takes a whole number of grains".into());

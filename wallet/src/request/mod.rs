@@ -19,7 +19,7 @@ pub use self::{
     proof::{Estimate, estimate},
 };
 use crate::{
-    input::{from_json, plain},
+    input::from_json,
     keys::{Branch, KeyError, KeyPath, PublicKeys, Signer},
     network::{BadAddress, Network},
 };
@@ -238,12 +238,11 @@ impl Request {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(RequestError::Malformed("it is far too large".into()));
         }
-        let malformed = |error: serde_json::Error| RequestError::Malformed(error.to_string());
-        let Preamble { format, version } = serde_json::from_slice(bytes).map_err(malformed)?;
+        let Preamble { format, version } = from_json(bytes).map_err(RequestError::Malformed)?;
         if format != FORMAT || version != VERSION {
-            return Err(RequestError::Format { format: plain(&format), version });
+            return Err(RequestError::Format { format, version });
         }
-        let request: Self = from_json(bytes).map_err(malformed)?;
+        let request: Self = from_json(bytes).map_err(RequestError::Malformed)?;
         match &request.transaction {
             Body::Coin(coin) => coin.check(&request.network)?,
             Body::Account(account) => account.check_contents(&request.network).map(drop)?,

@@ -379,7 +379,7 @@ fn a_withdrawal_says_where_it_goes() {
     assert_eq!(contradiction(&|account| account.withdraw_to = Some(other.clone())), elsewhere);
     assert_eq!(contradiction(&|account| account.withdraw_to = None), elsewhere);
     assert_eq!(contradiction(&|account| account.to = Some(account.from.clone())), elsewhere);
-    let lost = "it pays the gateway but its data is no withdrawal: the value would be lost";
+    let lost = "it pays the gateway but its data is not a withdrawal: the value would be lost";
     assert_eq!(contradiction(&|account| account.input.clear()), lost);
     assert_eq!(contradiction(&|account| account.input.push(0)), lost);
     assert_eq!(
@@ -403,7 +403,7 @@ fn a_call_is_only_named_after_the_function_that_its_data_calls() {
     let (one, mut request) = call("transfer(address,uint256)");
     assert_eq!(one.sign(&mut request), Ok(1));
     assert!(reread(&request).unwrap().finish(201).is_ok());
-    let lie = RequestError::Contradiction("its data is no call of 'approve(address,uint256)'".into());
+    let lie = RequestError::Contradiction("its data is not a call of 'approve(address,uint256)'".into());
     assert_eq!(reread(&call("approve(address,uint256)").1), Err(lie));
 }
 

@@ -192,6 +192,9 @@ fn send(state: &mut State, params: &Value) -> Result<Value, Value> {
     let transaction: Transaction = codec::decode(&bytes).map_err(|error| refused(error.to_string()))?;
     check_transaction(&transaction).map_err(|error| refused(error.to_string()))?;
     let txid = transaction.txid();
+    if state.sent.iter().any(|sent| sent.txid() == txid) {
+        return Ok(json!(txid.to_string()));
+    }
     if let Transaction::Coin(tx) = &transaction {
         let mut spent = Vec::new();
         for input in &tx.inputs {

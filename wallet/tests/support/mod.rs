@@ -13,7 +13,7 @@ use std::{
     thread,
 };
 
-use cairn_wallet::network::Network;
+use cairn_wallet::{file::WalletLock, network::Network, vault::Cost};
 use chain_core::{coin::OutPoint, hash::TxId, spec::ChainSpec, transaction::Transaction};
 use serde_json::{Value, json};
 
@@ -342,4 +342,27 @@ pub fn nobody() -> String {
 
 pub fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
+}
+
+/// All places of a JSON value, as pointers.
+pub fn places(value: &Value, path: &str, found: &mut Vec<String>) {
+    found.push(path.to_owned());
+    match value {
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, inner)| places(inner, &format!("{path}/{name}"), found));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, inner)| places(inner, &format!("{path}/{index}"), found));
+        }
+        _ => {}
+    }
+}
+
+/// Makes a wallet's password quick to try, for tests that try it often.
+pub fn make_quick(home: &Home) {
+    let lock = WalletLock::take(&home.file()).unwrap();
+    let mut wallet = lock.read().unwrap();
+    let (mnemonic, signer) = wallet.open(PASSWORD).unwrap();
+    wallet.seal(&mnemonic, &signer, PASSWORD, Cost { memory_kib: 64, passes: 1, lanes: 1 }).unwrap();
+    lock.write(&wallet).unwrap();
 }

@@ -5,7 +5,7 @@ use clap::Args;
 /// `coins`.
 #[derive(Debug, Args)]
 pub struct Coins {
-    /// Also those that pending transactions spend.
+    /// Include coins that pending transactions spend.
     #[arg(long)]
     pub all: bool,
 }
@@ -24,10 +24,10 @@ pub struct Label {
     /// An address, the key of a cosigner, or a transaction id; without it all labels are listed.
     #[arg(value_name = "ADDRESS|KEY|TXID")]
     pub of: Option<String>,
-    /// What to call it.
+    /// Its label.
     #[arg(requires = "of")]
     pub name: Option<String>,
-    /// Forget its name.
+    /// Remove its label.
     #[arg(long, requires = "of", conflicts_with = "name")]
     pub remove: bool,
 }

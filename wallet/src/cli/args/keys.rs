@@ -40,7 +40,7 @@ pub struct ImportKey {
     /// CAIRN_KEYSTORE_PASSWORD).
     #[arg(long, value_name = "FILE")]
     pub keystore_password_file: Option<PathBuf>,
-    /// What to call the account.
+    /// Label of the account.
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
 }
@@ -70,7 +70,8 @@ pub struct SignMessage {
 
 /// `verify-message`.
 #[derive(Debug, Args)]
-#[command(after_help = MESSAGE_HELP)]
+#[command(after_help = MESSAGE_HELP,
+    override_usage = "cairn-wallet verify-message [OPTIONS] <ADDRESS> <SIGNATURE> <MESSAGE|--file <FILE>>")]
 pub struct VerifyMessage {
     /// Who should have signed: an account or a coin address.
     pub address: String,

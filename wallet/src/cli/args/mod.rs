@@ -31,7 +31,7 @@ Examples:
   cairn-wallet deposit 2                             2 CRN of coins into your account
   cairn-wallet transfer 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 0.5
   cairn-wallet withdraw 1                            1 CRN of your account back into coins
-  cairn-wallet deploy out/Token.json 1000e18 --wait  make a contract from what a compiler wrote
+  cairn-wallet deploy out/Token.json 1000e18 --wait  deploy a contract from a compiler's output
   cairn-wallet call 0xC0de… 'transfer(address,uint256)' 0x7099… 1.5e18
   cairn-wallet view 0xC0de… 'balanceOf(address) returns (uint256)' 0x7099…
   cairn-wallet build --out pay.json send lcrn1q…=1   for signing on a machine without a network
@@ -49,7 +49,7 @@ Exit codes:
 With --json, errors are printed to standard error as {\"error\": {\"code\", \"kind\", \"message\", \"hint\"}}.
 
 Keys come from one BIP 39 mnemonic: coins m/4411982'/0'/{0 paid at, 1 change, 2 policies}/i (BIP 340), accounts
-m/44'/60'/0'/0/i. The file holds the mnemonic sealed by Argon2id and XChaCha20-Poly1305 under your password.";
+m/44'/60'/0'/0/i. The file holds the mnemonic encrypted with your password (Argon2id, XChaCha20-Poly1305).";
 
 /// The wallet of Cairn: coins and accounts from one mnemonic.
 #[derive(Debug, Parser)]
@@ -80,7 +80,7 @@ pub struct Global {
     /// The chain: main, test, local, dev, or the TOML file of its spec [default: the wallet's, or the node's].
     #[arg(long, global = true, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
     pub chain: Option<String>,
-    /// Seconds that the node may take for an answer.
+    /// Timeout of a request to the node, in seconds.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3600))]
     pub timeout: u16,
     /// Print JSON for programs: coins in grains, accounts in wei.
@@ -97,15 +97,15 @@ pub struct Global {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Make a wallet: a new mnemonic, shown once.
+    /// Create a wallet: a new mnemonic, shown once.
     Create(Create),
-    /// Bring a wallet back from its mnemonic, and look for what it holds.
+    /// Restore a wallet from its mnemonic, and scan for its coins and accounts.
     Restore(Restore),
-    /// Show addresses to be paid at.
+    /// Show receive addresses, of coins and of accounts.
     Address(AddressArgs),
-    /// Have the node mine, and pay this wallet for its blocks.
+    /// Start mining on the node, with this wallet's addresses as payout.
     Mine(Mine),
-    /// Show what there is, on both sides of the ledger.
+    /// Show the balance of coins and of accounts.
     Balance,
     /// Pay in coins.
     Send {
@@ -125,7 +125,7 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Turn coins into account money.
+    /// Deposit coins into an account.
     Deposit {
         /// What exactly.
         #[command(flatten)]
@@ -134,7 +134,7 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Turn account money into coins.
+    /// Withdraw from an account into coins.
     Withdraw {
         /// What exactly.
         #[command(flatten)]
@@ -143,7 +143,7 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Make a contract.
+    /// Deploy a contract.
     Deploy {
         /// What exactly.
         #[command(flatten)]
@@ -152,7 +152,7 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Call a contract in a transaction, which may change its state.
+    /// Send a transaction that calls a contract.
     Call {
         /// What exactly.
         #[command(flatten)]
@@ -161,11 +161,11 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Ask a contract. Nothing changes, nothing is paid.
+    /// Call a contract without a transaction (`eth_call`).
     View(ViewArgs),
-    /// List what came and went, newest first.
+    /// List transactions, newest first.
     History(History),
-    /// Replace a transaction that is not mined yet by the same at a higher price.
+    /// Raise the fee of a pending transaction (replace by fee).
     Bump {
         /// What exactly.
         #[command(flatten)]
@@ -174,7 +174,7 @@ pub enum Command {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Cancel a transaction that is not mined yet: replace it by one that pays only this wallet, at a higher price.
+    /// Cancel a pending transaction: replace it by one with a higher fee that pays only this wallet.
     Cancel {
         /// What exactly.
         #[command(flatten)]
@@ -185,30 +185,30 @@ pub enum Command {
     },
     /// List unspent coins.
     Coins(Coins),
-    /// Keep coins from being spent.
+    /// Freeze coins: they are not spent until `unfreeze`.
     Freeze(CoinNames),
-    /// Let frozen coins be spent again.
+    /// Unfreeze coins.
     Unfreeze(CoinNames),
     /// Show one transaction.
     Tx(Txid),
-    /// Show what transactions cost now.
+    /// Estimate fees.
     Fees,
-    /// Name an address, a key or a transaction; list the names.
+    /// Label an address, a key or a transaction; list the labels.
     Label(Label),
     /// Rebroadcast transactions that the node no longer knows.
     Resend,
-    /// Addresses of several keys, times and secrets: make them, pay to them, spend from them.
+    /// Manage policies: multisig, HTLC and timelock addresses.
     #[command(subcommand)]
     Policy(PolicyCommand),
-    /// Build a transaction into a file, to be signed elsewhere. Needs no password.
+    /// Build an unsigned transaction into a file. Needs no password.
     Build(Build),
     /// Sign a file that `build` made. Needs no node.
     Sign(SignArgs),
-    /// Show what a file that `build` made would do. Needs no node.
+    /// Show the transaction in a file that `build` made. Needs no node.
     Show(FileIn),
-    /// Join the signatures of several copies of one file.
+    /// Combine the signatures of several copies of one file.
     Combine(Combine),
-    /// Hand a signed file to the network.
+    /// Broadcast a signed file.
     Broadcast {
         /// What exactly.
         #[command(flatten)]
@@ -225,17 +225,17 @@ pub enum Command {
     SignMessage(SignMessage),
     /// Verify a signed message. Needs no wallet and no node.
     VerifyMessage(VerifyMessage),
-    /// Back up the whole wallet: keys, policies, labels. The file is sealed by the password.
+    /// Back up the whole wallet: keys, policies, labels. The file is encrypted with the password.
     Backup(Backup),
-    /// Look again for addresses and accounts that were used.
+    /// Scan again for used addresses and accounts.
     Rescan(Rescan),
-    /// Show the mnemonic. Whoever sees it owns the money.
+    /// Show the mnemonic. Anyone who sees it can take your money.
     ShowMnemonic,
-    /// Seal the mnemonic under another password.
+    /// Change the password.
     ChangePassword(ChangePassword),
-    /// Print the public keys, for a wallet elsewhere that only watches.
+    /// Export the public keys, for a watch-only wallet.
     PublicKeys,
-    /// Make a wallet that only watches from what `public-keys` printed.
+    /// Create a watch-only wallet from the output of `public-keys`.
     Watch(FileIn),
 }
 
@@ -245,13 +245,13 @@ pub struct Wait {
     /// Wait until it is mined.
     #[arg(long)]
     pub wait: bool,
-    /// Pay although the same payment was sent before and waits for a block.
+    /// Pay again although the same payment is pending.
     #[arg(long)]
     pub again: bool,
-    /// Wait until its block and those on top are so many.
+    /// Wait for N confirmations.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub confirmations: Option<u32>,
-    /// Show what would be sent and what it would cost, and stop there: nothing is signed.
+    /// Dry run: show the transaction and its fee without signing or sending it.
     #[arg(long, conflicts_with_all = ["wait", "confirmations"])]
     pub dry_run: bool,
 }
@@ -269,6 +269,20 @@ pub struct Create {
     /// Words of the mnemonic: 12 or 24.
     #[arg(long, default_value = "12", value_parser = ["12", "24"])]
     pub words: String,
+    /// What belongs to the words.
+    #[command(flatten)]
+    pub passphrase: Passphrase,
+}
+
+/// A BIP 39 passphrase: with another one the same words are another wallet.
+#[derive(Debug, Args)]
+pub struct Passphrase {
+    /// Ask for a BIP 39 passphrase. It is a part of the keys: without it the words restore another, empty wallet.
+    #[arg(long)]
+    pub passphrase: bool,
+    /// Take the BIP 39 passphrase from the first line of a file.
+    #[arg(long, value_name = "FILE", conflicts_with = "passphrase")]
+    pub passphrase_file: Option<PathBuf>,
 }
 
 /// `restore`.
@@ -277,9 +291,12 @@ pub struct Restore {
     /// Read the mnemonic from a file (`-`: standard input) instead of asking for it.
     #[arg(long, value_name = "FILE")]
     pub mnemonic_file: Option<PathBuf>,
-    /// Bring back a whole wallet from a file that `backup` wrote, policies and labels included.
-    #[arg(long, value_name = "FILE", conflicts_with = "mnemonic_file")]
+    /// Restore a whole wallet from a file that `backup` wrote, policies and labels included.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mnemonic_file", "passphrase", "passphrase_file"])]
     pub backup: Option<PathBuf>,
+    /// What belongs to the words.
+    #[command(flatten)]
+    pub passphrase: Passphrase,
     /// Unused addresses in a row after which to stop looking.
     #[arg(long, default_value_t = crate::funds::GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub gap: u32,
@@ -316,15 +333,15 @@ pub enum Side {
 /// `address`.
 #[derive(Debug, Args)]
 pub struct AddressArgs {
-    /// Which: both unless said.
+    /// The side [default: both].
     pub side: Option<Side>,
-    /// Make a new one (of coins unless said otherwise).
+    /// Create a new one (of coins by default).
     #[arg(long)]
     pub new: bool,
-    /// List all that were given out.
+    /// List all addresses so far.
     #[arg(long, conflicts_with = "new")]
     pub list: bool,
-    /// What to call the new address.
+    /// Label of the new address.
     #[arg(long, value_name = "NAME", requires = "new")]
     pub label: Option<String>,
     /// Also draw it as a QR code.
@@ -335,7 +352,7 @@ pub struct AddressArgs {
 /// What a transaction may cost.
 #[derive(Clone, Debug, Args)]
 pub struct FeeArgs {
-    /// slow, normal, fast, or the tip in gwei a unit of gas, on top of the base fee.
+    /// slow, normal, fast, or the tip in gwei per gas, on top of the base fee.
     #[arg(long, value_name = "RATE", default_value = "normal")]
     pub fee_rate: String,
     /// Allow fees that look like mistakes.
@@ -355,7 +372,7 @@ pub struct SendArgs {
     /// Spend this coin, and no others than those named so; may be given many times.
     #[arg(long = "coin", value_name = "TXID:N")]
     pub coins: Vec<String>,
-    /// What to call the payment in `history`.
+    /// Label of the payment in `history`.
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
     /// What it may cost.
@@ -375,7 +392,7 @@ pub struct TransferArgs {
     /// Send everything.
     #[arg(long)]
     pub max: bool,
-    /// What to call the payment in `history`.
+    /// Label of the payment in `history`.
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
     /// What it may cost.

@@ -27,11 +27,11 @@ pub enum BuildCommand {
     Send(SendArgs),
     /// Pay from an account.
     Transfer(TransferArgs),
-    /// Turn coins into account money.
+    /// Deposit coins into an account.
     Deposit(DepositArgs),
-    /// Turn account money into coins.
+    /// Withdraw from an account into coins.
     Withdraw(WithdrawArgs),
-    /// Make a contract.
+    /// Deploy a contract.
     Deploy(DeployArgs),
     /// Call a contract.
     Call(CallArgs),

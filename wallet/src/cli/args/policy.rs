@@ -16,18 +16,18 @@ where K is a key in hex, a coin address under a key, or `me` for a fresh key of 
 /// `policy`.
 #[derive(Debug, Subcommand)]
 pub enum PolicyCommand {
-    /// Show a fresh key of this wallet, to give to the others of a policy.
+    /// Create a key of this wallet, to share with the other signers.
     Key,
-    /// Make a random secret and its SHA-256, for an HTLC.
+    /// Create a random secret and its SHA-256, for an HTLC.
     Secret,
-    /// Make an address of a policy written out.
+    /// Create an address from the text of a policy.
     #[command(after_help = POLICY_HELP)]
     Create(PolicyCreate),
-    /// Make an address that K of N keys spend.
+    /// Create a multisig address: K of N keys spend.
     Multisig(PolicyMultisig),
-    /// Make an address that the receiver spends with a secret, or the sender after a time.
+    /// Create an HTLC address: the receiver spends with a secret, the sender after a timeout.
     Htlc(PolicyHtlc),
-    /// Make an address that one key spends after a time.
+    /// Create a timelock address: one key spends after a height.
     Timelock(PolicyTimelock),
     /// List this wallet's policies.
     List,
@@ -37,9 +37,9 @@ pub enum PolicyCommand {
     Rename(PolicyRename),
     /// Remove a policy from this wallet. Its coins stay where they are; its text brings it back.
     Remove(PolicyRemove),
-    /// Print the policies as JSON, to be kept or given to the others.
+    /// Export policies as JSON, as a backup or for the other signers.
     Export(PolicyExport),
-    /// Take in policies that `policy export` printed.
+    /// Import policies that `policy export` printed.
     Import(PolicyImport),
     /// Pay to a policy in coins.
     Fund {
@@ -50,7 +50,7 @@ pub enum PolicyCommand {
         #[command(flatten)]
         wait: Wait,
     },
-    /// Spend from a policy: signs, and writes a file for the other signers where more are needed.
+    /// Spend from a policy: signs, and writes a file for the other signers if more signatures are needed.
     Spend {
         /// What exactly.
         #[command(flatten)]
@@ -66,10 +66,10 @@ pub enum PolicyCommand {
 pub struct PolicyCreate {
     /// The policy.
     pub policy: String,
-    /// Accept times that nobody can mean, and ways that need no key.
+    /// Accept absurd timelocks, and spending paths without a key.
     #[arg(long)]
     pub yes_really: bool,
-    /// What to call it.
+    /// Its name.
     #[arg(long)]
     pub name: Option<String>,
 }
@@ -83,21 +83,35 @@ pub struct PolicyMultisig {
     /// The keys.
     #[arg(required = true, value_name = "KEY")]
     pub keys: Vec<String>,
-    /// What to call it.
+    /// Its name.
     #[arg(long)]
     pub name: Option<String>,
+}
+
+/// Reads the number of a block; says what is meant where a date was given.
+fn height(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| {
+        "write the height of a block, as in 250000, not a date: timelocks count blocks (`cairn-node status` shows the \
+         height now)"
+            .into()
+    })
+}
+
+/// Reads a number of blocks.
+fn blocks(text: &str) -> Result<u32, String> {
+    text.parse().map_err(|_| "write a number of blocks, as in 1000: timelocks count blocks, not days".into())
 }
 
 /// A time.
 #[derive(Debug, Args)]
 pub struct Time {
     /// From this height on (a height, not a date).
-    #[arg(long, value_name = "HEIGHT", required_unless_present = "older", conflicts_with = "older")]
+    #[arg(long, value_name = "HEIGHT", required_unless_present = "older", conflicts_with = "older", value_parser = height)]
     pub after: Option<u32>,
     /// So many blocks after it was paid.
-    #[arg(long, value_name = "BLOCKS")]
+    #[arg(long, value_name = "BLOCKS", value_parser = blocks)]
     pub older: Option<u32>,
-    /// Accept times that nobody can mean.
+    /// Accept absurd timelocks.
     #[arg(long)]
     pub yes_really: bool,
 }
@@ -108,16 +122,16 @@ pub struct PolicyHtlc {
     /// SHA-256 of the secret.
     #[arg(long)]
     pub hash: String,
-    /// Key of who spends with the secret.
+    /// Key of the receiver, who spends with the secret.
     #[arg(long, value_name = "KEY")]
     pub receiver: String,
-    /// Key of who takes it back after the time.
+    /// Key of the sender, who is refunded after the timeout.
     #[arg(long, value_name = "KEY")]
     pub sender: String,
-    /// When it can be taken back.
+    /// The timeout.
     #[command(flatten)]
     pub time: Time,
-    /// What to call it.
+    /// Its name.
     #[arg(long)]
     pub name: Option<String>,
 }
@@ -125,13 +139,13 @@ pub struct PolicyHtlc {
 /// `policy timelock`.
 #[derive(Debug, Args)]
 pub struct PolicyTimelock {
-    /// Key of who spends.
+    /// Key that spends.
     #[arg(long, value_name = "KEY", default_value = "me")]
     pub key: String,
     /// When.
     #[command(flatten)]
     pub time: Time,
-    /// What to call it.
+    /// Its name.
     #[arg(long)]
     pub name: Option<String>,
 }
@@ -148,7 +162,7 @@ pub struct PolicyName {
 pub struct PolicyRename {
     /// Its name or address.
     pub name: String,
-    /// What to call it.
+    /// Its name.
     pub new: String,
 }
 
@@ -174,7 +188,7 @@ pub struct PolicyExport {
 pub struct PolicyImport {
     /// The file (`-`: standard input).
     pub file: PathBuf,
-    /// Accept times that nobody can mean, and ways that need no key.
+    /// Accept absurd timelocks, and spending paths without a key.
     #[arg(long)]
     pub yes_really: bool,
 }
@@ -186,7 +200,7 @@ pub struct PolicyFund {
     pub name: String,
     /// How much.
     pub amount: String,
-    /// Accept times that nobody can mean, and ways that need no key.
+    /// Accept absurd timelocks, and spending paths without a key.
     #[arg(long)]
     pub yes_really: bool,
     /// What it may cost.
