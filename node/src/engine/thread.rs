@@ -22,15 +22,21 @@ use tokio::{
 
 use super::{
     Action, BlockOutcome, ChainInfo, Engine, Event, NodeEvent, Now, PeerAction, Reply, Source, SubmitBlockError,
-    SubmitError, TemplateError, Ticket, Time, link::PeerMessage,
+    SubmitError, TemplateError, Ticket, Time, inbox::Inbox, link::PeerMessage,
 };
 use crate::template::{LongPollId, TemplateRequest};
 
 /// Messages handled in one go. Transactions among them are verified together.
 const MOST: usize = 512;
 
-/// Events of peers handled in one go, before whoever is local has his turn again.
+/// Blocks, answers and other news of peers handled in one go, before whoever is local has a turn again.
 const MOST_OF_PEERS: usize = 64;
+
+/// What questions of peers may cost in one go, in units (5 ms): less than a slice of blocks takes while syncing.
+const MOST_FOR_QUESTIONS: u64 = 500;
+
+/// Microseconds of a unit.
+const UNIT: u128 = 10;
 
 /// How often [`Event::Tick`] comes at least.
 const TICK: Duration = Duration::from_secs(1);
@@ -75,6 +81,7 @@ pub(super) struct Driver {
 pub(super) struct DriverState {
     waiters: HashMap<Ticket, Waiter>,
     next_ticket: Ticket,
+    inbox: Inbox,
     /// The engine has more to do when nothing else waits.
     more: bool,
     /// Since when there is a tip that nobody was told of.
@@ -114,9 +121,9 @@ impl Driver {
         while !self.state.stopped {
             let wake = self.engine.wake_at().map_or(u64::MAX, |at| at.since(now().steady));
             let due = TICK.saturating_sub(last_tick.elapsed()).min(Duration::from_millis(wake));
-            let (messages, from_peers) = self.receive(runtime, due);
+            let messages = self.receive(runtime, due);
             self.take(messages);
-            self.take_from_peers(from_peers);
+            self.take_from_peers();
             let is_due = || self.engine.wake_at().is_some_and(|at| at <= now().steady);
             if !self.state.stopped && (last_tick.elapsed() >= TICK || is_due()) {
                 last_tick = Instant::now();
@@ -129,33 +136,53 @@ impl Driver {
         self.ended.store(true, Ordering::SeqCst);
     }
 
-    /// Waits for messages, not at all if the engine has more to do; takes all that are there.
-    fn receive(&mut self, runtime: &Runtime, at_most: Duration) -> (Vec<Message>, Vec<PeerMessage>) {
-        let (mut messages, mut from_peers) = (Vec::new(), Vec::new());
-        let at_most = if self.state.more { Duration::ZERO } else { at_most };
-        let (local, peers) = (&mut self.messages, &mut self.from_peers);
+    /// Waits for messages, not at all if there is more to do; takes all that are there.
+    pub(super) fn receive(&mut self, runtime: &Runtime, at_most: Duration) -> Vec<Message> {
+        let mut messages = Vec::new();
+        let busy = self.state.more || !self.state.inbox.is_empty();
+        let at_most = if busy { Duration::ZERO } else { at_most };
+        let (local, peers, inbox) = (&mut self.messages, &mut self.from_peers, &mut self.state.inbox);
         let received = async {
             tokio::select! {
                 biased;
                 count = local.recv_many(&mut messages, MOST) => count == 0,
-                Some(first) = peers.recv() => { from_peers.push(first); false }
+                Some(first) = peers.recv() => { inbox.push(first); false }
             }
         };
         if runtime.block_on(async { timeout(at_most, received).await }) == Ok(true) {
             messages.push(Message::Shutdown);
         }
-        while from_peers.len() < MOST_OF_PEERS
-            && let Ok(message) = self.from_peers.try_recv()
-        {
-            from_peers.push(message);
-        }
-        (messages, from_peers)
+        self.sort();
+        messages
     }
 
-    /// Handles what peers did, in its order.
-    fn take_from_peers(&mut self, messages: Vec<PeerMessage>) {
-        for PeerMessage { peer, event, _permit } in messages {
+    /// Takes in all that peers have sent meanwhile; answers whether anything waits that questions must not delay.
+    fn sort(&mut self) -> bool {
+        while let Ok(message) = self.from_peers.try_recv() {
+            self.state.inbox.push(message);
+        }
+        self.state.inbox.has_news() || !self.messages.is_empty()
+    }
+
+    /// Handles what peers sent: news in its order, then questions as long as nothing else comes.
+    pub(super) fn take_from_peers(&mut self) {
+        for _ in 0..MOST_OF_PEERS {
+            let Some(PeerMessage { peer, event, _permit }) = self.state.inbox.news() else { break };
             self.handle(Event::Peer(peer, event));
+        }
+        let mut spent = 0;
+        while spent < MOST_FOR_QUESTIONS
+            && !self.sort()
+            && let Some(PeerMessage { peer, event, _permit }) = self.state.inbox.question()
+        {
+            let (before, started) = (self.engine.peer_units(peer), Instant::now());
+            self.handle(Event::Peer(peer, event));
+            let work = self.engine.peer_units(peer).saturating_sub(before);
+            // A disk may be much slower than a unit supposes, and what is refused takes its time too.
+            let time = u64::try_from(started.elapsed().as_micros() / UNIT).unwrap_or(u64::MAX);
+            let cost = work.max(time).max(1);
+            self.state.inbox.charge(peer, cost);
+            spent += cost;
         }
     }
 

@@ -10,6 +10,7 @@ use chain_core::{
     account::address_of,
     block::Block,
     coin::{KeyBytes, Lock, Output},
+    execute::GATEWAY,
     hash::BlockHash,
     header::Header,
     merkle, pow,
@@ -45,6 +46,29 @@ pub const COUNTER: Address = Address::repeat_byte(0xcc);
 
 /// CALLDATALOAD(0) DUP1 SLOAD PUSH1 1 ADD SWAP1 SSTORE STOP.
 const COUNTER_CODE: [u8; 11] = [0x60, 0x00, 0x35, 0x80, 0x54, 0x60, 0x01, 0x01, 0x90, 0x55, 0x00];
+
+/// A contract that withdraws, to the lock that its calldata names, an amount that depends on the block's beneficiary.
+pub const WITHDRAWER: Address = Address::repeat_byte(0xdd);
+
+/// What it withdraws for each unit, in wei: 0.001 CRN.
+const WITHDRAWN_UNIT: u64 = 1_000_000_000_000_000;
+
+/// What [`WITHDRAWER`] withdraws in a block with this beneficiary.
+pub fn withdrawn(beneficiary: &Address) -> Amount {
+    Amount(u64::from(1 + (beneficiary[19] & 15)) * (GRAINS_PER_CRN / 1_000))
+}
+
+/// Hands its calldata on to the gateway, with (1 + COINBASE mod 16) units.
+fn withdrawer_code() -> Bytes {
+    // CALLDATASIZE PUSH0 PUSH0 CALLDATACOPY; PUSH0 PUSH0 CALLDATASIZE PUSH0; COINBASE PUSH1 15 AND PUSH1 1 ADD; PUSH8.
+    let mut code = vec![0x36, 0x5f, 0x5f, 0x37, 0x5f, 0x5f, 0x36, 0x5f, 0x41, 0x60, 15, 0x16, 0x60, 1, 0x01, 0x67];
+    code.extend(WITHDRAWN_UNIT.to_be_bytes());
+    // MUL; PUSH20 gateway, GAS CALL POP STOP.
+    code.extend([0x02, 0x73]);
+    code.extend(GATEWAY);
+    code.extend([0x5a, 0xf1, 0x50, 0x00]);
+    code.into()
+}
 
 /// Somebody with a key.
 #[derive(Debug)]
@@ -92,6 +116,7 @@ fn spec(users: &[User]) -> ChainSpec {
     };
     let mut accounts: Vec<_> = users.iter().map(|user| account(user.address, Bytes::new())).collect();
     accounts.push(account(COUNTER, Bytes::from_static(&COUNTER_CODE)));
+    accounts.push(account(WITHDRAWER, withdrawer_code()));
     accounts.sort_by_key(|account| account.address);
     let coins = users.iter().flat_map(|user| vec![Output { amount: COIN, lock: user.lock }; COINS]);
     ChainSpec {

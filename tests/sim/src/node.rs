@@ -1,7 +1,7 @@
 //! A node: an engine on a database in memory, and around it what the node's network shell does for one.
 
 use cairn_node::{
-    engine::{Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, RelayConfig, RequestId},
+    engine::{Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, PeerWork, RelayConfig, RequestId},
     store::{Store, StoreConfig, memory::MemoryKv},
     template::TemplateRequest,
     verify::VerifyConfig,
@@ -116,6 +116,8 @@ pub struct Node {
     pub hurry: (u64, u32),
     /// What it mines on.
     pub mining: Mining,
+    /// What each peer had cost it, and when that was noted.
+    pub worked: BTreeMap<PeerId, (u64, PeerWork)>,
 }
 
 impl Node {
@@ -135,6 +137,7 @@ impl Node {
             next_tick: 0,
             hurry: (0, 0),
             mining: Mining::default(),
+            worked: BTreeMap::new(),
         }
     }
 

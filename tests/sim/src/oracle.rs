@@ -43,7 +43,9 @@ pub enum Invariant {
     Liveness,
     /// Each peer costs bounded memory.
     Memory,
-    /// No honest peer is banned, and nothing that it passed on is rejected.
+    /// Each peer costs bounded work.
+    Work,
+    /// No honest peer is banned or close to it, and nothing that it passed on is rejected.
     Blame,
     /// An honest miner's block is valid.
     Template,

@@ -164,6 +164,14 @@ impl Plan {
         self.nodes - self.attackers.len()
     }
 
+    /// Whether all messages arrive in time, nobody attacks and no process ends.
+    pub fn is_calm(&self) -> bool {
+        let cuts = |(_, fault): &(u64, Fault)| {
+            matches!(fault, Fault::Partition(_) | Fault::Crash { .. } | Fault::DiskFull { .. })
+        };
+        matches!(self.model, Model::Synchronous { .. }) && self.attackers.is_empty() && !self.faults.iter().any(cuts)
+    }
+
     fn draw_faults(&self, length: u64, random: &mut Random) -> Vec<(u64, Fault)> {
         let mut faults = Vec::new();
         if random.chance(0.5) {
@@ -190,6 +198,14 @@ impl Plan {
                 let node = random.index(self.honest());
                 faults.push((random.below(length), Fault::Clock { node, skew: draw_skew(random) }));
             }
+        }
+        // Somebody sets a clock by up to an hour, and right again. A miner would then make blocks that wait for their time.
+        let idle: Vec<usize> = (0..self.honest()).filter(|node| self.shares[*node] == 0.0).collect();
+        if random.chance(0.2) && !idle.is_empty() {
+            let (node, at) = (*random.pick(&idle), random.below(length));
+            let skew = ((random.unit() * 2.0 - 1.0) * 3_600_000.0) as i64;
+            faults.push((at, Fault::Clock { node, skew }));
+            faults.push((at + random.between(5_000, 120_000), Fault::Clock { node, skew: self.skews[node] }));
         }
         faults.sort_by_key(|(at, _)| *at);
         faults

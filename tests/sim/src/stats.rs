@@ -105,6 +105,10 @@ pub struct Stats {
     pub mined: u64,
     /// Attackers banned.
     pub bans: u64,
+    /// The most points that an honest node held against another.
+    pub points: u32,
+    /// The most that one peer cost an engine in ten seconds, in units, and was asked by it.
+    pub work: (u64, u64),
     /// Crashes.
     pub crashes: u64,
     /// Events that engines handled.
@@ -143,6 +147,8 @@ impl Stats {
         self.transactions.1 += other.transactions.1;
         self.mined += other.mined;
         self.bans += other.bans;
+        self.points = self.points.max(other.points);
+        self.work = (self.work.0.max(other.work.0), self.work.1.max(other.work.1));
         self.crashes += other.crashes;
         self.events += other.events;
     }
@@ -174,6 +180,11 @@ impl fmt::Display for Stats {
         self.reorgs.iter().take(12).try_for_each(|(depth, count)| write!(f, " {depth}: {count}"))?;
         let rest: u64 = self.reorgs.iter().skip(12).map(|(_, count)| count).sum();
         writeln!(f, ", deeper: {rest}; crashes: {}; attackers banned: {}", self.crashes, self.bans)?;
+        writeln!(
+            f,
+            "most points against an honest peer: {}; most for one peer in 10 s: {} units of work, {} questions",
+            self.points, self.work.0, self.work.1
+        )?;
         for (name, revenue) in &self.revenue {
             writeln!(
                 f,

@@ -10,6 +10,8 @@ const QUESTIONS: usize = 4 + bodies::PER_PEER + fetch::PER_PEER;
 /// How much is kept because of peers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerUsage {
+    /// Peers that are known as connected.
+    pub peers: usize,
     /// Our questions that have no answer yet.
     pub questions: usize,
     /// Transactions that peers named and that are not here.
@@ -40,6 +42,7 @@ impl PeerUsage {
     /// The most that so many peers may amount to.
     pub fn most(peers: usize) -> Self {
         Self {
+            peers,
             questions: peers * QUESTIONS + compact::PARTIALS,
             wanted: peers * fetch::WANTED,
             orphans: intake::ORPHANS,
@@ -58,6 +61,7 @@ impl PeerUsage {
     /// Names of the counts that are over another's.
     pub fn over(&self, most: &Self) -> Vec<&'static str> {
         let pairs = [
+            ("peers", self.peers, most.peers),
             ("questions", self.questions, most.questions),
             ("wanted", self.wanted, most.wanted),
             ("orphans", self.orphans, most.orphans),
@@ -81,6 +85,7 @@ impl Engine {
         let relay = &self.relay;
         let peers = || relay.peers.values();
         PeerUsage {
+            peers: relay.peers.len(),
             questions: relay.requests.len(),
             wanted: relay.wants.len(),
             orphans: relay.orphans.len(),

@@ -2,7 +2,7 @@
 
 use cairn_node::{
     engine::{PeerAction, PeerEvent, PeerId},
-    wire::{CompactBlock, Request, Response, ShortId, Status},
+    wire::{BLOCKS, CompactBlock, HEADERS, Request, Response, ShortId, Status},
 };
 use chain_core::{
     Bytes, U256,
@@ -105,6 +105,51 @@ impl Strategy for Announcer {
             context.ask(peer, request);
         }
         let pause = context.random().between(200, 4_000);
+        context.wake_after(pause);
+    }
+}
+
+/// Milliseconds for which an asker asks, and most in which it then lies low.
+const ASKING: u64 = 15_000;
+const RESTING: u64 = 200_000;
+
+/// Asks questions whose answers touch much, about as fast as the budget of one peer recovers, for some seconds.
+#[derive(Default)]
+pub(super) struct Asker {
+    until: u64,
+}
+
+/// Something that is dear to answer, of what the asker's own node knows.
+fn dear(context: &mut Context<'_>) -> Option<Request> {
+    let what = context.random().below(4);
+    let salt = context.random().word();
+    let engine = context.engine()?;
+    let tip = engine.store().tip();
+    let mut hashes = Vec::new();
+    for height in (1..=tip.height).rev().take(BLOCKS) {
+        hashes.extend(engine.store().at_height(height).ok()?.map(|at| at.hash));
+    }
+    Some(match what {
+        // HEADERS is far below 65,536.
+        0 => Request::Headers { locator: vec![context.chain().hash], most: HEADERS as u16 },
+        1 => Request::Blocks(hashes),
+        2 => Request::BlockTransactions { block: *hashes.first()?, positions: vec![0] },
+        _ => Request::ShortTransactions { salt, ids: vec![ShortId([7; 6]); 200] },
+    })
+}
+
+impl Strategy for Asker {
+    fn timer(&mut self, context: &mut Context<'_>) {
+        let now = context.now();
+        if now >= self.until {
+            let rest = context.random().between(1_000, RESTING);
+            self.until = now + rest + ASKING;
+            return context.wake_after(rest);
+        }
+        if let Some(request) = dear(context) {
+            context.peers().into_iter().for_each(|peer| context.ask(peer, request.clone()));
+        }
+        let pause = context.random().between(10, 30);
         context.wake_after(pause);
     }
 }

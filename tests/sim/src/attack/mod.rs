@@ -2,11 +2,13 @@
 
 mod double_spender;
 mod equivocator;
+mod false_forms;
 mod flood;
 mod forger;
 mod lab;
 mod selfish;
 mod silent;
+mod transactions;
 
 use cairn_node::engine::{Engine, PeerAction, PeerEvent, PeerId};
 use chain_core::{block::Block, hash::BlockHash};
@@ -72,11 +74,27 @@ pub enum Kind {
     Equivocator,
     /// Announces transactions that do not exist.
     Announcer,
+    /// Sends false compact forms of honest blocks.
+    FalseForms,
+    /// Hands out false bodies of honest blocks.
+    Mutator,
+    /// Announces what others have and delivers orphans only.
+    Censor,
+    /// Hands out transactions with wrong signatures.
+    BadSigner,
+    /// Replaces a transaction without end, and leaves gaps of nonces.
+    Churner,
+    /// Withdraws and spends coins that differ from branch to branch.
+    ForkSpender,
+    /// Comes and goes under new identities.
+    Sybil,
+    /// Asks dear questions as fast as it may.
+    Asker,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 16] = [
         Self::DoubleSpender,
         Self::SelfishMiner,
         Self::Withholder,
@@ -85,6 +103,14 @@ impl Kind {
         Self::Eclipse,
         Self::Equivocator,
         Self::Announcer,
+        Self::FalseForms,
+        Self::Mutator,
+        Self::Censor,
+        Self::BadSigner,
+        Self::Churner,
+        Self::ForkSpender,
+        Self::Sybil,
+        Self::Asker,
     ];
 
     /// Its name in statistics.
@@ -98,6 +124,14 @@ impl Kind {
             Self::Eclipse => "eclipse",
             Self::Equivocator => "equivocator",
             Self::Announcer => "announcer",
+            Self::FalseForms => "false-forms",
+            Self::Mutator => "mutator",
+            Self::Censor => "censor",
+            Self::BadSigner => "bad-signer",
+            Self::Churner => "churner",
+            Self::ForkSpender => "fork-spender",
+            Self::Sybil => "sybil",
+            Self::Asker => "asker",
         }
     }
 
@@ -115,8 +149,17 @@ impl Kind {
     pub fn hash_share(self, random: &mut Random) -> f64 {
         match self {
             Self::DoubleSpender | Self::SelfishMiner => 0.1 + random.unit() * 0.35,
-            Self::Forger | Self::Equivocator | Self::Withholder => 0.05 + random.unit() * 0.25,
-            Self::HeaderFlood | Self::Eclipse | Self::Announcer => 0.0,
+            Self::Forger | Self::Equivocator | Self::Withholder | Self::FalseForms => 0.05 + random.unit() * 0.25,
+            Self::HeaderFlood
+            | Self::Eclipse
+            | Self::Announcer
+            | Self::Mutator
+            | Self::Censor
+            | Self::BadSigner
+            | Self::Churner
+            | Self::ForkSpender
+            | Self::Sybil
+            | Self::Asker => 0.0,
         }
     }
 
@@ -131,6 +174,14 @@ impl Kind {
             Self::Eclipse => Box::new(silent::Eclipse),
             Self::Equivocator => Box::new(equivocator::Equivocator::default()),
             Self::Announcer => Box::new(flood::Announcer),
+            Self::FalseForms => Box::new(false_forms::FalseForms),
+            Self::Mutator => Box::new(false_forms::Mutator),
+            Self::Censor => Box::new(transactions::Censor::default()),
+            Self::BadSigner => Box::new(transactions::BadSigner),
+            Self::Churner => Box::new(transactions::Churner::default()),
+            Self::ForkSpender => Box::new(transactions::ForkSpender::default()),
+            Self::Sybil => Box::new(transactions::Sybil),
+            Self::Asker => Box::new(flood::Asker::default()),
         }
     }
 }

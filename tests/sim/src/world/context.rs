@@ -74,9 +74,9 @@ impl Context<'_> {
         self.world.now
     }
 
-    /// What the node's clock shows.
+    /// What the node's wall clock shows.
     pub fn clock(&self) -> Time {
-        self.world.clock(self.node)
+        self.world.clock(self.node).wall
     }
 
     /// The node's number.
@@ -161,6 +161,17 @@ impl Context<'_> {
         if let Ok(bytes) = encode(block) {
             self.world.gossip_to(self.node, peer, bytes);
         }
+    }
+
+    /// Does in the engine's place what one may want of the network.
+    #[cfg(test)]
+    pub(crate) fn perform(&mut self, action: PeerAction) {
+        self.world.do_for(self.node, action);
+    }
+
+    /// Ends a connection.
+    pub fn hang_up(&mut self, peer: PeerId) {
+        self.world.hang_up(self.node, peer);
     }
 
     /// Sends bytes to a peer that are no message.

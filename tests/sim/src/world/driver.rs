@@ -1,12 +1,23 @@
 //! What the engine's thread does in a node: events in, actions out, timers.
 
-use cairn_node::engine::{Action, Event, NodeEvent, PeerUsage, Reply};
+use cairn_node::engine::{Action, Event, NodeEvent, PeerId, PeerUsage, PeerWork, Reply};
+use std::collections::BTreeMap;
 
-use super::{Happening, World, links::name};
+use super::{Happening, Phase, World, links::name};
 use crate::{node::open, oracle::Invariant};
 
 /// Milliseconds between two ticks at most.
 const TICK: u64 = 1_000;
+
+/// Seconds over which work for a peer is added up.
+const WORK_SPAN: u64 = 10;
+
+/// Questions that an engine may ask one peer in that time. An honest one asks for blocks and transactions as often as answers come:
+/// some ten a round trip of a few milliseconds while there is much, a fraction of that otherwise.
+pub(super) const ASKED: u64 = 600;
+
+/// Blocks that a reorganisation may go back in a network that keeps its bound and that nobody attacks.
+const DEPTH: usize = 12;
 
 /// Ticks that may come without waiting, in one second.
 const HURRIED: u32 = 1_000;
@@ -101,8 +112,7 @@ impl World {
         let (wake, usage, headers) = (engine.wake_at(), engine.peer_usage(), engine.headers());
         self.check_memory(node, &usage, headers);
         if let Some(wake) = wake {
-            let clock = self.clock(node);
-            let at = self.now + wake.0.saturating_sub(clock.0).max(1);
+            let at = self.now + wake.since(self.clock(node).steady).max(1);
             self.plan_tick(node, at);
         }
         self.mine_on(node);
@@ -147,6 +157,35 @@ impl World {
         self.queue.plan(now + TICK, Happening::Tick { node, start });
         self.time_out(node);
         self.handle(node, Event::Tick);
+        self.check_work(node);
+    }
+
+    /// What each peer makes an engine do in a few seconds is bounded, whatever it says.
+    fn check_work(&mut self, node: usize) {
+        let Some(engine) = self.nodes[node].engine.as_ref().filter(|_| self.nodes[node].is_honest()) else { return };
+        let now: BTreeMap<PeerId, PeerWork> = engine.peer_work().collect();
+        let before = &mut self.nodes[node].worked;
+        before.retain(|peer, _| now.contains_key(peer));
+        let mut most = (0, 0);
+        for (peer, work) in now {
+            let (since, earlier) = *before.entry(peer).or_insert((self.now, PeerWork::default()));
+            if self.now - since < WORK_SPAN * 1_000 {
+                continue;
+            }
+            let (units, asked) = (work.units() - earlier.units(), work.asked - earlier.asked);
+            most = (most.0.max(units), most.1.max(asked));
+            before.insert(peer, (self.now, work));
+        }
+        let (units, asked) = most;
+        self.stats.work = (self.stats.work.0.max(units), self.stats.work.1.max(asked));
+        if units > (self.most_work)(WORK_SPAN + 1) {
+            let detail = format!("{} does work of {units} units for one peer in {WORK_SPAN} s", name(node));
+            return self.fail(Invariant::Work, detail);
+        }
+        if asked > self.most_asked {
+            let detail = format!("{} asks one peer {asked} questions in {WORK_SPAN} s", name(node));
+            self.fail(Invariant::Work, detail);
+        }
     }
 
     /// Does what an engine wants; answers whether it has more to do.
@@ -189,6 +228,10 @@ impl World {
         if self.nodes[node].is_honest() {
             if !disconnected.is_empty() {
                 self.stats.reorgs.add(disconnected.len() as u64);
+            }
+            if disconnected.len() > DEPTH && self.phase == Phase::Rough && self.plan.is_calm() {
+                let detail = format!("{} leaves {} blocks of its chain", name(node), disconnected.len());
+                return self.fail(Invariant::CommonPrefix, detail);
             }
             for hash in &*connected {
                 if let Some(find) = self.oracle.find(hash).filter(|find| find.miner != node) {

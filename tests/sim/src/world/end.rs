@@ -87,7 +87,7 @@ impl World {
         self.audit();
     }
 
-    /// Partitions heal, processes start, delays are bounded, attackers' miners stop; users pay what must be mined.
+    /// Partitions heal, clocks are set right, processes start, delays are bounded, attackers' miners stop; users pay what must be mined.
     fn make_good(&mut self) {
         self.log.line(self.now, "--", || "the network is good from now on".into());
         self.phase = Phase::Good;
@@ -98,6 +98,7 @@ impl World {
         for node in 0..self.nodes.len() {
             self.nodes[node].kv.set_faults(Default::default());
             self.nodes[node].failing = false;
+            self.nodes[node].skew = self.plan.skews[node];
             self.consult(node, |strategy, context| strategy.stop(context));
             self.start(node);
         }

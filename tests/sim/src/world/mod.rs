@@ -1,6 +1,8 @@
 //! A history as it happens: nodes, what is on its way between them, and the clock.
 
 mod context;
+#[cfg(test)]
+mod defences;
 mod driver;
 mod end;
 mod faults;
@@ -12,11 +14,11 @@ mod shell;
 
 pub use context::Context;
 
-use cairn_node::engine::{PeerId, PeerUsage, RequestId, Time};
+use cairn_node::engine::{Now, PeerId, PeerUsage, PeerWork, RequestId, Time};
 use chain_core::hash::TxId;
 use std::sync::Arc;
 
-use self::links::Links;
+use self::{driver::ASKED, links::Links};
 use crate::{
     chain::{Chain, INTERVAL},
     log::Log,
@@ -105,6 +107,10 @@ pub struct World {
     pub(crate) promised: Vec<TxId>,
     /// The most that so many peers may make an engine remember.
     pub(crate) most: fn(usize) -> PeerUsage,
+    /// The most that one peer may cost an engine in so many seconds.
+    pub(crate) most_work: fn(u64) -> u64,
+    /// The most questions that an engine may ask one peer in ten seconds.
+    pub(crate) most_asked: u64,
     violation: Option<Violation>,
 }
 
@@ -148,6 +154,8 @@ impl World {
             phase: Phase::Rough,
             promised: Vec::new(),
             most: PeerUsage::most,
+            most_work: PeerWork::most_units,
+            most_asked: ASKED,
             violation: None,
         }
     }
@@ -225,10 +233,10 @@ impl World {
         honest.filter_map(|node| node.engine.as_ref()).map(|engine| engine.store().tip().height).max().unwrap_or(0)
     }
 
-    /// What a node's clock shows.
-    pub(crate) fn clock(&self, node: usize) -> Time {
-        let start = u64::from(self.chain.spec.genesis_time) * 1_000;
-        Time((start + self.now).saturating_add_signed(self.nodes[node].skew))
+    /// What a node's clocks show.
+    pub(crate) fn clock(&self, node: usize) -> Now {
+        let steady = Time(u64::from(self.chain.spec.genesis_time) * 1_000 + self.now);
+        Now { wall: Time(steady.0.saturating_add_signed(self.nodes[node].skew)), steady }
     }
 
     /// An invariant does not hold: the history ends here.

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Four nodes, nothing that goes wrong.
-fn calm(seed: u64) -> World {
+pub(super) fn calm(seed: u64) -> World {
     let model = Some(ModelName::Synchronous);
     let overrides = Overrides { nodes: Some(4), blocks: Some(8), model, attack: Some(None) };
     let plan = Plan {
@@ -45,7 +45,7 @@ fn broken_by(node: usize, strategy: impl Strategy + 'static) -> Option<Invariant
 }
 
 /// Changes what an engine wants of the network.
-struct Acts<F>(F);
+pub(super) struct Acts<F>(pub(super) F);
 
 impl<F: FnMut(&mut Context<'_>, PeerAction) -> Option<PeerAction>> Strategy for Acts<F> {
     fn act(&mut self, context: &mut Context<'_>, action: PeerAction) -> Option<PeerAction> {
@@ -167,6 +167,25 @@ fn what_peers_make_an_engine_remember_beyond_the_bound_is_reported() {
     let mut world = calm(1);
     world.most = |_| PeerUsage::default();
     assert_eq!(guarded(world).violation.map(|violation| violation.invariant), Some(Invariant::Memory));
+}
+
+#[test]
+fn work_for_a_peer_beyond_the_bound_is_reported() {
+    let mut world = calm(1);
+    world.most_work = |_| 0;
+    assert_eq!(guarded(world).violation.map(|violation| violation.invariant), Some(Invariant::Work));
+    let mut world = calm(1);
+    world.most_asked = 0;
+    assert_eq!(guarded(world).violation.map(|violation| violation.invariant), Some(Invariant::Work));
+}
+
+#[test]
+fn an_honest_peer_that_is_close_to_a_ban_is_reported() {
+    let blames = |_: &mut Context<'_>, action: PeerAction| match action {
+        PeerAction::Request(peer, _, Request::Announce(_)) => Some(PeerAction::Penalize(peer, Offence::LessWork)),
+        action => Some(action),
+    };
+    assert_eq!(broken_by(3, Acts(blames)), Some(Invariant::Blame));
 }
 
 #[test]
