@@ -77,7 +77,10 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{engine::InboundId, wire::Request};
+    use crate::{
+        engine::{InboundId, Payer, Side},
+        wire::Request,
+    };
 
     fn question(peer: u64) -> PeerMessage {
         let request = Request::Pool { salt: 0 };
@@ -122,7 +125,7 @@ mod tests {
         assert!(inbox.is_empty());
         inbox.push(question(1));
         assert!(!inbox.is_empty() && !inbox.has_news());
-        inbox.push(news(2, PeerEvent::Connected { outbound: false }));
+        inbox.push(news(2, PeerEvent::Connected(Side::Inbound, Payer(2))));
         assert_eq!(inbox.news().map(|message| message.peer), Some(PeerId(2)));
         inbox.push(news(1, PeerEvent::Disconnected));
         assert!(inbox.has_news());

@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod handle;
 mod held;
+mod inbox;
 mod link;
 mod open;
 mod peer;

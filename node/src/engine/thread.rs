@@ -164,7 +164,8 @@ impl Driver {
         self.state.inbox.has_news() || !self.messages.is_empty()
     }
 
-    /// Handles what peers sent: news in its order, then questions as long as nothing else comes.
+    /// Handles what peers sent: news in its order, then questions as long as nothing else comes. One question has its turn
+    /// even so: a flood of news would otherwise leave every peer without answers.
     pub(super) fn take_from_peers(&mut self) {
         for _ in 0..MOST_OF_PEERS {
             let Some(PeerMessage { peer, event, _permit }) = self.state.inbox.news() else { break };
@@ -172,7 +173,7 @@ impl Driver {
         }
         let mut spent = 0;
         while spent < MOST_FOR_QUESTIONS
-            && !self.sort()
+            && (spent == 0 || !self.sort())
             && let Some(PeerMessage { peer, event, _permit }) = self.state.inbox.question()
         {
             let (before, started) = (self.engine.peer_units(peer), Instant::now());

@@ -168,6 +168,11 @@ impl Engine {
         payer.is_some_and(|payer| self.relay.accounts.is_open(payer, self.steady))
     }
 
+    /// What a peer has cost since it connected, in units.
+    pub(in crate::engine) fn peer_units(&self, peer: PeerId) -> u64 {
+        self.relay.peers.get(&peer).map_or(0, |peer| peer.work.units())
+    }
+
     /// What each peer has cost since it connected.
     pub fn peer_work(&self) -> impl Iterator<Item = (PeerId, PeerWork)> {
         self.relay.peers.iter().map(|(id, peer)| (*id, peer.work))

@@ -10,3 +10,4 @@ mod price;
 mod requests;
 mod sync;
 mod transactions;
+mod turns;

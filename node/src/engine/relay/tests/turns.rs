@@ -8,13 +8,13 @@ use tokio::{
 
 use crate::{
     engine::{
-        Engine, GossipId, InboundId, PeerAction, PeerEvent, PeerId, Verdict,
+        Engine, GossipId, InboundId, Payer, PeerAction, PeerEvent, PeerId, RequestId, Side, Verdict,
         link::{PeerMessage, WAITING},
         relay::compact::compact,
         tests::kit::Kit,
         thread::{self, Driver, DriverState, Message},
     },
-    wire::{BLOCKS, Request},
+    wire::{BLOCKS, Request, Response},
 };
 
 /// Peers that ask as much as they may.
@@ -74,7 +74,7 @@ fn a_flood_of_questions_delays_no_block_and_keeps_no_honest_peer_waiting() {
     let hashes: Vec<_> = (1..=40).map(|height| kit.block_at(height).hash()).collect();
     let mut thread = Thread::new(kit.engine);
     for peer in 1..=HONEST {
-        thread.send(peer, PeerEvent::Connected { outbound: true });
+        thread.send(peer, PeerEvent::Connected(Side::Chosen, Payer(peer)));
         thread.turn();
     }
     for peer in 1..=CROWD {
@@ -104,4 +104,23 @@ fn a_flood_of_questions_delays_no_block_and_keeps_no_honest_peer_waiting() {
     let before =
         actions.iter().take_while(|action| !own(action)).filter(|action| matches!(action, PeerAction::Respond(..)));
     assert!(before.count() <= CROWD as usize, "after one question of each other peer at most");
+}
+
+#[test]
+fn a_flood_of_news_leaves_questions_their_turn() {
+    let kit = Kit::new();
+    let genesis = kit.engine.chain_info().hash;
+    let mut thread = Thread::new(kit.engine);
+    for peer in 1..=2 {
+        thread.send(peer, PeerEvent::Connected(Side::Chosen, Payer(peer)));
+        thread.turn();
+    }
+    // Answers that nobody waits for.
+    for id in 0..1_000 {
+        thread.send(1, PeerEvent::Response(RequestId(1_000 + id), Ok(Response::Ack)));
+    }
+    thread.send(2, PeerEvent::Request(InboundId(0), Request::Headers { locator: vec![genesis], most: 1 }));
+    let actions = thread.turn();
+    let answered = |action: &PeerAction| matches!(action, PeerAction::Respond(PeerId(2), InboundId(0), _));
+    assert!(actions.iter().any(answered), "{actions:?}");
 }
