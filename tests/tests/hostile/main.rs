@@ -4,7 +4,7 @@ mod attacker;
 mod introducer;
 
 use attacker::{Attacker, Manners, Question};
-use cairn_node::wire::{Message, PROTOCOL, Request, Status};
+use cairn_node::wire::{CompactBlock, Message, PROTOCOL, Request, Status};
 use cairn_tests::{Load, Node, NodeOptions, TestKey, genesis, mined_spec, wait_for};
 use chain_core::{
     codec,
@@ -171,6 +171,33 @@ fn gossip_that_is_no_block_is_punished() {
         attacker.gossip([&number.to_le_bytes()[..], &[0xee; 500]].concat());
     });
     victim.is_well();
+}
+
+/// After a network was apart, or on a chain that makes many blocks a second, an honest peer passes many on at once.
+#[test]
+fn a_burst_of_blocks_costs_a_peer_nothing() {
+    let mut load = Load::new();
+    load.fan_out(3_000);
+    let node = Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
+    let block = &load.blocks[0];
+    node.rpc.call("chain_submitBlock", json!([hex::encode(codec::encode(block))]));
+    let victim = Victim::of(node, 1);
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.run(Duration::from_secs(1));
+    // Of a block that the node has, it looks at no form any more.
+    for number in 0..400_u32 {
+        let coinbase = chain_core::Bytes::copy_from_slice(&number.to_le_bytes());
+        attacker.gossip(CompactBlock { header: block.header, coinbase, short_ids: Vec::new() }.encode());
+    }
+    attacker.gossip(vec![0xee; 500]);
+    let id = attacker.id().to_string();
+    let points = wait_for("what comes after the burst", 60, || {
+        attacker.run(Duration::from_millis(100));
+        let peers = victim.node.rpc.call("admin_peers", json!([]));
+        let peer = peers.as_array().into_iter().flatten().find(|peer| peer["id"] == id.as_str())?;
+        peer["points"].as_u64().filter(|points| *points > 0)
+    });
+    assert_eq!(points, 50, "the bytes that are no block cost points, and nothing else");
 }
 
 #[test]
