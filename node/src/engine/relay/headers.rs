@@ -106,6 +106,7 @@ impl Engine {
         let (from, after) = (after, after.unwrap_or_else(|| self.tree.best_header()));
         let Some(peer) = self.relay.peers.get_mut(&id).filter(|peer| !peer.asked_headers) else { return };
         peer.asked_headers = true;
+        peer.claim_then = peer.claim;
         peer.headers_from = from;
         let locator = match &peer.presync {
             Some(presync) => vec![presync.last.hash],
@@ -236,12 +237,13 @@ impl Engine {
         self.end_of_headers(id, Some(work), !run.new.is_empty())
     }
 
-    /// Whether a run that ends a peer's chain is worth less than the peer claims: nothing of it is stored, so that whoever
+    /// Whether a run that ends a peer's chain is worth less than the peer claimed: nothing of it is stored, so that whoever
     /// only claims much cannot fill a chain that is young.
     fn falls_short(&self, id: PeerId, run: &Run) -> bool {
-        let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim);
+        let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim_then);
         claim.is_some_and(|claim| {
-            let shown = claim.found || run.new.iter().any(|(_, context)| context.hash == claim.hash);
+            let shown =
+                self.tree.contains(&claim.hash) || run.new.iter().any(|(_, context)| context.hash == claim.hash);
             run.cut.is_none() && !shown && run.last().work < claim.work
         })
     }
@@ -254,7 +256,7 @@ impl Engine {
 
     /// A peer has no more headers; its chain amounts to this work. If that was of no use, the peer is left alone for a while.
     fn end_of_headers(&mut self, id: PeerId, work: Option<U256>, useful: bool) -> Result<(), Fatal> {
-        let claimed = self.relay.peers.get(&id).and_then(|peer| peer.claim);
+        let claimed = self.relay.peers.get(&id).and_then(|peer| peer.claim_then);
         let Some(claim) = claimed.filter(|claim| !self.tree.contains(&claim.hash)) else {
             // It showed what it claims, but perhaps not what an orphan of it stands on.
             if !useful {

@@ -60,6 +60,8 @@ pub(super) struct Peer {
     pub(super) lacking: u64,
     /// Whether it was asked for headers and did not answer yet.
     pub(super) asked_headers: bool,
+    /// What it claimed when it was last asked for headers: the answer to that need not show what it claimed since.
+    pub(super) claim_then: Option<Claim>,
     /// The block whose descendants it was asked for last, if that went on from an earlier answer.
     pub(super) headers_from: Option<BlockHash>,
     /// Headers of its chain are of no use before this time.
@@ -99,6 +101,7 @@ impl Peer {
             lacks: None,
             lacking: LACKING,
             asked_headers: false,
+            claim_then: None,
             headers_from: None,
             headers_after: Time(0),
             useless: USELESS,

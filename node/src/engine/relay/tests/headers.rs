@@ -78,6 +78,33 @@ fn who_claims_much_and_shows_nothing_pays() {
     assert!(points(&net) >= 60, "{}", points(&net));
 }
 
+// Two answers of one peer may overtake each other: that to a question where it stands may come before the headers it was asked for
+// first, and be of a block that was found in between.
+#[test]
+fn headers_need_not_show_what_was_claimed_after_they_were_asked_for() {
+    let mut net = one_node(5);
+    let genesis = net.nodes[0].genesis.header;
+    let headers = cheap_headers(&net, &genesis, 9);
+    let claim = |net: &Net, count: usize| Status {
+        best: headers[count - 1].hash(),
+        height: count as u32,
+        work: net.nodes[0].engine.tree.get(&genesis.hash()).unwrap().work + U256::from(2 * count),
+        ..net.status(0)
+    };
+    let (before, after) = (claim(&net, 8), claim(&net, 9));
+    ask(&mut net, Request::Status(before));
+    let (_, id, _) = net.questions(HOSTILE).remove(0);
+    ask(&mut net, Request::Status(after));
+    answer(&mut net, id, Response::Headers(headers[..8].to_vec()));
+    assert_eq!(net.offences_of(0, HOSTILE), []);
+    assert!(net.nodes[0].engine.tree.contains(&headers[7].hash()));
+    // The next answer shows it, or else.
+    net.run(5_000);
+    let (_, id, _) = net.questions(HOSTILE).remove(0);
+    answer(&mut net, id, Response::Headers(Vec::new()));
+    assert_eq!(net.offences_of(0, HOSTILE), [Offence::LessWork]);
+}
+
 #[test]
 fn headers_that_are_worth_less_than_claimed_are_not_stored_on_a_young_chain_either() {
     for claimed in [2, 4] {
