@@ -63,8 +63,9 @@ pub enum CommandError {
     NoChain(PathBuf),
     /// Blocks below the tip are damaged, and the state is not: a reindex would lose it.
     #[error(
-        "{blocks} cannot be read from the disk, but the state can: nothing was changed, and the node runs as it is. To \
-         rebuild the state up to there and have the node fetch the rest from its peers, run `{command}`"
+        "{blocks} cannot be read from the disk, but the state can: nothing was changed. The node runs with it, and fetches a \
+         block that it cannot read again from its peers as soon as somebody asks for it. To rebuild the state up to there \
+         and have the node fetch the rest from its peers, run `{command}`"
     )]
     DamagedBlocks {
         /// Which.
@@ -118,6 +119,14 @@ pub enum CommandError {
         /// What there is.
         tip: u32,
     },
+    /// A range of heights that ends before it begins.
+    #[error("--from {from} is above --to {to}: name the lower height with --from")]
+    Range {
+        /// Where it begins.
+        from: u32,
+        /// Where it ends.
+        to: u32,
+    },
     /// The node does not answer.
     #[error(
         "no node answers at {url} ({reason}): start one, such as `{} --chain local`, or name another with --rpc URL",
@@ -153,7 +162,7 @@ impl CommandError {
     /// How the process ends: 2 for a command line or a configuration that cannot be used, 1 for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NobodyToPay => 2,
+            Self::Config(_) | Self::NobodyToPay | Self::Range { .. } => 2,
             _ => 1,
         }
     }

@@ -14,7 +14,7 @@ use chain_core::{
 };
 
 use super::{Action, BlockOutcome, Engine, Offence, Reply, Source, SubmitBlockError, Ticket, Undecided, error::Fatal};
-use crate::store::{HeaderRecord, Verdict};
+use crate::store::{BlockRef, HeaderRecord, Verdict};
 
 /// Peers' blocks that fork off so far below the tip, with less work than it, are not kept.
 const STALE: Height = 288;
@@ -173,7 +173,12 @@ impl Engine {
         let (mut sound, mut refused) = (Vec::with_capacity(blocks.len()), Vec::new());
         for (block, bytes) in blocks {
             let hash = block.hash();
-            let Some(info) = self.tree.get(&hash).filter(|info| info.status == Status::HeaderOnly) else { continue };
+            let Some(info) = self.tree.get(&hash) else { continue };
+            if info.status != Status::HeaderOnly {
+                let rule = self.restore_body(BlockRef { height: info.height, hash }, block, &bytes)?;
+                refused.extend(rule.map(|rule| (hash, rule)));
+                continue;
+            }
             match check_hashed_block(&self.spec, block) {
                 Ok(checked) => sound.push((info.height, checked, bytes)),
                 Err((_, rule)) => {

@@ -2,13 +2,16 @@
 
 use chain_core::{
     block::Block,
-    codec,
     coin::{CoinTransaction, OutPoint},
     hash::{BlockHash, TxId},
     state::ViewError,
     units::{Amount, Height},
 };
-use std::collections::HashMap;
+use parking_lot::Mutex;
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
 
 use super::{
     Context,
@@ -23,16 +26,31 @@ impl From<StoreError> for Failed {
             StoreError::IndexOff { .. }
             | StoreError::IndexMissing { .. }
             | StoreError::Pruned { .. }
-            | StoreError::NoBody(_) => Self(unavailable(error.to_string())),
-            other => Self(internal(other)),
+            | StoreError::NoBody(_)
+            | StoreError::Unreadable { .. } => Self(unavailable(error.to_string())),
+            other => Self(failed(&other)),
         }
     }
 }
 
 impl From<ViewError> for Failed {
     fn from(error: ViewError) -> Self {
-        Self(internal(error))
+        Self(failed(&error))
     }
+}
+
+/// Between two lines of the log on reads that failed: each call could make one.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// The disk did not give back what is stored: whoever runs the node has to hear of it, not only who called.
+fn failed(error: &dyn std::error::Error) -> RpcError {
+    static SAID: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut said = SAID.lock();
+    if said.is_none_or(|at| at.elapsed() >= QUIET) {
+        *said = Some(Instant::now());
+        tracing::error!("a call of the RPC failed: {error}");
+    }
+    internal(error)
 }
 
 /// A failure to read, on its way to becoming an answer.
@@ -115,9 +133,7 @@ pub fn body(snapshot: &Snapshot, at: BlockRef) -> RpcResult<Block> {
 
 /// As [`body`], and how many bytes it has.
 pub fn sized_body(snapshot: &Snapshot, at: BlockRef) -> RpcResult<(Block, usize)> {
-    let bytes = read(snapshot.body_bytes(at))?;
-    let block = codec::decode(&bytes).map_err(|error| internal(format!("block {}: {error}", at.hash)))?;
-    Ok((block, bytes.len()))
+    read(snapshot.sized_body(at))
 }
 
 /// The header of a block that should be stored.

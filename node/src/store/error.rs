@@ -126,6 +126,18 @@ pub enum StoreError {
     /// The body of a block on the active chain was not kept.
     #[error("the body of block {} at height {} is not stored", .0.hash, .0.height)]
     NoBody(BlockRef),
+    /// A stored block cannot be read from the disk.
+    #[error(
+        "block {} at height {} cannot be read from the disk ({reason}): a running node fetches it again from its peers. If it \
+        still cannot be read some minutes later, stop the node and run `{}`",
+        .at.hash, .at.height, program::on_this_data("reindex --force")
+    )]
+    Unreadable {
+        /// Which.
+        at: BlockRef,
+        /// What the disk answered.
+        reason: String,
+    },
     /// A block was connected to something else than its parent.
     #[error("block {block} does not follow the tip {tip}")]
     NotNext {
@@ -145,5 +157,15 @@ pub enum StoreError {
 impl From<StoreError> for ViewError {
     fn from(error: StoreError) -> Self {
         Self(Arc::new(error))
+    }
+}
+
+impl StoreError {
+    /// What is wrong, without what to do about it.
+    pub fn cause(&self) -> String {
+        match self {
+            Self::Corrupt(reason) | Self::Io { reason, .. } => reason.clone(),
+            other => other.to_string(),
+        }
     }
 }

@@ -3,21 +3,23 @@
 
 use parking_lot::Mutex;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::{Bound, ControlFlow},
     sync::Arc,
 };
 
 use super::{
-    StoreError,
+    BlockRef, StoreError,
     kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor},
+    schema,
 };
 
 type Rows = BTreeMap<Vec<u8>, Arc<[u8]>>;
 
-/// The columns by number. Copied on write while a snapshot holds them.
+/// The columns by number, and rows that cannot be read until they are written again. Copied on write while a snapshot holds
+/// them.
 #[derive(Clone, Default)]
-struct Columns([Arc<Rows>; Column::ALL.len()]);
+struct Columns([Arc<Rows>; Column::ALL.len()], Arc<BTreeSet<(&'static str, Vec<u8>)>>);
 
 /// What is to go wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -67,6 +69,12 @@ impl MemoryKv {
         self.0.lock().faults = faults;
     }
 
+    /// Has a body be unreadable, as in a file with a wrong bit, until it is written again.
+    pub fn spoil_body(&self, at: BlockRef) {
+        let row = (Column::Bodies.name(), schema::block_key(at).to_vec());
+        Arc::make_mut(&mut self.0.lock().columns.1).insert(row);
+    }
+
     fn read<T>(&self, read: impl FnOnce(&Columns) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let disk = self.0.lock();
         if disk.faults.unreadable {
@@ -83,6 +91,9 @@ impl Columns {
 
     fn apply(&mut self, batch: &Batch) {
         for (column, key, value) in batch.rows() {
+            if !self.1.is_empty() {
+                Arc::make_mut(&mut self.1).remove(&(column.name(), key.to_vec()));
+            }
             let rows = Arc::make_mut(&mut self.0[column as usize]);
             match value {
                 Some(value) => rows.insert(key.to_vec(), value.into()),
@@ -103,6 +114,9 @@ impl Columns {
 
 impl KvRead for Columns {
     fn get(&self, column: Column, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if !self.1.is_empty() && self.1.contains(&(column.name(), key.to_vec())) {
+            return Err(StoreError::Corrupt("simulated".into()));
+        }
         Ok(self.column(column).get(key).map(|value| value.to_vec()))
     }
 

@@ -29,6 +29,7 @@ mod schema;
 mod spends;
 mod state;
 mod survey;
+mod unreadable;
 mod view;
 
 pub use commit::Disconnected;

@@ -291,6 +291,7 @@ impl Opening<'_> {
             rows_written: 0,
             pruned: 0,
             stopped: false,
+            unreadable: Arc::default(),
         }
     }
 }

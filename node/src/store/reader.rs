@@ -20,6 +20,7 @@ use super::{
     prune::{is_pruned, missing_body, read_pruned},
     schema,
     state::{damaged, header_row},
+    unreadable::Unreadable,
     view::{read_account, read_code, read_coin, read_node, read_slot},
 };
 
@@ -29,14 +30,15 @@ pub struct Reader {
     kv: Arc<dyn Kv>,
     tx_index: bool,
     address_index: bool,
+    unreadable: Arc<Unreadable>,
 }
 
 /// Places of a lock's coins, and where the next page begins.
 type PlacesPage = (Vec<(CoinPlace, OutPoint)>, Option<CoinPlace>);
 
 impl Reader {
-    pub(super) fn new(kv: Arc<dyn Kv>, config: &StoreConfig) -> Self {
-        Self { kv, tx_index: config.tx_index, address_index: config.address_index }
+    pub(super) fn new(kv: Arc<dyn Kv>, config: &StoreConfig, unreadable: Arc<Unreadable>) -> Self {
+        Self { kv, tx_index: config.tx_index, address_index: config.address_index, unreadable }
     }
 
     /// The state of the last flush. Cheap enough for every request, but not to be kept for long: it keeps the database
@@ -51,7 +53,8 @@ impl Reader {
         let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
         let digest = digest.to_vec();
         let pruned = read_pruned(&*kv)?;
-        Ok(Snapshot { kv, at, totals, digest, pruned, tx_index: self.tx_index, address_index: self.address_index })
+        let (tx_index, address_index, unreadable) = (self.tx_index, self.address_index, self.unreadable.clone());
+        Ok(Snapshot { kv, at, totals, digest, pruned, tx_index, address_index, unreadable })
     }
 }
 
@@ -67,6 +70,7 @@ pub struct Snapshot {
     pruned: Height,
     tx_index: bool,
     address_index: bool,
+    unreadable: Arc<Unreadable>,
 }
 
 impl Snapshot {
@@ -108,9 +112,27 @@ impl Snapshot {
     /// A block on any branch.
     ///
     /// # Errors
-    /// [`StoreError::Pruned`], [`StoreError::NoBody`] if it is not kept; see [`Reader::snapshot`].
+    /// [`StoreError::Pruned`], [`StoreError::NoBody`] if it is not kept, [`StoreError::Unreadable`]; see
+    /// [`Reader::snapshot`].
     pub fn body(&self, at: BlockRef) -> Result<Block, StoreError> {
-        schema::read_block(&self.body_bytes(at)?).map_err(|_| damaged(Column::Bodies))
+        self.sized_body(at).map(|(block, _)| block)
+    }
+
+    /// As [`Snapshot::body`], and how many bytes it has.
+    ///
+    /// # Errors
+    /// As [`Snapshot::body`].
+    pub fn sized_body(&self, at: BlockRef) -> Result<(Block, usize), StoreError> {
+        let bytes = self.body_bytes(at)?;
+        let block = schema::read_block(&bytes).map_err(|_| self.unreadable(at, damaged(Column::Bodies)))?;
+        Ok((block, bytes.len()))
+    }
+
+    /// Notes that a stored block cannot be read, so that it is fetched again.
+    fn unreadable(&self, at: BlockRef, error: StoreError) -> StoreError {
+        let reason = error.cause();
+        self.unreadable.note(at, &reason);
+        StoreError::Unreadable { at, reason }
     }
 
     /// The encoded block.
@@ -120,7 +142,10 @@ impl Snapshot {
     pub fn body_bytes(&self, at: BlockRef) -> Result<Vec<u8>, StoreError> {
         let value = match is_pruned(at, self.pruned) {
             true => None,
-            false => self.kv.get(Column::Bodies, &schema::block_key(at))?,
+            false => {
+                let value = self.kv.get(Column::Bodies, &schema::block_key(at));
+                value.map_err(|error| self.unreadable(at, error))?
+            }
         };
         value.ok_or_else(|| missing_body(at, self.pruned))
     }

@@ -10,7 +10,7 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     StoreConfig, StoreError,
-    directory::DirectoryLock,
+    directory::{self, DirectoryLock},
     kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor},
 };
 
@@ -49,7 +49,9 @@ impl RocksKv {
         let columns = Column::ALL
             .map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, config, &cache)));
         let path = DirectoryLock::database(datadir);
-        let db = Db::open_cf_descriptors(options, path, columns).map_err(failure)?;
+        let mut options = options.clone();
+        options.create_if_missing(directory::is_new(&path)?);
+        let db = Db::open_cf_descriptors(&options, path, columns).map_err(failure)?;
         Ok(Self { db: Arc::new(db), cache, config: config.clone(), _lock: lock })
     }
 
@@ -68,7 +70,6 @@ impl RocksKv {
 
 fn database_options(config: &StoreConfig) -> Options {
     let mut options = Options::default();
-    options.create_if_missing(true);
     options.create_missing_column_families(true);
     // After a crash: every write up to the first that is not whole. All columns reach their files together, so that no
     // loss of a log can leave one column ahead of another.

@@ -23,6 +23,7 @@ use super::{
     recent::Recent,
     rows::Rows,
     schema,
+    unreadable::Unreadable,
 };
 
 /// The chain and its state. One thread owns it; [`Store::reader`] serves the others.
@@ -48,6 +49,7 @@ pub struct Store {
     pub(super) pruned: Height,
     /// A write failed: nothing may be written any more.
     pub(super) stopped: bool,
+    pub(super) unreadable: Arc<Unreadable>,
 }
 
 /// Where the state stands, and what is known of it as a whole.
@@ -297,7 +299,7 @@ impl Store {
 
     /// Opens snapshots from any thread.
     pub fn reader(&self) -> Reader {
-        Reader::new(self.kv.clone(), &self.config)
+        Reader::new(self.kv.clone(), &self.config, self.unreadable.clone())
     }
 
     /// Sums over the state at the tip.

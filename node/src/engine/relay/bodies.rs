@@ -256,13 +256,13 @@ impl Engine {
     }
 
     /// From where up to where a peer has the blocks of a branch, as far as is known.
-    fn kept_by(&self, id: PeerId, goal: BlockHash) -> Option<(Height, Height)> {
+    pub(super) fn kept_by(&self, id: PeerId, goal: BlockHash) -> Option<(Height, Height)> {
         let oldest = self.relay.peers.get(&id)?.claim.map_or(0, |claim| claim.oldest);
         Some((oldest, self.common_height(id, goal)?))
     }
 
     /// Whether a peer has the block at a height of a branch, as far as is known.
-    fn keeps(&self, id: PeerId, goal: BlockHash, height: Height) -> bool {
+    pub(super) fn keeps(&self, id: PeerId, goal: BlockHash, height: Height) -> bool {
         self.kept_by(id, goal).is_some_and(|(oldest, top)| (oldest..=top).contains(&height))
     }
 
@@ -360,6 +360,10 @@ impl Engine {
     /// Blocks did not come: the peer does not have them, or did not answer in time.
     pub(super) fn on_no_blocks(&mut self, id: PeerId, asked: &[BlockHash], lacks: bool) {
         self.block_question_ended(id);
+        if self.relay.repair.is_of(asked) {
+            // Says nothing about the blocks that it stands on: another is asked next.
+            return;
+        }
         let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim).filter(|claim| claim.found);
         // It lacks what it says to stand on, or did not answer.
         let strange = claim.is_some_and(|claim| asked.iter().any(|hash| self.tree.is_ancestor(hash, &claim.hash)));

@@ -6,7 +6,7 @@ use chain_core::{
     check::{HashedBlock, decode_block},
     codec,
     hash::BlockHash,
-    headers::Status,
+    headers::{HeaderInfo, Status},
     merkle,
     transaction::Transaction,
 };
@@ -18,7 +18,7 @@ use std::{
 use super::{requests::Question, serve::MOST, work::PeerWork};
 use crate::{
     engine::{Engine, Offence, PeerId, error::Fatal},
-    store::{BlockRef, StoreError},
+    store::BlockRef,
     wire::{CompactBlock, Message, Request, Response, ShortId, ShortIds},
 };
 
@@ -219,28 +219,24 @@ impl Engine {
     }
 
     /// Transactions of a block that is whole here. Positions beyond it prove nothing against a peer.
-    pub(super) fn serve_block_transactions(
-        &self,
-        hash: BlockHash,
-        positions: &[u32],
-        work: &mut PeerWork,
-    ) -> Result<Response, Fatal> {
-        let Some(info) = self.tree.get(&hash) else { return Ok(Response::Unknown) };
-        if !matches!(info.status, Status::Valid | Status::BodyStored) {
-            return Ok(Response::Unknown);
-        }
+    pub(super) fn serve_block_transactions(&self, hash: BlockHash, positions: &[u32], work: &mut PeerWork) -> Response {
+        let stored = |info: &HeaderInfo| matches!(info.status, Status::Valid | Status::BodyStored);
+        let Some(info) = self.tree.get(&hash).filter(stored) else { return Response::Unknown };
         let read;
         let block = match self.ready.get(&hash) {
             Some(checked) => checked.block(),
             None => {
-                let Some(bytes) = self.store.body_bytes(BlockRef { height: info.height, hash })? else {
-                    return Ok(Response::Unknown);
-                };
+                let at = BlockRef { height: info.height, hash };
+                let Some(bytes) = self.store.body_for_others(at) else { return Response::Unknown };
                 work.rows += 1;
                 work.decoded += bytes.len() as u64;
-                let decoded = decode_block(&bytes);
-                read =
-                    decoded.map_err(|error| StoreError::Corrupt(format!("the body of {hash}: {error}")))?.into_block();
+                match decode_block(&bytes) {
+                    Ok(block) => read = block.into_block(),
+                    Err(error) => {
+                        self.store.note_unreadable(at, &error.to_string());
+                        return Response::Unknown;
+                    }
+                }
                 &read
             }
         };
@@ -248,15 +244,15 @@ impl Engine {
         for position in positions {
             let transaction = block.transactions.get(*position as usize).filter(|_| *position >= next);
             let Some(transaction) = transaction.map(|transaction| Bytes::from(transaction.encode())) else {
-                return Ok(Response::Unknown);
+                return Response::Unknown;
             };
             next = position + 1;
             bytes += transaction.len() + 8;
             if bytes > MOST {
-                return Ok(Response::Unknown);
+                return Response::Unknown;
             }
             encoded.push(transaction);
         }
-        Ok(Response::Transactions(encoded))
+        Response::Transactions(encoded)
     }
 }

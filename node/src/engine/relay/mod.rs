@@ -13,12 +13,14 @@ mod goal;
 mod gossip;
 mod headers;
 mod intake;
+mod keepers;
 mod known;
 mod offence;
 mod peers;
 mod random;
 mod recent;
 mod reconcile;
+mod repair;
 mod requests;
 mod serve;
 #[cfg(test)]
@@ -44,10 +46,12 @@ use self::{
     goal::Withheld,
     gossip::Gossip,
     intake::Orphans,
+    keepers::Unkept,
     peers::Peer,
     random::Random,
     recent::Recent,
     reconcile::{Comparison, ToldPools},
+    repair::Repair,
     requests::{Question, Requests},
     work::Accounts,
 };
@@ -100,6 +104,9 @@ pub(super) struct Relay {
     headers_improved: Time,
     bodies: Bodies,
     withheld: Withheld,
+    repair: Repair,
+    /// Blocks of a better chain that no peer keeps, since when.
+    unkept: Option<Unkept>,
     /// Who sent the blocks that wait to be executed; of no more than the window.
     pub(super) origins: HashMap<BlockHash, PeerId>,
     partials: Partials,
@@ -131,6 +138,8 @@ impl Relay {
             headers_improved: Time(0),
             bodies: Bodies::default(),
             withheld: Withheld::default(),
+            repair: Repair::default(),
+            unkept: None,
             origins: HashMap::new(),
             partials: Partials::new(),
             gossip: Gossip::default(),
@@ -271,6 +280,8 @@ impl Engine {
         self.serve_waiting()?;
         self.drop_overdue_forms();
         self.tick_bodies()?;
+        self.fetch_unreadable();
+        self.note_keepers();
         self.tick_peers()
     }
 
@@ -305,7 +316,7 @@ impl Engine {
         let tip = self.store.tip().height;
         let best = self.tree.get(&self.tree.best_header()).map_or(tip, |info| info.height);
         let came = self.steady.since(self.relay.bodies.came) < IDLE;
-        let fetching = best > tip.saturating_add(BEHIND) && came;
+        let fetching = best > tip.saturating_add(BEHIND) && (came || self.relay.unkept.is_some());
         let before = self.relay.sync_start;
         self.relay.sync_start = fetching.then(|| before.unwrap_or(tip));
         if before.is_some() && !fetching {

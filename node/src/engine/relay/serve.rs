@@ -132,9 +132,9 @@ impl Engine {
                 return Ok(());
             }
             Request::Headers { locator, most } => self.serve_headers(&locator, most),
-            Request::Blocks(hashes) => self.serve_blocks(&hashes, &mut work)?,
+            Request::Blocks(hashes) => self.serve_blocks(&hashes, &mut work),
             Request::BlockTransactions { block, positions } => {
-                self.serve_block_transactions(block, &positions, &mut work)?
+                self.serve_block_transactions(block, &positions, &mut work)
             }
             Request::Transactions(txids) => self.encoded(txids.iter()),
             Request::Pool { salt } => self.serve_pool(peer, salt, &mut work),
@@ -153,13 +153,15 @@ impl Engine {
         Response::Headers(self.tree.headers_after(&fork, &tip, usize::from(most).min(HEADERS)))
     }
 
-    /// Bodies as they are stored, of blocks that were executed.
-    fn serve_blocks(&self, hashes: &[BlockHash], work: &mut PeerWork) -> Result<Response, Fatal> {
+    /// Bodies as they are stored, of blocks that were executed. One that the disk does not give back is not known: a peer that
+    /// asks for it must not stop the node.
+    fn serve_blocks(&self, hashes: &[BlockHash], work: &mut PeerWork) -> Response {
         let (mut bodies, mut bytes, mut transactions) = (Vec::new(), 0, 0);
         for hash in hashes.iter().take(BLOCKS) {
             let Some(info) = self.tree.get(hash).filter(|info| info.status == Status::Valid) else { break };
             work.rows += 1;
-            let Some(body) = self.store.body_bytes(BlockRef { height: info.height, hash: *hash })? else { break };
+            let at = BlockRef { height: info.height, hash: *hash };
+            let Some(body) = self.store.body_for_others(at) else { break };
             let body = Body::new(body);
             bytes += body.bytes().len();
             transactions += body.claimed_transactions();
@@ -171,7 +173,7 @@ impl Engine {
                 break;
             }
         }
-        Ok(if bodies.is_empty() { Response::Unknown } else { Response::Blocks(bodies) })
+        if bodies.is_empty() { Response::Unknown } else { Response::Blocks(bodies) }
     }
 
     pub(super) fn encoded<'a>(&self, txids: impl Iterator<Item = &'a TxId>) -> Response {

@@ -15,7 +15,7 @@ use super::{
     lab::{Known, Lab, config, nowhere, spec},
 };
 use crate::store::{
-    Store, StoreConfig, StoreError, blockdata,
+    Store, StoreConfig, StoreError, Survey, blockdata,
     kv::{Column, KeyRange, Order},
     memory::{Faults, MemoryKv},
     rocks::RocksKv,
@@ -326,4 +326,45 @@ fn a_database_without_space_keeps_what_was_committed() {
     lab.connect(&[9]);
     lab.store.flush().unwrap();
     lab.check_disk();
+}
+
+#[test]
+fn a_database_whose_current_file_is_lost_keeps_its_blocks() {
+    for logs in [true, false] {
+        let (directory, _) = database();
+        let path = |name: &str| directory.path().join("db").join(name);
+        fs::remove_file(path("CURRENT")).unwrap();
+        if !logs {
+            files(directory.path(), |name| name.ends_with(".log")).iter().for_each(|log| fs::remove_file(log).unwrap());
+        }
+        let rows = || files(directory.path(), |name| [".sst", ".blob", ".log"].iter().any(|end| name.ends_with(end)));
+        let before = rows();
+        let reason = format!("{} is missing, beside {} files of a database", path("CURRENT").display(), before.len());
+        let corrupt = Some(StoreError::Corrupt(reason.clone()));
+        assert_eq!(Store::open(directory.path(), &spec(), &config()).err(), corrupt);
+        assert_eq!(Survey::take(directory.path(), &spec(), &config()).err(), corrupt);
+        let lost = StoreError::Lost { path: directory.path().join("db"), reason };
+        assert_eq!(Store::open_reset(directory.path(), &spec(), &config()).err(), Some(lost));
+        assert_eq!(rows(), before, "nothing is deleted");
+    }
+}
+
+#[test]
+fn a_body_in_a_spoiled_file_is_noted_and_named_by_height() {
+    let (directory, flushed) = database();
+    files(directory.path(), |name| name.ends_with(".blob")).iter().for_each(|path| flip(path));
+    let store = Store::open(directory.path(), &spec(), &config()).unwrap();
+    let snapshot = store.reader().snapshot().unwrap();
+    let chain = flushed.last().unwrap();
+    let is_unreadable = |known: &&Arc<Known>| match snapshot.body(known.at) {
+        Ok(block) => block != known.block,
+        Err(StoreError::Unreadable { at, .. }) => at == known.at,
+        Err(error) => panic!("{error}"),
+    };
+    let unreadable: Vec<_> = chain.iter().filter(is_unreadable).map(|known| known.at).collect();
+    assert!(!unreadable.is_empty() && unreadable.len() < chain.len(), "{unreadable:?}");
+    assert_eq!(store.unreadable(), unreadable);
+    assert_eq!(store.body_for_others(unreadable[0]), None);
+    store.forget_unreadable(unreadable[0]);
+    assert_eq!(store.unreadable(), unreadable[1..]);
 }

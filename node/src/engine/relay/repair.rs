@@ -1,0 +1,74 @@
+//! Blocks of the chain that the disk does not give back: fetched again, one at a time, from peers that keep them.
+
+use chain_core::{
+    Bytes,
+    check::{HashedBlock, check_hashed_block},
+    error::RuleError,
+    hash::BlockHash,
+};
+use std::collections::BTreeMap;
+
+use super::{bodies::PER_PEER, requests::Question};
+use crate::{
+    engine::{Engine, PeerId, Time, error::Fatal},
+    store::BlockRef,
+    wire::Request,
+};
+
+/// Milliseconds after which a block is asked for again, of another peer if there is one.
+const AGAIN: u64 = 10_000;
+
+/// When each block was last asked for, and how often it was: no more of them than the store remembers.
+#[derive(Debug, Default)]
+pub(super) struct Repair(BTreeMap<BlockRef, (Time, usize)>);
+
+impl Repair {
+    /// Whether a question is for such a block.
+    pub(super) fn is_of(&self, asked: &[BlockHash]) -> bool {
+        matches!(asked, [hash] if self.0.keys().any(|at| at.hash == *hash))
+    }
+}
+
+impl Engine {
+    /// Time passed: asks for blocks that cannot be read.
+    pub(super) fn fetch_unreadable(&mut self) {
+        let blocks = self.store.unreadable();
+        self.relay.repair.0.retain(|at, _| blocks.contains(at));
+        for at in blocks {
+            let (since, tries) = self.relay.repair.0.get(&at).copied().unwrap_or_default();
+            if tries > 0 && self.steady.since(since) < AGAIN {
+                continue;
+            }
+            let able = self.relay.peers.iter().filter(|(_, peer)| peer.asked_blocks < PER_PEER && peer.claim.is_some());
+            let able: Vec<PeerId> = able.map(|(id, _)| *id).filter(|id| self.keeps(*id, at.hash, at.height)).collect();
+            // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked.
+            let Some(id) = able.get(tries % able.len().max(1)).copied() else { continue };
+            if let Some(peer) = self.relay.peers.get_mut(&id) {
+                peer.asked_blocks += 1;
+            }
+            self.relay.repair.0.insert(at, (self.steady, tries + 1));
+            self.ask_peer(id, Question::Blocks(vec![at.hash]), Request::Blocks(vec![at.hash]));
+        }
+    }
+
+    /// Stores a block again that cannot be read; answers with the rule that it breaks. Others are left as they are.
+    pub(in crate::engine) fn restore_body(
+        &mut self,
+        at: BlockRef,
+        block: HashedBlock,
+        bytes: &Bytes,
+    ) -> Result<Option<RuleError>, Fatal> {
+        if !self.store.is_unreadable(at) {
+            return Ok(None);
+        }
+        let block = match check_hashed_block(&self.spec, block) {
+            Ok(block) => block,
+            // Its header was found valid, and so it is this body alone that is wrong.
+            Err((_, rule)) => return Ok(Some(rule)),
+        };
+        self.store.put_bodies(std::iter::once((at.height, &block, &bytes[..])))?;
+        self.store.forget_unreadable(at);
+        tracing::info!(height = at.height, hash = %at.hash, "the block that could not be read is stored again");
+        Ok(None)
+    }
+}
