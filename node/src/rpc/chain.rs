@@ -20,11 +20,11 @@ pub(super) const METHODS: &[Method] = &[
     Method::new("chain_getInfo", &[], get_info),
     Method::new("chain_getBlockHash", &["height"], get_block_hash),
     Method::new("chain_getHeader", &["block", "verbose"], get_header),
-    Method::new("chain_getBlock", &["block", "verbosity"], get_block).heavy(),
+    Method::new("chain_getBlock", &["block", "verbosity"], get_block).reads(),
     Method::new("chain_getTips", &[], get_tips),
     Method::new("chain_getSupply", &[], get_supply),
     Method::new("chain_submitBlock", &["block"], submit_block),
-    Method::new("chain_getAccountHistory", &["account", "options"], history::get_account_history).heavy(),
+    Method::new("chain_getAccountHistory", &["account", "options"], history::get_account_history).reads(),
 ];
 
 fn get_info(context: &Context, _: Args) -> RpcResult<Value> {

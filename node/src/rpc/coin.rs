@@ -28,14 +28,14 @@ use crate::{
 };
 
 pub(super) const METHODS: &[Method] = &[
-    Method::new("coin_getCoins", &["address", "options"], get_coins).heavy(),
-    Method::new("coin_getBalance", &["address"], get_balance).heavy(),
+    Method::new("coin_getCoins", &["address", "options"], get_coins).reads(),
+    Method::new("coin_getBalance", &["address"], get_balance).reads(),
     Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin),
     Method::new("coin_sendRawTransaction", &["transaction"], send_raw_transaction),
     Method::new("coin_testTransaction", &["transaction"], test_transaction),
     Method::new("coin_getTransaction", &["txid"], get_transaction),
     Method::new("coin_decodeTransaction", &["transaction"], decode_transaction),
-    Method::new("coin_getHistory", &["address", "options"], history::get_coin_history).heavy(),
+    Method::new("coin_getHistory", &["address", "options"], history::get_coin_history).reads(),
     Method::new("coin_estimateFee", &[], estimate_fee),
     Method::new("coin_validateAddress", &["address"], validate_address),
 ];

@@ -30,7 +30,7 @@ pub(super) const METHODS: &[Method] = &[
     Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count),
     Method::new("eth_getCode", &["address", "block"], get_code),
     Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at),
-    Method::new("eth_getProof", &["address", "slots", "block"], get_proof).heavy(),
+    Method::new("eth_getProof", &["address", "slots", "block"], get_proof).reads(),
     Method::new("eth_sendRawTransaction", &["transaction"], send_raw_transaction),
 ];
 

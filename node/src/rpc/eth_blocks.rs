@@ -23,9 +23,9 @@ use super::{
 use crate::store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt};
 
 pub(super) const METHODS: &[Method] = &[
-    Method::new("eth_getBlockByNumber", &["block", "full"], by_number).heavy(),
-    Method::new("eth_getBlockByHash", &["hash", "full"], by_hash).heavy(),
-    Method::new("eth_getBlockReceipts", &["block"], get_block_receipts).heavy(),
+    Method::new("eth_getBlockByNumber", &["block", "full"], by_number).reads(),
+    Method::new("eth_getBlockByHash", &["hash", "full"], by_hash).reads(),
+    Method::new("eth_getBlockReceipts", &["block"], get_block_receipts).reads(),
     Method::new("eth_getBlockTransactionCountByNumber", &["block"], count_by_number),
     Method::new("eth_getBlockTransactionCountByHash", &["hash"], count_by_hash),
     Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles_by_number),

@@ -24,8 +24,8 @@ use super::{
 use crate::store::Historic;
 
 pub(super) const METHODS: &[Method] = &[
-    Method::new("eth_call", &["transaction", "block"], call).heavy().within(SECONDS),
-    Method::new("eth_estimateGas", &["transaction", "block"], estimate_gas).heavy().within(SECONDS),
+    Method::new("eth_call", &["transaction", "block"], call).code().within(SECONDS),
+    Method::new("eth_estimateGas", &["transaction", "block"], estimate_gas).code().within(SECONDS),
 ];
 
 /// How long a call may run, as in geth.

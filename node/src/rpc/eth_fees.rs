@@ -16,7 +16,7 @@ use crate::store::{BlockRef, HeaderRecord, Snapshot};
 pub(super) const METHODS: &[Method] = &[
     Method::new("eth_gasPrice", &[], gas_price),
     Method::new("eth_maxPriorityFeePerGas", &[], max_priority_fee),
-    Method::new("eth_feeHistory", &["blockCount", "newestBlock", "rewardPercentiles"], fee_history).heavy(),
+    Method::new("eth_feeHistory", &["blockCount", "newestBlock", "rewardPercentiles"], fee_history).reads(),
 ];
 
 /// Most blocks of one fee history.

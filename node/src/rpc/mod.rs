@@ -62,8 +62,8 @@ use crate::{
 use access::Caller;
 use call::Call;
 use error::{cannot, internal};
-use lanes::Lane;
 pub use lanes::Lanes;
+use lanes::{Lane, Who};
 use params::Args;
 use server::Session;
 
@@ -128,7 +128,8 @@ pub(crate) struct Method {
     name: &'static str,
     params: &'static [&'static str],
     run: Run,
-    heavy: bool,
+    /// Where it waits; the operator's methods have a lane of their own.
+    lane: Lane,
     /// How long it may take.
     most: Duration,
 }
@@ -143,7 +144,7 @@ impl Method {
         params: &'static [&'static str],
         run: fn(&Context, Args) -> RpcResult<Value>,
     ) -> Self {
-        Self { name, params, run: Run::Value(run), heavy: false, most: MOST }
+        Self { name, params, run: Run::Value(run), lane: Lane::Light, most: MOST }
     }
 
     /// A row of a method whose answers are large.
@@ -152,12 +153,17 @@ impl Method {
         params: &'static [&'static str],
         run: fn(&Context, Args) -> RpcResult<Box<RawValue>>,
     ) -> Self {
-        Self { name, params, run: Run::Raw(run), heavy: true, most: MOST }
+        Self { name, params, run: Run::Raw(run), lane: Lane::Read, most: MOST }
     }
 
-    /// Runs code or reads much, so that only a few run at a time.
-    const fn heavy(self) -> Self {
-        Self { heavy: true, ..self }
+    /// Reads much, so that only a few run at a time.
+    const fn reads(self) -> Self {
+        Self { lane: Lane::Read, ..self }
+    }
+
+    /// Runs code, so that only a few run at a time.
+    const fn code(self) -> Self {
+        Self { lane: Lane::Code, ..self }
     }
 
     /// May take so many seconds.
@@ -168,8 +174,7 @@ impl Method {
     fn lane(&self) -> Lane {
         match self.name.split('_').next() {
             Some("admin" | "miner") => Lane::Operator,
-            _ if self.heavy => Lane::Heavy,
-            _ => Lane::Light,
+            _ => self.lane,
         }
     }
 }
@@ -233,6 +238,16 @@ fn caller(client: &Extensions) -> Caller {
     client.get().copied().unwrap_or_default()
 }
 
+/// Whose turn a call takes.
+fn who(client: &Extensions) -> Who {
+    let operator = caller(client).scope == access::Scope::Full;
+    client.get::<Arc<Session>>().map_or(Who { operator, ..Who::default() }, |session| Who {
+        network: session.network,
+        connection: session.number,
+        operator,
+    })
+}
+
 /// Admits a call and runs it. Until it has its place it is but a future, which goes with its connection.
 async fn answer(
     method: &'static Method,
@@ -241,8 +256,7 @@ async fn answer(
     client: Extensions,
 ) -> RpcResult<Answer> {
     access::check(method.name, caller(&client))?;
-    let session = client.get::<Arc<Session>>();
-    let place = context.lanes.enter(method.lane(), session.map(|session| &session.waiters)).await?;
+    let place = context.lanes.enter(method.lane(), who(&client)).await?;
     let call = Call::start(method.most);
     let _end = call.end_on_drop();
     let run = move || {
@@ -250,7 +264,7 @@ async fn answer(
         let _place = place;
         let began = Instant::now();
         let answer = run(method, &params, &context, call);
-        if method.lane() == Lane::Heavy {
+        if let Lane::Read | Lane::Code = method.lane() {
             heap::give_back(began);
         }
         answer

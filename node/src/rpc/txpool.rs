@@ -9,10 +9,10 @@ use crate::mempool::{EntryStatus, MempoolEntry};
 
 pub(super) const METHODS: &[Method] = &[
     Method::new("txpool_status", &[], status),
-    Method::new("txpool_content", &[], content).heavy(),
+    Method::new("txpool_content", &[], content).reads(),
     Method::new("txpool_contentFrom", &["account"], content_from),
-    Method::new("txpool_inspect", &[], inspect).heavy(),
-    Method::new("txpool_coins", &[], coins).heavy(),
+    Method::new("txpool_inspect", &[], inspect).reads(),
+    Method::new("txpool_coins", &[], coins).reads(),
 ];
 
 /// Most transactions that one answer lists.

@@ -37,10 +37,10 @@ use limit::Limit;
 use steps::{Steps, StepsConfig};
 
 pub(super) const METHODS: &[Method] = &[
-    Method::raw("debug_traceTransaction", &["hash", "options"], trace_transaction),
-    Method::raw("debug_traceCall", &["transaction", "block", "options"], trace_call),
-    Method::raw("debug_traceBlockByNumber", &["block", "options"], trace_block_by_number),
-    Method::raw("debug_traceBlockByHash", &["hash", "options"], trace_block_by_hash),
+    Method::raw("debug_traceTransaction", &["hash", "options"], trace_transaction).code(),
+    Method::raw("debug_traceCall", &["transaction", "block", "options"], trace_call).code(),
+    Method::raw("debug_traceBlockByNumber", &["block", "options"], trace_block_by_number).code(),
+    Method::raw("debug_traceBlockByHash", &["hash", "options"], trace_block_by_hash).code(),
 ];
 
 /// How far below the tip transactions are traced.

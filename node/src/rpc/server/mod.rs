@@ -33,7 +33,7 @@ use super::access::{Caller, Scope, Secrets};
 use meter::MeterLayer;
 use places::{Places, Seat};
 pub use session::Session;
-use session::Socket;
+use session::{Socket, Unread};
 
 /// How the RPC listens and what it bears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +94,7 @@ pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits, secret
         builder: Server::builder().set_config(config).set_rpc_middleware(layer).to_service_builder(),
         methods,
         places: Places::new(limits.max_connections),
+        unread: Arc::default(),
         limits: Arc::new(limits),
         secrets: Arc::new(secrets),
         stop: stop.clone(),
@@ -121,6 +122,7 @@ struct Listening {
     builder: TowerServiceBuilder<Stack<MeterLayer, Identity>, Identity>,
     methods: Methods,
     places: Arc<Places>,
+    unread: Arc<Unread>,
     limits: Arc<HttpLimits>,
     secrets: Arc<Secrets>,
     stop: StopHandle,
@@ -134,7 +136,7 @@ impl Listening {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let session = Session::new(from.ip(), self.limits.max_response);
+            let session = Session::new(from.ip(), self.limits.max_response, &self.unread);
             let Some(seat) = self.places.seat(&session) else {
                 tokio::spawn(turn_away(socket));
                 continue;

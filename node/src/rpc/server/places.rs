@@ -45,13 +45,14 @@ impl Places {
     pub fn seat(self: &Arc<Self>, session: &Arc<Session>) -> Option<Seat> {
         let mut sessions = self.sessions.lock();
         let local = session.ip.is_loopback();
-        let of_address = sessions.open.values().filter(|other| other.ip == session.ip).count();
+        let of_address = sessions.open.values().filter(|other| other.network == session.network).count();
         let full = sessions.open.len() >= if local { self.most } else { self.most - self.kept };
         let room = if !local && of_address >= OF_ONE {
-            sessions.evict(|other| other.ip == session.ip)
+            sessions.evict(|other| other.network == session.network)
         } else if full {
             // Strangers do not push out this machine's.
-            sessions.evict(|other| local || !other.ip.is_loopback())
+            let may_go = |other: &Session| local || !other.ip.is_loopback();
+            sessions.evict(may_go) || sessions.evict_busiest(may_go)
         } else {
             true
         };
@@ -69,11 +70,29 @@ impl Sessions {
     /// Closes the session that has been idle longest, of the address with most of them; whether there was one.
     fn evict(&mut self, may_go: impl Fn(&Session) -> bool) -> bool {
         let mut of: HashMap<IpAddr, usize> = HashMap::new();
-        self.open.values().for_each(|session| *of.entry(session.ip).or_default() += 1);
+        self.open.values().for_each(|session| *of.entry(session.network).or_default() += 1);
         let candidates = self.open.iter().filter(|(_, session)| may_go(session));
-        let idle = candidates.filter_map(|(number, session)| Some((*number, of[&session.ip], session.idle()?)));
+        let idle = candidates.filter_map(|(number, session)| Some((*number, of[&session.network], session.idle()?)));
         let chosen = idle.filter(|(.., idle)| *idle >= GRACE).max_by_key(|(_, of_address, idle)| (*of_address, *idle));
-        let session = chosen.and_then(|(number, ..)| self.open.remove(&number));
+        self.close(chosen.map(|(number, ..)| number))
+    }
+
+    /// Closes, of an address that has more than a share, the session that has been idle longest, however short that is: a
+    /// small request now and then would keep all places for ever. One that is being answered stays.
+    fn evict_busiest(&mut self, may_go: impl Fn(&Session) -> bool) -> bool {
+        let mut of: HashMap<IpAddr, Vec<(Duration, u64)>> = HashMap::new();
+        let (mut all, candidates) = (HashMap::<IpAddr, usize>::new(), &self.open);
+        for (number, session) in candidates.iter().filter(|(_, session)| may_go(session)) {
+            *all.entry(session.network).or_default() += 1;
+            of.entry(session.network).or_default().extend(session.idle().map(|idle| (idle, *number)));
+        }
+        let over = of.into_iter().filter(|(network, idle)| all[network] > OF_ONE && !idle.is_empty());
+        let busiest = over.max_by_key(|(network, _)| all[network]);
+        self.close(busiest.and_then(|(_, idle)| idle.into_iter().max()).map(|(_, number)| number))
+    }
+
+    fn close(&mut self, number: Option<u64>) -> bool {
+        let session = number.and_then(|number| self.open.remove(&number));
         session.inspect(|session| session.close()).is_some()
     }
 }
@@ -89,7 +108,31 @@ mod tests {
     use super::*;
 
     fn session(ip: &str) -> Arc<Session> {
-        Session::new(ip.parse().unwrap(), 100)
+        Session::new(ip.parse().unwrap(), 100, &Arc::default())
+    }
+
+    #[test]
+    fn all_addresses_of_a_network_of_ipv6_share_its_places() {
+        let places = Places::new(100);
+        let seat = |host: usize| places.seat(&session(&format!("2001:db8:0:7::{host:x}")));
+        let _seats: Vec<_> = (0..OF_ONE).map(|host| seat(host).unwrap()).collect();
+        assert!(seat(OF_ONE).is_none());
+        assert!(places.seat(&session("2001:db8:0:8::1")).is_some());
+    }
+
+    #[test]
+    fn connections_that_ask_now_and_then_do_not_hold_every_place() {
+        let places = Places::new(100);
+        let sessions: Vec<_> = (0..100).map(|_| session("127.0.0.1")).collect();
+        let seats: Vec<_> = sessions.iter().map(|session| places.seat(session).unwrap()).collect();
+        // All of them asked less than GRACE ago; one is being answered.
+        let _answered = sessions[0].begin(10).unwrap();
+        let newcomer = session("127.0.0.1");
+        let seat = places.seat(&newcomer);
+        assert!(seat.is_some(), "the one that is idle longest made room");
+        let busy: Vec<_> = sessions.iter().chain([&newcomer]).filter_map(|session| session.begin(10)).collect();
+        assert!(places.seat(&session("127.0.0.1")).is_none(), "nobody who is being answered is cut off");
+        drop((seats, seat, busy));
     }
 
     #[test]

@@ -5,11 +5,14 @@
 
 use parking_lot::Mutex;
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     io::{self, ErrorKind},
     net::IpAddr,
     pin::Pin,
-    sync::Arc,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
     task::{Context, Poll, Waker, ready},
     time::{Duration, Instant},
 };
@@ -19,7 +22,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use crate::rpc::lanes::Waiters;
+use crate::rpc::lanes::network;
 
 /// Requests of one connection at a time: as many as libraries send without waiting, and some.
 const MOST_IN_FLIGHT: usize = 256;
@@ -29,6 +32,8 @@ const MOST_ASKED: usize = 20_000_000;
 const UNREAD_ANSWERS: usize = 2;
 /// Answers that wait, in number: small ones cost memory too.
 const MOST_UNREAD: usize = 1_024;
+/// Bytes of answers that wait, of all connections together.
+const MOST_UNREAD_OF_ALL: usize = 256 << 20;
 /// A client that takes no byte of its answer for so long is closed.
 const STALLED: Duration = Duration::from_secs(30);
 
@@ -36,9 +41,13 @@ const STALLED: Duration = Duration::from_secs(30);
 pub struct Session {
     /// Who it is.
     pub ip: IpAddr,
-    /// Heavy calls of it that may wait.
-    pub waiters: Waiters,
+    /// What of that counts as one address.
+    pub network: IpAddr,
+    /// Which of all connections it is.
+    pub number: u64,
     most_unread: usize,
+    /// Of all connections.
+    unread: Arc<Unread>,
     state: Mutex<State>,
 }
 
@@ -62,10 +71,12 @@ pub struct InFlight {
 
 impl Session {
     /// A new connection of a server whose answers have at most so many bytes.
-    pub fn new(ip: IpAddr, max_response: u32) -> Arc<Self> {
+    pub fn new(ip: IpAddr, max_response: u32, unread: &Arc<Unread>) -> Arc<Self> {
         Arc::new(Self {
             ip: ip.to_canonical(),
-            waiters: Waiters::default(),
+            network: network(ip),
+            number: unread.next.fetch_add(1, Ordering::Relaxed),
+            unread: unread.clone(),
             most_unread: UNREAD_ANSWERS * max_response as usize,
             state: Mutex::new(State {
                 in_flight: 0,
@@ -91,12 +102,18 @@ impl Session {
     }
 
     /// Notes that an answer waits to be sent; closes the connection if it does not read them.
-    pub fn answered(&self, bytes: usize) {
-        let mut state = self.state.lock();
-        state.unread.push_back(bytes);
-        state.unread_bytes += bytes;
-        if state.unread_bytes > self.most_unread || state.unread.len() > MOST_UNREAD {
-            state.close();
+    pub fn answered(self: &Arc<Self>, bytes: usize) {
+        let unread_bytes = {
+            let mut state = self.state.lock();
+            state.unread.push_back(bytes);
+            state.unread_bytes += bytes;
+            if state.unread_bytes > self.most_unread || state.unread.len() > MOST_UNREAD {
+                state.close();
+            }
+            state.unread_bytes
+        };
+        if let Some(largest) = self.unread.note(self, unread_bytes) {
+            largest.close();
         }
     }
 
@@ -121,10 +138,13 @@ impl Session {
             bytes -= part;
             state.unread_bytes -= part;
             if !done {
-                return;
+                break;
             }
             state.unread.pop_front();
         }
+        let unread_bytes = state.unread_bytes;
+        drop(state);
+        self.unread.taken(self.number, unread_bytes);
     }
 
     /// Whether it is closed; if not, this task is woken when it is.
@@ -145,6 +165,42 @@ impl State {
     fn close(&mut self) {
         self.closed = true;
         self.wakers.drain(..).for_each(Waker::wake);
+    }
+}
+
+/// Answers that wait to be read, of all connections: each may leave [`UNREAD_ANSWERS`] unread, and a hundred of them together
+/// would hold gigabytes. The one that holds most is closed.
+#[derive(Default)]
+pub struct Unread {
+    next: AtomicU64,
+    of: Mutex<HashMap<u64, (Weak<Session>, usize)>>,
+}
+
+impl Unread {
+    /// Notes what a connection has not read; returns the one to close if that is too much for all.
+    fn note(&self, session: &Arc<Session>, bytes: usize) -> Option<Arc<Session>> {
+        let mut of = self.of.lock();
+        of.insert(session.number, (Arc::downgrade(session), bytes));
+        if of.values().map(|(_, bytes)| bytes).sum::<usize>() <= MOST_UNREAD_OF_ALL {
+            return None;
+        }
+        let largest = of.iter().max_by_key(|(_, (_, bytes))| *bytes).map(|(number, _)| *number)?;
+        of.remove(&largest).and_then(|(session, _)| session.upgrade())
+    }
+
+    /// A connection read; one that was closed is not counted any more.
+    fn taken(&self, number: u64, left: usize) {
+        let mut of = self.of.lock();
+        match of.get_mut(&number) {
+            Some((_, bytes)) if left > 0 => *bytes = left,
+            _ => drop(of.remove(&number)),
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.unread.taken(self.number, 0);
     }
 }
 
@@ -218,7 +274,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     fn session() -> Arc<Session> {
-        Session::new(Ipv4Addr::LOCALHOST.into(), 100)
+        Session::new(Ipv4Addr::LOCALHOST.into(), 100, &Arc::default())
     }
 
     #[test]
@@ -252,5 +308,25 @@ mod tests {
         let session = session();
         (0..=MOST_UNREAD).for_each(|_| session.answered(0));
         assert!(session.state.lock().closed);
+    }
+
+    #[test]
+    fn what_all_connections_leave_unread_is_bounded_and_the_largest_is_closed() {
+        let (unread, answer) = (Arc::default(), 32 << 20);
+        let connect = || Session::new(Ipv4Addr::LOCALHOST.into(), answer, &unread);
+        let sessions: Vec<_> = (0..7).map(|_| connect()).collect();
+        let closed = |session: &Arc<Session>| session.state.lock().closed;
+        sessions.iter().for_each(|session| session.answered(answer as usize));
+        sessions[3].answered(1_000_000);
+        let small = connect();
+        small.answered(30 << 20);
+        assert!(!closed(&small) && !sessions.iter().any(closed), "up to the bound");
+        small.answered(2 << 20);
+        assert!(closed(&sessions[3]) && !closed(&small), "the one that holds most");
+        assert_eq!(sessions.iter().filter(|session| closed(session)).count(), 1);
+        // What was read or has gone makes room.
+        drop(sessions);
+        small.taken(32 << 20);
+        assert!(unread.of.lock().is_empty());
     }
 }

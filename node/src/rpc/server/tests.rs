@@ -303,6 +303,7 @@ fn connections_that_say_nothing_make_room_for_others() {
 fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]) -> Caller {
     let secrets = Secrets::default().with_cookie("__cookie__:00").with_mining("__mining__:00");
     let listening = Listening {
+        unread: Arc::default(),
         builder: Server::builder()
             .set_rpc_middleware(RpcServiceBuilder::new().layer(MeterLayer { max_response: 1 }))
             .to_service_builder(),
@@ -312,7 +313,7 @@ fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]
         secrets: Arc::new(secrets),
         stop: stop_channel().0,
     };
-    listening.caller(&headers(pairs), &Session::new(from.parse().unwrap(), 1))
+    listening.caller(&headers(pairs), &Session::new(from.parse().unwrap(), 1, &Arc::default()))
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::rpc::{
     call::Call,
     error::RpcError,
     history::account_history,
-    lanes::Lane,
+    lanes::{Lane, Who},
     params::Args,
     serve,
     server::HttpLimits,
@@ -74,17 +74,17 @@ fn a_trace_ends_when_it_is_too_long() {
 
 #[test]
 fn a_connection_that_closes_takes_its_waiting_calls_along() {
-    let node = TestNode::with(ChainSpec::dev(), Lanes::new(1, 1), &StoreConfig::default());
+    let node = TestNode::with(ChainSpec::dev(), Lanes::new(1, 1, 1), &StoreConfig::default());
     let lanes = &node.context.lanes;
-    let _running = node.wait(lanes.enter(Lane::Heavy, None)).unwrap();
+    let _running = node.wait(lanes.enter(Lane::Code, Who::default())).unwrap();
     let address = listen(&node, Scope::Public);
     let mut client = TcpStream::connect(address).unwrap();
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{"input": LOOP}]}).to_string();
     let head = "POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n";
     write!(client, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
-    until("the call to wait", || lanes.room_to_wait() == 0);
+    until("the call to wait", || lanes.waiting(Lane::Code) == 1);
     drop(client);
-    until("the queue to be empty", || lanes.room_to_wait() == 1);
+    until("the queue to be empty", || lanes.waiting(Lane::Code) == 0);
 }
 
 /// Waits until something holds.
