@@ -2,9 +2,9 @@
 
 use std::{
     ffi::CString,
-    io,
+    fs, io,
     mem::MaybeUninit,
-    os::unix::ffi::OsStrExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -13,6 +13,8 @@ use std::{
 const LOW: u64 = 1 << 30;
 /// How often it looks.
 const EVERY: Duration = Duration::from_secs(600);
+/// How often it looks whether the data is still there.
+const LOOK: Duration = Duration::from_secs(3);
 
 /// Warns while the disk is nearly full.
 pub async fn watch(folder: PathBuf) {
@@ -23,6 +25,38 @@ pub async fn watch(folder: PathBuf) {
         }
         tokio::time::sleep(EVERY).await;
     }
+}
+
+/// Ends when the directory is no longer the one that the node started in, with what to say of it. Files that were deleted can
+/// still be written, so that nothing else notices: a chain would grow that is gone at the next start.
+pub async fn removed(folder: PathBuf) -> String {
+    let lock = folder.join("LOCK");
+    let before = identity(&lock).ok();
+    while is_still(&lock, before) {
+        tokio::time::sleep(LOOK).await;
+    }
+    said_of_removed(&folder)
+}
+
+/// Whether a file is the one that it was. A disk that does not answer is not one that was emptied.
+fn is_still(file: &Path, before: Option<(u64, u64)>) -> bool {
+    match identity(file) {
+        Ok(now) => Some(now) == before,
+        Err(error) => error.kind() != io::ErrorKind::NotFound || before.is_none(),
+    }
+}
+
+/// What tells a file from all others, whatever its name.
+fn identity(file: &Path) -> io::Result<(u64, u64)> {
+    fs::symlink_metadata(file).map(|data| (data.dev(), data.ino()))
+}
+
+fn said_of_removed(folder: &Path) -> String {
+    format!(
+        "the data directory {} was removed or replaced while the node ran, and what it writes now would be lost: it stops. Put \
+         the directory back, if it was moved, and start the node again; without it the node fetches the chain from its peers",
+        folder.display()
+    )
 }
 
 /// Bytes that this user may still write to the disk of a folder.
@@ -55,6 +89,7 @@ fn warning(folder: &Path, free: u64) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::FutureExt;
 
     #[test]
     fn a_disk_that_is_nearly_full_is_named_with_what_is_left() {
@@ -69,5 +104,48 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert!(free(folder.path()).unwrap() > 0);
         assert_eq!(free(&folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn a_directory_that_is_removed_moved_or_replaced_is_noticed() {
+        let harms: [fn(&Path); 3] = [
+            |folder: &Path| fs::remove_dir_all(folder).unwrap(),
+            |folder: &Path| fs::rename(folder, folder.with_extension("old")).unwrap(),
+            |folder: &Path| {
+                fs::rename(folder, folder.with_extension("old")).unwrap();
+                fs::create_dir(folder).unwrap();
+                fs::write(folder.join("LOCK"), "1").unwrap();
+            },
+        ];
+        for harm in harms {
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join("data");
+            fs::create_dir(&folder).unwrap();
+            let lock = folder.join("LOCK");
+            assert!(is_still(&lock, None), "a store in memory has no file");
+            fs::write(&lock, "1").unwrap();
+            let before = identity(&lock).ok();
+            // What is written in place is the same file.
+            fs::write(&lock, "22").unwrap();
+            assert!(is_still(&lock, before));
+            harm(&folder);
+            assert!(!is_still(&lock, before));
+        }
+    }
+
+    #[tokio::test]
+    async fn the_watch_ends_with_what_to_do_when_the_directory_goes() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("data");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("LOCK"), "1").unwrap();
+        let mut watch = Box::pin(removed(folder.clone()));
+        assert!(watch.as_mut().now_or_never().is_none());
+        fs::remove_dir_all(&folder).unwrap();
+        let said = watch.await;
+        assert!(
+            said.starts_with(&format!("the data directory {} was removed or replaced", folder.display())),
+            "{said}"
+        );
     }
 }

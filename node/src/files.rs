@@ -11,6 +11,9 @@ use std::{
     path::Path,
 };
 
+/// Where a link stands, another user may have put it there.
+const LINK: &str = "it is a symbolic link, and those are not followed here: put the file itself in its place";
+
 /// One replacement at a time, so that two of one file do not share their partial file.
 static REPLACING: Mutex<()> = Mutex::new(());
 
@@ -85,7 +88,7 @@ pub fn read_secret(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
 
 fn plain(opened: io::Result<File>) -> io::Result<File> {
     let file = opened.map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => io::Error::new(ErrorKind::InvalidData, "it is a symbolic link"),
+        Some(libc::ELOOP) => io::Error::new(ErrorKind::InvalidData, LINK),
         // A FIFO that nobody reads, or a socket.
         Some(libc::ENXIO) => io::Error::new(ErrorKind::InvalidData, "it is not a plain file"),
         _ => error,
@@ -177,8 +180,8 @@ mod tests {
         fs::write(&victim, "precious").unwrap();
         symlink(&victim, file.with_added_extension("partial")).unwrap();
         symlink(&victim, &file).unwrap();
-        assert_eq!(read(&file, 100).unwrap_err().to_string(), "it is a symbolic link");
-        assert_eq!(open_plain(&file).unwrap_err().to_string(), "it is a symbolic link");
+        assert_eq!(read(&file, 100).unwrap_err().to_string(), LINK);
+        assert_eq!(open_plain(&file).unwrap_err().to_string(), LINK);
         assert_eq!(create(&file, b"new").unwrap_err().kind(), ErrorKind::AlreadyExists);
         replace(&file, b"new").unwrap();
         assert_eq!(fs::read(&victim).unwrap(), b"precious");

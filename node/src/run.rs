@@ -276,7 +276,8 @@ fn start_tasks(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>
         tasks.spawn("the network", async move { network.ended().await });
     }
     if let Some(folder) = config.datadir.clone() {
-        tasks.spawn("the watch over the disk", disk::watch(folder));
+        tasks.spawn("the watch over the disk", disk::watch(folder.clone()));
+        tasks.spawn_watch("the watch over the data directory", disk::removed(folder));
     }
     if config.dev {
         mining.set_automine(true);

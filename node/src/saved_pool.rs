@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{engine::EngineHandle, files};
+use crate::{engine::EngineHandle, files, text::count};
 
 /// A larger file is no pool: `--mempool.size` counts more than the encodings.
 const MOST_BYTES: u64 = 4 << 30;
@@ -35,7 +35,7 @@ pub async fn save(engine: &EngineHandle, file: &Path) -> io::Result<usize> {
     Ok(entries.len())
 }
 
-/// Hands in what the file holds, and answers how many transactions were taken. A damaged end is left out.
+/// Hands in what the file holds, and answers how many transactions were taken. What is damaged is left out, with a warning.
 pub async fn load(engine: EngineHandle, file: &Path) -> usize {
     let bytes = match files::read(file, MOST_BYTES) {
         Ok(bytes) => bytes.unwrap_or_default(),
@@ -44,7 +44,16 @@ pub async fn load(engine: EngineHandle, file: &Path) -> usize {
             return 0;
         }
     };
-    let mut left = transactions(&bytes);
+    let Found { transactions: mut left, damaged, cut } = transactions(&bytes);
+    if damaged > 0 || cut > 0 {
+        tracing::warn!(
+            "{} is damaged: {} of it cannot be read, nor its last {cut} bytes; {} are kept. Their senders broadcast lost ones \
+             again",
+            file.display(),
+            count(damaged, "transaction"),
+            left.len()
+        );
+    }
     let mut taken = 0;
     // What spends from others that stand further behind finds them in the next round.
     loop {
@@ -63,15 +72,28 @@ pub async fn load(engine: EngineHandle, file: &Path) -> usize {
     }
 }
 
-fn transactions(mut bytes: &[u8]) -> Vec<Transaction> {
-    let mut found = Vec::new();
+/// What a file holds.
+#[derive(Debug, PartialEq, Eq)]
+struct Found {
+    transactions: Vec<Transaction>,
+    /// Those that cannot be read.
+    damaged: u64,
+    /// Bytes at the end that are of no whole transaction.
+    cut: usize,
+}
+
+fn transactions(mut bytes: &[u8]) -> Found {
+    let mut found = Found { transactions: Vec::new(), damaged: 0, cut: 0 };
     while let Some((len, rest)) = bytes.split_first_chunk::<4>() {
         let len = u32::from_be_bytes(*len) as usize;
         let Some((encoded, rest)) = rest.split_at_checked(len) else { break };
-        let Ok(transaction) = codec::decode(encoded) else { break };
-        found.push(transaction);
+        match codec::decode(encoded) {
+            Ok(transaction) => found.transactions.push(transaction),
+            Err(_) => found.damaged += 1,
+        }
         bytes = rest;
     }
+    found.cut = bytes.len();
     found
 }
 
@@ -81,14 +103,22 @@ mod tests {
     use chain_core::coin::CoinTransaction;
 
     #[test]
-    fn reads_what_stands_before_the_damage() {
+    fn reads_what_is_not_damaged_and_counts_the_rest() {
         let transaction =
             Transaction::Coin(CoinTransaction { inputs: Vec::new(), outputs: Vec::new(), witnesses: Vec::new() });
         let encoded = codec::encode(&transaction);
         let row = [&(encoded.len() as u32).to_be_bytes()[..], &encoded].concat();
-        assert_eq!(transactions(&row.repeat(2)), [transaction.clone(), transaction.clone()]);
-        assert_eq!(transactions(&row.repeat(2)[..2 * row.len() - 1]).len(), 1);
-        assert_eq!(transactions(&[row.as_slice(), &[0xff; 9]].concat()), [transaction]);
-        assert_eq!(transactions(&[]), []);
+        let holds = |bytes: &[u8]| {
+            let found = transactions(bytes);
+            assert!(found.transactions.iter().all(|found| *found == transaction));
+            (found.transactions.len(), found.damaged, found.cut)
+        };
+        assert_eq!(holds(&row.repeat(2)), (2, 0, 0));
+        assert_eq!(holds(&row.repeat(2)[..2 * row.len() - 1]), (1, 0, row.len() - 1));
+        assert_eq!(holds(&[row.as_slice(), &[0xff; 9]].concat()), (1, 0, 9));
+        assert_eq!(holds(&[]), (0, 0, 0));
+        let mut wrong = row.repeat(3);
+        wrong[row.len() + 4] = 0xff;
+        assert_eq!(holds(&wrong), (2, 1, 0), "one that cannot be read costs no other");
     }
 }

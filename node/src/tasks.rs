@@ -7,13 +7,25 @@ use tokio::task::{Id, JoinSet};
 /// All of them. Dropping this ends them.
 #[derive(Debug, Default)]
 pub struct Tasks {
-    running: JoinSet<()>,
+    running: JoinSet<Option<String>>,
     names: HashMap<Id, &'static str>,
 }
 
 impl Tasks {
     /// Starts a task on the runtime that this is called on.
     pub fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawn_until(name, async move {
+            task.await;
+            None
+        });
+    }
+
+    /// Starts a task that ends when the node has to, with what to say of it.
+    pub fn spawn_watch(&mut self, name: &'static str, task: impl Future<Output = String> + Send + 'static) {
+        self.spawn_until(name, async move { Some(task.await) });
+    }
+
+    fn spawn_until(&mut self, name: &'static str, task: impl Future<Output = Option<String>> + Send + 'static) {
         let id = self.running.spawn(task).id();
         self.names.insert(id, name);
     }
@@ -21,7 +33,8 @@ impl Tasks {
     /// Waits until one has ended; returns what to say of it. Never ends without tasks.
     pub async fn ended(&mut self) -> String {
         let (id, panicked) = match self.running.join_next_with_id().await {
-            Some(Ok((id, ()))) => (id, false),
+            Some(Ok((_, Some(reason)))) => return reason,
+            Some(Ok((id, None))) => (id, false),
             Some(Err(error)) => (error.id(), error.is_panic()),
             None => std::future::pending().await,
         };
@@ -42,6 +55,8 @@ mod tests {
         tasks.spawn("the network", async { panic!("for this test") });
         let said = tasks.ended().await;
         assert_eq!(said, "the network failed by a bug; see what was logged before, and start the node again");
+        tasks.spawn_watch("the watch", async { "the disk is gone".to_owned() });
+        assert_eq!(tasks.ended().await, "the disk is gone");
         tasks.spawn("automatic mining", async {});
         let said = tasks.ended().await;
         assert_eq!(said, "automatic mining ended by a bug; see what was logged before, and start the node again");

@@ -11,9 +11,9 @@ use chain_core::{
 };
 use serde_json::json;
 use std::{
-    fs::File,
+    fs::{File, OpenOptions},
     io::{self, BufReader, BufWriter, ErrorKind, Read, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use super::{CommandError, Progress, say};
@@ -34,6 +34,7 @@ const MAGIC: &[u8; 16] = b"cairn blocks v1\n";
 /// # Errors
 /// [`CommandError::FileExists`].
 pub fn refuse_existing(file: &Path, replace: bool) -> Result<(), CommandError> {
+    // What is no plain file, such as a pipe, is written to and not replaced.
     match file.is_file() && !replace {
         true => Err(CommandError::FileExists(file.into())),
         false => Ok(()),
@@ -51,25 +52,73 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, jso
             return Err(CommandError::Height { flag, got, tip });
         }
     }
+    if from > to {
+        return Err(CommandError::Range { from, to });
+    }
     // Before anything is written: the first block may be pruned.
     snapshot.body_bytes(at(&snapshot, from)?)?;
     let genesis = at(&snapshot, 0)?.hash;
-    let write = || CommandError::io(format!("write {}", file.display()));
     if file.as_os_str() == "-" {
         write_blocks(&mut io::stdout().lock(), &snapshot, genesis, from, to, file)?;
         return Ok(());
     }
-    let partial = file.with_added_extension("partial");
-    let mut out = BufWriter::new(File::create(&partial).map_err(write())?);
-    write_blocks(&mut out, &snapshot, genesis, from, to, file)?;
-    let out = out.into_inner().map_err(|error| write()(error.into_error()))?;
-    out.sync_all().map_err(write())?;
-    std::fs::rename(&partial, file).map_err(write())?;
+    let out = Output::open(file).map_err(CommandError::io(format!("write {}", file.display())))?;
+    let mut blocks = BufWriter::new(&out.file);
+    write_blocks(&mut blocks, &snapshot, genesis, from, to, file)?;
+    drop(blocks);
+    out.finish().map_err(CommandError::io(format!("write {}", file.display())))?;
     match json {
         true => say(format_args!("{:#}\n", json!({ "file": file, "from": from, "to": to }))),
         false => say(format_args!("wrote blocks {from} to {to} to {}\n", file.display())),
     }
     Ok(())
+}
+
+/// Where an export goes. A plain file has its name once it is whole; what is written until then goes if anything fails.
+struct Output {
+    file: File,
+    /// Its name until then, and afterwards; `None` if it is no plain file, and so is written as it is.
+    names: Option<(PathBuf, PathBuf)>,
+}
+
+impl Output {
+    fn open(path: &Path) -> io::Result<Self> {
+        // A link stays one: the file that it names is replaced.
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        match std::fs::metadata(&path) {
+            // A pipe, a terminal, `/dev/null`. A directory is refused by the system.
+            Ok(data) if !data.is_file() => {
+                return Ok(Self { file: OpenOptions::new().write(true).open(&path)?, names: None });
+            }
+            _ => {}
+        }
+        // A name of its own: the user may have a file of any other. `create_new` follows no link.
+        for number in 0..100 {
+            let partial = path.with_added_extension(format!("partial-{}-{number}", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).open(&partial) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                opened => return Ok(Self { file: opened?, names: Some((partial, path)) }),
+            }
+        }
+        Err(io::Error::new(ErrorKind::AlreadyExists, "too many files beside it are named .partial: remove them"))
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        let Some((partial, path)) = &self.names else { return Ok(()) };
+        self.file.sync_all()?;
+        std::fs::rename(partial, path)?;
+        self.names = None;
+        Ok(())
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Some((partial, _)) = &self.names {
+            // It holds nothing that is not in the store.
+            let _ = std::fs::remove_file(partial);
+        }
+    }
 }
 
 fn at(snapshot: &Snapshot, height: Height) -> Result<BlockRef, CommandError> {
@@ -190,5 +239,74 @@ impl<'p> BlockFile<'p> {
     fn wrong(&self, reason: impl std::fmt::Display) -> CommandError {
         let reason = format!("block number {} in the file: {reason}", self.count + 1);
         CommandError::BlockFile { path: self.path.to_owned(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{fs, os::unix::fs::symlink};
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = entries.collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn an_export_touches_no_file_but_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let partial = at(&format!("blocks.partial-{}-0", std::process::id()));
+        fs::write(at("victim"), "precious").unwrap();
+        symlink(at("victim"), &partial).unwrap();
+        fs::write(at("blocks.partial"), "mine").unwrap();
+        let before = names(folder.path());
+        let mut out = Output::open(&at("blocks")).unwrap();
+        out.file.write_all(b"blocks").unwrap();
+        drop(out);
+        assert_eq!(names(folder.path()), before, "one that fails leaves nothing");
+        let mut out = Output::open(&at("blocks")).unwrap();
+        out.file.write_all(b"blocks").unwrap();
+        out.finish().unwrap();
+        assert_eq!(fs::read(at("blocks")).unwrap(), b"blocks");
+        assert_eq!(
+            (fs::read(at("victim")).unwrap(), fs::read(at("blocks.partial")).unwrap()),
+            (b"precious".into(), b"mine".into())
+        );
+        assert_eq!(names(folder.path()).len(), before.len() + 1);
+    }
+
+    #[test]
+    fn an_export_over_a_link_replaces_what_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, file) = (folder.path().join("link"), folder.path().join("file"));
+        fs::write(&file, "old").unwrap();
+        symlink(&file, &link).unwrap();
+        let mut out = Output::open(&link).unwrap();
+        out.file.write_all(b"new").unwrap();
+        out.finish().unwrap();
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+        assert_eq!(fs::read(&file).unwrap(), b"new");
+    }
+
+    #[test]
+    fn an_export_into_a_pipe_is_written_into_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let fifo = folder.path().join("fifo");
+        let name = std::ffi::CString::new(fifo.to_str().unwrap()).unwrap();
+        // SAFETY: the path ends in a zero.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        let reader = std::thread::spawn({
+            let fifo = fifo.clone();
+            move || fs::read(fifo).unwrap()
+        });
+        let mut out = Output::open(&fifo).unwrap();
+        out.file.write_all(b"blocks").unwrap();
+        out.finish().unwrap();
+        assert_eq!(reader.join().unwrap(), b"blocks");
+        assert_eq!(names(folder.path()), ["fifo"]);
+        assert!(Output::open(folder.path()).is_err(), "a directory");
     }
 }

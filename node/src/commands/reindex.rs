@@ -9,6 +9,7 @@ use crate::{
     store::{BlockRef, Store, StoreError, Survey},
     text::count,
 };
+use chain_core::units::Height;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use tokio::sync::broadcast::error::RecvError;
@@ -38,17 +39,21 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
         Err(StoreError::Corrupt(_)) => {}
         Err(error) => return Err(error.into()),
     }
+    let mut moved = false;
     let mut store = match Store::open_reset(datadir, &config.spec, &settings) {
         Err(StoreError::Lost { path, .. }) if force => {
             let aside = move_aside(&path)?;
-            say(format_args!("moved the damaged database to {}\n", aside.display()));
+            moved = true;
+            if !json {
+                say(format_args!("moved the damaged database to {}\n", aside.display()));
+            }
             Store::open_reset(datadir, &config.spec, &settings)?
         }
         opened => opened?,
     };
     let lost = store.forget_damaged()?;
     let opened = run::open_store(&config, store)?;
-    rebuild(&opened, json)?;
+    let rebuilt = rebuild(&opened, json)?;
     let tips = opened.runtime().block_on(opened.engine.tips());
     opened.close()?;
     if pruned > 0 && !json {
@@ -62,6 +67,9 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
             listed(&lost)
         ));
     }
+    if moved && rebuilt == 0 && !json {
+        say(format_args!("no stored block could be read: start the node, which fetches the chain from its peers\n"));
+    }
     // Every verdict was forgotten, so that what is invalid now is so by this run.
     match tips.unwrap_or_default().iter().find(|tip| tip.status == TipStatus::Invalid) {
         Some(tip) => Err(CommandError::Stopped(format!(
@@ -72,8 +80,8 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     }
 }
 
-/// Executes what is stored.
-fn rebuild(opened: &Opened, json: bool) -> Result<(), CommandError> {
+/// Executes what is stored; returns up to which height.
+fn rebuild(opened: &Opened, json: bool) -> Result<Height, CommandError> {
     let mut events = opened.engine.subscribe();
     let total = opened.engine.chain_info().best_header;
     let mut progress = Progress::new("Rebuilding the state", total.into());
@@ -102,7 +110,7 @@ fn rebuild(opened: &Opened, json: bool) -> Result<(), CommandError> {
             f64::from(done) / seconds.max(0.001)
         )),
     }
-    Ok(())
+    Ok(done)
 }
 
 /// Blocks for a message, not without end.

@@ -9,7 +9,10 @@ use chain_core::{address, coin::Lock, spec::ChainSpec};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::{
+    fs::File,
+    io::{self, ErrorKind, Read},
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    os::unix::fs::FileTypeExt,
     path::{Path, PathBuf},
 };
 
@@ -401,9 +404,26 @@ pub fn load_spec(chain: &str) -> Result<ChainSpec, ConfigError> {
     ChainSpec::from_toml(&read(&path)?).map_err(|error| ConfigError::Spec { path, reason: error.to_string() })
 }
 
+/// Most bytes of a configuration or a chain spec: far more than either has.
+const MOST_BYTES: u64 = 1 << 20;
+
 fn read(path: &Path) -> Result<String, ConfigError> {
-    std::fs::read_to_string(path)
-        .map_err(|error| ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })
+    text(path).map_err(|error| ConfigError::Unreadable { path: path.to_owned(), reason: error.to_string() })
+}
+
+/// A file or a pipe (`<(...)`), not a device that gives bytes without end.
+fn text(path: &Path) -> io::Result<String> {
+    let file = File::open(path)?;
+    let kind = file.metadata()?.file_type();
+    if kind.is_char_device() || kind.is_block_device() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it is a device: name a TOML file"));
+    }
+    let mut text = String::new();
+    file.take(MOST_BYTES + 1).read_to_string(&mut text)?;
+    match text.len() as u64 > MOST_BYTES {
+        true => Err(io::Error::new(ErrorKind::InvalidInput, "it has more than 1 MiB: name a TOML file")),
+        false => Ok(text),
+    }
 }
 
 fn value(flag: &'static str, value: impl Into<String>, allowed: impl Into<String>) -> ConfigError {

@@ -169,3 +169,18 @@ fn flags_that_are_none_are_refused_by_name() {
     );
     assert_eq!(parse(&["fly"]), "error: unrecognized subcommand 'fly'");
 }
+
+#[test]
+fn a_device_or_a_huge_file_is_not_read_as_a_configuration() {
+    let refused = |path: &Path| match load_spec(path.to_str().unwrap()).unwrap_err() {
+        ConfigError::Unreadable { reason, .. } => reason,
+        error => panic!("{error}"),
+    };
+    assert_eq!(refused(Path::new("/dev/zero")), "it is a device: name a TOML file");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("spec.toml");
+    std::fs::write(&file, vec![b'#'; (1 << 20) + 1]).unwrap();
+    assert_eq!(refused(&file), "it has more than 1 MiB: name a TOML file");
+    std::fs::write(&file, vec![b'#'; 1 << 20]).unwrap();
+    assert!(matches!(load_spec(file.to_str().unwrap()), Err(ConfigError::Spec { .. })));
+}

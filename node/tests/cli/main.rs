@@ -211,6 +211,11 @@ fn blocks_are_exported_imported_and_the_state_rebuilt() {
         failure(&["export", &at("more"), "--to", "21", "--chain", &chain, "--datadir", &copy]),
         "--to 21: the chain's tip is at height 20"
     );
+    assert_eq!(
+        misuse(&["export", &at("more"), "--from", "10", "--to", "5", "--chain", &chain, "--datadir", &copy]),
+        "--from 10 is above --to 5: name the lower height with --from"
+    );
+    assert!(!Path::new(&at("more")).exists());
     assert!(
         failure(&["import", &file, "--chain", "test", "--datadir", &at("other")])
             .starts_with(&format!("{file}: holds blocks of another chain: its genesis is "))
