@@ -6,6 +6,7 @@ use std::{
     io::{self, Write},
     path::{Path, PathBuf},
 };
+use cairn_client::disguises;
 use tracing::field::Field;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,
@@ -84,7 +85,7 @@ fn field(out: &mut Writer<'_>, field: &Field, value: &dyn fmt::Debug) -> fmt::Re
     if is_hash {
         return write!(out, "{}..{}", &text[..8], &text[56..]);
     }
-    text.chars().try_for_each(|letter| match letter.is_control() {
+    text.chars().try_for_each(|letter| match disguises(letter) {
         true => write!(out, "{}", letter.escape_default()),
         false => out.write_char(letter),
     })

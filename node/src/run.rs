@@ -380,7 +380,7 @@ fn secrets(config: &Config, address: SocketAddr) -> Result<(Cookie, Secrets), Co
 /// name of the port: beside a node on another address, another user may listen on that port of loopback, and would be sent it.
 fn well_known(address: SocketAddr) -> Option<PathBuf> {
     let ip = address.ip();
-    if ip.is_loopback() || ip.is_unspecified() { cairn_cookie::well_known(address.port()) } else { None }
+    if ip.is_loopback() || ip.is_unspecified() { cairn_client::well_known(address.port()) } else { None }
 }
 
 /// What to say of an RPC that is not for this machine alone.
@@ -437,7 +437,7 @@ mod tests {
     #[test]
     fn a_cookie_is_left_for_programs_of_this_machine_only_where_the_node_has_its_port() {
         for address in ["127.0.0.1:8545", "0.0.0.0:8545", "[::1]:8545", "[::]:8545"] {
-            assert_eq!(well_known(address.parse().unwrap()), cairn_cookie::well_known(8545), "{address}");
+            assert_eq!(well_known(address.parse().unwrap()), cairn_client::well_known(8545), "{address}");
         }
         for address in ["192.168.1.2:8545", "10.0.0.1:8545", "[2001:db8::1]:8545"] {
             assert_eq!(well_known(address.parse().unwrap()), None, "{address}");

@@ -1,6 +1,6 @@
 //! A JSON-RPC client that knows nothing but JSON.
 
-use cairn_cookie::Cookie;
+use cairn_client::Cookie;
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
@@ -50,7 +50,7 @@ impl Rpc {
         let mut post = self.agent.post(&self.url);
         let port = self.url.rsplit(':').next().unwrap_or_default();
         let cookie = self.home.join(".cairn/cookies").join(port);
-        if let Some(cookie) = Cookie::find(&self.url, Some(&cookie)).header() {
+        if let Some(cookie) = Cookie::find(&self.url, Some(&cookie)).header().ok().flatten() {
             post = post.header("authorization", cookie);
         }
         let mut response = post.send_json(request).map_err(none)?;

@@ -2,6 +2,8 @@
 
 use std::io::{self, Read};
 
+use cairn_client::make_plain;
+pub use cairn_client::{disguises, plain};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use zeroize::Zeroizing;
@@ -33,42 +35,6 @@ pub fn without_mark(bytes: &[u8]) -> &[u8] {
 
 fn malformed(what: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, what)
-}
-
-/// Whether a letter moves the cursor of a terminal or the letters around it, or is not shown at all: controls (ESC, C1),
-/// marks of direction, joiners and other letters without width, tags, noncharacters.
-pub fn disguises(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
-            | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fdd0}'..='\u{fdef}'
-            | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
-}
-
-/// A text from outside on one line, without what could disguise it: a line of its own could pass for one of the wallet's.
-pub fn plain(text: &str) -> String {
-    let breaks = |letter: char| letter.is_whitespace() && letter != '\u{85}';
-    text.chars()
-        .filter_map(|letter| match letter {
-            letter if breaks(letter) && disguises(letter) => Some(' '),
-            letter => (!disguises(letter)).then_some(letter),
-        })
-        .collect()
-}
-
-/// Makes every text of a JSON value [`plain`], names of fields included.
-fn make_plain(value: &mut Value) {
-    match value {
-        Value::String(text) if text.chars().any(disguises) => *text = plain(text),
-        Value::Array(items) => items.iter_mut().for_each(make_plain),
-        Value::Object(fields) => {
-            if fields.keys().any(|name| name.chars().any(disguises)) {
-                *fields = std::mem::take(fields).into_iter().map(|(name, value)| (plain(&name), value)).collect();
-            }
-            fields.values_mut().for_each(make_plain);
-        }
-        _ => {}
-    }
 }
 
 /// Reads JSON from outside; all text in it is [`plain`].

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use cairn_cookie::Cookie;
+use cairn_client::{Cookie, CookieError, make_plain, plain};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -43,15 +43,12 @@ pub enum NodeError {
         /// For programs: `stale`, `invalid` and the like.
         reason: Option<String>,
     },
+    /// The cookie file that the user names. A node that starts later may write it.
+    #[error(transparent)]
+    Cookie(#[from] CookieError),
     /// Nothing about the node: there are not enough threads.
     #[error("{0}: see --threads")]
     Threads(String),
-    /// Neither the request nor the node says who is paid.
-    #[error(
-        "nobody is to be paid: add --address ADDRESS (`cairn-wallet address` shows yours), or have the node pay your wallet \
-         with `cairn-wallet mine`"
-    )]
-    NobodyToPay,
     /// What was done cannot be told.
     #[error("cannot write to standard output: {0}")]
     Output(String),
@@ -77,8 +74,8 @@ const PASSING: [i64; 3] = [-32000, -32603, -32005];
 /// The call needs the node's cookie, or another one.
 const UNAUTHORIZED: i64 = 4100;
 
-/// JSON-RPC code: the parameters are wrong. Of a template without an address, that is what is wrong.
-const INVALID_PARAMS: i64 = -32602;
+/// Longest message of a node that is shown, in letters.
+const LONGEST_MESSAGE: usize = 1_000;
 
 /// Largest answer that is read.
 const MAX_ANSWER: u64 = 40 << 20;
@@ -87,9 +84,9 @@ impl NodeError {
     /// Whether the same may work later.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NotANode { .. } => true,
+            Self::Unreachable { .. } | Self::NotANode { .. } | Self::Cookie(_) => true,
             Self::Refused { code, .. } => PASSING.contains(code),
-            Self::BadUrl(_) | Self::Threads(_) | Self::BadAnswer { .. } | Self::NobodyToPay | Self::Output(_) => false,
+            Self::BadUrl(_) | Self::Threads(_) | Self::BadAnswer { .. } | Self::Output(_) => false,
         }
     }
 
@@ -157,10 +154,7 @@ impl Node {
     /// [`NodeError`].
     pub fn template(&self, request: &Request, than: Option<&str>) -> Result<Template, NodeError> {
         const METHOD: &str = "miner_getTemplate";
-        let answer = self.call(METHOD, json!([request.to_json(than)])).map_err(|error| match error {
-            NodeError::Refused { code: INVALID_PARAMS, .. } if request.address.is_none() => NodeError::NobodyToPay,
-            other => other,
-        })?;
+        let answer = self.call(METHOD, json!([request.to_json(than)]))?;
         Template::read(answer).map_err(|reason| NodeError::BadAnswer { method: METHOD, reason })
     }
 
@@ -175,16 +169,16 @@ impl Node {
 
     fn call<T: DeserializeOwned>(&self, method: &'static str, params: Value) -> Result<T, NodeError> {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-        let header = self.cookie.header();
+        let header = self.cookie.header()?;
         let mut answer = self.ask(&request, header.as_deref())?;
         // A node that has just started again has another cookie.
-        let fresh = self.cookie.header();
+        let fresh = self.cookie.header()?;
         if answer.error.as_ref().is_some_and(|error| error.code == UNAUTHORIZED) && fresh != header {
             answer = self.ask(&request, fresh.as_deref())?;
         }
         if let Some(AnswerError { code, message, data }) = answer.error {
             let reason = data["reason"].as_str().map(str::to_owned);
-            return Err(NodeError::Refused { code, message: printable(&message), reason });
+            return Err(NodeError::Refused { code, message: message.chars().take(LONGEST_MESSAGE).collect(), reason });
         }
         serde_json::from_value(answer.result.unwrap_or_default())
             .map_err(|error| NodeError::BadAnswer { method, reason: error.to_string() })
@@ -197,7 +191,7 @@ impl Node {
 
     fn post(&self, body: &Value, cookie: Option<&str>) -> Result<Value, NodeError> {
         let transport =
-            |error: ureq::Error| NodeError::Unreachable { url: self.url.clone(), reason: error.to_string() };
+            |error: ureq::Error| NodeError::Unreachable { url: self.url.clone(), reason: plain(&error.to_string()) };
         let mut post = self.agent.post(&self.url);
         if let Some(cookie) = cookie {
             post = post.header("authorization", cookie);
@@ -205,15 +199,13 @@ impl Node {
         let mut response = post.send_json(body).map_err(transport)?;
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(transport)?;
-        serde_json::from_str(&text).map_err(|_| self.not_a_node(format!("HTTP status {status}, and no JSON")))
+        let mut answer = serde_json::from_str(&text)
+            .map_err(|_| self.not_a_node(format!("HTTP status {status}, and no JSON")))?;
+        make_plain(&mut answer);
+        Ok(answer)
     }
 
     fn not_a_node(&self, reason: String) -> NodeError {
         NodeError::NotANode { url: self.url.clone(), reason }
     }
-}
-
-/// A node's words without what could move the cursor of a terminal, and not without end.
-fn printable(text: &str) -> String {
-    text.chars().filter(|letter| !letter.is_control()).take(1_000).collect()
 }

@@ -321,13 +321,12 @@ fn refuses_what_is_no_url_of_a_node() {
 }
 
 #[test]
-fn says_what_to_do_if_nobody_is_to_be_paid() {
+fn ends_with_the_words_of_a_node_that_refuses_the_request() {
     let url = fake_node(|_, _| Reply::Error(-32602, "request.address: missing", ""));
     let options = Options { request: Request::default(), threads: 1, blocks: None };
     let mut reporter = Reporter::to(Box::new(std::io::sink()), false);
     let error = run(&Node::new(&url, None).unwrap(), &options, Midstate, events(), &mut reporter).unwrap_err();
-    assert_eq!(error, NodeError::NobodyToPay);
-    assert!(error.to_string().contains("--address ADDRESS") && error.to_string().contains("cairn-wallet mine"));
+    assert_eq!(error.to_string(), "the node refuses: request.address: missing");
 }
 
 #[test]

@@ -1,63 +1,10 @@
 //! Commands that ask a running node over its RPC.
 
-use cairn_cookie::Cookie;
 use serde_json::{Value, json};
-use std::{
-    io::{ErrorKind, Write},
-    path::Path,
-    time::Duration,
-};
+use std::io::{ErrorKind, Write};
 
 use super::CommandError;
 use crate::{cli::Ask, program};
-
-/// JSON-RPC 2.0: method not found.
-const UNKNOWN_METHOD: i64 = -32601;
-
-/// Asks a node.
-///
-/// # Errors
-/// [`CommandError`] if it does not answer, or refuses.
-pub(super) fn call(
-    url: &str,
-    cookie: Option<&Path>,
-    method: &'static str,
-    params: Value,
-) -> Result<Value, CommandError> {
-    let no_answer = |error: ureq::Error| CommandError::NoAnswer { url: url.to_owned(), reason: error.to_string() };
-    let config =
-        ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(10))).http_status_as_error(false);
-    let agent: ureq::Agent = config.build().into();
-    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
-    let mut post = agent.post(url);
-    if let Some(cookie) = Cookie::find(url, cookie).header() {
-        post = post.header("authorization", cookie);
-    }
-    let mut response = post.send_json(&request).map_err(no_answer)?;
-    let stranger = |reason: String| CommandError::NotANode { url: url.to_owned(), reason };
-    let mut answer: Value = response.body_mut().read_json().map_err(|error| stranger(error.to_string()))?;
-    match answer.get("error") {
-        // Every Cairn node has it.
-        Some(error) if method == "chain_getInfo" && error["code"] == UNKNOWN_METHOD => {
-            Err(stranger("it does not know chain_getInfo: is it an Ethereum node?".to_owned()))
-        }
-        Some(error) => {
-            let message = error["message"].as_str().unwrap_or("an error without a message").to_owned();
-            Err(CommandError::Refused { method, message })
-        }
-        None => Ok(answer["result"].take()),
-    }
-}
-
-impl Ask {
-    /// Asks the node that the flags name.
-    ///
-    /// # Errors
-    /// [`CommandError`] if it does not answer, or refuses.
-    pub(super) fn call(&self, method: &'static str, params: Value) -> Result<Value, CommandError> {
-        call(&self.rpc, self.cookie.as_deref(), method, params)
-    }
-}
 
 /// `cairn-node mine-to`
 pub fn mine_to(ask: &Ask, address: &str, account: Option<&str>) -> Result<(), CommandError> {
@@ -94,12 +41,12 @@ pub fn peers(ask: &Ask) -> Result<(), CommandError> {
             program::named("cairn-node")
         ));
     }
-    let mut lines = format!("{:<9} {:>8} {:>9}  {:<44} agent\n", "direction", "height", "ping", "address");
+    let mut lines = format!("{:<9} {:>12} {:>9}  {:<44} agent\n", "direction", "start height", "ping", "address");
     for peer in peers {
         let ping = peer["pingMs"].as_f64().map_or("-".to_owned(), |ping| format!("{ping:.1} ms"));
         let height = peer["height"].as_u64().map_or("-".to_owned(), |height| height.to_string());
         let [direction, address, agent] = ["direction", "address", "agent"].map(|name| text(&peer[name]));
-        lines += &format!("{direction:<9} {height:>8} {ping:>9}  {address:<44} {agent}\n");
+        lines += &format!("{direction:<9} {height:>12} {ping:>9}  {address:<44} {agent}\n");
     }
     print(lines)
 }
@@ -152,9 +99,7 @@ fn fields(object: &Value, names: &[&str]) -> String {
 
 /// A text as it is, anything else as JSON.
 pub(super) fn text(value: &Value) -> String {
-    // A node elsewhere must not move the cursor of this terminal.
-    let printable = |text: &str| text.chars().filter(|letter| !letter.is_control()).collect();
-    value.as_str().map_or_else(|| value.to_string(), printable)
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Prints JSON.

@@ -1,5 +1,6 @@
 //! Why a command failed: one line for the user, with what to do.
 
+use cairn_client::CookieError;
 use std::{net::SocketAddr, path::PathBuf};
 
 use crate::{config::ConfigError, engine::OpenError, mining::SavedError, net::NetError, program, store::StoreError};
@@ -127,6 +128,12 @@ pub enum CommandError {
         /// Where it ends.
         to: u32,
     },
+    /// The address of a node is none.
+    #[error("'{0}' is not the address of a node: write it like --rpc http://127.0.0.1:8545")]
+    BadUrl(String),
+    /// The cookie file that the user names.
+    #[error(transparent)]
+    Cookie(#[from] CookieError),
     /// The node does not answer.
     #[error(
         "no node answers at {url} ({reason}): start one, such as `{} --chain local`, or name another with --rpc URL",
@@ -149,20 +156,15 @@ pub enum CommandError {
         reason: String,
     },
     /// The node refused.
-    #[error("{method}: {message}")]
-    Refused {
-        /// What was asked.
-        method: &'static str,
-        /// What it answered.
-        message: String,
-    },
+    #[error("the node refuses: {0}")]
+    Refused(String),
 }
 
 impl CommandError {
     /// How the process ends: 2 for a command line or a configuration that cannot be used, 1 for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NobodyToPay | Self::Range { .. } => 2,
+            Self::Config(_) | Self::NobodyToPay | Self::Range { .. } | Self::BadUrl(_) => 2,
             _ => 1,
         }
     }

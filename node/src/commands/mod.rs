@@ -2,6 +2,7 @@
 
 mod ask;
 mod blocks;
+mod call;
 mod chain;
 mod devnet;
 mod error;

@@ -16,6 +16,8 @@ struct Status {
     /// `admin_nodeInfo`, or why it is not told.
     node: Result<Value, String>,
     peers: Value,
+    /// Greatest height that a peer claims.
+    claimed: Option<u64>,
     version: Value,
 }
 
@@ -29,6 +31,7 @@ pub fn status(ask: &Ask) -> Result<(), CommandError> {
         miner: some("miner_status"),
         node: ask.call("admin_nodeInfo", json!([])).map_err(|error| error.to_string()),
         peers: some("net_peerCount"),
+        claimed: some("admin_peers").as_array().into_iter().flatten().filter_map(|peer| peer["height"].as_u64()).max(),
         version: some("web3_clientVersion"),
     };
     match ask.json {
@@ -48,6 +51,7 @@ impl Status {
             "miner": self.miner,
             "node": self.node.as_ref().ok(),
             "peers": self.peers(),
+            "peersHeight": self.claimed,
             "tipAge": now().saturating_sub(self.chain["time"].as_u64().unwrap_or_default()),
             "version": self.version,
         })
@@ -91,6 +95,11 @@ impl Status {
         match self.chain["syncing"] == true {
             true => format!("block {height} of {headers}, {} %", 100 * height / headers),
             false if self.peers() == Some(0) => "nobody to compare with: there are no peers".to_owned(),
+            // One block may be on its way.
+            false if self.claimed.is_some_and(|claimed| claimed > height + 1) => format!(
+                "stuck at {height}: a peer claims height {}; is this clock right (see below)? The log says what was refused",
+                self.claimed.unwrap_or_default()
+            ),
             false => "done".to_owned(),
         }
     }
@@ -184,6 +193,7 @@ mod tests {
             miner: json!({ "mining": true, "hashrate": 2_500_000.0, "threads": 1, "blocks": 2, "address": "lcrn1" }),
             node: Ok(json!({ "clockOffset": -7_200, "uptime": 3_700, "version": "0.1.0 (1a2b3c4d5)" })),
             peers: json!("0x3"),
+            claimed: Some(85),
             version: json!("cairn-node/v0.1.0"),
         }
     }
@@ -204,15 +214,22 @@ mod tests {
         status.chain["headers"] = 168.into();
         status.peers = json!("0x0");
         status.miner = json!({ "mining": false });
-        status.node = Err("admin_nodeInfo: needs the cookie".into());
+        status.node = Err("the node refuses: admin_nodeInfo needs the node's cookie".into());
         let lines = status.lines(1_000);
         for line in [
             "sync      block 84 of 168, 50 %\n",
             "peers     none\n",
             "mining    off (start the node with --mine, or mine with cairn-miner)\n",
-            "more      admin_nodeInfo: needs the cookie\n",
+            "more      the node refuses: admin_nodeInfo needs the node's cookie\n",
         ] {
             assert!(lines.contains(line), "{lines}");
         }
+    }
+
+    #[test]
+    fn a_node_below_its_peers_that_does_not_sync_is_stuck() {
+        let status = Status { claimed: Some(86), ..status() };
+        let line = "sync      stuck at 84: a peer claims height 86; is this clock right (see below)?";
+        assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
     }
 }

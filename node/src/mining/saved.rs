@@ -26,13 +26,29 @@ pub struct Saved {
 
 /// The file cannot be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "cannot use {}, which says whom to pay: {reason}. Remove it, and say it again with `{} mine-to ADDRESS` or \
-     --miner.address", .path.display(), program::named("cairn-node")
-)]
-pub struct SavedError {
-    path: PathBuf,
-    reason: String,
+pub enum SavedError {
+    /// The system does not let it be read.
+    #[error(
+        "cannot read {}, which says whom to pay: {reason}; run the node as the user who owns it, or choose another directory \
+         with --datadir", .path.display()
+    )]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// Its content is not what the node wrote.
+    #[error(
+        "{}, which says whom to pay, is damaged: {reason}. Remove it, and name the address again with `{} mine-to ADDRESS` \
+         or --miner.address", .path.display(), program::named("cairn-node")
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 /// The file's content.
@@ -49,8 +65,14 @@ impl Saved {
     /// # Errors
     /// [`SavedError`] if it is damaged, not of this chain, or no plain file.
     pub fn load(file: &Path, hrp: &str) -> Result<Option<Self>, SavedError> {
-        let wrong = |reason: String| SavedError { path: file.to_owned(), reason };
-        let Some(bytes) = files::read(file, MOST_BYTES).map_err(|error| wrong(error.to_string()))? else {
+        let wrong = |reason: String| SavedError::Damaged { path: file.to_owned(), reason };
+        let failed = |error: io::Error| match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                SavedError::Unreadable { path: file.to_owned(), reason: error.to_string() }
+            }
+            _ => wrong(error.to_string()),
+        };
+        let Some(bytes) = files::read(file, MOST_BYTES).map_err(failed)? else {
             return Ok(None);
         };
         let written: Written = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
@@ -80,6 +102,13 @@ mod tests {
 
     fn saved() -> Saved {
         Saved { lock: Lock::Key(KeyBytes([7; 32])), account: Address::repeat_byte(0xab) }
+    }
+
+    fn reason(file: &Path, hrp: &str) -> String {
+        match Saved::load(file, hrp) {
+            Err(SavedError::Damaged { reason, .. }) => reason,
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -118,9 +147,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("payout.json");
         std::fs::write(&file, "").unwrap();
-        assert!(Saved::load(&file, "lcrn").unwrap_err().reason.starts_with("EOF"));
+        assert!(reason(&file, "lcrn").starts_with("EOF"));
         saved().save(&file, "lcrn").unwrap();
-        assert!(Saved::load(&file, "crn").unwrap_err().reason.starts_with("address lcrn1"));
-        assert_eq!(Saved::load(folder.path(), "crn").unwrap_err().reason, "it is not a plain file");
+        assert!(reason(&file, "crn").starts_with("address lcrn1"));
+        assert_eq!(reason(folder.path(), "crn"), "it is not a plain file");
     }
 }

@@ -4,7 +4,7 @@
 //! the node's files: the cookie that the node makes at each start. A miner on another machine has a secret of its own, which
 //! does nothing but mine.
 
-use cairn_cookie::authorization;
+use cairn_client::authorization;
 use chain_core::hash::sha256;
 use std::{
     fs, io,

@@ -131,6 +131,10 @@ fn locked(datadir: &Path, mut file: File) -> StoreError {
 fn io(action: String, error: &std::io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::StorageFull => StoreError::NoSpace,
+        ErrorKind::PermissionDenied => StoreError::Io {
+            action,
+            reason: format!("{error}; run as the user who owns the directory, or choose another with --datadir"),
+        },
         _ => StoreError::Io { action, reason: error.to_string() },
     }
 }

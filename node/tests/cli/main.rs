@@ -465,7 +465,7 @@ fn a_damaged_payout_keeps_the_node_from_mining_for_nobody() {
     let file = data.join("payout.json");
     std::fs::write(&file, "garbage").unwrap();
     let said = failure(&["--chain", "local", "--mine", "--datadir", data.to_str().unwrap()]);
-    assert!(said.starts_with(&format!("cannot use {}, which says whom to pay: ", file.display())), "{said}");
+    assert!(said.starts_with(&format!("{}, which says whom to pay, is damaged: ", file.display())), "{said}");
     assert!(said.contains("cairn-node mine-to ADDRESS"), "{said}");
 }
 

@@ -1,6 +1,6 @@
 //! A node that runs, and what steers it.
 
-use cairn_cookie::Cookie;
+use cairn_client::Cookie;
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
@@ -66,7 +66,7 @@ impl Drop for Running {
 pub fn authorization(url: &str) -> String {
     let port = url.rsplit(':').next().unwrap();
     let cookie = Path::new(HOME).join(".cairn/cookies").join(port);
-    Cookie::find(url, Some(&cookie)).header().expect("a running node has a cookie").to_owned()
+    Cookie::find(url, Some(&cookie)).header().unwrap().expect("a running node has a cookie")
 }
 
 /// The answer of `admin_stop`, and those to what was asked with it and takes its time.

@@ -1,5 +1,6 @@
 //! A server that is no node.
 
+use super::{failure, misuse, success};
 use std::{
     io::{Read, Write},
     net::TcpListener,
@@ -17,4 +18,57 @@ pub fn stranger(body: &'static str) -> String {
         client.write_all(head.as_bytes()).and_then(|()| client.write_all(body.as_bytes())).unwrap();
     });
     url
+}
+
+#[test]
+fn what_no_node_answers_is_an_error_of_every_command() {
+    let commands: [&[&str]; 6] = [
+        &["status"],
+        &["peers"],
+        &["block"],
+        &["tx", "00"],
+        &["stop"],
+        &["mine-to", "lcrn1qqq"],
+    ];
+    for command in commands {
+        for body in [r#"{"result":"x"}"#, r#"{"result":7}"#, r#"{"result":{"bestHash":"x","mining":1}}"#, r#"{"result":[1]}"#] {
+            let url = stranger(body);
+            let said = failure(&[command, &["--rpc", &url]].concat());
+            let start = format!("what answers at {url} is no Cairn node (its answer to ");
+            assert!(said.starts_with(&start) && said.contains(" makes no sense): "), "{command:?} {body}: {said}");
+        }
+        for body in ["{}", "[]", "\"x\"", "7"] {
+            let url = stranger(body);
+            let said = failure(&[command, &["--rpc", &url]].concat());
+            let expected = format!("what answers at {url} is no Cairn node (it does not speak JSON-RPC 2.0): ");
+            assert!(said.starts_with(&expected), "{command:?} {body}: {said}");
+        }
+    }
+}
+
+#[test]
+fn the_words_of_a_stranger_do_not_steer_the_terminal() {
+    let url = stranger(r#"{"error":{"code":1,"message":"\u001b[2Jgone\nerror: \u202efake"}}"#);
+    assert_eq!(failure(&["peers", "--rpc", &url]), "the node refuses: admin_peers: [2Jgone error: fake");
+    let long = Box::leak(format!(r#"{{"error":{{"code":1,"message":"{}"}}}}"#, "x".repeat(100_000)).into_boxed_str());
+    assert!(failure(&["peers", "--rpc", &stranger(long)]).len() < 1_100);
+    let url = stranger("{\"result\":[{\"agent\":\"\\u001b]0;title\\u0007a\\u200bgent\",\"direction\":\"inbound\"}]}");
+    let said = success(&["peers", "--rpc", &url]);
+    assert!(said.ends_with("  ]0;titleagent\n"), "{said:?}");
+}
+
+#[test]
+fn a_cookie_file_that_is_named_is_there() {
+    let said = failure(&["stop", "--cookie", "/nonexistent/cookie"]);
+    let expected = "cannot read the cookie file /nonexistent/cookie: No such file or directory (os error 2); a node writes it \
+                    when it starts";
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn an_address_that_is_none_is_misuse() {
+    for url in ["bla", "ftp://127.0.0.1", "https://127.0.0.1:8545", "http://"] {
+        let said = misuse(&["status", "--rpc", url]);
+        assert_eq!(said, format!("'{url}' is not the address of a node: write it like --rpc http://127.0.0.1:8545"));
+    }
 }

@@ -21,10 +21,10 @@ use syn::{
 /// What each crate of the product may import of the others. The tests' crates may import all.
 const DIRECTIONS: [(&str, &[&str]); 6] = [
     ("chain-core", &["chain-core", "cairn-vectors"]),
-    ("cookie", &[]),
-    ("miner", &["chain-core", "cairn-cookie"]),
-    ("node", &["chain-core", "cairn-cookie", "cairn-miner", "cairn-node"]),
-    ("wallet", &["chain-core", "cairn-cookie", "cairn-vectors"]),
+    ("client", &[]),
+    ("miner", &["chain-core", "cairn-client"]),
+    ("node", &["chain-core", "cairn-client", "cairn-miner", "cairn-node"]),
+    ("wallet", &["chain-core", "cairn-client", "cairn-vectors"]),
     ("scripts/manual", &["cairn-miner", "cairn-node", "cairn-wallet"]),
 ];
 

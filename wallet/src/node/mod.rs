@@ -6,7 +6,7 @@ mod types;
 use std::{cell::Cell, path::Path, time::Duration};
 
 use alloy_primitives::Bytes;
-use cairn_cookie::Cookie;
+use cairn_client::{Cookie, CookieError};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -61,6 +61,9 @@ pub enum NodeError {
         /// What shows it.
         reason: String,
     },
+    /// The cookie file that the user names.
+    #[error(transparent)]
+    Cookie(#[from] CookieError),
     /// The node refuses a call.
     #[error("the node refused {method}: {message}")]
     Refused {
@@ -144,7 +147,7 @@ impl Node {
     /// Whether what is sent stays on this machine.
     pub fn is_on_this_machine(&self) -> bool {
         let uri: Option<ureq::http::Uri> = self.url.parse().ok();
-        uri.as_ref().and_then(|uri| uri.host()).is_some_and(cairn_cookie::is_local)
+        uri.as_ref().and_then(|uri| uri.host()).is_some_and(cairn_client::is_local)
     }
 
     /// Where it is.
@@ -156,7 +159,7 @@ impl Node {
         let not_a_node = |reason: String| NodeError::NotANode { url: self.url.clone(), reason };
         let transport = |error: ureq::Error| self.transport(&error, timeout);
         let mut request = self.agent.post(&self.url).config().timeout_global(Some(timeout)).build();
-        if let Some(cookie) = self.cookie.header() {
+        if let Some(cookie) = self.cookie.header()? {
             request = request.header("authorization", cookie);
         }
         let mut response = request.send_json(body).map_err(transport)?;

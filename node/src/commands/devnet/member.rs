@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::stop::Stop;
-use crate::commands::{CommandError, ask};
+use crate::commands::{CommandError, call::call};
 
 /// How long a node may take to answer after its start, and to end.
 const START: Duration = Duration::from_secs(60);
@@ -122,7 +122,7 @@ impl Member {
     /// # Errors
     /// [`CommandError`].
     pub fn call(&self, method: &'static str, params: Value) -> Result<Value, CommandError> {
-        ask::call(&self.rpc, Some(&self.folder.join("data/.cookie")), method, params)
+        call(&self.rpc, Some(&self.folder.join("data/.cookie")), method, params)
     }
 
     /// Ends it as a power cut does.

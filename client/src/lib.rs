@@ -1,0 +1,7 @@
+//! What programs that ask a node share: the node's commands, the miner and the wallet.
+
+mod cookie;
+mod text;
+
+pub use cookie::{Cookie, CookieError, authorization, is_local, well_known};
+pub use text::{disguises, make_plain, plain};

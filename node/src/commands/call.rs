@@ -1,0 +1,113 @@
+//! One call of a running node's RPC. What answers may be anything: nothing of it is believed before it was looked at.
+
+use cairn_client::{Cookie, make_plain, plain};
+use serde_json::{Value, json};
+use std::{path::Path, time::Duration};
+
+use super::CommandError;
+use crate::cli::Ask;
+
+/// JSON-RPC 2.0: method not found.
+const UNKNOWN_METHOD: i64 = -32601;
+
+/// Longest message of another program that is shown, in letters.
+const LONGEST_MESSAGE: usize = 1_000;
+
+/// Largest answer that is read: a block with its transactions' ids, a list of peers.
+const MAX_ANSWER: u64 = 40 << 20;
+
+impl Ask {
+    /// Asks the node that the flags name.
+    ///
+    /// # Errors
+    /// [`CommandError`] if it does not answer, or refuses.
+    pub(super) fn call(&self, method: &'static str, params: Value) -> Result<Value, CommandError> {
+        call(&self.rpc, self.cookie.as_deref(), method, params)
+    }
+}
+
+/// Asks a node. All text of the answer is safe to show on a terminal.
+///
+/// # Errors
+/// [`CommandError`] if it does not answer, refuses, or answers what no node does.
+pub(super) fn call(
+    url: &str,
+    cookie: Option<&Path>,
+    method: &'static str,
+    params: Value,
+) -> Result<Value, CommandError> {
+    let stranger = |reason: String| CommandError::NotANode { url: url.to_owned(), reason };
+    let mut answer = post(url, cookie, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))?;
+    make_plain(&mut answer);
+    match answer.get("error").filter(|error| !error.is_null()) {
+        // Every Cairn node has it.
+        Some(error) if method == "chain_getInfo" && error["code"] == UNKNOWN_METHOD => {
+            Err(stranger("it does not know chain_getInfo: is it an Ethereum node?".to_owned()))
+        }
+        Some(error) => {
+            let message = error["message"].as_str().unwrap_or("an error without a message");
+            let message = message.chars().take(LONGEST_MESSAGE).collect::<String>();
+            // Some messages begin with the method.
+            Err(CommandError::Refused(match message.starts_with(method) {
+                true => message,
+                false => format!("{method}: {message}"),
+            }))
+        }
+        None => match answer.get_mut("result").map(Value::take) {
+            Some(result) if is_sane(method, &result) => Ok(result),
+            Some(_) => Err(stranger(format!("its answer to {method} makes no sense"))),
+            None => Err(stranger("it does not speak JSON-RPC 2.0".to_owned())),
+        },
+    }
+}
+
+fn post(url: &str, cookie: Option<&Path>, request: &Value) -> Result<Value, CommandError> {
+    let bad_url = || CommandError::BadUrl(plain(url));
+    let uri: ureq::http::Uri = url.parse().map_err(|_| bad_url())?;
+    if uri.scheme_str() != Some("http") || uri.host().is_none_or(str::is_empty) {
+        return Err(bad_url());
+    }
+    let agent = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(10)))
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .user_agent("cairn-node")
+        .build()
+        .new_agent();
+    let mut post = agent.post(url);
+    if let Some(cookie) = Cookie::find(url, cookie).header()? {
+        post = post.header("authorization", cookie);
+    }
+    let no_answer =
+        |error: ureq::Error| CommandError::NoAnswer { url: url.to_owned(), reason: plain(&error.to_string()) };
+    let mut response = post.send_json(request).map_err(no_answer)?;
+    let status = response.status().as_u16();
+    let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(no_answer)?;
+    serde_json::from_str(&text).map_err(|_| CommandError::NotANode {
+        url: url.to_owned(),
+        reason: format!("HTTP status {status}, and no JSON"),
+    })
+}
+
+/// Whether a result is what a node answers to the method, as far as the commands need it.
+fn is_sane(method: &str, result: &Value) -> bool {
+    let numbers = |names: &[&str]| names.iter().all(|name| result[name].is_u64());
+    let is_hash = |name: &str| result[name].as_str().is_some_and(is_hash);
+    match method {
+        "chain_getInfo" => {
+            result["chain"].is_string() && numbers(&["chainId", "height", "headers", "time"]) && is_hash("bestHash")
+        }
+        "chain_getBlock" => numbers(&["height", "time"]) && is_hash("hash") && result["transactions"].is_array(),
+        "coin_getTransaction" => result.is_null() || is_hash("txid"),
+        "admin_peers" => result.as_array().is_some_and(|peers| peers.iter().all(Value::is_object)),
+        "admin_nodeInfo" => result["version"].is_string(),
+        "miner_status" => result["mining"].is_boolean(),
+        "miner_setAddress" | "admin_stop" => *result == true,
+        _ => true,
+    }
+}
+
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
