@@ -49,6 +49,9 @@ mod tests {
             "agent\u{1b}[2J": "\u{1b}[31mred\u{7}", "list": ["line\nline", "left\u{202e}right", "zero\u{200b}width", "caf\u{e9}"],
         });
         make_plain(&mut answer);
-        assert_eq!(answer, json!({ "agent[2J": "[31mred", "list": ["line line", "leftright", "zerowidth", "caf\u{e9}"] }));
+        assert_eq!(
+            answer,
+            json!({ "agent[2J": "[31mred", "list": ["line line", "leftright", "zerowidth", "caf\u{e9}"] })
+        );
     }
 }

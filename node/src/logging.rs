@@ -1,12 +1,12 @@
 //! Log lines: to the standard error, and to a file of bounded size if asked.
 
+use cairn_client::disguises;
 use std::{
     fmt,
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
-use cairn_client::disguises;
 use tracing::field::Field;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry,

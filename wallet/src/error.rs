@@ -1,6 +1,8 @@
 //! What a command can end with, and the exit code that says it to scripts.
 
-use chain_core::hash::TxId;
+use std::fmt;
+
+use chain_core::{hash::TxId, units::Height};
 
 use crate::{
     build::BuildError,
@@ -87,13 +89,15 @@ pub enum WalletError {
         /// What came instead of an answer.
         error: Box<NodeError>,
     },
-    /// The same payment waits for a block.
-    #[error("the same was paid {seconds} s ago in {txid}, which no block holds yet: to pay once more, add --again")]
+    /// The same payment was made before, and may still be mined beside the new one.
+    #[error("the same was paid {seconds} s ago in {txid}, {became}: to pay once more, add --again")]
     PaidAlready {
         /// The earlier transaction.
         txid: TxId,
         /// Seconds since then.
         seconds: u64,
+        /// What became of it.
+        became: Became,
     },
     /// A contract, or a call of one.
     #[error(transparent)]
@@ -165,6 +169,33 @@ impl From<VaultError> for WalletError {
 impl From<FeeError> for WalletError {
     fn from(error: FeeError) -> Self {
         Self::Build(error.into())
+    }
+}
+
+/// What became of an earlier payment, as far as the wallet and the node know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// No block holds it yet, or it is unknown whether one does.
+    Waiting,
+    /// Its answer was lost, or it was refused or replaced; and yet a block holds it.
+    Mined(Option<Height>),
+    /// A node refused it. It may have passed it on all the same.
+    Refused,
+    /// It was replaced or cancelled, and that is not mined yet.
+    Replaced,
+}
+
+impl fmt::Display for Became {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Waiting => f.write_str("which no block holds yet"),
+            Self::Mined(Some(height)) => write!(f, "which is in block {height}"),
+            Self::Mined(None) => f.write_str("which is in a block"),
+            Self::Refused => f.write_str("which a node refused, but which may still be mined beside this"),
+            Self::Replaced => {
+                f.write_str("and what replaced it is not in a block yet, so that it may still be mined beside this")
+            }
+        }
     }
 }
 
@@ -243,6 +274,7 @@ impl WalletError {
                  nothing is paid twice"
                     .into()
             }
+            Self::PaidAlready { became: Became::Mined(_), .. } => return None,
             Self::PaidAlready { .. } => {
                 "too slow? `cairn-wallet bump` raises its fee; did the node lose it? `cairn-wallet resend` rebroadcasts it"
                     .into()

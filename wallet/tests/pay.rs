@@ -352,14 +352,17 @@ fn what_a_node_has_lost_is_handed_in_again() {
     assert!(warned.contains(second["txid"].as_str().unwrap()) && !warned.contains(txid), "{warned}");
     assert_eq!(home.json(&["resend"])["resent"], json!([second["txid"]]));
     assert_eq!(node.state().sent.len(), 1);
-    // What cannot be mined any more is forgotten, and in the same run what it replaced.
+    // What cannot be mined any more is given up, and in the same run what it replaced.
     forget();
     node.state().coins.clear();
     let report = home.json(&["resend"]);
-    assert_eq!(report["forgotten"][0]["txid"], second["txid"]);
-    assert!(report["forgotten"][0]["reason"].as_str().unwrap().contains("unknown coin"));
-    assert_eq!(report["forgotten"][1]["txid"], txid);
-    assert_eq!(home.json(&["resend"]), json!({ "resent": [], "forgotten": [], "kept": [], "otherChain": [] }));
+    assert_eq!(report["refused"][0]["txid"], second["txid"]);
+    assert!(report["refused"][0]["reason"].as_str().unwrap().contains("unknown coin"));
+    assert_eq!(report["refused"][1]["txid"], txid);
+    assert_eq!(
+        home.json(&["resend"]),
+        json!({ "arrived": [], "resent": [], "refused": [], "kept": [], "otherChain": [] })
+    );
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn only_a_definite_refusal_is_a_refusal() {
 }
 
 #[test]
-fn resending_forgets_only_what_can_never_be_mined() {
+fn resending_gives_up_only_what_can_never_be_mined() {
     let (node, home, friend) = rich(1);
     node.state().mined = false;
     let txid = string(&home.json(&["send", &format!("{friend}=1")]), "txid");
@@ -115,8 +115,8 @@ fn resending_forgets_only_what_can_never_be_mined() {
     refusal(&node, -32003, "missing");
     assert_eq!(home.json(&["resend"])["kept"][0]["txid"], txid.as_str());
     node.state().syncing = false;
-    assert_eq!(home.json(&["resend"])["forgotten"][0]["txid"], txid.as_str());
-    assert_eq!(stored(&home)["sent"], json!([]));
+    assert_eq!(home.json(&["resend"])["refused"][0]["txid"], txid.as_str());
+    assert_eq!(stored(&home)["sent"][0]["state"], "refused");
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn what_was_sent_on_a_chain_that_began_anew_is_left_alone() {
 
 #[test]
 fn what_is_buried_is_forgotten_with_what_it_replaced() {
-    let (node, home, friend) = rich(3);
+    let (node, home, friend) = rich(4);
     node.state().mined = false;
     let first = string(&home.json(&["send", &format!("{friend}=1")]), "txid");
     home.json(&["bump", &first]);
@@ -149,6 +149,13 @@ fn what_is_buried_is_forgotten_with_what_it_replaced() {
     home.json(&["send", &format!("{friend}=2")]);
     assert_eq!(stored(&home)["sent"].as_array().unwrap().len(), 3);
     node.state().confirmations = 100;
+    home.json(&["send", &format!("{friend}=2.5")]);
+    assert_eq!(stored(&home)["sent"].as_array().unwrap().len(), 4, "that they are buried is a node's word");
+    let lock = cairn_wallet::file::WalletLock::take(&home.file()).unwrap();
+    let mut wallet = lock.read().unwrap();
+    wallet.sent.iter_mut().for_each(|sent| sent.time -= 24 * 3_600 + 60);
+    lock.write(&wallet).unwrap();
+    drop(lock);
     let last = string(&home.json(&["send", &format!("{friend}=3")]), "txid");
     let sent = stored(&home)["sent"].clone();
     assert_eq!(sent.as_array().unwrap().iter().map(|sent| string(sent, "txid")).collect::<Vec<_>>(), [last]);

@@ -199,8 +199,8 @@ impl Node {
         let mut response = post.send_json(body).map_err(transport)?;
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(transport)?;
-        let mut answer = serde_json::from_str(&text)
-            .map_err(|_| self.not_a_node(format!("HTTP status {status}, and no JSON")))?;
+        let mut answer =
+            serde_json::from_str(&text).map_err(|_| self.not_a_node(format!("HTTP status {status}, and no JSON")))?;
         make_plain(&mut answer);
         Ok(answer)
     }

@@ -128,9 +128,6 @@ pub enum CommandError {
         /// Where it ends.
         to: u32,
     },
-    /// The address of a node is none.
-    #[error("'{0}' is not the address of a node: write it like --rpc http://127.0.0.1:8545")]
-    BadUrl(String),
     /// The cookie file that the user names.
     #[error(transparent)]
     Cookie(#[from] CookieError),
@@ -164,7 +161,7 @@ impl CommandError {
     /// How the process ends: 2 for a command line or a configuration that cannot be used, 1 for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NobodyToPay | Self::Range { .. } | Self::BadUrl(_) => 2,
+            Self::Config(_) | Self::NobodyToPay | Self::Range { .. } => 2,
             _ => 1,
         }
     }

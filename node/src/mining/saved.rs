@@ -135,7 +135,10 @@ mod tests {
                 Ok(read) => assert_eq!(read, Some(saved()), "{}", String::from_utf8_lossy(&bad)),
                 Err(error) => {
                     let text = error.to_string();
-                    assert!(text.starts_with(&format!("cannot use {}", file.display())), "{text}");
+                    assert!(
+                        text.starts_with(&format!("{}, which says whom to pay, is damaged: ", file.display())),
+                        "{text}"
+                    );
                     assert!(text.contains("cairn-node mine-to ADDRESS"), "{text}");
                 }
             }

@@ -253,7 +253,7 @@ fn a_running_node_is_asked_over_its_rpc() {
         format!("blocks of this node will pay to {address}; it does not mine now (start it with --mine)\n")
     );
     let said = failure(&["mine-to", "dcrn1x", "--rpc", &node.url]);
-    assert!(said.starts_with("miner_setAddress: address: "), "{said}");
+    assert!(said.starts_with("the node refuses: miner_setAddress: address: "), "{said}");
 
     node.call("dev_mine", json!([2]));
     let block = success(&["block", "2", "--rpc", &node.url]);
@@ -262,7 +262,10 @@ fn a_running_node_is_asked_over_its_rpc() {
     let json: Value = serde_json::from_str(&success(&["block", "2", "--rpc", &node.url, "--json"])).unwrap();
     let txid = json["transactions"][0].as_str().unwrap();
     assert_eq!(success(&["block", json["hash"].as_str().unwrap(), "--rpc", &node.url]), block);
-    assert_eq!(failure(&["block", "9", "--rpc", &node.url]), "chain_getBlock: no block at height 9: the tip is at 2");
+    assert_eq!(
+        failure(&["block", "9", "--rpc", &node.url]),
+        "the node refuses: chain_getBlock: no block at height 9: the tip is at 2"
+    );
     let tx = success(&["tx", txid, "--rpc", &node.url]);
     assert!(tx.starts_with(&format!("txid           {txid}\nkind           coinbase\nheight         2\n")), "{tx}");
     let unknown = "00".repeat(32);
@@ -401,7 +404,7 @@ fn a_node_is_steered_by_its_own_user_only() {
     };
     // Another user of the machine, then one with the cookie of another run.
     let said = String::from_utf8(stop(&[]).stderr).unwrap();
-    assert!(said.starts_with("error: admin_stop: admin_stop needs the node's cookie. "), "{said}");
+    assert!(said.starts_with("error: the node refuses: admin_stop needs the node's cookie. "), "{said}");
     assert!(said.contains("--cookie FILE"), "{said}");
     let stale = folder.path().join("stale");
     std::fs::write(&stale, "__cookie__:00").unwrap();
@@ -428,7 +431,7 @@ fn a_miner_elsewhere_has_a_token_that_only_mines() {
     let request = cairn_miner::client::Request { address: Some(address.clone()), account: None };
     assert_eq!(miner.template(&request, None).unwrap().work.height, 1);
     let said = failure(&["mine-to", &address, "--rpc", &node.url, "--cookie", token.to_str().unwrap()]);
-    assert!(said.starts_with("miner_setAddress: miner_setAddress needs the node's cookie. "), "{said}");
+    assert!(said.starts_with("the node refuses: miner_setAddress needs the node's cookie. "), "{said}");
     assert_eq!(std::fs::metadata(&token).unwrap().permissions().mode() & 0o777, 0o600);
 }
 

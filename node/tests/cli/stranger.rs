@@ -1,6 +1,6 @@
 //! A server that is no node.
 
-use super::{failure, misuse, success};
+use super::{failure, success};
 use std::{
     io::{Read, Write},
     net::TcpListener,
@@ -22,16 +22,12 @@ pub fn stranger(body: &'static str) -> String {
 
 #[test]
 fn what_no_node_answers_is_an_error_of_every_command() {
-    let commands: [&[&str]; 6] = [
-        &["status"],
-        &["peers"],
-        &["block"],
-        &["tx", "00"],
-        &["stop"],
-        &["mine-to", "lcrn1qqq"],
-    ];
+    let commands: [&[&str]; 6] =
+        [&["status"], &["peers"], &["block"], &["tx", "00"], &["stop"], &["mine-to", "lcrn1qqq"]];
     for command in commands {
-        for body in [r#"{"result":"x"}"#, r#"{"result":7}"#, r#"{"result":{"bestHash":"x","mining":1}}"#, r#"{"result":[1]}"#] {
+        for body in
+            [r#"{"result":"x"}"#, r#"{"result":7}"#, r#"{"result":{"bestHash":"x","mining":1}}"#, r#"{"result":[1]}"#]
+        {
             let url = stranger(body);
             let said = failure(&[command, &["--rpc", &url]].concat());
             let start = format!("what answers at {url} is no Cairn node (its answer to ");
@@ -63,12 +59,4 @@ fn a_cookie_file_that_is_named_is_there() {
     let expected = "cannot read the cookie file /nonexistent/cookie: No such file or directory (os error 2); a node writes it \
                     when it starts";
     assert_eq!(said, expected);
-}
-
-#[test]
-fn an_address_that_is_none_is_misuse() {
-    for url in ["bla", "ftp://127.0.0.1", "https://127.0.0.1:8545", "http://"] {
-        let said = misuse(&["status", "--rpc", url]);
-        assert_eq!(said, format!("'{url}' is not the address of a node: write it like --rpc http://127.0.0.1:8545"));
-    }
 }

@@ -48,13 +48,13 @@ fn source(coin: &OwnCoin, witness: Witness) -> Source<'_> {
 }
 
 /// Positions of coins that must be spent so that no refused transaction can ever be mined beside this one: one coin of each.
-fn retried(wallet: &Wallet, coins: &[OwnCoin]) -> Vec<usize> {
+fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
     let mut must: Vec<usize> = Vec::new();
     for sent in wallet.sent.iter().filter(|sent| sent.state == SentState::Refused) {
         let spends = sent.spends();
-        let position = |coin: &OwnCoin| spends.contains(&coin.outpoint);
-        if !must.iter().any(|index| position(&coins[*index]))
-            && let Some(index) = coins.iter().position(position)
+        let position = |source: &Source<'_>| spends.contains(&source.coin.outpoint);
+        if !must.iter().any(|index| position(&sources[*index]))
+            && let Some(index) = sources.iter().position(position)
         {
             must.push(index);
         }
@@ -72,7 +72,7 @@ pub fn coin_request(wallet: &Wallet, funds: &Funds, terms: &Terms, order: &CoinO
     let sources: Vec<_> = funds.spendable.iter().map(|coin| source(coin, placeholder.clone())).collect();
     let index = wallet.used.change;
     let change = (wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index)));
-    let must = if funds.chosen { (0..sources.len()).collect() } else { retried(wallet, &funds.spendable) };
+    let must = if funds.chosen { (0..sources.len()).collect() } else { retried(wallet, &sources) };
     let draft = draft(wallet, &sources, terms, order, change, &must).map_err(|error| not_enough(error, funds))?;
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft)))
 }
@@ -108,8 +108,8 @@ pub fn policy_request(
         return Err(unsatisfiable(&wallet.network, &order.policy, terms, order.preimages.len()));
     }
     let change = (order.policy.lock(), None);
-    let mut draft =
-        draft(wallet, &sources, terms, &order.order, change, &[]).map_err(|error| not_enough(error, funds))?;
+    let mut draft = draft(wallet, &sources, terms, &order.order, change, &retried(wallet, &sources))
+        .map_err(|error| not_enough(error, funds))?;
     for input in &mut draft.inputs {
         input.preimages = order.preimages.iter().copied().map(Hex32).collect();
     }

@@ -14,7 +14,7 @@ use crate::{
     file::Sent,
     funds::{self, Funds},
     node::Node,
-    request::{Body, CoinRequest, OwnKeys, Request},
+    request::{Body, CoinRequest, KeyTable, OwnKeys, Request},
 };
 
 /// Transactions of the mempool that are followed from the one that is replaced: nodes keep 25 in a chain.
@@ -41,7 +41,8 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancel: bool) -> Resu
     let terms = spend::terms(&session.node, &session.info, &args.fees)?;
     match (&old.transaction, sent.transaction()) {
         (Body::Coin(coin), Some(Transaction::Coin(tx))) => {
-            let dropped = dependents(&session.node, &old, &txid)?;
+            let mut dropped = dependents(&session.node, &old, &txid)?;
+            add_own_dependents(&session, &txid, &own, &mut dropped);
             let own_weight = Weight { gas: tx.gas(tx.size()), fee: coin.fee };
             let weights = std::iter::once(own_weight).chain(dropped.iter().map(|dependent| dependent.weight)).collect();
             let options = BumpOptions { cancel, percent, dropped: weights };
@@ -134,6 +135,25 @@ fn dependents(node: &Node, old: &Request, txid: &TxId) -> Result<Vec<Dependent>,
         }
     }
     Ok(found)
+}
+
+/// Adds what this wallet sent itself and spends from it, should the node not say so.
+fn add_own_dependents(session: &Session<'_>, txid: &TxId, own: &KeyTable, found: &mut Vec<Dependent>) {
+    let mut parents = vec![*txid];
+    parents.extend(found.iter().map(|dependent| dependent.txid));
+    while let Some(parent) = parents.pop() {
+        for sent in session.wallet.sent.iter().filter(|sent| sent.spends().iter().any(|coin| coin.txid == parent)) {
+            let known = found.iter().any(|dependent| dependent.txid == sent.txid);
+            let (false, Some(Transaction::Coin(tx))) = (known, sent.transaction()) else { continue };
+            let fee = match sent.request(&session.wallet.network, own).map(|request| request.transaction) {
+                Some(Body::Coin(coin)) => coin.fee,
+                _ => continue,
+            };
+            let pays = Amount(tx.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.0)));
+            found.push(Dependent { txid: sent.txid, weight: Weight { gas: tx.gas(tx.size()), fee }, pays });
+            parents.push(sent.txid);
+        }
+    }
 }
 
 /// What the user has to know before payments vanish.

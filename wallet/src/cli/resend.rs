@@ -1,7 +1,7 @@
 //! `resend`: what was sent and the node has lost.
 
 use chain_core::hash::{BlockHash, TxId};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     context::Context,
@@ -35,13 +35,36 @@ fn is_final(error: &NodeError, syncing: bool) -> bool {
     !syncing && matches!(reason.as_str(), "invalid" | "missing" | "conflict" | "nonce")
 }
 
-/// Hands in again what the node has lost, oldest first, and forgets what cannot be mined any more.
+/// Notes that the node has what was sent without an answer; says so, and returns which.
+fn arrived(session: &mut Session<'_>, first_block: Option<BlockHash>) -> Result<(String, Vec<Value>), WalletError> {
+    let unclear = session.wallet.live(first_block).filter(|sent| sent.state == SentState::Unclear);
+    let unclear: Vec<TxId> = unclear.map(|sent| sent.txid).collect();
+    let (mut text, mut arrived) = (String::new(), Vec::new());
+    for txid in unclear {
+        let status = match session.node.transaction(&txid) {
+            Ok(Some(status)) => status,
+            Ok(None) | Err(NodeError::Refused { code: -32002, .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let place = status.height.map_or("waits for a block".to_owned(), |height| format!("is in block {height}"));
+        text += &format!("{} {txid} {place}\n", screen::green("Arrived:"));
+        arrived.push(json!({ "txid": txid.to_string(), "height": status.height }));
+        session.wallet.accepted(&txid);
+    }
+    if !arrived.is_empty() {
+        session.lock.write(&session.wallet)?;
+    }
+    Ok((text, arrived))
+}
+
+/// Hands in again what the node has lost, oldest first, and notes what the node says can never be mined.
 pub fn execute(context: &Context) -> Result<Report, WalletError> {
     let mut session = Session::open(context)?;
     let first_block = session.node.block_hash(1)?;
-    let (mut text, mut resent, mut forgotten, mut kept) = (String::new(), Vec::new(), Vec::new(), Vec::new());
+    let ((mut text, arrived), mut resent, mut refused, mut kept) =
+        (arrived(&mut session, first_block)?, Vec::new(), Vec::new(), Vec::new());
     let mut tried: Vec<TxId> = Vec::new();
-    // What is forgotten may have replaced something that lives again: until nothing new is lost.
+    // What is refused may have replaced something that lives again: until nothing new is lost.
     loop {
         let lost = lost(&session.node, &session.wallet, first_block)?;
         let Some(sent) = lost.into_iter().find(|sent| !tried.contains(&sent.txid)).cloned() else { break };
@@ -51,9 +74,9 @@ pub fn execute(context: &Context) -> Result<Report, WalletError> {
             Err(error) if !is_known(&error) => {
                 let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
                 if is_final(&error, session.info.syncing) {
-                    text += &format!("{} {txid}: {message}\n", screen::yellow("Forgotten:"));
-                    forgotten.push(json!({ "txid": txid, "reason": message }));
-                    session.wallet.sent.retain(|other| other.txid != sent.txid);
+                    text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
+                    refused.push(json!({ "txid": txid, "reason": message }));
+                    session.wallet.refused(&sent.txid);
                 } else {
                     text += &format!("{} {txid}: {message}\n", screen::yellow("Not taken now, and kept:"));
                     kept.push(json!({ "txid": txid, "reason": message }));
@@ -82,6 +105,7 @@ pub fn execute(context: &Context) -> Result<Report, WalletError> {
             }
         );
     }
-    let json = json!({ "resent": resent, "forgotten": forgotten, "kept": kept, "otherChain": elsewhere });
+    let json =
+        json!({ "resent": resent, "arrived": arrived, "refused": refused, "kept": kept, "otherChain": elsewhere });
     Ok(Report::new(text, json))
 }

@@ -6,8 +6,9 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
+use alloy_primitives::Address;
 use chain_core::{
-    coin::Lock,
+    coin::{Lock, OutPoint},
     hash::TxId,
     transaction::Transaction,
     units::{Amount, Height},
@@ -23,7 +24,7 @@ use super::{
 };
 use crate::{
     build::Terms,
-    error::WalletError,
+    error::{Became, WalletError},
     fees::{Prices, Speed},
     file::{Sent, SentState, Wallet, WalletLock},
     funds,
@@ -152,10 +153,7 @@ impl<'a> Session<'a> {
             json["drops"] = bump.drops.iter().map(ToString::to_string).collect();
         }
         let first_block = self.node.block_hash(1)?;
-        let (spends, place) = match &request.transaction {
-            Body::Coin(coin) => (coin.inputs.iter().map(Input::outpoint).collect(), None),
-            Body::Account(account) => (Vec::new(), Some((request.network.account(&account.from)?, account.nonce))),
-        };
+        let (spends, place) = taken_by(request)?;
         let known = |sent: &&Sent| {
             sent.is_on(first_block)
                 && bump.replaces != Some(sent.txid)
@@ -185,33 +183,66 @@ impl<'a> Session<'a> {
         self.info.height.saturating_add(1)
     }
 
-    /// Refuses or asks about a payment that was sent already and waits for a block, or may: its answer was lost, and the same
-    /// is tried again. A contract may well be called twice in a row, so calls count only if it is unclear whether they arrived.
+    /// Refuses or asks about a payment that this wallet signed before and that may be mined beside the new one: it waits, its
+    /// answer was lost, a node refused it, or what replaced it is not mined. What was sent and is in a block is no such thing.
     pub fn check_again(&self, request: &Request, wait: Wait) -> Result<Option<String>, WalletError> {
         if wait.again {
             return Ok(None);
         }
-        let runs_code = matches!(&request.transaction, Body::Account(account) if account.runs_code());
-        for sent in self.wallet.live(self.node.block_hash(1)?).filter(|sent| sent.pays_the_same(request)) {
-            let unclear = sent.state == SentState::Unclear;
-            let waits = match self.node.transaction(&sent.txid) {
-                Ok(status) => status.is_none_or(|status| status.confirmations == 0),
-                Err(NodeError::Refused { code: -32002, .. }) => unclear,
-                Err(error) => return Err(error.into()),
-            };
-            if waits && (unclear || !runs_code) {
-                let error = WalletError::PaidAlready { txid: sent.txid, seconds: now().saturating_sub(sent.time) };
+        let first_block = self.node.block_hash(1)?;
+        let same = |sent: &&Sent| sent.is_on(first_block) && sent.pays_the_same(request);
+        for sent in self.wallet.sent.iter().filter(same) {
+            if let Some(became) = self.became(sent, request)? {
+                let error =
+                    WalletError::PaidAlready { txid: sent.txid, seconds: now().saturating_sub(sent.time), became };
                 return if self.context.can_ask() { Ok(Some(error.to_string())) } else { Err(error) };
             }
         }
         Ok(None)
     }
 
+    /// What became of an earlier payment, if a request that pays the same may pay twice. A contract may well be called twice in a
+    /// row, so calls count only if it is unclear whether they arrived.
+    fn became(&self, sent: &Sent, request: &Request) -> Result<Option<Became>, WalletError> {
+        let replacements: Vec<&Sent> = self.wallet.replacements(&sent.txid).collect();
+        let is_live = sent.state != SentState::Refused && replacements.is_empty();
+        let (spends, place) = taken_by(request)?;
+        let on_replacement = spends.iter().any(|coin| replacements.iter().any(|other| other.txid == coin.txid));
+        if !is_live && (on_replacement || self.wallet.competing(spends, place).any(|other| other.txid == sent.txid)) {
+            return Ok(None);
+        }
+        let (mined, unknown) = match self.node.transaction(&sent.txid) {
+            Ok(status) => (status.filter(|status| status.confirmations > 0), false),
+            Err(NodeError::Refused { code: -32002, .. }) => (None, true),
+            Err(error) => return Err(error.into()),
+        };
+        let runs_code = matches!(&request.transaction, Body::Account(account) if account.runs_code());
+        Ok(match (sent.state, mined) {
+            (SentState::Accepted, Some(_)) if is_live => None,
+            (_, Some(status)) => Some(Became::Mined(status.height)),
+            (SentState::Refused, None) => Some(Became::Refused),
+            _ if !is_live => (!self.is_mined(&replacements)?).then_some(Became::Replaced),
+            (SentState::Accepted, None) if runs_code || unknown => None,
+            _ => Some(Became::Waiting),
+        })
+    }
+
+    fn is_mined(&self, sent: &[&Sent]) -> Result<bool, WalletError> {
+        for one in sent {
+            match self.node.transaction(&one.txid) {
+                Ok(Some(status)) if status.confirmations > 0 => return Ok(true),
+                Ok(_) | Err(NodeError::Refused { code: -32002, .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(false)
+    }
+
     /// Forgets what lies under so many blocks that no reorg brings it back, and what can never be mined beside it.
     fn forget_buried(&mut self) -> Result<(), WalletError> {
         let first_block = self.node.block_hash(1)?;
-        let sent: Vec<TxId> =
-            self.wallet.sent.iter().filter(|sent| sent.is_on(first_block)).map(|sent| sent.txid).collect();
+        let old = self.wallet.forgettable(now()).filter(|sent| sent.is_on(first_block));
+        let sent: Vec<TxId> = old.map(|sent| sent.txid).collect();
         let params = sent.iter().map(|txid| json!([txid.to_string()])).collect();
         let statuses: Vec<Option<TransactionStatus>> = match self.node.call_many("coin_getTransaction", params) {
             // Without an index what is old is forgotten when there is no room.
@@ -263,7 +294,12 @@ impl<'a> Session<'a> {
             // The node, or whoever answers in its place, may have it.
             Err(error) => return Err(WalletError::Unclear { txid, error: Box::new(error) }),
         }
-        self.lock.write(&self.wallet)?;
+        // It is sent: a full disk is no reason to have the user pay again. The file still says that it is unclear.
+        if let Err(error) = self.lock.write(&self.wallet) {
+            screen::warn(&format!(
+                "{txid} was sent, but the wallet's file does not say so yet: {error}; see `cairn-wallet resend`"
+            ));
+        }
         // Others may use the wallet while this waits.
         drop(self.lock);
         let sent = format!("{} {txid}", screen::green(if bump.known { "Already known:" } else { "Sent:" }));
@@ -313,6 +349,14 @@ fn written_for_others(
     let hint =
         format!("Give the file to the other signers: `cairn-wallet sign {file}`; then `cairn-wallet broadcast` it.");
     Ok(Report::new(text, json!({ "file": file, "complete": false })).hint(hint))
+}
+
+/// The coins that a request spends, or the account and nonce that it takes.
+fn taken_by(request: &Request) -> Result<(Vec<OutPoint>, Option<(Address, u64)>), WalletError> {
+    Ok(match &request.transaction {
+        Body::Coin(coin) => (coin.inputs.iter().map(Input::outpoint).collect(), None),
+        Body::Account(account) => (Vec::new(), Some((request.network.account(&account.from)?, account.nonce))),
+    })
 }
 
 /// Notes that addresses of the wallet are paid, so that they are not handed out again.

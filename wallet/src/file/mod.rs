@@ -50,6 +50,10 @@ const SENT_BYTES: usize = 24 << 20;
 /// Keys beyond those handed out among which those of a policy are looked for: a fraction of a second.
 const POLICY_KEYS: u32 = 3_000;
 
+/// Seconds for which what is buried is remembered all the same: that it is buried is a node's word, and the same payment made once
+/// more is found by what is remembered. What fills half the room is forgotten earlier.
+const REMEMBERED: u64 = 24 * 3_600;
+
 /// Seconds after which a transaction may be forgotten to make room: twice as long as nodes keep it.
 const FORGOTTEN_AFTER: u64 = 28 * 24 * 3_600;
 
@@ -402,6 +406,12 @@ impl Wallet {
         self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Refused);
     }
 
+    /// What may be forgotten once it is buried.
+    pub fn forgettable(&self, now: u64) -> impl Iterator<Item = &Sent> {
+        let crowded = 2 * self.sent.iter().map(Sent::weight).sum::<usize>() > SENT_BYTES;
+        self.sent.iter().filter(move |sent| crowded || sent.time.saturating_add(REMEMBERED) < now)
+    }
+
     /// Forgets a transaction that is buried, and with it all that can never be mined any more.
     pub fn forget_with_conflicts(&mut self, txid: &TxId) {
         let Some(sent) = self.sent.iter().find(|sent| sent.txid == *txid).cloned() else { return };
@@ -415,13 +425,19 @@ impl Wallet {
     /// replaced. A chain begun anew from the same spec has another first block; what was sent at height 0, or is kept from
     /// older files, belongs to all.
     pub fn live(&self, first_block: Option<BlockHash>) -> impl Iterator<Item = &Sent> {
-        let gone = |txid: &TxId| {
-            let takes_over = |other: &Sent| other.replaces == Some(*txid) || other.drops.contains(txid);
-            self.sent.iter().any(|other| other.state != SentState::Refused && takes_over(other))
-        };
-        self.sent
-            .iter()
-            .filter(move |sent| sent.state != SentState::Refused && sent.is_on(first_block) && !gone(&sent.txid))
+        self.sent.iter().filter(move |sent| {
+            sent.state != SentState::Refused
+                && sent.is_on(first_block)
+                && self.replacements(&sent.txid).next().is_none()
+        })
+    }
+
+    /// What was sent and not refused that replaces a transaction, or drops it with what it replaces.
+    pub fn replacements(&self, txid: &TxId) -> impl Iterator<Item = &Sent> {
+        let txid = *txid;
+        self.sent.iter().filter(move |other| {
+            other.state != SentState::Refused && (other.replaces == Some(txid) || other.drops.contains(&txid))
+        })
     }
 
     /// What else was sent that can never be mined together with a transaction: it spends one of the same coins, or is of the

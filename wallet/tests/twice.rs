@@ -1,0 +1,128 @@
+//! A payment that is made once more is not paid twice, whatever a node said of the first.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod support;
+
+use serde_json::{Value, json};
+use support::{Home, MockNode, rich};
+
+const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+
+fn txid(sent: &Value) -> &str {
+    sent["txid"].as_str().unwrap()
+}
+
+/// The node says that it refuses, though it may pass the transaction on.
+fn refuse(node: &MockNode, reason: &str) {
+    node.state().refuse = Some(json!({ "code": -32003, "message": "no", "data": { "reason": reason } }));
+}
+
+/// Has a command refused because the same was paid, and returns what the message says of it.
+fn refused(home: &Home, command: &[&str]) -> String {
+    let answer = home.run(&[command, &["--json", "--yes"]].concat());
+    assert_eq!(answer.code, 8, "{}{}", answer.out, answer.err);
+    let error: Value = serde_json::from_str(&answer.err).unwrap();
+    error["error"]["message"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn what_a_node_refused_is_paid_again_only_in_its_place() {
+    let (node, home, friend) = rich();
+    let payment = ["send", &format!("{friend}=1")];
+    refuse(&node, "full");
+    home.run(&["send", payment[1], "--yes"]).fails(9, "the node refused the transaction");
+    node.state().refuse = None;
+    // The node hides the coin that both would spend.
+    let coins = std::mem::take(&mut node.state().coins);
+    node.state().pay(&home.address(), 500_000_000);
+    node.state().coins[0].outpoint.index = 9;
+    assert!(refused(&home, &payment).contains("which a node refused, but which may still be mined beside this"));
+    // With the coin there, only one of the two can be mined.
+    node.state().coins = coins;
+    home.json(&payment);
+}
+
+#[test]
+fn an_account_whose_nonce_a_node_raises_does_not_pay_again() {
+    let (node, home, _) = rich();
+    let payment = ["transfer", TO, "1"];
+    refuse(&node, "funds");
+    home.run(&[&payment[..], &["--yes"]].concat()).fails(9, "the node refused the transaction");
+    node.state().refuse = None;
+    node.state().nonce = 1;
+    assert!(refused(&home, &payment).contains("which a node refused"));
+    node.state().nonce = 0;
+    home.json(&payment);
+}
+
+#[test]
+fn what_was_mined_without_an_answer_is_not_paid_again_until_that_was_said() {
+    for payment in [vec!["send", "FRIEND=1"], vec!["transfer", TO, "1"], vec!["call", TO, "pay()"]] {
+        let (node, home, friend) = rich();
+        let payment: Vec<String> = payment.iter().map(|word| word.replace("FRIEND", &friend)).collect();
+        let payment: Vec<&str> = payment.iter().map(String::as_str).collect();
+        node.state().lose_answers = true;
+        let answer = home.run(&[&payment[..], &["--json", "--yes"]].concat());
+        assert_eq!(answer.code, 11, "{payment:?}: {}", answer.err);
+        node.state().lose_answers = false;
+        node.state().mined = true;
+        let message = refused(&home, &payment);
+        assert!(
+            message.contains(", which is in block ") && message.ends_with("to pay once more, add --again"),
+            "{message}"
+        );
+        let report = home.json(&["resend"]);
+        assert_eq!(report["arrived"][0]["txid"], node.state().sent[0].txid().to_string(), "{payment:?}");
+        assert_eq!(report["resent"], json!([]));
+        home.json(&payment);
+    }
+}
+
+#[test]
+fn what_was_cancelled_is_not_paid_again_before_that_is_mined() {
+    for payment in [vec!["send", "FRIEND=1"], vec!["transfer", TO, "1"]] {
+        let (node, home, friend) = rich();
+        let payment: Vec<String> = payment.iter().map(|word| word.replace("FRIEND", &friend)).collect();
+        let payment: Vec<&str> = payment.iter().map(String::as_str).collect();
+        let paid = home.json(&payment);
+        home.json(&["cancel", txid(&paid)]);
+        let message = refused(&home, &payment);
+        assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+        // The first is mined all the same.
+        let cancelled = node.state().sent.pop().unwrap();
+        node.state().mined = true;
+        assert!(refused(&home, &payment).contains(", which is in block "));
+        node.state().sent = vec![cancelled];
+        home.json(&payment);
+    }
+}
+
+#[test]
+fn what_a_node_calls_impossible_is_remembered() {
+    let (node, home, friend) = rich();
+    let payment = ["send", &format!("{friend}=1")];
+    let paid = home.json(&payment);
+    node.state().sent.clear();
+    refuse(&node, "invalid");
+    assert_eq!(home.json(&["resend"])["refused"][0]["txid"], paid["txid"]);
+    node.state().refuse = None;
+    node.state().coins.clear();
+    node.state().pay(&home.address(), 500_000_000);
+    node.state().coins[0].outpoint.index = 9;
+    assert!(refused(&home, &payment).contains("which a node refused"));
+}
+
+#[test]
+fn what_spends_a_replaced_payment_is_named_though_the_node_hides_it() {
+    let (node, home, friend) = rich();
+    let paid = home.json(&["send", &format!("{friend}=7")]);
+    let other = Home::numbered(&node, 3).address();
+    let then = home.json(&["send", &format!("{other}=2")]);
+    node.state().coins.retain(|coin| coin.outpoint.txid.0 == [7; 32]);
+    let bumped = home.json(&["bump", txid(&paid), "--dry-run"]);
+    assert_eq!(bumped["drops"], json!([then["txid"]]));
+    let bumped = home.json(&["bump", txid(&paid)]);
+    assert_eq!(bumped["drops"], json!([then["txid"]]));
+    let message = refused(&home, &["send", &format!("{other}=2")]);
+    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+}
