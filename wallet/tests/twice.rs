@@ -80,21 +80,38 @@ fn what_was_mined_without_an_answer_is_not_paid_again_until_that_was_said() {
 
 #[test]
 fn what_was_cancelled_is_not_paid_again_before_that_is_mined() {
-    for payment in [vec!["send", "FRIEND=1"], vec!["transfer", TO, "1"]] {
-        let (node, home, friend) = rich();
-        let payment: Vec<String> = payment.iter().map(|word| word.replace("FRIEND", &friend)).collect();
-        let payment: Vec<&str> = payment.iter().map(String::as_str).collect();
-        let paid = home.json(&payment);
-        home.json(&["cancel", txid(&paid)]);
-        let message = refused(&home, &payment);
-        assert!(message.contains("what replaced it is not in a block yet"), "{message}");
-        // The first is mined all the same.
-        let cancelled = node.state().sent.pop().unwrap();
-        node.state().mined = true;
-        assert!(refused(&home, &payment).contains(", which is in block "));
-        node.state().sent = vec![cancelled];
-        home.json(&payment);
-    }
+    let (node, home, friend) = rich();
+    let to = format!("{friend}=1");
+    let paid = home.json(&["send", &to]);
+    let used = &paid["inputs"][0];
+    let other = node.state().coins.iter().find(|coin| json!(coin.outpoint.index) != used["index"]).unwrap().clone();
+    let elsewhere = format!("{}:{}", other.outpoint.txid, other.outpoint.index);
+    let cancelled = home.json(&["cancel", txid(&paid)]);
+    let message = refused(&home, &["send", &to, "--coin", &elsewhere]);
+    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+    // What the cancellation pays back cannot be mined beside the first.
+    let after = home.json(&["send", &to, "--dry-run"]);
+    assert_eq!(after["inputs"][0]["txid"], cancelled["txid"]);
+    // The first is mined all the same.
+    node.state().sent.pop();
+    node.state().mined = true;
+    assert!(refused(&home, &["send", &to, "--coin", &elsewhere]).contains(", which is in block "));
+}
+
+#[test]
+fn an_account_does_not_pay_again_what_it_cancelled_before_that_is_mined() {
+    let (node, home, _) = rich();
+    let payment = ["transfer", TO, "1"];
+    let paid = home.json(&payment);
+    home.json(&["cancel", txid(&paid)]);
+    let message = refused(&home, &payment);
+    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+    let sent = node.state().sent.clone();
+    node.state().sent = vec![sent[0].clone()];
+    node.state().mined = true;
+    assert!(refused(&home, &payment).contains(", which is in block "));
+    node.state().sent = vec![sent[1].clone()];
+    home.json(&payment);
 }
 
 #[test]
@@ -123,6 +140,6 @@ fn what_spends_a_replaced_payment_is_named_though_the_node_hides_it() {
     assert_eq!(bumped["drops"], json!([then["txid"]]));
     let bumped = home.json(&["bump", txid(&paid)]);
     assert_eq!(bumped["drops"], json!([then["txid"]]));
-    let message = refused(&home, &["send", &format!("{other}=2")]);
-    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+    let again = home.json(&["send", &format!("{other}=2"), "--dry-run"]);
+    assert_eq!(again["inputs"][0]["txid"], bumped["txid"], "both cannot be mined");
 }

@@ -272,7 +272,7 @@ fn a_running_node_is_asked_over_its_rpc() {
     let said = failure(&["tx", &unknown, "--rpc", &node.url]);
     assert!(said.starts_with(&format!("transaction {unknown} is unknown to the node at {}", node.url)), "{said}");
     let said = failure(&["peers", "--rpc", &node.url]);
-    assert_eq!(said, "admin_peers: the node runs without a network (--dev or --max-peers 0)");
+    assert_eq!(said, "the node refuses: admin_peers: the node runs without a network (--dev or --max-peers 0)");
 
     assert_eq!(success(&["stop", "--rpc", &node.url]), format!("the node at {} is stopping\n", node.url));
     assert_eq!(node.child.wait().unwrap().code(), Some(0));
