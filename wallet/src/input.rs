@@ -1,6 +1,10 @@
 //! Text from outside: files that people and their editors wrote, what a node answers.
 
-use std::io::{self, Read};
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read},
+    path::Path,
+};
 
 use cairn_client::make_plain;
 pub use cairn_client::{disguises, plain};
@@ -31,6 +35,33 @@ pub fn read_text(source: impl Read, most: u64) -> io::Result<Zeroizing<String>> 
 /// The bytes of a text without a byte order mark.
 pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
+}
+
+/// Opens a file that has an end: a pipe could keep this program waiting for ever, a device could feed it without end.
+///
+/// # Errors
+/// What the system says; also if it is not a regular file.
+pub fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    // Else opening a pipe waits until something writes into it.
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(malformed("it is not a regular file".into())) }
+}
+
+/// Letters of a text from outside that an error repeats: enough to know it by, where a node could send megabytes.
+const REPEATED: usize = 1_000;
+
+/// A text from outside as an error repeats it: [`plain`], and cut if it is long.
+pub fn bounded(text: &str) -> String {
+    let mut letters = plain(text).chars().collect::<Vec<_>>();
+    if letters.len() > REPEATED {
+        letters.truncate(REPEATED);
+        letters.push('…');
+    }
+    letters.into_iter().collect()
 }
 
 fn malformed(what: String) -> io::Error {
@@ -72,7 +103,7 @@ const WORDS: [(&str, &str); 18] = [
 /// The same in the words of JSON: serde names types of Rust, which say nothing to users.
 pub fn fault(error: &impl std::fmt::Display) -> String {
     let text = error.to_string();
-    let Some((found, expected)) = text.rsplit_once(", expected ") else { return text };
+    let Some((found, expected)) = text.rsplit_once(", expected ") else { return bounded(&text) };
     let (expected, place) = expected.find(" at line ").map_or((expected, ""), |at| expected.split_at(at));
     let expected = match WORDS.iter().find(|(begins, _)| expected.starts_with(begins)) {
         Some((_, words)) => words,
@@ -87,7 +118,7 @@ pub fn fault(error: &impl std::fmt::Display) -> String {
         Some((what @ ("invalid type" | "invalid value"), Some((words, rest)))) => format!("{what}: {words}{rest}"),
         _ => found,
     };
-    format!("{found}, expected {expected}{place}")
+    format!("{}, expected {}{place}", bounded(&found), bounded(expected))
 }
 
 /// The first letter of a text that no screen shows, though it is no blank.
@@ -116,6 +147,21 @@ mod tests {
         assert_eq!(error(b"a\xff"), "it is not UTF-8 text");
         assert_eq!(error(&[b'a'; 2_049]), "it is larger than 2 KiB");
         assert_eq!(read_text(&[b'a'; 2_048][..], 2_048).unwrap().len(), 2_048);
+    }
+
+    #[test]
+    fn a_fault_repeats_no_more_of_a_text_than_it_takes_to_know_it() {
+        let json = format!("{{\"count\": \"{}\"}}", "x".repeat(100_000));
+        let said = from_json::<std::collections::BTreeMap<String, u32>>(json.as_bytes()).unwrap_err();
+        assert!(
+            said.starts_with("invalid type: string \"xxx") && said.ends_with("…, expected a whole number"),
+            "{said}"
+        );
+        assert_eq!(
+            said.chars().filter(|letter| *letter == 'x').count(),
+            REPEATED - "invalid type: string \"".len() + 1
+        );
+        assert_eq!(bounded("a\u{1b}b"), "ab");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use chain_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::input::plain;
+use crate::input::{bounded, plain};
 
 /// All that a wallet needs to know of its chain, also without a node.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +30,7 @@ pub struct Network {
 impl fmt::Display for Network {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let genesis = self.genesis.to_string();
-        write!(f, "{} (chain id {}, genesis {}…)", self.name, self.chain_id, &genesis[..16])
+        write!(f, "{} (chain id {}, genesis {}…)", bounded(&self.name), self.chain_id, &genesis[..16])
     }
 }
 

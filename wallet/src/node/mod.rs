@@ -14,7 +14,7 @@ pub use self::types::{
     AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, Entry, FeeEstimate, Log,
     NodeCoin, Page, Receipt, Tips, TransactionDetails, TransactionStatus, Trial,
 };
-use crate::input::{fault, from_json, plain};
+use crate::input::{bounded, fault, from_json};
 
 /// How a distant node is reached: keys never leave the wallet, but amounts, nonces and fees could be changed on the way.
 pub const TUNNEL: &str = "ssh -N -L 8545:127.0.0.1:8545 HOST";
@@ -168,7 +168,7 @@ impl Node {
         let text = text.map_err(transport)?;
         from_json(text.as_bytes()).map_err(|_| match status.as_u16() {
             200 => not_a_node("its answer is not JSON".into()),
-            403 => not_a_node(format!("it refuses this host name (HTTP 403: {})", words(text.trim()))),
+            403 => not_a_node(format!("it refuses this host name (HTTP 403: {})", bounded(text.trim()))),
             code => not_a_node(format!("HTTP status {code}")),
         })
     }
@@ -183,11 +183,11 @@ impl Node {
                 url,
                 reason: format!("what listens there did not answer within {} s (see --timeout)", timeout.as_secs()),
             },
-            ureq::Error::Io(error) => NodeError::Unreachable { url, reason: words(&error.to_string()) },
+            ureq::Error::Io(error) => NodeError::Unreachable { url, reason: bounded(&error.to_string()) },
             ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
-                NodeError::Unreachable { url, reason: words(&error.to_string()) }
+                NodeError::Unreachable { url, reason: bounded(&error.to_string()) }
             }
-            other => NodeError::NotANode { url, reason: words(&other.to_string()) },
+            other => NodeError::NotANode { url, reason: bounded(&other.to_string()) },
         }
     }
 
@@ -249,7 +249,7 @@ impl Node {
 }
 
 fn bad_answer(method: &str, reason: &str) -> NodeError {
-    NodeError::BadAnswer { method: method.into(), reason: reason.into() }
+    NodeError::BadAnswer { method: method.into(), reason: bounded(reason) }
 }
 
 /// Answers of a batch in the order of its requests.
@@ -274,15 +274,10 @@ fn read_result<T: DeserializeOwned>(method: &str, result: Value) -> Result<T, No
 
 fn read_answer(method: &str, answer: Answer) -> Result<Value, NodeError> {
     if let Some(error) = answer.error {
-        let reason = error.data.as_ref().and_then(|data| data["reason"].as_str()).map(str::to_owned);
+        let reason = error.data.as_ref().and_then(|data| data["reason"].as_str()).map(bounded);
         let output = error.data.and_then(|data| data.as_str()?.parse().ok());
-        let (method, message) = (method.to_owned(), words(&error.message));
+        let (method, message) = (method.to_owned(), bounded(&error.message));
         return Err(NodeError::Refused { method, code: error.code, message, reason, output });
     }
     Ok(answer.result.unwrap_or(Value::Null))
-}
-
-/// A node's words on one line, and not without end.
-fn words(text: &str) -> String {
-    plain(text).chars().take(1_000).collect()
 }
