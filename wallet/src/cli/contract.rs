@@ -14,13 +14,14 @@ use super::{
     spend::{self, Session},
 };
 use crate::{
-    build::{AccountOrder, BuildError, RunOrder, account_request},
+    build::{AccountOrder, BuildError, RunOrder, Terms, account_request},
     contract::{
         Artifact, Call, ContractError, Interface, log_json, named, named_json, read_artifact, reason, show_log,
         show_named,
     },
     error::WalletError,
     file::{FileError, Wallet},
+    input::bounded,
     money::{self, MoneyError, show_wei},
     node::{CallTrace, ChainInfo, Node, NodeError, Receipt, Trial},
     request::Request,
@@ -168,7 +169,7 @@ fn prepare(
     interface: Interface,
 ) -> Result<Prepared, WalletError> {
     let index = own_account(wallet, &args.from)?;
-    let terms = spend::terms(node, info, &args.fees)?;
+    let terms = Terms { nonce: args.nonce, ..spend::terms(node, info, &args.fees)? };
     let order = AccountOrder::Run(order);
     let request = account_request(wallet, node, index, &terms, &order).map_err(|error| match error {
         BuildError::Node(error) => refused("it would revert, so nothing was sent", &interface, error),
@@ -181,7 +182,7 @@ fn prepare(
 fn refused(what: &'static str, interface: &Interface, error: NodeError) -> WalletError {
     match error {
         NodeError::Refused { code: 3, output, .. } => {
-            let reason = reason(interface, &output.unwrap_or_default()).to_string();
+            let reason = bounded(&reason(interface, &output.unwrap_or_default()).to_string());
             ContractError::Reverted { what, reason }.into()
         }
         NodeError::Refused { code: -32000, message, .. } => ContractError::Reverted { what, reason: message }.into(),
@@ -212,8 +213,8 @@ fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report
 /// Why a mined transaction failed, if the node can tell.
 fn in_vain(node: &Node, interface: &Interface, txid: &TxId) -> WalletError {
     let told = |trace: CallTrace| match trace.error?.as_str() {
-        "execution reverted" => Some(reason(interface, &trace.output).to_string()),
-        halt => Some(halt.to_owned()),
+        "execution reverted" => Some(bounded(&reason(interface, &trace.output).to_string())),
+        halt => Some(bounded(halt)),
     };
     match node.trace(txid).ok().and_then(told) {
         Some(why) => WalletError::Failed { txid: *txid, reason: format!("{}: {why}", WalletError::MinedInVain(*txid)) },

@@ -18,7 +18,7 @@ use crate::{
     file::Wallet,
     keys::Branch,
     money::{show_gwei, show_wei},
-    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, OutputLine, Owner, Request, policy_keys},
+    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, OutputLine, Owner, Request, burns, policy_keys},
 };
 
 /// Describes a request. `own` tells what belongs to the wallet that asks, and `wallet` what it calls others; nothing in the
@@ -147,6 +147,12 @@ fn input_owner<'a>(request: &Request, input: &Input, own: &'a KeyTable) -> Resul
     })
 }
 
+/// Warns of money that nobody can ever spend.
+fn burnt(to: &str) -> &'static str {
+    screen::warn(&format!("nobody can have the key of {to}: what it is paid is lost for ever"));
+    "burnt: nobody can have its key"
+}
+
 /// What an output is to the wallet, in a few words.
 fn output_remark(lock: &Lock, line: &OutputLine, own: &KeyTable) -> String {
     match (own.owner(lock), lock) {
@@ -154,6 +160,7 @@ fn output_remark(lock: &Lock, line: &OutputLine, own: &KeyTable) -> String {
         (Owner::Key(_), _) => "your own address".into(),
         (Owner::Account, _) => "deposit to your account".into(),
         (Owner::Policy(name), _) => format!("your policy '{name}'"),
+        (Owner::Foreign, Lock::Account(account)) if burns(account) => burnt(&line.to).into(),
         (Owner::Foreign, Lock::Account(_)) => "deposit to an account".into(),
         (Owner::Foreign, Lock::Policy(_)) => "a policy that this wallet does not keep".into(),
         (Owner::Foreign, Lock::Key(key)) => match own.coin(key, line.change) {
@@ -251,7 +258,8 @@ fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Resu
     let mut rows = vec![row("from", &account.from, String::new(), sender)];
     let heading = destination(request, account, own, &mut rows)?;
     let max_fee = account.max_fee();
-    let expected = (U256::from(request.base_fee) + account.max_priority_fee_per_gas_wei)
+    let expected = U256::from(request.base_fee)
+        .saturating_add(account.max_priority_fee_per_gas_wei)
         .min(account.max_fee_per_gas_wei)
         .saturating_mul(U256::from(account.gas_limit));
     // The base fee that the file names is only a guess; what the signature allows is the highest price.
@@ -268,13 +276,16 @@ fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Resu
     );
     let heading = screen::bold(&format!("{heading} on {}", request.network.name));
     let text = format!("{heading}\n{}{}  {}\n", screen::table(&ALIGNS, &rows), call(account), screen::dim(&gas));
-    let arguments =
-        account.arguments().map(|arguments| arguments.into_iter().map(|(_, text)| text).collect::<Vec<_>>());
+    let called = account.called();
+    let arguments = called.as_ref().and_then(|called| called.arguments.as_ref());
+    let arguments = arguments.map(|arguments| arguments.iter().map(|(_, text)| text).collect::<Vec<_>>());
     let json = json!({
         "kind": "account", "chainId": request.network.chain_id, "from": account.from, "to": account.to, "nonce": account.nonce,
         "valueWei": account.value_wei.to_string(), "maxFeeWei": max_fee.to_string(), "leavesWei": total.to_string(),
         "own": own.account(&from, account.key).is_some(),
-        "withdrawTo": account.withdraw_to, "gasLimit": account.gas_limit, "function": account.function,
+        "withdrawTo": account.withdraw_to, "gasLimit": account.gas_limit,
+        "function": called.as_ref().map(|called| &called.name), "functionIsKnown": called.as_ref().map(|called| called.known),
+        "selector": called.as_ref().map(|called| format!("0x{}", hex::encode(called.selector))),
         "arguments": arguments, "contract": account.made_contract(&request.network)?.map(|made| made.to_string()),
         "signed": !account.signed.is_empty(),
     });
@@ -299,8 +310,13 @@ fn destination(
         return Ok("Deploy a contract");
     }
     let to = account.to.as_deref().unwrap_or_default();
-    let mine = own.owns(&Lock::Account(request.network.account(to)?));
-    rows.push(row("to", to, value, if mine { "your account" } else { "" }));
+    let account_to = request.network.account(to)?;
+    let remark = match own.owns(&Lock::Account(account_to)) {
+        true => "your account",
+        false if !account.value_wei.is_zero() && burns(&account_to) => burnt(to),
+        false => "",
+    };
+    rows.push(row("to", to, value, remark));
     Ok(if account.runs_code() { "Call a contract" } else { "Transfer from an account" })
 }
 
@@ -309,17 +325,18 @@ const LONGEST: usize = 400;
 
 /// What is called and with what.
 fn call(account: &AccountRequest) -> String {
-    let (Some(function), Some(arguments)) = (&account.function, account.arguments()) else {
-        return match &account.input[..] {
-            data if account.to.is_some() && account.runs_code() => {
-                format!("  calldata 0x{}\n", shortened(&hex::encode(data)))
-            }
-            _ => String::new(),
-        };
+    let calldata = || format!("  calldata 0x{}\n", shortened(&hex::encode(&account.input)));
+    let Some(called) = account.called() else {
+        return if account.to.is_some() && account.runs_code() { calldata() } else { String::new() };
     };
-    let mut text = format!("  {}\n", screen::bold(function));
-    for (kind, value) in arguments {
-        text += &format!("    {} {}\n", screen::dim(&kind), shortened(&value));
+    let source = if called.known { "" } else { ", a name that the file or the ABI gives" };
+    let selector = screen::dim(&format!("(selector 0x{}{source})", hex::encode(called.selector)));
+    let mut text = format!("  {} {selector}\n", screen::bold(&called.name));
+    for (kind, value) in called.arguments.iter().flatten() {
+        text += &format!("    {} {}\n", screen::dim(kind), shortened(value));
+    }
+    if called.arguments.is_none() {
+        text += &calldata();
     }
     text
 }

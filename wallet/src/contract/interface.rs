@@ -14,6 +14,34 @@ const CONSTRUCTOR: &str = "\"constructor(uint256,address)\"";
 /// Event of the built-in contract between accounts and coins.
 const WITHDRAWAL: &str = "event Withdrawal(address indexed sender, bytes lock, uint64 grains)";
 
+/// Functions that move money or give power over it and that every token has: what they are called is not a matter of a file.
+const WELL_KNOWN: [&str; 24] = [
+    "transfer(address,uint256)",
+    "transferFrom(address,address,uint256)",
+    "approve(address,uint256)",
+    "increaseAllowance(address,uint256)",
+    "decreaseAllowance(address,uint256)",
+    "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+    "setApprovalForAll(address,bool)",
+    "safeTransferFrom(address,address,uint256)",
+    "safeTransferFrom(address,address,uint256,bytes)",
+    "safeTransferFrom(address,address,uint256,uint256,bytes)",
+    "safeBatchTransferFrom(address,address,uint256[],uint256[],bytes)",
+    "approve(address,address,uint160,uint48)",
+    "transferOwnership(address)",
+    "renounceOwnership()",
+    "grantRole(bytes32,address)",
+    "upgradeTo(address)",
+    "upgradeToAndCall(address,bytes)",
+    "mint(address,uint256)",
+    "burn(uint256)",
+    "burnFrom(address,uint256)",
+    "deposit()",
+    "withdraw(uint256)",
+    "multicall(bytes[])",
+    "execute(address,uint256,bytes)",
+];
+
 /// What is known of a contract.
 #[derive(Clone, Debug, Default)]
 pub struct Interface {
@@ -180,6 +208,12 @@ fn values(signature: &str, params: &[Param], texts: &[String]) -> Result<Vec<Dyn
         })
     };
     kinds(signature, params)?.into_iter().zip(params).zip(texts).enumerate().map(read).collect()
+}
+
+/// The well-known function that has a selector.
+pub fn well_known(selector: &[u8; 4]) -> Option<&'static str> {
+    let has = |signature: &&str| Function::parse(signature).is_ok_and(|function| function.selector() == *selector);
+    WELL_KNOWN.into_iter().find(has)
 }
 
 /// What calldata says if it is exactly a call by this signature: types and arguments.

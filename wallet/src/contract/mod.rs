@@ -9,7 +9,7 @@ mod value;
 
 pub use self::{
     artifact::{Artifact, read_artifact},
-    interface::{Call, Interface, decoded_call},
+    interface::{Call, Interface, decoded_call, well_known},
     outcome::{Named, Reason, log_json, named, named_json, reason, show_log, show_named},
 };
 

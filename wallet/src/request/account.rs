@@ -5,14 +5,15 @@ use chain_core::{
     account::{AccountTransaction, Fees, Fields},
     codec,
     coin::Lock,
-    execute::{GATEWAY, withdraw_calldata},
+    execute::{GATEWAY, HISTORY, withdraw_calldata},
     units::{Amount, Gas},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{KeyTable, RequestError};
+use super::{KeyTable, RequestError, unspendable::keeps_all};
 use crate::{
-    contract::decoded_call,
+    contract::{decoded_call, well_known},
+    input::bounded,
     keys::{KeyPath, Signer},
     network::{BadAddress, Network},
 };
@@ -56,6 +57,19 @@ pub struct AccountRequest {
     pub signed: Vec<u8>,
 }
 
+/// A function that calldata calls. Four bytes of a hash choose it, and other names with the same four are easily found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Called {
+    /// Its signature.
+    pub name: String,
+    /// What the calldata begins with.
+    pub selector: [u8; 4],
+    /// Whether it is what everybody calls by this selector, not what the file says.
+    pub known: bool,
+    /// Types and texts of the arguments, if the calldata is exactly a call with some.
+    pub arguments: Option<Vec<(String, String)>>,
+}
+
 /// The lock that calldata withdraws to, if it is exactly what [`withdraw_calldata`] writes.
 pub fn withdraw_lock(input: &[u8]) -> Option<Lock> {
     let length = usize::try_from(U256::try_from_be_slice(input.get(36..68)?)?).ok()?;
@@ -91,6 +105,15 @@ impl AccountRequest {
     /// Types and texts of the arguments, if it names the function that it calls.
     pub fn arguments(&self) -> Option<Vec<(String, String)>> {
         decoded_call(self.function.as_ref()?, &self.input)
+    }
+
+    /// The function that its data calls.
+    pub fn called(&self) -> Option<Called> {
+        let calls = self.to.is_some() && (self.function.is_some() || self.runs_code());
+        let selector = self.input.first_chunk::<4>().filter(|_| calls)?;
+        let known = well_known(selector);
+        let name = known.map(str::to_owned).or_else(|| self.function.clone())?;
+        Some(Called { arguments: decoded_call(&name, &self.input), selector: *selector, known: known.is_some(), name })
     }
 
     /// What it says, as the chain sees it.
@@ -149,7 +172,11 @@ impl AccountRequest {
             return contradiction("it makes a contract, but without code: the value would be lost".into());
         }
         if let Some(function) = self.function.as_ref().filter(|_| self.to.is_none() || self.arguments().is_none()) {
-            return contradiction(format!("its data is not a call of '{function}'"));
+            return contradiction(format!("its data is not a call of '{}'", bounded(function)));
+        }
+        if fields.to == Some(HISTORY) && !fields.value.is_zero() {
+            let what = keeps_all(&HISTORY).unwrap_or_default();
+            return Err(RequestError::Kept { to: HISTORY.to_string(), what });
         }
         let to_gateway = fields.to == Some(GATEWAY);
         let lock = self.withdraw_to.as_ref().map(|text| network.coin_address(text)).transpose()?;

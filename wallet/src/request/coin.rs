@@ -12,7 +12,7 @@ use chain_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{KeyTable, RequestError, proof::Gathered};
+use super::{KeyTable, RequestError, proof::Gathered, unspendable::keeps_all};
 use crate::{
     keys::{KeyPath, Signer},
     network::Network,
@@ -164,6 +164,13 @@ impl CoinRequest {
     /// [`RequestError`].
     pub fn check(&self, network: &Network) -> Result<(), RequestError> {
         let (tx, spent) = self.unsigned(network)?;
+        for (output, line) in tx.outputs.iter().zip(&self.outputs) {
+            if let Lock::Account(account) = &output.lock
+                && let Some(what) = keeps_all(account)
+            {
+                return Err(RequestError::Kept { to: line.to.clone(), what });
+            }
+        }
         let placeholders = vec![Witness::Key([0; 64].into()); tx.inputs.len()];
         check_coin_transaction(&CoinTransaction { witnesses: placeholders, ..tx.clone() }).map_err(rule)?;
         let sum_in = Amount::sum(spent.iter().map(|coin| coin.output.amount)).map_err(rule)?;

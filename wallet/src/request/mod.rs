@@ -7,19 +7,25 @@
 mod account;
 mod coin;
 mod proof;
+mod unspendable;
 
-use std::{collections::HashMap, fs, io::Read, path::Path};
+use std::{
+    collections::HashMap,
+    io::{self, Read},
+    path::Path,
+};
 
 use chain_core::{hash::TxId, transaction::Transaction, units::Height};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    account::{AccountRequest, withdraw_lock},
+    account::{AccountRequest, Called, withdraw_lock},
     coin::{CoinRequest, Hex32, Input, KeySignature, OutputLine, policy_keys},
     proof::{Estimate, estimate},
+    unspendable::{burns, keeps_all},
 };
 use crate::{
-    input::from_json,
+    input::{bounded, from_json, open_regular},
     keys::{Branch, KeyError, KeyPath, PublicKeys, Signer},
     network::{BadAddress, Network},
 };
@@ -61,6 +67,17 @@ pub enum RequestError {
     /// Something in it contradicts the rest.
     #[error("it contradicts itself: {0}")]
     Contradiction(String),
+    /// A payment to a contract of the chain itself that pays nothing out.
+    #[error(
+        "it pays {to}, which is {what}: nobody could ever get the money out. To turn account money into coins, use \
+         `cairn-wallet withdraw`"
+    )]
+    Kept {
+        /// The address.
+        to: String,
+        /// What is there.
+        what: &'static str,
+    },
     /// A rule of the chain that it breaks.
     #[error("the chain would refuse it: {0}")]
     Rule(String),
@@ -212,15 +229,19 @@ impl Request {
         Self { format: FORMAT.into(), version: VERSION, network, height, base_fee, transaction }
     }
 
-    /// Reads a file and checks that it makes sense.
+    /// Reads a file, or standard input for `-`, and checks that it makes sense.
     ///
     /// # Errors
     /// [`RequestError`].
     pub fn read(path: &Path) -> Result<Self, RequestError> {
         let malformed = |error: &dyn std::fmt::Display| RequestError::Malformed(error.to_string());
-        let file = fs::File::open(path).map_err(|error| malformed(&error))?;
+        let source: Box<dyn Read> = if path == Path::new("-") {
+            Box::new(io::stdin())
+        } else {
+            Box::new(open_regular(path).map_err(|error| malformed(&error))?)
+        };
         let mut bytes = Vec::new();
-        file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| malformed(&error))?;
+        source.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| malformed(&error))?;
         Self::from_bytes(&bytes)
     }
 
@@ -240,7 +261,7 @@ impl Request {
         }
         let Preamble { format, version } = from_json(bytes).map_err(RequestError::Malformed)?;
         if format != FORMAT || version != VERSION {
-            return Err(RequestError::Format { format, version });
+            return Err(RequestError::Format { format: bounded(&format), version });
         }
         let request: Self = from_json(bytes).map_err(RequestError::Malformed)?;
         match &request.transaction {
