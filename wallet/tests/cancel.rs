@@ -102,3 +102,24 @@ fn says_what_it_does_and_refuses_what_cannot_be_cancelled() {
     node.state().mined = true;
     home.run(&["cancel", txid(&deposit), "--yes"]).fails(8, "it is mined already, in block 121");
 }
+
+#[test]
+fn a_claim_that_has_shown_its_secret_is_not_cancelled_by_mistake() {
+    let (node, home, friend) = rich();
+    let secret = home.json(&["policy", "secret"]);
+    let sender = support::Home::numbered(&node, 2).json(&["policy", "key"])["key"].as_str().unwrap().to_owned();
+    let hash = secret["hash"].as_str().unwrap();
+    let htlc =
+        ["policy", "htlc", "--hash", hash, "--receiver", "me", "--sender", &sender, "--after", "150", "--name", "s"];
+    let address = home.json(&htlc)["address"].as_str().unwrap().to_owned();
+    node.state().pay(&address, 300_000_000);
+    let preimage = secret["secret"].as_str().unwrap();
+    let claim = home.json(&["policy", "spend", "s", &friend, "--preimage", preimage]);
+    let refused = home.run(&["cancel", txid(&claim), "--yes"]);
+    refused.fails(8, "it claims a coin with a secret, which everybody can have read by now");
+    refused.fails(8, "`cairn-wallet bump` raises the fee instead; add --yes-really to cancel it all the same");
+    assert_eq!(node.state().sent.len(), 1);
+    let hurried = home.json(&["bump", txid(&claim)]);
+    let cancelled = home.json(&["cancel", txid(&hurried), "--yes-really"]);
+    assert_eq!(cancelled["outputs"][0]["to"], address.as_str());
+}

@@ -127,8 +127,8 @@ pub fn account_request(
         return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
     }
     request.value_wei = value;
-    let expected = (U256::from(terms.prices.base) + tip).saturating_mul(U256::from(gas_limit));
-    check_fee(terms, fees::check_wei(expected, request.worth()))?;
+    // Not what it may cost, but what the signature allows: a node that lies about one cannot hide the other.
+    check_fee(terms, fees::check_wei(request.max_fee(), request.worth()))?;
     request.nonce = nonce;
     request.check(&wallet.network)?;
     Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request.into())))
@@ -136,21 +136,35 @@ pub fn account_request(
 
 /// The nonce of an account's next transaction, and what those before it, which this wallet sent and no block holds, may
 /// cost. Nodes lose their mempool and there are several: what this wallet remembers as sent keeps its nonce, whatever this
-/// node knows. What the node refused does not: the next transaction takes its place, so that both can never be mined.
+/// node knows. What the node refused does not: the next transaction takes its place, so that both can never be mined. A nonce
+/// beyond what this wallet knows of is used only if the user names it: a node could make the transaction wait for ever.
 fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<(u64, U256), BuildError> {
     let mined = node.nonce(from, false)?;
-    let mut nonce = node.nonce(from, true)?.max(mined);
+    let pending = node.nonce(from, true)?.max(mined);
     let of_account = |sent: &Sent| sent.account().filter(|(sender, at, _)| sender == from && *at >= mined);
     let waiting: BTreeMap<u64, U256> =
         wallet.live(terms.first_block).filter_map(of_account).map(|(_, at, cost)| (at, cost)).collect();
-    while waiting.contains_key(&nonce) {
-        nonce = nonce.saturating_add(1);
-    }
+    let free = |mut nonce: u64| {
+        while waiting.contains_key(&nonce) {
+            nonce = nonce.saturating_add(1);
+        }
+        nonce
+    };
+    let mut nonce = free(pending);
     let refused = wallet.sent.iter().filter(|sent| sent.state == SentState::Refused && sent.is_on(terms.first_block));
     if let Some(again) =
         refused.filter_map(of_account).map(|(_, at, _)| at).filter(|at| !waiting.contains_key(at)).min()
     {
         nonce = nonce.min(again);
+    }
+    let (account, own) = (from.to_string(), free(mined));
+    match terms.nonce {
+        Some(nonce) if nonce < mined => return Err(BuildError::NonceUsed { account, nonce, mined }),
+        Some(named) => nonce = named,
+        None if nonce > own => {
+            return Err(BuildError::NonceGap { account, pending: nonce, mined, waiting: waiting.len(), own });
+        }
+        None => {}
     }
     let promised = waiting.range(..nonce).fold(U256::ZERO, |sum, (_, cost)| sum.saturating_add(*cost));
     Ok((nonce, promised))

@@ -92,15 +92,17 @@ pub fn bump_coin(
     let replaced = Replaced { must: &must, others: &others, order: &order, change, preimages: &preimages };
     let gas = options.dropped.first().map_or(1, |weight| weight.gas);
     let least_fee = Amount::from_wei_ceil(options.least_fee()).ok_or(BuildError::TooLarge)?;
-    let mut price = options.least_price(gas);
+    let (mut price, one) = (options.least_price(gas), U256::from(1));
     for _ in 0..ROUNDS {
         let request = replacement(wallet, own, &at_least(terms, price)?, &replaced)?;
         if request.fee >= least_fee {
             return Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(request)));
         }
         // Less gas than the old one: the change was left out.
-        price =
-            price.saturating_mul(U256::from(least_fee.0)).div_ceil(U256::from(request.fee.0.max(1))) + U256::from(1);
+        price = price
+            .saturating_mul(U256::from(least_fee.0))
+            .div_ceil(U256::from(request.fee.0.max(1)))
+            .saturating_add(one);
     }
     Err(BuildError::NotReplaceable("no fee was found that replaces it: give a higher --fee-rate".into()))
 }
@@ -206,8 +208,7 @@ pub fn bump_account(
         let shortage = Shortage { account, needed, fee, balance, promised, arriving };
         return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
     }
-    let expected = (U256::from(terms.prices.base) + tip).saturating_mul(gas);
-    check_fee(terms, fees::check_wei(expected, old.worth()))?;
+    check_fee(terms, fees::check_wei(max_fee.saturating_mul(gas), old.worth()))?;
     let request =
         AccountRequest { max_fee_per_gas_wei: max_fee, max_priority_fee_per_gas_wei: tip, signed: Vec::new(), ..kept };
     request.check(&wallet.network)?;

@@ -41,12 +41,14 @@ pub struct Terms {
     pub allow_high_fee: bool,
     /// The chain's first block, by which what was sent on it is known.
     pub first_block: Option<BlockHash>,
+    /// The nonce of an account's transaction, if the user names it.
+    pub nonce: Option<u64>,
 }
 
 impl Terms {
     /// Terms at the node's tip.
     pub fn new(info: &ChainInfo, prices: Prices, allow_high_fee: bool, first_block: Option<BlockHash>) -> Self {
-        Self { height: info.height, prices, allow_high_fee, first_block }
+        Self { height: info.height, prices, allow_high_fee, first_block, nonce: None }
     }
 
     /// Height of the block that will hold the transaction, at the earliest.
@@ -118,6 +120,34 @@ pub enum BuildError {
         to: String,
         /// How little.
         error: FeeError,
+    },
+    /// A nonce that leaves a gap, as far as this wallet knows.
+    #[error(
+        "the node says that the next nonce of {account} is {pending}, but {mined} of its transactions are mined and this wallet \
+         knows of {waiting} that wait: a transaction with nonce {pending} waits until all before it are mined. If another \
+         wallet of yours sent those, add --nonce {pending}; if not, add --nonce {own}"
+    )]
+    NonceGap {
+        /// The account.
+        account: String,
+        /// What the node says.
+        pending: u64,
+        /// What is mined.
+        mined: u64,
+        /// What this wallet sent and is not mined.
+        waiting: usize,
+        /// The next nonce after those.
+        own: u64,
+    },
+    /// A nonce of the user that is used up.
+    #[error("nonce {nonce} of {account} is used already: the next is {mined}")]
+    NonceUsed {
+        /// The account.
+        account: String,
+        /// What the user asked for.
+        nonce: u64,
+        /// The next.
+        mined: u64,
     },
     /// The same destination twice.
     #[error("{0} is named twice: add the amounts up")]

@@ -31,7 +31,7 @@ static OWNER: LazyLock<(Wallet, Signer, KeyTable)> = LazyLock::new(|| {
 
 fn terms(base: u64, tip: u64) -> Terms {
     let prices = Prices { base, base_max: base / 8 * 9, tip };
-    Terms { height: 200, prices, allow_high_fee: true, first_block: None }
+    Terms { height: 200, prices, allow_high_fee: true, first_block: None, nonce: None }
 }
 
 fn funds(amounts: &[u64]) -> Funds {

@@ -3,7 +3,7 @@
 use chain_core::{hash::TxId, transaction::Transaction, units::Amount};
 
 use super::{
-    args::{BumpArgs, Wait},
+    args::{BumpArgs, CancelArgs, Wait},
     context::Context,
     screen::Report,
     spend::{self, Bump, Session},
@@ -22,15 +22,17 @@ const FOLLOWED: usize = 100;
 
 /// Replaces a transaction by the same at a higher price.
 pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report, WalletError> {
-    replace(context, args, wait, false)
+    replace(context, args, wait, None)
 }
 
 /// Replaces a transaction by one that pays nobody else: for coins back to the wallet, for an account one that does nothing.
-pub fn cancel(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report, WalletError> {
-    replace(context, args, wait, true)
+pub fn cancel(context: &Context, args: &CancelArgs, wait: Wait) -> Result<Report, WalletError> {
+    replace(context, &args.bump, wait, Some(args.yes_really))
 }
 
-fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancel: bool) -> Result<Report, WalletError> {
+/// `cancels` says whether a cancellation may give up a claim.
+fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>) -> Result<Report, WalletError> {
+    let cancel = cancels.is_some();
     let txid = spend::read_txid(&args.txid)?;
     let session = Session::open(context)?;
     let sent = remembered(&session, &txid)?;
@@ -41,6 +43,7 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancel: bool) -> Resu
     let terms = spend::terms(&session.node, &session.info, &args.fees)?;
     match (&old.transaction, sent.transaction()) {
         (Body::Coin(coin), Some(Transaction::Coin(tx))) => {
+            keep_claim(coin, cancels)?;
             let mut dropped = dependents(&session.node, &old, &txid)?;
             add_own_dependents(&session, &txid, &own, &mut dropped);
             let own_weight = Weight { gas: tx.gas(tx.size()), fee: coin.fee };
@@ -89,6 +92,20 @@ fn remembered(session: &Session<'_>, txid: &TxId) -> Result<Sent, WalletError> {
         }
         _ => Ok(sent.clone()),
     }
+}
+
+/// Refuses to cancel what has shown the secret of an HTLC: the coin would be back where both sides can take it, with the
+/// secret known to all.
+fn keep_claim(coin: &CoinRequest, cancels: Option<bool>) -> Result<(), BuildError> {
+    if cancels == Some(false) && coin.inputs.iter().any(|input| !input.preimages.is_empty()) {
+        return Err(BuildError::NotReplaceable(
+            "it claims a coin with a secret, which everybody can have read by now: cancelled, the coin returns to its policy, \
+             and who gave it there can take it after its time. `cairn-wallet bump` raises the fee instead; add --yes-really to \
+             cancel it all the same"
+                .into(),
+        ));
+    }
+    Ok(())
 }
 
 fn not_replaceable(reason: &str) -> BuildError {

@@ -179,7 +179,7 @@ fn build_transfer(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &Transfe
         }
     };
     let from = own_account(wallet, &args.from)?;
-    let terms = spend::terms(node, info, &args.fees)?;
+    let terms = Terms { nonce: args.nonce, ..spend::terms(node, info, &args.fees)? };
     Ok(account_request(wallet, node, from, &terms, &AccountOrder::Transfer { to, value })?)
 }
 
@@ -203,6 +203,6 @@ fn build_withdraw(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &Withdra
     };
     let value = account_value(args.amount.as_deref(), true)?;
     let from = own_account(wallet, &args.from)?;
-    let terms = spend::terms(node, info, &args.fees)?;
+    let terms = Terms { nonce: args.nonce, ..spend::terms(node, info, &args.fees)? };
     Ok(account_request(wallet, node, from, &terms, &AccountOrder::Withdraw { to, value })?)
 }

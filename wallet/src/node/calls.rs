@@ -21,6 +21,10 @@ const PAGE: usize = 1_000;
 /// Entries of an account's history among which those of the mempool are looked for: they come first.
 const PENDING: u32 = 200;
 
+/// Most that a replacement may have to pay more than what it replaces, in percent: nodes ask for 10. More is a node that
+/// would have its users overpay.
+const MAX_REPLACEMENT_PERCENT: u64 = 1_000;
+
 /// Pages that are read of one list before the node is taken for broken.
 const PAGES: usize = 1_000;
 
@@ -144,7 +148,15 @@ impl Node {
     /// # Errors
     /// [`NodeError`].
     pub fn fees(&self) -> Result<FeeEstimate, NodeError> {
-        self.call("coin_estimateFee", json!([]))
+        let estimate: FeeEstimate = self.call("coin_estimateFee", json!([]))?;
+        let percent = estimate.min_replacement_percent;
+        if percent > MAX_REPLACEMENT_PERCENT {
+            let reason = format!(
+                "it asks that a replacement pay {percent} % more; at most {MAX_REPLACEMENT_PERCENT} % is believed"
+            );
+            return Err(bad_answer("coin_estimateFee", &reason));
+        }
+        Ok(estimate)
     }
 
     /// Hands in a transaction of any kind; answers its identifier.

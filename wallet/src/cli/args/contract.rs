@@ -42,6 +42,9 @@ pub struct RunArgs {
     /// Most gas to use; also sends what would fail [default: what the node estimates, and a fifth more].
     #[arg(long, value_name = "GAS", value_parser = clap::value_parser!(u64).range(21_000..))]
     pub gas_limit: Option<u64>,
+    /// Nonce of the transaction [default: the next of the account].
+    #[arg(long, value_name = "N")]
+    pub nonce: Option<u64>,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,

@@ -46,6 +46,7 @@ Exit codes:
   3  wallet file missing, damaged, in use   9  refused by the node, or failed in its block
   4  wrong password                        10  cancelled
   5  no node answers as it should         11  sent, but the answer was lost: run `resend`
+                                         101  a bug of this program: please report it
 With --json, errors are printed to standard error as {\"error\": {\"code\", \"kind\", \"message\", \"hint\"}}.
 
 Keys come from one BIP 39 mnemonic: coins m/4411982'/0'/{0 paid at, 1 change, 2 policies}/i (BIP 340), accounts
@@ -178,7 +179,7 @@ pub enum Command {
     Cancel {
         /// What exactly.
         #[command(flatten)]
-        args: BumpArgs,
+        args: CancelArgs,
         /// Waiting.
         #[command(flatten)]
         wait: Wait,
@@ -395,6 +396,9 @@ pub struct TransferArgs {
     /// Label of the payment in `history`.
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
+    /// Nonce of the transaction [default: the next of the account].
+    #[arg(long, value_name = "N")]
+    pub nonce: Option<u64>,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,
@@ -435,6 +439,9 @@ pub struct WithdrawArgs {
     /// Withdraw everything.
     #[arg(long)]
     pub max: bool,
+    /// Nonce of the transaction [default: the next of the account].
+    #[arg(long, value_name = "N")]
+    pub nonce: Option<u64>,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,
@@ -448,4 +455,15 @@ pub struct BumpArgs {
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,
+}
+
+/// `cancel`.
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    /// What is cancelled.
+    #[command(flatten)]
+    pub bump: BumpArgs,
+    /// Cancel also what shows the secret of an HTLC, which everybody can have read by now.
+    #[arg(long)]
+    pub yes_really: bool,
 }
