@@ -138,6 +138,12 @@ pub enum WalletError {
     /// A file is there already.
     #[error("{} exists already; it is left as it is", .0.display())]
     InTheWay(std::path::PathBuf),
+    /// A wallet is there already.
+    #[error("{} holds a wallet; it is left as it is", .0.display())]
+    HoldsWallet(std::path::PathBuf),
+    /// A fault of this program.
+    #[error("cairn-wallet has a bug: {0}")]
+    Bug(String),
     /// The system refuses.
     #[error("cannot {action}: {error}")]
     Io {
@@ -210,7 +216,7 @@ impl WalletError {
         match self {
             Self::Usage(_) | Self::Money(_) | Self::Key(_) => (2, "usage"),
             Self::Address(bad) => address_code(bad),
-            Self::File(_) | Self::InTheWay(_) => (3, "file"),
+            Self::File(_) | Self::InTheWay(_) | Self::HoldsWallet(_) => (3, "file"),
             Self::Unlock(UnlockError::Vault(VaultError::WrongPassword)) => (4, "password"),
             Self::Unlock(UnlockError::WatchOnly) => (8, "refused"),
             Self::Unlock(_) => (3, "file"),
@@ -232,6 +238,8 @@ impl WalletError {
             Self::Unclear { .. } => (11, "unclear"),
             Self::PaidAlready { .. } => (8, "refused"),
             Self::Io { .. } => (1, "system"),
+            // What Rust ends a program with that panics.
+            Self::Bug(_) => (101, "bug"),
         }
     }
 
@@ -282,6 +290,10 @@ impl WalletError {
             Self::File(FileError::Exists(_)) => "choose another place with --wallet FILE".into(),
             Self::File(FileError::Locked(_)) => "wait until it has ended, and try again".into(),
             Self::File(FileError::Changed(_)) => "look at `cairn-wallet history`, and try again".into(),
+            Self::HoldsWallet(_) => "choose another name; if you want to lose that wallet, remove its file yourself".into(),
+            Self::Bug(_) => {
+                "please report it, with the command; `cairn-wallet history` shows whether something was sent".into()
+            }
             Self::InTheWay(_) => "choose another name, or add --force to replace it".into(),
             Self::File(FileError::Damaged { .. }) => {
                 "move it away and restore the wallet from its words with `cairn-wallet restore`".into()

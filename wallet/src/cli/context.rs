@@ -139,7 +139,10 @@ impl Context {
 
     /// The file of the wallet that is meant: the one named, that of the chain named, the only one, that of the node's
     /// chain.
-    fn wallet_path(&self) -> Result<PathBuf, WalletError> {
+    ///
+    /// # Errors
+    /// [`WalletError`], above all if there is none.
+    pub fn wallet_path(&self) -> Result<PathBuf, WalletError> {
         if let Some(path) = &self.global.wallet {
             return Ok(path.clone());
         }
@@ -301,7 +304,11 @@ impl Context {
     pub fn confirm(&self, summary: &str, question: &str) -> Result<(), WalletError> {
         // A program has the same in the JSON of the result.
         if !self.global.json || io::stdin().is_terminal() && !self.global.yes {
-            screen::complain(summary.trim_end());
+            let shown = screen::show(summary.trim_end());
+            // Nobody agrees to what cannot be read.
+            if !self.global.yes {
+                shown.map_err(failed("show what is about to be done"))?;
+            }
         }
         if self.global.yes {
             return Ok(());
@@ -310,6 +317,31 @@ impl Context {
             "y" | "yes" => Ok(()),
             _ => Err(WalletError::Cancelled),
         }
+    }
+
+    /// Shows what is about to be done, asks, and does what needs the user's password, as `then` says. Others may use the wallet
+    /// while the user thinks; `opened` is the wallet as its file has it.
+    ///
+    /// # Errors
+    /// [`FileError::Changed`] if another process changed the wallet meanwhile; else as for [`Context::confirm`].
+    pub fn consent<T>(
+        &self,
+        (lock, opened): (&WalletLock, &Wallet),
+        summary: &str,
+        question: &str,
+        then: impl FnOnce(&Self) -> Result<T, WalletError>,
+    ) -> Result<T, WalletError> {
+        let asks = self.asks();
+        if asks {
+            lock.release()?;
+        }
+        self.confirm(summary, question)?;
+        let result = then(self)?;
+        if asks {
+            lock.retake()?;
+            lock.unchanged(opened)?;
+        }
+        Ok(result)
     }
 
     /// Whether the user can be asked.
@@ -325,7 +357,7 @@ impl Context {
         if !io::stdin().is_terminal() {
             return Err(WalletError::Usage("there is no terminal to ask on: add --yes if you agree".into()));
         }
-        screen::ask(question);
+        screen::ask(question).map_err(failed("ask on standard error"))?;
         let mut line = String::new();
         let read = io::stdin().lock().read_line(&mut line).map_err(failed("read the answer"))?;
         if read == 0 {

@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::{
     args::{ChangePassword, Create, Restore},
     backup,
-    context::{Context, read_small},
+    context::{Context, failed, read_small},
     screen::{self, Report},
 };
 use crate::{
@@ -46,14 +46,15 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     let signer = Signer::with_passphrase(&mnemonic, &context.passphrase(&args.passphrase)?)?;
     let password = context.new_password(None)?;
     if !context.global.json {
-        screen::note(&format!(
+        let words = format!(
             "{}\n\n{}\n{}",
             screen::bold("These words are the wallet. Write them down in this order, on paper, now:"),
             numbered(&mnemonic, screen::width()),
             screen::yellow(
                 "Anyone who has them can take your money. If you lose the file or the password, only they bring it back."
             ),
-        ));
+        );
+        screen::show(&words).map_err(failed("show the words, so no wallet is made"))?;
         ask_back(context, &mnemonic)?;
     }
     let wallet = Wallet::of(network, &mnemonic, &signer, &password, Cost::default())?;

@@ -17,7 +17,7 @@ use crate::{
     build::BuildError,
     error::WalletError,
     fees,
-    file::Wallet,
+    file::{Wallet, holds_wallet, is_special, write_out},
     funds,
     keys::Branch,
     request::{Body, KeyTable, OutputLine, OwnKeys, Owner, Request, RequestError},
@@ -33,12 +33,16 @@ fn named(path: &Path) -> impl Fn(RequestError) -> WalletError {
     move |error| WalletError::Request { file: file.clone(), error }
 }
 
-/// Refuses to replace a file, unless that is meant.
+/// Refuses to replace a file, unless that is meant, and a wallet in any case. A terminal or a pipe is written into.
 ///
 /// # Errors
-/// [`WalletError::InTheWay`]: it may hold what somebody signed.
+/// [`WalletError::InTheWay`]: it may hold what somebody signed. [`WalletError::HoldsWallet`].
 pub fn refuse_existing(path: &Path, replace: bool) -> Result<(), WalletError> {
-    if !replace && path.exists() { Err(WalletError::InTheWay(path.into())) } else { Ok(()) }
+    match path.exists() && !is_special(path) {
+        true if holds_wallet(path) => Err(WalletError::HoldsWallet(path.into())),
+        true if !replace => Err(WalletError::InTheWay(path.into())),
+        _ => Ok(()),
+    }
 }
 
 /// Writes a request beside the file, then over it, so that no crash leaves half of it. Only the owner can read it: it may hold
@@ -56,7 +60,7 @@ pub fn write(path: &Path, request: &Request, replace: bool) -> Result<(), Wallet
 /// As for [`write`].
 pub fn write_private(path: &Path, bytes: &[u8], replace: bool) -> Result<(), WalletError> {
     refuse_existing(path, replace)?;
-    crate::file::replace_file(path, bytes).map_err(failed(format!("write {}", path.display())))
+    write_out(path, bytes).map_err(failed(format!("write {}", path.display())))
 }
 
 /// Builds a transaction into a file or to standard output.
@@ -118,20 +122,29 @@ fn check_fee(request: &Request, own: &KeyTable, allow_high_fee: bool) -> Result<
 
 /// Signs a file. Needs no node.
 pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
-    let (lock, mut wallet) = context.wallet_to_change()?;
+    // Before the lock is taken: standard input may have no end.
     let mut request = read(&args.file)?;
+    let out = match &args.out {
+        Some(out) => out,
+        None if args.file == Path::new("-") => {
+            return Err(WalletError::Usage("say with --out where the signed transaction goes".into()));
+        }
+        None => &args.file,
+    };
+    let replace = args.force || *out == args.file;
+    refuse_existing(out, replace)?;
+    let (lock, mut wallet) = context.wallet_to_change()?;
     let wrong = named(&args.file);
     request.expect_network(&wallet.network).map_err(&wrong)?;
-    let before = wallet.used;
+    let opened = wallet.clone();
     wallet.find_policy_keys(&request.policies())?;
     let own = OwnKeys::new(&wallet).table()?;
     check_fee(&request, &own, args.allow_high_fee)?;
     let (text, _) = summary::describe(&request, &wallet, &own)?;
-    context.confirm(&text, "Sign?")?;
-    let signer = context.unlock(&wallet)?;
+    let signer = context.consent((&lock, &opened), &text, "Sign?", |context| context.unlock(&wallet))?;
     // What was agreed to is the wallet's from now on: a machine without a network learns of its change by signing.
     mark_signed(&mut wallet, &request, &own)?;
-    if wallet.used != before {
+    if wallet.used != opened.used {
         lock.write(&wallet)?;
     }
     let new = request.sign(&wallet.network, &signer, &own).map_err(&wrong)?;
@@ -139,8 +152,7 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     if new == 0 && complete.is_err() {
         return Err(wrong(RequestError::Incomplete("this wallet has no key that it still needs".into())));
     }
-    let out = args.out.as_deref().unwrap_or(&args.file);
-    write(out, &request, args.force || out == args.file)?;
+    write(out, &request, replace)?;
     let next = match &complete {
         Ok(_) => format!("It is complete: broadcast it with `cairn-wallet broadcast {}`.", out.display()),
         Err(error) => format!("{error}. Combine it with the other signers' copies by `cairn-wallet combine`."),

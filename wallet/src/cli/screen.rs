@@ -214,9 +214,17 @@ pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
     rows.iter().map(|row| format!("  {}\n", row.join("  ").trim_end())).collect()
 }
 
-/// Writes a line to standard error.
+/// Writes a line to standard error that has to be seen before anything else happens.
+///
+/// # Errors
+/// What the system says.
+pub fn show(text: &str) -> io::Result<()> {
+    writeln!(anstream::stderr(), "{}", for_people(&typed(text)))
+}
+
+/// Writes a line to standard error, if that takes it.
 pub fn complain(text: &str) {
-    let _ = writeln!(anstream::stderr(), "{}", for_people(&typed(text)));
+    let _ = show(text);
 }
 
 /// An object on standard error, for programs.
@@ -225,9 +233,12 @@ pub fn complain_json(json: &Value) {
 }
 
 /// A question on standard error; the answer is typed behind it.
-pub fn ask(question: &str) {
-    let _ = write!(anstream::stderr(), "{}", for_people(question));
-    let _ = io::stderr().flush();
+///
+/// # Errors
+/// What the system says: nobody answers what cannot be read.
+pub fn ask(question: &str) -> io::Result<()> {
+    write!(anstream::stderr(), "{}", for_people(question))?;
+    io::stderr().flush()
 }
 
 /// A text whose commands can be pasted: `bin/cairn-wallet` where the wallet was started by that name. Commands stand in

@@ -95,17 +95,7 @@ impl<'a> Session<'a> {
         question: &str,
         then: impl FnOnce(&Context) -> Result<T, WalletError>,
     ) -> Result<T, WalletError> {
-        let asks = self.context.asks();
-        if asks {
-            self.lock.release()?;
-        }
-        self.context.confirm(summary, question)?;
-        let result = then(self.context)?;
-        if asks {
-            self.lock.retake()?;
-            self.lock.unchanged(&self.opened)?;
-        }
-        Ok(result)
+        self.context.consent((&self.lock, &self.opened), summary, question, then)
     }
 
     /// Shows a request, asks, signs, and sends it.

@@ -8,7 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{FileError, Wallet};
+use super::{FORMAT, FileError, MAX_USED, Wallet};
+use crate::{input::open_regular, vault};
 
 /// Largest file that is read.
 const MAX_BYTES: u64 = 64 << 20;
@@ -46,7 +47,8 @@ fn target(path: &Path) -> io::Result<PathBuf> {
 #[cfg(unix)]
 fn owner_only(options: &mut OpenOptions) -> &mut OpenOptions {
     use std::os::unix::fs::OpenOptionsExt;
-    options.mode(0o600)
+    // A pipe in the way is an error: opening it would wait until something reads from it.
+    options.mode(0o600).custom_flags(libc::O_NONBLOCK)
 }
 
 #[cfg(not(unix))]
@@ -81,7 +83,7 @@ impl Wallet {
     /// # Errors
     /// [`FileError`].
     pub fn read(path: &Path) -> Result<Self, FileError> {
-        let file = match File::open(path) {
+        let file = match open_regular(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FileError::Missing(path.into())),
             other => other.map_err(failed("open", path))?,
         };
@@ -90,7 +92,18 @@ impl Wallet {
         if bytes.len() as u64 > MAX_BYTES {
             return Err(FileError::Damaged { path: path.into(), what: "it is far too large".into() });
         }
-        Self::from_bytes(path, &bytes)
+        let wallet = Self::from_bytes(path, &bytes)?;
+        wallet.check_used(path)?;
+        Ok(wallet)
+    }
+}
+
+impl Wallet {
+    /// Refuses to look through more keys than any wallet uses.
+    fn check_used(&self, path: &Path) -> Result<(), FileError> {
+        let used = self.used;
+        let count = used.receive.max(used.change).max(used.policy).max(used.accounts);
+        if count > MAX_USED { Err(FileError::Keys { path: path.into(), count }) } else { Ok(()) }
     }
 }
 
@@ -187,22 +200,40 @@ impl WalletLock {
     /// Replaces the wallet: after a crash at any instant the file is the old one or the new one.
     ///
     /// # Errors
-    /// [`FileError::Io`] or [`FileError::TooLarge`]; the old file is then still there.
+    /// [`FileError::Io`], [`FileError::TooLarge`] or [`FileError::Keys`]; the old file is then still there.
     pub fn write(&self, wallet: &Wallet) -> Result<(), FileError> {
+        wallet.check_used(&self.path)?;
         let bytes = wallet.to_bytes();
         if bytes.len() as u64 > MAX_BYTES {
             return Err(FileError::TooLarge { bytes: bytes.len(), most: MAX_BYTES });
         }
-        replace_file(&self.path, &bytes).map_err(failed("write", &self.path))
+        replace(&self.path, &bytes, &mut |_| Ok(())).map_err(failed("write", &self.path))
     }
 }
 
-/// Replaces a file that only its owner can read, so that a crash leaves the old one or the new one.
+/// Whether a path leads to something that is not a regular file: a terminal, a pipe, a device, a folder.
+pub fn is_special(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file())
+}
+
+/// Whether a file holds a wallet, whole or cut short.
+pub fn holds_wallet(path: &Path) -> bool {
+    let mut bytes = Vec::new();
+    let read = open_regular(path).and_then(|file| file.take(MAX_BYTES).read_to_end(&mut bytes));
+    let mark = format!("\"{FORMAT}\"");
+    read.is_ok() && bytes.windows(mark.len()).any(|part| part == mark.as_bytes())
+}
+
+/// Writes where a command was told to write. A regular file is replaced, so that a crash leaves the old one or the new one, and
+/// only its owner can read it. Anything else, such as a terminal or a pipe, is written into: replacing would take it away.
 ///
 /// # Errors
 /// What the system says.
-pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    replace(path, bytes, &mut |_| Ok(()))
+pub fn write_out(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    if is_special(path) {
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    replace(&target(path)?, bytes, &mut |_| Ok(()))
 }
 
 /// Where a replacement can be interrupted.
@@ -215,16 +246,27 @@ pub(super) enum Step {
     Renamed,
 }
 
-/// Writes beside the file, syncs, renames over it, and syncs the folder. `reached` may stop it at every step, as a kill
-/// would.
+/// Writes beside the file under a name that nothing else has, syncs, renames over it, and syncs the folder. `reached` may
+/// stop it at every step, as a kill would.
 pub(super) fn replace(path: &Path, bytes: &[u8], reached: &mut dyn FnMut(Step) -> io::Result<()>) -> io::Result<()> {
-    let new = beside(path, ".new");
-    // A crashed write may have left one.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
+    let random = vault::random::<8>().map_err(io::Error::other)?;
+    let new = beside(path, &format!(".{}.new", hex::encode(random)));
+    let file = owner_only(OpenOptions::new().write(true).create_new(true)).open(&new)?;
+    let replaced = fill(file, &new, path, bytes, reached);
+    if replaced.is_err() {
+        // Nothing is there any more if it was renamed.
+        let _ = fs::remove_file(&new);
     }
-    let mut file = owner_only(OpenOptions::new().write(true).create_new(true)).open(&new)?;
+    replaced
+}
+
+fn fill(
+    mut file: File,
+    new: &Path,
+    path: &Path,
+    bytes: &[u8],
+    reached: &mut dyn FnMut(Step) -> io::Result<()>,
+) -> io::Result<()> {
     reached(Step::Opened)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
     file.write_all(first)?;
@@ -233,7 +275,7 @@ pub(super) fn replace(path: &Path, bytes: &[u8], reached: &mut dyn FnMut(Step) -
     reached(Step::Written)?;
     file.sync_all()?;
     reached(Step::Synced)?;
-    fs::rename(&new, path)?;
+    fs::rename(new, path)?;
     reached(Step::Renamed)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if cfg!(unix) {

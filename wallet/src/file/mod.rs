@@ -25,11 +25,11 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::sent::is_change;
 pub use self::{
-    disk::{WalletLock, replace_file},
+    disk::{WalletLock, holds_wallet, is_special, write_out},
     sent::{Sent, SentState},
 };
 use crate::{
-    input::{fault, from_json, plain},
+    input::{bounded, fault, from_json},
     keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
     keystore::account_of,
     network::Network,
@@ -53,6 +53,10 @@ const POLICY_KEYS: u32 = 3_000;
 /// Seconds for which what is buried is remembered all the same: that it is buried is a node's word, and the same payment made once
 /// more is found by what is remembered. What fills half the room is forgotten earlier.
 const REMEMBERED: u64 = 24 * 3_600;
+
+/// Keys of one kind that a wallet may use: what a scan finds at most, and some that are handed out later. Every command derives
+/// them all, so a forged file could keep this program busy for ever.
+const MAX_USED: u32 = 210_000;
 
 /// Seconds after which a transaction may be forgotten to make room: twice as long as nodes keep it.
 const FORGOTTEN_AFTER: u64 = 28 * 24 * 3_600;
@@ -106,6 +110,14 @@ pub enum FileError {
         bytes: usize,
         /// How many are read.
         most: u64,
+    },
+    /// More keys than are looked through.
+    #[error("{path}: {count} keys of one kind are used, more than the {MAX_USED} that a wallet may have")]
+    Keys {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: u32,
     },
     /// The system refuses.
     #[error("cannot {action} {path}: {error}")]
@@ -482,7 +494,7 @@ impl Wallet {
             })
         })?;
         if preamble.format != FORMAT {
-            return Err(damaged(format!("it is a '{}', not a '{FORMAT}'", plain(&preamble.format))));
+            return Err(damaged(format!("it is a '{}', not a '{FORMAT}'", bounded(&preamble.format))));
         }
         if preamble.version > VERSION {
             return Err(FileError::Newer { path: path.into(), got: preamble.version });

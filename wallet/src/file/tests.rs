@@ -235,10 +235,45 @@ fn a_failed_write_leaves_the_old_wallet() {
     let path = folder.path().join("w.json");
     let lock = WalletLock::take(&path).unwrap();
     lock.create(&wallet()).unwrap();
-    // A folder in the way of the new file cannot be replaced by it.
-    fs::create_dir_all(folder.path().join("w.json.new/x")).unwrap();
+    // So long a name leaves no room for that of the new file.
+    let path = folder.path().join("w".repeat(245));
+    let lock = WalletLock::take(&path).unwrap();
+    fs::write(&path, wallet().to_bytes()).unwrap();
     assert!(matches!(lock.write(&wallet()), Err(FileError::Io { action: "write", .. })));
     assert!(Wallet::read(&path).is_ok());
+}
+
+#[test]
+fn a_write_leaves_all_other_files_of_the_folder_alone() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    fs::write(folder.path().join("w.json.new"), "of the user").unwrap();
+    WalletLock::take(&path).unwrap().create(&wallet()).unwrap();
+    write_out(&path, b"other").unwrap();
+    assert_eq!(fs::read(folder.path().join("w.json.new")).unwrap(), b"of the user");
+    let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.sort();
+    assert_eq!(names, ["w.json", "w.json.lock", "w.json.new"]);
+}
+
+#[test]
+fn a_wallet_with_more_keys_than_any_uses_is_neither_read_nor_written() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let lock = WalletLock::take(&path).unwrap();
+    for kind in 0..4 {
+        let mut forged = wallet();
+        let used = &mut forged.used;
+        *[&mut used.receive, &mut used.change, &mut used.policy, &mut used.accounts][kind] = MAX_USED + 1;
+        fs::write(&path, forged.to_bytes()).unwrap();
+        let count = MAX_USED + 1;
+        assert!(matches!(Wallet::read(&path), Err(FileError::Keys { count: said, .. }) if said == count), "{kind}");
+        assert!(matches!(lock.write(&forged), Err(FileError::Keys { count: said, .. }) if said == count), "{kind}");
+        *[&mut forged.used.receive, &mut forged.used.change, &mut forged.used.policy, &mut forged.used.accounts]
+            [kind] = MAX_USED;
+        lock.write(&forged).unwrap();
+        assert_eq!(lock.read().unwrap(), forged);
+    }
 }
 
 #[test]
