@@ -20,6 +20,10 @@ const SEARCHED: usize = 100;
 /// Rounds of branch and bound.
 const ROUNDS: usize = 1_000;
 
+/// Grains that the library may be given, fees included: it adds and subtracts in 64 bits with a sign, and panics where that
+/// does not suffice. Far more than there can be.
+const SEARCHABLE: u64 = 1 << 60;
+
 /// Gas of an output under a key: 43 bytes with a large amount, and the coin it makes.
 const CHANGE_GAS: Gas = 16 * 43 + 8_000;
 
@@ -241,6 +245,9 @@ fn greedy(choices: &[Choice], ranked: &[usize], order: &Order) -> Result<Vec<usi
 /// Lets the library search among the first [`SEARCHED`] of `ranked`.
 fn search(choices: &[Choice], ranked: &[usize], order: &Order) -> Option<Vec<usize>> {
     let searched = &ranked[..ranked.len().min(SEARCHED.max(order.must.len()))];
+    if largest_sum(choices, searched, order)? > SEARCHABLE {
+        return None;
+    }
     let candidates: Vec<Candidate> = searched
         .iter()
         .map(|index| {
@@ -259,6 +266,15 @@ fn search(choices: &[Choice], ranked: &[usize], order: &Order) -> Option<Vec<usi
     );
     selector.run_bnb(Cheapest { target, change_policy }, ROUNDS).ok()?;
     Some(selector.selected_indices().iter().map(|index| searched[*index]).collect())
+}
+
+/// The largest number that the search can come across; nothing if it does not fit.
+fn largest_sum(choices: &[Choice], searched: &[usize], order: &Order) -> Option<u64> {
+    let inputs = searched.iter().map(|index| &choices[*index]);
+    let gas = gas(inputs.clone(), order.outputs.to_vec()).checked_add(CHANGE_GAS)?.checked_add(KEY_INPUT_GAS)?;
+    let amounts = inputs.map(|choice| choice.amount).chain(order.outputs.iter().map(|output| output.amount));
+    let sum = Amount::sum(amounts).ok()?.add(fees::fee(gas, order.price).ok()?).ok()?;
+    Some(sum.add(order.dust).ok()?.0)
 }
 
 fn target(order: &Order) -> Target {

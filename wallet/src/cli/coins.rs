@@ -43,7 +43,7 @@ pub fn list(context: &Context, args: &Coins) -> Result<Report, WalletError> {
 }
 
 fn row(wallet: &Wallet, coin: &OwnCoin, state: &str, tip: u32) -> Vec<String> {
-    let depth = coin.height.map(|height| tip.saturating_sub(height) + 1);
+    let depth = coin.height.map(|height| tip.saturating_sub(height).saturating_add(1));
     let age = depth.map_or_else(String::new, |depth| screen::counted(depth, "block"));
     let address = wallet.label(&coin.address).map_or_else(|| screen::short(&coin.address), str::to_owned);
     vec![coin_name(&coin.outpoint), coin.output.amount.to_string(), state.into(), age, address]

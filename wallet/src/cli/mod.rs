@@ -27,7 +27,13 @@ mod spend;
 mod summary;
 mod tx;
 
-use std::{env, ffi::OsString, process::ExitCode};
+use std::{
+    env,
+    ffi::OsString,
+    panic,
+    process::ExitCode,
+    sync::{Mutex, PoisonError},
+};
 
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use serde_json::json;
@@ -37,7 +43,7 @@ use self::{
     context::Context,
     screen::Report,
 };
-use crate::error::WalletError;
+use crate::{error::WalletError, input::bounded};
 
 /// All commands and flags, for parsing, shell completion and manual pages.
 pub fn command() -> clap::Command {
@@ -51,9 +57,27 @@ pub fn command() -> clap::Command {
         .fold(Cli::command(), |command, (flag, _)| command.mut_arg(flag, |flag| flag.env(None::<&str>)))
 }
 
-/// Runs the program.
+/// Where the program panicked.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// Runs the program. A panic ends as any other error does: scripts get one JSON object and an exit code.
 pub fn main() -> ExitCode {
     crate::vault::no_core_dump();
+    panic::set_hook(Box::new(|info| {
+        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = info.to_string();
+    }));
+    guarded(command_line)
+}
+
+fn guarded(run: fn() -> ExitCode) -> ExitCode {
+    panic::catch_unwind(run).unwrap_or_else(|_| {
+        let text = bounded(&PANIC.lock().unwrap_or_else(PoisonError::into_inner));
+        let error = WalletError::Bug(text);
+        fail(&error, error.hint("", ""))
+    })
+}
+
+fn command_line() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let mut flags = arguments.iter().take_while(|argument| *argument != "--");
     screen::set_json(flags.any(|argument| argument == "--json"));
@@ -169,4 +193,16 @@ fn fail(error: &WalletError, hint: Option<String>) -> ExitCode {
         }
     }
     ExitCode::from(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_ends_with_an_exit_code_of_its_own() {
+        assert_eq!(format!("{:?}", guarded(|| panic!("a test"))), format!("{:?}", ExitCode::from(101)));
+        assert_eq!(format!("{:?}", guarded(|| ExitCode::SUCCESS)), format!("{:?}", ExitCode::SUCCESS));
+        assert_eq!(WalletError::Bug("x".into()).code(), (101, "bug"));
+    }
 }

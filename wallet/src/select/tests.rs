@@ -195,3 +195,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn amounts_beyond_what_the_library_counts_are_settled_without_it() {
+    let choices = choices(&[500_000_000, 700_000_000]);
+    for amount in [i64::MAX as u64, i64::MAX as u64 - 1, SEARCHABLE, SEARCHABLE - 1_200_000_000] {
+        let outputs = [output(amount)];
+        assert!(matches!(select(&choices, &order(&outputs)), Err(SelectError::NotEnough { .. })), "{amount}");
+    }
+    // Nor does a price that no node asks for.
+    let outputs = [output(100_000)];
+    let absurd = Order { price: u128::from(u64::MAX) * 2, ..order(&outputs) };
+    assert!(matches!(select(&choices, &absurd), Err(SelectError::NotEnough { .. })));
+}
