@@ -26,6 +26,7 @@ mod send;
 mod spend;
 mod summary;
 mod tx;
+mod waiting;
 
 use std::{
     env,

@@ -21,7 +21,6 @@ use super::{
     passwords::{Secret, first_line},
     screen::{self, Report},
     send::own_account,
-    spend::now,
 };
 use crate::{
     error::WalletError,
@@ -65,7 +64,7 @@ pub fn export(context: &Context, args: &ExportKey) -> Result<Report, WalletError
         return Ok(Report::new(&key, json!({ "account": account.to_string(), "key": key })));
     }
     let out = args.out.clone().unwrap_or_else(|| {
-        let time = dates::show(now()).replace(' ', "T").replace(':', "-");
+        let time = dates::show(dates::now()).replace(' ', "T").replace(':', "-");
         PathBuf::from(format!("UTC--{time}-00Z--{}", hex::encode(account)))
     });
     offline::refuse_existing(&out, args.force)?;

@@ -1,10 +1,6 @@
 //! What all commands that spend have in common: sign, remember, hand in, wait.
 
-use std::{
-    path::{Path, PathBuf},
-    thread::sleep,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
-};
+use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use chain_core::{
@@ -18,9 +14,11 @@ use serde_json::{Value, json};
 use super::{
     args::{FeeArgs, Wait},
     context::Context,
+    dates::now,
     label, offline,
-    screen::{self, Progress, Report},
+    screen::{self, Report},
     summary,
+    waiting::{MINE, Waiting, quiet},
 };
 use crate::{
     build::Terms,
@@ -33,17 +31,11 @@ use crate::{
     request::{Body, Input, KeyTable, OwnKeys, Request, RequestError},
 };
 
-/// How often the node is asked while waiting.
-const POLL: Duration = Duration::from_millis(400);
-
 /// Blocks under which a transaction is not remembered any more.
 const BURIED: u64 = 100;
 
 /// JSON-RPC code of a transaction that the node judged and did not take.
 const REJECTED: i64 = -32003;
-
-/// How often in a row it may not answer meanwhile: half a minute.
-const PATIENCE: u32 = 75;
 
 /// A wallet that is about to spend, and the node it spends through.
 pub struct Session<'a> {
@@ -341,8 +333,11 @@ fn written_for_others(
     Ok(Report::new(text, json!({ "file": file, "complete": false })).hint(hint))
 }
 
-/// The coins that a request spends, or the account and nonce that it takes.
-fn taken_by(request: &Request) -> Result<(Vec<OutPoint>, Option<(Address, u64)>), WalletError> {
+/// Coins that are spent, or the account and nonce that are taken.
+type Taken = (Vec<OutPoint>, Option<(Address, u64)>);
+
+/// What only one mined transaction can take, of what a request takes.
+fn taken_by(request: &Request) -> Result<Taken, WalletError> {
     Ok(match &request.transaction {
         Body::Coin(coin) => (coin.inputs.iter().map(Input::outpoint).collect(), None),
         Body::Account(account) => (Vec::new(), Some((request.network.account(&account.from)?, account.nonce))),
@@ -395,95 +390,11 @@ fn after(request: &Request, txid: &TxId, info: &ChainInfo) -> String {
     format!("It waits for a block ({block}){fee}. See `cairn-wallet history`; too slow? `cairn-wallet bump {txid}`.")
 }
 
-/// What ends the silence of a chain that nobody mines.
-const MINE: &str = "cairn-wallet mine";
-
-/// Seconds without a block after which it is likely that nobody mines.
-fn quiet(info: &ChainInfo) -> u64 {
-    60 + 10 * u64::from(info.target_interval)
-}
-
 /// Tells a refused transaction from a node that does not answer.
 pub fn rejected(error: NodeError) -> WalletError {
     match error {
         NodeError::Refused { message, .. } => WalletError::Rejected(message),
         other => WalletError::Node(other),
-    }
-}
-
-/// Seconds since 1970; 0 on a clock before that.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
-
-/// A transaction that was sent and is waited for.
-struct Waiting<'a> {
-    node: &'a Node,
-    txid: TxId,
-    encoded: &'a [u8],
-    /// Its block and those on top, as many as are wanted.
-    blocks: u64,
-    info: &'a ChainInfo,
-}
-
-impl Waiting<'_> {
-    /// Waits until the transaction is deep enough. A node that goes away for a while is waited for, and is handed the
-    /// transaction again if it came back without.
-    fn run(&self) -> Result<TransactionStatus, WalletError> {
-        let mut progress = Progress::new();
-        let started = Instant::now();
-        let age = now().saturating_sub(self.info.time);
-        if age > quiet(self.info) {
-            let age = screen::age(age);
-            screen::warn(&format!("the last block came {age} ago: does anyone mine? `{MINE}` has this node do it"));
-        }
-        let (mut unknown, mut silent) = (0, 0);
-        loop {
-            let mut depth = 0;
-            match self.node.transaction(&self.txid) {
-                Ok(Some(status)) if status.confirmations >= self.blocks => {
-                    let failed = status.success == Some(false);
-                    return if failed { Err(WalletError::MinedInVain(self.txid)) } else { Ok(status) };
-                }
-                Ok(Some(status)) => (unknown, silent, depth) = (0, 0, status.confirmations),
-                Ok(None) => unknown += 1,
-                Err(NodeError::Unreachable { .. }) if silent < PATIENCE => silent += 1,
-                Err(error) => return Err(WalletError::NotFollowed { txid: self.txid, error: Box::new(error) }),
-            }
-            if unknown > 3 && self.hand_in_again()? {
-                unknown = 0;
-            }
-            let waited = started.elapsed().as_secs();
-            if waited > quiet(self.info) && depth == 0 {
-                screen::warn(&format!(
-                    "no block has taken it in {} s: does anyone mine? `{MINE}` has this node do it",
-                    quiet(self.info)
-                ));
-            }
-            let what = match (silent, depth) {
-                (1.., _) => "the node does not answer; waiting for it".to_owned(),
-                (_, 0) => "waiting for a block".to_owned(),
-                (_, depth) => format!("{depth} of {} blocks", self.blocks),
-            };
-            progress.show(&format!("{what}… {waited} s"));
-            sleep(POLL);
-        }
-    }
-
-    /// Hands in what the node no longer knows; answers whether it took it.
-    fn hand_in_again(&self) -> Result<bool, WalletError> {
-        let txid = self.txid;
-        match self.node.send(self.encoded) {
-            Ok(_) => Ok(true),
-            Err(NodeError::Unreachable { .. }) => Ok(false),
-            Err(error) => {
-                let reason = format!(
-                    "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \
-                     spends was spent otherwise"
-                );
-                Err(WalletError::Failed { txid, reason })
-            }
-        }
     }
 }
 

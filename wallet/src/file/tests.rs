@@ -1,4 +1,4 @@
-use std::{fs, path::Path};
+use std::{fs, io, path::Path};
 
 use chain_core::hash::BlockHash;
 use proptest::prelude::*;

@@ -1,0 +1,109 @@
+//! Waiting for a transaction that was sent to be mined.
+
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use chain_core::hash::TxId;
+
+use super::{
+    dates::now,
+    screen::{self, Progress},
+};
+use crate::{
+    error::WalletError,
+    node::{ChainInfo, Node, NodeError, TransactionStatus},
+};
+
+/// How often the node is asked while waiting.
+const POLL: Duration = Duration::from_millis(400);
+
+/// How often in a row it may not answer meanwhile: half a minute.
+const PATIENCE: u32 = 75;
+
+/// What ends the silence of a chain that nobody mines.
+pub const MINE: &str = "cairn-wallet mine";
+
+/// Seconds without a block after which it is likely that nobody mines.
+pub fn quiet(info: &ChainInfo) -> u64 {
+    60 + 10 * u64::from(info.target_interval)
+}
+
+/// A transaction that was sent and is waited for.
+pub struct Waiting<'a> {
+    /// Where it was sent.
+    pub node: &'a Node,
+    /// What is waited for.
+    pub txid: TxId,
+    /// The same, to be handed in again.
+    pub encoded: &'a [u8],
+    /// Its block and those on top, as many as are wanted.
+    pub blocks: u64,
+    /// What the node says of its chain.
+    pub info: &'a ChainInfo,
+}
+
+impl Waiting<'_> {
+    /// Waits until the transaction is deep enough. A node that goes away for a while is waited for, and is handed the
+    /// transaction again if it came back without.
+    ///
+    /// # Errors
+    /// [`WalletError`] that says what became of it.
+    pub fn run(&self) -> Result<TransactionStatus, WalletError> {
+        let mut progress = Progress::new();
+        let started = Instant::now();
+        let age = now().saturating_sub(self.info.time);
+        if age > quiet(self.info) {
+            let age = screen::age(age);
+            screen::warn(&format!("the last block came {age} ago: does anyone mine? `{MINE}` has this node do it"));
+        }
+        let (mut unknown, mut silent) = (0, 0);
+        loop {
+            let mut depth = 0;
+            match self.node.transaction(&self.txid) {
+                Ok(Some(status)) if status.confirmations >= self.blocks => {
+                    let failed = status.success == Some(false);
+                    return if failed { Err(WalletError::MinedInVain(self.txid)) } else { Ok(status) };
+                }
+                Ok(Some(status)) => (unknown, silent, depth) = (0, 0, status.confirmations),
+                Ok(None) => unknown += 1,
+                Err(NodeError::Unreachable { .. }) if silent < PATIENCE => silent += 1,
+                Err(error) => return Err(WalletError::NotFollowed { txid: self.txid, error: Box::new(error) }),
+            }
+            if unknown > 3 && self.hand_in_again()? {
+                unknown = 0;
+            }
+            let waited = started.elapsed().as_secs();
+            if waited > quiet(self.info) && depth == 0 {
+                screen::warn(&format!(
+                    "no block has taken it in {} s: does anyone mine? `{MINE}` has this node do it",
+                    quiet(self.info)
+                ));
+            }
+            let what = match (silent, depth) {
+                (1.., _) => "the node does not answer; waiting for it".to_owned(),
+                (_, 0) => "waiting for a block".to_owned(),
+                (_, depth) => format!("{depth} of {} blocks", self.blocks),
+            };
+            progress.show(&format!("{what}… {waited} s"));
+            sleep(POLL);
+        }
+    }
+
+    /// Hands in what the node no longer knows; answers whether it took it.
+    fn hand_in_again(&self) -> Result<bool, WalletError> {
+        let txid = self.txid;
+        match self.node.send(self.encoded) {
+            Ok(_) => Ok(true),
+            Err(NodeError::Unreachable { .. }) => Ok(false),
+            Err(error) => {
+                let reason = format!(
+                    "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \
+                     spends was spent otherwise"
+                );
+                Err(WalletError::Failed { txid, reason })
+            }
+        }
+    }
+}
