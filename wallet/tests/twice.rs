@@ -142,4 +142,13 @@ fn what_spends_a_replaced_payment_is_named_though_the_node_hides_it() {
     assert_eq!(bumped["drops"], json!([then["txid"]]));
     let again = home.json(&["send", &format!("{other}=2"), "--dry-run"]);
     assert_eq!(again["inputs"][0]["txid"], bumped["txid"], "both cannot be mined");
+    // What replaces the replacement settles it too.
+    let spare = node.state().pay(&home.address(), 500_000_000);
+    let elsewhere = ["send", &format!("{other}=2"), "--coin", &format!("{}:{}", spare.txid, spare.index)];
+    let message = refused(&home, &elsewhere);
+    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+    home.json(&["bump", txid(&bumped), "--fee-rate", "30"]);
+    node.state().sent.retain(|sent| sent.txid().to_string() != txid(&paid) && sent.txid().to_string() != txid(&then));
+    node.state().mined = true;
+    home.json(&elsewhere);
 }

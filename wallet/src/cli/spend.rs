@@ -186,7 +186,7 @@ impl<'a> Session<'a> {
     /// What became of an earlier payment, if a request that pays the same may pay twice. A contract may well be called twice in a
     /// row, so calls count only if it is unclear whether they arrived.
     fn became(&self, sent: &Sent, request: &Request) -> Result<Option<Became>, WalletError> {
-        let replacements: Vec<&Sent> = self.wallet.replacements(&sent.txid).collect();
+        let replacements = self.wallet.all_replacements(&sent.txid);
         let is_live = sent.state != SentState::Refused && replacements.is_empty();
         let (spends, place) = taken_by(request)?;
         let on_replacement = spends.iter().any(|coin| replacements.iter().any(|other| other.txid == coin.txid));

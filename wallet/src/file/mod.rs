@@ -358,6 +358,22 @@ impl Wallet {
         })
     }
 
+    /// The same, and what replaces those in turn.
+    pub fn all_replacements(&self, txid: &TxId) -> Vec<&Sent> {
+        let mut found: Vec<&Sent> = self.replacements(txid).collect();
+        let mut next = 0;
+        while let Some(one) = found.get(next) {
+            let new: Vec<&Sent> = self.replacements(&one.txid).collect();
+            for other in new {
+                if !found.iter().any(|known| known.txid == other.txid) {
+                    found.push(other);
+                }
+            }
+            next += 1;
+        }
+        found
+    }
+
     /// What else was sent that can never be mined together with a transaction: it spends one of the same coins, or is of the
     /// same account and nonce.
     pub fn conflicts(&self, sent: &Sent) -> impl Iterator<Item = &Sent> {
