@@ -57,7 +57,7 @@ pub fn write(path: &Path, request: &Request, replace: bool) -> Result<(), Wallet
 /// Writes what only its owner may read.
 ///
 /// # Errors
-/// As for [`write`].
+/// As for [`write()`].
 pub fn write_private(path: &Path, bytes: &[u8], replace: bool) -> Result<(), WalletError> {
     refuse_existing(path, replace)?;
     write_out(path, bytes).map_err(failed(format!("write {}", path.display())))
