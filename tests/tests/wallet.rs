@@ -121,7 +121,10 @@ fn what_a_killed_node_has_lost_is_resent_and_nothing_is_paid_twice() {
     mine(&node, 1);
     assert_eq!(confirmed(&friend), CRN * 5 / 4);
     assert_eq!(friend.ok(&["balance"])["accounts"][0]["balanceWei"], "750000000000000000");
-    assert_eq!(wallet.ok(&["resend"]), json!({ "arrived": [], "resent": [], "refused": [], "kept": [], "otherChain": [] }));
+    assert_eq!(
+        wallet.ok(&["resend"]),
+        json!({ "arrived": [], "resent": [], "refused": [], "kept": [], "otherChain": [] })
+    );
 }
 
 #[test]
