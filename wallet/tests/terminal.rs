@@ -8,7 +8,7 @@ use std::fs;
 
 use cairn_wallet::input::disguises;
 use serde_json::{Value, json};
-use support::{Answer, Home, KEYSTORE, MockNode, WORDS, places, text};
+use support::{Answer, Home, KEYSTORE, MockNode, WORDS, places, text, with_changed_answers};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
@@ -83,16 +83,7 @@ fn no_answer_of_a_node_reaches_the_terminal_as_it_is() {
         &["view", TO, "balanceOf(address) returns (uint256)", TO],
     ];
     for command in commands {
-        node.state().answers.clear();
-        home.run(command);
-        let answers = node.state().answers.clone();
-        for (method, answer) in answers {
-            for (place, changed) in poisoned(&answer) {
-                node.state().instead = Some((method.clone(), changed));
-                try_both(&format!("{command:?}: {method}{place}"), &home, command);
-            }
-        }
-        node.state().instead = None;
+        with_changed_answers(&node, &home, command, poisoned, |what| try_both(what, &home, command));
     }
 }
 

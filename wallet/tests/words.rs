@@ -6,7 +6,7 @@ mod support;
 use std::fs;
 
 use serde_json::{Value, json};
-use support::{Answer, Home, KEYSTORE, places, rich, text};
+use support::{Answer, Home, KEYSTORE, places, rich, text, with_changed_answers};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
@@ -80,15 +80,6 @@ fn no_fault_of_an_answer_names_a_type_of_rust() {
     home.json(&["send", &format!("{friend}=0.5")]);
     let commands: [&[&str]; 4] = [&["balance"], &["history"], &["fees"], &["send", &friend, "1", "--dry-run"]];
     for command in commands {
-        node.state().answers.clear();
-        home.run(command);
-        let answers = node.state().answers.clone();
-        for (method, answer) in answers {
-            for (what, bad) in changed(&answer) {
-                node.state().instead = Some((method.clone(), bad));
-                judge(&format!("{command:?}: {method}{what}"), &home.run(command));
-            }
-        }
-        node.state().instead = None;
+        with_changed_answers(&node, &home, command, changed, |what| judge(what, &home.run(command)));
     }
 }

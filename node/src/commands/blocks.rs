@@ -34,7 +34,7 @@ const MAGIC: &[u8; 16] = b"cairn blocks v1\n";
 /// # Errors
 /// [`CommandError::FileExists`].
 pub fn refuse_existing(file: &Path, replace: bool) -> Result<(), CommandError> {
-    // What is no plain file, such as a pipe, is written to and not replaced.
+    // A pipe or a device is written to, not replaced.
     match file.is_file() && !replace {
         true => Err(CommandError::FileExists(file.into())),
         false => Ok(()),
@@ -77,7 +77,7 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, jso
 /// Where an export goes. A plain file has its name once it is whole; what is written until then goes if anything fails.
 struct Output {
     file: File,
-    /// Its name until then, and afterwards; `None` if it is no plain file, and so is written as it is.
+    /// Its name until then, and afterwards; `None` for a pipe or a device, which is written to directly.
     names: Option<(PathBuf, PathBuf)>,
 }
 

@@ -29,7 +29,7 @@ use crate::template::{LongPollId, TemplateRequest};
 /// Messages handled in one go. Transactions among them are verified together.
 const MOST: usize = 512;
 
-/// Blocks, answers and other news of peers handled in one go, before whoever is local has a turn again.
+/// Blocks, answers and other news of peers handled in one go, before local callers have a turn again.
 const MOST_OF_PEERS: usize = 64;
 
 /// What questions of peers may cost in one go, in units (5 ms): less than a slice of blocks takes while syncing.

@@ -8,7 +8,7 @@
 
 use parking_lot::Mutex;
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     sync::Arc,
     time::Duration,
@@ -196,11 +196,10 @@ impl Line {
         self.served.insert(next.who, self.turns);
         self.served_networks.insert(next.who.network, self.turns);
         // Of those who do not wait nothing is kept: there may be any number of them.
-        let waiting = &self.waiting;
-        self.served.retain(|who, _| *who == next.who || waiting.iter().any(|waiter| waiter.who == *who));
-        self.served_networks.retain(|network, _| {
-            *network == next.who.network || waiting.iter().any(|waiter| waiter.who.network == *network)
-        });
+        let waiting: HashSet<Who> = self.waiting.iter().map(|waiter| waiter.who).chain([next.who]).collect();
+        let networks: HashSet<IpAddr> = waiting.iter().map(|who| who.network).collect();
+        self.served.retain(|who, _| waiting.contains(who));
+        self.served_networks.retain(|network, _| networks.contains(network));
         Some(next)
     }
 }

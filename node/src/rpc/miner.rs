@@ -91,7 +91,7 @@ impl Asked {
             Some(text) => coin::lock_of(context, &text)?,
             None if scope != Scope::Full => {
                 return Err(invalid(
-                    "request.address: missing; whoever mines with the mining token names it (cairn-miner --address ADDRESS)",
+                    "request.address: missing; a miner with the mining token names it (cairn-miner --address ADDRESS)",
                 ));
             }
             None => context.mining.payout().ok_or_else(|| {

@@ -42,7 +42,7 @@ impl From<ViewError> for Failed {
 /// Between two lines of the log on reads that failed: each call could make one.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// The disk did not give back what is stored: whoever runs the node has to hear of it, not only who called.
+/// The disk did not give back what is stored: the operator has to hear of it, not only the caller.
 fn failed(error: &dyn std::error::Error) -> RpcError {
     static SAID: Mutex<Option<Instant>> = Mutex::new(None);
     let mut said = SAID.lock();

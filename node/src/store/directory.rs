@@ -53,7 +53,7 @@ impl DirectoryLock {
 /// Whether a database has to be made here, since there is none.
 ///
 /// RocksDB finds its files by one named `CURRENT`. Without that it would make a new database over one that is there, and
-/// delete all its files as left over: whoever loses this small file must not lose the chain.
+/// delete all its files as left over: a node that loses this small file must not lose the chain.
 ///
 /// # Errors
 /// [`StoreError::Corrupt`] if `CURRENT` is missing and rows are there; [`StoreError::Io`] if anything that is not a plain

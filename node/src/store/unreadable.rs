@@ -1,4 +1,4 @@
-//! Bodies that the disk does not give back, although they are stored: noted by whoever reads one, fetched again by the engine.
+//! Bodies that the disk does not give back, although they are stored: noted by the reader, fetched again by the engine.
 //!
 //! A block that cannot be read says nothing about the state, which was made from it long ago. The node goes on without it.
 

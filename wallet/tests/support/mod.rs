@@ -344,6 +344,26 @@ pub fn text(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
+/// Runs a command once as it is, then once for each change of each answer that it got; `check` is told which, and runs it.
+pub fn with_changed_answers(
+    node: &MockNode,
+    home: &Home,
+    command: &[&str],
+    changes: impl Fn(&Value) -> Vec<(String, Value)>,
+    check: impl Fn(&str),
+) {
+    node.state().answers.clear();
+    home.run(command);
+    let answers = node.state().answers.clone();
+    for (method, answer) in answers {
+        for (place, changed) in changes(&answer) {
+            node.state().instead = Some((method.clone(), changed));
+            check(&format!("{command:?}: {method}{place}"));
+        }
+    }
+    node.state().instead = None;
+}
+
 /// All places of a JSON value, as pointers.
 pub fn places(value: &Value, path: &str, found: &mut Vec<String>) {
     found.push(path.to_owned());

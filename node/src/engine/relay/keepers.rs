@@ -39,7 +39,7 @@ impl Engine {
         match self.next_is_pruned() {
             Some(Some(pruned)) => self.warn_of_pruned(&pruned),
             Some(None) => self.relay.unkept = None,
-            // Who knew the chain has left: it is no better known for that.
+            // The peers that knew the chain have left, which makes its blocks no easier to get.
             None => {}
         }
     }

@@ -90,7 +90,7 @@ impl Strategy for HeaderFlood {
     }
 }
 
-/// Announces transactions that do not exist, and asks dear questions, as often as it can.
+/// Announces transactions that do not exist, and asks expensive questions, as often as it can.
 pub(super) struct Announcer;
 
 impl Strategy for Announcer {
@@ -119,8 +119,8 @@ pub(super) struct Asker {
     until: u64,
 }
 
-/// Something that is dear to answer, of what the asker's own node knows.
-fn dear(context: &mut Context<'_>) -> Option<Request> {
+/// Something that is expensive to answer, of what the asker's own node knows.
+fn expensive(context: &mut Context<'_>) -> Option<Request> {
     let what = context.random().below(4);
     let salt = context.random().word();
     let engine = context.engine()?;
@@ -146,7 +146,7 @@ impl Strategy for Asker {
             self.until = now + rest + ASKING;
             return context.wake_after(rest);
         }
-        if let Some(request) = dear(context) {
+        if let Some(request) = expensive(context) {
             context.peers().into_iter().for_each(|peer| context.ask(peer, request.clone()));
         }
         let pause = context.random().between(10, 30);

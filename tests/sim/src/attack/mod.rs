@@ -88,7 +88,7 @@ pub enum Kind {
     ForkSpender,
     /// Comes and goes under new identities.
     Sybil,
-    /// Asks dear questions as fast as it may.
+    /// Asks expensive questions as fast as it may.
     Asker,
 }
 

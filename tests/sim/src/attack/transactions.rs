@@ -240,7 +240,7 @@ impl Strategy for ForkSpender {
     }
 }
 
-/// Comes and goes under ever new identities, and asks dear questions as soon as it is introduced.
+/// Comes and goes under ever new identities, and asks expensive questions as soon as it is introduced.
 pub(super) struct Sybil;
 
 impl Strategy for Sybil {

@@ -250,7 +250,7 @@ fn ever_new_identities_fill_nodes_that_remember_the_old_ones() {
 }
 
 #[test]
-fn dear_questions_use_up_most_of_what_a_peer_may_cost() {
+fn expensive_questions_use_up_most_of_what_a_peer_may_cost() {
     let world = || World::new(Plan { faults: Vec::new(), ..plan(1, Some(Kind::Asker)) }, false);
     assert_eq!(guarded(world()).violation, None);
     let mut strict = world();

@@ -32,7 +32,7 @@ fn a_node_whose_peers_have_pruned_the_next_block_is_syncing_until_one_has_it() {
     assert_eq!((progress.start, progress.current, progress.highest), (0, 0, 400));
     let next = net.nodes[2].engine.next_is_pruned();
     assert_eq!(next, Some(Some(Pruned { lowest: 1, peers: 1, oldest: 321 })));
-    // A chain is no better known because those who know it have left.
+    // That the peers which know the chain have left makes its blocks no easier to get.
     net.disconnect(2, 0);
     net.run(60_000);
     assert!(net.nodes[2].engine.chain_info().syncing);
