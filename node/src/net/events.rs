@@ -189,8 +189,11 @@ impl Shell {
         let Some(peer) = self.peers.get(&from) else {
             return self.judge(&message, &from, MessageAcceptance::Ignore);
         };
-        // A burst is no offence: blocks pile up while a network is apart, and some chains make many a second. What is dropped
-        // costs next to nothing, and an honest block is fetched by its header.
+        if !peer.pace.take(Instant::now(), bytes.len()) {
+            self.judge(&message, &from, MessageAcceptance::Ignore);
+            return self.offend(from, &Offence::TooMany("blocks"));
+        }
+        // What is dropped costs next to nothing, and an honest block is fetched by its header.
         if peer.decoding >= DECODING {
             return self.judge(&message, &from, MessageAcceptance::Ignore);
         }

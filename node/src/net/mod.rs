@@ -27,6 +27,7 @@ mod listen;
 mod mux;
 mod named;
 mod offset;
+mod pace;
 mod peers;
 mod shell;
 mod table;
