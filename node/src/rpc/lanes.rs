@@ -104,6 +104,8 @@ struct Line {
 struct Waiter {
     number: u64,
     who: Who,
+    /// Calls that had been served when it came: who comes anew does not come before those who wait.
+    entered: u64,
     place: oneshot::Sender<Place>,
 }
 
@@ -136,7 +138,8 @@ impl Queue {
             let (sender, place) = oneshot::channel();
             line.next += 1;
             let number = line.next;
-            line.waiting.push(Waiter { number, who, place: sender });
+            let entered = line.turns;
+            line.waiting.push(Waiter { number, who, entered, place: sender });
             (Waiting { queue: self, number }, place)
         };
         let place = tokio::time::timeout(PATIENCE, place).await;
@@ -186,8 +189,8 @@ impl Line {
     /// Takes out the call whose turn it is: of the address that was served longest ago, and of its connections likewise.
     fn take_next(&mut self, may: impl Fn(Who) -> bool) -> Option<Waiter> {
         let turn = |waiter: &Waiter| {
-            let network = self.served_networks.get(&waiter.who.network).copied().unwrap_or_default();
-            (network, self.served.get(&waiter.who).copied().unwrap_or_default(), waiter.number)
+            let network = self.served_networks.get(&waiter.who.network).copied().unwrap_or(waiter.entered);
+            (network, self.served.get(&waiter.who).copied().unwrap_or(waiter.entered), waiter.number)
         };
         let able = self.waiting.iter().enumerate().filter(|(_, waiter)| may(waiter.who));
         let (place, _) = able.min_by_key(|(_, waiter)| turn(waiter))?;
@@ -314,6 +317,28 @@ mod tests {
         drop(second);
         drop(waits(&lanes, Who::default()));
         assert_eq!(lanes.waiting(Lane::Code), 0);
+    }
+
+    // Two addresses come again with a new call whenever they are served.
+    #[tokio::test]
+    async fn who_comes_again_and_again_does_not_overtake_who_waits() {
+        let lanes = Lanes::new(1, 1, 512);
+        let mut place = lanes.enter(Lane::Code, who("192.0.2.9", 9)).await.unwrap();
+        let (patient, again) = (who("192.0.2.1", 1), [who("192.0.2.2", 2), who("192.0.2.3", 3)]);
+        let mut calls: Vec<_> = [patient; 3].into_iter().chain(again).map(|who| (who, waits(&lanes, who))).collect();
+        let mut left = 3;
+        for _ in 0..9 {
+            drop(place);
+            let served = calls.iter_mut().enumerate().find_map(|(at, (_, call))| Some((at, call.now_or_never()?)));
+            let (at, next) = served.expect("one is served");
+            place = next.unwrap();
+            let (by, _) = calls.remove(at);
+            match by == patient {
+                true => left -= 1,
+                false => calls.push((by, waits(&lanes, by))),
+            }
+        }
+        assert_eq!(left, 0, "a third of nine turns");
     }
 
     // Addresses take turns, and the connections of an address too: 1 has a hundred calls in the queue, 2 has two connections.

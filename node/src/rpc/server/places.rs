@@ -52,7 +52,7 @@ impl Places {
         } else if full {
             // Strangers do not push out this machine's.
             let may_go = |other: &Session| local || !other.ip.is_loopback();
-            sessions.evict(may_go) || sessions.evict_busiest(may_go)
+            sessions.evict(may_go) || sessions.evict_busiest(of_address, may_go)
         } else {
             true
         };
@@ -77,16 +77,17 @@ impl Sessions {
         self.close(chosen.map(|(number, ..)| number))
     }
 
-    /// Closes, of an address that has more than a share, the session that has been idle longest, however short that is: a
-    /// small request now and then would keep all places for ever. One that is being answered stays.
-    fn evict_busiest(&mut self, may_go: impl Fn(&Session) -> bool) -> bool {
+    /// Closes, of the address that has most, the session that has been idle longest, however short that is: a small request
+    /// now and then would keep all places for ever. That address has more than a share, or more than the newcomer's will
+    /// have with its `own` and one more. A session that is being answered stays.
+    fn evict_busiest(&mut self, own: usize, may_go: impl Fn(&Session) -> bool) -> bool {
         let mut of: HashMap<IpAddr, Vec<(Duration, u64)>> = HashMap::new();
         let (mut all, candidates) = (HashMap::<IpAddr, usize>::new(), &self.open);
         for (number, session) in candidates.iter().filter(|(_, session)| may_go(session)) {
             *all.entry(session.network).or_default() += 1;
             of.entry(session.network).or_default().extend(session.idle().map(|idle| (idle, *number)));
         }
-        let over = of.into_iter().filter(|(network, idle)| all[network] > OF_ONE && !idle.is_empty());
+        let over = of.into_iter().filter(|(network, idle)| all[network] > OF_ONE.min(own + 1) && !idle.is_empty());
         let busiest = over.max_by_key(|(network, _)| all[network]);
         self.close(busiest.and_then(|(_, idle)| idle.into_iter().max()).map(|(_, number)| number))
     }
@@ -136,12 +137,23 @@ mod tests {
     }
 
     #[test]
+    fn a_few_addresses_that_ask_now_and_then_do_not_keep_out_another() {
+        let places = Places::new(100);
+        let seat = |number: usize| places.seat(&session(&format!("192.0.2.{number}")));
+        let seats: Vec<_> = (0..90).map(|number| seat(number % 5).unwrap()).collect();
+        let more: Vec<_> = (0..15).map(|_| seat(9).expect("a place of the address that has most")).collect();
+        assert!(seat(9).is_none(), "it has as many as they");
+        drop((seats, more));
+    }
+
+    #[test]
     fn one_address_has_a_share_and_this_machine_the_last_places() {
         let places = Places::new(100);
         let seat = |ip: &str| places.seat(&session(ip));
         let mut seats: Vec<_> = (0..OF_ONE).map(|_| seat("192.0.2.1").unwrap()).collect();
         assert!(seat("192.0.2.1").is_none());
-        seats.extend((0..70).map(|number| seat(&format!("192.0.2.{}", 2 + number)).unwrap()));
+        seats.truncate(1);
+        seats.extend((0..89).map(|number| seat(&format!("192.0.2.{}", 2 + number)).unwrap()));
         assert!(seat("192.0.2.99").is_none(), "ten are kept");
         seats.extend((0..10).map(|_| seat("127.0.0.1").unwrap()));
         assert!(seat("127.0.0.1").is_none());
