@@ -17,7 +17,16 @@ const AGAIN: u64 = 600_000;
 #[derive(Debug)]
 pub(super) struct Unkept {
     since: Time,
+    /// When a peer on the chain was last connected.
+    seen: Time,
     warned: Option<Time>,
+}
+
+impl Unkept {
+    /// When it no longer counts, if no peer on the chain comes.
+    pub(super) fn lapses_at(&self) -> Time {
+        self.seen.after(AGAIN)
+    }
 }
 
 /// The peers that know a better chain and do not keep its next block.
@@ -39,8 +48,12 @@ impl Engine {
         match self.next_is_pruned() {
             Some(Some(pruned)) => self.warn_of_pruned(&pruned),
             Some(None) => self.relay.unkept = None,
-            // The peers that knew the chain have left, which makes its blocks no easier to get.
-            None => {}
+            // That the peers which knew the chain have left makes its blocks no easier to get; but a chain of which no peer has
+            // spoken for long must not stop miners for ever.
+            None => {
+                let now = self.steady;
+                self.relay.unkept.take_if(|unkept| now >= unkept.lapses_at());
+            }
         }
     }
 
@@ -59,7 +72,8 @@ impl Engine {
 
     fn warn_of_pruned(&mut self, pruned: &Pruned) {
         let now = self.steady;
-        let unkept = self.relay.unkept.get_or_insert(Unkept { since: now, warned: None });
+        let unkept = self.relay.unkept.get_or_insert(Unkept { since: now, seen: now, warned: None });
+        unkept.seen = now;
         let due = unkept.warned.map_or(unkept.since.after(PATIENCE), |warned| warned.after(AGAIN));
         if now < due {
             return;

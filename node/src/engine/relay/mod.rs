@@ -171,7 +171,8 @@ impl Engine {
         let headers = headers.then(|| headers::next_attempt(relay.headers_improved, self.steady));
         let resting = relay.peers.values().map(|peer| peer.headers_after).filter(|at| *at > self.steady).min();
         let withheld = relay.withheld.wake_at(self.steady).filter(|_| !relay.peers.is_empty());
-        let own = [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), withheld];
+        let unkept = relay.unkept.as_ref().map(Unkept::lapses_at);
+        let own = [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), withheld, unkept];
         own.into_iter().chain([peers, headers, resting, self.serves_at()]).flatten().min()
     }
 

@@ -55,3 +55,16 @@ fn a_node_that_is_less_behind_than_peers_keep_blocks_is_not_held_up() {
     net.run(2_000);
     assert!(!net.nodes[1].engine.chain_info().syncing);
 }
+
+#[test]
+fn a_chain_of_which_no_peer_has_spoken_for_long_holds_nobody_up() {
+    let (pruned, _) = pruned_and_whole();
+    let mut net = Net::new(vec![pruned, Kit::new()]);
+    net.connect(1, 0);
+    net.run(120_000);
+    net.disconnect(1, 0);
+    net.run(500_000);
+    assert!(net.nodes[1].engine.chain_info().syncing);
+    net.run(200_000);
+    assert!(!net.nodes[1].engine.chain_info().syncing);
+}
