@@ -5,6 +5,7 @@ use chain_core::{
     check::{HashedBlock, check_hashed_block},
     error::RuleError,
     hash::BlockHash,
+    headers::Status,
 };
 use std::collections::BTreeMap;
 
@@ -18,7 +19,10 @@ use crate::{
 /// Milliseconds after which a block is asked for again, of another peer if there is one.
 const AGAIN: u64 = 10_000;
 
-/// When each block was last asked for, and how often it was: no more of them than the store remembers.
+/// Milliseconds for which an answer may come late: that a peer lacks a block that is stored again says nothing about it.
+const LATE: u64 = 120_000;
+
+/// When each block was last asked for, and how often it was: those that the store remembers, and those that were stored lately.
 #[derive(Debug, Default)]
 pub(super) struct Repair(BTreeMap<BlockRef, (Time, usize)>);
 
@@ -32,23 +36,25 @@ impl Repair {
 impl Engine {
     /// Time passed: asks for blocks that cannot be read.
     pub(super) fn fetch_unreadable(&mut self) {
-        let blocks = self.store.unreadable();
-        self.relay.repair.0.retain(|at, _| blocks.contains(at));
-        for at in blocks {
-            let (since, tries) = self.relay.repair.0.get(&at).copied().unwrap_or_default();
-            if tries > 0 && self.steady.since(since) < AGAIN {
-                continue;
-            }
-            let able = self.relay.peers.iter().filter(|(_, peer)| peer.asked_blocks < PER_PEER && peer.claim.is_some());
-            let able: Vec<PeerId> = able.map(|(id, _)| *id).filter(|id| self.keeps(*id, at.hash, at.height)).collect();
-            // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked.
-            let Some(id) = able.get(tries % able.len().max(1)).copied() else { continue };
-            if let Some(peer) = self.relay.peers.get_mut(&id) {
-                peer.asked_blocks += 1;
-            }
-            self.relay.repair.0.insert(at, (self.steady, tries + 1));
-            self.ask_peer(id, Question::Blocks(vec![at.hash]), Request::Blocks(vec![at.hash]));
+        let (blocks, now) = (self.store.unreadable(), self.steady);
+        let asked = &mut self.relay.repair.0;
+        asked.retain(|at, (since, _)| blocks.contains(at) || now.since(*since) < LATE);
+        let tries = |at: &BlockRef| asked.get(at).map_or(0, |(_, tries)| *tries);
+        let waits = |at: &BlockRef| asked.get(at).is_some_and(|(since, _)| now.since(*since) < AGAIN);
+        // Those that nobody has come behind all others.
+        let Some(at) = blocks.iter().min_by_key(|at| tries(at)).filter(|_| !blocks.iter().any(waits)).copied() else {
+            return;
+        };
+        let tries = tries(&at);
+        asked.insert(at, (now, tries + 1));
+        let able = self.relay.peers.iter().filter(|(_, peer)| peer.asked_blocks < PER_PEER && peer.claim.is_some());
+        let able: Vec<PeerId> = able.map(|(id, _)| *id).filter(|id| self.keeps(*id, at.hash, at.height)).collect();
+        // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked.
+        let Some(id) = able.get(tries % able.len().max(1)).copied() else { return };
+        if let Some(peer) = self.relay.peers.get_mut(&id) {
+            peer.asked_blocks += 1;
         }
+        self.ask_peer(id, Question::Blocks(vec![at.hash]), Request::Blocks(vec![at.hash]));
     }
 
     /// Stores a block again that cannot be read; answers with the rule that it breaks. Others are left as they are.
@@ -59,6 +65,11 @@ impl Engine {
         bytes: &Bytes,
     ) -> Result<Option<RuleError>, Fatal> {
         if !self.store.is_unreadable(at) {
+            return Ok(None);
+        }
+        // What was condemned meanwhile is no loss.
+        if self.tree.get(&at.hash).is_none_or(|info| info.status == Status::Invalid) {
+            self.store.forget_unreadable(at);
             return Ok(None);
         }
         let block = match check_hashed_block(&self.spec, block) {
