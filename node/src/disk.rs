@@ -41,7 +41,7 @@ pub async fn removed(folder: PathBuf) -> String {
 /// Whether a file is the one that it was. A disk that does not answer is not one that was emptied.
 fn is_still(file: &Path, before: Option<(u64, u64)>) -> bool {
     match identity(file) {
-        Ok(now) => Some(now) == before,
+        Ok(now) => before.is_none() || Some(now) == before,
         Err(error) => error.kind() != io::ErrorKind::NotFound || before.is_none(),
     }
 }

@@ -122,7 +122,14 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         _ => create(&partial, bytes)?,
     }
     fs::rename(&partial, path)?;
-    // The new name is on disk only when its directory is.
+    sync_parent(path)
+}
+
+/// Has a new name of a file on disk, which it is only when its directory is.
+///
+/// # Errors
+/// If the disk refuses.
+pub fn sync_parent(path: &Path) -> io::Result<()> {
     match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         Some(parent) => File::open(parent)?.sync_all(),
         None => File::open(".")?.sync_all(),

@@ -20,7 +20,7 @@ use super::{CommandError, Progress, say};
 use crate::{
     config::Config,
     engine::{BlockOutcome, EngineHandle},
-    program,
+    files, program,
     run::{self, Opened},
     store::{BlockRef, Snapshot},
     text::count,
@@ -107,6 +107,7 @@ impl Output {
         let Some((partial, path)) = &self.names else { return Ok(()) };
         self.file.sync_all()?;
         std::fs::rename(partial, path)?;
+        files::sync_parent(path)?;
         self.names = None;
         Ok(())
     }

@@ -97,6 +97,7 @@ fn is_sane(method: &str, result: &Value) -> bool {
         "coin_getTransaction" => result.is_null() || is_hash("txid"),
         "admin_peers" => result.as_array().is_some_and(|peers| peers.iter().all(Value::is_object)),
         "admin_nodeInfo" => result["version"].is_string(),
+        "web3_clientVersion" | "net_peerCount" => result.is_string(),
         "miner_status" => result["mining"].is_boolean(),
         "miner_setAddress" | "admin_stop" => *result == true,
         _ => true,

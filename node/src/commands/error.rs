@@ -32,7 +32,7 @@ pub enum CommandError {
         reason: String,
     },
     /// Another program has the port.
-    #[error("{0} is in use by another program: stop it, or choose another port with --http.port")]
+    #[error("{0} is in use by another program, perhaps another node: stop it, or choose another port with --http.port")]
     PortInUse(SocketAddr),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}; choose another with --http.addr and --http.port")]

@@ -137,7 +137,10 @@ impl Status {
     fn node_lines(&self) -> Vec<String> {
         let node = match &self.node {
             Ok(node) => node,
-            Err(reason) => return vec![format!("version   {}", text(&self.version)), format!("more      {reason}")],
+            Err(reason) => {
+                let version = self.version.as_str().unwrap_or("not told");
+                return vec![format!("version   {version}"), format!("more      {reason}")];
+            }
         };
         let clock = match node["clockOffset"].as_i64() {
             None => "not compared: no peer has told its time".to_owned(),

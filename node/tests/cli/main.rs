@@ -129,7 +129,9 @@ fn a_port_in_use_is_named_and_nothing_crashes() {
             ["--chain", "local", "--datadir", data.to_str().unwrap(), "--http.port", &address.port().to_string()];
         assert_eq!(
             failure(&arguments),
-            format!("{address} is in use by another program: stop it, or choose another port with --http.port")
+            format!(
+                "{address} is in use by another program, perhaps another node: stop it, or choose another port with --http.port"
+            )
         );
         assert!(!data.exists(), "no directory is left behind");
     }

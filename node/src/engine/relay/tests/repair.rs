@@ -49,6 +49,29 @@ fn a_block_that_cannot_be_read_stops_no_node_and_is_fetched_again() {
 }
 
 #[test]
+fn blocks_that_cannot_be_read_are_asked_for_one_at_a_time() {
+    let mut kit = Kit::new();
+    kit.mine_many(30);
+    kit.restart();
+    let blocks: Vec<BlockRef> = (5..15).map(|height| kit.engine.store().at_height(height).unwrap().unwrap()).collect();
+    blocks.iter().for_each(|at| kit.kv.spoil_body(*at));
+    let mut net = Net::new(vec![kit]);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE, status);
+    for at in &blocks {
+        assert!(matches!(ask(&mut net, Request::Blocks(vec![at.hash])), Response::Unknown));
+    }
+    let asked: Vec<usize> = (0..40)
+        .map(|_| {
+            net.run(1_500);
+            let questions = net.questions(HOSTILE);
+            questions.iter().filter(|(.., request)| matches!(request, Request::Blocks(_))).count()
+        })
+        .collect();
+    assert_eq!(asked.iter().max(), Some(&1), "{asked:?}");
+}
+
+#[test]
 fn transactions_of_a_block_that_cannot_be_read_are_not_known() {
     let (victim, at) = spoiled();
     let other = victim.engine.store().at_height(6).unwrap().unwrap();
