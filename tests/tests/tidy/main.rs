@@ -4,11 +4,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod circles;
 mod paths;
 mod source;
 
 use std::{collections::BTreeSet, fs};
 
+use circles::circles;
 use paths::{paths, words};
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
