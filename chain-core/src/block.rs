@@ -9,9 +9,9 @@ use crate::{
     account::AccountTransaction,
     codec::{self, CodecError},
     coinbase::Coinbase,
-    hash::{BlockHash, TxId},
+    hash::BlockHash,
     header::Header,
-    transaction::Transaction,
+    transaction::{Transaction, TxMeta},
 };
 
 /// Most transactions of a block that is decoded, so that tiny ones cannot fill the memory. No rule: the cheapest transaction uses so
@@ -41,15 +41,6 @@ impl Block {
 /// [`CodecError`] if there is no header with a count and a transaction at the front.
 pub fn first_transaction(encoded: &[u8]) -> Result<(u64, Transaction), CodecError> {
     codec::decode_first::<(Header, u64, Transaction)>(encoded).map(|((_, count, first), _)| (count, first))
-}
-
-/// What is known of a transaction once its block has been checked alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TxMeta {
-    /// Its identifier.
-    pub txid: TxId,
-    /// Encoded bytes, tag and witnesses included.
-    pub size: u32,
 }
 
 /// A block that is sound alone. Made by [`crate::check::check_block`] only.

@@ -3,10 +3,7 @@
 use alloy_primitives::Address;
 use serde::{Deserialize, Deserializer, Serialize, de};
 use sha2::{Digest, Sha256};
-use std::{
-    fmt,
-    hash::{Hash, Hasher},
-};
+use std::fmt;
 
 use crate::{
     codec::{self, Tight},
@@ -15,27 +12,10 @@ use crate::{
     units::{Amount, Gas, Height},
 };
 
-/// Names one coin, and commits to its amount and lock.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct OutPoint {
-    /// The transaction that made the coin; for a withdrawal, a hash of its account transaction, amount and lock (GW-6).
-    pub txid: TxId,
-    /// Position of the output; for a withdrawal, its number within the account transaction.
-    pub index: u32,
-}
-
-impl Hash for OutPoint {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.txid.word() ^ u64::from(self.index));
-    }
-}
-
-/// An x-only public key (BIP 340). Any 32 bytes encode; only points of the curve can be spent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct KeyBytes(#[serde(with = "codec::fixed")] pub [u8; 32]);
-
-/// A BIP 340 signature.
-pub type Signature = codec::fixed::Array<64>;
+pub use crate::{
+    hash::OutPoint,
+    key::{KeyBytes, Signature},
+};
 
 /// Who may spend a coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,6 +26,13 @@ pub enum Lock {
     Account(#[serde(with = "codec::fixed")] Address),
     /// Whoever reveals the policy with this hash and what satisfies it.
     Policy(#[serde(with = "codec::fixed")] [u8; 32]),
+}
+
+impl Policy {
+    /// The lock that this policy opens.
+    pub fn lock(&self) -> Lock {
+        Lock::Policy(self.hash())
+    }
 }
 
 /// An amount under a lock.

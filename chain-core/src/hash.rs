@@ -86,6 +86,21 @@ impl FromStr for TxId {
     }
 }
 
+/// Names one coin, and commits to its amount and lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OutPoint {
+    /// The transaction that made the coin; for a withdrawal, a hash of its account transaction, amount and lock (GW-6).
+    pub txid: TxId,
+    /// Position of the output; for a withdrawal, its number within the account transaction.
+    pub index: u32,
+}
+
+impl Hash for OutPoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.txid.word() ^ u64::from(self.index));
+    }
+}
+
 /// SHA-256.
 pub fn sha256(bytes: &[u8]) -> [u8; 32] {
     #[cfg(test)]

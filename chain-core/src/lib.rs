@@ -17,6 +17,7 @@ pub mod fees;
 pub mod hash;
 pub mod header;
 pub mod headers;
+mod key;
 pub mod lthash;
 pub mod merkle;
 pub mod policy;

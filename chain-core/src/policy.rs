@@ -16,9 +16,9 @@ pub use text::ParsePolicyError;
 
 use crate::{
     codec::{self, List},
-    coin::{KeyBytes, Lock, Signature},
     error::RuleError,
     hash::{sha256, tagged_hasher},
+    key::{KeyBytes, Signature},
     units::Height,
 };
 
@@ -154,14 +154,9 @@ impl Policy {
         self.walk(|_| Ok(false)).map(|_| ())
     }
 
-    /// What a [`Lock::Policy`] holds: the tagged hash `Cairn/policy` of the encoding.
+    /// What the lock of a policy holds: the tagged hash `Cairn/policy` of the encoding.
     pub fn hash(&self) -> [u8; 32] {
         tagged_hasher("Cairn/policy").chain_update(codec::encode(self)).finalize().into()
-    }
-
-    /// The lock that this policy opens.
-    pub fn lock(&self) -> Lock {
-        Lock::Policy(self.hash())
     }
 
     /// How many leaves it has.

@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::AccountTransaction,
-    block::TxMeta,
     codec,
     coin::CoinTransaction,
     coinbase::Coinbase,
@@ -20,6 +19,15 @@ pub enum Transaction {
     Coin(CoinTransaction),
     /// An Ethereum transaction.
     Account(AccountTransaction),
+}
+
+/// What is known of a transaction once its block has been checked alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TxMeta {
+    /// Its identifier.
+    pub txid: TxId,
+    /// Encoded bytes, tag and witnesses included.
+    pub size: u32,
 }
 
 impl Transaction {

@@ -4,8 +4,6 @@ use alloy_primitives::U256;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-use crate::error::RuleError;
-
 /// Block height; the genesis block has height 0.
 pub type Height = u32;
 
@@ -18,6 +16,11 @@ pub const GRAINS_PER_CRN: u64 = 100_000_000;
 /// Wei in one grain.
 pub const WEI_PER_GRAIN: u64 = 10_000_000_000;
 
+/// A sum of amounts that does not fit in 64 bits (AMT-1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a sum of amounts does not fit in 64 bits")]
+pub struct AmountOverflow;
+
 /// An amount of coin money, in grains (1 CRN = 10^8 grains).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Amount(pub u64);
@@ -29,10 +32,10 @@ impl Amount {
     /// Adds two amounts.
     ///
     /// # Errors
-    /// [`RuleError::AmountOverflow`] if the sum does not fit in 64 bits.
+    /// [`AmountOverflow`].
     #[expect(clippy::should_implement_trait, reason = "the sum of an operator cannot fail")]
-    pub fn add(self, other: Self) -> Result<Self, RuleError> {
-        self.0.checked_add(other.0).map(Self).ok_or(RuleError::AmountOverflow)
+    pub fn add(self, other: Self) -> Result<Self, AmountOverflow> {
+        self.0.checked_add(other.0).map(Self).ok_or(AmountOverflow)
     }
 
     /// Subtracts an amount; `None` if it is larger than `self`.
@@ -43,8 +46,8 @@ impl Amount {
     /// Sums amounts.
     ///
     /// # Errors
-    /// [`RuleError::AmountOverflow`] if the sum does not fit in 64 bits.
-    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self, RuleError> {
+    /// [`AmountOverflow`].
+    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Result<Self, AmountOverflow> {
         amounts.into_iter().try_fold(Self::ZERO, Self::add)
     }
 

@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use alloy_rlp::{Decodable, Encodable, Error, Header};
 
-use super::{Authorization, Fees, Fields};
+use super::fields::{Authorization, Fees, Fields};
 use crate::error::RuleError;
 
 /// Types of EIP-2718 envelopes.

@@ -1,11 +1,15 @@
 //! An account transaction alone: what it costs before anything runs, and what it must keep whatever the state is.
 
-use crate::{account::Fields, error::RuleError, execute::Revision, spec::ChainSpec, units::Gas};
+use crate::{
+    account::Fields,
+    error::RuleError,
+    spec::ChainSpec,
+    units::Gas,
+    vm::{Environment, MAX_INITCODE, Revision},
+};
 
 /// Most gas of one transaction (EIP-7825).
 pub const MAX_TRANSACTION_GAS: Gas = 1 << 24;
-/// Most bytes of initcode (EIP-3860).
-pub const MAX_INITCODE: usize = 49_152;
 
 const BASE: Gas = 21_000;
 const CREATION: Gas = 32_000;
@@ -33,6 +37,12 @@ impl AccountRules {
     /// Those of a chain.
     pub fn of(spec: &ChainSpec) -> Self {
         Self { revision: Revision::Osaka, chain_id: spec.chain_id, transaction_gas: MAX_TRANSACTION_GAS }
+    }
+
+    /// Those by which a transaction runs in an environment.
+    pub fn within(environment: &Environment) -> Self {
+        let Environment { revision, chain_id, transaction_gas, .. } = *environment;
+        Self { revision, chain_id, transaction_gas }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A block alone.
 
 use crate::{
-    block::{Block, CheckedBlock, MAX_TRANSACTIONS, TxMeta},
+    block::{Block, CheckedBlock, MAX_TRANSACTIONS},
     check::{AccountRules, check_account_transaction, check_coin_transaction},
     codec::{self, CodecError, MAX_ENCODED},
     coin::Lock,
@@ -11,7 +11,7 @@ use crate::{
     header::Header,
     merkle,
     spec::ChainSpec,
-    transaction::Transaction,
+    transaction::{Transaction, TxMeta},
     units::Amount,
 };
 
@@ -219,7 +219,8 @@ fn check_coinbase(coinbase: &Coinbase) -> Result<(), RuleError> {
         }
     }
     // AMT-1
-    Amount::sum(coinbase.outputs.iter().map(|output| output.amount)).map(|_| ())
+    Amount::sum(coinbase.outputs.iter().map(|output| output.amount))?;
+    Ok(())
 }
 
 /// Checks account transactions, and the part of BLK-6 that is known before anything runs: that of coins and the least that

@@ -3,7 +3,7 @@
 use crate::{
     coin::{CoinTransaction, OutPoint, Witness},
     error::RuleError,
-    units::Amount,
+    units::{Amount, AmountOverflow},
 };
 
 /// Up to so many inputs are compared pair by pair; more are sorted.
@@ -42,7 +42,8 @@ fn check_outputs(tx: &CoinTransaction) -> Result<(), RuleError> {
         return Err(RuleError::ZeroOutput { output });
     }
     // COIN-6, AMT-1
-    Amount::sum(tx.outputs.iter().map(|output| output.amount)).map(|_| ())
+    Amount::sum(tx.outputs.iter().map(|output| output.amount))?;
+    Ok(())
 }
 
 /// Sorts instead of hashing: nobody can choose inputs that make it slow.
@@ -146,8 +147,8 @@ mod tests {
     fn refuses_outputs_whose_sum_wraps() {
         let outputs = |amounts: &[u64]| amounts.iter().copied().map(output).collect();
         assert_eq!(check(|tx| tx.outputs = outputs(&[u64::MAX - 1, 1])), Ok(()));
-        assert_eq!(check(|tx| tx.outputs = outputs(&[u64::MAX, 1])), Err(RuleError::AmountOverflow));
-        assert_eq!(check(|tx| tx.outputs = outputs(&[1 << 63, 1 << 63, 5])), Err(RuleError::AmountOverflow));
+        assert_eq!(check(|tx| tx.outputs = outputs(&[u64::MAX, 1])), Err(RuleError::AmountOverflow(AmountOverflow)));
+        assert_eq!(check(|tx| tx.outputs = outputs(&[1 << 63, 1 << 63, 5])), Err(RuleError::AmountOverflow(AmountOverflow)));
     }
 
     // POL-1

@@ -5,7 +5,7 @@ mod block;
 mod coin;
 mod spend;
 
-pub use account::{AccountRules, IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS, check_account_transaction};
+pub use account::{AccountRules, IntrinsicGas, MAX_TRANSACTION_GAS, check_account_transaction};
 pub use block::{
     HashedBlock, MAX_EXTRA, check_and_hash_transaction, check_block, check_hashed_block, check_transaction,
     decode_block,

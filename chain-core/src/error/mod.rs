@@ -1,17 +1,17 @@
 //! What is wrong with a block, header or transaction, and how much its sender is to blame.
 
+mod local;
 mod penalty;
 
+pub use local::{ExecuteError, ViewError};
 pub use penalty::Penalty;
 
 use alloy_primitives::{Address, B256, U256};
 
 use crate::{
     codec::CodecError,
-    coin::OutPoint,
-    hash::BlockHash,
-    state::ViewError,
-    units::{Amount, Gas, Height},
+    hash::{BlockHash, OutPoint},
+    units::{Amount, AmountOverflow, Gas, Height},
 };
 
 /// A broken consensus rule: one variant a rule (or family of equal rules), with what was got and what was expected.
@@ -22,8 +22,8 @@ pub enum RuleError {
     #[error("{0}")]
     Encoding(#[from] CodecError),
     /// AMT-1.
-    #[error("a sum of amounts does not fit in 64 bits")]
-    AmountOverflow,
+    #[error(transparent)]
+    AmountOverflow(#[from] AmountOverflow),
     /// AMT-1.
     #[error("the balance of account {0} cannot hold the deposit")]
     DepositOverflow(Address),
@@ -459,16 +459,6 @@ fn hex(bytes: &[u8; 32]) -> String {
     alloy_primitives::hex::encode(bytes)
 }
 
-/// Why a block could not be executed: its own fault, or ours.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum ExecuteError {
-    /// The block breaks a rule.
-    #[error(transparent)]
-    Rule(#[from] RuleError),
-    /// The state could not be read.
-    #[error(transparent)]
-    View(#[from] ViewError),
-}
 fn at_position(position: &Option<usize>) -> String {
     position.map_or(String::new(), |position| format!(" at position {position}"))
 }

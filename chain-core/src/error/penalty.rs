@@ -31,7 +31,7 @@ impl RuleError {
             | Self::SenderHasCode(_)
             | Self::DepositOverflow(_) => Penalty::None,
             Self::Encoding(_)
-            | Self::AmountOverflow
+            | Self::AmountOverflow(_)
             | Self::NoCoinbase
             | Self::MisplacedCoinbase { .. }
             | Self::MerkleRoot { .. }

@@ -55,7 +55,7 @@ impl Run<'_> {
         // COIN-11
         let checks = spend_checks(&self.context.genesis, tx, &spent, self.context.height)?;
         // AMT-1
-        let tips = self.tips.add(fee.tip)?;
+        let tips = self.tips.add(fee.tip).map_err(RuleError::from)?;
         self.make_outputs(tx, txid)?;
         self.state.end_transaction();
         self.tips = tips;

@@ -14,7 +14,7 @@ use crate::{
 /// The most that a coinbase may claim: the subsidy and the tips of coin transactions.
 pub(super) fn claimable(spec: &ChainSpec, height: Height, tips: Amount) -> Result<Amount, RuleError> {
     // SUB-1
-    spec.subsidy_at(height).add(tips)
+    Ok(spec.subsidy_at(height).add(tips)?)
 }
 
 /// Checks that a coinbase claims no more than it may.
@@ -27,7 +27,7 @@ pub(super) fn check_claim(spec: &ChainSpec, coinbase: &Coinbase, tips: Amount) -
 
 fn claimed(coinbase: &Coinbase) -> Result<Amount, RuleError> {
     // AMT-1
-    Amount::sum(coinbase.outputs.iter().map(|output| output.amount))
+    Ok(Amount::sum(coinbase.outputs.iter().map(|output| output.amount))?)
 }
 
 /// Makes the coinbase's coins, the last thing that a block does, and settles what the block minted and burned.

@@ -1,16 +1,14 @@
 //! What executing depends on beside the state and the transactions.
 
-use alloy_primitives::{Address, U256};
+use alloy_primitives::U256;
 use std::sync::Arc;
 
 use crate::{
-    check::AccountRules,
-    error::{ExecuteError, RuleError},
+    error::{ExecuteError, RuleError, ViewError},
     hash::BlockHash,
     header::Header,
     pow,
-    state::ViewError,
-    units::{Gas, Height},
+    units::Height,
 };
 
 /// What a block's execution depends on beside its transactions, its parent's state and the spec.
@@ -52,48 +50,3 @@ impl BlockContext {
 #[derive(Debug, thiserror::Error)]
 #[error("a block was to be executed on the state of another parent than its header names")]
 struct OtherContext;
-
-/// Which of Ethereum's forks gives the rules of account transactions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Revision {
-    /// March 2024. No chain of ours runs it: older official tests do.
-    Cancun,
-    /// December 2025.
-    Osaka,
-}
-
-/// What an account transaction can see of its block and chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Environment {
-    /// Rules.
-    pub revision: Revision,
-    /// CHAINID, and what transactions must name.
-    pub chain_id: u64,
-    /// NUMBER.
-    pub number: u64,
-    /// TIMESTAMP.
-    pub time: u64,
-    /// GASLIMIT.
-    pub gas_limit: Gas,
-    /// BASEFEE, in wei.
-    pub base_fee: u64,
-    /// PREVRANDAO.
-    pub difficulty: U256,
-    /// COINBASE, who receives the tips.
-    pub beneficiary: Address,
-    /// Most gas of one transaction, as of Osaka (ACC-7): [`super::MAX_TRANSACTION_GAS`] on every chain; [`Gas::MAX`] where a call
-    /// is only tried.
-    pub transaction_gas: Gas,
-    /// Whether the withdrawal gateway stands at its address: on every chain of ours, but not in Ethereum's official tests.
-    pub gateway: bool,
-    /// Whether the transaction is only tried, so that nobody signed it and its sender may be a contract.
-    pub trial: bool,
-}
-
-impl Environment {
-    /// What of it an account transaction alone is checked by.
-    pub fn account_rules(&self) -> AccountRules {
-        let Self { revision, chain_id, transaction_gas, .. } = *self;
-        AccountRules { revision, chain_id, transaction_gas }
-    }
-}

@@ -8,7 +8,6 @@ mod builder;
 mod coin;
 mod coinbase;
 mod context;
-mod gateway;
 mod history;
 mod pending;
 mod replay;
@@ -20,16 +19,15 @@ mod transition;
 mod undo;
 
 pub use crate::{
-    check::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS},
-    vm::Status,
+    check::{IntrinsicGas, MAX_TRANSACTION_GAS},
+    vm::{
+        Environment, GATEWAY, GATEWAY_GAS, MAX_INITCODE, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
+        withdrawal_outpoint, withdrawals,
+    },
 };
 pub use builder::BlockBuilder;
 pub use coin::{CoinFee, coin_fee};
-pub use context::{BlockContext, Environment, Revision};
-pub use gateway::{
-    GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint, withdrawals,
-};
-pub(crate) use gateway::{GatewayCall, run_gateway};
+pub use context::BlockContext;
 pub use history::{HISTORY, HISTORY_CODE};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use replay::Replay;

@@ -3,22 +3,21 @@
 use alloy_primitives::{Address, U256};
 
 use super::{
-    BlockContext, Environment, MAX_TRANSACTION_GAS, Revision,
+    BlockContext, MAX_TRANSACTION_GAS,
     history::record_parent,
     roots::{self, Roots},
     transition::transition,
 };
 use crate::{
     account::{AccountTransaction, Receipt},
-    block::TxMeta,
     error::{ExecuteError, RuleError},
     lthash::LtHash,
     sighash::SignatureCheck,
     spec::ChainSpec,
     state::{BlockEffects, Overlay, StateView, ViewError},
-    transaction::Transaction,
+    transaction::{Transaction, TxMeta},
     units::{Amount, Gas},
-    vm::Status,
+    vm::{Environment, Revision, Status},
 };
 
 /// A block that runs.

@@ -2,17 +2,14 @@
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 
-use super::{
-    authorize::authorize,
-    context::{Environment, Revision},
-};
+use super::authorize::authorize;
 use crate::{
     account::Fields,
-    check::check_account_transaction,
+    check::{AccountRules, check_account_transaction},
     error::{ExecuteError, RuleError},
     state::{AccountId, Overlay},
     units::Gas,
-    vm::{self, Code, Inspector, Origin, Request, Silent, Status},
+    vm::{self, Code, Environment, Inspector, Origin, Request, Revision, Silent, Status},
 };
 
 /// What a transaction did beside its writes.
@@ -61,7 +58,7 @@ pub fn transition_with(
     gas_left: Gas,
     inspector: &mut impl Inspector,
 ) -> Result<Outcome, ExecuteError> {
-    let gas = check_account_transaction(&environment.account_rules(), fields)?;
+    let gas = check_account_transaction(&AccountRules::within(environment), fields)?;
     let sender = state.account(&sender)?;
     let tip = check_against_state(environment, state, fields, sender, gas_left)?;
     let gas_price = tip + U256::from(environment.base_fee);

@@ -4,6 +4,7 @@
 //! never dropped: each header cost its work, and callers do not insert chains whose work is not worth it (check them
 //! with [`HeaderContext`] first, which keeps nothing). Time is an argument.
 
+mod node;
 mod rules;
 mod select;
 mod tree;
@@ -14,7 +15,7 @@ mod model;
 #[cfg(test)]
 mod tests;
 
+pub use node::{Executed, Status};
 pub use rules::{HeaderContext, HeaderError};
-pub use select::Status;
-pub use tree::{Executed, HeaderInfo, HeaderTree, Inserted, LoadError, StoredHeader};
+pub use tree::{HeaderInfo, HeaderTree, Inserted, LoadError, StoredHeader};
 pub use walk::Path;

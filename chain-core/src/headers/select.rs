@@ -3,23 +3,10 @@
 use std::cmp::Reverse;
 
 use super::{
-    Executed, HeaderTree,
-    tree::{Id, NONE, Node},
+    HeaderTree,
+    node::{Executed, Id, NONE, Node},
 };
 use crate::hash::BlockHash;
-
-/// What is known of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// Only its header.
-    HeaderOnly,
-    /// Its body is stored, not yet executed.
-    BodyStored,
-    /// It was executed and keeps every rule.
-    Valid,
-    /// It, or an ancestor, breaks a rule.
-    Invalid,
-}
 
 impl HeaderTree {
     /// The header with the most work that is not known to be invalid: where to sync to. First seen wins a tie.

@@ -5,24 +5,18 @@ use std::sync::Arc;
 use alloy_primitives::U256;
 use hashbrown::HashTable;
 
-use super::{HeaderContext, HeaderError, Status, walk::skip_height};
+use super::{
+    HeaderContext, HeaderError,
+    node::{Executed, Id, NONE, Node, Status, skip_height},
+};
 use crate::{
     fees::next_base_fee,
     hash::BlockHash,
     header::Header,
     pow,
     spec::ChainSpec,
-    units::{Gas, Height},
+    units::Height,
 };
-
-/// What executing a block told of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Executed {
-    /// Its base fee, in wei a gas.
-    pub base_fee: u64,
-    /// Gas used.
-    pub gas_used: Gas,
-}
 
 /// A header as a store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,87 +79,6 @@ pub struct HeaderInfo {
     pub status: Status,
     /// Set once the block was executed.
     pub executed: Option<Executed>,
-}
-
-/// Position of a node in the tree's list. Parents come before their children.
-pub(super) type Id = u32;
-
-/// No node.
-pub(super) const NONE: Id = Id::MAX;
-
-/// `sequence` of a block that lacks its body, or an ancestor's.
-const INCOMPLETE: u32 = u32::MAX;
-
-/// A header and what is known of its block. The parent's hash is the parent node's.
-#[derive(Clone, Debug)]
-pub(super) struct Node {
-    pub(super) hash: BlockHash,
-    merkle_root: [u8; 32],
-    pub(super) work: U256,
-    pub(super) executed: Option<Executed>,
-    version: i32,
-    time: u32,
-    bits: u32,
-    nonce: u32,
-    pub(super) height: Height,
-    anchor_time: u32,
-    pub(super) parent: Id,
-    /// The ancestor at [`skip_height`].
-    pub(super) skip: Id,
-    pub(super) first_child: Id,
-    next_sibling: Id,
-    /// Place in the order in which branches became complete.
-    pub(super) sequence: u32,
-    pub(super) body: bool,
-    pub(super) invalid: bool,
-}
-
-impl Node {
-    fn new(header: &Header, context: &HeaderContext, parent: Id, skip: Id) -> Self {
-        Self {
-            hash: context.hash,
-            merkle_root: header.merkle_root,
-            work: context.work,
-            executed: None,
-            version: header.version,
-            time: header.time,
-            bits: header.bits,
-            nonce: header.nonce,
-            height: context.height,
-            anchor_time: context.anchor_time,
-            parent,
-            skip,
-            first_child: NONE,
-            next_sibling: NONE,
-            sequence: INCOMPLETE,
-            body: false,
-            invalid: false,
-        }
-    }
-
-    /// Whether its body and those of all its ancestors are stored.
-    pub(super) fn is_complete(&self) -> bool {
-        self.sequence != INCOMPLETE
-    }
-
-    fn status(&self) -> Status {
-        match self {
-            Self { invalid: true, .. } => Status::Invalid,
-            Self { executed: Some(_), .. } => Status::Valid,
-            Self { body: true, .. } => Status::BodyStored,
-            _ => Status::HeaderOnly,
-        }
-    }
-
-    fn context(&self) -> HeaderContext {
-        HeaderContext {
-            hash: self.hash,
-            height: self.height,
-            time: self.time,
-            anchor_time: self.anchor_time,
-            work: self.work,
-        }
-    }
 }
 
 /// All known headers.

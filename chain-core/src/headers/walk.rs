@@ -4,7 +4,7 @@ use std::iter::successors;
 
 use super::{
     HeaderTree,
-    tree::{Id, NONE},
+    node::{Id, NONE, skip_height},
 };
 use crate::{hash::BlockHash, header::Header, units::Height};
 
@@ -111,16 +111,5 @@ impl HeaderTree {
     fn down_to(&self, from: Id, ancestor: Id) -> Vec<BlockHash> {
         let ids = successors(Some(from), |id| Some(self.node(*id).parent));
         ids.take_while(|id| *id != ancestor).map(|id| self.node(id).hash).collect()
-    }
-}
-
-/// Height to which a block's skip pointer leads. Any number below its height would be correct; this one clears low bits
-/// of the height, so that a walk takes a number of steps logarithmic in its length.
-pub(super) fn skip_height(height: Height) -> Height {
-    let clear_lowest = |number: Height| number & number.wrapping_sub(1);
-    match height {
-        0 | 1 => 0,
-        odd if odd & 1 == 1 => clear_lowest(clear_lowest(odd - 1)) + 1,
-        even => clear_lowest(even),
     }
 }

@@ -14,4 +14,5 @@ pub use memory::MemoryState;
 pub(crate) use overlay::slots_of;
 pub use overlay::{AccountId, Checkpoint, Diff, Overlay, SlotId};
 pub(crate) use view::account_word;
-pub use view::{Account, StateView, ViewError};
+pub use crate::error::ViewError;
+pub use view::{Account, StateView};

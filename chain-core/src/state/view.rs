@@ -6,16 +6,12 @@ use std::sync::Arc;
 
 use crate::{
     coin::{Coin, OutPoint},
+    error::ViewError,
     hash::BlockHash,
     lthash::LtHash,
     trie::{Node, NodeKey},
     units::Height,
 };
-
-/// The state could not be read. A local failure: it says nothing about who sent a block.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("cannot read the state: {0}")]
-pub struct ViewError(pub Arc<dyn std::error::Error + Send + Sync>);
 
 /// An account without its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

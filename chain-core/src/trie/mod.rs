@@ -18,7 +18,7 @@ pub use update::{ordered_root, update, update_paths};
 use alloy_primitives::{B256, b256};
 use std::sync::Arc;
 
-use crate::state::ViewError;
+use crate::error::ViewError;
 
 /// Root of a trie without entries: keccak-256 of the RLP of an empty string.
 pub const EMPTY_ROOT: B256 = b256!("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421");

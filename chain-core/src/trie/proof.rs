@@ -4,7 +4,7 @@ use super::{
     EMPTY_ROOT, MissingNode, Nibbles, NodeKey, NodeReader,
     node::{NodeError, Reference, Shape, Step},
 };
-use crate::state::ViewError;
+use crate::error::ViewError;
 use alloy_primitives::{B256, Bytes, keccak256};
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use super::{
     LeafChange, MissingNode, Nibbles, Node, NodeChange, NodeKey, NodeReader,
     node::{Branch, Reference, Shape},
 };
-use crate::{state::ViewError, trie::EMPTY_ROOT};
+use crate::{error::ViewError, trie::EMPTY_ROOT};
 use alloy_primitives::{B256, keccak256};
 use std::{borrow::Cow, sync::Arc};
 

@@ -36,6 +36,8 @@ pub(super) const INITCODE_WORD: Gas = 2;
 /// Each byte of a new contract's code.
 pub(super) const CODE_BYTE: Gas = 200;
 
+/// Most bytes of initcode (EIP-3860).
+pub const MAX_INITCODE: usize = 49_152;
 /// Most bytes of a contract's code (EIP-170).
 pub(super) const MAX_CODE: usize = 24_576;
 /// Most words of a stack.

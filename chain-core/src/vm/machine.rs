@@ -5,59 +5,21 @@
 use alloy_primitives::{Address, B256, U256};
 
 use super::{
-    Request,
+    buffers::Machine,
     code::Code,
+    environment::{Environment, Revision},
     frame::{Frame, Message},
     gas::DEPTH_LIMIT,
+    gateway::{GATEWAY, GatewayCall, run_gateway},
     halt::{Halt, Status},
     inspect::{FrameEnd, FrameKind, FrameStart, Inspector},
-    memo::Hashes,
-    memory::Memory,
     precompiles,
-    stack::{Cursor, Stacks},
+    stack::Cursor,
 };
 use crate::{
-    execute::{Environment, GATEWAY, GatewayCall, Revision, run_gateway},
     state::{AccountId, Checkpoint, Overlay, ViewError},
     units::{Gas, Height},
 };
-
-/// Buffers and hashes, kept from one transaction of a block to the next.
-#[derive(Debug, Default)]
-pub(crate) struct Machine {
-    pub(super) frames: Vec<Frame>,
-    pub(super) stacks: Stacks,
-    pub(super) memory: Memory,
-    pub(super) return_data: Vec<u8>,
-    pub(super) hashes: Hashes,
-}
-
-impl Machine {
-    /// Makes ready for a transaction with this calldata.
-    pub(super) fn start(&mut self, calldata: &[u8]) {
-        self.frames.clear();
-        self.memory.start(calldata);
-        self.return_data.clear();
-    }
-
-    /// Forgets the hashes that it remembers.
-    pub(crate) fn forget_hashes(&mut self) {
-        self.hashes.forget();
-    }
-
-    /// What the first frame returned.
-    pub(super) fn output(&self) -> &[u8] {
-        &self.return_data
-    }
-
-    /// Notes where the running frame goes on when those above it have ended.
-    #[inline(always)]
-    pub(super) fn save_position(&mut self, pc: usize) {
-        if let Some(frame) = self.frames.last_mut() {
-            frame.pc = pc;
-        }
-    }
-}
 
 /// What all frames of a transaction see of it.
 #[derive(Clone, Copy, Debug)]
@@ -68,6 +30,24 @@ pub(crate) struct Origin {
     pub sender: Address,
     /// GASPRICE.
     pub gas_price: U256,
+}
+
+/// What a transaction asks the machine to do.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    pub origin: Origin,
+    /// Who pays; its nonce is counted.
+    pub sender: AccountId,
+    /// Whom it calls, or the account of the contract that it makes.
+    pub target: AccountId,
+    pub is_creation: bool,
+    pub value: U256,
+    /// Calldata or initcode.
+    pub input: &'a [u8],
+    /// Gas left after the intrinsic part.
+    pub gas: Gas,
+    /// Refund from before (EIP-7702).
+    pub refund: i64,
 }
 
 /// A machine at work on one transaction.

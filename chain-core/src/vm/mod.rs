@@ -4,9 +4,12 @@
 //! `machine` begins and ends frames, `run` is the loop over instructions, and `ops` holds those that reach beyond the
 //! stack. The module knows neither blocks nor fees.
 
+mod buffers;
 mod code;
+mod environment;
 mod frame;
 mod gas;
+mod gateway;
 mod halt;
 mod inspect;
 mod machine;
@@ -23,37 +26,25 @@ pub(crate) mod tests;
 mod word;
 
 pub(crate) use code::{Code, delegation};
+pub use environment::{Environment, Revision};
+pub use gas::MAX_INITCODE;
+pub use gateway::{
+    GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint, withdrawals,
+};
 pub use halt::{Halt, Status};
 pub use inspect::{FrameEnd, FrameKind, FrameStart, Inspector, Interrupted, Silent, Step};
-pub(crate) use machine::{Machine, Origin};
+pub(crate) use buffers::Machine;
+pub(crate) use machine::{Origin, Request};
 
-use alloy_primitives::{Bytes, U256};
+use alloy_primitives::Bytes;
 
 use crate::{
-    execute::Environment,
-    state::{AccountId, Overlay, ViewError},
+    error::ViewError,
+    state::Overlay,
     units::Gas,
 };
 use frame::{Creation, Message};
 use machine::{Begun, Vm};
-
-/// What a transaction asks the machine to do.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'a> {
-    pub origin: Origin,
-    /// Who pays; its nonce is counted.
-    pub sender: AccountId,
-    /// Whom it calls, or the account of the contract that it makes.
-    pub target: AccountId,
-    pub is_creation: bool,
-    pub value: U256,
-    /// Calldata or initcode.
-    pub input: &'a [u8],
-    /// Gas left after the intrinsic part.
-    pub gas: Gas,
-    /// Refund from before (EIP-7702).
-    pub refund: i64,
-}
 
 /// How a request ended.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use alloy_primitives::U256;
 use std::sync::Arc;
 
 use super::{
+    environment::Revision,
     gas,
     halt::{Halt, Status},
     inspect::{FrameKind, Inspector, Interrupted, Step},
@@ -18,7 +19,7 @@ use super::{
     stack::Cursor,
     word,
 };
-use crate::{execute::Revision, state::ViewError, units::Gas};
+use crate::{error::ViewError, units::Gas};
 
 /// Why the loop over the instructions of one frame is left.
 enum Left {

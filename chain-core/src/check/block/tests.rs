@@ -11,7 +11,7 @@ use crate::{
     policy::{Policy, Proof, ProofItem},
     spec::MOST_GAS,
     testing,
-    units::Gas,
+    units::{AmountOverflow, Gas},
 };
 
 fn output(amount: u64) -> Output {
@@ -276,7 +276,7 @@ fn refuses_a_coinbase_that_pays_an_account_or_nothing() {
 fn refuses_a_coinbase_whose_sum_wraps() {
     let outputs = |amounts: [u64; 2]| amounts.map(output).to_vec();
     assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs = outputs([u64::MAX - 1, 1])), Ok(()));
-    let wraps = Err(RuleError::AmountOverflow);
+    let wraps = Err(RuleError::AmountOverflow(AmountOverflow));
     assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs = outputs([u64::MAX, 1])), wraps);
 }
 

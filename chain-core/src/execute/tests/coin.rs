@@ -9,7 +9,7 @@ use crate::{
     policy::{Policy, Proof, ProofItem},
     state::Account,
     transaction::Transaction,
-    units::Amount,
+    units::{Amount, AmountOverflow},
 };
 use alloy_primitives::{Bytes, U256};
 
@@ -160,7 +160,7 @@ fn rejects_sums_that_wrap() {
     let mut lab = Lab::new();
     let big = [lab.coin(u64::MAX), lab.coin(1)];
     let tx = lab.spend(&big, &[output(1, lock(2))]);
-    assert_eq!(lab.run(&[Transaction::Coin(tx)]).unwrap_err(), RuleError::AmountOverflow);
+    assert_eq!(lab.run(&[Transaction::Coin(tx)]).unwrap_err(), RuleError::AmountOverflow(AmountOverflow));
     let tx = lab.spend(&big[..1], &[output(1, lock(2))]);
     let spent = [big[0].1];
     let fee = coin_fee(&tx, tx.size(), &spent, GWEI).unwrap();

@@ -2,41 +2,16 @@
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 
-use super::{Overlay, journal::Entry, number, storage::NO_SLOT};
+use super::{
+    Overlay,
+    entry::{AccountEntry, Entry},
+    ids::{AccountId, NO_SLOT, number},
+};
 use crate::{
-    state::view::{Account, ViewError},
+    error::ViewError,
+    state::view::Account,
     vm::Code,
 };
-
-/// Number of an account within one overlay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AccountId(u32);
-
-impl AccountId {
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// An account that was read. Stamps are numbers of transactions.
-#[derive(Debug)]
-pub(super) struct AccountEntry {
-    pub address: Address,
-    /// In the view.
-    pub before: Option<Account>,
-    /// Now; the default where it does not exist.
-    pub now: Account,
-    /// Whether it existed after the last transaction that touched it.
-    pub exists: bool,
-    /// Its code, once read or written, if it has any.
-    pub code: Option<Code>,
-    pub touched: u32,
-    pub warm: u32,
-    pub created: u32,
-    pub destroyed: u32,
-    /// First of its slots that were read.
-    pub slots: u32,
-}
 
 impl Overlay<'_> {
     /// An account that was read before.

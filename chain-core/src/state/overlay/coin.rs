@@ -1,39 +1,14 @@
 //! Coins of an overlay.
 
-use super::{Overlay, journal::Entry, number};
+use super::{
+    Overlay,
+    entry::{CoinEntry, CoinStatus, Entry},
+    ids::{CoinId, number},
+};
 use crate::{
     coin::{Coin, OutPoint},
-    state::view::ViewError,
+    error::ViewError,
 };
-
-/// Number of a coin within one overlay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct CoinId(u32);
-
-impl CoinId {
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// How a coin stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Status {
-    Unspent,
-    Spent,
-    /// It was made and that was taken back.
-    Absent,
-}
-
-/// A coin that was read or made.
-#[derive(Debug)]
-pub(super) struct CoinEntry {
-    pub outpoint: OutPoint,
-    pub coin: Coin,
-    /// Whether the view has it.
-    pub in_view: bool,
-    pub status: Status,
-}
 
 impl Overlay<'_> {
     /// Spends a coin; `None` if it does not exist or is spent.
@@ -43,10 +18,10 @@ impl Overlay<'_> {
     pub fn spend_coin(&mut self, outpoint: &OutPoint) -> Result<Option<Coin>, ViewError> {
         let Some(id) = self.find_coin(outpoint)? else { return Ok(None) };
         let entry = &mut self.coins[id.index()];
-        if entry.status != Status::Unspent {
+        if entry.status != CoinStatus::Unspent {
             return Ok(None);
         }
-        entry.status = Status::Spent;
+        entry.status = CoinStatus::Spent;
         let coin = entry.coin;
         self.spent.push(id);
         self.journal.push(Entry::CoinSpent { coin: id });
@@ -56,7 +31,7 @@ impl Overlay<'_> {
     /// Makes a coin. No two coins have one outpoint: it names a transaction, and none can run twice.
     pub fn make_coin(&mut self, outpoint: OutPoint, coin: Coin) {
         let id = CoinId(number(self.coins.len()));
-        self.coins.push(CoinEntry { outpoint, coin, in_view: false, status: Status::Unspent });
+        self.coins.push(CoinEntry { outpoint, coin, in_view: false, status: CoinStatus::Unspent });
         self.coin_ids.insert(outpoint, id);
         self.created.push(id);
         self.journal.push(Entry::CoinCreated { coin: id });
@@ -73,18 +48,18 @@ impl Overlay<'_> {
         }
         let Some(coin) = self.view.coin(outpoint)? else { return Ok(None) };
         let id = CoinId(number(self.coins.len()));
-        self.coins.push(CoinEntry { outpoint: *outpoint, coin, in_view: true, status: Status::Unspent });
+        self.coins.push(CoinEntry { outpoint: *outpoint, coin, in_view: true, status: CoinStatus::Unspent });
         self.coin_ids.insert(*outpoint, id);
         Ok(Some(id))
     }
 
     pub(super) fn unspend(&mut self, id: CoinId) {
-        self.coins[id.index()].status = Status::Unspent;
+        self.coins[id.index()].status = CoinStatus::Unspent;
         self.spent.pop();
     }
 
     pub(super) fn unmake(&mut self, id: CoinId) {
-        self.coins[id.index()].status = Status::Absent;
+        self.coins[id.index()].status = CoinStatus::Absent;
         self.created.pop();
     }
 }

@@ -2,7 +2,7 @@
 
 use alloy_primitives::{Address, B256, Bytes};
 
-use super::{Overlay, coin::Status};
+use super::{Overlay, entry::CoinStatus};
 use crate::{
     coin::{Coin, OutPoint},
     state::effects::{AccountChange, StorageChange},
@@ -37,7 +37,7 @@ impl Overlay<'_> {
         }
         for id in &self.created {
             let entry = &self.coins[id.index()];
-            let list = if entry.status == Status::Spent { &mut diff.transient } else { &mut diff.created };
+            let list = if entry.status == CoinStatus::Spent { &mut diff.transient } else { &mut diff.created };
             list.push((entry.outpoint, entry.coin));
         }
         diff.storage = self.storage_changes();

@@ -8,16 +8,16 @@
 mod account;
 mod coin;
 mod diff;
+mod entry;
+mod ids;
 mod journal;
 mod storage;
 #[cfg(test)]
 mod tests;
 
-pub use account::AccountId;
 pub use diff::Diff;
 pub(crate) use diff::slots_of;
-pub use journal::Checkpoint;
-pub use storage::SlotId;
+pub use ids::{AccountId, Checkpoint, SlotId};
 
 use alloy_primitives::{
     Log, U256,
@@ -29,10 +29,8 @@ use crate::{
     coin::OutPoint,
     vm::{Code, Machine},
 };
-use account::AccountEntry;
-use coin::{CoinEntry, CoinId};
-use journal::Entry;
-use storage::{SlotEntry, TransientEntry};
+use entry::{AccountEntry, CoinEntry, Entry, SlotEntry, TransientEntry};
+use ids::CoinId;
 
 /// Changes on top of a view. See the module's first lines.
 pub struct Overlay<'v> {
@@ -149,9 +147,4 @@ impl<'v> Overlay<'v> {
         self.revert(Checkpoint::START);
         self.transaction += 1;
     }
-}
-
-/// Numbers of entries: a block's gas bounds them far below 2^32.
-fn number(len: usize) -> u32 {
-    u32::try_from(len).expect("a block cannot pay for 2^32 entries")
 }

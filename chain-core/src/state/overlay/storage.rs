@@ -2,44 +2,12 @@
 
 use alloy_primitives::{U256, map::Entry as MapEntry};
 
-use super::{AccountId, Overlay, journal::Entry, number};
-use crate::state::view::ViewError;
-
-/// Number of a storage slot within one overlay, valid until the transaction ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotId(u32);
-
-impl SlotId {
-    pub(super) fn index(self) -> usize {
-        self.0 as usize
-    }
-}
-
-/// Ends a list of slots.
-pub(super) const NO_SLOT: u32 = u32::MAX;
-
-/// A slot that was read. Stamps are numbers of transactions.
-#[derive(Debug)]
-pub(super) struct SlotEntry {
-    pub account: AccountId,
-    pub key: U256,
-    /// In the view.
-    pub before: U256,
-    /// When the transaction of the stamp `read` began (EIP-2200's original value).
-    pub original: U256,
-    /// Now (EIP-2200's current value).
-    pub now: U256,
-    pub read: u32,
-    pub warm: u32,
-    /// Next slot of the same account.
-    pub next: u32,
-}
-
-/// A transient slot (EIP-1153).
-#[derive(Debug)]
-pub(super) struct TransientEntry {
-    pub now: U256,
-}
+use super::{
+    Overlay,
+    entry::{Entry, SlotEntry, TransientEntry},
+    ids::{AccountId, NO_SLOT, SlotId, number},
+};
+use crate::error::ViewError;
 
 impl Overlay<'_> {
     /// A slot that was read before. See [`Overlay::slot`].

@@ -4,14 +4,13 @@ use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
 
 use super::Exit;
 use crate::{
-    execute::MAX_INITCODE,
     state::{AccountId, ViewError},
     trie::EMPTY_ROOT,
     units::Gas,
     vm::{
         code::Code,
         frame::{Creation, Message},
-        gas::{self, DEPTH_LIMIT, MAX_CODE},
+        gas::{self, DEPTH_LIMIT, MAX_CODE, MAX_INITCODE},
         halt::{Halt, Status},
         inspect::{FrameKind, FrameStart, Inspector},
         machine::{Begun, Vm},

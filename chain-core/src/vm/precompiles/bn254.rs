@@ -5,7 +5,7 @@ use ark_bn254::{Bn254, Fq, Fq2, Fr, G1Affine, G1Projective, G2Affine};
 use ark_ec::{AffineRepr, CurveGroup, pairing::Pairing};
 use ark_ff::{BigInt, BigInteger, One, PrimeField};
 
-use super::{PrecompileError, PrecompileResult, charge, padded, truth};
+use super::result::{PrecompileError, PrecompileResult, charge, padded, truth};
 use crate::units::Gas;
 
 const ADD_PRICE: Gas = 150;

@@ -6,7 +6,7 @@ use secp256k1::{
     ecdsa::{RecoverableSignature, RecoveryId},
 };
 
-use super::{PrecompileResult, charge, padded};
+use super::result::{PrecompileResult, charge, padded};
 use crate::{account::address_of, units::Gas};
 
 const PRICE: Gas = 3_000;

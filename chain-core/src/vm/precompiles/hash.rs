@@ -4,7 +4,7 @@ use alloy_primitives::Bytes;
 use ripemd::Ripemd160;
 use sha2::{Digest, Sha256};
 
-use super::{PrecompileResult, charge};
+use super::result::{PrecompileResult, charge};
 use crate::units::Gas;
 
 pub(super) fn sha256(input: &[u8], gas: Gas) -> PrecompileResult {

@@ -11,24 +11,15 @@ mod ecrecover;
 mod hash;
 mod modexp;
 mod p256;
+mod result;
 #[cfg(test)]
 mod tests;
 
-use alloy_primitives::{Address, Bytes};
+pub use result::{PrecompileError, PrecompileResult};
 
-use crate::{execute::Revision, units::Gas};
+use alloy_primitives::Address;
 
-/// Why a precompiled contract broke off. All its gas is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PrecompileError {
-    /// The gas does not pay for it.
-    OutOfGas,
-    /// It refuses the input.
-    InvalidInput,
-}
-
-/// Gas used and output.
-pub type PrecompileResult = Result<(Gas, Bytes), PrecompileError>;
+use crate::{units::Gas, vm::environment::Revision};
 
 /// Where Ethereum has the contract that checks blobs.
 const KZG: Address = Address::with_last_byte(0x0a);
@@ -84,26 +75,4 @@ fn find(revision: Revision, address: &Address) -> Option<Precompile> {
         (_, 0x100) => Some(p256::verify),
         _ => None,
     }
-}
-
-/// The price, if the gas covers it.
-fn charge(gas: Gas, price: Gas) -> Result<Gas, PrecompileError> {
-    // VM-18
-    if price > gas { Err(PrecompileError::OutOfGas) } else { Ok(price) }
-}
-
-/// `N` bytes of the input from `start` on; where it has ended, zeros.
-fn padded<const N: usize>(input: &[u8], start: usize) -> [u8; N] {
-    let mut bytes = [0; N];
-    let rest = input.get(start..).unwrap_or_default();
-    let len = rest.len().min(N);
-    bytes[..len].copy_from_slice(&rest[..len]);
-    bytes
-}
-
-/// A word that is 1 or 0.
-fn truth(value: bool) -> Bytes {
-    let mut word = [0; 32];
-    word[31] = u8::from(value);
-    Bytes::copy_from_slice(&word)
 }

@@ -6,7 +6,7 @@ use aws_lc_rs::{
     signature::{ECDSA_P256_SHA256_FIXED, ParsedPublicKey},
 };
 
-use super::{PrecompileResult, charge, truth};
+use super::result::{PrecompileResult, charge, truth};
 use crate::units::Gas;
 
 const PRICE: Gas = 6_900;

@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use super::ORDERS;
+use super::orders::ORDERS;
 
 /// The words of the message that one round adds: twice to its columns, then twice to its diagonals.
 type Schedule = [__m256i; 4];

@@ -11,7 +11,7 @@ use self::{
     group::Group,
     points::{FIELD_LEN, product_is_one, read_field},
 };
-use super::{PrecompileError, PrecompileResult, charge, truth};
+use super::result::{PrecompileError, PrecompileResult, charge, truth};
 use crate::units::Gas;
 
 const G1_ADD_PRICE: Gas = 375;

@@ -7,7 +7,7 @@ mod ring;
 use alloy_primitives::{Bytes, U256};
 
 use self::number::Exponent;
-use super::{PrecompileError, PrecompileResult, charge, padded};
+use super::result::{PrecompileError, PrecompileResult, charge, padded};
 use crate::units::Gas;
 
 /// Where the base begins, after the three lengths.

@@ -4,13 +4,13 @@ use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, address, b256};
 
 use sha2::Digest;
 
+use super::halt::{Halt, Status};
 use crate::{
     codec,
     coin::{Coin, Lock, OutPoint, Output},
     hash::{TxId, tagged_hasher},
     state::{AccountId, Overlay},
     units::{Amount, Gas, Height},
-    vm::{Halt, Status},
 };
 
 /// The built-in contract that turns wei into coins.

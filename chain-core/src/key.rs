@@ -1,0 +1,12 @@
+//! Keys and signatures of coins (BIP 340).
+
+use serde::{Deserialize, Serialize};
+
+use crate::codec;
+
+/// An x-only public key (BIP 340). Any 32 bytes encode; only points of the curve can be spent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct KeyBytes(#[serde(with = "codec::fixed")] pub [u8; 32]);
+
+/// A BIP 340 signature.
+pub type Signature = codec::fixed::Array<64>;
