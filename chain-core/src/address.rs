@@ -102,7 +102,7 @@ pub fn parse_destination(hrp: &str, text: &str) -> Result<Lock, AddressError> {
     if is_account_like(text) { parse_account(text).map(Lock::Account) } else { decode(hrp, text) }
 }
 
-/// Reads a coin address. Never answers an account lock.
+/// Reads a coin address. Never returns an account lock.
 ///
 /// # Errors
 /// [`AddressError`].

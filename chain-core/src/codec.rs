@@ -115,7 +115,7 @@ pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Cod
 /// Deserializes a list of at most `MAX` items, so that a list of tiny items cannot fill the memory.
 ///
 /// # Errors
-/// Whatever the deserializer answers; a longer list.
+/// Whatever the deserializer returns; a longer list.
 pub fn at_most<'de, const MAX: usize, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -154,7 +154,7 @@ pub mod fixed {
     /// Serializes the bytes as a tuple.
     ///
     /// # Errors
-    /// Whatever the serializer answers; a format for people.
+    /// Whatever the serializer returns; a format for people.
     pub fn serialize<T: AsRef<[u8]>, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
             return Err(ser::Error::custom("bytes of consensus have no form for people: write them as hexadecimal"));
@@ -173,7 +173,7 @@ pub mod fixed {
     /// Deserializes the bytes of a tuple.
     ///
     /// # Errors
-    /// Whatever the deserializer answers; too few bytes; a format for people.
+    /// Whatever the deserializer returns; too few bytes; a format for people.
     pub fn deserialize<'de, const N: usize, T: From<[u8; N]>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
@@ -249,7 +249,7 @@ pub mod bytes {
     /// Serializes the bytes at once.
     ///
     /// # Errors
-    /// Whatever the serializer answers.
+    /// Whatever the serializer returns.
     pub fn serialize<T: AsRef<[u8]>, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(value.as_ref())
     }
@@ -257,7 +257,7 @@ pub mod bytes {
     /// Deserializes a byte string, which is copied once the promised bytes are known to be there.
     ///
     /// # Errors
-    /// Whatever the deserializer answers.
+    /// Whatever the deserializer returns.
     pub fn deserialize<'de, T: From<Vec<u8>>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
         struct ByteVisitor;
         impl de::Visitor<'_> for ByteVisitor {

@@ -141,7 +141,7 @@ impl CoinTransaction {
         TxId(sha256d(&codec::encode(&(COIN_TAG, &self.inputs, &self.outputs))))
     }
 
-    /// Encodes the transaction, tag included, behind what the buffer holds; answers its identifier and merkle leaf. The
+    /// Encodes the transaction, tag included, behind what the buffer holds; returns its identifier and merkle leaf. The
     /// identifier hashes a prefix of the encoding, so that both share the work.
     pub(crate) fn digest(&self, buffer: &mut Vec<u8>) -> (TxId, [u8; 32]) {
         let start = buffer.len();

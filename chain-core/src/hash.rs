@@ -54,7 +54,7 @@ impl FromStr for BlockHash {
 }
 
 impl TxId {
-    /// What tables hash of it: it is a hash already, and to make many that agree in 64 bits is too dear for anybody.
+    /// The 64 bits that hash tables use; colliding many of them is infeasible.
     pub(crate) fn word(&self) -> u64 {
         u64::from_le_bytes(std::array::from_fn(|index| self.0[index]))
     }

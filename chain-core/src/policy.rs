@@ -190,7 +190,7 @@ impl Policy {
         if satisfied { Ok(signatures) } else { Err(RuleError::ProofEmpty) }
     }
 
-    /// Visits the leaves in order and answers whether the root is satisfied, where `leaf` says so of each leaf.
+    /// Visits the leaves in order and returns whether the root is satisfied, where `leaf` says so of each leaf.
     /// Iterative: at most [`MAX_DEPTH`] nodes are open at once.
     fn walk(&self, mut leaf: impl FnMut(&PolicyNode) -> Result<bool, RuleError>) -> Result<bool, RuleError> {
         let mut open: Vec<OpenNode> = Vec::new();
@@ -226,7 +226,7 @@ struct OpenNode {
     satisfied: u8,
 }
 
-/// Ends a subtree, and with it every open node whose last subtree it was. Answers the root's verdict if that is reached.
+/// Ends a subtree, and with it every open node whose last subtree it was. Returns the root's verdict if that is reached.
 fn close(open: &mut Vec<OpenNode>, mut satisfied: bool) -> Result<Option<bool>, RuleError> {
     while let Some(mut node) = open.pop() {
         node.left -= 1;

@@ -21,7 +21,7 @@ pub fn sighash(genesis: &BlockHash, tx: &CoinTransaction, spent: &[Coin]) -> imp
     move |input| shared.clone().chain_update(input.to_le_bytes()).finalize().into()
 }
 
-/// A signature to verify: dear, and independent of all others. Its verdict depends on nothing but its fields.
+/// A signature to verify: expensive, and independent of all others. Its verdict depends on nothing but its fields.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SignatureCheck {
     /// Who should have signed.

@@ -14,7 +14,7 @@ use super::{
 use crate::error::RuleError;
 
 /// A decoded, well-formed account transaction together with its raw bytes. The sender is recovered apart, since that is
-/// the dear part.
+/// the expensive part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountTransaction {
     raw: Bytes,

@@ -129,7 +129,7 @@ pub fn check_hashed_block(spec: &ChainSpec, hashed: HashedBlock) -> Result<Check
     }
 }
 
-/// Checks a transaction that stands alone (not a coinbase) and answers its identifier and size.
+/// Checks a transaction that stands alone (not a coinbase) and returns its identifier and size.
 ///
 /// Of an account transaction only BLK-4 remains to be checked: it was well-formed to be decoded at all.
 ///
@@ -155,7 +155,7 @@ pub fn check_and_hash_transaction(transaction: &Transaction) -> Result<(TxMeta, 
     Ok((meta, leaf))
 }
 
-/// First what tells whether this body is the header's at all, then from cheap to dear.
+/// First what tells whether this body is the header's at all, then from cheap to expensive.
 fn validate_alone(spec: &ChainSpec, hashed: &HashedBlock) -> Result<(), RuleError> {
     let transactions = &hashed.block.transactions;
     check_merkle_root(hashed)?;

@@ -1,4 +1,4 @@
-//! What is nobody's fault but this machine's.
+//! Local failures: they say nothing about the block or its sender.
 
 use std::sync::Arc;
 

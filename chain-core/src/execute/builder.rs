@@ -52,7 +52,7 @@ impl<'v> BlockBuilder<'v> {
         })
     }
 
-    /// Appends a coin or account transaction (with its recovered sender) and answers with the gas it used. Nothing
+    /// Appends a coin or account transaction (with its recovered sender) and returns the gas it used. Nothing
     /// changes if it is refused.
     ///
     /// # Errors

@@ -22,7 +22,7 @@ pub struct BlockContext {
     pub time: u32,
     /// Wei for each unit of gas, burned (FEE-1).
     pub base_fee: u64,
-    /// What PREVRANDAO answers in contracts.
+    /// What PREVRANDAO returns in contracts.
     pub difficulty: U256,
     /// Hash of the parent.
     pub parent: BlockHash,
@@ -38,8 +38,8 @@ impl BlockContext {
         Ok(Self { genesis, height, time: header.time, base_fee, difficulty, parent: header.prev })
     }
 
-    /// Sees to it that it is that of the block with this header, so that a slip of the caller is a local failure and not another
-    /// verdict than all other nodes have.
+    /// Checks that it is the context of the block with this header, so that a caller's mistake is a local failure and not a
+    /// verdict that differs from other nodes'.
     pub(super) fn check(&self, header: &Header) -> Result<(), ExecuteError> {
         let expected = Self::new(self.genesis, self.height, self.base_fee, header)?;
         if *self == expected { Ok(()) } else { Err(ViewError(Arc::new(OtherContext)).into()) }

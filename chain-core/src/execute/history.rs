@@ -8,7 +8,7 @@ use crate::state::{Overlay, ViewError};
 /// Where the history contract stands.
 pub const HISTORY: Address = address!("0000f90827f1c53a10cb7a02335b175320002935");
 
-/// Its code: it answers with the hash of a block by its number.
+/// Its code: it returns the hash of a block by its number.
 pub const HISTORY_CODE: [u8; 83] = hex!(
     "3373fffffffffffffffffffffffffffffffffffffffe14604657602036036042575f35600143038111604257611fff81430311604257611fff9006545f"
     "5260205ff35b5f5ffd5b5f35611fff60014303065500"

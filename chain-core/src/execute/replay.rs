@@ -33,7 +33,7 @@ impl<'a> Replay<'a> {
         Ok(Self { run: Run::begin(spec, context, view, beneficiary, 0)? })
     }
 
-    /// Runs the next transaction; answers with what an account transaction did.
+    /// Runs the next transaction; returns what an account transaction did.
     ///
     /// # Errors
     /// [`ExecuteError::Rule`] if the block is not valid after all; [`ExecuteError::View`].

@@ -70,7 +70,7 @@ pub(super) fn receipts(receipts: &[Receipt]) -> B256 {
 }
 
 /// Brings the tries up to date with changes, sorted by address (and slot): writes each account's storage root into what it
-/// is after, and answers with the state root and the nodes that differ (ST-1).
+/// is after, and returns the state root and the nodes that differ (ST-1).
 ///
 /// # Errors
 /// [`ViewError`] if a node cannot be read.

@@ -40,7 +40,7 @@ pub(super) struct Run<'a> {
     owners: Vec<u32>,
 }
 
-/// What is left of a run: all but the coinbase's own coins.
+/// Result of a finished run, before the coinbase's coins are added.
 pub(super) struct Ended {
     pub effects: BlockEffects,
     pub roots: Roots,
@@ -94,7 +94,7 @@ impl<'a> Run<'a> {
         self.spec.gas_limit.saturating_sub(self.coinbase_gas + self.gas_used)
     }
 
-    /// Runs the next transaction and answers with the gas it used. On an error nothing of it stays.
+    /// Runs the next transaction and returns the gas it used. On an error nothing of it stays.
     pub fn transaction(
         &mut self,
         transaction: &Transaction,

@@ -33,7 +33,7 @@ pub struct Outcome {
 ///
 /// # Errors
 /// [`ExecuteError::Rule`] if the transaction may not stand here; [`ExecuteError::View`] if the state cannot be read: then
-/// [`Overlay::abandon_transaction`] takes back what was written.
+/// [`Overlay::abandon_transaction`] reverts what was written.
 pub fn transition(
     environment: &Environment,
     state: &mut Overlay<'_>,
@@ -120,7 +120,7 @@ fn warm(
     Ok(target)
 }
 
-/// Checks a transaction against its sender and block; answers with the tip for a unit of gas.
+/// Checks a transaction against its sender and block; returns the tip for a unit of gas.
 fn check_against_state(
     environment: &Environment,
     state: &mut Overlay<'_>,
@@ -170,7 +170,7 @@ fn buy_gas(state: &mut Overlay<'_>, fields: &Fields, sender: AccountId, price: U
     state.set_nonce(sender, fields.nonce + 1);
 }
 
-/// Pays an account; answers with what is destroyed because no balance can hold it.
+/// Pays an account; returns what is destroyed because no balance can hold it.
 fn pay(state: &mut Overlay<'_>, account: AccountId, wei: U256) -> U256 {
     if state.credit(account, wei) { U256::ZERO } else { wei }
 }

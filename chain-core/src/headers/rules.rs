@@ -66,7 +66,7 @@ impl HeaderContext {
         pow::bits(asert.next_target(known_target(spec.genesis_bits), since_anchor, i64::from(self.height) - 1))
     }
 
-    /// Checks a child and answers with its context. `now` is in seconds since the Unix epoch.
+    /// Checks a child and returns its context. `now` is in seconds since the Unix epoch.
     ///
     /// # Errors
     /// [`HeaderError`] but `Duplicate` and `InvalidParent`.

@@ -37,7 +37,7 @@ impl HeaderTree {
         self.mark_body(hash);
     }
 
-    /// Records that a known block breaks a rule; answers with it and all its descendants, which are as invalid.
+    /// Records that a known block breaks a rule; returns it and all its descendants, which are as invalid.
     pub fn mark_invalid(&mut self, hash: &BlockHash) -> Vec<BlockHash> {
         let Some(id) = self.find(hash) else { return Vec::new() };
         let mut fallen = vec![id];

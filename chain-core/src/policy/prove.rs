@@ -1,4 +1,4 @@
-//! Proofs from what a spender has at hand.
+//! Proofs from the keys and preimages that a spender has.
 
 use super::{Policy, PolicyNode, Proof, ProofItem};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     units::Height,
 };
 
-/// What a spender has at hand to satisfy a policy.
+/// The keys and preimages that a spender has.
 pub trait AtHand {
     /// A signature by this key over the input in question.
     fn signature(&self, key: &KeyBytes) -> Option<Signature>;
@@ -40,10 +40,10 @@ impl Branch {
 }
 
 impl Policy {
-    /// Builds the proof that costs the least gas from what is at hand; `None` if that does not suffice, or if the policy
+    /// Builds the proof that costs the least gas from what the spender has; `None` if that does not suffice, or if the policy
     /// is malformed.
     ///
-    /// To learn the size of a proof before signing, answer signatures of zeros for the keys at hand.
+    /// To learn the size of a proof before signing, return signatures of zeros for the keys that it has.
     pub fn prove(&self, at_hand: &dyn AtHand) -> Option<Proof> {
         self.check().ok()?;
         let Branch { unsigned, signed, .. } = cheapest(&mut self.0.iter(), at_hand);

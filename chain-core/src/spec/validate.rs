@@ -142,7 +142,7 @@ fn within<T: PartialOrd + Display>(name: &str, got: T, least: T, most: T) -> Res
 }
 
 impl ChainSpec {
-    /// Checks every value. What [`ChainSpec::from_toml`] answers and what is built in is valid already.
+    /// Checks every value. What [`ChainSpec::from_toml`] returns and what is built in is valid already.
     ///
     /// # Errors
     /// [`SpecError::Field`] for the first value that is not allowed.

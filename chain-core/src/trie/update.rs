@@ -12,7 +12,7 @@ use crate::{error::ViewError, trie::EMPTY_ROOT};
 use alloy_primitives::{B256, keccak256};
 use std::{borrow::Cow, sync::Arc};
 
-/// Applies changes to the trie of `owner`; answers with the new root and the nodes that differ.
+/// Applies changes to the trie of `owner`; returns the new root and the nodes that differ.
 ///
 /// An empty value removes its key, like `None`. Of several changes of one key the last counts. Sorted changes are
 /// quickest.

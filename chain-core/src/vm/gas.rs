@@ -45,7 +45,7 @@ pub(super) const STACK_LIMIT: usize = 1_024;
 /// Most frames below the first.
 pub(super) const DEPTH_LIMIT: usize = 1_024;
 
-/// Gas for a number of bytes by the word.
+/// Gas for `bytes`, charged per 32-byte word.
 pub(super) fn words(bytes: usize, each: Gas) -> Gas {
     each * bytes.div_ceil(32) as Gas
 }

@@ -47,7 +47,7 @@ pub(crate) struct GatewayCall<'a> {
     pub gas: Gas,
 }
 
-/// Runs a call of the gateway, whose account is `gateway`; answers with how it ended, the gas left, and why it reverted.
+/// Runs a call of the gateway, whose account is `gateway`; returns how it ended, the gas left, and why it reverted.
 /// The caller reverts what it did unless it succeeds.
 pub(crate) fn run_gateway(state: &mut Overlay<'_>, gateway: AccountId, call: &GatewayCall<'_>) -> (Status, Gas, Bytes) {
     // GW-4

@@ -7,9 +7,9 @@ use std::fmt;
 pub enum Status {
     /// It ran to its end.
     Success,
-    /// It took back what it did and returned the gas that was left.
+    /// It reverted what it did and returned the gas that was left.
     Revert,
-    /// It broke off: what it did is taken back and all its gas is gone.
+    /// It broke off: what it did is reverted and all its gas is gone.
     Halt(Halt),
 }
 

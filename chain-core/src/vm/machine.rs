@@ -261,14 +261,14 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
     }
 
-    /// Tells of the end of a frame whose output is the return data.
+    /// Reports the end of a frame whose output is the return data.
     pub fn observe_end(&mut self, status: Status, gas_used: Gas) {
         if I::ACTIVE {
             self.inspector.exit(&FrameEnd { status, gas_used, output: &self.machine.return_data });
         }
     }
 
-    /// Tells of the end of the latest instruction, unless that was done.
+    /// Reports the end of the latest instruction, unless that was done.
     pub fn observe_step_end(&mut self, halt: Option<Halt>) {
         if I::ACTIVE
             && let Some(before) = self.stepping.take()

@@ -1,4 +1,4 @@
-//! What the machine remembers of dear computations: hashes of short inputs, since contracts repeat them (a mapping's slot is
+//! What the machine remembers of expensive computations: hashes of short inputs, since contracts repeat them (a mapping's slot is
 //! hashed again at each access). Forgetting changes nothing but time.
 
 use alloy_primitives::{B256, KECCAK256_EMPTY, keccak256};

@@ -27,7 +27,7 @@ impl Memory {
         self.base = below.len();
     }
 
-    /// Begins a frame on top of the running one; answers with where that one's memory begins.
+    /// Begins a frame on top of the running one; returns where that one's memory begins.
     pub fn enter(&mut self) -> usize {
         std::mem::replace(&mut self.base, self.bytes.len())
     }

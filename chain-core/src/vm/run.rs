@@ -136,7 +136,7 @@ macro_rules! interpreter {
                 ($target:expr) => {
                     self.go_on()?;
                     match word::small(&$target).filter(|target| destinations.contains(*target)) {
-                        // Whoever watches is to see the JUMPDEST.
+                        // An inspector sees the JUMPDEST as a step of its own.
                         Some(target) if I::ACTIVE => pc = Position::new(&code, target as usize),
                         Some(target) => {
                             charge!(INFO[JUMPDEST as usize].gas);
@@ -423,7 +423,7 @@ macro_rules! interpreter {
 impl<I: Inspector> Vm<'_, '_, I> {
     interpreter!();
 
-    /// Runs frames until the first has ended; answers with how, and the gas that is left.
+    /// Runs frames until the first has ended; returns how, and the gas that is left.
     pub fn run(&mut self) -> Result<(Status, Gas), ViewError> {
         loop {
             let left = match self.interpret() {

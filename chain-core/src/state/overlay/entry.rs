@@ -45,7 +45,7 @@ pub(super) enum Entry {
 pub(super) enum CoinStatus {
     Unspent,
     Spent,
-    /// It was made and that was taken back.
+    /// It was made, and that was reverted.
     Absent,
 }
 

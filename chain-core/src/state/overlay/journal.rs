@@ -1,4 +1,4 @@
-//! The journal: what was written, as a flat list, and how each entry is taken back.
+//! The journal: what was written, as a flat list, and how each entry is reverted.
 
 use super::{Overlay, entry::Entry, ids::Checkpoint};
 
@@ -8,7 +8,7 @@ impl Overlay<'_> {
         Checkpoint { journal: self.journal.len(), logs: self.logs.len() }
     }
 
-    /// Takes back all that was written since a checkpoint of this transaction.
+    /// Reverts all that was written since a checkpoint of this transaction.
     pub fn revert(&mut self, checkpoint: Checkpoint) {
         self.logs.truncate(checkpoint.logs);
         while self.journal.len() > checkpoint.journal {

@@ -128,7 +128,7 @@ impl<'v> Overlay<'v> {
         self.logs.push(log);
     }
 
-    /// Ends the running transaction and answers with its logs: destroyed accounts go, touched accounts that are empty
+    /// Ends the running transaction and returns its logs: destroyed accounts go, touched accounts that are empty
     /// cease to exist (EIP-161), transient storage is forgotten. What was written can no longer be reverted.
     pub fn end_transaction(&mut self) -> Vec<Log> {
         self.settle_accounts();

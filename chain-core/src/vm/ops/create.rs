@@ -120,7 +120,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
     }
 
-    /// Makes what initcode returned (the return data) the new contract's code; answers with the gas that is then left.
+    /// Makes what initcode returned (the return data) the new contract's code; returns the gas that is then left.
     pub(super) fn deposit_code(&mut self, account: AccountId, gas_left: Gas) -> Result<Gas, Halt> {
         let code = &self.machine.return_data;
         // VM-13

@@ -22,7 +22,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         self.memory_range(offset, len)
     }
 
-    /// Ends the running frame with an output out of its memory. Answers with how the first frame ended and its gas left if this
+    /// Ends the running frame with an output out of its memory. Returns how the first frame ended and its gas left if this
     /// was it; else its caller runs again.
     #[inline(never)]
     pub fn end_frame(&mut self, status: Status, output: &Range<usize>) -> Option<(Status, Gas)> {

@@ -11,7 +11,7 @@ use crate::{account::address_of, units::Gas};
 
 const PRICE: Gas = 3_000;
 
-/// Input: hash, `v` (27 or 28), `r`, `s`, 32 bytes each. Answers with nothing if no key gives this signature. A high `s`
+/// Input: hash, `v` (27 or 28), `r`, `s`, 32 bytes each. Returns nothing if no key gives this signature. A high `s`
 /// is welcome here, unlike in transactions.
 pub(super) fn recover(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, PRICE)?;

@@ -1,4 +1,4 @@
-//! The precompiled contracts: functions of bytes that are dear to compute in the EVM. They know nothing of the state.
+//! The precompiled contracts: functions of bytes that are expensive to compute in the EVM. They know nothing of the state.
 //!
 //! Each takes its price before it allocates or computes anything, so that time and memory are bounded by gas. There is
 //! none at 0x0a (KZG), since this chain has no blobs: that address is an account as any other, but for the price of its

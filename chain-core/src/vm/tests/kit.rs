@@ -110,19 +110,19 @@ impl Kit {
         self.call(contract)
     }
 
-    /// Runs a program and answers with the word that it returns.
+    /// Runs a program and returns the word that it returns.
     pub fn word(&mut self, program: Program) -> U256 {
         let ran = self.run(program.return_top());
         assert_eq!(ran.outcome.status, Status::Success);
         ran.word()
     }
 
-    /// Runs a program and answers with how it ended.
+    /// Runs a program and returns how it ended.
     pub fn status(&mut self, program: Program) -> Status {
         self.run(program).outcome.status
     }
 
-    /// Runs a program and answers with the gas that it used beyond the intrinsic part.
+    /// Runs a program and returns the gas that it used beyond the intrinsic part.
     pub fn gas(&mut self, program: Program) -> Gas {
         let ran = self.run(program);
         assert_eq!(ran.outcome.status, Status::Success);

@@ -85,7 +85,7 @@ const THERE: u8 = 1;
 const BEHIND: u8 = 2;
 const HERE: u8 = 0xca;
 
-/// Runs the contract with so much gas beyond the intrinsic part; answers how it ended and how often `read` was read.
+/// Runs the contract with so much gas beyond the intrinsic part; returns how it ended and how often `read` was read.
 fn run(kit: &Kit, gas: Gas, read: Read) -> (Status, usize) {
     let view = Counting::new(&kit.state);
     let mut overlay = Overlay::new(&view);

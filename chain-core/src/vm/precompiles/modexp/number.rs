@@ -28,7 +28,7 @@ pub(super) fn trim(number: &[u64]) -> &[u64] {
     &number[..number.len() - zeros]
 }
 
-/// Adds `factor` times `by` to the lowest digits of `sum`; answers with what is carried out of them.
+/// Adds `factor` times `by` to the lowest digits of `sum`; returns what is carried out of them.
 #[inline(always)]
 pub(super) fn add_product(sum: &mut [u64], factor: &[u64], by: u64) -> u64 {
     let mut carry = 0;
@@ -47,7 +47,7 @@ pub(super) fn add_product(sum: &mut [u64], factor: &[u64], by: u64) -> u64 {
     carry
 }
 
-/// Subtracts a number from another of as many digits; answers with whether it had to borrow.
+/// Subtracts a number from another of as many digits; returns whether it had to borrow.
 pub(super) fn subtract(from: &mut [u64], number: &[u64]) -> bool {
     let mut borrow = false;
     for (digit, taken) in from.iter_mut().zip(number) {
