@@ -3,7 +3,7 @@
 use crate::{
     coin::{CoinTransaction, OutPoint, Witness},
     error::RuleError,
-    units::{Amount, AmountOverflow},
+    units::Amount,
 };
 
 /// Up to so many inputs are compared pair by pair; more are sorted.
@@ -75,6 +75,7 @@ mod tests {
         coin::{KeyBytes, Lock, Output},
         hash::TxId,
         policy::{Policy, Proof},
+        units::AmountOverflow,
     };
 
     fn outpoint(index: u32) -> OutPoint {
@@ -148,7 +149,10 @@ mod tests {
         let outputs = |amounts: &[u64]| amounts.iter().copied().map(output).collect();
         assert_eq!(check(|tx| tx.outputs = outputs(&[u64::MAX - 1, 1])), Ok(()));
         assert_eq!(check(|tx| tx.outputs = outputs(&[u64::MAX, 1])), Err(RuleError::AmountOverflow(AmountOverflow)));
-        assert_eq!(check(|tx| tx.outputs = outputs(&[1 << 63, 1 << 63, 5])), Err(RuleError::AmountOverflow(AmountOverflow)));
+        assert_eq!(
+            check(|tx| tx.outputs = outputs(&[1 << 63, 1 << 63, 5])),
+            Err(RuleError::AmountOverflow(AmountOverflow))
+        );
     }
 
     // POL-1

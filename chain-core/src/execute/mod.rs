@@ -21,8 +21,8 @@ mod undo;
 pub use crate::{
     check::{IntrinsicGas, MAX_TRANSACTION_GAS},
     vm::{
-        Environment, GATEWAY, GATEWAY_GAS, MAX_INITCODE, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
-        withdrawal_outpoint, withdrawals,
+        Environment, GATEWAY, GATEWAY_GAS, MAX_INITCODE, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC,
+        withdraw_calldata, withdrawal_outpoint, withdrawals,
     },
 };
 pub use builder::BlockBuilder;

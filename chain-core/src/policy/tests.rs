@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use std::collections::HashSet;
 
 use super::*;
-use crate::{codec, testing};
+use crate::{codec, coin::Lock, testing};
 
 const A: KeyBytes = KeyBytes([0xa; 32]);
 const B: KeyBytes = KeyBytes([0xb; 32]);

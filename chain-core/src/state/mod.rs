@@ -7,6 +7,7 @@ mod memory;
 mod overlay;
 mod view;
 
+pub use crate::error::ViewError;
 pub use effects::{AccountChange, BlockEffects, BlockUndo, StorageChange};
 pub use empty::EmptyState;
 #[cfg(any(test, feature = "testing"))]
@@ -14,5 +15,4 @@ pub use memory::MemoryState;
 pub(crate) use overlay::slots_of;
 pub use overlay::{AccountId, Checkpoint, Diff, Overlay, SlotId};
 pub(crate) use view::account_word;
-pub use crate::error::ViewError;
 pub use view::{Account, StateView};

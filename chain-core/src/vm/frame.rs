@@ -3,11 +3,30 @@
 use alloy_primitives::U256;
 use std::ops::Range;
 
-use super::{code::Code, inspect::FrameKind};
+use super::code::Code;
 use crate::{
     state::{AccountId, Checkpoint},
     units::Gas,
 };
+
+/// What makes a frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// CALL, or a transaction with a recipient.
+    Call,
+    /// CALLCODE.
+    CallCode,
+    /// DELEGATECALL.
+    DelegateCall,
+    /// STATICCALL.
+    StaticCall,
+    /// CREATE, or a transaction without a recipient.
+    Create,
+    /// CREATE2.
+    Create2,
+    /// SELFDESTRUCT, which runs nothing.
+    SelfDestruct,
+}
 
 /// A call, or the frame of a creation, that is about to begin.
 #[derive(Clone, Debug)]

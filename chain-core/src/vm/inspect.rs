@@ -2,7 +2,10 @@
 
 use alloy_primitives::{Address, Log, U256};
 
-use super::halt::{Halt, Status};
+use super::{
+    frame::FrameKind,
+    halt::{Halt, Status},
+};
 use crate::{state::Overlay, units::Gas};
 
 /// Watches a transaction run. Each method does nothing unless it is written.
@@ -85,25 +88,6 @@ pub struct Step<'a> {
     pub address: Address,
     /// Whose code runs, before any delegation is followed.
     pub code_address: Address,
-}
-
-/// What makes a frame.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FrameKind {
-    /// CALL, or a transaction with a recipient.
-    Call,
-    /// CALLCODE.
-    CallCode,
-    /// DELEGATECALL.
-    DelegateCall,
-    /// STATICCALL.
-    StaticCall,
-    /// CREATE, or a transaction without a recipient.
-    Create,
-    /// CREATE2.
-    Create2,
-    /// SELFDESTRUCT, which runs nothing.
-    SelfDestruct,
 }
 
 /// A frame that begins.

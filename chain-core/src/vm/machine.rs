@@ -8,11 +8,11 @@ use super::{
     buffers::Machine,
     code::Code,
     environment::{Environment, Revision},
-    frame::{Frame, Message},
+    frame::{Frame, FrameKind, Message},
     gas::DEPTH_LIMIT,
     gateway::{GATEWAY, GatewayCall, run_gateway},
     halt::{Halt, Status},
-    inspect::{FrameEnd, FrameKind, FrameStart, Inspector},
+    inspect::{FrameEnd, FrameStart, Inspector},
     precompiles,
     stack::Cursor,
 };

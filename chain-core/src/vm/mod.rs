@@ -25,24 +25,21 @@ mod stack;
 pub(crate) mod tests;
 mod word;
 
+pub(crate) use buffers::Machine;
 pub(crate) use code::{Code, delegation};
 pub use environment::{Environment, Revision};
+pub use frame::FrameKind;
 pub use gas::MAX_INITCODE;
 pub use gateway::{
     GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint, withdrawals,
 };
 pub use halt::{Halt, Status};
-pub use inspect::{FrameEnd, FrameKind, FrameStart, Inspector, Interrupted, Silent, Step};
-pub(crate) use buffers::Machine;
+pub use inspect::{FrameEnd, FrameStart, Inspector, Interrupted, Silent, Step};
 pub(crate) use machine::{Origin, Request};
 
 use alloy_primitives::Bytes;
 
-use crate::{
-    error::ViewError,
-    state::Overlay,
-    units::Gas,
-};
+use crate::{error::ViewError, state::Overlay, units::Gas};
 use frame::{Creation, Message};
 use machine::{Begun, Vm};
 

@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use super::{
     environment::Revision,
+    frame::FrameKind,
     gas,
     halt::{Halt, Status},
-    inspect::{FrameKind, Inspector, Interrupted, Step},
+    inspect::{Inspector, Interrupted, Step},
     machine::Vm,
     opcode::*,
     operand::{Position, push_word},

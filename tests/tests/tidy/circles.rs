@@ -34,7 +34,8 @@ pub fn circles(sources: &[Source]) -> Vec<String> {
     let mut found = Vec::new();
     let mut seen = BTreeSet::new();
     for start in edges.keys() {
-        let circle: Vec<_> = reached(&edges, start).into_iter().filter(|end| reached(&edges, end).contains(start)).collect();
+        let circle: Vec<_> =
+            reached(&edges, start).into_iter().filter(|end| reached(&edges, end).contains(start)).collect();
         if circle.len() < 2 || !seen.insert(circle.clone()) {
             continue;
         }

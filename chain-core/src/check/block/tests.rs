@@ -4,14 +4,14 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     account::{AccountTransaction, Fees, Fields},
-    check::{IntrinsicGas, MAX_INITCODE, MAX_TRANSACTION_GAS},
+    check::{IntrinsicGas, MAX_TRANSACTION_GAS},
     coin::{CoinTransaction, KeyBytes, OutPoint, Output, Witness},
-    execute::Revision,
     hash::{TxId, sha256d},
     policy::{Policy, Proof, ProofItem},
     spec::MOST_GAS,
     testing,
     units::{AmountOverflow, Gas},
+    vm::{MAX_INITCODE, Revision},
 };
 
 fn output(amount: u64) -> Output {

@@ -7,11 +7,7 @@ use super::{
     entry::{AccountEntry, Entry},
     ids::{AccountId, NO_SLOT, number},
 };
-use crate::{
-    error::ViewError,
-    state::view::Account,
-    vm::Code,
-};
+use crate::{error::ViewError, state::view::Account, vm::Code};
 
 impl Overlay<'_> {
     /// An account that was read before.

@@ -8,10 +8,10 @@ use crate::{
     state::AccountId,
     units::Gas,
     vm::{
-        frame::Message,
+        frame::{FrameKind, Message},
         gas,
         halt::Status,
-        inspect::{FrameKind, Inspector},
+        inspect::Inspector,
         machine::{Begun, Vm},
     },
 };

@@ -9,10 +9,10 @@ use crate::{
     units::Gas,
     vm::{
         code::Code,
-        frame::{Creation, Message},
+        frame::{Creation, FrameKind, Message},
         gas::{self, DEPTH_LIMIT, MAX_CODE, MAX_INITCODE},
         halt::{Halt, Status},
-        inspect::{FrameKind, FrameStart, Inspector},
+        inspect::{FrameStart, Inspector},
         machine::{Begun, Vm},
     },
 };

@@ -7,9 +7,10 @@ use super::Exit;
 use crate::{
     units::Gas,
     vm::{
+        frame::FrameKind,
         gas,
         halt::{Halt, Status},
-        inspect::{FrameEnd, FrameKind, FrameStart, Inspector},
+        inspect::{FrameEnd, FrameStart, Inspector},
         machine::Vm,
     },
 };

@@ -6,11 +6,9 @@ mod orders;
 
 use alloy_primitives::Bytes;
 
-
-
 use super::result::{PrecompileError, PrecompileResult, charge};
-use orders::ORDERS;
 use crate::units::Gas;
+use orders::ORDERS;
 
 /// Bytes of the input: rounds, state, message, offsets, last block.
 const LEN: usize = 4 + 64 + 128 + 16 + 1;
