@@ -4,21 +4,19 @@
 
 use chain_core::{
     Address, B256, Bytes, U256,
-    account::{Fees, Fields},
-    block::{Block, CheckedBlock},
-    check::check_block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    block::{Block, CheckedBlock, check::check_block, header::Header, merkle},
     execute::{
         BlockBuilder, BlockContext, Environment, MAX_TRANSACTION_GAS, Revision, execute_block, transition, undo_block,
         withdraw_calldata,
     },
     hash::{BlockHash, TxId},
-    header::Header,
-    lthash::LtHash,
-    merkle,
     spec::ChainSpec,
-    state::{Account, MemoryState, Overlay},
-    transaction::Transaction,
+    state::{Account, MemoryState, Overlay, lthash::LtHash},
+    transaction::{
+        Transaction,
+        account::{Fees, Fields},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    },
     units::Amount,
 };
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use bech32::{
     },
 };
 
-use crate::coin::{KeyBytes, Lock};
+use crate::transaction::coin::{KeyBytes, Lock};
 
 /// Why a text is not an address of this network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,14 +4,15 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use proptest::{collection::vec, option, prelude::*};
 
 use crate::{
-    account::{AccountTransaction, Authorization, Fees, Fields},
-    block::Block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
-    coinbase::Coinbase,
+    block::{Block, header::Header},
     hash::{BlockHash, TxId},
-    header::Header,
-    policy::{Policy, PolicyNode, Proof, ProofItem},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Authorization, Fees, Fields},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+        coinbase::Coinbase,
+        policy::{Policy, PolicyNode, Proof, ProofItem},
+    },
     units::Amount,
 };
 

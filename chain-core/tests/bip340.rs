@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use chain_core::{
+use chain_core::transaction::{
     coin::{KeyBytes, Signature},
     sighash::SignatureCheck,
 };

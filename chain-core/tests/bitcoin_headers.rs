@@ -4,13 +4,12 @@
 
 use chain_core::{
     U256,
-    asert::Asert,
+    block::header::Header,
     error::RuleError,
     hash::BlockHash,
-    header::Header,
     headers::{HeaderTree, Status, StoredHeader},
-    pow,
     spec::ChainSpec,
+    work::{asert::Asert, pow},
 };
 
 /// Bitcoin's easiest target.

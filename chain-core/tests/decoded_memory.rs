@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use alloy_rlp::{Encodable, Header};
-use chain_core::check::decode_block;
+use chain_core::block::check::decode_block;
 use std::{
     alloc::{GlobalAlloc, Layout, System},
     cell::Cell,

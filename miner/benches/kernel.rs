@@ -6,7 +6,7 @@ use std::{
 };
 
 use cairn_miner::{Kernel, Midstate};
-use chain_core::{U256, hash::BlockHash, header::Header};
+use chain_core::{U256, block::header::Header, hash::BlockHash};
 use sha2::{Digest, Sha256};
 
 /// Hashes of one measurement.

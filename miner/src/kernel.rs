@@ -1,6 +1,6 @@
 //! The hashing.
 
-use chain_core::{U256, header::Header};
+use chain_core::{U256, block::header::Header};
 use sha2::block_api::compress256;
 
 /// Searches nonces of one header. Whatever a kernel finds is checked again in scalar code, so a wrong one can miss
@@ -64,7 +64,7 @@ fn highest_word(target: &U256) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use chain_core::{hash::BlockHash, pow};
+    use chain_core::{hash::BlockHash, work::pow};
 
     use super::*;
 

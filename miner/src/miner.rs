@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use chain_core::{U256, header::Header};
+use chain_core::{U256, block::header::Header};
 
 use crate::{
     kernel::Kernel,
@@ -253,7 +253,7 @@ mod tests {
         sync::mpsc::{Receiver, Sender, channel},
     };
 
-    use chain_core::{hash::BlockHash, pow};
+    use chain_core::{hash::BlockHash, work::pow};
 
     use super::*;
     use crate::{kernel::Midstate, work::VERSION_MASK};

@@ -2,7 +2,13 @@
 
 use std::{ops::Range, sync::Arc};
 
-use chain_core::{U256, block::Block, hash::sha256d, header::Header, merkle, transaction::Transaction, units::Height};
+use chain_core::{
+    U256,
+    block::{Block, header::Header, merkle},
+    hash::sha256d,
+    transaction::Transaction,
+    units::Height,
+};
 
 /// Bits of the version that are free for miners (BIP 320): 5 to 28.
 pub const VERSION_MASK: u32 = 0x1fff_ffe0;

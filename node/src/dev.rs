@@ -65,7 +65,7 @@ pub const ACCOUNTS: &[DevAccount] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain_core::{account::AccountTransaction, spec::ChainSpec};
+    use chain_core::{spec::ChainSpec, transaction::account::AccountTransaction};
 
     #[test]
     fn every_funded_account_has_its_key_here() {

@@ -3,9 +3,9 @@
 use chain_core::{
     block::first_transaction,
     hash::BlockHash,
-    pow,
     transaction::Transaction,
     units::{Amount, Height},
+    work::pow,
 };
 use std::{
     sync::Arc,

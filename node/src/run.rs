@@ -1,6 +1,6 @@
 //! `cairn-node run`: puts store, engine, miner and RPC together, and takes them apart again.
 
-use chain_core::{coin::Lock, hash::BlockHash, spec::ChainSpec};
+use chain_core::{hash::BlockHash, spec::ChainSpec, transaction::coin::Lock};
 use std::{
     io::ErrorKind,
     net::SocketAddr,

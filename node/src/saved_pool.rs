@@ -100,7 +100,7 @@ fn transactions(mut bytes: &[u8]) -> Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain_core::coin::CoinTransaction;
+    use chain_core::transaction::coin::CoinTransaction;
 
     #[test]
     fn reads_what_is_not_damaged_and_counts_the_rest() {

@@ -2,18 +2,15 @@
 
 use chain_core::{
     Address, U256,
-    block::Block,
-    check::MAX_EXTRA,
-    coin::Lock,
+    block::{Block, check::MAX_EXTRA, header::Header, merkle},
     error::{ExecuteError, RuleError},
     execute::{BlockBuilder, BlockContext},
     hash::{BlockHash, TxId},
-    header::Header,
-    merkle, pow,
     spec::ChainSpec,
     state::StateView,
-    transaction::Transaction,
+    transaction::{Transaction, coin::Lock},
     units::{Amount, Gas, Height},
+    work::pow,
 };
 
 use crate::mempool::Mempool;

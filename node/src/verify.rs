@@ -6,13 +6,11 @@
 
 use chain_core::{
     Address,
-    account::AccountTransaction,
-    check::{AccountRules, check_account_transaction, check_and_hash_transaction, spend_checks},
+    block::check::{AccountRules, check_account_transaction, check_and_hash_transaction},
     error::RuleError,
     hash::BlockHash,
-    sighash::SignatureCheck,
     spec::ChainSpec,
-    transaction::Transaction,
+    transaction::{Transaction, account::AccountTransaction, sighash::SignatureCheck, spend::spend_checks},
     units::Height,
 };
 use rayon::prelude::*;
@@ -264,7 +262,7 @@ impl<T: Remembered> Cache<T> {
 mod tests {
     use super::*;
     use crate::engine::tests::kit::{FEE, Kit, made, pay};
-    use chain_core::{
+    use chain_core::transaction::{
         coin::{KeyBytes, Signature},
         sighash::SignatureCheck,
     };

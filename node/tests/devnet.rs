@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use chain_core::{address, coin::Lock, spec::ChainSpec};
+use chain_core::{address, spec::ChainSpec, transaction::coin::Lock};
 use serde_json::Value;
 use std::{
     io::{BufRead, BufReader, Lines, Write},

@@ -9,14 +9,13 @@ use cairn_node::{
 };
 use cairn_tests::{Load, Node, NodeOptions, binary};
 use chain_core::{
-    block::Block,
-    check::check_block,
+    block::{Block, check::check_block},
     codec,
     execute::{BlockContext, execute_block},
     fees::next_base_fee,
     headers::HeaderContext,
-    sighash::SignatureCheck,
     spec::ChainSpec,
+    transaction::sighash::SignatureCheck,
 };
 use rayon::prelude::*;
 use std::{

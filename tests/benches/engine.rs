@@ -12,10 +12,12 @@ use cairn_tests::Load;
 use chain_core::{
     Address,
     block::Block,
-    check::spend_checks,
-    coin::{Coin, Lock, OutPoint},
-    sighash::SignatureCheck,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, Lock, OutPoint},
+        sighash::SignatureCheck,
+        spend::spend_checks,
+    },
 };
 use rayon::prelude::*;
 use std::{

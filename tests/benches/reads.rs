@@ -9,10 +9,10 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 use cairn_node::store::{Store, StoreConfig};
 use cairn_vm_tests::hostile::{self, Hostile, TARGET};
 use chain_core::{
-    account::{Fees, Fields},
     execute::{Environment, Revision, transition},
     spec::{ChainSpec, GenesisAccount, StorageWord},
     state::Overlay,
+    transaction::account::{Fees, Fields},
 };
 use std::{
     path::Path,

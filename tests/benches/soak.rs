@@ -7,17 +7,16 @@
 use cairn_tests::{Node, NodeOptions, TestKey, grind};
 use chain_core::{
     Address, B256, Bytes, U256,
-    block::Block,
-    coin::{Coin, OutPoint, Output},
+    block::{Block, header::Header, merkle},
     execute::{BlockBuilder, BlockContext},
     hash::BlockHash,
-    header::Header,
     headers::HeaderContext,
-    lthash::LtHash,
-    merkle,
     spec::ChainSpec,
-    state::{Account, BlockEffects, StateView, ViewError},
-    transaction::Transaction,
+    state::{Account, BlockEffects, StateView, ViewError, lthash::LtHash},
+    transaction::{
+        Transaction,
+        coin::{Coin, OutPoint, Output},
+    },
     trie::{Node as TrieNode, NodeKey},
     units::{Amount, GRAINS_PER_CRN, Height},
 };

@@ -8,9 +8,8 @@ use cairn_node::store::{Store, StoreConfig};
 use chain_core::{
     Address, B256, Bytes, U256,
     execute::GATEWAY,
-    lthash::LtHash,
     spec::{ChainSpec, GenesisAccount},
-    state::{Account, StateView},
+    state::{Account, StateView, lthash::LtHash},
     trie::{LeafChange, Node, NodeKey, NodeReader, prove, update, verify_proof},
 };
 use eth_trie::{EthTrie, MemoryDB, Trie};

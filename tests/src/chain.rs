@@ -1,6 +1,6 @@
 //! The chain that tests run: trivial difficulty, so that a test mines exactly the blocks it wants.
 
-use chain_core::{block::Block, pow, spec::ChainSpec};
+use chain_core::{block::Block, spec::ChainSpec, work::pow};
 use std::path::{Path, PathBuf};
 
 /// A chain on which almost any nonce wins and difficulty hardly moves.

@@ -2,10 +2,12 @@
 
 use chain_core::{
     address, codec,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
     hash::BlockHash,
-    sighash::sighash,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+        sighash::sighash,
+    },
     units::Amount,
 };
 use secp256k1::Keypair;

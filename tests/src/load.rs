@@ -3,18 +3,17 @@
 use cairn_node::store::{Store, StoreConfig};
 use chain_core::{
     Address,
-    block::Block,
-    check::check_block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, Output, Witness},
+    block::{Block, check::check_block, header::Header, merkle},
     execute::{BlockBuilder, BlockContext, ExecutedBlock, execute_block},
     fees::next_base_fee,
     hash::BlockHash,
-    header::Header,
     headers::HeaderContext,
-    merkle,
-    sighash::sighash,
     spec::ChainSpec,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, Output, Witness},
+        sighash::sighash,
+    },
     units::{Amount, GRAINS_PER_CRN},
 };
 use secp256k1::Keypair;

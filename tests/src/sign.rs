@@ -1,6 +1,6 @@
 //! Signatures in bulk, for loads.
 
-use chain_core::coin::Signature;
+use chain_core::transaction::coin::Signature;
 use secp256k1::{Keypair, ffi, ffi::CPtr, with_raw_global_context};
 
 /// Signs without blinding the context anew after each signature, which takes as long as signing: fine for keys that are no

@@ -3,7 +3,7 @@
 //! `CAIRN_CRASH_ROUNDS` sets how often (50 unless set), `CAIRN_CRASH_SEED` the instants.
 
 use cairn_tests::{Node, TestKey, genesis, send};
-use chain_core::{coin::Output, hash::BlockHash, units::Amount};
+use chain_core::{hash::BlockHash, transaction::coin::Output, units::Amount};
 use std::{
     sync::{
         atomic::{AtomicBool, Ordering},

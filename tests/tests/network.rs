@@ -5,7 +5,7 @@ use cairn_tests::{
     spec, wait_for,
 };
 use chain_core::{
-    coin::Output,
+    transaction::coin::Output,
     units::{Amount, GRAINS_PER_CRN},
 };
 use serde_json::{Value, json};

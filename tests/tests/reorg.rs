@@ -2,10 +2,8 @@
 
 use cairn_tests::{Node, TestKey, genesis, grind, send};
 use chain_core::{
-    block::Block,
-    coin::Output,
-    merkle,
-    transaction::Transaction,
+    block::{Block, merkle},
+    transaction::{Transaction, coin::Output},
     units::{Amount, GRAINS_PER_CRN},
 };
 use serde_json::json;

@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::Address;
 use chain_core::{
-    coin::{Coin, Lock, OutPoint, Output},
     hash::{BlockHash, TxId},
+    transaction::coin::{Coin, Lock, OutPoint, Output},
     units::{Amount, Height},
 };
 use serde_json::json;
@@ -55,7 +55,7 @@ pub enum Unlock {
     /// By a key of the wallet.
     Key(KeyPath),
     /// By a policy.
-    Policy(chain_core::policy::Policy),
+    Policy(chain_core::transaction::policy::Policy),
 }
 
 /// A coin that may be spent, now or later.
@@ -283,7 +283,7 @@ pub fn coin_name(outpoint: &OutPoint) -> String {
 pub fn load_policy(
     node: &Node,
     wallet: &Wallet,
-    policy: &chain_core::policy::Policy,
+    policy: &chain_core::transaction::policy::Policy,
     first_block: Option<BlockHash>,
 ) -> Result<Funds, FundsError> {
     let lock = policy.lock();

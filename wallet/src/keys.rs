@@ -19,9 +19,11 @@ use alloy_primitives::{Address, keccak256};
 use bip32::{ChildNumber, ExtendedPrivateKey, ExtendedPublicKey, Prefix};
 use bip39::{Language, Mnemonic};
 use chain_core::{
-    account::{AccountTransaction, Fields},
-    coin::{KeyBytes, Lock, Signature},
     error::RuleError,
+    transaction::{
+        account::{AccountTransaction, Fields},
+        coin::{KeyBytes, Lock, Signature},
+    },
 };
 use secp256k1::{Keypair, PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};

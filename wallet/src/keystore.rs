@@ -2,7 +2,7 @@
 
 use aes::Aes128;
 use alloy_primitives::{Address, keccak256};
-use chain_core::account::address_of;
+use chain_core::transaction::account::address_of;
 use ctr::cipher::{KeyIvInit, StreamCipher};
 use secp256k1::{PublicKey, SecretKey};
 use serde::{Deserialize, Serialize};

@@ -2,10 +2,12 @@
 
 use alloy_primitives::{Address, keccak256};
 use chain_core::{
-    account::address_of,
-    coin::{KeyBytes, Lock, Signature},
     hash::tagged_hasher,
-    sighash::SignatureCheck,
+    transaction::{
+        account::address_of,
+        coin::{KeyBytes, Lock, Signature},
+        sighash::SignatureCheck,
+    },
 };
 use secp256k1::{
     Message, SecretKey,

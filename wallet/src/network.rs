@@ -4,9 +4,9 @@ use std::fmt;
 
 use chain_core::{
     address::{self, AddressError},
-    coin::Lock,
     hash::BlockHash,
     spec::ChainSpec,
+    transaction::coin::Lock,
 };
 use serde::{Deserialize, Serialize};
 

@@ -8,7 +8,7 @@ use bdk_coin_select::{
     float::Ordf32,
 };
 use chain_core::{
-    coin::{CoinTransaction, OutPoint, Output, Witness},
+    transaction::coin::{CoinTransaction, OutPoint, Output, Witness},
     units::{Amount, Gas, WEI_PER_GRAIN},
 };
 

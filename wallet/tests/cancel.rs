@@ -3,9 +3,9 @@
 
 mod support;
 
-use chain_core::{
+use chain_core::transaction::{
+    Transaction,
     coin::{CoinTransaction, Lock},
-    transaction::Transaction,
 };
 use serde_json::{Value, json};
 use support::{ACCOUNT, MockNode, rich};
@@ -61,7 +61,7 @@ fn a_transfer_a_withdrawal_and_a_call_are_replaced_by_nothing_at_the_same_nonce(
         assert_eq!((one.nonce, two.nonce), (3, 3), "{order:?}");
         assert_eq!((two.to.unwrap().to_string().as_str(), two.value.is_zero()), (ACCOUNT, true), "{order:?}");
         assert!(two.input.is_empty() && two.gas_limit == 21_000, "{order:?}");
-        let caps = |fees: &chain_core::account::Fees| [fees.fee_cap(), fees.tip_cap()];
+        let caps = |fees: &chain_core::transaction::account::Fees| [fees.fee_cap(), fees.tip_cap()];
         for (old, new) in caps(&one.fees).into_iter().zip(caps(&two.fees)) {
             let (old, new) = (old.to::<u128>(), new.to::<u128>());
             assert!(new * 10 >= old * 11, "{order:?}: {old} {new}");

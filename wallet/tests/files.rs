@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use chain_core::{coin::Lock, transaction::Transaction};
+use chain_core::transaction::{Transaction, coin::Lock};
 use serde_json::{Value, json};
 use support::{Home, MockNode, WORDS, text};
 

@@ -12,10 +12,10 @@ use cairn_wallet::{
     file::Wallet,
     request::{KeyTable, OwnKeys, Owner},
 };
-use chain_core::{
+use chain_core::transaction::{
+    Transaction,
     account::AccountTransaction,
     coin::{CoinTransaction, Lock},
-    transaction::Transaction,
 };
 use serde_json::{Value, json};
 use support::{ACCOUNT, Home, MockNode, make_quick, places, rich, text};

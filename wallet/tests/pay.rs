@@ -3,7 +3,7 @@
 
 mod support;
 
-use chain_core::{coin::Lock, transaction::Transaction};
+use chain_core::transaction::{Transaction, coin::Lock};
 use serde_json::json;
 use support::{ACCOUNT, Home, MockNode, WORDS, nobody, text};
 

@@ -9,7 +9,7 @@ use cairn_wallet::{
     network::Network,
     request::{OwnKeys, Owner},
 };
-use chain_core::{coin::Lock, spec::ChainSpec};
+use chain_core::{spec::ChainSpec, transaction::coin::Lock};
 use serde_json::{Value, json};
 use support::{ACCOUNT, Home, MockNode, WORDS, places};
 

@@ -2,13 +2,13 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    block::{Block, MAX_TRANSACTIONS},
-    check::decode_block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint},
-    header::Header,
-    policy::{Policy, Proof},
+    block::{Block, MAX_TRANSACTIONS, check::decode_block, header::Header},
     testing,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint},
+        policy::{Policy, Proof},
+    },
 };
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

@@ -90,7 +90,7 @@ impl RuleError {
     /// Whether the fault lies in this body alone, so that another body may still be right for the same header. The
     /// header's hash must not be marked invalid then (CVE-2012-2459, CVE-2017-12842).
     ///
-    /// [`crate::check::check_block`] looks at these first: any other error that it returns condemns the header too.
+    /// [`crate::block::check::check_block`] looks at these first: any other error that it returns condemns the header too.
     pub fn blames_body_only(&self) -> bool {
         matches!(self, Self::Encoding(_) | Self::MerkleRoot { .. } | Self::SixtyFourBytes { .. })
     }

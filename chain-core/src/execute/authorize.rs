@@ -4,8 +4,8 @@ use alloy_primitives::{Address, Bytes, KECCAK256_EMPTY, U256};
 
 use super::Environment;
 use crate::{
-    account::Authorization,
     state::{Overlay, ViewError},
+    transaction::account::Authorization,
     vm::{Code, delegation},
 };
 

@@ -4,14 +4,18 @@ use alloy_primitives::Address;
 
 use super::{BlockContext, coinbase, run::Run};
 use crate::{
-    check::{MAX_EXTRA, check_transaction},
-    coin::{Lock, Output},
-    coinbase::Coinbase,
+    block::{
+        check::{MAX_EXTRA, check_transaction},
+        header::Header,
+    },
     error::{ExecuteError, RuleError},
-    header::Header,
     spec::ChainSpec,
     state::{BlockEffects, StateView, ViewError},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Lock, Output},
+        coinbase::Coinbase,
+    },
     units::{Amount, Gas},
 };
 

@@ -4,10 +4,12 @@ use alloy_primitives::U256;
 
 use super::run::Run;
 use crate::{
-    check::spend_checks,
-    coin::{Coin, CoinTransaction, Lock, OutPoint},
     error::{ExecuteError, RuleError},
     hash::TxId,
+    transaction::{
+        coin::{Coin, CoinTransaction, Lock, OutPoint},
+        spend::spend_checks,
+    },
     units::{Amount, Gas},
 };
 

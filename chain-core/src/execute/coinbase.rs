@@ -2,12 +2,14 @@
 
 use super::{roots, run::Ended};
 use crate::{
-    coin::{Coin, OutPoint},
-    coinbase::Coinbase,
     error::RuleError,
     hash::TxId,
     spec::ChainSpec,
     state::BlockEffects,
+    transaction::{
+        coin::{Coin, OutPoint},
+        coinbase::Coinbase,
+    },
     units::{Amount, Height},
 };
 

@@ -4,11 +4,11 @@ use alloy_primitives::U256;
 use std::sync::Arc;
 
 use crate::{
+    block::header::Header,
     error::{ExecuteError, RuleError, ViewError},
     hash::BlockHash,
-    header::Header,
-    pow,
     units::Height,
+    work::pow,
 };
 
 /// What a block's execution depends on beside its transactions, its parent's state and the spec.

@@ -19,7 +19,7 @@ mod transition;
 mod undo;
 
 pub use crate::{
-    check::{IntrinsicGas, MAX_TRANSACTION_GAS},
+    block::check::{IntrinsicGas, MAX_TRANSACTION_GAS},
     vm::{
         Environment, GATEWAY, GATEWAY_GAS, MAX_INITCODE, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC,
         withdraw_calldata, withdrawal_outpoint, withdrawals,

@@ -3,7 +3,7 @@
 use alloy_primitives::Address;
 
 use super::BlockContext;
-use crate::{block::CheckedBlock, error::RuleError, sighash::SignatureCheck, state::BlockEffects};
+use crate::{block::CheckedBlock, error::RuleError, state::BlockEffects, transaction::sighash::SignatureCheck};
 
 /// A block that keeps every rule if its signatures verify. Made by [`super::execute_block`] only.
 #[derive(Debug)]

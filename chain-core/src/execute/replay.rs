@@ -4,11 +4,10 @@ use alloy_primitives::Address;
 
 use super::{BlockContext, Outcome, run::Run, transition::transition_with};
 use crate::{
-    coin::Lock,
     error::{ExecuteError, RuleError},
     spec::ChainSpec,
     state::{StateView, ViewError},
-    transaction::Transaction,
+    transaction::{Transaction, coin::Lock},
     units::Gas,
     vm::Inspector,
 };

@@ -4,13 +4,14 @@ use alloy_primitives::{B256, U256, keccak256};
 use std::sync::Arc;
 
 use crate::{
-    account::Receipt,
     codec,
-    coin::{Coin, OutPoint},
-    coinbase::Coinbase,
     error::RuleError,
-    lthash::LtHash,
-    state::{Account, AccountChange, StateView, StorageChange, ViewError, slots_of},
+    state::{Account, AccountChange, StateView, StorageChange, ViewError, lthash::LtHash, slots_of},
+    transaction::{
+        account::Receipt,
+        coin::{Coin, OutPoint},
+        coinbase::Coinbase,
+    },
     trie::{self, LeafChange, Node, NodeChange, NodeKey, NodeReader},
     units::Gas,
 };

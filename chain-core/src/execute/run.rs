@@ -9,13 +9,14 @@ use super::{
     transition::transition,
 };
 use crate::{
-    account::{AccountTransaction, Receipt},
     error::{ExecuteError, RuleError},
-    lthash::LtHash,
-    sighash::SignatureCheck,
     spec::ChainSpec,
-    state::{BlockEffects, Overlay, StateView, ViewError},
-    transaction::{Transaction, TxMeta},
+    state::{BlockEffects, Overlay, StateView, ViewError, lthash::LtHash},
+    transaction::{
+        Transaction, TxMeta,
+        account::{AccountTransaction, Receipt},
+        sighash::SignatureCheck,
+    },
     units::{Amount, Gas},
     vm::{Environment, Revision, Status},
 };

@@ -4,10 +4,10 @@ use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, Log, U256};
 
 use super::authorize::authorize;
 use crate::{
-    account::Fields,
-    check::{AccountRules, check_account_transaction},
+    block::check::{AccountRules, check_account_transaction},
     error::{ExecuteError, RuleError},
     state::{AccountId, Overlay},
+    transaction::account::Fields,
     units::Gas,
     vm::{self, Code, Environment, Inspector, Origin, Request, Revision, Silent, Status},
 };

@@ -4,8 +4,7 @@ use alloy_primitives::B256;
 
 use super::roots;
 use crate::{
-    lthash::LtHash,
-    state::{AccountChange, BlockUndo, StateView, StorageChange, ViewError},
+    state::{AccountChange, BlockUndo, StateView, StorageChange, ViewError, lthash::LtHash},
     trie::NodeChange,
 };
 

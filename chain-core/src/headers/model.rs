@@ -8,7 +8,7 @@ use proptest::{
 };
 
 use super::*;
-use crate::{hash::BlockHash, header::Header, pow, spec::ChainSpec};
+use crate::{block::header::Header, hash::BlockHash, spec::ChainSpec, work::pow};
 
 #[derive(Clone, Debug)]
 enum Step {

@@ -4,8 +4,8 @@ use alloy_primitives::U256;
 
 use super::rules::HeaderContext;
 use crate::{
+    block::header::Header,
     hash::BlockHash,
-    header::Header,
     units::{Gas, Height},
 };
 

@@ -2,7 +2,14 @@
 
 use alloy_primitives::U256;
 
-use crate::{asert::Asert, error::RuleError, hash::BlockHash, header::Header, pow, spec::ChainSpec, units::Height};
+use crate::{
+    block::header::Header,
+    error::RuleError,
+    hash::BlockHash,
+    spec::ChainSpec,
+    units::Height,
+    work::{asert::Asert, pow},
+};
 
 /// Why a header was not taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use alloy_primitives::U256;
 
 use super::*;
-use crate::{error::RuleError, hash::BlockHash, header::Header, pow, spec::ChainSpec};
+use crate::{block::header::Header, error::RuleError, hash::BlockHash, spec::ChainSpec, work::pow};
 
 const NOW: u64 = 2_000_000_000;
 

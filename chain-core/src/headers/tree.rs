@@ -9,7 +9,7 @@ use super::{
     HeaderContext, HeaderError,
     node::{Executed, Id, NONE, Node, Status, skip_height},
 };
-use crate::{fees::next_base_fee, hash::BlockHash, header::Header, pow, spec::ChainSpec, units::Height};
+use crate::{block::header::Header, fees::next_base_fee, hash::BlockHash, spec::ChainSpec, units::Height, work::pow};
 
 /// A header as a store keeps it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

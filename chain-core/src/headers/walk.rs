@@ -6,7 +6,7 @@ use super::{
     HeaderTree,
     node::{Id, NONE, skip_height},
 };
-use crate::{hash::BlockHash, header::Header, units::Height};
+use crate::{block::header::Header, hash::BlockHash, units::Height};
 
 /// The way from one block to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

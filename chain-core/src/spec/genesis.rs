@@ -4,16 +4,15 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 
 use super::{ChainSpec, GenesisAccount};
 use crate::{
-    block::Block,
-    coin::{Coin, OutPoint},
-    coinbase::Coinbase,
+    block::{Block, header::Header, merkle},
     execute::{GATEWAY, HISTORY, HISTORY_CODE, roots},
     hash::BlockHash,
-    header::Header,
-    lthash::LtHash,
-    merkle,
-    state::{Account, AccountChange, BlockEffects, EmptyState, StorageChange},
-    transaction::Transaction,
+    state::{Account, AccountChange, BlockEffects, EmptyState, StorageChange, lthash::LtHash},
+    transaction::{
+        Transaction,
+        coin::{Coin, OutPoint},
+        coinbase::Coinbase,
+    },
     trie,
 };
 

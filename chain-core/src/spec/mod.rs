@@ -16,9 +16,9 @@ use serde::Serialize;
 
 use crate::{
     codec,
-    coin::Output,
     hash::sha256,
     state::account_word,
+    transaction::coin::Output,
     units::{Amount, Gas, Height},
 };
 #[cfg(test)]

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, Bytes, address, hex};
 
 use super::{ChainSpec, GenesisAccount};
 use crate::{
-    coin::{KeyBytes, Lock, Output},
+    transaction::coin::{KeyBytes, Lock, Output},
     units::{Amount, GRAINS_PER_CRN},
 };
 

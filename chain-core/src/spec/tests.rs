@@ -3,10 +3,12 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    coin::{KeyBytes, Lock},
     execute::{GATEWAY, HISTORY, HISTORY_CODE, encode_account},
     state::Account,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{KeyBytes, Lock},
+    },
     trie::EMPTY_ROOT,
     units::GRAINS_PER_CRN,
 };

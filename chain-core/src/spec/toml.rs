@@ -6,7 +6,7 @@ use alloy_primitives::{Bytes, U256, hex};
 use serde::{Deserialize, Serialize};
 
 use super::{ChainSpec, GenesisAccount, SpecError, StorageWord, decimal, validate::field};
-use crate::{address, coin::Output, units::Amount};
+use crate::{address, transaction::coin::Output, units::Amount};
 
 /// Decimals of a grain and of a wei in CRN.
 const GRAIN: usize = 8;

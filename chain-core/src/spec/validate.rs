@@ -7,10 +7,10 @@ use alloy_primitives::U256;
 use super::{ChainSpec, GenesisAccount};
 use crate::{
     address, codec,
-    coin::Lock,
     execute::{GATEWAY, HISTORY},
-    pow,
+    transaction::coin::Lock,
     units::{Amount, Height, WEI_PER_GRAIN},
+    work::pow,
 };
 
 /// Why a text is not a chain spec: which field, what it holds and what is allowed.

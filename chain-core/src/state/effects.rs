@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 
 use super::view::{Account, account_word};
 use crate::{
-    account::Receipt,
     codec,
-    coin::{Coin, OutPoint},
-    lthash::LtHash,
+    state::lthash::LtHash,
+    transaction::{
+        account::Receipt,
+        coin::{Coin, OutPoint},
+    },
     trie::NodeChange,
     units::Gas,
 };

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::{Account, StateView, ViewError};
 use crate::{
-    coin::{Coin, OutPoint},
     hash::BlockHash,
-    lthash::LtHash,
+    state::lthash::LtHash,
+    transaction::coin::{Coin, OutPoint},
     trie::{Node, NodeKey},
     units::Height,
 };

@@ -5,10 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Account, AccountChange, BlockEffects, BlockUndo, StateView, StorageChange, ViewError};
 use crate::{
-    coin::{Coin, OutPoint},
     execute::{Reversal, roots},
     hash::BlockHash,
-    lthash::LtHash,
+    state::lthash::LtHash,
+    transaction::coin::{Coin, OutPoint},
     trie::{Node, NodeChange, NodeKey},
     units::Height,
 };

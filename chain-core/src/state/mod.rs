@@ -2,6 +2,7 @@
 
 mod effects;
 mod empty;
+pub mod lthash;
 #[cfg(any(test, feature = "testing"))]
 mod memory;
 mod overlay;

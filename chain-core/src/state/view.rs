@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::{
-    coin::{Coin, OutPoint},
     error::ViewError,
     hash::BlockHash,
-    lthash::LtHash,
+    state::lthash::LtHash,
+    transaction::coin::{Coin, OutPoint},
     trie::{Node, NodeKey},
     units::Height,
 };

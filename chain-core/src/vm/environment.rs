@@ -32,7 +32,7 @@ pub struct Environment {
     pub difficulty: U256,
     /// COINBASE, who receives the tips.
     pub beneficiary: Address,
-    /// Most gas of one transaction, as of Osaka (ACC-7): [`crate::check::MAX_TRANSACTION_GAS`] on every chain; [`Gas::MAX`] where a call
+    /// Most gas of one transaction, as of Osaka (ACC-7): [`crate::block::check::MAX_TRANSACTION_GAS`] on every chain; [`Gas::MAX`] where a call
     /// is only tried.
     pub transaction_gas: Gas,
     /// Whether the withdrawal gateway stands at its address: on every chain of ours, but not in Ethereum's official tests.

@@ -7,9 +7,9 @@ use sha2::Digest;
 use super::halt::{Halt, Status};
 use crate::{
     codec,
-    coin::{Coin, Lock, OutPoint, Output},
     hash::{TxId, tagged_hasher},
     state::{AccountId, Overlay},
+    transaction::coin::{Coin, Lock, OutPoint, Output},
     units::{Amount, Gas, Height},
 };
 

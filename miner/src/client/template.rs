@@ -1,6 +1,6 @@
 //! Templates and what comes of them, as JSON.
 
-use chain_core::{U256, header::Header, units::Height};
+use chain_core::{U256, block::header::Header, units::Height};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use chain_core::{U256, hash::sha256d, header::Header};
+use chain_core::{U256, block::header::Header, hash::sha256d};
 use serde_json::{Value, json};
 
 use super::*;

@@ -5,7 +5,7 @@ mod network;
 mod values;
 
 use alloy_primitives::Address;
-use chain_core::{address, coin::Lock, spec::ChainSpec};
+use chain_core::{address, spec::ChainSpec, transaction::coin::Lock};
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 use std::{

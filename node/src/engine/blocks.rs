@@ -2,15 +2,17 @@
 
 use chain_core::{
     Bytes,
-    block::Block,
-    check::{HashedBlock, check_block, check_hashed_block},
+    block::{
+        Block,
+        check::{HashedBlock, check_block, check_hashed_block},
+        header::Header,
+    },
     codec,
     error::RuleError,
     hash::BlockHash,
-    header::Header,
     headers::{HeaderError, Status},
-    pow::{check_pow, target},
     units::Height,
+    work::pow::{check_pow, target},
 };
 
 use super::{Action, BlockOutcome, Engine, Offence, Reply, Source, SubmitBlockError, Ticket, Undecided, error::Fatal};

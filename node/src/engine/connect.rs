@@ -2,15 +2,12 @@
 
 use alloy_primitives::map::HashSet;
 use chain_core::{
-    block::CheckedBlock,
-    check::check_block,
-    coin::OutPoint,
+    block::{CheckedBlock, check::check_block, header::Header},
     error::{ExecuteError, RuleError},
     execute::{BlockContext, ExecutedBlock, execute_block},
     hash::{BlockHash, TxId},
-    header::Header,
     headers::{Executed, Status},
-    transaction::Transaction,
+    transaction::{Transaction, coin::OutPoint},
     units::{Gas, Height},
 };
 use std::{sync::Arc, time::Duration};

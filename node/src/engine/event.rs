@@ -2,9 +2,8 @@
 
 use chain_core::{
     U256,
-    block::Block,
+    block::{Block, header::Header},
     hash::{BlockHash, TxId},
-    header::Header,
     transaction::Transaction,
     units::Height,
 };

@@ -2,12 +2,13 @@
 
 use chain_core::{
     Address, U256,
-    block::Block,
-    coin::{Lock, OutPoint},
+    block::{Block, header::Header},
     hash::{BlockHash, TxId},
-    header::Header,
     spec::ChainSpec,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Lock, OutPoint},
+    },
     units::{Amount, Gas, Height},
 };
 use std::{

@@ -1,6 +1,8 @@
 //! Templates on the tip, and mining on demand.
 
-use chain_core::{Address, block::Block, coin::Lock, error::ExecuteError, hash::BlockHash, pow, units::Gas};
+use chain_core::{
+    Address, block::Block, error::ExecuteError, hash::BlockHash, transaction::coin::Lock, units::Gas, work::pow,
+};
 use std::collections::VecDeque;
 
 use super::{

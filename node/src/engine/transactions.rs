@@ -2,12 +2,11 @@
 
 use chain_core::{
     block::Block,
-    coin::OutPoint,
     error::{Penalty, RuleError},
     hash::{BlockHash, TxId},
     spec::ChainSpec,
     state::StateView,
-    transaction::Transaction,
+    transaction::{Transaction, coin::OutPoint},
     units::Height,
 };
 use std::{collections::VecDeque, sync::Arc};

@@ -1,7 +1,7 @@
 //! Judging and taking an account transaction: nonces, funds, replacement.
 
 use alloy_primitives::KECCAK256_EMPTY;
-use chain_core::{Address, U256, account::Fields, error::RuleError, state::Account};
+use chain_core::{Address, U256, error::RuleError, state::Account, transaction::account::Fields};
 
 use super::{
     ChainPoint, InFlight, Mempool, MempoolError, SubmitError,

@@ -1,7 +1,7 @@
 //! Taking a coin transaction: what it replaces, and how long a chain it makes.
 
 use chain_core::{
-    coin::{CoinTransaction, OutPoint},
+    transaction::coin::{CoinTransaction, OutPoint},
     units::Amount,
 };
 

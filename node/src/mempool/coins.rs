@@ -6,9 +6,11 @@
 use alloy_primitives::map::{HashMap, HashSet};
 use chain_core::{
     U256,
-    coin::{Coin, CoinTransaction, OutPoint},
     hash::TxId,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, OutPoint},
+    },
     units::{Amount, Gas, Height},
 };
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};

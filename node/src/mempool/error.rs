@@ -2,10 +2,10 @@
 
 use chain_core::{
     Address, U256,
-    coin::OutPoint,
     error::RuleError,
     hash::TxId,
     state::ViewError,
+    transaction::coin::OutPoint,
     units::{Amount, Gas},
 };
 

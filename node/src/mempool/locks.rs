@@ -1,7 +1,7 @@
 //! Which transactions of the pool concern a lock.
 
 use alloy_primitives::map::{HashMap, hash_map::Entry};
-use chain_core::coin::Lock;
+use chain_core::transaction::coin::Lock;
 use std::collections::BTreeSet;
 
 use super::slab::Slot;
@@ -64,7 +64,7 @@ impl LockIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain_core::coin::KeyBytes;
+    use chain_core::transaction::coin::KeyBytes;
 
     #[test]
     fn keeps_each_transaction_once() {

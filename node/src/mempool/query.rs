@@ -2,9 +2,11 @@
 
 use chain_core::{
     Address, U256,
-    coin::{Lock, OutPoint},
     hash::TxId,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Lock, OutPoint},
+    },
     units::{Amount, Gas},
 };
 use std::{collections::HashMap, sync::Arc};

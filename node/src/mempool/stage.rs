@@ -3,12 +3,14 @@
 use alloy_primitives::map::HashMap;
 use chain_core::{
     Address, U256,
-    coin::{Coin, CoinTransaction, OutPoint, Witness},
     error::RuleError,
     execute::{CoinFee, coin_fee},
     hash::TxId,
-    policy::{PolicyNode, ProofItem},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, OutPoint, Witness},
+        policy::{PolicyNode, ProofItem},
+    },
     units::{Amount, Gas, Height},
 };
 use std::sync::Arc;
@@ -208,7 +210,8 @@ impl Mempool {
         match parent {
             Some(Transaction::Coin(parent)) => {
                 let output = parent.outputs.get(outpoint.index as usize).copied();
-                let output = output.filter(|output| !matches!(output.lock, chain_core::coin::Lock::Account(_)));
+                let output =
+                    output.filter(|output| !matches!(output.lock, chain_core::transaction::coin::Lock::Account(_)));
                 let output = output.ok_or(MempoolError::MissingCoin(*outpoint))?;
                 Ok((Coin { output, height: point.height, coinbase: false }, false))
             }
@@ -244,7 +247,7 @@ fn dust_limit(base_fee_floor: u64) -> Amount {
 fn check_dust(point: &ChainPoint, tx: &CoinTransaction) -> Result<(), MempoolError> {
     let minimum = dust_limit(point.spec.base_fee_floor);
     for (index, output) in tx.outputs.iter().enumerate() {
-        let deposit = matches!(output.lock, chain_core::coin::Lock::Account(_));
+        let deposit = matches!(output.lock, chain_core::transaction::coin::Lock::Account(_));
         if !deposit && output.amount < minimum {
             return Err(MempoolError::Dust { index, got: output.amount, minimum });
         }

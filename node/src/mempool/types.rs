@@ -2,9 +2,11 @@
 
 use chain_core::{
     Address,
-    coin::{OutPoint, Output},
     hash::TxId,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{OutPoint, Output},
+    },
     units::{Amount, Gas},
 };
 use std::sync::Arc;

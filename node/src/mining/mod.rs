@@ -8,8 +8,8 @@ pub use saved::{Saved, SavedError};
 use cairn_miner::Miner;
 use chain_core::{
     Address, address,
-    coin::{KeyBytes, Lock},
     hash::BlockHash,
+    transaction::coin::{KeyBytes, Lock},
 };
 use parking_lot::Mutex;
 use std::{collections::VecDeque, fmt, io, path::PathBuf, sync::Arc};

@@ -3,7 +3,7 @@
 //! A file that was damaged must not have the node mine for nobody, or for a stranger: both addresses carry a checksum, and
 //! what does not hold is an error.
 
-use chain_core::{Address, address, coin::Lock};
+use chain_core::{Address, address, transaction::coin::Lock};
 use serde::{Deserialize, Serialize};
 use std::{
     io,
@@ -98,7 +98,7 @@ impl Saved {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain_core::coin::KeyBytes;
+    use chain_core::transaction::coin::KeyBytes;
 
     fn saved() -> Saved {
         Saved { lock: Lock::Key(KeyBytes([7; 32])), account: Address::repeat_byte(0xab) }

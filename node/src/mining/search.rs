@@ -1,7 +1,7 @@
 //! The loop between engine and miner: templates in, blocks out.
 
 use cairn_miner::{Event, Midstate, Miner, Solution, Work};
-use chain_core::{block::Block, pow};
+use chain_core::{block::Block, work::pow};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::{broadcast::error::RecvError, mpsc},

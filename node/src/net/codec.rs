@@ -112,8 +112,8 @@ mod tests {
     use super::*;
     use crate::wire::{HEADERS, POOL, ShortId};
     use chain_core::{
+        block::header::Header,
         hash::{BlockHash, TxId},
-        header::Header,
     };
     use futures::{executor::block_on, io::Cursor};
 

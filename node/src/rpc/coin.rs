@@ -2,11 +2,13 @@
 
 use chain_core::{
     address, codec,
-    coin::{Coin, Lock, OutPoint},
     execute::withdrawals,
     hash::TxId,
     state::StateView,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, Lock, OutPoint},
+    },
     units::{Amount, Height},
 };
 use serde_json::{Value, json};

@@ -2,9 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
-    account::AccountTransaction,
     state::{Account, StateView},
-    transaction::Transaction,
+    transaction::{Transaction, account::AccountTransaction},
     trie::{self, NodeReader},
     units::Height,
 };

@@ -2,11 +2,13 @@
 
 use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
 use chain_core::{
-    account::{AccountTransaction, Fees},
     block::Block,
-    coinbase::Coinbase,
     hash::{BlockHash, TxId},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees},
+        coinbase::Coinbase,
+    },
     units::Gas,
 };
 use serde_json::{Value, json};
@@ -269,7 +271,7 @@ pub(super) fn transaction_fields(tx: &AccountTransaction, sender: Option<Address
         }
     }
     if said.tx_type == 4 {
-        let authorization = |one: &chain_core::account::Authorization| {
+        let authorization = |one: &chain_core::transaction::account::Authorization| {
             json!({
                 "chainId": quantity(one.chain_id),
                 "address": one.address,

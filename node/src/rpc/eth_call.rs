@@ -2,10 +2,10 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    account::{Authorization, Fees, Fields},
     error::ExecuteError,
     execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Outcome, Revision, Status, transition_with},
     state::{Overlay, StateView},
+    transaction::account::{Authorization, Fees, Fields},
     units::Gas,
     vm::{Halt, Inspector},
 };

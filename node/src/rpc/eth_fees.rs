@@ -1,7 +1,10 @@
 //! `eth_*` about fees: what gas costs, what it has cost, how much a call needs.
 
 use alloy_primitives::U256;
-use chain_core::{account::Fees, transaction::Transaction, units::Gas};
+use chain_core::{
+    transaction::{Transaction, account::Fees},
+    units::Gas,
+};
 use serde_json::{Value, json};
 
 use super::{

@@ -2,12 +2,10 @@
 
 use alloy_primitives::{Address, U256};
 use chain_core::{
-    account::AccountTransaction,
     block::Block,
-    coin::Lock,
     execute::GATEWAY,
     hash::TxId,
-    transaction::Transaction,
+    transaction::{Transaction, account::AccountTransaction, coin::Lock},
     units::{Amount, Height},
 };
 use serde_json::{Value, json};

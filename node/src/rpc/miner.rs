@@ -1,6 +1,11 @@
 //! `miner_*`: templates for miners of other processes, and the miner of this one.
 
-use chain_core::{Address, address, block::Block, codec, coin::Lock, header::Header, transaction::Transaction};
+use chain_core::{
+    Address, address,
+    block::{Block, header::Header},
+    codec,
+    transaction::{Transaction, coin::Lock},
+};
 use jsonrpsee::types::Params;
 use parking_lot::Mutex;
 use serde_json::{Value, json};

@@ -2,9 +2,9 @@
 
 use chain_core::{
     block::Block,
-    coin::{CoinTransaction, OutPoint},
     hash::{BlockHash, TxId},
     state::ViewError,
+    transaction::coin::{CoinTransaction, OutPoint},
     units::{Amount, Height},
 };
 use parking_lot::Mutex;

@@ -2,15 +2,17 @@
 
 use alloy_primitives::{Address, U256};
 use chain_core::{
-    account::{AccountTransaction, Fees},
     address,
-    coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Witness},
-    coinbase::Coinbase,
-    header::Header,
-    policy::{PolicyNode, ProofItem},
-    pow,
-    transaction::Transaction,
+    block::header::Header,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees},
+        coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Witness},
+        coinbase::Coinbase,
+        policy::{PolicyNode, ProofItem},
+    },
     units::Height,
+    work::pow,
 };
 use serde_json::{Map, Value, json};
 

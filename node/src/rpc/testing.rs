@@ -2,13 +2,15 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use chain_core::{
-    account::{AccountTransaction, Fees, Fields},
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     execute::{GATEWAY, withdraw_calldata},
-    sighash::sighash,
     spec::ChainSpec,
     state::StateView,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+        sighash::sighash,
+    },
     units::Amount,
 };
 use jsonrpsee::server::Methods;

@@ -1,7 +1,7 @@
 //! `txpool_*`: account transactions as in geth, and coin transactions beside them.
 
 use alloy_primitives::Address;
-use chain_core::{account::AccountTransaction, transaction::Transaction};
+use chain_core::transaction::{Transaction, account::AccountTransaction};
 use serde_json::{Map, Value, json};
 
 use super::{Context, Method, error::RpcResult, eth::quantity, eth_blocks::pending_transaction, params::Args, render};

@@ -2,12 +2,14 @@
 
 use alloy_primitives::{Address, B256, Bloom, Bytes, Log, U256, map::HashSet};
 use chain_core::{
-    account::Receipt,
     block::Block,
-    coin::{Coin, Lock, OutPoint},
     hash::TxId,
     state::{Account, AccountChange, BlockEffects, BlockUndo, StorageChange},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::Receipt,
+        coin::{Coin, Lock, OutPoint},
+    },
 };
 
 use super::{

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    coin::{Coin, OutPoint},
     state::Account,
+    transaction::coin::{Coin, OutPoint},
     trie::{Node, NodeKey},
 };
 use quick_cache::Weighter;

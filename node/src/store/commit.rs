@@ -6,8 +6,7 @@ use chain_core::{
     codec,
     execute::{ExecutedBlock, Reversal, undo_block},
     hash::TxId,
-    lthash::LtHash,
-    state::{Account, AccountChange, BlockEffects, BlockUndo, ViewError},
+    state::{Account, AccountChange, BlockEffects, BlockUndo, ViewError, lthash::LtHash},
     transaction::Transaction,
     units::Amount,
 };

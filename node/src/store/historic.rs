@@ -2,10 +2,9 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    coin::{Coin, OutPoint},
     hash::BlockHash,
-    lthash::LtHash,
-    state::{Account, StateView, ViewError},
+    state::{Account, StateView, ViewError, lthash::LtHash},
+    transaction::coin::{Coin, OutPoint},
     trie::{Node, NodeKey},
     units::Height,
 };

@@ -5,12 +5,14 @@
 
 use alloy_primitives::Address;
 use chain_core::{
-    account::{AccountTransaction, Receipt},
     block::Block,
-    coin::{Lock, OutPoint, Output},
     execute::withdrawals,
     hash::TxId,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Receipt},
+        coin::{Lock, OutPoint, Output},
+    },
     units::{Amount, Height},
 };
 

@@ -3,9 +3,8 @@
 use chain_core::{
     block::Block,
     hash::{BlockHash, TxId, keccak256},
-    lthash::LtHash,
     spec::ChainSpec,
-    state::BlockEffects,
+    state::{BlockEffects, lthash::LtHash},
     transaction::Transaction,
     trie::{EMPTY_ROOT, Nibbles, NodeKey},
 };

@@ -3,10 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     block::Block,
-    coin::{Coin, Lock, OutPoint},
     hash::{BlockHash, TxId},
-    lthash::LtHash,
-    state::{Account, StateView, ViewError},
+    state::{Account, StateView, ViewError, lthash::LtHash},
+    transaction::coin::{Coin, Lock, OutPoint},
     trie::{Node, NodeKey, NodeReader},
     units::Height,
 };

@@ -2,10 +2,12 @@
 
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
-    account::Receipt,
-    coin::{Coin, OutPoint},
+    block::header::Header,
     hash::{BlockHash, TxId},
-    header::Header,
+    transaction::{
+        account::Receipt,
+        coin::{Coin, OutPoint},
+    },
     units::{Amount, Gas, Height},
 };
 

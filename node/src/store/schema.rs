@@ -29,11 +29,11 @@
 
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
+    block::header::Header,
     codec,
-    coin::{Coin, KeyBytes, Lock, OutPoint, Output},
     hash::{BlockHash, TxId, sha256},
-    header::Header,
     state::Account,
+    transaction::coin::{Coin, KeyBytes, Lock, OutPoint, Output},
     units::{Amount, Height},
 };
 

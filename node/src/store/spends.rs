@@ -3,8 +3,10 @@
 use alloy_primitives::map::HashMap;
 use chain_core::{
     block::Block,
-    coin::{Coin, CoinTransaction, OutPoint},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, OutPoint},
+    },
 };
 
 /// Coins by outpoint, in some order.

@@ -4,12 +4,11 @@ use alloy_primitives::{Address, U256};
 use chain_core::{
     block::{Block, CheckedBlock},
     codec,
-    coin::{Coin, OutPoint},
     hash::BlockHash,
-    lthash::LtHash,
-    pow,
-    state::Account,
+    state::{Account, lthash::LtHash},
+    transaction::coin::{Coin, OutPoint},
     units::Height,
+    work::pow,
 };
 use std::sync::Arc;
 

@@ -2,9 +2,11 @@
 
 use chain_core::{
     Bytes,
-    check::{HashedBlock, decode_block},
+    block::{
+        check::{HashedBlock, decode_block},
+        header::Header,
+    },
     codec::{self, CodecError},
-    header::Header,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::sync::OnceLock;

@@ -1,6 +1,11 @@
 //! A block without the transactions that peers have already, and the short ids that stand for them.
 
-use chain_core::{Bytes, block::MAX_TRANSACTIONS, codec, hash::BlockHash, header::Header};
+use chain_core::{
+    Bytes,
+    block::{MAX_TRANSACTIONS, header::Header},
+    codec,
+    hash::BlockHash,
+};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;

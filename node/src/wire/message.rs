@@ -2,9 +2,9 @@
 
 use chain_core::{
     Bytes, U256,
+    block::header::Header,
     codec::{self, at_most},
     hash::{BlockHash, TxId},
-    header::Header,
     units::Height,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};

@@ -46,7 +46,7 @@ fn a_node_says_how_another_on_this_machine_joins_it() {
 fn a_node_that_looks_for_peers_before_it_mines_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data").to_str().unwrap().to_owned();
-    let address = chain_core::address::encode("tcrn", &chain_core::coin::Lock::Policy([3; 32]));
+    let address = chain_core::address::encode("tcrn", &chain_core::transaction::coin::Lock::Policy([3; 32]));
     let flags = ["--chain", "test", "--datadir", &data, "--mine", "--miner.threads", "1", "--miner.address", &address];
     let said = banner(&flags, "  mining ");
     let expected = "  mining    not yet: it looks for peers and their blocks first; then on 1 thread, pays to tcrn1";

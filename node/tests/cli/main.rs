@@ -247,7 +247,7 @@ fn a_running_node_is_asked_over_its_rpc() {
     let status: Value = serde_json::from_str(&success(&["status", "--rpc", &node.url, "--json"])).unwrap();
     assert_eq!((&status["chain"]["chain"], &status["peers"]), (&json!("dev"), &json!(0)));
     assert_eq!(status["node"]["version"], VERSION);
-    let lock = chain_core::coin::Lock::Policy([3; 32]);
+    let lock = chain_core::transaction::coin::Lock::Policy([3; 32]);
     let address = chain_core::address::encode("dcrn", &lock);
     let said = success(&["mine-to", &address, "--rpc", &node.url]);
     assert_eq!(
@@ -429,7 +429,7 @@ fn a_miner_elsewhere_has_a_token_that_only_mines() {
     let token = folder.path().join("token");
     let node = Running::start(&["--dev", "--http.mining-token", token.to_str().unwrap()]);
     let miner = cairn_miner::client::Node::new(&node.url, Some(&token)).unwrap();
-    let address = chain_core::address::encode("dcrn", &chain_core::coin::Lock::Policy([3; 32]));
+    let address = chain_core::address::encode("dcrn", &chain_core::transaction::coin::Lock::Policy([3; 32]));
     let request = cairn_miner::client::Request { address: Some(address.clone()), account: None };
     assert_eq!(miner.template(&request, None).unwrap().work.height, 1);
     let said = failure(&["mine-to", &address, "--rpc", &node.url, "--cookie", token.to_str().unwrap()]);
@@ -446,7 +446,7 @@ fn what_a_node_makes_is_for_its_owner_only() {
     let before = unsafe { libc::umask(0) };
     let mut running = Running::start(&flags);
     unsafe { libc::umask(before) };
-    let address = chain_core::address::encode("lcrn", &chain_core::coin::Lock::Policy([3; 32]));
+    let address = chain_core::address::encode("lcrn", &chain_core::transaction::coin::Lock::Policy([3; 32]));
     success(&["mine-to", &address, "--rpc", &running.url]);
     assert_eq!(running.signal(libc::SIGTERM), Some(0));
     let mut open = vec![data.clone()];

@@ -7,15 +7,16 @@
 
 use chain_core::{
     Address, Bytes, U256,
-    account::address_of,
-    block::Block,
-    coin::{KeyBytes, Lock, Output},
+    block::{Block, header::Header, merkle},
     execute::GATEWAY,
     hash::BlockHash,
-    header::Header,
-    merkle, pow,
     spec::{ChainSpec, GenesisAccount},
+    transaction::{
+        account::address_of,
+        coin::{KeyBytes, Lock, Output},
+    },
     units::{Amount, GRAINS_PER_CRN},
+    work::pow,
 };
 use secp256k1::{Keypair, SecretKey};
 use std::sync::{Arc, OnceLock};

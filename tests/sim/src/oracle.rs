@@ -8,12 +8,13 @@ use cairn_node::{
 use chain_core::{
     B256, U256,
     block::Block,
-    coin::{Lock, OutPoint},
     execute::withdrawals,
     hash::{BlockHash, TxId, keccak256},
-    lthash::LtHash,
-    state::StateView,
-    transaction::Transaction,
+    state::{StateView, lthash::LtHash},
+    transaction::{
+        Transaction,
+        coin::{Lock, OutPoint},
+    },
     trie::{EMPTY_ROOT, Nibbles, NodeKey},
     units::{Amount, Height},
 };

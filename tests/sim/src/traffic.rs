@@ -3,13 +3,15 @@
 use cairn_node::engine::Engine;
 use chain_core::{
     Address, Bytes, U256,
-    account::{AccountTransaction, Fees, Fields},
-    coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Signature, Witness},
     execute::{GATEWAY, withdraw_calldata, withdrawal_outpoint},
     hash::BlockHash,
-    sighash::sighash,
     state::StateView,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields},
+        coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Signature, Witness},
+        sighash::sighash,
+    },
     units::Amount,
 };
 use std::sync::Arc;

@@ -32,7 +32,7 @@ const DIRECTIONS: [(&str, &[&str]); 6] = [
 
 /// Crates that one place of a crate alone may name: the crate, the one that uses it, the place.
 const WALLS: [(&str, &str, &str); 12] = [
-    ("bincode", "", "chain-core/src/codec.rs"),
+    ("bincode", "", "chain-core/src/codec/mod.rs"),
     ("rocksdb", "", "node/src/store/rocks.rs"),
     ("libp2p", "", "node/src/net/"),
     ("yamux", "", "node/src/net/"),

@@ -2,10 +2,10 @@
 
 use alloy_primitives::{Address, B256, keccak256};
 use chain_core::{
-    account::{AccountTransaction, Fields},
     error::{ExecuteError, RuleError},
     execute::{Outcome, change_state, transition_with},
     state::{Diff, MemoryState, Overlay},
+    transaction::account::{AccountTransaction, Fields},
     vm::Inspector,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};

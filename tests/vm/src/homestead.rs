@@ -4,8 +4,8 @@
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use alloy_rlp::{Decodable, Header};
 use chain_core::{
-    account::{AccountTransaction, Fields, address_of},
     error::RuleError,
+    transaction::account::{AccountTransaction, Fields, address_of},
 };
 use secp256k1::{
     Message,

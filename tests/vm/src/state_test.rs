@@ -2,10 +2,10 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    account::{Authorization, Fees, Fields, address_of},
     execute::{Environment, MAX_TRANSACTION_GAS, Revision},
     hash::BlockHash,
     state::{Account, MemoryState},
+    transaction::account::{Authorization, Fees, Fields, address_of},
     units::Gas,
 };
 use serde_json::Value;

@@ -2,10 +2,10 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
-    account::AccountTransaction,
-    check::{AccountRules, check_account_transaction},
+    block::check::{AccountRules, check_account_transaction},
     error::RuleError,
     execute::{IntrinsicGas, MAX_TRANSACTION_GAS, Revision},
+    transaction::account::AccountTransaction,
     units::Gas,
 };
 use serde_json::Value;

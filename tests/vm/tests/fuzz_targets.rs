@@ -6,11 +6,13 @@ use cairn_vm_tests::{
     pool,
 };
 use chain_core::{
+    block::header::Header,
     codec,
-    coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Witness},
     hash::TxId,
-    header::Header,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Witness},
+    },
     units::Amount,
 };
 

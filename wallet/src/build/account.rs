@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 use chain_core::{
-    coin::Lock,
     execute::{GATEWAY, GATEWAY_GAS, IntrinsicGas, MAX_TRANSACTION_GAS, Revision, withdraw_calldata},
+    transaction::coin::Lock,
     units::{Amount, Gas},
 };
 

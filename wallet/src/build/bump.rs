@@ -2,8 +2,8 @@
 
 use alloy_primitives::U256;
 use chain_core::{
-    coin::{Lock, Output},
     execute::{IntrinsicGas, Revision},
+    transaction::coin::{Lock, Output},
     units::{Amount, Gas},
 };
 

@@ -1,8 +1,10 @@
 //! Payments in coins.
 
 use chain_core::{
-    coin::{Lock, Output, Witness},
-    policy::{Policy, PolicyNode},
+    transaction::{
+        coin::{Lock, Output, Witness},
+        policy::{Policy, PolicyNode},
+    },
     units::{Amount, Height},
 };
 
@@ -88,7 +90,7 @@ pub fn policy_request(
     terms: &Terms,
     order: &PolicyOrder,
 ) -> Result<Request, BuildError> {
-    let is_own = |key: &chain_core::coin::KeyBytes| own.coin(key, None).is_some();
+    let is_own = |key: &chain_core::transaction::coin::KeyBytes| own.coin(key, None).is_some();
     let mut sources = Vec::new();
     for coin in &funds.spendable {
         let age = terms.next().saturating_sub(coin.height.unwrap_or(terms.next()));
@@ -120,7 +122,7 @@ pub fn policy_request(
 fn opens_at(
     funds: &Funds,
     order: &PolicyOrder,
-    is_own: &dyn Fn(&chain_core::coin::KeyBytes) -> bool,
+    is_own: &dyn Fn(&chain_core::transaction::coin::KeyBytes) -> bool,
     next: Height,
 ) -> Option<Height> {
     let heights = |coin: &OwnCoin| {
@@ -164,7 +166,7 @@ pub(super) fn replacement(
         CoinOrder::Pay(_) => replaced.others,
         CoinOrder::All(_) => &[],
     };
-    let is_own = |key: &chain_core::coin::KeyBytes| own.coin(key, None).is_some();
+    let is_own = |key: &chain_core::transaction::coin::KeyBytes| own.coin(key, None).is_some();
     let mut sources = Vec::new();
     for coin in replaced.must.iter().chain(others) {
         let witness = match &coin.unlock {

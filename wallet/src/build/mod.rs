@@ -7,7 +7,7 @@ mod coin;
 use alloy_primitives::U256;
 use chain_core::{
     hash::{BlockHash, TxId},
-    policy::Policy,
+    transaction::policy::Policy,
     units::Amount,
 };
 

@@ -1,10 +1,12 @@
 use std::sync::LazyLock;
 
 use chain_core::{
-    coin::{Coin, KeyBytes, Lock, OutPoint, Output},
     execute::coin_fee,
     hash::{BlockHash, TxId},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, KeyBytes, Lock, OutPoint, Output},
+    },
 };
 use proptest::prelude::*;
 

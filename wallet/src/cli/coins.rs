@@ -1,6 +1,6 @@
 //! `coins`, `freeze`, `unfreeze`.
 
-use chain_core::coin::OutPoint;
+use chain_core::transaction::coin::OutPoint;
 use serde_json::{Value, json};
 
 use super::{

@@ -1,8 +1,10 @@
 //! Policies in words.
 
 use chain_core::{
-    coin::KeyBytes,
-    policy::{Policy, PolicyNode},
+    transaction::{
+        coin::KeyBytes,
+        policy::{Policy, PolicyNode},
+    },
     units::Height,
 };
 

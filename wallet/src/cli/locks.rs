@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use chain_core::{
-    coin::{KeyBytes, Signature},
-    policy::{AtHand, Policy, PolicyNode},
+    transaction::{
+        coin::{KeyBytes, Signature},
+        policy::{AtHand, Policy, PolicyNode},
+    },
     units::Height,
 };
 

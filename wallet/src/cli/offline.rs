@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chain_core::{coin::Lock, units::Amount};
+use chain_core::{transaction::coin::Lock, units::Amount};
 use serde_json::json;
 
 use super::{

@@ -1,9 +1,11 @@
 //! `policy`: addresses of several keys, times and secrets.
 
 use chain_core::{
-    coin::{KeyBytes, Lock},
     hash::sha256,
-    policy::{Policy, PolicyNode},
+    transaction::{
+        coin::{KeyBytes, Lock},
+        policy::{Policy, PolicyNode},
+    },
 };
 use serde_json::json;
 

@@ -7,8 +7,8 @@ use std::{
 
 use chain_core::{
     address,
-    coin::{KeyBytes, Lock},
     spec::ChainSpec,
+    transaction::coin::{KeyBytes, Lock},
 };
 use secp256k1::SecretKey;
 use serde_json::json;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chain_core::{coin::Lock, units::Amount};
+use chain_core::{transaction::coin::Lock, units::Amount};
 
 use super::{
     args::{BuildCommand, DepositArgs, SendArgs, TransferArgs, Wait, WithdrawArgs},

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use alloy_primitives::Address;
 use chain_core::{
-    coin::{Lock, OutPoint},
     hash::TxId,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Lock, OutPoint},
+    },
     units::{Amount, Height},
 };
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::U256;
 use chain_core::{
-    coin::{KeyBytes, Lock},
+    transaction::coin::{KeyBytes, Lock},
     units::Amount,
 };
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! `tx` and `fees`.
 
 use chain_core::{
-    coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     hash::TxId,
+    transaction::coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     units::{Amount, GRAINS_PER_CRN},
 };
 use serde_json::{Value, json};

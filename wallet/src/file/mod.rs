@@ -12,9 +12,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use alloy_primitives::Address;
 use bip39::Mnemonic;
 use chain_core::{
-    coin::{KeyBytes, OutPoint},
     hash::{BlockHash, TxId, sha256},
-    policy::Policy,
+    transaction::{
+        coin::{KeyBytes, OutPoint},
+        policy::Policy,
+    },
 };
 use secp256k1::SecretKey;
 use serde::{Deserialize, Serialize};

@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use chain_core::{
-    account::AccountTransaction,
     codec,
-    coin::{CoinTransaction, Lock, OutPoint, Witness},
     execute::GATEWAY,
     hash::{BlockHash, TxId},
-    policy::ProofItem,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::AccountTransaction,
+        coin::{CoinTransaction, Lock, OutPoint, Witness},
+        policy::ProofItem,
+    },
     units::{Amount, Height},
 };
 use serde::{Deserialize, Serialize};

@@ -80,9 +80,11 @@ fn a_link_to_a_wallet_stays_a_link_when_the_wallet_is_written() {
 fn sent(coins: u16, time: u64) -> Sent {
     use crate::request::{Body, CoinRequest, Input, OutputLine, Request};
     use chain_core::{
-        coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
         hash::TxId,
-        transaction::Transaction,
+        transaction::{
+            Transaction,
+            coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+        },
         units::Amount,
     };
     let lock = Lock::Key(KeyBytes([2; 32]));

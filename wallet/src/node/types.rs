@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    coin::OutPoint,
     hash::{BlockHash, TxId},
+    transaction::coin::OutPoint,
     units::{Amount, Height},
 };
 use serde::{Deserialize, Serialize};

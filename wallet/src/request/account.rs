@@ -2,10 +2,12 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use chain_core::{
-    account::{AccountTransaction, Fees, Fields},
     codec,
-    coin::Lock,
     execute::{GATEWAY, HISTORY, withdraw_calldata},
+    transaction::{
+        account::{AccountTransaction, Fees, Fields},
+        coin::Lock,
+    },
     units::{Amount, Gas},
 };
 use serde::{Deserialize, Serialize};

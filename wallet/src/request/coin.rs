@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use chain_core::{
-    check::{check_coin_transaction, spend_checks},
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    block::check::check_coin_transaction,
     hash::TxId,
-    policy::{Policy, PolicyNode, Proof},
-    sighash::{SignatureCheck, sighash},
+    transaction::{
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+        policy::{Policy, PolicyNode, Proof},
+        sighash::{SignatureCheck, sighash},
+        spend::spend_checks,
+    },
     units::{Amount, Height},
 };
 use serde::{Deserialize, Serialize};

@@ -167,7 +167,7 @@ impl<'a> OwnKeys<'a> {
 /// A wallet's own keys, by key, and the policies that it keeps.
 pub struct KeyTable {
     public: PublicKeys,
-    coins: HashMap<chain_core::coin::KeyBytes, (Branch, u32)>,
+    coins: HashMap<chain_core::transaction::coin::KeyBytes, (Branch, u32)>,
     accounts: HashMap<alloy_primitives::Address, u32>,
     policies: HashMap<[u8; 32], String>,
 }
@@ -187,7 +187,7 @@ pub enum Owner<'a> {
 
 impl KeyTable {
     /// Where a key stands, if it is the wallet's. A hint beyond the table is followed if it proves true.
-    pub fn coin(&self, key: &chain_core::coin::KeyBytes, hint: Option<KeyPath>) -> Option<(Branch, u32)> {
+    pub fn coin(&self, key: &chain_core::transaction::coin::KeyBytes, hint: Option<KeyPath>) -> Option<(Branch, u32)> {
         let hinted = || match hint {
             Some(KeyPath::Coin(branch, index)) => {
                 (self.public.coin_key(branch, index).ok()? == *key).then_some((branch, index))
@@ -208,17 +208,19 @@ impl KeyTable {
 
     /// What a lock is to this wallet. A key beyond the table counts as foreign, though it can be derived: no restore looks
     /// for it, so whoever names it in a file holds what is paid there to ransom.
-    pub fn owner(&self, lock: &chain_core::coin::Lock) -> Owner<'_> {
+    pub fn owner(&self, lock: &chain_core::transaction::coin::Lock) -> Owner<'_> {
         let found = match lock {
-            chain_core::coin::Lock::Key(key) => self.coins.get(key).map(|(branch, _)| Owner::Key(*branch)),
-            chain_core::coin::Lock::Account(address) => self.accounts.get(address).map(|_| Owner::Account),
-            chain_core::coin::Lock::Policy(hash) => self.policies.get(hash).map(|name| Owner::Policy(name)),
+            chain_core::transaction::coin::Lock::Key(key) => self.coins.get(key).map(|(branch, _)| Owner::Key(*branch)),
+            chain_core::transaction::coin::Lock::Account(address) => self.accounts.get(address).map(|_| Owner::Account),
+            chain_core::transaction::coin::Lock::Policy(hash) => {
+                self.policies.get(hash).map(|name| Owner::Policy(name))
+            }
         };
         found.unwrap_or(Owner::Foreign)
     }
 
     /// Whether a lock pays a key or an account of this wallet.
-    pub fn owns(&self, lock: &chain_core::coin::Lock) -> bool {
+    pub fn owns(&self, lock: &chain_core::transaction::coin::Lock) -> bool {
         matches!(self.owner(lock), Owner::Key(_) | Owner::Account)
     }
 }
@@ -279,7 +281,7 @@ impl Request {
     }
 
     /// The policies whose coins it spends.
-    pub fn policies(&self) -> Vec<&chain_core::policy::Policy> {
+    pub fn policies(&self) -> Vec<&chain_core::transaction::policy::Policy> {
         match &self.transaction {
             Body::Coin(coin) => coin.inputs.iter().filter_map(|input| input.policy.as_ref()).collect(),
             Body::Account(_) => Vec::new(),

@@ -1,9 +1,11 @@
 //! Satisfying policies: with what has been gathered, or in advance with what is expected.
 
 use chain_core::{
-    coin::{KeyBytes, Signature, Witness},
     hash::sha256,
-    policy::{AtHand, Policy, PolicyNode},
+    transaction::{
+        coin::{KeyBytes, Signature, Witness},
+        policy::{AtHand, Policy, PolicyNode},
+    },
     units::Height,
 };
 

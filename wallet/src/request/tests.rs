@@ -1,9 +1,11 @@
 use alloy_primitives::U256;
 use chain_core::{
-    coin::{Coin, KeyBytes, Lock, Witness},
     execute::{GATEWAY, withdraw_calldata},
     hash::{BlockHash, TxId, sha256},
-    policy::Policy,
+    transaction::{
+        coin::{Coin, KeyBytes, Lock, Witness},
+        policy::Policy,
+    },
     units::Amount,
 };
 use proptest::prelude::*;
@@ -110,9 +112,12 @@ fn a_payment_is_signed_offline_and_verifies_as_the_chain_verifies() {
     assert_eq!(Some(tx.txid()), request.txid());
     assert!(matches!(tx.witnesses[..], [Witness::Key(_)]));
     let lock = Lock::Key(one.key(Branch::Receive));
-    let spent =
-        [Coin { output: chain_core::coin::Output { amount: Amount(500_000_000), lock }, height: 100, coinbase: false }];
-    let checks = chain_core::check::spend_checks(&network().genesis, &tx, &spent, 201).unwrap();
+    let spent = [Coin {
+        output: chain_core::transaction::coin::Output { amount: Amount(500_000_000), lock },
+        height: 100,
+        coinbase: false,
+    }];
+    let checks = chain_core::transaction::spend::spend_checks(&network().genesis, &tx, &spent, 201).unwrap();
     assert!(checks.len() == 1 && checks[0].verify());
 }
 
@@ -307,7 +312,7 @@ fn estimates_are_as_large_as_what_is_signed() {
     let mut request = request(vec![policy_input(&both, 700_000)], vec![output(&people[0].address(Branch::Receive), 1)]);
     people.iter().for_each(|person| drop(person.sign(&mut request)));
     let Transaction::Coin(tx) = request.finish(201).unwrap() else { panic!("not of coins") };
-    let guessed = chain_core::coin::CoinTransaction { witnesses: vec![expected.witness], ..tx.clone() };
+    let guessed = chain_core::transaction::coin::CoinTransaction { witnesses: vec![expected.witness], ..tx.clone() };
     assert_eq!(guessed.gas(guessed.size()), tx.gas(tx.size()));
 }
 

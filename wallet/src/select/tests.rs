@@ -1,6 +1,6 @@
 use chain_core::{
-    coin::{KeyBytes, Lock},
     hash::TxId,
+    transaction::coin::{KeyBytes, Lock},
 };
 use proptest::prelude::*;
 

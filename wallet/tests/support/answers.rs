@@ -1,11 +1,14 @@
 //! What the mock node answers.
 
 use chain_core::{
-    check::{check_transaction, spend_checks},
+    block::check::check_transaction,
     codec,
-    coin::{Coin, OutPoint, Output as CoinOutput},
     hash::TxId,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, OutPoint, Output as CoinOutput},
+        spend::spend_checks,
+    },
     units::Amount,
 };
 use serde_json::{Value, json};

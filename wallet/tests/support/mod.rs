@@ -14,7 +14,11 @@ use std::{
 };
 
 use cairn_wallet::{file::WalletLock, network::Network, vault::Cost};
-use chain_core::{coin::OutPoint, hash::TxId, spec::ChainSpec, transaction::Transaction};
+use chain_core::{
+    hash::TxId,
+    spec::ChainSpec,
+    transaction::{Transaction, coin::OutPoint},
+};
 use serde_json::{Value, json};
 
 use self::answers::answer;

@@ -2,11 +2,13 @@
 
 use super::lab::*;
 use crate::{
-    account::{Fees, Fields},
     error::RuleError,
     execute::{BlockBuilder, MAX_INITCODE, MAX_TRANSACTION_GAS, execute_block},
     state::Account,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{Fees, Fields},
+    },
 };
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 

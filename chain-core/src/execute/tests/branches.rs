@@ -2,13 +2,15 @@
 
 use super::lab::*;
 use crate::{
-    account::Fields,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Witness},
     error::{Penalty, RuleError},
     execute::{GATEWAY, withdraw_calldata, withdrawal_outpoint},
-    policy::{Policy, Proof, ProofItem},
     state::Account,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::Fields,
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Witness},
+        policy::{Policy, Proof, ProofItem},
+    },
     units::Amount,
     vm::{
         opcode::*,

@@ -3,12 +3,14 @@
 use super::lab::*;
 use crate::{
     codec,
-    coin::{Coin, KeyBytes, Lock, OutPoint, Witness},
     error::RuleError,
     execute::coin_fee,
-    policy::{Policy, Proof, ProofItem},
     state::Account,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, KeyBytes, Lock, OutPoint, Witness},
+        policy::{Policy, Proof, ProofItem},
+    },
     units::{Amount, AmountOverflow},
 };
 use alloy_primitives::{Bytes, U256};
@@ -282,7 +284,7 @@ fn the_coin_digest_is_that_of_the_coins_whatever_their_history() {
     let coin = lab.coin(COIN);
     let tx = lab.spend(&[coin], &[output(1, lock(2)), output(COIN - 1 - FEE, lock(1))]);
     let executed = lab.connect(&[Transaction::Coin(tx)]);
-    let mut digest = crate::lthash::LtHash::default();
+    let mut digest = crate::state::lthash::LtHash::default();
     for (outpoint, coin) in &lab.state.coins {
         let Coin { output, height, coinbase } = *coin;
         digest.add(&codec::encode(&(outpoint, output.amount, output.lock, height, coinbase)));

@@ -2,8 +2,11 @@
 
 use super::lab::*;
 use crate::{
-    coin::Lock, coinbase::Coinbase, error::RuleError, execute::BlockBuilder, state::BlockEffects,
-    transaction::Transaction, units::Amount,
+    error::RuleError,
+    execute::BlockBuilder,
+    state::BlockEffects,
+    transaction::{Transaction, coin::Lock, coinbase::Coinbase},
+    units::Amount,
 };
 use alloy_primitives::{Address, B256, U256};
 

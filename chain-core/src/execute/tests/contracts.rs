@@ -3,10 +3,10 @@
 
 use super::lab::*;
 use crate::{
-    account::Fields,
     execute::{GATEWAY, GATEWAY_GAS, HISTORY, HISTORY_CODE, withdraw_calldata, withdrawal_outpoint, withdrawals},
     hash::BlockHash,
     state::Account,
+    transaction::account::Fields,
     units::Amount,
     vm::{
         opcode::*,

@@ -2,16 +2,18 @@
 
 use super::lab::*;
 use crate::{
-    account::Fields,
     codec,
-    coin::{Coin, KeyBytes, Lock},
     error::RuleError,
     execute::{
         GATEWAY, GATEWAY_GAS, IntrinsicGas, Revision, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
         withdrawal_outpoint, withdrawals,
     },
     state::Account,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::Fields,
+        coin::{Coin, KeyBytes, Lock},
+    },
     units::{Amount, WEI_PER_GRAIN},
 };
 use alloy_primitives::{Bytes, U256};

@@ -6,21 +6,21 @@ use secp256k1::{Keypair, SecretKey};
 use std::collections::BTreeMap;
 
 use crate::{
-    account::{AccountTransaction, Fees, Fields, address_of},
-    block::{Block, CheckedBlock},
-    check::check_block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
-    coinbase::Coinbase,
+    block::{Block, CheckedBlock, check::check_block, header::Header, merkle},
     error::{ExecuteError, RuleError},
     execute::{BlockBuilder, BlockContext, ExecutedBlock, encode_account, execute_block, undo_block},
     hash::{BlockHash, TxId},
-    header::Header,
-    merkle, pow,
-    sighash::sighash,
     spec::ChainSpec,
     state::{Account, BlockEffects, MemoryState},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields, address_of},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+        coinbase::Coinbase,
+        sighash::sighash,
+    },
     units::{Amount, Height},
+    work::pow,
 };
 
 pub const GWEI: u64 = 1_000_000_000;

@@ -2,12 +2,14 @@
 
 use super::lab::*;
 use crate::{
-    account::Fields,
-    coin::{Coin, Lock, OutPoint, Output, Witness},
     execute::{BlockBuilder, GATEWAY, undo_block, withdraw_calldata},
-    policy::{Policy, Proof, ProofItem},
     state::{Account, BlockUndo, MemoryState},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::Fields,
+        coin::{Coin, Lock, OutPoint, Output, Witness},
+        policy::{Policy, Proof, ProofItem},
+    },
     units::{Amount, WEI_PER_GRAIN},
     vm::{
         opcode::*,

@@ -2,8 +2,6 @@
 
 use super::lab::*;
 use crate::{
-    account::Fields,
-    coin::Lock,
     error::ExecuteError,
     execute::{
         BlockBuilder, BlockContext, GATEWAY, HISTORY, HISTORY_CODE, execute_block, undo_block, withdraw_calldata,
@@ -11,7 +9,7 @@ use crate::{
     },
     hash::BlockHash,
     state::{Account, BlockEffects},
-    transaction::Transaction,
+    transaction::{Transaction, account::Fields, coin::Lock},
     units::Amount,
     vm::{
         opcode::*,

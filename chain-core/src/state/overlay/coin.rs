@@ -6,8 +6,8 @@ use super::{
     ids::{CoinId, number},
 };
 use crate::{
-    coin::{Coin, OutPoint},
     error::ViewError,
+    transaction::coin::{Coin, OutPoint},
 };
 
 impl Overlay<'_> {

@@ -4,8 +4,8 @@ use alloy_primitives::{Address, B256, Bytes};
 
 use super::{Overlay, entry::CoinStatus};
 use crate::{
-    coin::{Coin, OutPoint},
     state::effects::{AccountChange, StorageChange},
+    transaction::coin::{Coin, OutPoint},
 };
 
 /// All that differs from the view. Storage roots are still those of the view.

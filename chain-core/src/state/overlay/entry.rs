@@ -4,8 +4,8 @@ use alloy_primitives::{Address, B256, U256};
 
 use super::ids::{AccountId, CoinId, SlotId};
 use crate::{
-    coin::{Coin, OutPoint},
     state::view::Account,
+    transaction::coin::{Coin, OutPoint},
     vm::Code,
 };
 

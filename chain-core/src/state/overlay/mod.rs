@@ -26,7 +26,7 @@ use alloy_primitives::{
 
 use super::view::StateView;
 use crate::{
-    coin::OutPoint,
+    transaction::coin::OutPoint,
     vm::{Code, Machine},
 };
 use entry::{AccountEntry, CoinEntry, Entry, SlotEntry, TransientEntry};

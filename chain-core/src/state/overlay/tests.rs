@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::{
-    coin::{Coin, KeyBytes, Lock, Output},
     hash::TxId,
     state::{Account, MemoryState},
+    transaction::coin::{Coin, KeyBytes, Lock, Output},
     units::Amount,
 };
 use alloy_primitives::{Address, B256, Bytes, LogData, keccak256};

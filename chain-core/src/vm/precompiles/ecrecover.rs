@@ -7,7 +7,7 @@ use secp256k1::{
 };
 
 use super::result::{PrecompileResult, charge, padded};
-use crate::{account::address_of, units::Gas};
+use crate::{transaction::account::address_of, units::Gas};
 
 const PRICE: Gas = 3_000;
 

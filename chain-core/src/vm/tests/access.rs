@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256, U256};
 
 use super::{assembler::program, kit::*};
 use crate::{
-    account::Fields,
+    transaction::account::Fields,
     units::Gas,
     vm::{Status, opcode::*},
 };

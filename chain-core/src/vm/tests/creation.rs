@@ -7,9 +7,9 @@ use super::{
     kit::*,
 };
 use crate::{
-    account::Fields,
     execute::MAX_INITCODE,
     state::Account,
+    transaction::account::Fields,
     vm::{Halt, Status, opcode::*},
 };
 

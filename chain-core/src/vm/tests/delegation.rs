@@ -6,7 +6,7 @@ use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
 
 use super::{assembler::program, kit::*};
 use crate::{
-    account::{Authorization, Fields, address_of},
+    transaction::account::{Authorization, Fields, address_of},
     units::Gas,
     vm::{Status, delegation, opcode::*},
 };

@@ -4,10 +4,10 @@ use alloy_primitives::{Address, B256, Bytes, U256};
 
 use super::assembler::Program;
 use crate::{
-    account::{Fees, Fields},
     error::{ExecuteError, RuleError},
     execute::{Environment, Outcome, Revision, transition},
     state::{Account, Diff, MemoryState, Overlay},
+    transaction::account::{Fees, Fields},
     units::Gas,
     vm::Status,
 };

@@ -8,12 +8,13 @@ use super::{
     kit::*,
 };
 use crate::{
-    account::Fields,
-    coin::{Coin, OutPoint},
     execute::transition,
     hash::BlockHash,
-    lthash::LtHash,
-    state::{MemoryState, Overlay, StateView, ViewError},
+    state::{MemoryState, Overlay, StateView, ViewError, lthash::LtHash},
+    transaction::{
+        account::Fields,
+        coin::{Coin, OutPoint},
+    },
     trie::{Node, NodeKey},
     units::{Gas, Height},
     vm::{Status, code::ANALYSES, opcode::*},

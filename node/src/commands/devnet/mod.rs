@@ -9,7 +9,7 @@ mod stop;
 
 use chain_core::{
     address,
-    coin::{KeyBytes, Lock},
+    transaction::coin::{KeyBytes, Lock},
 };
 use std::{
     io::BufRead,

@@ -1,7 +1,7 @@
 //! A real reorganisation on demand: two branches are mined apart, then the network heals and the one with more work wins.
 
 use cairn_miner::{Event, Midstate, Miner, Work};
-use chain_core::{block::Block, codec, pow};
+use chain_core::{block::Block, codec, work::pow};
 use serde_json::{Value, json};
 use std::{
     sync::mpsc::{self, RecvTimeoutError},

@@ -3,7 +3,7 @@
 //! A window moves up the best branch. Its missing blocks are asked for in runs, lowest first, of whoever has them and is
 //! least busy. If the lowest one does not come, it is asked of another peer; a peer that so holds up a window is dropped.
 
-use chain_core::{Bytes, check::HashedBlock, error::RuleError, hash::BlockHash, headers::Status, units::Height};
+use chain_core::{Bytes, block::check::HashedBlock, error::RuleError, hash::BlockHash, headers::Status, units::Height};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::requests::Question;

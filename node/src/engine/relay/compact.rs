@@ -2,12 +2,14 @@
 
 use chain_core::{
     Bytes,
-    block::Block,
-    check::{HashedBlock, decode_block},
+    block::{
+        Block,
+        check::{HashedBlock, decode_block},
+        merkle,
+    },
     codec,
     hash::BlockHash,
     headers::{HeaderInfo, Status},
-    merkle,
     transaction::Transaction,
 };
 use std::{

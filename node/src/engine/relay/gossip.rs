@@ -3,7 +3,7 @@
 use chain_core::{
     hash::BlockHash,
     headers::{HeaderContext, HeaderError, Status},
-    pow,
+    work::pow,
 };
 use std::collections::{BTreeMap, VecDeque};
 

@@ -7,11 +7,11 @@
 
 use chain_core::{
     U256,
+    block::header::Header,
     hash::BlockHash,
-    header::Header,
     headers::{HeaderContext, HeaderError, Status},
-    pow,
     units::Height,
+    work::pow,
 };
 
 use super::{peers::Peer, requests::Question};

@@ -1,7 +1,10 @@
 //! Transactions that need not be asked for: those that blocks brought lately, and those that this node refuses until the next
 //! block, whatever their witnesses are.
 
-use chain_core::{coin::Witness, hash::TxId, transaction::Transaction};
+use chain_core::{
+    hash::TxId,
+    transaction::{Transaction, coin::Witness},
+};
 
 use super::known::Known;
 use crate::{engine::SubmitError, mempool::MempoolError};

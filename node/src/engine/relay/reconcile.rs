@@ -1,6 +1,6 @@
 //! Pools that were apart find what they lack: short ids of all that is there, then the transactions of those unknown.
 
-use chain_core::{Bytes, hash::TxId, merkle};
+use chain_core::{Bytes, block::merkle, hash::TxId};
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::{requests::Question, serve::LONG, work::PeerWork};

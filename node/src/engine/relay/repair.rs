@@ -2,7 +2,7 @@
 
 use chain_core::{
     Bytes,
-    check::{HashedBlock, check_hashed_block},
+    block::check::{HashedBlock, check_hashed_block},
     error::RuleError,
     hash::BlockHash,
     headers::Status,

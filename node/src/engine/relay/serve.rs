@@ -1,9 +1,10 @@
 //! Answers to what peers ask.
 
 use chain_core::{
-    Bytes, codec,
+    Bytes,
+    block::header::Header,
+    codec,
     hash::{BlockHash, TxId},
-    header::Header,
     headers::Status,
 };
 

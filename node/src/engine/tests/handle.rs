@@ -87,7 +87,7 @@ fn replays_stored_blocks_while_it_answers() {
     let blocks = kit.twin().mine_many(200);
     let mut store = Store::with_kv(Arc::new(kit.kv.clone()), &kit.spec, &StoreConfig::default()).unwrap();
     for (height, block) in (1..).zip(&blocks) {
-        store.put_body(height, &chain_core::check::check_block(&kit.spec, block.clone()).unwrap()).unwrap();
+        store.put_body(height, &chain_core::block::check::check_block(&kit.spec, block.clone()).unwrap()).unwrap();
     }
     drop(store);
     let handle = start(&kit);
@@ -125,7 +125,7 @@ fn a_last_flush_that_fails_is_a_failure_of_the_node() {
     let blocks = kit.twin().mine_many(100);
     let mut store = Store::with_kv(Arc::new(kit.kv.clone()), &kit.spec, &StoreConfig::default()).unwrap();
     for (height, block) in (1..).zip(blocks) {
-        store.put_body(height, &chain_core::check::check_block(&kit.spec, block).unwrap()).unwrap();
+        store.put_body(height, &chain_core::block::check::check_block(&kit.spec, block).unwrap()).unwrap();
     }
     drop(store);
     // It connects some of the blocks before it hears that it is to stop, and all of that waits for the last flush.

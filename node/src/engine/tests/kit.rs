@@ -2,15 +2,17 @@
 
 use chain_core::{
     Address, U256,
-    account::{AccountTransaction, Fees, Fields, address_of},
-    block::Block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    block::{Block, merkle},
     hash::{BlockHash, TxId},
-    merkle, pow,
-    sighash::sighash,
     spec::{ChainSpec, GenesisAccount},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields, address_of},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+        sighash::sighash,
+    },
     units::{Amount, Height},
+    work::pow,
 };
 use secp256k1::{Keypair, SecretKey};
 use std::sync::Arc;

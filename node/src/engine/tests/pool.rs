@@ -2,12 +2,14 @@
 
 use chain_core::{
     Address, U256,
-    account::AccountTransaction,
-    coin::{Coin, Lock, OutPoint, Output, Signature, Witness},
     error::RuleError,
     execute::{GATEWAY, withdraw_calldata, withdrawal_outpoint},
     hash::TxId,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::AccountTransaction,
+        coin::{Coin, Lock, OutPoint, Output, Signature, Witness},
+    },
     units::Amount,
 };
 
@@ -314,10 +316,10 @@ fn a_spend_of_a_withdrawal_falls_with_the_block_that_held_it_and_comes_back_with
 #[test]
 fn account_transactions_that_can_never_stand_are_refused_by_rule() {
     let mut kit = Kit::new();
-    let mut refusal = |change: &dyn Fn(&mut chain_core::account::Fields)| {
+    let mut refusal = |change: &dyn Fn(&mut chain_core::transaction::account::Fields)| {
         let mut fields = transfer_fields(0, 2);
         change(&mut fields);
-        let tx = chain_core::account::AccountTransaction::sign(fields, &secret(1)).unwrap();
+        let tx = chain_core::transaction::account::AccountTransaction::sign(fields, &secret(1)).unwrap();
         rule(kit.submit(&tx).unwrap_err())
     };
     let expected = RuleError::ChainId { got: 1, expected: 1337 };

@@ -5,7 +5,7 @@ use crate::{
     engine::{Action, BlockOutcome, Event, NodeEvent, PeerId, Reply, Source, SubmitBlockError, SubmitError},
     store::{Store, StoreConfig, StoreError, memory::Faults},
 };
-use chain_core::{check::check_block, transaction::Transaction};
+use chain_core::{block::check::check_block, transaction::Transaction};
 use std::sync::Arc;
 
 #[test]

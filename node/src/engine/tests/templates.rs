@@ -2,10 +2,12 @@
 
 use chain_core::{
     Address, U256,
-    account::{AccountTransaction, Authorization},
-    coin::{Lock, Output},
     hash::{TxId, keccak256},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Authorization},
+        coin::{Lock, Output},
+    },
     units::Amount,
 };
 use proptest::prelude::*;

@@ -1,6 +1,10 @@
 //! Queues of account transactions, and their place in the common ranking.
 
-use chain_core::{U256, account::Fields, error::RuleError, transaction::Transaction};
+use chain_core::{
+    U256,
+    error::RuleError,
+    transaction::{Transaction, account::Fields},
+};
 
 use super::lab::{GWEI, Lab, call, confirmed, crn, fee_for, prepared, sender, spend};
 use crate::mempool::{Change, EntryStatus, MempoolConfig, MempoolError, Prepared, RemovalReason, SubmitError};
@@ -116,7 +120,8 @@ fn a_fee_cap_that_no_block_can_accept_is_refused() {
     let mut lab = Lab::new();
     let Transaction::Account(tx) = &*call(1, 0, 1, 0).transaction else { panic!() };
     let mut fields = tx.fields().clone();
-    fields.fees = chain_core::account::Fees::Dynamic { max_fee: U256::from(GWEI - 1), max_priority_fee: U256::ZERO };
+    fields.fees =
+        chain_core::transaction::account::Fees::Dynamic { max_fee: U256::from(GWEI - 1), max_priority_fee: U256::ZERO };
     match lab.submit(prepared(1, fields)) {
         Err(SubmitError::Rule(rule)) => {
             assert_eq!(rule, RuleError::FeeCapTooLow { got: U256::from(GWEI - 1), base_fee: GWEI });

@@ -1,6 +1,6 @@
 //! Chains of unconfirmed coins: limits, packages, children that pay for their parents.
 
-use chain_core::{coin::CoinTransaction, hash::TxId, units::Amount};
+use chain_core::{hash::TxId, transaction::coin::CoinTransaction, units::Amount};
 
 use super::lab::{COIN, Lab, confirmed, fee_for, made, spend};
 use crate::mempool::{EntryStatus, MempoolConfig, MempoolError, types::LockPending};

@@ -2,12 +2,14 @@
 
 use chain_core::{
     Address, Bytes, U256,
-    account::{AccountTransaction, Fees, Fields},
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
     hash::{BlockHash, TxId},
     spec::ChainSpec,
     state::{Account, MemoryState},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    },
     units::{Amount, Height},
 };
 use secp256k1::SecretKey;
@@ -193,14 +195,14 @@ pub(super) fn prepared(number: u8, fields: Fields) -> Prepared {
     let tx = AccountTransaction::sign(fields, &key).unwrap();
     let txid = TxId(tx.hash().0);
     let transaction = Arc::new(Transaction::Account(tx));
-    let leaf = chain_core::merkle::leaf(&transaction);
+    let leaf = chain_core::block::merkle::leaf(&transaction);
     Prepared { txid, leaf, size: transaction.encode().len(), transaction, sender: Some(sender(number)) }
 }
 
 impl From<&CoinTransaction> for Prepared {
     fn from(tx: &CoinTransaction) -> Self {
         let transaction = Arc::new(Transaction::Coin(tx.clone()));
-        let leaf = chain_core::merkle::leaf(&transaction);
+        let leaf = chain_core::block::merkle::leaf(&transaction);
         Self { txid: tx.txid(), leaf, size: tx.size(), transaction, sender: None }
     }
 }

@@ -1,6 +1,11 @@
 //! Replacement: at a tenth more, never for free, never of too many.
 
-use chain_core::{U256, account::Fees, hash::TxId, transaction::Transaction, units::Amount};
+use chain_core::{
+    U256,
+    hash::TxId,
+    transaction::{Transaction, account::Fees},
+    units::Amount,
+};
 
 use super::lab::{GWEI, Lab, call, confirmed, fee_for, made, prepared, spend};
 use crate::mempool::{Change, MempoolError, RemovalReason};
@@ -30,7 +35,7 @@ fn a_larger_replacement_pays_a_tenth_more_for_each_gas() {
     let mut lab = Lab::new();
     let old = spend(&[confirmed(0)], 1, 10_000);
     lab.submit(&old).unwrap();
-    let gas = |tx: &chain_core::coin::CoinTransaction| u128::from(tx.gas(tx.size()));
+    let gas = |tx: &chain_core::transaction::coin::CoinTransaction| u128::from(tx.gas(tx.size()));
     let mut large = spend(&[confirmed(0)], 3, 11_000);
     let needed = (10_000 * gas(&large) * 11).div_ceil(10 * gas(&old)) as u64;
     let refused = MempoolError::ReplacementFee { count: 1, got: Amount(11_000), needed: Amount(needed) };

@@ -1,6 +1,9 @@
 //! A full pool that few senders try to keep for themselves.
 
-use chain_core::{U256, account::Fields, transaction::Transaction};
+use chain_core::{
+    U256,
+    transaction::{Transaction, account::Fields},
+};
 
 use super::lab::{GWEI, Lab, cheap_call, confirmed, crn, fee_for, prepared, spend};
 use crate::mempool::{Change, MempoolConfig, MempoolError, Prepared, RemovalReason};

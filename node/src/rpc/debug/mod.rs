@@ -7,11 +7,10 @@ mod steps;
 use alloy_primitives::B256;
 use chain_core::{
     Address,
-    account::AccountTransaction,
     block::Block,
     execute::{BlockContext, Outcome, Replay},
     hash::TxId,
-    transaction::Transaction,
+    transaction::{Transaction, account::AccountTransaction},
     units::{Gas, Height},
 };
 use serde::Serialize;

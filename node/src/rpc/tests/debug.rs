@@ -1,7 +1,7 @@
 //! Traces.
 
 use alloy_primitives::{Address, Bytes, hex};
-use chain_core::account::AccountTransaction;
+use chain_core::transaction::account::AccountTransaction;
 use serde_json::{Value, json};
 
 use super::{account, raw};

@@ -2,9 +2,11 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
-    account::{AccountTransaction, Fees, Fields},
-    coin::Lock,
     execute::{GATEWAY, withdraw_calldata},
+    transaction::{
+        account::{AccountTransaction, Fees, Fields},
+        coin::Lock,
+    },
     trie::verify_proof,
 };
 use serde_json::{Value, json};

@@ -13,11 +13,13 @@ use super::*;
 use crate::dev::ACCOUNTS;
 use alloy_primitives::{Address, U256};
 use chain_core::{
-    account::AccountTransaction,
     block::Block,
     codec,
-    coin::{Coin, Lock, OutPoint, Output},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::AccountTransaction,
+        coin::{Coin, Lock, OutPoint, Output},
+    },
     units::Amount,
 };
 use serde_json::json;

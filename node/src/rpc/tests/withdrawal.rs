@@ -1,7 +1,7 @@
 //! Coins that account transactions withdraw, found from either side.
 
 use super::{super::testing::withdrawal, *};
-use chain_core::{coin::Output, execute::withdrawal_outpoint, units::Amount};
+use chain_core::{execute::withdrawal_outpoint, transaction::coin::Output, units::Amount};
 
 // GW-6
 #[test]

@@ -2,19 +2,18 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use chain_core::{
-    account::{AccountTransaction, Fees, Fields},
-    block::Block,
-    check::check_block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    block::{Block, check::check_block, header::Header, merkle},
     execute::{
         BlockBuilder, BlockContext, ExecutedBlock, GATEWAY, execute_block, withdraw_calldata, withdrawal_outpoint,
     },
     hash::TxId,
-    header::Header,
-    merkle,
     spec::{ChainSpec, GenesisAccount, StorageWord},
     state::{BlockEffects, MemoryState, StateView},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    },
     units::{Amount, Height},
 };
 use std::{ops::ControlFlow, sync::Arc};

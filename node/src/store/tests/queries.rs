@@ -2,11 +2,13 @@
 
 use alloy_primitives::{Address, U256};
 use chain_core::{
-    coin::{Coin, Lock, OutPoint},
     execute::withdrawal_outpoint,
     hash::TxId,
     state::StateView,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, Lock, OutPoint},
+    },
     units::Amount,
 };
 use proptest::prelude::*;

@@ -3,14 +3,14 @@
 
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
-    block::Block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
-    coinbase::Coinbase,
+    block::{Block, header::Header},
     hash::{BlockHash, TxId},
-    header::Header,
-    lthash::LtHash,
-    state::{BlockEffects, StateView},
-    transaction::Transaction,
+    state::{BlockEffects, StateView, lthash::LtHash},
+    transaction::{
+        Transaction,
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+        coinbase::Coinbase,
+    },
     trie::EMPTY_ROOT,
     units::{Amount, Height},
 };

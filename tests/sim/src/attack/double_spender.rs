@@ -6,9 +6,11 @@
 use cairn_node::engine::Engine;
 use chain_core::{
     block::Block,
-    coin::{OutPoint, Output},
     state::StateView,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{OutPoint, Output},
+    },
     units::{Amount, Height},
 };
 use std::collections::BTreeMap;

@@ -5,7 +5,12 @@ use cairn_node::{
     store::BlockRef,
     wire::{Body, CompactBlock, Request, Response, ShortId},
 };
-use chain_core::{Bytes, block::Block, codec, hash::BlockHash, header::Header};
+use chain_core::{
+    Bytes,
+    block::{Block, header::Header},
+    codec,
+    hash::BlockHash,
+};
 
 use super::Strategy;
 use crate::{random::Random, world::Context};

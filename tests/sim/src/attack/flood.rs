@@ -6,8 +6,8 @@ use cairn_node::{
 };
 use chain_core::{
     Bytes, U256,
+    block::header::Header,
     hash::{BlockHash, TxId},
-    header::Header,
     headers::HeaderContext,
 };
 

@@ -6,12 +6,13 @@ use cairn_node::{
 };
 use chain_core::{
     B256, Bytes,
-    block::Block,
+    block::{Block, merkle},
     codec,
-    coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
     hash::{BlockHash, TxId},
-    merkle,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    },
     units::Amount,
 };
 use std::collections::BTreeMap;

@@ -4,7 +4,11 @@ use cairn_node::{
     engine::{InboundId, PeerAction, PeerEvent, PeerId},
     wire::{Request, Response, Status},
 };
-use chain_core::{U256, coin::Output, transaction::Transaction, units::Amount};
+use chain_core::{
+    U256,
+    transaction::{Transaction, coin::Output},
+    units::Amount,
+};
 
 use super::Strategy;
 use crate::{

@@ -8,13 +8,15 @@ use cairn_node::{
 };
 use chain_core::{
     Address, Bytes, U256,
-    account::{AccountTransaction, Fees, Fields},
     block::Block,
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
     execute::{withdraw_calldata, withdrawal_outpoint},
     hash::{BlockHash, TxId},
     state::StateView,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields},
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
+    },
     units::Amount,
 };
 use std::collections::BTreeMap;

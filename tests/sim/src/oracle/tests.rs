@@ -2,9 +2,8 @@
 
 use chain_core::{
     Address,
-    coin::Output,
-    coinbase::Coinbase,
-    header::Header,
+    block::header::Header,
+    transaction::{coin::Output, coinbase::Coinbase},
     units::{Amount, WEI_PER_GRAIN},
 };
 

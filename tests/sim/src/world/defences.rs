@@ -7,11 +7,10 @@ use cairn_node::{
 };
 use chain_core::{
     codec,
-    coin::Output,
     error::RuleError,
     execute::withdrawal_outpoint,
     hash::{BlockHash, TxId},
-    transaction::Transaction,
+    transaction::{Transaction, coin::Output},
     units::Amount,
 };
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,7 +2,7 @@
 //! changes nothing, for such times have no memory.
 
 use cairn_node::engine::{Event, Source};
-use chain_core::{block::Block, coin::OutPoint};
+use chain_core::{block::Block, transaction::coin::OutPoint};
 
 use super::{Happening, Phase, World, driver::MINED, links::name};
 use crate::{

@@ -5,9 +5,9 @@
 
 use alloy_primitives::{Address, B256, Bytes, TxKind, U256, keccak256, map::B256Map};
 use chain_core::{
-    account::{Fees, Fields},
     execute::{Environment, Outcome, Revision, transition},
     state::{MemoryState, Overlay},
+    transaction::account::{Fees, Fields},
     units::Gas,
     vm::Status,
 };

@@ -3,9 +3,9 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use cairn_vm_tests::state_test::Genesis;
 use chain_core::{
-    account::Fields,
     execute::transition,
     state::{MemoryState, Overlay},
+    transaction::account::Fields,
     units::Gas,
 };
 use revm::ExecuteEvm;

@@ -2,21 +2,25 @@
 
 use alloy_primitives::{Address, Bytes, U256};
 use chain_core::{
-    account::{AccountTransaction, Fees, Fields},
-    block::Block,
-    check::{check_block, check_hashed_block, decode_block},
+    block::{
+        Block,
+        check::{check_block, check_hashed_block, decode_block},
+        header::Header,
+        merkle,
+    },
     codec,
-    coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Witness},
-    coinbase::Coinbase,
     error::ExecuteError,
     execute::{BlockBuilder, BlockContext, GATEWAY, execute_block, undo_block, withdraw_calldata},
     hash::{BlockHash, TxId},
-    header::Header,
-    merkle,
-    policy::{Policy, Proof, ProofItem},
     spec::ChainSpec,
     state::{Account, MemoryState},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields},
+        coin::{Coin, CoinTransaction, Lock, OutPoint, Output, Witness},
+        coinbase::Coinbase,
+        policy::{Policy, Proof, ProofItem},
+    },
     units::Amount,
 };
 use std::sync::LazyLock;

@@ -1,7 +1,7 @@
 //! A case: a state, a block, and transactions that run one after the other.
 
 use alloy_primitives::Address;
-use chain_core::{account::Fields, execute::Environment};
+use chain_core::{execute::Environment, transaction::account::Fields};
 use std::fmt;
 
 use super::world::World;

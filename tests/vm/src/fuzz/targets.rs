@@ -3,16 +3,17 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
-    account::{AccountTransaction, Receipt},
-    block::Block,
+    block::{Block, header::Header},
     codec,
-    coin::{Coin, CoinTransaction, Lock},
     error::ExecuteError,
     execute::{Environment, MAX_TRANSACTION_GAS, Revision, transition},
-    header::Header,
-    policy::Policy,
     state::{BlockUndo, Overlay, ViewError},
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Receipt},
+        coin::{Coin, CoinTransaction, Lock},
+        policy::Policy,
+    },
     trie::{EMPTY_ROOT, LeafChange, Node, NodeKey, NodeReader, prove, update, verify_proof},
 };
 use serde::{Serialize, de::DeserializeOwned};

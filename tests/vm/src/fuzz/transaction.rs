@@ -3,8 +3,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use alloy_rlp::Encodable;
 use chain_core::{
-    account::{Authorization, Fees, Fields, address_of},
     execute::Revision,
+    transaction::account::{Authorization, Fees, Fields, address_of},
 };
 use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
 use std::sync::LazyLock;

@@ -2,10 +2,9 @@
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256, keccak256};
 use chain_core::{
-    coin::{Coin, OutPoint},
     hash::BlockHash,
-    lthash::LtHash,
-    state::{Account, Diff, StateView, ViewError},
+    state::{Account, Diff, StateView, ViewError, lthash::LtHash},
+    transaction::coin::{Coin, OutPoint},
     trie::{EMPTY_ROOT, Node, NodeKey},
     units::Height,
 };

@@ -6,8 +6,8 @@ use cairn_vm_tests::fuzz::{
     world::{Holding, World, block_hash},
 };
 use chain_core::{
-    account::{Authorization, Fees, Fields},
     execute::{Environment, Revision},
+    transaction::account::{Authorization, Fees, Fields},
 };
 use revm::{
     Context, ExecuteCommitEvm, MainBuilder, MainContext, MainnetEvm,

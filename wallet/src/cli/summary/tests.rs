@@ -4,13 +4,15 @@
 use std::collections::BTreeSet;
 
 use chain_core::{
-    check::spend_checks,
-    coin::{Coin, KeyBytes, Output},
     execute::{GATEWAY, withdraw_calldata},
     hash::TxId,
-    policy::Policy,
     spec::ChainSpec,
-    transaction::Transaction,
+    transaction::{
+        Transaction,
+        coin::{Coin, KeyBytes, Output},
+        policy::Policy,
+        spend::spend_checks,
+    },
 };
 
 use super::*;

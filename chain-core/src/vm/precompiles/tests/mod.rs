@@ -11,7 +11,7 @@ use secp256k1::{Message, SecretKey, ecdsa::RecoverableSignature};
 use sha2::{Digest, Sha256};
 
 use super::{PrecompileError, PrecompileResult, blake2f, is_accessed, is_precompile};
-use crate::{account::address_of, execute::Revision, units::Gas};
+use crate::{execute::Revision, transaction::account::address_of, units::Gas};
 
 fn contract(number: u16) -> Address {
     Address::left_padding_from(&number.to_be_bytes())

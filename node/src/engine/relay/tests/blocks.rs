@@ -1,6 +1,9 @@
 //! New blocks: compact, rebuilt from the pool, passed on before they are executed.
 
-use chain_core::{block::Block, header::Header, transaction::Transaction};
+use chain_core::{
+    block::{Block, header::Header},
+    transaction::Transaction,
+};
 
 use super::net::{HOSTILE, Net, connected};
 use crate::{
@@ -136,8 +139,8 @@ fn judged(net: &mut Net, compact: &CompactBlock) -> Verdict {
 }
 
 pub(super) fn solve(kit: &Kit, header: &mut Header) {
-    let limit = chain_core::pow::target(kit.spec.pow_limit_bits).unwrap();
-    while chain_core::pow::check_pow(&header.hash(), header.bits, limit).is_err() {
+    let limit = chain_core::work::pow::target(kit.spec.pow_limit_bits).unwrap();
+    while chain_core::work::pow::check_pow(&header.hash(), header.bits, limit).is_err() {
         header.nonce += 1;
     }
 }

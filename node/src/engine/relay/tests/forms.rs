@@ -85,7 +85,7 @@ fn a_form_that_a_node_cannot_judge_is_not_forwarded() {
     let status = net.status(0);
     net.intrude(0, HOSTILE, status);
     // Node 1 has what the false form names, and sees that it does not fit; node 0 does not.
-    let id = ShortIds::of_block(&block.hash()).id(&chain_core::merkle::leaf(&other));
+    let id = ShortIds::of_block(&block.hash()).id(&chain_core::block::merkle::leaf(&other));
     let form = CompactBlock { short_ids: vec![id], ..compact(&block).unwrap() };
     gossip(&mut net, 0, HOSTILE, 1, &form);
     net.run(1_000);

@@ -1,6 +1,6 @@
 //! Headers that are worth less than was claimed, or whose blocks nobody hands out.
 
-use chain_core::{U256, hash::BlockHash, header::Header};
+use chain_core::{U256, block::header::Header, hash::BlockHash};
 
 use super::{
     hostile::{answer, ask, one_node, points, taller},
@@ -21,12 +21,12 @@ fn cheap_branch(net: &Net, on: &Header, count: usize, version: i32) -> Vec<Heade
     let spec = &net.nodes[0].spec;
     let tree = &net.nodes[0].engine.tree;
     let mut context = tree.context(&on.hash()).unwrap();
-    let limit = chain_core::pow::target(spec.pow_limit_bits).unwrap();
+    let limit = chain_core::work::pow::target(spec.pow_limit_bits).unwrap();
     let mut headers = Vec::with_capacity(count);
     for _ in 0..count {
         let (prev, time, bits) = (context.hash, context.time, context.next_bits(spec));
         let mut header = Header { version, prev, merkle_root: [7; 32], time, bits, nonce: 0 };
-        while chain_core::pow::check_pow(&header.hash(), bits, limit).is_err() {
+        while chain_core::work::pow::check_pow(&header.hash(), bits, limit).is_err() {
             header.nonce += 1;
         }
         context = context.child(spec, &header, net.now.seconds()).unwrap();
@@ -156,9 +156,9 @@ fn a_header_of_the_future_makes_no_others_worth_storing() {
     let stored = net.nodes[0].engine.tree.len();
     let genesis = net.nodes[0].genesis.header;
     let mut headers = cheap_headers(&net, &genesis, 4);
-    let limit = chain_core::pow::target(net.nodes[0].spec.pow_limit_bits).unwrap();
+    let limit = chain_core::work::pow::target(net.nodes[0].spec.pow_limit_bits).unwrap();
     headers[3].time += 100_000;
-    while chain_core::pow::check_pow(&headers[3].hash(), headers[3].bits, limit).is_err() {
+    while chain_core::work::pow::check_pow(&headers[3].hash(), headers[3].bits, limit).is_err() {
         headers[3].nonce += 1;
     }
     let claim = taller(&net, 1_000);

@@ -25,7 +25,7 @@ fn questions_about_the_pool_need_the_salt_of_the_pool_that_was_told() {
     let mut net = one_node(1);
     let payment = Transaction::Coin(net.nodes[0].send(0, FEE));
     net.nodes[0].submit_all(vec![payment.clone()]);
-    let id = |salt: u64| ShortIds::of_salt(salt).id(&chain_core::merkle::leaf(&payment));
+    let id = |salt: u64| ShortIds::of_salt(salt).id(&chain_core::block::merkle::leaf(&payment));
     let question = |salt: u64| Request::ShortTransactions { salt, ids: vec![id(salt)] };
     assert_eq!(ask(&mut net, question(1)), Response::Unknown);
     assert_eq!(ask(&mut net, Request::Pool { salt: 1 }), Response::ShortIds(vec![id(1)]));
@@ -156,7 +156,7 @@ fn peers_that_ask_for_the_pool_do_not_end_each_others_comparisons() {
         answered(net) != Some(Response::Unknown)
     };
     let part = |net: &mut Net, peer: u64| {
-        let ids = vec![ShortIds::of_salt(5).id(&chain_core::merkle::leaf(&payment))];
+        let ids = vec![ShortIds::of_salt(5).id(&chain_core::block::merkle::leaf(&payment))];
         let question = Request::ShortTransactions { salt: 5, ids };
         net.inject(0, peer, PeerEvent::Request(InboundId(9), question));
         answered(net) != Some(Response::Unknown)

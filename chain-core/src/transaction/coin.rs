@@ -8,13 +8,13 @@ use std::fmt;
 use crate::{
     codec::{self, Tight},
     hash::{TxId, sha256, sha256d},
-    policy::{Policy, Proof},
+    transaction::policy::{Policy, Proof},
     units::{Amount, Gas, Height},
 };
 
 pub use crate::{
     hash::OutPoint,
-    key::{KeyBytes, Signature},
+    transaction::key::{KeyBytes, Signature},
 };
 
 /// Who may spend a coin.

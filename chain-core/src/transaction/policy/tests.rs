@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use std::collections::HashSet;
 
 use super::*;
-use crate::{codec, coin::Lock, testing};
+use crate::{codec, testing, transaction::coin::Lock};
 
 const A: KeyBytes = KeyBytes([0xa; 32]);
 const B: KeyBytes = KeyBytes([0xb; 32]);

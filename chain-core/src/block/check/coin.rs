@@ -1,8 +1,8 @@
 //! A coin transaction alone.
 
 use crate::{
-    coin::{CoinTransaction, OutPoint, Witness},
     error::RuleError,
+    transaction::coin::{CoinTransaction, OutPoint, Witness},
     units::Amount,
 };
 
@@ -72,9 +72,11 @@ fn check_policies(tx: &CoinTransaction) -> Result<(), RuleError> {
 mod tests {
     use super::*;
     use crate::{
-        coin::{KeyBytes, Lock, Output},
         hash::TxId,
-        policy::{Policy, Proof},
+        transaction::{
+            coin::{KeyBytes, Lock, Output},
+            policy::{Policy, Proof},
+        },
         units::AmountOverflow,
     };
 

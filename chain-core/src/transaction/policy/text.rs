@@ -3,7 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use super::{MAX_DEPTH, Policy, PolicyNode};
-use crate::coin::KeyBytes;
+use crate::transaction::coin::KeyBytes;
 
 /// Why a text is not a policy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@ use crate::{
     codec::{self, List},
     error::RuleError,
     hash::{sha256, tagged_hasher},
-    key::{KeyBytes, Signature},
+    transaction::key::{KeyBytes, Signature},
     units::Height,
 };
 

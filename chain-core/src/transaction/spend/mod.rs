@@ -1,11 +1,13 @@
 //! A coin transaction against the coins that it spends.
 
 use crate::{
-    coin::{Coin, CoinTransaction, KeyBytes, Lock, Signature, Witness},
     error::RuleError,
     hash::BlockHash,
-    policy::{Policy, Proof},
-    sighash::{SignatureCheck, sighash},
+    transaction::{
+        coin::{Coin, CoinTransaction, KeyBytes, Lock, Signature, Witness},
+        policy::{Policy, Proof},
+        sighash::{SignatureCheck, sighash},
+    },
     units::Height,
 };
 

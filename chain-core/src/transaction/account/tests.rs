@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    check::{AccountRules, MAX_TRANSACTION_GAS, check_account_transaction},
+    block::check::{AccountRules, MAX_TRANSACTION_GAS, check_account_transaction},
     error::RuleError,
     execute::Revision,
     testing::account_transaction,

@@ -1,17 +1,17 @@
 //! A block alone.
 
 use crate::{
-    block::{Block, CheckedBlock, MAX_TRANSACTIONS},
-    check::{AccountRules, check_account_transaction, check_coin_transaction},
+    block::{
+        Block, CheckedBlock, MAX_TRANSACTIONS,
+        check::{AccountRules, check_account_transaction, check_coin_transaction},
+        header::Header,
+        merkle,
+    },
     codec::{self, CodecError, MAX_ENCODED},
-    coin::Lock,
-    coinbase::Coinbase,
     error::RuleError,
     hash::BlockHash,
-    header::Header,
-    merkle,
     spec::ChainSpec,
-    transaction::{Transaction, TxMeta},
+    transaction::{Transaction, TxMeta, coin::Lock, coinbase::Coinbase},
     units::Amount,
 };
 

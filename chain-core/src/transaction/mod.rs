@@ -1,13 +1,19 @@
 //! The three kinds of transaction.
 
+pub mod account;
+pub mod coin;
+pub mod coinbase;
+mod key;
+pub mod policy;
+pub mod sighash;
+pub mod spend;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::AccountTransaction,
     codec,
-    coin::CoinTransaction,
-    coinbase::Coinbase,
     hash::{TxId, sha256d},
+    transaction::{account::AccountTransaction, coin::CoinTransaction, coinbase::Coinbase},
 };
 
 /// A transaction. The order of the variants gives the tag byte of the encoding.

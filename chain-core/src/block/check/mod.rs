@@ -3,7 +3,6 @@
 mod account;
 mod block;
 mod coin;
-mod spend;
 
 pub use account::{AccountRules, IntrinsicGas, MAX_TRANSACTION_GAS, check_account_transaction};
 pub use block::{
@@ -11,4 +10,3 @@ pub use block::{
     decode_block,
 };
 pub use coin::check_coin_transaction;
-pub use spend::spend_checks;

@@ -3,15 +3,17 @@
 //! [`Block`] -> [`CheckedBlock`] (alone: merkle tree, coinbase, limits) -> [`crate::execute::PendingBlock`] (against
 //! the state, signatures not yet checked) -> [`crate::execute::ExecutedBlock`]. A store takes only the last.
 
+pub mod check;
+pub mod header;
+pub mod merkle;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::AccountTransaction,
+    block::header::Header,
     codec::{self, CodecError},
-    coinbase::Coinbase,
     hash::BlockHash,
-    header::Header,
-    transaction::{Transaction, TxMeta},
+    transaction::{Transaction, TxMeta, account::AccountTransaction, coinbase::Coinbase},
 };
 
 /// Most transactions of a block that is decoded, so that tiny ones cannot fill the memory. No rule: the cheapest transaction uses so
@@ -43,7 +45,7 @@ pub fn first_transaction(encoded: &[u8]) -> Result<(u64, Transaction), CodecErro
     codec::decode_first::<(Header, u64, Transaction)>(encoded).map(|((_, count, first), _)| (count, first))
 }
 
-/// A block that is sound alone. Made by [`crate::check::check_block`] only.
+/// A block that is sound alone. Made by [`crate::block::check::check_block`] only.
 #[derive(Clone, Debug)]
 pub struct CheckedBlock {
     pub(crate) block: Block,

@@ -5,8 +5,8 @@ use sha2::Digest;
 
 use crate::{
     codec,
-    coin::{Coin, CoinTransaction, KeyBytes, Output, Signature},
     hash::{BlockHash, sha256, tagged_hasher},
+    transaction::coin::{Coin, CoinTransaction, KeyBytes, Output, Signature},
 };
 
 /// The message that the signatures of each input sign, by input index. What the inputs share is hashed once, so that
@@ -99,7 +99,7 @@ mod tests {
             prop_assert_ne!(with(&|tx, _| tx.outputs[0].amount.0 ^= 1), message);
             prop_assert_ne!(with(&|tx, _| tx.outputs.push(tx.outputs[0])), message);
             prop_assert_ne!(with(&|_, spent| spent[1].output.amount.0 ^= 1), message);
-            prop_assert_ne!(with(&|_, spent| spent[1].output.lock = crate::coin::Lock::Policy([1; 32])), message);
+            prop_assert_ne!(with(&|_, spent| spent[1].output.lock = crate::transaction::coin::Lock::Policy([1; 32])), message);
             prop_assert_eq!(with(&|_, spent| spent[1].height ^= 1), message);
             prop_assert_eq!(with(&|tx, _| tx.witnesses.clear()), message);
         }

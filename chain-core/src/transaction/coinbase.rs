@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     codec,
-    coin::Output,
     hash::{TxId, sha256d},
+    transaction::coin::Output,
     units::{Gas, Height},
 };
 

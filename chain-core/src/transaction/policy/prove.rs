@@ -2,7 +2,7 @@
 
 use super::{Policy, PolicyNode, Proof, ProofItem};
 use crate::{
-    coin::{KeyBytes, Signature},
+    transaction::coin::{KeyBytes, Signature},
     units::Height,
 };
 

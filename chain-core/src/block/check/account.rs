@@ -1,9 +1,9 @@
 //! An account transaction alone: what it costs before anything runs, and what it must keep whatever the state is.
 
 use crate::{
-    account::Fields,
     error::RuleError,
     spec::ChainSpec,
+    transaction::account::Fields,
     units::Gas,
     vm::{Environment, MAX_INITCODE, Revision},
 };

@@ -3,13 +3,15 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    account::{AccountTransaction, Fees, Fields},
-    check::{IntrinsicGas, MAX_TRANSACTION_GAS},
-    coin::{CoinTransaction, KeyBytes, OutPoint, Output, Witness},
+    block::check::{IntrinsicGas, MAX_TRANSACTION_GAS},
     hash::{TxId, sha256d},
-    policy::{Policy, Proof, ProofItem},
     spec::MOST_GAS,
     testing,
+    transaction::{
+        account::{AccountTransaction, Fees, Fields},
+        coin::{CoinTransaction, KeyBytes, OutPoint, Output, Witness},
+        policy::{Policy, Proof, ProofItem},
+    },
     units::{AmountOverflow, Gas},
     vm::{MAX_INITCODE, Revision},
 };

@@ -3,9 +3,11 @@ use secp256k1::{Keypair, SecretKey, schnorr};
 use super::*;
 use crate::{
     codec,
-    coin::{OutPoint, Output},
     hash::{HASHED, TxId, sha256},
-    policy::ProofItem,
+    transaction::{
+        coin::{OutPoint, Output},
+        policy::ProofItem,
+    },
     units::Amount,
 };
 
