@@ -1,4 +1,4 @@
-//! Addresses as people write them: bech32m for coin locks, EIP-55 hexadecimal for accounts.
+//! Addresses as text: bech32m for coin locks, EIP-55 hexadecimal for accounts.
 
 use alloy_primitives::Address;
 use bech32::{
@@ -28,10 +28,10 @@ pub enum AddressError {
         /// Prefix of this network.
         expected: String,
     },
-    /// Capital and small letters in one coin address.
+    /// Mixed case in a coin address.
     #[error("a coin address is all small or all capital letters")]
     MixedCase,
-    /// A character that coin addresses do not have.
+    /// A character outside the bech32 alphabet.
     #[error("the character {0:?} does not occur in addresses")]
     Character(char),
     /// The bech32m checksum is wrong.
@@ -45,25 +45,25 @@ pub enum AddressError {
         /// Bytes of such an address.
         expected: usize,
     },
-    /// Bits behind the last byte that are not zero.
+    /// Padding bits that are not zero.
     #[error("the address ends in bits that mean nothing")]
     Padding,
     /// A kind of lock that this version does not know.
     #[error("unknown kind of address: {0}")]
     Version(u8),
-    /// An account that has not 40 digits.
+    /// An account without exactly 40 digits.
     #[error("an account has 40 hexadecimal digits after 0x, this has {0}")]
     Digits(usize),
     /// The EIP-55 checksum, in the case of the letters, is wrong. The right case is not shown: a user would paste it, and
     /// pay the wrong account where a digit is mistyped.
     #[error("the checksum is wrong (EIP-55, the case of the letters): is a digit mistyped?")]
     Eip55,
-    /// An account where only coin addresses are meant, or the other way round.
+    /// An account where only coin addresses are accepted, or the reverse.
     #[error("expected {expected}, got {got}")]
     Kind {
         /// What was given.
         got: &'static str,
-        /// What is meant.
+        /// What is accepted.
         expected: &'static str,
     },
 }
@@ -73,10 +73,10 @@ const PAYLOAD: usize = 33;
 const VERSION_KEY: u8 = 0;
 const VERSION_POLICY: u8 = 1;
 
-/// Writes a lock as an address: bech32m with this prefix, or EIP-55 for an account lock.
+/// Formats a lock as an address: bech32m with this prefix, or EIP-55 for an account lock.
 ///
 /// # Panics
-/// If `hrp` is no [valid prefix](is_valid_prefix); that of a chain spec always is.
+/// If `hrp` is not a [valid prefix](is_valid_prefix); that of a chain spec always is.
 pub fn encode(hrp: &str, lock: &Lock) -> String {
     let (version, bytes) = match lock {
         Lock::Account(address) => return address.to_checksum(None),
@@ -89,12 +89,12 @@ pub fn encode(hrp: &str, lock: &Lock) -> String {
     bech32::encode_lower::<Bech32m>(hrp, &payload).expect("a short prefix and 33 bytes are far below the length limit")
 }
 
-/// Whether a text can be the prefix of addresses: 1 to 16 small letters.
+/// Whether a text can be an address prefix: 1 to 16 lower-case letters.
 pub fn is_valid_prefix(hrp: &str) -> bool {
     (1..=16).contains(&hrp.len()) && hrp.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// Reads an address of either kind: `crn1...` or `0x...`.
+/// Parses an address of either kind: `crn1...` or `0x...`.
 ///
 /// # Errors
 /// [`AddressError`].
@@ -102,7 +102,7 @@ pub fn parse_destination(hrp: &str, text: &str) -> Result<Lock, AddressError> {
     if is_account_like(text) { parse_account(text).map(Lock::Account) } else { decode(hrp, text) }
 }
 
-/// Reads a coin address. Never returns an account lock.
+/// Parses a coin address. Never returns an account lock.
 ///
 /// # Errors
 /// [`AddressError`].
@@ -113,7 +113,7 @@ pub fn parse_coin_address(hrp: &str, text: &str) -> Result<Lock, AddressError> {
     decode(hrp, text)
 }
 
-/// Reads an account address: 40 hexadecimal digits after `0x`; the EIP-55 checksum is verified where cases mix.
+/// Parses an account address: 40 hexadecimal digits after `0x`; mixed case must match the EIP-55 checksum.
 ///
 /// # Errors
 /// [`AddressError`].

@@ -4,17 +4,18 @@ use std::cmp::Ordering;
 
 use crate::{spec::ChainSpec, units::Gas};
 
-/// How fast the base fee moves: at most one part in so many a block.
+/// The base fee changes by at most one part in this many per block.
 const CHANGE_DENOMINATOR: u128 = 8;
 
-/// Base fee of the block after one with this base fee and gas, in wei a gas.
+/// Base fee of the block after one with this base fee and gas, in wei per gas.
 pub fn next_base_fee(spec: &ChainSpec, base_fee: u64, gas_used: Gas) -> u64 {
     // FEE-1
     let target = u128::from(spec.gas_limit / 2);
     let base = u128::from(base_fee);
     let distance = u128::from(gas_used).abs_diff(target);
     let change = base * distance / target / CHANGE_DENOMINATOR;
-    // EIP-1559 rounds the way down to zero from 7 wei on, so that a chain without a floor would be free only until its first full block.
+    // EIP-1559 rounds a decrease to zero below 8 wei, so a chain without a floor would be free only until its first full
+    // block.
     let next = match u128::from(gas_used).cmp(&target) {
         Ordering::Greater => base + change.max(1),
         Ordering::Less => base.saturating_sub(change.max(1)),

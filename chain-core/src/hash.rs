@@ -1,4 +1,4 @@
-//! Hash functions and the identifiers made with them.
+//! Hash functions and identifiers.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -15,12 +15,12 @@ pub use alloy_primitives::keccak256;
 #[error("expected 64 hexadecimal digits")]
 pub struct ParseHashError;
 
-/// Hash of a block's header: SHA-256d. Shown byte-reversed, as in Bitcoin, so that the zeros of its work lead.
+/// Hash of a block's header: SHA-256d. Displayed byte-reversed, as in Bitcoin, so that the zeros of its work lead.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BlockHash(#[serde(with = "crate::codec::fixed")] pub [u8; 32]);
 
 /// Identifier of a transaction of any kind: SHA-256d for coin transactions and coinbases, keccak-256 for account
-/// transactions. Shown in natural byte order, so that one transaction has one name on both sides of the ledger.
+/// transactions. Displayed in natural byte order, so that it is the same on both sides of the ledger.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TxId(#[serde(with = "crate::codec::fixed")] pub [u8; 32]);
 
@@ -86,10 +86,11 @@ impl FromStr for TxId {
     }
 }
 
-/// Names one coin, and commits to its amount and lock.
+/// Identifies one coin, and commits to its amount and lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct OutPoint {
-    /// The transaction that made the coin; for a withdrawal, a hash of its account transaction, amount and lock (GW-6).
+    /// The transaction that created the coin; for a withdrawal, a hash of its account transaction, amount and lock
+    /// (GW-6).
     pub txid: TxId,
     /// Position of the output; for a withdrawal, its number within the account transaction.
     pub index: u32,
@@ -121,6 +122,6 @@ pub fn tagged_hasher(tag: &str) -> Sha256 {
 
 #[cfg(test)]
 thread_local! {
-    /// Bytes given to [`sha256`] in this thread.
+    /// Bytes hashed by [`sha256`] in this thread.
     pub(crate) static HASHED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }

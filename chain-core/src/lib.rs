@@ -1,7 +1,7 @@
 //! Cairn's ledger: one chain of SHA-256d headers over coins and accounts.
 //!
 //! Pure by contract: no IO, clock, threads, async or randomness. Everything that a rule depends on is an argument, so
-//! that a node, a simulator and a test run the very same code. Rule ids (`HDR-3`) are those of SPEC.md.
+//! that a node, a simulator and a test run the same code. Rule ids (`HDR-3`) are those of SPEC.md.
 
 pub mod address;
 pub mod block;

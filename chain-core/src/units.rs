@@ -7,7 +7,7 @@ use std::fmt;
 /// Block height; the genesis block has height 0.
 pub type Height = u32;
 
-/// Gas, the one meter of both ledgers.
+/// Gas, the common meter of coin and account transactions.
 pub type Gas = u64;
 
 /// Grains in one CRN.
@@ -21,12 +21,12 @@ pub const WEI_PER_GRAIN: u64 = 10_000_000_000;
 #[error("a sum of amounts does not fit in 64 bits")]
 pub struct AmountOverflow;
 
-/// An amount of coin money, in grains (1 CRN = 10^8 grains).
+/// An amount in grains (1 CRN = 10^8 grains).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Amount(pub u64);
 
 impl Amount {
-    /// No money.
+    /// Zero.
     pub const ZERO: Self = Self(0);
 
     /// Adds two amounts.
@@ -72,7 +72,7 @@ impl Amount {
     }
 }
 
-/// Shown in CRN with eight decimals, as in `1.50000000`.
+/// Formats in CRN with eight decimals, as in `1.50000000`.
 impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{:08}", self.0 / GRAINS_PER_CRN, self.0 % GRAINS_PER_CRN)

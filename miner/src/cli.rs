@@ -3,9 +3,10 @@
 use clap::{Command, CommandFactory, FromArgMatches, Parser};
 use std::path::PathBuf;
 
-/// Mines for a Cairn node: asks it for a block to find, searches on all cores, hands in what it finds.
+/// Mine for a Cairn node: fetch templates, search on all cores, submit blocks.
 ///
-/// Ends with Ctrl-C (exit code 0), or when the node refuses to give work (exit code 1). While no node answers it waits.
+/// Stops with Ctrl-C (exit code 0), or when the node refuses to give templates (exit code 1). While no node answers, it
+/// retries.
 #[derive(Parser)]
 #[command(name = "cairn-miner", version)]
 pub struct Arguments {
@@ -16,29 +17,29 @@ pub struct Arguments {
     /// user on this machine].
     #[arg(long, value_name = "FILE", env = "CAIRN_COOKIE")]
     pub cookie: Option<PathBuf>,
-    /// Coin address that is paid; `cairn-wallet address` shows yours. Without, whom the node pays by itself.
+    /// Payout address for coins; `cairn-wallet address` shows yours [default: the node's own payout address].
     #[arg(long, value_name = "ADDRESS", env = "CAIRN_MINER_ADDRESS")]
     pub address: Option<String>,
-    /// Account that gets the tips of account transactions.
+    /// Account for the tips of account transactions.
     #[arg(long, value_name = "0x...")]
     pub account: Option<String>,
-    /// Threads that search [default: all cores].
+    /// Number of threads [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
-    /// End after so many accepted blocks.
+    /// Stop after N accepted blocks.
     #[arg(long, value_name = "N")]
     pub blocks: Option<u64>,
-    /// Write one JSON object a line instead of text.
+    /// Print one JSON object per line instead of text.
     #[arg(long)]
     pub json: bool,
 }
 
-/// What this process was started with; ends it where that makes no sense.
+/// Parses the arguments of this process; exits with a usage error if they are invalid.
 pub fn arguments() -> Arguments {
     Arguments::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
 }
 
-/// The command line itself, for man pages and completions as well. As in a shell, a variable that is empty is not set.
+/// The command line, for man pages and completions as well. As in a shell, an empty variable counts as unset.
 pub fn command() -> Command {
     let empty = |name: &str| std::env::var_os(name).is_some_and(|value| value.is_empty());
     [("rpc", "CAIRN_RPC"), ("cookie", "CAIRN_COOKIE"), ("address", "CAIRN_MINER_ADDRESS")]

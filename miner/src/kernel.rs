@@ -1,12 +1,12 @@
-//! The hashing.
+//! Hash kernels.
 
 use chain_core::{U256, block::header::Header};
 use sha2::block_api::compress256;
 
-/// Searches nonces of one header. Whatever a kernel finds is checked again in scalar code, so a wrong one can miss
-/// blocks but not make bad ones.
+/// Searches nonces of one header. Each hit of a kernel is checked again in scalar code, so a faulty kernel can miss
+/// blocks but not produce invalid ones.
 pub trait Kernel: Send + Sync {
-    /// For people: which one it is.
+    /// Name of the kernel.
     fn name(&self) -> &'static str;
 
     /// The first of `count` nonces, from `first` on, whose hash may be at most the target. `first + count` is at most
@@ -14,8 +14,8 @@ pub trait Kernel: Send + Sync {
     fn scan(&self, header: &Header, target: &U256, first: u32, count: u32) -> Option<u32>;
 }
 
-/// One nonce at a time with the `sha2` crate's block function. What does not depend on the nonce, the first of three
-/// blocks, is hashed once.
+/// One nonce at a time with the `sha2` crate's block function. The first of three blocks does not depend on the nonce
+/// and is hashed once (the midstate).
 pub struct Midstate;
 
 /// SHA-256's initial state.

@@ -1,7 +1,7 @@
 //! Nonce search on all cores.
 //!
-//! A [`Miner`] keeps threads that search whatever [`Work`] it is given last; [`Kernel`]s do the hashing and can be
-//! exchanged. [`client`] mines for a node over JSON-RPC, which is what `cairn-miner` does.
+//! The threads of a [`Miner`] search the latest [`Work`]; [`Kernel`]s do the hashing and can be exchanged. [`client`]
+//! mines for a node over JSON-RPC, as `cairn-miner` does.
 
 pub mod cli;
 pub mod client;

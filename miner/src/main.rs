@@ -42,7 +42,7 @@ fn mine(arguments: Arguments) -> Result<(), NodeError> {
     let (sender, events) = client::events();
     let (stop, asked) = (sender.clone(), AtomicBool::new(false));
     let listening = ctrlc::set_handler(move || {
-        // The second time it is not asked any more.
+        // The second Ctrl-C ends the process at once.
         if asked.swap(true, Ordering::Relaxed) || stop.send(Event::Stop).is_err() {
             std::process::exit(130);
         }

@@ -2,18 +2,18 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-/// Hashes a second over the last ten seconds.
+/// Hashes per second over the last ten seconds.
 #[derive(Debug, Default)]
 pub struct Meter {
-    /// Times since some start, and hashes done until then.
+    /// Times, and the hashes done until then.
     samples: VecDeque<(Duration, u64)>,
 }
 
 impl Meter {
-    /// What the rate is taken over.
+    /// Period of the average.
     const WINDOW: Duration = Duration::from_secs(10);
 
-    /// Takes note of how many hashes were done until now, and answers with the rate. Call it once a second or so.
+    /// Records the number of hashes done until now, and returns the rate. Call it about once per second.
     pub fn record(&mut self, now: Duration, hashes: u64) -> f64 {
         self.samples.push_back((now, hashes));
         while self.samples.get(1).is_some_and(|(time, _)| *time + Self::WINDOW <= now) {

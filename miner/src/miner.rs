@@ -1,4 +1,4 @@
-//! The threads.
+//! The mining threads.
 
 use std::{
     io,
@@ -18,7 +18,7 @@ use crate::{
     work::{Part, Solution, Work},
 };
 
-/// Hashes between two looks at whether the work is still wanted: about a millisecond.
+/// Hashes between two checks for newer work: about a millisecond.
 const CHUNK: u32 = 4_096;
 
 /// Bytes of a thread's stack: a search takes a few hundred.
@@ -28,20 +28,20 @@ const STACK: usize = 256 << 10;
 #[derive(Debug, thiserror::Error)]
 #[error("the system starts {started} of {wanted} threads and no more ({reason}): search with fewer threads")]
 pub struct StartError {
-    /// How many were asked for.
+    /// Number requested.
     pub wanted: usize,
-    /// How many there were.
+    /// Number started.
     pub started: usize,
-    /// What the system says.
+    /// The system's error.
     pub reason: io::Error,
 }
 
-/// What a miner tells.
+/// The events of a miner.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// A header that wins. The search of this work has ended.
     Found(Solution),
-    /// All there was to search has been searched in vain.
+    /// All of the work was searched without a hit.
     Exhausted(Arc<Work>),
 }
 
@@ -58,7 +58,7 @@ struct Shared {
     events: Box<dyn Fn(Event) + Send + Sync>,
     threads: usize,
     hashes: AtomicU64,
-    /// Number of the search that is wanted; any other ends within [`CHUNK`] hashes.
+    /// Number of the current search; any other ends within [`CHUNK`] hashes.
     wanted: AtomicU64,
     order: Mutex<Order>,
     changed: Condvar,
@@ -70,7 +70,7 @@ struct Order {
     stop: bool,
 }
 
-/// One work while it is searched.
+/// A search for one work.
 struct Search {
     number: u64,
     work: Arc<Work>,
@@ -80,7 +80,7 @@ struct Search {
 }
 
 impl Miner {
-    /// Starts so many threads, which wait for work. `events` is called from them, and should not take long.
+    /// Starts this many threads, which wait for work. They call `events`, which should return quickly.
     ///
     /// # Errors
     /// [`StartError`] if the system does not start them all; then none is left.
@@ -119,7 +119,7 @@ impl Miner {
         Ok(miner)
     }
 
-    /// Searches this from now on, and nothing else.
+    /// Searches this work from now on, and no other.
     pub fn set_work(&self, work: Work) {
         self.shared.change(Some(work));
     }
@@ -134,13 +134,13 @@ impl Miner {
         self.shared.hashes.load(Ordering::Relaxed)
     }
 
-    /// Hashes a second over the last ten seconds, if this is asked once a second or so.
+    /// Hashes per second over the last ten seconds, if called about once per second.
     pub fn hash_rate(&self) -> f64 {
         let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
         meter.record(self.started.elapsed(), self.hashes())
     }
 
-    /// How many threads there are.
+    /// Number of threads.
     pub fn threads(&self) -> usize {
         self.threads.len()
     }
@@ -178,7 +178,7 @@ impl Shared {
         self.changed.notify_all();
     }
 
-    /// A thread's life.
+    /// The main function of a thread.
     fn run(&self) {
         let mut done = 0;
         while let Some(search) = self.next_search(done) {
@@ -241,7 +241,7 @@ impl Shared {
     }
 }
 
-/// HDR-2 in scalar code, whatever the kernel said.
+/// Checks HDR-2 in scalar code, whatever the kernel found.
 fn wins(header: &Header, target: &U256) -> bool {
     U256::from_le_bytes(header.hash().0) <= *target
 }

@@ -1,4 +1,4 @@
-//! What is searched: a header, and what of it may be changed beside the nonce.
+//! The work of a search: a header, and what may be changed in it besides the nonce.
 
 use std::{ops::Range, sync::Arc};
 
@@ -13,19 +13,19 @@ use chain_core::{
 /// Bits of the version that are free for miners (BIP 320): 5 to 28.
 pub const VERSION_MASK: u32 = 0x1fff_ffe0;
 
-/// Nonces of one slice: what a thread takes at once.
+/// Number of nonces in a slice, the unit of work of a thread.
 const SLICE: u64 = 1 << 28;
 
 /// Slices of one header's 2^32 nonces.
 const SLICES: u64 = (1 << 32) / SLICE;
 
-/// A block to find. Its variants are the headers that differ in what may be rolled: version bits first, since they are
+/// A block to find. Its variants are the headers that differ in the rolled fields: version bits first, since they are
 /// cheapest, then the extranonce, then the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Work {
-    /// The caller's name for it.
+    /// The caller's id.
     pub id: String,
-    /// Height of the block, for people.
+    /// Height of the block, for display.
     pub height: Height,
     /// The header. Its nonce does not matter.
     pub header: Header,
@@ -33,20 +33,20 @@ pub struct Work {
     pub target: U256,
     /// The encoded coinbase.
     pub coinbase: Vec<u8>,
-    /// How many bytes at the end of the coinbase are free; 0 to 8.
+    /// Number of free bytes at the end of the coinbase; 0 to 8.
     pub extranonce_size: usize,
-    /// Siblings on the way from the coinbase to the merkle root.
+    /// Merkle branch of the coinbase.
     pub merkle_branch: Vec<[u8; 32]>,
     /// Which bits of the version are free.
     pub version_mask: u32,
-    /// By how many seconds the header's time may be put forward.
+    /// Maximum number of seconds to roll the header's time forward.
     pub time_slack: u32,
 }
 
-/// A header that wins, and the coinbase that goes with it.
+/// A winning header and its coinbase.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Solution {
-    /// What was searched.
+    /// The work.
     pub work: Arc<Work>,
     /// The header.
     pub header: Header,
@@ -66,7 +66,7 @@ pub(crate) struct Part {
 }
 
 impl Work {
-    /// The search for a block that is complete but for its work. The last `extranonce_size` bytes of its coinbase are
+    /// The work for a block that lacks only its proof of work. The last `extranonce_size` bytes of its coinbase are
     /// free.
     ///
     /// # Panics
@@ -89,8 +89,7 @@ impl Work {
         }
     }
 
-    /// The part with a number. Parts do not overlap, and together they are all that there is to search; `None` after
-    /// the last.
+    /// The part with a number. Parts do not overlap, and together they cover the whole search; `None` after the last.
     pub(crate) fn part(&self, number: u64) -> Option<Part> {
         let (header, coinbase) = self.variant(u128::from(number / SLICES))?;
         let start = number % SLICES * SLICE;

@@ -18,7 +18,7 @@ pub struct Header {
     pub time: u32,
     /// Compact target.
     pub bits: u32,
-    /// What miners search.
+    /// The number that miners search.
     pub nonce: u32,
 }
 
@@ -38,7 +38,7 @@ impl Header {
         bytes
     }
 
-    /// Reads the 80 bytes; every value of them is a header.
+    /// Decodes the 80 bytes; any 80 bytes are a header.
     pub fn from_bytes(bytes: &[u8; Self::SIZE]) -> Self {
         let word = |at: usize| [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
         let hash = |at: usize| std::array::from_fn(|index| bytes[at + index]);

@@ -19,8 +19,8 @@ pub fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     level.first().copied().unwrap_or_default()
 }
 
-/// The siblings on the way from a leaf to the root, lowest first. For leaf 0 it does not depend on that leaf, and each
-/// sibling stands to the right: what stratum miners need.
+/// The merkle branch: the siblings from a leaf to the root, lowest first. That of leaf 0 does not depend on the leaf,
+/// and each sibling is on the right, as stratum miners need it.
 ///
 /// # Panics
 /// If there is no leaf `index`.
@@ -36,8 +36,8 @@ pub fn branch(leaves: &[[u8; 32]], mut index: usize) -> Vec<[u8; 32]> {
     siblings
 }
 
-/// The root that a leaf and its branch lead to, in a tree of `count` leaves; `None` if the branch does not have the
-/// length that this position asks for.
+/// The root of a leaf and its merkle branch, in a tree of `count` leaves; `None` if the branch has the wrong length for
+/// this position.
 pub fn root_from_branch(leaf: [u8; 32], mut index: usize, mut count: usize, branch: &[[u8; 32]]) -> Option<[u8; 32]> {
     if index >= count {
         return None;

@@ -1,7 +1,7 @@
-//! Blocks, and the types that say how far one has been checked.
+//! Blocks, and a type for each stage of their validation.
 //!
-//! [`Block`] -> [`CheckedBlock`] (alone: merkle tree, coinbase, limits) -> [`crate::execute::PendingBlock`] (against
-//! the state, signatures not yet checked) -> [`crate::execute::ExecutedBlock`]. A store takes only the last.
+//! [`Block`] -> [`CheckedBlock`] (context-free: merkle tree, coinbase, limits) -> [`crate::execute::PendingBlock`]
+//! (executed, signatures not yet verified) -> [`crate::execute::ExecutedBlock`]. A store accepts only the last.
 
 pub mod check;
 pub mod header;
@@ -16,8 +16,8 @@ use crate::{
     transaction::{Transaction, TxMeta, account::AccountTransaction, coinbase::Coinbase},
 };
 
-/// Most transactions of a block that is decoded, so that tiny ones cannot fill the memory. No rule: the cheapest transaction uses so
-/// much gas that no chain spec may allow as many (`MOST_GAS` in `spec/validate.rs`).
+/// Maximum number of transactions of a decoded block, so that tiny ones cannot fill the memory. Not a rule: the gas of
+/// the cheapest transaction allows fewer under any chain spec (`MOST_GAS` in `spec/validate.rs`).
 pub const MAX_TRANSACTIONS: usize = 1 << 16;
 
 /// A header and its transactions, unchecked.
@@ -37,15 +37,15 @@ impl Block {
     }
 }
 
-/// How many transactions an encoded block has, and the first of them; the others are not looked at.
+/// Decodes the number of transactions of an encoded block and the first of them, without the others.
 ///
 /// # Errors
-/// [`CodecError`] if there is no header with a count and a transaction at the front.
+/// [`CodecError`] if the bytes do not begin with a header, a count and a transaction.
 pub fn first_transaction(encoded: &[u8]) -> Result<(u64, Transaction), CodecError> {
     codec::decode_first::<(Header, u64, Transaction)>(encoded).map(|((_, count, first), _)| (count, first))
 }
 
-/// A block that is sound alone. Made by [`crate::block::check::check_block`] only.
+/// A block that passed the context-free checks. Created by [`crate::block::check::check_block`] only.
 #[derive(Clone, Debug)]
 pub struct CheckedBlock {
     pub(crate) block: Block,
@@ -75,7 +75,7 @@ impl CheckedBlock {
         self.size
     }
 
-    /// The account transactions in order, whose senders are to be recovered apart for [`crate::execute::execute_block`].
+    /// The account transactions in order. The caller recovers their senders for [`crate::execute::execute_block`].
     pub fn recoveries(&self) -> Vec<&AccountTransaction> {
         let accounts = self.block.transactions.iter().filter_map(|transaction| match transaction {
             Transaction::Account(account) => Some(account),

@@ -9,8 +9,8 @@ use std::{
 
 use super::{decode_first, encode_into};
 
-/// A list kept as the encodings of its items, one behind the other: for items of one or two bytes that would take many times
-/// as much in a `Vec`, so that a peer's 8 MiB of them would fill hundreds. Items are decoded while they are read.
+/// A list stored as the concatenated encodings of its items, which are decoded on reading. For items of one or two
+/// bytes, which take many times as much in a `Vec`: a peer's 8 MiB would fill hundreds.
 pub struct List<T> {
     bytes: Box<[u8]>,
     items: PhantomData<T>,
@@ -30,12 +30,12 @@ impl<T: Serialize + DeserializeOwned> List<T> {
         })
     }
 
-    /// How many items there are. Reads them all.
+    /// Number of items. Decodes them all.
     pub fn len(&self) -> usize {
         self.iter().count()
     }
 
-    /// Whether there are none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
     }
@@ -61,7 +61,7 @@ impl<T> Clone for List<T> {
     }
 }
 
-// An item has one encoding, so that lists are equal if their bytes are.
+// An item has one encoding, so lists are equal if their bytes are.
 impl<T> PartialEq for List<T> {
     fn eq(&self, other: &Self) -> bool {
         self.bytes == other.bytes
@@ -112,7 +112,7 @@ impl<'de, T: Serialize + DeserializeOwned> Deserialize<'de> for List<T> {
     }
 }
 
-/// A `Vec` that is decoded into memory of its own size: one that grows item by item may take twice that.
+/// A `Vec` decoded into an allocation of its exact size; one that grows item by item may take twice as much.
 pub struct Tight<T>(pub Vec<T>);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Tight<T> {

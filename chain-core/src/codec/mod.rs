@@ -1,8 +1,8 @@
 //! Consensus encoding. The only module that names bincode.
 //!
 //! One fixed configuration: little-endian, variable-length integers, at most [`MAX_ENCODED`] bytes. Trailing bytes and
-//! non-canonical integers are refused, so that `decode(encode(x)) = x` and `encode(decode(b)) = b`. Nothing is
-//! allocated for a length before the bytes that it promises are there.
+//! non-canonical integers are refused, so that `decode(encode(x)) = x` and `encode(decode(b)) = b`. A length allocates
+//! no memory before its bytes are present.
 
 #[cfg(all(target_arch = "x86", not(target_feature = "sse2")))]
 compile_error!(
@@ -28,7 +28,7 @@ use serde::{
 };
 use std::{fmt, marker::PhantomData};
 
-/// Most bytes that any one value may encode to: 8 MiB.
+/// Maximum encoded size of a value: 8 MiB.
 pub const MAX_ENCODED: usize = 8 << 20;
 
 /// A backstop behind [`MAX_ENCODED`]: bincode counts a variable-length integer as up to 8 bytes however it is encoded.
@@ -70,7 +70,7 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     bytes
 }
 
-/// Encodes a value canonically behind what the buffer holds.
+/// Appends the canonical encoding of a value to the buffer.
 ///
 /// # Panics
 /// See [`encode`].
@@ -102,7 +102,7 @@ pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecE
     Ok(value)
 }
 
-/// Decodes the value at the front of the bytes, and says how many it took. The caller checks that its encoding is
+/// Decodes the value at the front of the bytes; returns it with its length. The caller checks that the encoding is
 /// canonical.
 pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), CodecError> {
     if bytes.len() > MAX_ENCODED {
@@ -115,7 +115,7 @@ pub fn decode_first<T: DeserializeOwned>(bytes: &[u8]) -> Result<(T, usize), Cod
 /// Deserializes a list of at most `MAX` items, so that a list of tiny items cannot fill the memory.
 ///
 /// # Errors
-/// Whatever the deserializer returns; a longer list.
+/// The deserializer's; a longer list.
 pub fn at_most<'de, const MAX: usize, T: Deserialize<'de>, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<T>, D::Error> {
@@ -144,9 +144,9 @@ pub fn at_most<'de, const MAX: usize, T: Deserialize<'de>, D: Deserializer<'de>>
 
 /// Serde for fixed-size byte types (`Address`, `B256`, hashes): the bare bytes, without a length.
 ///
-/// Eight bytes at a time travel as an `f64`, the one type of more than a byte that bincode writes as it stands whatever
-/// its value: that is five times faster than byte by byte, and the encoding is the same. Values are moved, never computed
-/// with, so that their bits do not change. Formats for people would show nonsense and are refused.
+/// Eight bytes at a time are passed as an `f64`, the one type of more than a byte that bincode always writes unchanged:
+/// that is five times faster than byte by byte, with the same encoding. The values are moved, never computed with, so
+/// their bits do not change. Human-readable formats would show nonsense and are refused.
 pub mod fixed {
     use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser, ser::SerializeTuple};
     use std::{fmt, marker::PhantomData};
@@ -154,7 +154,7 @@ pub mod fixed {
     /// Serializes the bytes as a tuple.
     ///
     /// # Errors
-    /// Whatever the serializer returns; a format for people.
+    /// The serializer's; a human-readable format.
     pub fn serialize<T: AsRef<[u8]>, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
             return Err(ser::Error::custom("bytes of consensus have no form for people: write them as hexadecimal"));
@@ -173,7 +173,7 @@ pub mod fixed {
     /// Deserializes the bytes of a tuple.
     ///
     /// # Errors
-    /// Whatever the deserializer returns; too few bytes; a format for people.
+    /// The deserializer's; too few bytes; a human-readable format.
     pub fn deserialize<'de, const N: usize, T: From<[u8; N]>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<T, D::Error> {
@@ -249,15 +249,15 @@ pub mod bytes {
     /// Serializes the bytes at once.
     ///
     /// # Errors
-    /// Whatever the serializer returns.
+    /// The serializer's.
     pub fn serialize<T: AsRef<[u8]>, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(value.as_ref())
     }
 
-    /// Deserializes a byte string, which is copied once the promised bytes are known to be there.
+    /// Deserializes a byte string; allocates only after its bytes are known to be present.
     ///
     /// # Errors
-    /// Whatever the deserializer returns.
+    /// The deserializer's.
     pub fn deserialize<'de, T: From<Vec<u8>>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
         struct ByteVisitor;
         impl de::Visitor<'_> for ByteVisitor {

@@ -9,7 +9,7 @@ use super::RuleError;
 #[error("cannot read the state: {0}")]
 pub struct ViewError(pub Arc<dyn std::error::Error + Send + Sync>);
 
-/// Why a block could not be executed: its own fault, or ours.
+/// Why a block could not be executed: the block's fault, or a local failure.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ExecuteError {
     /// The block breaks a rule.

@@ -1,4 +1,4 @@
-//! What is wrong with a block, header or transaction, and how much its sender is to blame.
+//! Broken rules of blocks, headers and transactions, and the penalty for the sender.
 
 mod local;
 mod penalty;
@@ -87,13 +87,13 @@ pub enum RuleError {
     BlockGas {
         /// Gas of all transactions.
         got: Gas,
-        /// What the spec allows.
+        /// The spec's limit.
         limit: Gas,
     },
     /// CB-1.
     #[error("the coinbase names height {got}, the block's is {expected}")]
     CoinbaseHeight {
-        /// What it names.
+        /// The value given.
         got: Height,
         /// The parent's height + 1.
         expected: Height,
@@ -109,33 +109,33 @@ pub enum RuleError {
     /// CB-5.
     #[error("the coinbase names state root {got}, execution gives {expected}")]
     StateRoot {
-        /// What it names.
+        /// The value given.
         got: B256,
-        /// What execution gives.
+        /// The value after execution.
         expected: B256,
     },
     /// CB-6.
     #[error("the coinbase names receipts root {got}, execution gives {expected}")]
     ReceiptsRoot {
-        /// What it names.
+        /// The value given.
         got: B256,
-        /// What execution gives.
+        /// The value after execution.
         expected: B256,
     },
     /// CB-7.
     #[error("the coinbase names coins root {got}, execution gives {expected}")]
     CoinsRoot {
-        /// What it names.
+        /// The value given.
         got: B256,
-        /// What execution gives.
+        /// The value after execution.
         expected: B256,
     },
     /// CB-8.
     #[error("the coinbase names {got} gas used, execution used {expected}")]
     GasUsed {
-        /// What it names.
+        /// The value given.
         got: Gas,
-        /// What execution used.
+        /// Gas used by execution.
         expected: Gas,
     },
 
@@ -214,19 +214,19 @@ pub enum RuleError {
     /// POL-1: nodes are missing.
     #[error("the policy is cut short after {nodes} nodes")]
     PolicyCut {
-        /// Nodes that are there.
+        /// Nodes given.
         nodes: usize,
     },
     /// POL-1: more than one tree.
     #[error("{nodes} nodes are left after the policy")]
     PolicyTrailing {
-        /// Nodes too many.
+        /// Surplus nodes.
         nodes: usize,
     },
     /// POL-1.
     #[error("the policy is deeper than {limit}")]
     PolicyDepth {
-        /// Deepest allowed.
+        /// Maximum depth.
         limit: usize,
     },
     /// POL-1: no subtrees, or k outside 1 to n.
@@ -234,7 +234,7 @@ pub enum RuleError {
     PolicyCounts {
         /// Needed.
         k: u8,
-        /// There.
+        /// Subtrees given.
         n: u8,
     },
     /// POL-2.
@@ -310,7 +310,7 @@ pub enum RuleError {
     /// ACC-2.
     #[error("the transaction is for chain {got}, this is chain {expected}")]
     ChainId {
-        /// What it names.
+        /// The value given.
         got: u64,
         /// The spec's.
         expected: u64,
@@ -334,15 +334,15 @@ pub enum RuleError {
     GasLimitTooHigh {
         /// Gas limit.
         got: Gas,
-        /// The most there may be.
+        /// The maximum.
         limit: Gas,
     },
     /// ACC-9.
     #[error("the tip cap {got} is above the fee cap {fee_cap}")]
     TipAboveFeeCap {
-        /// Tip cap in wei a unit of gas.
+        /// Tip cap in wei per gas.
         got: U256,
-        /// Fee cap in wei a unit of gas.
+        /// Fee cap in wei per gas.
         fee_cap: U256,
     },
     /// ACC-12.
@@ -350,7 +350,7 @@ pub enum RuleError {
     InitcodeTooLong {
         /// Bytes of it.
         got: usize,
-        /// The most there may be.
+        /// The maximum.
         limit: usize,
     },
     /// ACC-13.
@@ -369,7 +369,7 @@ pub enum RuleError {
     /// ACC-8.
     #[error("the fee cap {got} is below the base fee {base_fee}")]
     FeeCapTooLow {
-        /// Fee cap in wei a unit of gas.
+        /// Fee cap in wei per gas.
         got: U256,
         /// The block's.
         base_fee: u64,
@@ -379,7 +379,7 @@ pub enum RuleError {
     InsufficientBalance {
         /// The sender's balance.
         got: U256,
-        /// Gas limit x fee cap + value; the largest word if even that does not hold it.
+        /// Gas limit x fee cap + value, saturating.
         needed: U256,
     },
     /// ACC-11.
@@ -390,7 +390,7 @@ pub enum RuleError {
     GasLeft {
         /// Gas limit of the transaction, or gas of a coin transaction.
         got: Gas,
-        /// What is left.
+        /// Gas left in the block.
         left: Gas,
     },
 
@@ -426,7 +426,7 @@ pub enum RuleError {
     BitsAboveLimit {
         /// The header's.
         got: u32,
-        /// Easiest that are allowed.
+        /// The easiest bits allowed.
         limit: u32,
     },
     /// HDR-2.
@@ -442,7 +442,7 @@ pub enum RuleError {
     WrongBits {
         /// The header's.
         got: u32,
-        /// What ASERT gives.
+        /// The result of ASERT.
         expected: u32,
     },
     /// HDR-4.

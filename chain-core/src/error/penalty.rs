@@ -1,22 +1,23 @@
-//! Whether a broken rule is held against the peer that sent it.
+//! Whether the sender of a broken rule is punished.
 
 use super::RuleError;
 
-/// How bad it is to have sent something.
+/// The penalty for sending something invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Penalty {
-    /// Nothing: honest peers send such things.
+    /// None: honest peers send it.
     None,
     /// No honest node sends it.
     Ban,
 }
 
 impl RuleError {
-    /// What the sender of a *transaction* deserves; no honest node sends a block that breaks any rule. Exhaustive, so that a
-    /// new rule forces the decision.
+    /// The penalty for the sender of a *transaction*; no honest node sends a block that breaks any rule. The match is
+    /// exhaustive, so that a new rule forces the decision.
     ///
-    /// Honest nodes on two branches differ in what costs nothing: an outpoint commits to amount and lock of its coin (GW-6), so
-    /// only whether a coin is there, heights, prices and accounts depend on the branch. All else follows from the transaction.
+    /// What honest nodes on two branches may judge differently costs nothing. An outpoint commits to amount and lock of
+    /// its coin (GW-6), so only the existence of a coin, heights, prices and accounts depend on the branch. All else
+    /// follows from the transaction.
     pub fn penalty(&self) -> Penalty {
         match self {
             Self::MissingCoin(_)
@@ -87,10 +88,11 @@ impl RuleError {
         }
     }
 
-    /// Whether the fault lies in this body alone, so that another body may still be right for the same header. The
-    /// header's hash must not be marked invalid then (CVE-2012-2459, CVE-2017-12842).
+    /// Whether only this body is wrong, so that the same header may have a valid one. The header's hash must then not
+    /// be marked invalid (CVE-2012-2459, CVE-2017-12842).
     ///
-    /// [`crate::block::check::check_block`] looks at these first: any other error that it returns condemns the header too.
+    /// [`crate::block::check::check_block`] checks these first: any other error that it returns makes the header
+    /// invalid too.
     pub fn blames_body_only(&self) -> bool {
         matches!(self, Self::Encoding(_) | Self::MerkleRoot { .. } | Self::SixtyFourBytes { .. })
     }

@@ -9,10 +9,10 @@ use crate::{
     vm::{Code, delegation},
 };
 
-/// Refund for an authority that exists already: what the intrinsic gas took for a new account.
+/// Refund for an authority that exists already: the intrinsic gas charged for a new account.
 const EXISTING_AUTHORITY_REFUND: i64 = 25_000 - 12_500;
 
-/// Applies a transaction's authorizations in turn; one that does not hold is passed over. Returns the refund.
+/// Applies a transaction's authorizations in turn, skipping invalid ones. Returns the refund.
 pub(super) fn authorize(
     environment: &Environment,
     state: &mut Overlay<'_>,

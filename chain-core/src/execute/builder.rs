@@ -19,16 +19,16 @@ use crate::{
     units::{Amount, Gas},
 };
 
-/// Most bytes of an encoded coinbase with one output: tag, height, beneficiary, outputs, roots, gas, extra.
+/// Maximum size of an encoded coinbase with one output: tag, height, beneficiary, outputs, roots, gas, extra.
 const COINBASE_BYTES: usize = 1 + 5 + 20 + (1 + 9 + 33) + 3 * 32 + 9 + (1 + MAX_EXTRA);
 /// Gas of the coinbase's one output.
 const COINBASE_GAS: Gas = 8_000;
-/// Most bytes of the number of transactions.
+/// Maximum size of the encoded number of transactions.
 const COUNT_BYTES: usize = 9;
 
-/// Gathers transactions into a block that [`super::execute_block`] accepts: it runs the very same code for each.
+/// Collects transactions into a block that [`super::execute_block`] accepts: it runs the same code for each.
 ///
-/// Signatures of coins are not verified: what is pushed must have been.
+/// Coin signatures are not verified: the caller has verified them.
 pub struct BlockBuilder<'v> {
     run: Run<'v>,
     beneficiary: Address,
@@ -56,11 +56,11 @@ impl<'v> BlockBuilder<'v> {
         })
     }
 
-    /// Appends a coin or account transaction (with its recovered sender) and returns the gas it used. Nothing
-    /// changes if it is refused.
+    /// Appends a coin or account transaction (with its recovered sender) and returns the gas used. On an error nothing
+    /// changes.
     ///
     /// # Errors
-    /// [`ExecuteError::Rule`] if it cannot stand here, be it for want of gas or of bytes; [`ExecuteError::View`].
+    /// [`ExecuteError::Rule`] if it is invalid here, or exceeds the gas or bytes left; [`ExecuteError::View`].
     pub fn push(&mut self, transaction: &Transaction, sender: Option<Address>) -> Result<Gas, ExecuteError> {
         let meta = check_transaction(transaction)?;
         let size = meta.size as usize;
@@ -75,13 +75,13 @@ impl<'v> BlockBuilder<'v> {
         Ok(gas)
     }
 
-    /// Gas and encoded bytes that are left for transactions.
+    /// Gas and encoded bytes left for transactions.
     pub fn room(&self) -> (Gas, usize) {
         (self.run.gas_left(), self.bytes_left)
     }
 
-    /// Ends the block: everything that may be claimed goes to `payout`. The coinbase comes first in the answer. The
-    /// effects hold for exactly this `extra`: another gives the coinbase's coins other names.
+    /// Finishes the block: everything that may be claimed goes to `payout`. The coinbase is the first transaction of
+    /// the result. The effects hold for exactly this `extra`, which the outpoints of the coinbase's coins depend on.
     ///
     /// # Errors
     /// CB-2 for `extra`, CB-4 for `payout`; [`ExecuteError::View`].

@@ -13,23 +13,23 @@ use crate::{
     units::{Amount, Gas},
 };
 
-/// What a coin transaction pays.
+/// The fee of a coin transaction and its parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CoinFee {
-    /// Gas that it uses.
+    /// Gas used.
     pub gas: Gas,
     /// Inputs less outputs.
     pub fee: Amount,
-    /// What of the fee is burned: gas x base fee, rounded up to a grain.
+    /// The burned part: gas x base fee, rounded up to a grain.
     pub burned: Amount,
-    /// What is left for the miner.
+    /// The rest, which the miner may claim.
     pub tip: Amount,
 }
 
 /// Splits the fee of a coin transaction of `size` encoded bytes that spends `spent` (COIN-6, COIN-9, COIN-10).
 ///
 /// # Errors
-/// [`RuleError`] if the sums overflow, more is made than spent, or the fee does not cover the base fee.
+/// [`RuleError`] if the sums overflow, the outputs exceed the inputs, or the fee does not cover the base fee.
 pub fn coin_fee(tx: &CoinTransaction, size: usize, spent: &[Coin], base_fee: u64) -> Result<CoinFee, RuleError> {
     // COIN-6
     let available = Amount::sum(spent.iter().map(|coin| coin.output.amount))?;
@@ -45,7 +45,7 @@ pub fn coin_fee(tx: &CoinTransaction, size: usize, spent: &[Coin], base_fee: u64
 }
 
 impl Run<'_> {
-    /// Runs a coin transaction. What it wrote is to be abandoned on an error.
+    /// Executes a coin transaction. On an error the caller abandons what it wrote.
     pub(super) fn coin(&mut self, tx: &CoinTransaction, txid: TxId, size: usize) -> Result<Gas, ExecuteError> {
         // BLK-6
         let (got, left) = (tx.gas(size), self.gas_left());

@@ -1,4 +1,4 @@
-//! The coinbase in context: what it may claim, and the coins that it makes.
+//! The coinbase in context: what it may claim, and the coins that it creates.
 
 use super::{roots, run::Ended};
 use crate::{
@@ -32,7 +32,7 @@ fn claimed(coinbase: &Coinbase) -> Result<Amount, RuleError> {
     Ok(Amount::sum(coinbase.outputs.iter().map(|output| output.amount))?)
 }
 
-/// Makes the coinbase's coins, the last thing that a block does, and settles what the block minted and burned.
+/// Creates the coinbase's coins, the last step of a block, and computes what the block minted and burned.
 pub(super) fn pay(ended: Ended, coinbase: &Coinbase, txid: TxId) -> Result<BlockEffects, RuleError> {
     let (claimed, tips) = (claimed(coinbase)?, ended.tips);
     let mut effects = ended.effects;

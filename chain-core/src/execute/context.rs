@@ -1,4 +1,4 @@
-//! What executing depends on beside the state and the transactions.
+//! The context of execution, besides state and transactions.
 
 use alloy_primitives::U256;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use crate::{
     work::pow,
 };
 
-/// What a block's execution depends on beside its transactions, its parent's state and the spec.
+/// The inputs of a block's execution besides its transactions, its parent's state and the spec.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockContext {
-    /// Hash of the genesis block, to which signatures of coins commit.
+    /// Hash of the genesis block, to which coin signatures commit.
     pub genesis: BlockHash,
     /// Height of the block.
     pub height: Height,
     /// Its header's time.
     pub time: u32,
-    /// Wei for each unit of gas, burned (FEE-1).
+    /// Base fee in wei per gas (FEE-1).
     pub base_fee: u64,
     /// What PREVRANDAO returns in contracts.
     pub difficulty: U256,
@@ -29,7 +29,8 @@ pub struct BlockContext {
 }
 
 impl BlockContext {
-    /// That of a block with this header on a chain from `genesis`, at a height and with the base fee that FEE-1 gives.
+    /// The context of a block with this header on a chain from `genesis`, at this height and with the base fee of
+    /// FEE-1.
     ///
     /// # Errors
     /// HDR-1 if the header's bits are malformed.
@@ -38,15 +39,15 @@ impl BlockContext {
         Ok(Self { genesis, height, time: header.time, base_fee, difficulty, parent: header.prev })
     }
 
-    /// Checks that it is the context of the block with this header, so that a caller's mistake is a local failure and not a
-    /// verdict that differs from other nodes'.
+    /// Checks that this is the context of the block with this header, so that a caller's mistake is a local failure and
+    /// not a consensus failure.
     pub(super) fn check(&self, header: &Header) -> Result<(), ExecuteError> {
         let expected = Self::new(self.genesis, self.height, self.base_fee, header)?;
         if *self == expected { Ok(()) } else { Err(ViewError(Arc::new(OtherContext)).into()) }
     }
 }
 
-/// A block was given the context of another.
+/// The context belongs to another block.
 #[derive(Debug, thiserror::Error)]
 #[error("a block was to be executed on the state of another parent than its header names")]
 struct OtherContext;

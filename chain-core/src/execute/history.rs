@@ -5,7 +5,7 @@ use alloy_primitives::{Address, KECCAK256_EMPTY, U256, address, hex};
 use super::BlockContext;
 use crate::state::{Overlay, ViewError};
 
-/// Where the history contract stands.
+/// Address of the history contract.
 pub const HISTORY: Address = address!("0000f90827f1c53a10cb7a02335b175320002935");
 
 /// Its code: it returns the hash of a block by its number.
@@ -14,11 +14,11 @@ pub const HISTORY_CODE: [u8; 83] = hex!(
     "5260205ff35b5f5ffd5b5f35611fff60014303065500"
 );
 
-/// How many blocks it remembers.
+/// Number of blocks that it remembers.
 const WINDOW: u32 = 8_191;
 
-/// Writes the parent's hash, byte for byte as `eth_*` shows it, where the contract looks for it. Where no contract stands,
-/// nothing is written.
+/// Writes the parent's hash, in the byte order of `eth_*`, to the contract's storage. Writes nothing if the contract
+/// does not exist.
 pub(super) fn record_parent(state: &mut Overlay<'_>, context: &BlockContext) -> Result<(), ViewError> {
     let history = state.account(&HISTORY)?;
     if state.info(history).code_hash == KECCAK256_EMPTY {

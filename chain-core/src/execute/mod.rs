@@ -1,7 +1,7 @@
 //! Executing a block against a state.
 //!
-//! [`execute_block`] reads through a [`StateView`] and answers with a diff; it writes nothing. [`BlockBuilder`] makes
-//! templates with the very same code for each transaction, and [`undo_block`] takes a block back.
+//! [`execute_block`] reads through a [`StateView`] and returns a diff; it writes nothing. [`BlockBuilder`] builds
+//! templates with the same code for each transaction, and [`undo_block`] disconnects a block.
 
 mod authorize;
 mod builder;
@@ -48,7 +48,7 @@ use run::Run;
 
 /// Executes a block on the state of its parent. `senders[i]` is the recovered sender of its i-th account transaction.
 ///
-/// Signatures of coins are not verified here but listed in the answer ([`PendingBlock::checks`]).
+/// Coin signatures are not verified here but listed in the result ([`PendingBlock::checks`]).
 ///
 /// # Errors
 /// [`ExecuteError::Rule`] for the first rule the block breaks; [`ExecuteError::View`] if the state cannot be read or the context is that of
@@ -85,7 +85,7 @@ pub fn execute_block(
     Ok(PendingBlock { executed: ExecutedBlock { block, context, senders, effects }, checks, owners })
 }
 
-/// How many coins a block's transactions name.
+/// Number of coins that a block's transactions spend or create.
 fn count_coins(block: &Block) -> usize {
     let coins = |transaction: &Transaction| match transaction {
         Transaction::Coin(tx) => tx.inputs.len() + tx.outputs.len(),

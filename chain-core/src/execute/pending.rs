@@ -1,11 +1,11 @@
-//! A block that was executed, before and after its signatures were verified.
+//! An executed block, before and after its signatures are verified.
 
 use alloy_primitives::Address;
 
 use super::BlockContext;
 use crate::{block::CheckedBlock, error::RuleError, state::BlockEffects, transaction::sighash::SignatureCheck};
 
-/// A block that keeps every rule if its signatures verify. Made by [`super::execute_block`] only.
+/// A block that keeps every rule if its signatures verify. Created by [`super::execute_block`] only.
 #[derive(Debug)]
 pub struct PendingBlock {
     pub(super) executed: ExecutedBlock,
@@ -14,7 +14,8 @@ pub struct PendingBlock {
     pub(super) owners: Vec<u32>,
 }
 
-/// A block that keeps every rule, with what it does. Made by [`PendingBlock::confirm`] only, and all that a store takes.
+/// A block that keeps every rule, with its effects. Created by [`PendingBlock::confirm`] only; the only type that a
+/// store accepts.
 #[derive(Debug)]
 pub struct ExecutedBlock {
     pub(super) block: CheckedBlock,
@@ -24,15 +25,15 @@ pub struct ExecutedBlock {
 }
 
 impl PendingBlock {
-    /// The signatures to verify, each apart from the others.
+    /// The signatures to verify, independent of each other.
     pub fn checks(&self) -> &[SignatureCheck] {
         &self.checks
     }
 
-    /// Takes the verdicts on [`PendingBlock::checks`], in their order.
+    /// Applies the results of [`PendingBlock::checks`], in their order.
     ///
     /// # Errors
-    /// COIN-12 for the first that is not true; a missing verdict is not.
+    /// COIN-12 for the first that is false or missing.
     pub fn confirm(self, verdicts: &[bool]) -> Result<ExecutedBlock, RuleError> {
         let verdicts = verdicts.iter().copied().chain(std::iter::repeat(false));
         // COIN-12
@@ -49,22 +50,22 @@ impl ExecutedBlock {
         &self.block
     }
 
-    /// What it was executed in: its height and base fee among others.
+    /// The context of its execution.
     pub fn context(&self) -> &BlockContext {
         &self.context
     }
 
-    /// Who sent its account transactions, in their order.
+    /// The senders of its account transactions, in order.
     pub fn senders(&self) -> &[Address] {
         &self.senders
     }
 
-    /// What it does to the state.
+    /// Its effects on the state.
     pub fn effects(&self) -> &BlockEffects {
         &self.effects
     }
 
-    /// The block and what it does, owned.
+    /// The block and its effects, owned.
     pub fn into_parts(self) -> (CheckedBlock, BlockEffects) {
         (self.block, self.effects)
     }

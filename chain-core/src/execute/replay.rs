@@ -1,4 +1,4 @@
-//! A block's account transactions once more, watched.
+//! Re-execution of a block's account transactions, for tracers.
 
 use alloy_primitives::Address;
 
@@ -12,8 +12,8 @@ use crate::{
     vm::Inspector,
 };
 
-/// Runs the transactions of a block that is known to be valid, in order. Only accounts come to what they were: of coin
-/// transactions nothing runs but deposits, so that the view need not have the coins.
+/// Runs the transactions of a block that is known to be valid, in order. Only the account state is reproduced: of coin
+/// transactions only deposits run, so that the view need not have the coins.
 pub struct Replay<'a> {
     run: Run<'a>,
 }
@@ -32,7 +32,7 @@ impl<'a> Replay<'a> {
         Ok(Self { run: Run::begin(spec, context, view, beneficiary, 0)? })
     }
 
-    /// Runs the next transaction; returns what an account transaction did.
+    /// Runs the next transaction; returns the outcome of an account transaction.
     ///
     /// # Errors
     /// [`ExecuteError::Rule`] if the block is not valid after all; [`ExecuteError::View`].

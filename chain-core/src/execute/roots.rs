@@ -16,7 +16,7 @@ use crate::{
     units::Gas,
 };
 
-/// What execution says the coinbase must commit to.
+/// The commitments that execution requires of the coinbase.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Roots {
     pub state: B256,
@@ -26,7 +26,7 @@ pub(super) struct Roots {
 }
 
 impl Roots {
-    /// Checks what a coinbase commits to.
+    /// Checks the commitments of a coinbase.
     pub fn check(&self, coinbase: &Coinbase) -> Result<(), RuleError> {
         // CB-8
         if coinbase.gas_used != self.gas_used {
@@ -48,7 +48,7 @@ impl Roots {
     }
 }
 
-/// Puts coins into the digest of the coin set and takes others out (ST-2).
+/// Adds coins to the digest of the coin set and removes others (ST-2).
 pub(crate) fn change_coins(digest: &mut LtHash, created: &[(OutPoint, Coin)], spent: &[(OutPoint, Coin)]) {
     // ST-2
     let mut encoded = Vec::with_capacity(128);
@@ -70,8 +70,8 @@ pub(super) fn receipts(receipts: &[Receipt]) -> B256 {
     trie::ordered_root(&encoded)
 }
 
-/// Brings the tries up to date with changes, sorted by address (and slot): writes each account's storage root into what it
-/// is after, and returns the state root and the nodes that differ (ST-1).
+/// Updates the tries with changes, sorted by address (and slot): writes each account's storage root into its state
+/// after the block, and returns the state root and the changed nodes (ST-1).
 ///
 /// # Errors
 /// [`ViewError`] if a node cannot be read.

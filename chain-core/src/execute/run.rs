@@ -1,4 +1,4 @@
-//! A block on its way: what executing one and building one share.
+//! A block in execution: shared by executing and building.
 
 use alloy_primitives::{Address, U256};
 
@@ -21,17 +21,17 @@ use crate::{
     vm::{Environment, Revision, Status},
 };
 
-/// A block that runs.
+/// A block in execution.
 pub(super) struct Run<'a> {
     pub spec: &'a ChainSpec,
     pub context: BlockContext,
     pub state: Overlay<'a>,
     /// Tips of coin transactions, which the coinbase may claim.
     pub tips: Amount,
-    /// Wei destroyed so far.
+    /// Wei burned so far.
     pub burned: U256,
     pub environment: Environment,
-    /// Gas kept for the coinbase, which is counted last.
+    /// Gas reserved for the coinbase, which is counted last.
     coinbase_gas: Gas,
     gas_used: Gas,
     tx_gas: Vec<Gas>,
@@ -52,7 +52,7 @@ pub(super) struct Ended {
 }
 
 impl<'a> Run<'a> {
-    /// Starts on the state of the parent, keeping gas for the coinbase, and records the parent's hash.
+    /// Starts on the state of the parent, reserves gas for the coinbase, and records the parent's hash.
     pub fn begin(
         spec: &'a ChainSpec,
         context: &BlockContext,
@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
         self.spec.gas_limit.saturating_sub(self.coinbase_gas + self.gas_used)
     }
 
-    /// Runs the next transaction and returns the gas it used. On an error nothing of it stays.
+    /// Runs the next transaction and returns the gas used. On an error its changes are reverted.
     pub fn transaction(
         &mut self,
         transaction: &Transaction,
@@ -126,15 +126,15 @@ impl<'a> Run<'a> {
         Ok(outcome.gas_used)
     }
 
-    /// Notes signatures that remain to be verified for the running transaction.
+    /// Records signatures to verify for the current transaction.
     pub fn list_checks(&mut self, checks: Vec<SignatureCheck>) {
         let index = self.tx_gas.len() as u32; // a block's gas bounds its transactions
         self.owners.extend(std::iter::repeat_n(index, checks.len()));
         self.checks.extend(checks);
     }
 
-    /// Ends the block but for the coinbase's own coins, whose names depend on the roots. The gas of the coinbase is at
-    /// most what was kept for it.
+    /// Finishes the block except for the coinbase's own coins, whose outpoints depend on the roots. The gas of the
+    /// coinbase is at most what was reserved for it.
     pub fn end(mut self, coinbase_gas: Gas) -> Result<Ended, ViewError> {
         let view = self.state.view();
         let burned = self.burned + self.state.burned();

@@ -12,27 +12,27 @@ use crate::{
     vm::{self, Code, Environment, Inspector, Origin, Request, Revision, Silent, Status},
 };
 
-/// What a transaction did beside its writes.
+/// The outcome of a transaction, besides its writes.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     /// How its call ended.
     pub status: Status,
-    /// The contract that a transaction without a recipient made.
+    /// The contract created by a transaction without a recipient.
     pub created: Option<Address>,
-    /// Gas that is paid for.
+    /// Gas charged.
     pub gas_used: Gas,
     /// What the call returned.
     pub output: Bytes,
-    /// What was logged.
+    /// The logs.
     pub logs: Vec<Log>,
-    /// Wei destroyed: the base fee's part of the price.
+    /// Wei burned: the base fee's part of the price.
     pub burned: U256,
 }
 
-/// Runs one transaction, identified by `hash`, in a block that has `gas_left`. On a rule's error nothing was written.
+/// Runs one transaction, identified by `hash`, in a block that has `gas_left`. On a rule error nothing was written.
 ///
 /// # Errors
-/// [`ExecuteError::Rule`] if the transaction may not stand here; [`ExecuteError::View`] if the state cannot be read: then
+/// [`ExecuteError::Rule`] if the transaction is invalid here; [`ExecuteError::View`] if the state cannot be read: then
 /// [`Overlay::abandon_transaction`] reverts what was written.
 pub fn transition(
     environment: &Environment,
@@ -45,7 +45,7 @@ pub fn transition(
     transition_with(environment, state, hash, fields, sender, gas_left, &mut Silent)
 }
 
-/// [`transition`], watched.
+/// [`transition`] with an inspector.
 ///
 /// # Errors
 /// Those of [`transition`].
@@ -86,14 +86,14 @@ pub fn transition_with(
     Ok(Outcome { status: ended.status, created, gas_used, output: ended.output, logs, burned })
 }
 
-/// Gas that is paid for, of the gas that was spent.
+/// Gas to charge for the gas that was spent.
 fn gas_used(spent: Gas, refund: Gas, floor: Gas) -> Gas {
     // VM-3
     (spent - refund.min(spent / 5)).max(floor)
 }
 
-/// Finds the account that the transaction calls or makes, and marks as accessed what costs it no more (EIP-2929, EIP-2930,
-/// EIP-3651). Precompiled contracts are so in any case.
+/// Finds the account that the transaction calls or creates, and warms accounts and slots (EIP-2929, EIP-2930,
+/// EIP-3651). Precompiled contracts are always warm.
 fn warm(
     environment: &Environment,
     state: &mut Overlay<'_>,
@@ -120,7 +120,7 @@ fn warm(
     Ok(target)
 }
 
-/// Checks a transaction against its sender and block; returns the tip for a unit of gas.
+/// Checks a transaction against its sender and block; returns the tip per gas.
 fn check_against_state(
     environment: &Environment,
     state: &mut Overlay<'_>,
@@ -158,19 +158,19 @@ fn check_against_state(
     Ok(tip)
 }
 
-/// Whether an account with this code may send: only if it is nothing but a delegation (EIP-7702).
+/// Whether an account with this code may send: only if the code is a delegation (EIP-7702).
 fn may_send(environment: &Environment, code: Option<&Code>) -> bool {
     environment.revision >= Revision::Osaka && code.and_then(Code::delegate).is_some()
 }
 
-/// Takes the price of all gas in advance and counts the nonce. ACC-10 and ACC-5 have seen to it that both are possible.
+/// Charges for all gas in advance and increments the nonce. ACC-10 and ACC-5 guarantee that both are possible.
 fn buy_gas(state: &mut Overlay<'_>, fields: &Fields, sender: AccountId, price: U256) {
     let cost = price * U256::from(fields.gas_limit);
     state.set_balance(sender, state.info(sender).balance - cost);
     state.set_nonce(sender, fields.nonce + 1);
 }
 
-/// Pays an account; returns what is destroyed because no balance can hold it.
+/// Credits an account; returns what is burned because it would overflow the balance.
 fn pay(state: &mut Overlay<'_>, account: AccountId, wei: U256) -> U256 {
     if state.credit(account, wei) { U256::ZERO } else { wei }
 }

@@ -1,4 +1,4 @@
-//! Taking a block back.
+//! Disconnecting a block.
 
 use alloy_primitives::B256;
 
@@ -8,11 +8,11 @@ use crate::{
     trie::NodeChange,
 };
 
-/// What [`BlockUndo`] does not carry of the parent's state: it is computed again. Coins, accounts and slots go back as
-/// the undo data says.
+/// The parts of the parent's state that are computed again, since [`BlockUndo`] does not have them. It restores coins,
+/// accounts and slots.
 #[derive(Clone, Debug)]
 pub struct Reversal {
-    /// Trie nodes that differ.
+    /// Changed trie nodes.
     pub nodes: Vec<NodeChange>,
     /// State root of the parent.
     pub state_root: B256,
@@ -20,7 +20,7 @@ pub struct Reversal {
     pub coins_digest: LtHash,
 }
 
-/// Takes a block back: `view` is the state after it, the answer what leads to the state of its parent.
+/// Disconnects a block: `view` is the state after it, the result leads to the state of its parent.
 ///
 /// # Errors
 /// [`ViewError`] if the state cannot be read.

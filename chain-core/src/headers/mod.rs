@@ -1,8 +1,8 @@
-//! The tree of all known headers: what was mined on what, how much work it is worth, and which tip to follow.
+//! The tree of all known headers, their cumulative work, and fork choice.
 //!
-//! All headers stay in memory, about 200 bytes each (so 200 MB after a year of 30-second blocks), and branches are
-//! never dropped: each header cost its work, and callers do not insert chains whose work is not worth it (check them
-//! with [`HeaderContext`] first, which keeps nothing). Time is an argument.
+//! All headers stay in memory, about 200 bytes each (200 MB after a year of 30-second blocks), and branches are never
+//! dropped. An attacker pays the work of each header, because callers insert only chains with enough work (they check
+//! them with [`HeaderContext`] first, which stores nothing). Time is an argument.
 
 mod node;
 mod rules;

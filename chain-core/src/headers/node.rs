@@ -9,16 +9,16 @@ use crate::{
     units::{Gas, Height},
 };
 
-/// What executing a block told of it.
+/// What is known of a block after its execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Executed {
-    /// Its base fee, in wei a gas.
+    /// Base fee, in wei per gas.
     pub base_fee: u64,
     /// Gas used.
     pub gas_used: Gas,
 }
 
-/// What is known of a block.
+/// The status of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
     /// Only its header.
@@ -58,7 +58,7 @@ pub(super) struct Node {
     pub(super) skip: Id,
     pub(super) first_child: Id,
     pub(super) next_sibling: Id,
-    /// Place in the order in which branches became complete.
+    /// Position in the order in which branches became complete.
     pub(super) sequence: u32,
     pub(super) body: bool,
     pub(super) invalid: bool,

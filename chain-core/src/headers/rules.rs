@@ -11,22 +11,22 @@ use crate::{
     work::{asert::Asert, pow},
 };
 
-/// Why a header was not taken.
+/// Why a header was not added.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HeaderError {
     /// It breaks a rule.
     #[error(transparent)]
     Rule(#[from] RuleError),
-    /// It is known already.
+    /// The header is already in the tree.
     #[error("header {0} is known already")]
     Duplicate(BlockHash),
-    /// Its parent is not known.
+    /// The parent is not in the tree.
     #[error("parent {0} is not known")]
     UnknownParent(BlockHash),
     /// It descends from an invalid block.
     #[error("parent {0} is invalid")]
     InvalidParent(BlockHash),
-    /// HDR-5: hold it and try again later. Never invalid.
+    /// HDR-5: not invalid; hold it and try again later.
     #[error("time {got} is beyond {limit}, the latest that the clock allows now")]
     TooFarInFuture {
         /// The header's time.
@@ -36,7 +36,7 @@ pub enum HeaderError {
     },
 }
 
-/// What the rules need of a header's ancestors. Lets a chain of headers be checked without storing any of them.
+/// What the rules need of a header's ancestors. With it a chain of headers can be checked without storing any of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeaderContext {
     /// Hash of the header.
@@ -45,7 +45,7 @@ pub struct HeaderContext {
     pub height: Height,
     /// Its time.
     pub time: u32,
-    /// Time of block 1 of its branch, where the difficulty is anchored; unused at height 0.
+    /// Time of block 1 of its branch, the anchor of the difficulty; unused at height 0.
     pub anchor_time: u32,
     /// Work of the chain up to and including it.
     pub work: U256,
@@ -76,12 +76,12 @@ impl HeaderContext {
     /// Checks a child and returns its context. `now` is in seconds since the Unix epoch.
     ///
     /// # Errors
-    /// [`HeaderError`] but `Duplicate` and `InvalidParent`.
+    /// [`HeaderError`], except `Duplicate` and `InvalidParent`.
     pub fn child(&self, spec: &ChainSpec, header: &Header, now: u64) -> Result<Self, HeaderError> {
         self.child_of_hash(spec, header, header.hash(), now)
     }
 
-    /// As [`HeaderContext::child`], the header's hash being known.
+    /// [`HeaderContext::child`] for a header whose hash is known.
     pub(super) fn child_of_hash(
         &self,
         spec: &ChainSpec,
@@ -122,7 +122,7 @@ impl HeaderContext {
     }
 }
 
-/// Target of bits that were checked when the spec was made.
+/// Target of bits that were checked with the spec.
 fn known_target(bits: u32) -> U256 {
     pow::target(bits).expect("a spec has canonical bits")
 }

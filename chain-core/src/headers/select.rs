@@ -1,4 +1,4 @@
-//! What is known of each block, and which tip to follow.
+//! The status of blocks, and fork choice.
 
 use std::cmp::Reverse;
 
@@ -14,8 +14,8 @@ impl HeaderTree {
         self.node(self.best_header).hash
     }
 
-    /// The block with the most work whose branch has all its bodies stored and none known to be invalid: where to
-    /// connect to. The first to be so wins a tie.
+    /// The block with the most work whose branch has all bodies stored and none known to be invalid: where to connect
+    /// to. The first complete one wins a tie.
     pub fn candidate(&self) -> BlockHash {
         self.node(self.candidate).hash
     }
@@ -37,7 +37,7 @@ impl HeaderTree {
         self.mark_body(hash);
     }
 
-    /// Records that a known block breaks a rule; returns it and all its descendants, which are as invalid.
+    /// Records that a known block breaks a rule; returns it and all its descendants, which are invalid too.
     pub fn mark_invalid(&mut self, hash: &BlockHash) -> Vec<BlockHash> {
         let Some(id) = self.find(hash) else { return Vec::new() };
         let mut fallen = vec![id];
@@ -68,7 +68,7 @@ impl HeaderTree {
         }
     }
 
-    /// Gives a block whose ancestors are complete, and whichever descendants wait for it, their place in the order of
+    /// Gives a block whose ancestors are complete, and the descendants that wait for it, their position in the order of
     /// completion.
     fn complete_from(&mut self, id: Id) {
         let mut ready = vec![id];
@@ -90,8 +90,8 @@ impl HeaderTree {
         }
     }
 
-    /// The heaviest of the nodes that fit and are not invalid, the lowest `order` first among equals. The genesis
-    /// block always fits.
+    /// The node with the most work that fits and is not invalid; the lowest `order` wins a tie. The genesis block
+    /// always fits.
     fn heaviest(&self, fits: impl Fn(&Node) -> bool, order: impl Fn(Id, &Node) -> u32) -> Id {
         let fitting = self.nodes().filter(|(_, node)| !node.invalid && fits(node));
         // HDR-6

@@ -1,4 +1,4 @@
-//! The tree itself.
+//! The tree of headers.
 
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{block::header::Header, fees::next_base_fee, hash::BlockHash, spec::ChainSpec, units::Height, work::pow};
 
-/// A header as a store keeps it.
+/// A header as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoredHeader {
     /// The header.
     pub header: Header,
     /// Its hash, trusted.
     pub hash: BlockHash,
-    /// What is known of the block.
+    /// The status of the block.
     pub status: Status,
     /// Set once the block was executed.
     pub executed: Option<Executed>,
@@ -27,10 +27,10 @@ pub struct StoredHeader {
 /// Why stored headers are not a tree.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// Not even a genesis header.
+    /// No genesis header.
     #[error("there are no headers")]
     Empty,
-    /// A header comes before its parent, or without it.
+    /// A header precedes its parent, or lacks it.
     #[error("header {hash} is stored without its parent {parent}")]
     UnknownParent {
         /// The header.
@@ -41,7 +41,7 @@ pub enum LoadError {
     /// The same header twice.
     #[error("header {0} is stored twice")]
     Duplicate(BlockHash),
-    /// Bits that no header can have.
+    /// Malformed bits.
     #[error("header {0} is stored with impossible bits")]
     BadBits(BlockHash),
 }
@@ -68,7 +68,7 @@ pub struct HeaderInfo {
     pub height: Height,
     /// Work of the chain up to and including it.
     pub work: U256,
-    /// What is known of the block.
+    /// The status of the block.
     pub status: Status,
     /// Set once the block was executed.
     pub executed: Option<Executed>,
@@ -90,7 +90,7 @@ impl HeaderTree {
     /// A tree of the genesis block alone, which counts as executed at the spec's first base fee.
     ///
     /// # Panics
-    /// If the spec's bits are not canonical; specs that were read or built in are.
+    /// If the spec's bits are not canonical; those of parsed and built-in specs are.
     pub fn new(spec: &ChainSpec, genesis: &Header) -> Self {
         let context = HeaderContext::genesis(spec, genesis);
         let mut tree = Self {
@@ -107,10 +107,10 @@ impl HeaderTree {
         tree
     }
 
-    /// A tree of stored headers: the genesis first, parents before children. Nothing is checked or hashed again.
+    /// A tree of stored headers: the genesis first, parents before children. Checks and hashes nothing again.
     ///
     /// # Errors
-    /// [`LoadError`] if they are no tree.
+    /// [`LoadError`] if they do not form a tree.
     pub fn load(spec: &ChainSpec, headers: impl IntoIterator<Item = StoredHeader>) -> Result<Self, LoadError> {
         let mut headers = headers.into_iter();
         let genesis = headers.next().ok_or(LoadError::Empty)?;
@@ -143,7 +143,7 @@ impl HeaderTree {
     /// Checks a header and adds it. `now` is in seconds since the Unix epoch.
     ///
     /// # Errors
-    /// [`HeaderError`]; the tree is as before.
+    /// [`HeaderError`]; the tree is then unchanged.
     pub fn insert(&mut self, header: &Header, now: u64) -> Result<Inserted, HeaderError> {
         let hash = header.hash();
         if self.contains(&hash) {
@@ -159,8 +159,8 @@ impl HeaderTree {
         Ok(Inserted { hash, height: context.height, best })
     }
 
-    /// Adds a header that was checked against its parent by [`HeaderContext::child`], with what that answered. `None` if the
-    /// parent is unknown or invalid, or the header known.
+    /// Adds a header that was checked against its parent by [`HeaderContext::child`], with the context that it
+    /// returned. `None` if the parent is unknown or invalid, or the header known.
     pub fn insert_checked(&mut self, header: &Header, context: &HeaderContext) -> Option<Inserted> {
         let parent = self.find(&header.prev).filter(|parent| !self.node(*parent).invalid)?;
         if self.contains(&context.hash) || self.node(parent).height + 1 != context.height {
@@ -232,7 +232,7 @@ impl HeaderTree {
         })
     }
 
-    /// What the rules need to check a child.
+    /// The context for checking a child.
     pub fn context(&self, hash: &BlockHash) -> Option<HeaderContext> {
         self.find(hash).map(|id| self.node(id).context())
     }
@@ -285,7 +285,7 @@ impl HeaderTree {
     }
 }
 
-/// What the index hashes by. Block hashes are as good as random; whoever wants collisions must mine them.
+/// The hash of the index. Block hashes are as good as random: collisions must be mined.
 fn prefix(hash: &BlockHash) -> u64 {
     let [a, b, c, d, e, f, g, h, ..] = hash.0;
     u64::from_le_bytes([a, b, c, d, e, f, g, h])

@@ -1,4 +1,4 @@
-//! Ways through the tree.
+//! Paths through the tree.
 
 use std::iter::successors;
 
@@ -8,16 +8,16 @@ use super::{
 };
 use crate::{block::header::Header, hash::BlockHash, units::Height};
 
-/// The way from one block to another.
+/// The path from one block to another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
-    /// Blocks to disconnect, in that order: from the start down to above the fork.
+    /// Blocks to disconnect, in order: from the start down to above the fork.
     pub disconnect: Vec<BlockHash>,
-    /// Blocks to connect, in that order: from above the fork up to the goal.
+    /// Blocks to connect, in order: from above the fork up to the goal.
     pub connect: Vec<BlockHash>,
 }
 
-/// Hashes of a locator that follow each other without gaps.
+/// Consecutive hashes at the start of a locator.
 const DENSE: usize = 10;
 
 impl HeaderTree {
@@ -38,7 +38,7 @@ impl HeaderTree {
         Some(self.node(self.fork_id(self.find(a)?, self.find(b)?)).hash)
     }
 
-    /// The way from one known block to another.
+    /// The path from one known block to another.
     pub fn path(&self, from: &BlockHash, to: &BlockHash) -> Option<Path> {
         let (from, to) = (self.find(from)?, self.find(to)?);
         let fork = self.fork_id(from, to);
@@ -47,7 +47,7 @@ impl HeaderTree {
         Some(Path { disconnect: self.down_to(from, fork), connect })
     }
 
-    /// Hashes that let a peer find the fork with a known block: ten in a row, then ever wider, the genesis last.
+    /// A block locator: ten consecutive hashes, then exponentially wider steps, the genesis last.
     pub fn locator(&self, tip: &BlockHash) -> Vec<BlockHash> {
         let Some(mut id) = self.find(tip) else { return Vec::new() };
         let (mut hashes, mut step) = (vec![*tip], 1);
@@ -90,7 +90,7 @@ impl HeaderTree {
             let node = self.node(id);
             let skip = skip_height(node.height);
             let parents_skip = skip_height(node.height - 1);
-            // The parent's skip is better if it lands nearer to the goal without passing it.
+            // The parent's skip is better if it ends nearer to the goal without passing it.
             let parents_is_better = parents_skip >= height && parents_skip + 2 < skip;
             id = if skip == height || (skip > height && !parents_is_better) { node.skip } else { node.parent };
         }

@@ -1,9 +1,9 @@
-//! Amounts of CRN as decimal text, exact to the last digit.
+//! Exact amounts of CRN as decimal text.
 
 use alloy_primitives::U256;
 
-/// Reads `12.5` as a whole number of units of which `10^decimals` make one CRN. `None` for anything but digits with at
-/// most one point between them, for more decimals than there are, and for what does not fit in 256 bits.
+/// Parses `12.5` as a whole number of units, `10^decimals` of which are one CRN. `None` for anything but digits with at
+/// most one point between them, for too many decimals, and for more than 256 bits.
 pub(super) fn parse(text: &str, decimals: usize) -> Option<U256> {
     let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -13,7 +13,7 @@ pub(super) fn parse(text: &str, decimals: usize) -> Option<U256> {
     U256::from_str_radix(&format!("{whole}{part:0<decimals$}"), 10).ok()
 }
 
-/// Writes what [`parse`] reads, without zeros at the end.
+/// Formats the inverse of [`parse`], without trailing zeros.
 pub(super) fn format(units: U256, decimals: usize) -> String {
     let digits = format!("{units:0>width$}", width = decimals + 1);
     let (whole, part) = digits.split_at(digits.len() - decimals);

@@ -16,11 +16,11 @@ use crate::{
     trie,
 };
 
-/// Code of the gateway account: INVALID. It never runs, but Solidity calls only what has code.
+/// Code of the gateway account: INVALID. It never runs, but Solidity calls only accounts with code.
 const GATEWAY_CODE: [u8; 1] = [0xfe];
 
 impl ChainSpec {
-    /// The genesis block and what it does to the empty state. Takes as long as building the tries of the allocations.
+    /// The genesis block and its effects on the empty state. Takes as long as building the tries of the allocations.
     pub fn genesis_block(&self) -> (Block, BlockEffects) {
         let allocated = self.genesis_accounts();
         let mut accounts: Vec<_> = allocated.iter().map(new_account).collect();
@@ -99,7 +99,7 @@ fn created_coins(coinbase: &Coinbase) -> Vec<(OutPoint, Coin)> {
     (0..).zip(&coinbase.outputs).map(|(index, output)| (OutPoint { txid, index }, coin(*output))).collect()
 }
 
-/// The account without its storage root, which comes with its slots.
+/// The account without its storage root, which its slots give.
 fn new_account(account: &GenesisAccount) -> AccountChange {
     let GenesisAccount { address, balance, nonce, code, .. } = account;
     let after = Account { nonce: *nonce, balance: *balance, code_hash: keccak256(code), ..Account::default() };

@@ -1,7 +1,7 @@
-//! Chain specs: all that makes one chain differ from another.
+//! Chain specs: the parameters of a chain.
 //!
-//! Four are built in ([`ChainSpec::main`], [`ChainSpec::test`], [`ChainSpec::local`], [`ChainSpec::dev`]); any other is
-//! read from TOML. The genesis hash commits to every field, so that nodes of different specs never share a chain.
+//! Four are built in ([`ChainSpec::main`], [`ChainSpec::test`], [`ChainSpec::local`], [`ChainSpec::dev`]); others are
+//! read from TOML. The genesis hash commits to every field, so that nodes with different specs never share a chain.
 
 mod decimal;
 mod genesis;
@@ -25,16 +25,16 @@ use crate::{
 pub(crate) use validate::MOST_GAS;
 pub use validate::{SpecError, is_public_chain};
 
-/// An account that exists from the start.
+/// An account of the genesis block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct GenesisAccount {
-    /// Whose.
+    /// Address of the account.
     #[serde(with = "codec::fixed")]
     pub address: Address,
-    /// In wei.
+    /// Balance in wei.
     #[serde(with = "account_word")]
     pub balance: U256,
-    /// Transactions sent.
+    /// Nonce.
     pub nonce: u64,
     /// Code; empty for a plain account.
     #[serde(with = "codec::bytes")]
@@ -47,7 +47,7 @@ pub struct GenesisAccount {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct StorageWord(#[serde(with = "account_word")] pub U256);
 
-/// Everything that the rules of a chain take as given.
+/// The parameters of a chain's rules.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ChainSpec {
     /// Name of the chain: lower-case letters, digits and dashes.
@@ -56,42 +56,41 @@ pub struct ChainSpec {
     pub chain_id: u64,
     /// Prefix of bech32m addresses.
     pub hrp: String,
-    /// Seconds between blocks that difficulty aims at.
+    /// Target time between blocks, in seconds.
     pub target_interval: u32,
     /// Half-life of ASERT, in intervals.
     pub half_life: u32,
-    /// Easiest target that a header may have, compact.
+    /// Easiest target allowed, compact.
     pub pow_limit_bits: u32,
     /// Seconds that a header may be ahead of the clock.
     pub max_future: u32,
-    /// Blocks before a coinbase's coins can be spent.
+    /// Blocks until a coinbase's coins can be spent.
     pub coinbase_maturity: u32,
-    /// Most gas of a block.
+    /// Maximum gas of a block.
     pub gas_limit: Gas,
-    /// Least base fee, in wei a gas.
+    /// Minimum base fee, in wei per gas.
     pub base_fee_floor: u64,
-    /// Base fee of block 1, in wei a gas.
+    /// Base fee of block 1, in wei per gas.
     pub initial_base_fee: u64,
-    /// What a block mints at first.
+    /// Subsidy of the first blocks.
     pub subsidy: Amount,
     /// Blocks between halvings of the subsidy.
     pub halving_interval: u32,
-    /// Least subsidy, for ever.
+    /// Minimum subsidy.
     pub tail_subsidy: Amount,
-    /// Most bytes of an encoded block.
+    /// Maximum size of an encoded block, in bytes.
     pub max_block_bytes: usize,
-    /// Depth below the tip that `safe` means.
+    /// Depth below the tip of the block tag `safe`.
     pub safe_depth: u32,
-    /// Depth below the tip that `finalized` means.
+    /// Depth below the tip of the block tag `finalized`.
     pub finalized_depth: u32,
     /// Time of the genesis header.
     pub genesis_time: u32,
     /// Compact target of the genesis header and of block 1.
     pub genesis_bits: u32,
-    /// Coins that exist from the start, spendable at once.
+    /// Coins of the genesis block, spendable at once.
     pub alloc_coins: Vec<Output>,
-    /// Accounts that exist from the start, sorted by address. The gateway and the history contract are added by
-    /// themselves.
+    /// Accounts of the genesis block, sorted by address. The gateway and the history contract are added automatically.
     pub alloc_accounts: Vec<GenesisAccount>,
 }
 
@@ -101,7 +100,7 @@ impl ChainSpec {
         [Self::main(), Self::test(), Self::local(), Self::dev()].into_iter().find(|spec| spec.name == name)
     }
 
-    /// What the block at a height may mint; nothing for the genesis block.
+    /// Subsidy of the block at a height; zero for the genesis block.
     pub fn subsidy_at(&self, height: Height) -> Amount {
         // SUB-1
         let Some(mined_before) = height.checked_sub(1) else {

@@ -1,4 +1,4 @@
-//! The specs that are built in.
+//! The built-in specs.
 
 use alloy_primitives::{Address, Bytes, address, hex};
 
@@ -74,9 +74,9 @@ impl ChainSpec {
         }
     }
 
-    /// The chain of `--dev`: no work worth the name however fast blocks are asked for, time may run ahead. What it
-    /// allocates belongs to the mnemonic that Ethereum's tools use for tests (`test test ... junk`): ten accounts, and
-    /// the wallet's first coin address.
+    /// The chain of `--dev`: almost no work however fast blocks are requested, and time may run ahead. Its allocations
+    /// belong to the test mnemonic of Ethereum's tools (`test test ... junk`): ten accounts, and the wallet's first
+    /// coin address.
     pub fn dev() -> Self {
         Self {
             name: "dev".into(),

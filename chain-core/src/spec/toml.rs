@@ -12,7 +12,7 @@ use crate::{address, transaction::coin::Output, units::Amount};
 const GRAIN: usize = 8;
 const WEI: usize = 18;
 
-/// A spec as it is written. All fields but those of allocations must be there.
+/// A spec as TOML. All fields except allocations are required.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Text {
@@ -67,10 +67,10 @@ fn zero() -> String {
 }
 
 impl ChainSpec {
-    /// Reads a spec and checks every value.
+    /// Parses a spec and checks every value.
     ///
     /// # Errors
-    /// [`SpecError`] that names the field and what is allowed.
+    /// [`SpecError`] with the field and the allowed values.
     pub fn from_toml(text: &str) -> Result<Self, SpecError> {
         let text: Text = ::toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string()))?;
         let spec = text.read()?;
@@ -78,7 +78,7 @@ impl ChainSpec {
         Ok(spec)
     }
 
-    /// The spec as TOML that [`ChainSpec::from_toml`] reads back to the same spec.
+    /// The spec as TOML; the inverse of [`ChainSpec::from_toml`].
     ///
     /// # Panics
     /// If a number is above 2^63 - 1, which no valid spec has.
@@ -91,7 +91,7 @@ impl Text {
     fn read(self) -> Result<ChainSpec, SpecError> {
         let mut alloc_accounts = self.accounts.iter().enumerate().map(read_account).collect::<Result<Vec<_>, _>>()?;
         alloc_accounts.sort_by_key(|account| account.address);
-        // Addresses can only be read once it is known how they start.
+        // Addresses can be parsed only after the prefix is known.
         if !address::is_valid_prefix(&self.hrp) {
             return Err(super::validate::bad_prefix(&self.hrp));
         }

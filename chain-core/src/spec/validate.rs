@@ -1,4 +1,4 @@
-//! What a spec may say: every value within bounds where no rule can divide by zero or overflow.
+//! Bounds of spec values, within which no rule can divide by zero or overflow.
 
 use std::fmt::Display;
 
@@ -13,10 +13,10 @@ use crate::{
     work::pow,
 };
 
-/// Why a text is not a chain spec: which field, what it holds and what is allowed.
+/// Why a text is not a chain spec: the field, its value and the allowed values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
-    /// Not TOML, a field that is missing or unknown, or a value of the wrong type.
+    /// Not TOML, a missing or unknown field, or a value of the wrong type.
     #[error("{0}")]
     Syntax(String),
     /// A value that is not allowed.
@@ -24,28 +24,28 @@ pub enum SpecError {
     Field {
         /// Which field.
         field: String,
-        /// What it holds.
+        /// Its value.
         got: String,
-        /// What it may hold, or what is wrong.
+        /// The allowed values, or what is wrong.
         allowed: String,
     },
 }
 
-/// Most gas of a block that a spec may set. With more, a block could hold more transactions than [`crate::block::MAX_TRANSACTIONS`],
-/// which is as many as a node decodes: the cheapest uses 14,040.
+/// Maximum gas limit of a spec. With more, a block could hold more transactions than a node decodes,
+/// [`crate::block::MAX_TRANSACTIONS`]: the cheapest uses 14,040 gas.
 pub(crate) const MOST_GAS: u64 = 900_000_000;
 
-/// Most wei a gas that a spec may set.
+/// Maximum base fee of a spec, in wei per gas.
 const MOST_BASE_FEE: u64 = 1_000_000_000_000_000;
 
-/// Bytes that messages may wrap around a block.
+/// Bytes that messages may add to a block.
 const ENVELOPE: usize = 64 << 10;
 
-/// Longest code of a contract (EIP-170).
+/// Maximum code size of a contract (EIP-170).
 const MOST_CODE: usize = 24_576;
 
-/// Chain ids of Ethereum, its test networks and the public networks where the same keys hold money. The operator of a chain
-/// with such an id could replay there what users sign here.
+/// Chain ids of Ethereum, its test networks and other public networks where the same keys hold money. The operator of a
+/// chain with such an id could replay its users' transactions there.
 const PUBLIC_CHAINS: &[u64] = &[
     1,
     3,
@@ -142,7 +142,7 @@ fn within<T: PartialOrd + Display>(name: &str, got: T, least: T, most: T) -> Res
 }
 
 impl ChainSpec {
-    /// Checks every value. What [`ChainSpec::from_toml`] returns and what is built in is valid already.
+    /// Checks every value. Built-in specs and those of [`ChainSpec::from_toml`] are valid already.
     ///
     /// # Errors
     /// [`SpecError::Field`] for the first value that is not allowed.
@@ -168,7 +168,7 @@ impl ChainSpec {
         if !address::is_valid_prefix(&self.hrp) {
             return Err(bad_prefix(&self.hrp));
         }
-        // What Ethereum wallets take.
+        // The range that Ethereum wallets accept.
         within("chain_id", self.chain_id, 1, 4_503_599_627_370_476)?;
         if is_public_chain(self.chain_id) {
             return Err(field("chain_id", self.chain_id, TAKEN));
@@ -226,7 +226,7 @@ impl ChainSpec {
         Ok(())
     }
 
-    /// AMT-1 can then not be broken by money that exists.
+    /// Money that exists can then not break AMT-1.
     fn validate_supply(&self) -> Result<(), SpecError> {
         let minted = U256::from(self.minted_until(Height::MAX)) * U256::from(WEI_PER_GRAIN);
         let supply = self.allocated().saturating_add(minted);
@@ -238,7 +238,7 @@ impl ChainSpec {
         Ok(())
     }
 
-    /// Wei that exists from the start, in coins and accounts.
+    /// Wei allocated by genesis, in coins and accounts.
     pub fn allocated(&self) -> U256 {
         let coins = self.alloc_coins.iter().map(|coin| coin.amount.to_wei());
         let accounts = self.alloc_accounts.iter().map(|account| account.balance);

@@ -1,4 +1,4 @@
-//! What a block does to the state, and how to take it back.
+//! The effects of a block on the state, and its undo data.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
@@ -15,10 +15,10 @@ use crate::{
     units::Gas,
 };
 
-/// An account before and after; `None` where it does not exist.
+/// An account before and after the block; `None` if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountChange {
-    /// Whose.
+    /// Address of the account.
     #[serde(with = "codec::fixed")]
     pub address: Address,
     /// Before the block.
@@ -27,13 +27,13 @@ pub struct AccountChange {
     pub after: Option<Account>,
 }
 
-/// A storage slot before and after; zero where it does not exist.
+/// A storage slot before and after the block; zero if it does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StorageChange {
-    /// Whose.
+    /// Address of the account.
     #[serde(with = "codec::fixed")]
     pub address: Address,
-    /// Which slot.
+    /// Key of the slot.
     #[serde(with = "account_word")]
     pub slot: U256,
     /// Before the block.
@@ -44,52 +44,52 @@ pub struct StorageChange {
     pub after: U256,
 }
 
-/// Everything that a block changes; a coin made and spent within the block does not appear in `spent` or `created`.
+/// All changes of a block; a coin created and spent within the block is in neither `spent` nor `created`.
 #[derive(Clone, Debug)]
 pub struct BlockEffects {
-    /// Coins of earlier blocks that it spends, in order of spending.
+    /// Coins of earlier blocks that the block spends, in order of spending.
     pub spent: Vec<(OutPoint, Coin)>,
-    /// Coins that it leaves behind.
+    /// Coins that the block creates and leaves unspent.
     pub created: Vec<(OutPoint, Coin)>,
-    /// Coins both made and spent within the block, for indexes.
+    /// Coins both created and spent within the block, for indexes.
     pub transient: Vec<(OutPoint, Coin)>,
-    /// Accounts that differ, sorted by address.
+    /// Changed accounts, sorted by address.
     pub accounts: Vec<AccountChange>,
-    /// Storage slots that differ, sorted by address and slot.
+    /// Changed storage slots, sorted by address and slot.
     pub storage: Vec<StorageChange>,
     /// New code by its hash.
     pub codes: Vec<(B256, Bytes)>,
-    /// Trie nodes that differ.
+    /// Changed trie nodes.
     pub nodes: Vec<NodeChange>,
     /// Digest of the coin set after the block, the coinbase's own coins included (which `coins_root` leaves out).
     pub coins_digest: LtHash,
-    /// One for each account transaction, in order.
+    /// A receipt for each account transaction, in order.
     pub receipts: Vec<Receipt>,
     /// Gas used by the whole block.
     pub gas_used: Gas,
-    /// Gas used by each transaction of the block, that of the outputs of the coinbase included.
+    /// Gas used by each transaction of the block, including the coinbase (its outputs).
     pub tx_gas: Vec<Gas>,
-    /// Wei that the block minted: what the coinbase claims beyond coin tips.
+    /// Wei that the block minted: the coinbase's claim beyond coin tips.
     pub minted: U256,
-    /// Wei destroyed: base fees, coin tips not claimed.
+    /// Wei burned: base fees, coin tips not claimed.
     pub burned: U256,
 }
 
-/// What takes a block back.
+/// The undo data of a block.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockUndo {
     /// Coins to restore.
     pub spent: Vec<(OutPoint, Coin)>,
-    /// Coins to remove, with what they were.
+    /// Coins to remove, with their content.
     pub created: Vec<(OutPoint, Coin)>,
-    /// Accounts to put back to `before`.
+    /// Accounts to reset to `before`.
     pub accounts: Vec<AccountChange>,
-    /// Slots to put back to `before`.
+    /// Slots to reset to `before`.
     pub storage: Vec<StorageChange>,
 }
 
 impl BlockEffects {
-    /// What takes this block back.
+    /// The undo data of this block.
     pub fn undo(&self) -> BlockUndo {
         BlockUndo {
             spent: self.spent.clone(),

@@ -12,7 +12,7 @@ use crate::{
     units::Height,
 };
 
-/// A state that holds nothing.
+/// An empty state.
 pub struct EmptyState;
 
 impl StateView for EmptyState {

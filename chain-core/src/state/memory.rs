@@ -13,7 +13,7 @@ use crate::{
     units::Height,
 };
 
-/// A whole state. Two that are equal hold the same, down to every trie node.
+/// A whole state. Two are equal only if every trie node is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MemoryState {
     /// Unspent coins.
@@ -31,13 +31,13 @@ pub struct MemoryState {
 }
 
 impl MemoryState {
-    /// Adds a coin as if a block had made it.
+    /// Adds a coin as if a block had created it.
     pub fn insert_coin(&mut self, outpoint: OutPoint, coin: Coin) {
         roots::change_coins(&mut self.coins_digest, &[(outpoint, coin)], &[]);
         self.coins.insert(outpoint, coin);
     }
 
-    /// Adds or replaces an account with its code and slots, as if a block had; its hashes are filled in.
+    /// Adds or replaces an account with its code and slots, as if a block had; computes its hashes.
     pub fn insert_account(&mut self, address: Address, account: Account, code: Bytes, storage: &[(U256, U256)]) {
         let before = self.accounts.get(&address).copied();
         let code_hash = alloy_primitives::keccak256(&code);
@@ -56,7 +56,7 @@ impl MemoryState {
         self.write_storage(storage.iter().map(|change| ((change.address, change.slot), change.after)));
     }
 
-    /// Goes on to the state after a block.
+    /// Applies a block.
     pub fn apply(&mut self, effects: &BlockEffects) {
         for (outpoint, coin) in &effects.spent {
             assert_eq!(self.coins.remove(outpoint), Some(*coin), "a coin is spent that was not there");
@@ -71,7 +71,7 @@ impl MemoryState {
         self.coins_digest = effects.coins_digest.clone();
     }
 
-    /// Goes back to the state before a block.
+    /// Disconnects a block.
     pub fn revert(&mut self, undo: &BlockUndo, reversal: &Reversal) {
         for (outpoint, coin) in &undo.created {
             assert_eq!(self.coins.remove(outpoint), Some(*coin), "a coin is taken back that was not there");
@@ -90,7 +90,7 @@ impl MemoryState {
         roots::change_state(self, &mut [], &[]).expect("memory can be read").0
     }
 
-    /// All money there is, in wei.
+    /// All money that exists, in wei.
     pub fn supply(&self) -> U256 {
         let coins: U256 = self.coins.values().map(|coin| coin.output.amount.to_wei()).sum();
         let accounts: U256 = self.accounts.values().map(|account| account.balance).sum();

@@ -1,4 +1,4 @@
-//! The state that blocks act on: read through a view, written as a diff.
+//! The state: read through a view, written as a diff.
 
 mod effects;
 mod empty;

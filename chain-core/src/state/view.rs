@@ -1,4 +1,4 @@
-//! Read access to the state at a block.
+//! Read access to the state after a block.
 
 use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
 use serde::{Deserialize, Serialize};
@@ -16,7 +16,7 @@ use crate::{
 /// An account without its storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Account {
-    /// Transactions sent, or contracts created.
+    /// Number of transactions sent, or of contracts created.
     pub nonce: u64,
     /// Balance in wei.
     #[serde(with = "account_word")]
@@ -42,7 +42,7 @@ impl Account {
     }
 }
 
-/// The state after some block, read only. Every answer is of the same block.
+/// The state after some block, read only. All methods read the same block.
 pub trait StateView {
     /// An unspent coin.
     ///

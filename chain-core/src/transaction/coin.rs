@@ -1,4 +1,4 @@
-//! Coins: unspent outputs, and the transactions that spend and make them.
+//! Coins: unspent outputs, and the transactions that spend and create them.
 
 use alloy_primitives::Address;
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -22,9 +22,9 @@ pub use crate::{
 pub enum Lock {
     /// The holder of this key.
     Key(KeyBytes),
-    /// Makes no coin: credits the account when the transaction runs.
+    /// Creates no coin: credits the account when the transaction runs.
     Account(#[serde(with = "codec::fixed")] Address),
-    /// Whoever reveals the policy with this hash and what satisfies it.
+    /// Anyone who reveals the policy with this hash and satisfies it.
     Policy(#[serde(with = "codec::fixed")] [u8; 32]),
 }
 
@@ -44,18 +44,18 @@ pub struct Output {
     pub lock: Lock,
 }
 
-/// An unspent output with what later rules need of its origin.
+/// An unspent output with its origin, which later rules need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Coin {
     /// Amount and lock.
     pub output: Output,
-    /// Height of the block that made it.
+    /// Height of the block that created it.
     pub height: Height,
-    /// Whether a coinbase made it, so that it must mature.
+    /// Whether a coinbase created it, so that it must mature.
     pub coinbase: bool,
 }
 
-/// What proves the right to spend one input.
+/// The proof of the right to spend one input.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Witness {
     /// For [`Lock::Key`].
@@ -69,7 +69,7 @@ pub enum Witness {
 pub struct CoinTransaction {
     /// Coins that are spent.
     pub inputs: Vec<OutPoint>,
-    /// Coins and credits that are made.
+    /// Coins to create and accounts to credit.
     pub outputs: Vec<Output>,
     /// One for each input.
     pub witnesses: Vec<Witness>,
@@ -97,8 +97,8 @@ impl<'de> Deserialize<'de> for CoinTransaction {
     }
 }
 
-/// The witnesses of so many inputs. Another number is refused here already (COIN-3): a witness of three bytes takes 72 in memory, an
-/// input of 33 about as many, so that only together they are bounded by what was sent.
+/// The witnesses of this many inputs. Another number is rejected here already (COIN-3): a witness of three bytes takes
+/// 72 in memory, an input of 33 about as many, so only both together are bounded by the bytes received.
 struct Witnesses {
     expected: usize,
 }
@@ -141,8 +141,8 @@ impl CoinTransaction {
         TxId(sha256d(&codec::encode(&(COIN_TAG, &self.inputs, &self.outputs))))
     }
 
-    /// Encodes the transaction, tag included, behind what the buffer holds; returns its identifier and merkle leaf. The
-    /// identifier hashes a prefix of the encoding, so that both share the work.
+    /// Appends the encoded transaction, tag included, to the buffer; returns its identifier and merkle leaf. The
+    /// identifier hashes a prefix of the encoding, so both share the work.
     pub(crate) fn digest(&self, buffer: &mut Vec<u8>) -> (TxId, [u8; 32]) {
         let start = buffer.len();
         codec::encode_into(buffer, &(COIN_TAG, &self.inputs, &self.outputs));
@@ -166,7 +166,7 @@ impl CoinTransaction {
 }
 
 impl Witness {
-    /// Signatures to pay for: those given, and at least one.
+    /// Number of signatures charged: those given, at least one.
     pub fn signatures(&self) -> u64 {
         match self {
             Self::Key(_) => 1,

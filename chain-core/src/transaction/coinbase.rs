@@ -1,4 +1,4 @@
-//! The first transaction of a block: what the miner claims, and the commitments to the state after the block.
+//! The coinbase: the miner's claim, and the commitments to the state after the block.
 
 use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub struct Coinbase {
     /// The account that receives tips of account transactions, COINBASE in contracts.
     #[serde(with = "codec::fixed")]
     pub beneficiary: Address,
-    /// What the miner claims, in coins.
+    /// Outputs that pay the miner.
     pub outputs: Vec<Output>,
     /// Root of the account trie after the block.
     #[serde(with = "codec::fixed")]
@@ -26,7 +26,7 @@ pub struct Coinbase {
     /// Root of the receipts of the block's account transactions.
     #[serde(with = "codec::fixed")]
     pub receipts_root: B256,
-    /// Digest of the coin set after the block, without this coinbase's own coins: their name depends on it.
+    /// Digest of the coin set after the block, without this coinbase's own coins, whose outpoints depend on it.
     #[serde(with = "codec::fixed")]
     pub coins_root: B256,
     /// Gas that the block's transactions used.
@@ -45,7 +45,7 @@ impl Coinbase {
         TxId(sha256d(&codec::encode(&(COINBASE_TAG, self))))
     }
 
-    /// Gas that its outputs count towards the block's (BLK-6): 8,000 each.
+    /// Gas of its outputs in the block's total (BLK-6): 8,000 each.
     pub fn gas(&self) -> Gas {
         8_000 * self.outputs.len() as u64
     }

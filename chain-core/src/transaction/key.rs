@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::codec;
 
-/// An x-only public key (BIP 340). Any 32 bytes encode; only points of the curve can be spent.
+/// An x-only public key (BIP 340). Any 32 bytes are accepted; only points of the curve can sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct KeyBytes(#[serde(with = "codec::fixed")] pub [u8; 32]);
 

@@ -27,7 +27,7 @@ pub enum Transaction {
     Account(AccountTransaction),
 }
 
-/// What is known of a transaction once its block has been checked alone.
+/// Identifier and size of a transaction of a checked block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TxMeta {
     /// Its identifier.
@@ -51,7 +51,7 @@ impl Transaction {
         codec::encode(self)
     }
 
-    /// Identifier, size and merkle leaf from one encoding, which is left in the buffer.
+    /// Identifier, size and merkle leaf from one encoding, which the buffer then holds.
     pub(crate) fn digest(&self, buffer: &mut Vec<u8>) -> (TxMeta, [u8; 32]) {
         buffer.clear();
         let (txid, leaf) = match self {
@@ -66,7 +66,7 @@ impl Transaction {
                 (TxId(account.hash().0), sha256d(buffer))
             }
         };
-        // Blocks and messages are bounded far below 4 GiB; a transaction of that size was made in memory on purpose.
+        // Blocks and messages are bounded far below 4 GiB, so only a caller can build a transaction of that size.
         let size = u32::try_from(buffer.len()).unwrap_or(u32::MAX);
         (TxMeta { txid, size }, leaf)
     }

@@ -1,4 +1,4 @@
-//! The message that a coin transaction's signatures sign, and their verification.
+//! The message of a coin transaction's signatures, and their verification.
 
 use secp256k1::{XOnlyPublicKey, schnorr};
 use sha2::Digest;
@@ -9,8 +9,8 @@ use crate::{
     transaction::coin::{Coin, CoinTransaction, KeyBytes, Output, Signature},
 };
 
-/// The message that the signatures of each input sign, by input index. What the inputs share is hashed once, so that
-/// signing or checking a transaction is linear in its size.
+/// The signed message of each input, by input index. The common part is hashed once, so that signing or checking a
+/// transaction is linear in its size.
 ///
 /// `spent` are the coins of `tx.inputs`, in order; their heights do not matter.
 pub fn sighash(genesis: &BlockHash, tx: &CoinTransaction, spent: &[Coin]) -> impl Fn(u32) -> [u8; 32] + use<> {
@@ -21,20 +21,19 @@ pub fn sighash(genesis: &BlockHash, tx: &CoinTransaction, spent: &[Coin]) -> imp
     move |input| shared.clone().chain_update(input.to_le_bytes()).finalize().into()
 }
 
-/// A signature to verify: expensive, and independent of all others. Its verdict depends on nothing but its fields.
+/// A signature to verify: expensive, and independent of all others. The result depends on its fields alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SignatureCheck {
-    /// Who should have signed.
+    /// The key of the signer.
     pub key: KeyBytes,
-    /// What should have been signed.
+    /// The signed message.
     pub message: [u8; 32],
     /// The signature.
     pub signature: Signature,
 }
 
 impl SignatureCheck {
-    /// Whether the signature is one by the key over the message (BIP 340). A key that is no point of the curve signs
-    /// nothing.
+    /// Whether the signature verifies (BIP 340). None does for a key that is not a point of the curve.
     pub fn verify(&self) -> bool {
         // COIN-12
         XOnlyPublicKey::from_byte_array(self.key.0).is_ok_and(|key| {

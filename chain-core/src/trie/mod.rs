@@ -1,7 +1,7 @@
 //! Ethereum's secure Merkle Patricia trie, incremental over stored nodes.
 //!
-//! Nodes are stored by their *path*, not by their hash: a write replaces what stood there, so nothing has to be
-//! collected later. An update reads only the nodes on the changed paths and answers with a diff.
+//! Nodes are stored by their *path*, not by their hash: a write replaces the old node, so there is no garbage to
+//! collect. An update reads only the nodes on the changed paths and returns a diff.
 
 mod nibbles;
 mod node;
@@ -48,7 +48,7 @@ impl NodeKey {
         bytes
     }
 
-    /// Reads a database key; `None` if it is none.
+    /// Parses a database key; `None` if it is malformed.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (owner, rest) = match bytes.split_first()? {
             (0, rest) => (None, rest),
@@ -63,16 +63,16 @@ impl NodeKey {
 /// A node that a block wrote or removed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeChange {
-    /// Where.
+    /// Key of the node.
     pub key: NodeKey,
-    /// The new node; `None` where there is none any more.
+    /// The new node; `None` if it was removed.
     pub node: Option<Arc<Node>>,
 }
 
 /// One change of a leaf: the hashed key, and the new RLP value or `None` to remove it.
 pub type LeafChange = (B256, Option<Vec<u8>>);
 
-/// A node that its parent names and that is not stored: the database is damaged.
+/// A node that its parent refers to is not stored: the database is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("trie node {} of {} is missing", .0.path, .0.owner.map_or("the accounts".to_owned(), |owner| owner.to_string()))]
 pub struct MissingNode(pub NodeKey);

@@ -1,4 +1,4 @@
-//! Paths of half-bytes.
+//! Paths of nibbles (half-bytes).
 
 use alloy_primitives::B256;
 use std::{
@@ -6,16 +6,16 @@ use std::{
     hash::{Hash, Hasher},
 };
 
-/// A path of up to 64 nibbles. Sorts like the nibbles it holds, a prefix before what it prefixes.
+/// A path of up to 64 nibbles. Sorts by nibbles, a prefix before its extensions.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Nibbles {
-    /// Two a byte, high one first; zero beyond `len`.
+    /// Two per byte, the high one first; zero beyond `len`.
     packed: [u8; 32],
     len: u8,
 }
 
 impl Nibbles {
-    /// Most nibbles that a path holds.
+    /// Maximum length of a path.
     pub const MAX: usize = 64;
 
     /// The 64 nibbles of a hashed key.
@@ -35,7 +35,7 @@ impl Nibbles {
         usize::from(self.len)
     }
 
-    /// Whether there are none: the path of the root.
+    /// Whether this is the path of the root.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
@@ -50,7 +50,7 @@ impl Nibbles {
         if position % 2 == 1 { byte & 15 } else { byte >> 4 }
     }
 
-    /// This path and one nibble more.
+    /// This path with one more nibble.
     pub(super) fn push(&self, nibble: u8) -> Self {
         let mut path = *self;
         let byte = &mut path.packed[self.len() / 2];
@@ -90,7 +90,7 @@ impl Nibbles {
         Self { packed, len: count as u8 } // at most `self.len`
     }
 
-    /// What follows the first `count` nibbles.
+    /// The nibbles after the first `count`.
     pub(super) fn skip(&self, count: usize) -> Self {
         debug_assert!(count <= self.len());
         let mut padded = [0; 65];
@@ -108,7 +108,7 @@ impl Nibbles {
         Self { packed, len: self.len - count as u8 } // at most `self.len`
     }
 
-    /// How many nibbles both begin with.
+    /// Length of the common prefix.
     pub(super) fn common_prefix(&self, other: &Self) -> usize {
         let equal = self.packed.iter().zip(&other.packed).take_while(|(a, b)| a == b).count();
         let half = match (self.packed.get(equal), other.packed.get(equal)) {
@@ -128,7 +128,7 @@ impl Nibbles {
         &self.packed[..self.len().div_ceil(2)]
     }
 
-    /// Reads [`Nibbles::packed`] of a length; `None` if it is not what that gives.
+    /// The inverse of [`Nibbles::packed`] for a length; `None` for other bytes.
     pub fn from_packed(bytes: &[u8], len: usize) -> Option<Self> {
         let path = Self::of_bytes(bytes)?;
         let path = Self { len: u8::try_from(len).ok()?, ..path };

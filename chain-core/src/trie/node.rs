@@ -4,7 +4,7 @@ use super::Nibbles;
 use alloy_primitives::{B256, keccak256};
 use alloy_rlp::{EMPTY_STRING_CODE, Header};
 
-/// A stored node, held as its RLP: that is what is hashed, stored and given out in proofs.
+/// A stored node as its RLP, which is hashed, stored and returned in proofs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node(Box<[u8]>);
 
@@ -28,7 +28,7 @@ impl Node {
         &self.0
     }
 
-    /// Bytes of memory that it takes behind an `Arc`, for caches that bound their size.
+    /// Bytes of memory behind an `Arc`, for caches that bound their size.
     pub fn memory(&self) -> usize {
         let arc = 2 * size_of::<usize>() + size_of::<Self>();
         let allocator = 2 * size_of::<usize>();
@@ -43,14 +43,14 @@ impl Node {
 /// RLP header of a string of 32 bytes.
 const HASH_CODE: u8 = EMPTY_STRING_CODE + 32;
 
-/// How a node names a child, or a child's place that is empty.
+/// A node's reference to a child, or to none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Reference {
     #[default]
     Empty,
-    /// keccak-256 of the child's RLP; the child is stored apart.
+    /// keccak-256 of the child's RLP; the child is stored separately.
     Hash(B256),
-    /// The child's RLP itself, since it is shorter than a hash.
+    /// The child's RLP itself, if it is shorter than a hash.
     Inline { len: u8, rlp: [u8; 31] },
 }
 
@@ -114,9 +114,9 @@ impl Reference {
 pub(super) enum Shape {
     /// The rest of a key, and its value.
     Leaf { path: Nibbles, value: Vec<u8> },
-    /// Nibbles that all keys below share, and the branch there.
+    /// The common nibbles of all keys below, and the branch there.
     Extension { path: Nibbles, child: Reference },
-    /// One child a nibble.
+    /// One child per nibble.
     Branch(Box<Branch>),
 }
 
@@ -127,18 +127,18 @@ pub(super) struct Branch {
     pub(super) value: Vec<u8>,
 }
 
-/// Where a key leads from a node.
+/// The next step of a key from a node.
 pub(super) enum Step<'a> {
-    /// It ends here.
+    /// The key ends here.
     Value(&'a [u8]),
-    /// It is not in the trie.
+    /// The key is not in the trie.
     Absent,
-    /// On to a child, as many nibbles further.
+    /// On to a child, this many nibbles further.
     Child(usize, Reference),
 }
 
 impl Shape {
-    /// Follows what is left of a key.
+    /// Follows the rest of a key.
     pub(super) fn step(&self, rest: &Nibbles) -> Step<'_> {
         match self {
             Self::Leaf { path, value } if path == rest => Step::Value(value),
@@ -153,7 +153,7 @@ impl Shape {
         }
     }
 
-    /// Reads the RLP of exactly one node.
+    /// Decodes the RLP of exactly one node.
     pub(super) fn decode(rlp: &[u8]) -> Result<Self, NodeError> {
         let mut rest = rlp;
         let node = Item::decode(&mut rest)?;
@@ -249,7 +249,7 @@ fn short_node(path: &Nibbles, is_leaf: bool, second: usize) -> Vec<u8> {
     out
 }
 
-/// Reads a hex-prefixed path, and whether it is a leaf's.
+/// Decodes a hex-prefixed path, and whether it is a leaf's.
 fn decode_path(bytes: &[u8]) -> Result<(Nibbles, bool), NodeError> {
     let (first, rest) = bytes.split_first().ok_or(NodeError)?;
     let tail = Nibbles::of_bytes(rest).ok_or(NodeError)?;

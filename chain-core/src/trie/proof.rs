@@ -8,8 +8,8 @@ use crate::error::ViewError;
 use alloy_primitives::{B256, Bytes, keccak256};
 use std::sync::Arc;
 
-/// RLP of the nodes from the root towards a hashed key, whether or not it is there; none for an empty trie. A node that
-/// its parent holds inline is not listed again.
+/// RLP of the nodes from the root towards a hashed key, whether or not it exists; none for an empty trie. Inline nodes
+/// are not listed separately.
 ///
 /// # Errors
 /// [`ViewError`] if a node cannot be read.
@@ -39,7 +39,7 @@ pub fn prove(reader: &dyn NodeReader, owner: Option<B256>, key: B256) -> Result<
     Ok(proof)
 }
 
-/// A proof that does not prove anything about its key under its root.
+/// A proof that is invalid for its key and root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the proof does not lead from the root to the key or to where it is missing")]
 pub struct ProofError;
@@ -50,10 +50,10 @@ impl From<NodeError> for ProofError {
     }
 }
 
-/// What a proof says of a hashed key: its value, or `None` that it is not there.
+/// Verifies a proof; returns the value of the hashed key, or `None` if it does not exist.
 ///
 /// # Errors
-/// [`ProofError`] if it says nothing: a node is missing, altered or superfluous.
+/// [`ProofError`] if a node is missing, altered or superfluous.
 pub fn verify_proof(root: B256, key: B256, proof: &[Bytes]) -> Result<Option<Vec<u8>>, ProofError> {
     if root == EMPTY_ROOT && proof.is_empty() {
         return Ok(None);

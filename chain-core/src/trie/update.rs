@@ -1,8 +1,8 @@
 //! Batch update of a trie.
 //!
-//! One walk over the changed paths, depth first. A subtree answers with what it became; leaves and extensions are
-//! placed by the parent, because a parent that is left with one child takes it up. Branches never move: a branch is
-//! stored at the nibbles that its keys share, whatever happens above it.
+//! One walk over the changed paths, depth first. A subtree returns its new form; leaves and extensions are placed by
+//! the parent, because a branch that is left with one child merges with it. Branches never move: a branch is stored at
+//! the common nibbles of its keys, whatever happens above it.
 
 use super::{
     LeafChange, MissingNode, Nibbles, Node, NodeChange, NodeKey, NodeReader,
@@ -12,10 +12,10 @@ use crate::{error::ViewError, trie::EMPTY_ROOT};
 use alloy_primitives::{B256, keccak256};
 use std::{borrow::Cow, sync::Arc};
 
-/// Applies changes to the trie of `owner`; returns the new root and the nodes that differ.
+/// Applies changes to the trie of `owner`; returns the new root and the changed nodes.
 ///
 /// An empty value removes its key, like `None`. Of several changes of one key the last counts. Sorted changes are
-/// quickest.
+/// fastest.
 ///
 /// # Errors
 /// [`ViewError`] if a node cannot be read.
@@ -94,7 +94,7 @@ struct Change<'a> {
     value: Option<&'a [u8]>,
 }
 
-/// What a subtree became.
+/// The new form of a subtree.
 enum Subtree {
     Empty,
     /// Not placed yet; the path starts at the subtree.
@@ -106,7 +106,7 @@ enum Subtree {
 }
 
 impl Subtree {
-    /// The same seen from further up.
+    /// The same, as seen from an ancestor.
     fn below(self, prefix: Nibbles) -> Self {
         match self {
             Self::Empty => Self::Empty,
@@ -122,11 +122,11 @@ impl Subtree {
 struct Fork {
     /// Its position.
     at: Nibbles,
-    /// What the old trie has at that position.
+    /// The old node at that position.
     old: Reference,
     /// The old children, each at the position one nibble on.
     branch: Box<Branch>,
-    /// What those that changes reach became.
+    /// The new forms of the changed children.
     changed: [Option<Subtree>; 16],
 }
 
@@ -135,7 +135,7 @@ impl Fork {
         Self { at, old, branch, changed: Default::default() }
     }
 
-    /// Where a child is.
+    /// Position of a child.
     fn position(&self, index: usize) -> Nibbles {
         self.at.push(index as u8) // one of 16
     }
@@ -155,13 +155,13 @@ struct Update<'a> {
 }
 
 impl Update<'_> {
-    /// Applies changes to the subtree at a position, which the old trie has there too.
+    /// Applies changes to the subtree that the old trie has at a position.
     fn apply(&mut self, at: Nibbles, old: Reference, changes: &[Change<'_>]) -> Result<Subtree, ViewError> {
         let shape = self.load(at, &old)?;
         self.rewrite(at, old, shape, changes)
     }
 
-    /// Applies changes to a decoded subtree; `old` is what the old trie has at its position.
+    /// Applies changes to a decoded subtree; `old` is the old node at its position.
     fn rewrite(
         &mut self,
         at: Nibbles,
@@ -189,7 +189,7 @@ impl Update<'_> {
         }
     }
 
-    /// Makes a subtree of entries alone, none of which is a removal.
+    /// Builds a new subtree of entries, none of which is a removal.
     fn build(&mut self, at: Nibbles, old: Reference, entries: &[Change<'_>]) -> Result<Subtree, ViewError> {
         match entries {
             [] => Ok(Subtree::Empty),
@@ -228,7 +228,7 @@ impl Update<'_> {
         Ok(self.take_up(end, child, subtree).below(path))
     }
 
-    /// Puts a branch at `shared`, within an extension from `start` to `end`, for changes below that leave it there.
+    /// Inserts a branch at `shared` into an extension from `start` to `end`, for changes that diverge there.
     fn split_extension(
         &mut self,
         start: (Nibbles, Reference),
@@ -282,7 +282,7 @@ impl Update<'_> {
         Ok(())
     }
 
-    /// Places a branch, or what it collapses to when less than two of its children and its value are left.
+    /// Places a branch, or what it collapses to if less than two of its children and its value are left.
     fn finish(&mut self, mut fork: Fork) -> Result<Subtree, ViewError> {
         let mut children = (0..16).filter(|index| fork.has_child(*index));
         let (first, second) = (children.next(), children.next());
@@ -324,7 +324,7 @@ impl Update<'_> {
         self.store(fork.at, fork.old, &Shape::Branch(fork.branch))
     }
 
-    /// Puts a subtree at its position, where the old trie has `old`.
+    /// Places a subtree at its position, where the old trie has `old`.
     fn place(&mut self, at: Nibbles, old: Reference, subtree: Subtree) -> Reference {
         match subtree {
             Subtree::Empty => {
@@ -337,7 +337,7 @@ impl Update<'_> {
         }
     }
 
-    /// Takes a subtree away from its position, to be placed further up, unless it is a branch.
+    /// Removes a subtree from its position, to be placed further up, unless it is a branch.
     fn take_up(&mut self, at: Nibbles, old: Reference, subtree: Subtree) -> Subtree {
         if !matches!(subtree, Subtree::Branch(_)) {
             self.vacate(at, &old);
@@ -351,7 +351,7 @@ impl Update<'_> {
         }
     }
 
-    /// Writes a node if it differs and is not inline; the root never is.
+    /// Writes a node if it changed and is not inline; the root never is inline.
     fn store(&mut self, at: Nibbles, old: Reference, shape: &Shape) -> Reference {
         let node = Node::new(shape);
         let reference =

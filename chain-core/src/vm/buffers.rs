@@ -1,4 +1,4 @@
-//! What the machine keeps from one transaction to the next.
+//! Buffers that the machine keeps from one transaction to the next.
 
 use super::{frame::Frame, memo::Hashes, memory::Memory, stack::Stacks};
 
@@ -13,14 +13,14 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Makes ready for a transaction with this calldata.
+    /// Prepares for a transaction with this calldata.
     pub(super) fn start(&mut self, calldata: &[u8]) {
         self.frames.clear();
         self.memory.start(calldata);
         self.return_data.clear();
     }
 
-    /// Forgets the hashes that it remembers.
+    /// Drops the cached hashes.
     pub(crate) fn forget_hashes(&mut self) {
         self.hashes.forget();
     }
@@ -30,7 +30,7 @@ impl Machine {
         &self.return_data
     }
 
-    /// Notes where the running frame goes on when those above it have ended.
+    /// Records where the current frame resumes after the frames above it.
     #[inline(always)]
     pub(super) fn save_position(&mut self, pc: usize) {
         if let Some(frame) = self.frames.last_mut() {

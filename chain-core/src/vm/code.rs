@@ -1,4 +1,4 @@
-//! Code made ready to run: padded, its jump destinations found.
+//! Code prepared for execution: padded, with its jump destinations.
 
 use alloy_primitives::{Address, Bytes};
 use std::{cell::OnceCell, rc::Rc};
@@ -9,7 +9,7 @@ use super::opcode::{JUMPDEST, PUSH1, PUSH32};
 const PADDING: usize = 33;
 /// First bytes of a delegation (EIP-7702).
 const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
-/// Code that can run. Cheap to clone; all clones share one analysis, which is made when the code first runs.
+/// Executable code. Cheap to clone; all clones share one analysis, which is done at the first run.
 #[derive(Clone, Debug)]
 pub(crate) struct Code(Rc<Padded>);
 
@@ -21,12 +21,12 @@ struct Padded {
     destinations: OnceCell<Box<[u64]>>,
 }
 
-/// Where jumps may go: one bit for each byte of the code, whether it is a JUMPDEST outside of push data.
+/// The jump table: one bit for each byte of the code, whether it is a JUMPDEST outside of push data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Destinations<'a>(&'a [u64]);
 
 impl Destinations<'_> {
-    /// Whether a jump may go there.
+    /// Whether a position is a valid jump destination.
     #[inline(always)]
     pub fn contains(self, pc: u64) -> bool {
         let bits = self.0.get((pc / 64) as usize).copied().unwrap_or(0);
@@ -48,18 +48,18 @@ impl Code {
         &self.0.bytes[..self.0.len]
     }
 
-    /// The code with enough zeros after it that an instruction can be read wherever one can begin.
+    /// The code with zeros after it, so that an instruction at any position can be read completely.
     pub(super) fn padded(&self) -> &[u8] {
         &self.0.bytes
     }
 
-    /// Where jumps may go, found in linear time the first time.
+    /// The jump table, computed in linear time by the first call.
     #[inline(always)]
     pub(super) fn destinations(&self) -> Destinations<'_> {
         Destinations(self.0.destinations.get_or_init(|| destinations(self.bytes())))
     }
 
-    /// Whom it delegates to, if it is nothing but a delegation (EIP-7702).
+    /// The delegation target, if the code is a delegation (EIP-7702).
     pub fn delegate(&self) -> Option<Address> {
         let address: [u8; 20] = self.bytes().strip_prefix(&DELEGATION)?.try_into().ok()?;
         Some(address.into())

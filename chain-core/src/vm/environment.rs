@@ -1,13 +1,13 @@
-//! What code can see beside the state: its block, its chain, and by which fork it runs.
+//! What code can see besides the state: its block, its chain and the fork.
 
 use alloy_primitives::{Address, U256};
 
 use crate::units::Gas;
 
-/// Which of Ethereum's forks gives the rules of account transactions.
+/// The Ethereum fork whose rules apply to account transactions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Revision {
-    /// March 2024. No chain of ours runs it: older official tests do.
+    /// March 2024. Only older official tests use it.
     Cancun,
     /// December 2025.
     Osaka,
@@ -18,7 +18,7 @@ pub enum Revision {
 pub struct Environment {
     /// Rules.
     pub revision: Revision,
-    /// CHAINID, and what transactions must name.
+    /// CHAINID, and the chain id that transactions must have.
     pub chain_id: u64,
     /// NUMBER.
     pub number: u64,
@@ -30,13 +30,13 @@ pub struct Environment {
     pub base_fee: u64,
     /// PREVRANDAO.
     pub difficulty: U256,
-    /// COINBASE, who receives the tips.
+    /// COINBASE, which receives the tips.
     pub beneficiary: Address,
-    /// Most gas of one transaction, as of Osaka (ACC-7): [`crate::block::check::MAX_TRANSACTION_GAS`] on every chain; [`Gas::MAX`] where a call
-    /// is only tried.
+    /// Maximum gas limit of a transaction, from Osaka on (ACC-7): [`crate::block::check::MAX_TRANSACTION_GAS`] on every
+    /// chain; [`Gas::MAX`] for simulated calls.
     pub transaction_gas: Gas,
-    /// Whether the withdrawal gateway stands at its address: on every chain of ours, but not in Ethereum's official tests.
+    /// Whether the withdrawal gateway exists: on every Cairn chain, but not in Ethereum's official tests.
     pub gateway: bool,
-    /// Whether the transaction is only tried, so that nobody signed it and its sender may be a contract.
+    /// Whether the transaction is only simulated (`eth_call`): it has no signature, and its sender may be a contract.
     pub trial: bool,
 }

@@ -9,7 +9,7 @@ use crate::{
     units::Gas,
 };
 
-/// What makes a frame.
+/// The instruction that creates a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FrameKind {
     /// CALL, or a transaction with a recipient.
@@ -24,30 +24,30 @@ pub enum FrameKind {
     Create,
     /// CREATE2.
     Create2,
-    /// SELFDESTRUCT, which runs nothing.
+    /// SELFDESTRUCT, which runs no code.
     SelfDestruct,
 }
 
 /// A call, or the frame of a creation, that is about to begin.
 #[derive(Clone, Debug)]
 pub(super) struct Message {
-    /// What kind.
+    /// The kind of frame.
     pub kind: FrameKind,
     /// CALLER.
     pub caller: AccountId,
     /// ADDRESS: whose balance and storage it acts on.
     pub target: AccountId,
-    /// Whose code runs; not the target's in DELEGATECALL and CALLCODE. In a creation, the initcode runs.
+    /// The account whose code runs; not the target in DELEGATECALL and CALLCODE. In a creation, the initcode runs.
     pub code: AccountId,
-    /// CALLVALUE: moves from caller to target, but in DELEGATECALL.
+    /// CALLVALUE: transferred from caller to target, except in DELEGATECALL.
     pub value: U256,
-    /// Calldata, by its place in the memory of all frames.
+    /// Calldata, as a range in the memory of all frames.
     pub input: Range<usize>,
     /// Gas it may use.
     pub gas: Gas,
     /// Whether it must not change anything.
     pub is_static: bool,
-    /// Where in the caller's memory the output goes.
+    /// Range of the caller's memory for the output.
     pub output: Range<usize>,
 }
 
@@ -56,17 +56,17 @@ pub(super) struct Message {
 pub(super) struct Creation {
     /// CREATE or CREATE2.
     pub kind: FrameKind,
-    /// Who makes the contract.
+    /// The creator.
     pub creator: AccountId,
     /// The contract's account.
     pub account: AccountId,
-    /// Wei it begins with.
+    /// Endowment in wei.
     pub value: U256,
     /// Gas it may use.
     pub gas: Gas,
 }
 
-/// What the code of a frame sees, and what its end needs.
+/// What the code of a frame sees, and the data for ending it.
 #[derive(Debug)]
 pub(super) struct Frame {
     pub kind: FrameKind,
@@ -75,41 +75,41 @@ pub(super) struct Frame {
     pub caller: AccountId,
     /// ADDRESS.
     pub address: AccountId,
-    /// Whose code it is, before any delegation is followed.
+    /// The account that was called, before a delegation is followed.
     pub code_address: AccountId,
     /// CALLVALUE.
     pub value: U256,
-    /// Calldata, by its place in the memory of all frames.
+    /// Calldata, as a range in the memory of all frames.
     pub input: Range<usize>,
     pub is_static: bool,
-    /// Gas it began with.
+    /// Gas at the start.
     pub gas_limit: Gas,
-    /// Where in the caller's memory the output goes.
+    /// Range of the caller's memory for the output.
     pub output: Range<usize>,
-    /// What to revert to.
+    /// Checkpoint for a revert.
     pub checkpoint: Checkpoint,
-    /// The refund to go back to.
+    /// Refund for a revert.
     pub refund: i64,
-    /// Where its words begin.
+    /// Start of its stack.
     pub stack_floor: usize,
-    /// Its words, while a frame above it runs.
+    /// Height of its stack, while a frame above it runs.
     pub stack_height: usize,
-    /// Where the memory of its caller begins.
+    /// Start of its caller's memory.
     pub memory_below: usize,
-    /// The instruction it goes on with, while a frame above it runs.
+    /// The instruction at which it resumes, while a frame above it runs.
     pub pc: usize,
-    /// The gas it goes on with, while a frame above it runs.
+    /// The gas with which it resumes, while a frame above it runs.
     pub gas: Gas,
 }
 
 impl Frame {
-    /// Whether it makes a contract.
+    /// Whether it creates a contract.
     pub fn is_creation(&self) -> bool {
         is_creation(self.kind)
     }
 }
 
-/// Whether a kind of frame makes a contract.
+/// Whether a kind of frame creates a contract.
 pub(super) fn is_creation(kind: FrameKind) -> bool {
     matches!(kind, FrameKind::Create | FrameKind::Create2)
 }

@@ -1,4 +1,4 @@
-//! The withdrawal gateway: `withdraw(bytes lock)` burns the value it is sent and makes a coin of it.
+//! The withdrawal gateway: `withdraw(bytes lock)` burns the value of the call and creates a coin of the same value.
 
 use alloy_primitives::{Address, B256, Bytes, Log, LogData, U256, address, b256};
 
@@ -16,30 +16,31 @@ use crate::{
 /// The built-in contract that turns wei into coins.
 pub const GATEWAY: Address = address!("00000000000000000000000000000000000000c0");
 
-/// Gas of every call that reaches the gateway: what an output of a coin transaction costs, and about a log (GW-4).
+/// Gas of every call that reaches the gateway: the price of an output of a coin transaction, and about that of a log
+/// (GW-4).
 pub const GATEWAY_GAS: Gas = 10_000;
 
-/// First bytes of keccak-256 of `withdraw(bytes)`.
+/// Selector of `withdraw(bytes)`.
 pub const WITHDRAW_SELECTOR: [u8; 4] = [0x09, 0x68, 0xf2, 0x64];
 
 /// keccak-256 of `Withdrawal(address,bytes,uint64)`.
 pub const WITHDRAWAL_TOPIC: B256 = b256!("532b28973705e10d14c1d1c85d64a9ec71a6453811a3b47009cd39e461a30bba");
 
-/// First bytes of keccak-256 of `Error(string)`, by which Solidity marks a reason.
+/// Selector of `Error(string)`, Solidity's revert reason.
 const ERROR_SELECTOR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 
-/// A call whose value has reached its target.
+/// A call whose value has been transferred.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct GatewayCall<'a> {
-    /// Hash of the transaction, from which the coins' outpoints are made.
+    /// Hash of the transaction, from which the coins' outpoints are derived.
     pub transaction: B256,
     /// Height of the block.
     pub height: Height,
-    /// Who calls.
+    /// The caller.
     pub caller: AccountId,
-    /// Whether it is a CALL outside of STATICCALL, or a transaction's own.
+    /// Whether it is a CALL outside of STATICCALL, or the call of a transaction.
     pub is_plain: bool,
-    /// Wei that have moved to the gateway.
+    /// Wei transferred to the gateway.
     pub value: U256,
     /// Calldata.
     pub input: &'a [u8],
@@ -47,8 +48,8 @@ pub(crate) struct GatewayCall<'a> {
     pub gas: Gas,
 }
 
-/// Runs a call of the gateway, whose account is `gateway`; returns how it ended, the gas left, and why it reverted.
-/// The caller reverts what it did unless it succeeds.
+/// Runs a call of the gateway, whose account is `gateway`; returns the outcome, the gas left, and the revert reason.
+/// The caller reverts the changes unless it succeeds.
 pub(crate) fn run_gateway(state: &mut Overlay<'_>, gateway: AccountId, call: &GatewayCall<'_>) -> (Status, Gas, Bytes) {
     // GW-4
     let Some(gas_left) = call.gas.checked_sub(GATEWAY_GAS) else {
@@ -91,36 +92,37 @@ fn withdraw(state: &mut Overlay<'_>, gateway: AccountId, call: &GatewayCall<'_>)
     Ok(())
 }
 
-/// The outpoint of an account transaction's withdrawal with this number, counted from 0. A contract computes amount and lock,
-/// so both may differ from branch to branch; then the outpoint differs too, and a spend of one never names the other (GW-6).
+/// The outpoint of an account transaction's withdrawal with this number, counted from 0. A contract computes amount and
+/// lock, so both may differ between branches; then the outpoint differs too, so that a spend of one coin never refers
+/// to the other (GW-6).
 pub fn withdrawal_outpoint(transaction: TxId, number: u32, output: &Output) -> OutPoint {
     // GW-6
     let hash = tagged_hasher("Cairn/withdrawal").chain_update(transaction.0).chain_update(codec::encode(output));
     OutPoint { txid: TxId(hash.finalize().into()), index: number }
 }
 
-/// The coins that an account transaction made, in order, read from the logs of its receipt.
+/// The coins that an account transaction created, in order, from the logs of its receipt.
 pub fn withdrawals(transaction: TxId, logs: &[Log]) -> Vec<(OutPoint, Output)> {
     let withdrawn = |log: &&Log| log.address == GATEWAY && log.topics().first() == Some(&WITHDRAWAL_TOPIC);
     let outputs = logs.iter().filter(withdrawn).filter_map(|log| withdrawn_output(&log.data.data));
     (0..).zip(outputs).map(|(number, output)| (withdrawal_outpoint(transaction, number, &output), output)).collect()
 }
 
-/// What the data of a [`withdrawal_log`] says.
+/// Decodes the data of a [`withdrawal_log`].
 fn withdrawn_output(data: &[u8]) -> Option<Output> {
     let amount = u64::try_from(U256::from_be_slice(data.get(32..64)?)).ok()?;
     let lock = codec::decode(bytes_argument(data)?).ok()?;
     Some(Output { amount: Amount(amount), lock })
 }
 
-/// The bytes that ABI-encoded values begin with; like Solidity, does not ask what pads them.
+/// The bytes at the start of ABI-encoded values; ignores their padding, as Solidity does.
 fn bytes_argument(arguments: &[u8]) -> Option<&[u8]> {
     let tail = arguments.get(word(arguments)?..)?;
     let len = word(tail)?;
     tail.get(32..)?.get(..len)
 }
 
-/// The word that some bytes begin with, if it can be a length.
+/// The word at the start of the bytes, if it can be a length.
 fn word(bytes: &[u8]) -> Option<usize> {
     usize::try_from(U256::from_be_slice(bytes.get(..32)?)).ok()
 }

@@ -5,32 +5,32 @@ use std::fmt;
 /// How a call or a creation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// It ran to its end.
+    /// It succeeded.
     Success,
-    /// It reverted what it did and returned the gas that was left.
+    /// It reverted its changes and returned the remaining gas.
     Revert,
-    /// It broke off: what it did is reverted and all its gas is gone.
+    /// It halted: its changes are reverted and its gas is consumed.
     Halt(Halt),
 }
 
-/// Why a frame broke off.
+/// Why a frame halted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halt {
-    /// The gas does not pay for the next instruction.
+    /// Out of gas.
     OutOfGas,
-    /// An instruction takes more words than the stack has.
+    /// Stack underflow.
     StackUnderflow,
-    /// An instruction would leave more than 1,024 words.
+    /// Stack overflow: more than 1,024 words.
     StackOverflow,
-    /// A jump to what is no JUMPDEST.
+    /// A jump to a position that is not a JUMPDEST.
     InvalidJump,
-    /// A byte that is no instruction, or INVALID itself.
+    /// An undefined instruction, or INVALID.
     InvalidOpcode(u8),
     /// A write inside STATICCALL.
     StaticViolation,
     /// RETURNDATACOPY beyond the data (EIP-211).
     ReturnDataOutOfBounds,
-    /// A precompiled contract refused its input.
+    /// A precompiled contract rejected its input.
     Precompile,
     /// The gateway was called with less gas than it costs (GW-4).
     Gateway,
@@ -42,11 +42,11 @@ pub enum Halt {
     CodeTooLong,
     /// New code that begins with 0xEF (EIP-3541).
     CodeBeginsWithEf,
-    /// A call below 1,024 others. It has not begun: the caller keeps its gas.
+    /// A call from a frame at depth 1,024. It does not begin: the caller keeps its gas.
     CallTooDeep,
-    /// A call that sends more than the caller has. It has not begun: the caller keeps its gas.
+    /// A call with more value than the caller has. It does not begin: the caller keeps its gas.
     InsufficientBalance,
-    /// A creation by an account of the highest nonce (EIP-2681). It has not begun: the creator keeps its gas.
+    /// A creation by an account with the highest nonce (EIP-2681). It does not begin: the creator keeps its gas.
     NonceOverflow,
 }
 

@@ -1,4 +1,4 @@
-//! Watching the machine: what tracers are called with.
+//! Hooks into the machine, for tracers.
 
 use alloy_primitives::{Address, Log, U256};
 
@@ -8,30 +8,30 @@ use super::{
 };
 use crate::{state::Overlay, units::Gas};
 
-/// Watches a transaction run. Each method does nothing unless it is written.
+/// Observes the execution of a transaction. The default of each method does nothing.
 ///
-/// In order: `enter` for the transaction's own call; then for every instruction `step` and `step_end`; for one that
-/// calls or creates, `enter` of the new frame comes right after its `step_end`, and `exit` before the caller's next
-/// `step`. Precompiled contracts, the gateway, and calls that cannot begin have `enter` and `exit` but no steps.
+/// In order: `enter` for the transaction's own call; then `step` and `step_end` for every instruction. After the
+/// `step_end` of a call or creation comes `enter` of the new frame, and its `exit` before the caller's next `step`.
+/// Precompiled contracts, the gateway, and calls that cannot begin have `enter` and `exit` but no steps.
 pub trait Inspector {
-    /// Whether anything is to be called at all; `false` compiles every hook away.
+    /// Whether the hooks are called; `false` compiles every hook away.
     const ACTIVE: bool = true;
 
-    /// Whether `stopped` is asked at all; `false` compiles that away too.
+    /// Whether `stopped` is called; `false` compiles the call away.
     const STOPPABLE: bool = Self::ACTIVE;
 
-    /// Asked at every jump, and before each instruction that reads state, hashes, copies or calls: `true` ends the run
+    /// Called at every jump, and before each instruction that reads state, hashes, copies or calls: `true` ends the run
     /// with [`Interrupted`].
     fn stopped(&mut self) -> bool {
         false
     }
 
-    /// Before an instruction. What is read through `state` for the first time is read once, and changes nothing.
+    /// Before an instruction. Reads through `state` change nothing; a first read is cached.
     fn step(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) {
         let _ = (step, state);
     }
 
-    /// After an instruction: what it cost, the gas handed to a new frame included, and why it broke its frame off.
+    /// After an instruction: its cost, including the gas passed to a new frame, and why it halted its frame.
     fn step_end(&mut self, cost: Gas, halt: Option<Halt>) {
         let _ = (cost, halt);
     }
@@ -46,18 +46,18 @@ pub trait Inspector {
         let _ = frame;
     }
 
-    /// Something is logged. A frame that does not succeed takes it back.
+    /// A log is added. A frame that does not succeed removes it.
     fn log(&mut self, log: &Log) {
         let _ = log;
     }
 }
 
-/// A run was ended by its [`Inspector`]. Nobody sees it who did not ask for it.
+/// A run was stopped by its [`Inspector`]. Only with `STOPPABLE`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the run was interrupted")]
 pub struct Interrupted;
 
-/// Watches nothing and costs nothing.
+/// Observes nothing and costs nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
@@ -65,7 +65,7 @@ impl Inspector for Silent {
     const ACTIVE: bool = false;
 }
 
-/// The machine before an instruction.
+/// The state of the machine before an instruction.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
     /// Position of the instruction in the code.
@@ -78,32 +78,32 @@ pub struct Step<'a> {
     pub depth: usize,
     /// The frame's stack, its top last.
     pub stack: &'a [U256],
-    /// The frame's memory, a whole number of words.
+    /// The frame's memory, in whole words.
     pub memory: &'a [u8],
-    /// What the latest call of the frame returned.
+    /// Return data of the frame's latest call.
     pub return_data: &'a [u8],
-    /// Gas to be refunded so far.
+    /// Refund so far.
     pub refund: u64,
-    /// ADDRESS: whose balance and storage the code acts on.
+    /// ADDRESS: the account whose balance and storage the code uses.
     pub address: Address,
-    /// Whose code runs, before any delegation is followed.
+    /// The account that was called, before a delegation is followed.
     pub code_address: Address,
 }
 
 /// A frame that begins.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameStart<'a> {
-    /// What makes it.
+    /// The instruction that creates it.
     pub kind: FrameKind,
     /// 1 for the transaction's own frame.
     pub depth: usize,
-    /// Who calls. For DELEGATECALL the account that executes it.
+    /// The caller. For DELEGATECALL the account that executes it.
     pub from: Address,
-    /// Whose code runs; the new account of a creation; the beneficiary of SELFDESTRUCT.
+    /// The account whose code runs; the new account of a creation; the beneficiary of SELFDESTRUCT.
     pub to: Address,
-    /// Wei that move; for DELEGATECALL the CALLVALUE that the code sees.
+    /// Wei transferred; for DELEGATECALL the CALLVALUE that the code sees.
     pub value: U256,
-    /// Gas that it may use.
+    /// Gas limit of the frame.
     pub gas: Gas,
     /// Calldata or initcode.
     pub input: &'a [u8],
@@ -112,10 +112,10 @@ pub struct FrameStart<'a> {
 /// A frame that ends.
 #[derive(Clone, Copy, Debug)]
 pub struct FrameEnd<'a> {
-    /// How.
+    /// The outcome.
     pub status: Status,
-    /// Gas that it used: all of it after a halt.
+    /// Gas used: all of it after a halt.
     pub gas_used: Gas,
-    /// What it returned, or why it reverted; the code of a new contract.
+    /// The output: return data, revert reason, or the code of a new contract.
     pub output: &'a [u8],
 }

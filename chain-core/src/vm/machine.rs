@@ -1,6 +1,6 @@
-//! The machine: what a transaction's frames share, and how frames begin and end.
+//! The machine: the data that a transaction's frames share, and how frames begin and end.
 //!
-//! Frames call each other without recursion: they lie in a list, and the last of it runs.
+//! Frames call each other without recursion: they are kept in a list, and the last one runs.
 
 use alloy_primitives::{Address, B256, U256};
 
@@ -21,10 +21,10 @@ use crate::{
     units::{Gas, Height},
 };
 
-/// What all frames of a transaction see of it.
+/// The fields of the transaction that all frames see.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Origin {
-    /// Hash of the transaction, from which the outpoints of withdrawn coins are made.
+    /// Hash of the transaction, from which the outpoints of withdrawn coins are derived.
     pub transaction: B256,
     /// ORIGIN.
     pub sender: Address,
@@ -32,13 +32,13 @@ pub(crate) struct Origin {
     pub gas_price: U256,
 }
 
-/// What a transaction asks the machine to do.
+/// The call or creation of a transaction.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Request<'a> {
     pub origin: Origin,
-    /// Who pays; its nonce is counted.
+    /// The sender; its nonce is already incremented.
     pub sender: AccountId,
-    /// Whom it calls, or the account of the contract that it makes.
+    /// The recipient, or the account of the contract that it creates.
     pub target: AccountId,
     pub is_creation: bool,
     pub value: U256,
@@ -50,24 +50,24 @@ pub(crate) struct Request<'a> {
     pub refund: i64,
 }
 
-/// A machine at work on one transaction.
+/// A machine that executes one transaction.
 pub(super) struct Vm<'a, 'v, I> {
     pub environment: &'a Environment,
     pub origin: Origin,
     pub state: &'a mut Overlay<'v>,
     pub inspector: &'a mut I,
     pub machine: &'a mut Machine,
-    /// Stack of the frame that runs.
+    /// Stack of the current frame.
     pub stack: Cursor,
-    /// Gas of the frame that runs.
+    /// Gas of the current frame.
     pub gas: Gas,
-    /// Refund so far; it may be below zero until the transaction ends.
+    /// Refund so far; may be negative until the transaction ends.
     pub refund: i64,
     /// Gas before the instruction whose `step_end` is still to be called.
     pub stepping: Option<Gas>,
 }
 
-/// How a call went that has already ended, or that a frame was made for it.
+/// The outcome of a call that has already ended, or its new frame.
 #[derive(Debug)]
 pub(super) enum Begun {
     Running,
@@ -79,7 +79,7 @@ pub(super) enum Begun {
 pub(super) struct Resolved {
     /// `None` if there is none.
     pub code: Option<Code>,
-    /// Whether it is that of an account that the called one delegates to (EIP-7702).
+    /// Whether it comes from a delegation target (EIP-7702).
     pub is_delegated: bool,
 }
 
@@ -98,14 +98,14 @@ impl<'a, 'v, I: Inspector> Vm<'a, 'v, I> {
 }
 
 impl<I: Inspector> Vm<'_, '_, I> {
-    /// The frame that runs.
+    /// The current frame.
     #[inline(always)]
     pub fn frame(&self) -> &Frame {
         self.machine.frames.last().expect("instructions run in a frame")
     }
 
-    /// The code that a call of an account runs. A delegation (EIP-7702) is followed once, to the account that `find` finds: what that
-    /// costs is charged before it is read.
+    /// The code that a call of an account runs. A delegation (EIP-7702) is followed once, to the account that `find`
+    /// returns: its price is charged before it is read.
     pub fn resolve<E: From<ViewError>>(
         &mut self,
         account: AccountId,
@@ -121,7 +121,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(Resolved { code: self.state.code(delegate)?.cloned(), is_delegated: true })
     }
 
-    /// Begins a call. One that needs no frame has ended when this returns, its output in the return data.
+    /// Begins a call. A call that needs no frame has ended when this returns, with its output in the return data.
     pub fn begin_call(&mut self, message: Message, resolved: Resolved) -> Result<Begun, ViewError> {
         self.machine.return_data.clear();
         self.observe_call(&message);
@@ -156,7 +156,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(Begun::Running)
     }
 
-    /// Runs a precompiled contract or the gateway, if the call is of one; its output goes to the return data.
+    /// Runs a precompiled contract or the gateway, if the call is to one; its output goes to the return data.
     fn run_built_in(&mut self, message: &Message, resolved: &Resolved) -> Result<Option<(Status, Gas)>, ViewError> {
         let address = self.state.address(message.code);
         // A delegation to a precompiled contract runs nothing (EIP-7702).
@@ -195,7 +195,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         (status, gas_left)
     }
 
-    /// Makes a frame, and has it run.
+    /// Creates a frame and makes it the current one.
     pub fn push_frame(&mut self, message: Message, code: Code, checkpoint: Checkpoint) {
         let mut frame = Frame {
             kind: message.kind,
@@ -227,7 +227,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         self.machine.frames.push(frame);
     }
 
-    /// Takes the running frame away and has the one below it run; `None` if there is none.
+    /// Removes the current frame and resumes the one below it; `None` if there is none.
     pub fn pop_frame(&mut self) -> Option<Frame> {
         let frame = self.machine.frames.pop()?;
         self.machine.memory.leave(frame.memory_below);
@@ -238,7 +238,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Some(frame)
     }
 
-    /// A call or creation that cannot begin: its gas comes back.
+    /// A call or creation that cannot begin: its gas is returned.
     pub fn refuse(&mut self, halt: Halt, gas: Gas) -> Begun {
         self.observe_end(Status::Halt(halt), 0);
         Begun::Ended(Status::Halt(halt), gas)
@@ -261,14 +261,14 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
     }
 
-    /// Reports the end of a frame whose output is the return data.
+    /// Reports the end of a frame whose output is in the return data.
     pub fn observe_end(&mut self, status: Status, gas_used: Gas) {
         if I::ACTIVE {
             self.inspector.exit(&FrameEnd { status, gas_used, output: &self.machine.return_data });
         }
     }
 
-    /// Reports the end of the latest instruction, unless that was done.
+    /// Reports the end of the latest instruction, unless already reported.
     pub fn observe_step_end(&mut self, halt: Option<Halt>) {
         if I::ACTIVE
             && let Some(before) = self.stepping.take()

@@ -1,9 +1,9 @@
-//! What the machine remembers of expensive computations: hashes of short inputs, since contracts repeat them (a mapping's slot is
-//! hashed again at each access). Forgetting changes nothing but time.
+//! A cache of hashes of short inputs, since contracts repeat them (a mapping's slot is hashed again at each access). It
+//! changes nothing but time.
 
 use alloy_primitives::{B256, KECCAK256_EMPTY, keccak256};
 
-/// Hashes remembered; a power of two.
+/// Number of cached hashes; a power of two.
 const HASHES: usize = 1 << 10;
 
 /// A hash of 32 or 64 bytes.
@@ -13,11 +13,11 @@ struct Hashed {
     /// 0 in an entry that was never used.
     len: usize,
     hash: B256,
-    /// Which of the times between forgetting it is of.
+    /// The generation of the entry.
     period: u64,
 }
 
-/// Hashes of the latest inputs of 32 and 64 bytes. Each has one place, and a newer one takes it.
+/// Hashes of the latest inputs of 32 and 64 bytes: a direct-mapped cache.
 #[derive(Debug, Default)]
 pub(super) struct Hashes {
     entries: Vec<Hashed>,
@@ -45,13 +45,13 @@ impl Hashes {
         entry.hash
     }
 
-    /// Forgets all of them.
+    /// Drops all of them.
     pub fn forget(&mut self) {
         self.period += 1;
     }
 }
 
-/// Where the hash of some bytes is remembered: any function that spreads them does.
+/// The cache slot of some bytes: any function that spreads them will do.
 fn place(bytes: &[u8]) -> usize {
     let (words, _) = bytes.as_chunks::<8>();
     let mixed = words.iter().fold(0, |mixed: u64, word| {

@@ -1,7 +1,7 @@
 //! The memory of all frames in one buffer.
 //!
-//! A frame's memory begins where its caller's ends, and the buffer ends where the running frame's memory does: so a range of
-//! the frame's memory lies within it exactly if the buffer has it.
+//! A frame's memory begins where its caller's ends, and the buffer ends where the current frame's memory does. So a
+//! range is within the frame's memory exactly if it is within the buffer.
 
 use alloy_primitives::U256;
 use std::ops::Range;
@@ -9,10 +9,10 @@ use std::ops::Range;
 use super::{gas, word::small};
 use crate::units::Gas;
 
-/// Beyond this no memory grows, whatever gas there is: it would cost more than 2^44.
+/// Maximum memory size: more would cost over 2^44 gas.
 const LIMIT: u64 = 1 << 32;
 
-/// The buffer, and where the running frame's memory begins in it.
+/// The buffer, and the start of the current frame's memory in it.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     bytes: Vec<u8>,
@@ -20,52 +20,52 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Empties it, but for bytes below the first frame.
+    /// Clears it, except for bytes below the first frame.
     pub fn start(&mut self, below: &[u8]) {
         self.bytes.clear();
         self.bytes.extend_from_slice(below);
         self.base = below.len();
     }
 
-    /// Begins a frame on top of the running one; returns where that one's memory begins.
+    /// Begins a frame on top of the current one; returns the start of the current one's memory.
     pub fn enter(&mut self) -> usize {
         std::mem::replace(&mut self.base, self.bytes.len())
     }
 
-    /// Forgets the running frame's memory and goes back to that of its caller.
+    /// Drops the current frame's memory and returns to that of its caller.
     pub fn leave(&mut self, base: usize) {
         self.bytes.truncate(self.base);
         self.base = base;
     }
 
-    /// Bytes of the running frame.
+    /// Size of the current frame's memory, in bytes.
     #[inline(always)]
     pub fn len(&self) -> usize {
         self.bytes.len().wrapping_sub(self.base)
     }
 
-    /// The running frame's memory.
+    /// The current frame's memory.
     pub fn all(&self) -> &[u8] {
         &self.bytes[self.base..]
     }
 
-    /// Bytes of any frame, by their place in the buffer. An empty range may lie anywhere.
+    /// Bytes of any frame, by their range in the buffer. An empty range may be anywhere.
     #[inline(always)]
     pub fn absolute(&self, range: &Range<usize>) -> &[u8] {
         self.bytes.get(range.clone()).unwrap_or_default()
     }
 
-    /// A range of the running frame as one of the buffer.
+    /// Converts a range of the current frame to one of the buffer.
     pub fn to_absolute(&self, range: &Range<usize>) -> Range<usize> {
         self.base + range.start..self.base + range.end
     }
 
-    /// A range of the running frame, which has it, or is empty.
+    /// A range within the current frame's memory, or an empty one.
     pub fn slice(&self, range: &Range<usize>) -> &[u8] {
         self.absolute(&self.to_absolute(range))
     }
 
-    /// A word, if it lies within the frame's memory.
+    /// A word, if it is within the frame's memory.
     #[inline(always)]
     pub fn load(&self, offset: U256) -> Option<U256> {
         let at = self.place(offset)?;
@@ -73,7 +73,7 @@ impl Memory {
         Some(U256::from_be_bytes(*bytes))
     }
 
-    /// Writes a word, if it lies within the frame's memory; whether it does.
+    /// Writes a word, if it is within the frame's memory; returns whether it is.
     #[inline(always)]
     pub fn store(&mut self, offset: U256, word: U256) -> bool {
         let Some(at) = self.place(offset) else { return false };
@@ -82,7 +82,7 @@ impl Memory {
         true
     }
 
-    /// Writes a byte, if it lies within the frame's memory; whether it does.
+    /// Writes a byte, if it is within the frame's memory; returns whether it is.
     #[inline(always)]
     pub fn store_byte(&mut self, offset: U256, value: u8) -> bool {
         let Some(at) = self.place(offset) else { return false };
@@ -97,7 +97,7 @@ impl Memory {
         Some(self.base.wrapping_add(offset as usize))
     }
 
-    /// Copies bytes to a range of the frame's memory, which has it, and zeros after them.
+    /// Copies bytes to a range within the frame's memory, and fills the rest with zeros.
     pub fn fill(&mut self, range: &Range<usize>, source: &[u8]) {
         let range = self.to_absolute(range);
         fill(self.bytes.get_mut(range).unwrap_or_default(), source);
@@ -115,7 +115,7 @@ impl Memory {
         }
     }
 
-    /// Gas to grow to hold a range; `None` if no gas pays for it.
+    /// Gas for growing to `end` bytes, in whole words.
     #[inline(always)]
     pub fn cost(&self, end: usize) -> Gas {
         let len = self.len();
@@ -125,7 +125,7 @@ impl Memory {
         gas::memory(end.div_ceil(32) as u64) - gas::memory((len / 32) as u64)
     }
 
-    /// Grows to hold bytes up to `end`, in whole words.
+    /// Grows to `end` bytes, in whole words.
     #[inline(always)]
     pub fn grow(&mut self, end: usize) {
         if end > self.len() {
@@ -134,7 +134,7 @@ impl Memory {
     }
 }
 
-/// Copies bytes, and zeros after them.
+/// Copies bytes, and fills the rest with zeros.
 fn fill(target: &mut [u8], source: &[u8]) {
     let taken = source.len().min(target.len());
     let (copied, zeroed) = target.split_at_mut(taken);
@@ -142,7 +142,7 @@ fn fill(target: &mut [u8], source: &[u8]) {
     zeroed.fill(0);
 }
 
-/// A range of memory from two words; an empty one may begin anywhere. `None` if no gas pays for it.
+/// A range of memory from two words; an empty one may begin anywhere. `None` beyond the maximum size.
 #[inline(always)]
 pub(super) fn range(offset: U256, len: U256) -> Option<Range<usize>> {
     let len = small(&len)?;

@@ -1,8 +1,8 @@
 //! The EVM: runs the code of contracts exactly as Ethereum does (SPEC.md, section 7).
 //!
-//! `execute` takes a transaction's call or creation and answers with how it ended; what it wrote is in the overlay. Inside,
-//! `machine` begins and ends frames, `run` is the loop over instructions, and `ops` holds those that reach beyond the
-//! stack. The module knows neither blocks nor fees.
+//! `execute` takes a transaction's call or creation and returns its outcome; its writes are in the overlay. Inside,
+//! `machine` begins and ends frames, `run` is the interpreter loop, and `ops` holds the instructions that use more than
+//! the stack. The module knows neither blocks nor fees.
 
 mod buffers;
 mod code;
@@ -43,7 +43,7 @@ use crate::{error::ViewError, state::Overlay, units::Gas};
 use frame::{Creation, Message};
 use machine::{Begun, Vm};
 
-/// How a request ended.
+/// The outcome of a request.
 #[derive(Clone, Debug)]
 pub(crate) struct Ended {
     pub status: Status,
@@ -53,7 +53,7 @@ pub(crate) struct Ended {
     pub output: Bytes,
 }
 
-/// Runs a transaction's call or creation. Unless it succeeds, nothing of it stays.
+/// Runs a transaction's call or creation. Unless it succeeds, its changes are reverted.
 pub(crate) fn execute<I: Inspector>(
     environment: &Environment,
     state: &mut Overlay<'_>,

@@ -1,6 +1,6 @@
-//! The instructions: number, static gas, and how many words they take and leave.
+//! The instruction table: opcode, static gas, and the numbers of words popped and pushed.
 
-/// What every execution of an instruction costs and needs.
+/// Static gas and stack effect of an instruction.
 #[derive(Clone, Copy)]
 pub(super) struct Info {
     pub gas: u64,
@@ -16,7 +16,7 @@ macro_rules! opcodes {
         $(#[doc = concat!("The instruction ", stringify!($name), ".")]
         pub const $name: u8 = $code;)*
 
-        /// Every instruction by its number.
+        /// Every instruction by its opcode.
         pub(super) const INFO: [Info; 256] = {
             let mut table = [UNKNOWN; 256];
             $(table[$code] = Info { gas: $gas, takes: $takes, leaves: $leaves, name: stringify!($name) };)*
@@ -25,7 +25,7 @@ macro_rules! opcodes {
     };
 }
 
-// Where the gas depends on operands or state, the column holds the part that does not.
+// If the gas depends on operands or state, the column holds the static part.
 opcodes! {
     0x00 STOP 0 0 0;
     0x01 ADD 3 2 1;
@@ -127,7 +127,7 @@ opcodes! {
     0xff SELFDESTRUCT 5000 1 0;
 }
 
-/// Name of an instruction, as tools know it; `None` for a byte that is none.
+/// Mnemonic of an instruction; `None` for an undefined opcode.
 pub fn name(opcode: u8) -> Option<&'static str> {
     let name = INFO[usize::from(opcode)].name;
     (!name.is_empty()).then_some(name)

@@ -1,28 +1,28 @@
-//! Where the interpreter stands in the code.
+//! The interpreter's position in the code.
 
 use alloy_primitives::U256;
 
 use super::code::Code;
 
-/// A place in code. Its padding has it that whatever follows an instruction can be read.
+/// A position in padded code. The padding makes every read after an instruction valid.
 #[derive(Clone, Copy)]
 pub(super) struct Position(*const u8);
 
 impl Position {
-    /// The place of an instruction, which lies in the code or just behind it.
+    /// The position of an instruction, within the code or right after it.
     #[inline(always)]
     pub fn new(code: &Code, index: usize) -> Self {
         debug_assert!(index <= code.bytes().len() + 32, "no instruction is longer");
         Self(code.padded().as_ptr().wrapping_add(index))
     }
 
-    /// The number of the byte that it stands at.
+    /// The offset of the current byte.
     #[inline(always)]
     pub fn index(self, code: &Code) -> usize {
         (self.0 as usize).wrapping_sub(code.padded().as_ptr() as usize)
     }
 
-    /// The byte that it stands at.
+    /// The current byte.
     #[inline(always)]
     pub fn opcode(self) -> u8 {
         // SAFETY: it begins within the code, and neither a jump nor the longest push leads beyond the padding, whose first
@@ -30,7 +30,7 @@ impl Position {
         unsafe { *self.0 }
     }
 
-    /// The byte that it stands at; goes on to the one after.
+    /// The current byte; advances to the next.
     #[inline(always)]
     pub fn next(&mut self) -> u8 {
         let opcode = self.opcode();
@@ -38,14 +38,14 @@ impl Position {
         opcode
     }
 
-    /// The byte `bytes` further on, within an operand and the instruction after it.
+    /// The byte at distance `bytes`, within an operand and the instruction after it.
     #[inline(always)]
     pub fn after(self, bytes: usize) -> u8 {
         // SAFETY: as for `opcode`.
         unsafe { *self.0.wrapping_add(bytes) }
     }
 
-    /// Leaves out bytes.
+    /// Skips bytes.
     #[inline(always)]
     pub fn skip(&mut self, bytes: usize) {
         self.0 = self.0.wrapping_add(bytes);

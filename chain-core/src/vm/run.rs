@@ -1,4 +1,4 @@
-//! The loop over instructions.
+//! The interpreter loop.
 //!
 //! Position, stack and gas live in local variables, which the compiler keeps in registers; they are written back to the
 //! machine before a method that needs them (`heavy!`), and read again after it. Each arm checks its stack and charges its
@@ -22,11 +22,11 @@ use super::{
 };
 use crate::{error::ViewError, units::Gas};
 
-/// Why the loop over the instructions of one frame is left.
+/// Why the loop over the instructions of a frame ends.
 enum Left {
     /// The frame ends, its output in this range of its memory.
     End(Status, std::ops::Range<usize>),
-    /// Another frame is the one that runs.
+    /// Another frame is now the current one.
     Switched,
 }
 
@@ -47,7 +47,7 @@ macro_rules! interpreter {
                     return self.halt(gas, $halt)
                 };
             }
-            // Checks the stack and charges what every execution costs.
+            // Checks the stack and charges the static gas.
             macro_rules! enter {
                 ($name:ident) => {{
                     const NEEDS: Info = INFO[$name as usize];
@@ -71,7 +71,8 @@ macro_rules! interpreter {
                     }
                 };
             }
-            // SAFETY of all that follows: `enter!` has seen that the stack has what is taken, and room for what is left.
+            // SAFETY of all that follows: `enter!` has checked that the stack has the words popped, and room for those
+            // pushed.
             macro_rules! pop {
                 () => {
                     unsafe { stack.pop() }
@@ -123,7 +124,7 @@ macro_rules! interpreter {
                     (stack, gas) = (self.stack, self.gas);
                 }};
             }
-            // A method after which another frame may be the one that runs.
+            // A method after which another frame may be the current one.
             macro_rules! switch {
                 ($name:ident, $call:expr) => {{
                     self.machine.save_position(pc.index(&code));
@@ -153,7 +154,7 @@ macro_rules! interpreter {
                     pc.skip($len);
                 }};
             }
-            // A push is mostly there for a jump: both in one go, unless somebody watches.
+            // Most pushes precede a jump: both at once, unless an inspector observes.
             macro_rules! push_or_jump {
                 ($name:ident, $len:literal) => {
                     match pc.after($len) {
@@ -424,7 +425,7 @@ macro_rules! interpreter {
 impl<I: Inspector> Vm<'_, '_, I> {
     interpreter!();
 
-    /// Runs frames until the first has ended; returns how, and the gas that is left.
+    /// Runs frames until the first has ended; returns its outcome and the gas left.
     pub fn run(&mut self) -> Result<(Status, Gas), ViewError> {
         loop {
             let left = match self.interpret() {
@@ -440,7 +441,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
     }
 
-    /// Breaks the running frame off. Apart, so that the loop has but one way out.
+    /// Halts the current frame. A function of its own, so that the loop has only one exit.
     #[cold]
     #[inline(never)]
     fn halt(&mut self, gas: Gas, halt: Halt) -> Result<Left, Exit> {
@@ -448,7 +449,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Err(Exit::Halt(halt))
     }
 
-    /// Breaks the running frame off at a byte that is no instruction.
+    /// Halts the current frame at an undefined opcode.
     #[cold]
     #[inline(never)]
     fn invalid(&mut self, gas: Gas, opcode: u8) -> Result<Left, Exit> {
@@ -474,7 +475,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
             opcode,
             gas,
             depth: self.machine.frames.len(),
-            // SAFETY: the slice is gone when this returns.
+            // SAFETY: the slice is dropped before this returns.
             stack: unsafe { stack.words() },
             memory: self.machine.memory.all(),
             return_data: &self.machine.return_data,

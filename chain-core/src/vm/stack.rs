@@ -1,19 +1,18 @@
-//! The words of all frames in one block, and a cursor into it.
+//! The stacks of all frames in one allocation, and a cursor into it.
 //!
-//! The interpreter checks once for each instruction how many words there are and how much room is left (the table of
-//! [`super::opcode`] says what it takes and leaves); after that check the methods here need none. They are the only place
-//! that follows the pointer.
+//! The interpreter checks once per instruction how many words there are and how much room is left (by the table of
+//! [`super::opcode`]); after that the methods here check nothing. Only they dereference the pointer.
 
 use alloy_primitives::U256;
 
 use super::gas::STACK_LIMIT;
 
-/// Room for the words of every frame, each frame's right above its caller's.
+/// Room for the stack of every frame, each right above its caller's.
 #[derive(Debug, Default)]
 pub(super) struct Stacks(Vec<U256>);
 
 impl Stacks {
-    /// A frame's cursor: its words begin at `floor` and there are `height`.
+    /// A frame's cursor: its stack begins at `floor` and has `height` words.
     pub fn cursor(&mut self, floor: usize, height: usize) -> Cursor {
         assert!(height <= STACK_LIMIT, "no frame has more words");
         let needed = floor + STACK_LIMIT;
@@ -25,7 +24,7 @@ impl Stacks {
     }
 }
 
-/// Where a frame's stack ends. Valid until [`Stacks::cursor`] is called for another frame.
+/// The top of a frame's stack. Valid until [`Stacks::cursor`] is called for another frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor {
     floor: *mut U256,
@@ -42,7 +41,7 @@ impl Cursor {
         self.bytes() / size_of::<U256>()
     }
 
-    /// Whether there are at least so many words.
+    /// Whether there are at least this many words.
     #[inline(always)]
     pub fn has(self, words: usize) -> bool {
         self.bytes() >= words * size_of::<U256>()
@@ -59,10 +58,10 @@ impl Cursor {
         (self.next as usize).wrapping_sub(self.floor as usize)
     }
 
-    /// Puts a word on top.
+    /// Pushes a word.
     ///
     /// # Safety
-    /// There is room, and the cursor is valid: so for all methods below.
+    /// There is room, and the cursor is valid; all methods below need a valid cursor, too.
     #[inline(always)]
     pub unsafe fn push(&mut self, word: U256) {
         // SAFETY: the cursor is valid and below the limit.
@@ -70,14 +69,14 @@ impl Cursor {
         self.next = self.next.wrapping_add(1);
     }
 
-    /// Takes the top word.
+    /// Pops the top word.
     ///
     /// # Safety
     /// There is one.
     #[inline(always)]
     pub unsafe fn pop(&mut self) -> U256 {
         self.next = self.next.wrapping_sub(1);
-        // SAFETY: the word lies between floor and next.
+        // SAFETY: the word is between floor and next.
         unsafe { read(self.next) }
     }
 
@@ -87,41 +86,41 @@ impl Cursor {
     /// There is one.
     #[inline(always)]
     pub unsafe fn top(self) -> U256 {
-        // SAFETY: the word lies between floor and next.
+        // SAFETY: the word is between floor and next.
         unsafe { read(self.next.wrapping_sub(1)) }
     }
 
-    /// Puts another word in the place of the top one.
+    /// Replaces the top word.
     ///
     /// # Safety
     /// There is one.
     #[inline(always)]
     pub unsafe fn set_top(&mut self, word: U256) {
-        // SAFETY: the word lies between floor and next.
+        // SAFETY: the word is between floor and next.
         unsafe { self.next.wrapping_sub(1).write(word) };
     }
 
-    /// Puts a copy of the `depth`-th word from the top (1 is the top) on top.
+    /// Pushes a copy of the `depth`-th word from the top (1 is the top).
     ///
     /// # Safety
-    /// There are so many, and there is room.
+    /// There are this many, and there is room.
     #[inline(always)]
     pub unsafe fn dup(&mut self, depth: usize) {
-        // SAFETY: the word lies between floor and next.
+        // SAFETY: the word is between floor and next.
         unsafe {
             let word = read(self.next.wrapping_sub(depth));
             self.push(word);
         }
     }
 
-    /// Exchanges the top word with the one that `depth` others lie on.
+    /// Swaps the top word with the one `depth` words below it.
     ///
     /// # Safety
     /// There are more than `depth` words.
     #[inline(always)]
     pub unsafe fn swap(&mut self, depth: usize) {
         let other = self.next.wrapping_sub(depth + 1);
-        // SAFETY: both lie between floor and next.
+        // SAFETY: both are between floor and next.
         unsafe {
             let (word, top) = (read(other), self.top());
             other.write(top);
@@ -132,7 +131,7 @@ impl Cursor {
     /// Drops words.
     ///
     /// # Safety
-    /// There are so many.
+    /// There are this many.
     #[inline(always)]
     pub unsafe fn shrink(&mut self, words: usize) {
         self.next = self.next.wrapping_sub(words);
@@ -148,8 +147,8 @@ impl Cursor {
     }
 }
 
-/// Reads a word limb by limb: a word is mostly read right after it was written limb by limb, and the processor does not
-/// forward two such writes to one wider read, which the compiler would make of it otherwise.
+/// Reads a word limb by limb. A word is mostly read right after it was written limb by limb, and the processor does not
+/// forward several such stores to one wider load, which the compiler would generate otherwise.
 ///
 /// # Safety
 /// The pointer is valid.

@@ -1,4 +1,4 @@
-//! Arithmetic of 256-bit words, with short ways for what is common.
+//! Arithmetic of 256-bit words, with fast paths for common cases.
 
 use alloy_primitives::U256;
 
@@ -34,7 +34,7 @@ pub(super) fn less(a: U256, b: U256) -> bool {
     a3.borrowing_sub(b3, c).1
 }
 
-/// Whether `a` is less than `b`, both signed: as unsigned numbers, but the other way round if the signs differ.
+/// Whether `a` is less than `b`, both signed: the unsigned comparison, reversed if the signs differ.
 #[inline(always)]
 pub(super) fn less_signed(a: U256, b: U256) -> bool {
     less(a, b) != (is_negative(&a) != is_negative(&b))
@@ -58,7 +58,7 @@ pub(super) fn flag(set: bool) -> U256 {
     U256::from_limbs([u64::from(set), 0, 0, 0])
 }
 
-/// The word as a number of 64 bits, if it is one.
+/// The word as a 64-bit number, if it fits.
 #[inline(always)]
 pub(super) fn small(a: &U256) -> Option<u64> {
     let [low, a1, a2, a3] = *a.as_limbs();
@@ -220,7 +220,7 @@ pub(super) fn shl(shift: U256, a: U256) -> U256 {
     })
 }
 
-/// Shifted right, `fill` coming in from above.
+/// Shifted right, filled with `fill` from above.
 #[inline(always)]
 fn shift_right(shift: u64, a: U256, fill: u64) -> U256 {
     let bits = shift as u32 % 64;
@@ -248,7 +248,7 @@ pub(super) fn shr(shift: U256, a: U256) -> U256 {
     }
 }
 
-/// Shifted right, the sign coming in from above.
+/// Shifted right, filled with the sign bit.
 #[inline(always)]
 pub(super) fn sar(shift: U256, a: U256) -> U256 {
     let fill = (a.as_limbs()[3] as i64 >> 63) as u64;

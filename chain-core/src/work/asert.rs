@@ -1,4 +1,4 @@
-//! Difficulty: ASERT (aserti3-2d), in integers alone.
+//! Difficulty: ASERT (aserti3-2d), in integer arithmetic.
 //!
 //! Source: Bitcoin Cash specification "ASERT difficulty adjustment algorithm" (2020-11-15). The target doubles with
 //! each half-life that the chain is behind its schedule, and halves with each that it is ahead.
@@ -8,12 +8,12 @@ use alloy_primitives::{U256, ruint::Uint};
 /// Room for a target times the fraction's factor of 17 bits.
 type Wide = Uint<320, 5>;
 
-/// What the algorithm takes as given. Times are in seconds.
+/// Parameters of the algorithm. Times are in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Asert {
-    /// Between blocks.
+    /// Target time between blocks.
     pub interval: u32,
-    /// After which the target has doubled or halved.
+    /// Half-life: delay after which the target has doubled.
     pub half_life: u64,
     /// Easiest target.
     pub limit: U256,

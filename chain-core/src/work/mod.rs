@@ -1,4 +1,4 @@
-//! Proof of work: targets and work of a header, and how hard the next one has to be.
+//! Proof of work: targets, work, and the difficulty of the next header.
 
 pub mod asert;
 pub mod pow;

@@ -1,4 +1,4 @@
-//! Proof of work: compact targets and what they are worth.
+//! Compact targets and their work.
 //!
 //! A compact target (`bits`) is Bitcoin's: the upper byte is a size in bytes, the lower 23 bits the leading digits, and
 //! bit 23 a sign that must not be set.
@@ -10,10 +10,10 @@ use crate::{error::RuleError, hash::BlockHash};
 /// Sign bit of a compact target.
 const SIGN: u32 = 0x0080_0000;
 
-/// The target that canonical bits stand for.
+/// The target of canonical bits.
 ///
 /// # Errors
-/// [`RuleError`] for bits that are negative, zero, beyond 256 bits, or not the shortest form.
+/// [`RuleError`] for bits that are negative, zero, above 256 bits, or not in the shortest form.
 pub fn target(bits: u32) -> Result<U256, RuleError> {
     // HDR-1
     let (size, mantissa) = (bits >> 24, bits & (SIGN - 1));
@@ -33,7 +33,7 @@ pub fn target(bits: u32) -> Result<U256, RuleError> {
     Ok(target)
 }
 
-/// The canonical bits of a target, rounded down to what 23 bits of mantissa can say.
+/// The canonical bits of a target, rounded down to 23 bits of mantissa.
 pub fn bits(target: U256) -> u32 {
     let size = target.bit_len().div_ceil(8);
     let leading = if size <= 3 { target << (8 * (3 - size)) } else { target >> (8 * (size - 3)) };
@@ -42,7 +42,7 @@ pub fn bits(target: U256) -> u32 {
     if mantissa & SIGN == 0 { size << 24 | mantissa } else { (size + 1) << 24 | mantissa >> 8 }
 }
 
-/// Expected hashes to find one at or under a target: `2^256 / (target + 1)`, or as much of it as fits.
+/// Expected number of hashes to meet a target: `2^256 / (target + 1)`, saturating.
 pub fn work(target: U256) -> U256 {
     match target.checked_add(U256::ONE) {
         // 2^256 itself does not fit: (2^256 - (target + 1)) / (target + 1) + 1 is the same.
@@ -52,7 +52,7 @@ pub fn work(target: U256) -> U256 {
     }
 }
 
-/// Checks a header's hash against its bits, and the bits against the easiest that are allowed.
+/// Checks a header's hash against its bits, and the bits against the easiest ones allowed.
 ///
 /// # Errors
 /// [`RuleError`] for bits that are malformed or above the limit, and for a hash above the target.

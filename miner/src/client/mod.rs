@@ -1,7 +1,7 @@
 //! Mining for a node over JSON-RPC: template in, block out.
 //!
-//! One thread asks for templates and waits for better ones; the miner's threads search; another hands in what they find; the
-//! caller's thread joins them and reports. A node that is away is asked again until it is back.
+//! One thread requests templates and long-polls for better ones; the miner's threads search; another submits what they
+//! find; the caller's thread joins them and reports. While the node does not answer, requests are retried.
 
 mod node;
 mod report;
@@ -25,51 +25,51 @@ use crate::{Kernel, Miner, Solution, StartError, miner};
 /// How to mine.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Whom the node shall pay.
+    /// Payout addresses.
     pub request: Request,
-    /// Threads that search.
+    /// Number of threads.
     pub threads: usize,
-    /// End after so many accepted blocks.
+    /// Stop after this many accepted blocks.
     pub blocks: Option<u64>,
 }
 
-/// What the mining thread waits for.
+/// The events of the mining thread.
 #[derive(Debug)]
 pub enum Event {
-    /// It is time to end.
+    /// Stop.
     Stop,
     /// There is new work.
     Template(Template),
-    /// The node does not answer; it is asked again after this long.
+    /// The node does not answer; the next retry is after this long.
     Waiting(NodeError, Duration),
-    /// The node will never answer this.
+    /// The node will never accept this request.
     Refused(NodeError),
-    /// The miner tells.
+    /// An event of the miner.
     Miner(miner::Event),
-    /// A block could not be handed in and is again after this long. The search goes on.
+    /// A block could not be submitted; the next retry is after this long. The search goes on.
     Delayed(NodeError, Duration),
-    /// A block was handed in, or the node never answered.
+    /// A block was submitted, or the node never answered.
     HandedIn(Solution, Result<Submitted, NodeError>),
 }
 
-/// Between two looks at the hash rate.
+/// Interval between two reports of the hash rate.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Between two tries to reach a node: at first, and at most.
+/// Interval between two attempts to reach a node: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 
-/// Tries to hand in a block.
+/// Attempts to submit a block.
 const TRIES: u32 = 6;
 
-/// How many solutions wait for an earlier one to be refused.
+/// Maximum number of solutions that wait for an earlier one to be rejected.
 const MOST_SPARE: usize = 16;
-/// How long blocks that are being handed in hold up the end.
+/// How long the miner waits at the end for blocks that are being submitted.
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
 /// Mines until [`Event::Stop`] comes or enough blocks are accepted.
 ///
 /// # Errors
-/// [`NodeError`] if the node refuses to give work, so that there is no use in asking again, or the system refuses threads.
+/// [`NodeError`] if the node refuses to give templates, so that retries are useless, or the system refuses threads.
 pub fn run(
     node: &Node,
     options: &Options,
@@ -78,7 +78,7 @@ pub fn run(
     reporter: &mut Reporter,
 ) -> Result<Totals, NodeError> {
     let found = sender.clone();
-    // Whoever stopped listening does not want to know.
+    // The receiver may be gone.
     let miner = Miner::start(options.threads, kernel, move |event| _ = found.send(Event::Miner(event)))?;
     let (solutions, queue) = channel();
     // Ends when the session drops the queue.
@@ -86,7 +86,7 @@ pub fn run(
         let (node, sender) = (node.clone(), sender.clone());
         move || hand_in(&node, &queue, &sender)
     })?;
-    // Ends with the process, or when it next has something to tell and nobody listens.
+    // Ends with the process, or with its next event after the receiver is gone.
     start(options.threads, 1, "poll", {
         let (node, request) = (node.clone(), options.request.clone());
         move || poll(&node, &request, &sender)
@@ -104,7 +104,7 @@ pub fn run(
     Ok(session.totals)
 }
 
-/// Starts a thread beside the `miners`, after `others` such.
+/// Starts a thread besides the `miners`, after `others` such threads.
 fn start(miners: usize, others: usize, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), StartError> {
     let started = miners + others;
     let thread = thread::Builder::new().name(name.to_owned()).spawn(run);
@@ -114,11 +114,11 @@ fn start(miners: usize, others: usize, name: &str, run: impl FnOnce() + Send + '
 /// One run.
 struct Session<'a> {
     miner: Miner,
-    /// Blocks to hand in.
+    /// Blocks to submit.
     solutions: Sender<Solution>,
-    /// How many of them are not settled.
+    /// How many of them have no result yet.
     open: usize,
-    /// How many are to be accepted at most, and what was found beyond: handed in if an earlier one is not accepted.
+    /// The maximum number of accepted blocks, and those found beyond it: submitted if an earlier one is not accepted.
     most: Option<u64>,
     spare: VecDeque<Solution>,
     totals: Totals,
@@ -136,7 +136,7 @@ impl Session<'_> {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Ok(Event::Template(template)) => self.take(template),
                 Ok(Event::Waiting(error, delay)) => {
-                    // What is left of a search is of no use to a node that may come back on another tip.
+                    // The node may come back on another tip, so the rest of the search is useless.
                     self.miner.pause();
                     self.reporter.note(&Note::Waiting { error: &error, delay });
                 }
@@ -155,7 +155,7 @@ impl Session<'_> {
         Ok(())
     }
 
-    /// Whether what was noted reached its reader: blocks that nobody hears of are not worth the power.
+    /// Whether the output reached its reader: without one, mining stops.
     fn output(&mut self) -> Result<(), NodeError> {
         self.reporter.failure().map_or(Ok(()), |error| Err(NodeError::Output(error.to_string())))
     }
@@ -179,13 +179,13 @@ impl Session<'_> {
         self.hand_in_spare();
     }
 
-    /// Hands in what was found, but no more than may still be accepted.
+    /// Submits found blocks, but no more than may still be accepted.
     fn hand_in_spare(&mut self) {
         while self.most.is_none_or(|most| self.totals.accepted + (self.open as u64) < most) {
             let Some(solution) = self.spare.pop_front() else { return };
             self.open += usize::from(self.solutions.send(solution).is_ok());
         }
-        // A search of trivial difficulty finds thousands while one is handed in.
+        // At trivial difficulty thousands are found while one is submitted.
         self.spare.truncate(MOST_SPARE);
     }
 
@@ -197,7 +197,7 @@ impl Session<'_> {
         self.hand_in_spare();
     }
 
-    /// A block that was found is worth a moment at the end.
+    /// A found block is worth a short wait at the end.
     fn await_open(&mut self, events: &Receiver<Event>) {
         self.miner.pause();
         let end = Instant::now() + LAST_WAIT;
@@ -211,8 +211,8 @@ impl Session<'_> {
     }
 }
 
-/// Hands in blocks, the newest first; tries again while the node does not answer, since a block is worth it. A thread of its
-/// own, so that newer work is taken meanwhile.
+/// Submits blocks, the newest first; retries while the node does not answer. A thread of its own, so that newer work is
+/// fetched meanwhile.
 fn hand_in(node: &Node, solutions: &Receiver<Solution>, events: &Sender<Event>) {
     let mut waiting = Vec::new();
     loop {
@@ -220,7 +220,7 @@ fn hand_in(node: &Node, solutions: &Receiver<Solution>, events: &Sender<Event>) 
             let Ok(solution) = solutions.recv() else { return };
             waiting.push((solution, 1));
         }
-        // A newer block does not wait for what an older one still has to try.
+        // A newer block does not wait for the retries of an older one.
         waiting.extend(solutions.try_iter().map(|solution| (solution, 1)));
         let Some((solution, attempt)) = waiting.pop() else { continue };
         let told = match node.submit(&solution) {
@@ -239,7 +239,7 @@ fn hand_in(node: &Node, solutions: &Receiver<Solution>, events: &Sender<Event>) 
     }
 }
 
-/// Asks for templates until nobody listens.
+/// Requests templates until the receiver is gone.
 fn poll(node: &Node, request: &Request, events: &Sender<Event>) {
     let (mut than, mut delay) = (None, RETRY[0]);
     loop {
@@ -264,7 +264,7 @@ fn poll(node: &Node, request: &Request, events: &Sender<Event>) {
     }
 }
 
-/// A channel for [`run`]; its sender can tell it to stop.
+/// A channel for [`run`]; the sender can stop it.
 pub fn events() -> (Sender<Event>, Receiver<Event>) {
     channel()
 }

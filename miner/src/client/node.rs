@@ -9,50 +9,50 @@ use serde_json::{Value, json};
 use super::template::{Request, Submitted, Template};
 use crate::{Solution, StartError};
 
-/// Why a node does not do what it is asked.
+/// Why a request to a node failed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
-    /// The address is no `http://host:port`.
+    /// The address is not an `http://host:port`.
     #[error("'{0}' is not the address of a node; write it like http://127.0.0.1:8545")]
     BadUrl(String),
-    /// Nobody there.
+    /// No connection.
     #[error(
         "no node answers at {url} ({reason}): start one, such as `cairn-node --chain local`, or name another with --rpc URL"
     )]
     Unreachable {
-        /// Where.
+        /// The URL.
         url: String,
-        /// What the system says.
+        /// The system's error.
         reason: String,
     },
-    /// Somebody else answers there.
+    /// The server is not a Cairn node.
     #[error("what answers at {url} is no Cairn node: {reason}")]
     NotANode {
-        /// Where.
+        /// The URL.
         url: String,
-        /// What shows it.
+        /// The evidence.
         reason: String,
     },
-    /// The node refuses.
+    /// The node returned an error.
     #[error("the node refuses: {message}")]
     Refused {
         /// JSON-RPC error code.
         code: i64,
-        /// The node's words.
+        /// The node's message.
         message: String,
-        /// For programs: `stale`, `invalid` and the like.
+        /// A machine-readable reason such as `stale` or `invalid`.
         reason: Option<String>,
     },
-    /// The cookie file that the user names. A node that starts later may write it.
+    /// The cookie file that the user named cannot be read. A node that starts later may write it.
     #[error(transparent)]
     Cookie(#[from] CookieError),
-    /// Nothing about the node: there are not enough threads.
+    /// A local failure: there are not enough threads.
     #[error("{0}: see --threads")]
     Threads(String),
-    /// What was done cannot be told.
+    /// A local failure: the output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(String),
-    /// An answer of the wrong shape.
+    /// A malformed response.
     #[error("the node's answer to {method} makes no sense: {reason}")]
     BadAnswer {
         /// The method.
@@ -68,20 +68,20 @@ impl From<StartError> for NodeError {
     }
 }
 
-/// JSON-RPC codes: the node cannot do it now; it failed; it is over a limit.
+/// JSON-RPC codes of temporary failures: server error, internal error, limit exceeded.
 const PASSING: [i64; 3] = [-32000, -32603, -32005];
 
-/// The call needs the node's cookie, or another one.
+/// The cookie is missing or wrong.
 const UNAUTHORIZED: i64 = 4100;
 
-/// Longest message of a node that is shown, in letters.
+/// Maximum length of a node's message that is shown, in characters.
 const LONGEST_MESSAGE: usize = 1_000;
 
-/// Largest answer that is read.
+/// Maximum size of a response, in bytes.
 const MAX_ANSWER: u64 = 40 << 20;
 
 impl NodeError {
-    /// Whether the same may work later.
+    /// Whether a retry may succeed.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::NotANode { .. } | Self::Cookie(_) => true,
@@ -90,7 +90,7 @@ impl NodeError {
         }
     }
 
-    /// Whether it says that a block came too late.
+    /// Whether the block was stale.
     pub fn is_stale(&self) -> bool {
         matches!(self, Self::Refused { reason: Some(reason), .. } if reason == "stale")
     }
@@ -119,8 +119,8 @@ struct AnswerError {
 }
 
 impl Node {
-    /// A node at `http://host:port`, and the file with its secret if it is not where a node of this user leaves it; nothing
-    /// is sent yet.
+    /// A node at `http://host:port`, and the file with its secret if that is not in the default place. Sends nothing
+    /// yet.
     ///
     /// # Errors
     /// [`NodeError::BadUrl`].
@@ -132,7 +132,7 @@ impl Node {
         }
         let agent = ureq::Agent::config_builder()
             .timeout_connect(Some(Duration::from_secs(5)))
-            // Longer than a node lets a long poll wait.
+            // Longer than the node's limit for a long poll.
             .timeout_global(Some(Duration::from_secs(60)))
             .http_status_as_error(false)
             .max_redirects(0)
@@ -143,12 +143,12 @@ impl Node {
         Ok(Self { url: url.to_owned(), cookie: Cookie::find(url, cookie), agent })
     }
 
-    /// Where it is.
+    /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// A block to find; waits for one that is better than the template of that long-poll id.
+    /// Requests a template; with a long-poll id, waits for a better one than that.
     ///
     /// # Errors
     /// [`NodeError`].
@@ -158,7 +158,7 @@ impl Node {
         Template::read(answer).map_err(|reason| NodeError::BadAnswer { method: METHOD, reason })
     }
 
-    /// Hands in a block.
+    /// Submits a block.
     ///
     /// # Errors
     /// [`NodeError`].
@@ -171,7 +171,7 @@ impl Node {
         let request = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let header = self.cookie.header()?;
         let mut answer = self.ask(&request, header.as_deref())?;
-        // A node that has just started again has another cookie.
+        // A restarted node has another cookie.
         let fresh = self.cookie.header()?;
         if answer.error.as_ref().is_some_and(|error| error.code == UNAUTHORIZED) && fresh != header {
             answer = self.ask(&request, fresh.as_deref())?;

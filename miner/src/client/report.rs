@@ -1,4 +1,4 @@
-//! What a person or a program gets to see.
+//! The miner's output, as text or JSON.
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{NodeError, Submitted};
 
-/// What was done so far.
+/// Totals so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     /// Hashes.
@@ -19,9 +19,9 @@ pub struct Totals {
     pub found: u64,
     /// Of these, those that became the tip.
     pub accepted: u64,
-    /// Those that came too late.
+    /// Stale blocks.
     pub stale: u64,
-    /// Those that the node refused or never got.
+    /// Blocks that the node rejected or never received.
     pub lost: u64,
 }
 
@@ -40,7 +40,7 @@ impl Totals {
     }
 }
 
-/// One thing to tell.
+/// One event to report.
 #[derive(Clone, Copy, Debug)]
 pub enum Note<'a> {
     /// Mining begins.
@@ -54,34 +54,34 @@ pub enum Note<'a> {
     Work {
         /// Height of the block to find.
         height: Height,
-        /// The node's name of the template.
+        /// The node's id of the template.
         id: &'a str,
     },
     /// The node does not answer.
     Waiting {
         /// Why.
         error: &'a NodeError,
-        /// When it is asked again.
+        /// Delay before the next retry.
         delay: Duration,
     },
-    /// A template has been searched in vain.
+    /// A template was searched completely without a hit.
     Exhausted(&'a str),
-    /// A block was found and handed in.
+    /// A block was found and submitted.
     Block {
         /// Its hash.
         hash: BlockHash,
         /// Its height.
         height: Height,
-        /// What the node says.
+        /// The node's response.
         outcome: &'a Result<Submitted, NodeError>,
     },
     /// A second has passed.
     Status {
-        /// Hashes a second.
+        /// Hashes per second.
         hash_rate: f64,
         /// Height of the block that is searched.
         height: Height,
-        /// What was done so far.
+        /// Totals so far.
         totals: &'a Totals,
         /// Since the start.
         elapsed: Duration,
@@ -90,19 +90,19 @@ pub enum Note<'a> {
     Ended(&'a Totals),
 }
 
-/// Writes notes: lines for people with a status line that stays in place, or one JSON object a line.
+/// Writes events: lines of text with a status line that stays in place, or one JSON object per line.
 pub struct Reporter {
     json: bool,
     lines: Box<dyn Write>,
-    /// Whether standard error is a terminal, so that the status line can be written over.
+    /// Whether standard error is a terminal, so that the status line can be overwritten.
     live: bool,
-    /// Why a line could not be written, the first time.
+    /// The first error of a write.
     failure: Option<io::Error>,
     last_status: Option<Duration>,
     waiting: bool,
 }
 
-/// Between two status lines where they cannot be written over.
+/// Interval between two status lines if they cannot be overwritten.
 const STATUS_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Reporter {
@@ -121,12 +121,12 @@ impl Reporter {
         self.failure.take()
     }
 
-    /// Tells one thing.
+    /// Reports one event.
     pub fn note(&mut self, note: &Note<'_>) {
         if let Note::Status { elapsed, .. } = note {
             if self.live && !self.waiting {
                 let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
-                // A line that wraps could not be written over.
+                // A line that wraps cannot be overwritten.
                 let line: String = text(note).unwrap_or_default().chars().take(width.saturating_sub(1)).collect();
                 let _ = write!(io::stderr(), "\r\x1b[2K{line}");
             }
@@ -137,7 +137,7 @@ impl Reporter {
         }
         let was_waiting = std::mem::replace(&mut self.waiting, matches!(note, Note::Waiting { .. }));
         let line = if self.json { Some(json(note).to_string()) } else { text(note) };
-        // A node that stays away is one message, not one every ten seconds.
+        // A node that stays offline is reported once, not every ten seconds.
         let repeated = was_waiting && self.waiting && !self.json;
         if let Some(line) = line.filter(|_| !repeated) {
             if self.live {
@@ -151,7 +151,7 @@ impl Reporter {
     }
 }
 
-/// For people; nothing where there is nothing worth a line.
+/// The line of text for an event, if it has one.
 fn text(note: &Note<'_>) -> Option<String> {
     Some(match note {
         Note::Started { url, threads } => {

@@ -1,4 +1,4 @@
-//! Templates and what comes of them, as JSON.
+//! Templates and results of submissions, as JSON.
 
 use chain_core::{U256, block::header::Header, units::Height};
 use serde::Deserialize;
@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use crate::work::{VERSION_MASK, Work};
 
-/// Whom a block shall pay.
+/// The payout of a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// Coin address of subsidy and coin tips; the node's own choice without.
+    /// Coin address for subsidy and coin tips; by default the node's own.
     pub address: Option<String>,
-    /// Account of account tips.
+    /// Account for the tips of account transactions.
     pub account: Option<String>,
 }
 
@@ -23,12 +23,12 @@ impl Request {
     }
 }
 
-/// A block to find.
+/// A block template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// What to wait with for a better one.
+    /// The long-poll id.
     pub longpoll_id: String,
-    /// What to search.
+    /// The work.
     pub work: Work,
 }
 
@@ -46,10 +46,10 @@ struct Text {
 }
 
 impl Template {
-    /// Reads a node's answer.
+    /// Parses a node's response.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the fault.
     pub(super) fn read(answer: Value) -> Result<Self, String> {
         let text: Text = serde_json::from_value(answer).map_err(|error| error.to_string())?;
         let header: [u8; Header::SIZE] = array("header", &text.header)?;
@@ -79,10 +79,10 @@ fn array<const N: usize>(name: &str, text: &str) -> Result<[u8; N], String> {
     Ok(bytes)
 }
 
-/// What the node says of a block.
+/// The node's response to a block.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Submitted {
-    /// Hash of the block, as people write it.
+    /// Hash of the block, as displayed.
     pub hash: String,
     /// `connected` if it is the new tip; `stored`, `known` or `held` if not.
     pub status: String,

@@ -1,4 +1,4 @@
-//! An account transaction alone: what it costs before anything runs, and what it must keep whatever the state is.
+//! Context-free checks of an account transaction, and its intrinsic gas.
 
 use crate::{
     error::RuleError,
@@ -8,7 +8,7 @@ use crate::{
     vm::{Environment, MAX_INITCODE, Revision},
 };
 
-/// Most gas of one transaction (EIP-7825).
+/// Maximum gas limit of a transaction (EIP-7825).
 pub const MAX_TRANSACTION_GAS: Gas = 1 << 24;
 
 const BASE: Gas = 21_000;
@@ -22,41 +22,41 @@ const ACCESS_LIST_ADDRESS: Gas = 2_400;
 const ACCESS_LIST_SLOT: Gas = 1_900;
 const AUTHORIZATION: Gas = 25_000;
 
-/// What the rules for an account transaction alone depend on.
+/// The parameters of the context-free rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccountRules {
-    /// Which fork's.
+    /// The fork.
     pub revision: Revision,
-    /// What transactions must name.
+    /// The chain id that transactions must have.
     pub chain_id: u64,
-    /// Most gas of one transaction, as of Osaka (ACC-7).
+    /// Maximum gas limit of a transaction, from Osaka on (ACC-7).
     pub transaction_gas: Gas,
 }
 
 impl AccountRules {
-    /// Those of a chain.
+    /// The parameters of a chain.
     pub fn of(spec: &ChainSpec) -> Self {
         Self { revision: Revision::Osaka, chain_id: spec.chain_id, transaction_gas: MAX_TRANSACTION_GAS }
     }
 
-    /// Those by which a transaction runs in an environment.
+    /// The parameters of an execution environment.
     pub fn within(environment: &Environment) -> Self {
         let Environment { revision, chain_id, transaction_gas, .. } = *environment;
         Self { revision, chain_id, transaction_gas }
     }
 }
 
-/// What a transaction costs whatever it does.
+/// Gas that a transaction costs whatever it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IntrinsicGas {
-    /// Gas before anything runs: base, calldata, access list (EIP-2930), initcode (EIP-3860), authorizations (EIP-7702).
+    /// Intrinsic gas: base, calldata, access list (EIP-2930), initcode (EIP-3860), authorizations (EIP-7702).
     pub intrinsic: Gas,
-    /// Least gas to pay in the end (EIP-7623).
+    /// The calldata floor (EIP-7623).
     pub floor: Gas,
 }
 
 impl IntrinsicGas {
-    /// That of a transaction.
+    /// Computes the intrinsic gas of a transaction.
     pub fn of(revision: Revision, fields: &Fields) -> Self {
         let (zeros, others) = count_bytes(&fields.input);
         let slots: usize = fields.access_list.iter().map(|(_, slots)| slots.len()).sum();
@@ -78,25 +78,25 @@ impl IntrinsicGas {
         Self { intrinsic, floor }
     }
 
-    /// Least gas limit.
+    /// Minimum gas limit.
     pub fn needed(self) -> Gas {
         self.intrinsic.max(self.floor)
     }
 
-    /// Least gas that is used in the end, since a refund gives back up to a fifth (VM-3).
+    /// Minimum gas used, since a refund is at most a fifth (VM-3).
     pub fn least_used(self) -> Gas {
         (self.intrinsic - self.intrinsic / 5).max(self.floor)
     }
 }
 
-/// Zero bytes and others, counted in chunks whose sums fit in a byte, so that they add as vectors.
+/// Counts of zero and other bytes, in chunks whose sums fit in a byte, so that the compiler vectorises the loop.
 fn count_bytes(input: &[u8]) -> (Gas, Gas) {
     let zeros_of = |chunk: &[u8]| Gas::from(chunk.iter().map(|byte| u8::from(*byte == 0)).sum::<u8>());
     let zeros: Gas = input.chunks(255).map(zeros_of).sum();
     (zeros, input.len() as Gas - zeros)
 }
 
-/// Checks all that an account transaction shows without the state, cheapest first; returns what it costs at least.
+/// Checks an account transaction without the state, cheapest checks first; returns its minimum gas.
 ///
 /// # Errors
 /// ACC-1 for a type that the revision does not have, ACC-2, ACC-5, ACC-6, ACC-7, ACC-9, ACC-12, ACC-13.

@@ -1,4 +1,4 @@
-//! A coin transaction alone.
+//! Context-free checks of a coin transaction.
 
 use crate::{
     error::RuleError,
@@ -6,10 +6,10 @@ use crate::{
     units::Amount,
 };
 
-/// Up to so many inputs are compared pair by pair; more are sorted.
+/// Up to this many inputs are compared pair by pair; more are sorted.
 const FEW_INPUTS: usize = 8;
 
-/// Checks all that a coin transaction shows without the coins that it spends.
+/// Checks a coin transaction without the coins that it spends.
 ///
 /// # Errors
 /// COIN-1 to COIN-6, POL-1.
@@ -46,7 +46,7 @@ fn check_outputs(tx: &CoinTransaction) -> Result<(), RuleError> {
     Ok(())
 }
 
-/// Sorts instead of hashing: nobody can choose inputs that make it slow.
+/// Sorts instead of hashing, so that no choice of inputs makes it slow.
 fn check_distinct_inputs(inputs: &[OutPoint]) -> Result<(), RuleError> {
     let twice = if inputs.len() <= FEW_INPUTS {
         let repeated = |&(index, input): &(usize, &OutPoint)| inputs[..index].contains(input);

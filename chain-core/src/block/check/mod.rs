@@ -1,4 +1,4 @@
-//! Checks of a block or transaction alone, cheapest first.
+//! Context-free checks of blocks and transactions, cheapest first.
 
 mod account;
 mod block;

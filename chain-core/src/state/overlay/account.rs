@@ -41,18 +41,18 @@ impl Overlay<'_> {
         Ok(id)
     }
 
-    /// Whose account it is.
+    /// Address of an account.
     pub fn address(&self, id: AccountId) -> Address {
         self.accounts[id.index()].address
     }
 
-    /// The account as it stands; the default where it does not exist. Its storage root is that of the view.
+    /// The current account; the default if it does not exist. Its storage root is that of the view.
     pub fn info(&self, id: AccountId) -> &Account {
         &self.accounts[id.index()].now
     }
 
-    /// Its code, if it has any. The view is asked once for each hash, and accounts of one hash share one copy and its analysis, so
-    /// that both are done at most once in a block, for the price of an access.
+    /// Its code, if it has any. Each hash is read from the view once, and accounts of one hash share one copy and its
+    /// analysis, so that both happen at most once in a block, for the price of an access.
     ///
     /// # Errors
     /// [`ViewError`] if it cannot be read.
@@ -73,7 +73,7 @@ impl Overlay<'_> {
         Ok(entry.code.as_ref())
     }
 
-    /// Marks an account as touched: if it is empty when the transaction ends, it ceases to exist (EIP-161).
+    /// Marks an account as touched: if it is empty at the end of the transaction, it is removed (EIP-161).
     pub fn touch(&mut self, id: AccountId) {
         let entry = &mut self.accounts[id.index()];
         if entry.touched != self.transaction {
@@ -102,7 +102,7 @@ impl Overlay<'_> {
         now.balance = balance;
     }
 
-    /// Pays an account; `false`, and nothing happens but the touch, if its balance would not fit in a word.
+    /// Credits an account. Returns `false`, and only touches it, if its balance would not fit in a word.
     #[must_use]
     pub fn credit(&mut self, id: AccountId, wei: U256) -> bool {
         self.touch(id);
@@ -116,7 +116,7 @@ impl Overlay<'_> {
         true
     }
 
-    /// Takes from an account; `false`, and nothing happens but the touch, if it has less.
+    /// Debits an account. Returns `false`, and only touches it, if it has less.
     #[must_use]
     pub fn debit(&mut self, id: AccountId, wei: U256) -> bool {
         self.touch(id);
@@ -130,7 +130,8 @@ impl Overlay<'_> {
         true
     }
 
-    /// Moves value; `false` if there is too little of it, or too much to receive. On `false` the caller reverts.
+    /// Transfers value; `false` if the balance is too low or the receiver's would overflow. On `false` the caller
+    /// reverts.
     #[must_use]
     pub fn transfer(&mut self, from: AccountId, to: AccountId, wei: U256) -> bool {
         self.debit(from, wei) && self.credit(to, wei)
@@ -155,7 +156,7 @@ impl Overlay<'_> {
         entry.code = (!code.is_empty()).then(|| Code::new(code));
     }
 
-    /// Notes that this transaction makes the contract, so that SELFDESTRUCT may end it (EIP-6780).
+    /// Records that this transaction creates the contract, so that SELFDESTRUCT may delete it (EIP-6780).
     pub fn mark_created(&mut self, id: AccountId) {
         let entry = &mut self.accounts[id.index()];
         if entry.created != self.transaction {
@@ -164,12 +165,12 @@ impl Overlay<'_> {
         }
     }
 
-    /// Whether this transaction made the contract.
+    /// Whether this transaction created the contract.
     pub fn is_created(&self, id: AccountId) -> bool {
         self.accounts[id.index()].created == self.transaction
     }
 
-    /// Has the account end with this transaction: whatever it then owns is gone, its balance burned.
+    /// Schedules the account for deletion at the end of this transaction; its balance is burned then.
     pub fn destroy(&mut self, id: AccountId) {
         let entry = &mut self.accounts[id.index()];
         if entry.destroyed != self.transaction {
@@ -179,7 +180,7 @@ impl Overlay<'_> {
         }
     }
 
-    /// Destroys what an account owns (SELFDESTRUCT in favour of itself).
+    /// Burns the balance of an account (SELFDESTRUCT in favour of itself).
     pub fn burn(&mut self, id: AccountId) {
         let wei = self.info(id).balance;
         self.set_balance(id, U256::ZERO);
@@ -187,12 +188,12 @@ impl Overlay<'_> {
         self.burned += wei;
     }
 
-    /// Wei that destroyed accounts took along, since the overlay began.
+    /// Wei burned with deleted accounts since the overlay began.
     pub fn burned(&self) -> U256 {
         self.burned
     }
 
-    /// The end of a transaction for accounts: destroyed ones go, and of those touched the empty ones.
+    /// Ends a transaction for accounts: removes scheduled accounts, and touched accounts that are empty.
     pub(super) fn settle_accounts(&mut self) {
         let mut destroyed = std::mem::take(&mut self.destroyed);
         for id in destroyed.drain(..) {
@@ -217,12 +218,12 @@ impl Overlay<'_> {
 }
 
 impl AccountEntry {
-    /// The account as the block leaves it.
+    /// The account after the block.
     pub(super) fn after(&self) -> Option<Account> {
         self.exists.then_some(self.now)
     }
 
-    /// New code with its hash, if the block left some.
+    /// New code with its hash, if the block set any.
     pub(super) fn new_code(&self) -> Option<(B256, Bytes)> {
         let hash = self.after()?.code_hash;
         let before = self.before.map_or(KECCAK256_EMPTY, |account| account.code_hash);

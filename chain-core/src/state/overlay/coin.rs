@@ -28,7 +28,7 @@ impl Overlay<'_> {
         Ok(Some(coin))
     }
 
-    /// Makes a coin. No two coins have one outpoint: it names a transaction, and none can run twice.
+    /// Creates a coin. No two coins have the same outpoint: it commits to a transaction, and none can run twice.
     pub fn make_coin(&mut self, outpoint: OutPoint, coin: Coin) {
         let id = CoinId(number(self.coins.len()));
         self.coins.push(CoinEntry { outpoint, coin, in_view: false, status: CoinStatus::Unspent });
@@ -37,7 +37,7 @@ impl Overlay<'_> {
         self.journal.push(Entry::CoinCreated { coin: id });
     }
 
-    /// How many coins the running transaction has made.
+    /// Number of coins that the current transaction has created.
     pub fn coins_made(&self) -> u32 {
         number(self.created.len() - self.created_before)
     }

@@ -1,4 +1,4 @@
-//! What an overlay changed, once the block has run.
+//! The changes of an overlay, at the end of a block.
 
 use alloy_primitives::{Address, B256, Bytes};
 
@@ -8,25 +8,25 @@ use crate::{
     transaction::coin::{Coin, OutPoint},
 };
 
-/// All that differs from the view. Storage roots are still those of the view.
+/// All differences from the view. Storage roots are still those of the view.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {
     /// Coins of the view that were spent, in order.
     pub spent: Vec<(OutPoint, Coin)>,
-    /// Coins that were made and are left, in order.
+    /// Coins that were created and are unspent, in order.
     pub created: Vec<(OutPoint, Coin)>,
-    /// Coins both made and spent, in order of making.
+    /// Coins both created and spent, in order of creation.
     pub transient: Vec<(OutPoint, Coin)>,
-    /// Accounts that differ or whose storage does, sorted by address.
+    /// Accounts whose fields or storage changed, sorted by address.
     pub accounts: Vec<AccountChange>,
-    /// Slots that differ, sorted by address and slot.
+    /// Changed slots, sorted by address and slot.
     pub storage: Vec<StorageChange>,
     /// New code by its hash, sorted.
     pub codes: Vec<(B256, Bytes)>,
 }
 
 impl Overlay<'_> {
-    /// What differs from the view. The last transaction has ended.
+    /// The differences from the view. Called after the last transaction has ended.
     pub fn into_diff(self) -> Diff {
         let mut diff = Diff::default();
         for id in &self.spent {

@@ -1,4 +1,4 @@
-//! What an overlay holds of accounts, slots and coins, and the entries of its journal.
+//! The entries of an overlay for accounts, slots and coins, and the entries of its journal.
 
 use alloy_primitives::{Address, B256, U256};
 
@@ -9,7 +9,7 @@ use crate::{
     vm::Code,
 };
 
-/// One write. Each says what was done and carries what takes it back.
+/// One write, with the data that reverts it.
 #[derive(Debug)]
 pub(super) enum Entry {
     /// A balance was written. Revert: writes the one before.
@@ -22,11 +22,11 @@ pub(super) enum Entry {
     Touched { account: AccountId },
     /// An account became warm. Revert: it is cold.
     Warmed { account: AccountId },
-    /// An account was made in this transaction. Revert: it was not.
+    /// An account was created in this transaction. Revert: it was not.
     Created { account: AccountId },
-    /// An account is to end with this transaction. Revert: it is not (it is the last of the list).
+    /// An account was scheduled for deletion. Revert: it is not (it is the last of the list).
     Destroyed { account: AccountId },
-    /// Wei were destroyed. Revert: they are not.
+    /// Wei were burned. Revert: they are not.
     Burned { wei: U256 },
     /// A slot was written. Revert: writes the value before.
     Slot { slot: SlotId, before: U256 },
@@ -36,20 +36,20 @@ pub(super) enum Entry {
     Transient { index: u32, before: U256 },
     /// A coin was spent. Revert: it is unspent (it is the last of the spent).
     CoinSpent { coin: CoinId },
-    /// A coin was made. Revert: there is none (it is the last of the made).
+    /// A coin was created. Revert: it does not exist (it is the last of the created).
     CoinCreated { coin: CoinId },
 }
 
-/// How a coin stands.
+/// The status of a coin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CoinStatus {
     Unspent,
     Spent,
-    /// It was made, and that was reverted.
+    /// It was created, and that was reverted.
     Absent,
 }
 
-/// A coin that was read or made.
+/// A coin that was read or created.
 #[derive(Debug)]
 pub(super) struct CoinEntry {
     pub outpoint: OutPoint,
@@ -65,7 +65,7 @@ pub(super) struct AccountEntry {
     pub address: Address,
     /// In the view.
     pub before: Option<Account>,
-    /// Now; the default where it does not exist.
+    /// Now; the default if it does not exist.
     pub now: Account,
     /// Whether it existed after the last transaction that touched it.
     pub exists: bool,

@@ -1,4 +1,4 @@
-//! Numbers by which an overlay knows what it has read, and positions in its journal.
+//! Ids of an overlay's entries, and positions in its journal.
 
 /// Number of an account within one overlay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,7 +45,7 @@ impl Checkpoint {
     pub(super) const START: Self = Self { journal: 0, logs: 0 };
 }
 
-/// Numbers of entries: a block's gas bounds them far below 2^32.
+/// Number of an entry: a block's gas bounds it far below 2^32.
 pub(super) fn number(len: usize) -> u32 {
     u32::try_from(len).expect("a block cannot pay for 2^32 entries")
 }

@@ -1,9 +1,9 @@
-//! The journal: what was written, as a flat list, and how each entry is reverted.
+//! The journal: a flat list of writes, and how each entry is reverted.
 
 use super::{Overlay, entry::Entry, ids::Checkpoint};
 
 impl Overlay<'_> {
-    /// Where writes stand now.
+    /// The current position.
     pub fn checkpoint(&self) -> Checkpoint {
         Checkpoint { journal: self.journal.len(), logs: self.logs.len() }
     }

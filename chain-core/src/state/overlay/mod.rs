@@ -1,9 +1,9 @@
-//! A view with a journaled diff on top: what transactions read and write while a block runs.
+//! A view with a journaled diff on top, which transactions read and write while a block runs.
 //!
-//! Each account, slot and coin is read from the view once and then known by a small number ([`AccountId`], [`SlotId`]),
-//! so that neither reads nor journal entries hash or allocate. Every write is an [`Entry`] of one flat list; a
-//! [`Checkpoint`] is a position in it. What holds for one transaction only (warmth, touches, values at its start) is
-//! stamped with the transaction's number and so needs no clearing.
+//! Each account, slot and coin is read from the view once and then has a small id ([`AccountId`], [`SlotId`]), so that
+//! neither reads nor journal entries hash or allocate. Every write is an [`Entry`] of one flat list; a [`Checkpoint`]
+//! is a position in it. What holds for one transaction only (warmth, touches, values at its start) is stamped with the
+//! transaction's number and so needs no clearing.
 
 mod account;
 mod coin;
@@ -35,7 +35,7 @@ use ids::CoinId;
 /// Changes on top of a view. See the module's first lines.
 pub struct Overlay<'v> {
     view: &'v dyn StateView,
-    /// Number of the transaction that runs; stamps that equal it hold now. Starts at 1: 0 is never.
+    /// Number of the current transaction; stamps equal to it hold now. Starts at 1: stamp 0 never holds.
     transaction: u32,
     accounts: Vec<AccountEntry>,
     account_ids: AddressMap<AccountId>,
@@ -49,19 +49,19 @@ pub struct Overlay<'v> {
     coin_ids: HashMap<OutPoint, CoinId>,
     /// Coins spent, in order.
     spent: Vec<CoinId>,
-    /// Coins made, in order.
+    /// Coins created, in order.
     created: Vec<CoinId>,
-    /// How many of `created` are older than the running transaction.
+    /// How many of `created` are older than the current transaction.
     created_before: usize,
     journal: Vec<Entry>,
     logs: Vec<Log>,
-    /// Accounts touched by the running transaction (EIP-161).
+    /// Accounts touched by the current transaction (EIP-161).
     touched: Vec<AccountId>,
-    /// Accounts that end with the running transaction (EIP-6780).
+    /// Accounts to delete at the end of the current transaction (EIP-6780).
     destroyed: Vec<AccountId>,
-    /// Wei that went down with destroyed accounts.
+    /// Wei burned with deleted accounts.
     burned: U256,
-    /// What the VM keeps between transactions.
+    /// The VM's buffers, kept between transactions.
     machine: Option<Box<Machine>>,
 }
 
@@ -92,8 +92,8 @@ impl<'v> Overlay<'v> {
         }
     }
 
-    /// Forgets all changes, but keeps code that was read and analysed and the machine's buffers; not the hashes that the machine
-    /// remembers, so that benchmarks compute what the first run computes.
+    /// Drops all changes, but keeps code that was read and analysed and the machine's buffers. Drops the machine's
+    /// cached hashes, so that benchmarks repeat the work of the first run.
     pub fn renew(mut self) -> Self {
         if let Some(machine) = &mut self.machine {
             machine.forget_hashes();
@@ -106,30 +106,30 @@ impl<'v> Overlay<'v> {
         self.view
     }
 
-    /// Takes the machine that ran the transactions before, or a new one.
+    /// Takes the machine of the previous transactions, or a new one.
     pub(crate) fn take_machine(&mut self) -> Box<Machine> {
         self.machine.take().unwrap_or_default()
     }
 
-    /// Keeps a machine for the transactions to come.
+    /// Keeps a machine for the next transactions.
     pub(crate) fn keep_machine(&mut self, machine: Box<Machine>) {
         self.machine = Some(machine);
     }
 
-    /// Makes room for as many coins, so that tables do not grow while a block runs.
+    /// Reserves room for this many coins, so that tables do not grow while a block runs.
     pub fn reserve_coins(&mut self, coins: usize) {
         self.coins.reserve(coins);
         self.coin_ids.reserve(coins);
     }
 
-    /// Logs what the running frame says; a revert takes it back.
+    /// Adds a log of the current frame; a revert removes it.
     #[inline]
     pub fn log(&mut self, log: Log) {
         self.logs.push(log);
     }
 
-    /// Ends the running transaction and returns its logs: destroyed accounts go, touched accounts that are empty
-    /// cease to exist (EIP-161), transient storage is forgotten. What was written can no longer be reverted.
+    /// Ends the current transaction and returns its logs: removes deleted accounts and touched accounts that are empty
+    /// (EIP-161), and clears transient storage. Its writes can no longer be reverted.
     pub fn end_transaction(&mut self) -> Vec<Log> {
         self.settle_accounts();
         if !self.transient.is_empty() {
@@ -142,7 +142,7 @@ impl<'v> Overlay<'v> {
         std::mem::take(&mut self.logs)
     }
 
-    /// Forgets what the running transaction did, as if it had not been.
+    /// Reverts everything that the current transaction did.
     pub fn abandon_transaction(&mut self) {
         self.revert(Checkpoint::START);
         self.transaction += 1;

@@ -1,4 +1,4 @@
-//! Storage of an overlay's accounts, lasting and transient.
+//! Storage of an overlay's accounts, persistent and transient.
 
 use alloy_primitives::{U256, map::Entry as MapEntry};
 
@@ -21,8 +21,8 @@ impl Overlay<'_> {
         Some(id)
     }
 
-    /// Finds a slot of an account, reading it from the view the first time. To be called at least once in a transaction
-    /// before the slot is written in it.
+    /// Finds a slot of an account, reading it from the view the first time. Each transaction must call it before it
+    /// writes the slot.
     ///
     /// # Errors
     /// [`ViewError`] if it cannot be read.
@@ -91,8 +91,8 @@ impl Overlay<'_> {
         }
     }
 
-    /// Zeroes the slots of an account that were read. Only an account that its own transaction made is destroyed, so
-    /// that it has no others.
+    /// Zeroes the slots of an account that were read. Only an account created by the same transaction is deleted, so it
+    /// has no others.
     pub(super) fn clear_storage(&mut self, account: AccountId) {
         let mut next = self.accounts[account.index()].slots;
         while next != NO_SLOT {

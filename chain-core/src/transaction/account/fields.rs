@@ -1,22 +1,22 @@
-//! What an account transaction says.
+//! The fields of an account transaction.
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 use crate::units::Gas;
 
-/// How a transaction bids for gas, in wei a unit.
+/// The gas price of a transaction, in wei per gas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fees {
     /// Types 0 and 1.
     Legacy {
-        /// Paid for each unit, base fee included.
+        /// Gas price, base fee included.
         gas_price: U256,
     },
     /// Types 2 and 4 (EIP-1559).
     Dynamic {
-        /// Most that is paid, base fee included.
+        /// Fee cap: maximum price, base fee included.
         max_fee: U256,
-        /// Most of it that goes to the beneficiary.
+        /// Tip cap: maximum part for the beneficiary.
         max_priority_fee: U256,
     },
 }
@@ -38,22 +38,22 @@ pub struct Authorization {
     pub s: U256,
 }
 
-/// What an account transaction says, whatever its type.
+/// The fields of an account transaction of any type.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fields {
     /// EIP-2718 type; 0 for legacy.
     pub tx_type: u8,
-    /// The chain it is for.
+    /// Chain id.
     pub chain_id: u64,
     /// The sender's nonce.
     pub nonce: u64,
-    /// Bid for gas.
+    /// Gas price.
     pub fees: Fees,
-    /// Most gas to use.
+    /// Gas limit.
     pub gas_limit: Gas,
-    /// Whom it calls; `None` creates a contract.
+    /// Recipient; `None` creates a contract.
     pub to: Option<Address>,
-    /// Wei sent along.
+    /// Value in wei.
     pub value: U256,
     /// Calldata or initcode.
     pub input: Bytes,
@@ -64,7 +64,7 @@ pub struct Fields {
 }
 
 impl Fees {
-    /// Most that is paid for a unit of gas.
+    /// Maximum price per gas (the fee cap).
     pub fn fee_cap(&self) -> U256 {
         match self {
             Self::Legacy { gas_price } => *gas_price,
@@ -72,7 +72,7 @@ impl Fees {
         }
     }
 
-    /// Most of it that goes to the beneficiary.
+    /// Tip cap: maximum part for the beneficiary.
     pub fn tip_cap(&self) -> U256 {
         match self {
             Self::Legacy { gas_price } => *gas_price,
@@ -80,7 +80,7 @@ impl Fees {
         }
     }
 
-    /// What goes to the beneficiary for a unit of gas; `None` if the fee cap does not cover the base fee.
+    /// Effective tip per gas; `None` if the fee cap does not cover the base fee.
     pub fn effective_tip(&self, base_fee: u64) -> Option<U256> {
         let beyond_base = self.fee_cap().checked_sub(U256::from(base_fee))?;
         Some(beyond_base.min(self.tip_cap()))

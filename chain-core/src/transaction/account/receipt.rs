@@ -10,13 +10,13 @@ use crate::units::Gas;
 pub struct Receipt {
     /// EIP-2718 type of the transaction.
     pub tx_type: u8,
-    /// Whether it ran to its end.
+    /// Whether it succeeded.
     pub success: bool,
-    /// Gas used in the block up to and including this transaction, those of coins included.
+    /// Gas used in the block up to and including this transaction, coin transactions included.
     pub cumulative_gas_used: Gas,
     /// Bloom filter of the logs.
     pub bloom: Bloom,
-    /// What contracts logged.
+    /// The logs.
     pub logs: Vec<Log>,
 }
 
@@ -42,7 +42,7 @@ impl Receipt {
         out
     }
 
-    /// Reads what [`Receipt::encode`] wrote.
+    /// Decodes the result of [`Receipt::encode`].
     ///
     /// # Errors
     /// [`alloy_rlp::Error`] if the bytes are not the encoding of a receipt.

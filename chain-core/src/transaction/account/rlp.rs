@@ -11,10 +11,10 @@ pub(super) const LEGACY: u8 = 0;
 const ACCESS_LIST: u8 = 1;
 const DYNAMIC_FEE: u8 = 2;
 const SET_CODE: u8 = 4;
-/// Stands where the type does in what an authority signs.
+/// Prefix of what an authority signs (EIP-7702).
 const AUTHORIZATION_MAGIC: u8 = 5;
 
-/// What an envelope holds: its fields, the RLP of those that are signed, and the signature.
+/// The content of an envelope: its fields, the RLP of the signed ones, and the signature.
 pub(super) struct Envelope<'a> {
     pub fields: Fields,
     /// RLP of the signed items without a list header; for legacy transactions the chain id is still to be added.
@@ -40,7 +40,7 @@ impl From<Error> for RuleError {
     }
 }
 
-/// Reads the raw bytes of a signed transaction. `raw` is `bytes`, so that calldata can share its memory.
+/// Decodes the raw bytes of a signed transaction. `raw` is the same as `bytes`, so that calldata can share its memory.
 pub(super) fn decode<'a>(raw: &Bytes, bytes: &'a [u8]) -> Result<Envelope<'a>, RuleError> {
     // ACC-1
     let (tx_type, mut rest) = match bytes {
@@ -141,7 +141,7 @@ fn decode_authorizations(items: &mut &[u8]) -> Result<Vec<Authorization>, Error>
     })
 }
 
-/// A list of lists, each read to its end by `item`, which takes `least` bytes or more with its header.
+/// Decodes a list of lists, each consumed completely by `item`. An item with its header has at least `least` bytes.
 fn decode_list<T>(
     items: &mut &[u8],
     least: usize,
@@ -153,8 +153,8 @@ fn decode_list<T>(
         Header::decode_bytes(&mut rest, true)?;
         count += 1;
     }
-    // Counted first: a list that grows item by item may take twice its size. Items that are too short do not count: one of a
-    // single byte would take a hundred in memory before it is refused.
+    // Counts first: a list that grows item by item may take twice its size. Items that are too short do not count: one
+    // of a single byte would take a hundred in memory before it is rejected.
     let mut decoded = Vec::with_capacity(count.min(most));
     while !list.is_empty() {
         let mut entry = Header::decode_bytes(&mut list, true)?;

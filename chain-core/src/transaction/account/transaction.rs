@@ -13,13 +13,13 @@ use super::{
 };
 use crate::error::RuleError;
 
-/// A decoded, well-formed account transaction together with its raw bytes. The sender is recovered apart, since that is
-/// the expensive part.
+/// A decoded, well-formed account transaction with its raw bytes. The sender is recovered separately, since that is
+/// expensive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountTransaction {
     raw: Bytes,
     hash: B256,
-    /// Apart, so that coin transactions do not take the room of account transactions.
+    /// Boxed, so that coin transactions do not take the size of account transactions.
     fields: Box<Fields>,
     signing_hash: B256,
     /// `r || s`, then the parity.
@@ -62,11 +62,11 @@ impl AccountTransaction {
         &self.raw
     }
 
-    /// Assembles a signed transaction from what it says and a signature of [`Fields::signing_hash`]: `r || s`, and the
+    /// Assembles a signed transaction from its fields and a signature of [`Fields::signing_hash`]: `r || s`, and the
     /// parity of the point's y.
     ///
     /// # Errors
-    /// [`RuleError`] as for [`AccountTransaction::decode`], and for fields that the type has no room for.
+    /// [`RuleError`] as for [`AccountTransaction::decode`], and for fields that the type does not have.
     pub fn from_parts(fields: Fields, signature: [u8; 64], parity: bool) -> Result<Self, RuleError> {
         let r = U256::from_be_slice(&signature[..32]);
         let s = U256::from_be_slice(&signature[32..]);
@@ -77,7 +77,7 @@ impl AccountTransaction {
         Ok(transaction)
     }
 
-    /// Signs what `fields` say; deterministic (RFC 6979).
+    /// Signs the fields, deterministically (RFC 6979).
     ///
     /// # Errors
     /// [`RuleError`] if the fields are not those of a well-formed transaction.
@@ -93,7 +93,7 @@ impl AccountTransaction {
         self.hash
     }
 
-    /// What it says.
+    /// The fields.
     pub fn fields(&self) -> &Fields {
         &self.fields
     }
@@ -103,7 +103,7 @@ impl AccountTransaction {
         self.signature
     }
 
-    /// Recovers who signed it: one elliptic curve operation.
+    /// Recovers the sender: one elliptic curve operation.
     ///
     /// # Errors
     /// [`RuleError::BadAccountSignature`] if no key gives this signature.
@@ -115,7 +115,7 @@ impl AccountTransaction {
 }
 
 impl Authorization {
-    /// Recovers who signed it; `None` if nobody can have.
+    /// Recovers the signer; `None` if no key gives this signature.
     pub fn recover(&self) -> Option<Address> {
         if self.y_parity > 1 || self.r.is_zero() || self.r >= ORDER || self.s.is_zero() || self.s > HALF_ORDER {
             return None;
@@ -128,7 +128,7 @@ impl Authorization {
     }
 }
 
-/// The account whose key made a signature, `r || s` and the parity of the point's y.
+/// The account that made a signature, `r || s` and the parity of the point's y.
 fn recover(signature: &[u8; 64], parity: bool, message: Message) -> Option<Address> {
     let parity = RecoveryId::from_u8_masked(u8::from(parity));
     let signature = RecoverableSignature::from_compact(signature, parity).ok()?;
@@ -146,7 +146,7 @@ impl Fields {
         keccak256(rlp::signing_preimage(self.tx_type, self.chain_id, &rlp::encode_unsigned(self)))
     }
 
-    /// What goes to the beneficiary for a unit of gas; `None` if the fee cap does not cover the base fee.
+    /// Effective tip per gas; `None` if the fee cap does not cover the base fee.
     pub fn effective_tip(&self, base_fee: u64) -> Option<U256> {
         self.fees.effective_tip(base_fee)
     }

@@ -1,9 +1,10 @@
 //! Spending policies: a tree of keys, times and preimages whose hash locks a coin.
 //!
-//! A tree is written in prefix order, so that hostile bytes cannot nest a decoder. A proof has one item for each leaf,
-//! in the same order. Exactly as many branches as needed are satisfied, all else is skipped. So a third party cannot change a
-//! valid proof, as long as each branch of an *or* or *threshold* needs a key that stands in no other. A branch without a key that
-//! holds can be put in the place of another, by anybody: the coins go where the signatures say, but size and fee rate change.
+//! A tree is encoded in prefix order, so that hostile bytes cannot nest a decoder. A proof has one item for each leaf,
+//! in the same order. Exactly as many branches as needed are satisfied, all others are skipped. So a third party cannot
+//! change a valid proof, as long as each branch of an *or* or *threshold* needs a key that is in no other branch.
+//! Anyone can use a satisfiable branch without a key in place of another: the signed outputs stay, but size and fee
+//! rate change.
 
 mod prove;
 mod text;
@@ -22,7 +23,7 @@ use crate::{
     units::Height,
 };
 
-/// Longest way from the root to a leaf, both counted.
+/// Maximum number of nodes from the root to a leaf, both included.
 pub const MAX_DEPTH: usize = 16;
 
 /// One node of a policy in prefix order.
@@ -32,7 +33,7 @@ pub enum PolicyNode {
     Key(KeyBytes),
     /// The block that spends has at least this height.
     After(u32),
-    /// The coin was made at least so many blocks before.
+    /// The coin was created at least this many blocks before.
     Older(u32),
     /// 32 bytes whose SHA-256 is this.
     Sha256(#[serde(with = "codec::fixed")] [u8; 32]),
@@ -44,11 +45,11 @@ pub enum PolicyNode {
     Threshold(u8, u8),
 }
 
-/// A policy in prefix order. Not every list of nodes is one.
+/// A policy in prefix order. Not every list of nodes is valid.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Policy(pub List<PolicyNode>);
 
-/// What is given for one leaf.
+/// The proof of one leaf.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ProofItem {
     /// The leaf is not used.
@@ -66,14 +67,14 @@ pub enum ProofItem {
 pub struct Proof(pub List<ProofItem>);
 
 impl Proof {
-    /// How many signatures it holds.
+    /// Number of signatures.
     pub fn signatures(&self) -> u64 {
         self.0.iter().filter(|item| matches!(item, ProofItem::Signature(_))).count() as u64
     }
 }
 
 impl PolicyNode {
-    /// How many of how many subtrees an inner node needs; `None` for a leaf.
+    /// Number of subtrees that an inner node needs, and has; `None` for a leaf.
     fn branches(&self) -> Option<(u8, u8)> {
         match *self {
             Self::And(n) => Some((n, n)),
@@ -99,7 +100,7 @@ impl Policy {
         Self::leaf(PolicyNode::After(height))
     }
 
-    /// The coin was made at least so many blocks before.
+    /// The coin was created at least this many blocks before.
     pub fn older(blocks: u32) -> Self {
         Self::leaf(PolicyNode::Older(blocks))
     }
@@ -154,22 +155,22 @@ impl Policy {
         self.walk(|_| Ok(false)).map(|_| ())
     }
 
-    /// What the lock of a policy holds: the tagged hash `Cairn/policy` of the encoding.
+    /// The policy hash in a lock: the tagged hash `Cairn/policy` of the encoding.
     pub fn hash(&self) -> [u8; 32] {
         tagged_hasher("Cairn/policy").chain_update(codec::encode(self)).finalize().into()
     }
 
-    /// How many leaves it has.
+    /// Number of leaves.
     pub fn leaves(&self) -> usize {
         self.0.iter().filter(|node| node.branches().is_none()).count()
     }
 
-    /// Evaluates a proof and lists the signatures that remain to be verified.
+    /// Evaluates a proof and lists the signatures to verify.
     ///
-    /// `height` is that of the spending block, `age` how many blocks lie between it and the one that made the coin.
+    /// `height` is that of the spending block, `age` the number of blocks since the coin was created.
     ///
     /// # Errors
-    /// POL-1, POL-3, POL-4 or POL-5. The hash (POL-2) is the caller's to compare.
+    /// POL-1, POL-3, POL-4 or POL-5. The caller compares the hash (POL-2).
     pub fn evaluate(&self, proof: &Proof, height: Height, age: u32) -> Result<Vec<(KeyBytes, Signature)>, RuleError> {
         self.check()?;
         let leaves = self.leaves();
@@ -190,7 +191,7 @@ impl Policy {
         if satisfied { Ok(signatures) } else { Err(RuleError::ProofEmpty) }
     }
 
-    /// Visits the leaves in order and returns whether the root is satisfied, where `leaf` says so of each leaf.
+    /// Visits the leaves in order and returns whether the root is satisfied, given `leaf`, which decides for each leaf.
     /// Iterative: at most [`MAX_DEPTH`] nodes are open at once.
     fn walk(&self, mut leaf: impl FnMut(&PolicyNode) -> Result<bool, RuleError>) -> Result<bool, RuleError> {
         let mut open: Vec<OpenNode> = Vec::new();
@@ -226,7 +227,7 @@ struct OpenNode {
     satisfied: u8,
 }
 
-/// Ends a subtree, and with it every open node whose last subtree it was. Returns the root's verdict if that is reached.
+/// Closes a subtree, and every open node whose last subtree it was. Returns the root's result if the root is closed.
 fn close(open: &mut Vec<OpenNode>, mut satisfied: bool) -> Result<Option<bool>, RuleError> {
     while let Some(mut node) = open.pop() {
         node.left -= 1;

@@ -1,4 +1,4 @@
-//! Proofs from the keys and preimages that a spender has.
+//! Builds proofs from the keys and preimages of a spender.
 
 use super::{Policy, PolicyNode, Proof, ProofItem};
 use crate::{
@@ -6,20 +6,20 @@ use crate::{
     units::Height,
 };
 
-/// The keys and preimages that a spender has.
+/// The keys and preimages of a spender.
 pub trait AtHand {
     /// A signature by this key over the input in question.
     fn signature(&self, key: &KeyBytes) -> Option<Signature>;
     /// The preimage of this SHA-256.
     fn preimage(&self, hash: &[u8; 32]) -> Option<[u8; 32]>;
-    /// The height of the block that will spend, at least.
+    /// Minimum height of the spending block.
     fn height(&self) -> Height;
-    /// How many blocks will lie between it and the one that made the coin, at least.
+    /// Minimum age of the coin in that block, in blocks.
     fn age(&self) -> u32;
 }
 
-/// A subtree: its leaves, and the cheapest ways to satisfy it without and with a signature. Both are kept, since an input pays for one
-/// signature whether it has one or not: the first of a proof is free.
+/// A subtree: its leaves, and the cheapest ways to satisfy it without and with a signature. Both are kept, since every
+/// input pays for one signature: the first of a proof is free.
 struct Branch {
     leaves: usize,
     unsigned: Option<Way>,
@@ -40,10 +40,9 @@ impl Branch {
 }
 
 impl Policy {
-    /// Builds the proof that costs the least gas from what the spender has; `None` if that does not suffice, or if the policy
-    /// is malformed.
+    /// Builds the proof with the lowest gas; `None` if the spender cannot satisfy the policy, or if it is malformed.
     ///
-    /// To learn the size of a proof before signing, return signatures of zeros for the keys that it has.
+    /// To get the size of a proof before signing, return signatures of zeros for the spender's keys.
     pub fn prove(&self, at_hand: &dyn AtHand) -> Option<Proof> {
         self.check().ok()?;
         let Branch { unsigned, signed, .. } = cheapest(&mut self.0.iter(), at_hand);
@@ -52,8 +51,8 @@ impl Policy {
     }
 }
 
-/// The cheapest ways through the next subtree. Recursive: the policy has been checked and is at most
-/// [`super::MAX_DEPTH`] deep.
+/// The cheapest ways to satisfy the next subtree. Recursive: the policy was checked and is at most [`super::MAX_DEPTH`]
+/// deep.
 fn cheapest(nodes: &mut dyn Iterator<Item = PolicyNode>, at_hand: &dyn AtHand) -> Branch {
     let node = nodes.next().expect("a checked policy is complete");
     let Some((needed, count)) = node.branches() else {
@@ -87,7 +86,7 @@ fn sum(chosen: &Chosen<'_>) -> u64 {
     chosen.iter().map(|(_, way)| way.gas).sum()
 }
 
-/// The cheapest `needed` of the branches that have a way; `None` if they are too few.
+/// The cheapest `needed` of the satisfiable branches; `None` if there are too few.
 fn choose<'a>(
     branches: &'a [Branch],
     needed: usize,

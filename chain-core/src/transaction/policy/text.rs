@@ -11,11 +11,11 @@ use crate::transaction::coin::KeyBytes;
 pub struct ParsePolicyError {
     /// Position in the text in bytes, from 0.
     pub at: usize,
-    /// What should stand there.
+    /// What was expected there.
     pub expected: &'static str,
 }
 
-/// Shown as in `or(key(ab..),and(key(cd..),older(10)))`. A malformed policy is shown as far as it goes.
+/// Formats as in `or(key(ab..),and(key(cd..),older(10)))`; a malformed policy as far as possible.
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut open: Vec<u8> = Vec::new();
@@ -47,8 +47,8 @@ impl fmt::Display for Policy {
     }
 }
 
-/// Reads what [`fmt::Display`] writes, and `htlc(hash,receiver key,sender key,timeout)`, with spaces wherever they do
-/// not split a word. What is read keeps POL-1.
+/// Parses the output of [`fmt::Display`], and `htlc(hash,receiver key,sender key,timeout)`, with spaces between words.
+/// The result keeps POL-1.
 impl FromStr for Policy {
     type Err = ParsePolicyError;
 
@@ -76,7 +76,7 @@ impl<'a> Parser<'a> {
         self.at = self.text.len() - self.text[self.at..].trim_start().len();
     }
 
-    /// The letters and digits that stand next, perhaps none, without passing them.
+    /// The next letters and digits, possibly none, without consuming them.
     fn word(&mut self) -> &'a str {
         self.skip_spaces();
         let rest = &self.text[self.at..];
@@ -116,7 +116,7 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    /// Reads one policy. Recursive, but never deeper than [`MAX_DEPTH`].
+    /// Parses one policy. Recursive, at most [`MAX_DEPTH`] deep.
     fn policy(&mut self, depth: usize) -> Result<Policy, ParsePolicyError> {
         const NAME: &str = "key, after, older, sha256, and, or, threshold or htlc";
         let start = self.at;

@@ -11,7 +11,7 @@ use crate::{
     units::Height,
 };
 
-/// Lists the signatures that remain to be verified when `tx` spends these coins in a block of this height.
+/// Lists the signatures to verify when `tx` spends these coins in a block of this height.
 ///
 /// `spent` are the coins of `tx.inputs`, in order; `tx` has passed [`super::check_coin_transaction`].
 ///
@@ -19,7 +19,7 @@ use crate::{
 /// COIN-11, POL-1 to POL-5.
 ///
 /// # Panics
-/// If there are not as many coins and witnesses as inputs.
+/// If the numbers of coins, witnesses and inputs differ.
 pub fn spend_checks(
     genesis: &BlockHash,
     tx: &CoinTransaction,

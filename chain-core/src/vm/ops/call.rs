@@ -1,4 +1,4 @@
-//! CALL and its kin.
+//! CALL, CALLCODE, DELEGATECALL and STATICCALL.
 
 use alloy_primitives::U256;
 use std::ops::Range;
@@ -17,8 +17,8 @@ use crate::{
 };
 
 impl<I: Inspector> Vm<'_, '_, I> {
-    /// CALL, CALLCODE, DELEGATECALL or STATICCALL. Either the frame that runs is then another, or the call has ended and its
-    /// outcome is on the stack.
+    /// CALL, CALLCODE, DELEGATECALL or STATICCALL. Afterwards either a new frame is the current one, or the call has
+    /// ended and its outcome is on the stack.
     #[inline(never)]
     pub fn call(&mut self, kind: FrameKind) -> Result<(), Exit> {
         let (limit, to) = (self.pop(), self.pop_address());
@@ -60,7 +60,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(())
     }
 
-    /// What the value of a call costs.
+    /// Gas for the value of a call.
     fn value_cost(&self, kind: FrameKind, to: AccountId, value: U256) -> Gas {
         match value.is_zero() {
             true => 0,
@@ -69,7 +69,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
     }
 
-    /// Hands the outcome of a call to its caller, which is the running frame (again).
+    /// Passes the outcome of a call to its caller, which is the current frame (again).
     pub(super) fn return_to_caller(&mut self, status: Status, gas_left: Gas, output: &Range<usize>) {
         self.gas += gas_left;
         let taken = output.len().min(self.machine.return_data.len());

@@ -18,7 +18,8 @@ use crate::{
 };
 
 impl<I: Inspector> Vm<'_, '_, I> {
-    /// CREATE or CREATE2. Either the frame that runs is then another, or the creation has failed and 0 is on the stack.
+    /// CREATE or CREATE2. Afterwards either a new frame is the current one, or the creation has failed and 0 is on the
+    /// stack.
     #[inline(never)]
     pub fn create(&mut self, kind: FrameKind) -> Result<(), Exit> {
         self.deny_static()?;
@@ -51,7 +52,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(())
     }
 
-    /// Begins a creation by a contract: unlike that of a transaction it has still to count the nonce.
+    /// Begins a creation by a contract, whose nonce is not yet incremented, unlike that of a transaction's sender.
     fn begin_inner_creation(&mut self, creation: &Creation, initcode: Code, nonce: u64) -> Result<Begun, ViewError> {
         let refusal = if self.machine.frames.len() > DEPTH_LIMIT {
             Some(Halt::CallTooDeep)
@@ -73,7 +74,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         self.begin_creation(creation, initcode)
     }
 
-    /// Begins a creation whose creator can pay for it and has counted its nonce.
+    /// Begins a creation whose creator has enough balance and an incremented nonce.
     pub fn begin_creation(&mut self, creation: &Creation, initcode: Code) -> Result<Begun, ViewError> {
         self.machine.return_data.clear();
         self.observe_creation(creation, &initcode);
@@ -120,7 +121,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
     }
 
-    /// Makes what initcode returned (the return data) the new contract's code; returns the gas that is then left.
+    /// Sets the new contract's code to the return data of the initcode; returns the gas left.
     pub(super) fn deposit_code(&mut self, account: AccountId, gas_left: Gas) -> Result<Gas, Halt> {
         let code = &self.machine.return_data;
         // VM-13

@@ -1,4 +1,4 @@
-//! Memory, and copies into it.
+//! Memory instructions, and copies into memory.
 
 use alloy_primitives::U256;
 
@@ -119,7 +119,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
     }
 }
 
-/// A word of fewer than 32 bytes, zeros after them.
+/// A word from up to 32 bytes, padded with zeros on the right.
 #[cold]
 fn short_word(bytes: &[u8]) -> U256 {
     let mut word = [0; 32];

@@ -1,4 +1,4 @@
-//! How frames end.
+//! RETURN, REVERT, SELFDESTRUCT, and the end of frames.
 
 use alloy_primitives::U256;
 use std::ops::Range;
@@ -16,15 +16,15 @@ use crate::{
 };
 
 impl<I: Inspector> Vm<'_, '_, I> {
-    /// The range that RETURN or REVERT names.
+    /// The memory range of RETURN or REVERT.
     #[inline(always)]
     pub fn pop_output(&mut self) -> Result<Range<usize>, Halt> {
         let (offset, len) = (self.pop(), self.pop());
         self.memory_range(offset, len)
     }
 
-    /// Ends the running frame with an output out of its memory. Returns how the first frame ended and its gas left if this
-    /// was it; else its caller runs again.
+    /// Ends the current frame with an output from its memory. For the first frame returns the outcome and the gas left;
+    /// otherwise the caller resumes.
     #[inline(never)]
     pub fn end_frame(&mut self, status: Status, output: &Range<usize>) -> Option<(Status, Gas)> {
         self.observe_step_end(match status {

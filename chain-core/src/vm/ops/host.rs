@@ -1,4 +1,4 @@
-//! What instructions ask of accounts and blocks, and logs.
+//! Instructions that read accounts and blocks, and LOG.
 
 use alloy_primitives::{B256, Bytes, Log, LogData, U256};
 
@@ -28,13 +28,13 @@ impl<I: Inspector> Vm<'_, '_, I> {
     pub fn ext_code_hash(&mut self) -> Result<(), Exit> {
         let account = self.pop_account()?;
         let info = self.state.info(account);
-        // EIP-1052: what does not exist has no hash.
+        // EIP-1052: an account that does not exist has the hash 0.
         let hash = if info.is_empty() { U256::ZERO } else { info.code_hash.into() };
         self.push(hash);
         Ok(())
     }
 
-    /// The hash of one of the 256 blocks before this one, byte for byte as `eth_*` shows it; 0 for others.
+    /// The hash of one of the 256 blocks before this one, in the byte order of `eth_*`; 0 for others.
     #[inline(never)]
     pub fn block_hash(&mut self) -> Result<(), Exit> {
         let asked = u64::try_from(self.pop()).unwrap_or(u64::MAX);
@@ -71,7 +71,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let (offset, len) = (self.pop(), self.pop());
         let range = self.memory_range(offset, len)?;
         self.charge(gas::LOG_BYTE * range.len() as u64)?;
-        // Where there is no data, none of its parts is written and read back.
+        // Without data, no part is written and read back.
         let data = match self.machine.memory.slice(&range) {
             [] => Bytes::new(),
             bytes => Bytes::copy_from_slice(bytes),

@@ -1,8 +1,8 @@
-//! Instructions that reach beyond stack and gas, each as a method of the machine. The interpreter has checked the stack and
-//! charged the static gas of the table.
+//! Instructions that use more than stack and gas, each as a method of the machine. The interpreter has checked the
+//! stack and charged the static gas of the table.
 //!
-//! Each takes its words, then pays, then acts: nothing is read from the state before the gas for it is known to be there. Else
-//! a frame with little gas would buy a read of the disk for the price of a call.
+//! Each pops its operands, then charges gas, then acts: no state is read before the gas for it is charged. Otherwise a
+//! frame with little gas could cause a disk read for the price of a call.
 
 mod call;
 mod create;
@@ -20,10 +20,10 @@ use crate::{
     units::Gas,
 };
 
-/// Why an instruction does not lead to the next.
+/// Why an instruction does not continue with the next.
 #[derive(Debug)]
 pub(super) enum Exit {
-    /// The frame breaks off.
+    /// The frame halts.
     Halt(Halt),
     /// The state cannot be read.
     View(ViewError),
@@ -42,17 +42,17 @@ impl From<ViewError> for Exit {
 }
 
 impl<I: Inspector> Vm<'_, '_, I> {
-    /// Takes the top word.
+    /// Pops the top word.
     #[inline(always)]
     fn pop(&mut self) -> U256 {
-        // SAFETY: the interpreter has seen that the stack has what the instruction takes.
+        // SAFETY: the interpreter has checked that the stack has the words that the instruction pops.
         unsafe { self.stack.pop() }
     }
 
-    /// Puts a word on top.
+    /// Pushes a word.
     #[inline(always)]
     fn push(&mut self, word: U256) {
-        // SAFETY: the interpreter has seen that there is room for what the instruction leaves.
+        // SAFETY: the interpreter has checked that there is room for the words that the instruction pushes.
         unsafe { self.stack.push(word) }
     }
 
@@ -66,7 +66,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(())
     }
 
-    /// A range of memory from two words, paid for and made.
+    /// A range of memory from two words; charges for it and grows the memory.
     #[inline(always)]
     fn memory_range(&mut self, offset: U256, len: U256) -> Result<Range<usize>, Halt> {
         let range = memory::range(offset, len).ok_or(Halt::OutOfGas)?;
@@ -74,7 +74,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(range)
     }
 
-    /// Pays for memory up to `end` and makes it.
+    /// Charges for memory up to `end` and grows it.
     #[inline(always)]
     fn make_room(&mut self, end: usize) -> Result<(), Halt> {
         self.charge(self.machine.memory.cost(end))?;
@@ -82,10 +82,10 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(())
     }
 
-    /// Finds an account and what access to it costs (EIP-2929), `warm` if it is not the first. The caller charges that; the account
-    /// is read only if there is gas for it.
+    /// Finds an account and the price of the access (EIP-2929), `warm` if it is not the first. The caller charges it;
+    /// the account is read only if there is enough gas.
     fn access(&mut self, address: &Address, warm: Gas) -> Result<(AccountId, Gas), Exit> {
-        // What the overlay has not seen is cold.
+        // An account that is not in the overlay is cold.
         let known = self.state.known_account(address);
         // VM-6
         let is_cold = known.is_none_or(|account| self.state.warm_account(account))
@@ -105,20 +105,20 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok((account, gas))
     }
 
-    /// Pays for access to an account and finds it.
+    /// Charges for the access to an account and finds it.
     fn pay_for_account(&mut self, address: &Address) -> Result<AccountId, Exit> {
         let (account, gas) = self.access(address, gas::WARM)?;
         self.charge(gas)?;
         Ok(account)
     }
 
-    /// Takes an address, pays for access to its account and finds it.
+    /// Pops an address, charges for the access to its account and finds it.
     fn pop_account(&mut self) -> Result<AccountId, Exit> {
         let address = self.pop_address();
         self.pay_for_account(&address)
     }
 
-    /// Finds a slot of the running contract and what access to it costs, as [`Vm::access`] does for an account.
+    /// Finds a slot of the current contract and the price of the access, as [`Vm::access`] does for an account.
     fn access_slot(&mut self, key: U256, warm: Gas) -> Result<(SlotId, Gas), Exit> {
         let account = self.frame().address;
         let known = self.state.known_slot(account, key);

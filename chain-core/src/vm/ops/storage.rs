@@ -1,4 +1,4 @@
-//! Storage, lasting and transient.
+//! Persistent and transient storage.
 
 use alloy_primitives::U256;
 
@@ -37,7 +37,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         Ok(())
     }
 
-    /// Gas and refund of a write, by what the slot held when the transaction began, what it holds, and what comes.
+    /// Gas and refund of a write, by the slot's original, current and new value.
     fn store_cost(&self, slot: SlotId, new: U256) -> (Gas, i64) {
         const RESTORE_NEW: i64 = (gas::STORE_NEW - gas::WARM) as i64;
         const RESTORE: i64 = (gas::STORE_CHANGE - gas::WARM) as i64;

@@ -13,17 +13,17 @@ const MULTIPLY_PRICE: Gas = 6_000;
 const PAIRING_PRICE: Gas = 45_000;
 const PAIR_PRICE: Gas = 34_000;
 
-/// Bytes of a point of each group.
+/// Encoded size of a point of each group.
 const PAIR: usize = 64 + 128;
 
-/// The sum of two points.
+/// Point addition.
 pub(super) fn add(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, ADD_PRICE)?;
     let sum = read_g1(&padded(input, 0))? + read_g1(&padded(input, 64))?;
     Ok((used, write_g1(sum)))
 }
 
-/// A point times a number.
+/// Scalar multiplication.
 pub(super) fn multiply(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, MULTIPLY_PRICE)?;
     let point = G1Projective::from(read_g1(&padded(input, 0))?);
@@ -31,7 +31,7 @@ pub(super) fn multiply(input: &[u8], gas: Gas) -> PrecompileResult {
     Ok((used, write_g1(point * factor)))
 }
 
-/// Whether the product of the pairings of all pairs of points is 1.
+/// Pairing check: whether the product of the pairings of all pairs of points is 1.
 pub(super) fn pairing(input: &[u8], gas: Gas) -> PrecompileResult {
     let (pairs, []) = input.as_chunks::<PAIR>() else { return Err(PrecompileError::InvalidInput) };
     let used = charge(gas, PAIRING_PRICE + PAIR_PRICE * pairs.len() as Gas)?;

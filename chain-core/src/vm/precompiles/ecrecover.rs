@@ -11,8 +11,8 @@ use crate::{transaction::account::address_of, units::Gas};
 
 const PRICE: Gas = 3_000;
 
-/// Input: hash, `v` (27 or 28), `r`, `s`, 32 bytes each. Returns nothing if no key gives this signature. A high `s`
-/// is welcome here, unlike in transactions.
+/// Input: hash, `v` (27 or 28), `r`, `s`, 32 bytes each. Returns no bytes if no key gives this signature. A high `s` is
+/// valid here, unlike in transactions.
 pub(super) fn recover(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, PRICE)?;
     let output = signer(&padded(input, 0)).unwrap_or_default();

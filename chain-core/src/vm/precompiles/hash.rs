@@ -1,4 +1,4 @@
-//! 0x02 SHA-256, 0x03 RIPEMD-160 and 0x04, which answers with its input.
+//! 0x02 SHA-256, 0x03 RIPEMD-160 and 0x04, the identity.
 
 use alloy_primitives::Bytes;
 use ripemd::Ripemd160;
@@ -24,7 +24,7 @@ pub(super) fn identity(input: &[u8], gas: Gas) -> PrecompileResult {
     Ok((used, Bytes::copy_from_slice(input)))
 }
 
-/// A base and a price for each word begun.
+/// A base price and a price per word, rounded up.
 fn price(input: &[u8], base: Gas, word: Gas) -> Gas {
     base + word * input.len().div_ceil(32) as Gas
 }

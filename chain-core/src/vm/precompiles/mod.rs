@@ -1,8 +1,8 @@
-//! The precompiled contracts: functions of bytes that are expensive to compute in the EVM. They know nothing of the state.
+//! The precompiled contracts: functions of bytes that are expensive to compute in the EVM. They do not access the
+//! state.
 //!
-//! Each takes its price before it allocates or computes anything, so that time and memory are bounded by gas. There is
-//! none at 0x0a (KZG), since this chain has no blobs: that address is an account as any other, but for the price of its
-//! first access.
+//! Each charges its price before it allocates or computes anything, so that gas bounds time and memory. There is none
+//! at 0x0a (KZG), since this chain has no blobs: that address is an ordinary account, except that it is always warm.
 
 mod blake2f;
 mod bls12_381;
@@ -21,7 +21,7 @@ use alloy_primitives::Address;
 
 use crate::{units::Gas, vm::environment::Revision};
 
-/// Where Ethereum has the contract that checks blobs.
+/// Address of Ethereum's point evaluation contract (EIP-4844).
 const KZG: Address = Address::with_last_byte(0x0a);
 
 type Precompile = fn(&[u8], Gas) -> PrecompileResult;
@@ -32,8 +32,8 @@ pub fn is_precompile(revision: Revision, address: &Address) -> bool {
     find(revision, address).is_some()
 }
 
-/// Whether an address counts as accessed before a transaction begins, for its contract's sake: 0x0a too, so that code which
-/// only looks at it costs what it costs on Ethereum.
+/// Whether an address is warm at the start of a transaction because of its contract: 0x0a too, so that accessing it
+/// costs the same as on Ethereum.
 #[inline]
 pub fn is_accessed(revision: Revision, address: &Address) -> bool {
     // VM-2

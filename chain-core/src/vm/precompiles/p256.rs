@@ -11,10 +11,10 @@ use crate::units::Gas;
 
 const PRICE: Gas = 6_900;
 
-/// Marks the encoding of a point by both its coordinates (SEC 1).
+/// Tag of an uncompressed point (SEC 1).
 const UNCOMPRESSED: u8 = 4;
 
-/// Input: hash, `r`, `s`, and the key's `x` and `y`, 32 bytes each. Returns 1, or nothing if the signature is bad.
+/// Input: hash, `r`, `s`, and the key's `x` and `y`, 32 bytes each. Returns 1, or no bytes if the signature is invalid.
 pub(super) fn verify(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, PRICE)?;
     let output = if is_signed(input) == Some(true) { truth(true) } else { Bytes::new() };

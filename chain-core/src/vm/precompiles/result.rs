@@ -1,28 +1,28 @@
-//! What all precompiled contracts share: how they end, how they are paid, how they read and write words.
+//! Shared by all precompiled contracts: their result, price, and how they read and write words.
 
 use alloy_primitives::Bytes;
 
 use crate::units::Gas;
 
-/// Why a precompiled contract broke off. All its gas is gone.
+/// Why a precompiled contract failed. All its gas is consumed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PrecompileError {
-    /// The gas does not pay for it.
+    /// Out of gas.
     OutOfGas,
-    /// It refuses the input.
+    /// Invalid input.
     InvalidInput,
 }
 
 /// Gas used and output.
 pub type PrecompileResult = Result<(Gas, Bytes), PrecompileError>;
 
-/// The price, if the gas covers it.
+/// Returns the price, if the gas covers it.
 pub(super) fn charge(gas: Gas, price: Gas) -> Result<Gas, PrecompileError> {
     // VM-18
     if price > gas { Err(PrecompileError::OutOfGas) } else { Ok(price) }
 }
 
-/// `N` bytes of the input from `start` on; where it has ended, zeros.
+/// `N` bytes of the input from `start` on, padded with zeros.
 pub(super) fn padded<const N: usize>(input: &[u8], start: usize) -> [u8; N] {
     let mut bytes = [0; N];
     let rest = input.get(start..).unwrap_or_default();

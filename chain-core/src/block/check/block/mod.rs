@@ -1,4 +1,4 @@
-//! A block alone.
+//! Context-free checks of a block.
 
 use crate::{
     block::{
@@ -15,11 +15,11 @@ use crate::{
     units::Amount,
 };
 
-/// Most bytes of a coinbase's `extra`.
+/// Maximum bytes of a coinbase's `extra`.
 pub const MAX_EXTRA: usize = 96;
 
-/// A block with all that is computed from its encoding, so that each transaction is encoded and hashed once. Says
-/// nothing about rules.
+/// A block with the hashes and sizes of its encoding, so that each transaction is encoded and hashed once. No rule is
+/// checked yet.
 #[derive(Clone, Debug)]
 pub struct HashedBlock {
     block: Block,
@@ -51,7 +51,7 @@ impl HashedBlock {
         self.hash
     }
 
-    /// Whether the transactions are those that the header commits to.
+    /// Whether the transactions match the header's merkle root.
     pub fn fits_header(&self) -> bool {
         merkle::root(&self.leaves) == self.block.header.merkle_root
     }
@@ -62,7 +62,7 @@ impl HashedBlock {
     }
 }
 
-/// Decodes a block and hashes its transactions in one go: the way in for bytes of the network and the disk.
+/// Decodes a block and hashes its transactions in one pass; for bytes from the network and the disk.
 ///
 /// # Errors
 /// [`CodecError`] if the bytes are not the canonical encoding of a block.
@@ -104,11 +104,11 @@ pub fn decode_block(bytes: &[u8]) -> Result<HashedBlock, CodecError> {
     Ok(HashedBlock { hash: header.hash(), block: Block { header, transactions }, metas, leaves, size: bytes.len() })
 }
 
-/// Checks all that a block shows without its ancestors: BLK-1 to BLK-5, the least that BLK-6 can come to, CB-2, CB-4, COIN-1 to
-/// COIN-6, POL-1, ACC-2, ACC-5 to ACC-7, ACC-9, ACC-12 and ACC-13. Neither the header's work nor any state is looked at.
+/// Checks a block without its ancestors: BLK-1 to BLK-5, the minimum of BLK-6, CB-2, CB-4, COIN-1 to COIN-6, POL-1,
+/// ACC-2, ACC-5 to ACC-7, ACC-9, ACC-12 and ACC-13. Checks neither the header's work nor any state.
 ///
 /// # Errors
-/// The block and the rule that it breaks; see [`RuleError::blames_body_only`] for whose fault that is.
+/// The block and the rule that it breaks; [`RuleError::blames_body_only`] says whether the header is invalid too.
 #[expect(clippy::result_large_err, reason = "the caller gets its block back")]
 pub fn check_block(spec: &ChainSpec, block: Block) -> Result<CheckedBlock, (Block, RuleError)> {
     check_hashed_block(spec, HashedBlock::new(block))
@@ -129,9 +129,9 @@ pub fn check_hashed_block(spec: &ChainSpec, hashed: HashedBlock) -> Result<Check
     }
 }
 
-/// Checks a transaction that stands alone (not a coinbase) and returns its identifier and size.
+/// Checks a transaction outside a block (not a coinbase) and returns its identifier and size.
 ///
-/// Of an account transaction only BLK-4 remains to be checked: it was well-formed to be decoded at all.
+/// For an account transaction only BLK-4 remains: decoding checked the rest.
 ///
 /// # Errors
 /// BLK-2, BLK-4, COIN-1 to COIN-6, POL-1.
@@ -155,7 +155,7 @@ pub fn check_and_hash_transaction(transaction: &Transaction) -> Result<(TxMeta, 
     Ok((meta, leaf))
 }
 
-/// First what tells whether this body is the header's at all, then from cheap to expensive.
+/// First whether this body belongs to the header, then from cheap to expensive.
 fn validate_alone(spec: &ChainSpec, hashed: &HashedBlock) -> Result<(), RuleError> {
     let transactions = &hashed.block.transactions;
     check_merkle_root(hashed)?;
@@ -176,7 +176,7 @@ fn check_merkle_root(hashed: &HashedBlock) -> Result<(), RuleError> {
     if got == expected { Ok(()) } else { Err(RuleError::MerkleRoot { got, expected }) }
 }
 
-/// A transaction of 64 bytes could be read as an inner node of the merkle tree, and the other way round.
+/// A transaction of 64 bytes could be read as an inner node of the merkle tree, and the reverse (CVE-2017-12842).
 fn check_no_64_bytes(metas: &[TxMeta]) -> Result<(), RuleError> {
     match metas.iter().position(|meta| meta.size == 64) {
         // BLK-4
@@ -223,8 +223,8 @@ fn check_coinbase(coinbase: &Coinbase) -> Result<(), RuleError> {
     Ok(())
 }
 
-/// Checks account transactions, and the part of BLK-6 that is known before anything runs: that of coins and the least that
-/// account transactions use. So neither is a sender recovered nor state read for a block that cannot be valid.
+/// Checks account transactions, and BLK-6 for the gas known before execution: that of coin transactions and the minimum
+/// of account transactions. So no sender is recovered and no state read for a block that cannot be valid.
 fn check_gas(spec: &ChainSpec, coinbase: &Coinbase, hashed: &HashedBlock) -> Result<(), RuleError> {
     let rules = AccountRules::of(spec);
     let mut got = coinbase.gas();

@@ -1,4 +1,4 @@
-//! The rounds by vectors of four words: one row of the work a vector.
+//! The rounds with vectors of four words, one per row of the working state.
 
 #![allow(unsafe_code, reason = "vectors are read and written through pointers to arrays of their size")]
 
@@ -6,10 +6,10 @@ use std::arch::x86_64::*;
 
 use super::orders::ORDERS;
 
-/// The words of the message that one round adds: twice to its columns, then twice to its diagonals.
+/// The message words of one round: twice for its columns, then twice for its diagonals.
 type Schedule = [__m256i; 4];
 
-/// Which bytes of a word make it rotated to the right by 24 and 16 bits, and what leads to the bytes of the next word.
+/// Byte shuffles that rotate a word to the right by 24 and 16 bits, and the step to the bytes of the next word.
 const BY_24: i64 = 0x0201_0007_0605_0403;
 const BY_16: i64 = 0x0100_0706_0504_0302;
 const SECOND_WORD: i64 = 0x0808_0808_0808_0808;
@@ -27,7 +27,7 @@ pub(super) fn run(work: &mut [u64; 16], message: &[u64; 16], rounds: u32) {
             *schedule = scheduled(message, order);
         }
         (a, b, c, d) = mix(a, b, c, d, schedule[0], schedule[1]);
-        // The diagonals become columns: all rows but the second turn.
+        // The diagonals become columns: all rows but the second are rotated.
         a = _mm256_permute4x64_epi64::<0b10_01_00_11>(a);
         c = _mm256_permute4x64_epi64::<0b00_11_10_01>(c);
         d = _mm256_permute4x64_epi64::<0b01_00_11_10>(d);
@@ -42,7 +42,7 @@ pub(super) fn run(work: &mut [u64; 16], message: &[u64; 16], rounds: u32) {
     }
 }
 
-/// The turned rows start with the last diagonal.
+/// The rotated rows start with the last diagonal.
 #[inline]
 #[target_feature(enable = "avx2")]
 fn scheduled(message: &[u64; 16], order: &[usize; 16]) -> Schedule {

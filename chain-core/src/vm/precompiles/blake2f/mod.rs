@@ -54,7 +54,7 @@ pub(super) fn compress(input: &[u8], gas: Gas) -> PrecompileResult {
 pub(super) fn run(work: &mut [u64; 16], message: &[u64; 16], rounds: u32) {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
-        // SAFETY: this one has.
+        // SAFETY: AVX2 was detected on the line above.
         return unsafe { avx2::run(work, message, rounds) };
     }
     run_anywhere(work, message, rounds);

@@ -1,6 +1,6 @@
 //! The schedule of BLAKE2b.
 
-/// In which order each round takes the words of the message; the eleventh begins anew.
+/// The order of the message words in each round; the eleventh repeats the first.
 pub(super) const ORDERS: [[usize; 16]; 10] = [
     [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
     [14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3],

@@ -1,6 +1,6 @@
 //! EIP-2537's discounts for many points, in thousandths of the price for one.
 
-/// For as many points of G1 as the place in the list says, counted from 1; the last for all above.
+/// Discount of G1 by the number of points, from 1; the last is for all above.
 pub(super) const G1_DISCOUNTS: [u16; 128] = [
     1000, 949, 848, 797, 764, 750, 738, 728, 719, 712, 705, 698, 692, 687, 682, 677, 673, 669, 665, 661, 658, 654, 651,
     648, 645, 642, 640, 637, 635, 632, 630, 627, 625, 623, 621, 619, 617, 615, 613, 611, 609, 608, 606, 604, 603, 601,
@@ -10,7 +10,7 @@ pub(super) const G1_DISCOUNTS: [u16; 128] = [
     528, 527, 526, 525, 525, 524, 523, 522, 522, 521, 520, 520, 519,
 ];
 
-/// For as many points of G2 as the place in the list says, counted from 1; the last for all above.
+/// Discount of G2 by the number of points, from 1; the last is for all above.
 pub(super) const G2_DISCOUNTS: [u16; 128] = [
     1000, 1000, 923, 884, 855, 832, 812, 796, 782, 770, 759, 749, 740, 732, 724, 717, 711, 704, 699, 693, 688, 683,
     679, 674, 670, 666, 663, 659, 655, 652, 649, 646, 643, 640, 637, 634, 632, 629, 627, 624, 622, 620, 618, 615, 613,

@@ -1,4 +1,4 @@
-//! What the curve's two groups have in common, by blst's functions.
+//! Operations of both groups G1 and G2, with blst's functions.
 
 #![allow(
     unsafe_code,
@@ -12,15 +12,15 @@ use blst::*;
 
 use super::points::{FIELD_LEN, read_field, write_field};
 
-/// Bits of a factor.
+/// Bits of a scalar.
 const FACTOR_BITS: usize = 256;
 
-/// A point on the curve of one of the groups; infinity has zeros for coordinates.
+/// A point on the curve of one of the groups; infinity is encoded as zeros.
 pub(super) trait Group: Sized {
-    /// Reads a point if it is on the curve.
+    /// Decodes a point if it is on the curve.
     fn read(bytes: &[u8]) -> Option<Self>;
 
-    /// Its bytes.
+    /// Encodes the point.
     fn write(&self) -> Bytes;
 
     fn is_infinite(&self) -> bool;
@@ -29,7 +29,7 @@ pub(super) trait Group: Sized {
 
     fn add(&self, other: &Self) -> Self;
 
-    /// The sum of finite points of the subgroup, each times its factor (little-endian).
+    /// Multi-scalar multiplication (MSM) of finite points of the subgroup; scalars are little-endian.
     fn weigh(points: &[Self], factors: &[[u8; 32]]) -> Self;
 }
 
@@ -81,7 +81,7 @@ macro_rules! group {
                         $from_affine(&mut left, point);
                         $multiply(&mut sum, &left, factor.as_ptr(), FACTOR_BITS);
                     },
-                    // SAFETY: see the module. A null pointer after the first says that the rest lie behind it.
+                    // SAFETY: see the module. A null pointer after the first means that the rest follow in memory.
                     _ => unsafe {
                         let mut scratch = vec![0u64; $scratch(points.len()) / size_of::<u64>()];
                         let points_at = [points.as_ptr(), ptr::null()];

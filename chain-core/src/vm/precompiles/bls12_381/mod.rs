@@ -27,29 +27,29 @@ const G1_LEN: usize = 2 * FIELD_LEN;
 const G2_LEN: usize = 4 * FIELD_LEN;
 const SCALAR_LEN: usize = 32;
 
-/// The sum of two points of G1.
+/// G1 addition.
 pub(super) fn add_g1(input: &[u8], gas: Gas) -> PrecompileResult {
     add::<blst_p1_affine, G1_LEN>(input, charge(gas, G1_ADD_PRICE)?)
 }
 
-/// The sum of two points of G2.
+/// G2 addition.
 pub(super) fn add_g2(input: &[u8], gas: Gas) -> PrecompileResult {
     add::<blst_p2_affine, G2_LEN>(input, charge(gas, G2_ADD_PRICE)?)
 }
 
-/// The sum of points of G1, each times a number.
+/// G1 multi-scalar multiplication (MSM).
 pub(super) fn weigh_g1(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, weighing_price(input, G1_LEN + SCALAR_LEN, G1_MULTIPLY_PRICE, &G1_DISCOUNTS)?)?;
     weigh::<blst_p1_affine, { G1_LEN + SCALAR_LEN }>(input, used)
 }
 
-/// The sum of points of G2, each times a number.
+/// G2 multi-scalar multiplication (MSM).
 pub(super) fn weigh_g2(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, weighing_price(input, G2_LEN + SCALAR_LEN, G2_MULTIPLY_PRICE, &G2_DISCOUNTS)?)?;
     weigh::<blst_p2_affine, { G2_LEN + SCALAR_LEN }>(input, used)
 }
 
-/// Whether the product of the pairings of all pairs of points is 1.
+/// Pairing check: whether the product of the pairings of all pairs of points is 1.
 pub(super) fn pairing(input: &[u8], gas: Gas) -> PrecompileResult {
     let pairs = chunks::<{ G1_LEN + G2_LEN }>(input)?;
     let used = charge(gas, PAIRING_PRICE + PAIR_PRICE * pairs.len() as Gas)?;
@@ -65,14 +65,14 @@ pub(super) fn pairing(input: &[u8], gas: Gas) -> PrecompileResult {
     Ok((used, truth(product_is_one(&left, &right))))
 }
 
-/// A point of G1 for an element of the field.
+/// Maps a field element to a point of G1.
 pub(super) fn map_to_g1(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, MAP_TO_G1_PRICE)?;
     let element = <&[u8; FIELD_LEN]>::try_from(input).ok().and_then(read_field);
     Ok((used, points::map_to_g1(&element.ok_or(PrecompileError::InvalidInput)?).write()))
 }
 
-/// A point of G2 for an element of the field's extension.
+/// Maps an element of the extension field to a point of G2.
 pub(super) fn map_to_g2(input: &[u8], gas: Gas) -> PrecompileResult {
     let used = charge(gas, MAP_TO_G2_PRICE)?;
     let (parts, []) = input.as_chunks::<FIELD_LEN>() else { return Err(PrecompileError::InvalidInput) };
@@ -81,7 +81,7 @@ pub(super) fn map_to_g2(input: &[u8], gas: Gas) -> PrecompileResult {
     Ok((used, points::map_to_g2(element).write()))
 }
 
-/// The input cut into parts, of which there must be one at least.
+/// Splits the input into parts, at least one.
 fn chunks<const LEN: usize>(input: &[u8]) -> Result<&[[u8; LEN]], PrecompileError> {
     match input.as_chunks() {
         ([], _) => Err(PrecompileError::InvalidInput),
@@ -90,7 +90,7 @@ fn chunks<const LEN: usize>(input: &[u8]) -> Result<&[[u8; LEN]], PrecompileErro
     }
 }
 
-/// What a sum of products costs: the more points, the less for each, in thousandths.
+/// Gas of an MSM, with the discount for the number of points, in thousandths.
 fn weighing_price(input: &[u8], len: usize, price: Gas, discounts: &[u16; 128]) -> Result<Gas, PrecompileError> {
     let count = input.len() / len;
     let last = count.min(discounts.len()).checked_sub(1).ok_or(PrecompileError::InvalidInput)?;

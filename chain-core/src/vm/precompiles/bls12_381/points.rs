@@ -1,4 +1,4 @@
-//! Elements of the field, the maps from them to points, and the pairing, by blst's functions.
+//! Field elements, the maps to points, and the pairing, with blst's functions.
 
 #![allow(
     unsafe_code,
@@ -23,7 +23,7 @@ const PRIME: [u8; FIELD_LEN - ZEROS] = alloy_primitives::hex!(
     "1a0111ea397fe69a4b1ba7b6434bacd764774b84f38512bf6730d2a0f6b0f6241eabfffeb153ffffb9feffffffffaaab"
 );
 
-/// Reads an element; `None` unless it is below the prime.
+/// Decodes an element; `None` unless it is below the prime.
 pub(super) fn read_field(bytes: &[u8; FIELD_LEN]) -> Option<blst_fp> {
     let (zeros, number) = bytes.split_at(ZEROS);
     if zeros != [0; ZEROS] || number >= PRIME.as_slice() {
@@ -35,7 +35,7 @@ pub(super) fn read_field(bytes: &[u8; FIELD_LEN]) -> Option<blst_fp> {
     Some(element)
 }
 
-/// Its bytes.
+/// Encodes the element.
 pub(super) fn write_field(element: &blst_fp) -> [u8; FIELD_LEN] {
     let mut bytes = [0; FIELD_LEN];
     // SAFETY: see the module.
@@ -45,7 +45,7 @@ pub(super) fn write_field(element: &blst_fp) -> [u8; FIELD_LEN] {
 
 pub(super) fn map_to_g1(element: &blst_fp) -> blst_p1_affine {
     let (mut point, mut affine) = (blst_p1::default(), blst_p1_affine::default());
-    // SAFETY: see the module. No second element is one that may be left out.
+    // SAFETY: see the module. The second element is optional and may be null.
     unsafe {
         blst_map_to_g1(&mut point, element, ptr::null());
         blst_p1_to_affine(&mut affine, &point);
@@ -72,7 +72,7 @@ pub(super) fn product_is_one(left: &[blst_p1_affine], right: &[blst_p2_affine]) 
     }
     let (left, right) = ([left.as_ptr(), ptr::null()], [right.as_ptr(), ptr::null()]);
     let (mut product, mut power) = (blst_fp12::default(), blst_fp12::default());
-    // SAFETY: see the module. A null pointer after the first says that the rest lie behind it.
+    // SAFETY: see the module. A null pointer after the first means that the rest follow in memory.
     unsafe {
         blst_miller_loop_n(&mut product, right.as_ptr(), left.as_ptr(), count);
         blst_final_exp(&mut power, &product);

@@ -1,4 +1,4 @@
-//! 0x05: a power modulo a number (EIP-198).
+//! 0x05: modular exponentiation (EIP-198).
 
 mod number;
 mod power;
@@ -10,16 +10,16 @@ use self::number::Exponent;
 use super::result::{PrecompileError, PrecompileResult, charge, padded};
 use crate::units::Gas;
 
-/// Where the base begins, after the three lengths.
+/// Offset of the base, after the three lengths.
 const HEADER: usize = 3 * 32;
 
-/// The most that base, exponent and modulus may each be long (EIP-7823).
+/// Maximum length of base, exponent and modulus each (EIP-7823).
 const OSAKA_MAX_LEN: u64 = 1_024;
 
 const CANCUN_LEAST_PRICE: Gas = 200;
 const OSAKA_LEAST_PRICE: Gas = 500;
 
-/// At the price of EIP-2565.
+/// With the price of EIP-2565.
 pub(super) fn cancun(input: &[u8], gas: Gas) -> PrecompileResult {
     let task = Task::read(input);
     let words = u128::from(task.longest().div_ceil(8));
@@ -27,7 +27,7 @@ pub(super) fn cancun(input: &[u8], gas: Gas) -> PrecompileResult {
     task.run(gas, CANCUN_LEAST_PRICE, price)
 }
 
-/// At the price of EIP-7883.
+/// With the price of EIP-7883.
 pub(super) fn osaka(input: &[u8], gas: Gas) -> PrecompileResult {
     let task = Task::read(input);
     if task.longest().max(task.exponent_len) > OSAKA_MAX_LEN {
@@ -38,7 +38,7 @@ pub(super) fn osaka(input: &[u8], gas: Gas) -> PrecompileResult {
     task.run(gas, OSAKA_LEAST_PRICE, complexity * task.iterations(16))
 }
 
-/// Lengths, and the base, exponent and modulus one after the other; where these end too early, zeros are meant.
+/// Lengths, then base, exponent and modulus; a short input is padded with zeros.
 struct Task<'a> {
     base_len: u64,
     exponent_len: u64,
@@ -58,8 +58,7 @@ impl<'a> Task<'a> {
         self.base_len.max(self.modulus_len)
     }
 
-    /// About how many multiplications it takes, judged by the first word of the exponent and `byte_price` for each byte
-    /// after it.
+    /// The iteration count: from the first word of the exponent, and `byte_price` for each byte after it.
     fn iterations(&self, byte_price: u128) -> u128 {
         let mut head = U256::from_be_bytes(padded::<32>(self.rest, usize_of(self.base_len)));
         if self.exponent_len < 32 {
@@ -85,7 +84,7 @@ impl<'a> Task<'a> {
         Ok((used, number::write(&power, modulus_len).into()))
     }
 
-    /// What the input has of `len` bytes from `start` on.
+    /// The part of `len` bytes from `start` that the input has.
     fn part(&self, start: usize, len: usize) -> &'a [u8] {
         let rest = self.rest.get(start..).unwrap_or_default();
         &rest[..len.min(rest.len())]

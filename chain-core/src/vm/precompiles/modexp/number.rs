@@ -1,4 +1,4 @@
-//! Natural numbers of any size, as 64-bit digits from the lowest to the highest.
+//! Natural numbers of any size, as 64-bit digits in little-endian order.
 
 /// The number of `len` big-endian bytes of which the first are given and the rest are zeros; without leading zeros.
 pub(super) fn read(bytes: &[u8], len: usize) -> Vec<u64> {
@@ -28,7 +28,7 @@ pub(super) fn trim(number: &[u64]) -> &[u64] {
     &number[..number.len() - zeros]
 }
 
-/// Adds `factor` times `by` to the lowest digits of `sum`; returns what is carried out of them.
+/// Adds `factor` times `by` to the lowest digits of `sum`; returns the carry.
 #[inline(always)]
 pub(super) fn add_product(sum: &mut [u64], factor: &[u64], by: u64) -> u64 {
     let mut carry = 0;
@@ -47,7 +47,7 @@ pub(super) fn add_product(sum: &mut [u64], factor: &[u64], by: u64) -> u64 {
     carry
 }
 
-/// Subtracts a number from another of as many digits; returns whether it had to borrow.
+/// Subtracts a number from another with the same number of digits; returns the borrow.
 pub(super) fn subtract(from: &mut [u64], number: &[u64]) -> bool {
     let mut borrow = false;
     for (digit, taken) in from.iter_mut().zip(number) {
@@ -56,12 +56,12 @@ pub(super) fn subtract(from: &mut [u64], number: &[u64]) -> bool {
     borrow
 }
 
-/// An exponent, of which a long row of zeros at the end takes no memory.
+/// An exponent; trailing zero bytes take no memory.
 #[derive(Clone, Copy)]
 pub(super) struct Exponent<'a> {
-    /// Its first bytes, the first of which is not 0.
+    /// Its first bytes, without leading zeros.
     bytes: &'a [u8],
-    /// How many bytes it has with the zeros that follow these.
+    /// Its length in bytes with the trailing zeros.
     len: usize,
 }
 
@@ -73,18 +73,18 @@ impl<'a> Exponent<'a> {
         Self { bytes, len: if bytes.is_empty() { 0 } else { len - skipped } }
     }
 
-    /// The number that its lowest bytes are.
+    /// The number in its lowest bytes.
     pub(super) fn lowest(self, len: usize) -> Self {
         let cut = self.len.saturating_sub(len);
         Self::new(self.bytes.get(cut..).unwrap_or_default(), self.len - cut)
     }
 
-    /// How many bits it has, without leading zeros.
+    /// Its length in bits, without leading zeros.
     pub(super) fn bits(self) -> usize {
         self.bytes.first().map_or(0, |first| self.len.saturating_mul(8) - first.leading_zeros() as usize)
     }
 
-    /// One of its bits, counted from the lowest.
+    /// The bit at a position, counted from the lowest.
     pub(super) fn bit(self, index: usize) -> bool {
         let byte = self.len - 1 - index / 8;
         self.bytes.get(byte).is_some_and(|byte| byte >> (index % 8) & 1 == 1)

@@ -1,4 +1,5 @@
-//! Powers modulo a number: modulo its odd part and its power of two apart, then put together.
+//! Modular powers: modulo the odd part and the power of two separately, combined by the Chinese remainder theorem
+//! (CRT).
 
 use alloy_primitives::ruint::algorithms::div;
 
@@ -57,7 +58,7 @@ fn binary_power(base: &[u64], exponent: Exponent<'_>, shift: usize) -> Vec<u64> 
     digits
 }
 
-/// A power that is not the 0th: squares, and between them multiplies by what a window of the exponent's bits says.
+/// A power with a positive exponent, by sliding windows over its bits.
 fn raise<R: Ring>(ring: &mut R, base: &[u64], exponent: Exponent<'_>) -> Vec<u64> {
     let window = match exponent.bits() {
         0..=24 => 1,
@@ -97,7 +98,7 @@ fn raise<R: Ring>(ring: &mut R, base: &[u64], exponent: Exponent<'_>) -> Vec<u64
     power
 }
 
-/// The first `count` odd powers, one behind the other.
+/// The first `count` odd powers, in order.
 fn odd_powers<R: Ring>(ring: &mut R, base: &[u64], count: usize) -> Vec<u64> {
     let mut powers = base.to_vec();
     if count > 1 {
@@ -112,7 +113,7 @@ fn odd_powers<R: Ring>(ring: &mut R, base: &[u64], count: usize) -> Vec<u64> {
     powers
 }
 
-/// The number below `odd` times 2^shift that is `odd_power` modulo `odd` and `binary_power` modulo 2^shift.
+/// CRT: the number below `odd` times 2^shift that is `odd_power` modulo `odd` and `binary_power` modulo 2^shift.
 fn join(odd_power: &[u64], odd: &[u64], binary_power: &[u64], shift: usize) -> Vec<u64> {
     let len = binary_power.len();
     let mut quotient = binary_power.to_vec();
@@ -130,7 +131,7 @@ fn join(odd_power: &[u64], odd: &[u64], binary_power: &[u64], shift: usize) -> V
     joined
 }
 
-/// What times an odd number is 1 modulo 2 to the power of 64 times `len`. Newton's method doubles the right digits.
+/// The inverse of an odd number modulo 2^(64 `len`). Each step of Newton's method doubles the correct digits.
 fn binary_inverse(odd: &[u64], len: usize) -> Vec<u64> {
     let mut number = odd.to_vec();
     number.resize(len, 0);
@@ -161,7 +162,7 @@ fn shifted_right(number: &[u64], shift: usize) -> Vec<u64> {
     trim(&shifted).to_vec()
 }
 
-/// Leaves the lowest `bits` of a number that has just the digits for them.
+/// Clears all but the lowest `bits` of a number that has just the digits for them.
 fn mask(number: &mut [u64], bits: usize) {
     if let (Some(last), rest @ 1..) = (number.last_mut(), bits % 64) {
         *last &= (1 << rest) - 1;

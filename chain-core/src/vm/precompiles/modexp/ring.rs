@@ -4,7 +4,7 @@ use alloy_primitives::ruint::algorithms::{mul_redc, square_redc};
 
 use super::number::{add_product, subtract};
 
-/// Numbers modulo one that all share, each as many digits.
+/// Arithmetic modulo a common modulus; all numbers have the same number of digits.
 pub(super) trait Ring {
     /// Multiplies `left` by `right`.
     fn multiply(&mut self, left: &mut [u64], right: &[u64]);
@@ -12,11 +12,11 @@ pub(super) trait Ring {
     /// Multiplies a number by itself.
     fn square(&mut self, number: &mut [u64]);
 
-    /// Turns a number into what it stands for.
+    /// Converts a number out of Montgomery form.
     fn leave(&mut self, number: &mut [u64]);
 }
 
-/// Modulo an odd number of `N` digits; a number stands for itself divided by 2^(64 N), modulo the modulus.
+/// Modulo an odd number of `N` digits, in Montgomery form: x is represented by x times 2^(64 N).
 pub(super) struct Short<const N: usize> {
     modulus: [u64; N],
     inverse: u64,
@@ -48,11 +48,11 @@ impl<const N: usize> Ring for Short<N> {
     }
 }
 
-/// Modulo an odd number of any size; a number stands for itself divided by 2 to the power of 64 for each digit.
+/// Modulo an odd number of any size, in Montgomery form: x is represented by x times 2^64 for each digit.
 pub(super) struct Long<'a> {
     modulus: &'a [u64],
     inverse: u64,
-    /// Twice as many digits.
+    /// A product: twice as many digits.
     product: Vec<u64>,
 }
 
@@ -61,7 +61,8 @@ impl<'a> Long<'a> {
         Self { modulus, inverse: negative_inverse(modulus[0]), product: vec![0; 2 * modulus.len()] }
     }
 
-    /// Makes the product's low half zero by adding multiples of the modulus; its high half is the result.
+    /// Montgomery reduction: adds multiples of the modulus until the product's low half is zero; its high half is the
+    /// result.
     fn reduce(&mut self, result: &mut [u64]) {
         let len = self.modulus.len();
         let mut carry = false;
@@ -164,12 +165,12 @@ fn is_less(left: &[u64], right: &[u64]) -> bool {
     left.iter().rev().lt(right.iter().rev())
 }
 
-/// What times an odd number is -1 modulo 2^64. Each step of Newton's method doubles the bits that are right.
+/// The negated inverse of an odd number modulo 2^64. Each step of Newton's method doubles the correct bits.
 fn negative_inverse(odd: u64) -> u64 {
     inverse(odd).wrapping_neg()
 }
 
-/// What times an odd number is 1 modulo 2^64.
+/// The inverse of an odd number modulo 2^64.
 pub(super) fn inverse(odd: u64) -> u64 {
     let mut inverse = odd;
     for _ in 0..5 {
