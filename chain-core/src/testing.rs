@@ -16,7 +16,7 @@ use crate::{
     units::Amount,
 };
 
-/// Numbers that often stand at the edges of the variable-length encoding.
+/// Numbers that are often at the edges of the variable-length encoding.
 pub fn number64() -> impl Strategy<Value = u64> {
     let edges = [0, 1, 250, 251, 252, 255, 256, 0xffff, 0x1_0000, 0xffff_ffff, 0x1_0000_0000, u64::MAX];
     prop_oneof![prop::sample::select(edges.to_vec()), any::<u64>(), 0..1_000_u64]
@@ -108,7 +108,7 @@ pub fn proof_item() -> impl Strategy<Value = ProofItem> {
     ]
 }
 
-/// A witness of either kind, of nothing in particular.
+/// An arbitrary witness of either kind.
 pub fn witness() -> impl Strategy<Value = Witness> {
     let proof = vec(proof_item(), 0..6).prop_map(|items| Proof(items.into()));
     prop_oneof![
@@ -141,7 +141,7 @@ pub fn coinbase() -> impl Strategy<Value = Coinbase> {
     })
 }
 
-/// A well-formed account transaction of any type; nobody knows its sender.
+/// A well-formed account transaction of any type, with a random sender.
 pub fn account_transaction() -> impl Strategy<Value = AccountTransaction> {
     let head = (prop::sample::select(vec![0_u8, 1, 2, 4]), 1..u64::MAX / 4, number64(), number64());
     let call = (option::of(account()), number64(), vec(any::<u8>(), 0..80), number64(), number64());

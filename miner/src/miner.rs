@@ -287,7 +287,7 @@ mod tests {
         (Miner::start(threads, kernel, move |event| sender.send(event).unwrap()).unwrap(), events)
     }
 
-    /// One call of a [`Stepped`] kernel: whose work, where, and how to answer.
+    /// One call of a [`Stepped`] kernel: its work, its position, and the channel for the result.
     struct Scan {
         header: Header,
         first: u32,

@@ -32,10 +32,10 @@ pub enum RuleError {
     /// BLK-1.
     #[error("the block does not start with a coinbase")]
     NoCoinbase,
-    /// BLK-2; also a coinbase that stands alone.
+    /// BLK-2; also a coinbase outside a block.
     #[error("transaction {index} is a coinbase, only the first of a block may be one")]
     MisplacedCoinbase {
-        /// Position in the block; 0 for one that stands alone.
+        /// Position in the block; 0 for a transaction outside a block.
         index: usize,
     },
     /// BLK-3.
@@ -49,7 +49,7 @@ pub enum RuleError {
     /// BLK-4.
     #[error("transaction {index} encodes to exactly 64 bytes")]
     SixtyFourBytes {
-        /// Position in the block; 0 for one that stands alone.
+        /// Position in the block; 0 for a transaction outside a block.
         index: usize,
     },
     /// BLK-5.
@@ -206,7 +206,7 @@ pub enum RuleError {
     /// COIN-12.
     #[error("a signature of the coin transaction{} does not verify", at_position(.transaction))]
     BadCoinSignature {
-        /// Position of the transaction, if it stands in a block.
+        /// Position of the transaction, if it is in a block.
         transaction: Option<usize>,
     },
 

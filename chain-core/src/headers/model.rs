@@ -1,4 +1,4 @@
-//! Fork choice against a model that looks at every block anew.
+//! Fork choice compared with a model that examines every block each time.
 
 use alloy_primitives::U256;
 use proptest::{

@@ -43,7 +43,7 @@ impl Forks {
         Header { version: 1, prev: *parent, merkle_root, time, bits, nonce: 0 }
     }
 
-    /// Mines a chain of blocks so many seconds apart and stores them; returns its tip.
+    /// Mines a chain of blocks this many seconds apart and stores them; returns its tip.
     fn store_apart(&mut self, blocks: usize, seconds: u32) -> BlockHash {
         let mut tip = self.hash("genesis");
         for _ in 0..blocks {
@@ -345,7 +345,7 @@ fn paths_and_fork_points_of_small_trees() {
     assert_eq!(tips, expected);
 }
 
-/// A tree of so many headers in one chain, none of them mined.
+/// A tree of this many headers in one chain, none of them mined.
 fn chain(length: u32) -> (ChainSpec, Vec<StoredHeader>) {
     let spec = ChainSpec::dev();
     let mut prev = BlockHash::default();

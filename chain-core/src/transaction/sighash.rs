@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    // COIN-12: s and n - s do not both verify, so that nobody can make a second signature from the first.
+    // COIN-12: s and n - s do not both verify, so that no third party can derive a second signature from the first.
     #[test]
     fn the_negated_s_does_not_verify() {
         let check = signed();

@@ -13,14 +13,14 @@ use serde_json::{Value, json};
 use super::*;
 use crate::Midstate;
 
-/// Answers to a method and its parameters: a result, an error object, or words that are no JSON.
+/// The response to a method and its parameters: a result, an error object, or text that is not JSON.
 enum Reply {
     Result(Value),
     Error(i64, &'static str, &'static str),
     Garbage,
 }
 
-/// Starts something that speaks enough HTTP to be a node, and answers with its URL.
+/// Starts a fake node that speaks enough HTTP, and returns its URL.
 fn fake_node(answer: impl Fn(&str, &Value) -> Reply + Send + Sync + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -75,7 +75,7 @@ fn options(blocks: Option<u64>) -> Options {
     Options { request, threads: 2, blocks }
 }
 
-/// Mines at a URL; answers with what came of it and what was told.
+/// Mines at a URL; returns the result and the events.
 fn mine_at(
     url: &str,
     options: &Options,
@@ -96,7 +96,7 @@ impl Written {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// Waits until this was told, at most for a while.
+    /// Waits for an event, at most for a while.
     fn tells(&self, told: impl Fn(&Value) -> bool) -> bool {
         (0..5_000).any(|_| {
             thread::sleep(Duration::from_millis(1));
@@ -182,7 +182,7 @@ fn takes_newer_work_while_a_block_is_handed_in() {
     let url = fake_node(move |method, params| match (method, &params[0]["longpollId"]) {
         ("miner_submit", _) => {
             submitting.store(1, Ordering::SeqCst);
-            // The node does not answer before the miner has gone on.
+            // The node does not answer before the miner has continued.
             let goes_on = told.tells(|note| note["event"] == "work" && note["height"] == 2);
             newer.store(usize::from(goes_on), Ordering::SeqCst);
             Reply::Result(json!({ "hash": "00", "status": "connected" }))
@@ -260,7 +260,7 @@ fn waits_for_a_node_that_is_not_there_yet() {
 
 #[test]
 fn ends_when_told_to_though_no_node_answers() {
-    // Nobody listens on a port that was just closed.
+    // No process listens on a port that was just closed.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -292,7 +292,7 @@ fn counts_blocks_that_come_too_late_and_goes_on() {
     let asked = AtomicUsize::new(0);
     let url = fake_node(move |method, params| match method {
         "miner_submit" if submitted.fetch_add(1, Ordering::SeqCst) == 0 => Reply::Error(-32003, "too old", "stale"),
-        // Whoever lost a template gets it again at once.
+        // A miner that lost a template gets it again at once.
         "miner_getTemplate" => {
             while asked.load(Ordering::SeqCst) == 1 && lost.load(Ordering::SeqCst) == 0 {
                 thread::sleep(Duration::from_millis(1));
@@ -307,7 +307,7 @@ fn counts_blocks_that_come_too_late_and_goes_on() {
     let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
     let totals = outcome.unwrap();
     assert_eq!((totals.stale, totals.accepted), (1, 1));
-    // The search goes on while a block is handed in, so that it may have found another.
+    // The search goes on while a block is submitted, so that it may have found another.
     assert!(totals.found >= 2, "{totals:?}");
     assert!(notes.iter().any(|note| note["status"] == "stale"));
 }

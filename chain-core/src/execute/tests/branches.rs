@@ -39,7 +39,7 @@ fn withdraw(lock_bytes: Program, grains: Program) -> Program {
     program.push(10_000_000_000).ops(&[MUL]).address(GATEWAY).ops(&[GAS, CALL, POP])
 }
 
-/// The coin that the call of the contract makes on a branch of this time.
+/// The coin that the call of the contract creates on a branch with this time.
 fn withdrawn(contract: &Program, time: u32) -> (Lab, Transaction, (OutPoint, Coin)) {
     let mut lab = lab(contract.clone());
     lab.context.time = time;
@@ -52,7 +52,7 @@ fn withdrawn(contract: &Program, time: u32) -> (Lab, Transaction, (OutPoint, Coi
 // GW-6, COIN-7
 #[test]
 fn a_call_that_withdraws_otherwise_on_another_branch_makes_another_outpoint_and_its_spend_is_not_punished() {
-    // Where the key stands in the calldata: behind the selector, two words and the tag.
+    // Offset of the key in the calldata: after the selector, two words and the tag.
     let key = program().ops(&[TIMESTAMP]).push(4 + 64 + 1).ops(&[MSTORE]);
     let fixed = program().push(500_000);
     let amount = program().push(500_000).push(255).ops(&[TIMESTAMP, AND, ADD]);
@@ -187,7 +187,7 @@ fn no_verdict_that_depends_on_the_branch_is_punished() {
     check(|branch| &branch.deposit, &rich, RuleError::DepositOverflow(address(5)));
 }
 
-/// The twin of the above: what no branch makes valid is punished.
+/// The twin of the above: what is invalid on every branch is punished.
 #[test]
 fn a_verdict_that_follows_from_the_transaction_is_punished() {
     let Branch { lab, by_key, .. } = branch();

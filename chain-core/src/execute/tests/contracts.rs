@@ -1,5 +1,5 @@
-//! Contracts in blocks: the gateway called by them in every way, and the history contract. `Lab::connect` sees each time
-//! that money is neither made nor lost, and that the block can be taken back.
+//! Contracts in blocks: the gateway called by them in every way, and the history contract. `Lab::connect` sees each
+//! time that money is neither created nor lost, and that the block can be disconnected.
 
 use super::lab::*;
 use crate::{
@@ -51,7 +51,7 @@ fn revert() -> Program {
     program().push(0).push(0).ops(&[REVERT])
 }
 
-/// What a call of the contract left: grains of the coins that it made, whether it succeeded, number of logs.
+/// The result of a call of the contract: grains of the coins that it created, whether it succeeded, number of logs.
 fn run(lab: &mut Lab) -> (Vec<u64>, bool, usize) {
     run_with(lab, Fields { gas_limit: 4_000_000, ..fields(0, CONTRACT, U256::ZERO) })
 }
@@ -162,7 +162,7 @@ fn selfdestruct_in_favour_of_the_gateway_makes_no_coin() {
     let mut lab = lab(program().address(GATEWAY).ops(&[SELFDESTRUCT]), program());
     assert_eq!(run(&mut lab), (vec![], true, 0));
     assert_eq!((lab.balance(CONTRACT), lab.balance(GATEWAY)), (U256::ZERO, grains(1_000)));
-    // What lies there is nobody's: a withdrawal takes its own value only.
+    // The gateway's own balance is unused: a withdrawal burns its own value only.
     let pay =
         Fields { nonce: 1, input: withdraw_calldata(&lock(4)), gas_limit: 100_000, ..fields(1, GATEWAY, grains(2)) };
     assert_eq!(run_with(&mut lab, pay), (vec![2], true, 1));

@@ -23,7 +23,7 @@ fn withdrawal(nonce: u64, value: U256) -> Fields {
     Fields { input: withdraw_calldata(&lock(1)), gas_limit: 100_000, ..fields(nonce, GATEWAY, value) }
 }
 
-/// A chain with the gateway as genesis makes it, on which key 1 has 10 CRN.
+/// A chain with the gateway as in genesis, on which key 1 has 10 CRN.
 fn funded() -> Lab {
     let mut lab = Lab::new();
     lab.fund(1, crn(10));
@@ -102,7 +102,7 @@ fn money_goes_around_deposit_transfer_withdrawal_spend() {
     lab.connect(&[Transaction::Coin(spend)]);
 }
 
-/// The transaction fails: it is paid for, the value stays, no coin is made.
+/// The transaction fails: gas is charged, the value stays, no coin is created.
 fn fails(lab: &Lab, fields: Fields, gas_used: u64) {
     let before = lab.balance(address(1));
     let executed = lab.run(&[signed(1, fields)]).unwrap();

@@ -142,7 +142,7 @@ impl Lab {
         tx
     }
 
-    /// The coin that an output of a transaction makes in the next block.
+    /// The coin that an output of a transaction creates in the next block.
     pub fn made(&self, tx: &CoinTransaction, index: u32) -> (OutPoint, Coin) {
         let coin = Coin { output: tx.outputs[index as usize], height: self.context.height, coinbase: false };
         (OutPoint { txid: tx.txid(), index }, coin)
@@ -198,7 +198,7 @@ impl Lab {
         check_block(&self.spec, Block { header, transactions }).map_err(|(_, error)| error)
     }
 
-    /// Runs a block and goes on to the state after it, having seen that it can be taken back.
+    /// Runs a block and applies it, after checking that it can be disconnected.
     pub fn connect(&mut self, transactions: &[Transaction]) -> ExecutedBlock {
         let executed = self.run(transactions).unwrap();
         let effects = executed.effects();
@@ -252,7 +252,7 @@ fn assert_same(built: &BlockEffects, executed: &BlockEffects) {
     assert_eq!(format!("{built:?}"), format!("{executed:?}"));
 }
 
-/// The state root, built anew by alloy-trie.
+/// The state root, computed from scratch by alloy-trie.
 pub fn rebuilt_state_root(state: &MemoryState) -> B256 {
     let account = |(address, account): (&Address, &Account)| {
         let slots = state.storage.range((*address, U256::ZERO)..=(*address, U256::MAX));

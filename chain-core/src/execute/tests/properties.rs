@@ -33,9 +33,9 @@ enum Action {
     Withdraw { from: u8, grains: u64, wei: u64, gas: u64 },
     /// Calls one of the contracts with two words and value.
     Call { from: u8, contract: Index, words: (u64, u64), wei: u64, gas: u64 },
-    /// Makes a contract that has storage and code.
+    /// Creates a contract that has storage and code.
     Create { from: u8, byte: u8, gas: u64 },
-    /// Has an account delegate to a contract, or to nobody, and calls it (EIP-7702).
+    /// Delegates an account to a contract, or clears its delegation, and calls it (EIP-7702).
     Delegate { from: u8, authority: u8, contract: Option<Index>, words: (u64, u64), gas: u64 },
     /// Repeats a transaction of the block.
     Repeat(Index),
@@ -45,13 +45,14 @@ enum Action {
 const STORING: Address = Address::repeat_byte(0xd1);
 /// Creates a contract that has storage and the value of the call.
 const CREATING: Address = Address::repeat_byte(0xd2);
-/// Creates a contract that writes storage and ends at once, in favour of its maker or, made with a word, of itself.
+/// Creates a contract that writes storage and self-destructs at once, in favour of its creator or, if created with a
+/// word, of itself.
 const ENDING: Address = Address::repeat_byte(0xd3);
 /// Withdraws as many grains as the calldata says, if it has them.
 const WITHDRAWING: Address = Address::repeat_byte(0xd4);
 /// Does what the calldata says to storage and then reverts.
 const REVERTING: Address = Address::repeat_byte(0xd5);
-/// Ends, in favour of its caller; it was made long ago, so that it lives on without its balance.
+/// Self-destructs in favour of its caller; it is older than the transaction, so it only loses its balance.
 const OLD: Address = Address::repeat_byte(0xd6);
 const CONTRACTS: [Address; 6] = [STORING, CREATING, ENDING, WITHDRAWING, REVERTING, OLD];
 
@@ -81,7 +82,7 @@ fn contract(address: Address) -> Bytes {
     program.code()
 }
 
-/// Opened by key 1, or by anybody since height 1.
+/// Spendable by key 1, or by anyone from height 1 on.
 fn policy() -> Policy {
     let Lock::Key(key) = lock(1) else { unreachable!("a key's lock") };
     Policy::or([Policy::key(key), Policy::after(1)])
@@ -214,7 +215,8 @@ impl Wallet {
                 let from = sender(&transaction).unwrap();
                 let number = |account| (1..4_u8).find(|number| address(*number) == account).unwrap();
                 self.nonces[usize::from(number(from))] += 1;
-                // Wrong only behind a creation by an account that delegates, whose next transactions are then refused.
+                // Wrong only after a creation by an account with a delegation, whose next transactions are then
+                // rejected.
                 for authority in tx.fields().authorizations.iter().filter_map(|signed| signed.recover()) {
                     self.nonces[usize::from(number(authority))] += 1;
                 }

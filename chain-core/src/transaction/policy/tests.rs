@@ -184,7 +184,7 @@ fn a_hashed_timelock_contract_has_two_ways_out() {
     assert_eq!(early, Err(RuleError::TooYoung { got: 9, expected: 10 }));
 }
 
-/// Everything at hand but for some keys and preimages.
+/// A spender with everything except some keys and preimages.
 struct Wallet {
     keys: HashSet<KeyBytes>,
     preimages: bool,
@@ -230,7 +230,7 @@ fn proves_by_the_cheapest_way_at_hand() {
     assert_eq!(chain(17).prove(&wallet(&[], false, 0)), None);
 }
 
-/// What a witness with this proof costs beside what every witness of the policy does.
+/// The gas of a witness with this proof beyond that of every witness of the policy.
 fn price(proof: &Proof) -> u64 {
     5_000 * proof.signatures().max(1) + 16 * codec::encode(proof).len() as u64
 }
@@ -332,7 +332,7 @@ fn keyed(nodes: &mut dyn Iterator<Item = PolicyNode>, keys: &mut u8) -> Policy {
     Policy::threshold(needed, branches)
 }
 
-/// Changes one or two items of a proof to what anybody can write: no signature.
+/// Changes one or two items of a proof to what a third party can write: no signature.
 fn foreign_variations(proof: &Proof) -> Vec<Proof> {
     let given: Vec<ProofItem> = proof.0.iter().collect();
     let items = [ProofItem::Skip, ProofItem::Reached, preimage(5)];

@@ -75,7 +75,7 @@ fn refuses_a_witness_of_another_kind() {
         (Lock::Key(key(1)), &by_policy, false),
         (policy.lock(), &by_policy, true),
         (policy.lock(), &by_key, false),
-        // No such coin is ever made.
+        // No such coin is ever created.
         (Lock::Account([1; 20].into()), &by_key, false),
         (Lock::Account([1; 20].into()), &by_policy, false),
     ];

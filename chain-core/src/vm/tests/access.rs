@@ -1,4 +1,4 @@
-//! What is accessed, and what it costs.
+//! Warm and cold access, and its price.
 
 use alloy_primitives::{Address, B256, U256};
 
@@ -19,7 +19,7 @@ fn whoever_takes_part_is_accessed_before_the_first_instruction() {
     let balance = |address| program().address(address).ops(&[BALANCE]);
     assert_eq!(kit.gas(balance(at(1))), COLD);
     let precompile = Address::left_padding_from(&[1]);
-    // Nothing stands at 0x0a, but as on Ethereum looking there costs little.
+    // There is no contract at 0x0a, but it is warm as on Ethereum.
     let kzg = Address::left_padding_from(&[0x0a]);
     for known in [SENDER, BENEFICIARY, at(0xca), precompile, kzg, Address::left_padding_from(&[1, 0])] {
         // A number of few bytes is pushed for the same gas, but zero.

@@ -76,7 +76,7 @@ impl Program {
     }
 }
 
-/// Initcode that makes a contract of this code, up to 255 bytes of it.
+/// Initcode that creates a contract with this code, of up to 255 bytes.
 pub(crate) fn deployer(code: &[u8]) -> Bytes {
     let head = |offset: u8| [PUSH1, code.len() as u8, DUP1, PUSH1, offset, PUSH0, CODECOPY, PUSH0, RETURN];
     [&head(head(0).len() as u8)[..], code].concat().into()

@@ -1,4 +1,4 @@
-//! Calls: gas, depth, whose storage, what comes back.
+//! Calls: gas, depth, storage context, return data.
 
 use alloy_primitives::U256;
 

@@ -13,12 +13,12 @@ use crate::{
     vm::{Halt, Status, opcode::*},
 };
 
-/// Initcode that returns so many zero bytes.
+/// Initcode that returns this many zero bytes.
 fn zeros(len: usize) -> Bytes {
     program().push(len as u64).push(0).ops(&[RETURN]).code()
 }
 
-/// A transaction that makes a contract.
+/// A transaction that creates a contract.
 fn creation(kit: &Kit, initcode: Bytes) -> Ran {
     kit.transact(&Fields { input: initcode, ..kit.fields(None) })
 }

@@ -17,7 +17,7 @@ pub const BENEFICIARY: Address = Address::repeat_byte(0xbe);
 pub const HEIGHT: u64 = 1_000;
 pub const GAS_LIMIT: Gas = 10_000_000;
 
-/// A state, and the block that transactions stand in.
+/// A state, and the block of the transactions.
 pub struct Kit {
     pub state: MemoryState,
     pub environment: Environment,

@@ -28,7 +28,7 @@ enum Read {
     Code(B256),
 }
 
-/// A state that counts what it is asked for.
+/// A state that counts its reads.
 struct Counting<'a> {
     state: &'a MemoryState,
     reads: RefCell<BTreeMap<Read, usize>>,

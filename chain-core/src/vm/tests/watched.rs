@@ -1,4 +1,4 @@
-//! What an inspector is told.
+//! The calls that an inspector gets.
 
 use alloy_primitives::{B256, Log, U256};
 
@@ -13,7 +13,7 @@ use crate::{
     vm::{FrameEnd, FrameStart, Halt, Inspector, Step, opcode, opcode::*},
 };
 
-/// Writes down all that it is told, and adds up the gas.
+/// Records all calls, and adds up the gas.
 #[derive(Default)]
 struct Scribe {
     lines: Vec<String>,

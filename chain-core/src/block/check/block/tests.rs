@@ -62,7 +62,7 @@ fn assembled(fields: Fields) -> Transaction {
     Transaction::Account(AccountTransaction::from_parts(fields, signature, false).unwrap())
 }
 
-/// An account transaction that is sound alone and whose encoding has this many bytes in all.
+/// An account transaction that passes the context-free checks, with an encoding of this many bytes.
 fn account_transaction(size: usize) -> Transaction {
     (2..100)
         .map(|bytes| assembled(account_fields(bytes)))
