@@ -21,7 +21,7 @@ use tracing_subscriber::{
 
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
-    terminal,
+    output,
 };
 
 /// A log file is renamed at this size.
@@ -37,7 +37,7 @@ const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error
 /// [`ConfigError`] for a filter that is none, and for a file that cannot be opened.
 pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
     let filter = filter(&config.level)?;
-    let ansi = terminal::has_colours(&io::stderr());
+    let ansi = output::has_colours(&io::stderr());
     let mut layers = vec![layer(config.format, ansi, io::stderr)];
     if let Some(path) = &config.file {
         let file = BoundedFile::open(path)

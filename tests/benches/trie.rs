@@ -41,7 +41,7 @@ fn main() {
     state_roots(&ours, &mut peer, &spec, &mut random);
     proofs(&ours, &mut peer, genesis_root, &leaves);
     coin_digest(&mut random);
-    println!("memory of the store's caches: {} MB", store.stats().cache_bytes >> 20);
+    println!("memory of the store's caches: {} MB", store.cache_bytes() >> 20);
 }
 
 /// A chain whose genesis allocates so many accounts.

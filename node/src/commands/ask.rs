@@ -3,8 +3,7 @@
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 
-use super::CommandError;
-use crate::{cli::Ask, program};
+use crate::{cli::Ask, error::CommandError, program};
 
 /// `cairn-node mine-to`
 pub fn mine_to(ask: &Ask, address: &str, account: Option<&str>) -> Result<(), CommandError> {

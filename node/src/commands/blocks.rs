@@ -16,12 +16,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CommandError, Progress, say};
 use crate::{
     config::Config,
     engine::{BlockOutcome, EngineHandle},
-    files, program,
-    run::{self, Opened},
+    error::CommandError,
+    files,
+    open::{self, Opened},
+    output::{Progress, say},
+    program,
     store::{BlockRef, Snapshot},
     text::count,
 };
@@ -43,7 +45,7 @@ pub fn refuse_existing(file: &Path, replace: bool) -> Result<(), CommandError> {
 
 /// Writes blocks `from..=to` of the active chain.
 pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, json: bool) -> Result<(), CommandError> {
-    let store = run::open_existing(&config)?;
+    let store = open::open_existing(&config)?;
     let snapshot = store.reader().snapshot()?;
     let tip = snapshot.tip().height;
     let to = to.unwrap_or(tip);
@@ -163,7 +165,7 @@ pub fn import(config: Config, file: &Path, json: bool) -> Result<(), CommandErro
         false => Box::new(File::open(file).map_err(CommandError::io(format!("open {}", file.display())))?),
     };
     let total = std::fs::metadata(file).map(|data| data.len()).ok();
-    let opened = run::open(&config)?;
+    let opened = open::open(&config)?;
     let blocks = BlockFile::open(BufReader::new(input), file, opened.genesis)?;
     let (known, new) = import_all(&opened, blocks, total)?;
     let height = opened.engine.chain_info().height;

@@ -4,8 +4,7 @@ use cairn_client::{Cookie, make_plain, plain};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
-use super::CommandError;
-use crate::cli::Ask;
+use crate::{cli::Ask, error::CommandError};
 
 /// JSON-RPC 2.0: method not found.
 const UNKNOWN_METHOD: i64 = -32601;

@@ -3,8 +3,7 @@
 use chain_core::{spec::ChainSpec, units::Amount};
 use serde_json::json;
 
-use super::{CommandError, say};
-use crate::{cli::ChainCommand, config::load_spec, text::count};
+use crate::{cli::ChainCommand, config::load_spec, error::CommandError, output::say, text::count};
 
 /// Shows a chain or prints its spec.
 pub fn execute(command: ChainCommand) -> Result<(), CommandError> {

@@ -1,27 +1,22 @@
-//! What each command of `cairn-node` does. `run` is the node itself, in [`crate::run`].
+//! What each command of `cairn-node` does. `run` is the node itself.
 
 mod ask;
+mod banner;
 mod blocks;
 mod call;
 mod chain;
 mod devnet;
-mod error;
-mod progress;
 mod reindex;
+mod run;
 mod status;
-
-pub use error::CommandError;
-pub use progress::Progress;
-
-use std::{
-    io::{self, Write},
-    sync::{Mutex, PoisonError},
-};
 
 use crate::{
     cli::{Cli, Command, RunFlags},
     config::{Config, Settings},
-    logging, program, run,
+    error::CommandError,
+    logging,
+    output::{all_was_written, say},
+    program,
     version::VERSION,
 };
 
@@ -33,7 +28,7 @@ pub fn execute(cli: Cli) -> Result<(), CommandError> {
     // A node does not live for its banner.
     let runs = matches!(cli.command, None | Some(Command::Run(_)));
     dispatch(cli)?;
-    if runs { Ok(()) } else { all_was_said() }
+    if runs { Ok(()) } else { all_was_written().map_err(CommandError::io("write to standard output")) }
 }
 
 fn dispatch(cli: Cli) -> Result<(), CommandError> {
@@ -73,25 +68,4 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
     config.datadir.iter().for_each(|path| program::keeps_data_in(path));
     logging::start(&config.log)?;
     Ok(config)
-}
-
-/// Why the standard output could not be written, the first time.
-static UNSAID: Mutex<Option<io::Error>> = Mutex::new(None);
-
-/// Writes to the standard output. A reader that closes its end (`| head`) is not an error; after any other one [`execute`] fails.
-pub fn say(text: impl std::fmt::Display) {
-    let mut out = io::stdout().lock();
-    match write!(out, "{text}").and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            UNSAID.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        }
-        _ => {}
-    }
-}
-
-fn all_was_said() -> Result<(), CommandError> {
-    match UNSAID.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        None => Ok(()),
-        Some(error) => Err(CommandError::Io { action: "write to standard output".into(), reason: error.to_string() }),
-    }
 }

@@ -1,11 +1,12 @@
 //! `cairn-node reindex`: the whole state again, from the stored blocks.
 
-use super::{CommandError, Progress, say};
 use crate::{
     config::Config,
     engine::{NodeEvent, TipStatus},
+    error::CommandError,
+    open::{self, Opened},
+    output::{Progress, say},
     program,
-    run::{self, Opened},
     store::{BlockRef, Store, StoreError, Survey},
     text::count,
 };
@@ -17,8 +18,8 @@ use tokio::sync::broadcast::error::RecvError;
 /// Forgets the state and every verdict, and executes the stored blocks again. Nothing is forgotten that the stored blocks
 /// cannot make again, unless `force` says so.
 pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandError> {
-    let datadir = run::existing(&config)?;
-    let settings = run::store_config(&config);
+    let datadir = open::existing(&config)?;
+    let settings = open::store_config(&config);
     let mut pruned = 0;
     match Survey::take(datadir, &config.spec, &settings) {
         Ok(Survey { pruned: pruned @ 1.., .. }) if !force => {
@@ -52,7 +53,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
         opened => opened?,
     };
     let lost = store.forget_damaged()?;
-    let opened = run::open_store(&config, store)?;
+    let opened = open::open_store(&config, store)?;
     let rebuilt = rebuild(&opened, json)?;
     let tips = opened.runtime().block_on(opened.engine.tips());
     opened.close()?;

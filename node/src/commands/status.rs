@@ -3,11 +3,8 @@
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{
-    CommandError,
-    ask::{print, show, text},
-};
-use crate::{cli::Ask, program};
+use super::ask::{print, show, text};
+use crate::{cli::Ask, error::CommandError, program};
 
 /// What the parts of the node say.
 struct Status {

@@ -59,3 +59,10 @@ pub enum ConfigError {
     #[error("no home directory is known (HOME is not set): say with --datadir where to keep the data")]
     NoHome,
 }
+
+impl ConfigError {
+    /// A setting with a value that it may not have.
+    pub(super) fn value(flag: &'static str, value: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self::Value { flag, value: value.into(), allowed: allowed.into() }
+    }
+}

@@ -4,7 +4,7 @@ use std::{net::IpAddr, path::PathBuf};
 
 use chain_core::spec::ChainSpec;
 
-use super::{ConfigError, Settings, value};
+use super::{ConfigError, Settings};
 use crate::net::{self, Multiaddr, NetConfig};
 
 /// How to take part in the network; nothing on the development chain, and if there may be no peers.
@@ -45,7 +45,7 @@ pub fn resolve(
 fn addresses(flag: &'static str, given: Option<&[String]>) -> Result<Vec<Multiaddr>, ConfigError> {
     let parse = |text: &String| {
         let expected = "expected an address such as /ip4/1.2.3.4/tcp/30303/p2p/12D3..., or host:30303";
-        net::parse_address(text).ok_or_else(|| value(flag, text, expected))
+        net::parse_address(text).ok_or_else(|| ConfigError::value(flag, text, expected))
     };
     given.unwrap_or_default().iter().map(parse).collect()
 }

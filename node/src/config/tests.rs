@@ -1,6 +1,7 @@
 use super::*;
 use crate::cli::Cli;
 use clap::{CommandFactory, Parser};
+use std::path::Path;
 
 fn flags(arguments: &[&str]) -> Settings {
     let cli = Cli::try_parse_from(["cairn-node"].iter().chain(arguments)).expect("the flags parse");

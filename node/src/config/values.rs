@@ -2,15 +2,15 @@
 
 use chain_core::spec::ChainSpec;
 
-use super::{ConfigError, HttpSettings, NAMESPACES, value};
-use crate::rpc::HttpLimits;
+use super::{ConfigError, HttpSettings};
+use crate::rpc::{HttpLimits, namespaces};
 
 /// Most megabytes for one cache, so that the product fits on any machine.
 const MAX_MEGABYTES: u32 = 1 << 20;
 
 pub(super) fn megabytes(flag: &'static str, given: u32, least: u32) -> Result<usize, ConfigError> {
     if !(least..=MAX_MEGABYTES).contains(&given) {
-        return Err(value(flag, given.to_string(), format!("expected {least} to {MAX_MEGABYTES} MB")));
+        return Err(ConfigError::value(flag, given.to_string(), format!("expected {least} to {MAX_MEGABYTES} MB")));
     }
     Ok((given as usize) << 20)
 }
@@ -18,9 +18,11 @@ pub(super) fn megabytes(flag: &'static str, given: u32, least: u32) -> Result<us
 pub(super) fn threads(given: Option<u16>, chain: &str) -> Result<usize, ConfigError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     match given {
-        Some(0) => Err(value("--miner.threads", "0", "expected 1 or more; leave out --mine to mine nothing")),
+        Some(0) => {
+            Err(ConfigError::value("--miner.threads", "0", "expected 1 or more; leave out --mine to mine nothing"))
+        }
         Some(count) if usize::from(count) > 1024 => {
-            Err(value("--miner.threads", count.to_string(), "expected at most 1024"))
+            Err(ConfigError::value("--miner.threads", count.to_string(), "expected at most 1024"))
         }
         Some(count) => Ok(count.into()),
         // The local chain is made for one laptop core, so that the machine stays usable.
@@ -38,15 +40,21 @@ pub(super) fn prune(given: Option<u32>, spec: &ChainSpec) -> Result<Option<u32>,
     match given {
         None | Some(0) => Ok(None),
         Some(blocks) if blocks >= least => Ok(Some(blocks)),
-        Some(blocks) => {
-            Err(value("--prune", blocks.to_string(), format!("expected {least} blocks or more, or 0 to keep all")))
-        }
+        Some(blocks) => Err(ConfigError::value(
+            "--prune",
+            blocks.to_string(),
+            format!("expected {least} blocks or more, or 0 to keep all"),
+        )),
     }
 }
 
 pub(super) fn api(given: Option<Vec<String>>) -> Result<Option<Vec<String>>, ConfigError> {
-    match given.iter().flatten().find(|name| !NAMESPACES.contains(&name.as_str())) {
-        Some(unknown) => Err(value("--http.api", unknown, format!("expected some of {}", NAMESPACES.join(",")))),
+    match given.iter().flatten().find(|name| !namespaces().any(|known| known == name.as_str())) {
+        Some(unknown) => Err(ConfigError::value(
+            "--http.api",
+            unknown,
+            format!("expected some of {}", namespaces().collect::<Vec<_>>().join(",")),
+        )),
         None => Ok(given),
     }
 }
@@ -54,7 +62,7 @@ pub(super) fn api(given: Option<Vec<String>>) -> Result<Option<Vec<String>>, Con
 pub(super) fn limits(http: HttpSettings) -> Result<HttpLimits, ConfigError> {
     let default = HttpLimits::default();
     let at_least_one = |flag, given: Option<u32>, default| match given {
-        Some(0) => Err(value(flag, "0", "expected 1 or more")),
+        Some(0) => Err(ConfigError::value(flag, "0", "expected 1 or more")),
         other => Ok(other.unwrap_or(default)),
     };
     Ok(HttpLimits {

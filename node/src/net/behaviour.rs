@@ -18,7 +18,7 @@ use std::{
 
 use super::{codec::Codec, config::NetConfig, gate::Gate, table::Table};
 use crate::{
-    rpc::CLIENT_VERSION,
+    version::AGENT,
     wire::{CompactBlock, Message, PROTOCOL},
 };
 use chain_core::hash::BlockHash;
@@ -102,7 +102,7 @@ impl Behaviour {
     pub fn new(key: &Keypair, config: &NetConfig, names: &Names, gate: Gate) -> std::io::Result<Self> {
         let id = key.public().to_peer_id();
         let identify = identify::Config::new("/cairn/1".to_owned(), key.public())
-            .with_agent_version(CLIENT_VERSION.to_owned())
+            .with_agent_version(AGENT.to_owned())
             .with_push_listen_addr_updates(true)
             .with_cache_size(0);
         let ping = ping::Config::new().with_interval(Duration::from_secs(15)).with_timeout(Duration::from_secs(20));

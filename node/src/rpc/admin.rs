@@ -2,16 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    Context, Method,
+use super::base::{
+    context::Context,
     error::{RpcResult, cannot},
+    method::Method,
     params::{Args, Param},
-    web3,
 };
-use crate::net::{self, Ban, Farewell, Multiaddr, NetHandle, PeerId, PeerInfo, Target};
-use crate::version::VERSION;
+use crate::{
+    net::{self, Ban, Farewell, Multiaddr, NetHandle, PeerId, PeerInfo, Target},
+    version::{VERSION, client_version},
+};
 
-pub(super) const METHODS: &[Method] = &[
+pub const METHODS: &[Method] = &[
     Method::new("admin_nodeInfo", &[], node_info),
     Method::new("admin_peers", &[], peers),
     Method::new("admin_addPeer", &["address"], add_peer),
@@ -55,7 +57,7 @@ fn network(context: &Context) -> RpcResult<&NetHandle> {
 
 fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
     let mut info = json!({
-        "name": web3::client_version(),
+        "name": client_version(),
         "version": VERSION,
         "chain": context.spec.name,
         "genesis": context.genesis.to_string(),

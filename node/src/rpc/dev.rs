@@ -1,19 +1,18 @@
 //! `dev_*` and `evm_*`: blocks on demand, on a development chain only.
 
 use alloy_primitives::U256;
-use chain_core::hash::BlockHash;
+use chain_core::{hash::BlockHash, state::StateView};
 use serde_json::{Value, json};
 
-use super::{
-    Context, Method,
-    error::{RpcResult, invalid, template_error},
+use super::base::{
+    context::Context,
+    error::{RpcResult, invalid},
+    method::Method,
     params::{Any, Args, Object, Options, Param, Quantity},
-    read::read,
     render,
 };
-use chain_core::state::StateView;
 
-pub(super) const METHODS: &[Method] = &[
+pub const METHODS: &[Method] = &[
     Method::new("evm_mine", &["options"], evm_mine),
     Method::new("evm_setAutomine", &["on"], set_automine),
     Method::new("dev_mine", &["blocks"], dev_mine),
@@ -28,7 +27,7 @@ fn mine(context: &Context, count: u32, time: Option<u32>) -> RpcResult<Vec<Block
     if !(1..=MAX_BLOCKS).contains(&count) {
         return Err(invalid(format!("blocks: expected 1 to {MAX_BLOCKS}, got {count}")));
     }
-    context.wait(context.mining.mine_now(count, time)).map_err(template_error)
+    context.ask(context.mining.mine_now(count, time))
 }
 
 /// A number as tools of Ethereum send it: a QUANTITY or an integer.
@@ -74,7 +73,7 @@ fn accounts(context: &Context, _: Args) -> RpcResult<Value> {
     let snapshot = context.snapshot()?;
     let mut all = Vec::new();
     for account in crate::dev::ACCOUNTS {
-        let balance = read(snapshot.account(&account.address))?.map_or(U256::ZERO, |found| found.balance);
+        let balance = snapshot.account(&account.address)?.map_or(U256::ZERO, |found| found.balance);
         all.push(json!({
             "account": render::account(&account.address),
             "privateKey": account.private_key,

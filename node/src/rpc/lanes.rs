@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::error::{RpcError, RpcResult, over_limit};
+use super::base::error::{RpcError, RpcResult, over_limit};
 
 /// Which queue a call stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

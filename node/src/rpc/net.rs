@@ -1,12 +1,11 @@
 //! `net_*`: what the node tells of the network.
 
-use super::Method;
+use super::base::{method::Method, render::quantity};
 
-pub(super) const METHODS: &[Method] = &[
+pub const METHODS: &[Method] = &[
     Method::new("net_version", &[], |context, _| Ok(context.spec.chain_id.to_string().into())),
     Method::new("net_listening", &[], |context, _| Ok(context.network.is_some().into())),
     Method::new("net_peerCount", &[], |context, _| {
-        let count = context.network.as_ref().map_or(0, |network| network.peer_count());
-        Ok(format!("{count:#x}").into())
+        Ok(quantity(context.network.as_ref().map_or(0, |network| network.peer_count())))
     }),
 ];

@@ -22,10 +22,9 @@ use tokio::{runtime::Runtime, sync::Notify};
 use super::{
     Context, Lanes, NodeInfo, Templates,
     access::{Caller, Scope},
-    methods,
+    methods, namespaces,
 };
 use crate::{
-    config::NAMESPACES,
     engine::EngineHandle,
     mempool::MempoolConfig,
     mining::Mining,
@@ -124,7 +123,7 @@ impl TestNode {
                 datadir: None,
                 url: "http://127.0.0.1:0".into(),
                 started: Instant::now(),
-                namespaces: NAMESPACES.iter().map(|name| (*name).to_owned()).collect(),
+                namespaces: namespaces().map(str::to_owned).collect(),
                 index: true,
                 stop: Arc::new(Notify::new()),
             },

@@ -4,10 +4,20 @@ use alloy_primitives::Address;
 use chain_core::transaction::{Transaction, account::AccountTransaction};
 use serde_json::{Map, Value, json};
 
-use super::{Context, Method, error::RpcResult, eth::quantity, eth_blocks::pending_transaction, params::Args, render};
+use super::{
+    base::{
+        context::Context,
+        error::RpcResult,
+        fees::effective_price,
+        method::Method,
+        params::Args,
+        render::{self, quantity},
+    },
+    eth::pending_transaction,
+};
 use crate::mempool::{EntryStatus, MempoolEntry};
 
-pub(super) const METHODS: &[Method] = &[
+pub const METHODS: &[Method] = &[
     Method::new("txpool_status", &[], status),
     Method::new("txpool_content", &[], content).reads(),
     Method::new("txpool_contentFrom", &["account"], content_from),
@@ -18,16 +28,12 @@ pub(super) const METHODS: &[Method] = &[
 /// Most transactions that one answer lists.
 const MAX_LISTED: usize = 10_000;
 
-fn count(number: usize) -> Value {
-    quantity(alloy_primitives::U256::from(number))
-}
-
 fn status(context: &Context, _: Args) -> RpcResult<Value> {
     let stats = context.engine.mempool_stats();
     Ok(json!({
-        "pending": count(stats.pending.saturating_sub(stats.coins)),
-        "queued": count(stats.transactions.saturating_sub(stats.pending)),
-        "coins": count(stats.coins),
+        "pending": quantity(stats.pending.saturating_sub(stats.coins)),
+        "queued": quantity(stats.transactions.saturating_sub(stats.pending)),
+        "coins": quantity(stats.coins),
     }))
 }
 
@@ -68,7 +74,7 @@ fn inspect(context: &Context, _: Args) -> RpcResult<Value> {
     Ok(grouped(&all, |tx, _| {
         let said = tx.fields();
         let to = said.to.map_or("contract creation".to_owned(), |to| to.to_checksum(None));
-        let price = super::eth_fees::effective_price(&said.fees, u64::MAX);
+        let price = effective_price(&said.fees, u64::MAX);
         format!("{to}: {} wei + {} gas × {price} wei", said.value, said.gas_limit).into()
     }))
 }

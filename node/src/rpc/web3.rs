@@ -3,25 +3,20 @@
 use alloy_primitives::keccak256;
 use serde_json::{Map, Value};
 
-use super::{
-    CLIENT_VERSION, Context, Method,
+use super::base::{
+    context::Context,
     error::RpcResult,
-    eth::data,
+    method::Method,
     params::{Args, Data},
+    render::data,
 };
-use crate::version;
+use crate::version::client_version;
 
-pub(super) const METHODS: &[Method] = &[
+pub const METHODS: &[Method] = &[
     Method::new("web3_clientVersion", &[], |_, _| Ok(client_version().into())),
     Method::new("web3_sha3", &["data"], sha3),
     Method::new("rpc_modules", &[], modules),
 ];
-
-/// Name, version and platform, as geth writes them.
-pub(super) fn client_version() -> String {
-    let commit = version::commit().map_or(String::new(), |commit| format!("-{commit}"));
-    format!("{CLIENT_VERSION}{commit}/{}-{}", std::env::consts::OS, std::env::consts::ARCH)
-}
 
 fn sha3(_: &Context, mut args: Args) -> RpcResult<Value> {
     let Data(bytes) = args.required()?;

@@ -14,7 +14,7 @@ use chain_core::{
 
 use super::{
     StoredReceipt,
-    bytes::{Decoder, Encoder, Malformed},
+    encoding::{Decoder, Encoder, Malformed},
     index::Withdrawn,
     spends::{Coins, Spend, spends},
 };

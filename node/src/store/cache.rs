@@ -6,16 +6,37 @@ use chain_core::{
     transaction::coin::{Coin, OutPoint},
     trie::{Node, NodeKey},
 };
-use quick_cache::Weighter;
-use std::sync::Arc;
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter, sync};
+use std::{hash::Hash, sync::Arc};
 
-use super::{
-    changes::{Changes, Clean, PerEntry, clean},
-    nodes::NodeChanges,
-};
+use super::changes::{Changes, NodeChanges};
 
 /// Bytes that an entry takes beside its key and value: its place in a table and a list.
 const OVERHEAD: usize = 40;
+
+/// Copies of what is on disk, bounded in bytes. May be read and filled from many threads.
+type Clean<K, V, W> = sync::Cache<K, V, W, DefaultHashBuilder>;
+
+/// Weighs every entry the same.
+#[derive(Clone, Copy, Debug)]
+pub struct PerEntry(pub u64);
+
+impl<K, V> Weighter<K, V> for PerEntry {
+    fn weight(&self, _: &K, _: &V) -> u64 {
+        self.0
+    }
+}
+
+/// A cache of so many bytes, for entries of about `entry` bytes.
+fn clean<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone>(bytes: usize, entry: usize, weighter: W) -> Clean<K, V, W> {
+    let options = OptionsBuilder::new()
+        .estimated_items_capacity((bytes / entry).max(1))
+        .weight_capacity(bytes as u64)
+        .shards(4)
+        .build()
+        .expect("both required settings are given");
+    sync::Cache::with_options(options, weighter, DefaultHashBuilder::default(), Default::default())
+}
 
 /// Copies of what is on disk. Absence is remembered for accounts and slots, where it is asked for often.
 pub struct Cache {
@@ -91,7 +112,21 @@ impl Cache {
 }
 
 /// A cache for entries of one size.
-fn even<K: Eq + std::hash::Hash, V: Clone>(bytes: usize) -> Clean<K, V, PerEntry> {
+fn even<K: Eq + Hash, V: Clone>(bytes: usize) -> Clean<K, V, PerEntry> {
     let entry = size_of::<(K, V)>() + OVERHEAD;
     clean(bytes, entry, PerEntry(entry as u64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cache_stays_within_its_bytes() {
+        let cache = clean::<u32, u32, _>(10_000, 100, PerEntry(100));
+        for key in 0..1_000 {
+            cache.insert(key, key);
+        }
+        assert!(cache.weight() <= 10_000 && cache.len() >= 50, "{} bytes, {} entries", cache.weight(), cache.len());
+    }
 }

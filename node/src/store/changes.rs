@@ -1,8 +1,11 @@
-//! What changed since the last flush, and clean copies of what did not.
+//! What changed since the last flush.
 
-use alloy_primitives::map::{DefaultHashBuilder, HashMap, hash_map::Entry};
-use quick_cache::{DefaultHashBuilder as CacheHasher, OptionsBuilder, Weighter, sync::Cache};
-use std::hash::Hash;
+use alloy_primitives::map::{
+    DefaultHashBuilder, HashMap,
+    hash_map::{Drain, Entry},
+};
+use chain_core::trie::{Node, NodeChange, NodeKey};
+use std::{hash::Hash, sync::Arc};
 
 /// Values that differ from what is on disk. A value that comes and goes between two flushes leaves no trace.
 #[derive(Debug)]
@@ -60,32 +63,43 @@ impl<K: Eq + Hash, V: PartialEq> Changes<K, V> {
     }
 }
 
-/// Copies of what is on disk, bounded in bytes. May be read and filled from many threads.
-pub type Clean<K, V, W> = Cache<K, V, W, CacheHasher>;
-
-/// Weighs every entry the same.
-#[derive(Clone, Copy, Debug)]
-pub struct PerEntry(pub u64);
-
-impl<K, V> Weighter<K, V> for PerEntry {
-    fn weight(&self, _: &K, _: &V) -> u64 {
-        self.0
-    }
+/// Trie nodes written or removed since the last flush; `None` for the latter.
+#[derive(Debug, Default)]
+pub struct NodeChanges {
+    nodes: HashMap<NodeKey, Option<Arc<Node>>>,
+    bytes: usize,
 }
 
-/// A cache of so many bytes, for entries of about `entry` bytes.
-pub fn clean<K: Eq + Hash, V: Clone, W: Weighter<K, V> + Clone>(
-    bytes: usize,
-    entry: usize,
-    weighter: W,
-) -> Clean<K, V, W> {
-    let options = OptionsBuilder::new()
-        .estimated_items_capacity((bytes / entry).max(1))
-        .weight_capacity(bytes as u64)
-        .shards(4)
-        .build()
-        .expect("both required settings are given");
-    Cache::with_options(options, weighter, CacheHasher::default(), Default::default())
+impl NodeChanges {
+    /// The node now, if it changed.
+    pub fn get(&self, key: &NodeKey) -> Option<Option<&Arc<Node>>> {
+        self.nodes.get(key).map(Option::as_ref)
+    }
+
+    /// Takes a change over.
+    pub fn set(&mut self, change: &NodeChange) {
+        let size = |node: &Option<Arc<Node>>| node.as_ref().map_or(0, |node| node.memory());
+        self.bytes += size(&change.node);
+        if let Some(old) = self.nodes.insert(change.key.clone(), change.node.clone()) {
+            self.bytes -= size(&old);
+        }
+    }
+
+    /// Bytes of memory, more or less.
+    pub fn memory(&self) -> usize {
+        self.bytes + self.nodes.len() * size_of::<(NodeKey, Option<Arc<Node>>)>() * 3 / 2
+    }
+
+    /// Every change.
+    pub fn iter(&self) -> impl Iterator<Item = (&NodeKey, Option<&Arc<Node>>)> {
+        self.nodes.iter().map(|(key, node)| (key, node.as_ref()))
+    }
+
+    /// Takes all changes.
+    pub fn drain(&mut self) -> Drain<'_, NodeKey, Option<Arc<Node>>> {
+        self.bytes = 0;
+        self.nodes.drain()
+    }
 }
 
 #[cfg(test)]
@@ -111,14 +125,5 @@ mod tests {
         assert_eq!(changes.iter().collect::<Vec<_>>(), [(&1, Some(&'b'))]);
         changes.set(1, Some('b'), Some('a'));
         assert_eq!(changes.iter().count(), 0);
-    }
-
-    #[test]
-    fn a_cache_stays_within_its_bytes() {
-        let cache = clean::<u32, u32, _>(10_000, 100, PerEntry(100));
-        for key in 0..1_000 {
-            cache.insert(key, key);
-        }
-        assert!(cache.weight() <= 10_000 && cache.len() >= 50, "{} bytes, {} entries", cache.weight(), cache.len());
     }
 }

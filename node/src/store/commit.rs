@@ -13,11 +13,11 @@ use chain_core::{
 
 use super::{
     BlockRef, Executed, HeaderRecord, Store, StoreError, StoredReceipt, Totals, Verdict, blockdata,
+    column::Column,
+    error::damaged,
     index::{Action, Indexed, withdrawn},
-    kv::Column,
     schema,
     spends::Coins,
-    state::damaged,
 };
 
 /// A block that is no longer the tip.

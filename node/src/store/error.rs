@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use chain_core::{hash::BlockHash, state::ViewError, units::Height};
 
-use super::BlockRef;
+use super::{BlockRef, column::Column};
 use crate::program;
 
 /// A failure of storage. It says nothing about who sent a block: the engine stops on it and punishes nobody.
@@ -168,4 +168,14 @@ impl StoreError {
             other => other.to_string(),
         }
     }
+
+    /// Why a block of the active chain has no body.
+    pub(super) fn no_body(at: BlockRef, pruned: Height) -> Self {
+        if at.is_pruned(pruned) { Self::Pruned { at, pruned } } else { Self::NoBody(at) }
+    }
+}
+
+/// A row that does not hold what it should.
+pub(super) fn damaged(column: Column) -> StoreError {
+    StoreError::Corrupt(format!("a row of column {} is malformed", column.name()))
 }

@@ -18,7 +18,8 @@ use chain_core::{
 
 use super::{
     HistoryPlace, LockEvent,
-    kv::{Batch, Column},
+    batch::Batch,
+    column::Column,
     schema,
     spends::{Coins, Spend, coin_transactions, spends},
 };

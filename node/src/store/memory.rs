@@ -10,7 +10,9 @@ use std::{
 
 use super::{
     BlockRef, StoreError,
-    kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor},
+    batch::Batch,
+    column::Column,
+    kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor},
     schema,
 };
 
@@ -193,12 +195,5 @@ impl Kv for MemoryKv {
 
     fn snapshot(&self) -> Arc<dyn KvRead> {
         Arc::new(self.0.lock().columns.clone())
-    }
-
-    fn usage(&self) -> Usage {
-        let columns = self.0.lock().columns.clone();
-        let size = |rows: &Rows| rows.iter().map(|(key, value)| (key.len() + value.len()) as u64).sum::<u64>();
-        let disk: Vec<_> = Column::ALL.map(|column| (column.name(), size(columns.column(column)))).into();
-        Usage { memory: disk.iter().map(|(_, size)| *size as usize).sum(), disk }
     }
 }

@@ -5,47 +5,49 @@
 //! the state of the last flush, all of one block. What keys and values look like stands in `schema`, and only `rocks`
 //! knows which database keeps them. Nothing here knows rules: a store takes only what was executed.
 
+mod batch;
 mod blockdata;
-mod bytes;
 mod cache;
 mod changes;
+mod column;
 mod commit;
 mod config;
 mod directory;
+mod encoding;
 mod error;
-mod historic;
+mod historical;
 mod index;
 pub mod kv;
 pub mod memory;
-mod nodes;
 mod open;
+mod pending_rows;
 mod prune;
+mod read;
 mod reader;
-mod recent;
-mod records;
+mod recent_hashes;
 mod rocks;
-mod rows;
 mod schema;
 mod spends;
-mod state;
 mod survey;
+mod types;
 mod unreadable;
 mod view;
+mod writer;
 
 pub use commit::Disconnected;
 pub use config::StoreConfig;
 pub use directory::DirectoryLock;
 pub use error::StoreError;
-pub use historic::Historic;
+pub use historical::HistoricalState;
 pub use reader::{Reader, Snapshot};
-pub use records::{
-    AccountEvent, BlockRef, CoinPlace, CoinsPage, Executed, HeaderRecord, HistoryPlace, LockEvent, PlacedCoin,
-    StoreStats, StoredReceipt, Totals, TxPlace, Verdict,
-};
 pub use spends::Spend;
-pub use state::Store;
 pub use survey::Survey;
+pub use types::{
+    BlockRef, CoinPlace, CoinsPage, Executed, HeaderRecord, HistoryPlace, LockEvent, PlacedCoin, StoredReceipt, Totals,
+    TxPlace, Verdict,
+};
 pub use view::View;
+pub use writer::Store;
 
 #[cfg(test)]
 mod tests;

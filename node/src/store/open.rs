@@ -12,18 +12,20 @@ use std::{collections::VecDeque, ops::ControlFlow, path::Path, sync::Arc};
 
 use super::{
     BlockRef, HeaderRecord, Store, StoreConfig, StoreError, Totals, Verdict,
+    batch::Batch,
     cache::Cache,
+    column::Column,
     commit::Commit,
     directory::DirectoryLock,
-    kv::{Batch, Column, Durability, KeyRange, Kv, Order},
+    error::damaged,
+    kv::{Durability, KeyRange, Kv, Order},
     memory::MemoryKv,
-    prune::{is_pruned, read_pruned},
-    recent::{KEPT, Recent},
+    pending_rows::PendingRows,
+    read::{read_headers, read_node, read_pruned},
+    recent_hashes::{KEPT, RecentHashes},
     rocks::RocksKv,
-    rows::Rows,
     schema::{self, Identity, SCHEMA},
-    state::{Tip, damaged, read_headers},
-    view::read_node,
+    writer::Tip,
 };
 
 /// What is derived from bodies and goes when the state is rebuilt.
@@ -89,8 +91,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn with_kv(kv: Arc<dyn Kv>, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
-        let opening = Opening { kv, config, genesis: Genesis::of(spec) };
-        opening.open(false)
+        Opening { kv, config, genesis: Genesis::of(spec) }.open(false)
     }
 
     /// As [`Store::with_kv`], but takes the state back to genesis: see [`Store::open_reset`].
@@ -98,8 +99,7 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub fn with_kv_reset(kv: Arc<dyn Kv>, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
-        let opening = Opening { kv, config, genesis: Genesis::of(spec) };
-        opening.open(true)
+        Opening { kv, config, genesis: Genesis::of(spec) }.open(true)
     }
 }
 
@@ -127,9 +127,7 @@ impl Genesis {
         let hash = block.hash();
         Self { block, effects, hash, base_fee: spec.initial_base_fee, name: spec.name.clone() }
     }
-}
 
-impl Genesis {
     /// Reads the identity of a directory, which has to be this chain's.
     fn check(&self, identity: &[u8]) -> Result<Identity, StoreError> {
         let identity = Identity::from_bytes(identity).map_err(|_| damaged(Column::Meta))?;
@@ -247,7 +245,7 @@ impl Opening<'_> {
         let mut store = self.store(Tip { at, totals: Totals::default(), digest: LtHash::default() });
         let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
         store.commit(&Commit { at, block, txids: &txids, base_fee: *base_fee, senders: &[], effects })?;
-        store.recent = Recent::new(VecDeque::from([*hash]), 0);
+        store.recent = RecentHashes::new(VecDeque::from([*hash]), 0);
         store.rows.put(Column::Meta, schema::IDENTITY, self.identity().to_bytes());
         store.rows.delete(Column::Meta, schema::REBUILD);
         store.rows.delete(Column::Meta, schema::PRUNED);
@@ -261,7 +259,7 @@ impl Opening<'_> {
         for records in read_headers(&*self.kv)?.chunks(FORGET_AT_ONCE) {
             let mut batch = Batch::default();
             for record in records {
-                let body = record.body && !is_pruned(record.at(), pruned);
+                let body = record.body && !record.at().is_pruned(pruned);
                 let forgotten = HeaderRecord { body, verdict: Verdict::Unknown, executed: None, ..*record };
                 batch.put(Column::Headers, &schema::header_key(&record.hash), &schema::write_header(&forgotten));
                 batch.delete(Column::Headers, &schema::height_key(record.height));
@@ -282,12 +280,10 @@ impl Opening<'_> {
             accounts: Default::default(),
             storage: Default::default(),
             nodes: Default::default(),
-            rows: Rows::default(),
+            rows: PendingRows::default(),
             cache: Cache::new(self.config.shares().clean),
-            recent: Recent::default(),
+            recent: RecentHashes::default(),
             dirty_blocks: 0,
-            flushes: 0,
-            rows_written: 0,
             pruned: 0,
             stopped: false,
             unreadable: Arc::default(),
@@ -296,12 +292,12 @@ impl Opening<'_> {
 }
 
 /// Hashes of the last blocks up to the tip.
-fn recent(store: &Store) -> Result<Recent, StoreError> {
+fn recent(store: &Store) -> Result<RecentHashes, StoreError> {
     let tip = store.tip.at.height;
     let first = tip.saturating_sub(KEPT as u32 - 1);
     let missing = || StoreError::Corrupt("a block of the active chain is missing".into());
     let hash = |height| store.at_height(height)?.map(|at| at.hash).ok_or_else(missing);
-    Ok(Recent::new((first..=tip).map(hash).collect::<Result<_, _>>()?, tip))
+    Ok(RecentHashes::new((first..=tip).map(hash).collect::<Result<_, _>>()?, tip))
 }
 
 /// Cheap proof that the state on disk is the tip's: both roots are what the block says.

@@ -3,12 +3,7 @@
 
 use chain_core::{hash::BlockHash, units::Height};
 
-use super::{
-    BlockRef, Store, StoreError,
-    kv::{Column, KeyRange, KvRead},
-    schema,
-    state::damaged,
-};
+use super::{BlockRef, Store, StoreError, column::Column, kv::KeyRange, schema};
 
 /// What is deleted of a block.
 const PRUNED: [Column; 3] = [Column::Bodies, Column::Undo, Column::Receipts];
@@ -38,24 +33,8 @@ impl Store {
 
     /// The failure of a block that should be stored.
     pub fn missing_body(&self, at: BlockRef) -> StoreError {
-        missing_body(at, self.pruned)
+        StoreError::no_body(at, self.pruned)
     }
-}
-
-/// Why a block of the active chain has no body.
-pub(super) fn missing_body(at: BlockRef, pruned: Height) -> StoreError {
-    if is_pruned(at, pruned) { StoreError::Pruned { at, pruned } } else { StoreError::NoBody(at) }
-}
-
-/// Whether a block is among those that are gone, or should be: the genesis block never is.
-pub(super) fn is_pruned(at: BlockRef, pruned: Height) -> bool {
-    (1..=pruned).contains(&at.height)
-}
-
-/// The height up to which a database is pruned.
-pub(super) fn read_pruned(kv: &(impl KvRead + ?Sized)) -> Result<Height, StoreError> {
-    let Some(value) = kv.get(Column::Meta, schema::PRUNED)? else { return Ok(0) };
-    value.try_into().map(Height::from_be_bytes).map_err(|_| damaged(Column::Meta))
 }
 
 /// Keys of all blocks up to a height but the genesis block's, on any branch.

@@ -12,15 +12,15 @@ use chain_core::{
 use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    AccountEvent, BlockRef, CoinPlace, CoinsPage, HeaderRecord, HistoryPlace, LockEvent, PlacedCoin, Spend,
-    StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, blockdata,
-    bytes::Malformed,
-    kv::{Column, KeyRange, Kv, KvRead, Order},
-    prune::{is_pruned, missing_body, read_pruned},
+    BlockRef, CoinPlace, CoinsPage, HeaderRecord, HistoryPlace, LockEvent, PlacedCoin, Spend, StoreConfig, StoreError,
+    StoredReceipt, Totals, TxPlace, blockdata,
+    column::Column,
+    encoding::Malformed,
+    error::damaged,
+    kv::{KeyRange, Kv, KvRead, Order},
+    read::{header_row, read_account, read_code, read_coin, read_node, read_pruned, read_slot},
     schema,
-    state::{damaged, header_row},
     unreadable::Unreadable,
-    view::{read_account, read_code, read_coin, read_node, read_slot},
 };
 
 /// Opens snapshots of a store from any thread. Cheap to clone.
@@ -139,14 +139,14 @@ impl Snapshot {
     /// # Errors
     /// As [`Snapshot::body`].
     pub fn body_bytes(&self, at: BlockRef) -> Result<Vec<u8>, StoreError> {
-        let value = match is_pruned(at, self.pruned) {
+        let value = match at.is_pruned(self.pruned) {
             true => None,
             false => {
                 let value = self.kv.get(Column::Bodies, &schema::block_key(at));
                 value.map_err(|error| self.unreadable(at, error))?
             }
         };
-        value.ok_or_else(|| missing_body(at, self.pruned))
+        value.ok_or_else(|| StoreError::no_body(at, self.pruned))
     }
 
     /// Receipts of the account transactions of a block on the active chain; `None` if it is not on it.
@@ -157,8 +157,8 @@ impl Snapshot {
         if self.at_height(at.height)? != Some(at) {
             return Ok(None);
         }
-        if is_pruned(at, self.pruned) {
-            return Err(missing_body(at, self.pruned));
+        if at.is_pruned(self.pruned) {
+            return Err(StoreError::no_body(at, self.pruned));
         }
         let receipts = self.read(Column::Receipts, &schema::block_key(at), blockdata::read_receipts)?;
         Ok(Some(receipts.unwrap_or_default()))
@@ -269,14 +269,13 @@ impl Snapshot {
         address: &Address,
         before: Option<HistoryPlace>,
         limit: usize,
-    ) -> Result<Vec<AccountEvent>, StoreError> {
+    ) -> Result<Vec<HistoryPlace>, StoreError> {
         required(self.address_index, "address")?;
         let mut range = KeyRange::prefix(&schema::account_prefix(address));
         if let Some(before) = before {
             range.to = Some(schema::account_event_key(address, before).to_vec());
         }
-        let event = |key: &[u8], _: &[u8]| schema::read_place(key).map(|place| AccountEvent { place });
-        self.rows(&range, Order::Descending, limit, event)
+        self.rows(&range, Order::Descending, limit, |key, _| schema::read_place(key))
     }
 
     fn read<T>(

@@ -10,8 +10,10 @@ use std::{path::Path, sync::Arc};
 
 use super::{
     StoreConfig, StoreError,
+    batch::Batch,
+    column::Column,
     directory::{self, DirectoryLock},
-    kv::{Batch, Column, Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor},
+    kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor},
 };
 
 type Db = DBWithThreadMode<MultiThreaded>;
@@ -46,8 +48,8 @@ impl RocksKv {
     fn open_with(datadir: &Path, config: &StoreConfig, options: &Options) -> Result<Self, StoreError> {
         let lock = DirectoryLock::acquire(datadir)?;
         let cache = Cache::new_hyper_clock_cache(config.shares().blocks, 0);
-        let columns = Column::ALL
-            .map(|column| ColumnFamilyDescriptor::new(column.name(), column_options(column, config, &cache)));
+        let columns =
+            Column::ALL.map(|(column, name)| ColumnFamilyDescriptor::new(name, column_options(column, config, &cache)));
         let path = DirectoryLock::database(datadir);
         let mut options = options.clone();
         options.create_if_missing(directory::is_new(&path)?);
@@ -60,11 +62,6 @@ impl RocksKv {
     pub fn files(&self) -> Vec<(String, String)> {
         let files = self.db.live_files().expect("an open database knows its files");
         files.into_iter().map(|file| (file.column_family_name, file.name)).collect()
-    }
-
-    fn property(&self, column: Column, name: &str) -> u64 {
-        let handle = self.db.cf_handle(column.name());
-        handle.and_then(|handle| self.db.property_int_value_cf(&handle, name).ok().flatten()).unwrap_or(0)
     }
 }
 
@@ -223,7 +220,7 @@ fn scan(mut rows: DBRawIteratorWithThreadMode<'_, Db>, order: Order, visit: Visi
 impl Kv for RocksKv {
     fn write(&self, batch: &Batch, durability: Durability) -> Result<(), StoreError> {
         let mut handles = Vec::with_capacity(Column::ALL.len());
-        for column in Column::ALL {
+        for (column, _) in Column::ALL {
             handles.push(handle(&self.db, column)?);
         }
         let mut rows = WriteBatch::with_capacity_bytes(batch.memory());
@@ -259,20 +256,6 @@ impl Kv for RocksKv {
 
     fn snapshot(&self) -> Arc<dyn KvRead> {
         Arc::new(RocksSnapshot::new(self.db.clone(), |db| SnapshotWithThreadMode::new(&**db)))
-    }
-
-    fn usage(&self) -> Usage {
-        let memtables: u64 =
-            Column::ALL.iter().map(|column| self.property(*column, "rocksdb.cur-size-all-mem-tables")).sum();
-        let size = |column| {
-            let files =
-                ["rocksdb.total-sst-files-size", "rocksdb.total-blob-file-size", "rocksdb.cur-size-all-mem-tables"];
-            files.iter().map(|name| self.property(column, name)).sum()
-        };
-        Usage {
-            memory: self.cache.get_usage() + usize::try_from(memtables).unwrap_or(usize::MAX),
-            disk: Column::ALL.iter().map(|column| (column.name(), size(*column))).collect(),
-        }
     }
 }
 

@@ -39,7 +39,7 @@ use chain_core::{
 
 use super::{
     BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, Totals, Verdict,
-    bytes::{Decoder, Encoder, Malformed},
+    encoding::{Decoder, Encoder, Malformed},
 };
 
 /// Version of everything in this file.

@@ -5,11 +5,11 @@ use std::path::Path;
 
 use super::{
     BlockRef, Store, StoreConfig, StoreError,
-    kv::{Column, Kv, KvRead},
-    prune::{is_pruned, read_pruned},
+    column::Column,
+    kv::{Kv, KvRead},
+    read::{read_headers, read_pruned},
     rocks::RocksKv,
     schema,
-    state::read_headers,
 };
 
 /// What a database holds.
@@ -61,7 +61,7 @@ fn damaged_bodies(kv: &dyn Kv) -> Result<Vec<BlockRef>, StoreError> {
             codec::decode(bytes).is_ok_and(|block: chain_core::block::Block| block.hash() == record.hash)
         };
         match kv.get(Column::Bodies, &schema::block_key(record.at())) {
-            _ if !record.body || is_pruned(record.at(), pruned) => {}
+            _ if !record.body || record.at().is_pruned(pruned) => {}
             Ok(Some(bytes)) if holds(&bytes) => {}
             Ok(_) | Err(StoreError::Corrupt(_)) => damaged.push(record.at()),
             Err(error) => return Err(error),

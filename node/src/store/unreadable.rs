@@ -2,10 +2,11 @@
 //!
 //! A block that cannot be read says nothing about the state, which was made from it long ago. The node goes on without it.
 
+use chain_core::units::Height;
 use parking_lot::Mutex;
 use std::collections::BTreeSet;
 
-use super::{BlockRef, Store, prune::is_pruned};
+use super::BlockRef;
 use crate::program;
 
 /// Blocks that are remembered. More of them are found again when somebody asks for them.
@@ -32,40 +33,21 @@ impl Unreadable {
             program::on_this_data("reindex --force")
         );
     }
-}
 
-impl Store {
-    /// The encoding of a stored block for somebody else; `None` if there is none, or it cannot be read, which is noted.
-    pub fn body_for_others(&self, at: BlockRef) -> Option<Vec<u8>> {
-        let reason = match self.body_bytes(at) {
-            Ok(None) if is_pruned(at, self.pruned) => return None,
-            Ok(None) => "it is missing".to_owned(),
-            Ok(Some(bytes)) => return Some(bytes),
-            Err(error) => error.cause(),
-        };
-        self.unreadable.note(at, &reason);
-        None
-    }
-
-    /// Notes that what is stored of a block is not that block.
-    pub fn note_unreadable(&self, at: BlockRef, reason: &str) {
-        self.unreadable.note(at, reason);
-    }
-
-    /// Blocks that could not be read when somebody asked for them, and were not stored again since.
-    pub fn unreadable(&self) -> Vec<BlockRef> {
-        let mut blocks = self.unreadable.0.lock();
-        blocks.retain(|at| !is_pruned(*at, self.pruned));
+    /// Those that were not pruned since.
+    pub fn above(&self, pruned: Height) -> Vec<BlockRef> {
+        let mut blocks = self.0.lock();
+        blocks.retain(|at| !at.is_pruned(pruned));
         blocks.iter().copied().collect()
     }
 
-    /// Whether a block is among [`Store::unreadable`].
-    pub fn is_unreadable(&self, at: BlockRef) -> bool {
-        self.unreadable.0.lock().contains(&at)
+    /// Whether a block was noted.
+    pub fn contains(&self, at: BlockRef) -> bool {
+        self.0.lock().contains(&at)
     }
 
     /// A block was stored again.
-    pub fn forget_unreadable(&self, at: BlockRef) {
-        self.unreadable.0.lock().remove(&at);
+    pub fn forget(&self, at: BlockRef) {
+        self.0.lock().remove(&at);
     }
 }

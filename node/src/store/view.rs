@@ -1,6 +1,6 @@
 //! The state at the tip, as execution reads it.
 
-use alloy_primitives::{Address, B256, Bytes, KECCAK256_EMPTY, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     hash::BlockHash,
     state::{Account, StateView, ViewError, lthash::LtHash},
@@ -11,10 +11,9 @@ use chain_core::{
 use std::sync::Arc;
 
 use super::{
-    Store, StoreError,
-    kv::{Column, KvRead},
-    schema,
-    state::damaged,
+    Store,
+    column::Column,
+    read::{read_account, read_code, read_coin, read_node, read_slot},
 };
 
 /// The state at the tip of a [`Store`], unflushed changes included.
@@ -23,31 +22,10 @@ pub struct View<'a> {
     store: &'a Store,
 }
 
-impl<'a> View<'a> {
-    pub(super) fn new(store: &'a Store) -> Self {
-        Self { store }
-    }
-}
-
 impl Store {
-    /// Reads coins into the cache, faster than one by one. May be called from another thread while nothing is written.
-    ///
-    /// # Errors
-    /// See [`Store::load_headers`].
-    pub fn prefetch(&self, coins: &[OutPoint]) -> Result<(), StoreError> {
-        let unknown =
-            |outpoint: &&OutPoint| self.coins.get(outpoint).is_none() && !self.cache.coins.contains_key(*outpoint);
-        let mut wanted: Vec<OutPoint> = coins.iter().filter(unknown).copied().collect();
-        wanted.sort_unstable();
-        let keys: Vec<_> = wanted.iter().map(schema::coin_key).collect();
-        let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-        for (outpoint, value) in wanted.iter().zip(self.kv.get_many(Column::Coins, &keys)?) {
-            if let Some(value) = value {
-                let coin = schema::read_coin(&value).map_err(|_| damaged(Column::Coins))?;
-                self.cache.coins.insert(*outpoint, coin);
-            }
-        }
-        Ok(())
+    /// The state at the tip.
+    pub fn view(&self) -> View<'_> {
+        View { store: self }
     }
 }
 
@@ -131,38 +109,4 @@ impl NodeReader for View<'_> {
     fn node(&self, key: &NodeKey) -> Result<Option<Arc<Node>>, ViewError> {
         self.trie_node(key)
     }
-}
-
-/// A coin as it is on disk.
-pub(super) fn read_coin(kv: &(impl KvRead + ?Sized), outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
-    let value = kv.get(Column::Coins, &schema::coin_key(outpoint))?;
-    value.map(|value| schema::read_coin(&value).map_err(|_| damaged(Column::Coins))).transpose()
-}
-
-/// An account as it is on disk.
-pub(super) fn read_account(kv: &(impl KvRead + ?Sized), address: &Address) -> Result<Option<Account>, StoreError> {
-    let value = kv.get(Column::Accounts, address.as_slice())?;
-    value.map(|value| schema::read_account(&value).map_err(|_| damaged(Column::Accounts))).transpose()
-}
-
-/// A slot as it is on disk.
-pub(super) fn read_slot(kv: &(impl KvRead + ?Sized), address: &Address, slot: &U256) -> Result<U256, StoreError> {
-    let value = kv.get(Column::Storage, &schema::slot_key(address, slot))?;
-    value.map_or(Ok(U256::ZERO), |value| schema::read_slot(&value).map_err(|_| damaged(Column::Storage)))
-}
-
-/// Code as it is on disk. It is missing only from a damaged database.
-pub(super) fn read_code(kv: &(impl KvRead + ?Sized), hash: &B256) -> Result<Bytes, StoreError> {
-    if *hash == KECCAK256_EMPTY {
-        return Ok(Bytes::new());
-    }
-    let code = kv.get(Column::Code, hash.as_slice())?;
-    code.map(Bytes::from).ok_or_else(|| StoreError::Corrupt(format!("the code with hash {hash} is missing")))
-}
-
-/// A trie node as it is on disk.
-pub(super) fn read_node(kv: &(impl KvRead + ?Sized), key: &NodeKey) -> Result<Option<Arc<Node>>, StoreError> {
-    let value = kv.get(Column::Trie, &key.to_bytes())?;
-    let node = value.map(Node::from_bytes).transpose().map_err(|_| damaged(Column::Trie))?;
-    Ok(node.map(Arc::new))
 }

@@ -10,7 +10,7 @@ use super::{
     member::{Member, text},
     stop::Stop,
 };
-use crate::commands::CommandError;
+use crate::error::CommandError;
 
 /// Up to so many nodes, everybody is connected with everybody.
 const MESH: usize = 6;

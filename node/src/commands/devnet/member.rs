@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::stop::Stop;
-use crate::commands::{CommandError, call::call};
+use crate::{commands::call::call, error::CommandError};
 
 /// How long a node may take to answer after its start, and to end.
 const START: Duration = Duration::from_secs(60);

@@ -25,7 +25,7 @@ use self::{
     screen::Screen,
     stop::Stop,
 };
-use super::CommandError;
+use crate::error::CommandError;
 use crate::{cli::Devnet, config, signals::Signals, text::count};
 
 /// How often the table is drawn.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{fleet::Fleet, member::text};
-use crate::{commands::CommandError, text::count};
+use crate::{error::CommandError, text::count};
 
 /// How long all may take to stand at one tip.
 const AGREE: Duration = Duration::from_secs(60);

@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::fleet::{Row, shorten};
-use crate::terminal;
+use crate::output;
 
 /// Where things are shown.
 pub struct Screen {
@@ -20,7 +20,7 @@ pub struct Screen {
 impl Screen {
     /// The standard output, for people or for programs.
     pub fn new(json: bool) -> Self {
-        Self { terminal: !json && terminal::moves(&stdout()), json, last: String::new() }
+        Self { terminal: !json && output::moves(&stdout()), json, last: String::new() }
     }
 
     /// Makes room for a table of so many nodes.

@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-use crate::commands::CommandError;
+use crate::error::CommandError;
 
 /// A flag that is raised once.
 #[derive(Clone, Default)]

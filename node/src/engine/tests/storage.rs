@@ -167,7 +167,7 @@ fn a_deep_reorganisation_keeps_little_in_memory_answers_in_between_and_outlives_
         assert!(!actions.iter().any(|action| matches!(action, Action::Reply(7, _))), "nothing is decided");
         let new_tip = |action: &Action| matches!(action, Action::Publish(NodeEvent::NewTip { .. }));
         assert!(!actions.iter().any(new_tip), "nobody is told of a block in between");
-        assert!(kit.engine.store().stats().dirty_blocks <= DIRTY);
+        assert!(kit.engine.store().dirty_blocks() <= DIRTY);
         // Whoever asks in between is answered.
         let payment = kit.send(150 + slices, FEE);
         let answers = kit.engine.handle(Event::Transactions(vec![(9, Source::Local, Tx::from(&payment).0)]), kit.now);

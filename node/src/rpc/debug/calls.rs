@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::limit::Limit;
-use crate::rpc::eth_call::reason;
+use crate::rpc::eth::call::reason;
 
 /// Calls that are written down at most below each other: JSON deeper than that is read by nobody.
 const MOST_DEPTH: usize = 1_026;

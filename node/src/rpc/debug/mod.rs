@@ -21,21 +21,24 @@ use serde_json::{
 use std::time::Duration;
 
 use super::{
-    Context, Method,
-    call::{Call, Guard},
-    error::{RpcError, RpcResult, internal, invalid, not_found, over_limit, unavailable},
-    eth::state_after,
-    eth_call::{Asked, Trial, failed},
-    eth_fees::base_fee,
-    params::{Args, BlockTag, Object, Options, Param},
-    read::{body, header, read, resolve},
+    base::{
+        call::{Call, Guard},
+        context::Context,
+        error::{RpcError, RpcResult, internal, invalid, not_found, over_limit, unavailable},
+        fees::base_fee,
+        method::Method,
+        params::{Args, BlockTag, Object, Options, Param},
+        read::{header, receipts, resolve},
+        state::state_after,
+    },
+    eth::call::{CallRequest, Simulation, failed},
 };
-use crate::store::{BlockRef, Historic, Snapshot};
+use crate::store::{BlockRef, HistoricalState, Snapshot};
 use calls::Calls;
 use limit::Limit;
 use steps::{Steps, StepsConfig};
 
-pub(super) const METHODS: &[Method] = &[
+pub const METHODS: &[Method] = &[
     Method::raw("debug_traceTransaction", &["hash", "options"], trace_transaction).code(),
     Method::raw("debug_traceCall", &["transaction", "block", "options"], trace_call).code(),
     Method::raw("debug_traceBlockByNumber", &["block", "options"], trace_block_by_number).code(),
@@ -98,7 +101,7 @@ const OPTIONS: &[&str] = &[
 impl Tracer {
     fn read(args: &mut Args) -> RpcResult<Self> {
         let options = Options::new("options", args.optional()?, OPTIONS)?;
-        let flag = |name: &str| Ok::<_, super::RpcError>(options.get::<bool>(name)?.unwrap_or(false));
+        let flag = |name: &str| Ok::<_, RpcError>(options.get::<bool>(name)?.unwrap_or(false));
         let timeout = options.get::<Timeout>("timeout")?.map_or(TIMEOUT, |timeout| timeout.0);
         let call = args.call().within(timeout.min(MOST_TIMEOUT));
         let kind = match options.get::<String>("tracer")?.as_deref() {
@@ -175,29 +178,29 @@ enum Watch<'a, 'c> {
 }
 
 /// A block of the active chain with the accounts before it.
-struct Past {
+struct TraceBlock {
     at: BlockRef,
     block: Block,
     context: BlockContext,
-    before: Historic,
+    before: HistoricalState,
     senders: Vec<(u32, Address)>,
 }
 
-impl Past {
+impl TraceBlock {
     fn load(context: &Context, snapshot: Snapshot, at: BlockRef) -> RpcResult<Self> {
         let Some(below) = at.height.checked_sub(1) else {
             return Err(unavailable("the genesis block has no transactions to trace"));
         };
         let record = header(&snapshot, at)?;
-        let block = body(&snapshot, at)?;
-        let receipts = read(snapshot.receipts(at))?.unwrap_or_default();
+        let block = snapshot.body(at)?;
+        let senders = receipts(&snapshot, at)?.iter().map(|receipt| (receipt.position, receipt.sender)).collect();
         Ok(Self {
             at,
             block,
             context: BlockContext::new(context.genesis, at.height, base_fee(context, &record), &record.header)
                 .map_err(internal)?,
             before: state_after(snapshot, below, MOST_BELOW)?,
-            senders: receipts.iter().map(|receipt| (receipt.position, receipt.sender)).collect(),
+            senders,
         })
     }
 
@@ -210,7 +213,7 @@ impl Past {
         let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() else {
             return Err(internal(format!("block {} has no coinbase", self.at.hash)));
         };
-        let mut replay = read(Replay::begin(&context.spec, &self.context, &self.before, coinbase.beneficiary))?;
+        let mut replay = Replay::begin(&context.spec, &self.context, &self.before, coinbase.beneficiary)?;
         let mut traces = Vec::new();
         let mut left = MOST_BYTES;
         for (position, transaction) in (0..).zip(&self.block.transactions) {
@@ -264,10 +267,10 @@ fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValu
     let txid: TxId = args.required()?;
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
-    let place = read(snapshot.transaction(&txid))?
-        .ok_or_else(|| not_found(format!("transaction {txid} is not on the chain")))?;
-    let past = Past::load(context, snapshot, place.block)?;
-    let traced = past.trace(context, &tracer, Some(place.position))?.pop();
+    let place =
+        snapshot.transaction(&txid)?.ok_or_else(|| not_found(format!("transaction {txid} is not on the chain")))?;
+    let block = TraceBlock::load(context, snapshot, place.block)?;
+    let traced = block.trace(context, &tracer, Some(place.position))?.pop();
     let traced = traced.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))?;
     Ok(traced.result)
 }
@@ -276,7 +279,7 @@ fn trace_block(context: &Context, tag: BlockTag, mut args: Args) -> RpcResult<Bo
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
     let at = resolve(context, &snapshot, tag)?.ok_or_else(|| not_found("no such block on the active chain"))?;
-    let traces = Past::load(context, snapshot, at)?.trace(context, &tracer, None)?;
+    let traces = TraceBlock::load(context, snapshot, at)?.trace(context, &tracer, None)?;
     to_raw_value(&traces).map_err(internal)
 }
 
@@ -291,12 +294,12 @@ fn trace_block_by_hash(context: &Context, mut args: Args) -> RpcResult<Box<RawVa
 }
 
 fn trace_call(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
-    let mut asked = Asked::read(context, &mut args)?;
-    let trial = Trial::new(context, &mut args, &mut asked)?;
-    let gas_limit = asked.fields.gas_limit;
+    let mut request = CallRequest::read(context, &mut args)?;
+    let simulation = Simulation::new(context, &mut args, &mut request)?;
+    let gas_limit = request.fields.gas_limit;
     let tracer = Tracer::read(&mut args)?;
     tracer.trace(MOST_BYTES, gas_limit, |watch| match watch {
-        Watch::Steps(steps) => trial.watch(&asked, gas_limit, steps),
-        Watch::Calls(calls) => trial.watch(&asked, gas_limit, calls),
+        Watch::Steps(steps) => simulation.watch(&request, gas_limit, steps),
+        Watch::Calls(calls) => simulation.watch(&request, gas_limit, calls),
     })
 }

@@ -6,15 +6,15 @@ use jsonrpsee::{
         BatchResponseBuilder, MethodResponse,
         middleware::rpc::{Batch, BatchEntry, Notification, Request, RpcServiceT},
     },
-    types::{ErrorCode, ErrorObject, ErrorObjectOwned, Extensions, Id},
+    types::{ErrorCode, ErrorObject, Extensions, Id},
 };
 use std::sync::Arc;
 use tower::Layer;
 
 use super::session::{InFlight, Session};
 use crate::rpc::{
-    absent,
-    error::{LIMIT, RpcError},
+    base::error::{RpcError, over_limit},
+    table::absent,
 };
 
 /// Makes a [`Meter`] around each connection's service.
@@ -139,13 +139,7 @@ fn length(request: &Request<'_>) -> usize {
 }
 
 fn begin(session: Option<&Arc<Session>>, bytes: usize) -> Result<Option<InFlight>, RpcError> {
-    let busy = || {
-        ErrorObjectOwned::owned(
-            LIMIT,
-            "too many requests of this connection are in flight: wait for answers",
-            None::<()>,
-        )
-    };
+    let busy = || over_limit("too many requests of this connection are in flight: wait for answers");
     session.map(|session| session.begin(bytes).ok_or_else(busy)).transpose()
 }
 

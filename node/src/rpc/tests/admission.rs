@@ -12,15 +12,13 @@ use tokio::net::TcpListener;
 use chain_core::{spec::ChainSpec, state::StateView};
 
 use crate::rpc::{
-    Lanes, TABLES,
+    HttpLimits, Lanes,
     access::{Scope, Secrets},
-    call::Call,
-    error::RpcError,
-    history::account_history,
+    base::{call::Call, error::RpcError, params::Args, render},
+    chain::history::account_history,
+    dispatch::run,
     lanes::{Lane, Who},
-    params::Args,
-    serve,
-    server::HttpLimits,
+    serve, table,
     testing::{TestNode, contract, dev_coin_key, methods_for, transfer},
 };
 use crate::{dev::ACCOUNTS, store::StoreConfig};
@@ -30,9 +28,9 @@ const LOOP: &str = "0x5b5f56";
 
 /// What a method answers to a call with this much time.
 fn answer(node: &TestNode, name: &str, params: &Value, call: Call) -> Result<(), RpcError> {
-    let method = TABLES.iter().copied().flatten().find(|method| method.name == name).unwrap();
+    let method = table::all().map(|(_, method)| method).find(|method| method.name == name).unwrap();
     let text = params.to_string();
-    crate::rpc::run(method, &Params::new(Some(&text)), &node.context, call).map(drop)
+    run(method, &Params::new(Some(&text)), &node.context, call).map(drop)
 }
 
 #[test]
@@ -275,7 +273,7 @@ fn the_work_of_a_chain_is_read_with_its_header_and_asked_of_nobody() {
         .iter()
         .map(|hash| {
             let info = node.wait(node.context.engine.header(hash.as_str().unwrap().parse().unwrap())).unwrap().unwrap();
-            crate::rpc::render::word(info.work)
+            render::word(info.work)
         })
         .collect();
     assert_eq!(node.call("chain_getInfo", json!([]))["chainWork"], work[3]);

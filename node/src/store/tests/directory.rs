@@ -7,7 +7,9 @@ use std::sync::Arc;
 use super::lab::{Lab, config, loose_header, spec};
 use crate::store::{
     BlockRef, HeaderRecord, Store, StoreConfig, StoreError, Verdict,
-    kv::{Batch, Column, Durability, Kv, KvRead},
+    batch::Batch,
+    column::Column,
+    kv::{Durability, Kv, KvRead},
     memory::{Faults, MemoryKv},
     schema::{self, Identity},
 };

@@ -16,11 +16,12 @@ use super::{
 };
 use crate::store::{
     Store, StoreConfig, StoreError, Survey, blockdata,
-    kv::{Column, KeyRange, Order},
+    column::Column,
+    kv::{KeyRange, Order},
     memory::{Faults, MemoryKv},
+    read::{read_account, read_coin},
     rocks::RocksKv,
     schema,
-    view::{read_account, read_coin},
 };
 
 /// The chain at each flush.

@@ -20,7 +20,8 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use crate::store::{
     BlockRef, HeaderRecord, Store, StoreConfig, Totals, Verdict,
-    kv::{Column, KeyRange, KvRead, Order},
+    column::Column,
+    kv::{KeyRange, KvRead, Order},
     schema,
 };
 

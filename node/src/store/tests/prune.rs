@@ -5,7 +5,7 @@ use std::{fs, path::Path, sync::Arc};
 use super::lab::{Lab, config, rows, spec};
 use crate::store::{
     BlockRef, Store, StoreConfig, StoreError, Survey, Verdict,
-    kv::Column,
+    column::Column,
     memory::{Faults, MemoryKv},
 };
 

@@ -20,8 +20,10 @@ use std::{hint::black_box, time::Duration, time::Instant};
 use super::lab::{config, loose_header, spec};
 use crate::store::{
     BlockRef, Store, StoreConfig,
+    batch::Batch,
+    column::Column,
     commit::Commit,
-    kv::{Batch, Column, Durability, Kv},
+    kv::{Durability, Kv},
     rocks::RocksKv,
     schema,
 };
@@ -206,9 +208,8 @@ fn blocks_between_flushes(name: &str, config: &StoreConfig, every: usize, cold: 
     let wall = clock.elapsed().as_secs_f64() * 1e6 / blocks as f64;
     println!(
         "{name:20} read {read:6.0}  connect {connect:6.0}  flush {flush:6.0}  = {own:6.0} us CPU a block, {process:6.0} with \
-         background, {wall:6.0} wall; {:5.2} us a coin operation; {} rows",
+         background, {wall:6.0} wall; {:5.2} us a coin operation",
         own / 5_000.0,
-        store.stats().rows / (blocks as u64 + 151),
     );
 }
 
@@ -328,7 +329,7 @@ fn opening_a_chain_of_100_000_blocks() {
         }
     }
     store.flush().unwrap();
-    println!("connected in {:.1} s; {:?}", clock.elapsed().as_secs_f64(), store.stats());
+    println!("connected in {:.1} s", clock.elapsed().as_secs_f64());
     drop(store);
     for _ in 0..2 {
         let (clock, cpu) = (Instant::now(), Cpu::now());
@@ -366,16 +367,14 @@ fn memory_over_many_full_blocks() {
         }
         factory.coins.truncate(100_000);
         if number % 200 == 0 {
-            let stats = store.stats();
             println!(
-                "block {number}: {} MiB resident; dirty {}, clean {}, database {}",
+                "block {number}: {} MiB resident; dirty {}, clean {}",
                 resident(),
-                stats.dirty_bytes >> 20,
-                stats.cache_bytes >> 20,
-                stats.database_memory >> 20
+                store.dirty_bytes() >> 20,
+                store.cache_bytes() >> 20
             );
         }
     }
     let (own, process) = cpu.since(3_000);
-    println!("{own:.0} us CPU a block, {process:.0} with background, {:?}; {:?}", clock.elapsed(), store.stats());
+    println!("{own:.0} us CPU a block, {process:.0} with background, {:?}", clock.elapsed());
 }

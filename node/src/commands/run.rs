@@ -1,0 +1,316 @@
+//! `cairn-node run`: puts store, engine, miner and RPC together, and takes them apart again.
+
+use chain_core::{spec::ChainSpec, transaction::coin::Lock};
+use std::{
+    io::ErrorKind,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, sync::Notify, time::timeout};
+
+use super::banner;
+use crate::{
+    config::Config,
+    disk,
+    engine::EngineHandle,
+    error::CommandError,
+    mining::{Mining, Saved},
+    net::{self, NetHandle},
+    open::{Opened, open},
+    report::report,
+    rpc::{
+        self, Context, NodeInfo,
+        access::{self, Cookie, Secrets},
+    },
+    saved_pool,
+    signals::Signals,
+    tasks::Tasks,
+};
+
+/// Runs the node until a signal, `admin_stop` or a failure of its storage.
+///
+/// # Errors
+/// [`CommandError`].
+pub fn run(config: Config) -> Result<(), CommandError> {
+    let saved = saved_payout(&config)?;
+    if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved.is_none() {
+        return Err(CommandError::NobodyToPay);
+    }
+    // Before the store: a port in use leaves no new directory behind.
+    let listener = listen(config.rpc)?;
+    let opened = open(&config)?;
+    opened.runtime().block_on(serve(&config, &opened, saved, listener))
+}
+
+/// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
+fn pays_nobody(spec: &ChainSpec) -> bool {
+    ["local", "dev"].contains(&spec.name.as_str())
+}
+
+/// On a development chain its funded coin address is paid, whose key everybody has.
+fn dev_payout(config: &Config) -> Option<Lock> {
+    config.spec.alloc_coins.first().filter(|_| config.dev).map(|output| output.lock)
+}
+
+fn payout_file(config: &Config) -> Option<PathBuf> {
+    config.datadir.as_ref().map(|path| path.join("payout.json"))
+}
+
+/// What an earlier run was told, unless this one is told something else.
+fn saved_payout(config: &Config) -> Result<Option<Saved>, CommandError> {
+    let told = config.payout.or_else(|| dev_payout(config));
+    match payout_file(config).filter(|_| told.is_none()) {
+        Some(file) => Ok(Saved::load(&file, &config.spec.hrp)?),
+        None => Ok(None),
+    }
+}
+
+async fn serve(
+    config: &Config,
+    opened: &Opened,
+    saved: Option<Saved>,
+    listener: std::net::TcpListener,
+) -> Result<(), CommandError> {
+    let mut signals = Signals::take().map_err(CommandError::io("receive signals"))?;
+    let listener = TcpListener::from_std(listener).map_err(CommandError::io("listen"))?;
+    let address = listener.local_addr().unwrap_or(config.rpc);
+    let (_cookie, secrets) = secrets(config, address)?;
+    if let Some(warning) = open_to_others(config, address) {
+        tracing::warn!("{warning}");
+    }
+    let network = join_network(config, opened).await?;
+    let mining = Arc::new(Mining::new(
+        opened.engine.clone(),
+        &config.spec.hrp,
+        payout_file(config),
+        config.payout.or_else(|| dev_payout(config)).or(saved.map(|saved| saved.lock)),
+        config.beneficiary.or(saved.map(|saved| saved.account)),
+        config.threads,
+    ));
+    let stop = Arc::new(Notify::new());
+    let context = Arc::new(Context {
+        spec: config.spec.clone(),
+        genesis: opened.genesis,
+        engine: opened.engine.clone(),
+        reader: opened.reader.clone(),
+        network: network.clone(),
+        mining: mining.clone(),
+        templates: rpc::Templates::default(),
+        lanes: rpc::Lanes::default(),
+        node: node_info(config, address, stop.clone()),
+        runtime: opened.runtime().handle().clone(),
+    });
+    let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone(), secrets);
+    let interval = Duration::from_secs(config.spec.target_interval.into());
+    let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
+    let mut tasks = start_tasks(config, &mining, network.clone());
+    let pool_file = config.datadir.as_deref().map(saved_pool::file);
+    if let Some(file) = pool_file.clone() {
+        tokio::spawn(load_pool(opened.engine.clone(), file));
+    }
+    match network.clone().filter(|_| syncs_first(&config.spec)) {
+        Some(network) if config.mine => drop(tokio::spawn(start_mining(mining.clone(), network))),
+        None if config.mine => mining.start(None),
+        _ => {}
+    }
+    banner::print(&context, config).await;
+    let failed = opened.engine.failed();
+    let outcome = tokio::select! {
+        // An engine that has failed ends the others, too: its reason comes first.
+        biased;
+        name = signals.next() => { tracing::info!("{name}: stopping"); Ok(()) }
+        () = stop.notified() => { tracing::info!("admin_stop: stopping"); Ok(()) }
+        reason = failed => Err(CommandError::Stopped(reason)),
+        reason = tasks.ended() => Err(CommandError::Stopped(reason)),
+    };
+    signals.force();
+    // The engine still runs: what was asked is answered, `admin_stop` among it.
+    rpc::finish(server).await;
+    mining.stop();
+    leave(network, pool_file, &opened.engine).await;
+    opened.engine.shutdown().await;
+    // It ends with the engine, after a line on the last blocks.
+    let _ = timeout(Duration::from_secs(2), reporter).await;
+    let info = opened.engine.chain_info();
+    tracing::info!(height = info.height, hash = %info.hash, "stopped");
+    outcome.and(opened.outcome())
+}
+
+/// Starts what is to run as long as the node does.
+fn start_tasks(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>) -> Tasks {
+    let mut tasks = Tasks::default();
+    tasks.spawn("the miner", mining.clone().drive());
+    if let Some(network) = network {
+        tasks.spawn("the network", async move { network.ended().await });
+    }
+    if let Some(folder) = config.datadir.clone() {
+        tasks.spawn("the watch over the disk", disk::watch(folder.clone()));
+        tasks.spawn_watch("the watch over the data directory", disk::removed(folder));
+    }
+    if config.dev {
+        mining.set_automine(true);
+        tasks.spawn("automatic mining", mining.clone().automine());
+    }
+    tasks
+}
+
+/// Ends the network and keeps the mempool, while the engine still runs.
+async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, engine: &EngineHandle) {
+    if let Some(network) = network {
+        network.stop().await;
+    }
+    if let Some(file) = pool_file {
+        save_pool(engine, &file).await;
+    }
+}
+
+fn node_info(config: &Config, address: SocketAddr, stop: Arc<Notify>) -> NodeInfo {
+    NodeInfo {
+        datadir: config.datadir.clone(),
+        url: format!("http://{address}"),
+        started: Instant::now(),
+        namespaces: namespaces(config, address),
+        index: config.index,
+        stop,
+    }
+}
+
+/// Whether a node of this chain looks for others' blocks before it mines its own. On the public chains, blocks on an old
+/// tip are work for nothing.
+fn syncs_first(spec: &ChainSpec) -> bool {
+    ["main", "test"].contains(&spec.name.as_str())
+}
+
+async fn start_mining(mining: Arc<Mining>, network: NetHandle) {
+    network.has_tried_to_sync().await;
+    if network.peer_count() == 0 {
+        tracing::warn!("no peers were found: mining alone; others may know a longer chain");
+    }
+    mining.start(None);
+}
+
+async fn join_network(config: &Config, opened: &Opened) -> Result<Option<NetHandle>, CommandError> {
+    match &config.network {
+        Some(network) => Ok(Some(net::start(network.clone(), opened.engine.clone()).await?)),
+        None => Ok(None),
+    }
+}
+
+async fn save_pool(engine: &EngineHandle, file: &Path) {
+    match saved_pool::save(engine, file).await {
+        Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
+        Err(error) => tracing::warn!("cannot save the mempool to {}: {error}", file.display()),
+    }
+}
+
+async fn load_pool(engine: EngineHandle, file: PathBuf) {
+    match saved_pool::load(engine, &file).await {
+        0 => {}
+        transactions => tracing::info!(transactions, "took back the mempool of the last run"),
+    }
+}
+
+fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
+    let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => CommandError::PortInUse(address),
+        _ => CommandError::Listen { address, reason: error.to_string() },
+    })?;
+    listener.set_nonblocking(true).map_err(CommandError::io("listen"))?;
+    Ok(listener)
+}
+
+/// Makes this run's secrets. The cookie's files go when it is dropped.
+fn secrets(config: &Config, address: SocketAddr) -> Result<(Cookie, Secrets), CommandError> {
+    let mut cookie = Cookie::create().map_err(CommandError::io("make a cookie"))?;
+    if let Some(file) = &config.cookie {
+        let failed =
+            CommandError::io(format!("write the cookie {} (choose another with --http.cookie)", file.display()));
+        cookie.write(file.clone()).map_err(failed)?;
+    }
+    // Programs of this user look here; without it they are given --cookie.
+    if let Some(file) = well_known(address)
+        && let Err(error) = cookie.write(file.clone())
+    {
+        tracing::warn!("cannot write the cookie to {}: {error}; clients need --cookie FILE", file.display());
+    }
+    let secrets = Secrets::default().with_cookie(cookie.content());
+    match &config.mining_token {
+        Some(file) => {
+            let failed = CommandError::io(format!("use the mining token {}", file.display()));
+            let token = access::mining_token(file).map_err(failed)?;
+            Ok((cookie, secrets.with_mining(&token)))
+        }
+        None => Ok((cookie, secrets)),
+    }
+}
+
+/// Where programs of this user look for the cookie of a node that listens here; `None` if they are given it. The file has the
+/// name of the port: beside a node on another address, another user may listen on that port of loopback, and would be sent it.
+fn well_known(address: SocketAddr) -> Option<PathBuf> {
+    let ip = address.ip();
+    if ip.is_loopback() || ip.is_unspecified() { cairn_client::well_known(address.port()) } else { None }
+}
+
+/// What to say of an RPC that is not for this machine alone.
+fn open_to_others(config: &Config, address: SocketAddr) -> Option<String> {
+    (!address.ip().is_loopback()).then(|| {
+        format!(
+            "the RPC on {address} answers everybody who reaches it, unencrypted: {} may be called. Keep it behind a firewall",
+            namespaces(config, address).join(", ")
+        )
+    })
+}
+
+/// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.
+fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
+    let all = || rpc::namespaces().map(str::to_owned);
+    let serves_miners = |name: &String| name == "miner" && config.mining_token.is_some();
+    let mut names: Vec<String> = match &config.api {
+        Some(names) => names.clone(),
+        None if address.ip().is_loopback() => all().collect(),
+        None => {
+            all().filter(|name| !["admin", "debug", "miner"].contains(&name.as_str()) || serves_miners(name)).collect()
+        }
+    };
+    names.retain(|name| name != "dev" || config.dev);
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Settings;
+
+    fn warning(address: &str, settings: Settings) -> Option<String> {
+        open_to_others(&settings.resolve().expect("the settings are sound"), address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn an_rpc_that_others_reach_is_warned_of_with_what_they_may_call() {
+        for here in ["127.0.0.1:8545", "127.8.0.1:1", "[::1]:8545"] {
+            assert_eq!(warning(here, Settings::default()), None, "{here}");
+        }
+        for open in ["0.0.0.0:8545", "[::]:8545", "192.168.1.2:8545"] {
+            let expected = format!(
+                "the RPC on {open} answers everybody who reaches it, unencrypted: chain, coin, eth, net, txpool, web3 may be \
+                 called. Keep it behind a firewall"
+            );
+            assert_eq!(warning(open, Settings::default()), Some(expected));
+        }
+        let mut named = Settings::default();
+        named.http.api = Some(vec!["eth".to_owned(), "admin".to_owned()]);
+        assert!(warning("0.0.0.0:1", named).is_some_and(|said| said.contains(": eth, admin may be called")));
+    }
+
+    #[test]
+    fn a_cookie_is_left_for_programs_of_this_machine_only_where_the_node_has_its_port() {
+        for address in ["127.0.0.1:8545", "0.0.0.0:8545", "[::1]:8545", "[::]:8545"] {
+            assert_eq!(well_known(address.parse().unwrap()), cairn_client::well_known(8545), "{address}");
+        }
+        for address in ["192.168.1.2:8545", "10.0.0.1:8545", "[2001:db8::1]:8545"] {
+            assert_eq!(well_known(address.parse().unwrap()), None, "{address}");
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What the methods work with.
+
+use chain_core::{hash::BlockHash, spec::ChainSpec};
+use std::{path::PathBuf, sync::Arc, time::Instant};
+use tokio::{runtime::Handle, sync::Notify};
+
+use super::error::{RpcError, RpcResult};
+use crate::{
+    engine::EngineHandle,
+    mining::Mining,
+    net::NetHandle,
+    rpc::{lanes::Lanes, miner::Templates},
+    store::{Reader, Snapshot},
+};
+
+/// What the methods work with.
+pub struct Context {
+    /// The chain.
+    pub spec: ChainSpec,
+    /// Hash of its genesis block.
+    pub genesis: BlockHash,
+    /// The engine.
+    pub engine: EngineHandle,
+    /// The store.
+    pub reader: Reader,
+    /// The network, if the node takes part in it.
+    pub network: Option<NetHandle>,
+    /// The miner of this process.
+    pub mining: Arc<Mining>,
+    /// Templates given to miners, until they are too old.
+    pub templates: Templates,
+    /// Who may run now.
+    pub lanes: Lanes,
+    /// About this process.
+    pub node: NodeInfo,
+    /// Where futures of the engine are waited for.
+    pub runtime: Handle,
+}
+
+/// About the process that serves the RPC.
+#[derive(Clone, Debug)]
+pub struct NodeInfo {
+    /// Where its data is; `None` in memory.
+    pub datadir: Option<PathBuf>,
+    /// Where its RPC is.
+    pub url: String,
+    /// When it started.
+    pub started: Instant,
+    /// Namespaces that are served.
+    pub namespaces: Vec<String>,
+    /// Whether indexes are kept.
+    pub index: bool,
+    /// Asks the node to stop.
+    pub stop: Arc<Notify>,
+}
+
+impl Context {
+    /// The state of the last flush.
+    pub fn snapshot(&self) -> RpcResult<Snapshot> {
+        Ok(self.reader.snapshot()?)
+    }
+
+    /// Waits for an answer of the engine or the network.
+    pub fn ask<T, E: Into<RpcError>>(&self, request: impl Future<Output = Result<T, E>>) -> RpcResult<T> {
+        self.wait(request).map_err(Into::into)
+    }
+
+    /// Waits for a future on this blocking thread.
+    pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+}

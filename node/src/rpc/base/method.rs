@@ -1,0 +1,97 @@
+//! One method as its namespace's table has it: name, parameters, handler, and what it costs the node.
+
+use futures::future::BoxFuture;
+use serde::Serialize;
+use serde_json::{Value, value::RawValue};
+use std::{sync::Arc, time::Duration};
+
+use super::{context::Context, error::RpcResult, params::Args};
+use crate::rpc::{access::Scope, lanes::Lane};
+
+/// What a method does.
+pub enum Handler {
+    /// Runs on a blocking thread.
+    Value(fn(&Context, Args) -> RpcResult<Value>),
+    /// Returns text, since a tree of [`Value`]s takes many times the memory.
+    Raw(fn(&Context, Args) -> RpcResult<Box<RawValue>>),
+    /// Waits for something to happen, without a thread.
+    Wait(fn(Arc<Context>, Args, Scope) -> BoxFuture<'static, RpcResult<Value>>),
+}
+
+/// The result of a call.
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// A tree.
+    Value(Value),
+    /// Its text.
+    Raw(Box<RawValue>),
+}
+
+/// One method.
+pub struct Method {
+    /// Its name, with the namespace.
+    pub name: &'static str,
+    /// Names of its parameters, in order.
+    pub params: &'static [&'static str],
+    /// What it does.
+    pub handler: Handler,
+    /// How long it may take.
+    pub most: Duration,
+    lane: Lane,
+}
+
+/// How long a call may take, if its row says nothing else.
+const MOST: Duration = Duration::from_secs(30);
+
+impl Method {
+    /// A row of a namespace's table.
+    pub const fn new(
+        name: &'static str,
+        params: &'static [&'static str],
+        handler: fn(&Context, Args) -> RpcResult<Value>,
+    ) -> Self {
+        Self { name, params, handler: Handler::Value(handler), lane: Lane::Light, most: MOST }
+    }
+
+    /// A row of a method whose results are large.
+    pub const fn raw(
+        name: &'static str,
+        params: &'static [&'static str],
+        handler: fn(&Context, Args) -> RpcResult<Box<RawValue>>,
+    ) -> Self {
+        Self { name, params, handler: Handler::Raw(handler), lane: Lane::Read, most: MOST }
+    }
+
+    /// A row of a method that waits for something to happen.
+    pub const fn waits(
+        name: &'static str,
+        params: &'static [&'static str],
+        handler: fn(Arc<Context>, Args, Scope) -> BoxFuture<'static, RpcResult<Value>>,
+    ) -> Self {
+        Self { name, params, handler: Handler::Wait(handler), lane: Lane::Light, most: MOST }
+    }
+
+    /// Reads much, so that only a few run at a time.
+    pub const fn reads(self) -> Self {
+        Self { lane: Lane::Read, ..self }
+    }
+
+    /// Runs code, so that only a few run at a time.
+    pub const fn code(self) -> Self {
+        Self { lane: Lane::Code, ..self }
+    }
+
+    /// May take so many seconds.
+    pub const fn within(self, seconds: u64) -> Self {
+        Self { most: Duration::from_secs(seconds), ..self }
+    }
+
+    /// Where it waits for its turn; the operator's methods have a lane of their own.
+    pub fn lane(&self) -> Lane {
+        match self.name.split('_').next() {
+            Some("admin" | "miner") => Lane::Operator,
+            _ => self.lane,
+        }
+    }
+}

@@ -1,0 +1,507 @@
+//! Strict reading of parameters: whatever is odd answers -32602 with the parameter's name.
+
+use alloy_primitives::{Address, B256, U256};
+use chain_core::{
+    address,
+    hash::{BlockHash, TxId},
+    transaction::coin::Lock,
+    units::Height,
+};
+use jsonrpsee::types::Params;
+use serde_json::{Map, Value};
+
+use super::{
+    call::Call,
+    error::{RpcError, RpcResult, invalid},
+};
+
+/// The parameters of one call, taken one after the other. Positional and named parameters look the same from here.
+#[derive(Debug)]
+pub struct Args {
+    names: &'static [&'static str],
+    values: std::vec::IntoIter<Value>,
+    taken: usize,
+    call: Call,
+}
+
+impl Args {
+    /// Reads the parameters of a method that knows these names, in this order.
+    ///
+    /// # Errors
+    /// -32602 for surplus or unknown parameters, and for JSON that is neither an array nor an object.
+    pub fn new(params: &Params<'_>, names: &'static [&'static str], call: Call) -> RpcResult<Self> {
+        let value = match params.as_str() {
+            None | Some("") => Value::Null,
+            Some(text) => serde_json::from_str(text).map_err(|error| invalid(format!("parameters: {error}")))?,
+        };
+        let values = match value {
+            Value::Null => Vec::new(),
+            Value::Array(values) if values.len() > names.len() => {
+                return Err(invalid(format!("expected at most {} parameters, got {}", names.len(), values.len())));
+            }
+            Value::Array(values) => values,
+            Value::Object(map) => by_name(map, names)?,
+            _ => return Err(invalid("parameters: expected an array or an object")),
+        };
+        Ok(Self { names, values: values.into_iter(), taken: 0, call })
+    }
+
+    /// The call that they belong to.
+    pub fn call(&self) -> Call {
+        self.call.clone()
+    }
+
+    /// The next parameter.
+    ///
+    /// # Errors
+    /// -32602 if it is missing, `null` or malformed.
+    pub fn required<T: Param>(&mut self) -> RpcResult<T> {
+        let name = self.next_name();
+        self.optional()?.ok_or_else(|| invalid(format!("{name}: missing, expected {}", T::EXPECTED)))
+    }
+
+    /// The next parameter, which may be left out or `null`.
+    ///
+    /// # Errors
+    /// -32602 if it is malformed.
+    pub fn optional<T: Param>(&mut self) -> RpcResult<Option<T>> {
+        let name = self.next_name();
+        self.taken += 1;
+        match self.values.next() {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => parse(name, &value).map(Some),
+        }
+    }
+
+    fn next_name(&self) -> &'static str {
+        self.names.get(self.taken).copied().unwrap_or("parameter")
+    }
+}
+
+fn by_name(mut map: Map<String, Value>, names: &[&str]) -> RpcResult<Vec<Value>> {
+    let values = names.iter().map(|name| map.remove(*name).unwrap_or(Value::Null)).collect();
+    match map.keys().next() {
+        Some(unknown) => Err(unknown_name(unknown, names)),
+        None => Ok(values),
+    }
+}
+
+fn unknown_name(unknown: &str, names: &[&str]) -> RpcError {
+    let unknown: String = unknown.chars().take(40).collect();
+    match names {
+        [] => invalid(format!("unknown parameter {unknown:?}, this method takes none")),
+        _ => invalid(format!("unknown parameter {unknown:?}, expected one of {}", names.join(", "))),
+    }
+}
+
+fn parse<T: Param>(name: &str, value: &Value) -> RpcResult<T> {
+    T::parse(value).ok_or_else(|| invalid(format!("{name}: expected {}, got {}", T::EXPECTED, shorten(value))))
+}
+
+/// At most 60 characters of a value, for messages.
+fn shorten(value: &Value) -> String {
+    let text = match value {
+        Value::Array(items) => return format!("an array of {}", items.len()),
+        Value::Object(_) => return "an object".to_owned(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(60) {
+        Some((at, _)) => format!("{}...", &text[..at]),
+        None => text,
+    }
+}
+
+/// An object of options: each may be left out, unknown names are refused.
+pub struct Options {
+    name: &'static str,
+    map: Map<String, Value>,
+}
+
+impl Options {
+    /// Takes an object apart whose keys must be among `names`. No object at all is an empty one.
+    ///
+    /// # Errors
+    /// -32602 for unknown keys.
+    pub fn new(name: &'static str, object: Option<Object>, names: &[&str]) -> RpcResult<Self> {
+        let map = object.map(|object| object.0).unwrap_or_default();
+        match map.keys().find(|key| !names.contains(&key.as_str())) {
+            Some(unknown) => Err(unknown_name(unknown, names)),
+            None => Ok(Self { name, map }),
+        }
+    }
+
+    /// As [`Options::new`], but ignores keys that are not known: for Ethereum's transaction objects, to which libraries add
+    /// fields that mean nothing here.
+    pub fn lenient(name: &'static str, object: Object) -> Self {
+        Self { name, map: object.0 }
+    }
+
+    /// An option, if it is there and not `null`.
+    ///
+    /// # Errors
+    /// -32602 if it is malformed.
+    pub fn get<T: Param>(&self, key: &str) -> RpcResult<Option<T>> {
+        match self.map.get(key) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => parse(&format!("{}.{key}", self.name), value).map(Some),
+        }
+    }
+}
+
+/// A type that a parameter can have.
+pub trait Param: Sized {
+    /// What to call it in errors.
+    const EXPECTED: &'static str;
+
+    /// Reads it; `None` if it is anything else.
+    fn parse(value: &Value) -> Option<Self>;
+}
+
+/// A JSON object, to be read through [`Options`].
+pub struct Object(pub Map<String, Value>);
+
+/// Any JSON value.
+pub struct Any(pub Value);
+
+/// Ethereum's QUANTITY: `0x`, no leading zeros.
+pub struct Quantity(pub u64);
+
+/// A QUANTITY of up to 256 bits.
+pub struct BigQuantity(pub U256);
+
+/// Ethereum's DATA: `0x` and pairs of digits.
+pub struct Data(pub Vec<u8>);
+
+/// Bytes in hex, with or without `0x`.
+pub struct HexBytes(pub Vec<u8>);
+
+/// A height, or the hash of a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockName {
+    /// By height on the active chain.
+    Height(Height),
+    /// By hash, on any branch.
+    Hash(BlockHash),
+}
+
+/// Ethereum's names of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BlockTag {
+    /// By number on the active chain.
+    Number(u64),
+    /// By hash.
+    Hash(BlockHash),
+    /// The genesis block.
+    Earliest,
+    /// The tip.
+    Latest,
+    /// The block at the spec's safe depth.
+    Safe,
+    /// The block at the spec's finalized depth.
+    Finalized,
+    /// The tip, mempool included where that means something.
+    Pending,
+}
+
+/// One address or several, as texts.
+pub struct Addresses(pub Vec<String>);
+
+/// Most addresses in one call.
+pub const MAX_ADDRESSES: usize = 1_000;
+
+/// The lock that a coin address of the chain stands for.
+///
+/// # Errors
+/// -32602 for anything else.
+pub fn lock_of(hrp: &str, text: &str) -> RpcResult<Lock> {
+    address::parse_coin_address(hrp, text).map_err(|error| invalid(format!("address: {error}")))
+}
+
+impl Addresses {
+    /// The locks that they stand for, each once.
+    ///
+    /// # Errors
+    /// See [`lock_of`].
+    pub fn locks(&self, hrp: &str) -> RpcResult<Vec<Lock>> {
+        let mut locks = Vec::with_capacity(self.0.len());
+        for text in &self.0 {
+            let lock = lock_of(hrp, text)?;
+            if !locks.contains(&lock) {
+                locks.push(lock);
+            }
+        }
+        Ok(locks)
+    }
+}
+
+fn digits(text: &str) -> Option<&str> {
+    text.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
+}
+
+fn quantity_digits(value: &Value) -> Option<&str> {
+    let digits = digits(value.as_str()?)?;
+    let canonical = digits == "0" || !digits.is_empty() && !digits.starts_with('0');
+    canonical.then_some(digits)
+}
+
+/// A whole number as JSON integer or decimal string.
+fn whole(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+macro_rules! param {
+    ($type:ty, $expected:literal, |$value:ident| $read:expr) => {
+        impl Param for $type {
+            const EXPECTED: &'static str = $expected;
+
+            fn parse($value: &Value) -> Option<Self> {
+                $read
+            }
+        }
+    };
+}
+
+param!(bool, "true or false", |value| value.as_bool());
+param!(String, "a string", |value| value.as_str().map(str::to_owned));
+param!(u64, "an integer from 0 to 2^64-1", |value| whole(value));
+param!(u32, "an integer from 0 to 2^32-1", |value| u32::try_from(whole(value)?).ok());
+param!(Object, "an object", |value| value.as_object().cloned().map(Object));
+param!(Any, "a value", |value| Some(Self(value.clone())));
+param!(Quantity, "a quantity such as \"0x1b4\"", |value| u64::from_str_radix(quantity_digits(value)?, 16)
+    .ok()
+    .map(Self));
+param!(BigQuantity, "a quantity such as \"0x1b4\" of at most 256 bits", |value| {
+    U256::from_str_radix(quantity_digits(value).filter(|digits| digits.len() <= 64)?, 16).ok().map(Self)
+});
+param!(Data, "bytes as \"0x\" and pairs of hexadecimal digits", |value| {
+    hex::decode(digits(value.as_str()?)?).ok().map(Self)
+});
+param!(HexBytes, "bytes as pairs of hexadecimal digits", |value| {
+    let text = value.as_str()?;
+    hex::decode(text.strip_prefix("0x").unwrap_or(text)).ok().map(Self)
+});
+param!(B256, "32 bytes as \"0x\" and 64 hexadecimal digits", |value| {
+    let bytes: [u8; 32] = hex::decode(digits(value.as_str()?)?).ok()?.try_into().ok()?;
+    Some(Self(bytes))
+});
+param!(BlockHash, "a block hash of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
+param!(TxId, "a transaction id of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
+param!(Address, "an account such as \"0x...\" of 40 hexadecimal digits with a right checksum", |value| {
+    address::parse_account(value.as_str()?).ok()
+});
+param!(BlockName, "a height or a block hash of 64 hexadecimal digits", |value| {
+    if let Some(height) = u32::parse(value).filter(|_| value.as_str().is_none_or(|text| text.len() < 64)) {
+        return Some(Self::Height(height));
+    }
+    BlockHash::parse(value).map(Self::Hash)
+});
+param!(Addresses, "an address or an array of 1 to 1,000 addresses", |value| {
+    let texts = match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) if (1..=MAX_ADDRESSES).contains(&items.len()) => {
+            items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>()?
+        }
+        _ => return None,
+    };
+    Some(Self(texts))
+});
+param!(
+    BlockTag,
+    "a block number such as \"0x1b4\", latest, earliest, pending, safe or finalized, or a hash",
+    |value| {
+        if let Some(object) = value.as_object() {
+            return block_object(object);
+        }
+        Some(match value.as_str()? {
+            "earliest" => Self::Earliest,
+            "latest" => Self::Latest,
+            "safe" => Self::Safe,
+            "finalized" => Self::Finalized,
+            "pending" => Self::Pending,
+            text if text.len() == 66 => Self::Hash(BlockHash::parse(value)?),
+            _ => Self::Number(Quantity::parse(value)?.0),
+        })
+    }
+);
+
+fn hash_digits(value: &Value) -> Option<&str> {
+    let text = value.as_str()?;
+    let digits = text.strip_prefix("0x").unwrap_or(text);
+    (digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits)
+}
+
+/// EIP-1898: `{"blockNumber": ...}` or `{"blockHash": ..., "requireCanonical": ...}`.
+fn block_object(object: &Map<String, Value>) -> Option<BlockTag> {
+    if object.keys().any(|key| !["blockNumber", "blockHash", "requireCanonical"].contains(&key.as_str())) {
+        return None;
+    }
+    match (object.get("blockNumber"), object.get("blockHash")) {
+        (Some(number), None) if number.is_string() => BlockTag::parse(number),
+        (None, Some(hash)) => BlockHash::parse(hash).map(BlockTag::Hash),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::time::Duration;
+
+    fn args(text: &'static str, names: &'static [&'static str]) -> RpcResult<Args> {
+        Args::new(&Params::new(Some(text)), names, Call::start(Duration::from_secs(60)))
+    }
+
+    fn message<T>(result: RpcResult<T>) -> String {
+        let error = result.err().expect("an error");
+        assert_eq!(error.code(), -32602);
+        error.message().to_owned()
+    }
+
+    #[test]
+    fn takes_positional_and_named_parameters_alike() {
+        for text in [r#"["a", 7]"#, r#"{"second": 7, "first": "a"}"#, r#" {"first":"a","second":"7"} "#] {
+            let mut args = args(text, &["first", "second"]).unwrap();
+            assert_eq!(args.required::<String>().unwrap(), "a");
+            assert_eq!(args.optional::<u32>().unwrap(), Some(7));
+        }
+    }
+
+    #[test]
+    fn optional_parameters_may_be_left_out_or_null() {
+        for text in ["[]", "[null]", "{}", "null", ""] {
+            assert_eq!(args(text, &["height"]).unwrap().optional::<u32>().unwrap(), None);
+        }
+        let none = Args::new(&Params::new(None), &["height"], Call::start(Duration::from_secs(60)));
+        assert_eq!(none.unwrap().optional::<u32>().unwrap(), None);
+    }
+
+    #[test]
+    fn refuses_missing_surplus_and_unknown_parameters_by_name() {
+        assert_eq!(
+            message(args("[]", &["height"]).unwrap().required::<u32>()),
+            "height: missing, expected an integer from 0 to 2^32-1"
+        );
+        assert_eq!(message(args("[1, 2]", &["height"])), "expected at most 1 parameters, got 2");
+        assert_eq!(
+            message(args(r#"{"heigth": 1}"#, &["height"])),
+            "unknown parameter \"heigth\", expected one of height"
+        );
+        assert_eq!(message(args(r#"{"x": 1}"#, &[])), "unknown parameter \"x\", this method takes none");
+        assert_eq!(message(args("7", &[])), "parameters: expected an array or an object");
+    }
+
+    #[test]
+    fn refuses_integers_that_are_negative_fractional_or_too_large() {
+        for odd in
+            ["[-1]", "[1.5]", "[4294967296]", "[1e3]", "[\"\"]", "[\"+1\"]", "[\"0x1\"]", "[\"\\u0661\"]", "[true]"]
+        {
+            let text = message(args(odd, &["height"]).unwrap().required::<u32>());
+            assert!(text.starts_with("height: expected an integer from 0 to 2^32-1, got "), "{text}");
+        }
+        assert_eq!(args("[4294967295]", &["height"]).unwrap().required::<u32>().unwrap(), u32::MAX);
+    }
+
+    #[test]
+    fn refuses_quantities_that_are_not_canonical() {
+        for odd in ["0x", "0x01", "1", "0xg", "-0x1", "0x-1", "0x10000000000000000", "0X1", "\u{ff11}"] {
+            assert!(Quantity::parse(&json!(odd)).is_none(), "{odd}");
+        }
+        assert_eq!(Quantity::parse(&json!("0x0")).unwrap().0, 0);
+        assert_eq!(Quantity::parse(&json!("0xffffffffffffffff")).unwrap().0, u64::MAX);
+        assert_eq!(BigQuantity::parse(&json!(format!("0x{}", "f".repeat(64)))).unwrap().0, U256::MAX);
+        assert!(BigQuantity::parse(&json!(format!("0x1{}", "0".repeat(64)))).is_none());
+    }
+
+    #[test]
+    fn refuses_an_account_with_a_wrong_checksum() {
+        let right = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
+        assert!(Address::parse(&json!(right)).is_some());
+        assert!(Address::parse(&json!(right.to_lowercase())).is_some());
+        assert!(Address::parse(&json!(right.replace('F', "f"))).is_none());
+        assert!(Address::parse(&json!(&right[2..])).is_none());
+    }
+
+    #[test]
+    fn reads_block_names_of_both_kinds() {
+        let hash = "00".repeat(31) + "ff";
+        assert_eq!(BlockName::parse(&json!(5)), Some(BlockName::Height(5)));
+        assert_eq!(BlockName::parse(&json!("5")), Some(BlockName::Height(5)));
+        assert_eq!(BlockName::parse(&json!(hash)), Some(BlockName::Hash(hash.parse().unwrap())));
+        assert_eq!(BlockName::parse(&json!("0".repeat(64))), Some(BlockName::Hash(BlockHash::default())));
+        assert_eq!(BlockTag::parse(&json!("latest")), Some(BlockTag::Latest));
+        assert_eq!(BlockTag::parse(&json!("0x1b4")), Some(BlockTag::Number(436)));
+        assert_eq!(
+            BlockTag::parse(&json!({"blockHash": format!("0x{hash}")})),
+            Some(BlockTag::Hash(hash.parse().unwrap()))
+        );
+        assert_eq!(BlockTag::parse(&json!({"blockNumber": "0x1"})), Some(BlockTag::Number(1)));
+        assert_eq!(BlockTag::parse(&json!({"blockNumber": {"blockNumber": "0x1"}})), None);
+        assert_eq!(BlockTag::parse(&json!("Latest")), None);
+    }
+
+    #[test]
+    fn options_refuse_unknown_names() {
+        let object = || Some(Object(json!({"limit": 5}).as_object().unwrap().clone()));
+        let options = Options::new("options", object(), &["limit", "cursor"]).unwrap();
+        assert_eq!(options.get::<u32>("limit").unwrap(), Some(5));
+        assert_eq!(options.get::<String>("cursor").unwrap(), None);
+        assert_eq!(message(options.get::<bool>("limit")), "options.limit: expected true or false, got 5");
+        assert_eq!(
+            message(Options::new("options", object(), &["cursor"]).map(|_| ())),
+            "unknown parameter \"limit\", expected one of cursor"
+        );
+    }
+
+    fn odd_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+            "0x[0-9a-fA-F]{0,70}".prop_map(Value::from),
+            "\\PC{0,80}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 8, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..8)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_makes_a_parameter_panic(value in odd_value()) {
+            fn read<T: Param>(value: &Value) {
+                if let Err(error) = parse::<T>("value", value) {
+                    assert_eq!(error.code(), -32602);
+                    assert!(error.message().len() < 500);
+                }
+            }
+            read::<bool>(&value);
+            read::<u32>(&value);
+            read::<u64>(&value);
+            read::<Quantity>(&value);
+            read::<BigQuantity>(&value);
+            read::<Data>(&value);
+            read::<HexBytes>(&value);
+            read::<B256>(&value);
+            read::<BlockHash>(&value);
+            read::<TxId>(&value);
+            read::<Address>(&value);
+            read::<BlockName>(&value);
+            read::<BlockTag>(&value);
+            read::<Addresses>(&value);
+            read::<Object>(&value);
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! `chain_*`: blocks, headers and accounts of both ledgers.
+
+mod blocks;
+pub mod history;
+
+pub use blocks::submit;
+
+use super::base::method::Method;
+
+pub const TABLES: &[&[Method]] = &[blocks::METHODS, history::METHODS];

@@ -1,0 +1,9 @@
+//! `coin_*`: the coin side of the ledger.
+
+mod coins;
+mod history;
+mod transactions;
+
+use super::base::method::Method;
+
+pub const TABLES: &[&[Method]] = &[coins::METHODS, history::METHODS, transactions::METHODS];

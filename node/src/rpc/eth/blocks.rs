@@ -1,0 +1,368 @@
+//! `eth_*` about blocks, transactions and receipts.
+
+use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
+use chain_core::{
+    block::Block,
+    hash::{BlockHash, TxId},
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees},
+        coinbase::Coinbase,
+    },
+    units::Gas,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    rpc::base::{
+        context::Context,
+        error::{RpcResult, internal},
+        fees::{base_fee, effective_price},
+        method::Method,
+        params::{Args, BlockTag, Quantity},
+        read::{header, receipts, resolve},
+        render::{self, data, quantity},
+    },
+    store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt},
+};
+
+pub const METHODS: &[Method] = &[
+    Method::new("eth_getBlockByNumber", &["block", "full"], by_number).reads(),
+    Method::new("eth_getBlockByHash", &["hash", "full"], by_hash).reads(),
+    Method::new("eth_getBlockReceipts", &["block"], get_block_receipts).reads(),
+    Method::new("eth_getBlockTransactionCountByNumber", &["block"], count_by_number),
+    Method::new("eth_getBlockTransactionCountByHash", &["hash"], count_by_hash),
+    Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles_by_number),
+    Method::new("eth_getUncleCountByBlockHash", &["hash"], uncles_by_hash),
+    Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
+    Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_by_number),
+    Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_by_block_hash),
+    Method::new("eth_getTransactionReceipt", &["hash"], transaction_receipt),
+];
+
+/// keccak-256 of the RLP of an empty list: no uncles.
+const NO_UNCLES: B256 = b256!("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347");
+
+/// A block's hash as it is shown everywhere, with Ethereum's prefix.
+fn block_hash(hash: &BlockHash) -> Value {
+    format!("0x{hash}").into()
+}
+
+/// A block of the active chain with all that its rendering needs.
+struct FullBlock {
+    at: BlockRef,
+    record: HeaderRecord,
+    gas_limit: Gas,
+    base_fee: u64,
+    block: Block,
+    /// Bytes of the block.
+    size: usize,
+    receipts: Vec<StoredReceipt>,
+}
+
+/// An account transaction of a block.
+struct Row<'a> {
+    /// Which of the block's account transactions it is.
+    index: usize,
+    /// Which of its transactions.
+    position: u32,
+    tx: &'a AccountTransaction,
+    receipt: Option<&'a StoredReceipt>,
+}
+
+impl FullBlock {
+    fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
+        let record = header(snapshot, at)?;
+        let (block, size) = snapshot.sized_body(at)?;
+        Ok(Self {
+            at,
+            record,
+            gas_limit: context.spec.gas_limit,
+            base_fee: base_fee(context, &record),
+            block,
+            size,
+            receipts: receipts(snapshot, at)?,
+        })
+    }
+
+    fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
+        let snapshot = context.snapshot()?;
+        resolve(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
+    }
+
+    fn holding(context: &Context, txid: &TxId) -> RpcResult<Option<(Self, u32)>> {
+        let snapshot = context.snapshot()?;
+        let Some(place) = snapshot.transaction(txid)? else {
+            return Ok(None);
+        };
+        Ok(Some((Self::load(context, &snapshot, place.block)?, place.position)))
+    }
+
+    /// Account transactions in order. Receipts stand in the same order.
+    fn rows(&self) -> impl Iterator<Item = Row<'_>> {
+        let accounts = (0u32..).zip(&self.block.transactions).filter_map(|(position, tx)| match tx {
+            Transaction::Account(tx) => Some((position, tx)),
+            _ => None,
+        });
+        let mut receipts = self.receipts.iter().peekable();
+        accounts.enumerate().map(move |(index, (position, tx))| Row {
+            index,
+            position,
+            tx,
+            receipt: receipts.next_if(|receipt| receipt.position == position),
+        })
+    }
+
+    fn coinbase(&self) -> RpcResult<&Coinbase> {
+        match self.block.transactions.first() {
+            Some(Transaction::Coinbase(coinbase)) => Ok(coinbase),
+            _ => Err(internal(format!("block {} has no coinbase", self.at.hash))),
+        }
+    }
+
+    fn transaction(&self, row: &Row<'_>) -> Value {
+        let sender = row.receipt.map(|receipt| receipt.sender).or_else(|| row.tx.recover_sender().ok());
+        let place = json!({
+            "blockHash": block_hash(&self.at.hash),
+            "blockNumber": quantity(self.at.height),
+            "blockTimestamp": quantity(self.record.header.time),
+            "transactionIndex": quantity(row.index),
+            "gasPrice": quantity(effective_price(&row.tx.fields().fees, self.base_fee)),
+        });
+        render::join(transaction_fields(row.tx, sender), place)
+    }
+
+    fn nth(&self, index: u64) -> Option<Value> {
+        self.rows().nth(usize::try_from(index).ok()?).map(|row| self.transaction(&row))
+    }
+
+    fn at_position(&self, wanted: u32) -> Option<Value> {
+        self.rows().find(|row| row.position == wanted).map(|row| self.transaction(&row))
+    }
+
+    fn render(&self, full: bool) -> RpcResult<Value> {
+        let coinbase = self.coinbase()?;
+        let header = &self.record.header;
+        let transactions: Vec<Value> = match full {
+            false => self.rows().map(|row| data(row.tx.hash().as_slice())).collect(),
+            true => self.rows().map(|row| self.transaction(&row)).collect(),
+        };
+        let bloom = self.receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.receipt.bloom);
+        let difficulty = render::difficulty(header.bits);
+        Ok(json!({
+            "number": quantity(self.at.height),
+            "hash": block_hash(&self.at.hash),
+            "parentHash": block_hash(&header.prev),
+            "nonce": B64::from(u64::from(header.nonce)),
+            "mixHash": B256::from(difficulty),
+            "sha3Uncles": NO_UNCLES,
+            "logsBloom": bloom,
+            "transactionsRoot": data(&header.merkle_root),
+            "stateRoot": coinbase.state_root,
+            "receiptsRoot": coinbase.receipts_root,
+            "miner": coinbase.beneficiary,
+            "difficulty": quantity(difficulty),
+            "extraData": data(&coinbase.extra),
+            "size": quantity(self.size),
+            "gasLimit": quantity(self.gas_limit),
+            "gasUsed": quantity(coinbase.gas_used),
+            "baseFeePerGas": quantity(self.base_fee),
+            "timestamp": quantity(header.time),
+            "transactions": transactions,
+            "uncles": [],
+        }))
+    }
+
+    fn receipts(&self) -> Vec<Value> {
+        let mut logs_before = 0;
+        let mut all = Vec::with_capacity(self.receipts.len());
+        for row in self.rows() {
+            if let Some(receipt) = row.receipt {
+                all.push(self.receipt(&row, logs_before, receipt));
+                logs_before += receipt.receipt.logs.len();
+            }
+        }
+        all
+    }
+
+    /// The receipt of the transaction at a position, and of no other.
+    fn receipt_at(&self, wanted: u32) -> Option<Value> {
+        let before = self.receipts.iter().take_while(|receipt| receipt.position < wanted);
+        let logs_before = before.map(|receipt| receipt.receipt.logs.len()).sum();
+        let row = self.rows().find(|row| row.position == wanted)?;
+        Some(self.receipt(&row, logs_before, row.receipt?))
+    }
+
+    fn receipt(&self, row: &Row<'_>, logs_before: usize, stored: &StoredReceipt) -> Value {
+        let (index, tx) = (row.index, row.tx);
+        let said = tx.fields();
+        let place = render::fields(json!({
+            "blockHash": block_hash(&self.at.hash),
+            "blockNumber": quantity(self.at.height),
+            "transactionHash": data(tx.hash().as_slice()),
+            "transactionIndex": quantity(index),
+        }));
+        let log = |(number, log): (usize, &alloy_primitives::Log)| {
+            render::join(
+                place.clone(),
+                json!({
+                    "address": log.address,
+                    "topics": log.data.topics(),
+                    "data": log.data.data,
+                    "logIndex": quantity(logs_before + number),
+                    "blockTimestamp": quantity(self.record.header.time),
+                    "removed": false,
+                }),
+            )
+        };
+        let created = said.to.is_none().then(|| stored.sender.create(said.nonce));
+        let logs: Vec<Value> = stored.receipt.logs.iter().enumerate().map(log).collect();
+        render::join(
+            place.clone(),
+            json!({
+                "type": quantity(said.tx_type),
+                "status": quantity(u8::from(stored.receipt.success)),
+                "from": stored.sender,
+                "to": said.to,
+                "contractAddress": created,
+                "cumulativeGasUsed": quantity(stored.receipt.cumulative_gas_used),
+                "gasUsed": quantity(stored.gas_used),
+                "effectiveGasPrice": quantity(effective_price(&said.fees, self.base_fee)),
+                "logsBloom": stored.receipt.bloom,
+                "logs": logs,
+            }),
+        )
+    }
+}
+
+/// What a transaction itself says, in Ethereum's words.
+fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> render::Fields {
+    let said = tx.fields();
+    let (signature, parity) = tx.signature();
+    let [r, s] = [&signature[..32], &signature[32..]].map(U256::from_be_slice);
+    let v = match said.tx_type {
+        0 => said.chain_id.saturating_mul(2).saturating_add(35 + u64::from(parity)),
+        _ => u64::from(parity),
+    };
+    let mut fields = render::fields(json!({
+        "hash": data(tx.hash().as_slice()),
+        "type": quantity(said.tx_type),
+        "chainId": quantity(said.chain_id),
+        "nonce": quantity(said.nonce),
+        "from": sender,
+        "to": said.to,
+        "value": quantity(said.value),
+        "gas": quantity(said.gas_limit),
+        "input": data(&said.input),
+        "v": quantity(v),
+        "r": quantity(r),
+        "s": quantity(s),
+    }));
+    if said.tx_type != 0 {
+        fields.insert("yParity".into(), quantity(u8::from(parity)));
+        let entry = |(address, keys): &(Address, Vec<B256>)| json!({ "address": address, "storageKeys": keys });
+        fields.insert("accessList".into(), said.access_list.iter().map(entry).collect());
+    }
+    match said.fees {
+        Fees::Legacy { gas_price } => {
+            fields.insert("gasPrice".into(), quantity(gas_price));
+        }
+        Fees::Dynamic { max_fee, max_priority_fee } => {
+            fields.insert("maxFeePerGas".into(), quantity(max_fee));
+            fields.insert("maxPriorityFeePerGas".into(), quantity(max_priority_fee));
+        }
+    }
+    if said.tx_type == 4 {
+        let authorization = |one: &chain_core::transaction::account::Authorization| {
+            json!({
+                "chainId": quantity(one.chain_id),
+                "address": one.address,
+                "nonce": quantity(one.nonce),
+                "yParity": quantity(one.y_parity),
+                "r": quantity(one.r),
+                "s": quantity(one.s),
+            })
+        };
+        fields.insert("authorizationList".into(), said.authorizations.iter().map(authorization).collect());
+    }
+    fields
+}
+
+fn render_block(context: &Context, tag: BlockTag, full: bool) -> RpcResult<Value> {
+    Ok(FullBlock::named(context, tag)?.map(|block| block.render(full)).transpose()?.into())
+}
+
+fn by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    render_block(context, args.required()?, args.optional()?.unwrap_or(false))
+}
+
+fn by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    render_block(context, BlockTag::Hash(args.required()?), args.optional()?.unwrap_or(false))
+}
+
+fn get_block_receipts(context: &Context, mut args: Args) -> RpcResult<Value> {
+    Ok(FullBlock::named(context, args.required()?)?.map(|block| block.receipts()).into())
+}
+
+fn count(context: &Context, tag: BlockTag) -> RpcResult<Value> {
+    let block = FullBlock::named(context, tag)?;
+    Ok(block.map_or(Value::Null, |block| quantity(block.rows().count())))
+}
+
+fn count_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    count(context, args.required()?)
+}
+
+fn count_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    count(context, BlockTag::Hash(args.required()?))
+}
+
+/// No block has uncles; a block that is not there has no number of them.
+fn uncles(context: &Context, tag: BlockTag) -> RpcResult<Value> {
+    let known = resolve(context, &context.snapshot()?, tag)?.is_some();
+    Ok(if known { quantity(U256::ZERO) } else { Value::Null })
+}
+
+fn uncles_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    uncles(context, args.required()?)
+}
+
+fn uncles_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    uncles(context, BlockTag::Hash(args.required()?))
+}
+
+fn transaction_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (tag, Quantity(index)) = (args.required()?, args.required()?);
+    Ok(FullBlock::named(context, tag)?.and_then(|block| block.nth(index)).into())
+}
+
+fn transaction_by_block_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (hash, Quantity(index)) = (args.required()?, args.required()?);
+    Ok(FullBlock::named(context, BlockTag::Hash(hash))?.and_then(|block| block.nth(index)).into())
+}
+
+fn transaction_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let txid: TxId = args.required()?;
+    if let Some(entry) = context.ask(context.engine.mempool_transaction(txid))? {
+        return Ok(match entry.transaction.as_ref() {
+            Transaction::Account(tx) => pending_transaction(tx, entry.sender),
+            _ => Value::Null,
+        });
+    }
+    let found = FullBlock::holding(context, &txid)?;
+    Ok(found.and_then(|(block, position)| block.at_position(position)).into())
+}
+
+/// A transaction that no block holds yet.
+pub fn pending_transaction(tx: &AccountTransaction, sender: Option<Address>) -> Value {
+    let mut fields = transaction_fields(tx, sender);
+    if let Fees::Dynamic { max_fee, .. } = tx.fields().fees {
+        fields.insert("gasPrice".into(), quantity(max_fee));
+    }
+    render::join(fields, json!({ "blockHash": null, "blockNumber": null, "transactionIndex": null }))
+}
+
+fn transaction_receipt(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let txid: TxId = args.required()?;
+    Ok(FullBlock::holding(context, &txid)?.and_then(|(block, position)| block.receipt_at(position)).into())
+}

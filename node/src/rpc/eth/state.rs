@@ -1,0 +1,173 @@
+//! `eth_*` about accounts and the node: balances, nonces, code, proofs, sending.
+
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use chain_core::{
+    state::StateView,
+    transaction::{Transaction, account::AccountTransaction},
+    trie::{self, NodeReader},
+};
+use serde_json::{Value, json};
+
+use crate::rpc::base::{
+    context::Context,
+    error::{RpcResult, in_geths_words, invalid, over_limit, rejected, unavailable},
+    method::Method,
+    params::{Any, Args, BigQuantity, BlockTag, Data, Param},
+    render::{data, quantity},
+    state::{account, state_at},
+};
+
+pub const METHODS: &[Method] = &[
+    Method::new("eth_chainId", &[], chain_id),
+    Method::new("eth_blockNumber", &[], block_number),
+    Method::new("eth_syncing", &[], syncing),
+    Method::new("eth_accounts", &[], |_, _| Ok(json!([]))),
+    Method::new("eth_coinbase", &[], coinbase),
+    Method::new("eth_mining", &[], |context, _| Ok(context.mining.status().mining.into())),
+    Method::new("eth_hashrate", &[], hashrate),
+    Method::new("eth_getBalance", &["address", "block"], get_balance),
+    Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count),
+    Method::new("eth_getCode", &["address", "block"], get_code),
+    Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at),
+    Method::new("eth_getProof", &["address", "slots", "block"], get_proof).reads(),
+    Method::new("eth_sendRawTransaction", &["transaction"], send_raw_transaction),
+];
+
+/// Most storage slots of one proof.
+const MAX_SLOTS: usize = 1_024;
+
+fn chain_id(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(quantity(context.spec.chain_id))
+}
+
+fn block_number(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(quantity(context.snapshot()?.tip().height))
+}
+
+fn syncing(context: &Context, _: Args) -> RpcResult<Value> {
+    let info = context.engine.chain_info();
+    if !info.syncing {
+        return Ok(false.into());
+    }
+    let (start, current, highest) = match info.sync {
+        Some(progress) => (progress.start, progress.current, progress.highest),
+        None => (0, info.height, info.best_header),
+    };
+    Ok(json!({
+        "startingBlock": quantity(start),
+        "currentBlock": quantity(current),
+        "highestBlock": quantity(highest),
+    }))
+}
+
+fn coinbase(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(data(context.mining.status().beneficiary.as_slice()))
+}
+
+fn hashrate(context: &Context, _: Args) -> RpcResult<Value> {
+    // A rate of hashes is far below 2^64; the fraction is of no interest.
+    Ok(quantity(context.mining.status().hashrate as u64))
+}
+
+fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let snapshot = state_at(context, args.optional()?)?;
+    Ok(quantity(account(&snapshot, &address)?.balance))
+}
+
+fn get_transaction_count(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let tag = args.optional()?;
+    let pending = match tag {
+        Some(BlockTag::Pending) => context.ask(context.engine.pending_nonce(address))?,
+        _ => None,
+    };
+    let nonce = account(&state_at(context, tag)?, &address)?.nonce;
+    Ok(quantity(pending.unwrap_or(nonce).max(nonce)))
+}
+
+fn get_code(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address = args.required()?;
+    let snapshot = state_at(context, args.optional()?)?;
+    Ok(data(&snapshot.code(&account(&snapshot, &address)?.code_hash)?))
+}
+
+/// A slot: a QUANTITY, or 32 bytes as DATA, which Ethereum's tools use as well.
+struct Slot {
+    key: U256,
+    given: String,
+}
+
+impl Param for Slot {
+    const EXPECTED: &'static str = "a storage slot: a quantity, or \"0x\" and up to 64 hexadecimal digits";
+
+    fn parse(value: &Value) -> Option<Self> {
+        let given = value.as_str()?.to_owned();
+        if let Some(BigQuantity(key)) = BigQuantity::parse(value) {
+            return Some(Self { key, given });
+        }
+        let Data(bytes) = Data::parse(value)?;
+        let key = U256::try_from_be_slice(&bytes).filter(|_| (1..=32).contains(&bytes.len()))?;
+        Some(Self { key, given })
+    }
+}
+
+fn get_storage_at(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (address, slot) = (args.required()?, args.required::<Slot>()?);
+    let snapshot = state_at(context, args.optional()?)?;
+    let word = snapshot.storage(&address, &slot.key)?;
+    Ok(data(&word.to_be_bytes::<32>()))
+}
+
+fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let address: Address = args.required()?;
+    let slots = match args.optional::<Any>()?.map(|any| any.0) {
+        None => Vec::new(),
+        Some(Value::Array(slots)) if slots.len() > MAX_SLOTS => {
+            return Err(over_limit(format!("slots: at most {MAX_SLOTS} in one proof")));
+        }
+        Some(Value::Array(slots)) => slots
+            .iter()
+            .map(|slot| Slot::parse(slot).ok_or_else(|| invalid(format!("slots: expected {}", Slot::EXPECTED))))
+            .collect::<RpcResult<Vec<_>>>()?,
+        Some(_) => return Err(invalid("slots: expected an array of storage slots")),
+    };
+    let state = state_at(context, args.optional()?)?;
+    let snapshot = state.snapshot();
+    if state.height() != snapshot.tip().height {
+        return Err(unavailable("proofs are of the tip's state only: name the block \"latest\""));
+    }
+    let reader: &dyn NodeReader = snapshot;
+    let owner = keccak256(address);
+    let prove = |owner: Option<B256>, key: B256| -> RpcResult<Vec<Value>> {
+        let nodes: Vec<Bytes> = trie::prove(reader, owner, key)?;
+        Ok(nodes.iter().map(|node| data(node)).collect())
+    };
+    let account = account(snapshot, &address)?;
+    let mut proofs = Vec::with_capacity(slots.len());
+    for slot in slots {
+        proofs.push(json!({
+            "key": slot.given,
+            "value": quantity(snapshot.storage(&address, &slot.key)?),
+            "proof": prove(Some(owner), keccak256(slot.key.to_be_bytes::<32>()))?,
+        }));
+    }
+    Ok(json!({
+        "address": address,
+        "accountProof": prove(None, owner)?,
+        "balance": quantity(account.balance),
+        "codeHash": account.code_hash,
+        "nonce": quantity(account.nonce),
+        "storageHash": account.storage_root,
+        "storageProof": proofs,
+    }))
+}
+
+fn send_raw_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let Data(raw) = args.required()?;
+    let transaction =
+        AccountTransaction::decode(raw.into()).map_err(|rule| rejected("invalid", in_geths_words(&rule)))?;
+    let hash = transaction.hash();
+    context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
+    Ok(data(hash.as_slice()))
+}

@@ -1,0 +1,194 @@
+//! `miner_*`: templates for miners of other processes, and the miner of this one.
+
+use chain_core::{
+    Address, address,
+    block::{Block, header::Header},
+    codec,
+    transaction::{Transaction, coin::Lock},
+};
+use futures::FutureExt;
+use serde_json::{Value, json};
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    access::Scope,
+    base::{
+        context::Context,
+        error::{RpcResult, cannot, invalid, rejected},
+        method::Method,
+        params::{Args, HexBytes, Object, Options, lock_of},
+        render,
+    },
+    chain,
+};
+use crate::template::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
+
+mod templates;
+
+pub use templates::Templates;
+
+pub const METHODS: &[Method] = &[
+    Method::waits("miner_getTemplate", &["request"], |context, args, scope| get_template(context, args, scope).boxed()),
+    Method::new("miner_submit", &["id", "header", "coinbase"], submit),
+    Method::new("miner_start", &["threads"], start),
+    Method::new("miner_stop", &[], stop),
+    Method::new("miner_setAddress", &["address", "account"], set_address),
+    Method::new("miner_status", &[], status),
+];
+
+/// How long a long poll waits for better work.
+const LONG_POLL: Duration = Duration::from_secs(30);
+/// Last bytes of the coinbase, which are the miner's to change.
+const EXTRANONCE: usize = 8;
+/// Bytes of the coinbase's `extra` that a caller may choose: the rest are the node's tag, the id and the extranonce.
+const MAX_EXTRA: usize = MOST_EXTRA - size_of::<u64>() - EXTRANONCE;
+/// What a miner asks for.
+struct TemplateOptions {
+    payout: Lock,
+    beneficiary: Address,
+    extra: Vec<u8>,
+    than: Option<LongPollId>,
+    full: bool,
+}
+
+impl TemplateOptions {
+    fn read(context: &Context, mut args: Args, scope: Scope) -> RpcResult<Self> {
+        let names = ["address", "account", "extra", "longpollId", "full"];
+        let options = Options::new("request", args.optional::<Object>()?, &names)?;
+        let payout = match options.get::<String>("address")? {
+            Some(text) => lock_of(&context.spec.hrp, &text)?,
+            None if scope != Scope::Full => {
+                return Err(invalid(
+                    "request.address: missing; a miner with the mining token names it (cairn-miner --address ADDRESS)",
+                ));
+            }
+            None => context.mining.payout().ok_or_else(|| {
+                invalid(
+                    "request.address: missing, and the node pays nobody: name an address (cairn-miner --address \
+                     ADDRESS), or tell the node (cairn-wallet mine, or --miner.address)",
+                )
+            })?,
+        };
+        let HexBytes(extra) = options.get("extra")?.unwrap_or(HexBytes(Vec::new()));
+        if extra.len() > MAX_EXTRA {
+            return Err(invalid(format!("request.extra: expected at most {MAX_EXTRA} bytes, got {}", extra.len())));
+        }
+        let than = options
+            .get::<String>("longpollId")?
+            .map(|text| text.parse().map_err(|error| invalid(format!("request.longpollId: {error}"))));
+        Ok(Self {
+            payout,
+            beneficiary: options.get("account")?.unwrap_or_else(|| context.mining.status().beneficiary),
+            extra,
+            than: than.transpose()?,
+            full: options.get("full")?.unwrap_or(false),
+        })
+    }
+}
+
+async fn get_template(context: Arc<Context>, args: Args, scope: Scope) -> RpcResult<Value> {
+    let asked = TemplateOptions::read(&context, args, scope)?;
+    let id = context.templates.next_id();
+    // The id makes the search spaces of this node's miners disjoint, the node's own tag those of nodes.
+    let extra = [asked.extra.as_slice(), &id.to_be_bytes(), &[0; EXTRANONCE]].concat();
+    let request = TemplateRequest { payout: asked.payout, beneficiary: asked.beneficiary, extra };
+    let template = match asked.than {
+        Some(than) => context.engine.next_template(request, than, LONG_POLL).await?,
+        None => context.engine.block_template(request).await?,
+    };
+    let answer = render_template(id, &template, asked.full);
+    let size = template.block.transactions.iter().map(|tx| tx.encode().len()).sum();
+    context.templates.keep(id, Arc::new(template.block), size);
+    Ok(answer)
+}
+
+fn render_template(id: u64, template: &Template, full: bool) -> Value {
+    let block = &template.block;
+    let claimed: u64 = match block.transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
+        _ => 0,
+    };
+    let mut answer = json!({
+        "id": id.to_string(),
+        "longpollId": template.longpoll.to_string(),
+        "height": template.height,
+        "prev": block.header.prev.to_string(),
+        "version": block.header.version,
+        "bits": format!("{:08x}", block.header.bits),
+        "target": render::word(template.target),
+        "time": block.header.time,
+        "header": hex::encode(block.header.to_bytes()),
+        "coinbase": block.transactions.first().map(|coinbase| hex::encode(coinbase.encode())),
+        "extranonceSize": EXTRANONCE,
+        "merkleBranch": template.merkle_branch.iter().map(hex::encode).collect::<Vec<_>>(),
+        "coinbaseValue": claimed,
+        "transactions": block.transactions.len(),
+        "gasUsed": template.gas_used,
+    });
+    if full {
+        answer["block"] = hex::encode(codec::encode(block)).into();
+    }
+    answer
+}
+
+fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let id = args.required::<u64>()?;
+    let HexBytes(header) = args.required()?;
+    let HexBytes(coinbase) = args.required()?;
+    let header: [u8; Header::SIZE] = header
+        .try_into()
+        .map_err(|bytes: Vec<u8>| invalid(format!("header: expected {} bytes, got {}", Header::SIZE, bytes.len())))?;
+    let coinbase = codec::decode(&coinbase).map_err(|error| invalid(format!("coinbase: {error}")))?;
+    if !matches!(coinbase, Transaction::Coinbase(_)) {
+        return Err(invalid("coinbase: another kind of transaction"));
+    }
+    let template = context
+        .templates
+        .get(id)
+        .ok_or_else(|| rejected("stale", format_args!("template {id} is unknown or too old; ask for a new one")))?;
+    let rest = template.transactions.iter().skip(1).cloned();
+    let block =
+        Block { header: Header::from_bytes(&header), transactions: std::iter::once(coinbase).chain(rest).collect() };
+    context.mining.note_mined(block.hash());
+    chain::submit(context, block)
+}
+
+fn start(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let threads = args.optional::<u32>()?;
+    if threads.is_some_and(|count| !(1..=1024).contains(&count)) {
+        return Err(invalid("threads: expected 1 to 1024"));
+    }
+    if context.mining.payout().is_none() {
+        return Err(cannot("nobody to pay: call miner_setAddress first, or start the node with --miner.address"));
+    }
+    context.mining.start(threads.map(|count| count as usize));
+    Ok(true.into())
+}
+
+fn stop(context: &Context, _: Args) -> RpcResult<Value> {
+    context.mining.stop();
+    Ok(true.into())
+}
+
+fn set_address(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let lock = lock_of(&context.spec.hrp, &args.required::<String>()?)?;
+    let account = args.optional()?;
+    context
+        .mining
+        .set_payout(lock, account)
+        .map_err(|error| cannot(format!("the address holds, but not after a restart: {error}")))?;
+    Ok(true.into())
+}
+
+fn status(context: &Context, _: Args) -> RpcResult<Value> {
+    let status = context.mining.status();
+    Ok(json!({
+        "mining": status.mining,
+        "threads": status.threads,
+        "hashrate": status.hashrate,
+        "address": context.mining.payout().map(|lock| address::encode(&context.spec.hrp, &lock)),
+        "account": render::account(&status.beneficiary),
+        "blocks": status.blocks,
+        "waiting": status.waiting.map(|reason| reason.to_string()),
+    }))
+}

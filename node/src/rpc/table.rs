@@ -1,0 +1,58 @@
+//! Every method of the RPC, by namespace: what is registered, and what a client is told of the rest.
+
+use jsonrpsee::types::ErrorCode;
+
+use super::{
+    admin,
+    base::{
+        error::{RpcError, error},
+        method::Method,
+    },
+    chain, coin, debug, dev, eth, miner, net, txpool, web3,
+};
+
+/// Namespaces and their tables. A method belongs to the namespace of its table, whatever its prefix is.
+const NAMESPACES: [(&str, &[&[Method]]); 10] = [
+    ("admin", &[admin::METHODS]),
+    ("chain", chain::TABLES),
+    ("coin", coin::TABLES),
+    ("debug", &[debug::METHODS]),
+    ("dev", &[dev::METHODS]),
+    ("eth", eth::TABLES),
+    ("miner", &[miner::METHODS]),
+    ("net", &[net::METHODS]),
+    ("txpool", &[txpool::METHODS]),
+    ("web3", &[web3::METHODS]),
+];
+
+/// It says what is served, so it always is.
+const MODULES: &str = "rpc_modules";
+
+/// Names of all namespaces.
+pub fn namespaces() -> impl Iterator<Item = &'static str> {
+    NAMESPACES.iter().map(|(name, _)| *name)
+}
+
+/// All methods with their namespaces.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static Method)> {
+    NAMESPACES.iter().flat_map(|(name, tables)| tables.iter().copied().flatten().map(|method| (*name, method)))
+}
+
+/// The methods of some namespaces.
+pub fn served(namespaces: &[String]) -> impl Iterator<Item = &'static Method> {
+    let served = |(namespace, method): &(&str, &Method)| {
+        method.name == MODULES || namespaces.iter().any(|served| served == namespace)
+    };
+    all().filter(move |row| served(row)).map(|(_, method)| method)
+}
+
+/// The error for a method that is not served.
+pub fn absent(method: &str) -> RpcError {
+    let message = match all().find(|(_, row)| row.name == method) {
+        Some((namespace, _)) => {
+            format!("the method {method} is not served here: start the node with {namespace} among --http.api")
+        }
+        None => format!("the method {} does not exist", method.chars().take(60).collect::<String>()),
+    };
+    error(ErrorCode::MethodNotFound.code(), message)
+}
