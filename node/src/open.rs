@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     config::Config,
-    engine::EngineHandle,
+    engine_thread::EngineHandle,
     error::CommandError,
     files,
     mempool::MempoolConfig,

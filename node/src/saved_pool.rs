@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{engine::EngineHandle, files, text::count};
+use crate::{engine_thread::EngineHandle, files, text::count};
 
 /// A larger file is no pool: `--mempool.size` counts more than the encodings.
 const MOST_BYTES: u64 = 4 << 30;

@@ -4,9 +4,8 @@
 //! Run: `cargo bench -p cairn-tests --bench engine`. `CAIRN_BENCH_COINS` and `CAIRN_BENCH_BLOCKS` make it smaller.
 
 use cairn_node::{
-    engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, Time},
+    engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, TemplateRequest, Time},
     store::{Store, StoreConfig},
-    template::TemplateRequest,
 };
 use cairn_tests::Load;
 use chain_core::{

@@ -18,7 +18,8 @@ use std::{
 
 use crate::{
     config::Config,
-    engine::{BlockOutcome, EngineHandle},
+    engine::BlockOutcome,
+    engine_thread::EngineHandle,
     error::CommandError,
     files,
     open::{self, Opened},

@@ -14,7 +14,7 @@ use super::banner;
 use crate::{
     config::Config,
     disk,
-    engine::EngineHandle,
+    engine_thread::EngineHandle,
     error::CommandError,
     mining::{Mining, Saved},
     net::{self, NetHandle},

@@ -74,9 +74,14 @@ pub enum OpenError {
     Thread(std::io::Error),
 }
 
+/// The engine is shutting down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the node is shutting down")]
+pub struct Stopped;
+
 /// Storage failed: the engine stops. Never a sender's fault.
 #[derive(Debug)]
-pub(super) struct Fatal(pub(super) String);
+pub(crate) struct Fatal(pub(crate) String);
 
 impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {

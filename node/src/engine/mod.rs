@@ -1,119 +1,129 @@
-//! The engine: chain, orphans and mempool as one synchronous state machine, and the thread that drives it.
+//! The engine: chain, pool and relay as one synchronous state machine.
 //!
-//! [`Engine::handle`] takes an event and the time and answers with actions; it knows no clock, thread or socket, so that
-//! a simulator drives the very same code. [`EngineHandle`] is what the rest of the node talks to.
+//! [`Engine::handle`] takes an event and the time and returns actions. It knows no clock, thread or socket, so that a
+//! simulator drives the very same code.
 
-mod blocks;
-mod connect;
+mod chain;
 mod error;
 mod event;
-mod handle;
-mod held;
-mod inbox;
-mod link;
-mod open;
-mod peer;
-mod queries;
-mod ready;
+mod offence;
+mod outbox;
+mod pool;
 mod relay;
-mod templates;
 #[cfg(test)]
 pub(crate) mod tests;
-mod thread;
-mod transactions;
+mod verify;
 
 pub use crate::mempool::{RemovalReason, SubmitError};
-pub use error::{OpenError, SubmitBlockError, TemplateError};
+pub use chain::Chain;
+pub use error::{OpenError, Stopped, SubmitBlockError, TemplateError};
 pub use event::{
-    Action, BlockOutcome, ChainInfo, ChainTip, Event, NodeEvent, Now, PeerId, Reply, Source, SyncProgress, Ticket,
-    Time, TipStatus,
+    Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, GossipId, HeaderInfo, InboundId, NodeEvent, Now, Payer,
+    PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress, TestedTransaction, Ticket, Time,
+    TipStatus, Verdict,
 };
-pub use handle::{EngineHandle, HeaderInfo, Stopped, TestedTransaction};
-pub use link::{PeerLink, Refused, WAITING};
-pub use open::EngineConfig;
-pub use peer::{Failure, GossipId, InboundId, Payer, PeerAction, PeerEvent, RequestId, Side, Verdict};
-pub use relay::{BAN, Offence, PeerUsage, PeerWork, RelayConfig};
+pub use offence::{BAN, Offence};
+pub use pool::template::{LongPollId, MOST_EXTRA, ParseLongPollIdError, Template, TemplateRequest};
+#[cfg(test)]
+pub(crate) use relay::compact;
+pub use relay::{PeerUsage, PeerWork, RelayConfig};
+pub use verify::VerifyConfig;
 
-use chain_core::{error::RuleError, hash::BlockHash, headers::HeaderTree, spec::ChainSpec};
-
-use std::sync::Arc;
+use chain_core::{hash::BlockHash, spec::ChainSpec, transaction::Transaction};
+use std::{sync::Arc, time::Duration};
 
 use self::{
-    connect::Session, error::Fatal, held::Held, ready::Ready, relay::Relay, templates::TemplateState,
-    transactions::Resubmission,
+    chain::Step,
+    pool::{Pool, template::Tag},
+    relay::Relay,
+    verify::Verifier,
 };
-use crate::{mempool::Mempool, store::Store, verify::Verifier};
+use crate::{
+    mempool::{Mempool, MempoolConfig},
+    store::Store,
+};
+pub(crate) use error::Fatal;
+pub(crate) use outbox::Outbox;
 
-/// The chain, the mempool and what is held back, driven by events.
+/// Blocks connected or disconnected in one go: peers, RPC and miners are served between two slices. One full block ends a
+/// slice, too.
+const SLICE: u32 = 32;
+
+/// Names the submissions of mining on demand, whose answers nobody waits for.
+const OWN: Ticket = Ticket::MAX;
+
+/// How the engine works.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EngineConfig {
+    /// What the mempool takes.
+    pub mempool: MempoolConfig,
+    /// How signatures are verified.
+    pub verify: VerifyConfig,
+    /// How peers are dealt with.
+    pub relay: RelayConfig,
+    /// What tells this process's blocks from those of others with the same payout.
+    pub tag: Tag,
+}
+
+/// The chain, the pool and the peers, driven by events.
 pub struct Engine {
-    spec: Arc<ChainSpec>,
-    genesis: BlockHash,
-    store: Store,
-    tree: HeaderTree,
-    verifier: Verifier,
-    mempool: Mempool,
-    held: Held,
-    ready: Ready,
+    chain: Chain,
+    pool: Pool,
     relay: Relay,
-    templates: TemplateState,
-    resubmission: Resubmission,
-    /// The way that the active chain is taking now.
-    session: Session,
-    /// Blocks handed in whose fate is not decided yet.
-    undecided: Vec<Undecided>,
-    actions: Vec<Action>,
-    /// The wall clock, for the times of blocks alone: it may be set either way.
-    now: Time,
-    /// A clock that nobody sets, for deadlines and budgets.
-    steady: Time,
+    out: Outbox,
     stopped: bool,
 }
 
-/// A block handed in that is stored but neither connected nor found invalid nor left on a side branch yet.
-struct Undecided {
-    ticket: Ticket,
-    source: Source,
-    hash: BlockHash,
-    fault: Option<RuleError>,
-}
-
 impl Engine {
-    /// Handles an event at a time and answers with what it wants done, in order.
+    /// Opens the engine on a store: loads the headers. Stored blocks above the store's tip are connected afterwards, by
+    /// [`Event::Continue`].
+    ///
+    /// # Errors
+    /// [`OpenError`] if the store cannot be read or its headers are no tree.
+    pub fn open(store: Store, spec: ChainSpec, config: EngineConfig) -> Result<Self, OpenError> {
+        let EngineConfig { mempool, verify, relay, tag } = config;
+        let chain = Chain::open(store, spec, Verifier::new(verify))?;
+        let pool = Pool::new(mempool, chain.next_base_fee(), tag);
+        Ok(Self { chain, pool, relay: Relay::new(relay), out: Outbox::default(), stopped: false })
+    }
+
+    /// Handles an event at a time and returns what it wants done, in order.
     pub fn handle(&mut self, event: Event, now: impl Into<Now>) -> Vec<Action> {
         self.set_time(now);
         if self.stopped {
             self.refuse(event);
         } else if let Err(Fatal(message)) = self.dispatch(event) {
-            self.stop_on_failure(message);
+            // Nothing can be decided any more, and nobody is to blame.
+            self.stopped = true;
+            self.chain.give_up(&message, &mut self.out);
+            self.out.push(Action::Fatal(message));
         }
-        std::mem::take(&mut self.actions)
+        self.out.take()
     }
 
     /// Tells the time to questions that depend on it. The wall clock may jump either way; the steady one does not go back.
     pub fn set_time(&mut self, now: impl Into<Now>) {
-        let Now { wall, steady } = now.into();
-        self.now = wall;
-        self.steady = self.steady.max(steady);
-    }
-
-    /// The clocks as they were last told.
-    fn clocks(&self) -> Now {
-        Now { wall: self.now, steady: self.steady }
+        self.out.set_time(now.into());
     }
 
     fn dispatch(&mut self, event: Event) -> Result<(), Fatal> {
         let idle = matches!(event, Event::Continue);
-        // What a peer sends is passed on before it is executed.
+        // What a peer sends is forwarded before it is executed.
         let executes = !matches!(event, Event::Peer(..));
         match event {
-            Event::Transactions(batch) => self.on_transactions(batch)?,
-            Event::Block(ticket, source, block) => self.on_block(ticket, source, block)?,
-            Event::Headers(source, headers) => self.on_headers(source, &headers)?,
-            Event::Peer(peer, event) => self.on_peer(peer, event)?,
+            Event::Transactions(batch) => self.pool.submit_batch(batch, &mut self.chain, &mut self.out)?,
+            Event::Block(ticket, source, block) => {
+                let stored = self.chain.submit(ticket, source, block, &mut self.out)?;
+                self.relay.on_stored(stored, &mut self.chain, &mut self.out);
+            }
+            Event::Headers(source, headers) => self.chain.submit_headers(source, &headers, &mut self.out)?,
+            Event::Peer(peer, event) => {
+                self.relay.on_peer(peer, event, &mut self.chain, &mut self.pool, &mut self.out)?;
+            }
             Event::Tick => self.on_tick()?,
             Event::Continue => {}
             Event::Shutdown => {
-                self.store.flush()?;
+                self.chain.flush()?;
                 self.stopped = true;
                 return Ok(());
             }
@@ -121,64 +131,202 @@ impl Engine {
         if executes {
             self.advance()?;
         }
-        self.tell(idle)?;
-        self.decide();
-        // Whoever listens hears of a tip before he hears what it did to the pool.
+        self.announce_tip(idle)?;
+        self.chain.decide(&mut self.out);
+        // Subscribers hear of a tip before they hear what it did to the pool.
         if self.is_told() {
-            self.retry_orphans()?;
-            self.resubmit()?;
-            self.report_pool();
+            self.relay.retry_orphans(&mut self.chain, &mut self.pool, &mut self.out)?;
+            let returned = self.pool.resubmit(&mut self.chain, &mut self.out)?;
+            self.relay.tell_again(&returned);
+            self.pool.report(&mut self.out, |txid| self.relay.announce(txid));
         }
-        self.relay_on()?;
-        let announced = self.actions.iter().any(|action| matches!(action, Action::Continue));
-        if !announced && self.next_step().is_some() {
-            self.actions.push(Action::Continue);
+        self.relay.act(&mut self.chain, &mut self.pool, &mut self.out)?;
+        if !self.out.goes_on() && self.chain.next_step().is_some() {
+            self.out.go_on();
         }
         Ok(())
     }
 
     /// Retries what was held back and lets the pool age.
     fn on_tick(&mut self) -> Result<(), Fatal> {
-        self.mempool.tick(self.now.stamp());
-        self.refresh_templates();
-        self.retry_future_blocks()?;
-        self.tick_relay()
+        self.pool.tick(&mut self.out);
+        let stored = self.chain.retry_future_blocks(&mut self.out)?;
+        self.relay.on_stored(stored, &mut self.chain, &mut self.out);
+        self.relay.tick(&self.chain, &self.pool, &mut self.out);
+        Ok(())
     }
 
-    /// After a failure of storage nothing can be decided any more, and nobody is to blame.
-    fn stop_on_failure(&mut self, message: String) {
-        self.stopped = true;
-        for undecided in std::mem::take(&mut self.undecided) {
-            let error = SubmitBlockError::Local(message.clone());
-            self.actions.push(Action::Reply(undecided.ticket, Reply::Block(Err(error))));
+    /// Moves a slice of blocks towards the best valid branch; [`Action::Continue`] goes on. Between slices of a
+    /// reorganisation the state and the pool are those of the block in between, which is not announced.
+    fn advance(&mut self) -> Result<(), Fatal> {
+        let (mut gas, mut went_back) = (0_u64, false);
+        for _ in 0..SLICE {
+            let Some(step) = self.chain.next_step() else { break };
+            match step {
+                Step::Disconnect => {
+                    let (disconnected, spent) = self.chain.disconnect_tip()?;
+                    self.relay.block_disconnected(&disconnected.block);
+                    self.pool.block_disconnected(disconnected);
+                    went_back = true;
+                    gas = gas.saturating_add(spent);
+                }
+                Step::Connect(hash) => {
+                    let executed = self.chain.connect(hash, self.pool.mempool(), &mut self.out)?;
+                    let Some(executed) = executed else { continue };
+                    self.relay.block_connected(&executed, &self.chain, &mut self.out);
+                    self.pool.block_connected(&executed, &self.chain);
+                    gas = gas.saturating_add(executed.effects().gas_used);
+                }
+            }
+            if gas >= self.chain.spec().gas_limit {
+                break;
+            }
         }
-        self.actions.push(Action::Fatal(message));
+        if went_back {
+            self.pool.reorganised(&self.chain);
+        }
+        Ok(())
     }
 
+    /// A new tip reaches the disk, then everybody else. Under load that waits until the engine is `idle`, so that one
+    /// flush serves many blocks.
+    fn announce_tip(&mut self, idle: bool) -> Result<(), Fatal> {
+        let (now, tip) = (self.out.steady(), self.chain.store().tip());
+        if tip.hash == self.chain.told() {
+            // A better branch turned out invalid, and the chain is back.
+            if self.pool.has_returned() && self.chain.next_step().is_none() {
+                self.pool.release(tip.height);
+            }
+            return Ok(());
+        }
+        if self.chain.is_reorganising() || self.chain.is_far_behind(now) {
+            let fetched = self.chain.fetching().map_or(0, |progress| progress.highest);
+            self.out.publish(NodeEvent::Progress(tip.height, fetched.max(tip.height + self.chain.backlog())));
+            return Ok(());
+        }
+        self.pool.outdate_templates();
+        if !idle {
+            self.out.go_on();
+            return Ok(());
+        }
+        let path = self.chain.settle_tip(now)?;
+        self.pool.release(tip.height);
+        let (info, took) = (Arc::new(self.chain_info()), Duration::ZERO);
+        let (disconnected, connected) = (Arc::from(path.disconnect), Arc::from(path.connect));
+        self.out.publish(NodeEvent::NewTip { info, disconnected, connected, took });
+        Ok(())
+    }
+
+    /// Storage failed before, or the engine was shut down.
     fn refuse(&mut self, event: Event) {
         match event {
             Event::Transactions(batch) => {
                 let refusal = || Reply::Transaction(Err(SubmitError::Stopped));
-                self.actions.extend(batch.into_iter().map(|(ticket, ..)| Action::Reply(ticket, refusal())));
+                batch.into_iter().for_each(|(ticket, ..)| self.out.reply(ticket, refusal()));
             }
-            Event::Block(ticket, ..) => {
-                self.actions.push(Action::Reply(ticket, Reply::Block(Err(SubmitBlockError::Stopped))));
-            }
+            Event::Block(ticket, ..) => self.out.reply(ticket, Reply::Block(Err(SubmitBlockError::Stopped))),
             Event::Headers(..) | Event::Peer(..) | Event::Tick | Event::Continue | Event::Shutdown => {}
         }
     }
 
-    fn reply_block(&mut self, ticket: Ticket, source: Source, result: Result<BlockOutcome, SubmitBlockError>) {
-        if let Err(SubmitBlockError::Rule(rule)) = &result {
-            self.blame(source, rule);
-        }
-        self.actions.push(Action::Reply(ticket, Reply::Block(result)));
+    /// Whether the tip has reached the disk and was announced; while far behind, not each is.
+    pub(crate) fn is_told(&self) -> bool {
+        self.chain.is_told(self.out.steady())
     }
 
-    /// Tells the network who handed in what no honest node sends.
-    fn blame(&mut self, source: Source, rule: &RuleError) {
-        if let Source::Peer(peer) = source {
-            self.penalize(peer, Offence::InvalidBlock(rule.clone()));
+    /// When [`Event::Tick`] is due at the latest, if it is; a second later it does no harm.
+    pub fn wake_at(&self) -> Option<Time> {
+        self.relay.wake_at(self.out.steady())
+    }
+
+    #[cfg(test)]
+    pub(crate) fn status(&self) -> crate::wire::Status {
+        self.relay.status(&self.chain, self.out.wall())
+    }
+
+    /// How much is kept because of peers.
+    pub fn peer_usage(&self) -> PeerUsage {
+        self.relay.usage(&self.chain)
+    }
+
+    /// What each peer has cost since it connected.
+    pub fn peer_work(&self) -> impl Iterator<Item = (PeerId, PeerWork)> {
+        self.relay.work()
+    }
+
+    /// What a peer has cost since it connected, in units.
+    pub(crate) fn peer_units(&self, peer: PeerId) -> u64 {
+        self.relay.units(peer)
+    }
+
+    /// The active chain now.
+    pub fn chain_info(&self) -> ChainInfo {
+        self.chain.info(self.pool.mempool().stats())
+    }
+
+    /// Headers, blocks and state.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
+    }
+
+    /// The store.
+    pub fn store(&self) -> &Store {
+        self.chain.store()
+    }
+
+    /// The pool.
+    pub fn mempool(&self) -> &Mempool {
+        self.pool.mempool()
+    }
+
+    /// Names what a template would be made from now.
+    pub fn longpoll_id(&self) -> LongPollId {
+        self.pool.longpoll_id(&self.chain)
+    }
+
+    /// The best block to mine now.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub fn template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
+        self.pool.template(request, &self.chain, self.out.wall())
+    }
+
+    /// Judges a transaction as if it was submitted, and keeps nothing.
+    ///
+    /// # Errors
+    /// [`SubmitError`].
+    pub fn test_transaction(&mut self, transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
+        self.pool.test(transaction, &mut self.chain, self.out.wall())
+    }
+
+    /// Mines a block at once; for chains of trivial difficulty. `least_time` is the least time of its header. The
+    /// actions are those of its submission.
+    pub fn mine_block(
+        &mut self,
+        request: &TemplateRequest,
+        least_time: u32,
+    ) -> (Result<BlockHash, TemplateError>, Vec<Action>) {
+        let now = self.out.now();
+        let block = match self.pool.solve(request, least_time, &self.chain, now.wall) {
+            Ok(block) => block,
+            Err(error) => return (Err(error), Vec::new()),
+        };
+        let hash = block.hash();
+        let mut actions = self.handle(Event::Block(OWN, Source::Local, block), now);
+        let own = |action: &Action| matches!(action, Action::Reply(OWN, _));
+        let more = |action: &Action| matches!(action, Action::Continue);
+        while !actions.iter().any(own) && actions.iter().any(more) {
+            actions.retain(|action| !more(action));
+            actions.extend(self.handle(Event::Continue, now));
         }
+        let reply = actions.iter().position(own).map(|at| actions.remove(at));
+        let result = match reply {
+            Some(Action::Reply(_, Reply::Block(Ok(BlockOutcome::Connected { .. })))) => Ok(hash),
+            Some(Action::Reply(_, Reply::Block(Err(SubmitBlockError::Rule(rule))))) => Err(rule.into()),
+            Some(Action::Reply(_, Reply::Block(Err(SubmitBlockError::Stopped)))) | None => Err(TemplateError::Stopped),
+            Some(other) => Err(TemplateError::Local(format!("the block was not connected: {other:?}"))),
+        };
+        (result, actions)
     }
 }

@@ -16,8 +16,8 @@ use std::{collections::VecDeque, fmt, io, path::PathBuf, sync::Arc};
 use tokio::sync::Notify;
 
 use crate::{
-    engine::{EngineHandle, TemplateError},
-    template::TemplateRequest,
+    engine::{TemplateError, TemplateRequest},
+    engine_thread::EngineHandle,
 };
 
 /// Who is paid for blocks as long as nobody is: a key that is no point of the curve, so that no coin of it can be spent.

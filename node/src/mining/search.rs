@@ -9,10 +9,7 @@ use tokio::{
 };
 
 use super::{Mining, Waiting};
-use crate::{
-    engine::{BlockOutcome, NodeEvent, SubmitBlockError, TemplateError},
-    template::{LongPollId, Template},
-};
+use crate::engine::{BlockOutcome, LongPollId, NodeEvent, SubmitBlockError, Template, TemplateError};
 
 /// A template is replaced at least so often, so that its time stays near the clock's.
 const REFRESH: Duration = Duration::from_secs(10);

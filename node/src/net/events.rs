@@ -20,7 +20,8 @@ use super::{
     shell::{Gossiped, Shell},
 };
 use crate::{
-    engine::{GossipId, Offence, PeerAction, PeerEvent, Refused, Verdict},
+    engine::{GossipId, Offence, PeerAction, PeerEvent, Verdict},
+    engine_thread::Refused,
     wire::{AGENT, CompactBlock, Message, PROTOCOL},
 };
 

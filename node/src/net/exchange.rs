@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use super::{codec::Read, peers::Channel, shell::Shell};
 use crate::{
-    engine::{Failure, InboundId, Offence, PeerEvent, Refused, RequestId},
+    engine::{Failure, InboundId, Offence, PeerEvent, RequestId},
+    engine_thread::Refused,
     wire::{Message as _, POOL, Request, Response},
 };
 

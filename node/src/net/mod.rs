@@ -72,7 +72,7 @@ use self::{
     shell::{Alone, Inputs, Shell},
     throttle::Throttle,
 };
-use crate::engine::EngineHandle;
+use crate::engine_thread::EngineHandle;
 
 /// Commands that may wait.
 const COMMANDS: usize = 256;

@@ -10,7 +10,8 @@ use std::{
 
 use super::{address, clock, codec::Read, count::Traffic, offset, pace::Pace};
 use crate::{
-    engine::{self, InboundId, PeerLink},
+    engine::{self, InboundId},
+    engine_thread::PeerLink,
     wire::{Request, Response, Status},
 };
 

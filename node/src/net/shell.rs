@@ -38,7 +38,10 @@ use super::{
     peers::{Origin, Peer, Peers},
     throttle::Throttle,
 };
-use crate::engine::{BAN, EngineHandle, GossipId, Offence, Payer, PeerAction, PeerEvent, Side};
+use crate::{
+    engine::{BAN, GossipId, Offence, Payer, PeerAction, PeerEvent, Side},
+    engine_thread::EngineHandle,
+};
 
 /// How often peers are dialled and lists tended.
 const TICK: Duration = Duration::from_secs(1);

@@ -25,7 +25,7 @@ use super::{
     methods, namespaces,
 };
 use crate::{
-    engine::EngineHandle,
+    engine_thread::EngineHandle,
     mempool::MempoolConfig,
     mining::Mining,
     store::{Store, StoreConfig},

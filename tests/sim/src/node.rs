@@ -1,10 +1,11 @@
 //! A node: an engine on a database in memory, and around it what the node's network shell does for one.
 
 use cairn_node::{
-    engine::{Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, PeerWork, RelayConfig, RequestId},
+    engine::{
+        Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, PeerWork, RelayConfig, RequestId,
+        TemplateRequest, VerifyConfig,
+    },
     store::{Store, StoreConfig, memory::MemoryKv},
-    template::TemplateRequest,
-    verify::VerifyConfig,
 };
 use chain_core::{Address, hash::BlockHash};
 use std::{

@@ -210,7 +210,7 @@ impl Oracle {
             return Ok(());
         }
         let unknown = || Violation::new(Invariant::Tip, format!("connected {hash}, which is not stored"));
-        let height = engine.header(&hash).ok_or_else(unknown)?.height;
+        let height = engine.chain().header(&hash).ok_or_else(unknown)?.height;
         let at = BlockRef { height, hash };
         let block = engine.store().body(at).ok().flatten().ok_or_else(unknown)?;
         let receipts = engine.store().receipts(at).map_err(|_| unknown())?;
@@ -272,7 +272,7 @@ impl Oracle {
                 info.hash, info.height, tip.hash, tip.height
             ));
         }
-        if !engine.header(&tip.hash).is_some_and(|header| header.active && header.base_fee.is_some()) {
+        if !engine.chain().header(&tip.hash).is_some_and(|header| header.active && header.base_fee.is_some()) {
             return wrong(format!("its tip {} was never executed", tip.hash));
         }
         self.check_print(tip, Self::print(engine, info)?)

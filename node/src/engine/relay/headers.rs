@@ -13,11 +13,15 @@ use chain_core::{
     units::Height,
     work::pow,
 };
+use std::collections::BTreeMap;
 
-use super::{peers::Peer, requests::Question};
+use super::{
+    config::RelayConfig,
+    context::Context,
+    peers::{Claim, Peers, Question},
+};
 use crate::{
-    engine::{Engine, Offence, PeerId, Time, error::Fatal},
-    store::HeaderRecord,
+    engine::{Chain, Fatal, Offence, Outbox, PeerId, Time},
     wire::{HEADERS, Request},
 };
 
@@ -28,7 +32,7 @@ pub(super) const MOST_CHECKPOINTS: usize = 4_096;
 const SLOW: u64 = 5_000;
 
 /// Milliseconds in which a peer whose headers were of no use is not asked again: at first, and at most after many times.
-pub(super) const USELESS: u64 = 1_000;
+const USELESS: u64 = 1_000;
 const MOST_USELESS: u64 = 32_000;
 
 /// Milliseconds between two lines about blocks that are ahead of the clock.
@@ -39,7 +43,7 @@ const NEAR: Height = 64;
 
 /// A chain of headers on its way to be worth storing.
 #[derive(Debug)]
-pub(super) struct Presync {
+struct Presync {
     /// The known block that it forks from.
     start: BlockHash,
     /// The last header of each answer.
@@ -67,220 +71,286 @@ impl Run {
     }
 }
 
-impl Engine {
-    /// Asks for headers whoever says to have better ones.
-    pub(super) fn sync_headers(&mut self) {
-        self.find_claims();
-        if self.relay.peers.values().all(|peer| !peer.asked_headers) {
-            self.relay.headers_improved = self.steady;
+/// What is known of one peer's headers.
+#[derive(Debug)]
+struct Source {
+    /// Whether it was asked for headers and did not answer yet.
+    asked: bool,
+    /// What it claimed when it was last asked: the response to that need not show what it claimed since.
+    claim: Option<Claim>,
+    /// The block whose descendants it was asked for last, if that went on from an earlier response.
+    from: Option<BlockHash>,
+    /// Headers of its chain are of no use before this time.
+    after: Time,
+    /// Milliseconds until then, the next time that they are of no use.
+    useless: u64,
+    /// The headers that it sends are not worth storing yet.
+    presync: Option<Presync>,
+}
+
+impl Source {
+    /// Leaves its headers alone for a while.
+    fn rest(&mut self, now: Time) {
+        self.presync = None;
+        self.after = now.after(self.useless);
+        self.useless = (self.useless * 2).min(MOST_USELESS);
+    }
+}
+
+/// Headers on their way here.
+#[derive(Debug)]
+pub(super) struct Headers {
+    minimum_work: U256,
+    pub(super) margin: u64,
+    pub(super) beside: usize,
+    sources: BTreeMap<PeerId, Source>,
+    /// When headers last improved, or were asked for first.
+    improved: Time,
+    /// When the log last said that a block is ahead of the clock.
+    pub(super) warned_of_future: Option<Time>,
+}
+
+impl Headers {
+    pub(super) fn new(config: &RelayConfig) -> Self {
+        let RelayConfig { minimum_work, margin, beside, .. } = *config;
+        Self { minimum_work, margin, beside, sources: BTreeMap::new(), improved: Time(0), warned_of_future: None }
+    }
+
+    pub(super) fn connect(&mut self, id: PeerId) {
+        let after = Time(0);
+        let source = Source { asked: false, claim: None, from: None, after, useless: USELESS, presync: None };
+        self.sources.insert(id, source);
+    }
+
+    pub(super) fn disconnect(&mut self, id: PeerId) {
+        self.sources.remove(&id);
+    }
+
+    /// Hashes of header chains that are not worth storing.
+    pub(super) fn checkpoints(&self) -> usize {
+        let presyncs = self.sources.values().filter_map(|source| source.presync.as_ref());
+        presyncs.map(|presync| presync.checkpoints.len()).sum()
+    }
+
+    /// When another peer may be asked, or one that rests again.
+    pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
+        let asked = self.sources.values().any(|source| source.asked);
+        let next = asked.then(|| self.improved.after((now.since(self.improved) / SLOW + 1) * SLOW));
+        let resting = self.sources.values().map(|source| source.after).filter(|at| *at > now).min();
+        next.into_iter().chain(resting).min()
+    }
+
+    /// Asks for headers the peers that claim better ones.
+    pub(super) fn sync(&mut self, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
+        peers.find_claims(chain);
+        let now = out.steady();
+        let mut asked = self.sources.values().filter(|source| source.asked).count();
+        if asked == 0 {
+            self.improved = now;
         }
-        let slow = self.steady.since(self.relay.headers_improved) / SLOW;
+        let slow = now.since(self.improved) / SLOW;
         let most = usize::try_from(slow).unwrap_or(usize::MAX).saturating_add(1);
-        let mut asked = self.relay.peers.values().filter(|peer| peer.asked_headers).count();
         // Bodies of the best header's branch may be withheld: headers of any that is better than ours are of use.
-        let work = self.work_of(&self.tree.candidate());
-        let height = self.tree.get(&self.tree.best_header()).map_or(0, |info| info.height);
+        let work = chain.work_of(&chain.tree().candidate());
+        let height = chain.height_of(&chain.tree().best_header());
         let mut eligible: Vec<(U256, bool, PeerId, Height)> = Vec::new();
-        for (id, peer) in &self.relay.peers {
-            if let Some(claim) = peer.claim
-                && claim.work > work
-                && !peer.asked_headers
-                && peer.headers_after <= self.steady
-                && !claim.found
+        for (id, peer) in peers.iter() {
+            if let Some(claim) = peer.claim().filter(|claim| claim.work > work && !claim.found)
+                && self.sources.get(&id).is_some_and(|source| !source.asked && source.after <= now)
             {
-                eligible.push((claim.work, peer.chosen(), *id, claim.height));
+                eligible.push((claim.work, peer.chosen(), id, claim.height));
             }
         }
         eligible.sort_unstable_by(|a, b| b.cmp(a));
         for (_, _, id, claimed) in eligible {
             if asked < most || claimed <= height.saturating_add(NEAR) {
                 asked += 1;
-                self.ask_headers(id, None);
+                self.ask(id, None, peers, chain, out);
             }
         }
-        self.ask_about_orphans();
+    }
+
+    /// Asks a peer that gossiped an orphan how it hangs together, unless it was of no use lately.
+    pub(super) fn ask_about_orphan(&mut self, id: PeerId, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
+        let ready = |source: &Source| !source.asked && source.after <= out.steady() && source.presync.is_none();
+        if peers.is_met(id) && self.sources.get(&id).is_some_and(ready) {
+            self.ask(id, None, peers, chain, out);
+        }
     }
 
     /// Asks a peer for the headers that follow a block on its chain, or the fork with our best header.
-    pub(super) fn ask_headers(&mut self, id: PeerId, after: Option<BlockHash>) {
-        let (from, after) = (after, after.unwrap_or_else(|| self.tree.best_header()));
-        let Some(peer) = self.relay.peers.get_mut(&id).filter(|peer| !peer.asked_headers) else { return };
-        peer.asked_headers = true;
-        peer.claim_then = peer.claim;
-        peer.headers_from = from;
-        let locator = match &peer.presync {
+    fn ask(&mut self, id: PeerId, after: Option<BlockHash>, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
+        let (from, after) = (after, after.unwrap_or_else(|| chain.tree().best_header()));
+        let Some(source) = self.sources.get_mut(&id).filter(|source| !source.asked) else { return };
+        source.asked = true;
+        source.claim = peers.get(id).and_then(|peer| peer.claim());
+        source.from = from;
+        let locator = match &source.presync {
             Some(presync) => vec![presync.last.hash],
-            None => self.tree.locator(&after),
+            None => chain.tree().locator(&after),
         };
         // HEADERS is far below 65,536.
-        self.ask_peer(id, Question::Headers, Request::Headers { locator, most: HEADERS as u16 });
+        peers.ask(id, Question::Headers, Request::Headers { locator, most: HEADERS as u16 }, out);
     }
 
-    /// A peer's headers came, or did not.
-    pub(super) fn on_headers_answer(&mut self, id: PeerId, headers: &[Header]) -> Result<(), Fatal> {
-        let Some(peer) = self.relay.peers.get_mut(&id) else { return Ok(()) };
-        peer.asked_headers = false;
-        let presync = peer.presync.take();
+    /// A peer did not answer.
+    pub(super) fn on_unanswered(&mut self, id: PeerId, now: Time) {
+        if let Some(source) = self.sources.get_mut(&id) {
+            source.asked = false;
+            source.rest(now);
+        }
+    }
+
+    /// A peer's headers came, or it has none.
+    pub(super) fn on_response(&mut self, id: PeerId, headers: &[Header], cx: &mut Context) -> Result<(), Fatal> {
+        let Some(source) = self.sources.get_mut(&id) else { return Ok(()) };
+        source.asked = false;
+        let presync = source.presync.take();
         let start = match (&presync, headers.first()) {
-            (_, None) => return self.end_of_headers(id, presync.map(|presync| presync.last.work), false),
+            (_, None) => {
+                self.end(id, presync.map(|presync| presync.last.work), false, cx);
+                return Ok(());
+            }
             (Some(presync), Some(first)) if first.prev == presync.last.hash => presync.last.clone(),
             (Some(_), Some(_)) => {
                 // Its chain changed below us: once more from the start, later.
-                self.rest_headers(id);
+                source.rest(cx.out.steady());
                 return Ok(());
             }
-            (None, Some(first)) => match self.tree.context(&first.prev) {
+            (None, Some(first)) => match cx.chain.tree().context(&first.prev) {
                 Some(context) => context,
                 None => {
-                    self.penalize(id, Offence::WrongAnswer("headers"));
-                    self.rest_headers(id);
+                    cx.out.penalize(id, unlinked());
+                    source.rest(cx.out.steady());
                     return Ok(());
                 }
             },
         };
-        match self.check_run(start, headers) {
-            Ok(run) => self.take_run(id, presync, run, headers.len() == HEADERS),
+        match check_run(start, headers, cx.chain, cx.out.wall()) {
+            Ok(run) => self.take_run(id, presync, run, headers.len() == HEADERS, cx),
             Err(offence) => {
-                self.penalize(id, offence);
-                self.rest_headers(id);
+                cx.out.penalize(id, offence);
+                source.rest(cx.out.steady());
                 Ok(())
             }
         }
     }
 
-    /// Checks headers in a row against the rules; keeps nothing.
-    fn check_run(&self, start: HeaderContext, headers: &[Header]) -> Result<Run, Offence> {
-        let mut run = Run { from: start.hash, start, new: Vec::new(), cut: None };
-        let mut headers = headers.iter().peekable();
-        while let Some(header) = headers.next_if(|header| self.tree.contains(&header.hash())) {
-            let hash = header.hash();
-            if self.tree.get(&hash).is_some_and(|info| info.status == Status::Invalid) {
-                return Err(Offence::OnInvalid(hash));
-            }
-            run.start = self.tree.context(&hash).filter(|_| header.prev == run.start.hash).ok_or_else(unlinked)?;
-        }
-        if self.tree.get(&run.start.hash).is_some_and(|info| info.status == Status::Invalid) {
-            return Err(Offence::OnInvalid(run.start.hash));
-        }
-        for header in headers {
-            match run.last().child(&self.spec, header, self.now.seconds()) {
-                Ok(context) => run.new.push((*header, context)),
-                Err(HeaderError::Rule(rule)) => return Err(Offence::InvalidHeader(rule)),
-                Err(HeaderError::TooFarInFuture { got, .. }) => {
-                    run.cut = Some(got);
-                    break;
-                }
-                Err(HeaderError::UnknownParent(_) | HeaderError::Duplicate(_) | HeaderError::InvalidParent(_)) => {
-                    return Err(unlinked());
-                }
-            }
-        }
-        Ok(run)
-    }
-
     /// Stores a run, or remembers its end, or is done with the peer's chain.
-    fn take_run(&mut self, id: PeerId, presync: Option<Presync>, run: Run, full: bool) -> Result<(), Fatal> {
+    fn take_run(
+        &mut self,
+        id: PeerId,
+        presync: Option<Presync>,
+        run: Run,
+        full: bool,
+        cx: &mut Context,
+    ) -> Result<(), Fatal> {
         let more = full && run.cut.is_none();
-        run.cut.inspect(|time| self.warn_of_future(*time));
+        run.cut.inspect(|time| self.warn_of_future(*time, cx.chain, cx.out));
         let last = run.last().clone();
         match presync {
             Some(Presync { start, checkpoints, stored: Some(stored), .. }) => {
                 if checkpoints.get(stored) != Some(&last.hash) {
-                    self.rest_headers(id);
+                    self.rest(id, cx.out.steady());
                     return Ok(());
                 }
-                self.store_run(id, &run)?;
+                self.store_run(id, &run, cx)?;
                 let left = stored + 1 < checkpoints.len();
                 let next = Presync { start, checkpoints, stored: Some(stored + 1), last };
                 self.set_presync(id, left.then_some(next));
             }
             // The rest is to come in its time, and makes it worth storing or not.
-            None if run.cut.is_some() && last.work <= self.work_of(&self.tree.candidate()) => {
-                self.rest_headers(id);
+            None if run.cut.is_some() && last.work <= cx.chain.work_of(&cx.chain.tree().candidate()) => {
+                self.rest(id, cx.out.steady());
                 return Ok(());
             }
-            None if !more && self.falls_short(id, &run) => return self.end_of_headers(id, Some(last.work), false),
-            None if last.work >= self.least_work() => self.store_run(id, &run)?,
+            None if !more && self.falls_short(id, &run, cx.chain) => {
+                self.end(id, Some(last.work), false, cx);
+                return Ok(());
+            }
+            None if last.work >= self.least_work(cx.chain) => self.store_run(id, &run, cx)?,
             first => {
                 let start = first.as_ref().map_or(run.from, |presync| presync.start);
                 let mut checkpoints = first.map(|presync| presync.checkpoints).unwrap_or_default();
                 checkpoints.push(last.hash);
-                if last.work >= self.least_work() {
-                    let Some(context) = self.tree.context(&start) else { return Ok(()) };
+                if last.work >= self.least_work(cx.chain) {
+                    let Some(context) = cx.chain.tree().context(&start) else { return Ok(()) };
                     self.set_presync(id, Some(Presync { start, checkpoints, stored: Some(0), last: context }));
-                    self.ask_headers(id, None);
+                    self.ask(id, None, cx.peers, cx.chain, cx.out);
                     return Ok(());
                 }
                 if !more || checkpoints.len() >= MOST_CHECKPOINTS {
-                    return self.end_of_headers(id, Some(last.work), false);
+                    self.end(id, Some(last.work), false, cx);
+                    return Ok(());
                 }
                 self.set_presync(id, Some(Presync { start, checkpoints, stored: None, last }));
             }
         }
-        let peer = self.relay.peers.get(&id);
+        self.go_on(id, &run, more, cx);
+        Ok(())
+    }
+
+    /// A run was taken: asks for the next, or is done with the peer's chain.
+    fn go_on(&mut self, id: PeerId, run: &Run, more: bool, cx: &mut Context) {
+        let Some(source) = self.sources.get_mut(&id) else { return };
         // Known headers are followed while they lead on; the same ones again and again would be asked for without end.
-        let turns =
-            run.new.is_empty() && peer.is_some_and(|peer| peer.headers_from.is_some_and(|from| from != run.from));
+        let turns = run.new.is_empty() && source.from.is_some_and(|from| from != run.from);
         if more && turns {
-            self.rest_headers(id);
-            return Ok(());
+            source.rest(cx.out.steady());
+        } else if more || source.presync.is_some() {
+            self.ask(id, Some(run.last().hash), cx.peers, cx.chain, cx.out);
+        } else if run.cut.is_some() {
+            source.rest(cx.out.steady());
+        } else {
+            let work = cx.chain.work_of(&run.last().hash);
+            self.end(id, Some(work), !run.new.is_empty(), cx);
         }
-        if more || peer.is_some_and(|peer| peer.presync.is_some()) {
-            self.ask_headers(id, Some(run.last().hash));
-            return Ok(());
-        }
-        let work = self.work_of(&run.last().hash);
-        if run.cut.is_some() {
-            self.rest_headers(id);
-            return Ok(());
-        }
-        self.end_of_headers(id, Some(work), !run.new.is_empty())
     }
 
     /// Whether a run that ends a peer's chain is worth less than the peer claimed: nothing of it is stored, so that whoever
     /// only claims much cannot fill a chain that is young.
-    fn falls_short(&self, id: PeerId, run: &Run) -> bool {
-        let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim_then);
+    fn falls_short(&self, id: PeerId, run: &Run, chain: &Chain) -> bool {
+        let claim = self.sources.get(&id).and_then(|source| source.claim);
         claim.is_some_and(|claim| {
             let shown =
-                self.tree.contains(&claim.hash) || run.new.iter().any(|(_, context)| context.hash == claim.hash);
+                chain.tree().contains(&claim.hash) || run.new.iter().any(|(_, context)| context.hash == claim.hash);
             run.cut.is_none() && !shown && run.last().work < claim.work
         })
     }
 
     fn set_presync(&mut self, id: PeerId, presync: Option<Presync>) {
-        if let Some(peer) = self.relay.peers.get_mut(&id) {
-            peer.presync = presync;
+        if let Some(source) = self.sources.get_mut(&id) {
+            source.presync = presync;
         }
     }
 
     /// A peer has no more headers; its chain amounts to this work. If that was of no use, the peer is left alone for a while.
-    fn end_of_headers(&mut self, id: PeerId, work: Option<U256>, useful: bool) -> Result<(), Fatal> {
-        let claimed = self.relay.peers.get(&id).and_then(|peer| peer.claim_then);
-        let Some(claim) = claimed.filter(|claim| !self.tree.contains(&claim.hash)) else {
+    fn end(&mut self, id: PeerId, work: Option<U256>, useful: bool, cx: &mut Context) {
+        let claimed = self.sources.get(&id).and_then(|source| source.claim);
+        let Some(claim) = claimed.filter(|claim| !cx.chain.tree().contains(&claim.hash)) else {
             // It showed what it claims, but perhaps not what an orphan of it stands on.
             if !useful {
-                self.rest_headers(id);
+                self.rest(id, cx.out.steady());
             }
-            return Ok(());
+            return;
         };
-        let shown = work.unwrap_or_else(|| self.work_of(&self.tree.best_header()));
+        let shown = work.unwrap_or_else(|| cx.chain.work_of(&cx.chain.tree().best_header()));
         if shown < claim.work {
-            self.penalize(id, Offence::LessWork);
+            cx.out.penalize(id, Offence::LessWork);
         }
-        self.rest_headers(id);
-        Ok(())
+        self.rest(id, cx.out.steady());
     }
 
     /// Says that a block is refused for now because it is ahead of the clock, which may be what is wrong. Peers can provoke
     /// the line, so it is written once in [`WARN_AGAIN`].
-    pub(super) fn warn_of_future(&mut self, time: u32) {
-        if self.relay.warned_of_future.is_some_and(|at| self.now.since(at) < WARN_AGAIN) {
+    pub(super) fn warn_of_future(&mut self, time: u32, chain: &Chain, out: &Outbox) {
+        let now = out.wall();
+        if self.warned_of_future.is_some_and(|at| now.since(at) < WARN_AGAIN) {
             return;
         }
-        self.relay.warned_of_future = Some(self.now);
-        let ahead = u64::from(time).saturating_sub(self.now.seconds());
-        let most = self.spec.max_future;
+        self.warned_of_future = Some(now);
+        let ahead = u64::from(time).saturating_sub(now.seconds());
+        let most = chain.spec().max_future;
         tracing::warn!(
             "a peer's block is {ahead} s ahead of this machine's clock, and blocks more than {most} s ahead must wait: \
              check the date and time of this machine"
@@ -288,61 +358,73 @@ impl Engine {
     }
 
     /// Leaves a peer's headers alone for a while.
-    pub(super) fn rest_headers(&mut self, id: PeerId) {
-        if let Some(peer) = self.relay.peers.get_mut(&id) {
-            peer.presync = None;
-            peer.headers_after = self.steady.after(peer.useless);
-            peer.useless = (peer.useless * 2).min(MOST_USELESS);
+    fn rest(&mut self, id: PeerId, now: Time) {
+        if let Some(source) = self.sources.get_mut(&id) {
+            source.rest(now);
         }
     }
 
     /// Puts checked headers into the tree and the store.
-    fn store_run(&mut self, id: PeerId, run: &Run) -> Result<(), Fatal> {
-        let before = self.tree.best_header();
-        let mut records = Vec::with_capacity(run.new.len());
-        for (header, context) in &run.new {
-            if self.tree.insert_checked(header, context).is_some() {
-                records.push(HeaderRecord::with_hash(*header, context.hash, context.height));
+    fn store_run(&mut self, id: PeerId, run: &Run, cx: &mut Context) -> Result<(), Fatal> {
+        let before = cx.chain.tree().best_header();
+        cx.chain.insert_headers(&run.new)?;
+        if cx.chain.tree().best_header() != before {
+            self.improved = cx.out.steady();
+            if let Some(source) = self.sources.get_mut(&id) {
+                source.useless = USELESS;
             }
         }
-        self.store.put_headers(&records)?;
-        if self.tree.best_header() != before {
-            self.relay.headers_improved = self.steady;
-            if let Some(peer) = self.relay.peers.get_mut(&id) {
-                peer.useless = USELESS;
-            }
-        }
-        self.consider_best(id, run.last().hash);
+        cx.peers.consider_best(id, run.last().hash, cx.chain);
         Ok(())
     }
 
     /// Work from which on headers are worth storing: compared with our tip, since of a better branch the bodies may never come;
     /// but once much lies beside the best headers, with those, so that a node that knows no chain yet keeps a bounded number.
-    pub(super) fn least_work(&self) -> U256 {
-        let best = self.tree.best_header();
-        let height = self.tree.get(&best).map_or(0, |info| info.height as usize);
-        let many = self.tree.len().saturating_sub(height) > self.relay.config.beside;
-        let tip = self.tree.get(&if many { best } else { self.store.tip().hash });
+    pub(super) fn least_work(&self, chain: &Chain) -> U256 {
+        let tree = chain.tree();
+        let best = tree.best_header();
+        let height = tree.get(&best).map_or(0, |info| info.height as usize);
+        let many = tree.len().saturating_sub(height) > self.beside;
+        let tip = tree.get(&if many { best } else { chain.store().tip().hash });
         let enough = tip.map_or(U256::ZERO, |tip| {
             let one = pow::target(tip.header.bits).map(pow::work).unwrap_or_default();
-            tip.work.saturating_sub(one.saturating_mul(U256::from(self.relay.config.margin)))
+            tip.work.saturating_sub(one.saturating_mul(U256::from(self.margin)))
         });
-        enough.max(self.relay.config.minimum_work)
+        enough.max(self.minimum_work)
     }
 }
 
-impl Peer {
-    /// Hashes that are remembered of its headers while they are not worth storing.
-    pub(super) fn checkpoints(&self) -> usize {
-        self.presync.as_ref().map_or(0, |presync| presync.checkpoints.len())
+/// Checks headers in a row against the rules; keeps nothing.
+fn check_run(start: HeaderContext, headers: &[Header], chain: &Chain, now: Time) -> Result<Run, Offence> {
+    let tree = chain.tree();
+    let mut run = Run { from: start.hash, start, new: Vec::new(), cut: None };
+    let mut headers = headers.iter().peekable();
+    while let Some(header) = headers.next_if(|header| tree.contains(&header.hash())) {
+        let hash = header.hash();
+        if tree.get(&hash).is_some_and(|info| info.status == Status::Invalid) {
+            return Err(Offence::OnInvalid(hash));
+        }
+        run.start = tree.context(&hash).filter(|_| header.prev == run.start.hash).ok_or_else(unlinked)?;
     }
+    if tree.get(&run.start.hash).is_some_and(|info| info.status == Status::Invalid) {
+        return Err(Offence::OnInvalid(run.start.hash));
+    }
+    for header in headers {
+        match run.last().child(chain.spec(), header, now.seconds()) {
+            Ok(context) => run.new.push((*header, context)),
+            Err(HeaderError::Rule(rule)) => return Err(Offence::InvalidHeader(rule)),
+            Err(HeaderError::TooFarInFuture { got, .. }) => {
+                run.cut = Some(got);
+                break;
+            }
+            Err(HeaderError::UnknownParent(_) | HeaderError::Duplicate(_) | HeaderError::InvalidParent(_)) => {
+                return Err(unlinked());
+            }
+        }
+    }
+    Ok(run)
 }
 
 fn unlinked() -> Offence {
     Offence::WrongAnswer("headers")
-}
-
-/// When another peer may be asked for headers although one is at it.
-pub(super) fn next_attempt(improved: Time, now: Time) -> Time {
-    improved.after((now.since(improved) / SLOW + 1) * SLOW)
 }

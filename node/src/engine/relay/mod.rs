@@ -1,351 +1,340 @@
 //! Relay and sync: what the engine says to peers, and what it makes of what they say.
 //!
-//! Headers come first ([`headers`]), then bodies from many peers at once ([`bodies`]); new blocks come compactly
-//! ([`gossip`], [`compact`]), transactions by name ([`announce`], [`fetch`], [`reconcile`]). All that is kept of a peer is
-//! bounded; `docs/network.md` lists the bounds.
+//! Headers come first ([`headers`]), then bodies from many peers at once; new blocks come compactly ([`blocks`]), transactions
+//! by name ([`transactions`]). All that is kept of a peer is bounded; `docs/network.md` lists the bounds. Each part owns its
+//! state and its rules; here events find the part that they are for.
 
-mod announce;
-mod bodies;
-mod compact;
-mod fetch;
-mod forms;
-mod goal;
-mod gossip;
+mod blocks;
+mod bounds;
+mod config;
+mod context;
 mod headers;
-mod intake;
-mod keepers;
-mod known;
-mod offence;
 mod peers;
 mod random;
-mod recent;
-mod reconcile;
-mod repair;
-mod requests;
 mod serve;
 #[cfg(test)]
 mod tests;
+mod transactions;
 mod usage;
-mod work;
 
-pub use offence::{BAN, Offence};
+#[cfg(test)]
+pub(crate) use blocks::compact;
+pub use config::RelayConfig;
+pub use peers::PeerWork;
 pub use usage::PeerUsage;
-pub use work::PeerWork;
 
-use chain_core::{
-    hash::{BlockHash, TxId},
-    units::Height,
-};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use chain_core::{block::Block, execute::ExecutedBlock, hash::TxId};
 
 use self::{
-    announce::Log,
-    bodies::Bodies,
-    compact::Partials,
-    fetch::Wants,
-    goal::Withheld,
-    gossip::Gossip,
-    intake::Orphans,
-    keepers::Unkept,
-    peers::Peer,
-    random::Random,
-    recent::Recent,
-    reconcile::{Comparison, ToldPools},
-    repair::Repair,
-    requests::{Question, Requests},
-    work::Accounts,
+    blocks::Blocks,
+    context::Context,
+    headers::Headers,
+    peers::{Peer, Peers, Question},
+    transactions::Transactions,
 };
-use super::{Action, Engine, Failure, PeerAction, PeerEvent, PeerId, RequestId, SyncProgress, Time, error::Fatal};
+use super::{
+    Chain, Failure, Fatal, InboundId, Offence, Outbox, Payer, PeerAction, PeerEvent, PeerId, RequestId, Side, Time,
+    chain::Stored, pool::Pool,
+};
 use crate::wire::{Request, Response};
-
-/// How the engine deals with peers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RelayConfig {
-    /// All that is chosen at random is drawn from this.
-    pub seed: u64,
-    /// What peers are told that this program is; at most 64 bytes of printable ASCII.
-    pub agent: String,
-    /// Headers of less work than this are not stored: a defence of new nodes, who know no better chain yet.
-    pub minimum_work: chain_core::U256,
-    /// Blocks' worth of work that a chain may be behind ours and still have its headers stored.
-    pub margin: u64,
-    /// Headers beside the best ones that are kept for less work than those have.
-    pub beside: usize,
-}
-
-impl Default for RelayConfig {
-    fn default() -> Self {
-        let agent = concat!("cairn/", env!("CARGO_PKG_VERSION")).to_owned();
-        Self { seed: 0, agent, minimum_work: chain_core::U256::ZERO, margin: MARGIN, beside: BESIDE }
-    }
-}
-
-/// [`RelayConfig::margin`] of a node: the half-life of the difficulty.
-const MARGIN: u64 = 288;
-
-/// [`RelayConfig::beside`] of a node: some 15 MB.
-const BESIDE: usize = 65_536;
-
-/// Blocks that the best header may be ahead before the node counts as syncing.
-const BEHIND: Height = 8;
-
-/// Milliseconds without a block after which the node no longer counts as syncing.
-const IDLE: u64 = 10_000;
 
 /// All about peers.
 #[derive(Debug)]
 pub(super) struct Relay {
-    config: RelayConfig,
-    random: Random,
-    peers: BTreeMap<PeerId, Peer>,
-    accounts: Accounts,
-    requests: Requests,
-    /// When headers last improved, or were asked for first.
-    headers_improved: Time,
-    bodies: Bodies,
-    withheld: Withheld,
-    repair: Repair,
-    /// Blocks of a better chain that no peer keeps, since when.
-    unkept: Option<Unkept>,
-    /// Who sent the blocks that wait to be executed; of no more than the window.
-    pub(super) origins: HashMap<BlockHash, PeerId>,
-    partials: Partials,
-    gossip: Gossip,
-    log: Log,
-    wants: Wants,
-    orphans: Orphans,
-    comparison: Option<Comparison>,
-    /// When the log last said that a block is ahead of the clock.
-    warned_of_future: Option<Time>,
-    told_pools: ToldPools,
-    /// Transactions that blocks brought lately, and those that this node does not take.
-    recent: Recent,
-    /// Those among them that orphans wait for.
-    parents_mined: HashSet<TxId>,
-    /// Height of the tip when syncing began.
-    sync_start: Option<Height>,
+    peers: Peers,
+    headers: Headers,
+    blocks: Blocks,
+    transactions: Transactions,
 }
 
 impl Relay {
     /// Nobody is connected yet.
     pub(super) fn new(config: RelayConfig) -> Self {
         Self {
-            random: Random::new(config.seed),
-            config,
-            peers: BTreeMap::new(),
-            accounts: Accounts::default(),
-            requests: Requests::default(),
-            headers_improved: Time(0),
-            bodies: Bodies::default(),
-            withheld: Withheld::default(),
-            repair: Repair::default(),
-            unkept: None,
-            origins: HashMap::new(),
-            partials: Partials::new(),
-            gossip: Gossip::default(),
-            log: Log::default(),
-            wants: Wants::default(),
-            orphans: Orphans::default(),
-            comparison: None,
-            warned_of_future: None,
-            told_pools: ToldPools::default(),
-            recent: Recent::default(),
-            parents_mined: HashSet::new(),
-            sync_start: None,
+            headers: Headers::new(&config),
+            blocks: Blocks::default(),
+            transactions: Transactions::new(config.seed),
+            peers: Peers::new(config.agent),
         }
     }
 
-    /// A block is here: nothing of it is missing any more.
-    pub(super) fn arrived(&mut self, height: Height, hash: BlockHash) {
-        self.bodies.arrived(&(height, hash));
-        self.partials.retain(|(other, _), _| *other != hash);
-    }
-}
-
-impl Engine {
     /// When [`super::Event::Tick`] is due at the latest, if it is; a second later it does no harm.
-    pub fn wake_at(&self) -> Option<Time> {
-        let relay = &self.relay;
-        let peers = relay.peers.values().map(Peer::wake_at).min();
-        let headers = relay.peers.values().any(|peer| peer.asked_headers);
-        let headers = headers.then(|| headers::next_attempt(relay.headers_improved, self.steady));
-        let resting = relay.peers.values().map(|peer| peer.headers_after).filter(|at| *at > self.steady).min();
-        let withheld = relay.withheld.wake_at(self.steady).filter(|_| !relay.peers.is_empty());
-        let unkept = relay.unkept.as_ref().map(Unkept::lapses_at);
-        let own = [relay.requests.deadline(), relay.bodies.wake_at(), relay.gossip.wake_at(), withheld, unkept];
-        own.into_iter().chain([peers, headers, resting, self.serves_at()]).flatten().min()
+    pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
+        let blocks = self.blocks.wake_at(!self.peers.is_empty(), now);
+        let parts = [self.peers.wake_at(now), self.headers.wake_at(now), blocks, self.transactions.wake_at()];
+        parts.into_iter().flatten().min()
     }
 
     /// Takes in what a peer did.
-    pub(super) fn on_peer(&mut self, peer: PeerId, event: PeerEvent) -> Result<(), Fatal> {
+    pub(super) fn on_peer(
+        &mut self,
+        peer: PeerId,
+        event: PeerEvent,
+        chain: &mut Chain,
+        pool: &mut Pool,
+        out: &mut Outbox,
+    ) -> Result<(), Fatal> {
         match event {
-            PeerEvent::Connected(side, payer) => self.on_connected(peer, side, payer),
-            PeerEvent::Disconnected => self.on_disconnected(peer)?,
-            PeerEvent::Request(id, request) => self.on_request(peer, id, request)?,
-            PeerEvent::Response(id, Ok(response)) => self.on_response(peer, id, response)?,
-            PeerEvent::Response(id, Err(failure)) => self.on_failure(peer, id, failure)?,
-            PeerEvent::Gossip(id, compact) => self.on_gossip(peer, id, compact)?,
-            PeerEvent::Malformed(error) => self.penalize(peer, Offence::Malformed(error)),
+            PeerEvent::Connected(side, payer) => self.on_connected(peer, side, payer, chain, out),
+            PeerEvent::Disconnected => self.on_disconnected(peer, chain, out),
+            PeerEvent::Request(id, request) => {
+                if let Some(request) = self.peers.admit(peer, id, request, out) {
+                    self.serve(peer, id, request, chain, pool, out);
+                }
+            }
+            PeerEvent::Response(id, Ok(response)) => return self.on_response(peer, id, response, chain, pool, out),
+            PeerEvent::Response(id, Err(failure)) => self.on_failure(peer, id, failure, chain, out),
+            PeerEvent::Gossip(id, compact) => {
+                let Self { peers, headers, blocks, .. } = self;
+                return blocks.on_gossip(peer, id, compact, headers, &mut Context { chain, pool, peers, out });
+            }
+            PeerEvent::Malformed(error) => out.penalize(peer, Offence::Malformed(error)),
         }
         Ok(())
     }
 
-    /// An answer came. One that nobody waits for any more is dropped.
-    fn on_response(&mut self, peer: PeerId, id: RequestId, response: Response) -> Result<(), Fatal> {
-        let Some(question) = self.relay.requests.close(peer, id) else { return Ok(()) };
-        if let Some(peer) = self.relay.peers.get_mut(&peer) {
-            peer.answered();
+    fn on_connected(&mut self, peer: PeerId, side: Side, payer: Payer, chain: &Chain, out: &mut Outbox) {
+        self.peers.connect(peer, side, payer, out.steady());
+        self.headers.connect(peer);
+        self.blocks.connect(peer);
+        self.transactions.connect(peer);
+        if side != Side::Inbound {
+            self.peers.ask_status(peer, chain, out);
         }
+    }
+
+    fn on_disconnected(&mut self, peer: PeerId, chain: &Chain, out: &mut Outbox) {
+        let Some(unanswered) = self.peers.disconnect(peer, out.steady()) else { return };
+        self.headers.disconnect(peer);
+        self.blocks.disconnect(peer);
+        let wanted = self.transactions.disconnect(peer);
+        for question in unanswered {
+            self.on_unanswered(peer, question, chain, out);
+        }
+        self.transactions.forget(peer, &wanted);
+        self.blocks.forget(peer);
+    }
+
+    /// Ends a connection; the engine is done with the peer at once.
+    fn disconnect(&mut self, peer: PeerId, reason: &str, chain: &Chain, out: &mut Outbox) {
+        out.tell(PeerAction::Disconnect(peer, reason.to_owned()));
+        self.on_disconnected(peer, chain, out);
+    }
+
+    /// A response came. One that nobody waits for any more is dropped.
+    fn on_response(
+        &mut self,
+        peer: PeerId,
+        id: RequestId,
+        response: Response,
+        chain: &mut Chain,
+        pool: &mut Pool,
+        out: &mut Outbox,
+    ) -> Result<(), Fatal> {
+        let Some(question) = self.peers.answered(peer, id) else { return Ok(()) };
+        let Self { peers, headers, blocks, transactions } = self;
+        let cx = &mut Context { chain, pool, peers, out };
         match (question, response) {
-            (Question::Status, Response::Status(status)) => self.on_status(peer, &status),
-            (Question::Headers, Response::Headers(headers)) => self.on_headers_answer(peer, &headers),
-            (Question::Blocks(asked), Response::Blocks(blocks)) => self.on_blocks_answer(peer, asked, blocks),
+            (Question::Status, Response::Status(status)) => {
+                if let Err(reason) = cx.peers.on_status(peer, &status, cx.chain.genesis(), cx.out.steady()) {
+                    self.disconnect(peer, reason, chain, out);
+                }
+            }
+            (Question::Headers, Response::Headers(came)) => return headers.on_response(peer, &came, cx),
+            (Question::Blocks(asked), Response::Blocks(came)) => return blocks.on_blocks(peer, &asked, came, cx),
             (Question::Blocks(asked), Response::Unknown) => {
-                self.on_no_blocks(peer, &asked, true);
-                Ok(())
+                blocks.on_no_blocks(peer, &asked, true, cx.peers, cx.chain, cx.out.steady());
             }
-            (Question::Announce, Response::Ack) => {
-                self.on_announced(peer);
-                Ok(())
-            }
+            (Question::Announce, Response::Ack) => transactions.announcer.acknowledged(peer),
             (Question::BlockTransactions(block), Response::Transactions(came)) => {
-                self.on_block_transactions_answer(peer, block, &came)
+                return blocks.on_block_transactions(peer, block, &came, cx);
             }
             (Question::Transactions(names), Response::Transactions(came)) => {
-                self.on_transactions_answer(peer, &names, &came)
+                return transactions.on_response(peer, &names, &came, cx);
             }
             (Question::Pool { .. }, Response::ShortIds(ids)) => {
-                self.on_pool_answer(peer, ids);
-                Ok(())
+                transactions.reconciler.on_pool(peer, ids, cx.pool.mempool(), cx.peers, cx.out);
             }
             (Question::ShortTransactions { salt, ids }, Response::Transactions(came)) => {
-                self.on_short_answer(peer, salt, ids, &came)
+                return transactions.on_short_response(peer, salt, ids, &came, cx);
             }
-            (Question::Pool { .. }, Response::Unknown) => {
-                self.postpone_comparison(peer);
-                Ok(())
-            }
-            (question, Response::Unknown) => self.on_unanswered(peer, question),
+            (Question::Pool { .. }, Response::Unknown) => transactions.reconciler.postpone(peer),
+            (question, Response::Unknown) => self.on_unanswered(peer, question, chain, out),
             (question, _) => {
-                self.penalize(peer, Offence::WrongAnswer(question.name()));
-                self.on_unanswered(peer, question)
+                out.penalize(peer, Offence::WrongAnswer(question.name()));
+                self.on_unanswered(peer, question, chain, out);
             }
-        }
-    }
-
-    /// No answer will come.
-    fn on_failure(&mut self, peer: PeerId, id: RequestId, failure: Failure) -> Result<(), Fatal> {
-        let Some(question) = self.relay.requests.close(peer, id) else { return Ok(()) };
-        match failure {
-            Failure::Timeout => return self.on_silence(peer, question),
-            Failure::Refused => {}
-            Failure::Malformed(error) => self.penalize(peer, Offence::Malformed(error)),
-        }
-        self.on_unanswered(peer, question)
-    }
-
-    /// No answer came in time: the question is asked of another, and whoever is silent too often is sent away. Silence
-    /// proves nothing against a peer, for messages get lost or late, so that it is no offence.
-    fn on_silence(&mut self, peer: PeerId, question: Question) -> Result<(), Fatal> {
-        self.on_unanswered(peer, question)?;
-        match self.relay.peers.get_mut(&peer).is_some_and(Peer::is_silent) {
-            true => self.disconnect(peer, "leaves questions unanswered"),
-            false => Ok(()),
-        }
-    }
-
-    /// A question has no answer, whoever is to blame: it is asked of another, or later.
-    fn on_unanswered(&mut self, peer: PeerId, question: Question) -> Result<(), Fatal> {
-        match question {
-            Question::Headers => {
-                if let Some(peer) = self.relay.peers.get_mut(&peer) {
-                    peer.asked_headers = false;
-                }
-                self.rest_headers(peer);
-            }
-            Question::Blocks(asked) => self.on_no_blocks(peer, &asked, false),
-            Question::BlockTransactions(block) => self.on_no_block_transactions(peer, block),
-            Question::Transactions(asked) => self.on_no_transactions(peer, &asked),
-            Question::Pool { .. } | Question::ShortTransactions { .. } => self.end_comparison(peer),
-            Question::Announce => self.on_announced(peer),
-            Question::Status => {}
         }
         Ok(())
+    }
+
+    /// No response will come.
+    fn on_failure(&mut self, peer: PeerId, id: RequestId, failure: Failure, chain: &Chain, out: &mut Outbox) {
+        let Some(question) = self.peers.failed(peer, id) else { return };
+        match failure {
+            Failure::Timeout => return self.on_silence(peer, question, chain, out),
+            Failure::Refused => {}
+            Failure::Malformed(error) => out.penalize(peer, Offence::Malformed(error)),
+        }
+        self.on_unanswered(peer, question, chain, out);
+    }
+
+    /// No response came in time: another peer is asked, and one that is silent too often is disconnected. Silence proves
+    /// nothing against a peer, for messages get lost or late, so that it is no offence.
+    fn on_silence(&mut self, peer: PeerId, question: Question, chain: &Chain, out: &mut Outbox) {
+        self.on_unanswered(peer, question, chain, out);
+        if self.peers.is_silent(peer) {
+            self.disconnect(peer, "leaves questions unanswered", chain, out);
+        }
+    }
+
+    /// A request has no answer, whoever is to blame: another peer is asked, or later.
+    fn on_unanswered(&mut self, peer: PeerId, question: Question, chain: &Chain, out: &Outbox) {
+        let now = out.steady();
+        match question {
+            Question::Headers => self.headers.on_unanswered(peer, now),
+            Question::Blocks(asked) => self.blocks.on_no_blocks(peer, &asked, false, &mut self.peers, chain, now),
+            Question::BlockTransactions(block) => self.blocks.on_no_block_transactions(peer, block, chain, now),
+            Question::Transactions(asked) => self.transactions.wants.request_ended(peer, asked.iter(), false),
+            Question::Pool { .. } | Question::ShortTransactions { .. } => self.transactions.reconciler.end(peer),
+            Question::Announce => self.transactions.announcer.acknowledged(peer),
+            Question::Status => {}
+        }
+    }
+
+    /// Answers a request of a peer.
+    fn serve(&mut self, peer: PeerId, id: InboundId, request: Request, chain: &Chain, pool: &Pool, out: &mut Outbox) {
+        let (now, pool) = (out.steady(), pool.mempool());
+        let mut work = PeerWork { base: serve::base(&request), ..PeerWork::default() };
+        let response = match request {
+            Request::Status(status) => {
+                self.peers.charge(peer, &work, now);
+                out.respond(peer, id, Response::Status(self.peers.status(chain, out.wall())));
+                if let Err(reason) = self.peers.on_status(peer, &status, chain.genesis(), now) {
+                    self.disconnect(peer, reason, chain, out);
+                }
+                return;
+            }
+            Request::Announce(names) => {
+                self.peers.charge(peer, &work, now);
+                return self.transactions.on_announce(peer, id, &names, chain.is_syncing(), pool, out);
+            }
+            Request::Headers { locator, most } => serve::headers(&locator, most, chain),
+            Request::Blocks(hashes) => serve::blocks(&hashes, chain, &mut work),
+            Request::BlockTransactions { block, positions } => {
+                serve::block_transactions(block, &positions, chain, &mut work)
+            }
+            Request::Transactions(txids) => serve::encoded(txids.iter(), pool),
+            Request::Pool { salt } => {
+                self.transactions.reconciler.serve_pool(peer, salt, &mut self.peers, pool, &mut work, out)
+            }
+            Request::ShortTransactions { salt, ids } => {
+                let names = self.transactions.reconciler.told_names(peer, salt, &ids, now);
+                names.map_or(Response::Unknown, |names| serve::encoded(names.iter(), pool))
+            }
+        };
+        work.copied += serve::copied(&response);
+        self.peers.charge(peer, &work, now);
+        out.respond(peer, id, response);
     }
 
     /// Time passed.
-    pub(super) fn tick_relay(&mut self) -> Result<(), Fatal> {
-        while let Some(asked) = self.relay.requests.overdue(self.steady) {
-            self.on_silence(asked.peer, asked.question)?;
+    pub(super) fn tick(&mut self, chain: &Chain, pool: &Pool, out: &mut Outbox) {
+        while let Some((peer, question)) = self.peers.overdue(out.steady()) {
+            self.on_silence(peer, question, chain, out);
         }
-        self.serve_waiting()?;
-        self.drop_overdue_forms();
-        self.tick_bodies()?;
-        self.fetch_unreadable();
-        self.note_keepers();
-        self.tick_peers()
+        self.peers.turn_away_late(out);
+        while let Some((peer, id, request)) = self.peers.next_waiting(out.steady()) {
+            self.serve(peer, id, request, chain, pool, out);
+        }
+        if let Some(slow) = self.blocks.tick(&self.peers, chain, out) {
+            self.disconnect(slow, "stalls", chain, out);
+        }
+        self.blocks.repair(&mut self.peers, chain, out);
+        for peer in self.peers.due(out.steady()) {
+            if self.peers.tick(peer, chain, out) {
+                self.disconnect(peer, "no handshake", chain, out);
+            }
+        }
     }
 
     /// After each event: asks for whatever is of use now.
-    pub(super) fn relay_on(&mut self) -> Result<(), Fatal> {
-        if !self.relay.peers.is_empty() {
-            self.retry_held()?;
-            self.sync_headers();
-            self.fetch_bodies();
-            self.fetch_transactions();
-            self.announce();
-            self.reconcile();
+    pub(super) fn act(&mut self, chain: &mut Chain, pool: &mut Pool, out: &mut Outbox) -> Result<(), Fatal> {
+        let Self { peers, headers, blocks, transactions } = self;
+        if !peers.is_empty() {
+            blocks.retry_held(headers, &mut Context { chain, pool, peers, out })?;
+            headers.sync(peers, chain, out);
+            if !chain.is_syncing() {
+                for peer in blocks.senders_of_orphans(chain) {
+                    headers.ask_about_orphan(peer, peers, chain, out);
+                }
+            }
+            blocks.download.fetch(peers, chain, out);
+            let best = chain.tree().best_header();
+            let synced = best == chain.store().tip().hash || blocks.download.is_withheld(&best, chain, out.steady());
+            transactions.act(synced, &mut Context { chain, pool, peers, out });
         }
-        self.note_progress();
+        if chain.note_syncing(blocks.is_syncing(chain, out.steady())) {
+            transactions.reconciler.compare_again();
+        }
         Ok(())
     }
 
+    /// Blocks are whole and stored.
+    pub(super) fn on_stored(&mut self, stored: Stored, chain: &mut Chain, out: &mut Outbox) {
+        self.blocks.on_stored(stored, chain, out);
+    }
+
+    /// A block was connected.
+    pub(super) fn block_connected(&mut self, executed: &ExecutedBlock, chain: &Chain, out: &mut Outbox) {
+        let block = executed.block();
+        self.blocks.pass_on(block.hash(), block.block(), &self.peers, chain, out);
+        self.transactions.block_connected(executed);
+    }
+
+    /// A block was disconnected.
+    pub(super) fn block_disconnected(&mut self, block: &Block) {
+        self.transactions.block_disconnected(block);
+    }
+
+    /// Takes in transactions that waited for what blocks brought, once the pool has followed the chain.
+    pub(super) fn retry_orphans(&mut self, chain: &mut Chain, pool: &mut Pool, out: &mut Outbox) -> Result<(), Fatal> {
+        let Self { peers, transactions, .. } = self;
+        transactions.retry_orphans(&mut Context { chain, pool, peers, out })
+    }
+
     /// The pool took a transaction.
-    pub(super) fn relay_transaction(&mut self, txid: TxId) {
-        if !self.relay.peers.is_empty() {
-            self.relay.log.add(txid);
-        }
+    pub(super) fn announce(&mut self, txid: TxId) {
+        self.transactions.announcer.add(txid);
     }
 
-    /// A transaction came back from a block: whoever was told of it may have asked while it was not in the pool, in vain.
-    pub(super) fn tell_again(&mut self, txid: &TxId) {
-        self.relay.peers.values_mut().for_each(|peer| peer.known.remove(txid));
+    /// Transactions came back from a block.
+    pub(super) fn tell_again(&mut self, txids: &[TxId]) {
+        txids.iter().for_each(|txid| self.transactions.known.remove(txid));
     }
 
-    /// Notes whether the node is syncing.
-    fn note_progress(&mut self) {
-        let tip = self.store.tip().height;
-        let best = self.tree.get(&self.tree.best_header()).map_or(tip, |info| info.height);
-        let came = self.steady.since(self.relay.bodies.came) < IDLE;
-        let fetching = best > tip.saturating_add(BEHIND) && (came || self.relay.unkept.is_some());
-        let before = self.relay.sync_start;
-        self.relay.sync_start = fetching.then(|| before.unwrap_or(tip));
-        if before.is_some() && !fetching {
-            // What was announced meanwhile was not asked for.
-            self.compare_again();
-        }
+    #[cfg(test)]
+    pub(super) fn status(&self, chain: &Chain, now: Time) -> crate::wire::Status {
+        self.peers.status(chain, now)
     }
 
-    /// How far fetching is, if many blocks are being fetched.
-    pub(super) fn fetching(&self) -> Option<SyncProgress> {
-        let start = self.relay.sync_start?;
-        let current = self.store.tip().height;
-        let highest = self.tree.get(&self.tree.best_header()).map_or(current, |info| info.height);
-        Some(SyncProgress { start, current, highest })
+    /// How much is kept because of peers.
+    pub(super) fn usage(&self, chain: &Chain) -> PeerUsage {
+        let (origins, checkpoints) = (chain.origins(), self.headers.checkpoints());
+        let mut usage = PeerUsage { origins, checkpoints, ..PeerUsage::default() };
+        self.peers.count(&mut usage);
+        self.blocks.count(&mut usage);
+        self.transactions.count(&mut usage);
+        usage
     }
 
-    fn tell_peer(&mut self, action: PeerAction) {
-        self.actions.push(Action::Peer(action));
+    /// What each peer has cost since it connected.
+    pub(super) fn work(&self) -> impl Iterator<Item = (PeerId, PeerWork)> {
+        self.peers.work()
     }
 
-    fn ask_peer(&mut self, peer: PeerId, question: Question, request: Request) {
-        self.charge(peer, &PeerWork { asked: 1, ..PeerWork::default() });
-        let id = self.relay.requests.ask(peer, question, self.steady);
-        self.tell_peer(PeerAction::Request(peer, id, request));
-    }
-
-    /// Holds something against a peer.
-    pub(super) fn penalize(&mut self, peer: PeerId, offence: Offence) {
-        self.tell_peer(PeerAction::Penalize(peer, offence));
+    /// What a peer has cost since it connected, in units.
+    pub(super) fn units(&self, peer: PeerId) -> u64 {
+        self.peers.get(peer).map_or(0, Peer::units)
     }
 }

@@ -1,11 +1,4 @@
-//! What peers make the engine remember, counted, and the most that it may be.
-
-use super::{announce, bodies, compact, fetch, forms, gossip, headers, intake, known, serve};
-use crate::engine::Engine;
-
-/// Questions that may be open with one peer: where it stands, headers, an announcement, its pool, runs of blocks,
-/// transactions.
-const QUESTIONS: usize = 4 + bodies::PER_PEER + fetch::PER_PEER;
+//! What peers make the engine remember, counted.
 
 /// How much is kept because of peers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,25 +32,6 @@ pub struct PeerUsage {
 }
 
 impl PeerUsage {
-    /// The most that so many peers may amount to.
-    pub fn most(peers: usize) -> Self {
-        Self {
-            peers,
-            questions: peers * QUESTIONS + compact::PARTIALS,
-            wanted: peers * fetch::WANTED,
-            orphans: intake::ORPHANS,
-            held: gossip::HELD,
-            forms: forms::FORMS,
-            partials: compact::PARTIALS,
-            bodies: 2 * bodies::WINDOW as usize,
-            origins: bodies::ORIGINS,
-            checkpoints: peers * headers::MOST_CHECKPOINTS,
-            names: (peers + 1) * 2 * known::GENERATION + 2 * known::GENERATION,
-            log: announce::LOG,
-            waiting: peers * serve::WAITING,
-        }
-    }
-
     /// Names of the counts that are over another's.
     pub fn over(&self, most: &Self) -> Vec<&'static str> {
         let pairs = [
@@ -76,33 +50,5 @@ impl PeerUsage {
             ("waiting", self.waiting, most.waiting),
         ];
         pairs.into_iter().filter(|(_, got, most)| got > most).map(|(name, ..)| name).collect()
-    }
-}
-
-impl Engine {
-    /// How much is kept because of peers.
-    pub fn peer_usage(&self) -> PeerUsage {
-        let relay = &self.relay;
-        let peers = || relay.peers.values();
-        PeerUsage {
-            peers: relay.peers.len(),
-            questions: relay.requests.len(),
-            wanted: relay.wants.len(),
-            orphans: relay.orphans.len(),
-            held: relay.gossip.held(),
-            forms: relay.gossip.forms.len(),
-            partials: relay.partials.len(),
-            bodies: relay.bodies.len(),
-            origins: relay.origins.len(),
-            checkpoints: peers().map(|peer| peer.checkpoints()).sum(),
-            names: peers().map(|peer| peer.known.len()).sum::<usize>() + relay.recent.len(),
-            log: relay.log.len(),
-            waiting: peers().map(|peer| peer.waiting.len()).sum(),
-        }
-    }
-
-    /// Headers of all branches.
-    pub fn headers(&self) -> usize {
-        self.tree.len()
     }
 }

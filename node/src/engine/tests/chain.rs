@@ -113,9 +113,9 @@ fn falls_back_to_the_best_valid_branch() {
     assert_eq!(kit.take(b3).unwrap(), connected(2));
 
     // All of that outlives a restart.
-    let tips = kit.engine.tips();
+    let tips = kit.engine.chain().tips();
     kit.restart();
-    assert_eq!(kit.engine.tips(), tips);
+    assert_eq!(kit.engine.chain().tips(), tips);
     let statuses: Vec<_> = tips.iter().map(|tip| (tip.height, tip.branch_length, tip.status)).collect();
     assert_eq!(statuses, [(3, 0, TipStatus::Active), (3, 2, TipStatus::Invalid), (2, 2, TipStatus::ValidFork)]);
 }
@@ -189,7 +189,7 @@ fn a_header_without_work_is_refused_and_not_remembered() {
         })
         .unwrap();
     assert!(matches!(rule(kit.take(lazy.clone()).unwrap_err()), RuleError::HashAboveTarget { .. }));
-    assert_eq!(kit.engine.header(&lazy.hash()), None);
+    assert_eq!(kit.engine.chain().header(&lazy.hash()), None);
     assert_eq!(kit.take(honest).unwrap(), connected(0));
 }
 

@@ -33,10 +33,10 @@ fn orphans_are_bounded_and_the_oldest_give_way() {
     for orphan in &orphans {
         assert_eq!(kit.take(orphan.clone()).unwrap(), BlockOutcome::Orphan);
     }
-    assert_eq!(kit.engine.held.orphans(), 64);
+    assert_eq!(kit.engine.chain.held().0, 64);
     assert_eq!(kit.take(orphans[99].clone()).unwrap(), BlockOutcome::Known);
     assert_eq!(kit.take(orphans[0].clone()).unwrap(), BlockOutcome::Orphan, "forgotten");
-    assert_eq!(kit.engine.held.orphans(), 64);
+    assert_eq!(kit.engine.chain.held().0, 64);
 }
 
 // HDR-2
@@ -87,7 +87,7 @@ fn blocks_of_the_future_are_bounded() {
         let outcome = kit.take(solved(&kit.spec, block));
         assert_eq!(outcome.is_ok(), ahead < 64, "block {ahead}: those furthest ahead give way");
     }
-    assert_eq!(kit.engine.held.future(), 64);
+    assert_eq!(kit.engine.chain.held().1, 64);
 }
 
 // BLK-3

@@ -20,12 +20,10 @@ use std::sync::Arc;
 use crate::{
     engine::{
         Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, Source, SubmitBlockError,
-        SubmitError, Time,
+        SubmitError, Template, TemplateRequest, Time, VerifyConfig,
     },
     mempool::MempoolConfig,
     store::{Store, StoreConfig, memory::MemoryKv},
-    template::{Template, TemplateRequest},
-    verify::VerifyConfig,
 };
 
 pub(crate) const GWEI: u64 = 1_000_000_000;

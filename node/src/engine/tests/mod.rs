@@ -1,7 +1,6 @@
 //! The engine on a chain of trivial difficulty, over a database in memory.
 
 mod chain;
-mod handle;
 mod held;
 pub(crate) mod kit;
 mod pool;

@@ -192,11 +192,11 @@ fn what_never_stands_again_is_not_tried_for_ever() {
     let spend = kit.spend(9, &[(outpoint, reward)], &[pay(COIN, 3)]);
     kit.submit(&spend).unwrap();
     twin.mine_many(4).into_iter().for_each(|block| _ = kit.take(block).unwrap());
-    assert_eq!(kit.engine.resubmission.waiting(), 1);
+    assert_eq!(kit.engine.pool.waiting(), 1);
     kit.mine_many(36);
-    assert_eq!(kit.engine.resubmission.waiting(), 1);
+    assert_eq!(kit.engine.pool.waiting(), 1);
     kit.mine();
-    assert_eq!(kit.engine.resubmission.waiting(), 0);
+    assert_eq!(kit.engine.pool.waiting(), 0);
 }
 
 #[test]

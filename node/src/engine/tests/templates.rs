@@ -18,10 +18,9 @@ use secp256k1::{
 
 use super::kit::{FEE, GWEI, Kit, made, pay, secret, solved, spec, transfer_fields};
 use crate::{
-    engine::{BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Source, TemplateError, Time},
+    engine::{BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Source, TemplateError, TemplateRequest, Time},
     mempool::MempoolConfig,
     store::{Store, StoreConfig},
-    template::TemplateRequest,
 };
 
 #[test]

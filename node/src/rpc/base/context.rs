@@ -6,7 +6,7 @@ use tokio::{runtime::Handle, sync::Notify};
 
 use super::error::{RpcError, RpcResult};
 use crate::{
-    engine::EngineHandle,
+    engine_thread::EngineHandle,
     mining::Mining,
     net::NetHandle,
     rpc::{lanes::Lanes, miner::Templates},

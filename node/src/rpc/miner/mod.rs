@@ -21,7 +21,7 @@ use super::{
     },
     chain,
 };
-use crate::template::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
+use crate::engine::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
 
 mod templates;
 

@@ -29,8 +29,9 @@ impl Lab {
         let now = context.clock();
         let Some(public) = context.engine() else { return };
         let tip = public.store().tip();
-        let known =
-            |engine: &Engine, at: BlockRef| engine.header(&at.hash).is_some_and(|header| header.base_fee.is_some());
+        let known = |engine: &Engine, at: BlockRef| {
+            engine.chain().header(&at.hash).is_some_and(|header| header.base_fee.is_some())
+        };
         let mut missing = Vec::new();
         for height in (1..=tip.height).rev() {
             let Some(at) = public.store().at_height(height).ok().flatten() else { return };

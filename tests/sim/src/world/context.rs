@@ -111,7 +111,7 @@ impl Context<'_> {
     }
 
     /// What to put into a block of this node.
-    pub fn template_request(&self) -> cairn_node::template::TemplateRequest {
+    pub fn template_request(&self) -> cairn_node::engine::TemplateRequest {
         self.world.nodes[self.node].request(&self.world.chain)
     }
 

@@ -109,7 +109,7 @@ impl World {
     /// After events: the next tick may be due sooner, and the miner may have another tip.
     fn after(&mut self, node: usize) {
         let Some(engine) = self.nodes[node].engine.as_ref() else { return };
-        let (wake, usage, headers) = (engine.wake_at(), engine.peer_usage(), engine.headers());
+        let (wake, usage, headers) = (engine.wake_at(), engine.peer_usage(), engine.chain().headers());
         self.check_memory(node, &usage, headers);
         if let Some(wake) = wake {
             let at = self.now + wake.since(self.clock(node).steady).max(1);

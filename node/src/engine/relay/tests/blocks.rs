@@ -8,8 +8,7 @@ use chain_core::{
 use super::net::{HOSTILE, Net, connected};
 use crate::{
     engine::{
-        Action, Event, GossipId, Offence, PeerAction, PeerEvent, PeerId, Side, Verdict,
-        relay::compact::compact,
+        Action, Event, GossipId, Offence, PeerAction, PeerEvent, PeerId, Side, Verdict, compact,
         tests::kit::{FEE, Kit, spec},
     },
     mempool::MempoolConfig,
@@ -197,10 +196,10 @@ fn orphans_are_bounded_and_forgotten() {
         orphan.header.prev.0[..4].copy_from_slice(&number.to_le_bytes());
         solve(&net.nodes[0], &mut orphan.header);
         assert_eq!(judged(&mut net, &orphan), Verdict::Ignore);
-        assert!(net.nodes[0].engine.relay.gossip.held() <= 4);
+        assert!(net.nodes[0].engine.peer_usage().held <= 4);
     }
     net.run(120_000);
-    assert_eq!(net.nodes[0].engine.relay.gossip.held(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().held, 0);
 }
 
 // HDR-5
@@ -215,7 +214,10 @@ fn a_block_of_the_future_is_ignored_and_passed_on_in_its_time() {
     net.intrude(0, HOSTILE, status);
     assert_eq!(judged(&mut net, &compact(&block).unwrap()), Verdict::Ignore);
     assert_eq!(net.heights(), [0]);
-    assert!(net.nodes[0].engine.relay.warned_of_future.is_some(), "the clock may be what is wrong: the log says so");
+    assert!(
+        net.nodes[0].engine.relay.headers.warned_of_future.is_some(),
+        "the clock may be what is wrong: the log says so"
+    );
     net.run(10_000);
     assert_eq!(net.heights(), [1]);
     let passed_on = |action: &PeerAction| matches!(action, PeerAction::Gossip(_));
@@ -233,7 +235,7 @@ fn a_block_of_a_far_future_occupies_no_place() {
     let status = net.status(0);
     net.intrude(0, HOSTILE, status);
     assert_eq!(judged(&mut net, &compact(&block).unwrap()), Verdict::Ignore);
-    assert_eq!(net.nodes[0].engine.relay.gossip.held(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().held, 0);
 }
 
 #[test]
@@ -247,5 +249,5 @@ fn a_block_far_below_the_tip_is_ignored() {
     let status = net.status(0);
     net.intrude(0, HOSTILE, status);
     assert_eq!(judged(&mut net, &stale), Verdict::Ignore);
-    assert!(net.nodes[0].engine.header(&stale.header.hash()).is_none(), "not kept");
+    assert!(net.nodes[0].engine.chain().header(&stale.header.hash()).is_none(), "not kept");
 }

@@ -7,7 +7,7 @@ use super::{
     net::{HOSTILE, Net},
 };
 use crate::{
-    engine::{GossipId, Offence, PeerEvent, RequestId, relay::compact::compact, tests::kit::Kit},
+    engine::{GossipId, Offence, PeerEvent, RequestId, compact, tests::kit::Kit},
     store::StoreConfig,
     wire::{Body, HEADERS, Request, Response},
 };
@@ -18,7 +18,7 @@ fn serve_headers(net: &mut Net, peer: u64, node: &Kit) -> Vec<(RequestId, Vec<Bl
     for (_, id, request) in net.questions(peer) {
         let response = match request {
             Request::Headers { locator, .. } => {
-                let tree = &node.engine.tree;
+                let tree = node.engine.chain().tree();
                 Response::Headers(tree.headers_after(&tree.find_fork(&locator, &node.tip()), &node.tip(), HEADERS))
             }
             Request::Blocks(hashes) => {
@@ -35,7 +35,7 @@ fn serve_headers(net: &mut Net, peer: u64, node: &Kit) -> Vec<(RequestId, Vec<Bl
 
 /// The body of a block without its transactions.
 fn mutated(node: &Kit, hash: &BlockHash) -> Body {
-    let height = node.engine.header(hash).unwrap().height;
+    let height = node.engine.chain().header(hash).unwrap().height;
     let mut block = node.block_at(height);
     block.transactions.clear();
     Body::new(chain_core::codec::encode(&block))
@@ -96,9 +96,9 @@ fn a_false_body_says_nothing_about_another_peer_that_is_asked_for_the_block() {
     net.run(3_000);
     let second = serve_headers(&mut net, HOSTILE + 1, &chain);
     assert_eq!(second.len(), 1);
-    let before = net.nodes[0].engine.relay.bodies.len();
+    let before = net.nodes[0].engine.peer_usage().bodies;
     lie(&mut net, HOSTILE, &chain, &first[0]);
-    assert_eq!(net.nodes[0].engine.relay.bodies.len(), before, "the second is asked for it still");
+    assert_eq!(net.nodes[0].engine.peer_usage().bodies, before, "the second is asked for it still");
     assert!(serve_headers(&mut net, HOSTILE, &chain).is_empty(), "it is asked of nobody else");
     let body = Body::new(chain_core::codec::encode(&chain.block_at(1)));
     net.inject(0, HOSTILE + 1, PeerEvent::Response(second[0].0, Ok(Response::Blocks(vec![body]))));
@@ -122,7 +122,7 @@ fn a_block_that_came_by_gossip_is_missing_no_more() {
     net.inject(0, HOSTILE + 1, PeerEvent::Gossip(GossipId(1), form));
     net.run(10);
     assert_eq!(net.heights(), [1]);
-    assert_eq!(net.nodes[0].engine.relay.bodies.len(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().bodies, 0);
     net.run(25_000);
     assert!(!disconnected(&net));
     assert!(net.offences.is_empty(), "{:?}", net.offences);
@@ -148,7 +148,7 @@ fn a_pruned_peer_is_asked_only_for_blocks_that_it_keeps() {
         asked.extend(serve_headers(&mut net, HOSTILE, &chain));
         net.run(10);
     }
-    let height = |hash: &BlockHash| chain.engine.header(hash).unwrap().height;
+    let height = |hash: &BlockHash| chain.engine.chain().header(hash).unwrap().height;
     let mut heights: Vec<u32> = asked.iter().flat_map(|(_, hashes)| hashes.iter().map(height)).collect();
     heights.sort_unstable();
     assert_eq!(heights.first(), Some(&321), "{heights:?}");
@@ -165,7 +165,7 @@ fn a_pruned_node_says_what_it_keeps_and_serves_that() {
     node.restart();
     node.mine_many(80);
     let hashes: Vec<BlockHash> =
-        (63..=66).map(|height| node.engine.tree.ancestor(&node.tip(), height).unwrap()).collect();
+        (63..=66).map(|height| node.engine.chain().tree().ancestor(&node.tip(), height).unwrap()).collect();
     let mut net = Net::new(vec![node]);
     assert_eq!(net.status(0).oldest, 65);
     let status = net.status(0);

@@ -1,6 +1,6 @@
 //! False compact forms under honest headers: they cost their maker alone, and never keep the honest form from anybody.
 
-use chain_core::{block::Block, hash::BlockHash, transaction::Transaction};
+use chain_core::{block::Block, transaction::Transaction};
 
 use super::{
     blocks::{nodes, payments, with_block},
@@ -8,11 +8,7 @@ use super::{
 };
 use crate::{
     engine::{
-        GossipId, InboundId, Offence, Payer, PeerAction, PeerEvent, PeerId, PeerWork, Time, Verdict,
-        relay::{
-            compact::compact,
-            forms::{BYTES, Forms, NewForm, Noted},
-        },
+        GossipId, InboundId, Offence, PeerAction, PeerEvent, PeerId, PeerWork, Verdict, compact,
         tests::kit::{FEE, solved},
     },
     wire::{CompactBlock, Request, Response, ShortId, ShortIds},
@@ -208,7 +204,8 @@ fn who_sends_a_false_form_and_leaves_pays_all_the_same() {
 #[test]
 fn a_peer_over_its_budget_buys_no_rebuild_with_gossip() {
     let (mut net, honest) = with_block(|_, _| {});
-    net.nodes[0].engine.charge(PeerId(HOSTILE), &PeerWork { base: 10_000, ..PeerWork::default() });
+    let work = PeerWork { base: 10_000, ..PeerWork::default() };
+    net.nodes[0].engine.relay.peers.charge(PeerId(HOSTILE), &work, net.now);
     gossip(&mut net, 0, HOSTILE, 1, &honest);
     assert_eq!((verdicts(&mut net).len(), net.heights()), (0, vec![0]));
     let status = net.status(0);
@@ -240,58 +237,6 @@ fn forms_of_a_block_far_behind_are_not_kept() {
     net.intrude(0, HOSTILE + 1, status);
     gossip(&mut net, 0, HOSTILE + 1, 2, &old);
     assert_eq!(verdicts(&mut net), [(HOSTILE + 1, Verdict::Ignore)], "its header is known, and worth little");
-}
-
-/// A form of a peer that is its own owner.
-fn form(block: u64, peer: u64, number: u64) -> NewForm {
-    let mut digest = [0; 32];
-    digest[..8].copy_from_slice(&number.to_le_bytes());
-    let hash = BlockHash([u8::try_from(block).unwrap(); 32]);
-    NewForm { hash, peer: PeerId(peer), owner: Payer(peer), digest, message: Some(GossipId(number)), bytes: 100 }
-}
-
-#[test]
-fn a_crowd_that_fills_the_table_of_forms_keeps_no_honest_form_out() {
-    let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
-    for number in 0..512 {
-        assert_eq!(forms.note(form(number % 4, number / 8, number), now, &mut dropped), Noted::Rebuild);
-    }
-    assert_eq!((forms.len(), dropped.len()), (512, 0));
-    for honest in 900..930 {
-        assert_eq!(forms.note(form(9, honest, honest), now, &mut dropped), Noted::Rebuild);
-    }
-    assert_eq!((forms.len(), dropped.len()), (512, 30));
-    assert!(dropped.iter().all(|(peer, _)| peer.0 < 64), "{dropped:?}");
-    dropped.clear();
-    forms.leave(PeerId(50));
-    for honest in 930..935 {
-        assert_eq!(forms.note(form(9, honest, honest), now, &mut dropped), Noted::Rebuild);
-    }
-    assert!(dropped.iter().all(|(peer, _)| peer.0 == 50), "those who left come first: {dropped:?}");
-}
-
-#[test]
-fn a_peer_that_reconnects_has_no_more_forms_than_before() {
-    let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
-    for number in 0..200 {
-        let again = NewForm { owner: Payer(1), ..form(number % 4, 100 + number, number) };
-        forms.note(again, now, &mut dropped);
-        forms.leave(PeerId(100 + number));
-    }
-    assert_eq!((forms.len(), dropped.len()), (8, 0));
-}
-
-#[test]
-fn messages_that_wait_for_a_block_are_bounded_by_their_bytes() {
-    let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
-    for number in 0..400 {
-        let large = NewForm { bytes: 1 << 20, ..form(number % 4, number / 8, number) };
-        forms.note(large, now, &mut dropped);
-        assert!(forms.waiting() <= BYTES);
-    }
-    let honest = NewForm { bytes: 1 << 20, ..form(9, 900, 900) };
-    assert_eq!(forms.note(honest, now, &mut dropped), Noted::Rebuild);
-    assert!(forms.waiting() <= BYTES);
 }
 
 #[test]
@@ -353,7 +298,7 @@ fn floods_of_orphan_blocks_push_out_their_own() {
             let orphan = orphan(&net, 100 * peer as u32 + number);
             gossip(&mut net, 0, HOSTILE + peer, number.into(), &orphan);
         }
-        assert!(net.nodes[0].engine.relay.gossip.held() <= 32);
+        assert!(net.nodes[0].engine.peer_usage().held <= 32);
     }
-    assert!(net.nodes[0].engine.relay.gossip.holds_of(PeerId(HOSTILE + 19)), "the last comer has its place");
+    assert!(net.nodes[0].engine.relay.blocks.holds_of(PeerId(HOSTILE + 19)), "the last comer has its place");
 }

@@ -19,7 +19,7 @@ fn cheap_headers(net: &Net, on: &Header, count: usize) -> Vec<Header> {
 /// Headers on a known block, others for each version.
 fn cheap_branch(net: &Net, on: &Header, count: usize, version: i32) -> Vec<Header> {
     let spec = &net.nodes[0].spec;
-    let tree = &net.nodes[0].engine.tree;
+    let tree = net.nodes[0].engine.chain().tree();
     let mut context = tree.context(&on.hash()).unwrap();
     let limit = chain_core::work::pow::target(spec.pow_limit_bits).unwrap();
     let mut headers = Vec::with_capacity(count);
@@ -39,7 +39,7 @@ fn cheap_branch(net: &Net, on: &Header, count: usize, version: i32) -> Vec<Heade
 fn floods_of_low_work_headers_are_not_stored_and_cost_bounded_memory() {
     // The fork of the flood is 6,500 blocks below the tip; it shows 6,000.
     let mut net = one_node(6_500);
-    let stored = net.nodes[0].engine.tree.len();
+    let stored = net.nodes[0].engine.chain().tree().len();
     let genesis = net.nodes[0].genesis.header;
     let flood = cheap_headers(&net, &genesis, 6_000);
     let claim = taller(&net, 100);
@@ -51,9 +51,9 @@ fn floods_of_low_work_headers_are_not_stored_and_cost_bounded_memory() {
         let some = flood[from..].iter().take(HEADERS).copied().collect::<Vec<_>>();
         sent += some.len();
         answer(&mut net, id, Response::Headers(some));
-        let relay = &net.nodes[0].engine.relay;
-        assert!(relay.peers.values().all(|peer| 32 * peer.checkpoints() <= 128 << 10));
-        assert_eq!(net.nodes[0].engine.tree.len(), stored, "nothing is stored");
+        // Of the only peer there is.
+        assert!(32 * net.nodes[0].engine.peer_usage().checkpoints <= 128 << 10);
+        assert_eq!(net.nodes[0].engine.chain().tree().len(), stored, "nothing is stored");
         if sent >= flood.len() {
             break;
         }
@@ -61,7 +61,7 @@ fn floods_of_low_work_headers_are_not_stored_and_cost_bounded_memory() {
     let (_, id, _) = net.questions(HOSTILE).pop().unwrap();
     answer(&mut net, id, Response::Headers(Vec::new()));
     assert_eq!(net.offences_of(0, HOSTILE), [Offence::LessWork]);
-    assert_eq!(net.nodes[0].engine.tree.len(), stored);
+    assert_eq!(net.nodes[0].engine.chain().tree().len(), stored);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn headers_need_not_show_what_was_claimed_after_they_were_asked_for() {
     let claim = |net: &Net, count: usize| Status {
         best: headers[count - 1].hash(),
         height: count as u32,
-        work: net.nodes[0].engine.tree.get(&genesis.hash()).unwrap().work + U256::from(2 * count),
+        work: net.nodes[0].engine.chain().tree().get(&genesis.hash()).unwrap().work + U256::from(2 * count),
         ..net.status(0)
     };
     let (before, after) = (claim(&net, 8), claim(&net, 9));
@@ -97,7 +97,7 @@ fn headers_need_not_show_what_was_claimed_after_they_were_asked_for() {
     ask(&mut net, Request::Status(after));
     answer(&mut net, id, Response::Headers(headers[..8].to_vec()));
     assert_eq!(net.offences_of(0, HOSTILE), []);
-    assert!(net.nodes[0].engine.tree.contains(&headers[7].hash()));
+    assert!(net.nodes[0].engine.chain().tree().contains(&headers[7].hash()));
     // The next answer shows it, or else.
     net.run(5_000);
     let (_, id, _) = net.questions(HOSTILE).remove(0);
@@ -109,7 +109,7 @@ fn headers_need_not_show_what_was_claimed_after_they_were_asked_for() {
 fn headers_that_are_worth_less_than_claimed_are_not_stored_on_a_young_chain_either() {
     for claimed in [2, 4] {
         let mut net = one_node(5);
-        let stored = net.nodes[0].engine.tree.len();
+        let stored = net.nodes[0].engine.chain().tree().len();
         let genesis = net.nodes[0].genesis.header;
         let headers = cheap_headers(&net, &genesis, 9);
         let best = if claimed == 2 { headers[8].hash() } else { BlockHash([0xee; 32]) };
@@ -120,14 +120,15 @@ fn headers_that_are_worth_less_than_claimed_are_not_stored_on_a_young_chain_eith
         answer(&mut net, id, Response::Headers(headers));
         let (offences, more) = if claimed == 2 { (vec![], 9) } else { (vec![Offence::LessWork], 0) };
         assert_eq!(net.offences_of(0, HOSTILE), offences);
-        assert_eq!(net.nodes[0].engine.tree.len(), stored + more);
+        assert_eq!(net.nodes[0].engine.chain().tree().len(), stored + more);
     }
 }
 
 #[test]
 fn a_node_that_has_no_chain_keeps_a_bounded_number_of_cheap_branches() {
     let mut net = one_node(0);
-    (net.nodes[0].engine.relay.config.margin, net.nodes[0].engine.relay.config.beside) = (10, 20);
+    let headers = &mut net.nodes[0].engine.relay.headers;
+    (headers.margin, headers.beside) = (10, 20);
     let genesis = net.nodes[0].genesis.header;
     // 30 headers, whose bodies never come; then branches from the start.
     let mut stored = 1;
@@ -146,14 +147,14 @@ fn a_node_that_has_no_chain_keeps_a_bounded_number_of_cheap_branches() {
             }
         }
         stored += more;
-        assert_eq!(net.nodes[0].engine.tree.len(), stored, "branch {version}");
+        assert_eq!(net.nodes[0].engine.chain().tree().len(), stored, "branch {version}");
     }
 }
 
 #[test]
 fn a_header_of_the_future_makes_no_others_worth_storing() {
     let mut net = one_node(20);
-    let stored = net.nodes[0].engine.tree.len();
+    let stored = net.nodes[0].engine.chain().tree().len();
     let genesis = net.nodes[0].genesis.header;
     let mut headers = cheap_headers(&net, &genesis, 4);
     let limit = chain_core::work::pow::target(net.nodes[0].spec.pow_limit_bits).unwrap();
@@ -164,12 +165,12 @@ fn a_header_of_the_future_makes_no_others_worth_storing() {
     let claim = taller(&net, 1_000);
     ask(&mut net, Request::Status(claim));
     let (_, id, _) = net.questions(HOSTILE).remove(0);
-    assert_eq!(net.nodes[0].engine.relay.warned_of_future, None);
+    assert_eq!(net.nodes[0].engine.relay.headers.warned_of_future, None);
     answer(&mut net, id, Response::Headers(headers));
     assert!(net.offences.is_empty(), "{:?}", net.offences);
-    assert_eq!(net.nodes[0].engine.tree.len(), stored);
+    assert_eq!(net.nodes[0].engine.chain().tree().len(), stored);
     assert_eq!(
-        net.nodes[0].engine.relay.warned_of_future,
+        net.nodes[0].engine.relay.headers.warned_of_future,
         Some(net.now),
         "the clock may be what is wrong: the log says so"
     );
@@ -184,10 +185,10 @@ fn invalid_headers_ban() {
     let mut headers = cheap_headers(&net, &tip, 3);
     headers[2].bits = 0x2000_ffff;
     let (_, id, _) = net.questions(HOSTILE).remove(0);
-    let stored = net.nodes[0].engine.tree.len();
+    let stored = net.nodes[0].engine.chain().tree().len();
     answer(&mut net, id, Response::Headers(headers));
     assert!(matches!(net.offences_of(0, HOSTILE)[..], [Offence::InvalidHeader(_)]), "{:?}", net.offences);
-    assert_eq!(net.nodes[0].engine.tree.len(), stored, "of a bad run nothing is kept");
+    assert_eq!(net.nodes[0].engine.chain().tree().len(), stored, "of a bad run nothing is kept");
 }
 
 #[test]
@@ -225,7 +226,7 @@ fn withheld(mute: bool) -> (Net, impl Fn(&mut Net)) {
         }
     };
     serve(&mut net);
-    assert_eq!(net.nodes[0].engine.tree.best_header(), best);
+    assert_eq!(net.nodes[0].engine.chain().tree().best_header(), best);
     (net, serve)
 }
 
@@ -266,7 +267,7 @@ fn who_does_not_deliver_blocks_is_asked_last() {
     let peers = [HOSTILE, HOSTILE + 1, HOSTILE + 2];
     for (height, patience) in [(1, 20), (2, 4)] {
         let block = net.nodes[1].block_at(height);
-        let work = net.nodes[1].engine.work_of(&block.hash());
+        let work = net.nodes[1].engine.chain().work_of(&block.hash());
         let status = Status { best: block.hash(), height, work, ..net.status(1) };
         for peer in peers {
             match height {

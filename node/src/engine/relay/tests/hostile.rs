@@ -10,8 +10,7 @@ use chain_core::{
 use super::net::{HOSTILE, Net, connected};
 use crate::{
     engine::{
-        BAN, Failure, GossipId, InboundId, Offence, PeerAction, PeerEvent, RequestId, Side,
-        relay::compact::compact,
+        BAN, Failure, GossipId, InboundId, Offence, PeerAction, PeerEvent, RequestId, Side, compact,
         tests::kit::{FEE, Kit, spec},
     },
     mempool::MempoolConfig,
@@ -93,7 +92,7 @@ fn endless_announcements_cost_points_and_bounded_memory() {
             assert!(matches!(&request, Request::Transactions(names) if names.len() <= TRANSACTIONS));
             answer(&mut net, id, Response::Transactions(Vec::new()));
         }
-        assert!(net.nodes[0].engine.relay.wants.len() <= 4_096);
+        assert!(net.nodes[0].engine.peer_usage().wanted <= 4_096);
         net.run(20);
     }
     assert!(points(&net) >= BAN, "{}", points(&net));
@@ -106,12 +105,12 @@ fn who_announces_and_never_answers_is_asked_little_and_sent_away() {
         assert!(!disconnected(&net));
         announce(&mut net, HOSTILE, random_names(round, 1_024));
         net.run(5_000);
-        assert!(net.nodes[0].engine.relay.wants.len() <= 4_096);
-        assert!(net.nodes[0].engine.relay.requests.len() <= 4);
+        assert!(net.nodes[0].engine.peer_usage().wanted <= 4_096);
+        assert!(net.nodes[0].engine.peer_usage().questions <= 4);
     }
     net.run(20_000);
     assert!(disconnected(&net));
-    assert_eq!(net.nodes[0].engine.relay.wants.len(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().wanted, 0);
 }
 
 #[test]
@@ -236,7 +235,7 @@ fn an_invalid_transaction_bans_and_an_orphan_does_not() {
     let encoded = [orphan, forged].map(|tx| Bytes::from(Transaction::Coin(tx).encode()));
     answer(&mut net, id, Response::Transactions(encoded.to_vec()));
     assert!(matches!(net.offences_of(0, HOSTILE)[..], [Offence::InvalidTransaction(_)]), "{:?}", net.offences);
-    assert_eq!(net.nodes[0].engine.relay.orphans.len(), 1);
+    assert_eq!(net.nodes[0].engine.peer_usage().orphans, 1);
 }
 
 #[test]
@@ -251,12 +250,12 @@ fn orphan_transactions_are_bounded() {
             let encoded = Bytes::from(Transaction::Coin(tx.clone()).encode());
             answer(&mut net, id, if wanted { Response::Transactions(vec![encoded]) } else { Response::Unknown });
         }
-        assert!(net.nodes[0].engine.relay.orphans.len() <= 32);
+        assert!(net.nodes[0].engine.peer_usage().orphans <= 32);
     }
-    assert_eq!(net.nodes[0].engine.relay.orphans.len(), 32);
+    assert_eq!(net.nodes[0].engine.peer_usage().orphans, 32);
     net.inject(0, HOSTILE, PeerEvent::Disconnected);
-    assert_eq!(net.nodes[0].engine.relay.orphans.len(), 0);
-    assert_eq!(net.nodes[0].engine.relay.wants.len(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().orphans, 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().wanted, 0);
 }
 
 /// A fresh node, an honest one with a chain, and a hostile peer that says to have the same chain.
@@ -276,7 +275,7 @@ fn serve_headers(net: &mut Net) -> Vec<(RequestId, Vec<BlockHash>)> {
     for (_, id, request) in net.questions(HOSTILE) {
         match request {
             Request::Headers { locator, .. } => {
-                let tree = &net.nodes[1].engine.tree;
+                let tree = net.nodes[1].engine.chain().tree();
                 let tip = net.nodes[1].tip();
                 let headers = tree.headers_after(&tree.find_fork(&locator, &tip), &tip, HEADERS);
                 answer(net, id, Response::Headers(headers));
@@ -368,7 +367,8 @@ fn who_serves_an_invalid_block_is_banned_and_who_gossips_it_is_not() {
         assert!(
             net.nodes[0]
                 .engine
-                .tree
+                .chain()
+                .tree()
                 .get(&block.hash())
                 .is_some_and(|info| { info.status == chain_core::headers::Status::Invalid })
         );
@@ -385,7 +385,7 @@ fn peers_that_come_and_go_leave_nothing_behind() {
         net.run(30);
         net.inject(0, peer, PeerEvent::Disconnected);
     }
-    let relay = &net.nodes[0].engine.relay;
-    assert!(relay.peers.is_empty());
-    assert_eq!((relay.requests.len(), relay.wants.len(), relay.orphans.len()), (0, 0, 0));
+    let usage = net.nodes[0].engine.peer_usage();
+    assert_eq!(usage.peers, 0);
+    assert_eq!((usage.questions, usage.wanted, usage.orphans), (0, 0, 0));
 }

@@ -1,10 +1,7 @@
 //! Chains of which the peers have pruned the first blocks.
 
 use super::net::Net;
-use crate::{
-    engine::{relay::keepers::Pruned, tests::kit::Kit},
-    store::StoreConfig,
-};
+use crate::{engine::tests::kit::Kit, store::StoreConfig};
 
 /// A node that keeps a chain of 400 blocks from 321 on, and one that keeps all of them.
 fn pruned_and_whole() -> (Kit, Kit) {
@@ -30,8 +27,9 @@ fn a_node_whose_peers_have_pruned_the_next_block_is_syncing_until_one_has_it() {
     assert_eq!((info.height, info.best_header, info.syncing), (0, 400, true));
     let progress = info.sync.expect("how far it is");
     assert_eq!((progress.start, progress.current, progress.highest), (0, 0, 400));
-    let next = net.nodes[2].engine.next_is_pruned();
-    assert_eq!(next, Some(Some(Pruned { lowest: 1, peers: 1, oldest: 321 })));
+    let (relay, chain) = (&net.nodes[2].engine.relay, net.nodes[2].engine.chain());
+    let (lowest, peers, oldest) = (1, 1, 321);
+    assert_eq!(relay.blocks.next_is_pruned(&relay.peers, chain), Some(Some((lowest, peers, oldest))));
     // That the peers which know the chain have left makes its blocks no easier to get.
     net.disconnect(2, 0);
     net.run(60_000);

@@ -12,4 +12,3 @@ mod repair;
 mod requests;
 mod sync;
 mod transactions;
-mod turns;

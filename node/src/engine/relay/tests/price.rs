@@ -9,8 +9,7 @@ use super::{
 };
 use crate::{
     engine::{
-        BAN, GossipId, InboundId, Payer, PeerAction, PeerEvent, PeerId, PeerWork, RequestId, Side, Time,
-        relay::work::Accounts,
+        BAN, GossipId, InboundId, Payer, PeerAction, PeerEvent, PeerId, PeerWork, RequestId, Side,
         tests::kit::{FEE, Kit},
     },
     wire::{HEADERS, Request, Response, ShortIds},
@@ -90,10 +89,11 @@ fn a_question_that_waits_too_long_is_refused_without_points() {
     let now = net.now;
     for _ in 0..40 {
         net.nodes[0].engine.set_time(net.now);
-        net.nodes[0].engine.charge(PeerId(HOSTILE), &PeerWork { base: 10_000, ..PeerWork::default() });
+        let work = PeerWork { base: 10_000, ..PeerWork::default() };
+        net.nodes[0].engine.relay.peers.charge(PeerId(HOSTILE), &work, net.now);
         net.run(1_000);
     }
-    assert!(net.nodes[0].engine.relay.accounts.opens_at(payer, net.now) >= now.after(40_000));
+    assert!(net.nodes[0].engine.relay.peers.opens_at(payer, net.now) >= now.after(40_000));
     assert_eq!(answered(&mut net), Some(Response::Unknown));
     assert!(net.offences.is_empty(), "{:?}", net.offences);
 }
@@ -181,7 +181,7 @@ fn peers_that_ask_for_the_pool_do_not_end_each_others_comparisons() {
 #[test]
 fn a_pool_that_is_not_told_now_is_asked_for_again() {
     let mut net = one_node(1);
-    net.nodes[0].engine.compare_again();
+    net.nodes[0].engine.relay.transactions.reconciler.compare_again();
     // Answers what the node asks for so many seconds, the question for the pool like this; returns how often that came.
     let live = |net: &mut Net, seconds: u64, pool: &Response| {
         let mut asked = 0;
@@ -202,21 +202,6 @@ fn a_pool_that_is_not_told_now_is_asked_for_again() {
     assert_eq!(live(&mut net, 40, &Response::ShortIds(Vec::new())), 0);
     assert_eq!(live(&mut net, 80, &Response::ShortIds(Vec::new())), 1);
     assert_eq!(live(&mut net, 300, &Response::ShortIds(Vec::new())), 0, "once is enough");
-}
-
-#[test]
-fn budgets_of_those_who_left_are_few() {
-    let (mut accounts, now) = (Accounts::default(), Time(0));
-    for payer in 0..5_000 {
-        accounts.connected(Payer(payer), now);
-        accounts.hears_pool(Payer(payer), now);
-        assert!(accounts.has_heard_pool(Payer(payer), now));
-        accounts.disconnected(Payer(payer), now);
-        assert!(accounts.len() <= 1_024);
-    }
-    accounts.connected(Payer(9_999), now);
-    accounts.disconnected(Payer(9_999), now.after(60_000));
-    assert_eq!(accounts.len(), 0, "what has recovered is forgotten");
 }
 
 #[test]
@@ -281,7 +266,7 @@ fn a_peer_that_answers_the_same_headers_again_and_again_is_asked_ever_more_seldo
     let mut net = one_node(2_100);
     let count = questions_about_an_orphan(&mut net, |net| {
         let (genesis, tip) = (net.nodes[0].genesis.hash(), net.nodes[0].tip());
-        Response::Headers(net.nodes[0].engine.tree.headers_after(&genesis, &tip, HEADERS))
+        Response::Headers(net.nodes[0].engine.chain().tree().headers_after(&genesis, &tip, HEADERS))
     });
     assert!((1..=14).contains(&count), "{count}");
 }

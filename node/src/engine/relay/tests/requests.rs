@@ -65,7 +65,7 @@ fn a_peer_is_asked_once_for_a_transaction_however_often_it_names_it() {
     assert_eq!(names, [name]);
     deliver(&mut net, HOSTILE + 1, id, &[Tx::from(&parent).0]);
     assert!(net.nodes[0].engine.mempool().contains(&name));
-    assert_eq!(net.nodes[0].engine.relay.wants.len(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().wanted, 0);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn a_peer_that_is_gone_leaves_what_it_named_to_others() {
     let (id, _) = asked(&mut net, HOSTILE + 1).remove(0);
     deliver(&mut net, HOSTILE + 1, id, &[payment]);
     assert_eq!(net.nodes[0].engine.mempool().stats().transactions, 1);
-    assert_eq!(net.nodes[0].engine.relay.wants.len(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().wanted, 0);
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn an_announcement_waits_for_room_and_what_has_none_costs_nothing() {
     // One that does not wait loses what has no room.
     for round in 4..14 {
         announce(&mut net, HOSTILE, random_names(round, 1_024));
-        assert!(net.nodes[0].engine.relay.wants.len() <= 4_096);
+        assert!(net.nodes[0].engine.peer_usage().wanted <= 4_096);
     }
     assert!(net.offences.is_empty(), "{:?}", net.offences);
     net.run(9_000);
@@ -223,14 +223,14 @@ fn an_orphan_whose_parent_comes_with_a_block_is_taken() {
     announce(&mut net, HOSTILE, vec![child.txid()]);
     let (id, _) = asked(&mut net, HOSTILE).remove(0);
     deliver(&mut net, HOSTILE, id, &[Tx::from(&child).0]);
-    assert_eq!(net.nodes[0].engine.relay.orphans.len(), 1);
+    assert_eq!(net.nodes[0].engine.peer_usage().orphans, 1);
     let mut miner = net.nodes[0].twin();
     miner.now = net.now;
     miner.submit(&parent).unwrap();
     let block = miner.mine_many(1).remove(0);
     net.nodes[0].now = miner.now;
     net.nodes[0].take(block).unwrap();
-    assert_eq!(net.nodes[0].engine.relay.orphans.len(), 0);
+    assert_eq!(net.nodes[0].engine.peer_usage().orphans, 0);
     assert!(net.nodes[0].is_pooled(&child));
 }
 
@@ -257,8 +257,8 @@ fn peers_that_flood_orphans_push_out_their_own() {
         intrude(&mut net, HOSTILE + peer, Side::Inbound);
         (0..32).for_each(|number| hand_in(&mut net, HOSTILE + peer, 1_000 * peer as u32 + number));
     }
-    assert_eq!(net.nodes[0].engine.relay.orphans.len(), 256);
-    assert!(net.nodes[0].engine.relay.orphans.holds_of(PeerId(HOSTILE)));
+    assert_eq!(net.nodes[0].engine.peer_usage().orphans, 256);
+    assert!(net.nodes[0].engine.relay.transactions.holds_orphan_of(PeerId(HOSTILE)));
 }
 
 #[test]

@@ -93,7 +93,7 @@ fn a_node_on_its_way_to_a_better_branch_shows_the_chain_that_it_told() {
     }
     let (told, status, now) = (node.tip(), node.engine.status(), node.now);
     node.engine.handle(Event::Block(7, Source::Local, last), now);
-    assert!(node.engine.is_reorganising() && node.height() < 200);
+    assert!(node.engine.chain().is_reorganising() && node.height() < 200);
     let engine = &mut node.engine;
     step(engine, PeerEvent::Connected(Side::Inbound, Payer(5)), now);
     let said = step(engine, PeerEvent::Request(InboundId(1), Request::Status(status.clone())), now);

@@ -104,7 +104,7 @@ fn what_one_peer_does_not_deliver_is_asked_of_another() {
     net.run(15_000);
     assert_eq!(pooled(&net), [10; 3]);
     net.run(60_000);
-    assert_eq!(net.nodes[2].engine.relay.wants.len(), 0);
+    assert_eq!(net.nodes[2].engine.peer_usage().wanted, 0);
 }
 
 #[test]

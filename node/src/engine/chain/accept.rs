@@ -1,0 +1,305 @@
+//! Accepting blocks, checks from cheap to dear: known? parent? work? sound alone? Then they are stored, and the chain may
+//! follow them.
+
+use chain_core::{
+    Bytes,
+    block::{
+        Block,
+        check::{HashedBlock, check_block, check_hashed_block},
+        header::Header,
+    },
+    codec,
+    error::RuleError,
+    hash::BlockHash,
+    headers::{HeaderError, Status},
+    units::Height,
+    work::pow::{check_pow, target},
+};
+
+use super::{Chain, Stored, Undecided};
+use crate::{
+    engine::{BlockOutcome, Fatal, Offence, Outbox, Reply, Source, SubmitBlockError, Ticket},
+    store::{BlockRef, HeaderRecord, Verdict},
+};
+
+/// Peers' blocks that fork off so far below the tip, with less work than it, are not kept.
+const STALE: Height = 288;
+
+/// What became of a block that was not refused.
+enum Taken {
+    /// Stored: the chain will follow it, or not.
+    Stored,
+    /// Decided already.
+    Done(BlockOutcome),
+}
+
+/// What became of blocks that were to be stored.
+#[derive(Debug, Default)]
+pub(crate) struct Accepted {
+    /// Those that are stored now, the held ones included that waited for them.
+    pub(crate) stored: Stored,
+    /// Those that break a rule.
+    pub(crate) refused: Vec<(BlockHash, RuleError)>,
+}
+
+/// Local failures outside, refusals inside.
+type Judged<T> = Result<Result<T, SubmitBlockError>, Fatal>;
+
+impl Chain {
+    /// Takes a submitted block, and the held ones that waited for it.
+    pub(crate) fn submit(
+        &mut self,
+        ticket: Ticket,
+        source: Source,
+        block: Block,
+        out: &mut Outbox,
+    ) -> Result<Stored, Fatal> {
+        let (hash, mut stored) = (block.hash(), Stored::new());
+        let taken = self.take_block(source, block, &mut stored, out).inspect_err(|Fatal(message)| {
+            let error = SubmitBlockError::Local(message.clone());
+            out.reply(ticket, Reply::Block(Err(error)));
+        });
+        match taken? {
+            Ok(Taken::Stored) => {
+                self.undecided.push(Undecided { ticket, source, hash, fault: None });
+                self.take_children(hash, &mut stored, out)?;
+            }
+            Ok(Taken::Done(outcome)) => out.reply_block(ticket, source, Ok(outcome)),
+            Err(error) => out.reply_block(ticket, source, Err(error)),
+        }
+        Ok(stored)
+    }
+
+    /// Checks blocks alone, with their bytes, and stores them, and the held ones that waited for them. Their headers are in
+    /// the tree.
+    pub(crate) fn accept(&mut self, blocks: Vec<(HashedBlock, Bytes)>, out: &mut Outbox) -> Result<Accepted, Fatal> {
+        let hashes: Vec<BlockHash> = blocks.iter().map(|(block, _)| block.hash()).collect();
+        let mut accepted = self.take_bodies(blocks, out)?;
+        hashes.into_iter().try_for_each(|hash| self.take_children(hash, &mut accepted.stored, out))?;
+        Ok(accepted)
+    }
+
+    /// Keeps blocks that were stored in memory until they are connected, as far as there is room.
+    pub(crate) fn keep_ready(&mut self, stored: Stored) {
+        stored.into_iter().for_each(|(height, block)| self.ready.insert(height, block));
+    }
+
+    /// Takes the held blocks that waited for one, and those that waited for them.
+    fn take_children(&mut self, parent: BlockHash, stored: &mut Stored, out: &mut Outbox) -> Result<(), Fatal> {
+        let mut parents = vec![parent];
+        while let Some(parent) = parents.pop() {
+            for held in self.held.children_of(&parent) {
+                let hash = held.block.hash();
+                match self.take_block(held.source, held.block, stored, out)? {
+                    Ok(Taken::Stored) => parents.push(hash),
+                    Ok(Taken::Done(_)) => {}
+                    Err(SubmitBlockError::Rule(rule)) => out.blame(held.source, &rule),
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries again the blocks whose time has come.
+    pub(crate) fn retry_future_blocks(&mut self, out: &mut Outbox) -> Result<Stored, Fatal> {
+        let mut stored = Stored::new();
+        let limit = out.wall().seconds().saturating_add(u64::from(self.spec.max_future));
+        for held in self.held.due(u32::try_from(limit).unwrap_or(u32::MAX)) {
+            let hash = held.block.hash();
+            match self.take_block(held.source, held.block, &mut stored, out)? {
+                Ok(Taken::Stored) => self.take_children(hash, &mut stored, out)?,
+                Ok(Taken::Done(_)) => {}
+                Err(SubmitBlockError::Rule(rule)) => out.blame(held.source, &rule),
+                Err(_) => {}
+            }
+        }
+        Ok(stored)
+    }
+
+    fn take_block(&mut self, source: Source, block: Block, stored: &mut Stored, out: &mut Outbox) -> Judged<Taken> {
+        let hash = block.hash();
+        match self.tree.get(&hash).map(|info| info.status) {
+            Some(Status::Invalid) => return Ok(Err(SubmitBlockError::KnownInvalid(hash))),
+            Some(Status::BodyStored | Status::Valid) => return Ok(Ok(Taken::Done(BlockOutcome::Known))),
+            Some(Status::HeaderOnly) => {}
+            None => {
+                if self.held.contains(&hash, block.header.time) {
+                    return Ok(Ok(Taken::Done(BlockOutcome::Known)));
+                }
+                match self.take_header_of(source, hash, &block, out.wall().seconds()) {
+                    Ok(None) => {}
+                    Ok(Some(outcome)) => return Ok(self.hold(outcome, hash, source, block)),
+                    Err(error) => return Ok(Err(error)),
+                }
+            }
+        }
+        self.take_body(block, stored, out)
+    }
+
+    /// Puts a block's header into the tree; answers with the outcome if the block is to be held instead.
+    fn take_header_of(
+        &mut self,
+        source: Source,
+        hash: BlockHash,
+        block: &Block,
+        now: u64,
+    ) -> Result<Option<BlockOutcome>, SubmitBlockError> {
+        let header = &block.header;
+        if let (Source::Peer(_), Some(parent)) = (source, self.tree.get(&header.prev)) {
+            self.check_worth(parent.hash)?;
+        }
+        match self.tree.insert(header, now) {
+            Ok(_) | Err(HeaderError::Duplicate(_)) => Ok(None),
+            Err(HeaderError::UnknownParent(_)) => {
+                // Its own claim of work is all that can be checked, and must be worth something.
+                check_pow(&hash, header.bits, target(self.spec.pow_limit_bits)?)?;
+                Ok(Some(BlockOutcome::Orphan))
+            }
+            Err(HeaderError::TooFarInFuture { .. }) => Ok(Some(BlockOutcome::Future)),
+            Err(HeaderError::InvalidParent(parent)) => Err(SubmitBlockError::KnownInvalid(parent)),
+            Err(HeaderError::Rule(rule)) => Err(rule.into()),
+        }
+    }
+
+    /// Whether a branch on this block could still matter: what forks off far below the tip may fill no disk.
+    fn check_worth(&self, parent: BlockHash) -> Result<(), SubmitBlockError> {
+        let tip = self.store.tip();
+        let fork = self.tree.fork_point(&parent, &tip.hash).and_then(|fork| self.tree.get(&fork));
+        let (Some(fork), Some(parent), Some(best)) = (fork, self.tree.get(&parent), self.tree.get(&tip.hash)) else {
+            return Ok(());
+        };
+        let behind = tip.height - fork.height;
+        if behind > STALE && parent.work < best.work {
+            return Err(SubmitBlockError::TooLittleWork { fork: fork.height, behind });
+        }
+        Ok(())
+    }
+
+    fn hold(
+        &mut self,
+        outcome: BlockOutcome,
+        hash: BlockHash,
+        source: Source,
+        block: Block,
+    ) -> Result<Taken, SubmitBlockError> {
+        // BLK-3: a wrong body under this header must not keep the right one out. Whatever else shows without the parent, too.
+        let checked = check_block(&self.spec, block).map_err(|(_, rule)| rule)?;
+        let (bytes, block) = (checked.size(), checked.into_block());
+        let parent = block.header.prev;
+        let held = match outcome {
+            BlockOutcome::Future => self.held.hold_future(hash, source, block, bytes),
+            _ => self.held.hold_orphan(hash, source, block, bytes),
+        };
+        if held { Ok(Taken::Done(outcome)) } else { Err(SubmitBlockError::UnknownParent(parent)) }
+    }
+
+    /// Checks a block alone and stores it. Its header is in the tree.
+    fn take_body(&mut self, block: Block, stored: &mut Stored, out: &mut Outbox) -> Judged<Taken> {
+        let bytes = codec::encode(&block).into();
+        let mut accepted = self.take_bodies(vec![(HashedBlock::new(block), bytes)], out)?;
+        stored.append(&mut accepted.stored);
+        Ok(accepted.refused.pop().map_or(Ok(Taken::Stored), |(_, rule)| Err(rule.into())))
+    }
+
+    fn take_bodies(&mut self, blocks: Vec<(HashedBlock, Bytes)>, out: &mut Outbox) -> Result<Accepted, Fatal> {
+        let (mut sound, mut refused) = (Vec::with_capacity(blocks.len()), Vec::new());
+        for (block, bytes) in blocks {
+            let hash = block.hash();
+            let Some(info) = self.tree.get(&hash) else { continue };
+            if info.status != Status::HeaderOnly {
+                let rule = self.restore_body(BlockRef { height: info.height, hash }, block, &bytes)?;
+                refused.extend(rule.map(|rule| (hash, rule)));
+                continue;
+            }
+            match check_hashed_block(&self.spec, block) {
+                Ok(checked) => sound.push((info.height, checked, bytes)),
+                Err((_, rule)) => {
+                    // BLK-3: another body may be right for this header, which others may build on: it is stored, so that
+                    // the tree on disk has no gap.
+                    if rule.blames_body_only() {
+                        self.store.put_headers(&[HeaderRecord::new(info.header, info.height)])?;
+                    } else {
+                        self.condemn(hash, &rule, out)?;
+                    }
+                    refused.push((hash, rule));
+                }
+            }
+        }
+        self.store.put_bodies(sound.iter().map(|(height, block, bytes)| (*height, block, &bytes[..])))?;
+        sound.iter().for_each(|(_, block, _)| self.tree.mark_body(&block.hash()));
+        let stored = sound.into_iter().map(|(height, block, _)| (height, block)).collect();
+        Ok(Accepted { stored, refused })
+    }
+
+    /// Stores a block again that the disk does not give back; returns the rule that it breaks. Others are left as they are.
+    fn restore_body(&mut self, at: BlockRef, block: HashedBlock, bytes: &Bytes) -> Result<Option<RuleError>, Fatal> {
+        if !self.store.is_unreadable(at) {
+            return Ok(None);
+        }
+        // What was condemned meanwhile is no loss.
+        if self.tree.get(&at.hash).is_none_or(|info| info.status == Status::Invalid) {
+            self.store.forget_unreadable(at);
+            return Ok(None);
+        }
+        let block = match check_hashed_block(&self.spec, block) {
+            Ok(block) => block,
+            // Its header was found valid, and so it is this body alone that is wrong.
+            Err((_, rule)) => return Ok(Some(rule)),
+        };
+        self.store.put_bodies(std::iter::once((at.height, &block, &bytes[..])))?;
+        self.store.forget_unreadable(at);
+        tracing::info!(height = at.height, hash = %at.hash, "the block that could not be read is stored again");
+        Ok(None)
+    }
+
+    /// Marks a block invalid, and with it all that descends from it.
+    pub(super) fn condemn(&mut self, hash: BlockHash, rule: &RuleError, out: &mut Outbox) -> Result<(), Fatal> {
+        tracing::warn!(%hash, %rule, "invalid block");
+        let fallen = self.tree.mark_invalid(&hash);
+        let records: Vec<HeaderRecord> = fallen.iter().filter_map(|hash| self.invalid_record(hash)).collect();
+        self.store.put_headers(&records)?;
+        for record in records {
+            self.store.remove_body(record.at())?;
+        }
+        if let Some(peer) = self.origins.remove(&hash) {
+            out.penalize(peer, Offence::InvalidBlock(rule.clone()));
+        }
+        for undecided in &mut self.undecided {
+            if undecided.hash == hash {
+                undecided.fault = Some(rule.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn invalid_record(&self, hash: &BlockHash) -> Option<HeaderRecord> {
+        let info = self.tree.get(hash)?;
+        let record = HeaderRecord::new(info.header, info.height);
+        Some(HeaderRecord { verdict: Verdict::Invalid, ..record })
+    }
+
+    /// Takes headers in, parents first, up to the first that does not follow.
+    pub(crate) fn submit_headers(&mut self, source: Source, headers: &[Header], out: &mut Outbox) -> Result<(), Fatal> {
+        let mut records = Vec::new();
+        for header in headers {
+            match self.tree.insert(header, out.wall().seconds()) {
+                Ok(inserted) => records.push(HeaderRecord::new(*header, inserted.height)),
+                Err(HeaderError::Duplicate(_)) => {}
+                Err(HeaderError::Rule(rule)) => {
+                    out.blame(source, &rule);
+                    break;
+                }
+                Err(HeaderError::InvalidParent(parent)) => {
+                    if let Source::Peer(peer) = source {
+                        out.penalize(peer, Offence::OnInvalid(parent));
+                    }
+                    break;
+                }
+                Err(HeaderError::UnknownParent(_) | HeaderError::TooFarInFuture { .. }) => break,
+            }
+        }
+        self.store.put_headers(&records)?;
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+//! What others may ask of the chain.
+
+use chain_core::{hash::BlockHash, headers::Status, units::Height};
+
+use super::Chain;
+use crate::{
+    engine::{ChainInfo, ChainTip, HeaderInfo, SyncProgress, TipStatus},
+    mempool::MempoolStats,
+};
+
+impl Chain {
+    /// The active chain now, beside what is known of the mempool.
+    pub(crate) fn info(&self, mempool: MempoolStats) -> ChainInfo {
+        let tip = self.store.tip();
+        let best = self.tree.get(&self.tree.best_header());
+        let info = self.tree.get(&tip.hash).expect("the tip's header is in the tree");
+        ChainInfo {
+            genesis: self.genesis,
+            height: tip.height,
+            hash: tip.hash,
+            header: info.header,
+            work: info.work,
+            next_base_fee: self.next_base_fee(),
+            next_bits: self.next_bits(),
+            best_header: best.map_or(tip.height, |info| info.height),
+            syncing: self.tree.candidate() != tip.hash || self.is_syncing(),
+            sync: self.progress(),
+            mempool,
+            pruned: self.store.pruned(),
+        }
+    }
+
+    /// How far connecting or fetching blocks is, if many are left.
+    fn progress(&self) -> Option<SyncProgress> {
+        let tip = self.store.tip().height;
+        let backlog = self.backlog();
+        let replaying = (backlog > 0).then_some(SyncProgress { start: tip, current: tip, highest: tip + backlog });
+        self.fetching().or(replaying)
+    }
+
+    /// Leaves of the block tree, the active tip first, then by height.
+    pub fn tips(&self) -> Vec<ChainTip> {
+        let tip = self.store.tip();
+        let mut hashes = self.tree.tips();
+        if !hashes.contains(&tip.hash) {
+            hashes.push(tip.hash);
+        }
+        let mut tips: Vec<ChainTip> = hashes.iter().filter_map(|hash| self.chain_tip(hash)).collect();
+        tips.sort_by_key(|leaf| (leaf.hash != tip.hash, std::cmp::Reverse(leaf.height), leaf.hash));
+        tips
+    }
+
+    fn chain_tip(&self, hash: &BlockHash) -> Option<ChainTip> {
+        let tip = self.store.tip();
+        let info = self.tree.get(hash)?;
+        let fork: Height = self.tree.get(&self.tree.fork_point(hash, &tip.hash)?)?.height;
+        let status = match info.status {
+            _ if *hash == tip.hash => TipStatus::Active,
+            Status::Valid => TipStatus::ValidFork,
+            Status::BodyStored => TipStatus::ValidHeaders,
+            Status::HeaderOnly => TipStatus::HeadersOnly,
+            Status::Invalid => TipStatus::Invalid,
+        };
+        Some(ChainTip { hash: *hash, height: info.height, branch_length: info.height - fork, status })
+    }
+
+    /// A header of any branch.
+    pub fn header(&self, hash: &BlockHash) -> Option<HeaderInfo> {
+        let info = self.tree.get(hash)?;
+        Some(HeaderInfo {
+            header: info.header,
+            hash: *hash,
+            height: info.height,
+            work: info.work,
+            base_fee: info.executed.map(|executed| executed.base_fee),
+            active: self.tree.is_ancestor(hash, &self.store.tip().hash),
+        })
+    }
+
+    /// Headers of all branches.
+    pub fn headers(&self) -> usize {
+        self.tree.len()
+    }
+}

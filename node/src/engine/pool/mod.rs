@@ -1,0 +1,165 @@
+//! The pool on the chain: what is submitted, what comes back after a reorganisation, and the templates made of it.
+//!
+//! [`Mempool`] ranks and bounds; here transactions are verified on their way in, and blocks change it.
+
+mod returned;
+mod submit;
+pub mod template;
+mod templates;
+
+use chain_core::{block::Block, execute::ExecutedBlock, hash::TxId, units::Height};
+use std::sync::Arc;
+
+use self::{
+    returned::{Resubmission, may_pass},
+    template::{LongPollId, Tag, Template, TemplateRequest},
+    templates::{Templates, template_time},
+};
+use super::{Chain, Fatal, NodeEvent, Outbox, TemplateError, Time};
+use crate::{
+    mempool::{Change, Mempool, MempoolConfig},
+    store::Disconnected,
+};
+
+/// The mempool, and what is made of it.
+pub(super) struct Pool {
+    mempool: Mempool,
+    resubmission: Resubmission,
+    templates: Templates,
+}
+
+impl Pool {
+    /// An empty pool; the tag goes into each coinbase.
+    pub(super) fn new(config: MempoolConfig, base_fee: u64, tag: Tag) -> Self {
+        // Decoded, a transaction takes about three times its encoding.
+        let returned_bytes = config.max_bytes / 3;
+        Self {
+            mempool: Mempool::new(config, base_fee),
+            resubmission: Resubmission::new(returned_bytes),
+            templates: Templates::new(tag),
+        }
+    }
+
+    pub(super) fn mempool(&self) -> &Mempool {
+        &self.mempool
+    }
+
+    /// Time passed.
+    pub(super) fn tick(&mut self, out: &mut Outbox) {
+        self.mempool.tick(out.wall().stamp());
+        self.templates.refresh(out);
+    }
+
+    /// A block was connected.
+    pub(super) fn block_connected(&mut self, executed: &ExecutedBlock, chain: &Chain) {
+        self.mempool.block_connected(chain.next_base_fee(), executed.block(), &executed.effects().accounts);
+    }
+
+    /// A block was disconnected: its transactions may be mined again.
+    pub(super) fn block_disconnected(&mut self, disconnected: Disconnected) {
+        let dropped = self.mempool.block_disconnected(&disconnected.names, &disconnected.accounts);
+        self.resubmission.add_block(disconnected.block, dropped);
+    }
+
+    /// Blocks were disconnected, and perhaps others connected.
+    pub(super) fn reorganised(&mut self, chain: &Chain) {
+        let dropped = self.mempool.reorganised(chain.store().tip().height + 1, chain.next_base_fee());
+        self.resubmission.add_dropped(dropped);
+    }
+
+    /// Whether blocks were disconnected whose transactions were not submitted again yet.
+    pub(super) fn has_returned(&self) -> bool {
+        self.resubmission.is_fresh()
+    }
+
+    /// There is a tip to be announced: lets go what blocks gave back, to be submitted again.
+    pub(super) fn release(&mut self, tip: Height) {
+        self.resubmission.release(tip);
+    }
+
+    /// There is a new tip: templates on the former one are of no use.
+    pub(super) fn outdate_templates(&mut self) {
+        self.templates.outdate();
+    }
+
+    /// Names what a template would be made from now.
+    pub(super) fn longpoll_id(&self, chain: &Chain) -> LongPollId {
+        self.templates.longpoll_id(chain)
+    }
+
+    /// The best block to mine now.
+    pub(super) fn template(
+        &mut self,
+        request: &TemplateRequest,
+        chain: &Chain,
+        now: Time,
+    ) -> Result<Template, TemplateError> {
+        self.templates.best(request, &mut self.mempool, chain, now)
+    }
+
+    /// A solved block of at least this time, for chains of trivial difficulty.
+    pub(super) fn solve(
+        &mut self,
+        request: &TemplateRequest,
+        least_time: u32,
+        chain: &Chain,
+        now: Time,
+    ) -> Result<Block, TemplateError> {
+        let time = template_time(chain, now)?.max(least_time);
+        self.templates.solve(request, time, &mut self.mempool, chain)
+    }
+
+    /// Submits the next transactions of disconnected blocks again; returns those that are in the pool now.
+    pub(super) fn resubmit(&mut self, chain: &mut Chain, out: &mut Outbox) -> Result<Vec<TxId>, Fatal> {
+        let batch = self.resubmission.next();
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        let transactions = batch.iter().map(|returned| Arc::clone(&returned.transaction)).collect();
+        let results = self.submit(transactions, chain, out.wall())?;
+        let tip = chain.store().tip().height;
+        let mut taken = Vec::new();
+        for (returned, result) in batch.into_iter().zip(results) {
+            match result {
+                Ok(txid) => taken.push(txid),
+                Err(error) if may_pass(&error) => self.resubmission.retry(returned, tip),
+                Err(_) => {}
+            }
+        }
+        if self.resubmission.has_more() {
+            out.go_on();
+        }
+        Ok(taken)
+    }
+
+    /// Publishes what changed in the pool, and hands each transaction that peers should hear of to `announce`.
+    pub(super) fn report(&mut self, out: &mut Outbox, mut announce: impl FnMut(TxId)) {
+        for change in self.mempool.take_changes() {
+            let event = match change {
+                Change::Added(txid) => NodeEvent::TransactionAdded(txid),
+                Change::Removed(txid, reason) => NodeEvent::TransactionRemoved(txid, reason),
+                Change::Ready(txid) => {
+                    announce(txid);
+                    continue;
+                }
+            };
+            // An account transaction is announced when its nonce is the next: behind a gap it may never be mined, and would
+            // cost the whole network's bytes for nothing.
+            if let Change::Added(txid) = change
+                && self.mempool.sender(&txid).is_none()
+            {
+                announce(txid);
+            }
+            self.templates.pool_changed(matches!(change, Change::Added(_)));
+            out.publish(event);
+        }
+    }
+}
+
+#[cfg(test)]
+impl Pool {
+    /// Transactions of disconnected blocks that wait for the next block.
+    pub(super) fn waiting(&self) -> usize {
+        self.resubmission.waiting()
+    }
+}

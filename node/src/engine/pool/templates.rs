@@ -1,0 +1,190 @@
+//! Templates on the tip, each executed once for all miners of a payout.
+
+use chain_core::{Address, block::Block, error::ExecuteError, transaction::coin::Lock, units::Gas, work::pow};
+use std::collections::VecDeque;
+
+use super::template::{self, Assembly, LongPollId, Tag, Template, TemplateRequest};
+use crate::{
+    engine::{Chain, NodeEvent, Outbox, TemplateError, Time},
+    mempool::Mempool,
+};
+
+/// Milliseconds between two calls to take a template with more fees on the same tip.
+const REFRESH: u64 = 2_000;
+
+/// Milliseconds for which a template is served again though the pool has changed: miners that a long poll wakes together
+/// share one execution.
+const SHARED: u64 = 500;
+
+/// Gas up to which a template is executed again at once when the pool has changed: some milliseconds. A
+/// transaction sent to an idle node is then in the next template, as its sender expects.
+const CHEAP: Gas = 1_000_000;
+
+/// Executed templates that are kept, one a payout. A caller that asks for more payouts pays with an execution each.
+const BASES: usize = 4;
+
+/// Hashes that mining on demand tries for one block. A chain made for it needs two.
+const TRIVIAL: u32 = 1 << 20;
+
+/// What is known of the last templates, and whether a better one could be made.
+#[derive(Debug, Default)]
+pub(super) struct Templates {
+    tag: Tag,
+    version: u64,
+    /// The pool took something since.
+    improved: bool,
+    announced: Time,
+    /// Executed templates, newest last.
+    bases: VecDeque<Base>,
+}
+
+/// A template that was executed; another `extra` makes another of it.
+#[derive(Debug)]
+struct Base {
+    payout: Lock,
+    beneficiary: Address,
+    template: Template,
+    built: Time,
+    /// The pool changed since.
+    outdated: bool,
+}
+
+impl Base {
+    /// It may be served at this time, though the pool has changed.
+    fn is_good_enough(&self, now: Time) -> bool {
+        !self.outdated || (self.template.gas_used > CHEAP && now.since(self.built) < SHARED)
+    }
+}
+
+impl Templates {
+    /// Nothing was made yet; the tag goes into each coinbase.
+    pub(super) fn new(tag: Tag) -> Self {
+        Self { tag, ..Self::default() }
+    }
+
+    /// The pool changed.
+    pub(super) fn pool_changed(&mut self, grew: bool) {
+        self.bases.iter_mut().for_each(|base| base.outdated = true);
+        self.improved |= grew;
+    }
+
+    /// There is a new tip.
+    pub(super) fn outdate(&mut self) {
+        self.bases.clear();
+        self.improved = false;
+    }
+
+    /// The whole `extra` of a request.
+    fn extra(&self, request: &TemplateRequest) -> Vec<u8> {
+        [self.tag.as_slice(), &request.extra].concat()
+    }
+
+    fn keep(&mut self, base: Base) {
+        self.bases.retain(|other| (other.payout, other.beneficiary) != (base.payout, base.beneficiary));
+        self.bases.push_back(base);
+        while self.bases.len() > BASES {
+            self.bases.pop_front();
+        }
+    }
+
+    /// Names what a template would be made from now.
+    pub(super) fn longpoll_id(&self, chain: &Chain) -> LongPollId {
+        LongPollId { parent: chain.store().tip().hash, version: self.version }
+    }
+
+    /// Announces that a template with more fees can be made, not too often.
+    pub(super) fn refresh(&mut self, out: &mut Outbox) {
+        if self.improved && out.steady() >= self.announced.after(REFRESH) {
+            self.improved = false;
+            self.announced = out.steady();
+            self.version += 1;
+            out.publish(NodeEvent::TemplateStale);
+        }
+    }
+
+    /// The best block to mine now.
+    pub(super) fn best(
+        &mut self,
+        request: &TemplateRequest,
+        pool: &mut Mempool,
+        chain: &Chain,
+        now: Time,
+    ) -> Result<Template, TemplateError> {
+        let extra = self.extra(request);
+        let time = template_time(chain, now)?;
+        if let Some(base) = self.base_of(request, time, chain, now) {
+            return Ok(base.template.with_extra(extra)?);
+        }
+        let template = self.build(request, time, pool, chain)?;
+        let TemplateRequest { payout, beneficiary, .. } = *request;
+        let base = Base { payout, beneficiary, template: template.clone(), built: now, outdated: false };
+        self.keep(base);
+        Ok(template)
+    }
+
+    /// An executed template that is good enough for a request at this time. The clock may have been set back since.
+    fn base_of(&self, request: &TemplateRequest, time: u32, chain: &Chain, now: Time) -> Option<&Base> {
+        let longpoll = self.longpoll_id(chain);
+        let fits = |base: &&Base| {
+            (base.payout, base.beneficiary) == (request.payout, request.beneficiary)
+                && base.template.longpoll == longpoll
+                && base.template.block.header.time.abs_diff(time) <= 1
+                && base.is_good_enough(now)
+        };
+        self.bases.iter().find(fits)
+    }
+
+    fn build(
+        &self,
+        request: &TemplateRequest,
+        time: u32,
+        pool: &mut Mempool,
+        chain: &Chain,
+    ) -> Result<Template, TemplateError> {
+        let bits = chain.next_bits();
+        let assembly = Assembly {
+            spec: chain.spec(),
+            context: chain.context_on_tip(time, bits)?,
+            view: &chain.store().view(),
+            bits,
+            longpoll: self.longpoll_id(chain),
+        };
+        let request = TemplateRequest { extra: self.extra(request), ..*request };
+        let (template, invalid) = template::build(&assembly, pool, &request).map_err(|error| match error {
+            ExecuteError::Rule(rule) => TemplateError::Rule(rule),
+            ExecuteError::View(error) => TemplateError::Local(error.to_string()),
+        })?;
+        pool.drop_invalid(&invalid);
+        Ok(template)
+    }
+
+    /// A solved block of this time, for chains of trivial difficulty.
+    pub(super) fn solve(
+        &self,
+        request: &TemplateRequest,
+        time: u32,
+        pool: &mut Mempool,
+        chain: &Chain,
+    ) -> Result<Block, TemplateError> {
+        let Template { mut block, target, .. } = self.build(request, time, pool, chain)?;
+        while pow::check_pow(&block.hash(), block.header.bits, target).is_err() {
+            if block.header.nonce >= TRIVIAL {
+                return Err(TemplateError::TooHard);
+            }
+            block.header.nonce += 1;
+        }
+        Ok(block)
+    }
+}
+
+/// The time of a block that is begun now.
+pub(super) fn template_time(chain: &Chain, now: Time) -> Result<u32, TemplateError> {
+    let parent = chain.tree().get(&chain.store().tip().hash).map_or(0, |info| info.header.time);
+    // HDR-5: on a tip beyond the clock no block is accepted before the clock has caught up.
+    let (ahead, most) = (u64::from(parent).saturating_sub(now.seconds()), u64::from(chain.spec().max_future));
+    if ahead > most {
+        return Err(TemplateError::ClockBehind { ahead, wait: ahead - most });
+    }
+    // HDR-4
+    Ok(parent.max(now.stamp()))
+}

@@ -1,0 +1,48 @@
+//! Blocks of the chain that the disk does not give back: fetched again, one at a time, from peers that keep them.
+
+use chain_core::hash::BlockHash;
+use std::collections::BTreeMap;
+
+use super::download::Download;
+use crate::{
+    engine::{Chain, Outbox, PeerId, Time, relay::peers::Peers},
+    store::BlockRef,
+};
+
+/// Milliseconds after which a block is asked for again, of another peer if there is one.
+const AGAIN: u64 = 10_000;
+
+/// Milliseconds for which an answer may come late: that a peer lacks a block that is stored again says nothing about it.
+const LATE: u64 = 120_000;
+
+/// When each block was last asked for, and how often it was: those that the store remembers, and those that were stored lately.
+#[derive(Debug, Default)]
+pub(super) struct Repair(BTreeMap<BlockRef, (Time, usize)>);
+
+impl Repair {
+    /// Whether a question is for such a block.
+    pub(super) fn is_of(&self, asked: &[BlockHash]) -> bool {
+        matches!(asked, [hash] if self.0.keys().any(|at| at.hash == *hash))
+    }
+    /// Time passed: asks for blocks that cannot be read.
+    pub(super) fn request(&mut self, download: &mut Download, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
+        let (blocks, now) = (chain.store().unreadable(), out.steady());
+        let asked = &mut self.0;
+        asked.retain(|at, (since, _)| blocks.contains(at) || now.since(*since) < LATE);
+        let tries = |at: &BlockRef| asked.get(at).map_or(0, |(_, tries)| *tries);
+        let waits = |at: &BlockRef| asked.get(at).is_some_and(|(since, _)| now.since(*since) < AGAIN);
+        // Those that no peer has come behind all others.
+        let Some(at) = blocks.iter().min_by_key(|at| tries(at)).filter(|_| !blocks.iter().any(waits)).copied() else {
+            return;
+        };
+        let tries = tries(&at);
+        asked.insert(at, (now, tries + 1));
+        let able = peers.iter().filter(|(id, peer)| download.has_room(*id) && peer.claim().is_some());
+        let able: Vec<PeerId> =
+            able.map(|(id, _)| id).filter(|id| peers.keeps(*id, at.hash, at.height, chain)).collect();
+        // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked.
+        if let Some(id) = able.get(tries % able.len().max(1)).copied() {
+            download.ask(id, vec![at.hash], peers, out);
+        }
+    }
+}

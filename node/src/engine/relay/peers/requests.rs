@@ -1,0 +1,108 @@
+//! Our questions that have no answer yet.
+
+use chain_core::hash::{BlockHash, TxId};
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    engine::{PeerId, RequestId, Time},
+    wire::ShortId,
+};
+
+/// What was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Question {
+    Status,
+    Headers,
+    Blocks(Vec<BlockHash>),
+    BlockTransactions(BlockHash),
+    Announce,
+    Transactions(Vec<TxId>),
+    Pool { salt: u64 },
+    ShortTransactions { salt: u64, ids: Vec<ShortId> },
+}
+
+impl Question {
+    /// Its name in offences.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Status => "the status",
+            Self::Headers => "headers",
+            Self::Blocks(_) => "blocks",
+            Self::BlockTransactions(_) => "transactions of a block",
+            Self::Announce => "an acknowledgement",
+            Self::Transactions(_) | Self::ShortTransactions { .. } => "transactions",
+            Self::Pool { .. } => "the pool",
+        }
+    }
+
+    /// Milliseconds until the answer is overdue.
+    fn patience(&self) -> u64 {
+        match self {
+            Self::BlockTransactions(_) => 3_000,
+            Self::Status | Self::Transactions(_) => 10_000,
+            Self::Headers | Self::Pool { .. } | Self::ShortTransactions { .. } => 15_000,
+            Self::Blocks(_) | Self::Announce => 30_000,
+        }
+    }
+}
+
+/// A question that has no answer yet.
+#[derive(Clone, Debug)]
+struct Asked {
+    peer: PeerId,
+    question: Question,
+    deadline: Time,
+}
+
+/// All of them. What may be open with one peer at a time is bounded by whoever asks.
+#[derive(Debug, Default)]
+pub(super) struct Requests {
+    last: u64,
+    open: BTreeMap<RequestId, Asked>,
+    deadlines: BTreeSet<(Time, RequestId)>,
+}
+
+impl Requests {
+    /// Notes a question; answers with its number.
+    pub(super) fn ask(&mut self, peer: PeerId, question: Question, now: Time) -> RequestId {
+        self.last += 1;
+        let id = RequestId(self.last);
+        let deadline = now.after(question.patience());
+        self.deadlines.insert((deadline, id));
+        self.open.insert(id, Asked { peer, question, deadline });
+        id
+    }
+
+    /// The question of a number, if this peer was asked it and it is open; it no longer is.
+    pub(super) fn close(&mut self, peer: PeerId, id: RequestId) -> Option<Question> {
+        if self.open.get(&id)?.peer != peer {
+            return None;
+        }
+        let asked = self.open.remove(&id)?;
+        self.deadlines.remove(&(asked.deadline, id));
+        Some(asked.question)
+    }
+
+    /// Closes and answers with all that a peer was asked.
+    pub(super) fn close_all(&mut self, peer: PeerId) -> Vec<Question> {
+        let ids: Vec<RequestId> = self.open.iter().filter(|(_, asked)| asked.peer == peer).map(|(id, _)| *id).collect();
+        ids.into_iter().filter_map(|id| self.close(peer, id)).collect()
+    }
+
+    /// Closes and answers with a question whose answer is overdue.
+    pub(super) fn overdue(&mut self, now: Time) -> Option<(PeerId, Question)> {
+        let (_, id) = *self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
+        let peer = self.open.get(&id)?.peer;
+        Some((peer, self.close(peer, id)?))
+    }
+
+    /// When the next answer is overdue.
+    pub(super) fn deadline(&self) -> Option<Time> {
+        self.deadlines.first().map(|(deadline, _)| *deadline)
+    }
+
+    /// Open questions.
+    pub(super) fn len(&self) -> usize {
+        self.open.len()
+    }
+}

@@ -1,0 +1,333 @@
+//! The engine's thread, and the handle by which others ask it.
+
+use chain_core::{
+    Address,
+    block::Block,
+    hash::{BlockHash, TxId},
+    spec::ChainSpec,
+    transaction::{
+        Transaction,
+        coin::{Lock, OutPoint},
+    },
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use super::{
+    link::{PeerLink, PeerMessage},
+    thread::{self, Driver, DriverState, Message},
+};
+use crate::{
+    engine::{
+        BlockOutcome, ChainInfo, ChainTip, Engine, EngineConfig, HeaderInfo, LongPollId, NodeEvent, OpenError,
+        PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError, Template, TemplateError,
+        TemplateRequest, TestedTransaction, VerifyConfig,
+    },
+    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
+    store::Store,
+};
+
+/// Messages that may wait for the engine; whoever sends more waits.
+const QUEUE: usize = 4_096;
+
+/// Events that a subscriber may fall behind.
+const EVENTS: usize = 4_096;
+
+/// The engine, asked from other threads. Cheap to clone. Methods that are `async` wait for a bounded queue and then for
+/// the engine; dropping their future takes nothing back. The engine stops when the last handle is dropped.
+#[derive(Clone)]
+pub struct EngineHandle {
+    messages: mpsc::Sender<Message>,
+    /// Bounded by each peer's permits.
+    peers: mpsc::UnboundedSender<PeerMessage>,
+    info: watch::Receiver<ChainInfo>,
+    longpoll: watch::Receiver<LongPollId>,
+    // Weak, so that subscribers learn of the engine's end.
+    events: broadcast::WeakSender<NodeEvent>,
+    failure: watch::Receiver<Option<String>>,
+    ended: Arc<AtomicBool>,
+}
+
+impl EngineHandle {
+    /// Starts the engine on a thread of its own. Loads the headers and returns; stored bodies above the store's tip are
+    /// then replayed (`syncing`, [`NodeEvent::Progress`]) while questions are answered.
+    ///
+    /// # Errors
+    /// [`OpenError`] if the store cannot be read or its headers are no tree.
+    pub fn start(store: Store, spec: ChainSpec, mempool: MempoolConfig) -> Result<Self, OpenError> {
+        let verify = VerifyConfig { secret: thread::secret(), ..VerifyConfig::default() };
+        let relay = RelayConfig { seed: thread::seed(), ..RelayConfig::default() };
+        let engine =
+            Engine::open(store, spec, EngineConfig { mempool, verify, relay, tag: thread::seed().to_le_bytes() })?;
+        let (messages, received) = mpsc::channel(QUEUE);
+        let (peers, from_peers) = mpsc::unbounded_channel();
+        let (info_sender, info) = watch::channel(engine.chain_info());
+        let (longpoll_sender, longpoll) = watch::channel(engine.longpoll_id());
+        let (events, _) = broadcast::channel(EVENTS);
+        let (failure_sender, failure) = watch::channel(None);
+        let ended = Arc::new(AtomicBool::new(false));
+        let weak = events.downgrade();
+        let driver = Driver {
+            engine,
+            messages: received,
+            from_peers,
+            network: None,
+            info: info_sender,
+            longpoll: longpoll_sender,
+            events,
+            failure: failure_sender,
+            ended: ended.clone(),
+            state: DriverState::default(),
+        };
+        let runtime = thread::runtime().map_err(OpenError::Thread)?;
+        let builder = std::thread::Builder::new().name("engine".into());
+        builder.spawn(move || driver.run(&runtime)).map_err(OpenError::Thread)?;
+        Ok(Self { messages, peers, info, longpoll, events: weak, failure, ended })
+    }
+
+    /// Waits until the engine has stopped by itself, since its storage failed; answers why. Never ends otherwise.
+    pub async fn failed(&self) -> String {
+        let mut failure = self.failure.clone();
+        match failure.wait_for(Option::is_some).await {
+            Ok(message) => message.clone().unwrap_or_default(),
+            Err(_) if self.ended.load(Ordering::SeqCst) => std::future::pending().await,
+            Err(_) => "the engine has ended by a bug; see what was logged before".into(),
+        }
+    }
+
+    /// Why the engine has stopped by itself, if it has.
+    pub fn failure(&self) -> Option<String> {
+        self.failure.borrow().clone()
+    }
+
+    /// The chain now, without waiting for the engine.
+    pub fn chain_info(&self) -> ChainInfo {
+        self.info.borrow().clone()
+    }
+
+    /// Subscribes to events. A subscriber that falls behind loses the oldest.
+    pub fn subscribe(&self) -> broadcast::Receiver<NodeEvent> {
+        match self.events.upgrade() {
+            Some(events) => events.subscribe(),
+            // The engine has ended: a channel that is closed says so.
+            None => broadcast::channel(1).1,
+        }
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&mut Engine) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        // Whoever asked may have gone.
+        let question = Box::new(move |engine: &mut Engine| drop(reply.send(question(engine))));
+        self.messages.send(Message::Ask(question)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Hands in a transaction.
+    ///
+    /// # Errors
+    /// [`SubmitError`] says which rule or limit it misses.
+    pub async fn submit_transaction(&self, transaction: Transaction) -> Result<TxId, SubmitError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Transaction(transaction, reply);
+        self.messages.send(message).await.map_err(|_| SubmitError::Stopped)?;
+        answer.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Judges a transaction as if it was handed in, and keeps nothing.
+    ///
+    /// # Errors
+    /// [`SubmitError`] says which rule or limit it misses.
+    pub async fn test_transaction(&self, transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
+        let tested = self.ask(move |engine| engine.test_transaction(transaction)).await;
+        tested.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Hands in a block.
+    ///
+    /// # Errors
+    /// [`SubmitBlockError`] says which rule it breaks.
+    pub async fn submit_block(&self, block: Block) -> Result<BlockOutcome, SubmitBlockError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Block(block, reply);
+        self.messages.send(message).await.map_err(|_| SubmitBlockError::Stopped)?;
+        answer.await.unwrap_or(Err(SubmitBlockError::Stopped))
+    }
+
+    /// The best block to mine now.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn block_template(&self, request: TemplateRequest) -> Result<Template, TemplateError> {
+        let template = self.ask(move |engine| engine.template(&request)).await;
+        template.unwrap_or(Err(TemplateError::Stopped))
+    }
+
+    /// As [`EngineHandle::block_template`], but waits until it is worth changing from the one with this long-poll id, at
+    /// most so long.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn next_template(
+        &self,
+        request: TemplateRequest,
+        than: LongPollId,
+        at_most: Duration,
+    ) -> Result<Template, TemplateError> {
+        let mut longpoll = self.longpoll.clone();
+        // Too long a wait ends with the template that there is, an engine that stopped with its error.
+        let _ = tokio::time::timeout(at_most, longpoll.wait_for(|id| *id != than)).await;
+        self.block_template(request).await
+    }
+
+    /// Mines `count` blocks at once on the engine's thread; for chains of trivial difficulty (`--dev`). `time` is the
+    /// least time of the first block, for tools that move the clock forward.
+    ///
+    /// # Errors
+    /// [`TemplateError`], also when the difficulty is not trivial.
+    pub async fn mine(
+        &self,
+        request: TemplateRequest,
+        count: u32,
+        time: Option<u32>,
+    ) -> Result<Vec<BlockHash>, TemplateError> {
+        let mut hashes = Vec::new();
+        for index in 0..count {
+            let least_time = time.filter(|_| index == 0).unwrap_or_default();
+            hashes.push(self.mine_one(request.clone(), least_time).await?);
+        }
+        Ok(hashes)
+    }
+
+    async fn mine_one(&self, request: TemplateRequest, least_time: u32) -> Result<BlockHash, TemplateError> {
+        let (reply, answer) = oneshot::channel();
+        let message = Message::Mine(request, least_time, reply);
+        self.messages.send(message).await.map_err(|_| TemplateError::Stopped)?;
+        answer.await.unwrap_or(Err(TemplateError::Stopped))
+    }
+
+    /// Leaves of the block tree, the active tip first.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn tips(&self) -> Result<Vec<ChainTip>, Stopped> {
+        self.ask(|engine| engine.chain().tips()).await
+    }
+
+    /// A header of any branch.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn header(&self, hash: BlockHash) -> Result<Option<HeaderInfo>, Stopped> {
+        self.ask(move |engine| engine.chain().header(&hash)).await
+    }
+
+    /// A transaction of the mempool.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_transaction(&self, txid: TxId) -> Result<Option<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().get(&txid)).await
+    }
+
+    /// Transactions of the mempool, best first, at most so many.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_content(&self, limit: usize) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().best(limit)).await
+    }
+
+    /// Coin transactions of the mempool, best first, at most so many.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_coins(&self, limit: usize) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().best_coins(limit)).await
+    }
+
+    /// Which of these transactions are in the mempool.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_holds(&self, txids: Vec<TxId>) -> Result<Vec<bool>, Stopped> {
+        self.ask(move |engine| txids.iter().map(|txid| engine.mempool().contains(txid)).collect()).await
+    }
+
+    /// Account transactions of one sender in the mempool, by nonce.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_of_sender(&self, sender: Address) -> Result<Vec<MempoolEntry>, Stopped> {
+        self.ask(move |engine| engine.mempool().of_sender(&sender)).await
+    }
+
+    /// What the mempool gives to and takes from each of these locks.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_of_locks(&self, locks: Vec<Lock>) -> Result<Vec<LockPending>, Stopped> {
+        self.ask(move |engine| locks.iter().map(|lock| engine.mempool().of_lock(lock)).collect()).await
+    }
+
+    /// Which transaction of the mempool spends a coin.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_spender(&self, outpoint: OutPoint) -> Result<Option<TxId>, Stopped> {
+        self.ask(move |engine| engine.mempool().spender(&outpoint)).await
+    }
+
+    /// The nonce that the sender's next transaction should have, counting what is executable in the mempool; `None` if
+    /// the mempool has nothing of this sender.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn pending_nonce(&self, sender: Address) -> Result<Option<u64>, Stopped> {
+        self.ask(move |engine| engine.mempool().pending_nonce(&sender)).await
+    }
+
+    /// Size and limits of the mempool, without waiting for the engine.
+    pub fn mempool_stats(&self) -> MempoolStats {
+        self.info.borrow().mempool
+    }
+
+    /// What a transaction should offer to be mined soon.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn estimate_fee(&self) -> Result<FeeEstimate, Stopped> {
+        self.ask(|engine| engine.mempool().estimate(engine.chain().spec().gas_limit)).await
+    }
+
+    /// The way of a peer's events to the engine: one for each connection, kept as long as that.
+    pub fn peer(&self, peer: PeerId) -> PeerLink {
+        PeerLink::new(peer, self.peers.clone())
+    }
+
+    /// From now on the engine tells here what it wants of the network; before, it tells nobody. What waits here is bounded by
+    /// what may be open with each peer: a few dozen questions of ours, and answers to what [`PeerLink`] let through.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn peer_actions(&self) -> Result<mpsc::UnboundedReceiver<PeerAction>, Stopped> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        self.messages.send(Message::Network(sender)).await.map_err(|_| Stopped)?;
+        Ok(receiver)
+    }
+
+    /// Flushes and stops the engine; answers when its thread has ended.
+    pub async fn shutdown(&self) {
+        // Both fail if the engine has ended already.
+        let _ = self.messages.send(Message::Shutdown).await;
+        self.messages.closed().await;
+    }
+}

@@ -1,0 +1,4 @@
+//! The engine on its thread.
+
+mod handle;
+mod turns;
