@@ -6,9 +6,9 @@ use chain_core::{
     Address, B256, Bytes, U256,
     block::{Block, CheckedBlock, check::check_block, header::Header, merkle},
     execute::{
-        BlockBuilder, BlockContext, Environment, MAX_TRANSACTION_GAS, Revision, execute_block, transition, undo_block,
-        withdraw_calldata,
+        BlockBuilder, BlockContext, Environment, Revision, execute_block, transition, undo_block, withdraw_calldata,
     },
+    gas::MAX_TRANSACTION_GAS,
     hash::{BlockHash, TxId},
     spec::ChainSpec,
     state::{Account, MemoryState, Overlay, lthash::LtHash},

@@ -9,6 +9,7 @@ use crate::{
         header::Header,
     },
     error::{ExecuteError, RuleError},
+    gas,
     spec::ChainSpec,
     state::{BlockEffects, StateView, ViewError},
     transaction::{
@@ -21,8 +22,6 @@ use crate::{
 
 /// Maximum size of an encoded coinbase with one output: tag, height, beneficiary, outputs, roots, gas, extra.
 const COINBASE_BYTES: usize = 1 + 5 + 20 + (1 + 9 + 33) + 3 * 32 + 9 + (1 + MAX_EXTRA);
-/// Gas of the coinbase's one output.
-const COINBASE_GAS: Gas = 8_000;
 /// Maximum size of the encoded number of transactions.
 const COUNT_BYTES: usize = 9;
 
@@ -49,7 +48,7 @@ impl<'v> BlockBuilder<'v> {
     ) -> Result<Self, ViewError> {
         let fixed = Header::SIZE + COUNT_BYTES + COINBASE_BYTES;
         Ok(Self {
-            run: Run::begin(spec, &context, view, beneficiary, COINBASE_GAS)?,
+            run: Run::begin(spec, &context, view, beneficiary, gas::OUTPUT)?,
             beneficiary,
             transactions: Vec::new(),
             bytes_left: spec.max_block_bytes.saturating_sub(fixed),
@@ -97,7 +96,7 @@ impl<'v> BlockBuilder<'v> {
         let (spec, height) = (self.run.spec, self.run.context.height);
         let amount = coinbase::claimable(spec, height, self.run.tips)?;
         let outputs = if amount == Amount::ZERO { Vec::new() } else { vec![Output { amount, lock: payout }] };
-        let ended = self.run.end(if outputs.is_empty() { 0 } else { COINBASE_GAS })?;
+        let ended = self.run.end(if outputs.is_empty() { 0 } else { gas::OUTPUT })?;
         let coinbase = Coinbase {
             height,
             beneficiary: self.beneficiary,

@@ -19,10 +19,10 @@ mod transition;
 mod undo;
 
 pub use crate::{
-    block::check::{IntrinsicGas, MAX_TRANSACTION_GAS},
+    block::check::IntrinsicGas,
     vm::{
-        Environment, GATEWAY, GATEWAY_GAS, MAX_INITCODE, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC,
-        withdraw_calldata, withdrawal_outpoint, withdrawals,
+        Environment, GATEWAY, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
+        withdrawal_outpoint, withdrawals,
     },
 };
 pub use builder::BlockBuilder;

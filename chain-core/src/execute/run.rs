@@ -3,13 +3,14 @@
 use alloy_primitives::{Address, U256};
 
 use super::{
-    BlockContext, MAX_TRANSACTION_GAS,
+    BlockContext,
     history::record_parent,
     roots::{self, Roots},
     transition::transition,
 };
 use crate::{
     error::{ExecuteError, RuleError},
+    gas,
     spec::ChainSpec,
     state::{BlockEffects, Overlay, StateView, ViewError, lthash::LtHash},
     transaction::{
@@ -73,7 +74,7 @@ impl<'a> Run<'a> {
                 base_fee: context.base_fee,
                 difficulty: context.difficulty,
                 beneficiary,
-                transaction_gas: MAX_TRANSACTION_GAS,
+                transaction_gas: gas::MAX_TRANSACTION_GAS,
                 gateway: true,
                 trial: false,
             },

@@ -8,6 +8,7 @@ use super::{ChainSpec, GenesisAccount};
 use crate::{
     address, codec,
     execute::{GATEWAY, HISTORY},
+    gas,
     transaction::coin::Lock,
     units::{Amount, Height, WEI_PER_GRAIN},
     work::pow,
@@ -40,9 +41,6 @@ const MOST_BASE_FEE: u64 = 1_000_000_000_000_000;
 
 /// Bytes that messages may add to a block.
 const ENVELOPE: usize = 64 << 10;
-
-/// Maximum code size of a contract (EIP-170).
-const MOST_CODE: usize = 24_576;
 
 /// Chain ids of Ethereum, its test networks and other public networks where the same keys hold money. The operator of a
 /// chain with such an id could replay its users' transactions there.
@@ -275,7 +273,7 @@ fn validate_account(account: &GenesisAccount) -> Result<(), SpecError> {
         return Err(field(name("balance"), 0, "an account without balance, nonce and code does not exist (EIP-161)"));
     }
     within(&name("nonce"), account.nonce, 0, i64::MAX.cast_unsigned())?;
-    within(&name("code"), account.code.len(), 0, MOST_CODE)?;
+    within(&name("code"), account.code.len(), 0, gas::MAX_CODE)?;
     if !account.storage.is_empty() && account.code.is_empty() {
         return Err(field(name("storage"), account.storage.len(), "only an account with code has storage"));
     }

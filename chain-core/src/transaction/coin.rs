@@ -7,6 +7,7 @@ use std::fmt;
 
 use crate::{
     codec::{self, Tight},
+    gas,
     hash::{TxId, sha256, sha256d},
     transaction::policy::{Policy, Proof},
     units::{Amount, Gas, Height},
@@ -156,7 +157,7 @@ impl CoinTransaction {
     /// Gas of a transaction of `size` encoded bytes: 16 a byte, 5,000 an input or signature, 8,000 an output.
     pub fn gas(&self, size: usize) -> Gas {
         let signatures = self.witnesses.iter().map(Witness::signatures).sum::<u64>();
-        16 * size as u64 + 5_000 * signatures + 8_000 * self.outputs.len() as u64
+        gas::BYTE * size as u64 + gas::SIGNATURE * signatures + gas::OUTPUT * self.outputs.len() as u64
     }
 
     /// Size in bytes of the encoded [`crate::transaction::Transaction`], tag and witnesses included.

@@ -4,7 +4,7 @@ use alloy_primitives::{Address, B256};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    codec,
+    codec, gas,
     hash::{TxId, sha256d},
     transaction::coin::Output,
     units::{Gas, Height},
@@ -47,6 +47,6 @@ impl Coinbase {
 
     /// Gas of its outputs in the block's total (BLK-6): 8,000 each.
     pub fn gas(&self) -> Gas {
-        8_000 * self.outputs.len() as u64
+        gas::OUTPUT * self.outputs.len() as u64
     }
 }

@@ -1,6 +1,6 @@
 //! Buffers that the machine keeps from one transaction to the next.
 
-use super::{frame::Frame, memo::Hashes, memory::Memory, stack::Stacks};
+use super::{frame::Frame, keccak::Hashes, memory::Memory, stack::Stacks};
 
 /// Buffers and hashes, kept from one transaction of a block to the next.
 #[derive(Debug, Default)]

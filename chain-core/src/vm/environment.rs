@@ -32,7 +32,7 @@ pub struct Environment {
     pub difficulty: U256,
     /// COINBASE, which receives the tips.
     pub beneficiary: Address,
-    /// Maximum gas limit of a transaction, from Osaka on (ACC-7): [`crate::block::check::MAX_TRANSACTION_GAS`] on every
+    /// Maximum gas limit of a transaction, from Osaka on (ACC-7): [`crate::gas::MAX_TRANSACTION_GAS`] on every
     /// chain; [`Gas::MAX`] for simulated calls.
     pub transaction_gas: Gas,
     /// Whether the withdrawal gateway exists: on every Cairn chain, but not in Ethereum's official tests.

@@ -6,7 +6,7 @@ use sha2::Digest;
 
 use super::halt::{Halt, Status};
 use crate::{
-    codec,
+    codec, gas,
     hash::{TxId, tagged_hasher},
     state::{AccountId, Overlay},
     transaction::coin::{Coin, Lock, OutPoint, Output},
@@ -15,10 +15,6 @@ use crate::{
 
 /// The built-in contract that turns wei into coins.
 pub const GATEWAY: Address = address!("00000000000000000000000000000000000000c0");
-
-/// Gas of every call that reaches the gateway: the price of an output of a coin transaction, and about that of a log
-/// (GW-4).
-pub const GATEWAY_GAS: Gas = 10_000;
 
 /// Selector of `withdraw(bytes)`.
 pub const WITHDRAW_SELECTOR: [u8; 4] = [0x09, 0x68, 0xf2, 0x64];
@@ -52,7 +48,7 @@ pub(crate) struct GatewayCall<'a> {
 /// The caller reverts the changes unless it succeeds.
 pub(crate) fn run_gateway(state: &mut Overlay<'_>, gateway: AccountId, call: &GatewayCall<'_>) -> (Status, Gas, Bytes) {
     // GW-4
-    let Some(gas_left) = call.gas.checked_sub(GATEWAY_GAS) else {
+    let Some(gas_left) = call.gas.checked_sub(gas::GATEWAY) else {
         return (Status::Halt(Halt::Gateway), 0, Bytes::new());
     };
     match withdraw(state, gateway, call) {

@@ -9,13 +9,13 @@ use super::{
     code::Code,
     environment::{Environment, Revision},
     frame::{Frame, FrameKind, Message},
-    gas::DEPTH_LIMIT,
     gateway::{GATEWAY, GatewayCall, run_gateway},
     halt::{Halt, Status},
     inspect::{FrameEnd, FrameStart, Inspector},
     precompiles,
     stack::Cursor,
 };
+use crate::gas::DEPTH_LIMIT;
 use crate::{
     state::{AccountId, Checkpoint, Overlay, ViewError},
     units::{Gas, Height},

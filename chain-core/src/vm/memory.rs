@@ -6,7 +6,8 @@
 use alloy_primitives::U256;
 use std::ops::Range;
 
-use super::{gas, word::small};
+use super::word::small;
+use crate::gas;
 use crate::units::Gas;
 
 /// Maximum memory size: more would cost over 2^44 gas.

@@ -1,25 +1,24 @@
 //! The EVM: runs the code of contracts exactly as Ethereum does (SPEC.md, section 7).
 //!
 //! `execute` takes a transaction's call or creation and returns its outcome; its writes are in the overlay. Inside,
-//! `machine` begins and ends frames, `run` is the interpreter loop, and `ops` holds the instructions that use more than
+//! `machine` begins and ends frames, `interpreter` is the interpreter loop, and `ops` holds the instructions that use more than
 //! the stack. The module knows neither blocks nor fees.
 
 mod buffers;
 mod code;
 mod environment;
 mod frame;
-mod gas;
 mod gateway;
 mod halt;
 mod inspect;
+mod interpreter;
+mod keccak;
 mod machine;
-mod memo;
 mod memory;
 pub mod opcode;
-mod operand;
 mod ops;
+mod position;
 pub mod precompiles;
-mod run;
 mod stack;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -29,10 +28,7 @@ pub(crate) use buffers::Machine;
 pub(crate) use code::{Code, delegation};
 pub use environment::{Environment, Revision};
 pub use frame::FrameKind;
-pub use gas::MAX_INITCODE;
-pub use gateway::{
-    GATEWAY, GATEWAY_GAS, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint, withdrawals,
-};
+pub use gateway::{GATEWAY, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint, withdrawals};
 pub use halt::{Halt, Status};
 pub use inspect::{FrameEnd, FrameStart, Inspector, Interrupted, Silent, Step};
 pub(crate) use machine::{Origin, Request};

@@ -5,7 +5,7 @@
 
 use alloy_primitives::U256;
 
-use super::gas::STACK_LIMIT;
+use crate::gas::STACK_LIMIT;
 
 /// Room for the stack of every frame, each right above its caller's.
 #[derive(Debug, Default)]

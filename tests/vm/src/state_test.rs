@@ -2,7 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    execute::{Environment, MAX_TRANSACTION_GAS, Revision},
+    execute::{Environment, Revision},
+    gas::MAX_TRANSACTION_GAS,
     hash::BlockHash,
     state::{Account, MemoryState},
     transaction::account::{Authorization, Fees, Fields, address_of},

@@ -4,7 +4,8 @@ use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
     block::check::{AccountRules, check_account_transaction},
     error::RuleError,
-    execute::{IntrinsicGas, MAX_TRANSACTION_GAS, Revision},
+    execute::{IntrinsicGas, Revision},
+    gas::MAX_TRANSACTION_GAS,
     transaction::account::AccountTransaction,
     units::Gas,
 };

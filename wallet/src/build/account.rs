@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use alloy_primitives::{Address, U256};
 use chain_core::{
-    execute::{GATEWAY, GATEWAY_GAS, IntrinsicGas, MAX_TRANSACTION_GAS, Revision, withdraw_calldata},
+    execute::{GATEWAY, IntrinsicGas, Revision, withdraw_calldata},
+    gas::MAX_TRANSACTION_GAS,
     transaction::coin::Lock,
     units::{Amount, Gas},
 };
@@ -216,7 +217,7 @@ fn gas_limit(wallet: &Wallet, node: &Node, request: &AccountRequest, penniless: 
     let fields = request.fields(&wallet.network)?;
     let gas = IntrinsicGas::of(Revision::Osaka, &fields);
     if fields.to == Some(GATEWAY) {
-        return Ok((gas.intrinsic + GATEWAY_GAS).max(gas.floor));
+        return Ok((gas.intrinsic + gas::GATEWAY).max(gas.floor));
     }
     if penniless {
         return Ok(gas.needed());

@@ -2,25 +2,12 @@
 
 use crate::{
     error::RuleError,
+    gas::{self, MAX_INITCODE, MAX_TRANSACTION_GAS},
     spec::ChainSpec,
     transaction::account::Fields,
     units::Gas,
-    vm::{Environment, MAX_INITCODE, Revision},
+    vm::{Environment, Revision},
 };
-
-/// Maximum gas limit of a transaction (EIP-7825).
-pub const MAX_TRANSACTION_GAS: Gas = 1 << 24;
-
-const BASE: Gas = 21_000;
-const CREATION: Gas = 32_000;
-const INITCODE_WORD: Gas = 2;
-const ZERO_BYTE: Gas = 4;
-const OTHER_BYTE: Gas = 16;
-const FLOOR_ZERO_BYTE: Gas = 10;
-const FLOOR_OTHER_BYTE: Gas = 40;
-const ACCESS_LIST_ADDRESS: Gas = 2_400;
-const ACCESS_LIST_SLOT: Gas = 1_900;
-const AUTHORIZATION: Gas = 25_000;
 
 /// The parameters of the context-free rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,18 +49,18 @@ impl IntrinsicGas {
         let slots: usize = fields.access_list.iter().map(|(_, slots)| slots.len()).sum();
         let creation = match fields.to {
             Some(_) => 0,
-            None => CREATION + INITCODE_WORD * fields.input.len().div_ceil(32) as Gas,
+            None => gas::CREATE + gas::words(fields.input.len(), gas::INITCODE_WORD),
         };
-        let intrinsic = BASE
-            + ZERO_BYTE * zeros
-            + OTHER_BYTE * others
-            + ACCESS_LIST_ADDRESS * fields.access_list.len() as Gas
-            + ACCESS_LIST_SLOT * slots as Gas
-            + AUTHORIZATION * fields.authorizations.len() as Gas
+        let intrinsic = gas::TRANSACTION
+            + gas::ZERO_BYTE * zeros
+            + gas::BYTE * others
+            + gas::ACCESS_LIST_ADDRESS * fields.access_list.len() as Gas
+            + gas::ACCESS_LIST_SLOT * slots as Gas
+            + gas::AUTHORIZATION * fields.authorizations.len() as Gas
             + creation;
         let floor = match revision {
             Revision::Cancun => 0,
-            Revision::Osaka => BASE + FLOOR_ZERO_BYTE * zeros + FLOOR_OTHER_BYTE * others,
+            Revision::Osaka => gas::TRANSACTION + gas::FLOOR_ZERO_BYTE * zeros + gas::FLOOR_BYTE * others,
         };
         Self { intrinsic, floor }
     }

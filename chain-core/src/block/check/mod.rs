@@ -4,7 +4,7 @@ mod account;
 mod block;
 mod coin;
 
-pub use account::{AccountRules, IntrinsicGas, MAX_TRANSACTION_GAS, check_account_transaction};
+pub use account::{AccountRules, IntrinsicGas, check_account_transaction};
 pub use block::{
     HashedBlock, MAX_EXTRA, check_and_hash_transaction, check_block, check_hashed_block, check_transaction,
     decode_block,

@@ -3,7 +3,8 @@
 use super::lab::*;
 use crate::{
     error::RuleError,
-    execute::{BlockBuilder, MAX_INITCODE, MAX_TRANSACTION_GAS, execute_block},
+    execute::{BlockBuilder, execute_block},
+    gas::{MAX_INITCODE, MAX_TRANSACTION_GAS},
     state::Account,
     transaction::{
         Transaction,

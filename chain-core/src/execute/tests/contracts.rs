@@ -3,7 +3,8 @@
 
 use super::lab::*;
 use crate::{
-    execute::{GATEWAY, GATEWAY_GAS, HISTORY, HISTORY_CODE, withdraw_calldata, withdrawal_outpoint, withdrawals},
+    execute::{GATEWAY, HISTORY, HISTORY_CODE, withdraw_calldata, withdrawal_outpoint, withdrawals},
+    gas,
     hash::BlockHash,
     state::Account,
     transaction::account::Fields,
@@ -208,7 +209,7 @@ fn the_gateway_takes_its_gas_from_the_frame() {
         arguments.word(grains(1)).address(GATEWAY).push(gas).ops(&[CALL]).push(2).ops(&[ADD]).store(0)
     };
     // The value's stipend counts.
-    for (gas, works) in [(GATEWAY_GAS - 2_300, true), (GATEWAY_GAS - 2_301, false)] {
+    for (gas, works) in [(gas::GATEWAY - 2_300, true), (gas::GATEWAY - 2_301, false)] {
         let mut lab = lab(limited(gas), program());
         assert_eq!(run(&mut lab), (if works { vec![1] } else { vec![] }, true, usize::from(works)));
         assert_eq!(slot(&lab, CONTRACT, 0), U256::from(2 + u64::from(works)));

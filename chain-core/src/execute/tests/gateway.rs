@@ -5,9 +5,10 @@ use crate::{
     codec,
     error::RuleError,
     execute::{
-        GATEWAY, GATEWAY_GAS, IntrinsicGas, Revision, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
-        withdrawal_outpoint, withdrawals,
+        GATEWAY, IntrinsicGas, Revision, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint,
+        withdrawals,
     },
+    gas,
     state::Account,
     transaction::{
         Transaction,
@@ -49,7 +50,7 @@ fn intrinsic(fields: &Fields) -> u64 {
 fn a_withdrawal_burns_the_value_makes_a_coin_and_logs_it() {
     let mut lab = funded();
     let fields = withdrawal(0, grains(123));
-    let gas = intrinsic(&fields) + GATEWAY_GAS;
+    let gas = intrinsic(&fields) + gas::GATEWAY;
     let tx = signed(1, fields);
     let executed = lab.connect(std::slice::from_ref(&tx));
     let effects = executed.effects();
@@ -119,7 +120,7 @@ fn fails(lab: &Lab, fields: Fields, gas_used: u64) {
 
 /// The frame reverts: what the gateway charges is used, the rest returned.
 fn reverts(lab: &Lab, fields: Fields) {
-    let gas_used = (intrinsic(&fields) + GATEWAY_GAS).max(gas(&fields).floor);
+    let gas_used = (intrinsic(&fields) + gas::GATEWAY).max(gas(&fields).floor);
     fails(lab, fields, gas_used);
 }
 
@@ -193,7 +194,7 @@ fn bytes_that_are_no_key_or_policy_lock_revert() {
 fn a_withdrawal_without_enough_gas_halts_and_uses_all_of_it() {
     let lab = funded();
     let enough = withdrawal(0, grains(1));
-    let needed = intrinsic(&enough) + GATEWAY_GAS;
+    let needed = intrinsic(&enough) + gas::GATEWAY;
     let with = |gas_limit| Fields { gas_limit, ..enough.clone() };
     fails(&lab, with(needed - 1), needed - 1);
     assert!(lab.run(&[signed(1, with(needed))]).unwrap().effects().receipts[0].success);

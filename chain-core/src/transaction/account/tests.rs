@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::{
-    block::check::{AccountRules, MAX_TRANSACTION_GAS, check_account_transaction},
+    block::check::{AccountRules, check_account_transaction},
     error::RuleError,
     execute::Revision,
+    gas::MAX_TRANSACTION_GAS,
     testing::account_transaction,
 };
 use alloy_consensus::{Transaction as _, TxEnvelope, private::alloy_eips::eip2718::Decodable2718};

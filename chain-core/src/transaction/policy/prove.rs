@@ -2,6 +2,7 @@
 
 use super::{Policy, PolicyNode, Proof, ProofItem};
 use crate::{
+    gas,
     transaction::coin::{KeyBytes, Signature},
     units::Height,
 };
@@ -46,7 +47,8 @@ impl Policy {
     pub fn prove(&self, at_hand: &dyn AtHand) -> Option<Proof> {
         self.check().ok()?;
         let Branch { unsigned, signed, .. } = cheapest(&mut self.0.iter(), at_hand);
-        let ways = unsigned.into_iter().map(|way| (way.gas + SIGNATURE, way)).chain(signed.map(|way| (way.gas, way)));
+        let ways =
+            unsigned.into_iter().map(|way| (way.gas + gas::SIGNATURE, way)).chain(signed.map(|way| (way.gas, way)));
         ways.min_by_key(|(gas, _)| *gas).map(|(_, way)| Proof(way.items.into()))
     }
 }
@@ -56,7 +58,7 @@ impl Policy {
 fn cheapest(nodes: &mut dyn Iterator<Item = PolicyNode>, at_hand: &dyn AtHand) -> Branch {
     let node = nodes.next().expect("a checked policy is complete");
     let Some((needed, count)) = node.branches() else {
-        let way = leaf(&node, at_hand).map(|item| Way { gas: gas(&item), items: vec![item] });
+        let way = leaf(&node, at_hand).map(|item| Way { gas: price(&item), items: vec![item] });
         let (signed, unsigned) = if matches!(node, PolicyNode::Key(_)) { (way, None) } else { (None, way) };
         return Branch { leaves: 1, unsigned, signed };
     };
@@ -123,14 +125,11 @@ fn leaf(node: &PolicyNode, at_hand: &dyn AtHand) -> Option<ProofItem> {
     }
 }
 
-/// Gas of verifying a signature.
-const SIGNATURE: u64 = 5_000;
-
 /// Gas that an item costs beyond a skipped leaf.
-fn gas(item: &ProofItem) -> u64 {
+fn price(item: &ProofItem) -> u64 {
     match item {
         ProofItem::Skip | ProofItem::Reached => 0,
-        ProofItem::Preimage(_) => 16 * 32,
-        ProofItem::Signature(_) => SIGNATURE + 16 * 64,
+        ProofItem::Preimage(_) => gas::BYTE * 32,
+        ProofItem::Signature(_) => gas::SIGNATURE + gas::BYTE * 64,
     }
 }

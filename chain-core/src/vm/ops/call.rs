@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::Exit;
 use crate::{
+    gas,
     state::AccountId,
     units::Gas,
     vm::{
         frame::{FrameKind, Message},
-        gas,
         halt::Status,
         inspect::Inspector,
         machine::{Begun, Vm},

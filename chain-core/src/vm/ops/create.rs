@@ -4,13 +4,13 @@ use alloy_primitives::{B256, KECCAK256_EMPTY, U256, keccak256};
 
 use super::Exit;
 use crate::{
+    gas::{self, DEPTH_LIMIT, MAX_CODE, MAX_INITCODE},
     state::{AccountId, ViewError},
     trie::EMPTY_ROOT,
     units::Gas,
     vm::{
         code::Code,
         frame::{Creation, FrameKind, Message},
-        gas::{self, DEPTH_LIMIT, MAX_CODE, MAX_INITCODE},
         halt::{Halt, Status},
         inspect::{FrameStart, Inspector},
         machine::{Begun, Vm},

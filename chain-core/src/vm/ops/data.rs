@@ -3,7 +3,10 @@
 use alloy_primitives::U256;
 
 use super::Exit;
-use crate::vm::{code::Code, gas, halt::Halt, inspect::Inspector, machine::Vm, memory::range, word::small};
+use crate::{
+    gas,
+    vm::{code::Code, halt::Halt, inspect::Inspector, machine::Vm, memory::range, word::small},
+};
 
 impl<I: Inspector> Vm<'_, '_, I> {
     /// MLOAD of a word beyond the memory's end.

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use super::Exit;
 use crate::{
+    gas,
     units::Gas,
     vm::{
         frame::FrameKind,
-        gas,
         halt::{Halt, Status},
         inspect::{FrameEnd, FrameStart, Inspector},
         machine::Vm,

@@ -4,8 +4,9 @@ use alloy_primitives::{B256, Bytes, Log, LogData, U256};
 
 use super::Exit;
 use crate::{
+    gas,
     units::Height,
-    vm::{gas, inspect::Inspector, machine::Vm},
+    vm::{inspect::Inspector, machine::Vm},
 };
 
 impl<I: Inspector> Vm<'_, '_, I> {

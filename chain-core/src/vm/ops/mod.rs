@@ -14,7 +14,8 @@ mod storage;
 use alloy_primitives::{Address, U256};
 use std::ops::Range;
 
-use super::{gas, halt::Halt, inspect::Inspector, machine::Vm, memory, precompiles::is_accessed};
+use super::{halt::Halt, inspect::Inspector, machine::Vm, memory, precompiles::is_accessed};
+use crate::gas;
 use crate::{
     state::{AccountId, SlotId, ViewError},
     units::Gas,

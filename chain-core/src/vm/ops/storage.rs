@@ -4,9 +4,10 @@ use alloy_primitives::U256;
 
 use super::Exit;
 use crate::{
+    gas,
     state::SlotId,
     units::Gas,
-    vm::{gas, halt::Halt, inspect::Inspector, machine::Vm},
+    vm::{halt::Halt, inspect::Inspector, machine::Vm},
 };
 
 impl<I: Inspector> Vm<'_, '_, I> {

@@ -7,7 +7,7 @@ use super::{
     kit::*,
 };
 use crate::{
-    execute::MAX_INITCODE,
+    gas::MAX_INITCODE,
     state::Account,
     transaction::account::Fields,
     vm::{Halt, Status, opcode::*},

@@ -3,7 +3,8 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     error::ExecuteError,
-    execute::{Environment, IntrinsicGas, MAX_TRANSACTION_GAS, Outcome, Revision, Status, transition_with},
+    execute::{Environment, IntrinsicGas, Outcome, Revision, Status, transition_with},
+    gas::MAX_TRANSACTION_GAS,
     state::{Overlay, StateView},
     transaction::account::{Authorization, Fees, Fields},
     units::Gas,

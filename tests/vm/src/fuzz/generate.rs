@@ -1,7 +1,10 @@
 //! A case from a seed.
 
 use alloy_primitives::{Address, Bytes, U256};
-use chain_core::execute::{Environment, MAX_TRANSACTION_GAS, Revision};
+use chain_core::{
+    execute::{Environment, Revision},
+    gas::MAX_TRANSACTION_GAS,
+};
 
 use super::{
     Case,

@@ -6,7 +6,8 @@ use chain_core::{
     block::{Block, header::Header},
     codec,
     error::ExecuteError,
-    execute::{Environment, MAX_TRANSACTION_GAS, Revision, transition},
+    execute::{Environment, Revision, transition},
+    gas::MAX_TRANSACTION_GAS,
     state::{BlockUndo, Overlay, ViewError},
     transaction::{
         Transaction,

@@ -3,7 +3,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    block::check::{IntrinsicGas, MAX_TRANSACTION_GAS},
+    block::check::IntrinsicGas,
+    gas::{MAX_INITCODE, MAX_TRANSACTION_GAS},
     hash::{TxId, sha256d},
     spec::MOST_GAS,
     testing,
@@ -13,7 +14,7 @@ use crate::{
         policy::{Policy, Proof, ProofItem},
     },
     units::{AmountOverflow, Gas},
-    vm::{MAX_INITCODE, Revision},
+    vm::Revision,
 };
 
 fn output(amount: u64) -> Output {
