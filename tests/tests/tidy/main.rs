@@ -94,6 +94,8 @@ const UNORDERED: &str = "chain-core/src/state/overlay/mod.rs";
 
 const MOST_LINES: usize = 500;
 const MOST_FUNCTION_LINES: usize = 70;
+/// The one longer function: the loop over the instructions of a contract, one match.
+const LONG_FUNCTION: (&str, &str) = ("chain-core/src/vm/interpreter.rs", "interpret");
 
 /// Fails with all that is wrong, not only the first.
 fn expect_none(wrong: &[String]) {
@@ -285,7 +287,8 @@ fn functions_are_short() {
     for source in workspace() {
         let mut functions = Functions::default();
         functions.visit_file(&source.ast);
-        let long = functions.0.iter().filter(|(_, lines)| *lines > MOST_FUNCTION_LINES);
+        let is_long = |name: &str, lines| lines > MOST_FUNCTION_LINES && (source.path.as_str(), name) != LONG_FUNCTION;
+        let long = functions.0.iter().filter(|(name, lines)| is_long(name, *lines));
         wrong.extend(long.map(|(name, lines)| {
             format!("{}: {name} has {lines} lines, {MOST_FUNCTION_LINES} are allowed", source.path)
         }));
