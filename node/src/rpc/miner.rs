@@ -4,7 +4,12 @@ use chain_core::{Address, address, block::Block, codec, coin::Lock, header::Head
 use jsonrpsee::types::Params;
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use super::{
     Context, Method,
@@ -12,6 +17,7 @@ use super::{
     call::Call,
     chain, coin,
     error::{RpcResult, cannot, invalid, rejected, template_error},
+    lanes::Who,
     params::{Args, HexBytes, Object, Options},
     render,
 };
@@ -34,18 +40,30 @@ const LONG_POLL: Duration = Duration::from_secs(30);
 const EXTRANONCE: usize = 8;
 /// Bytes of the coinbase's `extra` that a caller may choose: the rest are the node's tag, the id and the extranonce.
 const MAX_EXTRA: usize = MOST_EXTRA - size_of::<u64>() - EXTRANONCE;
-/// Templates that are remembered, and their encoded bytes in all.
-const KEPT: usize = 64;
+/// Templates that are remembered: a minute of the most long polls that may wait, each answered every two seconds.
+const KEPT: usize = 4_096;
+/// Encoded bytes of their transactions in all.
 const KEPT_BYTES: usize = 64 << 20;
 
-/// Templates that were given out, newest last, so that a solution need not carry the block back.
+/// Templates that were given out, so that a solution need not carry the block back.
 #[derive(Default)]
 pub struct Templates(Mutex<Kept>);
 
+/// Miners of one moment differ in their coinbases alone, and share the other transactions.
 #[derive(Default)]
 struct Kept {
     last_id: u64,
-    blocks: VecDeque<(u64, Arc<Block>, usize)>,
+    /// Newest last: id, caller's address, and which body.
+    given: VecDeque<(u64, IpAddr, Arc<Body>)>,
+    bodies: VecDeque<Arc<Body>>,
+}
+
+/// All transactions of a block but its coinbase.
+struct Body {
+    /// The coinbase's merkle branch, which commits to all of them.
+    branch: Vec<[u8; 32]>,
+    transactions: Vec<Transaction>,
+    bytes: usize,
 }
 
 impl Templates {
@@ -55,22 +73,49 @@ impl Templates {
         kept.last_id
     }
 
-    fn keep(&self, id: u64, block: Arc<Block>, size: usize) {
+    fn keep(&self, id: u64, caller: IpAddr, template: Template) {
         let mut kept = self.0.lock();
-        kept.blocks.push_back((id, block, size));
-        while kept.blocks.len() > KEPT || kept.blocks.len() > 1 && kept.bytes() > KEPT_BYTES {
-            kept.blocks.pop_front();
-        }
+        let body = kept.body(template);
+        kept.given.push_back((id, caller, body));
+        kept.forget();
     }
 
-    fn get(&self, id: u64) -> Option<Arc<Block>> {
-        self.0.lock().blocks.iter().find(|(kept, ..)| *kept == id).map(|(_, block, _)| block.clone())
+    fn get(&self, id: u64) -> Option<Arc<Body>> {
+        self.0.lock().given.iter().find(|(kept, ..)| *kept == id).map(|(_, _, body)| body.clone())
     }
 }
 
 impl Kept {
-    fn bytes(&self) -> usize {
-        self.blocks.iter().map(|(.., size)| size).sum()
+    /// The body of a template, which another one may have had already.
+    fn body(&mut self, template: Template) -> Arc<Body> {
+        let (branch, mut transactions) = (template.merkle_branch, template.block.transactions);
+        let is_same = |body: &&Arc<Body>| body.branch == branch && body.transactions.len() + 1 == transactions.len();
+        if let Some(body) = self.bodies.iter().find(is_same) {
+            return body.clone();
+        }
+        transactions.drain(..transactions.len().min(1));
+        let bytes = transactions.iter().map(|tx| tx.encode().len()).sum();
+        let body = Arc::new(Body { branch, transactions, bytes });
+        self.bodies.push_back(body.clone());
+        body
+    }
+
+    /// Forgets the oldest bodies beyond their bytes, and beyond their number the oldest template of the caller with most: one
+    /// who asks again and again takes nobody else's.
+    fn forget(&mut self) {
+        while self.bodies.len() > 1 && self.bodies.iter().map(|body| body.bytes).sum::<usize>() > KEPT_BYTES {
+            let oldest = self.bodies.pop_front();
+            self.given.retain(|(_, _, body)| oldest.as_ref().is_none_or(|oldest| !Arc::ptr_eq(body, oldest)));
+        }
+        if self.given.len() > KEPT {
+            let mut of: HashMap<IpAddr, usize> = HashMap::new();
+            self.given.iter().for_each(|(_, caller, _)| *of.entry(*caller).or_default() += 1);
+            let most = of.into_iter().max_by_key(|(_, given)| *given).map(|(caller, _)| caller);
+            let oldest = self.given.iter().position(|(_, caller, _)| Some(*caller) == most);
+            oldest.and_then(|oldest| self.given.remove(oldest));
+            let given = &self.given;
+            self.bodies.retain(|body| given.iter().any(|(_, _, other)| Arc::ptr_eq(body, other)));
+        }
     }
 }
 
@@ -119,7 +164,12 @@ impl Asked {
 }
 
 /// `miner_getTemplate`
-pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>, scope: Scope) -> RpcResult<Value> {
+pub(super) async fn get_template(
+    params: Params<'static>,
+    context: Arc<Context>,
+    who: Who,
+    scope: Scope,
+) -> RpcResult<Value> {
     let asked = Asked::read(&context, Args::new(&params, &["request"], Call::start(LONG_POLL))?, scope)?;
     let id = context.templates.next_id();
     // The id makes the search spaces of this node's miners disjoint, the node's own tag those of nodes.
@@ -130,10 +180,13 @@ pub(super) async fn get_template(params: Params<'static>, context: Arc<Context>,
         None => context.engine.block_template(request).await,
     };
     let template = template.map_err(template_error)?;
-    let answer = render_template(id, &template, asked.full);
-    let size = template.block.transactions.iter().map(|tx| tx.encode().len()).sum();
-    context.templates.keep(id, Arc::new(template.block), size);
-    Ok(answer)
+    // A full block takes milliseconds to encode, and many miners are answered at once.
+    let answer = tokio::task::spawn_blocking(move || {
+        let answer = render_template(id, &template, asked.full);
+        context.templates.keep(id, who.network, template);
+        answer
+    });
+    answer.await.map_err(|error| cannot(format!("the template could not be encoded: {error}")))
 }
 
 fn render_template(id: u64, template: &Template, full: bool) -> Value {
@@ -176,11 +229,11 @@ fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
     if !matches!(coinbase, Transaction::Coinbase(_)) {
         return Err(invalid("coinbase: another kind of transaction"));
     }
-    let template = context
+    let body = context
         .templates
         .get(id)
         .ok_or_else(|| rejected("stale", format_args!("template {id} is unknown or too old; ask for a new one")))?;
-    let rest = template.transactions.iter().skip(1).cloned();
+    let rest = body.transactions.iter().cloned();
     let block =
         Block { header: Header::from_bytes(&header), transactions: std::iter::once(coinbase).chain(rest).collect() };
     context.mining.note_mined(block.hash());
@@ -225,4 +278,65 @@ fn status(context: &Context, _: Args) -> RpcResult<Value> {
         "blocks": status.blocks,
         "waiting": status.waiting.map(|reason| reason.to_string()),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain_core::{U256, hash::BlockHash, spec::ChainSpec, units::Amount};
+
+    /// A template of any transactions, so many beside the coinbase.
+    fn template(branch: u8, body: usize) -> Template {
+        let mut block = ChainSpec::dev().genesis_block().0;
+        let coinbase = block.transactions[0].clone();
+        block.transactions.extend(vec![coinbase; body]);
+        Template {
+            longpoll: LongPollId { parent: BlockHash([0; 32]), version: 0 },
+            block,
+            merkle_branch: vec![[branch; 32]],
+            target: U256::MAX,
+            height: 1,
+            coin_tips: Amount(0),
+            account_tips: U256::ZERO,
+            gas_used: 0,
+        }
+    }
+
+    fn ip(host: u8) -> IpAddr {
+        [192, 0, 2, host].into()
+    }
+
+    #[test]
+    fn miners_of_one_moment_share_its_transactions() {
+        let templates = Templates::default();
+        let given = template(7, 100);
+        (1..=1_000).for_each(|id| templates.keep(id, ip(1), given.clone()));
+        templates.keep(1_001, ip(1), template(8, 100));
+        assert_eq!(templates.0.lock().bodies.len(), 2);
+        assert_eq!(templates.get(1).unwrap().transactions.len(), 100);
+        assert!(templates.get(1_000).is_some() && templates.get(1_001).is_some() && templates.get(1_002).is_none());
+    }
+
+    #[test]
+    fn the_caller_with_most_templates_loses_its_oldest() {
+        let templates = Templates::default();
+        let given = template(7, 1);
+        templates.keep(0, ip(1), given.clone());
+        (1..=2 * KEPT as u64).for_each(|id| templates.keep(id, ip(2), given.clone()));
+        assert!(templates.get(0).is_some());
+        assert!(templates.get(1).is_none() && templates.get(2 * KEPT as u64).is_some());
+        assert_eq!(templates.0.lock().given.len(), KEPT);
+    }
+
+    #[test]
+    fn what_the_transactions_take_is_bounded() {
+        let templates = Templates::default();
+        let bytes = template(0, 1).block.transactions[0].encode().len();
+        let each = (KEPT_BYTES / 4).div_ceil(bytes);
+        (0..6).for_each(|id| templates.keep(u64::from(id), ip(id), template(id, each)));
+        let held: usize = templates.0.lock().bodies.iter().map(|body| body.bytes).sum();
+        assert!(held <= KEPT_BYTES);
+        assert!(templates.get(0).is_none() && templates.get(5).is_some());
+        assert!(templates.0.lock().given.iter().all(|(_, _, body)| body.bytes > 0));
+    }
 }

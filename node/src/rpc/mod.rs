@@ -226,8 +226,8 @@ pub fn methods(context: Arc<Context>) -> Methods {
         module
             .register_async_method(miner::GET_TEMPLATE, |params, context, client| async move {
                 access::check(miner::GET_TEMPLATE, caller(&client))?;
-                let _place = context.lanes.poll()?;
-                miner::get_template(params, context, caller(&client).scope).await
+                let _place = context.lanes.poll(who(&client))?;
+                miner::get_template(params, context, who(&client), caller(&client).scope).await
             })
             .expect("no two methods have one name");
     }

@@ -13,16 +13,35 @@ const MOST: usize = 256;
 
 /// The blocks, for the store and its readers.
 #[derive(Default)]
-pub(super) struct Unreadable(Mutex<BTreeSet<BlockRef>>);
+pub(super) struct Unreadable(Mutex<Noted>);
+
+#[derive(Default)]
+struct Noted {
+    blocks: BTreeSet<BlockRef>,
+    /// Whether the log was told that there are more of them than are remembered.
+    is_full: bool,
+}
 
 impl Unreadable {
     /// Notes a block; the log hears of it once.
     pub fn note(&self, at: BlockRef, reason: &str) {
-        let mut blocks = self.0.lock();
-        if blocks.len() >= MOST || !blocks.insert(at) {
+        let mut unreadable = self.0.lock();
+        if unreadable.blocks.contains(&at) {
             return;
         }
-        drop(blocks);
+        if unreadable.blocks.len() >= MOST {
+            if !std::mem::replace(&mut unreadable.is_full, true) {
+                drop(unreadable);
+                tracing::warn!(
+                    "{MOST} stored blocks cannot be read from the disk; more are not noted until some of these have come from peers. \
+                     Stop the node, check the disk and run `{}`",
+                    program::on_this_data("reindex --force")
+                );
+            }
+            return;
+        }
+        unreadable.blocks.insert(at);
+        drop(unreadable);
         tracing::warn!(
             height = at.height,
             hash = %at.hash,
@@ -54,18 +73,20 @@ impl Store {
 
     /// Blocks that could not be read when somebody asked for them, and were not stored again since.
     pub fn unreadable(&self) -> Vec<BlockRef> {
-        let mut blocks = self.unreadable.0.lock();
+        let blocks = &mut self.unreadable.0.lock().blocks;
         blocks.retain(|at| !is_pruned(*at, self.pruned));
         blocks.iter().copied().collect()
     }
 
     /// Whether a block is among [`Store::unreadable`].
     pub fn is_unreadable(&self, at: BlockRef) -> bool {
-        self.unreadable.0.lock().contains(&at)
+        self.unreadable.0.lock().blocks.contains(&at)
     }
 
     /// A block was stored again.
     pub fn forget_unreadable(&self, at: BlockRef) {
-        self.unreadable.0.lock().remove(&at);
+        let mut unreadable = self.unreadable.0.lock();
+        unreadable.blocks.remove(&at);
+        unreadable.is_full &= unreadable.blocks.len() >= MOST;
     }
 }

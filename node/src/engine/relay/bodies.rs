@@ -362,6 +362,7 @@ impl Engine {
         self.block_question_ended(id);
         if self.relay.repair.is_of(asked) {
             // Says nothing about the blocks that it stands on: another is asked next.
+            self.relay.repair.failed(asked);
             return;
         }
         let claim = self.relay.peers.get(&id).and_then(|peer| peer.claim).filter(|claim| claim.found);

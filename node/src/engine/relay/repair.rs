@@ -9,7 +9,7 @@ use chain_core::{
 };
 use std::collections::BTreeMap;
 
-use super::{bodies::PER_PEER, requests::Question};
+use super::{bodies::PER_PEER, peers::Peer, requests::Question};
 use crate::{
     engine::{Engine, PeerId, Time, error::Fatal},
     store::BlockRef,
@@ -31,6 +31,12 @@ impl Repair {
     pub(super) fn is_of(&self, asked: &[BlockHash]) -> bool {
         matches!(asked, [hash] if self.0.keys().any(|at| at.hash == *hash))
     }
+
+    /// A peer does not have a block, or did not answer: another is asked at once.
+    pub(super) fn failed(&mut self, asked: &[BlockHash]) {
+        let of = self.0.iter_mut().filter(|(at, _)| asked.contains(&at.hash));
+        of.for_each(|(_, (since, _))| *since = Time(0));
+    }
 }
 
 impl Engine {
@@ -46,11 +52,15 @@ impl Engine {
             return;
         };
         let tries = tries(&at);
-        asked.insert(at, (now, tries + 1));
         let able = self.relay.peers.iter().filter(|(_, peer)| peer.asked_blocks < PER_PEER && peer.claim.is_some());
         let able: Vec<PeerId> = able.map(|(id, _)| *id).filter(|id| self.keeps(*id, at.hash, at.height)).collect();
-        // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked.
+        // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked; first those that this
+        // node chose, of whom an attacker cannot make any number.
+        let (chosen, others): (Vec<PeerId>, Vec<PeerId>) =
+            able.into_iter().partition(|id| self.relay.peers.get(id).is_some_and(Peer::chosen));
+        let able = [chosen, others].concat();
         let Some(id) = able.get(tries % able.len().max(1)).copied() else { return };
+        self.relay.repair.0.insert(at, (now, tries + 1));
         if let Some(peer) = self.relay.peers.get_mut(&id) {
             peer.asked_blocks += 1;
         }
