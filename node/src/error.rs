@@ -110,6 +110,11 @@ pub enum CommandError {
     /// A file that may be a backup.
     #[error("{} exists already and is left as it is: choose another name, or add --force to replace it", .0.display())]
     FileExists(PathBuf),
+    /// A chain of its genesis block alone.
+    #[error(
+        "the chain has no block above its genesis block, and so nothing to export: let the node sync or mine first"
+    )]
+    NoBlocks,
     /// A height that the chain does not have.
     #[error("--{flag} {got}: the chain's tip is at height {tip}")]
     Height {

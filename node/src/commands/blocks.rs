@@ -50,6 +50,9 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, jso
     let snapshot = store.reader().snapshot()?;
     let tip = snapshot.tip().height;
     let to = to.unwrap_or(tip);
+    if tip == 0 {
+        return Err(CommandError::NoBlocks);
+    }
     for (flag, got) in [("from", from), ("to", to)] {
         if got > tip {
             return Err(CommandError::Height { flag, got, tip });
@@ -110,8 +113,13 @@ impl Output {
         let Some((partial, path)) = &self.names else { return Ok(()) };
         self.file.sync_all()?;
         std::fs::rename(partial, path)?;
-        files::sync_parent(path)?;
-        self.names = None;
+        // It is whole and has its name, whatever comes.
+        if let Some((_, path)) = self.names.take()
+            && let Err(error) = files::sync_parent(&path)
+        {
+            let path = path.display();
+            tracing::warn!("{path} is written, but its name may not survive a power failure: {error}");
+        }
         Ok(())
     }
 }

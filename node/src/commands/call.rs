@@ -88,19 +88,34 @@ fn post(url: &str, cookie: Option<&Path>, request: &Value) -> Result<Value, Comm
 fn is_sane(method: &str, result: &Value) -> bool {
     let numbers = |names: &[&str]| names.iter().all(|name| result[name].is_u64());
     let is_hash = |name: &str| result[name].as_str().is_some_and(is_hash);
+    // Heights and times have 32 bits.
+    let small =
+        |names: &[&str]| names.iter().all(|name| result[name].as_u64().is_some_and(|got| got <= u32::MAX.into()));
     match method {
         "chain_getInfo" => {
-            result["chain"].is_string() && numbers(&["chainId", "height", "headers", "time"]) && is_hash("bestHash")
+            let pool = &result["mempool"];
+            let is_small = |value: &Value| value.is_null() || value.as_u64().is_some_and(|got| got <= u32::MAX.into());
+            result["chain"].is_string()
+                && small(&["height", "headers", "time"])
+                && numbers(&["chainId", "baseFee"])
+                && pool["transactions"].is_u64()
+                && pool["bytes"].is_u64()
+                && is_small(&result["pruneHeight"])
+                && is_hash("bestHash")
         }
-        "chain_getBlock" => numbers(&["height", "time"]) && is_hash("hash") && result["transactions"].is_array(),
+        "chain_getBlock" => small(&["height", "time"]) && is_hash("hash") && result["transactions"].is_array(),
         "coin_getTransaction" => result.is_null() || is_hash("txid"),
-        "admin_peers" => result.as_array().is_some_and(|peers| peers.iter().all(Value::is_object)),
+        "admin_peers" => result.as_array().is_some_and(|peers| peers.iter().all(is_peer)),
         "admin_nodeInfo" => result["version"].is_string(),
         "web3_clientVersion" | "net_peerCount" => result.is_string(),
         "miner_status" => result["mining"].is_boolean(),
         "miner_setAddress" | "admin_stop" => *result == true,
         _ => true,
     }
+}
+
+fn is_peer(peer: &Value) -> bool {
+    peer.is_object() && peer["height"].as_u64().is_none_or(|height| height <= u32::MAX.into())
 }
 
 fn is_hash(text: &str) -> bool {

@@ -142,7 +142,8 @@ fn gossip(names: &Names) -> gossipsub::Behaviour<IdentityTransform, WhitelistSub
         // A block that waits for its missing transactions is still there when the verdict comes.
         .history_length(30)
         .history_gossip(3)
-        .duplicate_cache_time(Duration::from_secs(600))
+        // Later, a block is old: it is neither passed on nor asked for. Each message is remembered for so long.
+        .duplicate_cache_time(Duration::from_secs(120))
         .connection_handler_queue_len(GOSSIP_QUEUE)
         .max_ihave_messages_heartbeat(10)
         .idontwant_message_size_threshold(1_000)

@@ -190,10 +190,12 @@ impl Shell {
         let Some(peer) = self.peers.get(&from) else {
             return self.judge(&message, &from, MessageAcceptance::Ignore);
         };
-        if !peer.pace.take(Instant::now(), bytes.len()) {
+        let ip = peer.ip();
+        if !self.paces.take(from, ip, Instant::now(), bytes.len()) {
             self.judge(&message, &from, MessageAcceptance::Ignore);
             return self.offend(from, &Offence::TooMany("blocks"));
         }
+        let Some(peer) = self.peers.get(&from) else { return };
         // What is dropped costs next to nothing, and an honest block is fetched by its header.
         if peer.decoding >= DECODING {
             return self.judge(&message, &from, MessageAcceptance::Ignore);

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{address, clock, codec::Read, count::Traffic, offset, pace::Pace};
+use super::{address, clock, codec::Read, count::Traffic, offset};
 use crate::{
     engine::{self, InboundId},
     engine_thread::PeerLink,
@@ -89,8 +89,6 @@ pub struct Peer {
     pub heavy: usize,
     /// Its gossiped blocks that are being decoded.
     pub decoding: usize,
-    /// What it may gossip.
-    pub pace: Pace,
     /// Whether it has said what it is.
     pub introduced: bool,
     introductions: u32,
@@ -131,7 +129,6 @@ impl Peer {
             held: VecDeque::new(),
             heavy: 0,
             decoding: 0,
-            pace: Pace::new(since),
             introduced: false,
             introductions: INTRODUCTIONS,
             introductions_at: since,

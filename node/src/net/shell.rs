@@ -35,6 +35,7 @@ use super::{
     handle::{Command, PeerInfo},
     ledger::{self, Ledger},
     offset::ClockWatch,
+    pace::Paces,
     peers::{Origin, Peer, Peers},
     throttle::Throttle,
 };
@@ -64,6 +65,8 @@ pub struct Shell {
     pub(super) engine: EngineHandle,
     pub(super) peers: Peers,
     pub(super) ledger: Ledger,
+    /// What peers may gossip.
+    pub(super) paces: Paces,
     /// Names those who pay for what peers ask, for the engine.
     pub(super) payers: RandomState,
     pub(super) counters: Arc<Counters>,

@@ -60,9 +60,9 @@ async fn answer(
     let caller = caller(&client);
     access::check(method.name, caller)?;
     if let Handler::Wait(handler) = method.handler {
-        let _place = context.lanes.poll()?;
+        let _place = context.lanes.poll(who(&client))?;
         let args = Args::new(&params, method.params, Call::start(method.most))?;
-        return handler(context.clone(), args, caller.scope).await.map(Answer::Value);
+        return handler(context.clone(), args, who(&client), caller.scope).await.map(Answer::Value);
     }
     let place = context.lanes.enter(method.lane(), who(&client)).await?;
     let call = Call::start(method.most);

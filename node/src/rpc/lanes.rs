@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::base::error::{RpcError, RpcResult, over_limit};
 
@@ -44,8 +44,9 @@ const LIGHT: usize = 32;
 const OPERATOR: usize = 8;
 /// Calls of one address that may wait in a queue: four addresses fill it, and then make room for the calls of others.
 const WAITING_OF_ONE: usize = 128;
-/// Templates that may be waited for at a time: with each new tip all of them are made.
+/// Templates that may be waited for at a time, and of one address: with each new tip all of them are made.
 const POLLS: usize = 64;
+const POLLS_OF_ONE: usize = 32;
 /// A call that has waited for so long is refused.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -80,7 +81,7 @@ pub struct Lanes {
     read: Arc<Queue>,
     code: Arc<Queue>,
     operator: Arc<Queue>,
-    polls: Arc<Semaphore>,
+    polls: Arc<Mutex<HashMap<IpAddr, usize>>>,
 }
 
 struct Queue {
@@ -112,8 +113,12 @@ struct Waiter {
 /// The right to run, given back when it is dropped.
 pub struct Place(Arc<Queue>);
 
-/// The right to wait for a template.
-pub type Poll = OwnedSemaphorePermit;
+/// The right to wait for a template, given back when it is dropped.
+pub struct Poll {
+    polls: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    /// `None` for the operator, who is not counted.
+    network: Option<IpAddr>,
+}
 
 /// A call in the queue, which leaves it when this is dropped.
 struct Waiting<'q> {
@@ -213,6 +218,18 @@ impl Drop for Waiting<'_> {
     }
 }
 
+impl Drop for Poll {
+    fn drop(&mut self) {
+        let mut polls = self.polls.lock();
+        if let Some(network) = self.network
+            && let Some(own) = polls.get_mut(&network)
+        {
+            *own -= 1;
+            polls.retain(|_, own| *own > 0);
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         self.0.leave();
@@ -239,7 +256,7 @@ impl Lanes {
             read: Queue::new(read, waiting),
             code: Queue::new(code, waiting),
             operator: Queue::new(OPERATOR, 128),
-            polls: Arc::new(Semaphore::new(POLLS)),
+            polls: Arc::default(),
         }
     }
 
@@ -266,12 +283,21 @@ impl Lanes {
         self.queue(lane).line.lock().waiting.len()
     }
 
-    /// A place to wait for a template, which needs no thread.
+    /// A place to wait for a template, which needs no thread. The operator always has one.
     ///
     /// # Errors
-    /// -32005 if too many wait.
-    pub fn poll(&self) -> RpcResult<Poll> {
-        self.polls.clone().try_acquire_owned().map_err(|_| busy())
+    /// -32005 if too many wait, in all or of one address.
+    pub fn poll(&self, who: Who) -> RpcResult<Poll> {
+        let network = (!who.operator).then_some(who.network);
+        if let Some(network) = network {
+            let mut polls = self.polls.lock();
+            let own = polls.get(&network).copied().unwrap_or_default();
+            if own >= POLLS_OF_ONE || polls.values().sum::<usize>() >= POLLS {
+                return Err(busy());
+            }
+            polls.insert(network, own + 1);
+        }
+        Ok(Poll { polls: self.polls.clone(), network })
     }
 }
 
@@ -382,6 +408,21 @@ mod tests {
         let refused = waiting.iter_mut().filter_map(|call| call.now_or_never()).map(code);
         assert_eq!(refused.collect::<Vec<_>>(), [Some(-32005)], "the last one of those who have most");
         drop(honest);
+    }
+
+    #[test]
+    fn long_polls_are_bounded_by_address_and_the_operator_always_waits() {
+        let lanes = Lanes::new(1, 1, 512);
+        let poll = |who| lanes.poll(who).map_err(|error| error.code());
+        let mut polls: Vec<_> = (0..POLLS_OF_ONE).map(|_| poll(who("192.0.2.1", 1)).unwrap()).collect();
+        assert_eq!(poll(who("192.0.2.1", 2)).err(), Some(-32005));
+        polls.extend((0..POLLS - POLLS_OF_ONE).map(|_| poll(who("192.0.2.2", 1)).unwrap()));
+        assert_eq!(poll(who("192.0.2.3", 3)).err(), Some(-32005), "in all");
+        assert!(poll(Who { operator: true, ..who("192.0.2.1", 1) }).is_ok());
+        polls.pop();
+        assert!(poll(who("192.0.2.3", 3)).is_ok());
+        drop(polls);
+        assert!(lanes.polls.lock().is_empty());
     }
 
     #[tokio::test]

@@ -14,16 +14,35 @@ const MOST: usize = 256;
 
 /// The blocks, for the store and its readers.
 #[derive(Default)]
-pub(super) struct Unreadable(Mutex<BTreeSet<BlockRef>>);
+pub(super) struct Unreadable(Mutex<Noted>);
+
+#[derive(Default)]
+struct Noted {
+    blocks: BTreeSet<BlockRef>,
+    /// Whether the log was told that there are more of them than are remembered.
+    is_full: bool,
+}
 
 impl Unreadable {
     /// Notes a block; the log hears of it once.
     pub fn note(&self, at: BlockRef, reason: &str) {
-        let mut blocks = self.0.lock();
-        if blocks.len() >= MOST || !blocks.insert(at) {
+        let mut unreadable = self.0.lock();
+        if unreadable.blocks.contains(&at) {
             return;
         }
-        drop(blocks);
+        if unreadable.blocks.len() >= MOST {
+            if !std::mem::replace(&mut unreadable.is_full, true) {
+                drop(unreadable);
+                tracing::warn!(
+                    "{MOST} stored blocks cannot be read from the disk; more are not noted until some of these have come from peers. \
+                     Stop the node, check the disk and run `{}`",
+                    program::on_this_data("reindex --force")
+                );
+            }
+            return;
+        }
+        unreadable.blocks.insert(at);
+        drop(unreadable);
         tracing::warn!(
             height = at.height,
             hash = %at.hash,
@@ -36,18 +55,20 @@ impl Unreadable {
 
     /// Those that were not pruned since.
     pub fn above(&self, pruned: Height) -> Vec<BlockRef> {
-        let mut blocks = self.0.lock();
+        let blocks = &mut self.0.lock().blocks;
         blocks.retain(|at| !at.is_pruned(pruned));
         blocks.iter().copied().collect()
     }
 
     /// Whether a block was noted.
     pub fn contains(&self, at: BlockRef) -> bool {
-        self.0.lock().contains(&at)
+        self.0.lock().blocks.contains(&at)
     }
 
     /// A block was stored again.
     pub fn forget(&self, at: BlockRef) {
-        self.0.lock().remove(&at);
+        let mut unreadable = self.0.lock();
+        unreadable.blocks.remove(&at);
+        unreadable.is_full &= unreadable.blocks.len() >= MOST;
     }
 }

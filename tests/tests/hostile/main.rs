@@ -173,22 +173,42 @@ fn gossip_that_is_no_block_is_punished() {
     victim.is_well();
 }
 
-/// After a network was apart, or on a chain that makes many blocks a second, an honest peer passes many on at once.
-#[test]
-fn a_burst_of_blocks_costs_a_peer_nothing() {
+/// A node with one block, and forms of it without end: of a block that it has, it looks at no form any more.
+fn with_a_block() -> (Victim, impl FnMut() -> Vec<u8>) {
     let mut load = Load::new();
     load.fan_out(3_000);
     let node = Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
     let block = &load.blocks[0];
     node.rpc.call("chain_submitBlock", json!([hex::encode(codec::encode(block))]));
-    let victim = Victim::of(node, 1);
+    let (header, mut number) = (block.header, 0_u32);
+    let form = move || {
+        number += 1;
+        let coinbase = chain_core::Bytes::copy_from_slice(&number.to_le_bytes());
+        CompactBlock { header, coinbase, short_ids: Vec::new() }.encode()
+    };
+    (Victim::of(node, 1), form)
+}
+
+/// Each message is remembered for minutes, however little it cost.
+#[test]
+fn a_flood_of_forms_of_an_old_block_is_punished() {
+    let (victim, mut form) = with_a_block();
     let mut attacker = victim.attacker(Manners::Handshake);
     attacker.run(Duration::from_secs(1));
-    // Of a block that the node has, it looks at no form any more.
-    for number in 0..400_u32 {
-        let coinbase = chain_core::Bytes::copy_from_slice(&number.to_le_bytes());
-        attacker.gossip(CompactBlock { header: block.header, coinbase, short_ids: Vec::new() }.encode());
-    }
+    victim.wait_for_ban(&mut attacker, |attacker| (0..500).for_each(|_| attacker.gossip(form())));
+    let bans = victim.node.rpc.call("admin_bans", json!([]));
+    let id = attacker.id().to_string();
+    let ban = bans.as_array().and_then(|bans| bans.iter().find(|ban| ban["target"] == id.as_str()));
+    assert_eq!(ban.map(|ban| &ban["reason"]), Some(&json!("too many blocks")), "{bans}");
+}
+
+/// After a network was apart, or on a chain that makes many blocks a second, an honest peer passes many on at once.
+#[test]
+fn a_burst_of_blocks_costs_a_peer_nothing() {
+    let (victim, mut form) = with_a_block();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.run(Duration::from_secs(1));
+    (0..400).for_each(|_| attacker.gossip(form()));
     attacker.gossip(vec![0xee; 500]);
     let id = attacker.id().to_string();
     let points = wait_for("what comes after the burst", 60, || {

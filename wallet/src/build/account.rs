@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Address, U256};
 use chain_core::{
     execute::{GATEWAY, IntrinsicGas, Revision, withdraw_calldata},
-    gas::MAX_TRANSACTION_GAS,
+    gas::{self, MAX_TRANSACTION_GAS},
     transaction::coin::Lock,
     units::{Amount, Gas},
 };

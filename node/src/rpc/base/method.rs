@@ -6,7 +6,10 @@ use serde_json::{Value, value::RawValue};
 use std::{sync::Arc, time::Duration};
 
 use super::{context::Context, error::RpcResult, params::Args};
-use crate::rpc::{access::Scope, lanes::Lane};
+use crate::rpc::{
+    access::Scope,
+    lanes::{Lane, Who},
+};
 
 /// What a method does.
 pub enum Handler {
@@ -15,7 +18,7 @@ pub enum Handler {
     /// Returns text, since a tree of [`Value`]s takes many times the memory.
     Raw(fn(&Context, Args) -> RpcResult<Box<RawValue>>),
     /// Waits for something to happen, without a thread.
-    Wait(fn(Arc<Context>, Args, Scope) -> BoxFuture<'static, RpcResult<Value>>),
+    Wait(fn(Arc<Context>, Args, Who, Scope) -> BoxFuture<'static, RpcResult<Value>>),
 }
 
 /// The result of a call.
@@ -67,7 +70,7 @@ impl Method {
     pub const fn waits(
         name: &'static str,
         params: &'static [&'static str],
-        handler: fn(Arc<Context>, Args, Scope) -> BoxFuture<'static, RpcResult<Value>>,
+        handler: fn(Arc<Context>, Args, Who, Scope) -> BoxFuture<'static, RpcResult<Value>>,
     ) -> Self {
         Self { name, params, handler: Handler::Wait(handler), lane: Lane::Light, most: MOST }
     }

@@ -20,6 +20,7 @@ use super::{
         render,
     },
     chain,
+    lanes::Who,
 };
 use crate::engine::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
 
@@ -28,7 +29,9 @@ mod templates;
 pub use templates::Templates;
 
 pub const METHODS: &[Method] = &[
-    Method::waits("miner_getTemplate", &["request"], |context, args, scope| get_template(context, args, scope).boxed()),
+    Method::waits("miner_getTemplate", &["request"], |context, args, who, scope| {
+        get_template(context, args, who, scope).boxed()
+    }),
     Method::new("miner_submit", &["id", "header", "coinbase"], submit),
     Method::new("miner_start", &["threads"], start),
     Method::new("miner_stop", &[], stop),
@@ -86,7 +89,7 @@ impl TemplateOptions {
     }
 }
 
-async fn get_template(context: Arc<Context>, args: Args, scope: Scope) -> RpcResult<Value> {
+async fn get_template(context: Arc<Context>, args: Args, who: Who, scope: Scope) -> RpcResult<Value> {
     let asked = TemplateOptions::read(&context, args, scope)?;
     let id = context.templates.next_id();
     // The id makes the search spaces of this node's miners disjoint, the node's own tag those of nodes.
@@ -96,10 +99,13 @@ async fn get_template(context: Arc<Context>, args: Args, scope: Scope) -> RpcRes
         Some(than) => context.engine.next_template(request, than, LONG_POLL).await?,
         None => context.engine.block_template(request).await?,
     };
-    let answer = render_template(id, &template, asked.full);
-    let size = template.block.transactions.iter().map(|tx| tx.encode().len()).sum();
-    context.templates.keep(id, Arc::new(template.block), size);
-    Ok(answer)
+    // A full block takes milliseconds to encode, and many miners are answered at once.
+    let answer = tokio::task::spawn_blocking(move || {
+        let answer = render_template(id, &template, asked.full);
+        context.templates.keep(id, who.network, template);
+        answer
+    });
+    answer.await.map_err(|error| cannot(format!("the template could not be encoded: {error}")))
 }
 
 fn render_template(id: u64, template: &Template, full: bool) -> Value {
@@ -142,11 +148,11 @@ fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
     if !matches!(coinbase, Transaction::Coinbase(_)) {
         return Err(invalid("coinbase: another kind of transaction"));
     }
-    let template = context
+    let body = context
         .templates
         .get(id)
         .ok_or_else(|| rejected("stale", format_args!("template {id} is unknown or too old; ask for a new one")))?;
-    let rest = template.transactions.iter().skip(1).cloned();
+    let rest = body.transactions.iter().cloned();
     let block =
         Block { header: Header::from_bytes(&header), transactions: std::iter::once(coinbase).chain(rest).collect() };
     context.mining.note_mined(block.hash());

@@ -77,19 +77,18 @@ impl Sessions {
         self.close(chosen.map(|(number, ..)| number))
     }
 
-    /// Closes, of the address that has most, the session that has been idle longest, however short that is: a small request
-    /// now and then would keep all places for ever. That address has more than a share, or more than the newcomer's will
-    /// have with its `own` and one more. A session that is being answered stays.
+    /// Closes a session of the address that has most: a request now and then would keep all places for ever, and so would long
+    /// ones. The session that has been idle longest goes, if that address has more than a share, or more than the newcomer's
+    /// `own` will be with this one; if all of them are being answered, the newest, if it has more than the newcomer's.
     fn evict_busiest(&mut self, own: usize, may_go: impl Fn(&Session) -> bool) -> bool {
-        let mut of: HashMap<IpAddr, Vec<(Duration, u64)>> = HashMap::new();
-        let (mut all, candidates) = (HashMap::<IpAddr, usize>::new(), &self.open);
-        for (number, session) in candidates.iter().filter(|(_, session)| may_go(session)) {
-            *all.entry(session.network).or_default() += 1;
-            of.entry(session.network).or_default().extend(session.idle().map(|idle| (idle, *number)));
+        let mut of: HashMap<IpAddr, Vec<(Option<Duration>, u64)>> = HashMap::new();
+        for (number, session) in self.open.iter().filter(|(_, session)| may_go(session)) {
+            of.entry(session.network).or_default().push((session.idle(), *number));
         }
-        let over = of.into_iter().filter(|(network, idle)| all[network] > OF_ONE.min(own + 1) && !idle.is_empty());
-        let busiest = over.max_by_key(|(network, _)| all[network]);
-        self.close(busiest.and_then(|(_, idle)| idle.into_iter().max()).map(|(_, number)| number))
+        let busiest = of.into_values().max_by_key(Vec::len).unwrap_or_default();
+        let may_have = |idle: Option<Duration>| if idle.is_some() { OF_ONE.min(own + 1) } else { own + 1 };
+        let first = busiest.iter().max().filter(|(idle, _)| busiest.len() > may_have(*idle));
+        self.close(first.map(|(_, number)| *number))
     }
 
     fn close(&mut self, number: Option<u64>) -> bool {
@@ -144,6 +143,17 @@ mod tests {
         let more: Vec<_> = (0..15).map(|_| seat(9).expect("a place of the address that has most")).collect();
         assert!(seat(9).is_none(), "it has as many as they");
         drop((seats, more));
+    }
+
+    #[test]
+    fn a_few_addresses_with_long_calls_do_not_keep_out_another() {
+        let places = Places::new(100);
+        let sessions: Vec<_> = (0..90).map(|number| session(&format!("192.0.2.{}", number % 5))).collect();
+        let seats: Vec<_> = sessions.iter().map(|session| places.seat(session).unwrap()).collect();
+        let calls: Vec<_> = sessions.iter().map(|session| session.begin(10).unwrap()).collect();
+        let more: Vec<_> = (0..15).map(|_| places.seat(&session("192.0.2.9")).expect("a place")).collect();
+        assert!(places.seat(&session("192.0.2.9")).is_none(), "it has as many as they");
+        drop((seats, calls, more));
     }
 
     #[test]

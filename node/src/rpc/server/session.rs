@@ -13,7 +13,7 @@ use std::{
         Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 use tokio::{
@@ -34,8 +34,10 @@ const UNREAD_ANSWERS: usize = 2;
 const MOST_UNREAD: usize = 1_024;
 /// Bytes of answers that wait, of all connections together.
 const MOST_UNREAD_OF_ALL: usize = 256 << 20;
-/// A client that takes no byte of its answer for so long is closed.
+/// A client that reads its answers is looked at so often, and has read them all or so many bytes since, or it is closed: a
+/// connection that takes a few bytes now and then would hold its place and its answers for hours.
 const STALLED: Duration = Duration::from_secs(30);
+const LEAST_READ: usize = 256 << 10;
 
 /// What is known of a connection.
 pub struct Session {
@@ -128,8 +130,8 @@ impl Session {
         self.state.lock().close();
     }
 
-    /// Notes that the socket took bytes.
-    fn taken(&self, mut bytes: usize) {
+    /// Notes that the socket took bytes; returns how many of answers are left.
+    fn taken(&self, mut bytes: usize) -> usize {
         let mut state = self.state.lock();
         while let Some(first) = state.unread.front_mut() {
             let part = bytes.min(*first);
@@ -145,6 +147,7 @@ impl Session {
         let unread_bytes = state.unread_bytes;
         drop(state);
         self.unread.taken(self.number, unread_bytes);
+        unread_bytes
     }
 
     /// Whether it is closed; if not, this task is woken when it is.
@@ -217,13 +220,28 @@ impl Drop for InFlight {
 pub struct Socket {
     stream: TcpStream,
     session: Arc<Session>,
-    stalled: Option<Pin<Box<Sleep>>>,
+    /// While the client has not taken all that was written for it: when it is looked at next, and what it took until then.
+    reading: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl Socket {
     /// Wraps a socket.
     pub fn new(stream: TcpStream, session: Arc<Session>) -> Self {
-        Self { stream, session, stalled: None }
+        Self { stream, session, reading: None }
+    }
+
+    /// Whether the client reads too slowly; if not, this task is woken when that is to be judged again.
+    fn is_stalled(&mut self, context: &mut Context<'_>) -> bool {
+        loop {
+            let (look, read) = self.reading.get_or_insert_with(|| (Box::pin(sleep(STALLED)), 0));
+            if look.as_mut().poll(context).is_pending() {
+                return false;
+            }
+            if *read < LEAST_READ {
+                return true;
+            }
+            self.reading = None;
+        }
     }
 
     fn check(&self, context: &Context<'_>) -> io::Result<()> {
@@ -249,14 +267,18 @@ impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check(context)?;
         if let Poll::Ready(written) = Pin::new(&mut self.stream).poll_write(context, bytes) {
-            self.stalled = None;
             let written = written?;
-            self.session.taken(written);
+            match (self.session.taken(written), &mut self.reading) {
+                (0, reading) => *reading = None,
+                (_, Some((_, read))) => *read += written,
+                _ => {}
+            }
             return Poll::Ready(Ok(written));
         }
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(STALLED)));
-        ready!(stalled.as_mut().poll(context));
-        Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client does not read its answers")))
+        match self.is_stalled(context) {
+            true => Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client does not read its answers"))),
+            false => Poll::Pending,
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

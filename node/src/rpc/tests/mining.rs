@@ -40,6 +40,19 @@ fn a_miner_takes_a_template_and_hands_in_a_solution() {
     assert_eq!(odd, Err((-32602, "header: expected 80 bytes, got 1".into())));
 }
 
+#[test]
+fn who_asks_for_templates_again_and_again_takes_nobody_elses() {
+    let node = TestNode::fresh();
+    let address = node.address(&dev_coin_key());
+    let ask = || node.call("miner_getTemplate", json!([{ "address": address }]));
+    let first = ask();
+    (0..200).for_each(|_| drop(ask()));
+    let (header, coinbase) = (first["header"].clone(), first["coinbase"].clone());
+    let answer = node.try_call("miner_submit", json!([first["id"], header, coinbase]));
+    // It is known still: it lacks work alone.
+    assert!(!format!("{answer:?}").contains("unknown or too old"), "{answer:?}");
+}
+
 // Were they alike, both would search the same headers, nonce by nonce.
 #[test]
 fn nodes_that_pay_one_address_never_search_the_same_headers() {

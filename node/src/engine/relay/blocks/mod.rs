@@ -340,9 +340,10 @@ impl Blocks {
         now: Time,
     ) {
         self.download.request_ended(id);
-        // That it lacks a block which cannot be read here says nothing about the blocks that it stands on.
-        if !self.repair.is_of(asked) {
-            self.download.on_no_blocks(id, asked, lacks, peers, chain, now);
+        match self.repair.is_of(asked) {
+            // That it lacks a block which cannot be read here says nothing about the blocks that it stands on.
+            true => self.repair.failed(asked),
+            false => self.download.on_no_blocks(id, asked, lacks, peers, chain, now),
         }
     }
 

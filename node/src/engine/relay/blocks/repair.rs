@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use super::download::Download;
 use crate::{
-    engine::{Chain, Outbox, PeerId, Time, relay::peers::Peers},
+    engine::{
+        Chain, Outbox, PeerId, Time,
+        relay::peers::{Peer, Peers},
+    },
     store::BlockRef,
 };
 
@@ -24,6 +27,13 @@ impl Repair {
     pub(super) fn is_of(&self, asked: &[BlockHash]) -> bool {
         matches!(asked, [hash] if self.0.keys().any(|at| at.hash == *hash))
     }
+
+    /// A peer does not have a block, or did not answer: another is asked at once.
+    pub(super) fn failed(&mut self, asked: &[BlockHash]) {
+        let of = self.0.iter_mut().filter(|(at, _)| asked.contains(&at.hash));
+        of.for_each(|(_, (since, _))| *since = Time(0));
+    }
+
     /// Time passed: asks for blocks that cannot be read.
     pub(super) fn request(&mut self, download: &mut Download, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         let (blocks, now) = (chain.store().unreadable(), out.steady());
@@ -36,12 +46,16 @@ impl Repair {
             return;
         };
         let tries = tries(&at);
-        asked.insert(at, (now, tries + 1));
         let able = peers.iter().filter(|(id, peer)| download.has_room(*id) && peer.claim().is_some());
         let able: Vec<PeerId> =
             able.map(|(id, _)| id).filter(|id| peers.keeps(*id, at.hash, at.height, chain)).collect();
-        // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked.
+        // With each try the next one, so that a peer that lacks it or lies is not the only one that is asked; first those that this
+        // node chose, of whom an attacker cannot make any number.
+        let is_chosen = |id: &PeerId| peers.get(*id).is_some_and(Peer::chosen);
+        let (chosen, others): (Vec<PeerId>, Vec<PeerId>) = able.into_iter().partition(is_chosen);
+        let able = [chosen, others].concat();
         if let Some(id) = able.get(tries % able.len().max(1)).copied() {
+            self.0.insert(at, (now, tries + 1));
             download.ask(id, vec![at.hash], peers, out);
         }
     }
