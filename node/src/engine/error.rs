@@ -1,4 +1,4 @@
-//! What the engine answers when it refuses something. Errors say whose fault it is.
+//! Errors of the engine. Each says whose fault it is.
 
 use chain_core::{error::RuleError, hash::BlockHash, headers::LoadError, state::ViewError, units::Height};
 
@@ -16,7 +16,7 @@ pub enum SubmitBlockError {
     /// Its parent is unknown, and it is too large to be held until that comes.
     #[error("the parent {0} is unknown")]
     UnknownParent(BlockHash),
-    /// It forks off too far below the tip with too little work to be worth keeping.
+    /// It forks off too far below the tip with too little work to be stored.
     #[error("the block forks off at height {fork}, {behind} blocks below the tip, with too little work")]
     TooLittleWork {
         /// Height of the fork.
@@ -24,7 +24,7 @@ pub enum SubmitBlockError {
         /// Blocks from there to the tip.
         behind: Height,
     },
-    /// The node could not read or write its own state. Nobody's fault.
+    /// The node could not read or write its own state; no peer's fault.
     #[error("the node failed: {0}")]
     Local(String),
     /// The engine is shutting down.
@@ -82,6 +82,9 @@ pub struct Stopped;
 /// Storage failed: the engine stops. Never a sender's fault.
 #[derive(Debug)]
 pub(crate) struct Fatal(pub(crate) String);
+
+/// Local failures outside, refusals inside.
+pub(super) type Judged<T, E> = Result<Result<T, E>, Fatal>;
 
 impl From<StoreError> for Fatal {
     fn from(error: StoreError) -> Self {

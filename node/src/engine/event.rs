@@ -1,4 +1,4 @@
-//! What goes into the engine and what comes out: of submitters, of peers and of whoever listens.
+//! Events into the engine and actions out of it, for submitters, peers and subscribers.
 
 use chain_core::{
     U256,
@@ -55,7 +55,7 @@ impl Time {
     }
 }
 
-/// Both clocks. Somebody who sets the wall clock, or an NTP server that lies, must not starve peers' budgets nor let deadlines
+/// Both clocks. A wall clock that is set, or an NTP server that lies, must not starve peers' budgets nor let deadlines
 /// pass.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {
@@ -65,7 +65,7 @@ pub struct Now {
     pub steady: Time,
 }
 
-/// A wall clock that nobody sets is steady.
+/// A wall clock that is never set is steady.
 impl From<Time> for Now {
     fn from(time: Time) -> Self {
         Self { wall: time, steady: time }
@@ -78,17 +78,15 @@ pub type Ticket = u64;
 /// What happens to the engine.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// Transactions were handed in; each gets its own reply.
+    /// Submitted transactions; each gets its own reply.
     Transactions(Vec<(Ticket, Source, Transaction)>),
-    /// A block was handed in.
+    /// A submitted block.
     Block(Ticket, Source, Block),
-    /// Headers were handed in, parents first.
-    Headers(Source, Vec<Header>),
     /// A peer did something.
     Peer(PeerId, PeerEvent),
     /// Time passed, until [`super::Engine::wake_at`] or about a second: retries what was held, expires what is old.
     Tick,
-    /// Nothing else waits: goes on with what [`Action::Continue`] announced.
+    /// No other event waits: continues what [`Action::Continue`] announced.
     Continue,
     /// Flushes everything; nothing is handled afterwards.
     Shutdown,
@@ -103,14 +101,14 @@ pub enum Action {
     Publish(NodeEvent),
     /// The network shall do something.
     Peer(PeerAction),
-    /// There is more to do (blocks to connect, a tip to flush and tell of): send [`Event::Continue`] once nothing else
+    /// There is more to do (blocks to connect, a tip to flush and announce): send [`Event::Continue`] once nothing else
     /// waits.
     Continue,
     /// Storage failed: stop the node with this message.
     Fatal(String),
 }
 
-/// The answer to one submission.
+/// The reply to one submission.
 #[derive(Debug)]
 pub enum Reply {
     /// To a transaction.
@@ -119,10 +117,10 @@ pub enum Reply {
     Block(Result<BlockOutcome, SubmitBlockError>),
 }
 
-/// What became of a block that is not refused.
+/// The state of a submitted block that is not refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BlockOutcome {
-    /// It is on the active chain; so many blocks of the former one were taken back.
+    /// It is on the active chain; so many blocks of the former one were disconnected.
     Connected {
         /// Depth of the reorganisation; 0 for a plain extension.
         disconnected: Height,
@@ -144,7 +142,7 @@ pub enum NodeEvent {
     NewTip {
         /// The chain afterwards.
         info: Arc<ChainInfo>,
-        /// Blocks taken back, highest first; empty unless this is a reorganisation.
+        /// Blocks disconnected, highest first; empty unless this is a reorganisation.
         disconnected: Arc<[BlockHash]>,
         /// Blocks connected, lowest first.
         connected: Arc<[BlockHash]>,
@@ -178,7 +176,7 @@ pub struct ChainInfo {
     pub next_base_fee: u64,
     /// Bits of the next block.
     pub next_bits: u32,
-    /// Height of the header with the most work, bodies aside.
+    /// Height of the header with the most work, whether or not its body is stored.
     pub best_header: Height,
     /// Whether stored blocks of a better branch wait to be connected, or blocks are being fetched.
     pub syncing: bool,
@@ -195,7 +193,7 @@ pub struct ChainInfo {
 pub struct SyncProgress {
     /// Height of the tip when it began.
     pub start: Height,
-    /// Height of the last block connected, whether or not it was told of.
+    /// Height of the last block connected, whether or not it was announced.
     pub current: Height,
     /// Height of the header with the most work.
     pub highest: Height,
@@ -246,7 +244,7 @@ pub struct HeaderInfo {
     pub active: bool,
 }
 
-/// What a transaction would be worth, if it was handed in.
+/// What a transaction would pay, if it was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestedTransaction {
     /// Its identifier.
@@ -259,11 +257,11 @@ pub struct TestedTransaction {
     pub tip_per_gas: i128,
 }
 
-/// Joins our question to its answer.
+/// Joins our request to its response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub u64);
 
-/// Joins a peer's question to our answer; given by the network.
+/// Joins a peer's request to our response; given by the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct InboundId(pub u64);
 
@@ -281,13 +279,13 @@ pub struct Payer(pub u64);
 pub enum Side {
     /// The peer opened it, and says first where it stands.
     Inbound,
-    /// We opened it to ask for other peers. The peer is not preferred: an answer to a search named it.
+    /// We opened it to ask for other peers. The peer is not preferred: a response to a search named it.
     Passing,
     /// We opened it to have this peer.
     Chosen,
 }
 
-/// Why a question has no answer.
+/// Why a request has no response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// None came in time.
@@ -307,10 +305,10 @@ pub enum PeerEvent {
     Disconnected,
     /// It asks; [`PeerAction::Respond`] answers, sooner or later, exactly once while the peer is connected.
     Request(InboundId, Request),
-    /// It answers what [`PeerAction::Request`] asked, or does not. Comes exactly once while the peer is connected; the
+    /// It answers a [`PeerAction::Request`], or does not. Comes exactly once while the peer is connected; the
     /// network's limit of time may be generous, for the engine has its own.
     Response(RequestId, Result<Response, Failure>),
-    /// It passed on a block; [`PeerAction::Judge`] says what becomes of it, exactly once.
+    /// It forwarded a block; [`PeerAction::Judge`] gives the verdict, exactly once.
     Gossip(GossipId, CompactBlock),
     /// It sent bytes that are no message, other than in an answer.
     Malformed(CodecError),
@@ -319,9 +317,9 @@ pub enum PeerEvent {
 /// What the network does with a gossiped block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Passes it on.
+    /// Forwards it.
     Accept,
-    /// Drops it, and holds it against whoever passed it on.
+    /// Drops it, and penalizes the peer that forwarded it.
     Reject,
     /// Drops it.
     Ignore,
@@ -332,11 +330,11 @@ pub enum Verdict {
 pub enum PeerAction {
     /// Ask a peer.
     Request(PeerId, RequestId, Request),
-    /// Answer a peer.
+    /// Respond to a peer.
     Respond(PeerId, InboundId, Response),
-    /// Publish a block that nobody sent by gossip: our own, or one that came by download.
+    /// Publish a block that did not come by gossip: our own, or one that was downloaded.
     Gossip(CompactBlock),
-    /// Say what becomes of a gossiped block.
+    /// The verdict on a gossiped block.
     Judge(PeerId, GossipId, Verdict),
     /// Hold [`Offence::points`] against a peer: at 100 it is banned.
     Penalize(PeerId, Offence),

@@ -49,7 +49,7 @@ pub(crate) use outbox::Outbox;
 /// slice, too.
 const SLICE: u32 = 32;
 
-/// Names the submissions of mining on demand, whose answers nobody waits for.
+/// The ticket of blocks that are mined on demand.
 const OWN: Ticket = Ticket::MAX;
 
 /// How the engine works.
@@ -93,7 +93,7 @@ impl Engine {
         if self.stopped {
             self.refuse(event);
         } else if let Err(Fatal(message)) = self.dispatch(event) {
-            // Nothing can be decided any more, and nobody is to blame.
+            // Storage failed: nothing can be decided any more, and no peer is to blame.
             self.stopped = true;
             self.chain.give_up(&message, &mut self.out);
             self.out.push(Action::Fatal(message));
@@ -101,7 +101,7 @@ impl Engine {
         self.out.take()
     }
 
-    /// Tells the time to questions that depend on it. The wall clock may jump either way; the steady one does not go back.
+    /// Sets the time for queries that depend on it. The wall clock may jump either way; the steady one does not go back.
     pub fn set_time(&mut self, now: impl Into<Now>) {
         self.out.set_time(now.into());
     }
@@ -116,7 +116,6 @@ impl Engine {
                 let stored = self.chain.submit(ticket, source, block, &mut self.out)?;
                 self.relay.on_stored(stored, &mut self.chain, &mut self.out);
             }
-            Event::Headers(source, headers) => self.chain.submit_headers(source, &headers, &mut self.out)?,
             Event::Peer(peer, event) => {
                 self.relay.on_peer(peer, event, &mut self.chain, &mut self.pool, &mut self.out)?;
             }
@@ -156,7 +155,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Moves a slice of blocks towards the best valid branch; [`Action::Continue`] goes on. Between slices of a
+    /// Moves a slice of blocks towards the best valid branch; [`Action::Continue`] asks for the next. Between slices of a
     /// reorganisation the state and the pool are those of the block in between, which is not announced.
     fn advance(&mut self) -> Result<(), Fatal> {
         let (mut gas, mut went_back) = (0_u64, false);
@@ -225,7 +224,7 @@ impl Engine {
                 batch.into_iter().for_each(|(ticket, ..)| self.out.reply(ticket, refusal()));
             }
             Event::Block(ticket, ..) => self.out.reply(ticket, Reply::Block(Err(SubmitBlockError::Stopped))),
-            Event::Headers(..) | Event::Peer(..) | Event::Tick | Event::Continue | Event::Shutdown => {}
+            Event::Peer(..) | Event::Tick | Event::Continue | Event::Shutdown => {}
         }
     }
 

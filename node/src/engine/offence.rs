@@ -15,23 +15,20 @@ pub enum Offence {
     /// It did something before the handshake.
     #[error("{0} before the handshake")]
     OutOfTurn(&'static str),
-    /// It said again what it had said.
+    /// It repeated a request that is allowed once in a while.
     #[error("{0} twice")]
     Doubled(&'static str),
-    /// It asks or says more than an honest node does.
+    /// It sends more than an honest node does.
     #[error("too many {0}")]
     TooMany(&'static str),
-    /// It held up the download of blocks.
-    #[error("holds up the download of blocks")]
+    /// It stalled the download of blocks.
+    #[error("stalls the download of blocks")]
     Stalled,
-    /// It answered something else than it was asked.
-    #[error("an answer that does not fit a question for {0}")]
+    /// It sent a response that does not match its request.
+    #[error("a response that does not match a request for {0}")]
     WrongAnswer(&'static str),
-    /// It asked for what cannot be.
-    #[error("a question for {0} that makes no sense")]
-    WrongQuestion(&'static str),
-    /// Its chain is worth less than it said.
-    #[error("its headers are worth less than it claimed")]
+    /// Its chain has less work than it claimed.
+    #[error("its headers have less work than it claimed")]
     LessWork,
     /// It sent a header on a block that is known to be invalid.
     #[error("a header on the invalid block {0}")]
@@ -63,11 +60,11 @@ impl Offence {
                 Penalty::None => 0,
                 Penalty::Ban => BAN,
             },
-            Self::Malformed(_) | Self::WrongAnswer(_) | Self::WrongQuestion(_) => 50,
+            Self::Malformed(_) | Self::WrongAnswer(_) => 50,
             Self::Stalled | Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
             Self::TooMany(_) => 5,
-            // A question may be longer on its way than the one after it.
+            // A request may arrive after the one that was sent later.
             Self::Doubled(_) => 2,
         }
     }

@@ -63,7 +63,7 @@ impl Outbox {
         self.actions.push(Action::Reply(ticket, reply));
     }
 
-    /// Answers a submitted block; a peer that sent a block which breaks a rule is penalized.
+    /// Replies to a submitted block; a peer that sent a block which breaks a rule is penalized.
     pub(super) fn reply_block(
         &mut self,
         ticket: Ticket,

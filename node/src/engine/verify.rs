@@ -1,7 +1,7 @@
-//! The dear checks, on all cores and once: signatures of coins, senders of account transactions.
+//! The expensive checks, on all cores and once: signatures of coins, senders of account transactions.
 //!
 //! A verdict is remembered under everything that it depends on. For a signature that is key, message and signature, hashed
-//! with a secret key, so that nobody can aim at collisions; for a sender, the hash of the whole transaction. Neither
+//! with a secret key, so that no attacker can aim at collisions; for a sender, the hash of the whole transaction. Neither
 //! depends on height, coins or rules, so that a remembered verdict is right in every context. Only good ones are kept.
 
 use chain_core::{
@@ -27,7 +27,7 @@ const FEW: usize = 2;
 /// The same of transactions that are only hashed and looked at.
 const FEW_HASHED: usize = 48;
 
-/// How the dear checks are done.
+/// How the expensive checks are done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifyConfig {
     /// Keys the cache: random in a node, fixed in a simulation.
@@ -125,13 +125,13 @@ impl Verifier {
         Ok(Prepared { transaction: transaction.clone(), txid: meta.txid, leaf, size: meta.size as usize, sender })
     }
 
-    /// Verifies that staged coin transactions may spend what they spend, in a block of this height. The answer goes to
+    /// Verifies that staged coin transactions may spend what they spend, in a block of this height. The verdicts go to
     /// [`Verifier::settle`].
     pub fn check_spends(&self, genesis: &BlockHash, height: Height, staged: &[(usize, Staged)]) -> Vec<SpendVerdict> {
         self.map(staged, |(_, staged)| SpendVerdict(self.verify_spend(genesis, height, staged)))
     }
 
-    /// Remembers verdicts and answers with what they say.
+    /// Remembers good verdicts and returns all as results.
     pub fn settle(&mut self, verdicts: Vec<SpendVerdict>) -> Vec<Result<(), RuleError>> {
         let mut settle = |verdict: SpendVerdict| {
             verdict.0?.into_iter().for_each(|tag| self.signatures.insert(tag));
@@ -140,7 +140,7 @@ impl Verifier {
         verdicts.into_iter().map(&mut settle).collect()
     }
 
-    /// Does the dear work on so many items and something else at once, if that is worth it.
+    /// Does the expensive work on so many items and something else at once, if there are enough.
     pub fn alongside<A: Send, B: Send>(
         &self,
         items: usize,
@@ -150,7 +150,7 @@ impl Verifier {
         if self.config.parallel && items > FEW { rayon::join(|| dear(self), other) } else { (dear(self), other()) }
     }
 
-    /// Answers with the verdicts to remember.
+    /// Returns the verdicts to remember.
     fn verify_spend(&self, genesis: &BlockHash, height: Height, staged: &Staged) -> Result<Vec<Tag>, RuleError> {
         let Some((tx, spent)) = staged.spend() else { return Ok(Vec::new()) };
         let mut tags = Vec::new();

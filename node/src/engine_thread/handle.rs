@@ -33,7 +33,7 @@ use crate::{
     store::Store,
 };
 
-/// Messages that may wait for the engine; whoever sends more waits.
+/// Messages that may wait for the engine; a sender of more waits.
 const QUEUE: usize = 4_096;
 
 /// Events that a subscriber may fall behind.
@@ -56,7 +56,7 @@ pub struct EngineHandle {
 
 impl EngineHandle {
     /// Starts the engine on a thread of its own. Loads the headers and returns; stored bodies above the store's tip are
-    /// then replayed (`syncing`, [`NodeEvent::Progress`]) while questions are answered.
+    /// then replayed (`syncing`, [`NodeEvent::Progress`]) while queries are answered.
     ///
     /// # Errors
     /// [`OpenError`] if the store cannot be read or its headers are no tree.
@@ -91,7 +91,7 @@ impl EngineHandle {
         Ok(Self { messages, peers, info, longpoll, events: weak, failure, ended })
     }
 
-    /// Waits until the engine has stopped by itself, since its storage failed; answers why. Never ends otherwise.
+    /// Waits until the engine has stopped by itself, since its storage failed; returns why. Never ends otherwise.
     pub async fn failed(&self) -> String {
         let mut failure = self.failure.clone();
         match failure.wait_for(Option::is_some).await {
@@ -125,13 +125,13 @@ impl EngineHandle {
         question: impl FnOnce(&mut Engine) -> T + Send + 'static,
     ) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
-        // Whoever asked may have gone.
+        // The caller may have gone.
         let question = Box::new(move |engine: &mut Engine| drop(reply.send(question(engine))));
         self.messages.send(Message::Ask(question)).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 
-    /// Hands in a transaction.
+    /// Submits a transaction.
     ///
     /// # Errors
     /// [`SubmitError`] says which rule or limit it misses.
@@ -142,7 +142,7 @@ impl EngineHandle {
         answer.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
-    /// Judges a transaction as if it was handed in, and keeps nothing.
+    /// Tests a transaction as if it was submitted; the pool stays as it is.
     ///
     /// # Errors
     /// [`SubmitError`] says which rule or limit it misses.
@@ -151,7 +151,7 @@ impl EngineHandle {
         tested.unwrap_or(Err(SubmitError::Stopped))
     }
 
-    /// Hands in a block.
+    /// Submits a block.
     ///
     /// # Errors
     /// [`SubmitBlockError`] says which rule it breaks.
@@ -313,8 +313,8 @@ impl EngineHandle {
         PeerLink::new(peer, self.peers.clone())
     }
 
-    /// From now on the engine tells here what it wants of the network; before, it tells nobody. What waits here is bounded by
-    /// what may be open with each peer: a few dozen questions of ours, and answers to what [`PeerLink`] let through.
+    /// From now on actions for the network are sent here; before, they are dropped. What waits here is bounded by what may be
+    /// open with each peer: a few dozen of our requests, and responses to what [`PeerLink`] let through.
     ///
     /// # Errors
     /// [`Stopped`].
@@ -324,7 +324,7 @@ impl EngineHandle {
         Ok(receiver)
     }
 
-    /// Flushes and stops the engine; answers when its thread has ended.
+    /// Flushes and stops the engine; returns when its thread has ended.
     pub async fn shutdown(&self) {
         // Both fail if the engine has ended already.
         let _ = self.messages.send(Message::Shutdown).await;

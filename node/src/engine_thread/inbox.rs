@@ -1,7 +1,7 @@
-//! What peers sent and the engine has not handled yet: news goes before questions, and peers take turns with those.
+//! What peers sent and the engine has not handled yet: news goes before requests, and peers take turns with those.
 //!
-//! A question of a few bytes asks for milliseconds of work, and many peers may ask at once: an attacker would so delay a block,
-//! or the answer to an honest peer. So blocks, answers and connections go first. Of the questions, the next is one of the peer
+//! A request of a few bytes costs milliseconds of work, and many peers may send some at once: an attacker could so delay a
+//! block, or the response to an honest peer. So blocks, responses and connections go first. The next request is one of the peer
 //! that has cost least since it began to wait (start-time fair queueing; Goyal, Vin and Cheng, 1996).
 
 use std::collections::{BTreeMap, VecDeque};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::link::PeerMessage;
 use crate::engine::{PeerEvent, PeerId};
 
-/// Questions of one peer.
+/// Requests of one peer.
 #[derive(Default)]
 struct Asking {
     waiting: VecDeque<PeerMessage>,
@@ -17,21 +17,21 @@ struct Asking {
     spent: u64,
 }
 
-/// All that waits. Each peer may have [`super::link::WAITING`] questions and blocks in it, and answers to what it was asked.
+/// All that waits. Each peer may have [`super::link::WAITING`] requests and blocks in it, and responses to ours.
 #[derive(Default)]
 pub(super) struct Inbox {
     news: VecDeque<PeerMessage>,
     asking: BTreeMap<PeerId, Asking>,
-    /// What the peer whose question was handled last had spent before.
+    /// What the peer whose request was handled last had spent before.
     served: u64,
 }
 
 impl Inbox {
-    /// Takes in what a peer sent.
+    /// Adds what a peer sent.
     pub(super) fn push(&mut self, message: PeerMessage) {
         if !matches!(message.event, PeerEvent::Request(..)) {
             if matches!(message.event, PeerEvent::Disconnected) {
-                // Nobody waits for the answers any more.
+                // It waits for no response any more.
                 self.asking.remove(&message.peer);
             }
             self.news.push_back(message);
@@ -44,12 +44,12 @@ impl Inbox {
         asking.waiting.push_back(message);
     }
 
-    /// The oldest message that is no question.
+    /// The oldest message that is not a request.
     pub(super) fn news(&mut self) -> Option<PeerMessage> {
         self.news.pop_front()
     }
 
-    /// The next question.
+    /// The next request.
     pub(super) fn question(&mut self) -> Option<PeerMessage> {
         let waiting = self.asking.values_mut().filter(|asking| !asking.waiting.is_empty());
         let next = waiting.min_by_key(|asking| asking.spent)?;
@@ -57,14 +57,14 @@ impl Inbox {
         next.waiting.pop_front()
     }
 
-    /// Notes what a question cost.
+    /// Notes what a request cost.
     pub(super) fn charge(&mut self, peer: PeerId, units: u64) {
         if let Some(asking) = self.asking.get_mut(&peer) {
             asking.spent = asking.spent.saturating_add(units);
         }
     }
 
-    /// Whether anything but questions waits.
+    /// Whether anything but requests waits.
     pub(super) fn has_news(&self) -> bool {
         !self.news.is_empty()
     }
@@ -92,7 +92,7 @@ mod tests {
         PeerMessage { peer: PeerId(peer), event, _permit: None }
     }
 
-    /// Handles so many questions, each of which costs what its peer's do; answers with whose they were.
+    /// Handles so many requests, each of which costs what its peer's do; returns whose they were.
     fn handle(inbox: &mut Inbox, count: usize, price: fn(u64) -> u64) -> Vec<u64> {
         let next = |_| {
             let peer = inbox.question()?.peer;

@@ -6,7 +6,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use crate::engine::{PeerEvent, PeerId, Stopped};
 
-/// What one peer may have waiting for the engine beside answers, of which there are no more than questions.
+/// What one peer may have waiting for the engine beside responses, of which there are no more than our requests.
 pub const WAITING: usize = 16;
 
 /// An event on its way to the engine's thread.
@@ -53,7 +53,7 @@ impl PeerLink {
         self.pass_on(event, permit)
     }
 
-    /// Hands an event in if there is room for it. [`PeerEvent::Connected`], [`PeerEvent::Disconnected`] and answers always
+    /// Hands an event in if there is room for it. [`PeerEvent::Connected`], [`PeerEvent::Disconnected`] and responses always
     /// have room.
     ///
     /// # Errors

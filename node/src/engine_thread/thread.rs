@@ -29,10 +29,10 @@ use crate::engine::{
 /// Messages handled in one go. Transactions among them are verified together.
 const MOST: usize = 512;
 
-/// Blocks, answers and other news of peers handled in one go, before local callers have a turn again.
+/// Blocks, responses and other news of peers handled in one go, before local callers have a turn again.
 const MOST_OF_PEERS: usize = 64;
 
-/// What questions of peers may cost in one go, in units (5 ms): less than a slice of blocks takes while syncing.
+/// What requests of peers may cost in one go, in units (5 ms): less than a slice of blocks takes while syncing.
 const MOST_FOR_QUESTIONS: u64 = 500;
 
 /// Microseconds of a unit.
@@ -41,7 +41,7 @@ const UNIT: u128 = 10;
 /// How often [`Event::Tick`] comes at least.
 const TICK: Duration = Duration::from_secs(1);
 
-/// A question to the engine, which answers by itself.
+/// A query of the engine, which sends its own reply.
 pub(super) type Question = Box<dyn FnOnce(&mut Engine) + Send>;
 
 /// What other threads send.
@@ -84,7 +84,7 @@ pub(super) struct DriverState {
     inbox: Inbox,
     /// The engine has more to do when nothing else waits.
     more: bool,
-    /// Since when there is a tip that nobody was told of.
+    /// Since when there is a tip that was not announced.
     news_since: Option<Instant>,
     stopped: bool,
 }
@@ -98,12 +98,12 @@ pub(super) fn now() -> Now {
     Now { wall, steady: shown.after(milliseconds(start.elapsed())) }
 }
 
-/// A number that nobody outside this process can guess.
+/// A number that cannot be guessed outside this process.
 pub(super) fn seed() -> u64 {
     RandomState::new().hash_one(0)
 }
 
-/// Bytes that nobody outside this process can guess.
+/// Bytes that cannot be guessed outside this process.
 pub(super) fn secret() -> [u8; 32] {
     let state = RandomState::new();
     let mut bytes = [0; 32];
@@ -114,7 +114,7 @@ pub(super) fn secret() -> [u8; 32] {
 }
 
 impl Driver {
-    /// Runs until it is told to stop, nobody can ask any more, or storage fails.
+    /// Runs until it is told to stop, the last handle is dropped, or storage fails.
     pub(super) fn run(mut self, runtime: &Runtime) {
         self.handle(Event::Continue);
         let mut last_tick = Instant::now();
@@ -156,7 +156,7 @@ impl Driver {
         messages
     }
 
-    /// Takes in all that peers have sent meanwhile; answers whether anything waits that questions must not delay.
+    /// Receives all that peers have sent meanwhile; returns whether anything waits that requests must not delay.
     fn sort(&mut self) -> bool {
         while let Ok(message) = self.from_peers.try_recv() {
             self.state.inbox.push(message);
@@ -164,8 +164,8 @@ impl Driver {
         self.state.inbox.has_news() || !self.messages.is_empty()
     }
 
-    /// Handles what peers sent: news in its order, then questions as long as nothing else comes. One question has its turn
-    /// even so: a flood of news would otherwise leave every peer without answers.
+    /// Handles what peers sent: news in its order, then requests as long as nothing else comes. One request has its turn
+    /// even so: a flood of news would otherwise leave every peer without responses.
     pub(super) fn take_from_peers(&mut self) {
         for _ in 0..MOST_OF_PEERS {
             let Some(PeerMessage { peer, event, _permit }) = self.state.inbox.news() else { break };
@@ -206,12 +206,12 @@ impl Driver {
                     self.engine.set_time(now());
                     let (result, actions) = self.engine.mine_block(&request, least_time);
                     self.perform(actions, started);
-                    // Whoever asked may have gone.
+                    // The caller may have gone.
                     let _ = reply.send(result);
                 }
                 Message::Ask(question) => {
                     // The pool has let go of what a new block holds, and readers of the store do not see it before the flush: a
-                    // question in between would hear that a transaction is nowhere, or a nonce that was used.
+                    // query in between would see a transaction nowhere, or a nonce that was used.
                     if self.state.more && !self.engine.is_told() {
                         self.handle(Event::Continue);
                     }
@@ -248,7 +248,7 @@ impl Driver {
     }
 
     fn perform(&mut self, actions: Vec<Action>, started: Instant) {
-        // Whoever is answered finds the chain that the answer is about.
+        // A caller that gets its reply finds the chain that the reply is about.
         let (told, reorganising) = (self.engine.is_told(), self.engine.chain().is_reorganising());
         if told || reorganising {
             let info = self.engine.chain_info();
@@ -257,7 +257,7 @@ impl Driver {
         if !told {
             self.state.news_since.get_or_insert(started);
         }
-        // Nobody mines on a block in between.
+        // No miner works on a block in between.
         if !reorganising {
             let id = self.engine.longpoll_id();
             self.longpoll.send_if_modified(|old| std::mem::replace(old, id) != id);
@@ -269,11 +269,11 @@ impl Driver {
                     if let NodeEvent::NewTip { took, .. } = &mut event {
                         *took = self.state.news_since.take().unwrap_or(started).elapsed();
                     }
-                    // Nobody may be listening.
+                    // There may be no subscriber.
                     drop(self.events.send(event));
                 }
                 Action::Peer(action) => {
-                    // Nobody listens unless there is a network.
+                    // There is no receiver without a network.
                     if let Some(network) = &self.network {
                         let _ = network.send(action);
                     }
@@ -289,7 +289,7 @@ impl Driver {
     }
 
     fn answer(&mut self, ticket: Ticket, reply: Reply) {
-        // Whoever asked may have gone.
+        // The caller may have gone.
         match (self.state.waiters.remove(&ticket), reply) {
             (Some(Waiter::Transaction(waiter)), Reply::Transaction(result)) => drop(waiter.send(result)),
             (Some(Waiter::Block(waiter)), Reply::Block(result)) => drop(waiter.send(result)),

@@ -1,12 +1,11 @@
-//! Accepting blocks, checks from cheap to dear: known? parent? work? sound alone? Then they are stored, and the chain may
-//! follow them.
+//! Accepting blocks, checks from cheap to expensive: known? parent? work? valid without context? Then they are stored, and
+//! the chain may connect them.
 
 use chain_core::{
     Bytes,
     block::{
         Block,
         check::{HashedBlock, check_block, check_hashed_block},
-        header::Header,
     },
     codec,
     error::RuleError,
@@ -18,14 +17,14 @@ use chain_core::{
 
 use super::{Chain, Stored, Undecided};
 use crate::{
-    engine::{BlockOutcome, Fatal, Offence, Outbox, Reply, Source, SubmitBlockError, Ticket},
+    engine::{BlockOutcome, Fatal, Offence, Outbox, Reply, Source, SubmitBlockError, Ticket, error::Judged},
     store::{BlockRef, HeaderRecord, Verdict},
 };
 
 /// Peers' blocks that fork off so far below the tip, with less work than it, are not kept.
 const STALE: Height = 288;
 
-/// What became of a block that was not refused.
+/// The state of a block that was not refused.
 enum Taken {
     /// Stored: the chain will follow it, or not.
     Stored,
@@ -33,7 +32,7 @@ enum Taken {
     Done(BlockOutcome),
 }
 
-/// What became of blocks that were to be stored.
+/// The result of storing blocks.
 #[derive(Debug, Default)]
 pub(crate) struct Accepted {
     /// Those that are stored now, the held ones included that waited for them.
@@ -42,11 +41,8 @@ pub(crate) struct Accepted {
     pub(crate) refused: Vec<(BlockHash, RuleError)>,
 }
 
-/// Local failures outside, refusals inside.
-type Judged<T> = Result<Result<T, SubmitBlockError>, Fatal>;
-
 impl Chain {
-    /// Takes a submitted block, and the held ones that waited for it.
+    /// Accepts a submitted block, and the held ones that waited for it.
     pub(crate) fn submit(
         &mut self,
         ticket: Ticket,
@@ -55,14 +51,14 @@ impl Chain {
         out: &mut Outbox,
     ) -> Result<Stored, Fatal> {
         let (hash, mut stored) = (block.hash(), Stored::new());
-        let taken = self.take_block(source, block, &mut stored, out).inspect_err(|Fatal(message)| {
+        let taken = self.accept_block(source, block, &mut stored, out).inspect_err(|Fatal(message)| {
             let error = SubmitBlockError::Local(message.clone());
             out.reply(ticket, Reply::Block(Err(error)));
         });
         match taken? {
             Ok(Taken::Stored) => {
                 self.undecided.push(Undecided { ticket, source, hash, fault: None });
-                self.take_children(hash, &mut stored, out)?;
+                self.accept_children(hash, &mut stored, out)?;
             }
             Ok(Taken::Done(outcome)) => out.reply_block(ticket, source, Ok(outcome)),
             Err(error) => out.reply_block(ticket, source, Err(error)),
@@ -74,8 +70,8 @@ impl Chain {
     /// the tree.
     pub(crate) fn accept(&mut self, blocks: Vec<(HashedBlock, Bytes)>, out: &mut Outbox) -> Result<Accepted, Fatal> {
         let hashes: Vec<BlockHash> = blocks.iter().map(|(block, _)| block.hash()).collect();
-        let mut accepted = self.take_bodies(blocks, out)?;
-        hashes.into_iter().try_for_each(|hash| self.take_children(hash, &mut accepted.stored, out))?;
+        let mut accepted = self.store_bodies(blocks, out)?;
+        hashes.into_iter().try_for_each(|hash| self.accept_children(hash, &mut accepted.stored, out))?;
         Ok(accepted)
     }
 
@@ -84,13 +80,13 @@ impl Chain {
         stored.into_iter().for_each(|(height, block)| self.ready.insert(height, block));
     }
 
-    /// Takes the held blocks that waited for one, and those that waited for them.
-    fn take_children(&mut self, parent: BlockHash, stored: &mut Stored, out: &mut Outbox) -> Result<(), Fatal> {
+    /// Accepts the held blocks that waited for one, and those that waited for them.
+    fn accept_children(&mut self, parent: BlockHash, stored: &mut Stored, out: &mut Outbox) -> Result<(), Fatal> {
         let mut parents = vec![parent];
         while let Some(parent) = parents.pop() {
             for held in self.held.children_of(&parent) {
                 let hash = held.block.hash();
-                match self.take_block(held.source, held.block, stored, out)? {
+                match self.accept_block(held.source, held.block, stored, out)? {
                     Ok(Taken::Stored) => parents.push(hash),
                     Ok(Taken::Done(_)) => {}
                     Err(SubmitBlockError::Rule(rule)) => out.blame(held.source, &rule),
@@ -107,8 +103,8 @@ impl Chain {
         let limit = out.wall().seconds().saturating_add(u64::from(self.spec.max_future));
         for held in self.held.due(u32::try_from(limit).unwrap_or(u32::MAX)) {
             let hash = held.block.hash();
-            match self.take_block(held.source, held.block, &mut stored, out)? {
-                Ok(Taken::Stored) => self.take_children(hash, &mut stored, out)?,
+            match self.accept_block(held.source, held.block, &mut stored, out)? {
+                Ok(Taken::Stored) => self.accept_children(hash, &mut stored, out)?,
                 Ok(Taken::Done(_)) => {}
                 Err(SubmitBlockError::Rule(rule)) => out.blame(held.source, &rule),
                 Err(_) => {}
@@ -117,7 +113,13 @@ impl Chain {
         Ok(stored)
     }
 
-    fn take_block(&mut self, source: Source, block: Block, stored: &mut Stored, out: &mut Outbox) -> Judged<Taken> {
+    fn accept_block(
+        &mut self,
+        source: Source,
+        block: Block,
+        stored: &mut Stored,
+        out: &mut Outbox,
+    ) -> Judged<Taken, SubmitBlockError> {
         let hash = block.hash();
         match self.tree.get(&hash).map(|info| info.status) {
             Some(Status::Invalid) => return Ok(Err(SubmitBlockError::KnownInvalid(hash))),
@@ -127,18 +129,18 @@ impl Chain {
                 if self.held.contains(&hash, block.header.time) {
                     return Ok(Ok(Taken::Done(BlockOutcome::Known)));
                 }
-                match self.take_header_of(source, hash, &block, out.wall().seconds()) {
+                match self.insert_header_of(source, hash, &block, out.wall().seconds()) {
                     Ok(None) => {}
                     Ok(Some(outcome)) => return Ok(self.hold(outcome, hash, source, block)),
                     Err(error) => return Ok(Err(error)),
                 }
             }
         }
-        self.take_body(block, stored, out)
+        self.store_body(block, stored, out)
     }
 
-    /// Puts a block's header into the tree; answers with the outcome if the block is to be held instead.
-    fn take_header_of(
+    /// Puts a block's header into the tree; returns the outcome if the block is to be held instead.
+    fn insert_header_of(
         &mut self,
         source: Source,
         hash: BlockHash,
@@ -152,7 +154,7 @@ impl Chain {
         match self.tree.insert(header, now) {
             Ok(_) | Err(HeaderError::Duplicate(_)) => Ok(None),
             Err(HeaderError::UnknownParent(_)) => {
-                // Its own claim of work is all that can be checked, and must be worth something.
+                // Only its own proof of work can be checked; without it anybody could fill the memory.
                 check_pow(&hash, header.bits, target(self.spec.pow_limit_bits)?)?;
                 Ok(Some(BlockOutcome::Orphan))
             }
@@ -195,14 +197,14 @@ impl Chain {
     }
 
     /// Checks a block alone and stores it. Its header is in the tree.
-    fn take_body(&mut self, block: Block, stored: &mut Stored, out: &mut Outbox) -> Judged<Taken> {
+    fn store_body(&mut self, block: Block, stored: &mut Stored, out: &mut Outbox) -> Judged<Taken, SubmitBlockError> {
         let bytes = codec::encode(&block).into();
-        let mut accepted = self.take_bodies(vec![(HashedBlock::new(block), bytes)], out)?;
+        let mut accepted = self.store_bodies(vec![(HashedBlock::new(block), bytes)], out)?;
         stored.append(&mut accepted.stored);
         Ok(accepted.refused.pop().map_or(Ok(Taken::Stored), |(_, rule)| Err(rule.into())))
     }
 
-    fn take_bodies(&mut self, blocks: Vec<(HashedBlock, Bytes)>, out: &mut Outbox) -> Result<Accepted, Fatal> {
+    fn store_bodies(&mut self, blocks: Vec<(HashedBlock, Bytes)>, out: &mut Outbox) -> Result<Accepted, Fatal> {
         let (mut sound, mut refused) = (Vec::with_capacity(blocks.len()), Vec::new());
         for (block, bytes) in blocks {
             let hash = block.hash();
@@ -277,29 +279,5 @@ impl Chain {
         let info = self.tree.get(hash)?;
         let record = HeaderRecord::new(info.header, info.height);
         Some(HeaderRecord { verdict: Verdict::Invalid, ..record })
-    }
-
-    /// Takes headers in, parents first, up to the first that does not follow.
-    pub(crate) fn submit_headers(&mut self, source: Source, headers: &[Header], out: &mut Outbox) -> Result<(), Fatal> {
-        let mut records = Vec::new();
-        for header in headers {
-            match self.tree.insert(header, out.wall().seconds()) {
-                Ok(inserted) => records.push(HeaderRecord::new(*header, inserted.height)),
-                Err(HeaderError::Duplicate(_)) => {}
-                Err(HeaderError::Rule(rule)) => {
-                    out.blame(source, &rule);
-                    break;
-                }
-                Err(HeaderError::InvalidParent(parent)) => {
-                    if let Source::Peer(peer) = source {
-                        out.penalize(peer, Offence::OnInvalid(parent));
-                    }
-                    break;
-                }
-                Err(HeaderError::UnknownParent(_) | HeaderError::TooFarInFuture { .. }) => break,
-            }
-        }
-        self.store.put_headers(&records)?;
-        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use chain_core::{
 
 use super::{Chain, Undecided};
 use crate::{
-    engine::{BlockOutcome, Fatal, Outbox, SubmitBlockError, SyncProgress, Time},
+    engine::{BlockOutcome, Fatal, Outbox, SubmitBlockError, SyncProgress, Time, error::Judged},
     mempool::Mempool,
     store::{BlockRef, Disconnected, StoreError},
 };
@@ -30,9 +30,6 @@ pub(crate) enum Step {
     Disconnect,
     Connect(BlockHash),
 }
-
-/// Local failures outside, broken rules inside.
-type Judged<T> = Result<Result<T, RuleError>, Fatal>;
 
 impl Chain {
     /// Whether a reorganisation is under way: the tip is off the chain that was announced, and not yet better.
@@ -117,7 +114,7 @@ impl Chain {
     }
 
     /// Runs a block on the state of its parent, the tip, and verifies its signatures on all cores.
-    fn execute(&mut self, at: BlockRef, block: CheckedBlock, pool: &Mempool) -> Judged<ExecutedBlock> {
+    fn execute(&mut self, at: BlockRef, block: CheckedBlock, pool: &Mempool) -> Judged<ExecutedBlock, RuleError> {
         self.store.prefetch(&coins_to_fetch(&block, pool))?;
         let senders = match self.verifier.recover(&block.recoveries()) {
             Ok(senders) => senders,

@@ -39,7 +39,7 @@ impl Held {
         self.orphans.contains_key(hash) || self.future.contains_key(&(time, *hash))
     }
 
-    /// Holds a block whose parent is unknown; the oldest give way. Answers whether it is held.
+    /// Holds a block whose parent is unknown; the oldest are evicted. Returns whether it is held.
     pub(super) fn hold_orphan(&mut self, hash: BlockHash, source: Source, block: Block, bytes: usize) -> bool {
         if bytes > MOST_BYTES {
             return false;
@@ -76,7 +76,7 @@ impl Held {
         children
     }
 
-    /// Holds a block whose time is ahead of ours; those furthest ahead give way. Answers whether it is held.
+    /// Holds a block whose time is ahead of ours; those furthest ahead are evicted. Returns whether it is held.
     pub(super) fn hold_future(&mut self, hash: BlockHash, source: Source, block: Block, bytes: usize) -> bool {
         let key = (block.header.time, hash);
         self.future_bytes += bytes;

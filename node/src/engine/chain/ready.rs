@@ -4,7 +4,7 @@
 use chain_core::{block::CheckedBlock, hash::BlockHash, units::Height};
 use std::collections::HashMap;
 
-/// Most encoded bytes of all blocks here. Decoded they take up to eight times as much if somebody made them for that
+/// Most encoded bytes of all blocks here. Decoded they take up to eight times as much if an attacker made them for that
 /// (`chain-core/tests/decoded_memory.rs`), else about twice.
 const MOST_BYTES: usize = 48 << 20;
 

@@ -77,7 +77,7 @@ impl Pool {
         self.resubmission.release(tip);
     }
 
-    /// There is a new tip: templates on the former one are of no use.
+    /// There is a new tip: templates on the former one are outdated.
     pub(super) fn outdate_templates(&mut self) {
         self.templates.outdate();
     }

@@ -9,7 +9,7 @@ use crate::mempool::{Dropped, MempoolError, SubmitError};
 const RETURNED_AT_ONCE: usize = 512;
 
 /// Transactions that came back and wait for what others of them bring, their bytes in all, and the blocks in which that
-/// must happen. Each is tried again at every block: whoever reorganises pays for that with work.
+/// must happen. Each is tried again at every block: an attacker pays for a reorganisation with work.
 const LATER: usize = 4_096;
 const LATER_BYTES: usize = 8 << 20;
 const LATER_BLOCKS: Height = 36;
@@ -67,7 +67,7 @@ impl Resubmission {
         self.later.len()
     }
 
-    /// Whether blocks were disconnected, or transactions dropped, that nobody tried to bring back yet.
+    /// Whether blocks were disconnected, or transactions dropped, that were not submitted again yet.
     pub(super) fn is_fresh(&self) -> bool {
         !self.blocks.is_empty() || !self.dropped.is_empty()
     }

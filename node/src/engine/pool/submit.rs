@@ -49,9 +49,9 @@ impl Pool {
         Ok(())
     }
 
-    /// Judges transactions and takes those that are worth it; the answers are in their order.
+    /// Verifies transactions and adds those that the pool takes; the results are in their order.
     ///
-    /// Three steps run at once: one chunk is taken into the pool, the signatures of the next are verified on all cores,
+    /// Three steps run at once: one chunk is added to the pool, the signatures of the next are verified on all cores,
     /// and the one after that is looked at.
     pub(crate) fn submit(
         &mut self,
@@ -181,7 +181,7 @@ impl Intake<'_> {
         self.again
     }
 
-    /// Looks at transactions; answers with those that the pool would take.
+    /// Checks transactions; returns those that the pool would take.
     fn stage(&mut self, chunk: impl Iterator<Item = Numbered<Prepared>>) -> Vec<Numbered<Staged>> {
         let view = self.store.view();
         let point = self.point.at(&view);

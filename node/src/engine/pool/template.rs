@@ -134,7 +134,7 @@ const MOST_MISSES: usize = 200;
 /// Gas of the smallest transaction there is.
 const LEAST_GAS: Gas = 14_000;
 
-/// Assembles the best block. Answers also with transactions that turned out not to stand in it, which the pool should
+/// Assembles the best block. Returns also the transactions that turned out to be invalid in it, which the pool should
 /// drop.
 ///
 /// # Errors
@@ -170,7 +170,7 @@ pub fn build(
     Ok((template, invalid))
 }
 
-/// Pushes the best packages that fit; answers with what cannot stand in this block whatever its room.
+/// Adds the best packages that fit; returns what is invalid in this block.
 fn fill(builder: &mut BlockBuilder, pool: &Mempool) -> Result<Vec<TxId>, ExecuteError> {
     let (mut invalid, mut misses) = (Vec::new(), 0);
     let mut selection = pool.select();

@@ -3,7 +3,7 @@
 use super::{PeerUsage, blocks, headers, peers, transactions};
 use crate::engine::chain;
 
-/// Questions that may be open with one peer: where it stands, headers, an announcement, its pool, runs of blocks,
+/// Requests that may be open with one peer: its status, headers, an announcement, its pool, runs of blocks,
 /// transactions.
 const QUESTIONS: usize = 4 + blocks::PER_PEER + transactions::PER_PEER;
 

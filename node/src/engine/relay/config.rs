@@ -15,7 +15,7 @@ pub struct RelayConfig {
     pub seed: u64,
     /// What peers are told that this program is; at most 64 bytes of printable ASCII.
     pub agent: String,
-    /// Headers of less work than this are not stored: a defence of new nodes, who know no better chain yet.
+    /// Headers of less work than this are not stored: a defence of new nodes, which know no better chain yet.
     pub minimum_work: U256,
     /// Blocks' worth of work that a chain may be behind ours and still have its headers stored.
     pub margin: u64,

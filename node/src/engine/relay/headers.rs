@@ -3,7 +3,7 @@
 //! A chain that is worth about as much as ours is stored as it comes. Of any other, only the hash of each answer's last
 //! header is remembered ([`Presync`], pass one) until its work is enough; then it is fetched again and stored, each answer
 //! against the hash that was remembered, to which all its headers commit (pass two). So a peer costs 32 bytes for every
-//! 2,000 headers, and nothing is stored that is not worth it, while an honest branch of any length is followed.
+//! 2,000 headers, and nothing of too little work is stored, while an honest branch of any length is followed.
 
 use chain_core::{
     U256,
@@ -25,20 +25,20 @@ use crate::{
     wire::{HEADERS, Request},
 };
 
-/// Most answers of a chain that is not worth storing yet: eight million headers, 128 KiB.
+/// Most responses of a chain that has too little work to be stored yet: eight million headers, 128 KiB.
 pub(super) const MOST_CHECKPOINTS: usize = 4_096;
 
 /// Milliseconds without better headers after which one more peer is asked at the same time.
 const SLOW: u64 = 5_000;
 
-/// Milliseconds in which a peer whose headers were of no use is not asked again: at first, and at most after many times.
+/// Milliseconds in which a peer whose headers did not help is not asked again, and how often they double.
 const USELESS: u64 = 1_000;
-const MOST_USELESS: u64 = 32_000;
+const DOUBLINGS: u32 = 5;
 
 /// Milliseconds between two lines about blocks that are ahead of the clock.
 const WARN_AGAIN: u64 = 600_000;
 
-/// A chain that ends so few blocks above our best header is asked for whoever else is asked.
+/// A chain that ends so few blocks above our best header is asked for even while other peers are asked.
 const NEAR: Height = 64;
 
 /// A chain of headers on its way to be worth storing.
@@ -46,9 +46,9 @@ const NEAR: Height = 64;
 struct Presync {
     /// The known block that it forks from.
     start: BlockHash,
-    /// The last header of each answer.
+    /// The last header of each response.
     checkpoints: Vec<BlockHash>,
-    /// Answers that were fetched again and stored; `None` in pass one.
+    /// Responses that were fetched again and stored; `None` in pass one.
     stored: Option<usize>,
     /// The last header seen in this pass.
     last: HeaderContext,
@@ -72,28 +72,28 @@ impl Run {
 }
 
 /// What is known of one peer's headers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Source {
-    /// Whether it was asked for headers and did not answer yet.
+    /// Whether a request for headers is in flight.
     asked: bool,
     /// What it claimed when it was last asked: the response to that need not show what it claimed since.
     claim: Option<Claim>,
     /// The block whose descendants it was asked for last, if that went on from an earlier response.
     from: Option<BlockHash>,
-    /// Headers of its chain are of no use before this time.
+    /// It is not asked before this time.
     after: Time,
-    /// Milliseconds until then, the next time that they are of no use.
-    useless: u64,
+    /// Times in a row that its headers did not help, up to [`DOUBLINGS`].
+    useless: u32,
     /// The headers that it sends are not worth storing yet.
     presync: Option<Presync>,
 }
 
 impl Source {
-    /// Leaves its headers alone for a while.
+    /// Does not ask it for a while.
     fn rest(&mut self, now: Time) {
         self.presync = None;
-        self.after = now.after(self.useless);
-        self.useless = (self.useless * 2).min(MOST_USELESS);
+        self.after = now.after(USELESS << self.useless);
+        self.useless = (self.useless + 1).min(DOUBLINGS);
     }
 }
 
@@ -117,9 +117,7 @@ impl Headers {
     }
 
     pub(super) fn connect(&mut self, id: PeerId) {
-        let after = Time(0);
-        let source = Source { asked: false, claim: None, from: None, after, useless: USELESS, presync: None };
-        self.sources.insert(id, source);
+        self.sources.insert(id, Source::default());
     }
 
     pub(super) fn disconnect(&mut self, id: PeerId) {
@@ -150,7 +148,7 @@ impl Headers {
         }
         let slow = now.since(self.improved) / SLOW;
         let most = usize::try_from(slow).unwrap_or(usize::MAX).saturating_add(1);
-        // Bodies of the best header's branch may be withheld: headers of any that is better than ours are of use.
+        // Bodies of the best header's branch may be withheld: headers of any that is better than ours are wanted.
         let work = chain.work_of(&chain.tree().candidate());
         let height = chain.height_of(&chain.tree().best_header());
         let mut eligible: Vec<(U256, bool, PeerId, Height)> = Vec::new();
@@ -170,7 +168,7 @@ impl Headers {
         }
     }
 
-    /// Asks a peer that gossiped an orphan how it hangs together, unless it was of no use lately.
+    /// Asks a peer that gossiped an orphan for the headers below it, unless it is paused.
     pub(super) fn ask_about_orphan(&mut self, id: PeerId, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         let ready = |source: &Source| !source.asked && source.after <= out.steady() && source.presync.is_none();
         if peers.is_met(id) && self.sources.get(&id).is_some_and(ready) {
@@ -307,8 +305,8 @@ impl Headers {
         }
     }
 
-    /// Whether a run that ends a peer's chain is worth less than the peer claimed: nothing of it is stored, so that whoever
-    /// only claims much cannot fill a chain that is young.
+    /// Whether a run that ends a peer's chain has less work than the peer claimed: nothing of it is stored, so that a peer that
+    /// only claims much cannot fill the tree of a young chain.
     fn falls_short(&self, id: PeerId, run: &Run, chain: &Chain) -> bool {
         let claim = self.sources.get(&id).and_then(|source| source.claim);
         claim.is_some_and(|claim| {
@@ -324,7 +322,7 @@ impl Headers {
         }
     }
 
-    /// A peer has no more headers; its chain amounts to this work. If that was of no use, the peer is left alone for a while.
+    /// A peer has no more headers; its chain has this work. If that did not help, the peer is not asked for a while.
     fn end(&mut self, id: PeerId, work: Option<U256>, useful: bool, cx: &mut Context) {
         let claimed = self.sources.get(&id).and_then(|source| source.claim);
         let Some(claim) = claimed.filter(|claim| !cx.chain.tree().contains(&claim.hash)) else {
@@ -357,7 +355,7 @@ impl Headers {
         );
     }
 
-    /// Leaves a peer's headers alone for a while.
+    /// Does not ask a peer for a while.
     fn rest(&mut self, id: PeerId, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
             source.rest(now);
@@ -371,7 +369,7 @@ impl Headers {
         if cx.chain.tree().best_header() != before {
             self.improved = cx.out.steady();
             if let Some(source) = self.sources.get_mut(&id) {
-                source.useless = USELESS;
+                source.useless = 0;
             }
         }
         cx.peers.consider_best(id, run.last().hash, cx.chain);
@@ -394,7 +392,7 @@ impl Headers {
     }
 }
 
-/// Checks headers in a row against the rules; keeps nothing.
+/// Checks consecutive headers against the rules; stores nothing.
 fn check_run(start: HeaderContext, headers: &[Header], chain: &Chain, now: Time) -> Result<Run, Offence> {
     let tree = chain.tree();
     let mut run = Run { from: start.hash, start, new: Vec::new(), cut: None };

@@ -1,4 +1,4 @@
-//! Relay and sync: what the engine says to peers, and what it makes of what they say.
+//! Relay and sync: all that the engine exchanges with peers.
 //!
 //! Headers come first ([`headers`]), then bodies from many peers at once; new blocks come compactly ([`blocks`]), transactions
 //! by name ([`transactions`]). All that is kept of a peer is bounded; `docs/network.md` lists the bounds. Each part owns its
@@ -65,7 +65,7 @@ impl Relay {
         parts.into_iter().flatten().min()
     }
 
-    /// Takes in what a peer did.
+    /// Handles what a peer did.
     pub(super) fn on_peer(
         &mut self,
         peer: PeerId,
@@ -121,7 +121,7 @@ impl Relay {
         self.on_disconnected(peer, chain, out);
     }
 
-    /// A response came. One that nobody waits for any more is dropped.
+    /// A response came. A late one is dropped.
     fn on_response(
         &mut self,
         peer: PeerId,
@@ -184,11 +184,11 @@ impl Relay {
     fn on_silence(&mut self, peer: PeerId, question: Question, chain: &Chain, out: &mut Outbox) {
         self.on_unanswered(peer, question, chain, out);
         if self.peers.is_silent(peer) {
-            self.disconnect(peer, "leaves questions unanswered", chain, out);
+            self.disconnect(peer, "leaves requests unanswered", chain, out);
         }
     }
 
-    /// A request has no answer, whoever is to blame: another peer is asked, or later.
+    /// A request has no response, for whatever reason: another peer is asked, or this one later.
     fn on_unanswered(&mut self, peer: PeerId, question: Question, chain: &Chain, out: &Outbox) {
         let now = out.steady();
         match question {
@@ -202,7 +202,7 @@ impl Relay {
         }
     }
 
-    /// Answers a request of a peer.
+    /// Serves a request of a peer.
     fn serve(&mut self, peer: PeerId, id: InboundId, request: Request, chain: &Chain, pool: &Pool, out: &mut Outbox) {
         let (now, pool) = (out.steady(), pool.mempool());
         let mut work = PeerWork { base: serve::base(&request), ..PeerWork::default() };
@@ -258,7 +258,7 @@ impl Relay {
         }
     }
 
-    /// After each event: asks for whatever is of use now.
+    /// After each event: sends the requests and announcements that are due.
     pub(super) fn act(&mut self, chain: &mut Chain, pool: &mut Pool, out: &mut Outbox) -> Result<(), Fatal> {
         let Self { peers, headers, blocks, transactions } = self;
         if !peers.is_empty() {
@@ -297,7 +297,7 @@ impl Relay {
         self.transactions.block_disconnected(block);
     }
 
-    /// Takes in transactions that waited for what blocks brought, once the pool has followed the chain.
+    /// Submits transactions that waited for what blocks brought, once the pool has followed the chain.
     pub(super) fn retry_orphans(&mut self, chain: &mut Chain, pool: &mut Pool, out: &mut Outbox) -> Result<(), Fatal> {
         let Self { peers, transactions, .. } = self;
         transactions.retry_orphans(&mut Context { chain, pool, peers, out })

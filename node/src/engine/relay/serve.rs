@@ -16,13 +16,13 @@ use crate::{
     wire::{BLOCKS, BLOCKS_TRANSACTIONS, Body, HEADERS, Request, Response},
 };
 
-/// Bytes from which on an answer is long enough. One item is always in it.
+/// Bytes from which on a response is long enough. One item is always in it.
 pub(super) const LONG: usize = 2 << 20;
 
-/// Most bytes of the items of an answer.
+/// Most bytes of the items of a response.
 const MOST: usize = codec::MAX_ENCODED - (32 << 10);
 
-/// What taking a question in costs, in units; the rest depends on what the answer touches.
+/// What receiving a request costs, in units; the rest depends on what the response touches.
 pub(super) fn base(request: &Request) -> u64 {
     match request {
         Request::Blocks(_) | Request::Transactions(_) => 2,
@@ -35,7 +35,7 @@ pub(super) fn base(request: &Request) -> u64 {
     }
 }
 
-/// Bytes of an answer's items.
+/// Bytes of a response's items.
 pub(super) fn copied(response: &Response) -> u64 {
     let bytes: usize = match response {
         Response::Headers(headers) => headers.len() * Header::SIZE,

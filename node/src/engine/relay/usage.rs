@@ -5,7 +5,7 @@
 pub struct PeerUsage {
     /// Peers that are known as connected.
     pub peers: usize,
-    /// Our questions that have no answer yet.
+    /// Our open requests.
     pub questions: usize,
     /// Transactions that peers named and that are not here.
     pub wanted: usize,
@@ -27,7 +27,7 @@ pub struct PeerUsage {
     pub names: usize,
     /// Names that wait to be announced.
     pub log: usize,
-    /// Questions of peers that wait for their budgets.
+    /// Requests of peers that wait for their budgets.
     pub waiting: usize,
 }
 

@@ -2,7 +2,7 @@
 
 use chain_core::{
     Address, U256,
-    block::{Block, merkle},
+    block::{Block, header::Header, merkle},
     hash::{BlockHash, TxId},
     spec::{ChainSpec, GenesisAccount},
     transaction::{
@@ -200,6 +200,15 @@ impl Kit {
         match self.handle(Event::Block(self.tickets, source, block)).pop() {
             Some(Reply::Block(result)) => result,
             other => panic!("no answer to a block but {other:?}"),
+        }
+    }
+
+    /// Puts headers into the tree before their blocks come, parents first.
+    pub(crate) fn insert_headers(&mut self, headers: &[Header]) {
+        for header in headers {
+            let parent = self.engine.chain().tree().context(&header.prev).unwrap();
+            let context = parent.child(&self.spec, header, self.now.seconds()).unwrap();
+            self.engine.chain.insert_headers(&[(*header, context)]).unwrap();
         }
     }
 

@@ -88,7 +88,7 @@ fn the_work_of_every_chain_stands_in_its_headers_row() {
     let first = ahead.mine_many(5);
     let headers: Vec<_> = first.iter().map(|block| block.header).collect();
     kit.now = ahead.now;
-    kit.handle(Event::Headers(Source::Local, headers));
+    kit.insert_headers(&headers);
     for block in first.into_iter().chain(other.mine_many(2)) {
         kit.take(block).unwrap();
     }
@@ -131,7 +131,7 @@ fn a_header_whose_body_was_wrong_is_on_disk_for_its_children() {
     let Transaction::Coinbase(coinbase) = &mut wrong.transactions[0] else { panic!() };
     coinbase.extra.push(7);
     kit.take(wrong).unwrap_err();
-    kit.handle(Event::Headers(Source::Local, vec![blocks[1].header]));
+    kit.insert_headers(&[blocks[1].header]);
     kit.restart();
     assert_eq!(kit.engine.chain_info().best_header, 2);
     for block in blocks {

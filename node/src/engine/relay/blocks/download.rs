@@ -18,20 +18,20 @@ use crate::{
 /// Blocks from the lowest missing one up that may be fetched or wait for it.
 pub(in crate::engine::relay) const WINDOW: Height = 1_024;
 
-/// Questions for blocks that may be open with one peer.
+/// Requests for blocks that may be open with one peer.
 pub(in crate::engine::relay) const PER_PEER: usize = 4;
 
-/// Bytes that an answer should have, as far as can be told beforehand.
+/// Bytes that a response should have, as far as can be estimated.
 const ANSWER: usize = 512 << 10;
 
-/// Bytes that may be on their way, as far as can be told beforehand.
+/// Bytes that may be in flight, as far as can be estimated.
 const FLYING: usize = 32 << 20;
 
 /// Milliseconds that the lowest missing block may take, at first and at most.
 const STALL: u64 = 2_000;
 const LONGEST_STALL: u64 = 64_000;
 
-/// Blocks that came in the meantime, from which on the peer that holds up the others is dropped.
+/// Blocks that came in the meantime, from which on a stalling peer is disconnected.
 const HELD_UP: usize = 16;
 
 /// Milliseconds in which a peer that failed is not asked for blocks.
@@ -50,7 +50,7 @@ pub(super) type Key = (Height, BlockHash);
 struct Source {
     /// Requests that are open.
     asked: usize,
-    /// Requests that came to nothing since it last delivered a block.
+    /// Requests that failed since it last delivered a block.
     failed: u32,
     /// It is not asked before this time.
     after: Time,
@@ -110,7 +110,7 @@ impl Download {
         self.sources.remove(&id);
     }
 
-    /// Notes that a peer is asked for a block by other ways; returns `false` if one is asked for it already.
+    /// Notes that a peer is asked for parts of a block; returns `false` if the block is in flight already.
     pub(super) fn reserve(&mut self, key: Key, peer: PeerId) -> bool {
         let new = !self.flying.contains_key(&key);
         if new {
@@ -120,14 +120,14 @@ impl Download {
         new
     }
 
-    /// A block is on its way from another peer than before.
+    /// A block is in flight from another peer than before.
     pub(super) fn hand_over(&mut self, key: Key, from: PeerId, to: PeerId) {
         if let Some(peer) = self.flying.get_mut(&key).filter(|peer| **peer == from) {
             *peer = to;
         }
     }
 
-    /// A block no longer is on its way from this peer; returns whether it was.
+    /// A block is no longer in flight from this peer; returns whether it was.
     fn land(&mut self, key: &Key, peer: PeerId) -> bool {
         let flew = self.flying.get(key) == Some(&peer);
         if flew {
@@ -136,7 +136,7 @@ impl Download {
         flew
     }
 
-    /// A block is here, whoever sent it and whoever else was asked for it.
+    /// A block is here, whichever peer sent it or was asked for it.
     pub(super) fn arrived(&mut self, key: &Key) {
         self.flying.remove(key);
         self.free.remove(key);
@@ -267,7 +267,7 @@ impl Download {
         })
     }
 
-    /// Keeps an eye on the lowest block in flight.
+    /// Notes which block in flight is the lowest, and since when.
     fn note_head(&mut self, now: Time) {
         let head = self.flying.first_key_value().map(|(key, _)| *key);
         if head != self.head.map(|(key, _)| key) {
@@ -337,7 +337,7 @@ impl Download {
         }
     }
 
-    /// Blocks are no longer on their way from a peer: another may be asked for those that are missing.
+    /// Blocks are no longer in flight from a peer: another may be asked for those that are missing.
     pub(super) fn release(&mut self, id: PeerId, hashes: &[BlockHash], chain: &Chain) {
         for hash in hashes {
             let Some(info) = chain.tree().get(hash) else { continue };
@@ -356,7 +356,7 @@ impl Download {
         }
     }
 
-    /// Asks another peer for the lowest block in flight if it is overdue; returns the peer that holds up a window, which is to be
+    /// Asks another peer for the lowest block in flight if it is overdue; returns a peer that stalls the window, which is to be
     /// disconnected.
     pub(super) fn tick(&mut self, peers: &Peers, chain: &Chain, out: &mut Outbox) -> Option<PeerId> {
         let (head, since) = self.head?;

@@ -1,7 +1,7 @@
 //! Compact forms of blocks that are not whole here yet: what each peer sent, until the block shows which form is its own.
 //!
 //! A block has exactly one compact form, and a node forwards a form only when it has the whole block and the form is that
-//! one. So a peer that sends any other form made it up, and nobody else is to blame.
+//! one. So a peer that sends any other form made it up, and no other peer is to blame.
 
 use chain_core::hash::{BlockHash, sha256};
 use std::collections::{BTreeMap, VecDeque};

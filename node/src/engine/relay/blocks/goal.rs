@@ -1,21 +1,20 @@
 //! Where blocks are fetched to: the best header, unless blocks on the way to it are withheld.
 //!
-//! Work proves that somebody made a block, not that anybody can have it. A branch of which a block does not come is left
-//! aside for a while, and the best tip that a peer says to stand on is aimed at instead: peers stand only on blocks that
-//! they have.
+//! Work proves that a block was made, not that it is available. A branch of which a block is withheld is avoided for a while,
+//! and the best tip that a peer claims is downloaded instead: peers claim only blocks that they have.
 
 use chain_core::{hash::BlockHash, headers::Status};
 use std::collections::VecDeque;
 
 use crate::engine::{Chain, Time, relay::peers::Peers};
 
-/// Milliseconds that the lowest missing block may take altogether, whoever is asked.
+/// Milliseconds that the lowest missing block may take altogether, whichever peers are asked.
 const WITHHELD: u64 = 20_000;
 
 /// Milliseconds after which peers that are not known to have it are asked whether they do.
 const LATE: u64 = 2_000;
 
-/// Milliseconds in which its branch is left aside then, while there is a better one than ours beside it.
+/// Milliseconds in which its branch is avoided then, while there is another that is better than ours.
 const ASIDE: u64 = 60_000;
 
 /// Blocks that are remembered as withheld.
@@ -26,7 +25,7 @@ const MOST: usize = 16;
 pub(super) struct Withheld {
     /// The lowest missing block of the branch that is fetched, and since when it is that.
     missing: Option<(BlockHash, Time)>,
-    /// Those whose branches are left aside, and until when.
+    /// Those whose branches are avoided, and until when.
     aside: VecDeque<(BlockHash, Time)>,
 }
 
@@ -66,7 +65,7 @@ impl Withheld {
         self.aside.iter().any(|(block, until)| *until > now && chain.tree().is_ancestor(block, hash))
     }
 
-    /// Keeps an eye on the lowest missing block on the way to the goal.
+    /// Notes the lowest missing block on the way to the goal, and when it is withheld.
     pub(super) fn note_missing(&mut self, lowest: Option<BlockHash>, now: Time) {
         match (lowest, self.missing) {
             (Some(block), Some((before, since))) if block == before => {

@@ -70,7 +70,7 @@ impl Gossip {
         self.held.retain(|held| held.peer != peer);
     }
 
-    /// Notes that a block is forwarded or published; answers whether it is the first time.
+    /// Notes that a block is forwarded or published; returns whether it is the first time.
     pub(super) fn pass_on(&mut self, hash: BlockHash) -> bool {
         if self.passed_on.contains(&hash) {
             return false;
@@ -116,7 +116,7 @@ pub(super) enum Seen {
     New(HeaderContext),
 }
 
-/// Judges the header of a compact block; from cheap to dear.
+/// Judges the header of a compact block; from cheap to expensive.
 pub(super) fn look_at(hash: BlockHash, header: &Header, headers: &Headers, chain: &Chain, now: Time) -> Seen {
     let tree = chain.tree();
     if let Some(info) = tree.get(&hash) {
@@ -128,7 +128,7 @@ pub(super) fn look_at(hash: BlockHash, header: &Header, headers: &Headers, chain
         };
     }
     let Some(parent) = tree.get(&header.prev) else {
-        // Its own claim of work is all that can be checked, and must be worth something.
+        // Only its own proof of work can be checked.
         let limit = pow::target(chain.spec().pow_limit_bits);
         return match limit.and_then(|limit| pow::check_pow(&hash, header.bits, limit)) {
             Ok(_) => Seen::Orphan,
@@ -144,7 +144,7 @@ pub(super) fn look_at(hash: BlockHash, header: &Header, headers: &Headers, chain
             return Seen::Orphan;
         }
     };
-    // Forwarded before its parent was executed, perhaps: nobody is to blame.
+    // Forwarded before its parent was executed, perhaps: no peer is to blame.
     if parent.status == Status::Invalid || context.work < headers.least_work(chain) {
         return Seen::Stale;
     }

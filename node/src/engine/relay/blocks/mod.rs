@@ -1,6 +1,6 @@
 //! Blocks between peers: gossip and compact forms of new ones, download of those that are missing.
 //!
-//! Only what is whole is forwarded: a form is judged once the whole block is here, whoever it came from (see [`forms`]).
+//! Only what is whole is forwarded: a form is judged once the whole block is here, from whichever peer (see [`forms`]).
 
 mod compact;
 mod download;
@@ -135,7 +135,7 @@ impl Blocks {
     }
 
     /// Takes the form of a block whose header is in the tree and whose body is not here. The verdict waits until the block is
-    /// whole, whoever it comes from: see [`Forms`].
+    /// whole, from whichever peer: see [`Forms`].
     fn take_form(
         &mut self,
         peer: PeerId,
@@ -214,7 +214,7 @@ impl Blocks {
         chain.keep_ready(stored);
     }
 
-    /// A block's own form is forwarded, who sent false ones pays.
+    /// A block's own form is forwarded; peers that sent false ones are penalized.
     fn settle_forms(&mut self, hash: &BlockHash, block: &Block, out: &mut Outbox) {
         let settled = self.forms.settle(hash, compact(block).as_ref().map(digest));
         if !settled.honest.is_empty() {
@@ -354,8 +354,8 @@ impl Blocks {
         best > chain.store().tip().height.saturating_add(BEHIND) && (came || self.keepers.are_missing())
     }
 
-    /// Time passed: messages whose block does not become whole are dropped, and late blocks asked of others. Returns the peer that
-    /// holds up the download, which is to be disconnected.
+    /// Time passed: messages whose block does not become whole are dropped, and late blocks asked of others. Returns a stalling
+    /// peer, which is to be disconnected.
     pub(super) fn tick(&mut self, peers: &Peers, chain: &Chain, out: &mut Outbox) -> Option<PeerId> {
         for (peer, id) in self.forms.overdue(out.steady()) {
             out.judge(peer, id, Verdict::Ignore);

@@ -15,7 +15,7 @@ use crate::{
 /// Milliseconds after which a block is asked for again, of another peer if there is one.
 const AGAIN: u64 = 10_000;
 
-/// Milliseconds for which an answer may come late: that a peer lacks a block that is stored again says nothing about it.
+/// Milliseconds for which a response may come late: that a peer lacks a block that is stored again says nothing about it.
 const LATE: u64 = 120_000;
 
 /// When each block was last asked for, and how often it was: those that the store remembers, and those that were stored lately.
@@ -23,7 +23,7 @@ const LATE: u64 = 120_000;
 pub(super) struct Repair(BTreeMap<BlockRef, (Time, usize)>);
 
 impl Repair {
-    /// Whether a question is for such a block.
+    /// Whether a request is for such a block.
     pub(super) fn is_of(&self, asked: &[BlockHash]) -> bool {
         matches!(asked, [hash] if self.0.keys().any(|at| at.hash == *hash))
     }

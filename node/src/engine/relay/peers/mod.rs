@@ -176,7 +176,7 @@ impl Peers {
         out.tell(PeerAction::Request(id, number, request));
     }
 
-    /// A response came; returns the request. One that nobody waits for any more is dropped.
+    /// A response came; returns the request. A late one is dropped.
     pub(super) fn answered(&mut self, id: PeerId, number: RequestId) -> Option<Question> {
         let question = self.requests.close(id, number)?;
         if let Some(peer) = self.connected.get_mut(&id) {
@@ -243,7 +243,7 @@ impl Peers {
         // A peer that we dialled knows our status, though its own may still be on its way.
         let introduced = peer.claim.is_some() || peer.side != Side::Inbound || matches!(request, Request::Status(_));
         if !introduced {
-            out.penalize(id, Offence::OutOfTurn("a question"));
+            out.penalize(id, Offence::OutOfTurn("a request"));
         }
         introduced
     }
@@ -344,7 +344,7 @@ impl Peers {
         !met && due
     }
 
-    /// A peer asks. What it costs is charged afterwards. A peer that owes something waits for the response until its budget has
+    /// A peer sends a request. What it costs is charged afterwards. A peer that owes something waits for the response until its budget has
     /// recovered, and so asks as fast as it is served, which is no offence. Returns the request if it is to be served now.
     pub(super) fn admit(
         &mut self,
@@ -366,7 +366,7 @@ impl Peers {
             peer.waiting.push_back((out.steady(), inbound, request));
         } else {
             turn_away(id, inbound, &request, out);
-            out.penalize(id, Offence::TooMany("questions"));
+            out.penalize(id, Offence::TooMany("requests"));
         }
         None
     }
@@ -442,7 +442,7 @@ impl Peer {
     }
 }
 
-/// Answers a request without a look at it. Names that are not read are lost to us alone.
+/// Refuses a request without reading it. Only this node loses by names that it does not read.
 fn turn_away(id: PeerId, inbound: InboundId, request: &Request, out: &mut Outbox) {
     let announces = matches!(request, Request::Announce(_));
     out.respond(id, inbound, if announces { Response::Ack } else { Response::Unknown });

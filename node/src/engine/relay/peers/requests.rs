@@ -1,4 +1,4 @@
-//! Our questions that have no answer yet.
+//! Our open requests and their deadlines.
 
 use chain_core::hash::{BlockHash, TxId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +35,7 @@ impl Question {
         }
     }
 
-    /// Milliseconds until the answer is overdue.
+    /// Milliseconds until the response is overdue.
     fn patience(&self) -> u64 {
         match self {
             Self::BlockTransactions(_) => 3_000,
@@ -46,7 +46,7 @@ impl Question {
     }
 }
 
-/// A question that has no answer yet.
+/// An open request.
 #[derive(Clone, Debug)]
 struct Asked {
     peer: PeerId,
@@ -54,7 +54,7 @@ struct Asked {
     deadline: Time,
 }
 
-/// All of them. What may be open with one peer at a time is bounded by whoever asks.
+/// All of them. What may be open with one peer at a time is bounded by the part that asks.
 #[derive(Debug, Default)]
 pub(super) struct Requests {
     last: u64,
@@ -63,7 +63,7 @@ pub(super) struct Requests {
 }
 
 impl Requests {
-    /// Notes a question; answers with its number.
+    /// Notes a request; returns its number.
     pub(super) fn ask(&mut self, peer: PeerId, question: Question, now: Time) -> RequestId {
         self.last += 1;
         let id = RequestId(self.last);
@@ -73,7 +73,7 @@ impl Requests {
         id
     }
 
-    /// The question of a number, if this peer was asked it and it is open; it no longer is.
+    /// Closes the request of a number, if it is open with this peer.
     pub(super) fn close(&mut self, peer: PeerId, id: RequestId) -> Option<Question> {
         if self.open.get(&id)?.peer != peer {
             return None;
@@ -83,25 +83,25 @@ impl Requests {
         Some(asked.question)
     }
 
-    /// Closes and answers with all that a peer was asked.
+    /// Closes all requests to a peer.
     pub(super) fn close_all(&mut self, peer: PeerId) -> Vec<Question> {
         let ids: Vec<RequestId> = self.open.iter().filter(|(_, asked)| asked.peer == peer).map(|(id, _)| *id).collect();
         ids.into_iter().filter_map(|id| self.close(peer, id)).collect()
     }
 
-    /// Closes and answers with a question whose answer is overdue.
+    /// Closes a request whose response is overdue.
     pub(super) fn overdue(&mut self, now: Time) -> Option<(PeerId, Question)> {
         let (_, id) = *self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         let peer = self.open.get(&id)?.peer;
         Some((peer, self.close(peer, id)?))
     }
 
-    /// When the next answer is overdue.
+    /// When the next response is overdue.
     pub(super) fn deadline(&self) -> Option<Time> {
         self.deadlines.first().map(|(deadline, _)| *deadline)
     }
 
-    /// Open questions.
+    /// Open requests.
     pub(super) fn len(&self) -> usize {
         self.open.len()
     }

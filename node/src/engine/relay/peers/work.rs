@@ -1,7 +1,7 @@
 //! What peers make the engine do, counted rather than timed, so that a simulation repeats it; and what each may cost.
 //!
-//! A unit stands for about ten microseconds of the engine's thread. A question is paid for after it was answered, by what it
-//! touched: an attacker looks for cheap bytes that buy dear work, and a price for each kind of question always misses some.
+//! A unit stands for about ten microseconds of the engine's thread. A request is charged after it was served, by what it
+//! touched: an attacker looks for cheap bytes that cause expensive work, and a price for each kind of request always misses some.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::engine::{Payer, Time};
 /// Milliseconds between two times at which the pool is told to one peer, and to all peers of one owner.
 pub(crate) const POOL_AGAIN: u64 = 60_000;
 
-/// Units that one who pays may have saved up, and gets each second: a hundred of them together can take the whole thread.
+/// Units that one payer may have saved up, and gets each second: a hundred of them together can take the whole thread.
 const BUDGET: i64 = 5_000;
 const BUDGET_PER_SECOND: u64 = 1_000;
 
@@ -21,7 +21,7 @@ const LEFT: usize = 1_024;
 /// What was done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PeerWork {
-    /// Questions and messages taken in, weighed by kind.
+    /// Requests and messages received, weighed by kind.
     pub base: u64,
     /// Transactions of the pool that were hashed or looked up.
     pub leaves: u64,
@@ -31,17 +31,17 @@ pub struct PeerWork {
     pub copied: u64,
     /// Rows that were read from the database.
     pub rows: u64,
-    /// Questions that this node asked the peer.
+    /// Requests that this node sent to the peer.
     pub asked: u64,
 }
 
 impl PeerWork {
-    /// What it costs; questions of our own cost a peer nothing.
+    /// What it costs; requests of our own cost a peer nothing.
     pub fn units(&self) -> u64 {
         self.base + self.leaves / 128 + self.decoded / 2_048 + self.copied / 16_384 + self.rows.div_ceil(4)
     }
 
-    /// The most that one peer may cost in so many seconds. The last question may touch more than was left to pay for it: at most
+    /// The most that one peer may cost in so many seconds. The last request may touch more than was left to pay for it: at most
     /// a walk over a pool of a million, or the largest block.
     pub fn most_units(seconds: u64) -> u64 {
         BUDGET.unsigned_abs() + seconds * BUDGET_PER_SECOND + 10_000
@@ -58,7 +58,7 @@ impl PeerWork {
     }
 }
 
-/// The budget of one who pays.
+/// The budget of one payer.
 #[derive(Debug)]
 struct Account {
     left: i64,
@@ -93,8 +93,8 @@ impl Account {
     }
 }
 
-/// The budgets of all who pay. One that connects again finds its own as it left it: a new connection would buy what a question
-/// of the old one was refused.
+/// The budgets of all payers. One that connects again finds its own as it left it: else a new connection would get what the old
+/// one was refused.
 #[derive(Debug, Default)]
 pub(super) struct Accounts(BTreeMap<Payer, Account>);
 

@@ -138,7 +138,7 @@ fn questions_before_the_handshake_are_out_of_turn() {
     let mut net = Net::new(vec![Kit::new()]);
     net.inject(0, HOSTILE, connected(Side::Inbound, HOSTILE));
     assert_eq!(ask(&mut net, Request::Pool { salt: 1 }), Response::Unknown);
-    assert_eq!(net.offences_of(0, HOSTILE), [Offence::OutOfTurn("a question")]);
+    assert_eq!(net.offences_of(0, HOSTILE), [Offence::OutOfTurn("a request")]);
     net.run(11_000);
     assert!(disconnected(&net), "no handshake");
 }
@@ -176,7 +176,7 @@ fn the_pool_is_told_once() {
     let mut net = one_node(1);
     assert_eq!(ask(&mut net, Request::Pool { salt: 1 }), Response::ShortIds(Vec::new()));
     assert_eq!(ask(&mut net, Request::Pool { salt: 2 }), Response::Unknown);
-    assert_eq!(net.offences_of(0, HOSTILE), [Offence::Doubled("a question for the pool")]);
+    assert_eq!(net.offences_of(0, HOSTILE), [Offence::Doubled("a request for the pool")]);
 }
 
 #[test]

@@ -16,24 +16,24 @@ use crate::{
     wire::{ANNOUNCED, Request},
 };
 
-/// Names that wait for the slowest peer; it never hears of older ones.
+/// Names that wait for the slowest peer; older ones are never announced to it.
 pub(in crate::engine::relay) const LOG: usize = 32_768;
 
 /// Milliseconds that a name waits for others, and as many more at random.
 const GATHER: u64 = 60;
 
-/// What one peer was told.
+/// What was announced to one peer.
 #[derive(Debug)]
 struct Told {
     /// Its place in the log.
     next: u64,
-    /// When it is told of more.
+    /// When more is announced to it.
     at: Option<Time>,
-    /// Whether it was told and did not acknowledge yet.
+    /// Whether an acknowledgement is due.
     waits: bool,
 }
 
-/// What peers are still to be told, in one list for all: each peer has its own place in it.
+/// What is still to be announced, in one list for all: each peer has its own place in it.
 #[derive(Debug, Default)]
 pub(in crate::engine::relay) struct Announcer {
     names: VecDeque<TxId>,
@@ -43,7 +43,7 @@ pub(in crate::engine::relay) struct Announcer {
 }
 
 impl Announcer {
-    /// A peer is told of what comes from now on.
+    /// What comes from now on is announced to a peer.
     pub(super) fn connect(&mut self, id: PeerId) {
         self.told.insert(id, Told { next: self.end(), at: None, waits: false });
     }
@@ -52,7 +52,7 @@ impl Announcer {
         self.told.remove(&id);
     }
 
-    /// A transaction came into the pool. Without peers nobody is told of it.
+    /// A transaction came into the pool. Without peers it is not announced.
     pub(in crate::engine::relay) fn add(&mut self, txid: TxId) {
         if self.told.is_empty() {
             return;
@@ -79,7 +79,7 @@ impl Announcer {
         self.told.values().filter(|told| !told.waits).filter_map(|told| told.at).min()
     }
 
-    /// Tells peers whose time has come of what is new to them.
+    /// Announces to peers whose time has come what is new to them.
     pub(super) fn announce(
         &mut self,
         known: &mut Names,

@@ -17,7 +17,7 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Remembers a name; answers whether it is new.
+    /// Remembers a name; returns whether it is new.
     pub(super) fn insert(&mut self, txid: &TxId) -> bool {
         let word = word(txid);
         if self.old.contains(&word) || !self.young.insert(word) {
@@ -65,7 +65,7 @@ impl Names {
         self.0.get_mut(&id).is_some_and(|known| known.insert(txid))
     }
 
-    /// Forgets that anybody has a transaction.
+    /// Forgets which peers have a transaction.
     pub(in crate::engine::relay) fn remove(&mut self, txid: &TxId) {
         self.0.values_mut().for_each(|known| known.remove(txid));
     }

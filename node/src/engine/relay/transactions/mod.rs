@@ -102,7 +102,7 @@ impl Transactions {
         self.announcer.wake_at().into_iter().chain(self.wants.wake_at()).min()
     }
 
-    /// After each event: requests, announces and compares whatever is of use now. Pools are compared once the chain is
+    /// After each event: requests, announces and compares. Pools are compared once the chain is
     /// `synced`.
     pub(super) fn act(&mut self, synced: bool, cx: &mut Context) {
         let Self { random, known, announcer, wants, recent, reconciler, .. } = self;

@@ -47,7 +47,7 @@ impl Recent {
     }
 }
 
-/// Whether no other witnesses and no other transaction change the answer before the next block.
+/// Whether no other witnesses and no other transaction change the refusal before the next block.
 fn is_final(transaction: &Transaction, error: &SubmitError) -> bool {
     let SubmitError::Mempool(error) = error else { return false };
     match error {
@@ -63,7 +63,7 @@ fn is_final(transaction: &Transaction, error: &SubmitError) -> bool {
 }
 
 /// Whether no other transaction of this name is smaller. A coin transaction's name does not commit to its witnesses, and its
-/// gas counts them: somebody who makes those of a policy longer must not keep the right copy out.
+/// gas counts them: an attacker who makes those of a policy longer must not keep the right copy out.
 fn is_least(transaction: &Transaction) -> bool {
     match transaction {
         Transaction::Coin(tx) => tx.witnesses.iter().all(|witness| matches!(witness, Witness::Key(_))),

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Milliseconds that a comparison may take. Only one runs at a time, and a peer that names what it does not have could hold
-/// it for good.
+/// it forever.
 const LONGEST: u64 = 60_000;
 
 /// Pools that were told and whose transactions may be asked for by short ids: some 4 MB each.
@@ -128,7 +128,7 @@ impl Reconciler {
             return Response::Unknown;
         };
         if compared.served.is_some_and(|at| now.since(at) < POOL_AGAIN) {
-            out.penalize(id, Offence::Doubled("a question for the pool"));
+            out.penalize(id, Offence::Doubled("a request for the pool"));
             return Response::Unknown;
         }
         // Nodes that share a host do not know of each other, nor of all others that compare now: no offence.

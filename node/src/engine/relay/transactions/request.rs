@@ -1,7 +1,7 @@
 //! Transactions that peers named: asked of one, and of the next if that one does not deliver.
 //!
 //! An attacker wants to keep a transaction from a node: it names it early and often, and never delivers. So a peer is
-//! asked for a transaction once, however often it names it or its children; everybody that named it is remembered; and who is
+//! asked for a transaction once, however often it names it or its children; all that named it are remembered; and who is
 //! asked next is drawn by lot, peers that this node dialled first, since an attacker chooses only the others. (The rules are
 //! those of Bitcoin Core's `txrequest`.)
 
@@ -125,7 +125,7 @@ impl Wants {
         self.named.entry(txid).or_default().push((id, turn));
     }
 
-    /// Asks for what is wanted and not known: first peers that this node chose, in no order that anybody else knows.
+    /// Asks for what is wanted and not known: first peers that this node chose, in random order.
     pub(super) fn request(
         &mut self,
         is_known: impl Fn(&TxId) -> bool,
@@ -190,7 +190,7 @@ impl Wants {
         }
     }
 
-    /// A peer did not deliver a transaction that is good: all others that named it may be asked. Once nobody is left, it is
+    /// A peer did not deliver a transaction that is good: all others that named it may be asked. Once no peer is left, it is
     /// forgotten.
     pub(super) fn ask_another(&mut self, txid: &TxId, failed: PeerId) {
         if let Some(turn) = self.turn(txid, failed) {
