@@ -14,7 +14,7 @@ use chain_core::{
 use super::Strategy;
 use crate::{chain::Chain, random::Random, world::Context};
 
-/// Claims to have the best chain by far, answers with headers that cost next to nothing, and gossips blocks on parents
+/// Claims to have the best chain by far, answers with headers that cost next to nothing or with none, and gossips blocks on parents
 /// that nobody knows.
 pub(super) struct HeaderFlood;
 
@@ -52,6 +52,11 @@ impl Strategy for HeaderFlood {
             }
             PeerEvent::Request(id, Request::Headers { .. }) => {
                 let (chain, now) = (context.chain(), context.clock().seconds());
+                // None at all, although it claims to have more: the question was for nothing.
+                if context.random().chance(0.3) {
+                    context.respond(peer, id, Response::Headers(Vec::new()));
+                    return None;
+                }
                 let headers = cheap_headers(&chain, now, context.random());
                 context.log(|| format!("answers with {} cheap headers", headers.len()));
                 context.respond(peer, id, Response::Headers(headers));

@@ -76,7 +76,7 @@ pub(super) fn compact(block: &Block) -> CompactBlock {
 
 /// Breaks a rule, and says which.
 fn forge(chain: &Chain, block: &mut Block, random: &mut Random) -> &'static str {
-    let what = random.below(10);
+    let what = random.below(11);
     if let Some(Transaction::Coinbase(coinbase)) = block.transactions.first_mut() {
         match what {
             0 => coinbase.state_root = B256::from(random.bytes()),
@@ -90,6 +90,8 @@ fn forge(chain: &Chain, block: &mut Block, random: &mut Random) -> &'static str 
         4 => block.transactions.push(fancied(random)),
         5 => block.header.time = block.header.time.saturating_sub(5_000),
         6 => block.header.time = block.header.time.saturating_add(5_000),
+        // So far ahead that no node keeps it until its time comes.
+        10 => block.header.time = u32::MAX - 100,
         7 => block.header.bits = chain.spec.pow_limit_bits,
         _ => {}
     }
@@ -102,8 +104,19 @@ fn forge(chain: &Chain, block: &mut Block, random: &mut Random) -> &'static str 
         9 => chain.unsolve(block),
         _ => {}
     }
-    ["state root", "greed", "height", "repetition", "no coin", "past", "future", "bits", "merkle root", "no work"]
-        [what as usize]
+    [
+        "state root",
+        "greed",
+        "height",
+        "repetition",
+        "no coin",
+        "past",
+        "future",
+        "bits",
+        "merkle root",
+        "no work",
+        "far future",
+    ][what as usize]
 }
 
 /// Spends a coin that does not exist.

@@ -4,7 +4,7 @@
 use cairn_node::{
     engine::{InboundId, PeerEvent, PeerId},
     store::BlockRef,
-    wire::{Request, Response},
+    wire::{Request, Response, ShortId},
 };
 use chain_core::{
     Address, Bytes, U256,
@@ -33,8 +33,10 @@ const GWEI: u64 = 1_000_000_000;
 
 /// Orphans that a censor keeps to hand out.
 const ORPHANS: usize = 64;
+/// Transactions that it says to have in its pool and does not.
+const FALSE_IDS: usize = 2_000;
 
-/// Names every transaction that it hears of to everybody at once and never delivers it; and floods orphans of transactions that
+/// Names every transaction that it hears of to everybody at once and never delivers it, says to have thousands more, and floods orphans of transactions that
 /// do not exist. One that spends from a real transaction would get it banned for a wrong signature as soon as the parent comes.
 #[derive(Default)]
 pub(super) struct Censor {
@@ -80,6 +82,15 @@ impl Strategy for Censor {
             }
             PeerEvent::Request(id, Request::Transactions(names)) => {
                 self.answer(context, peer, id, &names);
+                None
+            }
+            // Names that it does not have, to be asked for them for as long as possible.
+            PeerEvent::Request(id, Request::Pool { .. }) if context.random().chance(0.5) => {
+                let random = context.random();
+                let false_ids =
+                    (0..FALSE_IDS).map(|_| random.bytes()).map(|bytes| ShortId(std::array::from_fn(|at| bytes[at])));
+                let false_ids = false_ids.collect();
+                context.respond(peer, id, Response::ShortIds(false_ids));
                 None
             }
             event => Some(event),
