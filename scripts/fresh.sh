@@ -49,6 +49,8 @@ prepare() {
   debootstrap --variant=minbase --include=make,ca-certificates "$system" "$root" "$(mirror)" >"$log.debootstrap" 2>&1 ||
     fail "debootstrap failed: $(tail -n 3 "$log.debootstrap")"
   cp /etc/resolv.conf "$root/etc/resolv.conf"
+  # As every installed system has it.
+  printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' >"$root/etc/hosts"
   # The machine's way to its mirror: proxies and such.
   if [ -d /etc/apt/apt.conf.d ]; then
     for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*; do

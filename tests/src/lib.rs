@@ -35,6 +35,14 @@ pub fn binary(name: &str) -> PathBuf {
     folder.unwrap_or_else(|| panic!("{name} is not built: run `make test`")).join(name)
 }
 
+/// How hints name a binary that is not in the PATH: its folder may have a blank.
+///
+/// # Panics
+/// If it was not built.
+pub fn typed(name: &str) -> String {
+    cairn_node::program::quoted(&binary(name).display().to_string())
+}
+
 /// Polls until `done` answers, at most `seconds`.
 ///
 /// # Panics

@@ -76,7 +76,8 @@ fn success(node: &Node, arguments: &[&str]) -> String {
 /// What every hint names behind the program, so that it works on this node's data.
 fn on_data(node: &Node, command: &str) -> String {
     let chain = node.folder.path().join("chain.toml");
-    format!("cairn-node {command} --chain {} --datadir {}`", chain.display(), node.datadir().display())
+    let program = cairn_tests::typed("cairn-node");
+    format!("`{program} {command} --chain {} --datadir {}`", chain.display(), node.datadir().display())
 }
 
 #[test]

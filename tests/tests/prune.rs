@@ -81,7 +81,7 @@ fn gets_its_blocks_again(pruned: &mut Node, archive: &Node, last: u64) {
     );
     let again = format!(
         "`{} reindex --force --chain {} --datadir {}`",
-        cairn_tests::binary("cairn-node").display(),
+        cairn_tests::typed("cairn-node"),
         pruned.chain_file().display(),
         pruned.datadir().display()
     );

@@ -121,6 +121,14 @@ pub enum WalletError {
         /// Why not.
         error: Box<NodeError>,
     },
+    /// The transaction was sent, but the user could not be told.
+    #[error("{txid} was sent, but the result cannot be written to standard output: {error}")]
+    NotShown {
+        /// The transaction.
+        txid: TxId,
+        /// What the system says.
+        error: std::io::Error,
+    },
     /// The user said no.
     #[error("cancelled: nothing was changed, signed or sent")]
     Cancelled,
@@ -189,6 +197,8 @@ pub enum Became {
     Refused,
     /// It was replaced or cancelled, and that is not mined yet.
     Replaced,
+    /// The node does not know it, and named another first block when it was sent.
+    Elsewhere,
 }
 
 impl fmt::Display for Became {
@@ -197,6 +207,9 @@ impl fmt::Display for Became {
             Self::Waiting => f.write_str("which no block holds yet"),
             Self::Mined(Some(height)) => write!(f, "which is in block {height}"),
             Self::Mined(None) => f.write_str("which is in a block"),
+            Self::Elsewhere => {
+                f.write_str("which was sent while the node named another block 1, and may still be mined")
+            }
             Self::Refused => f.write_str("which a node refused, but which may still be mined beside this"),
             Self::Replaced => {
                 f.write_str("and what replaced it is not in a block yet, so that it may still be mined beside this")
@@ -224,7 +237,7 @@ impl WalletError {
             Self::Keystore { .. } => (3, "file"),
             Self::Message(MessageError::Wrong(_)) => (8, "refused"),
             Self::Message(_) => (2, "usage"),
-            Self::Node(_) | Self::NotFollowed { .. } | Self::WhichWallet { .. } => (5, "node"),
+            Self::Node(_) | Self::WhichWallet { .. } => (5, "node"),
             Self::OtherChain { .. } | Self::PublicChain(_) => (6, "chain"),
             Self::Build(error) => build_code(error),
             Self::Request { error: RequestError::Network { .. } | RequestError::PublicChain(_), .. } => (6, "chain"),
@@ -235,7 +248,7 @@ impl WalletError {
             Self::Contract(_) => (2, "usage"),
             Self::Rejected(_) | Self::Failed { .. } | Self::MinedInVain(_) => (9, "rejected"),
             Self::Cancelled => (10, "cancelled"),
-            Self::Unclear { .. } => (11, "unclear"),
+            Self::Unclear { .. } | Self::NotFollowed { .. } | Self::NotShown { .. } => (11, "unclear"),
             Self::PaidAlready { .. } => (8, "refused"),
             Self::Io { .. } => (1, "system"),
             // What Rust ends a program with that panics.
@@ -250,7 +263,8 @@ impl WalletError {
             | Self::Unclear { txid, .. }
             | Self::PaidAlready { txid, .. }
             | Self::Failed { txid, .. }
-            | Self::NotFollowed { txid, .. } => Some(txid),
+            | Self::NotFollowed { txid, .. }
+            | Self::NotShown { txid, .. } => Some(txid),
             _ => None,
         }
     }
@@ -277,12 +291,17 @@ impl WalletError {
                  another"
                     .into()
             }
-            Self::Unclear { .. } => {
+            Self::Unclear { .. } | Self::NotFollowed { .. } | Self::NotShown { .. } => {
                 "do not pay again: run `cairn-wallet resend` once the node answers; it rebroadcasts this very transaction, so \
                  nothing is paid twice"
                     .into()
             }
             Self::PaidAlready { became: Became::Mined(_), .. } => return None,
+            Self::PaidAlready { became: Became::Elsewhere, .. } => {
+                "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain began anew (--dev), \
+                 `cairn-wallet resend --began-anew` forgets it"
+                    .into()
+            }
             Self::PaidAlready { .. } => {
                 "too slow? `cairn-wallet bump` raises its fee; did the node lose it? `cairn-wallet resend` rebroadcasts it"
                     .into()

@@ -260,9 +260,10 @@ pub fn load(node: &Node, wallet: &Wallet, first_block: Option<BlockHash>) -> Res
 }
 
 /// Sorts coins, those apart that this wallet has spent: whether the node still knows that or not, it may be mined elsewhere.
+/// What was sent while the node named another first block does not count: what spends the same coin can never be mined beside it.
 fn sorted(wallet: &Wallet, coins: Vec<OwnCoin>, first_block: Option<BlockHash>) -> Funds {
     let of = |sent: &Sent| sent.spends().into_iter().map(|outpoint| (outpoint, sent.txid)).collect::<Vec<_>>();
-    let spenders: HashMap<OutPoint, TxId> = wallet.live(first_block).flat_map(of).collect();
+    let spenders: HashMap<OutPoint, TxId> = wallet.live_on(first_block).flat_map(of).collect();
     let (mut lost, coins): (Vec<OwnCoin>, Vec<OwnCoin>) =
         coins.into_iter().partition(|coin| coin.spent_by.is_none() && spenders.contains_key(&coin.outpoint));
     for coin in &mut lost {

@@ -187,31 +187,71 @@ impl Bench {
         assert!(taken > 10 && tried > taken, "{command:?}: {taken} of {tried} were signed");
     }
 
-    /// Signs and broadcasts a file with every field changed in turn.
-    fn forge(&self, name: &str) {
-        let good: Value = serde_json::from_str(&text(&self.home.path(name))).unwrap();
+    /// Files with one field changed each, or with a flag that no field had: what they change, and the whole.
+    fn forged(&self, good: &Value) -> Vec<(String, Value)> {
         let mut paths = Vec::new();
-        places(&good, "", &mut paths);
+        places(good, "", &mut paths);
         let hints = [json!("m/4411982'/0'/1/0"), json!("m/44'/60'/0'/0/1"), json!(ACCOUNT), json!(self.friend)];
-        let (mut signed, mut taken) = (0, 0);
+        let mut forged = Vec::new();
         for (path, other) in paths
             .iter()
             .flat_map(|path| self.strange().into_iter().chain(hints.clone()).map(move |other| (path, other)))
         {
-            self.reset();
             let mut changed = good.clone();
             *changed.pointer_mut(path).unwrap() = other.clone();
+            forged.push((format!("{path} = {other}"), changed));
+        }
+        for path in paths.iter().filter(|path| path.starts_with("/transaction/coin/outputs/")) {
+            for (flag, value) in [("rest", json!(true)), ("change", hints[0].clone())] {
+                let mut changed = good.clone();
+                let Some(line) = changed.pointer_mut(path).unwrap().as_object_mut() else { continue };
+                line.insert(flag.into(), value);
+                forged.push((format!("{path} with {flag}"), changed));
+            }
+        }
+        forged
+    }
+
+    /// Signs and broadcasts a file with every field changed in turn, and bumps what the node took.
+    fn forge(&self, name: &str) {
+        let good: Value = serde_json::from_str(&text(&self.home.path(name))).unwrap();
+        let (mut signed, mut taken) = (0, 0);
+        for (place, changed) in self.forged(&good) {
+            self.reset();
             fs::write(self.home.path("bad"), changed.to_string()).unwrap();
-            let what = format!("{name}{path} = {other}");
+            let what = format!("{name}{place}");
             let said = self.home.run(&["sign", "bad", "--yes", "--json"]);
             assert!(said.code >= 0 && !said.err.contains("panicked"), "{what}: {}", said.err);
             if said.code == 0 {
                 signed += 1;
                 let said = self.home.run(&["broadcast", "bad", "--yes", "--json"]);
-                taken += usize::from(self.judge(&what, &said, Told::AsShown));
+                if self.judge(&what, &said, Told::AsShown) {
+                    taken += 1;
+                    self.bump(&what);
+                }
             }
         }
         assert!(taken > 2, "{name}: {signed} were signed, {taken} taken");
+    }
+
+    /// Raises the fee of what was sent last: others are paid the same by it.
+    fn bump(&self, what: &str) {
+        let wallet = Wallet::read(&self.home.file()).unwrap();
+        let own = OwnKeys::new(&wallet).table().unwrap();
+        let paid = |sent: &Transaction| match sent {
+            Transaction::Coin(tx) => {
+                let others = tx.outputs.iter().filter(|output| own.owner(&output.lock) == Owner::Foreign);
+                others.map(|output| (output.lock, U256::from(output.amount.0))).collect::<Vec<_>>()
+            }
+            Transaction::Account(tx) => vec![(Lock::Account(tx.fields().to.unwrap()), tx.fields().value)],
+            Transaction::Coinbase(_) => panic!("{what}: a coinbase"),
+        };
+        let bumped = self.home.run(&["bump", &last(&self.node), "--fee-rate", "20", "--yes", "--json"]);
+        assert!(bumped.code >= 0 && !bumped.err.contains("panicked"), "{what}: {}", bumped.err);
+        let sent = self.node.state().sent.clone();
+        if let [.., first, second] = &sent[self.before.1.len()..] {
+            assert_eq!(paid(first), paid(second), "{what}: bumped");
+        }
     }
 }
 

@@ -240,3 +240,43 @@ fn policies_that_make_no_sense_are_refused() {
     assert!(string(&mixed, "policy").starts_with("or(key("));
     assert_eq!(home.json(&["policy", "list"]).as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_file_that_pays_what_was_paid_already_is_sent_only_if_that_is_meant() {
+    let node = MockNode::start();
+    let owner = Home::with(&node, WORDS);
+    let watcher = Home::empty(&node.url);
+    fs::write(watcher.path("public.json"), owner.run(&["public-keys", "--json"]).out).unwrap();
+    watcher.json(&["watch", "public.json"]);
+    for _ in 0..3 {
+        node.state().pay(&owner.address(), 500_000_000);
+    }
+    node.state().balance_wei = "9000000000000000000".into();
+    node.state().mined = false;
+    let payment = format!("{}=1", Home::numbered(&node, 2).address());
+    let to = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+    for order in [&["send", &payment][..], &["transfer", to, "1"]] {
+        let signed = |file: &str| {
+            let built = watcher.run(&[&["build", "--force", "--out", file], order, &["--json", "--yes"]].concat());
+            assert_eq!(built.code, 0, "{}", built.err);
+            copy(&watcher, file, &owner);
+            owner.json(&["sign", file]);
+            copy(&owner, file, &watcher);
+            built.err
+        };
+        assert!(!signed("one.json").contains("the same was paid"));
+        node.state().lose_answers = true;
+        assert_eq!(watcher.run(&["broadcast", "one.json", "--yes"]).code, 11);
+        node.state().lose_answers = false;
+        let warned = signed("two.json");
+        assert!(warned.contains("the same was paid") && warned.contains("refuses this without --again"), "{warned}");
+        watcher
+            .run(&["broadcast", "two.json", "--yes"])
+            .fails(8, "which no block holds yet: to pay once more, add --again");
+        watcher.run(&["broadcast", "two.json", "--dry-run"]).fails(8, "add --again");
+        // The very same transaction pays nothing twice.
+        assert!(watcher.run(&["broadcast", "one.json", "--yes"]).out.starts_with("Already known: "));
+        watcher.json(&["broadcast", "two.json", "--again"]);
+    }
+    assert_eq!(node.state().sent.len(), 4);
+}

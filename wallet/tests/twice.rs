@@ -152,3 +152,103 @@ fn what_spends_a_replaced_payment_is_named_though_the_node_hides_it() {
     node.state().mined = true;
     home.json(&elsewhere);
 }
+
+/// What the node has for mined, in place of all that was sent to it.
+fn mine_only(node: &MockNode, home: &Home, txid: &str) {
+    let wallet = cairn_wallet::file::Wallet::read(&home.file()).unwrap();
+    let sent = wallet.sent.iter().find(|sent| sent.txid.to_string() == txid).unwrap();
+    let mut state = node.state();
+    state.sent = vec![sent.transaction().unwrap()];
+    state.coins.retain(|coin| coin.height.is_some());
+    state.mined = true;
+    state.nonce = 1;
+}
+
+#[test]
+fn what_a_block_took_before_its_replacement_is_not_paid_again() {
+    for (order, replace) in [("send", "cancel"), ("send", "bump"), ("transfer", "cancel"), ("transfer", "bump")] {
+        let (node, home, friend) = rich();
+        let payment = [order, if order == "send" { &friend } else { TO }, "1"];
+        let paid = home.json(&payment);
+        let replacement = home.json(&[replace, txid(&paid), "--fee-rate", "20"]);
+        mine_only(&node, &home, txid(&paid));
+        assert!(refused(&home, &payment).contains(", which is in block "));
+        // What is advised then says that it was paid, and does not make it payable in silence.
+        refuse(&node, "missing");
+        let report = home.json(&["resend"]);
+        assert_eq!(report["refused"][0]["txid"], replacement["txid"]);
+        assert_eq!(report["refused"][0]["insteadOf"], json!([{ "txid": paid["txid"], "height": 121 }]));
+        node.state().refuse = None;
+        assert!(refused(&home, &payment).contains(", which is in block "), "{order} {replace}");
+        home.json(&[&payment[..], &["--again"]].concat());
+    }
+}
+
+#[test]
+fn resend_says_that_what_was_to_be_replaced_was_paid() {
+    let (node, home, friend) = rich();
+    let paid = home.json(&["send", &friend, "1"]);
+    home.json(&["cancel", txid(&paid)]);
+    mine_only(&node, &home, txid(&paid));
+    refuse(&node, "missing");
+    let said = home.run(&["resend"]).out;
+    let expected = format!("{}, which it was to replace, is in block 121: it was paid", txid(&paid));
+    assert!(said.contains(&expected), "{said}");
+}
+
+#[test]
+fn a_bump_that_the_node_refused_leaves_the_first_waiting() {
+    let (node, home, friend) = rich();
+    let payment = ["send", &friend, "1"];
+    let paid = home.json(&payment);
+    refuse(&node, "fee");
+    home.run(&["bump", txid(&paid), "--yes"]).fails(9, "the node refused the transaction");
+    node.state().refuse = None;
+    assert!(refused(&home, &payment).contains("which no block holds yet"));
+    home.json(&["bump", txid(&paid), "--fee-rate", "20"]);
+}
+
+#[test]
+fn what_a_node_refused_is_remembered_until_what_took_its_place_is_mined() {
+    let coin = |index: u32| format!("{}:{index}", "07".repeat(32));
+    for arrives in [false, true] {
+        let (node, home, friend) = rich();
+        let payment = ["send", &format!("{friend}=1")];
+        refuse(&node, "full");
+        let error = home.run(&["send", payment[1], "--coin", &coin(0), "--yes", "--json"]).err;
+        assert!(error.contains("the node refused"), "{error}");
+        let first = cairn_wallet::file::Wallet::read(&home.file()).unwrap().sent[0].txid.to_string();
+        node.state().refuse = None;
+        let second = home.json(&["send", payment[1], "--coin", &coin(0), "--coin", &coin(1)]);
+        let spare = node.state().pay(&home.address(), 900_000_000);
+        let spare = format!("{}:{}", spare.txid, spare.index);
+        if arrives {
+            // That the second is mined is a node's word, unless what it pays is spent.
+            node.state().mined = true;
+            assert!(refused(&home, &["send", payment[1], "--coin", &spare]).contains("which a node refused"));
+            let change = second["outputs"].as_array().unwrap().iter().position(|line| line["own"] == true).unwrap();
+            home.json(&["send", payment[1], "--coin", &format!("{}:{change}", txid(&second))]);
+            home.json(&["send", payment[1], "--coin", &spare, "--again"]);
+            continue;
+        }
+        // The node passed the first on, and dropped the second.
+        mine_only(&node, &home, &first);
+        refuse(&node, "missing");
+        assert_eq!(home.json(&["resend"])["refused"][0]["txid"], second["txid"]);
+        node.state().refuse = None;
+        assert!(refused(&home, &payment).contains(", which is in block "));
+    }
+}
+
+#[test]
+fn what_took_the_place_of_what_was_refused_frees_its_other_coins() {
+    let coin = |index: u32| format!("{}:{index}", "07".repeat(32));
+    let (node, home, friend) = rich();
+    refuse(&node, "full");
+    home.run(&["send", &friend, "1", "--coin", &coin(0), "--coin", &coin(1), "--yes"]).fails(9, "no");
+    node.state().refuse = None;
+    home.json(&["send", &friend, "1", "--coin", &coin(0)]);
+    node.state().pay(&home.address(), 900_000_000);
+    let other = Home::numbered(&node, 5).address();
+    assert_eq!(home.json(&["send", &other, "8"])["inputs"].as_array().unwrap().len(), 1);
+}

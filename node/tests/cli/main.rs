@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use cairn_node::version::VERSION;
+use cairn_node::{program::quoted, version::VERSION};
 use serde_json::{Value, json};
 use std::{
     io::{BufRead, BufReader},
@@ -27,6 +27,11 @@ fn node(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-node"));
     command.args(arguments).stdin(Stdio::null()).env_remove("CAIRN_RPC").env_remove("CAIRN_CHAIN").env("HOME", HOME);
     command
+}
+
+/// How hints name a program that is not in the PATH: its folder may have a blank.
+fn typed(name: &str) -> String {
+    quoted(&format!("{}{name}", env!("CARGO_BIN_EXE_cairn-node").trim_end_matches("cairn-node")))
 }
 
 fn output(arguments: &[&str]) -> Output {
@@ -89,8 +94,8 @@ fn settings_that_make_no_sense_end_with_one_line() {
     assert_eq!(
         misuse(&["--chain", "test", "--datadir", "/nonexistent", "--mine"]),
         format!(
-            "--mine needs somebody to pay: add --miner.address ADDRESS (`{}cairn-wallet address` shows yours)",
-            env!("CARGO_BIN_EXE_cairn-node").trim_end_matches("cairn-node")
+            "--mine needs somebody to pay: add --miner.address ADDRESS (`{} address` shows yours)",
+            typed("cairn-wallet")
         )
     );
     assert_eq!(
@@ -280,8 +285,8 @@ fn a_running_node_is_asked_over_its_rpc() {
     assert_eq!(node.child.wait().unwrap().code(), Some(0));
     let said = failure(&["status", "--rpc", "http://127.0.0.1:1"]);
     assert!(said.starts_with("no node answers at http://127.0.0.1:1 ("), "{said}");
-    let folder = env!("CARGO_BIN_EXE_cairn-node").trim_end_matches("cairn-node");
-    let hint = format!("): start one, such as `{folder}cairn-node --chain local`, or name another with --rpc URL");
+    let program = typed("cairn-node");
+    let hint = format!("): start one, such as `{program} --chain local`, or name another with --rpc URL");
     assert!(said.ends_with(&hint), "{said}");
     let said = failure(&["status", "--rpc", &stranger("hello")]);
     assert!(said.contains(" is no Cairn node (") && said.contains("name the node's RPC with --rpc URL"), "{said}");
@@ -314,7 +319,7 @@ fn a_hint_names_the_chain_and_the_data_that_it_is_about() {
     assert_eq!(node.signal(libc::SIGTERM), Some(0));
     // The same chain with indexes, which it was stored without.
     let said = failure(&[&of[..], &["--http.port", "0", "--max-peers", "0"]].concat());
-    let command = format!("{} reindex --chain {chain} --datadir '{data}'", env!("CARGO_BIN_EXE_cairn-node"));
+    let command = format!("{} reindex --chain {chain} --datadir '{data}'", typed("cairn-node"));
     assert!(said.contains(&format!("`{command}`")), "{said}");
     let done = Command::new("sh").args(["-c", &command]).output().unwrap();
     assert!(done.status.success(), "{done:?}");
@@ -362,7 +367,7 @@ fn a_configuration_file_names_paths_from_home_and_from_its_own_folder() {
 
 /// What a node prints on a terminal, made by `script`, until `admin_stop`.
 fn on_a_terminal(variables: &[(&str, &str)]) -> String {
-    let command = format!("exec {} --dev --http.port 0", env!("CARGO_BIN_EXE_cairn-node"));
+    let command = format!("exec {} --dev --http.port 0", typed("cairn-node"));
     let mut script = Command::new("script");
     script.args(["-qec", &command, "/dev/null"]).env_remove("NO_COLOR").env("TERM", "xterm").env("HOME", HOME);
     script.envs(variables.iter().copied()).stdin(Stdio::null()).stdout(Stdio::piped());
@@ -471,7 +476,7 @@ fn a_damaged_payout_keeps_the_node_from_mining_for_nobody() {
     std::fs::write(&file, "garbage").unwrap();
     let said = failure(&["--chain", "local", "--mine", "--datadir", data.to_str().unwrap()]);
     assert!(said.starts_with(&format!("{}, which says whom to pay, is damaged: ", file.display())), "{said}");
-    assert!(said.contains("cairn-node mine-to ADDRESS"), "{said}");
+    assert!(said.contains(&format!("{} mine-to ADDRESS", typed("cairn-node"))), "{said}");
 }
 
 #[test]

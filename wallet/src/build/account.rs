@@ -1,6 +1,6 @@
 //! Payments from accounts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, U256};
 use chain_core::{
@@ -137,14 +137,14 @@ pub fn account_request(
 
 /// The nonce of an account's next transaction, and what those before it, which this wallet sent and no block holds, may
 /// cost. Nodes lose their mempool and there are several: what this wallet remembers as sent keeps its nonce, whatever this
-/// node knows. What the node refused does not: the next transaction takes its place, so that both can never be mined. A nonce
-/// beyond what this wallet knows of is used only if the user names it: a node could make the transaction wait for ever.
+/// node knows and whatever it says of the first block. What the node refused does not: the next transaction takes its place, so
+/// that both can never be mined. A nonce beyond what this wallet knows of is used only if the user names it: a node could make the transaction wait for ever.
 fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<(u64, U256), BuildError> {
     let mined = node.nonce(from, false)?;
     let pending = node.nonce(from, true)?.max(mined);
     let of_account = |sent: &Sent| sent.account().filter(|(sender, at, _)| sender == from && *at >= mined);
-    let waiting: BTreeMap<u64, U256> =
-        wallet.live(terms.first_block).filter_map(of_account).map(|(_, at, cost)| (at, cost)).collect();
+    let waiting: BTreeMap<u64, U256> = wallet.live().filter_map(of_account).map(|(_, at, cost)| (at, cost)).collect();
+    let here: BTreeSet<u64> = wallet.live_on(terms.first_block).filter_map(of_account).map(|(_, at, _)| at).collect();
     let free = |mut nonce: u64| {
         while waiting.contains_key(&nonce) {
             nonce = nonce.saturating_add(1);
@@ -152,20 +152,25 @@ fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<
         nonce
     };
     let mut nonce = free(pending);
-    let refused = wallet.sent.iter().filter(|sent| sent.state == SentState::Refused && sent.is_on(terms.first_block));
+    let refused = wallet.sent.iter().filter(|sent| sent.state == SentState::Refused);
     if let Some(again) =
         refused.filter_map(of_account).map(|(_, at, _)| at).filter(|at| !waiting.contains_key(at)).min()
     {
         nonce = nonce.min(again);
     }
     let (account, own) = (from.to_string(), free(mined));
-    match terms.nonce {
-        Some(nonce) if nonce < mined => return Err(BuildError::NonceUsed { account, nonce, mined }),
-        Some(named) => nonce = named,
-        None if nonce > own => {
+    // What this node does not count and was sent while a node named another first block: the chain began anew, or a node lies.
+    let elsewhere: Vec<u64> = (pending..nonce).filter(|at| !here.contains(at)).collect();
+    match (terms.nonce, elsewhere.first()) {
+        (Some(nonce), _) if nonce < mined => return Err(BuildError::NonceUsed { account, nonce, mined }),
+        (Some(named), _) => nonce = named,
+        (None, Some(anew)) => {
+            return Err(BuildError::OtherFirstBlock { account, count: elsewhere.len(), anew: *anew, nonce });
+        }
+        (None, None) if nonce > own => {
             return Err(BuildError::NonceGap { account, pending: nonce, mined, waiting: waiting.len(), own });
         }
-        None => {}
+        (None, None) => {}
     }
     let promised = waiting.range(..nonce).fold(U256::ZERO, |sum, (_, cost)| sum.saturating_add(*cost));
     Ok((nonce, promised))

@@ -16,7 +16,7 @@ use crate::{
     file::{Wallet, is_change},
     funds::{Funds, OwnCoin, Unlock},
     keys::{Branch, KeyPath},
-    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, Request},
+    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, OutputLine, Owner, Request},
 };
 
 /// What a transaction of the mempool takes and pays.
@@ -77,9 +77,10 @@ pub fn bump_coin(
     terms: &Terms,
     options: &BumpOptions,
 ) -> Result<Request, BuildError> {
+    let spent = owner_locks(wallet, own, old)?;
     let must: Vec<OwnCoin> = old.inputs.iter().map(|input| spent_coin(wallet, input)).collect::<Result<_, _>>()?;
-    let change = change_of(wallet, old)?;
-    let order = if options.cancel { CoinOrder::All(change.0) } else { kept_order(wallet, old)? };
+    let change = change_of(wallet, own, old, &spent)?;
+    let order = if options.cancel { CoinOrder::All(change.0) } else { kept_order(wallet, own, old, &spent)? };
     let preimages: Vec<[u8; 32]> =
         old.inputs.iter().flat_map(|input| input.preimages.iter().map(|preimage| preimage.0)).collect();
     // Nothing of the mempool, which could descend from what is replaced, and nothing twice: a node that has lost the
@@ -116,14 +117,55 @@ fn at_least(terms: &Terms, price: U256) -> Result<Terms, BuildError> {
     Ok(terms)
 }
 
+/// The locks of the coins that are spent, which all have one owner: the wallet's keys, or one policy that it keeps.
+///
+/// # Errors
+/// [`BuildError::NotReplaceable`]: what comes back goes to one lock, so coins of several owners would change hands.
+fn owner_locks(wallet: &Wallet, own: &KeyTable, old: &CoinRequest) -> Result<Vec<Lock>, BuildError> {
+    let locks = old.inputs.iter().map(|input| Ok(wallet.network.coin_address(&input.address)?));
+    let locks: Vec<Lock> = locks.collect::<Result<_, BuildError>>()?;
+    if let Some(foreign) = locks.iter().find(|lock| own.owner(lock) == Owner::Foreign) {
+        return Err(BuildError::NotReplaceable(format!(
+            "it spends a coin of {}, which is neither under a key of this wallet nor under a policy that it keeps \
+             (`cairn-wallet policy create` keeps one)",
+            wallet.network.address(foreign)
+        )));
+    }
+    let is_key = |lock: &Lock| matches!(own.owner(lock), Owner::Key(_));
+    let same = |pair: &[Lock]| is_key(&pair[0]) && is_key(&pair[1]) || pair[0] == pair[1];
+    match locks.windows(2).find(|pair| !same(pair)) {
+        None => Ok(locks),
+        Some(pair) => Err(BuildError::NotReplaceable(format!(
+            "it spends coins of several owners, as of {} and of {}: one of them would get what is left of the other's",
+            wallet.network.address(&pair[0]),
+            wallet.network.address(&pair[1])
+        ))),
+    }
+}
+
+/// The outputs that return, and those that pay somebody.
+fn change_and_kept<'a>(
+    wallet: &Wallet,
+    own: &KeyTable,
+    old: &'a CoinRequest,
+    spent: &[Lock],
+) -> Result<(Vec<&'a OutputLine>, Vec<&'a OutputLine>), BuildError> {
+    let (mut change, mut kept) = (Vec::new(), Vec::new());
+    for line in &old.outputs {
+        let returns = is_change(own, spent, &wallet.network.destination(&line.to)?);
+        if returns { change.push(line) } else { kept.push(line) }
+    }
+    Ok((change, kept))
+}
+
 /// Who is paid by the replacement too.
-fn kept_order(wallet: &Wallet, old: &CoinRequest) -> Result<CoinOrder, BuildError> {
-    let kept: Vec<_> = old.outputs.iter().filter(|line| !is_change(&wallet.network, old, line)).collect();
+fn kept_order(wallet: &Wallet, own: &KeyTable, old: &CoinRequest, spent: &[Lock]) -> Result<CoinOrder, BuildError> {
+    let (_, kept) = change_and_kept(wallet, own, old, spent)?;
     match &kept[..] {
         // It gathers coins, or cancels what was sent before.
         [] if old.outputs.len() == 1 => Ok(CoinOrder::All(wallet.network.destination(&old.outputs[0].to)?)),
         [] => Err(BuildError::NotReplaceable("it pays nobody but this wallet".into())),
-        [one] if one.rest => Ok(CoinOrder::All(wallet.network.destination(&one.to)?)),
+        [one] if one.rest && old.outputs.len() == 1 => Ok(CoinOrder::All(wallet.network.destination(&one.to)?)),
         lines => {
             let pay = lines.iter().map(|line| Ok((wallet.network.destination(&line.to)?, line.amount)));
             Ok(CoinOrder::Pay(pay.collect::<Result<_, BuildError>>()?))
@@ -131,13 +173,19 @@ fn kept_order(wallet: &Wallet, old: &CoinRequest) -> Result<CoinOrder, BuildErro
     }
 }
 
-/// Where the change goes: where it went, else back to the policy that is spent, else to a fresh key.
-fn change_of(wallet: &Wallet, old: &CoinRequest) -> Result<(Lock, Option<KeyPath>), BuildError> {
-    if let Some(line) = old.outputs.iter().find(|line| is_change(&wallet.network, old, line)) {
-        return Ok((wallet.network.coin_address(&line.to)?, line.change));
+/// Where the change goes: back to the policy that is spent, else where it went, else to a fresh key.
+fn change_of(
+    wallet: &Wallet,
+    own: &KeyTable,
+    old: &CoinRequest,
+    spent: &[Lock],
+) -> Result<(Lock, Option<KeyPath>), BuildError> {
+    if let Some(policy) = spent.iter().find(|lock| matches!(lock, Lock::Policy(_))) {
+        return Ok((*policy, None));
     }
-    if let Some(policy) = old.inputs.iter().find_map(|input| input.policy.as_ref()) {
-        return Ok((policy.lock(), None));
+    let (change, _) = change_and_kept(wallet, own, old, spent)?;
+    if let Some(lock @ Lock::Key(key)) = change.first().map(|line| wallet.network.coin_address(&line.to)).transpose()? {
+        return Ok((lock, own.coin(&key, None).map(|(branch, index)| KeyPath::Coin(branch, index))));
     }
     let index = wallet.used.change;
     Ok((wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index))))

@@ -11,7 +11,7 @@ use chain_core::{
 use super::{BuildError, MAX_BYTES, Terms, check_fee, unsatisfiable};
 use crate::{
     fees::{self, FeeError},
-    file::{SentState, Wallet},
+    file::{Sent, SentState, Wallet},
     funds::{Funds, OwnCoin, Unlock},
     keys::{Branch, KeyPath},
     request::{Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, Request, estimate},
@@ -49,10 +49,14 @@ fn source(coin: &OwnCoin, witness: Witness) -> Source<'_> {
     Source { coin, choice: Choice { outpoint: coin.outpoint, amount: coin.output.amount, witness } }
 }
 
-/// Positions of coins that must be spent so that no refused transaction can ever be mined beside this one: one coin of each.
+/// Positions of coins that must be spent so that no refused transaction can ever be mined beside this one: one coin of each
+/// whose place nothing else took that was sent.
 fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
     let mut must: Vec<usize> = Vec::new();
-    for sent in wallet.sent.iter().filter(|sent| sent.state == SentState::Refused) {
+    let open = |sent: &&Sent| {
+        sent.state == SentState::Refused && wallet.conflicts(sent).all(|other| other.state == SentState::Refused)
+    };
+    for sent in wallet.sent.iter().filter(open) {
         let spends = sent.spends();
         let position = |source: &Source<'_>| spends.contains(&source.coin.outpoint);
         if !must.iter().any(|index| position(&sources[*index]))

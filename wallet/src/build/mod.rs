@@ -139,6 +139,23 @@ pub enum BuildError {
         /// The next nonce after those.
         own: u64,
     },
+    /// Nonces of what was sent while a node named another first block.
+    #[error(
+        "{account} sent {} while the node named another block 1, and this node does not know of {}. If the chain began anew \
+         (--dev), run `cairn-wallet resend --began-anew`, or add --nonce {anew}; if not, run `cairn-wallet resend --other-chain`, \
+         or add --nonce {nonce}",
+        many(*.count), if *.count == 1 { "it" } else { "them" }
+    )]
+    OtherFirstBlock {
+        /// The account.
+        account: String,
+        /// How many transactions.
+        count: usize,
+        /// The next nonce if they are of another chain.
+        anew: u64,
+        /// The next nonce if they are of this one.
+        nonce: u64,
+    },
     /// A nonce of the user that is used up.
     #[error("nonce {nonce} of {account} is used already: the next is {mined}")]
     NonceUsed {
@@ -214,6 +231,10 @@ fn later(sums: &Sums, lost_to: &[TxId]) -> String {
         );
     }
     text
+}
+
+fn many(count: usize) -> String {
+    if count == 1 { "1 transaction".into() } else { format!("{count} transactions") }
 }
 
 /// Refuses a fee that looks like a mistake, unless it is meant.

@@ -200,7 +200,7 @@ fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report
     };
     let txid = report.json["txid"].as_str().and_then(|txid| txid.parse().ok());
     if let (Some(_), Some(txid)) = (wait.blocks(), txid)
-        && let Some(receipt) = node.receipt(&txid)?
+        && let Some(receipt) = spend::receipt(&node, &txid)
     {
         report.text += &format!("\n{}", show_receipt(&interface, &receipt));
         add_receipt(&mut report.json, &interface, &receipt);

@@ -25,6 +25,7 @@ mod secrets;
 mod send;
 mod spend;
 mod summary;
+mod told;
 mod tx;
 mod waiting;
 
@@ -95,13 +96,18 @@ fn command_line() -> ExitCode {
     }
 }
 
-/// Prints a result. What was done stays done if that fails, so the transaction is named then.
+/// Prints a result. What was sent stays sent if that fails, so the transaction is named then.
 fn shown(report: Report) -> Result<(), WalletError> {
-    let what = match report.json["txid"].as_str() {
-        Some(txid) => format!("write the result to standard output (all else was done; transaction {txid})"),
-        None => "write the result to standard output".into(),
-    };
-    report.print().map_err(context::failed(what))
+    let txid = report.told.as_ref().and_then(|told| told.txids.first());
+    report.print().map_err(|error| match txid {
+        Some(txid) => WalletError::NotShown { txid: *txid, error },
+        None => context::failed("write the result to standard output")(error),
+    })?;
+    if let Some(told) = &report.told {
+        told.note();
+    }
+    screen::print_warnings();
+    Ok(())
 }
 
 /// Help, the version, or what is wrong with the flags: clap's text, or for programs one JSON object as for any error.
@@ -155,7 +161,7 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::Tx(args) => tx::show(context, &args),
         Command::Fees => tx::fees(context),
         Command::Label(args) => label::execute(context, &args),
-        Command::Resend => resend::execute(context),
+        Command::Resend(args) => resend::execute(context, &args),
         Command::Policy(command) => policy::execute(context, command),
         Command::Build(args) => offline::build(context, &args),
         Command::Sign(args) => offline::sign(context, &args),

@@ -10,7 +10,7 @@ use super::{
     context::{Context, failed},
     screen::{self, Report},
     send,
-    spend::{self, Bump, Session},
+    spend::{self, Bump, Session, paid_already},
     summary,
 };
 use crate::{
@@ -76,6 +76,11 @@ pub fn build(context: &Context, args: &Build) -> Result<Report, WalletError> {
     let (node, info) = context.node(&wallet.network)?;
     let request = send::build(&wallet, &node, &info, &args.what)?;
     let (text, _) = summary::describe(&request, &wallet, &OwnKeys::new(&wallet).table()?)?;
+    if let Some(WalletError::PaidAlready { txid, seconds, became }) = paid_already(&wallet, &node, &request)? {
+        screen::warn(&format!(
+            "the same was paid {seconds} s ago in {txid}, {became}: `broadcast` refuses this without --again"
+        ));
+    }
     written(&request, (args.out.as_deref(), args.force), &text, "Sign it with `cairn-wallet sign`.")
 }
 
@@ -95,7 +100,14 @@ fn written(
     Ok(Report::new(text, json).hint(next))
 }
 
-/// Refuses a fee that can only be a mistake or a theft: whoever built the file has chosen it.
+/// Refuses what only a mistake or a thief writes into a file: who built it has chosen all of it.
+fn check_claims(request: &Request, own: &KeyTable, allow_high_fee: bool, file: &Path) -> Result<(), WalletError> {
+    if let Body::Coin(coin) = &request.transaction {
+        coin.check_change(&request.network, own).map_err(named(file))?;
+    }
+    check_fee(request, own, allow_high_fee)
+}
+
 fn check_fee(request: &Request, own: &KeyTable, allow_high_fee: bool) -> Result<(), WalletError> {
     let verdict = match &request.transaction {
         Body::Coin(coin) => {
@@ -139,7 +151,7 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     let opened = wallet.clone();
     wallet.find_policy_keys(&request.policies())?;
     let own = OwnKeys::new(&wallet).table()?;
-    check_fee(&request, &own, args.allow_high_fee)?;
+    check_claims(&request, &own, args.allow_high_fee, &args.file)?;
     let (text, _) = summary::describe(&request, &wallet, &own)?;
     let signer = context.consent((&lock, &opened), &text, "Sign?", |context| context.unlock(&wallet))?;
     // What was agreed to is the wallet's from now on: a machine without a network learns of its change by signing.
@@ -228,8 +240,13 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
         return Err(WalletError::Rejected(format!("{txid} is mined already, in block {height}")));
     }
     let own = OwnKeys::new(&session.wallet).table()?;
-    check_fee(&request, &own, args.allow_high_fee)?;
-    let (text, json) = session.described(&request, &bump, &own)?;
+    check_claims(&request, &own, args.allow_high_fee, &args.file)?;
+    // What the node has already is handed in by nobody a second time.
+    let again = if bump.known { None } else { session.check_again(&request, wait)? };
+    let (mut text, json) = session.described(&request, &bump, &own)?;
+    if let Some(warning) = again {
+        text += &format!("{}\n", screen::yellow(&warning));
+    }
     if wait.dry_run {
         return Ok(spend::dry_run(text, json));
     }

@@ -1,12 +1,16 @@
 //! `resend`: what was sent and the node has lost.
 
+use std::collections::BTreeSet;
+
 use chain_core::hash::{BlockHash, TxId};
 use serde_json::{Value, json};
 
 use super::{
+    args::Resend,
     context::Context,
     screen::{self, Report},
     spend::{Session, is_known},
+    told::Told,
 };
 use crate::{
     error::WalletError,
@@ -19,13 +23,17 @@ use crate::{
 /// # Errors
 /// [`NodeError`]; a node without an index knows of none.
 pub fn lost<'a>(node: &Node, wallet: &'a Wallet, first_block: Option<BlockHash>) -> Result<Vec<&'a Sent>, NodeError> {
-    let current: Vec<&Sent> = wallet.live(first_block).collect();
-    let params = current.iter().map(|sent| json!([sent.txid.to_string()])).collect();
+    unknown(node, wallet.live_on(first_block).collect())
+}
+
+/// Those of what was sent that the node does not know.
+fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeError> {
+    let params = sent.iter().map(|sent| json!([sent.txid.to_string()])).collect();
     let known: Vec<Option<TransactionStatus>> = match node.call_many("coin_getTransaction", params) {
         Err(NodeError::Refused { code: -32002, .. }) => return Ok(Vec::new()),
         other => other?,
     };
-    Ok(current.into_iter().zip(known).filter(|(_, status)| status.is_none()).map(|(sent, _)| sent).collect())
+    Ok(sent.into_iter().zip(known).filter(|(_, status)| status.is_none()).map(|(sent, _)| sent).collect())
 }
 
 /// Whether a refusal says that the transaction can never be mined. A full pool, a fee that is too low now, a height that a
@@ -35,77 +43,166 @@ fn is_final(error: &NodeError, syncing: bool) -> bool {
     !syncing && matches!(reason.as_str(), "invalid" | "missing" | "conflict" | "nonce")
 }
 
-/// Notes that the node has what was sent without an answer; says so, and returns which.
-fn arrived(session: &mut Session<'_>, first_block: Option<BlockHash>) -> Result<(String, Vec<Value>), WalletError> {
-    let unclear = session.wallet.live(first_block).filter(|sent| sent.state == SentState::Unclear);
-    let unclear: Vec<TxId> = unclear.map(|sent| sent.txid).collect();
-    let (mut text, mut arrived) = (String::new(), Vec::new());
-    for txid in unclear {
+/// What a run found and did, for people and for programs.
+#[derive(Default)]
+struct Found {
+    text: String,
+    arrived: Vec<Value>,
+    resent: Vec<String>,
+    refused: Vec<Value>,
+    kept: Vec<Value>,
+    /// What counts as accepted once the user was told.
+    told: Vec<TxId>,
+}
+
+/// Finds what was sent without an answer and the node has, and notes that it has what was sent on another chain.
+fn arrived(session: &mut Session<'_>, first_block: Option<BlockHash>, found: &mut Found) -> Result<(), WalletError> {
+    let open = |sent: &&Sent| sent.state == SentState::Unclear || !sent.is_on(first_block);
+    let open: Vec<(TxId, SentState)> = session.wallet.live().filter(open).map(|sent| (sent.txid, sent.state)).collect();
+    let mut here = Vec::new();
+    for (txid, state) in open {
         let status = match session.node.transaction(&txid) {
             Ok(Some(status)) => status,
             Ok(None) | Err(NodeError::Refused { code: -32002, .. }) => continue,
             Err(error) => return Err(error.into()),
         };
+        here.push(txid);
+        if state != SentState::Unclear {
+            continue;
+        }
         let place = status.height.map_or("waits for a block".to_owned(), |height| format!("is in block {height}"));
-        text += &format!("{} {txid} {place}\n", screen::green("Arrived:"));
-        arrived.push(json!({ "txid": txid.to_string(), "height": status.height }));
-        session.wallet.accepted(&txid);
+        found.text += &format!("{} {txid} {place}\n", screen::green("Arrived:"));
+        found.arrived.push(json!({ "txid": txid.to_string(), "height": status.height }));
+        found.told.push(txid);
     }
-    if !arrived.is_empty() {
+    // What the node has is on its chain.
+    let moved = |sent: &&mut Sent| here.contains(&sent.txid) && !sent.is_on(first_block);
+    let mut any = false;
+    for sent in session.wallet.sent.iter_mut().filter(moved) {
+        (sent.first_block, any) = (first_block, true);
+    }
+    if any {
         session.lock.write(&session.wallet)?;
     }
-    Ok((text, arrived))
+    Ok(())
+}
+
+/// Says what became of what a refused transaction was to replace, or of what was refused before it: it was paid, though the user
+/// was told otherwise.
+fn replaced(session: &Session<'_>, sent: &Sent, text: &mut String) -> Result<Vec<Value>, WalletError> {
+    let mut found = Vec::new();
+    let conflicts = session.wallet.conflicts(sent).map(|other| &other.txid);
+    let others: BTreeSet<[u8; 32]> =
+        sent.replaces.iter().chain(&sent.drops).chain(conflicts).map(|txid| txid.0).collect();
+    for txid in others.into_iter().map(TxId) {
+        let status = match session.node.transaction(&txid) {
+            Ok(Some(status)) => status,
+            Ok(None) | Err(NodeError::Refused { code: -32002, .. }) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let what = match status.height {
+            Some(height) => format!("is in block {height}: it was paid"),
+            None => "still waits for a block".into(),
+        };
+        *text += &format!("  {}\n", screen::yellow(&format!("{txid}, which it was to replace, {what}")));
+        found.push(json!({ "txid": txid.to_string(), "height": status.height }));
+    }
+    Ok(found)
+}
+
+/// Hands in one transaction again, and notes what the node says of it.
+fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<(), WalletError> {
+    let txid = sent.txid.to_string();
+    match session.node.send(sent.raw()) {
+        Err(error) if !is_known(&error) => {
+            let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
+            if is_final(&error, session.info.syncing) {
+                found.text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
+                let instead = replaced(session, sent, &mut found.text)?;
+                found.refused.push(json!({ "txid": txid, "reason": message, "insteadOf": instead }));
+                session.wallet.refused(&sent.txid);
+                session.lock.write(&session.wallet)?;
+            } else {
+                found.text += &format!("{} {txid}: {message}\n", screen::yellow("Not taken now, and kept:"));
+                found.kept.push(json!({ "txid": txid, "reason": message }));
+            }
+        }
+        _ => {
+            found.text += &format!("{} {txid}\n", screen::green("Sent again:"));
+            found.told.push(sent.txid);
+            found.resent.push(txid);
+        }
+    }
+    Ok(())
+}
+
+/// Forgets what was sent on a chain that the user says began anew.
+fn forget(session: &mut Session<'_>, first_block: Option<BlockHash>) -> Result<Vec<String>, WalletError> {
+    let elsewhere: Vec<TxId> =
+        session.wallet.sent.iter().filter(|sent| !sent.is_on(first_block)).map(|sent| sent.txid).collect();
+    if elsewhere.is_empty() {
+        return Ok(Vec::new());
+    }
+    let names: Vec<String> = elsewhere.iter().map(ToString::to_string).collect();
+    let summary = format!(
+        "Forget what was sent on another chain:\n  {}\n{}",
+        names.join("\n  "),
+        screen::yellow(
+            "If the chain did not begin anew, and the node lies about block 1, these may still be mined, and nothing keeps you \
+             from paying the same again."
+        )
+    );
+    session.ask(&summary, "Did the chain begin anew?", |_| Ok(()))?;
+    session.wallet.sent.retain(|sent| !elsewhere.contains(&sent.txid));
+    session.lock.write(&session.wallet)?;
+    Ok(names)
 }
 
 /// Hands in again what the node has lost, oldest first, and notes what the node says can never be mined.
-pub fn execute(context: &Context) -> Result<Report, WalletError> {
+pub fn execute(context: &Context, args: &Resend) -> Result<Report, WalletError> {
     let mut session = Session::open(context)?;
     let first_block = session.node.block_hash(1)?;
-    let ((mut text, arrived), mut resent, mut refused, mut kept) =
-        (arrived(&mut session, first_block)?, Vec::new(), Vec::new(), Vec::new());
+    let mut found = Found::default();
+    arrived(&mut session, first_block, &mut found)?;
     let mut tried: Vec<TxId> = Vec::new();
     // What is refused may have replaced something that lives again: until nothing new is lost.
     loop {
-        let lost = lost(&session.node, &session.wallet, first_block)?;
+        let all = session.wallet.live().filter(|sent| args.other_chain || sent.is_on(first_block)).collect();
+        let lost = unknown(&session.node, all)?;
         let Some(sent) = lost.into_iter().find(|sent| !tried.contains(&sent.txid)).cloned() else { break };
         tried.push(sent.txid);
-        let txid = sent.txid.to_string();
-        match session.node.send(sent.raw()) {
-            Err(error) if !is_known(&error) => {
-                let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
-                if is_final(&error, session.info.syncing) {
-                    text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
-                    refused.push(json!({ "txid": txid, "reason": message }));
-                    session.wallet.refused(&sent.txid);
-                } else {
-                    text += &format!("{} {txid}: {message}\n", screen::yellow("Not taken now, and kept:"));
-                    kept.push(json!({ "txid": txid, "reason": message }));
-                }
-            }
-            _ => {
-                text += &format!("{} {txid}\n", screen::green("Sent again:"));
-                session.wallet.accepted(&sent.txid);
-                resent.push(txid);
-            }
-        }
-        session.lock.write(&session.wallet)?;
+        hand_in(&mut session, &sent, &mut found)?;
     }
-    let elsewhere =
-        session.wallet.sent.iter().filter(|sent| sent.state != SentState::Refused && !sent.is_on(first_block));
+    let forgotten = if args.began_anew { forget(&mut session, first_block)? } else { Vec::new() };
+    let elsewhere = session
+        .wallet
+        .sent
+        .iter()
+        .filter(|sent| sent.state != SentState::Refused && !sent.is_on(first_block) && !tried.contains(&sent.txid));
     let elsewhere: Vec<String> = elsewhere.map(|sent| sent.txid.to_string()).collect();
-    if text.is_empty() {
-        text = "The node knows everything that was sent.\n".into();
+    let mut text = found.text;
+    if !forgotten.is_empty() {
+        text += &format!("Forgotten: {}\n", forgotten.join(", "));
     }
     if !elsewhere.is_empty() {
         text += &format!(
-            "{} sent on another chain that began from the same genesis block: left alone.\n",
+            "{} sent on another chain that began from the same genesis block, as far as the node says: left alone. If the chain \
+             did not begin anew, `cairn-wallet resend --other-chain` rebroadcasts; if you know that it did, `cairn-wallet \
+             resend --began-anew` forgets.\n",
             match elsewhere.len() {
                 1 => "1 transaction was".to_owned(),
                 count => format!("{count} transactions were"),
             }
         );
     }
-    let json =
-        json!({ "resent": resent, "arrived": arrived, "refused": refused, "kept": kept, "otherChain": elsewhere });
-    Ok(Report::new(text, json))
+    if text.is_empty() {
+        text = "The node knows everything that was sent.\n".into();
+    }
+    let mut json = json!({ "resent": found.resent, "arrived": found.arrived, "refused": found.refused, "kept": found.kept,
+        "otherChain": elsewhere });
+    if args.began_anew {
+        json["forgotten"] = json!(forgotten);
+    }
+    let file = session.lock.path().into();
+    Ok(Report::new(text, json).tells(Told { file, txids: found.told }))
 }

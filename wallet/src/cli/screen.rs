@@ -14,6 +14,7 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
+use super::told::Told;
 use crate::input::disguises;
 
 /// A look of text, and the letter that begins it in texts of this program. These letters are noncharacters, which
@@ -125,17 +126,25 @@ pub struct Report {
     pub json: Value,
     /// What to do next: for people, on standard error, so that standard output holds the result alone.
     pub hints: Vec<String>,
+    /// What it says was sent: the wallet's file calls that unclear until this was printed.
+    pub told: Option<Told>,
 }
 
 impl Report {
     /// A result in both forms.
     pub fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, hints: Vec::new() }
+        Self { text: text.into(), json, hints: Vec::new(), told: None }
     }
 
     /// Adds what to do next.
     pub fn hint(mut self, text: impl Into<String>) -> Self {
         self.hints.push(text.into());
+        self
+    }
+
+    /// Says of transactions that they were sent.
+    pub fn tells(mut self, told: Told) -> Self {
+        self.told = Some(told);
         self
     }
 
@@ -149,13 +158,15 @@ impl Report {
             self.hints.iter().for_each(|hint| note(&dim(hint.trim_end())));
             return Ok(());
         }
-        print(&for_programs(&self.json))?;
-        // Not in the result: that may be a file of its own, as of `build`.
-        let warnings = take_warnings();
-        if !warnings.is_empty() {
-            complain_json(&serde_json::json!({ "warnings": warnings }));
-        }
-        Ok(())
+        print(&for_programs(&self.json))
+    }
+}
+
+/// Gives a program the warnings of what succeeded. Not in the result: that may be a file of its own, as of `build`.
+pub fn print_warnings() {
+    let warnings = if is_json() { take_warnings() } else { Vec::new() };
+    if !warnings.is_empty() {
+        complain_json(&serde_json::json!({ "warnings": warnings }));
     }
 }
 

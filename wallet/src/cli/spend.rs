@@ -20,6 +20,7 @@ use super::{
     label, offline,
     screen::{self, Report},
     summary,
+    told::Told,
     waiting::{MINE, Waiting, quiet},
 };
 use crate::{
@@ -29,7 +30,7 @@ use crate::{
     file::{Sent, SentState, Wallet, WalletLock},
     funds,
     keys::{Branch, Signer},
-    node::{ChainInfo, Node, NodeError, TransactionStatus},
+    node::{ChainInfo, Node, NodeError, Receipt, TransactionStatus},
     request::{Body, Input, KeyTable, OwnKeys, Request, RequestError},
 };
 
@@ -136,13 +137,9 @@ impl<'a> Session<'a> {
         if !bump.drops.is_empty() {
             json["drops"] = bump.drops.iter().map(ToString::to_string).collect();
         }
-        let first_block = self.node.block_hash(1)?;
         let (spends, place) = taken_by(request)?;
         let known = |sent: &&Sent| {
-            sent.is_on(first_block)
-                && bump.replaces != Some(sent.txid)
-                && !bump.drops.contains(&sent.txid)
-                && request.txid() != Some(sent.txid)
+            bump.replaces != Some(sent.txid) && !bump.drops.contains(&sent.txid) && request.txid() != Some(sent.txid)
         };
         let mut competing = Vec::new();
         for sent in self.wallet.competing(spends, place).filter(known) {
@@ -167,66 +164,21 @@ impl<'a> Session<'a> {
         self.info.height.saturating_add(1)
     }
 
-    /// Refuses or asks about a payment that this wallet signed before and that may be mined beside the new one: it waits, its
-    /// answer was lost, a node refused it, or what replaced it is not mined. What was sent and is in a block is no such thing.
+    /// Refuses or asks about a payment that this wallet made before, as [`paid_already`] finds it.
     pub fn check_again(&self, request: &Request, wait: Wait) -> Result<Option<String>, WalletError> {
         if wait.again {
             return Ok(None);
         }
-        let first_block = self.node.block_hash(1)?;
-        let same = |sent: &&Sent| sent.is_on(first_block) && sent.pays_the_same(request);
-        for sent in self.wallet.sent.iter().filter(same) {
-            if let Some(became) = self.became(sent, request)? {
-                let error =
-                    WalletError::PaidAlready { txid: sent.txid, seconds: now().saturating_sub(sent.time), became };
-                return if self.context.can_ask() { Ok(Some(error.to_string())) } else { Err(error) };
-            }
+        match paid_already(&self.wallet, &self.node, request)? {
+            Some(error) if self.context.can_ask() => Ok(Some(error.to_string())),
+            Some(error) => Err(error),
+            None => Ok(None),
         }
-        Ok(None)
-    }
-
-    /// What became of an earlier payment, if a request that pays the same may pay twice. A contract may well be called twice in a
-    /// row, so calls count only if it is unclear whether they arrived.
-    fn became(&self, sent: &Sent, request: &Request) -> Result<Option<Became>, WalletError> {
-        let replacements = self.wallet.all_replacements(&sent.txid);
-        let is_live = sent.state != SentState::Refused && replacements.is_empty();
-        let (spends, place) = taken_by(request)?;
-        let on_replacement = spends.iter().any(|coin| replacements.iter().any(|other| other.txid == coin.txid));
-        if !is_live && (on_replacement || self.wallet.competing(spends, place).any(|other| other.txid == sent.txid)) {
-            return Ok(None);
-        }
-        let (mined, unknown) = match self.node.transaction(&sent.txid) {
-            Ok(status) => (status.filter(|status| status.confirmations > 0), false),
-            Err(NodeError::Refused { code: -32002, .. }) => (None, true),
-            Err(error) => return Err(error.into()),
-        };
-        let runs_code = matches!(&request.transaction, Body::Account(account) if account.runs_code());
-        Ok(match (sent.state, mined) {
-            (SentState::Accepted, Some(_)) if is_live => None,
-            (_, Some(status)) => Some(Became::Mined(status.height)),
-            (SentState::Refused, None) => Some(Became::Refused),
-            _ if !is_live => (!self.is_mined(&replacements)?).then_some(Became::Replaced),
-            (SentState::Accepted, None) if runs_code || unknown => None,
-            _ => Some(Became::Waiting),
-        })
-    }
-
-    fn is_mined(&self, sent: &[&Sent]) -> Result<bool, WalletError> {
-        for one in sent {
-            match self.node.transaction(&one.txid) {
-                Ok(Some(status)) if status.confirmations > 0 => return Ok(true),
-                Ok(_) | Err(NodeError::Refused { code: -32002, .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(false)
     }
 
     /// Forgets what lies under so many blocks that no reorg brings it back, and what can never be mined beside it.
     fn forget_buried(&mut self) -> Result<(), WalletError> {
-        let first_block = self.node.block_hash(1)?;
-        let old = self.wallet.forgettable(now()).filter(|sent| sent.is_on(first_block));
-        let sent: Vec<TxId> = old.map(|sent| sent.txid).collect();
+        let sent: Vec<TxId> = self.wallet.forgettable(now()).map(|sent| sent.txid).collect();
         let params = sent.iter().map(|txid| json!([txid.to_string()])).collect();
         let statuses: Vec<Option<TransactionStatus>> = match self.node.call_many("coin_getTransaction", params) {
             // Without an index what is old is forgotten when there is no room.
@@ -267,8 +219,8 @@ impl<'a> Session<'a> {
         self.lock.write(&self.wallet)?;
         let encoded = transaction.encode();
         match self.node.send(&encoded) {
-            Ok(_) => self.wallet.accepted(&txid),
-            Err(error) if is_known(&error) => self.wallet.accepted(&txid),
+            Ok(_) => {}
+            Err(error) if is_known(&error) => {}
             Err(error) if is_definite(&error) => {
                 self.wallet.refused(&txid);
                 (self.wallet.used, self.wallet.labels) = (used, labels);
@@ -278,18 +230,13 @@ impl<'a> Session<'a> {
             // The node, or whoever answers in its place, may have it.
             Err(error) => return Err(WalletError::Unclear { txid, error: Box::new(error) }),
         }
-        // It is sent: a full disk is no reason to have the user pay again. The file still says that it is unclear.
-        if let Err(error) = self.lock.write(&self.wallet) {
-            screen::warn(&format!(
-                "{txid} was sent, but the wallet's file does not say so yet: {error}; see `cairn-wallet resend`"
-            ));
-        }
-        // Others may use the wallet while this waits.
+        // The file says that it is unclear until the user was told. Others may use the wallet while this waits.
+        let told = Told { file: self.lock.path().into(), txids: vec![txid] };
         drop(self.lock);
         let sent = format!("{} {txid}", screen::green(if bump.known { "Already known:" } else { "Sent:" }));
         json["txid"] = json!(txid.to_string());
         let Some(blocks) = wait.blocks() else {
-            return Ok(Report::new(sent, json).hint(after(&request, &txid, &self.info)));
+            return Ok(Report::new(sent, json).hint(after(&request, &txid, &self.info)).tells(told));
         };
         screen::note(&sent);
         let status = Waiting { node: &self.node, txid, encoded: &encoded, blocks, info: &self.info }.run()?;
@@ -297,13 +244,78 @@ impl<'a> Session<'a> {
         json["confirmations"] = json!(status.confirmations);
         let text = format!("{} in block {}: {txid}", screen::green("Mined"), status.height.unwrap_or_default());
         if matches!(request.transaction, Body::Account(_))
-            && let Some(receipt) = self.node.receipt(&txid)?
+            && let Some(receipt) = receipt(&self.node, &txid)
         {
             json["gasUsed"] = json!(receipt.gas_used.saturating_to::<u64>());
             json["feeWei"] = json!(receipt.fee().to_string());
         }
-        Ok(Report::new(text, json))
+        Ok(Report::new(text, json).tells(told))
     }
+}
+
+/// Finds a payment that this wallet signed before and that may be mined beside the new one: it waits, its answer was lost, a node
+/// refused it, or it was to be replaced. What was sent and is in a block, and was said to be, is no such thing. All that was
+/// sent counts, whatever the node says of the first block.
+pub fn paid_already(wallet: &Wallet, node: &Node, request: &Request) -> Result<Option<WalletError>, WalletError> {
+    let own = OwnKeys::new(wallet).table()?;
+    // The very same transaction pays nothing twice.
+    let same = |sent: &&Sent| request.txid() != Some(sent.txid) && sent.pays_the_same(request, &own);
+    for sent in wallet.sent.iter().filter(same) {
+        if let Some(became) = became(wallet, node, sent, request)? {
+            let seconds = now().saturating_sub(sent.time);
+            return Ok(Some(WalletError::PaidAlready { txid: sent.txid, seconds, became }));
+        }
+    }
+    Ok(None)
+}
+
+/// What became of an earlier payment, if a request that pays the same may pay twice. A contract may well be called twice in a
+/// row, so calls count only if it is unclear whether they arrived.
+fn became(wallet: &Wallet, node: &Node, sent: &Sent, request: &Request) -> Result<Option<Became>, WalletError> {
+    let replacements = wallet.all_replacements(&sent.txid);
+    let is_live = sent.state != SentState::Refused && replacements.is_empty();
+    let (spends, place) = taken_by(request)?;
+    let mut rivals = wallet.conflicts(sent).chain(replacements.iter().copied());
+    let on_rival = rivals.any(|other| spends.iter().any(|coin| coin.txid == other.txid));
+    // Only one of the two can be mined: they compete, or the new one spends what only what competes with the old one pays.
+    if on_rival || wallet.competing(spends, place).any(|other| other.txid == sent.txid) {
+        return Ok(None);
+    }
+    let (mined, unknown) = match node.transaction(&sent.txid) {
+        Ok(status) => (status.filter(|status| status.confirmations > 0), false),
+        Err(NodeError::Refused { code: -32002, .. }) => (None, true),
+        Err(error) => return Err(error.into()),
+    };
+    let runs_code = matches!(&request.transaction, Body::Account(account) if account.runs_code());
+    let is_expected = is_live && !wallet.was_to_be_replaced(&sent.txid);
+    Ok(match (sent.state, mined) {
+        (SentState::Accepted, Some(_)) if is_expected => None,
+        (_, Some(status)) => Some(Became::Mined(status.height)),
+        (SentState::Refused, None) => Some(Became::Refused),
+        _ if !is_live => (!is_mined(node, &replacements)?).then_some(Became::Replaced),
+        (SentState::Accepted, None) if runs_code || unknown => None,
+        _ if !sent.is_on(node.block_hash(1)?) => Some(Became::Elsewhere),
+        _ => Some(Became::Waiting),
+    })
+}
+
+fn is_mined(node: &Node, sent: &[&Sent]) -> Result<bool, WalletError> {
+    for one in sent {
+        match node.transaction(&one.txid) {
+            Ok(Some(status)) if status.confirmations > 0 => return Ok(true),
+            Ok(_) | Err(NodeError::Refused { code: -32002, .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(false)
+}
+
+/// The receipt of what was sent and is mined. That it cannot be read is worth a warning: an error would have a script pay again.
+pub fn receipt(node: &Node, txid: &TxId) -> Option<Receipt> {
+    node.receipt(txid).unwrap_or_else(|error| {
+        screen::warn(&format!("{txid} is mined, but its receipt cannot be read: {error}"));
+        None
+    })
 }
 
 /// What a transaction takes the place of, and who else signs it.
@@ -367,7 +379,7 @@ pub fn is_known(error: &NodeError) -> bool {
 
 /// Whether a refusal says that the transaction was judged and not taken. Any other error, also of JSON-RPC, leaves open
 /// whether it arrived.
-fn is_definite(error: &NodeError) -> bool {
+pub fn is_definite(error: &NodeError) -> bool {
     let judged = ["invalid", "conflict", "missing", "nonce", "funds", "fee", "full", "policy"];
     matches!(error, NodeError::Refused { code: REJECTED, reason: Some(reason), .. } if judged.contains(&reason.as_str()))
 }

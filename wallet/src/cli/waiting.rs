@@ -10,6 +10,7 @@ use chain_core::hash::TxId;
 use super::{
     dates::now,
     screen::{self, Progress},
+    spend::{is_definite, is_known},
 };
 use crate::{
     error::WalletError,
@@ -96,7 +97,10 @@ impl Waiting<'_> {
         let txid = self.txid;
         match self.node.send(self.encoded) {
             Ok(_) => Ok(true),
+            Err(error) if is_known(&error) => Ok(true),
             Err(NodeError::Unreachable { .. }) => Ok(false),
+            // It was not judged: whether the node has it is unknown.
+            Err(error) if !is_definite(&error) => Err(WalletError::NotFollowed { txid, error: Box::new(error) }),
             Err(error) => {
                 let reason = format!(
                     "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \

@@ -140,6 +140,11 @@ impl WalletLock {
         Ok(Self { path: path.into(), lock })
     }
 
+    /// The wallet's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Lets others write, as while the user is asked; what was read of the wallet may then be out of date.
     ///
     /// # Errors

@@ -313,11 +313,9 @@ impl Wallet {
         Ok(())
     }
 
-    /// Notes that the node has taken a transaction. What it refused before and can never be mined beside this is forgotten.
+    /// Notes that the node has taken a transaction. What a node refused before and can never be mined beside this is remembered
+    /// until this is buried: that it was taken is a node's word, and what was refused may have been passed on.
     pub fn accepted(&mut self, txid: &TxId) {
-        let Some(sent) = self.sent.iter().find(|sent| sent.txid == *txid).cloned() else { return };
-        let conflicts: Vec<TxId> = self.conflicts(&sent).map(|other| other.txid).collect();
-        self.sent.retain(|other| other.state != SentState::Refused || !conflicts.contains(&other.txid));
         self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Accepted);
     }
 
@@ -326,10 +324,11 @@ impl Wallet {
         self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Refused);
     }
 
-    /// What may be forgotten once it is buried.
+    /// What may be forgotten once it is buried: not what the user was not told of.
     pub fn forgettable(&self, now: u64) -> impl Iterator<Item = &Sent> {
         let crowded = 2 * self.sent.iter().map(Sent::weight).sum::<usize>() > SENT_BYTES;
-        self.sent.iter().filter(move |sent| crowded || sent.time.saturating_add(REMEMBERED) < now)
+        let old = move |sent: &&Sent| crowded || sent.time.saturating_add(REMEMBERED) < now;
+        self.sent.iter().filter(|sent| sent.state != SentState::Unclear).filter(old)
     }
 
     /// Forgets a transaction that is buried, and with it all that can never be mined any more.
@@ -341,15 +340,23 @@ impl Wallet {
         self.sent.retain(|other| !over.contains(&other.txid));
     }
 
-    /// What was sent on the chain with this first block, was not refused, and was not replaced or dropped with what was
-    /// replaced. A chain begun anew from the same spec has another first block; what was sent at height 0, or is kept from
-    /// older files, belongs to all.
-    pub fn live(&self, first_block: Option<BlockHash>) -> impl Iterator<Item = &Sent> {
-        self.sent.iter().filter(move |sent| {
-            sent.state != SentState::Refused
-                && sent.is_on(first_block)
-                && self.replacements(&sent.txid).next().is_none()
-        })
+    /// What was sent and not refused, and was not replaced or dropped with what was replaced.
+    pub fn live(&self) -> impl Iterator<Item = &Sent> {
+        let current = |sent: &&Sent| sent.state != SentState::Refused && self.replacements(&sent.txid).next().is_none();
+        self.sent.iter().filter(current)
+    }
+
+    /// The same, of what was sent on the chain with this first block. A chain begun anew from the same spec has another one;
+    /// what was sent at height 0, or is kept from older files, belongs to all. A node can lie about the first block, so this
+    /// is nothing that keeps from paying twice.
+    pub fn live_on(&self, first_block: Option<BlockHash>) -> impl Iterator<Item = &Sent> {
+        self.live().filter(move |sent| sent.is_on(first_block))
+    }
+
+    /// Whether something was signed that was to replace a transaction, or to drop it with what it replaces, and whatever became
+    /// of that: the user was told that the first would not be paid.
+    pub fn was_to_be_replaced(&self, txid: &TxId) -> bool {
+        self.sent.iter().any(|other| other.replaces == Some(*txid) || other.drops.contains(txid))
     }
 
     /// What was sent and not refused that replaces a transaction, or drops it with what it replaces.

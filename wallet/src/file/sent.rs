@@ -1,8 +1,6 @@
 //! What is remembered of a transaction that was sent: its bytes, which `resend` hands in again, and what `bump` needs
 //! beside them. A sweep of a thousand coins takes some 300 KB of JSON so, a quarter of the file that was signed.
 
-use std::collections::BTreeSet;
-
 use chain_core::{
     codec,
     execute::GATEWAY,
@@ -10,7 +8,7 @@ use chain_core::{
     transaction::{
         Transaction,
         account::AccountTransaction,
-        coin::{CoinTransaction, Lock, OutPoint, Witness},
+        coin::{CoinTransaction, Lock, OutPoint, Output, Witness},
         policy::ProofItem,
     },
     units::{Amount, Height},
@@ -18,9 +16,9 @@ use chain_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    keys::KeyPath,
+    keys::{Branch, KeyPath},
     network::Network,
-    request::{AccountRequest, Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, Request, withdraw_lock},
+    request::{AccountRequest, Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, Owner, Request, withdraw_lock},
 };
 
 /// What is known of a transaction's way to the node.
@@ -49,7 +47,9 @@ struct SpentCoin {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Details {
     spent: Vec<SpentCoin>,
-    change: Option<u32>,
+    /// Earlier versions kept here which output the file called change. It is not believed: [`is_change`] says which is.
+    unused: Option<u32>,
+    /// Whether the file called an output all that is left: believed only of the one output that there is.
     rest: bool,
     function: Option<String>,
 }
@@ -154,19 +154,21 @@ impl Sent {
         Some((tx.recover_sender().ok()?, fields.nonce, cost.saturating_add(fields.value)))
     }
 
-    /// Whether a request pays the same to the same: for coins all outputs but the change, for accounts all but nonce and fee.
-    pub fn pays_the_same(&self, request: &Request) -> bool {
+    /// Whether a request pays the same to the same: for coins all that others get, or the wallet itself if nobody else gets
+    /// anything; for accounts all but nonce and fee. What is the wallet's own follows from its keys.
+    pub fn pays_the_same(&self, request: &Request, own: &KeyTable) -> bool {
         match (self.transaction(), &request.transaction) {
             (Some(Transaction::Coin(tx)), Body::Coin(coin)) => {
-                let Some(details) = self.details() else { return false };
-                let kept = (0u32..).zip(&tx.outputs).filter(|(index, _)| details.change != Some(*index));
-                let paid: BTreeSet<_> =
-                    kept.map(|(_, output)| (output.lock, rest_or(details.rest, output.amount))).collect();
-                let lines = coin.outputs.iter().filter(|line| !is_change(&request.network, coin, line));
-                let asked: Option<BTreeSet<_>> = lines
-                    .map(|line| Some((request.network.destination(&line.to).ok()?, rest_or(line.rest, line.amount))))
-                    .collect();
-                Some(paid) == asked
+                let (Some(details), Ok((new, coins))) = (self.details(), coin.unsigned(&request.network)) else {
+                    return false;
+                };
+                let spent: Vec<Lock> = details.spent.iter().map(|coin| coin.lock).collect();
+                let coins: Vec<Lock> = coins.iter().map(|coin| coin.output.lock).collect();
+                let (paid, asked) = (paid(own, &spent, &tx.outputs), paid(own, &coins, &new.outputs));
+                // "Everything" is the same payment whatever it amounts to.
+                let all = details.rest && coin.outputs.iter().any(|line| line.rest);
+                let everything = all && matches!((&paid[..], &asked[..]), ([one], [other]) if one.0 == other.0);
+                !paid.is_empty() && (everything || paid == asked)
             }
             (Some(Transaction::Account(tx)), Body::Account(account)) => {
                 let Ok(fields) = account.fields(&request.network) else { return false };
@@ -194,16 +196,27 @@ impl Sent {
     }
 }
 
-/// "Everything" is the same payment whatever it amounts to.
-fn rest_or(rest: bool, amount: Amount) -> Option<Amount> {
-    (!rest).then_some(amount)
+/// Whether an output returns to the sender: from the wallet's keys to one of those for change, or to the policy that all coins
+/// come from. What a file says of that is not believed: the change pays for a higher fee, and is no part of a payment.
+pub(crate) fn is_change(own: &KeyTable, spent: &[Lock], output: &Lock) -> bool {
+    match output {
+        Lock::Policy(_) => spent.iter().all(|lock| lock == output),
+        _ => {
+            let from_keys = || spent.iter().all(|lock| matches!(own.owner(lock), Owner::Key(_)));
+            own.owner(output) == Owner::Key(Branch::Change) && from_keys()
+        }
+    }
 }
 
-/// Whether an output returns to the sender: marked so, or to the policy that is spent.
-pub(crate) fn is_change(network: &Network, coin: &CoinRequest, line: &OutputLine) -> bool {
-    let returns = || coin.inputs.iter().any(|input| input.policy.is_some() && input.address == line.to);
-    line.change.is_some()
-        || network.destination(&line.to).is_ok_and(|lock| matches!(lock, Lock::Policy(_)) && returns())
+/// Who is paid how much, in order: others, or the wallet itself if nobody else is.
+fn paid(own: &KeyTable, spent: &[Lock], outputs: &[Output]) -> Vec<(Lock, Amount)> {
+    let kept = outputs.iter().filter(|output| !is_change(own, spent, &output.lock));
+    let kept: Vec<_> = kept.map(|output| (output.lock, output.amount)).collect();
+    let others = kept.iter().filter(|(lock, _)| !matches!(own.owner(lock), Owner::Key(_)));
+    let others: Vec<_> = others.copied().collect();
+    let mut paid = if others.is_empty() { kept } else { others };
+    paid.sort();
+    paid
 }
 
 fn details(network: &Network, coin: &CoinRequest) -> Details {
@@ -211,13 +224,8 @@ fn details(network: &Network, coin: &CoinRequest) -> Details {
         let lock = network.coin_address(&input.address).ok()?;
         Some(SpentCoin { amount: input.amount, lock, height: input.height })
     });
-    let change = (0u32..).zip(&coin.outputs).find(|(_, line)| is_change(network, coin, line));
-    Details {
-        spent: spent.collect(),
-        change: change.map(|(index, _)| index),
-        rest: coin.outputs.iter().any(|line| line.rest),
-        function: None,
-    }
+    let rest = coin.outputs.iter().any(|line| line.rest);
+    Details { spent: spent.collect(), unused: None, rest, function: None }
 }
 
 fn coin_request(network: &Network, own: &KeyTable, tx: &CoinTransaction, details: &Details) -> Option<CoinRequest> {
@@ -251,11 +259,12 @@ fn coin_request(network: &Network, own: &KeyTable, tx: &CoinTransaction, details
             signatures: Vec::new(),
         }
     });
-    let outputs = (0u32..).zip(&tx.outputs).map(|(index, output)| OutputLine {
+    let locks: Vec<Lock> = details.spent.iter().map(|coin| coin.lock).collect();
+    let outputs = tx.outputs.iter().map(|output| OutputLine {
         to: network.address(&output.lock),
         amount: output.amount,
-        change: path(&output.lock).filter(|_| details.change == Some(index)),
-        rest: details.rest && details.change != Some(index),
+        change: path(&output.lock).filter(|_| is_change(own, &locks, &output.lock)),
+        rest: details.rest && tx.outputs.len() == 1,
     });
     let sum = |amounts: &mut dyn Iterator<Item = Amount>| Amount::sum(amounts).ok();
     let spent = sum(&mut details.spent.iter().map(|coin| coin.amount))?;

@@ -167,6 +167,10 @@ impl CoinRequest {
     /// [`RequestError`].
     pub fn check(&self, network: &Network) -> Result<(), RequestError> {
         let (tx, spent) = self.unsigned(network)?;
+        if let Some(rest) = self.outputs.iter().find(|line| line.rest && self.outputs.len() > 1) {
+            let what = format!("{} is to take all that is left, but there are others", rest.to);
+            return Err(RequestError::Contradiction(what));
+        }
         for (output, line) in tx.outputs.iter().zip(&self.outputs) {
             if let Lock::Account(account) = &output.lock
                 && let Some(what) = keeps_all(account)
@@ -201,6 +205,26 @@ impl CoinRequest {
                     return Err(RequestError::Contradiction(what));
                 }
                 (_, None) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Refuses what is called change and is not this wallet's, though all that is spent is: a mark that can only be a lie.
+    ///
+    /// # Errors
+    /// [`RequestError::Contradiction`]; [`RequestError::Address`].
+    pub fn check_change(&self, network: &Network, own: &KeyTable) -> Result<(), RequestError> {
+        let is_own = |lock: &Lock, hint| matches!(lock, Lock::Key(key) if own.coin(key, hint).is_some());
+        for input in &self.inputs {
+            if !is_own(&network.coin_address(&input.address)?, input.key) {
+                return Ok(());
+            }
+        }
+        for line in self.outputs.iter().filter(|line| line.change.is_some()) {
+            if !is_own(&network.destination(&line.to)?, line.change) {
+                let what = format!("{} is called change, but its key is not this wallet's", line.to);
+                return Err(RequestError::Contradiction(what));
             }
         }
         Ok(())

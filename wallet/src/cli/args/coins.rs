@@ -69,3 +69,15 @@ pub struct History {
     #[arg(long, value_name = "DATE", value_parser = crate::cli::dates::parse)]
     pub until: Option<u64>,
 }
+
+/// `resend`.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct Resend {
+    /// Rebroadcast also what was sent while the node named another block 1.
+    #[arg(long, conflicts_with = "began_anew")]
+    pub other_chain: bool,
+    /// Forget what was sent while the node named another block 1 and what the node does not know: only if you know that the
+    /// chain began anew (`--dev`).
+    #[arg(long)]
+    pub began_anew: bool,
+}

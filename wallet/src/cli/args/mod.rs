@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
-    coins::{CoinNames, Coins, History, Label, Mine, Txid},
+    coins::{CoinNames, Coins, History, Label, Mine, Resend, Txid},
     contract::{CallArgs, DeployArgs, RunArgs, Target, ViewArgs},
     keys::{Backup, ExportKey, ImportKey, SignMessage, Text, VerifyMessage},
     offline::{BroadcastArgs, Build, BuildCommand, Combine, FileIn, SignArgs},
@@ -45,7 +45,7 @@ Exit codes:
   2  flags, amounts or addresses are wrong  8  refused as harmful: fee, dust, incomplete signatures
   3  wallet file missing, damaged, in use   9  refused by the node, or failed in its block
   4  wrong password                        10  cancelled
-  5  no node answers as it should         11  sent, but the answer was lost: run `resend`
+  5  no node answers as it should         11  sent, but the outcome is unknown: run `resend`
                                          101  a bug of this program: please report it
 With --json, errors are printed to standard error as {\"error\": {\"code\", \"kind\", \"message\", \"hint\"}}.
 
@@ -197,7 +197,7 @@ pub enum Command {
     /// Label an address, a key or a transaction; list the labels.
     Label(Label),
     /// Rebroadcast transactions that the node no longer knows.
-    Resend,
+    Resend(Resend),
     /// Manage policies: multisig, HTLC and timelock addresses.
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -246,7 +246,7 @@ pub struct Wait {
     /// Wait until it is mined.
     #[arg(long)]
     pub wait: bool,
-    /// Pay again although the same payment is pending.
+    /// Pay again although the same payment was made before and may still be mined.
     #[arg(long)]
     pub again: bool,
     /// Wait for N confirmations.
