@@ -15,7 +15,7 @@ impl Signals {
     ///
     /// # Errors
     /// If the system does not allow it.
-    pub fn take() -> io::Result<Self> {
+    pub fn install() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,

@@ -73,7 +73,7 @@ async fn serve(
     saved: Option<Saved>,
     listener: std::net::TcpListener,
 ) -> Result<(), CommandError> {
-    let mut signals = Signals::take().map_err(CommandError::io("receive signals"))?;
+    let mut signals = Signals::install().map_err(CommandError::io("receive signals"))?;
     let listener = TcpListener::from_std(listener).map_err(CommandError::io("listen"))?;
     let address = listener.local_addr().unwrap_or(config.rpc);
     let (_cookie, secrets) = secrets(config, address)?;

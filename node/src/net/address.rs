@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 /// How far an address reaches. An address is told on only as far as it reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Scope {
+pub enum Reach {
     /// This machine.
     Machine,
     /// A private or local network.
@@ -74,12 +74,12 @@ fn inner(ip: IpAddr) -> IpAddr {
 }
 
 /// How far an IP reaches.
-pub fn scope(ip: IpAddr) -> Scope {
+pub fn reach(ip: IpAddr) -> Reach {
     match inner(ip) {
-        ip if ip.is_loopback() => Scope::Machine,
-        IpAddr::V4(ip) if local_v4(ip) => Scope::Local,
-        IpAddr::V6(ip) if local_v6(ip) => Scope::Local,
-        _ => Scope::Global,
+        ip if ip.is_loopback() => Reach::Machine,
+        IpAddr::V4(ip) if local_v4(ip) => Reach::Local,
+        IpAddr::V6(ip) if local_v6(ip) => Reach::Local,
+        _ => Reach::Global,
     }
 }
 
@@ -101,7 +101,7 @@ pub fn is_this_machine(ip: IpAddr) -> bool {
 /// Whether many peers that have nothing to do with each other may come from an address: a router, the bridge of a container or a
 /// forwarded port shows its own private address for all of them.
 pub fn is_shared(ip: IpAddr) -> bool {
-    is_this_machine(ip) || scope(ip) == Scope::Local
+    is_this_machine(ip) || reach(ip) == Reach::Local
 }
 
 /// What one owner of addresses surely holds: an IPv4 address, or 64 bits of IPv6.
@@ -139,8 +139,8 @@ pub fn can_dial(address: &Multiaddr) -> bool {
 /// Whether an address that a peer told of is worth keeping: one can dial it, it names no host that must be looked up,
 /// and it reaches from that peer to here.
 pub fn is_useful(address: &Multiaddr, told_by: IpAddr) -> bool {
-    let reach = ip(address).filter(|ip| !ip.is_unspecified() && !ip.is_multicast()).map(scope);
-    can_dial(address) && reach.is_some_and(|reach| reach >= scope(told_by).min(Scope::Global))
+    let ip = ip(address).filter(|ip| !ip.is_unspecified() && !ip.is_multicast());
+    can_dial(address) && ip.is_some_and(|ip| reach(ip) >= reach(told_by))
 }
 
 #[cfg(test)]
@@ -214,8 +214,8 @@ mod tests {
             assert_eq!((host(ip(tunnel)), group(ip(tunnel))), (ip("9.8.7.6"), ip("9.8.0.0")), "{tunnel}");
         }
         assert_eq!(
-            scope(ip("64:ff9b::a00:1")),
-            Scope::Local,
+            reach(ip("64:ff9b::a00:1")),
+            Reach::Local,
             "a private address does not become public by its wrapping"
         );
     }

@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{address, files};
+use super::{address, clock::Moment, files};
 
 /// Most bans; beyond, the one that ends first is lifted.
 const MOST: usize = 4_096;
@@ -50,22 +50,6 @@ impl FromStr for Target {
     }
 }
 
-/// One moment, by both clocks.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// The clock that only goes on.
-    pub now: Instant,
-    /// The time of day, in seconds since the Unix epoch.
-    pub clock: u64,
-}
-
-impl Moment {
-    /// Now.
-    pub fn now() -> Self {
-        Self { now: Instant::now(), clock: super::clock() }
-    }
-}
-
 /// One ban.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ban {
@@ -100,7 +84,7 @@ impl Held {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct SavedBan {
     target: String,
     until: u64,
     /// A clock that was set back while the node did not run makes no ban longer than this.
@@ -124,9 +108,9 @@ pub struct Bans {
 impl Bans {
     /// Those of an earlier run, kept in a file from now on.
     pub fn load(file: Option<PathBuf>, at: Moment) -> Self {
-        let saved: Vec<Saved> = file.as_deref().map(files::read).unwrap_or_default();
+        let saved: Vec<SavedBan> = file.as_deref().map(files::read).unwrap_or_default();
         let mut bans = Self { file, ..Self::default() };
-        for Saved { target, until, seconds, reason } in saved.into_iter().take(MOST) {
+        for SavedBan { target, until, seconds, reason } in saved.into_iter().take(MOST) {
             let left = until.saturating_sub(at.clock).min(seconds);
             if let (Ok(target), true) = (target.parse(), left > 0) {
                 bans.add(target, left, reason, at);
@@ -191,13 +175,13 @@ impl Bans {
         let Some(file) = self.file.as_ref().filter(|_| std::mem::take(&mut self.changed)) else {
             return;
         };
-        let saved = |(target, held): (&Target, &Held)| Saved {
+        let saved = |(target, held): (&Target, &Held)| SavedBan {
             target: target.to_string(),
             until: held.until(at),
             seconds: held.seconds,
             reason: held.reason.clone(),
         };
-        let list: Vec<Saved> = self.bans.iter().map(saved).collect();
+        let list: Vec<SavedBan> = self.bans.iter().map(saved).collect();
         if let Err(error) = files::write(file, &list) {
             tracing::warn!("cannot save bans to {}: {error}", file.display());
         }

@@ -1,10 +1,10 @@
 //! The protocols that a node speaks, with their limits.
 
 use libp2p::{
-    StreamProtocol, autonat,
+    autonat,
     gossipsub::{
-        self, IdentTopic, IdentityTransform, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds,
-        TopicHash, TopicScoreParams, ValidationMode, WhitelistSubscriptionFilter,
+        self, IdentityTransform, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicHash,
+        TopicScoreParams, ValidationMode, WhitelistSubscriptionFilter,
     },
     identify,
     identity::Keypair,
@@ -16,12 +16,11 @@ use std::{
     time::Duration,
 };
 
-use super::{codec::Codec, config::NetConfig, gate::Gate, table::Table};
+use super::{codec::Codec, config::NetConfig, gate::Gate, names::Names, table::Table};
 use crate::{
     version::AGENT,
-    wire::{CompactBlock, Message, PROTOCOL},
+    wire::{CompactBlock, Message},
 };
-use chain_core::hash::BlockHash;
 
 /// Streams for questions and answers that a connection may have open, both ways.
 const STREAMS: usize = 40;
@@ -31,6 +30,12 @@ pub const ANSWER: Duration = Duration::from_secs(30);
 const GOSSIP_QUEUE: usize = 64;
 /// Peers of a lower gossip score are ignored by gossip, and in the end disconnected.
 pub const GRAYLIST: f64 = -80.0;
+
+/// Spreads blocks.
+pub type GossipProtocol = gossipsub::Behaviour<IdentityTransform, WhitelistSubscriptionFilter>;
+
+/// Carries requests and responses.
+pub type ExchangeProtocol = request_response::Behaviour<Codec>;
 
 /// All protocols. The gate stands first: whom it refuses, none of the others hears of.
 #[derive(NetworkBehaviour)]
@@ -46,52 +51,11 @@ pub struct Behaviour {
     /// Finds peers in the local network.
     pub mdns: Toggle<mdns::tokio::Behaviour>,
     /// Spreads blocks.
-    pub gossip: gossipsub::Behaviour<IdentityTransform, WhitelistSubscriptionFilter>,
-    /// Questions and answers.
-    pub exchange: request_response::Behaviour<Codec>,
+    pub gossip: GossipProtocol,
+    /// Requests and responses.
+    pub exchange: ExchangeProtocol,
     /// Asks others whether this node can be reached.
     pub autonat: Toggle<autonat::v1::Behaviour>,
-}
-
-/// Names of what carries the genesis hash.
-#[derive(Clone, Debug)]
-pub struct Names {
-    /// Protocol of questions and answers. Whoever does not speak it is of another chain.
-    pub exchange: StreamProtocol,
-    /// Protocol of the distributed table of peers.
-    pub kad: StreamProtocol,
-    /// Topic of blocks.
-    pub blocks: IdentTopic,
-}
-
-impl Names {
-    /// Those of a chain.
-    ///
-    /// # Panics
-    /// Never: the names begin with a slash.
-    pub fn new(genesis: &BlockHash) -> Self {
-        let name = |what, version| {
-            let name = format!("/cairn/{genesis}/{what}/{version}");
-            StreamProtocol::try_from_owned(name).expect("a name begins with a slash")
-        };
-        Self {
-            exchange: name("exchange", PROTOCOL),
-            kad: name("kad", PROTOCOL),
-            blocks: IdentTopic::new(format!("cairn/{genesis}/blocks/{PROTOCOL}")),
-        }
-    }
-}
-
-impl Names {
-    /// Whether this is the genesis hash in the names.
-    pub fn is_chain(&self, genesis: &str) -> bool {
-        self.exchange.as_ref().strip_prefix("/cairn/").is_some_and(|rest| rest.starts_with(genesis))
-    }
-
-    /// Whether a node that speaks these does not want to be found: with `--no-discovery` it does not speak the table's.
-    pub fn is_hidden(&self, protocols: &[StreamProtocol]) -> bool {
-        !protocols.contains(&self.kad)
-    }
 }
 
 impl Behaviour {
@@ -130,7 +94,7 @@ impl Behaviour {
 
 /// The topic carries the genesis hash, not the protocol's name: under a name of ours the library would not speak version 1.2,
 /// and so would not say what it has no need of (IDONTWANT).
-fn gossip(names: &Names) -> gossipsub::Behaviour<IdentityTransform, WhitelistSubscriptionFilter> {
+fn gossip(names: &Names) -> GossipProtocol {
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()

@@ -15,7 +15,7 @@ use std::{
 };
 
 use super::{
-    address::{self, Scope},
+    address::{self, Reach},
     files,
 };
 
@@ -59,7 +59,7 @@ impl Entry {
     /// The public network that it is in.
     fn group(&self) -> Option<IpAddr> {
         let ip = self.addresses.first().and_then(address::ip)?;
-        (address::scope(ip) == Scope::Global).then(|| address::group(ip))
+        (address::reach(ip) == Reach::Global).then(|| address::group(ip))
     }
 
     /// The greater, the sooner it goes: never met, failing, met long ago.
@@ -69,7 +69,7 @@ impl Entry {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Saved {
+struct SavedNode {
     peer: String,
     addresses: Vec<String>,
     met: u64,
@@ -90,9 +90,9 @@ pub struct Book {
 impl Book {
     /// The book of an earlier run, kept in a file from now on.
     pub fn load(file: Option<PathBuf>) -> Self {
-        let saved: Vec<Saved> = file.as_deref().map(files::read).unwrap_or_default();
+        let saved: Vec<SavedNode> = file.as_deref().map(files::read).unwrap_or_default();
         let mut book = Self { file, ..Self::default() };
-        for Saved { peer, addresses, met, failures, told_by } in saved {
+        for SavedNode { peer, addresses, met, failures, told_by } in saved {
             let addresses = addresses.iter().filter_map(|text| text.parse().ok()).filter(address::can_dial);
             let addresses: Vec<Multiaddr> = addresses.take(ADDRESSES).collect();
             let told_by = told_by.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
@@ -237,14 +237,14 @@ impl Book {
         let Some(file) = self.file.as_ref().filter(|_| std::mem::take(&mut self.changed)) else {
             return;
         };
-        let saved = |(peer, entry): (&PeerId, &Entry)| Saved {
+        let saved = |(peer, entry): (&PeerId, &Entry)| SavedNode {
             peer: peer.to_string(),
             addresses: entry.addresses.iter().map(ToString::to_string).collect(),
             met: entry.met,
             failures: entry.failures,
             told_by: Some(entry.told_by),
         };
-        let list: Vec<Saved> = self.entries.iter().map(saved).collect();
+        let list: Vec<SavedNode> = self.entries.iter().map(saved).collect();
         if let Err(error) = files::write(file, &list) {
             tracing::warn!("cannot save known nodes to {}: {error}", file.display());
         }

@@ -2,7 +2,7 @@
 //! answer is left alone for ever longer.
 
 use libp2p::{
-    Multiaddr, PeerId, TransportError,
+    Multiaddr, PeerId, Swarm, TransportError,
     multiaddr::Protocol,
     swarm::{
         ConnectionId, DialError,
@@ -10,15 +10,18 @@ use libp2p::{
     },
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashMap,
     error::Error,
     hash::{BuildHasher, RandomState},
-    net::{IpAddr, Ipv4Addr},
+    net::Ipv4Addr,
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
+use tokio::sync::mpsc;
 
-use super::{address, clock, named::Named, shell::Shell};
+use super::{
+    address, behaviour::Behaviour, book::Book, clock::clock, config::NetConfig, gate::Gate, named::Named, peers::Peers,
+};
 
 /// Attempts at a time.
 const DIALLING: usize = 4;
@@ -58,20 +61,64 @@ struct Attempt {
     rest: Vec<Multiaddr>,
 }
 
+/// Addresses that the host name of a node stands for that the operator named, by [`Named::number`].
+pub type Resolved = (u64, Vec<Multiaddr>);
+
 /// Whom to dial.
-#[derive(Default)]
 pub struct Dialer {
-    /// Those that the operator named.
-    pub named: Vec<Named>,
+    /// Other nodes that are known.
+    pub book: Book,
+    named: Vec<Named>,
     attempts: HashMap<ConnectionId, Attempt>,
     /// Addresses that are left alone until then.
     shunned: HashMap<Multiaddr, Instant>,
     /// When the log last said that a node has this node's key.
     said_own_key: Option<Instant>,
     last: u64,
+    resolved: mpsc::UnboundedSender<Resolved>,
+    started: Instant,
+    /// When this machine is searched next.
+    next_look: Instant,
 }
 
 impl Dialer {
+    /// A dialer of the nodes that the operator named and those of a book. Addresses of host names come out of the receiver; one
+    /// look-up a node is under way.
+    pub fn new(book: Book, config: &NetConfig, now: Instant) -> (Self, mpsc::UnboundedReceiver<Resolved>) {
+        let (resolved, looked_up) = mpsc::unbounded_channel();
+        let mut dialer = Self {
+            book,
+            named: Vec::new(),
+            attempts: HashMap::new(),
+            shunned: HashMap::new(),
+            said_own_key: None,
+            last: 0,
+            resolved,
+            started: now,
+            next_look: now,
+        };
+        config.connect.iter().for_each(|address| dialer.name(address.clone(), true));
+        config.bootnodes.iter().for_each(|address| dialer.name(address.clone(), false));
+        (dialer, looked_up)
+    }
+
+    /// Keys of those that the operator named, as far as they were said.
+    pub fn given(&self) -> impl Iterator<Item = PeerId> {
+        self.named.iter().filter_map(|named| named.given)
+    }
+
+    /// Whether the operator named nobody.
+    pub fn has_no_names(&self) -> bool {
+        self.named.is_empty()
+    }
+
+    /// Forgets a node that the operator named.
+    pub fn forget(&mut self, peer: &PeerId, gate: &mut Gate) {
+        self.named.retain(|named| named.peer() != Some(*peer));
+        gate.trusted.remove(peer);
+        self.trust_hosts(gate);
+    }
+
     /// A node that the operator names: dialled at once, and kept, rather than begun with, if `stay`.
     pub fn name(&mut self, address: Multiaddr, stay: bool) {
         let new = Named::new(self.last + 1, address, stay);
@@ -90,7 +137,7 @@ impl Dialer {
     }
 
     /// Leaves an address alone for a while.
-    fn shun(&mut self, address: Multiaddr, now: Instant) {
+    fn leave_alone(&mut self, address: Multiaddr, now: Instant) {
         self.shunned.retain(|_, until| *until > now);
         if self.shunned.len() < MOST_SHUNNED {
             self.shunned.insert(address, now + SHUNNED);
@@ -101,73 +148,66 @@ impl Dialer {
         self.shunned.get(address).is_some_and(|until| *until > now)
     }
 
-    /// Hosts of those that the operator named.
-    fn hosts(&self) -> HashSet<IpAddr> {
-        self.named.iter().flat_map(|named| named.hosts.iter().copied()).collect()
+    /// The hosts of those that the operator named may have changed.
+    fn trust_hosts(&self, gate: &mut Gate) {
+        gate.trusted_hosts = self.named.iter().flat_map(|named| named.hosts.iter().copied()).collect();
     }
 
     fn get(&mut self, number: u64) -> Option<&mut Named> {
         self.named.iter_mut().find(|named| named.number == number)
     }
-}
 
-/// A number that strangers cannot guess.
-pub fn random() -> u64 {
-    RandomState::new().hash_one(())
-}
-
-impl Shell {
     /// Dials whom it is time to dial.
-    pub(super) fn dial_more(&mut self) {
-        let (now, lonely) = (Instant::now(), self.peers.outbound() == 0);
-        for index in 0..self.dialer.named.len() {
-            let named = &mut self.dialer.named[index];
-            let connected = named.peer().is_some_and(|peer| self.peers.contains(&peer));
+    pub fn dial_more(&mut self, swarm: &mut Swarm<Behaviour>, peers: &Peers, config: &NetConfig) {
+        let (now, lonely) = (Instant::now(), peers.outbound() == 0);
+        for index in 0..self.named.len() {
+            let named = &mut self.named[index];
+            let connected = named.peer().is_some_and(|peer| peers.contains(&peer));
             if !connected && (named.stay || lonely) && named.is_due(now) {
                 let (number, address) = (named.number, named.address.clone());
-                self.dial_named(number, address);
+                self.dial_named(swarm, number, address);
             }
         }
-        if !self.config.discover {
+        if !config.discover {
             return;
         }
         for _ in 0..DIALLING {
-            let under_way = self.dialer.attempts.len();
-            if under_way >= DIALLING || self.peers.outbound() + under_way >= self.config.outbound() {
+            let under_way = self.attempts.len();
+            if under_way >= DIALLING || peers.outbound() + under_way >= config.outbound() {
                 return;
             }
-            let groups = self.swarm.behaviour().gate.dialled_groups();
-            let (me, attempts) = (*self.swarm.local_peer_id(), &self.dialer.attempts);
+            let groups = swarm.behaviour().gate.dialled_groups();
+            let (me, attempts) = (*swarm.local_peer_id(), &self.attempts);
             let avoid = |peer: &PeerId| {
-                *peer == me || self.peers.contains(peer) || attempts.values().any(|attempt| attempt.peer == Some(*peer))
+                *peer == me || peers.contains(peer) || attempts.values().any(|attempt| attempt.peer == Some(*peer))
             };
             let Some((peer, addresses)) = self.book.candidate(now, avoid, &groups, random()) else {
                 return;
             };
-            self.dial(Attempt { aim: Aim::Book(peer), peer: Some(peer), rest: Vec::new() }, addresses);
+            self.dial(swarm, Attempt { aim: Aim::Book(peer), peer: Some(peer), rest: Vec::new() }, addresses);
         }
     }
 
     /// A node that is for this machine alone finds its like on the ports where nodes usually listen: once when it starts, and
     /// as long as it is alone.
-    pub(super) fn look_around(&mut self, now: Instant) {
-        let (first, alone) = (now < self.started + LOOK, self.peers.len() == 0);
-        if !self.config.discover || !self.config.only_here() || now < self.next_look || !(first || alone) {
+    pub fn look_around(&mut self, swarm: &mut Swarm<Behaviour>, peers: &Peers, config: &NetConfig, now: Instant) {
+        let (first, alone) = (now < self.started + LOOK, peers.len() == 0);
+        if !config.discover || !config.only_here() || now < self.next_look || !(first || alone) {
             return;
         }
         self.next_look = now + LOOK;
-        let mine: Vec<Multiaddr> = self.listeners.values().flatten().cloned().collect();
+        let mine: Vec<Multiaddr> = swarm.listeners().cloned().collect();
         for port in USUAL_PORTS {
             let address = Multiaddr::from(Ipv4Addr::LOCALHOST).with(Protocol::Tcp(port));
-            if !mine.contains(&address) && !self.dialer.shuns(&address, now) {
-                self.dial(Attempt { aim: Aim::Scan, peer: None, rest: Vec::new() }, vec![address]);
+            if !mine.contains(&address) && !self.shuns(&address, now) {
+                self.dial(swarm, Attempt { aim: Aim::Scan, peer: None, rest: Vec::new() }, vec![address]);
             }
         }
     }
 
-    fn dial_named(&mut self, number: u64, address: Multiaddr) {
+    fn dial_named(&mut self, swarm: &mut Swarm<Behaviour>, number: u64, address: Multiaddr) {
         if address::ip(&address).is_some() {
-            return self.dial_resolved(number, vec![address]);
+            return self.dial_resolved(swarm, (number, vec![address]));
         }
         let resolved = self.resolved.clone();
         tokio::spawn(async move {
@@ -178,8 +218,8 @@ impl Shell {
     }
 
     /// Dials a node that the operator named, at all addresses that its name stands for.
-    pub(super) fn dial_resolved(&mut self, number: u64, addresses: Vec<Multiaddr>) {
-        let Some(named) = self.dialer.get(number) else {
+    pub fn dial_resolved(&mut self, swarm: &mut Swarm<Behaviour>, (number, addresses): Resolved) {
+        let Some(named) = self.get(number) else {
             return;
         };
         if addresses.is_empty() {
@@ -187,17 +227,12 @@ impl Shell {
         }
         named.is_at(&addresses);
         let peer = named.peer();
-        self.trust_hosts();
-        self.dial(Attempt { aim: Aim::Named(number), peer, rest: Vec::new() }, addresses);
-    }
-
-    /// The hosts of named nodes may have changed.
-    pub(super) fn trust_hosts(&mut self) {
-        self.swarm.behaviour_mut().gate.trusted_hosts = self.dialer.hosts();
+        self.trust_hosts(&mut swarm.behaviour_mut().gate);
+        self.dial(swarm, Attempt { aim: Aim::Named(number), peer, rest: Vec::new() }, addresses);
     }
 
     /// Dials a peer, or whoever is at the first address, and at the next one if nobody is.
-    fn dial(&mut self, mut attempt: Attempt, addresses: Vec<Multiaddr>) {
+    fn dial(&mut self, swarm: &mut Swarm<Behaviour>, mut attempt: Attempt, addresses: Vec<Multiaddr>) {
         let options = match attempt.peer {
             Some(peer) => {
                 DialOpts::peer_id(peer).addresses(addresses).condition(PeerCondition::DisconnectedAndNotDialing).build()
@@ -212,24 +247,33 @@ impl Shell {
             }
         };
         let (id, peer) = (options.connection_id(), attempt.peer);
-        self.dialer.attempts.insert(id, attempt);
-        if let Err(error) = self.swarm.dial(options) {
-            self.dial_failed(id, peer, &error);
+        self.attempts.insert(id, attempt);
+        if let Err(error) = swarm.dial(options) {
+            self.failed(swarm, (id, peer), &error);
         }
     }
 
     /// An attempt came to nothing; `peer` is the one that it was for, if that was known.
-    pub(super) fn dial_failed(&mut self, id: ConnectionId, peer: Option<PeerId>, error: &DialError) {
-        let attempt = self.dialer.attempts.remove(&id);
+    pub fn failed(
+        &mut self,
+        swarm: &mut Swarm<Behaviour>,
+        (id, peer): (ConnectionId, Option<PeerId>),
+        error: &DialError,
+    ) {
+        let attempt = self.attempts.remove(&id);
         let number = attempt.as_ref().and_then(|attempt| match attempt.aim {
             Aim::Named(number) => Some(number),
             Aim::Book(_) | Aim::Scan => None,
         });
         match (error, number) {
             (DialError::DialPeerConditionFalse(_), _) => return,
-            (DialError::LocalPeerId { address }, _) => return self.met_own_key(number, address.clone()),
+            (DialError::LocalPeerId { address }, _) => return self.met_own_key(swarm, number, address.clone()),
             (DialError::WrongPeerId { obtained, address }, Some(number)) => {
-                return self.met_other_key(number, *obtained, &address::split(address.clone()).0);
+                return self.met_other_key(
+                    &mut swarm.behaviour_mut().gate,
+                    (number, *obtained),
+                    &address::split(address.clone()).0,
+                );
             }
             _ => {}
         }
@@ -238,27 +282,27 @@ impl Shell {
         peer.inspect(|peer| self.book.failed(peer, Instant::now(), clock()));
         if let Some(mut attempt) = attempt.filter(|attempt| !attempt.rest.is_empty()) {
             let rest = std::mem::take(&mut attempt.rest);
-            return self.dial(attempt, rest);
+            return self.dial(swarm, attempt, rest);
         }
-        if let Some(named) = number.and_then(|number| self.dialer.get(number)) {
+        if let Some(named) = number.and_then(|number| self.get(number)) {
             named.complain(&reason, Instant::now());
         }
     }
 
     /// Somebody there has this node's key: this node itself, or one whose data directory is a copy of this one's.
-    fn met_own_key(&mut self, named: Option<u64>, address: Multiaddr) {
+    fn met_own_key(&mut self, swarm: &Swarm<Behaviour>, named: Option<u64>, address: Multiaddr) {
         let (address, _) = address::split(address);
-        let mut mine = self.listeners.values().flatten().chain(self.swarm.external_addresses());
+        let mut mine = swarm.listeners().chain(swarm.external_addresses());
         if mine.any(|own| address::split(own.clone()).0 == address) {
-            self.dialer.named.retain(|named| named.address != address);
+            self.named.retain(|named| named.address != address);
             return tracing::debug!(%address, "this node dialled itself");
         }
         let now = Instant::now();
-        if let Some(named) = named.and_then(|number| self.dialer.get(number)) {
+        if let Some(named) = named.and_then(|number| self.get(number)) {
             named.rest(now);
         }
-        if self.dialer.said_own_key.is_none_or(|at| now.duration_since(at) >= SAY_AGAIN) {
-            self.dialer.said_own_key = Some(now);
+        if self.said_own_key.is_none_or(|at| now.duration_since(at) >= SAY_AGAIN) {
+            self.said_own_key = Some(now);
             tracing::warn!(
                 %address,
                 "another node has this node's key, so that the two cannot connect; was its data directory copied? \
@@ -268,8 +312,8 @@ impl Shell {
     }
 
     /// A node that the operator named has another key than it had, or was said to have.
-    fn met_other_key(&mut self, number: u64, key: PeerId, address: &Multiaddr) {
-        let Some(named) = self.dialer.get(number) else {
+    fn met_other_key(&mut self, gate: &mut Gate, (number, key): (u64, PeerId), address: &Multiaddr) {
+        let Some(named) = self.get(number) else {
             return;
         };
         if let Some(given) = named.given {
@@ -280,14 +324,13 @@ impl Shell {
         let old = named.learnt.take();
         named.hurry(false);
         tracing::info!(%address, peer = %key, "the node there has a new key");
-        old.inspect(|old| _ = self.swarm.behaviour_mut().gate.trusted.remove(old));
+        old.inspect(|old| _ = gate.trusted.remove(old));
     }
 
     /// A connection stands: this node dialled it, and this says why, or was dialled.
-    pub(super) fn dialled(&mut self, id: ConnectionId, peer: PeerId) -> Option<Aim> {
-        let aim = self.dialer.attempts.remove(&id).map(|attempt| attempt.aim);
-        let gate = &mut self.swarm.behaviour_mut().gate;
-        for named in &mut self.dialer.named {
+    pub fn connected(&mut self, gate: &mut Gate, id: ConnectionId, peer: PeerId) -> Option<Aim> {
+        let aim = self.attempts.remove(&id).map(|attempt| attempt.aim);
+        for named in &mut self.named {
             if aim == Some(Aim::Named(named.number)) || named.peer() == Some(peer) {
                 named.learnt = Some(peer);
                 gate.trusted.insert(peer);
@@ -297,19 +340,24 @@ impl Shell {
     }
 
     /// A node at which this one is of no use, or the other way round, is not dialled again for a while.
-    pub(super) fn shun(&mut self, peer: PeerId, address: Option<&Multiaddr>, reason: &str) {
+    pub fn shun(&mut self, gate: &mut Gate, peer: PeerId, address: Option<&Multiaddr>, reason: &str) {
         let now = Instant::now();
         self.book.forget(&peer);
-        address.into_iter().for_each(|address| self.dialer.shun(address.clone(), now));
-        for named in self.dialer.named.iter_mut().filter(|named| named.peer() == Some(peer)) {
+        address.into_iter().for_each(|address| self.leave_alone(address.clone(), now));
+        for named in self.named.iter_mut().filter(|named| named.peer() == Some(peer)) {
             named.complain(reason, now);
             named.leave_alone(now + SHUNNED);
             named.learnt = None;
             if named.given.is_none() {
-                self.swarm.behaviour_mut().gate.trusted.remove(&peer);
+                gate.trusted.remove(&peer);
             }
         }
     }
+}
+
+/// A number that strangers cannot guess.
+pub fn random() -> u64 {
+    RandomState::new().hash_one(())
 }
 
 /// The innermost reason of a failed attempt: the system's, where there is one.

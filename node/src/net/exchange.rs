@@ -1,4 +1,4 @@
-//! Questions and answers between peers and the engine. What one peer may have waiting is bounded, whatever it asks and
+//! Requests and responses between peers and the engine. What one peer may have waiting is bounded, whatever it asks and
 //! however slowly it reads.
 
 use libp2p::{
@@ -7,52 +7,62 @@ use libp2p::{
 };
 use std::collections::HashMap;
 
-use super::{codec::Read, peers::Channel, shell::Shell};
+use super::{
+    behaviour::ExchangeProtocol,
+    codec::Read,
+    peers::{Channel, Peers},
+};
 use crate::{
     engine::{Failure, InboundId, Offence, PeerEvent, RequestId},
     engine_thread::Refused,
     wire::{Message as _, POOL, Request, Response},
 };
 
-/// Questions of a peer that may wait for the engine beside those that it has. An honest node has never so many open.
+/// Requests of a peer that may wait for the engine beside those that it has. An honest node has never so many open.
 const HELD: usize = 24;
-/// Questions of a peer with long answers that are worked on at a time.
+/// Requests of a peer with long responses that are worked on at a time.
 const HEAVY: usize = 2;
-/// Bytes of answers that may be on their way at a time, to all peers together. Beyond, questions with long answers wait. Many
-/// peers that ask for much at the same moment would have memory grow otherwise, so the longest answer is reckoned with from when
-/// the engine is asked.
+/// Bytes of responses that may be on their way at a time, to all peers together. Beyond, requests with long responses wait. Many
+/// peers that ask for much at the same moment would have memory grow otherwise, so the longest response is reckoned with from
+/// when the engine is asked.
 const UNSENT: usize = 128 << 20;
-/// What is held against a peer that does not read what it asked for.
-const TOO_SLOW: u32 = 25;
 
-/// A question of a peer that is not answered to the end yet.
-struct Asked {
+/// A request of a peer whose response it has not read to the end yet.
+struct InboundRequest {
     peer: PeerId,
     theirs: InboundRequestId,
     channel: Option<Channel>,
     heavy: bool,
-    /// Bytes of the answer; until there is one, the most that it may have.
+    /// Bytes of the response; until there is one, the most that it may have.
     bytes: usize,
+}
+
+/// What a peer did wrong.
+pub enum Complaint {
+    /// An offence.
+    Offence(Offence),
+    /// It does not read what it asked for.
+    TooSlow,
 }
 
 /// What is open.
 #[derive(Default)]
 pub struct Exchange {
-    /// Our questions.
-    asking: HashMap<OutboundRequestId, (PeerId, RequestId)>,
-    /// Questions of peers.
-    asked: HashMap<InboundId, Asked>,
-    inbound: HashMap<InboundRequestId, InboundId>,
+    /// Our requests.
+    outbound: HashMap<OutboundRequestId, (PeerId, RequestId)>,
+    /// Requests of peers.
+    inbound: HashMap<InboundId, InboundRequest>,
+    ids: HashMap<InboundRequestId, InboundId>,
     last: u64,
     unsent: Unsent,
 }
 
-/// Bytes of answers that are on their way, or may come to be.
+/// Bytes of responses that are on their way, or may come to be.
 #[derive(Debug, Default)]
 struct Unsent(usize);
 
 impl Unsent {
-    /// Sets memory for an answer aside, if there is so much.
+    /// Sets memory for a response aside, if there is so much.
     fn reserve(&mut self, most: usize) -> bool {
         let fits = self.0 + most <= UNSENT;
         if fits {
@@ -61,13 +71,13 @@ impl Unsent {
         fits
     }
 
-    /// An answer is ready, and has this size instead of what was reserved.
+    /// A response is ready, and has this size instead of what was reserved.
     fn settle(&mut self, reserved: usize, size: usize) {
         self.0 = self.0.saturating_sub(reserved) + size;
     }
 }
 
-/// Whether the answer may be long.
+/// Whether the response may be long.
 fn is_heavy(request: &Request) -> bool {
     match request {
         Request::Blocks(_)
@@ -79,7 +89,7 @@ fn is_heavy(request: &Request) -> bool {
     }
 }
 
-/// Most bytes of the answer to a question with a long one.
+/// Most bytes of the response to a request with a long one.
 fn most(request: &Request) -> usize {
     match request {
         Request::Pool { .. } => POOL * 6,
@@ -87,7 +97,7 @@ fn most(request: &Request) -> usize {
     }
 }
 
-/// About how many bytes an answer has.
+/// About how many bytes a response has.
 fn size(response: &Response) -> usize {
     match response {
         Response::Blocks(bodies) => bodies.iter().map(|body| body.bytes().len()).sum(),
@@ -98,125 +108,128 @@ fn size(response: &Response) -> usize {
     }
 }
 
-impl Shell {
-    /// Asks a peer for the engine.
-    pub(super) fn ask(&mut self, peer: PeerId, id: RequestId, request: Request) {
+impl Exchange {
+    /// Sends a request of the engine to a peer.
+    pub fn request(
+        &mut self,
+        protocol: &mut ExchangeProtocol,
+        peers: &mut Peers,
+        (peer, id): (PeerId, RequestId),
+        request: Request,
+    ) {
         // libp2p would dial a peer that is not connected.
-        if !self.swarm.behaviour().exchange.is_connected(&peer) {
-            return self.answered(peer, id, Err(Failure::Refused));
+        if !protocol.is_connected(&peer) {
+            return answered(peers, peer, id, Err(Failure::Refused));
         }
-        let ours = self.swarm.behaviour_mut().exchange.send_request(&peer, Ok(request));
-        self.exchange.asking.insert(ours, (peer, id));
+        self.outbound.insert(protocol.send_request(&peer, Ok(request)), (peer, id));
     }
 
-    fn answered(&mut self, peer: PeerId, id: RequestId, result: Result<Response, Failure>) {
-        let Some(peer) = self.peers.get(&peer) else {
+    /// Sends a response of the engine to a peer.
+    pub fn respond(&mut self, protocol: &mut ExchangeProtocol, peers: &mut Peers, id: InboundId, response: Response) {
+        let Some(inbound) = self.inbound.get_mut(&id) else {
             return;
         };
-        if let Ok(Response::Status(status)) = &result {
-            peer.says(status);
+        let Some(channel) = inbound.channel.take() else {
+            return;
+        };
+        let reserved = std::mem::replace(&mut inbound.bytes, size(&response));
+        self.unsent.settle(reserved, inbound.bytes);
+        let peer = inbound.peer;
+        if protocol.send_response(channel, Ok(response)).is_err() {
+            self.finish(peers, id);
         }
-        // The engine has stopped, and so will this shell.
-        let _ = peer.link.try_send(PeerEvent::Response(id, result));
+        self.pass_on_held(peers, peer);
     }
 
-    /// Answers a peer for the engine.
-    pub(super) fn respond(&mut self, id: InboundId, response: Response) {
-        let Some(asked) = self.exchange.asked.get_mut(&id) else {
-            return;
-        };
-        let Some(channel) = asked.channel.take() else {
-            return;
-        };
-        let reserved = std::mem::replace(&mut asked.bytes, size(&response));
-        self.exchange.unsent.settle(reserved, asked.bytes);
-        let peer = asked.peer;
-        if self.swarm.behaviour_mut().exchange.send_response(channel, Ok(response)).is_err() {
-            self.finish(id);
-        }
-        self.pass_on_held(peer);
-    }
-
-    /// What libp2p tells of questions and answers.
-    pub(super) fn on_exchange(&mut self, event: Event<Read<Request>, Read<Response>>) {
+    /// What libp2p reports; returns the peer that did something wrong.
+    pub fn on_event(
+        &mut self,
+        event: Event<Read<Request>, Read<Response>>,
+        peers: &mut Peers,
+    ) -> Option<(PeerId, Complaint)> {
         match event {
-            Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => match request {
-                Ok(request) => self.on_request(peer, request_id, channel, request),
-                Err(error) => self.on_malformed(peer, error),
-            },
+            Event::Message { peer, message: Message::Request { request_id, request, channel }, .. } => {
+                let offence = match request {
+                    Ok(request) => self.on_request(peers, peer, (request_id, channel, request)),
+                    Err(error) => peers.get(&peer)?.malformed(error),
+                };
+                offence.map(|offence| (peer, Complaint::Offence(offence)))
+            }
             Event::Message { peer, message: Message::Response { request_id, response }, .. } => {
-                if let Some((_, id)) = self.exchange.asking.remove(&request_id) {
-                    self.answered(peer, id, response.map_err(Failure::Malformed));
-                }
+                let (_, id) = self.outbound.remove(&request_id)?;
+                answered(peers, peer, id, response.map_err(Failure::Malformed));
+                None
             }
             Event::OutboundFailure { peer, request_id, error, .. } => {
-                if let Some((_, id)) = self.exchange.asking.remove(&request_id) {
-                    let failure = match error {
-                        OutboundFailure::Timeout => Failure::Timeout,
-                        _ => Failure::Refused,
-                    };
-                    self.answered(peer, id, Err(failure));
-                }
+                let (_, id) = self.outbound.remove(&request_id)?;
+                let failure = match error {
+                    OutboundFailure::Timeout => Failure::Timeout,
+                    _ => Failure::Refused,
+                };
+                answered(peers, peer, id, Err(failure));
+                None
             }
             Event::InboundFailure { peer, request_id, error, .. } => {
-                let id = self.exchange.inbound.get(&request_id).copied();
-                let ready = id.and_then(|id| self.exchange.asked.get(&id)).is_some_and(|asked| asked.channel.is_none());
-                id.inspect(|id| self.finish(*id));
-                // An answer lay ready, and the peer did not read it.
-                if ready && matches!(error, InboundFailure::Timeout) {
-                    self.blame(peer, TOO_SLOW, "does not read what it asked for");
-                    self.disconnect(peer, "does not read what it asked for");
-                }
-                self.pass_on_held(peer);
+                let id = self.ids.get(&request_id).copied();
+                let ready = id.and_then(|id| self.inbound.get(&id)).is_some_and(|inbound| inbound.channel.is_none());
+                id.inspect(|id| self.finish(peers, *id));
+                self.pass_on_held(peers, peer);
+                // A response lay ready, and the peer did not read it.
+                (ready && matches!(error, InboundFailure::Timeout)).then_some((peer, Complaint::TooSlow))
             }
             Event::ResponseSent { peer, request_id, .. } => {
-                self.exchange.inbound.get(&request_id).copied().inspect(|id| self.finish(*id));
-                self.pass_on_held(peer);
+                self.ids.get(&request_id).copied().inspect(|id| self.finish(peers, *id));
+                self.pass_on_held(peers, peer);
+                None
             }
         }
     }
 
-    fn on_request(&mut self, id: PeerId, theirs: InboundRequestId, channel: Channel, request: Request) {
-        let Some(peer) = self.peers.get(&id) else {
-            return;
-        };
+    fn on_request(
+        &mut self,
+        peers: &mut Peers,
+        id: PeerId,
+        (theirs, channel, request): (InboundRequestId, Channel, Request),
+    ) -> Option<Offence> {
+        let peer = peers.get(&id)?;
         if peer.held.len() >= HELD {
-            // Dropping the channel refuses the question.
-            return self.offend(id, &Offence::TooMany("questions at a time"));
+            // Dropping the channel refuses the request.
+            return Some(Offence::TooMany("questions at a time"));
         }
         if let Request::Status(status) = &request {
             peer.says(status);
         }
-        self.exchange.last += 1;
-        let ours = InboundId(self.exchange.last);
+        self.last += 1;
+        let ours = InboundId(self.last);
         peer.held.push_back((ours, request));
-        self.exchange.inbound.insert(theirs, ours);
-        let asked = Asked { peer: id, theirs, channel: Some(channel), heavy: false, bytes: 0 };
-        self.exchange.asked.insert(ours, asked);
-        self.pass_on_held(id);
+        self.ids.insert(theirs, ours);
+        let inbound = InboundRequest { peer: id, theirs, channel: Some(channel), heavy: false, bytes: 0 };
+        self.inbound.insert(ours, inbound);
+        self.pass_on_held(peers, id);
+        None
     }
 
-    /// Hands the engine as many of a peer's questions as it takes now, in their order.
-    pub(super) fn pass_on_held(&mut self, id: PeerId) {
-        let Some(peer) = self.peers.get(&id) else {
+    /// Hands the engine as many of a peer's requests as it takes now, in their order.
+    fn pass_on_held(&mut self, peers: &mut Peers, id: PeerId) {
+        let Some(peer) = peers.get(&id) else {
             return;
         };
         while let Some((ours, request)) = peer.held.pop_front() {
             let heavy = is_heavy(&request);
-            let Some(asked) = self.exchange.asked.get_mut(&ours) else {
+            let Some(inbound) = self.inbound.get_mut(&ours) else {
                 continue;
             };
             let reserved = if heavy { most(&request) } else { 0 };
-            if heavy && (peer.heavy >= HEAVY || !self.exchange.unsent.reserve(reserved)) {
+            if heavy && (peer.heavy >= HEAVY || !self.unsent.reserve(reserved)) {
                 return peer.held.push_front((ours, request));
             }
             match peer.link.try_send(PeerEvent::Request(ours, request)) {
                 Ok(()) => {
-                    (asked.heavy, asked.bytes) = (heavy, reserved);
+                    (inbound.heavy, inbound.bytes) = (heavy, reserved);
                     peer.heavy += usize::from(heavy);
                 }
                 Err(Refused::Full(PeerEvent::Request(ours, request))) => {
-                    self.exchange.unsent.settle(reserved, 0);
+                    self.unsent.settle(reserved, 0);
                     return peer.held.push_front((ours, request));
                 }
                 Err(_) => return,
@@ -224,32 +237,43 @@ impl Shell {
         }
     }
 
-    /// Whether questions wait that the engine may have room for by now.
-    pub(super) fn pass_on_all(&mut self) {
-        let waiting: Vec<PeerId> =
-            self.peers.iter().filter(|(_, peer)| !peer.held.is_empty()).map(|(id, _)| *id).collect();
-        waiting.into_iter().for_each(|id| self.pass_on_held(id));
+    /// Hands the engine the requests that wait, if it has room for them by now.
+    pub fn pass_on_all(&mut self, peers: &mut Peers) {
+        let waiting: Vec<PeerId> = peers.iter().filter(|(_, peer)| !peer.held.is_empty()).map(|(id, _)| *id).collect();
+        waiting.into_iter().for_each(|id| self.pass_on_held(peers, id));
     }
 
-    /// A question of a peer is over, one way or the other.
-    fn finish(&mut self, id: InboundId) {
-        let Some(asked) = self.exchange.asked.remove(&id) else {
+    /// A request of a peer is over, one way or the other.
+    fn finish(&mut self, peers: &mut Peers, id: InboundId) {
+        let Some(inbound) = self.inbound.remove(&id) else {
             return;
         };
-        self.exchange.inbound.remove(&asked.theirs);
-        self.exchange.unsent.settle(asked.bytes, 0);
-        if let Some(peer) = self.peers.get(&asked.peer).filter(|_| asked.heavy) {
+        self.ids.remove(&inbound.theirs);
+        self.unsent.settle(inbound.bytes, 0);
+        if let Some(peer) = peers.get(&inbound.peer).filter(|_| inbound.heavy) {
             peer.heavy = peer.heavy.saturating_sub(1);
         }
     }
 
     /// A peer is gone, and all that was open with it.
-    pub(super) fn forget_questions(&mut self, peer: &PeerId) {
-        self.exchange.asking.retain(|_, (asked, _)| asked != peer);
+    pub fn forget(&mut self, peers: &mut Peers, peer: &PeerId) {
+        self.outbound.retain(|_, (to, _)| to != peer);
         let open: Vec<InboundId> =
-            self.exchange.asked.iter().filter(|(_, asked)| asked.peer == *peer).map(|(id, _)| *id).collect();
-        open.into_iter().for_each(|id| self.finish(id));
+            self.inbound.iter().filter(|(_, inbound)| inbound.peer == *peer).map(|(id, _)| *id).collect();
+        open.into_iter().for_each(|id| self.finish(peers, id));
     }
+}
+
+/// Tells the engine how a request of it ended.
+fn answered(peers: &mut Peers, peer: PeerId, id: RequestId, result: Result<Response, Failure>) {
+    let Some(peer) = peers.get(&peer) else {
+        return;
+    };
+    if let Ok(Response::Status(status)) = &result {
+        peer.says(status);
+    }
+    // The engine has stopped, and so will the shell.
+    let _ = peer.link.try_send(PeerEvent::Response(id, result));
 }
 
 #[cfg(test)]

@@ -18,9 +18,10 @@ use std::{
 };
 
 use super::{
-    address::{self, Scope, is_this_machine},
+    address::{self, Reach, is_this_machine},
     arrivals::Arrivals,
-    bans::{Bans, Moment, Target},
+    bans::{Bans, Target},
+    clock::Moment,
     evict::{self, Deserts},
     knocks::Knocks,
     ledger,
@@ -130,7 +131,7 @@ impl Gate {
     /// Networks that this node has dialled into. A further peer is better sought elsewhere.
     pub fn dialled_groups(&self) -> HashSet<IpAddr> {
         let dialled = self.open.values().filter(|open| !open.inbound).filter_map(|open| open.ip);
-        dialled.filter(|ip| address::scope(*ip) == Scope::Global).map(address::group).collect()
+        dialled.filter(|ip| address::reach(*ip) == Reach::Global).map(address::group).collect()
     }
 
     /// A peer answered a ping so fast.
@@ -158,7 +159,7 @@ impl Gate {
             if count(address::host) >= PENDING_PER_HOST {
                 return Err(Denied::Host);
             }
-            if address::scope(ip) == Scope::Global && count(address::group) >= PENDING_PER_GROUP {
+            if address::reach(ip) == Reach::Global && count(address::group) >= PENDING_PER_GROUP {
                 return Err(Denied::Group);
             }
             // A peer that would be refused after the handshake is spared it, unless it may be one that no limit holds for.
@@ -218,7 +219,7 @@ impl Gate {
         if count(address::host) >= self.limits.per_host {
             return Err(Denied::Host);
         }
-        if address::scope(ip) == Scope::Global && count(address::group) >= self.limits.per_group {
+        if address::reach(ip) == Reach::Global && count(address::group) >= self.limits.per_group {
             return Err(Denied::Group);
         }
         Ok(())

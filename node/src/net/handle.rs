@@ -1,55 +1,17 @@
 //! What the rest of the node may ask the network.
 
 use libp2p::{Multiaddr, PeerId};
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     bans::{Ban, Target},
     count::Traffic,
     farewell::Farewell,
+    peers::PeerInfo,
+    shell::{Command, Shell},
 };
-use crate::{engine::Stopped, wire::Status};
-
-/// What is known of a connected peer.
-#[derive(Clone, Debug)]
-pub struct PeerInfo {
-    /// Its key.
-    pub id: PeerId,
-    /// Where it is.
-    pub address: Multiaddr,
-    /// Whether this node dialled it.
-    pub outbound: bool,
-    /// What it says that it is.
-    pub agent: String,
-    /// Where its chain stood when it last said so.
-    pub status: Option<Status>,
-    /// How long it is connected.
-    pub connected: Duration,
-    /// Its last round trip.
-    pub ping: Option<Duration>,
-    /// What is held against it; at 100 it is banned.
-    pub points: u32,
-    /// Seconds that its clock is ahead of this machine's, as far as it says.
-    pub clock_offset: Option<i64>,
-    /// Bytes received from it and sent to it.
-    pub traffic: (u64, u64),
-}
-
-/// What is asked.
-pub(super) enum Command {
-    Peers(oneshot::Sender<Vec<PeerInfo>>),
-    Farewells(oneshot::Sender<Vec<Farewell>>),
-    Listening(oneshot::Sender<Vec<Multiaddr>>),
-    AddPeer(Multiaddr),
-    /// Others reach this node there.
-    Reachable(Multiaddr),
-    RemovePeer(PeerId, oneshot::Sender<bool>),
-    Ban(Target, u64, String),
-    Unban(Target, oneshot::Sender<bool>),
-    Bans(oneshot::Sender<Vec<(Target, Ban)>>),
-    Stop(oneshot::Sender<()>),
-}
+use crate::engine::Stopped;
 
 /// The network, asked from other threads. Cheap to clone.
 #[derive(Clone)]
@@ -94,13 +56,17 @@ impl NetHandle {
         self.commands.closed().await;
     }
 
-    async fn send(&self, command: Command) -> Result<(), Stopped> {
-        self.commands.send(command).await.map_err(|_| Stopped)
-    }
-
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Stopped> {
+    /// Has the shell do something.
+    async fn ask<T: Send + 'static>(
+        &self,
+        request: impl FnOnce(&mut Shell) -> T + Send + 'static,
+    ) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
-        self.send(command(reply)).await?;
+        let command: Command = Box::new(move |shell| {
+            // Who asked may have gone.
+            let _ = reply.send(request(shell));
+        });
+        self.commands.send(command).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 
@@ -109,7 +75,7 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
-        self.ask(Command::Peers).await
+        self.ask(Shell::infos).await
     }
 
     /// Connections that ended lately, the newest first.
@@ -117,7 +83,7 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn farewells(&self) -> Result<Vec<Farewell>, Stopped> {
-        self.ask(Command::Farewells).await
+        self.ask(|shell| shell.farewells()).await
     }
 
     /// Addresses at which this node may be reached, its key included.
@@ -125,7 +91,7 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn addresses(&self) -> Result<Vec<Multiaddr>, Stopped> {
-        self.ask(Command::Listening).await
+        self.ask(|shell| shell.addresses()).await
     }
 
     /// Stays connected with a node from now on.
@@ -133,31 +99,31 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn add_peer(&self, address: Multiaddr) -> Result<(), Stopped> {
-        self.send(Command::AddPeer(address)).await
+        self.ask(|shell| shell.add_peer(address)).await
     }
 
-    /// Disconnects a peer and forgets that it was to stay; answers whether there was such a peer. It may come back.
+    /// Disconnects a peer and forgets that it was to stay; returns whether there was such a peer. It may come back.
     ///
     /// # Errors
     /// [`Stopped`].
     pub async fn remove_peer(&self, peer: PeerId) -> Result<bool, Stopped> {
-        self.ask(|reply| Command::RemovePeer(peer, reply)).await
+        self.ask(move |shell| shell.remove_peer(peer)).await
     }
 
-    /// Keeps somebody out for so many seconds.
+    /// Bans a peer or a host for so many seconds.
     ///
     /// # Errors
     /// [`Stopped`].
     pub async fn ban(&self, target: Target, seconds: u64, reason: String) -> Result<(), Stopped> {
-        self.send(Command::Ban(target, seconds, reason)).await
+        self.ask(move |shell| shell.ban(&target, seconds, reason)).await
     }
 
-    /// Lets somebody in again; answers whether he was banned.
+    /// Lifts a ban; returns whether there was one.
     ///
     /// # Errors
     /// [`Stopped`].
     pub async fn unban(&self, target: Target) -> Result<bool, Stopped> {
-        self.ask(|reply| Command::Unban(target, reply)).await
+        self.ask(move |shell| shell.unban(&target)).await
     }
 
     /// Who is banned.
@@ -165,12 +131,15 @@ impl NetHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn bans(&self) -> Result<Vec<(Target, Ban)>, Stopped> {
-        self.ask(Command::Bans).await
+        self.ask(|shell| shell.bans()).await
     }
 
-    /// Closes all connections and saves what is known; answers when that is done.
+    /// Closes all connections and saves what is known; returns when that is done.
     pub async fn stop(&self) {
+        let (reply, stopped) = oneshot::channel();
         // It has stopped already if nobody takes it.
-        let _ = self.ask(Command::Stop).await;
+        if self.commands.send(Box::new(|shell| shell.stop(reply))).await.is_ok() {
+            let _ = stopped.await;
+        }
     }
 }

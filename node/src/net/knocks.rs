@@ -33,19 +33,19 @@ impl Knocks {
         self.0.lock().get(from).inspect(|handle| handle.abort());
     }
 
-    fn guard(&self, from: Multiaddr, handle: AbortHandle) -> Guard {
+    fn guard(&self, from: Multiaddr, handle: AbortHandle) -> Handshake {
         self.0.lock().insert(from.clone(), handle);
-        Guard { knocks: self.clone(), from }
+        Handshake { knocks: self.clone(), from }
     }
 }
 
 /// Forgets a handshake that is over, however it ended.
-struct Guard {
+struct Handshake {
     knocks: Knocks,
     from: Multiaddr,
 }
 
-impl Drop for Guard {
+impl Drop for Handshake {
     fn drop(&mut self) {
         self.knocks.0.lock().remove(&self.from);
     }

@@ -4,11 +4,13 @@
 use libp2p::PeerId;
 use std::{
     collections::HashMap,
+    hash::{BuildHasher, RandomState},
     net::IpAddr,
     time::{Duration, Instant},
 };
 
 use super::{address, bans::Target};
+use crate::engine::Payer;
 
 /// A point is forgotten after so long.
 const FORGIVEN: Duration = Duration::from_secs(30);
@@ -35,7 +37,11 @@ impl Points {
 
 /// Points by key, and by host where a host has one owner.
 #[derive(Debug, Default)]
-pub struct Ledger(HashMap<Target, Points>);
+pub struct Ledger {
+    points: HashMap<Target, Points>,
+    /// Names those who pay for what peers ask.
+    payers: RandomState,
+}
 
 /// What is held to account for what a peer does.
 pub fn targets(peer: PeerId, ip: Option<IpAddr>) -> impl Iterator<Item = Target> {
@@ -44,9 +50,14 @@ pub fn targets(peer: PeerId, ip: Option<IpAddr>) -> impl Iterator<Item = Target>
 }
 
 impl Ledger {
+    /// Who pays for what a peer asks: its host, or its key where a host is shared.
+    pub fn payer(&self, peer: PeerId, ip: Option<IpAddr>) -> Payer {
+        Payer(self.payers.hash_one(targets(peer, ip).next()))
+    }
+
     /// What is held against a peer now, under its key or its host.
     pub fn points(&mut self, peer: PeerId, ip: Option<IpAddr>, now: Instant) -> u32 {
-        let points = targets(peer, ip).filter_map(|target| Some(self.0.get_mut(&target)?.now(now)));
+        let points = targets(peer, ip).filter_map(|target| Some(self.points.get_mut(&target)?.now(now)));
         points.max().unwrap_or_default()
     }
 
@@ -56,23 +67,23 @@ impl Ledger {
             return self.points(peer, ip, now);
         }
         for target in targets(peer, ip) {
-            let entry = self.0.entry(target).or_insert(Points { points: 0, judged: now });
+            let entry = self.points.entry(target).or_insert(Points { points: 0, judged: now });
             entry.points = entry.now(now).saturating_add(points);
         }
-        if self.0.len() > MOST {
-            self.0.retain(|_, entry| entry.now(now) > 0);
+        if self.points.len() > MOST {
+            self.points.retain(|_, entry| entry.now(now) > 0);
         }
-        while self.0.len() > MOST
-            && let Some(fewest) = self.0.iter().min_by_key(|(_, entry)| entry.points).map(|(target, _)| *target)
+        while self.points.len() > MOST
+            && let Some(fewest) = self.points.iter().min_by_key(|(_, entry)| entry.points).map(|(target, _)| *target)
         {
-            self.0.remove(&fewest);
+            self.points.remove(&fewest);
         }
         self.points(peer, ip, now)
     }
 
     /// Somebody is banned, which is enough, or let in again.
     pub fn forget(&mut self, target: &Target) {
-        self.0.remove(target);
+        self.points.remove(target);
     }
 }
 
@@ -124,9 +135,9 @@ mod tests {
         for _ in 0..MOST + 100 {
             ledger.blame(PeerId::random(), ip("127.0.0.1"), 2, now);
         }
-        assert_eq!(ledger.0.len(), MOST);
+        assert_eq!(ledger.points.len(), MOST);
         assert_eq!(ledger.points(worst, None, now), 90);
         ledger.blame(PeerId::random(), ip("127.0.0.1"), 2, now + FORGIVEN * 2);
-        assert_eq!(ledger.0.len(), 2, "what is forgiven makes room");
+        assert_eq!(ledger.points.len(), 2, "what is forgiven makes room");
     }
 }

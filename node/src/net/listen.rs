@@ -1,40 +1,37 @@
 //! Where the node listens.
 
 use futures::StreamExt;
-use libp2p::{Multiaddr, Swarm, TransportError, core::transport::ListenerId, multiaddr::Protocol, swarm::SwarmEvent};
+use libp2p::{Multiaddr, Swarm, TransportError, multiaddr::Protocol, swarm::SwarmEvent};
 use socket2::{Domain, Socket, Type};
 use std::{
-    collections::HashMap,
+    cmp::Reverse,
+    collections::HashSet,
     io::{self, ErrorKind},
     net::{IpAddr, SocketAddr},
     time::Duration,
 };
 
 use super::{
-    NetError,
+    address,
     behaviour::{Behaviour, BehaviourEvent},
     config::NetConfig,
+    error::NetError,
 };
 
 /// How long the start waits for the addresses to be known.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// A node that listens.
-pub struct Listening {
-    /// Its addresses.
-    pub listeners: HashMap<ListenerId, Vec<Multiaddr>>,
-    /// What happened meanwhile: peers may have connected already.
-    pub early: Vec<SwarmEvent<BehaviourEvent>>,
-}
+/// What happened before all addresses were known: peers may have connected already.
+pub type Early = Vec<SwarmEvent<BehaviourEvent>>;
 
 /// Listens on TCP, and with QUIC on the same port of UDP; returns when all addresses are known.
 ///
 /// # Errors
 /// [`NetError`].
-pub async fn listen(swarm: &mut Swarm<Behaviour>, config: &NetConfig) -> Result<Listening, NetError> {
+pub async fn listen(swarm: &mut Swarm<Behaviour>, config: &NetConfig) -> Result<Early, NetError> {
     // All of them before any, since libp2p does not say why it cannot have one.
     config.listen.iter().try_for_each(|ip| may_listen(*ip, config.port))?;
-    let mut listening = Listening { listeners: HashMap::new(), early: Vec::new() };
+    let (mut unknown, mut early) = (HashSet::new(), Vec::new());
     for ip in &config.listen {
         let tcp = Multiaddr::from(*ip).with(Protocol::Tcp(config.port));
         let quic = Multiaddr::from(*ip).with(Protocol::Udp(config.port)).with(Protocol::QuicV1);
@@ -43,25 +40,37 @@ pub async fn listen(swarm: &mut Swarm<Behaviour>, config: &NetConfig) -> Result<
                 address: SocketAddr::new(*ip, config.port),
                 reason: error.to_string(),
             };
-            listening.listeners.insert(swarm.listen_on(address).map_err(refused)?, Vec::new());
+            unknown.insert(swarm.listen_on(address).map_err(refused)?);
         }
     }
-    let known = |listening: &Listening| listening.listeners.values().all(|addresses| !addresses.is_empty());
     let deadline = tokio::time::sleep(PATIENCE);
     tokio::pin!(deadline);
-    while !known(&listening) {
+    while !unknown.is_empty() {
         let event = tokio::select! {
             event = swarm.select_next_some() => event,
             () = &mut deadline => break,
         };
         match event {
-            SwarmEvent::NewListenAddr { listener_id, address } => {
-                listening.listeners.entry(listener_id).or_default().push(address);
-            }
-            event => listening.early.push(event),
+            SwarmEvent::NewListenAddr { listener_id, .. } => _ = unknown.remove(&listener_id),
+            event => early.push(event),
         }
     }
-    Ok(listening)
+    Ok(early)
+}
+
+/// The port that the node listens on.
+pub fn tcp_port(swarm: &Swarm<Behaviour>) -> Option<u16> {
+    let port = |part| if let Protocol::Tcp(port) = part { Some(port) } else { None };
+    swarm.listeners().find_map(|address| address.iter().find_map(port))
+}
+
+/// Addresses for others, the most useful first.
+pub fn addresses(swarm: &Swarm<Behaviour>) -> Vec<Multiaddr> {
+    let mut heard: Vec<&Multiaddr> = swarm.listeners().collect();
+    heard
+        .sort_by_key(|address| (Reverse(address::ip(address).map(address::reach)), address.len(), address.to_string()));
+    let all = swarm.external_addresses().chain(heard);
+    all.filter_map(|address| address.clone().with_p2p(*swarm.local_peer_id()).ok()).collect()
 }
 
 fn may_listen(ip: IpAddr, port: u16) -> Result<(), NetError> {
@@ -102,9 +111,9 @@ mod tests {
     use super::*;
     use crate::net::{
         bans::Bans,
-        behaviour::Names,
         gate::{Evicted, Gate, Limits},
         knocks::Knocks,
+        names::Names,
         transport,
     };
     use chain_core::hash::BlockHash;
@@ -169,12 +178,13 @@ mod tests {
         for ips in [[ANY_V4, ANY_V6], [ANY_V6, ANY_V4]] {
             let port = TcpListener::bind((ANY_V4, 0)).unwrap().local_addr().unwrap().port();
             let config = config(ips.to_vec(), port);
-            let listening = listen(&mut swarm(&config), &config).await.unwrap();
-            assert_eq!(listening.listeners.len(), 4);
-            let heard = |scheme: &str| {
-                listening.listeners.values().flatten().any(|address| address.to_string().starts_with(scheme))
-            };
-            assert!(heard("/ip4/") && heard("/ip6/"), "{ips:?}");
+            let mut swarm = swarm(&config);
+            listen(&mut swarm, &config).await.unwrap();
+            for (ip, transport) in [("/ip4/", "/tcp/"), ("/ip4/", "/udp/"), ("/ip6/", "/tcp/"), ("/ip6/", "/udp/")] {
+                let heard = swarm.listeners().map(ToString::to_string);
+                let fits = |address: String| address.starts_with(ip) && address.contains(transport);
+                assert!(heard.map(fits).any(|fits| fits), "{ips:?}: {ip} {transport}");
+            }
         }
     }
 
@@ -184,10 +194,10 @@ mod tests {
         let mut swarm = swarm(&config);
         let peer = PeerId::random();
         swarm.behaviour_mut().gate.evict(peer);
-        let listening = listen(&mut swarm, &config).await.unwrap();
-        assert!(listening.listeners.values().all(|addresses| !addresses.is_empty()));
-        let [SwarmEvent::Behaviour(BehaviourEvent::Gate(evicted))] = &listening.early[..] else {
-            panic!("{:?}", listening.early);
+        let early = listen(&mut swarm, &config).await.unwrap();
+        assert_eq!(swarm.listeners().count(), 2, "TCP and QUIC");
+        let [SwarmEvent::Behaviour(BehaviourEvent::Gate(evicted))] = &early[..] else {
+            panic!("{early:?}");
         };
         assert_eq!(*evicted, Evicted(peer));
     }

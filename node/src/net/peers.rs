@@ -1,17 +1,20 @@
 //! The peers that are connected, by their keys and by the numbers that the engine knows them by.
 
+use chain_core::codec::CodecError;
 use libp2p::{Multiaddr, PeerId, request_response::ResponseChannel};
 use std::{
+    cmp::Reverse,
     collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
+use tokio::sync::watch;
 
-use super::{address, clock, codec::Read, count::Traffic, offset};
+use super::{address, clock::clock, codec::Read, count::Traffic, ledger::Ledger, offset};
 use crate::{
-    engine::{self, InboundId},
-    engine_thread::PeerLink,
+    engine::{self, InboundId, Offence, PeerEvent},
+    engine_thread::{PeerLink, Refused},
     wire::{Request, Response, Status},
 };
 
@@ -95,6 +98,31 @@ pub struct Peer {
     introductions_at: Instant,
 }
 
+/// What is known of a connected peer.
+#[derive(Clone, Debug)]
+pub struct PeerInfo {
+    /// Its key.
+    pub id: PeerId,
+    /// Where it is.
+    pub address: Multiaddr,
+    /// Whether this node dialled it.
+    pub outbound: bool,
+    /// What it says that it is.
+    pub agent: String,
+    /// Where its chain stood when it last said so.
+    pub status: Option<Status>,
+    /// How long it is connected.
+    pub connected: Duration,
+    /// Its last round trip.
+    pub ping: Option<Duration>,
+    /// What is held against it; at 100 it is banned.
+    pub points: u32,
+    /// Seconds that its clock is ahead of this machine's, as far as it says.
+    pub clock_offset: Option<i64>,
+    /// Bytes received from it and sent to it.
+    pub traffic: (u64, u64),
+}
+
 /// A peer that has left.
 struct Gone {
     number: engine::PeerId,
@@ -165,6 +193,12 @@ impl Peer {
         left.is_some()
     }
 
+    /// Tells the engine of bytes that are no message. If it has too much of this peer already, that is an offence by itself.
+    pub fn malformed(&self, error: CodecError) -> Option<Offence> {
+        let refused = self.link.try_send(PeerEvent::Malformed(error.clone()));
+        matches!(refused, Err(Refused::Full(_))).then_some(Offence::Malformed(error))
+    }
+
     /// Its IP.
     pub fn ip(&self) -> Option<IpAddr> {
         address::ip(&self.address)
@@ -174,6 +208,7 @@ impl Peer {
 /// All connected peers.
 #[derive(Default)]
 pub struct Peers {
+    count: watch::Sender<usize>,
     peers: HashMap<PeerId, Peer>,
     ids: HashMap<engine::PeerId, PeerId>,
     gone: VecDeque<Gone>,
@@ -191,6 +226,7 @@ impl Peers {
     pub fn insert(&mut self, id: PeerId, peer: Peer) {
         self.ids.insert(peer.number, id);
         self.peers.insert(id, peer);
+        self.count.send_replace(self.len());
     }
 
     /// Takes a peer away.
@@ -203,6 +239,7 @@ impl Peers {
             self.gone.pop_front();
         }
         self.gone.push_back(Gone { number: peer.number, id: *id, ip: peer.ip(), at });
+        self.count.send_replace(self.len());
         Some(peer)
     }
 
@@ -242,6 +279,30 @@ impl Peers {
     /// Seconds that their clocks are ahead of this machine's; `None` as long as nobody has said.
     pub fn clock_offset(&self) -> Option<i64> {
         offset::median(self.peers.values().filter_map(|peer| Some((peer.chosen(), peer.clock_offset?))))
+    }
+
+    /// How many there are, as that changes.
+    pub fn count(&self) -> watch::Receiver<usize> {
+        self.count.subscribe()
+    }
+
+    /// What is known of each, the longest connected first.
+    pub fn infos(&self, ledger: &mut Ledger, now: Instant) -> Vec<PeerInfo> {
+        let info = |(id, peer): (&PeerId, &Peer)| PeerInfo {
+            id: *id,
+            address: peer.address.clone(),
+            outbound: peer.outbound(),
+            agent: peer.agent.clone(),
+            status: peer.status.clone(),
+            connected: now.duration_since(peer.since),
+            ping: peer.ping,
+            points: ledger.points(*id, peer.ip(), now),
+            clock_offset: peer.clock_offset,
+            traffic: (peer.traffic.received(), peer.traffic.sent()),
+        };
+        let mut infos: Vec<PeerInfo> = self.peers.iter().map(info).collect();
+        infos.sort_by_key(|info| Reverse(info.connected));
+        infos
     }
 
     /// How many there are.

@@ -1,61 +1,64 @@
-//! The one task that owns the swarm: between libp2p, the engine and whoever asks.
+//! The one task that owns the swarm: between libp2p, the engine and whoever asks. It passes events to the parts that they concern
+//! and does what these ask for.
 
 use futures::StreamExt;
 use libp2p::{
-    Multiaddr, PeerId, Swarm,
-    core::{ConnectedPoint, transport::ListenerId},
-    gossipsub::MessageId,
-    multiaddr::Protocol,
+    Multiaddr, PeerId, Swarm, autonat,
+    core::ConnectedPoint,
+    gossipsub, identify, kad, mdns, ping,
     swarm::{ConnectionError, ConnectionId, SwarmEvent},
 };
 use std::{
-    collections::HashMap,
-    hash::{BuildHasher, RandomState},
-    net::IpAddr,
+    net::{IpAddr, Ipv4Addr},
     sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, oneshot},
     time::{MissedTickBehavior, interval},
 };
 
 use super::{
     address,
-    bans::{Moment, Target},
-    behaviour::{Behaviour, BehaviourEvent, GRAYLIST, Names},
-    book::Book,
-    clock,
+    bans::{Ban, Target},
+    behaviour::{Behaviour, BehaviourEvent, GRAYLIST},
+    book,
+    clock::{Moment, clock},
     config::NetConfig,
     count::Counters,
-    dial::{Aim, Dialer},
-    events::Decoded,
-    exchange::Exchange,
+    dial::{Aim, Dialer, Resolved},
+    exchange::{Complaint, Exchange},
     farewell::{Farewell, Farewells},
-    handle::{Command, PeerInfo},
-    ledger::{self, Ledger},
-    offset::ClockWatch,
-    pace::Paces,
-    peers::{Origin, Peer, Peers},
+    gate::Evicted,
+    gossip::{BlockGossip, Decoded},
+    health::Health,
+    ledger::Ledger,
+    listen::{self, Early},
+    names::{Names, useless},
+    peers::{Origin, Peer, PeerInfo, Peers},
     throttle::Throttle,
 };
 use crate::{
-    engine::{BAN, GossipId, Offence, Payer, PeerAction, PeerEvent, Side},
+    engine::{BAN, Offence, PeerAction, PeerEvent, Side},
     engine_thread::EngineHandle,
+    wire::AGENT,
 };
 
 /// How often peers are dialled and lists tended.
 const TICK: Duration = Duration::from_secs(1);
-/// How often questions that wait are offered to the engine again.
+/// How often requests that wait are offered to the engine again.
 const RETRY: Duration = Duration::from_millis(20);
 /// How often lists are written to disk.
 const SAVE: Duration = Duration::from_secs(60);
 /// How long a ban lasts, in seconds.
 const BAN_SECONDS: u64 = 24 * 3_600;
-/// After so long without anybody to learn from, the node has tried to sync, and the log says that it is alone.
-const ALONE: Duration = Duration::from_secs(60);
-/// How often the log says so again.
-const STILL_ALONE: Duration = Duration::from_secs(1_800);
+/// Addresses that are taken of one message.
+const TAKEN: usize = 4;
+/// What is held against a peer that does not read what it asked for.
+const TOO_SLOW: u32 = 25;
+
+/// What the rest of the node has the shell do.
+pub type Command = Box<dyn FnOnce(&mut Shell) + Send>;
 
 /// The network of one node.
 pub struct Shell {
@@ -63,95 +66,60 @@ pub struct Shell {
     pub(super) names: Names,
     pub(super) config: NetConfig,
     pub(super) engine: EngineHandle,
-    pub(super) peers: Peers,
-    pub(super) ledger: Ledger,
-    /// What peers may gossip.
-    pub(super) paces: Paces,
-    /// Names those who pay for what peers ask, for the engine.
-    pub(super) payers: RandomState,
     pub(super) counters: Arc<Counters>,
-    pub(super) farewells: Farewells,
-    pub(super) alone: Alone,
-    pub(super) exchange: Exchange,
-    /// Gossiped blocks that the engine has not judged yet.
-    pub(super) gossiped: HashMap<GossipId, Gossiped>,
-    pub(super) last_gossip: u64,
-    pub(super) book: Book,
+    pub(super) peers: Peers,
     pub(super) dialer: Dialer,
-    /// When the table of peers is searched next.
-    pub(super) next_search: Instant,
-    /// When this machine is searched next.
-    pub(super) next_look: Instant,
-    pub(super) listeners: HashMap<ListenerId, Vec<Multiaddr>>,
-    pub(super) resolved: mpsc::UnboundedSender<(u64, Vec<Multiaddr>)>,
-    pub(super) decoder: mpsc::UnboundedSender<Decoded>,
-    pub(super) count: watch::Sender<usize>,
-    pub(super) tried: watch::Sender<bool>,
-    pub(super) offset: watch::Sender<Option<i64>>,
-    pub(super) clock: ClockWatch,
-    pub(super) started: Instant,
-    pub(super) saved: Instant,
-    pub(super) comings: Throttle,
+    pub(super) exchange: Exchange,
+    pub(super) gossip: BlockGossip,
+    pub(super) health: Health,
+    pub(super) ledger: Ledger,
+    pub(super) farewells: Farewells,
+    pub(super) connections: Throttle,
     pub(super) offences: Throttle,
-}
-
-/// A gossiped block on its way through the engine.
-pub struct Gossiped {
-    pub(super) message: MessageId,
-    pub(super) from: PeerId,
-    pub(super) since: Instant,
+    pub(super) saved: Instant,
+    /// Set once it is to stop; whom to tell when it has.
+    pub(super) stopped: Option<oneshot::Sender<()>>,
 }
 
 /// What reaches the shell from this process.
-pub(super) struct Inputs {
-    pub(super) commands: mpsc::Receiver<Command>,
-    pub(super) actions: mpsc::UnboundedReceiver<PeerAction>,
-    /// Addresses of nodes that the operator named by host names. One look-up a node is under way.
-    pub(super) resolved: mpsc::UnboundedReceiver<(u64, Vec<Multiaddr>)>,
-    /// Gossiped blocks; of each peer, few are being decoded.
-    pub(super) decoded: mpsc::UnboundedReceiver<Decoded>,
-}
-
-/// How long the node has been without peers.
-pub(super) struct Alone {
-    since: Instant,
-    warned: Option<Instant>,
-}
-
-impl Alone {
-    /// As of now.
-    pub(super) fn new(now: Instant) -> Self {
-        Self { since: now, warned: None }
-    }
+pub struct Inputs {
+    /// From the rest of the node.
+    pub commands: mpsc::Receiver<Command>,
+    /// From the engine.
+    pub actions: mpsc::UnboundedReceiver<PeerAction>,
+    /// See [`Dialer::new`].
+    pub resolved: mpsc::UnboundedReceiver<Resolved>,
+    /// See [`BlockGossip::new`].
+    pub decoded: mpsc::UnboundedReceiver<Decoded>,
 }
 
 impl Shell {
     /// Runs until it is told to stop, or the engine has ended.
-    pub(super) async fn run(mut self, early: Vec<SwarmEvent<BehaviourEvent>>, mut inputs: Inputs) {
+    pub async fn run(mut self, early: Early, mut inputs: Inputs) {
         early.into_iter().for_each(|event| self.on_event(event));
         let (mut tick, mut retry) = (interval(TICK), interval(RETRY));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let stopped = loop {
+        while self.stopped.is_none() {
             tokio::select! {
                 event = self.swarm.select_next_some() => self.on_event(event),
                 action = inputs.actions.recv() => match action {
                     Some(action) => self.perform(action),
-                    None => break None,
+                    None => break,
                 },
                 command = inputs.commands.recv() => match command {
-                    Some(Command::Stop(reply)) => break Some(reply),
-                    Some(command) => self.obey(command),
-                    None => break None,
+                    Some(command) => command(&mut self),
+                    None => break,
                 },
-                Some((named, addresses)) = inputs.resolved.recv() => self.dial_resolved(named, addresses),
+                Some(resolved) = inputs.resolved.recv() => self.dialer.dial_resolved(&mut self.swarm, resolved),
                 Some(decoded) = inputs.decoded.recv() => self.on_decoded(decoded),
                 _ = tick.tick() => self.tick(),
-                _ = retry.tick(), if self.peers.somebody_waits() => self.pass_on_all(),
+                _ = retry.tick(), if self.peers.somebody_waits() => self.exchange.pass_on_all(&mut self.peers),
             }
-        };
+        }
         self.save();
-        stopped.map(|reply: oneshot::Sender<()>| reply.send(()));
+        // Who asked may have gone.
+        self.stopped.take().map(|reply| reply.send(()));
     }
 
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
@@ -164,27 +132,63 @@ impl Shell {
                 self.on_closed(peer_id, num_established, cause.as_ref());
             }
             SwarmEvent::OutgoingConnectionError { connection_id, peer_id, error, .. } => {
-                self.dial_failed(connection_id, peer_id, &error);
+                self.dialer.failed(&mut self.swarm, (connection_id, peer_id), &error);
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
                 tracing::debug!(from = %send_back_addr, %error, "a connection did not come about");
             }
-            SwarmEvent::NewListenAddr { listener_id, address } => {
-                self.listeners.entry(listener_id).or_default().push(address);
-            }
-            SwarmEvent::ExpiredListenAddr { listener_id, address } => {
-                self.listeners.entry(listener_id).or_default().retain(|other| *other != address);
-            }
-            SwarmEvent::ListenerClosed { listener_id, reason, .. } => {
-                self.listeners.remove(&listener_id);
+            SwarmEvent::ListenerClosed { reason, .. } => {
                 tracing::warn!(?reason, "the node does not listen on one of its addresses any more");
             }
             _ => {}
         }
     }
 
+    fn on_behaviour(&mut self, event: BehaviourEvent) {
+        match event {
+            BehaviourEvent::Exchange(event) => match self.exchange.on_event(event, &mut self.peers) {
+                Some((peer, Complaint::Offence(offence))) => self.offend(peer, &offence),
+                Some((peer, Complaint::TooSlow)) => {
+                    self.blame(peer, TOO_SLOW, "does not read what it asked for");
+                    self.disconnect(peer, "does not read what it asked for");
+                }
+                None => {}
+            },
+            BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source: from, message_id, message }) => {
+                let protocol = &mut self.swarm.behaviour_mut().gossip;
+                let offence = self.gossip.receive(protocol, &mut self.peers, (from, message_id, message.data));
+                offence.inspect(|offence| self.offend(from, offence));
+            }
+            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
+                self.on_identified(peer_id, info);
+            }
+            BehaviourEvent::Ping(ping::Event { peer, result, .. }) => match result {
+                Ok(took) => {
+                    self.swarm.behaviour_mut().gate.note_ping(peer, took);
+                    self.peers.get(&peer).into_iter().for_each(|peer| peer.ping = Some(took));
+                }
+                Err(ping::Failure::Unsupported) => {}
+                Err(error) => self.disconnect(peer, &format!("does not answer pings ({error})")),
+            },
+            BehaviourEvent::Gate(Evicted(peer)) => self.disconnect(peer, "made room for another inbound peer"),
+            BehaviourEvent::Mdns(mdns::Event::Discovered(found)) => self.on_neighbours(found),
+            BehaviourEvent::Kad(kad::Event::OutboundQueryProgressed {
+                result: kad::QueryResult::GetClosestPeers(result),
+                ..
+            }) => self.on_found(result),
+            BehaviourEvent::Autonat(autonat::v1::Event::StatusChanged {
+                new: autonat::v1::NatStatus::Public(address),
+                ..
+            }) => {
+                tracing::info!(%address, "others reach this node");
+                self.reachable(address);
+            }
+            _ => {}
+        }
+    }
+
     fn on_connected(&mut self, id: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
-        let aim = self.dialled(connection, id);
+        let aim = self.dialer.connected(&mut self.swarm.behaviour_mut().gate, connection, id);
         let origin = match (endpoint.is_dialer(), aim) {
             (false, _) => Origin::Inbound,
             (true, Some(Aim::Scan)) => Origin::Scan,
@@ -207,12 +211,11 @@ impl Shell {
         let number = self.peers.next_number();
         let link = self.engine.peer(number);
         // The engine has stopped, and so will this shell.
-        let _ = link.try_send(PeerEvent::Connected(side, self.payer(id, address::ip(&address))));
-        if let Some(suppressed) = self.comings.allow(Instant::now()) {
+        let _ = link.try_send(PeerEvent::Connected(side, self.ledger.payer(id, address::ip(&address))));
+        if let Some(suppressed) = self.connections.allow(Instant::now()) {
             tracing::info!(peer = %id, %address, outbound = side != Side::Inbound, suppressed, "connected");
         }
         self.peers.insert(id, Peer::new(number, link, origin, address, self.counters.of(id)));
-        self.count.send_replace(self.peers.len());
     }
 
     fn on_closed(&mut self, id: PeerId, left: u32, cause: Option<&ConnectionError>) {
@@ -220,47 +223,145 @@ impl Shell {
             self.peers.get(&id).into_iter().for_each(|peer| peer.connections = left as usize);
             return;
         }
-        self.forget_questions(&id);
+        self.exchange.forget(&mut self.peers, &id);
         let Some(peer) = self.peers.remove(&id) else {
             return;
         };
         // The engine has stopped, and so will this shell.
         let _ = peer.link.try_send(PeerEvent::Disconnected);
         let reason = peer.leaving.clone().unwrap_or_else(|| ended(cause));
-        if let Some(suppressed) = self.comings.allow(Instant::now()) {
+        if let Some(suppressed) = self.connections.allow(Instant::now()) {
             tracing::info!(peer = %id, address = %peer.address, suppressed, "disconnected: {reason}");
         }
         let (outbound, connected) = (peer.outbound(), peer.since.elapsed());
         let Peer { address, agent, .. } = peer;
         self.farewells.add(Farewell { id, address, outbound, agent, at: clock(), connected, reason });
-        self.count.send_replace(self.peers.len());
+    }
+
+    /// A peer says what it is. Whoever does not speak this chain's protocol is of another chain.
+    fn on_identified(&mut self, id: PeerId, info: identify::Info) {
+        let now = Instant::now();
+        let Some(peer) = self.peers.get(&id) else {
+            return;
+        };
+        // Each costs work here, and its sender next to nothing.
+        if !peer.may_introduce(now) {
+            return self.offend(id, &Offence::TooMany("introductions"));
+        }
+        let (origin, address, ip) = (peer.origin, peer.address.clone(), peer.ip());
+        let first = !std::mem::replace(&mut peer.introduced, true);
+        let printable = |letter: &char| (' '..='~').contains(letter);
+        peer.agent = info.agent_version.chars().filter(printable).take(AGENT).collect();
+        let hidden = self.names.is_hidden(&info.protocols);
+        let behaviour = self.swarm.behaviour_mut();
+        if let Some(reason) = useless(&self.names, &info.protocols, origin) {
+            let dialled = Some(&address).filter(|_| origin != Origin::Inbound);
+            self.dialer.shun(&mut behaviour.gate, id, dialled, &reason);
+            return self.disconnect(id, &reason);
+        }
+        self.dialer.met(&id);
+        if origin.is_chosen() {
+            self.dialer.book.met(id, address, now, clock());
+        }
+        if !first || hidden {
+            return;
+        }
+        let told_by = ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        let useful = info.listen_addrs.into_iter().map(|address| address::split(address).0);
+        let useful: Vec<Multiaddr> =
+            useful.filter(|address| address::is_useful(address, told_by)).take(TAKEN).collect();
+        if let Some(kad) = behaviour.kad.as_mut() {
+            kad.enter(&id, &useful);
+        }
+        self.dialer.book.introduced(id, &useful, told_by);
+    }
+
+    /// Writes down where a node is said to be, by somebody who is at `from`.
+    fn note(&mut self, peer: PeerId, addresses: Vec<Multiaddr>, from: IpAddr, told_by: IpAddr) {
+        if peer == *self.swarm.local_peer_id() {
+            return;
+        }
+        let bare = addresses.into_iter().map(|address| address::split(address).0);
+        for address in bare.filter(|address| address::is_useful(address, from)).take(TAKEN) {
+            self.dialer.book.add(peer, address, told_by);
+        }
+    }
+
+    fn on_neighbours(&mut self, found: Vec<(PeerId, Multiaddr)>) {
+        for (peer, address) in found {
+            if let Some(ip) = address::ip(&address) {
+                self.note(peer, vec![address], ip, ip);
+            }
+        }
+    }
+
+    /// A search in the table brought peers. What it holds was told by anyone: its addresses are worth what the farthest peer says.
+    fn on_found(&mut self, result: kad::GetClosestPeersResult) {
+        let found = match result {
+            Ok(found) => found.peers,
+            Err(kad::GetClosestPeersError::Timeout { peers, .. }) => peers,
+        };
+        let ips = self.peers.iter().filter_map(|(_, peer)| peer.ip());
+        let reach = ips.max_by_key(|ip| address::reach(*ip)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        found.into_iter().for_each(|peer| self.note(peer.peer_id, peer.addrs, reach, book::TABLE));
+    }
+
+    fn on_decoded(&mut self, decoded: Decoded) {
+        let offence = self.gossip.decoded(&mut self.swarm.behaviour_mut().gossip, &mut self.peers, decoded);
+        offence.inspect(|(peer, offence)| self.offend(*peer, offence));
+    }
+
+    /// Does what the engine wants.
+    fn perform(&mut self, action: PeerAction) {
+        let behaviour = self.swarm.behaviour_mut();
+        match action {
+            PeerAction::Request(number, id, request) => {
+                if let Some(peer) = self.peers.id(number) {
+                    self.exchange.request(&mut behaviour.exchange, &mut self.peers, (peer, id), request);
+                }
+            }
+            PeerAction::Respond(_, id, response) => {
+                self.exchange.respond(&mut behaviour.exchange, &mut self.peers, id, response);
+            }
+            PeerAction::Gossip(block) => self.gossip.publish(&mut behaviour.gossip, &block),
+            PeerAction::Judge(_, id, verdict) => {
+                let first = self.gossip.judge(&mut behaviour.gossip, id, verdict);
+                first.inspect(|peer| behaviour.gate.note_useful(*peer, Instant::now()));
+            }
+            PeerAction::Penalize(number, offence) => {
+                // A peer that sent a false form may have left before the block shows it.
+                if let Some((peer, ip)) = self.peers.culprit(number) {
+                    self.blame_at(peer, ip, offence.points(), &offence.to_string());
+                }
+            }
+            PeerAction::Disconnect(number, reason) => {
+                if let Some(peer) = self.peers.id(number) {
+                    self.disconnect(peer, &reason);
+                }
+            }
+        }
     }
 
     /// Ends all connections with a peer, and says why in the log when they have ended.
-    pub(super) fn disconnect(&mut self, peer: PeerId, reason: &str) {
+    fn disconnect(&mut self, peer: PeerId, reason: &str) {
         self.peers.get(&peer).into_iter().for_each(|peer| _ = peer.leaving.get_or_insert_with(|| reason.to_owned()));
         // There may be none any more.
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    /// Holds an offence against a peer that only the shell sees.
-    pub(super) fn offend(&mut self, peer: PeerId, offence: &Offence) {
+    /// Penalises a peer for an offence that only the shell sees.
+    fn offend(&mut self, peer: PeerId, offence: &Offence) {
         self.blame(peer, offence.points(), &offence.to_string());
     }
 
-    /// Who pays for a peer: its host, or its key where a host is shared.
-    fn payer(&self, id: PeerId, ip: Option<IpAddr>) -> Payer {
-        Payer(self.payers.hash_one(ledger::targets(id, ip).next()))
-    }
-
-    /// Holds something against a connected peer, and bans it if that is too much.
-    pub(super) fn blame(&mut self, id: PeerId, points: u32, reason: &str) {
+    /// Penalises a connected peer, and bans it if that is too much.
+    fn blame(&mut self, id: PeerId, points: u32, reason: &str) {
         let ip = self.peers.get(&id).map(|peer| peer.ip());
         ip.into_iter().for_each(|ip| self.blame_at(id, ip, points, reason));
     }
 
-    /// Holds something against a peer that was at this address, also if it has left.
-    pub(super) fn blame_at(&mut self, id: PeerId, ip: Option<IpAddr>, points: u32, reason: &str) {
+    /// Penalises a peer that was at this address, also if it has left.
+    fn blame_at(&mut self, id: PeerId, ip: Option<IpAddr>, points: u32, reason: &str) {
         let now = Instant::now();
         let total = self.ledger.blame(id, ip, points, now);
         let banned = total >= BAN;
@@ -269,7 +370,7 @@ impl Shell {
         }
         if banned {
             let targets = self.swarm.behaviour_mut().gate.ban(id, ip, BAN_SECONDS, reason);
-            self.book.forget(&id);
+            self.dialer.book.forget(&id);
             targets.iter().for_each(|target| self.keep_out(target, &format!("banned: {reason}")));
         }
     }
@@ -287,22 +388,35 @@ impl Shell {
 
     fn tick(&mut self) {
         let now = Instant::now();
-        self.look_around(now);
-        self.dial_more();
-        self.search(now);
+        self.dialer.look_around(&mut self.swarm, &self.peers, &self.config, now);
+        self.dialer.dial_more(&mut self.swarm, &self.peers, &self.config);
+        if let (Some(kad), 1..) = (self.swarm.behaviour_mut().kad.as_mut(), self.peers.len()) {
+            kad.search(self.peers.outbound() < self.config.outbound(), now);
+        }
         self.drop_unwanted(now);
-        self.gossiped.retain(|_, gossiped| now.duration_since(gossiped.since) < Duration::from_secs(300));
-        self.note_sync(now);
-        self.note_clock(now);
-        self.note_loneliness(now);
+        self.gossip.expire(now);
+        let (syncing, advice) = (self.engine.chain_info().syncing, self.advice());
+        self.health.tick(&self.peers, syncing, advice, now);
         if now.duration_since(self.saved) >= SAVE {
             self.saved = now;
             self.save();
         }
     }
 
-    /// Sends away whoever gossip does not listen to any more, and whoever was met on a search only: the address book decides who
-    /// is dialled to stay, by its own rules, and not whoever answers a search.
+    /// What to do about having no peers. A node for this machine alone may well be the only one.
+    fn advice(&self) -> Option<&'static str> {
+        match (self.dialer.has_no_names(), self.config.discover) {
+            (false, _) => Some("none of the nodes that --connect or --bootnodes names answers; are they running?"),
+            (true, _) if self.config.only_here() => None,
+            (true, true) => {
+                Some("name a node of this chain: --bootnodes HOST:PORT, or admin_addPeer while this one runs")
+            }
+            (true, false) => Some("--no-discovery is on: name nodes with --connect HOST:PORT, or with admin_addPeer"),
+        }
+    }
+
+    /// Disconnects peers that gossip ignores by now, and those that were met on a search only: the address book decides who is
+    /// dialled to stay, by its own rules, and not whoever answers a search.
     fn drop_unwanted(&mut self, now: Instant) {
         let passing = |peer: &Peer| peer.origin.is_over(now.duration_since(peer.since));
         let passing = self.peers.iter().filter(|(_, peer)| passing(peer)).map(|(id, _)| *id);
@@ -314,119 +428,62 @@ impl Shell {
         ignored.into_iter().for_each(|id| self.disconnect(id, "what it gossiped was too bad"));
     }
 
-    fn note_sync(&mut self, now: Instant) {
-        let met = self.peers.iter().any(|(_, peer)| peer.status.is_some());
-        let alone = now.duration_since(self.started) >= ALONE && self.peers.len() == 0;
-        let tried = alone || (met && !self.engine.chain_info().syncing);
-        self.tried.send_if_modified(|old| !std::mem::replace(old, *old || tried) && tried);
-    }
-
-    /// Compares this machine's clock with its peers'.
-    fn note_clock(&mut self, now: Instant) {
-        let offset = self.peers.clock_offset();
-        self.offset.send_if_modified(|old| std::mem::replace(old, offset) != offset);
-        self.clock.judge(offset, now).into_iter().for_each(|line| tracing::warn!("{line}"));
-    }
-
-    /// Says that there are no peers, and what to do. A node for this machine alone may well be the only one.
-    fn note_loneliness(&mut self, now: Instant) {
-        if self.peers.len() > 0 {
-            self.alone = Alone::new(now);
-            return;
-        }
-        let long = now.duration_since(self.alone.since) >= ALONE;
-        let said = self.alone.warned.is_some_and(|at| now.duration_since(at) < STILL_ALONE);
-        if !long || said || (self.config.only_here() && self.dialer.named.is_empty()) {
-            return;
-        }
-        self.alone.warned = Some(now);
-        let seconds = now.duration_since(self.alone.since).as_secs();
-        let advice = match (self.dialer.named.is_empty(), self.config.discover) {
-            (false, _) => "none of the nodes that --connect or --bootnodes names answers; are they running?",
-            (true, true) => "name a node of this chain: --bootnodes HOST:PORT, or admin_addPeer while this one runs",
-            (true, false) => "--no-discovery is on: name nodes with --connect HOST:PORT, or with admin_addPeer",
-        };
-        tracing::warn!("no peers for {seconds} s: {advice}");
-    }
-
-    /// The port that the node listens on.
-    pub(super) fn tcp_port(&self) -> Option<u16> {
-        let port = |part| if let Protocol::Tcp(port) = part { Some(port) } else { None };
-        self.listeners.values().flatten().find_map(|address| address.iter().find_map(port))
-    }
-
     /// Writes down what shall outlive the process.
     fn save(&mut self) {
-        self.book.save();
+        self.dialer.book.save();
         self.swarm.behaviour_mut().gate.bans.save(Moment::now());
     }
+}
 
-    fn obey(&mut self, command: Command) {
-        // Whoever asked may have gone.
-        match command {
-            Command::Peers(reply) => drop(reply.send(self.infos())),
-            Command::Farewells(reply) => drop(reply.send(self.farewells.list())),
-            Command::Listening(reply) => drop(reply.send(self.addresses())),
-            Command::AddPeer(address) => self.add_peer(address),
-            Command::Reachable(address) => self.swarm.add_external_address(address),
-            Command::RemovePeer(peer, reply) => {
-                self.dialer.named.retain(|named| named.peer() != Some(peer));
-                self.swarm.behaviour_mut().gate.trusted.remove(&peer);
-                self.trust_hosts();
-                let _ = reply.send(self.peers.contains(&peer));
-                self.disconnect(peer, "admin_removePeer");
-            }
-            Command::Ban(target, seconds, reason) => {
-                let why = format!("banned: {reason}");
-                self.swarm.behaviour_mut().gate.bans.add(target, seconds, reason, Moment::now());
-                self.keep_out(&target, &why);
-            }
-            Command::Unban(target, reply) => {
-                self.ledger.forget(&target);
-                let _ = reply.send(self.swarm.behaviour_mut().gate.bans.remove(&target));
-            }
-            Command::Bans(reply) => drop(reply.send(self.swarm.behaviour().gate.bans.list(Moment::now()))),
-            // The loop has taken it.
-            Command::Stop(_) => {}
-        }
+/// What the rest of the node asks for, by [`super::NetHandle`].
+impl Shell {
+    pub(super) fn infos(&mut self) -> Vec<PeerInfo> {
+        self.peers.infos(&mut self.ledger, Instant::now())
     }
 
-    fn add_peer(&mut self, address: Multiaddr) {
+    pub(super) fn farewells(&self) -> Vec<Farewell> {
+        self.farewells.list()
+    }
+
+    pub(super) fn addresses(&self) -> Vec<Multiaddr> {
+        listen::addresses(&self.swarm)
+    }
+
+    pub(super) fn reachable(&mut self, address: Multiaddr) {
+        self.swarm.add_external_address(address);
+    }
+
+    pub(super) fn add_peer(&mut self, address: Multiaddr) {
         let (_, peer) = address::split(address.clone());
         self.dialer.name(address, true);
         self.swarm.behaviour_mut().gate.trusted.extend(peer);
-        self.dial_more();
+        self.dialer.dial_more(&mut self.swarm, &self.peers, &self.config);
     }
 
-    /// Addresses for others, the most useful first.
-    pub(super) fn addresses(&self) -> Vec<Multiaddr> {
-        let me = *self.swarm.local_peer_id();
-        let mut heard: Vec<&Multiaddr> = self.listeners.values().flatten().collect();
-        heard.sort_by_key(|address| {
-            (std::cmp::Reverse(address::ip(address).map(address::scope)), address.len(), address.to_string())
-        });
-        let external = self.swarm.external_addresses();
-        external.chain(heard).filter_map(|address| address.clone().with_p2p(me).ok()).collect()
+    pub(super) fn remove_peer(&mut self, peer: PeerId) -> bool {
+        self.dialer.forget(&peer, &mut self.swarm.behaviour_mut().gate);
+        let connected = self.peers.contains(&peer);
+        self.disconnect(peer, "admin_removePeer");
+        connected
     }
 
-    fn infos(&mut self) -> Vec<PeerInfo> {
-        let now = Instant::now();
-        let ledger = &mut self.ledger;
-        let info = |(id, peer): (&PeerId, &Peer)| PeerInfo {
-            id: *id,
-            address: peer.address.clone(),
-            outbound: peer.outbound(),
-            agent: peer.agent.clone(),
-            status: peer.status.clone(),
-            connected: now.duration_since(peer.since),
-            ping: peer.ping,
-            points: ledger.points(*id, peer.ip(), now),
-            clock_offset: peer.clock_offset,
-            traffic: (peer.traffic.received(), peer.traffic.sent()),
-        };
-        let mut infos: Vec<PeerInfo> = self.peers.iter().map(info).collect();
-        infos.sort_by_key(|info| std::cmp::Reverse(info.connected));
-        infos
+    pub(super) fn ban(&mut self, target: &Target, seconds: u64, reason: String) {
+        let why = format!("banned: {reason}");
+        self.swarm.behaviour_mut().gate.bans.add(*target, seconds, reason, Moment::now());
+        self.keep_out(target, &why);
+    }
+
+    pub(super) fn unban(&mut self, target: &Target) -> bool {
+        self.ledger.forget(target);
+        self.swarm.behaviour_mut().gate.bans.remove(target)
+    }
+
+    pub(super) fn bans(&self) -> Vec<(Target, Ban)> {
+        self.swarm.behaviour().gate.bans.list(Moment::now())
+    }
+
+    pub(super) fn stop(&mut self, reply: oneshot::Sender<()>) {
+        self.stopped = Some(reply);
     }
 }
 

@@ -13,18 +13,23 @@ use libp2p::{
 use std::{
     collections::HashMap,
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
-use super::address::{self, Scope};
+use super::address::{self, Reach};
 
 type Kad = kad::Behaviour<MemoryStore>;
+
+/// How often the table is searched while peers are wanted, and otherwise.
+const SEARCH: Duration = Duration::from_secs(15);
+const SEARCH_CALMLY: Duration = Duration::from_secs(600);
 
 /// The table.
 pub struct Table {
     kad: Kad,
     /// How far away the other end of each connection is.
-    open: HashMap<ConnectionId, Scope>,
+    open: HashMap<ConnectionId, Reach>,
+    next_search: Instant,
 }
 
 impl Table {
@@ -40,19 +45,19 @@ impl Table {
             .set_query_timeout(Duration::from_secs(30));
         let mut kad = kad::Behaviour::with_config(id, MemoryStore::new(id), config);
         kad.set_mode(Some(kad::Mode::Server));
-        Self { kad, open: HashMap::new() }
+        Self { kad, open: HashMap::new(), next_search: Instant::now() }
     }
 
     /// How far away the farthest peer is: what the table holds is worth what that peer says.
-    pub fn reach(&self) -> Scope {
-        self.open.values().copied().max().unwrap_or(Scope::Machine)
+    pub fn reach(&self) -> Reach {
+        self.open.values().copied().max().unwrap_or(Reach::Machine)
     }
 
     /// Whether the table deals with an address. Others would have this node knock at ports of its own network, or learn from it
     /// who is there.
     fn deals_with(&self, address: &Multiaddr) -> bool {
         let (bare, _) = address::split(address.clone());
-        address::can_dial(&bare) && address::ip(&bare).is_some_and(|ip| address::scope(ip) >= self.reach())
+        address::can_dial(&bare) && address::ip(&bare).is_some_and(|ip| address::reach(ip) >= self.reach())
     }
 
     /// A peer is of this chain: these addresses stand for it from now on, and no earlier ones.
@@ -66,9 +71,12 @@ impl Table {
         }
     }
 
-    /// Searches for peers near a random place.
-    pub fn search(&mut self) {
-        self.kad.get_closest_peers(PeerId::random());
+    /// Searches for peers near a random place from time to time: often while peers are wanted.
+    pub fn search(&mut self, wanted: bool, now: Instant) {
+        if now >= self.next_search {
+            self.next_search = now + if wanted { SEARCH } else { SEARCH_CALMLY };
+            self.kad.get_closest_peers(PeerId::random());
+        }
     }
 
     /// Forgets addresses that reach less far than the network that this node turned out to be in.
@@ -138,7 +146,7 @@ impl NetworkBehaviour for Table {
             FromSwarm::ConnectionEstablished(ConnectionEstablished { connection_id, endpoint, .. }) => {
                 let before = self.reach();
                 let ip = address::ip(endpoint.get_remote_address());
-                self.open.insert(connection_id, ip.map_or(Scope::Machine, address::scope));
+                self.open.insert(connection_id, ip.map_or(Reach::Machine, address::reach));
                 if self.reach() > before {
                     self.forget_near();
                 }
@@ -195,7 +203,7 @@ mod tests {
         let (near, far) = (address("/ip4/192.168.1.7/tcp/22"), address("/ip4/9.9.9.9/tcp/30303"));
         table.enter(&peer, &[near.clone(), far.clone()]);
         assert_eq!(table.dials(peer).len(), 2, "as long as nobody is far away");
-        table.open.insert(ConnectionId::new_unchecked(1), Scope::Global);
+        table.open.insert(ConnectionId::new_unchecked(1), Reach::Global);
         assert_eq!(table.dials(peer), [far.to_string()]);
         table.enter(&other, &[near, far.clone()]);
         assert_eq!(table.dials(other), [far.to_string()]);
@@ -205,7 +213,7 @@ mod tests {
     fn the_table_tells_far_peers_nothing_of_near_ones() {
         let (mut table, peer) = (table(), PeerId::random());
         table.enter(&peer, &[address("/ip4/192.168.1.7/tcp/22")]);
-        table.open.insert(ConnectionId::new_unchecked(1), Scope::Global);
+        table.open.insert(ConnectionId::new_unchecked(1), Reach::Global);
         table.forget_near();
         assert_eq!(table.kad.kbuckets().map(|bucket| bucket.num_entries()).sum::<usize>(), 0);
     }

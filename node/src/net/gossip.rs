@@ -1,0 +1,143 @@
+//! Gossiped blocks on their way: bytes of a peer, decoded on a task of their own, judged by the engine.
+
+use chain_core::codec::CodecError;
+use libp2p::{
+    PeerId,
+    gossipsub::{IdentTopic, MessageAcceptance, MessageId, PublishError},
+};
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+use tokio::sync::mpsc;
+
+use super::{behaviour::GossipProtocol, pace::Paces, peers::Peers};
+use crate::{
+    engine::{GossipId, Offence, PeerEvent, Verdict},
+    engine_thread::Refused,
+    wire::{CompactBlock, Message},
+};
+
+/// Gossiped blocks of one peer that are decoded at a time.
+const DECODING: usize = 16;
+/// How long a block waits for the engine's verdict.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A gossiped block after it was decoded.
+pub struct Decoded {
+    message: MessageId,
+    from: PeerId,
+    block: Result<CompactBlock, CodecError>,
+}
+
+/// A gossiped block that the engine has not judged yet.
+struct Gossiped {
+    message: MessageId,
+    from: PeerId,
+    since: Instant,
+}
+
+/// Gossiped blocks that are being decoded or judged.
+pub struct BlockGossip {
+    topic: IdentTopic,
+    waiting: HashMap<GossipId, Gossiped>,
+    last: u64,
+    paces: Paces,
+    decoder: mpsc::UnboundedSender<Decoded>,
+}
+
+impl BlockGossip {
+    /// Of a topic; what is decoded comes out of the receiver. Of each peer, few blocks are being decoded.
+    pub fn new(topic: IdentTopic) -> (Self, mpsc::UnboundedReceiver<Decoded>) {
+        let (decoder, decoded) = mpsc::unbounded_channel();
+        (Self { topic, waiting: HashMap::new(), last: 0, paces: Paces::default(), decoder }, decoded)
+    }
+
+    /// A peer gossiped bytes. They are decoded on a task of their own, since all peers wait for the shell's. Returns what the peer
+    /// did wrong.
+    pub fn receive(
+        &mut self,
+        protocol: &mut GossipProtocol,
+        peers: &mut Peers,
+        (from, message, bytes): (PeerId, MessageId, Vec<u8>),
+    ) -> Option<Offence> {
+        let Some(peer) = peers.get(&from) else {
+            ignore(protocol, &message, &from);
+            return None;
+        };
+        if !self.paces.take(from, peer.ip(), Instant::now(), bytes.len()) {
+            ignore(protocol, &message, &from);
+            return Some(Offence::TooMany("blocks"));
+        }
+        // What is dropped costs next to nothing, and an honest block is fetched by its header.
+        if peer.decoding >= DECODING {
+            ignore(protocol, &message, &from);
+            return None;
+        }
+        peer.decoding += 1;
+        let decoder = self.decoder.clone();
+        tokio::spawn(async move {
+            // The shell may have ended.
+            let _ = decoder.send(Decoded { message, from, block: CompactBlock::decode(&bytes) });
+        });
+        None
+    }
+
+    /// A gossiped block is decoded, or is none: hands it to the engine. Returns what its peer did wrong.
+    pub fn decoded(
+        &mut self,
+        protocol: &mut GossipProtocol,
+        peers: &mut Peers,
+        Decoded { message, from, block }: Decoded,
+    ) -> Option<(PeerId, Offence)> {
+        let Some(peer) = peers.get(&from) else {
+            ignore(protocol, &message, &from);
+            return None;
+        };
+        peer.decoding = peer.decoding.saturating_sub(1);
+        let block = match block {
+            Ok(block) => block,
+            Err(error) => {
+                protocol.report_message_validation_result(&message, &from, MessageAcceptance::Reject);
+                return peer.malformed(error).map(|offence| (from, offence));
+            }
+        };
+        self.last += 1;
+        let id = GossipId(self.last);
+        match peer.link.try_send(PeerEvent::Gossip(id, block)) {
+            Ok(()) => _ = self.waiting.insert(id, Gossiped { message, from, since: Instant::now() }),
+            Err(Refused::Full(_)) => ignore(protocol, &message, &from),
+            Err(Refused::Stopped) => {}
+        }
+        None
+    }
+
+    /// The engine has judged a block. Returns the peer that was the first to bring it, if it is good.
+    pub fn judge(&mut self, protocol: &mut GossipProtocol, id: GossipId, verdict: Verdict) -> Option<PeerId> {
+        let Gossiped { message, from, .. } = self.waiting.remove(&id)?;
+        let acceptance = match verdict {
+            Verdict::Accept => MessageAcceptance::Accept,
+            Verdict::Reject => MessageAcceptance::Reject,
+            Verdict::Ignore => MessageAcceptance::Ignore,
+        };
+        protocol.report_message_validation_result(&message, &from, acceptance);
+        (verdict == Verdict::Accept).then_some(from)
+    }
+
+    /// Forgets blocks of which the engine says nothing.
+    pub fn expire(&mut self, now: Instant) {
+        self.waiting.retain(|_, gossiped| now.duration_since(gossiped.since) < PATIENCE);
+    }
+
+    /// Spreads a block.
+    pub fn publish(&self, protocol: &mut GossipProtocol, block: &CompactBlock) {
+        match protocol.publish(self.topic.hash(), block.encode()) {
+            Ok(_) | Err(PublishError::Duplicate | PublishError::NoPeersSubscribedToTopic) => {}
+            Err(error) => tracing::debug!(%error, "a block was not gossiped to everybody"),
+        }
+    }
+}
+
+fn ignore(protocol: &mut GossipProtocol, message: &MessageId, from: &PeerId) {
+    protocol.report_message_validation_result(message, from, MessageAcceptance::Ignore);
+}
