@@ -44,7 +44,7 @@ pub async fn load(engine: EngineHandle, file: &Path) -> usize {
             return 0;
         }
     };
-    let Found { transactions: mut left, damaged, cut } = transactions(&bytes);
+    let SavedPool { transactions: mut left, damaged, cut } = transactions(&bytes);
     if damaged > 0 || cut > 0 {
         tracing::warn!(
             "{} is damaged: {} of it cannot be read, nor its last {cut} bytes; {} are kept. Their senders broadcast lost ones \
@@ -74,7 +74,7 @@ pub async fn load(engine: EngineHandle, file: &Path) -> usize {
 
 /// What a file holds.
 #[derive(Debug, PartialEq, Eq)]
-struct Found {
+struct SavedPool {
     transactions: Vec<Transaction>,
     /// Those that cannot be read.
     damaged: u64,
@@ -82,8 +82,8 @@ struct Found {
     cut: usize,
 }
 
-fn transactions(mut bytes: &[u8]) -> Found {
-    let mut found = Found { transactions: Vec::new(), damaged: 0, cut: 0 };
+fn transactions(mut bytes: &[u8]) -> SavedPool {
+    let mut found = SavedPool { transactions: Vec::new(), damaged: 0, cut: 0 };
     while let Some((len, rest)) = bytes.split_first_chunk::<4>() {
         let len = u32::from_be_bytes(*len) as usize;
         let Some((encoded, rest)) = rest.split_at_checked(len) else { break };

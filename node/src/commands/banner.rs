@@ -16,29 +16,36 @@ pub async fn print(context: &Context, config: &Config) {
 }
 
 fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
-    let info = context.engine.chain_info();
+    let (info, Config { spec, .. }) = (context.engine.chain_info(), config);
     let data = match &context.node.datadir {
         Some(path) => path.display().to_string(),
         None => "in memory, gone when the node stops".to_owned(),
     };
-    let mut lines = vec![
-        String::new(),
-        format!("  Cairn {VERSION}"),
-        String::new(),
-        format!("  chain     {} (id {}), genesis {}", config.spec.name, config.spec.chain_id, context.genesis),
-        format!("  tip       height {}, {}", info.height, info.hash),
-        format!("  data      {data}"),
-        format!("  RPC       {} (HTTP and WebSocket)", context.node.url),
-        format!("  mining    {}", mining(context, config)),
-    ];
-    lines.extend(network(context, config, addresses));
-    if config.dev {
-        lines.extend(dev_accounts());
-    } else if config.spec.name == "local" {
-        lines.extend(next_steps(context));
-    }
-    lines.push(String::new());
-    lines.join("\n")
+    let next = match (config.dev, spec.name.as_str()) {
+        (true, _) => dev_accounts(),
+        (_, "local") => next_steps(context),
+        _ => String::new(),
+    };
+    format!(
+        "
+  Cairn {VERSION}
+
+  chain     {} (id {}), genesis {}
+  tip       height {}, {}
+  data      {data}
+  RPC       {} (HTTP and WebSocket)
+  mining    {}
+  network   {}
+{next}",
+        spec.name,
+        spec.chain_id,
+        context.genesis,
+        info.height,
+        info.hash,
+        context.node.url,
+        mining(context, config),
+        network(context, config, addresses),
+    )
 }
 
 fn mining(context: &Context, config: &Config) -> String {
@@ -58,52 +65,46 @@ fn mining(context: &Context, config: &Config) -> String {
 }
 
 /// Where others reach this node, and what they type.
-fn network(context: &Context, config: &Config, addresses: &[Multiaddr]) -> Vec<String> {
+fn network(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
     let Some(address) = addresses.first() else {
-        return vec!["  network   none".to_owned()];
+        return "none".to_owned();
     };
-    let mut lines = vec![format!("  network   {address}")];
     if config.dev {
-        return lines;
+        return address.to_string();
     }
     let (node, chain) = (program::named("cairn-node"), program::quoted(&config.chain));
-    lines.push(String::new());
-    match address.iter().next().is_some_and(|part| part.to_string().starts_with("/ip4/127.")) {
-        true => {
-            lines.push("  Another node on this machine joins with".to_owned());
-            let peers = address.to_string().split('/').nth(4).map(str::to_owned);
-            let rpc = context.node.url.rsplit(':').next().map(str::to_owned);
-            let (rpc, peers) = (next_free(rpc), next_free(peers));
-            lines.push(format!("    {node} --chain {chain} --datadir DIR --http.port {rpc} --port {peers} \\"));
-            lines.push(format!("      --connect {address}"));
-        }
-        false => lines.push(format!("  Another node joins with --chain {chain} --connect {address}")),
+    let here = address.iter().next().is_some_and(|part| part.to_string().starts_with("/ip4/127."));
+    if !here {
+        return format!("{address}\n\n  Another node joins with --chain {chain} --connect {address}");
     }
-    lines
+    let peers = next_free(address.to_string().split('/').nth(4));
+    let rpc = next_free(context.node.url.rsplit(':').next());
+    format!(
+        "{address}
+
+  Another node on this machine joins with
+    {node} --chain {chain} --datadir DIR --http.port {rpc} --port {peers} \\
+      --connect {address}"
+    )
 }
 
 /// The first free port above one that this node listens on.
-fn next_free(port: Option<String>) -> u16 {
+fn next_free(port: Option<&str>) -> u16 {
     let port: u16 = port.and_then(|text| text.parse().ok()).unwrap_or_default();
     let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
     (port.saturating_add(1)..=u16::MAX).take(100).find(free).unwrap_or_default()
 }
 
-fn dev_accounts() -> Vec<String> {
-    let mut lines = vec![
-        String::new(),
-        "  Funded accounts; everybody knows these keys, use them nowhere else.".to_owned(),
-        format!("  Mnemonic: {}", dev::MNEMONIC),
-        String::new(),
-    ];
-    for account in dev::ACCOUNTS {
-        lines.push(format!("  {}  {}", account.address, account.private_key));
-    }
-    lines
+fn dev_accounts() -> String {
+    let accounts = dev::ACCOUNTS.iter().map(|account| format!("  {}  {}\n", account.address, account.private_key));
+    format!(
+        "\n  Funded accounts; everybody knows these keys, use them nowhere else.\n  Mnemonic: {}\n\n{}",
+        dev::MNEMONIC,
+        accounts.collect::<String>()
+    )
 }
 
-fn next_steps(context: &Context) -> Vec<String> {
-    let mut lines = vec![String::new(), "  Next, in a second terminal:".to_owned()];
+fn next_steps(context: &Context) -> String {
     let (node, wallet) = (program::named("cairn-node"), program::named("cairn-wallet"));
     let steps = match context.mining.payout() {
         None => [
@@ -124,10 +125,9 @@ fn next_steps(context: &Context) -> Vec<String> {
     };
     // One column for the whole block, however long the path of the programs is.
     let width = 2 + rpc.len() + steps.iter().map(|(command, _)| command.len()).max().unwrap_or_default();
-    let step = |(command, what): &(String, &str)| format!("    {:width$}{what}", format!("{command}{rpc}"));
-    lines.extend(steps.iter().map(step));
-    lines.push("  Ctrl-C stops the node; the chain stays.".to_owned());
-    lines
+    let step = |(command, what): &(String, &str)| format!("    {:width$}{what}\n", format!("{command}{rpc}"));
+    let steps = steps.iter().map(step).collect::<String>();
+    format!("\n  Next, in a second terminal:\n{steps}  Ctrl-C stops the node; the chain stays.\n")
 }
 
 #[cfg(test)]
@@ -138,7 +138,7 @@ mod tests {
     fn the_ports_of_a_hint_are_free() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = taken.local_addr().expect("it has an address").port();
-        let next = next_free(Some((port - 1).to_string()));
+        let next = next_free(Some(&(port - 1).to_string()));
         assert!(next > port, "{next} after {port}");
     }
 }

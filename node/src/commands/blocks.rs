@@ -15,6 +15,7 @@ use std::{
     io::{self, BufReader, BufWriter, ErrorKind, Read, Write},
     path::{Path, PathBuf},
 };
+use tempfile::NamedTempFile;
 
 use crate::{
     config::Config,
@@ -68,8 +69,8 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, jso
         write_blocks(&mut io::stdout().lock(), &snapshot, genesis, from, to, file)?;
         return Ok(());
     }
-    let out = Output::open(file).map_err(CommandError::io(format!("write {}", file.display())))?;
-    let mut blocks = BufWriter::new(&out.file);
+    let mut out = Output::open(file).map_err(CommandError::io(format!("write {}", file.display())))?;
+    let mut blocks = BufWriter::new(out.file());
     write_blocks(&mut blocks, &snapshot, genesis, from, to, file)?;
     drop(blocks);
     out.finish().map_err(CommandError::io(format!("write {}", file.display())))?;
@@ -80,56 +81,44 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, jso
     Ok(())
 }
 
-/// Where an export goes. A plain file has its name once it is whole; what is written until then goes if anything fails.
-struct Output {
-    file: File,
-    /// Its name until then, and afterwards; `None` for a pipe or a device, which is written to directly.
-    names: Option<(PathBuf, PathBuf)>,
+/// Where an export goes.
+enum Output {
+    /// A pipe, a terminal, `/dev/null`.
+    Direct(File),
+    /// A plain file, which has its name once it is whole; what is written until then goes if anything fails.
+    Whole(NamedTempFile, PathBuf),
 }
 
 impl Output {
     fn open(path: &Path) -> io::Result<Self> {
         // A link stays one: the file that it names is replaced.
         let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        match std::fs::metadata(&path) {
-            // A pipe, a terminal, `/dev/null`. A directory is refused by the system.
-            Ok(data) if !data.is_file() => {
-                return Ok(Self { file: OpenOptions::new().write(true).open(&path)?, names: None });
-            }
-            _ => {}
+        // A directory is refused by the system.
+        if std::fs::metadata(&path).is_ok_and(|data| !data.is_file()) {
+            return Ok(Self::Direct(OpenOptions::new().write(true).open(&path)?));
         }
-        // A name of its own: the user may have a file of any other. `create_new` follows no link.
-        for number in 0..100 {
-            let partial = path.with_added_extension(format!("partial-{}-{number}", std::process::id()));
-            match OpenOptions::new().write(true).create_new(true).open(&partial) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                opened => return Ok(Self { file: opened?, names: Some((partial, path)) }),
-            }
-        }
-        Err(io::Error::new(ErrorKind::AlreadyExists, "too many files beside it are named .partial: remove them"))
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Self::Whole(tempfile::Builder::new().prefix(".cairn-").suffix(".partial").tempfile_in(folder)?, path))
     }
 
-    fn finish(mut self) -> io::Result<()> {
-        let Some((partial, path)) = &self.names else { return Ok(()) };
-        self.file.sync_all()?;
-        std::fs::rename(partial, path)?;
-        // It is whole and has its name, whatever comes.
-        if let Some((_, path)) = self.names.take()
-            && let Err(error) = files::sync_parent(&path)
-        {
-            let path = path.display();
-            tracing::warn!("{path} is written, but its name may not survive a power failure: {error}");
+    fn file(&mut self) -> &mut File {
+        match self {
+            Self::Direct(file) => file,
+            Self::Whole(file, _) => file.as_file_mut(),
+        }
+    }
+
+    fn finish(self) -> io::Result<()> {
+        if let Self::Whole(file, path) = self {
+            file.as_file().sync_all()?;
+            file.persist(&path)?;
+            // It is whole and has its name, whatever comes.
+            if let Err(error) = files::sync_parent(&path) {
+                let path = path.display();
+                tracing::warn!("{path} is written, but its name may not survive a power failure: {error}");
+            }
         }
         Ok(())
-    }
-}
-
-impl Drop for Output {
-    fn drop(&mut self) {
-        if let Some((partial, _)) = &self.names {
-            // It holds nothing that is not in the store.
-            let _ = std::fs::remove_file(partial);
-        }
     }
 }
 
@@ -276,11 +265,11 @@ mod tests {
         fs::write(at("blocks.partial"), "mine").unwrap();
         let before = names(folder.path());
         let mut out = Output::open(&at("blocks")).unwrap();
-        out.file.write_all(b"blocks").unwrap();
+        out.file().write_all(b"blocks").unwrap();
         drop(out);
         assert_eq!(names(folder.path()), before, "one that fails leaves nothing");
         let mut out = Output::open(&at("blocks")).unwrap();
-        out.file.write_all(b"blocks").unwrap();
+        out.file().write_all(b"blocks").unwrap();
         out.finish().unwrap();
         assert_eq!(fs::read(at("blocks")).unwrap(), b"blocks");
         assert_eq!(
@@ -297,7 +286,7 @@ mod tests {
         fs::write(&file, "old").unwrap();
         symlink(&file, &link).unwrap();
         let mut out = Output::open(&link).unwrap();
-        out.file.write_all(b"new").unwrap();
+        out.file().write_all(b"new").unwrap();
         out.finish().unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&file).unwrap(), b"new");
@@ -315,7 +304,7 @@ mod tests {
             move || fs::read(fifo).unwrap()
         });
         let mut out = Output::open(&fifo).unwrap();
-        out.file.write_all(b"blocks").unwrap();
+        out.file().write_all(b"blocks").unwrap();
         out.finish().unwrap();
         assert_eq!(reader.join().unwrap(), b"blocks");
         assert_eq!(names(folder.path()), ["fifo"]);

@@ -21,7 +21,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     let datadir = open::existing(&config)?;
     let settings = open::store_config(&config);
     let mut pruned = 0;
-    match Survey::take(datadir, &config.spec, &settings) {
+    match Survey::run(datadir, &config.spec, &settings) {
         Ok(Survey { pruned: pruned @ 1.., .. }) if !force => {
             return Err(CommandError::PrunedBlocks { pruned, command: program::on_this_data("reindex --force") });
         }

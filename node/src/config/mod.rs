@@ -13,7 +13,7 @@ use std::{
 };
 
 pub use error::ConfigError;
-pub use settings::{HttpSettings, LogFormat, LogSettings, MempoolSettings, MinerSettings, Settings};
+pub use settings::{HttpSettings, LogFormat, LogSettings, Settings};
 
 use crate::{net::NetConfig, rpc::HttpLimits};
 use file::{from_home, home, read};

@@ -8,6 +8,7 @@
 
 use alloy_primitives::{KECCAK256_EMPTY, map::HashMap};
 use chain_core::{Address, U256, hash::TxId, state::Account, transaction::Transaction, units::Gas};
+use slab::Slab;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,7 @@ use std::{
 
 use super::{
     rate::{Rate, Tip},
-    slab::{Slab, Slot},
+    types::Slot,
 };
 
 /// An account transaction of the pool.
@@ -216,7 +217,7 @@ impl AccountPool {
     pub(crate) fn insert(&mut self, entry: AccountEntry, on_chain: OnChain) -> (Slot, Option<AccountEntry>, Sorted) {
         let (sender, at, weight) = (entry.sender, entry.nonce, entry.weight());
         let replaced = self.queue(&sender).and_then(|queue| queue.slots.get(&at)).copied();
-        let replaced = replaced.map(|slot| self.take_out(slot));
+        let replaced = replaced.map(|slot| self.detach(slot));
         let slot = self.entries.insert(AccountEntry { pending: false, ..entry });
         self.rank(slot);
         let queue = self.senders.entry(sender).or_default();
@@ -228,7 +229,7 @@ impl AccountPool {
 
     /// Takes a transaction out; those of higher nonces wait for another of this nonce.
     pub(crate) fn remove(&mut self, slot: Slot) -> (AccountEntry, Sorted) {
-        let entry = self.take_out(slot);
+        let entry = self.detach(slot);
         let sorted = self.sort_queue(&entry.sender);
         (entry, sorted)
     }
@@ -238,14 +239,14 @@ impl AccountPool {
         let Some(queue) = self.senders.get_mut(sender) else { return Default::default() };
         queue.on_chain = on_chain;
         let used: Vec<Slot> = queue.slots.range(..on_chain.nonce).map(|(_, slot)| *slot).collect();
-        let used = used.into_iter().map(|slot| self.take_out(slot)).collect();
+        let used = used.into_iter().map(|slot| self.detach(slot)).collect();
         (used, self.sort_queue(sender))
     }
 
     /// Takes an entry out of everything; its sender's queue is to be sorted again.
-    fn take_out(&mut self, slot: Slot) -> AccountEntry {
+    fn detach(&mut self, slot: Slot) -> AccountEntry {
         self.unrank(slot);
-        let entry = self.entries.remove(slot).expect("callers name entries that are there");
+        let entry = self.entries.remove(slot);
         if let Some(queue) = self.senders.get_mut(&entry.sender) {
             queue.slots.remove(&entry.nonce);
         }
@@ -297,7 +298,7 @@ impl AccountPool {
             }
             self.rank(slot);
         }
-        sorted.unpaid = unpaid.into_iter().map(|slot| self.take_out(slot)).collect();
+        sorted.unpaid = unpaid.into_iter().map(|slot| self.detach(slot)).collect();
         sorted
     }
 

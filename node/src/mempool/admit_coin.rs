@@ -8,8 +8,8 @@ use chain_core::{
 use super::{
     Id, InFlight, Mempool, MempoolError, RemovalReason, SubmitError,
     coins::{NewCoinEntry, Sums},
-    slab::Slot,
     stage::{Prepared, StagedCoin},
+    types::Slot,
 };
 
 /// Most bytes of the one child that an ancestor may have beyond its limits, as in Bitcoin Core: whoever owns another output

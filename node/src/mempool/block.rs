@@ -11,7 +11,7 @@ use chain_core::{
 };
 use std::sync::Arc;
 
-use super::{Id, Mempool, RemovalReason, slab::Slot};
+use super::{Id, Mempool, RemovalReason, types::Slot};
 
 /// A transaction that was dropped and may stand again, with its order of arrival.
 pub type Dropped = (u64, Arc<Transaction>);

@@ -13,12 +13,10 @@ use chain_core::{
     },
     units::{Amount, Gas, Height},
 };
+use slab::Slab;
 use std::{cmp::Reverse, collections::BTreeSet, sync::Arc};
 
-use super::{
-    rate::Rate,
-    slab::{Slab, Slot},
-};
+use super::{rate::Rate, types::Slot};
 
 /// What an entry weighs, alone or together with others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -294,7 +292,7 @@ impl CoinPool {
             });
         }
         let (package, keep) = (self.entries[slot].package_rate(), self.entries[slot].keep_rate());
-        let entry = self.entries.remove(slot).expect("callers name entries that are there");
+        let entry = self.entries.remove(slot);
         self.by_package.remove(&(package, Reverse(entry.sequence), slot));
         self.by_keep.remove(&(keep, Reverse(entry.sequence), slot));
         self.by_own.remove(&(own.rate(), slot));

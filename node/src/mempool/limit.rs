@@ -2,10 +2,9 @@
 
 use chain_core::Address;
 
-use super::{ChainPoint, Id, Mempool, MempoolError, RemovalReason, Staged, SubmitError, rate::Rate, stage::Kind};
-
-/// What the price of entry rises by above what was dropped, in wei a gas.
-const STEP: u64 = 100_000_000;
+use super::{
+    ChainPoint, Id, Mempool, MempoolError, RemovalReason, Staged, SubmitError, floor::Floor, rate::Rate, stage::Kind,
+};
 
 /// Seconds in which the price of entry halves while the pool is full.
 const HALF_LIFE: u32 = 3_600;
@@ -14,33 +13,6 @@ const HALF_LIFE: u32 = 3_600;
 /// the rest gives way first. A price that outlived the crowd would keep honest transactions out of an empty pool for
 /// hours, and whoever drove it up need not have paid it.
 const ROOM: usize = 75;
-
-/// The price of entry after the pool overflowed: base fee included, so that it means the same at every base fee.
-#[derive(Debug, Default)]
-pub(crate) struct Floor {
-    rate: Rate,
-    since: u32,
-}
-
-impl Floor {
-    pub(crate) fn rate(&self) -> Rate {
-        self.rate
-    }
-
-    fn raise(&mut self, dropped: Rate, now: u32) {
-        let above = dropped.plus_wei(STEP);
-        if above > self.rate {
-            *self = Self { rate: above, since: now };
-        }
-    }
-
-    fn decay(&mut self, half_life: u32, now: u32) {
-        while self.rate > Rate::default() && now.saturating_sub(self.since) >= half_life {
-            self.rate = self.rate.halved();
-            self.since += half_life;
-        }
-    }
-}
 
 impl Mempool {
     /// Takes a staged transaction whose signatures are right, at the same tip that it was staged at.
@@ -122,28 +94,5 @@ impl Mempool {
             self.drop_account(slot, RemovalReason::Expired);
         }
         self.lower_floor();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::mempool::rate::Tip;
-    use chain_core::U256;
-
-    #[test]
-    fn the_price_of_entry_rises_and_sinks() {
-        let gwei = |amount: u64| Rate::of_wei(U256::from(amount * 1_000_000_000));
-        let mut floor = Floor::default();
-        floor.raise(gwei(4), 1_000);
-        assert_eq!(floor.rate(), gwei(4).plus_wei(STEP));
-        floor.raise(gwei(3), 1_001);
-        assert_eq!((floor.rate(), floor.since), (gwei(4).plus_wei(STEP), 1_000));
-        floor.decay(100, 1_099);
-        assert_eq!(floor.rate(), gwei(4).plus_wei(STEP));
-        floor.decay(100, 1_200);
-        assert_eq!(floor.rate().above(0), Tip::of_wei(U256::from(1_025_000_000u64)));
-        floor.decay(100, u32::MAX);
-        assert_eq!(floor.rate(), Rate::default());
     }
 }

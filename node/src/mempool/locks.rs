@@ -4,7 +4,7 @@ use alloy_primitives::map::{HashMap, hash_map::Entry};
 use chain_core::transaction::coin::Lock;
 use std::collections::BTreeSet;
 
-use super::slab::Slot;
+use super::types::Slot;
 
 /// Most locks have one transaction in the pool, some have thousands.
 #[derive(Debug)]

@@ -10,12 +10,12 @@ mod admit_coin;
 mod block;
 mod coins;
 mod error;
+mod floor;
 mod limit;
 mod locks;
 mod query;
 mod rate;
 mod select;
-mod slab;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -40,9 +40,9 @@ use chain_core::{
 use self::{
     accounts::{AccountEntry, AccountPool, OnChain, Sorted},
     coins::{CoinEntry, CoinPool, NewCoinEntry},
-    limit::Floor,
+    floor::Floor,
     locks::LockIndex,
-    slab::Slot,
+    types::Slot,
 };
 
 /// The chain as the pool sees it: the state at the tip, and what the next block will be.

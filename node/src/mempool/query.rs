@@ -14,7 +14,7 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     EntryStatus, FeeEstimate, Id, LockPending, Mempool, MempoolEntry, MempoolStats,
     rate::{Rate, Tip},
-    slab::Slot,
+    types::Slot,
 };
 
 impl Mempool {

@@ -15,7 +15,7 @@ use super::{
     Id, Mempool,
     coins::Sums,
     rate::{Rate, Tip},
-    slab::Slot,
+    types::Slot,
 };
 
 /// A transaction to push, with its sender if it is an account transaction.

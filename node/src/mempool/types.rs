@@ -11,6 +11,9 @@ use chain_core::{
 };
 use std::sync::Arc;
 
+/// Number of an entry among those of its kind, used again once it is gone.
+pub(super) type Slot = usize;
+
 /// What the mempool takes and keeps: policy, not rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MempoolConfig {

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::base::error::{RpcError, RpcResult, unauthorized};
+use super::base::{RpcError, RpcResult, unauthorized};
 use crate::files;
 
 /// How much a caller may do.

@@ -2,12 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::base::{
-    context::Context,
-    error::{RpcResult, cannot},
-    method::Method,
-    params::{Args, Param},
-};
+use super::base::{Args, Context, Method, RpcResult, cannot, param};
 use crate::{
     net::{self, Ban, Farewell, Multiaddr, NetHandle, PeerId, PeerInfo, Target},
     version::{VERSION, client_version},
@@ -27,29 +22,11 @@ pub const METHODS: &[Method] = &[
 /// How long a ban lasts that nobody says the length of: a day, in seconds.
 const DAY: u32 = 24 * 3_600;
 
-impl Param for Multiaddr {
-    const EXPECTED: &'static str = "an address such as \"/ip4/1.2.3.4/tcp/30303/p2p/12D3...\" or \"host:30303\"";
-
-    fn parse(value: &Value) -> Option<Self> {
-        net::parse_address(value.as_str()?)
-    }
-}
-
-impl Param for PeerId {
-    const EXPECTED: &'static str = "a peer's id such as \"12D3...\"";
-
-    fn parse(value: &Value) -> Option<Self> {
-        value.as_str()?.parse().ok()
-    }
-}
-
-impl Param for Target {
-    const EXPECTED: &'static str = "a peer's id such as \"12D3...\" or an IP";
-
-    fn parse(value: &Value) -> Option<Self> {
-        value.as_str()?.parse().ok()
-    }
-}
+param!(Multiaddr, "an address such as \"/ip4/1.2.3.4/tcp/30303/p2p/12D3...\" or \"host:30303\"", |value| {
+    net::parse_address(value.as_str()?)
+});
+param!(PeerId, "a peer's id such as \"12D3...\"", |value| value.as_str()?.parse().ok());
+param!(Target, "a peer's id such as \"12D3...\" or an IP", |value| value.as_str()?.parse().ok());
 
 fn network(context: &Context) -> RpcResult<&NetHandle> {
     context.network.as_ref().ok_or_else(|| cannot("the node runs without a network (--dev or --max-peers 0)"))

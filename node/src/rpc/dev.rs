@@ -4,13 +4,7 @@ use alloy_primitives::U256;
 use chain_core::{hash::BlockHash, state::StateView};
 use serde_json::{Value, json};
 
-use super::base::{
-    context::Context,
-    error::{RpcResult, invalid},
-    method::Method,
-    params::{Any, Args, Object, Options, Param, Quantity},
-    render,
-};
+use super::base::{Any, Args, Context, Method, Object, Options, Param, Quantity, RpcResult, invalid, param, render};
 
 pub const METHODS: &[Method] = &[
     Method::new("evm_mine", &["options"], evm_mine),
@@ -33,13 +27,9 @@ fn mine(context: &Context, count: u32, time: Option<u32>) -> RpcResult<Vec<Block
 /// A number as tools of Ethereum send it: a QUANTITY or an integer.
 struct Loose(u32);
 
-impl Param for Loose {
-    const EXPECTED: &'static str = "an integer from 0 to 2^32-1 or such a quantity";
-
-    fn parse(value: &Value) -> Option<Self> {
-        u32::parse(value).or_else(|| u32::try_from(Quantity::parse(value)?.0).ok()).map(Self)
-    }
-}
+param!(Loose, "an integer from 0 to 2^32-1 or such a quantity", |value| {
+    u32::parse(value).or_else(|| u32::try_from(Quantity::parse(value)?.0).ok()).map(Self)
+});
 
 /// As in Hardhat and Anvil: a time, or an object with `timestamp` and `blocks`.
 fn evm_mine(context: &Context, mut args: Args) -> RpcResult<Value> {

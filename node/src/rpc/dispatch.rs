@@ -9,13 +9,7 @@ use std::{
 
 use super::{
     access::{self, Caller},
-    base::{
-        call::Call,
-        context::Context,
-        error::{RpcResult, cannot, internal},
-        method::{Answer, Handler, Method},
-        params::Args,
-    },
+    base::{Answer, Args, Call, Context, Handler, Method, RpcResult, cannot, internal},
     lanes::{Lane, Who},
     server::Session,
     table,

@@ -15,7 +15,7 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-use super::base::error::{RpcError, RpcResult, over_limit};
+use super::base::{RpcError, RpcResult, over_limit};
 
 /// Which queue a call stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -163,7 +163,7 @@ impl Queue {
         let mut line = self.line.lock();
         line.running -= 1;
         let running = line.running;
-        let Some(next) = line.take_next(|who| running < self.room_for(who)) else { return };
+        let Some(next) = line.pop_next(|who| running < self.room_for(who)) else { return };
         line.running += 1;
         drop(line);
         // If its client has gone in this moment, dropping the place serves the next.
@@ -192,7 +192,7 @@ impl Line {
     }
 
     /// Takes out the call whose turn it is: of the address that was served longest ago, and of its connections likewise.
-    fn take_next(&mut self, may: impl Fn(Who) -> bool) -> Option<Waiter> {
+    fn pop_next(&mut self, may: impl Fn(Who) -> bool) -> Option<Waiter> {
         let turn = |waiter: &Waiter| {
             let network = self.served_networks.get(&waiter.who.network).copied().unwrap_or(waiter.entered);
             (network, self.served.get(&waiter.who).copied().unwrap_or(waiter.entered), waiter.number)

@@ -1,6 +1,6 @@
 //! `net_*`: what the node tells of the network.
 
-use super::base::{method::Method, render::quantity};
+use super::base::{Method, quantity};
 
 pub const METHODS: &[Method] = &[
     Method::new("net_version", &[], |context, _| Ok(context.spec.chain_id.to_string().into())),

@@ -4,10 +4,7 @@ use jsonrpsee::types::ErrorCode;
 
 use super::{
     admin,
-    base::{
-        error::{RpcError, error},
-        method::Method,
-    },
+    base::{Method, RpcError, error},
     chain, coin, debug, dev, eth, miner, net, txpool, web3,
 };
 

@@ -5,14 +5,7 @@ use chain_core::transaction::{Transaction, account::AccountTransaction};
 use serde_json::{Map, Value, json};
 
 use super::{
-    base::{
-        context::Context,
-        error::RpcResult,
-        fees::effective_price,
-        method::Method,
-        params::Args,
-        render::{self, quantity},
-    },
+    base::{Args, Context, Method, RpcResult, effective_price, quantity, render},
     eth::pending_transaction,
 };
 use crate::mempool::{EntryStatus, MempoolEntry};

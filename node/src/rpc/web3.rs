@@ -3,13 +3,7 @@
 use alloy_primitives::keccak256;
 use serde_json::{Map, Value};
 
-use super::base::{
-    context::Context,
-    error::RpcResult,
-    method::Method,
-    params::{Args, Data},
-    render::data,
-};
+use super::base::{Args, Context, Data, Method, RpcResult, data};
 use crate::version::client_version;
 
 pub const METHODS: &[Method] = &[

@@ -12,10 +12,8 @@ use chain_core::{
 };
 
 use super::{
-    BlockRef, Executed, HeaderRecord, Store, StoreError, StoredReceipt, Totals, Verdict, blockdata,
-    column::Column,
-    error::damaged,
-    index::{Action, Indexed, withdrawn},
+    BlockRef, Column, Executed, HeaderRecord, Store, StoreError, StoredReceipt, Totals, Verdict, blockdata, damaged,
+    index::{Edit, Indexed, withdrawn},
     schema,
     spends::Coins,
 };
@@ -126,10 +124,10 @@ impl Store {
             transient: &effects.transient,
             withdrawn: &withdrawn,
         };
-        self.index_rows(&indexed, Action::Put);
+        self.index_rows(&indexed, Edit::Put);
     }
 
-    fn index_rows(&mut self, indexed: &Indexed<'_>, action: Action) {
+    fn index_rows(&mut self, indexed: &Indexed<'_>, action: Edit) {
         if self.config.tx_index {
             indexed.transactions(action, &mut self.rows.index);
         }
@@ -168,7 +166,7 @@ impl Store {
             transient: &undo.transient,
             withdrawn: &withdrawn,
         };
-        self.take_back(at, &indexed);
+        self.delete_rows(at, &indexed);
         self.revert(parent, &undo.undo, reversal, Flow { minted: flow.minted, burned: flow.burned });
         let accounts = undo.undo.accounts.iter().map(|change| (change.address, change.before.unwrap_or_default()));
         let names = txids.into_iter().chain(withdrawn.iter().map(|coin| coin.outpoint.txid)).collect();
@@ -207,12 +205,12 @@ impl Store {
     }
 
     /// Deletes what [`Store::block_rows`] wrote, but the header, the body and the code.
-    fn take_back(&mut self, at: BlockRef, indexed: &Indexed<'_>) {
+    fn delete_rows(&mut self, at: BlockRef, indexed: &Indexed<'_>) {
         let key = schema::block_key(at);
         self.rows.delete(Column::Headers, &schema::height_key(at.height));
         self.rows.delete(Column::Undo, &key);
         self.rows.delete(Column::Receipts, &key);
-        self.index_rows(indexed, Action::Delete);
+        self.index_rows(indexed, Edit::Delete);
     }
 
     /// Takes the state back.

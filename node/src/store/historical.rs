@@ -11,7 +11,7 @@ use chain_core::{
 use parking_lot::Mutex;
 use std::{cmp::Ordering, sync::Arc};
 
-use super::{Snapshot, StoreError, blockdata, column::Column, encoding::Malformed, error::damaged};
+use super::{Column, Malformed, Snapshot, StoreError, blockdata, damaged};
 
 /// Bytes of undo data that are kept from one lookup to the next. What is beyond is read again each time: a call at an old
 /// block must not hold the changes of all blocks above it.

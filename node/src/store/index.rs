@@ -17,10 +17,7 @@ use chain_core::{
 };
 
 use super::{
-    HistoryPlace, LockEvent,
-    batch::Batch,
-    column::Column,
-    schema,
+    Batch, Column, HistoryPlace, LockEvent, schema,
     spends::{Coins, Spend, coin_transactions, spends},
 };
 
@@ -66,7 +63,7 @@ pub fn withdrawn<'a>(txids: &[TxId], receipts: impl Iterator<Item = (u32, &'a Re
 
 /// What is done with the rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum Edit {
     /// They are written.
     Put,
     /// They are deleted.
@@ -96,15 +93,15 @@ impl Movement {
 
 impl Indexed<'_> {
     /// Rows of the transaction index.
-    pub fn transactions(&self, action: Action, rows: &mut Batch) {
+    pub fn transactions(&self, action: Edit, rows: &mut Batch) {
         for (position, txid) in (0..).zip(self.txids) {
             let value = schema::write_place(HistoryPlace { height: self.height, position });
-            rows.push(Column::TxIndex, &txid.0, (action == Action::Put).then_some(&value[..]));
+            rows.push(Column::TxIndex, &txid.0, (action == Edit::Put).then_some(&value[..]));
         }
     }
 
     /// Rows of the histories of locks and accounts.
-    pub fn histories(&self, action: Action, rows: &mut Batch) {
+    pub fn histories(&self, action: Edit, rows: &mut Batch) {
         let mut movements = self.movements();
         // What comes and what leaves is each in order already: the first sort merges, the others are of a few.
         movements.sort_by_key(|movement| movement.position);
@@ -114,12 +111,12 @@ impl Indexed<'_> {
         for same in movements.chunk_by(|a, b| (a.position, a.lock) == (b.position, b.lock)) {
             let (event, lock) = (self.event(same), schema::lock_id(&same[0].lock));
             let coins = same.iter().filter_map(|movement| movement.made);
-            let value = (action == Action::Put).then(|| schema::write_lock_event(&event, coins));
+            let value = (action == Edit::Put).then(|| schema::write_lock_event(&event, coins));
             rows.push(Column::AddressIndex, &schema::lock_event_key(&lock, event.place), value.as_deref());
         }
         for (address, position) in self.concerned() {
             let key = schema::account_event_key(&address, self.place(position));
-            rows.push(Column::AddressIndex, &key, (action == Action::Put).then_some(&[][..]));
+            rows.push(Column::AddressIndex, &key, (action == Edit::Put).then_some(&[][..]));
         }
     }
 

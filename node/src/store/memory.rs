@@ -8,13 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{
-    BlockRef, StoreError,
-    batch::Batch,
-    column::Column,
-    kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor},
-    schema,
-};
+use super::{Batch, BlockRef, Column, Durability, KeyRange, Kv, KvRead, Order, StoreError, Visitor, schema};
 
 type Rows = BTreeMap<Vec<u8>, Arc<[u8]>>;
 

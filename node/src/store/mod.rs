@@ -49,5 +49,13 @@ pub use types::{
 pub use view::View;
 pub use writer::Store;
 
+// What the files here share.
+use batch::Batch;
+use column::Column;
+use encoding::Malformed;
+use error::damaged;
+use kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor};
+use unreadable::Unreadable;
+
 #[cfg(test)]
 mod tests;

@@ -11,21 +11,19 @@ use chain_core::{
 use std::{collections::VecDeque, ops::ControlFlow, path::Path, sync::Arc};
 
 use super::{
-    BlockRef, HeaderRecord, Store, StoreConfig, StoreError, Totals, Verdict,
-    batch::Batch,
+    Batch, BlockRef, Column, Durability, HeaderRecord, KeyRange, Kv, Order, Store, StoreConfig, StoreError, Totals,
+    Verdict,
     cache::Cache,
-    column::Column,
     commit::Commit,
+    damaged,
     directory::DirectoryLock,
-    error::damaged,
-    kv::{Durability, KeyRange, Kv, Order},
     memory::MemoryKv,
     pending_rows::PendingRows,
     read::{read_headers, read_node, read_pruned},
     recent_hashes::{KEPT, RecentHashes},
     rocks::RocksKv,
     schema::{self, Identity, SCHEMA},
-    writer::Tip,
+    writer::TipState,
 };
 
 /// What is derived from bodies and goes when the state is rebuilt.
@@ -170,7 +168,7 @@ impl Opening<'_> {
         }
         self.settle_indexes(identity)?;
         let digest = LtHash::from_bytes(digest).ok_or_else(|| damaged(Column::Meta))?;
-        let mut store = self.store(Tip { at, totals, digest });
+        let mut store = self.store(TipState { at, totals, digest });
         store.pruned = read_pruned(&*self.kv)?;
         store.recent = recent(&store)?;
         check(&store)?;
@@ -242,7 +240,7 @@ impl Opening<'_> {
         self.forget_verdicts()?;
         let Genesis { block, effects, hash, base_fee, .. } = &self.genesis;
         let at = BlockRef { height: 0, hash: *hash };
-        let mut store = self.store(Tip { at, totals: Totals::default(), digest: LtHash::default() });
+        let mut store = self.store(TipState { at, totals: Totals::default(), digest: LtHash::default() });
         let txids: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
         store.commit(&Commit { at, block, txids: &txids, base_fee: *base_fee, senders: &[], effects })?;
         store.recent = RecentHashes::new(VecDeque::from([*hash]), 0);
@@ -270,7 +268,7 @@ impl Opening<'_> {
         Ok(())
     }
 
-    fn store(&self, tip: Tip) -> Store {
+    fn store(&self, tip: TipState) -> Store {
         Store {
             kv: self.kv.clone(),
             config: self.config.clone(),

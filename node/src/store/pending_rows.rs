@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{batch::Batch, column::Column};
+use super::{Batch, Column};
 
 /// Rows that wait for the next flush.
 #[derive(Debug, Default)]

@@ -3,7 +3,7 @@
 
 use chain_core::{hash::BlockHash, units::Height};
 
-use super::{BlockRef, Store, StoreError, column::Column, kv::KeyRange, schema};
+use super::{BlockRef, Column, KeyRange, Store, StoreError, schema};
 
 /// What is deleted of a block.
 const PRUNED: [Column; 3] = [Column::Bodies, Column::Undo, Column::Receipts];

@@ -10,13 +10,7 @@ use chain_core::{
 };
 use std::{ops::ControlFlow, sync::Arc};
 
-use super::{
-    HeaderRecord, StoreError,
-    column::Column,
-    error::damaged,
-    kv::{KeyRange, KvRead, Order},
-    schema,
-};
+use super::{Column, HeaderRecord, KeyRange, KvRead, Order, StoreError, damaged, schema};
 
 /// Reads every header of a database.
 pub(super) fn read_headers(kv: &(impl KvRead + ?Sized)) -> Result<Vec<HeaderRecord>, StoreError> {

@@ -12,15 +12,10 @@ use chain_core::{
 use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
-    BlockRef, CoinPlace, CoinsPage, HeaderRecord, HistoryPlace, LockEvent, PlacedCoin, Spend, StoreConfig, StoreError,
-    StoredReceipt, Totals, TxPlace, blockdata,
-    column::Column,
-    encoding::Malformed,
-    error::damaged,
-    kv::{KeyRange, Kv, KvRead, Order},
+    BlockRef, CoinPlace, CoinsPage, Column, HeaderRecord, HistoryPlace, KeyRange, Kv, KvRead, LockEvent, Malformed,
+    Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, blockdata, damaged,
     read::{header_row, read_account, read_code, read_coin, read_node, read_pruned, read_slot},
     schema,
-    unreadable::Unreadable,
 };
 
 /// Opens snapshots of a store from any thread. Cheap to clone.

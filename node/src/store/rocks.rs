@@ -9,11 +9,8 @@ use rocksdb::{
 use std::{path::Path, sync::Arc};
 
 use super::{
-    StoreConfig, StoreError,
-    batch::Batch,
-    column::Column,
+    Batch, Column, Durability, KeyRange, Kv, KvRead, Order, StoreConfig, StoreError, Visitor,
     directory::{self, DirectoryLock},
-    kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor},
 };
 
 type Db = DBWithThreadMode<MultiThreaded>;

@@ -4,9 +4,7 @@ use chain_core::{codec, spec::ChainSpec, units::Height};
 use std::path::Path;
 
 use super::{
-    BlockRef, Store, StoreConfig, StoreError,
-    column::Column,
-    kv::{Kv, KvRead},
+    BlockRef, Column, Kv, KvRead, Store, StoreConfig, StoreError,
     read::{read_headers, read_pruned},
     rocks::RocksKv,
     schema,
@@ -28,7 +26,7 @@ impl Survey {
     ///
     /// # Errors
     /// [`StoreError`] if it is in use, of another chain, or its headers cannot be read.
-    pub fn take(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
+    pub fn run(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<Self, StoreError> {
         let kv = RocksKv::open(datadir, config)?;
         if let Some(identity) = kv.get(Column::Meta, schema::IDENTITY)? {
             Store::check_identity(&identity, spec)?;

@@ -11,8 +11,7 @@ use chain_core::{
 use std::sync::Arc;
 
 use super::{
-    Store,
-    column::Column,
+    Column, Store,
     read::{read_account, read_code, read_coin, read_node, read_slot},
 };
 

@@ -13,25 +13,21 @@ use chain_core::{
 use std::{collections::HashMap, sync::Arc};
 
 use super::{
-    BlockRef, HeaderRecord, Reader, StoreConfig, StoreError, Totals,
-    batch::Batch,
+    Batch, BlockRef, Column, Durability, HeaderRecord, Kv, Reader, StoreConfig, StoreError, Totals, Unreadable,
     cache::Cache,
     changes::{Changes, NodeChanges},
-    column::Column,
-    error::damaged,
-    kv::{Durability, Kv},
+    damaged,
     pending_rows::PendingRows,
     read::{header_row, read_headers},
     recent_hashes::RecentHashes,
     schema,
-    unreadable::Unreadable,
 };
 
 /// The chain and its state. One thread owns it; [`Store::reader`] serves the others.
 pub struct Store {
     pub(super) kv: Arc<dyn Kv>,
     pub(super) config: StoreConfig,
-    pub(super) tip: Tip,
+    pub(super) tip: TipState,
     /// The tip on disk.
     pub(super) flushed: BlockRef,
     pub(super) coins: Changes<OutPoint, Coin>,
@@ -53,7 +49,7 @@ pub struct Store {
 
 /// Where the state stands, and what is known of it as a whole.
 #[derive(Clone, Debug)]
-pub(super) struct Tip {
+pub(super) struct TipState {
     pub at: BlockRef,
     pub totals: Totals,
     pub digest: LtHash,

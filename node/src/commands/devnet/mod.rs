@@ -107,7 +107,7 @@ fn free_ports(flags: &Devnet, nodes: usize) -> Result<Vec<(u16, u16)>, CommandEr
 fn listen(sender: Sender<Input>, asked: Stop) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(CommandError::io("start threads"))?;
-    let mut signals = runtime.block_on(async { Signals::take() }).map_err(CommandError::io("receive signals"))?;
+    let mut signals = runtime.block_on(async { Signals::install() }).map_err(CommandError::io("receive signals"))?;
     let stop = sender.clone();
     // Both threads end with the process; whoever listens may have gone before.
     std::thread::spawn(move || {

@@ -229,7 +229,7 @@ impl Mempool {
                     assert!(self.coins.descent(&[*parent]).contains(&slot));
                 }
             }
-            let sum = |slots: Vec<u32>| {
+            let sum = |slots: Vec<usize>| {
                 slots.iter().fold(Sums::default(), |mut sums, slot| {
                     sums.add(&self.coins.get(*slot).own);
                     sums
@@ -241,10 +241,10 @@ impl Mempool {
             // One more is carved out.
             assert!(entry.with_descendants().count as usize <= self.config.chain_count + 1);
             let base = Rate::of_wei(U256::from(self.base_fee));
-            let covered = |slot: &u32| self.coins.get(*slot).own.rate() >= base;
+            let covered = |slot: &usize| self.coins.get(*slot).own.rate() >= base;
             assert_eq!(entry.can_be_mined(), self.coins.ancestry(&[slot]).iter().all(covered));
         }
-        let ranked: BTreeSet<u32> = self.coins.ranked().map(|(_, _, slot)| *slot).collect();
+        let ranked: BTreeSet<usize> = self.coins.ranked().map(|(_, _, slot)| *slot).collect();
         assert_eq!(ranked, self.coins.iter().map(|(slot, _)| slot).collect());
         for (rate, _, slot) in self.coins.ranked() {
             assert_eq!(*rate, self.coins.get(*slot).package_rate());
@@ -279,9 +279,9 @@ impl Mempool {
                 }
             }
         }
-        let by_tip_cap: Vec<u32> = self.accounts.by_tip_cap().collect();
-        let by_fee_cap: Vec<u32> = self.accounts.by_fee_cap().collect();
-        let flagged: BTreeSet<u32> =
+        let by_tip_cap: Vec<usize> = self.accounts.by_tip_cap().collect();
+        let by_fee_cap: Vec<usize> = self.accounts.by_fee_cap().collect();
+        let flagged: BTreeSet<usize> =
             self.accounts.iter().filter(|(_, entry)| entry.pending).map(|(slot, _)| slot).collect();
         assert_eq!(flagged, pending);
         assert_eq!(self.accounts.queued_memory(), queued_memory);

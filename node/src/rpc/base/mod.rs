@@ -1,12 +1,29 @@
-//! What all methods stand on: parameters in, answers and errors out, and between them the store, the engine and the clock.
+//! What all methods stand on: parameters in, results and errors out, and between them the store, the engine and the clock.
 
-pub mod call;
-pub mod context;
-pub mod error;
-pub mod fees;
-pub mod history;
-pub mod method;
-pub mod params;
+mod call;
+mod context;
+mod error;
+mod fees;
+mod history;
+mod method;
+mod params;
 pub mod read;
 pub mod render;
-pub mod state;
+mod state;
+
+pub use call::{Call, Guard};
+pub use context::{Context, NodeInfo};
+pub use error::{
+    LIMIT, RpcError, RpcResult, cannot, error, in_geths_words, internal, invalid, not_found, over_limit, rejected,
+    reverted, unauthorized, unavailable,
+};
+pub use fees::{base_fee, effective_price, fee_after};
+pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
+pub use method::{Answer, Handler, Method};
+pub(super) use params::param;
+pub use params::{
+    Addresses, Any, Args, BigQuantity, BlockName, BlockTag, Data, HexBytes, Object, Options, Param, Quantity, lock_of,
+};
+pub use read::{Found, Spent, find, header, receipts, resolve};
+pub use render::{Fields, data, quantity};
+pub use state::{account, state_after, state_at};

@@ -203,6 +203,12 @@ pub enum BlockTag {
     Pending,
 }
 
+impl From<BlockHash> for BlockTag {
+    fn from(hash: BlockHash) -> Self {
+        Self::Hash(hash)
+    }
+}
+
 /// One address or several, as texts.
 pub struct Addresses(pub Vec<String>);
 
@@ -253,17 +259,20 @@ fn whole(value: &Value) -> Option<u64> {
     }
 }
 
+/// Has a type be read from a parameter: what to call it in errors, and how.
 macro_rules! param {
     ($type:ty, $expected:literal, |$value:ident| $read:expr) => {
-        impl Param for $type {
+        impl $crate::rpc::base::Param for $type {
             const EXPECTED: &'static str = $expected;
 
-            fn parse($value: &Value) -> Option<Self> {
+            fn parse($value: &serde_json::Value) -> Option<Self> {
                 $read
             }
         }
     };
 }
+
+pub(in crate::rpc) use param;
 
 param!(bool, "true or false", |value| value.as_bool());
 param!(String, "a string", |value| value.as_str().map(str::to_owned));

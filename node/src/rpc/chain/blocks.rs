@@ -5,14 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     engine::{BlockOutcome, TipStatus},
-    rpc::base::{
-        context::Context,
-        error::{RpcResult, invalid},
-        method::Method,
-        params::{Args, BlockName, HexBytes},
-        read::{Found, Spent, find, receipts},
-        render,
-    },
+    rpc::base::{Args, BlockName, Context, Found, HexBytes, Method, RpcResult, Spent, find, invalid, receipts, render},
     store::{BlockRef, Snapshot},
 };
 

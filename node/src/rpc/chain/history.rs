@@ -13,14 +13,8 @@ use serde_json::{Value, json};
 use crate::{
     mempool::MempoolEntry,
     rpc::base::{
-        context::Context,
-        error::{RpcResult, internal},
-        fees::effective_price,
-        history::{Page, at_height, cursor, mined_fields, pending_fields},
-        method::Method,
-        params::Args,
-        read::{header, receipts},
-        render::{self, Fields},
+        Args, Context, Fields, Method, Page, RpcResult, at_height, cursor, effective_price, header, internal,
+        mined_fields, pending_fields, receipts, render,
     },
     store::{BlockRef, HeaderRecord, HistoryPlace, Snapshot, StoredReceipt},
 };

@@ -5,6 +5,6 @@ pub mod history;
 
 pub use blocks::submit;
 
-use super::base::method::Method;
+use super::base::Method;
 
 pub const TABLES: &[&[Method]] = &[blocks::METHODS, history::METHODS];

@@ -16,15 +16,7 @@ use std::collections::HashMap;
 
 use crate::{
     mempool::LockPending,
-    rpc::base::{
-        call::Call,
-        context::Context,
-        error::{RpcResult, internal, invalid},
-        method::Method,
-        params::{Addresses, Args, Options},
-        read::receipts,
-        render,
-    },
+    rpc::base::{Addresses, Args, Call, Context, Method, Options, RpcResult, internal, invalid, receipts, render},
     store::{CoinPlace, HistoryPlace, PlacedCoin, Snapshot},
 };
 

@@ -4,12 +4,7 @@ use chain_core::{hash::TxId, transaction::coin::Lock, units::Amount};
 use serde_json::{Value, json};
 
 use crate::rpc::base::{
-    context::Context,
-    error::{RpcResult, internal},
-    history::{Page, at_height, cursor, mined_fields, pending_fields},
-    method::Method,
-    params::{Args, lock_of},
-    read::header,
+    Args, Context, Method, Page, RpcResult, at_height, cursor, header, internal, lock_of, mined_fields, pending_fields,
     render,
 };
 

@@ -4,6 +4,6 @@ mod coins;
 mod history;
 mod transactions;
 
-use super::base::method::Method;
+use super::base::Method;
 
 pub const TABLES: &[&[Method]] = &[coins::METHODS, history::METHODS, transactions::METHODS];

@@ -6,14 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     engine::SubmitError,
     mempool::MempoolError,
-    rpc::base::{
-        context::Context,
-        error::{RpcResult, invalid},
-        method::Method,
-        params::{Args, HexBytes},
-        read::{self, Spent, header, receipts},
-        render,
-    },
+    rpc::base::{Args, Context, HexBytes, Method, RpcResult, Spent, header, invalid, read, receipts, render},
 };
 
 pub const METHODS: &[Method] = &[

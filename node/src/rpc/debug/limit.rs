@@ -1,6 +1,6 @@
 //! What a trace may hold, and how long it may take.
 
-use crate::rpc::base::call::Call;
+use crate::rpc::base::Call;
 
 /// Ends a trace that has written too much, or whose call is over.
 pub struct Limit<'a> {

@@ -9,27 +9,18 @@ use chain_core::{
     Address,
     block::Block,
     execute::{BlockContext, Outcome, Replay},
-    hash::TxId,
+    hash::{BlockHash, TxId},
     transaction::{Transaction, account::AccountTransaction},
     units::{Gas, Height},
 };
 use serde::Serialize;
-use serde_json::{
-    Value,
-    value::{RawValue, to_raw_value},
-};
+use serde_json::value::{RawValue, to_raw_value};
 use std::time::Duration;
 
 use super::{
     base::{
-        call::{Call, Guard},
-        context::Context,
-        error::{RpcError, RpcResult, internal, invalid, not_found, over_limit, unavailable},
-        fees::base_fee,
-        method::Method,
-        params::{Args, BlockTag, Object, Options, Param},
-        read::{header, receipts, resolve},
-        state::state_after,
+        Args, BlockTag, Call, Context, Guard, Method, Object, Options, Param, RpcError, RpcResult, base_fee, header,
+        internal, invalid, not_found, over_limit, param, receipts, resolve, state_after, unavailable,
     },
     eth::call::{CallRequest, Simulation, failed},
 };
@@ -41,8 +32,8 @@ use steps::{Steps, StepsConfig};
 pub const METHODS: &[Method] = &[
     Method::raw("debug_traceTransaction", &["hash", "options"], trace_transaction).code(),
     Method::raw("debug_traceCall", &["transaction", "block", "options"], trace_call).code(),
-    Method::raw("debug_traceBlockByNumber", &["block", "options"], trace_block_by_number).code(),
-    Method::raw("debug_traceBlockByHash", &["hash", "options"], trace_block_by_hash).code(),
+    Method::raw("debug_traceBlockByNumber", &["block", "options"], trace_block::<BlockTag>).code(),
+    Method::raw("debug_traceBlockByHash", &["hash", "options"], trace_block::<BlockHash>).code(),
 ];
 
 /// How far below the tip transactions are traced.
@@ -68,21 +59,17 @@ enum Kind {
 /// A duration as Go writes it: `5s`, `300ms`, `1m`.
 struct Timeout(Duration);
 
-impl Param for Timeout {
-    const EXPECTED: &'static str = "a duration such as \"5s\" or \"300ms\"";
-
-    fn parse(value: &Value) -> Option<Self> {
-        let text = value.as_str()?;
-        let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit())?);
-        let number = number.parse::<u32>().ok()?;
-        Some(Self(match unit {
-            "ms" => Duration::from_millis(number.into()),
-            "s" => Duration::from_secs(number.into()),
-            "m" => Duration::from_secs(60 * u64::from(number)),
-            _ => return None,
-        }))
-    }
-}
+param!(Timeout, "a duration such as \"5s\" or \"300ms\"", |value| {
+    let text = value.as_str()?;
+    let (number, unit) = text.split_at(text.find(|letter: char| !letter.is_ascii_digit())?);
+    let number = number.parse::<u32>().ok()?;
+    Some(Self(match unit {
+        "ms" => Duration::from_millis(number.into()),
+        "s" => Duration::from_secs(number.into()),
+        "m" => Duration::from_secs(60 * u64::from(number)),
+        _ => return None,
+    }))
+});
 
 const OPTIONS: &[&str] = &[
     "tracer",
@@ -275,22 +262,13 @@ fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValu
     Ok(traced.result)
 }
 
-fn trace_block(context: &Context, tag: BlockTag, mut args: Args) -> RpcResult<Box<RawValue>> {
+fn trace_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
+    let tag = args.required::<T>()?.into();
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
     let at = resolve(context, &snapshot, tag)?.ok_or_else(|| not_found("no such block on the active chain"))?;
     let traces = TraceBlock::load(context, snapshot, at)?.trace(context, &tracer, None)?;
     to_raw_value(&traces).map_err(internal)
-}
-
-fn trace_block_by_number(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
-    let tag = args.required()?;
-    trace_block(context, tag, args)
-}
-
-fn trace_block_by_hash(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
-    let hash = args.required()?;
-    trace_block(context, BlockTag::Hash(hash), args)
 }
 
 fn trace_call(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {

@@ -15,28 +15,23 @@ use serde_json::{Value, json};
 
 use crate::{
     rpc::base::{
-        context::Context,
-        error::{RpcResult, internal},
-        fees::{base_fee, effective_price},
-        method::Method,
-        params::{Args, BlockTag, Quantity},
-        read::{header, receipts, resolve},
-        render::{self, data, quantity},
+        Args, BlockTag, Context, Method, Param, Quantity, RpcResult, base_fee, data, effective_price, header, internal,
+        quantity, receipts, render, resolve,
     },
     store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt},
 };
 
 pub const METHODS: &[Method] = &[
-    Method::new("eth_getBlockByNumber", &["block", "full"], by_number).reads(),
-    Method::new("eth_getBlockByHash", &["hash", "full"], by_hash).reads(),
+    Method::new("eth_getBlockByNumber", &["block", "full"], get_block::<BlockTag>).reads(),
+    Method::new("eth_getBlockByHash", &["hash", "full"], get_block::<BlockHash>).reads(),
     Method::new("eth_getBlockReceipts", &["block"], get_block_receipts).reads(),
-    Method::new("eth_getBlockTransactionCountByNumber", &["block"], count_by_number),
-    Method::new("eth_getBlockTransactionCountByHash", &["hash"], count_by_hash),
-    Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles_by_number),
-    Method::new("eth_getUncleCountByBlockHash", &["hash"], uncles_by_hash),
+    Method::new("eth_getBlockTransactionCountByNumber", &["block"], count::<BlockTag>),
+    Method::new("eth_getBlockTransactionCountByHash", &["hash"], count::<BlockHash>),
+    Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles::<BlockTag>),
+    Method::new("eth_getUncleCountByBlockHash", &["hash"], uncles::<BlockHash>),
     Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
-    Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_by_number),
-    Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_by_block_hash),
+    Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_at::<BlockTag>),
+    Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_at::<BlockHash>),
     Method::new("eth_getTransactionReceipt", &["hash"], transaction_receipt),
 ];
 
@@ -288,57 +283,30 @@ fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> rende
     fields
 }
 
-fn render_block(context: &Context, tag: BlockTag, full: bool) -> RpcResult<Value> {
-    Ok(FullBlock::named(context, tag)?.map(|block| block.render(full)).transpose()?.into())
-}
-
-fn by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
-    render_block(context, args.required()?, args.optional()?.unwrap_or(false))
-}
-
-fn by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
-    render_block(context, BlockTag::Hash(args.required()?), args.optional()?.unwrap_or(false))
+fn get_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (tag, full) = (args.required::<T>()?, args.optional()?.unwrap_or(false));
+    Ok(FullBlock::named(context, tag.into())?.map(|block| block.render(full)).transpose()?.into())
 }
 
 fn get_block_receipts(context: &Context, mut args: Args) -> RpcResult<Value> {
     Ok(FullBlock::named(context, args.required()?)?.map(|block| block.receipts()).into())
 }
 
-fn count(context: &Context, tag: BlockTag) -> RpcResult<Value> {
-    let block = FullBlock::named(context, tag)?;
+fn count<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let block = FullBlock::named(context, args.required::<T>()?.into())?;
     Ok(block.map_or(Value::Null, |block| quantity(block.rows().count())))
 }
 
-fn count_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
-    count(context, args.required()?)
-}
-
-fn count_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
-    count(context, BlockTag::Hash(args.required()?))
-}
-
 /// No block has uncles; a block that is not there has no number of them.
-fn uncles(context: &Context, tag: BlockTag) -> RpcResult<Value> {
+fn uncles<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let tag = args.required::<T>()?.into();
     let known = resolve(context, &context.snapshot()?, tag)?.is_some();
     Ok(if known { quantity(U256::ZERO) } else { Value::Null })
 }
 
-fn uncles_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
-    uncles(context, args.required()?)
-}
-
-fn uncles_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
-    uncles(context, BlockTag::Hash(args.required()?))
-}
-
-fn transaction_by_number(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (tag, Quantity(index)) = (args.required()?, args.required()?);
-    Ok(FullBlock::named(context, tag)?.and_then(|block| block.nth(index)).into())
-}
-
-fn transaction_by_block_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (hash, Quantity(index)) = (args.required()?, args.required()?);
-    Ok(FullBlock::named(context, BlockTag::Hash(hash))?.and_then(|block| block.nth(index)).into())
+fn transaction_at<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (tag, Quantity(index)) = (args.required::<T>()?, args.required()?);
+    Ok(FullBlock::named(context, tag.into())?.and_then(|block| block.nth(index)).into())
 }
 
 fn transaction_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {

@@ -14,15 +14,9 @@ use serde_json::Value;
 
 use crate::{
     rpc::base::{
-        call::{Call, Guard},
-        context::Context,
-        error::{LIMIT, RpcError, RpcResult, cannot, in_geths_words, internal, invalid, not_found, reverted},
-        fees::{base_fee, fee_after},
-        method::Method,
-        params::{Any, Args, BigQuantity, BlockTag, Data, Object, Options, Param, Quantity},
-        read::header,
-        render::{self, data, quantity},
-        state::{account, state_at},
+        Any, Args, BigQuantity, BlockTag, Call, Context, Data, Guard, LIMIT, Method, Object, Options, Param, Quantity,
+        RpcError, RpcResult, account, base_fee, cannot, data, fee_after, header, in_geths_words, internal, invalid,
+        not_found, quantity, render, reverted, state_at,
     },
     store::HistoricalState,
 };

@@ -6,13 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     rpc::base::{
-        context::Context,
-        error::{RpcResult, invalid, not_found},
-        fees::{base_fee, effective_price, fee_after},
-        method::Method,
-        params::{Any, Args, BlockTag, Param, Quantity},
-        read::{header, receipts, resolve},
-        render::quantity,
+        Any, Args, BlockTag, Context, Method, Quantity, RpcResult, base_fee, effective_price, fee_after, header,
+        invalid, not_found, param, quantity, receipts, resolve,
     },
     store::{BlockRef, Snapshot},
 };
@@ -43,13 +38,9 @@ fn max_priority_fee(context: &Context, _: Args) -> RpcResult<Value> {
 /// A count that clients send as QUANTITY or, like older ones, as an integer.
 struct Count(u64);
 
-impl Param for Count {
-    const EXPECTED: &'static str = "a quantity such as \"0x5\" or an integer";
-
-    fn parse(value: &Value) -> Option<Self> {
-        Quantity::parse(value).map(|quantity| quantity.0).or_else(|| u64::parse(value)).map(Self)
-    }
-}
+param!(Count, "a quantity such as \"0x5\" or an integer", |value| {
+    Quantity::parse(value).map(|quantity| quantity.0).or_else(|| u64::parse(value)).map(Self)
+});
 
 fn percentiles(given: Option<Any>) -> RpcResult<Option<Vec<f64>>> {
     let wrong = || invalid("rewardPercentiles: expected at most 100 numbers from 0 to 100 in ascending order");

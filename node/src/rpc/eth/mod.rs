@@ -7,6 +7,6 @@ mod state;
 
 pub use blocks::pending_transaction;
 
-use super::base::method::Method;
+use super::base::Method;
 
 pub const TABLES: &[&[Method]] = &[state::METHODS, blocks::METHODS, call::METHODS, fees::METHODS];

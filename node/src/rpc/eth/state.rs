@@ -9,12 +9,8 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use crate::rpc::base::{
-    context::Context,
-    error::{RpcResult, in_geths_words, invalid, over_limit, rejected, unavailable},
-    method::Method,
-    params::{Any, Args, BigQuantity, BlockTag, Data, Param},
-    render::{data, quantity},
-    state::{account, state_at},
+    Any, Args, BigQuantity, BlockTag, Context, Data, Method, Param, RpcResult, account, data, in_geths_words, invalid,
+    over_limit, param, quantity, rejected, state_at, unavailable,
 };
 
 pub const METHODS: &[Method] = &[
@@ -98,19 +94,15 @@ struct Slot {
     given: String,
 }
 
-impl Param for Slot {
-    const EXPECTED: &'static str = "a storage slot: a quantity, or \"0x\" and up to 64 hexadecimal digits";
-
-    fn parse(value: &Value) -> Option<Self> {
-        let given = value.as_str()?.to_owned();
-        if let Some(BigQuantity(key)) = BigQuantity::parse(value) {
-            return Some(Self { key, given });
-        }
-        let Data(bytes) = Data::parse(value)?;
-        let key = U256::try_from_be_slice(&bytes).filter(|_| (1..=32).contains(&bytes.len()))?;
-        Some(Self { key, given })
+param!(Slot, "a storage slot: a quantity, or \"0x\" and up to 64 hexadecimal digits", |value| {
+    let given = value.as_str()?.to_owned();
+    if let Some(BigQuantity(key)) = BigQuantity::parse(value) {
+        return Some(Self { key, given });
     }
-}
+    let Data(bytes) = Data::parse(value)?;
+    let key = U256::try_from_be_slice(&bytes).filter(|_| (1..=32).contains(&bytes.len()))?;
+    Some(Self { key, given })
+});
 
 fn get_storage_at(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (address, slot) = (args.required()?, args.required::<Slot>()?);

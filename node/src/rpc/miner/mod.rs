@@ -12,13 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     access::Scope,
-    base::{
-        context::Context,
-        error::{RpcResult, cannot, invalid, rejected},
-        method::Method,
-        params::{Args, HexBytes, Object, Options, lock_of},
-        render,
-    },
+    base::{Args, Context, HexBytes, Method, Object, Options, RpcResult, cannot, invalid, lock_of, rejected, render},
     chain,
     lanes::Who,
 };

@@ -11,9 +11,9 @@ use jsonrpsee::{
 use std::sync::Arc;
 use tower::Layer;
 
-use super::session::{InFlight, Session};
+use super::session::{InFlightRequest, Session};
 use crate::rpc::{
-    base::error::{RpcError, over_limit},
+    base::{RpcError, over_limit},
     table::absent,
 };
 
@@ -138,7 +138,7 @@ fn length(request: &Request<'_>) -> usize {
     request.method.len() + request.params.as_ref().map_or(0, |params| params.get().len())
 }
 
-fn begin(session: Option<&Arc<Session>>, bytes: usize) -> Result<Option<InFlight>, RpcError> {
+fn begin(session: Option<&Arc<Session>>, bytes: usize) -> Result<Option<InFlightRequest>, RpcError> {
     let busy = || over_limit("too many requests of this connection are in flight: wait for answers");
     session.map(|session| session.begin(bytes).ok_or_else(busy)).transpose()
 }

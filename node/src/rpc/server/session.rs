@@ -66,7 +66,7 @@ struct State {
 }
 
 /// A request of a connection that is being answered.
-pub struct InFlight {
+pub struct InFlightRequest {
     session: Arc<Session>,
     bytes: usize,
 }
@@ -93,14 +93,14 @@ impl Session {
     }
 
     /// Counts a request in, until what it answers is dropped; `None` if there are too many.
-    pub fn begin(self: &Arc<Self>, bytes: usize) -> Option<InFlight> {
+    pub fn begin(self: &Arc<Self>, bytes: usize) -> Option<InFlightRequest> {
         let mut state = self.state.lock();
         if state.in_flight >= MOST_IN_FLIGHT || state.asked + bytes > MOST_ASKED && state.in_flight > 0 {
             return None;
         }
         state.in_flight += 1;
         state.asked += bytes;
-        Some(InFlight { session: self.clone(), bytes })
+        Some(InFlightRequest { session: self.clone(), bytes })
     }
 
     /// Notes that an answer waits to be sent; closes the connection if it does not read them.
@@ -207,7 +207,7 @@ impl Drop for Session {
     }
 }
 
-impl Drop for InFlight {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
         let mut state = self.session.state.lock();
         state.in_flight -= 1;

@@ -14,7 +14,7 @@ use chain_core::{spec::ChainSpec, state::StateView};
 use crate::rpc::{
     HttpLimits, Lanes,
     access::{Scope, Secrets},
-    base::{call::Call, error::RpcError, params::Args, render},
+    base::{Args, Call, RpcError, render},
     chain::history::account_history,
     dispatch::run,
     lanes::{Lane, Who},

@@ -9,7 +9,7 @@ mod odd;
 mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock};
-use super::{Context, Lanes, Templates, base::method::Method, methods, table};
+use super::{Context, Lanes, Templates, base::Method, methods, table};
 use crate::dev::ACCOUNTS;
 use alloy_primitives::{Address, U256};
 use chain_core::{

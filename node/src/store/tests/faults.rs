@@ -343,7 +343,7 @@ fn a_database_whose_current_file_is_lost_keeps_its_blocks() {
         let reason = format!("{} is missing, beside {} files of a database", path("CURRENT").display(), before.len());
         let corrupt = Some(StoreError::Corrupt(reason.clone()));
         assert_eq!(Store::open(directory.path(), &spec(), &config()).err(), corrupt);
-        assert_eq!(Survey::take(directory.path(), &spec(), &config()).err(), corrupt);
+        assert_eq!(Survey::run(directory.path(), &spec(), &config()).err(), corrupt);
         let lost = StoreError::Lost { path: directory.path().join("db"), reason };
         assert_eq!(Store::open_reset(directory.path(), &spec(), &config()).err(), Some(lost));
         assert_eq!(rows(), before, "nothing is deleted");

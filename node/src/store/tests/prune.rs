@@ -119,7 +119,7 @@ fn a_reset_knows_which_blocks_have_to_be_fetched_again() {
     grow(&mut lab, 74);
     let Lab { chain, store, .. } = lab;
     drop(store);
-    let survey = Survey::take(folder.path(), &spec(), &config()).unwrap();
+    let survey = Survey::run(folder.path(), &spec(), &config()).unwrap();
     assert_eq!(survey, Survey { tip: Some(74), pruned: 64, damaged: Vec::new() });
     let mut store = Store::open_reset(folder.path(), &spec(), &config()).unwrap();
     assert_eq!((store.tip().height, store.pruned()), (0, 0));
