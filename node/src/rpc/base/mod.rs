@@ -1,5 +1,6 @@
 //! What all methods stand on: parameters in, results and errors out, and between them the store, the engine and the clock.
 
+mod addresses;
 mod call;
 mod context;
 mod error;
@@ -11,6 +12,7 @@ pub mod read;
 pub mod render;
 mod state;
 
+pub use addresses::{Addresses, lock_of};
 pub use call::{Call, Guard};
 pub use context::{Context, NodeInfo};
 pub use error::{
@@ -21,9 +23,7 @@ pub use fees::{base_fee, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
 pub use method::{Answer, Handler, Method};
 pub(super) use params::param;
-pub use params::{
-    Addresses, Any, Args, BigQuantity, BlockName, BlockTag, Data, HexBytes, Object, Options, Param, Quantity, lock_of,
-};
+pub use params::{Any, Args, BigQuantity, BlockName, BlockTag, Data, HexBytes, Object, Options, Param, Quantity};
 pub use read::{Found, Spent, find, header, receipts, resolve};
 pub use render::{Fields, data, quantity};
 pub use state::{account, state_after, state_at};

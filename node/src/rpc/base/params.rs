@@ -4,7 +4,6 @@ use alloy_primitives::{Address, B256, U256};
 use chain_core::{
     address,
     hash::{BlockHash, TxId},
-    transaction::coin::Lock,
     units::Height,
 };
 use jsonrpsee::types::Params;
@@ -209,37 +208,6 @@ impl From<BlockHash> for BlockTag {
     }
 }
 
-/// One address or several, as texts.
-pub struct Addresses(pub Vec<String>);
-
-/// Most addresses in one call.
-pub const MAX_ADDRESSES: usize = 1_000;
-
-/// The lock that a coin address of the chain stands for.
-///
-/// # Errors
-/// -32602 for anything else.
-pub fn lock_of(hrp: &str, text: &str) -> RpcResult<Lock> {
-    address::parse_coin_address(hrp, text).map_err(|error| invalid(format!("address: {error}")))
-}
-
-impl Addresses {
-    /// The locks that they stand for, each once.
-    ///
-    /// # Errors
-    /// See [`lock_of`].
-    pub fn locks(&self, hrp: &str) -> RpcResult<Vec<Lock>> {
-        let mut locks = Vec::with_capacity(self.0.len());
-        for text in &self.0 {
-            let lock = lock_of(hrp, text)?;
-            if !locks.contains(&lock) {
-                locks.push(lock);
-            }
-        }
-        Ok(locks)
-    }
-}
-
 fn digits(text: &str) -> Option<&str> {
     text.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
@@ -307,16 +275,6 @@ param!(BlockName, "a height or a block hash of 64 hexadecimal digits", |value| {
         return Some(Self::Height(height));
     }
     BlockHash::parse(value).map(Self::Hash)
-});
-param!(Addresses, "an address or an array of 1 to 1,000 addresses", |value| {
-    let texts = match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) if (1..=MAX_ADDRESSES).contains(&items.len()) => {
-            items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>()?
-        }
-        _ => return None,
-    };
-    Some(Self(texts))
 });
 param!(
     BlockTag,
@@ -509,7 +467,7 @@ mod tests {
             read::<Address>(&value);
             read::<BlockName>(&value);
             read::<BlockTag>(&value);
-            read::<Addresses>(&value);
+            read::<super::super::Addresses>(&value);
             read::<Object>(&value);
         }
     }
