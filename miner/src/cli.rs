@@ -33,9 +33,12 @@ pub struct Arguments {
     pub json: bool,
 }
 
-/// What this process was started with; ends it where that makes no sense.
-pub fn arguments() -> Arguments {
-    Arguments::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
+/// What this process was started with.
+///
+/// # Errors
+/// Where that makes no sense, or where help or the version is asked for.
+pub fn arguments() -> Result<Arguments, clap::Error> {
+    Arguments::from_arg_matches(&command().try_get_matches()?)
 }
 
 /// The command line itself, for man pages and completions as well. As in a shell, a variable that is empty is not set.

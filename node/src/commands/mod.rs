@@ -6,6 +6,7 @@ mod call;
 mod chain;
 mod devnet;
 mod error;
+mod lines;
 mod progress;
 mod reindex;
 mod status;

@@ -277,6 +277,7 @@ fn status(context: &Context, _: Args) -> RpcResult<Value> {
         "account": render::account(&status.beneficiary),
         "blocks": status.blocks,
         "waiting": status.waiting.map(|reason| reason.to_string()),
+        "automine": status.automine,
     }))
 }
 
