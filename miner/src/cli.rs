@@ -34,9 +34,12 @@ pub struct Arguments {
     pub json: bool,
 }
 
-/// Parses the arguments of this process; exits with a usage error if they are invalid.
-pub fn arguments() -> Arguments {
-    Arguments::from_arg_matches(&command().get_matches()).unwrap_or_else(|error| error.exit())
+/// Parses the arguments of this process.
+///
+/// # Errors
+/// For invalid arguments, and for `--help` and `--version`.
+pub fn arguments() -> Result<Arguments, clap::Error> {
+    Arguments::from_arg_matches(&command().try_get_matches()?)
 }
 
 /// The command line, for man pages and completions as well. As in a shell, an empty variable counts as unset.

@@ -15,20 +15,32 @@ use cairn_miner::{
 };
 
 fn main() -> ExitCode {
-    let arguments = cli::arguments();
+    let arguments = match cli::arguments() {
+        Ok(arguments) => arguments,
+        // Help and the version are no failures, and go to the standard output.
+        Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            return fail(2, line.strip_prefix("error: ").unwrap_or(line));
+        }
+        Err(error) => error.exit(),
+    };
     let json = arguments.json;
     match mine(arguments) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if json => {
-            eprintln!("{}", serde_json::json!({ "error": { "message": error.to_string() } }));
-            ExitCode::FAILURE
-        }
+        Err(error) if json => fail(1, &error.to_string()),
         Err(error) => {
             let start = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
             eprintln!("{start}cairn-miner: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+/// One JSON object, as the node and the wallet print.
+fn fail(code: u8, message: &str) -> ExitCode {
+    eprintln!("{}", serde_json::json!({ "error": { "code": code, "message": message } }));
+    ExitCode::from(code)
 }
 
 fn mine(arguments: Arguments) -> Result<(), NodeError> {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 
+use super::lines;
 use crate::{cli::Ask, error::CommandError, program};
 
 /// `cairn-node mine-to`
@@ -56,17 +57,10 @@ pub fn block(ask: &Ask, block: Option<&str>) -> Result<(), CommandError> {
         Some(block) => json!(block),
         None => ask.call("chain_getInfo", json!([]))?["bestHash"].take(),
     };
-    let block = ask.call("chain_getBlock", json!([named]))?;
-    if ask.json {
-        return show(&block);
-    }
-    let transactions = block["transactions"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let mut lines =
-        fields(&block, &["height", "hash", "prev", "next", "time", "confirmations", "bits", "size", "gasUsed"]);
-    lines += &fields(&block, &["baseFee", "beneficiary", "extra"]);
-    lines += &format!("{:<14} {}\n", "transactions", transactions.len());
-    lines.extend(transactions.iter().map(|txid| format!("  {}\n", text(txid))));
-    print(lines)
+    // In full for people, who want to know who is paid.
+    let verbosity = if ask.json { 1 } else { 2 };
+    let block = ask.call("chain_getBlock", json!([named, verbosity]))?;
+    if ask.json { show(&block) } else { print(lines::block(&block)) }
 }
 
 /// `cairn-node tx`
@@ -81,19 +75,14 @@ pub fn tx(ask: &Ask, id: &str) -> Result<(), CommandError> {
     if ask.json {
         return show(&found);
     }
-    // What both kinds have comes first, then the rest as it is.
-    let first = ["txid", "kind", "height", "blockHash", "position", "time", "confirmations", "fee", "success"];
-    let rest: Vec<&str> = found.as_object().into_iter().flat_map(|map| map.keys()).map(String::as_str).collect();
-    let rest: Vec<&str> = rest.into_iter().filter(|name| !first.contains(name) && *name != "hex").collect();
-    print(fields(&found, &first) + &fields(&found, &rest))
-}
-
-/// Lines of an object's fields; those that are not there are left out.
-fn fields(object: &Value, names: &[&str]) -> String {
-    let line = |name: &&str| {
-        object.get(*name).filter(|value| !value.is_null()).map(|value| format!("{name:<14} {}\n", text(value)))
+    let receipt = match found["kind"] == "account" && !found["blockHash"].is_null() {
+        // A node without Ethereum's namespace has none.
+        true => {
+            ask.call("eth_getTransactionReceipt", json!([format!("0x{}", text(&found["txid"]))])).unwrap_or_default()
+        }
+        false => Value::Null,
     };
-    names.iter().filter_map(line).collect()
+    print(lines::transaction(&found, &receipt))
 }
 
 /// A text as it is, anything else as JSON.

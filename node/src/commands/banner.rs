@@ -77,8 +77,8 @@ fn network(context: &Context, config: &Config, addresses: &[Multiaddr]) -> Strin
     if !here {
         return format!("{address}\n\n  Another node joins with --chain {chain} --connect {address}");
     }
-    let peers = next_free(address.to_string().split('/').nth(4));
-    let rpc = next_free(context.node.url.rsplit(':').next());
+    let rpc = next_free(context.node.url.rsplit(':').next(), 0);
+    let peers = next_free(address.to_string().split('/').nth(4), rpc);
     format!(
         "{address}
 
@@ -88,10 +88,10 @@ fn network(context: &Context, config: &Config, addresses: &[Multiaddr]) -> Strin
     )
 }
 
-/// The first free port above one that this node listens on.
-fn next_free(port: Option<&str>) -> u16 {
+/// The first free port above one that this node listens on, but for one that is given away already.
+fn next_free(port: Option<&str>, taken: u16) -> u16 {
     let port: u16 = port.and_then(|text| text.parse().ok()).unwrap_or_default();
-    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    let free = |port: &u16| *port != taken && TcpListener::bind(("127.0.0.1", *port)).is_ok();
     (port.saturating_add(1)..=u16::MAX).take(100).find(free).unwrap_or_default()
 }
 
@@ -138,7 +138,10 @@ mod tests {
     fn the_ports_of_a_hint_are_free() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = taken.local_addr().expect("it has an address").port();
-        let next = next_free(Some(&(port - 1).to_string()));
+        let next = next_free(Some(&(port - 1).to_string()), 0);
         assert!(next > port, "{next} after {port}");
+        // The ports of the two kinds may stand side by side, so that both searches come to one.
+        let other = next_free(Some(&(port - 1).to_string()), next);
+        assert!(other > next, "{other} after {next}");
     }
 }

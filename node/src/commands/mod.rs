@@ -6,6 +6,7 @@ mod blocks;
 mod call;
 mod chain;
 mod devnet;
+mod lines;
 mod reindex;
 mod run;
 mod status;

@@ -118,13 +118,18 @@ impl Status {
 
     fn mining(&self) -> String {
         let miner = &self.miner;
+        let threads = || count(miner["threads"].as_u64(), "thread");
         match miner["mining"].as_bool() {
+            Some(true) if miner["waiting"].is_string() => {
+                format!("waiting on {}: {}", threads(), text(&miner["waiting"]))
+            }
             Some(true) => format!(
                 "{} on {}, {} since the start",
                 hash_rate(miner["hashrate"].as_f64().unwrap_or_default()),
-                count(miner["threads"].as_u64(), "thread"),
+                threads(),
                 count(miner["blocks"].as_u64(), "block"),
             ),
+            Some(false) if miner["automine"] == true => "a block for each transaction, and on evm_mine".to_owned(),
             Some(false) => "off (start the node with --mine, or mine with cairn-miner)".to_owned(),
             None => "not told".to_owned(),
         }
@@ -224,6 +229,18 @@ mod tests {
         ] {
             assert!(lines.contains(line), "{lines}");
         }
+    }
+
+    #[test]
+    fn a_miner_that_waits_says_for_what_and_one_on_demand_is_not_off() {
+        let mut status = status();
+        status.miner["waiting"] = json!("the clock is 86400 s behind the newest block");
+        status.miner["hashrate"] = json!(0.0);
+        let line = "\nmining    waiting on 1 thread: the clock is 86400 s behind the newest block\npays to   lcrn1\n";
+        assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
+        status.miner = json!({ "mining": false, "automine": true });
+        let line = "\nmining    a block for each transaction, and on evm_mine\n";
+        assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
     }
 
     #[test]

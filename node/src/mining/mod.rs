@@ -85,6 +85,8 @@ pub struct MiningStatus {
     pub beneficiary: Address,
     /// Why it searches nothing although it runs.
     pub waiting: Option<Waiting>,
+    /// Whether each transaction that comes in is mined at once.
+    pub automine: bool,
 }
 
 impl Mining {
@@ -157,6 +159,7 @@ impl Mining {
             blocks: state.blocks,
             beneficiary: state.beneficiary,
             waiting: state.waiting,
+            automine: state.automine,
         }
     }
 

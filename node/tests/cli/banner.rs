@@ -38,6 +38,7 @@ fn a_node_says_how_another_on_this_machine_joins_it() {
     for port in &other {
         assert!(port.parse::<u16>().unwrap() > 0 && !own.contains(port), "{own:?}: {said}");
     }
+    assert_ne!(other[0], other[1], "{said}");
     let hint = format!("    {} --chain {chain} --datadir DIR ", crate::typed("cairn-node"));
     assert!(said.contains(&hint), "{said}");
 }

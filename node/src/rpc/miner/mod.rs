@@ -190,5 +190,6 @@ fn status(context: &Context, _: Args) -> RpcResult<Value> {
         "account": render::account(&status.beneficiary),
         "blocks": status.blocks,
         "waiting": status.waiting.map(|reason| reason.to_string()),
+        "automine": status.automine,
     }))
 }

@@ -1,0 +1,32 @@
+//! `cairn-miner` as programs start it.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+fn run(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-miner"));
+    command.args(arguments).env_clear().stdin(Stdio::null()).output().unwrap()
+}
+
+fn error(arguments: &[&str]) -> (Option<i32>, Value) {
+    let output = run(arguments);
+    assert!(output.stdout.is_empty());
+    (output.status.code(), serde_json::from_slice(&output.stderr).unwrap())
+}
+
+#[test]
+fn errors_are_json_where_json_is_asked_for() {
+    let said = |code: i32, message: &str| (Some(code), json!({ "error": { "code": code, "message": message } }));
+    assert_eq!(error(&["--json", "--nosuch"]), said(2, "unexpected argument '--nosuch' found"));
+    let threads = "invalid value '0' for '--threads <N>': 0 is not in 1..=1024";
+    assert_eq!(error(&["--threads", "0", "--json"]), said(2, threads));
+    let (code, said) = error(&["--json", "--rpc", "https://elsewhere"]);
+    assert_eq!((code, &said["error"]["code"]), (Some(1), &json!(1)));
+    let text = run(&["--nosuch"]);
+    assert_eq!(text.status.code(), Some(2));
+    assert!(text.stderr.starts_with(b"error: unexpected argument '--nosuch' found"));
+    let version = run(&["--json", "--version"]);
+    assert!(version.status.success() && version.stdout.starts_with(b"cairn-miner "));
+}
