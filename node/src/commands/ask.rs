@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 
-use super::lines;
+use super::lines::{self, text};
 use crate::{cli::Ask, error::CommandError, program};
 
 /// `cairn-node mine-to`
@@ -83,11 +83,6 @@ pub fn tx(ask: &Ask, id: &str) -> Result<(), CommandError> {
         false => Value::Null,
     };
     print(lines::transaction(&found, &receipt))
-}
-
-/// A text as it is, anything else as JSON.
-pub(super) fn text(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// Prints JSON.

@@ -5,8 +5,12 @@ use cairn_client::utc;
 use chain_core::units::Amount;
 use serde_json::Value;
 
-use super::ask::text;
 use crate::text::count;
+
+/// A text as it is, anything else as JSON.
+pub(super) fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
 
 /// One line: a name, and what it is.
 fn line(name: &str, value: impl std::fmt::Display) -> String {

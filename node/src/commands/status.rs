@@ -3,7 +3,10 @@
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::ask::{print, show, text};
+use super::{
+    ask::{print, show},
+    lines::text,
+};
 use crate::{cli::Ask, error::CommandError, program};
 
 /// What the parts of the node say.

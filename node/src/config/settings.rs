@@ -235,9 +235,9 @@ impl Settings {
 
     /// These settings, and those of `other` where these say nothing.
     pub fn or(self, other: Self) -> Self {
-        let index = self.no_index.then_some(false).or(self.index).or(other.index);
+        let is_off = self.no_index.then_some(false);
         or!(self, other: chain datadir dev cache prune mine listen port bootnodes connect no_discovery external_address
-            max_peers nat miner http mempool log; index: index, no_index: false)
+            max_peers nat miner http mempool log; index: is_off.or(self.index).or(other.index), no_index: false)
     }
 }
 

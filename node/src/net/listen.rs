@@ -181,9 +181,9 @@ mod tests {
             let mut swarm = swarm(&config);
             listen(&mut swarm, &config).await.unwrap();
             for (ip, transport) in [("/ip4/", "/tcp/"), ("/ip4/", "/udp/"), ("/ip6/", "/tcp/"), ("/ip6/", "/udp/")] {
-                let heard = swarm.listeners().map(ToString::to_string);
+                let mut heard = swarm.listeners().map(ToString::to_string);
                 let fits = |address: String| address.starts_with(ip) && address.contains(transport);
-                assert!(heard.map(fits).any(|fits| fits), "{ips:?}: {ip} {transport}");
+                assert!(heard.any(fits), "{ips:?}: {ip} {transport}");
             }
         }
     }
