@@ -24,7 +24,7 @@ use crate::{
 /// Does what the command line says.
 ///
 /// # Errors
-/// [`CommandError`], one line that says what is wrong and what to do.
+/// `CommandError`, one line that says what is wrong and what to do.
 pub fn execute(cli: Cli) -> Result<(), CommandError> {
     // A node does not live for its banner.
     let runs = matches!(cli.command, None | Some(Command::Run(_)));

@@ -28,7 +28,7 @@ pub struct PeerLink {
 /// Why an event was not taken.
 #[derive(Debug)]
 pub enum Refused {
-    /// [`WAITING`] events of this peer wait already. The event, to be sent later or dropped.
+    /// `WAITING` events of this peer wait already. The event, to be sent later or dropped.
     Full(PeerEvent),
     /// The engine has stopped.
     Stopped,

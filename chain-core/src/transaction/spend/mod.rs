@@ -13,7 +13,7 @@ use crate::{
 
 /// Lists the signatures to verify when `tx` spends these coins in a block of this height.
 ///
-/// `spent` are the coins of `tx.inputs`, in order; `tx` has passed [`super::check_coin_transaction`].
+/// `spent` are the coins of `tx.inputs`, in order; `tx` has passed [`crate::block::check::check_coin_transaction`].
 ///
 /// # Errors
 /// COIN-11, POL-1 to POL-5.
