@@ -55,7 +55,7 @@ fn restoring_finds_coins_and_accounts_as_far_apart_as_the_gap() {
     wallet.ok(&["deposit", "2", "--to", &account]);
     mine(&node, 1);
     let (near, report) = restored(&node, &wallet, &[]);
-    assert_eq!((amount(&report["used"], "receive"), amount(&report["used"], "accounts")), (1, 1));
+    assert_eq!((amount(&report["used"], "receive"), amount(&report["used"], "accounts")), (2, 1));
     assert!(confirmed(&near) < confirmed(&wallet));
     near.ok(&["rescan", "--gap", "45"]);
     assert_eq!(near.ok(&["balance"])["totalWei"], wallet.ok(&["balance"])["totalWei"]);

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use chain_core::{hash::TxId, units::Height};
+use chain_core::{hash::TxId, transaction::coin::OutPoint, units::Height};
 
 use crate::{
     build::BuildError,
     contract::ContractError,
     fees::FeeError,
     file::{FileError, UnlockError},
-    funds::FundsError,
+    funds::{FundsError, coin_name},
     keys::KeyError,
     keystore::KeystoreError,
     message::MessageError,
@@ -193,9 +193,11 @@ pub enum Became {
     Waiting,
     /// Its answer was lost, or it was refused or replaced; and yet a block holds it.
     Mined(Option<Height>),
-    /// A node refused it. It may have passed it on all the same.
-    Refused,
-    /// It was replaced or cancelled, and that is not mined yet.
+    /// The node says that a block holds it and that it failed.
+    Failed(Option<Height>),
+    /// A node refused it. It may have passed it on all the same. With one of the coins that it spends, if nothing else does.
+    Refused(Option<OutPoint>),
+    /// It was replaced or cancelled, and that is not buried yet.
     Replaced,
     /// The node does not know it, and named another first block when it was sent.
     Elsewhere,
@@ -210,10 +212,14 @@ impl fmt::Display for Became {
             Self::Elsewhere => {
                 f.write_str("which was sent while the node named another block 1, and may still be mined")
             }
-            Self::Refused => f.write_str("which a node refused, but which may still be mined beside this"),
-            Self::Replaced => {
-                f.write_str("and what replaced it is not in a block yet, so that it may still be mined beside this")
+            Self::Failed(height) => {
+                let height = height.map(|height| format!(" {height}")).unwrap_or_default();
+                write!(f, "which failed in block{height}, as the node says: if that is not true, this pays twice")
             }
+            Self::Refused(_) => f.write_str("which a node refused, but which may still be mined beside this"),
+            Self::Replaced => f.write_str(
+                "and what replaced it is not deep enough in the chain, so that it may still be mined beside this",
+            ),
         }
     }
 }
@@ -296,7 +302,21 @@ impl WalletError {
                  nothing is paid twice"
                     .into()
             }
-            Self::PaidAlready { became: Became::Mined(_), .. } => return None,
+            Self::PaidAlready { became: Became::Mined(_) | Became::Failed(_), .. } => return None,
+            Self::PaidAlready { became: Became::Refused(Some(coin)), .. } => format!(
+                "to pay in its place, so that only one of the two can be mined, spend one of its coins: --coin {}. If another \
+                 transaction spent that and lies under 100 blocks, it can never be mined: add --again",
+                coin_name(coin)
+            ),
+            Self::PaidAlready { became: Became::Refused(None), .. } => {
+                "if another transaction that took its coin or its nonce lies under 100 blocks, it can never be mined: add --again"
+                    .into()
+            }
+            Self::PaidAlready { became: Became::Replaced, .. } => {
+                "a payment out of what the replacement pays back cannot be mined beside the first: `cairn-wallet coins` lists \
+                 it, --coin spends it; `cairn-wallet tx` shows how deep the replacement is"
+                    .into()
+            }
             Self::PaidAlready { became: Became::Elsewhere, .. } => {
                 "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain began anew (--dev), \
                  `cairn-wallet resend --began-anew` forgets it"

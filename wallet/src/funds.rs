@@ -11,7 +11,7 @@ use chain_core::{
 use serde_json::json;
 
 use crate::{
-    file::{Sent, SentState, Wallet},
+    file::{Sent, Wallet},
     keys::{Branch, KeyError, KeyPath},
     node::{CoinEntry, Node, NodeCoin, NodeError, Page},
 };
@@ -155,7 +155,7 @@ impl Funds {
     ///
     /// # Errors
     /// Why one of them cannot be spent.
-    pub fn choose(mut self, wallet: &Wallet, chosen: &[OutPoint]) -> Result<Self, String> {
+    pub fn choose(mut self, chosen: &[OutPoint]) -> Result<Self, String> {
         let has = |coins: &[OwnCoin], wanted: &OutPoint| coins.iter().any(|coin| coin.outpoint == *wanted);
         let spender = |coins: &[OwnCoin], wanted: &OutPoint| {
             coins.iter().find(|coin| coin.outpoint == *wanted)?.spent_by.map(|txid| txid.to_string())
@@ -172,18 +172,6 @@ impl Funds {
                 _ => "is not an unspent coin of this wallet".into(),
             };
             return Err(format!("{} {why}", coin_name(wanted)));
-        }
-        // What a node refused it may have passed on: only a transaction that spends one of its coins stops it for good.
-        for refused in wallet.sent.iter().filter(|sent| sent.state == SentState::Refused) {
-            let spends = refused.spends();
-            let of_it = self.spendable.iter().find(|coin| spends.contains(&coin.outpoint));
-            if let Some(coin) = of_it.filter(|_| !chosen.iter().any(|coin| spends.contains(coin))) {
-                return Err(format!(
-                    "{} was refused, but could still be mined beside this: add one of its coins, as in --coin {}",
-                    refused.txid,
-                    coin_name(&coin.outpoint)
-                ));
-            }
         }
         self.spendable.retain(|coin| chosen.contains(&coin.outpoint));
         Ok(Self { chosen: true, ..self })
@@ -316,6 +304,19 @@ pub fn mark_used(wallet: &mut Wallet, branch: Branch, index: u32) {
         Branch::Policy => &mut wallet.used.policy,
     };
     *count = (*count).max(index.saturating_add(1));
+}
+
+/// Whether an address was ever paid, the mempool included.
+///
+/// # Errors
+/// [`NodeError`].
+pub fn is_paid(node: &Node, address: &str) -> Result<bool, NodeError> {
+    let page: Result<Page<CoinEntry>, NodeError> = node.call("coin_getHistory", json!([address, { "limit": 1 }]));
+    match page {
+        // Without an index what was paid and spent is not known.
+        Err(NodeError::Refused { code: -32002, .. }) => Ok(!node.coins(&[address.to_owned()])?.is_empty()),
+        page => Ok(!page?.entries.is_empty()),
+    }
 }
 
 /// Keys of a branch, and accounts, that a scan looks at: a node that calls every key used would keep it busy for ever.

@@ -186,6 +186,32 @@ fn a_passphrase_belongs_to_the_words_and_is_kept_with_them() {
 }
 
 #[test]
+fn a_wallet_with_a_passphrase_says_that_the_words_alone_do_not_bring_it_back() {
+    let home = Home::empty(&nobody());
+    fs::write(home.path("phrase"), "TREZOR\n").unwrap();
+    let create = ["create", "--chain", "local", "--yes"];
+    let with = home.run(&[&create[..], &["--passphrase-file", "phrase"]].concat());
+    let said = format!("{}{}", with.out, with.err);
+    assert!(said.contains("These words and the passphrase are the wallet."), "{said}");
+    assert!(said.contains("without the passphrase the words are another, empty wallet"), "{said}");
+    assert!(!said.contains("a blank, which belongs to it"), "{said}");
+    let shown = home.run(&["show-mnemonic", "--yes"]);
+    assert!(shown.out.contains("  passphrase: \"TREZOR\"\n"), "{}", shown.out);
+    let without = home.run(&[&create[..], &["--wallet", "plain.json"]].concat());
+    let said = format!("{}{}", without.out, without.err);
+    assert!(said.contains("These words are the wallet.") && !said.contains("passphrase"), "{said}");
+    for blank in ["a word \n", " a word\n"] {
+        fs::write(home.path("phrase"), blank).unwrap();
+        let restored = Home::empty(&home.rpc);
+        fs::copy(home.path("phrase"), restored.path("phrase")).unwrap();
+        let answer = restored.restore(WORDS, &["--no-scan", "--passphrase-file", "phrase"]);
+        assert!(answer.err.contains("begins or ends with a blank, which belongs to it"), "{}", answer.err);
+        let shown = restored.run(&["show-mnemonic", "--yes"]).out;
+        assert!(shown.contains(&format!("\"{}\"", blank.trim_end_matches('\n'))), "{shown}");
+    }
+}
+
+#[test]
 fn public_keys_that_are_not_of_the_words_are_found_out_whenever_the_words_are_opened() {
     let (node, home) = rich();
     let stranger = Home::numbered(&node, 9);

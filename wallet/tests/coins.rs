@@ -161,8 +161,8 @@ fn says_what_transactions_cost_now() {
     let (_node, home, friend) = rich();
     let fees = home.json(&["fees"]);
     assert_eq!(
-        (fees["baseFeeWei"].as_u64(), fees["fast"]["tipWei"].as_u64()),
-        (Some(1_000_000_000), Some(100_000_000))
+        (&fees["baseFeeWei"], &fees["fast"]["tipWei"], &fees["slow"]["transferWei"]),
+        (&json!("1000000000"), &json!("100000000"), &json!("21000000000000"))
     );
     let said = fees["normal"]["payment"].as_u64().unwrap();
     let paid = home.json(&["send", &format!("{friend}=1")])["fee"].as_u64().unwrap();
@@ -241,10 +241,11 @@ fn chosen_coins_include_one_of_what_a_node_refused() {
     node.state().refuse = Some(refusal);
     home.run(&["send", &payment, "--coin", &coin(0), "--yes"]).fails(9, "no");
     node.state().refuse = None;
-    home.run(&["send", &payment, "--coin", &coin(1), "--yes"]).fails(
-        2,
-        &format!("was refused, but could still be mined beside this: add one of its coins, as in --coin {}", coin(0)),
-    );
+    home.run(&["send", &payment, "--coin", &coin(1), "--yes"])
+        .fails(8, &format!("so that only one of the two can be mined, spend one of its coins: --coin {}.", coin(0)));
+    // What pays others has nothing to do with it.
+    home.json(&["send", &format!("{friend}=0.4"), "--coin", &coin(1), "--dry-run"]);
+    home.json(&["send", &payment, "--coin", &coin(1), "--again", "--dry-run"]);
     home.json(&["send", &payment, "--coin", &coin(1), "--coin", &coin(0)]);
     assert_eq!(spent(&node), [coin(0), coin(1)]);
 }

@@ -153,6 +153,36 @@ fn a_claim_of_an_htlc_is_replaced_at_a_higher_fee() {
 }
 
 #[test]
+fn a_secret_is_not_shown_once_the_sender_can_take_the_coin_back() {
+    let node = MockNode::start();
+    let (sender, receiver) = (Home::numbered(&node, 1), Home::numbered(&node, 2));
+    let secret = receiver.json(&["policy", "secret"]);
+    let key = string(&receiver.json(&["policy", "key"]), "key");
+    let hash = string(&secret, "hash");
+    let htlc =
+        ["policy", "htlc", "--hash", &hash, "--receiver", &key, "--sender", "me", "--name", "s", "--after", "127"];
+    let made = sender.json(&htlc);
+    receiver.json(&["policy", "create", &string(&made, "policy"), "--name", "s"]);
+    node.state().pay(&string(&made, "address"), 100_000_000);
+    let (right, wrong) = (string(&secret, "secret"), "00".repeat(32));
+    let claim = ["policy", "spend", "s", "--yes", "--preimage"];
+    receiver.run(&[&claim[..], &[&wrong]].concat()).fails(2, "is not one that the policy asks for");
+    // The tip is 120: the sender's time comes six blocks after the next.
+    receiver
+        .run(&[&claim[..], &[&right]].concat())
+        .fails(2, "others can take this coin in 6 blocks without the secret");
+    node.state().height = 126;
+    receiver.run(&[&claim[..], &[&right]].concat()).fails(2, "others can take this coin already without the secret");
+    receiver.run(&[&claim[..], &[&wrong]].concat()).fails(2, "is not one that the policy asks for");
+    assert!(node.state().sent.is_empty() && !receiver.path("s-spend.json").exists());
+    node.state().height = 119;
+    receiver.json(&["policy", "spend", "s", "--dry-run", "--preimage", &right]);
+    node.state().height = 126;
+    receiver.json(&["policy", "spend", "s", "--yes-really", "--preimage", &right]);
+    assert_eq!(node.state().sent.len(), 1);
+}
+
+#[test]
 fn a_spend_of_several_signers_is_replaced_through_a_file() {
     let node = MockNode::start();
     let people: Vec<Home> = (1..=2).map(|number| Home::numbered(&node, number)).collect();

@@ -190,7 +190,9 @@ fn an_htlc_pays_the_receiver_for_the_secret_or_the_sender_after_the_time() {
     receiver
         .run(&["policy", "spend", "swap", "--yes"])
         .fails(8, "the next block has height 121, and no preimage (--preimage) is given");
-    receiver.run(&["policy", "spend", "swap", "--preimage", &"00".repeat(32), "--yes"]).fails(8, "1 preimage is given");
+    receiver
+        .run(&["policy", "spend", "swap", "--preimage", &"00".repeat(32), "--yes"])
+        .fails(2, "is not one that the policy asks for");
     receiver.run(&["policy", "spend", "swap", "--preimage", "xyz", "--yes"]).fails(2, "is not 64 hexadecimal digits");
     // With it the receiver takes a part and leaves the rest,
     let claimed = receiver.json(&["policy", "spend", "swap", &claim, "--preimage", &secret]);
@@ -198,8 +200,9 @@ fn an_htlc_pays_the_receiver_for_the_secret_or_the_sender_after_the_time() {
     node.state().coins.iter_mut().for_each(|coin| coin.height = Some(121));
     // which the sender takes back in time.
     node.state().height = 149;
+    let own = sender.address();
     let refunded = sender.json(&["policy", "spend", "swap"]);
-    assert_eq!(refunded["outputs"][0]["to"], sender.address().as_str());
+    assert_eq!(refunded["outputs"][0]["to"], own.as_str());
     assert_eq!(refunded["outputs"][0]["own"], true);
 }
 
@@ -279,4 +282,32 @@ fn a_file_that_pays_what_was_paid_already_is_sent_only_if_that_is_meant() {
         watcher.json(&["broadcast", "two.json", "--again"]);
     }
     assert_eq!(node.state().sent.len(), 4);
+}
+
+#[test]
+fn watching_says_that_no_node_told_what_was_used_and_fails_where_one_lies() {
+    let node = MockNode::start();
+    let home = Home::with(&node, WORDS);
+    let public = home.run(&["public-keys"]).out;
+    let watcher = Home::empty(&nobody());
+    fs::write(watcher.path("public.json"), &public).unwrap();
+    let made = watcher.run(&["watch", "public.json"]);
+    assert_eq!(made.code, 0, "{}", made.err);
+    assert!(
+        made.err.contains("so used addresses were not looked for: run `cairn-wallet rescan` later"),
+        "{}",
+        made.err
+    );
+    // A node of another chain is an error, as for any command.
+    let other = MockNode::start();
+    other.state().network.genesis.0 = [9; 32];
+    let watcher = Home::empty(&other.url);
+    fs::write(watcher.path("public.json"), &public).unwrap();
+    watcher.run(&["watch", "public.json", "--chain", "local"]).fails(6, "but this wallet is for");
+    // One that knows what was used tells it.
+    node.state().balance_wei = "0".into();
+    node.state().pay(&home.address(), 100_000_000);
+    let watcher = Home::empty(&node.url);
+    fs::write(watcher.path("public.json"), &public).unwrap();
+    assert_eq!(watcher.json(&["watch", "public.json"])["used"]["receive"], 2, "the one that was paid, and the next");
 }

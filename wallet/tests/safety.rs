@@ -178,8 +178,16 @@ fn a_wallet_with_many_coins_pays_and_gathers_what_fits_into_a_transaction() {
     refused.fails(8, "gather your coins first with `send --max` to an address of yours");
     let own = home.address();
     let swept = home.run(&["send", "--max", &own, "--yes"]);
-    assert!(swept.err.contains("coins of 1") && swept.err.contains("are left: repeat it for them"), "{}", swept.err);
+    assert!(
+        swept.err.contains("coins of 1") && swept.err.contains("are left: repeat it for them, with --again"),
+        "{}",
+        swept.err
+    );
     assert!((99_000..=100_000).contains(&size()), "{}", size());
+    node.state().mined = false;
+    home.run(&["send", "--max", &own, "--dry-run", "--yes"]).fails(8, "to pay once more, add --again");
+    home.json(&["send", "--max", &own, "--dry-run", "--again"]);
+    node.state().mined = true;
     node.state().coins.iter_mut().for_each(|coin| coin.height = Some(130));
     node.state().coins.retain(|coin| coin.spent_by.is_none());
     home.json(&["deposit", "--max"]);

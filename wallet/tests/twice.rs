@@ -88,7 +88,7 @@ fn what_was_cancelled_is_not_paid_again_before_that_is_mined() {
     let elsewhere = format!("{}:{}", other.outpoint.txid, other.outpoint.index);
     let cancelled = home.json(&["cancel", txid(&paid)]);
     let message = refused(&home, &["send", &to, "--coin", &elsewhere]);
-    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+    assert!(message.contains("what replaced it is not deep enough in the chain"), "{message}");
     // What the cancellation pays back cannot be mined beside the first.
     let after = home.json(&["send", &to, "--dry-run"]);
     assert_eq!(after["inputs"][0]["txid"], cancelled["txid"]);
@@ -105,12 +105,15 @@ fn an_account_does_not_pay_again_what_it_cancelled_before_that_is_mined() {
     let paid = home.json(&payment);
     home.json(&["cancel", txid(&paid)]);
     let message = refused(&home, &payment);
-    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+    assert!(message.contains("what replaced it is not deep enough in the chain"), "{message}");
     let sent = node.state().sent.clone();
     node.state().sent = vec![sent[0].clone()];
     node.state().mined = true;
     assert!(refused(&home, &payment).contains(", which is in block "));
     node.state().sent = vec![sent[1].clone()];
+    // One block is a node's word, which it can take back.
+    assert!(refused(&home, &payment).contains("what replaced it is not deep enough in the chain"));
+    node.state().confirmations = 100;
     home.json(&payment);
 }
 
@@ -146,10 +149,12 @@ fn what_spends_a_replaced_payment_is_named_though_the_node_hides_it() {
     let spare = node.state().pay(&home.address(), 500_000_000);
     let elsewhere = ["send", &format!("{other}=2"), "--coin", &format!("{}:{}", spare.txid, spare.index)];
     let message = refused(&home, &elsewhere);
-    assert!(message.contains("what replaced it is not in a block yet"), "{message}");
+    assert!(message.contains("what replaced it is not deep enough in the chain"), "{message}");
     home.json(&["bump", txid(&bumped), "--fee-rate", "30"]);
     node.state().sent.retain(|sent| sent.txid().to_string() != txid(&paid) && sent.txid().to_string() != txid(&then));
     node.state().mined = true;
+    assert!(refused(&home, &elsewhere).contains("what replaced it is not deep enough in the chain"));
+    node.state().confirmations = 100;
     home.json(&elsewhere);
 }
 
@@ -251,4 +256,149 @@ fn what_took_the_place_of_what_was_refused_frees_its_other_coins() {
     node.state().pay(&home.address(), 900_000_000);
     let other = Home::numbered(&node, 5).address();
     assert_eq!(home.json(&["send", &other, "8"])["inputs"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_node_says_was_cancelled_in_a_block_is_paid_again_out_of_the_cancellation() {
+    let (node, home, friend) = rich();
+    let to = format!("{friend}=1");
+    let paid = home.json(&["send", &to]);
+    let cancelled = home.json(&["cancel", txid(&paid)]);
+    node.state().sent.remove(0);
+    node.state().mined = true;
+    let spare = node.state().pay(&home.address(), 500_000_000);
+    let elsewhere = ["send", &to, "--coin", &format!("{}:{}", spare.txid, spare.index)];
+    assert!(refused(&home, &elsewhere).contains("what replaced it is not deep enough in the chain"));
+    // There are three coins that would do, and this is the smallest.
+    let again = home.json(&["send", &to, "--dry-run"]);
+    let inputs = again["inputs"].as_array().unwrap();
+    assert!(inputs.iter().any(|input| input["txid"] == cancelled["txid"]), "{again}");
+    node.state().confirmations = 100;
+    home.json(&elsewhere);
+}
+
+#[test]
+fn a_payment_without_code_does_not_fail_because_a_node_says_so() {
+    for payment in [vec!["send", "FRIEND=1"], vec!["transfer", TO, "1"]] {
+        let (node, home, friend) = rich();
+        let payment: Vec<String> = payment.iter().map(|word| word.replace("FRIEND", &friend)).collect();
+        let payment: Vec<&str> = payment.iter().map(String::as_str).collect();
+        (node.state().mined, node.state().reverted) = (true, true);
+        let answer = home.run(&[&payment[..], &["--wait", "--yes"]].concat());
+        assert!(answer.err.contains("which runs no code that could"), "{}", answer.err);
+        assert!(!answer.err.contains("was mined, but failed"), "{}", answer.err);
+        let message = refused(&home, &payment);
+        assert!(message.contains("which failed in block 121, as the node says"), "{message}");
+        assert_eq!(node.state().sent.len(), 1);
+    }
+}
+
+#[test]
+fn what_was_refused_is_settled_by_paying_again() {
+    for payment in [vec!["send", "FRIEND=1"], vec!["transfer", TO, "1"]] {
+        let (node, home, friend) = rich();
+        let payment: Vec<String> = payment.iter().map(|word| word.replace("FRIEND", &friend)).collect();
+        let payment: Vec<&str> = payment.iter().map(String::as_str).collect();
+        refuse(&node, "missing");
+        home.run(&[&payment[..], &["--yes"]].concat()).fails(9, "the node refused the transaction");
+        node.state().refuse = None;
+        // Another copy of the wallet has spent its coins, or used its nonce.
+        node.state().coins.clear();
+        node.state().nonce = 1;
+        for index in 8..10 {
+            node.state().pay(&home.address(), 500_000_000);
+            node.state().coins.last_mut().unwrap().outpoint.index = index;
+        }
+        let answer = home.run(&[&payment[..], &["--yes"]].concat());
+        answer.fails(8, "it can never be mined: add --again");
+        home.json(&[&payment[..], &["--again"]].concat());
+        node.state().mined = true;
+        node.state().nonce = 2;
+        home.json(&payment);
+    }
+}
+
+/// A payment whose answer is lost by a node without an index: its txid.
+fn lost_without_index(node: &MockNode, home: &Home, payment: &[&str]) -> String {
+    (node.state().no_index, node.state().lose_answers) = (true, true);
+    let lost = home.run(&[payment, &["--json", "--yes"]].concat());
+    assert_eq!(lost.code, 11, "{}", lost.err);
+    node.state().lose_answers = false;
+    let error: Value = serde_json::from_str(&lost.err).unwrap();
+    error["error"]["txid"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn on_a_node_without_an_index_what_is_unclear_is_handed_in_again_or_replaced() {
+    for order in ["send", "transfer"] {
+        let (node, home, friend) = rich();
+        let to = if order == "send" { &friend } else { TO };
+        let txid = lost_without_index(&node, &home, &[order, to, "1"]);
+        node.state().sent.clear();
+        node.state().coins.retain(|coin| coin.height.is_some());
+        // A cancellation is not refused because the node cannot tell what became of it.
+        home.json(&["cancel", &txid, "--dry-run"]);
+        let report = home.json(&["resend"]);
+        assert_eq!((&report["resent"], &report["arrived"]), (&json!([txid]), &json!([])));
+        assert_eq!(node.state().sent.len(), 1);
+        let report = home.json(&["resend"]);
+        assert_eq!((&report["resent"], &report["arrived"]), (&json!([]), &json!([])), "that is clear now");
+        home.json(&["bump", &txid]);
+        home.json(&[order, to, "2"]);
+    }
+}
+
+#[test]
+fn on_a_node_without_an_index_what_waits_is_not_handed_in_again() {
+    let (node, home, friend) = rich();
+    let txid = lost_without_index(&node, &home, &["send", &friend, "1"]);
+    let report = home.json(&["resend"]);
+    assert_eq!((&report["arrived"][0]["txid"], &report["resent"]), (&json!(txid), &json!([])));
+}
+
+#[test]
+fn what_a_node_without_an_index_calls_spent_may_be_mined_and_is_not_paid_again() {
+    let late = [("send", "missing", 9, "the node refused"), ("transfer", "nonce", 8, "its nonce is used")];
+    for (order, reason, code, says) in late {
+        let (node, home, friend) = rich();
+        let payment = [order, if order == "send" { &friend } else { TO }, "1"];
+        let txid = lost_without_index(&node, &home, &payment);
+        node.state().mined = true;
+        node.state().nonce = 1;
+        refuse(&node, reason);
+        let report = home.json(&["resend"]);
+        assert_eq!((&report["kept"][0]["txid"], &report["refused"]), (&json!(txid), &json!([])));
+        assert!(home.run(&["resend"]).out.contains("It may be in a block, which a node without an index cannot tell"));
+        // To replace it comes too late, which says nothing of whether it was paid.
+        home.run(&["cancel", &txid, "--yes"]).fails(code, says);
+        node.state().refuse = None;
+        refused(&home, &payment);
+        // A node that tells settles it.
+        node.state().no_index = false;
+        assert_eq!(home.json(&["resend"])["arrived"][0]["txid"], txid);
+        if code == 9 {
+            assert!(refused(&home, &payment).contains(", which is in block "), "the cancellation was to replace it");
+        }
+        home.json(&[&payment[..], &["--again"]].concat());
+    }
+}
+
+#[test]
+fn paying_again_forgets_nothing_that_was_refused_and_whose_place_something_took() {
+    let coin = |index: u32| format!("{}:{index}", "07".repeat(32));
+    let (node, home, friend) = rich();
+    let payment = ["send", &friend, "1"];
+    refuse(&node, "full");
+    home.run(&[&payment[..], &["--coin", &coin(0), "--yes"]].concat()).fails(9, "no");
+    node.state().refuse = None;
+    home.json(&[&payment[..], &["--coin", &coin(0)]].concat());
+    let spare = || {
+        let spare = node.state().pay(&home.address(), 900_000_000);
+        format!("{}:{}", spare.txid, spare.index)
+    };
+    let (one, two) = (spare(), spare());
+    home.json(&[&payment[..], &["--coin", &one, "--again"]].concat());
+    node.state().mined = true;
+    let message = refused(&home, &[&payment[..], &["--coin", &two]].concat());
+    assert!(message.contains("which a node refused"), "{message}");
 }

@@ -2,7 +2,7 @@
 
 use chain_core::{
     transaction::{
-        coin::{Lock, Output, Witness},
+        coin::{Lock, OutPoint, Output, Witness},
         policy::{Policy, PolicyNode},
     },
     units::{Amount, Height},
@@ -11,10 +11,10 @@ use chain_core::{
 use super::{BuildError, MAX_BYTES, Terms, check_fee, unsatisfiable};
 use crate::{
     fees::{self, FeeError},
-    file::{Sent, SentState, Wallet},
+    file::Wallet,
     funds::{Funds, OwnCoin, Unlock},
     keys::{Branch, KeyPath},
-    request::{Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, Request, estimate},
+    request::{Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, OwnKeys, Request, estimate},
     select::{self, Choice, Order, SelectError, Selection},
     vault,
 };
@@ -53,10 +53,7 @@ fn source(coin: &OwnCoin, witness: Witness) -> Source<'_> {
 /// whose place nothing else took that was sent.
 fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
     let mut must: Vec<usize> = Vec::new();
-    let open = |sent: &&Sent| {
-        sent.state == SentState::Refused && wallet.conflicts(sent).all(|other| other.state == SentState::Refused)
-    };
-    for sent in wallet.sent.iter().filter(open) {
+    for sent in wallet.sent.iter().filter(|sent| wallet.is_open(sent)) {
         let spends = sent.spends();
         let position = |source: &Source<'_>| spends.contains(&source.coin.outpoint);
         if !must.iter().any(|index| position(&sources[*index]))
@@ -68,6 +65,24 @@ fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
     must
 }
 
+/// Positions of coins with which a payment that was made, and then replaced by what pays somebody else, is made once more: what
+/// the replacement pays back, so that both can never be mined.
+fn settled(wallet: &Wallet, own: &KeyTable, request: &Request, sources: &[Source<'_>], must: &mut Vec<usize>) {
+    for sent in wallet.sent.iter().filter(|sent| sent.pays_the_same(request, own)) {
+        let replacements = wallet.all_replacements(&sent.txid);
+        let spends = sent.spends();
+        let of_it = |coin: &OutPoint| {
+            spends.contains(coin) || replacements.iter().any(|replacement| replacement.txid == coin.txid)
+        };
+        if !replacements.is_empty()
+            && !must.iter().any(|index| of_it(&sources[*index].coin.outpoint))
+            && let Some(index) = sources.iter().position(|source| of_it(&source.coin.outpoint))
+        {
+            must.push(index);
+        }
+    }
+}
+
 /// Builds a payment from the wallet's own coins. The key for change is the first that no transaction sent has used: what is
 /// built and never sent must not drive the change beyond what a restore looks at.
 ///
@@ -76,11 +91,19 @@ fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
 pub fn coin_request(wallet: &Wallet, funds: &Funds, terms: &Terms, order: &CoinOrder) -> Result<Request, BuildError> {
     let placeholder = Witness::Key([0; 64].into());
     let sources: Vec<_> = funds.spendable.iter().map(|coin| source(coin, placeholder.clone())).collect();
+    let own = OwnKeys::new(wallet).table()?;
     let index = wallet.used.change;
     let change = (wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index)));
-    let must = if funds.chosen { (0..sources.len()).collect() } else { retried(wallet, &sources) };
-    let draft = draft(wallet, &sources, terms, order, change, &must).map_err(|error| not_enough(error, funds))?;
-    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft)))
+    let mut must = if funds.chosen { (0..sources.len()).collect() } else { retried(wallet, &sources) };
+    loop {
+        let draft = draft(wallet, &sources, terms, order, change, &must).map_err(|error| not_enough(error, funds))?;
+        let request = Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft));
+        let before = must.len();
+        settled(wallet, &own, &request, &sources, &mut must);
+        if must.len() == before {
+            return Ok(request);
+        }
+    }
 }
 
 /// Builds a payment from the coins of a policy.

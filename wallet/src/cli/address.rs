@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     error::WalletError,
-    file::Wallet,
+    file::{FileError, Wallet},
     funds::{self, GAP},
     keys::{Branch, KeyError, KeyPath},
+    node::Node,
 };
 
 /// Most terminals are dark: what is drawn there is light.
@@ -26,7 +27,8 @@ pub fn execute(context: &Context, args: &AddressArgs) -> Result<Report, WalletEr
         return list(&context.wallet()?, args.side);
     }
     if !args.new {
-        return drawn(shown(&context.wallet()?, args.side)?, args.qr);
+        let wallet = unpaid(context, context.wallet()?, args.side)?;
+        return drawn(shown(&wallet, args.side)?, args.qr);
     }
     let (lock, mut wallet) = context.wallet_to_change()?;
     let side = args.side.unwrap_or(Side::Coin);
@@ -53,6 +55,44 @@ pub fn execute(context: &Context, args: &AddressArgs) -> Result<Report, WalletEr
         ));
     }
     drawn(report, args.qr)
+}
+
+/// The wallet with a newest coin address that nobody has paid, as far as a node tells; without one it stays as it is. Accounts
+/// are for being paid often.
+fn unpaid(context: &Context, wallet: Wallet, side: Option<Side>) -> Result<Wallet, WalletError> {
+    if side == Some(Side::Account) {
+        return Ok(wallet);
+    }
+    let Ok((node, _)) = context.node(&wallet.network) else { return Ok(wallet) };
+    let mut moved = wallet.clone();
+    if !move_on(&node, &mut moved).unwrap_or(false) {
+        return Ok(wallet);
+    }
+    match context.wallet_to_change() {
+        // Somebody else was quicker.
+        Ok((_, current)) if current.used != wallet.used => Ok(current),
+        Ok((lock, mut current)) => {
+            current.used = moved.used;
+            lock.write(&current)?;
+            Ok(current)
+        }
+        Err(WalletError::File(FileError::Locked(_))) => Ok(wallet),
+        Err(error) => Err(error),
+    }
+}
+
+/// Hands out the next coin address if the newest one was paid; answers whether it did. One at a time: a node that calls every
+/// address paid must not drive them far beyond what a restore looks at.
+///
+/// # Errors
+/// [`FundsError`](crate::funds::FundsError), as a [`WalletError`].
+pub fn move_on(node: &Node, wallet: &mut Wallet) -> Result<bool, WalletError> {
+    let newest = wallet.network.address(&wallet.keys.lock(Branch::Receive, wallet.used.receive.saturating_sub(1))?);
+    let paid = funds::is_paid(node, &newest)?;
+    if paid {
+        funds::mark_used(wallet, Branch::Receive, wallet.used.receive);
+    }
+    Ok(paid)
 }
 
 /// Adds QR codes of what is shown, from half a letter a dot.

@@ -60,10 +60,12 @@ pub fn restore(context: &Context, file: &Path, gap: Option<u32>) -> Result<Repor
     }
     let lock = WalletLock::take(&path)?;
     lock.create(&wallet)?;
+    let found = match gap {
+        Some(gap) => mnemonic::find_used(context, &lock, &mut wallet, gap)?,
+        None => String::new(),
+    };
     let mut report = mnemonic::made(&path, &wallet, "Wallet restored")?;
-    if let Some(gap) = gap {
-        report.text += &mnemonic::find_used(context, &lock, &mut wallet, gap)?;
-    }
+    report.text += &found;
     report.json["used"] = json!(wallet.used);
     report.json["policies"] = json!(wallet.policies.len());
     Ok(report)

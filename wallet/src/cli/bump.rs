@@ -13,7 +13,7 @@ use crate::{
     error::WalletError,
     file::Sent,
     funds::{self, Funds},
-    node::Node,
+    node::{Node, NodeError},
     request::{Body, CoinRequest, KeyTable, OwnKeys, Request},
 };
 
@@ -63,7 +63,8 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>
         (Body::Account(account), _) => {
             let from = session.wallet.network.account(&account.from)?;
             if session.node.nonce(&from, false)? > account.nonce {
-                return Err(not_replaceable("another transaction of the account took its place already").into());
+                // A node without an index did not say above whether it was this one.
+                return Err(not_replaceable("its nonce is used: it is mined, or another took its place").into());
             }
             let balance = session.node.balance(&from)?;
             let options = BumpOptions { cancel, percent, dropped: Vec::new() };
@@ -85,12 +86,14 @@ fn remembered(session: &Session<'_>, txid: &TxId) -> Result<Sent, WalletError> {
     if let Some(newer) = session.wallet.sent.iter().find(takes_over) {
         return Err(not_replaceable(&format!("it was replaced already, by {}: bump that", newer.txid)).into());
     }
-    match session.node.transaction(txid)? {
-        Some(status) if status.confirmations > 0 => {
+    match session.node.transaction(txid) {
+        Ok(Some(status)) if status.confirmations > 0 => {
             let height = status.height.unwrap_or_default();
             Err(not_replaceable(&format!("it is mined already, in block {height}")).into())
         }
-        _ => Ok(sent.clone()),
+        // A node without an index cannot tell; it refuses what comes too late.
+        Ok(_) | Err(NodeError::Refused { code: -32002, .. }) => Ok(sent.clone()),
+        Err(error) => Err(error.into()),
     }
 }
 
@@ -144,7 +147,11 @@ fn dependents(node: &Node, old: &Request, txid: &TxId) -> Result<Vec<Dependent>,
             if found.iter().any(|known| known.txid == spender) || found.len() >= FOLLOWED {
                 continue;
             }
-            let Some(details) = node.details(&spender)? else { continue };
+            let details = match node.details(&spender) {
+                Err(NodeError::Refused { code: -32002, .. }) => None,
+                other => other?,
+            };
+            let Some(details) = details else { continue };
             open.push((spender, details.outputs.iter().map(|output| output.address.clone()).collect()));
             let weight = Weight { gas: details.gas, fee: details.fee.unwrap_or_default() };
             let pays = Amount(details.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.0)));

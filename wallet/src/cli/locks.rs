@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use chain_core::{
+    hash::sha256,
     transaction::{
         coin::{KeyBytes, Signature},
         policy::{AtHand, Policy, PolicyNode},
@@ -10,10 +11,19 @@ use chain_core::{
     units::Height,
 };
 
-use crate::{error::WalletError, node::ChainInfo};
+use super::screen;
+use crate::{
+    error::WalletError,
+    funds::OwnCoin,
+    node::ChainInfo,
+    request::{KeyTable, estimate},
+};
 
 /// Longest time that is believed to be meant: ten years.
 const LONGEST: u64 = 10 * 365 * 24 * 3_600;
+
+/// Blocks that a claim may have to wait until one takes it.
+const CLAIM_BLOCKS: u32 = 6;
 
 /// Refuses a policy that can only be a mistake, unless it is meant, and says when its times come. `info` is the node's, where
 /// one answers; without it a block is taken to come every second, so that only dates taken for heights are found.
@@ -83,6 +93,52 @@ pub fn check_refund(time: &Policy, info: Option<&ChainInfo>, meant: bool) -> Res
         )));
     }
     Ok(())
+}
+
+/// Refuses secrets of which the policy knows nothing: without the right one its other ways are tried, and those are not meant.
+///
+/// # Errors
+/// [`WalletError::Usage`].
+pub fn check_preimages(policy: &Policy, preimages: &[[u8; 32]]) -> Result<(), WalletError> {
+    let asks = |hash: [u8; 32]| policy.0.iter().any(|node| matches!(node, PolicyNode::Sha256(asked) if asked == hash));
+    match preimages.iter().find(|preimage| !asks(sha256(*preimage))) {
+        None => Ok(()),
+        Some(wrong) => Err(WalletError::Usage(format!(
+            "the preimage {} is not one that the policy asks for: its hash is {}",
+            hex::encode(wrong),
+            hex::encode(sha256(wrong))
+        ))),
+    }
+}
+
+/// Refuses to show a secret for a coin that others can take without it, now or before a block is sure to hold the claim: they
+/// would have both.
+///
+/// # Errors
+/// [`WalletError::Usage`].
+pub fn check_claim(
+    policy: &Policy,
+    own: &KeyTable,
+    coins: &[OwnCoin],
+    next: Height,
+    meant: bool,
+) -> Result<(), WalletError> {
+    let foreign = |key: &KeyBytes| own.coin(key, None).is_none();
+    let open = |coin: &OwnCoin, blocks: u32| {
+        let height = next.saturating_add(blocks);
+        let age = height.saturating_sub(coin.height.unwrap_or(next));
+        estimate(policy, &foreign, &[], height, age).is_some_and(|found| found.alone)
+    };
+    let first = (0..=CLAIM_BLOCKS).find(|blocks| coins.iter().any(|coin| open(coin, *blocks)));
+    let Some(blocks) = first.filter(|_| !meant) else { return Ok(()) };
+    let when = match blocks {
+        0 => "already".to_owned(),
+        blocks => format!("in {}", screen::counted(blocks, "block")),
+    };
+    Err(WalletError::Usage(format!(
+        "others can take this coin {when} without the secret: a claim shows it to them, and they may be mined first, so that \
+         they have both; add --yes-really to claim all the same"
+    )))
 }
 
 /// Seconds in words: `about 3 hours`.

@@ -11,6 +11,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
+    address,
     args::{ChangePassword, Create, Restore},
     backup,
     context::{Context, failed, read_small},
@@ -21,7 +22,7 @@ use crate::{
     file::{FileError, Wallet, WalletLock},
     funds,
     input::from_json,
-    keys::{self, Branch, PublicKeys, Signer},
+    keys::{self, Branch, KeyError, PublicKeys, Signer},
     network::Network,
     node::Node,
     vault::{self, Cost, VaultError},
@@ -46,14 +47,19 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     let signer = Signer::with_passphrase(&mnemonic, &context.passphrase(&args.passphrase)?)?;
     let password = context.new_password(None)?;
     if !context.global.json {
-        let words = format!(
-            "{}\n\n{}\n{}",
-            screen::bold("These words are the wallet. Write them down in this order, on paper, now:"),
-            numbered(&mnemonic, screen::width()),
-            screen::yellow(
-                "Anyone who has them can take your money. If you lose the file or the password, only they bring it back."
+        let (what, warning) = match signer.passphrase() {
+            "" => (
+                "These words are the wallet. Write them down in this order, on paper, now:",
+                "Anyone who has them can take your money. If you lose the file or the password, only they bring it back.",
             ),
-        );
+            _ => (
+                "These words and the passphrase are the wallet. Write both down, on paper, now; the words in this order:",
+                "Anyone who has both can take your money. If you lose the file or the password, only both together bring it \
+                 back: without the passphrase the words are another, empty wallet.",
+            ),
+        };
+        let words =
+            format!("{}\n\n{}\n{}", screen::bold(what), numbered(&mnemonic, screen::width()), screen::yellow(warning),);
         screen::show(&words).map_err(failed("show the words, so no wallet is made"))?;
         ask_back(context, &mnemonic)?;
     }
@@ -122,16 +128,20 @@ fn drawn(words: usize) -> Result<Vec<usize>, VaultError> {
 /// # Errors
 /// [`WalletError`] from derivation.
 pub fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletError> {
-    let coin = wallet.network.address(&wallet.keys.lock(Branch::Receive, 0)?);
+    let address = |index: u32| Ok::<_, KeyError>(wallet.network.address(&wallet.keys.lock(Branch::Receive, index)?));
+    let (first, coin) = (address(0)?, address(wallet.used.receive.saturating_sub(1))?);
     let account = wallet.keys.account(0)?;
-    let text = format!(
+    let mut text = format!(
         "{} for {}: {}\n  be paid in coins at  {coin}\n  be paid by accounts  {account}\n",
         screen::bold(what),
         wallet.network.name,
         path.display(),
     );
+    if coin != first {
+        text += &format!("  its first address    {first}\n");
+    }
     let json = json!({
-        "wallet": path.display().to_string(), "network": wallet.network, "address": coin,
+        "wallet": path.display().to_string(), "network": wallet.network, "address": coin, "firstAddress": first,
         "account": account.to_string(), "watchOnly": wallet.sealed.is_none(),
     });
     Ok(Report::new(text, json))
@@ -165,15 +175,18 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
     let password = context.new_password(None)?;
     let mut wallet = Wallet::of(network, &mnemonic, &signer, &password, Cost::default())?;
     lock.create(&wallet)?;
+    let found = match args.no_scan {
+        true => String::new(),
+        false => find_used(context, &lock, &mut wallet, args.gap)?,
+    };
     let mut report = with_passphrase(made(&path, &wallet, "Wallet restored")?, &signer).hint(
         "The words bring back coins and accounts. Policies, labels and imported accounts come from a `backup`, policies \
          also from their text (`policy create`).",
     );
-    if args.no_scan {
-        return Ok(report);
+    report.text += &found;
+    if !args.no_scan {
+        report.json["used"] = json!(wallet.used);
     }
-    report.text += &find_used(context, &lock, &mut wallet, args.gap)?;
-    report.json["used"] = json!(wallet.used);
     Ok(report)
 }
 
@@ -199,6 +212,8 @@ fn look_for_used(context: &Context, wallet: &mut Wallet, gap: u32) -> Result<Str
     let (node, _) = context.node(&wallet.network)?;
     let found = scan(&node, wallet, gap)?;
     let used = wallet.used;
+    // What is shown next is an address that nobody has paid.
+    address::move_on(&node, wallet)?;
     Ok(if found {
         format!(
             "  used so far: {}, {} for change, {}, {}\n",
@@ -232,7 +247,8 @@ pub fn show(context: &Context) -> Result<Report, WalletError> {
     context.confirm(&screen::yellow("Anyone who sees these words can take your money."), "Show them now?")?;
     let mut report = Report::new(numbered(&mnemonic, screen::width()), json!({ "mnemonic": mnemonic.to_string() }));
     if !signer.passphrase().is_empty() {
-        report.text += &format!("  passphrase: {}\n", signer.passphrase());
+        // In quotes, for blanks at its ends belong to it.
+        report.text += &format!("  passphrase: \"{}\"\n", signer.passphrase());
         report.json["passphrase"] = json!(signer.passphrase());
     }
     Ok(report)
@@ -290,11 +306,10 @@ pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
     let lock = take_place(&path)?;
     let mut wallet = Wallet::watch(network, watched.keys);
     lock.create(&wallet)?;
+    let found = find_used(context, &lock, &mut wallet, funds::GAP)?;
     let mut report = made(&path, &wallet, "Watch-only wallet created")?;
-    if let Ok(found) = look_for_used(context, &mut wallet, funds::GAP) {
-        lock.write(&wallet)?;
-        report.text += &found;
-    }
+    report.text += &found;
+    report.json["used"] = json!(wallet.used);
     Ok(report)
 }
 

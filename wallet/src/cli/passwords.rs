@@ -133,6 +133,9 @@ impl Context {
                 one
             }
         };
+        if *passphrase.trim() != **passphrase {
+            screen::warn("the passphrase begins or ends with a blank, which belongs to it: write it down so");
+        }
         match passphrase.is_empty() {
             true => Err(WalletError::Usage("the passphrase is empty: for none, leave out --passphrase".into())),
             false => Ok(passphrase),

@@ -352,6 +352,7 @@ fn spend(context: &Context, args: &PolicySpend, wait: Wait) -> Result<Report, Wa
     let session = Session::open(context)?;
     let named = found(&session.wallet, &args.name)?;
     let preimages = args.preimage.iter().map(|text| read_hash(text, "preimage")).collect::<Result<Vec<_>, _>>()?;
+    locks::check_preimages(&named.policy, &preimages)?;
     let order = match &args.payments[..] {
         [] => {
             let index = session.wallet.used.receive.saturating_sub(1);
@@ -362,6 +363,9 @@ fn spend(context: &Context, args: &PolicySpend, wait: Wait) -> Result<Report, Wa
     let terms = spend::terms(&session.node, &session.info, &args.fees)?;
     let funds = funds::load_policy(&session.node, &session.wallet, &named.policy, terms.first_block)?;
     let own = OwnKeys::new(&session.wallet).table()?;
+    if !preimages.is_empty() {
+        locks::check_claim(&named.policy, &own, &funds.spendable, terms.next(), args.yes_really)?;
+    }
     let order = PolicyOrder { policy: named.policy.clone(), order, preimages };
     let request = policy_request(&session.wallet, &own, &funds, &terms, &order)?;
     let out = args.out.clone().unwrap_or_else(|| format!("{}-spend.json", named.name).into());

@@ -21,16 +21,18 @@ use crate::{
 /// What was sent on this chain, was not replaced, and is unknown to the node: it was restarted, or dropped it.
 ///
 /// # Errors
-/// [`NodeError`]; a node without an index knows of none.
+/// [`NodeError`].
 pub fn lost<'a>(node: &Node, wallet: &'a Wallet, first_block: Option<BlockHash>) -> Result<Vec<&'a Sent>, NodeError> {
     unknown(node, wallet.live_on(first_block).collect())
 }
 
-/// Those of what was sent that the node does not know.
+/// Those of what was sent that the node does not know; of what it cannot tell of, for want of an index, those whose answer was lost.
 fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeError> {
     let params = sent.iter().map(|sent| json!([sent.txid.to_string()])).collect();
     let known: Vec<Option<TransactionStatus>> = match node.call_many("coin_getTransaction", params) {
-        Err(NodeError::Refused { code: -32002, .. }) => return Ok(Vec::new()),
+        Err(NodeError::Refused { code: -32002, .. }) => {
+            return Ok(sent.into_iter().filter(|sent| sent.state == SentState::Unclear).collect());
+        }
         other => other?,
     };
     Ok(sent.into_iter().zip(known).filter(|(_, status)| status.is_none()).map(|(sent, _)| sent).collect())
@@ -41,6 +43,18 @@ fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeEr
 fn is_final(error: &NodeError, syncing: bool) -> bool {
     let NodeError::Refused { code: -32003, reason: Some(reason), .. } = error else { return false };
     !syncing && matches!(reason.as_str(), "invalid" | "missing" | "conflict" | "nonce")
+}
+
+/// Whether the refusal may also say that the transaction is mined: a node without an index does not know that, only that the coins
+/// are gone or the nonce is used.
+fn may_be_mined(node: &Node, txid: &TxId, error: &NodeError) -> Result<bool, NodeError> {
+    if matches!(error, NodeError::Refused { reason: Some(reason), .. } if reason == "invalid") {
+        return Ok(false);
+    }
+    match node.transaction(txid) {
+        Err(NodeError::Refused { code: -32002, .. }) => Ok(true),
+        other => Ok(other?.is_some_and(|status| status.confirmations > 0)),
+    }
 }
 
 /// What a run found and did, for people and for programs.
@@ -116,7 +130,7 @@ fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<
     match session.node.send(sent.raw()) {
         Err(error) if !is_known(&error) => {
             let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
-            if is_final(&error, session.info.syncing) {
+            if is_final(&error, session.info.syncing) && !may_be_mined(&session.node, &sent.txid, &error)? {
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
                 let instead = replaced(session, sent, &mut found.text)?;
                 found.refused.push(json!({ "txid": txid, "reason": message, "insteadOf": instead }));
@@ -124,6 +138,10 @@ fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<
                 session.lock.write(&session.wallet)?;
             } else {
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Not taken now, and kept:"));
+                if is_final(&error, session.info.syncing) {
+                    found.text +=
+                        "  It may be in a block, which a node without an index cannot tell: ask another (--rpc).\n";
+                }
                 found.kept.push(json!({ "txid": txid, "reason": message }));
             }
         }
@@ -164,7 +182,7 @@ pub fn execute(context: &Context, args: &Resend) -> Result<Report, WalletError> 
     let first_block = session.node.block_hash(1)?;
     let mut found = Found::default();
     arrived(&mut session, first_block, &mut found)?;
-    let mut tried: Vec<TxId> = Vec::new();
+    let mut tried = found.told.clone();
     // What is refused may have replaced something that lives again: until nothing new is lost.
     loop {
         let all = session.wallet.live().filter(|sent| args.other_chain || sent.is_on(first_block)).collect();

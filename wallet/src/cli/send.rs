@@ -99,7 +99,7 @@ pub fn pay_coins(
     let mut funds = funds::load(node, wallet, terms.first_block)?;
     if !chosen.is_empty() {
         let chosen = chosen.iter().map(|text| read_coin(text)).collect::<Result<Vec<_>, _>>()?;
-        funds = funds.choose(wallet, &chosen).map_err(WalletError::Usage)?;
+        funds = funds.choose(&chosen).map_err(WalletError::Usage)?;
     }
     let request = coin_request(wallet, &funds, &terms, order)?;
     if let (CoinOrder::All(_), Body::Coin(coin)) = (order, &request.transaction) {
@@ -117,9 +117,10 @@ fn warn_of_rest(coin: &CoinRequest, funds: &Funds, terms: &Terms) -> Result<(), 
     if !left.is_empty() {
         let sum = Amount::sum(left.iter().copied()).unwrap_or(Amount(u64::MAX));
         screen::warn(&format!(
-            "one transaction has room for the {} largest coins; {} coins of {sum} CRN are left: repeat it for them",
+            "one transaction has room for the {} largest coins; {} of {sum} CRN {} left: repeat it for them, with --again",
             taken.len(),
-            left.len()
+            screen::counted(left.len() as u64, "coin"),
+            if left.len() == 1 { "is" } else { "are" },
         ));
     }
     Ok(())

@@ -21,7 +21,7 @@ use super::{
     screen::{self, Report},
     summary,
     told::Told,
-    waiting::{MINE, Waiting, quiet},
+    waiting::{MINE, Waiting, mines_on_demand, quiet},
 };
 use crate::{
     build::Terms,
@@ -36,6 +36,9 @@ use crate::{
 
 /// Blocks under which a transaction is not remembered any more.
 const BURIED: u64 = 100;
+
+/// Gas of a transfer between accounts without code: it has none to fail with.
+const PLAIN_GAS: u64 = 21_000;
 
 /// JSON-RPC code of a transaction that the node judged and did not take.
 const REJECTED: i64 = -32003;
@@ -176,8 +179,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Forgets what lies under so many blocks that no reorg brings it back, and what can never be mined beside it.
+    /// Forgets what lies under so many blocks that no reorg brings it back, and what can never be mined beside it; also what was
+    /// refused so long ago that no node has it.
     fn forget_buried(&mut self) -> Result<(), WalletError> {
+        self.wallet.forget_refused(now());
         let sent: Vec<TxId> = self.wallet.forgettable(now()).map(|sent| sent.txid).collect();
         let params = sent.iter().map(|txid| json!([txid.to_string()])).collect();
         let statuses: Vec<Option<TransactionStatus>> = match self.node.call_many("coin_getTransaction", params) {
@@ -210,6 +215,10 @@ impl<'a> Session<'a> {
         let conflicts: Vec<TxId> = conflicts.map(|other| other.txid).collect();
         sent.replaces = bump.replaces.or(conflicts.first().copied());
         sent.drops = conflicts.into_iter().chain(bump.drops).filter(|other| Some(*other) != sent.replaces).collect();
+        if wait.again {
+            let own = OwnKeys::new(&self.wallet).table()?;
+            self.wallet.settle_refused(&request, &sent, &own);
+        }
         let (used, labels) = (self.wallet.used, self.wallet.labels.clone());
         mark_outputs(&mut self.wallet, &request)?;
         if let Some(name) = self.label.take() {
@@ -239,7 +248,9 @@ impl<'a> Session<'a> {
             return Ok(Report::new(sent, json).hint(after(&request, &txid, &self.info)).tells(told));
         };
         screen::note(&sent);
-        let status = Waiting { node: &self.node, txid, encoded: &encoded, blocks, info: &self.info }.run()?;
+        let can_fail = matches!(transaction, Transaction::Account(tx) if tx.fields().gas_limit > PLAIN_GAS);
+        let waiting = Waiting { node: &self.node, txid, encoded: &encoded, blocks, info: &self.info, can_fail };
+        let status = waiting.run()?;
         json["height"] = json!(status.height);
         json["confirmations"] = json!(status.confirmations);
         let text = format!("{} in block {}: {txid}", screen::green("Mined"), status.height.unwrap_or_default());
@@ -261,7 +272,7 @@ pub fn paid_already(wallet: &Wallet, node: &Node, request: &Request) -> Result<O
     // The very same transaction pays nothing twice.
     let same = |sent: &&Sent| request.txid() != Some(sent.txid) && sent.pays_the_same(request, &own);
     for sent in wallet.sent.iter().filter(same) {
-        if let Some(became) = became(wallet, node, sent, request)? {
+        if let Some(became) = became(wallet, node, sent, request, &own)? {
             let seconds = now().saturating_sub(sent.time);
             return Ok(Some(WalletError::PaidAlready { txid: sent.txid, seconds, became }));
         }
@@ -271,7 +282,13 @@ pub fn paid_already(wallet: &Wallet, node: &Node, request: &Request) -> Result<O
 
 /// What became of an earlier payment, if a request that pays the same may pay twice. A contract may well be called twice in a
 /// row, so calls count only if it is unclear whether they arrived.
-fn became(wallet: &Wallet, node: &Node, sent: &Sent, request: &Request) -> Result<Option<Became>, WalletError> {
+fn became(
+    wallet: &Wallet,
+    node: &Node,
+    sent: &Sent,
+    request: &Request,
+    own: &KeyTable,
+) -> Result<Option<Became>, WalletError> {
     let replacements = wallet.all_replacements(&sent.txid);
     let is_live = sent.state != SentState::Refused && replacements.is_empty();
     let (spends, place) = taken_by(request)?;
@@ -288,21 +305,30 @@ fn became(wallet: &Wallet, node: &Node, sent: &Sent, request: &Request) -> Resul
     };
     let runs_code = matches!(&request.transaction, Body::Account(account) if account.runs_code());
     let is_expected = is_live && !wallet.was_to_be_replaced(&sent.txid);
+    let may_repeat = runs_code || unknown && is_expected;
     Ok(match (sent.state, mined) {
+        // That it failed is the node's word, and what failed is paid once more.
+        (_, Some(status)) if status.success == Some(false) => Some(Became::Failed(status.height)),
         (SentState::Accepted, Some(_)) if is_expected => None,
         (_, Some(status)) => Some(Became::Mined(status.height)),
-        (SentState::Refused, None) => Some(Became::Refused),
-        _ if !is_live => (!is_mined(node, &replacements)?).then_some(Became::Replaced),
-        (SentState::Accepted, None) if runs_code || unknown => None,
+        // What took its place may have spent any of its coins.
+        (SentState::Refused, None) => {
+            Some(Became::Refused(sent.spends().first().copied().filter(|_| wallet.is_open(sent))))
+        }
+        _ if !is_live => (!is_settled(node, &replacements, request, own)?).then_some(Became::Replaced),
+        (SentState::Accepted, None) if may_repeat => None,
         _ if !sent.is_on(node.block_hash(1)?) => Some(Became::Elsewhere),
         _ => Some(Became::Waiting),
     })
 }
 
-fn is_mined(node: &Node, sent: &[&Sent]) -> Result<bool, WalletError> {
-    for one in sent {
+/// Whether one of these replacements was mined so that what it replaced does not matter any more. Where both pay the same, it is
+/// paid once whichever is mined; a cancellation has to be buried, for that it was mined is the node's word.
+fn is_settled(node: &Node, replacements: &[&Sent], request: &Request, own: &KeyTable) -> Result<bool, WalletError> {
+    for one in replacements {
+        let enough = if one.pays_the_same(request, own) { 1 } else { BURIED };
         match node.transaction(&one.txid) {
-            Ok(Some(status)) if status.confirmations > 0 => return Ok(true),
+            Ok(Some(status)) if status.confirmations >= enough => return Ok(true),
             Ok(_) | Err(NodeError::Refused { code: -32002, .. }) => {}
             Err(error) => return Err(error.into()),
         }
@@ -398,6 +424,9 @@ fn after(request: &Request, txid: &TxId, info: &ChainInfo) -> String {
     };
     let age = now().saturating_sub(info.time);
     let block = match age > quiet(info) {
+        _ if mines_on_demand(info) => {
+            "the dev chain mines one for each transaction, unless that was switched off".into()
+        }
         true => format!("the last came {} ago: does anyone mine? `{MINE}`", screen::age(age)),
         false => format!("one about every {} s", info.target_interval),
     };

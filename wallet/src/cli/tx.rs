@@ -1,5 +1,6 @@
 //! `tx` and `fees`.
 
+use alloy_primitives::U256;
 use chain_core::{
     hash::TxId,
     transaction::coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
@@ -15,6 +16,7 @@ use super::{
     spend::read_txid,
 };
 use crate::{
+    build::BuildError,
     error::WalletError,
     fees::{self, Prices, Speed},
     file::Wallet,
@@ -113,7 +115,7 @@ pub fn fees(context: &Context) -> Result<Report, WalletError> {
     let heads = [format!("coins ({} gas)", payment_gas()), format!("transfer ({TRANSFER_GAS} gas)")];
     let mut rows = vec![vec!["".into(), "tip".into(), heads[0].clone(), heads[1].clone()]];
     let mut last = None;
-    let mut json = json!({ "baseFeeWei": estimate.base_fee, "network": info.chain });
+    let mut json = json!({ "baseFeeWei": estimate.base_fee.to_string(), "network": info.chain });
     for (name, speed) in speeds {
         let (tip, coin, account) = costs(&estimate, speed)?;
         match rows.last_mut() {
@@ -121,15 +123,15 @@ pub fn fees(context: &Context) -> Result<Report, WalletError> {
             Some(row) if last == Some((tip, coin, account)) => row[0] += &format!(", {name}"),
             _ => rows.push(vec![
                 name.into(),
-                show_gwei(alloy_primitives::U256::from(tip)),
+                show_gwei(U256::from(tip)),
                 coin.to_string(),
-                account.to_string(),
+                Amount::from_wei_ceil(account).ok_or(BuildError::TooLarge)?.to_string(),
             ]),
         }
         last = Some((tip, coin, account));
-        json[name] = json!({ "tipWei": tip, "payment": coin, "transfer": account });
+        json[name] = json!({ "tipWei": tip.to_string(), "payment": coin, "transferWei": account.to_string() });
     }
-    let base = show_gwei(alloy_primitives::U256::from(estimate.base_fee));
+    let base = show_gwei(U256::from(estimate.base_fee));
     let text = format!("{} {base} per gas\n", screen::bold("Base fee"));
     let aligns = [Align::Left, Align::Right, Align::Right, Align::Right];
     Ok(Report::new(text + &screen::table(&aligns, &rows), json).hint(
@@ -150,9 +152,9 @@ fn payment_gas() -> u64 {
     payment.gas(payment.size())
 }
 
-/// Tip in wei, and the fees of the two most usual transactions.
-fn costs(estimate: &FeeEstimate, speed: Speed) -> Result<(u64, Amount, Amount), WalletError> {
+/// Tip in wei, and the fees of the two most usual transactions: of coins, and of accounts in wei.
+fn costs(estimate: &FeeEstimate, speed: Speed) -> Result<(u64, Amount, U256), WalletError> {
     let prices = Prices::new(estimate, speed);
-    let account = u128::from(prices.base) + u128::from(prices.tip);
-    Ok((prices.tip, fees::fee(payment_gas(), prices.coin())?, fees::fee(TRANSFER_GAS, account)?))
+    let account = U256::from(prices.base).saturating_add(U256::from(prices.tip));
+    Ok((prices.tip, fees::fee(payment_gas(), prices.coin())?, account.saturating_mul(U256::from(TRANSFER_GAS))))
 }

@@ -31,6 +31,11 @@ pub fn quiet(info: &ChainInfo) -> u64 {
     60 + 10 * u64::from(info.target_interval)
 }
 
+/// Whether the chain is that of `cairn-node --dev`, where the age of the newest block says nothing.
+pub fn mines_on_demand(info: &ChainInfo) -> bool {
+    info.chain == "dev"
+}
+
 /// A transaction that was sent and is waited for.
 pub struct Waiting<'a> {
     /// Where it was sent.
@@ -43,6 +48,8 @@ pub struct Waiting<'a> {
     pub blocks: u64,
     /// What the node says of its chain.
     pub info: &'a ChainInfo,
+    /// Whether it can be mined and fail: coins and plain transfers cannot.
+    pub can_fail: bool,
 }
 
 impl Waiting<'_> {
@@ -55,7 +62,7 @@ impl Waiting<'_> {
         let mut progress = Progress::new();
         let started = Instant::now();
         let age = now().saturating_sub(self.info.time);
-        if age > quiet(self.info) {
+        if age > quiet(self.info) && !mines_on_demand(self.info) {
             let age = screen::age(age);
             screen::warn(&format!("the last block came {age} ago: does anyone mine? `{MINE}` has this node do it"));
         }
@@ -64,8 +71,11 @@ impl Waiting<'_> {
             let mut depth = 0;
             match self.node.transaction(&self.txid) {
                 Ok(Some(status)) if status.confirmations >= self.blocks => {
-                    let failed = status.success == Some(false);
-                    return if failed { Err(WalletError::MinedInVain(self.txid)) } else { Ok(status) };
+                    return match (status.success, self.can_fail) {
+                        (Some(false), true) => Err(WalletError::MinedInVain(self.txid)),
+                        (Some(false), false) => Err(self.impossible()),
+                        _ => Ok(status),
+                    };
                 }
                 Ok(Some(status)) => (unknown, silent, depth) = (0, 0, status.confirmations),
                 Ok(None) => unknown += 1,
@@ -90,6 +100,12 @@ impl Waiting<'_> {
             progress.show(&format!("{what}… {waited} s"));
             sleep(POLL);
         }
+    }
+
+    fn impossible(&self) -> WalletError {
+        let reason = "it says that a payment failed in its block, which runs no code that could".to_owned();
+        let error = NodeError::BadAnswer { method: "coin_getTransaction".into(), reason };
+        WalletError::NotFollowed { txid: self.txid, error: Box::new(error) }
     }
 
     /// Hands in what the node no longer knows; answers whether it took it.

@@ -33,7 +33,7 @@ use crate::{
     keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
     keystore::account_of,
     network::Network,
-    request::policy_keys,
+    request::{KeyTable, Request, policy_keys},
     vault::{Cost, Sealed, VaultError},
 };
 
@@ -329,6 +329,30 @@ impl Wallet {
         let crowded = 2 * self.sent.iter().map(Sent::weight).sum::<usize>() > SENT_BYTES;
         let old = move |sent: &&Sent| crowded || sent.time.saturating_add(REMEMBERED) < now;
         self.sent.iter().filter(|sent| sent.state != SentState::Unclear).filter(old)
+    }
+
+    /// Whether a transaction was refused and nothing that was sent took its place: what did keeps it from being mined once that
+    /// is buried, and both are forgotten then.
+    pub fn is_open(&self, sent: &Sent) -> bool {
+        let refused = |sent: &Sent| sent.state == SentState::Refused;
+        refused(sent) && self.conflicts(sent).all(refused)
+    }
+
+    /// Forgets what was refused so long ago that no node keeps it, unless what took its place may still be dropped for it.
+    pub fn forget_refused(&mut self, now: u64) {
+        let old = |sent: &&Sent| sent.time.saturating_add(FORGOTTEN_AFTER) < now && self.is_open(sent);
+        let over: Vec<TxId> = self.sent.iter().filter(old).map(|sent| sent.txid).collect();
+        self.sent.retain(|sent| !over.contains(&sent.txid));
+    }
+
+    /// Forgets what was refused and pays the same as what is sent now, for the user knows of it and pays once more. What
+    /// cannot be mined beside that stays, and what something else has taken the place of: until that is buried.
+    pub fn settle_refused(&mut self, request: &Request, sent: &Sent, own: &KeyTable) {
+        let conflicts: Vec<TxId> = self.conflicts(sent).map(|other| other.txid).collect();
+        let settled =
+            |old: &&Sent| !conflicts.contains(&old.txid) && self.is_open(old) && old.pays_the_same(request, own);
+        let over: Vec<TxId> = self.sent.iter().filter(settled).map(|old| old.txid).collect();
+        self.sent.retain(|old| !over.contains(&old.txid));
     }
 
     /// Forgets a transaction that is buried, and with it all that can never be mined any more.

@@ -178,6 +178,21 @@ fn files_of_version_1_are_read_and_what_was_sent_is_kept() {
 }
 
 #[test]
+fn what_was_refused_is_forgotten_once_no_node_keeps_it() {
+    let mut wallet = wallet();
+    for time in [1_000_000, 1_000_001] {
+        wallet.remember(sent(1, time)).unwrap();
+        wallet.refused(&wallet.sent.last().unwrap().txid.clone());
+    }
+    wallet.remember(sent(1, 1_000_002)).unwrap();
+    wallet.forget_refused(1_000_001 + FORGOTTEN_AFTER);
+    let left: Vec<u64> = wallet.sent.iter().map(|sent| sent.time).collect();
+    assert_eq!(left, [1_000_001, 1_000_002]);
+    wallet.forget_refused(u64::MAX);
+    assert_eq!(wallet.sent.iter().map(|sent| sent.time).collect::<Vec<_>>(), [1_000_002], "what was not refused stays");
+}
+
+#[test]
 fn payments_that_wait_for_one_block_are_all_remembered() {
     let mut wallet = wallet();
     for number in 0..250u64 {

@@ -58,10 +58,7 @@ fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Valu
         "chain_getAccountHistory" => json!({ "entries": state.account_history, "next": null }),
         "chain_getBlockHash" => json!(chain_core::hash::BlockHash(state.first_block).to_string()),
         "coin_sendRawTransaction" => send(state, params)?,
-        "coin_getTransaction" => {
-            let known = state.sent.iter().find(|sent| asked.contains(&sent.txid().to_string()));
-            known.map_or(Value::Null, |sent| transaction(state, sent))
-        }
+        "coin_getTransaction" => asked_transaction(state, &asked)?,
         "miner_setAddress" => {
             state.miner = asked.first().cloned();
             json!(true)
@@ -96,6 +93,15 @@ fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Valu
         }
         _ => return Err(json!({ "code": -32601, "message": format!("no method {method}") })),
     })
+}
+
+/// A transaction that was sent. Without an index only what waits is known.
+fn asked_transaction(state: &State, asked: &[String]) -> Result<Value, Value> {
+    let known = state.sent.iter().find(|sent| asked.contains(&sent.txid().to_string()));
+    if state.no_index && (known.is_none() || state.mined) {
+        return Err(json!({ "code": -32002, "message": "the node keeps no index of transactions" }));
+    }
+    Ok(known.map_or(Value::Null, |sent| transaction(state, sent)))
 }
 
 /// The next nonce: of what is mined, or after what waits as well.

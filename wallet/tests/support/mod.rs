@@ -77,6 +77,8 @@ pub struct State {
     pub account_history: Value,
     /// Balances of accounts that have another than all others.
     pub balances: Vec<(String, String)>,
+    /// Keeps no index of transactions.
+    pub no_index: bool,
     /// Calls every address used.
     pub all_used: bool,
     /// Says this of the nonce after the mempool, whatever waits.
@@ -137,6 +139,7 @@ impl MockNode {
             lose_answers: false,
             account_history: json!([]),
             balances: Vec::new(),
+            no_index: false,
             all_used: false,
             lies_about_nonce: None,
             raw_answer: None,

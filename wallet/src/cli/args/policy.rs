@@ -220,6 +220,9 @@ pub struct PolicySpend {
     /// A secret that the policy asks for, in hex.
     #[arg(long, value_name = "HEX")]
     pub preimage: Vec<String>,
+    /// Show the secret although others can take the coin without it, now or soon.
+    #[arg(long)]
+    pub yes_really: bool,
     /// Write the file for the other signers here [default: NAME-spend.json].
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
