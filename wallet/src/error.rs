@@ -313,8 +313,9 @@ impl WalletError {
                     .into()
             }
             Self::PaidAlready { became: Became::Replaced, .. } => {
-                "a payment out of what the replacement pays back cannot be mined beside the first: `cairn-wallet coins` lists \
-                 it, --coin spends it; `cairn-wallet tx` shows how deep the replacement is"
+                "what spends a coin that the replacement pays back cannot be mined beside the first (`cairn-wallet coins` lists it, \
+                 `send --coin` spends it). Otherwise wait until the replacement lies under 100 blocks, as `cairn-wallet tx` shows, \
+                 or add --again"
                     .into()
             }
             Self::PaidAlready { became: Became::Elsewhere, .. } => {

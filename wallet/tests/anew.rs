@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Home, MockNode, rich};
+use support::{Home, forget, rich};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
@@ -18,14 +18,6 @@ fn refused(home: &Home, command: &[&str]) -> Value {
     let answer = home.run(&[command, &["--json", "--yes"]].concat());
     assert_eq!(answer.code, 8, "{command:?}: {}{}", answer.out, answer.err);
     serde_json::from_str::<Value>(&answer.err).unwrap()["error"].clone()
-}
-
-/// The node restarts without its mempool.
-fn forget(node: &MockNode) {
-    let mut state = node.state();
-    state.sent.clear();
-    state.coins.retain(|coin| coin.height.is_some());
-    state.coins.iter_mut().for_each(|coin| coin.spent_by = None);
 }
 
 #[test]

@@ -4,17 +4,9 @@
 mod support;
 
 use serde_json::json;
-use support::{MockNode, rich};
+use support::{forget, rich};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-
-/// The node starts again without its mempool.
-fn forget(node: &MockNode) {
-    let mut state = node.state();
-    state.sent.clear();
-    state.coins.retain(|coin| coin.height.is_some());
-    state.coins.iter_mut().for_each(|coin| coin.spent_by = None);
-}
 
 #[test]
 fn a_file_that_spends_what_was_sent_says_so() {
@@ -76,4 +68,34 @@ fn what_the_node_has_lost_is_named_where_its_coins_are_missed() {
     );
     home.run(&["send", &friend, "1", "--coin", &coin, "--yes"])
         .fails(2, &format!("is spent by {txid}, which the node has lost: `cairn-wallet resend` rebroadcasts it"));
+}
+
+// The second replaces the first, and the third the second; the third spends no coin of the first.
+#[test]
+fn what_replaced_a_replacement_does_not_settle_the_first_payment() {
+    let (node, home, friend) = rich();
+    node.state().pay(&home.address(), 500_000_000);
+    let coins: Vec<String> =
+        node.state().coins.iter().map(|coin| format!("{}:{}", coin.outpoint.txid, coin.outpoint.index)).collect();
+    let [first, second, third] = &coins[..] else { panic!("{coins:?}") };
+    for (file, amount, inputs) in
+        [("a.json", "1", vec![first]), ("b.json", "6", vec![first, second]), ("c.json", "7", vec![second, third])]
+    {
+        let mut build = vec!["build", "--out", file, "send", &friend, amount];
+        inputs.into_iter().for_each(|coin| build.extend(["--coin", coin]));
+        home.json(&build);
+        home.json(&["sign", file]);
+    }
+    home.json(&["broadcast", "a.json"]);
+    forget(&node);
+    home.json(&["broadcast", "b.json"]);
+    forget(&node);
+    let last = home.json(&["broadcast", "c.json"])["txid"].as_str().unwrap().to_owned();
+    let own = home.address();
+    let coins = node.state().coins.clone();
+    let change = coins.iter().find(|coin| coin.outpoint.txid.to_string() == last && coin.address != friend).unwrap();
+    let (index, address) = (change.outpoint.index, &change.address);
+    assert_ne!(*address, own, "it is change");
+    node.state().mined = true;
+    home.run(&["send", &friend, "1", "--coin", &format!("{last}:{index}"), "--yes"]).fails(8, "may still be mined");
 }

@@ -273,7 +273,7 @@ impl Driver {
                     drop(self.events.send(event));
                 }
                 Action::Peer(action) => {
-                    // There is no receiver without a network.
+                    // Without a network nothing receives it.
                     if let Some(network) = &self.network {
                         let _ = network.send(action);
                     }

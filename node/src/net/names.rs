@@ -9,7 +9,7 @@ use crate::wire::PROTOCOL;
 /// Names of what carries the genesis hash.
 #[derive(Clone, Debug)]
 pub struct Names {
-    /// Protocol of questions and answers. Whoever does not speak it is of another chain.
+    /// Protocol of questions and answers. A peer without it is on another chain.
     pub exchange: StreamProtocol,
     /// Protocol of the distributed table of peers.
     pub kad: StreamProtocol,

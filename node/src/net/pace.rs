@@ -2,7 +2,7 @@
 //!
 //! What was sent is counted by host and by key, as points are, so that another connection is no new budget.
 //!
-//! A burst is no offence: blocks pile up while a network is apart, and a chain whose difficulty still has to rise makes many a
+//! A burst is allowed: blocks pile up while a network is apart, and a chain whose difficulty still has to rise makes many a
 //! second. Such bursts are bounded by work; what is sent beyond for long is made up.
 
 use libp2p::PeerId;

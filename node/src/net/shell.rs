@@ -1,4 +1,4 @@
-//! The one task that owns the swarm: between libp2p, the engine and whoever asks. It passes events to the parts that they concern
+//! The one task that owns the swarm: between libp2p, the engine and the callers of its handle. It passes events to the parts that they concern
 //! and does what these ask for.
 
 use futures::StreamExt;
@@ -238,7 +238,7 @@ impl Shell {
         self.farewells.add(Farewell { id, address, outbound, agent, at: clock(), connected, reason });
     }
 
-    /// A peer says what it is. Whoever does not speak this chain's protocol is of another chain.
+    /// A peer says what it is. A peer without this chain's protocol is on another chain.
     fn on_identified(&mut self, id: PeerId, info: identify::Info) {
         let now = Instant::now();
         let Some(peer) = self.peers.get(&id) else {
@@ -416,7 +416,7 @@ impl Shell {
     }
 
     /// Disconnects peers that gossip ignores by now, and those that were met on a search only: the address book decides who is
-    /// dialled to stay, by its own rules, and not whoever answers a search.
+    /// dialled to stay, by its own rules, and not any peer that answers a search.
     fn drop_unwanted(&mut self, now: Instant) {
         let passing = |peer: &Peer| peer.origin.is_over(now.duration_since(peer.since));
         let passing = self.peers.iter().filter(|(_, peer)| passing(peer)).map(|(id, _)| *id);

@@ -1,4 +1,4 @@
-//! Every method of the RPC, by namespace: what is registered, and what a client is told of the rest.
+//! Every method of the RPC, by namespace: what is registered, and the error for the rest.
 
 use jsonrpsee::types::ErrorCode;
 

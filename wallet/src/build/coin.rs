@@ -69,7 +69,8 @@ fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
 /// the replacement pays back, so that both can never be mined.
 fn settled(wallet: &Wallet, own: &KeyTable, request: &Request, sources: &[Source<'_>], must: &mut Vec<usize>) {
     for sent in wallet.sent.iter().filter(|sent| sent.pays_the_same(request, own)) {
-        let replacements = wallet.all_replacements(&sent.txid);
+        let mut replacements = wallet.all_replacements(&sent.txid);
+        replacements.retain(|one| wallet.excludes(one, sent));
         let spends = sent.spends();
         let of_it = |coin: &OutPoint| {
             spends.contains(coin) || replacements.iter().any(|replacement| replacement.txid == coin.txid)

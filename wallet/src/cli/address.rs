@@ -28,7 +28,7 @@ pub fn execute(context: &Context, args: &AddressArgs) -> Result<Report, WalletEr
     }
     if !args.new {
         let wallet = unpaid(context, context.wallet()?, args.side)?;
-        return drawn(shown(&wallet, args.side)?, args.qr);
+        return drawn(far_ahead(&wallet, shown(&wallet, args.side)?, args.side), args.qr);
     }
     let (lock, mut wallet) = context.wallet_to_change()?;
     let side = args.side.unwrap_or(Side::Coin);
@@ -48,13 +48,16 @@ pub fn execute(context: &Context, args: &AddressArgs) -> Result<Report, WalletEr
         label::set(&mut wallet, &of, name)?;
     }
     lock.write(&wallet)?;
-    let mut report = shown(&wallet, Some(side))?;
-    if side == Side::Coin && wallet.used.receive > GAP {
-        report = report.hint(format!(
-            "A wallet that is restored looks {GAP} unused addresses ahead: if you give out many, restore with a larger --gap."
-        ));
+    drawn(far_ahead(&wallet, shown(&wallet, Some(side))?, Some(side)), args.qr)
+}
+
+/// Says so where a restore might not look as far as the address that is shown.
+fn far_ahead(wallet: &Wallet, report: Report, side: Option<Side>) -> Report {
+    if side == Some(Side::Account) || wallet.used.receive <= GAP {
+        return report;
     }
-    drawn(report, args.qr)
+    let hint = "A wallet that is restored looks {GAP} unused addresses ahead: if you give out many, restore with a larger --gap.";
+    report.hint(hint.replace("{GAP}", &GAP.to_string()))
 }
 
 /// The wallet with a newest coin address that nobody has paid, as far as a node tells; without one it stays as it is. Accounts
@@ -77,7 +80,10 @@ fn unpaid(context: &Context, wallet: Wallet, side: Option<Side>) -> Result<Walle
             Ok(current)
         }
         Err(WalletError::File(FileError::Locked(_))) => Ok(wallet),
-        Err(error) => Err(error),
+        Err(error) => {
+            screen::warn(&format!("this address was paid already, and the next one cannot be noted: {error}"));
+            Ok(wallet)
+        }
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     file::{Wallet, holds_wallet, is_special, write_out},
     funds,
     keys::Branch,
+    node::NodeError,
     request::{Body, KeyTable, OutputLine, OwnKeys, Owner, Request, RequestError},
 };
 
@@ -233,7 +234,11 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
     let session = Session::open(context)?;
     request.expect_network(&session.wallet.network).map_err(&wrong)?;
     let transaction = request.finish(session.next()).map_err(&wrong)?;
-    let status = session.node.transaction(&transaction.txid())?;
+    let status = match session.node.transaction(&transaction.txid()) {
+        // Without an index it cannot tell.
+        Err(NodeError::Refused { code: -32002, .. }) => None,
+        status => status?,
+    };
     let bump = Bump { known: status.is_some(), ..Bump::default() };
     if let Some(status) = status.filter(|status| status.confirmations > 0) {
         let (txid, height) = (transaction.txid(), status.height.unwrap_or_default());

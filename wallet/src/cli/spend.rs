@@ -179,10 +179,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Forgets what lies under so many blocks that no reorg brings it back, and what can never be mined beside it; also what was
-    /// refused so long ago that no node has it.
+    /// Forgets what lies under so many blocks that no reorg brings it back, and what can never be mined beside it.
     fn forget_buried(&mut self) -> Result<(), WalletError> {
-        self.wallet.forget_refused(now());
         let sent: Vec<TxId> = self.wallet.forgettable(now()).map(|sent| sent.txid).collect();
         let params = sent.iter().map(|txid| json!([txid.to_string()])).collect();
         let statuses: Vec<Option<TransactionStatus>> = match self.node.call_many("coin_getTransaction", params) {
@@ -265,7 +263,7 @@ impl<'a> Session<'a> {
 }
 
 /// Finds a payment that this wallet signed before and that may be mined beside the new one: it waits, its answer was lost, a node
-/// refused it, or it was to be replaced. What was sent and is in a block, and was said to be, is no such thing. All that was
+/// refused it, or it was to be replaced. What was sent and is in a block, and was reported so, is not. All that was
 /// sent counts, whatever the node says of the first block.
 pub fn paid_already(wallet: &Wallet, node: &Node, request: &Request) -> Result<Option<WalletError>, WalletError> {
     let own = OwnKeys::new(wallet).table()?;
@@ -289,8 +287,10 @@ fn became(
     request: &Request,
     own: &KeyTable,
 ) -> Result<Option<Became>, WalletError> {
-    let replacements = wallet.all_replacements(&sent.txid);
+    let mut replacements = wallet.all_replacements(&sent.txid);
     let is_live = sent.state != SentState::Refused && replacements.is_empty();
+    // What replaced a replacement may leave the first one's coins alone.
+    replacements.retain(|one| wallet.excludes(one, sent));
     let (spends, place) = taken_by(request)?;
     let mut rivals = wallet.conflicts(sent).chain(replacements.iter().copied());
     let on_rival = rivals.any(|other| spends.iter().any(|coin| coin.txid == other.txid));

@@ -1,4 +1,4 @@
-//! What the user was told of what was sent. Before that the wallet's file calls it unclear, so that nobody who did not read the
+//! What was reported to the user of what was sent. Before that the wallet's file calls it unclear, so that nobody who did not read the
 //! result, be it a crash, a full disk or an error of the node on the way, makes the same payment again.
 
 use std::path::PathBuf;

@@ -324,7 +324,7 @@ impl Wallet {
         self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Refused);
     }
 
-    /// What may be forgotten once it is buried: not what the user was not told of.
+    /// What may be forgotten once it is buried: not what was not reported to the user.
     pub fn forgettable(&self, now: u64) -> impl Iterator<Item = &Sent> {
         let crowded = 2 * self.sent.iter().map(Sent::weight).sum::<usize>() > SENT_BYTES;
         let old = move |sent: &&Sent| crowded || sent.time.saturating_add(REMEMBERED) < now;
@@ -336,13 +336,6 @@ impl Wallet {
     pub fn is_open(&self, sent: &Sent) -> bool {
         let refused = |sent: &Sent| sent.state == SentState::Refused;
         refused(sent) && self.conflicts(sent).all(refused)
-    }
-
-    /// Forgets what was refused so long ago that no node keeps it, unless what took its place may still be dropped for it.
-    pub fn forget_refused(&mut self, now: u64) {
-        let old = |sent: &&Sent| sent.time.saturating_add(FORGOTTEN_AFTER) < now && self.is_open(sent);
-        let over: Vec<TxId> = self.sent.iter().filter(old).map(|sent| sent.txid).collect();
-        self.sent.retain(|sent| !over.contains(&sent.txid));
     }
 
     /// Forgets what was refused and pays the same as what is sent now, for the user knows of it and pays once more. What
@@ -412,6 +405,26 @@ impl Wallet {
     pub fn conflicts(&self, sent: &Sent) -> impl Iterator<Item = &Sent> {
         let (txid, place) = (sent.txid, sent.account().map(|(from, nonce, _)| (from, nonce)));
         self.competing(sent.spends(), place).filter(move |other| other.txid != txid)
+    }
+
+    /// Whether a transaction can never be mined together with another: it conflicts with that, or with what that depends on.
+    pub fn excludes(&self, one: &Sent, sent: &Sent) -> bool {
+        let mut line = vec![sent];
+        let mut next = 0;
+        while let Some(of) = line.get(next).copied() {
+            if self.conflicts(of).any(|other| other.txid == one.txid) {
+                return true;
+            }
+            let spends = of.spends();
+            let is_parent = |parent: &&Sent| spends.iter().any(|coin| coin.txid == parent.txid);
+            for parent in self.sent.iter().filter(is_parent) {
+                if !line.iter().any(|known| known.txid == parent.txid) {
+                    line.push(parent);
+                }
+            }
+            next += 1;
+        }
+        false
     }
 
     /// What was sent that spends one of these coins, or is of this account and nonce.

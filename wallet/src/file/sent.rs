@@ -197,7 +197,7 @@ impl Sent {
 }
 
 /// Whether an output returns to the sender: from the wallet's keys to one of those for change, or to the policy that all coins
-/// come from. What a file says of that is not believed: the change pays for a higher fee, and is no part of a payment.
+/// come from. What a file says of that is not believed: the change pays for a higher fee, and is not part of a payment.
 pub(crate) fn is_change(own: &KeyTable, spent: &[Lock], output: &Lock) -> bool {
     match output {
         Lock::Policy(_) => spent.iter().all(|lock| lock == output),

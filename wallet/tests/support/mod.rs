@@ -393,3 +393,11 @@ pub fn make_quick(home: &Home) {
     wallet.seal(&mnemonic, &signer, PASSWORD, Cost { memory_kib: 64, passes: 1, lanes: 1 }).unwrap();
     lock.write(&wallet).unwrap();
 }
+
+/// The node restarts without its mempool.
+pub fn forget(node: &MockNode) {
+    let mut state = node.state();
+    state.sent.clear();
+    state.coins.retain(|coin| coin.height.is_some());
+    state.coins.iter_mut().for_each(|coin| coin.spent_by = None);
+}

@@ -94,7 +94,7 @@ impl Resubmission {
         !self.ready.is_empty()
     }
 
-    /// Keeps a transaction that was refused until the next block. Where there is no room, what came last goes: what others
+    /// Keeps a transaction that was refused until the next block. When it is full, what came last goes: what others
     /// rest on came first.
     pub(super) fn retry(&mut self, returned: Returned, tip: Height) {
         let bytes = returned.transaction.encode().len();

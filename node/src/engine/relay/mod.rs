@@ -180,7 +180,7 @@ impl Relay {
     }
 
     /// No response came in time: another peer is asked, and one that is silent too often is disconnected. Silence proves
-    /// nothing against a peer, for messages get lost or late, so that it is no offence.
+    /// nothing against a peer, since messages get lost or late: not an offence.
     fn on_silence(&mut self, peer: PeerId, question: Question, chain: &Chain, out: &mut Outbox) {
         self.on_unanswered(peer, question, chain, out);
         if self.peers.is_silent(peer) {

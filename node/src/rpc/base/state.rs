@@ -31,7 +31,7 @@ pub fn state_after(snapshot: Snapshot, height: Height, most: Height) -> RpcResul
     let tip = snapshot.tip().height;
     if tip.saturating_sub(height) > most {
         return Err(unavailable(format!(
-            "the state of block {height} is too old: this node tells of states down to {most} blocks below the tip, block {tip}"
+            "the state of block {height} is too old: this node has states down to {most} blocks below the tip, block {tip}"
         )));
     }
     snapshot.after(height)?.ok_or_else(|| {

@@ -6,6 +6,7 @@ use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::engine::Template;
@@ -38,9 +39,14 @@ pub struct Body {
 }
 
 impl Templates {
-    /// A number for the next one.
+    /// A number for the next one, which no earlier process of this node gave out: a solution of an old template is stale.
     pub fn next_id(&self) -> u64 {
         let mut kept = self.0.lock();
+        if kept.last_id == 0 {
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            // Seconds have 32 bits until 2106.
+            kept.last_id = since.as_secs() << 32;
+        }
         kept.last_id += 1;
         kept.last_id
     }
@@ -119,6 +125,14 @@ mod tests {
 
     fn ip(host: u8) -> IpAddr {
         [192, 0, 2, host].into()
+    }
+
+    #[test]
+    fn numbers_begin_with_the_time_so_that_no_earlier_process_gave_them_out() {
+        let templates = Templates::default();
+        let first = templates.next_id();
+        assert!(first >> 32 > 1_700_000_000, "{first}");
+        assert_eq!(templates.next_id(), first + 1);
     }
 
     #[test]

@@ -18,9 +18,18 @@ const AGAIN: u64 = 10_000;
 /// Milliseconds for which a response may come late: that a peer lacks a block that is stored again says nothing about it.
 const LATE: u64 = 120_000;
 
-/// When each block was last asked for, and how often it was: those that the store remembers, and those that were stored lately.
+/// Those that the store remembers, and those that were stored lately.
 #[derive(Debug, Default)]
-pub(super) struct Repair(BTreeMap<BlockRef, (Time, usize)>);
+pub(super) struct Repair(BTreeMap<BlockRef, Asked>);
+
+/// A block that was asked for.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    since: Time,
+    tries: usize,
+    /// Whether each peer that may keep it was asked by now.
+    of_all: bool,
+}
 
 impl Repair {
     /// Whether a request is for such a block.
@@ -28,19 +37,19 @@ impl Repair {
         matches!(asked, [hash] if self.0.keys().any(|at| at.hash == *hash))
     }
 
-    /// A peer does not have a block, or did not answer: another is asked at once.
-    pub(super) fn failed(&mut self, asked: &[BlockHash]) {
-        let of = self.0.iter_mut().filter(|(at, _)| asked.contains(&at.hash));
-        of.for_each(|(_, (since, _))| *since = Time(0));
+    /// A peer does not have a block, or did not answer: another is asked at once, if one is left.
+    pub(super) fn failed(&mut self, hashes: &[BlockHash]) {
+        let of = self.0.iter_mut().filter(|(at, asked)| hashes.contains(&at.hash) && !asked.of_all);
+        of.for_each(|(_, asked)| asked.since = Time(0));
     }
 
     /// Time passed: asks for blocks that cannot be read.
     pub(super) fn request(&mut self, download: &mut Download, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
         let (blocks, now) = (chain.store().unreadable(), out.steady());
         let asked = &mut self.0;
-        asked.retain(|at, (since, _)| blocks.contains(at) || now.since(*since) < LATE);
-        let tries = |at: &BlockRef| asked.get(at).map_or(0, |(_, tries)| *tries);
-        let waits = |at: &BlockRef| asked.get(at).is_some_and(|(since, _)| now.since(*since) < AGAIN);
+        asked.retain(|at, asked| blocks.contains(at) || now.since(asked.since) < LATE);
+        let tries = |at: &BlockRef| asked.get(at).map_or(0, |asked| asked.tries);
+        let waits = |at: &BlockRef| asked.get(at).is_some_and(|asked| now.since(asked.since) < AGAIN);
         // Those that no peer has come behind all others.
         let Some(at) = blocks.iter().min_by_key(|at| tries(at)).filter(|_| !blocks.iter().any(waits)).copied() else {
             return;
@@ -55,7 +64,8 @@ impl Repair {
         let (chosen, others): (Vec<PeerId>, Vec<PeerId>) = able.into_iter().partition(is_chosen);
         let able = [chosen, others].concat();
         if let Some(id) = able.get(tries % able.len().max(1)).copied() {
-            self.0.insert(at, (now, tries + 1));
+            let tries = tries + 1;
+            self.0.insert(at, Asked { since: now, tries, of_all: tries.is_multiple_of(able.len()) });
             download.ask(id, vec![at.hash], peers, out);
         }
     }

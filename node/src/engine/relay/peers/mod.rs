@@ -345,7 +345,7 @@ impl Peers {
     }
 
     /// A peer sends a request. What it costs is charged afterwards. A peer that owes something waits for the response until its budget has
-    /// recovered, and so asks as fast as it is served, which is no offence. Returns the request if it is to be served now.
+    /// recovered, and so asks as fast as it is served, which is allowed. Returns the request if it is to be served now.
     pub(super) fn admit(
         &mut self,
         id: PeerId,

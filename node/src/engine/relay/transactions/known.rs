@@ -1,4 +1,4 @@
-//! The last few thousand transactions that each peer has or was told of.
+//! The last few thousand transactions that each peer has or that were announced to it.
 
 use chain_core::hash::TxId;
 use std::collections::{BTreeMap, HashSet};
@@ -47,7 +47,7 @@ impl Known {
     }
 }
 
-/// Transactions that each peer has or was told of.
+/// Transactions that each peer has or that were announced to it.
 #[derive(Debug, Default)]
 pub(in crate::engine::relay) struct Names(BTreeMap<PeerId, Known>);
 

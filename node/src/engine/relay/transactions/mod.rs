@@ -48,7 +48,7 @@ type Batch = Vec<(TxId, Arc<Transaction>, PeerId)>;
 #[derive(Debug)]
 pub(super) struct Transactions {
     random: Random,
-    /// What each peer has or was told of.
+    /// What each peer has or what was announced to it.
     pub(super) known: Names,
     pub(super) announcer: Announcer,
     pub(super) wants: Wants,

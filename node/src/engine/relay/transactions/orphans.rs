@@ -33,7 +33,7 @@ pub(super) struct Orphans {
 }
 
 impl Orphans {
-    /// Holds a transaction. If there is no room, the peer that has most of them loses its oldest: many peers together push out
+    /// Holds a transaction. When it is full, the peer that has most of them loses its oldest: many peers together push out
     /// those of an honest one only when they have no more than it has.
     pub(super) fn hold(&mut self, txid: TxId, peer: PeerId, orphan: Orphan) {
         let copy = (txid, peer);

@@ -26,7 +26,7 @@ const TOLD: usize = 4;
 /// the other do not end each other's comparisons. And how long at most, which is how long an honest peer compares.
 const IN_USE: u64 = 20_000;
 
-/// What a peer was told of our pool, so that its requests need no walk over the pool.
+/// What a peer knows of our pool, so that its requests need no walk over the pool.
 #[derive(Debug)]
 struct ToldPool {
     peer: PeerId,

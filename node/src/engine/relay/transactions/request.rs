@@ -25,7 +25,7 @@ pub(in crate::engine::relay) const WANTED: usize = 4_096;
 /// Requests for transactions that may be open with one peer.
 pub(in crate::engine::relay) const PER_PEER: usize = 2;
 
-/// Milliseconds after which an announcement is acknowledged though there is no room for another: half of what the peer waits
+/// Milliseconds after which an announcement is acknowledged although the list is full: half of what the peer waits
 /// for it.
 const ACKNOWLEDGE: u64 = 15_000;
 
