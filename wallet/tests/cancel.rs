@@ -116,7 +116,7 @@ fn a_claim_that_has_shown_its_secret_is_not_cancelled_by_mistake() {
     let preimage = secret["secret"].as_str().unwrap();
     let claim = home.json(&["policy", "spend", "s", &friend, "--preimage", preimage]);
     let refused = home.run(&["cancel", txid(&claim), "--yes"]);
-    refused.fails(8, "it claims a coin with a secret, which everybody can have read by now");
+    refused.fails(8, "it claims a coin with a secret, which anyone can have read by now");
     refused.fails(8, "`cairn-wallet bump` raises the fee instead; add --yes-really to cancel it all the same");
     assert_eq!(node.state().sent.len(), 1);
     let hurried = home.json(&["bump", txid(&claim)]);

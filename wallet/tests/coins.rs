@@ -62,7 +62,7 @@ fn spends_the_coins_that_are_named_and_no_others() {
     home.run(&["send", &payment, "--coin", &coin(2), "--yes"]).fails(2, "is spent by the pending transaction");
     home.run(&["send", &payment, "--coin", &coin(9), "--yes"]).fails(2, "is not an unspent coin of this wallet");
     home.run(&["send", &payment, "--coin", "x", "--yes"]).fails(2, "write TXID:N");
-    home.run(&["send", &format!("{friend}=6"), "--coin", &coin(0), "--yes"]).fails(7, "are missing");
+    home.run(&["send", &format!("{friend}=6"), "--coin", &coin(0), "--yes"]).fails(7, " short");
     home.json(&["deposit", "--max", "--coin", &format!("0x{}", coin(0))]);
     assert_eq!(spent(&node), [coin(0)]);
 }
@@ -73,7 +73,7 @@ fn frozen_coins_stay_where_they_are() {
     assert_eq!(home.json(&["freeze", &coin(0)])["frozen"], json!([coin(0)]));
     home.run(&["freeze", &coin(9)]).fails(2, "is not an unspent coin of this wallet");
     assert_eq!(home.json(&["coins"])[0]["state"], "frozen");
-    home.run(&["send", &format!("{friend}=4"), "--yes"]).fails(7, "3.00000000 CRN are there");
+    home.run(&["send", &format!("{friend}=4"), "--yes"]).fails(7, "you have 3.00000000");
     home.run(&["send", &format!("{friend}=4"), "--coin", &coin(0), "--yes"])
         .fails(2, "is frozen: `cairn-wallet unfreeze`");
     home.json(&["send", "--max", &friend]);

@@ -282,7 +282,7 @@ fn times_that_nobody_can_mean_are_refused_when_a_policy_is_made_and_when_it_is_f
         .fails(2, "invalid value '30d' for '--older <BLOCKS>': write a number of blocks, as in 1000");
     let hash = "aa".repeat(32);
     let htlc = ["policy", "htlc", "--hash", &hash, "--receiver", "me", "--sender", "me", "--after"];
-    home.run(&[&htlc[..], &["1"]].concat()).fails(2, "the sender could take it back at once");
+    home.run(&[&htlc[..], &["1"]].concat()).fails(2, "the sender could spend it at once");
     for policy in ["after(5)", &format!("sha256({hash})")] {
         home.run(&["policy", "create", policy]).fails(2, "without any signature");
     }

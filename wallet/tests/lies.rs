@@ -10,7 +10,7 @@ use std::fs;
 use alloy_primitives::U256;
 use cairn_wallet::{
     file::Wallet,
-    request::{KeyTable, OwnKeys, Owner},
+    own::{KeyTable, Owner},
 };
 use chain_core::transaction::{
     Transaction,
@@ -73,7 +73,7 @@ impl Bench {
     fn judge(&self, what: &str, said: &support::Answer, told: Told<'_>) -> bool {
         assert!(said.code >= 0 && !said.err.contains("panicked"), "{what}: {}", said.err);
         let wallet = Wallet::read(&self.home.file()).unwrap();
-        let own = OwnKeys::new(&wallet).table().unwrap();
+        let own = wallet.key_table().unwrap();
         let taken = self.node.state().sent[self.before.1.len()..].to_vec();
         assert!(taken.len() <= 1, "{what}: {} transactions", taken.len());
         let Some(transaction) = taken.first() else { return false };
@@ -237,7 +237,7 @@ impl Bench {
     /// Raises the fee of what was sent last: others are paid the same by it.
     fn bump(&self, what: &str) {
         let wallet = Wallet::read(&self.home.file()).unwrap();
-        let own = OwnKeys::new(&wallet).table().unwrap();
+        let own = wallet.key_table().unwrap();
         let paid = |sent: &Transaction| match sent {
             Transaction::Coin(tx) => {
                 let others = tx.outputs.iter().filter(|output| own.owner(&output.lock) == Owner::Foreign);

@@ -216,7 +216,7 @@ fn a_timelock_opens_after_its_blocks() {
     node.state().height = 149;
     home.json(&["policy", "spend", "later"]);
     assert_eq!(node.state().sent.len(), 1);
-    home.run(&["policy", "spend", "later", "--yes"]).fails(7, "0.00000000 CRN are there");
+    home.run(&["policy", "spend", "later", "--yes"]).fails(7, "you have 0.00000000");
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn policies_that_make_no_sense_are_refused() {
     let create = |policy: &str| home.run(&["policy", "create", policy]);
     create("and(key(me)").fails(2, "is not a policy: at character");
     create("banana").fails(2, "is not a policy");
-    create(&format!("key({})", "ff".repeat(32))).fails(2, "nobody could sign with it");
+    create(&format!("key({})", "ff".repeat(32))).fails(2, "no one could sign with it");
     let deep = format!("{}key(me){}", "and(".repeat(17), ")".repeat(17));
     create(&deep).fails(2, "");
     home.run(&["policy", "multisig", "3", "me", "me"]).fails(2, "3 of 2 keys is impossible");
