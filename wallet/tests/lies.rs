@@ -304,7 +304,7 @@ fn no_field_of_the_file_of_a_policy_makes_the_wallet_show_other_than_it_signs() 
         let both = ["policy", "multisig", "2", &keys[0], &keys[1], "--name", "both"];
         let address = home.json(&both)["address"].as_str().unwrap().to_owned();
         other.json(&both);
-        node.state().pay(&address, 300_000_000);
+        node.pay(&address, 300_000_000);
         other.json(&["policy", "spend", "both", &format!("{friend}=1"), "--out", "half.json"]);
         fs::copy(other.path("half.json"), home.path("half.json")).unwrap();
     });

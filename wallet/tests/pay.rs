@@ -15,7 +15,7 @@ fn rich(coins: usize) -> (MockNode, Home, String) {
     let (home, friend) = (Home::with(&node, WORDS), Home::numbered(&node, FRIEND));
     let address = home.address();
     for _ in 0..coins {
-        node.state().pay(&address, 500_000_000);
+        node.pay(&address, 500_000_000);
     }
     (node, home, friend.address())
 }
@@ -396,7 +396,8 @@ fn has_the_node_mine_for_it() {
     let (node, home, _) = rich(0);
     let mine = home.json(&["mine"]);
     assert_eq!((mine["address"].as_str(), mine["mining"].as_bool()), (Some(home.address().as_str()), Some(true)));
-    assert_eq!(node.state().miner, Some(home.address()));
+    let own = home.address();
+    assert_eq!(node.state().miner, Some(own));
     assert!(home.run(&["mine"]).out.contains("The node mines for lcrn1"));
     assert_eq!(home.json(&["mine", "--stop"])["mining"], false);
     assert!(!node.state().mining);

@@ -123,8 +123,8 @@ fn rich() -> (MockNode, Home, String, String) {
     let node = MockNode::start();
     let home = Home::with(&node, WORDS);
     let (friend, stranger) = (Home::numbered(&node, 2).address(), Home::numbered(&node, 9).address());
-    node.state().pay(&home.address(), 300_000_000);
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 300_000_000);
+    node.pay(&home.address(), 500_000_000);
     node.state().balance_wei = "7000000000000000000".into();
     (node, home, friend, stranger)
 }
