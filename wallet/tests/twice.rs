@@ -391,7 +391,8 @@ fn paying_again_forgets_nothing_that_was_refused_and_whose_place_something_took(
     refuse(&node, "full");
     home.run(&[&payment[..], &["--coin", &coin(0), "--yes"]].concat()).fails(9, "no");
     node.state().refuse = None;
-    home.json(&[&payment[..], &["--coin", &coin(0)]].concat());
+    // At another fee, or it might be the very same transaction.
+    home.json(&[&payment[..], &["--coin", &coin(0), "--fee-rate", "20"]].concat());
     let spare = || {
         let spare = node.pay(&home.address(), 900_000_000);
         format!("{}:{}", spare.txid, spare.index)
