@@ -87,5 +87,5 @@ fn a_wallet_without_funds_says_how_much_is_missing() {
     let (coins, _) = wallet.addresses();
     let outcome = wallet.run(&["send", &format!("{coins}=3")]);
     assert_eq!(outcome.code, 7, "{outcome:?}");
-    assert!(outcome.stderr.contains("missing"), "{outcome:?}");
+    assert!(outcome.stderr.contains("3.00000976 short"), "{outcome:?}");
 }
