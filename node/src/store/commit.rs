@@ -173,7 +173,7 @@ impl Store {
         Ok(Disconnected { block, names, accounts: accounts.collect() })
     }
 
-    /// Receipts of a block of the active chain.
+    /// Receipts of a block that was connected.
     ///
     /// # Errors
     /// [`StoreError`] if they cannot be read.
@@ -204,12 +204,10 @@ impl Store {
         record.ok_or_else(|| StoreError::Corrupt(format!("block {} was never executed", at.hash)))
     }
 
-    /// Deletes what [`Store::block_rows`] wrote, but the header, the body and the code.
+    /// Deletes of what [`Store::block_rows`] wrote only what is about the active chain. The block itself, its receipts and
+    /// undo data stay until they are pruned: indexers ask for the logs of a block that they have to undo.
     fn delete_rows(&mut self, at: BlockRef, indexed: &Indexed<'_>) {
-        let key = schema::block_key(at);
         self.rows.delete(Column::Headers, &schema::height_key(at.height));
-        self.rows.delete(Column::Undo, &key);
-        self.rows.delete(Column::Receipts, &key);
         self.index_rows(indexed, Edit::Delete);
     }
 

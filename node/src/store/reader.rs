@@ -5,7 +5,10 @@ use chain_core::{
     block::Block,
     hash::{BlockHash, TxId},
     state::{Account, StateView, ViewError, lthash::LtHash},
-    transaction::coin::{Coin, Lock, OutPoint},
+    transaction::{
+        Transaction,
+        coin::{Coin, Lock, OutPoint},
+    },
     trie::{Node, NodeKey, NodeReader},
     units::Height,
 };
@@ -144,22 +147,36 @@ impl Snapshot {
         value.ok_or_else(|| StoreError::no_body(at, self.pruned))
     }
 
-    /// Receipts of the account transactions of a block on the active chain; `None` if it is not on it.
+    /// Receipts of the account transactions of a block on any branch; `None` if it was never on the active chain since the
+    /// state was made, so that nobody knows them.
     ///
     /// # Errors
     /// [`StoreError::Pruned`]; see [`Reader::snapshot`].
     pub fn receipts(&self, at: BlockRef) -> Result<Option<Vec<StoredReceipt>>, StoreError> {
-        if self.at_height(at.height)? != Some(at) {
-            return Ok(None);
-        }
         if at.is_pruned(self.pruned) {
             return Err(StoreError::no_body(at, self.pruned));
         }
         let receipts = self.read(Column::Receipts, &schema::block_key(at), blockdata::read_receipts)?;
-        Ok(Some(receipts.unwrap_or_default()))
+        match receipts {
+            None if self.has_no_receipts(at)? => Ok(Some(Vec::new())),
+            receipts => Ok(receipts),
+        }
     }
 
-    /// What the inputs of a block on the active chain spent, in their order; `None` if that is not kept.
+    /// Whether a block without a row of receipts was connected and has none. A crash may have lost the row of a block that is
+    /// off the active chain; the block itself is stored before it is executed.
+    fn has_no_receipts(&self, at: BlockRef) -> Result<bool, StoreError> {
+        if self.at_height(at.height)? == Some(at) {
+            return Ok(true);
+        }
+        let record = self.header(&at.hash)?.filter(|record| record.at() == at);
+        if record.and_then(|record| record.executed).is_none() {
+            return Ok(false);
+        }
+        Ok(!self.body(at)?.transactions.iter().any(|transaction| matches!(transaction, Transaction::Account(_))))
+    }
+
+    /// What the inputs of a block that was connected spent, in their order; `None` if that is not kept.
     ///
     /// # Errors
     /// See [`Reader::snapshot`].
@@ -167,7 +184,7 @@ impl Snapshot {
         self.read(Column::Undo, &schema::block_key(at), |value| blockdata::read_spends(value, block))
     }
 
-    /// What takes a block of the active chain back, as it is stored; `None` if it is not kept.
+    /// What takes a block back, as it is stored; `None` if it is not kept.
     pub(super) fn undo_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
         self.kv.get(Column::Undo, &schema::block_key(at))
     }

@@ -67,7 +67,7 @@ fn active_by_hash(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<Option<Blo
     Ok(is_active(snapshot, record.at())?.then_some(record.at()))
 }
 
-/// The receipts of a block, in the order of its account transactions.
+/// The receipts of a block, in the order of its account transactions; none of a block that was never connected.
 pub fn receipts(snapshot: &Snapshot, at: BlockRef) -> RpcResult<Vec<StoredReceipt>> {
     Ok(snapshot.receipts(at)?.unwrap_or_default())
 }
