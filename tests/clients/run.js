@@ -14,6 +14,12 @@ const CLIENTS = {
   "web3.js": "web3js.js",
   "web3.py": "web3py.py",
   cast: "cast.js",
+  forge: "forge.js",
+  hardhat: "hardhat.js",
+  metamask: "metamask.js",
+  otterscan: "otterscan.js",
+  conformance: "conformance.js",
+  dev: "dev.js",
 };
 const CLIENT_TIME = 180_000;
 
