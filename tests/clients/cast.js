@@ -3,7 +3,21 @@
 
 const { execFile, spawn } = require("child_process");
 const { foundry } = require("./lib/node");
-const { url, ws, KEYS, ADDRESSES, contract, task, done, check, equal, until, sleep, call, mine } = require("./lib/tasks");
+const {
+  url,
+  ws,
+  KEYS,
+  ADDRESSES,
+  contract,
+  task,
+  done,
+  check,
+  equal,
+  until,
+  sleep,
+  call,
+  mine,
+} = require("./lib/tasks");
 
 const program = foundry("cast");
 const ZERO = `0x${"0".repeat(64)}`;
@@ -27,7 +41,10 @@ const send = async (...given) => {
   return receipt;
 };
 const fails = async (words, ...given) => {
-  const said = await cast(...given).then((out) => Promise.reject(new Error(`expected a failure, got ${out}`)), (error) => error.message);
+  const said = await cast(...given).then(
+    (out) => Promise.reject(new Error(`expected a failure, got ${out}`)),
+    (error) => error.message,
+  );
   check(said.toLowerCase().includes(words.toLowerCase()), `expected "${words}", got: ${said}`);
 };
 
@@ -43,7 +60,9 @@ async function reading() {
   await task("gas-price", async () => check(BigInt(await cast("gas-price")) > 0n, "no price"));
   await task("base-fee", async () => check(BigInt(await cast("base-fee")) > 0n, "no fee"));
   await task("rpc", async () => equal(JSON.parse(await cast("rpc", "eth_chainId")), await call("eth_chainId")));
-  await task("rpc eth_accounts", async () => equal(JSON.parse(await cast("rpc", "eth_accounts"))[0].toLowerCase(), ADDRESSES[0].toLowerCase()));
+  await task("rpc eth_accounts", async () =>
+    equal(JSON.parse(await cast("rpc", "eth_accounts"))[0].toLowerCase(), ADDRESSES[0].toLowerCase()),
+  );
 }
 
 async function sending() {
@@ -53,14 +72,17 @@ async function sending() {
     ["legacy", ["--legacy"]],
     ["access list", ["--access-list", JSON.stringify([{ address: to, storageKeys: [ZERO] }])]],
     ["fee given", ["--gas-price", "20gwei", "--priority-gas-price", "1gwei"]],
-  ]) await task(`send ${what}`, () => send(to, "--value", "1000", ...flags));
+  ])
+    await task(`send ${what}`, () => send(to, "--value", "1000", ...flags));
   await task("send and wait by the node", () => send(to, "--value", "1000", "--sync"));
   await task("send asynchronously", async () => {
     const hash = await cast("send", ...key, "--async", to, "--value", "1000");
     equal((await json("receipt", hash)).status, "0x1");
     equal((await json("tx", hash)).hash, hash);
   });
-  await task("send by an account of the node", () => json("send", "--unlocked", "--from", ADDRESSES[2], to, "--value", "1"));
+  await task("send by an account of the node", () =>
+    json("send", "--unlocked", "--from", ADDRESSES[2], to, "--value", "1"),
+  );
   await task("send with a small balance", async () => {
     const poor = (await json("wallet", "new"))[0];
     await send(poor.address, "--value", "0.005ether");
@@ -78,31 +100,81 @@ async function sending() {
 
 async function contracts() {
   const deploy = async (artifact, ...args) => (await send("--create", artifact.bytecode, ...args)).contractAddress;
-  const token = await task("deploy", () => deploy(contract("Token"), "constructor(string,string,uint256)", "Stone", "STN", "1000000"));
+  const token = await task("deploy", () =>
+    deploy(contract("Token"), "constructor(string,string,uint256)", "Stone", "STN", "1000000"),
+  );
   const probe = await deploy(contract("Probe"));
   await task("code", async () => check((await cast("code", token)).length > 100, "no code"));
   await task("codesize", async () => check(Number(await cast("codesize", token)) > 100, "no code"));
   await task("codehash", async () => equal((await cast("codehash", token)).length, 66));
   await task("storage", async () => equal(BigInt(await cast("storage", token, "2")), 1_000_000n));
-  await task("proof", async () => check((await json("proof", token, "2")).storageProof[0].proof.length > 0, "no proof"));
+  await task("proof", async () =>
+    check((await json("proof", token, "2")).storageProof[0].proof.length > 0, "no proof"),
+  );
   await task("storage-root", async () => equal((await cast("storage-root", token)).length, 66));
-  await task("call", async () => equal((await cast("call", token, "balanceOf(address)(uint256)", ADDRESSES[0])).split(" ")[0], "1000000"));
-  await task("call of a deployment", async () => check((await cast("call", "--create", contract("Probe").bytecode)).length > 100, "no code"));
+  await task("call", async () =>
+    equal((await cast("call", token, "balanceOf(address)(uint256)", ADDRESSES[0])).split(" ")[0], "1000000"),
+  );
+  await task("call of a deployment", async () =>
+    check((await cast("call", "--create", contract("Probe").bytecode)).length > 100, "no code"),
+  );
   await task("call with a changed balance", async () => {
-    await cast("call", "--from", `0x${"ab".repeat(20)}`, "--value", "5", "--override-balance", `0x${"ab".repeat(20)}:100`, ADDRESSES[3]);
+    await cast(
+      "call",
+      "--from",
+      `0x${"ab".repeat(20)}`,
+      "--value",
+      "5",
+      "--override-balance",
+      `0x${"ab".repeat(20)}:100`,
+      ADDRESSES[3],
+    );
   });
   await task("call with changed storage", async () => {
     const slot = `0x${"2".padStart(64, "0")}`;
-    equal(await cast("call", token, "totalSupply()(uint256)", "--override-state-diff", `${token}:${slot}:0x${"9".padStart(64, "0")}`), "9");
+    equal(
+      await cast(
+        "call",
+        token,
+        "totalSupply()(uint256)",
+        "--override-state-diff",
+        `${token}:${slot}:0x${"9".padStart(64, "0")}`,
+      ),
+      "9",
+    );
   });
   await task("call with a changed block", async () => {
-    const found = await cast("call", probe, "chain()(uint256,uint256,uint256,uint256,address)", "--block.number", "1234", "--block.time", "4294967295");
+    const found = await cast(
+      "call",
+      probe,
+      "chain()(uint256,uint256,uint256,uint256,address)",
+      "--block.number",
+      "1234",
+      "--block.time",
+      "4294967295",
+    );
     equal(found.split("\n")[1].split(" ")[0], "1234");
   });
-  await task("call --trace", async () => check((await cast("call", "--trace", token, "totalSupply()(uint256)")).includes("totalSupply"), "no trace"));
-  await task("estimate", async () => check(Number(await cast("estimate", token, "transfer(address,uint256)", ADDRESSES[3], "1", "--from", ADDRESSES[0])) > 21_000, "too little"));
+  await task("call --trace", async () =>
+    check((await cast("call", "--trace", token, "totalSupply()(uint256)")).includes("totalSupply"), "no trace"),
+  );
+  await task("estimate", async () =>
+    check(
+      Number(await cast("estimate", token, "transfer(address,uint256)", ADDRESSES[3], "1", "--from", ADDRESSES[0])) >
+        21_000,
+      "too little",
+    ),
+  );
   await task("access-list", async () => {
-    const { accessList } = await json("access-list", token, "transfer(address,uint256)", ADDRESSES[3], "1", "--from", ADDRESSES[0]);
+    const { accessList } = await json(
+      "access-list",
+      token,
+      "transfer(address,uint256)",
+      ADDRESSES[3],
+      "1",
+      "--from",
+      ADDRESSES[0],
+    );
     equal(accessList.length, 1);
   });
   await task("send --access-list", () => send(token, "transfer(address,uint256)", ADDRESSES[3], "1", "--access-list"));
@@ -117,13 +189,23 @@ async function contracts() {
 async function traces({ token, probe }) {
   const { transactionHash } = await send(token, "transfer(address,uint256)", ADDRESSES[3], "12");
   await task("run", async () => check(/Transfer|emit/.test(await cast("run", transactionHash)), "no trace"));
-  await task("run --quick", async () => check((await cast("run", "--quick", transactionHash)).includes("Traces"), "no trace"));
+  await task("run --quick", async () =>
+    check((await cast("run", "--quick", transactionHash)).includes("Traces"), "no trace"),
+  );
   await task("trace of the node", async () => check((await cast("trace", transactionHash)).length > 50, "no trace"));
-  await task("trace of a block", async () => check((await cast("rpc", "trace_block", "latest")).length > 50, "no trace"));
+  await task("trace of a block", async () =>
+    check((await cast("rpc", "trace_block", "latest")).length > 50, "no trace"),
+  );
   await task("tx --raw", async () => check((await cast("tx", transactionHash, "--raw")).startsWith("0x02"), "not raw"));
   await task("logs", async () => equal((await json("logs", "--address", token, "--from-block", "0")).length, 3));
   await task("logs of an event", async () => {
-    const given = ["--from-block", "0", "Transfer(address indexed from,address indexed to,uint256 value)", "", ADDRESSES[3]];
+    const given = [
+      "--from-block",
+      "0",
+      "Transfer(address indexed from,address indexed to,uint256 value)",
+      "",
+      ADDRESSES[3],
+    ];
     equal((await json("logs", "--address", token, ...given)).length, 2);
   });
   await task("logs --subscribe", async () => {
@@ -142,17 +224,38 @@ async function traces({ token, probe }) {
     check((await waiting).includes(hash), "no receipt");
   });
   await task("revert with a reason", () => fails("too late", "call", probe, "failWith(string)", "too late"));
-  await task("custom error", () => fails("custom error", "call", probe, "failCustom(uint256,(int256,uint8[2],string))", "3", POINT));
-  await task("panic", () => fails("division or modulo by zero", "call", probe, "divide(uint256,uint256)(uint256)", "1", "0"));
+  await task("custom error", () =>
+    fails("custom error", "call", probe, "failCustom(uint256,(int256,uint8[2],string))", "3", POINT),
+  );
+  await task("panic", () =>
+    fails("division or modulo by zero", "call", probe, "divide(uint256,uint256)(uint256)", "1", "0"),
+  );
 }
 
 async function refusals() {
   const poor = (await json("wallet", "new"))[0].private_key;
-  const fixed = ["--value", "1", "--gas-limit", "21000", "--gas-price", "20gwei", "--priority-gas-price", "1", "--chain", `${Number(await call("eth_chainId"))}`];
-  await task("insufficient funds", () => fails("insufficient funds", "send", "--private-key", poor, ADDRESSES[3], ...fixed));
+  const fixed = [
+    "--value",
+    "1",
+    "--gas-limit",
+    "21000",
+    "--gas-price",
+    "20gwei",
+    "--priority-gas-price",
+    "1",
+    "--chain",
+    `${Number(await call("eth_chainId"))}`,
+  ];
+  await task("insufficient funds", () =>
+    fails("insufficient funds", "send", "--private-key", poor, ADDRESSES[3], ...fixed),
+  );
   await task("nonce too low", () => fails("nonce too low", "send", ...key, ADDRESSES[3], ...fixed, "--nonce", "0"));
-  await task("intrinsic gas", () => fails("intrinsic gas", "send", ...key, ADDRESSES[3], "--value", "1", "--gas-limit", "20000"));
-  await task("fee below the base fee", () => fails("fee", "call", "--gas-price", "1", "--from", ADDRESSES[0], ADDRESSES[3]));
+  await task("intrinsic gas", () =>
+    fails("intrinsic gas", "send", ...key, ADDRESSES[3], "--value", "1", "--gas-limit", "20000"),
+  );
+  await task("fee below the base fee", () =>
+    fails("fee", "call", "--gas-price", "1", "--from", ADDRESSES[0], ADDRESSES[3]),
+  );
 }
 
 (async () => {
@@ -162,7 +265,12 @@ async function refusals() {
   await traces(made);
   await refusals();
   await task("typed data", async () => {
-    const data = { types: { EIP712Domain: [], Mail: [{ name: "text", type: "string" }] }, domain: {}, primaryType: "Mail", message: { text: "hi" } };
+    const data = {
+      types: { EIP712Domain: [], Mail: [{ name: "text", type: "string" }] },
+      domain: {},
+      primaryType: "Mail",
+      message: { text: "hi" },
+    };
     equal((await cast("wallet", "sign", ...key, "--data", JSON.stringify(data))).length, 132);
   });
   await task("find-block", async () => {

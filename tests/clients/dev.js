@@ -2,7 +2,21 @@
 "use strict";
 
 const ethers = require("ethers");
-const { url, onCairn, KEYS, ADDRESSES, contract, task, done, check, equal, rejects, until, sleep, call } = require("./lib/tasks");
+const {
+  url,
+  onCairn,
+  KEYS,
+  ADDRESSES,
+  contract,
+  task,
+  done,
+  check,
+  equal,
+  rejects,
+  until,
+  sleep,
+  call,
+} = require("./lib/tasks");
 
 const http = new ethers.JsonRpcProvider(url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
 const hex = (number) => ethers.toQuantity(number);
@@ -10,7 +24,8 @@ const block = (tag = "latest") => call("eth_getBlockByNumber", tag, false);
 const height = async () => Number(await call("eth_blockNumber"));
 const time = async (tag) => Number((await block(tag)).timestamp);
 const balance = async (account, tag = "latest") => BigInt(await call("eth_getBalance", account, tag));
-const transfer = (from, value, extra = {}) => call("eth_sendTransaction", { from, to: ADDRESSES[3], value: hex(value), ...extra });
+const transfer = (from, value, extra = {}) =>
+  call("eth_sendTransaction", { from, to: ADDRESSES[3], value: hex(value), ...extra });
 const receiptOf = (hash) => until(() => call("eth_getTransactionReceipt", hash), "the receipt");
 const STRANGER = "0x00000000000000000000000000000000000b0b0b";
 
@@ -20,22 +35,39 @@ async function accounts() {
     equal(found.length, 10);
     for (const account of found) check((await balance(account)) > 10n ** 18n, `${account} has no money`);
   });
-  await task("eth_sendTransaction", async () => equal((await receiptOf(await transfer(ADDRESSES[1], 5))).status, "0x1"));
+  await task("eth_sendTransaction", async () =>
+    equal((await receiptOf(await transfer(ADDRESSES[1], 5))).status, "0x1"),
+  );
   await task("eth_signTransaction", async () => {
     const nonce = await call("eth_getTransactionCount", ADDRESSES[1], "latest");
     const chainId = await call("eth_chainId");
-    const signed = await call("eth_signTransaction", { from: ADDRESSES[1], to: ADDRESSES[3], value: "0x1", gas: "0x5208", maxFeePerGas: "0x4a817c800", maxPriorityFeePerGas: "0x1", nonce, chainId });
+    const signed = await call("eth_signTransaction", {
+      from: ADDRESSES[1],
+      to: ADDRESSES[3],
+      value: "0x1",
+      gas: "0x5208",
+      maxFeePerGas: "0x4a817c800",
+      maxPriorityFeePerGas: "0x1",
+      nonce,
+      chainId,
+    });
     equal(ethers.Transaction.from(signed.raw ?? signed).from, ADDRESSES[1]);
   });
   await task("eth_sign and personal_sign", async () => {
     const message = ethers.hexlify(ethers.toUtf8Bytes("hello"));
-    for (const signed of [await call("eth_sign", ADDRESSES[1], message), await call("personal_sign", message, ADDRESSES[1])])
+    for (const signed of [
+      await call("eth_sign", ADDRESSES[1], message),
+      await call("personal_sign", message, ADDRESSES[1]),
+    ])
       equal(ethers.verifyMessage("hello", signed), ADDRESSES[1]);
   });
   await task("eth_signTypedData_v4", async () => {
     const [domain, types, message] = [{ name: "it" }, { Mail: [{ name: "text", type: "string" }] }, { text: "hi" }];
     const payload = ethers.TypedDataEncoder.getPayload(domain, types, message);
-    equal(ethers.verifyTypedData(domain, types, message, await call("eth_signTypedData_v4", ADDRESSES[1], payload)), ADDRESSES[1]);
+    equal(
+      ethers.verifyTypedData(domain, types, message, await call("eth_signTypedData_v4", ADDRESSES[1], payload)),
+      ADDRESSES[1],
+    );
   });
   await task("no account of its own", async () => check(await rejects(() => transfer(STRANGER, 5)), "sent"));
   await task("impersonate", async () => {
@@ -53,7 +85,11 @@ async function accounts() {
 }
 
 async function mining() {
-  for (const [method, params, blocks] of [["evm_mine", [], 1], ["anvil_mine", ["0x5"], 5], ["hardhat_mine", ["0x3"], 3]]) {
+  for (const [method, params, blocks] of [
+    ["evm_mine", [], 1],
+    ["anvil_mine", ["0x5"], 5],
+    ["hardhat_mine", ["0x3"], 3],
+  ]) {
     await task(`${method} ${JSON.stringify(params)}`, async () => {
       const before = await height();
       await call(method, ...params);
@@ -63,7 +99,10 @@ async function mining() {
   await task("mine with an interval", async () => {
     const before = await time();
     await call("anvil_mine", "0x3", "0x3c");
-    equal([(await time()) - before >= 120, (await time(hex((await height()) - 1))) <= (await time()) - 60], [true, true]);
+    equal(
+      [(await time()) - before >= 120, (await time(hex((await height()) - 1))) <= (await time()) - 60],
+      [true, true],
+    );
   });
   await task("automine off and on", async () => {
     equal(await call("anvil_getAutomine"), true);
@@ -141,7 +180,9 @@ async function clock() {
 async function cheats() {
   const wallet = new ethers.Wallet(KEYS[0], http);
   const artifact = contract("Token");
-  const token = await (await new ethers.ContractFactory(artifact.abi, artifact.bytecode, wallet).deploy("Stone", "STN", 1000n)).waitForDeployment();
+  const token = await (
+    await new ethers.ContractFactory(artifact.abi, artifact.bytecode, wallet).deploy("Stone", "STN", 1000n)
+  ).waitForDeployment();
   const address = await token.getAddress();
   for (const prefix of ["anvil", "hardhat"]) {
     await task(`${prefix}_setBalance`, async () => {
@@ -164,11 +205,15 @@ async function cheats() {
       equal(await token.totalSupply(), supply);
     });
   }
-  await task("state roots hold", async () => {
-    const { stateRoot } = await block();
-    const { accountProof } = await call("eth_getProof", address, [], "latest");
-    equal(ethers.keccak256(accountProof[0]), stateRoot);
-  }, { only: "cairn" });
+  await task(
+    "state roots hold",
+    async () => {
+      const { stateRoot } = await block();
+      const { accountProof } = await call("eth_getProof", address, [], "latest");
+      equal(ethers.keccak256(accountProof[0]), stateRoot);
+    },
+    { only: "cairn" },
+  );
 }
 
 async function snapshots() {
@@ -209,7 +254,9 @@ async function snapshots() {
     await call("anvil_rollback", 2);
     equal(await height(), before - 2);
   });
-  await task("node info", async () => check((await call("anvil_nodeInfo")).currentBlockNumber !== undefined, "no height"));
+  await task("node info", async () =>
+    check((await call("anvil_nodeInfo")).currentBlockNumber !== undefined, "no height"),
+  );
   await task("metadata", async () => check((await call("anvil_metadata")).chainId !== undefined, "no chain id"));
   await task("state of block 0 after 200 blocks", async () => {
     await call("anvil_mine", "0xc8");
@@ -231,16 +278,28 @@ async function page() {
     });
   await task("a page on localhost may call", async () => {
     for (const origin of ["http://localhost:5173", "http://127.0.0.1:3000"]) {
-      const asked = await fetch(url, { method: "OPTIONS", headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "content-type" } });
-      check(asked.ok && asked.headers.get("access-control-allow-origin"), `${origin}: the preflight ended with ${asked.status}`);
+      const asked = await fetch(url, {
+        method: "OPTIONS",
+        headers: { origin, "access-control-request-method": "POST", "access-control-request-headers": "content-type" },
+      });
+      check(
+        asked.ok && asked.headers.get("access-control-allow-origin"),
+        `${origin}: the preflight ended with ${asked.status}`,
+      );
       const answer = await from(origin);
       check(answer.ok && answer.headers.get("access-control-allow-origin"), `${origin}: ${answer.status}`);
     }
   });
-  await task("no other page may", async () => equal((await from("https://evil.example")).status, 403), { only: "cairn" });
+  await task("no other page may", async () => equal((await from("https://evil.example")).status, 403), {
+    only: "cairn",
+  });
   await task("CREATE2 factory", async () => {
     const factory = "0x4e59b44847b379578588920ca78fbf26c0b4956c";
-    const hash = await call("eth_sendTransaction", { from: ADDRESSES[1], to: factory, data: `0x${"0".repeat(63)}1600a600c600039600a6000f3602a60005260206000f3` });
+    const hash = await call("eth_sendTransaction", {
+      from: ADDRESSES[1],
+      to: factory,
+      data: `0x${"0".repeat(63)}1600a600c600039600a6000f3602a60005260206000f3`,
+    });
     equal((await receiptOf(hash)).status, "0x1");
   });
 }

@@ -2,7 +2,21 @@
 "use strict";
 
 const ethers = require("ethers");
-const { url, ws, KEYS, ADDRESSES, contract, task, done, check, equal, rejects, until, sleep, mine } = require("./lib/tasks");
+const {
+  url,
+  ws,
+  KEYS,
+  ADDRESSES,
+  contract,
+  task,
+  done,
+  check,
+  equal,
+  rejects,
+  until,
+  sleep,
+  mine,
+} = require("./lib/tasks");
 
 const http = new ethers.JsonRpcProvider(url, undefined, { polling: true, pollingInterval: 100, cacheTimeout: -1 });
 const wallet = new ethers.Wallet(KEYS[0], http);
@@ -21,7 +35,8 @@ async function reading() {
   await task("block number", async () => check((await http.getBlockNumber()) >= 0, "no block number"));
   await task("accounts of the node", async () => equal((await http.listAccounts())[0]?.address, ADDRESSES[0]));
   await task("block tags", async () => {
-    for (const tag of ["earliest", "finalized", "safe", "latest", "pending"]) check(await http.getBlock(tag), `no ${tag} block`);
+    for (const tag of ["earliest", "finalized", "safe", "latest", "pending"])
+      check(await http.getBlock(tag), `no ${tag} block`);
   });
   await task("fee data", async () => {
     const fees = await http.getFeeData();
@@ -59,13 +74,20 @@ async function sending() {
     equal(ethers.verifyMessage("hello", signed), ADDRESSES[2]);
   });
   await task("typed data of the node", async () => {
-    const [domain, types, value] = [{ name: "it", chainId: (await http.getNetwork()).chainId }, { Mail: [{ name: "text", type: "string" }] }, { text: "hi" }];
+    const [domain, types, value] = [
+      { name: "it", chainId: (await http.getNetwork()).chainId },
+      { Mail: [{ name: "text", type: "string" }] },
+      { text: "hi" },
+    ];
     const signed = await (await http.getSigner(ADDRESSES[2])).signTypedData(domain, types, value);
     equal(ethers.verifyTypedData(domain, types, value, signed), ADDRESSES[2]);
   });
   await task("block with its transactions", async () => {
     const block = await http.getBlock("latest", true);
-    check(block.prefetchedTransactions.length > 0 && block.prefetchedTransactions[0].hash === block.transactions[0], "no transactions");
+    check(
+      block.prefetchedTransactions.length > 0 && block.prefetchedTransactions[0].hash === block.transactions[0],
+      "no transactions",
+    );
   });
   await task("wait for confirmations", async () => {
     const sent = await wallet.sendTransaction({ to, value: 1n });
@@ -77,21 +99,31 @@ async function sending() {
 
 async function contracts() {
   const probe = await task("deploy", () => deployed(wallet, contract("Probe")));
-  const token = await task("deploy with arguments", () => deployed(wallet, contract("Token"), "Stone", "STN", 10n ** 24n));
+  const token = await task("deploy with arguments", () =>
+    deployed(wallet, contract("Token"), "Stone", "STN", 10n ** 24n),
+  );
   const multicall = await deployed(wallet, contract("Multicall"));
   await task("code", async () => check((await http.getCode(await probe.getAddress())).length > 100, "no code"));
   await task("call", async () => equal(await token.balanceOf(wallet.address), 10n ** 24n));
   await task("call with structs", async () => equal((await probe.echo([POINT], true))[1], false));
   await task("storage", async () => equal(BigInt(await http.getStorage(await token.getAddress(), 2)), 10n ** 24n));
-  await task("estimate", async () => check((await token.transfer.estimateGas(other.address, 1n)) > 21_000n, "too little gas"));
+  await task("estimate", async () =>
+    check((await token.transfer.estimateGas(other.address, 1n)) > 21_000n, "too little gas"),
+  );
   await task("static call", async () => equal(await token.transfer.staticCall(other.address, 1n), true));
   await task("block of a call", async () => equal((await probe.chain()).number, BigInt(await http.getBlockNumber())));
   await task("multicall", async () => {
     const target = await token.getAddress();
     const data = token.interface.encodeFunctionData("balanceOf", [wallet.address]);
-    const calls = [{ target, allowFailure: false, callData: data }, { target, allowFailure: true, callData: "0x12345678" }];
+    const calls = [
+      { target, allowFailure: false, callData: data },
+      { target, allowFailure: true, callData: "0x12345678" },
+    ];
     const results = await multicall.aggregate3.staticCall(calls);
-    equal([results[0].success, results[1].success, await multicall.getBlockNumber()], [true, false, BigInt(await http.getBlockNumber())]);
+    equal(
+      [results[0].success, results[1].success, await multicall.getBlockNumber()],
+      [true, false, BigInt(await http.getBlockNumber())],
+    );
   });
   await task("permit by typed data", async () => {
     const [domainName, verifyingContract] = ["Stone", await token.getAddress()];
@@ -107,8 +139,16 @@ async function contracts() {
   await task("send 7702", async () => {
     const address = await probe.getAddress();
     const authorization = await other.authorize({ address, nonce: await other.getNonce() });
-    const receipt = await send({ type: 4, to: other.address, data: probe.interface.encodeFunctionData("work", [1]), authorizationList: [authorization] });
-    equal([receipt.status, receipt.type, await http.getCode(other.address)], [1, 4, `0xef0100${address.slice(2).toLowerCase()}`]);
+    const receipt = await send({
+      type: 4,
+      to: other.address,
+      data: probe.interface.encodeFunctionData("work", [1]),
+      authorizationList: [authorization],
+    });
+    equal(
+      [receipt.status, receipt.type, await http.getCode(other.address)],
+      [1, 4, `0xef0100${address.slice(2).toLowerCase()}`],
+    );
   });
   return { probe, token };
 }
@@ -119,11 +159,24 @@ async function logs({ probe, token }) {
   await task("logs of a receipt", async () => equal(sent[0].logs[0].args.value, 1n));
   await task("queryFilter", async () => {
     const found = await token.queryFilter(token.filters.Transfer(null, other.address), 0);
-    equal(found.map((event) => event.args.value), [1n, 2n, 3n]);
+    equal(
+      found.map((event) => event.args.value),
+      [1n, 2n, 3n],
+    );
   });
   await task("getLogs", async () => {
-    const found = await http.getLogs({ address: await token.getAddress(), fromBlock: sent[1].blockNumber, toBlock: "latest" });
-    equal(found.map((log) => [log.transactionHash, log.removed]), [[sent[1].hash, false], [sent[2].hash, false]]);
+    const found = await http.getLogs({
+      address: await token.getAddress(),
+      fromBlock: sent[1].blockNumber,
+      toBlock: "latest",
+    });
+    equal(
+      found.map((log) => [log.transactionHash, log.removed]),
+      [
+        [sent[1].hash, false],
+        [sent[2].hash, false],
+      ],
+    );
   });
   await task("getLogs of a block", async () => equal((await http.getLogs({ blockHash: sent[2].blockHash })).length, 1));
   await task("queryFilter of an indexed string", async () => {
@@ -186,13 +239,20 @@ async function special({ probe, token }) {
   const data = token.interface.encodeFunctionData("balanceOf", [wallet.address]);
   const latest = () => http.getBlockNumber();
   await task("getProof", async () => {
-    const proof = await http.send("eth_getProof", [address, [ethers.toBeHex(2, 32)], ethers.toQuantity((await latest()) - 1)]);
+    const proof = await http.send("eth_getProof", [
+      address,
+      [ethers.toBeHex(2, 32)],
+      ethers.toQuantity((await latest()) - 1),
+    ]);
     check(proof.accountProof.length > 0 && BigInt(proof.storageProof[0].value) === 10n ** 24n, "no proof");
   });
   await task("state override", async () => {
     const stateDiff = { [ethers.toBeHex(2, 32)]: ethers.toBeHex(9, 32) };
     const supply = token.interface.encodeFunctionData("totalSupply");
-    equal(BigInt(await http.send("eth_call", [{ to: address, data: supply }, "latest", { [address]: { stateDiff } }])), 9n);
+    equal(
+      BigInt(await http.send("eth_call", [{ to: address, data: supply }, "latest", { [address]: { stateDiff } }])),
+      9n,
+    );
   });
   await task("block override", async () => {
     const call = { to: await probe.getAddress(), data: probe.interface.encodeFunctionData("chain") };
@@ -200,15 +260,22 @@ async function special({ probe, token }) {
     equal([...probe.interface.decodeFunctionResult("chain", result)].slice(1, 3), [1234n, 4294967295n]);
   });
   await task("access list", async () => {
-    const { accessList, gasUsed } = await http.send("eth_createAccessList", [{ from: wallet.address, to: address, data }, "latest"]);
+    const { accessList, gasUsed } = await http.send("eth_createAccessList", [
+      { from: wallet.address, to: address, data },
+      "latest",
+    ]);
     check(accessList.length === 1 && accessList[0].storageKeys.length === 1 && BigInt(gasUsed) > 21_000n, "no keys");
   });
   await task("simulate", async () => {
-    const calls = [{ from: wallet.address, to: address, data: token.interface.encodeFunctionData("transfer", [other.address, 5n]) }];
+    const calls = [
+      { from: wallet.address, to: address, data: token.interface.encodeFunctionData("transfer", [other.address, 5n]) },
+    ];
     const [block] = await http.send("eth_simulateV1", [{ blockStateCalls: [{ calls }] }, "latest"]);
     equal([block.calls[0].status, block.calls[0].logs.length], ["0x1", 1]);
   });
-  await task("fee history", async () => equal((await http.send("eth_feeHistory", ["0x2", "latest", [50]])).reward.length, 2));
+  await task("fee history", async () =>
+    equal((await http.send("eth_feeHistory", ["0x2", "latest", [50]])).reward.length, 2),
+  );
   await task("traces", async () => {
     const { hash } = await (await token.transfer(other.address, 1n)).wait();
     const calls = await http.send("debug_traceTransaction", [hash, { tracer: "callTracer" }]);
@@ -222,15 +289,23 @@ async function refusals({ probe }) {
   const { maxFeePerGas } = await http.getFeeData();
   const signed = { gasLimit: 21_000n, maxFeePerGas, maxPriorityFeePerGas: 1n, type: 2, to: other.address };
   const code = async (action) => (await rejects(action)).code;
-  await task("INSUFFICIENT_FUNDS", async () => equal(await code(() => broke.sendTransaction({ ...signed, value: 1n, nonce: 0 })), "INSUFFICIENT_FUNDS"));
-  await task("INSUFFICIENT_FUNDS of an estimate", async () => equal(await code(() => broke.sendTransaction({ to: other.address, value: 1n })), "INSUFFICIENT_FUNDS"));
-  await task("NONCE_EXPIRED", async () => equal(await code(() => wallet.sendTransaction({ ...signed, nonce: 0 })), "NONCE_EXPIRED"));
+  await task("INSUFFICIENT_FUNDS", async () =>
+    equal(await code(() => broke.sendTransaction({ ...signed, value: 1n, nonce: 0 })), "INSUFFICIENT_FUNDS"),
+  );
+  await task("INSUFFICIENT_FUNDS of an estimate", async () =>
+    equal(await code(() => broke.sendTransaction({ to: other.address, value: 1n })), "INSUFFICIENT_FUNDS"),
+  );
+  await task("NONCE_EXPIRED", async () =>
+    equal(await code(() => wallet.sendTransaction({ ...signed, nonce: 0 })), "NONCE_EXPIRED"),
+  );
   await task("REPLACEMENT_UNDERPRICED", async () => {
     const nonce = (await wallet.getNonce()) + 5;
     await wallet.sendTransaction({ ...signed, nonce, value: 1n });
     equal(await code(() => wallet.sendTransaction({ ...signed, nonce, value: 2n })), "REPLACEMENT_UNDERPRICED");
   });
-  await task("CALL_EXCEPTION with a reason", async () => equal((await rejects(() => probe.failWith("too late"))).reason, "too late"));
+  await task("CALL_EXCEPTION with a reason", async () =>
+    equal((await rejects(() => probe.failWith("too late"))).reason, "too late"),
+  );
   await task("CALL_EXCEPTION with a custom error", async () => {
     const error = await rejects(() => probe.failCustom(3n, POINT));
     equal([error.code, error.revert?.name, error.revert?.args[0]], ["CALL_EXCEPTION", "Wrong", 3n]);
@@ -239,7 +314,9 @@ async function refusals({ probe }) {
     const error = await rejects(() => probe.divide(1n, 0n));
     equal([error.code, error.revert?.name, Number(error.revert?.args[0])], ["CALL_EXCEPTION", "Panic", 18]);
   });
-  await task("CALL_EXCEPTION of an estimate", async () => equal(await code(() => probe.failCustom.estimateGas(3n, POINT)), "CALL_EXCEPTION"));
+  await task("CALL_EXCEPTION of an estimate", async () =>
+    equal(await code(() => probe.failCustom.estimateGas(3n, POINT)), "CALL_EXCEPTION"),
+  );
   await task("CALL_EXCEPTION of a receipt", async () => {
     const sent = await wallet.sendTransaction({ to: await probe.getAddress(), data: "0x12345678", gasLimit: 100_000n });
     equal(await code(() => sent.wait()), "CALL_EXCEPTION");
@@ -250,11 +327,16 @@ async function many() {
   await task("batch of 100", async () => {
     const batched = new ethers.JsonRpcProvider(url, undefined, { batchMaxCount: 100, batchStallTime: 20 });
     const found = await Promise.all(Array.from({ length: 100 }, () => batched.getBalance(wallet.address)));
-    check(found.every((balance) => balance === found[0]), "different balances");
+    check(
+      found.every((balance) => balance === found[0]),
+      "different balances",
+    );
   });
   await task("300 reads at once", async () => {
     const single = new ethers.JsonRpcProvider(url, undefined, { batchMaxCount: 1, cacheTimeout: -1 });
-    const found = await Promise.all(Array.from({ length: 300 }, (_, at) => single.getBalance(ethers.toBeHex(at + 1, 20))));
+    const found = await Promise.all(
+      Array.from({ length: 300 }, (_, at) => single.getBalance(ethers.toBeHex(at + 1, 20))),
+    );
     equal(found.length, 300);
   });
 }

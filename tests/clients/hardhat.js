@@ -22,7 +22,11 @@ function hardhat(...given) {
 const slow = { time: 60_000 };
 
 async function work(network, prefix) {
-  const out = await task(`${prefix}run a script`, () => hardhat("run", "--no-compile", "test/work.js", "--network", network), slow);
+  const out = await task(
+    `${prefix}run a script`,
+    () => hardhat("run", "--no-compile", "test/work.js", "--network", network),
+    slow,
+  );
   for (const line of `${out ?? ""}`.split("\n")) {
     const [, outcome, what, why] = line.match(/^(passed|failed) ([^:]+)(?:: (.*))?$/) ?? [];
     if (outcome) await task(`${prefix}${what}`, async () => check(outcome === "passed", why));

@@ -9,7 +9,11 @@ const ORIGIN = "chrome-extension://nkbihfbeogaeaoehlefnkodbefgpgknn";
 let id = 4_712_000_000_000;
 
 async function post(body) {
-  const answer = await fetch(url, { method: "POST", headers: { "content-type": "application/json", origin: ORIGIN }, body: JSON.stringify(body) });
+  const answer = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json", origin: ORIGIN },
+    body: JSON.stringify(body),
+  });
   check(answer.ok, `HTTP ${answer.status}`);
   return answer.json();
 }
@@ -33,10 +37,16 @@ async function adding() {
   });
   await task("block tracker", async () => check(Number(await call("eth_blockNumber")) >= 0, "no number"));
   await task("accounts' balances", async () => {
-    for (const account of ADDRESSES) check(BigInt(await call("eth_getBalance", account.toLowerCase(), "latest")) > 0n, "no money");
+    for (const account of ADDRESSES)
+      check(BigInt(await call("eth_getBalance", account.toLowerCase(), "latest")) > 0n, "no money");
   });
   await task("balances in a batch", async () => {
-    const asked = ADDRESSES.map((account) => ({ id: (id += 1), jsonrpc: "2.0", method: "eth_getBalance", params: [account, "latest"] }));
+    const asked = ADDRESSES.map((account) => ({
+      id: (id += 1),
+      jsonrpc: "2.0",
+      method: "eth_getBalance",
+      params: [account, "latest"],
+    }));
     const found = await post(asked);
     equal(found.map((one) => one.id).sort(), asked.map((one) => one.id).sort());
   });
@@ -55,19 +65,42 @@ async function sending(chainId) {
   });
   await task("is it a contract", async () => equal(await call("eth_getCode", to, "latest"), "0x"));
   const gas = await task("estimate", async () => {
-    const found = await call("eth_estimateGas", { from, to, value: "0x38d7ea4c68000", data: "0x", gas: "0x7530", maxFeePerGas: ethers.toQuantity(fees.base * 2n) }, "latest");
+    const found = await call(
+      "eth_estimateGas",
+      {
+        from,
+        to,
+        value: "0x38d7ea4c68000",
+        data: "0x",
+        gas: "0x7530",
+        maxFeePerGas: ethers.toQuantity(fees.base * 2n),
+      },
+      "latest",
+    );
     check(BigInt(found) >= 21_000n && BigInt(found) < 22_000n, `gas ${found}`);
     return BigInt(found);
   });
-  await task("estimate without a known sender", async () => check(BigInt(await call("eth_estimateGas", { from: to, to: from })) >= 21_000n, "too little"));
+  await task("estimate without a known sender", async () =>
+    check(BigInt(await call("eth_estimateGas", { from: to, to: from })) >= 21_000n, "too little"),
+  );
   const nonce = await task("nonce", async () => {
-    const [latest, pending] = [await call("eth_getTransactionCount", from, "latest"), await call("eth_getTransactionCount", from, "pending")];
+    const [latest, pending] = [
+      await call("eth_getTransactionCount", from, "latest"),
+      await call("eth_getTransactionCount", from, "pending"),
+    ];
     equal(latest, pending);
     return Number(pending);
   });
   const hash = await task("send", async () => {
     const signed = await wallet.signTransaction({
-      type: 2, chainId, nonce, to, value: 10n ** 15n, gasLimit: gas ?? 21_000n, maxFeePerGas: fees.base * 2n + 1_000_000_000n, maxPriorityFeePerGas: 1_000_000_000n,
+      type: 2,
+      chainId,
+      nonce,
+      to,
+      value: 10n ** 15n,
+      gasLimit: gas ?? 21_000n,
+      maxFeePerGas: fees.base * 2n + 1_000_000_000n,
+      maxPriorityFeePerGas: 1_000_000_000n,
     });
     const sent = await call("eth_sendRawTransaction", signed);
     equal(sent, ethers.keccak256(signed));
@@ -80,33 +113,64 @@ async function sending(chainId) {
     check(BigInt(receipt.effectiveGasPrice) >= BigInt(block.baseFeePerGas), "wrong price");
     equal((await call("eth_getTransactionByHash", hash)).blockNumber, receipt.blockNumber);
   });
-  await task("balance went down", async () => check(BigInt(await call("eth_getBalance", to, "latest")) === 10n ** 15n, "not received"));
+  await task("balance went down", async () =>
+    check(BigInt(await call("eth_getBalance", to, "latest")) === 10n ** 15n, "not received"),
+  );
 }
 
 async function tokens() {
   const wallet = new ethers.Wallet(KEYS[0], new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 50 }));
   const artifact = contract("Token");
-  const token = await (await new ethers.ContractFactory(artifact.abi, artifact.bytecode, wallet).deploy("Stone", "STN", 1000n)).waitForDeployment();
+  const token = await (
+    await new ethers.ContractFactory(artifact.abi, artifact.bytecode, wallet).deploy("Stone", "STN", 1000n)
+  ).waitForDeployment();
   const to = (await token.getAddress()).toLowerCase();
   const data = (name, ...given) => token.interface.encodeFunctionData(name, given);
   await task("add a token", async () => {
-    for (const name of ["symbol", "decimals", "name"]) check((await call("eth_call", { to, data: data(name) }, "latest")).length >= 66, `no ${name}`);
+    for (const name of ["symbol", "decimals", "name"])
+      check((await call("eth_call", { to, data: data(name) }, "latest")).length >= 66, `no ${name}`);
     equal(BigInt(await call("eth_call", { to, data: data("balanceOf", wallet.address) }, "latest")), 1000n);
   });
   await task("not a token: a call that reverts", async () => {
-    const error = await call("eth_call", { to, data: "0x01ffc9a780ac58cd00000000000000000000000000000000000000000000000000000000" }, "latest").catch((refused) => refused);
+    const error = await call(
+      "eth_call",
+      { to, data: "0x01ffc9a780ac58cd00000000000000000000000000000000000000000000000000000000" },
+      "latest",
+    ).catch((refused) => refused);
     equal([error.code, error.message.startsWith("execution reverted")], [3, true]);
   });
   await task("simulate before the send", async () => {
-    const transaction = { from: wallet.address, to, value: "0x0", data: data("transfer", ADDRESSES[1], 5n), gas: "0x186a0", type: "0x2", chainId: await call("eth_chainId") };
+    const transaction = {
+      from: wallet.address,
+      to,
+      value: "0x0",
+      data: data("transfer", ADDRESSES[1], 5n),
+      gas: "0x186a0",
+      type: "0x2",
+      chainId: await call("eth_chainId"),
+    };
     const estimate = await call("eth_estimateGas", transaction);
     check(BigInt(estimate) > 21_000n, "too little");
-    const [block] = await call("eth_simulateV1", { blockStateCalls: [{ calls: [transaction] }], traceTransfers: true, validation: false }, "latest");
+    const [block] = await call(
+      "eth_simulateV1",
+      { blockStateCalls: [{ calls: [transaction] }], traceTransfers: true, validation: false },
+      "latest",
+    );
     equal(block.calls[0].status, "0x1");
   });
   await task("speed up", async () => {
     const nonce = await wallet.getNonce();
-    const signed = async (nonceAt, tip) => wallet.signTransaction({ type: 2, chainId: await call("eth_chainId"), nonce: nonceAt, to: ADDRESSES[1], value: 1n, gasLimit: 21_000n, maxFeePerGas: tip * 20n, maxPriorityFeePerGas: tip });
+    const signed = async (nonceAt, tip) =>
+      wallet.signTransaction({
+        type: 2,
+        chainId: await call("eth_chainId"),
+        nonce: nonceAt,
+        to: ADDRESSES[1],
+        value: 1n,
+        gasLimit: 21_000n,
+        maxFeePerGas: tip * 20n,
+        maxPriorityFeePerGas: tip,
+      });
     await call("eth_sendRawTransaction", await signed(nonce + 1, 1_000_000_000n));
     const faster = await call("eth_sendRawTransaction", await signed(nonce + 1, 1_100_000_000n));
     await call("eth_sendRawTransaction", await signed(nonce, 1_000_000_000n));

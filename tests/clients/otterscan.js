@@ -4,7 +4,10 @@
 const ethers = require("ethers");
 const { url, KEYS, ADDRESSES, contract, task, done, check, equal, call, mine } = require("./lib/tasks");
 
-const wallet = new ethers.Wallet(KEYS[0], new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 50, cacheTimeout: -1 }));
+const wallet = new ethers.Wallet(
+  KEYS[0],
+  new ethers.JsonRpcProvider(url, undefined, { pollingInterval: 50, cacheTimeout: -1 }),
+);
 const hex = ethers.toQuantity;
 const send = async (request) => (await wallet.sendTransaction(request)).wait();
 const lower = (text) => text.toLowerCase();
@@ -29,10 +32,15 @@ async function history() {
 async function blocks(made) {
   await task("getApiLevel", async () => check(Number(await call("ots_getApiLevel")) >= 8, "too low"));
   await task("header by number", async () => {
-    const [header, block] = [await call("erigon_getHeaderByNumber", "0x1"), await call("eth_getBlockByNumber", "0x1", false)];
+    const [header, block] = [
+      await call("erigon_getHeaderByNumber", "0x1"),
+      await call("eth_getBlockByNumber", "0x1", false),
+    ];
     equal([header.hash, header.number], [block.hash, "0x1"]);
   });
-  await task("header by tag", async () => check((await call("erigon_getHeaderByNumber", "latest")).hash, "no header"), { only: "cairn" });
+  await task("header by tag", async () => check((await call("erigon_getHeaderByNumber", "latest")).hash, "no header"), {
+    only: "cairn",
+  });
   await task("getBlockDetails", async () => {
     const { block, issuance, totalFees } = await call("ots_getBlockDetails", made.last.blockNumber);
     equal([block.hash, Number(block.transactionCount)], [made.last.blockHash, 1]);
@@ -40,11 +48,18 @@ async function blocks(made) {
     equal(BigInt(totalFees), made.last.gasUsed * made.last.gasPrice);
     check(issuance.blockReward !== undefined && issuance.issuance !== undefined, "no issuance");
   });
-  await task("getBlockDetailsByHash", async () => equal((await call("ots_getBlockDetailsByHash", made.last.blockHash)).block.number, hex(made.last.blockNumber)));
-  await task("getBlockDetails of no block", async () => equal(await call("ots_getBlockDetails", 1_000_000).catch(() => null), null));
+  await task("getBlockDetailsByHash", async () =>
+    equal((await call("ots_getBlockDetailsByHash", made.last.blockHash)).block.number, hex(made.last.blockNumber)),
+  );
+  await task("getBlockDetails of no block", async () =>
+    equal(await call("ots_getBlockDetails", 1_000_000).catch(() => null), null),
+  );
   await task("getBlockTransactions", async () => {
     const { fullblock, receipts } = await call("ots_getBlockTransactions", made.last.blockNumber, 0, 25);
-    equal([fullblock.transactions.map(({ hash }) => hash), receipts.map(({ transactionHash }) => transactionHash)], [[made.last.hash], [made.last.hash]]);
+    equal(
+      [fullblock.transactions.map(({ hash }) => hash), receipts.map(({ transactionHash }) => transactionHash)],
+      [[made.last.hash], [made.last.hash]],
+    );
     check(fullblock.transactions[0].input.length <= 10, "the whole input");
     check(!receipts[0].logs && !receipts[0].logsBloom, "the logs are there");
   });
@@ -53,10 +68,15 @@ async function blocks(made) {
 async function transactions(made) {
   await task("getInternalOperations", async () => {
     const found = await call("ots_getInternalOperations", made.inside.hash);
-    equal(found.filter(({ type }) => Number(type) === 0).map(({ to, value }) => [lower(to), BigInt(value)]), [[lower(ADDRESSES[2]), 5n]]);
+    equal(
+      found.filter(({ type }) => Number(type) === 0).map(({ to, value }) => [lower(to), BigInt(value)]),
+      [[lower(ADDRESSES[2]), 5n]],
+    );
     equal(found.filter(({ type }) => Number(type) === 2).length >= 1, true);
   });
-  await task("getInternalOperations of a transfer", async () => equal(await call("ots_getInternalOperations", made.last.hash), []));
+  await task("getInternalOperations of a transfer", async () =>
+    equal(await call("ots_getInternalOperations", made.last.hash), []),
+  );
   await task("getTransactionError", async () => {
     const data = await call("ots_getTransactionError", made.failed.hash);
     equal(made.interface.parseError(data).args[0], "too late");
@@ -64,8 +84,17 @@ async function transactions(made) {
   });
   await task("traceTransaction", async () => {
     const [outer, ...inner] = await call("ots_traceTransaction", made.inside.hash);
-    equal([outer.type, Number(outer.depth), lower(outer.from), BigInt(outer.value)], ["CREATE", 0, lower(wallet.address), 5n]);
-    equal(inner.map(({ type, depth }) => [type, Number(depth)]), [["CREATE", 1], ["CALL", 1]]);
+    equal(
+      [outer.type, Number(outer.depth), lower(outer.from), BigInt(outer.value)],
+      ["CREATE", 0, lower(wallet.address), 5n],
+    );
+    equal(
+      inner.map(({ type, depth }) => [type, Number(depth)]),
+      [
+        ["CREATE", 1],
+        ["CALL", 1],
+      ],
+    );
   });
   await task("getTransactionBySenderAndNonce", async () => {
     equal(await call("ots_getTransactionBySenderAndNonce", wallet.address, made.nonce), made.deployed.hash);
@@ -86,7 +115,10 @@ async function accounts(made) {
   });
   await task("searchTransactionsBefore", async () => {
     const { txs, receipts, firstPage, lastPage } = await call("ots_searchTransactionsBefore", ADDRESSES[3], 0, 25);
-    equal([txs[0].hash, receipts[0].transactionHash, firstPage, lastPage], [made.last.hash, made.last.hash, true, false]);
+    equal(
+      [txs[0].hash, receipts[0].transactionHash, firstPage, lastPage],
+      [made.last.hash, made.last.hash, true, false],
+    );
     check(txs.length >= 25 && receipts.length === txs.length && receipts[0].timestamp, "too few");
     const next = await call("ots_searchTransactionsBefore", ADDRESSES[3], Number(txs.at(-1).blockNumber), 25);
     equal([txs.length + next.txs.length, next.lastPage], [30, true]);
@@ -98,7 +130,10 @@ async function accounts(made) {
   });
   await task("search finds calls inside", async () => {
     const { txs } = await call("ots_searchTransactionsBefore", ADDRESSES[2], 0, 25);
-    equal(txs.map(({ hash }) => hash), [made.inside.hash]);
+    equal(
+      txs.map(({ hash }) => hash),
+      [made.inside.hash],
+    );
   });
 }
 
@@ -110,7 +145,8 @@ async function accounts(made) {
   await task("home page", async () => {
     await mine();
     const tip = Number(await call("eth_blockNumber"));
-    for (let height = tip; height > tip - 5; height -= 1) check((await call("ots_getBlockDetails", height)).block.hash, "no block");
+    for (let height = tip; height > tip - 5; height -= 1)
+      check((await call("ots_getBlockDetails", height)).block.hash, "no block");
   });
   done();
 })();

@@ -19,7 +19,11 @@ const CLIENTS = {
   metamask: "metamask.js",
   otterscan: "otterscan.js",
   conformance: "conformance.js",
+  traces: "traces.js",
   dev: "dev.js",
+  reorg: "reorg.js",
+  indexer: "indexer.js",
+  tools: "tools.js",
 };
 const CLIENT_TIME = 180_000;
 
@@ -30,7 +34,9 @@ function options(given) {
     else if (given[at] === "--direct") found.direct = true;
     else found.clients.push(given[at]);
   }
-  for (const client of found.clients) if (!(client in CLIENTS)) throw new Error(`no such client: ${client}; there are ${Object.keys(CLIENTS).join(", ")}`);
+  for (const client of found.clients)
+    if (!(client in CLIENTS))
+      throw new Error(`no such client: ${client}; there are ${Object.keys(CLIENTS).join(", ")}`);
   if (found.clients.length === 0) found.clients = Object.keys(CLIENTS);
   return found;
 }
@@ -39,7 +45,12 @@ function options(given) {
 function script(file, env, folder) {
   const program = file.endsWith(".py") ? (process.env.CLIENT_PYTHON ?? "python3") : process.execPath;
   return new Promise((resolve) => {
-    const child = spawn(program, [path.join(__dirname, file)], { env, cwd: folder, stdio: ["ignore", "pipe", "pipe"], detached: true });
+    const child = spawn(program, [path.join(__dirname, file)], {
+      env,
+      cwd: folder,
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     const printed = [];
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (part) => printed.push(part));
     // It has children of its own, so its whole group ends.
@@ -97,7 +108,12 @@ async function run(client, { kind, direct }, document) {
 }
 
 function table(results) {
-  const rows = results.map(({ client, passed, failed, seconds }) => [client, `${passed}`, `${failed}`, seconds.toFixed(1)]);
+  const rows = results.map(({ client, passed, failed, seconds }) => [
+    client,
+    `${passed}`,
+    `${failed}`,
+    seconds.toFixed(1),
+  ]);
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
   rows.push(["all", `${sum("passed")}`, `${sum("failed")}`, ""]);
   const line = ([client, ...numbers]) => client.padEnd(12) + numbers.map((number) => number.padStart(9)).join("");
@@ -112,7 +128,8 @@ async function main() {
   const results = [];
   // Two at a time: clients mostly wait.
   const worker = async () => {
-    for (let client = waiting.shift(); client; client = waiting.shift()) results.push(await run(client, chosen, document));
+    for (let client = waiting.shift(); client; client = waiting.shift())
+      results.push(await run(client, chosen, document));
   };
   await Promise.all([worker(), worker()]);
   results.sort((left, right) => Object.keys(CLIENTS).indexOf(left.client) - Object.keys(CLIENTS).indexOf(right.client));

@@ -3,7 +3,22 @@
 
 const viem = require("viem");
 const { privateKeyToAccount, generatePrivateKey } = require("viem/accounts");
-const { url, ws, KEYS, ADDRESSES, contract, task, done, check, equal, rejects, until, sleep, call, mine } = require("./lib/tasks");
+const {
+  url,
+  ws,
+  KEYS,
+  ADDRESSES,
+  contract,
+  task,
+  done,
+  check,
+  equal,
+  rejects,
+  until,
+  sleep,
+  call,
+  mine,
+} = require("./lib/tasks");
 
 const account = privateKeyToAccount(KEYS[0]);
 const other = privateKeyToAccount(KEYS[1]);
@@ -17,7 +32,12 @@ let wallet;
 
 async function connect() {
   const id = await viem.createPublicClient({ transport: viem.http(url) }).getChainId();
-  chain = viem.defineChain({ id, name: "Cairn", nativeCurrency: { name: "CRN", symbol: "CRN", decimals: 18 }, rpcUrls: { default: { http: [url] } } });
+  chain = viem.defineChain({
+    id,
+    name: "Cairn",
+    nativeCurrency: { name: "CRN", symbol: "CRN", decimals: 18 },
+    rpcUrls: { default: { http: [url] } },
+  });
   node = viem.createPublicClient({ chain, transport: viem.http(url), pollingInterval: 100, cacheTime: 0 });
   wallet = viem.createWalletClient({ chain, account, transport: viem.http(url) });
 }
@@ -33,13 +53,20 @@ const write = async (of, functionName, args = []) => mined(await wallet.writeCon
 async function reading() {
   await task("balance", async () => check((await node.getBalance(account)) > 10n ** 18n, "no money"));
   await task("blocks", async () => {
-    for (const blockTag of ["earliest", "finalized", "safe", "latest", "pending"]) check(await node.getBlock({ blockTag }), `no ${blockTag} block`);
+    for (const blockTag of ["earliest", "finalized", "safe", "latest", "pending"])
+      check(await node.getBlock({ blockTag }), `no ${blockTag} block`);
   });
-  await task("unknown block", async () => equal((await rejects(() => node.getBlock({ blockNumber: 1_000_000n }))).name, "BlockNotFoundError"));
-  await task("unknown transaction", async () => equal((await rejects(() => node.getTransaction({ hash: viem.zeroHash }))).name, "TransactionNotFoundError"));
+  await task("unknown block", async () =>
+    equal((await rejects(() => node.getBlock({ blockNumber: 1_000_000n }))).name, "BlockNotFoundError"),
+  );
+  await task("unknown transaction", async () =>
+    equal((await rejects(() => node.getTransaction({ hash: viem.zeroHash }))).name, "TransactionNotFoundError"),
+  );
   await task("gas price", async () => check((await node.getGasPrice()) > 0n, "no price"));
   await task("fees per gas", async () => check((await node.estimateFeesPerGas()).maxFeePerGas > 0n, "no price"));
-  await task("fee history", async () => equal((await node.getFeeHistory({ blockCount: 1, rewardPercentiles: [25, 75] })).reward[0].length, 2));
+  await task("fee history", async () =>
+    equal((await node.getFeeHistory({ blockCount: 1, rewardPercentiles: [25, 75] })).reward[0].length, 2),
+  );
   await task("fee history without percentiles", async () => {
     const { reward, gasUsedRatio } = await node.getFeeHistory({ blockCount: 1, rewardPercentiles: [] });
     equal([reward ?? [], gasUsedRatio.length], [[], 1]);
@@ -52,7 +79,11 @@ async function sending() {
   const to = fresh().address;
   const gasPrice = (await node.getGasPrice()) * 2n;
   const accessList = [{ address: to, storageKeys: [viem.zeroHash] }];
-  for (const [type, extra] of [["legacy", { gasPrice }], ["eip2930", { gasPrice, accessList }], ["eip1559", {}]]) {
+  for (const [type, extra] of [
+    ["legacy", { gasPrice }],
+    ["eip2930", { gasPrice, accessList }],
+    ["eip1559", {}],
+  ]) {
     await task(`send ${type}`, async () => {
       const receipt = await mined(await wallet.sendTransaction({ to, value: 1000n, type, ...extra }));
       equal([receipt.status, receipt.type], ["success", type]);
@@ -60,7 +91,10 @@ async function sending() {
   }
   await task("balance at a block", async () => {
     const blockNumber = (await node.getBlockNumber()) - 1n;
-    equal([await node.getBalance({ address: to }), await node.getBalance({ address: to, blockNumber })], [3000n, 2000n]);
+    equal(
+      [await node.getBalance({ address: to }), await node.getBalance({ address: to, blockNumber })],
+      [3000n, 2000n],
+    );
   });
   await task("send raw and wait", async () => {
     const request = await wallet.prepareTransactionRequest({ to, value: 1n });
@@ -81,11 +115,22 @@ async function sending() {
   });
   await task("typed data of the node", async () => {
     const client = viem.createWalletClient({ chain, account: ADDRESSES[2], transport: viem.http(url) });
-    const data = { domain: { name: "it", chainId: chain.id }, types: { Mail: [{ name: "text", type: "string" }] }, primaryType: "Mail", message: { text: "hi" } };
-    check(await viem.verifyTypedData({ ...data, address: ADDRESSES[2], signature: await client.signTypedData(data) }), "wrong signature");
+    const data = {
+      domain: { name: "it", chainId: chain.id },
+      types: { Mail: [{ name: "text", type: "string" }] },
+      primaryType: "Mail",
+      message: { text: "hi" },
+    };
+    check(
+      await viem.verifyTypedData({ ...data, address: ADDRESSES[2], signature: await client.signTypedData(data) }),
+      "wrong signature",
+    );
   });
   await task("wait for confirmations", async () => {
-    const waiting = node.waitForTransactionReceipt({ hash: await wallet.sendTransaction({ to, value: 1n }), confirmations: 3 });
+    const waiting = node.waitForTransactionReceipt({
+      hash: await wallet.sendTransaction({ to, value: 1n }),
+      confirmations: 3,
+    });
     await mine(2);
     equal((await waiting).status, "success");
   });
@@ -103,20 +148,40 @@ async function contracts() {
   await task("read with structs", async () => equal(await read(probe, "echo", [[POINT], false]), [[POINT], true]));
   await task("write", async () => equal((await write(token, "transfer", [other.address, 1n])).logs.length, 1));
   await task("simulate a write", async () => {
-    const { result } = await node.simulateContract({ ...token, account, functionName: "transfer", args: [other.address, 1n] });
+    const { result } = await node.simulateContract({
+      ...token,
+      account,
+      functionName: "transfer",
+      args: [other.address, 1n],
+    });
     equal(result, true);
   });
   await task("estimate", async () => {
-    const gas = await node.estimateContractGas({ ...token, account: account.address, functionName: "transfer", args: [other.address, 1n] });
+    const gas = await node.estimateContractGas({
+      ...token,
+      account: account.address,
+      functionName: "transfer",
+      args: [other.address, 1n],
+    });
     check(gas > 21_000n && gas < 100_000n, `gas ${gas}`);
   });
   await task("multicall", async () => {
-    const calls = [{ ...token, functionName: "name" }, { ...token, functionName: "symbol" }, { ...probe, functionName: "divide", args: [1n, 0n] }];
+    const calls = [
+      { ...token, functionName: "name" },
+      { ...token, functionName: "symbol" },
+      { ...probe, functionName: "divide", args: [1n, 0n] },
+    ];
     const found = await node.multicall({ contracts: calls, multicallAddress: multicall.address });
-    equal(found.map(({ status }) => status), ["success", "success", "failure"]);
+    equal(
+      found.map(({ status }) => status),
+      ["success", "success", "failure"],
+    );
   });
   await task("multicall without a contract", async () => {
-    const calls = [{ ...token, functionName: "name" }, { ...token, functionName: "totalSupply" }];
+    const calls = [
+      { ...token, functionName: "name" },
+      { ...token, functionName: "totalSupply" },
+    ];
     const found = await node.multicall({ contracts: calls, allowFailure: false, deployless: true });
     equal(found, ["Stone", 10n ** 24n]);
   });
@@ -124,12 +189,20 @@ async function contracts() {
     const data = viem.encodeFunctionData({ abi: probe.abi, functionName: "divide", args: [8n, 2n] });
     equal(BigInt((await node.call({ code: artifacts.probe.bytecode, data })).data), 4n);
   });
-  await task("storage", async () => equal(BigInt(await node.getStorageAt({ address: token.address, slot: "0x2" })), 10n ** 24n));
+  await task("storage", async () =>
+    equal(BigInt(await node.getStorageAt({ address: token.address, slot: "0x2" })), 10n ** 24n),
+  );
   await task("proof", async () => {
     const blockNumber = (await node.getBlockNumber()) - 1n;
-    equal((await node.getProof({ address: token.address, storageKeys: [viem.pad("0x2")], blockNumber })).storageProof[0].value, 10n ** 24n);
+    equal(
+      (await node.getProof({ address: token.address, storageKeys: [viem.pad("0x2")], blockNumber })).storageProof[0]
+        .value,
+      10n ** 24n,
+    );
   });
-  await task("eip712Domain", async () => equal((await node.getEip712Domain({ address: token.address })).domain.name, "Stone"));
+  await task("eip712Domain", async () =>
+    equal((await node.getEip712Domain({ address: token.address })).domain.name, "Stone"),
+  );
   await task("verify a signature", async () => {
     const signature = await account.signMessage({ message: "mine" });
     equal(await node.verifyMessage({ address: account.address, message: "mine", signature }), true);
@@ -137,7 +210,9 @@ async function contracts() {
   await task("send eip7702", async () => {
     const authorization = await wallet.signAuthorization({ account: other, contractAddress: probe.address });
     const data = viem.encodeFunctionData({ abi: probe.abi, functionName: "work", args: [1n] });
-    const receipt = await mined(await wallet.sendTransaction({ to: other.address, data, authorizationList: [authorization] }));
+    const receipt = await mined(
+      await wallet.sendTransaction({ to: other.address, data, authorizationList: [authorization] }),
+    );
     equal([receipt.status, receipt.type], ["success", "eip7702"]);
     equal(await node.getDelegation({ address: other.address }), viem.getAddress(probe.address));
   });
@@ -150,15 +225,23 @@ async function logs({ token }) {
   const filter = { ...token, eventName: "Transfer", args: { to: ADDRESSES[3] } };
   await task("getContractEvents", async () => {
     const found = await node.getContractEvents({ ...filter, fromBlock: 0n });
-    equal(found.map(({ args }) => args.value), [1n, 2n, 3n]);
+    equal(
+      found.map(({ args }) => args.value),
+      [1n, 2n, 3n],
+    );
   });
-  await task("getLogs", async () => equal((await node.getLogs({ address: token.address, fromBlock: before + 2n })).length, 2));
+  await task("getLogs", async () =>
+    equal((await node.getLogs({ address: token.address, fromBlock: before + 2n })).length, 2),
+  );
   await task("filter of events", async () => {
     const made = await node.createContractEventFilter({ ...filter, fromBlock: before });
     equal((await node.getFilterLogs({ filter: made })).length, 3);
     await node.getFilterChanges({ filter: made });
     await write(token, "transfer", [ADDRESSES[3], 4n]);
-    equal((await node.getFilterChanges({ filter: made })).map(({ args }) => args.value), [4n]);
+    equal(
+      (await node.getFilterChanges({ filter: made })).map(({ args }) => args.value),
+      [4n],
+    );
     check(await node.uninstallFilter({ filter: made }), "it was not there");
   });
   await task("filter of blocks", async () => {
@@ -177,17 +260,28 @@ async function watching(client, over, { token }) {
   const heard = { events: [], blocks: [], pending: [] };
   const stop = [];
   await task(`${over} watch`, async () => {
-    const onError = (error) => heard.error ??= error;
-    stop.push(client.watchContractEvent({ ...token, eventName: "Transfer", onLogs: (found) => heard.events.push(...found), onError }));
+    const onError = (error) => (heard.error ??= error);
+    stop.push(
+      client.watchContractEvent({
+        ...token,
+        eventName: "Transfer",
+        onLogs: (found) => heard.events.push(...found),
+        onError,
+      }),
+    );
     stop.push(client.watchBlocks({ onBlock: ({ number }) => heard.blocks.push(number), onError }));
     stop.push(client.watchPendingTransactions({ onTransactions: (hashes) => heard.pending.push(...hashes), onError }));
     await sleep(500);
     if (heard.error) throw heard.error;
   });
   const receipt = await write(token, "transfer", [ADDRESSES[3], 99n]);
-  await task(`${over} watchContractEvent`, () => until(() => heard.events.some(({ args }) => args.value === 99n), "the event"));
+  await task(`${over} watchContractEvent`, () =>
+    until(() => heard.events.some(({ args }) => args.value === 99n), "the event"),
+  );
   await task(`${over} watchBlocks`, () => until(() => heard.blocks.includes(receipt.blockNumber), "the block"));
-  await task(`${over} watchPendingTransactions`, () => until(() => heard.pending.includes(receipt.transactionHash), "the transaction"));
+  await task(`${over} watchPendingTransactions`, () =>
+    until(() => heard.pending.includes(receipt.transactionHash), "the transaction"),
+  );
   for (const end of stop) end();
 }
 
@@ -200,10 +294,17 @@ async function special({ probe, token }) {
   await task("override of code and balance", async () => {
     const address = fresh().address;
     const stateOverride = [{ address, code: await node.getCode(probe), balance: 5n }];
-    equal(await node.readContract({ address, abi: probe.abi, functionName: "divide", args: [6n, 2n], stateOverride }), 3n);
+    equal(
+      await node.readContract({ address, abi: probe.abi, functionName: "divide", args: [6n, 2n], stateOverride }),
+      3n,
+    );
   });
   await task("block override", async () => {
-    const { data } = await node.call({ to: probe.address, data: chainData, blockOverrides: { number: 1234n, time: 4294967295n } });
+    const { data } = await node.call({
+      to: probe.address,
+      data: chainData,
+      blockOverrides: { number: 1234n, time: 4294967295n },
+    });
     equal(viem.decodeFunctionResult({ abi: probe.abi, functionName: "chain", data }).slice(1, 3), [1234n, 4294967295n]);
   });
   await task("access list", async () => {
@@ -212,19 +313,30 @@ async function special({ probe, token }) {
     check(accessList.length === 1 && accessList[0].storageKeys.length === 2 && gasUsed > 21_000n, "wrong list");
   });
   await task("simulateCalls", async () => {
-    const calls = [{ to: ADDRESSES[3], value: 7n }, { ...token, functionName: "transfer", args: [other.address, 2n] }];
+    const calls = [
+      { to: ADDRESSES[3], value: 7n },
+      { ...token, functionName: "transfer", args: [other.address, 2n] },
+    ];
     const { results } = await node.simulateCalls({ account: account.address, calls });
-    equal(results.map(({ status }) => status), ["success", "success"]);
+    equal(
+      results.map(({ status }) => status),
+      ["success", "success"],
+    );
   });
   await task("simulateCalls with asset changes", async () => {
     const calls = [{ to: ADDRESSES[3], value: 7n }];
     const { assetChanges } = await node.simulateCalls({ account: account.address, calls, traceAssetChanges: true });
-    equal(assetChanges.map(({ value }) => value.diff), [-7n]);
+    equal(
+      assetChanges.map(({ value }) => value.diff),
+      [-7n],
+    );
   });
   await task("simulateBlocks", async () => {
     const stateOverrides = [{ address: ADDRESSES[3], balance: viem.parseEther("3") }];
     const calls = [{ account: ADDRESSES[3], to: ADDRESSES[2], value: 1n }];
-    const [found] = await node.simulateBlocks({ blocks: [{ blockOverrides: { baseFeePerGas: 10n }, stateOverrides, calls }] });
+    const [found] = await node.simulateBlocks({
+      blocks: [{ blockOverrides: { baseFeePerGas: 10n }, stateOverrides, calls }],
+    });
     equal([found.calls[0].status, found.baseFeePerGas], ["success", 10n]);
   });
 }
@@ -239,36 +351,59 @@ async function refusals({ probe }) {
     });
   const transfer = { to: ADDRESSES[3], value: 1n, gas: 21_000n };
   await refused("InsufficientFunds", "InsufficientFundsError", () => poor.sendTransaction({ ...transfer, nonce: 0 }));
-  await refused("InsufficientFunds of an estimate", "InsufficientFundsError", () => poor.sendTransaction({ to: ADDRESSES[3], value: 1n }));
+  await refused("InsufficientFunds of an estimate", "InsufficientFundsError", () =>
+    poor.sendTransaction({ to: ADDRESSES[3], value: 1n }),
+  );
   await refused("NonceTooLow", "NonceTooLowError", () => wallet.sendTransaction({ ...transfer, nonce: 0 }));
-  await refused("IntrinsicGasTooLow", "IntrinsicGasTooLowError", () => wallet.sendTransaction({ ...transfer, gas: 20_000n }));
-  await refused("FeeCapTooLow", "FeeCapTooLowError", () => node.call({ account: account.address, to: ADDRESSES[3], maxFeePerGas: 1n, maxPriorityFeePerGas: 0n }));
+  await refused("IntrinsicGasTooLow", "IntrinsicGasTooLowError", () =>
+    wallet.sendTransaction({ ...transfer, gas: 20_000n }),
+  );
+  await refused("FeeCapTooLow", "FeeCapTooLowError", () =>
+    node.call({ account: account.address, to: ADDRESSES[3], maxFeePerGas: 1n, maxPriorityFeePerGas: 0n }),
+  );
   const run = (functionName, args) => () => read(probe, functionName, args);
   await task("revert with a reason", async () => {
     const error = await rejects(run("failWith", ["too late"]));
     equal(error.walk(({ name }) => name === "ContractFunctionRevertedError")?.reason, "too late");
   });
   await task("custom error", async () => {
-    const found = (await rejects(run("failCustom", [3n, POINT]))).walk(({ name }) => name === "ContractFunctionRevertedError");
+    const found = (await rejects(run("failCustom", [3n, POINT]))).walk(
+      ({ name }) => name === "ContractFunctionRevertedError",
+    );
     equal([found.data?.errorName, found.data?.args], ["Wrong", [3n, POINT]]);
   });
   await task("panic", async () => {
     const found = (await rejects(run("divide", [1n, 0n]))).walk(({ name }) => name === "ContractFunctionRevertedError");
     equal([found.data?.errorName, found.data?.args], ["Panic", [18n]]);
   });
-  await task("revert without data", async () => check((await rejects(run("failSilently"))).message.includes("reverted"), "wrong words"));
-  await refused("revert of an estimate", "ContractFunctionRevertedError", () => wallet.writeContract({ ...probe, functionName: "failCustom", args: [3n, POINT] }));
+  await task("revert without data", async () =>
+    check((await rejects(run("failSilently"))).message.includes("reverted"), "wrong words"),
+  );
+  await refused("revert of an estimate", "ContractFunctionRevertedError", () =>
+    wallet.writeContract({ ...probe, functionName: "failCustom", args: [3n, POINT] }),
+  );
 }
 
 async function many() {
   await task("batch of 150", async () => {
-    const client = viem.createPublicClient({ chain, transport: viem.http(url, { batch: { batchSize: 150, wait: 20 } }) });
-    const found = await Promise.all(Array.from({ length: 150 }, (_, at) => client.getBalance({ address: viem.pad(viem.toHex(at + 1), { size: 20 }) })));
+    const client = viem.createPublicClient({
+      chain,
+      transport: viem.http(url, { batch: { batchSize: 150, wait: 20 } }),
+    });
+    const found = await Promise.all(
+      Array.from({ length: 150 }, (_, at) =>
+        client.getBalance({ address: viem.pad(viem.toHex(at + 1), { size: 20 }) }),
+      ),
+    );
     equal(found.length, 150);
   });
   await task("300 reads at once", async () => {
     const client = viem.createPublicClient({ chain, transport: viem.http(url, { retryCount: 0 }) });
-    const found = await Promise.all(Array.from({ length: 300 }, (_, at) => client.getBalance({ address: viem.pad(viem.toHex(at + 1), { size: 20 }) })));
+    const found = await Promise.all(
+      Array.from({ length: 300 }, (_, at) =>
+        client.getBalance({ address: viem.pad(viem.toHex(at + 1), { size: 20 }) }),
+      ),
+    );
     equal(found.length, 300);
   });
 }

@@ -2,7 +2,21 @@
 "use strict";
 
 const { Web3 } = require("web3");
-const { url, ws, KEYS, ADDRESSES, contract, task, done, check, equal, rejects, until, call, mine } = require("./lib/tasks");
+const {
+  url,
+  ws,
+  KEYS,
+  ADDRESSES,
+  contract,
+  task,
+  done,
+  check,
+  equal,
+  rejects,
+  until,
+  call,
+  mine,
+} = require("./lib/tasks");
 
 const web3 = new Web3(url);
 web3.eth.transactionPollingInterval = 100;
@@ -26,7 +40,9 @@ async function reading() {
   await task("accounts", async () => equal((await web3.eth.getAccounts())[0], ADDRESSES[0]));
   await task("balance", async () => check((await web3.eth.getBalance(from)) > 10n ** 18n, "no money"));
   await task("gas price", async () => check((await web3.eth.getGasPrice()) > 0n, "no price"));
-  await task("fee history", async () => check((await web3.eth.getFeeHistory(1, "latest", [50])).baseFeePerGas.length === 2, "wrong length"));
+  await task("fee history", async () =>
+    check((await web3.eth.getFeeHistory(1, "latest", [50])).baseFeePerGas.length === 2, "wrong length"),
+  );
   await task("block", async () => check((await web3.eth.getBlock("latest", true)).hash, "no block"));
   await task("uncles", async () => equal(await web3.eth.getBlockUncleCount("latest"), 0n));
   await task("unknown block", async () => equal(await web3.eth.getBlock(1_000_000), null));
@@ -35,20 +51,39 @@ async function reading() {
 async function sending() {
   const to = web3.eth.accounts.create().address;
   const gasPrice = (await web3.eth.getGasPrice()) * 2n;
-  for (const [what, extra] of [["legacy", { type: 0, gasPrice }], ["access list", { type: 1, gasPrice, accessList: [{ address: to, storageKeys: [] }] }], ["1559", { type: 2 }]]) {
+  for (const [what, extra] of [
+    ["legacy", { type: 0, gasPrice }],
+    ["access list", { type: 1, gasPrice, accessList: [{ address: to, storageKeys: [] }] }],
+    ["1559", { type: 2 }],
+  ]) {
     await task(`send ${what}`, async () => {
-      const receipt = await web3.eth.sendTransaction({ from, to, value: 1000n, gas: 21_000n + (what === "access list" ? 2_400n : 0n), ...extra });
+      const receipt = await web3.eth.sendTransaction({
+        from,
+        to,
+        value: 1000n,
+        gas: 21_000n + (what === "access list" ? 2_400n : 0n),
+        ...extra,
+      });
       equal([receipt.status, receipt.type], [1n, BigInt(extra.type)]);
     });
   }
-  await task("send without gas", async () => equal((await web3.eth.sendTransaction({ from, to, value: 1000n })).status, 1n));
+  await task("send without gas", async () =>
+    equal((await web3.eth.sendTransaction({ from, to, value: 1000n })).status, 1n),
+  );
   await task("send with a small balance", async () => {
     const poor = web3.eth.accounts.wallet.add(web3.eth.accounts.create())[1];
     await web3.eth.sendTransaction({ from, to: poor.address, value: 5n * 10n ** 15n });
     equal((await web3.eth.sendTransaction({ from: poor.address, to, value: 1000n })).status, 1n);
   });
   await task("send signed", async () => {
-    const signed = await account.signTransaction({ to, value: 1n, gas: 21_000n, gasPrice, nonce: await web3.eth.getTransactionCount(from), chainId: await web3.eth.getChainId() });
+    const signed = await account.signTransaction({
+      to,
+      value: 1n,
+      gas: 21_000n,
+      gasPrice,
+      nonce: await web3.eth.getTransactionCount(from),
+      chainId: await web3.eth.getChainId(),
+    });
     equal((await web3.eth.sendSignedTransaction(signed.rawTransaction)).status, 1n);
   });
   await task("send from the node's account", async () => {
@@ -62,9 +97,19 @@ async function sending() {
   });
   await task("typed data of the node", async () => {
     const domain = { name: "it", chainId: Number(await web3.eth.getChainId()) };
-    const types = { EIP712Domain: [{ name: "name", type: "string" }, { name: "chainId", type: "uint256" }], Mail: [{ name: "text", type: "string" }] };
+    const types = {
+      EIP712Domain: [
+        { name: "name", type: "string" },
+        { name: "chainId", type: "uint256" },
+      ],
+      Mail: [{ name: "text", type: "string" }],
+    };
     const bare = new Web3(url);
-    equal((await bare.eth.signTypedData(ADDRESSES[2], { domain, types, primaryType: "Mail", message: { text: "hi" } })).length, 132);
+    equal(
+      (await bare.eth.signTypedData(ADDRESSES[2], { domain, types, primaryType: "Mail", message: { text: "hi" } }))
+        .length,
+      132,
+    );
   });
 }
 
@@ -76,28 +121,56 @@ async function contracts() {
   await task("storage", async () => equal(BigInt(await web3.eth.getStorageAt(address, 2)), 10n ** 24n));
   await task("call", async () => equal(await token.methods.balanceOf(from).call(), 10n ** 24n));
   await task("call with structs", async () => equal((await probe.methods.echo([POINT], true).call())[1], false));
-  await task("estimate", async () => check((await token.methods.transfer(ADDRESSES[3], 1n).estimateGas({ from })) > 21_000n, "too little"));
-  await task("write", async () => equal((await token.methods.transfer(ADDRESSES[3], 1n).send({ from })).events.Transfer.returnValues.value, 1n));
+  await task("estimate", async () =>
+    check((await token.methods.transfer(ADDRESSES[3], 1n).estimateGas({ from })) > 21_000n, "too little"),
+  );
+  await task("write", async () =>
+    equal((await token.methods.transfer(ADDRESSES[3], 1n).send({ from })).events.Transfer.returnValues.value, 1n),
+  );
   await task("access list", async () => {
     const data = token.methods.transfer(ADDRESSES[3], 1n).encodeABI();
     check((await web3.eth.createAccessList({ from, to: address, data })).accessList.length === 1, "no list");
   });
-  await task("proof", async () => equal((await web3.eth.getProof(address, [`0x${"2".padStart(64, "0")}`], "latest")).storageProof[0].value, 10n ** 24n));
-  await task("getPastEvents", async () => equal((await token.getPastEvents("Transfer", { filter: { to: ADDRESSES[3] }, fromBlock: 0 })).length, 1));
-  await task("getPastLogs", async () => equal((await web3.eth.getPastLogs({ address, fromBlock: 0, toBlock: "latest" })).length, 2));
+  await task("proof", async () =>
+    equal(
+      (await web3.eth.getProof(address, [`0x${"2".padStart(64, "0")}`], "latest")).storageProof[0].value,
+      10n ** 24n,
+    ),
+  );
+  await task("getPastEvents", async () =>
+    equal((await token.getPastEvents("Transfer", { filter: { to: ADDRESSES[3] }, fromBlock: 0 })).length, 1),
+  );
+  await task("getPastLogs", async () =>
+    equal((await web3.eth.getPastLogs({ address, fromBlock: 0, toBlock: "latest" })).length, 2),
+  );
   await task("custom error", async () => {
     const error = await rejects(() => probe.methods.failCustom(3n, POINT).call());
     equal(error.cause?.errorName ?? error.innerError?.errorName, "Wrong");
   });
   await task("revert with a reason", async () => {
     const error = await rejects(() => probe.methods.failWith("too late").call());
-    check(JSON.stringify([error.message, error.cause?.message, error.innerError?.message]).includes("too late"), error.message);
+    check(
+      JSON.stringify([error.message, error.cause?.message, error.innerError?.message]).includes("too late"),
+      error.message,
+    );
   });
   await task("insufficient funds", async () => {
     const poor = web3.eth.accounts.create();
-    const signed = await poor.signTransaction({ to: from, value: 1n, gas: 21_000n, gasPrice: 10n ** 10n, nonce: 0n, chainId: await web3.eth.getChainId() });
-    const error = await rejects(() => web3.eth.sendSignedTransaction(signed.rawTransaction, undefined, { checkRevertBeforeSending: false }));
-    check(/insufficient funds/i.test(JSON.stringify([error.message, error.cause?.message, error.innerError?.message])), error.message);
+    const signed = await poor.signTransaction({
+      to: from,
+      value: 1n,
+      gas: 21_000n,
+      gasPrice: 10n ** 10n,
+      nonce: 0n,
+      chainId: await web3.eth.getChainId(),
+    });
+    const error = await rejects(() =>
+      web3.eth.sendSignedTransaction(signed.rawTransaction, undefined, { checkRevertBeforeSending: false }),
+    );
+    check(
+      /insufficient funds/i.test(JSON.stringify([error.message, error.cause?.message, error.innerError?.message])),
+      error.message,
+    );
   });
   return { token };
 }
@@ -109,7 +182,9 @@ async function sockets({ token }) {
   await task("ws subscribe", async () => {
     (await socket.eth.subscribe("newHeads")).on("data", ({ number }) => heard.blocks.push(number));
     (await socket.eth.subscribe("newPendingTransactions")).on("data", (hash) => heard.pending.push(hash));
-    (await socket.eth.subscribe("logs", { address: token.options.address })).on("data", (log) => heard.logs.push(log.transactionHash));
+    (await socket.eth.subscribe("logs", { address: token.options.address })).on("data", (log) =>
+      heard.logs.push(log.transactionHash),
+    );
   });
   await task("ws syncing", () => socket.eth.subscribe("syncing"));
   await task("ws contract events", async () => {
@@ -134,7 +209,9 @@ async function sockets({ token }) {
   await sockets(made);
   await task("batch", async () => {
     const batch = new web3.BatchRequest();
-    const answers = Array.from({ length: 20 }, (_, id) => batch.add({ jsonrpc: "2.0", id: id + 1, method: "eth_getBalance", params: [from, "latest"] }));
+    const answers = Array.from({ length: 20 }, (_, id) =>
+      batch.add({ jsonrpc: "2.0", id: id + 1, method: "eth_getBalance", params: [from, "latest"] }),
+    );
     await batch.execute({ timeout: 5000 });
     equal((await Promise.all(answers)).length, 20);
   });
@@ -143,7 +220,14 @@ async function sockets({ token }) {
     const sent = web3.eth.sendTransaction({ from, to: ADDRESSES[3], value: 1n });
     sent.on("confirmation", ({ confirmations }) => heard.push(confirmations));
     await sent;
-    await until(async () => (await mine(), await new Promise((resolve) => setTimeout(resolve, 200)), heard.some((count) => count >= 2n)), "two confirmations");
+    await until(
+      async () => (
+        await mine(),
+        await new Promise((resolve) => setTimeout(resolve, 200)),
+        heard.some((count) => count >= 2n)
+      ),
+      "two confirmations",
+    );
   });
   await task("node is still there", async () => check(await call("eth_blockNumber"), "no number"));
   done();

@@ -75,7 +75,9 @@ def send(transaction, signer=account):
         filled["maxPriorityFeePerGas"] = w3.eth.max_priority_fee
         filled["maxFeePerGas"] = w3.eth.get_block("latest")["baseFeePerGas"] * 2 + filled["maxPriorityFeePerGas"]
     signed = signer.sign_transaction({key: value for key, value in filled.items() if key != "from"})
-    return w3.eth.wait_for_transaction_receipt(w3.eth.send_raw_transaction(signed.raw_transaction), timeout=10, poll_latency=0.05)
+    return w3.eth.wait_for_transaction_receipt(
+        w3.eth.send_raw_transaction(signed.raw_transaction), timeout=10, poll_latency=0.05
+    )
 
 
 def deploy(name, *arguments):
@@ -123,13 +125,23 @@ def sending():
         task(f"send {what}")(lambda extra=extra: equal(send({"to": to, "value": 1000, **extra})["status"], 1))
     task("balance at a block")(lambda: equal(w3.eth.get_balance(to, w3.eth.block_number - 1), 2000))
     task("account of the node")(
-        lambda: equal(w3.eth.wait_for_transaction_receipt(w3.eth.send_transaction({"from": THIRD, "to": to, "value": 1}))["status"], 1)
+        lambda: equal(
+            w3.eth.wait_for_transaction_receipt(w3.eth.send_transaction({"from": THIRD, "to": to, "value": 1}))[
+                "status"
+            ],
+            1,
+        )
     )
     task("sign by the node")(
-        lambda: equal(Account.recover_message(encode_defunct(text="hi"), signature=w3.eth.sign(THIRD, text="hi")), THIRD)
+        lambda: equal(
+            Account.recover_message(encode_defunct(text="hi"), signature=w3.eth.sign(THIRD, text="hi")), THIRD
+        )
     )
     task("raw transaction")(
-        lambda: equal(w3.keccak(w3.eth.get_raw_transaction_by_block("latest", 0)), w3.eth.get_transaction_by_block("latest", 0)["hash"])
+        lambda: equal(
+            w3.keccak(w3.eth.get_raw_transaction_by_block("latest", 0)),
+            w3.eth.get_transaction_by_block("latest", 0)["hash"],
+        )
     )
     task("block receipts")(lambda: equal(len(w3.eth.get_block_receipts("latest")), 1))
 
@@ -138,29 +150,53 @@ def contracts():
     token = task("deploy")(lambda: deploy("Token", "Stone", "STN", 10**24))
     probe = deploy("Probe")
     task("call")(lambda: equal(token.functions.balanceOf(account.address).call(), 10**24))
-    task("call at a block")(lambda: equal(token.functions.totalSupply().call(block_identifier=w3.eth.block_number), 10**24))
+    task("call at a block")(
+        lambda: equal(token.functions.totalSupply().call(block_identifier=w3.eth.block_number), 10**24)
+    )
     task("call with structs")(lambda: equal(probe.functions.echo([(-5, [1, 2], "here")], True).call()[1], False))
-    task("estimate")(lambda: equal(token.functions.transfer(THIRD, 1).estimate_gas({"from": account.address}) > 21_000, True))
+    task("estimate")(
+        lambda: equal(token.functions.transfer(THIRD, 1).estimate_gas({"from": account.address}) > 21_000, True)
+    )
     task("storage")(lambda: equal(int(w3.eth.get_storage_at(token.address, 2).hex(), 16), 10**24))
-    task("proof")(lambda: equal(int(w3.eth.get_proof(token.address, [2], "latest")["storageProof"][0]["value"].hex(), 16), 10**24))
+    task("proof")(
+        lambda: equal(int(w3.eth.get_proof(token.address, [2], "latest")["storageProof"][0]["value"].hex(), 16), 10**24)
+    )
 
     def build():
-        built = token.functions.transfer(THIRD, 7).build_transaction({"from": account.address, "nonce": w3.eth.get_transaction_count(account.address)})
+        built = token.functions.transfer(THIRD, 7).build_transaction(
+            {"from": account.address, "nonce": w3.eth.get_transaction_count(account.address)}
+        )
         signed = account.sign_transaction(built)
         return w3.eth.wait_for_transaction_receipt(w3.eth.send_raw_transaction(signed.raw_transaction))
 
     receipt = task("build_transaction")(build)
     task("events of a receipt")(lambda: equal(token.events.Transfer().process_receipt(receipt)[0]["args"]["value"], 7))
-    task("get_logs")(lambda: equal(len(token.events.Transfer().get_logs(from_block=0, argument_filters={"to": THIRD})), 1))
+    task("get_logs")(
+        lambda: equal(len(token.events.Transfer().get_logs(from_block=0, argument_filters={"to": THIRD})), 1)
+    )
     task("eth.get_logs")(lambda: equal(len(w3.eth.get_logs({"address": token.address, "fromBlock": 0})), 2))
     task("send 7702")(lambda: delegate(probe))
     task("state override")(
-        lambda: equal(token.functions.totalSupply().call(state_override={token.address: {"stateDiff": {"0x" + "2".zfill(64): "0x" + "9".zfill(64)}}}), 9)
+        lambda: equal(
+            token.functions.totalSupply().call(
+                state_override={token.address: {"stateDiff": {"0x" + "2".zfill(64): "0x" + "9".zfill(64)}}}
+            ),
+            9,
+        )
     )
     call = {"from": account.address, "to": token.address, "data": token.encode_abi("transfer", [THIRD, 1])}
     task("create_access_list")(lambda: equal(len(w3.eth.create_access_list(call)["accessList"]), 1))
-    task("simulate_v1")(lambda: equal(w3.eth.simulate_v1({"blockStateCalls": [{"calls": [call]}]}, "latest")[0]["calls"][0]["status"], 1))
-    task("trace_transaction of debug")(lambda: equal(rpc("debug_traceTransaction", receipt["transactionHash"].to_0x_hex(), {"tracer": "callTracer"})["type"], "CALL"))
+    task("simulate_v1")(
+        lambda: equal(
+            w3.eth.simulate_v1({"blockStateCalls": [{"calls": [call]}]}, "latest")[0]["calls"][0]["status"], 1
+        )
+    )
+    task("trace_transaction of debug")(
+        lambda: equal(
+            rpc("debug_traceTransaction", receipt["transactionHash"].to_0x_hex(), {"tracer": "callTracer"})["type"],
+            "CALL",
+        )
+    )
     return token, probe
 
 
@@ -168,7 +204,15 @@ def delegate(probe):
     authorization = other.sign_authorization(
         {"chainId": w3.eth.chain_id, "address": probe.address, "nonce": w3.eth.get_transaction_count(other.address)}
     )
-    receipt = send({"to": other.address, "data": probe.encode_abi("work", [1]), "type": 4, "authorizationList": [authorization], "gas": 200_000})
+    receipt = send(
+        {
+            "to": other.address,
+            "data": probe.encode_abi("work", [1]),
+            "type": 4,
+            "authorizationList": [authorization],
+            "gas": 200_000,
+        }
+    )
     equal(receipt["status"], 1)
     equal(w3.eth.get_code(other.address).hex(), "ef0100" + probe.address[2:].lower())
 
@@ -199,12 +243,18 @@ def filters(token):
 def refusals(token, probe):
     error = task("ContractLogicError")(lambda: raises(ContractLogicError, probe.functions.failWith("too late").call))
     task("its reason")(lambda: equal("too late" in str(error), True))
-    task("ContractCustomError")(lambda: raises(ContractCustomError, probe.functions.failCustom(3, (-5, [1, 2], "here")).call))
+    task("ContractCustomError")(
+        lambda: raises(ContractCustomError, probe.functions.failCustom(3, (-5, [1, 2], "here")).call)
+    )
     task("ContractPanicError")(lambda: raises(ContractPanicError, probe.functions.divide(1, 0).call))
     poor = Account.create()
     fixed = {"to": THIRD, "value": 1, "gas": 21_000, "gasPrice": w3.eth.gas_price * 2}
-    task("insufficient funds")(lambda: equal("insufficient funds" in str(raises(Web3RPCError, lambda: send(fixed, poor))).lower(), True))
-    task("nonce too low")(lambda: equal("nonce too low" in str(raises(Web3RPCError, lambda: send({**fixed, "nonce": 0}))).lower(), True))
+    task("insufficient funds")(
+        lambda: equal("insufficient funds" in str(raises(Web3RPCError, lambda: send(fixed, poor))).lower(), True)
+    )
+    task("nonce too low")(
+        lambda: equal("nonce too low" in str(raises(Web3RPCError, lambda: send({**fixed, "nonce": 0}))).lower(), True)
+    )
 
 
 def many():
@@ -227,7 +277,9 @@ async def subscriptions(token):
         kinds = [("newHeads",), ("newPendingTransactions",), ("logs", {"address": token.address})]
         ids = [await socket.eth.subscribe(*kind) for kind in kinds]
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, lambda: send({"to": token.address, "data": token.encode_abi("transfer", [THIRD, 9])}))
+        await loop.run_in_executor(
+            None, lambda: send({"to": token.address, "data": token.encode_abi("transfer", [THIRD, 9])})
+        )
         heard = set()
         async with asyncio.timeout(8):
             async for message in socket.socket.process_subscriptions():

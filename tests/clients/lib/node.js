@@ -49,7 +49,16 @@ async function answers(url, child) {
 
 function commandOf(kind, folder, port, flags) {
   if (kind === "anvil") return [foundry("anvil"), ["--port", `${port}`, "--silent", ...flags]];
-  const options = ["--dev", "--datadir", path.join(folder, "data"), "--http.port", `${port}`, "--max-peers", "0", ...flags];
+  const options = [
+    "--dev",
+    "--datadir",
+    path.join(folder, "data"),
+    "--http.port",
+    `${port}`,
+    "--max-peers",
+    "0",
+    ...flags,
+  ];
   return [process.env.CAIRN_NODE ?? "bin/cairn-node", options];
 }
 

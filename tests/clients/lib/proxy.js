@@ -32,7 +32,8 @@ class Checker {
     if (response?.jsonrpc !== "2.0") return this.fault(method, "no jsonrpc member", request, response);
     if ("error" in response) {
       const { code, message } = response.error ?? {};
-      if (!Number.isInteger(code) || typeof message !== "string") this.fault(method, "malformed error", request, response);
+      if (!Number.isInteger(code) || typeof message !== "string")
+        this.fault(method, "malformed error", request, response);
       return undefined;
     }
     const validate = this.validators.get(method);
@@ -70,7 +71,14 @@ function forward(port, agent, checker) {
     request.on("end", () => {
       const sent = Buffer.concat(body);
       const { method, url, headers } = request;
-      const upstream = http.request({ host: "127.0.0.1", port, method, path: url, headers: { ...headers, "accept-encoding": "identity" }, agent });
+      const upstream = http.request({
+        host: "127.0.0.1",
+        port,
+        method,
+        path: url,
+        headers: { ...headers, "accept-encoding": "identity" },
+        agent,
+      });
       upstream.on("error", (error) => response.writeHead(502).end(`${error}`));
       upstream.on("response", (answer) => {
         const got = [];
@@ -111,7 +119,10 @@ function relay(port, checker, server) {
         }
         client.send(text);
       });
-      for (const [here, there] of [[client, node], [node, client]]) {
+      for (const [here, there] of [
+        [client, node],
+        [node, client],
+      ]) {
         here.on("close", () => there.close());
         here.on("error", () => there.terminate());
       }

@@ -53,7 +53,11 @@ async function task(what, action, { only, time = TASK_TIME } = {}) {
   } catch (error) {
     failed += 1;
     const said = `${error?.shortMessage ?? error?.message ?? error}`.replace(/\s+/g, " ").slice(0, 500);
-    const cause = `${error?.details ?? error?.error?.message ?? error?.info?.error?.message ?? error?.cause?.message ?? ""}`.replace(/\s+/g, " ");
+    const cause =
+      `${error?.details ?? error?.error?.message ?? error?.info?.error?.message ?? error?.cause?.message ?? ""}`.replace(
+        /\s+/g,
+        " ",
+      );
     console.log(`FAIL ${name} ${what}: ${said}${cause && !said.includes(cause) ? ` (${cause.slice(0, 300)})` : ""}`);
     return undefined;
   }
@@ -121,4 +125,23 @@ process.on("unhandledRejection", (error) => {
   console.log(`FAIL ${name} background: ${said}`);
 });
 
-module.exports = { url, ws, onCairn, KEYS, ADDRESSES, contract, task, done, check, equal, rejects, until, sleep, call, mine, reorg, show, within };
+module.exports = {
+  url,
+  ws,
+  onCairn,
+  KEYS,
+  ADDRESSES,
+  contract,
+  task,
+  done,
+  check,
+  equal,
+  rejects,
+  until,
+  sleep,
+  call,
+  mine,
+  reorg,
+  show,
+  within,
+};

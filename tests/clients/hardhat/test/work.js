@@ -11,17 +11,19 @@ async function work() {
   const [first, second] = await ethers.getSigners();
   let safe;
   const tasks = {
-    "getSigners": async () => check(first.address && second.address, "no signers"),
-    "balance": async () => check((await ethers.provider.getBalance(first.address)) > 10n ** 18n, "no money"),
-    "deploy": async () => {
+    getSigners: async () => check(first.address && second.address, "no signers"),
+    balance: async () => check((await ethers.provider.getBalance(first.address)) > 10n ** 18n, "no money"),
+    deploy: async () => {
       safe = await ethers.deployContract("Safe", [5]);
       await safe.waitForDeployment();
     },
-    "read": async () => check((await safe.number()) === 5n, "wrong number"),
-    "write": async () => check((await (await safe.set(6)).wait()).status === 1, "failed"),
-    "write by another signer": async () => check((await (await safe.connect(second).set(7)).wait()).status === 1, "failed"),
-    "transfer": async () => check((await (await first.sendTransaction({ to: second.address, value: 5n })).wait()).status === 1, "failed"),
-    "queryFilter": async () => check((await safe.queryFilter("Changed", 0)).length === 2, "wrong events"),
+    read: async () => check((await safe.number()) === 5n, "wrong number"),
+    write: async () => check((await (await safe.set(6)).wait()).status === 1, "failed"),
+    "write by another signer": async () =>
+      check((await (await safe.connect(second).set(7)).wait()).status === 1, "failed"),
+    transfer: async () =>
+      check((await (await first.sendTransaction({ to: second.address, value: 5n })).wait()).status === 1, "failed"),
+    queryFilter: async () => check((await safe.queryFilter("Changed", 0)).length === 2, "wrong events"),
     "contract.on": async () => {
       const heard = new Promise((resolve, reject) => {
         safe.on("Changed", (by, number) => number === 8n && resolve());
@@ -33,7 +35,13 @@ async function work() {
       await safe.off("Changed");
     },
     "custom error": async () => {
-      const error = await safe.connect(second).close.staticCall().then(() => null, (refused) => refused);
+      const error = await safe
+        .connect(second)
+        .close.staticCall()
+        .then(
+          () => null,
+          (refused) => refused,
+        );
       check(safe.interface.parseError(error?.data ?? "0x")?.name === "NotOwner", `not recognised: ${error?.message}`);
     },
     "snapshot and revert": async () => {
@@ -50,7 +58,10 @@ async function work() {
     },
   };
   for (const [name, action] of Object.entries(tasks)) {
-    const line = await action().then(() => `passed ${name}`, (error) => `failed ${name}: ${error.message}`.replace(/\s+/g, " ").slice(0, 400));
+    const line = await action().then(
+      () => `passed ${name}`,
+      (error) => `failed ${name}: ${error.message}`.replace(/\s+/g, " ").slice(0, 400),
+    );
     console.log(line);
   }
 }
