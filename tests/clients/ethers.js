@@ -15,6 +15,7 @@ const {
   rejects,
   until,
   sleep,
+  call,
   mine,
 } = require("./lib/tasks");
 
@@ -212,7 +213,7 @@ async function logs({ probe, token }) {
 }
 
 async function sockets({ token }) {
-  const socket = new ethers.WebSocketProvider(ws);
+  const socket = new ethers.WebSocketProvider(ws, undefined, { cacheTimeout: -1 });
   const heard = { blocks: [], pending: [], transfers: [] };
   const overSocket = token.connect(socket);
   await task("ws connect", async () => check((await socket.getNetwork()).chainId > 0n, "no chain id"));
@@ -229,6 +230,17 @@ async function sockets({ token }) {
   await task("ws waitForDeployment", async () => {
     const made = await deployed(new ethers.Wallet(KEYS[0], socket), contract("Probe"));
     check((await socket.getCode(await made.getAddress())).length > 100, "no code");
+  });
+  await task("ws waitForDeployment on a chain that is mined", async () => {
+    await call("evm_setAutomine", false);
+    const pace = setInterval(() => mine().catch(() => {}), 400);
+    try {
+      const made = await deployed(new ethers.Wallet(KEYS[0], socket), contract("Probe"));
+      check((await made.deploymentTransaction().wait(3)).status === 1, "failed");
+    } finally {
+      clearInterval(pace);
+      await call("evm_setAutomine", true);
+    }
   });
   await task("ws reads", async () => check((await socket.getBalance(wallet.address)) > 0n, "no money"));
   await socket.destroy();
