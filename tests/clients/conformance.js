@@ -93,6 +93,15 @@ async function reads({ token, probe, transfer, coder }) {
     equal(await call("web3_sha3", "0x68656c6c6f"), ethers.id("hello"));
   });
   await task(
+    "rpc.discover",
+    async () => {
+      const names = (await call("rpc.discover")).methods.map(({ name }) => name);
+      const missing = ["eth_call", "eth_subscribe", "chain_getLogs"].filter((name) => !names.includes(name));
+      equal(missing, [], "missing methods");
+    },
+    { only: "cairn" },
+  );
+  await task(
     "uncles",
     async () => {
       equal(

@@ -126,16 +126,18 @@ async function follow(token, address) {
   feed.close();
 }
 
-/// Follows by cursor: pages until there is no more; what a lost block had is undone first.
+/// Follows by cursor: pages until there is no more; what a lost branch had is undone first.
 function cursorOf(address, table) {
-  let at = null;
+  let cursor;
   return async () => {
     for (;;) {
-      const page = await call("chain_getLogs", { address }, ...(at ? [at] : []));
-      table.apply(page.removed ?? []);
+      const options = { limit: 1 + random(9), ...(cursor && { cursor }) };
+      const page = await call("chain_getLogs", { address }, options);
+      if (page.undo) equal([page.logs, page.more, page.undo.logs.every(({ removed }) => removed)], [[], true, true]);
+      table.apply(page.undo?.logs ?? []);
       table.apply(page.logs);
-      at = page.cursor;
-      if (page.logs.length === 0) return;
+      cursor = page.next;
+      if (!page.more) return;
     }
   };
 }

@@ -109,11 +109,10 @@ async function reading() {
   await task(
     "chain_getBlockStatus",
     async () => {
-      const [lost, won] = [
-        await call("chain_getBlockStatus", old.blockHash.slice(2)),
-        await call("chain_getBlockStatus", (await block("latest")).hash.slice(2)),
-      ];
-      check(JSON.stringify(lost) !== JSON.stringify(won), `both are ${JSON.stringify(lost)}`);
+      const status = (hash) => call("chain_getBlockStatus", hash.slice(2));
+      const [lost, won] = [await status(old.blockHash), await status((await block("latest")).hash)];
+      equal([lost.status, won.status, won.confirmations], ["side", "active", 1]);
+      equal(lost.forkPoint.height, old.blockNumber - 1);
     },
     cairn,
   );
@@ -130,8 +129,10 @@ async function reading() {
   await task(
     "chain_confidence",
     async () => {
-      const found = await call("chain_confidence", old.hash.slice(2), 0.1);
-      check(JSON.stringify(found).includes("depth") || found.confirmations !== undefined, JSON.stringify(found));
+      const { confirmations, reversalProbability } = await call("chain_confidence", old.hash.slice(2), 0.1);
+      const { blockNumber } = await receipt(old.hash);
+      equal(confirmations, (await height()) - Number(blockNumber) + 1);
+      check(reversalProbability > 0 && reversalProbability < 1, `probability ${reversalProbability}`);
     },
     cairn,
   );

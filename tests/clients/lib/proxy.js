@@ -19,6 +19,8 @@ class Checker {
     document.methods.forEach(({ name }, index) => {
       this.validators.set(name, ajv.compile({ $ref: `openrpc#/methods/${index}/result/schema` }));
     });
+    const log = ajv.compile({ $ref: "openrpc#/components/schemas/Log" });
+    this.validators.set("a notification of logs", log);
   }
 
   /// A request with its response, or batches of them.
@@ -43,6 +45,13 @@ class Checker {
     if (validate(response.result)) return undefined;
     const [first] = validate.errors.sort((left, right) => right.instancePath.length - left.instancePath.length);
     return this.fault(method, `${first.instancePath.replace(/\d+/g, "0")} ${first.message}`, request, response);
+  }
+
+  /// What a subscription sends. Only for logs there is a description.
+  notification({ method, params }) {
+    const { result } = params ?? {};
+    if (method === "eth_subscription" && result?.topics)
+      this.response({ method: "a notification of logs" }, { jsonrpc: "2.0", result });
   }
 
   fault(method, what, request, response) {
@@ -113,7 +122,10 @@ function relay(port, checker, server) {
       node.on("message", (data) => {
         const text = data.toString();
         for (const one of [parsed(text)].flat()) {
-          if (one?.id === undefined || one.id === null) continue;
+          if (one?.id === undefined || one.id === null) {
+            checker.notification(one ?? {});
+            continue;
+          }
           checker.response(asked.get(one.id), one);
           asked.delete(one.id);
         }
