@@ -98,6 +98,7 @@ async fn serve(
         network: network.clone(),
         mining: mining.clone(),
         templates: rpc::Templates::default(),
+        beneficiaries: rpc::Beneficiaries::default(),
         lanes: rpc::Lanes::default(),
         node: node_info(config, address, stop.clone()),
         runtime: opened.runtime().handle().clone(),

@@ -25,7 +25,7 @@ mod tests;
 mod txpool;
 mod web3;
 
-pub use base::{Context, NodeInfo};
+pub use base::{Beneficiaries, Context, NodeInfo};
 pub use dispatch::methods;
 pub use lanes::Lanes;
 pub use miner::Templates;

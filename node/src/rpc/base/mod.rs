@@ -1,6 +1,7 @@
 //! What all methods stand on: parameters in, results and errors out, and between them the store, the engine and the clock.
 
 mod addresses;
+mod beneficiaries;
 mod call;
 mod context;
 mod error;
@@ -10,14 +11,16 @@ mod method;
 mod params;
 pub mod read;
 pub mod render;
+mod simulate;
 mod state;
 
 pub use addresses::{Addresses, lock_of};
+pub use beneficiaries::Beneficiaries;
 pub use call::{Call, Guard};
 pub use context::{Context, NodeInfo};
 pub use error::{
     LIMIT, RpcError, RpcResult, cannot, error, in_geths_words, internal, invalid, not_found, over_limit, rejected,
-    reverted, unauthorized, unavailable,
+    unauthorized, unavailable,
 };
 pub use fees::{base_fee, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
@@ -26,4 +29,5 @@ pub(super) use params::param;
 pub use params::{Any, Args, BigQuantity, BlockName, BlockTag, Data, HexBytes, Object, Options, Param, Quantity};
 pub use read::{Found, Spent, find, header, receipts, resolve};
 pub use render::{Fields, data, quantity};
+pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};
 pub use state::{account, state_after, state_at};

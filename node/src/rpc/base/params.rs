@@ -94,7 +94,11 @@ fn unknown_name(unknown: &str, names: &[&str]) -> RpcError {
 }
 
 fn parse<T: Param>(name: &str, value: &Value) -> RpcResult<T> {
-    T::parse(value).ok_or_else(|| invalid(format!("{name}: expected {}, got {}", T::EXPECTED, shorten(value))))
+    T::parse(value).ok_or_else(|| unexpected::<T>(name, value))
+}
+
+fn unexpected<T: Param>(name: &str, value: &Value) -> RpcError {
+    invalid(format!("{name}: expected {}, got {}", T::EXPECTED, shorten(value)))
 }
 
 /// At most 60 characters of a value, for messages.
@@ -112,7 +116,7 @@ fn shorten(value: &Value) -> String {
 
 /// An object of options: each may be left out, unknown names are refused.
 pub struct Options {
-    name: &'static str,
+    name: String,
     map: Map<String, Value>,
 }
 
@@ -121,18 +125,31 @@ impl Options {
     ///
     /// # Errors
     /// -32602 for unknown keys.
-    pub fn new(name: &'static str, object: Option<Object>, names: &[&str]) -> RpcResult<Self> {
+    pub fn new(name: impl Into<String>, object: Option<Object>, names: &[&str]) -> RpcResult<Self> {
         let map = object.map(|object| object.0).unwrap_or_default();
         match map.keys().find(|key| !names.contains(&key.as_str())) {
             Some(unknown) => Err(unknown_name(unknown, names)),
-            None => Ok(Self { name, map }),
+            None => Ok(Self { name: name.into(), map }),
         }
     }
 
     /// As [`Options::new`], but ignores keys that are not known: for Ethereum's transaction objects, to which libraries add
     /// fields that mean nothing here.
-    pub fn lenient(name: &'static str, object: Object) -> Self {
-        Self { name, map: object.0 }
+    pub fn lenient(name: impl Into<String>, object: Object) -> Self {
+        Self { name: name.into(), map: object.0 }
+    }
+
+    /// The same for a value within another; `null` is an empty object.
+    ///
+    /// # Errors
+    /// -32602 if it is no object.
+    pub fn nested(name: impl Into<String>, value: Value) -> RpcResult<Self> {
+        let name = name.into();
+        match value {
+            Value::Object(map) => Ok(Self { name, map }),
+            Value::Null => Ok(Self { name, map: Map::new() }),
+            other => Err(unexpected::<Object>(&name, &other)),
+        }
     }
 
     /// An option, if it is there and not `null`.

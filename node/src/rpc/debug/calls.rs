@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::limit::Limit;
-use crate::rpc::eth::call::reason;
+use crate::rpc::base::reason;
 
 /// Calls that are written down at most below each other: JSON deeper than that is read by nobody.
 const MOST_DEPTH: usize = 1_026;

@@ -19,10 +19,9 @@ use std::time::Duration;
 
 use super::{
     base::{
-        Args, BlockTag, Call, Context, Guard, Method, Object, Options, Param, RpcError, RpcResult, base_fee, header,
+        Args, BlockTag, Call, CallRequest, Context, Guard, Method, Object, Options, Param, Overrides, RpcError, RpcResult, Simulation, base_fee, failed, header,
         internal, invalid, not_found, over_limit, param, receipts, resolve, state_after, unavailable,
     },
-    eth::call::{CallRequest, Simulation, failed},
 };
 use crate::store::{BlockRef, HistoricalState, Snapshot};
 use calls::Calls;
@@ -273,7 +272,8 @@ fn trace_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> 
 
 fn trace_call(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let mut request = CallRequest::read(context, &mut args)?;
-    let simulation = Simulation::new(context, &mut args, &mut request)?;
+    let tag = args.optional()?;
+    let simulation = Simulation::new(context, tag, &Overrides::default(), &mut request, args.call())?;
     let gas_limit = request.fields.gas_limit;
     let tracer = Tracer::read(&mut args)?;
     tracer.trace(MOST_BYTES, gas_limit, |watch| match watch {

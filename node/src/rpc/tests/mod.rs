@@ -1,15 +1,18 @@
 //! Every method on a dev chain in memory.
 
+mod access_list;
 mod admission;
 mod calls;
 mod debug;
 mod eth;
 mod mining;
 mod odd;
+mod overrides;
+mod simulate;
 mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock};
-use super::{Context, Lanes, Templates, base::Method, methods, table};
+use super::{Beneficiaries, Context, Lanes, Templates, base::Method, methods, table};
 use crate::dev::ACCOUNTS;
 use alloy_primitives::{Address, U256};
 use chain_core::{
@@ -66,6 +69,7 @@ fn a_namespace_that_is_not_served_is_not_there() {
         network: None,
         mining: context.mining.clone(),
         templates: Templates::default(),
+        beneficiaries: Beneficiaries::default(),
         lanes: Lanes::default(),
         node: info,
         runtime: context.runtime.clone(),
