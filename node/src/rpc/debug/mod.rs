@@ -17,11 +17,10 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::time::Duration;
 
-use super::{
-    base::{
-        Args, BlockTag, Call, CallRequest, Context, Guard, Method, Object, Options, Param, Overrides, RpcError, RpcResult, Simulation, base_fee, failed, header,
-        internal, invalid, not_found, over_limit, param, receipts, resolve, state_after, unavailable,
-    },
+use super::base::{
+    Args, BlockTag, Call, CallRequest, Context, Guard, Method, Object, Options, Overrides, Param, RpcError, RpcResult,
+    Simulation, base_fee, failed, header, internal, invalid, not_found, over_limit, param, receipts, resolve,
+    state_after, unavailable,
 };
 use crate::store::{BlockRef, HistoricalState, Snapshot};
 use calls::Calls;

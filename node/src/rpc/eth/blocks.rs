@@ -39,20 +39,26 @@ pub const METHODS: &[Method] = &[
 const NO_UNCLES: B256 = b256!("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347");
 
 /// A block's hash as it is shown everywhere, with Ethereum's prefix.
-fn block_hash(hash: &BlockHash) -> Value {
+pub fn block_hash(hash: &BlockHash) -> Value {
     format!("0x{hash}").into()
 }
 
 /// A block of the active chain with all that its rendering needs.
-struct FullBlock {
-    at: BlockRef,
-    record: HeaderRecord,
-    gas_limit: Gas,
-    base_fee: u64,
-    block: Block,
+pub struct FullBlock {
+    /// Where it stands.
+    pub at: BlockRef,
+    /// Its header and verdict.
+    pub record: HeaderRecord,
+    /// GASLIMIT.
+    pub gas_limit: Gas,
+    /// BASEFEE.
+    pub base_fee: u64,
+    /// The block.
+    pub block: Block,
     /// Bytes of the block.
-    size: usize,
-    receipts: Vec<StoredReceipt>,
+    pub size: usize,
+    /// Of its account transactions, in order.
+    pub receipts: Vec<StoredReceipt>,
 }
 
 /// An account transaction of a block.
@@ -135,7 +141,8 @@ impl FullBlock {
         self.rows().find(|row| row.position == wanted).map(|row| self.transaction(&row))
     }
 
-    fn render(&self, full: bool) -> RpcResult<Value> {
+    /// The block as `eth_getBlockBy*` return it.
+    pub fn render(&self, full: bool) -> RpcResult<Value> {
         let coinbase = self.coinbase()?;
         let header = &self.record.header;
         let transactions: Vec<Value> = match full {

@@ -70,9 +70,8 @@ fn a_call_and_an_estimate_see_the_balance_and_nonce_that_they_override() {
     assert_eq!(node.call("eth_call", json!([pay, "latest", rich])), "0x");
     assert_eq!(node.call("eth_estimateGas", json!([pay, "latest", rich])), "0x5208");
     // Where code of an account stands follows from its nonce: a creation that returns ADDRESS.
-    let created = |overrides: Value| {
-        node.call("eth_call", json!([{ "from": poor, "data": code_of("30") }, "latest", overrides]))
-    };
+    let created =
+        |overrides: Value| node.call("eth_call", json!([{ "from": poor, "data": code_of("30") }, "latest", overrides]));
     assert_eq!(created(json!({})), json!(poor.create(0).into_word()));
     assert_eq!(created(json!({ poor.to_string(): { "nonce": "0x5" } })), json!(poor.create(5).into_word()));
     // To run the code of an account costs more than to pay one that has none.

@@ -10,12 +10,7 @@ use chain_core::{
 };
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::{
-    overrides::Overrides,
-    request::CallRequest,
-    revert::failed,
-    state::SimulatedState,
-};
+use super::{overrides::Overrides, request::CallRequest, revert::failed, state::SimulatedState};
 use crate::rpc::base::{
     call::{Call, Guard},
     context::Context,
