@@ -62,12 +62,12 @@ class Checker {
   }
 }
 
-/// A block that is not mined has neither hash nor nonce; the description knows mined ones only.
+/// A block that is not mined has neither hash, nonce nor miner; the description knows mined ones only.
 function completed({ method, params }, result) {
-  const isPending = method === "eth_getBlockByNumber" && params?.[0] === "pending" && result;
-  return isPending
-    ? { ...result, hash: result.hash ?? result.parentHash, nonce: result.nonce ?? "0x0000000000000000" }
-    : result;
+  if (method !== "eth_getBlockByNumber" || params?.[0] !== "pending" || !result) return result;
+  const made = { hash: result.parentHash, nonce: "0x0000000000000000", miner: `0x${"0".repeat(40)}` };
+  for (const [name, value] of Object.entries(made)) made[name] = result[name] ?? value;
+  return { ...result, ...made };
 }
 
 /// What is wrong, without the alternatives that nobody meant.
