@@ -17,6 +17,7 @@ const {
   sleep,
   call,
 } = require("./lib/tasks");
+const { start, request } = require("./lib/node");
 
 const http = new ethers.JsonRpcProvider(url, undefined, { cacheTimeout: -1, pollingInterval: 50 });
 const hex = (number) => ethers.toQuantity(number);
@@ -27,6 +28,7 @@ const balance = async (account, tag = "latest") => BigInt(await call("eth_getBal
 const transfer = (from, value, extra = {}) =>
   call("eth_sendTransaction", { from, to: ADDRESSES[3], value: hex(value), ...extra });
 const receiptOf = (hash) => until(() => call("eth_getTransactionReceipt", hash), "the receipt");
+const FACTORY = "0x4e59b44847b379578588920ca78fbf26c0b4956c";
 const STRANGER = "0x00000000000000000000000000000000000b0b0b";
 
 async function accounts() {
@@ -254,6 +256,18 @@ async function snapshots() {
     await call("anvil_rollback", 2);
     equal(await height(), before - 2);
   });
+  await task("dump and load the state", async () => {
+    await call("anvil_setBalance", STRANGER, hex(777n * 10n ** 10n));
+    const dumped = await call("anvil_dumpState");
+    await call("anvil_setBalance", STRANGER, hex(5n * 10n ** 10n));
+    await call("anvil_loadState", dumped);
+    equal(await balance(STRANGER), 777n * 10n ** 10n);
+  });
+  await task("gas limit of blocks", async () => {
+    // The spec of a Cairn chain has it, so the node says why not.
+    const error = await call("evm_setBlockGasLimit", "0x2faf080").catch((refused) => refused);
+    check(onCairn ? /gas limit/i.test(error?.message ?? "") : error === true, JSON.stringify(error));
+  });
   await task("node info", async () =>
     check((await call("anvil_nodeInfo")).currentBlockNumber !== undefined, "no height"),
   );
@@ -294,14 +308,21 @@ async function page() {
     only: "cairn",
   });
   await task("CREATE2 factory", async () => {
-    const factory = "0x4e59b44847b379578588920ca78fbf26c0b4956c";
-    const hash = await call("eth_sendTransaction", {
-      from: ADDRESSES[1],
-      to: factory,
-      data: `0x${"0".repeat(63)}1600a600c600039600a6000f3602a60005260206000f3`,
-    });
+    const data = `0x${"0".repeat(63)}1600a600c600039600a6000f3602a60005260206000f3`;
+    const hash = await call("eth_sendTransaction", { from: ADDRESSES[1], to: FACTORY, data });
     equal((await receiptOf(hash)).status, "0x1");
   });
+  await task(
+    "CREATE2 factory of the local chain",
+    async () => {
+      const local = await start("local");
+      const code = await request(`http://127.0.0.1:${local.port}`, "eth_getCode", [FACTORY, "latest"]);
+      await local.stop();
+      equal(code.result, await call("eth_getCode", FACTORY, "latest"));
+      check(code.result.length > 100, "no code");
+    },
+    { only: "cairn" },
+  );
 }
 
 (async () => {

@@ -47,26 +47,18 @@ async function answers(url, child) {
   return false;
 }
 
-function commandOf(kind, folder, port, flags) {
-  if (kind === "anvil") return [foundry("anvil"), ["--port", `${port}`, "--silent", ...flags]];
-  const options = [
-    "--dev",
-    "--datadir",
-    path.join(folder, "data"),
-    "--http.port",
-    `${port}`,
-    "--max-peers",
-    "0",
-    ...flags,
-  ];
-  return [process.env.CAIRN_NODE ?? "bin/cairn-node", options];
+function commandOf(kind, folder, port) {
+  if (kind === "anvil") return [foundry("anvil"), ["--port", `${port}`, "--silent"]];
+  const chain = kind === "local" ? ["--chain", "local"] : ["--dev"];
+  const options = ["--datadir", path.join(folder, "data"), "--http.port", `${port}`, "--max-peers", "0"];
+  return [process.env.CAIRN_NODE ?? "bin/cairn-node", [...chain, ...options]];
 }
 
-/// Starts a node: `kind` is `cairn` or `anvil`. Its home is a temporary folder that `stop` removes.
-async function start(kind, flags = []) {
+/// Starts a node: `kind` is `cairn` (with --dev), `local` or `anvil`. Its home is a temporary folder that `stop` removes.
+async function start(kind) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "cairn-clients-"));
   const port = await freePort();
-  const [program, options] = commandOf(kind, folder, port, flags);
+  const [program, options] = commandOf(kind, folder, port);
   const log = fs.openSync(path.join(folder, "log"), "w");
   const child = spawn(program, options, { stdio: ["ignore", log, log], env: { ...process.env, HOME: folder } });
   child.on("error", (error) => fs.writeSync(log, `${error}\n`));
