@@ -147,11 +147,11 @@ pub struct HttpSettings {
     #[arg(id = "http.max-response", long = "http.max-response", value_name = "BYTES", help_heading = "RPC")]
     #[serde(rename = "max-response")]
     pub max_response: Option<u32>,
-    /// Most calls in a batch [default: 100]
+    /// Most calls in a batch [default: 1000]
     #[arg(id = "http.max-batch", long = "http.max-batch", value_name = "N", help_heading = "RPC")]
     #[serde(rename = "max-batch")]
     pub max_batch: Option<u32>,
-    /// Most connections at a time [default: 100]
+    /// Most connections at a time [default: 400]
     #[arg(id = "http.max-connections", long = "http.max-connections", value_name = "N", help_heading = "RPC")]
     #[serde(rename = "max-connections")]
     pub max_connections: Option<u32>,
