@@ -13,7 +13,7 @@ const NAMESPACES: [(&str, &[&[Method]]); 10] = [
     ("admin", &[admin::METHODS]),
     ("chain", chain::TABLES),
     ("coin", coin::TABLES),
-    ("debug", &[debug::METHODS]),
+    ("debug", debug::TABLES),
     ("dev", &[dev::METHODS]),
     ("eth", eth::TABLES),
     ("miner", &[miner::METHODS]),

@@ -19,8 +19,8 @@ pub use beneficiaries::Beneficiaries;
 pub use call::{Call, Guard};
 pub use context::{Context, NodeInfo};
 pub use error::{
-    LIMIT, RpcError, RpcResult, cannot, error, in_geths_words, internal, invalid, not_found, over_limit, rejected,
-    unauthorized, unavailable,
+    LIMIT, RpcError, RpcResult, cannot, error, in_geths_words, internal, invalid, not_found, not_mined, over_limit,
+    rejected, unauthorized, unavailable,
 };
 pub use fees::{base_fee, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
@@ -30,4 +30,4 @@ pub use params::{Any, Args, BigQuantity, BlockName, BlockTag, Data, HexBytes, Ob
 pub use read::{Found, Spent, find, header, receipts, resolve};
 pub use render::{Fields, data, quantity};
 pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};
-pub use state::{account, state_after, state_at};
+pub use state::{account, no_header, state_after, state_at};

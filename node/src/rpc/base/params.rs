@@ -2,7 +2,6 @@
 
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
-    address,
     hash::{BlockHash, TxId},
     units::Height,
 };
@@ -207,6 +206,8 @@ pub enum BlockTag {
     Number(u64),
     /// By hash.
     Hash(BlockHash),
+    /// By hash, and only if it is on the active chain (EIP-1898).
+    ActiveHash(BlockHash),
     /// The genesis block.
     Earliest,
     /// The tip.
@@ -284,8 +285,10 @@ param!(B256, "32 bytes as \"0x\" and 64 hexadecimal digits", |value| {
 });
 param!(BlockHash, "a block hash of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
 param!(TxId, "a transaction id of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
-param!(Address, "an account such as \"0x...\" of 40 hexadecimal digits with a right checksum", |value| {
-    address::parse_account(value.as_str()?).ok()
+// In any letter case, as other nodes read it: tools send what their users typed.
+param!(Address, "an account such as \"0x...\" of 40 hexadecimal digits", |value| {
+    let bytes: [u8; 20] = hex::decode(digits(value.as_str()?)?).ok()?.try_into().ok()?;
+    Some(Self(bytes.into()))
 });
 param!(BlockName, "a height or a block hash of 64 hexadecimal digits", |value| {
     if let Some(height) = u32::parse(value).filter(|_| value.as_str().is_none_or(|text| text.len() < 64)) {
@@ -318,14 +321,16 @@ fn hash_digits(value: &Value) -> Option<&str> {
     (digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits)
 }
 
-/// EIP-1898: `{"blockNumber": ...}` or `{"blockHash": ..., "requireCanonical": ...}`.
+/// EIP-1898: `{"blockNumber": ...}` or `{"blockHash": ..., "requireCanonical": ...}`. Other members are ignored, as in geth.
 fn block_object(object: &Map<String, Value>) -> Option<BlockTag> {
-    if object.keys().any(|key| !["blockNumber", "blockHash", "requireCanonical"].contains(&key.as_str())) {
-        return None;
-    }
-    match (object.get("blockNumber"), object.get("blockHash")) {
+    let given = |key: &str| object.get(key).filter(|value| !value.is_null());
+    let active = given("requireCanonical").map_or(Some(false), Value::as_bool)?;
+    match (given("blockNumber"), given("blockHash")) {
         (Some(number), None) if number.is_string() => BlockTag::parse(number),
-        (None, Some(hash)) => BlockHash::parse(hash).map(BlockTag::Hash),
+        (None, Some(hash)) => {
+            let hash = BlockHash::parse(hash)?;
+            Some(if active { BlockTag::ActiveHash(hash) } else { BlockTag::Hash(hash) })
+        }
         _ => None,
     }
 }
@@ -403,12 +408,16 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_account_with_a_wrong_checksum() {
+    fn reads_an_account_in_any_letter_case() {
         let right = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-        assert!(Address::parse(&json!(right)).is_some());
-        assert!(Address::parse(&json!(right.to_lowercase())).is_some());
-        assert!(Address::parse(&json!(right.replace('F', "f"))).is_none());
-        assert!(Address::parse(&json!(&right[2..])).is_none());
+        for text in
+            [right.to_owned(), right.to_lowercase(), right.replace('F', "f"), right.to_uppercase().replace('X', "x")]
+        {
+            assert_eq!(Address::parse(&json!(text)), Some(right.parse().unwrap()), "{text}");
+        }
+        for odd in [&right[2..], &right[..41], &format!("{right}00"), "0x", ""] {
+            assert_eq!(Address::parse(&json!(odd)), None, "{odd}");
+        }
     }
 
     #[test]
@@ -426,6 +435,16 @@ mod tests {
         );
         assert_eq!(BlockTag::parse(&json!({"blockNumber": "0x1"})), Some(BlockTag::Number(1)));
         assert_eq!(BlockTag::parse(&json!({"blockNumber": {"blockNumber": "0x1"}})), None);
+        assert_eq!(
+            BlockTag::parse(&json!({"blockNumber": "0x1", "blockHash": null, "other": 1})),
+            Some(BlockTag::Number(1))
+        );
+        assert_eq!(BlockTag::parse(&json!({"blockNumber": "0x1", "blockHash": format!("0x{hash}")})), None);
+        for (flag, expected) in [(json!(true), true), (json!(false), false), (Value::Null, false)] {
+            let parsed = BlockTag::parse(&json!({"blockHash": format!("0x{hash}"), "requireCanonical": flag}));
+            assert_eq!(parsed == Some(BlockTag::ActiveHash(hash.parse().unwrap())), expected, "{parsed:?}");
+        }
+        assert_eq!(BlockTag::parse(&json!({"blockHash": format!("0x{hash}"), "requireCanonical": 1})), None);
         assert_eq!(BlockTag::parse(&json!("Latest")), None);
     }
 

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use super::{
     context::Context,
-    error::{RpcResult, internal, not_found},
+    error::{RpcResult, cannot, internal, not_found},
     params::{BlockName, BlockTag},
 };
 use crate::store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt, TxPlace};
@@ -56,6 +56,14 @@ pub fn resolve(context: &Context, snapshot: &Snapshot, tag: BlockTag) -> RpcResu
             Err(_) => return Ok(None),
         },
         BlockTag::Hash(hash) => return active_by_hash(snapshot, &hash),
+        BlockTag::ActiveHash(hash) => {
+            return match active_by_hash(snapshot, &hash)? {
+                None if snapshot.header(&hash)?.is_some() => Err(cannot(format!(
+                    "hash is not currently canonical: block {hash} is on a branch that lost, or was not connected yet"
+                ))),
+                found => Ok(found),
+            };
+        }
     };
     Ok(snapshot.at_height(height)?)
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod limit;
+mod raw;
 mod steps;
 
 use alloy_primitives::B256;
@@ -19,15 +20,17 @@ use std::time::Duration;
 
 use super::base::{
     Args, BlockTag, Call, CallRequest, Context, Guard, Method, Object, Options, Overrides, Param, RpcError, RpcResult,
-    Simulation, base_fee, failed, header, internal, invalid, not_found, over_limit, param, receipts, resolve,
-    state_after, unavailable,
+    Simulation, base_fee, failed, header, internal, invalid, no_header, not_found, over_limit, param, receipts,
+    resolve, state_after, unavailable,
 };
 use crate::store::{BlockRef, HistoricalState, Snapshot};
 use calls::Calls;
 use limit::Limit;
 use steps::{Steps, StepsConfig};
 
-pub const METHODS: &[Method] = &[
+pub const TABLES: &[&[Method]] = &[METHODS, raw::METHODS];
+
+const METHODS: &[Method] = &[
     Method::raw("debug_traceTransaction", &["hash", "options"], trace_transaction).code(),
     Method::raw("debug_traceCall", &["transaction", "block", "options"], trace_call).code(),
     Method::raw("debug_traceBlockByNumber", &["block", "options"], trace_block::<BlockTag>).code(),
@@ -264,7 +267,7 @@ fn trace_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> 
     let tag = args.required::<T>()?.into();
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
-    let at = resolve(context, &snapshot, tag)?.ok_or_else(|| not_found("no such block on the active chain"))?;
+    let at = resolve(context, &snapshot, tag)?.ok_or_else(|| no_header(&snapshot, tag))?;
     let traces = TraceBlock::load(context, snapshot, at)?.trace(context, &tracer, None)?;
     to_raw_value(&traces).map_err(internal)
 }

@@ -9,14 +9,16 @@ use chain_core::{
         account::{AccountTransaction, Fees},
         coinbase::Coinbase,
     },
+    trie::EMPTY_ROOT,
     units::Gas,
 };
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{
     rpc::base::{
-        Args, BlockTag, Context, Method, Param, Quantity, RpcResult, base_fee, data, effective_price, header, internal,
-        quantity, receipts, render, resolve,
+        Args, BlockTag, Context, Method, Param, Quantity, RpcResult, base_fee, data, effective_price, fee_after,
+        header, internal, quantity, receipts, render, resolve,
     },
     store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt},
 };
@@ -29,6 +31,10 @@ pub const METHODS: &[Method] = &[
     Method::new("eth_getBlockTransactionCountByHash", &["hash"], count::<BlockHash>),
     Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles::<BlockTag>),
     Method::new("eth_getUncleCountByBlockHash", &["hash"], uncles::<BlockHash>),
+    Method::new("eth_getUncleByBlockNumberAndIndex", &["block", "index"], uncle::<BlockTag>),
+    Method::new("eth_getUncleByBlockHashAndIndex", &["hash", "index"], uncle::<BlockHash>),
+    Method::new("eth_getHeaderByNumber", &["block"], get_header::<BlockTag>).reads(),
+    Method::new("eth_getHeaderByHash", &["hash"], get_header::<BlockHash>).reads(),
     Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
     Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_at::<BlockTag>),
     Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_at::<BlockHash>),
@@ -37,6 +43,9 @@ pub const METHODS: &[Method] = &[
 
 /// keccak-256 of the RLP of an empty list: no uncles.
 const NO_UNCLES: B256 = b256!("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347");
+
+/// Most bytes of a header's extra data in Ethereum; tools refuse more.
+const MAX_EXTRA: usize = 32;
 
 /// A block's hash as it is shown everywhere, with Ethereum's prefix.
 pub fn block_hash(hash: &BlockHash) -> Value {
@@ -141,17 +150,14 @@ impl FullBlock {
         self.rows().find(|row| row.position == wanted).map(|row| self.transaction(&row))
     }
 
-    /// The block as `eth_getBlockBy*` return it.
-    pub fn render(&self, full: bool) -> RpcResult<Value> {
+    /// What a header has: all but the transactions and what goes with them.
+    fn header(&self) -> RpcResult<render::Fields> {
         let coinbase = self.coinbase()?;
         let header = &self.record.header;
-        let transactions: Vec<Value> = match full {
-            false => self.rows().map(|row| data(row.tx.hash().as_slice())).collect(),
-            true => self.rows().map(|row| self.transaction(&row)).collect(),
-        };
         let bloom = self.receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.receipt.bloom);
         let difficulty = render::difficulty(header.bits);
-        Ok(json!({
+        let extra = &coinbase.extra[..coinbase.extra.len().min(MAX_EXTRA)];
+        let mut fields = render::fields(json!({
             "number": quantity(self.at.height),
             "hash": block_hash(&self.at.hash),
             "parentHash": block_hash(&header.prev),
@@ -164,15 +170,27 @@ impl FullBlock {
             "receiptsRoot": coinbase.receipts_root,
             "miner": coinbase.beneficiary,
             "difficulty": quantity(difficulty),
-            "extraData": data(&coinbase.extra),
-            "size": quantity(self.size),
+            "extraData": data(extra),
             "gasLimit": quantity(self.gas_limit),
             "gasUsed": quantity(coinbase.gas_used),
             "baseFeePerGas": quantity(self.base_fee),
             "timestamp": quantity(header.time),
-            "transactions": transactions,
-            "uncles": [],
-        }))
+        }));
+        // Not known of headers that an older release stored.
+        if !self.record.work.is_zero() {
+            fields.insert("totalDifficulty".into(), quantity(self.record.work));
+        }
+        Ok(fields)
+    }
+
+    /// The block as `eth_getBlockBy*` return it.
+    pub fn render(&self, full: bool) -> RpcResult<Value> {
+        let transactions: Vec<Value> = match full {
+            false => self.rows().map(|row| data(row.tx.hash().as_slice())).collect(),
+            true => self.rows().map(|row| self.transaction(&row)).collect(),
+        };
+        let body = json!({ "size": quantity(self.size), "transactions": transactions, "uncles": [] });
+        Ok(render::join(self.header()?, body))
     }
 
     fn receipts(&self) -> Vec<Value> {
@@ -291,17 +309,66 @@ fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> rende
 }
 
 fn get_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (tag, full) = (args.required::<T>()?, args.optional()?.unwrap_or(false));
-    Ok(FullBlock::named(context, tag.into())?.map(|block| block.render(full)).transpose()?.into())
+    let (tag, full) = (args.required::<T>()?.into(), args.optional()?.unwrap_or(false));
+    if tag == BlockTag::Pending {
+        let body = json!({ "size": quantity(0), "transactions": [], "uncles": [] });
+        return Ok(render::join(pending_header(context)?, body));
+    }
+    Ok(FullBlock::named(context, tag)?.map(|block| block.render(full)).transpose()?.into())
+}
+
+fn get_header<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let tag = args.required::<T>()?.into();
+    if tag == BlockTag::Pending {
+        return Ok(Value::Object(pending_header(context)?));
+    }
+    Ok(FullBlock::named(context, tag)?.map(|block| block.header()).transpose()?.map(Value::Object).into())
+}
+
+/// The header of the block after the tip, as far as it is known before it is mined: without transactions, so that its state
+/// is that of the tip, as it is for everything else that is asked of the pending block.
+fn pending_header(context: &Context) -> RpcResult<render::Fields> {
+    let info = context.engine.chain_info();
+    let snapshot = context.snapshot()?;
+    let tip = snapshot.tip();
+    let mut fields = FullBlock::load(context, &snapshot, tip)?.header()?;
+    let difficulty = render::difficulty(info.next_bits);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let changes = render::fields(json!({
+        "number": quantity(u64::from(tip.height) + 1),
+        "hash": null,
+        "parentHash": block_hash(&tip.hash),
+        "nonce": null,
+        "mixHash": B256::from(difficulty),
+        "logsBloom": Bloom::ZERO,
+        "transactionsRoot": EMPTY_ROOT,
+        "receiptsRoot": EMPTY_ROOT,
+        "miner": null,
+        "difficulty": quantity(difficulty),
+        "totalDifficulty": null,
+        "extraData": "0x",
+        "gasUsed": quantity(0),
+        "baseFeePerGas": quantity(fee_after(context, &snapshot, tip)?),
+        "timestamp": quantity(now.max(u64::from(header(&snapshot, tip)?.header.time))),
+    }));
+    fields.extend(changes);
+    Ok(fields)
 }
 
 fn get_block_receipts(context: &Context, mut args: Args) -> RpcResult<Value> {
-    Ok(FullBlock::named(context, args.required()?)?.map(|block| block.receipts()).into())
+    let tag = args.required()?;
+    if tag == BlockTag::Pending {
+        return Ok(json!([]));
+    }
+    Ok(FullBlock::named(context, tag)?.map(|block| block.receipts()).into())
 }
 
 fn count<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let block = FullBlock::named(context, args.required::<T>()?.into())?;
-    Ok(block.map_or(Value::Null, |block| quantity(block.rows().count())))
+    let tag = args.required::<T>()?.into();
+    if tag == BlockTag::Pending {
+        return Ok(quantity(0));
+    }
+    Ok(FullBlock::named(context, tag)?.map_or(Value::Null, |block| quantity(block.rows().count())))
 }
 
 /// No block has uncles; a block that is not there has no number of them.
@@ -311,9 +378,18 @@ fn uncles<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcRe
     Ok(if known { quantity(U256::ZERO) } else { Value::Null })
 }
 
+/// No block has any.
+fn uncle<T: Param + Into<BlockTag>>(_: &Context, mut args: Args) -> RpcResult<Value> {
+    let (_, Quantity(_)) = (args.required::<T>()?, args.required()?);
+    Ok(Value::Null)
+}
+
 fn transaction_at<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (tag, Quantity(index)) = (args.required::<T>()?, args.required()?);
-    Ok(FullBlock::named(context, tag.into())?.and_then(|block| block.nth(index)).into())
+    let (tag, Quantity(index)) = (args.required::<T>()?.into(), args.required()?);
+    if tag == BlockTag::Pending {
+        return Ok(Value::Null);
+    }
+    Ok(FullBlock::named(context, tag)?.and_then(|block| block.nth(index)).into())
 }
 
 fn transaction_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -334,10 +410,17 @@ pub fn pending_transaction(tx: &AccountTransaction, sender: Option<Address>) -> 
     if let Fees::Dynamic { max_fee, .. } = tx.fields().fees {
         fields.insert("gasPrice".into(), quantity(max_fee));
     }
-    render::join(fields, json!({ "blockHash": null, "blockNumber": null, "transactionIndex": null }))
+    render::join(
+        fields,
+        json!({ "blockHash": null, "blockNumber": null, "blockTimestamp": null, "transactionIndex": null }),
+    )
 }
 
 fn transaction_receipt(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let txid: TxId = args.required()?;
-    Ok(FullBlock::holding(context, &txid)?.and_then(|(block, position)| block.receipt_at(position)).into())
+    Ok(receipt_of(context, &args.required()?)?.into())
+}
+
+/// The receipt of a transaction; `None` while no block holds it.
+pub fn receipt_of(context: &Context, txid: &TxId) -> RpcResult<Option<Value>> {
+    Ok(FullBlock::holding(context, txid)?.and_then(|(block, position)| block.receipt_at(position)))
 }

@@ -4,12 +4,25 @@ mod access_list;
 mod blocks;
 pub mod call;
 mod fees;
+mod node;
+mod raw;
+mod send;
 mod simulate;
 mod state;
 
 pub use blocks::pending_transaction;
+pub use raw::by_hash as raw_transaction;
 
 use super::base::Method;
 
-pub const TABLES: &[&[Method]] =
-    &[state::METHODS, blocks::METHODS, call::METHODS, access_list::METHODS, simulate::METHODS, fees::METHODS];
+pub const TABLES: &[&[Method]] = &[
+    state::METHODS,
+    blocks::METHODS,
+    call::METHODS,
+    access_list::METHODS,
+    simulate::METHODS,
+    fees::METHODS,
+    node::METHODS,
+    raw::METHODS,
+    send::METHODS,
+];
