@@ -6,7 +6,7 @@ use chain_core::{
     hash::{BlockHash, TxId},
     transaction::{
         Transaction,
-        account::{AccountTransaction, Fees},
+        account::{AccountTransaction, Authorization, Fees, Fields as TransactionFields},
         coinbase::Coinbase,
     },
     trie::EMPTY_ROOT,
@@ -264,22 +264,32 @@ fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> rende
         0 => said.chain_id.saturating_mul(2).saturating_add(35 + u64::from(parity)),
         _ => u64::from(parity),
     };
-    let mut fields = render::fields(json!({
+    let mut fields = unsigned_fields(said);
+    fields.extend(render::fields(json!({
         "hash": data(tx.hash().as_slice()),
+        "from": sender,
+        "v": quantity(v),
+        "r": quantity(r),
+        "s": quantity(s),
+    })));
+    if said.tx_type != 0 {
+        fields.insert("yParity".into(), quantity(u8::from(parity)));
+    }
+    fields
+}
+
+/// The same before it is signed.
+pub fn unsigned_fields(said: &TransactionFields) -> render::Fields {
+    let mut fields = render::fields(json!({
         "type": quantity(said.tx_type),
         "chainId": quantity(said.chain_id),
         "nonce": quantity(said.nonce),
-        "from": sender,
         "to": said.to,
         "value": quantity(said.value),
         "gas": quantity(said.gas_limit),
         "input": data(&said.input),
-        "v": quantity(v),
-        "r": quantity(r),
-        "s": quantity(s),
     }));
     if said.tx_type != 0 {
-        fields.insert("yParity".into(), quantity(u8::from(parity)));
         let entry = |(address, keys): &(Address, Vec<B256>)| json!({ "address": address, "storageKeys": keys });
         fields.insert("accessList".into(), said.access_list.iter().map(entry).collect());
     }
@@ -293,7 +303,7 @@ fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> rende
         }
     }
     if said.tx_type == 4 {
-        let authorization = |one: &chain_core::transaction::account::Authorization| {
+        let authorization = |one: &Authorization| {
             json!({
                 "chainId": quantity(one.chain_id),
                 "address": one.address,

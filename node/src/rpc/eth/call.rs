@@ -66,23 +66,28 @@ fn is_plain_transfer(simulation: &Simulation, request: &CallRequest) -> RpcResul
 
 fn estimate_gas(context: &Context, args: Args) -> RpcResult<Value> {
     let (request, simulation) = read(context, args)?;
+    estimate(&request, &simulation).map(quantity)
+}
+
+/// Gas that a transaction needs, a little more at times.
+pub fn estimate(request: &CallRequest, simulation: &Simulation) -> RpcResult<Gas> {
     let most = request.fields.gas_limit.min(MAX_TRANSACTION_GAS).min(simulation.environment.gas_limit);
-    let most = most.min(allowance(&simulation, &request)?);
+    let most = most.min(allowance(simulation, request)?);
     let needed = IntrinsicGas::of(simulation.environment.revision, &request.fields).needed();
     let exceeds = || cannot(format!("gas required exceeds allowance ({most})"));
     if most < needed {
         return Err(exceeds());
     }
     // A run that fails for another reason than its gas fails with all of it too.
-    let suffices = |gas: Gas| match simulation.run(&request, gas) {
+    let suffices = |gas: Gas| match simulation.run(request, gas) {
         Ok(outcome) => Ok(outcome.status == Status::Success),
         Err(error) if error.code() == LIMIT => Err(error),
         Err(_) => Ok(false),
     };
-    if is_plain_transfer(&simulation, &request)? && suffices(TRANSACTION)? {
-        return Ok(quantity(TRANSACTION));
+    if is_plain_transfer(simulation, request)? && suffices(TRANSACTION)? {
+        return Ok(TRANSACTION);
     }
-    let outcome = simulation.run(&request, most)?;
+    let outcome = simulation.run(request, most)?;
     if outcome.status == Status::Halt(Halt::OutOfGas) {
         return Err(exceeds());
     }
@@ -90,7 +95,7 @@ fn estimate_gas(context: &Context, args: Args) -> RpcResult<Value> {
         return Err(error);
     }
     // What was used is enough unless gas came back in the end, or a call inside was kept from getting all.
-    least(needed.max(outcome.gas_used) - 1, most, suffices).map(quantity)
+    least(needed.max(outcome.gas_used) - 1, most, suffices)
 }
 
 /// About the least gas that suffices: more than `low`, at most `high`, which does.

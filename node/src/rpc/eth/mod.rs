@@ -4,6 +4,7 @@ mod access_list;
 mod blocks;
 pub mod call;
 mod fees;
+mod fill;
 mod node;
 mod raw;
 mod send;
@@ -22,6 +23,7 @@ pub const TABLES: &[&[Method]] = &[
     access_list::METHODS,
     simulate::METHODS,
     fees::METHODS,
+    fill::METHODS,
     node::METHODS,
     raw::METHODS,
     send::METHODS,

@@ -253,3 +253,29 @@ fn refusals_name_what_tools_look_for() {
         node.try_call("eth_sendRawTransaction", json!([format!("0x{}", hex::encode(&bytes))])).unwrap_err();
     assert_eq!((code, message.starts_with("invalid sender")), (-32003, true), "{message}");
 }
+
+#[test]
+fn a_transaction_is_filled_so_that_it_can_be_signed_and_sent() {
+    let node = TestNode::fresh();
+    node.call("eth_sendRawTransaction", json!([raw(&transfer(ACCOUNTS[0].private_key, 0, account(1), 1))]));
+    let request = json!({ "from": account(0), "to": account(1), "value": "0x1" });
+    let tx = node.call("eth_fillTransaction", json!([request]))["tx"].clone();
+    assert_eq!((&tx["type"], &tx["nonce"], &tx["gas"]), (&json!("0x2"), &json!("0x1"), &json!("0x5208")));
+    assert_eq!((&tx["gasPrice"], &tx["accessList"]), (&tx["maxFeePerGas"], &json!([])));
+    let number = |key: &str| U256::from_str_radix(&tx[key].as_str().unwrap()[2..], 16).unwrap();
+    let mut fields = transfer(ACCOUNTS[0].private_key, 1, account(1), 1).fields().clone();
+    fields.fees = Fees::Dynamic { max_fee: number("maxFeePerGas"), max_priority_fee: number("maxPriorityFeePerGas") };
+    let signed = AccountTransaction::sign(fields, &secret(ACCOUNTS[0].private_key)).unwrap();
+    node.call("eth_sendRawTransaction", json!([raw(&signed)]));
+    node.call("evm_mine", json!([]));
+    assert_eq!(node.call("eth_getTransactionReceipt", json!([signed.hash()]))["status"], "0x1");
+    // What is given stays.
+    let given =
+        json!({ "from": account(0), "to": account(1), "nonce": "0x9", "gas": "0x7530", "gasPrice": "0x77359400" });
+    let tx = node.call("eth_fillTransaction", json!([given]))["tx"].clone();
+    for key in ["nonce", "gas", "gasPrice"] {
+        assert_eq!(tx[key], given[key], "{key}");
+    }
+    assert_eq!(tx["type"], "0x0");
+    assert_eq!(node.try_call("eth_fillTransaction", json!([{ "nonce": -1 }])).unwrap_err().0, -32602);
+}

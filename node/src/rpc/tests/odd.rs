@@ -136,6 +136,7 @@ fn taken() -> Vec<(&'static str, Value)> {
         ("eth_getProof", json!([address, ["0x0"], "latest"])),
         ("eth_call", json!([{ "to": address }, "latest"])),
         ("eth_estimateGas", json!([{ "to": address }, "latest"])),
+        ("eth_fillTransaction", json!([{ "to": address }])),
         ("eth_sendRawTransaction", json!(["0x02c0"])),
         ("eth_sendRawTransactionSync", json!(["0x02c0", "0x1"])),
         ("txpool_contentFrom", json!([address])),
