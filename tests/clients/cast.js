@@ -225,7 +225,7 @@ async function traces({ token, probe }) {
   });
   await task("revert with a reason", () => fails("too late", "call", probe, "failWith(string)", "too late"));
   await task("custom error", () =>
-    fails("custom error", "call", probe, "failCustom(uint256,(int256,uint8[2],string))", "3", POINT),
+    fails("0xe7191018", "call", probe, "failCustom(uint256,(int256,uint8[2],string))", "3", POINT),
   );
   await task("panic", () =>
     fails("division or modulo by zero", "call", probe, "divide(uint256,uint256)(uint256)", "1", "0"),

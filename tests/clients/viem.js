@@ -315,7 +315,7 @@ async function special({ probe, token }) {
   await task("simulateCalls", async () => {
     const calls = [
       { to: ADDRESSES[3], value: 7n },
-      { ...token, functionName: "transfer", args: [other.address, 2n] },
+      { to: token.address, abi: token.abi, functionName: "transfer", args: [other.address, 2n] },
     ];
     const { results } = await node.simulateCalls({ account: account.address, calls });
     equal(
