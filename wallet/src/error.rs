@@ -1,175 +1,104 @@
-//! What a command can end with, and the exit code that says it to scripts.
+//! Errors of commands, and the exit codes that tell them apart.
 
 use std::fmt;
 
 use chain_core::{hash::TxId, transaction::coin::OutPoint, units::Height};
 
 use crate::{
-    build::BuildError,
+    coins::{CoinsError, coin_name},
     contract::ContractError,
+    draft::DraftError,
     fees::FeeError,
     file::{FileError, UnlockError},
-    funds::{FundsError, coin_name},
     keys::KeyError,
     keystore::KeystoreError,
     message::MessageError,
     money::MoneyError,
     network::{BadAddress, Network},
     node::NodeError,
-    request::RequestError,
+    payment::PaymentError,
     vault::VaultError,
 };
 
-/// Why a command did not do what it was asked to.
+/// A [`WalletError::Usage`] with a formatted text.
+macro_rules! usage {
+    ($($text:tt)*) => { $crate::error::WalletError::Usage(format!($($text)*)) };
+}
+pub(crate) use usage;
+
+/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum WalletError {
-    /// Flags or arguments that make no sense.
     #[error("{0}")]
     Usage(String),
-    /// An amount.
     #[error(transparent)]
     Money(#[from] MoneyError),
-    /// An address.
     #[error(transparent)]
     Address(#[from] Box<BadAddress>),
     /// A mnemonic, or derivation.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// The wallet's file.
     #[error(transparent)]
     File(#[from] FileError),
     /// The password, or what it protects.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
-    /// The node.
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// Node, file or wallet of another chain.
     #[error("{what} is on {got}, but this wallet is for {expected}")]
-    OtherChain {
-        /// Whose chain it is.
-        what: &'static str,
-        /// That chain.
-        got: Box<Network>,
-        /// The wallet's.
-        expected: Box<Network>,
-    },
+    OtherChain { what: &'static str, got: Box<Network>, expected: Box<Network> },
     /// A node that would have account transactions signed for Ethereum.
     #[error(
         "the node says that its chain id is {0}, that of a public Ethereum network: what is signed would be valid there"
     )]
     PublicChain(u64),
-    /// Which wallet is meant depends on a node that does not say it.
+    /// Several wallets, and no node that says which one is meant.
     #[error("several wallets are in {}, and which one is meant depends on the node: {error}", .folder.display())]
-    WhichWallet {
-        /// Where they are.
-        folder: std::path::PathBuf,
-        /// Why the node does not say it.
-        error: Box<NodeError>,
-    },
-    /// Nothing is built.
+    WhichWallet { folder: std::path::PathBuf, error: Box<NodeError> },
     #[error(transparent)]
-    Build(#[from] BuildError),
-    /// A transaction file.
+    Payment(#[from] PaymentError),
     #[error("{file}: {error}")]
-    Request {
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        error: RequestError,
-    },
-    /// The node takes the transaction for wrong.
+    Draft { file: String, error: DraftError },
     #[error("the node refused the transaction: {0}")]
     Rejected(String),
-    /// The answer was lost.
     #[error("{txid} is signed and kept, but whether the node has it is unknown: {error}")]
-    Unclear {
-        /// The transaction.
-        txid: TxId,
-        /// What came instead of an answer.
-        error: Box<NodeError>,
-    },
+    Unclear { txid: TxId, error: Box<NodeError> },
     /// The same payment was made before, and may still be mined beside the new one.
     #[error("the same was paid {seconds} s ago in {txid}, {became}: to pay once more, add --again")]
-    PaidAlready {
-        /// The earlier transaction.
-        txid: TxId,
-        /// Seconds since then.
-        seconds: u64,
-        /// What became of it.
-        became: Became,
-    },
+    PaidAlready { txid: TxId, seconds: u64, became: Became },
     /// A contract, or a call of one.
     #[error(transparent)]
     Contract(#[from] ContractError),
-    /// The transaction was mined, and its code failed.
     #[error("{0} was mined, but failed: its fee was taken and nothing else happened")]
     MinedInVain(TxId),
-    /// The transaction was mined and failed, or vanished.
     #[error("{reason}")]
-    Failed {
-        /// The transaction.
-        txid: TxId,
-        /// What became of it.
-        reason: String,
-    },
+    Failed { txid: TxId, reason: String },
     /// The transaction was sent, but what becomes of it cannot be followed.
     #[error("{txid} was sent, but: {error}")]
-    NotFollowed {
-        /// The transaction.
-        txid: TxId,
-        /// Why not.
-        error: Box<NodeError>,
-    },
-    /// The transaction was sent, but the user could not be told.
+    NotFollowed { txid: TxId, error: Box<NodeError> },
     #[error("{txid} was sent, but the result cannot be written to standard output: {error}")]
-    NotShown {
-        /// The transaction.
-        txid: TxId,
-        /// What the system says.
-        error: std::io::Error,
-    },
-    /// The user said no.
+    NotShown { txid: TxId, error: std::io::Error },
     #[error("cancelled: nothing was changed, signed or sent")]
     Cancelled,
-    /// A keystore.
     #[error("{file}: {error}")]
-    Keystore {
-        /// The file.
-        file: String,
-        /// What is wrong with it.
-        error: KeystoreError,
-    },
-    /// A signed message.
+    Keystore { file: String, error: KeystoreError },
     #[error(transparent)]
     Message(#[from] MessageError),
-    /// A file is there already.
     #[error("{} exists already; it is left as it is", .0.display())]
     InTheWay(std::path::PathBuf),
-    /// A wallet is there already.
     #[error("{} holds a wallet; it is left as it is", .0.display())]
     HoldsWallet(std::path::PathBuf),
-    /// A fault of this program.
     #[error("cairn-wallet has a bug: {0}")]
     Bug(String),
-    /// The system refuses.
     #[error("cannot {action}: {error}")]
-    Io {
-        /// What was tried.
-        action: String,
-        /// What the system says.
-        error: std::io::Error,
-    },
+    Io { action: String, error: std::io::Error },
 }
 
-impl From<FundsError> for WalletError {
-    fn from(error: FundsError) -> Self {
+impl From<CoinsError> for WalletError {
+    fn from(error: CoinsError) -> Self {
         match error {
-            FundsError::Node(error) => error.into(),
-            FundsError::Key(error) => error.into(),
-            FundsError::Endless { .. } => {
-                Self::Node(NodeError::BadAnswer { method: "coin_getHistory".into(), reason: error.to_string() })
-            }
+            CoinsError::Node(error) => error.into(),
+            CoinsError::Key(error) => error.into(),
         }
     }
 }
@@ -182,7 +111,7 @@ impl From<VaultError> for WalletError {
 
 impl From<FeeError> for WalletError {
     fn from(error: FeeError) -> Self {
-        Self::Build(error.into())
+        Self::Payment(error.into())
     }
 }
 
@@ -225,9 +154,14 @@ impl fmt::Display for Became {
 }
 
 impl WalletError {
+    /// `what` is on the chain `got`, and the wallet is not.
+    pub fn other_chain(what: &'static str, got: Network, expected: &Network) -> Self {
+        Self::OtherChain { what, got: Box::new(got), expected: Box::new(expected.clone()) }
+    }
+
     /// A transaction that was just built, not read from a file.
-    pub fn own_request(error: RequestError) -> Self {
-        Self::Build(error.into())
+    pub fn own_draft(error: DraftError) -> Self {
+        Self::Payment(error.into())
     }
 
     /// The exit code and its name, as the help lists them.
@@ -245,10 +179,10 @@ impl WalletError {
             Self::Message(_) => (2, "usage"),
             Self::Node(_) | Self::WhichWallet { .. } => (5, "node"),
             Self::OtherChain { .. } | Self::PublicChain(_) => (6, "chain"),
-            Self::Build(error) => build_code(error),
-            Self::Request { error: RequestError::Network { .. } | RequestError::PublicChain(_), .. } => (6, "chain"),
-            Self::Request { error: RequestError::Malformed(_) | RequestError::Format { .. }, .. } => (3, "file"),
-            Self::Request { .. } => (8, "refused"),
+            Self::Payment(error) => payment_code(error),
+            Self::Draft { error: DraftError::Network { .. } | DraftError::PublicChain(_), .. } => (6, "chain"),
+            Self::Draft { error: DraftError::Malformed(_) | DraftError::Format { .. }, .. } => (3, "file"),
+            Self::Draft { .. } => (8, "refused"),
             Self::Contract(ContractError::Unlinked { .. } | ContractError::NotPayable(_)) => (8, "refused"),
             Self::Contract(ContractError::Reverted { .. }) => (9, "rejected"),
             Self::Contract(_) => (2, "usage"),
@@ -354,13 +288,13 @@ fn address_code(bad: &BadAddress) -> (u8, &'static str) {
     }
 }
 
-fn build_code(error: &BuildError) -> (u8, &'static str) {
+fn payment_code(error: &PaymentError) -> (u8, &'static str) {
     match error {
-        BuildError::NotEnoughCoins { .. } | BuildError::NotEnoughInAccount(_) => (7, "funds"),
-        BuildError::Node(_) => (5, "node"),
-        BuildError::Address(bad) => address_code(bad),
-        BuildError::Twice(_) | BuildError::Nobody | BuildError::TooLarge => (2, "usage"),
-        BuildError::Fee(FeeError::Rate(_)) => (2, "usage"),
+        PaymentError::NotEnoughCoins { .. } | PaymentError::NotEnoughInAccount(_) => (7, "funds"),
+        PaymentError::Node(_) => (5, "node"),
+        PaymentError::Address(bad) => address_code(bad),
+        PaymentError::Twice(_) | PaymentError::Nobody | PaymentError::TooLarge => (2, "usage"),
+        PaymentError::Fee(FeeError::Rate(_)) => (2, "usage"),
         _ => (8, "refused"),
     }
 }

@@ -1,11 +1,11 @@
-//! What a transaction pays, and what is too much.
+//! Fees, and limits above which a fee is taken for a mistake.
 
 use alloy_primitives::U256;
 use chain_core::units::{Amount, GRAINS_PER_CRN, Gas};
 
 use crate::{money, node::FeeEstimate};
 
-/// A fee that nobody pays on purpose: 0.1 CRN.
+/// A fee that no one pays on purpose: 0.1 CRN.
 const ABSURD: Amount = Amount(GRAINS_PER_CRN / 10);
 
 /// A fee that is never too much, whatever it is compared with: 0.0001 CRN.
@@ -23,29 +23,10 @@ pub const KEY_INPUT_GAS: Gas = 16 * KEY_INPUT_BYTES + 5_000;
 /// Why a fee is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeeError {
-    /// More than anybody pays on purpose.
     #[error("a fee of {fee} CRN is absurd (more than {ABSURD} CRN)")]
-    Absurd {
-        /// The fee.
-        fee: Amount,
-    },
-    /// Out of proportion to what is sent.
+    Absurd { fee: Amount },
     #[error("a fee of {fee} CRN is more than a tenth of the {sent} CRN that are sent")]
-    Disproportionate {
-        /// The fee.
-        fee: Amount,
-        /// What is sent.
-        sent: Amount,
-    },
-    /// An output that costs more to spend than it holds.
-    #[error("{amount} CRN is dust: spending it would cost {cost} CRN")]
-    Dust {
-        /// What it holds.
-        amount: Amount,
-        /// What spending it costs.
-        cost: Amount,
-    },
-    /// Not a speed and not a price.
+    Disproportionate { fee: Amount, sent: Amount },
     #[error("unknown fee rate '{0}': write slow, normal, fast, or the tip in gwei per gas")]
     Rate(String),
     /// Gas or price so large that their product does not fit.
@@ -87,7 +68,6 @@ pub struct Prices {
     pub base: u64,
     /// What the base fee may rise to by the block after: a transaction that pays this is not stuck at once.
     pub base_max: u64,
-    /// Tip.
     pub tip: u64,
 }
 
@@ -115,26 +95,17 @@ impl Prices {
 }
 
 /// Gas at a price, rounded up to a grain.
-///
-/// # Errors
-/// [`FeeError::TooLarge`].
 pub fn fee(gas: Gas, price: u128) -> Result<Amount, FeeError> {
     let wei = U256::from(gas) * U256::from(price);
     Amount::from_wei_ceil(wei).ok_or(FeeError::TooLarge)
 }
 
 /// What spending a coin under a key will cost at these prices.
-///
-/// # Errors
-/// [`FeeError::TooLarge`].
 pub fn dust_limit(prices: &Prices) -> Result<Amount, FeeError> {
     fee(KEY_INPUT_GAS, u128::from(prices.base))
 }
 
 /// Refuses a fee that can only be a mistake.
-///
-/// # Errors
-/// [`FeeError::Absurd`] or [`FeeError::Disproportionate`].
 pub fn check(fee: Amount, sent: Amount) -> Result<(), FeeError> {
     if fee > ABSURD {
         return Err(FeeError::Absurd { fee });
@@ -146,9 +117,6 @@ pub fn check(fee: Amount, sent: Amount) -> Result<(), FeeError> {
 }
 
 /// The same for an account's fee and value in wei.
-///
-/// # Errors
-/// As for [`check`].
 pub fn check_wei(fee: U256, sent: U256) -> Result<(), FeeError> {
     let grains = |wei| Amount::from_wei_ceil(wei).ok_or(FeeError::TooLarge);
     check(grains(fee)?, grains(sent).unwrap_or(Amount(u64::MAX)))
@@ -157,7 +125,7 @@ pub fn check_wei(fee: U256, sent: U256) -> Result<(), FeeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::node::Tips;
+    use crate::node::types::Tips;
 
     fn estimate() -> FeeEstimate {
         let tip_per_gas = Tips { slow: 0, normal: 1_000, fast: 9_000 };

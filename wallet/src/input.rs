@@ -16,9 +16,6 @@ use zeroize::Zeroizing;
 const MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// Reads a text of at most `most` bytes, without a byte order mark.
-///
-/// # Errors
-/// What the system says; also if the text is larger, or not UTF-8.
 pub fn read_text(source: impl Read, most: u64) -> io::Result<Zeroizing<String>> {
     let mut bytes = Zeroizing::new(Vec::new());
     source.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -37,10 +34,7 @@ pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 
-/// Opens a file that has an end: a pipe could keep this program waiting for ever, a device could feed it without end.
-///
-/// # Errors
-/// What the system says; also if it is not a regular file.
+/// Opens a file that has an end: a pipe could keep this program waiting forever, a device could feed it without end.
 pub fn open_regular(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
@@ -69,9 +63,6 @@ fn malformed(what: String) -> io::Error {
 }
 
 /// Reads JSON from outside; all text in it is [`plain`].
-///
-/// # Errors
-/// What is wrong with it.
 pub fn from_json<T: DeserializeOwned>(text: &[u8]) -> Result<T, String> {
     let mut value: Value = serde_json::from_slice(text).map_err(|error| fault(&error))?;
     make_plain(&mut value);

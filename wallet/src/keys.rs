@@ -49,40 +49,24 @@ pub enum KeyError {
     /// A passphrase that other programs may read in another way.
     #[error("a passphrase has up to 255 letters of ASCII, from blank to ~")]
     Passphrase,
-    /// Not 12, 15, 18, 21 or 24 words.
     #[error("a mnemonic has 12, 15, 18, 21 or 24 words, not {0}")]
     WordCount(usize),
-    /// A word that is in no English mnemonic.
     #[error("word {position}, '{word}', is not in the BIP 39 list{}", suggestion(.close))]
-    UnknownWord {
-        /// From 1.
-        position: usize,
-        /// The word.
-        word: String,
-        /// A word of the list that is close.
-        close: Option<&'static str>,
-    },
+    UnknownWord { position: usize, word: String, close: Option<&'static str> },
     /// A word with a letter that no screen shows, as copied text may have.
     #[error("word {position} has an invisible character ({:?}): type the word anew", .letter)]
-    Invisible {
-        /// From 1.
-        position: usize,
-        /// The character.
-        letter: char,
-    },
-    /// The words do not belong together.
+    Invisible { position: usize, letter: char },
     #[error("the words are all known but do not belong together (checksum): is one wrong, or are two swapped?")]
     Checksum,
     /// An index from which BIP 32 derives no key, or no extended key.
     #[error("no key can be derived: {0}")]
     Derivation(String),
-    /// No randomness.
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
 
 fn suggestion(close: &Option<&'static str>) -> String {
-    close.map(|word| format!("; do you mean '{word}'?")).unwrap_or_default()
+    close.map(|word| format!("; did you mean '{word}'?")).unwrap_or_default()
 }
 
 fn derivation(error: bip32::Error) -> KeyError {
@@ -94,9 +78,7 @@ fn derivation(error: bip32::Error) -> KeyError {
 pub enum Branch {
     /// Addresses given to others.
     Receive,
-    /// Change.
     Change,
-    /// Keys in policies.
     Policy,
 }
 
@@ -110,12 +92,11 @@ impl Branch {
     }
 }
 
-/// Where in the tree a key stands. Shown and read as a path: `m/4411982'/0'/0/7`.
+/// The place of a key in the tree. Shown and read as a path: `m/4411982'/0'/0/7`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum KeyPath {
     /// A key of coins.
     Coin(Branch, u32),
-    /// An account.
     Account(u32),
 }
 
@@ -194,7 +175,7 @@ pub fn parse_mnemonic(text: &str) -> Result<Mnemonic, KeyError> {
     })
 }
 
-/// The word of the list that begins as this one does: four letters tell all of them apart.
+/// The word of the list that begins as this one does: the first four letters are unique.
 fn closest(word: &str) -> Option<&'static str> {
     let list = Language::English.word_list();
     let begins = |letters: usize| {
@@ -223,17 +204,11 @@ impl PublicKeys {
     }
 
     /// The lock of an address of coins.
-    ///
-    /// # Errors
-    /// As for [`PublicKeys::coin_key`].
     pub fn lock(&self, branch: Branch, index: u32) -> Result<Lock, KeyError> {
         self.coin_key(branch, index).map(Lock::Key)
     }
 
     /// The address of an account.
-    ///
-    /// # Errors
-    /// As for [`PublicKeys::coin_key`].
     pub fn account(&self, index: u32) -> Result<Address, KeyError> {
         let point = child(&self.accounts, [0, index])?.public_key().serialize_uncompressed();
         Ok(Address::from_slice(&keccak256(&point[1..])[12..]))
@@ -473,7 +448,7 @@ mod tests {
         assert_eq!(parse_mnemonic(&JUNK.replace("junk", "test")), Err(KeyError::Checksum));
         let error = parse_mnemonic(&JUNK.replace("junk", "junky")).unwrap_err();
         assert_eq!(error, KeyError::UnknownWord { position: 12, word: "junky".into(), close: Some("junk") });
-        assert_eq!(error.to_string(), "word 12, 'junky', is not in the BIP 39 list; do you mean 'junk'?");
+        assert_eq!(error.to_string(), "word 12, 'junky', is not in the BIP 39 list; did you mean 'junk'?");
         assert!(matches!(parse_mnemonic(&JUNK.replace("junk", "ж")), Err(KeyError::UnknownWord { close: None, .. })));
     }
 

@@ -27,35 +27,21 @@ const MAX_ITERATIONS: u32 = 10_000_000;
 /// Why a keystore cannot be opened or made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeystoreError {
-    /// Not the JSON of a keystore.
     #[error("it is not a keystore: {0}")]
     Malformed(String),
     /// A version, cipher or key derivation that this program does not know.
     #[error("its {what} is '{got}', which this program does not know")]
-    Unknown {
-        /// Which part.
-        what: &'static str,
-        /// What it says.
-        got: String,
-    },
+    Unknown { what: &'static str, got: String },
     /// A key derivation that costs more than any program asks for.
     #[error("it asks for an absurd {0} to try one password")]
     Absurd(String),
-    /// The password does not open it.
     #[error("wrong password of the keystore")]
     WrongPassword,
     /// The key is that of another account than the file says.
     #[error("it says that it holds the key of {says}, but it holds that of {holds}")]
-    OtherAccount {
-        /// What it says.
-        says: String,
-        /// Whose key it holds.
-        holds: Address,
-    },
-    /// The secret is no key of the curve.
+    OtherAccount { says: String, holds: Address },
     #[error("what it holds is not a secret key")]
     NoKey,
-    /// No randomness.
     #[error(transparent)]
     Vault(#[from] VaultError),
 }
@@ -149,9 +135,6 @@ fn seal_with(key: &SecretKey, password: &str, rounds: u32) -> Result<String, Key
 }
 
 /// Opens a keystore.
-///
-/// # Errors
-/// [`KeystoreError`].
 pub fn open(text: &str, password: &str) -> Result<SecretKey, KeystoreError> {
     let keystore: Keystore = from_json(text.as_bytes()).map_err(KeystoreError::Malformed)?;
     let unknown = |what, got: &str| KeystoreError::Unknown { what, got: got.chars().take(40).collect() };

@@ -3,21 +3,31 @@
 //! It talks JSON-RPC to a node and trusts it with nothing but facts: amounts and locks of the coins spent are part of
 //! what is signed, and keys never leave this process.
 
-pub mod build;
 pub mod cli;
-pub mod contract;
-pub mod error;
-pub mod fees;
+mod coins;
+mod contract;
+mod draft;
+mod error;
+mod fees;
+mod keystore;
+mod message;
+mod node;
+mod payment;
+mod select;
+mod text;
+
+// Public for the tests in wallet/tests alone.
+#[doc(hidden)]
 pub mod file;
-pub mod funds;
+#[doc(hidden)]
 pub mod input;
+#[doc(hidden)]
 pub mod keys;
-pub mod keystore;
-pub mod message;
+#[doc(hidden)]
 pub mod money;
+#[doc(hidden)]
 pub mod network;
-pub mod node;
-pub mod request;
-pub mod select;
-pub mod text;
+#[doc(hidden)]
+pub mod own;
+#[doc(hidden)]
 pub mod vault;

@@ -21,13 +21,10 @@ const TAG: &str = "Cairn/message";
 /// Why a signature does not show what it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
-    /// Not the hex of a signature.
     #[error("a signature by {0} has {1} hexadecimal digits")]
     Malformed(&'static str, usize),
-    /// It is by somebody else, or of another message.
     #[error("the signature is not by {0} over this message")]
     Wrong(String),
-    /// A policy has no key.
     #[error("{0} is the address of a policy: only keys and accounts sign messages")]
     Policy(String),
 }

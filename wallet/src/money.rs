@@ -18,26 +18,15 @@ pub enum MoneyError {
     /// Not digits with at most one point and a unit.
     #[error("'{0}' is not an amount: write it like 1.5, 1.5crn or 150000000grains")]
     Malformed(String),
-    /// Less than nothing.
     #[error("'{0}' is negative")]
     Negative(String),
-    /// Finer than the ledger counts.
     #[error("'{text}' has too many decimals: {unit} has at most {most} here")]
-    TooFine {
-        /// What was written.
-        text: String,
-        /// Its unit.
-        unit: &'static str,
-        /// Decimals that the unit may have.
-        most: usize,
-    },
+    TooFine { text: String, unit: &'static str, most: usize },
     /// Less than a grain, in a unit that is smaller.
     #[error("'{0}' is not a whole number of grains, the smallest amount of coins: a grain is 10 gwei")]
     PartOfGrain(String),
-    /// More than there can be.
     #[error("'{0}' is more money than there can be")]
     TooLarge(String),
-    /// Zero where that makes no sense.
     #[error("an amount of zero sends nothing")]
     Zero,
 }

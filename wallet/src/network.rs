@@ -18,7 +18,6 @@ use crate::input::{bounded, plain};
 pub struct Network {
     /// Name of the chain.
     pub name: String,
-    /// EIP-155 chain id.
     pub chain_id: u64,
     /// Prefix of coin addresses.
     pub hrp: String,
@@ -44,7 +43,6 @@ impl From<&ChainSpec> for Network {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' is not an address on {network}: {error}{}", belongs(.elsewhere))]
 pub struct BadAddress {
-    /// What was written.
     pub text: String,
     /// Name of the wallet's chain.
     pub network: String,

@@ -1,44 +1,31 @@
-//! Serde for values that have a text form: written by `Display`, read by `FromStr`.
+//! Serde for values that have a text form: written by `Display`, read by `FromStr`. Counts in words.
 
 use std::{fmt::Display, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serializer, de::Error};
 
 /// Writes a value as its text.
-///
-/// # Errors
-/// Whatever the serializer answers.
 pub fn serialize<T: Display, S: Serializer>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
 /// Reads a value from its text.
-///
-/// # Errors
-/// What is wrong with the text.
 pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
 /// The same for a value that may be missing.
 pub mod option {
+    use serde::Serialize;
+
     use super::{Deserialize, Deserializer, Display, Error, FromStr, Serializer};
 
     /// Writes the text or nothing.
-    ///
-    /// # Errors
-    /// Whatever the serializer answers.
     pub fn serialize<T: Display, S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
-        match value {
-            Some(value) => serializer.collect_str(value),
-            None => serializer.serialize_none(),
-        }
+        value.as_ref().map(ToString::to_string).serialize(serializer)
     }
 
     /// Reads the text or nothing.
-    ///
-    /// # Errors
-    /// What is wrong with the text.
     pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
@@ -52,17 +39,11 @@ pub mod list {
     use super::{Deserialize, Deserializer, Display, Error, FromStr, Serializer};
 
     /// Writes the texts.
-    ///
-    /// # Errors
-    /// Whatever the serializer answers.
     pub fn serialize<T: Display, S: Serializer>(values: &[T], serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(values.iter().map(ToString::to_string))
     }
 
     /// Reads the texts.
-    ///
-    /// # Errors
-    /// What is wrong with one of them.
     pub fn deserialize<'de, T: FromStr<Err: Display>, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<T>, D::Error> {
@@ -75,22 +56,24 @@ pub mod list {
 pub mod crn {
     use chain_core::units::Amount;
 
-    use super::{Deserialize, Deserializer, Error, Serializer};
+    use super::{Deserialize, Deserializer, Error};
     use crate::money;
 
-    /// Writes `1.50000000`.
-    ///
-    /// # Errors
-    /// Whatever the serializer answers.
-    pub fn serialize<S: Serializer>(amount: &Amount, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(amount)
-    }
+    pub use super::serialize;
 
     /// Reads a positive amount.
-    ///
-    /// # Errors
-    /// [`money::MoneyError`].
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Amount, D::Error> {
         money::parse_grains(&String::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+/// As in `1 account` and `2 accounts`.
+pub fn counted(count: impl Into<u64>, what: &str) -> String {
+    let count = count.into();
+    match (count, what.strip_suffix('y')) {
+        (1, _) => format!("1 {what}"),
+        (_, Some(stem)) if !what.ends_with("key") => format!("{count} {stem}ies"),
+        _ if what.ends_with("ss") => format!("{count} {what}es"),
+        _ => format!("{count} {what}s"),
     }
 }

@@ -25,19 +25,15 @@ const MAX_LANES: u32 = 64;
 /// Why a secret cannot be sealed or opened.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VaultError {
-    /// The password does not open it.
     #[error("wrong password")]
     WrongPassword,
-    /// A method this program does not know.
     #[error("it is encrypted by '{0}', which this version does not know")]
     UnknownMethod(String),
-    /// A cost that no honest file has.
     #[error("it asks for an absurd {0} to try one password")]
     AbsurdCost(String),
     /// Salt, nonce or sealed bytes have an impossible length.
     #[error("its encrypted part is malformed: {0}")]
     Malformed(&'static str),
-    /// The system gives no randomness.
     #[error("the system gives no random numbers: {0}")]
     NoRandomness(String),
 }
@@ -46,11 +42,8 @@ pub enum VaultError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Cost {
-    /// Memory, in KiB.
     pub memory_kib: u32,
-    /// Passes over it.
     pub passes: u32,
-    /// Lanes.
     pub lanes: u32,
 }
 
@@ -84,10 +77,8 @@ pub struct Sealed {
     pub method: String,
     /// What one try costs.
     pub cost: Cost,
-    /// 16 random bytes.
     #[serde(with = "hex::serde")]
     pub salt: Vec<u8>,
-    /// 24 random bytes.
     #[serde(with = "hex::serde")]
     pub nonce: Vec<u8>,
     /// The secret and its tag.

@@ -96,7 +96,7 @@ fn an_exported_key_is_the_one_that_is_imported_elsewhere() {
     let hex = home.json(&["export-key", "0", "--hex"])["key"].clone();
     assert_eq!(hex, "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80");
     home.run(&["export-key", "0", "--hex"]).fails(2, "add --yes if you agree");
-    home.run(&["export-key", IMPORTED, "--hex", "--yes"]).fails(2, "is none of this wallet's accounts");
+    home.run(&["export-key", IMPORTED, "--hex", "--yes"]).fails(2, "is not an account of this wallet");
     let mut command = home.command(&["export-key", "0", "--out", "x.json", "--json"]);
     command.env("CAIRN_KEYSTORE_PASSWORD", "");
     answered(command.output().unwrap()).fails(
@@ -247,7 +247,7 @@ fn messages_are_signed_and_verified() {
         signature.trim_end(),
         "0xf16ea9a3478698f695fd1401bfe27e9e4a7e8e3da94aa72b021125e31fa899cc573c48ea3fe1d4ab61a9db10c19032026e3ed2dbccba5a178235ac27f94504311c"
     );
-    home.run(&["sign-message", "x", "--by", IMPORTED]).fails(2, "is none of this wallet's accounts");
+    home.run(&["sign-message", "x", "--by", IMPORTED]).fails(2, "is not an account of this wallet");
     let stranger = Home::numbered(&MockNode::start(), 7).address();
     home.run(&["sign-message", "x", "--by", &stranger]).fails(2, "is not an address of this wallet");
     home.run(&["verify-message", ACCOUNT, "0x12", "x"]).fails(2, "has 130 hexadecimal digits");

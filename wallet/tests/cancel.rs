@@ -73,7 +73,7 @@ fn a_transfer_a_withdrawal_and_a_call_are_replaced_by_nothing_at_the_same_nonce(
 fn coins_of_a_policy_return_to_it() {
     let (node, home, friend) = rich();
     let policy = home.json(&["policy", "multisig", "1", "me", "--name", "one"])["address"].as_str().unwrap().to_owned();
-    node.state().pay(&policy, 300_000_000);
+    node.pay(&policy, 300_000_000);
     let spent = home.json(&["policy", "spend", "one", &format!("{friend}=1")]);
     let cancelled = home.json(&["cancel", txid(&spent)]);
     let tx = coins(&node, 1);
@@ -112,11 +112,11 @@ fn a_claim_that_has_shown_its_secret_is_not_cancelled_by_mistake() {
     let htlc =
         ["policy", "htlc", "--hash", hash, "--receiver", "me", "--sender", &sender, "--after", "150", "--name", "s"];
     let address = home.json(&htlc)["address"].as_str().unwrap().to_owned();
-    node.state().pay(&address, 300_000_000);
+    node.pay(&address, 300_000_000);
     let preimage = secret["secret"].as_str().unwrap();
     let claim = home.json(&["policy", "spend", "s", &friend, "--preimage", preimage]);
     let refused = home.run(&["cancel", txid(&claim), "--yes"]);
-    refused.fails(8, "it claims a coin with a secret, which everybody can have read by now");
+    refused.fails(8, "it claims a coin with a secret, which anyone can have read by now");
     refused.fails(8, "`cairn-wallet bump` raises the fee instead; add --yes-really to cancel it all the same");
     assert_eq!(node.state().sent.len(), 1);
     let hurried = home.json(&["bump", txid(&claim)]);

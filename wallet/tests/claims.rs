@@ -25,7 +25,7 @@ fn other_with_policy(node: &MockNode) -> (Home, String, Value) {
     let other = Home::numbered(node, 9);
     let policy = other.json(&["policy", "multisig", "1", "me", "--name", "p"]);
     let address = policy["address"].as_str().unwrap().to_owned();
-    let coin = node.state().pay(&address, 100_000_000);
+    let coin = node.pay(&address, 100_000_000);
     let input = json!({
         "txid": coin.txid.to_string(), "index": coin.index, "amount": "1.00000000", "address": address, "height": 50,
         "policy": policy["policy"],

@@ -15,7 +15,7 @@ fn rich() -> (MockNode, Home, String) {
     let home = Home::with(&node, WORDS);
     let address = home.address();
     for crn in [5, 2, 1] {
-        node.state().pay(&address, crn * 100_000_000);
+        node.pay(&address, crn * 100_000_000);
     }
     let friend = Home::numbered(&node, 2).address();
     (node, home, friend)
@@ -62,7 +62,7 @@ fn spends_the_coins_that_are_named_and_no_others() {
     home.run(&["send", &payment, "--coin", &coin(2), "--yes"]).fails(2, "is spent by the pending transaction");
     home.run(&["send", &payment, "--coin", &coin(9), "--yes"]).fails(2, "is not an unspent coin of this wallet");
     home.run(&["send", &payment, "--coin", "x", "--yes"]).fails(2, "write TXID:N");
-    home.run(&["send", &format!("{friend}=6"), "--coin", &coin(0), "--yes"]).fails(7, "are missing");
+    home.run(&["send", &format!("{friend}=6"), "--coin", &coin(0), "--yes"]).fails(7, " short");
     home.json(&["deposit", "--max", "--coin", &format!("0x{}", coin(0))]);
     assert_eq!(spent(&node), [coin(0)]);
 }
@@ -73,7 +73,7 @@ fn frozen_coins_stay_where_they_are() {
     assert_eq!(home.json(&["freeze", &coin(0)])["frozen"], json!([coin(0)]));
     home.run(&["freeze", &coin(9)]).fails(2, "is not an unspent coin of this wallet");
     assert_eq!(home.json(&["coins"])[0]["state"], "frozen");
-    home.run(&["send", &format!("{friend}=4"), "--yes"]).fails(7, "3.00000000 CRN are there");
+    home.run(&["send", &format!("{friend}=4"), "--yes"]).fails(7, "you have 3.00000000");
     home.run(&["send", &format!("{friend}=4"), "--coin", &coin(0), "--yes"])
         .fails(2, "is frozen: `cairn-wallet unfreeze`");
     home.json(&["send", "--max", &friend]);
@@ -123,7 +123,7 @@ fn a_dry_run_signs_and_sends_nothing() {
     assert_eq!(home.json(&["deposit", "1", "--dry-run"])["dryRun"], true);
     home.json(&["policy", "timelock", "--after", "100", "--name", "t"]);
     let safe = home.json(&["policy", "list"])[0]["address"].as_str().unwrap().to_owned();
-    node.state().pay(&safe, 100_000_000);
+    node.pay(&safe, 100_000_000);
     assert_eq!(home.json(&["policy", "spend", "t", "--dry-run"])["dryRun"], true);
     assert!(node.state().sent.is_empty());
     let after: Value = serde_json::from_str(&support::text(&home.file())).unwrap();
@@ -211,7 +211,7 @@ fn policies_are_renamed_exported_imported_and_removed() {
     assert_eq!(other.json(&["policy", "list"]), home.json(&["policy", "list"]));
     fs::write(other.path("bad"), exported.replace("\"local\"", "\"main\"")).unwrap();
     other.run(&["policy", "import", "bad"]).fails(2, "is for main, but this wallet is for local");
-    node.state().pay(made["address"].as_str().unwrap(), 100_000_000);
+    node.pay(made["address"].as_str().unwrap(), 100_000_000);
     home.run(&["policy", "remove", "pension"]).fails(2, "'pension' holds 1.00000000 CRN");
     home.run(&["policy", "remove", "mine", "--rpc", &nobody()]).fails(2, "add --force to remove it");
     let removed = home.run(&["policy", "remove", "mine"]);
@@ -322,7 +322,7 @@ fn what_leaves_a_policy_is_in_the_history() {
     let (node, home, friend) = rich();
     let made = home.json(&["policy", "timelock", "--after", "100", "--name", "safe"]);
     let address = made["address"].as_str().unwrap().to_owned();
-    node.state().pay(&address, 500_000_000);
+    node.pay(&address, 500_000_000);
     home.json(&["policy", "spend", "safe", &format!("{friend}=2")]);
     let listed = home.json(&["history"]);
     let safe: Vec<&Value> = listed.as_array().unwrap().iter().filter(|entry| entry["side"] == "safe").collect();

@@ -74,7 +74,7 @@ fn what_the_node_has_lost_is_named_where_its_coins_are_missed() {
 #[test]
 fn what_replaced_a_replacement_does_not_settle_the_first_payment() {
     let (node, home, friend) = rich();
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 500_000_000);
     let coins: Vec<String> =
         node.state().coins.iter().map(|coin| format!("{}:{}", coin.outpoint.txid, coin.outpoint.index)).collect();
     let [first, second, third] = &coins[..] else { panic!("{coins:?}") };

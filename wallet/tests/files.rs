@@ -17,7 +17,7 @@ fn rich(coins: usize) -> (MockNode, Home, String) {
     let (home, friend) = (Home::with(&node, WORDS), Home::numbered(&node, 2));
     let address = home.address();
     for _ in 0..coins {
-        node.state().pay(&address, 500_000_000);
+        node.pay(&address, 500_000_000);
     }
     (node, home, friend.address())
 }
@@ -102,7 +102,7 @@ fn keys_of_policies_are_found_after_a_restore() {
     );
     assert_eq!(stored(&restored)["used"]["policy"], 25);
     let address = string(&restored.json(&["policy", "show", "old"]), "address");
-    node.state().pay(&address, 100_000_000);
+    node.pay(&address, 100_000_000);
     restored.json(&["policy", "spend", "old"]);
     assert_eq!(node.state().sent.len(), 1);
     assert!(![key].contains(&string(&restored.json(&["policy", "key"]), "key")), "no key is given out twice");
@@ -114,7 +114,7 @@ fn spending_a_policy_without_a_key_of_it_writes_nothing() {
     let keys: Vec<String> =
         (3..5).map(|number| string(&Home::numbered(&node, number).json(&["policy", "key"]), "key")).collect();
     let made = home.json(&["policy", "multisig", "2", &keys[0], &keys[1], "--name", "theirs"]);
-    node.state().pay(&string(&made, "address"), 100_000_000);
+    node.pay(&string(&made, "address"), 100_000_000);
     home.run(&["policy", "spend", "theirs", "--yes"]).fails(8, "this wallet has no key that it still needs");
     assert!(!home.path("theirs-spend.json").exists());
 }
@@ -141,7 +141,7 @@ fn a_claim_of_an_htlc_is_replaced_at_a_higher_fee() {
         "s",
     ]);
     receiver.json(&["policy", "create", &string(&made, "policy"), "--name", "s"]);
-    node.state().pay(&string(&made, "address"), 100_000_000);
+    node.pay(&string(&made, "address"), 100_000_000);
     node.state().mined = false;
     let first = receiver.json(&["policy", "spend", "s", "--preimage", &string(&secret, "secret")]);
     let second = receiver.json(&["bump", &string(&first, "txid"), "--fee-rate", "5"]);
@@ -163,7 +163,7 @@ fn a_secret_is_not_shown_once_the_sender_can_take_the_coin_back() {
         ["policy", "htlc", "--hash", &hash, "--receiver", &key, "--sender", "me", "--name", "s", "--after", "127"];
     let made = sender.json(&htlc);
     receiver.json(&["policy", "create", &string(&made, "policy"), "--name", "s"]);
-    node.state().pay(&string(&made, "address"), 100_000_000);
+    node.pay(&string(&made, "address"), 100_000_000);
     let (right, wrong) = (string(&secret, "secret"), "00".repeat(32));
     let claim = ["policy", "spend", "s", "--yes", "--preimage"];
     receiver.run(&[&claim[..], &[&wrong]].concat()).fails(2, "is not one that the policy asks for");
@@ -191,7 +191,7 @@ fn a_spend_of_several_signers_is_replaced_through_a_file() {
     for home in &people {
         safe = string(&home.json(&["policy", "multisig", "2", &keys[0], &keys[1], "--name", "safe"]), "address");
     }
-    node.state().pay(&safe, 500_000_000);
+    node.pay(&safe, 500_000_000);
     node.state().mined = false;
     let friend = Home::numbered(&node, 7).address();
     let both = |file: &str| {
@@ -282,7 +282,7 @@ fn times_that_nobody_can_mean_are_refused_when_a_policy_is_made_and_when_it_is_f
         .fails(2, "invalid value '30d' for '--older <BLOCKS>': write a number of blocks, as in 1000");
     let hash = "aa".repeat(32);
     let htlc = ["policy", "htlc", "--hash", &hash, "--receiver", "me", "--sender", "me", "--after"];
-    home.run(&[&htlc[..], &["1"]].concat()).fails(2, "the sender could take it back at once");
+    home.run(&[&htlc[..], &["1"]].concat()).fails(2, "the sender could spend it at once");
     for policy in ["after(5)", &format!("sha256({hash})")] {
         home.run(&["policy", "create", policy]).fails(2, "without any signature");
     }

@@ -29,7 +29,7 @@ fn file_of(home: &Home, name: &str) -> Value {
 #[test]
 fn nothing_is_paid_into_a_contract_that_pays_nothing_out() {
     let (node, home, _) = rich();
-    let says = "nobody could ever get the money out";
+    let says = "no one could ever get the money out";
     for keeper in [GATEWAY.to_string(), HISTORY.to_string()] {
         home.run(&["send", &format!("{keeper}=1"), "--yes"]).fails(8, says);
         home.run(&["send", "--max", &keeper, "--yes"]).fails(8, says);
@@ -52,10 +52,10 @@ fn what_pays_an_account_without_a_key_says_that_it_is_lost() {
     let payment = format!("{ZERO}=1");
     for order in [&["send", &payment][..], &["deposit", "1", "--to", ZERO], &["transfer", ZERO, "1"]] {
         let shown = home.run(&[order, &["--dry-run"]].concat());
-        assert!(shown.out.contains("burnt: nobody can have its key"), "{order:?}: {}", shown.out);
-        assert!(shown.err.contains(&format!("nobody can have the key of {ZERO}")), "{order:?}: {}", shown.err);
+        assert!(shown.out.contains("burnt: no one has its key"), "{order:?}: {}", shown.out);
+        assert!(shown.err.contains(&format!("no one can have the key of {ZERO}")), "{order:?}: {}", shown.err);
         let json = home.run(&[order, &["--dry-run", "--json", "--yes"]].concat());
-        assert!(json.err.contains("is paid is lost for ever"), "{order:?}: {}", json.err);
+        assert!(json.err.contains("what is paid to it is lost"), "{order:?}: {}", json.err);
     }
     assert_eq!(home.run(&["transfer", TO, "1", "--dry-run"]).err, "Nothing was signed or sent.\n");
 }

@@ -10,7 +10,7 @@ use std::fs;
 use alloy_primitives::U256;
 use cairn_wallet::{
     file::Wallet,
-    request::{KeyTable, OwnKeys, Owner},
+    own::{KeyTable, Owner},
 };
 use chain_core::transaction::{
     Transaction,
@@ -73,7 +73,7 @@ impl Bench {
     fn judge(&self, what: &str, said: &support::Answer, told: Told<'_>) -> bool {
         assert!(said.code >= 0 && !said.err.contains("panicked"), "{what}: {}", said.err);
         let wallet = Wallet::read(&self.home.file()).unwrap();
-        let own = OwnKeys::new(&wallet).table().unwrap();
+        let own = wallet.key_table().unwrap();
         let taken = self.node.state().sent[self.before.1.len()..].to_vec();
         assert!(taken.len() <= 1, "{what}: {} transactions", taken.len());
         let Some(transaction) = taken.first() else { return false };
@@ -237,7 +237,7 @@ impl Bench {
     /// Raises the fee of what was sent last: others are paid the same by it.
     fn bump(&self, what: &str) {
         let wallet = Wallet::read(&self.home.file()).unwrap();
-        let own = OwnKeys::new(&wallet).table().unwrap();
+        let own = wallet.key_table().unwrap();
         let paid = |sent: &Transaction| match sent {
             Transaction::Coin(tx) => {
                 let others = tx.outputs.iter().filter(|output| own.owner(&output.lock) == Owner::Foreign);
@@ -304,7 +304,7 @@ fn no_field_of_the_file_of_a_policy_makes_the_wallet_show_other_than_it_signs() 
         let both = ["policy", "multisig", "2", &keys[0], &keys[1], "--name", "both"];
         let address = home.json(&both)["address"].as_str().unwrap().to_owned();
         other.json(&both);
-        node.state().pay(&address, 300_000_000);
+        node.pay(&address, 300_000_000);
         other.json(&["policy", "spend", "both", &format!("{friend}=1"), "--out", "half.json"]);
         fs::copy(other.path("half.json"), home.path("half.json")).unwrap();
     });

@@ -12,7 +12,7 @@ use support::{ACCOUNT, Home, MockNode, WORDS, answered, nobody};
 fn rich() -> (MockNode, Home, String) {
     let node = MockNode::start();
     let home = Home::with(&node, WORDS);
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 500_000_000);
     node.state().balance_wei = "2000000000000000000".into();
     let friend = Home::numbered(&node, 2).address();
     (node, home, friend)

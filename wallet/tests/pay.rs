@@ -15,7 +15,7 @@ fn rich(coins: usize) -> (MockNode, Home, String) {
     let (home, friend) = (Home::with(&node, WORDS), Home::numbered(&node, FRIEND));
     let address = home.address();
     for _ in 0..coins {
-        node.state().pay(&address, 500_000_000);
+        node.pay(&address, 500_000_000);
     }
     (node, home, friend.address())
 }
@@ -84,13 +84,13 @@ fn says_how_much_is_missing_and_what_comes_later() {
         state.coins[2].height = None;
     }
     let answer = home.run(&["send", &format!("{friend}=6"), "--yes"]);
-    answer.fails(7, "5.00000000 CRN are there");
-    answer.fails(7, "CRN are missing");
+    answer.fails(7, "you have 5.00000000");
+    answer.fails(7, " short");
     answer.fails(7, "7.00000000 CRN were mined and are not mature yet");
     answer.fails(7, "2.00000000 CRN are on their way");
     node.state().coins.clear();
-    home.run(&["send", &format!("{friend}=6"), "--yes"]).fails(7, "0.00000000 CRN are there");
-    home.run(&["send", "--max", &friend, "--yes"]).fails(7, "0.00000000 CRN are there");
+    home.run(&["send", &format!("{friend}=6"), "--yes"]).fails(7, "you have 0.00000000");
+    home.run(&["send", "--max", &friend, "--yes"]).fails(7, "you have 0.00000000");
     assert!(node.state().sent.is_empty());
 }
 
@@ -147,8 +147,8 @@ fn says_when_no_node_or_another_answers() {
         (403, "host not allowed", "HTTP 403: host not allowed"),
         (200, "<html>", "its answer is not JSON"),
         (200, "[]", "does not speak JSON-RPC 2.0"),
-        (200, r#"{"id":77,"result":{}}"#, "it answers another call"),
-        (200, r#"{"id":1,"result":{"chain":"x"}}"#, "makes no sense"),
+        (200, r#"{"id":77,"result":{}}"#, "it answers another request"),
+        (200, r#"{"id":1,"result":{"chain":"x"}}"#, "is malformed"),
         (200, r#"{"id":1,"error":{"code":-32601,"message":"x"}}"#, "is it an Ethereum node?"),
     ] {
         node.state().raw_answer = Some((status, body.into()));
@@ -256,16 +256,16 @@ fn transfers_deposits_and_withdraws() {
 fn an_account_sends_no_more_than_it_has() {
     let (node, home, _) = rich(0);
     let to = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-    home.run(&["transfer", &format!("{to}=1"), "--yes"]).fails(7, "0.00000000 CRN are there");
+    home.run(&["transfer", &format!("{to}=1"), "--yes"]).fails(7, "you have 0.00000000");
     node.state().balance_wei = "1000000000000000000".into();
     let answer = home.run(&["transfer", &format!("{to}=1"), "--yes"]);
     answer.fails(7, "1.000042021 CRN are needed");
-    answer.fails(7, "0.000042021 CRN are missing");
-    home.run(&["withdraw", "1", "--yes"]).fails(7, "CRN are missing");
+    answer.fails(7, "0.000042021 short");
+    home.run(&["withdraw", "1", "--yes"]).fails(7, " short");
     home.run(&["withdraw", "0.000000001", "--yes"]).fails(2, "at most 8 here");
     let stranger = "0x000000000000000000000000000000000000dEaD";
     home.run(&["transfer", &format!("{to}=1"), "--from", stranger, "--yes"])
-        .fails(2, "is none of this wallet's accounts");
+        .fails(2, "is not an account of this wallet");
     let sent = home.json(&["transfer", "--max", to]);
     let value: u128 = sent["valueWei"].as_str().unwrap().parse().unwrap();
     let fee: u128 = sent["maxFeeWei"].as_str().unwrap().parse().unwrap();
@@ -396,7 +396,8 @@ fn has_the_node_mine_for_it() {
     let (node, home, _) = rich(0);
     let mine = home.json(&["mine"]);
     assert_eq!((mine["address"].as_str(), mine["mining"].as_bool()), (Some(home.address().as_str()), Some(true)));
-    assert_eq!(node.state().miner, Some(home.address()));
+    let own = home.address();
+    assert_eq!(node.state().miner, Some(own));
     assert!(home.run(&["mine"]).out.contains("The node mines for lcrn1"));
     assert_eq!(home.json(&["mine", "--stop"])["mining"], false);
     assert!(!node.state().mining);

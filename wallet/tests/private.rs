@@ -74,12 +74,12 @@ fn files_are_for_their_owner_alone_whatever_the_umask() {
             answered(command.output().unwrap()).json()
         };
         run(&["restore", "--chain", "local", "--mnemonic-file", "words", "--no-scan"]);
-        node.state().pay(&home.address(), 500_000_000);
+        node.pay(&home.address(), 500_000_000);
         run(&["build", "--out", "pay.json", "send", &friend, "1"]);
         run(&["sign", "pay.json", "--out", "signed.json"]);
         run(&["combine", "pay.json", "signed.json", "--out", "joined.json"]);
         let policy = run(&["policy", "multisig", "2", "me", &other, "--name", "both"]);
-        node.state().pay(policy["address"].as_str().unwrap(), 300_000_000);
+        node.pay(policy["address"].as_str().unwrap(), 300_000_000);
         run(&["policy", "spend", "both"]);
         run(&["backup", "all.backup"]);
         run(&["export-key", "0", "--keystore-password-file", "words"]);

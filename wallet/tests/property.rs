@@ -4,11 +4,7 @@
 
 mod support;
 
-use cairn_wallet::{
-    file::Wallet,
-    network::Network,
-    request::{OwnKeys, Owner},
-};
+use cairn_wallet::{file::Wallet, network::Network, own::Owner};
 use chain_core::{spec::ChainSpec, transaction::coin::Lock};
 use serde_json::{Value, json};
 use support::{ACCOUNT, Home, MockNode, WORDS, places};
@@ -46,7 +42,7 @@ fn judge_account(what: &str, account: &Value, wallet: &Wallet, (to, value, input
         (None, _) => assert_eq!(account["input"].as_str(), input, "{what}"),
         (Some(back), _) => {
             let lock = wallet.network.coin_address(back.as_str().unwrap()).unwrap();
-            let own = OwnKeys::new(wallet).table().unwrap();
+            let own = wallet.key_table().unwrap();
             assert!(matches!(own.owner(&lock), Owner::Key(_)), "{what}: {back}");
             let data = hex::encode(chain_core::execute::withdraw_calldata(&lock));
             assert_eq!(account["input"].as_str(), Some(data.as_str()), "{what}");
@@ -58,7 +54,7 @@ fn judge_account(what: &str, account: &Value, wallet: &Wallet, (to, value, input
 }
 
 fn judge_coins(what: &str, coin: &Value, wallet: &Wallet, to: &str, amount: Option<u64>) {
-    let own = OwnKeys::new(wallet).table().unwrap();
+    let own = wallet.key_table().unwrap();
     let (mut paid, mut back, mut others) = (0, 0, 0);
     for line in coin["outputs"].as_array().unwrap() {
         let lock = wallet.network.destination(line["to"].as_str().unwrap()).unwrap();
@@ -127,8 +123,8 @@ fn rich() -> (MockNode, Home, String, String) {
     let node = MockNode::start();
     let home = Home::with(&node, WORDS);
     let (friend, stranger) = (Home::numbered(&node, 2).address(), Home::numbered(&node, 9).address());
-    node.state().pay(&home.address(), 300_000_000);
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 300_000_000);
+    node.pay(&home.address(), 500_000_000);
     node.state().balance_wei = "7000000000000000000".into();
     (node, home, friend, stranger)
 }

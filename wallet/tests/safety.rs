@@ -17,7 +17,7 @@ fn rich(coins: usize) -> (MockNode, Home, String) {
     let (home, friend) = (Home::with(&node, WORDS), Home::numbered(&node, 2));
     let address = home.address();
     for _ in 0..coins {
-        node.state().pay(&address, 500_000_000);
+        node.pay(&address, 500_000_000);
     }
     (node, home, friend.address())
 }
@@ -239,7 +239,7 @@ fn coins_that_a_node_invents_use_up_no_addresses() {
     }
     let gap = home.address();
     let fresh = Home::with(&node, WORDS);
-    node.state().pay(&gap, 500_000_000);
+    node.pay(&gap, 500_000_000);
     fresh.json(&["send", &format!("{friend}=7")]);
     assert_eq!(stored(&fresh)["used"]["receive"], 1, "the coin was spent, and nothing else changed");
 }
@@ -356,7 +356,7 @@ fn a_strangers_payment_to_a_change_address_is_not_spent_before_it_is_mined() {
         tx.outputs.iter().map(|output| network.address(&output.lock)).find(|address| *address != friend).unwrap()
     };
     // Somebody pays to the change address, which everybody can see by now.
-    node.state().pay(&change, 900_000_000);
+    node.pay(&change, 900_000_000);
     node.state().coins.last_mut().unwrap().height = None;
     let answer = home.run(&["send", &format!("{friend}=8"), "--yes"]);
     answer.fails(7, "9.00000000 CRN are on their way");

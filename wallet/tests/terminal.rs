@@ -59,8 +59,8 @@ fn rich() -> (MockNode, Home) {
     let node = MockNode::start();
     let home = Home::with(&node, WORDS);
     let friend = Home::numbered(&node, 2).address();
-    node.state().pay(&home.address(), 300_000_000);
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 300_000_000);
+    node.pay(&home.address(), 500_000_000);
     node.state().balance_wei = "7000000000000000000".into();
     node.state().mined = false;
     home.json(&["send", &format!("{friend}=1")]);
@@ -125,7 +125,7 @@ fn no_field_of_a_file_reaches_the_terminal_as_it_is() {
     let payment = format!("{}=0.5", Home::numbered(&node, 3).address());
     let other = Home::numbered(&node, 4).json(&["policy", "key"])["key"].as_str().unwrap().to_owned();
     let policy = home.json(&["policy", "multisig", "2", "me", &other, "--name", "both"]);
-    node.state().pay(policy["address"].as_str().unwrap(), 300_000_000);
+    node.pay(policy["address"].as_str().unwrap(), 300_000_000);
     home.run(&["build", "--out", "coin.json", "send", &payment]);
     home.run(&["build", "--out", "account.json", "call", TO, "transfer(address,uint256)", TO, "1"]);
     home.json(&["policy", "spend", "both", "--out", "policy.json"]);

@@ -102,6 +102,6 @@ fn a_result_that_nobody_could_read_leaves_the_payment_unclear() {
     assert_eq!(answer.code, 11, "{}", answer.err);
     assert_eq!(home.run(&[&payment[..], &["--yes"]].concat()).code, 8);
     assert_eq!(home.json(&["resend"])["arrived"].as_array().unwrap().len(), 2);
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 500_000_000);
     home.json(&payment);
 }

@@ -34,7 +34,7 @@ fn what_a_node_refused_is_paid_again_only_in_its_place() {
     node.state().refuse = None;
     // The node hides the coin that both would spend.
     let coins = std::mem::take(&mut node.state().coins);
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 500_000_000);
     node.state().coins[0].outpoint.index = 9;
     assert!(refused(&home, &payment).contains("which a node refused, but which may still be mined beside this"));
     // With the coin there, only one of the two can be mined.
@@ -127,7 +127,7 @@ fn what_a_node_calls_impossible_is_remembered() {
     assert_eq!(home.json(&["resend"])["refused"][0]["txid"], paid["txid"]);
     node.state().refuse = None;
     node.state().coins.clear();
-    node.state().pay(&home.address(), 500_000_000);
+    node.pay(&home.address(), 500_000_000);
     node.state().coins[0].outpoint.index = 9;
     assert!(refused(&home, &payment).contains("which a node refused"));
 }
@@ -146,7 +146,7 @@ fn what_spends_a_replaced_payment_is_named_though_the_node_hides_it() {
     let again = home.json(&["send", &format!("{other}=2"), "--dry-run"]);
     assert_eq!(again["inputs"][0]["txid"], bumped["txid"], "both cannot be mined");
     // What replaces the replacement settles it too.
-    let spare = node.state().pay(&home.address(), 500_000_000);
+    let spare = node.pay(&home.address(), 500_000_000);
     let elsewhere = ["send", &format!("{other}=2"), "--coin", &format!("{}:{}", spare.txid, spare.index)];
     let message = refused(&home, &elsewhere);
     assert!(message.contains("what replaced it is not deep enough in the chain"), "{message}");
@@ -225,7 +225,7 @@ fn what_a_node_refused_is_remembered_until_what_took_its_place_is_mined() {
         let first = cairn_wallet::file::Wallet::read(&home.file()).unwrap().sent[0].txid.to_string();
         node.state().refuse = None;
         let second = home.json(&["send", payment[1], "--coin", &coin(0), "--coin", &coin(1)]);
-        let spare = node.state().pay(&home.address(), 900_000_000);
+        let spare = node.pay(&home.address(), 900_000_000);
         let spare = format!("{}:{}", spare.txid, spare.index);
         if arrives {
             // That the second is mined is a node's word, unless what it pays is spent.
@@ -253,7 +253,7 @@ fn what_took_the_place_of_what_was_refused_frees_its_other_coins() {
     home.run(&["send", &friend, "1", "--coin", &coin(0), "--coin", &coin(1), "--yes"]).fails(9, "no");
     node.state().refuse = None;
     home.json(&["send", &friend, "1", "--coin", &coin(0)]);
-    node.state().pay(&home.address(), 900_000_000);
+    node.pay(&home.address(), 900_000_000);
     let other = Home::numbered(&node, 5).address();
     assert_eq!(home.json(&["send", &other, "8"])["inputs"].as_array().unwrap().len(), 1);
 }
@@ -266,7 +266,7 @@ fn what_a_node_says_was_cancelled_in_a_block_is_paid_again_out_of_the_cancellati
     let cancelled = home.json(&["cancel", txid(&paid)]);
     node.state().sent.remove(0);
     node.state().mined = true;
-    let spare = node.state().pay(&home.address(), 500_000_000);
+    let spare = node.pay(&home.address(), 500_000_000);
     let elsewhere = ["send", &to, "--coin", &format!("{}:{}", spare.txid, spare.index)];
     assert!(refused(&home, &elsewhere).contains("what replaced it is not deep enough in the chain"));
     // There are three coins that would do, and this is the smallest.
@@ -306,7 +306,7 @@ fn what_was_refused_is_settled_by_paying_again() {
         node.state().coins.clear();
         node.state().nonce = 1;
         for index in 8..10 {
-            node.state().pay(&home.address(), 500_000_000);
+            node.pay(&home.address(), 500_000_000);
             node.state().coins.last_mut().unwrap().outpoint.index = index;
         }
         let answer = home.run(&[&payment[..], &["--yes"]].concat());
@@ -393,7 +393,7 @@ fn paying_again_forgets_nothing_that_was_refused_and_whose_place_something_took(
     node.state().refuse = None;
     home.json(&[&payment[..], &["--coin", &coin(0)]].concat());
     let spare = || {
-        let spare = node.state().pay(&home.address(), 900_000_000);
+        let spare = node.pay(&home.address(), 900_000_000);
         format!("{}:{}", spare.txid, spare.index)
     };
     let (one, two) = (spare(), spare());

@@ -92,7 +92,7 @@ fn restoring_finds_what_was_used() {
     for _ in 0..15 {
         first.json(&["address", "--new"]);
     }
-    node.state().pay(&first.address(), 500_000_000);
+    node.pay(&first.address(), 500_000_000);
     let home = Home::empty(&node.url);
     let report = home.restore(WORDS, &[]).json();
     assert_eq!(report["used"]["receive"], 17, "the next after the one that was paid");

@@ -42,7 +42,7 @@ fn no_fault_of_a_file_names_a_type_of_rust() {
     let (node, home, friend) = rich();
     let other = Home::numbered(&node, 4).json(&["policy", "key"])["key"].as_str().unwrap().to_owned();
     let policy = home.json(&["policy", "multisig", "2", "me", &other, "--name", "both"]);
-    node.state().pay(policy["address"].as_str().unwrap(), 300_000_000);
+    node.pay(policy["address"].as_str().unwrap(), 300_000_000);
     home.json(&["send", &format!("{friend}=0.5")]);
     home.run(&["build", "--out", "account.json", "call", TO, "transfer(address,uint256)", TO, "1"]);
     home.json(&["policy", "spend", "both", "--out", "policy.json"]);

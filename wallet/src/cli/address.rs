@@ -10,11 +10,12 @@ use super::{
     screen::{self, Align, Report},
 };
 use crate::{
-    error::WalletError,
+    coins,
+    error::{WalletError, usage},
     file::{FileError, Wallet},
-    funds::{self, GAP},
     keys::{Branch, KeyError, KeyPath},
     node::Node,
+    own::GAP,
 };
 
 /// Most terminals are dark: what is drawn there is light.
@@ -60,7 +61,7 @@ fn far_ahead(wallet: &Wallet, report: Report, side: Option<Side>) -> Report {
     report.hint(hint.replace("{GAP}", &GAP.to_string()))
 }
 
-/// The wallet with a newest coin address that nobody has paid, as far as a node tells; without one it stays as it is. Accounts
+/// The wallet with a newest coin address that no one has paid, as far as a node says; without one it stays as it is. Accounts
 /// are for being paid often.
 fn unpaid(context: &Context, wallet: Wallet, side: Option<Side>) -> Result<Wallet, WalletError> {
     if side == Some(Side::Account) {
@@ -72,7 +73,7 @@ fn unpaid(context: &Context, wallet: Wallet, side: Option<Side>) -> Result<Walle
         return Ok(wallet);
     }
     match context.wallet_to_change() {
-        // Somebody else was quicker.
+        // Another process was quicker.
         Ok((_, current)) if current.used != wallet.used => Ok(current),
         Ok((lock, mut current)) => {
             current.used = moved.used;
@@ -87,16 +88,13 @@ fn unpaid(context: &Context, wallet: Wallet, side: Option<Side>) -> Result<Walle
     }
 }
 
-/// Hands out the next coin address if the newest one was paid; answers whether it did. One at a time: a node that calls every
+/// Hands out the next coin address if the newest one was paid; returns whether it did. One at a time: a node that calls every
 /// address paid must not drive them far beyond what a restore looks at.
-///
-/// # Errors
-/// [`FundsError`](crate::funds::FundsError), as a [`WalletError`].
 pub fn move_on(node: &Node, wallet: &mut Wallet) -> Result<bool, WalletError> {
-    let newest = wallet.network.address(&wallet.keys.lock(Branch::Receive, wallet.used.receive.saturating_sub(1))?);
-    let paid = funds::is_paid(node, &newest)?;
+    let newest = wallet.network.address(&wallet.receive_lock()?);
+    let paid = coins::is_paid(node, &newest)?;
     if paid {
-        funds::mark_used(wallet, Branch::Receive, wallet.used.receive);
+        wallet.used.mark(Branch::Receive, wallet.used.receive);
     }
     Ok(paid)
 }
@@ -107,7 +105,7 @@ fn drawn(mut report: Report, qr: bool) -> Result<Report, WalletError> {
         let Some(address) = report.json[field].as_str() else { continue };
         // Capitals take less room, and bech32 allows them; in an account they are its checksum.
         let text = if field == "address" { address.to_uppercase() } else { address.to_owned() };
-        let code = QrCode::new(text).map_err(|error| WalletError::Usage(format!("no QR code: {error}")))?;
+        let code = QrCode::new(text).map_err(|error| usage!("no QR code: {error}"))?;
         let drawn = code.render::<unicode::Dense1x2>().dark_color(DARK).light_color(LIGHT).build();
         report.text = format!("{}\n{drawn}\n", report.text.trim_end());
     }
@@ -148,7 +146,7 @@ fn list(wallet: &Wallet, side: Option<Side>) -> Result<Report, WalletError> {
         rows.push(vec![address, place, name.unwrap_or_default()]);
     };
     if side != Some(Side::Account) {
-        for own in funds::branch_addresses(wallet, Branch::Receive, 0..wallet.used.receive)? {
+        for own in coins::branch_addresses(wallet, Branch::Receive, 0..wallet.used.receive)? {
             add(own.address, Some(KeyPath::Coin(Branch::Receive, own.index)));
         }
     }

@@ -1,18 +1,18 @@
-//! `backup`, and `restore --backup`.
+//! `backup`.
 
-use std::{fs, path::Path};
+use std::fs;
 
 use serde_json::json;
 
 use super::{
     args::Backup,
-    context::{Context, failed},
-    mnemonic, offline,
+    context::Context,
+    files::{self, failed},
     screen::{self, Report},
 };
 use crate::{
     error::WalletError,
-    file::{FileError, Wallet, WalletLock, write_out},
+    file::{Wallet, write_out},
 };
 
 /// Writes all that the wallet knows into a file: the sealed mnemonic and imported keys, policies, labels, what was sent.
@@ -43,30 +43,6 @@ fn refuse_existing(context: &Context, args: &Backup, wallet: &Wallet) -> Result<
     match earlier && fs::canonicalize(&args.file).ok() != in_use {
         true if !args.force => Err(WalletError::InTheWay(args.file.clone())),
         true => Ok(()),
-        false => offline::refuse_existing(&args.file, args.force),
+        false => files::refuse_existing(&args.file, args.force),
     }
-}
-
-/// Brings a wallet back from a backup.
-pub fn restore(context: &Context, file: &Path, gap: Option<u32>) -> Result<Report, WalletError> {
-    let mut wallet = Wallet::read(file)?;
-    if wallet.sealed.is_some() {
-        // Makes sure that it can be opened, and that nobody changed its keys.
-        context.unlock(&wallet)?;
-    }
-    let path = context.place_of(&wallet.network)?;
-    if path.exists() {
-        return Err(FileError::Exists(path).into());
-    }
-    let lock = WalletLock::take(&path)?;
-    lock.create(&wallet)?;
-    let found = match gap {
-        Some(gap) => mnemonic::find_used(context, &lock, &mut wallet, gap)?,
-        None => String::new(),
-    };
-    let mut report = mnemonic::made(&path, &wallet, "Wallet restored")?;
-    report.text += &found;
-    report.json["used"] = json!(wallet.used);
-    report.json["policies"] = json!(wallet.policies.len());
-    Ok(report)
 }

@@ -9,9 +9,9 @@ use super::{
     screen::{self, Align, Report},
 };
 use crate::{
+    coins,
     error::WalletError,
     file::Wallet,
-    funds,
     money::show_wei,
     node::{AccountState, ChainInfo, CoinBalance, Node},
 };
@@ -26,7 +26,7 @@ fn row(label: &str, amount: String, remark: String) -> Vec<String> {
 pub fn execute(context: &Context) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let (node, info) = context.node(&wallet.network)?;
-    let addresses: Vec<String> = funds::addresses(&wallet)?.into_iter().map(|own| own.address).collect();
+    let addresses: Vec<String> = coins::addresses(&wallet)?.into_iter().map(|own| own.address).collect();
     let coins = node.coin_balance(&addresses)?;
     let (account_rows, accounts, account_sum) = accounts(&node, &wallet)?;
     let (policy_rows, policies) = policies(&node, &wallet)?;

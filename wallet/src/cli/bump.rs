@@ -5,16 +5,18 @@ use chain_core::{hash::TxId, transaction::Transaction, units::Amount};
 use super::{
     args::{BumpArgs, CancelArgs, Wait},
     context::Context,
+    parse::read_txid,
     screen::Report,
-    spend::{self, Bump, Session},
+    session::{Bump, Session},
 };
 use crate::{
-    build::{BuildError, BumpOptions, Weight, bump_account, bump_coin},
+    coins::{self, Coins},
+    draft::{Body, CoinDraft, Draft},
     error::WalletError,
     file::Sent,
-    funds::{self, Funds},
     node::{Node, NodeError},
-    request::{Body, CoinRequest, KeyTable, OwnKeys, Request},
+    own::KeyTable,
+    payment::{BumpOptions, PaymentError, Weight, bump_account, bump_coin},
 };
 
 /// Transactions of the mempool that are followed from the one that is replaced: nodes keep 25 in a chain.
@@ -25,7 +27,7 @@ pub fn execute(context: &Context, args: &BumpArgs, wait: Wait) -> Result<Report,
     replace(context, args, wait, None)
 }
 
-/// Replaces a transaction by one that pays nobody else: for coins back to the wallet, for an account one that does nothing.
+/// Replaces a transaction by one that pays only this wallet: coins return to it, for an account one that does nothing.
 pub fn cancel(context: &Context, args: &CancelArgs, wait: Wait) -> Result<Report, WalletError> {
     replace(context, &args.bump, wait, Some(args.yes_really))
 }
@@ -33,14 +35,14 @@ pub fn cancel(context: &Context, args: &CancelArgs, wait: Wait) -> Result<Report
 /// `cancels` says whether a cancellation may give up a claim.
 fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>) -> Result<Report, WalletError> {
     let cancel = cancels.is_some();
-    let txid = spend::read_txid(&args.txid)?;
+    let txid = read_txid(&args.txid)?;
     let session = Session::open(context)?;
     let sent = remembered(&session, &txid)?;
-    let own = OwnKeys::new(&session.wallet).table()?;
-    let old = sent.request(&session.wallet.network, &own);
+    let own = session.wallet.key_table()?;
+    let old = sent.draft(&session.wallet.network, &own);
     let old = old.ok_or_else(|| not_replaceable("the wallet's file does not hold what made it"))?;
     let percent = session.node.fees()?.min_replacement_percent;
-    let terms = spend::terms(&session.node, &session.info, &args.fees)?;
+    let terms = session.online().terms(&args.fees)?;
     match (&old.transaction, sent.transaction()) {
         (Body::Coin(coin), Some(Transaction::Coin(tx))) => {
             keep_claim(coin, cancels)?;
@@ -49,8 +51,8 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>
             let own_weight = Weight { gas: tx.gas(tx.size()), fee: coin.fee };
             let weights = std::iter::once(own_weight).chain(dropped.iter().map(|dependent| dependent.weight)).collect();
             let options = BumpOptions { cancel, percent, dropped: weights };
-            let funds = more_coins(&session, coin, &terms)?;
-            let request = bump_coin(&session.wallet, &own, coin, &funds, &terms, &options)?;
+            let coins = more_coins(&session, coin, &terms)?;
+            let draft = bump_coin(&session.wallet, &own, coin, &coins, &terms, &options)?;
             let drops = dropped.iter().map(|dependent| dependent.txid).collect();
             // Others may have to sign for the coins of a policy.
             let word = if cancel { "cancel" } else { "bump" };
@@ -58,19 +60,22 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>
             let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(name);
             let warning = warnings(&txid, &dropped, cancel);
             let bump = Bump { replaces: Some(txid), drops, warning, file, ..Bump::default() };
-            session.finish_with(request, bump, wait)
+            session.finish_with(draft, bump, wait)
         }
         (Body::Account(account), _) => {
             let from = session.wallet.network.account(&account.from)?;
             if session.node.nonce(&from, false)? > account.nonce {
                 // A node without an index did not say above whether it was this one.
-                return Err(not_replaceable("its nonce is used: it is mined, or another took its place").into());
+                return Err(not_replaceable(
+                    "its nonce is used: it is mined, or another transaction of the account took its place",
+                )
+                .into());
             }
             let balance = session.node.balance(&from)?;
             let options = BumpOptions { cancel, percent, dropped: Vec::new() };
-            let request = bump_account(&session.wallet, account, balance, &terms, &options)?;
+            let draft = bump_account(&session.wallet, account, balance, &terms, &options)?;
             let bump = Bump { replaces: Some(txid), warning: warnings(&txid, &[], cancel), ..Bump::default() };
-            session.finish_with(request, bump, wait)
+            session.finish_with(draft, bump, wait)
         }
         _ => Err(not_replaceable("the wallet's file does not hold what made it").into()),
     }
@@ -99,11 +104,11 @@ fn remembered(session: &Session<'_>, txid: &TxId) -> Result<Sent, WalletError> {
 
 /// Refuses to cancel what has shown the secret of an HTLC: the coin would be back where both sides can take it, with the
 /// secret known to all.
-fn keep_claim(coin: &CoinRequest, cancels: Option<bool>) -> Result<(), BuildError> {
+fn keep_claim(coin: &CoinDraft, cancels: Option<bool>) -> Result<(), PaymentError> {
     if cancels == Some(false) && coin.inputs.iter().any(|input| !input.preimages.is_empty()) {
-        return Err(BuildError::NotReplaceable(
-            "it claims a coin with a secret, which everybody can have read by now: cancelled, the coin returns to its policy, \
-             and who gave it there can take it after its time. `cairn-wallet bump` raises the fee instead; add --yes-really to \
+        return Err(PaymentError::Refused(
+            "it claims a coin with a secret, which anyone can have read by now: if it is cancelled, the coin returns to its policy, \
+             and its sender can take it after the timeout. `cairn-wallet bump` raises the fee instead; add --yes-really to \
              cancel it all the same"
                 .into(),
         ));
@@ -111,15 +116,15 @@ fn keep_claim(coin: &CoinRequest, cancels: Option<bool>) -> Result<(), BuildErro
     Ok(())
 }
 
-fn not_replaceable(reason: &str) -> BuildError {
-    BuildError::NotReplaceable(format!("the transaction cannot be replaced: {reason}"))
+fn not_replaceable(reason: &str) -> PaymentError {
+    PaymentError::Refused(format!("the transaction cannot be replaced: {reason}"))
 }
 
 /// Coins that may be added to pay more: of the policy that is spent, else of the wallet.
-fn more_coins(session: &Session<'_>, old: &CoinRequest, terms: &crate::build::Terms) -> Result<Funds, WalletError> {
+fn more_coins(session: &Session<'_>, old: &CoinDraft, terms: &crate::payment::Terms) -> Result<Coins, WalletError> {
     match old.inputs.iter().find_map(|input| input.policy.as_ref()) {
-        Some(policy) => Ok(funds::load_policy(&session.node, &session.wallet, policy, terms.first_block)?),
-        None => Ok(funds::load(&session.node, &session.wallet, terms.first_block)?),
+        Some(policy) => Ok(coins::load_policy(&session.node, &session.wallet, policy, terms.first_block)?),
+        None => Ok(coins::load(&session.node, &session.wallet, terms.first_block)?),
     }
 }
 
@@ -130,8 +135,8 @@ struct Dependent {
     pays: Amount,
 }
 
-/// What the mempool drops together with a transaction: all that spends from it, directly or not, whoever sent it.
-fn dependents(node: &Node, old: &Request, txid: &TxId) -> Result<Vec<Dependent>, WalletError> {
+/// What the mempool drops together with a transaction: all its descendants, of any sender.
+fn dependents(node: &Node, old: &Draft, txid: &TxId) -> Result<Vec<Dependent>, WalletError> {
     let Body::Coin(coin) = &old.transaction else { return Ok(Vec::new()) };
     let addresses = coin.outputs.iter().map(|line| line.to.clone()).collect();
     let mut open: Vec<(TxId, Vec<String>)> = vec![(*txid, addresses)];
@@ -169,7 +174,7 @@ fn add_own_dependents(session: &Session<'_>, txid: &TxId, own: &KeyTable, found:
         for sent in session.wallet.sent.iter().filter(|sent| sent.spends().iter().any(|coin| coin.txid == parent)) {
             let known = found.iter().any(|dependent| dependent.txid == sent.txid);
             let (false, Some(Transaction::Coin(tx))) = (known, sent.transaction()) else { continue };
-            let fee = match sent.request(&session.wallet.network, own).map(|request| request.transaction) {
+            let fee = match sent.draft(&session.wallet.network, own).map(|draft| draft.transaction) {
                 Some(Body::Coin(coin)) => coin.fee,
                 _ => continue,
             };

@@ -1,35 +1,34 @@
 //! `coins`, `freeze`, `unfreeze`.
 
-use chain_core::transaction::coin::OutPoint;
 use serde_json::{Value, json};
 
 use super::{
-    args::{CoinNames, Coins},
+    args::CoinIds,
     context::Context,
+    parse::read_coin,
     screen::{self, Align, Report},
-    spend::read_txid,
 };
 use crate::{
-    error::WalletError,
+    coins::{self, OwnCoin, coin_name},
+    error::{WalletError, usage},
     file::Wallet,
-    funds::{self, OwnCoin, coin_name},
 };
 
 /// Lists the wallet's own coins; those of policies are listed by `policy show`.
-pub fn list(context: &Context, args: &Coins) -> Result<Report, WalletError> {
+pub fn list(context: &Context, all: bool) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let (node, info) = context.node(&wallet.network)?;
-    let funds = funds::load(&node, &wallet, node.block_hash(1)?)?;
+    let coins = coins::load(&node, &wallet, node.block_hash(1)?)?;
     let mut found: Vec<(&OwnCoin, &str)> = Vec::new();
-    found.extend(funds.spendable.iter().map(|coin| (coin, "spendable")));
-    found.extend(funds.frozen.iter().map(|coin| (coin, "frozen")));
-    found.extend(funds.immature.iter().map(|coin| (coin, "immature")));
-    found.extend(funds.pending.iter().map(|coin| (coin, "pending")));
-    if args.all {
-        found.extend(funds.spent.iter().map(|coin| (coin, "spent")));
+    found.extend(coins.spendable.iter().map(|coin| (coin, "spendable")));
+    found.extend(coins.frozen.iter().map(|coin| (coin, "frozen")));
+    found.extend(coins.immature.iter().map(|coin| (coin, "immature")));
+    found.extend(coins.pending.iter().map(|coin| (coin, "pending")));
+    if all {
+        found.extend(coins.spent.iter().map(|coin| (coin, "spent")));
     }
     // Kept for what the node has lost; `resend` hands that in again.
-    found.extend(funds.lost.iter().map(|coin| (coin, "lost")));
+    found.extend(coins.lost.iter().map(|coin| (coin, "lost")));
     found.sort_by_key(|(coin, _)| (std::cmp::Reverse(coin.output.amount), coin.outpoint));
     if found.is_empty() {
         return Ok(
@@ -58,35 +57,24 @@ fn as_json(wallet: &Wallet, coin: &OwnCoin, state: &str) -> Value {
     })
 }
 
-/// Reads `TXID:N`.
-///
-/// # Errors
-/// [`WalletError::Usage`].
-pub fn read_coin(text: &str) -> Result<OutPoint, WalletError> {
-    let wrong =
-        || WalletError::Usage(format!("'{text}' does not name a coin: write TXID:N, as `cairn-wallet coins` does"));
-    let (txid, index) = text.trim().rsplit_once(':').ok_or_else(wrong)?;
-    Ok(OutPoint { txid: read_txid(txid)?, index: index.parse().map_err(|_| wrong())? })
-}
-
 /// Keeps coins from being spent, or lets them be spent again.
-pub fn freeze(context: &Context, args: &CoinNames, freeze: bool) -> Result<Report, WalletError> {
+pub fn freeze(context: &Context, args: &CoinIds, freeze: bool) -> Result<Report, WalletError> {
     let named = args.coins.iter().map(|text| Ok(coin_name(&read_coin(text)?)));
     let named = named.collect::<Result<Vec<String>, WalletError>>()?;
     let (lock, mut wallet) = context.wallet_to_change()?;
     if freeze {
         let (node, _) = context.node(&wallet.network)?;
-        let funds = funds::load(&node, &wallet, node.block_hash(1)?)?;
-        let own = [&funds.spendable, &funds.frozen, &funds.immature, &funds.pending];
+        let coins = coins::load(&node, &wallet, node.block_hash(1)?)?;
+        let own = [&coins.spendable, &coins.frozen, &coins.immature, &coins.pending];
         let own: Vec<String> = own.into_iter().flatten().map(|coin| coin_name(&coin.outpoint)).collect();
         if let Some(foreign) = named.iter().find(|name| !own.contains(name)) {
-            return Err(WalletError::Usage(format!("{foreign} is not an unspent coin of this wallet")));
+            return Err(usage!("{foreign} is not an unspent coin of this wallet"));
         }
         wallet.frozen.extend(named);
     } else {
         for name in named {
             if !wallet.frozen.remove(&name) {
-                return Err(WalletError::Usage(format!("{name} is not frozen")));
+                return Err(usage!("{name} is not frozen"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What every command needs: the wallet's file, the node, the password, the user's consent.
+//! What every command needs: the wallet file, the node, the password, the user's confirmation.
 
 use std::{
     env, fs,
@@ -11,23 +11,24 @@ use bip39::Mnemonic;
 use chain_core::spec::ChainSpec;
 use zeroize::Zeroizing;
 
-use super::{args::Global, passwords::PASSWORD, screen};
+use super::{
+    args::Global,
+    files::{failed, read_small},
+    passwords::{self, PASSWORD},
+    screen,
+};
 use crate::{
-    error::WalletError,
+    error::{WalletError, usage},
     file::{FileError, UnlockError, Wallet, WalletLock},
-    input::{fault, read_text},
+    input::fault,
     keys::Signer,
     network::Network,
     node::{ChainInfo, Node, NodeError, TUNNEL},
     vault::VaultError,
 };
 
-/// Largest file of a password, mnemonic or chain spec that is read.
-const MAX_SMALL_FILE: u64 = 4 << 20;
-
 /// The flags of every command, with what follows from them.
 pub struct Context {
-    /// The flags.
     pub global: Global,
 }
 
@@ -36,9 +37,7 @@ impl Context {
     fn folder(&self) -> Result<PathBuf, WalletError> {
         match env::var_os("HOME").filter(|home| !home.is_empty()) {
             Some(home) => Ok(Path::new(&home).join(".cairn").join("wallet")),
-            None => Err(WalletError::Usage(
-                "no home directory is known (HOME is not set): say with --wallet where the wallet is".into(),
-            )),
+            None => Err(usage!("no home directory is known (HOME is not set): say with --wallet where the wallet is")),
         }
     }
 
@@ -53,13 +52,13 @@ impl Context {
             return Ok(Some(Network::from(&spec)));
         }
         if !Path::new(name).is_file() {
-            return Err(WalletError::Usage(format!(
+            return Err(usage!(
                 "'{name}' is neither a chain that is built in (main, test, local, dev) nor the file of a chain spec"
-            )));
+            ));
         }
         let text = read_small(Path::new(name), "the chain spec")?;
-        let spec = ChainSpec::from_toml(&text)
-            .map_err(|error| WalletError::Usage(format!("{name} is not a chain spec: {}", fault(&error))))?;
+        let spec =
+            ChainSpec::from_toml(&text).map_err(|error| usage!("{name} is not a chain spec: {}", fault(&error)))?;
         Ok(Some(Network::from(&spec)))
     }
 
@@ -72,11 +71,7 @@ impl Context {
             Some(network) => network,
             None => self.network_of_node()?,
         };
-        let path = match &self.global.wallet {
-            Some(path) => path.clone(),
-            None => self.file_of(&network.name)?,
-        };
-        Ok((path, network))
+        Ok((self.place_of(&network)?, network))
     }
 
     /// Where a new wallet of this chain goes.
@@ -84,10 +79,7 @@ impl Context {
     /// # Errors
     /// [`WalletError::OtherChain`] if `--chain` names another.
     pub fn place_of(&self, network: &Network) -> Result<PathBuf, WalletError> {
-        if let Some(named) = self.named_chain()?.filter(|named| named != network) {
-            let (got, expected) = (Box::new(named), Box::new(network.clone()));
-            return Err(WalletError::OtherChain { what: "--chain", got, expected });
-        }
+        self.expect_chain(network)?;
         match &self.global.wallet {
             Some(path) => Ok(path.clone()),
             None => self.file_of(&network.name),
@@ -98,19 +90,15 @@ impl Context {
         let network = match self.connect()?.info() {
             Ok(info) => info.network(),
             Err(NodeError::Unreachable { url, .. }) => {
-                return Err(WalletError::Usage(format!(
+                return Err(usage!(
                     "no node answers at {url}, so say with --chain which chain the wallet is for: main, test, local, dev, or \
                      the TOML file of its spec"
-                )));
+                ));
             }
             Err(error) => return Err(error.into()),
         };
         match ChainSpec::by_name(&network.name).map(|spec| Network::from(&spec)) {
-            Some(known) if known != network => Err(WalletError::OtherChain {
-                what: "the node says that it",
-                got: Box::new(network),
-                expected: Box::new(known),
-            }),
+            Some(known) if known != network => Err(WalletError::other_chain("the node says that it", network, &known)),
             Some(_) => Ok(network),
             None => self.accept(network),
         }
@@ -124,9 +112,9 @@ impl Context {
         }
         let unknown = format!("the node is on {network}, which is not built in");
         if !self.can_ask() {
-            return Err(WalletError::Usage(format!(
+            return Err(usage!(
                 "{unknown}: give the file of its spec with --chain FILE, or confirm its chain id on a terminal without --yes"
-            )));
+            ));
         }
         screen::note(&screen::yellow(&format!(
             "{unknown}. What an account signs is valid on every chain with that id: compare it with what the chain's operator says."
@@ -184,45 +172,32 @@ impl Context {
         Ok(found)
     }
 
-    fn expect_chain(&self, wallet: &Wallet) -> Result<(), WalletError> {
+    fn expect_chain(&self, network: &Network) -> Result<(), WalletError> {
         match self.named_chain()? {
-            Some(named) if named != wallet.network => Err(WalletError::OtherChain {
-                what: "--chain",
-                got: Box::new(named),
-                expected: Box::new(wallet.network.clone()),
-            }),
+            Some(named) if named != *network => Err(WalletError::other_chain("--chain", named, network)),
             _ => Ok(()),
         }
     }
 
     /// Reads the wallet, not to change it.
-    ///
-    /// # Errors
-    /// [`WalletError`].
     pub fn wallet(&self) -> Result<Wallet, WalletError> {
         let wallet = Wallet::read(&self.wallet_path()?)?;
-        self.expect_chain(&wallet)?;
+        self.expect_chain(&wallet.network)?;
         Ok(wallet)
     }
 
     /// Reads the wallet to change it.
-    ///
-    /// # Errors
-    /// [`WalletError`].
     pub fn wallet_to_change(&self) -> Result<(WalletLock, Wallet), WalletError> {
         let path = self.wallet_path()?;
         // The lock's file must not be made where no wallet is.
         Wallet::read(&path)?;
         let lock = WalletLock::take(&path)?;
         let wallet = lock.read()?;
-        self.expect_chain(&wallet)?;
+        self.expect_chain(&wallet.network)?;
         Ok((lock, wallet))
     }
 
     /// The node, before anything is asked.
-    ///
-    /// # Errors
-    /// [`NodeError::BadUrl`].
     pub fn connect(&self) -> Result<Node, WalletError> {
         let timeout = Duration::from_secs(self.global.timeout.into());
         let node = Node::new(&self.global.rpc, self.global.cookie.as_deref(), timeout)?;
@@ -237,18 +212,11 @@ impl Context {
     }
 
     /// The node, after making sure that it is on the wallet's chain.
-    ///
-    /// # Errors
-    /// [`WalletError`].
     pub fn node(&self, network: &Network) -> Result<(Node, ChainInfo), WalletError> {
         let node = self.connect()?;
         let info = node.info()?;
         if info.network() != *network {
-            return Err(WalletError::OtherChain {
-                what: "the node",
-                got: Box::new(info.network()),
-                expected: Box::new(network.clone()),
-            });
+            return Err(WalletError::other_chain("the node", info.network(), network));
         }
         if info.syncing {
             let text = format!(
@@ -261,34 +229,25 @@ impl Context {
     }
 
     /// Asks for the password and opens the secret keys.
-    ///
-    /// # Errors
-    /// [`WalletError::Unlock`].
     pub fn unlock(&self, wallet: &Wallet) -> Result<Signer, WalletError> {
         Ok(self.open(wallet)?.1)
     }
 
     /// Asks for the password and takes the mnemonic out, too.
-    ///
-    /// # Errors
-    /// [`WalletError::Unlock`].
     pub fn open(&self, wallet: &Wallet) -> Result<(Mnemonic, Signer), WalletError> {
         Ok(self.open_with_password(wallet)?.0)
     }
 
     /// The same, with the password for what is sealed next.
-    ///
-    /// # Errors
-    /// [`WalletError::Unlock`].
     pub fn open_with_password(&self, wallet: &Wallet) -> Result<((Mnemonic, Signer), Zeroizing<String>), WalletError> {
         if wallet.sealed.is_none() {
             return Err(UnlockError::WatchOnly.into());
         }
-        if let Some(password) = self.given_password()? {
+        if let Some(password) = PASSWORD.given(self.global.password_file.as_deref())? {
             return Ok((wallet.open(&password)?, password));
         }
         for again in ["", "Wrong password. ", "Wrong password. "] {
-            let password = self.ask_secret(PASSWORD, &format!("{again}Password: "))?;
+            let password = PASSWORD.ask(&format!("{again}Password: "))?;
             match wallet.open(&password) {
                 Err(UnlockError::Vault(VaultError::WrongPassword)) => {}
                 opened => return Ok((opened?, password)),
@@ -305,7 +264,7 @@ impl Context {
         // A program has the same in the JSON of the result.
         if !self.global.json || io::stdin().is_terminal() && !self.global.yes {
             let shown = screen::show(summary.trim_end());
-            // Nobody agrees to what cannot be read.
+            // No one can agree to what cannot be read.
             if !self.global.yes {
                 shown.map_err(failed("show what is about to be done"))?;
             }
@@ -331,7 +290,7 @@ impl Context {
         question: &str,
         then: impl FnOnce(&Self) -> Result<T, WalletError>,
     ) -> Result<T, WalletError> {
-        let asks = self.asks();
+        let asks = passwords::asks(&self.global);
         if asks {
             lock.release()?;
         }
@@ -355,7 +314,7 @@ impl Context {
     /// [`WalletError::Usage`] if there is no terminal.
     pub fn ask(&self, question: &str) -> Result<String, WalletError> {
         if !io::stdin().is_terminal() {
-            return Err(WalletError::Usage("there is no terminal to ask on: add --yes if you agree".into()));
+            return Err(usage!("there is no terminal to ask on: add --yes if you agree"));
         }
         screen::ask(question).map_err(failed("ask on standard error"))?;
         let mut line = String::new();
@@ -366,25 +325,4 @@ impl Context {
         }
         Ok(line)
     }
-}
-
-/// Wraps a failure of the system.
-pub fn failed(action: impl Into<String>) -> impl FnOnce(io::Error) -> WalletError {
-    let action = action.into();
-    move |error| WalletError::Io { action, error }
-}
-
-/// Reads a file of text that has no reason to be large.
-///
-/// # Errors
-/// [`WalletError::Io`], also if it is large or not text.
-pub fn read_small(path: &Path, what: &str) -> Result<Zeroizing<String>, WalletError> {
-    let source: io::Result<Box<dyn io::Read>> = if path == Path::new("-") {
-        Ok(Box::new(io::stdin()))
-    } else {
-        fs::File::open(path).map(|file| Box::new(file) as _)
-    };
-    source
-        .and_then(|source| read_text(source, MAX_SMALL_FILE))
-        .map_err(failed(format!("read {what} from {}", path.display())))
 }

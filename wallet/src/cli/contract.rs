@@ -4,51 +4,33 @@ use std::path::Path;
 
 use alloy_primitives::{Address, U256};
 use chain_core::hash::TxId;
-use serde_json::{Value as Json, json};
+use serde_json::json;
 
 use super::{
     args::{CallArgs, DeployArgs, RunArgs, Target, ViewArgs, Wait},
     context::Context,
+    parse::own_account,
     screen::{self, Report},
-    send::own_account,
-    spend::{self, Session},
+    session::{self, Online, Session},
 };
 use crate::{
-    build::{AccountOrder, BuildError, RunOrder, Terms, account_request},
     contract::{
         Artifact, Call, ContractError, Interface, log_json, named, named_json, read_artifact, reason, show_log,
         show_named,
     },
-    error::WalletError,
-    file::{FileError, Wallet},
+    draft::Draft,
+    error::{WalletError, usage},
+    file::FileError,
     input::bounded,
     money::{self, MoneyError, show_wei},
-    node::{CallTrace, ChainInfo, Node, NodeError, Receipt, Trial},
-    request::Request,
+    node::{CallTrace, Node, NodeError, Receipt, Trial},
+    payment::{AccountOrder, PaymentError, RunOrder},
 };
 
-/// A request that runs code, with what explains its outcome.
-pub struct Prepared {
-    /// What is signed.
-    pub request: Request,
-    interface: Interface,
-}
+/// What was built, and what explains its outcome.
+type Built = (Draft, Option<Interface>);
 
-/// Makes a contract.
-pub fn deploy(context: &Context, args: &DeployArgs, wait: Wait) -> Result<Report, WalletError> {
-    let session = Session::open(context)?;
-    let prepared = prepare_deploy(&session.wallet, &session.node, &session.info, args)?;
-    finish(session, prepared, wait)
-}
-
-/// Calls a contract in a transaction.
-pub fn call(context: &Context, args: &CallArgs, wait: Wait) -> Result<Report, WalletError> {
-    let session = Session::open(context)?;
-    let prepared = prepare_call(&session.wallet, &session.node, &session.info, args)?;
-    finish(session, prepared, wait)
-}
-
-/// Asks a contract, free of charge.
+/// Calls a contract without a transaction.
 pub fn view(context: &Context, args: &ViewArgs) -> Result<Report, WalletError> {
     let (node, from) = asker(context, args)?;
     let (address, interface, call) = target(&args.target)?;
@@ -72,7 +54,7 @@ pub fn view(context: &Context, args: &ViewArgs) -> Result<Report, WalletError> {
     Ok(Report::new(lines.join("\n"), json))
 }
 
-/// The node, and in whose name it is asked: nobody's if there is no wallet.
+/// The node and the account that calls: the zero address if there is no wallet.
 fn asker(context: &Context, args: &ViewArgs) -> Result<(Node, Address), WalletError> {
     let wallet = match context.wallet() {
         Err(WalletError::File(FileError::Missing(_) | FileError::NoneIn(_))) if args.from.is_none() => {
@@ -96,9 +78,8 @@ fn no_code(address: &Address) -> String {
 
 /// What is called, how it is explained, and the call itself.
 fn target(target: &Target) -> Result<(Address, Interface, Call), WalletError> {
-    let address = chain_core::address::parse_account(&target.address).map_err(|error| {
-        WalletError::Usage(format!("'{}' is not the address of a contract: {error}", target.address))
-    })?;
+    let address = chain_core::address::parse_account(&target.address)
+        .map_err(|error| usage!("'{}' is not the address of a contract: {error}", target.address))?;
     let interface = match &target.abi {
         None => Interface::default(),
         Some(path) => {
@@ -123,7 +104,7 @@ fn value(text: &str) -> Result<U256, WalletError> {
 }
 
 /// Builds a call.
-pub fn prepare_call(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &CallArgs) -> Result<Prepared, WalletError> {
+pub fn call(online: Online, args: &CallArgs) -> Result<Built, WalletError> {
     let (address, interface, call) = target(&args.target)?;
     let value = value(&args.run.value)?;
     if call.refuses_money && !value.is_zero() {
@@ -133,21 +114,16 @@ pub fn prepare_call(wallet: &Wallet, node: &Node, info: &ChainInfo, args: &CallA
         screen::warn("this function only reads: `cairn-wallet view` asks it free of charge");
     }
     let gateway = address == chain_core::execute::GATEWAY;
-    if !call.input.is_empty() && !gateway && !node.has_code(&address)? {
+    if !call.input.is_empty() && !gateway && !online.node.has_code(&address)? {
         return Err(ContractError::Reverted { what: "nothing would happen", reason: no_code(&address) }.into());
     }
     let (to, gas_limit) = (Some(address), args.run.gas_limit);
     let order = RunOrder { to, value, input: call.input, function: call.signature, gas_limit };
-    prepare(wallet, node, info, &args.run, order, interface)
+    build(online, &args.run, order, interface)
 }
 
 /// Builds what makes a contract.
-pub fn prepare_deploy(
-    wallet: &Wallet,
-    node: &Node,
-    info: &ChainInfo,
-    args: &DeployArgs,
-) -> Result<Prepared, WalletError> {
+pub fn deploy(online: Online, args: &DeployArgs) -> Result<Built, WalletError> {
     let artifact = match args.code.strip_prefix("0x") {
         Some(_) => Artifact::bare(&args.code),
         None => read_artifact(Path::new(&args.code), args.contract.as_deref(), true)?,
@@ -157,25 +133,18 @@ pub fn prepare_deploy(
     let mut input = artifact.bytecode()?;
     input.extend(interface.construct(args.constructor.as_deref(), &args.arguments, !value.is_zero())?);
     let order = RunOrder { to: None, value, input, function: None, gas_limit: args.run.gas_limit };
-    prepare(wallet, node, info, &args.run, order, interface)
+    build(online, &args.run, order, interface)
 }
 
-fn prepare(
-    wallet: &Wallet,
-    node: &Node,
-    info: &ChainInfo,
-    args: &RunArgs,
-    order: RunOrder,
-    interface: Interface,
-) -> Result<Prepared, WalletError> {
-    let index = own_account(wallet, &args.from)?;
-    let terms = Terms { nonce: args.nonce, ..spend::terms(node, info, &args.fees)? };
-    let order = AccountOrder::Run(order);
-    let request = account_request(wallet, node, index, &terms, &order).map_err(|error| match error {
-        BuildError::Node(error) => refused("it would revert, so nothing was sent", &interface, error),
-        other => other.into(),
+fn build(online: Online, args: &RunArgs, order: RunOrder, interface: Interface) -> Result<Built, WalletError> {
+    let draft = online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Run(order));
+    let draft = draft.map_err(|error| match error {
+        WalletError::Payment(PaymentError::Node(error)) => {
+            refused("it would revert, so nothing was sent", &interface, error)
+        }
+        other => other,
     })?;
-    Ok(Prepared { request, interface })
+    Ok((draft, Some(interface)))
 }
 
 /// A node's refusal to run code, with the reason in words.
@@ -190,27 +159,26 @@ fn refused(what: &'static str, interface: &Interface, error: NodeError) -> Walle
     }
 }
 
-/// Signs, sends, and tells what came of it.
-fn finish(session: Session<'_>, prepared: Prepared, wait: Wait) -> Result<Report, WalletError> {
-    let Prepared { request, interface } = prepared;
+/// Signs, sends, and says what came of it.
+pub fn finish(session: Session<'_>, draft: Draft, interface: &Interface, wait: Wait) -> Result<Report, WalletError> {
     let node = session.node.clone();
-    let mut report = match session.finish(request, wait) {
-        Err(WalletError::MinedInVain(txid)) => return Err(in_vain(&node, &interface, &txid)),
+    let mut report = match session.finish(draft, wait) {
+        Err(WalletError::MinedInVain(txid)) => return Err(in_vain(&node, interface, &txid)),
         other => other?,
     };
     let txid = report.json["txid"].as_str().and_then(|txid| txid.parse().ok());
     if let (Some(_), Some(txid)) = (wait.blocks(), txid)
-        && let Some(receipt) = spend::receipt(&node, &txid)
+        && let Some(receipt) = session::receipt(&node, &txid)
     {
-        report.text += &format!("\n{}", show_receipt(&interface, &receipt));
-        add_receipt(&mut report.json, &interface, &receipt);
+        report.text += &format!("\n{}", show_receipt(interface, &receipt));
+        report.json["logs"] = receipt.logs.iter().map(|log| log_json(interface, log)).collect();
     } else if let Some(contract) = report.json["contract"].as_str() {
         report.text += &format!("\n{} {contract}, as soon as it is mined", screen::green("Contract:"));
     }
     Ok(report)
 }
 
-/// Why a mined transaction failed, if the node can tell.
+/// Why a mined transaction failed, if the node says so.
 fn in_vain(node: &Node, interface: &Interface, txid: &TxId) -> WalletError {
     let told = |trace: CallTrace| match trace.error?.as_str() {
         "execution reverted" => Some(bounded(&reason(interface, &trace.output).to_string())),
@@ -232,8 +200,4 @@ fn show_receipt(interface: &Interface, receipt: &Receipt) -> String {
         text += &format!("\n  {} {}", screen::short(&log.address.to_string()), show_log(interface, log));
     }
     text
-}
-
-fn add_receipt(json: &mut Json, interface: &Interface, receipt: &Receipt) {
-    json["logs"] = receipt.logs.iter().map(|log| log_json(interface, log)).collect();
 }

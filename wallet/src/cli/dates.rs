@@ -34,7 +34,7 @@ pub fn parse(text: &str) -> Result<u64, String> {
         return Err(wrong());
     }
     let days = days_of(year, month, day);
-    // The 30th of February is none.
+    // There is no 30th of February.
     if civil(days) == (year, month, day) { Ok(days * DAY) } else { Err(wrong()) }
 }
 

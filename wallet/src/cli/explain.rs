@@ -9,14 +9,14 @@ use chain_core::{
 };
 
 use super::screen;
-use crate::{file::Wallet, request::KeyTable};
+use crate::{file::Wallet, own::KeyTable};
 
 /// Who a key belongs to, as far as this wallet knows.
 pub fn whose(wallet: &Wallet, own: &KeyTable, key: &KeyBytes) -> String {
     let hex = hex::encode(key.0);
     match wallet.label(&hex) {
         Some(name) => format!("{name} ({})", screen::short(&hex)),
-        None if own.coin(key, None).is_some() => format!("{hex} (yours)"),
+        None if own.has(key) => format!("{hex} (yours)"),
         None => hex,
     }
 }
@@ -26,7 +26,7 @@ pub fn name(wallet: &Wallet, own: &KeyTable, key: &KeyBytes) -> String {
     let hex = hex::encode(key.0);
     match wallet.label(&hex) {
         Some(name) => name.to_owned(),
-        None if own.coin(key, None).is_some() => "you".into(),
+        None if own.has(key) => "you".into(),
         None => screen::short(&hex),
     }
 }
@@ -74,7 +74,6 @@ mod tests {
     use crate::{
         keys::{self, Branch, Signer},
         network::Network,
-        request::OwnKeys,
     };
 
     #[test]
@@ -86,7 +85,7 @@ mod tests {
         let mine = signer.public().coin_key(Branch::Policy, 0).unwrap();
         let (bob, carol) = (KeyBytes([0xbb; 32]), KeyBytes([0xcc; 32]));
         wallet.labels.insert(hex::encode(bob.0), "bob".into());
-        let own = OwnKeys::new(&wallet).table().unwrap();
+        let own = wallet.key_table().unwrap();
         let keys = [mine, bob, carol].map(Policy::key);
         let late = Policy::and([Policy::key(bob), Policy::after(319)]);
         let policy = Policy::or([Policy::threshold(2, keys), late]);

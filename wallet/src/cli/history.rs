@@ -3,10 +3,7 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use alloy_primitives::U256;
-use chain_core::{
-    hash::TxId,
-    units::{Amount, Height},
-};
+use chain_core::units::{Amount, Height};
 use serde_json::{Value, json};
 
 use super::{
@@ -17,12 +14,11 @@ use super::{
     screen::{self, Align, Report},
 };
 use crate::{
+    coins,
     error::WalletError,
     file::Wallet,
-    funds,
-    keys::Branch,
     money::show_wei,
-    node::{AccountEntry, CoinEntry, Entry as NodeEntry, Node},
+    node::{AccountEntry, CoinEntry, Entry, EntryHead, Node},
 };
 
 /// The side of plain coins.
@@ -32,20 +28,16 @@ const COINS: &str = "coins";
 const ACCOUNT: &str = "account";
 
 /// One line: what a transaction did to one side of the wallet.
-struct Entry {
-    txid: TxId,
-    height: Option<Height>,
-    time: Option<u64>,
-    confirmations: u64,
+struct Line {
+    head: EntryHead,
     /// `coins`, `account`, or the name of a policy.
     side: String,
-    kind: String,
     incoming: U256,
     outgoing: U256,
     failed: bool,
 }
 
-/// Lists what came and went.
+/// Lists transactions.
 pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let (node, _) = context.node(&wallet.network)?;
@@ -59,14 +51,14 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     }
     // Newest first; what is not mined yet is newest of all. Within a block the order is always the same.
     entries.sort_by(|one, two| {
-        let key = |entry: &Entry| (Reverse(entry.height.unwrap_or(Height::MAX)), entry.txid.0);
+        let key = |entry: &Line| (Reverse(entry.head.height.unwrap_or(Height::MAX)), entry.head.txid.0);
         key(one).cmp(&key(two)).then_with(|| one.side.cmp(&two.side))
     });
-    let shown: Vec<Entry> = entries.into_iter().skip(args.skip as usize).take(args.limit as usize).collect();
+    let shown: Vec<Line> = entries.into_iter().skip(args.skip as usize).take(args.limit as usize).collect();
     if shown.is_empty() {
         return Ok(Report::new("", json!([])).hint(nothing(args)));
     }
-    let mined = shown.iter().filter(|entry| is_mined(&entry.kind)).count();
+    let mined = shown.iter().filter(|entry| is_mined(&entry.head.kind)).count();
     let json = shown.iter().map(|entry| as_json(&wallet, entry)).collect::<Vec<_>>();
     let rows: Vec<Vec<String>> = shown.iter().map(|entry| row(&wallet, entry)).collect();
     let aligns = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Point, Align::Left, Align::Left];
@@ -95,29 +87,24 @@ fn nothing(args: &History) -> &'static str {
 }
 
 /// Whether an entry of a node is wanted.
-fn wanted(args: &History, entry: &impl NodeEntry) -> bool {
-    let mined = matches!(entry.kind(), "coinbase" | "reward");
+fn wanted(args: &History, entry: &impl Entry) -> bool {
+    let mined = matches!(entry.head().kind.as_str(), "coinbase" | "reward");
     // What is not mined yet happens now.
-    let time = entry.time().unwrap_or(u64::MAX);
+    let time = entry.head().time.unwrap_or(u64::MAX);
     !(mined && args.no_mined)
         && args.since.is_none_or(|since| time >= since)
-        && args.until.is_none_or(|until| entry.time().is_some_and(|time| time < until))
+        && args.until.is_none_or(|until| entry.head().time.is_some_and(|time| time < until))
 }
 
 /// The newest wanted entries of each address, as many as could be shown.
-fn load<T: NodeEntry>(
-    node: &Node,
-    method: &str,
-    addresses: &[String],
-    args: &History,
-) -> Result<Vec<Vec<T>>, WalletError> {
+fn load<T: Entry>(node: &Node, method: &str, addresses: &[String], args: &History) -> Result<Vec<Vec<T>>, WalletError> {
     let most = args.limit as usize + args.skip as usize;
-    let too_old = |entry: &T| entry.time().zip(args.since).is_some_and(|(time, since)| time < since);
+    let too_old = |entry: &T| entry.head().time.zip(args.since).is_some_and(|(time, since)| time < since);
     Ok(node.entries(method, addresses, most, &|entry| wanted(args, entry), &too_old)?)
 }
 
-fn row(wallet: &Wallet, entry: &Entry) -> Vec<String> {
-    let when = match (entry.height, entry.time) {
+fn row(wallet: &Wallet, entry: &Line) -> Vec<String> {
+    let when = match (entry.head.height, entry.head.time) {
         (Some(_), Some(time)) => dates::show(time),
         (Some(_), None) => String::new(),
         (None, _) => "pending".into(),
@@ -127,19 +114,19 @@ fn row(wallet: &Wallet, entry: &Entry) -> Vec<String> {
     } else {
         format!("-{}", show_wei(entry.outgoing - entry.incoming))
     };
-    let kind = if entry.failed { format!("{} (failed)", entry.kind) } else { entry.kind.clone() };
-    let block = entry.height.map(|height| height.to_string()).unwrap_or_default();
-    let txid = entry.txid.to_string();
+    let kind = if entry.failed { format!("{} (failed)", entry.head.kind) } else { entry.head.kind.clone() };
+    let block = entry.head.height.map(|height| height.to_string()).unwrap_or_default();
+    let txid = entry.head.txid.to_string();
     let name = wallet.label(&txid).unwrap_or_default().to_owned();
     vec![when, block, entry.side.clone(), kind, amount, txid, name]
 }
 
 /// Coins count in grains, accounts in wei.
-fn as_json(wallet: &Wallet, entry: &Entry) -> Value {
+fn as_json(wallet: &Wallet, entry: &Line) -> Value {
     let mut json = json!({
-        "txid": entry.txid.to_string(), "height": entry.height, "time": entry.time,
-        "confirmations": entry.confirmations, "side": entry.side, "kind": entry.kind, "failed": entry.failed,
-        "label": wallet.label(&entry.txid.to_string()),
+        "txid": entry.head.txid.to_string(), "height": entry.head.height, "time": entry.head.time,
+        "confirmations": entry.head.confirmations, "side": entry.side, "kind": entry.head.kind, "failed": entry.failed,
+        "label": wallet.label(&entry.head.txid.to_string()),
     });
     if entry.side == ACCOUNT {
         json["inWei"] = json!(entry.incoming.to_string());
@@ -152,20 +139,17 @@ fn as_json(wallet: &Wallet, entry: &Entry) -> Value {
 }
 
 /// Sums what each transaction did to all addresses of coins together.
-fn coins(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, WalletError> {
-    let used = wallet.used;
+fn coins(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, WalletError> {
     let mut own = Vec::new();
-    for (branch, count) in
-        [(Branch::Receive, used.receive), (Branch::Change, used.change), (Branch::Policy, used.policy)]
-    {
-        own.extend(funds::branch_addresses(wallet, branch, 0..count)?.into_iter().map(|own| own.address));
+    for (branch, count) in wallet.used.branches() {
+        own.extend(coins::branch_addresses(wallet, branch, 0..count)?.into_iter().map(|own| own.address));
     }
     let pages = load(node, "coin_getHistory", &own, args)?;
     Ok(sums(pages.into_iter().flatten(), COINS))
 }
 
 /// Payments to and from the addresses of policies, by any signer.
-fn policies(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, WalletError> {
+fn policies(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, WalletError> {
     let addresses: Vec<String> =
         wallet.policies.iter().map(|named| wallet.network.address(&named.policy.lock())).collect();
     let pages = load(node, "coin_getHistory", &addresses, args)?;
@@ -174,49 +158,41 @@ fn policies(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, 
 }
 
 /// One line a transaction.
-fn sums(entries: impl Iterator<Item = CoinEntry>, side: &str) -> Vec<Entry> {
-    let mut found: BTreeMap<[u8; 32], Entry> = BTreeMap::new();
+fn sums(entries: impl Iterator<Item = CoinEntry>, side: &str) -> Vec<Line> {
+    let mut found: BTreeMap<[u8; 32], Line> = BTreeMap::new();
     for entry in entries {
         let (incoming, outgoing) = (entry.received.to_wei(), entry.sent.to_wei());
-        let sum = found.entry(entry.txid.0).or_insert_with(|| coin_entry(&entry, side));
+        let sum = found.entry(entry.head.txid.0).or_insert_with(|| coin_line(entry, side));
         sum.incoming = sum.incoming.saturating_add(incoming);
         sum.outgoing = sum.outgoing.saturating_add(outgoing);
     }
-    let mut entries: Vec<Entry> = found.into_values().collect();
-    for entry in entries.iter_mut().filter(|entry| entry.kind == "coin") {
-        entry.kind = if entry.outgoing > entry.incoming { "sent" } else { "received" }.into();
+    let mut entries: Vec<Line> = found.into_values().collect();
+    for entry in entries.iter_mut().filter(|entry| entry.head.kind == "coin") {
+        entry.head.kind = if entry.outgoing > entry.incoming { "sent" } else { "received" }.into();
     }
     entries
 }
 
-fn coin_entry(entry: &CoinEntry, side: &str) -> Entry {
-    let kind = match entry.kind.as_str() {
+fn coin_line(entry: CoinEntry, side: &str) -> Line {
+    let kind: String = match entry.head.kind.as_str() {
         "coinbase" => "mined",
         known @ ("coin" | "withdrawal") => known,
         _ => "other",
-    };
-    Entry {
-        txid: entry.txid,
-        height: entry.height,
-        time: entry.time,
-        confirmations: entry.confirmations,
-        side: side.into(),
-        kind: kind.into(),
-        incoming: U256::ZERO,
-        outgoing: U256::ZERO,
-        failed: false,
     }
+    .into();
+    let head = EntryHead { kind, ..entry.head };
+    Line { head, side: side.into(), incoming: U256::ZERO, outgoing: U256::ZERO, failed: false }
 }
 
-fn accounts(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Entry>, WalletError> {
+fn accounts(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, WalletError> {
     let own = wallet.accounts()?.iter().map(ToString::to_string).collect::<Vec<_>>();
     let pages: Vec<Vec<AccountEntry>> = load(node, "chain_getAccountHistory", &own, args)?;
     // A block without a tip pays its beneficiary nothing.
-    let told = |entry: &AccountEntry| entry.kind != "reward" || !entry.value_wei.is_zero();
-    Ok(pages.into_iter().flatten().filter(told).map(account_entry).collect())
+    let told = |entry: &AccountEntry| entry.head.kind != "reward" || !entry.value_wei.is_zero();
+    Ok(pages.into_iter().flatten().filter(told).map(account_line).collect())
 }
 
-fn account_entry(entry: AccountEntry) -> Entry {
+fn account_line(entry: AccountEntry) -> Line {
     let failed = entry.success == Some(false);
     let value = if failed { U256::ZERO } else { entry.value_wei };
     let fee = entry.fee_wei.unwrap_or_default();
@@ -225,19 +201,11 @@ fn account_entry(entry: AccountEntry) -> Entry {
         "self" => (value, value.saturating_add(fee)),
         _ => (U256::ZERO, value.saturating_add(fee)),
     };
-    let kind = match entry.kind.as_str() {
+    let kind: String = match entry.head.kind.as_str() {
         known @ ("transfer" | "call" | "create" | "deposit" | "withdrawal" | "reward") => known,
         _ => "other",
-    };
-    Entry {
-        txid: entry.txid,
-        height: entry.height,
-        time: entry.time,
-        confirmations: entry.confirmations,
-        side: ACCOUNT.into(),
-        kind: kind.into(),
-        incoming,
-        outgoing,
-        failed,
     }
+    .into();
+    let head = EntryHead { kind, ..entry.head };
+    Line { head, side: ACCOUNT.into(), incoming, outgoing, failed }
 }

@@ -5,14 +5,13 @@ use serde_json::json;
 use super::{
     args::Label,
     context::Context,
+    parse::{self, hex32, read_txid},
     screen::{self, Align, Report},
-    secrets::hex_key,
-    spend::read_txid,
 };
-use crate::{error::WalletError, file::Wallet, input::disguises};
-
-/// Letters of a label.
-const LONGEST: usize = 100;
+use crate::{
+    error::{WalletError, usage},
+    file::Wallet,
+};
 
 /// Labels of one wallet; its file is read by every command.
 const MOST: usize = 10_000;
@@ -29,7 +28,7 @@ pub fn execute(context: &Context, args: &Label) -> Result<Report, WalletError> {
         }
         None if args.remove => {
             if wallet.labels.remove(&of).is_none() {
-                return Err(WalletError::Usage(format!("{of} has no label")));
+                return Err(usage!("{of} has no label"));
             }
             lock.write(&wallet)?;
         }
@@ -44,30 +43,18 @@ pub fn execute(context: &Context, args: &Label) -> Result<Report, WalletError> {
 /// # Errors
 /// [`WalletError::Usage`] if it cannot be one, or there are too many.
 pub fn set(wallet: &mut Wallet, of: &str, name: &str) -> Result<(), WalletError> {
-    let name = checked(name)?;
+    let name = parse::label(name)?;
     if wallet.labels.len() >= MOST && wallet.label(of).is_none() {
-        return Err(WalletError::Usage(format!("there are {MOST} labels already: remove one first")));
+        return Err(usage!("there are {MOST} labels already: remove one first"));
     }
     wallet.labels.insert(of.to_owned(), name);
     Ok(())
 }
 
-/// A label that can be shown on a line.
-///
-/// # Errors
-/// [`WalletError::Usage`].
-pub fn checked(name: &str) -> Result<String, WalletError> {
-    let name = name.trim();
-    if name.is_empty() || name.chars().count() > LONGEST || name.chars().any(disguises) {
-        return Err(WalletError::Usage(format!("a label has 1 to {LONGEST} letters on one line, all of them visible")));
-    }
-    Ok(name.to_owned())
-}
-
 /// The one way in which the file writes an address, a key or a transaction id.
 fn canonical(wallet: &Wallet, text: &str) -> Result<String, WalletError> {
     let text = text.trim();
-    if hex_key(text).is_some() {
+    if hex32(text).is_some() {
         return Ok(read_txid(text)?.to_string());
     }
     Ok(wallet.network.address(&wallet.network.destination(text)?))

@@ -7,9 +7,9 @@ use super::{
     context::Context,
     screen::{self, Report},
 };
-use crate::{error::WalletError, keys::Branch};
+use crate::error::WalletError;
 
-/// Tells the node whom to pay for its blocks, and to mine; or to stop.
+/// Sets the node's payout addresses and starts mining; or stops it.
 pub fn execute(context: &Context, args: &Mine) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let (node, info) = context.node(&wallet.network)?;
@@ -17,8 +17,7 @@ pub fn execute(context: &Context, args: &Mine) -> Result<Report, WalletError> {
         node.stop_mining()?;
         return Ok(Report::new("The node has stopped mining.", json!({ "mining": false })));
     }
-    let lock = wallet.keys.lock(Branch::Receive, wallet.used.receive.saturating_sub(1))?;
-    let address = wallet.network.address(&lock);
+    let address = wallet.network.address(&wallet.receive_lock()?);
     // As `deposit` and `transfer` do unless told otherwise.
     let account = wallet.keys.account(0)?.to_string();
     node.mine_for(&address, &account, args.threads)?;

@@ -1,6 +1,7 @@
 //! `cairn-wallet`: arguments in, a report and an exit code out.
 
 mod address;
+mod again;
 mod args;
 mod backup;
 mod balance;
@@ -10,24 +11,24 @@ mod context;
 mod contract;
 mod dates;
 mod explain;
+mod files;
 mod history;
 mod label;
-mod locks;
 mod mine;
-mod mnemonic;
 mod offline;
+mod parse;
 mod passwords;
-mod policies;
 mod policy;
+mod reported;
 mod resend;
 mod screen;
 mod secrets;
 mod send;
-mod spend;
+mod session;
 mod summary;
-mod told;
 mod tx;
 mod waiting;
+mod wallet;
 
 use std::{
     env,
@@ -41,8 +42,9 @@ use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use serde_json::json;
 
 use self::{
-    args::{Cli, Command},
+    args::{BuildCommand, Cli, Command, Sending},
     context::Context,
+    files::failed,
     screen::Report,
 };
 use crate::{error::WalletError, input::bounded};
@@ -98,13 +100,19 @@ fn command_line() -> ExitCode {
 
 /// Prints a result. What was sent stays sent if that fails, so the transaction is named then.
 fn shown(report: Report) -> Result<(), WalletError> {
-    let txid = report.told.as_ref().and_then(|told| told.txids.first());
+    let txid = report.sent.as_ref().and_then(|sent| sent.txids.first());
     report.print().map_err(|error| match txid {
         Some(txid) => WalletError::NotShown { txid: *txid, error },
-        None => context::failed("write the result to standard output")(error),
+        None => failed("write the result to standard output")(error),
     })?;
-    if let Some(told) = &report.told {
-        told.note();
+    if let Some(sent) = &report.sent
+        && let Err(error) = sent.mark_accepted()
+    {
+        let txids: Vec<String> = sent.txids.iter().map(ToString::to_string).collect();
+        screen::warn(&format!(
+            "{} was sent, but the wallet's file does not say so yet: {error}; see `cairn-wallet resend`",
+            txids.join(", ")
+        ));
     }
     screen::print_warnings();
     Ok(())
@@ -116,7 +124,7 @@ fn bad_usage(error: &clap::Error) -> ExitCode {
     if wanted {
         return match error.print() {
             Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                fail(&context::failed("write to standard output")(error), None)
+                fail(&failed("write to standard output")(error), None)
             }
             _ => ExitCode::SUCCESS,
         };
@@ -140,44 +148,44 @@ fn bad_usage(error: &clap::Error) -> ExitCode {
 
 fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
     match command {
-        Command::Create(args) => mnemonic::create(context, &args),
-        Command::Restore(args) => mnemonic::restore(context, &args),
+        Command::Create(args) => wallet::create(context, &args),
+        Command::Restore(args) => wallet::restore(context, &args),
         Command::Address(args) => address::execute(context, &args),
         Command::Mine(args) => mine::execute(context, &args),
         Command::Balance => balance::execute(context),
-        Command::Send { args, wait } => send::send(context, &args, wait),
-        Command::Transfer { args, wait } => send::transfer(context, &args, wait),
-        Command::Deposit { args, wait } => send::deposit(context, &args, wait),
-        Command::Withdraw { args, wait } => send::withdraw(context, &args, wait),
-        Command::Deploy { args, wait } => contract::deploy(context, &args, wait),
-        Command::Call { args, wait } => contract::call(context, &args, wait),
+        Command::Send(Sending { args, wait }) => send::execute(context, &BuildCommand::Send(args), wait),
+        Command::Transfer(Sending { args, wait }) => send::execute(context, &BuildCommand::Transfer(args), wait),
+        Command::Deposit(Sending { args, wait }) => send::execute(context, &BuildCommand::Deposit(args), wait),
+        Command::Withdraw(Sending { args, wait }) => send::execute(context, &BuildCommand::Withdraw(args), wait),
+        Command::Deploy(Sending { args, wait }) => send::execute(context, &BuildCommand::Deploy(args), wait),
+        Command::Call(Sending { args, wait }) => send::execute(context, &BuildCommand::Call(args), wait),
         Command::View(args) => contract::view(context, &args),
         Command::History(args) => history::execute(context, &args),
-        Command::Bump { args, wait } => bump::execute(context, &args, wait),
-        Command::Cancel { args, wait } => bump::cancel(context, &args, wait),
-        Command::Coins(args) => coins::list(context, &args),
+        Command::Bump(Sending { args, wait }) => bump::execute(context, &args, wait),
+        Command::Cancel(Sending { args, wait }) => bump::cancel(context, &args, wait),
+        Command::Coins { all } => coins::list(context, all),
         Command::Freeze(args) => coins::freeze(context, &args, true),
         Command::Unfreeze(args) => coins::freeze(context, &args, false),
-        Command::Tx(args) => tx::show(context, &args),
+        Command::Tx { txid } => tx::show(context, &txid),
         Command::Fees => tx::fees(context),
         Command::Label(args) => label::execute(context, &args),
         Command::Resend(args) => resend::execute(context, &args),
         Command::Policy(command) => policy::execute(context, command),
         Command::Build(args) => offline::build(context, &args),
         Command::Sign(args) => offline::sign(context, &args),
-        Command::Show(args) => offline::show(context, &args),
+        Command::Show { file } => offline::show(context, &file),
         Command::Combine(args) => offline::combine(context, &args),
-        Command::Broadcast { args, wait } => offline::broadcast(context, &args, wait),
+        Command::Broadcast(Sending { args, wait }) => offline::broadcast(context, &args, wait),
         Command::ExportKey(args) => secrets::export(context, &args),
         Command::ImportKey(args) => secrets::import(context, &args),
         Command::SignMessage(args) => secrets::sign(context, &args),
         Command::VerifyMessage(args) => secrets::verify(&args),
         Command::Backup(args) => backup::write(context, &args),
-        Command::Rescan(args) => mnemonic::rescan(context, args.gap),
-        Command::ShowMnemonic => mnemonic::show(context),
-        Command::ChangePassword(args) => mnemonic::change_password(context, &args),
-        Command::PublicKeys => mnemonic::public_keys(context),
-        Command::Watch(args) => mnemonic::watch(context, &args.file),
+        Command::Rescan { gap } => wallet::rescan(context, gap),
+        Command::ShowMnemonic => wallet::show(context),
+        Command::ChangePassword { new_password_file } => wallet::change_password(context, new_password_file.as_deref()),
+        Command::PublicKeys => wallet::public_keys(context),
+        Command::Watch { file } => wallet::watch(context, &file),
     }
 }
 

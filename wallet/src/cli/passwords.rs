@@ -9,160 +9,122 @@ use std::{
 use zeroize::Zeroizing;
 
 use super::{
-    args::Passphrase,
-    context::{Context, failed, read_small},
+    args::{Global, Passphrase},
+    files::{failed, read_small},
     screen,
 };
-use crate::error::WalletError;
-
-/// Where the password may be.
-const PASSWORD_VARIABLE: &str = "CAIRN_WALLET_PASSWORD";
+use crate::error::{WalletError, usage};
 
 /// A secret that is asked for on a terminal, and what gives it where there is none.
 #[derive(Clone, Copy, Debug)]
 pub struct Secret {
-    /// What it is.
-    pub what: &'static str,
+    what: &'static str,
     /// The flag, and the variable if there is one.
-    pub instead: &'static str,
+    instead: &'static str,
+    variable: Option<&'static str>,
 }
 
 /// The wallet's password.
-pub const PASSWORD: Secret = Secret { what: "password", instead: "--password-file or CAIRN_WALLET_PASSWORD" };
+pub const PASSWORD: Secret = Secret {
+    what: "password",
+    instead: "--password-file or CAIRN_WALLET_PASSWORD",
+    variable: Some("CAIRN_WALLET_PASSWORD"),
+};
 
-/// A password that replaces it.
-const OTHER_PASSWORD: Secret = Secret { what: "new password", instead: "--new-password-file" };
+/// A password that replaces it: never that of the environment, which is the old one.
+pub const NEW_PASSWORD: Secret = Secret { what: "new password", instead: "--new-password-file", variable: None };
 
-/// What belongs to a mnemonic.
-const PASSPHRASE: Secret = Secret { what: "passphrase", instead: "--passphrase-file" };
+/// The password of a keystore.
+pub const KEYSTORE_PASSWORD: Secret = Secret {
+    what: "password of the keystore",
+    instead: "--keystore-password-file or CAIRN_KEYSTORE_PASSWORD",
+    variable: Some("CAIRN_KEYSTORE_PASSWORD"),
+};
 
-impl Context {
-    /// The password from the file or the environment, if it is given there.
-    ///
-    /// # Errors
-    /// As for [`first_line`].
-    pub fn given_password(&self) -> Result<Option<Zeroizing<String>>, WalletError> {
-        if let Some(path) = &self.global.password_file {
-            return first_line(path).map(Some);
+const PASSPHRASE: Secret = Secret { what: "passphrase", instead: "--passphrase-file", variable: None };
+
+impl Secret {
+    /// The secret from the first line of a file or from the environment, if it is given there.
+    pub fn given(self, file: Option<&Path>) -> Result<Option<Zeroizing<String>>, WalletError> {
+        match file {
+            Some(path) => first_line(path, "the password").map(Some),
+            None => {
+                let value = self.variable.and_then(|name| env::var(name).ok());
+                Ok(value.filter(|word| !word.is_empty()).map(Zeroizing::new))
+            }
         }
-        Ok(env::var(PASSWORD_VARIABLE).ok().filter(|password| !password.is_empty()).map(Zeroizing::new))
     }
 
-    /// Asks for something that is not shown.
-    ///
-    /// # Errors
-    /// [`WalletError::Usage`] if there is no terminal.
-    pub fn ask_secret(&self, secret: Secret, prompt: &str) -> Result<Zeroizing<String>, WalletError> {
-        let Secret { what, instead } = secret;
+    /// Asks for the secret without showing it.
+    pub fn ask(self, prompt: &str) -> Result<Zeroizing<String>, WalletError> {
+        let Self { what, instead, .. } = self;
         if !io::stdin().is_terminal() {
-            return Err(WalletError::Usage(format!("there is no terminal to ask for the {what}: use {instead}")));
+            return Err(usage!("there is no terminal to ask for the {what}: use {instead}"));
         }
         rpassword::prompt_password(screen::for_people(prompt))
             .map(Zeroizing::new)
             .map_err(failed(format!("read the {what}")))
     }
 
-    /// A password that is chosen now.
-    ///
-    /// # Errors
-    /// [`WalletError::Usage`] if it is empty or was typed in two ways.
-    pub fn new_password(&self, file: Option<&Path>) -> Result<Zeroizing<String>, WalletError> {
-        let given = match file {
-            Some(path) => Some(first_line(path)?),
-            None => self.given_password()?,
-        };
-        self.chosen_password(given, PASSWORD, "New password for the wallet: ")
-    }
-
-    /// A password that replaces another: never that of the environment, which is the old one.
-    ///
-    /// # Errors
-    /// As for [`Context::new_password`].
-    pub fn other_password(&self, file: Option<&Path>) -> Result<Zeroizing<String>, WalletError> {
-        let given = file.map(first_line).transpose()?;
-        self.chosen_password(given, OTHER_PASSWORD, "New password for the wallet: ")
-    }
-
-    /// A password that was given, or is asked for twice.
-    ///
-    /// # Errors
-    /// As for [`Context::new_password`].
-    pub fn chosen_password(
-        &self,
-        given: Option<Zeroizing<String>>,
-        secret: Secret,
-        prompt: &str,
-    ) -> Result<Zeroizing<String>, WalletError> {
-        let password = match given {
+    /// A new password, given or asked for twice.
+    pub fn choose(self, file: Option<&Path>, prompt: &str) -> Result<Zeroizing<String>, WalletError> {
+        let empty = || usage!("an empty password protects nothing");
+        let password = match self.given(file)? {
             Some(password) => password,
             None => {
-                let one = self.ask_secret(secret, prompt)?;
+                let one = self.ask(prompt)?;
                 if one.is_empty() {
-                    return Err(empty_password());
+                    return Err(empty());
                 }
-                let two = self.ask_secret(secret, "The same again: ")?;
-                if *one != *two {
-                    return Err(WalletError::Usage("the two passwords differ; nothing was written".into()));
+                if *one != *self.ask("The same again: ")? {
+                    return Err(usage!("the two passwords differ; nothing was written"));
                 }
                 one
             }
         };
         match password.chars().count() {
-            0 => Err(empty_password()),
-            1..8 => {
-                screen::warn("that password is short: anyone who gets the file can guess it");
-                Ok(password)
+            0 => return Err(empty()),
+            1..8 => screen::warn("that password is short: anyone who gets the file can guess it"),
+            _ => {}
+        }
+        Ok(password)
+    }
+}
+
+/// The password of a new wallet.
+pub fn new_password(global: &Global) -> Result<Zeroizing<String>, WalletError> {
+    PASSWORD.choose(global.password_file.as_deref(), "New password for the wallet: ")
+}
+
+/// The BIP 39 passphrase that belongs to a mnemonic; empty unless one is wanted.
+pub fn passphrase(args: &Passphrase) -> Result<Zeroizing<String>, WalletError> {
+    let passphrase = match &args.passphrase_file {
+        Some(path) => first_line(path, "the passphrase")?,
+        None if !args.passphrase => return Ok(Zeroizing::default()),
+        None => {
+            let one = PASSPHRASE.ask("BIP 39 passphrase: ")?;
+            if *one != *PASSPHRASE.ask("The same again: ")? {
+                return Err(usage!("the two passphrases differ; nothing was written"));
             }
-            _ => Ok(password),
+            one
         }
+    };
+    if *passphrase.trim() != **passphrase {
+        screen::warn("the passphrase begins or ends with a blank, which belongs to it: write it down so");
     }
-
-    /// The BIP 39 passphrase that belongs to a mnemonic; empty unless one is wanted.
-    ///
-    /// # Errors
-    /// [`WalletError::Usage`] if there is no terminal, or it is empty or was typed in two ways.
-    pub fn passphrase(&self, args: &Passphrase) -> Result<Zeroizing<String>, WalletError> {
-        let passphrase = match &args.passphrase_file {
-            Some(path) => first_line_of(&read_small(path, "the passphrase")?),
-            None if !args.passphrase => return Ok(Zeroizing::default()),
-            None => {
-                let one = self.ask_secret(PASSPHRASE, "BIP 39 passphrase: ")?;
-                if *one != *self.ask_secret(PASSPHRASE, "The same again: ")? {
-                    return Err(WalletError::Usage("the two passphrases differ; nothing was written".into()));
-                }
-                one
-            }
-        };
-        if *passphrase.trim() != **passphrase {
-            screen::warn("the passphrase begins or ends with a blank, which belongs to it: write it down so");
-        }
-        match passphrase.is_empty() {
-            true => Err(WalletError::Usage("the passphrase is empty: for none, leave out --passphrase".into())),
-            false => Ok(passphrase),
-        }
-    }
-
-    /// Whether the user has to be asked before a transaction is signed: for consent, or for the password.
-    pub fn asks(&self) -> bool {
-        let given =
-            self.global.password_file.is_some() || env::var_os(PASSWORD_VARIABLE).is_some_and(|word| !word.is_empty());
-        !self.global.yes || !given
+    match passphrase.is_empty() {
+        true => Err(usage!("the passphrase is empty: for none, leave out --passphrase")),
+        false => Ok(passphrase),
     }
 }
 
-fn empty_password() -> WalletError {
-    WalletError::Usage("an empty password protects nothing".into())
+/// Whether the user has to be asked before a transaction is signed: for consent, or for the password.
+pub fn asks(global: &Global) -> bool {
+    let given = PASSWORD.variable.and_then(env::var_os).is_some_and(|word| !word.is_empty());
+    !global.yes || global.password_file.is_none() && !given
 }
 
-/// The first line of a file, for passwords.
-///
-/// # Errors
-/// As for [`read_small`].
-pub fn first_line(path: &Path) -> Result<Zeroizing<String>, WalletError> {
-    let text = read_small(path, "the password")?;
-    Ok(first_line_of(&text))
-}
-
-fn first_line_of(text: &str) -> Zeroizing<String> {
-    Zeroizing::new(text.lines().next().unwrap_or_default().to_owned())
+fn first_line(path: &Path, what: &str) -> Result<Zeroizing<String>, WalletError> {
+    let text = read_small(path, what)?;
+    Ok(Zeroizing::new(text.lines().next().unwrap_or_default().to_owned()))
 }

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::{
     args::Resend,
     context::Context,
+    reported::Reported,
     screen::{self, Report},
-    spend::{Session, is_known},
-    told::Told,
+    session::Session,
 };
 use crate::{
     error::WalletError,
@@ -19,14 +19,11 @@ use crate::{
 };
 
 /// What was sent on this chain, was not replaced, and is unknown to the node: it was restarted, or dropped it.
-///
-/// # Errors
-/// [`NodeError`].
 pub fn lost<'a>(node: &Node, wallet: &'a Wallet, first_block: Option<BlockHash>) -> Result<Vec<&'a Sent>, NodeError> {
     unknown(node, wallet.live_on(first_block).collect())
 }
 
-/// Those of what was sent that the node does not know; of what it cannot tell of, for want of an index, those whose answer was lost.
+/// Transactions that the node does not know. A node without an index cannot tell: then those whose answer was lost.
 fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeError> {
     let params = sent.iter().map(|sent| json!([sent.txid.to_string()])).collect();
     let known: Vec<Option<TransactionStatus>> = match node.call_many("coin_getTransaction", params) {
@@ -41,14 +38,13 @@ fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeEr
 /// Whether a refusal says that the transaction can never be mined. A full pool, a fee that is too low now, a height that a
 /// node which lags behind has not reached, or an internal error say no such thing.
 fn is_final(error: &NodeError, syncing: bool) -> bool {
-    let NodeError::Refused { code: -32003, reason: Some(reason), .. } = error else { return false };
-    !syncing && matches!(reason.as_str(), "invalid" | "missing" | "conflict" | "nonce")
+    !syncing && matches!(error.verdict(), Some("invalid" | "missing" | "conflict" | "nonce"))
 }
 
 /// Whether the refusal may also say that the transaction is mined: a node without an index does not know that, only that the coins
 /// are gone or the nonce is used.
 fn may_be_mined(node: &Node, txid: &TxId, error: &NodeError) -> Result<bool, NodeError> {
-    if matches!(error, NodeError::Refused { reason: Some(reason), .. } if reason == "invalid") {
+    if error.verdict() == Some("invalid") {
         return Ok(false);
     }
     match node.transaction(txid) {
@@ -65,8 +61,8 @@ struct Found {
     resent: Vec<String>,
     refused: Vec<Value>,
     kept: Vec<Value>,
-    /// What counts as accepted once the user was told.
-    told: Vec<TxId>,
+    /// What counts as accepted once that is reported.
+    sent: Vec<TxId>,
 }
 
 /// Finds what was sent without an answer and the node has, and notes that it has what was sent on another chain.
@@ -87,7 +83,7 @@ fn arrived(session: &mut Session<'_>, first_block: Option<BlockHash>, found: &mu
         let place = status.height.map_or("waits for a block".to_owned(), |height| format!("is in block {height}"));
         found.text += &format!("{} {txid} {place}\n", screen::green("Arrived:"));
         found.arrived.push(json!({ "txid": txid.to_string(), "height": status.height }));
-        found.told.push(txid);
+        found.sent.push(txid);
     }
     // What the node has is on its chain.
     let moved = |sent: &&mut Sent| here.contains(&sent.txid) && !sent.is_on(first_block);
@@ -128,7 +124,7 @@ fn replaced(session: &Session<'_>, sent: &Sent, text: &mut String) -> Result<Vec
 fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<(), WalletError> {
     let txid = sent.txid.to_string();
     match session.node.send(sent.raw()) {
-        Err(error) if !is_known(&error) => {
+        Err(error) if !error.is_known() => {
             let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
             if is_final(&error, session.info.syncing) && !may_be_mined(&session.node, &sent.txid, &error)? {
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
@@ -147,7 +143,7 @@ fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<
         }
         _ => {
             found.text += &format!("{} {txid}\n", screen::green("Sent again:"));
-            found.told.push(sent.txid);
+            found.sent.push(sent.txid);
             found.resent.push(txid);
         }
     }
@@ -176,13 +172,13 @@ fn forget(session: &mut Session<'_>, first_block: Option<BlockHash>) -> Result<V
     Ok(names)
 }
 
-/// Hands in again what the node has lost, oldest first, and notes what the node says can never be mined.
+/// Broadcasts again what the node has lost, oldest first, and notes what the node says can never be mined.
 pub fn execute(context: &Context, args: &Resend) -> Result<Report, WalletError> {
     let mut session = Session::open(context)?;
     let first_block = session.node.block_hash(1)?;
     let mut found = Found::default();
     arrived(&mut session, first_block, &mut found)?;
-    let mut tried = found.told.clone();
+    let mut tried = found.sent.clone();
     // What is refused may have replaced something that lives again: until nothing new is lost.
     loop {
         let all = session.wallet.live().filter(|sent| args.other_chain || sent.is_on(first_block)).collect();
@@ -222,5 +218,5 @@ pub fn execute(context: &Context, args: &Resend) -> Result<Report, WalletError> 
         json["forgotten"] = json!(forgotten);
     }
     let file = session.lock.path().into();
-    Ok(Report::new(text, json).tells(Told { file, txids: found.told }))
+    Ok(Report::new(text, json).sent(Reported { file, txids: found.sent }))
 }

@@ -1,4 +1,4 @@
-//! What the user sees: results on standard output, everything else on standard error.
+//! Output: results on standard output, everything else on standard error.
 //!
 //! All of it leaves through [`for_people`] or [`for_programs`]: an escape sequence in a name or an answer could clear the
 //! screen and paint a question of its own.
@@ -14,8 +14,9 @@ use std::{
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
 
-use super::told::Told;
+use super::reported::Reported;
 use crate::input::disguises;
+pub use crate::text::counted;
 
 /// A look of text, and the letter that begins it in texts of this program. These letters are noncharacters, which
 /// [`crate::input::plain`] takes out of everything from outside.
@@ -120,20 +121,18 @@ pub fn red(text: &str) -> String {
 /// The result of a command, for people and for programs.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// For people.
     pub text: String,
-    /// For programs.
     pub json: Value,
     /// What to do next: for people, on standard error, so that standard output holds the result alone.
     pub hints: Vec<String>,
     /// What it says was sent: the wallet's file calls that unclear until this was printed.
-    pub told: Option<Told>,
+    pub sent: Option<Reported>,
 }
 
 impl Report {
     /// A result in both forms.
     pub fn new(text: impl Into<String>, json: Value) -> Self {
-        Self { text: text.into(), json, hints: Vec::new(), told: None }
+        Self { text: text.into(), json, hints: Vec::new(), sent: None }
     }
 
     /// Adds what to do next.
@@ -142,9 +141,9 @@ impl Report {
         self
     }
 
-    /// Says of transactions that they were sent.
-    pub fn tells(mut self, told: Told) -> Self {
-        self.told = Some(told);
+    /// Reports transactions as sent.
+    pub fn sent(mut self, transactions: Reported) -> Self {
+        self.sent = Some(transactions);
         self
     }
 
@@ -171,9 +170,6 @@ pub fn print_warnings() {
 }
 
 /// Writes a line, or lines, to standard output; nothing if there is nothing to say.
-///
-/// # Errors
-/// As for [`Report::print`].
 fn print(text: &str) -> io::Result<()> {
     if text.is_empty() {
         return Ok(());
@@ -193,9 +189,7 @@ pub fn width() -> usize {
 /// How a column is lined up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Align {
-    /// Text.
     Left,
-    /// Whole numbers.
     Right,
     /// Amounts: their points stand below each other.
     Point,
@@ -226,9 +220,6 @@ pub fn table(aligns: &[Align], rows: &[Vec<String>]) -> String {
 }
 
 /// Writes a line to standard error that has to be seen before anything else happens.
-///
-/// # Errors
-/// What the system says.
 pub fn show(text: &str) -> io::Result<()> {
     writeln!(anstream::stderr(), "{}", for_people(&typed(text)))
 }
@@ -244,9 +235,6 @@ pub fn complain_json(json: &Value) {
 }
 
 /// A question on standard error; the answer is typed behind it.
-///
-/// # Errors
-/// What the system says: nobody answers what cannot be read.
 pub fn ask(question: &str) -> io::Result<()> {
     write!(anstream::stderr(), "{}", for_people(question))?;
     io::stderr().flush()
@@ -292,22 +280,12 @@ pub fn take_warnings() -> Vec<String> {
 }
 
 /// A line that is written over and over while something lasts; only on a terminal.
+#[derive(Default)]
 pub struct Progress {
     shown: bool,
 }
 
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Progress {
-    /// Nothing shown yet.
-    pub fn new() -> Self {
-        Self { shown: false }
-    }
-
     /// Replaces the line.
     pub fn show(&mut self, text: &str) {
         if io::stderr().is_terminal() && !is_json() {
@@ -318,24 +296,13 @@ impl Progress {
     }
 }
 
-/// Takes the line away.
+/// Clears the line.
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.shown {
             let _ = write!(io::stderr(), "\r\x1b[2K");
             let _ = io::stderr().flush();
         }
-    }
-}
-
-/// As in `1 account` and `2 accounts`.
-pub fn counted(count: impl Into<u64>, what: &str) -> String {
-    let count = count.into();
-    match (count, what.strip_suffix('y')) {
-        (1, _) => format!("1 {what}"),
-        (_, Some(stem)) if !what.ends_with("key") => format!("{count} {stem}ies"),
-        _ if what.ends_with("ss") => format!("{count} {what}es"),
-        _ => format!("{count} {what}s"),
     }
 }
 

@@ -1,54 +1,32 @@
 //! `export-key`, `import-key`, `sign-message`, `verify-message`.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
-use chain_core::{
-    address,
-    spec::ChainSpec,
-    transaction::coin::{KeyBytes, Lock},
-};
+use chain_core::{address, spec::ChainSpec, transaction::coin::Lock};
 use secp256k1::SecretKey;
 use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{
     args::{ExportKey, ImportKey, SignMessage, Text, VerifyMessage},
-    context::{Context, failed, read_small},
-    dates, label, offline,
-    passwords::{Secret, first_line},
+    context::Context,
+    dates,
+    files::{self, failed, read_small},
+    parse::{self, own_account},
+    passwords::KEYSTORE_PASSWORD,
     screen::{self, Report},
-    send::own_account,
 };
 use crate::{
-    error::WalletError,
+    error::{WalletError, usage},
     file::Wallet,
     keys::Signer,
     keystore::{self, KeystoreError, account_of},
     message,
-    request::OwnKeys,
     vault::Cost,
 };
 
-/// Where the password of a keystore may be.
-const PASSWORD_VARIABLE: &str = "CAIRN_KEYSTORE_PASSWORD";
-
-/// The password of a keystore.
-const PASSWORD: Secret =
-    Secret { what: "password of the keystore", instead: "--keystore-password-file or CAIRN_KEYSTORE_PASSWORD" };
-
 /// Largest message that is signed.
 const MAX_MESSAGE: u64 = 4 << 20;
-
-/// The password of a keystore from a file, the environment, or nobody.
-fn given_password(file: Option<&Path>) -> Result<Option<Zeroizing<String>>, WalletError> {
-    match file {
-        Some(path) => first_line(path).map(Some),
-        None => Ok(env::var(PASSWORD_VARIABLE).ok().filter(|word| !word.is_empty()).map(Zeroizing::new)),
-    }
-}
 
 /// Writes the key of one account for other programs.
 pub fn export(context: &Context, args: &ExportKey) -> Result<Report, WalletError> {
@@ -67,11 +45,11 @@ pub fn export(context: &Context, args: &ExportKey) -> Result<Report, WalletError
         let time = dates::show(dates::now()).replace(' ', "T").replace(':', "-");
         PathBuf::from(format!("UTC--{time}-00Z--{}", hex::encode(account)))
     });
-    offline::refuse_existing(&out, args.force)?;
-    let given = given_password(args.keystore_password_file.as_deref())?;
-    let password = context.chosen_password(given, PASSWORD, "New password for the keystore: ")?;
+    files::refuse_existing(&out, args.force)?;
+    let password =
+        KEYSTORE_PASSWORD.choose(args.keystore_password_file.as_deref(), "New password for the keystore: ")?;
     let text = keystore::seal(&key, &password).map_err(unusable(&out))?;
-    offline::write_private(&out, text.as_bytes(), args.force)?;
+    files::write_private(&out, text.as_bytes(), args.force)?;
     let file = out.display().to_string();
     let text = format!("{} {file}", screen::green("Written to"));
     let json = json!({ "file": file, "account": account.to_string() });
@@ -84,23 +62,23 @@ fn unusable(file: &Path) -> impl FnOnce(KeystoreError) -> WalletError {
     move |error| WalletError::Keystore { file, error }
 }
 
-/// Takes in the key of an account that is not of the mnemonic.
+/// Imports the key of an account that is not of the mnemonic.
 pub fn import(context: &Context, args: &ImportKey) -> Result<Report, WalletError> {
     let opened = context.wallet()?;
-    let key = read_key(context, args)?;
+    let key = keystore_key(args)?;
     let account = account_of(&key);
     if own_account(&opened, &account.to_string()).is_ok() {
-        return Err(WalletError::Usage(format!("{account} is an account of this wallet already")));
+        return Err(usage!("{account} is an account of this wallet already"));
     }
     let ((mnemonic, signer), password) = context.open_with_password(&opened)?;
     let (lock, mut wallet) = context.wallet_to_change()?;
     if wallet.sealed != opened.sealed {
-        return Err(WalletError::Usage("another cairn-wallet changed the keys meanwhile: try again".into()));
+        return Err(usage!("another cairn-wallet changed the keys meanwhile: try again"));
     }
     let keys: Vec<SecretKey> = signer.imported().iter().copied().chain([key]).collect();
     wallet.seal(&mnemonic, &signer.with(keys), &password, Cost::default())?;
     if let Some(name) = &args.label {
-        wallet.labels.insert(account.to_string(), label::checked(name)?);
+        wallet.labels.insert(account.to_string(), parse::label(name)?);
     }
     lock.write(&wallet)?;
     let text = format!("{} {account}", screen::green("Imported:"));
@@ -111,13 +89,13 @@ pub fn import(context: &Context, args: &ImportKey) -> Result<Report, WalletError
     )))
 }
 
-fn read_key(context: &Context, args: &ImportKey) -> Result<SecretKey, WalletError> {
+fn keystore_key(args: &ImportKey) -> Result<SecretKey, WalletError> {
     let text = read_small(&args.file, "the key")?;
     let wrong = |error| unusable(&args.file)(error);
     if text.trim_start().starts_with('{') {
-        let password = match given_password(args.keystore_password_file.as_deref())? {
+        let password = match KEYSTORE_PASSWORD.given(args.keystore_password_file.as_deref())? {
             Some(password) => password,
-            None => context.ask_secret(PASSWORD, "Password of the keystore: ")?,
+            None => KEYSTORE_PASSWORD.ask("Password of the keystore: ")?,
         };
         return keystore::open(&text, &password).map_err(wrong);
     }
@@ -137,16 +115,11 @@ fn read_message(text: &Text) -> Result<Vec<u8>, WalletError> {
         (None, None) => return Ok(Vec::new()),
     };
     let mut bytes = Vec::new();
-    let source: Result<Box<dyn Read>, _> = if path == Path::new("-") {
-        Ok(Box::new(std::io::stdin()))
-    } else {
-        std::fs::File::open(path).map(|file| Box::new(file) as _)
-    };
-    source
+    files::open(path)
         .and_then(|source| source.take(MAX_MESSAGE + 1).read_to_end(&mut bytes))
         .map_err(failed(format!("read the message from {}", path.display())))?;
     if bytes.len() as u64 > MAX_MESSAGE {
-        return Err(WalletError::Usage(format!("{} is larger than {} MiB", path.display(), MAX_MESSAGE >> 20)));
+        return Err(usage!("{} is larger than {} MiB", path.display(), MAX_MESSAGE >> 20));
     }
     Ok(bytes)
 }
@@ -180,13 +153,12 @@ fn by_coin(
     args: &SignMessage,
     message: &[u8],
 ) -> Result<(String, String), WalletError> {
-    let own = OwnKeys::new(wallet).table()?;
+    let own = wallet.key_table()?;
     let place = match wallet.network.coin_address(&args.by)? {
         Lock::Key(key) => own.coin(&key, None),
         _ => return Err(message::MessageError::Policy(args.by.clone()).into()),
     };
-    let (branch, index) =
-        place.ok_or_else(|| WalletError::Usage(format!("{} is not an address of this wallet", args.by)))?;
+    let (branch, index) = place.ok_or_else(|| usage!("{} is not an address of this wallet", args.by))?;
     let signature = context.unlock(wallet)?.sign_coin(branch, index, &message::coin_digest(message))?;
     Ok((args.by.clone(), hex::encode(signature.0)))
 }
@@ -204,12 +176,5 @@ pub fn verify(args: &VerifyMessage) -> Result<Report, WalletError> {
 fn any_address(text: &str) -> Result<Lock, WalletError> {
     let prefix = text.rsplit_once('1').map(|(prefix, _)| prefix.to_lowercase());
     let prefix = prefix.filter(|prefix| address::is_valid_prefix(prefix)).unwrap_or_else(|| ChainSpec::main().hrp);
-    address::parse_destination(&prefix, text)
-        .map_err(|error| WalletError::Usage(format!("'{text}' is not an address: {error}")))
-}
-
-/// The x-only key that a text is, in hex.
-pub fn hex_key(text: &str) -> Option<KeyBytes> {
-    let digits = text.strip_prefix("0x").unwrap_or(text);
-    hex::decode(digits).ok()?.try_into().ok().map(KeyBytes)
+    address::parse_destination(&prefix, text).map_err(|error| usage!("'{text}' is not an address: {error}"))
 }

@@ -9,36 +9,35 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use super::{
-    args::Txid,
     context::Context,
     dates,
+    parse::read_txid,
     screen::{self, Align, Report},
-    spend::read_txid,
 };
 use crate::{
-    build::BuildError,
     error::WalletError,
     fees::{self, Prices, Speed},
     file::Wallet,
     money::{show_gwei, show_wei},
     node::FeeEstimate,
-    request::{KeyTable, OwnKeys},
+    own::KeyTable,
+    payment::PaymentError,
 };
 
 /// Gas of a payment between accounts.
 const TRANSFER_GAS: u64 = 21_000;
 
-/// Shows one transaction, anybody's.
-pub fn show(context: &Context, args: &Txid) -> Result<Report, WalletError> {
+/// Shows one transaction, of any sender.
+pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
-    let txid = read_txid(&args.txid)?;
+    let txid = read_txid(txid)?;
     let (node, _) = context.node(&wallet.network)?;
     let sent = wallet.sent.iter().any(|sent| sent.txid == txid);
     let Some(found) = node.transaction_details(&txid)? else {
         let more = if sent { "; this wallet sent it: `cairn-wallet resend` rebroadcasts it" } else { "" };
         return Err(WalletError::Rejected(format!("the node does not know {txid}{more}")));
     };
-    let own = OwnKeys::new(&wallet).table()?;
+    let own = wallet.key_table()?;
     let mut rows = vec![row("state", state(&found), "")];
     rows.push(row("kind", text(&found, "kind"), ""));
     if let Some(name) = wallet.label(&txid.to_string()) {
@@ -125,7 +124,7 @@ pub fn fees(context: &Context) -> Result<Report, WalletError> {
                 name.into(),
                 show_gwei(U256::from(tip)),
                 coin.to_string(),
-                Amount::from_wei_ceil(account).ok_or(BuildError::TooLarge)?.to_string(),
+                Amount::from_wei_ceil(account).ok_or(PaymentError::TooLarge)?.to_string(),
             ]),
         }
         last = Some((tip, coin, account));

@@ -10,7 +10,6 @@ use chain_core::hash::TxId;
 use super::{
     dates::now,
     screen::{self, Progress},
-    spend::{is_definite, is_known},
 };
 use crate::{
     error::WalletError,
@@ -23,10 +22,10 @@ const POLL: Duration = Duration::from_millis(400);
 /// How often in a row it may not answer meanwhile: half a minute.
 const PATIENCE: u32 = 75;
 
-/// What ends the silence of a chain that nobody mines.
+/// The command that starts mining.
 pub const MINE: &str = "cairn-wallet mine";
 
-/// Seconds without a block after which it is likely that nobody mines.
+/// Seconds without a block after which it is likely that no miner runs.
 pub fn quiet(info: &ChainInfo) -> u64 {
     60 + 10 * u64::from(info.target_interval)
 }
@@ -42,7 +41,7 @@ pub struct Waiting<'a> {
     pub node: &'a Node,
     /// What is waited for.
     pub txid: TxId,
-    /// The same, to be handed in again.
+    /// The same, to be broadcast again.
     pub encoded: &'a [u8],
     /// Its block and those on top, as many as are wanted.
     pub blocks: u64,
@@ -59,7 +58,7 @@ impl Waiting<'_> {
     /// # Errors
     /// [`WalletError`] that says what became of it.
     pub fn run(&self) -> Result<TransactionStatus, WalletError> {
-        let mut progress = Progress::new();
+        let mut progress = Progress::default();
         let started = Instant::now();
         let age = now().saturating_sub(self.info.time);
         if age > quiet(self.info) && !mines_on_demand(self.info) {
@@ -108,15 +107,15 @@ impl Waiting<'_> {
         WalletError::NotFollowed { txid: self.txid, error: Box::new(error) }
     }
 
-    /// Hands in what the node no longer knows; answers whether it took it.
+    /// Broadcasts again what the node no longer knows; returns whether it was accepted.
     fn hand_in_again(&self) -> Result<bool, WalletError> {
         let txid = self.txid;
         match self.node.send(self.encoded) {
             Ok(_) => Ok(true),
-            Err(error) if is_known(&error) => Ok(true),
+            Err(error) if error.is_known() => Ok(true),
             Err(NodeError::Unreachable { .. }) => Ok(false),
             // It was not judged: whether the node has it is unknown.
-            Err(error) if !is_definite(&error) => Err(WalletError::NotFollowed { txid, error: Box::new(error) }),
+            Err(error) if !error.is_definite() => Err(WalletError::NotFollowed { txid, error: Box::new(error) }),
             Err(error) => {
                 let reason = format!(
                     "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \

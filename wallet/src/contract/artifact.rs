@@ -1,4 +1,4 @@
-//! What compilers write: bare bytecode, bare ABIs, and the JSON of solc, vyper, forge and hardhat.
+//! Compiler output: bare bytecode, bare ABIs, and the JSON of solc, vyper, forge and hardhat.
 
 use std::{fs::File, path::Path};
 
@@ -12,7 +12,7 @@ use crate::input::{fault, from_json, read_text};
 #[derive(Clone, Debug)]
 pub struct Artifact {
     /// `Token`, or `src/Token.sol:Token` where the file says so.
-    name: String,
+    pub(super) name: String,
     abi: Option<JsonAbi>,
     /// Hex as it stands in the file; empty for interfaces and abstract contracts.
     code: Option<String>,
@@ -22,9 +22,6 @@ pub struct Artifact {
 }
 
 /// Reads the contract of a file, or the one of this name among several. With `deploy`, those without bytecode do not count.
-///
-/// # Errors
-/// [`ContractError::Artifact`].
 pub fn read_artifact(path: &Path, wanted: Option<&str>, deploy: bool) -> Result<Artifact, ContractError> {
     let text = read(path)?;
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
@@ -136,7 +133,7 @@ fn one(name: &str, json: &Value) -> Result<Artifact, String> {
         Some(Value::String(text)) => Some(from_json(text.as_bytes())),
         Some(value) => Some(serde_json::from_value(value.clone()).map_err(|error| fault(&error))),
     };
-    let abi = abi.transpose().map_err(|error| format!("the ABI of {name} makes no sense: {error}"))?;
+    let abi = abi.transpose().map_err(|error| format!("the ABI of {name} is malformed: {error}"))?;
     let code = ["/evm/bytecode/object", "/bytecode/object", "/bytecode", "/bin"]
         .iter()
         .find_map(|path| json.pointer(path)?.as_str())
@@ -161,11 +158,6 @@ impl Artifact {
 
     fn has_code(&self) -> bool {
         self.code.as_ref().is_some_and(|code| !code.trim_start_matches("0x").is_empty())
-    }
-
-    /// Its name.
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// What is known of its types.

@@ -1,4 +1,4 @@
-//! What can be called, and with what: functions by JSON ABI or by a signature that people write.
+//! Functions and their arguments: by JSON ABI or by a signature that the user writes.
 
 use alloy_dyn_abi::{DynSolType, DynSolValue, FunctionExt, JsonAbiExt, Specifier};
 use alloy_json_abi::{Constructor, Error, Event, Function, JsonAbi, Param, StateMutability};
@@ -55,9 +55,8 @@ pub struct Interface {
 pub struct Call {
     /// Signature with canonical types, as in `transfer(address,uint256)`; none for bare calldata.
     pub signature: Option<String>,
-    /// Calldata.
     pub input: Vec<u8>,
-    /// What is answered; empty if that is not known.
+    /// What it returns; empty if that is not known.
     pub outputs: Vec<Param>,
     /// Whether the ABI says that it only reads.
     pub reads_only: bool,
@@ -226,7 +225,7 @@ pub fn decoded_call(signature: &str, input: &[u8]) -> Option<Vec<(String, String
     same.then(|| kinds.zip(values.iter().map(value::show)).collect())
 }
 
-/// Decodes what a function answers.
+/// Decodes what a function returns.
 pub(super) fn decode_outputs(outputs: &[Param], data: &[u8]) -> Result<Vec<DynSolValue>, ContractError> {
     let function = Function {
         name: String::new(),

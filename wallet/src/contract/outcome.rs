@@ -1,4 +1,4 @@
-//! What comes back from a contract, in words: results, reverts and events.
+//! Decoded results, reverts and events of contracts.
 
 use alloy_dyn_abi::{DynSolValue, EventExt, JsonAbiExt};
 use alloy_json_abi::{Error, Event, Param};
@@ -13,7 +13,6 @@ use crate::node::Log;
 pub struct Named {
     /// Its name; empty if it has none.
     pub name: String,
-    /// Its type.
     pub kind: String,
     /// Itself; of indexed text, bytes and arrays an event holds the hash alone.
     pub value: DynSolValue,
@@ -25,7 +24,7 @@ impl Named {
     }
 }
 
-/// Decodes what a function answers.
+/// Decodes what a function returns.
 ///
 /// # Errors
 /// [`ContractError::Codec`] if it answers something else.
@@ -49,18 +48,14 @@ pub fn named_json(values: &[Named]) -> Value {
     values.iter().map(one).collect()
 }
 
-/// Why code gave up.
+/// Why code reverted.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Reason {
-    /// It said nothing.
     Silent,
-    /// `Error(string)`.
     Text(String),
-    /// `Panic(uint256)`.
     Panic(U256),
     /// An error that its ABI has.
     Custom(String, Vec<Named>),
-    /// Something else.
     Raw(Vec<u8>),
 }
 
@@ -93,7 +88,7 @@ fn panic_meaning(code: &U256) -> &'static str {
     }
 }
 
-/// Reads what reverted code answered.
+/// Decodes the data of a revert.
 pub fn reason(interface: &Interface, data: &[u8]) -> Reason {
     if data.is_empty() {
         return Reason::Silent;

@@ -261,7 +261,7 @@ fn reads_what_every_compiler_writes() {
     ] {
         let found = artifact("Token.json", &json.to_string(), None, true).unwrap();
         assert_eq!(found.bytecode(), Ok(vec![0x60, 0x01]), "{compiler}");
-        assert!(found.name().contains("Token") && found.has_abi(), "{compiler}: {}", found.name());
+        assert!(found.name.contains("Token") && found.has_abi(), "{compiler}: {}", found.name);
         assert!(found.interface().call("f", &[]).is_ok(), "{compiler}");
     }
     let noted = format!(">>> Cannot retry\n{}", json!({ "contracts": { "a.sol": { "Token": solc } } }));
@@ -287,7 +287,7 @@ fn one_of_several_contracts_is_named() {
     let contract = json!({ "abi": [], "bin": "6001" });
     let json = json!({ "contracts": { "a.sol:One": contract, "b.sol:Two": contract } }).to_string();
     for name in ["Two", "b.sol:Two"] {
-        assert_eq!(artifact("a.json", &json, Some(name), true).unwrap().name(), "b.sol:Two");
+        assert_eq!(artifact("a.json", &json, Some(name), true).unwrap().name, "b.sol:Two");
     }
     let reason = |wanted| artifact("a.json", &json, wanted, true).unwrap_err().to_string();
     assert_eq!(reason(None), "a.json: it has several contracts; say with --contract which: a.sol:One, b.sol:Two");
@@ -320,7 +320,7 @@ fn files_that_are_no_artifacts_are_told_apart() {
     assert_eq!(reason("a.json", r#"{"contracts":{"a":{"b":3}}}"#), nothing);
     let failed = r#"{"errors":[{"severity":"warning","message":"w"},{"severity":"error","message":"e"}]}"#;
     assert_eq!(reason("a.json", failed), "a.json: the compiler found an error: \"e\"");
-    assert!(reason("a.json", r#"{"abi":[{"type":"what"}]}"#).starts_with("a.json: the ABI of a makes no sense"));
+    assert!(reason("a.json", r#"{"abi":[{"type":"what"}]}"#).starts_with("a.json: the ABI of a is malformed"));
     assert_eq!(
         reason("a.json", r#"{"abi":[],"bytecode":"0x"}"#),
         "a: it has no bytecode: it is an interface or an abstract contract"

@@ -8,9 +8,6 @@ use serde_json::{Value, json};
 use crate::input::disguises;
 
 /// Reads the text of a value of a type.
-///
-/// # Errors
-/// What is wrong with it, and what was expected.
 pub fn read(kind: &DynSolType, text: &str) -> Result<DynSolValue, String> {
     let text = if matches!(kind, DynSolType::String) { text } else { text.trim() };
     match kind {

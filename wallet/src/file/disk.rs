@@ -79,9 +79,6 @@ pub struct WalletLock {
 
 impl Wallet {
     /// Reads a wallet. Needs no lock: the file is only ever replaced as a whole.
-    ///
-    /// # Errors
-    /// [`FileError`].
     pub fn read(path: &Path) -> Result<Self, FileError> {
         let file = match open_regular(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(FileError::Missing(path.into())),
@@ -96,9 +93,7 @@ impl Wallet {
         wallet.check_used(path)?;
         Ok(wallet)
     }
-}
 
-impl Wallet {
     /// Refuses to look through more keys than any wallet uses.
     fn check_used(&self, path: &Path) -> Result<(), FileError> {
         let used = self.used;
@@ -146,17 +141,11 @@ impl WalletLock {
     }
 
     /// Lets others write, as while the user is asked; what was read of the wallet may then be out of date.
-    ///
-    /// # Errors
-    /// [`FileError::Io`].
     pub fn release(&self) -> Result<(), FileError> {
         self.lock.unlock().map_err(failed("unlock", &self.path))
     }
 
     /// Takes the lock again.
-    ///
-    /// # Errors
-    /// As for [`WalletLock::take`].
     pub fn retake(&self) -> Result<(), FileError> {
         let started = Instant::now();
         loop {
@@ -176,17 +165,11 @@ impl WalletLock {
     }
 
     /// Reads the wallet to change it.
-    ///
-    /// # Errors
-    /// [`FileError`].
     pub fn read(&self) -> Result<Wallet, FileError> {
         Wallet::read(&self.path)
     }
 
-    /// Makes sure that nobody wrote since the wallet was read.
-    ///
-    /// # Errors
-    /// [`FileError::Changed`].
+    /// Makes sure that no other process wrote since the wallet was read.
     pub fn unchanged(&self, wallet: &Wallet) -> Result<(), FileError> {
         if self.read()? == *wallet { Ok(()) } else { Err(FileError::Changed(self.path.clone())) }
     }
@@ -231,9 +214,6 @@ pub fn holds_wallet(path: &Path) -> bool {
 
 /// Writes where a command was told to write. A regular file is replaced, so that a crash leaves the old one or the new one, and
 /// only its owner can read it. Anything else, such as a terminal or a pipe, is written into: replacing would take it away.
-///
-/// # Errors
-/// What the system says.
 pub fn write_out(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if is_special(path) {
         return OpenOptions::new().write(true).open(path)?.write_all(bytes);

@@ -14,7 +14,7 @@ use bip39::Mnemonic;
 use chain_core::{
     hash::{BlockHash, TxId, sha256},
     transaction::{
-        coin::{KeyBytes, OutPoint},
+        coin::{KeyBytes, Lock, OutPoint},
         policy::Policy,
     },
 };
@@ -29,11 +29,12 @@ pub use self::{
     sent::{Sent, SentState},
 };
 use crate::{
+    draft::Draft,
     input::{bounded, fault, from_json},
     keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
     keystore::account_of,
     network::Network,
-    request::{KeyTable, Request, policy_keys},
+    own::{KeyTable, NamedPolicy, Used, policy_keys},
     vault::{Cost, Sealed, VaultError},
 };
 
@@ -55,13 +56,13 @@ const POLICY_KEYS: u32 = 3_000;
 const REMEMBERED: u64 = 24 * 3_600;
 
 /// Keys of one kind that a wallet may use: what a scan finds at most, and some that are handed out later. Every command derives
-/// them all, so a forged file could keep this program busy for ever.
+/// them all, so a forged file could keep this program busy forever.
 const MAX_USED: u32 = 210_000;
 
 /// Seconds after which a transaction may be forgotten to make room: twice as long as nodes keep it.
 const FORGOTTEN_AFTER: u64 = 28 * 24 * 3_600;
 
-/// What a wallet's file holds.
+/// The contents of a wallet file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Wallet {
@@ -86,31 +87,6 @@ pub struct Wallet {
     /// What the user calls addresses, keys and transactions.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
-}
-
-/// How many keys of each branch have been handed out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Used {
-    /// Addresses given to others.
-    pub receive: u32,
-    /// Change.
-    pub change: u32,
-    /// Keys in policies.
-    pub policy: u32,
-    /// Accounts.
-    pub accounts: u32,
-}
-
-/// A policy under a name.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct NamedPolicy {
-    /// Chosen by the user.
-    pub name: String,
-    /// In its text form.
-    #[serde(with = "crate::text")]
-    pub policy: Policy,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -187,9 +163,6 @@ impl Wallet {
     }
 
     /// The same for the keys of a mnemonic and its passphrase.
-    ///
-    /// # Errors
-    /// As for [`Wallet::new`].
     pub fn of(
         network: Network,
         mnemonic: &Mnemonic,
@@ -218,10 +191,7 @@ impl Wallet {
         }
     }
 
-    /// Seals the mnemonic anew, with the passphrase and the keys of imported accounts that the signer has beside it.
-    ///
-    /// # Errors
-    /// [`VaultError`].
+    /// Encrypts the mnemonic anew, with the passphrase and the keys of imported accounts that the signer has beside it.
     pub fn seal(&mut self, mnemonic: &Mnemonic, signer: &Signer, password: &str, cost: Cost) -> Result<(), VaultError> {
         let secret = joined(mnemonic, signer.imported(), signer.passphrase());
         self.sealed = Some(Sealed::seal(&secret, password, cost)?);
@@ -229,7 +199,7 @@ impl Wallet {
         Ok(())
     }
 
-    /// Takes the mnemonic out and derives the secret keys, and makes sure that the file's public keys are theirs.
+    /// Decrypts the mnemonic and derives the secret keys, and makes sure that the file's public keys are theirs.
     ///
     /// # Errors
     /// [`UnlockError`], above all for a wrong password.
@@ -242,7 +212,7 @@ impl Wallet {
         if own && *signer.public() == self.keys { Ok((mnemonic, signer)) } else { Err(UnlockError::ForeignKeys) }
     }
 
-    /// The account of a number, as [`KeyTable`](crate::request::KeyTable) and the signer count them.
+    /// The account of a number, as [`KeyTable`] and the signer count them.
     ///
     /// # Errors
     /// [`KeyError`] if there is none.
@@ -253,18 +223,25 @@ impl Wallet {
         }
     }
 
+    /// The lock of the newest address to be paid at.
+    pub fn receive_lock(&self) -> Result<Lock, KeyError> {
+        self.keys.lock(Branch::Receive, self.used.receive.saturating_sub(1))
+    }
+
     /// Imported accounts with their numbers.
     pub fn imported(&self) -> impl Iterator<Item = (Address, u32)> {
         self.imported.iter().copied().zip(IMPORTED..)
     }
 
     /// The accounts that were handed out, by number, and those that were imported.
-    ///
-    /// # Errors
-    /// [`KeyError`] from derivation.
     pub fn accounts(&self) -> Result<Vec<Address>, KeyError> {
         let derived = (0..self.used.accounts).map(|index| self.keys.account(index));
         derived.chain(self.imported.iter().copied().map(Ok)).collect()
+    }
+
+    /// The wallet's own keys, accounts and policies, those of the gap included.
+    pub fn key_table(&self) -> Result<KeyTable, KeyError> {
+        KeyTable::new(&self.keys, self.used, &self.imported, &self.policies)
     }
 
     /// What the user calls an address, a key or a transaction.
@@ -272,7 +249,7 @@ impl Wallet {
         self.labels.get(of).map(String::as_str)
     }
 
-    /// Remembers what is sent. Where there is no room, what is so old that no node keeps it is forgotten first.
+    /// Stores a transaction that is sent. If there is no room, drops first those so old that no node keeps them.
     ///
     /// # Errors
     /// [`FileError::Full`] if that does not suffice; nothing is changed then.
@@ -295,10 +272,7 @@ impl Wallet {
     }
 
     /// Looks for keys of this wallet in policies far beyond those that were handed out, and notes the highest as used: after a
-    /// restore nothing else tells which were.
-    ///
-    /// # Errors
-    /// [`KeyError`] from derivation.
+    /// restore nothing else says which were.
     pub fn find_policy_keys(&mut self, policies: &[&Policy]) -> Result<(), KeyError> {
         let wanted: BTreeSet<KeyBytes> = policies.iter().flat_map(|policy| policy_keys(policy)).collect();
         if wanted.is_empty() {
@@ -313,18 +287,18 @@ impl Wallet {
         Ok(())
     }
 
-    /// Notes that the node has taken a transaction. What a node refused before and can never be mined beside this is remembered
-    /// until this is buried: that it was taken is a node's word, and what was refused may have been passed on.
+    /// Marks a transaction as accepted by the node. Refused ones that conflict with it are kept until it is buried: that it was
+    /// accepted is a node's word, and what was refused may have been passed on.
     pub fn accepted(&mut self, txid: &TxId) {
         self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Accepted);
     }
 
-    /// Notes that the node says that it has not taken a transaction.
+    /// Marks a transaction as refused by the node.
     pub fn refused(&mut self, txid: &TxId) {
         self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Refused);
     }
 
-    /// What may be forgotten once it is buried: not what was not reported to the user.
+    /// Transactions that may be dropped once they are buried: only those that were reported to the user.
     pub fn forgettable(&self, now: u64) -> impl Iterator<Item = &Sent> {
         let crowded = 2 * self.sent.iter().map(Sent::weight).sum::<usize>() > SENT_BYTES;
         let old = move |sent: &&Sent| crowded || sent.time.saturating_add(REMEMBERED) < now;
@@ -340,15 +314,15 @@ impl Wallet {
 
     /// Forgets what was refused and pays the same as what is sent now, for the user knows of it and pays once more. What
     /// cannot be mined beside that stays, and what something else has taken the place of: until that is buried.
-    pub fn settle_refused(&mut self, request: &Request, sent: &Sent, own: &KeyTable) {
+    pub fn settle_refused(&mut self, draft: &Draft, sent: &Sent, own: &KeyTable) {
         let conflicts: Vec<TxId> = self.conflicts(sent).map(|other| other.txid).collect();
         let settled =
-            |old: &&Sent| !conflicts.contains(&old.txid) && self.is_open(old) && old.pays_the_same(request, own);
+            |old: &&Sent| !conflicts.contains(&old.txid) && self.is_open(old) && old.pays_the_same(draft, own);
         let over: Vec<TxId> = self.sent.iter().filter(settled).map(|old| old.txid).collect();
         self.sent.retain(|old| !over.contains(&old.txid));
     }
 
-    /// Forgets a transaction that is buried, and with it all that can never be mined any more.
+    /// Drops a transaction that is buried, and all that conflict with it.
     pub fn forget_with_conflicts(&mut self, txid: &TxId) {
         let Some(sent) = self.sent.iter().find(|sent| sent.txid == *txid).cloned() else { return };
         let mut over: Vec<TxId> = self.conflicts(&sent).map(|other| other.txid).collect();
@@ -370,8 +344,8 @@ impl Wallet {
         self.live().filter(move |sent| sent.is_on(first_block))
     }
 
-    /// Whether something was signed that was to replace a transaction, or to drop it with what it replaces, and whatever became
-    /// of that: the user was told that the first would not be paid.
+    /// Whether a transaction was signed that was to replace this one, or to drop it with what it replaces, whether or not it was
+    /// mined: the user was told that the first would not be paid.
     pub fn was_to_be_replaced(&self, txid: &TxId) -> bool {
         self.sent.iter().any(|other| other.replaces == Some(*txid) || other.drops.contains(txid))
     }

@@ -1,4 +1,4 @@
-//! What is remembered of a transaction that was sent: its bytes, which `resend` hands in again, and what `bump` needs
+//! What is remembered of a transaction that was sent: its bytes, which `resend` broadcasts again, and what `bump` needs
 //! beside them. A sweep of a thousand coins takes some 300 KB of JSON so, a quarter of the file that was signed.
 
 use chain_core::{
@@ -16,16 +16,17 @@ use chain_core::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    draft::{AccountDraft, Body, CoinDraft, Draft, Hex32, Input, OutputLine, withdraw_lock},
     keys::{Branch, KeyPath},
     network::Network,
-    request::{AccountRequest, Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, Owner, Request, withdraw_lock},
+    own::{KeyTable, Owner},
 };
 
 /// What is known of a transaction's way to the node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum SentState {
-    /// Handed in, and no answer came: the node may have it.
+    /// Sent, and no answer came: the node may have it.
     Unclear,
     /// The node has taken it.
     #[default]
@@ -58,12 +59,10 @@ struct Details {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Sent {
-    /// Its identifier.
     #[serde(with = "crate::text")]
     pub txid: TxId,
     /// When, in seconds since 1970.
     pub time: u64,
-    /// What it replaces.
     #[serde(with = "crate::text::option")]
     pub replaces: Option<TxId>,
     /// What the mempool dropped with what it replaces.
@@ -75,14 +74,13 @@ pub struct Sent {
     /// What the node said.
     #[serde(default, skip_serializing_if = "is_accepted")]
     pub state: SentState,
-    /// The signed transaction.
     #[serde(default, with = "hex::serde", skip_serializing_if = "Vec::is_empty")]
     raw: Vec<u8>,
     #[serde(default, with = "hex::serde", skip_serializing_if = "Vec::is_empty")]
     details: Vec<u8>,
     /// What wallet files of version 1 held instead.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request: Option<Box<Request>>,
+    #[serde(default, rename = "request", skip_serializing_if = "Option::is_none")]
+    draft: Option<Box<Draft>>,
 }
 
 fn is_accepted(state: &SentState) -> bool {
@@ -90,11 +88,11 @@ fn is_accepted(state: &SentState) -> bool {
 }
 
 impl Sent {
-    /// What is about to be handed in. `request` must be what `transaction` was made from.
-    pub fn new(request: &Request, transaction: &Transaction, time: u64, first_block: Option<BlockHash>) -> Self {
-        let details = match &request.transaction {
+    /// What is about to be broadcast. `draft` must be what `transaction` was made from.
+    pub fn new(draft: &Draft, transaction: &Transaction, time: u64, first_block: Option<BlockHash>) -> Self {
+        let details = match &draft.transaction {
             Body::Account(account) => Details { function: account.function.clone(), ..Details::default() },
-            Body::Coin(coin) => details(&request.network, coin),
+            Body::Coin(coin) => details(&draft.network, coin),
         };
         Self {
             txid: transaction.txid(),
@@ -105,16 +103,16 @@ impl Sent {
             state: SentState::Unclear,
             raw: transaction.encode(),
             details: codec::encode(&details),
-            request: None,
+            draft: None,
         }
     }
 
     /// The same without the file that version 1 kept; nothing if that was not complete.
     pub(super) fn compact(self) -> Option<Self> {
-        let Some(request) = &self.request else { return Some(self) };
+        let Some(draft) = &self.draft else { return Some(self) };
         // The signatures suffice for the policy as they did then, whatever the height.
-        let transaction = request.finish(Height::MAX).ok()?;
-        let new = Self::new(request, &transaction, self.time, None);
+        let transaction = draft.finish(Height::MAX).ok()?;
+        let new = Self::new(draft, &transaction, self.time, None);
         Some(Self { replaces: self.replaces, state: SentState::Accepted, ..new })
     }
 
@@ -154,12 +152,12 @@ impl Sent {
         Some((tx.recover_sender().ok()?, fields.nonce, cost.saturating_add(fields.value)))
     }
 
-    /// Whether a request pays the same to the same: for coins all that others get, or the wallet itself if nobody else gets
+    /// Whether a draft pays the same to the same: for coins all that others get, or the wallet itself if no one else gets
     /// anything; for accounts all but nonce and fee. What is the wallet's own follows from its keys.
-    pub fn pays_the_same(&self, request: &Request, own: &KeyTable) -> bool {
-        match (self.transaction(), &request.transaction) {
+    pub fn pays_the_same(&self, draft: &Draft, own: &KeyTable) -> bool {
+        match (self.transaction(), &draft.transaction) {
             (Some(Transaction::Coin(tx)), Body::Coin(coin)) => {
-                let (Some(details), Ok((new, coins))) = (self.details(), coin.unsigned(&request.network)) else {
+                let (Some(details), Ok((new, coins))) = (self.details(), coin.unsigned(&draft.network)) else {
                     return false;
                 };
                 let spent: Vec<Lock> = details.spent.iter().map(|coin| coin.lock).collect();
@@ -171,10 +169,10 @@ impl Sent {
                 !paid.is_empty() && (everything || paid == asked)
             }
             (Some(Transaction::Account(tx)), Body::Account(account)) => {
-                let Ok(fields) = account.fields(&request.network) else { return false };
+                let Ok(fields) = account.fields(&draft.network) else { return false };
                 let same =
                     (tx.fields().to, tx.fields().value, &tx.fields().input) == (fields.to, fields.value, &fields.input);
-                same && request.network.account(&account.from).ok() == tx.recover_sender().ok()
+                same && draft.network.account(&account.from).ok() == tx.recover_sender().ok()
             }
             _ => false,
         }
@@ -185,14 +183,14 @@ impl Sent {
     }
 
     /// The unsigned file that it was made from, for replacing it.
-    pub fn request(&self, network: &Network, own: &KeyTable) -> Option<Request> {
+    pub fn draft(&self, network: &Network, own: &KeyTable) -> Option<Draft> {
         let details = self.details()?;
         let body = match self.transaction()? {
-            Transaction::Coin(tx) => Body::Coin(coin_request(network, own, &tx, &details)?),
-            Transaction::Account(tx) => Body::Account(account_request(network, own, &tx, details)?.into()),
+            Transaction::Coin(tx) => Body::Coin(coin_draft(network, own, &tx, &details)?),
+            Transaction::Account(tx) => Body::Account(account_draft(network, own, &tx, details)?.into()),
             Transaction::Coinbase(_) => return None,
         };
-        Some(Request::new(network.clone(), 0, 0, body))
+        Some(Draft::new(network.clone(), 0, 0, body))
     }
 }
 
@@ -208,7 +206,7 @@ pub(crate) fn is_change(own: &KeyTable, spent: &[Lock], output: &Lock) -> bool {
     }
 }
 
-/// Who is paid how much, in order: others, or the wallet itself if nobody else is.
+/// Who is paid how much, in order: others, or the wallet itself if no one else is.
 fn paid(own: &KeyTable, spent: &[Lock], outputs: &[Output]) -> Vec<(Lock, Amount)> {
     let kept = outputs.iter().filter(|output| !is_change(own, spent, &output.lock));
     let kept: Vec<_> = kept.map(|output| (output.lock, output.amount)).collect();
@@ -219,7 +217,7 @@ fn paid(own: &KeyTable, spent: &[Lock], outputs: &[Output]) -> Vec<(Lock, Amount
     paid
 }
 
-fn details(network: &Network, coin: &CoinRequest) -> Details {
+fn details(network: &Network, coin: &CoinDraft) -> Details {
     let spent = coin.inputs.iter().filter_map(|input| {
         let lock = network.coin_address(&input.address).ok()?;
         Some(SpentCoin { amount: input.amount, lock, height: input.height })
@@ -228,7 +226,7 @@ fn details(network: &Network, coin: &CoinRequest) -> Details {
     Details { spent: spent.collect(), unused: None, rest, function: None }
 }
 
-fn coin_request(network: &Network, own: &KeyTable, tx: &CoinTransaction, details: &Details) -> Option<CoinRequest> {
+fn coin_draft(network: &Network, own: &KeyTable, tx: &CoinTransaction, details: &Details) -> Option<CoinDraft> {
     let path = |lock: &Lock| match lock {
         Lock::Key(key) => own.coin(key, None).map(|(branch, index)| KeyPath::Coin(branch, index)),
         _ => None,
@@ -269,18 +267,13 @@ fn coin_request(network: &Network, own: &KeyTable, tx: &CoinTransaction, details
     let sum = |amounts: &mut dyn Iterator<Item = Amount>| Amount::sum(amounts).ok();
     let spent = sum(&mut details.spent.iter().map(|coin| coin.amount))?;
     let paid = sum(&mut tx.outputs.iter().map(|output| output.amount))?;
-    Some(CoinRequest { inputs: inputs.collect(), outputs: outputs.collect(), fee: spent.checked_sub(paid)? })
+    Some(CoinDraft { inputs: inputs.collect(), outputs: outputs.collect(), fee: spent.checked_sub(paid)? })
 }
 
-fn account_request(
-    network: &Network,
-    own: &KeyTable,
-    tx: &AccountTransaction,
-    details: Details,
-) -> Option<AccountRequest> {
+fn account_draft(network: &Network, own: &KeyTable, tx: &AccountTransaction, details: Details) -> Option<AccountDraft> {
     let (fields, from) = (tx.fields(), tx.recover_sender().ok()?);
     let withdraw_to = withdraw_lock(&fields.input).filter(|_| fields.to == Some(GATEWAY));
-    Some(AccountRequest {
+    Some(AccountDraft {
         from: from.to_string(),
         key: own.account(&from, None).map(KeyPath::Account),
         nonce: fields.nonce,

@@ -78,7 +78,7 @@ fn a_link_to_a_wallet_stays_a_link_when_the_wallet_is_written() {
 
 /// A transaction of so many coins, as a wallet remembers it.
 fn sent(coins: u16, time: u64) -> Sent {
-    use crate::request::{Body, CoinRequest, Input, OutputLine, Request};
+    use crate::draft::{Body, CoinDraft, Draft, Input, OutputLine};
     use chain_core::{
         hash::TxId,
         transaction::{
@@ -106,13 +106,13 @@ fn sent(coins: u16, time: u64) -> Sent {
     let fee = Amount(1_000_000);
     let amount = Amount(u64::from(coins) * 500_000_000 - fee.0);
     let outputs = vec![OutputLine { to: address.clone(), amount, change: None, rest: true }];
-    let coin = CoinRequest { inputs: (0..coins).map(input).collect(), outputs, fee };
+    let coin = CoinDraft { inputs: (0..coins).map(input).collect(), outputs, fee };
     let transaction = Transaction::Coin(CoinTransaction {
         inputs: (0..coins).map(outpoint).collect(),
         outputs: vec![Output { amount, lock }],
         witnesses: vec![Witness::Key([9; 64].into()); usize::from(coins)],
     });
-    Sent::new(&Request::new(network(), 10, 1, Body::Coin(coin)), &transaction, time, None)
+    Sent::new(&Draft::new(network(), 10, 1, Body::Coin(coin)), &transaction, time, None)
 }
 
 #[test]
@@ -140,13 +140,13 @@ fn what_was_sent_is_kept_by_bytes_and_never_makes_a_file_that_cannot_be_read() {
 
 #[test]
 fn files_of_version_1_are_read_and_what_was_sent_is_kept() {
-    use crate::request::{OwnKeys, Request};
+    use crate::draft::Draft;
     let mut wallet = wallet();
     let signer = wallet.open("pass").unwrap().1;
     let lock = wallet.keys.lock(Branch::Receive, 0).unwrap();
     let change = wallet.keys.lock(Branch::Change, 0).unwrap();
     let path = |branch| keys::KeyPath::Coin(branch, 0).to_string();
-    let mut request: Request = serde_json::from_value(serde_json::json!({
+    let mut draft: Draft = serde_json::from_value(serde_json::json!({
         "format": "cairn-transaction", "version": 1, "network": network(), "height": 9, "baseFee": 1,
         "transaction": { "coin": {
             "inputs": [{
@@ -161,12 +161,12 @@ fn files_of_version_1_are_read_and_what_was_sent_is_kept() {
         } },
     }))
     .unwrap();
-    let own = OwnKeys::new(&wallet).table().unwrap();
-    let unsigned = request.clone();
-    request.sign(&network(), &signer, &own).unwrap();
-    let transaction = request.finish(10).unwrap();
+    let own = wallet.key_table().unwrap();
+    let unsigned = draft.clone();
+    draft.sign(&network(), &signer, &own).unwrap();
+    let transaction = draft.finish(10).unwrap();
     let txid = transaction.txid();
-    let old = serde_json::json!({ "txid": txid.to_string(), "time": 77, "replaces": null, "request": request });
+    let old = serde_json::json!({ "txid": txid.to_string(), "time": 77, "replaces": null, "request": draft });
     wallet.sent.push(serde_json::from_value(old).unwrap());
     let text = String::from_utf8(wallet.to_bytes()).unwrap().replacen("\"version\": 2", "\"version\": 1", 1);
     let read = Wallet::from_bytes(Path::new("w"), text.as_bytes()).unwrap();
@@ -174,7 +174,7 @@ fn files_of_version_1_are_read_and_what_was_sent_is_kept() {
     assert_eq!((kept.txid, kept.time, kept.state, kept.first_block), (txid, 77, SentState::Accepted, None));
     assert_eq!(kept.raw(), transaction.encode());
     // What it was made from is made again.
-    assert_eq!(kept.request(&network(), &own).unwrap().transaction, unsigned.transaction);
+    assert_eq!(kept.draft(&network(), &own).unwrap().transaction, unsigned.transaction);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn no_clock_has_a_refused_payment_forgotten() {
     wallet.remember(sent(1, 1_000_000)).unwrap();
     let refused = wallet.sent[0].txid;
     wallet.refused(&refused);
-    // A signed transaction does not expire, and whoever was to be paid may have it.
+    // A signed transaction does not expire, and its payee may have it.
     wallet.remember(sent(1, 1_000_000 + 10 * FORGOTTEN_AFTER)).unwrap();
     assert!(wallet.has_sent(&refused));
 }

@@ -30,9 +30,6 @@ const PAGES: usize = 1_000;
 
 impl Node {
     /// What the node says of its chain.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn info(&self) -> Result<ChainInfo, NodeError> {
         let timeout = self.timeout.min(FIRST_ANSWER);
         let info = self.call_within(timeout, "chain_getInfo", json!([])).map_err(|error| match error {
@@ -56,9 +53,6 @@ impl Node {
 
     /// The newest entries of each address that are wanted, at most `most` each, newest first. Nothing behind an entry that
     /// is too old is asked for.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn entries<T: Entry>(
         &self,
         method: &str,
@@ -88,13 +82,10 @@ impl Node {
             }
             open = next;
         }
-        Err(bad_answer(method, "its list has no end"))
+        Err(bad_answer(method, "its list does not end"))
     }
 
     /// All unspent coins of these addresses, those of the mempool included.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn coins(&self, addresses: &[String]) -> Result<Vec<NodeCoin>, NodeError> {
         let mut coins = Vec::new();
         for chunk in addresses.chunks(ADDRESSES) {
@@ -105,7 +96,7 @@ impl Node {
                 coins.extend(page.coins);
                 match page.next {
                     Some(next) if page_number < PAGES => cursor = next,
-                    Some(_) => return Err(bad_answer("coin_getCoins", "its list has no end")),
+                    Some(_) => return Err(bad_answer("coin_getCoins", "its list does not end")),
                     None => break,
                 }
             }
@@ -114,9 +105,6 @@ impl Node {
     }
 
     /// What these addresses hold together.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn coin_balance(&self, addresses: &[String]) -> Result<CoinBalance, NodeError> {
         let chunks = addresses.chunks(ADDRESSES).map(|chunk| json!([chunk])).collect();
         let parts: Vec<CoinBalance> = self.call_many("coin_getBalance", chunks)?;
@@ -126,27 +114,18 @@ impl Node {
             .ok_or_else(|| bad_answer("coin_getBalance", "the sum is more money than there can be"))
     }
 
-    /// Has the node mine, and pay these two for its blocks.
-    ///
-    /// # Errors
-    /// [`NodeError`].
+    /// Starts mining on the node, with these payout addresses.
     pub fn mine_for(&self, address: &str, account: &str, threads: Option<u32>) -> Result<(), NodeError> {
         self.call::<bool>("miner_setAddress", json!([address, account]))?;
         self.call::<bool>("miner_start", json!([threads])).map(drop)
     }
 
-    /// Has the node stop mining.
-    ///
-    /// # Errors
-    /// [`NodeError`].
+    /// Stops mining on the node.
     pub fn stop_mining(&self) -> Result<(), NodeError> {
         self.call::<bool>("miner_stop", json!([])).map(drop)
     }
 
     /// What gas costs.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn fees(&self) -> Result<FeeEstimate, NodeError> {
         let estimate: FeeEstimate = self.call("coin_estimateFee", json!([]))?;
         let percent = estimate.min_replacement_percent;
@@ -159,7 +138,7 @@ impl Node {
         Ok(estimate)
     }
 
-    /// Hands in a transaction of any kind; answers its identifier.
+    /// Broadcasts a transaction; returns its id.
     ///
     /// # Errors
     /// [`NodeError::Refused`] with the rule that it breaks.
@@ -169,25 +148,16 @@ impl Node {
     }
 
     /// What has become of a transaction; nothing if the node does not know it.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn transaction(&self, txid: &TxId) -> Result<Option<TransactionStatus>, NodeError> {
         self.call("coin_getTransaction", json!([txid.to_string()]))
     }
 
     /// What a transaction takes and pays; nothing if the node does not know it.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn details(&self, txid: &TxId) -> Result<Option<TransactionDetails>, NodeError> {
         self.call("coin_getTransaction", json!([txid.to_string()]))
     }
 
     /// All that the node says of a transaction; nothing if it does not know it.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn transaction_details(&self, txid: &TxId) -> Result<Option<Value>, NodeError> {
         let found: Option<serde_json::Map<String, Value>> =
             self.call("coin_getTransaction", json!([txid.to_string()]))?;
@@ -195,17 +165,11 @@ impl Node {
     }
 
     /// Balance of an account in wei.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn balance(&self, account: &Address) -> Result<U256, NodeError> {
         self.call("eth_getBalance", json!([account.to_string(), "latest"]))
     }
 
     /// Nonce of an account's next transaction, the mempool included or not.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn nonce(&self, account: &Address, pending: bool) -> Result<u64, NodeError> {
         let tag = if pending { "pending" } else { "latest" };
         let nonce: U256 = self.call("eth_getTransactionCount", json!([account.to_string(), tag]))?;
@@ -213,9 +177,6 @@ impl Node {
     }
 
     /// Balances and nonces of accounts.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn account_states(&self, accounts: &[Address]) -> Result<Vec<AccountState>, NodeError> {
         const COUNT: &str = "eth_getTransactionCount";
         let calls = accounts.iter().map(ToString::to_string).flat_map(|account| {
@@ -232,9 +193,6 @@ impl Node {
     }
 
     /// Whether each account ever sent or holds something, the mempool included.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn accounts_used(&self, accounts: &[Address]) -> Result<Vec<bool>, NodeError> {
         let params = |tag: &str| accounts.iter().map(|account| json!([account.to_string(), tag])).collect();
         let nonces: Vec<U256> = self.call_many("eth_getTransactionCount", params("pending"))?;
@@ -243,9 +201,6 @@ impl Node {
     }
 
     /// What transactions that wait for a block pay to each account; nothing if the node keeps no index.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn arriving(&self, accounts: &[Address]) -> Result<Vec<U256>, NodeError> {
         let params = accounts.iter().map(|account| json!([account.to_string(), { "limit": PENDING }])).collect();
         let pages: Vec<Page<AccountEntry>> = match self.call_many("chain_getAccountHistory", params) {
@@ -256,9 +211,6 @@ impl Node {
     }
 
     /// Hash of the block at a height; nothing above the tip.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn block_hash(&self, height: Height) -> Result<Option<BlockHash>, NodeError> {
         match self.call::<String>("chain_getBlockHash", json!([height])) {
             Err(NodeError::Refused { code: -32001, .. }) => Ok(None),
@@ -281,7 +233,7 @@ impl Node {
         u64::try_from(gas).map(Some).map_err(|_| bad_answer("eth_estimateGas", "it does not fit in 64 bits"))
     }
 
-    /// What a transaction would answer at the tip. Nothing changes.
+    /// Calls a contract at the tip (`eth_call`).
     ///
     /// # Errors
     /// [`NodeError::Refused`] with code 3 if it would revert.
@@ -290,9 +242,6 @@ impl Node {
     }
 
     /// What came of an account transaction, once it is mined.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn receipt(&self, txid: &TxId) -> Result<Option<Receipt>, NodeError> {
         self.call("eth_getTransactionReceipt", json!([format!("0x{txid}")]))
     }
@@ -307,9 +256,6 @@ impl Node {
     }
 
     /// Whether an account has code.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn has_code(&self, account: &Address) -> Result<bool, NodeError> {
         let code: Bytes = self.call("eth_getCode", json!([account.to_string(), "latest"]))?;
         Ok(!code.is_empty())

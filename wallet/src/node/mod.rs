@@ -1,7 +1,7 @@
 //! The node's JSON-RPC, as far as a wallet needs it.
 
 mod calls;
-mod types;
+pub mod types;
 
 use std::{cell::Cell, path::Path, time::Duration};
 
@@ -11,8 +11,8 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use self::types::{
-    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, Entry, FeeEstimate, Log,
-    NodeCoin, Page, Receipt, Tips, TransactionDetails, TransactionStatus, Trial,
+    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinEntry, CoinsPage, Entry, EntryHead, FeeEstimate,
+    Log, NodeCoin, Page, Receipt, TransactionDetails, TransactionStatus, Trial,
 };
 use crate::input::{bounded, fault, from_json};
 
@@ -37,55 +37,44 @@ const FIRST_ANSWER: Duration = Duration::from_secs(10);
 /// Why a node does not answer as it should.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NodeError {
-    /// The address is no `http://host:port`.
     #[error("'{url}' is not the address of a node: {reason}")]
-    BadUrl {
-        /// What was given.
-        url: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Nobody there.
+    BadUrl { url: String, reason: String },
     #[error("no node answers at {url}: {reason}")]
-    Unreachable {
-        /// Where.
-        url: String,
-        /// What the system says.
-        reason: String,
-    },
-    /// Somebody else answers there.
+    Unreachable { url: String, reason: String },
     #[error("what answers at {url} is not a Cairn node: {reason}")]
-    NotANode {
-        /// Where.
-        url: String,
-        /// What shows it.
-        reason: String,
-    },
+    NotANode { url: String, reason: String },
     /// The cookie file that the user names.
     #[error(transparent)]
     Cookie(#[from] CookieError),
-    /// The node refuses a call.
     #[error("the node refused {method}: {message}")]
-    Refused {
-        /// The method.
-        method: String,
-        /// JSON-RPC error code.
-        code: i64,
-        /// The node's words.
-        message: String,
-        /// `data.reason` of refused transactions.
-        reason: Option<String>,
-        /// What reverted code answered.
-        output: Option<Bytes>,
-    },
-    /// An answer of the wrong shape.
-    #[error("the node's answer to {method} makes no sense: {reason}")]
-    BadAnswer {
-        /// The method.
-        method: String,
-        /// What is wrong.
-        reason: String,
-    },
+    Refused { method: String, code: i64, message: String, reason: Option<String>, output: Option<Bytes> },
+    #[error("the node's answer to {method} is malformed: {reason}")]
+    BadAnswer { method: String, reason: String },
+}
+
+/// JSON-RPC code of a transaction that the node judged and did not take.
+const REJECTED: i64 = -32003;
+
+impl NodeError {
+    /// Why the node judged a transaction and did not take it, in the words that programs compare.
+    pub fn verdict(&self) -> Option<&str> {
+        match self {
+            Self::Refused { code: REJECTED, reason, .. } => reason.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the node has the transaction already.
+    pub fn is_known(&self) -> bool {
+        self.verdict() == Some("known")
+    }
+
+    /// Whether a refusal says that the transaction was judged and not taken. Any other error, also of JSON-RPC, leaves open
+    /// whether it arrived.
+    pub fn is_definite(&self) -> bool {
+        let judged = ["invalid", "conflict", "missing", "nonce", "funds", "fee", "full", "policy"];
+        self.verdict().is_some_and(|reason| judged.contains(&reason))
+    }
 }
 
 /// A node behind a URL.
@@ -117,9 +106,6 @@ struct AnswerError {
 impl Node {
     /// A node at `http://host:port`, and the file with its cookie if it is not where a node of this user leaves it; nothing
     /// is sent yet. Each answer may take as long as `timeout`.
-    ///
-    /// # Errors
-    /// [`NodeError::BadUrl`].
     pub fn new(url: &str, cookie: Option<&Path>, timeout: Duration) -> Result<Self, NodeError> {
         let bad = |reason: &str| NodeError::BadUrl { url: url.into(), reason: reason.into() };
         if url.starts_with("https://") {
@@ -181,7 +167,7 @@ impl Node {
             }
             ureq::Error::Timeout(_) => NodeError::Unreachable {
                 url,
-                reason: format!("what listens there did not answer within {} s (see --timeout)", timeout.as_secs()),
+                reason: format!("the server did not answer within {} s (see --timeout)", timeout.as_secs()),
             },
             ureq::Error::Io(error) => NodeError::Unreachable { url, reason: bounded(&error.to_string()) },
             ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
@@ -197,9 +183,6 @@ impl Node {
     }
 
     /// Calls a method and reads its answer.
-    ///
-    /// # Errors
-    /// [`NodeError`].
     pub fn call<T: DeserializeOwned>(&self, method: &str, params: Value) -> Result<T, NodeError> {
         read_result(method, self.call_within(self.timeout, method, params)?)
     }
@@ -210,7 +193,7 @@ impl Node {
             NodeError::NotANode { url: self.url.clone(), reason: "it does not speak JSON-RPC 2.0".into() }
         })?;
         if answer.id != request["id"] && answer.error.is_none() {
-            return Err(bad_answer(method, "it answers another call"));
+            return Err(bad_answer(method, "it answers another request"));
         }
         read_answer(method, answer)
     }

@@ -17,7 +17,6 @@ use crate::network::Network;
 pub struct ChainInfo {
     /// Name of the chain.
     pub chain: String,
-    /// EIP-155 chain id.
     pub chain_id: u64,
     /// Prefix of coin addresses.
     pub hrp: String,
@@ -36,7 +35,6 @@ pub struct ChainInfo {
     pub syncing: bool,
     /// Blocks before a coinbase's coins can be spent.
     pub coinbase_maturity: u32,
-    /// Seconds between blocks.
     pub target_interval: u32,
 }
 
@@ -67,7 +65,6 @@ pub struct NodeCoin {
     pub index: u32,
     /// What it is worth.
     pub amount: Amount,
-    /// Its lock.
     pub address: String,
     /// Height of the block that made it; nothing for one of the mempool.
     pub height: Option<Height>,
@@ -99,7 +96,6 @@ pub struct CoinBalance {
     pub pending_in: Amount,
     /// Coins of the chain that the mempool spends.
     pub pending_out: Amount,
-    /// How many coins.
     pub coins: u64,
 }
 
@@ -124,7 +120,6 @@ pub struct FeeEstimate {
     pub base_fee: u64,
     /// Most that it can be in the block after that.
     pub next_base_fee_max: u64,
-    /// Suggested tips.
     pub tip_per_gas: Tips,
     /// By how much a replacement must pay more.
     pub min_replacement_percent: u64,
@@ -133,7 +128,6 @@ pub struct FeeEstimate {
 /// Tips by urgency, in wei a unit of gas.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Tips {
-    /// Some day.
     pub slow: u64,
     /// Within a few blocks.
     pub normal: u64,
@@ -155,11 +149,9 @@ pub struct TransactionStatus {
 /// What a transaction of coins takes and pays.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct TransactionDetails {
-    /// Its gas.
     pub gas: u64,
     /// Its fee in grains.
     pub fee: Option<Amount>,
-    /// Whom it pays.
     #[serde(default)]
     pub outputs: Vec<PaidOutput>,
 }
@@ -167,53 +159,21 @@ pub struct TransactionDetails {
 /// An output of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct PaidOutput {
-    /// How much.
     pub amount: Amount,
-    /// Whom.
     pub address: String,
 }
 
 /// A page of a history.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Page<T> {
-    /// Entries, newest first.
     pub entries: Vec<T>,
     /// Where the next page starts.
     pub next: Option<Value>,
 }
 
-/// An entry of a history.
-pub trait Entry: serde::de::DeserializeOwned {
-    /// What kind of transaction it is.
-    fn kind(&self) -> &str;
-    /// Time of its block.
-    fn time(&self) -> Option<u64>;
-}
-
-impl Entry for CoinEntry {
-    fn kind(&self) -> &str {
-        &self.kind
-    }
-
-    fn time(&self) -> Option<u64> {
-        self.time
-    }
-}
-
-impl Entry for AccountEntry {
-    fn kind(&self) -> &str {
-        &self.kind
-    }
-
-    fn time(&self) -> Option<u64> {
-        self.time
-    }
-}
-
-/// What one transaction did to one address of coins.
+/// What every entry of a history says.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct CoinEntry {
-    /// The transaction.
+pub struct EntryHead {
     #[serde(with = "crate::text")]
     pub txid: TxId,
     /// Height of its block.
@@ -222,8 +182,34 @@ pub struct CoinEntry {
     pub time: Option<u64>,
     /// Blocks that contain or bury it.
     pub confirmations: u64,
-    /// `coinbase`, `coin` or `withdrawal`.
+    /// What kind of transaction it is.
     pub kind: String,
+}
+
+/// An entry of a history.
+pub trait Entry: serde::de::DeserializeOwned {
+    /// What every entry says.
+    fn head(&self) -> &EntryHead;
+}
+
+impl Entry for CoinEntry {
+    fn head(&self) -> &EntryHead {
+        &self.head
+    }
+}
+
+impl Entry for AccountEntry {
+    fn head(&self) -> &EntryHead {
+        &self.head
+    }
+}
+
+/// What one transaction did to one address of coins.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct CoinEntry {
+    /// Its kind is `coinbase`, `coin` or `withdrawal`.
+    #[serde(flatten)]
+    pub head: EntryHead,
     /// Grains paid to the address.
     pub received: Amount,
     /// Grains taken from it.
@@ -233,7 +219,7 @@ pub struct CoinEntry {
 impl Page<AccountEntry> {
     /// What entries of the mempool pay to the account.
     pub fn arriving(&self) -> U256 {
-        let paid = self.entries.iter().filter(|entry| entry.height.is_none() && entry.direction == "in");
+        let paid = self.entries.iter().filter(|entry| entry.head.height.is_none() && entry.direction == "in");
         paid.fold(U256::ZERO, |sum, entry| sum.saturating_add(entry.value_wei))
     }
 }
@@ -242,17 +228,9 @@ impl Page<AccountEntry> {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountEntry {
-    /// The transaction.
-    #[serde(with = "crate::text")]
-    pub txid: TxId,
-    /// Height of its block.
-    pub height: Option<Height>,
-    /// Time of its block.
-    pub time: Option<u64>,
-    /// Blocks that contain or bury it.
-    pub confirmations: u64,
-    /// `transfer`, `call`, `create`, `deposit`, `withdrawal` or `reward`.
-    pub kind: String,
+    /// Its kind is `transfer`, `call`, `create`, `deposit`, `withdrawal` or `reward`.
+    #[serde(flatten)]
+    pub head: EntryHead,
     /// `in`, `out` or `self`.
     pub direction: String,
     /// The value, in wei.
@@ -279,7 +257,7 @@ pub struct AccountState {
 pub struct Trial {
     /// Who would send it.
     pub from: Address,
-    /// Who would be called; nobody if a contract would be made.
+    /// Who would be called; none if a contract would be created.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<Address>,
     /// The value in wei.
@@ -292,7 +270,6 @@ pub struct Trial {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Receipt {
-    /// 1 for success.
     pub status: U256,
     /// Height of its block.
     pub block_number: U256,
@@ -302,7 +279,7 @@ pub struct Receipt {
     pub effective_gas_price: U256,
     /// The contract that it made.
     pub contract_address: Option<Address>,
-    /// What its code has to tell.
+    /// Events that its code emitted.
     pub logs: Vec<Log>,
 }
 
@@ -313,14 +290,12 @@ impl Receipt {
     }
 }
 
-/// What code has to tell.
+/// An event.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Log {
-    /// Whose code.
     pub address: Address,
     /// What it can be found by; the first names the event.
     pub topics: Vec<B256>,
-    /// The rest.
     pub data: Bytes,
 }
 
@@ -329,7 +304,6 @@ pub struct Log {
 pub struct CallTrace {
     /// What went wrong; nothing if it succeeded.
     pub error: Option<String>,
-    /// What it answered.
     #[serde(default)]
     pub output: Bytes,
 }

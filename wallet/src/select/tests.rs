@@ -73,7 +73,7 @@ fn says_how_much_is_missing() {
     let error = select(&choices, &order(&outputs)).unwrap_err();
     let needed = Amount(1_000_000_000 + fee.0);
     assert_eq!(error, SelectError::NotEnough { needed, fee, available: Amount(800_000_000) });
-    assert!(error.to_string().contains(&format!("{} CRN are missing", Amount(200_000_000 + fee.0))));
+    assert!(error.to_string().contains(&format!(", {} short", Amount(200_000_000 + fee.0))));
     assert!(matches!(select(&[], &order(&outputs)), Err(SelectError::NotEnough { available: Amount(0), .. })));
 }
 

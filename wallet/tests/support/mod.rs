@@ -163,6 +163,11 @@ impl MockNode {
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap()
     }
+
+    /// As [`State::pay`]; an argument that asks the node does not wait for it.
+    pub fn pay(&self, address: &str, amount: u64) -> OutPoint {
+        self.state().pay(address, amount)
+    }
 }
 
 fn serve(mut stream: TcpStream, state: &Mutex<State>) -> Option<()> {
@@ -242,7 +247,7 @@ pub fn rich() -> (MockNode, Home, String) {
     let home = Home::with(&node, WORDS);
     let friend = Home::numbered(&node, 2).address();
     for _ in 0..2 {
-        node.state().pay(&home.address(), 500_000_000);
+        node.pay(&home.address(), 500_000_000);
     }
     node.state().balance_wei = "9000000000000000000".into();
     node.state().mined = false;

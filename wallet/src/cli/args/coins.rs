@@ -2,18 +2,10 @@
 
 use clap::Args;
 
-/// `coins`.
-#[derive(Debug, Args)]
-pub struct Coins {
-    /// Include coins that pending transactions spend.
-    #[arg(long)]
-    pub all: bool,
-}
-
 /// `freeze` and `unfreeze`.
 #[derive(Debug, Args)]
-pub struct CoinNames {
-    /// The coins, as `cairn-wallet coins` names them.
+pub struct CoinIds {
+    /// Coins, as `cairn-wallet coins` lists them.
     #[arg(required = true, value_name = "TXID:N")]
     pub coins: Vec<String>,
 }
@@ -21,28 +13,21 @@ pub struct CoinNames {
 /// `label`.
 #[derive(Debug, Args)]
 pub struct Label {
-    /// An address, the key of a cosigner, or a transaction id; without it all labels are listed.
+    /// An address, the key of a cosigner, or a transaction id; lists all labels if none is given.
     #[arg(value_name = "ADDRESS|KEY|TXID")]
     pub of: Option<String>,
-    /// Its label.
+    /// The label.
     #[arg(requires = "of")]
     pub name: Option<String>,
-    /// Remove its label.
+    /// Remove the label.
     #[arg(long, requires = "of", conflicts_with = "name")]
     pub remove: bool,
-}
-
-/// `tx` and the like.
-#[derive(Debug, Args)]
-pub struct Txid {
-    /// The transaction.
-    pub txid: String,
 }
 
 /// `mine`.
 #[derive(Debug, Args)]
 pub struct Mine {
-    /// Threads that the node mines on; unless said, what it was started with.
+    /// Mining threads [default: as many as the node was started with].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub threads: Option<u32>,
     /// Stop mining instead.
@@ -53,19 +38,19 @@ pub struct Mine {
 /// `history`.
 #[derive(Debug, Args)]
 pub struct History {
-    /// How many entries.
+    /// Show at most N entries.
     #[arg(long, short = 'n', default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub limit: u32,
-    /// Leave out so many of the newest.
+    /// Skip the N newest entries.
     #[arg(long, default_value_t = 0, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub skip: u32,
-    /// Leave out what was mined, and the tips of blocks.
+    /// Leave out block rewards and tips.
     #[arg(long)]
     pub no_mined: bool,
-    /// Only from this day on (UTC), as in 2026-11-28, or from this second since 1970.
+    /// Show entries from this day on (UTC), as in 2026-11-28, or from this second since 1970.
     #[arg(long, value_name = "DATE", value_parser = crate::cli::dates::parse)]
     pub since: Option<u64>,
-    /// Only before this day, or this second.
+    /// Show entries before this day or second.
     #[arg(long, value_name = "DATE", value_parser = crate::cli::dates::parse)]
     pub until: Option<u64>,
 }

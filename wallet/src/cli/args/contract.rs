@@ -33,16 +33,16 @@ Examples:
 /// How a transaction that runs code is sent.
 #[derive(Clone, Debug, Args)]
 pub struct RunArgs {
-    /// Money to send along.
+    /// Amount to send with it.
     #[arg(long, value_name = "AMOUNT", default_value = "0")]
     pub value: String,
     /// The account that sends: its number or address.
     #[arg(long, default_value = "0", value_name = "ACCOUNT")]
     pub from: String,
-    /// Most gas to use; also sends what would fail [default: what the node estimates, and a fifth more].
+    /// Gas limit; also sends what would fail [default: the node's estimate and a fifth more].
     #[arg(long, value_name = "GAS", value_parser = clap::value_parser!(u64).range(21_000..))]
     pub gas_limit: Option<u64>,
-    /// Nonce of the transaction [default: the next of the account].
+    /// Nonce of the transaction [default: the account's next].
     #[arg(long, value_name = "N")]
     pub nonce: Option<u64>,
     /// What it may cost.
@@ -57,13 +57,13 @@ pub struct DeployArgs {
     /// The bytecode: a compiler's file, or hex after 0x.
     #[arg(value_name = "FILE|0x…")]
     pub code: String,
-    /// What the constructor takes.
+    /// Arguments of the constructor.
     #[arg(allow_negative_numbers = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
-    /// Which contract of a file that has several.
+    /// Name of the contract if the file has several.
     #[arg(long, value_name = "NAME")]
     pub contract: Option<String>,
-    /// Types of the constructor, where no ABI says them: "constructor(uint256,address)".
+    /// Types of the constructor if there is no ABI: "constructor(uint256,address)".
     #[arg(long, value_name = "SIGNATURE")]
     pub constructor: Option<String>,
     /// How it is sent.
@@ -79,13 +79,13 @@ pub struct Target {
     pub address: String,
     /// The function: a name of the ABI, "name(types) returns (types)", or calldata in hex after 0x.
     pub function: String,
-    /// What it takes.
+    /// Arguments of the function.
     #[arg(allow_negative_numbers = true, value_name = "ARGUMENT")]
     pub arguments: Vec<String>,
     /// The ABI: as JSON, or in a compiler's file. It also names events and errors.
     #[arg(long, value_name = "FILE")]
     pub abi: Option<PathBuf>,
-    /// Which contract of a file that has several.
+    /// Name of the contract if the file has several.
     #[arg(long, value_name = "NAME", requires = "abi")]
     pub contract: Option<String>,
 }
@@ -109,7 +109,7 @@ pub struct ViewArgs {
     /// What is asked.
     #[command(flatten)]
     pub target: Target,
-    /// The account that asks: its number or address [default: the wallet's first, if there is a wallet].
+    /// The account that calls: its number or address [default: the wallet's first, if there is a wallet].
     #[arg(long, value_name = "ACCOUNT")]
     pub from: Option<String>,
 }

@@ -63,7 +63,7 @@ pub struct SignMessage {
     /// What is signed.
     #[command(flatten)]
     pub text: Text,
-    /// Who signs: an account by number or address, or a coin address of yours.
+    /// Signer: an account by number or address, or a coin address of yours.
     #[arg(long, value_name = "ADDRESS", default_value = "0")]
     pub by: String,
 }
@@ -73,11 +73,11 @@ pub struct SignMessage {
 #[command(after_help = MESSAGE_HELP,
     override_usage = "cairn-wallet verify-message [OPTIONS] <ADDRESS> <SIGNATURE> <MESSAGE|--file <FILE>>")]
 pub struct VerifyMessage {
-    /// Who should have signed: an account or a coin address.
+    /// Expected signer: an account or a coin address.
     pub address: String,
     /// The signature, in hex.
     pub signature: String,
-    /// What should have been signed.
+    /// The message.
     #[command(flatten)]
     pub text: Text,
 }
@@ -85,7 +85,7 @@ pub struct VerifyMessage {
 /// `backup`.
 #[derive(Debug, Args)]
 pub struct Backup {
-    /// Where to write it.
+    /// File to write.
     pub file: PathBuf,
     /// Replace the file if it exists.
     #[arg(long)]

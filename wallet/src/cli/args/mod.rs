@@ -11,20 +11,22 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::{
-    coins::{CoinNames, Coins, History, Label, Mine, Resend, Txid},
+    coins::{CoinIds, History, Label, Mine, Resend},
     contract::{CallArgs, DeployArgs, RunArgs, Target, ViewArgs},
     keys::{Backup, ExportKey, ImportKey, SignMessage, Text, VerifyMessage},
-    offline::{BroadcastArgs, Build, BuildCommand, Combine, FileIn, SignArgs},
+    offline::{BroadcastArgs, Build, BuildCommand, Combine, SignArgs},
     policy::{
-        PolicyCommand, PolicyCreate, PolicyExport, PolicyFund, PolicyHtlc, PolicyImport, PolicyMultisig, PolicyName,
-        PolicyRemove, PolicyRename, PolicySpend, PolicyTimelock, Time,
+        PolicyCommand, PolicyCreate, PolicyFund, PolicyHtlc, PolicyImport, PolicyMultisig, PolicyRemove, PolicyRename,
+        PolicySpend, PolicyTimelock, Time,
     },
 };
 
+use crate::own::GAP;
+
 const EXAMPLES: &str = "\
 Examples:
-  cairn-wallet create                                make a wallet for the chain of the node that runs here
-  cairn-wallet address                               where to be paid, in coins and as an account
+  cairn-wallet create                                create a wallet for the chain of the local node
+  cairn-wallet address                               show receive addresses
   cairn-wallet mine                                  have the node mine for you
   cairn-wallet balance
   cairn-wallet send lcrn1q…=1.5 lcrn1p…=0.25 --wait  pay two people in coins, wait for the block
@@ -34,7 +36,7 @@ Examples:
   cairn-wallet deploy out/Token.json 1000e18 --wait  deploy a contract from a compiler's output
   cairn-wallet call 0xC0de… 'transfer(address,uint256)' 0x7099… 1.5e18
   cairn-wallet view 0xC0de… 'balanceOf(address) returns (uint256)' 0x7099…
-  cairn-wallet build --out pay.json send lcrn1q…=1   for signing on a machine without a network
+  cairn-wallet build --out pay.json send lcrn1q…=1   build a file to sign on an offline machine
 
 Amounts are in CRN (1.5, 1.5crn) or in 150000000grains; accounts also take gwei and wei.";
 
@@ -69,10 +71,10 @@ pub struct Cli {
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
 pub struct Global {
-    /// JSON-RPC of the node.
+    /// JSON-RPC URL of the node.
     #[arg(long, global = true, value_name = "URL", env = "CAIRN_RPC", default_value = "http://127.0.0.1:8545")]
     pub rpc: String,
-    /// File with the node's cookie, for `mine` [default: found for a node of this user on this machine].
+    /// Cookie file of the node, for `mine` [default: that of this user's local node].
     #[arg(long, global = true, value_name = "FILE", env = "CAIRN_COOKIE")]
     pub cookie: Option<PathBuf>,
     /// The wallet's file [default: ~/.cairn/wallet/CHAIN.json].
@@ -87,7 +89,7 @@ pub struct Global {
     /// Print JSON for programs: coins in grains, accounts in wei.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Ask no questions.
+    /// Answer yes to every question.
     #[arg(long, short, global = true)]
     pub yes: bool,
     /// Take the password from the first line of a file (or from the environment: CAIRN_WALLET_PASSWORD).
@@ -109,89 +111,40 @@ pub enum Command {
     /// Show the balance of coins and of accounts.
     Balance,
     /// Pay in coins.
-    Send {
-        /// What exactly.
-        #[command(flatten)]
-        args: SendArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Send(Sending<SendArgs>),
     /// Pay from an account.
-    Transfer {
-        /// What exactly.
-        #[command(flatten)]
-        args: TransferArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Transfer(Sending<TransferArgs>),
     /// Deposit coins into an account.
-    Deposit {
-        /// What exactly.
-        #[command(flatten)]
-        args: DepositArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Deposit(Sending<DepositArgs>),
     /// Withdraw from an account into coins.
-    Withdraw {
-        /// What exactly.
-        #[command(flatten)]
-        args: WithdrawArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Withdraw(Sending<WithdrawArgs>),
     /// Deploy a contract.
-    Deploy {
-        /// What exactly.
-        #[command(flatten)]
-        args: DeployArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Deploy(Sending<DeployArgs>),
     /// Send a transaction that calls a contract.
-    Call {
-        /// What exactly.
-        #[command(flatten)]
-        args: CallArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Call(Sending<CallArgs>),
     /// Call a contract without a transaction (`eth_call`).
     View(ViewArgs),
     /// List transactions, newest first.
     History(History),
     /// Raise the fee of a pending transaction (replace by fee).
-    Bump {
-        /// What exactly.
-        #[command(flatten)]
-        args: BumpArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Bump(Sending<BumpArgs>),
     /// Cancel a pending transaction: replace it by one with a higher fee that pays only this wallet.
-    Cancel {
-        /// What exactly.
-        #[command(flatten)]
-        args: CancelArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Cancel(Sending<CancelArgs>),
     /// List unspent coins.
-    Coins(Coins),
+    Coins {
+        /// Include coins that pending transactions spend.
+        #[arg(long)]
+        all: bool,
+    },
     /// Freeze coins: they are not spent until `unfreeze`.
-    Freeze(CoinNames),
+    Freeze(CoinIds),
     /// Unfreeze coins.
-    Unfreeze(CoinNames),
+    Unfreeze(CoinIds),
     /// Show one transaction.
-    Tx(Txid),
+    Tx {
+        /// The transaction.
+        txid: String,
+    },
     /// Estimate fees.
     Fees,
     /// Label an address, a key or a transaction; list the labels.
@@ -206,18 +159,14 @@ pub enum Command {
     /// Sign a file that `build` made. Needs no node.
     Sign(SignArgs),
     /// Show the transaction in a file that `build` made. Needs no node.
-    Show(FileIn),
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
     /// Combine the signatures of several copies of one file.
     Combine(Combine),
     /// Broadcast a signed file.
-    Broadcast {
-        /// What exactly.
-        #[command(flatten)]
-        args: BroadcastArgs,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Broadcast(Sending<BroadcastArgs>),
     /// Export the key of one account as a keystore file (geth, MetaMask, cast).
     ExportKey(ExportKey),
     /// Import the key of an account from a keystore file or from hex.
@@ -229,15 +178,37 @@ pub enum Command {
     /// Back up the whole wallet: keys, policies, labels. The file is encrypted with the password.
     Backup(Backup),
     /// Scan again for used addresses and accounts.
-    Rescan(Rescan),
+    Rescan {
+        /// Stop the scan after N unused addresses in a row.
+        #[arg(long, default_value_t = GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        gap: u32,
+    },
     /// Show the mnemonic. Anyone who sees it can take your money.
     ShowMnemonic,
     /// Change the password.
-    ChangePassword(ChangePassword),
+    ChangePassword {
+        /// Take the new password from the first line of a file instead of asking for it.
+        #[arg(long, value_name = "FILE")]
+        new_password_file: Option<PathBuf>,
+    },
     /// Export the public keys, for a watch-only wallet.
     PublicKeys,
     /// Create a watch-only wallet from the output of `public-keys`.
-    Watch(FileIn),
+    Watch {
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// A command that sends a transaction.
+#[derive(Debug, Args)]
+pub struct Sending<A: Args> {
+    /// What is sent.
+    #[command(flatten)]
+    pub args: A,
+    /// What is done with it.
+    #[command(flatten)]
+    pub wait: Wait,
 }
 
 /// What is done once a transaction is built.
@@ -298,28 +269,12 @@ pub struct Restore {
     /// What belongs to the words.
     #[command(flatten)]
     pub passphrase: Passphrase,
-    /// Unused addresses in a row after which to stop looking.
-    #[arg(long, default_value_t = crate::funds::GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    /// Stop the scan after N unused addresses in a row.
+    #[arg(long, default_value_t = GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub gap: u32,
-    /// Do not look for used addresses now.
+    /// Do not scan for used addresses.
     #[arg(long)]
     pub no_scan: bool,
-}
-
-/// `rescan`.
-#[derive(Debug, Args)]
-pub struct Rescan {
-    /// Unused addresses in a row after which to stop looking.
-    #[arg(long, default_value_t = crate::funds::GAP, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub gap: u32,
-}
-
-/// `change-password`.
-#[derive(Debug, Args)]
-pub struct ChangePassword {
-    /// Take the new password from the first line of a file instead of asking for it.
-    #[arg(long, value_name = "FILE")]
-    pub new_password_file: Option<PathBuf>,
 }
 
 /// The two sides of the ledger.
@@ -334,12 +289,12 @@ pub enum Side {
 /// `address`.
 #[derive(Debug, Args)]
 pub struct AddressArgs {
-    /// The side [default: both].
+    /// Coin address or account [default: both].
     pub side: Option<Side>,
-    /// Create a new one (of coins by default).
+    /// Create a new address (of coins by default).
     #[arg(long)]
     pub new: bool,
-    /// List all addresses so far.
+    /// List all addresses.
     #[arg(long, conflicts_with = "new")]
     pub list: bool,
     /// Label of the new address.
@@ -364,13 +319,13 @@ pub struct FeeArgs {
 /// `send`.
 #[derive(Debug, Args)]
 pub struct SendArgs {
-    /// Whom to pay how much: ADDRESS=AMOUNT, as many as you like, or one ADDRESS AMOUNT; with --max one bare ADDRESS.
+    /// Payments: one or more ADDRESS=AMOUNT, or one ADDRESS AMOUNT; with --max one bare ADDRESS.
     #[arg(required = true, value_name = "ADDRESS=AMOUNT")]
     pub payments: Vec<String>,
     /// Send everything.
     #[arg(long)]
     pub max: bool,
-    /// Spend this coin, and no others than those named so; may be given many times.
+    /// Spend only this coin; may be repeated.
     #[arg(long = "coin", value_name = "TXID:N")]
     pub coins: Vec<String>,
     /// Label of the payment in `history`.
@@ -384,10 +339,10 @@ pub struct SendArgs {
 /// `transfer`.
 #[derive(Debug, Args)]
 pub struct TransferArgs {
-    /// Whom to pay how much: ACCOUNT=AMOUNT or ACCOUNT AMOUNT; with --max a bare ACCOUNT.
+    /// Payment: ACCOUNT=AMOUNT or ACCOUNT AMOUNT; with --max a bare ACCOUNT.
     #[arg(required = true, num_args = 1..=2, value_name = "ACCOUNT=AMOUNT")]
     pub payment: Vec<String>,
-    /// The account that pays: its number or address.
+    /// Account to pay from: its number or address.
     #[arg(long, default_value = "0", value_name = "ACCOUNT")]
     pub from: String,
     /// Send everything.
@@ -396,7 +351,7 @@ pub struct TransferArgs {
     /// Label of the payment in `history`.
     #[arg(long, value_name = "NAME")]
     pub label: Option<String>,
-    /// Nonce of the transaction [default: the next of the account].
+    /// Nonce of the transaction [default: the account's next].
     #[arg(long, value_name = "N")]
     pub nonce: Option<u64>,
     /// What it may cost.
@@ -407,16 +362,16 @@ pub struct TransferArgs {
 /// `deposit`.
 #[derive(Debug, Args)]
 pub struct DepositArgs {
-    /// How much.
+    /// Amount.
     #[arg(required_unless_present = "max", conflicts_with = "max")]
     pub amount: Option<String>,
-    /// The account that is credited: one of yours by number, or any by address.
+    /// Account to credit: one of yours by number, or any by address.
     #[arg(long, default_value = "0", value_name = "ACCOUNT")]
     pub to: String,
     /// Deposit all coins.
     #[arg(long)]
     pub max: bool,
-    /// Spend this coin, and no others than those named so; may be given many times.
+    /// Spend only this coin; may be repeated.
     #[arg(long = "coin", value_name = "TXID:N")]
     pub coins: Vec<String>,
     /// What it may cost.
@@ -427,19 +382,19 @@ pub struct DepositArgs {
 /// `withdraw`.
 #[derive(Debug, Args)]
 pub struct WithdrawArgs {
-    /// How much.
+    /// Amount.
     #[arg(required_unless_present = "max", conflicts_with = "max")]
     pub amount: Option<String>,
-    /// The coin address that is paid [default: one of yours].
+    /// Coin address to pay [default: one of yours].
     #[arg(long, value_name = "ADDRESS")]
     pub to: Option<String>,
-    /// The account that pays: its number or address.
+    /// Account to pay from: its number or address.
     #[arg(long, default_value = "0", value_name = "ACCOUNT")]
     pub from: String,
     /// Withdraw everything.
     #[arg(long)]
     pub max: bool,
-    /// Nonce of the transaction [default: the next of the account].
+    /// Nonce of the transaction [default: the account's next].
     #[arg(long, value_name = "N")]
     pub nonce: Option<u64>,
     /// What it may cost.
@@ -463,7 +418,7 @@ pub struct CancelArgs {
     /// What is cancelled.
     #[command(flatten)]
     pub bump: BumpArgs,
-    /// Cancel also what shows the secret of an HTLC, which everybody can have read by now.
+    /// Cancel also what shows the secret of an HTLC, which anyone can have read by now.
     #[arg(long)]
     pub yes_really: bool,
 }

@@ -37,11 +37,15 @@ pub enum BuildCommand {
     Call(CallArgs),
 }
 
-/// One file.
-#[derive(Debug, Args)]
-pub struct FileIn {
-    /// The file.
-    pub file: PathBuf,
+impl BuildCommand {
+    /// What the transaction will be called in `history`.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Send(args) => args.label.as_deref(),
+            Self::Transfer(args) => args.label.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 /// `broadcast`.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{FeeArgs, Wait};
+use super::{FeeArgs, Sending};
 
 const POLICY_HELP: &str = "\
 A policy is written as in
@@ -32,44 +32,36 @@ pub enum PolicyCommand {
     /// List this wallet's policies.
     List,
     /// Show a policy, its address and its coins.
-    Show(PolicyName),
+    Show {
+        /// Name or address of the policy.
+        name: String,
+    },
     /// Rename a policy.
     Rename(PolicyRename),
     /// Remove a policy from this wallet. Its coins stay where they are; its text brings it back.
     Remove(PolicyRemove),
     /// Export policies as JSON, as a backup or for the other signers.
-    Export(PolicyExport),
+    Export {
+        /// Names or addresses of policies [default: all].
+        names: Vec<String>,
+    },
     /// Import policies that `policy export` printed.
     Import(PolicyImport),
     /// Pay to a policy in coins.
-    Fund {
-        /// What exactly.
-        #[command(flatten)]
-        args: PolicyFund,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Fund(Sending<PolicyFund>),
     /// Spend from a policy: signs, and writes a file for the other signers if more signatures are needed.
-    Spend {
-        /// What exactly.
-        #[command(flatten)]
-        args: PolicySpend,
-        /// Waiting.
-        #[command(flatten)]
-        wait: Wait,
-    },
+    Spend(Sending<PolicySpend>),
 }
 
 /// `policy create`.
 #[derive(Debug, Args)]
 pub struct PolicyCreate {
-    /// The policy.
+    /// Text of the policy.
     pub policy: String,
     /// Accept absurd timelocks, and spending paths without a key.
     #[arg(long)]
     pub yes_really: bool,
-    /// Its name.
+    /// Name of the policy.
     #[arg(long)]
     pub name: Option<String>,
 }
@@ -77,13 +69,13 @@ pub struct PolicyCreate {
 /// `policy multisig`.
 #[derive(Debug, Args)]
 pub struct PolicyMultisig {
-    /// Signatures that are needed.
+    /// Number of signatures needed.
     #[arg(value_name = "K")]
     pub needed: u8,
-    /// The keys.
+    /// Keys of the signers.
     #[arg(required = true, value_name = "KEY")]
     pub keys: Vec<String>,
-    /// Its name.
+    /// Name of the policy.
     #[arg(long)]
     pub name: Option<String>,
 }
@@ -105,10 +97,10 @@ fn blocks(text: &str) -> Result<u32, String> {
 /// A time.
 #[derive(Debug, Args)]
 pub struct Time {
-    /// From this height on (a height, not a date).
+    /// Spendable from this height on (not a date).
     #[arg(long, value_name = "HEIGHT", required_unless_present = "older", conflicts_with = "older", value_parser = height)]
     pub after: Option<u32>,
-    /// So many blocks after it was paid.
+    /// Spendable this many blocks after it was paid.
     #[arg(long, value_name = "BLOCKS", value_parser = blocks)]
     pub older: Option<u32>,
     /// Accept absurd timelocks.
@@ -131,7 +123,7 @@ pub struct PolicyHtlc {
     /// The timeout.
     #[command(flatten)]
     pub time: Time,
-    /// Its name.
+    /// Name of the policy.
     #[arg(long)]
     pub name: Option<String>,
 }
@@ -145,42 +137,28 @@ pub struct PolicyTimelock {
     /// When.
     #[command(flatten)]
     pub time: Time,
-    /// Its name.
+    /// Name of the policy.
     #[arg(long)]
     pub name: Option<String>,
-}
-
-/// A policy by its name.
-#[derive(Debug, Args)]
-pub struct PolicyName {
-    /// Its name or address.
-    pub name: String,
 }
 
 /// `policy rename`.
 #[derive(Debug, Args)]
 pub struct PolicyRename {
-    /// Its name or address.
+    /// Name or address of the policy.
     pub name: String,
-    /// Its name.
+    /// New name.
     pub new: String,
 }
 
 /// `policy remove`.
 #[derive(Debug, Args)]
 pub struct PolicyRemove {
-    /// Its name or address.
+    /// Name or address of the policy.
     pub name: String,
-    /// Remove it even if it holds coins, or no node can tell.
+    /// Remove it even if it holds coins, or no node answers.
     #[arg(long)]
     pub force: bool,
-}
-
-/// `policy export`.
-#[derive(Debug, Args)]
-pub struct PolicyExport {
-    /// Their names or addresses [default: all].
-    pub names: Vec<String>,
 }
 
 /// `policy import`.
@@ -196,9 +174,9 @@ pub struct PolicyImport {
 /// `policy fund`.
 #[derive(Debug, Args)]
 pub struct PolicyFund {
-    /// Its name or address.
+    /// Name or address of the policy.
     pub name: String,
-    /// How much.
+    /// Amount.
     pub amount: String,
     /// Accept absurd timelocks, and spending paths without a key.
     #[arg(long)]
@@ -211,9 +189,9 @@ pub struct PolicyFund {
 /// `policy spend`.
 #[derive(Debug, Args)]
 pub struct PolicySpend {
-    /// Its name or address.
+    /// Name or address of the policy.
     pub name: String,
-    /// Whom to pay how much: ADDRESS=AMOUNT, the rest returns to the policy; or one bare ADDRESS that receives everything
+    /// Payments: ADDRESS=AMOUNT, the rest returns to the policy; or one bare ADDRESS that receives everything
     /// [default: an address of yours].
     #[arg(value_name = "ADDRESS[=AMOUNT]")]
     pub payments: Vec<String>,

@@ -17,10 +17,10 @@ use chain_core::{
 
 use super::*;
 use crate::{
-    file::{NamedPolicy, Wallet},
+    file::Wallet,
     keys::{KeyPath, Signer, parse_mnemonic},
     network::Network,
-    request::OwnKeys,
+    own::NamedPolicy,
     vault::Cost,
 };
 
@@ -137,11 +137,11 @@ fn judge(owned: &Owned, what: &str, file: &Value, shown: &Value) {
 }
 
 /// What is signed is for the wallet's chain, and spends what the file names.
-fn judge_signed(owned: &Owned, what: &str, request: &Request, transaction: &Transaction) {
+fn judge_signed(owned: &Owned, what: &str, draft: &Draft, transaction: &Transaction) {
     match transaction {
         Transaction::Account(tx) => assert_eq!(tx.fields().chain_id, owned.network.chain_id, "{what}"),
         Transaction::Coin(tx) => {
-            let Body::Coin(coin) = &request.transaction else { panic!("{what}") };
+            let Body::Coin(coin) = &draft.transaction else { panic!("{what}") };
             let spent: Vec<Coin> = coin
                 .inputs
                 .iter()
@@ -181,7 +181,7 @@ impl Lab {
         wallet.used.policy = 1;
         wallet.policies.push(NamedPolicy { name: "safe".into(), policy: policy.clone() });
         let mut addresses = BTreeSet::new();
-        let gap = crate::funds::GAP;
+        let gap = crate::own::GAP;
         for (branch, count) in [(Branch::Receive, 1 + gap), (Branch::Change, gap), (Branch::Policy, 1 + gap)] {
             addresses.extend((0..count).map(|index| network.address(&signer.public().lock(branch, index).unwrap())));
         }
@@ -223,8 +223,8 @@ impl Lab {
         let change = line(self.address(Branch::Change, 0), 399_000_000, Some(KeyPath::Coin(Branch::Change, 0)));
         let pay = line(self.owned.network.address(&stranger(4)), 100_000_000, None);
         let coin = |inputs, outputs, fee| {
-            let body = Body::Coin(CoinRequest { inputs, outputs, fee: Amount(fee) });
-            json!(Request::new(self.owned.network.clone(), 100, 1_000_000_000, body))
+            let body = Body::Coin(CoinDraft { inputs, outputs, fee: Amount(fee) });
+            json!(Draft::new(self.owned.network.clone(), 100, 1_000_000_000, body))
         };
         let mixed = vec![
             pay.clone(),
@@ -232,7 +232,7 @@ impl Lab {
             line(self.owned.policy.clone(), 200_000_000, None),
             line(self.wallet.keys.account(0).unwrap().to_string(), 90_000_000, None),
         ];
-        let account = AccountRequest {
+        let account = AccountDraft {
             from: self.wallet.keys.account(0).unwrap().to_string(),
             key: Some(KeyPath::Account(0)),
             nonce: 3,
@@ -247,14 +247,14 @@ impl Lab {
             signed: Vec::new(),
         };
         let own_lock = self.wallet.keys.lock(Branch::Receive, 0).unwrap();
-        let withdrawal = AccountRequest {
+        let withdrawal = AccountDraft {
             to: Some(GATEWAY.to_string()),
             input: withdraw_calldata(&own_lock).to_vec(),
             withdraw_to: Some(self.address(Branch::Receive, 0)),
             ..account.clone()
         };
-        let of_account = |account: AccountRequest| {
-            json!(Request::new(self.owned.network.clone(), 100, 1_000_000_000, Body::Account(account.into())))
+        let of_account = |account: AccountDraft| {
+            json!(Draft::new(self.owned.network.clone(), 100, 1_000_000_000, Body::Account(account.into())))
         };
         vec![
             coin(vec![own.clone()], vec![pay, change], 1_000_000),
@@ -287,22 +287,22 @@ impl Lab {
 #[test]
 fn no_field_of_a_file_changes_what_is_own_what_leaves_or_which_chain_is_signed_for() {
     let lab = Lab::new();
-    let own = OwnKeys::new(&lab.wallet).table().unwrap();
+    let own = lab.wallet.key_table().unwrap();
     let (mut judged, mut signed) = (0, 0);
     for file in lab.files() {
         for (what, changed) in mutations(&file, &lab.strange()) {
-            let Ok(mut request) = Request::from_bytes(changed.to_string().as_bytes()) else { continue };
-            if request.expect_network(&lab.owned.network).is_err() {
-                assert!(request.sign(&lab.owned.network, &lab.signer, &own).is_err(), "{what}");
+            let Ok(mut draft) = Draft::from_bytes(changed.to_string().as_bytes()) else { continue };
+            if draft.expect_network(&lab.owned.network).is_err() {
+                assert!(draft.sign(&lab.owned.network, &lab.signer, &own).is_err(), "{what}");
                 continue;
             }
-            let (_, shown) = describe(&request, &lab.wallet, &own).unwrap();
+            let (_, shown) = describe(&draft, &lab.wallet, &own).unwrap();
             judge(&lab.owned, &what, &changed, &shown);
             judged += 1;
-            if request.sign(&lab.owned.network, &lab.signer, &own).is_ok()
-                && let Ok(transaction) = request.finish(5_000_000)
+            if draft.sign(&lab.owned.network, &lab.signer, &own).is_ok()
+                && let Ok(transaction) = draft.finish(5_000_000)
             {
-                judge_signed(&lab.owned, &what, &request, &transaction);
+                judge_signed(&lab.owned, &what, &draft, &transaction);
                 signed += 1;
             }
         }

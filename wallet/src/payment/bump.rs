@@ -1,4 +1,4 @@
-//! Replacing what was sent at a higher price: by the same, or by what pays nobody else.
+//! Replacing what was sent at a higher price: by the same, or by one that pays only the sender.
 
 use alloy_primitives::U256;
 use chain_core::{
@@ -8,35 +8,34 @@ use chain_core::{
 };
 
 use super::{
-    BuildError, CoinOrder, Shortage, Terms, check_fee,
+    CoinOrder, PaymentError, Shortage, Terms, check_fee,
     coin::{Replaced, replacement},
 };
 use crate::{
+    coins::{Coins, OwnCoin, Unlock},
+    draft::{AccountDraft, Body, CoinDraft, Draft, Hex32, Input, OutputLine},
     fees,
     file::{Wallet, is_change},
-    funds::{Funds, OwnCoin, Unlock},
     keys::{Branch, KeyPath},
-    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, OutputLine, Owner, Request},
+    own::{KeyTable, Owner},
 };
 
 /// What a transaction of the mempool takes and pays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Weight {
-    /// Its gas.
     pub gas: Gas,
-    /// Its fee.
     pub fee: Amount,
 }
 
 /// By how much a replacement must pay more than what it pushes out, and what is kept of that.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BumpOptions {
-    /// Whether nobody else is paid any more: the coins come back, the account calls and pays nobody.
+    /// Whether only the sender is paid: coins return to the wallet, an account transaction calls and pays no one.
     pub cancel: bool,
     /// What the node wants more, in percent.
     pub percent: u64,
-    /// What the mempool drops: the transaction itself, then those that spend what it pays. A node compares with the dearest
-    /// of them for the same gas, and with all of them together. Empty for an account, whose next nonces stay.
+    /// What the mempool drops: the transaction itself, then those that spend what it pays. A node compares with the one of the highest price
+    /// of gas, and with all of them together. Empty for an account, whose next nonces stay.
     pub dropped: Vec<Weight>,
 }
 
@@ -65,67 +64,61 @@ impl BumpOptions {
 const ROUNDS: usize = 4;
 
 /// Builds the same payment at a higher price: the change shrinks, and where it does not suffice coins are added. If all
-/// was sent to one, that one receives less. `funds` are other coins that may be added: of the wallet, or of the policy.
-///
-/// # Errors
-/// [`BuildError`].
+/// was sent to one, that one receives less. `coins` are other coins that may be added: of the wallet, or of the policy.
 pub fn bump_coin(
     wallet: &Wallet,
     own: &KeyTable,
-    old: &CoinRequest,
-    funds: &Funds,
+    old: &CoinDraft,
+    coins: &Coins,
     terms: &Terms,
     options: &BumpOptions,
-) -> Result<Request, BuildError> {
+) -> Result<Draft, PaymentError> {
     let spent = owner_locks(wallet, own, old)?;
     let must: Vec<OwnCoin> = old.inputs.iter().map(|input| spent_coin(wallet, input)).collect::<Result<_, _>>()?;
     let change = change_of(wallet, own, old, &spent)?;
     let order = if options.cancel { CoinOrder::All(change.0) } else { kept_order(wallet, own, old, &spent)? };
-    let preimages: Vec<[u8; 32]> =
-        old.inputs.iter().flat_map(|input| input.preimages.iter().map(|preimage| preimage.0)).collect();
+    let preimages: Vec<Hex32> = old.inputs.iter().flat_map(|input| input.preimages.clone()).collect();
     // Nothing of the mempool, which could descend from what is replaced, and nothing twice: a node that has lost the
     // transaction lists its coins as unspent.
     let may_add = |coin: &&OwnCoin| {
         let known = must.iter().any(|kept| kept.outpoint == coin.outpoint);
         coin.height.is_some() && !known
     };
-    let others: Vec<OwnCoin> = funds.spendable.iter().filter(may_add).cloned().collect();
+    let others: Vec<OwnCoin> = coins.spendable.iter().filter(may_add).cloned().collect();
     let replaced = Replaced { must: &must, others: &others, order: &order, change, preimages: &preimages };
     let gas = options.dropped.first().map_or(1, |weight| weight.gas);
-    let least_fee = Amount::from_wei_ceil(options.least_fee()).ok_or(BuildError::TooLarge)?;
+    let least_fee = Amount::from_wei_ceil(options.least_fee()).ok_or(PaymentError::TooLarge)?;
     let (mut price, one) = (options.least_price(gas), U256::from(1));
     for _ in 0..ROUNDS {
-        let request = replacement(wallet, own, &at_least(terms, price)?, &replaced)?;
-        if request.fee >= least_fee {
-            return Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(request)));
+        let draft = replacement(wallet, own, &at_least(terms, price)?, &replaced)?;
+        if draft.fee >= least_fee {
+            return Ok(terms.draft(wallet, Body::Coin(draft)));
         }
         // Less gas than the old one: the change was left out.
-        price = price
-            .saturating_mul(U256::from(least_fee.0))
-            .div_ceil(U256::from(request.fee.0.max(1)))
-            .saturating_add(one);
+        price =
+            price.saturating_mul(U256::from(least_fee.0)).div_ceil(U256::from(draft.fee.0.max(1))).saturating_add(one);
     }
-    Err(BuildError::NotReplaceable("no fee was found that replaces it: give a higher --fee-rate".into()))
+    Err(PaymentError::Refused("no fee was found that replaces it: give a higher --fee-rate".into()))
 }
 
 /// The terms with a tip that makes the price of coins at least this.
-fn at_least(terms: &Terms, price: U256) -> Result<Terms, BuildError> {
-    let price = u128::try_from(price).map_err(|_| BuildError::TooLarge)?;
-    let short = u64::try_from(price.saturating_sub(terms.prices.coin())).map_err(|_| BuildError::TooLarge)?;
+fn at_least(terms: &Terms, price: U256) -> Result<Terms, PaymentError> {
+    let price = u128::try_from(price).map_err(|_| PaymentError::TooLarge)?;
+    let short = u64::try_from(price.saturating_sub(terms.prices.coin())).map_err(|_| PaymentError::TooLarge)?;
     let mut terms = terms.clone();
-    terms.prices.tip = terms.prices.tip.checked_add(short).ok_or(BuildError::TooLarge)?;
+    terms.prices.tip = terms.prices.tip.checked_add(short).ok_or(PaymentError::TooLarge)?;
     Ok(terms)
 }
 
 /// The locks of the coins that are spent, which all have one owner: the wallet's keys, or one policy that it keeps.
 ///
 /// # Errors
-/// [`BuildError::NotReplaceable`]: what comes back goes to one lock, so coins of several owners would change hands.
-fn owner_locks(wallet: &Wallet, own: &KeyTable, old: &CoinRequest) -> Result<Vec<Lock>, BuildError> {
+/// [`PaymentError::Refused`]: what comes back goes to one lock, so coins of several owners would change hands.
+fn owner_locks(wallet: &Wallet, own: &KeyTable, old: &CoinDraft) -> Result<Vec<Lock>, PaymentError> {
     let locks = old.inputs.iter().map(|input| Ok(wallet.network.coin_address(&input.address)?));
-    let locks: Vec<Lock> = locks.collect::<Result<_, BuildError>>()?;
+    let locks: Vec<Lock> = locks.collect::<Result<_, PaymentError>>()?;
     if let Some(foreign) = locks.iter().find(|lock| own.owner(lock) == Owner::Foreign) {
-        return Err(BuildError::NotReplaceable(format!(
+        return Err(PaymentError::Refused(format!(
             "it spends a coin of {}, which is neither under a key of this wallet nor under a policy that it keeps \
              (`cairn-wallet policy create` keeps one)",
             wallet.network.address(foreign)
@@ -135,7 +128,7 @@ fn owner_locks(wallet: &Wallet, own: &KeyTable, old: &CoinRequest) -> Result<Vec
     let same = |pair: &[Lock]| is_key(&pair[0]) && is_key(&pair[1]) || pair[0] == pair[1];
     match locks.windows(2).find(|pair| !same(pair)) {
         None => Ok(locks),
-        Some(pair) => Err(BuildError::NotReplaceable(format!(
+        Some(pair) => Err(PaymentError::Refused(format!(
             "it spends coins of several owners, as of {} and of {}: one of them would get what is left of the other's",
             wallet.network.address(&pair[0]),
             wallet.network.address(&pair[1])
@@ -143,13 +136,13 @@ fn owner_locks(wallet: &Wallet, own: &KeyTable, old: &CoinRequest) -> Result<Vec
     }
 }
 
-/// The outputs that return, and those that pay somebody.
+/// The outputs that are change, and those that are payments.
 fn change_and_kept<'a>(
     wallet: &Wallet,
     own: &KeyTable,
-    old: &'a CoinRequest,
+    old: &'a CoinDraft,
     spent: &[Lock],
-) -> Result<(Vec<&'a OutputLine>, Vec<&'a OutputLine>), BuildError> {
+) -> Result<(Vec<&'a OutputLine>, Vec<&'a OutputLine>), PaymentError> {
     let (mut change, mut kept) = (Vec::new(), Vec::new());
     for line in &old.outputs {
         let returns = is_change(own, spent, &wallet.network.destination(&line.to)?);
@@ -159,16 +152,16 @@ fn change_and_kept<'a>(
 }
 
 /// Who is paid by the replacement too.
-fn kept_order(wallet: &Wallet, own: &KeyTable, old: &CoinRequest, spent: &[Lock]) -> Result<CoinOrder, BuildError> {
+fn kept_order(wallet: &Wallet, own: &KeyTable, old: &CoinDraft, spent: &[Lock]) -> Result<CoinOrder, PaymentError> {
     let (_, kept) = change_and_kept(wallet, own, old, spent)?;
     match &kept[..] {
         // It gathers coins, or cancels what was sent before.
         [] if old.outputs.len() == 1 => Ok(CoinOrder::All(wallet.network.destination(&old.outputs[0].to)?)),
-        [] => Err(BuildError::NotReplaceable("it pays nobody but this wallet".into())),
+        [] => Err(PaymentError::Refused("it pays only this wallet".into())),
         [one] if one.rest && old.outputs.len() == 1 => Ok(CoinOrder::All(wallet.network.destination(&one.to)?)),
         lines => {
             let pay = lines.iter().map(|line| Ok((wallet.network.destination(&line.to)?, line.amount)));
-            Ok(CoinOrder::Pay(pay.collect::<Result<_, BuildError>>()?))
+            Ok(CoinOrder::Pay(pay.collect::<Result<_, PaymentError>>()?))
         }
     }
 }
@@ -177,9 +170,9 @@ fn kept_order(wallet: &Wallet, own: &KeyTable, old: &CoinRequest, spent: &[Lock]
 fn change_of(
     wallet: &Wallet,
     own: &KeyTable,
-    old: &CoinRequest,
+    old: &CoinDraft,
     spent: &[Lock],
-) -> Result<(Lock, Option<KeyPath>), BuildError> {
+) -> Result<(Lock, Option<KeyPath>), PaymentError> {
     if let Some(policy) = spent.iter().find(|lock| matches!(lock, Lock::Policy(_))) {
         return Ok((*policy, None));
     }
@@ -192,14 +185,14 @@ fn change_of(
 }
 
 /// A coin of the transaction that is replaced.
-fn spent_coin(wallet: &Wallet, input: &Input) -> Result<OwnCoin, BuildError> {
+fn spent_coin(wallet: &Wallet, input: &Input) -> Result<OwnCoin, PaymentError> {
     let lock = wallet.network.coin_address(&input.address)?;
     let unlock = match (&input.policy, input.key) {
         (Some(policy), _) => Unlock::Policy(policy.clone()),
         (None, Some(path)) => Unlock::Key(path),
         (None, None) => {
             let what = format!("it spends a coin of {}, which this wallet cannot sign for", input.address);
-            return Err(BuildError::NotReplaceable(what));
+            return Err(PaymentError::Refused(what));
         }
     };
     Ok(OwnCoin {
@@ -214,9 +207,9 @@ fn spent_coin(wallet: &Wallet, input: &Input) -> Result<OwnCoin, BuildError> {
     })
 }
 
-/// What stands in the place of an account transaction that is cancelled: the same nonce, and nothing happens.
-fn nothing(wallet: &Wallet, old: &AccountRequest) -> Result<AccountRequest, BuildError> {
-    let mut request = AccountRequest {
+/// What replaces an account transaction that is cancelled: the same nonce, and nothing happens.
+fn nothing(wallet: &Wallet, old: &AccountDraft) -> Result<AccountDraft, PaymentError> {
+    let mut draft = AccountDraft {
         to: Some(old.from.clone()),
         value_wei: U256::ZERO,
         input: Vec::new(),
@@ -224,21 +217,18 @@ fn nothing(wallet: &Wallet, old: &AccountRequest) -> Result<AccountRequest, Buil
         function: None,
         ..old.clone()
     };
-    request.gas_limit = IntrinsicGas::of(Revision::Osaka, &request.fields(&wallet.network)?).needed();
-    Ok(request)
+    draft.gas_limit = IntrinsicGas::of(Revision::Osaka, &draft.fields(&wallet.network)?).needed();
+    Ok(draft)
 }
 
 /// Builds the same account transaction, or one that does nothing, at a higher price.
-///
-/// # Errors
-/// [`BuildError`].
 pub fn bump_account(
     wallet: &Wallet,
-    old: &AccountRequest,
+    old: &AccountDraft,
     balance: U256,
     terms: &Terms,
     options: &BumpOptions,
-) -> Result<Request, BuildError> {
+) -> Result<Draft, PaymentError> {
     let tip = options.least(old.max_priority_fee_per_gas_wei).max(U256::from(terms.prices.tip));
     let mut max_fee = options.least(old.max_fee_per_gas_wei).max(terms.prices.account_max()).max(tip);
     let kept = if options.cancel { nothing(wallet, old)? } else { old.clone() };
@@ -254,11 +244,11 @@ pub fn bump_account(
         let (account, needed) = (old.from.clone(), fee.saturating_add(kept.value_wei));
         let (promised, arriving) = (U256::ZERO, U256::ZERO);
         let shortage = Shortage { account, needed, fee, balance, promised, arriving };
-        return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
+        return Err(PaymentError::NotEnoughInAccount(Box::new(shortage)));
     }
     check_fee(terms, fees::check_wei(max_fee.saturating_mul(gas), old.worth()))?;
-    let request =
-        AccountRequest { max_fee_per_gas_wei: max_fee, max_priority_fee_per_gas_wei: tip, signed: Vec::new(), ..kept };
-    request.check(&wallet.network)?;
-    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request.into())))
+    let draft =
+        AccountDraft { max_fee_per_gas_wei: max_fee, max_priority_fee_per_gas_wei: tip, signed: Vec::new(), ..kept };
+    draft.check(&wallet.network)?;
+    Ok(terms.draft(wallet, Body::Account(draft.into())))
 }

@@ -30,7 +30,6 @@ const CHANGE_GAS: Gas = 16 * 43 + 8_000;
 /// A coin that may be chosen.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// What names it.
     pub outpoint: OutPoint,
     /// What it is worth.
     pub amount: Amount,
@@ -58,30 +57,18 @@ pub struct Order<'a> {
 pub struct Selection {
     /// Positions of the choices, ascending.
     pub inputs: Vec<usize>,
-    /// What comes back.
     pub change: Option<Amount>,
-    /// What it costs.
     pub fee: Amount,
 }
 
 /// Why nothing can be chosen.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
-    /// All coins together do not suffice.
-    #[error("{needed} CRN are needed (a fee of {fee} CRN included), {available} CRN are there: {} CRN are missing",
+    #[error("{needed} CRN are needed (a fee of {fee} CRN included), you have {available}, {} short",
         Amount(needed.0.saturating_sub(available.0)))]
-    NotEnough {
-        /// What is paid and the fee.
-        needed: Amount,
-        /// The fee in it.
-        fee: Amount,
-        /// What all coins are worth.
-        available: Amount,
-    },
-    /// More money than there can be.
+    NotEnough { needed: Amount, fee: Amount, available: Amount },
     #[error("the amounts sum to more money than there can be")]
     TooLarge,
-    /// The fee.
     #[error(transparent)]
     Fee(#[from] FeeError),
 }
@@ -133,8 +120,7 @@ impl Order<'_> {
 
     /// Settles a set of inputs exactly; nothing if they do not suffice.
     fn settle(&self, choices: &[Choice], inputs: &[usize]) -> Result<Option<Selection>, SelectError> {
-        let total =
-            Amount::sum(inputs.iter().map(|index| choices[*index].amount)).map_err(|_| SelectError::TooLarge)?;
+        let total = worth(choices, inputs)?;
         let Some(rest) = total.checked_sub(self.paid()?) else { return Ok(None) };
         // The amount of the change is as long as the rest at most, so that its fee is never too low.
         let with_change = self.fee_of(choices, inputs, Some(rest))?;
@@ -144,6 +130,23 @@ impl Order<'_> {
         let without = self.fee_of(choices, inputs, None)?;
         Ok((rest >= without).then(|| Selection { inputs: inputs.into(), change: None, fee: rest }))
     }
+}
+
+/// What choices are worth together.
+fn worth(choices: &[Choice], inputs: &[usize]) -> Result<Amount, SelectError> {
+    Amount::sum(inputs.iter().map(|index| choices[*index].amount)).map_err(|_| SelectError::TooLarge)
+}
+
+/// What must be spent, then the others, largest first; of those, what costs more to spend than it is worth is left out.
+fn ranked(choices: &[Choice], must: &[usize], price: u128) -> Result<Vec<usize>, SelectError> {
+    let mut others = Vec::new();
+    for (index, choice) in choices.iter().enumerate() {
+        if !must.contains(&index) && choice.amount > fees::fee(input_gas(choice), price)? {
+            others.push(index);
+        }
+    }
+    others.sort_by_key(|index| std::cmp::Reverse(choices[*index].amount));
+    Ok([must.to_vec(), others].concat())
 }
 
 /// Chooses coins for an order.
@@ -156,16 +159,7 @@ pub fn select(choices: &[Choice], order: &Order) -> Result<Selection, SelectErro
     if i64::try_from(available.0).is_err() || i64::try_from(paid.0).is_err() {
         return Err(SelectError::TooLarge);
     }
-    // Largest first; what costs more to spend than it is worth stays, unless it must.
-    let mut ranked: Vec<usize> = order.must.to_vec();
-    let mut others = Vec::new();
-    for (index, choice) in choices.iter().enumerate() {
-        if !order.must.contains(&index) && choice.amount > fees::fee(input_gas(choice), order.price)? {
-            others.push(index);
-        }
-    }
-    others.sort_by_key(|index| std::cmp::Reverse(choices[*index].amount));
-    ranked.extend(others);
+    let ranked = ranked(choices, order.must, order.price)?;
     let mut chosen = match search(choices, &ranked, order) {
         Some(found) => found,
         None => greedy(choices, &ranked, order)?,
@@ -183,9 +177,7 @@ pub fn select(choices: &[Choice], order: &Order) -> Result<Selection, SelectErro
             None => {
                 let fee = order.fee_of(choices, &chosen, None)?;
                 let needed = paid.add(fee).map_err(|_| SelectError::TooLarge)?;
-                let spendable = chosen.iter().map(|index| choices[*index].amount);
-                let available = Amount::sum(spendable).map_err(|_| SelectError::TooLarge)?;
-                return Err(SelectError::NotEnough { needed, fee, available });
+                return Err(SelectError::NotEnough { needed, fee, available: worth(choices, &chosen)? });
             }
         }
     }
@@ -203,20 +195,11 @@ pub fn select_all(
     room: usize,
     must: &[usize],
 ) -> Result<Selection, SelectError> {
-    let mut others = Vec::new();
-    for (index, choice) in choices.iter().enumerate() {
-        if !must.contains(&index) && choice.amount > fees::fee(input_gas(choice), price)? {
-            others.push(index);
-        }
-    }
-    others.sort_by_key(|index| std::cmp::Reverse(choices[*index].amount));
-    let mut inputs = must.to_vec();
-    inputs.extend(others);
+    let mut inputs = ranked(choices, must, price)?;
     // Its amount is as long as any can be.
     inputs.truncate(fitting(choices, &inputs, &[Output { amount: Amount(u64::MAX), ..output }], room));
     inputs.sort_unstable();
-    let available =
-        Amount::sum(inputs.iter().map(|index| choices[*index].amount)).map_err(|_| SelectError::TooLarge)?;
+    let available = worth(choices, &inputs)?;
     let gas = gas(inputs.iter().map(|index| &choices[*index]), vec![Output { amount: available, ..output }]);
     let fee = fees::fee(gas, price)?;
     match available.checked_sub(fee).filter(|rest| rest.0 > 0) {

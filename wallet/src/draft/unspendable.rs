@@ -1,4 +1,4 @@
-//! Accounts that give nothing back: those whose code pays nothing out, and those that nobody can have a key of.
+//! Accounts that pay nothing out: those whose code pays nothing out, and those whose key no one can have.
 
 use alloy_primitives::Address;
 use chain_core::execute::{GATEWAY, HISTORY};
@@ -9,7 +9,7 @@ const PRECOMPILES: u64 = 0x11;
 /// and at this one (RIP-7212).
 const P256: u64 = 0x100;
 
-/// What the chain itself has at an account, if its code keeps for ever what a plain payment puts there.
+/// What the chain itself has at an account, if its code never pays out what a plain payment puts there.
 pub fn keeps_all(account: &Address) -> Option<&'static str> {
     match *account {
         GATEWAY => Some("the withdrawal gateway"),
@@ -18,7 +18,7 @@ pub fn keeps_all(account: &Address) -> Option<&'static str> {
     }
 }
 
-/// Whether nobody can have the key of an account and no code there pays out: the zero address, to which people burn money
+/// Whether no one can have the key of an account and no code there pays out: the zero address, to which people burn money
 /// on purpose, and the precompiled contracts.
 pub fn burns(account: &Address) -> bool {
     let (high, low) = account.split_at(12);

@@ -12,26 +12,26 @@ use chain_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{KeyTable, RequestError, unspendable::keeps_all};
+use super::{error::DraftError, unspendable::keeps_all};
 use crate::{
     contract::{decoded_call, well_known},
     input::bounded,
     keys::{KeyPath, Signer},
     network::{BadAddress, Network},
+    own::KeyTable,
 };
 
 /// An account transaction (EIP-1559) that is to be signed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AccountRequest {
-    /// Who sends.
+pub struct AccountDraft {
     pub from: String,
-    /// Where its key stands in the owner's tree.
+    /// Path of its key in the owner's tree.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<KeyPath>,
     /// Number of transactions that it sent before.
     pub nonce: u64,
-    /// Who is called or paid; nobody if it makes a contract.
+    /// Who is called or paid; none if it creates a contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
     /// The value in wei.
@@ -62,11 +62,10 @@ pub struct AccountRequest {
 /// A function that calldata calls. Four bytes of a hash choose it, and other names with the same four are easily found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Called {
-    /// Its signature.
     pub name: String,
     /// What the calldata begins with.
     pub selector: [u8; 4],
-    /// Whether it is what everybody calls by this selector, not what the file says.
+    /// Whether it is the well-known function of this selector, not what the file says.
     pub known: bool,
     /// Types and texts of the arguments, if the calldata is exactly a call with some.
     pub arguments: Option<Vec<(String, String)>>,
@@ -79,7 +78,7 @@ pub fn withdraw_lock(input: &[u8]) -> Option<Lock> {
     (*withdraw_calldata(&lock) == *input).then_some(lock)
 }
 
-impl AccountRequest {
+impl AccountDraft {
     /// Most that it can cost beside the value, in wei.
     pub fn max_fee(&self) -> U256 {
         self.max_fee_per_gas_wei.saturating_mul(U256::from(self.gas_limit))
@@ -119,10 +118,7 @@ impl AccountRequest {
     }
 
     /// What it says, as the chain sees it.
-    ///
-    /// # Errors
-    /// [`RequestError::Address`].
-    pub fn fields(&self, network: &Network) -> Result<Fields, RequestError> {
+    pub fn fields(&self, network: &Network) -> Result<Fields, DraftError> {
         Ok(Fields {
             tx_type: 2,
             chain_id: network.chain_id,
@@ -141,32 +137,26 @@ impl AccountRequest {
     }
 
     /// Checks that its parts agree, and that a signature is one of its sender over just that.
-    ///
-    /// # Errors
-    /// [`RequestError`].
-    pub fn check(&self, network: &Network) -> Result<(), RequestError> {
+    pub fn check(&self, network: &Network) -> Result<(), DraftError> {
         let (from, fields) = self.check_contents(network)?;
         if self.signed.is_empty() {
             return Ok(());
         }
         let signed = decode(&self.signed)?;
         if *signed.fields() != fields {
-            return Err(RequestError::Contradiction("what is signed is not what it says".into()));
+            return Err(DraftError::Contradiction("what is signed is not what it says".into()));
         }
         if signed.recover_sender().ok() != Some(from) {
-            return Err(RequestError::Contradiction(format!("it is not signed by {}", self.from)));
+            return Err(DraftError::Contradiction(format!("it is not signed by {}", self.from)));
         }
         Ok(())
     }
 
     /// Checks that its parts agree, whatever is signed; returns its sender and what it says.
-    ///
-    /// # Errors
-    /// [`RequestError`].
-    pub fn check_contents(&self, network: &Network) -> Result<(Address, Fields), RequestError> {
+    pub fn check_contents(&self, network: &Network) -> Result<(Address, Fields), DraftError> {
         let from = network.account(&self.from)?;
         let fields = self.fields(network)?;
-        let contradiction = |what: String| Err(RequestError::Contradiction(what));
+        let contradiction = |what: String| Err(DraftError::Contradiction(what));
         if self.max_priority_fee_per_gas_wei > self.max_fee_per_gas_wei {
             return contradiction("the tip is higher than the whole price of gas".into());
         }
@@ -178,7 +168,7 @@ impl AccountRequest {
         }
         if fields.to == Some(HISTORY) && !fields.value.is_zero() {
             let what = keeps_all(&HISTORY).unwrap_or_default();
-            return Err(RequestError::Kept { to: HISTORY.to_string(), what });
+            return Err(DraftError::Kept { to: HISTORY.to_string(), what });
         }
         let to_gateway = fields.to == Some(GATEWAY);
         let lock = self.withdraw_to.as_ref().map(|text| network.coin_address(text)).transpose()?;
@@ -196,7 +186,7 @@ impl AccountRequest {
         Ok((from, fields))
     }
 
-    /// Drops a signature that is not the sender's over what the file says: else anybody whose hands the file goes through
+    /// Drops a signature that is not the sender's over what the file says: else anyone who handles the file
     /// could keep the owner from signing.
     fn drop_bogus(&mut self, network: &Network) {
         if self.check(network).is_err() {
@@ -204,35 +194,35 @@ impl AccountRequest {
         }
     }
 
-    /// Signs if the sender is one of this wallet's accounts; answers 1 if that was new.
-    pub(super) fn sign(&mut self, network: &Network, signer: &Signer, own: &KeyTable) -> Result<usize, RequestError> {
+    /// Signs if the sender is one of this wallet's accounts; returns 1 if that was new.
+    pub(super) fn sign(&mut self, network: &Network, signer: &Signer, own: &KeyTable) -> Result<usize, DraftError> {
         let (from, fields) = self.check_contents(network)?;
         if network.is_public() {
-            return Err(RequestError::PublicChain(network.chain_id));
+            return Err(DraftError::PublicChain(network.chain_id));
         }
         self.drop_bogus(network);
         let Some(index) = own.account(&from, self.key).filter(|_| self.signed.is_empty()) else {
             return Ok(0);
         };
         let signed = signer.sign_account(index, fields)?;
-        self.signed = signed.map_err(|error| RequestError::Rule(error.to_string()))?.raw().to_vec();
+        self.signed = signed.map_err(|error| DraftError::Rule(error.to_string()))?.raw().to_vec();
         Ok(1)
     }
 
     /// The signed transaction, verified.
-    pub(super) fn finish(&self, network: &Network) -> Result<AccountTransaction, RequestError> {
+    pub(super) fn finish(&self, network: &Network) -> Result<AccountTransaction, DraftError> {
         self.check(network)?;
         if self.signed.is_empty() {
-            return Err(RequestError::Incomplete(format!("it is not signed by {}", self.from)));
+            return Err(DraftError::Incomplete(format!("it is not signed by {}", self.from)));
         }
         decode(&self.signed)
     }
 
     /// Takes the signature of another copy, if it verifies.
-    pub(super) fn combine(&mut self, network: &Network, mut other: Self) -> Result<(), RequestError> {
-        let bare = |request: &Self| Self { signed: Vec::new(), ..request.clone() };
+    pub(super) fn combine(&mut self, network: &Network, mut other: Self) -> Result<(), DraftError> {
+        let bare = |draft: &Self| Self { signed: Vec::new(), ..draft.clone() };
         if bare(self) != bare(&other) {
-            return Err(RequestError::NotParts("the contents"));
+            return Err(DraftError::NotParts("the contents"));
         }
         self.drop_bogus(network);
         other.drop_bogus(network);
@@ -243,6 +233,6 @@ impl AccountRequest {
     }
 }
 
-fn decode(raw: &[u8]) -> Result<AccountTransaction, RequestError> {
-    AccountTransaction::decode(raw.to_vec().into()).map_err(|error| RequestError::Rule(error.to_string()))
+fn decode(raw: &[u8]) -> Result<AccountTransaction, DraftError> {
+    AccountTransaction::decode(raw.to_vec().into()).map_err(|error| DraftError::Rule(error.to_string()))
 }

@@ -1,11 +1,11 @@
-//! What a wallet holds: its addresses, and the coins that the node finds at them.
+//! A wallet's addresses, and the coins that the node finds at them.
 
 use std::collections::{BTreeSet, HashMap};
 
 use alloy_primitives::Address;
 use chain_core::{
     hash::{BlockHash, TxId},
-    transaction::coin::{Coin, Lock, OutPoint, Output},
+    transaction::coin::{Lock, OutPoint, Output},
     units::{Amount, Height},
 };
 use serde_json::json;
@@ -14,34 +14,22 @@ use crate::{
     file::{Sent, Wallet},
     keys::{Branch, KeyError, KeyPath},
     node::{CoinEntry, Node, NodeCoin, NodeError, Page},
+    own::GAP,
 };
 
-/// Unused keys beyond the last used one that are looked at (BIP 44).
-pub const GAP: u32 = 20;
-
-/// Why the funds cannot be found out.
+/// Why the coins cannot be loaded.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FundsError {
-    /// The node.
+pub enum CoinsError {
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// Derivation.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// A node that calls every key used.
-    #[error("the node says that all of the first {looked_at} keys were used: ask another node (--rpc)")]
-    Endless {
-        /// How many were looked at.
-        looked_at: u32,
-    },
 }
 
 /// An address of the wallet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnAddress {
-    /// Its text.
     pub address: String,
-    /// Its lock.
     pub lock: Lock,
     /// What its key is for.
     pub branch: Branch,
@@ -54,18 +42,14 @@ pub struct OwnAddress {
 pub enum Unlock {
     /// By a key of the wallet.
     Key(KeyPath),
-    /// By a policy.
     Policy(chain_core::transaction::policy::Policy),
 }
 
 /// A coin that may be spent, now or later.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OwnCoin {
-    /// What names it.
     pub outpoint: OutPoint,
-    /// Amount and lock.
     pub output: Output,
-    /// Its address.
     pub address: String,
     /// Height of its block; nothing while in the mempool.
     pub height: Option<Height>,
@@ -75,18 +59,12 @@ pub struct OwnCoin {
     pub mature: bool,
     /// The transaction that spends it: one of the mempool, or one that this wallet sent and the node has lost.
     pub spent_by: Option<TxId>,
-    /// What unlocks it.
     pub unlock: Unlock,
 }
 
 impl OwnCoin {
-    /// As the chain sees it; one of no block yet counts as made by `next`.
-    pub fn coin(&self, next: Height) -> Coin {
-        Coin { output: self.output, height: self.height.unwrap_or(next), coinbase: self.coinbase }
-    }
-
-    /// Whether it is the change of a transaction that this wallet sent, which is as good as confirmed: nobody else can
-    /// take it back. Its address alone does not say so: once it is on the chain, anybody can pay to it.
+    /// Whether it is the change of a transaction that this wallet sent, which is as good as confirmed: no one else can
+    /// double-spend it. Its address alone does not prove that: once it is on the chain, anyone can pay to it.
     fn is_change(&self, wallet: &Wallet) -> bool {
         let change = matches!(self.unlock, Unlock::Key(KeyPath::Coin(Branch::Change, _)));
         change && wallet.has_sent(&self.outpoint.txid)
@@ -95,14 +73,14 @@ impl OwnCoin {
 
 /// Coins by what can be done with them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Funds {
+pub struct Coins {
     /// May be spent in the next block.
     pub spendable: Vec<OwnCoin>,
-    /// The same, but the user froze them.
+    /// Frozen by the user.
     pub frozen: Vec<OwnCoin>,
     /// Coinbase coins below maturity.
     pub immature: Vec<OwnCoin>,
-    /// On their way here in the mempool, from others.
+    /// In the mempool, from others.
     pub pending: Vec<OwnCoin>,
     /// Spent by the mempool.
     pub spent: Vec<OwnCoin>,
@@ -112,7 +90,7 @@ pub struct Funds {
     pub chosen: bool,
 }
 
-/// Sums of [`Funds`].
+/// Sums of [`Coins`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sums {
     /// May be spent in the next block.
@@ -125,30 +103,23 @@ pub struct Sums {
     pub lost: Amount,
 }
 
-impl Funds {
+impl Coins {
     /// Sorts the coins of a wallet by what can be done with them.
     pub fn sort(wallet: &Wallet, coins: Vec<OwnCoin>) -> Self {
-        let mut funds = Self::default();
+        let mut sorted = Self::default();
         for coin in coins {
             let list = if coin.spent_by.is_some() {
-                &mut funds.spent
+                &mut sorted.spent
             } else if coin.height.is_none() && !coin.is_change(wallet) {
-                &mut funds.pending
+                &mut sorted.pending
             } else if coin.mature || coin.height.is_none() {
-                &mut funds.spendable
+                &mut sorted.spendable
             } else {
-                &mut funds.immature
+                &mut sorted.immature
             };
             list.push(coin);
         }
-        funds
-    }
-
-    /// Takes what the user froze out of what may be spent.
-    fn freeze(mut self, wallet: &Wallet) -> Self {
-        let frozen = |coin: &OwnCoin| wallet.frozen.contains(&coin_name(&coin.outpoint));
-        (self.frozen, self.spendable) = self.spendable.into_iter().partition(frozen);
-        self
+        sorted
     }
 
     /// Leaves only these to be spent, all of them.
@@ -197,9 +168,6 @@ impl Funds {
 }
 
 /// The addresses of a branch up to an index.
-///
-/// # Errors
-/// [`KeyError`] from derivation.
 pub fn branch_addresses(
     wallet: &Wallet,
     branch: Branch,
@@ -214,14 +182,9 @@ pub fn branch_addresses(
 }
 
 /// Every address of coins that the wallet uses, and the gap beyond.
-///
-/// # Errors
-/// [`KeyError`] from derivation.
 pub fn addresses(wallet: &Wallet) -> Result<Vec<OwnAddress>, KeyError> {
-    let used = wallet.used;
-    let branches = [(Branch::Receive, used.receive), (Branch::Change, used.change), (Branch::Policy, used.policy)];
     let mut all = Vec::new();
-    for (branch, count) in branches {
+    for (branch, count) in wallet.used.branches() {
         all.extend(branch_addresses(wallet, branch, 0..count.saturating_add(GAP))?);
     }
     Ok(all)
@@ -229,17 +192,14 @@ pub fn addresses(wallet: &Wallet) -> Result<Vec<OwnAddress>, KeyError> {
 
 /// Finds the wallet's coins, those of the gap included. The numbers of used keys stay: a node that invents coins must not
 /// drive the addresses that are handed out next beyond what a restore looks at.
-///
-/// # Errors
-/// [`FundsError`].
-pub fn load(node: &Node, wallet: &Wallet, first_block: Option<BlockHash>) -> Result<Funds, FundsError> {
+pub fn load(node: &Node, wallet: &Wallet, first_block: Option<BlockHash>) -> Result<Coins, CoinsError> {
     let own = addresses(wallet)?;
     let texts: Vec<String> = own.iter().map(|own| own.address.clone()).collect();
     let found = node.coins(&texts)?;
     let by_address: HashMap<&str, &OwnAddress> = own.iter().map(|own| (own.address.as_str(), own)).collect();
     let mut coins = Vec::with_capacity(found.len());
     for coin in found {
-        // A coin of somebody else's address would be of no use.
+        // The wallet cannot spend a coin of another address.
         let Some(address) = by_address.get(coin.address.as_str()) else { continue };
         let unlock = Unlock::Key(KeyPath::Coin(address.branch, address.index));
         coins.push(own_coin(coin, address.lock, unlock));
@@ -249,7 +209,7 @@ pub fn load(node: &Node, wallet: &Wallet, first_block: Option<BlockHash>) -> Res
 
 /// Sorts coins, those apart that this wallet has spent: whether the node still knows that or not, it may be mined elsewhere.
 /// What was sent while the node named another first block does not count: what spends the same coin can never be mined beside it.
-fn sorted(wallet: &Wallet, coins: Vec<OwnCoin>, first_block: Option<BlockHash>) -> Funds {
+fn sorted(wallet: &Wallet, coins: Vec<OwnCoin>, first_block: Option<BlockHash>) -> Coins {
     let of = |sent: &Sent| sent.spends().into_iter().map(|outpoint| (outpoint, sent.txid)).collect::<Vec<_>>();
     let spenders: HashMap<OutPoint, TxId> = wallet.live_on(first_block).flat_map(of).collect();
     let (mut lost, coins): (Vec<OwnCoin>, Vec<OwnCoin>) =
@@ -257,7 +217,10 @@ fn sorted(wallet: &Wallet, coins: Vec<OwnCoin>, first_block: Option<BlockHash>) 
     for coin in &mut lost {
         coin.spent_by = spenders.get(&coin.outpoint).copied();
     }
-    Funds { lost, ..Funds::sort(wallet, coins) }.freeze(wallet)
+    let mut sorted = Coins { lost, ..Coins::sort(wallet, coins) };
+    let frozen = |coin: &OwnCoin| wallet.frozen.contains(&coin_name(&coin.outpoint));
+    (sorted.frozen, sorted.spendable) = sorted.spendable.into_iter().partition(frozen);
+    sorted
 }
 
 /// How a coin is named by people.
@@ -266,15 +229,12 @@ pub fn coin_name(outpoint: &OutPoint) -> String {
 }
 
 /// Finds the coins at the address of a policy.
-///
-/// # Errors
-/// [`FundsError`].
 pub fn load_policy(
     node: &Node,
     wallet: &Wallet,
     policy: &chain_core::transaction::policy::Policy,
     first_block: Option<BlockHash>,
-) -> Result<Funds, FundsError> {
+) -> Result<Coins, CoinsError> {
     let lock = policy.lock();
     let address = wallet.network.address(&lock);
     let found = node.coins(std::slice::from_ref(&address))?;
@@ -296,20 +256,7 @@ fn own_coin(coin: NodeCoin, lock: Lock, unlock: Unlock) -> OwnCoin {
     }
 }
 
-/// Notes that a key has been used, so that it is not handed out again.
-pub fn mark_used(wallet: &mut Wallet, branch: Branch, index: u32) {
-    let count = match branch {
-        Branch::Receive => &mut wallet.used.receive,
-        Branch::Change => &mut wallet.used.change,
-        Branch::Policy => &mut wallet.used.policy,
-    };
-    *count = (*count).max(index.saturating_add(1));
-}
-
 /// Whether an address was ever paid, the mempool included.
-///
-/// # Errors
-/// [`NodeError`].
 pub fn is_paid(node: &Node, address: &str) -> Result<bool, NodeError> {
     let page: Result<Page<CoinEntry>, NodeError> = node.call("coin_getHistory", json!([address, { "limit": 1 }]));
     match page {
@@ -322,12 +269,9 @@ pub fn is_paid(node: &Node, address: &str) -> Result<bool, NodeError> {
 /// Keys of a branch, and accounts, that a scan looks at: a node that calls every key used would keep it busy for ever.
 const SCANNED: u32 = 200_000;
 
-/// Goes through the branches and accounts until `gap` keys in a row were never used; answers whether any was. Keys of
+/// Goes through the branches and accounts until `gap` keys in a row were never used; returns whether any was. Keys of
 /// policies are never paid bare: they are found when their policy is made again.
-///
-/// # Errors
-/// [`FundsError`].
-pub fn scan(node: &Node, wallet: &mut Wallet, gap: u32, progress: &mut dyn FnMut(u32)) -> Result<bool, FundsError> {
+pub fn scan(node: &Node, wallet: &mut Wallet, gap: u32, progress: &mut dyn FnMut(u32)) -> Result<bool, CoinsError> {
     let mut looked_at = 0;
     let mut found = false;
     for branch in [Branch::Receive, Branch::Change, Branch::Policy] {
@@ -340,7 +284,7 @@ pub fn scan(node: &Node, wallet: &mut Wallet, gap: u32, progress: &mut dyn FnMut
         })?;
         if let Some(last) = last {
             found = true;
-            mark_used(wallet, branch, last);
+            wallet.used.mark(branch, last);
         }
         looked_at += last.map_or(0, |last| last + 1).saturating_add(gap);
     }
@@ -359,12 +303,13 @@ pub fn scan(node: &Node, wallet: &mut Wallet, gap: u32, progress: &mut dyn FnMut
 /// The last key that was used before `gap` in a row were not.
 fn last_used(
     gap: u32,
-    mut are_used: impl FnMut(std::ops::Range<u32>) -> Result<Vec<bool>, FundsError>,
-) -> Result<Option<u32>, FundsError> {
+    mut are_used: impl FnMut(std::ops::Range<u32>) -> Result<Vec<bool>, CoinsError>,
+) -> Result<Option<u32>, CoinsError> {
     let (mut next, mut last) = (0u32, None::<u32>);
     while next < last.map_or(0, |last| last + 1).saturating_add(gap) {
         if next >= SCANNED {
-            return Err(FundsError::Endless { looked_at: next });
+            let reason = format!("the node says that all of the first {next} keys were used: ask another node (--rpc)");
+            return Err(NodeError::BadAnswer { method: "coin_getHistory".into(), reason }.into());
         }
         let until = next.saturating_add(gap.clamp(GAP, 100));
         for (index, used) in (next..until).zip(are_used(next..until)?) {

@@ -10,19 +10,19 @@ use chain_core::{
     units::{Amount, Gas},
 };
 
-use super::{BuildError, Shortage, Terms, check_fee};
+use super::{PaymentError, Shortage, Terms, check_fee};
 use crate::{
+    draft::{AccountDraft, Body, Draft, withdraw_lock},
     fees,
     file::{Sent, SentState, Wallet},
     keys::{IMPORTED, KeyPath},
     node::{Node, Trial},
-    request::{AccountRequest, Body, Request, withdraw_lock},
+    text::counted,
 };
 
 /// How much is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// So many wei.
+pub enum AccountValue {
     Wei(U256),
     /// What is left after the highest fee; withdrawals leave what is less than a grain.
     All,
@@ -31,19 +31,14 @@ pub enum Value {
 /// What an account is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AccountOrder {
-    /// Pay another account.
     Transfer {
-        /// Whom.
         to: Address,
-        /// How much.
-        value: Value,
+        value: AccountValue,
     },
     /// Turn wei into coins.
     Withdraw {
-        /// Whose coins they become.
         to: Lock,
-        /// How much.
-        value: Value,
+        value: AccountValue,
     },
     /// Call a contract or make one.
     Run(RunOrder),
@@ -52,9 +47,8 @@ pub enum AccountOrder {
 /// What code is to be run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOrder {
-    /// Whom to call; nobody to make a contract.
+    /// Whom to call; none to deploy a contract.
     pub to: Option<Address>,
-    /// What is paid.
     pub value: U256,
     /// Calldata, or the code that makes the contract.
     pub input: Vec<u8>,
@@ -68,16 +62,13 @@ pub struct RunOrder {
 const MARGIN: Gas = 20;
 
 /// Builds a transaction of the wallet's account of this number.
-///
-/// # Errors
-/// [`BuildError`].
-pub fn account_request(
+pub fn account_payment(
     wallet: &Wallet,
     node: &Node,
     index: u32,
     terms: &Terms,
     order: &AccountOrder,
-) -> Result<Request, BuildError> {
+) -> Result<Draft, PaymentError> {
     let from = wallet.account(index)?;
     let (nonce, promised) = place(wallet, node, &from, terms)?;
     // What waits for a block is paid first.
@@ -85,17 +76,17 @@ pub fn account_request(
     let tip = U256::from(terms.prices.tip);
     // To send everything, the price must not promise more than it takes.
     let max_fee = match order.wanted() {
-        Value::All => U256::from(terms.prices.base_max) + tip,
-        Value::Wei(_) => terms.prices.account_max(),
+        AccountValue::All => U256::from(terms.prices.base_max) + tip,
+        AccountValue::Wei(_) => terms.prices.account_max(),
     };
-    let mut request = AccountRequest {
+    let mut draft = AccountDraft {
         from: from.to_string(),
         key: (index < IMPORTED).then_some(KeyPath::Account(index)),
         nonce: 0,
         to: order.to().map(|to| to.to_string()),
         // For the estimate: any value that the account has will do.
         value_wei: match order.wanted() {
-            Value::Wei(wei) if wei <= balance => wei,
+            AccountValue::Wei(wei) if wei <= balance => wei,
             _ => Amount(1).to_wei().min(balance),
         },
         gas_limit: 0,
@@ -107,39 +98,40 @@ pub fn account_request(
         signed: Vec::new(),
     };
     // The node cannot try out what the account cannot pay for.
-    let penniless = balance.is_zero() || matches!(order.wanted(), Value::Wei(wei) if wei > balance);
-    request.gas_limit = match order {
+    let penniless = balance.is_zero() || matches!(order.wanted(), AccountValue::Wei(wei) if wei > balance);
+    draft.gas_limit = match order {
         AccountOrder::Run(RunOrder { gas_limit: Some(limit), .. }) => *limit,
-        _ => gas_limit(wallet, node, &request, penniless)?,
+        _ => gas_limit(wallet, node, &draft, penniless)?,
     };
-    let gas_limit = request.gas_limit;
-    let cost = max_fee.checked_mul(U256::from(gas_limit)).ok_or(BuildError::TooLarge)?;
+    let gas_limit = draft.gas_limit;
+    let cost = max_fee.checked_mul(U256::from(gas_limit)).ok_or(PaymentError::TooLarge)?;
     let (value, least) = match order.wanted() {
-        Value::Wei(wei) => (wei, wei),
-        Value::All => {
+        AccountValue::Wei(wei) => (wei, wei),
+        AccountValue::All => {
             let rest = whole(balance.saturating_sub(cost), order.withdraw_to().is_some());
             (rest, rest.max(U256::from(1)))
         }
     };
-    let needed = least.checked_add(cost).ok_or(BuildError::TooLarge)?;
+    let needed = least.checked_add(cost).ok_or(PaymentError::TooLarge)?;
     if needed > balance {
         let (account, arriving) = (from.to_string(), node.arriving(&[from])?[0]);
         let shortage = Shortage { account, needed, fee: cost, balance, promised, arriving };
-        return Err(BuildError::NotEnoughInAccount(Box::new(shortage)));
+        return Err(PaymentError::NotEnoughInAccount(Box::new(shortage)));
     }
-    request.value_wei = value;
+    draft.value_wei = value;
     // Not what it may cost, but what the signature allows: a node that lies about one cannot hide the other.
-    check_fee(terms, fees::check_wei(request.max_fee(), request.worth()))?;
-    request.nonce = nonce;
-    request.check(&wallet.network)?;
-    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Account(request.into())))
+    check_fee(terms, fees::check_wei(draft.max_fee(), draft.worth()))?;
+    draft.nonce = nonce;
+    draft.check(&wallet.network)?;
+    Ok(terms.draft(wallet, Body::Account(draft.into())))
 }
 
 /// The nonce of an account's next transaction, and what those before it, which this wallet sent and no block holds, may
 /// cost. Nodes lose their mempool and there are several: what this wallet remembers as sent keeps its nonce, whatever this
-/// node knows and whatever it says of the first block. What the node refused does not: the next transaction takes its place, so
-/// that both can never be mined. A nonce beyond what this wallet knows of is used only if the user names it: a node could make the transaction wait for ever.
-fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<(u64, U256), BuildError> {
+/// node knows or says of the first block. What the node refused does not: the next transaction takes its place, so
+/// that both can never be mined. A nonce beyond what this wallet knows of is used only if the user names it: a node could make
+/// the transaction wait forever.
+fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<(u64, U256), PaymentError> {
     let mined = node.nonce(from, false)?;
     let pending = node.nonce(from, true)?.max(mined);
     let of_account = |sent: &Sent| sent.account().filter(|(sender, at, _)| sender == from && *at >= mined);
@@ -161,14 +153,28 @@ fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<
     let (account, own) = (from.to_string(), free(mined));
     // What this node does not count and was sent while a node named another first block: the chain began anew, or a node lies.
     let elsewhere: Vec<u64> = (pending..nonce).filter(|at| !here.contains(at)).collect();
+    let refused = |why: String| Err(PaymentError::Refused(why));
     match (terms.nonce, elsewhere.first()) {
-        (Some(nonce), _) if nonce < mined => return Err(BuildError::NonceUsed { account, nonce, mined }),
+        (Some(nonce), _) if nonce < mined => {
+            return refused(format!("nonce {nonce} of {account} is used already: the next is {mined}"));
+        }
         (Some(named), _) => nonce = named,
         (None, Some(anew)) => {
-            return Err(BuildError::OtherFirstBlock { account, count: elsewhere.len(), anew: *anew, nonce });
+            return refused(format!(
+                "{account} sent {} while the node named another block 1, and this node does not know of {}. If the chain began \
+                 anew (--dev), run `cairn-wallet resend --began-anew`, or add --nonce {anew}; if not, run `cairn-wallet resend \
+                 --other-chain`, or add --nonce {nonce}",
+                counted(elsewhere.len() as u64, "transaction"),
+                if elsewhere.len() == 1 { "it" } else { "them" }
+            ));
         }
         (None, None) if nonce > own => {
-            return Err(BuildError::NonceGap { account, pending: nonce, mined, waiting: waiting.len(), own });
+            return refused(format!(
+                "the node says that the next nonce of {account} is {nonce}, but {mined} of its transactions are mined and \
+                 this wallet knows of {} that wait: a transaction with nonce {nonce} waits until all before it are mined. \
+                 If another wallet of yours sent those, add --nonce {nonce}; if not, add --nonce {own}",
+                waiting.len()
+            ));
         }
         (None, None) => {}
     }
@@ -177,10 +183,10 @@ fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<
 }
 
 impl AccountOrder {
-    fn wanted(&self) -> Value {
+    fn wanted(&self) -> AccountValue {
         match self {
             Self::Transfer { value, .. } | Self::Withdraw { value, .. } => *value,
-            Self::Run(run) => Value::Wei(run.value),
+            Self::Run(run) => AccountValue::Wei(run.value),
         }
     }
 
@@ -217,9 +223,9 @@ impl AccountOrder {
     }
 }
 
-/// Gas that a request needs: known for payments and withdrawals; the node knows whether code is called.
-fn gas_limit(wallet: &Wallet, node: &Node, request: &AccountRequest, penniless: bool) -> Result<Gas, BuildError> {
-    let fields = request.fields(&wallet.network)?;
+/// Gas that a draft needs: known for payments and withdrawals; the node knows whether code is called.
+fn gas_limit(wallet: &Wallet, node: &Node, draft: &AccountDraft, penniless: bool) -> Result<Gas, PaymentError> {
+    let fields = draft.fields(&wallet.network)?;
     let gas = IntrinsicGas::of(Revision::Osaka, &fields);
     if fields.to == Some(GATEWAY) {
         return Ok((gas.intrinsic + gas::GATEWAY).max(gas.floor));
@@ -227,10 +233,10 @@ fn gas_limit(wallet: &Wallet, node: &Node, request: &AccountRequest, penniless: 
     if penniless {
         return Ok(gas.needed());
     }
-    let from = wallet.network.account(&request.from)?;
-    let trial = Trial { from, to: fields.to, value: request.value_wei, input: fields.input.clone() };
+    let from = wallet.network.account(&draft.from)?;
+    let trial = Trial { from, to: fields.to, value: draft.value_wei, input: fields.input.clone() };
     let estimate = node.estimate_gas(&trial)?.unwrap_or(gas.needed());
-    let margin = if request.runs_code() { estimate.saturating_mul(MARGIN) / 100 } else { 0 };
+    let margin = if draft.runs_code() { estimate.saturating_mul(MARGIN) / 100 } else { 0 };
     Ok(estimate.saturating_add(margin).clamp(gas.needed(), MAX_TRANSACTION_GAS.max(gas.needed())))
 }
 

@@ -1,4 +1,4 @@
-//! From what a user wants to a request that can be signed: coins chosen, fees set, mistakes refused.
+//! From what a user wants to a draft that can be signed: coins chosen, fees set, mistakes refused.
 
 mod account;
 mod bump;
@@ -12,18 +12,19 @@ use chain_core::{
 };
 
 pub use self::{
-    account::{AccountOrder, RunOrder, Value, account_request},
+    account::{AccountOrder, AccountValue, RunOrder, account_payment},
     bump::{BumpOptions, Weight, bump_account, bump_coin},
-    coin::{CoinOrder, PolicyOrder, coin_request, policy_request},
+    coin::{CoinOrder, PolicyOrder, coin_payment, policy_payment},
 };
 use crate::{
+    coins::Sums,
+    draft::{Body, Draft, DraftError},
     fees::{FeeError, Prices},
-    funds::Sums,
+    file::Wallet,
     keys::KeyError,
     money::show_wei,
     network::{BadAddress, Network},
     node::{ChainInfo, NodeError},
-    request::RequestError,
     select::SelectError,
 };
 
@@ -35,7 +36,6 @@ pub const MAX_BYTES: usize = 100_000;
 pub struct Terms {
     /// Height of the tip.
     pub height: u32,
-    /// Prices of gas.
     pub prices: Prices,
     /// Whether fees that look like mistakes are meant.
     pub allow_high_fee: bool,
@@ -51,6 +51,11 @@ impl Terms {
         Self { height: info.height, prices, allow_high_fee, first_block, nonce: None }
     }
 
+    /// A draft with nothing signed.
+    fn draft(&self, wallet: &Wallet, transaction: Body) -> Draft {
+        Draft::new(wallet.network.clone(), self.height, self.prices.base, transaction)
+    }
+
     /// Height of the block that will hold the transaction, at the earliest.
     pub fn next(&self) -> u32 {
         self.height.saturating_add(1)
@@ -59,10 +64,9 @@ impl Terms {
 
 /// An account that holds too little.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not enough in account {account}: {} CRN are needed (fees of up to {} CRN included), {} CRN are there: {} CRN are missing{}",
+#[error("not enough in account {account}: {} CRN are needed (fees of up to {} CRN included), you have {}, {} short{}",
     show_wei(*.needed), show_wei(*.fee), show_wei(*.balance), show_wei(needed.saturating_sub(*.balance)), on_the_way(self))]
 pub struct Shortage {
-    /// The account.
     pub account: String,
     /// Value and fees, in wei.
     pub needed: U256,
@@ -93,80 +97,17 @@ fn on_the_way(shortage: &Shortage) -> String {
 
 /// Why nothing is built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum BuildError {
-    /// The coins do not suffice.
+pub enum PaymentError {
     #[error("not enough coins: {error}{}", later(.sums, .lost_to))]
-    NotEnoughCoins {
-        /// What is missing.
-        error: SelectError,
-        /// What there is, also later.
-        sums: Sums,
-        /// What was sent and the node does not know, and that spends the rest.
-        lost_to: Vec<TxId>,
-    },
+    NotEnoughCoins { error: SelectError, sums: Sums, lost_to: Vec<TxId> },
     /// An account's balance does not suffice.
     #[error(transparent)]
     NotEnoughInAccount(Box<Shortage>),
     /// A fee or an amount that can only be a mistake.
     #[error(transparent)]
     Fee(#[from] FeeError),
-    /// A fee that looks like a mistake.
     #[error("{0}; add --allow-high-fee if it is meant")]
     HighFee(FeeError),
-    /// Dust.
-    #[error("{to} would be paid too little: {error}")]
-    Dust {
-        /// Who.
-        to: String,
-        /// How little.
-        error: FeeError,
-    },
-    /// A nonce that leaves a gap, as far as this wallet knows.
-    #[error(
-        "the node says that the next nonce of {account} is {pending}, but {mined} of its transactions are mined and this wallet \
-         knows of {waiting} that wait: a transaction with nonce {pending} waits until all before it are mined. If another \
-         wallet of yours sent those, add --nonce {pending}; if not, add --nonce {own}"
-    )]
-    NonceGap {
-        /// The account.
-        account: String,
-        /// What the node says.
-        pending: u64,
-        /// What is mined.
-        mined: u64,
-        /// What this wallet sent and is not mined.
-        waiting: usize,
-        /// The next nonce after those.
-        own: u64,
-    },
-    /// Nonces of what was sent while a node named another first block.
-    #[error(
-        "{account} sent {} while the node named another block 1, and this node does not know of {}. If the chain began anew \
-         (--dev), run `cairn-wallet resend --began-anew`, or add --nonce {anew}; if not, run `cairn-wallet resend --other-chain`, \
-         or add --nonce {nonce}",
-        many(*.count), if *.count == 1 { "it" } else { "them" }
-    )]
-    OtherFirstBlock {
-        /// The account.
-        account: String,
-        /// How many transactions.
-        count: usize,
-        /// The next nonce if they are of another chain.
-        anew: u64,
-        /// The next nonce if they are of this one.
-        nonce: u64,
-    },
-    /// A nonce of the user that is used up.
-    #[error("nonce {nonce} of {account} is used already: the next is {mined}")]
-    NonceUsed {
-        /// The account.
-        account: String,
-        /// What the user asked for.
-        nonce: u64,
-        /// The next.
-        mined: u64,
-    },
-    /// The same destination twice.
     #[error("{0} is named twice: add the amounts up")]
     Twice(String),
     /// More coins than nodes relay in one transaction.
@@ -174,36 +115,20 @@ pub enum BuildError {
         "{count} coins would have to be spent, but the {MAX_BYTES} bytes that nodes relay hold {fits}: pay at most about {worth} CRN \
          at a time, or gather your coins first with `send --max` to an address of yours"
     )]
-    TooManyInputs {
-        /// Coins that the payment takes.
-        count: usize,
-        /// Coins that fit.
-        fits: usize,
-        /// What the largest that fit are worth.
-        worth: Amount,
-    },
-    /// Nobody is to be paid.
+    TooManyInputs { count: usize, fits: usize, worth: Amount },
     #[error("there is no payment")]
     Nobody,
-    /// A policy that cannot be satisfied, whoever signs.
     #[error("{0}")]
-    Unsatisfiable(String),
-    /// What cannot be replaced.
-    #[error("{0}")]
-    NotReplaceable(String),
-    /// Sums.
+    Refused(String),
     #[error("the amounts sum to more money than there can be")]
     TooLarge,
-    /// An address.
     #[error(transparent)]
     Address(#[from] Box<BadAddress>),
-    /// The request would contradict itself.
+    /// The draft would contradict itself.
     #[error(transparent)]
-    Request(#[from] RequestError),
-    /// The node.
+    Draft(#[from] DraftError),
     #[error(transparent)]
     Node(#[from] NodeError),
-    /// Derivation, randomness.
     #[error(transparent)]
     Key(#[from] KeyError),
 }
@@ -211,7 +136,7 @@ pub enum BuildError {
 /// Transactions that an error names: a node may have lost a hundred.
 const NAMED: usize = 3;
 
-/// What of the funds cannot be spent yet.
+/// Which coins cannot be spent yet.
 fn later(sums: &Sums, lost_to: &[TxId]) -> String {
     let mut text = String::new();
     if sums.immature > Amount::ZERO {
@@ -233,22 +158,18 @@ fn later(sums: &Sums, lost_to: &[TxId]) -> String {
     text
 }
 
-fn many(count: usize) -> String {
-    if count == 1 { "1 transaction".into() } else { format!("{count} transactions") }
-}
-
 /// Refuses a fee that looks like a mistake, unless it is meant.
-fn check_fee(terms: &Terms, verdict: Result<(), FeeError>) -> Result<(), BuildError> {
+fn check_fee(terms: &Terms, verdict: Result<(), FeeError>) -> Result<(), PaymentError> {
     match verdict {
         Err(error @ FeeError::TooLarge) => Err(error.into()),
-        Err(error) if !terms.allow_high_fee => Err(BuildError::HighFee(error)),
+        Err(error) if !terms.allow_high_fee => Err(PaymentError::HighFee(error)),
         _ => Ok(()),
     }
 }
 
-/// Says why a policy's coins cannot be spent.
-fn unsatisfiable(network: &Network, policy: &Policy, terms: &Terms, preimages: usize) -> BuildError {
-    BuildError::Unsatisfiable(format!(
+/// Why a policy's coins cannot be spent.
+fn unsatisfiable(network: &Network, policy: &Policy, terms: &Terms, preimages: usize) -> PaymentError {
+    PaymentError::Refused(format!(
         "the coins of {} cannot be spent yet: its policy is {policy}, the next block has height {}, and {} given",
         network.address(&policy.lock()),
         terms.next(),

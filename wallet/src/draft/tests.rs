@@ -11,7 +11,11 @@ use chain_core::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{file::Wallet, vault::Cost};
+use crate::{
+    file::Wallet,
+    keys::{Branch, KeyPath},
+    vault::Cost,
+};
 
 const CHEAP: Cost = Cost { memory_kib: 64, passes: 1, lanes: 1 };
 
@@ -41,9 +45,9 @@ impl Person {
         network().address(&Lock::Key(self.key(branch)))
     }
 
-    fn sign(&self, request: &mut Request) -> Result<usize, RequestError> {
-        let own = OwnKeys::new(&self.wallet).table()?;
-        request.sign(&network(), &self.signer, &own)
+    fn sign(&self, draft: &mut Draft) -> Result<usize, DraftError> {
+        let own = self.wallet.key_table()?;
+        draft.sign(&network(), &self.signer, &own)
     }
 }
 
@@ -69,47 +73,47 @@ fn output(to: &str, amount: u64) -> OutputLine {
     OutputLine { to: to.into(), amount: Amount(amount), change: None, rest: false }
 }
 
-fn request(inputs: Vec<Input>, outputs: Vec<OutputLine>) -> Request {
+fn draft(inputs: Vec<Input>, outputs: Vec<OutputLine>) -> Draft {
     let sum = |amounts: &mut dyn Iterator<Item = Amount>| amounts.map(|amount| amount.0).sum::<u64>();
     let fee = sum(&mut inputs.iter().map(|input| input.amount)) - sum(&mut outputs.iter().map(|line| line.amount));
-    let coin = CoinRequest { inputs, outputs, fee: Amount(fee) };
-    Request::new(network(), 200, 1_000_000_000, Body::Coin(coin))
+    let coin = CoinDraft { inputs, outputs, fee: Amount(fee) };
+    Draft::new(network(), 200, 1_000_000_000, Body::Coin(coin))
 }
 
 /// From the first person's coin to the second person.
-fn payment() -> (Person, Request) {
+fn payment() -> (Person, Draft) {
     let (one, two) = (Person::new(1), Person::new(2));
-    let request = request(
+    let draft = draft(
         vec![input(&one.address(Branch::Receive), 500_000_000)],
         vec![output(&two.address(Branch::Receive), 499_990_000)],
     );
-    (one, request)
+    (one, draft)
 }
 
-fn coin(request: &mut Request) -> &mut CoinRequest {
-    match &mut request.transaction {
+fn coin(draft: &mut Draft) -> &mut CoinDraft {
+    match &mut draft.transaction {
         Body::Coin(coin) => coin,
         Body::Account(_) => panic!("not of coins"),
     }
 }
 
-fn reread(request: &Request) -> Result<Request, RequestError> {
-    Request::from_bytes(request.to_json().as_bytes())
+fn reread(draft: &Draft) -> Result<Draft, DraftError> {
+    Draft::from_bytes(draft.to_json().as_bytes())
 }
 
 #[test]
 fn a_payment_is_signed_offline_and_verifies_as_the_chain_verifies() {
-    let (one, mut request) = payment();
+    let (one, mut draft) = payment();
     assert_eq!(
-        request.finish(201).unwrap_err(),
-        RequestError::Incomplete(format!("input 0 ({}) is not signed", one.address(Branch::Receive)))
+        draft.finish(201).unwrap_err(),
+        DraftError::Incomplete(format!("input 0 ({}) is not signed", one.address(Branch::Receive)))
     );
-    assert_eq!(one.sign(&mut request), Ok(1));
-    assert_eq!(one.sign(&mut request), Ok(0), "signing again adds nothing");
-    let read = reread(&request).unwrap();
-    assert_eq!(read, request);
+    assert_eq!(one.sign(&mut draft), Ok(1));
+    assert_eq!(one.sign(&mut draft), Ok(0), "signing again adds nothing");
+    let read = reread(&draft).unwrap();
+    assert_eq!(read, draft);
     let Transaction::Coin(tx) = read.finish(201).unwrap() else { panic!("not of coins") };
-    assert_eq!(Some(tx.txid()), request.txid());
+    assert_eq!(Some(tx.txid()), draft.txid());
     assert!(matches!(tx.witnesses[..], [Witness::Key(_)]));
     let lock = Lock::Key(one.key(Branch::Receive));
     let spent = [Coin {
@@ -123,9 +127,9 @@ fn a_payment_is_signed_offline_and_verifies_as_the_chain_verifies() {
 
 #[test]
 fn the_file_can_be_read_by_people() {
-    let (one, mut request) = payment();
-    one.sign(&mut request).unwrap();
-    let text = request.to_json();
+    let (one, mut draft) = payment();
+    one.sign(&mut draft).unwrap();
+    let text = draft.to_json();
     for part in [
         "\"5.00000000\"",
         "\"4.99990000\"",
@@ -140,16 +144,16 @@ fn the_file_can_be_read_by_people() {
 
 #[test]
 fn whatever_is_altered_after_signing_is_found_out() {
-    let (one, mut request) = payment();
-    one.sign(&mut request).unwrap();
-    let altered = |alter: &dyn Fn(&mut CoinRequest)| {
-        let mut bad = request.clone();
+    let (one, mut draft) = payment();
+    one.sign(&mut draft).unwrap();
+    let altered = |alter: &dyn Fn(&mut CoinDraft)| {
+        let mut bad = draft.clone();
         alter(coin(&mut bad));
         bad.finish(201).unwrap_err()
     };
     let thief = Person::new(9).address(Branch::Receive);
     let unverified = format!("the signature by key {} does not verify", hex::encode(one.key(Branch::Receive).0));
-    let unverified = RequestError::Contradiction(unverified);
+    let unverified = DraftError::Contradiction(unverified);
     assert_eq!(altered(&|coin| coin.outputs[0].to = thief.clone()), unverified);
     assert_eq!(altered(&|coin| coin.inputs[0].index = 7), unverified);
     assert_eq!(
@@ -161,36 +165,34 @@ fn whatever_is_altered_after_signing_is_found_out() {
     );
     assert_eq!(
         altered(&|coin| coin.fee = Amount(1)),
-        RequestError::Contradiction(
-            "inputs of 5.00000000 less outputs of 4.99990000 are not a fee of 0.00000001".into()
-        )
+        DraftError::Contradiction("inputs of 5.00000000 less outputs of 4.99990000 are not a fee of 0.00000001".into())
     );
-    assert!(matches!(altered(&|coin| coin.inputs[0].address = thief.clone()), RequestError::Incomplete(_)));
-    assert!(matches!(altered(&|coin| coin.inputs.clear()), RequestError::Rule(_)));
-    assert!(matches!(altered(&|coin| coin.inputs.push(coin.inputs[0].clone())), RequestError::Rule(_)));
+    assert!(matches!(altered(&|coin| coin.inputs[0].address = thief.clone()), DraftError::Incomplete(_)));
+    assert!(matches!(altered(&|coin| coin.inputs.clear()), DraftError::Rule(_)));
+    assert!(matches!(altered(&|coin| coin.inputs.push(coin.inputs[0].clone())), DraftError::Rule(_)));
 }
 
 #[test]
 fn refuses_to_sign_for_another_chain() {
-    let (one, mut request) = payment();
-    request.network.genesis = BlockHash([4; 32]);
-    let error = RequestError::Network { got: Box::new(request.network.clone()), expected: Box::new(network()) };
-    assert_eq!(one.sign(&mut request), Err(error));
+    let (one, mut draft) = payment();
+    draft.network.genesis = BlockHash([4; 32]);
+    let error = DraftError::Network { got: Box::new(draft.network.clone()), expected: Box::new(network()) };
+    assert_eq!(one.sign(&mut draft), Err(error));
 }
 
 #[test]
 fn signs_nothing_without_its_keys_and_follows_only_true_hints() {
-    let (one, mut request) = payment();
-    assert_eq!(Person::new(3).sign(&mut request), Ok(0));
+    let (one, mut draft) = payment();
+    assert_eq!(Person::new(3).sign(&mut draft), Ok(0));
     // A key far beyond the table is found by its hint.
     let far = one.wallet.keys.lock(Branch::Receive, 5_000).unwrap();
-    coin(&mut request).inputs[0].address = network().address(&far);
-    assert_eq!(one.sign(&mut request), Ok(0));
-    coin(&mut request).inputs[0].key = Some(KeyPath::Coin(Branch::Receive, 4_999));
-    assert_eq!(one.sign(&mut request), Ok(0));
-    coin(&mut request).inputs[0].key = Some(KeyPath::Coin(Branch::Receive, 5_000));
-    assert_eq!(one.sign(&mut request), Ok(1));
-    assert!(request.finish(201).is_ok());
+    coin(&mut draft).inputs[0].address = network().address(&far);
+    assert_eq!(one.sign(&mut draft), Ok(0));
+    coin(&mut draft).inputs[0].key = Some(KeyPath::Coin(Branch::Receive, 4_999));
+    assert_eq!(one.sign(&mut draft), Ok(0));
+    coin(&mut draft).inputs[0].key = Some(KeyPath::Coin(Branch::Receive, 5_000));
+    assert_eq!(one.sign(&mut draft), Ok(1));
+    assert!(draft.finish(201).is_ok());
 }
 
 #[test]
@@ -198,8 +200,8 @@ fn two_of_three_sign_apart_and_are_joined() {
     let people = [Person::new(1), Person::new(2), Person::new(3)];
     let policy = Policy::threshold(2, people.iter().map(|person| Policy::key(person.key(Branch::Policy))));
     let to = people[0].address(Branch::Receive);
-    let blank = request(vec![policy_input(&policy, 700_000)], vec![output(&to, 600_000)]);
-    let signed: Vec<Request> = people
+    let blank = draft(vec![policy_input(&policy, 700_000)], vec![output(&to, 600_000)]);
+    let signed: Vec<Draft> = people
         .iter()
         .map(|person| {
             let mut copy = reread(&blank).unwrap();
@@ -208,7 +210,7 @@ fn two_of_three_sign_apart_and_are_joined() {
         })
         .collect();
     let lacks = "input 0 has 1 of 3 signatures, which does not satisfy its policy: one more signature is enough";
-    assert_eq!(signed[0].finish(201).unwrap_err(), RequestError::Incomplete(lacks.into()));
+    assert_eq!(signed[0].finish(201).unwrap_err(), DraftError::Incomplete(lacks.into()));
     for (one, two) in [(0, 1), (0, 2), (1, 2)] {
         let mut joined = signed[one].clone();
         joined.combine(signed[two].clone()).unwrap();
@@ -225,18 +227,18 @@ fn two_of_three_sign_apart_and_are_joined() {
 #[test]
 fn parts_of_different_transactions_are_not_joined() {
     let (_, one) = payment();
-    let changed = |alter: &dyn Fn(&mut CoinRequest)| {
+    let changed = |alter: &dyn Fn(&mut CoinDraft)| {
         let mut other = one.clone();
         alter(coin(&mut other));
         one.clone().combine(other)
     };
     assert_eq!(changed(&|_| ()), Ok(()));
-    assert_eq!(changed(&|coin| coin.outputs[0].amount = Amount(1)), Err(RequestError::NotParts("the outputs")));
-    assert_eq!(changed(&|coin| coin.inputs[0].index = 9), Err(RequestError::NotParts("the inputs")));
+    assert_eq!(changed(&|coin| coin.outputs[0].amount = Amount(1)), Err(DraftError::NotParts("the outputs")));
+    assert_eq!(changed(&|coin| coin.inputs[0].index = 9), Err(DraftError::NotParts("the inputs")));
     let mut other = one.clone();
     other.network.chain_id = 1;
-    assert_eq!(one.clone().combine(other), Err(RequestError::NotParts("the chains")));
-    assert_eq!(one.clone().combine(transfer().1), Err(RequestError::NotParts("the kinds")));
+    assert_eq!(one.clone().combine(other), Err(DraftError::NotParts("the chains")));
+    assert_eq!(one.clone().combine(transfer().1), Err(DraftError::NotParts("the kinds")));
 }
 
 #[test]
@@ -245,36 +247,34 @@ fn an_htlc_opens_by_its_secret_or_by_its_time() {
     let secret = [8; 32];
     let policy =
         Policy::htlc(sha256(&secret), receiver.key(Branch::Policy), sender.key(Branch::Policy), Policy::after(300));
-    let claim = |to: &Person| {
-        request(vec![policy_input(&policy, 700_000)], vec![output(&to.address(Branch::Receive), 600_000)])
-    };
+    let claim =
+        |to: &Person| draft(vec![policy_input(&policy, 700_000)], vec![output(&to.address(Branch::Receive), 600_000)]);
     // The receiver needs the secret,
-    let mut request = claim(&receiver);
-    receiver.sign(&mut request).unwrap();
+    let mut draft = claim(&receiver);
+    receiver.sign(&mut draft).unwrap();
     let lacks = "input 0 has 1 of 2 signatures, 0 preimages, height 201, which does not satisfy its policy";
-    assert_eq!(request.finish(201).unwrap_err(), RequestError::Incomplete(lacks.into()));
-    coin(&mut request).inputs[0].preimages = vec![Hex32([7; 32])];
-    assert!(matches!(request.finish(201), Err(RequestError::Incomplete(_))));
-    coin(&mut request).inputs[0].preimages.push(Hex32(secret));
-    assert!(reread(&request).unwrap().finish(201).is_ok());
+    assert_eq!(draft.finish(201).unwrap_err(), DraftError::Incomplete(lacks.into()));
+    coin(&mut draft).inputs[0].preimages = vec![Hex32([7; 32])];
+    assert!(matches!(draft.finish(201), Err(DraftError::Incomplete(_))));
+    coin(&mut draft).inputs[0].preimages.push(Hex32(secret));
+    assert!(reread(&draft).unwrap().finish(201).is_ok());
     // the sender the time.
-    let mut request = claim(&sender);
-    sender.sign(&mut request).unwrap();
-    assert!(matches!(request.finish(299), Err(RequestError::Incomplete(_))));
-    assert!(request.finish(300).is_ok());
+    let mut draft = claim(&sender);
+    sender.sign(&mut draft).unwrap();
+    assert!(matches!(draft.finish(299), Err(DraftError::Incomplete(_))));
+    assert!(draft.finish(300).is_ok());
 }
 
 #[test]
 fn ages_count_from_the_block_that_made_the_coin() {
     let one = Person::new(1);
     let policy = Policy::and([Policy::key(one.key(Branch::Policy)), Policy::older(10)]);
-    let mut request =
-        request(vec![policy_input(&policy, 700_000)], vec![output(&one.address(Branch::Receive), 600_000)]);
-    one.sign(&mut request).unwrap();
-    assert!(request.finish(109).is_err());
-    assert!(request.finish(110).is_ok());
-    coin(&mut request).inputs[0].height = None;
-    assert!(request.finish(500).is_err(), "what is not mined has no age");
+    let mut draft = draft(vec![policy_input(&policy, 700_000)], vec![output(&one.address(Branch::Receive), 600_000)]);
+    one.sign(&mut draft).unwrap();
+    assert!(draft.finish(109).is_err());
+    assert!(draft.finish(110).is_ok());
+    coin(&mut draft).inputs[0].height = None;
+    assert!(draft.finish(500).is_err(), "what is not mined has no age");
 }
 
 #[test]
@@ -282,16 +282,16 @@ fn a_policy_must_be_the_one_of_its_address() {
     let one = Person::new(1);
     let policy = Policy::key(one.key(Branch::Policy));
     let to = one.address(Branch::Receive);
-    let contradiction = |request: &Request| match reread(request) {
-        Err(RequestError::Contradiction(what)) => what,
+    let contradiction = |draft: &Draft| match reread(draft) {
+        Err(DraftError::Contradiction(what)) => what,
         other => panic!("{other:?}"),
     };
-    let mut bad = request(vec![policy_input(&policy, 700_000)], vec![output(&to, 600_000)]);
+    let mut bad = draft(vec![policy_input(&policy, 700_000)], vec![output(&to, 600_000)]);
     coin(&mut bad).inputs[0].policy = Some(Policy::after(5));
     assert_eq!(contradiction(&bad), "the policy of input 0 is not that of its address");
     coin(&mut bad).inputs[0].policy = None;
     assert_eq!(contradiction(&bad), "input 0 has a policy address, but its policy is not given");
-    let mut bad = request(vec![input(&to, 700_000)], vec![output(&to, 600_000)]);
+    let mut bad = draft(vec![input(&to, 700_000)], vec![output(&to, 600_000)]);
     coin(&mut bad).inputs[0].policy = Some(policy);
     assert_eq!(contradiction(&bad), "input 0 has a policy, but not a policy address");
 }
@@ -306,19 +306,19 @@ fn estimates_are_as_large_as_what_is_signed() {
     let expected = estimate(&both, &is_own, &[], 201, 5).unwrap();
     assert!(!expected.alone && expected.witness.signatures() == 2);
     let htlc = Policy::htlc(sha256(&secret), key(0), key(1), Policy::after(100));
-    assert!(estimate(&htlc, &is_own, &[secret], 201, 5).unwrap().alone, "one's own way comes first");
+    assert!(estimate(&htlc, &is_own, &[Hex32(secret)], 201, 5).unwrap().alone, "one's own way comes first");
     assert!(!estimate(&htlc, &is_own, &[], 201, 5).unwrap().alone);
     assert_eq!(estimate(&htlc, &is_own, &[], 99, 5), None);
-    let mut request = request(vec![policy_input(&both, 700_000)], vec![output(&people[0].address(Branch::Receive), 1)]);
-    people.iter().for_each(|person| drop(person.sign(&mut request)));
-    let Transaction::Coin(tx) = request.finish(201).unwrap() else { panic!("not of coins") };
+    let mut draft = draft(vec![policy_input(&both, 700_000)], vec![output(&people[0].address(Branch::Receive), 1)]);
+    people.iter().for_each(|person| drop(person.sign(&mut draft)));
+    let Transaction::Coin(tx) = draft.finish(201).unwrap() else { panic!("not of coins") };
     let guessed = chain_core::transaction::coin::CoinTransaction { witnesses: vec![expected.witness], ..tx.clone() };
     assert_eq!(guessed.gas(guessed.size()), tx.gas(tx.size()));
 }
 
-fn account(alter: impl FnOnce(&mut AccountRequest)) -> (Person, Request) {
+fn account(alter: impl FnOnce(&mut AccountDraft)) -> (Person, Draft) {
     let one = Person::new(1);
-    let mut account = AccountRequest {
+    let mut account = AccountDraft {
         from: one.wallet.keys.account(0).unwrap().to_string(),
         key: None,
         nonce: 4,
@@ -333,38 +333,35 @@ fn account(alter: impl FnOnce(&mut AccountRequest)) -> (Person, Request) {
         signed: Vec::new(),
     };
     alter(&mut account);
-    (one, Request::new(network(), 200, 1_000_000_000, Body::Account(account.into())))
+    (one, Draft::new(network(), 200, 1_000_000_000, Body::Account(account.into())))
 }
 
-fn transfer() -> (Person, Request) {
+fn transfer() -> (Person, Draft) {
     account(|_| ())
 }
 
 #[test]
 fn a_transfer_is_signed_and_sent_by_its_account() {
-    let (one, mut request) = transfer();
-    assert!(matches!(request.finish(201), Err(RequestError::Incomplete(_))));
-    assert_eq!(Person::new(2).sign(&mut request), Ok(0));
-    assert_eq!(one.sign(&mut request), Ok(1));
-    let read = reread(&request).unwrap();
+    let (one, mut draft) = transfer();
+    assert!(matches!(draft.finish(201), Err(DraftError::Incomplete(_))));
+    assert_eq!(Person::new(2).sign(&mut draft), Ok(0));
+    assert_eq!(one.sign(&mut draft), Ok(1));
+    let read = reread(&draft).unwrap();
     let Transaction::Account(tx) = read.finish(201).unwrap() else { panic!("not of accounts") };
     assert_eq!(tx.recover_sender().unwrap(), one.wallet.keys.account(0).unwrap());
     assert_eq!(tx.fields().chain_id, 133_702);
-    assert_eq!(Some(TxId(tx.hash().0)), request.txid());
+    assert_eq!(Some(TxId(tx.hash().0)), draft.txid());
     // What is altered afterwards no longer is what was signed.
-    let Body::Account(account) = &mut request.transaction else { panic!("not of accounts") };
+    let Body::Account(account) = &mut draft.transaction else { panic!("not of accounts") };
     account.nonce = 5;
-    assert_eq!(
-        request.finish(201).unwrap_err(),
-        RequestError::Contradiction("what is signed is not what it says".into())
-    );
+    assert_eq!(draft.finish(201).unwrap_err(), DraftError::Contradiction("what is signed is not what it says".into()));
 }
 
 #[test]
 fn a_withdrawal_says_where_it_goes() {
     let address = Person::new(1).address(Branch::Receive);
     let lock = network().coin_address(&address).unwrap();
-    let withdrawal = |alter: &dyn Fn(&mut AccountRequest)| {
+    let withdrawal = |alter: &dyn Fn(&mut AccountDraft)| {
         account(|account| {
             account.to = Some(GATEWAY.to_string());
             account.input = withdraw_calldata(&lock).to_vec();
@@ -375,8 +372,8 @@ fn a_withdrawal_says_where_it_goes() {
     let (one, mut good) = withdrawal(&|_| ());
     one.sign(&mut good).unwrap();
     assert!(good.finish(201).is_ok());
-    let contradiction = |alter: &dyn Fn(&mut AccountRequest)| match reread(&withdrawal(alter).1) {
-        Err(RequestError::Contradiction(what)) => what,
+    let contradiction = |alter: &dyn Fn(&mut AccountDraft)| match reread(&withdrawal(alter).1) {
+        Err(DraftError::Contradiction(what)) => what,
         other => panic!("{other:?}"),
     };
     let other = Person::new(2).address(Branch::Receive);
@@ -405,10 +402,10 @@ fn a_call_is_only_named_after_the_function_that_its_data_calls() {
             account.function = Some(function.into());
         })
     };
-    let (one, mut request) = call("transfer(address,uint256)");
-    assert_eq!(one.sign(&mut request), Ok(1));
-    assert!(reread(&request).unwrap().finish(201).is_ok());
-    let lie = RequestError::Contradiction("its data is not a call of 'approve(address,uint256)'".into());
+    let (one, mut draft) = call("transfer(address,uint256)");
+    assert_eq!(one.sign(&mut draft), Ok(1));
+    assert!(reread(&draft).unwrap().finish(201).is_ok());
+    let lie = DraftError::Contradiction("its data is not a call of 'approve(address,uint256)'".into());
     assert_eq!(reread(&call("approve(address,uint256)").1), Err(lie));
 }
 
@@ -421,28 +418,28 @@ fn a_contract_is_made_from_code_by_an_account() {
             account.gas_limit = 100_000;
         })
     };
-    let (one, mut request) = made(&[0x60, 0x00]);
-    assert_eq!(one.sign(&mut request), Ok(1));
-    let Transaction::Account(tx) = reread(&request).unwrap().finish(201).unwrap() else { panic!("not of accounts") };
+    let (one, mut draft) = made(&[0x60, 0x00]);
+    assert_eq!(one.sign(&mut draft), Ok(1));
+    let Transaction::Account(tx) = reread(&draft).unwrap().finish(201).unwrap() else { panic!("not of accounts") };
     assert_eq!(tx.fields().to, None);
-    let Body::Account(account) = &request.transaction else { panic!("not of accounts") };
+    let Body::Account(account) = &draft.transaction else { panic!("not of accounts") };
     let from = one.wallet.keys.account(0).unwrap();
     assert_eq!(account.made_contract(&network()), Ok(Some(from.create(4))));
-    let lost = RequestError::Contradiction("it makes a contract, but without code: the value would be lost".into());
+    let lost = DraftError::Contradiction("it makes a contract, but without code: the value would be lost".into());
     assert_eq!(reread(&made(&[]).1), Err(lost));
 }
 
 #[test]
 fn refuses_files_that_are_no_requests() {
-    let read = |text: &str| Request::from_bytes(text.as_bytes()).unwrap_err();
-    assert!(matches!(read(""), RequestError::Malformed(_)));
-    assert!(matches!(read("{}"), RequestError::Malformed(_)));
+    let read = |text: &str| Draft::from_bytes(text.as_bytes()).unwrap_err();
+    assert!(matches!(read(""), DraftError::Malformed(_)));
+    assert!(matches!(read("{}"), DraftError::Malformed(_)));
     assert_eq!(
         read(r#"{"format":"cairn-transaction","version":2}"#),
-        RequestError::Format { format: "cairn-transaction".into(), version: 2 }
+        DraftError::Format { format: "cairn-transaction".into(), version: 2 }
     );
-    let (_, request) = payment();
-    let text = request.to_json();
+    let (_, draft) = payment();
+    let text = draft.to_json();
     for (from, to) in [
         ("\"5.00000000\"", "\"5.000000001\""),
         ("\"5.00000000\"", "\"-5\""),
@@ -453,7 +450,7 @@ fn refuses_files_that_are_no_requests() {
         ("\"outputs\": [", "\"outputs\": [{},"),
     ] {
         assert!(text.contains(from), "{from}");
-        assert!(Request::from_bytes(text.replacen(from, to, 1).as_bytes()).is_err(), "{from} -> {to}");
+        assert!(Draft::from_bytes(text.replacen(from, to, 1).as_bytes()).is_err(), "{from} -> {to}");
     }
 }
 
@@ -463,25 +460,25 @@ proptest! {
     /// No flipped bit makes it panic, and none changes what was signed unnoticed.
     #[test]
     fn a_flipped_bit_never_changes_what_is_sent(position in any::<proptest::sample::Index>(), bit in 0u8..8) {
-        static SIGNED: std::sync::OnceLock<Request> = std::sync::OnceLock::new();
-        let request = SIGNED.get_or_init(|| {
-            let (one, mut request) = payment();
-            one.sign(&mut request).unwrap();
-            request
+        static SIGNED: std::sync::OnceLock<Draft> = std::sync::OnceLock::new();
+        let draft = SIGNED.get_or_init(|| {
+            let (one, mut draft) = payment();
+            one.sign(&mut draft).unwrap();
+            draft
         });
-        let mut bytes = request.to_json().into_bytes();
+        let mut bytes = draft.to_json().into_bytes();
         let position = position.index(bytes.len());
         bytes[position] ^= 1 << bit;
-        if let Ok(read) = Request::from_bytes(&bytes)
+        if let Ok(read) = Draft::from_bytes(&bytes)
             && let Ok(transaction) = read.finish(201)
         {
-            prop_assert_eq!(transaction, request.finish(201).unwrap());
+            prop_assert_eq!(transaction, draft.finish(201).unwrap());
         }
     }
 
     #[test]
     fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = Request::from_bytes(&bytes);
+        let _ = Draft::from_bytes(&bytes);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Policies that nobody can mean: times decades away, ways that need no key, keys that count twice.
+//! Policies that are likely mistakes: timelocks of decades, spending paths without a key, keys that count twice.
 
 use std::collections::BTreeSet;
 
@@ -11,12 +11,14 @@ use chain_core::{
     units::Height,
 };
 
-use super::screen;
 use crate::{
-    error::WalletError,
-    funds::OwnCoin,
-    node::ChainInfo,
-    request::{KeyTable, estimate},
+    cli::{context::Context, screen},
+    coins::OwnCoin,
+    draft::{Hex32, estimate},
+    error::{WalletError, usage},
+    file::Wallet,
+    node::{ChainInfo, NodeError},
+    own::{KeyTable, policy_keys},
 };
 
 /// Longest time that is believed to be meant: ten years.
@@ -27,16 +29,13 @@ const CLAIM_BLOCKS: u32 = 6;
 
 /// Refuses a policy that can only be a mistake, unless it is meant, and says when its times come. `info` is the node's, where
 /// one answers; without it a block is taken to come every second, so that only dates taken for heights are found.
-///
-/// # Errors
-/// [`WalletError::Usage`].
-pub fn check(policy: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<Vec<String>, WalletError> {
+pub(super) fn check(policy: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<Vec<String>, WalletError> {
     let mut problems = Vec::new();
     if let Some(key) = counts_twice(policy) {
         problems.push(format!("the key {} counts twice, so that its owner signs for two", hex::encode(key.0)));
     }
     if policy.prove(&NoKey).is_some() {
-        problems.push("it can be satisfied without any signature, so that anybody can take what is paid to it".into());
+        problems.push("it can be satisfied without any signature, so anyone can take what is paid to it".into());
     }
     let interval = info.map_or(1, |info| u64::from(info.target_interval.max(1)));
     let tip = info.map_or(0, |info| info.height);
@@ -70,60 +69,49 @@ pub fn check(policy: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<V
         }
     }
     match problems.first() {
-        Some(problem) if !meant => {
-            Err(WalletError::Usage(format!("{problem}; add --yes-really if that is what you want")))
-        }
+        Some(problem) if !meant => Err(usage!("{problem}; add --yes-really if that is what you want")),
         _ => Ok(lines),
     }
 }
 
-/// Refuses an HTLC that the sender could take back at once.
-///
-/// # Errors
-/// [`WalletError::Usage`].
-pub fn check_refund(time: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<(), WalletError> {
+/// Refuses an HTLC whose refund is open at once.
+pub(super) fn check_refund(time: &Policy, info: Option<&ChainInfo>, meant: bool) -> Result<(), WalletError> {
     let past = match time.0.iter().next() {
         Some(PolicyNode::After(height)) => info.is_some_and(|info| height <= info.height.saturating_add(1)),
         Some(PolicyNode::Older(blocks)) => blocks <= 1,
         _ => false,
     };
     if past && !meant {
-        return Err(WalletError::Usage(format!(
-            "the sender could take it back at once: {time} holds already; add --yes-really if that is what you want"
-        )));
+        return Err(usage!(
+            "the sender could spend it at once: {time} holds already; add --yes-really if that is what you want"
+        ));
     }
     Ok(())
 }
 
-/// Refuses secrets of which the policy knows nothing: without the right one its other ways are tried, and those are not meant.
-///
-/// # Errors
-/// [`WalletError::Usage`].
-pub fn check_preimages(policy: &Policy, preimages: &[[u8; 32]]) -> Result<(), WalletError> {
+/// Refuses secrets that the policy does not ask for: without the right one its other ways are tried, and those are not meant.
+pub(super) fn check_preimages(policy: &Policy, preimages: &[Hex32]) -> Result<(), WalletError> {
     let asks = |hash: [u8; 32]| policy.0.iter().any(|node| matches!(node, PolicyNode::Sha256(asked) if asked == hash));
-    match preimages.iter().find(|preimage| !asks(sha256(*preimage))) {
+    match preimages.iter().find(|preimage| !asks(sha256(&preimage.0))) {
         None => Ok(()),
-        Some(wrong) => Err(WalletError::Usage(format!(
+        Some(Hex32(wrong)) => Err(usage!(
             "the preimage {} is not one that the policy asks for: its hash is {}",
             hex::encode(wrong),
             hex::encode(sha256(wrong))
-        ))),
+        )),
     }
 }
 
 /// Refuses to show a secret for a coin that others can take without it, now or before a block is sure to hold the claim: they
 /// would have both.
-///
-/// # Errors
-/// [`WalletError::Usage`].
-pub fn check_claim(
+pub(super) fn check_claim(
     policy: &Policy,
     own: &KeyTable,
     coins: &[OwnCoin],
     next: Height,
     meant: bool,
 ) -> Result<(), WalletError> {
-    let foreign = |key: &KeyBytes| own.coin(key, None).is_none();
+    let foreign = |key: &KeyBytes| !own.has(key);
     let open = |coin: &OwnCoin, blocks: u32| {
         let height = next.saturating_add(blocks);
         let age = height.saturating_sub(coin.height.unwrap_or(next));
@@ -135,10 +123,52 @@ pub fn check_claim(
         0 => "already".to_owned(),
         blocks => format!("in {}", screen::counted(blocks, "block")),
     };
-    Err(WalletError::Usage(format!(
+    Err(usage!(
         "others can take this coin {when} without the secret: a claim shows it to them, and they may be mined first, so that \
          they have both; add --yes-really to claim all the same"
-    )))
+    ))
+}
+
+/// Refuses a sound policy whose coins would be lost or belong to others, and finds the wallet's keys in it; returns what its
+/// timelocks mean.
+pub(super) fn judged(
+    context: &Context,
+    wallet: &mut Wallet,
+    policy: &Policy,
+    yes_really: bool,
+) -> Result<Vec<String>, WalletError> {
+    policy_keys(policy).iter().try_for_each(check_key)?;
+    let info = tip(context, wallet, policy)?;
+    if info.is_none() && has_times(policy) {
+        screen::warn("no node answers, so the policy's times were not compared with the tip of the chain");
+    }
+    let times = check(policy, info.as_ref(), yes_really)?;
+    // After a restore the wallet does not know how many keys it gave to policies.
+    wallet.find_policy_keys(&[policy])?;
+    Ok(times)
+}
+
+/// Refuses a key that no one can sign with.
+pub(super) fn check_key(key: &KeyBytes) -> Result<(), WalletError> {
+    secp256k1::XOnlyPublicKey::from_byte_array(key.0)
+        .map(drop)
+        .map_err(|_| usage!("{} is not the x-only key of a point: no one could sign with it", hex::encode(key.0)))
+}
+
+fn has_times(policy: &Policy) -> bool {
+    policy.0.iter().any(|node| matches!(node, PolicyNode::After(_) | PolicyNode::Older(_)))
+}
+
+/// What the node says of the tip, if the policy names a time; without a node the height of the tip is not known.
+pub(super) fn tip(context: &Context, wallet: &Wallet, policy: &Policy) -> Result<Option<ChainInfo>, WalletError> {
+    if !has_times(policy) {
+        return Ok(None);
+    }
+    match context.node(&wallet.network) {
+        Ok((_, info)) => Ok(Some(info)),
+        Err(WalletError::Node(NodeError::Unreachable { .. })) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Seconds in words: `about 3 hours`.
@@ -258,7 +288,7 @@ mod tests {
 
     #[test]
     fn ways_that_need_no_key_are_refused() {
-        let anybody = "it can be satisfied without any signature, so that anybody can take what is paid to it; add --yes-really if \
+        let anybody = "it can be satisfied without any signature, so anyone can take what is paid to it; add --yes-really if \
                        that is what you want";
         let hash = Policy::sha256(sha256(&[1; 32]));
         for policy in [

@@ -2,20 +2,22 @@
 
 use chain_core::{
     transaction::{
-        coin::{Lock, OutPoint, Output, Witness},
+        coin::{KeyBytes, Lock, OutPoint, Output, Witness},
         policy::{Policy, PolicyNode},
     },
     units::{Amount, Height},
 };
 
-use super::{BuildError, MAX_BYTES, Terms, check_fee, unsatisfiable};
+use super::{MAX_BYTES, PaymentError, Terms, check_fee, unsatisfiable};
 use crate::{
-    fees::{self, FeeError},
+    coins::{Coins, OwnCoin, Unlock},
+    draft::{Body, CoinDraft, Draft, Hex32, Input, OutputLine, estimate},
+    fees,
     file::Wallet,
-    funds::{Funds, OwnCoin, Unlock},
     keys::{Branch, KeyPath},
-    request::{Body, CoinRequest, Hex32, Input, KeyTable, OutputLine, OwnKeys, Request, estimate},
+    own::KeyTable,
     select::{self, Choice, Order, SelectError, Selection},
+    text::counted,
     vault,
 };
 
@@ -31,26 +33,37 @@ pub enum CoinOrder {
 /// How the coins of a policy are spent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicyOrder {
-    /// The policy.
     pub policy: Policy,
     /// Who is paid; change returns to the policy.
     pub order: CoinOrder,
-    /// Preimages at hand.
-    pub preimages: Vec<[u8; 32]>,
+    pub preimages: Vec<Hex32>,
 }
 
-/// A coin with its place in a request.
+/// A coin with its place in a draft.
 struct Source<'a> {
     coin: &'a OwnCoin,
     choice: Choice,
 }
 
-fn source(coin: &OwnCoin, witness: Witness) -> Source<'_> {
-    Source { coin, choice: Choice { outpoint: coin.outpoint, amount: coin.output.amount, witness } }
+/// A coin with a witness of the size that it will have; nothing if its policy cannot be satisfied, even if all sign.
+fn source<'a>(
+    coin: &'a OwnCoin,
+    own: &dyn Fn(&KeyBytes) -> bool,
+    terms: &Terms,
+    preimages: &[Hex32],
+) -> Option<Source<'a>> {
+    let witness = match &coin.unlock {
+        Unlock::Key(_) => Witness::Key([0; 64].into()),
+        Unlock::Policy(policy) => {
+            let age = terms.next().saturating_sub(coin.height.unwrap_or(terms.next()));
+            estimate(policy, own, preimages, terms.next(), age)?.witness
+        }
+    };
+    Some(Source { coin, choice: Choice { outpoint: coin.outpoint, amount: coin.output.amount, witness } })
 }
 
 /// Positions of coins that must be spent so that no refused transaction can ever be mined beside this one: one coin of each
-/// whose place nothing else took that was sent.
+/// that no other transaction conflicts with.
 fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
     let mut must: Vec<usize> = Vec::new();
     for sent in wallet.sent.iter().filter(|sent| wallet.is_open(sent)) {
@@ -65,10 +78,10 @@ fn retried(wallet: &Wallet, sources: &[Source<'_>]) -> Vec<usize> {
     must
 }
 
-/// Positions of coins with which a payment that was made, and then replaced by what pays somebody else, is made once more: what
-/// the replacement pays back, so that both can never be mined.
-fn settled(wallet: &Wallet, own: &KeyTable, request: &Request, sources: &[Source<'_>], must: &mut Vec<usize>) {
-    for sent in wallet.sent.iter().filter(|sent| sent.pays_the_same(request, own)) {
+/// Positions of coins to spend if a draft repeats a payment that was replaced by another: change of the replacement, so that the
+/// draft and the first payment can never both be mined.
+fn settled(wallet: &Wallet, own: &KeyTable, draft: &Draft, sources: &[Source<'_>], must: &mut Vec<usize>) {
+    for sent in wallet.sent.iter().filter(|sent| sent.pays_the_same(draft, own)) {
         let mut replacements = wallet.all_replacements(&sent.txid);
         replacements.retain(|one| wallet.excludes(one, sent));
         let spends = sent.spends();
@@ -86,23 +99,19 @@ fn settled(wallet: &Wallet, own: &KeyTable, request: &Request, sources: &[Source
 
 /// Builds a payment from the wallet's own coins. The key for change is the first that no transaction sent has used: what is
 /// built and never sent must not drive the change beyond what a restore looks at.
-///
-/// # Errors
-/// [`BuildError`].
-pub fn coin_request(wallet: &Wallet, funds: &Funds, terms: &Terms, order: &CoinOrder) -> Result<Request, BuildError> {
-    let placeholder = Witness::Key([0; 64].into());
-    let sources: Vec<_> = funds.spendable.iter().map(|coin| source(coin, placeholder.clone())).collect();
-    let own = OwnKeys::new(wallet).table()?;
+pub fn coin_payment(wallet: &Wallet, coins: &Coins, terms: &Terms, order: &CoinOrder) -> Result<Draft, PaymentError> {
+    let sources: Vec<_> = coins.spendable.iter().filter_map(|coin| source(coin, &|_| true, terms, &[])).collect();
+    let own = wallet.key_table()?;
     let index = wallet.used.change;
     let change = (wallet.keys.lock(Branch::Change, index)?, Some(KeyPath::Coin(Branch::Change, index)));
-    let mut must = if funds.chosen { (0..sources.len()).collect() } else { retried(wallet, &sources) };
+    let mut must = if coins.chosen { (0..sources.len()).collect() } else { retried(wallet, &sources) };
     loop {
-        let draft = draft(wallet, &sources, terms, order, change, &must).map_err(|error| not_enough(error, funds))?;
-        let request = Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft));
+        let body = Body::Coin(assemble(wallet, &sources, terms, order, change, &must, coins)?);
+        let draft = terms.draft(wallet, body);
         let before = must.len();
-        settled(wallet, &own, &request, &sources, &mut must);
+        settled(wallet, &own, &draft, &sources, &mut must);
         if must.len() == before {
-            return Ok(request);
+            return Ok(draft);
         }
     }
 }
@@ -110,49 +119,37 @@ pub fn coin_request(wallet: &Wallet, funds: &Funds, terms: &Terms, order: &CoinO
 /// Builds a payment from the coins of a policy.
 ///
 /// # Errors
-/// [`BuildError`]; [`BuildError::Unsatisfiable`] if no signatures could unlock them now.
-pub fn policy_request(
+/// [`PaymentError::Refused`] if no signatures could unlock them now.
+pub fn policy_payment(
     wallet: &Wallet,
     own: &KeyTable,
-    funds: &Funds,
+    coins: &Coins,
     terms: &Terms,
     order: &PolicyOrder,
-) -> Result<Request, BuildError> {
-    let is_own = |key: &chain_core::transaction::coin::KeyBytes| own.coin(key, None).is_some();
-    let mut sources = Vec::new();
-    for coin in &funds.spendable {
-        let age = terms.next().saturating_sub(coin.height.unwrap_or(terms.next()));
-        if let Some(expected) = estimate(&order.policy, &is_own, &order.preimages, terms.next(), age) {
-            sources.push(source(coin, expected.witness));
-        }
-    }
-    if sources.is_empty() && !funds.spendable.is_empty() {
-        if let Some(height) = opens_at(funds, order, &is_own, terms.next()) {
+) -> Result<Draft, PaymentError> {
+    let (own, preimages) = (&|key: &KeyBytes| own.has(key), &order.preimages);
+    let sources: Vec<_> = coins.spendable.iter().filter_map(|coin| source(coin, own, terms, preimages)).collect();
+    if sources.is_empty() && !coins.spendable.is_empty() {
+        if let Some(height) = opens_at(coins, order, own, terms.next()) {
             let (address, blocks) = (wallet.network.address(&order.policy.lock()), height - terms.next());
-            let blocks = if blocks == 1 { "1 block".to_owned() } else { format!("{blocks} blocks") };
+            let blocks = counted(blocks, "block");
             let error = format!(
                 "the coins of {address} cannot be spent yet: this wallet can spend them from height {height} on, {blocks} from now"
             );
-            return Err(BuildError::Unsatisfiable(error));
+            return Err(PaymentError::Refused(error));
         }
         return Err(unsatisfiable(&wallet.network, &order.policy, terms, order.preimages.len()));
     }
     let change = (order.policy.lock(), None);
-    let mut draft = draft(wallet, &sources, terms, &order.order, change, &retried(wallet, &sources))
-        .map_err(|error| not_enough(error, funds))?;
+    let mut draft = assemble(wallet, &sources, terms, &order.order, change, &retried(wallet, &sources), coins)?;
     for input in &mut draft.inputs {
-        input.preimages = order.preimages.iter().copied().map(Hex32).collect();
+        input.preimages = order.preimages.clone();
     }
-    Ok(Request::new(wallet.network.clone(), terms.height, terms.prices.base, Body::Coin(draft)))
+    Ok(terms.draft(wallet, Body::Coin(draft)))
 }
 
 /// The first height at which time alone lets the wallet's own keys spend one of the coins.
-fn opens_at(
-    funds: &Funds,
-    order: &PolicyOrder,
-    is_own: &dyn Fn(&chain_core::transaction::coin::KeyBytes) -> bool,
-    next: Height,
-) -> Option<Height> {
+fn opens_at(coins: &Coins, order: &PolicyOrder, own: &dyn Fn(&KeyBytes) -> bool, next: Height) -> Option<Height> {
     let heights = |coin: &OwnCoin| {
         let from = coin.height.unwrap_or(next);
         let times = order.policy.0.iter().filter_map(move |node| match node {
@@ -162,11 +159,11 @@ fn opens_at(
         });
         let opens = |height: &Height| {
             let age = height.saturating_sub(from);
-            estimate(&order.policy, is_own, &order.preimages, *height, age).is_some_and(|found| found.alone)
+            estimate(&order.policy, own, &order.preimages, *height, age).is_some_and(|found| found.alone)
         };
         times.filter(|height| *height > next).filter(opens).min()
     };
-    funds.spendable.iter().filter_map(heights).min()
+    coins.spendable.iter().filter_map(heights).min()
 }
 
 /// What of a payment is kept when it is replaced.
@@ -175,12 +172,11 @@ pub(super) struct Replaced<'a> {
     pub(super) must: &'a [OwnCoin],
     /// Coins that may be added.
     pub(super) others: &'a [OwnCoin],
-    /// Who is paid.
     pub(super) order: &'a CoinOrder,
     /// Where the change goes.
     pub(super) change: (Lock, Option<KeyPath>),
     /// For coins of policies.
-    pub(super) preimages: &'a [[u8; 32]],
+    pub(super) preimages: &'a [Hex32],
 }
 
 /// Rebuilds a payment so that it spends at least the same coins.
@@ -189,64 +185,47 @@ pub(super) fn replacement(
     own: &KeyTable,
     terms: &Terms,
     replaced: &Replaced<'_>,
-) -> Result<CoinRequest, BuildError> {
+) -> Result<CoinDraft, PaymentError> {
     let others = match replaced.order {
         CoinOrder::Pay(_) => replaced.others,
         CoinOrder::All(_) => &[],
     };
-    let is_own = |key: &chain_core::transaction::coin::KeyBytes| own.coin(key, None).is_some();
     let mut sources = Vec::new();
     for coin in replaced.must.iter().chain(others) {
-        let witness = match &coin.unlock {
-            Unlock::Key(_) => Witness::Key([0; 64].into()),
-            Unlock::Policy(policy) => {
-                let age = terms.next().saturating_sub(coin.height.unwrap_or(terms.next()));
-                let expected = estimate(policy, &is_own, replaced.preimages, terms.next(), age);
-                let impossible = || unsatisfiable(&wallet.network, policy, terms, replaced.preimages.len());
-                expected.ok_or_else(impossible)?.witness
+        match (source(coin, &|key| own.has(key), terms, replaced.preimages), &coin.unlock) {
+            (None, Unlock::Policy(policy)) => {
+                return Err(unsatisfiable(&wallet.network, policy, terms, replaced.preimages.len()));
             }
-        };
-        sources.push(source(coin, witness));
+            (found, _) => sources.extend(found),
+        }
     }
     let positions: Vec<usize> = (0..replaced.must.len()).collect();
-    let funds = Funds { spendable: others.to_vec(), ..Funds::default() };
-    let mut draft = draft(wallet, &sources, terms, replaced.order, replaced.change, &positions)
-        .map_err(|error| not_enough(error, &funds))?;
+    let coins = Coins { spendable: others.to_vec(), ..Coins::default() };
+    let mut draft = assemble(wallet, &sources, terms, replaced.order, replaced.change, &positions, &coins)?;
     for input in draft.inputs.iter_mut().filter(|input| input.policy.is_some()) {
-        input.preimages = replaced.preimages.iter().copied().map(Hex32).collect();
+        input.preimages = replaced.preimages.to_vec();
     }
     Ok(draft)
 }
 
-/// What went wrong on the way, before the funds are looked at.
-enum Drafting {
-    Select(SelectError),
-    Build(BuildError),
-}
-
-impl<E: Into<BuildError>> From<E> for Drafting {
-    fn from(error: E) -> Self {
-        Self::Build(error.into())
-    }
-}
-
-fn not_enough(error: Drafting, funds: &Funds) -> BuildError {
+fn not_enough(error: SelectError, coins: &Coins) -> PaymentError {
     match error {
-        Drafting::Build(error) => error,
-        Drafting::Select(SelectError::Fee(error)) => error.into(),
-        Drafting::Select(SelectError::TooLarge) => BuildError::TooLarge,
-        Drafting::Select(error) => BuildError::NotEnoughCoins { error, sums: funds.sums(), lost_to: funds.lost_to() },
+        SelectError::Fee(error) => error.into(),
+        SelectError::TooLarge => PaymentError::TooLarge,
+        error => PaymentError::NotEnoughCoins { error, sums: coins.sums(), lost_to: coins.lost_to() },
     }
 }
 
-fn draft(
+fn assemble(
     wallet: &Wallet,
     sources: &[Source<'_>],
     terms: &Terms,
     order: &CoinOrder,
     (change_lock, change_path): (Lock, Option<KeyPath>),
     must: &[usize],
-) -> Result<CoinRequest, Drafting> {
+    coins: &Coins,
+) -> Result<CoinDraft, PaymentError> {
+    let not_enough = |error| not_enough(error, coins);
     let dust = fees::dust_limit(&terms.prices)?;
     let choices: Vec<Choice> = sources.iter().map(|source| source.choice.clone()).collect();
     let price = terms.prices.coin();
@@ -254,7 +233,7 @@ fn draft(
     let selection: Selection = match order {
         CoinOrder::All(lock) => {
             let all = Output { amount: Amount::ZERO, lock: *lock };
-            let mut found = select::select_all(&choices, all, price, MAX_BYTES, must).map_err(Drafting::Select)?;
+            let mut found = select::select_all(&choices, all, price, MAX_BYTES, must).map_err(not_enough)?;
             let all = line(wallet, lock, found.change.take().unwrap_or_default(), None);
             outputs.push(OutputLine { rest: true, ..all });
             found
@@ -264,7 +243,7 @@ fn draft(
             outputs.extend(payments.iter().map(|(lock, amount)| line(wallet, lock, *amount, None)));
             let change = Output { amount: Amount::ZERO, lock: change_lock };
             let order = Order { outputs: &paid, change, price, dust, must };
-            select::select(&choices, &order).map_err(Drafting::Select)?
+            select::select(&choices, &order).map_err(not_enough)?
         }
     };
     check_outputs(terms, &outputs, selection.fee, dust, wallet)?;
@@ -273,10 +252,10 @@ fn draft(
         outputs.insert(place, line(wallet, &change_lock, change, change_path));
     }
     let inputs = selection.inputs.iter().map(|index| input(sources[*index].coin)).collect();
-    let request = CoinRequest { inputs, outputs, fee: selection.fee };
-    request.check(&wallet.network)?;
-    check_size(wallet, &choices, &selection, &request)?;
-    Ok(request)
+    let draft = CoinDraft { inputs, outputs, fee: selection.fee };
+    draft.check(&wallet.network)?;
+    check_size(wallet, &choices, &selection, &draft)?;
+    Ok(draft)
 }
 
 /// Refuses what nodes do not relay, and says how much would fit.
@@ -284,9 +263,9 @@ fn check_size(
     wallet: &Wallet,
     choices: &[Choice],
     selection: &Selection,
-    request: &CoinRequest,
-) -> Result<(), BuildError> {
-    let (tx, _) = request.unsigned(&wallet.network)?;
+    draft: &CoinDraft,
+) -> Result<(), PaymentError> {
+    let (tx, _) = draft.unsigned(&wallet.network)?;
     let mut largest = selection.inputs.clone();
     largest.sort_by_key(|index| std::cmp::Reverse(choices[*index].amount));
     let fits = select::fitting(choices, &largest, &tx.outputs, MAX_BYTES);
@@ -294,17 +273,17 @@ fn check_size(
         return Ok(());
     }
     let worth = largest[..fits].iter().map(|index| choices[*index].amount);
-    let worth = Amount::sum(worth).map_err(|_| BuildError::TooLarge)?;
-    Err(BuildError::TooManyInputs { count: largest.len(), fits, worth })
+    let worth = Amount::sum(worth).map_err(|_| PaymentError::TooLarge)?;
+    Err(PaymentError::TooManyInputs { count: largest.len(), fits, worth })
 }
 
-fn check_payments(wallet: &Wallet, payments: &[(Lock, Amount)]) -> Result<Vec<Output>, BuildError> {
+fn check_payments(wallet: &Wallet, payments: &[(Lock, Amount)]) -> Result<Vec<Output>, PaymentError> {
     if payments.is_empty() {
-        return Err(BuildError::Nobody);
+        return Err(PaymentError::Nobody);
     }
     for (index, (lock, _)) in payments.iter().enumerate() {
         if payments[..index].iter().any(|(earlier, _)| earlier == lock) {
-            return Err(BuildError::Twice(wallet.network.address(lock)));
+            return Err(PaymentError::Twice(wallet.network.address(lock)));
         }
     }
     Ok(payments.iter().map(|(lock, amount)| Output { amount: *amount, lock: *lock }).collect())
@@ -317,15 +296,17 @@ fn check_outputs(
     fee: Amount,
     dust: Amount,
     wallet: &Wallet,
-) -> Result<(), BuildError> {
+) -> Result<(), PaymentError> {
     for line in outputs {
         let is_coin = !matches!(wallet.network.destination(&line.to)?, Lock::Account(_));
         if is_coin && line.amount < dust {
-            let error = FeeError::Dust { amount: line.amount, cost: dust };
-            return Err(BuildError::Dust { to: line.to.clone(), error });
+            return Err(PaymentError::Refused(format!(
+                "{} would be paid too little: {} CRN is dust: spending it would cost {dust} CRN",
+                line.to, line.amount
+            )));
         }
     }
-    let sent = Amount::sum(outputs.iter().map(|line| line.amount)).map_err(|_| BuildError::TooLarge)?;
+    let sent = Amount::sum(outputs.iter().map(|line| line.amount)).map_err(|_| PaymentError::TooLarge)?;
     check_fee(terms, fees::check(fee, sent))
 }
 

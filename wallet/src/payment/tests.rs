@@ -12,10 +12,11 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    coins::{Coins, OwnCoin, Unlock},
+    draft::{Body, Draft},
     file::Wallet,
-    funds::{Funds, OwnCoin, Unlock},
     keys::{Branch, KeyPath, Signer},
-    request::{Body, KeyTable, OwnKeys, Request},
+    own::KeyTable,
     vault::Cost,
 };
 
@@ -27,7 +28,7 @@ static OWNER: LazyLock<(Wallet, Signer, KeyTable)> = LazyLock::new(|| {
     let mnemonic = bip39::Mnemonic::from_entropy(&[1; 16]).unwrap();
     let wallet = Wallet::new(network, &mnemonic, "pass", CHEAP).unwrap();
     let signer = wallet.open("pass").unwrap().1;
-    let table = OwnKeys::new(&wallet).table().unwrap();
+    let table = wallet.key_table().unwrap();
     (wallet, signer, table)
 });
 
@@ -36,7 +37,7 @@ fn terms(base: u64, tip: u64) -> Terms {
     Terms { height: 200, prices, allow_high_fee: true, first_block: None, nonce: None }
 }
 
-fn funds(amounts: &[u64]) -> Funds {
+fn coins(amounts: &[u64]) -> Coins {
     let (wallet, ..) = &*OWNER;
     let lock = wallet.keys.lock(Branch::Receive, 0).unwrap();
     let coins = amounts.iter().zip(0..).map(|(amount, index)| OwnCoin {
@@ -49,55 +50,56 @@ fn funds(amounts: &[u64]) -> Funds {
         spent_by: None,
         unlock: Unlock::Key(KeyPath::Coin(Branch::Receive, 0)),
     });
-    Funds::sort(wallet, coins.collect())
+    Coins::sort(wallet, coins.collect())
 }
 
 fn stranger(number: u8) -> Lock {
     Lock::Key(KeyBytes([number; 32]))
 }
 
-/// Signs a request and lets the chain's own rules judge its fee.
-fn fee_of(mut request: Request, funds: &Funds, base_fee: u64) -> chain_core::execute::CoinFee {
+/// Signs a draft and lets the chain's own rules judge its fee.
+fn fee_of(mut draft: Draft, coins: &Coins, base_fee: u64) -> chain_core::execute::CoinFee {
     let (wallet, signer, table) = &*OWNER;
-    request.sign(&wallet.network, signer, table).unwrap();
-    let Transaction::Coin(tx) = request.finish(201).unwrap() else { panic!("not of coins") };
+    draft.sign(&wallet.network, signer, table).unwrap();
+    let Transaction::Coin(tx) = draft.finish(201).unwrap() else { panic!("not of coins") };
     let spent: Vec<Coin> = tx
         .inputs
         .iter()
-        .map(|input| funds.spendable.iter().find(|coin| coin.outpoint == *input).unwrap().coin(201))
+        .map(|input| coins.spendable.iter().find(|coin| coin.outpoint == *input).unwrap())
+        .map(|coin| Coin { output: coin.output, height: coin.height.unwrap_or(201), coinbase: coin.coinbase })
         .collect();
     coin_fee(&tx, tx.size(), &spent, base_fee).unwrap()
 }
 
 #[test]
 fn the_fee_covers_the_highest_base_fee_of_the_next_block_and_the_tip() {
-    let (terms, funds) = (terms(1_000_000_000, 50_000_000), funds(&[500_000_000]));
+    let (terms, coins) = (terms(1_000_000_000, 50_000_000), coins(&[500_000_000]));
     let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
-    let request = coin_request(&OWNER.0, &funds, &terms, &order).unwrap();
-    let fee = fee_of(request, &funds, 1_125_000_000);
+    let draft = coin_payment(&OWNER.0, &coins, &terms, &order).unwrap();
+    let fee = fee_of(draft, &coins, 1_125_000_000);
     let tip_per_gas = fee.tip.0 * 10_000_000_000 / fee.gas;
     assert!((50_000_000..51_000_000).contains(&tip_per_gas), "{fee:?}");
 }
 
 #[test]
 fn a_payment_of_too_many_coins_is_refused_and_all_takes_the_largest() {
-    let (terms, funds) = (terms(1_000_000_000, 0), funds(&vec![100_000; 2_200]));
+    let (terms, coins) = (terms(1_000_000_000, 0), coins(&vec![100_000; 2_200]));
     let wallet = &OWNER.0;
     let pay = |amount: u64| {
         let order = CoinOrder::Pay(vec![(stranger(2), Amount(amount))]);
-        coin_request(wallet, &funds, &terms, &order)
+        coin_payment(wallet, &coins, &terms, &order)
     };
-    let Err(BuildError::TooManyInputs { count, fits, worth }) = pay(202_000_000) else { panic!("it was built") };
+    let Err(PaymentError::TooManyInputs { count, fits, worth }) = pay(202_000_000) else { panic!("it was built") };
     assert!(count > 2_000 && (1_000..1_030).contains(&fits), "{count} {fits}");
     assert_eq!(worth.0, fits as u64 * 100_000);
-    let size = |mut request: Request| {
-        request.sign(&wallet.network, &OWNER.1, &OWNER.2).unwrap();
-        request.finish(201).unwrap().encode().len()
+    let size = |mut draft: Draft| {
+        draft.sign(&wallet.network, &OWNER.1, &OWNER.2).unwrap();
+        draft.finish(201).unwrap().encode().len()
     };
     // Most of what fits can be paid; the fee takes a few hundred grains a coin.
     let paid = pay(worth.0 / 100 * 99).unwrap();
     assert!(size(paid) <= 100_000);
-    let all = coin_request(wallet, &funds, &terms, &CoinOrder::All(stranger(2))).unwrap();
+    let all = coin_payment(wallet, &coins, &terms, &CoinOrder::All(stranger(2))).unwrap();
     let Body::Coin(coin) = &all.transaction else { panic!("not of coins") };
     assert!(coin.inputs.len() >= fits);
     assert!((99_850..=100_000).contains(&size(all)));
@@ -105,12 +107,12 @@ fn a_payment_of_too_many_coins_is_refused_and_all_takes_the_largest() {
 
 #[test]
 fn change_that_is_built_and_never_sent_uses_up_no_address() {
-    let (terms, funds) = (terms(1_000_000_000, 0), funds(&[500_000_000]));
+    let (terms, coins) = (terms(1_000_000_000, 0), coins(&[500_000_000]));
     let mut wallet = OWNER.0.clone();
     let change = |wallet: &Wallet| {
         let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
-        let request = coin_request(wallet, &funds, &terms, &order).unwrap();
-        let Body::Coin(coin) = request.transaction else { panic!("not of coins") };
+        let draft = coin_payment(wallet, &coins, &terms, &order).unwrap();
+        let Body::Coin(coin) = draft.transaction else { panic!("not of coins") };
         coin.outputs.into_iter().find_map(|line| line.change).unwrap()
     };
     for _ in 0..30 {
@@ -123,22 +125,22 @@ fn change_that_is_built_and_never_sent_uses_up_no_address() {
 
 #[test]
 fn a_replacement_pays_a_tenth_more_and_the_same_people() {
-    let (terms, funds) = (terms(1_000_000_000, 1_000), funds(&[500_000_000, 90_000_000]));
+    let (terms, coins) = (terms(1_000_000_000, 1_000), coins(&[500_000_000, 90_000_000]));
     let wallet = &OWNER.0;
     // Leaves so little change that another coin is needed to pay more.
     let order = CoinOrder::Pay(vec![(stranger(2), Amount(499_994_000))]);
-    let request = coin_request(&OWNER.0, &funds, &terms, &order).unwrap();
-    let first = fee_of(request.clone(), &funds, 1_000_000_000);
-    let Body::Coin(old) = &request.transaction else { panic!("not of coins") };
+    let draft = coin_payment(&OWNER.0, &coins, &terms, &order).unwrap();
+    let first = fee_of(draft.clone(), &coins, 1_000_000_000);
+    let Body::Coin(old) = &draft.transaction else { panic!("not of coins") };
     let high = Terms { prices: Prices { tip: 500_000_000, ..terms.prices }, ..terms.clone() };
     for (terms, least) in [(&terms, 11), (&high, 13)] {
         let dropped = vec![Weight { gas: first.gas, fee: first.fee }];
         let options = BumpOptions { cancel: false, percent: 10, dropped };
-        let bumped = bump_coin(wallet, &OWNER.2, old, &funds, terms, &options).unwrap();
+        let bumped = bump_coin(wallet, &OWNER.2, old, &coins, terms, &options).unwrap();
         let Body::Coin(new) = &bumped.transaction else { panic!("not of coins") };
         assert!(new.outputs.iter().any(|line| line.amount == Amount(499_994_000)));
         assert!(old.inputs.iter().all(|input| new.inputs.contains(input)));
-        let second = fee_of(bumped.clone(), &funds, 1_000_000_000);
+        let second = fee_of(bumped.clone(), &coins, 1_000_000_000);
         assert!(second.fee.0 * first.gas * 10 >= first.fee.0 * second.gas * least, "{first:?} {second:?}");
         assert!(second.tip.0 * first.gas * 10 >= first.tip.0 * second.gas * 11);
     }
@@ -156,22 +158,22 @@ proptest! {
         tip in 0u64..3_000_000_000,
         all in any::<bool>(),
     ) {
-        let (terms, funds) = (terms(base, tip), funds(&amounts));
+        let (terms, coins) = (terms(base, tip), coins(&amounts));
         let order = if all {
             CoinOrder::All(stranger(1))
         } else {
             CoinOrder::Pay(paid.iter().zip(1..).map(|(amount, number)| (stranger(number), Amount(*amount))).collect())
         };
-        match coin_request(&OWNER.0, &funds, &terms, &order) {
-            Ok(request) => {
-                let fee = fee_of(request, &funds, base / 8 * 9);
+        match coin_payment(&OWNER.0, &coins, &terms, &order) {
+            Ok(draft) => {
+                let fee = fee_of(draft, &coins, base / 8 * 9);
                 let owed = u128::from(fee.gas) * u128::from(tip) / 10_000_000_000;
                 prop_assert!(u128::from(fee.tip.0) + 1 >= owed);
             }
-            Err(BuildError::NotEnoughCoins { .. }) => {
+            Err(PaymentError::NotEnoughCoins { .. }) => {
                 prop_assert!(all || amounts.iter().sum::<u64>() < paid.iter().sum::<u64>() + 1_000_000);
             }
-            Err(BuildError::Dust { .. }) => prop_assert!(all),
+            Err(PaymentError::Refused(what)) if what.contains(" is dust: ") => prop_assert!(all),
             Err(other) => prop_assert!(false, "{other}"),
         }
     }

@@ -1,4 +1,4 @@
-//! `create`, `restore`, `rescan`, `show-mnemonic`, `change-password`, `public-keys`, `watch`.
+//! Making a wallet and what is in it: `create`, `restore`, `rescan`, `show-mnemonic`, `change-password`, `public-keys`, `watch`.
 
 use std::{
     io::{self, IsTerminal},
@@ -12,19 +12,20 @@ use zeroize::Zeroizing;
 
 use super::{
     address,
-    args::{ChangePassword, Create, Restore},
-    backup,
-    context::{Context, failed, read_small},
+    args::{Create, Restore},
+    context::Context,
+    files::{failed, read_small},
+    passwords::{self, NEW_PASSWORD},
     screen::{self, Report},
 };
 use crate::{
-    error::WalletError,
+    coins,
+    error::{WalletError, usage},
     file::{FileError, Wallet, WalletLock},
-    funds,
     input::from_json,
-    keys::{self, Branch, KeyError, PublicKeys, Signer},
+    keys::{self, Branch, PublicKeys, Signer},
     network::Network,
-    node::Node,
+    own::GAP,
     vault::{self, Cost, VaultError},
 };
 
@@ -44,8 +45,8 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     let (path, network) = context.new_wallet()?;
     let lock = take_place(&path)?;
     let mnemonic = keys::generate(args.words.parse().unwrap_or(12))?;
-    let signer = Signer::with_passphrase(&mnemonic, &context.passphrase(&args.passphrase)?)?;
-    let password = context.new_password(None)?;
+    let signer = Signer::with_passphrase(&mnemonic, &passwords::passphrase(&args.passphrase)?)?;
+    let password = passwords::new_password(&context.global)?;
     if !context.global.json {
         let (what, warning) = match signer.passphrase() {
             "" => (
@@ -59,7 +60,7 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
             ),
         };
         let words =
-            format!("{}\n\n{}\n{}", screen::bold(what), numbered(&mnemonic, screen::width()), screen::yellow(warning),);
+            format!("{}\n\n{}\n{}", screen::bold(what), numbered(&mnemonic, screen::width()), screen::yellow(warning));
         screen::show(&words).map_err(failed("show the words, so no wallet is made"))?;
         ask_back(context, &mnemonic)?;
     }
@@ -124,12 +125,9 @@ fn drawn(words: usize) -> Result<Vec<usize>, VaultError> {
 }
 
 /// What a new wallet is.
-///
-/// # Errors
-/// [`WalletError`] from derivation.
-pub fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletError> {
-    let address = |index: u32| Ok::<_, KeyError>(wallet.network.address(&wallet.keys.lock(Branch::Receive, index)?));
-    let (first, coin) = (address(0)?, address(wallet.used.receive.saturating_sub(1))?);
+fn made(path: &Path, wallet: &Wallet, what: &str) -> Result<Report, WalletError> {
+    let first = wallet.network.address(&wallet.keys.lock(Branch::Receive, 0)?);
+    let coin = wallet.network.address(&wallet.receive_lock()?);
     let account = wallet.keys.account(0)?;
     let mut text = format!(
         "{} for {}: {}\n  be paid in coins at  {coin}\n  be paid by accounts  {account}\n",
@@ -158,10 +156,10 @@ fn with_passphrase(report: Report, signer: &Signer) -> Report {
     }
 }
 
-/// Brings a wallet back.
+/// Restores a wallet.
 pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError> {
     if let Some(file) = &args.backup {
-        return backup::restore(context, file, (!args.no_scan).then_some(args.gap));
+        return restore_backup(context, file, (!args.no_scan).then_some(args.gap));
     }
     let (path, network) = context.new_wallet()?;
     let lock = take_place(&path)?;
@@ -171,8 +169,8 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
         None => Zeroizing::new(context.ask("The words, in order: ")?),
     };
     let mnemonic = keys::parse_mnemonic(&text)?;
-    let signer = Signer::with_passphrase(&mnemonic, &context.passphrase(&args.passphrase)?)?;
-    let password = context.new_password(None)?;
+    let signer = Signer::with_passphrase(&mnemonic, &passwords::passphrase(&args.passphrase)?)?;
+    let password = passwords::new_password(&context.global)?;
     let mut wallet = Wallet::of(network, &mnemonic, &signer, &password, Cost::default())?;
     lock.create(&wallet)?;
     let found = match args.no_scan {
@@ -190,11 +188,32 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
     Ok(report)
 }
 
-/// Looks for used addresses, or says that no node could tell.
+/// Restores a wallet from a backup.
+fn restore_backup(context: &Context, file: &Path, gap: Option<u32>) -> Result<Report, WalletError> {
+    let mut wallet = Wallet::read(file)?;
+    if wallet.sealed.is_some() {
+        // Makes sure that it can be opened, and that its keys were not changed.
+        context.unlock(&wallet)?;
+    }
+    let path = context.place_of(&wallet.network)?;
+    let lock = take_place(&path)?;
+    lock.create(&wallet)?;
+    let found = match gap {
+        Some(gap) => find_used(context, &lock, &mut wallet, gap)?,
+        None => String::new(),
+    };
+    let mut report = made(&path, &wallet, "Wallet restored")?;
+    report.text += &found;
+    report.json["used"] = json!(wallet.used);
+    report.json["policies"] = json!(wallet.policies.len());
+    Ok(report)
+}
+
+/// Scans for used addresses, or warns that no node answers.
 ///
 /// # Errors
 /// [`WalletError`] unless it is only that no node answers.
-pub fn find_used(context: &Context, lock: &WalletLock, wallet: &mut Wallet, gap: u32) -> Result<String, WalletError> {
+fn find_used(context: &Context, lock: &WalletLock, wallet: &mut Wallet, gap: u32) -> Result<String, WalletError> {
     match look_for_used(context, wallet, gap) {
         Ok(found) => {
             lock.write(wallet)?;
@@ -210,9 +229,11 @@ pub fn find_used(context: &Context, lock: &WalletLock, wallet: &mut Wallet, gap:
 
 fn look_for_used(context: &Context, wallet: &mut Wallet, gap: u32) -> Result<String, WalletError> {
     let (node, _) = context.node(&wallet.network)?;
-    let found = scan(&node, wallet, gap)?;
+    let mut progress = screen::Progress::default();
+    let mut show = |count: u32| progress.show(&format!("scanning for used addresses: {count}…"));
+    let found = coins::scan(&node, wallet, gap, &mut show)?;
     let used = wallet.used;
-    // What is shown next is an address that nobody has paid.
+    // What is shown next is an address that no one has paid.
     address::move_on(&node, wallet)?;
     Ok(if found {
         format!(
@@ -223,13 +244,8 @@ fn look_for_used(context: &Context, wallet: &mut Wallet, gap: u32) -> Result<Str
             screen::counted(used.policy, "policy key")
         )
     } else {
-        "  nothing was ever paid to it on this chain\n".into()
+        "  no used addresses were found on this chain\n".into()
     })
-}
-
-fn scan(node: &Node, wallet: &mut Wallet, gap: u32) -> Result<bool, WalletError> {
-    let mut progress = screen::Progress::new();
-    Ok(funds::scan(node, wallet, gap, &mut |count| progress.show(&format!("looking for used addresses: {count}…")))?)
 }
 
 /// Looks for used addresses again.
@@ -255,13 +271,13 @@ pub fn show(context: &Context) -> Result<Report, WalletError> {
 }
 
 /// Seals the mnemonic under another password.
-pub fn change_password(context: &Context, args: &ChangePassword) -> Result<Report, WalletError> {
+pub fn change_password(context: &Context, file: Option<&Path>) -> Result<Report, WalletError> {
     let opened = context.wallet()?;
     let (mnemonic, signer) = context.open(&opened)?;
-    let password = context.other_password(args.new_password_file.as_deref())?;
+    let password = NEW_PASSWORD.choose(file, "New password for the wallet: ")?;
     let (lock, mut wallet) = context.wallet_to_change()?;
     if wallet.sealed != opened.sealed {
-        return Err(WalletError::Usage("the password was changed meanwhile by another cairn-wallet".into()));
+        return Err(usage!("the password was changed meanwhile by another cairn-wallet"));
     }
     wallet.seal(&mnemonic, &signer, &password, Cost::default())?;
     lock.write(&wallet)?;
@@ -287,8 +303,8 @@ pub fn public_keys(context: &Context) -> Result<Report, WalletError> {
 /// Makes a wallet from public keys.
 pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
     let text = read_small(file, "public keys")?;
-    let watched: Watched = from_json(text.as_bytes())
-        .map_err(|error| WalletError::Usage(format!("{} holds no public keys: {error}", file.display())))?;
+    let watched: Watched =
+        from_json(text.as_bytes()).map_err(|error| usage!("{} holds no public keys: {error}", file.display()))?;
     let place = Context {
         global: super::args::Global {
             chain: context.global.chain.clone().or_else(|| Some(watched.network.name.clone())),
@@ -297,16 +313,12 @@ pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
     };
     let (path, network) = place.new_wallet()?;
     if network != watched.network {
-        return Err(WalletError::OtherChain {
-            what: "the file of public keys",
-            got: Box::new(watched.network),
-            expected: Box::new(network),
-        });
+        return Err(WalletError::other_chain("the file of public keys", watched.network, &network));
     }
     let lock = take_place(&path)?;
     let mut wallet = Wallet::watch(network, watched.keys);
     lock.create(&wallet)?;
-    let found = find_used(context, &lock, &mut wallet, funds::GAP)?;
+    let found = find_used(context, &lock, &mut wallet, GAP)?;
     let mut report = made(&path, &wallet, "Watch-only wallet created")?;
     report.text += &found;
     report.json["used"] = json!(wallet.used);

@@ -1,4 +1,4 @@
-//! What a transaction does, in words.
+//! Describes a transaction before it is signed.
 
 use std::collections::BTreeMap;
 
@@ -14,22 +14,23 @@ use super::{
     screen::{self, Align},
 };
 use crate::{
+    draft::{AccountDraft, Body, CoinDraft, Draft, Input, OutputLine, burns},
     error::WalletError,
     file::Wallet,
     keys::Branch,
     money::{show_gwei, show_wei},
-    request::{AccountRequest, Body, CoinRequest, Input, KeyTable, OutputLine, Owner, Request, burns, policy_keys},
+    own::{KeyTable, Owner, policy_keys},
 };
 
-/// Describes a request. `own` tells what belongs to the wallet that asks, and `wallet` what it calls others; nothing in the
+/// Describes a draft. `own` tells what belongs to the wallet that asks, and `wallet` what it calls others; nothing in the
 /// file is believed about that.
 ///
 /// # Errors
 /// [`WalletError`] if an address in it does not fit.
-pub fn describe(request: &Request, wallet: &Wallet, own: &KeyTable) -> Result<(String, Value), WalletError> {
-    match &request.transaction {
-        Body::Coin(coin) => coins(request, coin, wallet, own),
-        Body::Account(account) => accounts(request, account, own),
+pub fn describe(draft: &Draft, wallet: &Wallet, own: &KeyTable) -> Result<(String, Value), WalletError> {
+    match &draft.transaction {
+        Body::Coin(coin) => coins(draft, coin, wallet, own),
+        Body::Account(account) => accounts(draft, account, own),
     }
 }
 
@@ -39,7 +40,7 @@ fn row(label: &str, who: &str, amount: String, remark: &str) -> Vec<String> {
 
 const ALIGNS: [Align; 4] = [Align::Left, Align::Left, Align::Point, Align::Left];
 
-/// Grains that come from and go to one purse. The files that are signed may hold any amounts, so sums are wide.
+/// Grains that come from and go to the wallet or one of its policies. The files that are signed may hold any amounts, so sums are wide.
 #[derive(Default)]
 struct Flow {
     from: u128,
@@ -76,11 +77,11 @@ const LISTED: usize = 20;
 impl<'a> Flows<'a> {
     /// # Errors
     /// [`WalletError`] if an address does not fit.
-    fn of(request: &'a Request, coin: &'a CoinRequest, own: &'a KeyTable) -> Result<Self, WalletError> {
+    fn of(draft: &'a Draft, coin: &'a CoinDraft, own: &'a KeyTable) -> Result<Self, WalletError> {
         let mut flows = Self::default();
         for input in &coin.inputs {
             let amount = u128::from(input.amount.0);
-            match input_owner(request, input, own)? {
+            match input_owner(draft, input, own)? {
                 Owner::Key(_) | Owner::Account => flows.wallet.from += amount,
                 Owner::Policy(name) => flows.policies.entry(name).or_default().from += amount,
                 Owner::Foreign => {
@@ -91,7 +92,7 @@ impl<'a> Flows<'a> {
         }
         for line in &coin.outputs {
             let amount = u128::from(line.amount.0);
-            match own.owner(&request.network.destination(&line.to)?) {
+            match own.owner(&draft.network.destination(&line.to)?) {
                 Owner::Key(_) | Owner::Account => flows.wallet.to += amount,
                 Owner::Policy(name) => flows.policies.entry(name).or_default().to += amount,
                 Owner::Foreign => {}
@@ -116,13 +117,10 @@ impl<'a> Flows<'a> {
         rows
     }
 
-    fn heading(&self, coin: &CoinRequest) -> String {
+    fn heading(&self, coin: &CoinDraft) -> String {
         let foreign: usize = self.foreign.values().map(|(count, _)| count).sum();
         let policies = coin.inputs.iter().filter(|input| input.policy.is_some()).count();
-        let mut from = match coin.inputs.len() {
-            1 => "1 coin".to_owned(),
-            count => format!("{count} coins"),
-        };
+        let mut from = screen::counted(coin.inputs.len() as u64, "coin");
         match (coin.inputs.len(), policies) {
             (_, 0) => {}
             (1, _) => from += " of a policy",
@@ -135,9 +133,9 @@ impl<'a> Flows<'a> {
     }
 }
 
-/// Whose an input is. A key far down the tree is known by its hint, which proves itself: it is derived again.
-fn input_owner<'a>(request: &Request, input: &Input, own: &'a KeyTable) -> Result<Owner<'a>, WalletError> {
-    let lock = request.network.coin_address(&input.address)?;
+/// Who owns an input. A key far down the tree is known by its hint, which proves itself: it is derived again.
+fn input_owner<'a>(draft: &Draft, input: &Input, own: &'a KeyTable) -> Result<Owner<'a>, WalletError> {
+    let lock = draft.network.coin_address(&input.address)?;
     Ok(match (own.owner(&lock), lock) {
         (Owner::Foreign, Lock::Key(key)) => match own.coin(&key, input.key) {
             Some((branch, _)) => Owner::Key(branch),
@@ -147,10 +145,10 @@ fn input_owner<'a>(request: &Request, input: &Input, own: &'a KeyTable) -> Resul
     })
 }
 
-/// Warns of money that nobody can ever spend.
+/// Warns of money that no one can ever spend.
 fn burnt(to: &str) -> &'static str {
-    screen::warn(&format!("nobody can have the key of {to}: what it is paid is lost for ever"));
-    "burnt: nobody can have its key"
+    screen::warn(&format!("no one can have the key of {to}: what is paid to it is lost"));
+    "burnt: no one has its key"
 }
 
 /// What an output is to the wallet, in a few words.
@@ -170,22 +168,17 @@ fn output_remark(lock: &Lock, line: &OutputLine, own: &KeyTable) -> String {
     }
 }
 
-fn coins(
-    request: &Request,
-    coin: &CoinRequest,
-    wallet: &Wallet,
-    own: &KeyTable,
-) -> Result<(String, Value), WalletError> {
-    let flows = Flows::of(request, coin, own)?;
+fn coins(draft: &Draft, coin: &CoinDraft, wallet: &Wallet, own: &KeyTable) -> Result<(String, Value), WalletError> {
+    let flows = Flows::of(draft, coin, own)?;
     // Only signatures that verify count.
     let mut signed = coin.clone();
-    if signed.drop_bogus(&request.network).is_err() {
+    if signed.drop_bogus(&draft.network).is_err() {
         signed.inputs.iter_mut().for_each(|input| input.signatures.clear());
     }
     let mut rows = flows.foreign_rows();
     let mut outputs = Vec::new();
     for line in &coin.outputs {
-        let lock = request.network.destination(&line.to)?;
+        let lock = draft.network.destination(&line.to)?;
         rows.push(row("to", &line.to, line.amount.to_string(), &output_remark(&lock, line, own)));
         let policy = match own.owner(&lock) {
             Owner::Policy(name) => Some(name),
@@ -196,10 +189,10 @@ fn coins(
     rows.push(row("fee", "", coin.fee.to_string(), ""));
     rows.extend(flows.policies.iter().map(|(name, flow)| flow.row(&format!("policy '{name}'"))));
     rows.push(flows.wallet.row("the wallet"));
-    let heading = screen::bold(&format!("Spend {} on {}", flows.heading(coin), request.network.name));
+    let heading = screen::bold(&format!("Spend {} on {}", flows.heading(coin), draft.network.name));
     let text = format!("{heading}\n{}{}", screen::table(&ALIGNS, &rows), signatures(&signed, wallet, own));
     let inputs = signed.inputs.iter().map(|input| {
-        let owner = input_owner(request, input, own)?;
+        let owner = input_owner(draft, input, own)?;
         Ok(json!({
             "txid": input.txid.to_string(), "index": input.index, "amount": input.amount, "address": input.address,
             "signatures": input.signatures.len(), "signers": signers(input, wallet), "own": owner != Owner::Foreign,
@@ -215,8 +208,8 @@ fn coins(
     Ok((text, json))
 }
 
-/// How far the signing of policies is: who has signed, and who has not. Once for coins of one policy that are equally far.
-fn signatures(signed: &CoinRequest, wallet: &Wallet, own: &KeyTable) -> String {
+/// Who has signed for policies and who has not, once for coins of one policy with the same signatures.
+fn signatures(signed: &CoinDraft, wallet: &Wallet, own: &KeyTable) -> String {
     let mut lines: Vec<String> = Vec::new();
     for input in &signed.inputs {
         let Some(policy) = &input.policy else { continue };
@@ -252,13 +245,13 @@ fn signers(input: &Input, wallet: &Wallet) -> Vec<Value> {
     keys.iter().map(of).collect()
 }
 
-fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Result<(String, Value), WalletError> {
-    let from = request.network.account(&account.from)?;
+fn accounts(draft: &Draft, account: &AccountDraft, own: &KeyTable) -> Result<(String, Value), WalletError> {
+    let from = draft.network.account(&account.from)?;
     let sender = if own.account(&from, account.key).is_some() { "your account" } else { "not your account" };
     let mut rows = vec![row("from", &account.from, String::new(), sender)];
-    let heading = destination(request, account, own, &mut rows)?;
+    let heading = destination(draft, account, own, &mut rows)?;
     let max_fee = account.max_fee();
-    let expected = U256::from(request.base_fee)
+    let expected = U256::from(draft.base_fee)
         .saturating_add(account.max_priority_fee_per_gas_wei)
         .min(account.max_fee_per_gas_wei)
         .saturating_mul(U256::from(account.gas_limit));
@@ -268,49 +261,49 @@ fn accounts(request: &Request, account: &AccountRequest, own: &KeyTable) -> Resu
     rows.push(row("leaves the account", "", show_wei(total), "at most"));
     let gas = format!(
         "chain id {}, nonce {}, {} gas at up to {} (tip {})",
-        request.network.chain_id,
+        draft.network.chain_id,
         account.nonce,
         account.gas_limit,
         show_gwei(account.max_fee_per_gas_wei),
         show_gwei(account.max_priority_fee_per_gas_wei)
     );
-    let heading = screen::bold(&format!("{heading} on {}", request.network.name));
+    let heading = screen::bold(&format!("{heading} on {}", draft.network.name));
     let text = format!("{heading}\n{}{}  {}\n", screen::table(&ALIGNS, &rows), call(account), screen::dim(&gas));
     let called = account.called();
     let arguments = called.as_ref().and_then(|called| called.arguments.as_ref());
     let arguments = arguments.map(|arguments| arguments.iter().map(|(_, text)| text).collect::<Vec<_>>());
     let json = json!({
-        "kind": "account", "chainId": request.network.chain_id, "from": account.from, "to": account.to, "nonce": account.nonce,
+        "kind": "account", "chainId": draft.network.chain_id, "from": account.from, "to": account.to, "nonce": account.nonce,
         "valueWei": account.value_wei.to_string(), "maxFeeWei": max_fee.to_string(), "leavesWei": total.to_string(),
         "own": own.account(&from, account.key).is_some(),
         "withdrawTo": account.withdraw_to, "gasLimit": account.gas_limit,
         "function": called.as_ref().map(|called| &called.name), "functionIsKnown": called.as_ref().map(|called| called.known),
         "selector": called.as_ref().map(|called| format!("0x{}", hex::encode(called.selector))),
-        "arguments": arguments, "contract": account.made_contract(&request.network)?.map(|made| made.to_string()),
+        "arguments": arguments, "contract": account.made_contract(&draft.network)?.map(|made| made.to_string()),
         "signed": !account.signed.is_empty(),
     });
     Ok((text, json))
 }
 
-/// Adds who is paid or called; answers what is done in a few words.
+/// Adds who is paid or called; returns the heading.
 fn destination(
-    request: &Request,
-    account: &AccountRequest,
+    draft: &Draft,
+    account: &AccountDraft,
     own: &KeyTable,
     rows: &mut Vec<Vec<String>>,
 ) -> Result<&'static str, WalletError> {
     let value = show_wei(account.value_wei);
     if let Some(address) = &account.withdraw_to {
-        let mine = request.network.coin_address(address).is_ok_and(|lock| own.owns(&lock));
+        let mine = draft.network.coin_address(address).is_ok_and(|lock| own.owns(&lock));
         rows.push(row("to coins", address, value, if mine { "your own address" } else { "" }));
         return Ok("Withdraw from an account");
     }
-    if let Some(made) = account.made_contract(&request.network)? {
+    if let Some(made) = account.made_contract(&draft.network)? {
         rows.push(row("creates", &made.to_string(), value, &format!("{} bytes of code", account.input.len())));
         return Ok("Deploy a contract");
     }
     let to = account.to.as_deref().unwrap_or_default();
-    let account_to = request.network.account(to)?;
+    let account_to = draft.network.account(to)?;
     let remark = match own.owns(&Lock::Account(account_to)) {
         true => "your account",
         false if !account.value_wei.is_zero() && burns(&account_to) => burnt(to),
@@ -324,7 +317,7 @@ fn destination(
 const LONGEST: usize = 400;
 
 /// What is called and with what.
-fn call(account: &AccountRequest) -> String {
+fn call(account: &AccountDraft) -> String {
     let calldata = || format!("  calldata 0x{}\n", shortened(&hex::encode(&account.input)));
     let Some(called) = account.called() else {
         return if account.to.is_some() && account.runs_code() { calldata() } else { String::new() };
