@@ -2,6 +2,7 @@
 
 mod addresses;
 mod beneficiaries;
+mod block_name;
 mod call;
 mod context;
 mod error;
@@ -16,6 +17,7 @@ mod state;
 
 pub use addresses::{Addresses, lock_of};
 pub use beneficiaries::Beneficiaries;
+pub use block_name::{BlockName, BlockTag};
 pub use call::{Call, Guard};
 pub use context::{Context, NodeInfo};
 pub use error::{
@@ -26,7 +28,7 @@ pub use fees::{base_fee, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
 pub use method::{Answer, Handler, Method};
 pub(super) use params::param;
-pub use params::{Any, Args, BigQuantity, BlockName, BlockTag, Data, HexBytes, Object, Options, Param, Quantity};
+pub use params::{Any, Args, BigQuantity, Data, HexBytes, Object, Options, Param, Quantity};
 pub use read::{Found, Spent, find, header, receipts, resolve};
 pub use render::{Fields, data, quantity};
 pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};

@@ -1,10 +1,7 @@
 //! Strict reading of parameters: whatever is odd answers -32602 with the parameter's name.
 
 use alloy_primitives::{Address, B256, U256};
-use chain_core::{
-    hash::{BlockHash, TxId},
-    units::Height,
-};
+use chain_core::hash::{BlockHash, TxId};
 use jsonrpsee::types::Params;
 use serde_json::{Map, Value};
 
@@ -190,42 +187,6 @@ pub struct Data(pub Vec<u8>);
 /// Bytes in hex, with or without `0x`.
 pub struct HexBytes(pub Vec<u8>);
 
-/// A height, or the hash of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockName {
-    /// By height on the active chain.
-    Height(Height),
-    /// By hash, on any branch.
-    Hash(BlockHash),
-}
-
-/// Ethereum's names of blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockTag {
-    /// By number on the active chain.
-    Number(u64),
-    /// By hash.
-    Hash(BlockHash),
-    /// By hash, and only if it is on the active chain (EIP-1898).
-    ActiveHash(BlockHash),
-    /// The genesis block.
-    Earliest,
-    /// The tip.
-    Latest,
-    /// The block at the spec's safe depth.
-    Safe,
-    /// The block at the spec's finalized depth.
-    Finalized,
-    /// The tip, mempool included where that means something.
-    Pending,
-}
-
-impl From<BlockHash> for BlockTag {
-    fn from(hash: BlockHash) -> Self {
-        Self::Hash(hash)
-    }
-}
-
 fn digits(text: &str) -> Option<&str> {
     text.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
@@ -290,49 +251,10 @@ param!(Address, "an account such as \"0x...\" of 40 hexadecimal digits", |value|
     let bytes: [u8; 20] = hex::decode(digits(value.as_str()?)?).ok()?.try_into().ok()?;
     Some(Self(bytes.into()))
 });
-param!(BlockName, "a height or a block hash of 64 hexadecimal digits", |value| {
-    if let Some(height) = u32::parse(value).filter(|_| value.as_str().is_none_or(|text| text.len() < 64)) {
-        return Some(Self::Height(height));
-    }
-    BlockHash::parse(value).map(Self::Hash)
-});
-param!(
-    BlockTag,
-    "a block number such as \"0x1b4\", latest, earliest, pending, safe or finalized, or a hash",
-    |value| {
-        if let Some(object) = value.as_object() {
-            return block_object(object);
-        }
-        Some(match value.as_str()? {
-            "earliest" => Self::Earliest,
-            "latest" => Self::Latest,
-            "safe" => Self::Safe,
-            "finalized" => Self::Finalized,
-            "pending" => Self::Pending,
-            text if text.len() == 66 => Self::Hash(BlockHash::parse(value)?),
-            _ => Self::Number(Quantity::parse(value)?.0),
-        })
-    }
-);
-
 fn hash_digits(value: &Value) -> Option<&str> {
     let text = value.as_str()?;
     let digits = text.strip_prefix("0x").unwrap_or(text);
     (digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits)
-}
-
-/// EIP-1898: `{"blockNumber": ...}` or `{"blockHash": ..., "requireCanonical": ...}`. Other members are ignored, as in geth.
-fn block_object(object: &Map<String, Value>) -> Option<BlockTag> {
-    let given = |key: &str| object.get(key).filter(|value| !value.is_null());
-    let active = given("requireCanonical").map_or(Some(false), Value::as_bool)?;
-    match (given("blockNumber"), given("blockHash")) {
-        (Some(number), None) if number.is_string() => BlockTag::parse(number),
-        (None, Some(hash)) => {
-            let hash = BlockHash::parse(hash)?;
-            Some(if active { BlockTag::ActiveHash(hash) } else { BlockTag::Hash(hash) })
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -421,34 +343,6 @@ mod tests {
     }
 
     #[test]
-    fn reads_block_names_of_both_kinds() {
-        let hash = "00".repeat(31) + "ff";
-        assert_eq!(BlockName::parse(&json!(5)), Some(BlockName::Height(5)));
-        assert_eq!(BlockName::parse(&json!("5")), Some(BlockName::Height(5)));
-        assert_eq!(BlockName::parse(&json!(hash)), Some(BlockName::Hash(hash.parse().unwrap())));
-        assert_eq!(BlockName::parse(&json!("0".repeat(64))), Some(BlockName::Hash(BlockHash::default())));
-        assert_eq!(BlockTag::parse(&json!("latest")), Some(BlockTag::Latest));
-        assert_eq!(BlockTag::parse(&json!("0x1b4")), Some(BlockTag::Number(436)));
-        assert_eq!(
-            BlockTag::parse(&json!({"blockHash": format!("0x{hash}")})),
-            Some(BlockTag::Hash(hash.parse().unwrap()))
-        );
-        assert_eq!(BlockTag::parse(&json!({"blockNumber": "0x1"})), Some(BlockTag::Number(1)));
-        assert_eq!(BlockTag::parse(&json!({"blockNumber": {"blockNumber": "0x1"}})), None);
-        assert_eq!(
-            BlockTag::parse(&json!({"blockNumber": "0x1", "blockHash": null, "other": 1})),
-            Some(BlockTag::Number(1))
-        );
-        assert_eq!(BlockTag::parse(&json!({"blockNumber": "0x1", "blockHash": format!("0x{hash}")})), None);
-        for (flag, expected) in [(json!(true), true), (json!(false), false), (Value::Null, false)] {
-            let parsed = BlockTag::parse(&json!({"blockHash": format!("0x{hash}"), "requireCanonical": flag}));
-            assert_eq!(parsed == Some(BlockTag::ActiveHash(hash.parse().unwrap())), expected, "{parsed:?}");
-        }
-        assert_eq!(BlockTag::parse(&json!({"blockHash": format!("0x{hash}"), "requireCanonical": 1})), None);
-        assert_eq!(BlockTag::parse(&json!("Latest")), None);
-    }
-
-    #[test]
     fn options_refuse_unknown_names() {
         let object = || Some(Object(json!({"limit": 5}).as_object().unwrap().clone()));
         let options = Options::new("options", object(), &["limit", "cursor"]).unwrap();
@@ -501,8 +395,8 @@ mod tests {
             read::<BlockHash>(&value);
             read::<TxId>(&value);
             read::<Address>(&value);
-            read::<BlockName>(&value);
-            read::<BlockTag>(&value);
+            read::<super::super::BlockName>(&value);
+            read::<super::super::BlockTag>(&value);
             read::<super::super::Addresses>(&value);
             read::<Object>(&value);
         }

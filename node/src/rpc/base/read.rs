@@ -9,9 +9,9 @@ use chain_core::{
 use std::collections::HashMap;
 
 use super::{
+    block_name::{BlockName, BlockTag},
     context::Context,
     error::{RpcResult, cannot, internal, not_found},
-    params::{BlockName, BlockTag},
 };
 use crate::store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt, TxPlace};
 

@@ -7,9 +7,9 @@ use chain_core::{
 };
 
 use super::{
+    block_name::BlockTag,
     context::Context,
     error::{RpcError, RpcResult, cannot},
-    params::BlockTag,
     read::resolve,
 };
 use crate::store::{HistoricalState, Snapshot};

@@ -12,11 +12,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{overrides::Overrides, request::CallRequest, revert::failed, state::SimulatedState};
 use crate::rpc::base::{
+    block_name::BlockTag,
     call::{Call, Guard},
     context::Context,
     error::{RpcResult, not_found},
     fees::{base_fee, fee_after},
-    params::BlockTag,
     read::header,
     render,
     state::{account, state_at},
