@@ -31,7 +31,7 @@ pub enum Lane {
 }
 
 /// Memory that all calls of strangers that run code or read much may hold together, half of it each; what one of them holds at
-/// most: 100 million gas of TSTORE, or a trace with the copies that are made of it; and a decoded block with its text.
+/// most: 50 million gas of TSTORE, or a trace with the copies that are made of it; and a decoded block with its text.
 const MEMORY: usize = 1 << 30;
 const MEMORY_OF_CODE: usize = 256 << 20;
 const MEMORY_OF_READ: usize = 128 << 20;

@@ -238,10 +238,14 @@ fn simulations_are_bounded_and_in_order() {
     // INVALID takes all gas of its block; the next one gets what is left of the simulation's.
     let greedy = json!({ one().to_string(): { "code": "0xfe" } });
     let call = json!([{ "to": one() }]);
-    let blocks = json!([{ "stateOverrides": greedy, "calls": call }, { "calls": call }]);
+    let limit = json!({ "gasLimit": format!("{:#x}", 30_000_000) });
+    let blocks = json!([
+        { "blockOverrides": limit, "stateOverrides": greedy, "calls": call },
+        { "blockOverrides": limit, "calls": call },
+    ]);
     let blocks = try_simulate(&node, blocks).unwrap();
-    assert_eq!(blocks[0]["gasUsed"], json!(format!("{:#x}", node.context.spec.gas_limit)));
-    assert_eq!(blocks[1]["gasUsed"], json!(format!("{:#x}", 100_000_000 - node.context.spec.gas_limit)));
+    assert_eq!(blocks[0]["gasUsed"], json!(format!("{:#x}", 30_000_000)));
+    assert_eq!(blocks[1]["gasUsed"], json!(format!("{:#x}", 20_000_000)));
     // Answers of 128 KiB each.
     let long = json!({ one().to_string(): { "code": "0x620200005ff3" } });
     let call = json!({ "to": one(), "gas": "0x186a0" });

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::state::SimulatedState;
 use crate::rpc::base::{
     call::Call,
-    error::{RpcResult, invalid},
+    error::{RpcResult, cannot, invalid},
     params::{Any, Args, BigQuantity, Data, Object, Options, Param, Quantity},
     state::account,
 };
@@ -96,7 +96,7 @@ impl StateOverrides {
         for (address, account) in &self.0 {
             let Some(to) = account.move_to else { continue };
             if !is_precompile(Revision::Osaka, address) {
-                return Err(invalid(format!("{name}.{address}: account {address} is not a precompile")));
+                return Err(cannot(format!("account {address} is not a precompile")));
             }
             if self.0.contains_key(&to) || !targets.insert(to) {
                 return Err(invalid(format!("{name}.{address}: account {to} is already overridden")));

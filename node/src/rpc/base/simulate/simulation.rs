@@ -22,8 +22,8 @@ use crate::rpc::base::{
     state::{account, state_at},
 };
 
-/// Gas for a call at most, whatever the chain allows a block: it bounds what a call holds in memory, some 180 MB.
-pub const MOST_GAS: Gas = 100_000_000;
+/// Gas for a call at most, whatever the chain allows a block, as in geth: it bounds what a call holds in memory, some 90 MB.
+pub const MOST_GAS: Gas = 50_000_000;
 
 /// A state and the block that it is of, or that would come next for `pending`.
 pub struct Simulation {
