@@ -145,7 +145,8 @@ fn spec(genesis: &Value, initial_base_fee: u64) -> Result<ChainSpec, Box<dyn Err
         target_interval: 12,
         // That of the blocks from London on; before it was half of that.
         gas_limit: 200_000_000,
-        base_fee_floor: 0,
+        // Ethereum's fee sinks to 7 wei, Cairn's to the floor.
+        base_fee_floor: 1,
         initial_base_fee,
         // A coinbase that pays coins uses gas.
         subsidy: Amount(0),
