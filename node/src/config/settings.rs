@@ -117,7 +117,7 @@ pub struct HttpSettings {
         help_heading = "RPC"
     )]
     pub port: Option<u16>,
-    /// Namespaces served, comma-separated [default: all; if others can reach the RPC, all but admin, debug and miner]
+    /// Namespaces served, comma-separated [default: all; if others can reach the RPC, all but admin, debug, miner, ots and trace]
     #[arg(id = "http.api", long = "http.api", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
     pub api: Option<Vec<String>>,
     /// File for this run's cookie, which admin_* and miner_* ask for [default: .cookie in the data directory]

@@ -16,12 +16,15 @@ mod eth;
 mod lanes;
 mod miner;
 mod net;
+mod ots;
 mod server;
 mod table;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod tracer;
 mod txpool;
 mod web3;
 

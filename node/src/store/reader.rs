@@ -282,12 +282,31 @@ impl Snapshot {
         before: Option<HistoryPlace>,
         limit: usize,
     ) -> Result<Vec<HistoryPlace>, StoreError> {
+        self.account_events(address, Order::Descending, before, limit)
+    }
+
+    /// The same in either order, those beyond `beyond` in it only.
+    ///
+    /// # Errors
+    /// As [`Snapshot::account_history`].
+    pub fn account_events(
+        &self,
+        address: &Address,
+        order: Order,
+        beyond: Option<HistoryPlace>,
+        limit: usize,
+    ) -> Result<Vec<HistoryPlace>, StoreError> {
         required(self.address_index, "address")?;
         let mut range = KeyRange::prefix(&schema::account_prefix(address));
-        if let Some(before) = before {
-            range.to = Some(schema::account_event_key(address, before).to_vec());
+        if let Some(beyond) = beyond {
+            let key = schema::account_event_key(address, beyond);
+            match order {
+                Order::Descending => range.to = Some(key.to_vec()),
+                // The first key behind it.
+                Order::Ascending => range.from = [&key[..], &[0]].concat(),
+            }
         }
-        self.rows(&range, Order::Descending, limit, |key, _| schema::read_place(key))
+        self.rows(&range, order, limit, |key, _| schema::read_place(key))
     }
 
     fn read<T>(

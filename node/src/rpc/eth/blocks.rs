@@ -81,7 +81,8 @@ struct Row<'a> {
 }
 
 impl FullBlock {
-    fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
+    /// Reads a block and its receipts.
+    pub fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
         let record = header(snapshot, at)?;
         let (block, size) = snapshot.sized_body(at)?;
         Ok(Self {
@@ -95,7 +96,8 @@ impl FullBlock {
         })
     }
 
-    fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
+    /// The block of a tag, on the active chain; `None` if there is none.
+    pub fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
         let snapshot = context.snapshot()?;
         resolve(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
     }
@@ -146,7 +148,8 @@ impl FullBlock {
         self.rows().nth(usize::try_from(index).ok()?).map(|row| self.transaction(&row))
     }
 
-    fn at_position(&self, wanted: u32) -> Option<Value> {
+    /// The account transaction at a position of the block.
+    pub fn at_position(&self, wanted: u32) -> Option<Value> {
         self.rows().find(|row| row.position == wanted).map(|row| self.transaction(&row))
     }
 
@@ -193,7 +196,17 @@ impl FullBlock {
         Ok(render::join(self.header()?, body))
     }
 
-    fn receipts(&self) -> Vec<Value> {
+    /// Wei that its account transactions paid for gas.
+    pub fn account_fees(&self) -> U256 {
+        let fee = |row: Row<'_>| {
+            let price = effective_price(&row.tx.fields().fees, self.base_fee);
+            row.receipt.map_or(U256::ZERO, |receipt| price.saturating_mul(U256::from(receipt.gas_used)))
+        };
+        self.rows().map(fee).fold(U256::ZERO, U256::saturating_add)
+    }
+
+    /// The receipts of its account transactions.
+    pub fn receipts(&self) -> Vec<Value> {
         let mut logs_before = 0;
         let mut all = Vec::with_capacity(self.receipts.len());
         for row in self.rows() {
@@ -206,7 +219,7 @@ impl FullBlock {
     }
 
     /// The receipt of the transaction at a position, and of no other.
-    fn receipt_at(&self, wanted: u32) -> Option<Value> {
+    pub fn receipt_at(&self, wanted: u32) -> Option<Value> {
         let before = self.receipts.iter().take_while(|receipt| receipt.position < wanted);
         let logs_before = before.map(|receipt| receipt.receipt.logs.len()).sum();
         let row = self.rows().find(|row| row.position == wanted)?;

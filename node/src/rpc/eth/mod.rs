@@ -11,7 +11,7 @@ mod send;
 mod simulate;
 mod state;
 
-pub use blocks::pending_transaction;
+pub use blocks::{FullBlock, pending_transaction};
 pub use raw::by_hash as raw_transaction;
 
 use super::base::Method;

@@ -122,7 +122,7 @@ fn says_what_cannot_be_traced() {
     assert_eq!((&trace["gas"], &trace["structLogs"]), (&json!(21_000), &json!([])));
     let refusal = |params: Value| node.try_call("debug_traceTransaction", params).unwrap_err();
     assert_eq!(refusal(json!(["00".repeat(32)])).0, -32001);
-    assert_eq!(refusal(json!([hash, {"tracer": "prestateTracer"}])).0, -32602);
+    assert_eq!(refusal(json!([hash, {"tracer": "stateTracer"}])).0, -32602);
     assert_eq!(refusal(json!([hash, {"tracerConfig": 1, "tracer": "callTracer"}])).0, -32602);
     let (code, message) = node.try_call("debug_traceBlockByNumber", json!(["0x0"])).unwrap_err();
     assert_eq!((code, message.as_str()), (-32002, "the genesis block has no transactions to trace"));

@@ -8,8 +8,11 @@ mod debug;
 mod eth;
 mod mining;
 mod odd;
+mod otterscan;
 mod overrides;
+mod programs;
 mod simulate;
+mod traces;
 mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock};
