@@ -43,8 +43,8 @@ impl CallRequest {
             }
             (input, data) => input.or(data).map_or(Bytes::new(), |Data(bytes)| bytes.into()),
         };
-        // The kind and the chain do not matter here: whatever is sent is signed for this chain.
-        options.get::<Quantity>("type")?;
+        // The chain does not matter here: whatever is sent is signed for this one. Nor does the type, which geth does not
+        // read either; web3.py sends it as an integer.
         options.get::<Quantity>("chainId")?;
         let (gas, nonce) = (options.get::<Quantity>("gas")?, options.get::<Quantity>("nonce")?);
         let list = access_list(name, options.get("accessList")?)?;
