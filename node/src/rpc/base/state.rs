@@ -15,7 +15,7 @@ use super::{
 use crate::store::{HistoricalState, Snapshot};
 
 /// How many states below the tip are served, as many as geth keeps.
-const STATES: Height = 128;
+pub const STATES: Height = 128;
 
 /// The state after the block that a tag names.
 pub fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<HistoricalState> {

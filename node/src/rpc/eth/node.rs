@@ -1,13 +1,14 @@
 //! `eth_*` about the chain's rules and what this node keeps.
 
 use alloy_primitives::Address;
-use chain_core::execute::HISTORY;
+use chain_core::{execute::HISTORY, units::Height};
 use serde_json::{Map, Value, json};
 
-use crate::rpc::base::{Args, BlockTag, Context, Method, RpcResult, quantity};
+use crate::rpc::base::{Args, BlockTag, Context, Method, RpcResult, STATES, quantity};
 
 pub const METHODS: &[Method] = &[
     Method::new("eth_config", &[], config),
+    Method::new("eth_capabilities", &[], capabilities),
     // Blocks have no lists of what they access (EIP-7928).
     Method::new("eth_getBlockAccessList", &["block"], |_, mut args| args.required::<BlockTag>().map(|_| Value::Null)),
 ];
@@ -53,6 +54,33 @@ fn config(context: &Context, _: Args) -> RpcResult<Value> {
         },
         "next": null,
         "last": null,
+    }))
+}
+
+/// What this node keeps, for programs that send requests to one of several nodes.
+fn capabilities(context: &Context, _: Args) -> RpcResult<Value> {
+    let snapshot = context.snapshot()?;
+    let (tip, pruned) = (snapshot.tip(), snapshot.pruned());
+    // The genesis block is never pruned, but there is a gap above it then.
+    let oldest = if pruned == 0 { 0 } else { pruned + 1 };
+    let blocks = json!({ "disabled": false, "oldestBlock": quantity(oldest) });
+    let indexed = json!({ "disabled": !context.node.index, "oldestBlock": quantity(oldest) });
+    let window = |states: Height| {
+        json!({
+            "disabled": false,
+            "oldestBlock": quantity(tip.height.saturating_sub(states).max(pruned)),
+            "deleteStrategy": { "type": "window", "retentionBlocks": quantity(states + 1) },
+        })
+    };
+    Ok(json!({
+        "head": { "number": quantity(tip.height), "hash": format!("0x{}", tip.hash) },
+        "state": window(STATES),
+        "tx": indexed,
+        "logs": indexed,
+        "receipts": blocks,
+        "blocks": blocks,
+        // Proofs are of the tip's state.
+        "stateproofs": window(0),
     }))
 }
 

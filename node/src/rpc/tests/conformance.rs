@@ -168,6 +168,23 @@ fn the_configuration_names_the_precompiled_contracts() {
 }
 
 #[test]
+fn the_capabilities_say_which_states_are_served() {
+    let node = TestNode::fresh();
+    node.call("dev_mine", json!([130]));
+    let capabilities = node.call("eth_capabilities", json!([]));
+    let latest = node.call("eth_getBlockByNumber", json!(["latest", false]));
+    assert_eq!(capabilities["head"], json!({ "number": "0x82", "hash": latest["hash"] }));
+    assert_eq!(
+        (&capabilities["state"]["oldestBlock"], &capabilities["blocks"]["oldestBlock"]),
+        (&json!("0x2"), &json!("0x0"))
+    );
+    let balance = |block: &str| node.try_call("eth_getBalance", json!([account(0), block]));
+    assert!(balance("0x2").is_ok() && balance("0x1").is_err());
+    let proof = |block: &Value| node.try_call("eth_getProof", json!([account(0), [], block]));
+    assert!(proof(&capabilities["stateproofs"]["oldestBlock"]).is_ok() && proof(&json!("0x81")).is_err());
+}
+
+#[test]
 fn many_slots_of_many_accounts_are_read_at_once() {
     let node = TestNode::fresh();
     // Stores 42 in slot 0.
