@@ -12,8 +12,8 @@ use chain_core::{
 use super::{flat::Place, touched::Subject, watch::Watch};
 use crate::{
     rpc::base::{
-        Call, Context, Guard, RpcResult, base_fee, failed, header, internal, not_found, read::is_active, receipts,
-        state_after, unavailable,
+        Call, Context, Guard, RpcResult, base_fee, cannot, failed, header, internal, not_found, read::is_active,
+        receipts, state_after,
     },
     store::{BlockRef, HistoricalState, Snapshot, StoredReceipt},
 };
@@ -48,10 +48,10 @@ impl TraceBlock {
     /// Reads a block and opens the state before it.
     ///
     /// # Errors
-    /// -32001 off the active chain; -32002 for the genesis block, and where the state or the block is not kept.
+    /// -32001 off the active chain; -32000 for the genesis block, in geth's words, and where the state is not kept.
     pub fn load(context: &Context, snapshot: Snapshot, at: BlockRef) -> RpcResult<Self> {
         let Some(below) = at.height.checked_sub(1) else {
-            return Err(unavailable("the genesis block has no transactions to trace"));
+            return Err(cannot("genesis is not traceable: the genesis block has no transactions"));
         };
         // Another branch may have won since it was found; the state before it is then another one.
         if !is_active(&snapshot, at)? {

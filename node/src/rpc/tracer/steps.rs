@@ -128,16 +128,16 @@ impl Steps {
     fn size(&self, step: &Step<'_>) -> usize {
         let config = self.config;
         let stack = if config.stack { 70 * step.stack.len() } else { 0 };
-        let memory = if config.memory { 2 * step.memory.len() + step.memory.len() / 8 } else { 0 };
+        let memory = if config.memory { 2 * step.memory.len() + step.memory.len() / 4 } else { 0 };
         let slots = self.storage.get(&step.address).map_or(0, Slots::len);
-        let storage = if matches!(step.opcode, SLOAD | SSTORE) && config.storage { 136 * (slots + 1) } else { 0 };
+        let storage = if matches!(step.opcode, SLOAD | SSTORE) && config.storage { 140 * (slots + 1) } else { 0 };
         let returned = if config.return_data { 2 * step.return_data.len() } else { 0 };
         200 + stack + memory + storage + returned
     }
 }
 
 fn word(word: U256) -> String {
-    format!("{word:064x}")
+    format!("0x{word:064x}")
 }
 
 fn name(code: u8) -> Cow<'static, str> {
@@ -160,7 +160,9 @@ impl Steps {
             depth: step.depth,
             refund: Some(step.refund).filter(|refund| *refund > 0),
             stack: config.stack.then(|| step.stack.to_vec()),
-            memory: config.memory.then(|| step.memory.chunks(32).map(hex::encode).collect()),
+            memory: config
+                .memory
+                .then(|| step.memory.chunks(32).map(|word| format!("0x{}", hex::encode(word))).collect()),
             return_data: (config.return_data && !step.return_data.is_empty())
                 .then(|| Bytes::copy_from_slice(step.return_data)),
             storage,
