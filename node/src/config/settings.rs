@@ -26,7 +26,7 @@ pub struct Settings {
     /// Memory for the database's caches, in MB [default: 256]
     #[arg(long, value_name = "MB", allow_negative_numbers = true, help_heading = "Node")]
     pub cache: Option<u32>,
-    /// Keeps indexes of transactions, addresses and accounts [default: true]
+    /// Keeps indexes of transactions, addresses, accounts and logs [default: true]
     #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub index: Option<bool>,
     /// Keeps no indexes: less disk, no wallet on this node

@@ -16,7 +16,8 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     BlockRef, CoinPlace, CoinsPage, Column, HeaderRecord, HistoryPlace, KeyRange, Kv, KvRead, LockEvent, Malformed,
-    Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, blockdata, damaged,
+    Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, Visitor, blockdata,
+    damaged,
     read::{header_row, read_account, read_code, read_coin, read_node, read_pruned, read_slot},
     schema,
 };
@@ -25,9 +26,16 @@ use super::{
 #[derive(Clone)]
 pub struct Reader {
     kv: Arc<dyn Kv>,
-    tx_index: bool,
-    address_index: bool,
+    indexes: Indexes,
     unreadable: Arc<Unreadable>,
+}
+
+/// Which indexes are kept.
+#[derive(Clone, Copy)]
+struct Indexes {
+    transactions: bool,
+    addresses: bool,
+    logs: bool,
 }
 
 /// Places of a lock's coins, and where the next page begins.
@@ -35,7 +43,9 @@ type PlacesPage = (Vec<(CoinPlace, OutPoint)>, Option<CoinPlace>);
 
 impl Reader {
     pub(super) fn new(kv: Arc<dyn Kv>, config: &StoreConfig, unreadable: Arc<Unreadable>) -> Self {
-        Self { kv, tx_index: config.tx_index, address_index: config.address_index, unreadable }
+        let indexes =
+            Indexes { transactions: config.tx_index, addresses: config.address_index, logs: config.log_index };
+        Self { kv, indexes, unreadable }
     }
 
     /// The state of the last flush. Cheap enough for every request, but not to be kept for long: it keeps the database
@@ -50,8 +60,7 @@ impl Reader {
         let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
         let digest = digest.to_vec();
         let pruned = read_pruned(&*kv)?;
-        let (tx_index, address_index, unreadable) = (self.tx_index, self.address_index, self.unreadable.clone());
-        Ok(Snapshot { kv, at, totals, digest, pruned, tx_index, address_index, unreadable })
+        Ok(Snapshot { kv, at, totals, digest, pruned, indexes: self.indexes, unreadable: self.unreadable.clone() })
     }
 }
 
@@ -65,8 +74,7 @@ pub struct Snapshot {
     totals: Totals,
     digest: Vec<u8>,
     pruned: Height,
-    tx_index: bool,
-    address_index: bool,
+    indexes: Indexes,
     unreadable: Arc<Unreadable>,
 }
 
@@ -153,13 +161,30 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::Pruned`]; see [`Reader::snapshot`].
     pub fn receipts(&self, at: BlockRef) -> Result<Option<Vec<StoredReceipt>>, StoreError> {
+        self.receipts_row(at, blockdata::read_receipts)
+    }
+
+    /// Whether the receipts of a block are known: see [`Snapshot::receipts`].
+    ///
+    /// # Errors
+    /// [`StoreError::Pruned`]; see [`Reader::snapshot`].
+    pub fn has_receipts(&self, at: BlockRef) -> Result<bool, StoreError> {
+        let stored = || self.kv.get(Column::Receipts, &schema::block_key(at)).map(|row| row.is_some());
+        Ok(self.at_height(at.height)? == Some(at) || stored()? || self.has_no_receipts(at)?)
+    }
+
+    /// Reads something of all receipts of a block: see [`Snapshot::receipts`].
+    pub(super) fn receipts_row<T>(
+        &self,
+        at: BlockRef,
+        read: impl FnOnce(&[u8]) -> Result<Vec<T>, Malformed>,
+    ) -> Result<Option<Vec<T>>, StoreError> {
         if at.is_pruned(self.pruned) {
             return Err(StoreError::no_body(at, self.pruned));
         }
-        let receipts = self.read(Column::Receipts, &schema::block_key(at), blockdata::read_receipts)?;
-        match receipts {
+        match self.read(Column::Receipts, &schema::block_key(at), read)? {
             None if self.has_no_receipts(at)? => Ok(Some(Vec::new())),
-            receipts => Ok(receipts),
+            rows => Ok(rows),
         }
     }
 
@@ -194,7 +219,7 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::IndexOff`] without the transaction index; see [`Reader::snapshot`].
     pub fn transaction(&self, txid: &TxId) -> Result<Option<TxPlace>, StoreError> {
-        required(self.tx_index, "transaction")?;
+        required(self.indexes.transactions, "transaction")?;
         let Some(place) = self.read(Column::TxIndex, &txid.0, schema::read_place)? else { return Ok(None) };
         let block = self.at_height(place.height)?.ok_or_else(|| damaged(Column::TxIndex))?;
         Ok(Some(TxPlace { block, position: place.position }))
@@ -206,7 +231,7 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::IndexOff`] without the address index; see [`Reader::snapshot`].
     pub fn coins_of(&self, lock: &Lock, after: Option<CoinPlace>, limit: usize) -> Result<CoinsPage, StoreError> {
-        required(self.address_index, "address")?;
+        required(self.indexes.addresses, "address")?;
         let (received, more) = self.received(lock, after)?;
         let keys: Vec<_> = received.iter().map(|(_, outpoint)| schema::coin_key(outpoint)).collect();
         let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
@@ -263,7 +288,7 @@ impl Snapshot {
         before: Option<HistoryPlace>,
         limit: usize,
     ) -> Result<Vec<LockEvent>, StoreError> {
-        required(self.address_index, "address")?;
+        required(self.indexes.addresses, "address")?;
         let id = schema::lock_id(lock);
         let mut range = KeyRange::prefix(&schema::lock_prefix(&id));
         if let Some(before) = before {
@@ -296,7 +321,7 @@ impl Snapshot {
         beyond: Option<HistoryPlace>,
         limit: usize,
     ) -> Result<Vec<HistoryPlace>, StoreError> {
-        required(self.address_index, "address")?;
+        required(self.indexes.addresses, "address")?;
         let mut range = KeyRange::prefix(&schema::account_prefix(address));
         if let Some(beyond) = beyond {
             let key = schema::account_event_key(address, beyond);
@@ -307,6 +332,27 @@ impl Snapshot {
             }
         }
         self.rows(&range, order, limit, |key, _| schema::read_place(key))
+    }
+
+    /// # Errors
+    /// [`StoreError::IndexOff`] without the log index.
+    pub(super) fn required_logs(&self) -> Result<(), StoreError> {
+        required(self.indexes.logs, "log")
+    }
+
+    /// Whether logs are found by address and topic.
+    pub fn has_log_index(&self) -> bool {
+        self.indexes.logs
+    }
+
+    pub(super) fn scan(
+        &self,
+        column: Column,
+        range: &KeyRange,
+        order: Order,
+        visit: Visitor<'_>,
+    ) -> Result<(), StoreError> {
+        self.kv.scan(column, range, order, visit)
     }
 
     fn read<T>(

@@ -333,7 +333,7 @@ fn receipts_that_a_crash_took_are_unknown() {
 
 #[test]
 fn an_index_that_is_off_says_so() {
-    let off = StoreConfig { tx_index: false, address_index: false, ..config() };
+    let off = StoreConfig { tx_index: false, address_index: false, log_index: false, ..config() };
     let mut lab = Lab::new(spec(), Store::in_memory(&spec(), &off).unwrap());
     lab.connect(&[1, 3, 5, 7]);
     lab.store.flush().unwrap();
@@ -343,7 +343,7 @@ fn an_index_that_is_off_says_so() {
     assert_eq!(snapshot.coins_of(&lock(0), None, 1).err(), error("address"));
     assert_eq!(snapshot.lock_history(&lock(0), None, 1).err(), error("address"));
     assert_eq!(snapshot.account_history(&account(0), None, 1).err(), error("address"));
-    for index in [Column::TxIndex, Column::AddressIndex] {
+    for index in [Column::TxIndex, Column::AddressIndex, Column::LogIndex] {
         assert!(rows(&*lab.store.kv, index).is_empty(), "{index:?}");
     }
 }
