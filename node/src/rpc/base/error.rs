@@ -22,6 +22,11 @@ impl RpcError {
         self.0.code()
     }
 
+    /// The same with something for programs.
+    pub fn with_data(&self, data: Value) -> Self {
+        Self(ErrorObjectOwned::owned(self.code(), self.message(), Some(data)))
+    }
+
     /// What failed.
     pub fn message(&self) -> &str {
         self.0.message()

@@ -17,8 +17,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{
     rpc::base::{
-        Args, BlockTag, Context, Method, Param, Quantity, RpcResult, base_fee, data, effective_price, fee_after,
-        header, internal, quantity, receipts, render, resolve,
+        Args, BlockTag, Context, LogView, Method, Param, Quantity, RpcResult, base_fee, data, effective_price,
+        executed, fee_after, header, internal, is_active, quantity, receipts, render,
     },
     store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt},
 };
@@ -52,10 +52,12 @@ pub fn block_hash(hash: &BlockHash) -> Value {
     format!("0x{hash}").into()
 }
 
-/// A block of the active chain with all that its rendering needs.
+/// A block with all that its rendering needs.
 pub struct FullBlock {
     /// Where it stands.
     pub at: BlockRef,
+    /// Whether it is on the active chain.
+    pub active: bool,
     /// Its header and verdict.
     pub record: HeaderRecord,
     /// GASLIMIT.
@@ -87,6 +89,7 @@ impl FullBlock {
         let (block, size) = snapshot.sized_body(at)?;
         Ok(Self {
             at,
+            active: is_active(snapshot, at)?,
             record,
             gas_limit: context.spec.gas_limit,
             base_fee: base_fee(context, &record),
@@ -99,7 +102,7 @@ impl FullBlock {
     /// The block of a tag, on the active chain; `None` if there is none.
     pub fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
         let snapshot = context.snapshot()?;
-        resolve(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
+        executed(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
     }
 
     fn holding(context: &Context, txid: &TxId) -> RpcResult<Option<(Self, u32)>> {
@@ -236,17 +239,18 @@ impl FullBlock {
             "transactionIndex": quantity(index),
         }));
         let log = |(number, log): (usize, &alloy_primitives::Log)| {
-            render::join(
-                place.clone(),
-                json!({
-                    "address": log.address,
-                    "topics": log.data.topics(),
-                    "data": log.data.data,
-                    "logIndex": quantity(logs_before + number),
-                    "blockTimestamp": quantity(self.record.header.time),
-                    "removed": false,
-                }),
-            )
+            json!(LogView {
+                address: &log.address,
+                topics: log.topics(),
+                data: &log.data.data,
+                block_hash: self.at.hash,
+                block_number: self.at.height.into(),
+                block_timestamp: self.record.header.time.into(),
+                transaction_hash: tx.hash(),
+                transaction_index: index as u64,
+                log_index: (logs_before + number) as u64,
+                removed: !self.active,
+            })
         };
         let created = said.to.is_none().then(|| stored.sender.create(said.nonce));
         let logs: Vec<Value> = stored.receipt.logs.iter().enumerate().map(log).collect();
@@ -397,7 +401,7 @@ fn count<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcRes
 /// No block has uncles; a block that is not there has no number of them.
 fn uncles<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
     let tag = args.required::<T>()?.into();
-    let known = resolve(context, &context.snapshot()?, tag)?.is_some();
+    let known = executed(context, &context.snapshot()?, tag)?.is_some();
     Ok(if known { quantity(U256::ZERO) } else { Value::Null })
 }
 

@@ -5,6 +5,7 @@ mod blocks;
 pub mod call;
 mod fees;
 mod fill;
+mod logs;
 mod node;
 mod raw;
 mod send;
@@ -27,4 +28,5 @@ pub const TABLES: &[&[Method]] = &[
     node::METHODS,
     raw::METHODS,
     send::METHODS,
+    logs::METHODS,
 ];

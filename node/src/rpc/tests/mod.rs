@@ -6,6 +6,7 @@ mod calls;
 mod conformance;
 mod debug;
 mod eth;
+mod logs;
 mod mining;
 mod odd;
 mod otterscan;

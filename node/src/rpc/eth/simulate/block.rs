@@ -63,6 +63,7 @@ impl Simulated {
         let record = HeaderRecord::new(header, height);
         let size = codec::encode(&block).len();
         let block = FullBlock {
+            active: true,
             at: record.at(),
             record,
             gas_limit: environment.gas_limit,
