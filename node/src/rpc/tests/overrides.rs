@@ -152,7 +152,7 @@ fn a_precompiled_contract_moves_or_gives_way_to_code() {
         ),
     ] {
         let (code, message) = call(sha256, overrides).unwrap_err();
-        assert!(code == -32602 && message.starts_with("overrides.0x") && message.ends_with(end), "{message}");
+        assert!(code == -32000 && message.starts_with("account 0x") && message.ends_with(end), "{message}");
     }
     let (code, message) =
         call(sha256, json!({ target.to_string(): { "movePrecompileToAddress": sha256 } })).unwrap_err();

@@ -182,12 +182,12 @@ fn overrides_of_later_blocks_replace_what_earlier_ones_did() {
 #[test]
 fn validation_holds_calls_to_the_rules() {
     let node = TestNode::fresh();
-    let simulate = |validation: bool, call: Value| {
+    let validate = |validation: bool, call: Value| {
         let payload = json!({ "blockStateCalls": [{ "calls": [call] }], "validation": validation });
         node.try_call("eth_simulateV1", json!([payload]))
     };
     let refused = |validation: bool, call: Value| {
-        let (code, message) = simulate(validation, call).unwrap_err();
+        let (code, message) = validate(validation, call).unwrap_err();
         assert!(message.starts_with("err: ") && message.contains("(supplied gas "), "{message}");
         code
     };
@@ -196,7 +196,7 @@ fn validation_holds_calls_to_the_rules() {
         call.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         call
     };
-    assert_eq!(simulate(true, priced(json!({}))).unwrap()[0]["calls"][0]["status"], "0x1");
+    assert_eq!(validate(true, priced(json!({}))).unwrap()[0]["calls"][0]["status"], "0x1");
     node.call("dev_mine", json!([1]));
     assert_eq!(refused(true, priced(json!({ "nonce": "0x1" }))), -38011);
     assert_eq!(refused(true, priced(json!({ "maxFeePerGas": "0x1" }))), -38012);
@@ -206,8 +206,13 @@ fn validation_holds_calls_to_the_rules() {
     assert_eq!(refused(false, json!({ "from": one(), "to": two(), "value": "0x1" })), -38014);
     assert_eq!(refused(true, priced(json!({ "from": one() }))), -38014);
     assert_eq!(refused(false, json!({ "from": account(0), "data": format!("0x{}", "00".repeat(49_153)) })), -38025);
+    // The last nonce is followed by the first.
+    let last = json!({ account(0).to_string(): { "nonce": "0xffffffffffffffff" } });
+    let call = json!({ "from": account(0), "to": one() });
+    let block = simulate(&node, json!([{ "stateOverrides": last, "calls": [call, call] }]))[0].clone();
+    assert_eq!(block["gasUsed"], "0xa410");
     // Without it a nonce does not matter.
-    assert!(simulate(false, priced(json!({ "nonce": "0x9" }))).is_ok());
+    assert!(validate(false, priced(json!({ "nonce": "0x9" }))).is_ok());
     let used =
         json!({ "from": account(0), "to": one(), "nonce": "0x0", "maxFeePerGas": "0x77359400", "gas": "0x5208" });
     let payload = json!({ "blockStateCalls": [{ "calls": [used, used] }], "validation": true });

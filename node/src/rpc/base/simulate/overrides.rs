@@ -71,7 +71,7 @@ impl StateOverrides {
     /// Reads an object of this name.
     ///
     /// # Errors
-    /// -32602 with the name of what is wrong, such as `overrides.0x….balance`.
+    /// -32602 with the name of what is wrong, such as `overrides.0x….balance`; -32000 if a contract cannot move.
     pub fn parse(name: &str, object: Option<Object>) -> RpcResult<Self> {
         let map = object.map(|object| object.0).unwrap_or_default();
         if map.len() > MAX_ACCOUNTS {
@@ -86,12 +86,12 @@ impl StateOverrides {
             accounts.insert(address, AccountOverride::parse(&name, Options::nested(&name, value)?)?);
         }
         let all = Self(accounts);
-        all.check_moves(name)?;
+        all.check_moves()?;
         Ok(all)
     }
 
-    /// Precompiled contracts go to addresses that nothing else is said of.
-    fn check_moves(&self, name: &str) -> RpcResult<()> {
+    /// Precompiled contracts go to addresses that nothing else is said of. The words are geth's.
+    fn check_moves(&self) -> RpcResult<()> {
         let mut targets = BTreeSet::new();
         for (address, account) in &self.0 {
             let Some(to) = account.move_to else { continue };
@@ -99,7 +99,7 @@ impl StateOverrides {
                 return Err(cannot(format!("account {address} is not a precompile")));
             }
             if self.0.contains_key(&to) || !targets.insert(to) {
-                return Err(invalid(format!("{name}.{address}: account {to} is already overridden")));
+                return Err(cannot(format!("account {to} is already overridden")));
             }
         }
         Ok(())

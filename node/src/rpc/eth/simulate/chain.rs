@@ -121,8 +121,15 @@ impl<'a> Chain<'a> {
             return Err(block_gas_limit(used, limit));
         }
         let sender = overlay.account(&call.from)?;
-        let nonce = overlay.info(sender).nonce;
-        let nonce = if self.validation { call.nonce.unwrap_or(nonce) } else { nonce };
+        let nonce = match overlay.info(sender).nonce {
+            nonce if self.validation => call.nonce.unwrap_or(nonce),
+            u64::MAX => {
+                // Nonces start again, as in geth.
+                overlay.set_nonce(sender, 0);
+                0
+            }
+            nonce => nonce,
+        };
         Ok(Fields { nonce, gas_limit: gas.min(self.budget.gas), ..call.fields.clone() })
     }
 
@@ -136,7 +143,7 @@ impl<'a> Chain<'a> {
         let mut watch = Watch::new(Guard::new(&self.simulation.call), self.trace_transfers);
         let outcome = transition_with(&environment, overlay, hash, fields, call.from, Gas::MAX, &mut watch);
         self.simulation.call.check()?;
-        let outcome = outcome.map_err(|refused| invalid_call(refused, fields.gas_limit))?;
+        let outcome = outcome.map_err(|refused| invalid_call(refused, call.from, fields.gas_limit))?;
         let gas = IntrinsicGas::of(environment.revision, fields);
         let most_gas = (gas.intrinsic + watch.gas_used).max(gas.floor);
         Ok(Ran { from: call.from, most_gas, logs: watch.logs, outcome, transaction })

@@ -1,11 +1,12 @@
 //! The error codes of `eth_simulateV1` in execution-apis.
 
+use alloy_primitives::Address;
 use chain_core::{
     error::{ExecuteError, RuleError},
     units::Gas,
 };
 
-use crate::rpc::base::{RpcError, error, failed, in_geths_words};
+use crate::rpc::base::{RpcError, error, failed};
 
 /// -38015.
 pub fn block_gas_limit(used: Gas, limit: Gas) -> RpcError {
@@ -32,19 +33,29 @@ pub fn client_limit(message: impl Into<String>) -> RpcError {
     error(-38026, message)
 }
 
-/// A call that no block could hold, with the gas that it was given.
-pub fn invalid_call(refused: ExecuteError, gas: Gas) -> RpcError {
+/// A call that no block could hold, with its sender and the gas that it was given. The words are geth's.
+pub fn invalid_call(refused: ExecuteError, from: Address, gas: Gas) -> RpcError {
     use RuleError as E;
     let ExecuteError::Rule(rule) = &refused else { return failed(refused) };
-    let code = match rule {
-        E::Nonce { got, expected } if got < expected => -38010,
-        E::Nonce { .. } | E::NonceTooHigh(_) => -38011,
-        E::FeeCapTooLow { .. } => -38012,
-        E::IntrinsicGas { .. } => -38013,
-        E::InsufficientBalance { .. } => -38014,
-        E::GasLeft { .. } => -38015,
-        E::InitcodeTooLong { .. } => -38025,
+    let (code, words) = match rule {
+        E::Nonce { got, expected } if got < expected => {
+            (-38010, format!("nonce too low: address {from}, tx: {got} state: {expected}"))
+        }
+        E::Nonce { got, expected } => (-38011, format!("nonce too high: address {from}, tx: {got} state: {expected}")),
+        E::FeeCapTooLow { got, base_fee } => (
+            -38012,
+            format!(
+                "max fee per gas less than block base fee: address {from}, maxFeePerGas: {got}, baseFee: {base_fee}"
+            ),
+        ),
+        E::IntrinsicGas { got, needed } => (-38013, format!("intrinsic gas too low: have {got}, want {needed}")),
+        E::InsufficientBalance { got, needed } => {
+            (-38014, format!("insufficient funds for gas * price + value: address {from} have {got} want {needed}"))
+        }
+        E::InitcodeTooLong { got, limit } => {
+            (-38025, format!("max initcode size exceeded: code size {got}, limit {limit}"))
+        }
         _ => return failed(refused),
     };
-    error(code, format!("err: {} (supplied gas {gas})", in_geths_words(rule)))
+    error(code, format!("err: {words} (supplied gas {gas})"))
 }

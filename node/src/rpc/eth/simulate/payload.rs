@@ -8,7 +8,7 @@ use crate::rpc::base::{Any, Args, CallRequest, Context, Object, Options, Overrid
 /// Most blocks, those included that fill gaps between numbers.
 pub const MAX_BLOCKS: usize = 256;
 /// Most calls. Each costs 21,000 gas, so that the gas of a simulation has no room for more.
-const MAX_CALLS: usize = 5_000;
+const MAX_CALLS: usize = 2_500;
 
 /// What to simulate.
 pub struct Payload {
