@@ -12,10 +12,10 @@ VECTORS_PATH = "$$(cd "$(VECTORS)" 2>/dev/null && pwd || printf %s "$(VECTORS)")
 # Where rustup puts cargo: a shell that was open before has not heard of it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build run test sim conformance check bench install uninstall fresh clean
+.PHONY: help setup build run test clients sim conformance rpc-compat check bench install uninstall fresh clean
 
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 setup: ## Installs or names what a build needs
 	@command -v bash >/dev/null || { echo "setup: bash is not installed" >&2; exit 1; }
@@ -31,11 +31,17 @@ run: build ## Starts a node that mines the local chain (ARGS="..." adds flags)
 test: setup ## Runs every test
 	@CAIRN_VECTORS=$(VECTORS_PATH) ./scripts/test.sh
 
+clients: build ## Runs Ethereum's clients against the node (ARGS="ethers cast", ARGS="--on anvil")
+	@CAIRN_VECTORS=$(VECTORS_PATH) ./scripts/clients.sh $(ARGS)
+
 sim: setup ## Runs histories of a simulated network: SEEDS=0..1000, or one with its log: SEED=17 (ARGS="--attack eclipse")
 	@cargo run --locked --release --quiet -p cairn-sim -- $(if $(SEED),--seed $(SEED) --log,--seeds $(SEEDS)) $(ARGS)
 
 conformance: setup ## Runs Ethereum's official tests in VECTORS=FOLDER (ARGS="--filter TEXT" and others)
 	@cargo run --locked --release --quiet -p cairn-vm-tests --bin conformance -- $(VECTORS_PATH) $(ARGS)
+
+rpc-compat: setup ## Runs Ethereum's test cases of the JSON-RPC in VECTORS=FOLDER (ARGS=TEXT: those whose names hold it)
+	@./scripts/rpc_compat.sh $(VECTORS_PATH) $(ARGS)
 
 check: setup ## Format, lints, docs, fuzz targets, licences and advisories
 	@./scripts/check.sh

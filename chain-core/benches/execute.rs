@@ -119,7 +119,7 @@ fn transfers(name: &str, input: Bytes, to: Address, value: U256) {
         beneficiary: Address::repeat_byte(8),
         transaction_gas: MAX_TRANSACTION_GAS,
         gateway: true,
-        trial: false,
+        trial: None,
     };
     let gwei = U256::from(2_000_000_000_u64);
     let fields = Fields {

@@ -69,6 +69,7 @@ pub fn store_config(config: &Config) -> StoreConfig {
         cache_bytes: config.cache,
         tx_index: config.index,
         address_index: config.index,
+        log_index: config.index,
         prune: config.prune,
         ..StoreConfig::default()
     }

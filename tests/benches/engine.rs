@@ -1,24 +1,29 @@
 //! Connecting blocks of 1,000 coin transactions, unknown and known to the mempool, and the mempool's acceptance, each
-//! against the bare verification of the same signatures.
+//! against the bare verification of the same signatures; and blocks of token transfers with the log index and without.
 //!
 //! Run: `cargo bench -p cairn-tests --bench engine`. `CAIRN_BENCH_COINS` and `CAIRN_BENCH_BLOCKS` make it smaller.
 
+use alloy_primitives::Bytes;
 use cairn_node::{
     engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, TemplateRequest, Time},
     store::{Store, StoreConfig},
 };
 use cairn_tests::Load;
 use chain_core::{
-    Address,
+    Address, U256,
     block::Block,
+    spec::{ChainSpec, GenesisAccount},
     transaction::{
         Transaction,
+        account::{AccountTransaction, Fees, Fields},
         coin::{Coin, Lock, OutPoint},
         sighash::SignatureCheck,
         spend::spend_checks,
     },
+    units::{Amount, GRAINS_PER_CRN},
 };
 use rayon::prelude::*;
+use secp256k1::SecretKey;
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
@@ -46,6 +51,95 @@ fn main() {
         blocks_and_pool(&load, prefix, &checks, index);
     }
     templates(&load, prefix);
+    log_index(blocks);
+}
+
+/// Code of a token: counts in the slots of the caller and of the receiver, the call's first word, and writes a log of both.
+const TOKEN: &[u8] = &[
+    0x33, 0x54, 0x60, 1, 0x01, 0x33, 0x55, // the caller's slot
+    0x5f, 0x35, 0x54, 0x60, 1, 0x01, 0x5f, 0x35, 0x55, // the receiver's slot
+    0x60, 1, 0x5f, 0x52, // the amount in memory
+    0x5f, 0x35, 0x33, 0x60, 0xdd, 0x60, 0x20, 0x5f, 0xa3, // LOG3: event, caller, receiver; the amount
+    0x00,
+];
+/// Transfers of a block, each sender making some of them.
+const TRANSFERS: u64 = 400;
+const SENDERS: u64 = 50;
+
+/// What the log index adds to connecting blocks of token transfers between many accounts, flush included.
+fn log_index(blocks: usize) {
+    let load = transfers(blocks);
+    let with = StoreConfig::default();
+    let without = StoreConfig { log_index: false, ..with.clone() };
+    let (mut with, mut without) = (Bench::with(&load, 0, &with), Bench::with(&load, 0, &without));
+    let [mut indexed, mut plain] = [Cost::default(); 2];
+    let connect = |bench: &mut Bench, cost: &mut Cost, block: Block| {
+        cost.add(&measure(|| {
+            bench.connect([block]);
+            bench.settle();
+        }));
+    };
+    for (number, block) in load.blocks.iter().enumerate() {
+        // In turns, so that neither always finds the processor's caches warm.
+        if number % 2 == 0 {
+            connect(&mut with, &mut indexed, block.clone());
+            connect(&mut without, &mut plain, block.clone());
+        } else {
+            connect(&mut without, &mut plain, block.clone());
+            connect(&mut with, &mut indexed, block.clone());
+        }
+    }
+    println!("{blocks} blocks of {TRANSFERS} token transfers, all indexes, with the flush:");
+    println!("  without the log index: {plain}");
+    println!("  with the log index:    {indexed}   CPU {:.3} x (aim: 1.1)", indexed.cpu_to(&plain));
+}
+
+/// Blocks of token transfers.
+fn transfers(blocks: usize) -> Load {
+    let token = Address::repeat_byte(0xdd);
+    let secret = |number: u64| {
+        let mut bytes = [0x22; 32];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        SecretKey::from_secret_bytes(bytes).expect("small numbers are keys")
+    };
+    let account = |address, code: &'static [u8]| GenesisAccount {
+        address,
+        balance: U256::from(u64::MAX),
+        nonce: 0,
+        code: Bytes::from_static(code),
+        storage: Vec::new(),
+    };
+    let transfer = |sender: u64, nonce: u64, spec: &ChainSpec| {
+        let receiver = U256::from(1_000_000 + (sender * 7_919 + nonce * 104_729) % 50_000);
+        let fields = Fields {
+            tx_type: 2,
+            chain_id: spec.chain_id,
+            nonce,
+            fees: Fees::Dynamic { max_fee: U256::from(1_000_000_000_000u64), max_priority_fee: U256::ZERO },
+            gas_limit: 100_000,
+            to: Some(token),
+            value: U256::ZERO,
+            input: Bytes::copy_from_slice(&receiver.to_be_bytes::<32>()),
+            access_list: Vec::new(),
+            authorizations: Vec::new(),
+        };
+        AccountTransaction::sign(fields, &secret(sender)).expect("the fields are sound")
+    };
+    let mut spec = cairn_tests::spec();
+    let sender = |number| transfer(number, 0, &spec).recover_sender().expect("it is signed");
+    let senders: Vec<Address> = (0..SENDERS).map(sender).collect();
+    spec.alloc_accounts = senders.iter().map(|sender| account(*sender, &[])).chain([account(token, TOKEN)]).collect();
+    spec.alloc_accounts.sort_by_key(|account| account.address);
+    let mut load = Load::on(spec, 100, Amount(GRAINS_PER_CRN));
+    for block in 0..blocks as u64 {
+        let one = |number: u64| {
+            let (sender, nonce) = (number % SENDERS, block * (TRANSFERS / SENDERS) + number / SENDERS);
+            (Transaction::Account(transfer(sender, nonce, &load.spec)), Some(senders[sender as usize]))
+        };
+        let transactions = (0..TRANSFERS).map(one).collect();
+        load.block(transactions);
+    }
+    load
 }
 
 /// Block by block, so that a noisy machine is as noisy to all.
@@ -146,9 +240,13 @@ struct Bench {
 
 impl Bench {
     fn new(load: &Load, prefix: usize, index: bool) -> Self {
-        let config = StoreConfig { tx_index: index, address_index: index, ..StoreConfig::default() };
+        let config = StoreConfig { tx_index: index, address_index: index, log_index: index, ..StoreConfig::default() };
+        Self::with(load, prefix, &config)
+    }
+
+    fn with(load: &Load, prefix: usize, config: &StoreConfig) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(folder.path(), &load.spec, &config).expect("a new store opens");
+        let store = Store::open(folder.path(), &load.spec, config).expect("a new store opens");
         let engine = Engine::open(store, load.spec.clone(), EngineConfig::default()).expect("a new chain opens");
         let last = load.blocks.last().expect("there are blocks").header.time;
         let mut bench = Self { engine, now: Time(u64::from(last) * 1_000), _folder: folder };

@@ -90,7 +90,7 @@ fn run(store: &Store, spec: &ChainSpec) -> Duration {
         beneficiary: Address::repeat_byte(0xbe),
         transaction_gas: BLOCK,
         gateway: true,
-        trial: false,
+        trial: None,
     };
     let fields = Fields {
         tx_type: 0,

@@ -1,13 +1,9 @@
 //! Loads for benchmarks: chains of full blocks, made ahead of what is measured.
 
-use cairn_node::store::{Store, StoreConfig};
 use chain_core::{
     Address,
-    block::{Block, check::check_block, header::Header, merkle},
-    execute::{BlockBuilder, BlockContext, ExecutedBlock, execute_block},
-    fees::next_base_fee,
+    block::Block,
     hash::BlockHash,
-    headers::HeaderContext,
     spec::ChainSpec,
     transaction::{
         Transaction,
@@ -19,7 +15,7 @@ use chain_core::{
 use secp256k1::Keypair;
 use std::collections::{HashMap, VecDeque};
 
-use crate::{NamedCoin, grind, sign::sign_fast};
+use crate::{BlockMaker, NamedCoin, sign::sign_fast};
 
 /// Keys among which coins are spread.
 const KEYS: u32 = 1_000;
@@ -32,11 +28,7 @@ pub struct Load {
     pub blocks: Vec<Block>,
     /// Fee of a coin transaction, in grains; at first three times what the least base fee asks.
     pub fee: u64,
-    store: Store,
-    tip: HeaderContext,
-    genesis: BlockHash,
-    base_fee: u64,
-    gas_used: u64,
+    maker: BlockMaker,
     keys: Vec<Keypair>,
     locks: Vec<Lock>,
     /// Places of the locks.
@@ -81,18 +73,13 @@ impl Load {
         let locks: Vec<Lock> = keys.iter().map(lock).collect();
         let alloc_coins = locks.iter().cycle().take(coins).map(|lock| Output { amount, lock: *lock }).collect();
         let spec = ChainSpec { alloc_coins, ..spec };
-        let (genesis, effects) = spec.genesis_block();
-        let store = Store::in_memory(&spec, &StoreConfig::default()).expect("memory can be written");
+        let (_, effects) = spec.genesis_block();
         Self {
-            tip: HeaderContext::genesis(&spec, &genesis.header),
-            genesis: genesis.hash(),
-            base_fee: spec.initial_base_fee,
-            gas_used: 0,
+            maker: BlockMaker::new(spec.clone()),
             blocks: Vec::new(),
             fee: 10_000,
             coins: effects.created.into_iter().collect(),
             spec,
-            store,
             places: keys.iter().map(|key| key.x_only_public_key().0.to_byte_array()).zip(0..).collect(),
             keys,
             locks,
@@ -118,7 +105,7 @@ impl Load {
             let fee = 200_000_000;
             let amount = Amount((coin.1.output.amount.0 - fee) / u64::from(OUTPUTS));
             let outputs = (0..OUTPUTS).map(|n| Output { amount, lock: self.locks[(n % KEYS) as usize] }).collect();
-            let transaction = sign(&self.genesis, &[self.key_of(&coin.1)], &[coin], outputs);
+            let transaction = sign(&self.maker.genesis, &[self.key_of(&coin.1)], &[coin], outputs);
             self.block(vec![(transaction, None)]);
         }
     }
@@ -142,7 +129,7 @@ impl Load {
         let outputs = (0..2).map(|_| self.random() as usize % self.keys.len()).collect::<Vec<_>>();
         let outputs = outputs.into_iter().map(|key| Output { amount: half, lock: self.locks[key] }).collect();
         let keys: Vec<&Keypair> = drawn.iter().map(|(_, coin)| self.key_of(coin)).collect();
-        sign(&self.genesis, &keys, &drawn, outputs)
+        sign(&self.maker.genesis, &keys, &drawn, outputs)
     }
 
     /// Mines a block of these transactions; the coins that it makes can be drawn by later ones.
@@ -150,45 +137,10 @@ impl Load {
     /// # Panics
     /// If the block breaks a rule.
     pub fn block(&mut self, transactions: Vec<(Transaction, Option<Address>)>) {
-        let executed = self.execute(transactions);
-        let effects = executed.effects();
-        self.gas_used = effects.gas_used;
-        self.base_fee = executed.context().base_fee;
-        self.coins.extend(effects.created.iter().filter(|(_, coin)| !coin.coinbase));
+        let time = self.spec.genesis_time + self.maker.tip.height * self.spec.target_interval;
+        let executed = self.maker.block(&transactions, time, self.locks[0]).expect("the load keeps the rules");
+        self.coins.extend(executed.effects().created.iter().filter(|(_, coin)| !coin.coinbase));
         self.blocks.push(executed.block().block().clone());
-        self.store.connect(&executed).expect("memory can be written");
-        self.store.flush().expect("memory can be written");
-    }
-
-    fn execute(&mut self, transactions: Vec<(Transaction, Option<Address>)>) -> ExecutedBlock {
-        let base_fee = match self.blocks.is_empty() {
-            true => self.spec.initial_base_fee,
-            false => next_base_fee(&self.spec, self.base_fee, self.gas_used),
-        };
-        let bits = self.tip.next_bits(&self.spec);
-        let time = self.spec.genesis_time + self.tip.height * self.spec.target_interval;
-        let header = Header { version: 1, prev: self.tip.hash, merkle_root: [0; 32], time, bits, nonce: 0 };
-        let context = BlockContext::new(self.genesis, self.tip.height + 1, base_fee, &header);
-        let context = context.expect("the rule gives bits");
-        let view = self.store.view();
-        let mut builder =
-            BlockBuilder::new(&self.spec, context.clone(), &view, Address::ZERO).expect("memory can be read");
-        let senders: Vec<Address> = transactions.iter().filter_map(|(_, sender)| *sender).collect();
-        for (transaction, sender) in &transactions {
-            builder.push(transaction, *sender).expect("the load keeps the rules");
-        }
-        let (transactions, _) = builder.finish(self.locks[0], Vec::new()).expect("the payout is sound");
-        let leaves: Vec<[u8; 32]> = transactions.iter().map(merkle::leaf).collect();
-        let (merkle_root, time) = (merkle::root(&leaves), context.time);
-        let header = Header { version: 1, prev: self.tip.hash, merkle_root, time, bits, nonce: 0 };
-        let mut block = Block { header, transactions };
-        grind(&mut block);
-        self.tip = self.tip.child(&self.spec, &block.header, u64::from(time)).expect("the header keeps the rules");
-        let checked = check_block(&self.spec, block).expect("the block is sound");
-        let pending =
-            execute_block(&self.spec, &context, &view, checked, &senders).expect("the builder kept the rules");
-        let verdicts = vec![true; pending.checks().len()];
-        pending.confirm(&verdicts).expect("every verdict is given")
     }
 }
 

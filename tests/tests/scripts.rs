@@ -1,4 +1,4 @@
-//! `scripts/contracts.sh` with fake tools, and what holds for every script.
+//! `scripts/contracts.sh` and `scripts/clients.sh` with fake tools, and what holds for every script.
 
 use std::{
     fs,
@@ -11,8 +11,13 @@ fn repository() -> PathBuf {
     Path::new(&std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("..")
 }
 
-/// Runs `scripts/contracts.sh` on a machine with these tools: its exit code and what it said.
 fn contracts(tools: &[(&str, &str)]) -> (Option<i32>, String) {
+    script("contracts.sh", tools, "")
+}
+
+/// Runs a script on a machine with these tools, where CAIRN_REQUIRE says what may not be skipped: its exit code and what it
+/// said.
+fn script(name: &str, tools: &[(&str, &str)], require: &str) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().expect("a temporary directory");
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).expect("a folder");
@@ -27,10 +32,13 @@ fn contracts(tools: &[(&str, &str)]) -> (Option<i32>, String) {
     }
     let cache = folder.path().join("a cache");
     let output = Command::new(bin.join("bash"))
-        .arg(repository().join("scripts/contracts.sh"))
+        .arg(repository().join("scripts").join(name))
         .env_clear()
         .env("PATH", &bin)
         .env("CAIRN_CONTRACTS", &cache)
+        .env("CAIRN_CLIENTS", &cache)
+        .env("CAIRN_NODE", bin.join("bash"))
+        .env("CAIRN_REQUIRE", require)
         .output()
         .expect("bash can be run");
     let said = String::from_utf8_lossy(&output.stderr).replace(&cache.display().to_string(), "CACHE");
@@ -60,6 +68,19 @@ fn contracts_that_do_not_compile_are_a_failure() {
         said.starts_with("a.sol: an error\ncontracts: the contracts in ") && said.ends_with(" do not compile\n"),
         "{said}"
     );
+}
+
+#[test]
+fn client_tests_skip_without_a_registry_unless_they_are_required() {
+    let skipped = |why: &str| format!("clients: {why}, so the client tests are skipped\n");
+    let old = skipped("Node.js 20 or later is needed, and this is v12.22.9");
+    let offline = skipped("npm cannot fetch the clients (see CACHE/npm.log)");
+    for (require, code) in [("", Some(0)), ("vectors", Some(0)), ("vectors,clients", Some(1))] {
+        let run = |tools| script("clients.sh", tools, require);
+        assert_eq!(run(&[]), (code, skipped("Node.js with npm is not installed")));
+        assert_eq!(run(&[("node", OLD_NODE), ("npm", "")]), (code, old.clone()));
+        assert_eq!(run(&[("node", NODE), ("npm", "exit 1")]), (code, offline.clone()));
+    }
 }
 
 /// Otherwise a fresh machine may build with other versions of dependencies than those that were tested.

@@ -15,7 +15,7 @@ pub const HISTORY_CODE: [u8; 83] = hex!(
 );
 
 /// Number of blocks that it remembers.
-const WINDOW: u32 = 8_191;
+pub const HISTORY_WINDOW: u32 = 8_191;
 
 /// Writes the parent's hash, in the byte order of `eth_*`, to the contract's storage. Writes nothing if the contract
 /// does not exist.
@@ -25,7 +25,7 @@ pub(super) fn record_parent(state: &mut Overlay<'_>, context: &BlockContext) -> 
         return Ok(());
     }
     // VM-5
-    let place = context.height.saturating_sub(1) % WINDOW;
+    let place = context.height.saturating_sub(1) % HISTORY_WINDOW;
     let slot = state.slot(history, U256::from(place))?;
     state.set_storage(slot, U256::from_le_bytes(context.parent.0));
     state.end_transaction();

@@ -21,14 +21,14 @@ mod undo;
 pub use crate::{
     block::check::IntrinsicGas,
     vm::{
-        Environment, GATEWAY, Revision, Status, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
+        Environment, GATEWAY, Revision, Status, Trial, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata,
         withdrawal_outpoint, withdrawals,
     },
 };
 pub use builder::BlockBuilder;
 pub use coin::{CoinFee, coin_fee};
 pub use context::BlockContext;
-pub use history::{HISTORY, HISTORY_CODE};
+pub use history::{HISTORY, HISTORY_CODE, HISTORY_WINDOW};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use replay::Replay;
 pub use roots::{change_state, encode_account};

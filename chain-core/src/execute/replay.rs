@@ -6,7 +6,7 @@ use super::{BlockContext, Outcome, run::Run, transition::transition_with};
 use crate::{
     error::{ExecuteError, RuleError},
     spec::ChainSpec,
-    state::{StateView, ViewError},
+    state::{Overlay, StateView, ViewError},
     transaction::{Transaction, coin::Lock},
     units::Gas,
     vm::Inspector,
@@ -30,6 +30,11 @@ impl<'a> Replay<'a> {
         beneficiary: Address,
     ) -> Result<Self, ViewError> {
         Ok(Self { run: Run::begin(spec, context, view, beneficiary, 0)? })
+    }
+
+    /// The state after the transactions that have run.
+    pub fn state(&mut self) -> &mut Overlay<'a> {
+        &mut self.run.state
     }
 
     /// Runs the next transaction; returns the outcome of an account transaction.

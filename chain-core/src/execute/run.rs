@@ -76,7 +76,7 @@ impl<'a> Run<'a> {
                 beneficiary,
                 transaction_gas: gas::MAX_TRANSACTION_GAS,
                 gateway: true,
-                trial: false,
+                trial: None,
             },
             context: context.clone(),
             state,

@@ -142,7 +142,10 @@ fn check_against_state(
         return Err(RuleError::Nonce { got: fields.nonce, expected: account.nonce }.into());
     }
     // ACC-11
-    if account.code_hash != KECCAK256_EMPTY && !environment.trial && !may_send(environment, state.code(sender)?) {
+    if account.code_hash != KECCAK256_EMPTY
+        && environment.trial.is_none()
+        && !may_send(environment, state.code(sender)?)
+    {
         return Err(RuleError::SenderHasCode(state.address(sender)).into());
     }
     // ACC-10

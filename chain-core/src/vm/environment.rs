@@ -1,6 +1,7 @@
 //! What code can see besides the state: its block, its chain and the fork.
 
 use alloy_primitives::{Address, U256};
+use std::collections::BTreeMap;
 
 use crate::units::Gas;
 
@@ -37,6 +38,24 @@ pub struct Environment {
     pub transaction_gas: Gas,
     /// Whether the withdrawal gateway exists: on every Cairn chain, but not in Ethereum's official tests.
     pub gateway: bool,
-    /// Whether the transaction is only simulated (`eth_call`): it has no signature, and its sender may be a contract.
-    pub trial: bool,
+    /// Set if the transaction is only simulated (`eth_call`): it has no signature, and its sender may be a contract.
+    pub trial: Option<Trial>,
+}
+
+/// What a simulation may change besides the state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trial {
+    /// Built-in contracts that were moved: by the address that is called, the usual address of the contract that runs
+    /// there, or `None` if the account's own code does.
+    pub moved: BTreeMap<Address, Option<Address>>,
+}
+
+impl Environment {
+    /// The usual address of the built-in contract that runs at an address, if there is one there.
+    pub(super) fn built_in(&self, address: Address) -> Option<Address> {
+        match self.trial.as_ref().and_then(|trial| trial.moved.get(&address)) {
+            Some(moved) => *moved,
+            None => Some(address),
+        }
+    }
 }

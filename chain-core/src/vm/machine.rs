@@ -158,7 +158,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
 
     /// Runs a precompiled contract or the gateway, if the call is to one; its output goes to the return data.
     fn run_built_in(&mut self, message: &Message, resolved: &Resolved) -> Result<Option<(Status, Gas)>, ViewError> {
-        let address = self.state.address(message.code);
+        let Some(address) = self.environment.built_in(self.state.address(message.code)) else { return Ok(None) };
         // A delegation to a precompiled contract runs nothing (EIP-7702).
         if !resolved.is_delegated {
             let input = self.machine.memory.absolute(&message.input);

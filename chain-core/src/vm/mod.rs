@@ -26,7 +26,7 @@ mod word;
 
 pub(crate) use buffers::Machine;
 pub(crate) use code::{Code, delegation};
-pub use environment::{Environment, Revision};
+pub use environment::{Environment, Revision, Trial};
 pub use frame::FrameKind;
 pub use gateway::{GATEWAY, WITHDRAW_SELECTOR, WITHDRAWAL_TOPIC, withdraw_calldata, withdrawal_outpoint, withdrawals};
 pub use halt::{Halt, Status};

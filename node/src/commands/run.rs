@@ -98,6 +98,7 @@ async fn serve(
         network: network.clone(),
         mining: mining.clone(),
         templates: rpc::Templates::default(),
+        beneficiaries: rpc::Beneficiaries::default(),
         lanes: rpc::Lanes::default(),
         node: node_info(config, address, stop.clone()),
         runtime: opened.runtime().handle().clone(),
@@ -263,6 +264,9 @@ fn open_to_others(config: &Config, address: SocketAddr) -> Option<String> {
     })
 }
 
+/// Namespaces that strangers get only if they are named: they steer the node, or run blocks again at its cost.
+const UNASKED: [&str; 5] = ["admin", "debug", "miner", "ots", "trace"];
+
 /// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.
 fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
     let all = || rpc::namespaces().map(str::to_owned);
@@ -270,9 +274,7 @@ fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
     let mut names: Vec<String> = match &config.api {
         Some(names) => names.clone(),
         None if address.ip().is_loopback() => all().collect(),
-        None => {
-            all().filter(|name| !["admin", "debug", "miner"].contains(&name.as_str()) || serves_miners(name)).collect()
-        }
+        None => all().filter(|name| !UNASKED.contains(&name.as_str()) || serves_miners(name)).collect(),
     };
     names.retain(|name| name != "dev" || config.dev);
     names
@@ -294,8 +296,8 @@ mod tests {
         }
         for open in ["0.0.0.0:8545", "[::]:8545", "192.168.1.2:8545"] {
             let expected = format!(
-                "the RPC on {open} answers everybody who reaches it, unencrypted: chain, coin, eth, net, txpool, web3 may be \
-                 called. Keep it behind a firewall"
+                "the RPC on {open} answers everybody who reaches it, unencrypted: chain, coin, erigon, eth, net, txpool, web3 \
+                 may be called. Keep it behind a firewall"
             );
             assert_eq!(warning(open, Settings::default()), Some(expected));
         }

@@ -26,7 +26,7 @@ pub struct Settings {
     /// Memory for the database's caches, in MB [default: 256]
     #[arg(long, value_name = "MB", allow_negative_numbers = true, help_heading = "Node")]
     pub cache: Option<u32>,
-    /// Keeps indexes of transactions, addresses and accounts [default: true]
+    /// Keeps indexes of transactions, addresses, accounts and logs [default: true]
     #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub index: Option<bool>,
     /// Keeps no indexes: less disk, no wallet on this node
@@ -117,7 +117,7 @@ pub struct HttpSettings {
         help_heading = "RPC"
     )]
     pub port: Option<u16>,
-    /// Namespaces served, comma-separated [default: all; if others can reach the RPC, all but admin, debug and miner]
+    /// Namespaces served, comma-separated [default: all; if others can reach the RPC, all but admin, debug, miner, ots and trace]
     #[arg(id = "http.api", long = "http.api", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
     pub api: Option<Vec<String>>,
     /// File for this run's cookie, which admin_* and miner_* ask for [default: .cookie in the data directory]
@@ -147,11 +147,11 @@ pub struct HttpSettings {
     #[arg(id = "http.max-response", long = "http.max-response", value_name = "BYTES", help_heading = "RPC")]
     #[serde(rename = "max-response")]
     pub max_response: Option<u32>,
-    /// Most calls in a batch [default: 100]
+    /// Most calls in a batch [default: 1000]
     #[arg(id = "http.max-batch", long = "http.max-batch", value_name = "N", help_heading = "RPC")]
     #[serde(rename = "max-batch")]
     pub max_batch: Option<u32>,
-    /// Most connections at a time [default: 100]
+    /// Most connections at a time [default: 400]
     #[arg(id = "http.max-connections", long = "http.max-connections", value_name = "N", help_heading = "RPC")]
     #[serde(rename = "max-connections")]
     pub max_connections: Option<u32>,

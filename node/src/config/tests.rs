@@ -126,7 +126,7 @@ fn refuses_values_that_make_no_sense_and_says_what_does() {
         (&["--http.max-batch", "0"], "--http.max-batch 0: expected 1 or more"),
         (
             &["--http.api", "eth,personal"],
-            "--http.api personal: expected some of admin,chain,coin,debug,dev,eth,miner,net,txpool,web3",
+            "--http.api personal: expected some of admin,chain,coin,debug,dev,erigon,eth,miner,net,ots,trace,txpool,web3",
         ),
         (&["--miner.address", "x"], "--miner.address x: neither a coin address (crn1...) nor an account (0x...)"),
         (

@@ -54,7 +54,7 @@ async fn answer(
     let caller = caller(&client);
     access::check(method.name, caller)?;
     if let Handler::Wait(handler) = method.handler {
-        let _place = context.lanes.poll(who(&client))?;
+        let _place = context.lanes.poll(method.lane(), who(&client))?;
         let args = Args::new(&params, method.params, Call::start(method.most))?;
         return handler(context.clone(), args, who(&client), caller.scope).await.map(Answer::Value);
     }

@@ -31,7 +31,7 @@ pub enum Lane {
 }
 
 /// Memory that all calls of strangers that run code or read much may hold together, half of it each; what one of them holds at
-/// most: 100 million gas of TSTORE, or a trace with the copies that are made of it; and a decoded block with its text.
+/// most: 50 million gas of TSTORE, or a trace with the copies that are made of it; and a decoded block with its text.
 const MEMORY: usize = 1 << 30;
 const MEMORY_OF_CODE: usize = 256 << 20;
 const MEMORY_OF_READ: usize = 128 << 20;
@@ -42,11 +42,17 @@ const MOST_READ: usize = MEMORY / 2 / MEMORY_OF_READ;
 const LIGHT: usize = 32;
 /// Places for the operator and miners.
 const OPERATOR: usize = 8;
-/// Calls of one address that may wait in a queue: four addresses fill it, and then make room for the calls of others.
-const WAITING_OF_ONE: usize = 128;
+/// Calls that may wait in a queue, and those of one address, more than a library sends at once: four addresses fill it, and then
+/// make room for the calls of others.
+const WAITING: usize = 2_048;
+const WAITING_OF_ONE: usize = 512;
 /// Templates that may be waited for at a time, and of one address: with each new tip all of them are made.
 const POLLS: usize = 64;
 const POLLS_OF_ONE: usize = 32;
+/// Other calls that wait for something to happen, of which strangers must not keep the miners': each costs a task, and a small
+/// read with each new tip.
+const WAITS: usize = 512;
+const WAITS_OF_ONE: usize = 128;
 /// A call that has waited for so long is refused.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -81,7 +87,15 @@ pub struct Lanes {
     read: Arc<Queue>,
     code: Arc<Queue>,
     operator: Arc<Queue>,
-    polls: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    polls: Arc<Polls>,
+    waits: Arc<Polls>,
+}
+
+/// Calls that wait without a thread, by address.
+struct Polls {
+    most: usize,
+    most_of_one: usize,
+    of: Mutex<HashMap<IpAddr, usize>>,
 }
 
 struct Queue {
@@ -113,9 +127,9 @@ struct Waiter {
 /// The right to run, given back when it is dropped.
 pub struct Place(Arc<Queue>);
 
-/// The right to wait for a template, given back when it is dropped.
+/// The right to wait for something to happen, given back when it is dropped.
 pub struct Poll {
-    polls: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    polls: Arc<Polls>,
     /// `None` for the operator, who is not counted.
     network: Option<IpAddr>,
 }
@@ -220,12 +234,12 @@ impl Drop for Waiting<'_> {
 
 impl Drop for Poll {
     fn drop(&mut self) {
-        let mut polls = self.polls.lock();
+        let mut of = self.polls.of.lock();
         if let Some(network) = self.network
-            && let Some(own) = polls.get_mut(&network)
+            && let Some(own) = of.get_mut(&network)
         {
             *own -= 1;
-            polls.retain(|_, own| *own > 0);
+            of.retain(|_, own| *own > 0);
         }
     }
 }
@@ -244,7 +258,7 @@ impl Default for Lanes {
     fn default() -> Self {
         // One core stays with the engine, whatever is asked.
         let cores = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1);
-        Self::new(cores.clamp(1, MOST_CODE), cores.clamp(1, MOST_READ), 512)
+        Self::new(cores.clamp(1, MOST_CODE), cores.clamp(1, MOST_READ), WAITING)
     }
 }
 
@@ -252,11 +266,12 @@ impl Lanes {
     /// Lanes with so many places for calls that run code and that read much, and for such that wait.
     pub fn new(code: usize, read: usize, waiting: usize) -> Self {
         Self {
-            light: Queue::new(LIGHT, 1_024),
+            light: Queue::new(LIGHT, WAITING),
             read: Queue::new(read, waiting),
             code: Queue::new(code, waiting),
             operator: Queue::new(OPERATOR, 128),
-            polls: Arc::default(),
+            polls: Polls::new(POLLS, POLLS_OF_ONE),
+            waits: Polls::new(WAITS, WAITS_OF_ONE),
         }
     }
 
@@ -283,21 +298,29 @@ impl Lanes {
         self.queue(lane).line.lock().waiting.len()
     }
 
-    /// A place to wait for a template, which needs no thread. The operator always has one.
+    /// A place to wait for something to happen, which needs no thread: for a template in the operator's lane. The operator
+    /// always has one.
     ///
     /// # Errors
     /// -32005 if too many wait, in all or of one address.
-    pub fn poll(&self, who: Who) -> RpcResult<Poll> {
+    pub fn poll(&self, lane: Lane, who: Who) -> RpcResult<Poll> {
+        let polls = if lane == Lane::Operator { &self.polls } else { &self.waits };
         let network = (!who.operator).then_some(who.network);
         if let Some(network) = network {
-            let mut polls = self.polls.lock();
-            let own = polls.get(&network).copied().unwrap_or_default();
-            if own >= POLLS_OF_ONE || polls.values().sum::<usize>() >= POLLS {
+            let mut of = polls.of.lock();
+            let own = of.get(&network).copied().unwrap_or_default();
+            if own >= polls.most_of_one || of.values().sum::<usize>() >= polls.most {
                 return Err(busy());
             }
-            polls.insert(network, own + 1);
+            of.insert(network, own + 1);
         }
-        Ok(Poll { polls: self.polls.clone(), network })
+        Ok(Poll { polls: polls.clone(), network })
+    }
+}
+
+impl Polls {
+    fn new(most: usize, most_of_one: usize) -> Arc<Self> {
+        Arc::new(Self { most, most_of_one, of: Mutex::default() })
     }
 }
 
@@ -413,7 +436,7 @@ mod tests {
     #[test]
     fn long_polls_are_bounded_by_address_and_the_operator_always_waits() {
         let lanes = Lanes::new(1, 1, 512);
-        let poll = |who| lanes.poll(who).map_err(|error| error.code());
+        let poll = |who| lanes.poll(Lane::Operator, who).map_err(|error| error.code());
         let mut polls: Vec<_> = (0..POLLS_OF_ONE).map(|_| poll(who("192.0.2.1", 1)).unwrap()).collect();
         assert_eq!(poll(who("192.0.2.1", 2)).err(), Some(-32005));
         polls.extend((0..POLLS - POLLS_OF_ONE).map(|_| poll(who("192.0.2.2", 1)).unwrap()));
@@ -422,7 +445,18 @@ mod tests {
         polls.pop();
         assert!(poll(who("192.0.2.3", 3)).is_ok());
         drop(polls);
-        assert!(lanes.polls.lock().is_empty());
+        assert!(lanes.polls.of.lock().is_empty());
+    }
+
+    #[test]
+    fn calls_that_wait_for_their_transactions_leave_the_long_polls_of_miners_alone() {
+        let lanes = Lanes::new(1, 1, 512);
+        let wait = |host: usize| lanes.poll(Lane::Light, who(&format!("192.0.2.{host}"), 1));
+        let waits: Vec<_> = (0..WAITS).map(|number| wait(number / WAITS_OF_ONE).unwrap()).collect();
+        assert_eq!(wait(9).err().map(|error| error.code()), Some(-32005));
+        assert!(lanes.poll(Lane::Operator, who("192.0.2.9", 1)).is_ok());
+        drop(waits);
+        assert!(lanes.waits.of.lock().is_empty());
     }
 
     #[tokio::test]

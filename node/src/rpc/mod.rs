@@ -16,16 +16,19 @@ mod eth;
 mod lanes;
 mod miner;
 mod net;
+mod ots;
 mod server;
 mod table;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
 mod tests;
+mod trace;
+mod tracer;
 mod txpool;
 mod web3;
 
-pub use base::{Context, NodeInfo};
+pub use base::{Beneficiaries, Context, NodeInfo};
 pub use dispatch::methods;
 pub use lanes::Lanes;
 pub use miner::Templates;

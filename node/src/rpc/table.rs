@@ -5,19 +5,22 @@ use jsonrpsee::types::ErrorCode;
 use super::{
     admin,
     base::{Method, RpcError, error},
-    chain, coin, debug, dev, eth, miner, net, txpool, web3,
+    chain, coin, debug, dev, eth, miner, net, ots, trace, txpool, web3,
 };
 
 /// Namespaces and their tables. A method belongs to the namespace of its table, whatever its prefix is.
-const NAMESPACES: [(&str, &[&[Method]]); 10] = [
+const NAMESPACES: [(&str, &[&[Method]]); 13] = [
     ("admin", &[admin::METHODS]),
     ("chain", chain::TABLES),
     ("coin", coin::TABLES),
-    ("debug", &[debug::METHODS]),
+    ("debug", debug::TABLES),
     ("dev", &[dev::METHODS]),
+    ("erigon", &[ots::ERIGON]),
     ("eth", eth::TABLES),
     ("miner", &[miner::METHODS]),
     ("net", &[net::METHODS]),
+    ("ots", ots::TABLES),
+    ("trace", trace::TABLES),
     ("txpool", &[txpool::METHODS]),
     ("web3", &[web3::METHODS]),
 ];

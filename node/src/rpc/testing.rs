@@ -20,7 +20,7 @@ use std::{sync::Arc, time::Instant};
 use tokio::{runtime::Runtime, sync::Notify};
 
 use super::{
-    Context, Lanes, NodeInfo, Templates,
+    Beneficiaries, Context, Lanes, NodeInfo, Templates,
     access::{Caller, Scope},
     methods, namespaces,
 };
@@ -118,6 +118,7 @@ impl TestNode {
             reader,
             network: None,
             templates: Templates::default(),
+            beneficiaries: Beneficiaries::default(),
             lanes,
             node: NodeInfo {
                 datadir: None,

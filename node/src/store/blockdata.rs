@@ -13,7 +13,7 @@ use chain_core::{
 };
 
 use super::{
-    StoredReceipt,
+    BlockLog, LogFilter, StoredReceipt,
     encoding::{Decoder, Encoder, Malformed},
     index::Withdrawn,
     spends::{Coins, Spend, spends},
@@ -184,8 +184,9 @@ fn get_account(decoder: &mut Decoder<'_>) -> Result<Option<Account>, Malformed> 
     }
 }
 
-/// Value of a block's receipts: those of its account transactions, which stand at `positions` and were sent by `senders`.
-pub fn write_receipts(positions: &[u32], senders: &[Address], effects: &BlockEffects) -> Vec<u8> {
+/// Value of a block's receipts: those of its account transactions, which stand at `positions` and were sent by `senders`. After
+/// logs stands the transaction's id, so that whoever searches them needs no body.
+pub fn write_receipts(positions: &[u32], txids: &[TxId], senders: &[Address], effects: &BlockEffects) -> Vec<u8> {
     let mut encoder = Encoder::default();
     let rows: Vec<_> = positions.iter().zip(senders).zip(&effects.receipts).collect();
     encoder.list(&rows, |encoder, ((position, sender), receipt)| {
@@ -196,6 +197,9 @@ pub fn write_receipts(positions: &[u32], senders: &[Address], effects: &BlockEff
         encoder.byte(u8::from(receipt.success));
         encoder.varint(receipt.cumulative_gas_used);
         encoder.list(&receipt.logs, put_log);
+        if !receipt.logs.is_empty() {
+            encoder.raw(&txids.get(**position as usize).copied().unwrap_or_default().0);
+        }
     });
     encoder.0
 }
@@ -213,6 +217,9 @@ fn get_receipt(decoder: &mut Decoder<'_>) -> Result<StoredReceipt, Malformed> {
     let success = decoder.byte()? == 1;
     let cumulative_gas_used = decoder.varint()?;
     let logs = decoder.list(get_log)?;
+    if !logs.is_empty() {
+        decoder.array::<32>()?;
+    }
     let bloom: Bloom = logs.iter().collect();
     let receipt = Receipt { tx_type, success, cumulative_gas_used, bloom, logs };
     Ok(StoredReceipt { position, sender, gas_used, receipt })
@@ -229,4 +236,51 @@ fn get_log(decoder: &mut Decoder<'_>) -> Result<Log, Malformed> {
     let topics = decoder.list(|decoder| decoder.array().map(B256::from))?;
     let data = Bytes::copy_from_slice(decoder.bytes()?);
     Log::new(address, topics, data).ok_or(Malformed)
+}
+
+/// Reads of [`write_receipts`] the logs that are asked for, and keeps nothing of the others.
+pub fn read_logs(value: &[u8], filter: &LogFilter) -> Result<Vec<BlockLog>, Malformed> {
+    let mut decoder = Decoder::new(value);
+    let (mut found, mut index) = (Vec::new(), 0);
+    for transaction in 0..u32::try_from(decoder.varint()?).map_err(|_| Malformed)? {
+        skip_receipt(&mut decoder)?;
+        let (first, count) = (found.len(), decoder.varint()?);
+        for _ in 0..count {
+            if let Some(log) = find_log(&mut decoder, filter)? {
+                found.push(BlockLog { index, transaction, txid: TxId::default(), log });
+            }
+            index += 1;
+        }
+        if count > 0 {
+            let txid = TxId(decoder.array()?);
+            found[first..].iter_mut().for_each(|log: &mut BlockLog| log.txid = txid);
+        }
+    }
+    decoder.end()?;
+    Ok(found)
+}
+
+/// Skips what stands before the logs.
+fn skip_receipt(decoder: &mut Decoder<'_>) -> Result<(), Malformed> {
+    decoder.varint()?;
+    decoder.array::<20>()?;
+    decoder.varint()?;
+    decoder.array::<2>()?;
+    decoder.varint().map(drop)
+}
+
+fn find_log(decoder: &mut Decoder<'_>, filter: &LogFilter) -> Result<Option<Log>, Malformed> {
+    let address = Address::from(decoder.array::<20>()?);
+    let count = decoder.varint()?;
+    if count > 4 {
+        return Err(Malformed);
+    }
+    let mut topics = [B256::ZERO; 4];
+    let topics = &mut topics[..count as usize]; // at most 4
+    for topic in topics.iter_mut() {
+        *topic = decoder.array()?.into();
+    }
+    let data = decoder.bytes()?;
+    let wanted = filter.wants_address(&address) && filter.wants_topics(topics);
+    Ok(wanted.then(|| Log::new_unchecked(address, topics.to_vec(), Bytes::copy_from_slice(data))))
 }

@@ -25,13 +25,15 @@ pub enum Column {
     TxIndex,
     /// Unspent coins and history by lock and account.
     AddressIndex,
+    /// Heights of blocks by what their logs hold.
+    LogIndex,
     /// The tip, and what the directory is.
     Meta,
 }
 
 impl Column {
     /// All of them, in order of their numbers, with their names on disk.
-    pub const ALL: [(Self, &str); 12] = [
+    pub const ALL: [(Self, &str); 13] = [
         (Self::Headers, "headers"),
         (Self::Bodies, "bodies"),
         (Self::Undo, "undo"),
@@ -43,6 +45,7 @@ impl Column {
         (Self::Receipts, "receipts"),
         (Self::TxIndex, "tx_index"),
         (Self::AddressIndex, "address_index"),
+        (Self::LogIndex, "log_index"),
         (Self::Meta, "meta"),
     ];
 

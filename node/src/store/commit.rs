@@ -7,13 +7,14 @@ use chain_core::{
     execute::{ExecutedBlock, Reversal, undo_block},
     hash::TxId,
     state::{Account, AccountChange, BlockEffects, BlockUndo, ViewError, lthash::LtHash},
-    transaction::Transaction,
+    transaction::{Transaction, account::Receipt},
     units::Amount,
 };
 
 use super::{
-    BlockRef, Column, Executed, HeaderRecord, Store, StoreError, StoredReceipt, Totals, Verdict, blockdata, damaged,
-    index::{Edit, Indexed, withdrawn},
+    BlockRef, Column, Executed, HeaderRecord, LogTerm, Store, StoreError, StoredReceipt, Totals, Verdict, blockdata,
+    damaged,
+    index::{Edit, Indexed, logged, withdrawn},
     schema,
     spends::Coins,
 };
@@ -109,7 +110,7 @@ impl Store {
             self.rows.put(Column::Undo, &key, blockdata::write_undo(&withdrawn, effects));
         }
         if !effects.receipts.is_empty() {
-            let receipts = blockdata::write_receipts(&positions, commit.senders, effects);
+            let receipts = blockdata::write_receipts(&positions, commit.txids, commit.senders, effects);
             self.rows.put(Column::Receipts, &key, receipts);
         }
         for (hash, code) in &effects.codes {
@@ -123,6 +124,7 @@ impl Store {
             spent: &effects.spent,
             transient: &effects.transient,
             withdrawn: &withdrawn,
+            logged: &self.logged(effects.receipts.iter()),
         };
         self.index_rows(&indexed, Edit::Put);
     }
@@ -134,6 +136,12 @@ impl Store {
         if self.config.address_index {
             indexed.histories(action, &mut self.rows.index);
         }
+        indexed.logs(action, &mut self.rows.index);
+    }
+
+    /// What the log index has of a block: nothing without one.
+    fn logged<'a>(&self, receipts: impl Iterator<Item = &'a Receipt>) -> Vec<LogTerm> {
+        if self.config.log_index { logged(receipts) } else { Vec::new() }
     }
 
     /// Disconnects the tip, in memory, and returns its block with the coins that it made and the accounts that it had changed.
@@ -152,8 +160,7 @@ impl Store {
         let undo = blockdata::read_undo(&undo, &block, &txids).map_err(|_| damaged(Column::Undo))?;
         let receipts = self.receipts(at)?;
         let senders: Vec<_> = receipts.iter().map(|receipt| receipt.sender).collect();
-        let receipts = receipts.iter().map(|stored| (stored.position, &stored.receipt));
-        let withdrawn = withdrawn(&txids, receipts);
+        let withdrawn = withdrawn(&txids, receipts.iter().map(|stored| (stored.position, &stored.receipt)));
         let parent = BlockRef { height, hash: block.header.prev };
         let reversal = self.reversal(parent, &undo.undo)?;
         let flow = self.executed(at)?;
@@ -165,6 +172,7 @@ impl Store {
             spent: &undo.undo.spent,
             transient: &undo.transient,
             withdrawn: &withdrawn,
+            logged: &self.logged(receipts.iter().map(|stored| &stored.receipt)),
         };
         self.delete_rows(at, &indexed);
         self.revert(parent, &undo.undo, reversal, Flow { minted: flow.minted, burned: flow.burned });
@@ -173,7 +181,7 @@ impl Store {
         Ok(Disconnected { block, names, accounts: accounts.collect() })
     }
 
-    /// Receipts of a block of the active chain.
+    /// Receipts of a block that was connected.
     ///
     /// # Errors
     /// [`StoreError`] if they cannot be read.
@@ -204,12 +212,10 @@ impl Store {
         record.ok_or_else(|| StoreError::Corrupt(format!("block {} was never executed", at.hash)))
     }
 
-    /// Deletes what [`Store::block_rows`] wrote, but the header, the body and the code.
+    /// Deletes of what [`Store::block_rows`] wrote only what is about the active chain. The block itself, its receipts and
+    /// undo data stay until they are pruned: indexers ask for the logs of a block that they have to undo.
     fn delete_rows(&mut self, at: BlockRef, indexed: &Indexed<'_>) {
-        let key = schema::block_key(at);
         self.rows.delete(Column::Headers, &schema::height_key(at.height));
-        self.rows.delete(Column::Undo, &key);
-        self.rows.delete(Column::Receipts, &key);
         self.index_rows(indexed, Edit::Delete);
     }
 

@@ -14,6 +14,8 @@ pub struct StoreConfig {
     pub tx_index: bool,
     /// Whether coins and history are found by lock and account.
     pub address_index: bool,
+    /// Whether logs are found by address and topic.
+    pub log_index: bool,
     /// Blocks up to the tip whose bodies, undo data and receipts are kept; `None` for all.
     pub prune: Option<u32>,
     /// Files that the database keeps open at most.
@@ -28,6 +30,7 @@ impl Default for StoreConfig {
             sync: true,
             tx_index: true,
             address_index: true,
+            log_index: true,
             prune: None,
             open_files: 256,
         }

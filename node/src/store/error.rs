@@ -56,6 +56,18 @@ pub enum StoreError {
         /// The one that is read here.
         needed: u32,
     },
+    /// An older release wrote the directory in another form.
+    #[error(
+        "the data directory has format {found}, but this cairn-node needs format {needed}: run `{}`, which makes it from the \
+        stored blocks",
+        program::on_this_data("reindex")
+    )]
+    OutdatedSchema {
+        /// Format on disk.
+        found: u32,
+        /// The one that is read here.
+        needed: u32,
+    },
     /// Indexes were switched on over a chain that was stored without them.
     #[error(
         "{index} was off when this chain was stored: switch it off again, or run `{}` with it on",

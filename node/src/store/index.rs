@@ -1,9 +1,9 @@
-//! Index rows of a block: where its transactions stand, and whom they concern.
+//! Index rows of a block: where its transactions stand, whom they concern, and what its logs are found by.
 //!
 //! The same function finds the rows to write when a block is connected and those to delete when it is taken back, so
 //! it reads only what both have.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, B256, map::HashSet};
 use chain_core::{
     block::Block,
     execute::withdrawals,
@@ -17,7 +17,7 @@ use chain_core::{
 };
 
 use super::{
-    Batch, Column, HistoryPlace, LockEvent, schema,
+    Batch, Column, HistoryPlace, LockEvent, LogTerm, schema,
     spends::{Coins, Spend, coin_transactions, spends},
 };
 
@@ -38,6 +38,8 @@ pub struct Indexed<'a> {
     pub transient: &'a Coins,
     /// Coins that its account transactions withdrew.
     pub withdrawn: &'a [Withdrawn],
+    /// What its logs are found by.
+    pub logged: &'a [LogTerm],
 }
 
 /// A coin that an account transaction withdrew.
@@ -59,6 +61,21 @@ pub fn withdrawn<'a>(txids: &[TxId], receipts: impl Iterator<Item = (u32, &'a Re
         coins.map(move |(outpoint, output)| Withdrawn { position, outpoint, output })
     };
     receipts.flat_map(of_one).collect()
+}
+
+/// What the logs of a block are found by, each once.
+pub fn logged<'a>(receipts: impl Iterator<Item = &'a Receipt>) -> Vec<LogTerm> {
+    // Most logs of a block are of few contracts and events, and hashing costs more than this.
+    let (mut addresses, mut topics) = (HashSet::<&Address>::default(), HashSet::<(u8, &B256)>::default());
+    for log in receipts.flat_map(|receipt| &receipt.logs) {
+        addresses.insert(&log.address);
+        topics.extend((0..).zip(log.topics()));
+    }
+    let topics = topics.into_iter().map(|(position, topic)| LogTerm::topic(position, topic));
+    let mut terms: Vec<_> = addresses.into_iter().map(LogTerm::address).chain(topics).collect();
+    terms.sort_unstable();
+    terms.dedup();
+    terms
 }
 
 /// What is done with the rows.
@@ -117,6 +134,14 @@ impl Indexed<'_> {
         for (address, position) in self.concerned() {
             let key = schema::account_event_key(&address, self.place(position));
             rows.push(Column::AddressIndex, &key, (action == Edit::Put).then_some(&[][..]));
+        }
+    }
+
+    /// Rows of the log index.
+    pub fn logs(&self, action: Edit, rows: &mut Batch) {
+        for term in self.logged {
+            let key = schema::log_key(*term, self.height);
+            rows.push(Column::LogIndex, &key, (action == Edit::Put).then_some(&[][..]));
         }
     }
 

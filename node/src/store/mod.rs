@@ -18,6 +18,8 @@ mod error;
 mod historical;
 mod index;
 pub mod kv;
+mod log_search;
+mod logs;
 pub mod memory;
 mod open;
 mod pending_rows;
@@ -39,6 +41,7 @@ pub use config::StoreConfig;
 pub use directory::DirectoryLock;
 pub use error::StoreError;
 pub use historical::HistoricalState;
+pub use logs::{BlockLog, LogFilter};
 pub use reader::{Reader, Snapshot};
 pub use spends::Spend;
 pub use survey::Survey;
@@ -55,7 +58,8 @@ use column::Column;
 use encoding::Malformed;
 use error::damaged;
 use kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor};
+use logs::LogTerm;
 use unreadable::Unreadable;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

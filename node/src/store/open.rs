@@ -22,12 +22,12 @@ use super::{
     read::{read_headers, read_node, read_pruned},
     recent_hashes::{KEPT, RecentHashes},
     rocks::RocksKv,
-    schema::{self, Identity, SCHEMA},
+    schema::{self, Identity, REBUILT_FROM, SCHEMA},
     writer::TipState,
 };
 
 /// What is derived from bodies and goes when the state is rebuilt.
-const DERIVED: [Column; 9] = [
+const DERIVED: [Column; 10] = [
     Column::Undo,
     Column::Coins,
     Column::Accounts,
@@ -37,6 +37,7 @@ const DERIVED: [Column; 9] = [
     Column::Receipts,
     Column::TxIndex,
     Column::AddressIndex,
+    Column::LogIndex,
 ];
 
 /// Headers whose verdict is forgotten in one batch.
@@ -132,7 +133,7 @@ impl Genesis {
         if identity.schema > SCHEMA {
             return Err(StoreError::NewerSchema { found: identity.schema, supported: SCHEMA });
         }
-        if identity.schema < SCHEMA {
+        if identity.schema < REBUILT_FROM {
             return Err(StoreError::OlderSchema { found: identity.schema, needed: SCHEMA });
         }
         if identity.genesis != self.hash {
@@ -163,8 +164,11 @@ impl Opening<'_> {
             return self.rebuild();
         };
         let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
-        if at.height == 0 && !self.has_indexes(&identity) {
+        if at.height == 0 && !self.is_complete(&identity) {
             return self.rebuild();
+        }
+        if identity.schema < SCHEMA {
+            return Err(StoreError::OutdatedSchema { found: identity.schema, needed: SCHEMA });
         }
         self.settle_indexes(identity)?;
         let digest = LtHash::from_bytes(digest).ok_or_else(|| damaged(Column::Meta))?;
@@ -186,14 +190,18 @@ impl Opening<'_> {
             schema: SCHEMA,
             tx_index: self.config.tx_index,
             address_index: self.config.address_index,
+            log_index: self.config.log_index,
             genesis: self.genesis.hash,
             name: self.genesis.name.clone(),
         }
     }
 
-    /// Whether every index that is asked for is there.
-    fn has_indexes(&self, identity: &Identity) -> bool {
-        (identity.tx_index || !self.config.tx_index) && (identity.address_index || !self.config.address_index)
+    /// Whether all is there, and in the form, that is asked for.
+    fn is_complete(&self, identity: &Identity) -> bool {
+        identity.schema == SCHEMA
+            && (identity.tx_index || !self.config.tx_index)
+            && (identity.address_index || !self.config.address_index)
+            && (identity.log_index || !self.config.log_index)
     }
 
     /// Refuses indexes that are not there, and drops those that are no longer kept.
@@ -201,6 +209,7 @@ impl Opening<'_> {
         let indexes = [
             ("the transaction index", identity.tx_index, self.config.tx_index, Column::TxIndex),
             ("the address index", identity.address_index, self.config.address_index, Column::AddressIndex),
+            ("the log index", identity.log_index, self.config.log_index, Column::LogIndex),
         ];
         if let Some((index, ..)) = indexes.iter().find(|(_, stored, wanted, _)| *wanted && !stored) {
             return Err(StoreError::IndexMissing { index });

@@ -5,7 +5,10 @@ use chain_core::{
     block::Block,
     hash::{BlockHash, TxId},
     state::{Account, StateView, ViewError, lthash::LtHash},
-    transaction::coin::{Coin, Lock, OutPoint},
+    transaction::{
+        Transaction,
+        coin::{Coin, Lock, OutPoint},
+    },
     trie::{Node, NodeKey, NodeReader},
     units::Height,
 };
@@ -13,7 +16,8 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     BlockRef, CoinPlace, CoinsPage, Column, HeaderRecord, HistoryPlace, KeyRange, Kv, KvRead, LockEvent, Malformed,
-    Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, blockdata, damaged,
+    Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, Visitor, blockdata,
+    damaged,
     read::{header_row, read_account, read_code, read_coin, read_node, read_pruned, read_slot},
     schema,
 };
@@ -22,9 +26,16 @@ use super::{
 #[derive(Clone)]
 pub struct Reader {
     kv: Arc<dyn Kv>,
-    tx_index: bool,
-    address_index: bool,
+    indexes: Indexes,
     unreadable: Arc<Unreadable>,
+}
+
+/// Which indexes are kept.
+#[derive(Clone, Copy)]
+struct Indexes {
+    transactions: bool,
+    addresses: bool,
+    logs: bool,
 }
 
 /// Places of a lock's coins, and where the next page begins.
@@ -32,7 +43,9 @@ type PlacesPage = (Vec<(CoinPlace, OutPoint)>, Option<CoinPlace>);
 
 impl Reader {
     pub(super) fn new(kv: Arc<dyn Kv>, config: &StoreConfig, unreadable: Arc<Unreadable>) -> Self {
-        Self { kv, tx_index: config.tx_index, address_index: config.address_index, unreadable }
+        let indexes =
+            Indexes { transactions: config.tx_index, addresses: config.address_index, logs: config.log_index };
+        Self { kv, indexes, unreadable }
     }
 
     /// The state of the last flush. Cheap enough for every request, but not to be kept for long: it keeps the database
@@ -47,8 +60,7 @@ impl Reader {
         let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
         let digest = digest.to_vec();
         let pruned = read_pruned(&*kv)?;
-        let (tx_index, address_index, unreadable) = (self.tx_index, self.address_index, self.unreadable.clone());
-        Ok(Snapshot { kv, at, totals, digest, pruned, tx_index, address_index, unreadable })
+        Ok(Snapshot { kv, at, totals, digest, pruned, indexes: self.indexes, unreadable: self.unreadable.clone() })
     }
 }
 
@@ -62,8 +74,7 @@ pub struct Snapshot {
     totals: Totals,
     digest: Vec<u8>,
     pruned: Height,
-    tx_index: bool,
-    address_index: bool,
+    indexes: Indexes,
     unreadable: Arc<Unreadable>,
 }
 
@@ -144,22 +155,53 @@ impl Snapshot {
         value.ok_or_else(|| StoreError::no_body(at, self.pruned))
     }
 
-    /// Receipts of the account transactions of a block on the active chain; `None` if it is not on it.
+    /// Receipts of the account transactions of a block on any branch; `None` if it was never on the active chain since the
+    /// state was made, so that nobody knows them.
     ///
     /// # Errors
     /// [`StoreError::Pruned`]; see [`Reader::snapshot`].
     pub fn receipts(&self, at: BlockRef) -> Result<Option<Vec<StoredReceipt>>, StoreError> {
-        if self.at_height(at.height)? != Some(at) {
-            return Ok(None);
-        }
+        self.receipts_row(at, blockdata::read_receipts)
+    }
+
+    /// Whether the receipts of a block are known: see [`Snapshot::receipts`].
+    ///
+    /// # Errors
+    /// [`StoreError::Pruned`]; see [`Reader::snapshot`].
+    pub fn has_receipts(&self, at: BlockRef) -> Result<bool, StoreError> {
+        let stored = || self.kv.get(Column::Receipts, &schema::block_key(at)).map(|row| row.is_some());
+        Ok(self.at_height(at.height)? == Some(at) || stored()? || self.has_no_receipts(at)?)
+    }
+
+    /// Reads something of all receipts of a block: see [`Snapshot::receipts`].
+    pub(super) fn receipts_row<T>(
+        &self,
+        at: BlockRef,
+        read: impl FnOnce(&[u8]) -> Result<Vec<T>, Malformed>,
+    ) -> Result<Option<Vec<T>>, StoreError> {
         if at.is_pruned(self.pruned) {
             return Err(StoreError::no_body(at, self.pruned));
         }
-        let receipts = self.read(Column::Receipts, &schema::block_key(at), blockdata::read_receipts)?;
-        Ok(Some(receipts.unwrap_or_default()))
+        match self.read(Column::Receipts, &schema::block_key(at), read)? {
+            None if self.has_no_receipts(at)? => Ok(Some(Vec::new())),
+            rows => Ok(rows),
+        }
     }
 
-    /// What the inputs of a block on the active chain spent, in their order; `None` if that is not kept.
+    /// Whether a block without a row of receipts was connected and has none. A crash may have lost the row of a block that is
+    /// off the active chain; the block itself is stored before it is executed.
+    fn has_no_receipts(&self, at: BlockRef) -> Result<bool, StoreError> {
+        if self.at_height(at.height)? == Some(at) {
+            return Ok(true);
+        }
+        let record = self.header(&at.hash)?.filter(|record| record.at() == at);
+        if record.and_then(|record| record.executed).is_none() {
+            return Ok(false);
+        }
+        Ok(!self.body(at)?.transactions.iter().any(|transaction| matches!(transaction, Transaction::Account(_))))
+    }
+
+    /// What the inputs of a block that was connected spent, in their order; `None` if that is not kept.
     ///
     /// # Errors
     /// See [`Reader::snapshot`].
@@ -167,7 +209,7 @@ impl Snapshot {
         self.read(Column::Undo, &schema::block_key(at), |value| blockdata::read_spends(value, block))
     }
 
-    /// What takes a block of the active chain back, as it is stored; `None` if it is not kept.
+    /// What takes a block back, as it is stored; `None` if it is not kept.
     pub(super) fn undo_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
         self.kv.get(Column::Undo, &schema::block_key(at))
     }
@@ -177,7 +219,7 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::IndexOff`] without the transaction index; see [`Reader::snapshot`].
     pub fn transaction(&self, txid: &TxId) -> Result<Option<TxPlace>, StoreError> {
-        required(self.tx_index, "transaction")?;
+        required(self.indexes.transactions, "transaction")?;
         let Some(place) = self.read(Column::TxIndex, &txid.0, schema::read_place)? else { return Ok(None) };
         let block = self.at_height(place.height)?.ok_or_else(|| damaged(Column::TxIndex))?;
         Ok(Some(TxPlace { block, position: place.position }))
@@ -189,7 +231,7 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError::IndexOff`] without the address index; see [`Reader::snapshot`].
     pub fn coins_of(&self, lock: &Lock, after: Option<CoinPlace>, limit: usize) -> Result<CoinsPage, StoreError> {
-        required(self.address_index, "address")?;
+        required(self.indexes.addresses, "address")?;
         let (received, more) = self.received(lock, after)?;
         let keys: Vec<_> = received.iter().map(|(_, outpoint)| schema::coin_key(outpoint)).collect();
         let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
@@ -246,7 +288,7 @@ impl Snapshot {
         before: Option<HistoryPlace>,
         limit: usize,
     ) -> Result<Vec<LockEvent>, StoreError> {
-        required(self.address_index, "address")?;
+        required(self.indexes.addresses, "address")?;
         let id = schema::lock_id(lock);
         let mut range = KeyRange::prefix(&schema::lock_prefix(&id));
         if let Some(before) = before {
@@ -265,12 +307,52 @@ impl Snapshot {
         before: Option<HistoryPlace>,
         limit: usize,
     ) -> Result<Vec<HistoryPlace>, StoreError> {
-        required(self.address_index, "address")?;
+        self.account_events(address, Order::Descending, before, limit)
+    }
+
+    /// The same in either order, those beyond `beyond` in it only.
+    ///
+    /// # Errors
+    /// As [`Snapshot::account_history`].
+    pub fn account_events(
+        &self,
+        address: &Address,
+        order: Order,
+        beyond: Option<HistoryPlace>,
+        limit: usize,
+    ) -> Result<Vec<HistoryPlace>, StoreError> {
+        required(self.indexes.addresses, "address")?;
         let mut range = KeyRange::prefix(&schema::account_prefix(address));
-        if let Some(before) = before {
-            range.to = Some(schema::account_event_key(address, before).to_vec());
+        if let Some(beyond) = beyond {
+            let key = schema::account_event_key(address, beyond);
+            match order {
+                Order::Descending => range.to = Some(key.to_vec()),
+                // The first key behind it.
+                Order::Ascending => range.from = [&key[..], &[0]].concat(),
+            }
         }
-        self.rows(&range, Order::Descending, limit, |key, _| schema::read_place(key))
+        self.rows(&range, order, limit, |key, _| schema::read_place(key))
+    }
+
+    /// # Errors
+    /// [`StoreError::IndexOff`] without the log index.
+    pub(super) fn required_logs(&self) -> Result<(), StoreError> {
+        required(self.indexes.logs, "log")
+    }
+
+    /// Whether logs are found by address and topic.
+    pub fn has_log_index(&self) -> bool {
+        self.indexes.logs
+    }
+
+    pub(super) fn scan(
+        &self,
+        column: Column,
+        range: &KeyRange,
+        order: Order,
+        visit: Visitor<'_>,
+    ) -> Result<(), StoreError> {
+        self.kv.scan(column, range, order, visit)
     }
 
     fn read<T>(

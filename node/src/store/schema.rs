@@ -1,4 +1,4 @@
-//! What stands in the database: every key and value, version 2.
+//! What stands in the database: every key and value, version 3.
 //!
 //! Numbers in keys are big-endian, so that keys sort like them. `varint` is seven bits a byte, low ones first. `block` is
 //! `height (4) | hash (32)`, so that a chain's blocks are together and old ones can be dropped as a range.
@@ -9,7 +9,7 @@
 //! | headers | `n`, height | hash: the active chain |
 //! | bodies | block | consensus encoding of the block |
 //! | undo | block | what its body does not tell of coins spent and made; accounts and slots before and after |
-//! | receipts | block | sender, gas and receipt of each account transaction |
+//! | receipts | block | sender, gas and receipt of each account transaction, and the txid if there are logs |
 //! | coins | txid (32), index (4) | varint of height x 2 + coinbase, varint amount, lock |
 //! | accounts | address | flags, varint nonce, balance, storage root and code hash unless empty |
 //! | storage | address, slot (32) | word |
@@ -18,6 +18,7 @@
 //! | tx_index | txid | height (4), position (4) |
 //! | address_index | `l`, lock id, height, position | txid, 1 for a withdrawal, varints: received, sent, outputs (each behind the coin's txid for a withdrawal) |
 //! | address_index | `a`, address, height, position | empty |
+//! | log_index | `0` for an address or `1` to `4` for a topic (1), [`LogTerm::id`] (8), height | empty |
 //! | meta | `tip` | block, sums, digest of the coins (2,048): written by every flush |
 //! | meta | `identity` | schema version (4), indexes (1), genesis hash, name of the chain |
 //! | meta | `rebuild` | empty: the state is being rebuilt from genesis |
@@ -38,12 +39,15 @@ use chain_core::{
 };
 
 use super::{
-    BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, Totals, Verdict,
+    BlockRef, Executed, HeaderRecord, HistoryPlace, LockEvent, LogTerm, Totals, Verdict,
     encoding::{Decoder, Encoder, Malformed},
 };
 
 /// Version of everything in this file.
-pub const SCHEMA: u32 = 2;
+pub const SCHEMA: u32 = 3;
+
+/// The oldest version whose headers and bodies are those of this one, so that all else can be made from them.
+pub const REBUILT_FROM: u32 = 2;
 
 /// Key of the tip.
 pub const TIP: &[u8] = b"tip";
@@ -119,6 +123,21 @@ pub fn account_prefix(address: &Address) -> [u8; 21] {
 /// Key of one transaction in an account's history.
 pub fn account_event_key(address: &Address, place: HistoryPlace) -> [u8; 29] {
     joined(&[b"a", address.as_slice(), &place.height.to_be_bytes(), &place.position.to_be_bytes()])
+}
+
+/// Key of a block of the active chain in the log index.
+pub fn log_key(term: LogTerm, height: Height) -> [u8; 13] {
+    joined(&[&[term.kind], &term.id, &height.to_be_bytes()])
+}
+
+/// The first key after that of a block in the log index.
+pub fn log_key_after(term: LogTerm, height: Height) -> Vec<u8> {
+    [&log_key(term, height)[..], &[0]].concat()
+}
+
+/// The height at the end of a key of the log index.
+pub fn read_log_height(key: &[u8]) -> Result<Height, Malformed> {
+    key.last_chunk().map(|height| Height::from_be_bytes(*height)).ok_or(Malformed)
 }
 
 /// Joins parts of known lengths.
@@ -387,6 +406,8 @@ pub struct Identity {
     pub tx_index: bool,
     /// Whether the address index is complete.
     pub address_index: bool,
+    /// Whether the log index is complete.
+    pub log_index: bool,
     /// The genesis block.
     pub genesis: BlockHash,
     /// Name of the chain.
@@ -398,7 +419,8 @@ impl Identity {
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut encoder = Encoder::default();
         encoder.be32(self.schema);
-        encoder.byte(u8::from(self.tx_index) | (u8::from(self.address_index) << 1));
+        let indexes = [self.tx_index, self.address_index, self.log_index];
+        encoder.byte((0..).zip(indexes).map(|(bit, index)| u8::from(index) << bit).sum());
         encoder.raw(&self.genesis.0);
         encoder.raw(self.name.as_bytes());
         encoder.0
@@ -413,6 +435,7 @@ impl Identity {
                 schema,
                 tx_index: false,
                 address_index: false,
+                log_index: false,
                 genesis: BlockHash::default(),
                 name: String::new(),
             });
@@ -420,7 +443,8 @@ impl Identity {
         let flags = decoder.byte()?;
         let genesis = BlockHash(decoder.array()?);
         let name = String::from_utf8(decoder.rest().to_vec()).map_err(|_| Malformed)?;
-        Ok(Self { schema, tx_index: flags & 1 != 0, address_index: flags & 2 != 0, genesis, name })
+        let [tx_index, address_index, log_index] = [1, 2, 4].map(|bit| flags & bit != 0);
+        Ok(Self { schema, tx_index, address_index, log_index, genesis, name })
     }
 }
 

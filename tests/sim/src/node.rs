@@ -170,6 +170,7 @@ pub fn open(kv: &MemoryKv, chain: &Chain, plan: &Plan, seed: u64) -> Result<Engi
         sync: plan.sync,
         tx_index: plan.indexes,
         address_index: plan.indexes,
+        log_index: plan.indexes,
         ..StoreConfig::default()
     };
     let store = Store::with_kv(Arc::new(kv.clone()), &chain.spec, &config)?;

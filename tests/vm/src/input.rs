@@ -61,21 +61,28 @@ pub fn read(pack: &Path) -> Result<Vec<File>, InputError> {
         let mut files = Vec::new();
         read_folder(pack, "", &mut files)?;
         files
+    } else if is_archive(&name) {
+        read_archive(pack, |path| path.ends_with(".json"))?
     } else {
-        let file = BufReader::new(fs::File::open(pack).map_err(unreadable)?);
-        if name.ends_with(".tar.zst") {
-            read_tar(Zstd::new(file)).map_err(unreadable)?
-        } else if name.ends_with(".tar") {
-            read_tar(file).map_err(unreadable)?
-        } else {
-            vec![File { path: name, bytes: fs::read(pack).map_err(unreadable)? }]
-        }
+        vec![File { path: name, bytes: fs::read(pack).map_err(unreadable)? }]
     };
     if files.is_empty() {
         return Err(InputError::NoTests(pack.to_owned()));
     }
     files.sort_by(|one, other| one.path.cmp(&other.path));
     Ok(files)
+}
+
+/// The files of an archive whose path is wanted.
+///
+/// # Errors
+/// [`InputError`] if it cannot be read.
+pub fn read_archive(path: &Path, wanted: impl Fn(&str) -> bool) -> Result<Vec<File>, InputError> {
+    let read = || {
+        let file = BufReader::new(fs::File::open(path)?);
+        if name_of(path).ends_with(".zst") { read_tar(Zstd::new(file), wanted) } else { read_tar(file, wanted) }
+    };
+    read().map_err(|source| InputError::Unreadable { path: path.to_owned(), source })
 }
 
 fn is_archive(name: &str) -> bool {
@@ -115,12 +122,12 @@ fn read_folder(folder: &Path, prefix: &str, files: &mut Vec<File>) -> Result<(),
     Ok(())
 }
 
-fn read_tar(reader: impl Read) -> io::Result<Vec<File>> {
+fn read_tar(reader: impl Read, wanted: impl Fn(&str) -> bool) -> io::Result<Vec<File>> {
     let mut files = Vec::new();
     for entry in tar::Archive::new(reader).entries()? {
         let mut entry = entry?;
         let path = entry.path()?.to_string_lossy().trim_start_matches("./").to_owned();
-        if entry.header().entry_type().is_file() && path.ends_with(".json") && !is_hidden(&path) {
+        if entry.header().entry_type().is_file() && wanted(&path) && !is_hidden(&path) {
             let mut bytes = Vec::new();
             entry.read_to_end(&mut bytes)?;
             files.push(File { path, bytes });

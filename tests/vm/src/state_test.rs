@@ -247,7 +247,7 @@ fn parse_environment(test: &Value) -> Result<Environment, Malformed> {
             .map_or(Ok(Address::ZERO), |coinbase| address("currentCoinbase", coinbase))?,
         transaction_gas: MAX_TRANSACTION_GAS,
         gateway: false,
-        trial: false,
+        trial: None,
     })
 }
 

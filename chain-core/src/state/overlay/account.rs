@@ -73,6 +73,22 @@ impl Overlay<'_> {
         Ok(entry.code.as_ref())
     }
 
+    /// Its code, copied; empty if it has none.
+    ///
+    /// # Errors
+    /// [`ViewError`] if it cannot be read.
+    pub fn code_bytes(&mut self, id: AccountId) -> Result<Bytes, ViewError> {
+        Ok(self.code(id)?.map_or(Bytes::new(), |code| Bytes::copy_from_slice(code.bytes())))
+    }
+
+    /// The account whose code runs in its place, if it delegates to one (EIP-7702).
+    ///
+    /// # Errors
+    /// [`ViewError`] if its code cannot be read.
+    pub fn delegate(&mut self, id: AccountId) -> Result<Option<Address>, ViewError> {
+        Ok(self.code(id)?.and_then(Code::delegate))
+    }
+
     /// Marks an account as touched: if it is empty at the end of the transaction, it is removed (EIP-161).
     pub fn touch(&mut self, id: AccountId) {
         let entry = &mut self.accounts[id.index()];

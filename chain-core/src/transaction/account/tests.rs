@@ -313,3 +313,10 @@ fn fields_that_a_type_has_no_room_for_cannot_be_signed() {
     assert_eq!(AccountTransaction::sign(listed.clone(), &key(1)).unwrap_err(), no_room);
     AccountTransaction::sign(Fields { access_list: Vec::new(), ..listed }, &key(1)).unwrap();
 }
+
+#[test]
+fn a_transaction_that_nobody_signed_is_not_one() {
+    let unsigned = AccountTransaction::unsigned(fields());
+    assert_eq!(unsigned.fields(), &fields());
+    assert_eq!(AccountTransaction::decode(unsigned.raw().clone()).unwrap_err(), RuleError::BadAccountSignature);
+}

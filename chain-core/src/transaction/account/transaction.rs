@@ -77,6 +77,13 @@ impl AccountTransaction {
         Ok(transaction)
     }
 
+    /// The transaction of a simulation: its signature is zero, so that no block may hold it.
+    pub fn unsigned(fields: Fields) -> Self {
+        let raw = Bytes::from(rlp::encode_signed(&fields, U256::ZERO, U256::ZERO, false));
+        let signing_hash = fields.signing_hash();
+        Self { hash: keccak256(&raw), signing_hash, signature: ([0; 64], false), fields: Box::new(fields), raw }
+    }
+
     /// Signs the fields, deterministically (RFC 6979).
     ///
     /// # Errors

@@ -50,7 +50,7 @@ impl Kit {
                 beneficiary: BENEFICIARY,
                 transaction_gas: Gas::MAX,
                 gateway: true,
-                trial: false,
+                trial: None,
             },
             gas_limit: GAS_LIMIT,
         };

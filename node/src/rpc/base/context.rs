@@ -4,7 +4,10 @@ use chain_core::{hash::BlockHash, spec::ChainSpec};
 use std::{path::PathBuf, sync::Arc, time::Instant};
 use tokio::{runtime::Handle, sync::Notify};
 
-use super::error::{RpcError, RpcResult};
+use super::{
+    beneficiaries::Beneficiaries,
+    error::{RpcError, RpcResult},
+};
 use crate::{
     engine_thread::EngineHandle,
     mining::Mining,
@@ -29,6 +32,8 @@ pub struct Context {
     pub mining: Arc<Mining>,
     /// Templates given to miners, until they are too old.
     pub templates: Templates,
+    /// Beneficiaries of blocks that calls ran in.
+    pub beneficiaries: Beneficiaries,
     /// Who may run now.
     pub lanes: Lanes,
     /// About this process.

@@ -22,6 +22,11 @@ impl RpcError {
         self.0.code()
     }
 
+    /// The same with something for programs.
+    pub fn with_data(&self, data: Value) -> Self {
+        Self(ErrorObjectOwned::owned(self.code(), self.message(), Some(data)))
+    }
+
     /// What failed.
     pub fn message(&self) -> &str {
         self.0.message()
@@ -45,6 +50,8 @@ pub const INTERNAL: i32 = -32603;
 pub const SERVER: i32 = -32000;
 /// A call reverted.
 pub const REVERTED: i32 = 3;
+/// A transaction that was accepted is not mined in the time that its sender waits (EIP-7966).
+pub const NOT_MINED: i32 = 4;
 /// There is no such block, transaction or coin.
 pub const NOT_FOUND: i32 = -32001;
 /// It exists, but this node does not keep it.
@@ -83,6 +90,11 @@ pub fn reverted(reason: Option<&str>, output: Value) -> RpcError {
         None => "execution reverted".to_owned(),
     };
     RpcError(ErrorObjectOwned::owned(REVERTED, message, Some(output)))
+}
+
+/// 4, with the transaction's hash.
+pub fn not_mined(message: impl Into<String>, hash: Value) -> RpcError {
+    RpcError(ErrorObjectOwned::owned(NOT_MINED, message, Some(hash)))
 }
 
 /// -32001.
@@ -126,6 +138,10 @@ pub fn in_geths_words(rule: &RuleError) -> String {
         E::ChainId { .. } => "invalid chain id for signer",
         E::NoChainId => "only replay-protected (EIP-155) transactions allowed over RPC",
         E::UnsupportedType(_) => "transaction type not supported",
+        E::BadAccountSignature => "invalid sender",
+        E::GasLimitTooHigh { .. } => "transaction gas limit too high",
+        E::GasLeft { .. } => "exceeds block gas limit",
+        E::EmptySetCode => "EIP-7702 transaction with empty auth list",
         _ => return rule.to_string(),
     };
     format!("{words}: {rule}")
@@ -147,7 +163,9 @@ fn mempool_error(refusal: &MempoolError) -> RpcError {
     use MempoolError as E;
     let (reason, words) = match refusal {
         E::AlreadyKnown(_) => ("known", "already known"),
-        E::Coinbase | E::TooLarge { .. } | E::Dust { .. } | E::GasOverBlock { .. } => ("policy", ""),
+        E::TooLarge { .. } => ("policy", "oversized data"),
+        E::GasOverBlock { .. } => ("policy", "exceeds block gas limit"),
+        E::Coinbase | E::Dust { .. } => ("policy", ""),
         E::MissingCoin(_) => ("missing", ""),
         E::TipTooLow { .. } => ("fee", "transaction underpriced"),
         E::ReplacementPrice { .. } | E::ReplacementFee { .. } => ("fee", "replacement transaction underpriced"),

@@ -1,29 +1,37 @@
 //! What all methods stand on: parameters in, results and errors out, and between them the store, the engine and the clock.
 
 mod addresses;
+mod beneficiaries;
+mod block_name;
 mod call;
 mod context;
 mod error;
 mod fees;
 mod history;
+mod logs;
 mod method;
 mod params;
 pub mod read;
 pub mod render;
+mod simulate;
 mod state;
 
 pub use addresses::{Addresses, lock_of};
+pub use beneficiaries::Beneficiaries;
+pub use block_name::{BlockName, BlockTag};
 pub use call::{Call, Guard};
 pub use context::{Context, NodeInfo};
 pub use error::{
-    LIMIT, RpcError, RpcResult, cannot, error, in_geths_words, internal, invalid, not_found, over_limit, rejected,
-    reverted, unauthorized, unavailable,
+    LIMIT, RpcError, RpcResult, cannot, error, in_geths_words, internal, invalid, not_found, not_mined, over_limit,
+    rejected, unauthorized, unavailable,
 };
 pub use fees::{base_fee, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
+pub use logs::{LogSearch, LogView, LogsOfBlock, candidates, widest};
 pub use method::{Answer, Handler, Method};
 pub(super) use params::param;
-pub use params::{Any, Args, BigQuantity, BlockName, BlockTag, Data, HexBytes, Object, Options, Param, Quantity};
-pub use read::{Found, Spent, find, header, receipts, resolve};
+pub use params::{Any, Args, BigQuantity, Data, HexBytes, Object, Options, Param, Quantity};
+pub use read::{Found, Spent, executed, find, fork_point, header, is_active, parent, receipts, resolve};
 pub use render::{Fields, data, quantity};
-pub use state::{account, state_after, state_at};
+pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};
+pub use state::{STATES, account, no_header, state_after, state_at};

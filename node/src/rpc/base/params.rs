@@ -1,11 +1,7 @@
 //! Strict reading of parameters: whatever is odd answers -32602 with the parameter's name.
 
 use alloy_primitives::{Address, B256, U256};
-use chain_core::{
-    address,
-    hash::{BlockHash, TxId},
-    units::Height,
-};
+use chain_core::hash::{BlockHash, TxId};
 use jsonrpsee::types::Params;
 use serde_json::{Map, Value};
 
@@ -94,7 +90,11 @@ fn unknown_name(unknown: &str, names: &[&str]) -> RpcError {
 }
 
 fn parse<T: Param>(name: &str, value: &Value) -> RpcResult<T> {
-    T::parse(value).ok_or_else(|| invalid(format!("{name}: expected {}, got {}", T::EXPECTED, shorten(value))))
+    T::parse(value).ok_or_else(|| unexpected::<T>(name, value))
+}
+
+fn unexpected<T: Param>(name: &str, value: &Value) -> RpcError {
+    invalid(format!("{name}: expected {}, got {}", T::EXPECTED, shorten(value)))
 }
 
 /// At most 60 characters of a value, for messages.
@@ -112,7 +112,7 @@ fn shorten(value: &Value) -> String {
 
 /// An object of options: each may be left out, unknown names are refused.
 pub struct Options {
-    name: &'static str,
+    name: String,
     map: Map<String, Value>,
 }
 
@@ -121,18 +121,31 @@ impl Options {
     ///
     /// # Errors
     /// -32602 for unknown keys.
-    pub fn new(name: &'static str, object: Option<Object>, names: &[&str]) -> RpcResult<Self> {
+    pub fn new(name: impl Into<String>, object: Option<Object>, names: &[&str]) -> RpcResult<Self> {
         let map = object.map(|object| object.0).unwrap_or_default();
         match map.keys().find(|key| !names.contains(&key.as_str())) {
             Some(unknown) => Err(unknown_name(unknown, names)),
-            None => Ok(Self { name, map }),
+            None => Ok(Self { name: name.into(), map }),
         }
     }
 
     /// As [`Options::new`], but ignores keys that are not known: for Ethereum's transaction objects, to which libraries add
     /// fields that mean nothing here.
-    pub fn lenient(name: &'static str, object: Object) -> Self {
-        Self { name, map: object.0 }
+    pub fn lenient(name: impl Into<String>, object: Object) -> Self {
+        Self { name: name.into(), map: object.0 }
+    }
+
+    /// The same for a value within another; `null` is an empty object.
+    ///
+    /// # Errors
+    /// -32602 if it is no object.
+    pub fn nested(name: impl Into<String>, value: Value) -> RpcResult<Self> {
+        let name = name.into();
+        match value {
+            Value::Object(map) => Ok(Self { name, map }),
+            Value::Null => Ok(Self { name, map: Map::new() }),
+            other => Err(unexpected::<Object>(&name, &other)),
+        }
     }
 
     /// An option, if it is there and not `null`.
@@ -173,40 +186,6 @@ pub struct Data(pub Vec<u8>);
 
 /// Bytes in hex, with or without `0x`.
 pub struct HexBytes(pub Vec<u8>);
-
-/// A height, or the hash of a block.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockName {
-    /// By height on the active chain.
-    Height(Height),
-    /// By hash, on any branch.
-    Hash(BlockHash),
-}
-
-/// Ethereum's names of blocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BlockTag {
-    /// By number on the active chain.
-    Number(u64),
-    /// By hash.
-    Hash(BlockHash),
-    /// The genesis block.
-    Earliest,
-    /// The tip.
-    Latest,
-    /// The block at the spec's safe depth.
-    Safe,
-    /// The block at the spec's finalized depth.
-    Finalized,
-    /// The tip, mempool included where that means something.
-    Pending,
-}
-
-impl From<BlockHash> for BlockTag {
-    fn from(hash: BlockHash) -> Self {
-        Self::Hash(hash)
-    }
-}
 
 fn digits(text: &str) -> Option<&str> {
     text.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
@@ -267,50 +246,15 @@ param!(B256, "32 bytes as \"0x\" and 64 hexadecimal digits", |value| {
 });
 param!(BlockHash, "a block hash of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
 param!(TxId, "a transaction id of 64 hexadecimal digits", |value| hash_digits(value)?.parse().ok());
-param!(Address, "an account such as \"0x...\" of 40 hexadecimal digits with a right checksum", |value| {
-    address::parse_account(value.as_str()?).ok()
+// In any letter case, as other nodes read it: tools send what their users typed.
+param!(Address, "an account such as \"0x...\" of 40 hexadecimal digits", |value| {
+    let bytes: [u8; 20] = hex::decode(digits(value.as_str()?)?).ok()?.try_into().ok()?;
+    Some(Self(bytes.into()))
 });
-param!(BlockName, "a height or a block hash of 64 hexadecimal digits", |value| {
-    if let Some(height) = u32::parse(value).filter(|_| value.as_str().is_none_or(|text| text.len() < 64)) {
-        return Some(Self::Height(height));
-    }
-    BlockHash::parse(value).map(Self::Hash)
-});
-param!(
-    BlockTag,
-    "a block number such as \"0x1b4\", latest, earliest, pending, safe or finalized, or a hash",
-    |value| {
-        if let Some(object) = value.as_object() {
-            return block_object(object);
-        }
-        Some(match value.as_str()? {
-            "earliest" => Self::Earliest,
-            "latest" => Self::Latest,
-            "safe" => Self::Safe,
-            "finalized" => Self::Finalized,
-            "pending" => Self::Pending,
-            text if text.len() == 66 => Self::Hash(BlockHash::parse(value)?),
-            _ => Self::Number(Quantity::parse(value)?.0),
-        })
-    }
-);
-
 fn hash_digits(value: &Value) -> Option<&str> {
     let text = value.as_str()?;
     let digits = text.strip_prefix("0x").unwrap_or(text);
     (digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(digits)
-}
-
-/// EIP-1898: `{"blockNumber": ...}` or `{"blockHash": ..., "requireCanonical": ...}`.
-fn block_object(object: &Map<String, Value>) -> Option<BlockTag> {
-    if object.keys().any(|key| !["blockNumber", "blockHash", "requireCanonical"].contains(&key.as_str())) {
-        return None;
-    }
-    match (object.get("blockNumber"), object.get("blockHash")) {
-        (Some(number), None) if number.is_string() => BlockTag::parse(number),
-        (None, Some(hash)) => BlockHash::parse(hash).map(BlockTag::Hash),
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -386,30 +330,16 @@ mod tests {
     }
 
     #[test]
-    fn refuses_an_account_with_a_wrong_checksum() {
+    fn reads_an_account_in_any_letter_case() {
         let right = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266";
-        assert!(Address::parse(&json!(right)).is_some());
-        assert!(Address::parse(&json!(right.to_lowercase())).is_some());
-        assert!(Address::parse(&json!(right.replace('F', "f"))).is_none());
-        assert!(Address::parse(&json!(&right[2..])).is_none());
-    }
-
-    #[test]
-    fn reads_block_names_of_both_kinds() {
-        let hash = "00".repeat(31) + "ff";
-        assert_eq!(BlockName::parse(&json!(5)), Some(BlockName::Height(5)));
-        assert_eq!(BlockName::parse(&json!("5")), Some(BlockName::Height(5)));
-        assert_eq!(BlockName::parse(&json!(hash)), Some(BlockName::Hash(hash.parse().unwrap())));
-        assert_eq!(BlockName::parse(&json!("0".repeat(64))), Some(BlockName::Hash(BlockHash::default())));
-        assert_eq!(BlockTag::parse(&json!("latest")), Some(BlockTag::Latest));
-        assert_eq!(BlockTag::parse(&json!("0x1b4")), Some(BlockTag::Number(436)));
-        assert_eq!(
-            BlockTag::parse(&json!({"blockHash": format!("0x{hash}")})),
-            Some(BlockTag::Hash(hash.parse().unwrap()))
-        );
-        assert_eq!(BlockTag::parse(&json!({"blockNumber": "0x1"})), Some(BlockTag::Number(1)));
-        assert_eq!(BlockTag::parse(&json!({"blockNumber": {"blockNumber": "0x1"}})), None);
-        assert_eq!(BlockTag::parse(&json!("Latest")), None);
+        for text in
+            [right.to_owned(), right.to_lowercase(), right.replace('F', "f"), right.to_uppercase().replace('X', "x")]
+        {
+            assert_eq!(Address::parse(&json!(text)), Some(right.parse().unwrap()), "{text}");
+        }
+        for odd in [&right[2..], &right[..41], &format!("{right}00"), "0x", ""] {
+            assert_eq!(Address::parse(&json!(odd)), None, "{odd}");
+        }
     }
 
     #[test]
@@ -465,8 +395,8 @@ mod tests {
             read::<BlockHash>(&value);
             read::<TxId>(&value);
             read::<Address>(&value);
-            read::<BlockName>(&value);
-            read::<BlockTag>(&value);
+            read::<super::super::BlockName>(&value);
+            read::<super::super::BlockTag>(&value);
             read::<super::super::Addresses>(&value);
             read::<Object>(&value);
         }

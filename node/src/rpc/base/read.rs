@@ -9,9 +9,10 @@ use chain_core::{
 use std::collections::HashMap;
 
 use super::{
+    block_name::{BlockName, BlockTag},
+    call::Call,
     context::Context,
-    error::{RpcResult, internal, not_found},
-    params::{BlockName, BlockTag},
+    error::{RpcResult, cannot, internal, not_found},
 };
 use crate::store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt, TxPlace};
 
@@ -45,19 +46,29 @@ pub fn is_active(snapshot: &Snapshot, at: BlockRef) -> RpcResult<bool> {
 
 /// The block that one of Ethereum's names stands for, on the active chain; `None` if there is none.
 pub fn resolve(context: &Context, snapshot: &Snapshot, tag: BlockTag) -> RpcResult<Option<BlockRef>> {
-    let tip = snapshot.tip();
-    let height = match tag {
-        BlockTag::Latest | BlockTag::Pending => return Ok(Some(tip)),
-        BlockTag::Earliest => 0,
-        BlockTag::Safe => tip.height.saturating_sub(context.spec.safe_depth),
-        BlockTag::Finalized => tip.height.saturating_sub(context.spec.finalized_depth),
-        BlockTag::Number(number) => match Height::try_from(number) {
-            Ok(height) => height,
-            Err(_) => return Ok(None),
-        },
+    match tag {
         BlockTag::Hash(hash) => return active_by_hash(snapshot, &hash),
+        BlockTag::ActiveHash(hash) => return canonical_by_hash(snapshot, &hash),
+        _ => {}
+    }
+    match number_of(context, snapshot, tag).and_then(|number| Height::try_from(number).ok()) {
+        Some(height) => Ok(snapshot.at_height(height)?),
+        None => Ok(None),
+    }
+}
+
+/// The number that one of Ethereum's names of a block stands for, which may be above the tip; `None` for a hash.
+pub fn number_of(context: &Context, snapshot: &Snapshot, tag: BlockTag) -> Option<u64> {
+    let tip = snapshot.tip().height;
+    let height = match tag {
+        BlockTag::Number(number) => return Some(number),
+        BlockTag::Hash(_) | BlockTag::ActiveHash(_) => return None,
+        BlockTag::Latest | BlockTag::Pending => tip,
+        BlockTag::Earliest => 0,
+        BlockTag::Safe => tip.saturating_sub(context.spec.safe_depth),
+        BlockTag::Finalized => tip.saturating_sub(context.spec.finalized_depth),
     };
-    Ok(snapshot.at_height(height)?)
+    Some(height.into())
 }
 
 fn active_by_hash(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<Option<BlockRef>> {
@@ -67,9 +78,44 @@ fn active_by_hash(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<Option<Blo
     Ok(is_active(snapshot, record.at())?.then_some(record.at()))
 }
 
-/// The receipts of a block, in the order of its account transactions.
+fn canonical_by_hash(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<Option<BlockRef>> {
+    match active_by_hash(snapshot, hash)? {
+        None if snapshot.header(hash)?.is_some() => Err(cannot(format!(
+            "hash is not currently canonical: block {hash} is on a branch that lost, or was not connected yet"
+        ))),
+        found => Ok(found),
+    }
+}
+
+/// As [`resolve`], but a hash may be that of a losing branch, if it was connected once: of another block neither the receipts
+/// nor the base fee are known.
+pub fn executed(context: &Context, snapshot: &Snapshot, tag: BlockTag) -> RpcResult<Option<BlockRef>> {
+    let BlockTag::Hash(hash) = tag else { return resolve(context, snapshot, tag) };
+    let record = snapshot.header(&hash)?.filter(|record| record.executed.is_some());
+    let Some(at) = record.map(|record| record.at()) else { return Ok(None) };
+    // A crash may have lost the receipts of a block that is not on the active chain.
+    Ok(snapshot.has_receipts(at)?.then_some(at))
+}
+
+/// The receipts of a block, in the order of its account transactions; none of a block that was never connected.
 pub fn receipts(snapshot: &Snapshot, at: BlockRef) -> RpcResult<Vec<StoredReceipt>> {
     Ok(snapshot.receipts(at)?.unwrap_or_default())
+}
+
+/// The last block that a block's branch has in common with the active chain: itself if it is on that.
+pub fn fork_point(snapshot: &Snapshot, block: BlockRef, call: &Call) -> RpcResult<BlockRef> {
+    let mut at = block;
+    while !is_active(snapshot, at)? {
+        call.check()?;
+        at = parent(snapshot, at)?;
+    }
+    Ok(at)
+}
+
+/// The block before one that is not genesis.
+pub fn parent(snapshot: &Snapshot, at: BlockRef) -> RpcResult<BlockRef> {
+    let height = at.height.checked_sub(1).ok_or_else(|| internal(format!("block {} has no parent", at.hash)))?;
+    Ok(BlockRef { height, hash: header(snapshot, at)?.header.prev })
 }
 
 /// The header of a block that should be stored.

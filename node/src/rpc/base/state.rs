@@ -7,22 +7,37 @@ use chain_core::{
 };
 
 use super::{
+    block_name::BlockTag,
     context::Context,
-    error::{RpcResult, not_found, unavailable},
-    params::BlockTag,
+    error::{RpcError, RpcResult, cannot},
     read::resolve,
 };
 use crate::store::{HistoricalState, Snapshot};
 
 /// How many states below the tip are served, as many as geth keeps.
-const STATES: Height = 128;
+pub const STATES: Height = 128;
 
 /// The state after the block that a tag names.
 pub fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<HistoricalState> {
     let snapshot = context.snapshot()?;
-    match resolve(context, &snapshot, tag.unwrap_or(BlockTag::Latest))? {
+    let tag = tag.unwrap_or(BlockTag::Latest);
+    match resolve(context, &snapshot, tag)? {
         Some(at) => state_after(snapshot, at.height, STATES),
-        None => Err(not_found("no such block on the active chain")),
+        None => Err(no_header(&snapshot, tag)),
+    }
+}
+
+/// The error for a block that is not on the active chain, in geth's words.
+pub fn no_header(snapshot: &Snapshot, tag: BlockTag) -> RpcError {
+    let tip = snapshot.tip().height;
+    match tag {
+        BlockTag::Hash(hash) | BlockTag::ActiveHash(hash) => cannot(format!(
+            "header for hash not found: block {hash} is not on the active chain, whose tip is block {tip}"
+        )),
+        BlockTag::Number(number) => {
+            cannot(format!("header not found: there is no block {number}, the tip is block {tip}"))
+        }
+        _ => cannot(format!("header not found: the tip is block {tip}")),
     }
 }
 
@@ -30,12 +45,13 @@ pub fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<Historica
 pub fn state_after(snapshot: Snapshot, height: Height, most: Height) -> RpcResult<HistoricalState> {
     let tip = snapshot.tip().height;
     if tip.saturating_sub(height) > most {
-        return Err(unavailable(format!(
-            "the state of block {height} is too old: this node has states down to {most} blocks below the tip, block {tip}"
+        return Err(cannot(format!(
+            "missing trie node: the state of block {height} is too old, this node has states down to {most} blocks below \
+             the tip, block {tip}"
         )));
     }
     snapshot.after(height)?.ok_or_else(|| {
-        unavailable(format!("the state of block {height} is not kept: the node stores no undo data of it"))
+        cannot(format!("missing trie node: the node stores no undo data of block {height}, so it has no state of it"))
     })
 }
 

@@ -2,9 +2,11 @@
 
 mod blocks;
 pub mod history;
+pub mod logs;
+mod status;
 
 pub use blocks::submit;
 
 use super::base::Method;
 
-pub const TABLES: &[&[Method]] = &[blocks::METHODS, history::METHODS];
+pub const TABLES: &[&[Method]] = &[blocks::METHODS, history::METHODS, logs::METHODS, status::METHODS];

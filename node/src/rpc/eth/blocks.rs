@@ -6,17 +6,19 @@ use chain_core::{
     hash::{BlockHash, TxId},
     transaction::{
         Transaction,
-        account::{AccountTransaction, Fees},
+        account::{AccountTransaction, Authorization, Fees, Fields as TransactionFields},
         coinbase::Coinbase,
     },
+    trie::EMPTY_ROOT,
     units::Gas,
 };
 use serde_json::{Value, json};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{
     rpc::base::{
-        Args, BlockTag, Context, Method, Param, Quantity, RpcResult, base_fee, data, effective_price, header, internal,
-        quantity, receipts, render, resolve,
+        Args, BlockTag, Context, LogView, Method, Param, Quantity, RpcResult, base_fee, data, effective_price,
+        executed, fee_after, header, internal, is_active, quantity, receipts, render,
     },
     store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt},
 };
@@ -29,6 +31,10 @@ pub const METHODS: &[Method] = &[
     Method::new("eth_getBlockTransactionCountByHash", &["hash"], count::<BlockHash>),
     Method::new("eth_getUncleCountByBlockNumber", &["block"], uncles::<BlockTag>),
     Method::new("eth_getUncleCountByBlockHash", &["hash"], uncles::<BlockHash>),
+    Method::new("eth_getUncleByBlockNumberAndIndex", &["block", "index"], uncle::<BlockTag>),
+    Method::new("eth_getUncleByBlockHashAndIndex", &["hash", "index"], uncle::<BlockHash>),
+    Method::new("eth_getHeaderByNumber", &["block"], get_header::<BlockTag>).reads(),
+    Method::new("eth_getHeaderByHash", &["hash"], get_header::<BlockHash>).reads(),
     Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
     Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_at::<BlockTag>),
     Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_at::<BlockHash>),
@@ -38,21 +44,32 @@ pub const METHODS: &[Method] = &[
 /// keccak-256 of the RLP of an empty list: no uncles.
 const NO_UNCLES: B256 = b256!("1dcc4de8dec75d7aab85b567b6ccd41ad312451b948a7413f0a142fd40d49347");
 
+/// Most bytes of a header's extra data in Ethereum; tools refuse more.
+const MAX_EXTRA: usize = 32;
+
 /// A block's hash as it is shown everywhere, with Ethereum's prefix.
-fn block_hash(hash: &BlockHash) -> Value {
+pub fn block_hash(hash: &BlockHash) -> Value {
     format!("0x{hash}").into()
 }
 
-/// A block of the active chain with all that its rendering needs.
-struct FullBlock {
-    at: BlockRef,
-    record: HeaderRecord,
-    gas_limit: Gas,
-    base_fee: u64,
-    block: Block,
+/// A block with all that its rendering needs.
+pub struct FullBlock {
+    /// Where it stands.
+    pub at: BlockRef,
+    /// Whether it is on the active chain.
+    pub active: bool,
+    /// Its header and verdict.
+    pub record: HeaderRecord,
+    /// GASLIMIT.
+    pub gas_limit: Gas,
+    /// BASEFEE.
+    pub base_fee: u64,
+    /// The block.
+    pub block: Block,
     /// Bytes of the block.
-    size: usize,
-    receipts: Vec<StoredReceipt>,
+    pub size: usize,
+    /// Of its account transactions, in order.
+    pub receipts: Vec<StoredReceipt>,
 }
 
 /// An account transaction of a block.
@@ -66,11 +83,13 @@ struct Row<'a> {
 }
 
 impl FullBlock {
-    fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
+    /// Reads a block and its receipts.
+    pub fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
         let record = header(snapshot, at)?;
         let (block, size) = snapshot.sized_body(at)?;
         Ok(Self {
             at,
+            active: is_active(snapshot, at)?,
             record,
             gas_limit: context.spec.gas_limit,
             base_fee: base_fee(context, &record),
@@ -80,9 +99,10 @@ impl FullBlock {
         })
     }
 
-    fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
+    /// The block of a tag, on the active chain; `None` if there is none.
+    pub fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
         let snapshot = context.snapshot()?;
-        resolve(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
+        executed(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
     }
 
     fn holding(context: &Context, txid: &TxId) -> RpcResult<Option<(Self, u32)>> {
@@ -131,20 +151,19 @@ impl FullBlock {
         self.rows().nth(usize::try_from(index).ok()?).map(|row| self.transaction(&row))
     }
 
-    fn at_position(&self, wanted: u32) -> Option<Value> {
+    /// The account transaction at a position of the block.
+    pub fn at_position(&self, wanted: u32) -> Option<Value> {
         self.rows().find(|row| row.position == wanted).map(|row| self.transaction(&row))
     }
 
-    fn render(&self, full: bool) -> RpcResult<Value> {
+    /// What a header has: all but the transactions and what goes with them.
+    fn header(&self) -> RpcResult<render::Fields> {
         let coinbase = self.coinbase()?;
         let header = &self.record.header;
-        let transactions: Vec<Value> = match full {
-            false => self.rows().map(|row| data(row.tx.hash().as_slice())).collect(),
-            true => self.rows().map(|row| self.transaction(&row)).collect(),
-        };
         let bloom = self.receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.receipt.bloom);
         let difficulty = render::difficulty(header.bits);
-        Ok(json!({
+        let extra = &coinbase.extra[..coinbase.extra.len().min(MAX_EXTRA)];
+        let mut fields = render::fields(json!({
             "number": quantity(self.at.height),
             "hash": block_hash(&self.at.hash),
             "parentHash": block_hash(&header.prev),
@@ -157,18 +176,40 @@ impl FullBlock {
             "receiptsRoot": coinbase.receipts_root,
             "miner": coinbase.beneficiary,
             "difficulty": quantity(difficulty),
-            "extraData": data(&coinbase.extra),
-            "size": quantity(self.size),
+            "extraData": data(extra),
             "gasLimit": quantity(self.gas_limit),
             "gasUsed": quantity(coinbase.gas_used),
             "baseFeePerGas": quantity(self.base_fee),
             "timestamp": quantity(header.time),
-            "transactions": transactions,
-            "uncles": [],
-        }))
+        }));
+        // Not known of headers that an older release stored.
+        if !self.record.work.is_zero() {
+            fields.insert("totalDifficulty".into(), quantity(self.record.work));
+        }
+        Ok(fields)
     }
 
-    fn receipts(&self) -> Vec<Value> {
+    /// The block as `eth_getBlockBy*` return it.
+    pub fn render(&self, full: bool) -> RpcResult<Value> {
+        let transactions: Vec<Value> = match full {
+            false => self.rows().map(|row| data(row.tx.hash().as_slice())).collect(),
+            true => self.rows().map(|row| self.transaction(&row)).collect(),
+        };
+        let body = json!({ "size": quantity(self.size), "transactions": transactions, "uncles": [] });
+        Ok(render::join(self.header()?, body))
+    }
+
+    /// Wei that its account transactions paid for gas.
+    pub fn account_fees(&self) -> U256 {
+        let fee = |row: Row<'_>| {
+            let price = effective_price(&row.tx.fields().fees, self.base_fee);
+            row.receipt.map_or(U256::ZERO, |receipt| price.saturating_mul(U256::from(receipt.gas_used)))
+        };
+        self.rows().map(fee).fold(U256::ZERO, U256::saturating_add)
+    }
+
+    /// The receipts of its account transactions.
+    pub fn receipts(&self) -> Vec<Value> {
         let mut logs_before = 0;
         let mut all = Vec::with_capacity(self.receipts.len());
         for row in self.rows() {
@@ -181,7 +222,7 @@ impl FullBlock {
     }
 
     /// The receipt of the transaction at a position, and of no other.
-    fn receipt_at(&self, wanted: u32) -> Option<Value> {
+    pub fn receipt_at(&self, wanted: u32) -> Option<Value> {
         let before = self.receipts.iter().take_while(|receipt| receipt.position < wanted);
         let logs_before = before.map(|receipt| receipt.receipt.logs.len()).sum();
         let row = self.rows().find(|row| row.position == wanted)?;
@@ -198,17 +239,18 @@ impl FullBlock {
             "transactionIndex": quantity(index),
         }));
         let log = |(number, log): (usize, &alloy_primitives::Log)| {
-            render::join(
-                place.clone(),
-                json!({
-                    "address": log.address,
-                    "topics": log.data.topics(),
-                    "data": log.data.data,
-                    "logIndex": quantity(logs_before + number),
-                    "blockTimestamp": quantity(self.record.header.time),
-                    "removed": false,
-                }),
-            )
+            json!(LogView {
+                address: &log.address,
+                topics: log.topics(),
+                data: &log.data.data,
+                block_hash: self.at.hash,
+                block_number: self.at.height.into(),
+                block_timestamp: self.record.header.time.into(),
+                transaction_hash: tx.hash(),
+                transaction_index: index as u64,
+                log_index: (logs_before + number) as u64,
+                removed: !self.active,
+            })
         };
         let created = said.to.is_none().then(|| stored.sender.create(said.nonce));
         let logs: Vec<Value> = stored.receipt.logs.iter().enumerate().map(log).collect();
@@ -239,22 +281,32 @@ fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> rende
         0 => said.chain_id.saturating_mul(2).saturating_add(35 + u64::from(parity)),
         _ => u64::from(parity),
     };
-    let mut fields = render::fields(json!({
+    let mut fields = unsigned_fields(said);
+    fields.extend(render::fields(json!({
         "hash": data(tx.hash().as_slice()),
+        "from": sender,
+        "v": quantity(v),
+        "r": quantity(r),
+        "s": quantity(s),
+    })));
+    if said.tx_type != 0 {
+        fields.insert("yParity".into(), quantity(u8::from(parity)));
+    }
+    fields
+}
+
+/// The same before it is signed.
+pub fn unsigned_fields(said: &TransactionFields) -> render::Fields {
+    let mut fields = render::fields(json!({
         "type": quantity(said.tx_type),
         "chainId": quantity(said.chain_id),
         "nonce": quantity(said.nonce),
-        "from": sender,
         "to": said.to,
         "value": quantity(said.value),
         "gas": quantity(said.gas_limit),
         "input": data(&said.input),
-        "v": quantity(v),
-        "r": quantity(r),
-        "s": quantity(s),
     }));
     if said.tx_type != 0 {
-        fields.insert("yParity".into(), quantity(u8::from(parity)));
         let entry = |(address, keys): &(Address, Vec<B256>)| json!({ "address": address, "storageKeys": keys });
         fields.insert("accessList".into(), said.access_list.iter().map(entry).collect());
     }
@@ -268,7 +320,7 @@ fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> rende
         }
     }
     if said.tx_type == 4 {
-        let authorization = |one: &chain_core::transaction::account::Authorization| {
+        let authorization = |one: &Authorization| {
             json!({
                 "chainId": quantity(one.chain_id),
                 "address": one.address,
@@ -284,29 +336,87 @@ fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> rende
 }
 
 fn get_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (tag, full) = (args.required::<T>()?, args.optional()?.unwrap_or(false));
-    Ok(FullBlock::named(context, tag.into())?.map(|block| block.render(full)).transpose()?.into())
+    let (tag, full) = (args.required::<T>()?.into(), args.optional()?.unwrap_or(false));
+    if tag == BlockTag::Pending {
+        let body = json!({ "size": quantity(0), "transactions": [], "uncles": [] });
+        return Ok(render::join(pending_header(context)?, body));
+    }
+    Ok(FullBlock::named(context, tag)?.map(|block| block.render(full)).transpose()?.into())
+}
+
+fn get_header<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let tag = args.required::<T>()?.into();
+    if tag == BlockTag::Pending {
+        return Ok(Value::Object(pending_header(context)?));
+    }
+    Ok(FullBlock::named(context, tag)?.map(|block| block.header()).transpose()?.map(Value::Object).into())
+}
+
+/// The header of the block after the tip, as far as it is known before it is mined: without transactions, so that its state
+/// is that of the tip, as it is for everything else that is asked of the pending block.
+fn pending_header(context: &Context) -> RpcResult<render::Fields> {
+    let info = context.engine.chain_info();
+    let snapshot = context.snapshot()?;
+    let tip = snapshot.tip();
+    let mut fields = FullBlock::load(context, &snapshot, tip)?.header()?;
+    let difficulty = render::difficulty(info.next_bits);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let changes = render::fields(json!({
+        "number": quantity(u64::from(tip.height) + 1),
+        "hash": null,
+        "parentHash": block_hash(&tip.hash),
+        "nonce": null,
+        "mixHash": B256::from(difficulty),
+        "logsBloom": Bloom::ZERO,
+        "transactionsRoot": EMPTY_ROOT,
+        "receiptsRoot": EMPTY_ROOT,
+        "miner": null,
+        "difficulty": quantity(difficulty),
+        "totalDifficulty": null,
+        "extraData": "0x",
+        "gasUsed": quantity(0),
+        "baseFeePerGas": quantity(fee_after(context, &snapshot, tip)?),
+        "timestamp": quantity(now.max(u64::from(header(&snapshot, tip)?.header.time))),
+    }));
+    fields.extend(changes);
+    Ok(fields)
 }
 
 fn get_block_receipts(context: &Context, mut args: Args) -> RpcResult<Value> {
-    Ok(FullBlock::named(context, args.required()?)?.map(|block| block.receipts()).into())
+    let tag = args.required()?;
+    if tag == BlockTag::Pending {
+        return Ok(json!([]));
+    }
+    Ok(FullBlock::named(context, tag)?.map(|block| block.receipts()).into())
 }
 
 fn count<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let block = FullBlock::named(context, args.required::<T>()?.into())?;
-    Ok(block.map_or(Value::Null, |block| quantity(block.rows().count())))
+    let tag = args.required::<T>()?.into();
+    if tag == BlockTag::Pending {
+        return Ok(quantity(0));
+    }
+    Ok(FullBlock::named(context, tag)?.map_or(Value::Null, |block| quantity(block.rows().count())))
 }
 
 /// No block has uncles; a block that is not there has no number of them.
 fn uncles<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
     let tag = args.required::<T>()?.into();
-    let known = resolve(context, &context.snapshot()?, tag)?.is_some();
+    let known = executed(context, &context.snapshot()?, tag)?.is_some();
     Ok(if known { quantity(U256::ZERO) } else { Value::Null })
 }
 
+/// No block has any.
+fn uncle<T: Param + Into<BlockTag>>(_: &Context, mut args: Args) -> RpcResult<Value> {
+    let (_, Quantity(_)) = (args.required::<T>()?, args.required()?);
+    Ok(Value::Null)
+}
+
 fn transaction_at<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let (tag, Quantity(index)) = (args.required::<T>()?, args.required()?);
-    Ok(FullBlock::named(context, tag.into())?.and_then(|block| block.nth(index)).into())
+    let (tag, Quantity(index)) = (args.required::<T>()?.into(), args.required()?);
+    if tag == BlockTag::Pending {
+        return Ok(Value::Null);
+    }
+    Ok(FullBlock::named(context, tag)?.and_then(|block| block.nth(index)).into())
 }
 
 fn transaction_by_hash(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -327,10 +437,17 @@ pub fn pending_transaction(tx: &AccountTransaction, sender: Option<Address>) -> 
     if let Fees::Dynamic { max_fee, .. } = tx.fields().fees {
         fields.insert("gasPrice".into(), quantity(max_fee));
     }
-    render::join(fields, json!({ "blockHash": null, "blockNumber": null, "transactionIndex": null }))
+    render::join(
+        fields,
+        json!({ "blockHash": null, "blockNumber": null, "blockTimestamp": null, "transactionIndex": null }),
+    )
 }
 
 fn transaction_receipt(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let txid: TxId = args.required()?;
-    Ok(FullBlock::holding(context, &txid)?.and_then(|(block, position)| block.receipt_at(position)).into())
+    Ok(receipt_of(context, &args.required()?)?.into())
+}
+
+/// The receipt of a transaction; `None` while no block holds it.
+pub fn receipt_of(context: &Context, txid: &TxId) -> RpcResult<Option<Value>> {
+    Ok(FullBlock::holding(context, txid)?.and_then(|(block, position)| block.receipt_at(position)))
 }

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use crate::{
     rpc::base::{
-        Any, Args, BlockTag, Context, Method, Quantity, RpcResult, base_fee, effective_price, fee_after, header,
-        invalid, not_found, param, quantity, receipts, resolve,
+        Any, Args, BlockTag, Context, Method, Quantity, RpcError, RpcResult, base_fee, cannot, effective_price,
+        fee_after, header, invalid, no_header, param, quantity, receipts, resolve,
     },
     store::{BlockRef, Snapshot},
 };
@@ -15,6 +15,9 @@ use crate::{
 pub const METHODS: &[Method] = &[
     Method::new("eth_gasPrice", &[], gas_price),
     Method::new("eth_maxPriorityFeePerGas", &[], max_priority_fee),
+    Method::new("eth_baseFee", &[], next_base_fee),
+    // The least that EIP-4844 allows: there are no blobs to pay for.
+    Method::new("eth_blobBaseFee", &[], |_, _| Ok(quantity(1))),
     Method::new("eth_feeHistory", &["blockCount", "newestBlock", "rewardPercentiles"], fee_history).reads(),
 ];
 
@@ -35,8 +38,13 @@ fn max_priority_fee(context: &Context, _: Args) -> RpcResult<Value> {
     Ok(quantity(estimate.normal))
 }
 
+fn next_base_fee(context: &Context, _: Args) -> RpcResult<Value> {
+    let snapshot = context.snapshot()?;
+    Ok(quantity(fee_after(context, &snapshot, snapshot.tip())?))
+}
+
 /// A count that clients send as QUANTITY or, like older ones, as an integer.
-struct Count(u64);
+pub struct Count(pub u64);
 
 param!(Count, "a quantity such as \"0x5\" or an integer", |value| {
     Quantity::parse(value).map(|quantity| quantity.0).or_else(|| u64::parse(value)).map(Self)
@@ -56,16 +64,20 @@ fn percentiles(given: Option<Any>) -> RpcResult<Option<Vec<f64>>> {
 fn fee_history(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Count(count) = args.required()?;
     let newest: BlockTag = args.required()?;
-    let percentiles = percentiles(args.optional()?)?;
+    // Without any there are no rewards, as in geth.
+    let percentiles = percentiles(args.optional()?)?.filter(|percentiles| !percentiles.is_empty());
     let most = if percentiles.is_some() { MAX_REWARD_BLOCKS } else { MAX_BLOCKS };
     let snapshot = context.snapshot()?;
-    let newest = resolve(context, &snapshot, newest)?.ok_or_else(|| not_found("newestBlock: no such block"))?;
+    let newest = resolve(context, &snapshot, newest)?.ok_or_else(|| beyond_head(&snapshot, newest))?;
+    if count == 0 {
+        return Ok(json!({ "oldestBlock": quantity(0), "baseFeePerGas": [], "gasUsedRatio": [] }));
+    }
     let count = count.min(most).min(u64::from(newest.height) + 1);
     // At most the height, which fits.
     let oldest = newest.height + 1 - count as u32;
     let (mut fees, mut ratios, mut rewards) = (Vec::new(), Vec::new(), Vec::new());
     for height in oldest..=newest.height {
-        let at = snapshot.at_height(height)?.ok_or_else(|| not_found("newestBlock: no such block"))?;
+        let at = snapshot.at_height(height)?.ok_or_else(|| no_header(&snapshot, BlockTag::Number(height.into())))?;
         let record = header(&snapshot, at)?;
         fees.push(quantity(base_fee(context, &record)));
         let used = record.executed.map_or(0, |executed| executed.gas_used);
@@ -84,6 +96,16 @@ fn fee_history(context: &Context, mut args: Args) -> RpcResult<Value> {
         answer["reward"] = rewards.into();
     }
     Ok(answer)
+}
+
+/// In geth's words.
+fn beyond_head(snapshot: &Snapshot, newest: BlockTag) -> RpcError {
+    match newest {
+        BlockTag::Number(number) => {
+            cannot(format!("request beyond head block: requested {number}, head {}", snapshot.tip().height))
+        }
+        _ => no_header(snapshot, newest),
+    }
 }
 
 /// Tips per gas of a block's account transactions at these percentiles of their gas.

@@ -1,12 +1,32 @@
 //! `eth_*`: what Ethereum's tools ask, answered for the account side of the ledger.
 
+mod access_list;
 mod blocks;
 pub mod call;
 mod fees;
+mod fill;
+mod logs;
+mod node;
+mod raw;
+mod send;
+mod simulate;
 mod state;
 
-pub use blocks::pending_transaction;
+pub use blocks::{FullBlock, pending_transaction};
+pub use raw::by_hash as raw_transaction;
 
 use super::base::Method;
 
-pub const TABLES: &[&[Method]] = &[state::METHODS, blocks::METHODS, call::METHODS, fees::METHODS];
+pub const TABLES: &[&[Method]] = &[
+    state::METHODS,
+    blocks::METHODS,
+    call::METHODS,
+    access_list::METHODS,
+    simulate::METHODS,
+    fees::METHODS,
+    fill::METHODS,
+    node::METHODS,
+    raw::METHODS,
+    send::METHODS,
+    logs::METHODS,
+];

@@ -1,16 +1,15 @@
-//! `eth_*` about accounts and the node: balances, nonces, code, proofs, sending.
+//! `eth_*` about accounts and the node: balances, nonces, code, proofs.
 
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
     state::StateView,
-    transaction::{Transaction, account::AccountTransaction},
     trie::{self, NodeReader},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::rpc::base::{
-    Any, Args, BigQuantity, BlockTag, Context, Data, Method, Param, RpcResult, account, data, in_geths_words, invalid,
-    over_limit, param, quantity, rejected, state_at, unavailable,
+    Any, Args, BigQuantity, BlockTag, Context, Data, Method, Object, Param, RpcResult, account, data, invalid,
+    over_limit, param, quantity, state_at, unavailable,
 };
 
 pub const METHODS: &[Method] = &[
@@ -25,11 +24,11 @@ pub const METHODS: &[Method] = &[
     Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count),
     Method::new("eth_getCode", &["address", "block"], get_code),
     Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at),
+    Method::new("eth_getStorageValues", &["requests", "block"], get_storage_values).reads(),
     Method::new("eth_getProof", &["address", "slots", "block"], get_proof).reads(),
-    Method::new("eth_sendRawTransaction", &["transaction"], send_raw_transaction),
 ];
 
-/// Most storage slots of one proof.
+/// Most storage slots of one call.
 const MAX_SLOTS: usize = 1_024;
 
 fn chain_id(context: &Context, _: Args) -> RpcResult<Value> {
@@ -111,6 +110,33 @@ fn get_storage_at(context: &Context, mut args: Args) -> RpcResult<Value> {
     Ok(data(&word.to_be_bytes::<32>()))
 }
 
+/// Slots of several accounts: an object of arrays of slots by address, answered in the same form.
+fn get_storage_values(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let wrong = || invalid(format!("requests: expected an object of addresses with arrays of {}", Slot::EXPECTED));
+    let Object(requests) = args.required()?;
+    let mut wanted = Vec::with_capacity(requests.len());
+    for (address, slots) in requests {
+        let account = Address::parse(&Value::from(address.as_str())).ok_or_else(wrong)?;
+        let slots = slots.as_array().and_then(|slots| slots.iter().map(Slot::parse).collect::<Option<Vec<_>>>());
+        wanted.push((address, account, slots.ok_or_else(wrong)?));
+    }
+    match wanted.iter().map(|(_, _, slots)| slots.len()).sum::<usize>() {
+        0 => return Err(invalid("requests: empty request, expected at least one slot")),
+        slots if slots > MAX_SLOTS => {
+            return Err(over_limit(format!("requests: at most {MAX_SLOTS} slots in one call")));
+        }
+        _ => {}
+    }
+    let state = state_at(context, args.optional()?)?;
+    let mut values = Map::new();
+    for (address, account, slots) in wanted {
+        let word =
+            |slot: &Slot| -> RpcResult<Value> { Ok(data(&state.storage(&account, &slot.key)?.to_be_bytes::<32>())) };
+        values.insert(address, slots.iter().map(word).collect::<RpcResult<Vec<_>>>()?.into());
+    }
+    Ok(Value::Object(values))
+}
+
 fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
     let address: Address = args.required()?;
     let slots = match args.optional::<Any>()?.map(|any| any.0) {
@@ -153,13 +179,4 @@ fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
         "storageHash": account.storage_root,
         "storageProof": proofs,
     }))
-}
-
-fn send_raw_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let Data(raw) = args.required()?;
-    let transaction =
-        AccountTransaction::decode(raw.into()).map_err(|rule| rejected("invalid", in_geths_words(&rule)))?;
-    let hash = transaction.hash();
-    context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
-    Ok(data(hash.as_slice()))
 }

@@ -33,7 +33,7 @@ use super::access::{Caller, Scope, Secrets};
 use meter::MeterLayer;
 use places::{Places, Seat};
 pub use session::Session;
-use session::{Socket, Unread};
+use session::{Socket, Totals};
 
 /// How the RPC listens and what it bears.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,8 +57,8 @@ impl Default for HttpLimits {
         Self {
             max_body: 5_000_000,
             max_response: 32_000_000,
-            max_batch: 100,
-            max_connections: 100,
+            max_batch: 1_000,
+            max_connections: 400,
             vhosts: Vec::new(),
             cors: Vec::new(),
         }
@@ -94,7 +94,7 @@ pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits, secret
         builder: Server::builder().set_config(config).set_rpc_middleware(layer).to_service_builder(),
         methods,
         places: Places::new(limits.max_connections),
-        unread: Arc::default(),
+        totals: Arc::default(),
         limits: Arc::new(limits),
         secrets: Arc::new(secrets),
         stop: stop.clone(),
@@ -122,7 +122,7 @@ struct Listening {
     builder: TowerServiceBuilder<Stack<MeterLayer, Identity>, Identity>,
     methods: Methods,
     places: Arc<Places>,
-    unread: Arc<Unread>,
+    totals: Arc<Totals>,
     limits: Arc<HttpLimits>,
     secrets: Arc<Secrets>,
     stop: StopHandle,
@@ -136,7 +136,7 @@ impl Listening {
                 tokio::time::sleep(Duration::from_millis(100)).await;
                 continue;
             };
-            let session = Session::new(from.ip(), self.limits.max_response, &self.unread);
+            let session = Session::new(from.ip(), self.limits.max_response, &self.totals);
             let Some(seat) = self.places.seat(&session) else {
                 tokio::spawn(turn_away(socket));
                 continue;
@@ -187,6 +187,9 @@ impl Listening {
             discard(request.into_body()).await;
             return http::response::too_large(self.limits.max_body);
         }
+        let Some(_asked) = session.count_in(usize::try_from(promised(request.headers())).unwrap_or(usize::MAX)) else {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once\n");
+        };
         let caller = self.caller(request.headers(), session);
         request.extensions_mut().insert(caller);
         let mut service = self.builder.build(self.methods, self.stop);
@@ -281,7 +284,7 @@ fn host_is_served(vhosts: &[String], host: &str) -> bool {
         || vhosts.iter().any(|vhost| vhost == "*" || vhost.eq_ignore_ascii_case(name))
 }
 
-/// How long the sender says that the body is. jsonrpsee reads lengths of up to 32 bits and waits for the rest.
+/// How long the sender says that the body is; a body in chunks may be as long as any. jsonrpsee reads lengths of up to 32 bits and waits for the rest.
 fn promised(headers: &HeaderMap) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))

@@ -11,7 +11,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -25,9 +25,14 @@ use tokio::{
 use crate::rpc::lanes::network;
 
 /// Requests of one connection at a time: as many as libraries send without waiting, and some.
-const MOST_IN_FLIGHT: usize = 256;
+const MOST_IN_FLIGHT: usize = 1_024;
 /// Their bytes at a time: a few requests of the largest size.
 const MOST_ASKED: usize = 20_000_000;
+/// Bytes of requests of all connections together: hundreds of connections, each with a few requests of the largest size, would
+/// hold gigabytes. A request by HTTP counts twice, as its body and as the call that was read from it: both are in memory.
+const MOST_ASKED_OF_ALL: usize = 512 << 20;
+/// Smaller ones are not counted, so that nobody is kept out by those who send large ones.
+const SMALL: usize = 64 << 10;
 /// Answers of one connection that wait to be read, as a multiple of the largest one.
 const UNREAD_ANSWERS: usize = 2;
 /// Answers that wait, in number: small ones cost memory too.
@@ -49,7 +54,7 @@ pub struct Session {
     pub number: u64,
     most_unread: usize,
     /// Of all connections.
-    unread: Arc<Unread>,
+    totals: Arc<Totals>,
     state: Mutex<State>,
 }
 
@@ -69,16 +74,17 @@ struct State {
 pub struct InFlightRequest {
     session: Arc<Session>,
     bytes: usize,
+    _of_all: Asked,
 }
 
 impl Session {
     /// A new connection of a server whose answers have at most so many bytes.
-    pub fn new(ip: IpAddr, max_response: u32, unread: &Arc<Unread>) -> Arc<Self> {
+    pub fn new(ip: IpAddr, max_response: u32, totals: &Arc<Totals>) -> Arc<Self> {
         Arc::new(Self {
             ip: ip.to_canonical(),
             network: network(ip),
-            number: unread.next.fetch_add(1, Ordering::Relaxed),
-            unread: unread.clone(),
+            number: totals.next.fetch_add(1, Ordering::Relaxed),
+            totals: totals.clone(),
             most_unread: UNREAD_ANSWERS * max_response as usize,
             state: Mutex::new(State {
                 in_flight: 0,
@@ -92,15 +98,24 @@ impl Session {
         })
     }
 
+    /// Counts bytes of a request in, until what this returns is dropped; `None` if all connections sent too many.
+    pub fn count_in(&self, bytes: usize) -> Option<Asked> {
+        let counted = if bytes > SMALL { bytes } else { 0 };
+        let before = self.totals.asked.fetch_add(counted, Ordering::Relaxed);
+        let asked = Asked { totals: self.totals.clone(), bytes: counted };
+        (counted == 0 || before + counted <= MOST_ASKED_OF_ALL).then_some(asked)
+    }
+
     /// Counts a request in, until what it answers is dropped; `None` if there are too many.
     pub fn begin(self: &Arc<Self>, bytes: usize) -> Option<InFlightRequest> {
+        let of_all = self.count_in(bytes)?;
         let mut state = self.state.lock();
         if state.in_flight >= MOST_IN_FLIGHT || state.asked + bytes > MOST_ASKED && state.in_flight > 0 {
             return None;
         }
         state.in_flight += 1;
         state.asked += bytes;
-        Some(InFlightRequest { session: self.clone(), bytes })
+        Some(InFlightRequest { session: self.clone(), bytes, _of_all: of_all })
     }
 
     /// Notes that an answer waits to be sent; closes the connection if it does not read them.
@@ -114,7 +129,7 @@ impl Session {
             }
             state.unread_bytes
         };
-        if let Some(largest) = self.unread.note(self, unread_bytes) {
+        if let Some(largest) = self.totals.note(self, unread_bytes) {
             largest.close();
         }
     }
@@ -146,7 +161,7 @@ impl Session {
         }
         let unread_bytes = state.unread_bytes;
         drop(state);
-        self.unread.taken(self.number, unread_bytes);
+        self.totals.taken(self.number, unread_bytes);
         unread_bytes
     }
 
@@ -171,15 +186,28 @@ impl State {
     }
 }
 
-/// Answers that wait to be read, of all connections: each may leave [`UNREAD_ANSWERS`] unread, and a hundred of them together
-/// would hold gigabytes. The one that holds most is closed.
+/// What all connections hold: requests, and answers that wait to be read. Each may leave [`UNREAD_ANSWERS`] unread, and a
+/// hundred of them together would hold gigabytes. The one that holds most is closed.
 #[derive(Default)]
-pub struct Unread {
+pub struct Totals {
     next: AtomicU64,
+    asked: AtomicUsize,
     of: Mutex<HashMap<u64, (Weak<Session>, usize)>>,
 }
 
-impl Unread {
+/// Bytes of a request that count until this is dropped.
+pub struct Asked {
+    totals: Arc<Totals>,
+    bytes: usize,
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.totals.asked.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+impl Totals {
     /// Notes what a connection has not read; returns the one to close if that is too much for all.
     fn note(&self, session: &Arc<Session>, bytes: usize) -> Option<Arc<Session>> {
         let mut of = self.of.lock();
@@ -203,7 +231,7 @@ impl Unread {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        self.unread.taken(self.number, 0);
+        self.totals.taken(self.number, 0);
     }
 }
 
@@ -309,6 +337,18 @@ mod tests {
         assert!(session.idle().is_some());
         let _large = session.begin(MOST_ASKED + 1).expect("one request of any size");
         assert!(session.begin(1).is_none());
+    }
+
+    #[test]
+    fn large_requests_of_all_connections_are_bounded_together_and_small_ones_always_begin() {
+        let totals = Arc::default();
+        let connect = || Session::new(Ipv4Addr::LOCALHOST.into(), 100, &totals);
+        let sessions: Vec<_> = (0..MOST_ASKED_OF_ALL / MOST_ASKED).map(|_| connect()).collect();
+        let mut large: Vec<_> = sessions.iter().map(|session| session.begin(MOST_ASKED).unwrap()).collect();
+        assert!(connect().begin(MOST_ASKED).is_none());
+        assert!(connect().begin(SMALL).is_some());
+        large.pop();
+        assert!(connect().begin(MOST_ASKED).is_some());
     }
 
     #[test]

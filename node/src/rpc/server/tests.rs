@@ -169,6 +169,21 @@ fn answers_an_error_to_a_batch_over_the_limit() {
 }
 
 #[test]
+fn batches_of_a_thousand_and_three_hundred_connections_at_once_are_answered() {
+    let batch = format!("[{}]", vec![call("echo"); 1_000].join(","));
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let address = start(&runtime, HttpLimits::default());
+    let mut sockets: Vec<_> = (0..300).map(|_| connect(address)).collect();
+    sockets.iter_mut().for_each(|socket| socket.write_all(&post("localhost", "", &call("echo"))).unwrap());
+    for socket in &mut sockets {
+        let answer = read(socket);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("\"hi\""), "{answer}");
+    }
+    sockets[0].write_all(&post("localhost", "", &batch)).unwrap();
+    assert_eq!(read(&mut sockets[0]).matches("\"hi\"").count(), 1_000);
+}
+
+#[test]
 fn answers_an_error_instead_of_a_response_over_the_limit() {
     let limits = HttpLimits { max_response: 1_000, ..HttpLimits::default() };
     let answer = ask(limits, &post("localhost", "", &call("long")));
@@ -303,7 +318,7 @@ fn connections_that_say_nothing_make_room_for_others() {
 fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]) -> Caller {
     let secrets = Secrets::default().with_cookie("__cookie__:00").with_mining("__mining__:00");
     let listening = Listening {
-        unread: Arc::default(),
+        totals: Arc::default(),
         builder: Server::builder()
             .set_rpc_middleware(RpcServiceBuilder::new().layer(MeterLayer { max_response: 1 }))
             .to_service_builder(),

@@ -182,7 +182,7 @@ fn a_mined_transaction_is_nowhere_for_no_moment() {
 
 #[test]
 fn an_index_that_is_off_is_minus_32002() {
-    let settings = StoreConfig { tx_index: false, address_index: false, ..StoreConfig::default() };
+    let settings = StoreConfig { tx_index: false, address_index: false, log_index: false, ..StoreConfig::default() };
     let node = TestNode::with(ChainSpec::dev(), Lanes::default(), &settings);
     let hash = format!("0x{}", "11".repeat(32));
     let address = node.address(&dev_coin_key());

@@ -71,13 +71,13 @@ fn traces_instructions_on_the_state_that_they_ran_on() {
         ];
         assert_eq!(ops(&trace), expected);
         let sload = &trace["structLogs"][5];
-        let zero = "0".repeat(64);
-        assert_eq!(sload["storage"][&zero], format!("{:064x}", count - 1));
+        let zero = format!("0x{}", "0".repeat(64));
+        assert_eq!(sload["storage"][&zero], format!("0x{:064x}", count - 1));
         assert_eq!(
             (&sload["gasCost"], &sload["depth"], &sload["stack"]),
             (&json!(2_100), &json!(1), &json!(["0x1", "0x0"]))
         );
-        assert_eq!(trace["structLogs"][9]["storage"][&zero], format!("{count:064x}"));
+        assert_eq!(trace["structLogs"][9]["storage"][&zero], format!("0x{count:064x}"));
     }
     let few = node.call("debug_traceTransaction", json!([runs[0], {"limit": 3, "disableStack": true}]));
     assert_eq!(few["structLogs"].as_array().unwrap().len(), 3);
@@ -122,8 +122,8 @@ fn says_what_cannot_be_traced() {
     assert_eq!((&trace["gas"], &trace["structLogs"]), (&json!(21_000), &json!([])));
     let refusal = |params: Value| node.try_call("debug_traceTransaction", params).unwrap_err();
     assert_eq!(refusal(json!(["00".repeat(32)])).0, -32001);
-    assert_eq!(refusal(json!([hash, {"tracer": "prestateTracer"}])).0, -32602);
+    assert_eq!(refusal(json!([hash, {"tracer": "stateTracer"}])).0, -32602);
     assert_eq!(refusal(json!([hash, {"tracerConfig": 1, "tracer": "callTracer"}])).0, -32602);
     let (code, message) = node.try_call("debug_traceBlockByNumber", json!(["0x0"])).unwrap_err();
-    assert_eq!((code, message.as_str()), (-32002, "the genesis block has no transactions to trace"));
+    assert_eq!((code, message.as_str()), (-32000, "genesis is not traceable: the genesis block has no transactions"));
 }

@@ -160,8 +160,8 @@ fn tells_of_states_down_to_128_blocks_below_the_tip() {
 
     node.call("dev_mine", json!([1]));
     let (code, message) = node.try_call("eth_getBalance", json!([account(0), "0x0"])).unwrap_err();
-    assert_eq!(code, -32002);
-    assert!(message.starts_with("the state of block 0 is too old"), "{message}");
+    assert_eq!(code, -32000);
+    assert!(message.starts_with("missing trie node: the state of block 0 is too old"), "{message}");
 }
 
 #[test]

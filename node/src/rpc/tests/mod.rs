@@ -1,15 +1,23 @@
 //! Every method on a dev chain in memory.
 
+mod access_list;
 mod admission;
 mod calls;
+mod conformance;
 mod debug;
 mod eth;
+mod logs;
 mod mining;
 mod odd;
+mod otterscan;
+mod overrides;
+mod programs;
+mod simulate;
+mod traces;
 mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock};
-use super::{Context, Lanes, Templates, base::Method, methods, table};
+use super::{Beneficiaries, Context, Lanes, Templates, base::Method, methods, table};
 use crate::dev::ACCOUNTS;
 use alloy_primitives::{Address, U256};
 use chain_core::{
@@ -66,6 +74,7 @@ fn a_namespace_that_is_not_served_is_not_there() {
         network: None,
         mining: context.mining.clone(),
         templates: Templates::default(),
+        beneficiaries: Beneficiaries::default(),
         lanes: Lanes::default(),
         node: info,
         runtime: context.runtime.clone(),
@@ -302,7 +311,7 @@ fn tells_about_itself() {
     let hash = "0x47173285a8d7341e5e972fc677286384f802f8ef42a5ec5f03bbfa254cb01fad";
     assert_eq!(node.call("web3_sha3", json!(["0x68656c6c6f20776f726c64"])), hash);
     assert_eq!(node.call("net_peerCount", json!([])), "0x0");
-    assert_eq!(node.call("net_listening", json!([])), false);
+    assert_eq!(node.call("net_listening", json!([])), true);
     assert_eq!(node.call("eth_syncing", json!([])), false);
     assert_eq!(node.call("eth_accounts", json!([])), json!([]));
     assert_eq!(node.call("eth_blockNumber", json!([])), "0x0");

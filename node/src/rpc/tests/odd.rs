@@ -88,7 +88,14 @@ fn malformed_values_of_each_kind_are_minus_32602() {
         ("coin_decodeTransaction", json!(["ff"])),
         ("coin_getHistory", json!(["nowhere"])),
         ("eth_getBalance", json!(["0x12", "latest"])),
-        ("eth_getBalance", json!(["0xF39fd6e51aad88f6f4ce6ab8827279cffFb92266", "latest"])),
+        ("eth_getBalance", json!(["f39fd6e51aad88f6f4ce6ab8827279cffFb92266", "latest"])),
+        ("eth_getBalance", json!([account(0), {"blockHash": "0x1"}])),
+        (
+            "eth_getBalance",
+            json!([account(0), {"blockHash": format!("0x{}", "0".repeat(64)), "requireCanonical": "yes"}]),
+        ),
+        ("eth_getBalance", json!([account(0), {}])),
+        ("eth_getBalance", json!([account(0), "latest", 1])),
         ("eth_getBalance", json!([account(0), "newest"])),
         ("eth_getBlockByNumber", json!([1, false])),
         ("eth_getBlockByNumber", json!(["0x01", false])),
@@ -116,5 +123,82 @@ fn malformed_values_of_each_kind_are_minus_32602() {
             Err((code, _)) => assert_eq!(code, -32602, "{method} {params}"),
             Ok(answer) => panic!("{method} {params} answers {answer}"),
         }
+    }
+}
+
+/// Methods of Ethereum with parameters, and such as they take.
+fn taken() -> Vec<(&'static str, Value)> {
+    let (address, hash) = (account(0), format!("0x{}", "0".repeat(64)));
+    let mut taken = vec![
+        ("eth_feeHistory", json!(["0x1", "latest", [50]])),
+        ("eth_getStorageAt", json!([address, "0x0", "latest"])),
+        ("eth_getStorageValues", json!([{ &hash[..42]: ["0x0"] }, "latest"])),
+        ("eth_getProof", json!([address, ["0x0"], "latest"])),
+        ("eth_call", json!([{ "to": address }, "latest"])),
+        ("eth_estimateGas", json!([{ "to": address }, "latest"])),
+        ("eth_fillTransaction", json!([{ "to": address }])),
+        ("eth_sendRawTransaction", json!(["0x02c0"])),
+        ("eth_sendRawTransactionSync", json!(["0x02c0", "0x1"])),
+        ("txpool_contentFrom", json!([address])),
+        ("web3_sha3", json!(["0x00"])),
+    ];
+    let accounts = ["eth_getBalance", "eth_getTransactionCount", "eth_getCode"];
+    taken.extend(accounts.map(|method| (method, json!([address, "latest"]))));
+    taken.extend([("eth_getBlockByNumber", json!(["latest", true])), ("eth_getBlockByHash", json!([hash, true]))]);
+    let of_blocks = [
+        "eth_getBlockReceipts",
+        "eth_getBlockTransactionCountByNumber",
+        "eth_getUncleCountByBlockNumber",
+        "eth_getHeaderByNumber",
+        "eth_getBlockAccessList",
+        "debug_getRawBlock",
+        "debug_getRawHeader",
+        "debug_getRawReceipts",
+    ];
+    taken.extend(of_blocks.map(|method| (method, json!(["latest"]))));
+    let of_hashes = [
+        "eth_getBlockTransactionCountByHash",
+        "eth_getUncleCountByBlockHash",
+        "eth_getHeaderByHash",
+        "eth_getTransactionByHash",
+        "eth_getTransactionReceipt",
+        "eth_getRawTransactionByHash",
+        "debug_getRawTransaction",
+    ];
+    taken.extend(of_hashes.map(|method| (method, json!([hash]))));
+    let of_indexes = ["eth_getTransactionBy", "eth_getRawTransactionBy", "eth_getUncleBy"];
+    for method in super::all_methods() {
+        if of_indexes.iter().any(|start| method.name.starts_with(start)) && method.name.ends_with("AndIndex") {
+            let block = if method.name.contains("Hash") { &hash } else { "latest" };
+            taken.push((method.name, json!([block, "0x0"])));
+        }
+    }
+    taken
+}
+
+#[test]
+fn each_odd_parameter_of_ethereums_methods_is_minus_32602_by_its_name() {
+    let node = TestNode::fresh();
+    let long = format!("0x{}g", "f".repeat(1_000));
+    let odd = [json!(-1), json!(1.5), json!("no such value"), json!("-0x1"), json!(long), json!([[[]]])];
+    for (name, params) in taken() {
+        let method = *super::all_methods().iter().find(|method| method.name == name).expect(name);
+        let params = params.as_array().unwrap();
+        let refusal = |params: &[Value]| match node.try_call(name, params.into()) {
+            Err((-32602, message)) => message,
+            other => panic!("{name} {params:?}: {other:?}"),
+        };
+        for (place, parameter) in method.params.iter().enumerate().take(params.len()) {
+            for value in &odd {
+                let mut params = params.clone();
+                params[place] = value.clone();
+                let message = refusal(&params);
+                assert!(message.starts_with(parameter), "{name} {value}: {message}");
+            }
+        }
+        let surplus = [params.clone(), vec![Value::Null; method.params.len() + 1 - params.len()]].concat();
+        assert!(refusal(&surplus).starts_with("expected at most"), "{name}");
+        let missing = refusal(&[]);
+        assert!(missing.starts_with(&format!("{}: missing", method.params[0])), "{name}: {missing}");
     }
 }

@@ -80,6 +80,7 @@ fn a_newer_format_is_refused() {
         schema: schema::SCHEMA + 1,
         tx_index: true,
         address_index: true,
+        log_index: true,
         genesis: BlockHash::default(),
         name: "?".into(),
     };
@@ -88,21 +89,40 @@ fn a_newer_format_is_refused() {
     assert_eq!(open(&kv, &config()).err(), Some(expected));
 }
 
+/// What a release before the log index wrote into the meta column.
+fn older(schema: u32) -> Vec<u8> {
+    let (genesis, name) = (spec().genesis_hash(), spec().name);
+    Identity { schema, tx_index: true, address_index: true, log_index: false, genesis, name }.to_bytes()
+}
+
 #[test]
-fn an_older_format_is_refused_by_the_start_and_by_reindex() {
+fn a_format_of_other_rules_is_refused_by_the_start_and_by_reindex() {
     let kv = MemoryKv::default();
     drop(chain(&kv, &config(), 1));
-    let older = Identity {
-        schema: schema::SCHEMA - 1,
-        tx_index: true,
-        address_index: true,
-        genesis: spec().genesis_hash(),
-        name: spec().name,
-    };
-    put_meta(&kv, schema::IDENTITY, &older.to_bytes());
-    let expected = StoreError::OlderSchema { found: schema::SCHEMA - 1, needed: schema::SCHEMA };
+    let found = schema::REBUILT_FROM - 1;
+    put_meta(&kv, schema::IDENTITY, &older(found));
+    let expected = StoreError::OlderSchema { found, needed: schema::SCHEMA };
     assert_eq!(open(&kv, &config()).err(), Some(expected.clone()));
     assert_eq!(Store::with_kv_reset(Arc::new(kv), &spec(), &config()).err(), Some(expected));
+}
+
+#[test]
+fn a_format_of_other_rows_is_refused_by_the_start_and_made_new_by_reindex() {
+    let kv = MemoryKv::default();
+    let blocks = chain(&kv, &config(), 2).chain.len();
+    put_meta(&kv, schema::IDENTITY, &older(schema::SCHEMA - 1));
+    let expected = StoreError::OutdatedSchema { found: schema::SCHEMA - 1, needed: schema::SCHEMA };
+    let no_index = StoreConfig { tx_index: false, address_index: false, log_index: false, ..config() };
+    assert_eq!(open(&kv, &config()).err(), Some(expected.clone()));
+    assert_eq!(open(&kv, &no_index).err(), Some(expected));
+    let store = Store::with_kv_reset(Arc::new(kv.clone()), &spec(), &config()).unwrap();
+    assert_eq!((store.tip().height, store.load_headers().unwrap().len()), (0, blocks));
+    drop(store);
+    // Its genesis alone is made new without a word.
+    put_meta(&kv, schema::IDENTITY, &older(schema::SCHEMA - 1));
+    drop(open(&kv, &config()).unwrap());
+    let identity = Identity::from_bytes(&kv.get(Column::Meta, schema::IDENTITY).unwrap().unwrap()).unwrap();
+    assert_eq!((identity.schema, identity.log_index), (schema::SCHEMA, true));
 }
 
 #[test]

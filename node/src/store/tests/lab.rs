@@ -1,6 +1,6 @@
 //! A chain in a few lines over a store, and the plain model that it has to equal.
 
-use alloy_primitives::{Address, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     block::{Block, check::check_block, header::Header, merkle},
     execute::{
@@ -58,11 +58,27 @@ pub fn spec() -> ChainSpec {
         storage: vec![(StorageWord(U256::from(1)), StorageWord(U256::from(2)))],
         ..account(0xcc)
     };
+    let loud = GenesisAccount { code: Bytes::from_static(LOUD), ..account(LOUD_ACCOUNT) };
     ChainSpec {
         alloc_coins: (0..16).map(|number| output(number % 6)).collect(),
-        alloc_accounts: [1, 2, 3].map(account).into_iter().chain([contract]).collect(),
+        alloc_accounts: [1, 2, 3].map(account).into_iter().chain([contract, loud]).collect(),
         ..ChainSpec::dev()
     }
+}
+
+/// An account with [`LOUD`] as its code.
+pub const LOUD_ACCOUNT: u8 = 0xdd;
+
+/// Writes a log without topics, then one of the call's first two words with the second as data.
+const LOUD: &[u8] = &[
+    0x5f, 0x5f, 0xa0, // LOG0 of nothing
+    0x60, 0x20, 0x35, 0x5f, 0x52, // MSTORE(0, CALLDATALOAD(32))
+    0x60, 0x20, 0x35, 0x5f, 0x35, 0x60, 0x20, 0x5f, 0xa2, // LOG2(0, 32, CALLDATALOAD(0), CALLDATALOAD(32))
+];
+
+/// A topic by number.
+pub fn topic(number: u8) -> B256 {
+    B256::with_last_byte(number)
 }
 
 /// A configuration that flushes when it is told to.
@@ -309,6 +325,10 @@ impl<'a> Writer<'a> {
             3 => self.spend(choice, 1, &[Lock::Account(to), lock(1)]).into_iter().collect(),
             4 => self.spend(u8::MAX, 1, &[lock(2), lock(3)]).into_iter().collect(),
             5 => vec![self.call(sender, account(choice), U256::from(choice), Bytes::new())],
+            6 if choice >= 128 => {
+                let input = [topic(choice % 5).0, topic(choice % 7).0].concat();
+                vec![self.call(sender, account(LOUD_ACCOUNT), U256::ZERO, input.into())]
+            }
             6 => vec![self.call(sender, to, U256::from(5), Bytes::new())],
             _ => {
                 let grains = U256::from(3 * FEE + u64::from(choice)) * U256::from(10 * GWEI);

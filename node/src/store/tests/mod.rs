@@ -3,7 +3,8 @@
 mod directory;
 mod faults;
 mod histories;
-mod lab;
+pub mod lab;
+mod logs;
 mod prune;
 mod queries;
 mod speed;

@@ -60,6 +60,25 @@ fn bodies_undo_data_and_receipts_below_the_depth_are_deleted_and_all_else_stays(
     lab.check();
 }
 
+/// Blocks of a losing branch go with those of the active chain at their heights.
+#[test]
+fn a_losing_branch_is_pruned_with_the_rest() {
+    let kv = MemoryKv::default();
+    let mut lab = Lab::new(spec(), open(&kv, &pruning()));
+    grow(&mut lab, 3);
+    let lost = lab.tip().at;
+    lab.disconnect();
+    grow(&mut lab, 2);
+    let snapshot = |lab: &Lab| lab.store.reader().snapshot().unwrap();
+    assert!(snapshot(&lab).receipts(lost).unwrap().is_some_and(|receipts| !receipts.is_empty()));
+    grow(&mut lab, 70);
+    assert_eq!(lab.store.pruned(), 64);
+    assert_eq!(snapshot(&lab).receipts(lost), Err(StoreError::Pruned { at: lost, pruned: 64 }));
+    for column in [Column::Bodies, Column::Undo, Column::Receipts] {
+        assert!(heights(&kv, column).iter().all(|height| *height > 64), "{column:?}");
+    }
+}
+
 #[test]
 fn blocks_are_disconnected_down_to_the_pruned_ones_and_no_further() {
     let kv = MemoryKv::default();

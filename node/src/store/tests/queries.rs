@@ -3,7 +3,7 @@
 use alloy_primitives::{Address, U256};
 use chain_core::{
     execute::withdrawal_outpoint,
-    hash::TxId,
+    hash::{BlockHash, TxId},
     state::StateView,
     transaction::{
         Transaction,
@@ -16,7 +16,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::lab::{Known, Lab, account, config, lock, nowhere, rows, spec};
 use crate::store::{
-    HistoryPlace, LockEvent, Snapshot, Store, StoreConfig, StoreError, TxPlace, column::Column, memory::MemoryKv,
+    BlockRef, HistoryPlace, LockEvent, Snapshot, Store, StoreConfig, StoreError, TxPlace,
+    batch::Batch,
+    column::Column,
+    kv::{Durability, Kv},
+    memory::MemoryKv,
+    schema,
 };
 
 fn lab() -> (MemoryKv, Lab) {
@@ -133,8 +138,18 @@ fn check(lab: &Lab, kv: &MemoryKv) {
     // Nothing is left of blocks that were taken back.
     let count: usize = lab.chain.iter().map(|known| known.block.transactions.len()).sum();
     assert_eq!(super::lab::rows(kv, Column::TxIndex).len(), count);
-    let with_receipts = lab.chain.iter().filter(|known| !known.effects.receipts.is_empty());
-    assert_eq!(super::lab::rows(kv, Column::Receipts).len(), with_receipts.count());
+}
+
+/// Receipts and undo data of every block that was ever connected are there, whatever branch it is on.
+fn check_all(lab: &Lab, kv: &MemoryKv, all: &BTreeMap<BlockRef, Arc<Known>>) {
+    let snapshot = snapshot(lab);
+    for known in all.values() {
+        assert_eq!(snapshot.body(known.at).as_ref(), Ok(&known.block));
+        check_receipts(&snapshot, known);
+    }
+    let with_receipts = all.values().filter(|known| !known.effects.receipts.is_empty());
+    assert_eq!(rows(kv, Column::Receipts).len(), with_receipts.count());
+    assert_eq!(rows(kv, Column::Undo).len(), all.len());
 }
 
 fn check_block(snapshot: &Snapshot, known: &Known) {
@@ -144,6 +159,10 @@ fn check_block(snapshot: &Snapshot, known: &Known) {
         let place = TxPlace { block: known.at, position };
         assert_eq!(snapshot.transaction(&transaction.txid()).unwrap(), Some(place));
     }
+    check_receipts(snapshot, known);
+}
+
+fn check_receipts(snapshot: &Snapshot, known: &Known) {
     let receipts = snapshot.receipts(known.at).unwrap().unwrap();
     let told: Vec<_> = receipts.iter().map(|stored| (stored.sender, stored.receipt.clone())).collect();
     let expected: Vec<_> = known.senders.iter().copied().zip(known.effects.receipts.iter().cloned()).collect();
@@ -167,17 +186,20 @@ proptest! {
     fn indexes_equal_a_search_through_all_blocks(
         blocks in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..14), 0..3_usize, any::<bool>()), 1..12),
     ) {
-        let (kv, mut lab) = lab();
+        let ((kv, mut lab), mut all) = (lab(), BTreeMap::new());
         for (choices, back, flush) in blocks {
-            lab.connect(&choices);
+            let at = lab.connect(&choices);
+            all.insert(at, lab.chain.last().unwrap().clone());
             (0..back.min(lab.chain.len() - 1)).for_each(|_| lab.disconnect());
             if flush {
                 lab.store.flush().unwrap();
                 check(&lab, &kv);
+                check_all(&lab, &kv, &all);
             }
         }
         lab.store.flush().unwrap();
         check(&lab, &kv);
+        check_all(&lab, &kv, &all);
     }
 }
 
@@ -267,25 +289,51 @@ fn a_snapshot_stays_what_it_was() {
     }
 }
 
+/// genesis - away
+///         \- here
 #[test]
-fn a_block_that_is_not_on_the_active_chain_has_no_receipts() {
+fn receipts_of_a_losing_branch_stay_and_those_of_a_block_that_was_never_connected_are_unknown() {
     let (_, mut lab) = lab();
     let away = lab.connect(&[5, 6]);
+    let lost = lab.chain.last().unwrap().clone();
     lab.store.flush().unwrap();
-    assert_eq!(snapshot(&lab).receipts(away).unwrap().unwrap().len(), 2);
     lab.disconnect();
+    let stored = lab.block(&[5]);
+    let never = BlockRef { height: 1, hash: stored.block().hash() };
+    lab.store.put_body(1, stored.block()).unwrap();
     let here = lab.connect(&[6]);
     lab.store.flush().unwrap();
     let snapshot = snapshot(&lab);
-    assert_eq!(snapshot.receipts(away).unwrap(), None);
     assert_eq!(snapshot.receipts(here).unwrap().unwrap().len(), 1);
-    assert!(snapshot.header(&away.hash).unwrap().unwrap().body);
-    assert_eq!(snapshot.transaction(&TxId([9; 32])).unwrap(), None);
+    assert_eq!(snapshot.receipts(away).unwrap().unwrap().len(), 2);
+    check_receipts(&snapshot, &lost);
+    assert_eq!(snapshot.body(away), Ok(lost.block.clone()));
+    assert_eq!(snapshot.receipts(never), Ok(None));
+    assert_eq!(snapshot.receipts(BlockRef { height: 1, hash: BlockHash([9; 32]) }), Ok(None));
+    let gone = lost.block.transactions[1].txid();
+    assert_eq!(snapshot.transaction(&gone).unwrap(), None, "the index is of the active chain");
+}
+
+/// The row of a block that a crash took is not taken for a block without account transactions.
+#[test]
+fn receipts_that_a_crash_took_are_unknown() {
+    let (kv, mut lab) = lab();
+    let (away, empty) = (lab.connect(&[5, 6]), lab.connect(&[]));
+    lab.store.flush().unwrap();
+    (0..2).for_each(|_| lab.disconnect());
+    lab.connect(&[6]);
+    lab.store.flush().unwrap();
+    let mut batch = Batch::default();
+    batch.delete(Column::Receipts, &schema::block_key(away));
+    kv.write(&batch, Durability::Disk).unwrap();
+    let snapshot = snapshot(&lab);
+    assert_eq!(snapshot.receipts(away), Ok(None));
+    assert_eq!(snapshot.receipts(empty), Ok(Some(Vec::new())));
 }
 
 #[test]
 fn an_index_that_is_off_says_so() {
-    let off = StoreConfig { tx_index: false, address_index: false, ..config() };
+    let off = StoreConfig { tx_index: false, address_index: false, log_index: false, ..config() };
     let mut lab = Lab::new(spec(), Store::in_memory(&spec(), &off).unwrap());
     lab.connect(&[1, 3, 5, 7]);
     lab.store.flush().unwrap();
@@ -295,7 +343,7 @@ fn an_index_that_is_off_says_so() {
     assert_eq!(snapshot.coins_of(&lock(0), None, 1).err(), error("address"));
     assert_eq!(snapshot.lock_history(&lock(0), None, 1).err(), error("address"));
     assert_eq!(snapshot.account_history(&account(0), None, 1).err(), error("address"));
-    for index in [Column::TxIndex, Column::AddressIndex] {
+    for index in [Column::TxIndex, Column::AddressIndex, Column::LogIndex] {
         assert!(rows(&*lab.store.kv, index).is_empty(), "{index:?}");
     }
 }

@@ -103,7 +103,7 @@ pub fn environment() -> Environment {
         beneficiary: BENEFICIARY,
         transaction_gas: Gas::MAX,
         gateway: false,
-        trial: false,
+        trial: None,
     }
 }
 

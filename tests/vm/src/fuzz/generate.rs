@@ -60,7 +60,7 @@ fn environment(rng: &mut Rng, pool: &Pool) -> Environment {
         beneficiary: if rng.percent(50) { Address::repeat_byte(0xbe) } else { *rng.pick(&pool.accounts) },
         transaction_gas: MAX_TRANSACTION_GAS,
         gateway: false,
-        trial: false,
+        trial: None,
     }
 }
 

@@ -53,7 +53,7 @@ pub fn interpreter(bytes: &[u8]) {
         beneficiary: Address::repeat_byte(0xbe),
         transaction_gas: MAX_TRANSACTION_GAS,
         gateway: first & 2 == 0,
-        trial: false,
+        trial: None,
     };
     let fields = plain_call(CONTRACT, gas_limit, calldata);
     let run = || {

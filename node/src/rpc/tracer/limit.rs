@@ -1,6 +1,9 @@
 //! What a trace may hold, and how long it may take.
 
-use crate::rpc::base::Call;
+use crate::rpc::base::{Call, RpcError, RpcResult, over_limit};
+
+/// Most bytes of one answer. Some copies are made of it, so a trace holds some 100 MB at most.
+pub const MOST_BYTES: usize = 24 << 20;
 
 /// Ends a trace that has written too much, or whose call is over.
 pub struct Limit<'a> {
@@ -30,9 +33,9 @@ impl<'a> Limit<'a> {
         !self.full
     }
 
-    /// Whether something was left out for want of room.
-    pub fn is_full(&self) -> bool {
-        self.full
+    /// Bytes that may still be written.
+    pub fn left(&self) -> usize {
+        self.left
     }
 
     /// Whether the run has to end.
@@ -40,4 +43,18 @@ impl<'a> Limit<'a> {
         self.asked = self.asked.wrapping_add(1);
         self.full || self.asked % 64 == 1 && self.call.is_over()
     }
+
+    /// # Errors
+    /// -32005 if something was left out for want of room, or the call has to end.
+    pub fn check(&self) -> RpcResult<()> {
+        if self.full { Err(too_long()) } else { self.call.check() }
+    }
+}
+
+/// The error for an answer above [`MOST_BYTES`].
+pub fn too_long() -> RpcError {
+    over_limit(format!(
+        "the trace is longer than {} MB: ask for less, set `limit`, disable the stack and storage, or use the callTracer",
+        MOST_BYTES >> 20
+    ))
 }

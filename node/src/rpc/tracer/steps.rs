@@ -7,13 +7,13 @@ use chain_core::{
     execute::{Outcome, Status},
     state::Overlay,
     units::Gas,
-    vm::{Halt, Inspector, Step, opcode},
+    vm::{Halt, Step, opcode},
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::limit::Limit;
+use super::{limit::Limit, words::failure};
 
 const SLOAD: u8 = 0x54;
 const SSTORE: u8 = 0x55;
@@ -70,27 +70,21 @@ struct Trace {
 }
 
 /// Writes down every instruction.
-pub struct Steps<'a> {
+pub struct Steps {
     config: StepsConfig,
     /// The entries so far, separated by commas.
     text: String,
     entries: u64,
     /// Slots accessed so far.
     storage: HashMap<Address, Slots>,
-    limit: Limit<'a>,
     /// The running instruction's.
     open: Option<Entry>,
 }
 
-impl<'a> Steps<'a> {
-    /// A tracer that writes down no more than the limit allows.
-    pub fn new(config: StepsConfig, limit: Limit<'a>) -> Self {
-        Self { config, text: "[".to_owned(), entries: 0, storage: HashMap::default(), limit, open: None }
-    }
-
-    /// What it had to keep to.
-    pub fn limit(&self) -> &Limit<'a> {
-        &self.limit
+impl Steps {
+    /// Writes down every instruction of a transaction.
+    pub fn new(config: StepsConfig) -> Self {
+        Self { config, text: "[".to_owned(), entries: 0, storage: HashMap::default(), open: None }
     }
 
     /// The whole answer.
@@ -134,31 +128,27 @@ impl<'a> Steps<'a> {
     fn size(&self, step: &Step<'_>) -> usize {
         let config = self.config;
         let stack = if config.stack { 70 * step.stack.len() } else { 0 };
-        let memory = if config.memory { 2 * step.memory.len() + step.memory.len() / 8 } else { 0 };
+        let memory = if config.memory { 2 * step.memory.len() + step.memory.len() / 4 } else { 0 };
         let slots = self.storage.get(&step.address).map_or(0, Slots::len);
-        let storage = if matches!(step.opcode, SLOAD | SSTORE) && config.storage { 136 * (slots + 1) } else { 0 };
+        let storage = if matches!(step.opcode, SLOAD | SSTORE) && config.storage { 140 * (slots + 1) } else { 0 };
         let returned = if config.return_data { 2 * step.return_data.len() } else { 0 };
         200 + stack + memory + storage + returned
     }
 }
 
 fn word(word: U256) -> String {
-    format!("{word:064x}")
+    format!("0x{word:064x}")
 }
 
 fn name(code: u8) -> Cow<'static, str> {
     opcode::name(code).map_or_else(|| format!("opcode 0x{code:x} not defined").into(), Cow::Borrowed)
 }
 
-impl Inspector for Steps<'_> {
-    fn stopped(&mut self) -> bool {
-        self.limit.is_over()
-    }
-
-    fn step(&mut self, step: &Step<'_>, state: &mut Overlay<'_>) {
+impl Steps {
+    pub(super) fn step(&mut self, step: &Step<'_>, state: &mut Overlay<'_>, limit: &mut Limit<'_>) {
         let config = self.config;
         self.open = None;
-        if config.limit.is_some_and(|limit| self.entries >= limit) || !self.limit.has_room(self.size(step)) {
+        if config.limit.is_some_and(|limit| self.entries >= limit) || !limit.has_room(self.size(step)) {
             return;
         }
         let storage = if config.storage { self.accessed(step, state) } else { None };
@@ -170,7 +160,9 @@ impl Inspector for Steps<'_> {
             depth: step.depth,
             refund: Some(step.refund).filter(|refund| *refund > 0),
             stack: config.stack.then(|| step.stack.to_vec()),
-            memory: config.memory.then(|| step.memory.chunks(32).map(hex::encode).collect()),
+            memory: config
+                .memory
+                .then(|| step.memory.chunks(32).map(|word| format!("0x{}", hex::encode(word))).collect()),
             return_data: (config.return_data && !step.return_data.is_empty())
                 .then(|| Bytes::copy_from_slice(step.return_data)),
             storage,
@@ -178,12 +170,12 @@ impl Inspector for Steps<'_> {
         });
     }
 
-    fn step_end(&mut self, cost: Gas, halt: Option<Halt>) {
+    pub(super) fn step_end(&mut self, cost: Gas, halt: Option<Halt>, limit: &mut Limit<'_>) {
         let Some(entry) = self.open.take() else { return };
-        let entry = Entry { gas_cost: cost, error: halt.map(|halt| halt.to_string()), ..entry };
+        let entry = Entry { gas_cost: cost, error: halt.and_then(|halt| failure(Status::Halt(halt))), ..entry };
         // Numbers and texts are always JSON.
         let Ok(text) = serde_json::to_string(&entry) else { return };
-        if !self.limit.charge(text.len() + 1) {
+        if !limit.charge(text.len() + 1) {
             return;
         }
         if self.entries > 0 {

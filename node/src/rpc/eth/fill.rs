@@ -1,0 +1,50 @@
+//! `eth_fillTransaction`: what a transaction leaves out, so that it can be signed.
+
+use alloy_primitives::U256;
+use chain_core::transaction::account::Fees;
+use serde_json::{Value, json};
+
+use super::{
+    blocks::unsigned_fields,
+    call::{SECONDS, estimate},
+};
+use crate::rpc::base::{
+    Args, BlockTag, CallRequest, Context, Method, Overrides, RpcResult, Simulation, account, quantity,
+};
+
+pub const METHODS: &[Method] = &[Method::new("eth_fillTransaction", &["transaction"], fill).code().within(SECONDS)];
+
+fn fill(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let mut request = CallRequest::read(context, &mut args)?;
+    let simulation =
+        Simulation::new(context, Some(BlockTag::Pending), &Overrides::default(), &mut request, args.call())?;
+    request.fields.gas_limit = match request.gas {
+        Some(gas) => gas,
+        None => estimate(&request, &simulation)?,
+    };
+    request.fields.nonce = match request.nonce {
+        Some(nonce) => nonce,
+        None => next_nonce(context, &request, &simulation)?,
+    };
+    if !request.priced {
+        let estimate = context.ask(context.engine.estimate_fee())?;
+        let tip = U256::from(estimate.normal);
+        // Enough for six full blocks in a row.
+        let max_fee = U256::from(estimate.base_fee) * U256::from(2) + tip;
+        request.fields.fees = match request.fields.fees {
+            Fees::Legacy { .. } => Fees::Legacy { gas_price: U256::from(estimate.base_fee) + tip },
+            Fees::Dynamic { .. } => Fees::Dynamic { max_fee, max_priority_fee: tip },
+        };
+    }
+    let mut tx = unsigned_fields(&request.fields);
+    // Of a transaction without a block it is the most that it may cost.
+    tx.insert("gasPrice".into(), quantity(request.fields.fees.fee_cap()));
+    Ok(json!({ "tx": tx }))
+}
+
+/// The nonce after those of the mempool.
+fn next_nonce(context: &Context, request: &CallRequest, simulation: &Simulation) -> RpcResult<u64> {
+    let mined = account(&simulation.state, &request.from)?.nonce;
+    let pending = context.ask(context.engine.pending_nonce(request.from))?;
+    Ok(pending.unwrap_or(mined).max(mined))
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Runs Ethereum's own clients against this node: tests/clients, whose versions package-lock.json and requirements.txt pin.
+# What is fetched stays in a cache outside the checkout: CAIRN_CLIENTS, else ~/.cache/cairn/clients. Arguments go to
+# tests/clients/run.js. Without npm, PyPI or the vectors this says what is left out; with CAIRN_REQUIRE=clients it fails.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+sources=$root/tests/clients
+cache=${CAIRN_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/cairn/clients}
+node=${CAIRN_NODE:-$root/bin/cairn-node}
+
+say() { printf 'clients: %s\n' "$*" >&2; }
+
+# Ends without a run, which is a failure where clients are required.
+unavailable() {
+  say "$*, so the client tests are skipped"
+  case ",${CAIRN_REQUIRE:-}," in *,clients,*) exit 1 ;; *) exit 0 ;; esac
+}
+
+mkdir -p "$cache"
+cache=$(cd "$cache" && pwd)
+[ -x "$node" ] || { say "there is no $node: run make build"; exit 2; }
+command -v node >/dev/null && command -v npm >/dev/null || unavailable "Node.js with npm is not installed"
+node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || unavailable "Node.js 20 or later is needed, and this is $(node --version)"
+
+if ! cmp -s "$sources/package-lock.json" "$cache/package-lock.json" || [ ! -d "$cache/node_modules/ethers" ]; then
+  cp "$sources/package.json" "$sources/package-lock.json" "$cache"
+  if ! (cd "$cache" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries 2 --fetch-timeout 60000) >"$cache/npm.log" 2>&1; then
+    rm -f "$cache/package-lock.json"
+    unavailable "npm cannot fetch the clients (see $cache/npm.log)"
+  fi
+fi
+
+if ! cmp -s "$sources/requirements.txt" "$cache/requirements.txt"; then
+  rm -rf "$cache/python"
+  if ! { python3 -m venv "$cache/python" && "$cache/python/bin/pip" install --quiet --no-deps --disable-pip-version-check -r "$sources/requirements.txt"; } >"$cache/pip.log" 2>&1; then
+    unavailable "web3.py cannot be installed with python3 and pip (see $cache/pip.log)"
+  fi
+  cp "$sources/requirements.txt" "$cache"
+fi
+
+export CAIRN_CONTRACTS="${CAIRN_CONTRACTS:-$cache/contracts}"
+contracts=0
+"$root/scripts/contracts.sh" || contracts=$?
+case "$contracts" in
+  0) ;;
+  3) unavailable "there is no Solidity compiler" ;;
+  *) exit "$contracts" ;;
+esac
+
+archive=${CAIRN_VECTORS:-$root/../shared/vectors}/execution-apis.tar.zst
+if [ -f "$archive" ] && tar --zstd -xOf "$archive" execution-apis/openrpc.json >"$cache/openrpc.json.new" 2>/dev/null; then
+  mv "$cache/openrpc.json.new" "$cache/openrpc.json"
+  export CLIENT_OPENRPC=$cache/openrpc.json
+else
+  say "no $archive: results are not validated against Ethereum's description of the methods"
+  case ",${CAIRN_REQUIRE:-}," in *,vectors,*) exit 1 ;; esac
+fi
+
+export CAIRN_NODE=$node CLIENT_CACHE=$cache CLIENT_PYTHON=$cache/python/bin/python NODE_PATH=$cache/node_modules
+export CLIENT_CONTRACTS=$CAIRN_CONTRACTS/contracts.json CLIENT_SOLC=$CAIRN_CONTRACTS/node_modules/solc
+exec node "$sources/run.js" "$@"
