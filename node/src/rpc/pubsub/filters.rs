@@ -13,9 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::id::{random_id, show_id};
+use super::{
+    id::{random_id, show_id},
+    topic::LogTopic,
+};
 use crate::{
-    rpc::base::{RpcError, RpcResult, cannot, over_limit},
+    rpc::base::{BlockTag, RpcError, RpcResult, cannot, over_limit},
     store::BlockRef,
 };
 
@@ -24,6 +27,9 @@ const EXPIRY: Duration = Duration::from_secs(300);
 /// Filters of all, and of one address that is not of this machine.
 const MOST: usize = 10_000;
 const MOST_OF_ONE: usize = 1_000;
+/// Addresses and topics in all of them, each filter counting as one more.
+const MOST_WEIGHT: usize = 500_000;
+const MOST_WEIGHT_OF_ONE: usize = 50_000;
 /// Hashes of pending transactions that are kept for filters to fetch.
 const RING: usize = 65_536;
 
@@ -34,11 +40,27 @@ pub enum Polled {
     Blocks(BlockRef),
     /// Pending transactions from this number on.
     Pending(u64),
+    /// Logs of blocks after one, or removed with blocks up to it.
+    Logs {
+        /// Which ones.
+        topic: LogTopic,
+        /// The range as it was given, for the logs that there are.
+        range: (Option<BlockTag>, Option<BlockTag>),
+        /// The last tip whose logs were fetched.
+        seen: BlockRef,
+    },
+}
+
+impl Polled {
+    fn weight(&self) -> usize {
+        1 + if let Self::Logs { topic, .. } = self { topic.weight() } else { 0 }
+    }
 }
 
 struct Filter {
     network: IpAddr,
     polled: Instant,
+    weight: usize,
     /// Locked while it is polled, so that two polls do not return the same.
     content: Arc<Mutex<Polled>>,
 }
@@ -68,8 +90,9 @@ impl Filters {
     pub fn add(&self, content: Polled, network: IpAddr, now: Instant) -> RpcResult<String> {
         let id = random_id()?;
         let mut state = self.0.lock();
-        state.make_room(network, now)?;
-        state.all.insert(id, Filter { network, polled: now, content: Arc::new(Mutex::new(content)) });
+        let weight = content.weight();
+        state.make_room(network, weight, now)?;
+        state.all.insert(id, Filter { network, polled: now, weight, content: Arc::new(Mutex::new(content)) });
         Ok(show_id(id))
     }
 
@@ -134,17 +157,23 @@ impl State {
         self.all.retain(|_, filter| now.saturating_duration_since(filter.polled) < EXPIRY);
     }
 
-    /// Whoever asks again and again for filters forgets their own oldest, not those of others.
-    fn make_room(&mut self, network: IpAddr, now: Instant) -> RpcResult<()> {
+    /// Who makes more and more filters loses the own oldest ones, not those of others.
+    fn make_room(&mut self, network: IpAddr, weight: usize, now: Instant) -> RpcResult<()> {
         self.expire(now);
-        let own = self.all.iter().filter(|(_, filter)| filter.network == network);
-        let count = own.clone().count();
-        if network.is_loopback() || count < MOST_OF_ONE {
-            return if self.all.len() < MOST { Ok(()) } else { Err(over_limit("too many filters: uninstall some")) };
+        while !network.is_loopback() {
+            let own = self.all.iter().filter(|(_, filter)| filter.network == network);
+            let of_one = own.clone().map(|(_, filter)| filter.weight).sum::<usize>() + weight;
+            let oldest = own.clone().min_by_key(|(_, filter)| filter.polled).map(|(id, _)| *id);
+            match oldest {
+                Some(oldest) if own.count() >= MOST_OF_ONE || of_one > MOST_WEIGHT_OF_ONE => self.all.remove(&oldest),
+                _ => break,
+            };
         }
-        let oldest = own.min_by_key(|(_, filter)| filter.polled).map(|(id, _)| *id);
-        oldest.map(|oldest| self.all.remove(&oldest));
-        Ok(())
+        let of_all = self.all.values().map(|filter| filter.weight).sum::<usize>() + weight;
+        match self.all.len() < MOST && of_all <= MOST_WEIGHT {
+            true => Ok(()),
+            false => Err(over_limit("too many filters, or too many addresses and topics in them: uninstall some")),
+        }
     }
 }
 

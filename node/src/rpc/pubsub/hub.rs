@@ -12,7 +12,7 @@ use tokio::sync::{
     watch,
 };
 
-use super::{activity::Activity, path::Path, pending, reorgs, subscribers::Subscribers, topic::Kind};
+use super::{activity::Activity, logs, path::Path, pending, reorgs, subscribers::Subscribers, topic::Kind};
 use crate::{
     engine::{ChainInfo, NodeEvent},
     rpc::{
@@ -147,6 +147,7 @@ impl Hub {
         });
         let published = path.and_then(|(snapshot, path)| {
             publish_heads(context, &snapshot, &path)?;
+            logs::publish(context, &snapshot, &path)?;
             self.activity.moved(context, &snapshot, &path)?;
             Ok(path)
         });
@@ -155,7 +156,7 @@ impl Hub {
             Ok(_) => {}
             Err(error) => {
                 tracing::warn!("subscribers were not notified of block {}: {}", to.hash, error.message());
-                for kind in [Kind::Heads, Kind::Reorgs, Kind::Coins] {
+                for kind in [Kind::Heads, Kind::Logs, Kind::Reorgs, Kind::Coins] {
                     context.subscribers.end_all(kind, "the node could not read a block; subscribe again");
                 }
             }

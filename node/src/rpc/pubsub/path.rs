@@ -1,10 +1,8 @@
 //! The way from one block to another through the tree.
 
-use chain_core::hash::BlockHash;
-
 use crate::{
-    rpc::base::{RpcResult, not_found},
-    store::{BlockRef, HeaderRecord, Snapshot},
+    rpc::base::{RpcResult, parent},
+    store::{BlockRef, Snapshot},
 };
 
 /// Blocks to disconnect and to connect, to get from one block to another.
@@ -33,22 +31,13 @@ impl Path {
             check()?;
             if from.height >= to.height {
                 path.disconnected.push(from);
-                from = parent(snapshot, &from.hash)?;
+                from = parent(snapshot, from)?;
             } else {
                 path.connected.push(to);
-                to = parent(snapshot, &to.hash)?;
+                to = parent(snapshot, to)?;
             }
         }
         path.connected.reverse();
         Ok(path)
     }
-}
-
-fn record(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<HeaderRecord> {
-    snapshot.header(hash)?.ok_or_else(|| not_found(format!("block {hash} is unknown")))
-}
-
-fn parent(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<BlockRef> {
-    let record = record(snapshot, hash)?;
-    Ok(BlockRef { height: record.height.saturating_sub(1), hash: record.header.prev })
 }

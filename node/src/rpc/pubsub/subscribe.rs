@@ -1,9 +1,11 @@
 //! The methods that open and close subscriptions.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::{id::Id, poll, topic::Topic};
-use crate::rpc::base::{Addresses, Any, Args, Context, Method, Object, Options, Param, RpcResult, cannot, invalid};
+use super::{id::Id, poll, range::log_topic, topic::Topic};
+use crate::rpc::base::{
+    Addresses, Any, Args, Context, LogSearch, Method, Object, Options, Param, RpcResult, cannot, invalid,
+};
 
 /// Methods of `eth`.
 pub const ETH: &[&[Method]] = &[
@@ -29,11 +31,12 @@ pub const COIN: &[&[Method]] = &[&[
     Method::new("coin_unsubscribe", &["subscription"], unsubscribe),
 ]];
 
-fn subscribe(_: &Context, mut args: Args) -> RpcResult<Topic> {
+fn subscribe(context: &Context, mut args: Args) -> RpcResult<Topic> {
     let name: String = args.required()?;
     let options = args.optional::<Any>()?;
     match (name.as_str(), options) {
         ("newHeads", None) => Ok(Topic::Heads),
+        ("logs", options) => logs(context, options),
         ("syncing", None) => Ok(Topic::Syncing),
         ("newPendingTransactions", options) => Ok(Topic::Pending { full: options.map_or(Ok(false), full)? }),
         ("newHeads" | "syncing", Some(_)) => Err(invalid(format!("options: {name} takes none"))),
@@ -44,6 +47,15 @@ fn subscribe(_: &Context, mut args: Args) -> RpcResult<Topic> {
             )))
         }
     }
+}
+
+fn logs(context: &Context, options: Option<Any>) -> RpcResult<Topic> {
+    let object = match options {
+        Some(Any(options)) => Object::parse(&options).ok_or_else(|| invalid("options: expected an object"))?,
+        None => Object(Map::new()),
+    };
+    let search = LogSearch::parse(&Options::lenient("options", object))?;
+    log_topic(context, search).map(|(topic, _)| Topic::Logs(topic))
 }
 
 /// Whether transactions are wanted themselves: `true`, or as an object.

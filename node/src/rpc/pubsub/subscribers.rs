@@ -3,6 +3,7 @@
 //! Anybody may subscribe, so everything is bounded: subscriptions in all, of a connection and of an address, and what they
 //! compare with, which is what makes them large.
 
+use alloy_primitives::Log;
 use chain_core::transaction::coin::Lock;
 use jsonrpsee::server::{MethodSink, SubscriptionPermit};
 use parking_lot::Mutex;
@@ -15,7 +16,7 @@ use std::{
 use super::{
     id::{random_id, show_id},
     outbox::{Held, Notification, Outbox},
-    topic::{Kind, Topic},
+    topic::{Kind, Term, Topic},
 };
 use crate::rpc::{
     base::{RpcError, RpcResult, over_limit},
@@ -61,7 +62,7 @@ pub struct Subscribers(Mutex<State>);
 struct State {
     by_id: HashMap<u128, Arc<Subscription>>,
     by_kind: HashMap<Kind, HashMap<u128, Arc<Subscription>>>,
-    by_lock: HashMap<Lock, Vec<Arc<Subscription>>>,
+    by_term: HashMap<Term, Vec<Arc<Subscription>>>,
     connections: HashMap<u64, Connection>,
     weight: usize,
     weight_of: HashMap<IpAddr, usize>,
@@ -134,15 +135,35 @@ impl Subscribers {
     /// Notifies the subscriptions that have this lock.
     pub fn publish_of_lock(&self, lock: &Lock, result: &Arc<str>) {
         let mut state = self.0.lock();
-        let of_lock = state.by_lock.get(lock).into_iter().flatten();
+        let of_lock = state.by_term.get(&Term::Lock(*lock)).into_iter().flatten();
         let slow = of_lock.filter_map(|to| to.notify(result)).collect::<HashSet<_>>();
         state.end(slow, SLOW);
+    }
+
+    /// Notifies the subscriptions that ask for this log of a block at this height; `render` is called if there are some.
+    ///
+    /// # Errors
+    /// Those of `render`.
+    pub fn publish_log(&self, log: &Log, height: u64, render: impl FnOnce() -> RpcResult<Arc<str>>) -> RpcResult<()> {
+        let mut state = self.0.lock();
+        let mut wanted = Term::of_log(log)
+            .filter_map(|term| state.by_term.get(&term))
+            .flatten()
+            .filter(|subscription| subscription.topic.wants_log(log, height))
+            .peekable();
+        if wanted.peek().is_none() {
+            return Ok(());
+        }
+        let result = render()?;
+        let slow = wanted.filter_map(|to| to.notify(&result)).collect::<HashSet<_>>();
+        state.end(slow, SLOW);
+        Ok(())
     }
 
     /// Which of these locks somebody has.
     pub fn watched(&self, locks: impl Iterator<Item = Lock>) -> HashSet<Lock> {
         let state = self.0.lock();
-        locks.filter(|lock| state.by_lock.contains_key(lock)).collect()
+        locks.filter(|lock| state.by_term.contains_key(&Term::Lock(*lock))).collect()
     }
 
     /// Ends all connections that have a subscription of this kind: it missed something.
@@ -161,7 +182,7 @@ impl Subscribers {
 
     pub fn is_empty(&self) -> bool {
         let state = self.0.lock();
-        let rest = state.by_kind.len() + state.by_lock.len() + state.weight_of.len();
+        let rest = state.by_kind.len() + state.by_term.len() + state.weight_of.len();
         state.by_id.is_empty() && rest == 0 && state.weight == 0
     }
 }
@@ -210,10 +231,8 @@ impl State {
             connection.weight += weight;
             connection.subscriptions.insert(id);
         }
-        if let Topic::Coins(locks) = &subscription.topic {
-            for lock in locks {
-                self.by_lock.entry(*lock).or_default().push(subscription.clone());
-            }
+        for term in subscription.topic.terms() {
+            self.by_term.entry(term).or_default().push(subscription.clone());
         }
         self.by_kind.entry(subscription.topic.kind()).or_default().insert(id, subscription.clone());
         self.by_id.insert(id, subscription);
@@ -231,13 +250,11 @@ impl State {
             connection.weight -= weight;
             connection.subscriptions.remove(&id);
         }
-        if let Topic::Coins(locks) = &subscription.topic {
-            for lock in locks {
-                take(&mut self.by_lock, lock, |subscriptions| {
-                    subscriptions.retain(|other| other.id != id);
-                    subscriptions.is_empty()
-                });
-            }
+        for term in subscription.topic.terms() {
+            take(&mut self.by_term, &term, |subscriptions| {
+                subscriptions.retain(|other| other.id != id);
+                subscriptions.is_empty()
+            });
         }
         take(&mut self.by_kind, &subscription.topic.kind(), |subscriptions| {
             subscriptions.remove(&id);

@@ -1,12 +1,12 @@
 //! Subscriptions over real sockets, on chains that are really reorganised.
 
-use alloy_primitives::Address;
+use alloy_primitives::{Address, Bytes};
 use serde_json::{Value, json};
 
 use super::{COIN, account, encoded, raw, socket::Socket};
 use crate::{
     dev::ACCOUNTS,
-    rpc::testing::{TestNode, dev_coin_key, eventually, listen, lock, transfer},
+    rpc::testing::{TestNode, contract, dev_coin_key, eventually, listen, lock, transfer},
 };
 
 /// Hands all blocks of a chain above a height to a node.
@@ -302,4 +302,108 @@ fn a_filter_of_pending_transactions_returns_each_hash_once() {
     });
     assert_eq!(found, sent);
     assert_eq!(changes(), json!([]));
+}
+
+/// Code that writes a log with this topic when it is deployed.
+fn writes(topic: u8) -> Bytes {
+    vec![0x60, topic, 0x60, 0, 0x60, 0, 0xa1, 0].into()
+}
+
+/// Deploys it; the hash of the transaction.
+fn write(node: &TestNode, key: usize, topic: u8) -> Value {
+    let tx = contract(ACCOUNTS[key].private_key, 0, None, writes(topic));
+    node.call("eth_sendRawTransaction", json!([raw(&tx)]))
+}
+
+fn topic(number: u8) -> String {
+    format!("0x{number:064x}")
+}
+
+//       /- a1 (1) - a2 (2, 3)
+//  genesis
+//       \- b1 - b2 (4) - b3
+#[test]
+fn logs_of_the_old_branch_are_removed_newest_first_before_those_of_the_new_one() {
+    let (node, other) = (manual(), manual());
+    let mut socket = Socket::open(listen(&node));
+    let filter = json!({ "topics": [[topic(1), topic(2), topic(3), topic(4)]] });
+    let all = socket.call("eth_subscribe", json!(["logs", filter]));
+    let polled = node.call("eth_newFilter", json!([filter]));
+    let whole = node.call("eth_newFilter", json!([{ "fromBlock": "earliest", "topics": filter["topics"] }]));
+    let blind = node.call("eth_newFilter", json!([{ "topics": [topic(9)] }]));
+    let changes = |filter: &Value| node.call("eth_getFilterChanges", json!([filter]));
+    write(&node, 0, 1);
+    mine(&node, 1);
+    [write(&node, 1, 2), write(&node, 2, 3)];
+    mine(&node, 1);
+    let written: Vec<_> = (0..3).map(|_| socket.notified(&all)).collect();
+    assert_eq!(json!(written), changes(&polled));
+    assert_eq!(json!(written), node.call("eth_getLogs", json!([{ "fromBlock": "0x0" }])));
+    assert_eq!(json!(written), node.call("eth_getFilterLogs", json!([whole])));
+    mine(&other, 1);
+    write(&other, 3, 4);
+    mine(&other, 2);
+    replay(&other, 0, &node);
+    let told: Vec<_> = (0..4).map(|_| socket.notified(&all)).collect();
+    let removed = |log: &Value| {
+        let mut log = log.clone();
+        log["removed"] = true.into();
+        log
+    };
+    assert_eq!(told[..3], [removed(&written[2]), removed(&written[1]), removed(&written[0])]);
+    assert_eq!(json!(told[3..]), node.call("eth_getLogs", json!([{ "fromBlock": "0x0" }])));
+    assert_eq!(json!(told), changes(&polled));
+    assert_eq!(changes(&polled), json!([]));
+    assert_eq!(changes(&blind), json!([]));
+    assert!(socket.is_quiet());
+}
+
+#[test]
+fn logs_are_told_to_those_who_asked_for_their_address_topic_or_height() {
+    let node = manual();
+    let mut socket = Socket::open(listen(&node));
+    let made = ACCOUNTS[0].address.create(0);
+    let mut expected = Vec::new();
+    for (filter, wanted) in [
+        (json!({}), true),
+        (json!({ "address": made }), true),
+        (json!({ "address": [account(1), made], "topics": [topic(7)] }), true),
+        (json!({ "topics": [null] }), true),
+        (json!({ "topics": [[topic(6), topic(7)]], "fromBlock": "0x1", "toBlock": "0x1" }), true),
+        (json!({ "address": made, "topics": [topic(6)] }), false),
+        (json!({ "topics": [topic(7), null] }), false),
+        (json!({ "topics": [topic(7)], "fromBlock": "0x2" }), false),
+        (json!({ "address": account(1) }), false),
+    ] {
+        let id = socket.call("eth_subscribe", json!(["logs", filter]));
+        expected.extend(wanted.then_some(id.as_str().unwrap().to_owned()));
+    }
+    write(&node, 0, 7);
+    mine(&node, 1);
+    let mut told: Vec<_> = (0..expected.len()).map(|_| socket.receive().unwrap()["params"].take()).collect();
+    assert!(told.iter().all(|told| told["result"]["topics"] == json!([topic(7)])));
+    told.sort_by_key(|told| told["subscription"].to_string());
+    expected.sort();
+    let ids: Vec<_> = told.iter().map(|told| told["subscription"].as_str().unwrap()).collect();
+    assert_eq!(ids, expected);
+    assert!(socket.is_quiet());
+}
+
+#[test]
+fn odd_filters_of_logs_are_refused_by_name() {
+    let node = manual();
+    let mut socket = Socket::open(listen(&node));
+    let block = node.call("eth_getBlockByNumber", json!(["0x0", false]))["hash"].clone();
+    for filter in [
+        json!(7),
+        json!({ "blockHash": block }),
+        json!({ "fromBlock": "0x2", "toBlock": "0x1" }),
+        json!({ "topics": "x" }),
+        json!({ "address": ["0x12"] }),
+    ] {
+        assert_eq!(socket.ask("eth_subscribe", json!(["logs", filter]))["error"]["code"], -32602, "{filter}");
+        assert_eq!(node.try_call("eth_newFilter", json!([filter])).unwrap_err().0, -32602, "{filter}");
+    }
+    let blocks = node.call("eth_newBlockFilter", json!([]));
+    assert_eq!(node.try_call("eth_getFilterLogs", json!([blocks])), Err((-32000, "filter not found".into())));
 }
