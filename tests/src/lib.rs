@@ -12,6 +12,7 @@ mod node;
 mod port;
 mod rpc;
 mod sign;
+mod socket;
 mod wallet;
 
 pub use chain::{chain_file, grind, spec};
@@ -23,6 +24,7 @@ pub use network::{agree, connect_all, cut, heal, mined_spec, nodes};
 pub use node::{Node, NodeOptions};
 pub use port::Port;
 pub use rpc::{Rpc, RpcError};
+pub use socket::Socket;
 pub use wallet::{Outcome, Running, Wallet};
 
 use std::path::PathBuf;

@@ -100,9 +100,12 @@ async fn serve(
         templates: rpc::Templates::default(),
         beneficiaries: rpc::Beneficiaries::default(),
         lanes: rpc::Lanes::default(),
+        subscribers: Arc::default(),
+        filters: rpc::Filters::default(),
         node: node_info(config, address, stop.clone()),
         runtime: opened.runtime().handle().clone(),
     });
+    rpc::start_hub(&context).map_err(CommandError::io("follow the chain"))?;
     let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone(), secrets);
     let interval = Duration::from_secs(config.spec.target_interval.into());
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));

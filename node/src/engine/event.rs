@@ -151,8 +151,12 @@ pub enum NodeEvent {
     },
     /// The mempool took a transaction.
     TransactionAdded(TxId),
+    /// An account transaction of the mempool may be mined now, as to its nonce.
+    TransactionReady(TxId),
     /// The mempool dropped a transaction.
     TransactionRemoved(TxId, RemovalReason),
+    /// What disconnected blocks gave back at the last new tip was submitted to the mempool again.
+    Resubmitted,
     /// Stored blocks are being replayed on start, or a long branch connected: `(done, total)`.
     Progress(Height, Height),
     /// A template is worth building again, since fees improved. A new tip says so by itself.

@@ -7,7 +7,7 @@ use chain_core::{
     spec::ChainSpec,
     transaction::{
         Transaction,
-        coin::{Lock, OutPoint},
+        coin::{Lock, OutPoint, Output},
     },
 };
 use std::{
@@ -109,6 +109,11 @@ impl EngineHandle {
     /// The chain now, without waiting for the engine.
     pub fn chain_info(&self) -> ChainInfo {
         self.info.borrow().clone()
+    }
+
+    /// The chain from now on, without waiting for the engine.
+    pub fn watch(&self) -> watch::Receiver<ChainInfo> {
+        self.info.clone()
     }
 
     /// Subscribes to events. A subscriber that falls behind loses the oldest.
@@ -238,6 +243,14 @@ impl EngineHandle {
         self.ask(move |engine| engine.mempool().get(&txid)).await
     }
 
+    /// The same for several at once.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_transactions(&self, txids: Vec<TxId>) -> Result<Vec<Option<MempoolEntry>>, Stopped> {
+        self.ask(move |engine| txids.iter().map(|txid| engine.mempool().get(txid)).collect()).await
+    }
+
     /// Transactions of the mempool, best first, at most so many.
     ///
     /// # Errors
@@ -260,6 +273,14 @@ impl EngineHandle {
     /// [`Stopped`].
     pub async fn mempool_holds(&self, txids: Vec<TxId>) -> Result<Vec<bool>, Stopped> {
         self.ask(move |engine| txids.iter().map(|txid| engine.mempool().contains(txid)).collect()).await
+    }
+
+    /// The coins that each of these transactions of the mempool spends.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn mempool_spends(&self, txids: Vec<TxId>) -> Result<Vec<Vec<(OutPoint, Output)>>, Stopped> {
+        self.ask(move |engine| txids.iter().map(|txid| engine.mempool().spent_by(txid)).collect()).await
     }
 
     /// Account transactions of one sender in the mempool, by nonce.

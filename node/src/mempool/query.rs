@@ -5,7 +5,7 @@ use chain_core::{
     hash::TxId,
     transaction::{
         Transaction,
-        coin::{Lock, OutPoint},
+        coin::{Lock, OutPoint, Output},
     },
     units::{Amount, Gas},
 };
@@ -125,6 +125,13 @@ impl Mempool {
             }
         }
         pending
+    }
+
+    /// The coins that a transaction of the pool spends, in the order of its inputs.
+    pub fn spent_by(&self, txid: &TxId) -> Vec<(OutPoint, Output)> {
+        let Some(Id::Coin(slot)) = self.by_txid.get(txid) else { return Vec::new() };
+        let entry = self.coins.get(*slot);
+        entry.coin_transaction().inputs.iter().copied().zip(entry.spent.iter().map(|coin| coin.output)).collect()
     }
 
     /// Tips that would have been enough for the next block, the one after next, and a few more: what would come before the

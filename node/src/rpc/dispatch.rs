@@ -1,6 +1,11 @@
 //! From a request to its handler: who may call, when there is room, and what happens if it fails.
 
-use jsonrpsee::{Extensions, RpcModule, server::Methods, types::Params};
+use futures::FutureExt;
+use jsonrpsee::{
+    Extensions, RpcModule,
+    server::{MethodCallback, MethodResponse, MethodSink, Methods, ResponsePayload, SubscriptionPermit},
+    types::{Id, Params},
+};
 use std::{
     panic::AssertUnwindSafe,
     sync::Arc,
@@ -11,7 +16,8 @@ use super::{
     access::{self, Caller},
     base::{Answer, Args, Call, Context, Handler, Method, RpcResult, cannot, internal},
     lanes::{Lane, Who},
-    server::Session,
+    pubsub::{Arrival, Held, Topic},
+    server::{Batched, Session},
     table,
 };
 
@@ -21,13 +27,83 @@ use super::{
 /// If two methods have one name: a mistake in the tables, which a test would find.
 pub fn methods(context: Arc<Context>) -> Methods {
     let served = table::served(&context.node.namespaces).collect::<Vec<_>>();
-    let mut module = RpcModule::from_arc(context);
+    let mut module = RpcModule::from_arc(context.clone());
     for method in served {
-        module
-            .register_async_method(method.name, |params, context, client| answer(method, params, context, client))
-            .expect("no two methods have one name");
+        let registered = match method.handler {
+            Handler::Subscribe(notifications, handler) => {
+                let subscribes = Subscribes { context: context.clone(), method, notifications, handler };
+                module.verify_and_insert(method.name, subscribes.callback())
+            }
+            _ => module
+                .register_async_method(method.name, |params, context, client| answer(method, params, context, client)),
+        };
+        registered.expect("no two methods have one name");
     }
     module.into()
+}
+
+/// A method that opens a subscription.
+struct Subscribes {
+    context: Arc<Context>,
+    method: &'static Method,
+    notifications: &'static str,
+    handler: fn(&Context, Args) -> RpcResult<Topic>,
+}
+
+impl Subscribes {
+    fn callback(self) -> MethodCallback {
+        MethodCallback::Subscription(Arc::new(move |id, params, sink, state, client| {
+            let opened = self.open(&params, sink.clone(), state.subscription_permit, &client);
+            respond(id.into_owned(), opened, sink, client).boxed()
+        }))
+    }
+
+    fn open(
+        &self,
+        params: &Params<'_>,
+        sink: MethodSink,
+        permit: SubscriptionPermit,
+        client: &Extensions,
+    ) -> RpcResult<(String, Held)> {
+        access::check(self.method.name, caller(client))?;
+        let who = who(client);
+        let call = Call::start(self.method.most).by(who);
+        let topic = (self.handler)(&self.context, Args::new(params, self.method.params, call)?)?;
+        let session = client.get::<Arc<Session>>().cloned();
+        self.context.subscribers.open(topic, self.notifications, Arrival { who, sink, session, permit })
+    }
+}
+
+/// Responds to a subscription, and lets its notifications follow. In a batch they follow the response to all of it.
+async fn respond(
+    id: Id<'static>,
+    opened: RpcResult<(String, Held)>,
+    sink: MethodSink,
+    client: Extensions,
+) -> MethodResponse {
+    let batched = client.get::<Batched>();
+    match opened {
+        Ok((subscription, held)) => {
+            let most = sink.max_response_size() as usize;
+            let response = MethodResponse::subscription_response(id, ResponsePayload::success(subscription), most);
+            match batched {
+                Some(batched) => batched.add(held),
+                None => drop(held.outbox().send(response.to_json()).await),
+            }
+            response
+        }
+        Err(error) => {
+            let response = MethodResponse::subscription_error(id, error);
+            if batched.is_none() {
+                if let Some(session) = client.get::<Arc<Session>>() {
+                    session.answered(response.as_json().get().len());
+                }
+                // The client may have gone.
+                let _ = sink.send(response.to_json()).await;
+            }
+            response
+        }
+    }
 }
 
 fn caller(client: &Extensions) -> Caller {
@@ -55,11 +131,11 @@ async fn answer(
     access::check(method.name, caller)?;
     if let Handler::Wait(handler) = method.handler {
         let _place = context.lanes.poll(method.lane(), who(&client))?;
-        let args = Args::new(&params, method.params, Call::start(method.most))?;
+        let args = Args::new(&params, method.params, Call::start(method.most).by(who(&client)))?;
         return handler(context.clone(), args, who(&client), caller.scope).await.map(Answer::Value);
     }
     let place = context.lanes.enter(method.lane(), who(&client)).await?;
-    let call = Call::start(method.most);
+    let call = Call::start(method.most).by(who(&client));
     let _end = call.end_on_drop();
     let run = move || {
         // Given up last, so that the memory of the next call comes after that of this one has gone.
@@ -80,7 +156,7 @@ pub fn run(method: &Method, params: &Params<'_>, context: &Context, call: Call) 
     let run = || match method.handler {
         Handler::Value(run) => run(context, args).map(Answer::Value),
         Handler::Raw(run) => run(context, args).map(Answer::Raw),
-        Handler::Wait(_) => Err(internal("the method runs on no thread")),
+        Handler::Wait(_) | Handler::Subscribe(..) => Err(internal("the method runs on no thread")),
     };
     std::panic::catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
         tracing::error!(method = method.name, "an RPC method panicked; please report this");

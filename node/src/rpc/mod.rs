@@ -17,6 +17,7 @@ mod lanes;
 mod miner;
 mod net;
 mod ots;
+mod pubsub;
 mod server;
 mod table;
 #[cfg(test)]
@@ -32,5 +33,6 @@ pub use base::{Beneficiaries, Context, NodeInfo};
 pub use dispatch::methods;
 pub use lanes::Lanes;
 pub use miner::Templates;
+pub use pubsub::{Filters, start_hub};
 pub use server::{HttpLimits, finish, serve};
 pub use table::namespaces;

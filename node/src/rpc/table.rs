@@ -5,24 +5,24 @@ use jsonrpsee::types::ErrorCode;
 use super::{
     admin,
     base::{Method, RpcError, error},
-    chain, coin, debug, dev, eth, miner, net, ots, trace, txpool, web3,
+    chain, coin, debug, dev, eth, miner, net, ots, pubsub, trace, txpool, web3,
 };
 
 /// Namespaces and their tables. A method belongs to the namespace of its table, whatever its prefix is.
-const NAMESPACES: [(&str, &[&[Method]]); 13] = [
-    ("admin", &[admin::METHODS]),
-    ("chain", chain::TABLES),
-    ("coin", coin::TABLES),
-    ("debug", debug::TABLES),
-    ("dev", &[dev::METHODS]),
-    ("erigon", &[ots::ERIGON]),
-    ("eth", eth::TABLES),
-    ("miner", &[miner::METHODS]),
-    ("net", &[net::METHODS]),
-    ("ots", ots::TABLES),
-    ("trace", trace::TABLES),
-    ("txpool", &[txpool::METHODS]),
-    ("web3", &[web3::METHODS]),
+const NAMESPACES: [(&str, &[&[&[Method]]]); 13] = [
+    ("admin", &[&[admin::METHODS]]),
+    ("chain", &[chain::TABLES, pubsub::CHAIN]),
+    ("coin", &[coin::TABLES, pubsub::COIN]),
+    ("debug", &[debug::TABLES]),
+    ("dev", &[&[dev::METHODS]]),
+    ("erigon", &[&[ots::ERIGON]]),
+    ("eth", &[eth::TABLES, pubsub::ETH]),
+    ("miner", &[&[miner::METHODS]]),
+    ("net", &[&[net::METHODS]]),
+    ("ots", &[ots::TABLES]),
+    ("trace", &[trace::TABLES]),
+    ("txpool", &[&[txpool::METHODS]]),
+    ("web3", &[&[web3::METHODS]]),
 ];
 
 /// It says what is served, so it always is.
@@ -35,7 +35,8 @@ pub fn namespaces() -> impl Iterator<Item = &'static str> {
 
 /// All methods with their namespaces.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static Method)> {
-    NAMESPACES.iter().flat_map(|(name, tables)| tables.iter().copied().flatten().map(|method| (*name, method)))
+    let of = |tables: &'static [&'static [&'static [Method]]]| tables.iter().copied().flatten().copied().flatten();
+    NAMESPACES.iter().flat_map(move |(name, tables)| of(tables).map(|method| (*name, method)))
 }
 
 /// The methods of some namespaces.
@@ -44,6 +45,11 @@ pub fn served(namespaces: &[String]) -> impl Iterator<Item = &'static Method> {
         method.name == MODULES || namespaces.iter().any(|served| served == namespace)
     };
     all().filter(move |row| served(row)).map(|(_, method)| method)
+}
+
+/// Whether a method opens a subscription.
+pub fn is_subscription(name: &str) -> bool {
+    name.contains("_subscribe") && all().any(|(_, method)| method.name == name && method.is_subscription())
 }
 
 /// The error for a method that is not served.

@@ -16,13 +16,17 @@ use chain_core::{
 use jsonrpsee::server::Methods;
 use secp256k1::{Keypair, SecretKey, schnorr};
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Instant};
-use tokio::{runtime::Runtime, sync::Notify};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{net::TcpListener, runtime::Runtime, sync::Notify};
 
 use super::{
-    Beneficiaries, Context, Lanes, NodeInfo, Templates,
-    access::{Caller, Scope},
-    methods, namespaces,
+    Beneficiaries, Context, Filters, HttpLimits, Lanes, NodeInfo, Templates,
+    access::{Caller, Scope, Secrets},
+    methods, namespaces, serve, start_hub,
 };
 use crate::{
     engine_thread::EngineHandle,
@@ -77,6 +81,26 @@ pub fn dev_coin_key() -> Keypair {
     Keypair::from_secret_key(&secret("363d238760b44c1686a5036b0f8ea9350e87c0d885f3b6a1cc669db2ab952759"))
 }
 
+/// Waits for something that happens soon.
+pub fn eventually(mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// Serves a node on loopback.
+pub fn listen(node: &TestNode) -> SocketAddr {
+    node.wait(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        // The handle stops the server when it is dropped.
+        std::mem::forget(serve(listener, node.methods.clone(), HttpLimits::default(), Secrets::default()));
+        address
+    })
+}
+
 /// A node of the dev chain without a listener.
 pub struct TestNode {
     /// What the methods work with.
@@ -120,6 +144,8 @@ impl TestNode {
             templates: Templates::default(),
             beneficiaries: Beneficiaries::default(),
             lanes,
+            subscribers: Arc::default(),
+            filters: Filters::default(),
             node: NodeInfo {
                 datadir: None,
                 url: "http://127.0.0.1:0".into(),
@@ -130,6 +156,7 @@ impl TestNode {
             },
             runtime: runtime.handle().clone(),
         });
+        start_hub(&context).unwrap();
         Self { methods: methods_for(&context, Scope::Full), context, runtime }
     }
 

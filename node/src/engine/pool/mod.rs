@@ -26,6 +26,8 @@ pub(super) struct Pool {
     mempool: Mempool,
     resubmission: Resubmission,
     templates: Templates,
+    /// There was a new tip, and [`NodeEvent::Resubmitted`] was not published since.
+    released: bool,
 }
 
 impl Pool {
@@ -37,6 +39,7 @@ impl Pool {
             mempool: Mempool::new(config, base_fee),
             resubmission: Resubmission::new(returned_bytes),
             templates: Templates::new(tag),
+            released: false,
         }
     }
 
@@ -75,6 +78,7 @@ impl Pool {
     /// There is a tip to be announced: lets go what blocks gave back, to be submitted again.
     pub(super) fn release(&mut self, tip: Height) {
         self.resubmission.release(tip);
+        self.released = true;
     }
 
     /// There is a new tip: templates on the former one are outdated.
@@ -140,6 +144,7 @@ impl Pool {
                 Change::Removed(txid, reason) => NodeEvent::TransactionRemoved(txid, reason),
                 Change::Ready(txid) => {
                     announce(txid);
+                    out.publish(NodeEvent::TransactionReady(txid));
                     continue;
                 }
             };
@@ -152,6 +157,10 @@ impl Pool {
             }
             self.templates.pool_changed(matches!(change, Change::Added(_)));
             out.publish(event);
+        }
+        if self.released && !self.resubmission.has_more() {
+            self.released = false;
+            out.publish(NodeEvent::Resubmitted);
         }
     }
 }

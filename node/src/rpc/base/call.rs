@@ -13,6 +13,7 @@ use std::{
 };
 
 use super::error::{RpcError, RpcResult, cannot, over_limit};
+use crate::rpc::lanes::Who;
 
 /// When a call ends: its client has gone, or it has taken too long. Clones share the client.
 #[derive(Clone, Debug)]
@@ -20,12 +21,23 @@ pub struct Call {
     gone: Arc<AtomicBool>,
     started: Instant,
     most: Duration,
+    who: Who,
 }
 
 impl Call {
     /// A call that starts now and may take this long.
     pub fn start(most: Duration) -> Self {
-        Self { gone: Arc::default(), started: Instant::now(), most }
+        Self { gone: Arc::default(), started: Instant::now(), most, who: Who::default() }
+    }
+
+    /// The same call, made by this caller.
+    pub fn by(self, who: Who) -> Self {
+        Self { who, ..self }
+    }
+
+    /// Whose call it is.
+    pub fn who(&self) -> Who {
+        self.who
     }
 
     /// The same call with another limit.

@@ -12,7 +12,11 @@ use crate::{
     engine_thread::EngineHandle,
     mining::Mining,
     net::NetHandle,
-    rpc::{lanes::Lanes, miner::Templates},
+    rpc::{
+        lanes::Lanes,
+        miner::Templates,
+        pubsub::{Filters, Subscribers},
+    },
     store::{Reader, Snapshot},
 };
 
@@ -36,6 +40,10 @@ pub struct Context {
     pub beneficiaries: Beneficiaries,
     /// Who may run now.
     pub lanes: Lanes,
+    /// Who is notified of what.
+    pub subscribers: Arc<Subscribers>,
+    /// Who polls for what.
+    pub filters: Filters,
     /// About this process.
     pub node: NodeInfo,
     /// Where futures of the engine are waited for.

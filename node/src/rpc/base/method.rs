@@ -9,6 +9,7 @@ use super::{context::Context, error::RpcResult, params::Args};
 use crate::rpc::{
     access::Scope,
     lanes::{Lane, Who},
+    pubsub::Topic,
 };
 
 /// What a method does.
@@ -19,6 +20,8 @@ pub enum Handler {
     Raw(fn(&Context, Args) -> RpcResult<Box<RawValue>>),
     /// Waits for something to happen, without a thread.
     Wait(fn(Arc<Context>, Args, Who, Scope) -> BoxFuture<'static, RpcResult<Value>>),
+    /// Opens a subscription to what it returns, whose notifications have this method name.
+    Subscribe(&'static str, fn(&Context, Args) -> RpcResult<Topic>),
 }
 
 /// The result of a call.
@@ -73,6 +76,21 @@ impl Method {
         handler: fn(Arc<Context>, Args, Who, Scope) -> BoxFuture<'static, RpcResult<Value>>,
     ) -> Self {
         Self { name, params, handler: Handler::Wait(handler), lane: Lane::Light, most: MOST }
+    }
+
+    /// A row of a method that opens a subscription, over WebSocket only.
+    pub const fn subscribes(
+        name: &'static str,
+        params: &'static [&'static str],
+        notifications: &'static str,
+        handler: fn(&Context, Args) -> RpcResult<Topic>,
+    ) -> Self {
+        Self { name, params, handler: Handler::Subscribe(notifications, handler), lane: Lane::Light, most: MOST }
+    }
+
+    /// Whether it opens a subscription.
+    pub fn is_subscription(&self) -> bool {
+        matches!(self.handler, Handler::Subscribe(..))
     }
 
     /// Reads much, so that only a few run at a time.

@@ -27,7 +27,7 @@ pub use error::{
 };
 pub use fees::{base_fee, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
-pub use logs::{LogSearch, LogView, LogsOfBlock, candidates, widest};
+pub use logs::{LogBlocks, LogSearch, LogView, LogsOfBlock, candidates, widest};
 pub use method::{Answer, Handler, Method};
 pub(super) use params::param;
 pub use params::{Any, Args, BigQuantity, Data, HexBytes, Object, Options, Param, Quantity};

@@ -335,6 +335,11 @@ pub fn unsigned_fields(said: &TransactionFields) -> render::Fields {
     fields
 }
 
+/// The header of a block, as `newHeads` has it.
+pub fn head(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Value> {
+    FullBlock::load(context, snapshot, at)?.header().map(Value::Object)
+}
+
 fn get_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (tag, full) = (args.required::<T>()?.into(), args.optional()?.unwrap_or(false));
     if tag == BlockTag::Pending {

@@ -12,8 +12,9 @@ mod send;
 mod simulate;
 mod state;
 
-pub use blocks::{FullBlock, pending_transaction};
+pub use blocks::{FullBlock, head, pending_transaction};
 pub use raw::by_hash as raw_transaction;
+pub use state::syncing_status;
 
 use super::base::Method;
 

@@ -7,9 +7,12 @@ use chain_core::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::rpc::base::{
-    Any, Args, BigQuantity, BlockTag, Context, Data, Method, Object, Param, RpcResult, account, data, invalid,
-    over_limit, param, quantity, state_at, unavailable,
+use crate::{
+    engine::ChainInfo,
+    rpc::base::{
+        Any, Args, BigQuantity, BlockTag, Context, Data, Method, Object, Param, RpcResult, account, data, invalid,
+        over_limit, param, quantity, state_at, unavailable,
+    },
 };
 
 pub const METHODS: &[Method] = &[
@@ -44,15 +47,20 @@ fn syncing(context: &Context, _: Args) -> RpcResult<Value> {
     if !info.syncing {
         return Ok(false.into());
     }
+    Ok(syncing_status(&info))
+}
+
+/// How far a node is that is syncing.
+pub fn syncing_status(info: &ChainInfo) -> Value {
     let (start, current, highest) = match info.sync {
         Some(progress) => (progress.start, progress.current, progress.highest),
         None => (0, info.height, info.best_header),
     };
-    Ok(json!({
+    json!({
         "startingBlock": quantity(start),
         "currentBlock": quantity(current),
         "highestBlock": quantity(highest),
-    }))
+    })
 }
 
 fn coinbase(context: &Context, _: Args) -> RpcResult<Value> {

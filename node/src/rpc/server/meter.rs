@@ -8,13 +8,15 @@ use jsonrpsee::{
     },
     types::{ErrorCode, ErrorObject, Extensions, Id},
 };
+use parking_lot::Mutex;
 use std::sync::Arc;
 use tower::Layer;
 
 use super::session::{InFlightRequest, Session};
 use crate::rpc::{
-    base::{RpcError, over_limit},
-    table::absent,
+    base::{RpcError, error, over_limit},
+    pubsub::Held,
+    table::{absent, is_subscription},
 };
 
 /// Makes a [`Meter`] around each connection's service.
@@ -46,6 +48,22 @@ impl<S> Clone for Meter<S> {
 
 type Response = MethodResponse;
 
+/// Stands among a request's extensions if it came over WebSocket.
+#[derive(Clone, Copy)]
+pub struct WebSocket;
+
+/// Stands among the extensions of a batch's requests: the subscriptions that they opened, whose notifications wait for the
+/// response to the batch.
+#[derive(Clone, Default)]
+pub struct Batched(Arc<Mutex<Vec<Held>>>);
+
+impl Batched {
+    /// Adds a subscription.
+    pub fn add(&self, opened: Held) {
+        self.0.lock().push(opened);
+    }
+}
+
 impl<S> RpcServiceT for Meter<S>
 where
     S: RpcServiceT<MethodResponse = Response, BatchResponse = Response, NotificationResponse = Response>
@@ -65,7 +83,10 @@ where
                 Ok(_in_flight) => this.one(request).await,
                 Err(error) => Response::error(request.id, error),
             };
-            answered(session.as_ref(), &response);
+            // Who opened a subscription has sent the response already.
+            if !response.is_subscription() {
+                answered(session.as_ref(), &response);
+            }
             response
         }
     }
@@ -78,12 +99,12 @@ where
                 BatchEntry::Call(request) => length(request),
                 BatchEntry::Notification(_) => 0,
             });
+            let opened = Batched::default();
             let response = match begin(session.as_ref(), asked.sum()) {
-                Ok(_in_flight) => this.all(batch).await,
+                Ok(_in_flight) => this.all(batch, &opened).await,
                 Err(error) => Response::error(Id::Null, error),
             };
-            answered(session.as_ref(), &response);
-            response
+            send_before(opened, session.as_ref(), response).await
         }
     }
 
@@ -104,6 +125,10 @@ where
 {
     async fn one(&self, request: Request<'_>) -> Response {
         let (id, method) = (request.id.clone().into_owned(), request.method.clone().into_owned());
+        if request.extensions().get::<WebSocket>().is_none() && is_subscription(&method) {
+            // In geth's words.
+            return Response::error(id, error(ErrorCode::MethodNotFound.code(), "notifications not supported"));
+        }
         let response = self.inner.call(request).await;
         match response.as_error_code() {
             Some(code) if code == ErrorCode::MethodNotFound.code() => Response::error(id, absent(&method)),
@@ -111,11 +136,14 @@ where
         }
     }
 
-    async fn all(&self, batch: Batch<'_>) -> Response {
+    async fn all(&self, batch: Batch<'_>, opened: &Batched) -> Response {
         let mut responses = BatchResponseBuilder::new_with_limit(self.max_response as usize);
         for entry in batch {
             let response = match entry {
-                Ok(BatchEntry::Call(request)) => self.one(request).await,
+                Ok(BatchEntry::Call(mut request)) => {
+                    request.extensions_mut().insert(opened.clone());
+                    self.one(request).await
+                }
                 Ok(BatchEntry::Notification(_)) => Response::error(Id::Null, no_id()),
                 Err(error) => {
                     let (error, id) = error.into_parts();
@@ -128,6 +156,17 @@ where
         }
         Response::from_batch(responses.finish())
     }
+}
+
+/// Sends the response to a batch if it opened subscriptions, and lets their notifications follow.
+async fn send_before(opened: Batched, session: Option<&Arc<Session>>, response: Response) -> Response {
+    let opened = std::mem::take(&mut *opened.0.lock());
+    let Some(first) = opened.first() else {
+        answered(session, &response);
+        return response;
+    };
+    first.outbox().send(response.into_json()).await;
+    Response::notification()
 }
 
 fn session(extensions: &Extensions) -> Option<Arc<Session>> {

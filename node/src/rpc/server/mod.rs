@@ -5,7 +5,7 @@
 
 mod meter;
 mod places;
-mod session;
+pub(super) mod session;
 
 use hyper::{
     HeaderMap, Method, StatusCode,
@@ -17,7 +17,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
-    StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel,
+    StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel, ws::is_upgrade_request,
 };
 use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
@@ -29,8 +29,12 @@ use tower::{
     layer::util::{Identity, Stack},
 };
 
-use super::access::{Caller, Scope, Secrets};
-use meter::MeterLayer;
+use super::{
+    access::{Caller, Scope, Secrets},
+    pubsub,
+};
+pub use meter::Batched;
+use meter::{MeterLayer, WebSocket};
 use places::{Places, Seat};
 pub use session::Session;
 use session::{Socket, Totals};
@@ -87,6 +91,7 @@ pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits, secret
         .set_batch_request_config(BatchRequestConfig::Limit(limits.max_batch))
         // Answers wait in tasks beyond it, which the session counts.
         .set_message_buffer_capacity(8)
+        .max_subscriptions_per_connection(pubsub::MOST_OF_CONNECTION)
         .enable_ws_ping(PingConfig::new().inactive_limit(Duration::from_secs(90)))
         .build();
     let layer = RpcServiceBuilder::new().layer(MeterLayer { max_response: limits.max_response });
@@ -192,6 +197,9 @@ impl Listening {
         };
         let caller = self.caller(request.headers(), session);
         request.extensions_mut().insert(caller);
+        if is_upgrade_request(&request) {
+            request.extensions_mut().insert(WebSocket);
+        }
         let mut service = self.builder.build(self.methods, self.stop);
         let response = match tokio::time::timeout(REQUEST, service.call(request)).await {
             Ok(Ok(response)) => response,

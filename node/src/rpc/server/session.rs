@@ -122,6 +122,8 @@ impl Session {
     pub fn answered(self: &Arc<Self>, bytes: usize) {
         let unread_bytes = {
             let mut state = self.state.lock();
+            // Who reads notifications is not idle.
+            state.heard = Instant::now();
             state.unread.push_back(bytes);
             state.unread_bytes += bytes;
             if state.unread_bytes > self.most_unread || state.unread.len() > MOST_UNREAD {
@@ -138,6 +140,11 @@ impl Session {
     pub fn idle(&self) -> Option<Duration> {
         let state = self.state.lock();
         (state.in_flight == 0 && state.unread.is_empty()).then(|| state.heard.elapsed())
+    }
+
+    /// Whether the client has messages to read.
+    pub fn is_unread(&self) -> bool {
+        !self.state.lock().unread.is_empty()
     }
 
     /// Closes the connection.

@@ -12,12 +12,16 @@ mod odd;
 mod otterscan;
 mod overrides;
 mod programs;
+mod pubsub;
 mod simulate;
+mod socket {
+    include!("../../../../tests/src/socket.rs");
+}
 mod traces;
 mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock};
-use super::{Beneficiaries, Context, Lanes, Templates, base::Method, methods, table};
+use super::{Beneficiaries, Context, Filters, Lanes, Templates, base::Method, methods, table};
 use crate::dev::ACCOUNTS;
 use alloy_primitives::{Address, U256};
 use chain_core::{
@@ -76,6 +80,8 @@ fn a_namespace_that_is_not_served_is_not_there() {
         templates: Templates::default(),
         beneficiaries: Beneficiaries::default(),
         lanes: Lanes::default(),
+        subscribers: Arc::default(),
+        filters: Filters::default(),
         node: info,
         runtime: context.runtime.clone(),
     };

@@ -214,7 +214,10 @@ impl World {
             NodeEvent::TransactionRemoved(txid, reason) => {
                 return self.log.line(self.now, name(node), || format!("drops {txid}: {reason:?}"));
             }
-            NodeEvent::Progress(..) | NodeEvent::TemplateStale => return,
+            NodeEvent::TransactionReady(_)
+            | NodeEvent::Resubmitted
+            | NodeEvent::Progress(..)
+            | NodeEvent::TemplateStale => return,
         };
         self.log.mix_bytes(&info.hash.0);
         self.log.line(self.now, name(node), || {
