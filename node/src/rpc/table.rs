@@ -14,7 +14,7 @@ const NAMESPACES: [(&str, &[&[Method]]); 13] = [
     ("chain", chain::TABLES),
     ("coin", coin::TABLES),
     ("debug", debug::TABLES),
-    ("dev", &[dev::METHODS]),
+    ("dev", dev::TABLES),
     ("erigon", &[ots::ERIGON]),
     ("eth", eth::TABLES),
     ("miner", &[miner::METHODS]),

@@ -1,6 +1,7 @@
 //! `eth_*`: what Ethereum's tools ask, answered for the account side of the ledger.
 
 mod access_list;
+mod accounts;
 mod blocks;
 pub mod call;
 mod fees;
@@ -17,6 +18,7 @@ pub use raw::by_hash as raw_transaction;
 use super::base::Method;
 
 pub const TABLES: &[&[Method]] = &[
+    accounts::METHODS,
     state::METHODS,
     blocks::METHODS,
     call::METHODS,
