@@ -5,7 +5,7 @@ use std::{path::Path, time::Duration};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::{
-    config::Config,
+    config::{Config, keep_chain_id},
     engine_thread::EngineHandle,
     error::CommandError,
     files,
@@ -115,7 +115,14 @@ pub fn existing(config: &Config) -> Result<&Path, CommandError> {
 /// [`CommandError`].
 pub fn open(config: &Config) -> Result<Opened, CommandError> {
     let store = match &config.datadir {
-        Some(_) => Store::open(datadir(config)?, &config.spec, &store_config(config))?,
+        Some(_) => {
+            let folder = datadir(config)?;
+            let store = Store::open(folder, &config.spec, &store_config(config))?;
+            if config.dev && config.chain == "dev" {
+                keep_chain_id(folder, config.spec.chain_id).map_err(CommandError::io("keep the chain's id"))?;
+            }
+            store
+        }
         None => Store::in_memory(&config.spec, &store_config(config))?,
     };
     open_store(config, store)

@@ -29,6 +29,10 @@ pub enum RuleError {
     #[error("the balance of account {0} cannot hold the deposit")]
     DepositOverflow(Address),
 
+    /// DEV-3.
+    #[error("the edit is invalid: {0}")]
+    BadEdit(&'static str),
+
     // Blocks and coinbases alone.
     /// BLK-1.
     #[error("the block does not start with a coinbase")]

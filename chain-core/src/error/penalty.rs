@@ -33,6 +33,7 @@ impl RuleError {
             | Self::DepositOverflow(_) => Penalty::None,
             Self::Encoding(_)
             | Self::AmountOverflow(_)
+            | Self::BadEdit(_)
             | Self::NoCoinbase
             | Self::MisplacedCoinbase { .. }
             | Self::MerkleRoot { .. }

@@ -36,7 +36,8 @@ fn claimed(coinbase: &Coinbase) -> Result<Amount, RuleError> {
 pub(super) fn pay(ended: Ended, coinbase: &Coinbase, txid: TxId) -> Result<BlockEffects, RuleError> {
     let (claimed, tips) = (claimed(coinbase)?, ended.tips);
     let mut effects = ended.effects;
-    effects.minted = claimed.checked_sub(tips).unwrap_or_default().to_wei();
+    let minted = claimed.checked_sub(tips).unwrap_or_default().to_wei();
+    effects.minted = effects.minted.wrapping_add(minted);
     effects.burned += tips.checked_sub(claimed).unwrap_or_default().to_wei();
     let coins: Vec<(OutPoint, Coin)> = (0..)
         .zip(&coinbase.outputs)

@@ -8,6 +8,7 @@ mod builder;
 mod coin;
 mod coinbase;
 mod context;
+mod dev;
 mod history;
 mod pending;
 mod replay;
@@ -28,6 +29,7 @@ pub use crate::{
 pub use builder::BlockBuilder;
 pub use coin::{CoinFee, coin_fee};
 pub use context::BlockContext;
+pub use dev::{EDITOR, Edit, base_fee_mark};
 pub use history::{HISTORY, HISTORY_CODE, HISTORY_WINDOW};
 pub use pending::{ExecutedBlock, PendingBlock};
 pub use replay::Replay;

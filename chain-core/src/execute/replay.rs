@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 
-use super::{BlockContext, Outcome, run::Run, transition::transition_with};
+use super::{BlockContext, Outcome, dev, run::Run, transition::transition_with};
 use crate::{
     error::{ExecuteError, RuleError},
     spec::ChainSpec,
@@ -65,6 +65,9 @@ impl<'a> Replay<'a> {
             Transaction::Account(tx) => {
                 let sender = sender.ok_or(RuleError::BadAccountSignature)?;
                 let environment = &self.run.environment;
+                if dev::is_edit(self.run.spec, tx.fields(), sender) {
+                    return dev::watch_edit(environment, state, tx.fields(), inspector).map(Some);
+                }
                 transition_with(environment, state, tx.hash(), tx.fields(), sender, Gas::MAX, inspector).map(Some)
             }
         }

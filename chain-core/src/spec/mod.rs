@@ -21,6 +21,7 @@ use crate::{
     transaction::coin::Output,
     units::{Amount, Gas, Height},
 };
+pub(crate) use validate::MOST_BASE_FEE;
 #[cfg(test)]
 pub(crate) use validate::MOST_GAS;
 pub use validate::{SpecError, is_public_chain};
@@ -94,10 +95,19 @@ pub struct ChainSpec {
     pub alloc_accounts: Vec<GenesisAccount>,
 }
 
+/// Name of a development chain.
+const DEV: &str = "dev";
+
 impl ChainSpec {
     /// A built-in spec by its name: `main`, `test`, `local` or `dev`.
     pub fn by_name(name: &str) -> Option<Self> {
         [Self::main(), Self::test(), Self::local(), Self::dev()].into_iter().find(|spec| spec.name == name)
+    }
+
+    /// Whether this is a development chain, on which the rules DEV-2 to DEV-4 hold.
+    pub fn is_dev(&self) -> bool {
+        // DEV-1
+        self.name == DEV
     }
 
     /// Subsidy of the block at a height; zero for the genesis block.

@@ -1,6 +1,6 @@
 //! The built-in specs.
 
-use alloy_primitives::{Address, Bytes, address, hex};
+use alloy_primitives::{Address, Bytes, U256, address, hex};
 
 use super::{ChainSpec, GenesisAccount};
 use crate::{
@@ -70,14 +70,18 @@ impl ChainSpec {
             safe_depth: 3,
             finalized_depth: 10,
             genesis_bits: 0x1e02_0000,
+            alloc_accounts: vec![create2_factory()],
             ..Self::main()
         }
     }
 
     /// The chain of `--dev`: almost no work however fast blocks are requested, and time may run ahead. Its allocations
     /// belong to the test mnemonic of Ethereum's tools (`test test ... junk`): ten accounts, and the wallet's first
-    /// coin address.
+    /// coin address. Its name turns on the rules DEV-2 to DEV-4.
     pub fn dev() -> Self {
+        let mut alloc_accounts: Vec<_> = DEV_ACCOUNTS.map(dev_account).into();
+        alloc_accounts.push(create2_factory());
+        alloc_accounts.sort_by_key(|account| account.address);
         Self {
             name: "dev".into(),
             chain_id: 1337,
@@ -91,7 +95,7 @@ impl ChainSpec {
             finalized_depth: 0,
             genesis_bits: 0x207f_ffff,
             alloc_coins: vec![Output { amount: Amount(1_000 * GRAINS_PER_CRN), lock: Lock::Key(DEV_KEY) }; 10],
-            alloc_accounts: DEV_ACCOUNTS.map(dev_account).into(),
+            alloc_accounts,
             ..Self::main()
         }
     }
@@ -113,6 +117,24 @@ const DEV_ACCOUNTS: [Address; 10] = [
 
 /// The coin key `m/4411982'/0'/0/0` of the same mnemonic.
 const DEV_KEY: KeyBytes = KeyBytes(hex!("2867cb1249d3bc9e961715573c67f54718b05a498a186c43f17f1cf3eb25e836"));
+
+/// The CREATE2 factory that Ethereum's tools expect on every chain. The transaction that deploys it elsewhere has no chain
+/// id, so that ACC-1 refuses it.
+fn create2_factory() -> GenesisAccount {
+    GenesisAccount {
+        address: address!("4e59b44847b379578588920ca78fbf26c0b4956c"),
+        balance: U256::ZERO,
+        nonce: 1,
+        code: Bytes::from_static(&CREATE2_FACTORY),
+        storage: Vec::new(),
+    }
+}
+
+/// Deploys the initcode that follows a salt of 32 bytes, and returns the address.
+const CREATE2_FACTORY: [u8; 69] = hex!(
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe03601600081602082378035828234f58015156039578182fd5b80"
+    "82525050506014600cf3"
+);
 
 /// 10,000 CRN.
 fn dev_account(address: Address) -> GenesisAccount {

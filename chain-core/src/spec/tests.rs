@@ -274,8 +274,8 @@ fn the_genesis_hashes_of_what_is_built_in_never_change() {
     let pinned = [
         "6934f4c349c69a538235c44efd7414ad60e3cdaa82b33d8cf177b475ed5ec6cd",
         "10ddd163768f02b01a0b3e9abd71146a5523a392279b058a595dec0bab13a6db",
-        "a021cc86807e9b34f688b3d871aabd4f71a11ff3c57d12011e14452ec9676a2e",
-        "a33366f05dde09a4759ff576d9e7dd60f6884edefe6ffc5c7524e98a276a6379",
+        "95b7e8df499dddbc3ebcabad0108e1806f87351914541caf6205c7889b068d5f",
+        "edbcc372ba0e182a5aec56490e3e990c668f7b51115c2bec27602e8319cb0ee6",
     ];
     assert_eq!(hashes, pinned);
 }

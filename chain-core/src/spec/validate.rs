@@ -37,7 +37,7 @@ pub enum SpecError {
 pub(crate) const MOST_GAS: u64 = 900_000_000;
 
 /// Maximum base fee of a spec, in wei per gas.
-const MOST_BASE_FEE: u64 = 1_000_000_000_000_000;
+pub(crate) const MOST_BASE_FEE: u64 = 1_000_000_000_000_000;
 
 /// Bytes that messages may add to a block.
 const ENVELOPE: usize = 64 << 10;

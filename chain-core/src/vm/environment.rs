@@ -39,6 +39,7 @@ pub struct Environment {
     /// Whether the withdrawal gateway exists: on every Cairn chain, but not in Ethereum's official tests.
     pub gateway: bool,
     /// Set if the transaction is only simulated (`eth_call`): it has no signature, and its sender may be a contract.
+    /// Senders of development chains may be, too (DEV-2).
     pub trial: Option<Trial>,
 }
 

@@ -13,6 +13,7 @@ use tokio::{net::TcpListener, sync::Notify, time::timeout};
 use super::banner;
 use crate::{
     config::Config,
+    dev::Accounts,
     disk,
     engine_thread::EngineHandle,
     error::CommandError,
@@ -83,7 +84,7 @@ async fn serve(
     let network = join_network(config, opened).await?;
     let mining = Arc::new(Mining::new(
         opened.engine.clone(),
-        &config.spec.hrp,
+        &config.spec,
         payout_file(config),
         config.payout.or_else(|| dev_payout(config)).or(saved.map(|saved| saved.lock)),
         config.beneficiary.or(saved.map(|saved| saved.account)),
@@ -96,6 +97,7 @@ async fn serve(
         engine: opened.engine.clone(),
         reader: opened.reader.clone(),
         network: network.clone(),
+        accounts: Accounts::new(config.dev),
         mining: mining.clone(),
         templates: rpc::Templates::default(),
         beneficiaries: rpc::Beneficiaries::default(),
@@ -154,8 +156,10 @@ fn start_tasks(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>
         tasks.spawn_watch("the watch over the data directory", disk::removed(folder));
     }
     if config.dev {
-        mining.set_automine(true);
+        mining.set_automine(config.automine);
+        mining.set_interval(config.block_time);
         tasks.spawn("automatic mining", mining.clone().automine());
+        tasks.spawn("mining by the clock", mining.clone().mine_at_intervals());
     }
     tasks
 }

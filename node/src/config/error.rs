@@ -45,6 +45,14 @@ pub enum ConfigError {
         /// Why.
         reason: String,
     },
+    /// The file with the id of a development chain is not what it should be.
+    #[error("{}: {reason}; choose another directory with --datadir, or remove this one", .path.display())]
+    ChainId {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A flag has a value that is not allowed.
     #[error("{flag} {value}: {allowed}")]
     Value {

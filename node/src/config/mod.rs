@@ -1,5 +1,6 @@
 //! Settings: flags over the configuration file over defaults.
 
+mod chain_id;
 mod error;
 mod file;
 mod network;
@@ -10,14 +11,16 @@ use chain_core::{Address, address, spec::ChainSpec, transaction::coin::Lock};
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::PathBuf,
+    time::Duration,
 };
 
+pub use chain_id::keep as keep_chain_id;
 pub use error::ConfigError;
 pub use settings::{HttpSettings, LogFormat, LogSettings, Settings};
 
 use crate::{net::NetConfig, rpc::HttpLimits};
 use file::{from_home, home, read};
-use values::{api, limits, megabytes, prune, threads};
+use values::{api, block_time, limits, megabytes, prune, threads};
 
 /// Settings that can be used as they are.
 #[derive(Clone, Debug)]
@@ -28,6 +31,10 @@ pub struct Config {
     pub datadir: Option<PathBuf>,
     /// Whether this is a development chain: blocks on demand, `evm_mine`.
     pub dev: bool,
+    /// Whether each transaction of a development chain is mined at once.
+    pub automine: bool,
+    /// Between blocks of a development chain that are mined by the clock.
+    pub block_time: Option<Duration>,
     /// Bytes for the database's caches.
     pub cache: usize,
     /// Whether indexes are kept.
@@ -85,18 +92,24 @@ impl Settings {
         if dev && chain != "dev" {
             return Err(ConfigError::DevChain(chain.to_owned()));
         }
-        let spec = load_spec(chain)?;
+        let mut spec = load_spec(chain)?;
         let chain = chain.to_owned();
-        let dev = spec.name == "dev";
+        let dev = spec.is_dev();
+        let block_time = block_time(&settings, dev)?;
         let payout = settings.miner.address.as_deref().map(|text| payout(&spec, text)).transpose()?;
         let beneficiary = settings.miner.account.as_deref().map(account).transpose()?;
         let datadir = datadir(settings.datadir.clone(), &spec.name, dev)?;
+        if let Some(folder) = datadir.as_deref().filter(|_| chain == "dev") {
+            spec.chain_id = chain_id::of(folder)?;
+        }
         Ok(Config {
             network: network::resolve(&settings, &spec, datadir.clone())?,
             cookie: settings.http.cookie.clone().or_else(|| datadir.as_ref().map(|path| path.join(".cookie"))),
             mining_token: settings.http.mining_token.clone(),
             datadir,
             dev,
+            automine: dev && block_time.is_none() && !settings.no_mining.unwrap_or(false),
+            block_time,
             cache: megabytes("--cache", settings.cache.unwrap_or(256), 8)?,
             index: settings.index.unwrap_or(true),
             prune: prune(settings.prune, &spec)?,
@@ -109,7 +122,7 @@ impl Settings {
                 settings.http.port.unwrap_or(8545),
             ),
             api: api(settings.http.api.clone())?,
-            limits: limits(settings.http)?,
+            limits: limits(settings.http, dev)?,
             mempool: megabytes("--mempool.size", settings.mempool.size.unwrap_or(100), 1)?,
             log: LogConfig {
                 level: settings.log.level.unwrap_or_else(|| "info".to_owned()),

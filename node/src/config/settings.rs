@@ -23,6 +23,20 @@ pub struct Settings {
     /// A throw-away chain in memory: funded accounts, blocks on demand
     #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub dev: Option<bool>,
+    /// With --dev: mines a block every SECONDS, instead of one for each transaction
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        allow_negative_numbers = true,
+        help_heading = "Mining",
+        conflicts_with = "no_mining"
+    )]
+    #[serde(rename = "block-time")]
+    pub block_time: Option<u32>,
+    /// With --dev: mines nothing but on demand (evm_mine)
+    #[arg(long, help_heading = "Mining", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    #[serde(rename = "no-mining")]
+    pub no_mining: Option<bool>,
     /// Memory for the database's caches, in MB [default: 256]
     #[arg(long, value_name = "MB", allow_negative_numbers = true, help_heading = "Node")]
     pub cache: Option<u32>,
@@ -236,7 +250,7 @@ impl Settings {
     /// These settings, and those of `other` where these say nothing.
     pub fn or(self, other: Self) -> Self {
         let is_off = self.no_index.then_some(false);
-        or!(self, other: chain datadir dev cache prune mine listen port bootnodes connect no_discovery external_address
+        or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery external_address
             max_peers nat miner http mempool log; index: is_off.or(self.index).or(other.index), no_index: false)
     }
 }

@@ -1,8 +1,9 @@
 //! Single settings: what they may be, and what they are if nobody says.
 
 use chain_core::spec::ChainSpec;
+use std::time::Duration;
 
-use super::{ConfigError, HttpSettings};
+use super::{ConfigError, HttpSettings, Settings};
 use crate::rpc::{HttpLimits, namespaces};
 
 /// Most megabytes for one cache, so that the product fits on any machine.
@@ -59,7 +60,30 @@ pub(super) fn api(given: Option<Vec<String>>) -> Result<Option<Vec<String>>, Con
     }
 }
 
-pub(super) fn limits(http: HttpSettings) -> Result<HttpLimits, ConfigError> {
+/// Longest time between blocks that are mined by the clock: a day.
+const MOST_BLOCK_TIME: u32 = 86_400;
+
+pub(super) fn block_time(settings: &Settings, dev: bool) -> Result<Option<Duration>, ConfigError> {
+    let on_dev = |flag, value: String| match dev {
+        true => Ok(()),
+        false => Err(ConfigError::value(flag, value, "only a development chain has it: add --dev")),
+    };
+    if let Some(no_mining) = settings.no_mining {
+        on_dev("--no-mining", no_mining.to_string())?;
+    }
+    let Some(seconds) = settings.block_time else { return Ok(None) };
+    on_dev("--block-time", seconds.to_string())?;
+    match seconds {
+        1..=MOST_BLOCK_TIME => Ok(Some(Duration::from_secs(seconds.into()))),
+        _ => Err(ConfigError::value(
+            "--block-time",
+            seconds.to_string(),
+            format!("expected 1 to {MOST_BLOCK_TIME} seconds"),
+        )),
+    }
+}
+
+pub(super) fn limits(http: HttpSettings, dev: bool) -> Result<HttpLimits, ConfigError> {
     let default = HttpLimits::default();
     let at_least_one = |flag, given: Option<u32>, default| match given {
         Some(0) => Err(ConfigError::value(flag, "0", "expected 1 or more")),
@@ -72,5 +96,6 @@ pub(super) fn limits(http: HttpSettings) -> Result<HttpLimits, ConfigError> {
         max_connections: at_least_one("--http.max-connections", http.max_connections, default.max_connections)?,
         vhosts: http.vhosts.unwrap_or_default(),
         cors: http.corsdomain.unwrap_or_default(),
+        pages_here: dev,
     })
 }

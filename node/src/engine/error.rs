@@ -1,6 +1,12 @@
 //! Errors of the engine. Each says whose fault it is.
 
-use chain_core::{error::RuleError, hash::BlockHash, headers::LoadError, state::ViewError, units::Height};
+use chain_core::{
+    error::{ExecuteError, RuleError},
+    hash::{BlockHash, TxId},
+    headers::LoadError,
+    state::ViewError,
+    units::Height,
+};
 
 use crate::{program, store::StoreError};
 
@@ -52,12 +58,44 @@ pub enum TemplateError {
     /// Blocks of this chain are too hard to be mined on demand.
     #[error("this chain's blocks take too much work to be mined on demand")]
     TooHard,
+    /// There is no such block to mine on or go back to.
+    #[error("block {0} is unknown, was never executed, or is not on the active chain")]
+    UnknownBlock(BlockHash),
+    /// A time that HDR-4 or HDR-5 forbids.
+    #[error("timestamp {got}: expected {least} (that of the previous block) to {most}")]
+    Time {
+        /// Asked for.
+        got: u32,
+        /// The parent's.
+        least: u32,
+        /// The most that is accepted now.
+        most: u32,
+    },
+    /// A transaction that was asked for is not valid in the block.
+    #[error("transaction {txid} is not valid in block {height}: {rule}")]
+    Transaction {
+        /// Which.
+        txid: TxId,
+        /// The block.
+        height: Height,
+        /// What it breaks.
+        rule: RuleError,
+    },
     /// The node could not read its own state.
     #[error("the node failed: {0}")]
     Local(String),
     /// The engine is shutting down.
     #[error("the node is shutting down")]
     Stopped,
+}
+
+impl From<ExecuteError> for TemplateError {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::Rule(rule) => Self::Rule(rule),
+            ExecuteError::View(error) => Self::Local(error.to_string()),
+        }
+    }
 }
 
 /// Why the engine did not start.

@@ -4,6 +4,7 @@
 //! simulator drives the very same code.
 
 mod chain;
+mod dev;
 mod error;
 mod event;
 mod offence;
@@ -16,6 +17,7 @@ mod verify;
 
 pub use crate::mempool::{RemovalReason, SubmitError};
 pub use chain::Chain;
+pub use dev::{BlockPlan, BlockTime, Content, Mined};
 pub use error::{OpenError, Stopped, SubmitBlockError, TemplateError};
 pub use event::{
     Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, GossipId, HeaderInfo, InboundId, NodeEvent, Now, Payer,
@@ -29,7 +31,7 @@ pub(crate) use relay::compact;
 pub use relay::{PeerUsage, PeerWork, RelayConfig};
 pub use verify::VerifyConfig;
 
-use chain_core::{hash::BlockHash, spec::ChainSpec, transaction::Transaction};
+use chain_core::{spec::ChainSpec, transaction::Transaction};
 use std::{sync::Arc, time::Duration};
 
 use self::{
@@ -93,12 +95,16 @@ impl Engine {
         if self.stopped {
             self.refuse(event);
         } else if let Err(Fatal(message)) = self.dispatch(event) {
-            // Storage failed: nothing can be decided any more, and no peer is to blame.
-            self.stopped = true;
-            self.chain.give_up(&message, &mut self.out);
-            self.out.push(Action::Fatal(message));
+            self.fail(message);
         }
         self.out.take()
+    }
+
+    /// Storage failed: nothing can be decided any more, and no peer is to blame.
+    fn fail(&mut self, message: String) {
+        self.stopped = true;
+        self.chain.give_up(&message, &mut self.out);
+        self.out.push(Action::Fatal(message));
     }
 
     /// Sets the time for queries that depend on it. The wall clock may jump either way; the steady one does not go back.
@@ -297,35 +303,5 @@ impl Engine {
     /// [`SubmitError`].
     pub fn test_transaction(&mut self, transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
         self.pool.test(transaction, &mut self.chain, self.out.wall())
-    }
-
-    /// Mines a block at once; for chains of trivial difficulty. `least_time` is the least time of its header. The
-    /// actions are those of its submission.
-    pub fn mine_block(
-        &mut self,
-        request: &TemplateRequest,
-        least_time: u32,
-    ) -> (Result<BlockHash, TemplateError>, Vec<Action>) {
-        let now = self.out.now();
-        let block = match self.pool.solve(request, least_time, &self.chain, now.wall) {
-            Ok(block) => block,
-            Err(error) => return (Err(error), Vec::new()),
-        };
-        let hash = block.hash();
-        let mut actions = self.handle(Event::Block(OWN, Source::Local, block), now);
-        let own = |action: &Action| matches!(action, Action::Reply(OWN, _));
-        let more = |action: &Action| matches!(action, Action::Continue);
-        while !actions.iter().any(own) && actions.iter().any(more) {
-            actions.retain(|action| !more(action));
-            actions.extend(self.handle(Event::Continue, now));
-        }
-        let reply = actions.iter().position(own).map(|at| actions.remove(at));
-        let result = match reply {
-            Some(Action::Reply(_, Reply::Block(Ok(BlockOutcome::Connected { .. })))) => Ok(hash),
-            Some(Action::Reply(_, Reply::Block(Err(SubmitBlockError::Rule(rule))))) => Err(rule.into()),
-            Some(Action::Reply(_, Reply::Block(Err(SubmitBlockError::Stopped)))) | None => Err(TemplateError::Stopped),
-            Some(other) => Err(TemplateError::Local(format!("the block was not connected: {other:?}"))),
-        };
-        (result, actions)
     }
 }

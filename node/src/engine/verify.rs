@@ -87,8 +87,12 @@ impl Verifier {
     ///
     /// # Errors
     /// ACC-3 for the first that has none.
-    pub fn recover(&mut self, transactions: &[&AccountTransaction]) -> Result<Vec<Address>, RuleError> {
-        let found = self.map(transactions, |tx| self.sender(tx));
+    pub fn recover(
+        &mut self,
+        spec: &ChainSpec,
+        transactions: &[&AccountTransaction],
+    ) -> Result<Vec<Address>, RuleError> {
+        let found = self.map(transactions, |tx| self.sender(spec, tx));
         let senders = found.into_iter().collect::<Result<Vec<_>, _>>()?;
         for (tx, sender) in transactions.iter().zip(&senders) {
             self.remember_sender(tx, *sender);
@@ -118,7 +122,7 @@ impl Verifier {
         let sender = match &**transaction {
             Transaction::Account(tx) => {
                 check_account_transaction(&AccountRules::of(spec), tx.fields())?;
-                Some(self.sender(tx)?)
+                Some(self.sender(spec, tx)?)
             }
             _ => None,
         };
@@ -168,10 +172,10 @@ impl Verifier {
         Ok(tags)
     }
 
-    fn sender(&self, tx: &AccountTransaction) -> Result<Address, RuleError> {
+    fn sender(&self, spec: &ChainSpec, tx: &AccountTransaction) -> Result<Address, RuleError> {
         match self.senders.find(|(hash, _)| *hash == tx.hash().0, first_word(&tx.hash().0)) {
             Some((_, sender)) => Ok(sender),
-            None => tx.recover_sender(),
+            None => spec.sender_of(tx),
         }
     }
 
@@ -319,11 +323,11 @@ mod tests {
         let kit = Kit::new();
         let mut verifier = small();
         let (one, two) = (kit.transfer(1, 0, 2), kit.transfer(2, 0, 2));
-        let senders = verifier.recover(&[&one, &two, &one]).unwrap();
+        let senders = verifier.recover(&kit.spec, &[&one, &two, &one]).unwrap();
         assert_eq!(senders, [1, 2, 1].map(crate::engine::tests::kit::address));
         assert!(verifier.senders.contains(&(one.hash().0, senders[0])));
-        assert_eq!(verifier.recover(&[&two]).unwrap(), senders[1..2]);
-        assert_eq!(verifier.recover(&[&kit.transfer(1, 1, 2)]).unwrap(), senders[..1]);
+        assert_eq!(verifier.recover(&kit.spec, &[&two]).unwrap(), senders[1..2]);
+        assert_eq!(verifier.recover(&kit.spec, &[&kit.transfer(1, 1, 2)]).unwrap(), senders[..1]);
     }
 
     // COIN-12: the pool's verdict on a child says nothing when the child spends another coin of the same name elsewhere.

@@ -9,6 +9,7 @@ use chain_core::{
         Transaction,
         coin::{Lock, OutPoint, Output},
     },
+    units::Height,
 };
 use std::{
     sync::{
@@ -21,12 +22,12 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use super::{
     link::{PeerLink, PeerMessage},
-    thread::{self, Driver, DriverState, Message},
+    thread::{self, Act, Driver, DriverState, Message},
 };
 use crate::{
     engine::{
-        BlockOutcome, ChainInfo, ChainTip, Engine, EngineConfig, HeaderInfo, LongPollId, NodeEvent, OpenError,
-        PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError, Template, TemplateError,
+        Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, HeaderInfo, LongPollId, NodeEvent,
+        OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError, Template, TemplateError,
         TemplateRequest, TestedTransaction, VerifyConfig,
     },
     mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
@@ -193,30 +194,59 @@ impl EngineHandle {
         self.block_template(request).await
     }
 
-    /// Mines `count` blocks at once on the engine's thread; for chains of trivial difficulty (`--dev`). `time` is the
-    /// least time of the first block, for tools that move the clock forward.
+    /// Mines a block on the tip; for chains of trivial difficulty (`--dev`).
     ///
     /// # Errors
     /// [`TemplateError`], also when the difficulty is not trivial.
-    pub async fn mine(
-        &self,
-        request: TemplateRequest,
-        count: u32,
-        time: Option<u32>,
-    ) -> Result<Vec<BlockHash>, TemplateError> {
-        let mut hashes = Vec::new();
-        for index in 0..count {
-            let least_time = time.filter(|_| index == 0).unwrap_or_default();
-            hashes.push(self.mine_one(request.clone(), least_time).await?);
-        }
-        Ok(hashes)
+    pub async fn mine(&self, plan: BlockPlan) -> Result<BlockHash, TemplateError> {
+        self.act(|engine| engine.mine_block(plan)).await.unwrap_or(Err(TemplateError::Stopped))
     }
 
-    async fn mine_one(&self, request: TemplateRequest, least_time: u32) -> Result<BlockHash, TemplateError> {
+    /// Mines blocks on any block; see [`Engine::mine_branch`].
+    ///
+    /// # Errors
+    /// [`TemplateError`]; the chain is then as before.
+    pub async fn mine_branch(&self, fork: BlockHash, plans: Vec<BlockPlan>) -> Result<Vec<BlockHash>, TemplateError> {
+        self.act(move |engine| engine.mine_branch(fork, plans)).await.unwrap_or(Err(TemplateError::Stopped))
+    }
+
+    /// Takes the chain back to a block for good; see [`Engine::rewind`].
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn rewind(&self, to: BlockHash) -> Result<(), TemplateError> {
+        self.act(move |engine| engine.rewind(to)).await.unwrap_or(Err(TemplateError::Stopped))
+    }
+
+    /// Drops transactions of the mempool; returns how many were there.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn drop_transactions(&self, which: Vec<TxId>) -> Result<usize, Stopped> {
+        self.act(move |engine| engine.drop_transactions(&which)).await
+    }
+
+    /// The block at a height of the active chain, so many below the tip; `None` if there are fewer.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn below_tip(&self, depth: Height) -> Result<Option<BlockHash>, Stopped> {
+        self.ask(move |engine| engine.below_tip(depth)).await
+    }
+
+    /// Has the engine move the chain; the reply comes when that was announced.
+    async fn act<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&mut Engine) -> (T, Vec<Action>) + Send + 'static,
+    ) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
-        let message = Message::Mine(request, least_time, reply);
-        self.messages.send(message).await.map_err(|_| TemplateError::Stopped)?;
-        answer.await.unwrap_or(Err(TemplateError::Stopped))
+        let act: Act = Box::new(move |engine| {
+            let (result, actions) = act(engine);
+            // The caller may have gone.
+            (actions, Box::new(move || drop(reply.send(result))))
+        });
+        self.messages.send(Message::Act(act)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
     }
 
     /// Leaves of the block tree, the active tip first.

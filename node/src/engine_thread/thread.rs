@@ -1,10 +1,6 @@
 //! The engine's thread: the only place where the engine meets a clock, a queue and other threads.
 
-use chain_core::{
-    block::Block,
-    hash::{BlockHash, TxId},
-    transaction::Transaction,
-};
+use chain_core::{block::Block, hash::TxId, transaction::Transaction};
 use std::{
     collections::HashMap,
     hash::{BuildHasher, RandomState},
@@ -23,7 +19,7 @@ use tokio::{
 use super::{inbox::Inbox, link::PeerMessage};
 use crate::engine::{
     Action, BlockOutcome, ChainInfo, Engine, Event, LongPollId, NodeEvent, Now, PeerAction, Reply, Source,
-    SubmitBlockError, SubmitError, TemplateError, TemplateRequest, Ticket, Time,
+    SubmitBlockError, SubmitError, Ticket, Time,
 };
 
 /// Messages handled in one go. Transactions among them are verified together.
@@ -44,12 +40,15 @@ const TICK: Duration = Duration::from_secs(1);
 /// A query of the engine, which sends its own reply.
 pub(super) type Question = Box<dyn FnOnce(&mut Engine) + Send>;
 
+/// Moves the chain; returns what the engine wants done, and what sends the reply after that.
+pub(super) type Act = Box<dyn FnOnce(&mut Engine) -> (Vec<Action>, Box<dyn FnOnce()>) + Send>;
+
 /// What other threads send.
 pub(super) enum Message {
     Transaction(Transaction, oneshot::Sender<Result<TxId, SubmitError>>),
     Block(Block, oneshot::Sender<Result<BlockOutcome, SubmitBlockError>>),
-    /// Mine a block at once, of at least this time.
-    Mine(TemplateRequest, u32, oneshot::Sender<Result<BlockHash, TemplateError>>),
+    /// Move the chain on demand.
+    Act(Act),
     Ask(Question),
     /// Tell the network here what it shall do.
     Network(mpsc::UnboundedSender<PeerAction>),
@@ -201,13 +200,12 @@ impl Driver {
                     let ticket = self.ticket(Waiter::Block(reply));
                     self.handle(Event::Block(ticket, Source::Local, block));
                 }
-                Message::Mine(request, least_time, reply) => {
+                Message::Act(act) => {
                     let started = Instant::now();
                     self.engine.set_time(now());
-                    let (result, actions) = self.engine.mine_block(&request, least_time);
+                    let (actions, reply) = act(&mut self.engine);
                     self.perform(actions, started);
-                    // The caller may have gone.
-                    let _ = reply.send(result);
+                    reply();
                 }
                 Message::Ask(question) => {
                     // The pool has let go of what a new block holds, and readers of the store do not see it before the flush: a

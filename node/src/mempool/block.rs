@@ -117,7 +117,7 @@ impl Mempool {
         }
     }
 
-    pub(super) fn set_base_fee(&mut self, base_fee: u64) {
+    pub(crate) fn set_base_fee(&mut self, base_fee: u64) {
         self.base_fee = base_fee;
         self.accounts.set_base_fee(base_fee);
         self.coins.set_base_fee(base_fee);

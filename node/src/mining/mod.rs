@@ -1,5 +1,6 @@
 //! The miner of this process: whom it pays, and whether it runs.
 
+mod demand;
 mod saved;
 mod search;
 
@@ -9,16 +10,15 @@ use cairn_miner::Miner;
 use chain_core::{
     Address, address,
     hash::BlockHash,
+    spec::ChainSpec,
     transaction::coin::{KeyBytes, Lock},
 };
 use parking_lot::Mutex;
-use std::{collections::VecDeque, fmt, io, path::PathBuf, sync::Arc};
+use std::{collections::VecDeque, fmt, io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::Notify;
 
-use crate::{
-    engine::{TemplateError, TemplateRequest},
-    engine_thread::EngineHandle,
-};
+use crate::{engine::TemplateRequest, engine_thread::EngineHandle};
+use demand::Demand;
 
 /// Who is paid for blocks as long as nobody is: a key that is no point of the curve, so that no coin of it can be spent.
 const NOBODY: Lock = Lock::Key(KeyBytes([0; 32]));
@@ -30,7 +30,13 @@ pub struct Mining {
     file: Option<PathBuf>,
     state: Mutex<State>,
     changed: Notify,
+    demand: Mutex<Demand>,
     automine_changed: Notify,
+    interval_changed: Notify,
+    /// Who mines what came in.
+    turn: tokio::sync::Mutex<()>,
+    /// Between two blocks that are found here: a chain of trivial difficulty would have thousands a second.
+    pace: Duration,
     /// Blocks that were found here, newest last, for the log.
     mined: Mutex<VecDeque<BlockHash>>,
 }
@@ -44,7 +50,6 @@ struct State {
     on: bool,
     threads: usize,
     blocks: u64,
-    automine: bool,
     miner: Option<Arc<Miner>>,
     waiting: Option<Waiting>,
 }
@@ -93,7 +98,7 @@ impl Mining {
     /// A miner that stands still. What is said to it over RPC is saved in `file`.
     pub fn new(
         engine: EngineHandle,
-        hrp: &str,
+        spec: &ChainSpec,
         file: Option<PathBuf>,
         payout: Option<Lock>,
         beneficiary: Option<Address>,
@@ -105,17 +110,20 @@ impl Mining {
             on: false,
             threads,
             blocks: 0,
-            automine: false,
             miner: None,
             waiting: None,
         };
         Self {
             engine,
-            hrp: hrp.to_owned(),
+            hrp: spec.hrp.clone(),
             file,
             state: Mutex::new(state),
             changed: Notify::new(),
+            demand: Mutex::default(),
             automine_changed: Notify::new(),
+            interval_changed: Notify::new(),
+            turn: tokio::sync::Mutex::default(),
+            pace: Duration::from_secs(if spec.is_dev() { spec.target_interval.into() } else { 0 }),
             mined: Mutex::default(),
         }
     }
@@ -143,6 +151,12 @@ impl Mining {
         }
     }
 
+    /// Pays tips to another account, for this run.
+    pub fn set_beneficiary(&self, account: Address) {
+        self.state.lock().beneficiary = account;
+        self.changed.notify_one();
+    }
+
     /// What to ask a template with; `extra` goes to the end of the coinbase.
     fn request(&self, extra: Vec<u8>) -> TemplateRequest {
         let state = self.state.lock();
@@ -159,7 +173,7 @@ impl Mining {
             blocks: state.blocks,
             beneficiary: state.beneficiary,
             waiting: state.waiting,
-            automine: state.automine,
+            automine: self.demand.lock().automine,
         }
     }
 
@@ -195,19 +209,5 @@ impl Mining {
     pub fn stop(&self) {
         self.state.lock().on = false;
         self.changed.notify_one();
-    }
-
-    /// Whether each transaction that comes in is mined at once (`--dev`).
-    pub fn set_automine(&self, on: bool) {
-        self.state.lock().automine = on;
-        self.automine_changed.notify_one();
-    }
-
-    /// Mines blocks at once, on a chain of trivial difficulty.
-    ///
-    /// # Errors
-    /// [`TemplateError`].
-    pub async fn mine_now(&self, count: u32, time: Option<u32>) -> Result<Vec<BlockHash>, TemplateError> {
-        self.engine.mine(self.request(Vec::new()), count, time).await
     }
 }

@@ -4,12 +4,12 @@ use cairn_miner::{Event, Midstate, Miner, Solution, Work};
 use chain_core::{block::Block, work::pow};
 use std::{sync::Arc, time::Duration};
 use tokio::{
-    sync::{broadcast::error::RecvError, mpsc},
+    sync::mpsc,
     time::{interval, sleep},
 };
 
 use super::{Mining, Waiting};
-use crate::engine::{BlockOutcome, LongPollId, NodeEvent, SubmitBlockError, Template, TemplateError};
+use crate::engine::{BlockOutcome, LongPollId, SubmitBlockError, Template, TemplateError};
 
 /// A template is replaced at least so often, so that its time stays near the clock's.
 const REFRESH: Duration = Duration::from_secs(10);
@@ -180,7 +180,10 @@ impl Mining {
         let block = Block { header: solution.header, transactions: std::iter::once(coinbase).chain(rest).collect() };
         self.note_mined(block.hash());
         match self.engine.submit_block(block).await {
-            Ok(BlockOutcome::Connected { .. }) => self.state.lock().blocks += 1,
+            Ok(BlockOutcome::Connected { .. }) => {
+                self.state.lock().blocks += 1;
+                sleep(self.pace).await;
+            }
             Ok(BlockOutcome::SideBranch) => tracing::info!("a mined block came second: another one is the tip"),
             Ok(outcome) => {
                 tracing::info!(?outcome, "a mined block did not extend the chain");
@@ -190,34 +193,6 @@ impl Mining {
             Err(error) => {
                 tracing::warn!(%error, "a mined block is refused");
                 sleep(RETRY).await;
-            }
-        }
-    }
-
-    /// Mines a block whenever a transaction comes in, as long as that is switched on; what was there before, too.
-    pub async fn automine(self: Arc<Self>) {
-        let mut events = self.engine.subscribe();
-        self.mine_pending().await;
-        loop {
-            tokio::select! {
-                event = events.recv() => match event {
-                    Ok(NodeEvent::TransactionAdded(_)) | Err(RecvError::Lagged(_)) => self.mine_pending().await,
-                    Ok(_) => {}
-                    Err(RecvError::Closed) => return,
-                },
-                () = self.automine_changed.notified() => self.mine_pending().await,
-            }
-        }
-    }
-
-    /// Mines blocks until they take nothing out of the pool any more.
-    async fn mine_pending(&self) {
-        let pending = || self.engine.mempool_stats().pending;
-        let mut before = usize::MAX;
-        while self.state.lock().automine && (1..before).contains(&pending()) {
-            before = pending();
-            if let Err(error) = self.mine_now(1, None).await {
-                tracing::warn!(%error, "no block for a transaction");
             }
         }
     }

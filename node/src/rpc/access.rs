@@ -57,7 +57,7 @@ pub fn needed(method: &str) -> Scope {
             "miner_status" => Scope::Public,
             _ => Scope::Full,
         },
-        "dev" | "evm" => Scope::Local,
+        "dev" | "evm" | "anvil" | "hardhat" | "personal" => Scope::Local,
         namespace if WALLET.contains(&namespace) => Scope::Wallet,
         _ => Scope::Public,
     }

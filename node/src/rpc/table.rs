@@ -14,7 +14,7 @@ const NAMESPACES: [(&str, &[&[&[Method]]]); 13] = [
     ("chain", &[chain::TABLES, pubsub::CHAIN]),
     ("coin", &[coin::TABLES, pubsub::COIN]),
     ("debug", &[debug::TABLES]),
-    ("dev", &[&[dev::METHODS]]),
+    ("dev", &[dev::TABLES]),
     ("erigon", &[&[ots::ERIGON]]),
     ("eth", &[eth::TABLES, pubsub::ETH]),
     ("miner", &[&[miner::METHODS]]),

@@ -29,6 +29,7 @@ use super::{
     methods, namespaces, serve, start_hub,
 };
 use crate::{
+    dev::Accounts,
     engine_thread::EngineHandle,
     mempool::MempoolConfig,
     mining::Mining,
@@ -136,7 +137,8 @@ impl TestNode {
         let engine = EngineHandle::start(store, spec.clone(), MempoolConfig::default()).unwrap();
         let context = Arc::new(Context {
             genesis: engine.chain_info().genesis,
-            mining: Arc::new(Mining::new(engine.clone(), &spec.hrp, None, None, None, 1)),
+            mining: Arc::new(Mining::new(engine.clone(), &spec, None, None, None, 1)),
+            accounts: Accounts::new(spec.is_dev()),
             spec,
             engine,
             reader,

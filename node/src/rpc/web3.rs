@@ -19,7 +19,7 @@ fn sha3(_: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn modules(context: &Context, _: Args) -> RpcResult<Value> {
     let names = context.node.namespaces.iter().map(String::as_str);
-    // The prefix of those methods that Ethereum's tools know.
-    let evm = names.clone().any(|name| name == "dev").then_some("evm");
-    Ok(Value::Object(names.chain(evm).map(|name| (name.to_owned(), Value::from("1.0"))).collect::<Map<_, _>>()))
+    // The prefixes of those methods that Ethereum's tools know.
+    let tools = names.clone().filter(|name| *name == "dev").flat_map(|_| ["anvil", "evm", "hardhat"]);
+    Ok(Value::Object(names.chain(tools).map(|name| (name.to_owned(), Value::from("1.0"))).collect::<Map<_, _>>()))
 }

@@ -118,13 +118,15 @@ struct Genesis {
     hash: BlockHash,
     base_fee: u64,
     name: String,
+    /// Blocks that are marked as invalid were reverted by the user (`evm_revert`).
+    reverts: bool,
 }
 
 impl Genesis {
     fn of(spec: &ChainSpec) -> Self {
         let (block, effects) = spec.genesis_block();
         let hash = block.hash();
-        Self { block, effects, hash, base_fee: spec.initial_base_fee, name: spec.name.clone() }
+        Self { block, effects, hash, base_fee: spec.initial_base_fee, name: spec.name.clone(), reverts: spec.is_dev() }
     }
 
     /// Reads the identity of a directory, which has to be this chain's.
@@ -266,6 +268,11 @@ impl Opening<'_> {
         for records in read_headers(&*self.kv)?.chunks(FORGET_AT_ONCE) {
             let mut batch = Batch::default();
             for record in records {
+                if self.genesis.reverts && record.verdict == Verdict::Invalid {
+                    batch.delete(Column::Headers, &schema::header_key(&record.hash));
+                    batch.delete(Column::Bodies, &schema::block_key(record.at()));
+                    continue;
+                }
                 let body = record.body && !record.at().is_pruned(pruned);
                 let forgotten = HeaderRecord { body, verdict: Verdict::Unknown, executed: None, ..*record };
                 batch.put(Column::Headers, &schema::header_key(&record.hash), &schema::write_header(&forgotten));

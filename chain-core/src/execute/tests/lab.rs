@@ -152,7 +152,7 @@ impl Lab {
     pub fn run(&self, transactions: &[Transaction]) -> Result<ExecutedBlock, RuleError> {
         let mut builder = BlockBuilder::new(&self.spec, self.context.clone(), &self.state, BENEFICIARY).unwrap();
         let pushed = transactions.iter().try_for_each(|transaction| {
-            let sender = sender(transaction);
+            let sender = self.sender(transaction);
             builder.push(transaction, sender).map(|_| ())
         });
         if let Err(error) = pushed {
@@ -168,17 +168,25 @@ impl Lab {
         Ok(executed)
     }
 
+    /// The sender of an account transaction on this chain.
+    fn sender(&self, transaction: &Transaction) -> Option<Address> {
+        match transaction {
+            Transaction::Account(transaction) => Some(self.spec.sender_of(transaction).unwrap()),
+            _ => None,
+        }
+    }
+
     /// What the builder says of a transaction that it does not take.
     pub fn builder_refuses(&self, transaction: &Transaction) -> RuleError {
         let mut builder = BlockBuilder::new(&self.spec, self.context.clone(), &self.state, BENEFICIARY).unwrap();
-        rule(builder.push(transaction, sender(transaction)).unwrap_err())
+        rule(builder.push(transaction, self.sender(transaction)).unwrap_err())
     }
 
     /// Runs a block of these transactions, the coinbase the first of them.
     pub fn execute(&self, transactions: Vec<Transaction>) -> Result<ExecutedBlock, RuleError> {
         let block = self.check(transactions)?;
         let senders: Vec<Address> =
-            block.recoveries().iter().map(|transaction| transaction.recover_sender().unwrap()).collect();
+            block.recoveries().iter().map(|transaction| self.spec.sender_of(transaction).unwrap()).collect();
         let pending = execute_block(&self.spec, &self.context, &self.state, block, &senders).map_err(rule)?;
         let verdicts: Vec<bool> = pending.checks().iter().map(|check| check.verify()).collect();
         pending.confirm(&verdicts)

@@ -6,6 +6,7 @@ mod branches;
 mod coin;
 mod coinbase;
 mod contracts;
+mod dev;
 mod gateway;
 mod lab;
 mod properties;

@@ -7,7 +7,7 @@ use super::{
     entry::{Entry, SlotEntry, TransientEntry},
     ids::{AccountId, NO_SLOT, SlotId, number},
 };
-use crate::error::ViewError;
+use crate::{error::ViewError, trie::EMPTY_ROOT};
 
 impl Overlay<'_> {
     /// A slot that was read before. See [`Overlay::slot`].
@@ -41,6 +41,12 @@ impl Overlay<'_> {
         self.slots.push(SlotEntry { account, key, before, original: before, now: before, read, warm: 0, next });
         self.slot_ids.insert((account, key), id);
         Ok(id)
+    }
+
+    /// Whether an account has storage, or a slot of it was read.
+    pub fn may_have_storage(&self, account: AccountId) -> bool {
+        let entry = &self.accounts[account.index()];
+        entry.now.storage_root != EMPTY_ROOT || entry.slots != NO_SLOT
     }
 
     /// Value of a slot.

@@ -31,6 +31,9 @@ const HALF_ORDER: U256 = uint!(0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501
 /// Order of secp256k1.
 const ORDER: U256 = uint!(0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141_U256);
 
+/// The byte of r, which is 2^160 + an address, before that address.
+const NAMED: usize = 11;
+
 impl AccountTransaction {
     /// Decodes the raw bytes of a signed transaction.
     ///
@@ -93,6 +96,27 @@ impl AccountTransaction {
             RecoverableSignature::sign_ecdsa_recoverable(Message::from_digest(fields.signing_hash().0), key);
         let (parity, bytes) = signature.serialize_compact();
         Self::from_parts(fields, bytes, parity == RecoveryId::One)
+    }
+
+    /// A transaction that only names its sender: valid on development chains alone (DEV-2).
+    ///
+    /// # Errors
+    /// As for [`AccountTransaction::from_parts`].
+    pub fn naming(fields: Fields, sender: Address) -> Result<Self, RuleError> {
+        let mut signature = [0; 64];
+        signature[NAMED] = 1;
+        signature[NAMED + 1..32].copy_from_slice(sender.as_slice());
+        signature[63] = 1;
+        Self::from_parts(fields, signature, false)
+    }
+
+    /// The sender that [`AccountTransaction::naming`] named. Everywhere but on development chains it means nothing.
+    pub fn named_sender(&self) -> Option<Address> {
+        let (signature, parity) = &self.signature;
+        let mut expected = [0; 64];
+        expected[NAMED..32].copy_from_slice(&signature[NAMED..32]);
+        (expected[NAMED], expected[63]) = (1, 1);
+        (*signature == expected && !parity).then(|| Address::from_slice(&signature[NAMED + 1..32]))
     }
 
     /// keccak-256 of the raw bytes.

@@ -275,6 +275,20 @@ impl Chain {
         Ok(())
     }
 
+    /// Marks every block as invalid that would have the chain leave this one, which is on it. Their bodies stay.
+    pub(crate) fn condemn_all_but(&mut self, hash: BlockHash) -> Result<(), Fatal> {
+        self.tree.prefer(&hash);
+        while self.tree.candidate() != hash {
+            let candidate = self.tree.candidate();
+            let fork = self.tree.fork_point(&candidate, &hash).map_or(0, |fork| self.height_of(&fork));
+            let Some(first) = self.tree.ancestor(&candidate, fork + 1) else { break };
+            let fallen = self.tree.mark_invalid(&first);
+            let records: Vec<HeaderRecord> = fallen.iter().filter_map(|hash| self.invalid_record(hash)).collect();
+            self.store.put_headers(&records)?;
+        }
+        Ok(())
+    }
+
     fn invalid_record(&self, hash: &BlockHash) -> Option<HeaderRecord> {
         let info = self.tree.get(hash)?;
         let record = HeaderRecord::new(info.header, info.height);

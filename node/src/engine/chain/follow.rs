@@ -39,7 +39,8 @@ impl Chain {
     }
 
     pub(crate) fn next_step(&self) -> Option<Step> {
-        let (tip, goal) = (self.store.tip(), self.tree.candidate());
+        let pin = self.pin.filter(|pin| self.is_executable(pin));
+        let (tip, goal) = (self.store.tip(), pin.unwrap_or_else(|| self.tree.candidate()));
         if tip.hash == goal {
             return None;
         }
@@ -47,6 +48,20 @@ impl Chain {
             return Some(Step::Disconnect);
         }
         self.tree.ancestor(&goal, tip.height + 1).map(Step::Connect)
+    }
+
+    /// Has the chain stand on this block, or follow the best branch again.
+    pub(crate) fn pin(&mut self, block: Option<BlockHash>) {
+        self.pin = block;
+    }
+
+    fn is_executable(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|info| matches!(info.status, Status::BodyStored | Status::Valid))
+    }
+
+    /// Whether a block was executed and is valid.
+    pub(crate) fn is_executed(&self, hash: &BlockHash) -> bool {
+        self.tree.get(hash).is_some_and(|info| info.status == Status::Valid)
     }
 
     /// Blocks between the tip and the best stored block; 0 while going back.
@@ -116,14 +131,16 @@ impl Chain {
     /// Runs a block on the state of its parent, the tip, and verifies its signatures on all cores.
     fn execute(&mut self, at: BlockRef, block: CheckedBlock, pool: &Mempool) -> Judged<ExecutedBlock, RuleError> {
         self.store.prefetch(&coins_to_fetch(&block, pool))?;
-        let senders = match self.verifier.recover(&block.recoveries()) {
+        let senders = match self.verifier.recover(&self.spec, &block.recoveries()) {
             Ok(senders) => senders,
             Err(rule) => return Ok(Err(rule)),
         };
-        let context = match self.context_on_tip(block.block().header.time, block.block().header.bits) {
+        let mut context = match self.context_on_tip(block.block().header.time, block.block().header.bits) {
             Ok(context) => context,
             Err(rule) => return Ok(Err(rule)),
         };
+        // DEV-4
+        context.base_fee = self.spec.base_fee_set_by(&block.coinbase().extra).unwrap_or(context.base_fee);
         debug_assert_eq!(context.height, at.height);
         let pending = match execute_block(&self.spec, &context, &self.store.view(), block, &senders) {
             Ok(pending) => pending,

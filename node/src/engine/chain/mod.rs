@@ -48,6 +48,8 @@ pub struct Chain {
     depth: Height,
     /// Height of the tip when syncing began.
     sync_start: Option<Height>,
+    /// Where the chain stands instead of on the best branch, while a branch is made on demand.
+    pin: Option<BlockHash>,
 }
 
 /// A submitted block that is stored but neither connected nor found invalid nor left on a side branch yet.
@@ -84,6 +86,7 @@ impl Chain {
             told_at: Time(0),
             depth: 0,
             sync_start: None,
+            pin: None,
         })
     }
 

@@ -13,9 +13,9 @@ use std::sync::Arc;
 use self::{
     returned::{Resubmission, may_pass},
     template::{LongPollId, Tag, Template, TemplateRequest},
-    templates::{Templates, template_time},
+    templates::Templates,
 };
-use super::{Chain, Fatal, NodeEvent, Outbox, TemplateError, Time};
+use super::{BlockPlan, Chain, Fatal, NodeEvent, Outbox, TemplateError, Time};
 use crate::{
     mempool::{Change, Mempool, MempoolConfig},
     store::Disconnected,
@@ -101,16 +101,27 @@ impl Pool {
         self.templates.best(request, &mut self.mempool, chain, now)
     }
 
-    /// A solved block of at least this time, for chains of trivial difficulty.
-    pub(super) fn solve(
-        &mut self,
-        request: &TemplateRequest,
-        least_time: u32,
-        chain: &Chain,
-        now: Time,
-    ) -> Result<Block, TemplateError> {
-        let time = template_time(chain, now)?.max(least_time);
-        self.templates.solve(request, time, &mut self.mempool, chain)
+    /// A solved block, for chains of trivial difficulty.
+    pub(super) fn solve(&mut self, plan: BlockPlan, chain: &Chain, now: Time) -> Result<Block, TemplateError> {
+        // The pool ranks by what is left above the base fee.
+        if let Some(base_fee) = plan.base_fee {
+            self.mempool.set_base_fee(base_fee);
+        }
+        let block = self.templates.solve(plan, &mut self.mempool, chain, now);
+        if block.is_err() {
+            self.mempool.set_base_fee(chain.next_base_fee());
+        }
+        block
+    }
+
+    /// Drops what disconnected blocks brought back.
+    pub(super) fn forget_returned(&mut self) {
+        self.resubmission.forget();
+    }
+
+    /// Drops transactions.
+    pub(super) fn drop_transactions(&mut self, which: &[TxId]) {
+        self.mempool.drop_invalid(which);
     }
 
     /// Submits the next transactions of disconnected blocks again; returns those that are in the pool now.

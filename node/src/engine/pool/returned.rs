@@ -83,6 +83,13 @@ impl Resubmission {
         (self.bytes, self.later_bytes) = (0, 0);
     }
 
+    /// Drops what was not let go yet.
+    pub(super) fn forget(&mut self) {
+        self.blocks.clear();
+        self.dropped.clear();
+        self.bytes = 0;
+    }
+
     /// Takes out the next of those that were let go.
     pub(super) fn next(&mut self) -> Vec<Returned> {
         let most = self.ready.len().min(RETURNED_AT_ONCE);

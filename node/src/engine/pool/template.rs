@@ -7,13 +7,13 @@ use chain_core::{
     execute::{BlockBuilder, BlockContext},
     hash::{BlockHash, TxId},
     spec::ChainSpec,
-    state::StateView,
+    state::{StateView, ViewError},
     transaction::{Transaction, coin::Lock},
     units::{Amount, Gas, Height},
     work::pow,
 };
 
-use crate::mempool::Mempool;
+use crate::{engine::TemplateError, mempool::Mempool};
 
 /// Who gets what from a block.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -144,9 +144,44 @@ pub fn build(
     pool: &Mempool,
     request: &TemplateRequest,
 ) -> Result<(Template, Vec<TxId>), ExecuteError> {
-    let Assembly { spec, context, view, bits, longpoll } = assembly;
-    let mut builder = BlockBuilder::new(spec, context.clone(), *view, request.beneficiary)?;
+    let mut builder = assembly.begin(request)?;
     let invalid = fill(&mut builder, pool)?;
+    Ok((finish(assembly, builder, request)?, invalid))
+}
+
+/// Assembles a block of these transactions, in this order.
+///
+/// # Errors
+/// The first that is not valid in it; as [`build`].
+pub fn build_of(
+    assembly: &Assembly,
+    transactions: &[Transaction],
+    request: &TemplateRequest,
+) -> Result<Template, TemplateError> {
+    let height = assembly.context.height;
+    let mut builder = assembly.begin(request).map_err(ExecuteError::from)?;
+    for transaction in transactions {
+        let sender = match transaction {
+            Transaction::Account(tx) => assembly.spec.sender_of(tx).map(Some),
+            _ => Ok(None),
+        };
+        let pushed = sender.map_err(ExecuteError::from).and_then(|sender| builder.push(transaction, sender));
+        pushed.map_err(|error| match error {
+            ExecuteError::Rule(rule) => TemplateError::Transaction { txid: transaction.txid(), height, rule },
+            other => other.into(),
+        })?;
+    }
+    Ok(finish(assembly, builder, request)?)
+}
+
+impl<'a> Assembly<'a> {
+    fn begin(&self, request: &TemplateRequest) -> Result<BlockBuilder<'a>, ViewError> {
+        BlockBuilder::new(self.spec, self.context.clone(), self.view, request.beneficiary)
+    }
+}
+
+fn finish(assembly: &Assembly, builder: BlockBuilder<'_>, request: &TemplateRequest) -> Result<Template, ExecuteError> {
+    let Assembly { spec, context, bits, longpoll, .. } = assembly;
     let (transactions, effects) = builder.finish(request.payout, request.extra.clone())?;
     let leaves: Vec<_> = transactions.iter().map(merkle::leaf).collect();
     let header = Header {
@@ -157,7 +192,7 @@ pub fn build(
         bits: *bits,
         nonce: 0,
     };
-    let template = Template {
+    Ok(Template {
         longpoll: *longpoll,
         target: pow::target(*bits)?,
         height: context.height,
@@ -166,8 +201,7 @@ pub fn build(
         gas_used: effects.gas_used,
         merkle_branch: merkle::branch(&leaves, 0),
         block: Block { header, transactions },
-    };
-    Ok((template, invalid))
+    })
 }
 
 /// Adds the best packages that fit; returns what is invalid in this block.

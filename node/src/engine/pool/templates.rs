@@ -1,11 +1,20 @@
 //! Templates on the tip, each executed once for all miners of a payout.
 
-use chain_core::{Address, block::Block, error::ExecuteError, transaction::coin::Lock, units::Gas, work::pow};
+use chain_core::{
+    Address,
+    block::Block,
+    error::ExecuteError,
+    execute::EDITOR,
+    state::StateView,
+    transaction::{Transaction, coin::Lock},
+    units::Gas,
+    work::pow,
+};
 use std::collections::VecDeque;
 
 use super::template::{self, Assembly, LongPollId, Tag, Template, TemplateRequest};
 use crate::{
-    engine::{Chain, NodeEvent, Outbox, TemplateError, Time},
+    engine::{BlockPlan, BlockTime, Chain, Content, NodeEvent, Outbox, TemplateError, Time},
     mempool::Mempool,
 };
 
@@ -141,32 +150,51 @@ impl Templates {
         pool: &mut Mempool,
         chain: &Chain,
     ) -> Result<Template, TemplateError> {
-        let bits = chain.next_bits();
-        let assembly = Assembly {
-            spec: chain.spec(),
-            context: chain.context_on_tip(time, bits)?,
-            view: &chain.store().view(),
-            bits,
-            longpoll: self.longpoll_id(chain),
-        };
+        let view = chain.store().view();
+        let assembly = self.assembly(time, chain, &view)?;
         let request = TemplateRequest { extra: self.extra(request), ..*request };
-        let (template, invalid) = template::build(&assembly, pool, &request).map_err(|error| match error {
-            ExecuteError::Rule(rule) => TemplateError::Rule(rule),
-            ExecuteError::View(error) => TemplateError::Local(error.to_string()),
-        })?;
+        let (template, invalid) = template::build(&assembly, pool, &request)?;
         pool.drop_invalid(&invalid);
         Ok(template)
     }
 
-    /// A solved block of this time, for chains of trivial difficulty.
+    fn assembly<'a>(
+        &self,
+        time: u32,
+        chain: &'a Chain,
+        view: &'a dyn StateView,
+    ) -> Result<Assembly<'a>, TemplateError> {
+        let (bits, longpoll) = (chain.next_bits(), self.longpoll_id(chain));
+        Ok(Assembly { spec: chain.spec(), context: chain.context_on_tip(time, bits)?, view, bits, longpoll })
+    }
+
+    /// A solved block, for chains of trivial difficulty.
     pub(super) fn solve(
         &self,
-        request: &TemplateRequest,
-        time: u32,
+        plan: BlockPlan,
         pool: &mut Mempool,
         chain: &Chain,
+        now: Time,
     ) -> Result<Block, TemplateError> {
-        let Template { mut block, target, .. } = self.build(request, time, pool, chain)?;
+        let view = chain.store().view();
+        let mut assembly = self.assembly(block_time(plan.time, chain, now)?, chain, &view)?;
+        // DEV-4
+        assembly.context.base_fee = plan.base_fee.unwrap_or(assembly.context.base_fee);
+        let request = TemplateRequest { extra: self.extra(&plan.request), ..plan.request };
+        let template = match plan.content {
+            Content::Pool => {
+                let (template, invalid) = template::build(&assembly, pool, &request)?;
+                pool.drop_invalid(&invalid);
+                template
+            }
+            Content::These(transactions) => template::build_of(&assembly, &transactions, &request)?,
+            Content::Edits(edits) => {
+                let editor = view.account(&EDITOR).map_err(ExecuteError::from)?.unwrap_or_default();
+                let edit = chain.spec().edit(editor.nonce, &edits)?;
+                template::build_of(&assembly, &[Transaction::Account(edit)], &request)?
+            }
+        };
+        let Template { mut block, target, .. } = template;
         while pow::check_pow(&block.hash(), block.header.bits, target).is_err() {
             if block.header.nonce >= TRIVIAL {
                 return Err(TemplateError::TooHard);
@@ -175,6 +203,20 @@ impl Templates {
         }
         Ok(block)
     }
+}
+
+/// The time of a block on demand.
+fn block_time(time: BlockTime, chain: &Chain, now: Time) -> Result<u32, TemplateError> {
+    let parent = chain.tree().get(&chain.store().tip().hash).map_or(0, |info| info.header.time);
+    let got = match time {
+        BlockTime::NotBefore(least) => return Ok(template_time(chain, now)?.max(least)),
+        BlockTime::Parents => return Ok(parent),
+        BlockTime::AfterParent(time) => time.max(parent.saturating_add(1)),
+        BlockTime::Exactly(time) => time,
+    };
+    // HDR-4, HDR-5
+    let most = now.stamp().saturating_add(chain.spec().max_future);
+    if (parent..=most).contains(&got) { Ok(got) } else { Err(TemplateError::Time { got, least: parent, most }) }
 }
 
 /// The time of a block that is begun now.

@@ -18,7 +18,10 @@ use secp256k1::{
 
 use super::kit::{FEE, GWEI, Kit, made, pay, secret, solved, spec, transfer_fields};
 use crate::{
-    engine::{BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Source, TemplateError, TemplateRequest, Time},
+    engine::{
+        BlockOutcome, BlockPlan, BlockTime, Content, Engine, EngineConfig, Event, NodeEvent, Source, TemplateError,
+        TemplateRequest, Time,
+    },
     mempool::MempoolConfig,
     store::{Store, StoreConfig},
 };
@@ -133,7 +136,7 @@ fn a_clock_behind_the_tip_gives_no_template_but_the_reason() {
     kit.engine.set_time(kit.now);
     let refused = kit.engine.template(&kit.request()).unwrap_err();
     assert!(matches!(refused, TemplateError::ClockBehind { ahead: 150, wait: 30 }), "{refused:?}");
-    let (refused, actions) = kit.engine.mine_block(&kit.request(), 0);
+    let (refused, actions) = kit.engine.mine_block(plan(kit.request(), 0));
     assert!(matches!(refused, Err(TemplateError::ClockBehind { .. })) && actions.is_empty(), "{refused:?}");
     kit.now.0 += 30_000;
     let template = kit.template();
@@ -184,7 +187,7 @@ fn mining_on_demand_makes_blocks_at_once() {
     let request = kit.request();
     kit.engine.set_time(kit.now);
     let ahead = kit.genesis.header.time + 100;
-    let (hash, actions) = kit.engine.mine_block(&request, ahead);
+    let (hash, actions) = kit.engine.mine_block(plan(request.clone(), ahead));
     assert_eq!(hash.unwrap(), kit.tip());
     assert!(!actions.is_empty());
     assert_eq!(kit.block_at(1).header.time, ahead);
@@ -193,7 +196,11 @@ fn mining_on_demand_makes_blocks_at_once() {
         Kit::with(chain_core::spec::ChainSpec { genesis_bits: 0x1b00_ffff, ..spec(1) }, MempoolConfig::default());
     let mut hard = hard;
     hard.engine.set_time(hard.now);
-    assert!(matches!(hard.engine.mine_block(&request, 0).0, Err(TemplateError::TooHard)));
+    assert!(matches!(hard.engine.mine_block(plan(request, 0)).0, Err(TemplateError::TooHard)));
+}
+
+fn plan(request: TemplateRequest, least: u32) -> BlockPlan {
+    BlockPlan { request, time: BlockTime::NotBefore(least), base_fee: None, content: Content::Pool }
 }
 
 /// A transaction that uses up the first nonce of another account, which has authorized it to (EIP-7702).

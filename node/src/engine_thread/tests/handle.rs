@@ -5,7 +5,7 @@ use std::{future::Future, time::Duration};
 
 use crate::{
     engine::{
-        BlockOutcome, NodeEvent, SubmitBlockError, SubmitError, TemplateError,
+        BlockOutcome, BlockPlan, BlockTime, Content, NodeEvent, SubmitBlockError, SubmitError, TemplateError,
         tests::kit::{FEE, Kit, lock, spec},
     },
     engine_thread::EngineHandle,
@@ -16,6 +16,10 @@ use std::sync::Arc;
 
 fn wait<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_time().build().unwrap().block_on(future)
+}
+
+fn plan(kit: &Kit) -> BlockPlan {
+    BlockPlan { request: kit.request(), time: BlockTime::NotBefore(0), base_fee: None, content: Content::Pool }
 }
 
 fn start(kit: &Kit) -> EngineHandle {
@@ -48,7 +52,7 @@ fn serves_from_any_thread() {
         let again = handle.submit_transaction(Transaction::Coin(txs[0].clone())).await;
         assert!(matches!(again, Err(SubmitError::Mempool(_))));
 
-        let hashes = handle.mine(kit.request(), 2, None).await.unwrap();
+        let hashes = [handle.mine(plan(&kit)).await.unwrap(), handle.mine(plan(&kit)).await.unwrap()];
         assert_eq!(handle.chain_info().hash, hashes[1]);
         assert_eq!((handle.chain_info().height, handle.mempool_stats().transactions), (2, 0));
         assert_eq!(handle.tips().await.unwrap().len(), 1);
@@ -78,7 +82,7 @@ fn a_long_poll_ends_with_a_new_tip_at_once() {
         let (waiting, request) = (handle.clone(), kit.request());
         let minute = Duration::from_secs(60);
         let poll = tokio::spawn(async move { waiting.next_template(request, first.longpoll, minute).await });
-        let hash = handle.mine(kit.request(), 1, None).await.unwrap()[0];
+        let hash = handle.mine(plan(&kit)).await.unwrap();
         let next = tokio::time::timeout(Duration::from_secs(10), poll).await.unwrap().unwrap().unwrap();
         assert_eq!((next.longpoll.parent, next.height), (hash, 2));
     });

@@ -9,6 +9,7 @@ use super::{
     error::{RpcError, RpcResult},
 };
 use crate::{
+    dev::Accounts,
     engine_thread::EngineHandle,
     mining::Mining,
     net::NetHandle,
@@ -32,6 +33,8 @@ pub struct Context {
     pub reader: Reader,
     /// The network, if the node takes part in it.
     pub network: Option<NetHandle>,
+    /// Those that the node signs for.
+    pub accounts: Accounts,
     /// The miner of this process.
     pub mining: Arc<Mining>,
     /// Templates given to miners, until they are too old.

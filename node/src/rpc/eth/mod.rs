@@ -1,6 +1,7 @@
 //! `eth_*`: what Ethereum's tools ask, answered for the account side of the ledger.
 
 mod access_list;
+mod accounts;
 mod blocks;
 pub mod call;
 mod fees;
@@ -19,6 +20,7 @@ pub use state::syncing_status;
 use super::base::Method;
 
 pub const TABLES: &[&[Method]] = &[
+    accounts::METHODS,
     state::METHODS,
     blocks::METHODS,
     call::METHODS,

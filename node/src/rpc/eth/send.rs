@@ -40,6 +40,7 @@ fn send(context: &Context, mut args: Args) -> RpcResult<Value> {
     let transaction = decode(raw)?;
     let hash = transaction.hash();
     context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
+    context.wait(context.mining.mine_pending());
     Ok(data(hash.as_slice()))
 }
 

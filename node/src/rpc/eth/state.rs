@@ -19,7 +19,6 @@ pub const METHODS: &[Method] = &[
     Method::new("eth_chainId", &[], chain_id),
     Method::new("eth_blockNumber", &[], block_number),
     Method::new("eth_syncing", &[], syncing),
-    Method::new("eth_accounts", &[], |_, _| Ok(json!([]))),
     Method::new("eth_coinbase", &[], coinbase),
     Method::new("eth_mining", &[], |context, _| Ok(context.mining.status().mining.into())),
     Method::new("eth_hashrate", &[], hashrate),

@@ -54,6 +54,8 @@ pub struct HttpLimits {
     pub vhosts: Vec<String>,
     /// Origins of web pages that may call; `*` for any.
     pub cors: Vec<String>,
+    /// Whether pages of this machine may call as its programs do: on a development chain, where pages are tested.
+    pub pages_here: bool,
 }
 
 impl Default for HttpLimits {
@@ -65,6 +67,7 @@ impl Default for HttpLimits {
             max_connections: 400,
             vhosts: Vec::new(),
             cors: Vec::new(),
+            pages_here: false,
         }
     }
 }
@@ -217,7 +220,8 @@ impl Listening {
         if origin.is_some_and(is_extension) {
             return Scope::Wallet.into();
         }
-        let anybody = match session.ip.is_loopback() && origin.is_none() {
+        let from_here = origin.is_none_or(|origin| self.limits.pages_here && is_page_here(origin));
+        let anybody = match session.ip.is_loopback() && from_here {
             true => Scope::Local,
             false => Scope::Public,
         };
@@ -264,11 +268,20 @@ fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>
         return Ok(None);
     };
     let text = origin.to_str().map_err(|_| WRONG_ORIGIN)?;
-    if limits.cors.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(text)) {
+    let is_named = limits.cors.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(text));
+    if is_named || (limits.pages_here && is_page_here(origin)) {
         return Ok(Some(origin.clone()));
     }
     // Browser extensions, such as wallets, ask their user; they need no CORS headers.
     if is_extension(origin) { Ok(None) } else { Err(WRONG_ORIGIN) }
+}
+
+/// Whether a page was served by this machine.
+fn is_page_here(origin: &HeaderValue) -> bool {
+    let Some((_, host)) = origin.to_str().ok().and_then(|text| text.split_once("://")) else { return false };
+    let name = host.rsplit_once(':').filter(|(_, port)| port.parse::<u16>().is_ok()).map_or(host, |(name, _)| name);
+    let address = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn is_extension(origin: &HeaderValue) -> bool {

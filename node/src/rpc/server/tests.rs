@@ -138,6 +138,20 @@ fn answers_403_to_a_web_page_and_cors_headers_to_an_allowed_one() {
 }
 
 #[test]
+fn pages_of_this_machine_may_call_a_development_chain_and_no_others() {
+    let dev = HttpLimits { pages_here: true, ..HttpLimits::default() };
+    let page = |origin: &str| post("localhost", &format!("origin: {origin}\r\n"), &call("echo"));
+    for origin in ["http://localhost:3000", "http://127.0.0.1:5173", "https://localhost", "http://[::1]:8080"] {
+        let answer = ask(dev.clone(), &page(origin));
+        assert!(answer.contains(&format!("access-control-allow-origin: {origin}\r\n")), "{answer}");
+        assert!(ask(HttpLimits::default(), &page(origin)).ends_with(WRONG_ORIGIN), "{origin}");
+    }
+    for origin in ["http://localhost.evil.example", "https://app.example", "null", "http://10.0.0.1", "localhost"] {
+        assert!(ask(dev.clone(), &page(origin)).ends_with(WRONG_ORIGIN), "{origin}");
+    }
+}
+
+#[test]
 fn refuses_what_is_no_json_post() {
     let form = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}";
     assert!(ask(HttpLimits::default(), form).starts_with("HTTP/1.1 415 "), "a form could be sent by any web page");

@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use chain_core::{
     execute::{GATEWAY, withdraw_calldata},
+    spec::ChainSpec,
     transaction::{
         account::{AccountTransaction, Fees, Fields},
         coin::Lock,
@@ -146,7 +147,7 @@ fn proofs_lead_from_the_state_root() {
 
 #[test]
 fn tells_of_states_down_to_128_blocks_below_the_tip() {
-    let node = TestNode::fresh();
+    let node = TestNode::of(ChainSpec { name: "window".into(), ..ChainSpec::dev() });
     let first = transfer(ACCOUNTS[0].private_key, 0, account(9), 1_000);
     node.call("eth_sendRawTransaction", json!([raw(&first)]));
     node.call("dev_mine", json!([128]));
@@ -162,6 +163,10 @@ fn tells_of_states_down_to_128_blocks_below_the_tip() {
     let (code, message) = node.try_call("eth_getBalance", json!([account(0), "0x0"])).unwrap_err();
     assert_eq!(code, -32000);
     assert!(message.starts_with("missing trie node: the state of block 0 is too old"), "{message}");
+
+    let dev = TestNode::fresh();
+    dev.call("dev_mine", json!([200]));
+    assert_eq!(dev.call("eth_getBalance", json!([account(9), "0x0"])), "0x21e19e0c9bab2400000");
 }
 
 #[test]

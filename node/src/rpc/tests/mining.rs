@@ -68,7 +68,7 @@ fn nodes_that_pay_one_address_never_search_the_same_headers() {
         node.call("chain_getBlock", json!([1, 2]))["transactions"][0]["extra"].clone()
     });
     assert_ne!(extras[0], extras[1]);
-    assert!(extras.iter().all(|extra| extra.as_str().unwrap().len() == 16), "{extras:?}");
+    assert!(extras.iter().all(|extra| extra.as_str().unwrap().len() == 32), "{extras:?}");
 }
 
 #[test]
@@ -217,5 +217,5 @@ fn development_methods_move_time_and_count() {
     assert_eq!(node.call("chain_getInfo", json!([]))["height"], 3);
     assert_eq!(node.call("dev_accounts", json!([])).as_array().unwrap().len(), 10);
     let (code, message) = node.try_call("dev_mine", json!([0])).unwrap_err();
-    assert_eq!((code, message.as_str()), (-32602, "blocks: expected 1 to 1000, got 0"));
+    assert_eq!((code, message.as_str()), (-32602, "blocks: expected 1 to 10000, got 0"));
 }

@@ -5,6 +5,7 @@ mod admission;
 mod calls;
 mod conformance;
 mod debug;
+mod dev;
 mod eth;
 mod logs;
 mod mining;
@@ -22,7 +23,7 @@ mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock};
 use super::{Beneficiaries, Context, Filters, Lanes, Templates, base::Method, methods, table};
-use crate::dev::ACCOUNTS;
+use crate::dev::{ACCOUNTS, Accounts};
 use alloy_primitives::{Address, U256};
 use chain_core::{
     block::Block,
@@ -76,6 +77,7 @@ fn a_namespace_that_is_not_served_is_not_there() {
         engine: context.engine.clone(),
         reader: context.reader.clone(),
         network: None,
+        accounts: Accounts::new(true),
         mining: context.mining.clone(),
         templates: Templates::default(),
         beneficiaries: Beneficiaries::default(),
@@ -319,7 +321,7 @@ fn tells_about_itself() {
     assert_eq!(node.call("net_peerCount", json!([])), "0x0");
     assert_eq!(node.call("net_listening", json!([])), true);
     assert_eq!(node.call("eth_syncing", json!([])), false);
-    assert_eq!(node.call("eth_accounts", json!([])), json!([]));
+    assert_eq!(node.call("eth_accounts", json!([])).as_array().unwrap().len(), 10);
     assert_eq!(node.call("eth_blockNumber", json!([])), "0x0");
     assert_eq!(node.call("eth_hashrate", json!([])), "0x0");
     assert_eq!(node.call("admin_nodeInfo", json!([]))["chain"], "dev");

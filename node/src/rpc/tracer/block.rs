@@ -113,7 +113,7 @@ impl TraceBlock {
             match transaction {
                 Transaction::Account(account) if only.is_none_or(|only| only == position) => {
                     let known = receipt.map(|receipt| receipt.sender);
-                    let sender = known.map_or_else(|| account.recover_sender().map_err(internal), Ok)?;
+                    let sender = known.map_or_else(|| context.spec.sender_of(account).map_err(internal), Ok)?;
                     let place = self.place().of(account.hash(), number);
                     let replay = &mut replay;
                     let mut tracing = Tracing { replay, transaction, account, place, logs_before, sender, beneficiary };

@@ -1,0 +1,200 @@
+//! The accounts of `--dev`: those of the mnemonic that Ethereum's tools use for tests, so that every one of them knows
+//! the keys. Worth nothing anywhere else.
+
+pub mod typed_data;
+
+use alloy_primitives::{Address, B256, address, keccak256};
+use chain_core::{
+    error::RuleError,
+    transaction::account::{AccountTransaction, Fields},
+};
+use parking_lot::Mutex;
+use secp256k1::{
+    Message, SecretKey,
+    ecdsa::{RecoverableSignature, RecoveryId},
+};
+use std::collections::BTreeSet;
+
+/// Accounts that are impersonated at most.
+const MOST_IMPERSONATED: usize = 10_000;
+
+/// `m/44'/60'/0'/0/0` to `/9` of this mnemonic are funded on the dev chain.
+pub const MNEMONIC: &str = "test test test test test test test test test test test junk";
+
+/// A funded account of the dev chain.
+pub struct DevAccount {
+    /// Its address.
+    pub address: Address,
+    /// Its key, public to everybody.
+    pub private_key: &'static str,
+}
+
+const fn account(address: Address, private_key: &'static str) -> DevAccount {
+    DevAccount { address, private_key }
+}
+
+/// The funded accounts.
+pub const ACCOUNTS: &[DevAccount] = &[
+    account(
+        address!("f39fd6e51aad88f6f4ce6ab8827279cfffb92266"),
+        "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80",
+    ),
+    account(
+        address!("70997970c51812dc3a010c7d01b50e0d17dc79c8"),
+        "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d",
+    ),
+    account(
+        address!("3c44cdddb6a900fa2b585dd299e03d12fa4293bc"),
+        "0x5de4111afa1a4b94908f83103eb1f1706367c2e68ca870fc3fb9a804cdab365a",
+    ),
+    account(
+        address!("90f79bf6eb2c4f870365e785982e1f101e93b906"),
+        "0x7c852118294e51e653712a81e05800f419141751be58f605c371e15141b007a6",
+    ),
+    account(
+        address!("15d34aaf54267db7d7c367839aaf71a00a2c6a65"),
+        "0x47e179ec197488593b187f80a00eb0da91f1b9d0b13f8733639f19c30a34926a",
+    ),
+    account(
+        address!("9965507d1a55bcc2695c58ba16fb37d819b0a4dc"),
+        "0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
+    ),
+    account(
+        address!("976ea74026e726554db657fa54763abd0c3a0aa9"),
+        "0x92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
+    ),
+    account(
+        address!("14dc79964da2c08b23698b3d3cc7ca32193d9955"),
+        "0x4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356",
+    ),
+    account(
+        address!("23618e81e3f5cdf7f54c3d65f7fbc0abf5b21e8f"),
+        "0xdbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97",
+    ),
+    account(
+        address!("a0ee7a142d267c1f36714e4a8f75612f20a79720"),
+        "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
+    ),
+];
+
+/// The hash that is signed for a message (EIP-191).
+pub fn message_hash(message: &[u8]) -> B256 {
+    keccak256([format!("\x19Ethereum Signed Message:\n{}", message.len()).as_bytes(), message].concat())
+}
+
+/// The accounts that the node signs for: none but on a development chain.
+#[derive(Debug, Default)]
+pub struct Accounts {
+    on: bool,
+    impersonated: Mutex<Impersonated>,
+}
+
+#[derive(Debug, Default)]
+struct Impersonated {
+    all: bool,
+    some: BTreeSet<Address>,
+}
+
+impl Accounts {
+    /// Those of a chain that is a development chain, or is not.
+    pub fn new(is_dev: bool) -> Self {
+        Self { on: is_dev, ..Self::default() }
+    }
+
+    /// Addresses of the funded accounts.
+    pub fn list(&self) -> impl Iterator<Item = Address> {
+        ACCOUNTS.iter().filter(|_| self.on).map(|account| account.address)
+    }
+
+    fn key(&self, address: &Address) -> Option<SecretKey> {
+        let account = ACCOUNTS.iter().find(|account| account.address == *address).filter(|_| self.on)?;
+        let bytes: [u8; 32] = hex::decode(account.private_key.strip_prefix("0x")?).ok()?.try_into().ok()?;
+        SecretKey::from_secret_bytes(bytes).ok()
+    }
+
+    /// Sends without a key for an account from now on, or no longer; `false` if there are too many.
+    pub fn impersonate(&self, address: Address, on: bool) -> bool {
+        let mut impersonated = self.impersonated.lock();
+        if !on {
+            impersonated.some.remove(&address);
+            return true;
+        }
+        if impersonated.some.len() >= MOST_IMPERSONATED {
+            return false;
+        }
+        impersonated.some.insert(address);
+        true
+    }
+
+    /// Sends without a key for every account from now on, or no longer.
+    pub fn impersonate_all(&self, on: bool) {
+        self.impersonated.lock().all = on;
+    }
+
+    /// A transaction of an account: signed, or without a signature (DEV-2) if it is impersonated. `None` for others.
+    pub fn transaction(&self, from: &Address, fields: Fields) -> Option<Result<AccountTransaction, RuleError>> {
+        if let Some(key) = self.key(from) {
+            return Some(AccountTransaction::sign(fields, &key));
+        }
+        let impersonated = self.impersonated.lock();
+        let may_send = self.on && (impersonated.all || impersonated.some.contains(from));
+        may_send.then(|| AccountTransaction::naming(fields, *from))
+    }
+
+    /// Signs a hash: `r`, `s` and 27 or 28. `None` if the key is not known.
+    pub fn sign(&self, by: &Address, hash: B256) -> Option<[u8; 65]> {
+        let key = self.key(by)?;
+        let signature = RecoverableSignature::sign_ecdsa_recoverable(Message::from_digest(hash.0), &key);
+        let (parity, compact) = signature.serialize_compact();
+        let mut bytes = [27; 65];
+        bytes[..64].copy_from_slice(&compact);
+        bytes[64] += u8::from(parity == RecoveryId::One);
+        Some(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chain_core::{spec::ChainSpec, transaction::account::AccountTransaction};
+
+    #[test]
+    fn every_funded_account_has_its_key_here() {
+        let mut known: Vec<_> = ACCOUNTS.iter().map(|account| account.address).collect();
+        known.sort();
+        let accounts = ChainSpec::dev().alloc_accounts;
+        let funded: Vec<_> =
+            accounts.iter().filter(|account| account.code.is_empty()).map(|account| account.address).collect();
+        assert_eq!(known, funded);
+    }
+
+    #[test]
+    fn only_a_development_chain_signs_and_impersonates() {
+        let fields = crate::rpc::testing::transfer(ACCOUNTS[0].private_key, 0, Address::ZERO, 1).fields().clone();
+        let [own, other] = [ACCOUNTS[1].address, Address::repeat_byte(7)];
+        let (dev, public) = (Accounts::new(true), Accounts::new(false));
+        let sender = |accounts: &Accounts, from| accounts.transaction(&from, fields.clone()).map(Result::unwrap);
+        assert_eq!(sender(&dev, own).unwrap().recover_sender().unwrap(), own);
+        assert!(sender(&dev, other).is_none());
+        for accounts in [&dev, &public] {
+            assert!(accounts.impersonate(other, true));
+        }
+        assert_eq!(sender(&dev, other).unwrap().named_sender(), Some(other));
+        dev.impersonate(other, false);
+        assert!(sender(&dev, other).is_none());
+        dev.impersonate_all(true);
+        assert_eq!(sender(&dev, other).unwrap().named_sender(), Some(other));
+        public.impersonate_all(true);
+        assert!(sender(&public, own).is_none() && sender(&public, other).is_none());
+        assert_eq!((public.sign(&own, B256::ZERO), public.list().count()), (None, 0));
+        assert_eq!(dev.list().count(), 10);
+    }
+
+    #[test]
+    fn every_key_signs_for_its_account() {
+        for account in ACCOUNTS {
+            let transaction = crate::rpc::testing::transfer(account.private_key, 0, Address::ZERO, 1);
+            assert_eq!(AccountTransaction::recover_sender(&transaction).unwrap(), account.address);
+        }
+    }
+}

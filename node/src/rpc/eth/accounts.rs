@@ -1,0 +1,124 @@
+//! `eth_accounts`, sending and signing: for the accounts of a development chain. On every other chain the node has no keys.
+
+use alloy_primitives::{Address, B256, U256};
+use chain_core::{
+    transaction::{
+        Transaction,
+        account::{AccountTransaction, Fees, Fields},
+    },
+    units::Gas,
+};
+use serde_json::{Value, json};
+
+use super::call::{SECONDS, estimate};
+use crate::{
+    dev::{message_hash, typed_data},
+    rpc::base::{
+        Any, Args, BigQuantity, BlockTag, Call, CallRequest, Context, Data, Method, Object, Options, Overrides,
+        Quantity, RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, rejected,
+    },
+};
+
+pub const METHODS: &[Method] = &[
+    Method::new("eth_accounts", &[], accounts),
+    Method::new("eth_sendTransaction", &["transaction"], send_transaction).code().within(SECONDS),
+    Method::new("eth_signTransaction", &["transaction"], sign_transaction).code().within(SECONDS),
+    Method::new("eth_sign", &["address", "data"], sign),
+    Method::new("eth_signTypedData", &["address", "typedData"], sign_typed_data),
+    Method::new("eth_signTypedData_v4", &["address", "typedData"], sign_typed_data),
+];
+
+/// What a transaction offers to the miner if it does not say.
+const TIP: u64 = 1_000_000_000;
+
+fn accounts(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(context.accounts.list().map(|address| json!(format!("{address:#x}"))).collect())
+}
+
+/// As in geth, so that libraries know it.
+fn unknown_account() -> RpcError {
+    cannot("unknown account")
+}
+
+fn sign_hash(context: &Context, address: &Address, hash: B256) -> RpcResult<Value> {
+    let signature = context.accounts.sign(address, hash).ok_or_else(unknown_account)?;
+    Ok(data(&signature))
+}
+
+fn sign(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (address, Data(message)) = (args.required()?, args.required()?);
+    sign_hash(context, &address, message_hash(&message))
+}
+
+/// An object, or its text.
+fn sign_typed_data(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (address, Any(given)) = (args.required()?, args.required()?);
+    let typed = match given.as_str() {
+        Some(text) => serde_json::from_str(text).map_err(|error| invalid(format!("typedData: {error}")))?,
+        None => given,
+    };
+    let hash = typed_data::hash(&typed).map_err(|reason| invalid(format!("typedData: {reason}")))?;
+    sign_hash(context, &address, hash)
+}
+
+/// The fields as given, the rest as the chain suggests, signed.
+fn signed(context: &Context, args: &mut Args) -> RpcResult<AccountTransaction> {
+    let options = Options::lenient("transaction", args.required::<Object>()?);
+    let CallRequest { mut fields, nonce, gas, .. } = CallRequest::of(context, "transaction", &options)?;
+    let from: Address =
+        options.get("from")?.ok_or_else(|| invalid("transaction.from: missing, expected an account"))?;
+    let chain_id = options.get::<Quantity>("chainId")?.map_or(context.spec.chain_id, |id| id.0);
+    if chain_id != context.spec.chain_id {
+        return Err(cannot(format!("chainId does not match node's (have={chain_id}, want={})", context.spec.chain_id)));
+    }
+    let sign = |fields| {
+        let signed = context.accounts.transaction(&from, fields).ok_or_else(unknown_account)?;
+        signed.map_err(|rule| rejected("invalid", in_geths_words(&rule)))
+    };
+    if options.get::<Any>("gasPrice")?.is_none() {
+        fields.fees = suggested(context, &options)?;
+    }
+    fields.nonce = nonce.map_or_else(|| next_nonce(context, from), Ok)?;
+    fields.gas_limit = match gas {
+        Some(gas) => gas,
+        None => {
+            // Who is no account of the node runs no code here.
+            sign(Fields { gas_limit: 0, ..fields.clone() })?;
+            gas_for(context, &options, args.call())?
+        }
+    };
+    sign(fields)
+}
+
+/// The fees as given, the rest so that the next block takes it even if its base fee doubles.
+fn suggested(context: &Context, options: &Options) -> RpcResult<Fees> {
+    let tip = options.get::<BigQuantity>("maxPriorityFeePerGas")?.map(|tip| tip.0);
+    let max_fee = options.get::<BigQuantity>("maxFeePerGas")?.map(|max_fee| max_fee.0);
+    let base_fee = U256::from(context.engine.chain_info().next_base_fee);
+    let max_priority_fee = tip.unwrap_or(U256::from(TIP).min(max_fee.unwrap_or(U256::MAX)));
+    let doubled = base_fee.saturating_mul(U256::from(2)).saturating_add(max_priority_fee);
+    Ok(Fees::Dynamic { max_fee: max_fee.unwrap_or(doubled), max_priority_fee })
+}
+
+fn gas_for(context: &Context, options: &Options, call: Call) -> RpcResult<Gas> {
+    let mut request = CallRequest::of(context, "transaction", options)?;
+    let simulation = Simulation::new(context, Some(BlockTag::Pending), &Overrides::default(), &mut request, call)?;
+    estimate(&request, &simulation)
+}
+
+fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
+    let mined = account(&context.snapshot()?, &sender)?.nonce;
+    Ok(context.ask(context.engine.pending_nonce(sender))?.unwrap_or(mined).max(mined))
+}
+
+fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
+    Ok(data(signed(context, &mut args)?.raw()))
+}
+
+fn send_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let transaction = signed(context, &mut args)?;
+    let hash = transaction.hash();
+    context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
+    context.wait(context.mining.mine_pending());
+    Ok(data(hash.as_slice()))
+}
