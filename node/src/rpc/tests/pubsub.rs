@@ -334,7 +334,8 @@ fn logs_of_the_old_branch_are_removed_newest_first_before_those_of_the_new_one()
     let changes = |filter: &Value| node.call("eth_getFilterChanges", json!([filter]));
     write(&node, 0, 1);
     mine(&node, 1);
-    [write(&node, 1, 2), write(&node, 2, 3)];
+    write(&node, 1, 2);
+    write(&node, 2, 3);
     mine(&node, 1);
     let written: Vec<_> = (0..3).map(|_| socket.notified(&all)).collect();
     assert_eq!(json!(written), changes(&polled));

@@ -35,7 +35,7 @@ fn logs_of(known: &Known, filter: &LogFilter) -> Vec<BlockLog> {
 }
 
 fn wanted(filter: &LogFilter, log: &Log) -> bool {
-    let address = filter.addresses.is_empty() || filter.addresses.iter().any(|one| *one == log.address);
+    let address = filter.addresses.is_empty() || filter.addresses.contains(&log.address);
     let topics = (0..filter.topics.len()).all(|position| match log.topics().get(position) {
         Some(topic) => filter.topics[position].is_empty() || filter.topics[position].contains(topic),
         None => false,
