@@ -9,6 +9,7 @@ mod error;
 mod event;
 mod offence;
 mod outbox;
+mod plan;
 mod pool;
 mod relay;
 #[cfg(test)]
@@ -17,7 +18,7 @@ mod verify;
 
 pub use crate::mempool::{RemovalReason, SubmitError};
 pub use chain::Chain;
-pub use dev::{BlockPlan, BlockTime, Content, Mined};
+pub use dev::Mined;
 pub use error::{OpenError, Stopped, SubmitBlockError, TemplateError};
 pub use event::{
     Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, GossipId, HeaderInfo, InboundId, NodeEvent, Now, Payer,
@@ -25,6 +26,7 @@ pub use event::{
     TipStatus, Verdict,
 };
 pub use offence::{BAN, Offence};
+pub use plan::{BlockPlan, BlockTime, Content};
 pub use pool::template::{LongPollId, MOST_EXTRA, ParseLongPollIdError, Template, TemplateRequest};
 #[cfg(test)]
 pub(crate) use relay::compact;

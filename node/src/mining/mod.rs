@@ -1,5 +1,6 @@
 //! The miner of this process: whom it pays, and whether it runs.
 
+mod blocks;
 mod demand;
 mod saved;
 mod search;

@@ -2,6 +2,7 @@
 
 use chain_core::{
     Address,
+    spec::ChainSpec,
     state::{Account, StateView},
     units::Height,
 };
@@ -14,16 +15,18 @@ use super::{
 };
 use crate::store::{HistoricalState, Snapshot};
 
-/// How many states below the tip are served, as many as geth keeps.
-pub const STATES: Height = 128;
+/// How many states below the tip are served: as many as geth keeps. Of a development chain all are, since tests look back and
+/// it is short.
+pub fn states(spec: &ChainSpec) -> Option<Height> {
+    (!spec.is_dev()).then_some(128)
+}
 
 /// The state after the block that a tag names.
 pub fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<HistoricalState> {
     let snapshot = context.snapshot()?;
     let tag = tag.unwrap_or(BlockTag::Latest);
     match resolve(context, &snapshot, tag)? {
-        // Tests look back, and a development chain is short.
-        Some(at) => state_after(snapshot, at.height, if context.spec.is_dev() { Height::MAX } else { STATES }),
+        Some(at) => state_after(snapshot, at.height, states(&context.spec).unwrap_or(Height::MAX)),
         None => Err(no_header(&snapshot, tag)),
     }
 }

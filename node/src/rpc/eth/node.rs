@@ -4,7 +4,7 @@ use alloy_primitives::Address;
 use chain_core::{execute::HISTORY, units::Height};
 use serde_json::{Map, Value, json};
 
-use crate::rpc::base::{Args, BlockTag, Context, Method, RpcResult, STATES, quantity};
+use crate::rpc::base::{Args, BlockTag, Context, Method, RpcResult, quantity, states};
 
 pub const METHODS: &[Method] = &[
     Method::new("eth_config", &[], config),
@@ -72,9 +72,10 @@ fn capabilities(context: &Context, _: Args) -> RpcResult<Value> {
             "deleteStrategy": { "type": "window", "retentionBlocks": quantity(states + 1) },
         })
     };
+    let state = states(&context.spec).map_or(blocks.clone(), window);
     Ok(json!({
         "head": { "number": quantity(tip.height), "hash": format!("0x{}", tip.hash) },
-        "state": window(STATES),
+        "state": state,
         "tx": indexed,
         "logs": indexed,
         "receipts": blocks,

@@ -4,6 +4,7 @@ use alloy_primitives::{B256, Bytes, U256};
 use chain_core::{
     block::header::Header,
     codec,
+    spec::ChainSpec,
     transaction::account::{AccountTransaction, Fees, Fields, Receipt},
 };
 use serde_json::{Value, json};
@@ -169,7 +170,7 @@ fn the_configuration_names_the_precompiled_contracts() {
 
 #[test]
 fn the_capabilities_say_which_states_are_served() {
-    let node = TestNode::fresh();
+    let node = TestNode::of(ChainSpec { name: "window".into(), ..ChainSpec::dev() });
     node.call("dev_mine", json!([130]));
     let capabilities = node.call("eth_capabilities", json!([]));
     let latest = node.call("eth_getBlockByNumber", json!(["latest", false]));
@@ -182,6 +183,11 @@ fn the_capabilities_say_which_states_are_served() {
     assert!(balance("0x2").is_ok() && balance("0x1").is_err());
     let proof = |block: &Value| node.try_call("eth_getProof", json!([account(0), [], block]));
     assert!(proof(&capabilities["stateproofs"]["oldestBlock"]).is_ok() && proof(&json!("0x81")).is_err());
+
+    let dev = TestNode::fresh();
+    dev.call("dev_mine", json!([130]));
+    assert_eq!(dev.call("eth_capabilities", json!([]))["state"], json!({ "disabled": false, "oldestBlock": "0x0" }));
+    assert!(dev.try_call("eth_getBalance", json!([account(0), "0x0"])).is_ok());
 }
 
 #[test]

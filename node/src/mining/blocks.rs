@@ -1,0 +1,237 @@
+//! Blocks on demand (`--dev`), and the way back to earlier ones.
+//!
+//! Cheats are blocks, too: [ADR 19](../../../docs/adr/0019-development-chains.md).
+
+use chain_core::{
+    execute::{Edit, base_fee_mark},
+    hash::BlockHash,
+    transaction::Transaction,
+    units::Height,
+};
+use std::{sync::Arc, time::Duration};
+use tokio::{sync::broadcast::error::RecvError, time::sleep};
+
+use super::{
+    Mining,
+    demand::{DemandStatus, SNAPSHOTS},
+};
+use crate::engine::{BlockPlan, BlockTime, Content, NodeEvent, TemplateError};
+
+impl Mining {
+    /// How blocks on demand are made now.
+    pub fn demand(&self) -> DemandStatus {
+        let demand = self.demand.lock();
+        DemandStatus { automine: demand.automine, interval: demand.interval, offset: demand.offset }
+    }
+
+    /// Whether each transaction that comes in is mined at once.
+    pub fn set_automine(&self, on: bool) {
+        self.demand.lock().automine = on;
+        self.automine_changed.notify_one();
+    }
+
+    /// Mines a block so often from now on, or no longer.
+    pub fn set_interval(&self, interval: Option<Duration>) {
+        self.demand.lock().interval = interval;
+        self.interval_changed.notify_one();
+    }
+
+    /// Sets the clock of the chain; returns by how much it is ahead of this machine's.
+    pub fn set_time(&self, time: u32) -> i64 {
+        let mut demand = self.demand.lock();
+        demand.set_time(time);
+        demand.offset
+    }
+
+    /// Moves the clock of the chain forward; returns by how much it is ahead of this machine's.
+    pub fn increase_time(&self, seconds: u32) -> i64 {
+        let mut demand = self.demand.lock();
+        demand.offset = demand.offset.saturating_add(seconds.into());
+        demand.offset
+    }
+
+    /// The time of the next block, from which the clock then goes on.
+    pub fn set_next_time(&self, time: u32) {
+        self.demand.lock().next_time = Some(time);
+    }
+
+    /// The base fee of the next block.
+    pub fn set_next_base_fee(&self, base_fee: u64) {
+        self.demand.lock().next_base_fee = Some(base_fee);
+    }
+
+    /// A block of these transactions at this time, or when it is its turn.
+    fn plan(&self, content: Content, time: Option<u32>) -> BlockPlan {
+        let mut demand = self.demand.lock();
+        demand.count += 1;
+        let (time, base_fee) = match content {
+            // The next block that was spoken of is one of transactions.
+            Content::Edits(_) => (BlockTime::Parents, None),
+            _ => match time.or(demand.next_time.take()) {
+                Some(time) => {
+                    demand.set_time(time);
+                    (BlockTime::Exactly(time), demand.next_base_fee.take())
+                }
+                None => (BlockTime::AfterParent(demand.time()), demand.next_base_fee.take()),
+            },
+        };
+        let mark = base_fee.map(base_fee_mark).unwrap_or_default();
+        let extra = [&demand.count.to_le_bytes()[..], &mark].concat();
+        BlockPlan { request: self.request(extra), time, base_fee, content }
+    }
+
+    /// Mines blocks at once, on a chain of trivial difficulty; the first at this time.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn mine_now(&self, count: u32, time: Option<u32>) -> Result<Vec<BlockHash>, TemplateError> {
+        let mut hashes = Vec::new();
+        for index in 0..count {
+            hashes.push(self.engine.mine(self.plan(Content::Pool, time.filter(|_| index == 0))).await?);
+        }
+        Ok(hashes)
+    }
+
+    /// Mines blocks at once, so many seconds apart.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn mine_apart(&self, count: u32, seconds: u32) -> Result<(), TemplateError> {
+        for index in 0..count {
+            let last = self.engine.chain_info().header.time;
+            let time = (index > 0).then(|| last.saturating_add(seconds));
+            self.mine_now(1, time).await?;
+        }
+        Ok(())
+    }
+
+    /// Mines a block that edits the state.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn edit(&self, edits: Vec<Edit>) -> Result<BlockHash, TemplateError> {
+        self.engine.mine(self.plan(Content::Edits(edits), None)).await
+    }
+
+    /// Mines blocks of these transactions on any block.
+    ///
+    /// # Errors
+    /// [`TemplateError`]; the chain is then as before.
+    pub async fn branch(
+        &self,
+        fork: BlockHash,
+        blocks: Vec<Vec<Transaction>>,
+    ) -> Result<Vec<BlockHash>, TemplateError> {
+        let plans = blocks.into_iter().map(|block| self.plan(Content::These(block), None)).collect();
+        self.engine.mine_branch(fork, plans).await
+    }
+
+    /// Takes the chain back to a block; the clock goes on from there.
+    ///
+    /// # Errors
+    /// [`TemplateError::UnknownBlock`] if it is not on the active chain.
+    pub async fn rewind(&self, to: BlockHash) -> Result<(), TemplateError> {
+        self.engine.rewind(to).await?;
+        let time = self.engine.chain_info().header.time;
+        let mut demand = self.demand.lock();
+        (demand.next_time, demand.next_base_fee) = (None, None);
+        demand.set_time(time);
+        Ok(())
+    }
+
+    /// Takes the chain back to genesis, and forgets all that was said of the next blocks.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn reset(&self) -> Result<(), TemplateError> {
+        self.rewind(self.engine.chain_info().genesis).await?;
+        let mut demand = self.demand.lock();
+        demand.offset = 0;
+        demand.snapshots.clear();
+        Ok(())
+    }
+
+    /// Remembers the tip; returns a number for it.
+    pub fn snapshot(&self) -> u64 {
+        let tip = self.engine.chain_info().hash;
+        let mut demand = self.demand.lock();
+        demand.last_snapshot += 1;
+        let id = demand.last_snapshot;
+        demand.snapshots.insert(id, tip);
+        if demand.snapshots.len() > SNAPSHOTS {
+            demand.snapshots.pop_first();
+        }
+        id
+    }
+
+    /// Takes the chain back to a snapshot, and forgets it and those after it; whether it is known and still on the chain.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn revert(&self, id: u64) -> Result<bool, TemplateError> {
+        let Some(tip) = self.demand.lock().snapshots.get(&id).copied() else { return Ok(false) };
+        match self.rewind(tip).await {
+            Ok(()) => {}
+            Err(TemplateError::UnknownBlock(_)) => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        self.demand.lock().snapshots.split_off(&id);
+        Ok(true)
+    }
+
+    /// The block so many below the tip.
+    ///
+    /// # Errors
+    /// [`TemplateError::Stopped`].
+    pub async fn below_tip(&self, depth: Height) -> Result<Option<BlockHash>, TemplateError> {
+        self.engine.below_tip(depth).await.map_err(|_| TemplateError::Stopped)
+    }
+
+    /// Mines a block whenever a transaction comes in, as long as that is switched on; what was there before, too.
+    pub async fn automine(self: Arc<Self>) {
+        let mut events = self.engine.subscribe();
+        self.mine_pending().await;
+        loop {
+            tokio::select! {
+                event = events.recv() => match event {
+                    Ok(NodeEvent::TransactionAdded(_)) | Err(RecvError::Lagged(_)) => self.mine_pending().await,
+                    Ok(_) => {}
+                    Err(RecvError::Closed) => return,
+                },
+                () = self.automine_changed.notified() => self.mine_pending().await,
+            }
+        }
+    }
+
+    /// Mines blocks until they take nothing out of the pool any more, if each transaction is mined at once.
+    pub async fn mine_pending(&self) {
+        // A transaction wakes its sender's call and the loop above: one block is enough.
+        let _turn = self.turn.lock().await;
+        let pending = || self.engine.mempool_stats().pending;
+        let mut before = usize::MAX;
+        while self.demand().automine && (1..before).contains(&pending()) {
+            before = pending();
+            if let Err(error) = self.mine_now(1, None).await {
+                tracing::warn!(%error, "no block for a transaction");
+            }
+        }
+    }
+
+    /// Mines a block by the clock, as long as that is switched on.
+    pub async fn mine_at_intervals(self: Arc<Self>) {
+        loop {
+            let Some(interval) = self.demand().interval else {
+                self.interval_changed.notified().await;
+                continue;
+            };
+            tokio::select! {
+                () = sleep(interval) => match self.mine_now(1, None).await {
+                    Ok(_) => {}
+                    Err(TemplateError::Stopped) => return,
+                    Err(error) => tracing::warn!(%error, "no block at its time"),
+                },
+                () = self.interval_changed.notified() => {}
+            }
+        }
+    }
+}
