@@ -45,7 +45,12 @@ impl Mining {
 
     /// Moves the clock of the chain forward; returns by how much it is ahead of this machine's.
     pub fn increase_time(&self, seconds: u32) -> i64 {
+        // Blocks that follow each other fast are ahead of the clock: each is at least a second later than its parent.
+        let tip = self.engine.chain_info().header.time;
         let mut demand = self.demand.lock();
+        if demand.time() < tip {
+            demand.set_time(tip);
+        }
         demand.offset = demand.offset.saturating_add(seconds.into());
         demand.offset
     }

@@ -51,8 +51,9 @@ fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValu
     let txid: TxId = args.required()?;
     let tracer = Tracer::read(&mut args)?;
     let snapshot = context.snapshot()?;
-    let place =
-        snapshot.transaction(&txid)?.ok_or_else(|| not_found(format!("transaction {txid} is not on the chain")))?;
+    let place = snapshot
+        .transaction(&txid)?
+        .ok_or_else(|| not_found(format!("transaction not found: {txid} is not on the chain")))?;
     let block = TraceBlock::load(context, snapshot, place.block)?;
     let traced =
         block.each(context, &tracer.call, Some(place.position), |tx| trace_next(tx, &tracer, MOST_BYTES))?.pop();

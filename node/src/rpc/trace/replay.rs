@@ -102,8 +102,9 @@ fn replay_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawVal
     let types = Types::read(&mut args)?;
     let call = args.call();
     let snapshot = context.snapshot()?;
-    let place =
-        snapshot.transaction(&txid)?.ok_or_else(|| not_found(format!("transaction {txid} is not on the chain")))?;
+    let place = snapshot
+        .transaction(&txid)?
+        .ok_or_else(|| not_found(format!("transaction not found: {txid} is not on the chain")))?;
     let block = TraceBlock::load(context, snapshot, place.block)?;
     let replay = |tx: &mut Tracing<'_, '_>| {
         let mut watch = Watch::new(&call, MOST_BYTES, types.recorders());
