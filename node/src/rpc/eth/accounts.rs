@@ -10,7 +10,10 @@ use chain_core::{
 };
 use serde_json::{Value, json};
 
-use super::call::{SECONDS, estimate};
+use super::{
+    blocks::transaction_fields,
+    call::{SECONDS, estimate},
+};
 use crate::{
     dev::{message_hash, typed_data},
     rpc::base::{
@@ -62,7 +65,7 @@ fn sign_typed_data(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 /// The fields as given, the rest as the chain suggests, signed.
-fn signed(context: &Context, args: &mut Args) -> RpcResult<AccountTransaction> {
+fn signed(context: &Context, args: &mut Args) -> RpcResult<(AccountTransaction, Address)> {
     let options = Options::lenient("transaction", args.required::<Object>()?);
     let CallRequest { mut fields, nonce, gas, .. } = CallRequest::of(context, "transaction", &options)?;
     let from: Address =
@@ -87,7 +90,7 @@ fn signed(context: &Context, args: &mut Args) -> RpcResult<AccountTransaction> {
             gas_for(context, &options, args.call())?
         }
     };
-    sign(fields)
+    Ok((sign(fields)?, from))
 }
 
 /// The fees as given, the rest so that the next block takes it even if its base fee doubles.
@@ -112,11 +115,12 @@ fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
 }
 
 fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    Ok(data(signed(context, &mut args)?.raw()))
+    let (tx, from) = signed(context, &mut args)?;
+    Ok(json!({ "raw": data(tx.raw()), "tx": transaction_fields(&tx, Some(from)) }))
 }
 
 fn send_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let transaction = signed(context, &mut args)?;
+    let (transaction, _) = signed(context, &mut args)?;
     let hash = transaction.hash();
     context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
     context.wait(context.mining.mine_pending());

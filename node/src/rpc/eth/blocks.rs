@@ -273,7 +273,7 @@ impl FullBlock {
 }
 
 /// What a transaction itself says, in Ethereum's words.
-fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> render::Fields {
+pub(super) fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> render::Fields {
     let said = tx.fields();
     let (signature, parity) = tx.signature();
     let [r, s] = [&signature[..32], &signature[32..]].map(U256::from_be_slice);

@@ -59,8 +59,9 @@ fn the_node_sends_and_signs_for_the_funded_accounts() {
     assert_eq!((&receipt["status"], &receipt["gasUsed"]), (&json!("0x1"), &json!("0x5208")));
     assert_eq!(balance(&node, SOMEBODY), "0x5");
     let legacy = json!([{"from": accounts[1], "to": SOMEBODY, "gasPrice": "0x77359400", "gas": "0x5208"}]);
-    let raw = node.call("eth_signTransaction", legacy);
-    let hash = node.call("eth_sendRawTransaction", json!([raw]));
+    let signed = node.call("eth_signTransaction", legacy);
+    let hash = node.call("eth_sendRawTransaction", json!([signed["raw"]]));
+    assert_eq!((&signed["tx"]["hash"], &signed["tx"]["from"]), (&hash, &accounts[1]));
     assert_eq!(node.call("eth_getTransactionByHash", json!([hash]))["type"], "0x0");
 
     let prefixed = keccak256(b"\x19Ethereum Signed Message:\n5hello");
