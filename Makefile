@@ -12,7 +12,7 @@ VECTORS_PATH = "$$(cd "$(VECTORS)" 2>/dev/null && pwd || printf %s "$(VECTORS)")
 # Where rustup puts cargo: a shell that was open before has not heard of it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build run test clients sim conformance rpc-compat check bench install uninstall fresh clean
+.PHONY: help setup build run test clients sim lab conformance rpc-compat check bench install uninstall fresh clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -36,6 +36,9 @@ clients: build ## Runs Ethereum's clients against the node (ARGS="ethers cast", 
 
 sim: setup ## Runs histories of a simulated network: SEEDS=0..1000, or one with its log: SEED=17 (ARGS="--attack eclipse")
 	@cargo run --locked --release --quiet -p cairn-sim -- $(if $(SEED),--seed $(SEED) --log,--seeds $(SEEDS)) $(ARGS)
+
+lab: setup ## Checks the consensus protocols of tests/lab and prints the table (ARGS="paxos --crash 1 --seed 7" shows one run)
+	@cargo run --locked --release --quiet -p cairn-lab -- $(ARGS)
 
 conformance: setup ## Runs Ethereum's official tests in VECTORS=FOLDER (ARGS="--filter TEXT" and others)
 	@cargo run --locked --release --quiet -p cairn-vm-tests --bin conformance -- $(VECTORS_PATH) $(ARGS)

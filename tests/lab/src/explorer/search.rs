@@ -1,0 +1,268 @@
+//! The search itself.
+
+use super::{
+    intern::{FastMap, digest},
+    limits::Limits,
+    step::{Action, HISTORY, Stepper},
+    symmetry::{Canon, Symmetry},
+    trace::chart,
+};
+use crate::{chart::Chart, instance::Instance};
+use std::{
+    collections::HashSet,
+    hash::{BuildHasherDefault, Hasher},
+    time::Instant,
+};
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Explored {
+    /// How many different states there are.
+    pub states: usize,
+    /// How many steps lead from one to another.
+    pub steps: u64,
+    /// After how many steps the last new state was found.
+    pub depth: u32,
+    /// How long it took.
+    pub seconds: f64,
+    /// The result.
+    pub verdict: Verdict,
+}
+
+/// The result of a search.
+#[derive(Clone, Debug)]
+pub enum Verdict {
+    /// Every state was seen and none is wrong.
+    Holds,
+    /// A claim is violated; the chart is a shortest way there.
+    Violated {
+        /// What is wrong.
+        what: String,
+        /// A shortest way there.
+        chart: Chart,
+    },
+    /// A state was found from which the instance cannot get done any more.
+    Blocked {
+        /// A shortest way there.
+        chart: Chart,
+    },
+    /// The bound on states or steps was reached before the end; what was seen is right.
+    Bounded,
+}
+
+impl Explored {
+    /// Whether every state was seen and none is wrong.
+    pub fn holds(&self) -> bool {
+        matches!(self.verdict, Verdict::Holds)
+    }
+
+    /// What is wrong and a shortest way there, if something is.
+    pub fn counter_example(&self) -> Option<(&str, &Chart)> {
+        match &self.verdict {
+            Verdict::Violated { what, chart } => Some((what, chart)),
+            Verdict::Blocked { chart } => Some(("blocked: no way leads on to the end", chart)),
+            Verdict::Holds | Verdict::Bounded => None,
+        }
+    }
+}
+
+/// The digests are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Taken(u64);
+
+impl Hasher for Taken {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {}
+
+    fn write_u128(&mut self, digest: u128) {
+        // Half of the digest is enough to find its place.
+        self.0 = digest as u64;
+    }
+}
+
+/// The states of one depth, end to end.
+#[derive(Debug, Default)]
+struct Level {
+    words: Vec<u32>,
+    ends: Vec<usize>,
+}
+
+impl Level {
+    fn push(&mut self, state: &[u32]) {
+        self.words.extend_from_slice(state);
+        self.ends.push(self.words.len());
+    }
+
+    fn clear(&mut self) {
+        self.words.clear();
+        self.ends.clear();
+    }
+
+    fn get(&self, index: usize) -> &[u32] {
+        let start = if index == 0 { 0 } else { self.ends[index - 1] };
+        &self.words[start..self.ends[index]]
+    }
+}
+
+/// All states found, and how.
+struct Seen {
+    /// Numbers by digest, in order of discovery; kept only if progress is asked for.
+    numbers: Option<FastMap<u128, u32>>,
+    digests: HashSet<u128, BuildHasherDefault<Taken>>,
+    /// For each state but the first: the state before it and what happened.
+    origins: Vec<(u32, Action)>,
+    edges: Vec<(u32, u32)>,
+    done: Vec<u32>,
+}
+
+impl Seen {
+    fn new(progress: bool) -> Self {
+        Self {
+            numbers: progress.then(FastMap::default),
+            digests: HashSet::default(),
+            origins: Vec::new(),
+            edges: Vec::new(),
+            done: Vec::new(),
+        }
+    }
+
+    /// Whether a state is new.
+    fn add(&mut self, digest: u128, before: u32, action: Action) -> bool {
+        let new = self.digests.insert(digest);
+        if new {
+            self.origins.push((before, action));
+        }
+        if let Some(numbers) = &mut self.numbers {
+            let number = *numbers.entry(digest).or_insert(self.origins.len() as u32 - 1);
+            self.edges.push((before, number));
+        }
+        new
+    }
+
+    fn len(&self) -> usize {
+        self.origins.len()
+    }
+
+    /// The actions from the start to a state.
+    fn path(&self, mut state: u32) -> Vec<Action> {
+        let mut path = Vec::new();
+        while state != 0 {
+            let (before, action) = self.origins[state as usize];
+            path.push(action);
+            state = before;
+        }
+        path.reverse();
+        path
+    }
+
+    /// The first state from which no state that is done can be reached.
+    fn blocked(&mut self) -> Option<u32> {
+        self.edges.sort_unstable_by_key(|&(_, to)| to);
+        let mut reaches = vec![false; self.len()];
+        let mut open = std::mem::take(&mut self.done);
+        open.iter().for_each(|&state| reaches[state as usize] = true);
+        while let Some(state) = open.pop() {
+            let start = self.edges.partition_point(|&(_, to)| to < state);
+            for &(from, _) in self.edges[start..].iter().take_while(|&&(_, to)| to == state) {
+                if !std::mem::replace(&mut reaches[from as usize], true) {
+                    open.push(from);
+                }
+            }
+        }
+        reaches.iter().position(|&reaches| !reaches).map(|state| state as u32)
+    }
+}
+
+/// Searches all that can happen.
+pub fn explore<I: Instance>(instance: &I, limits: Limits) -> Explored {
+    search(instance, limits, None)
+}
+
+/// As [`explore`], but states that a symmetry maps onto each other are one. A counter-example is searched again without,
+/// so that its chart has the processes' own names.
+pub fn explore_symmetric<I: Instance>(instance: &I, limits: Limits, symmetry: &Symmetry<I::Process>) -> Explored {
+    let found = search(instance, limits, Some(symmetry));
+    match &found.verdict {
+        Verdict::Holds | Verdict::Bounded => found,
+        Verdict::Violated { .. } | Verdict::Blocked { .. } => {
+            let verdict = search(instance, limits, None).verdict;
+            Explored { verdict, ..found }
+        }
+    }
+}
+
+fn search<I: Instance>(instance: &I, limits: Limits, symmetry: Option<&Symmetry<I::Process>>) -> Explored {
+    let started = Instant::now();
+    let mut stepper = Stepper::new(instance, limits);
+    let mut seen = Seen::new(limits.progress);
+    let first = stepper.initial();
+    let mut canon = symmetry.map(|symmetry| Canon::new(symmetry, stepper.count));
+    let mut checked = Vec::new();
+    let (mut level, mut following, mut steps, mut depth) = (Level::default(), Level::default(), 0, 0);
+    seen.add(digest(&first), 0, Action::Crash(0));
+    seen.edges.clear();
+    level.push(&first);
+    let mut found = judge(&stepper, &first, &mut checked, &mut seen).map(|what| (0, what));
+    let (mut next, mut begin) = (Vec::new(), 0_u32);
+    while found.is_none() && !level.ends.is_empty() && depth < limits.depth && seen.len() < limits.states {
+        following.clear();
+        for index in 0..level.ends.len() {
+            let from = begin + index as u32;
+            stepper.successors(level.get(index), &mut next, |stepper, action, state| {
+                steps += 1;
+                let state = canon.as_mut().map_or(state, |canon| canon.least(stepper, state));
+                if found.is_none() && seen.add(digest(state), from, action) {
+                    following.push(state);
+                    found = judge(stepper, state, &mut checked, &mut seen).map(|what| (seen.len() as u32 - 1, what));
+                }
+            });
+            if found.is_some() || seen.len() >= limits.states {
+                break;
+            }
+        }
+        begin += level.ends.len() as u32;
+        std::mem::swap(&mut level, &mut following);
+        depth += u32::from(!level.ends.is_empty());
+    }
+    let bounded = !level.ends.is_empty();
+    let renamed = symmetry.is_some();
+    let verdict = match found {
+        Some((state, what)) => {
+            let chart = chart(&mut stepper, &seen.path(state), &what, renamed);
+            Verdict::Violated { what, chart }
+        }
+        None if bounded => Verdict::Bounded,
+        None if limits.progress => seen.blocked().map_or(Verdict::Holds, |state| {
+            let chart = chart(&mut stepper, &seen.path(state), "no way leads on to the end", renamed);
+            Verdict::Blocked { chart }
+        }),
+        None => Verdict::Holds,
+    };
+    Explored { states: seen.len(), steps, depth, seconds: started.elapsed().as_secs_f64(), verdict }
+}
+
+/// What is wrong with the newest state, if anything.
+fn judge<I: Instance>(
+    stepper: &Stepper<'_, I>,
+    state: &[u32],
+    checked: &mut Vec<bool>,
+    seen: &mut Seen,
+) -> Option<String> {
+    let view = stepper.view(state);
+    if seen.numbers.is_some() && stepper.instance.done(&view) {
+        seen.done.push(seen.origins.len() as u32 - 1);
+    }
+    let history = state[HISTORY] as usize;
+    if checked.len() <= history {
+        checked.resize(history + 1, false);
+    }
+    if !std::mem::replace(&mut checked[history], true)
+        && let Some(what) = stepper.instance.violation_of(stepper.histories.value(state[HISTORY]))
+    {
+        return Some(what);
+    }
+    stepper.instance.violation(&view)
+}

@@ -1,0 +1,316 @@
+//! What can happen next in a state.
+
+use super::{
+    intern::{FastMap, Interner},
+    limits::{Limits, Order, Timing},
+};
+use crate::{
+    instance::{Instance, Record, View},
+    process::{Id, Outputs, Process},
+};
+
+/// A process and its timers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Local<P: Process> {
+    pub id: Id,
+    pub process: P,
+    /// Those that are set, sorted.
+    pub timers: Vec<P::Timer>,
+}
+
+/// A message in flight. Ordered by receiver and sender, so that a state is sorted by channel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Envelope<M> {
+    pub to: Id,
+    pub from: Id,
+    pub message: M,
+}
+
+/// What a process does with one input.
+#[derive(Debug)]
+struct Reaction {
+    local: u32,
+    sends: Box<[u32]>,
+    events: Box<[u32]>,
+    ignored: bool,
+}
+
+/// Something that can happen. Positions count the messages of the state it happens in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Action {
+    Deliver(u32),
+    Repeat(u32),
+    Lose(u32),
+    Fire(Id, u8),
+    Crash(Id),
+}
+
+/// Where in a state what stands.
+pub(super) const BUDGET: usize = 0;
+pub(super) const HISTORY: usize = 1;
+pub(super) const LOCALS: usize = 2;
+
+type MessageOf<I> = <<I as Instance>::Process as Process>::Message;
+type EventOf<I> = <<I as Instance>::Process as Process>::Event;
+
+/// An instance and all that is known of it.
+pub(super) struct Stepper<'a, I: Instance> {
+    pub instance: &'a I,
+    pub limits: Limits,
+    pub count: usize,
+    pub locals: Interner<Local<I::Process>>,
+    pub envelopes: Interner<Envelope<MessageOf<I>>>,
+    pub histories: Interner<I::History>,
+    pub events: Interner<(Id, EventOf<I>)>,
+    reactions: Vec<Reaction>,
+    /// By the number of a process's state and, below, that of a message or a timer.
+    known: FastMap<u64, u32>,
+    recorded: FastMap<u64, u32>,
+    /// What the last action showed.
+    pub shown: Vec<u32>,
+}
+
+const TIMER: u32 = 1 << 31;
+
+impl<'a, I: Instance> Stepper<'a, I> {
+    pub fn new(instance: &'a I, limits: Limits) -> Self {
+        Self {
+            instance,
+            limits,
+            count: 0,
+            locals: Interner::default(),
+            envelopes: Interner::default(),
+            histories: Interner::default(),
+            events: Interner::default(),
+            reactions: Vec::new(),
+            known: FastMap::default(),
+            recorded: FastMap::default(),
+            shown: Vec::new(),
+        }
+    }
+
+    /// The state after each process's start.
+    pub fn initial(&mut self) -> Vec<u32> {
+        let processes = self.instance.processes();
+        self.count = processes.len();
+        assert!(self.count <= 16, "the crashed are a mask of 16 bits");
+        let budget = u32::from(self.limits.losses.min(15))
+            | u32::from(self.limits.duplicates.min(15)) << 4
+            | u32::from(self.limits.crashes.min(15)) << 8;
+        let history = self.histories.number(I::History::default());
+        let mut state = vec![budget, history];
+        let mut sends = Vec::new();
+        let mut events = Vec::new();
+        for (id, mut process) in (0..).zip(processes) {
+            let mut out = Outputs::default();
+            process.on_start(&mut out);
+            let reaction = self.settle(id, process, Vec::new(), out);
+            state.push(reaction.local);
+            sends.extend(reaction.sends);
+            events.extend(reaction.events);
+        }
+        for event in events {
+            self.record(&mut state, event);
+        }
+        state.extend(sends);
+        self.sort(&mut state);
+        state
+    }
+
+    /// Calls `visit` with each thing that can happen and the state after it.
+    pub fn successors(&mut self, state: &[u32], next: &mut Vec<u32>, mut visit: impl FnMut(&mut Self, Action, &[u32])) {
+        let messages = LOCALS + self.count;
+        let crashed = state[BUDGET] >> 16;
+        let mut happen = |stepper: &mut Self, action: Action| {
+            if stepper.apply(state, action, next) {
+                visit(stepper, action, next);
+            }
+        };
+        for at in 0..state.len() - messages {
+            if self.is_behind(&state[messages..], at) {
+                continue;
+            }
+            let at = at as u32;
+            if !self.limits.endless_duplicates {
+                happen(self, Action::Deliver(at));
+            }
+            if self.limits.endless_duplicates || state[BUDGET] >> 4 & 15 > 0 {
+                happen(self, Action::Repeat(at));
+            }
+            if state[BUDGET] & 15 > 0 {
+                happen(self, Action::Lose(at));
+            }
+        }
+        let quiet = self.limits.timing == Timing::Asynchronous || state.len() == messages;
+        for id in 0..self.count {
+            let who = id as Id;
+            if crashed >> id & 1 == 1 {
+                continue;
+            }
+            let timers = self.locals.value(state[LOCALS + id]).timers.len();
+            for timer in 0..if quiet { timers } else { 0 } {
+                happen(self, Action::Fire(who, timer as u8));
+            }
+            if state[BUDGET] >> 8 & 15 > 0 && self.limits.may_crash >> id & 1 == 1 {
+                happen(self, Action::Crash(who));
+            }
+        }
+    }
+
+    /// Whether another message has to arrive before this one, or is the same.
+    fn is_behind(&self, messages: &[u32], at: usize) -> bool {
+        if at == 0 {
+            return false;
+        }
+        let (before, this) = (messages[at - 1], messages[at]);
+        before == this || self.limits.order == Order::Fifo && self.channel(before) == self.channel(this)
+    }
+
+    fn channel(&self, envelope: u32) -> (Id, Id) {
+        let envelope = self.envelopes.value(envelope);
+        (envelope.to, envelope.from)
+    }
+
+    /// Writes the state after an action; false if nothing would change.
+    pub fn apply(&mut self, state: &[u32], action: Action, next: &mut Vec<u32>) -> bool {
+        let messages = LOCALS + self.count;
+        self.shown.clear();
+        next.clear();
+        next.extend_from_slice(state);
+        match action {
+            Action::Lose(at) => {
+                next.remove(messages + at as usize);
+                next[BUDGET] -= 1;
+                return true;
+            }
+            Action::Crash(who) => {
+                next[BUDGET] = (next[BUDGET] - (1 << 8)) | 1 << (16 + who);
+                let kept: Vec<u32> =
+                    next.drain(messages..).filter(|&envelope| self.envelopes.value(envelope).to != who).collect();
+                next.extend(kept);
+                return true;
+            }
+            Action::Deliver(_) | Action::Repeat(_) | Action::Fire(..) => {}
+        }
+        let (who, input) = match action {
+            Action::Fire(who, timer) => (who, TIMER | u32::from(timer)),
+            Action::Deliver(at) | Action::Repeat(at) | Action::Lose(at) => {
+                let envelope = state[messages + at as usize];
+                (self.envelopes.value(envelope).to, envelope)
+            }
+            Action::Crash(who) => (who, 0),
+        };
+        let at = LOCALS + usize::from(who);
+        let reaction = self.react(state[at], input);
+        let Reaction { local, ignored, .. } = self.reactions[reaction];
+        let keeps = matches!(action, Action::Repeat(_));
+        if ignored && (keeps || matches!(action, Action::Fire(..)) || self.limits.leaves_ignored()) {
+            return false;
+        }
+        next[at] = local;
+        match action {
+            Action::Deliver(position) => _ = next.remove(messages + position as usize),
+            Action::Repeat(_) if !self.limits.endless_duplicates => next[BUDGET] -= 1 << 4,
+            _ => {}
+        }
+        self.emit(next, reaction);
+        true
+    }
+
+    /// Adds what a process sent and showed.
+    fn emit(&mut self, next: &mut Vec<u32>, reaction: usize) {
+        for index in 0..self.reactions[reaction].events.len() {
+            let event = self.reactions[reaction].events[index];
+            self.record(next, event);
+            self.shown.push(event);
+        }
+        let sends = &self.reactions[reaction].sends;
+        if sends.is_empty() {
+            return;
+        }
+        let (messages, crashed) = (LOCALS + self.count, next[BUDGET] >> 16);
+        for &envelope in sends {
+            let to = self.envelopes.value(envelope).to;
+            let known = self.limits.endless_duplicates && next[messages..].contains(&envelope);
+            if crashed >> to & 1 == 0 && !known {
+                next.push(envelope);
+            }
+        }
+        self.sort(next);
+    }
+
+    /// In any order messages are a bag; in order they are a list for each channel.
+    pub fn sort(&self, state: &mut [u32]) {
+        let messages = &mut state[LOCALS + self.count..];
+        match self.limits.order {
+            Order::Any => messages.sort_unstable(),
+            Order::Fifo => messages.sort_by_key(|&envelope| self.channel(envelope)),
+        }
+    }
+
+    fn record(&mut self, state: &mut [u32], event: u32) {
+        let key = u64::from(state[HISTORY]) << 32 | u64::from(event);
+        if let Some(&history) = self.recorded.get(&key) {
+            state[HISTORY] = history;
+            return;
+        }
+        let mut history = self.histories.value(state[HISTORY]).clone();
+        let (who, what) = self.events.value(event);
+        history.record(*who, what);
+        state[HISTORY] = self.histories.number(history);
+        self.recorded.insert(key, state[HISTORY]);
+    }
+
+    /// What a process does with an input: computed once.
+    fn react(&mut self, local: u32, input: u32) -> usize {
+        let key = u64::from(local) << 32 | u64::from(input);
+        if let Some(&known) = self.known.get(&key) {
+            return known as usize;
+        }
+        let mut after = self.locals.value(local).clone();
+        let mut out = Outputs::default();
+        if input & TIMER != 0 {
+            let timer = after.timers.remove((input & !TIMER) as usize);
+            after.process.on_timer(timer, &mut out);
+        } else {
+            let Envelope { from, message, .. } = self.envelopes.value(input).clone();
+            after.process.on_message(from, message, &mut out);
+        }
+        let nothing = out.is_empty();
+        let mut reaction = self.settle(after.id, after.process, after.timers, out);
+        reaction.ignored =
+            reaction.local == local && (nothing || reaction.sends.is_empty() && reaction.events.is_empty());
+        let number = self.reactions.len();
+        self.reactions.push(reaction);
+        self.known.insert(key, u32::try_from(number).expect("memory ends before four billion reactions"));
+        number
+    }
+
+    fn settle(
+        &mut self,
+        id: Id,
+        process: I::Process,
+        mut timers: Vec<<I::Process as Process>::Timer>,
+        out: Outputs<I::Process>,
+    ) -> Reaction {
+        for (timer, delay) in out.timers {
+            timers.retain(|&set| set != timer);
+            if delay.is_some() {
+                timers.push(timer);
+            }
+        }
+        timers.sort_unstable();
+        let local = self.locals.number(Local { id, process, timers });
+        let sends = out.sends.into_iter();
+        let sends = sends.map(|(to, message)| self.envelopes.number(Envelope { to, from: id, message })).collect();
+        let events = out.events.into_iter().map(|event| self.events.number((id, event))).collect();
+        Reaction { local, sends, events, ignored: false }
+    }
+
+    /// The processes of a state.
+    pub fn view(&self, state: &[u32]) -> View<'_, I::Process> {
+        let locals = &state[LOCALS..LOCALS + self.count];
+        let processes = locals.iter().map(|&local| &self.locals.value(local).process).collect();
+        View { processes, crashed: state[BUDGET] >> 16 }
+    }
+}

@@ -1,0 +1,111 @@
+//! `lab`: checks every claim and prints the table, or shows one run of a protocol as a chart.
+
+use cairn_lab::{
+    chart::Chart,
+    claims::SECTIONS,
+    network::Model,
+    show::{Choice, PROTOCOLS},
+    table::{Scale, heads},
+};
+use clap::Parser;
+use std::{path::PathBuf, process::ExitCode, time::Instant};
+
+/// Checks every claim of the notes on distributed systems, or runs one protocol and prints its message sequence chart.
+#[derive(Parser, Debug)]
+#[command(version, about)]
+struct Args {
+    /// A protocol to run once; without one, all claims are checked
+    protocol: Option<String>,
+    /// lockstep, synchronous, asynchronous or partially-synchronous
+    #[arg(long, default_value = "synchronous", value_parser = parse_model, requires = "protocol")]
+    model: Model,
+    /// Processes that crash
+    #[arg(long, default_value_t = 0, requires = "protocol")]
+    crash: usize,
+    /// What is left to chance is drawn from this
+    #[arg(long, default_value_t = 0, requires = "protocol")]
+    seed: u64,
+    /// Writes the chart, or the counter-examples with their number, as SVG
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    /// Checks the claims of these sections alone
+    #[arg(long, value_name = "SECTION", conflicts_with = "protocol")]
+    only: Vec<String>,
+    /// Searches small instances alone, as the tests do
+    #[arg(long, conflicts_with = "protocol")]
+    small: bool,
+    /// Prints the counter-examples that were found where they had to be found
+    #[arg(long, conflicts_with = "protocol")]
+    charts: bool,
+}
+
+fn parse_model(name: &str) -> Result<Model, String> {
+    Model::named(name).ok_or_else(|| "expected lockstep, synchronous, asynchronous or partially-synchronous".to_owned())
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let outcome = match &args.protocol {
+        Some(protocol) => show(protocol, &args),
+        None => check(&args),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("lab: {why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn show(name: &str, args: &Args) -> Result<bool, String> {
+    let known = PROTOCOLS.iter().find(|named| named.name == name);
+    let names = || PROTOCOLS.iter().map(|named| named.name).collect::<Vec<_>>().join(", ");
+    let named = known.ok_or_else(|| format!("unknown protocol {name}; known are {}", names()))?;
+    let seen = (named.run)(Choice { model: args.model, crash: args.crash, seed: args.seed });
+    print!("{}", seen.chart.text());
+    println!("{}", seen.summary);
+    save(args, "", &seen.chart)?;
+    Ok(!seen.violated)
+}
+
+fn check(args: &Args) -> Result<bool, String> {
+    let unknown = args.only.iter().find(|&name| SECTIONS.iter().all(|section| section.name != name));
+    if let Some(name) = unknown {
+        let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+        return Err(format!("unknown section {name}; known are {}", names.join(", ")));
+    }
+    print!("{}", heads());
+    let scale = if args.small { Scale::Small } else { Scale::Full };
+    let (mut passed, mut failed, mut drawn) = (0, 0, 0);
+    for section in
+        SECTIONS.iter().filter(|section| args.only.is_empty() || args.only.iter().any(|name| name == section.name))
+    {
+        let started = Instant::now();
+        let rows = (section.rows)(scale);
+        println!("\n== {} ({:.1} s)", section.title, started.elapsed().as_secs_f64());
+        for row in rows {
+            print!("{}", row.text());
+            let good = row.claims.iter().filter(|(_, outcome)| outcome.is_ok()).count();
+            passed += good;
+            failed += row.claims.len() - good;
+            for (title, chart) in &row.charts {
+                drawn += 1;
+                if args.charts {
+                    println!("{title}\n{}", chart.text());
+                }
+                save(args, &format!("-{drawn}"), chart)?;
+            }
+        }
+    }
+    println!("\n{passed} passed, {failed} failed");
+    Ok(failed == 0)
+}
+
+fn save(args: &Args, suffix: &str, chart: &Chart) -> Result<(), String> {
+    let Some(path) = &args.svg else { return Ok(()) };
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let path = path.with_file_name(format!("{stem}{suffix}.svg"));
+    std::fs::write(&path, chart.svg()).map_err(|error| format!("{} cannot be written: {error}", path.display()))
+}
