@@ -71,6 +71,7 @@ pub fn store_config(config: &Config) -> StoreConfig {
         address_index: config.index,
         log_index: config.index,
         prune: config.prune,
+        history: config.history,
         ..StoreConfig::default()
     }
 }

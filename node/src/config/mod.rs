@@ -20,7 +20,7 @@ pub use settings::{HttpSettings, LogFormat, LogSettings, Settings};
 
 use crate::{net::NetConfig, rpc::HttpLimits};
 use file::{from_home, home, read};
-use values::{api, block_time, limits, megabytes, prune, threads};
+use values::{api, block_time, history, limits, megabytes, prune, threads};
 
 /// Settings that can be used as they are.
 #[derive(Clone, Debug)]
@@ -41,6 +41,8 @@ pub struct Config {
     pub index: bool,
     /// Blocks whose bodies are kept; `None` for all.
     pub prune: Option<u32>,
+    /// States below the tip's that are kept; `None` for all.
+    pub history: Option<u32>,
     /// Whether to mine from the start.
     pub mine: bool,
     /// Threads that mine.
@@ -113,6 +115,7 @@ impl Settings {
             cache: megabytes("--cache", settings.cache.unwrap_or(256), 8)?,
             index: settings.index.unwrap_or(true),
             prune: prune(settings.prune, &spec)?,
+            history: history(settings.history, settings.archive)?,
             mine: settings.mine.unwrap_or(false),
             threads: threads(settings.miner.threads, &spec.name)?,
             payout,

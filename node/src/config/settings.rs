@@ -50,6 +50,19 @@ pub struct Settings {
     /// Keeps the bodies of the last BLOCKS blocks only: at least 288, 0 for all. Headers, state and indexes stay [default: 0]
     #[arg(long, value_name = "BLOCKS", allow_negative_numbers = true, help_heading = "Node")]
     pub prune: Option<u32>,
+    /// Keeps the states of the last BLOCKS blocks, at least 128: balances, calls and traces there [default: 128; --dev: all]
+    #[arg(long, value_name = "BLOCKS", allow_negative_numbers = true, help_heading = "Node")]
+    pub history: Option<u32>,
+    /// Keeps the states of all blocks. What is missing is made from undo data at the start, as far as --prune left that
+    #[arg(
+        long,
+        help_heading = "Node",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        conflicts_with = "history"
+    )]
+    pub archive: Option<bool>,
     /// Mines on this node
     #[arg(long, help_heading = "Mining", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mine: Option<bool>,
@@ -250,8 +263,14 @@ impl Settings {
     /// These settings, and those of `other` where these say nothing.
     pub fn or(self, other: Self) -> Self {
         let is_off = self.no_index.then_some(false);
+        // The two are one setting.
+        let (history, archive) = match (self.history, self.archive) {
+            (None, None) => (other.history, other.archive),
+            given => given,
+        };
         or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery external_address
-            max_peers nat miner http mempool log; index: is_off.or(self.index).or(other.index), no_index: false)
+            max_peers nat miner http mempool log; index: is_off.or(self.index).or(other.index), no_index: false, history: history,
+            archive: archive)
     }
 }
 

@@ -56,6 +56,22 @@ fn pruning_keeps_a_depth_that_reorgs_do_not_pass() {
 }
 
 #[test]
+fn history_is_a_window_or_all_and_a_flag_overrides_both_keys_of_the_file() {
+    let history = |settings: Settings| settings.resolve().unwrap().history;
+    assert_eq!(history(flags(&[])), Some(128));
+    assert_eq!(history(flags(&["--history", "5000"])), Some(5_000));
+    assert_eq!(history(flags(&["--archive"])), None);
+    assert_eq!(history(flags(&["--archive=false"])), Some(128));
+    assert_eq!(refusal(&["--history", "127"]), "--history 127: expected 128 blocks or more; --archive keeps all");
+    let archive = file("archive = true\n").unwrap();
+    assert_eq!(history(flags(&[]).or(archive.clone())), None);
+    assert_eq!(history(flags(&["--history", "200"]).or(archive)), Some(200));
+    assert_eq!(history(flags(&["--archive"]).or(file("history = 200\n").unwrap())), None);
+    let both = file("history = 200\narchive = true\n").unwrap().resolve().unwrap_err().to_string();
+    assert_eq!(both, "--history 200: archive keeps all states: give one of the two");
+}
+
+#[test]
 fn the_defaults_are_the_documented_ones() {
     let config = Settings::default().resolve().unwrap();
     assert_eq!(config.spec.name, "main");

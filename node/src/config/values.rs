@@ -4,7 +4,10 @@ use chain_core::spec::ChainSpec;
 use std::time::Duration;
 
 use super::{ConfigError, HttpSettings, Settings};
-use crate::rpc::{HttpLimits, namespaces};
+use crate::{
+    rpc::{HttpLimits, namespaces},
+    store::HISTORY,
+};
 
 /// Most megabytes for one cache, so that the product fits on any machine.
 const MAX_MEGABYTES: u32 = 1 << 20;
@@ -46,6 +49,22 @@ pub(super) fn prune(given: Option<u32>, spec: &ChainSpec) -> Result<Option<u32>,
             blocks.to_string(),
             format!("expected {least} blocks or more, or 0 to keep all"),
         )),
+    }
+}
+
+/// How many states below the tip's are kept; `None` for all.
+pub(super) fn history(given: Option<u32>, archive: Option<bool>) -> Result<Option<u32>, ConfigError> {
+    match given {
+        None if archive == Some(true) => Ok(None),
+        None => Ok(Some(HISTORY)),
+        Some(blocks) if archive == Some(true) => {
+            Err(ConfigError::value("--history", blocks.to_string(), "archive keeps all states: give one of the two"))
+        }
+        Some(blocks) if blocks >= HISTORY => Ok(Some(blocks)),
+        Some(blocks) => {
+            let reason = format!("expected {HISTORY} blocks or more; --archive keeps all");
+            Err(ConfigError::value("--history", blocks.to_string(), reason))
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Values of a block beside its body: what takes it back, and its receipts.
 
-use alloy_primitives::{Address, B256, Bloom, Bytes, Log, U256, map::HashSet};
+use alloy_primitives::{Address, B256, Bloom, Bytes, Log, map::HashSet};
 use chain_core::{
     block::Block,
     hash::TxId,
@@ -79,25 +79,14 @@ fn get_storage_change(decoder: &mut Decoder<'_>) -> Result<StorageChange, Malfor
     })
 }
 
-/// What an account was before a block, from [`write_undo`]; `None` if the block did not change it.
-pub fn account_before(value: &[u8], sought: &Address) -> Result<Option<Option<Account>>, Malformed> {
+/// What a block changed of accounts and slots, from [`write_undo`].
+pub fn read_changes(value: &[u8]) -> Result<(Vec<AccountChange>, Vec<StorageChange>), Malformed> {
     let mut decoder = Decoder::new(value);
     skip_coins(&mut decoder)?;
-    decoder.find(|decoder| {
-        let change = get_account_change(decoder)?;
-        Ok((change.address == *sought).then_some(change.before))
-    })
-}
-
-/// What a slot held before a block, from [`write_undo`]; `None` if the block did not change it.
-pub fn slot_before(value: &[u8], address: &Address, slot: &U256) -> Result<Option<U256>, Malformed> {
-    let mut decoder = Decoder::new(value);
-    skip_coins(&mut decoder)?;
-    decoder.find(|decoder| get_account_change(decoder).map(|_| None::<()>))?;
-    decoder.find(|decoder| {
-        let change = get_storage_change(decoder)?;
-        Ok((change.address == *address && change.slot == *slot).then_some(change.before))
-    })
+    let accounts = decoder.list(get_account_change)?;
+    let storage = decoder.list(get_storage_change)?;
+    decoder.end()?;
+    Ok((accounts, storage))
 }
 
 fn skip_coins(decoder: &mut Decoder<'_>) -> Result<(), Malformed> {

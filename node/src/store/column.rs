@@ -27,13 +27,15 @@ pub enum Column {
     AddressIndex,
     /// Heights of blocks by what their logs hold.
     LogIndex,
+    /// What accounts and slots were before the blocks that changed them.
+    History,
     /// The tip, and what the directory is.
     Meta,
 }
 
 impl Column {
     /// All of them, in order of their numbers, with their names on disk.
-    pub const ALL: [(Self, &str); 13] = [
+    pub const ALL: [(Self, &str); 14] = [
         (Self::Headers, "headers"),
         (Self::Bodies, "bodies"),
         (Self::Undo, "undo"),
@@ -46,6 +48,7 @@ impl Column {
         (Self::TxIndex, "tx_index"),
         (Self::AddressIndex, "address_index"),
         (Self::LogIndex, "log_index"),
+        (Self::History, "history"),
         (Self::Meta, "meta"),
     ];
 

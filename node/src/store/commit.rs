@@ -86,6 +86,7 @@ impl Store {
         self.put_accounts(effects.accounts.iter().map(|change| (change.address, change.before, change.after)));
         self.put_slots(effects.storage.iter().map(|change| (change.address, change.slot, change.before, change.after)));
         effects.nodes.iter().for_each(|change| self.nodes.set(change));
+        self.history.connected(commit.at.height, &effects.accounts, &effects.storage);
         let flow = Flow { minted: effects.minted, burned: effects.burned };
         self.tip.totals = self.tip.totals.after(&effects.spent, &effects.created, &effects.accounts, flow);
         self.tip.at = commit.at;
@@ -230,6 +231,7 @@ impl Store {
         self.put_accounts(undo.accounts.iter().map(|change| (change.address, change.after, change.before)));
         self.put_slots(undo.storage.iter().map(|change| (change.address, change.slot, change.after, change.before)));
         reversal.nodes.iter().for_each(|change| self.nodes.set(change));
+        self.history.disconnected(self.tip.at.height, &undo.accounts, &undo.storage, &mut self.rows.index);
         self.tip.totals = self.tip.totals.before(&undo.spent, &undo.created, &undo.accounts, flow);
         self.tip.at = parent;
         self.tip.digest = reversal.coins_digest;

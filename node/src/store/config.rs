@@ -18,9 +18,14 @@ pub struct StoreConfig {
     pub log_index: bool,
     /// Blocks up to the tip whose bodies, undo data and receipts are kept; `None` for all.
     pub prune: Option<u32>,
+    /// States below the tip's that can be read; `None` for all, which a development chain always keeps.
+    pub history: Option<u32>,
     /// Files that the database keeps open at most.
     pub open_files: u32,
 }
+
+/// States below the tip's that can be read if nothing else is configured: as many as in geth, which clients rely on.
+pub const HISTORY: u32 = 128;
 
 impl Default for StoreConfig {
     fn default() -> Self {
@@ -32,6 +37,7 @@ impl Default for StoreConfig {
             address_index: true,
             log_index: true,
             prune: None,
+            history: Some(HISTORY),
             open_files: 256,
         }
     }

@@ -8,49 +8,25 @@ use chain_core::{
     trie::{Node, NodeKey},
     units::Height,
 };
-use parking_lot::Mutex;
-use std::{cmp::Ordering, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc};
 
-use super::{Column, Malformed, Snapshot, StoreError, blockdata, damaged};
+use super::{Column, KeyRange, Order, Snapshot, StoreError, damaged, schema};
 
-/// Bytes of undo data that are kept from one lookup to the next. What is beyond is read again each time: a call at an old
-/// block must not hold the changes of all blocks above it.
-const KEPT: usize = 16 << 20;
-
-/// Accounts, storage and code after a block: the tip's, unless a later block changed them. Then the oldest of those blocks
-/// says in its undo data what was there before. Coins and trie nodes it has only if that block is the tip.
+/// Accounts, storage and code after a block: the tip's, unless a later block changed them. Then the history row of the first of
+/// those blocks says what was there before. Coins and trie nodes it has only if the block is the tip.
 pub struct HistoricalState {
     snapshot: Snapshot,
     height: Height,
-    kept: Mutex<Kept>,
-}
-
-/// Undo data by height above the state's.
-#[derive(Default)]
-struct Kept {
-    rows: Vec<Arc<Vec<u8>>>,
-    bytes: usize,
-    /// A balance is one lookup, for which nothing need be kept.
-    lookups: usize,
 }
 
 impl Snapshot {
-    /// The state after the block of the active chain at a height; `None` if there is none or undo data is missing.
+    /// The state after the block of the active chain at a height; `None` if there is no such block or its state is not kept.
     ///
     /// # Errors
     /// [`StoreError`] if it cannot be read.
     pub fn after(self, height: Height) -> Result<Option<HistoricalState>, StoreError> {
-        let tip = self.tip().height;
-        // Undo data goes from the oldest on: where that of the next block is, all is.
-        let known = match height.cmp(&tip) {
-            Ordering::Greater => false,
-            Ordering::Equal => true,
-            Ordering::Less => match self.at_height(height + 1)? {
-                Some(next) => self.undo_bytes(next)?.is_some(),
-                None => false,
-            },
-        };
-        Ok(known.then(|| HistoricalState { snapshot: self, height, kept: Mutex::default() }))
+        let known = (self.oldest_state()?..=self.tip().height).contains(&height);
+        Ok(known.then_some(HistoricalState { snapshot: self, height }))
     }
 }
 
@@ -65,32 +41,20 @@ impl HistoricalState {
         &self.snapshot
     }
 
-    /// The first thing that is found in the undo data of the blocks above, oldest first.
-    fn first<T>(&self, find: impl Fn(&[u8]) -> Result<Option<T>, Malformed>) -> Result<Option<T>, StoreError> {
-        self.kept.lock().lookups += 1;
-        for above in self.height + 1..=self.snapshot.tip().height {
-            let found = find(&self.undo(above)?).map_err(|_| damaged(Column::Undo))?;
-            if found.is_some() {
-                return Ok(found);
-            }
+    /// What stood at a key before the first later block that changed it; `None` if none did.
+    fn before(&self, prefix: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.height == self.snapshot.tip().height {
+            return Ok(None);
         }
-        Ok(None)
-    }
-
-    fn undo(&self, height: Height) -> Result<Arc<Vec<u8>>, StoreError> {
-        let index = (height - self.height - 1) as usize;
-        if let Some(row) = self.kept.lock().rows.get(index) {
-            return Ok(row.clone());
-        }
-        let missing = || StoreError::Corrupt(format!("undo data of the block at height {height} is missing"));
-        let at = self.snapshot.at_height(height)?.ok_or_else(missing)?;
-        let row = Arc::new(self.snapshot.undo_bytes(at)?.ok_or_else(missing)?);
-        let mut kept = self.kept.lock();
-        if kept.lookups > 1 && index == kept.rows.len() && kept.bytes + row.len() <= KEPT {
-            kept.bytes += row.len();
-            kept.rows.push(row.clone());
-        }
-        Ok(row)
+        let key = |height: Height| [prefix, &height.to_be_bytes()].concat();
+        // Behind the highest key of the prefix.
+        let range = KeyRange { from: key(self.height + 1), to: Some([&key(Height::MAX)[..], &[0]].concat()) };
+        let mut found = None;
+        self.snapshot.scan(Column::History, &range, Order::Ascending, &mut |_, value| {
+            found = Some(value.to_vec());
+            ControlFlow::Break(())
+        })?;
+        Ok(found)
     }
 
     fn at_tip(&self) -> Result<&Snapshot, ViewError> {
@@ -107,15 +71,15 @@ impl StateView for HistoricalState {
     }
 
     fn account(&self, address: &Address) -> Result<Option<Account>, ViewError> {
-        match self.first(|undo| blockdata::account_before(undo, address))? {
-            Some(before) => Ok(before),
+        match self.before(&schema::past_account(address))? {
+            Some(row) => Ok(schema::read_past_account(&row).map_err(|_| damaged(Column::History))?),
             None => self.snapshot.account(address),
         }
     }
 
     fn storage(&self, address: &Address, slot: &U256) -> Result<U256, ViewError> {
-        match self.first(|undo| blockdata::slot_before(undo, address, slot))? {
-            Some(word) => Ok(word),
+        match self.before(&schema::past_slot(address, slot))? {
+            Some(row) => Ok(schema::read_slot(&row).map_err(|_| damaged(Column::History))?),
             None => self.snapshot.storage(address, slot),
         }
     }

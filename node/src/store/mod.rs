@@ -5,6 +5,7 @@
 //! the state of the last flush, all of one block. What keys and values look like stands in `schema`, and only `rocks`
 //! knows which database keeps them. Nothing here knows rules: a store takes only what was executed.
 
+mod backfill;
 mod batch;
 mod blockdata;
 mod cache;
@@ -16,12 +17,14 @@ mod directory;
 mod encoding;
 mod error;
 mod historical;
+mod history;
 mod index;
 pub mod kv;
 mod log_search;
 mod logs;
 pub mod memory;
 mod open;
+mod past_tries;
 mod pending_rows;
 mod prune;
 mod read;
@@ -37,11 +40,12 @@ mod view;
 mod writer;
 
 pub use commit::Disconnected;
-pub use config::StoreConfig;
+pub use config::{HISTORY, StoreConfig};
 pub use directory::DirectoryLock;
 pub use error::StoreError;
 pub use historical::HistoricalState;
 pub use logs::{BlockLog, LogFilter};
+pub use past_tries::{PastTries, Rewind};
 pub use reader::{Reader, Snapshot};
 pub use spends::Spend;
 pub use survey::Survey;

@@ -17,6 +17,7 @@ use super::{
     commit::Commit,
     damaged,
     directory::DirectoryLock,
+    history::History,
     memory::MemoryKv,
     pending_rows::PendingRows,
     read::{read_headers, read_node, read_pruned},
@@ -27,7 +28,7 @@ use super::{
 };
 
 /// What is derived from bodies and goes when the state is rebuilt.
-const DERIVED: [Column; 10] = [
+const DERIVED: [Column; 11] = [
     Column::Undo,
     Column::Coins,
     Column::Accounts,
@@ -38,6 +39,7 @@ const DERIVED: [Column; 10] = [
     Column::TxIndex,
     Column::AddressIndex,
     Column::LogIndex,
+    Column::History,
 ];
 
 /// Headers whose verdict is forgotten in one batch.
@@ -118,15 +120,15 @@ struct Genesis {
     hash: BlockHash,
     base_fee: u64,
     name: String,
-    /// Blocks that are marked as invalid were reverted by the user (`evm_revert`).
-    reverts: bool,
+    /// Of a development chain: blocks that are marked as invalid were reverted by the user (`evm_revert`), and all states are kept.
+    dev: bool,
 }
 
 impl Genesis {
     fn of(spec: &ChainSpec) -> Self {
         let (block, effects) = spec.genesis_block();
         let hash = block.hash();
-        Self { block, effects, hash, base_fee: spec.initial_base_fee, name: spec.name.clone(), reverts: spec.is_dev() }
+        Self { block, effects, hash, base_fee: spec.initial_base_fee, name: spec.name.clone(), dev: spec.is_dev() }
     }
 
     /// Reads the identity of a directory, which has to be this chain's.
@@ -178,6 +180,7 @@ impl Opening<'_> {
         store.pruned = read_pruned(&*self.kv)?;
         store.recent = recent(&store)?;
         check(&store)?;
+        store.settle_history()?;
         Ok(store)
     }
 
@@ -268,7 +271,7 @@ impl Opening<'_> {
         for records in read_headers(&*self.kv)?.chunks(FORGET_AT_ONCE) {
             let mut batch = Batch::default();
             for record in records {
-                if self.genesis.reverts && record.verdict == Verdict::Invalid {
+                if self.genesis.dev && record.verdict == Verdict::Invalid {
                     batch.delete(Column::Headers, &schema::header_key(&record.hash));
                     batch.delete(Column::Bodies, &schema::block_key(record.at()));
                     continue;
@@ -285,16 +288,18 @@ impl Opening<'_> {
     }
 
     fn store(&self, tip: TipState) -> Store {
+        let (history, flushed) = (self.config.history.filter(|_| !self.genesis.dev), tip.at);
         Store {
             kv: self.kv.clone(),
-            config: self.config.clone(),
-            flushed: tip.at,
+            config: StoreConfig { history, ..self.config.clone() },
+            flushed,
             tip,
             coins: Default::default(),
             accounts: Default::default(),
             storage: Default::default(),
             nodes: Default::default(),
             rows: PendingRows::default(),
+            history: History::new(history, flushed.height),
             cache: Cache::new(self.config.shares().clean),
             recent: RecentHashes::default(),
             dirty_blocks: 0,

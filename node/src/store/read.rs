@@ -41,6 +41,16 @@ pub(super) fn read_pruned(kv: &(impl KvRead + ?Sized)) -> Result<Height, StoreEr
     value.try_into().map(Height::from_be_bytes).map_err(|_| damaged(Column::Meta))
 }
 
+/// Where the known states of a database begin, and whether rows below that are being dropped; `None` before there were any.
+pub(super) fn read_history(kv: &(impl KvRead + ?Sized)) -> Result<Option<(Height, bool)>, StoreError> {
+    let value = kv.get(Column::Meta, schema::HISTORY)?;
+    let read = |value: Vec<u8>| {
+        let (height, dropping) = value.split_first_chunk::<4>().ok_or_else(|| damaged(Column::Meta))?;
+        Ok((Height::from_be_bytes(*height), !dropping.is_empty()))
+    };
+    value.map(read).transpose()
+}
+
 /// A coin as it is on disk.
 pub(super) fn read_coin(kv: &(impl KvRead + ?Sized), outpoint: &OutPoint) -> Result<Option<Coin>, StoreError> {
     let value = kv.get(Column::Coins, &schema::coin_key(outpoint))?;

@@ -18,7 +18,7 @@ use super::{
     BlockRef, CoinPlace, CoinsPage, Column, HeaderRecord, HistoryPlace, KeyRange, Kv, KvRead, LockEvent, Malformed,
     Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, Visitor, blockdata,
     damaged,
-    read::{header_row, read_account, read_code, read_coin, read_node, read_pruned, read_slot},
+    read::{header_row, read_account, read_code, read_coin, read_history, read_node, read_pruned, read_slot},
     schema,
 };
 
@@ -27,6 +27,7 @@ use super::{
 pub struct Reader {
     kv: Arc<dyn Kv>,
     indexes: Indexes,
+    history: Option<Height>,
     unreadable: Arc<Unreadable>,
 }
 
@@ -45,7 +46,7 @@ impl Reader {
     pub(super) fn new(kv: Arc<dyn Kv>, config: &StoreConfig, unreadable: Arc<Unreadable>) -> Self {
         let indexes =
             Indexes { transactions: config.tx_index, addresses: config.address_index, logs: config.log_index };
-        Self { kv, indexes, unreadable }
+        Self { kv, indexes, history: config.history, unreadable }
     }
 
     /// The state of the last flush. Cheap enough for every request, but not to be kept for long: it keeps the database
@@ -58,23 +59,26 @@ impl Reader {
         let missing = || StoreError::Corrupt("the tip is missing".into());
         let tip = kv.get(Column::Meta, schema::TIP)?.ok_or_else(missing)?;
         let (at, totals, digest) = schema::read_tip(&tip).map_err(|_| damaged(Column::Meta))?;
-        let digest = digest.to_vec();
+        let digest = digest.into();
         let pruned = read_pruned(&*kv)?;
-        Ok(Snapshot { kv, at, totals, digest, pruned, indexes: self.indexes, unreadable: self.unreadable.clone() })
+        let (indexes, history, unreadable) = (self.indexes, self.history, self.unreadable.clone());
+        Ok(Snapshot { kv, at, totals, digest, pruned, indexes, history, unreadable })
     }
 }
 
 /// Coins that are looked up together, and some: those of a transaction are not taken apart.
 const READ_AT_ONCE: usize = 1_024;
 
-/// Everything as it was at one flush.
+/// Everything as it was at one flush. Cheap to clone.
+#[derive(Clone)]
 pub struct Snapshot {
     kv: Arc<dyn KvRead>,
     at: BlockRef,
     totals: Totals,
-    digest: Vec<u8>,
+    digest: Arc<[u8]>,
     pruned: Height,
     indexes: Indexes,
+    history: Option<Height>,
     unreadable: Arc<Unreadable>,
 }
 
@@ -92,6 +96,19 @@ impl Snapshot {
     /// The highest block that was pruned; 0 if none was.
     pub fn pruned(&self) -> Height {
         self.pruned
+    }
+
+    /// The lowest block whose state is known; that of each later one is, too.
+    ///
+    /// # Errors
+    /// See [`Reader::snapshot`].
+    pub fn oldest_state(&self) -> Result<Height, StoreError> {
+        Ok(read_history(&*self.kv)?.map_or(self.at.height, |(floor, _)| floor.min(self.at.height)))
+    }
+
+    /// States below the tip's that this node keeps; `None` for all.
+    pub fn history(&self) -> Option<Height> {
+        self.history
     }
 
     /// A header by its hash, on any branch.

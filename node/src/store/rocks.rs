@@ -98,7 +98,7 @@ fn column_options(column: Column, config: &StoreConfig, cache: &Cache) -> Option
         options.set_memtable_prefix_bloom_ratio(0.02);
         options.set_memtable_whole_key_filtering(true);
     }
-    if let Column::TxIndex | Column::AddressIndex | Column::LogIndex = column {
+    if let Column::TxIndex | Column::AddressIndex | Column::LogIndex | Column::History = column {
         // Written all the time and seldom read: merged in few, wide steps, with no filters.
         options.set_compaction_style(DBCompactionStyle::Universal);
         let mut universal = UniversalCompactOptions::default();
@@ -122,7 +122,7 @@ fn compression(column: Column) -> DBCompressionType {
     match column {
         Column::Headers | Column::Code | Column::Receipts => DBCompressionType::Lz4,
         Column::Bodies | Column::Undo | Column::Coins | Column::Accounts | Column::Storage => DBCompressionType::None,
-        Column::Trie | Column::TxIndex | Column::AddressIndex | Column::LogIndex | Column::Meta => {
+        Column::Trie | Column::TxIndex | Column::AddressIndex | Column::LogIndex | Column::History | Column::Meta => {
             DBCompressionType::None
         }
     }
@@ -133,7 +133,7 @@ fn table_options(column: Column, cache: &Cache) -> BlockBasedOptions {
     table.set_block_cache(cache);
     table.set_format_version(6);
     match column {
-        Column::TxIndex | Column::AddressIndex | Column::LogIndex => table.set_block_size(16 << 10),
+        Column::TxIndex | Column::AddressIndex | Column::LogIndex | Column::History => table.set_block_size(16 << 10),
         _ => {
             table.set_bloom_filter(10.0, false);
             table.set_optimize_filters_for_memory(true);

@@ -19,10 +19,13 @@
 //! | address_index | `l`, lock id, height, position | txid, 1 for a withdrawal, varints: received, sent, outputs (each behind the coin's txid for a withdrawal) |
 //! | address_index | `a`, address, height, position | empty |
 //! | log_index | `0` for an address or `1` to `4` for a topic (1), [`LogTerm::id`] (8), height | empty |
+//! | history | `a`, address, height | the account before that block; empty if there was none |
+//! | history | `s`, address, slot (32), height | the word before that block |
 //! | meta | `tip` | block, sums, digest of the coins (2,048): written by every flush |
 //! | meta | `identity` | schema version (4), indexes (1), genesis hash, name of the chain |
 //! | meta | `rebuild` | empty: the state is being rebuilt from genesis |
 //! | meta | `pruned` | height: bodies, undo and receipts of the blocks from 1 up to it are deleted |
+//! | meta | `history` | height (4): the states after this block and after each later one are known; 1 while rows below it are dropped |
 //!
 //! A lock id is the first 16 bytes of the SHA-256 of the encoded lock: nobody can find a second lock for the id of another's.
 //! The unspent coins of a lock are those of its history that are in `coins`. Rows of their own would double what the index
@@ -55,6 +58,9 @@ pub const TIP: &[u8] = b"tip";
 pub const IDENTITY: &[u8] = b"identity";
 /// Key that is there while the state is taken back to genesis.
 pub const REBUILD: &[u8] = b"rebuild";
+
+/// Key of where the known states begin.
+pub const HISTORY: &[u8] = b"history";
 
 /// Key of how far blocks are pruned.
 pub const PRUNED: &[u8] = b"pruned";
@@ -138,6 +144,31 @@ pub fn log_key_after(term: LogTerm, height: Height) -> Vec<u8> {
 /// The height at the end of a key of the log index.
 pub fn read_log_height(key: &[u8]) -> Result<Height, Malformed> {
     key.last_chunk().map(|height| Height::from_be_bytes(*height)).ok_or(Malformed)
+}
+
+/// Prefix of what an account was before the blocks that changed it.
+pub fn past_account(address: &Address) -> [u8; 21] {
+    joined(&[b"a", address.as_slice()])
+}
+
+/// Prefix of what a slot was before the blocks that changed it.
+pub fn past_slot(address: &Address, slot: &U256) -> [u8; 53] {
+    joined(&[b"s", address.as_slice(), &slot.to_be_bytes::<32>()])
+}
+
+/// Key of what something with one of these prefixes was before a block.
+pub fn past_key<const N: usize>(prefix: &[u8], height: Height) -> [u8; N] {
+    joined(&[prefix, &height.to_be_bytes()])
+}
+
+/// Value of an account of the past.
+pub fn write_past_account(account: Option<&Account>) -> Vec<u8> {
+    account.map_or_else(Vec::new, write_account)
+}
+
+/// Reads [`write_past_account`].
+pub fn read_past_account(value: &[u8]) -> Result<Option<Account>, Malformed> {
+    (!value.is_empty()).then(|| read_account(value)).transpose()
 }
 
 /// Joins parts of known lengths.

@@ -5,7 +5,7 @@ use chain_core::{
     block::{Block, CheckedBlock},
     codec,
     hash::BlockHash,
-    state::{Account, lthash::LtHash},
+    state::{Account, AccountChange, StorageChange, lthash::LtHash},
     transaction::coin::{Coin, OutPoint},
     units::Height,
     work::pow,
@@ -14,9 +14,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use super::{
     Batch, BlockRef, Column, Durability, HeaderRecord, Kv, Reader, StoreConfig, StoreError, Totals, Unreadable,
+    blockdata,
     cache::Cache,
     changes::{Changes, NodeChanges},
     damaged,
+    history::{self, History},
     pending_rows::PendingRows,
     read::{header_row, read_headers},
     recent_hashes::RecentHashes,
@@ -36,6 +38,7 @@ pub struct Store {
     pub(super) storage: Changes<(Address, U256), U256>,
     pub(super) nodes: NodeChanges,
     pub(super) rows: PendingRows,
+    pub(super) history: History,
     pub(super) cache: Cache,
     pub(super) recent: RecentHashes,
     /// Blocks connected or disconnected since the last flush.
@@ -46,6 +49,9 @@ pub struct Store {
     pub(super) stopped: bool,
     pub(super) unreadable: Arc<Unreadable>,
 }
+
+/// What a block changed of accounts and slots.
+pub(super) type StateChanges = (Vec<AccountChange>, Vec<StorageChange>);
 
 /// Where the state stands, and what is known of it as a whole.
 #[derive(Clone, Debug)]
@@ -245,6 +251,9 @@ impl Store {
         let tip = schema::write_tip(self.tip.at, &self.tip.totals, &self.tip.digest.to_bytes());
         batch.put(Column::Meta, schema::TIP, &tip);
         let prunable = self.prunable();
+        self.history.expire(prunable);
+        self.drop_expired(&mut batch)?;
+        self.history.write(&mut batch);
         if let Some(height) = prunable {
             batch.put(Column::Meta, schema::PRUNED, &height.to_be_bytes());
         }
@@ -271,10 +280,28 @@ impl Store {
         }
     }
 
+    /// Deletes the history rows of blocks whose states are no longer kept. Where undo data is missing they stay: nobody reads them.
+    fn drop_expired(&self, batch: &mut Batch) -> Result<(), StoreError> {
+        for height in self.history.expired() {
+            if let Some((accounts, storage)) = self.changes_at(height)? {
+                history::delete(batch, height, &accounts, &storage);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the block of the active chain at a height changed of accounts and slots; `None` if its undo data is not kept.
+    pub(super) fn changes_at(&self, height: Height) -> Result<Option<StateChanges>, StoreError> {
+        let Some(at) = self.at_height(height)? else { return Ok(None) };
+        let undo = self.row(Column::Undo, &schema::block_key(at))?;
+        undo.map(|undo| blockdata::read_changes(&undo).map_err(|_| damaged(Column::Undo))).transpose()
+    }
+
     /// After a flush: what was changed is clean.
     fn settle(&mut self) {
         self.cache.settle(&mut self.coins, &mut self.accounts, &mut self.storage, &mut self.nodes);
         self.rows.clear();
+        self.history.settle(self.tip.at.height);
         self.flushed = self.tip.at;
         self.dirty_blocks = 0;
     }
@@ -282,7 +309,7 @@ impl Store {
     /// Bytes of unwritten changes.
     pub fn dirty_bytes(&self) -> usize {
         let state = self.coins.memory() + self.accounts.memory() + self.storage.memory() + self.nodes.memory();
-        state + self.rows.memory()
+        state + self.rows.memory() + self.history.memory()
     }
 
     /// Opens snapshots from any thread.

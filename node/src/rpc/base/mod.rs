@@ -34,4 +34,4 @@ pub use params::{Any, Args, BigQuantity, Data, HexBytes, Object, Options, Param,
 pub use read::{Found, Spent, executed, find, fork_point, header, is_active, parent, receipts, resolve};
 pub use render::{Fields, data, quantity};
 pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};
-pub use state::{account, no_header, state_after, state_at, states};
+pub use state::{account, no_header, state_after, state_at};

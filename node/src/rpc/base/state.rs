@@ -1,8 +1,7 @@
-//! The state that a call is about: that of a block at or not far below the tip.
+//! The state that a call is about: that of the tip or of an older block.
 
 use chain_core::{
     Address,
-    spec::ChainSpec,
     state::{Account, StateView},
     units::Height,
 };
@@ -15,18 +14,12 @@ use super::{
 };
 use crate::store::{HistoricalState, Snapshot};
 
-/// How many states below the tip are served: as many as geth keeps. Of a development chain all are, since tests look back and
-/// it is short.
-pub fn states(spec: &ChainSpec) -> Option<Height> {
-    (!spec.is_dev()).then_some(128)
-}
-
 /// The state after the block that a tag names.
 pub fn state_at(context: &Context, tag: Option<BlockTag>) -> RpcResult<HistoricalState> {
     let snapshot = context.snapshot()?;
     let tag = tag.unwrap_or(BlockTag::Latest);
     match resolve(context, &snapshot, tag)? {
-        Some(at) => state_after(snapshot, at.height, states(&context.spec).unwrap_or(Height::MAX)),
+        Some(at) => state_after(snapshot, at.height),
         None => Err(no_header(&snapshot, tag)),
     }
 }
@@ -45,18 +38,30 @@ pub fn no_header(snapshot: &Snapshot, tag: BlockTag) -> RpcError {
     }
 }
 
-/// The state after a block at most so far below the tip.
-pub fn state_after(snapshot: Snapshot, height: Height, most: Height) -> RpcResult<HistoricalState> {
-    let tip = snapshot.tip().height;
-    if tip.saturating_sub(height) > most {
-        return Err(cannot(format!(
-            "missing trie node: the state of block {height} is too old, this node has states down to {most} blocks below \
-             the tip, block {tip}"
-        )));
+/// The state after a block of the active chain.
+///
+/// # Errors
+/// -32000 if it is not kept, in geth's words.
+pub fn state_after(snapshot: Snapshot, height: Height) -> RpcResult<HistoricalState> {
+    match snapshot.clone().after(height)? {
+        Some(state) => Ok(state),
+        None => Err(no_state(&snapshot, height)?),
     }
-    snapshot.after(height)?.ok_or_else(|| {
-        cannot(format!("missing trie node: the node stores no undo data of block {height}, so it has no state of it"))
-    })
+}
+
+fn no_state(snapshot: &Snapshot, height: Height) -> RpcResult<RpcError> {
+    let oldest = snapshot.oldest_state()?;
+    let why = match snapshot.history() {
+        Some(most) => format!(
+            "this node keeps those of the last {most} blocks, from block {oldest} on; start it with --history BLOCKS to \
+             keep more, or with --archive to keep all"
+        ),
+        None => format!(
+            "this node has those from block {oldest} on, since older blocks were pruned; `cairn-node reindex --force` \
+             makes all of them"
+        ),
+    };
+    Ok(cannot(format!("missing trie node: historical state of block {height} is not available: {why}")))
 }
 
 /// An account; an empty one if it does not exist.

@@ -8,6 +8,7 @@ mod fees;
 mod fill;
 mod logs;
 mod node;
+mod proof;
 mod raw;
 mod send;
 mod simulate;
@@ -22,6 +23,7 @@ use super::base::Method;
 pub const TABLES: &[&[Method]] = &[
     accounts::METHODS,
     state::METHODS,
+    proof::METHODS,
     blocks::METHODS,
     call::METHODS,
     access_list::METHODS,

@@ -4,7 +4,8 @@ use alloy_primitives::Address;
 use chain_core::{execute::HISTORY, units::Height};
 use serde_json::{Map, Value, json};
 
-use crate::rpc::base::{Args, BlockTag, Context, Method, RpcResult, quantity, states};
+use super::proof::MOST_REWOUND;
+use crate::rpc::base::{Args, BlockTag, Context, Method, RpcResult, quantity};
 
 pub const METHODS: &[Method] = &[
     Method::new("eth_config", &[], config),
@@ -65,23 +66,24 @@ fn capabilities(context: &Context, _: Args) -> RpcResult<Value> {
     let oldest = if pruned == 0 { 0 } else { pruned + 1 };
     let blocks = json!({ "disabled": false, "oldestBlock": quantity(oldest) });
     let indexed = json!({ "disabled": !context.node.index, "oldestBlock": quantity(oldest) });
-    let window = |states: Height| {
-        json!({
+    let window = |oldest: Height, most: Option<Height>| match most {
+        None => json!({ "disabled": false, "oldestBlock": quantity(oldest) }),
+        Some(most) => json!({
             "disabled": false,
-            "oldestBlock": quantity(tip.height.saturating_sub(states).max(pruned)),
-            "deleteStrategy": { "type": "window", "retentionBlocks": quantity(states + 1) },
-        })
+            "oldestBlock": quantity(oldest),
+            "deleteStrategy": { "type": "window", "retentionBlocks": quantity(most.saturating_add(1)) },
+        }),
     };
-    let state = states(&context.spec).map_or(blocks.clone(), window);
+    let (oldest, most) = (snapshot.oldest_state()?, snapshot.history());
+    let proofs = oldest.max(tip.height.saturating_sub(MOST_REWOUND)).max(pruned);
     Ok(json!({
         "head": { "number": quantity(tip.height), "hash": format!("0x{}", tip.hash) },
-        "state": state,
+        "state": window(oldest, most),
         "tx": indexed,
         "logs": indexed,
         "receipts": blocks,
         "blocks": blocks,
-        // Proofs are of the tip's state.
-        "stateproofs": window(0),
+        "stateproofs": window(proofs, Some(most.map_or(MOST_REWOUND, |most| most.min(MOST_REWOUND)))),
     }))
 }
 

@@ -1,17 +1,14 @@
-//! `eth_*` about accounts and the node: balances, nonces, code, proofs.
+//! `eth_*` about accounts and the node: balances, nonces, code.
 
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
-use chain_core::{
-    state::StateView,
-    trie::{self, NodeReader},
-};
+use alloy_primitives::{Address, U256};
+use chain_core::state::StateView;
 use serde_json::{Map, Value, json};
 
 use crate::{
     engine::ChainInfo,
     rpc::base::{
-        Any, Args, BigQuantity, BlockTag, Context, Data, Method, Object, Param, RpcResult, account, data, invalid,
-        over_limit, param, quantity, state_at, unavailable,
+        Args, BigQuantity, BlockTag, Context, Data, Method, Object, Param, RpcResult, account, data, invalid,
+        over_limit, param, quantity, state_at,
     },
 };
 
@@ -27,11 +24,10 @@ pub const METHODS: &[Method] = &[
     Method::new("eth_getCode", &["address", "block"], get_code),
     Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at),
     Method::new("eth_getStorageValues", &["requests", "block"], get_storage_values).reads(),
-    Method::new("eth_getProof", &["address", "slots", "block"], get_proof).reads(),
 ];
 
 /// Most storage slots of one call.
-const MAX_SLOTS: usize = 1_024;
+pub const MAX_SLOTS: usize = 1_024;
 
 fn chain_id(context: &Context, _: Args) -> RpcResult<Value> {
     Ok(quantity(context.spec.chain_id))
@@ -95,9 +91,10 @@ fn get_code(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 /// A slot: a QUANTITY, or 32 bytes as DATA, which Ethereum's tools use as well.
-struct Slot {
-    key: U256,
-    given: String,
+pub struct Slot {
+    pub key: U256,
+    /// As the caller wrote it.
+    pub given: String,
 }
 
 param!(Slot, "a storage slot: a quantity, or \"0x\" and up to 64 hexadecimal digits", |value| {
@@ -142,48 +139,4 @@ fn get_storage_values(context: &Context, mut args: Args) -> RpcResult<Value> {
         values.insert(address, slots.iter().map(word).collect::<RpcResult<Vec<_>>>()?.into());
     }
     Ok(Value::Object(values))
-}
-
-fn get_proof(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let address: Address = args.required()?;
-    let slots = match args.optional::<Any>()?.map(|any| any.0) {
-        None => Vec::new(),
-        Some(Value::Array(slots)) if slots.len() > MAX_SLOTS => {
-            return Err(over_limit(format!("slots: at most {MAX_SLOTS} in one proof")));
-        }
-        Some(Value::Array(slots)) => slots
-            .iter()
-            .map(|slot| Slot::parse(slot).ok_or_else(|| invalid(format!("slots: expected {}", Slot::EXPECTED))))
-            .collect::<RpcResult<Vec<_>>>()?,
-        Some(_) => return Err(invalid("slots: expected an array of storage slots")),
-    };
-    let state = state_at(context, args.optional()?)?;
-    let snapshot = state.snapshot();
-    if state.height() != snapshot.tip().height {
-        return Err(unavailable("proofs are of the tip's state only: name the block \"latest\""));
-    }
-    let reader: &dyn NodeReader = snapshot;
-    let owner = keccak256(address);
-    let prove = |owner: Option<B256>, key: B256| -> RpcResult<Vec<Value>> {
-        let nodes: Vec<Bytes> = trie::prove(reader, owner, key)?;
-        Ok(nodes.iter().map(|node| data(node)).collect())
-    };
-    let account = account(snapshot, &address)?;
-    let mut proofs = Vec::with_capacity(slots.len());
-    for slot in slots {
-        proofs.push(json!({
-            "key": slot.given,
-            "value": quantity(snapshot.storage(&address, &slot.key)?),
-            "proof": prove(Some(owner), keccak256(slot.key.to_be_bytes::<32>()))?,
-        }));
-    }
-    Ok(json!({
-        "address": address,
-        "accountProof": prove(None, owner)?,
-        "balance": quantity(account.balance),
-        "codeHash": account.code_hash,
-        "nonce": quantity(account.nonce),
-        "storageHash": account.storage_root,
-        "storageProof": proofs,
-    }))
 }

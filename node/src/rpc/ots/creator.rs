@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     history::{Blocks, account_transaction},
-    states::{first_height, lowest},
+    states::first_height,
 };
 use crate::{
     rpc::{
@@ -27,14 +27,13 @@ const MOST_BLOCKS: usize = 100;
 fn creator(context: &Context, mut args: Args) -> RpcResult<Value> {
     let address: Address = args.required()?;
     let (call, snapshot) = (args.call(), context.snapshot()?);
-    let tip = snapshot.tip();
     let code_hash = account(&snapshot, &address)?.code_hash;
     if code_hash == KECCAK256_EMPTY || snapshot.code(&code_hash)?.starts_with(DELEGATION) {
         return Ok(Value::Null);
     }
-    let low = lowest(&snapshot);
+    let low = snapshot.oldest_state()?;
     let has_code = |state: &HistoricalState| Ok(account(state, &address)?.code_hash == code_hash);
-    let height = first_height(context, tip, low, &call, has_code)?;
+    let height = first_height(&snapshot, low, &call, has_code)?;
     if height > low {
         let at = at_height(&snapshot, height)?;
         return by_run(context, snapshot, at, &call, address);
@@ -47,7 +46,7 @@ fn creator(context: &Context, mut args: Args) -> RpcResult<Value> {
         0 => Ok(Value::Null),
         _ => Err(unavailable(format!(
             "contract {address} was created at or before block {low} by another contract; the states of those blocks, which \
-             tell by which, are not kept"
+             tell by which, are not kept (see --archive)"
         ))),
     }
 }

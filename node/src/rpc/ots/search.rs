@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     history::{Blocks, account_transaction},
     number::Count,
-    states::{first_height, lowest},
+    states::first_height,
 };
 use crate::{
     rpc::{
@@ -88,13 +88,12 @@ fn entry(block: &FullBlock, position: u32) -> Option<(Value, Value)> {
 fn by_nonce(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (address, Count(nonce)): (Address, _) = (args.required()?, args.required()?);
     let (call, snapshot) = (args.call(), context.snapshot()?);
-    let tip = snapshot.tip();
     if account(&snapshot, &address)?.nonce <= nonce {
         return Ok(Value::Null);
     }
-    let low = lowest(&snapshot);
+    let low = snapshot.oldest_state()?;
     let used = |state: &HistoricalState| Ok(account(state, &address)?.nonce > nonce);
-    let height = first_height(context, tip, low, &call, used)?;
+    let height = first_height(&snapshot, low, &call, used)?;
     if height > low {
         return in_block(&snapshot, at_height(&snapshot, height)?, address, nonce, None);
     }

@@ -7,6 +7,7 @@ mod conformance;
 mod debug;
 mod dev;
 mod eth;
+mod history;
 mod logs;
 mod mining;
 mod odd;

@@ -6,7 +6,6 @@ use chain_core::{
     execute::{BlockContext, Outcome, Replay},
     state::Overlay,
     transaction::{Transaction, account::AccountTransaction, coinbase::Coinbase},
-    units::Height,
 };
 
 use super::{flat::Place, touched::Subject, watch::Watch};
@@ -17,9 +16,6 @@ use crate::{
     },
     store::{BlockRef, HistoricalState, Snapshot, StoredReceipt},
 };
-
-/// How far below the tip blocks are run again.
-pub const MOST_BELOW: Height = 1_024;
 
 /// A block of the active chain with the accounts before it.
 pub struct TraceBlock {
@@ -65,7 +61,7 @@ impl TraceBlock {
             block,
             context: BlockContext::new(context.genesis, at.height, base_fee(context, &record), &record.header)
                 .map_err(internal)?,
-            before: state_after(snapshot, below, MOST_BELOW)?,
+            before: state_after(snapshot, below)?,
             receipts,
         })
     }

@@ -18,7 +18,7 @@ mod touched;
 mod watch;
 mod words;
 
-pub use block::{MOST_BELOW, TraceBlock, Tracing};
+pub use block::{TraceBlock, Tracing};
 pub use call::run_call;
 pub use calls::{CallConfig, Calls, Frame};
 pub use diff::{StateDiff, state_diff};

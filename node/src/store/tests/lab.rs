@@ -141,6 +141,23 @@ impl Lab {
         self.execute(context, block, &writer.senders)
     }
 
+    /// Connects a block in which account 1 calls these, in order: whom, with how much and what. `salt` tells branches apart.
+    pub fn connect_calls(&mut self, calls: &[(Address, u64, Bytes)], salt: u8) -> BlockRef {
+        let (context, sender) = (self.context(), account(1));
+        let nonce = self.tip().state.accounts.get(&sender).map_or(0, |account| account.nonce);
+        let view = self.store.view();
+        let mut builder = BlockBuilder::new(&self.spec, context.clone(), &view, account(9)).unwrap();
+        for (nonce, (to, value, input)) in (nonce..).zip(calls) {
+            let call = account_transaction(&self.spec, nonce, *to, U256::from(*value), input.clone());
+            builder.push(&call, Some(sender)).unwrap();
+        }
+        let (transactions, _) = builder.finish(lock(salt), vec![salt]).unwrap();
+        let block = self.build(&context, transactions);
+        let executed = self.execute(context, block, &vec![sender; calls.len()]);
+        self.store.connect(&executed).unwrap();
+        self.follow(&executed)
+    }
+
     fn context(&self) -> BlockContext {
         let tip = self.tip().at;
         let time = self.spec.genesis_time + tip.height + 1;
@@ -354,22 +371,8 @@ impl<'a> Writer<'a> {
     }
 
     fn call(&self, sender: u8, to: Address, value: U256, input: Bytes) -> (Transaction, Option<Address>) {
-        let fields = Fields {
-            tx_type: 2,
-            chain_id: self.lab.spec.chain_id,
-            nonce: self.nonces[usize::from(sender)],
-            fees: Fees::Dynamic { max_fee: U256::from(2 * GWEI), max_priority_fee: U256::from(GWEI) },
-            gas_limit: 100_000,
-            to: Some(to),
-            value,
-            input,
-            access_list: Vec::new(),
-            authorizations: Vec::new(),
-        };
-        let mut signature = [0; 64];
-        (signature[31], signature[63]) = (1, 1);
-        let transaction = AccountTransaction::from_parts(fields, signature, false).unwrap();
-        (Transaction::Account(transaction), Some(account(sender)))
+        let nonce = self.nonces[usize::from(sender)];
+        (account_transaction(&self.lab.spec, nonce, to, value, input), Some(account(sender)))
     }
 
     /// A transaction is in the block: what it made may be spent by the next.
@@ -395,6 +398,25 @@ impl<'a> Writer<'a> {
             Transaction::Coinbase(_) => {}
         }
     }
+}
+
+/// A call that anybody may have signed.
+fn account_transaction(spec: &ChainSpec, nonce: u64, to: Address, value: U256, input: Bytes) -> Transaction {
+    let fields = Fields {
+        tx_type: 2,
+        chain_id: spec.chain_id,
+        nonce,
+        fees: Fees::Dynamic { max_fee: U256::from(2 * GWEI), max_priority_fee: U256::from(GWEI) },
+        gas_limit: 150_000,
+        to: Some(to),
+        value,
+        input,
+        access_list: Vec::new(),
+        authorizations: Vec::new(),
+    };
+    let mut signature = [0; 64];
+    (signature[31], signature[63]) = (1, 1);
+    Transaction::Account(AccountTransaction::from_parts(fields, signature, false).unwrap())
 }
 
 /// Those of every header: two hashes a block.

@@ -3,6 +3,7 @@
 mod directory;
 mod faults;
 mod histories;
+mod history;
 pub mod lab;
 mod logs;
 mod prune;
