@@ -275,7 +275,7 @@ mod tests {
             header,
             target,
             coinbase: vec![0; 80],
-            extranonce_size: 0,
+            extranonce: 0..0,
             merkle_branch: Vec::new(),
             version_mask: VERSION_MASK,
             time_slack: 0,

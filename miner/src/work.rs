@@ -31,10 +31,10 @@ pub struct Work {
     pub header: Header,
     /// The largest hash that wins.
     pub target: U256,
-    /// The encoded coinbase.
+    /// The coinbase, a Bitcoin transaction.
     pub coinbase: Vec<u8>,
-    /// Number of free bytes at the end of the coinbase; 0 to 8.
-    pub extranonce_size: usize,
+    /// Which bytes of the coinbase are free; at most 8.
+    pub extranonce: Range<usize>,
     /// Merkle branch of the coinbase.
     pub merkle_branch: Vec<[u8; 32]>,
     /// Which bits of the version are free.
@@ -66,23 +66,24 @@ pub(crate) struct Part {
 }
 
 impl Work {
-    /// The work for a block that lacks only its proof of work. The last `extranonce_size` bytes of its coinbase are
-    /// free.
+    /// The work for a block that lacks only its proof of work. The last `extranonce_size` bytes of the `extra` of its
+    /// coinbase are free.
     ///
     /// # Panics
     /// If the block has no transactions.
     pub fn of_block(id: String, block: &Block, target: U256, extranonce_size: usize) -> Self {
         let leaves: Vec<_> = block.transactions.iter().map(merkle::leaf).collect();
+        let (height, extranonce) = match &block.transactions[0] {
+            Transaction::Coinbase(coinbase) => (coinbase.height, coinbase.extranonce(extranonce_size)),
+            _ => (0, None),
+        };
         Self {
             id,
-            height: match &block.transactions[0] {
-                Transaction::Coinbase(coinbase) => coinbase.height,
-                _ => 0,
-            },
+            height,
             header: block.header,
             target,
-            coinbase: block.transactions[0].encode(),
-            extranonce_size,
+            coinbase: block.transactions[0].leaf_bytes(),
+            extranonce: extranonce.unwrap_or_default(),
             merkle_branch: merkle::branch(&leaves, 0),
             version_mask: VERSION_MASK,
             time_slack: 0,
@@ -99,7 +100,7 @@ impl Work {
     /// The header with a number, and its coinbase.
     fn variant(&self, number: u128) -> Option<(Header, Vec<u8>)> {
         let versions = 1_u128 << self.version_mask.count_ones();
-        let extranonces = 1_u128 << (8 * self.extranonce_size.min(8));
+        let extranonces = 1_u128 << (8 * self.extranonce.len().min(8));
         let version = u32::try_from(number % versions).ok()?;
         let extranonce = number / versions % extranonces;
         let later = u32::try_from(number / versions / extranonces).ok().filter(|later| *later <= self.time_slack)?;
@@ -108,9 +109,9 @@ impl Work {
         header.version ^= deposit(version, self.version_mask).cast_signed();
         header.time = header.time.checked_add(later)?;
         let mut coinbase = self.coinbase.clone();
-        if self.extranonce_size > 0 {
-            let free = coinbase.len().checked_sub(self.extranonce_size)?;
-            coinbase[free..].copy_from_slice(&extranonce.to_le_bytes()[..self.extranonce_size]);
+        if !self.extranonce.is_empty() {
+            let free = coinbase.get_mut(self.extranonce.clone())?;
+            free.iter_mut().zip(extranonce.to_le_bytes()).for_each(|(byte, new)| *byte = new);
             header.merkle_root = self.merkle_root(&coinbase);
         }
         Some((header, coinbase))
@@ -158,7 +159,7 @@ mod tests {
             header,
             target: U256::ZERO,
             coinbase: vec![0; 100],
-            extranonce_size,
+            extranonce: 90 - extranonce_size..90,
             merkle_branch: vec![[3; 32], [4; 32]],
             version_mask,
             time_slack,
@@ -187,7 +188,7 @@ mod tests {
         let distinct: HashSet<_> = all.iter().map(|(header, _)| header.hash()).collect();
         assert_eq!(distinct.len(), all.len());
         assert_eq!([0, 1, 2, 3].map(|at: usize| all[at].0.version & 0x60), [0, 0x20, 0x40, 0x60]);
-        assert_eq!([0, 3, 4, 1023].map(|at: usize| all[at].1[99]), [0, 0, 1, 255]);
+        assert_eq!([0, 3, 4, 1023].map(|at: usize| all[at].1[89]), [0, 0, 1, 255]);
         assert_eq!([1023, 1024, 2048].map(|at: usize| all[at].0.time), [1_000, 1_001, 1_002]);
         assert!(all.iter().all(|(header, _)| header.version & !0x60 == 0x2000_0000));
     }
@@ -196,7 +197,7 @@ mod tests {
     fn the_merkle_root_follows_the_extranonce() {
         let work = work(0, 2, 0);
         let (header, coinbase) = work.variant(0x0103).unwrap();
-        assert_eq!(coinbase[98..], [0x03, 0x01]);
+        assert_eq!(coinbase[88..90], [0x03, 0x01]);
         let mut root = sha256d(&coinbase);
         for sibling in [[3; 32], [4; 32]] {
             root = sha256d(&[root, sibling].concat());
@@ -216,8 +217,8 @@ mod tests {
         let work = Work::of_block("7".into(), &block, U256::MAX, 0);
         let part = work.part(0).unwrap();
         assert_eq!(part.header, block.header);
-        assert_eq!(part.coinbase, block.transactions[0].encode());
-        let rolled = Work { extranonce_size: 4, version_mask: 0, ..work }.part(SLICES).unwrap();
+        assert_eq!(part.coinbase, block.transactions[0].leaf_bytes());
+        let rolled = Work { extranonce: 4..8, version_mask: 0, ..work }.part(SLICES).unwrap();
         assert_eq!(rolled.header.merkle_root, sha256d(&rolled.coinbase));
         assert_ne!(rolled.header.merkle_root, block.header.merkle_root);
     }

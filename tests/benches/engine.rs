@@ -210,16 +210,13 @@ fn signature_checks(load: &Load, prefix: usize) -> Vec<Vec<SignatureCheck>> {
     for (height, transaction) in
         (0..).zip(all).flat_map(|(height, block)| block.transactions.iter().map(move |tx| (height, tx)))
     {
-        let (outputs, coinbase) = match transaction {
-            Transaction::Coinbase(coinbase) => (&coinbase.outputs, true),
-            Transaction::Coin(tx) => (&tx.outputs, false),
-            Transaction::Account(_) => continue,
-        };
+        let coinbase = matches!(transaction, Transaction::Coinbase(_));
         let txid = transaction.txid();
-        let made = (0..)
-            .zip(outputs)
-            .map(|(index, output)| (OutPoint { txid, index }, Coin { output: *output, height, coinbase }));
-        coins.extend(made);
+        coins.extend(
+            transaction
+                .outputs()
+                .map(|(index, output)| (OutPoint { txid, index }, Coin { output: *output, height, coinbase })),
+        );
         if let Transaction::Coin(tx) = transaction {
             let spent: Vec<Coin> = tx.inputs.iter().map(|input| coins[input]).collect();
             if height as usize > prefix {

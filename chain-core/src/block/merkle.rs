@@ -1,13 +1,13 @@
 //! The merkle tree over a block's transactions.
 //!
-//! A leaf is SHA-256d of an encoded transaction with its witnesses, a node SHA-256d(left || right). An odd node is
-//! promoted unchanged and never duplicated (CVE-2012-2459).
+//! A leaf is SHA-256d of an encoded transaction with its witnesses (of a coinbase: of the Bitcoin transaction), a node
+//! SHA-256d(left || right). An odd node is promoted unchanged and never duplicated (CVE-2012-2459).
 
 use crate::{hash::sha256d, transaction::Transaction};
 
 /// The leaf of a transaction.
 pub fn leaf(transaction: &Transaction) -> [u8; 32] {
-    sha256d(&transaction.encode())
+    sha256d(&transaction.leaf_bytes())
 }
 
 /// The root over leaves; zero for none.

@@ -4,10 +4,7 @@ use alloy_primitives::Address;
 
 use super::{BlockContext, coinbase, run::Run};
 use crate::{
-    block::{
-        check::{MAX_EXTRA, check_transaction},
-        header::Header,
-    },
+    block::{check::check_transaction, header::Header},
     error::{ExecuteError, RuleError},
     gas,
     spec::ChainSpec,
@@ -15,13 +12,13 @@ use crate::{
     transaction::{
         Transaction,
         coin::{Lock, Output},
-        coinbase::Coinbase,
+        coinbase::{Coinbase, MAX_EXTRA, MAX_SIZE_WITH_ONE_OUTPUT},
     },
     units::{Amount, Gas},
 };
 
-/// Maximum size of an encoded coinbase with one output: tag, height, beneficiary, outputs, roots, gas, extra.
-const COINBASE_BYTES: usize = 1 + 5 + 20 + (1 + 9 + 33) + 3 * 32 + 9 + (1 + MAX_EXTRA);
+/// Maximum size of an encoded coinbase with its tag.
+const COINBASE_BYTES: usize = 1 + MAX_SIZE_WITH_ONE_OUTPUT;
 /// Maximum size of the encoded number of transactions.
 const COUNT_BYTES: usize = 9;
 

@@ -39,8 +39,8 @@ pub(super) fn pay(ended: Ended, coinbase: &Coinbase, txid: TxId) -> Result<Block
     let minted = claimed.checked_sub(tips).unwrap_or_default().to_wei();
     effects.minted = effects.minted.wrapping_add(minted);
     effects.burned += tips.checked_sub(claimed).unwrap_or_default().to_wei();
-    let coins: Vec<(OutPoint, Coin)> = (0..)
-        .zip(&coinbase.outputs)
+    let coins: Vec<(OutPoint, Coin)> = coinbase
+        .coins()
         .map(|(index, output)| {
             let coin = Coin { output: *output, height: coinbase.height, coinbase: true };
             (OutPoint { txid, index }, coin)

@@ -96,7 +96,7 @@ impl ChainSpec {
 fn created_coins(coinbase: &Coinbase) -> Vec<(OutPoint, Coin)> {
     let txid = coinbase.txid();
     let coin = |output| Coin { output, height: 0, coinbase: false };
-    (0..).zip(&coinbase.outputs).map(|(index, output)| (OutPoint { txid, index }, coin(*output))).collect()
+    coinbase.coins().map(|(index, output)| (OutPoint { txid, index }, coin(*output))).collect()
 }
 
 /// The account without its storage root, which its slots give.

@@ -13,7 +13,11 @@ use serde::{Deserialize, Serialize};
 use crate::{
     codec,
     hash::{TxId, sha256d},
-    transaction::{account::AccountTransaction, coin::CoinTransaction, coinbase::Coinbase},
+    transaction::{
+        account::AccountTransaction,
+        coin::{CoinTransaction, Output},
+        coinbase::Coinbase,
+    },
 };
 
 /// A transaction. The order of the variants gives the tag byte of the encoding.
@@ -26,6 +30,10 @@ pub enum Transaction {
     /// An Ethereum transaction.
     Account(AccountTransaction),
 }
+
+/// Before a coinbase in the encoding of a block. Its identifier and its merkle leaf are of the bytes that follow, which
+/// are all that Bitcoin's miners know.
+const COINBASE_TAG: [u8; 1] = [0];
 
 /// Identifier and size of a transaction of a checked block.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,9 +54,27 @@ impl Transaction {
         }
     }
 
+    /// The outputs with their indexes, as outpoints have them. Those with an account lock create no coin.
+    pub fn outputs(&self) -> impl Iterator<Item = (u32, &Output)> {
+        let (first, outputs) = match self {
+            Self::Coinbase(coinbase) => (coinbase::FIRST_INDEX, &coinbase.outputs[..]),
+            Self::Coin(coin) => (0, &coin.outputs[..]),
+            Self::Account(_) => (0, &[][..]),
+        };
+        (first..).zip(outputs)
+    }
+
     /// The consensus encoding, witnesses included.
     pub fn encode(&self) -> Vec<u8> {
         codec::encode(self)
+    }
+
+    /// The bytes that the merkle leaf is the SHA-256d of: the encoding, but of a coinbase the Bitcoin transaction alone.
+    pub fn leaf_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Coinbase(coinbase) => coinbase.to_bytes(),
+            Self::Coin(_) | Self::Account(_) => self.encode(),
+        }
     }
 
     /// Identifier, size and merkle leaf from one encoding, which the buffer then holds.
@@ -58,7 +84,7 @@ impl Transaction {
             Self::Coin(coin) => coin.digest(buffer),
             Self::Coinbase(_) => {
                 codec::encode_into(buffer, self);
-                let leaf = sha256d(buffer);
+                let leaf = sha256d(&buffer[COINBASE_TAG.len()..]);
                 (TxId(leaf), leaf)
             }
             Self::Account(account) => {

@@ -41,6 +41,7 @@ struct Text {
     target: String,
     header: String,
     coinbase: String,
+    extranonce_offset: usize,
     extranonce_size: usize,
     merkle_branch: Vec<String>,
 }
@@ -54,8 +55,12 @@ impl Template {
         let text: Text = serde_json::from_value(answer).map_err(|error| error.to_string())?;
         let header: [u8; Header::SIZE] = array("header", &text.header)?;
         let coinbase = hex::decode(&text.coinbase).map_err(|_| "coinbase is not hexadecimal".to_owned())?;
-        if text.extranonce_size > 8 || text.extranonce_size > coinbase.len() {
+        if text.extranonce_size > 8 {
             return Err(format!("extranonceSize is {}, expected at most 8", text.extranonce_size));
+        }
+        let extranonce = text.extranonce_offset..text.extranonce_offset.saturating_add(text.extranonce_size);
+        if extranonce.end > coinbase.len() {
+            return Err(format!("extranonceOffset is {}, beyond the coinbase", text.extranonce_offset));
         }
         let branch = text.merkle_branch.iter().map(|sibling| array("merkleBranch", sibling));
         let work = Work {
@@ -64,7 +69,7 @@ impl Template {
             header: Header::from_bytes(&header),
             target: U256::from_be_bytes::<32>(array("target", &text.target)?),
             coinbase,
-            extranonce_size: text.extranonce_size,
+            extranonce,
             merkle_branch: branch.collect::<Result<_, _>>()?,
             version_mask: VERSION_MASK,
             time_slack: 0,
@@ -105,7 +110,7 @@ mod tests {
         json!({
             "id": "7", "longpollId": "5-1", "height": 121, "prev": "00", "version": 1, "bits": "1f00ffff",
             "target": format!("0000ffff{}", "0".repeat(56)), "time": 5, "header": "01".repeat(80),
-            "coinbase": "02".repeat(100), "extranonceSize": 8, "merkleBranch": ["03".repeat(32)], "transactions": 1,
+            "coinbase": "02".repeat(100), "extranonceOffset": 40, "extranonceSize": 8, "merkleBranch": ["03".repeat(32)], "transactions": 1,
         })
     }
 
@@ -117,6 +122,7 @@ mod tests {
         assert_eq!(template.work.header.to_bytes(), [1; 80]);
         assert_eq!(template.work.merkle_branch, [[3; 32]]);
         assert_eq!((template.work.id.as_str(), template.work.coinbase.len()), ("7", 100));
+        assert_eq!(template.work.extranonce, 40..48);
     }
 
     #[test]
@@ -127,6 +133,8 @@ mod tests {
             ("target", json!(""), "target: Invalid string length"),
             ("coinbase", json!("0"), "coinbase is not hexadecimal"),
             ("extranonceSize", json!(9), "extranonceSize is 9, expected at most 8"),
+            ("extranonceOffset", json!(93), "extranonceOffset is 93, beyond the coinbase"),
+            ("extranonceOffset", json!(u64::MAX), "extranonceOffset is 18446744073709551615, beyond the coinbase"),
             ("merkleBranch", json!(["00"]), "merkleBranch: Invalid string length"),
             ("height", json!(-1), "invalid value: integer `-1`, expected u32"),
             ("id", Value::Null, "invalid type: null, expected a string"),

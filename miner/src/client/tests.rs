@@ -66,7 +66,7 @@ fn template(id: usize, target: U256) -> Reply {
     Reply::Result(json!({
         "id": id.to_string(), "longpollId": id.to_string(), "height": id,
         "target": hex::encode(target.to_be_bytes::<32>()), "header": "00".repeat(80),
-        "coinbase": "00".repeat(100), "extranonceSize": 8, "merkleBranch": ["03".repeat(32)],
+        "coinbase": "00".repeat(100), "extranonceOffset": 92, "extranonceSize": 8, "merkleBranch": ["03".repeat(32)],
     }))
 }
 

@@ -158,7 +158,7 @@ impl Mining {
         self.changed.notify_one();
     }
 
-    /// What to ask a template with; `extra` goes to the end of the coinbase.
+    /// What to ask a template with; `extra` goes to the end of the coinbase's.
     fn request(&self, extra: Vec<u8>) -> TemplateRequest {
         let state = self.state.lock();
         TemplateRequest { payout: state.payout.unwrap_or(NOBODY), beneficiary: state.beneficiary, extra }

@@ -1,7 +1,7 @@
 //! The loop between engine and miner: templates in, blocks out.
 
 use cairn_miner::{Event, Midstate, Miner, Solution, Work};
-use chain_core::{block::Block, work::pow};
+use chain_core::{block::Block, transaction::Transaction, work::pow};
 use std::{sync::Arc, time::Duration};
 use tokio::{
     sync::mpsc,
@@ -15,7 +15,7 @@ use crate::engine::{BlockOutcome, LongPollId, SubmitBlockError, Template, Templa
 const REFRESH: Duration = Duration::from_secs(10);
 /// How long to wait after a template could not be made, or while syncing.
 const RETRY: Duration = Duration::from_millis(500);
-/// Bytes at the end of the coinbase that the search counts through.
+/// Bytes at the end of the coinbase's `extra` that the search counts through.
 const EXTRANONCE: usize = 8;
 /// Seconds of mining after which the log has the hash rate first, and from then on.
 const RATE_LOGGED: [u64; 2] = [30, 600];
@@ -172,7 +172,7 @@ impl Mining {
     }
 
     async fn submit(&self, solution: Solution, template: &Template) {
-        let Ok(coinbase) = chain_core::codec::decode(&solution.coinbase) else {
+        let Ok(coinbase) = chain_core::codec::decode(&solution.coinbase).map(Transaction::Coinbase) else {
             tracing::error!("the miner broke the coinbase; please report this");
             return;
         };

@@ -8,7 +8,7 @@ use chain_core::{
     transaction::{
         Transaction,
         account::Receipt,
-        coin::{Coin, Lock, OutPoint},
+        coin::{Coin, Lock, OutPoint, Output},
     },
 };
 
@@ -132,14 +132,9 @@ fn left_behind<'a>(
         _ => 0,
     };
     let made = block.transactions.iter().zip(txids).flat_map(move |(transaction, txid)| {
-        let (outputs, coinbase) = match transaction {
-            Transaction::Coinbase(tx) => (&tx.outputs[..], true),
-            Transaction::Coin(tx) => (&tx.outputs[..], false),
-            Transaction::Account(_) => (&[][..], false),
-        };
-        (0..)
-            .zip(outputs)
-            .map(move |(index, output)| (OutPoint { txid: *txid, index }, Coin { output: *output, height, coinbase }))
+        let coinbase = matches!(transaction, Transaction::Coinbase(_));
+        let coin = move |output: &Output| Coin { output: *output, height, coinbase };
+        transaction.outputs().map(move |(index, output)| (OutPoint { txid: *txid, index }, coin(output)))
     });
     made.filter(move |(outpoint, coin)| {
         !matches!(coin.output.lock, Lock::Account(_)) && (own.is_empty() || !own.contains(outpoint))

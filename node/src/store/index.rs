@@ -170,16 +170,11 @@ impl Indexed<'_> {
     fn movements(&self) -> Vec<Movement> {
         let mut movements = Vec::with_capacity(2 * (self.spent.len() + self.transient.len()));
         let is_coin = |(_, output): &(u32, &Output)| !matches!(output.lock, Lock::Account(_));
-        let mut receive = |position: u32, outputs: &[Output]| {
-            let txid = self.txids[position as usize];
-            let coins = (0..).zip(outputs).filter(is_coin);
-            let received = |(index, output)| Movement::received(position, OutPoint { txid, index }, output);
+        for ((position, transaction), txid) in (0..).zip(&self.block.transactions).zip(self.txids) {
+            let coins = transaction.outputs().filter(is_coin);
+            let received = |(index, output)| Movement::received(position, OutPoint { txid: *txid, index }, output);
             movements.extend(coins.map(received));
-        };
-        if let Some(Transaction::Coinbase(coinbase)) = self.block.transactions.first() {
-            receive(0, &coinbase.outputs);
         }
-        coin_transactions(self.block).for_each(|(position, tx)| receive(position, &tx.outputs));
         let withdrawn = self.withdrawn.iter();
         movements.extend(withdrawn.map(|coin| Movement::received(coin.position, coin.outpoint, &coin.output)));
         let sent = spends(self.block, self.spent.iter().map(|(_, coin)| *coin), self.transient);

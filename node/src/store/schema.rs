@@ -1,4 +1,4 @@
-//! What stands in the database: every key and value, version 3.
+//! What stands in the database: every key and value, version 5.
 //!
 //! Numbers in keys are big-endian, so that keys sort like them. `varint` is seven bits a byte, low ones first. `block` is
 //! `height (4) | hash (32)`, so that a chain's blocks are together and old ones can be dropped as a range.
@@ -47,10 +47,10 @@ use super::{
 };
 
 /// Version of everything in this file.
-pub const SCHEMA: u32 = 3;
+pub const SCHEMA: u32 = 5;
 
 /// The oldest version whose headers and bodies are those of this one, so that all else can be made from them.
-pub const REBUILT_FROM: u32 = 2;
+pub const REBUILT_FROM: u32 = 4;
 
 /// Key of the tip.
 pub const TIP: &[u8] = b"tip";

@@ -112,8 +112,8 @@ pub struct Find {
     pub at: u64,
 }
 
-/// Where a transaction stands, and how many coins it can make. Withdrawals are noted by themselves.
-type Maker = (BlockHash, u32);
+/// Where a transaction stands, and the indexes of the coins that it makes. Withdrawals are noted by themselves.
+type Maker = (BlockHash, Vec<u32>);
 
 /// The oracle.
 #[derive(Debug)]
@@ -182,11 +182,7 @@ impl Oracle {
     fn note(&mut self, hash: BlockHash, height: Height, block: &Block, withdrawn: Vec<(OutPoint, Amount)>) {
         let transactions: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
         for (txid, transaction) in transactions.iter().zip(&block.transactions) {
-            let coins = match transaction {
-                Transaction::Coinbase(coinbase) => coinbase.outputs.len() as u32,
-                Transaction::Coin(tx) => tx.outputs.len() as u32,
-                Transaction::Account(_) => 0,
-            };
+            let coins = transaction.outputs().map(|(index, _)| index).collect();
             self.makers.entry(*txid).or_default().push((hash, coins));
         }
         for (outpoint, _) in &withdrawn {
@@ -242,7 +238,7 @@ impl Oracle {
             let Transaction::Coin(tx) = transaction else { continue };
             for input in &tx.inputs {
                 let makers = self.makers.get(&input.txid).into_iter().flatten();
-                let makers = makers.filter(|(_, coins)| input.index < *coins).map(|(at, _)| at);
+                let makers = makers.filter(|(_, coins)| coins.contains(&input.index)).map(|(at, _)| at);
                 let mut makers = makers.chain(self.withdrawn.get(input).into_iter().flatten());
                 if !makers.any(|at| self.is_ancestor(at, &hash)) {
                     let detail = format!("{hash} spends {}:{}, which nobody made", input.txid, input.index);
@@ -336,15 +332,10 @@ impl Oracle {
                 .ok_or_else(|| Violation::new(Invariant::Storage, format!("the body of {hash} is gone")))?;
             for transaction in &block.transactions {
                 let txid = transaction.txid();
-                let outputs = match transaction {
-                    Transaction::Coinbase(coinbase) => &coinbase.outputs,
-                    Transaction::Coin(tx) => {
-                        spent.extend(tx.inputs.iter().copied());
-                        &tx.outputs
-                    }
-                    Transaction::Account(_) => continue,
-                };
-                let coins = (0..).zip(outputs).filter(|(_, output)| !matches!(output.lock, Lock::Account(_)));
+                if let Transaction::Coin(tx) = transaction {
+                    spent.extend(tx.inputs.iter().copied());
+                }
+                let coins = transaction.outputs().filter(|(_, output)| !matches!(output.lock, Lock::Account(_)));
                 made.extend(coins.map(|(index, output)| (OutPoint { txid, index }, output.amount.0)));
             }
             let withdrawn = self.blocks.get(hash).into_iter().flat_map(|facts| &facts.withdrawn);

@@ -50,8 +50,7 @@ pub struct Payment {
 impl Traffic {
     /// Users who know of the coins that genesis gave them.
     pub fn new(chain: &Arc<Chain>) -> Self {
-        let txid = chain.genesis.transactions[0].txid();
-        let coins = (0..PAYING * COINS).map(|index| (OutPoint { txid, index: index as u32 }, index / COINS));
+        let coins = (0..PAYING * COINS).map(|at| (first_coin(chain, at / COINS, at % COINS).0, at / COINS));
         Self { chain: chain.clone(), coins: coins.collect() }
     }
 
@@ -202,7 +201,8 @@ pub fn pay_coin(
 
 /// The coin that genesis gave to a user.
 pub fn first_coin(chain: &Chain, user: usize, number: usize) -> (OutPoint, Coin) {
-    let index = (user * COINS + number) as u32;
+    // Output 0 of a coinbase is no coin (CB-10).
+    let index = 1 + (user * COINS + number) as u32;
     let outpoint = OutPoint { txid: chain.genesis.transactions[0].txid(), index };
     let output = Output { amount: COIN, lock: chain.users[user].lock };
     (outpoint, Coin { output, height: 0, coinbase: false })

@@ -6,7 +6,6 @@ mod coin;
 
 pub use account::{AccountRules, IntrinsicGas, check_account_transaction};
 pub use block::{
-    HashedBlock, MAX_EXTRA, check_and_hash_transaction, check_block, check_hashed_block, check_transaction,
-    decode_block,
+    HashedBlock, check_and_hash_transaction, check_block, check_hashed_block, check_transaction, decode_block,
 };
 pub use coin::check_coin_transaction;

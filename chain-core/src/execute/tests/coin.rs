@@ -27,7 +27,7 @@ fn spends_a_coin_and_makes_two() {
     let effects = executed.effects();
     assert_eq!(effects.spent, [coin]);
     lab.context.height -= 1;
-    let coinbase = OutPoint { txid: executed.block().metas()[0].txid, index: 0 };
+    let coinbase = OutPoint { txid: executed.block().metas()[0].txid, index: 1 };
     assert_eq!(effects.created[..2], [lab.made(&tx, 0), lab.made(&tx, 1)]);
     assert_eq!(effects.created[2].0, coinbase);
     assert_eq!(effects.tx_gas, [8_000, tx.gas(tx.size())]);

@@ -160,9 +160,9 @@ fn the_builder_refuses_what_no_coinbase_may_hold() {
     };
     let paid = rule(finish(Lock::Account(BENEFICIARY), Vec::new()).unwrap_err());
     assert_eq!(paid, RuleError::CoinbasePaysAccount { output: 0 });
-    let long = rule(finish(lock(9), vec![0; 97]).unwrap_err());
-    assert_eq!(long, RuleError::ExtraTooLong { got: 97, limit: 96 });
-    finish(lock(9), vec![0; 96]).unwrap();
+    let long = rule(finish(lock(9), vec![0; 95]).unwrap_err());
+    assert_eq!(long, RuleError::ExtraTooLong { got: 95, limit: 94 });
+    finish(lock(9), vec![0; 94]).unwrap();
 }
 
 // BLK-5
@@ -172,7 +172,7 @@ fn the_builder_keeps_the_block_within_its_bytes() {
     let coin = lab.coin(1_000_000);
     let tx = Transaction::Coin(lab.spend(&[coin], &[output(1_000_000 - FEE, lock(2))]));
     let size = tx.encode().len();
-    lab.spec.max_block_bytes = 80 + 9 + 271 + size - 1;
+    lab.spec.max_block_bytes = 80 + 9 + 335 + size - 1;
     let refused = lab.builder_refuses(&tx);
     assert_eq!(
         refused,

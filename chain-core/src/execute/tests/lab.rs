@@ -16,7 +16,7 @@ use crate::{
         Transaction,
         account::{AccountTransaction, Fees, Fields, address_of},
         coin::{Coin, CoinTransaction, KeyBytes, Lock, OutPoint, Output, Signature, Witness},
-        coinbase::Coinbase,
+        coinbase::{Coinbase, tests::assert_bitcoin_reads},
         sighash::sighash,
     },
     units::{Amount, Height},
@@ -215,6 +215,7 @@ impl Lab {
         self.state.apply(effects);
         assert_eq!(self.state.supply(), supply, "money is made or lost");
         assert_eq!(executed.block().coinbase().state_root, self.state.state_root());
+        assert_bitcoin_reads(executed.block().coinbase());
 
         let reversal = undo_block(&self.state, &effects.undo()).unwrap();
         let mut back = self.state.clone();

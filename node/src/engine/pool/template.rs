@@ -2,13 +2,13 @@
 
 use chain_core::{
     Address, U256,
-    block::{Block, check::MAX_EXTRA, header::Header, merkle},
+    block::{Block, header::Header, merkle},
     error::{ExecuteError, RuleError},
     execute::{BlockBuilder, BlockContext},
     hash::{BlockHash, TxId},
     spec::ChainSpec,
     state::{StateView, ViewError},
-    transaction::{Transaction, coin::Lock},
+    transaction::{Transaction, coin::Lock, coinbase::MAX_EXTRA},
     units::{Amount, Gas, Height},
     work::pow,
 };

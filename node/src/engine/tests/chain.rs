@@ -211,7 +211,7 @@ fn a_reorganisation_of_a_thousand_blocks_returns_their_transactions() {
     kit.submit(&child).unwrap();
     let Transaction::Coinbase(coinbase) = &kit.block_at(5).transactions[0] else { panic!() };
     let reward = chain_core::transaction::coin::Coin { output: coinbase.outputs[0], height: 5, coinbase: true };
-    let reward = (chain_core::transaction::coin::OutPoint { txid: coinbase.txid(), index: 0 }, reward);
+    let reward = (chain_core::transaction::coin::OutPoint { txid: coinbase.txid(), index: 1 }, reward);
     let of_coinbase = kit.spend(9, &[reward], &[pay(1_000_000, 3)]);
     kit.submit(&of_coinbase).unwrap();
 

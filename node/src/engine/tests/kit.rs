@@ -265,7 +265,8 @@ impl Kit {
 
     /// A coin that genesis gave to key 1.
     pub(crate) fn coin(&self, index: u32) -> (OutPoint, Coin) {
-        let outpoint = OutPoint { txid: self.genesis.transactions[0].txid(), index };
+        // Output 0 of a coinbase is no coin (CB-10).
+        let outpoint = OutPoint { txid: self.genesis.transactions[0].txid(), index: 1 + index };
         (outpoint, Coin { output: pay(COIN, 1), height: 0, coinbase: false })
     }
 

@@ -188,7 +188,7 @@ fn what_never_stands_again_is_not_tried_for_ever() {
     kit.mine_many(3);
     let Transaction::Coinbase(coinbase) = &kit.block_at(1).transactions[0] else { panic!() };
     let reward = Coin { output: coinbase.outputs[0], height: 1, coinbase: true };
-    let outpoint = OutPoint { txid: coinbase.txid(), index: 0 };
+    let outpoint = OutPoint { txid: coinbase.txid(), index: 1 };
     let spend = kit.spend(9, &[(outpoint, reward)], &[pay(COIN, 3)]);
     kit.submit(&spend).unwrap();
     twin.mine_many(4).into_iter().for_each(|block| _ = kit.take(block).unwrap());
@@ -249,7 +249,7 @@ fn a_reward_waits_until_it_is_mature() {
     let mut kit = Kit::new();
     kit.mine();
     let Transaction::Coinbase(coinbase) = &kit.block_at(1).transactions[0] else { panic!() };
-    let outpoint = OutPoint { txid: coinbase.txid(), index: 0 };
+    let outpoint = OutPoint { txid: coinbase.txid(), index: 1 };
     let reward = Coin { output: coinbase.outputs[0], height: 1, coinbase: true };
     let tx = kit.spend(9, &[(outpoint, reward)], &[pay(COIN, 3)]);
     let early = rule(kit.submit(&tx).unwrap_err());

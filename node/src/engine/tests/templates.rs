@@ -169,12 +169,12 @@ fn a_request_that_no_block_can_keep_is_refused() {
     let mut kit = Kit::new();
     let mut request = kit.request();
     kit.engine.set_time(kit.now);
-    // 8 of the 96 bytes are the node's tag.
-    request.extra = vec![0; 89];
+    // 8 of the 94 bytes are the node's tag.
+    request.extra = vec![0; 87];
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));
     kit.template();
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))), "also where one is kept");
-    request.extra = vec![0; 88];
+    request.extra = vec![0; 86];
     kit.engine.template(&request).unwrap();
     request.payout = Lock::Account(Address::ZERO);
     assert!(matches!(kit.engine.template(&request), Err(TemplateError::Rule(_))));

@@ -118,8 +118,8 @@ pub fn withdrawn(hrp: &str, at: &OutPoint, one: &Output) -> Value {
     join(fields(json!({ "txid": at.txid.to_string() })), output(hrp, at.index, one))
 }
 
-fn outputs(hrp: &str, all: &[Output]) -> Vec<Value> {
-    (0..).zip(all).map(|(index, one)| output(hrp, index, one)).collect()
+fn outputs<'a>(hrp: &str, all: impl Iterator<Item = (u32, &'a Output)>) -> Vec<Value> {
+    all.map(|(index, one)| output(hrp, index, one)).collect()
 }
 
 /// An unspent coin of the chain at `tip`; the next block may spend it if it is mature.
@@ -178,7 +178,7 @@ fn coinbase_fields(hrp: &str, coinbase: &Coinbase) -> Fields {
         "gas": 8_000 * coinbase.outputs.len(),
         "height": coinbase.height,
         "beneficiary": account(&coinbase.beneficiary),
-        "outputs": outputs(hrp, &coinbase.outputs),
+        "outputs": outputs(hrp, coinbase.coins()),
         "stateRoot": coinbase.state_root,
         "receiptsRoot": coinbase.receipts_root,
         "coinsRoot": coinbase.coins_root,
@@ -199,7 +199,7 @@ fn coin_fields(hrp: &str, coin: &CoinTransaction, size: usize) -> Fields {
         "kind": "coin",
         "gas": coin.gas(size),
         "inputs": coin.inputs.iter().enumerate().map(input).collect::<Vec<_>>(),
-        "outputs": outputs(hrp, &coin.outputs),
+        "outputs": outputs(hrp, (0..).zip(&coin.outputs)),
     }))
 }
 

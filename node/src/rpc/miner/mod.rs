@@ -35,7 +35,7 @@ pub const METHODS: &[Method] = &[
 
 /// How long a long poll waits for better work.
 const LONG_POLL: Duration = Duration::from_secs(30);
-/// Last bytes of the coinbase, which are the miner's to change.
+/// Last bytes of the coinbase's `extra`, which are the miner's to change.
 const EXTRANONCE: usize = 8;
 /// Bytes of the coinbase's `extra` that a caller may choose: the rest are the node's tag, the id and the extranonce.
 const MAX_EXTRA: usize = MOST_EXTRA - size_of::<u64>() - EXTRANONCE;
@@ -104,10 +104,11 @@ async fn get_template(context: Arc<Context>, args: Args, who: Who, scope: Scope)
 
 fn render_template(id: u64, template: &Template, full: bool) -> Value {
     let block = &template.block;
-    let claimed: u64 = match block.transactions.first() {
-        Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
-        _ => 0,
+    let coinbase = match block.transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => Some(coinbase),
+        _ => None,
     };
+    let claimed: u64 = coinbase.iter().flat_map(|coinbase| &coinbase.outputs).map(|output| output.amount.0).sum();
     let mut answer = json!({
         "id": id.to_string(),
         "longpollId": template.longpoll.to_string(),
@@ -118,7 +119,8 @@ fn render_template(id: u64, template: &Template, full: bool) -> Value {
         "target": render::word(template.target),
         "time": block.header.time,
         "header": hex::encode(block.header.to_bytes()),
-        "coinbase": block.transactions.first().map(|coinbase| hex::encode(coinbase.encode())),
+        "coinbase": coinbase.map(|coinbase| hex::encode(coinbase.to_bytes())),
+        "extranonceOffset": coinbase.and_then(|coinbase| coinbase.extranonce(EXTRANONCE)).map(|place| place.start),
         "extranonceSize": EXTRANONCE,
         "merkleBranch": template.merkle_branch.iter().map(hex::encode).collect::<Vec<_>>(),
         "coinbaseValue": claimed,
@@ -139,16 +141,15 @@ fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
         .try_into()
         .map_err(|bytes: Vec<u8>| invalid(format!("header: expected {} bytes, got {}", Header::SIZE, bytes.len())))?;
     let coinbase = codec::decode(&coinbase).map_err(|error| invalid(format!("coinbase: {error}")))?;
-    if !matches!(coinbase, Transaction::Coinbase(_)) {
-        return Err(invalid("coinbase: another kind of transaction"));
-    }
     let body = context
         .templates
         .get(id)
         .ok_or_else(|| rejected("stale", format_args!("template {id} is unknown or too old; ask for a new one")))?;
     let rest = body.transactions.iter().cloned();
-    let block =
-        Block { header: Header::from_bytes(&header), transactions: std::iter::once(coinbase).chain(rest).collect() };
+    let block = Block {
+        header: Header::from_bytes(&header),
+        transactions: std::iter::once(Transaction::Coinbase(coinbase)).chain(rest).collect(),
+    };
     context.mining.note_mined(block.hash());
     chain::submit(context, block)
 }

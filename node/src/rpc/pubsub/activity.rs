@@ -123,15 +123,13 @@ fn watched(context: &Context, movements: Vec<Movement>) -> Vec<Movement> {
 }
 
 fn of_transaction(txid: TxId, transaction: &Transaction, spent: &[(OutPoint, Output)]) -> Vec<Movement> {
-    let outputs = match transaction {
-        Transaction::Coinbase(coinbase) => &coinbase.outputs,
-        Transaction::Coin(coin) => &coin.outputs,
-        // What it withdraws is known when it has run.
-        Transaction::Account(_) => return Vec::new(),
-    };
+    // What an account transaction withdraws is known when it has run.
+    if matches!(transaction, Transaction::Account(_)) {
+        return Vec::new();
+    }
     let spent =
         spent.iter().map(|(outpoint, output)| Movement { txid, outpoint: *outpoint, output: *output, received: false });
-    let made = (0..).zip(outputs).map(|(index, output)| Movement {
+    let made = transaction.outputs().map(|(index, output)| Movement {
         txid,
         outpoint: OutPoint { txid, index },
         output: *output,

@@ -21,9 +21,11 @@ fn a_miner_takes_a_template_and_hands_in_a_solution() {
     assert_eq!(template["coinbaseValue"], 500_000_000u64);
     let block: Block = codec::decode(&hex::decode(template["block"].as_str().unwrap()).unwrap()).unwrap();
     assert_eq!(hex::encode(block.header.to_bytes()), template["header"]);
-    assert_eq!(hex::encode(block.transactions[0].encode()), template["coinbase"]);
+    assert_eq!(hex::encode(block.transactions[0].leaf_bytes()), template["coinbase"]);
     let coinbase = template["coinbase"].as_str().unwrap();
-    assert!(coinbase.ends_with(&"00".repeat(8)));
+    let free = 2 * template["extranonceOffset"].as_u64().unwrap() as usize;
+    // Between what the node counts, whose last byte is not 0, and the sequence of the input.
+    assert_eq!(coinbase[free..free + 24], ["00".repeat(8), "ff".repeat(4)].concat());
     let target = U256::from_str_radix(template["target"].as_str().unwrap(), 16).unwrap();
     let mut header = block.header;
     while U256::from_le_bytes(header.hash().0) > target {
@@ -77,8 +79,8 @@ fn a_caller_has_the_room_that_the_tag_the_id_and_the_extranonce_leave() {
     let address = node.address(&dev_coin_key());
     let ask =
         |bytes: usize| node.try_call("miner_getTemplate", json!([{"address": address, "extra": "ab".repeat(bytes)}]));
-    assert!(ask(72).unwrap()["coinbase"].as_str().unwrap().contains(&"ab".repeat(72)));
-    assert_eq!(ask(73), Err((-32602, "request.extra: expected at most 72 bytes, got 73".into())));
+    assert!(ask(70).unwrap()["coinbase"].as_str().unwrap().contains(&"ab".repeat(70)));
+    assert_eq!(ask(71), Err((-32602, "request.extra: expected at most 70 bytes, got 71".into())));
 }
 
 // HDR-5

@@ -288,7 +288,7 @@ fn coins_come_in_pages() {
             break;
         }
     }
-    assert_eq!(seen, (0..10).collect::<Vec<_>>());
+    assert_eq!(seen, (1..11).collect::<Vec<_>>());
     assert_eq!(
         node.try_call("coin_getCoins", json!([address, {"cursor": "7"}])),
         Err((-32602, "options.cursor: expected the \"next\" of an earlier page".into()))

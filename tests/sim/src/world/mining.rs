@@ -91,7 +91,7 @@ impl World {
         self.stats.found += 1;
         self.oracle.found(hash, Find { miner: node, at: self.now });
         if let Some(coinbase) = block.transactions.first() {
-            self.traffic.note(OutPoint { txid: coinbase.txid(), index: 0 }, node % PAYING);
+            self.traffic.note(OutPoint { txid: coinbase.txid(), index: 1 }, node % PAYING);
         }
     }
 

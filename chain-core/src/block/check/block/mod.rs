@@ -11,12 +11,13 @@ use crate::{
     error::RuleError,
     hash::BlockHash,
     spec::ChainSpec,
-    transaction::{Transaction, TxMeta, coin::Lock, coinbase::Coinbase},
+    transaction::{
+        Transaction, TxMeta,
+        coin::Lock,
+        coinbase::{Coinbase, MAX_EXTRA},
+    },
     units::Amount,
 };
-
-/// Maximum bytes of a coinbase's `extra`.
-pub const MAX_EXTRA: usize = 96;
 
 /// A block with the hashes and sizes of its encoding, so that each transaction is encoded and hashed once. No rule is
 /// checked yet.

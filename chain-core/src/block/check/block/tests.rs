@@ -133,7 +133,8 @@ fn identifiers_and_leaves_are_those_of_the_specification() {
         let bytes = transaction.encode();
         let (meta, leaf) = transaction.digest(&mut buffer);
         assert_eq!(buffer, bytes);
-        assert_eq!(leaf, sha256d(&bytes));
+        let tag = usize::from(matches!(transaction, Transaction::Coinbase(_)));
+        assert_eq!(leaf, sha256d(&bytes[tag..]));
         assert_eq!(meta.txid, transaction.txid());
         if let Transaction::Coin(coin) = &transaction {
             assert_eq!(coin.size(), bytes.len());
@@ -256,11 +257,11 @@ fn check_coinbase_with(change: impl Fn(&mut Coinbase)) -> Result<(), RuleError> 
 
 // CB-2
 #[test]
-fn refuses_an_extra_of_97_bytes() {
+fn refuses_an_extra_of_95_bytes() {
     assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![]), Ok(()));
-    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 96]), Ok(()));
-    let too_long = Err(RuleError::ExtraTooLong { got: 97, limit: 96 });
-    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 97]), too_long);
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 94]), Ok(()));
+    let too_long = Err(RuleError::ExtraTooLong { got: 95, limit: 94 });
+    assert_eq!(check_coinbase_with(|coinbase| coinbase.extra = vec![1; 95]), too_long);
 }
 
 // CB-4
