@@ -218,7 +218,7 @@ mod tests {
         let part = work.part(0).unwrap();
         assert_eq!(part.header, block.header);
         assert_eq!(part.coinbase, block.transactions[0].leaf_bytes());
-        let rolled = Work { extranonce: 4..8, version_mask: 0, ..work }.part(SLICES).unwrap();
+        let rolled = Work { extranonce: 60..64, version_mask: 0, ..work }.part(SLICES).unwrap();
         assert_eq!(rolled.header.merkle_root, sha256d(&rolled.coinbase));
         assert_ne!(rolled.header.merkle_root, block.header.merkle_root);
     }
