@@ -8,7 +8,7 @@ use std::path::PathBuf;
 /// Stops with Ctrl-C (exit code 0), or when the node refuses to give templates (exit code 1). While no node answers, it
 /// retries.
 #[derive(Parser)]
-#[command(name = "cairn-miner", version)]
+#[command(name = "cairn-miner", version = cairn_client::VERSION)]
 pub struct Arguments {
     /// The node's JSON-RPC.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC")]

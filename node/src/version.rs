@@ -1,7 +1,6 @@
 //! Which cairn-node this is.
 
-/// The release and, where it is known, the commit: `0.1.0 (1a2b3c4d5)`.
-pub const VERSION: &str = env!("CAIRN_VERSION");
+pub use cairn_client::VERSION;
 
 /// Name and release, as peers see them.
 pub const AGENT: &str = concat!("cairn-node/v", env!("CARGO_PKG_VERSION"));

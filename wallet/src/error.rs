@@ -15,7 +15,7 @@ use crate::{
     message::MessageError,
     money::MoneyError,
     network::{BadAddress, Network},
-    node::NodeError,
+    node::{NodeError, UNAUTHORIZED},
     payment::PaymentError,
     vault::VaultError,
 };
@@ -177,6 +177,7 @@ impl WalletError {
             Self::Keystore { .. } => (3, "file"),
             Self::Message(MessageError::Wrong(_)) => (8, "refused"),
             Self::Message(_) => (2, "usage"),
+            Self::Node(NodeError::Refused { code: UNAUTHORIZED, .. }) => (8, "refused"),
             Self::Node(_) | Self::WhichWallet { .. } => (5, "node"),
             Self::OtherChain { .. } | Self::PublicChain(_) => (6, "chain"),
             Self::Payment(error) => payment_code(error),
@@ -219,6 +220,12 @@ impl WalletError {
                     "start one, such as `cairn-node --chain {chain} --mine` (`make run` in the sources), or name another with \
                      --rpc http://HOST:PORT"
                 )
+            }
+            Self::Node(NodeError::Refused { code: UNAUTHORIZED, .. }) => {
+                "only the user who runs a node steers it. To mine for this wallet on a node of somebody else: its owner starts it \
+                 with --http.mining-token FILE and gives you a copy, and `cairn-miner --cookie FILE --address ADDRESS` mines \
+                 here for an ADDRESS of `cairn-wallet address coin`"
+                    .into()
             }
             Self::WhichWallet { .. } => {
                 "start the node by `cairn-node --chain NAME`, or name the wallet by its chain, as in --chain local".into()

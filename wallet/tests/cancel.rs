@@ -123,3 +123,47 @@ fn a_claim_that_has_shown_its_secret_is_not_cancelled_by_mistake() {
     let cancelled = home.json(&["cancel", txid(&hurried), "--yes-really"]);
     assert_eq!(cancelled["outputs"][0]["to"], address.as_str());
 }
+
+#[test]
+fn the_history_says_what_a_transaction_cancels_or_replaces() {
+    let (node, home, friend) = rich();
+    let paid = home.json(&["send", &format!("{friend}=1")]);
+    let bumped = home.json(&["bump", txid(&paid)]);
+    let transferred = home.json(&["transfer", TO, "1"]);
+    let cancelled = home.json(&["cancel", txid(&transferred)]);
+    let received = |sent: &Value| (home.address(), txid(sent).parse().unwrap(), 1, 121);
+    let both = [received(&bumped)];
+    node.state().received.extend(both);
+    node.state().account_history = json!([{
+        "txid": cancelled["txid"], "height": 121, "time": 1_760_000_000, "confirmations": 1, "kind": "transfer",
+        "direction": "self", "valueWei": "0", "feeWei": "1", "success": true,
+    }]);
+    let shown = home.run(&["history"]).out;
+    for (word, old) in [("replaces", &paid), ("cancels", &transferred)] {
+        let expected = format!("{word} {}", &txid(old)[..8]);
+        assert!(shown.contains(&expected), "{expected}: {shown}");
+    }
+    let listed = home.json(&["history"]);
+    let of = |sent: &Value| listed.as_array().unwrap().iter().find(|entry| entry["txid"] == sent["txid"]).unwrap();
+    assert_eq!((&of(&bumped)["replaces"], &of(&cancelled)["cancels"]), (&paid["txid"], &transferred["txid"]));
+}
+
+#[test]
+fn a_bump_of_an_account_has_no_more_decimals_than_what_it_replaces() {
+    let (node, home, _) = rich();
+    node.state().instead = Some((
+        "coin_estimateFee".into(),
+        json!({
+            "baseFee": 1_000_000_000, "nextBaseFeeMax": 1_125_000_000, "tipPerGas": { "slow": 0, "normal": 0, "fast": 0 },
+            "minReplacementPercent": 10,
+        }),
+    ));
+    let paid = home.json(&["transfer", TO, "1"]);
+    let bumped = home.json(&["bump", txid(&paid)]);
+    let wei = |sent: &Value, field: &str| sent[field].as_str().unwrap().parse::<u128>().unwrap();
+    let (old, new) = (wei(&paid, "maxFeeWei"), wei(&bumped, "maxFeeWei"));
+    assert!(new * 10 >= old * 11 && new * 100 <= old * 112, "{old} {new}");
+    assert_eq!(new % 10_000_000_000, 0, "whole grains");
+    let Some(Transaction::Account(tx)) = node.state().sent.last().cloned() else { panic!("not of an account") };
+    assert!(tx.fields().fees.tip_cap().to_string().ends_with("000000"), "what its block takes is short, too");
+}

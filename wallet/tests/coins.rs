@@ -313,8 +313,13 @@ fn history_is_paged_filtered_and_always_in_one_order() {
     let drowned = home.run(&["history"]).err;
     assert_eq!(
         drowned,
-        "20 of these 20 are rewards of mined blocks: `cairn-wallet history --no-mined` leaves them out.\n"
+        "There are older ones: `cairn-wallet history --skip 20`, or a larger --limit.\n20 of these 20 are rewards of mined \
+         blocks: `cairn-wallet history --no-mined` leaves them out.\n"
     );
+    assert!(home.run(&["history", "-n", "2503"]).err.starts_with("2500 of these"), "nothing is older");
+    let next = home.run(&["history", "-n", "2", "--skip", "2400", "--no-mined"]).err;
+    assert_eq!(next, "Nothing else has come or gone.\n");
+    assert!(home.run(&["history", "-n", "2", "--no-mined"]).err.contains("history --skip 2`"));
 }
 
 #[test]

@@ -5,8 +5,10 @@ mod support;
 
 use std::{fs, process::Stdio};
 
+use cairn_wallet::network::Network;
+use chain_core::spec::ChainSpec;
 use serde_json::{Value, json};
-use support::{ACCOUNT, Home, MockNode, WORDS, answered, nobody};
+use support::{ACCOUNT, Home, KEYSTORE, MockNode, PASSWORD, WORDS, answered, nobody};
 
 /// A wallet with a coin, and the address of somebody else.
 fn rich() -> (MockNode, Home, String) {
@@ -339,4 +341,54 @@ fn byte_order_marks_and_invisible_letters_are_dealt_with() {
     other.run(&["restore", "--chain", "local", "--mnemonic-file", "wide"]).fails(1, "it is UTF-16; save it as UTF-8");
     fs::write(other.path("large"), vec![b'a'; (4 << 20) + 1]).unwrap();
     other.run(&["restore", "--chain", "local", "--mnemonic-file", "large"]).fails(1, "it is larger than 4096 KiB");
+}
+
+#[test]
+fn the_version_names_the_commit() {
+    let answer = Home::empty(&nobody()).run(&["--version"]);
+    assert_eq!(answer.out, format!("cairn-wallet {}\n", cairn_client::VERSION));
+}
+
+#[test]
+fn a_node_of_somebody_else_that_is_to_mine_names_the_way_for_miners_elsewhere() {
+    let node = MockNode::start();
+    let home = Home::with(&node, WORDS);
+    let message = "miner_setAddress needs the node's cookie. Programs of the node's user find it by themselves";
+    node.state().forbids = Some(("miner_setAddress".into(), json!({ "code": 4100, "message": message })));
+    let answer = home.run(&["mine"]);
+    answer.fails(8, &format!("error: the node refused: {message}\n"));
+    answer.fails(8, "--http.mining-token FILE");
+    answer.fails(8, "`cairn-miner --cookie FILE --address ADDRESS`");
+}
+
+#[test]
+fn a_chain_that_mines_on_demand_is_not_called_idle() {
+    let node = MockNode::start();
+    node.state().network = Network::from(&ChainSpec::dev());
+    let home = Home::empty(&node.url);
+    std::fs::write(home.path("words"), WORDS).unwrap();
+    home.json(&["restore", "--mnemonic-file", "words", "--no-scan"]);
+    node.state().pay(&home.address(), 500_000_000);
+    let to = home.address();
+    let sent = home.run(&["send", &to, "1", "--yes"]);
+    assert!(sent.err.contains("the dev chain mines one for each transaction"), "{}", sent.err);
+    assert!(!sent.err.contains("does anyone mine?"), "{}", sent.err);
+    let waited = home.run(&["send", &to, "1.5", "--yes", "--wait"]);
+    assert!(waited.code == 0 && !waited.err.contains("does anyone mine?"), "{}", waited.err);
+}
+
+#[test]
+fn lists_say_how_they_are_sorted_and_stand_in_columns() {
+    let node = MockNode::start();
+    let home = Home::with(&node, WORDS);
+    node.state().pay(&home.address(), 500_000_000);
+    assert!(!home.run(&["coins"]).err.contains("largest"), "one coin has no order");
+    node.state().pay(&home.address(), 700_000_000);
+    assert!(home.run(&["coins"]).err.contains("The largest come first."));
+    std::fs::write(home.path("key.json"), KEYSTORE).unwrap();
+    std::fs::write(home.path("pw"), PASSWORD).unwrap();
+    home.json(&["import-key", "key.json", "--keystore-password-file", "pw"]);
+    let shown = home.run(&["balance"]).out;
+    let columns: Vec<usize> = shown.lines().filter_map(|line| line.find("0x")).collect();
+    assert!(columns.len() == 2 && columns[0] == columns[1], "{shown}");
 }

@@ -212,3 +212,35 @@ fn errors_are_json_where_json_is_asked_for() {
     );
     assert!(error["error"]["hint"].as_str().unwrap().contains("cairn-wallet create"));
 }
+
+#[test]
+fn an_address_that_was_paid_is_not_shown_again() {
+    let node = MockNode::start();
+    let home = Home::with(&node, WORDS);
+    let first = home.address();
+    assert_eq!(home.address(), first, "nobody has paid it");
+    node.state().pay(&first, 100_000_000);
+    let second = home.json(&["address", "coin"]);
+    assert_eq!(second["path"], "m/4411982'/0'/0/1");
+    let second = second["address"].as_str().unwrap().to_owned();
+    assert_eq!(home.address(), second, "one at a time");
+    let account = home.json(&["address", "account"]);
+    node.state().balance_wei = "1000000000000000000".into();
+    assert_eq!(home.json(&["address", "account"]), account, "accounts are paid often");
+    // Without a node, or with one of another chain, the newest is shown as it was.
+    node.state().pay(&second, 100_000_000);
+    assert_eq!(home.json(&["address", "--rpc", &nobody()])["address"], second.as_str());
+    // A node without an index knows what is unspent.
+    node.state().forbids =
+        Some(("coin_getHistory".into(), serde_json::json!({ "code": -32002, "message": "the index is off" })));
+    let third = home.address();
+    assert!(![&first, &second].contains(&&third));
+    node.state().forbids = None;
+    // A wallet that is restored shows the next that nobody has paid, and the first to compare it with.
+    let restored = Home::empty(&node.url).restore(WORDS, &[]).json();
+    assert_eq!((restored["address"].as_str(), restored["firstAddress"].as_str()), (Some(&*third), Some(&*first)));
+    // A node that calls all of them paid drives them on by one a time.
+    node.state().all_used = true;
+    home.address();
+    assert_eq!(home.json(&["address", "--list"]).as_array().unwrap().len(), 4 + 1);
+}

@@ -147,11 +147,16 @@ impl Status {
                 return vec![format!("version   {version}"), format!("more      {reason}")];
             }
         };
+        let of = match node["clockPeers"].as_u64() {
+            Some(1) => "that of its only peer: one of the two is wrong",
+            Some(2) => "those of its 2 peers: too few to say whose is wrong",
+            _ => "its peers'",
+        };
         let clock = match node["clockOffset"].as_i64() {
             None => "not compared: no peer has told its time".to_owned(),
             Some(0) => "as its peers'".to_owned(),
-            Some(ahead @ 1..) => format!("{} behind its peers'", duration(ahead.unsigned_abs())),
-            Some(behind) => format!("{} ahead of its peers'", duration(behind.unsigned_abs())),
+            Some(ahead @ 1..) => format!("{} behind {of}", duration(ahead.unsigned_abs())),
+            Some(behind) => format!("{} ahead of {of}", duration(behind.unsigned_abs())),
         };
         vec![
             format!("clock     {clock}"),
@@ -243,6 +248,14 @@ mod tests {
         assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
         status.miner = json!({ "mining": false, "automine": true });
         let line = "\nmining    a block for each transaction, and on evm_mine\n";
+        assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
+    }
+
+    #[test]
+    fn a_clock_that_differs_from_one_peers_may_be_right() {
+        let mut status = status();
+        status.node = Ok(json!({ "clockOffset": -7_200, "clockPeers": 1, "uptime": 1, "version": "0.1.0" }));
+        let line = "\nclock     2 h 0 min ahead of that of its only peer: one of the two is wrong\n";
         assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
     }
 

@@ -20,7 +20,7 @@ pub struct NetHandle {
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) count: watch::Receiver<usize>,
     pub(super) tried: watch::Receiver<bool>,
-    pub(super) offset: watch::Receiver<Option<i64>>,
+    pub(super) offset: watch::Receiver<Option<(i64, usize)>>,
     pub(super) traffic: Arc<Traffic>,
 }
 
@@ -35,8 +35,8 @@ impl NetHandle {
         *self.count.borrow()
     }
 
-    /// Seconds that the peers' clocks are ahead of this machine's, by their median; `None` without peers.
-    pub fn clock_offset(&self) -> Option<i64> {
+    /// Seconds that the peers' clocks are ahead of this machine's, by their median, and of how many; `None` without peers.
+    pub fn clock_offset(&self) -> Option<(i64, usize)> {
         *self.offset.borrow()
     }
 

@@ -18,7 +18,7 @@ pub struct Health {
     warned: Option<Instant>,
     clock: ClockWatch,
     tried: watch::Sender<bool>,
-    offset: watch::Sender<Option<i64>>,
+    offset: watch::Sender<Option<(i64, usize)>>,
 }
 
 impl Health {
@@ -39,8 +39,8 @@ impl Health {
         self.tried.subscribe()
     }
 
-    /// Seconds that the peers' clocks are ahead of this machine's.
-    pub fn offset(&self) -> watch::Receiver<Option<i64>> {
+    /// Seconds that the peers' clocks are ahead of this machine's, and of how many peers.
+    pub fn offset(&self) -> watch::Receiver<Option<(i64, usize)>> {
         self.offset.subscribe()
     }
 
@@ -50,9 +50,10 @@ impl Health {
         let alone = now.duration_since(self.started) >= ALONE && peers.len() == 0;
         let tried = alone || (met && !syncing);
         self.tried.send_if_modified(|old| !std::mem::replace(old, *old || tried) && tried);
-        let offset = peers.clock_offset();
+        let clocks = peers.clocks();
+        let offset = clocks.as_ref().map(|clocks| (clocks.ahead, clocks.peers));
         self.offset.send_if_modified(|old| std::mem::replace(old, offset) != offset);
-        self.clock.judge(offset, now).into_iter().for_each(|line| tracing::warn!("{line}"));
+        self.clock.judge(clocks.as_ref(), now).into_iter().for_each(|line| tracing::warn!("{line}"));
         self.note_loneliness(peers, advice, now);
     }
 

@@ -11,7 +11,14 @@ use std::{
 };
 use tokio::sync::watch;
 
-use super::{address, clock::clock, codec::Read, count::Traffic, ledger::Ledger, offset};
+use super::{
+    address,
+    clock::clock,
+    codec::Read,
+    count::Traffic,
+    ledger::Ledger,
+    offset::{self, Compared},
+};
 use crate::{
     engine::{self, InboundId, Offence, PeerEvent},
     engine_thread::{PeerLink, Refused},
@@ -276,9 +283,10 @@ impl Peers {
         self.peers.values().any(|peer| !peer.held.is_empty())
     }
 
-    /// Seconds that their clocks are ahead of this machine's; `None` as long as nobody has said.
-    pub fn clock_offset(&self) -> Option<i64> {
-        offset::median(self.peers.values().filter_map(|peer| Some((peer.chosen(), peer.clock_offset?))))
+    /// How their clocks compare with this machine's; `None` as long as nobody has said.
+    pub fn clocks(&self) -> Option<Compared> {
+        let told = |peer: &Peer| Some((peer.chosen(), peer.clock_offset?, peer.address.to_string()));
+        offset::compare(self.peers.values().filter_map(told))
     }
 
     /// How many there are, as that changes.

@@ -51,7 +51,9 @@ fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
         info["id"] = network.id().to_string().into();
         info["addresses"] = addresses.iter().map(ToString::to_string).collect();
         info["peers"] = network.peer_count().into();
-        info["clockOffset"] = network.clock_offset().into();
+        let clocks = network.clock_offset();
+        info["clockOffset"] = clocks.map(|(ahead, _)| ahead).into();
+        info["clockPeers"] = clocks.map_or(0, |(_, peers)| peers).into();
         info["disconnected"] = context.ask(network.farewells())?.iter().map(farewell).collect();
         info["traffic"] = json!({ "received": traffic.received(), "sent": traffic.sent() });
     }

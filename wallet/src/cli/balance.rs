@@ -80,6 +80,11 @@ fn accounts(node: &Node, wallet: &Wallet) -> Result<Accounts, WalletError> {
     let own = wallet.accounts()?;
     let (states, arriving) = (node.account_states(&own)?, node.arriving(&own)?);
     let found = own.iter().zip(states).zip(arriving);
+    // Addresses stand in one column, whatever stands before them.
+    let width = match own.len() > wallet.used.accounts as usize {
+        true => "imported".len(),
+        false => wallet.used.accounts.saturating_sub(1).to_string().len(),
+    };
     for (index, ((account, AccountState { balance, pending }), arriving)) in found.enumerate() {
         let mut remarks = Vec::new();
         if !arriving.is_zero() {
@@ -93,7 +98,7 @@ fn accounts(node: &Node, wallet: &Wallet) -> Result<Accounts, WalletError> {
         let remark = remarks.join(", ");
         let derived = (index < wallet.used.accounts as usize).then_some(index);
         let number = derived.map_or("imported".into(), |index| index.to_string());
-        rows.push(row(&format!("{number}  {account}"), show_wei(balance), remark));
+        rows.push(row(&format!("{number:>width$}  {account}"), show_wei(balance), remark));
         json.push(json!({
             "index": derived, "account": account.to_string(), "balanceWei": balance.to_string(),
             "pendingTransactions": pending, "pendingInWei": arriving.to_string(),

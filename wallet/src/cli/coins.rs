@@ -38,7 +38,8 @@ pub fn list(context: &Context, all: bool) -> Result<Report, WalletError> {
     let rows: Vec<Vec<String>> = found.iter().map(|(coin, state)| row(&wallet, coin, state, info.height)).collect();
     let json: Vec<Value> = found.iter().map(|(coin, state)| as_json(&wallet, coin, state)).collect();
     let aligns = [Align::Left, Align::Point, Align::Left, Align::Right, Align::Left];
-    Ok(Report::new(screen::table(&aligns, &rows), json!(json)))
+    let report = Report::new(screen::table(&aligns, &rows), json!(json));
+    Ok(if found.len() > 1 { report.hint("The largest come first.") } else { report })
 }
 
 fn row(wallet: &Wallet, coin: &OwnCoin, state: &str, tip: u32) -> Vec<String> {

@@ -3,7 +3,10 @@
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use alloy_primitives::U256;
-use chain_core::units::{Amount, Height};
+use chain_core::{
+    hash::TxId,
+    units::{Amount, Height},
+};
 use serde_json::{Value, json};
 
 use super::{
@@ -54,15 +57,25 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
         let key = |entry: &Line| (Reverse(entry.head.height.unwrap_or(Height::MAX)), entry.head.txid.0);
         key(one).cmp(&key(two)).then_with(|| one.side.cmp(&two.side))
     });
+    let older = entries.len() > args.limit as usize + args.skip as usize;
     let shown: Vec<Line> = entries.into_iter().skip(args.skip as usize).take(args.limit as usize).collect();
     if shown.is_empty() {
         return Ok(Report::new("", json!([])).hint(nothing(args)));
     }
     let mined = shown.iter().filter(|entry| is_mined(&entry.head.kind)).count();
-    let json = shown.iter().map(|entry| as_json(&wallet, entry)).collect::<Vec<_>>();
-    let rows: Vec<Vec<String>> = shown.iter().map(|entry| row(&wallet, entry)).collect();
+    let own = wallet.key_table()?;
+    let replaced = |entry: &Line| {
+        let sent = wallet.sent.iter().find(|sent| sent.txid == entry.head.txid)?;
+        sent.replaced(&wallet.sent, &wallet.network, &own)
+    };
+    let json = shown.iter().map(|entry| as_json(&wallet, entry, replaced(entry))).collect::<Vec<_>>();
+    let rows: Vec<Vec<String>> = shown.iter().map(|entry| row(&wallet, entry, replaced(entry))).collect();
     let aligns = [Align::Left, Align::Right, Align::Left, Align::Left, Align::Point, Align::Left, Align::Left];
-    let report = Report::new(screen::table(&aligns, &rows), json!(json));
+    let mut report = Report::new(screen::table(&aligns, &rows), json!(json));
+    if older {
+        let next = args.skip as usize + shown.len();
+        report = report.hint(format!("There are older ones: `cairn-wallet history --skip {next}`, or a larger --limit."));
+    }
     Ok(if mined >= MANY && mined * 2 > shown.len() {
         report.hint(format!(
             "{mined} of these {} are rewards of mined blocks: `cairn-wallet history --no-mined` leaves them out.",
@@ -98,12 +111,13 @@ fn wanted(args: &History, entry: &impl Entry) -> bool {
 
 /// The newest wanted entries of each address, as many as could be shown.
 fn load<T: Entry>(node: &Node, method: &str, addresses: &[String], args: &History) -> Result<Vec<Vec<T>>, WalletError> {
-    let most = args.limit as usize + args.skip as usize;
+    // One more shows whether there are older ones.
+    let most = args.limit as usize + args.skip as usize + 1;
     let too_old = |entry: &T| entry.head().time.zip(args.since).is_some_and(|(time, since)| time < since);
     Ok(node.entries(method, addresses, most, &|entry| wanted(args, entry), &too_old)?)
 }
 
-fn row(wallet: &Wallet, entry: &Line) -> Vec<String> {
+fn row(wallet: &Wallet, entry: &Line, replaced: Option<(TxId, bool)>) -> Vec<String> {
     let when = match (entry.head.height, entry.head.time) {
         (Some(_), Some(time)) => dates::show(time),
         (Some(_), None) => String::new(),
@@ -117,17 +131,24 @@ fn row(wallet: &Wallet, entry: &Line) -> Vec<String> {
     let kind = if entry.failed { format!("{} (failed)", entry.head.kind) } else { entry.head.kind.clone() };
     let block = entry.head.height.map(|height| height.to_string()).unwrap_or_default();
     let txid = entry.head.txid.to_string();
-    let name = wallet.label(&txid).unwrap_or_default().to_owned();
+    let mut name = wallet.label(&txid).unwrap_or_default().to_owned();
+    if let Some((other, pays)) = replaced {
+        let word = if pays { "replaces" } else { "cancels" };
+        name = format!("{name} {word} {}", screen::short(&other.to_string())).trim_start().to_owned();
+    }
     vec![when, block, entry.side.clone(), kind, amount, txid, name]
 }
 
 /// Coins count in grains, accounts in wei.
-fn as_json(wallet: &Wallet, entry: &Line) -> Value {
+fn as_json(wallet: &Wallet, entry: &Line, replaced: Option<(TxId, bool)>) -> Value {
     let mut json = json!({
         "txid": entry.head.txid.to_string(), "height": entry.head.height, "time": entry.head.time,
         "confirmations": entry.head.confirmations, "side": entry.side, "kind": entry.head.kind, "failed": entry.failed,
         "label": wallet.label(&entry.head.txid.to_string()),
     });
+    if let Some((other, pays)) = replaced {
+        json[if pays { "replaces" } else { "cancels" }] = json!(other.to_string());
+    }
     if entry.side == ACCOUNT {
         json["inWei"] = json!(entry.incoming.to_string());
         json["outWei"] = json!(entry.outgoing.to_string());

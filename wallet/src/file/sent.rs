@@ -178,6 +178,22 @@ impl Sent {
         }
     }
 
+    /// What it replaces, and whether it pays the same or, as a cancellation, nobody but this wallet.
+    pub fn replaced(&self, others: &[Self], network: &Network, own: &KeyTable) -> Option<(TxId, bool)> {
+        let old = self.replaces?;
+        let pays = match self.transaction()? {
+            Transaction::Coin(tx) => tx.outputs.iter().any(|output| !own.owns(&output.lock)),
+            Transaction::Account(tx) => tx.fields().to != tx.recover_sender().ok() || !tx.fields().input.is_empty(),
+            Transaction::Coinbase(_) => return None,
+        };
+        // What paid nobody else from the start is bumped, not cancelled.
+        let gathers = || {
+            let old = others.iter().find(|sent| sent.txid == old)?.draft(network, own)?;
+            Some(self.pays_the_same(&old, own))
+        };
+        Some((old, pays || gathers().unwrap_or(false)))
+    }
+
     fn details(&self) -> Option<Details> {
         codec::decode(&self.details).ok()
     }

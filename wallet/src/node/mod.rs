@@ -46,7 +46,7 @@ pub enum NodeError {
     /// The cookie file that the user names.
     #[error(transparent)]
     Cookie(#[from] CookieError),
-    #[error("the node refused {method}: {message}")]
+    #[error("the node refused{}", refusal(.method, .message))]
     Refused { method: String, code: i64, message: String, reason: Option<String>, output: Option<Bytes> },
     #[error("the node's answer to {method} is malformed: {reason}")]
     BadAnswer { method: String, reason: String },
@@ -76,6 +76,14 @@ impl NodeError {
         self.verdict().is_some_and(|reason| judged.contains(&reason))
     }
 }
+
+/// Many messages of nodes begin with the method.
+fn refusal(method: &str, message: &str) -> String {
+    if message.starts_with(method) { format!(": {message}") } else { format!(" {method}: {message}") }
+}
+
+/// JSON-RPC code of a call that needs the node's cookie (EIP-1193).
+pub const UNAUTHORIZED: i64 = 4100;
 
 /// A node behind a URL.
 #[derive(Clone)]

@@ -221,6 +221,15 @@ fn nothing(wallet: &Wallet, old: &AccountDraft) -> Result<AccountDraft, PaymentE
     Ok(draft)
 }
 
+/// Prices with three digits, so that fees do not come out with eighteen decimals: the maximum rises by less than a hundredth, and
+/// the tip to a whole number of the same steps.
+fn rounded(max_fee: U256, tip: U256) -> (U256, U256) {
+    let digits = max_fee.to_string().len();
+    let step = U256::from(10).pow(U256::from(digits.saturating_sub(3)));
+    let up = |wei: U256| wei.div_ceil(step).saturating_mul(step);
+    (up(max_fee), up(tip))
+}
+
 /// Builds the same account transaction, or one that does nothing, at a higher price.
 pub fn bump_account(
     wallet: &Wallet,
@@ -229,14 +238,17 @@ pub fn bump_account(
     terms: &Terms,
     options: &BumpOptions,
 ) -> Result<Draft, PaymentError> {
-    let tip = options.least(old.max_priority_fee_per_gas_wei).max(U256::from(terms.prices.tip));
+    let mut tip = options.least(old.max_priority_fee_per_gas_wei).max(U256::from(terms.prices.tip));
     let mut max_fee = options.least(old.max_fee_per_gas_wei).max(terms.prices.account_max()).max(tip);
     let kept = if options.cancel { nothing(wallet, old)? } else { old.clone() };
     let gas = U256::from(kept.gas_limit);
     // What is sent stays; an account that was emptied cannot offer twice the base fee.
     let affordable = balance.saturating_sub(kept.value_wei) / gas.max(U256::from(1));
     let least = options.least(old.max_fee_per_gas_wei).max(tip);
-    if max_fee > affordable {
+    let round = rounded(max_fee, tip);
+    if round.0 <= affordable {
+        (max_fee, tip) = round;
+    } else if max_fee > affordable {
         max_fee = affordable.max(least);
     }
     if max_fee > affordable {

@@ -19,6 +19,9 @@ pub fn answer(state: &mut State, call: &Value) -> Value {
     let method = call["method"].as_str().unwrap_or_default().to_owned();
     state.calls.push(method.clone());
     let answered = match &state.instead {
+        _ if state.forbids.as_ref().is_some_and(|(other, _)| *other == method) => {
+            Err(state.forbids.as_ref().map(|(_, error)| error.clone()).unwrap_or_default())
+        }
         Some((other, answer)) if *other == method => Ok(answer.clone()),
         _ => result(state, &method, &call["params"]),
     };

@@ -77,6 +77,8 @@ pub struct State {
     pub account_history: Value,
     /// Balances of accounts that have another than all others.
     pub balances: Vec<(String, String)>,
+    /// Answers calls of a method by this error.
+    pub forbids: Option<(String, Value)>,
     /// Keeps no index of transactions.
     pub no_index: bool,
     /// Calls every address used.
@@ -139,6 +141,7 @@ impl MockNode {
             lose_answers: false,
             account_history: json!([]),
             balances: Vec::new(),
+            forbids: None,
             no_index: false,
             all_used: false,
             lies_about_nonce: None,

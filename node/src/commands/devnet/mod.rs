@@ -1,6 +1,7 @@
 //! `cairn-node devnet`: several nodes of one chain on this machine, to cut, kill and reorganise at will.
 
 mod fleet;
+mod leftovers;
 mod member;
 mod order;
 mod reorg;
@@ -58,11 +59,12 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let (sender, inputs) = mpsc::channel();
     let stop = Stop::default();
     listen(sender, stop.clone())?;
-    let folder = match &flags.datadir {
-        Some(folder) => folder.clone(),
-        None => std::env::temp_dir().join(format!("cairn-devnet-{}", std::process::id())),
-    };
     let ports = free_ports(flags, nodes)?;
+    // Held until all has ended.
+    let (folder, _lock) = match &flags.datadir {
+        Some(folder) => (folder.clone(), None),
+        None => leftovers::make(&std::env::temp_dir()).map(|(folder, lock)| (folder, Some(lock)))?,
+    };
     // A key that is no point of the curve: until somebody says otherwise, a devnet's coins are nobody's.
     let payout = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
     let members = ports.iter().enumerate().map(|(index, ports)| {

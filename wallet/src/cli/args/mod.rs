@@ -56,7 +56,7 @@ m/44'/60'/0'/0/i. The file holds the mnemonic encrypted with your password (Argo
 
 /// The wallet of Cairn: coins and accounts from one mnemonic.
 #[derive(Debug, Parser)]
-#[command(name = "cairn-wallet", version, max_term_width = 120, after_help = EXAMPLES,
+#[command(name = "cairn-wallet", version = cairn_client::VERSION, max_term_width = 120, after_help = EXAMPLES,
     after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"), subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Flags of every command.
