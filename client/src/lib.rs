@@ -2,6 +2,8 @@
 
 mod cookie;
 mod dates;
+mod fault;
+mod suggest;
 mod text;
 
 /// The release of all programs and, where it is known, the commit: `0.1.0 (1a2b3c4d5)`.
@@ -9,4 +11,6 @@ pub const VERSION: &str = env!("CAIRN_VERSION");
 
 pub use cookie::{Cookie, CookieError, authorization, is_local, well_known};
 pub use dates::{civil, utc};
+pub use fault::{bounded, fault};
+pub use suggest::suggest_flag;
 pub use text::{disguises, make_plain, plain};

@@ -1,7 +1,8 @@
 //! The command line of `cairn-miner`.
 
+use cairn_client::suggest_flag;
 use clap::{Command, CommandFactory, FromArgMatches, Parser};
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 /// Mine for a Cairn node: fetch templates, search on all cores, submit blocks.
 ///
@@ -39,7 +40,9 @@ pub struct Arguments {
 /// # Errors
 /// For invalid arguments, and for `--help` and `--version`.
 pub fn arguments() -> Result<Arguments, clap::Error> {
-    Arguments::from_arg_matches(&command().try_get_matches()?)
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let matches = command().try_get_matches_from(&arguments);
+    Arguments::from_arg_matches(&matches.map_err(|error| suggest_flag(error, command(), &arguments))?)
 }
 
 /// The command line, for man pages and completions as well. As in a shell, an empty variable counts as unset.

@@ -1,7 +1,8 @@
 //! `cairn-node`: see `cairn-node --help`.
 
+use cairn_client::suggest_flag;
 use cairn_node::{cli::Cli, commands, program};
-use clap::{Parser, error::ErrorKind};
+use clap::{CommandFactory, Parser, error::ErrorKind};
 use serde_json::json;
 use std::{ffi::OsString, io::Write, process::ExitCode};
 
@@ -12,7 +13,8 @@ fn main() -> ExitCode {
         program::started_as(&program.to_string_lossy());
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    match Cli::try_parse_from(&arguments) {
+    let parsed = Cli::try_parse_from(&arguments);
+    match parsed.map_err(|error| suggest_flag(error, Cli::command(), &arguments)) {
         Ok(cli) => match commands::execute(cli) {
             Ok(()) => end(0),
             Err(error) => {

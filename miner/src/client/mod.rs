@@ -99,7 +99,7 @@ pub fn run(
     let outcome = session.follow(&events, options.blocks);
     session.await_open(&events);
     session.totals.hashes = session.miner.hashes();
-    session.reporter.note(&Note::Ended(&session.totals));
+    session.reporter.note(&Note::Ended { totals: &session.totals, failed: outcome.is_err() });
     outcome.and_then(|()| session.output())?;
     Ok(session.totals)
 }

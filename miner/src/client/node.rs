@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use cairn_client::{Cookie, CookieError, make_plain, plain};
+use cairn_client::{Cookie, CookieError, fault, make_plain, plain};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -181,7 +181,7 @@ impl Node {
             return Err(NodeError::Refused { code, message: message.chars().take(LONGEST_MESSAGE).collect(), reason });
         }
         serde_json::from_value(answer.result.unwrap_or_default())
-            .map_err(|error| NodeError::BadAnswer { method, reason: error.to_string() })
+            .map_err(|error| NodeError::BadAnswer { method, reason: fault(&error) })
     }
 
     fn ask(&self, request: &Value, cookie: Option<&str>) -> Result<Answer, NodeError> {

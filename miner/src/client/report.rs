@@ -87,7 +87,12 @@ pub enum Note<'a> {
         elapsed: Duration,
     },
     /// Mining has ended.
-    Ended(&'a Totals),
+    Ended {
+        /// All of them.
+        totals: &'a Totals,
+        /// Whether by an error, which is reported elsewhere.
+        failed: bool,
+    },
 }
 
 /// Writes events: lines of text with a status line that stays in place, or one JSON object per line.
@@ -175,7 +180,9 @@ fn text(note: &Note<'_>) -> Option<String> {
             totals.lost,
             clock(*elapsed)
         ),
-        Note::Ended(totals) => {
+        // Then the error says all.
+        Note::Ended { totals, failed: true } if totals.found == 0 => return None,
+        Note::Ended { totals, .. } => {
             format!("Ended: {}, {} stale, {} lost.", counted(totals.accepted, "block"), totals.stale, totals.lost)
         }
     })
@@ -206,7 +213,7 @@ fn json(note: &Note<'_>) -> Value {
             value["seconds"] = json!(elapsed.as_secs());
             value
         }
-        Note::Ended(totals) => {
+        Note::Ended { totals, .. } => {
             let mut value = totals.to_json();
             value["event"] = "ended".into();
             value
@@ -272,10 +279,14 @@ mod tests {
         let (hash, outcome) = (BlockHash::default(), refused("stale"));
         assert_eq!(text(&Note::Started { url: "u", threads: 1 }).unwrap(), "Mining for u on 1 thread. Ctrl-C ends it.");
         let one = Totals { accepted: 1, ..totals };
-        assert_eq!(text(&Note::Ended(&one)).unwrap(), "Ended: 1 block, 1 stale, 0 lost.");
+        for failed in [false, true] {
+            let ended = Note::Ended { totals: &one, failed };
+            assert_eq!(text(&ended).unwrap(), "Ended: 1 block, 1 stale, 0 lost.");
+        }
+        assert_eq!(text(&Note::Ended { totals: &Totals::default(), failed: true }), None);
         let block = Note::Block { hash, height: 9, outcome: &outcome };
         assert_eq!(text(&block).unwrap(), format!("Block 9 found too late: {hash}"));
         assert_eq!(json(&block)["status"], "stale");
-        assert_eq!(json(&Note::Ended(&totals))["accepted"], 2);
+        assert_eq!(json(&Note::Ended { totals: &totals, failed: false })["accepted"], 2);
     }
 }

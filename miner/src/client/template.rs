@@ -1,5 +1,6 @@
 //! Templates and results of submissions, as JSON.
 
+use cairn_client::fault;
 use chain_core::{U256, block::header::Header, units::Height};
 use serde::Deserialize;
 use serde_json::Value;
@@ -52,7 +53,7 @@ impl Template {
     /// # Errors
     /// A description of the fault.
     pub(super) fn read(answer: Value) -> Result<Self, String> {
-        let text: Text = serde_json::from_value(answer).map_err(|error| error.to_string())?;
+        let text: Text = serde_json::from_value(answer).map_err(|error| fault(&error))?;
         let header: [u8; Header::SIZE] = array("header", &text.header)?;
         let coinbase = hex::decode(&text.coinbase).map_err(|_| "coinbase is not hexadecimal".to_owned())?;
         if text.extranonce_size > 8 {
@@ -136,7 +137,7 @@ mod tests {
             ("extranonceOffset", json!(93), "extranonceOffset is 93, beyond the coinbase"),
             ("extranonceOffset", json!(u64::MAX), "extranonceOffset is 18446744073709551615, beyond the coinbase"),
             ("merkleBranch", json!(["00"]), "merkleBranch: Invalid string length"),
-            ("height", json!(-1), "invalid value: integer `-1`, expected u32"),
+            ("height", json!(-1), "invalid value: integer `-1`, expected a whole number"),
             ("id", Value::Null, "invalid type: null, expected a string"),
         ] {
             let mut answer = answer();
@@ -144,6 +145,7 @@ mod tests {
             assert_eq!(Template::read(answer).unwrap_err(), reason);
         }
         assert_eq!(Template::read(json!({})).unwrap_err(), "missing field `id`");
+        assert_eq!(Template::read(json!(7)).unwrap_err(), "invalid type: integer `7`, expected an object");
     }
 
     #[test]

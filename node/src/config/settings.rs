@@ -1,5 +1,6 @@
 //! What the user says: flags and the configuration file, which have the same names.
 
+use cairn_client::fault;
 use chain_core::spec::ChainSpec;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
@@ -242,7 +243,7 @@ impl Settings {
         let settings: Self = toml::from_str(&text).map_err(|error| ConfigError::Malformed {
             path: path.to_owned(),
             line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
-            reason: error.message().to_owned(),
+            reason: fault(&error.message()),
         })?;
         Ok(settings.beside(path.parent().unwrap_or(Path::new(""))))
     }

@@ -106,7 +106,7 @@ fn unknown_keys_of_the_file_are_refused_with_line_and_name() {
     assert_eq!(error, format!("cairn.toml, line 4: unknown field `prot`, expected one of {names}"));
     assert_eq!(
         file("cache = \"much\"\n").unwrap_err(),
-        "cairn.toml, line 1: invalid type: string \"much\", expected u32"
+        "cairn.toml, line 1: invalid type: string \"much\", expected a whole number"
     );
     assert!(file("chain = ").unwrap_err().starts_with("cairn.toml, line 1: "));
     assert!(file("http.port = 70000").unwrap_err().starts_with("cairn.toml, line 1: "));

@@ -4,6 +4,7 @@
 //! capitals, and one without letters has none; so the file has a checksum of its own, and what is not byte for byte what the
 //! node writes is an error.
 
+use cairn_client::fault;
 use chain_core::{Address, address, hash::sha256, transaction::coin::Lock};
 use serde::{Deserialize, Serialize};
 use std::{
@@ -90,7 +91,7 @@ impl Saved {
         let Some(bytes) = files::read(file, MOST_BYTES).map_err(failed)? else {
             return Ok(None);
         };
-        let written: Written = serde_json::from_slice(&bytes).map_err(|error| wrong(error.to_string()))?;
+        let written: Written = serde_json::from_slice(&bytes).map_err(|error| wrong(fault(&error)))?;
         let lock = address::parse_coin_address(hrp, &written.address);
         let lock = lock.map_err(|error| wrong(format!("address {}: {error}", written.address)))?;
         let account: Address = written.account.parse().map_err(|error| wrong(format!("account: {error}")))?;
@@ -180,6 +181,8 @@ mod tests {
         let file = folder.path().join("payout.json");
         std::fs::write(&file, "").unwrap();
         assert!(reason(&file, "lcrn").starts_with("EOF"));
+        std::fs::write(&file, "5").unwrap();
+        assert_eq!(reason(&file, "lcrn"), "invalid type: integer `5`, expected an object at line 1 column 1");
         saved().save(&file, "lcrn").unwrap();
         assert!(reason(&file, "crn").starts_with("address lcrn1"));
         assert_eq!(reason(folder.path(), "crn"), "it is not a plain file");

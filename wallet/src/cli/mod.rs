@@ -38,6 +38,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use cairn_client::suggest_flag;
 use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
 use serde_json::json;
 
@@ -88,7 +89,7 @@ fn command_line() -> ExitCode {
     let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return bad_usage(&error),
+        Err(error) => return bad_usage(&suggest_flag(error, command(), &arguments)),
     };
     let context = Context { global: cli.global };
     screen::set_json(context.global.json);
