@@ -230,8 +230,11 @@ impl WalletError {
             Self::WhichWallet { .. } => {
                 "start the node by `cairn-node --chain NAME`, or name the wallet by its chain, as in --chain local".into()
             }
-            Self::Node(NodeError::NotANode { .. } | NodeError::BadAnswer { .. }) => {
-                format!("is {rpc} the node's JSON-RPC port (8545 unless changed)?")
+            Self::Node(NodeError::NotANode { .. }) => {
+                "name the node's RPC with --rpc URL; its port is 8545 unless changed".into()
+            }
+            Self::Node(NodeError::BadAnswer { .. }) => {
+                format!("is {rpc} the RPC of a Cairn node of this version? --rpc URL names another")
             }
             Self::File(FileError::Missing(_) | FileError::NoneIn(_)) => {
                 "create one with `cairn-wallet create`, or restore one with `cairn-wallet restore`; --wallet FILE names \

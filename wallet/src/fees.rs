@@ -29,6 +29,11 @@ pub enum FeeError {
     Disproportionate { fee: Amount, sent: Amount },
     #[error("unknown fee rate '{0}': write slow, normal, fast, or the tip in gwei per gas")]
     Rate(String),
+    #[error(
+        "the node names a base fee of {} per gas, at which a transfer alone costs {fee} CRN: that can only be a mistake or \
+         a lie. Compare with another node (--rpc URL)", money::show_gwei(U256::from(*.base))
+    )]
+    AbsurdBase { base: u64, fee: Amount },
     /// Gas or price so large that their product does not fit.
     #[error("the fee is more money than there can be")]
     TooLarge,
@@ -94,6 +99,15 @@ impl Prices {
     }
 }
 
+/// Gas of a transfer between accounts, the cheapest transaction.
+pub const TRANSFER_GAS: Gas = 21_000;
+
+/// Refuses a base fee at which the cheapest transaction costs what no one pays on purpose.
+pub fn check_base(prices: &Prices) -> Result<(), FeeError> {
+    let fee = fee(TRANSFER_GAS, prices.base.into())?;
+    if fee > ABSURD { Err(FeeError::AbsurdBase { base: prices.base, fee }) } else { Ok(()) }
+}
+
 /// Gas at a price, rounded up to a grain.
 pub fn fee(gas: Gas, price: u128) -> Result<Amount, FeeError> {
     let wei = U256::from(gas) * U256::from(price);
@@ -154,6 +168,17 @@ mod tests {
         assert_eq!(fee(1, 1), Ok(Amount(1)));
         assert_eq!(fee(1, 0), Ok(Amount(0)));
         assert_eq!(fee(u64::MAX, u128::MAX), Err(FeeError::TooLarge));
+    }
+
+    #[test]
+    fn a_base_fee_that_nobody_can_pay_is_no_lack_of_coins() {
+        let at = |gwei: u64| Prices { base: gwei * 1_000_000_000, base_max: u64::MAX, tip: u64::MAX };
+        assert_eq!(check_base(&at(4_761)), Ok(()));
+        let base = 4_762_000_000_000;
+        let error = check_base(&at(4_762)).unwrap_err();
+        assert_eq!(error, FeeError::AbsurdBase { base, fee: Amount(10_000_200) });
+        assert!(error.to_string().starts_with("the node names a base fee of 4762 gwei per gas"), "{error}");
+        assert!(check_base(&Prices { base: u64::MAX, ..at(0) }).is_err());
     }
 
     #[test]

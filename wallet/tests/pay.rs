@@ -148,7 +148,7 @@ fn says_when_no_node_or_another_answers() {
         (200, "<html>", "its answer is not JSON"),
         (200, "[]", "does not speak JSON-RPC 2.0"),
         (200, r#"{"id":77,"result":{}}"#, "it answers another request"),
-        (200, r#"{"id":1,"result":{"chain":"x"}}"#, "is malformed"),
+        (200, r#"{"id":1,"result":{"chain":"x"}}"#, "its answer to chain_getInfo makes no sense: missing field"),
         (200, r#"{"id":1,"error":{"code":-32601,"message":"x"}}"#, "is it an Ethereum node?"),
     ] {
         node.state().raw_answer = Some((status, body.into()));

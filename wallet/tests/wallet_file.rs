@@ -50,11 +50,11 @@ fn asks_nothing_where_there_is_no_terminal() {
     let node = MockNode::start();
     let home = Home::empty(&node.url);
     // The words could not be asked back, so no wallet is made.
-    home.run(&["create"]).fails(2, "add --yes if you agree");
+    home.run(&["create"]).fails(2, "no wallet was made: add --yes, to have the words shown once and not asked back");
     assert!(!home.file().exists());
     let mut command = home.command(&["create", "--json"]);
     let answer = answered(command.env_remove("CAIRN_WALLET_PASSWORD").output().unwrap());
-    answer.fails(2, "use --password-file or CAIRN_WALLET_PASSWORD");
+    answer.fails(2, "no wallet was made: add --password-file FILE (or CAIRN_WALLET_PASSWORD)");
 }
 
 #[test]
@@ -227,6 +227,8 @@ fn an_address_that_was_paid_is_not_shown_again() {
     let account = home.json(&["address", "account"]);
     node.state().balance_wei = "1000000000000000000".into();
     assert_eq!(home.json(&["address", "account"]), account, "accounts are paid often");
+    // The node says it of every account, which a scan would go through.
+    node.state().balance_wei = "0".into();
     // Without a node, or with one of another chain, the newest is shown as it was.
     node.state().pay(&second, 100_000_000);
     assert_eq!(home.json(&["address", "--rpc", &nobody()])["address"], second.as_str());

@@ -98,6 +98,9 @@ pub struct ChainSpec {
 /// Name of a development chain.
 const DEV: &str = "dev";
 
+/// Chain ids that are drawn for development chains with a data directory: no public chain has one of them.
+pub const DRAWN_DEV_IDS: std::ops::Range<u64> = 13_370_000_000_000..14_370_000_000_000;
+
 impl ChainSpec {
     /// A built-in spec by its name: `main`, `test`, `local` or `dev`.
     pub fn by_name(name: &str) -> Option<Self> {

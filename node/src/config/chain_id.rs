@@ -1,6 +1,7 @@
 //! The chain id of a development chain with a directory: another for each, so that a wallet that remembers the nonces of one
 //! does not use them on the next.
 
+use chain_core::spec::DRAWN_DEV_IDS;
 use std::{io, path::Path};
 
 use super::ConfigError;
@@ -9,9 +10,6 @@ use crate::files;
 const FILE: &str = "chain-id";
 /// Bytes of the file at most.
 const MOST_BYTES: u64 = 32;
-/// Ids that are drawn: no public chain has one of them, and every wallet takes them.
-const FIRST: u64 = 13_370_000_000_000;
-const COUNT: u64 = 1_000_000_000_000;
 
 /// The id of the chain in a folder; a fresh one if there is none yet.
 ///
@@ -23,11 +21,10 @@ pub fn of(folder: &Path) -> Result<u64, ConfigError> {
     let Some(bytes) = files::read(&path, MOST_BYTES).map_err(|error| damaged(error.to_string()))? else {
         let mut random = [0; 8];
         getrandom::fill(&mut random).map_err(|error| damaged(error.to_string()))?;
-        return Ok(FIRST + u64::from_le_bytes(random) % COUNT);
+        return Ok(DRAWN_DEV_IDS.start + u64::from_le_bytes(random) % (DRAWN_DEV_IDS.end - DRAWN_DEV_IDS.start));
     };
     let id = std::str::from_utf8(&bytes).ok().and_then(|text| text.trim_end().parse().ok());
-    id.filter(|id| (FIRST..FIRST + COUNT).contains(id))
-        .ok_or_else(|| damaged("expected a number that the node wrote".into()))
+    id.filter(|id| DRAWN_DEV_IDS.contains(id)).ok_or_else(|| damaged("expected a number that the node wrote".into()))
 }
 
 /// Keeps the id of a new chain.

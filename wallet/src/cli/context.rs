@@ -8,7 +8,7 @@ use std::{
 };
 
 use bip39::Mnemonic;
-use chain_core::spec::ChainSpec;
+use chain_core::spec::{ChainSpec, DRAWN_DEV_IDS};
 use zeroize::Zeroizing;
 
 use super::{
@@ -30,6 +30,15 @@ use crate::{
 /// The flags of every command, with what follows from them.
 pub struct Context {
     pub global: Global,
+}
+
+/// The chain that is built in under a node's name for its own. A development chain that is kept has an id that was drawn for it.
+fn built_in(told: &Network) -> Option<Network> {
+    let mut spec = ChainSpec::by_name(&told.name)?;
+    if spec.is_dev() && DRAWN_DEV_IDS.contains(&told.chain_id) {
+        spec.chain_id = told.chain_id;
+    }
+    Some(Network::from(&spec))
 }
 
 impl Context {
@@ -97,7 +106,7 @@ impl Context {
             }
             Err(error) => return Err(error.into()),
         };
-        match ChainSpec::by_name(&network.name).map(|spec| Network::from(&spec)) {
+        match built_in(&network) {
             Some(known) if known != network => Err(WalletError::other_chain("the node says that it", network, &known)),
             Some(_) => Ok(network),
             None => self.accept(network),
@@ -226,6 +235,25 @@ impl Context {
             screen::warn(&text);
         }
         Ok((node, info))
+    }
+
+    /// The node of a command that needs no wallet: on the chain of the wallet that is meant, or else of --chain. A node that
+    /// takes the name of a chain that is built in is on that chain.
+    pub fn any_node(&self) -> Result<(Node, ChainInfo), WalletError> {
+        match self.wallet() {
+            Ok(wallet) => return self.node(&wallet.network),
+            Err(WalletError::File(FileError::Missing(_) | FileError::NoneIn(_))) => {}
+            Err(error) => return Err(error),
+        }
+        let node = self.connect()?;
+        let info = node.info()?;
+        let network = info.network();
+        match self.named_chain()?.or_else(|| built_in(&network)) {
+            Some(expected) if expected != network => {
+                Err(WalletError::other_chain("the node says that it", network, &expected))
+            }
+            _ => Ok((node, info)),
+        }
     }
 
     /// Asks for the password and opens the secret keys.

@@ -74,7 +74,8 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     let mut report = Report::new(screen::table(&aligns, &rows), json!(json));
     if older {
         let next = args.skip as usize + shown.len();
-        report = report.hint(format!("There are older ones: `cairn-wallet history --skip {next}`, or a larger --limit."));
+        report =
+            report.hint(format!("There are older ones: `cairn-wallet history --skip {next}`, or a larger --limit."));
     }
     Ok(if mined >= MANY && mined * 2 > shown.len() {
         report.hint(format!(

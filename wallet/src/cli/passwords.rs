@@ -120,8 +120,13 @@ pub fn passphrase(args: &Passphrase) -> Result<Zeroizing<String>, WalletError> {
 
 /// Whether the user has to be asked before a transaction is signed: for consent, or for the password.
 pub fn asks(global: &Global) -> bool {
-    let given = PASSWORD.variable.and_then(env::var_os).is_some_and(|word| !word.is_empty());
-    !global.yes || global.password_file.is_none() && !given
+    !global.yes || !is_given(global)
+}
+
+/// Whether the wallet's password need not be asked for.
+pub fn is_given(global: &Global) -> bool {
+    let set = || PASSWORD.variable.and_then(env::var_os).is_some_and(|word| !word.is_empty());
+    global.password_file.is_some() || set()
 }
 
 fn first_line(path: &Path, what: &str) -> Result<Zeroizing<String>, WalletError> {

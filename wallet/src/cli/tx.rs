@@ -16,16 +16,13 @@ use super::{
 };
 use crate::{
     error::WalletError,
-    fees::{self, Prices, Speed},
+    fees::{self, Prices, Speed, TRANSFER_GAS},
     file::Wallet,
     money::{show_gwei, show_wei},
     node::FeeEstimate,
     own::KeyTable,
     payment::PaymentError,
 };
-
-/// Gas of a payment between accounts.
-const TRANSFER_GAS: u64 = 21_000;
 
 /// Shows one transaction, of any sender.
 pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
@@ -107,8 +104,7 @@ fn body(wallet: &Wallet, own: &KeyTable, found: &Value) -> Vec<Vec<String>> {
 
 /// Shows what gas costs now.
 pub fn fees(context: &Context) -> Result<Report, WalletError> {
-    let node = context.connect()?;
-    let info = node.info()?;
+    let (node, info) = context.any_node()?;
     let estimate = node.fees()?;
     let speeds = [("slow", Speed::Slow), ("normal", Speed::Normal), ("fast", Speed::Fast)];
     let heads = [format!("coins ({} gas)", payment_gas()), format!("transfer ({TRANSFER_GAS} gas)")];

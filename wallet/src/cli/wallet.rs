@@ -44,6 +44,7 @@ fn take_place(path: &Path) -> Result<WalletLock, WalletError> {
 pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     let (path, network) = context.new_wallet()?;
     let lock = take_place(&path)?;
+    can_create(context)?;
     let mnemonic = keys::generate(args.words.parse().unwrap_or(12))?;
     let signer = Signer::with_passphrase(&mnemonic, &passwords::passphrase(&args.passphrase)?)?;
     let password = passwords::new_password(&context.global)?;
@@ -71,6 +72,19 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
         report.json["mnemonic"] = json!(mnemonic.to_string());
     }
     Ok(report)
+}
+
+/// Refuses before anything is shown or asked: words on a screen are no secret any more, and would be of no wallet.
+fn can_create(context: &Context) -> Result<(), WalletError> {
+    let global = &context.global;
+    let lacks = match (passwords::is_given(global), global.json || global.yes) {
+        _ if io::stdin().is_terminal() => return Ok(()),
+        (true, true) => return Ok(()),
+        (false, true) => "--password-file FILE (or CAIRN_WALLET_PASSWORD)",
+        (true, false) => "--yes, to have the words shown once and not asked back, or --json",
+        (false, false) => "--password-file FILE (or CAIRN_WALLET_PASSWORD) and --yes or --json",
+    };
+    Err(usage!("there is no terminal to ask on, and no wallet was made: add {lacks}"))
 }
 
 /// Letters of a numbered word and the space behind it: no word of the list has more than eight.

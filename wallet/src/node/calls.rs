@@ -39,14 +39,23 @@ impl Node {
             }
             other => other,
         })?;
-        let info: ChainInfo = read_result("chain_getInfo", info)?;
+        // Every Cairn node answers this one.
+        let stranger = |reason: &str| NodeError::NotANode {
+            url: self.url.clone(),
+            reason: format!("its answer to chain_getInfo makes no sense: {reason}"),
+        };
+        let info = read_result("chain_getInfo", info);
+        let info: ChainInfo = info.map_err(|error| match error {
+            NodeError::BadAnswer { reason, .. } => stranger(&reason),
+            other => other,
+        })?;
         // The name becomes part of a path, the prefix part of addresses.
         let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
         if info.chain.is_empty() || info.chain.len() > 64 || !info.chain.chars().all(plain) {
-            return Err(bad_answer("chain_getInfo", "it is not the name of a chain"));
+            return Err(stranger("it is not the name of a chain"));
         }
         if !chain_core::address::is_valid_prefix(&info.hrp) {
-            return Err(bad_answer("chain_getInfo", "it is not a prefix of addresses"));
+            return Err(stranger("it is not a prefix of addresses"));
         }
         Ok(info)
     }

@@ -10,7 +10,7 @@ use chain_core::{
     units::{Amount, Gas},
 };
 
-use super::{PaymentError, Shortage, Terms, check_fee};
+use super::{PaymentError, Shortage, Terms, check_fee, lacking};
 use crate::{
     draft::{AccountDraft, Body, Draft, withdraw_lock},
     fees,
@@ -116,7 +116,7 @@ pub fn account_payment(
     if needed > balance {
         let (account, arriving) = (from.to_string(), node.arriving(&[from])?[0]);
         let shortage = Shortage { account, needed, fee: cost, balance, promised, arriving };
-        return Err(PaymentError::NotEnoughInAccount(Box::new(shortage)));
+        return Err(lacking(terms, PaymentError::NotEnoughInAccount(Box::new(shortage))));
     }
     draft.value_wei = value;
     // Not what it may cost, but what the signature allows: a node that lies about one cannot hide the other.

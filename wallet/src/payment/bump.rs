@@ -10,6 +10,7 @@ use chain_core::{
 use super::{
     CoinOrder, PaymentError, Shortage, Terms, check_fee,
     coin::{Replaced, replacement},
+    lacking,
 };
 use crate::{
     coins::{Coins, OwnCoin, Unlock},
@@ -256,7 +257,7 @@ pub fn bump_account(
         let (account, needed) = (old.from.clone(), fee.saturating_add(kept.value_wei));
         let (promised, arriving) = (U256::ZERO, U256::ZERO);
         let shortage = Shortage { account, needed, fee, balance, promised, arriving };
-        return Err(PaymentError::NotEnoughInAccount(Box::new(shortage)));
+        return Err(lacking(terms, PaymentError::NotEnoughInAccount(Box::new(shortage))));
     }
     check_fee(terms, fees::check_wei(max_fee.saturating_mul(gas), old.worth()))?;
     let draft =

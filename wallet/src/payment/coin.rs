@@ -8,7 +8,7 @@ use chain_core::{
     units::{Amount, Height},
 };
 
-use super::{MAX_BYTES, PaymentError, Terms, check_fee, unsatisfiable};
+use super::{MAX_BYTES, PaymentError, Terms, check_fee, lacking, unsatisfiable};
 use crate::{
     coins::{Coins, OwnCoin, Unlock},
     draft::{Body, CoinDraft, Draft, Hex32, Input, OutputLine, estimate},
@@ -208,12 +208,13 @@ pub(super) fn replacement(
     Ok(draft)
 }
 
-fn not_enough(error: SelectError, coins: &Coins) -> PaymentError {
-    match error {
+fn not_enough(error: SelectError, coins: &Coins, terms: &Terms) -> PaymentError {
+    let error = match error {
         SelectError::Fee(error) => error.into(),
         SelectError::TooLarge => PaymentError::TooLarge,
         error => PaymentError::NotEnoughCoins { error, sums: coins.sums(), lost_to: coins.lost_to() },
-    }
+    };
+    lacking(terms, error)
 }
 
 fn assemble(
@@ -225,7 +226,7 @@ fn assemble(
     must: &[usize],
     coins: &Coins,
 ) -> Result<CoinDraft, PaymentError> {
-    let not_enough = |error| not_enough(error, coins);
+    let not_enough = |error| not_enough(error, coins, terms);
     let dust = fees::dust_limit(&terms.prices)?;
     let choices: Vec<Choice> = sources.iter().map(|source| source.choice.clone()).collect();
     let price = terms.prices.coin();

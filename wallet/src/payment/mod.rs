@@ -19,7 +19,7 @@ pub use self::{
 use crate::{
     coins::Sums,
     draft::{Body, Draft, DraftError},
-    fees::{FeeError, Prices},
+    fees::{self, FeeError, Prices},
     file::Wallet,
     keys::KeyError,
     money::show_wei,
@@ -164,6 +164,14 @@ fn check_fee(terms: &Terms, verdict: Result<(), FeeError>) -> Result<(), Payment
         Err(error @ FeeError::TooLarge) => Err(error.into()),
         Err(error) if !terms.allow_high_fee => Err(PaymentError::HighFee(error)),
         _ => Ok(()),
+    }
+}
+
+/// What lacks, unless it is a price that nobody could pay.
+fn lacking(terms: &Terms, otherwise: PaymentError) -> PaymentError {
+    match fees::check_base(&terms.prices) {
+        Err(error) if !terms.allow_high_fee => error.into(),
+        _ => otherwise,
     }
 }
 
