@@ -67,7 +67,7 @@ impl Subscribes {
     ) -> RpcResult<(String, Held)> {
         access::check(self.method.name, caller(client))?;
         let who = who(client);
-        let call = Call::start(self.method.most).by(who);
+        let call = Call::start(self.method.most).by(who, caller(client).scope);
         let topic = (self.handler)(&self.context, Args::new(params, self.method.params, call)?)?;
         let session = client.get::<Arc<Session>>().cloned();
         self.context.subscribers.open(topic, self.notifications, Arrival { who, sink, session, permit })
@@ -131,11 +131,11 @@ async fn answer(
     access::check(method.name, caller)?;
     if let Handler::Wait(handler) = method.handler {
         let _place = context.lanes.poll(method.lane(), who(&client))?;
-        let args = Args::new(&params, method.params, Call::start(method.most).by(who(&client)))?;
+        let args = Args::new(&params, method.params, Call::start(method.most).by(who(&client), caller.scope))?;
         return handler(context.clone(), args, who(&client), caller.scope).await.map(Answer::Value);
     }
     let place = context.lanes.enter(method.lane(), who(&client)).await?;
-    let call = Call::start(method.most).by(who(&client));
+    let call = Call::start(method.most).by(who(&client), caller.scope);
     let _end = call.end_on_drop();
     let run = move || {
         // Given up last, so that the memory of the next call comes after that of this one has gone.

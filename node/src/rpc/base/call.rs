@@ -13,7 +13,7 @@ use std::{
 };
 
 use super::error::{RpcError, RpcResult, cannot, over_limit};
-use crate::rpc::lanes::Who;
+use crate::rpc::{access::Scope, lanes::Who};
 
 /// When a call ends: its client has gone, or it has taken too long. Clones share the client.
 #[derive(Clone, Debug)]
@@ -22,17 +22,23 @@ pub struct Call {
     started: Instant,
     most: Duration,
     who: Who,
+    scope: Scope,
 }
 
 impl Call {
     /// A call that starts now and may take this long.
     pub fn start(most: Duration) -> Self {
-        Self { gone: Arc::default(), started: Instant::now(), most, who: Who::default() }
+        Self { gone: Arc::default(), started: Instant::now(), most, who: Who::default(), scope: Scope::default() }
     }
 
-    /// The same call, made by this caller.
-    pub fn by(self, who: Who) -> Self {
-        Self { who, ..self }
+    /// The same call, made by this caller, who may do so much.
+    pub fn by(self, who: Who, scope: Scope) -> Self {
+        Self { who, scope, ..self }
+    }
+
+    /// Whether its caller is a program of this machine or has the node's cookie.
+    pub fn is_local(&self) -> bool {
+        matches!(self.scope, Scope::Local | Scope::Full)
     }
 
     /// Whose call it is.

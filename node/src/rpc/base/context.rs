@@ -1,12 +1,13 @@
 //! What the methods work with.
 
-use chain_core::{hash::BlockHash, spec::ChainSpec};
+use chain_core::{hash::BlockHash, spec::ChainSpec, transaction::account::AccountTransaction};
 use std::{path::PathBuf, sync::Arc, time::Instant};
 use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
     beneficiaries::Beneficiaries,
-    error::{RpcError, RpcResult},
+    call::Call,
+    error::{RpcError, RpcResult, unauthorized},
 };
 use crate::{
     dev::Accounts,
@@ -74,6 +75,21 @@ impl Context {
     /// The state of the last flush.
     pub fn snapshot(&self) -> RpcResult<Snapshot> {
         Ok(self.reader.snapshot()?)
+    }
+
+    /// Refuses a transaction that names its sender instead of a signature (DEV-2) from a caller elsewhere: it could spend from
+    /// every account.
+    ///
+    /// # Errors
+    /// 4100.
+    pub fn check_sender(&self, transaction: &AccountTransaction, call: &Call) -> RpcResult<()> {
+        let names = self.spec.is_dev() && transaction.named_sender().is_some();
+        match names && !call.is_local() {
+            true => Err(unauthorized(
+                "a transaction without a signature is taken from programs of the node's machine alone, or with its cookie",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Waits for an answer of the engine or the network.

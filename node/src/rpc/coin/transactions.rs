@@ -24,6 +24,9 @@ fn decode(args: &mut Args) -> RpcResult<Transaction> {
 
 fn send_raw_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let transaction = decode(&mut args)?;
+    if let Transaction::Account(transaction) = &transaction {
+        context.check_sender(transaction, &args.call())?;
+    }
     match context.wait(context.engine.submit_transaction(transaction)) {
         Ok(txid) | Err(SubmitError::Mempool(MempoolError::AlreadyKnown(txid))) => Ok(txid.to_string().into()),
         Err(error) => Err(error.into()),

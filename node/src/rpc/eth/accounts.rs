@@ -121,6 +121,8 @@ fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn send_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (transaction, _) = signed(context, &mut args)?;
+    // Somebody here impersonates it: that is not for others.
+    context.check_sender(&transaction, &args.call())?;
     let hash = transaction.hash();
     context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
     context.wait(context.mining.mine_pending());

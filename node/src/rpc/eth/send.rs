@@ -38,6 +38,7 @@ fn decode(raw: Vec<u8>) -> RpcResult<AccountTransaction> {
 fn send(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Data(raw) = args.required()?;
     let transaction = decode(raw)?;
+    context.check_sender(&transaction, &args.call())?;
     let hash = transaction.hash();
     context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
     context.wait(context.mining.mine_pending());
@@ -51,6 +52,7 @@ fn send_and_wait(context: Arc<Context>, mut args: Args, who: Who, _: Scope) -> B
         let timeout = asked.filter(|asked| !asked.is_zero()).map_or(TIMEOUT, |asked| asked.min(MOST_TIMEOUT));
         let end = Instant::now() + timeout;
         let transaction = decode(raw)?;
+        context.check_sender(&transaction, &args.call())?;
         let hash = data(transaction.hash().as_slice());
         // From before it is handed in, so that no block is missed.
         let mut events = context.engine.subscribe();

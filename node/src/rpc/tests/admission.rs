@@ -9,7 +9,13 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-use chain_core::{spec::ChainSpec, state::StateView};
+use alloy_primitives::Address;
+use chain_core::{
+    codec,
+    spec::ChainSpec,
+    state::StateView,
+    transaction::{Transaction, account::AccountTransaction},
+};
 
 use crate::rpc::{
     HttpLimits, Lanes,
@@ -110,6 +116,34 @@ fn as_scope(node: &TestNode, scope: Scope, method: &str, params: Value) -> Value
     let methods = methods_for(&node.context, scope);
     let (answer, _) = node.wait(methods.raw_json_request(&request, 1)).unwrap();
     serde_json::from_str(answer.get()).unwrap()
+}
+
+#[test]
+fn a_transaction_without_a_signature_is_taken_from_this_machine_alone() {
+    let node = TestNode::fresh();
+    let (rich, key) = (ACCOUNTS[0].address, ACCOUNTS[0].private_key);
+    let unsigned =
+        AccountTransaction::naming(transfer(key, 0, Address::repeat_byte(7), 5).fields().clone(), rich).unwrap();
+    let raw = json!([format!("0x{}", hex::encode(unsigned.raw()))]);
+    let encoded = json!([hex::encode(codec::encode(&Transaction::Account(unsigned)))]);
+    // Which account is impersonated here is nothing that others may use.
+    let somebody = Address::repeat_byte(0x5b).to_string();
+    node.call("anvil_impersonateAccount", json!([somebody]));
+    let sent = json!([{"from": somebody, "to": rich.to_string(), "gas": "0x5208"}]);
+    for scope in [Scope::Wallet, Scope::Public, Scope::Mining] {
+        for (method, params) in [
+            ("eth_sendRawTransaction", &raw),
+            ("eth_sendRawTransactionSync", &raw),
+            ("coin_sendRawTransaction", &encoded),
+            ("eth_sendTransaction", &sent),
+            ("anvil_impersonateAccount", &sent),
+        ] {
+            let answer = as_scope(&node, scope, method, params.clone());
+            assert_eq!(answer["error"]["code"], 4100, "{method} as {scope:?}: {answer}");
+        }
+    }
+    assert_eq!(node.call("txpool_status", json!([]))["pending"], "0x0");
+    assert!(as_scope(&node, Scope::Local, "eth_sendRawTransaction", raw)["result"].is_string());
 }
 
 #[test]
