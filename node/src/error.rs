@@ -32,8 +32,16 @@ pub enum CommandError {
         reason: String,
     },
     /// Another program has the port.
-    #[error("{0} is in use by another program, perhaps another node: stop it, or choose another port with --http.port")]
-    PortInUse(SocketAddr),
+    #[error(
+        "{address} is in use by another program, perhaps another node: stop it, or choose another port, such as \
+         --http.port {free}"
+    )]
+    PortInUse {
+        /// Which.
+        address: SocketAddr,
+        /// One that is free.
+        free: u16,
+    },
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {reason}; choose another with --http.addr and --http.port")]
     Listen {

@@ -32,13 +32,11 @@ impl Signals {
         }
     }
 
-    /// Ends the process on the next signal, however far the clean end has come.
-    pub fn force(mut self) {
-        tokio::spawn(async move {
-            let name = self.next().await;
-            eprintln!("{name} again: ending at once; the node will go on from its last flush");
-            // SAFETY: ends the process and returns to nobody. `exit` would run C++ destructors under a working database.
-            unsafe { libc::_exit(130) }
-        });
+    /// Waits for another and ends the process, however far the clean end has come.
+    pub async fn force(mut self) {
+        let name = self.next().await;
+        eprintln!("{name} again: ending at once; the node will go on from its last flush");
+        // SAFETY: ends the process and returns to nobody. `exit` would run C++ destructors under a working database.
+        unsafe { libc::_exit(130) }
     }
 }

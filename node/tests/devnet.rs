@@ -9,6 +9,7 @@ use std::{
     net::TcpListener,
     process::{Child, ChildStdout, Command, Stdio},
 };
+use tempfile::TempDir;
 
 fn node(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-node"));
@@ -22,10 +23,17 @@ fn success(arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+fn send(process: u32, signal: i32) {
+    // SAFETY: `kill` has no memory effects, and the process is not yet waited for.
+    unsafe { libc::kill(process as i32, signal) };
+}
+
 /// A devnet whose lines are read one by one, ended when dropped.
 struct Devnet {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
+    /// Where it puts the folder of its nodes, which stays if it is killed.
+    place: TempDir,
 }
 
 impl Devnet {
@@ -38,7 +46,9 @@ impl Devnet {
         // It takes the first free ports from here on.
         let (rpc, peers) = ((port / 2).to_string(), (port / 2 + 200).to_string());
         let flags = ["devnet", "--nodes", nodes, "--miners", "0", "--rpc-port", &rpc, "--port", &peers];
+        let place = tempfile::tempdir().unwrap();
         let mut child = node(&flags)
+            .env("TMPDIR", place.path())
             .args(["--chain", chain])
             .args(more)
             .stdin(Stdio::piped())
@@ -46,11 +56,20 @@ impl Devnet {
             .spawn()
             .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
+        Self { child, lines, place }
     }
 
     fn type_in(&mut self, line: &str) {
         writeln!(self.child.stdin.as_mut().unwrap(), "{line}").unwrap();
+    }
+
+    fn signal(&self, signal: i32) {
+        send(self.child.id(), signal);
+    }
+
+    /// Whether it has left nothing behind.
+    fn is_gone(&self) -> bool {
+        self.place.path().read_dir().unwrap().next().is_none()
     }
 
     /// The next line that holds a text.
@@ -74,10 +93,39 @@ fn a_devnet_that_reorganises_says_how_far_it_is_and_stops_on_a_signal() {
     devnet.type_in("reorg 1000");
     devnet.wait_for("the others mine 1000 blocks");
     devnet.wait_for("of 1000");
-    // SAFETY: `kill` has no memory effects, and the child is not yet waited for.
-    unsafe { libc::kill(devnet.child.id() as i32, libc::SIGINT) };
+    devnet.signal(libc::SIGINT);
     devnet.wait_for("stopping all nodes");
     assert_eq!(devnet.child.wait().unwrap().code(), Some(0));
+    assert!(devnet.is_gone());
+}
+
+#[test]
+fn a_second_signal_ends_a_devnet_whose_nodes_do_not_end() {
+    let mut devnet = Devnet::start("local", "2");
+    devnet.wait_for("heights 0");
+    devnet.type_in("status");
+    let url = devnet.wait_for("http://").split_whitespace().last().unwrap().to_owned();
+    let status: Value = serde_json::from_str(&success(&["status", "--json", "--rpc", &url])).unwrap();
+    let node = u32::try_from(status["node"]["process"].as_u64().unwrap()).unwrap();
+    // It hears SIGTERM only when it goes on.
+    send(node, libc::SIGSTOP);
+    devnet.signal(libc::SIGTERM);
+    devnet.wait_for("stopping all nodes");
+    devnet.signal(libc::SIGINT);
+    assert_eq!(devnet.child.wait().unwrap().code(), Some(130));
+    send(node, libc::SIGKILL);
+}
+
+#[test]
+fn a_devnet_ends_on_any_signal_that_asks_it_to() {
+    for signal in [libc::SIGTERM, libc::SIGHUP] {
+        let mut devnet = Devnet::start("local", "1");
+        devnet.wait_for("heights 0");
+        devnet.signal(signal);
+        devnet.wait_for("stopping all nodes");
+        assert_eq!(devnet.child.wait().unwrap().code(), Some(0));
+        assert!(devnet.is_gone());
+    }
 }
 
 #[test]

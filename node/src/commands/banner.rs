@@ -77,20 +77,32 @@ fn network(context: &Context, config: &Config, addresses: &[Multiaddr]) -> Strin
     if !here {
         return format!("{address}\n\n  Another node joins with --chain {chain} --connect {address}");
     }
-    let rpc = next_free(context.node.url.rsplit(':').next(), 0);
-    let peers = next_free(address.to_string().split('/').nth(4), rpc);
+    let port = |text: Option<&str>| text.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let rpc = next_free(port(context.node.url.rsplit(':').next()), 0);
+    let peers = next_free(port(address.to_string().split('/').nth(4)), rpc);
     format!(
         "{address}
 
   Another node on this machine joins with
     {node} --chain {chain} --datadir DIR --http.port {rpc} --port {peers} \\
-      --connect {address}"
+      --connect {address}{}",
+        neighbours(config)
     )
 }
 
+/// Whom a node of this machine alone joins without being told.
+fn neighbours(config: &Config) -> &'static str {
+    match &config.network {
+        Some(network) if network.discover && network.only_here() => {
+            "\n  Nodes of one chain on this machine find each other on ports 30303 to 30312 and share the chain;\n  \
+             --no-discovery keeps one apart."
+        }
+        _ => "",
+    }
+}
+
 /// The first free port above one that this node listens on, but for one that is given away already.
-fn next_free(port: Option<&str>, taken: u16) -> u16 {
-    let port: u16 = port.and_then(|text| text.parse().ok()).unwrap_or_default();
+pub(super) fn next_free(port: u16, taken: u16) -> u16 {
     let free = |port: &u16| *port != taken && TcpListener::bind(("127.0.0.1", *port)).is_ok();
     (port.saturating_add(1)..=u16::MAX).take(100).find(free).unwrap_or_default()
 }
@@ -133,15 +145,27 @@ fn next_steps(context: &Context) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Settings;
+
+    #[test]
+    fn a_node_that_others_of_this_machine_find_says_so() {
+        let said = |chain: &str, no_discovery: bool| {
+            let (chain, no_discovery) = (Some(chain.to_owned()), Some(no_discovery));
+            let settings = Settings { chain, no_discovery, datadir: Some("/nowhere".into()), ..Settings::default() };
+            neighbours(&settings.resolve().expect("the settings are sound"))
+        };
+        assert!(said("local", false).contains("find each other on ports 30303 to 30312 and share the chain"));
+        assert_eq!((said("local", true), said("test", false)), ("", ""));
+    }
 
     #[test]
     fn the_ports_of_a_hint_are_free() {
         let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let port = taken.local_addr().expect("it has an address").port();
-        let next = next_free(Some(&(port - 1).to_string()), 0);
+        let next = next_free(port - 1, 0);
         assert!(next > port, "{next} after {port}");
         // The ports of the two kinds may stand side by side, so that both searches come to one.
-        let other = next_free(Some(&(port - 1).to_string()), next);
+        let other = next_free(port - 1, next);
         assert!(other > next, "{other} after {next}");
     }
 }

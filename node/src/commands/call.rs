@@ -106,12 +106,35 @@ fn is_sane(method: &str, result: &Value) -> bool {
         "chain_getBlock" => small(&["height", "time"]) && is_hash("hash") && result["transactions"].is_array(),
         "coin_getTransaction" => result.is_null() || is_hash("txid"),
         "admin_peers" => result.as_array().is_some_and(|peers| peers.iter().all(is_peer)),
-        "admin_nodeInfo" => result["version"].is_string(),
-        "web3_clientVersion" | "net_peerCount" => result.is_string(),
-        "miner_status" => result["mining"].is_boolean(),
+        "admin_nodeInfo" => {
+            result["version"].is_string()
+                && small(&["uptime"])
+                && is_few(&result["clockPeers"])
+                && result["clockOffset"].as_i64().is_none_or(|ahead| ahead.unsigned_abs() <= u32::MAX.into())
+        }
+        "web3_clientVersion" => result.is_string(),
+        "net_peerCount" => result.as_str().is_some_and(is_few_in_hex),
+        "miner_status" => {
+            result["mining"].is_boolean()
+                && is_few(&result["threads"])
+                && small(&["blocks"])
+                && result["hashrate"].as_f64().is_some_and(|rate| (0.0..1e18).contains(&rate))
+        }
         "miner_setAddress" | "admin_stop" => *result == true,
         _ => true,
     }
+}
+
+/// What a machine has of peers or threads.
+const FEW: u64 = 65_535;
+
+fn is_few(value: &Value) -> bool {
+    value.is_null() || value.as_u64().is_some_and(|got| got <= FEW)
+}
+
+fn is_few_in_hex(text: &str) -> bool {
+    let digits = text.strip_prefix("0x").map(|digits| u64::from_str_radix(digits, 16));
+    matches!(digits, Some(Ok(got)) if got <= FEW)
 }
 
 fn is_peer(peer: &Value) -> bool {

@@ -19,7 +19,7 @@ use crate::{
     error::CommandError,
     mining::{Mining, Saved},
     net::{self, NetHandle},
-    open::{Opened, open},
+    open::{Opened, existing, open, open_existing},
     report::report,
     rpc::{
         self, Context, NodeInfo,
@@ -35,7 +35,14 @@ use crate::{
 /// # Errors
 /// [`CommandError`].
 pub fn run(config: Config) -> Result<(), CommandError> {
-    let saved = saved_payout(&config)?;
+    let saved = match saved_payout(&config) {
+        // A directory of another chain has a payout of that chain: which chain it holds is what must be said.
+        Err(damaged) if existing(&config).is_ok() => {
+            open_existing(&config)?;
+            return Err(damaged);
+        }
+        saved => saved?,
+    };
     if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved.is_none() {
         return Err(CommandError::NobodyToPay);
     }
@@ -131,7 +138,7 @@ async fn serve(
         reason = failed => Err(CommandError::Stopped(reason)),
         reason = tasks.ended() => Err(CommandError::Stopped(reason)),
     };
-    signals.force();
+    tokio::spawn(signals.force());
     // The engine still runs: what was asked is answered, `admin_stop` among it.
     rpc::finish(server).await;
     mining.stop();
@@ -222,7 +229,7 @@ async fn load_pool(engine: EngineHandle, file: PathBuf) {
 
 fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
     let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => CommandError::PortInUse(address),
+        ErrorKind::AddrInUse => CommandError::PortInUse { address, free: banner::next_free(address.port(), 0) },
         _ => CommandError::Listen { address, reason: error.to_string() },
     })?;
     listener.set_nonblocking(true).map_err(CommandError::io("listen"))?;
@@ -264,15 +271,20 @@ fn well_known(address: SocketAddr) -> Option<PathBuf> {
 /// What to say of an RPC that is not for this machine alone.
 fn open_to_others(config: &Config, address: SocketAddr) -> Option<String> {
     (!address.ip().is_loopback()).then(|| {
+        let dev = match config.dev {
+            true => "; everybody knows the keys of the funded accounts, and may spend from them",
+            false => "",
+        };
         format!(
-            "the RPC on {address} answers everybody who reaches it, unencrypted: {} may be called. Keep it behind a firewall",
+            "the RPC on {address} answers everybody who reaches it, unencrypted: {} may be called{dev}. Keep it behind a firewall",
             namespaces(config, address).join(", ")
         )
     })
 }
 
-/// Namespaces that strangers get only if they are named: they steer the node, or run blocks again at its cost.
-const UNASKED: [&str; 5] = ["admin", "debug", "miner", "ots", "trace"];
+/// Namespaces that strangers get only if they are named: they steer the node or its chain (`dev`: `evm_*`, `anvil_*`,
+/// `hardhat_*`), or run blocks again at its cost.
+const UNASKED: [&str; 6] = ["admin", "debug", "dev", "miner", "ots", "trace"];
 
 /// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.
 fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
@@ -308,6 +320,10 @@ mod tests {
             );
             assert_eq!(warning(open, Settings::default()), Some(expected));
         }
+        let dev = warning("0.0.0.0:1", Settings { dev: Some(true), ..Settings::default() }).unwrap();
+        let expected = ": chain, coin, erigon, eth, net, txpool, web3 may be called; everybody knows the keys of the funded \
+                        accounts, and may spend from them. Keep it behind a firewall";
+        assert!(dev.ends_with(expected), "{dev}");
         let mut named = Settings::default();
         named.http.api = Some(vec!["eth".to_owned(), "admin".to_owned()]);
         assert!(warning("0.0.0.0:1", named).is_some_and(|said| said.contains(": eth, admin may be called")));

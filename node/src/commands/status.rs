@@ -24,15 +24,19 @@ struct Status {
 /// `cairn-node status`
 pub fn status(ask: &Ask) -> Result<(), CommandError> {
     let chain = ask.call("chain_getInfo", json!([]))?;
-    // The rest is not served to everybody; what is there is worth showing all the same.
-    let some = |method| ask.call(method, json!([])).unwrap_or(Value::Null);
+    // The rest is not served to everybody; what is there is worth showing all the same. What no node answers is an error.
+    let told = |method| match ask.call(method, json!([])) {
+        Err(error @ CommandError::NotANode { .. }) => Err(error),
+        told => Ok(told.map_err(|error| error.to_string())),
+    };
+    let some = |method| told(method).map(Result::unwrap_or_default);
     let status = Status {
         chain,
-        miner: some("miner_status"),
-        node: ask.call("admin_nodeInfo", json!([])).map_err(|error| error.to_string()),
-        peers: some("net_peerCount"),
-        claimed: some("admin_peers").as_array().into_iter().flatten().filter_map(|peer| peer["height"].as_u64()).max(),
-        version: some("web3_clientVersion"),
+        miner: some("miner_status")?,
+        node: told("admin_nodeInfo")?,
+        peers: some("net_peerCount")?,
+        claimed: some("admin_peers")?.as_array().into_iter().flatten().filter_map(|peer| peer["height"].as_u64()).max(),
+        version: some("web3_clientVersion")?,
     };
     match ask.json {
         true => show(&status.json()),

@@ -103,7 +103,10 @@ mod tests {
         assert!(line.starts_with(start), "{line}");
         let two = compare([(true, -90, "a".to_owned()), (true, -80, "b".to_owned())].into_iter()).unwrap();
         let line = ClockWatch::new(60).judge(Some(&two), Instant::now()).unwrap();
-        assert!(line.starts_with("this machine's clock is 90 s ahead of that of a and b: one of them is wrong"), "{line}");
+        assert!(
+            line.starts_with("this machine's clock is 90 s ahead of that of a and b: one of them is wrong"),
+            "{line}"
+        );
     }
 
     #[test]

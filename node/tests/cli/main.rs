@@ -17,6 +17,7 @@ mod chains;
 mod running;
 mod stranger;
 mod terminal;
+mod usage;
 
 use running::{Running, authorization};
 use stranger::stranger;
@@ -133,12 +134,12 @@ fn a_port_in_use_is_named_and_nothing_crashes() {
     for _ in 0..5 {
         let arguments =
             ["--chain", "local", "--datadir", data.to_str().unwrap(), "--http.port", &address.port().to_string()];
-        assert_eq!(
-            failure(&arguments),
-            format!(
-                "{address} is in use by another program, perhaps another node: stop it, or choose another port with --http.port"
-            )
+        let said = failure(&arguments);
+        let expected = format!(
+            "{address} is in use by another program, perhaps another node: stop it, or choose another port, such as --http.port "
         );
+        let free = said.strip_prefix(&expected).unwrap_or_else(|| panic!("{said}"));
+        TcpListener::bind(format!("127.0.0.1:{free}")).expect("the port is free");
         assert!(!data.exists(), "no directory is left behind");
     }
 }

@@ -20,6 +20,31 @@ pub fn stranger(body: &'static str) -> String {
     url
 }
 
+/// Answers each method with the result given for it, until the test ends; returns where.
+pub fn liar(answers: Vec<(&'static str, String)>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for mut client in listener.incoming().map_while(Result::ok) {
+            let (mut asked, mut part) = (String::new(), [0; 4_096]);
+            // The body is an object, and comes last.
+            while !asked.ends_with('}') {
+                let Ok(read @ 1..) = client.read(&mut part) else { break };
+                asked += &String::from_utf8_lossy(&part[..read]);
+            }
+            let answer = answers.iter().find(|(method, _)| asked.contains(&format!("\"{method}\"")));
+            let body = match answer {
+                Some((_, result)) => format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#),
+                None => r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}"#.to_owned(),
+            };
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            // The command may have enough.
+            let _ = client.write_all(head.as_bytes()).and_then(|()| client.write_all(body.as_bytes()));
+        }
+    });
+    url
+}
+
 #[test]
 fn what_no_node_answers_is_an_error_of_every_command() {
     let commands: [&[&str]; 6] =

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{commands::CommandError, files, store::DirectoryLock};
+use crate::{error::CommandError, files, store::DirectoryLock};
 
 /// How the folders begin; the number of the process follows.
 const NAME: &str = "cairn-devnet-";

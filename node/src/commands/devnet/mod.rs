@@ -113,9 +113,12 @@ fn listen(sender: Sender<Input>, asked: Stop) -> Result<(), CommandError> {
     let stop = sender.clone();
     // Both threads end with the process; whoever listens may have gone before.
     std::thread::spawn(move || {
-        runtime.block_on(signals.next());
-        asked.ask();
-        let _ = stop.send(Input::Stop);
+        runtime.block_on(async {
+            signals.next().await;
+            asked.ask();
+            let _ = stop.send(Input::Stop);
+            signals.force().await;
+        });
     });
     std::thread::spawn(move || {
         for line in std::io::stdin().lock().lines().map_while(Result::ok) {
