@@ -19,7 +19,9 @@ if command -v cargo-nextest >/dev/null; then
   cargo nextest run --locked --release --workspace --no-fail-fast --status-level fail --final-status-level slow "$@" ||
     failed=$?
 else
-  cargo test --locked --release --workspace --no-fail-fast --quiet "$@" || failed=$?
+  cargo test --locked --release --workspace --no-fail-fast --quiet --lib --bins "$@" || failed=$?
+  # Tests that start processes would measure each other side by side: nextest's groups, by hand.
+  RUST_TEST_THREADS=1 cargo test --locked --release --workspace --no-fail-fast --quiet --test '*' "$@" || failed=$?
 fi
 sort "$CAIRN_SKIPS" | uniq -c | while read -r count reason; do
   echo "test: skipped $count: $reason"

@@ -1,4 +1,4 @@
-//! `scripts/contracts.sh` and `scripts/clients.sh` with fake tools, and what holds for every script.
+//! `scripts/contracts.sh`, `scripts/clients.sh` and `scripts/test.sh` with fake tools, and what holds for every script.
 
 use std::{
     fs,
@@ -21,7 +21,7 @@ fn script(name: &str, tools: &[(&str, &str)], require: &str) -> (Option<i32>, St
     let folder = tempfile::tempdir().expect("a temporary directory");
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).expect("a folder");
-    for tool in ["bash", "cmp", "cp", "dirname", "mkdir", "rm"] {
+    for tool in ["bash", "cmp", "cp", "dirname", "mkdir", "mktemp", "rm", "sort", "uname", "uniq"] {
         let real = ["/usr/bin", "/bin"].map(|folder| Path::new(folder).join(tool));
         let real = real.iter().find(|path| path.exists()).unwrap_or_else(|| panic!("this machine has no {tool}"));
         symlink(real, bin.join(tool)).expect("a link");
@@ -33,6 +33,7 @@ fn script(name: &str, tools: &[(&str, &str)], require: &str) -> (Option<i32>, St
     let cache = folder.path().join("a cache");
     let output = Command::new(bin.join("bash"))
         .arg(repository().join("scripts").join(name))
+        .current_dir(repository())
         .env_clear()
         .env("PATH", &bin)
         .env("CAIRN_CONTRACTS", &cache)
@@ -100,4 +101,14 @@ fn every_build_uses_the_lock() {
             }
         }
     }
+}
+
+#[test]
+fn without_nextest_tests_of_processes_run_one_at_a_time() {
+    let cargo = "echo \"cargo ${RUST_TEST_THREADS:-many} $*\" >&2";
+    let (code, said) = script("test.sh", &[("cargo", cargo)], "");
+    assert_eq!(code, Some(0), "{said}");
+    let runs: Vec<&str> = said.lines().filter(|line| line.contains(" test ")).collect();
+    let flags = "--locked --release --workspace --no-fail-fast --quiet";
+    assert_eq!(runs, [format!("cargo many test {flags} --lib --bins"), format!("cargo 1 test {flags} --test *")]);
 }

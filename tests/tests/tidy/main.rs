@@ -253,6 +253,29 @@ fn files_are_short_and_belong_to_a_module() {
     expect_none(&wrong);
 }
 
+#[test]
+fn the_readme_names_the_folders_and_pages_that_are_there() {
+    let text = fs::read_to_string(root().join("README.md")).unwrap();
+    let rows = text.lines().skip_while(|line| *line != "| folder | contents |").skip(2);
+    let rows = rows.take_while(|line| line.starts_with('|'));
+    let mut folders = BTreeSet::new();
+    for row in rows {
+        folders.extend(row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2));
+    }
+    let pages = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.split('#').next()?));
+    let named = folders.iter().copied().chain(pages.filter(|page| !page.starts_with("http")));
+    let mut wrong: Vec<String> = named
+        .filter(|name| !root().join(name).exists())
+        .map(|name| format!("README.md names {name}, which is not there"))
+        .collect();
+    let crates = crates();
+    let crates = crates.iter().filter_map(|name| name.split('/').next());
+    wrong.extend(
+        crates.filter(|name| !folders.contains(name)).map(|name| format!("README.md does not say what {name} is")),
+    );
+    expect_none(&wrong);
+}
+
 /// Functions with their lengths in lines.
 #[derive(Default)]
 struct Functions(Vec<(String, usize)>);
