@@ -46,6 +46,8 @@ pub enum Halt {
     CallTooDeep,
     /// A call with more value than the caller has. It does not begin: the caller keeps its gas.
     InsufficientBalance,
+    /// A transfer that the receiver's balance has no room for. No chain has so much: only a simulation gets here.
+    BalanceOverflow,
     /// A creation by an account with the highest nonce (EIP-2681). It does not begin: the creator keeps its gas.
     NonceOverflow,
 }
@@ -68,6 +70,7 @@ impl fmt::Display for Halt {
             Self::CodeBeginsWithEf => "invalid code: must not begin with 0xef",
             Self::CallTooDeep => "max call depth exceeded",
             Self::InsufficientBalance => "insufficient balance for transfer",
+            Self::BalanceOverflow => "balance of the receiver would exceed 2^256 - 1",
             Self::NonceOverflow => "nonce too high",
         };
         f.write_str(text)

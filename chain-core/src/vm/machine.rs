@@ -139,7 +139,11 @@ impl<I: Inspector> Vm<'_, '_, I> {
         };
         if !sent {
             self.state.revert(checkpoint);
-            return Ok(self.refuse(Halt::InsufficientBalance, message.gas));
+            let halt = match self.state.info(message.caller).balance < message.value {
+                true => Halt::InsufficientBalance,
+                false => Halt::BalanceOverflow,
+            };
+            return Ok(self.refuse(halt, message.gas));
         }
         if let Some((status, gas_left)) = self.run_built_in(&message, &resolved)? {
             if status != Status::Success {

@@ -89,7 +89,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         self.state.set_nonce(creation.account, 1);
         if !self.state.transfer(creation.creator, creation.account, creation.value) {
             self.state.revert(checkpoint);
-            return Ok(self.refuse(Halt::InsufficientBalance, creation.gas));
+            return Ok(self.refuse(Halt::BalanceOverflow, creation.gas));
         }
         let message = Message {
             kind: creation.kind,

@@ -89,7 +89,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
             self.inspector.exit(&FrameEnd { status: Status::Success, gas_used: 0, output: &[] });
         }
         if own != beneficiary && !self.state.transfer(own, beneficiary, balance) {
-            return Err(Halt::InsufficientBalance.into());
+            return Err(Halt::BalanceOverflow.into());
         }
         // VM-15
         if self.state.is_created(own) {

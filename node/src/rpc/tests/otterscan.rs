@@ -174,6 +174,7 @@ fn transactions_of_an_account_come_in_pages_of_whole_blocks() {
     assert_eq!(search(after, 0, 4), (newest_first[6..].to_vec(), false, true));
     assert_eq!(search(after, 2, 4), (newest_first[..6].to_vec(), true, false));
     assert_eq!(search(after, 2, 3), (newest_first[3..6].to_vec(), false, false));
+    assert_eq!(search(after, u64::MAX, 4), (Vec::new(), true, false));
     assert_eq!(search(before, u64::MAX, 1_000), (newest_first, true, true));
     for size in [0, 1_001] {
         assert_eq!(chain.node.try_call(before, json!([HEIR, 0, size])).unwrap_err().0, -32602);

@@ -213,7 +213,33 @@ fn overrides_are_bounded() {
     assert_eq!(call(accounts(10_000).into()), Ok(json!("0x")));
     let (code, message) = call(accounts(100_000).into()).unwrap_err();
     assert_eq!((code, message.as_str()), (-32602, "overrides: expected at most 10000 accounts, got 100000"));
-    // Two megabytes of code, all of it jump destinations.
-    let long = json!({ account(1).to_string(): { "code": format!("0x{}", "5b".repeat(2 << 20)) } });
-    assert_eq!(call(long), Ok(json!("0x")));
+}
+
+// It takes seconds to search megabytes for jump destinations, and no gas pays for it.
+#[test]
+fn code_is_as_long_as_a_contract_may_be() {
+    let node = TestNode::fresh();
+    let of = |bytes: usize| json!({ account(1).to_string(): { "code": format!("0x00{}", "5b".repeat(bytes - 1)) } });
+    let request = json!({ "to": account(1) });
+    for (method, params) in [
+        ("eth_call", json!([request, "latest", of(24_577)])),
+        ("eth_estimateGas", json!([request, "latest", of(24_577)])),
+        ("eth_createAccessList", json!([request, "latest", of(24_577)])),
+        ("debug_traceCall", json!([request, "latest", { "stateOverrides": of(24_577) }])),
+        ("eth_simulateV1", json!([{ "blockStateCalls": [{ "stateOverrides": of(24_577) }] }])),
+    ] {
+        let (code, message) = node.try_call(method, params).unwrap_err();
+        let expected = ".code: expected at most 24576 bytes (EIP-170), got 24577";
+        assert_eq!((code, message.ends_with(expected)), (-32602, true), "{method}: {message}");
+    }
+    assert_eq!(node.call("eth_call", json!([request, "latest", of(24_576)])), "0x");
+}
+
+#[test]
+fn a_receiver_with_all_the_wei_of_a_word_is_named_as_such() {
+    let node = TestNode::fresh();
+    let rich = json!({ account(1).to_string(): { "balance": format!("0x{}", "f".repeat(64)) } });
+    let request = json!({ "from": account(0), "to": account(1), "value": "0x1" });
+    let (code, message) = node.try_call("eth_call", json!([request, "latest", rich])).unwrap_err();
+    assert_eq!((code, message.as_str()), (-32000, "balance of the receiver would exceed 2^256 - 1"));
 }

@@ -282,3 +282,21 @@ fn a_malformed_part_of_a_payload_is_named() {
         "payload.blockStateCalls[1].blockOverrides.withdrawals"
     );
 }
+
+#[test]
+fn calls_that_have_used_all_gas_of_the_node_are_told_so() {
+    let node = TestNode::fresh();
+    // INVALID takes all gas.
+    let burn = json!({ "to": one(), "gas": "0x1c9c380" });
+    let overrides = json!({ one().to_string(): { "code": "0xfe" } });
+    let blocks = json!([
+        { "stateOverrides": overrides, "calls": [burn] },
+        { "calls": [burn, { "to": two() }] },
+    ]);
+    let (code, message) = try_simulate(&node, blocks).unwrap_err();
+    let expected = "RPC gas cap exhausted: need 21000, remaining 0; simulate less at a time";
+    assert_eq!((code, message.as_str()), (-38026, expected));
+    // What the call itself asks for is its own mistake.
+    let poor = json!([{ "calls": [{ "to": two(), "gas": "0x5207" }] }]);
+    assert_eq!(try_simulate(&node, poor).unwrap_err().0, -38013);
+}

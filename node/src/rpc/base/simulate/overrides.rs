@@ -3,6 +3,7 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
     execute::{Environment, GATEWAY, Revision, Trial},
+    gas::MAX_CODE,
     units::Gas,
     vm::precompiles::is_precompile,
 };
@@ -143,10 +144,15 @@ impl AccountOverride {
         if state.is_some() && state_diff.is_some() {
             return Err(invalid(format!("{name}: has both 'state' and 'stateDiff'; give one of them")));
         }
+        let code: Option<Bytes> = options.get::<Data>("code")?.map(|code| code.0.into());
+        // A caller could otherwise have megabytes of it searched for jump destinations, which no gas pays for.
+        if let Some(long) = code.as_ref().map(|code| code.len()).filter(|len| *len > MAX_CODE) {
+            return Err(invalid(format!("{name}.code: expected at most {MAX_CODE} bytes (EIP-170), got {long}")));
+        }
         Ok(Self {
             balance: options.get::<BigQuantity>("balance")?.map(|balance| balance.0),
             nonce: options.get::<Quantity>("nonce")?.map(|nonce| nonce.0),
-            code: options.get::<Data>("code")?.map(|code| code.0.into()),
+            code,
             state: state.map(|object| words(&format!("{name}.state"), object)).transpose()?,
             state_diff: state_diff.map(|object| words(&format!("{name}.stateDiff"), object)).transpose()?,
             move_to: options.get("movePrecompileToAddress")?,

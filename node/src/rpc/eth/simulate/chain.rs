@@ -12,7 +12,7 @@ use chain_core::{
 
 use super::{
     block::Simulated,
-    error::{block_gas_limit, client_limit, invalid_call},
+    error::{block_gas_limit, client_limit, gas_cap, invalid_call},
     payload::BlockCalls,
     watch::{Ran, Watch},
 };
@@ -143,8 +143,12 @@ impl<'a> Chain<'a> {
         let mut watch = Watch::new(Guard::new(&self.simulation.call), self.trace_transfers);
         let outcome = transition_with(&environment, overlay, hash, fields, call.from, Gas::MAX, &mut watch);
         self.simulation.call.check()?;
-        let outcome = outcome.map_err(|refused| invalid_call(refused, call.from, fields.gas_limit))?;
         let gas = IntrinsicGas::of(environment.revision, fields);
+        let needed = gas.intrinsic.max(gas.floor);
+        if outcome.is_err() && needed > self.budget.gas && self.budget.gas == fields.gas_limit {
+            return Err(gas_cap(needed, self.budget.gas));
+        }
+        let outcome = outcome.map_err(|refused| invalid_call(refused, call.from, fields.gas_limit))?;
         let most_gas = (gas.intrinsic + watch.gas_used).max(gas.floor);
         Ok(Ran { from: call.from, most_gas, logs: watch.logs, outcome, transaction })
     }

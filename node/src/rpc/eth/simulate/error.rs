@@ -33,6 +33,11 @@ pub fn client_limit(message: impl Into<String>) -> RpcError {
     error(-38026, message)
 }
 
+/// -38026: what all calls may use is used up. The words are geth's.
+pub fn gas_cap(needed: Gas, left: Gas) -> RpcError {
+    client_limit(format!("RPC gas cap exhausted: need {needed}, remaining {left}; simulate less at a time"))
+}
+
 /// A call that no block could hold, with its sender and the gas that it was given. The words are geth's.
 pub fn invalid_call(refused: ExecuteError, from: Address, gas: Gas) -> RpcError {
     use RuleError as E;
