@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     rpc::base::{BlockTag, RpcError, RpcResult, cannot, over_limit},
-    store::BlockRef,
+    store::{BlockRef, Snapshot},
 };
 
 /// A filter that was not polled for so long is forgotten.
@@ -34,7 +34,7 @@ const MOST_WEIGHT_OF_ONE: usize = 50_000;
 const RING: usize = 65_536;
 
 /// What a filter looks for, and up to where it was fetched.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Polled {
     /// Blocks after this one.
     Blocks(BlockRef),
@@ -43,7 +43,7 @@ pub enum Polled {
     /// Logs of blocks after one, or removed with blocks up to it.
     Logs {
         /// Which ones.
-        topic: LogTopic,
+        topic: Arc<LogTopic>,
         /// The range as it was given, for the logs that there are.
         range: (Option<BlockTag>, Option<BlockTag>),
         /// The last tip whose logs were fetched.
@@ -57,12 +57,36 @@ impl Polled {
     }
 }
 
+/// What a poll is to look at.
+pub enum Since {
+    /// Blocks after this one.
+    Blocks(BlockRef),
+    /// These transactions.
+    Pending(RpcResult<Vec<TxId>>),
+    /// Logs of blocks after this one, or removed with blocks up to it.
+    Logs {
+        /// Which ones.
+        topic: Arc<LogTopic>,
+        /// The block.
+        seen: BlockRef,
+    },
+}
+
+impl Since {
+    /// The last tip that the filter had seen.
+    pub fn seen(&self) -> Option<BlockRef> {
+        match self {
+            Self::Blocks(seen) | Self::Logs { seen, .. } => Some(*seen),
+            Self::Pending(_) => None,
+        }
+    }
+}
+
 struct Filter {
     network: IpAddr,
     polled: Instant,
     weight: usize,
-    /// Locked while it is polled, so that two polls do not return the same.
-    content: Arc<Mutex<Polled>>,
+    content: Polled,
 }
 
 /// See the module's first lines.
@@ -92,7 +116,7 @@ impl Filters {
         let mut state = self.0.lock();
         let weight = content.weight();
         state.make_room(network, weight, now)?;
-        state.all.insert(id, Filter { network, polled: now, weight, content: Arc::new(Mutex::new(content)) });
+        state.all.insert(id, Filter { network, polled: now, weight, content });
         Ok(show_id(id))
     }
 
@@ -100,12 +124,45 @@ impl Filters {
     ///
     /// # Errors
     /// If it is unknown or has expired.
-    pub fn get(&self, id: u128, now: Instant) -> RpcResult<Arc<Mutex<Polled>>> {
+    pub fn get(&self, id: u128, now: Instant) -> RpcResult<Polled> {
+        Ok(self.0.lock().get(id, now)?.clone())
+    }
+
+    /// Moves a filter on to the tip of a snapshot; returns from where. The snapshot is made here, so that of two polls the
+    /// later one has the later tip.
+    ///
+    /// # Errors
+    /// As [`Filters::get`], and those of the snapshot.
+    pub fn advance(
+        &self,
+        id: u128,
+        now: Instant,
+        snapshot: impl FnOnce() -> RpcResult<Snapshot>,
+    ) -> RpcResult<(Since, Snapshot)> {
         let mut state = self.0.lock();
-        state.expire(now);
-        let filter = state.all.get_mut(&id).ok_or_else(not_found)?;
-        filter.polled = now;
-        Ok(filter.content.clone())
+        let next = state.next_pending();
+        let content = state.get(id, now)?;
+        let snapshot = snapshot()?;
+        let since = match content {
+            Polled::Blocks(seen) => Since::Blocks(std::mem::replace(seen, snapshot.tip())),
+            Polled::Logs { topic, seen, .. } => {
+                Since::Logs { topic: topic.clone(), seen: std::mem::replace(seen, snapshot.tip()) }
+            }
+            Polled::Pending(from) => {
+                let from = std::mem::replace(from, next);
+                Since::Pending(state.pending_from(from))
+            }
+        };
+        Ok((since, snapshot))
+    }
+
+    /// Moves a filter back, if it is still there.
+    pub fn put_back(&self, id: u128, at: BlockRef) {
+        let mut state = self.0.lock();
+        match state.all.get_mut(&id).map(|filter| &mut filter.content) {
+            Some(Polled::Blocks(seen) | Polled::Logs { seen, .. }) => *seen = at,
+            Some(Polled::Pending(_)) | None => {}
+        }
     }
 
     /// Removes a filter; whether there was one.
@@ -126,22 +183,7 @@ impl Filters {
 
     /// Where the next pending transaction will stand.
     pub fn next_pending(&self) -> u64 {
-        let state = self.0.lock();
-        state.first + state.ring.len() as u64
-    }
-
-    /// Pending transactions from a number on.
-    ///
-    /// # Errors
-    /// -32005 if some of them are not kept any more.
-    pub fn pending_from(&self, number: u64) -> RpcResult<Vec<TxId>> {
-        let state = self.0.lock();
-        match number.checked_sub(state.first) {
-            Some(skip) => Ok(state.ring.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX)).copied().collect()),
-            None => Err(over_limit(format!(
-                "some transactions since the last poll are not kept any more, but the last {RING}: poll more often"
-            ))),
-        }
+        self.0.lock().next_pending()
     }
 
     /// Events were lost: no filter of pending transactions is complete.
@@ -153,6 +195,28 @@ impl Filters {
 }
 
 impl State {
+    /// What a filter looks for; it lives longer for being asked for.
+    fn get(&mut self, id: u128, now: Instant) -> RpcResult<&mut Polled> {
+        self.expire(now);
+        let filter = self.all.get_mut(&id).ok_or_else(not_found)?;
+        filter.polled = now;
+        Ok(&mut filter.content)
+    }
+
+    fn next_pending(&self) -> u64 {
+        self.first + self.ring.len() as u64
+    }
+
+    /// Pending transactions from a number on; -32005 if some of them are not kept any more.
+    fn pending_from(&self, number: u64) -> RpcResult<Vec<TxId>> {
+        match number.checked_sub(self.first) {
+            Some(skip) => Ok(self.ring.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX)).copied().collect()),
+            None => Err(over_limit(format!(
+                "some transactions since the last poll are not kept any more, but the last {RING}: poll more often"
+            ))),
+        }
+    }
+
     fn expire(&mut self, now: Instant) {
         self.all.retain(|_, filter| now.saturating_duration_since(filter.polled) < EXPIRY);
     }
@@ -229,17 +293,23 @@ mod tests {
         let txid = |number: u8| TxId([number; 32]);
         filters.note_pending(&[txid(1)]);
         let from = filters.next_pending();
-        assert_eq!(filters.pending_from(from).unwrap(), []);
+        assert_eq!(filters.0.lock().pending_from(from).unwrap(), []);
         filters.note_pending(&[txid(2), txid(3)]);
-        assert_eq!(filters.pending_from(from).unwrap(), [txid(2), txid(3)]);
+        assert_eq!(filters.0.lock().pending_from(from).unwrap(), [txid(2), txid(3)]);
         let next = filters.next_pending();
         filters.note_pending(&vec![txid(4); RING - 1]);
-        assert_eq!(filters.pending_from(next).unwrap().len(), RING - 1);
+        assert_eq!(filters.0.lock().pending_from(next).unwrap().len(), RING - 1);
         filters.note_pending(&[txid(5); 2]);
-        assert_eq!(filters.pending_from(next).unwrap_err().code(), -32005);
+        assert_eq!(filters.0.lock().pending_from(next).unwrap_err().code(), -32005);
         let last = filters.next_pending();
         filters.lose_pending();
-        assert_eq!(filters.pending_from(last).unwrap_err().code(), -32005);
-        assert_eq!(filters.pending_from(filters.next_pending()).unwrap(), []);
+        assert_eq!(filters.0.lock().pending_from(last).unwrap_err().code(), -32005);
+        assert_eq!(
+            {
+                let next = filters.next_pending();
+                filters.0.lock().pending_from(next).unwrap()
+            },
+            []
+        );
     }
 }

@@ -1,10 +1,15 @@
 //! `eth_newFilter` and the methods around it.
 
-use parking_lot::Mutex;
 use serde_json::{Value, value::RawValue};
 use std::{sync::Arc, time::Instant};
 
-use super::{filters::Polled, id::Id, path::Path, range::log_topic, topic::LogTopic};
+use super::{
+    filters::{Polled, Since},
+    id::Id,
+    path::Path,
+    range::log_topic,
+    topic::LogTopic,
+};
 use crate::{
     rpc::base::{
         Args, Call, Context, LogBlocks, LogSearch, LogsOfBlock, Method, Options, RpcError, RpcResult, cannot, internal,
@@ -34,7 +39,7 @@ fn add(context: &Context, args: &Args, content: Polled) -> RpcResult<Value> {
 fn new_filter(context: &Context, mut args: Args) -> RpcResult<Value> {
     let search = LogSearch::parse(&Options::lenient("filter", args.required()?))?;
     let (topic, range) = log_topic(context, search)?;
-    add(context, &args, Polled::Logs { topic, range, seen: context.snapshot()?.tip() })
+    add(context, &args, Polled::Logs { topic: Arc::new(topic), range, seen: context.snapshot()?.tip() })
 }
 
 fn new_block_filter(context: &Context, args: Args) -> RpcResult<Value> {
@@ -45,42 +50,36 @@ fn new_pending_filter(context: &Context, args: Args) -> RpcResult<Value> {
     add(context, &args, Polled::Pending(context.filters.next_pending()))
 }
 
-fn named(context: &Context, args: &mut Args) -> RpcResult<Arc<Mutex<Polled>>> {
+/// The filter moves on before the search: another poll meanwhile waits for nothing, and returns what comes after. After a
+/// search that failed it moves back, so that the next poll returns what this one did not.
+fn changes(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let Id(id) = args.required()?;
-    context.filters.get(id, Instant::now())
+    let (since, snapshot) = context.filters.advance(id, Instant::now(), || context.snapshot())?;
+    let seen = since.seen();
+    let found = found(&snapshot, since, &args.call());
+    if let (Err(_), Some(seen)) = (&found, seen) {
+        context.filters.put_back(id, seen);
+    }
+    RawValue::from_string(format!("[{}]", found??.join(","))).map_err(internal)
 }
 
-fn changes(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
-    let filter = named(context, &mut args)?;
-    let mut filter = filter.lock();
-    let texts: Vec<String> = match &mut *filter {
-        Polled::Pending(from) => {
-            let (start, next) = (*from, context.filters.next_pending());
-            // What is lost is said once; the filter goes on from here.
-            *from = next;
-            let txids = context.filters.pending_from(start)?;
-            let count = usize::try_from(next - start).unwrap_or(usize::MAX);
-            txids.iter().take(count).map(|txid| format!("\"0x{txid}\"")).collect()
+/// What came since, as JSON. The error within is of something that is lost for good, and is said once.
+fn found(snapshot: &Snapshot, since: Since, call: &Call) -> RpcResult<RpcResult<Vec<String>>> {
+    match since {
+        Since::Pending(txids) => Ok(txids.map(|txids| txids.iter().map(|txid| format!("\"0x{txid}\"")).collect())),
+        Since::Blocks(seen) => {
+            let path = path_since(snapshot, seen, call)?;
+            Ok(Ok(path.connected.iter().map(|at| format!("\"0x{}\"", at.hash)).collect()))
         }
-        Polled::Blocks(seen) => {
-            let snapshot = context.snapshot()?;
-            let path = since(&snapshot, *seen, &args.call())?;
-            *seen = snapshot.tip();
-            path.connected.iter().map(|at| format!("\"0x{}\"", at.hash)).collect()
+        Since::Logs { topic, seen } => {
+            let path = path_since(snapshot, seen, call)?;
+            Ok(logs_along(snapshot, &topic, &path, call)?.ok_or_else(|| too_many(&path)))
         }
-        Polled::Logs { topic, seen, .. } => {
-            let snapshot = context.snapshot()?;
-            let path = since(&snapshot, *seen, &args.call())?;
-            let texts = logs_along(&snapshot, topic, &path, &args.call())?;
-            *seen = snapshot.tip();
-            texts.ok_or_else(|| too_many(&path))?
-        }
-    };
-    RawValue::from_string(format!("[{}]", texts.join(","))).map_err(internal)
+    }
 }
 
 /// How the chain moved since a filter saw this block.
-fn since(snapshot: &Snapshot, seen: BlockRef, call: &Call) -> RpcResult<Path> {
+fn path_since(snapshot: &Snapshot, seen: BlockRef, call: &Call) -> RpcResult<Path> {
     Path::between(snapshot, seen, snapshot.tip(), || call.check())
 }
 
@@ -119,10 +118,10 @@ fn too_many(path: &Path) -> RpcError {
 }
 
 fn logs(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
-    let (filter, call) = (named(context, &mut args)?, args.call());
-    match &*filter.lock() {
+    let (Id(id), call) = (args.required()?, args.call());
+    match context.filters.get(id, Instant::now())? {
         Polled::Logs { topic, range: (from, to), .. } => {
-            let search = LogSearch { filter: topic.filter.clone(), blocks: LogBlocks::Range(*from, *to) };
+            let search = LogSearch { filter: topic.filter.clone(), blocks: LogBlocks::Range(from, to) };
             search.run(context, &call)
         }
         _ => Err(cannot("filter not found")),
@@ -132,4 +131,44 @@ fn logs(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
 fn uninstall(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Id(id) = args.required()?;
     Ok(context.filters.remove(id, Instant::now()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::testing::TestNode;
+    use serde_json::json;
+
+    fn filter(node: &TestNode) -> (u128, Value) {
+        let shown = node.call("eth_newBlockFilter", json!([]));
+        (u128::from_str_radix(&shown.as_str().unwrap()[2..], 16).unwrap(), shown)
+    }
+
+    fn advance(node: &TestNode, id: u128) -> BlockRef {
+        let (since, _) = node.context.filters.advance(id, Instant::now(), || node.context.snapshot()).unwrap();
+        since.seen().unwrap()
+    }
+
+    #[test]
+    fn a_poll_waits_for_no_other_and_returns_what_comes_after_it() {
+        let node = TestNode::fresh();
+        let (id, shown) = filter(&node);
+        node.call("dev_mine", json!([2]));
+        // A poll that still searches.
+        assert_eq!(advance(&node, id).height, 0);
+        assert_eq!(node.call("eth_getFilterChanges", json!([shown])), json!([]));
+        let mined = node.call("dev_mine", json!([1]));
+        let hash = format!("0x{}", mined[0].as_str().unwrap());
+        assert_eq!(node.call("eth_getFilterChanges", json!([shown])), json!([hash]));
+    }
+
+    #[test]
+    fn what_a_failed_poll_did_not_return_comes_with_the_next_one() {
+        let node = TestNode::fresh();
+        let (id, shown) = filter(&node);
+        node.call("dev_mine", json!([2]));
+        let seen = advance(&node, id);
+        node.context.filters.put_back(id, seen);
+        assert_eq!(node.call("eth_getFilterChanges", json!([shown])).as_array().unwrap().len(), 2);
+    }
 }
