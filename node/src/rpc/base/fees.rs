@@ -1,8 +1,18 @@
 //! Prices of gas: of a block, of the next one, of a transaction.
 
-use chain_core::{U256, transaction::account::Fees, units::Gas};
+use chain_core::{
+    U256,
+    block::Block,
+    fees::next_base_fee,
+    transaction::{Transaction, account::Fees, coinbase::Coinbase},
+    units::Gas,
+};
 
-use super::{context::Context, error::RpcResult, read::header};
+use super::{
+    context::Context,
+    error::RpcResult,
+    read::{header, parent},
+};
 use crate::store::{BlockRef, HeaderRecord, Snapshot};
 
 /// What a transaction pays for a unit of gas.
@@ -19,5 +29,40 @@ pub fn base_fee(context: &Context, record: &HeaderRecord) -> u64 {
 pub fn fee_after(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<u64> {
     let record = header(snapshot, at)?;
     let used: Gas = record.executed.map_or(0, |executed| executed.gas_used);
-    Ok(chain_core::fees::next_base_fee(&context.spec, base_fee(context, &record), used))
+    Ok(next_base_fee(&context.spec, base_fee(context, &record), used))
+}
+
+/// Most blocks between one that was never connected and one that was.
+const MOST_BETWEEN: usize = 100;
+
+/// The base fee of a block that was never connected, by the gas that the coinbases before it say was used; `None` if one of
+/// these blocks is not stored.
+pub fn base_fee_of_unconnected(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Option<u64>> {
+    let (mut blocks, mut at) = (Vec::new(), at);
+    let mut fee = loop {
+        let record = header(snapshot, at)?;
+        if record.executed.is_some() {
+            break fee_after(context, snapshot, at)?;
+        }
+        if !record.body || blocks.len() == MOST_BETWEEN {
+            return Ok(None);
+        }
+        blocks.push(snapshot.body(at)?);
+        at = parent(snapshot, at)?;
+    };
+    while let Some(block) = blocks.pop() {
+        let Some(coinbase) = coinbase(&block) else { return Ok(None) };
+        fee = context.spec.base_fee_set_by(&coinbase.extra).unwrap_or(fee);
+        if !blocks.is_empty() {
+            fee = next_base_fee(&context.spec, fee, coinbase.gas_used);
+        }
+    }
+    Ok(Some(fee))
+}
+
+fn coinbase(block: &Block) -> Option<&Coinbase> {
+    match block.transactions.first() {
+        Some(Transaction::Coinbase(coinbase)) => Some(coinbase),
+        _ => None,
+    }
 }

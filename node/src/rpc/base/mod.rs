@@ -25,7 +25,7 @@ pub use error::{
     LIMIT, RpcError, RpcResult, cannot, error, in_geths_words, internal, invalid, not_found, not_mined, over_limit,
     rejected, unauthorized, unavailable,
 };
-pub use fees::{base_fee, effective_price, fee_after};
+pub use fees::{base_fee, base_fee_of_unconnected, effective_price, fee_after};
 pub use history::{Page, at_height, cursor, mined_fields, pending_fields};
 pub use logs::{LogBlocks, LogSearch, LogView, LogsOfBlock, candidates, widest};
 pub use method::{Answer, Handler, Method};

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, U256, ruint::UintTryFrom};
 use chain_core::{
     address,
     block::header::Header,
+    spec::ChainSpec,
     transaction::{
         Transaction,
         account::{AccountTransaction, Fees},
@@ -160,12 +161,12 @@ pub fn pending_coin(hrp: &str, at: &OutPoint, output: &Output) -> Fields {
 }
 
 /// A transaction alone. `sender` is that of an account transaction, if it is known already.
-pub fn transaction(hrp: &str, tx: &Transaction, sender: Option<Address>) -> Fields {
+pub fn transaction(spec: &ChainSpec, tx: &Transaction, sender: Option<Address>) -> Fields {
     let size = tx.encode().len();
     let mut fields = match tx {
-        Transaction::Coinbase(coinbase) => coinbase_fields(hrp, coinbase),
-        Transaction::Coin(coin) => coin_fields(hrp, coin, size),
-        Transaction::Account(account) => account_fields(account, sender),
+        Transaction::Coinbase(coinbase) => coinbase_fields(&spec.hrp, coinbase),
+        Transaction::Coin(coin) => coin_fields(&spec.hrp, coin, size),
+        Transaction::Account(account) => account_fields(spec, account, sender),
     };
     fields.insert("txid".into(), tx.txid().to_string().into());
     fields.insert("size".into(), size.into());
@@ -235,13 +236,13 @@ fn proof_item(item: &ProofItem) -> Value {
     }
 }
 
-fn account_fields(tx: &AccountTransaction, sender: Option<Address>) -> Fields {
+fn account_fields(spec: &ChainSpec, tx: &AccountTransaction, sender: Option<Address>) -> Fields {
     let said = tx.fields();
     let (max_fee, max_priority) = match said.fees {
         Fees::Legacy { gas_price } => (gas_price, gas_price),
         Fees::Dynamic { max_fee, max_priority_fee } => (max_fee, max_priority_fee),
     };
-    let from = sender.or_else(|| tx.recover_sender().ok());
+    let from = sender.or_else(|| spec.sender_of(tx).ok());
     fields(json!({
         "kind": "account",
         "gas": said.gas_limit,

@@ -142,7 +142,7 @@ fn full_transactions(context: &Context, snapshot: &Snapshot, at: BlockRef, block
     let mut all = Vec::with_capacity(block.transactions.len());
     for (position, tx) in (0u32..).zip(&block.transactions) {
         let receipt = receipts.next_if(|receipt| receipt.position == position);
-        let mut fields = render::transaction(&context.spec.hrp, tx, receipt.as_ref().map(|receipt| receipt.sender));
+        let mut fields = render::transaction(&context.spec, tx, receipt.as_ref().map(|receipt| receipt.sender));
         let fee = match tx {
             Transaction::Coin(coin) => spent.fee(coin).map(|fee| fee.0),
             _ => None,

@@ -5,6 +5,7 @@ use chain_core::{
     block::Block,
     execute::GATEWAY,
     hash::TxId,
+    spec::ChainSpec,
     transaction::{Transaction, account::AccountTransaction, coin::Lock},
     units::Height,
 };
@@ -98,7 +99,8 @@ pub fn account_history(context: &Context, mut args: Args, most_read: usize) -> R
         call.check()?;
         let loaded = blocks.at(place.height)?;
         let tx = loaded.transaction(*place)?;
-        entries.push(render::join(loaded.fields(tx.txid(), tip), on_account(address, loaded, *place, tx)));
+        entries
+            .push(render::join(loaded.fields(tx.txid(), tip), on_account(&context.spec, address, loaded, *place, tx)));
         places.push(*place);
     }
     let limit = if places.len() < all.len() { places.len() } else { page.limit };
@@ -132,7 +134,7 @@ fn pending_deposits(context: &Context, address: Address) -> RpcResult<Vec<Value>
     Ok(sums.into_iter().map(entry).collect())
 }
 
-fn on_account(address: Address, loaded: &Loaded, place: HistoryPlace, tx: &Transaction) -> Value {
+fn on_account(spec: &ChainSpec, address: Address, loaded: &Loaded, place: HistoryPlace, tx: &Transaction) -> Value {
     match tx {
         Transaction::Coinbase(_) => credit("reward", address, account_tips(loaded)),
         Transaction::Coin(coin) => {
@@ -141,7 +143,7 @@ fn on_account(address: Address, loaded: &Loaded, place: HistoryPlace, tx: &Trans
         }
         Transaction::Account(tx) => {
             let receipt = loaded.receipts.iter().find(|receipt| receipt.position == place.position);
-            let from = receipt.map(|receipt| receipt.sender).or_else(|| tx.recover_sender().ok()).unwrap_or_default();
+            let from = receipt.map(|receipt| receipt.sender).or_else(|| spec.sender_of(tx).ok()).unwrap_or_default();
             let base_fee = loaded.record.executed.map_or(0, |executed| executed.base_fee);
             moved(address, from, tx, receipt.map(|receipt| (receipt, base_fee)))
         }

@@ -49,13 +49,13 @@ fn test_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 fn decode_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
-    Ok(Value::Object(render::transaction(&context.spec.hrp, &decode(&mut args)?, None)))
+    Ok(Value::Object(render::transaction(&context.spec, &decode(&mut args)?, None)))
 }
 
 fn get_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let txid: TxId = args.required()?;
     if let Some(entry) = context.ask(context.engine.mempool_transaction(txid))? {
-        let fields = render::transaction(&context.spec.hrp, &entry.transaction, entry.sender);
+        let fields = render::transaction(&context.spec, &entry.transaction, entry.sender);
         let is_coin = matches!(entry.transaction.as_ref(), Transaction::Coin(_));
         let rest = json!({
             "blockHash": null, "height": null, "position": null, "time": null, "confirmations": 0,
@@ -84,7 +84,7 @@ fn get_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
         "success": success,
         "hex": hex::encode(tx.encode()),
     });
-    let mut fields = render::transaction(&context.spec.hrp, tx, sender);
+    let mut fields = render::transaction(&context.spec, tx, sender);
     if let Some(stored) = &receipt {
         let withdrawn = withdrawals(txid, &stored.receipt.logs);
         let withdrawn = withdrawn.iter().map(|(at, output)| render::withdrawn(&context.spec.hrp, at, output));

@@ -4,6 +4,7 @@ use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
 use chain_core::{
     block::Block,
     hash::{BlockHash, TxId},
+    spec::ChainSpec,
     transaction::{
         Transaction,
         account::{AccountTransaction, Authorization, Fees, Fields as TransactionFields},
@@ -13,14 +14,17 @@ use chain_core::{
     units::Gas,
 };
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use crate::{
     rpc::base::{
-        Args, BlockTag, Context, LogView, Method, Param, Quantity, RpcResult, base_fee, data, effective_price,
-        executed, fee_after, header, internal, is_active, quantity, receipts, render,
+        Args, BlockTag, Context, LogView, Method, Param, Quantity, RpcResult, base_fee, base_fee_of_unconnected, data,
+        effective_price, executed, fee_after, header, internal, is_active, quantity, receipts, render,
     },
-    store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt},
+    store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt, Verdict},
 };
 
 pub const METHODS: &[Method] = &[
@@ -70,6 +74,8 @@ pub struct FullBlock {
     pub size: usize,
     /// Of its account transactions, in order.
     pub receipts: Vec<StoredReceipt>,
+    /// Senders of account transactions without receipts, by position.
+    pub senders: BTreeMap<u32, Address>,
 }
 
 /// An account transaction of a block.
@@ -87,15 +93,17 @@ impl FullBlock {
     pub fn load(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Self> {
         let record = header(snapshot, at)?;
         let (block, size) = snapshot.sized_body(at)?;
+        let receipts = receipts(snapshot, at)?;
         Ok(Self {
             at,
             active: is_active(snapshot, at)?,
             record,
             gas_limit: context.spec.gas_limit,
             base_fee: base_fee(context, &record),
+            senders: senders(&context.spec, &block, &receipts),
             block,
             size,
-            receipts: receipts(snapshot, at)?,
+            receipts,
         })
     }
 
@@ -103,6 +111,20 @@ impl FullBlock {
     pub fn named(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
         let snapshot = context.snapshot()?;
         executed(context, &snapshot, tag)?.map(|at| Self::load(context, &snapshot, at)).transpose()
+    }
+
+    /// The same, or the one of a hash that is stored but was never connected: it has no receipts, and its transactions may turn
+    /// out to break a rule.
+    fn shown(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
+        let snapshot = context.snapshot()?;
+        if let Some(at) = executed(context, &snapshot, tag)? {
+            return Self::load(context, &snapshot, at).map(Some);
+        }
+        let BlockTag::Hash(hash) = tag else { return Ok(None) };
+        let record = snapshot.header(&hash)?.filter(|record| record.body && record.verdict == Verdict::Unknown);
+        let Some(at) = record.map(|record| record.at()) else { return Ok(None) };
+        let base_fee = base_fee_of_unconnected(context, &snapshot, at)?;
+        base_fee.map(|base_fee| Ok(Self { base_fee, ..Self::load(context, &snapshot, at)? })).transpose()
     }
 
     fn holding(context: &Context, txid: &TxId) -> RpcResult<Option<(Self, u32)>> {
@@ -136,7 +158,7 @@ impl FullBlock {
     }
 
     fn transaction(&self, row: &Row<'_>) -> Value {
-        let sender = row.receipt.map(|receipt| receipt.sender).or_else(|| row.tx.recover_sender().ok());
+        let sender = row.receipt.map(|receipt| receipt.sender).or_else(|| self.senders.get(&row.position).copied());
         let place = json!({
             "blockHash": block_hash(&self.at.hash),
             "blockNumber": quantity(self.at.height),
@@ -272,6 +294,17 @@ impl FullBlock {
     }
 }
 
+/// The senders of account transactions that have no receipt.
+fn senders(spec: &ChainSpec, block: &Block, receipts: &[StoredReceipt]) -> BTreeMap<u32, Address> {
+    let known: BTreeSet<u32> = receipts.iter().map(|receipt| receipt.position).collect();
+    let unknown = (0u32..).zip(&block.transactions).filter(|(position, _)| !known.contains(position));
+    let sender = |(position, tx): (u32, &Transaction)| match tx {
+        Transaction::Account(account) => Some((position, spec.sender_of(account).ok()?)),
+        _ => None,
+    };
+    unknown.filter_map(sender).collect()
+}
+
 /// What a transaction itself says, in Ethereum's words.
 pub(super) fn transaction_fields(tx: &AccountTransaction, sender: Option<Address>) -> render::Fields {
     let said = tx.fields();
@@ -346,7 +379,7 @@ fn get_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> Rp
         let body = json!({ "size": quantity(0), "transactions": [], "uncles": [] });
         return Ok(render::join(pending_header(context)?, body));
     }
-    Ok(FullBlock::named(context, tag)?.map(|block| block.render(full)).transpose()?.into())
+    Ok(FullBlock::shown(context, tag)?.map(|block| block.render(full)).transpose()?.into())
 }
 
 fn get_header<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -354,7 +387,7 @@ fn get_header<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> R
     if tag == BlockTag::Pending {
         return Ok(Value::Object(pending_header(context)?));
     }
-    Ok(FullBlock::named(context, tag)?.map(|block| block.header()).transpose()?.map(Value::Object).into())
+    Ok(FullBlock::shown(context, tag)?.map(|block| block.header()).transpose()?.map(Value::Object).into())
 }
 
 /// The header of the block after the tip, as far as it is known before it is mined: without transactions, so that its state

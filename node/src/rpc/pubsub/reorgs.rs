@@ -4,6 +4,7 @@ use chain_core::{
     Address,
     block::Block,
     hash::TxId,
+    spec::ChainSpec,
     transaction::{Transaction, coin::OutPoint},
 };
 use futures::executor::block_on;
@@ -34,24 +35,29 @@ struct Transactions {
 }
 
 impl Transactions {
-    fn of(snapshot: &Snapshot, blocks: impl Iterator<Item = BlockRef>, most: usize) -> RpcResult<Self> {
+    fn of(
+        spec: &ChainSpec,
+        snapshot: &Snapshot,
+        blocks: impl Iterator<Item = BlockRef>,
+        most: usize,
+    ) -> RpcResult<Self> {
         let mut found = Self::default();
         for at in blocks {
             let block = snapshot.body(at)?;
             let senders: HashMap<_, _> =
                 receipts(snapshot, at)?.into_iter().map(|stored| (stored.position, stored.sender)).collect();
-            found.add(&block, &senders, most);
+            found.add(spec, &block, &senders, most);
         }
         Ok(found)
     }
 
-    fn add(&mut self, block: &Block, senders: &HashMap<u32, Address>, most: usize) {
+    fn add(&mut self, spec: &ChainSpec, block: &Block, senders: &HashMap<u32, Address>, most: usize) {
         for (position, transaction) in (0..).zip(&block.transactions) {
             let claims = match transaction {
                 Transaction::Coinbase(_) => continue,
                 Transaction::Coin(coin) => coin.inputs.iter().copied().map(Claim::Coin).collect(),
                 Transaction::Account(account) => {
-                    let sender = senders.get(&position).copied().or_else(|| account.recover_sender().ok());
+                    let sender = senders.get(&position).copied().or_else(|| spec.sender_of(account).ok());
                     sender.map(|sender| Claim::Nonce(sender, account.fields().nonce)).into_iter().collect()
                 }
             };
@@ -73,8 +79,8 @@ pub fn describe(context: &Context, path: &Path) -> RpcResult<Value> {
         Some(lowest) => header(&snapshot, *lowest)?.header.prev,
         None => context.genesis,
     };
-    let dropped = Transactions::of(&snapshot, path.disconnected.iter().rev().copied(), MOST_LISTED)?;
-    let added = Transactions::of(&snapshot, path.connected.iter().copied(), usize::MAX)?;
+    let dropped = Transactions::of(&context.spec, &snapshot, path.disconnected.iter().rev().copied(), MOST_LISTED)?;
+    let added = Transactions::of(&context.spec, &snapshot, path.connected.iter().copied(), usize::MAX)?;
     let mined: HashSet<_> = added.all.iter().map(|(txid, _)| *txid).collect();
     let claimed: HashMap<_, _> =
         added.all.iter().flat_map(|(txid, claims)| claims.iter().map(|claim| (claim, *txid))).collect();

@@ -10,6 +10,7 @@ use chain_core::{
     units::{Gas, Height},
 };
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 use super::watch::Ran;
 use crate::{
@@ -71,6 +72,7 @@ impl Simulated {
             block,
             size,
             receipts,
+            senders: BTreeMap::new(),
         };
         Ok(Self { block, calls, random: environment.difficulty.into() })
     }
