@@ -2,7 +2,7 @@
 //!
 //! Methods read snapshots of the store and ask the engine over its handle; none changes the chain itself. They are plain
 //! functions on blocking threads and stand on `base` alone; `table` lists them. `server` accepts connections, `access` says who
-//! may call, `lanes` how many at a time, and `dispatch` runs a call. `docs/rpc.md` says what each method takes and returns.
+//! may call, `lanes` how many at a time, and `dispatch` runs a call. `manual/` says what each method takes and returns.
 
 pub mod access;
 mod admin;
@@ -11,6 +11,7 @@ mod chain;
 mod coin;
 mod debug;
 mod dev;
+mod discover;
 mod dispatch;
 mod eth;
 mod lanes;

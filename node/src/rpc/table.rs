@@ -5,7 +5,7 @@ use jsonrpsee::types::ErrorCode;
 use super::{
     admin,
     base::{Method, RpcError, error},
-    chain, coin, debug, dev, eth, miner, net, ots, pubsub, trace, txpool, web3,
+    chain, coin, debug, dev, discover, eth, miner, net, ots, pubsub, trace, txpool, web3,
 };
 
 /// Namespaces and their tables. A method belongs to the namespace of its table, whatever its prefix is.
@@ -22,11 +22,11 @@ const NAMESPACES: [(&str, &[&[&[Method]]]); 13] = [
     ("ots", &[ots::TABLES]),
     ("trace", &[trace::TABLES]),
     ("txpool", &[&[txpool::METHODS]]),
-    ("web3", &[&[web3::METHODS]]),
+    ("web3", &[&[web3::METHODS, discover::METHODS]]),
 ];
 
-/// It says what is served, so it always is.
-const MODULES: &str = "rpc_modules";
+/// They say what is served, so they always are.
+const ALWAYS: [&str; 2] = ["rpc_modules", "rpc.discover"];
 
 /// Names of all namespaces.
 pub fn namespaces() -> impl Iterator<Item = &'static str> {
@@ -42,7 +42,7 @@ pub fn all() -> impl Iterator<Item = (&'static str, &'static Method)> {
 /// The methods of some namespaces.
 pub fn served(namespaces: &[String]) -> impl Iterator<Item = &'static Method> {
     let served = |(namespace, method): &(&str, &Method)| {
-        method.name == MODULES || namespaces.iter().any(|served| served == namespace)
+        ALWAYS.contains(&method.name) || namespaces.iter().any(|served| served == namespace)
     };
     all().filter(move |row| served(row)).map(|(_, method)| method)
 }

@@ -2,8 +2,9 @@
 
 mod coins;
 mod history;
+mod proof;
 mod transactions;
 
 use super::base::Method;
 
-pub const TABLES: &[&[Method]] = &[coins::METHODS, history::METHODS, transactions::METHODS];
+pub const TABLES: &[&[Method]] = &[coins::METHODS, history::METHODS, proof::METHODS, transactions::METHODS];

@@ -4,6 +4,7 @@
 //! [ADR 19](../../../../docs/adr/0019-development-chains.md).
 
 mod branches;
+mod dump;
 mod info;
 mod mine;
 mod params;
@@ -14,4 +15,4 @@ mod time;
 use super::base::Method;
 
 pub const TABLES: &[&[Method]] =
-    &[mine::METHODS, time::METHODS, state::METHODS, branches::METHODS, senders::METHODS, info::METHODS];
+    &[mine::METHODS, time::METHODS, state::METHODS, branches::METHODS, senders::METHODS, info::METHODS, dump::METHODS];

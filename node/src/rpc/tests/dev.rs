@@ -338,3 +338,65 @@ fn a_tool_learns_what_chain_it_is_on() {
     let miner = node.call("eth_getBlockByNumber", json!(["latest", false]))["miner"].as_str().unwrap().to_lowercase();
     assert_eq!(miner, SOMEBODY);
 }
+
+#[test]
+fn a_dumped_state_is_loaded_again_by_blocks() {
+    let node = TestNode::fresh();
+    let rich = Address::repeat_byte(0x66);
+    let set = |method: &str, params: Value| node.call(method, params);
+    set("anvil_setBalance", json!([rich, "0x309"]));
+    set("anvil_setCode", json!([rich, "0x6001"]));
+    (0..3).for_each(|slot| drop(set("anvil_setStorageAt", json!([rich, slot, slot + 1]))));
+    let dumped = node.call("anvil_dumpState", json!([]));
+    let before = node.call("eth_getProof", json!([rich, ["0x0", "0x1"], "latest"]));
+    set("anvil_setBalance", json!([rich, "0x5"]));
+    set("anvil_setCode", json!([rich, "0x"]));
+    set("anvil_setStorageAt", json!([rich, "0x1", "0x0"]));
+    set("anvil_setStorageAt", json!([rich, "0x7", "0x9"]));
+    assert_eq!(node.call("anvil_loadState", json!([dumped])), true);
+    let after = node.call("eth_getProof", json!([rich, ["0x0", "0x1"], "latest"]));
+    for key in ["balance", "nonce", "codeHash", "storageHash", "storageProof"] {
+        assert_eq!(after[key], before[key], "{key}");
+    }
+    assert_eq!(node.call("anvil_dumpState", json!([])), redated(&node, &dumped));
+    // On another chain it does the same.
+    let other = TestNode::fresh();
+    assert_eq!(other.call("anvil_loadState", json!([dumped])), true);
+    assert_eq!(other.call("eth_getProof", json!([rich, [], "latest"]))["storageHash"], before["storageHash"]);
+}
+
+/// A dump with the height of now.
+fn redated(node: &TestNode, dumped: &Value) -> Value {
+    let mut state: Value = serde_json::from_slice(&hex::decode(&dumped.as_str().unwrap()[2..]).unwrap()).unwrap();
+    state["best_block_number"] = node.call("chain_getInfo", json!([]))["height"].clone();
+    format!("0x{}", hex::encode(state.to_string())).into()
+}
+
+#[test]
+fn a_state_of_more_than_one_block_is_loaded_and_an_odd_one_is_refused_by_name() {
+    let node = TestNode::fresh();
+    let load =
+        |state: Value| node.try_call("anvil_loadState", json!([format!("0x{}", hex::encode(state.to_string()))]));
+    let slots: serde_json::Map<_, _> = (1..=6_000u32).map(|slot| (slot.to_string(), json!(slot))).collect();
+    let rich = Address::repeat_byte(0x66).to_string();
+    assert_eq!(load(json!({ "accounts": { &rich: { "nonce": 1, "storage": slots } } })), Ok(json!(true)));
+    assert!(node.call("chain_getInfo", json!([]))["height"].as_u64().unwrap() > 1);
+    assert_eq!(node.call("eth_getStorageAt", json!([rich, "0x1770"])), format!("0x{:064x}", 6_000));
+    for (account, words) in [
+        (json!({ "nonce": "0xffffffffffffffff" }), "nonce: expected at most 2^64 - 2"),
+        (json!({ "balance": -1 }), "balance: expected a number"),
+        (json!({ "code": format!("0x{}", "00".repeat(24_577)) }), "code: expected at most 24576 bytes, got 24577"),
+        (json!({ "storage": { "x": 1 } }), "storage.x: expected a number"),
+        (json!(1), " expected an object"),
+    ] {
+        let (code, message) = load(json!({ "accounts": { &rich: account } })).unwrap_err();
+        assert!(
+            code == -32602 && message.contains(words) && message.starts_with(&format!("state.accounts.{rich}")),
+            "{message}"
+        );
+    }
+    let (code, message) = node.try_call("anvil_loadState", json!(["0x1f8b08"])).unwrap_err();
+    assert_eq!((code, message.contains("gunzip")), (-32602, true), "{message}");
+    let (code, message) = node.try_call("anvil_loadState", json!(["0x7b"])).unwrap_err();
+    assert_eq!((code, message.starts_with("state: ")), (-32602, true), "{message}");
+}

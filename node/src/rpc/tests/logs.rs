@@ -2,6 +2,7 @@
 
 use alloy_primitives::{Bytes, hex};
 use chain_core::{spec::ChainSpec, transaction::account::AccountTransaction};
+use jsonrpsee::types::ErrorObject;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use crate::{
     dev::ACCOUNTS,
     rpc::{
         Lanes,
-        base::{Call, LogsOfBlock},
+        base::{Call, LogsOfBlock, candidates},
         chain::logs::{Cursor, Page},
         testing::{TestNode, contract, secret},
     },
@@ -402,4 +403,44 @@ proptest! {
         while indexer.follow(&lab, &page) {}
         prop_assert_eq!(indexer.logs, canonical(&lab, &page));
     }
+}
+
+#[test]
+fn a_range_of_more_than_100_000_blocks_names_the_one_that_fits() {
+    let node = TestNode::fresh();
+    let snapshot = node.context.snapshot().unwrap();
+    let filter = LogFilter { addresses: vec![ACCOUNTS[0].address], topics: Vec::new() };
+    let call = Call::start(Duration::from_secs(60));
+    assert!(candidates(&snapshot, &filter, 2, 100_001, &call).unwrap().is_empty());
+    let refused = ErrorObject::from(candidates(&snapshot, &filter, 2, 100_002, &call).unwrap_err());
+    let refused = serde_json::to_value(refused).unwrap();
+    let expected = json!({
+        "code": -32005,
+        "message": "query exceeds max block range 100000. Try with this block range [0x2, 0x186a1].",
+        "data": { "from": "0x2", "to": "0x186a1", "limit": 100_000 },
+    });
+    assert_eq!(refused, expected);
+}
+
+#[test]
+fn logs_of_more_than_24_mb_name_the_range_that_fits() {
+    let node = TestNode::fresh();
+    // counter; loop: LOG0 of 16 KiB; counter - 1; again unless it is zero.
+    let code = [0x60, 100, 0x5b, 0x61, 0x40, 0, 0x5f, 0xa0, 0x60, 1, 0x90, 0x03, 0x80, 0x60, 2, 0x57, 0];
+    for nonce in 0..8 {
+        let mut fields = contract(ACCOUNTS[0].private_key, nonce, None, code.to_vec().into()).fields().clone();
+        fields.gas_limit = 15_000_000;
+        send(&node, &AccountTransaction::sign(fields, &secret(ACCOUNTS[0].private_key)).unwrap());
+        node.call("dev_mine", json!([1]));
+    }
+    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_getLogs", "params": [{ "fromBlock": "0x1" }] });
+    let error = node.raw(&request.to_string())["error"].take();
+    // A block has 100 logs of 32,768 digits and what stands around them.
+    let expected = json!({
+        "code": -32005,
+        "message": "response size exceeds 24000000 bytes. Try with this block range [0x1, 0x7].",
+        "data": { "from": "0x1", "to": "0x7", "limit": 20_000 },
+    });
+    assert_eq!(error, expected);
+    assert_eq!(logs(&node, json!({ "fromBlock": "0x1", "toBlock": "0x7" })).len(), 700);
 }

@@ -1,8 +1,12 @@
 //! Templates, the node's own miner, blocks on demand.
 
 use alloy_primitives::U256;
-use chain_core::{block::Block, codec, spec::ChainSpec};
-use serde_json::json;
+use chain_core::{
+    block::{Block, header::Header},
+    codec,
+    spec::ChainSpec,
+};
+use serde_json::{Value, json};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::{account, raw};
@@ -10,6 +14,17 @@ use crate::{
     dev::ACCOUNTS,
     rpc::testing::{TestNode, dev_coin_key, transfer},
 };
+
+/// The header that wins a template, and its coinbase.
+pub fn solution(template: &Value) -> (Value, Value) {
+    let bytes = hex::decode(template["header"].as_str().unwrap()).unwrap();
+    let target = U256::from_str_radix(template["target"].as_str().unwrap(), 16).unwrap();
+    let mut header = Header::from_bytes(&bytes.try_into().unwrap());
+    while U256::from_le_bytes(header.hash().0) > target {
+        header.nonce += 1;
+    }
+    (hex::encode(header.to_bytes()).into(), template["coinbase"].clone())
+}
 
 #[test]
 fn a_miner_takes_a_template_and_hands_in_a_solution() {
@@ -26,17 +41,14 @@ fn a_miner_takes_a_template_and_hands_in_a_solution() {
     let free = 2 * template["extranonceOffset"].as_u64().unwrap() as usize;
     // Between what the node counts, whose last byte is not 0, and the sequence of the input.
     assert_eq!(coinbase[free..free + 24], ["00".repeat(8), "ff".repeat(4)].concat());
-    let target = U256::from_str_radix(template["target"].as_str().unwrap(), 16).unwrap();
-    let mut header = block.header;
-    while U256::from_le_bytes(header.hash().0) > target {
-        header.nonce += 1;
-    }
-    let solution = json!([template["id"], hex::encode(header.to_bytes()), coinbase]);
+    let (header, _) = solution(&template);
+    let solution = json!([template["id"], header, coinbase]);
     let answer = node.call("miner_submit", solution.clone());
-    assert_eq!(answer, json!({"hash": header.hash().to_string(), "status": "connected"}));
+    let hash = node.call("chain_getBlockHash", json!([1]));
+    assert_eq!(answer, json!({"hash": hash, "status": "connected"}));
     assert_eq!(node.call("miner_submit", solution)["status"], "known");
     assert_eq!(node.call("chain_getInfo", json!([]))["height"], 1);
-    let stale = node.try_call("miner_submit", json!(["999", hex::encode(header.to_bytes()), coinbase]));
+    let stale = node.try_call("miner_submit", json!(["999", header, coinbase]));
     assert_eq!(stale, Err((-32003, "template 999 is unknown or too old; ask for a new one".into())));
     let odd = node.try_call("miner_submit", json!([template["id"], "00", coinbase]));
     assert_eq!(odd, Err((-32602, "header: expected 80 bytes, got 1".into())));

@@ -2,6 +2,7 @@
 
 mod access_list;
 mod admission;
+mod branches;
 mod calls;
 mod conformance;
 mod debug;
@@ -9,11 +10,13 @@ mod dev;
 mod eth;
 mod history;
 mod logs;
+mod manual;
 mod mining;
 mod odd;
 mod otterscan;
 mod overrides;
 mod programs;
+mod proof;
 mod pubsub;
 mod simulate;
 mod socket {
@@ -22,8 +25,8 @@ mod socket {
 mod traces;
 mod withdrawal;
 
-use super::testing::{TestNode, dev_coin_key, lock};
-use super::{Beneficiaries, Context, Filters, Lanes, Templates, base::Method, methods, table};
+use super::testing::{TestNode, dev_coin_key, lock, methods_for};
+use super::{Beneficiaries, Context, Filters, Lanes, Templates, access::Scope, base::Method, table};
 use crate::dev::{ACCOUNTS, Accounts};
 use alloy_primitives::{Address, U256};
 use chain_core::{
@@ -54,25 +57,9 @@ fn encoded(transaction: &Transaction) -> String {
     hex::encode(transaction.encode())
 }
 
-fn all_methods() -> Vec<&'static Method> {
-    table::all().map(|(_, method)| method).collect()
-}
-
-#[test]
-fn every_method_stands_in_the_documentation() {
-    let page = include_str!("../../../../docs/rpc.md");
-    for method in all_methods() {
-        assert!(page.contains(&format!("`{}", method.name)), "{} is not in docs/rpc.md", method.name);
-    }
-}
-
-#[test]
-fn a_namespace_that_is_not_served_is_not_there() {
-    let node = TestNode::fresh();
-    let mut info = node.context.node.clone();
-    info.namespaces = vec!["eth".into()];
-    let context = &node.context;
-    let fewer = Context {
+/// What the methods of a node work with, for others on the same chain.
+fn like(context: &Context) -> Context {
+    Context {
         spec: context.spec.clone(),
         genesis: context.genesis,
         engine: context.engine.clone(),
@@ -85,12 +72,30 @@ fn a_namespace_that_is_not_served_is_not_there() {
         lanes: Lanes::default(),
         subscribers: Arc::default(),
         filters: Filters::default(),
-        node: info,
+        node: context.node.clone(),
         runtime: context.runtime.clone(),
-    };
-    let names: Vec<_> = methods(Arc::new(fewer)).method_names().collect();
-    assert!(names.contains(&"eth_chainId") && names.contains(&"rpc_modules"));
-    assert!(names.iter().all(|name| name.starts_with("eth_") || *name == "rpc_modules"), "{names:?}");
+    }
+}
+
+fn all_methods() -> Vec<&'static Method> {
+    table::all().map(|(_, method)| method).collect()
+}
+
+#[test]
+fn a_namespace_that_is_not_served_is_not_there() {
+    let node = TestNode::fresh();
+    let mut fewer = like(&node.context);
+    fewer.node.namespaces = vec!["eth".into()];
+    let fewer = methods_for(&Arc::new(fewer), Scope::Public);
+    let names: Vec<_> = fewer.method_names().collect();
+    assert!(["eth_chainId", "rpc_modules", "rpc.discover"].iter().all(|name| names.contains(name)));
+    assert!(names.iter().all(|name| name.starts_with("eth_") || name.starts_with("rpc")), "{names:?}");
+    let request = json!({ "jsonrpc": "2.0", "id": 1, "method": "rpc.discover", "params": [] }).to_string();
+    let (document, _) = node.wait(fewer.raw_json_request(&request, 1)).unwrap();
+    let document: Value = serde_json::from_str(document.get()).unwrap();
+    let described = document["result"]["methods"].as_array().unwrap();
+    assert_eq!(described.len(), names.len());
+    assert!(described.iter().all(|method| names.contains(&method["name"].as_str().unwrap())));
 }
 
 #[test]

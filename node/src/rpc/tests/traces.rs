@@ -394,3 +394,33 @@ fn runs_are_replayed_for_what_is_asked_of_them() {
     assert_eq!(node.call("trace_block", json!(["0x99"])), Value::Null);
     assert_eq!(node.call("trace_transaction", json!(["00".repeat(32)])), Value::Null);
 }
+
+#[test]
+fn calls_that_are_traced_together_see_what_those_before_them_left() {
+    let node = TestNode::fresh();
+    let poor = Address::repeat_byte(0x61);
+    let pay = |from: Address, to: Address, wei: &str| json!([{ "from": from, "to": to, "value": wei }, ["trace", "stateDiff"]]);
+    let calls = json!([pay(account(0), poor, "0x5"), pay(poor, account(1), "0x3")]);
+    let all = node.call("trace_callMany", json!([calls, "latest"]));
+    assert_eq!(all[1]["trace"][0]["action"]["value"], "0x3");
+    assert_eq!(
+        all[1]["stateDiff"][poor.to_string().to_lowercase()]["balance"],
+        json!({ "*": { "from": "0x5", "to": "0x2" } })
+    );
+    assert_eq!(node.call("eth_getBalance", json!([poor])), "0x0", "nothing of it stays");
+    let refusal = |calls: Value| node.try_call("trace_callMany", json!([calls])).unwrap_err();
+    let (code, message) = refusal(json!([pay(poor, account(1), "0x3")]));
+    assert_eq!((code, message.starts_with("insufficient funds")), (-32000, true), "{message}");
+    let burn = json!([{ "data": "0xfe", "gas": "0x2faf080" }, []]);
+    let (code, message) = refusal(json!([burn, burn]));
+    assert_eq!((code, message.as_str()), (-32005, "calls: all together may use 50000000 gas; trace fewer at a time"));
+    for (odd, words) in [
+        (json!([[{}]]), "calls: expected an array of at most 1000 [transaction, types]"),
+        (json!(vec![json!([{}, []]); 1_001]), "calls: expected an array of at most 1000 [transaction, types]"),
+        (json!([[{ "gas": -1 }, []]]), "calls[0].gas: expected a quantity"),
+        (json!([[{}, ["vmTrace"]]]), "calls[0]: vmTrace is not supported"),
+    ] {
+        let (code, message) = refusal(odd);
+        assert_eq!((code, message.starts_with(words)), (-32602, true), "{message}");
+    }
+}

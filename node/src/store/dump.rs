@@ -1,0 +1,57 @@
+//! All accounts of a snapshot. Only development chains are dumped: others have more than fits.
+
+use alloy_primitives::{Address, Bytes, U256};
+use chain_core::state::{Account, StateView};
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use super::{Column, KeyRange, Order, Snapshot, StoreError, damaged, schema};
+
+/// An account with all that belongs to it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WholeAccount {
+    /// Balance, nonce, and hashes of the rest.
+    pub account: Account,
+    /// Its code.
+    pub code: Bytes,
+    /// Its storage, without zeros.
+    pub storage: BTreeMap<U256, U256>,
+}
+
+impl Snapshot {
+    /// Every account; `None` if they and their slots are more than `most` rows.
+    ///
+    /// # Errors
+    /// [`StoreError`] if they cannot be read.
+    pub fn whole_state(&self, most: usize) -> Result<Option<BTreeMap<Address, WholeAccount>>, StoreError> {
+        let mut all: BTreeMap<Address, WholeAccount> = BTreeMap::new();
+        let Some(accounts) = self.all_rows(Column::Accounts, most)? else { return Ok(None) };
+        let Some(slots) = self.all_rows(Column::Storage, most - accounts.len())? else { return Ok(None) };
+        for (key, value) in accounts {
+            let address = Address::try_from(&key[..]).map_err(|_| damaged(Column::Accounts))?;
+            let account = schema::read_account(&value).map_err(|_| damaged(Column::Accounts))?;
+            let code = StateView::code(self, &account.code_hash).map_err(|_| damaged(Column::Code))?;
+            all.insert(address, WholeAccount { account, code, storage: BTreeMap::new() });
+        }
+        for (key, value) in slots {
+            let (address, slot) = key.split_first_chunk::<20>().ok_or_else(|| damaged(Column::Storage))?;
+            let owner = all.get_mut(&Address::from(*address)).ok_or_else(|| damaged(Column::Storage))?;
+            let word = schema::read_slot(&value).map_err(|_| damaged(Column::Storage))?;
+            owner.storage.insert(U256::from_be_slice(slot), word);
+        }
+        Ok(Some(all))
+    }
+
+    /// The rows of a column; `None` if there are more than `most`.
+    fn all_rows(&self, column: Column, most: usize) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, StoreError> {
+        let (mut rows, mut fits) = (Vec::new(), true);
+        self.scan(column, &KeyRange::prefix(&[]), Order::Ascending, &mut |key, value| {
+            fits = rows.len() < most;
+            if !fits {
+                return ControlFlow::Break(());
+            }
+            rows.push((key.to_vec(), value.to_vec()));
+            ControlFlow::Continue(())
+        })?;
+        Ok(fits.then_some(rows))
+    }
+}
