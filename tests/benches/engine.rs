@@ -1,18 +1,21 @@
 //! Connecting blocks of 1,000 coin transactions, unknown and known to the mempool, and the mempool's acceptance, each
-//! against the bare verification of the same signatures; and blocks of token transfers with the log index and without.
+//! against the bare verification of the same signatures; and blocks of token transfers with the log index, with older states,
+//! and without.
 //!
-//! Run: `cargo bench -p cairn-tests --bench engine`. `CAIRN_BENCH_COINS` and `CAIRN_BENCH_BLOCKS` make it smaller.
+//! Run: `cargo bench -p cairn-tests --bench engine`. `CAIRN_BENCH_COINS`, `CAIRN_BENCH_BLOCKS` and
+//! `CAIRN_BENCH_TRANSFERS` (blocks of those) make it smaller.
 
 use alloy_primitives::Bytes;
 use cairn_node::{
     engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, TemplateRequest, Time},
-    store::{Store, StoreConfig},
+    store::{Reader, Store, StoreConfig},
 };
 use cairn_tests::Load;
 use chain_core::{
     Address, U256,
     block::Block,
     spec::{ChainSpec, GenesisAccount},
+    state::StateView,
     transaction::{
         Transaction,
         account::{AccountTransaction, Fees, Fields},
@@ -51,7 +54,7 @@ fn main() {
         blocks_and_pool(&load, prefix, &checks, index);
     }
     templates(&load, prefix);
-    log_index(blocks);
+    rows(number("CAIRN_BENCH_TRANSFERS", 150));
 }
 
 /// Code of a token: counts in the slots of the caller and of the receiver, the call's first word, and writes a log of both.
@@ -66,32 +69,58 @@ const TOKEN: &[u8] = &[
 const TRANSFERS: u64 = 400;
 const SENDERS: u64 = 50;
 
-/// What the log index adds to connecting blocks of token transfers between many accounts, flush included.
-fn log_index(blocks: usize) {
+/// What the log index and the rows of older states add to connecting blocks of token transfers between many accounts, flush
+/// included; and what reading an older state costs.
+fn rows(blocks: usize) {
     let load = transfers(blocks);
-    let with = StoreConfig::default();
-    let without = StoreConfig { log_index: false, ..with.clone() };
-    let (mut with, mut without) = (Bench::with(&load, 0, &with), Bench::with(&load, 0, &without));
-    let [mut indexed, mut plain] = [Cost::default(); 2];
-    let connect = |bench: &mut Bench, cost: &mut Cost, block: Block| {
-        cost.add(&measure(|| {
-            bench.connect([block]);
-            bench.settle();
-        }));
-    };
+    let plain = StoreConfig { log_index: false, history: Some(0), ..StoreConfig::default() };
+    let configs = [
+        ("neither log index nor older states", plain.clone()),
+        ("the log index", StoreConfig { log_index: true, ..plain.clone() }),
+        ("the last 128 states", StoreConfig { history: Some(128), ..plain.clone() }),
+        ("all states", StoreConfig { history: None, ..plain }),
+    ];
+    let mut benches = configs.each_ref().map(|(_, config)| Bench::with(&load, 0, config));
+    let mut costs = [Cost::default(); 4];
     for (number, block) in load.blocks.iter().enumerate() {
-        // In turns, so that neither always finds the processor's caches warm.
-        if number % 2 == 0 {
-            connect(&mut with, &mut indexed, block.clone());
-            connect(&mut without, &mut plain, block.clone());
-        } else {
-            connect(&mut without, &mut plain, block.clone());
-            connect(&mut with, &mut indexed, block.clone());
+        // In turns, so that none always finds the processor's caches warm.
+        for place in 0..benches.len() {
+            let turn = (number + place) % benches.len();
+            let (bench, block) = (&mut benches[turn], block.clone());
+            costs[turn].add(&measure(|| {
+                bench.connect([block]);
+                bench.settle();
+            }));
         }
     }
-    println!("{blocks} blocks of {TRANSFERS} token transfers, all indexes, with the flush:");
-    println!("  without the log index: {plain}");
-    println!("  with the log index:    {indexed}   CPU {:.3} x (aim: 1.1)", indexed.cpu_to(&plain));
+    println!("{blocks} blocks of {TRANSFERS} token transfers, indexes of transactions and addresses, with the flush:");
+    for ((name, _), cost) in configs.iter().zip(&costs) {
+        println!("  {name:<36} {cost}   CPU {:.3} x (aim for the log index: 1.1)", cost.cpu_to(&costs[0]));
+    }
+    for bench in [2, 3] {
+        println!("  one balance with {}: {}", configs[bench].0, lookups(&benches[bench].reader, &load));
+    }
+}
+
+/// Microseconds that a balance takes, snapshot included, at some blocks.
+fn lookups(reader: &Reader, load: &Load) -> String {
+    const ROUNDS: u32 = 50;
+    let addresses: Vec<Address> = load.spec.alloc_accounts.iter().map(|account| account.address).collect();
+    let tip = reader.snapshot().expect("the store is open").tip().height;
+    let mut text = String::new();
+    for below in [0, 1, 100] {
+        let start = Instant::now();
+        for _ in 0..ROUNDS {
+            for address in &addresses {
+                let snapshot = reader.snapshot().expect("the store is open");
+                let state = snapshot.after(tip.saturating_sub(below)).expect("it is readable").expect("it is kept");
+                std::hint::black_box(state.account(address).expect("it is readable"));
+            }
+        }
+        let each = start.elapsed() / (ROUNDS * addresses.len() as u32);
+        text += &format!("{:.1} us at tip - {below}  ", each.as_secs_f64() * 1e6);
+    }
+    text
 }
 
 /// Blocks of token transfers.
@@ -210,13 +239,16 @@ fn signature_checks(load: &Load, prefix: usize) -> Vec<Vec<SignatureCheck>> {
     for (height, transaction) in
         (0..).zip(all).flat_map(|(height, block)| block.transactions.iter().map(move |tx| (height, tx)))
     {
-        let coinbase = matches!(transaction, Transaction::Coinbase(_));
+        let (outputs, coinbase) = match transaction {
+            Transaction::Coinbase(coinbase) => (&coinbase.outputs, true),
+            Transaction::Coin(tx) => (&tx.outputs, false),
+            Transaction::Account(_) => continue,
+        };
         let txid = transaction.txid();
-        coins.extend(
-            transaction
-                .outputs()
-                .map(|(index, output)| (OutPoint { txid, index }, Coin { output: *output, height, coinbase })),
-        );
+        let made = (0..)
+            .zip(outputs)
+            .map(|(index, output)| (OutPoint { txid, index }, Coin { output: *output, height, coinbase }));
+        coins.extend(made);
         if let Transaction::Coin(tx) = transaction {
             let spent: Vec<Coin> = tx.inputs.iter().map(|input| coins[input]).collect();
             if height as usize > prefix {
@@ -231,6 +263,7 @@ fn signature_checks(load: &Load, prefix: usize) -> Vec<Vec<SignatureCheck>> {
 /// An engine over RocksDB.
 struct Bench {
     engine: Engine,
+    reader: Reader,
     now: Time,
     _folder: tempfile::TempDir,
 }
@@ -244,9 +277,10 @@ impl Bench {
     fn with(load: &Load, prefix: usize, config: &StoreConfig) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
         let store = Store::open(folder.path(), &load.spec, config).expect("a new store opens");
+        let reader = store.reader();
         let engine = Engine::open(store, load.spec.clone(), EngineConfig::default()).expect("a new chain opens");
         let last = load.blocks.last().expect("there are blocks").header.time;
-        let mut bench = Self { engine, now: Time(u64::from(last) * 1_000), _folder: folder };
+        let mut bench = Self { engine, reader, now: Time(u64::from(last) * 1_000), _folder: folder };
         bench.connect(load.blocks[..prefix].iter().cloned());
         bench.settle();
         bench

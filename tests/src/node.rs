@@ -137,6 +137,12 @@ impl Node {
         self.wait_until_up();
     }
 
+    /// The same with other flags.
+    pub fn restart_with(&mut self, flags: &[&str]) {
+        self.flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        self.restart();
+    }
+
     /// Where peers dial it, without its key.
     pub fn peer_address(&self) -> String {
         format!("/ip4/127.0.0.1/tcp/{}", self.ports.peers.number())

@@ -103,3 +103,30 @@ fn gets_its_blocks_again(pruned: &mut Node, archive: &Node, last: u64) {
     pruned.connect(archive);
     wait_for("the chain", 120, || (pruned.height() == 360).then_some(()));
 }
+
+/// Older states on one directory: as many as the flags of each run say, whatever they said before.
+#[test]
+fn states_are_kept_as_the_flags_say() {
+    let owner = TestKey::new(1, "ecrn");
+    let mut node = Node::start();
+    node.mine(140, &owner.address(), NOBODY);
+    let oldest = |node: &Node| node.rpc.call("eth_capabilities", json!([]))["state"]["oldestBlock"].clone();
+    let balance = |node: &Node, block: &str| node.rpc.try_call("eth_getBalance", json!([NOBODY, block]));
+    let proof = |node: &Node, block: &str| node.rpc.try_call("eth_getProof", json!([NOBODY, ["0x0"], block]));
+    assert_eq!(oldest(&node), "0xc");
+    assert!(balance(&node, "0xc").is_ok() && proof(&node, "0xc").is_ok());
+    let error = balance(&node, "0xb").expect_err("it is not kept");
+    assert!(error.message.starts_with("missing trie node: historical state of block 11 is not available"), "{error:?}");
+
+    node.kill();
+    node.restart_with(&["--archive"]);
+    assert_eq!(oldest(&node), "0x0");
+    assert!(balance(&node, "0x0").is_ok() && proof(&node, "0x0").is_ok());
+    node.mine(10, &owner.address(), NOBODY);
+    assert_eq!((node.height(), oldest(&node)), (150, json!("0x0")));
+
+    assert!(node.stop());
+    node.restart_with(&["--history", "140"]);
+    assert_eq!(oldest(&node), "0xa");
+    assert!(balance(&node, "0xa").is_ok() && balance(&node, "0x9").is_err());
+}

@@ -25,7 +25,8 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError`] if it cannot be read.
     pub fn after(self, height: Height) -> Result<Option<HistoricalState>, StoreError> {
-        let known = (self.oldest_state()?..=self.tip().height).contains(&height);
+        let tip = self.tip().height;
+        let known = height == tip || (height < tip && height >= self.oldest_state()?);
         Ok(known.then_some(HistoricalState { snapshot: self, height }))
     }
 }
