@@ -46,6 +46,8 @@ pub enum What {
     Timer(Id),
     /// A process crashed.
     Crash(Id),
+    /// A round ended for all.
+    Round,
     /// A process showed something to the observer.
     Event(Id),
     /// What is wrong.
@@ -85,6 +87,7 @@ impl Chart {
             What::Timer(who) => line[column(who)] = b'T',
             What::Crash(who) => line[column(who)] = b'X',
             What::Event(who) => line[column(who)] = b'*',
+            What::Round => line.iter_mut().filter(|letter| **letter == b' ').for_each(|letter| *letter = b'.'),
             What::Verdict => line.fill(b'='),
         }
         String::from_utf8(line).expect("ASCII alone was written")
@@ -158,6 +161,7 @@ fn draw(svg: &mut String, row: &Row, x: impl Fn(Id) -> usize, y: impl Fn(usize) 
             x(who),
             x(who) + 7
         ),
+        What::Round => writeln!(svg, "<path d=\"M0,{end} H{width}\" stroke=\"silver\" stroke-dasharray=\"2\"/>"),
         What::Verdict => writeln!(
             svg,
             "<path d=\"M0,{end} H{width}\" stroke=\"red\"/><text x=\"8\" y=\"{}\" fill=\"red\">{label}</text>",

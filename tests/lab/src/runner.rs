@@ -29,6 +29,8 @@ pub struct Setting<M> {
     pub traitors: BTreeMap<Id, Strategy<M>>,
     /// After how many ticks the run ends.
     pub until: u64,
+    /// Whether messages between two processes arrive in the order in which they were sent.
+    pub fifo: bool,
     /// Whether a chart is drawn.
     pub draws: bool,
 }
@@ -36,7 +38,21 @@ pub struct Setting<M> {
 impl<M> Setting<M> {
     /// Without faults.
     pub fn new(model: Model, seed: u64) -> Self {
-        Self { model, seed, crashes: Vec::new(), traitors: BTreeMap::new(), until: 1_000 * DELTA, draws: false }
+        Self {
+            model,
+            seed,
+            crashes: Vec::new(),
+            traitors: BTreeMap::new(),
+            until: 1_000 * DELTA,
+            fifo: false,
+            draws: false,
+        }
+    }
+
+    /// With channels that are first in, first out.
+    pub fn in_order(mut self) -> Self {
+        self.fifo = true;
+        self
     }
 
     /// With a chart.
@@ -114,6 +130,8 @@ struct World<'a, I: Instance> {
     delays: Vec<u32>,
     timers: BTreeMap<(Id, TimerOf<I>), u64>,
     planned: u64,
+    /// When the last message between two processes arrives.
+    latest: BTreeMap<(Id, Id), u64>,
     run: Run<I>,
 }
 
@@ -133,6 +151,7 @@ pub fn run<I: Instance>(instance: &I, setting: Setting<MessageOf<I>>) -> Run<I> 
         delays: vec![0; count],
         timers: BTreeMap::new(),
         planned: 0,
+        latest: BTreeMap::new(),
         run: Run { processes, crashed, messages, shown, done, violation, chart },
     };
     for id in crate::process::everyone(count) {
@@ -203,8 +222,9 @@ impl<I: Instance> World<'_, I> {
             self.planned += 1;
             self.timers.remove(&(who, timer));
             if let Some(delay) = delay {
+                // Just after what was sent at the same time has arrived.
                 self.timers.insert((who, timer), self.planned);
-                self.queue.plan(now + delay * DELTA, Due::Timer { who, timer, number: self.planned });
+                self.queue.plan(now + delay * (DELTA + 1), Due::Timer { who, timer, number: self.planned });
             }
         }
     }
@@ -212,6 +232,9 @@ impl<I: Instance> World<'_, I> {
     /// A message to oneself takes no time and counts for nothing.
     fn send(&mut self, from: Id, to: Id, message: MessageOf<I>, now: u64) {
         let (at, step) = if from == to { (now, 0) } else { (self.setting.model.arrival(now, &mut self.random), 1) };
+        let latest = self.latest.entry((from, to)).or_default();
+        let at = if self.setting.fifo { at.max(*latest) } else { at };
+        *latest = at;
         self.run.messages += u64::from(step);
         let delays = self.delays[usize::from(from)] + step;
         let row = self.run.chart.rows.len().wrapping_sub(1);

@@ -4,7 +4,20 @@ use crate::{
     chart::Chart,
     instance::Instance,
     network::Model,
-    protocols::{abd::Abd, paxos::Paxos, two_phase_commit::TwoPhaseCommit},
+    protocols::{
+        abd::Abd,
+        epaxos::{EPaxos, Recovery},
+        failure_detector::FailureDetector,
+        fast_paxos::FastPaxos,
+        flood_set::FloodSet,
+        lock_register::LockRegister,
+        multi_paxos::MultiPaxos,
+        paxos::Paxos,
+        pbft::{Pbft, Rules, Traitor},
+        sequence_numbers::SequenceNumbers,
+        two_phase_commit::TwoPhaseCommit,
+        zab::Zab,
+    },
     runner::{Setting, run},
 };
 
@@ -39,14 +52,46 @@ pub struct Named {
 
 /// All of them.
 pub const PROTOCOLS: &[Named] = &[
+    Named {
+        name: "failure-detector",
+        run: |choice| show(&FailureDetector { questions: 8, timeout: 2, perfect: false }, choice),
+    },
+    Named { name: "flood-set", run: |choice| show(&FloodSet { processes: 3, rounds: 2 }, choice) },
     Named { name: "two-phase-commit", run: |choice| show(&TwoPhaseCommit { managers: 3 }, choice) },
+    Named { name: "lock", run: |choice| show(&LockRegister { clients: 3, locks: true }, choice) },
+    Named {
+        name: "sequence-numbers",
+        run: |choice| show(&SequenceNumbers { proposers: 3, atomic: true, retries: 9 }, choice),
+    },
     Named { name: "abd", run: |choice| show(&Abd { servers: 3, clients: 2, regular: false, split: false }, choice) },
     Named { name: "paxos", run: |choice| show(&Paxos { servers: 3, clients: 2, quorum: 2, retries: 9 }, choice) },
+    Named { name: "multi-paxos", run: |choice| show(&MultiPaxos { servers: 3, slots: 3, elections: 9 }, choice) },
+    Named { name: "fast-paxos", run: |choice| show(&fast_paxos(), choice) },
+    Named { name: "epaxos", run: |choice| show(&epaxos(), choice) },
+    Named { name: "zab", run: |choice| show(&Zab { servers: 3, leaders: 3, requests: 2, hole: None }, choice) },
+    Named { name: "pbft", run: |choice| show(&pbft(Traitor::None), choice) },
+    Named { name: "pbft-equivocation", run: |choice| show(&pbft(Traitor::Equivocates), choice) },
 ];
+
+fn fast_paxos() -> FastPaxos {
+    let (proposers, coordinated, recovers, informs) = (2, true, true, true);
+    FastPaxos { acceptors: 4, faults: 1, fast_faults: 1, proposers, coordinated, recovers, informs }
+}
+
+/// Three transactions, two of which spend the same coin.
+fn epaxos() -> EPaxos {
+    let mut instance = EPaxos::spending(3, &[vec![1], vec![1, 2], vec![3]], Recovery::Star);
+    (instance.recovered, instance.recoveries) = (7, [4; 8]);
+    instance
+}
+
+fn pbft(traitor: Traitor) -> Pbft {
+    Pbft { rules: Rules::for_faulty(1), requests: 2, patience: 20, traitor }
+}
 
 fn show<I: Instance>(instance: &I, choice: Choice) -> Seen {
     let count = instance.processes().len();
-    let setting = Setting::new(choice.model, choice.seed).crash(choice.crash, count).drawn();
+    let setting = Setting::new(choice.model, choice.seed).crash(choice.crash, count).in_order().drawn();
     let run = run(instance, setting);
     let end = match (&run.violation, run.done) {
         (Some(what), _) => format!("violated: {what}"),

@@ -1,6 +1,9 @@
 //! The table that `make lab` prints: what was measured, what is published, and whether each claim holds.
 
-use crate::{chart::Chart, explorer::Explored};
+use crate::{
+    chart::Chart,
+    explorer::{Explored, Verdict},
+};
 use std::fmt::Display;
 
 /// How much is searched.
@@ -33,6 +36,8 @@ pub struct Row {
     cells: [String; 4],
     /// What was to be shown, and why it was not.
     pub claims: Vec<(String, Result<(), String>)>,
+    /// What was measured and is no claim.
+    notes: Vec<String>,
     /// Counter-examples that were to be found.
     pub charts: Vec<(String, Chart)>,
 }
@@ -79,6 +84,16 @@ impl Row {
         self.states(found.states, None).outcome(claim, outcome)
     }
 
+    /// Claims that nothing is wrong in the states that were searched, which need not be all; says so if not.
+    #[must_use]
+    pub fn searched(self, claim: &str, found: &Explored) -> Self {
+        if !matches!(found.verdict, Verdict::Bounded) {
+            return self.holds(claim, found);
+        }
+        let claim = format!("{claim}; not all states were searched: {} steps deep", found.depth);
+        self.states(found.states, None).outcome(&claim, Ok(()))
+    }
+
     /// Claims that the explorer finds something wrong that is described like this. Its chart is kept.
     #[must_use]
     pub fn fails(mut self, claim: &str, found: &Explored, expected: &str) -> Self {
@@ -91,6 +106,13 @@ impl Row {
             None => Err(format!("expected {expected}, found nothing in {} states", found.states)),
         };
         self.states(found.states, None).outcome(claim, outcome)
+    }
+
+    /// Something measured.
+    #[must_use]
+    pub fn note(mut self, note: impl Display) -> Self {
+        self.notes.push(note.to_string());
+        self
     }
 
     /// A claim.
@@ -126,6 +148,9 @@ impl Row {
     pub fn text(&self) -> String {
         let [messages, delays, faults, states] = &self.cells;
         let mut text = line(&[&self.protocol, &self.model, messages, delays, faults, states]);
+        for note in &self.notes {
+            text += &format!("    note    {note}\n");
+        }
         for (claim, outcome) in &self.claims {
             text += &match outcome {
                 Ok(()) => format!("    ok      {claim}\n"),

@@ -20,9 +20,18 @@ macro_rules! sections {
 }
 
 sections! {
-    two_phase_commit: "two-phase-commit",
+    models: "models",
+    fault_tolerance: "fault-tolerance",
+    lock: "lock",
     registers: "registers",
+    herlihy: "herlihy",
+    sequence_numbers: "sequence-numbers",
     paxos: "paxos",
+    fast_paxos: "fast-paxos",
+    epaxos: "epaxos",
+    zab: "zab",
+    generals: "generals",
+    pbft: "pbft",
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use crate::{
     explorer::{Limits, explore},
     network::Model,
-    protocols::paxos::Paxos,
+    protocols::{multi_paxos::MultiPaxos, paxos::Paxos},
     runner::{Setting, run},
     table::{Row, Scale},
 };
@@ -21,11 +21,36 @@ pub fn rows(scale: Scale) -> Vec<Row> {
             .states(found.states, Some(16_668)),
         Row::new("Paxos, 4 servers, quorums of 2", "asynchronous").fails("agreement fails", &narrow, "agreement"),
     ];
+    rows.extend(logs(scale));
     if scale == Scale::Full {
         let three = explore(&Paxos { clients: 3, ..plain }, Limits::default());
-        rows.push(
-            Row::new("Paxos, 3 servers, 3 clients", "asynchronous").holds("agreement, validity, linearizable", &three),
-        );
+        let speed = format!("{:.0} states a second on one core", three.states as f64 / three.seconds);
+        let row = Row::new("Paxos, 3 servers, 3 clients", "asynchronous").note(speed);
+        rows.push(row.holds("agreement, validity, linearizable", &three));
     }
     rows
+}
+
+/// A log with a leader.
+fn logs(scale: Scale) -> Vec<Row> {
+    let stable = run(&MultiPaxos { servers: 3, slots: 4, elections: 0 }, Setting::new(Model::Lockstep, 0));
+    let at_leader = stable.shown.iter().filter(|shown| shown.who == 0).map(|shown| shown.delays).max();
+    let instance = MultiPaxos { servers: 3, slots: 1, elections: 1 };
+    let found = explore(&instance, Limits { crashes: 1, states: scale.pick(100_000, 3_000_000), ..Limits::default() });
+    let runs = scale.pick(200, 5_000);
+    let long = MultiPaxos { servers: 5, slots: 8, elections: 20 };
+    let partial = Model::PartiallySynchronous { gst: 2_000 };
+    let good = (0..runs).filter(|&seed| run(&long, Setting::new(partial, seed).crash(2, 5)).is_good()).count() as u64;
+    vec![
+        Row::new("Multi-Paxos, 3 servers, 4 slots", "stable leader")
+            .messages(stable.messages, 4 * (2 + 2 + 2))
+            .delays(at_leader.unwrap_or(0), 2)
+            .claim("all slots chosen", stable.shown.iter().filter(|shown| shown.who == 0).count() == 4),
+        Row::new("Multi-Paxos, 3 servers", "asynchronous")
+            .faults("1 crash of 3")
+            .searched("agreement, as leaders change", &found),
+        Row::new("Multi-Paxos, 5 servers, 8 slots", partial)
+            .faults("2 crash of 5")
+            .claim(&format!("agreement, and it goes on, in {runs} runs"), good == runs),
+    ]
 }

@@ -14,7 +14,7 @@ pub enum Order {
 pub enum Timing {
     /// At any time: there is no bound on delays, so a timeout says nothing.
     Asynchronous,
-    /// Only when no message is in flight: delays have a bound that the timers know.
+    /// All at once, when no message is in flight: delays have a bound, and a timer is a round's end.
     Synchronous,
 }
 
@@ -31,6 +31,8 @@ pub struct Limits {
     pub crashes: u8,
     /// Bit `i` is set if process `i` may be one of them.
     pub may_crash: u32,
+    /// Whether of the messages of a crashed process any may be lost: it crashed in the midst of sending.
+    pub torn_crashes: bool,
     /// In which order messages arrive.
     pub order: Order,
     /// When timers expire.
@@ -51,10 +53,11 @@ impl Default for Limits {
             endless_duplicates: false,
             crashes: 0,
             may_crash: u32::MAX,
+            torn_crashes: false,
             order: Order::Any,
             timing: Timing::Asynchronous,
             progress: false,
-            states: 50_000_000,
+            states: 5_000_000,
             depth: u32::MAX,
         }
     }

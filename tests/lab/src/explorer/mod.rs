@@ -15,3 +15,5 @@ mod trace;
 pub use limits::{Limits, Order, Timing};
 pub use search::{Explored, Verdict, explore, explore_symmetric};
 pub use symmetry::{Symmetry, permutations};
+
+pub(crate) use intern::{FastHasher, FastMap};

@@ -42,6 +42,8 @@ pub(super) enum Action {
     Repeat(u32),
     Lose(u32),
     Fire(Id, u8),
+    /// A round ends: the first timer of each process expires.
+    Round,
     Crash(Id),
 }
 
@@ -137,18 +139,21 @@ impl<'a, I: Instance> Stepper<'a, I> {
             if self.limits.endless_duplicates || state[BUDGET] >> 4 & 15 > 0 {
                 happen(self, Action::Repeat(at));
             }
-            if state[BUDGET] & 15 > 0 {
+            let from = self.envelopes.value(state[messages + at as usize]).from;
+            if state[BUDGET] & 15 > 0 || self.limits.torn_crashes && crashed >> from & 1 == 1 {
                 happen(self, Action::Lose(at));
             }
         }
-        let quiet = self.limits.timing == Timing::Asynchronous || state.len() == messages;
+        if self.limits.timing == Timing::Synchronous && state.len() == messages {
+            happen(self, Action::Round);
+        }
         for id in 0..self.count {
             let who = id as Id;
             if crashed >> id & 1 == 1 {
                 continue;
             }
             let timers = self.locals.value(state[LOCALS + id]).timers.len();
-            for timer in 0..if quiet { timers } else { 0 } {
+            for timer in 0..if self.limits.timing == Timing::Asynchronous { timers } else { 0 } {
                 happen(self, Action::Fire(who, timer as u8));
             }
             if state[BUDGET] >> 8 & 15 > 0 && self.limits.may_crash >> id & 1 == 1 {
@@ -179,8 +184,11 @@ impl<'a, I: Instance> Stepper<'a, I> {
         next.extend_from_slice(state);
         match action {
             Action::Lose(at) => {
-                next.remove(messages + at as usize);
-                next[BUDGET] -= 1;
+                let lost = next.remove(messages + at as usize);
+                let from = self.envelopes.value(lost).from;
+                if !(self.limits.torn_crashes && next[BUDGET] >> (16 + from) & 1 == 1) {
+                    next[BUDGET] -= 1;
+                }
                 return true;
             }
             Action::Crash(who) => {
@@ -190,6 +198,7 @@ impl<'a, I: Instance> Stepper<'a, I> {
                 next.extend(kept);
                 return true;
             }
+            Action::Round => return self.end_round(state, next),
             Action::Deliver(_) | Action::Repeat(_) | Action::Fire(..) => {}
         }
         let (who, input) = match action {
@@ -199,6 +208,7 @@ impl<'a, I: Instance> Stepper<'a, I> {
                 (self.envelopes.value(envelope).to, envelope)
             }
             Action::Crash(who) => (who, 0),
+            Action::Round => (0, 0),
         };
         let at = LOCALS + usize::from(who);
         let reaction = self.react(state[at], input);
@@ -215,6 +225,22 @@ impl<'a, I: Instance> Stepper<'a, I> {
         }
         self.emit(next, reaction);
         true
+    }
+
+    /// Every process that is alive acts on its first timer before anything that the others send arrives.
+    fn end_round(&mut self, state: &[u32], next: &mut Vec<u32>) -> bool {
+        let mut changed = false;
+        for id in 0..self.count {
+            let local = state[LOCALS + id];
+            if state[BUDGET] >> (16 + id) & 1 == 1 || self.locals.value(local).timers.is_empty() {
+                continue;
+            }
+            let reaction = self.react(local, TIMER);
+            next[LOCALS + id] = self.reactions[reaction].local;
+            self.emit(next, reaction);
+            changed = true;
+        }
+        changed
     }
 
     /// Adds what a process sent and showed.

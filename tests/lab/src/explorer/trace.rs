@@ -70,6 +70,7 @@ fn describe<I: Instance>(
             (What::Timer(who), format!("timer {:?}", local.timers[usize::from(timer)]))
         }
         Action::Crash(who) => (What::Crash(who), "crash".to_owned()),
+        Action::Round => (What::Round, "the round ends".to_owned()),
     };
     Row { at: 0, what, label }
 }

@@ -130,6 +130,12 @@ impl Process for Server {
             return out.send(from, Outer::GetOk(request, value));
         }
         if self.decided {
+            // Upon receiving Prepare of one that missed the decision. Without retries nobody asks.
+            if let (Outer::Inner(Message::Prepare(_)), Some((ballot, proposal)), true) =
+                (message, self.accepted, self.rules.retries > 0)
+            {
+                out.send(from, Outer::Inner(Message::Decided(ballot, proposal)));
+            }
             return;
         }
         match message {
@@ -204,12 +210,15 @@ impl Instance for Paxos {
         history.violation()
     }
 
-    /// Clients whose value was not chosen get no answer: it is enough that the servers know one.
+    /// Clients whose value was not chosen get no answer: it is enough that all servers with a proposal know a decision.
     fn done(&self, view: &View<'_, Role<Server>>) -> bool {
-        view.alive().all(|(_, process)| match process {
-            Role::Server(server) => server.decided,
-            Role::Client(_) => true,
-        })
+        let servers = || {
+            view.alive().filter_map(|(_, process)| match process {
+                Role::Server(server) => Some(server),
+                Role::Client(_) => None,
+            })
+        };
+        servers().any(|server| server.decided) && servers().all(|server| server.decided || server.proposal.is_none())
     }
 
     fn name(&self, id: Id) -> String {

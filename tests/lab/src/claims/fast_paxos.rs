@@ -1,0 +1,78 @@
+//! Section 3.4: Fast Paxos.
+
+use crate::{
+    explorer::{Limits, explore, explore_symmetric},
+    network::Model,
+    protocols::fast_paxos::FastPaxos,
+    runner::{Setting, run},
+    table::{Row, Scale},
+};
+
+fn instance(acceptors: usize, fast_faults: usize, faults: usize) -> FastPaxos {
+    let (proposers, coordinated, recovers, informs) = (2, true, false, false);
+    FastPaxos { acceptors, faults, fast_faults, proposers, coordinated, recovers, informs }
+}
+
+/// Its rows.
+pub fn rows(scale: Scale) -> Vec<Row> {
+    let mut rows = vec![fast_path()];
+    // Each with the least n that is enough, and with one acceptor fewer.
+    let full: &[(usize, usize)] = &[(1, 1), (1, 2), (2, 1)];
+    for &(e, f) in &full[..scale.pick(1, 3)] {
+        let n = (2 * e + f + 1).max(2 * f + 1);
+        for coordinated in [true, false] {
+            let how = if coordinated { "coordinated" } else { "uncoordinated" };
+            let enough = FastPaxos { coordinated, ..instance(n, e, f) };
+            let limits = Limits { states: scale.pick(100_000, 3_000_000), ..Limits::default() };
+            rows.push(
+                Row::new(format!("Fast Paxos, n={n}, {how}"), "asynchronous")
+                    .faults(format!("e={e}, f={f}"))
+                    .searched("agreement, validity", &explore_symmetric(&enough, limits, &enough.symmetry())),
+            );
+        }
+        let few = FastPaxos { recovers: true, ..instance(n - 1, e, f) };
+        rows.push(Row::new(format!("Fast Paxos, n={}", n - 1), "asynchronous").faults(format!("e={e}, f={f}")).fails(
+            "one acceptor fewer: two values are chosen",
+            &explore(&few, Limits::default()),
+            "agreement",
+        ));
+    }
+    let again = FastPaxos { recovers: true, ..instance(4, 1, 1) };
+    let limits = Limits { states: scale.pick(100_000, 5_000_000), ..Limits::default() };
+    rows.push(
+        Row::new("Fast Paxos, n=4, round 3", "asynchronous")
+            .faults("e=1, f=1")
+            .searched("agreement, validity", &explore_symmetric(&again, limits, &again.symmetry())),
+    );
+    rows.push(collisions(scale));
+    rows
+}
+
+fn fast_path() -> Row {
+    let alone = FastPaxos { proposers: 1, informs: true, ..instance(4, 1, 1) };
+    let run = run(&alone, Setting::new(Model::Lockstep, 0));
+    let at_proposer = run.shown.iter().find(|shown| shown.who == 4);
+    // The value to 4 acceptors; their votes to the proposer, and those of 3 to the coordinator.
+    Row::new("Fast Paxos, n=4, 1 proposer", "fast round")
+        .messages(run.messages, 4 + 4 + 3)
+        .delays(at_proposer.map_or(0, |shown| shown.delays), 2)
+}
+
+/// How often a round of several proposers ends without a fast quorum.
+fn collisions(scale: Scale) -> Row {
+    let runs = scale.pick(500, 10_000);
+    let rate = |proposers| {
+        let instance = FastPaxos { proposers, recovers: true, ..instance(4, 1, 1) };
+        let slow = |seed: &u64| {
+            let run = run(&instance, Setting::new(Model::Synchronous, *seed));
+            !run.shown.iter().any(|shown| shown.event.0 == 1)
+        };
+        (0..runs).filter(slow).count() as f64 / runs as f64
+    };
+    let rates: Vec<f64> = (1..=5).map(rate).collect();
+    let printed: Vec<String> = rates.iter().map(|rate| format!("{:.1} %", rate * 100.0)).collect();
+    Row::new("Fast Paxos, n=4", "synchronous").claim("one proposer alone never collides", rates[0] == 0.0).claim(
+        &format!("collisions of 1 to 5 proposers at once grow: {}", printed.join(", ")),
+        rates.windows(2).all(|pair| pair[0] < pair[1]),
+    )
+}

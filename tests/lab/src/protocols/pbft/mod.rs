@@ -1,0 +1,87 @@
+//! Practical Byzantine fault tolerance (Castro and Liskov, 1999): a log on which 3f+1 replicas agree, of which f may do
+//! anything.
+//!
+//! Views have numbers; replica `v mod n` leads view v. A quorum is 2f+1 replicas: any two have f+1 in common, so at least
+//! one correct one.
+//!
+//! **Normal case** (`replica.rs`)
+//! 1. Upon a request, the leader gives it the next sequence number and sends PrePrepare to all.
+//! 2. Upon receiving PrePrepare of its view's leader, for a number to which it accepted nothing else in this view, a
+//!    replica sends Prepare to all.
+//! 3. Upon receiving Prepare of 2f+1, PrePrepare counted, a request is *prepared*: no other can be in this view, since two
+//!    quorums share a correct replica. The replica sends Commit to all.
+//! 4. Upon receiving Commit of 2f+1, a prepared request is *committed*. Requests are executed in the order of numbers.
+//!
+//! **Checkpoints** (`checkpoint.rs`). After every few executions a replica sends Checkpoint with a digest of its state to
+//! all. Upon receiving 2f+1 that are equal, the checkpoint is stable, and what lies before it is forgotten. Numbers are
+//! taken only from a window above the last stable checkpoint, so that a faulty leader cannot use them up.
+//!
+//! **View change** (`view_change.rs`)
+//! 1. When a request is not executed in time, a replica stops taking part in its view and sends ViewChange to all, with
+//!    its stable checkpoint and all requests that it prepared, each with the quorum that proves it. Upon receiving
+//!    ViewChange of f+1 for higher views, it joins the lowest of them.
+//! 2. Upon receiving ViewChange of 2f+1, the leader of the new view sends NewView with them to all: for each number the
+//!    request prepared in the highest view, and nothing for those between that nobody prepared.
+//! 3. Upon receiving NewView, a replica computes the same from the same messages, takes no other result, and goes on as if
+//!    these were PrePrepares of the new view.
+//!
+//! What was committed anywhere was prepared at 2f+1, so a correct replica of every ViewChange quorum reports it.
+//!
+//! **Catching up** (`catch_up.rs`). A replica that lost patience also asks the others what they executed since, and executes
+//! what f+1 of them did.
+//!
+//! The replica knows no network and no clock: it is handed messages and timeouts and returns effects. Messages are taken
+//! to be authentic, and the quorums inside them to be signed: who drives a replica checks signatures.
+
+mod catch_up;
+mod checkpoint;
+mod nodes;
+mod replica;
+mod rules;
+mod slot;
+mod view_change;
+
+pub use nodes::{Node, Pbft, Traitor};
+pub use replica::{Effect, Replica};
+pub use rules::Rules;
+pub use view_change::Change;
+
+use crate::process::Id;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A view's number.
+pub type View = u64;
+/// A sequence number. The first is 1.
+pub type Number = u64;
+
+/// A request with the proof that it was prepared.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Prepared<V> {
+    /// The view it was prepared in.
+    pub view: View,
+    /// The request; nothing fills a gap.
+    pub request: Option<V>,
+    /// Who sent PrePrepare or Prepare for it.
+    pub signers: BTreeSet<Id>,
+}
+
+/// What replicas send each other.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Message<V> {
+    /// The leader gives a request a number.
+    PrePrepare(View, Number, Option<V>),
+    /// A replica accepts it.
+    Prepare(View, Number, Option<V>),
+    /// It knows that a quorum did.
+    Commit(View, Number, Option<V>),
+    /// A replica's state after a number, as a digest.
+    Checkpoint(Number, u64),
+    /// What did you execute after this number?
+    Fetch(Number),
+    /// This.
+    Executed(Number, Option<V>),
+    /// A replica leaves its view for this one.
+    ViewChange(View, Change<V>),
+    /// The leader of a view begins it.
+    NewView(View, BTreeMap<Id, Change<V>>, BTreeMap<Number, Option<V>>),
+}

@@ -1,0 +1,34 @@
+//! Who agrees, and how.
+
+use super::{Number, View};
+use crate::process::Id;
+
+/// Who agrees, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rules {
+    /// n: how many replicas.
+    pub replicas: u8,
+    /// f: how many of them may be faulty.
+    pub faulty: u8,
+    /// How many make a quorum: n-f, which is 2f+1 of 3f+1.
+    pub quorum: usize,
+    /// A checkpoint is taken at every multiple of this number.
+    pub interval: Number,
+    /// How far above the stable checkpoint numbers are taken from.
+    pub window: Number,
+    /// Whether NewView is recomputed. If not, the protocol is broken.
+    pub checks_new_view: bool,
+}
+
+impl Rules {
+    /// 3f+1 replicas.
+    pub fn for_faulty(faulty: u8) -> Self {
+        let (replicas, quorum) = (3 * faulty + 1, 2 * usize::from(faulty) + 1);
+        Self { replicas, faulty, quorum, interval: 4, window: 8, checks_new_view: true }
+    }
+
+    /// Who leads a view.
+    pub fn leader(&self, view: View) -> Id {
+        Id::try_from(view % u64::from(self.replicas)).expect("below the number of replicas")
+    }
+}
