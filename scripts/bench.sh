@@ -8,7 +8,7 @@ network=
 for bench in "$@"; do
   printf '\n== %s\n' "$bench"
   case "$bench" in
-    hash) cargo bench --locked --quiet -p cairn-miner ;;
+    hash) cargo run --locked --release --quiet -p cairn-miner -- bench ;;
     execute) cargo bench --locked --quiet -p chain-core --features testing --bench execute ;;
     vm) cargo bench --locked --quiet -p cairn-vm-tests --bench vm ;;
     # shellcheck disable=SC2086

@@ -1,8 +1,8 @@
 //! The command line of `cairn-miner`.
 
 use cairn_client::suggest_flag;
-use clap::{Command, CommandFactory, FromArgMatches, Parser};
-use std::{ffi::OsString, path::PathBuf};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
 /// Mine for a Cairn node: fetch templates, search on all cores, submit blocks.
 ///
@@ -27,12 +27,72 @@ pub struct Arguments {
     /// Number of threads [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,
+    /// Percentage of the time to search, 1 to 100: less leaves the cores cooler.
+    #[arg(long, value_name = "PERCENT", default_value_t = 100, value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub intensity: u8,
+    /// Cores for the threads, in turn, such as 0-3,6 [default: the system's choice].
+    #[arg(long, value_name = "CORES", value_parser = cores)]
+    pub affinity: Option<Cores>,
+    /// Priority of the threads: low ones yield to other programs.
+    #[arg(long, value_name = "PRIORITY", default_value = "low")]
+    pub priority: Priority,
     /// Stop after N accepted blocks.
     #[arg(long, value_name = "N")]
     pub blocks: Option<u64>,
     /// Print one JSON object per line instead of text.
-    #[arg(long)]
+    #[arg(long, global = true)]
     pub json: bool,
+    /// What to do instead of mining.
+    #[command(subcommand)]
+    pub action: Option<Action>,
+}
+
+/// What to do instead of mining.
+#[derive(Subcommand)]
+pub enum Action {
+    /// Measure each hash kernel on one core, and say which one a search would use.
+    Bench {
+        /// Samples of each kernel.
+        #[arg(long, value_name = "N", default_value_t = 501, value_parser = clap::value_parser!(u16).range(1..))]
+        samples: u16,
+        /// Compare all kernels over N hashes instead of measuring them.
+        #[arg(long, value_name = "N")]
+        verify: Option<u64>,
+    },
+}
+
+/// Priority of the mining threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Priority {
+    /// Below other programs.
+    Low,
+    /// That of this process.
+    Normal,
+}
+
+/// Numbers of cores, each once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cores(pub Vec<usize>);
+
+/// More than any system numbers.
+const MAX_CORE: usize = 4_095;
+
+/// Reads a list of cores and ranges, as `taskset -c` does.
+fn cores(text: &str) -> Result<Cores, String> {
+    let number = |text: &str| {
+        let core = text.trim().parse::<usize>().ok().filter(|core| *core <= MAX_CORE);
+        core.ok_or(format!("'{text}' is not the number of a core; write a list such as 0-3,6"))
+    };
+    let mut cores = BTreeSet::new();
+    for range in text.split(',') {
+        let (first, last) = range.split_once('-').unwrap_or((range, range));
+        let (first, last) = (number(first)?, number(last)?);
+        if first > last {
+            return Err(format!("'{range}' ends before it begins; write {last}-{first}"));
+        }
+        cores.extend(first..=last);
+    }
+    Ok(Cores(cores.into_iter().collect()))
 }
 
 /// Parses the arguments of this process.
@@ -52,4 +112,19 @@ pub fn command() -> Command {
         .into_iter()
         .filter(|(_, variable)| empty(variable))
         .fold(Arguments::command(), |command, (flag, _)| command.mut_arg(flag, |flag| flag.env(None::<&str>)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_lists_of_cores() {
+        assert_eq!(cores("0-3,6, 2"), Ok(Cores(vec![0, 1, 2, 3, 6])));
+        assert_eq!(cores("7"), Ok(Cores(vec![7])));
+        let not = |text: &str| Err(format!("'{text}' is not the number of a core; write a list such as 0-3,6"));
+        assert_eq!([cores(""), cores("0,"), cores("-1"), cores("4096")], [not(""), not(""), not(""), not("4096")]);
+        assert_eq!(cores("x-2"), not("x"));
+        assert_eq!(cores("3-1"), Err("'3-1' ends before it begins; write 1-3".into()));
+    }
 }

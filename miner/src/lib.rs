@@ -1,16 +1,18 @@
 //! Nonce search on all cores.
 //!
-//! The threads of a [`Miner`] search the latest [`Work`]; [`Kernel`]s do the hashing and can be exchanged. [`client`]
-//! mines for a node over JSON-RPC, as `cairn-miner` does.
+//! The threads of a [`Miner`] search the latest [`Work`] with a [`Kernel`], which does the hashing. [`client`] mines for a
+//! node over JSON-RPC, as `cairn-miner` does.
 
+pub mod bench;
 pub mod cli;
 pub mod client;
 mod kernel;
 mod meter;
 mod miner;
+mod temperature;
 mod work;
 
-pub use kernel::{Kernel, Midstate};
+pub use kernel::{Hit, Job, Kernel, MAX_VERSIONS, fastest, kernels};
 pub use meter::Meter;
-pub use miner::{Event, Miner, StartError};
-pub use work::{Solution, VERSION_MASK, Work};
+pub use miner::{Event, Miner, StartError, Threads};
+pub use work::{MAX_SOLUTIONS, Solution, VERSION_MASK, Work};

@@ -9,8 +9,8 @@ use std::{
 };
 
 use cairn_miner::{
-    Midstate,
-    cli::{self, Arguments},
+    Threads, bench,
+    cli::{self, Action, Arguments, Priority},
     client::{self, Event, Node, NodeError, Options, Reporter, Request},
 };
 
@@ -26,9 +26,15 @@ fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let json = arguments.json;
-    match mine(arguments) {
+    let outcome = match arguments.action {
+        Some(Action::Bench { samples, verify }) => {
+            bench::run(&bench::Options { samples: samples.into(), verify, json }, &mut std::io::stdout())
+        }
+        None => threads(&arguments).and_then(|threads| mine(arguments, threads).map_err(|error| error.to_string())),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if json => fail(1, &error.to_string()),
+        Err(error) if json => fail(1, &error),
         Err(error) => {
             let start = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
             eprintln!("{start}cairn-miner: {error}");
@@ -43,11 +49,30 @@ fn fail(code: u8, message: &str) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn mine(arguments: Arguments) -> Result<(), NodeError> {
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
+/// The threads that the arguments ask for: as many as cores, if they do not say.
+fn threads(arguments: &Arguments) -> Result<Threads, String> {
+    let cores = arguments.affinity.clone().map_or(Vec::new(), |cores| cores.0);
+    if !cores.is_empty() {
+        let available =
+            Threads::available_cores().map_err(|error| format!("cannot list this system's cores: {error}"))?;
+        if let Some(core) = cores.iter().find(|core| !available.contains(core)) {
+            return Err(format!("--affinity: core {core} is not available; there are {}", list(&available)));
+        }
+    }
+    let all = thread::available_parallelism().map_or(1, NonZero::get);
+    let count = arguments.threads.map_or(if cores.is_empty() { all } else { cores.len() }, usize::from);
+    let low_priority = arguments.priority == Priority::Low;
+    Ok(Threads { count, intensity: arguments.intensity, cores, low_priority })
+}
+
+fn list(cores: &[usize]) -> String {
+    cores.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}
+
+fn mine(arguments: Arguments, threads: Threads) -> Result<(), NodeError> {
     let options = Options {
         request: Request { address: arguments.address, account: arguments.account },
-        threads: arguments.threads.map_or(cores, usize::from),
+        threads,
         blocks: arguments.blocks,
     };
     let node = Node::new(&arguments.rpc, arguments.cookie.as_deref())?;
@@ -62,5 +87,6 @@ fn mine(arguments: Arguments) -> Result<(), NodeError> {
     if let Err(error) = listening {
         eprintln!("cairn-miner: Ctrl-C will end it at once: {error}");
     }
-    client::run(&node, &options, Midstate, (sender, events), &mut Reporter::new(arguments.json)).map(|_| ())
+    let kernel = cairn_miner::fastest();
+    client::run(&node, &options, kernel, (sender, events), &mut Reporter::new(arguments.json)).map(|_| ())
 }

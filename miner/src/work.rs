@@ -10,17 +10,22 @@ use chain_core::{
     units::Height,
 };
 
+use crate::kernel::MAX_VERSIONS;
+
 /// Bits of the version that are free for miners (BIP 320): 5 to 28.
 pub const VERSION_MASK: u32 = 0x1fff_ffe0;
 
-/// Number of nonces in a slice, the unit of work of a thread.
+/// Solutions of a block's work that are worth a report: the first is the block, more only if it is refused.
+pub const MAX_SOLUTIONS: u32 = 16;
+
+/// Number of nonces in a slice, the unit of work of a thread: with 64 versions each, minutes of a fast core.
 const SLICE: u64 = 1 << 28;
 
 /// Slices of one header's 2^32 nonces.
 const SLICES: u64 = (1 << 32) / SLICE;
 
 /// A block to find. Its variants are the headers that differ in the rolled fields: version bits first, since they are
-/// cheapest, then the extranonce, then the time.
+/// cheapest, in groups that a kernel searches at once, then the extranonce, then the time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Work {
     /// The caller's id.
@@ -41,6 +46,8 @@ pub struct Work {
     pub version_mask: u32,
     /// Maximum number of seconds to roll the header's time forward.
     pub time_slack: u32,
+    /// The search ends after this many solutions: at a trivial difficulty there are millions a second.
+    pub max_solutions: u32,
 }
 
 /// A winning header and its coinbase.
@@ -57,8 +64,10 @@ pub struct Solution {
 /// One part of the search that a thread does alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
-    /// The header, its nonce not set.
+    /// The header, its version and nonce not set.
     pub header: Header,
+    /// The versions to try.
+    pub versions: Vec<i32>,
     /// The encoded coinbase.
     pub coinbase: Vec<u8>,
     /// The nonces to try.
@@ -87,26 +96,30 @@ impl Work {
             merkle_branch: merkle::branch(&leaves, 0),
             version_mask: VERSION_MASK,
             time_slack: 0,
+            max_solutions: MAX_SOLUTIONS,
         }
     }
 
     /// The part with a number. Parts do not overlap, and together they cover the whole search; `None` after the last.
     pub(crate) fn part(&self, number: u64) -> Option<Part> {
-        let (header, coinbase) = self.variant(u128::from(number / SLICES))?;
+        let (header, versions, coinbase) = self.variants(u128::from(number / SLICES))?;
         let start = number % SLICES * SLICE;
-        Some(Part { header, coinbase, nonces: start..start + SLICE })
+        Some(Part { header, versions, coinbase, nonces: start..start + SLICE })
     }
 
-    /// The header with a number, and its coinbase.
-    fn variant(&self, number: u128) -> Option<(Header, Vec<u8>)> {
-        let versions = 1_u128 << self.version_mask.count_ones();
+    /// The headers of a group with a number, which differ in their versions, and their coinbase.
+    fn variants(&self, number: u128) -> Option<(Header, Vec<i32>, Vec<u8>)> {
+        let free = self.version_mask.count_ones();
+        // Both are powers of two, so that groups are full.
+        let size = 1 << free.min(MAX_VERSIONS.ilog2());
+        let groups = (1_u128 << free) / u128::from(size);
         let extranonces = 1_u128 << (8 * self.extranonce.len().min(8));
-        let version = u32::try_from(number % versions).ok()?;
-        let extranonce = number / versions % extranonces;
-        let later = u32::try_from(number / versions / extranonces).ok().filter(|later| *later <= self.time_slack)?;
+        let group = u32::try_from(number % groups).ok()?;
+        let extranonce = number / groups % extranonces;
+        let later = u32::try_from(number / groups / extranonces).ok().filter(|later| *later <= self.time_slack)?;
 
+        let version = |index| self.header.version ^ deposit(group * size + index, self.version_mask).cast_signed();
         let mut header = self.header;
-        header.version ^= deposit(version, self.version_mask).cast_signed();
         header.time = header.time.checked_add(later)?;
         let mut coinbase = self.coinbase.clone();
         if !self.extranonce.is_empty() {
@@ -114,7 +127,7 @@ impl Work {
             free.iter_mut().zip(extranonce.to_le_bytes()).for_each(|(byte, new)| *byte = new);
             header.merkle_root = self.merkle_root(&coinbase);
         }
-        Some((header, coinbase))
+        Some((header, (0..size).map(version).collect(), coinbase))
     }
 
     fn merkle_root(&self, coinbase: &[u8]) -> [u8; 32] {
@@ -163,6 +176,7 @@ mod tests {
             merkle_branch: vec![[3; 32], [4; 32]],
             version_mask,
             time_slack,
+            max_solutions: 1,
         }
     }
 
@@ -182,21 +196,33 @@ mod tests {
 
     #[test]
     fn rolls_version_bits_then_the_extranonce_then_the_time() {
-        let work = work(0b11 << 5, 1, 2);
-        let all: Vec<_> = (0..4 * 256 * 3).map(|number| work.variant(number).unwrap()).collect();
-        assert_eq!(work.variant(4 * 256 * 3), None);
-        let distinct: HashSet<_> = all.iter().map(|(header, _)| header.hash()).collect();
-        assert_eq!(distinct.len(), all.len());
-        assert_eq!([0, 1, 2, 3].map(|at: usize| all[at].0.version & 0x60), [0, 0x20, 0x40, 0x60]);
-        assert_eq!([0, 3, 4, 1023].map(|at: usize| all[at].1[89]), [0, 0, 1, 255]);
+        let work = work(0xff << 5, 1, 2);
+        // Four groups of 64 versions.
+        let all: Vec<_> = (0..4 * 256 * 3).map(|number| work.variants(number).unwrap()).collect();
+        assert_eq!(work.variants(4 * 256 * 3), None);
+        let headers = all.iter().flat_map(|(header, versions, _)| versions.iter().map(|&version| (version, *header)));
+        let distinct: HashSet<_> = headers.map(|(version, header)| Header { version, ..header }.to_bytes()).collect();
+        assert_eq!(distinct.len(), 256 * 256 * 3);
+        let first = |at: usize| all[at].1[0];
+        assert_eq!([0, 1, 2, 3, 4].map(first).map(|version| version & !0x2000_0000), [0, 0x800, 0x1000, 0x1800, 0]);
+        assert_eq!(all[0].1[..3], [0x2000_0000, 0x2000_0020, 0x2000_0040]);
+        assert_eq!([0, 3, 4, 1023].map(|at: usize| all[at].2[89]), [0, 0, 1, 255]);
         assert_eq!([1023, 1024, 2048].map(|at: usize| all[at].0.time), [1_000, 1_001, 1_002]);
-        assert!(all.iter().all(|(header, _)| header.version & !0x60 == 0x2000_0000));
+        let outside = |version: &i32| version & !(0xff << 5);
+        assert!(all.iter().flat_map(|(_, versions, _)| versions).all(|version| outside(version) == 0x2000_0000));
+    }
+
+    #[test]
+    fn rolls_no_bit_outside_the_mask() {
+        let versions = |mask| work(mask, 0, 0).part(0).unwrap().versions;
+        assert_eq!(versions(0), [0x2000_0000]);
+        assert_eq!(versions(1 << 28 | 1 << 5), [0, 0x20, 0x1000_0000, 0x1000_0020].map(|bits| 0x2000_0000 | bits));
     }
 
     #[test]
     fn the_merkle_root_follows_the_extranonce() {
         let work = work(0, 2, 0);
-        let (header, coinbase) = work.variant(0x0103).unwrap();
+        let (header, _, coinbase) = work.variants(0x0103).unwrap();
         assert_eq!(coinbase[88..90], [0x03, 0x01]);
         let mut root = sha256d(&coinbase);
         for sibling in [[3; 32], [4; 32]] {

@@ -11,24 +11,29 @@ mod tests;
 
 use std::{
     collections::VecDeque,
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
 
+use chain_core::U256;
+
 pub use node::{Node, NodeError};
-pub use report::{Note, Reporter, Totals};
+pub use report::{Note, Reporter, Status, Totals};
 pub use template::{Request, Submitted, Template};
 
-use crate::{Kernel, Miner, Solution, StartError, miner};
+use crate::{Kernel, Miner, Solution, StartError, Threads, Work, miner, temperature};
 
 /// How to mine.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Payout addresses.
     pub request: Request,
-    /// Number of threads.
-    pub threads: usize,
+    /// The threads that search.
+    pub threads: Threads,
     /// Stop after this many accepted blocks.
     pub blocks: Option<u64>,
 }
@@ -73,29 +78,32 @@ const LAST_WAIT: Duration = Duration::from_secs(2);
 pub fn run(
     node: &Node,
     options: &Options,
-    kernel: impl Kernel + 'static,
+    kernel: Box<dyn Kernel>,
     (sender, events): (Sender<Event>, Receiver<Event>),
     reporter: &mut Reporter,
 ) -> Result<Totals, NodeError> {
     let found = sender.clone();
     // The receiver may be gone.
-    let miner = Miner::start(options.threads, kernel, move |event| _ = found.send(Event::Miner(event)))?;
+    let miner = Miner::start(options.threads.clone(), kernel, move |event| _ = found.send(Event::Miner(event)))?;
     let (solutions, queue) = channel();
     // Ends when the session drops the queue.
-    start(options.threads, 0, "hand-in", {
+    start(options.threads.count, 0, "hand-in", {
         let (node, sender) = (node.clone(), sender.clone());
         move || hand_in(&node, &queue, &sender)
     })?;
     // Ends with the process, or with its next event after the receiver is gone.
-    start(options.threads, 1, "poll", {
+    start(options.threads.count, 1, "poll", {
         let (node, request) = (node.clone(), options.request.clone());
         move || poll(&node, &request, &sender)
     })?;
     let started = Instant::now();
     let (totals, spare) = (Totals::default(), VecDeque::new());
     let most = options.blocks;
-    let mut session = Session { miner, solutions, open: 0, most, spare, totals, height: 0, reporter, started };
-    session.reporter.note(&Note::Started { url: node.url(), threads: options.threads });
+    let (open, settled, target) = (Vec::new(), None, U256::ZERO);
+    let mut session =
+        Session { miner, solutions, open, settled, most, spare, totals, height: 0, target, reporter, started };
+    let (threads, kernel) = (options.threads.count, session.miner.kernel());
+    session.reporter.note(&Note::Started { url: node.url(), threads, kernel });
     let outcome = session.follow(&events, options.blocks);
     session.await_open(&events);
     session.totals.hashes = session.miner.hashes();
@@ -116,13 +124,17 @@ struct Session<'a> {
     miner: Miner,
     /// Blocks to submit.
     solutions: Sender<Solution>,
-    /// How many of them have no result yet.
-    open: usize,
-    /// The maximum number of accepted blocks, and those found beyond it: submitted if an earlier one is not accepted.
+    /// The work of those that have no result yet.
+    open: Vec<Arc<Work>>,
+    /// The last work whose block has a result: a second block of it would only be another at the same height.
+    settled: Option<Arc<Work>>,
+    /// The maximum number of accepted blocks, and those found beyond it or for work that has one in flight: submitted if
+    /// an earlier one is not accepted.
     most: Option<u64>,
     spare: VecDeque<Solution>,
     totals: Totals,
     height: u32,
+    target: U256,
     reporter: &'a mut Reporter,
     started: Instant,
 }
@@ -161,36 +173,51 @@ impl Session<'_> {
     }
 
     fn take(&mut self, template: Template) {
-        self.height = template.work.height;
+        (self.height, self.target) = (template.work.height, template.work.target);
         self.reporter.note(&Note::Work { height: self.height, id: &template.work.id });
         self.miner.set_work(template.work);
     }
 
     fn tick(&mut self) {
         self.totals.hashes = self.miner.hashes();
-        let hash_rate = self.miner.hash_rate();
-        let elapsed = self.started.elapsed();
-        self.reporter.note(&Note::Status { hash_rate, height: self.height, totals: &self.totals, elapsed });
+        let status = Status {
+            hash_rates: self.miner.hash_rates(),
+            height: self.height,
+            target: self.target,
+            best: self.miner.best(),
+            celsius: temperature::celsius(),
+            elapsed: self.started.elapsed(),
+        };
+        self.reporter.note(&Note::Status { status: &status, totals: &self.totals });
     }
 
     fn queue(&mut self, solution: Solution) {
         self.totals.found += 1;
-        self.spare.push_back(solution);
-        self.hand_in_spare();
+        if self.settled.as_ref().is_none_or(|work| !Arc::ptr_eq(work, &solution.work)) {
+            self.spare.push_back(solution);
+            self.hand_in_spare();
+        }
     }
 
-    /// Submits found blocks, but no more than may still be accepted.
+    /// Submits found blocks, but one of each work, and no more than may still be accepted.
     fn hand_in_spare(&mut self) {
-        while self.most.is_none_or(|most| self.totals.accepted + (self.open as u64) < most) {
-            let Some(solution) = self.spare.pop_front() else { return };
-            self.open += usize::from(self.solutions.send(solution).is_ok());
+        while self.most.is_none_or(|most| self.totals.accepted + (self.open.len() as u64) < most) {
+            let is_open = |solution: &Solution| self.open.iter().any(|work| Arc::ptr_eq(work, &solution.work));
+            let Some(next) = self.spare.iter().position(|solution| !is_open(solution)) else { break };
+            let Some(solution) = self.spare.remove(next) else { break };
+            let work = solution.work.clone();
+            if self.solutions.send(solution).is_ok() {
+                self.open.push(work);
+            }
         }
         // At trivial difficulty thousands are found while one is submitted.
         self.spare.truncate(MOST_SPARE);
     }
 
     fn settle(&mut self, solution: &Solution, outcome: &Result<Submitted, NodeError>) {
-        self.open = self.open.saturating_sub(1);
+        self.open.retain(|work| !Arc::ptr_eq(work, &solution.work));
+        self.spare.retain(|spare| !Arc::ptr_eq(&spare.work, &solution.work));
+        self.settled = Some(solution.work.clone());
         self.totals.count(outcome);
         let hash = solution.header.hash();
         self.reporter.note(&Note::Block { hash, height: solution.work.height, outcome });
@@ -201,7 +228,7 @@ impl Session<'_> {
     fn await_open(&mut self, events: &Receiver<Event>) {
         self.miner.pause();
         let end = Instant::now() + LAST_WAIT;
-        while self.open > 0 {
+        while !self.open.is_empty() {
             match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(Event::HandedIn(solution, outcome)) => self.settle(&solution, &outcome),
                 Ok(_) => {}

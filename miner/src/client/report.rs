@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use chain_core::{hash::BlockHash, units::Height};
+use chain_core::{U256, hash::BlockHash, units::Height, work::pow};
 use serde_json::{Value, json};
 
 use super::{NodeError, Submitted};
@@ -40,6 +40,40 @@ impl Totals {
     }
 }
 
+/// The state of the search.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Status {
+    /// Hashes per second of each thread.
+    pub hash_rates: Vec<f64>,
+    /// Height of the block that is searched.
+    pub height: Height,
+    /// Its target; zero before the first template.
+    pub target: U256,
+    /// The lowest hash so far.
+    pub best: Option<U256>,
+    /// Temperature of the processor.
+    pub celsius: Option<f64>,
+    /// Since the start.
+    pub elapsed: Duration,
+}
+
+impl Status {
+    fn hash_rate(&self) -> f64 {
+        self.hash_rates.iter().sum()
+    }
+
+    /// Difficulty of the best hash, as pools count it: 1 is that of Bitcoin's first block.
+    fn best_difficulty(&self) -> Option<f64> {
+        self.best.map(|hash| f64::from(U256::from(0xffff_u32) << 208) / f64::from(hash.max(U256::ONE)))
+    }
+
+    /// Expected seconds to a block. `None` without a hash rate or work.
+    fn block_seconds(&self) -> Option<f64> {
+        let rate = self.hash_rate();
+        (rate > 0.0 && self.target > U256::ZERO).then(|| f64::from(pow::work(self.target)) / rate)
+    }
+}
+
 /// One event to report.
 #[derive(Clone, Copy, Debug)]
 pub enum Note<'a> {
@@ -49,6 +83,8 @@ pub enum Note<'a> {
         url: &'a str,
         /// Threads that search.
         threads: usize,
+        /// Name of the hash kernel.
+        kernel: &'a str,
     },
     /// There is new work.
     Work {
@@ -77,14 +113,10 @@ pub enum Note<'a> {
     },
     /// A second has passed.
     Status {
-        /// Hashes per second.
-        hash_rate: f64,
-        /// Height of the block that is searched.
-        height: Height,
+        /// The state of the search.
+        status: &'a Status,
         /// Totals so far.
         totals: &'a Totals,
-        /// Since the start.
-        elapsed: Duration,
     },
     /// Mining has ended.
     Ended {
@@ -128,17 +160,18 @@ impl Reporter {
 
     /// Reports one event.
     pub fn note(&mut self, note: &Note<'_>) {
-        if let Note::Status { elapsed, .. } = note {
+        if let Note::Status { status, .. } = note {
+            let elapsed = status.elapsed;
             if self.live && !self.waiting {
                 let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
                 // A line that wraps cannot be overwritten.
                 let line: String = text(note).unwrap_or_default().chars().take(width.saturating_sub(1)).collect();
                 let _ = write!(io::stderr(), "\r\x1b[2K{line}");
             }
-            if self.live || self.last_status.is_some_and(|last| *elapsed < last + STATUS_INTERVAL) {
+            if self.live || self.last_status.is_some_and(|last| elapsed < last + STATUS_INTERVAL) {
                 return;
             }
-            self.last_status = Some(*elapsed);
+            self.last_status = Some(elapsed);
         }
         let was_waiting = std::mem::replace(&mut self.waiting, matches!(note, Note::Waiting { .. }));
         let line = if self.json { Some(json(note).to_string()) } else { text(note) };
@@ -159,8 +192,8 @@ impl Reporter {
 /// The line of text for an event, if it has one.
 fn text(note: &Note<'_>) -> Option<String> {
     Some(match note {
-        Note::Started { url, threads } => {
-            format!("Mining for {url} on {}. Ctrl-C ends it.", counted(*threads as u64, "thread"))
+        Note::Started { url, threads, kernel } => {
+            format!("Mining for {url} on {} ({kernel}). Ctrl-C ends it.", counted(*threads as u64, "thread"))
         }
         Note::Work { .. } => return None,
         Note::Waiting { error, .. } if error.may_pass() => format!("Waiting: {error}."),
@@ -172,14 +205,7 @@ fn text(note: &Note<'_>) -> Option<String> {
             Err(error) if error.is_stale() => format!("Block {height} found too late: {hash}"),
             Err(error) => format!("Block {height} found and lost: {hash}: {error}"),
         },
-        Note::Status { hash_rate, height, totals, elapsed } => format!(
-            "{}  height {height}  {}, {} stale, {} lost  {}",
-            rate(*hash_rate),
-            counted(totals.accepted, "block"),
-            totals.stale,
-            totals.lost,
-            clock(*elapsed)
-        ),
+        Note::Status { status, totals } => status_line(status, totals),
         // Then the error says all.
         Note::Ended { totals, failed: true } if totals.found == 0 => return None,
         Note::Ended { totals, .. } => {
@@ -188,9 +214,26 @@ fn text(note: &Note<'_>) -> Option<String> {
     })
 }
 
+fn status_line(status: &Status, totals: &Totals) -> String {
+    let threads = status.hash_rates.len();
+    let mut parts = vec![rate(status.hash_rate())];
+    if threads > 1 {
+        parts[0] += &format!(" ({} a thread)", rate(status.hash_rate() / threads as f64));
+    }
+    parts.push(format!("height {}", status.height));
+    parts.extend(status.block_seconds().map(|seconds| format!("a block in {}", long_time(seconds))));
+    parts.extend(status.best_difficulty().map(|best| format!("best {}", short(best))));
+    parts.push(format!("{}, {} stale, {} lost", counted(totals.accepted, "block"), totals.stale, totals.lost));
+    parts.extend(status.celsius.map(|celsius| format!("{celsius:.0} °C")));
+    parts.push(clock(status.elapsed));
+    parts.join("  ")
+}
+
 fn json(note: &Note<'_>) -> Value {
     match note {
-        Note::Started { url, threads } => json!({ "event": "started", "rpc": url, "threads": threads }),
+        Note::Started { url, threads, kernel } => {
+            json!({ "event": "started", "rpc": url, "threads": threads, "kernel": kernel })
+        }
         Note::Work { height, id } => json!({ "event": "work", "height": height, "id": id }),
         Note::Waiting { error, delay } => {
             json!({ "event": "waiting", "reason": error.to_string(), "retrySeconds": delay.as_secs_f64() })
@@ -205,12 +248,16 @@ fn json(note: &Note<'_>) -> Value {
             let error = outcome.as_ref().err().map(ToString::to_string);
             json!({ "event": "block", "hash": hash.to_string(), "height": height, "status": status, "error": error })
         }
-        Note::Status { hash_rate, height, totals, elapsed } => {
+        Note::Status { status, totals } => {
             let mut value = totals.to_json();
             value["event"] = "status".into();
-            value["hashrate"] = json!(hash_rate);
-            value["height"] = json!(height);
-            value["seconds"] = json!(elapsed.as_secs());
+            value["hashrate"] = json!(status.hash_rate());
+            value["threadHashrates"] = json!(status.hash_rates);
+            value["height"] = json!(status.height);
+            value["bestDifficulty"] = json!(status.best_difficulty());
+            value["blockSeconds"] = json!(status.block_seconds());
+            value["celsius"] = json!(status.celsius);
+            value["seconds"] = json!(status.elapsed.as_secs());
             value
         }
         Note::Ended { totals, .. } => {
@@ -231,6 +278,24 @@ fn rate(hash_rate: f64) -> String {
     let units = [(1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"), (1.0, "H/s")];
     let (unit, name) = units.into_iter().find(|(unit, _)| hash_rate >= *unit).unwrap_or((1.0, "H/s"));
     format!("{:.2} {name}", hash_rate / unit)
+}
+
+/// As in `0.0123`, `12.3` or `4.56 M`: a difficulty.
+fn short(number: f64) -> String {
+    let units = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
+    match units.into_iter().find(|(unit, _)| number >= *unit) {
+        Some((unit, name)) => format!("{:.2}{name}", number / unit),
+        None if number >= 1.0 => format!("{number:.1}"),
+        None => format!("{number:.4}"),
+    }
+}
+
+/// As in `0.3 s`, `12 min` or `3.4 years`.
+fn long_time(seconds: f64) -> String {
+    let units = [(31_557_600.0, "years"), (86_400.0, "days"), (3_600.0, "h"), (60.0, "min")];
+    let (unit, name) = units.into_iter().find(|(unit, _)| seconds >= 2.0 * unit).unwrap_or((1.0, "s"));
+    let digits = usize::from(seconds / unit < 10.0);
+    format!("{:.digits$} {name}", seconds / unit)
 }
 
 /// As in `1:02:03`.
@@ -267,17 +332,36 @@ mod tests {
         assert_eq!(rate(12_345_678.0), "12.35 MH/s");
         assert_eq!(rate(2.5e14), "250.00 TH/s");
         assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
+        assert_eq!([0.01234, 12.34, 4_560_000.0].map(short), ["0.0123", "12.3", "4.56 M"]);
+        assert_eq!([0.25, 119.0, 120.0, 1e5, 1e10].map(long_time), ["0.2 s", "119 s", "2.0 min", "28 h", "317 years"]);
     }
 
     #[test]
     fn writes_notes_for_people_and_programs() {
         let totals = Totals { hashes: 5, found: 3, accepted: 2, stale: 1, lost: 0 };
-        let elapsed = Duration::from_secs(61);
-        let status = Note::Status { hash_rate: 1e6, height: 9, totals: &totals, elapsed };
-        assert_eq!(text(&status).unwrap(), "1.00 MH/s  height 9  2 blocks, 1 stale, 0 lost  0:01:01");
-        assert_eq!(json(&status)["hashrate"], 1e6);
+        let status = Status {
+            hash_rates: vec![4e5, 6e5],
+            height: 9,
+            target: U256::MAX >> 32,
+            best: Some(U256::from(0xffff_u32) << 210),
+            celsius: Some(61.5),
+            elapsed: Duration::from_secs(61),
+        };
+        let note = Note::Status { status: &status, totals: &totals };
+        let rates = "1.00 MH/s (500.00 kH/s a thread)  height 9";
+        let rest = "2 blocks, 1 stale, 0 lost  62 °C  0:01:01";
+        assert_eq!(text(&note).unwrap(), format!("{rates}  a block in 72 min  best 0.2500  {rest}"));
+        let value = json(&note);
+        assert_eq!((&value["hashrate"], &value["bestDifficulty"]), (&json!(1e6), &json!(0.25)));
+        assert_eq!((&value["threadHashrates"], &value["celsius"]), (&json!([4e5, 6e5]), &json!(61.5)));
+        assert_eq!(value["blockSeconds"].as_f64().map(f64::round), Some(4_295.0));
+        let idle = Status { hash_rates: vec![0.0], ..Status::default() };
+        let note = Note::Status { status: &idle, totals: &totals };
+        assert_eq!(text(&note).unwrap(), "0.00 H/s  height 0  2 blocks, 1 stale, 0 lost  0:00:00");
+        assert_eq!(json(&note)["blockSeconds"], Value::Null);
         let (hash, outcome) = (BlockHash::default(), refused("stale"));
-        assert_eq!(text(&Note::Started { url: "u", threads: 1 }).unwrap(), "Mining for u on 1 thread. Ctrl-C ends it.");
+        let started = Note::Started { url: "u", threads: 1, kernel: "k" };
+        assert_eq!(text(&started).unwrap(), "Mining for u on 1 thread (k). Ctrl-C ends it.");
         let one = Totals { accepted: 1, ..totals };
         for failed in [false, true] {
             let ended = Note::Ended { totals: &one, failed };

@@ -5,7 +5,7 @@ use chain_core::{U256, block::header::Header, units::Height};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::work::{VERSION_MASK, Work};
+use crate::work::{MAX_SOLUTIONS, VERSION_MASK, Work};
 
 /// The payout of a block.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,6 +74,7 @@ impl Template {
             merkle_branch: branch.collect::<Result<_, _>>()?,
             version_mask: VERSION_MASK,
             time_slack: 0,
+            max_solutions: MAX_SOLUTIONS,
         };
         Ok(Self { longpoll_id: text.longpoll_id, work })
     }

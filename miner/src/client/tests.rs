@@ -11,7 +11,7 @@ use chain_core::{U256, block::header::Header, hash::sha256d};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::Midstate;
+use crate::fastest;
 
 /// The response to a method and its parameters: a result, an error object, or text that is not JSON.
 enum Reply {
@@ -72,7 +72,7 @@ fn template(id: usize, target: U256) -> Reply {
 
 fn options(blocks: Option<u64>) -> Options {
     let request = Request { address: Some("lcrn1me".into()), account: None };
-    Options { request, threads: 2, blocks }
+    Options { request, threads: Threads::new(2), blocks }
 }
 
 /// Mines at a URL; returns the result and the events.
@@ -83,7 +83,7 @@ fn mine_at(
 ) -> (Result<Totals, NodeError>, Vec<Value>) {
     let written = Written::default();
     let node = Node::new(url, None).unwrap();
-    let outcome = run(&node, options, Midstate, events, &mut Reporter::to(Box::new(written.clone()), true));
+    let outcome = run(&node, options, fastest(), events, &mut Reporter::to(Box::new(written.clone()), true));
     (outcome, written.notes())
 }
 
@@ -154,7 +154,7 @@ fn mines_blocks_for_a_node_until_there_are_enough() {
     let blocks: Vec<_> = notes.iter().filter(|note| note["event"] == "block").collect();
     assert_eq!(blocks.len(), 3);
     assert!(blocks.iter().all(|note| note["status"] == "connected"));
-    assert_eq!(notes[0], json!({ "event": "started", "rpc": url, "threads": 2 }));
+    assert_eq!(notes[0], json!({ "event": "started", "rpc": url, "threads": 2, "kernel": notes[0]["kernel"] }));
     assert!(totals.hashes > 0);
     assert_eq!(notes.last().unwrap()["hashes"], totals.hashes);
 }
@@ -209,7 +209,7 @@ fn takes_newer_work_while_a_block_is_handed_in() {
         watched.tells(|note| note["event"] == "block");
         stop.send(Event::Stop).unwrap();
     });
-    let totals = run(&node, &options(Some(1)), Midstate, (sender, receiver), &mut reporter).unwrap();
+    let totals = run(&node, &options(Some(1)), fastest(), (sender, receiver), &mut reporter).unwrap();
     assert_eq!(totals.accepted, 1);
     assert_eq!(taken.load(Ordering::SeqCst), 1, "the submission held up the newer work");
 }
@@ -323,9 +323,9 @@ fn refuses_what_is_no_url_of_a_node() {
 #[test]
 fn ends_with_the_words_of_a_node_that_refuses_the_request() {
     let url = fake_node(|_, _| Reply::Error(-32602, "request.address: missing", ""));
-    let options = Options { request: Request::default(), threads: 1, blocks: None };
+    let options = Options { request: Request::default(), threads: Threads::new(1), blocks: None };
     let mut reporter = Reporter::to(Box::new(std::io::sink()), false);
-    let error = run(&Node::new(&url, None).unwrap(), &options, Midstate, events(), &mut reporter).unwrap_err();
+    let error = run(&Node::new(&url, None).unwrap(), &options, fastest(), events(), &mut reporter).unwrap_err();
     assert_eq!(error.to_string(), "the node refuses: request.address: missing");
 }
 
@@ -343,10 +343,10 @@ fn ends_if_what_it_says_cannot_be_written() {
     }
     let url = fake_node(|_, _| Reply::Error(-32601, "no", ""));
     let node = Node::new(&url, None).unwrap();
-    let options = Options { request: Request::default(), threads: 1, blocks: None };
+    let options = Options { request: Request::default(), threads: Threads::new(1), blocks: None };
     let outcome = |kind| {
         let mut reporter = Reporter::to(Box::new(Full(kind)), false);
-        run(&node, &options, Midstate, events(), &mut reporter).unwrap_err()
+        run(&node, &options, fastest(), events(), &mut reporter).unwrap_err()
     };
     assert!(matches!(outcome(std::io::ErrorKind::StorageFull), NodeError::Output(_)));
     // A reader that closes its end is not an error: the miner goes on until the node refuses.

@@ -1,6 +1,6 @@
 //! The loop between engine and miner: templates in, blocks out.
 
-use cairn_miner::{Event, Midstate, Miner, Solution, Work};
+use cairn_miner::{Event, Miner, Solution, Threads, Work};
 use chain_core::{block::Block, transaction::Transaction, work::pow};
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -29,7 +29,7 @@ impl Mining {
             }
             let (found, mut solutions) = mpsc::unbounded_channel();
             let threads = self.state.lock().threads;
-            let miner = Miner::start(threads, Midstate, move |event| {
+            let miner = Miner::start(Threads::new(threads), cairn_miner::fastest(), move |event| {
                 // Nobody listens any more when the miner is being stopped.
                 let _ = found.send(event);
             });
@@ -42,7 +42,7 @@ impl Mining {
                 }
             };
             self.state.lock().miner = Some(miner.clone());
-            tracing::info!(threads, "mining");
+            tracing::info!(threads, kernel = miner.kernel(), "mining");
             let ended = tokio::select! {
                 ended = self.mine_on(&miner, threads, &mut solutions) => ended,
                 () = self.log_rate(&miner) => Ok(()),
@@ -73,6 +73,7 @@ impl Mining {
         solutions: &mut mpsc::UnboundedReceiver<Event>,
     ) -> Result<(), TemplateError> {
         let mut current: Option<(u64, Template)> = None;
+        let mut number = 0_u64;
         let mut than = None;
         loop {
             let template = self.template(miner, than);
@@ -84,7 +85,7 @@ impl Mining {
                         continue;
                     };
                     than = Some(template.longpoll);
-                    let number = current.map_or(0, |(number, _)| number + 1);
+                    number += 1;
                     miner.set_work(Work::of_block(number.to_string(), &template.block, template.target, EXTRANONCE));
                     current = Some((number, template));
                     continue;
@@ -98,11 +99,12 @@ impl Mining {
                     None
                 }
             };
-            if let (Some(Event::Found(solution)), Some((number, template))) = (event, &current)
-                // Else the work was replaced while the solution was on its way.
-                && solution.work.id == number.to_string()
-            {
-                self.submit(solution, template).await;
+            if let Some(Event::Found(solution)) = event {
+                // Else the work was replaced while the solution was on its way, or another one of it came before.
+                let Some((_, template)) = current.take_if(|(number, _)| solution.work.id == number.to_string()) else {
+                    continue;
+                };
+                self.submit(miner, solution, &template).await;
             }
             // Somebody else is to be paid, or there is nothing left to search: another template at once.
             than = None;
@@ -171,7 +173,8 @@ impl Mining {
         }
     }
 
-    async fn submit(&self, solution: Solution, template: &Template) {
+    /// Hands in a block. The search goes on until it is known that the block is the tip.
+    async fn submit(&self, miner: &Miner, solution: Solution, template: &Template) {
         let Ok(coinbase) = chain_core::codec::decode(&solution.coinbase).map(Transaction::Coinbase) else {
             tracing::error!("the miner broke the coinbase; please report this");
             return;
@@ -181,6 +184,7 @@ impl Mining {
         self.note_mined(block.hash());
         match self.engine.submit_block(block).await {
             Ok(BlockOutcome::Connected { .. }) => {
+                miner.pause();
                 self.state.lock().blocks += 1;
                 sleep(self.pace).await;
             }

@@ -1,6 +1,6 @@
 //! A real reorganisation on demand: two branches are mined apart, then the network heals and the one with more work wins.
 
-use cairn_miner::{Event, Midstate, Miner, Work};
+use cairn_miner::{Event, Miner, Threads, Work};
 use chain_core::{block::Block, codec, work::pow};
 use serde_json::{Value, json};
 use std::{
@@ -88,7 +88,7 @@ fn mine_one(fleet: &Fleet, index: usize) -> Result<(), CommandError> {
         hex::decode(text(&template["block"])).ok().and_then(|bytes| codec::decode(&bytes).ok()).ok_or_else(odd)?;
     let target = pow::target(block.header.bits).map_err(|_| odd())?;
     let (found, events) = mpsc::channel();
-    let miner = Miner::start(1, Midstate, move |event| {
+    let miner = Miner::start(Threads::new(1), cairn_miner::fastest(), move |event| {
         // Nobody listens once a solution is there.
         let _ = found.send(event);
     })
