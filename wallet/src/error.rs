@@ -246,31 +246,7 @@ impl WalletError {
                  nothing is paid twice"
                     .into()
             }
-            Self::PaidAlready { became: Became::Mined(_) | Became::Failed(_), .. } => return None,
-            Self::PaidAlready { became: Became::Refused(Some(coin)), .. } => format!(
-                "to pay in its place, so that only one of the two can be mined, spend one of its coins: --coin {}. If another \
-                 transaction spent that and lies under 100 blocks, it can never be mined: add --again",
-                coin_name(coin)
-            ),
-            Self::PaidAlready { became: Became::Refused(None), .. } => {
-                "if another transaction that took its coin or its nonce lies under 100 blocks, it can never be mined: add --again"
-                    .into()
-            }
-            Self::PaidAlready { became: Became::Replaced, .. } => {
-                "what spends a coin that the replacement pays back cannot be mined beside the first (`cairn-wallet coins` lists it, \
-                 `send --coin` spends it). Otherwise wait until the replacement lies under 100 blocks, as `cairn-wallet tx` shows, \
-                 or add --again"
-                    .into()
-            }
-            Self::PaidAlready { became: Became::Elsewhere, .. } => {
-                "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain began anew (--dev), \
-                 `cairn-wallet resend --began-anew` forgets it"
-                    .into()
-            }
-            Self::PaidAlready { .. } => {
-                "too slow? `cairn-wallet bump` raises its fee; did the node lose it? `cairn-wallet resend` rebroadcasts it"
-                    .into()
-            }
+            Self::PaidAlready { became, .. } => return once_more(became),
             Self::File(FileError::Exists(_)) => "choose another place with --wallet FILE".into(),
             Self::File(FileError::Locked(_)) => "wait until it has ended, and try again".into(),
             Self::File(FileError::Changed(_)) => "look at `cairn-wallet history`, and try again".into(),
@@ -289,6 +265,38 @@ impl WalletError {
         };
         Some(text)
     }
+}
+
+/// What to do about a payment that was made before and is meant once more, unless a block holds it.
+fn once_more(became: &Became) -> Option<String> {
+    let text = match became {
+        Became::Mined(_) | Became::Failed(_) => return None,
+        Became::Refused(Some(coin)) => format!(
+            "to pay in its place, so that only one of the two can be mined, spend one of its coins: --coin {}. If another \
+             transaction spent that and lies under 100 blocks, it can never be mined: add --again",
+            coin_name(coin)
+        ),
+        Became::Refused(None) => {
+            "if another transaction that took its coin or its nonce lies under 100 blocks, it can never be mined: add --again"
+                .into()
+        }
+        Became::Replaced => {
+            "what spends a coin that the replacement pays back cannot be mined beside the first (`cairn-wallet coins` lists it, \
+             `send --coin` spends it). Otherwise wait until the replacement lies under 100 blocks, as `cairn-wallet tx` shows, \
+             or add --again"
+                .into()
+        }
+        Became::Elsewhere => {
+            "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain began anew (--dev), \
+             `cairn-wallet resend --began-anew` forgets it"
+                .into()
+        }
+        Became::Waiting => {
+            "too slow? `cairn-wallet bump` raises its fee; did the node lose it? `cairn-wallet resend` rebroadcasts it"
+                .into()
+        }
+    };
+    Some(text)
 }
 
 fn address_code(bad: &BadAddress) -> (u8, &'static str) {
