@@ -270,8 +270,8 @@ impl Settings {
             given => given,
         };
         or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery external_address
-            max_peers nat miner http mempool log; index: is_off.or(self.index).or(other.index), no_index: false, history: history,
-            archive: archive)
+            max_peers nat miner http mempool log; index: is_off.or(self.index).or(other.index), no_index: false, history,
+            archive)
     }
 }
 

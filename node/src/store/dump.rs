@@ -17,6 +17,9 @@ pub struct WholeAccount {
     pub storage: BTreeMap<U256, U256>,
 }
 
+/// A key and its value.
+type Row = (Vec<u8>, Vec<u8>);
+
 impl Snapshot {
     /// Every account; `None` if they and their slots are more than `most` rows.
     ///
@@ -42,7 +45,7 @@ impl Snapshot {
     }
 
     /// The rows of a column; `None` if there are more than `most`.
-    fn all_rows(&self, column: Column, most: usize) -> Result<Option<Vec<(Vec<u8>, Vec<u8>)>>, StoreError> {
+    fn all_rows(&self, column: Column, most: usize) -> Result<Option<Vec<Row>>, StoreError> {
         let (mut rows, mut fits) = (Vec::new(), true);
         self.scan(column, &KeyRange::prefix(&[]), Order::Ascending, &mut |key, value| {
             fits = rows.len() < most;

@@ -264,7 +264,7 @@ fn the_readme_names_the_folders_and_pages_that_are_there() {
     for row in rows {
         folders.extend(row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2));
     }
-    let pages = text.split("](").skip(1).filter_map(|rest| Some(rest.split_once(')')?.0.split('#').next()?));
+    let pages = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')?.0.split('#').next());
     let named = folders.iter().copied().chain(pages.filter(|page| !page.starts_with("http")));
     let mut wrong: Vec<String> = named
         .filter(|name| !root().join(name).exists())

@@ -140,7 +140,7 @@ fn an_older_block_answers_what_it_answered_as_the_tip() {
     for (number, told) in told.iter().enumerate() {
         let block = json!(format!("{number:#x}"));
         assert_eq!(&answers(&chain.node, storage, &block), told, "block {number}");
-        [account(0), account(3), storage].map(|address| check_proof(&chain.node, address, &block));
+        [account(0), account(3), storage].into_iter().for_each(|address| check_proof(&chain.node, address, &block));
     }
 
     // The last four blocks are replaced by five others, which have neither the last write nor the delegations.
@@ -152,7 +152,7 @@ fn an_older_block_answers_what_it_answered_as_the_tip() {
     }
     for number in 6..=10 {
         let block = json!(format!("{number:#x}"));
-        [account(0), account(3), storage].map(|address| check_proof(&chain.node, address, &block));
+        [account(0), account(3), storage].into_iter().for_each(|address| check_proof(&chain.node, address, &block));
         assert_eq!(chain.node.call("eth_getCode", json!([account(3), block])), "0x");
         let zero = format!("0x{}", "00".repeat(32));
         assert_eq!(chain.node.call("eth_getStorageAt", json!([storage, "0x1", block])), zero);
