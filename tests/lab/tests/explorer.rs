@@ -1,0 +1,61 @@
+//! What the explorer and the runner promise.
+
+use cairn_lab::{
+    explorer::{Limits, Order, explore, permutations},
+    network::{DELTA, Model},
+    protocols::{abd::Abd, lock_register::LockRegister, paxos::Paxos, two_phase_commit::TwoPhaseCommit},
+    runner::{Setting, run},
+};
+
+const LOCKED: LockRegister = LockRegister { clients: 2, locks: true };
+
+#[test]
+fn a_lost_message_blocks_a_protocol_that_sends_nothing_twice() {
+    let limits = Limits { progress: true, ..Limits::default() };
+    assert!(explore(&LOCKED, limits).holds());
+    let found = explore(&LOCKED, Limits { losses: 1, ..limits });
+    let (what, chart) = found.counter_example().expect("an Acquire is lost");
+    assert!(what.contains("blocked"), "{what}");
+    assert!(chart.text().contains('x'), "{}", chart.text());
+}
+
+#[test]
+fn duplicates_and_orders_change_what_can_happen() {
+    let paxos = Paxos { servers: 2, clients: 1, quorum: 2, retries: 0 };
+    let states = |limits| explore(&paxos, limits).states;
+    let plain = states(Limits::default());
+    assert!(states(Limits { duplicates: 1, ..Limits::default() }) > plain);
+    let abd = Abd { servers: 2, clients: 2, regular: false, split: false };
+    let ordered = explore(&abd, Limits { order: Order::Fifo, ..Limits::default() });
+    assert!(ordered.holds());
+}
+
+#[test]
+fn a_bound_on_states_is_kept_and_told() {
+    let found = explore(&TwoPhaseCommit { managers: 5 }, Limits { states: 100, ..Limits::default() });
+    assert!(!found.holds() && found.counter_example().is_none());
+    assert!(found.states <= 200, "{}", found.states);
+}
+
+#[test]
+fn permutations_are_all_of_them_and_leave_the_others_alone() {
+    let all = permutations(1..4, 5);
+    let different: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!((all.len(), different.len()), (6, 6));
+    assert!(all.iter().all(|map| map[0] == 0 && map[4] == 4));
+}
+
+#[test]
+fn a_seed_gives_one_run() {
+    let paxos = Paxos { servers: 3, clients: 2, quorum: 2, retries: 9 };
+    let chart = |seed| run(&paxos, Setting::new(Model::Asynchronous, seed).crash(1, 3).drawn()).chart.text();
+    assert_eq!(chart(7), chart(7));
+    assert_ne!(chart(7), chart(8));
+}
+
+#[test]
+fn no_message_of_a_synchronous_run_takes_longer_than_delta() {
+    let run = run(&TwoPhaseCommit { managers: 3 }, Setting::new(Model::Synchronous, 3));
+    let last = run.shown.iter().map(|shown| shown.at).max().expect("all decide");
+    assert!(last <= 2 * DELTA + 10, "{last}");
+}
