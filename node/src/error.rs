@@ -34,19 +34,23 @@ pub enum CommandError {
     /// Another program has the port.
     #[error(
         "{address} is in use by another program, perhaps another node: stop it, or choose another port, such as \
-         --http.port {free}"
+         --{service}.port {free}"
     )]
     PortInUse {
-        /// Which.
+        /// Where the node was to listen.
         address: SocketAddr,
-        /// One that is free.
+        /// The name of its flags.
+        service: &'static str,
+        /// A port that is free.
         free: u16,
     },
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {reason}; choose another with --http.addr and --http.port")]
+    #[error("cannot listen on {address}: {reason}; choose another with --{service}.addr and --{service}.port")]
     Listen {
         /// Which.
         address: SocketAddr,
+        /// The name of its flags.
+        service: &'static str,
         /// Why.
         reason: String,
     },

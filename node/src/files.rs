@@ -17,6 +17,25 @@ const LINK: &str = "it is a symbolic link, and those are not followed here: put 
 /// One replacement at a time, so that two of one file do not share their partial file.
 static REPLACING: Mutex<()> = Mutex::new(());
 
+/// Files and sockets that a process may have open on every system that lets it choose.
+const MOST_OPEN: libc::rlim_t = 65_536;
+
+/// Has the system let this process open as many files as it may; returns how many. Shells often begin with 1,024, and a
+/// thousand miners would leave the database none.
+pub fn raise_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it writes to the struct that it is given.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
+        return 0;
+    }
+    let raised = libc::rlimit { rlim_cur: limit.rlim_max.min(MOST_OPEN), ..limit };
+    // SAFETY: it reads the struct that it is given.
+    if raised.rlim_cur > limit.rlim_cur && unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) } == 0 {
+        return raised.rlim_cur;
+    }
+    limit.rlim_cur
+}
+
 /// Keeps what this process makes from every other user, also what libraries make.
 pub fn own_umask() {
     // SAFETY: it only changes the mask of this process.

@@ -21,6 +21,7 @@ mod rpc;
 mod saved_pool;
 mod signals;
 pub mod store;
+mod stratum;
 mod tasks;
 mod text;
 pub mod version;

@@ -35,6 +35,7 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
   data      {data}
   RPC       {} (HTTP and WebSocket)
   mining    {}
+  stratum   {}
   network   {}
 {next}",
         spec.name,
@@ -44,6 +45,7 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
         info.hash,
         context.node.url,
         mining(context, config),
+        stratum(context, config),
         network(context, config, addresses),
     )
 }
@@ -61,6 +63,14 @@ fn mining(context: &Context, config: &Config) -> String {
         (true, _) => format!("not yet: it looks for peers and their blocks first; then on {on}, {to}"),
         (false, true) => "a block for each transaction, and on evm_mine".to_owned(),
         (false, false) => "off (start with --mine, or mine with cairn-miner)".to_owned(),
+    }
+}
+
+/// Where miners connect, and as whom.
+fn stratum(context: &Context, config: &Config) -> String {
+    match context.node.stratum {
+        Some(address) => format!("stratum+tcp://{address}, user: an address to pay ({}1...)", config.spec.hrp),
+        None => "off (start with --stratum for SHA-256 miners)".to_owned(),
     }
 }
 

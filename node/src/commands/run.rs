@@ -6,7 +6,7 @@ use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{net::TcpListener, sync::Notify, time::timeout};
 
@@ -17,6 +17,7 @@ use crate::{
     disk,
     engine_thread::EngineHandle,
     error::CommandError,
+    files,
     mining::{Mining, Saved},
     net::{self, NetHandle},
     open::{Opened, existing, open, open_existing},
@@ -27,6 +28,7 @@ use crate::{
     },
     saved_pool,
     signals::Signals,
+    stratum::{Stratum, Workers, bind_limit},
     tasks::Tasks,
 };
 
@@ -47,9 +49,18 @@ pub fn run(config: Config) -> Result<(), CommandError> {
         return Err(CommandError::NobodyToPay);
     }
     // Before the store: a port in use leaves no new directory behind.
-    let listener = listen(config.rpc)?;
+    let listeners = Listeners {
+        rpc: listen(config.rpc, "http")?,
+        stratum: config.stratum.map(|address| listen(address, "stratum")).transpose()?,
+    };
     let opened = open(&config)?;
-    opened.runtime().block_on(serve(&config, &opened, saved, listener))
+    opened.runtime().block_on(serve(&config, &opened, saved, listeners))
+}
+
+/// What programs and miners connect to.
+struct Listeners {
+    rpc: std::net::TcpListener,
+    stratum: Option<std::net::TcpListener>,
 }
 
 /// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
@@ -75,28 +86,35 @@ fn saved_payout(config: &Config) -> Result<Option<Saved>, CommandError> {
     }
 }
 
-async fn serve(
-    config: &Config,
-    opened: &Opened,
-    saved: Option<Saved>,
-    listener: std::net::TcpListener,
-) -> Result<(), CommandError> {
-    let mut signals = Signals::install().map_err(CommandError::io("receive signals"))?;
-    let listener = TcpListener::from_std(listener).map_err(CommandError::io("listen"))?;
-    let address = listener.local_addr().unwrap_or(config.rpc);
-    let (_cookie, secrets) = secrets(config, address)?;
-    if let Some(warning) = open_to_others(config, address) {
-        tracing::warn!("{warning}");
-    }
-    let network = join_network(config, opened).await?;
-    let mining = Arc::new(Mining::new(
-        opened.engine.clone(),
+/// The miner of this process.
+fn mining(config: &Config, engine: &EngineHandle, saved: Option<Saved>) -> Mining {
+    Mining::new(
+        engine.clone(),
         &config.spec,
         payout_file(config),
         config.payout.or_else(|| dev_payout(config)).or(saved.map(|saved| saved.lock)),
         config.beneficiary.or(saved.map(|saved| saved.account)),
         config.threads,
-    ));
+    )
+}
+
+async fn serve(
+    config: &Config,
+    opened: &Opened,
+    saved: Option<Saved>,
+    listeners: Listeners,
+) -> Result<(), CommandError> {
+    let mut signals = Signals::install().map_err(CommandError::io("receive signals"))?;
+    let listener = TcpListener::from_std(listeners.rpc).map_err(CommandError::io("listen"))?;
+    let address = listener.local_addr().unwrap_or(config.rpc);
+    let miners = listeners.stratum.map(TcpListener::from_std).transpose().map_err(CommandError::io("listen"))?;
+    let stratum = miners.as_ref().and_then(|listener| listener.local_addr().ok());
+    let (_cookie, secrets) = secrets(config, address)?;
+    if let Some(warning) = open_to_others(config, address) {
+        tracing::warn!("{warning}");
+    }
+    let network = join_network(config, opened).await?;
+    let mining = Arc::new(mining(config, &opened.engine, saved));
     let stop = Arc::new(Notify::new());
     let context = Arc::new(Context {
         spec: config.spec.clone(),
@@ -106,27 +124,27 @@ async fn serve(
         network: network.clone(),
         accounts: Accounts::new(config.dev),
         mining: mining.clone(),
+        workers: Arc::new(load_workers(config)),
         templates: rpc::Templates::default(),
         beneficiaries: rpc::Beneficiaries::default(),
         lanes: rpc::Lanes::default(),
         subscribers: Arc::default(),
         filters: rpc::Filters::default(),
-        node: node_info(config, address, stop.clone()),
+        node: node_info(config, address, stratum, stop.clone()),
         runtime: opened.runtime().handle().clone(),
     });
     rpc::start_hub(&context).map_err(CommandError::io("follow the chain"))?;
-    let server = rpc::serve(listener, rpc::methods(context.clone()), config.limits.clone(), secrets);
+    let methods = rpc::methods(context.clone());
+    let server = rpc::serve(listener, methods, config.limits.clone(), secrets, context.workers.clone());
     let interval = Duration::from_secs(config.spec.target_interval.into());
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
-    let mut tasks = start_tasks(config, &mining, network.clone());
+    let mut tasks = start_tasks(config, &context, miners);
     let pool_file = config.datadir.as_deref().map(saved_pool::file);
     if let Some(file) = pool_file.clone() {
         tokio::spawn(load_pool(opened.engine.clone(), file));
     }
-    match network.clone().filter(|_| syncs_first(&config.spec)) {
-        Some(network) if config.mine => drop(tokio::spawn(start_mining(mining.clone(), network))),
-        None if config.mine => mining.start(None),
-        _ => {}
+    if config.mine {
+        begin_mining(config, &mining, network.clone());
     }
     banner::print(&context, config).await;
     let failed = opened.engine.failed();
@@ -142,7 +160,7 @@ async fn serve(
     // The engine still runs: what was asked is answered, `admin_stop` among it.
     rpc::finish(server).await;
     mining.stop();
-    leave(network, pool_file, &opened.engine).await;
+    leave(network, pool_file, &context).await;
     opened.engine.shutdown().await;
     // It ends with the engine, after a line on the last blocks.
     let _ = timeout(Duration::from_secs(2), reporter).await;
@@ -152,10 +170,16 @@ async fn serve(
 }
 
 /// Starts what is to run as long as the node does.
-fn start_tasks(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>) -> Tasks {
-    let mut tasks = Tasks::default();
+fn start_tasks(config: &Config, context: &Context, miners: Option<TcpListener>) -> Tasks {
+    let (mut tasks, mining) = (Tasks::default(), &context.mining);
     tasks.spawn("the miner", mining.clone().drive());
-    if let Some(network) = network {
+    if let Some(listener) = miners {
+        let most = bind_limit(files::raise_limit());
+        let (engine, workers) = (context.engine.clone(), context.workers.clone());
+        let stratum = Stratum::new(engine, mining.clone(), workers, &config.spec, most);
+        tasks.spawn("the stratum server", stratum.serve(listener));
+    }
+    if let Some(network) = context.network.clone() {
         tasks.spawn("the network", async move { network.ended().await });
     }
     if let Some(folder) = config.datadir.clone() {
@@ -172,18 +196,28 @@ fn start_tasks(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>
 }
 
 /// Ends the network and keeps the mempool, while the engine still runs.
-async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, engine: &EngineHandle) {
+async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, context: &Context) {
+    if let Err(error) = context.workers.save() {
+        tracing::warn!("cannot save the statistics of miners: {error}");
+    }
     if let Some(network) = network {
         network.stop().await;
     }
     if let Some(file) = pool_file {
-        save_pool(engine, &file).await;
+        save_pool(&context.engine, &file).await;
     }
 }
 
-fn node_info(config: &Config, address: SocketAddr, stop: Arc<Notify>) -> NodeInfo {
+/// What earlier runs counted of miners.
+fn load_workers(config: &Config) -> Workers {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    Workers::load(config.datadir.as_ref().map(|path| path.join("workers.json")), now)
+}
+
+fn node_info(config: &Config, address: SocketAddr, stratum: Option<SocketAddr>, stop: Arc<Notify>) -> NodeInfo {
     NodeInfo {
         datadir: config.datadir.clone(),
+        stratum,
         url: format!("http://{address}"),
         started: Instant::now(),
         namespaces: namespaces(config, address),
@@ -196,6 +230,14 @@ fn node_info(config: &Config, address: SocketAddr, stop: Arc<Notify>) -> NodeInf
 /// tip are work for nothing.
 fn syncs_first(spec: &ChainSpec) -> bool {
     ["main", "test"].contains(&spec.name.as_str())
+}
+
+/// Mines at once, or when it has looked for others' blocks.
+fn begin_mining(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>) {
+    match network.filter(|_| syncs_first(&config.spec)) {
+        Some(network) => drop(tokio::spawn(start_mining(mining.clone(), network))),
+        None => mining.start(None),
+    }
 }
 
 async fn start_mining(mining: Arc<Mining>, network: NetHandle) {
@@ -227,10 +269,13 @@ async fn load_pool(engine: EngineHandle, file: PathBuf) {
     }
 }
 
-fn listen(address: SocketAddr) -> Result<std::net::TcpListener, CommandError> {
+/// Listens for a service, whose flags have this name.
+fn listen(address: SocketAddr, service: &'static str) -> Result<std::net::TcpListener, CommandError> {
     let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
-        ErrorKind::AddrInUse => CommandError::PortInUse { address, free: banner::next_free(address.port(), 0) },
-        _ => CommandError::Listen { address, reason: error.to_string() },
+        ErrorKind::AddrInUse => {
+            CommandError::PortInUse { address, service, free: banner::next_free(address.port(), 0) }
+        }
+        _ => CommandError::Listen { address, service, reason: error.to_string() },
     })?;
     listener.set_nonblocking(true).map_err(CommandError::io("listen"))?;
     Ok(listener)

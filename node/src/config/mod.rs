@@ -5,6 +5,7 @@ mod error;
 mod file;
 mod network;
 mod settings;
+mod stratum;
 mod values;
 
 use chain_core::{Address, address, spec::ChainSpec, transaction::coin::Lock};
@@ -55,6 +56,8 @@ pub struct Config {
     pub network: Option<NetConfig>,
     /// Where the RPC listens.
     pub rpc: SocketAddr,
+    /// Where miners connect by stratum; `None` for nowhere.
+    pub stratum: Option<SocketAddr>,
     /// Namespaces served; `None` for all that the address allows.
     pub api: Option<Vec<String>>,
     /// Where this run's cookie is written, beside where clients look for it.
@@ -124,6 +127,7 @@ impl Settings {
                 settings.http.addr.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)),
                 settings.http.port.unwrap_or(8545),
             ),
+            stratum: settings.stratum.address(),
             api: api(settings.http.api.clone())?,
             limits: limits(settings.http, dev)?,
             mempool: megabytes("--mempool.size", settings.mempool.size.unwrap_or(100), 1)?,

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ConfigError, file};
+use super::{ConfigError, file, stratum::StratumSettings};
 
 /// Every setting as the user gave it. The flags' names and the keys of the file are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
@@ -97,6 +97,9 @@ pub struct Settings {
     /// How to mine.
     #[command(flatten)]
     pub miner: MinerSettings,
+    /// Stratum.
+    #[command(flatten)]
+    pub stratum: StratumSettings,
     /// The RPC.
     #[command(flatten)]
     pub http: HttpSettings,
@@ -270,7 +273,7 @@ impl Settings {
             given => given,
         };
         or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery external_address
-            max_peers nat miner http mempool log; index: is_off.or(self.index).or(other.index), no_index: false, history,
+            max_peers nat miner stratum http mempool log; index: is_off.or(self.index).or(other.index), no_index: false, history,
             archive)
     }
 }

@@ -134,6 +134,11 @@ impl Mining {
         self.state.lock().payout
     }
 
+    /// Who is paid the coins, or an address that nobody has the key of.
+    pub fn payout_or_nobody(&self) -> Lock {
+        self.payout().unwrap_or(NOBODY)
+    }
+
     /// Pays somebody else from now on, also after a restart.
     ///
     /// # Errors

@@ -54,7 +54,7 @@ pub fn needed(method: &str) -> Scope {
         "admin" => Scope::Full,
         "miner" => match method {
             "miner_getTemplate" | "miner_submit" => Scope::Mining,
-            "miner_status" => Scope::Public,
+            "miner_status" | "miner_getWorkers" | "miner_getStats" => Scope::Public,
             _ => Scope::Full,
         },
         "dev" | "evm" | "anvil" | "hardhat" | "personal" => Scope::Local,
@@ -218,7 +218,9 @@ mod tests {
     fn each_scope_opens_what_it_should() {
         assert_eq!(may("eth_call"), ALL);
         assert_eq!(may("chain_getInfo"), ALL[1..]);
-        assert_eq!(may("miner_status"), ALL[1..]);
+        for method in ["miner_status", "miner_getWorkers", "miner_getStats"] {
+            assert_eq!(may(method), ALL[1..]);
+        }
         assert_eq!(may("evm_mine"), [Scope::Local, Scope::Full]);
         assert_eq!(may("dev_mine"), [Scope::Local, Scope::Full]);
         for method in ["miner_getTemplate", "miner_submit"] {

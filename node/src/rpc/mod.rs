@@ -32,7 +32,7 @@ mod web3;
 
 pub use base::{Beneficiaries, Context, NodeInfo};
 pub use dispatch::methods;
-pub use lanes::Lanes;
+pub use lanes::{Lanes, network};
 pub use miner::Templates;
 pub use pubsub::{Filters, start_hub};
 pub use server::{HttpLimits, finish, serve};

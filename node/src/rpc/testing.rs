@@ -97,7 +97,13 @@ pub fn listen(node: &TestNode) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         // The handle stops the server when it is dropped.
-        std::mem::forget(serve(listener, node.methods.clone(), HttpLimits::default(), Secrets::default()));
+        std::mem::forget(serve(
+            listener,
+            node.methods.clone(),
+            HttpLimits::default(),
+            Secrets::default(),
+            Arc::default(),
+        ));
         address
     })
 }
@@ -143,6 +149,7 @@ impl TestNode {
             engine,
             reader,
             network: None,
+            workers: Arc::default(),
             templates: Templates::default(),
             beneficiaries: Beneficiaries::default(),
             lanes,
@@ -151,6 +158,7 @@ impl TestNode {
             node: NodeInfo {
                 datadir: None,
                 url: "http://127.0.0.1:0".into(),
+                stratum: None,
                 started: Instant::now(),
                 namespaces: namespaces().map(str::to_owned).collect(),
                 index: true,

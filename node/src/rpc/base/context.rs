@@ -1,7 +1,7 @@
 //! What the methods work with.
 
 use chain_core::{hash::BlockHash, spec::ChainSpec, transaction::account::AccountTransaction};
-use std::{path::PathBuf, sync::Arc, time::Instant};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 use tokio::{runtime::Handle, sync::Notify};
 
 use super::{
@@ -20,6 +20,7 @@ use crate::{
         pubsub::{Filters, Subscribers},
     },
     store::{Reader, Snapshot},
+    stratum::Workers,
 };
 
 /// What the methods work with.
@@ -38,6 +39,8 @@ pub struct Context {
     pub accounts: Accounts,
     /// The miner of this process.
     pub mining: Arc<Mining>,
+    /// Who mines by stratum.
+    pub workers: Arc<Workers>,
     /// Templates given to miners, until they are too old.
     pub templates: Templates,
     /// Beneficiaries of blocks that calls ran in.
@@ -61,6 +64,8 @@ pub struct NodeInfo {
     pub datadir: Option<PathBuf>,
     /// Where its RPC is.
     pub url: String,
+    /// Where miners connect by stratum, if they do.
+    pub stratum: Option<SocketAddr>,
     /// When it started.
     pub started: Instant,
     /// Namespaces that are served.

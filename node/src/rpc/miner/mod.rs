@@ -8,7 +8,10 @@ use chain_core::{
 };
 use futures::FutureExt;
 use serde_json::{Value, json};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use super::{
     access::Scope,
@@ -31,6 +34,8 @@ pub const METHODS: &[Method] = &[
     Method::new("miner_stop", &[], stop),
     Method::new("miner_setAddress", &["address", "account"], set_address),
     Method::new("miner_status", &[], status),
+    Method::new("miner_getWorkers", &[], workers),
+    Method::new("miner_getStats", &[], stats),
 ];
 
 /// How long a long poll waits for better work.
@@ -193,4 +198,18 @@ fn status(context: &Context, _: Args) -> RpcResult<Value> {
         "waiting": status.waiting.map(|reason| reason.to_string()),
         "automine": status.automine,
     }))
+}
+
+fn workers(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(context.workers.list(unix_time()))
+}
+
+fn stats(context: &Context, _: Args) -> RpcResult<Value> {
+    let mut stats = context.workers.sums(unix_time());
+    stats["stratum"] = context.node.stratum.map(|address| address.to_string()).into();
+    Ok(stats)
+}
+
+fn unix_time() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -19,7 +19,14 @@ use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
     StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel, ws::is_upgrade_request,
 };
-use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::IpAddr,
+    pin::Pin,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -33,6 +40,7 @@ use super::{
     access::{Caller, Scope, Secrets},
     pubsub,
 };
+use crate::stratum::Workers;
 pub use meter::Batched;
 use meter::{MeterLayer, WebSocket};
 use places::{Places, Seat};
@@ -84,7 +92,13 @@ const LINGER: Duration = Duration::from_secs(2);
 const MAX_HEAD: usize = 64 << 10;
 
 /// Serves the methods until the handle stops it.
-pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits, secrets: Secrets) -> ServerHandle {
+pub fn serve(
+    listener: TcpListener,
+    methods: Methods,
+    limits: HttpLimits,
+    secrets: Secrets,
+    workers: Arc<Workers>,
+) -> ServerHandle {
     let (stop, handle) = stop_channel();
     let config = ServerConfig::builder()
         .max_request_body_size(limits.max_body)
@@ -105,6 +119,7 @@ pub fn serve(listener: TcpListener, methods: Methods, limits: HttpLimits, secret
         totals: Arc::default(),
         limits: Arc::new(limits),
         secrets: Arc::new(secrets),
+        workers,
         stop: stop.clone(),
     };
     tokio::spawn(async move {
@@ -133,6 +148,8 @@ struct Listening {
     totals: Arc<Totals>,
     limits: Arc<HttpLimits>,
     secrets: Arc<Secrets>,
+    /// For the feeds that widgets of miners read.
+    workers: Arc<Workers>,
     stop: StopHandle,
 }
 
@@ -191,6 +208,9 @@ impl Listening {
         {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
         }
+        if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
+            return allow(self.feed(request.uri().path()), origin);
+        }
         if promised(request.headers()) > u64::from(self.limits.max_body) {
             discard(request.into_body()).await;
             return http::response::too_large(self.limits.max_body);
@@ -213,6 +233,17 @@ impl Listening {
             Err(_) => text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
         };
         allow(response, origin)
+    }
+
+    /// What pools answer by HTTP about those who mine.
+    fn feed(&self, path: &str) -> HttpResponse {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        let Some(feed) = self.workers.feed(path, now) else {
+            return text(StatusCode::NOT_FOUND, "there are /api/info and /api/client/ADDRESS\n");
+        };
+        let mut response = HttpResponse::new(HttpBody::from(feed.to_string()));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
     }
 
     fn caller(&self, headers: &HeaderMap, session: &Session) -> Caller {

@@ -69,7 +69,13 @@ fn start(runtime: &tokio::runtime::Runtime, limits: HttpLimits) -> SocketAddr {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     // The handle stops the server when it is dropped.
-    std::mem::forget(serve(listener, module.into(), limits, Secrets::default().with_cookie("__cookie__:00")));
+    std::mem::forget(serve(
+        listener,
+        module.into(),
+        limits,
+        Secrets::default().with_cookie("__cookie__:00"),
+        Arc::default(),
+    ));
     address
 }
 
@@ -340,6 +346,7 @@ fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]
         places: Places::new(1),
         limits: Arc::new(limits.clone()),
         secrets: Arc::new(secrets),
+        workers: Arc::default(),
         stop: stop_channel().0,
     };
     listening.caller(&headers(pairs), &Session::new(from.parse().unwrap(), 1, &Arc::default()))

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use std::{
     io::Write,
     net::TcpStream,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::net::TcpListener;
@@ -105,7 +106,7 @@ fn listen(node: &TestNode, scope: Scope) -> std::net::SocketAddr {
         let address = listener.local_addr().unwrap();
         let methods: Methods = methods_for(&node.context, scope);
         // The handle stops the server when it is dropped.
-        std::mem::forget(serve(listener, methods, HttpLimits::default(), Secrets::default()));
+        std::mem::forget(serve(listener, methods, HttpLimits::default(), Secrets::default(), Arc::default()));
         address
     })
 }

@@ -67,6 +67,7 @@ fn like(context: &Context) -> Context {
         network: None,
         accounts: Accounts::new(true),
         mining: context.mining.clone(),
+        workers: Arc::default(),
         templates: Templates::default(),
         beneficiaries: Beneficiaries::default(),
         lanes: Lanes::default(),

@@ -1,0 +1,376 @@
+//! The listener: bounded connections, bounded lines, and the work that all of them share.
+
+use chain_core::spec::ChainSpec;
+use parking_lot::Mutex;
+use serde_json::Value;
+use std::{
+    collections::HashMap,
+    io,
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{
+        TcpListener, TcpStream,
+        tcp::{OwnedReadHalf, OwnedWriteHalf},
+    },
+    sync::{Notify, watch},
+    time::{interval, sleep, timeout},
+};
+
+use super::{
+    announce::announce,
+    job::Work,
+    message,
+    session::{Now, Reaction, Session, Solved},
+    workers::Workers,
+};
+use crate::{
+    engine::{BlockOutcome, TemplateError, TemplateRequest},
+    engine_thread::EngineHandle,
+    mining::Mining,
+    rpc::network,
+};
+
+/// Connections in all, and of one address: a farm behind a router has one. Those of this machine are bounded by all alone.
+const MOST: usize = 2_048;
+const OF_ONE: usize = 256;
+/// Bytes of a line; the longest that a miner has reason to send has a tenth of it.
+const LINE: usize = 16 << 10;
+/// Lines of one connection in a second. One that sends more is read more slowly, so that it cannot take a core.
+const LINES: u32 = 100;
+/// A miner that does not read what it is sent.
+const WRITE: Duration = Duration::from_secs(20);
+/// How often a session looks at the clock.
+const TICK: Duration = Duration::from_secs(10);
+/// A template is replaced at least so often, so that its time stays near the clock's.
+const REFRESH: Duration = Duration::from_secs(30);
+/// Between two jobs on one tip: better fees are worth a line every few seconds.
+const FEES: Duration = Duration::from_secs(5);
+/// How long to wait after a template could not be made, or while syncing.
+const RETRY: Duration = Duration::from_millis(500);
+/// How often the statistics are written.
+const SAVE: Duration = Duration::from_secs(60);
+
+/// The stratum server.
+pub struct Stratum {
+    engine: EngineHandle,
+    mining: Arc<Mining>,
+    workers: Arc<Workers>,
+    hrp: Arc<str>,
+    chain: String,
+    most: usize,
+    seats: Mutex<HashMap<IpAddr, usize>>,
+    joined: Notify,
+    started: Instant,
+    /// The next connection's extranonce.
+    next: AtomicU32,
+    work: watch::Sender<Option<Arc<Work>>>,
+}
+
+/// A connection's place, given back when it is dropped.
+struct Seat {
+    server: Arc<Stratum>,
+    ip: IpAddr,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut seats = self.server.seats.lock();
+        if let Some(count) = seats.get_mut(&self.ip) {
+            *count -= 1;
+            if *count == 0 {
+                seats.remove(&self.ip);
+            }
+        }
+    }
+}
+
+/// How many miners may be connected where the system lets the process have so many files: the rest are for peers, the RPC and
+/// the database.
+pub fn bind_limit(files: u64) -> usize {
+    usize::try_from(files / 4).unwrap_or(MOST).min(MOST)
+}
+
+impl Stratum {
+    /// A server for at most so many miners, which does nothing yet.
+    pub fn new(
+        engine: EngineHandle,
+        mining: Arc<Mining>,
+        workers: Arc<Workers>,
+        spec: &ChainSpec,
+        most: usize,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            engine,
+            mining,
+            workers,
+            hrp: spec.hrp.as_str().into(),
+            chain: spec.name.clone(),
+            most,
+            seats: Mutex::default(),
+            joined: Notify::new(),
+            started: Instant::now(),
+            next: AtomicU32::new(1),
+            work: watch::Sender::new(None),
+        })
+    }
+
+    /// Serves miners. Ends with the engine.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let address = listener.local_addr();
+        let announced = async {
+            if let Ok(address) = address {
+                announce(address, &self.chain).await;
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            () = announced => {}
+            () = self.clone().accept(listener) => {}
+            () = self.feed() => {}
+            () = self.keep() => {}
+        }
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener) {
+        loop {
+            let Ok((socket, from)) = listener.accept().await else {
+                // Out of file descriptors, most likely: connections that end make room.
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            };
+            let Some(seat) = self.seat(from.ip()) else {
+                let line = Session::show("too many miners are connected to this node: try again later");
+                // It fits into the socket's buffer, and is lost if not.
+                let _ = socket.try_write(line.as_bytes());
+                continue;
+            };
+            // Without it lines wait for the miner's acknowledgement; a socket that refuses it is closing.
+            let _ = socket.set_nodelay(true);
+            let server = self.clone();
+            tokio::spawn(async move {
+                if let Err(error) = server.converse(socket).await {
+                    tracing::debug!(%error, "a miner's connection ended");
+                }
+                drop(seat);
+            });
+        }
+    }
+
+    fn seat(self: &Arc<Self>, ip: IpAddr) -> Option<Seat> {
+        let ip = network(ip);
+        let mut seats = self.seats.lock();
+        let of_one = seats.get(&ip).copied().unwrap_or_default();
+        if seats.values().sum::<usize>() >= self.most || !ip.is_loopback() && of_one >= OF_ONE {
+            return None;
+        }
+        *seats.entry(ip).or_default() += 1;
+        self.joined.notify_one();
+        Some(Seat { server: self.clone(), ip })
+    }
+
+    async fn converse(&self, socket: TcpStream) -> io::Result<()> {
+        let mut work = self.work.subscribe();
+        let extranonce = self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+        let mut session = Session::new(extranonce, self.hrp.clone(), self.workers.clone(), self.now());
+        if let Some(work) = work.borrow_and_update().clone() {
+            session.offer(work, self.now());
+        }
+        let (reader, mut writer) = socket.into_split();
+        let mut lines = Lines::new(reader);
+        let mut ticks = interval(TICK);
+        loop {
+            let reaction = tokio::select! {
+                line = lines.next() => match line {
+                    Ok(Some(line)) => session.handle(&line, self.now()),
+                    Ok(None) => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                        Reaction { lines: message::refusal(&Value::Null, 20, &error.to_string()), close: true, solved: None }
+                    }
+                    Err(error) => return Err(error),
+                },
+                // It fails when the server ends, and then ends this task, too.
+                Ok(()) = work.changed() => match work.borrow_and_update().clone() {
+                    Some(work) => session.offer(work, self.now()),
+                    None => continue,
+                },
+                _ = ticks.tick() => session.tick(self.now()),
+            };
+            self.react(reaction, &mut writer).await?;
+        }
+    }
+
+    /// Sends lines, and hands a block in at the same time.
+    async fn react(&self, reaction: Reaction, writer: &mut OwnedWriteHalf) -> io::Result<()> {
+        let Reaction { lines, close, solved } = reaction;
+        let submit = async {
+            match solved {
+                Some(solved) => self.submit(solved).await,
+                None => None,
+            }
+        };
+        let (said, outcome) = tokio::join!(write(writer, &lines), submit);
+        said?;
+        if let Some(text) = outcome {
+            write(writer, &Session::show(&text)).await?;
+        }
+        if close { Err(io::Error::other("it was closed")) } else { Ok(()) }
+    }
+
+    /// Hands in a block; returns what to tell the miner.
+    async fn submit(&self, solved: Solved) -> Option<String> {
+        let Solved { block, height, worker } = solved;
+        let hash = block.hash();
+        self.mining.note_mined(hash);
+        match self.engine.submit_block(block).await {
+            Ok(BlockOutcome::Connected { .. }) => {
+                self.workers.found(&worker, height, hash.to_string(), self.now().unix);
+                tracing::info!(worker = %worker.name, to = %worker.address, height, "a miner found a block by stratum");
+                Some(format!("block {height} is yours: {hash}"))
+            }
+            Ok(outcome) => {
+                tracing::info!(?outcome, worker = %worker.name, "a block found by stratum did not extend the chain");
+                Some(format!("block {height} came too late: another one is the tip"))
+            }
+            Err(error) => {
+                tracing::warn!(%error, worker = %worker.name, "a block found by stratum is refused");
+                Some(format!("block {height} was refused: {error}"))
+            }
+        }
+    }
+
+    /// Makes work for all miners, as long as there are any.
+    async fn feed(&self) {
+        let mut info = self.engine.watch();
+        let mut warned = false;
+        for number in 1.. {
+            let Some(work) = self.next_work(number, &mut warned).await else { return };
+            let parent = work.parent();
+            self.work.send_replace(Some(Arc::new(work)));
+            // A new tip is announced at once; the engine ends the wait, too.
+            let _ = timeout(FEES, info.wait_for(|info| info.hash != parent)).await;
+        }
+    }
+
+    /// Work that is worth a line; `None` when the engine stops.
+    async fn next_work(&self, number: u64, warned: &mut bool) -> Option<Work> {
+        loop {
+            let mut last = self.work.borrow().as_ref().map(|work| work.template().longpoll);
+            while self.seats.lock().is_empty() {
+                // Who comes is not to begin with what is old then.
+                last = None;
+                self.work.send_replace(None);
+                self.joined.notified().await;
+            }
+            if self.engine.chain_info().syncing {
+                sleep(RETRY).await;
+                continue;
+            }
+            let request = TemplateRequest {
+                // Each job puts in whom its miner wants paid; an address of the node's own shares the execution with its miner.
+                payout: self.mining.payout_or_nobody(),
+                beneficiary: self.mining.status().beneficiary,
+                extra: Work::extra(),
+            };
+            let template = match last {
+                Some(last) => self.engine.next_template(request, last, REFRESH).await,
+                None => self.engine.block_template(request).await,
+            };
+            match template {
+                Ok(template) => {
+                    *warned = false;
+                    return Some(Work::new(number, template));
+                }
+                Err(TemplateError::Stopped) => return None,
+                Err(error) => {
+                    if !std::mem::replace(warned, true) {
+                        tracing::warn!(%error, "no work for the miners that are connected by stratum");
+                    }
+                    sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Writes the statistics now and then.
+    async fn keep(&self) {
+        let mut ticks = interval(SAVE);
+        loop {
+            ticks.tick().await;
+            let workers = self.workers.clone();
+            let saved = tokio::task::spawn_blocking(move || workers.save()).await;
+            if let Ok(Err(error)) = saved {
+                tracing::warn!("cannot save the statistics of miners: {error}");
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        Now { steady: self.started.elapsed(), unix }
+    }
+}
+
+async fn write(writer: &mut OwnedWriteHalf, lines: &str) -> io::Result<()> {
+    match timeout(WRITE, writer.write_all(lines.as_bytes())).await {
+        Ok(written) => written,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the miner does not read")),
+    }
+}
+
+/// The lines of a socket, none longer than [`LINE`]. What was read is kept when the future that waits is dropped.
+struct Lines {
+    reader: OwnedReadHalf,
+    buffer: Vec<u8>,
+    second: Instant,
+    count: u32,
+}
+
+impl Lines {
+    fn new(reader: OwnedReadHalf) -> Self {
+        Self { reader, buffer: Vec::new(), second: Instant::now(), count: 0 }
+    }
+
+    /// The next line without its end; `None` after the last.
+    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
+        let past = self.second.elapsed();
+        if past >= Duration::from_secs(1) {
+            (self.second, self.count) = (Instant::now(), 0);
+        } else if self.count >= LINES {
+            sleep(Duration::from_secs(1).saturating_sub(past)).await;
+        }
+        loop {
+            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
+                let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
+                line.pop();
+                self.count += 1;
+                return Ok(Some(line));
+            }
+            if self.buffer.len() > LINE {
+                let reason = format!("a line has at most {LINE} bytes");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+            }
+            let mut chunk = [0; 2_048];
+            match self.reader.read(&mut chunk).await? {
+                0 => return Ok(None),
+                read => self.buffer.extend_from_slice(&chunk[..read]),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn miners_have_a_quarter_of_the_files_and_no_more_than_the_bound() {
+        assert_eq!([1_024, 4_096, 8_192, 1 << 40].map(bind_limit), [256, 1_024, 2_048, 2_048]);
+    }
+}

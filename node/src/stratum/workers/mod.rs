@@ -1,0 +1,232 @@
+//! Who mines here, and how well: counted for each worker, and kept over a restart.
+
+mod feed;
+mod rate;
+
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    io,
+    path::{Path, PathBuf},
+};
+
+use super::reject::Reject;
+use crate::files;
+use rate::Rate;
+
+/// Workers that are remembered. Names are free to choose, so those that left longest ago make room.
+const MOST: usize = 1_024;
+/// Blocks found here that are remembered.
+const BLOCKS: usize = 100;
+/// Bytes of the file: far more than so many workers take.
+const MOST_BYTES: u64 = 4 << 20;
+/// Why shares are refused, in number.
+const REASONS: usize = Reject::COUNTED.len();
+
+/// A worker: an address of this chain, and what its owner calls the machine.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct WorkerName {
+    /// Who is paid.
+    pub address: String,
+    /// After the point of the user name; may be empty.
+    pub name: String,
+}
+
+/// What is counted for a worker.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Worker {
+    agent: String,
+    first_seen: u64,
+    last_seen: u64,
+    accepted: u64,
+    rejected: [u64; REASONS],
+    best: f64,
+    blocks: u64,
+    #[serde(skip)]
+    now: Connected,
+}
+
+/// As long as it is connected.
+#[derive(Clone, Debug, Default)]
+struct Connected {
+    /// Connections.
+    sessions: u32,
+    /// The newest one's name.
+    session: String,
+    since: u64,
+    difficulty: f64,
+    best: f64,
+    rate: Rate,
+}
+
+/// A block that was found here.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Found {
+    height: u32,
+    hash: String,
+    worker: WorkerName,
+    session: String,
+    time: u64,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct State {
+    /// Names have two parts, and JSON's maps keys of one.
+    #[serde(with = "pairs")]
+    workers: BTreeMap<WorkerName, Worker>,
+    blocks: VecDeque<Found>,
+    #[serde(skip)]
+    changed: bool,
+}
+
+/// All workers.
+#[derive(Debug, Default)]
+pub struct Workers {
+    state: Mutex<State>,
+    file: Option<PathBuf>,
+    started: u64,
+}
+
+impl Workers {
+    /// What an earlier run left in the file. Numbers are not worth a node that does not start: a damaged file is logged, and
+    /// replaced.
+    pub fn load(file: Option<PathBuf>, now: u64) -> Self {
+        let state = file.as_deref().map_or_else(State::default, |file| {
+            read(file).unwrap_or_else(|error| {
+                tracing::warn!("{}: {error}; the statistics of miners begin anew", file.display());
+                State::default()
+            })
+        });
+        Self { state: Mutex::new(state), file, started: now }
+    }
+
+    /// Writes the file, if anything changed.
+    ///
+    /// # Errors
+    /// If the disk refuses.
+    pub fn save(&self) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        let bytes = {
+            let mut state = self.state.lock();
+            if !std::mem::take(&mut state.changed) {
+                return Ok(());
+            }
+            serde_json::to_vec(&*state)?
+        };
+        files::replace(file, &bytes)
+    }
+
+    /// A connection authorized a worker.
+    pub(super) fn connected(&self, name: &WorkerName, agent: &str, session: &str, now: u64) {
+        let mut state = self.state.lock();
+        state.make_room(name);
+        if state.workers.len() >= MOST && !state.workers.contains_key(name) {
+            // All are connected: this one mines uncounted.
+            return;
+        }
+        state.changed = true;
+        let worker = state.workers.entry(name.clone()).or_default();
+        if worker.first_seen == 0 {
+            worker.first_seen = now;
+        }
+        agent.clone_into(&mut worker.agent);
+        worker.last_seen = now;
+        if worker.now.sessions == 0 {
+            worker.now = Connected { since: now, rate: Rate::new(now), ..Connected::default() };
+        }
+        worker.now.sessions += 1;
+        session.clone_into(&mut worker.now.session);
+    }
+
+    /// It ended.
+    pub(super) fn disconnected(&self, name: &WorkerName) {
+        self.of(name, |worker| worker.now.sessions = worker.now.sessions.saturating_sub(1));
+    }
+
+    /// A worker has another difficulty.
+    pub(super) fn set_difficulty(&self, name: &WorkerName, difficulty: f64) {
+        self.of(name, |worker| worker.now.difficulty = difficulty);
+    }
+
+    /// A share that counts with the difficulty that was asked for; its hash has another.
+    pub(super) fn accepted(&self, name: &WorkerName, asked: f64, difficulty: f64, now: u64) {
+        self.of(name, |worker| {
+            worker.accepted += 1;
+            worker.last_seen = now;
+            worker.best = worker.best.max(difficulty);
+            worker.now.best = worker.now.best.max(difficulty);
+            worker.now.rate.add(asked, now);
+        });
+    }
+
+    /// A share was refused.
+    pub(super) fn rejected(&self, name: &WorkerName, reason: Reject, now: u64) {
+        let Some(index) = Reject::COUNTED.iter().position(|(counted, _)| *counted == reason) else { return };
+        self.of(name, |worker| {
+            worker.rejected[index] += 1;
+            worker.last_seen = now;
+        });
+    }
+
+    /// A worker found a block that is now the tip.
+    pub(super) fn found(&self, name: &WorkerName, height: u32, hash: String, now: u64) {
+        let mut state = self.state.lock();
+        state.changed = true;
+        let mut session = String::new();
+        if let Some(worker) = state.workers.get_mut(name) {
+            worker.blocks += 1;
+            session.clone_from(&worker.now.session);
+        }
+        state.blocks.push_back(Found { height, hash, worker: name.clone(), session, time: now });
+        if state.blocks.len() > BLOCKS {
+            state.blocks.pop_front();
+        }
+    }
+
+    fn of(&self, name: &WorkerName, change: impl FnOnce(&mut Worker)) {
+        let mut state = self.state.lock();
+        state.changed = true;
+        if let Some(worker) = state.workers.get_mut(name) {
+            change(worker);
+        }
+    }
+}
+
+impl State {
+    /// Forgets the worker that left longest ago, if there is no room for another.
+    fn make_room(&mut self, name: &WorkerName) {
+        if self.workers.len() < MOST || self.workers.contains_key(name) {
+            return;
+        }
+        let gone = self.workers.iter().filter(|(_, worker)| worker.now.sessions == 0);
+        let oldest = gone.min_by_key(|(_, worker)| worker.last_seen).map(|(name, _)| name.clone());
+        oldest.and_then(|name| self.workers.remove(&name));
+    }
+}
+
+fn read(file: &Path) -> io::Result<State> {
+    match files::read(file, MOST_BYTES)? {
+        Some(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        None => Ok(State::default()),
+    }
+}
+
+/// A map as a list of pairs.
+mod pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+    use std::collections::BTreeMap;
+
+    use super::{Worker, WorkerName};
+
+    pub fn serialize<S: Serializer>(map: &BTreeMap<WorkerName, Worker>, serializer: S) -> Result<S::Ok, S::Error> {
+        map.iter().collect::<Vec<_>>().serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<WorkerName, Worker>, D::Error> {
+        Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;
