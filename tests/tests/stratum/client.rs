@@ -199,7 +199,7 @@ impl Miner {
         let target = job.target();
         loop {
             self.counter += 1;
-            let extranonce2 = vec![self.counter.to_be_bytes().to_vec(), vec![0; self.extranonce2_size]].concat();
+            let extranonce2 = [self.counter.to_be_bytes().to_vec(), vec![0; self.extranonce2_size]].concat();
             let extranonce2 = &extranonce2[..self.extranonce2_size];
             let extranonce = [self.extranonce1.as_slice(), extranonce2].concat();
             // Bit 13 is the lowest that these machines roll.
