@@ -299,6 +299,14 @@ impl Engine {
         self.pool.template(request, &self.chain, self.out.wall())
     }
 
+    /// The best block whose merkle tree is full: 1, 2, 4, 8, ... transactions. Bitcoin's tree over them is the same.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub fn full_template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
+        self.pool.full_template(request, &self.chain, self.out.wall())
+    }
+
     /// Judges a transaction as if it was submitted, and keeps nothing.
     ///
     /// # Errors

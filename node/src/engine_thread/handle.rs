@@ -177,6 +177,22 @@ impl EngineHandle {
         template.unwrap_or(Err(TemplateError::Stopped))
     }
 
+    /// As [`EngineHandle::block_template`], with so many transactions that Bitcoin's merkle tree over them is this chain's.
+    ///
+    /// # Errors
+    /// [`TemplateError`].
+    pub async fn full_template(&self, request: TemplateRequest) -> Result<Template, TemplateError> {
+        let template = self.ask(move |engine| engine.full_template(&request)).await;
+        template.unwrap_or(Err(TemplateError::Stopped))
+    }
+
+    /// Waits until a template is worth changing from the one with this long-poll id, at most so long.
+    pub async fn better_than(&self, than: LongPollId, at_most: Duration) {
+        let mut longpoll = self.longpoll.clone();
+        // Too long a wait ends with the template that there is, an engine that stopped with its error.
+        let _ = tokio::time::timeout(at_most, longpoll.wait_for(|id| *id != than)).await;
+    }
+
     /// As [`EngineHandle::block_template`], but waits until it is worth changing from the one with this long-poll id, at
     /// most so long.
     ///
@@ -188,9 +204,7 @@ impl EngineHandle {
         than: LongPollId,
         at_most: Duration,
     ) -> Result<Template, TemplateError> {
-        let mut longpoll = self.longpoll.clone();
-        // Too long a wait ends with the template that there is, an engine that stopped with its error.
-        let _ = tokio::time::timeout(at_most, longpoll.wait_for(|id| *id != than)).await;
+        self.better_than(than, at_most).await;
         self.block_template(request).await
     }
 

@@ -48,6 +48,9 @@ impl From<Scope> for Caller {
 /// Namespaces for browser extensions: any page may have installed one, and WebSocket is not subject to CORS.
 const WALLET: [&str; 3] = ["eth", "net", "web3"];
 
+/// A miner on another machine needs the mining secret for it. One on this machine needs nothing, as for stratum.
+const GBT: &str = "getblocktemplate";
+
 /// The scope that a method needs.
 pub fn needed(method: &str) -> Scope {
     match method.split('_').next().unwrap_or_default() {
@@ -57,7 +60,7 @@ pub fn needed(method: &str) -> Scope {
             "miner_status" | "miner_getWorkers" | "miner_getStats" => Scope::Public,
             _ => Scope::Full,
         },
-        "dev" | "evm" | "anvil" | "hardhat" | "personal" => Scope::Local,
+        "dev" | "evm" | "anvil" | "hardhat" | "personal" | GBT => Scope::Local,
         namespace if WALLET.contains(&namespace) => Scope::Wallet,
         _ => Scope::Public,
     }
@@ -69,7 +72,7 @@ pub fn check(method: &str, caller: Caller) -> RpcResult<()> {
     let scope = caller.scope;
     // A mining secret is no proof of being on this machine.
     let enough = match needed(method) {
-        Scope::Local => scope == Scope::Local || scope == Scope::Full,
+        Scope::Local => scope == Scope::Local || scope == Scope::Full || (scope == Scope::Mining && method == GBT),
         needed => scope >= needed,
     };
     if enough { Ok(()) } else { Err(refusal(method, caller)) }
@@ -86,6 +89,7 @@ fn refusal(method: &str, caller: Caller) -> RpcError {
         return unauthorized(format!("{method}: browser extensions may call eth_, net_ and web3_ methods only"));
     }
     let mining = match needed(method) {
+        _ if method == GBT => ", or the secret of its --http.mining-token as user and password",
         Scope::Mining => ", or the secret of its --http.mining-token for miners elsewhere",
         _ => "",
     };
@@ -223,6 +227,8 @@ mod tests {
         }
         assert_eq!(may("evm_mine"), [Scope::Local, Scope::Full]);
         assert_eq!(may("dev_mine"), [Scope::Local, Scope::Full]);
+        assert_eq!(may("getblocktemplate"), ALL[2..]);
+        assert_eq!(may("submitblock"), ALL[1..]);
         for method in ["miner_getTemplate", "miner_submit"] {
             assert_eq!(may(method), [Scope::Mining, Scope::Full]);
         }

@@ -17,7 +17,7 @@ const NAMESPACES: [(&str, &[&[&[Method]]]); 13] = [
     ("dev", &[dev::TABLES]),
     ("erigon", &[&[ots::ERIGON]]),
     ("eth", &[eth::TABLES, pubsub::ETH]),
-    ("miner", &[&[miner::METHODS]]),
+    ("miner", &[&[miner::METHODS, miner::GBT]]),
     ("net", &[&[net::METHODS]]),
     ("ots", &[ots::TABLES]),
     ("trace", &[trace::TABLES]),

@@ -101,6 +101,16 @@ impl Pool {
         self.templates.best(request, &mut self.mempool, chain, now)
     }
 
+    /// The best block whose merkle tree is full.
+    pub(super) fn full_template(
+        &mut self,
+        request: &TemplateRequest,
+        chain: &Chain,
+        now: Time,
+    ) -> Result<Template, TemplateError> {
+        self.templates.best_full(request, &mut self.mempool, chain, now)
+    }
+
     /// A solved block, for chains of trivial difficulty.
     pub(super) fn solve(&mut self, plan: BlockPlan, chain: &Chain, now: Time) -> Result<Block, TemplateError> {
         // The pool ranks by what is left above the base fee.

@@ -5,6 +5,7 @@ use chain_core::{
     block::Block,
     error::ExecuteError,
     execute::EDITOR,
+    hash::BlockHash,
     state::StateView,
     transaction::{Transaction, coin::Lock},
     units::Gas,
@@ -45,6 +46,8 @@ pub(super) struct Templates {
     announced: Time,
     /// Executed templates, newest last.
     bases: VecDeque<Base>,
+    /// The last one that was cut to a full tree.
+    full: Option<Full>,
 }
 
 /// A template that was executed; another `extra` makes another of it.
@@ -56,6 +59,16 @@ struct Base {
     built: Time,
     /// The pool changed since.
     outdated: bool,
+}
+
+/// A template with the first transactions of another one, as many as make a full merkle tree.
+#[derive(Debug)]
+struct Full {
+    payout: Lock,
+    beneficiary: Address,
+    /// Parent, time and merkle branch of the other one. The branch commits to its transactions.
+    of: (BlockHash, u32, Vec<[u8; 32]>),
+    template: Template,
 }
 
 impl Base {
@@ -80,6 +93,7 @@ impl Templates {
     /// There is a new tip.
     pub(super) fn outdate(&mut self) {
         self.bases.clear();
+        self.full = None;
         self.improved = false;
     }
 
@@ -128,6 +142,38 @@ impl Templates {
         let TemplateRequest { payout, beneficiary, .. } = *request;
         let base = Base { payout, beneficiary, template: template.clone(), built: now, outdated: false };
         self.keep(base);
+        Ok(template)
+    }
+
+    /// The best block whose merkle tree is full. A miner that builds Bitcoin's tree gets the same root then: with an odd
+    /// number of nodes Bitcoin duplicates the last, and this chain does not.
+    pub(super) fn best_full(
+        &mut self,
+        request: &TemplateRequest,
+        pool: &mut Mempool,
+        chain: &Chain,
+        now: Time,
+    ) -> Result<Template, TemplateError> {
+        let best = self.best(request, pool, chain, now)?;
+        let Some(levels) = best.block.transactions.len().checked_ilog2() else { return Ok(best) };
+        let count = 1 << levels;
+        if count == best.block.transactions.len() {
+            return Ok(best);
+        }
+        let header = best.block.header;
+        let of = (header.prev, header.time, best.merkle_branch);
+        let TemplateRequest { payout, beneficiary, .. } = *request;
+        let extra = self.extra(request);
+        let kept = self.full.as_ref().filter(|full| (full.payout, full.beneficiary) == (payout, beneficiary));
+        if let Some(full) = kept.filter(|full| full.of == of) {
+            return Ok(full.template.with_extra(extra)?);
+        }
+        let view = chain.store().view();
+        let assembly = self.assembly(header.time, chain, &view)?;
+        // What comes before a transaction suffices for it, so that the first ones of a valid block are valid.
+        let transactions = &best.block.transactions[1..count];
+        let template = template::build_of(&assembly, transactions, &TemplateRequest { extra, ..*request })?;
+        self.full = Some(Full { payout, beneficiary, of, template: template.clone() });
         Ok(template)
     }
 

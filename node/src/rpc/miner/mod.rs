@@ -21,8 +21,10 @@ use super::{
 };
 use crate::engine::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
 
+mod gbt;
 mod templates;
 
+pub use gbt::METHODS as GBT;
 pub use templates::Templates;
 
 pub const METHODS: &[Method] = &[

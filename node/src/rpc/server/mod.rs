@@ -6,6 +6,7 @@
 mod meter;
 mod places;
 pub(super) mod session;
+mod version;
 
 use hyper::{
     HeaderMap, Method, StatusCode,
@@ -224,7 +225,8 @@ impl Listening {
             request.extensions_mut().insert(WebSocket);
         }
         let mut service = self.builder.build(self.methods, self.stop);
-        let response = match tokio::time::timeout(REQUEST, service.call(request)).await {
+        let answer = async { service.call(version::supply(request).await?).await };
+        let response = match tokio::time::timeout(REQUEST, answer).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "an RPC request broke");

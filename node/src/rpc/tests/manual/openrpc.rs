@@ -14,7 +14,11 @@ use crate::rpc::{
 };
 
 /// Errors that the manual's entries name.
-const ERRORS: [(i64, &str); 10] = [
+const ERRORS: [(i64, &str); 14] = [
+    (-5, "Invalid address"),
+    (-8, "Invalid parameter"),
+    (-10, "In initial sync"),
+    (-22, "Block decode failed"),
     (-32602, "Invalid params"),
     (-32000, "Cannot do it"),
     (-32001, "Not found"),
