@@ -4,6 +4,8 @@ use cairn_client::suggest_flag;
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
+use crate::stratum::Pool;
+
 /// Mine for a Cairn node: fetch templates, search on all cores, submit blocks.
 ///
 /// Stops with Ctrl-C (exit code 0), or when the node refuses to give templates (exit code 1). While no node answers, it
@@ -24,6 +26,9 @@ pub struct Arguments {
     /// Account for the tips of account transactions.
     #[arg(long, value_name = "0x...")]
     pub account: Option<String>,
+    /// A server instead of the node's JSON-RPC.
+    #[command(flatten)]
+    pub pool: Pool,
     /// Number of threads [default: all cores].
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub threads: Option<u16>,

@@ -1,7 +1,7 @@
 //! Nonce search on all cores.
 //!
 //! The threads of a [`Miner`] search the latest [`Work`] with a [`Kernel`], which does the hashing. [`client`] mines for a
-//! node over JSON-RPC, as `cairn-miner` does.
+//! node over JSON-RPC and [`stratum`] for a server of that protocol, as `cairn-miner` does.
 
 pub mod bench;
 pub mod cli;
@@ -9,6 +9,7 @@ pub mod client;
 mod kernel;
 mod meter;
 mod miner;
+pub mod stratum;
 mod temperature;
 mod work;
 

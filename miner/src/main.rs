@@ -9,9 +9,10 @@ use std::{
 };
 
 use cairn_miner::{
-    Threads, bench,
+    Miner, Threads, bench,
     cli::{self, Action, Arguments, Priority},
     client::{self, Event, Node, NodeError, Options, Reporter, Request},
+    stratum,
 };
 
 fn main() -> ExitCode {
@@ -30,7 +31,10 @@ fn main() -> ExitCode {
         Some(Action::Bench { samples, verify }) => {
             bench::run(&bench::Options { samples: samples.into(), verify, json }, &mut std::io::stdout())
         }
-        None => threads(&arguments).and_then(|threads| mine(arguments, threads).map_err(|error| error.to_string())),
+        None => threads(&arguments).and_then(|threads| match arguments.pool.stratum.is_empty() {
+            true => mine(arguments, threads).map_err(|error| error.to_string()),
+            false => mine_for_server(arguments, threads),
+        }),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -77,16 +81,34 @@ fn mine(arguments: Arguments, threads: Threads) -> Result<(), NodeError> {
     };
     let node = Node::new(&arguments.rpc, arguments.cookie.as_deref())?;
     let (sender, events) = client::events();
-    let (stop, asked) = (sender.clone(), AtomicBool::new(false));
+    let stop = sender.clone();
+    on_ctrl_c(move || stop.send(Event::Stop).is_ok());
+    let kernel = cairn_miner::fastest();
+    client::run(&node, &options, kernel, (sender, events), &mut Reporter::new(arguments.json)).map(|_| ())
+}
+
+/// Mines for the stratum servers of the arguments.
+fn mine_for_server(arguments: Arguments, threads: Threads) -> Result<(), String> {
+    let worker = arguments.pool.worker(arguments.address.as_deref())?;
+    let options =
+        stratum::Options { servers: arguments.pool.stratum, worker, threads: threads.count, blocks: arguments.blocks };
+    let (sender, events) = stratum::events();
+    let stop = sender.clone();
+    on_ctrl_c(move || stop.send(stratum::Event::Stop).is_ok());
+    let start = |found: Box<dyn Fn(_) + Send + Sync>| Miner::start(threads, cairn_miner::fastest(), found);
+    let mut reporter = stratum::Reporter::new(arguments.json);
+    stratum::run(&options, start, (sender, events), &mut reporter).map(|_| ()).map_err(|error| error.to_string())
+}
+
+/// Stops at the first Ctrl-C. The second ends the process at once, and so does the first if mining has ended.
+fn on_ctrl_c(stop: impl Fn() -> bool + Send + 'static) {
+    let asked = AtomicBool::new(false);
     let listening = ctrlc::set_handler(move || {
-        // The second Ctrl-C ends the process at once.
-        if asked.swap(true, Ordering::Relaxed) || stop.send(Event::Stop).is_err() {
+        if asked.swap(true, Ordering::Relaxed) || !stop() {
             std::process::exit(130);
         }
     });
     if let Err(error) = listening {
         eprintln!("cairn-miner: Ctrl-C will end it at once: {error}");
     }
-    let kernel = cairn_miner::fastest();
-    client::run(&node, &options, kernel, (sender, events), &mut Reporter::new(arguments.json)).map(|_| ())
 }

@@ -23,6 +23,7 @@ use chain_core::U256;
 
 pub use node::{Node, NodeError};
 pub use report::{Note, Reporter, Status, Totals};
+pub(crate) use report::{clock, counted, rate};
 pub use template::{Request, Submitted, Template};
 
 use crate::{Kernel, Miner, Solution, StartError, Threads, Work, miner, temperature};

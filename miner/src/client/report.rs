@@ -269,12 +269,12 @@ fn json(note: &Note<'_>) -> Value {
 }
 
 /// As in `1 block` and `2 blocks`.
-fn counted(count: u64, what: &str) -> String {
+pub(crate) fn counted(count: u64, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// As in `12.34 MH/s`.
-fn rate(hash_rate: f64) -> String {
+pub(crate) fn rate(hash_rate: f64) -> String {
     let units = [(1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"), (1.0, "H/s")];
     let (unit, name) = units.into_iter().find(|(unit, _)| hash_rate >= *unit).unwrap_or((1.0, "H/s"));
     format!("{:.2} {name}", hash_rate / unit)
@@ -299,7 +299,7 @@ fn long_time(seconds: f64) -> String {
 }
 
 /// As in `1:02:03`.
-fn clock(elapsed: Duration) -> String {
+pub(crate) fn clock(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     format!("{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

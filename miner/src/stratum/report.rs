@@ -1,0 +1,207 @@
+//! The output of a stratum client, as text or JSON.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use chain_core::{U256, units::Height};
+use serde_json::{Value, json};
+
+use super::{Options, Server, Share, message::Refusal};
+use crate::{
+    Work,
+    client::{clock, counted, rate},
+};
+
+/// Totals so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Hashes.
+    pub hashes: u64,
+    /// Accepted shares.
+    pub accepted: u64,
+    /// Of these, blocks.
+    pub blocks: u64,
+    /// Shares that came too late.
+    pub stale: u64,
+    /// Shares that were rejected for another reason.
+    pub rejected: u64,
+}
+
+impl Totals {
+    pub(super) fn count(&mut self, share: &Share, outcome: &Result<(), Refusal>) {
+        match outcome {
+            Ok(()) => {
+                self.accepted += 1;
+                self.blocks += u64::from(share.is_block);
+            }
+            Err(refusal) if refusal.is_stale() => self.stale += 1,
+            Err(_) => self.rejected += 1,
+        }
+    }
+
+    fn to_json(self) -> Value {
+        json!({
+            "hashes": self.hashes, "accepted": self.accepted, "blocks": self.blocks, "stale": self.stale,
+            "rejected": self.rejected,
+        })
+    }
+
+    fn text(&self) -> String {
+        let shares = counted(self.accepted, "share");
+        format!("{shares}, {}, {} stale, {} rejected", counted(self.blocks, "block"), self.stale, self.rejected)
+    }
+}
+
+/// One event to report.
+#[derive(Clone, Copy, Debug)]
+pub enum Note<'a> {
+    /// Mining begins.
+    Started(&'a Options),
+    /// A server answers.
+    Connected(&'a Server),
+    /// There is new work.
+    Work(&'a Work),
+    /// A share was accepted or rejected.
+    Share(&'a Share, &'a Result<(), Refusal>),
+    /// The server has a text for its miners.
+    Show(&'a str),
+    /// A session ended, or did not begin.
+    Waiting {
+        /// With whom.
+        server: &'a Server,
+        /// Why.
+        reason: &'a str,
+        /// Delay before the next connection.
+        delay: Duration,
+    },
+    /// A second has passed.
+    Status {
+        /// Hashes per second.
+        hash_rate: f64,
+        /// Height of the block that is searched.
+        height: Height,
+        /// Totals so far.
+        totals: &'a Totals,
+        /// Since the start.
+        elapsed: Duration,
+    },
+    /// Mining has ended.
+    Ended(&'a Totals),
+}
+
+/// Writes events: lines of text with a status line that stays in place, or one JSON object per line.
+pub struct Reporter {
+    json: bool,
+    lines: Box<dyn Write>,
+    /// Whether standard error is a terminal, so that the status line can be overwritten.
+    live: bool,
+    failure: Option<io::Error>,
+    last_status: Option<Duration>,
+}
+
+/// Interval between two status lines if they cannot be overwritten.
+const STATUS_INTERVAL: Duration = Duration::from_secs(30);
+
+impl Reporter {
+    /// Writes to standard output, the status line to standard error.
+    pub fn new(json: bool) -> Self {
+        let live = !json && io::stderr().is_terminal();
+        Self { json, lines: Box::new(io::stdout()), live, failure: None, last_status: None }
+    }
+
+    /// Why output could not be written, if so. A reader that closes its end, as `head` does, is not an error.
+    pub(super) fn failure(&mut self) -> Option<io::Error> {
+        self.failure.take()
+    }
+
+    pub(super) fn note(&mut self, note: &Note<'_>) {
+        if let Note::Status { elapsed, .. } = note {
+            if self.live {
+                let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
+                // A line that wraps cannot be overwritten.
+                let line: String = text(note).unwrap_or_default().chars().take(width.saturating_sub(1)).collect();
+                let _ = write!(io::stderr(), "\r\x1b[2K{line}");
+            }
+            if self.live || self.last_status.is_some_and(|last| *elapsed < last + STATUS_INTERVAL) {
+                return;
+            }
+            self.last_status = Some(*elapsed);
+        }
+        let Some(line) = (if self.json { Some(json(note).to_string()) } else { text(note) }) else { return };
+        if self.live {
+            let _ = write!(io::stderr(), "\r\x1b[2K");
+        }
+        match writeln!(self.lines, "{line}").and_then(|()| self.lines.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.failure = Some(error),
+            _ => {}
+        }
+    }
+}
+
+/// The line of text for an event, if it has one.
+fn text(note: &Note<'_>) -> Option<String> {
+    Some(match note {
+        Note::Started(options) => {
+            let servers: Vec<_> = options.servers.iter().map(Server::to_string).collect();
+            let (servers, threads) = (servers.join(", "), counted(options.threads as u64, "thread"));
+            format!("Mining for {servers} as {} on {threads}. Ctrl-C ends it.", options.worker.user)
+        }
+        Note::Connected(server) => format!("Connected to {server}."),
+        Note::Work(_) => return None,
+        Note::Share(share, Ok(())) if share.is_block => format!("Block {} found: {}", share.height, share.hash),
+        Note::Share(share, Ok(())) => format!("Share accepted: {}", share.hash),
+        Note::Share(share, Err(refusal)) => format!("Share rejected ({}): {}", refusal.text, share.hash),
+        Note::Show(text) => format!("The server says: {text}"),
+        Note::Waiting { server, reason, delay } => {
+            format!("{server}: {reason}. The next connection is in {:.1} s.", delay.as_secs_f64())
+        }
+        Note::Status { hash_rate, height, totals, elapsed } => {
+            format!("{}  height {height}  {}  {}", rate(*hash_rate), totals.text(), clock(*elapsed))
+        }
+        Note::Ended(totals) => format!("Ended: {}.", totals.text()),
+    })
+}
+
+fn json(note: &Note<'_>) -> Value {
+    let with = |mut value: Value, event: &str| {
+        value["event"] = event.into();
+        value
+    };
+    match note {
+        Note::Started(options) => {
+            let servers: Vec<_> = options.servers.iter().map(Server::to_string).collect();
+            json!({ "event": "started", "stratum": servers, "user": options.worker.user, "threads": options.threads })
+        }
+        Note::Connected(server) => json!({ "event": "connected", "stratum": server.to_string() }),
+        Note::Work(work) => {
+            json!({ "event": "work", "height": work.height, "difficulty": difficulty(work.target) })
+        }
+        Note::Share(share, outcome) => {
+            let reason = outcome.as_ref().err().map(|refusal| refusal.text.as_str());
+            json!({
+                "event": "share", "hash": share.hash.to_string(), "height": share.height, "block": share.is_block,
+                "accepted": outcome.is_ok(), "reason": reason,
+            })
+        }
+        Note::Show(text) => json!({ "event": "message", "text": text }),
+        Note::Waiting { server, reason, delay } => {
+            let seconds = delay.as_secs_f64();
+            json!({ "event": "waiting", "stratum": server.to_string(), "reason": reason, "retrySeconds": seconds })
+        }
+        Note::Status { hash_rate, height, totals, elapsed } => {
+            let mut value = with(totals.to_json(), "status");
+            value["hashrate"] = json!(hash_rate);
+            value["height"] = json!(height);
+            value["seconds"] = json!(elapsed.as_secs());
+            value
+        }
+        Note::Ended(totals) => with(totals.to_json(), "ended"),
+    }
+}
+
+/// As pools count it: 1 is that of Bitcoin's first block.
+fn difficulty(target: U256) -> f64 {
+    f64::from(U256::from(0xffff_u32) << 208) / f64::from(target.max(U256::ONE))
+}
