@@ -95,29 +95,31 @@ async function run(client, { kind, direct }, document) {
   const { code, printed } = await script(CLIENTS[client], env, node.folder);
   between?.stop();
   await node.stop();
-  const lines = printed.split("\n").filter((line) => /^(ok|FAIL) /.test(line));
+  const lines = printed.split("\n").filter((line) => /^(ok|FAIL|limit) /.test(line));
   lines.push(...broken(client, code, printed));
   if (between && kind === "cairn" && document) {
     const { faults, checked, methods } = between.checker;
     if (faults.size === 0) lines.push(`ok ${client} schema: ${checked} results of ${methods.size} methods`);
     else lines.push(...[...faults.values()].map((fault) => `FAIL ${client} schema: ${fault}`));
   }
-  const failed = lines.filter((line) => line.startsWith("FAIL"));
   console.log(lines.join("\n"));
-  return { client, passed: lines.length - failed.length, failed: failed.length, seconds: (Date.now() - began) / 1000 };
+  const count = (kind) => lines.filter((line) => line.startsWith(kind)).length;
+  const [passed, failed, limits] = [count("ok"), count("FAIL"), count("limit")];
+  return { client, passed, failed, limits, seconds: (Date.now() - began) / 1000 };
 }
 
 function table(results) {
-  const rows = results.map(({ client, passed, failed, seconds }) => [
+  const rows = results.map(({ client, passed, failed, limits, seconds }) => [
     client,
     `${passed}`,
     `${failed}`,
+    `${limits}`,
     seconds.toFixed(1),
   ]);
   const sum = (key) => results.reduce((total, result) => total + result[key], 0);
-  rows.push(["all", `${sum("passed")}`, `${sum("failed")}`, ""]);
+  rows.push(["all", `${sum("passed")}`, `${sum("failed")}`, `${sum("limits")}`, ""]);
   const line = ([client, ...numbers]) => client.padEnd(12) + numbers.map((number) => number.padStart(9)).join("");
-  return [line(["client", "passed", "failed", "seconds"]), ...rows.map(line)].join("\n");
+  return [line(["client", "passed", "failed", "limits", "seconds"]), ...rows.map(line)].join("\n");
 }
 
 async function main() {

@@ -120,7 +120,10 @@ fn dev_fork(context: &Context, mut args: Args) -> RpcResult<Value> {
 
 fn branch(context: &Context, fork: BlockHash, blocks: Blocks) -> RpcResult<Value> {
     let hashes = context.ask(context.mining.branch(fork, blocks))?;
-    let active = hashes.last() == Some(&context.engine.chain_info().hash);
+    // More may be mined on it already: of transactions that the branch left out.
+    let snapshot = context.snapshot()?;
+    let last = hashes.last().map(|last| find(&snapshot, BlockName::Hash(*last))).transpose()?;
+    let active = last.is_some_and(|last| last.active);
     let hashes: Vec<String> = hashes.iter().map(BlockHash::to_string).collect();
     Ok(json!({ "blocks": hashes, "active": active }))
 }

@@ -18,7 +18,7 @@ use crate::{
     dev::{message_hash, typed_data},
     rpc::base::{
         Any, Args, BigQuantity, BlockTag, Call, CallRequest, Context, Data, Method, Object, Options, Overrides,
-        Quantity, RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, rejected,
+        Quantity, RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, quantity, rejected,
     },
 };
 
@@ -116,7 +116,10 @@ fn next_nonce(context: &Context, sender: Address) -> RpcResult<u64> {
 
 fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (tx, from) = signed(context, &mut args)?;
-    Ok(json!({ "raw": data(tx.raw()), "tx": transaction_fields(&tx, Some(from)) }))
+    let mut fields = transaction_fields(&tx, Some(from));
+    // Of one that is in no block: the most that it pays.
+    fields.insert("gasPrice".into(), quantity(tx.fields().fees.fee_cap()));
+    Ok(json!({ "raw": data(tx.raw()), "tx": fields }))
 }
 
 fn send_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {

@@ -63,6 +63,9 @@ fn the_node_sends_and_signs_for_the_funded_accounts() {
     let hash = node.call("eth_sendRawTransaction", json!([signed["raw"]]));
     assert_eq!((&signed["tx"]["hash"], &signed["tx"]["from"]), (&hash, &accounts[1]));
     assert_eq!(node.call("eth_getTransactionByHash", json!([hash]))["type"], "0x0");
+    let dynamic = json!([{"from": accounts[1], "to": SOMEBODY, "maxFeePerGas": "0x77359400", "gas": "0x5208"}]);
+    let tx = node.call("eth_signTransaction", dynamic)["tx"].clone();
+    assert_eq!((&tx["type"], &tx["gasPrice"]), (&json!("0x2"), &json!("0x77359400")));
 
     let prefixed = keccak256(b"\x19Ethereum Signed Message:\n5hello");
     let message = format!("0x{}", hex::encode("hello"));
