@@ -24,7 +24,7 @@ use syn::{
 const DIRECTIONS: [(&str, &[&str]); 6] = [
     ("chain-core", &["chain-core", "cairn-vectors"]),
     ("client", &[]),
-    ("miner", &["chain-core", "cairn-client"]),
+    ("miner", &["chain-core", "cairn-client", "cairn-vectors"]),
     ("node", &["chain-core", "cairn-client", "cairn-miner", "cairn-node"]),
     ("wallet", &["chain-core", "cairn-client", "cairn-vectors"]),
     ("scripts/manual", &["cairn-miner", "cairn-node", "cairn-wallet"]),
