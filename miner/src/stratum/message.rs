@@ -293,7 +293,7 @@ mod tests {
         }
         // Of regtest and development chains.
         let Ok(Message::Target(easy)) = target(4.656_542_373_906_925e-10) else { panic!("a target") };
-        assert_eq!(easy >> 224, U256::from(0x7fff_ffff));
+        assert_eq!(easy >> 224, U256::from(0x7fff_ff00));
     }
 
     #[test]
