@@ -3,7 +3,6 @@
 //! A thread connects and reads lines; the miner's threads search; the caller's thread joins them. A server that fails is left
 //! for the next of the list, and after all have failed the miner waits longer each time.
 
-mod arguments;
 mod message;
 mod report;
 mod server;
@@ -19,14 +18,9 @@ use std::{
 
 use chain_core::units::Height;
 
-use self::{
-    message::Message,
-    server::Connection,
-    session::{Reason, Session, Step},
-};
-pub use arguments::Pool;
+use self::session::{Reason, Session, Step};
 pub use report::{Note, Reporter, Totals};
-pub use server::{ParseServerError, Server};
+pub use server::{Event, ParseServerError, Server};
 pub use session::{Share, Worker};
 
 use crate::{Miner, StartError, miner};
@@ -42,21 +36,6 @@ pub struct Options {
     pub threads: usize,
     /// Stop after this many accepted blocks.
     pub blocks: Option<u64>,
-}
-
-/// The events of the mining thread.
-#[derive(Debug)]
-pub enum Event {
-    /// Stop.
-    Stop,
-    /// The connection with this number is open.
-    Connected(u64, Connection),
-    /// It has a message.
-    Message(u64, Message),
-    /// It could not be opened, or ended.
-    Closed(u64, String),
-    /// An event of the miner.
-    Miner(miner::Event),
 }
 
 /// Why mining ends by itself.

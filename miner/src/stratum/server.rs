@@ -12,10 +12,8 @@ use std::{
 
 use cairn_client::plain;
 
-use super::{
-    Event,
-    message::{self, MAX_LINE},
-};
+use super::message::{self, MAX_LINE, Message};
+use crate::miner;
 
 /// How long to wait for one address of a server.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -106,6 +104,21 @@ impl Drop for Connection {
         // The reader ends with it.
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
     }
+}
+
+/// The events of the mining thread.
+#[derive(Debug)]
+pub enum Event {
+    /// Stop.
+    Stop,
+    /// The connection with this number is open.
+    Connected(u64, Connection),
+    /// It has a message.
+    Message(u64, Message),
+    /// It could not be opened, or ended.
+    Closed(u64, String),
+    /// An event of the miner.
+    Miner(miner::Event),
 }
 
 /// Connects on a thread of its own, and reads there. Each event has the number.

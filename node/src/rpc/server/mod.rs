@@ -212,11 +212,13 @@ impl Listening {
         if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
             return allow(self.feed(request.uri().path()), origin);
         }
-        if promised(request.headers()) > u64::from(self.limits.max_body) {
+        if version::promised(request.headers()) > u64::from(self.limits.max_body) {
             discard(request.into_body()).await;
             return http::response::too_large(self.limits.max_body);
         }
-        let Some(_asked) = session.count_in(usize::try_from(promised(request.headers())).unwrap_or(usize::MAX)) else {
+        let Some(_asked) =
+            session.count_in(usize::try_from(version::promised(request.headers())).unwrap_or(usize::MAX))
+        else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once\n");
         };
         let caller = self.caller(request.headers(), session);
@@ -336,12 +338,6 @@ fn host_is_served(vhosts: &[String], host: &str) -> bool {
     name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || vhosts.iter().any(|vhost| vhost == "*" || vhost.eq_ignore_ascii_case(name))
-}
-
-/// How long the sender says that the body is; a body in chunks may be as long as any. jsonrpsee reads lengths of up to 32 bits and waits for the rest.
-fn promised(headers: &HeaderMap) -> u64 {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
 }
 
 /// Adds the CORS headers for an allowed origin.

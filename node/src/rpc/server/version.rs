@@ -3,7 +3,7 @@
 //! Bitcoin's miners send JSON-RPC 1.0, which has no field `jsonrpc`; jsonrpsee insists on it.
 
 use hyper::{
-    Method,
+    HeaderMap, Method,
     body::{Body, Incoming},
     header,
 };
@@ -17,10 +17,17 @@ use std::{future::poll_fn, pin::Pin};
 const VERSION: &[u8] = br#""jsonrpc":"2.0","#;
 const FIELD: &[u8] = br#""jsonrpc""#;
 
+/// How long the sender says that the body is; a body in chunks may be as long as any.
+/// jsonrpsee reads lengths of up to 32 bits and waits for the rest.
+pub fn promised(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
+}
+
 /// Supplies the version where it lacks. Only to a body whose length was promised, which the caller has checked.
 pub async fn supply(request: HttpRequest<Incoming>) -> Result<HttpRequest<HttpBody>, BoxError> {
     let (mut parts, body) = request.into_parts();
-    let promised = super::promised(&parts.headers);
+    let promised = promised(&parts.headers);
     if parts.method != Method::POST || promised == 0 {
         return Ok(HttpRequest::from_parts(parts, HttpBody::new(body)));
     }
