@@ -211,13 +211,14 @@ fn read_coinbase<'de, A: de::SeqAccess<'de>>(bytes: &mut Bytes<A>) -> Result<Coi
     let extra = script.checked_sub(push).ok_or_else(|| de::Error::custom("a coinbase's script without the height"))?;
     let extra = bytes.take(extra)?;
     bytes.expect(SEQUENCE)?;
-    let outputs = bytes.compact_size()?;
+    let paying = bytes.compact_size()?.checked_sub(1);
+    let paying = paying.ok_or_else(|| de::Error::custom("a coinbase without outputs"))?;
     bytes.expect(COMMITMENTS_HEAD)?;
     bytes.expect(TAG)?;
     let beneficiary = Address::from(bytes.array::<20>()?);
     let [state_root, receipts_root, coins_root] = [bytes.array()?, bytes.array()?, bytes.array()?].map(B256::from);
     let gas_used = Gas::from_le_bytes(bytes.array()?);
-    let outputs = (1..outputs).map(|_| bytes.output()).collect::<Result<_, _>>()?;
+    let outputs = (0..paying).map(|_| bytes.output()).collect::<Result<_, _>>()?;
     bytes.expect(LOCK_TIME)?;
     Ok(Coinbase { height, beneficiary, outputs, state_root, receipts_root, coins_root, gas_used, extra })
 }
@@ -430,7 +431,9 @@ pub(crate) mod tests {
         );
         assert!(refused(&with(63, &[3], &[0xfe, 3, 0, 0, 0])), "a count of five bytes");
         assert!(refused(&with(41, &[17, 3], &[17, 0])), "no height");
-        assert!(refused(&with(63, &[3], &[0])), "no outputs");
+        let paying_nobody = Coinbase { outputs: Vec::new(), ..coinbase() }.to_bytes();
+        assert!(codec::decode::<Coinbase>(&paying_nobody).is_ok());
+        assert!(refused(&[&paying_nobody[..63], &[0], &paying_nobody[64..]].concat()), "no outputs");
         // A script of a witness program of version 4.
         assert!(refused(&with(63 + 1 + 140 + 9, &[0x51], &[0x54])), "an unknown lock");
         for end in 0..bytes.len() {

@@ -261,7 +261,11 @@ impl Run<'_> {
                 }
                 reason
             }
-            Reason::Broken(reason) => reason,
+            // It may take the worker when it is back.
+            Reason::Broken(reason) => {
+                self.refusals = 0;
+                reason
+            }
         };
         self.failures = self.failures.saturating_add(1);
         let rounds = self.failures as usize / servers.len();

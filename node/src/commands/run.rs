@@ -135,7 +135,9 @@ async fn serve(
     });
     rpc::start_hub(&context).map_err(CommandError::io("follow the chain"))?;
     let methods = rpc::methods(context.clone());
-    let server = rpc::serve(listener, methods, config.limits.clone(), secrets, context.workers.clone());
+    // The feeds tell what `miner_getWorkers` does.
+    let told = context.node.namespaces.iter().any(|name| name == "miner").then(|| context.workers.clone());
+    let server = rpc::serve(listener, methods, config.limits.clone(), secrets, told);
     let interval = Duration::from_secs(config.spec.target_interval.into());
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
     let mut tasks = start_tasks(config, &context, miners);

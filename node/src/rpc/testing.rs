@@ -102,7 +102,7 @@ pub fn listen(node: &TestNode) -> SocketAddr {
             node.methods.clone(),
             HttpLimits::default(),
             Secrets::default(),
-            Arc::default(),
+            Some(Arc::default()),
         ));
         address
     })

@@ -166,7 +166,8 @@ impl Templates {
         let extra = self.extra(request);
         let kept = self.full.as_ref().filter(|full| (full.payout, full.beneficiary) == (payout, beneficiary));
         if let Some(full) = kept.filter(|full| full.of == of) {
-            return Ok(full.template.with_extra(extra)?);
+            // Else a long poll with the id of then would return at once, again and again.
+            return Ok(Template { longpoll: best.longpoll, ..full.template.with_extra(extra)? });
         }
         let view = chain.store().view();
         let assembly = self.assembly(header.time, chain, &view)?;

@@ -157,7 +157,10 @@ fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
         return Ok("unknown-work".into());
     };
     let (hash, header) = (block.hash(), block.header);
-    context.mining.note_mined(hash);
+    // Anybody may hand in a block. It was mined here if its template is from here.
+    if workid.is_some_and(|id| context.templates.get(id).is_some()) {
+        context.mining.note_mined(hash);
+    }
     let on_tip = context.engine.chain_info().hash == header.prev;
     let outcome = context.wait(context.engine.submit_block(block));
     let reason = match &outcome {
@@ -174,7 +177,7 @@ fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
         }
     };
     let detail = outcome.err().map(|reason| reason.to_string());
-    tracing::info!(%hash, reason, detail, "a block that was submitted is not the tip");
+    tracing::debug!(%hash, reason, detail, "a block that was submitted is not the tip");
     Ok(reason.into())
 }
 

@@ -98,7 +98,7 @@ pub fn serve(
     methods: Methods,
     limits: HttpLimits,
     secrets: Secrets,
-    workers: Arc<Workers>,
+    workers: Option<Arc<Workers>>,
 ) -> ServerHandle {
     let (stop, handle) = stop_channel();
     let config = ServerConfig::builder()
@@ -150,7 +150,7 @@ struct Listening {
     limits: Arc<HttpLimits>,
     secrets: Arc<Secrets>,
     /// For the feeds that widgets of miners read.
-    workers: Arc<Workers>,
+    workers: Option<Arc<Workers>>,
     stop: StopHandle,
 }
 
@@ -209,9 +209,6 @@ impl Listening {
         {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
         }
-        if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
-            return allow(self.feed(request.uri().path()), origin);
-        }
         if version::promised(request.headers()) > u64::from(self.limits.max_body) {
             discard(request.into_body()).await;
             return http::response::too_large(self.limits.max_body);
@@ -221,6 +218,9 @@ impl Listening {
         else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once\n");
         };
+        if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
+            return allow(self.feed(request.uri().path()), origin);
+        }
         let caller = self.caller(request.headers(), session);
         request.extensions_mut().insert(caller);
         if is_upgrade_request(&request) {
@@ -242,7 +242,7 @@ impl Listening {
     /// What pools answer by HTTP about those who mine.
     fn feed(&self, path: &str) -> HttpResponse {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let Some(feed) = self.workers.feed(path, now) else {
+        let Some(feed) = self.workers.as_ref().and_then(|workers| workers.feed(path, now)) else {
             return text(StatusCode::NOT_FOUND, "there are /api/info and /api/client/ADDRESS\n");
         };
         let mut response = HttpResponse::new(HttpBody::from(feed.to_string()));

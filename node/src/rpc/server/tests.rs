@@ -74,7 +74,7 @@ fn start(runtime: &tokio::runtime::Runtime, limits: HttpLimits) -> SocketAddr {
         module.into(),
         limits,
         Secrets::default().with_cookie("__cookie__:00"),
-        Arc::default(),
+        Some(Arc::default()),
     ));
     address
 }
@@ -346,7 +346,7 @@ fn scope(limits: &HttpLimits, from: &str, pairs: &[(&'static str, &'static str)]
         places: Places::new(1),
         limits: Arc::new(limits.clone()),
         secrets: Arc::new(secrets),
-        workers: Arc::default(),
+        workers: Some(Arc::default()),
         stop: stop_channel().0,
     };
     listening.caller(&headers(pairs), &Session::new(from.parse().unwrap(), 1, &Arc::default()))

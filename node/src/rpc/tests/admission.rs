@@ -106,7 +106,7 @@ fn listen(node: &TestNode, scope: Scope) -> std::net::SocketAddr {
         let address = listener.local_addr().unwrap();
         let methods: Methods = methods_for(&node.context, scope);
         // The handle stops the server when it is dropped.
-        std::mem::forget(serve(listener, methods, HttpLimits::default(), Secrets::default(), Arc::default()));
+        std::mem::forget(serve(listener, methods, HttpLimits::default(), Secrets::default(), None));
         address
     })
 }

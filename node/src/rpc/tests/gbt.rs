@@ -188,7 +188,7 @@ fn listen(node: &TestNode, methods: Methods) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let secrets = Secrets::default().with_mining("__mining__:0123");
-        std::mem::forget(serve(listener, methods, HttpLimits::default(), secrets, Arc::default()));
+        std::mem::forget(serve(listener, methods, HttpLimits::default(), secrets, None));
         address
     })
 }

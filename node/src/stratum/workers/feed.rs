@@ -2,7 +2,7 @@
 
 use cairn_client::civil;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::Add};
 
 use super::{Worker, WorkerName, Workers};
 use crate::stratum::reject::Reject;
@@ -29,7 +29,7 @@ impl Workers {
         json!({
             "workers": workers().filter(|worker| worker.now.sessions > 0).count(),
             "sessions": workers().map(|worker| worker.now.sessions).sum::<u32>(),
-            "hashrate": workers().map(|worker| worker.hashrate(now)).sum::<f64>(),
+            "hashrate": workers().map(|worker| worker.hashrate(now)).fold(0.0, f64::add),
             "accepted": accepted,
             "rejected": reasons(&rejected),
             "staleRate": stale_rate(accepted, &rejected),

@@ -21,6 +21,8 @@ const MOST: usize = 1_024;
 const BLOCKS: usize = 100;
 /// Bytes of the file: far more than so many workers take.
 const MOST_BYTES: u64 = 4 << 20;
+/// The most that a number of the file counts. The sums of all workers stay exact in JSON.
+const MOST_COUNTED: u64 = 1 << 40;
 /// Why shares are refused, in number.
 const REASONS: usize = Reject::COUNTED.len();
 
@@ -114,15 +116,14 @@ impl Workers {
             }
             serde_json::to_vec(&*state)?
         };
-        files::replace(file, &bytes)
+        files::replace(file, &bytes).inspect_err(|_| self.state.lock().changed = true)
     }
 
     /// A connection authorized a worker.
     pub(super) fn connected(&self, name: &WorkerName, agent: &str, session: &str, now: u64) {
         let mut state = self.state.lock();
-        state.make_room(name);
-        if state.workers.len() >= MOST && !state.workers.contains_key(name) {
-            // All are connected: this one mines uncounted.
+        if !state.make_room(name, false) {
+            // Until its first share it mines uncounted.
             return;
         }
         state.changed = true;
@@ -151,6 +152,9 @@ impl Workers {
 
     /// A share that counts with the difficulty that was asked for; its hash has another.
     pub(super) fn accepted(&self, name: &WorkerName, asked: f64, difficulty: f64, now: u64) {
+        if self.state.lock().enter(name, now) {
+            self.set_difficulty(name, asked);
+        }
         self.of(name, |worker| {
             worker.accepted += 1;
             worker.last_seen = now;
@@ -194,20 +198,53 @@ impl Workers {
 }
 
 impl State {
-    /// Forgets the worker that left longest ago, if there is no room for another.
-    fn make_room(&mut self, name: &WorkerName) {
+    /// Makes room for a worker; whether there is. Names cost nothing, so one that `works` takes the place of any that never
+    /// did or that left, and another only of those that never did and left. Of these goes the one with fewest blocks, and the
+    /// one that was seen longest ago.
+    fn make_room(&mut self, name: &WorkerName, works: bool) -> bool {
         if self.workers.len() < MOST || self.workers.contains_key(name) {
-            return;
+            return true;
         }
-        let gone = self.workers.iter().filter(|(_, worker)| worker.now.sessions == 0);
-        let oldest = gone.min_by_key(|(_, worker)| worker.last_seen).map(|(name, _)| name.clone());
-        oldest.and_then(|name| self.workers.remove(&name));
+        let gives_way = |worker: &Worker| match (worker.accepted == 0, worker.now.sessions == 0) {
+            (idle, left) if works => idle || left,
+            (idle, left) => idle && left,
+        };
+        let all = self.workers.iter().filter(|(_, worker)| gives_way(worker));
+        let least = all.min_by_key(|(_, worker)| (worker.accepted > 0, worker.blocks, worker.last_seen));
+        let Some(name) = least.map(|(name, _)| name.clone()) else { return false };
+        self.workers.remove(&name).is_some()
+    }
+
+    /// Begins to count a connected worker that found no room until now; whether it does.
+    fn enter(&mut self, name: &WorkerName, now: u64) -> bool {
+        if self.workers.contains_key(name) || !self.make_room(name, true) {
+            return false;
+        }
+        let connected = Connected { sessions: 1, since: now, rate: Rate::new(now), ..Connected::default() };
+        self.workers.insert(name.clone(), Worker { first_seen: now, now: connected, ..Worker::default() });
+        true
+    }
+
+    /// What a file may say without harm: sums of the numbers stay within 64 bits, and times within what a calendar has.
+    fn bounded(mut self) -> Self {
+        while self.workers.len() > MOST {
+            self.workers.pop_last();
+        }
+        self.blocks.truncate(BLOCKS);
+        for worker in self.workers.values_mut() {
+            let numbers = [&mut worker.accepted, &mut worker.blocks].into_iter().chain(&mut worker.rejected);
+            numbers.for_each(|number| *number = (*number).min(MOST_COUNTED));
+            let times = [&mut worker.first_seen, &mut worker.last_seen];
+            times.into_iter().for_each(|time| *time = (*time).min(u64::from(u32::MAX)));
+        }
+        self.blocks.iter_mut().for_each(|found| found.time = found.time.min(u64::from(u32::MAX)));
+        self
     }
 }
 
 fn read(file: &Path) -> io::Result<State> {
     match files::read(file, MOST_BYTES)? {
-        Some(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Some(bytes) => Ok(serde_json::from_slice::<State>(&bytes)?.bounded()),
         None => Ok(State::default()),
     }
 }

@@ -94,11 +94,53 @@ fn names_are_bounded_and_those_that_left_longest_ago_make_room() {
     }
     workers.connected(&name(MOST), "", "", 5_000);
     assert_eq!(workers.state.lock().workers.len(), MOST, "nobody left");
-    workers.accepted(&name(MOST), 1.0, 1.0, 5_000);
+    workers.rejected(&name(MOST), Reject::Stale, 5_000);
     workers.disconnected(&name(2));
     workers.disconnected(&name(1));
     workers.connected(&name(MOST), "", "", 5_000);
     let state = workers.state.lock();
     assert!(state.workers.len() == MOST && !state.workers.contains_key(&name(1)));
     assert!(state.workers.contains_key(&name(2)) && state.workers.contains_key(&name(MOST)));
+}
+
+#[test]
+fn names_that_cost_nothing_displace_no_worker_that_works() {
+    let workers = Workers::load(None, 0);
+    worked(&workers);
+    workers.disconnected(&name(1));
+    for number in 2..2 * MOST {
+        workers.connected(&name(number), "", "", 2_000);
+    }
+    assert!(workers.state.lock().workers.contains_key(&name(1)), "it left, but it had found a block");
+    // And one that finds no room is counted from its first share on.
+    let late = name(3 * MOST);
+    workers.connected(&late, "", "", 3_000);
+    assert!(!workers.state.lock().workers.contains_key(&late));
+    workers.accepted(&late, 2.0, 3.0, 3_001);
+    let state = workers.state.lock();
+    let counted = &state.workers[&late];
+    assert_eq!((counted.accepted, counted.now.sessions, counted.now.difficulty), (1, 1, 2.0));
+    assert!(state.workers.len() == MOST && state.workers.contains_key(&name(1)));
+}
+
+#[test]
+fn a_file_of_the_largest_numbers_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("workers.json");
+    let (most, rejected) = (u64::MAX, vec![u64::MAX; REASONS]);
+    let worker = |number| {
+        json!([name(number), {"agent": "", "first_seen": most, "last_seen": most, "accepted": most, "rejected": rejected,
+            "best": 1.0, "blocks": most}])
+    };
+    let found = json!({"height": u32::MAX, "hash": "", "worker": name(1), "session": "", "time": most});
+    let state = json!({"workers": (0..MOST + 5).map(worker).collect::<Vec<_>>(), "blocks": vec![found; BLOCKS + 5]});
+    std::fs::write(&file, state.to_string()).unwrap();
+    let workers = Workers::load(Some(file), 0);
+    workers.connected(&name(1), "", "", 1);
+    workers.accepted(&name(1), 1.0, 1.0, 1);
+    workers.rejected(&name(1), Reject::Stale, 1);
+    workers.found(&name(1), 1, String::new(), 1);
+    assert_eq!(workers.list(1).as_array().unwrap().len(), MOST);
+    assert!(workers.sums(1)["accepted"].as_u64().unwrap() > MOST_COUNTED);
+    assert!(workers.feed("/api/info", 1).is_some() && workers.feed("/api/client/lcrn1x", 1).is_some());
 }
