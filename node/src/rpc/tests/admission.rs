@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use std::{
     io::Write,
     net::TcpStream,
-    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::net::TcpListener;

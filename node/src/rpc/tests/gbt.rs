@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    sync::Arc,
     time::Instant,
 };
 use tokio::net::TcpListener;
