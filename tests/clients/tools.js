@@ -36,7 +36,7 @@ function shell(code) {
     CI: "true",
   };
   return new Promise((resolve, reject) => {
-    execFile("bash", ["-euc", lines.join("\n")], { env, timeout: 60_000 }, (error, out, err) => {
+    execFile("bash", ["--norc", "-euc", lines.join("\n")], { env, timeout: 60_000 }, (error, out, err) => {
       if (error) reject(new Error(`${err || out || error.message}`.trim().split("\n").slice(-8).join(" | ")));
       else resolve(out);
     });

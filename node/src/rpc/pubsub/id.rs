@@ -23,7 +23,21 @@ pub fn random_id() -> RpcResult<u128> {
     Ok(u128::from_le_bytes(bytes))
 }
 
-/// An id as a client sees it.
+/// An id as a client sees it: a quantity, without leading zeros.
 pub fn show_id(id: u128) -> String {
-    format!("0x{id:032x}")
+    format!("0x{id:x}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rpc::base::Param;
+
+    #[test]
+    fn an_id_has_no_leading_zeros_and_is_read_back() {
+        for (id, text) in [(0, "0x0"), (0xf, "0xf"), (u128::MAX, "0xffffffffffffffffffffffffffffffff")] {
+            assert_eq!(show_id(id), text);
+            assert_eq!(Id::parse(&text.into()).map(|read| read.0), Some(id));
+        }
+    }
 }
