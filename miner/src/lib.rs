@@ -9,6 +9,7 @@ pub mod client;
 mod kernel;
 mod meter;
 mod miner;
+mod output;
 pub mod stratum;
 mod temperature;
 mod work;

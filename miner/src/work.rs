@@ -135,6 +135,11 @@ impl Work {
     }
 }
 
+/// The difficulty of a target or a hash as pools count it: 1 is that of Bitcoin's first block.
+pub(crate) fn difficulty(target: U256) -> f64 {
+    f64::from(U256::from(0xffff_u32) << 208) / f64::from(target.max(U256::ONE))
+}
+
 /// Spreads the low bits of a number over the bits that are set in a mask.
 fn deposit(mut number: u32, mut mask: u32) -> u32 {
     let mut spread = 0;

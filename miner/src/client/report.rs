@@ -1,7 +1,7 @@
 //! The miner's output, as text or JSON.
 
 use std::{
-    io::{self, IsTerminal, Write},
+    io::{self, Write},
     time::Duration,
 };
 
@@ -9,6 +9,7 @@ use chain_core::{U256, hash::BlockHash, units::Height, work::pow};
 use serde_json::{Value, json};
 
 use super::{NodeError, Submitted};
+use crate::{output::Output, work::difficulty};
 
 /// Totals so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl Status {
 
     /// Difficulty of the best hash, as pools count it: 1 is that of Bitcoin's first block.
     fn best_difficulty(&self) -> Option<f64> {
-        self.best.map(|hash| f64::from(U256::from(0xffff_u32) << 208) / f64::from(hash.max(U256::ONE)))
+        self.best.map(difficulty)
     }
 
     /// Expected seconds to a block. `None` without a hash rate or work.
@@ -127,64 +128,44 @@ pub enum Note<'a> {
     },
 }
 
-/// Writes events: lines of text with a status line that stays in place, or one JSON object per line.
+/// Writes events, as text or JSON.
 pub struct Reporter {
     json: bool,
-    lines: Box<dyn Write>,
-    /// Whether standard error is a terminal, so that the status line can be overwritten.
-    live: bool,
-    /// The first error of a write.
-    failure: Option<io::Error>,
-    last_status: Option<Duration>,
+    output: Output,
     waiting: bool,
 }
-
-/// Interval between two status lines if they cannot be overwritten.
-const STATUS_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Reporter {
     /// Writes to standard output, the status line to standard error.
     pub fn new(json: bool) -> Self {
-        Self { live: !json && io::stderr().is_terminal(), ..Self::to(Box::new(io::stdout()), json) }
+        Self { json, output: Output::new(json), waiting: false }
     }
 
     /// Writes somewhere else, without a status line that stays in place.
     pub fn to(lines: Box<dyn Write>, json: bool) -> Self {
-        Self { json, lines, live: false, failure: None, last_status: None, waiting: false }
+        Self { json, output: Output::to(lines), waiting: false }
     }
 
-    /// Why output could not be written, if so. A reader that closes its end, as `head` does, is not an error.
+    /// Why output could not be written, if so.
     pub fn failure(&mut self) -> Option<io::Error> {
-        self.failure.take()
+        self.output.failure()
     }
 
     /// Reports one event.
     pub fn note(&mut self, note: &Note<'_>) {
         if let Note::Status { status, .. } = note {
-            let elapsed = status.elapsed;
-            if self.live && !self.waiting {
-                let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
-                // A line that wraps cannot be overwritten.
-                let line: String = text(note).unwrap_or_default().chars().take(width.saturating_sub(1)).collect();
-                let _ = write!(io::stderr(), "\r\x1b[2K{line}");
-            }
-            if self.live || self.last_status.is_some_and(|last| elapsed < last + STATUS_INTERVAL) {
+            // While the node does not answer, the reason stays.
+            let shown = if self.waiting { None } else { text(note) };
+            if !self.output.status(status.elapsed, shown.as_deref()) {
                 return;
             }
-            self.last_status = Some(elapsed);
         }
         let was_waiting = std::mem::replace(&mut self.waiting, matches!(note, Note::Waiting { .. }));
         let line = if self.json { Some(json(note).to_string()) } else { text(note) };
         // A node that stays offline is reported once, not every ten seconds.
         let repeated = was_waiting && self.waiting && !self.json;
         if let Some(line) = line.filter(|_| !repeated) {
-            if self.live {
-                let _ = write!(io::stderr(), "\r\x1b[2K");
-            }
-            match writeln!(self.lines, "{line}").and_then(|()| self.lines.flush()) {
-                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.failure = Some(error),
-                _ => {}
-            }
+            self.output.line(&line);
         }
     }
 }

@@ -1,17 +1,16 @@
 //! The output of a stratum client, as text or JSON.
 
-use std::{
-    io::{self, IsTerminal, Write},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
-use chain_core::{U256, units::Height};
+use chain_core::units::Height;
 use serde_json::{Value, json};
 
 use super::{Options, Server, Share, message::Refusal};
 use crate::{
     Work,
     client::{clock, counted, rate},
+    output::Output,
+    work::difficulty,
 };
 
 /// Totals so far.
@@ -91,51 +90,32 @@ pub enum Note<'a> {
     Ended(&'a Totals),
 }
 
-/// Writes events: lines of text with a status line that stays in place, or one JSON object per line.
+/// Writes events, as text or JSON.
 pub struct Reporter {
     json: bool,
-    lines: Box<dyn Write>,
-    /// Whether standard error is a terminal, so that the status line can be overwritten.
-    live: bool,
-    failure: Option<io::Error>,
-    last_status: Option<Duration>,
+    output: Output,
 }
-
-/// Interval between two status lines if they cannot be overwritten.
-const STATUS_INTERVAL: Duration = Duration::from_secs(30);
 
 impl Reporter {
     /// Writes to standard output, the status line to standard error.
     pub fn new(json: bool) -> Self {
-        let live = !json && io::stderr().is_terminal();
-        Self { json, lines: Box::new(io::stdout()), live, failure: None, last_status: None }
+        Self { json, output: Output::new(json) }
     }
 
-    /// Why output could not be written, if so. A reader that closes its end, as `head` does, is not an error.
+    /// Why output could not be written, if so.
     pub(super) fn failure(&mut self) -> Option<io::Error> {
-        self.failure.take()
+        self.output.failure()
     }
 
     pub(super) fn note(&mut self, note: &Note<'_>) {
-        if let Note::Status { elapsed, .. } = note {
-            if self.live {
-                let width = terminal_size::terminal_size_of(io::stderr()).map_or(80, |(width, _)| usize::from(width.0));
-                // A line that wraps cannot be overwritten.
-                let line: String = text(note).unwrap_or_default().chars().take(width.saturating_sub(1)).collect();
-                let _ = write!(io::stderr(), "\r\x1b[2K{line}");
-            }
-            if self.live || self.last_status.is_some_and(|last| *elapsed < last + STATUS_INTERVAL) {
-                return;
-            }
-            self.last_status = Some(*elapsed);
+        if let Note::Status { elapsed, .. } = note
+            && !self.output.status(*elapsed, text(note).as_deref())
+        {
+            return;
         }
-        let Some(line) = (if self.json { Some(json(note).to_string()) } else { text(note) }) else { return };
-        if self.live {
-            let _ = write!(io::stderr(), "\r\x1b[2K");
-        }
-        match writeln!(self.lines, "{line}").and_then(|()| self.lines.flush()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => self.failure = Some(error),
-            _ => {}
+        let line = if self.json { Some(json(note).to_string()) } else { text(note) };
+        if let Some(line) = line {
+            self.output.line(&line);
         }
     }
 }
@@ -199,9 +179,4 @@ fn json(note: &Note<'_>) -> Value {
         }
         Note::Ended(totals) => with(totals.to_json(), "ended"),
     }
-}
-
-/// As pools count it: 1 is that of Bitcoin's first block.
-fn difficulty(target: U256) -> f64 {
-    f64::from(U256::from(0xffff_u32) << 208) / f64::from(target.max(U256::ONE))
 }

@@ -1,7 +1,7 @@
 //! How long messages take: the system models of the textbook (Dwork, Lynch and Stockmeyer, 1988), over a distribution of
 //! latencies.
 
-use crate::random::Random;
+use cairn_lab::random::Random;
 
 /// What is promised of delays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

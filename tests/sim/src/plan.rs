@@ -4,8 +4,8 @@ use crate::{
     attack::Kind,
     chain::INTERVAL,
     model::{Latency, Model},
-    random::Random,
 };
+use cairn_lab::random::Random;
 
 /// Nodes of a large history.
 pub const NODES: usize = 10;

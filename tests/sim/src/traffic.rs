@@ -1,5 +1,6 @@
 //! Users who pay each other, in coins and from accounts, across both and against themselves.
 
+use cairn_lab::random::Random;
 use cairn_node::engine::Engine;
 use chain_core::{
     Address, Bytes, U256,
@@ -16,10 +17,7 @@ use chain_core::{
 };
 use std::sync::Arc;
 
-use crate::{
-    chain::{COIN, COINS, COUNTER, Chain, PAYING, PROMISING, User},
-    random::Random,
-};
+use crate::chain::{COIN, COINS, COUNTER, Chain, PAYING, PROMISING, User};
 
 /// Wei in a gwei.
 const GWEI: u64 = 1_000_000_000;

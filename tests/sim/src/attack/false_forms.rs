@@ -1,5 +1,6 @@
 //! Lies about honest blocks: false compact forms under their headers, and false bodies.
 
+use cairn_lab::random::Random;
 use cairn_node::{
     engine::{PeerEvent, PeerId},
     store::BlockRef,
@@ -13,7 +14,7 @@ use chain_core::{
 };
 
 use super::Strategy;
-use crate::{random::Random, world::Context};
+use crate::world::Context;
 
 /// Sends everybody a false form of each block that it hears of, before the honest one.
 pub(super) struct FalseForms;

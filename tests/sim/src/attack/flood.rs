@@ -1,5 +1,6 @@
 //! Attackers that say too much.
 
+use cairn_lab::random::Random;
 use cairn_node::{
     engine::{PeerAction, PeerEvent, PeerId},
     wire::{BLOCKS, CompactBlock, HEADERS, Request, Response, ShortId, Status},
@@ -12,7 +13,7 @@ use chain_core::{
 };
 
 use super::Strategy;
-use crate::{chain::Chain, random::Random, world::Context};
+use crate::{chain::Chain, world::Context};
 
 /// Claims to have the best chain by far, answers with headers that cost next to nothing or with none, and gossips blocks on parents
 /// that nobody knows.

@@ -1,5 +1,6 @@
 //! Mines blocks that break a rule, gossips them, and hands their bodies out to whoever asks.
 
+use cairn_lab::random::Random;
 use cairn_node::{
     engine::{PeerEvent, PeerId},
     wire::{Body, CompactBlock, Request, Response, ShortIds},
@@ -18,7 +19,7 @@ use chain_core::{
 use std::collections::BTreeMap;
 
 use super::Strategy;
-use crate::{chain::Chain, random::Random, world::Context};
+use crate::{chain::Chain, world::Context};
 
 /// Most blocks whose bodies it keeps.
 const KEPT: usize = 64;

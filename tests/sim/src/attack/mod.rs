@@ -10,10 +10,11 @@ mod selfish;
 mod silent;
 mod transactions;
 
+use cairn_lab::random::Random;
 use cairn_node::engine::{Engine, PeerAction, PeerEvent, PeerId};
 use chain_core::{block::Block, hash::BlockHash};
 
-use crate::{random::Random, stats::Stats, world::Context};
+use crate::{stats::Stats, world::Context};
 
 /// What an attacker does. Every method has the honest node's behaviour as its default.
 pub trait Strategy {

@@ -1,6 +1,7 @@
 //! Attackers of the pools: they keep transactions back, sign them wrongly, replace them without end, or make them mean another
 //! thing on each branch.
 
+use cairn_lab::random::Random;
 use cairn_node::{
     engine::{InboundId, PeerEvent, PeerId},
     store::BlockRef,
@@ -24,7 +25,6 @@ use std::collections::BTreeMap;
 use super::Strategy;
 use crate::{
     chain::{CHEATING, WITHDRAWER, withdrawn},
-    random::Random,
     traffic::pay_coin,
     world::Context,
 };

@@ -1,5 +1,6 @@
 //! What an attacker can do: whatever its node can, and say whatever it likes.
 
+use cairn_lab::random::Random;
 use cairn_node::{
     engine::{Engine, Event, InboundId, PeerAction, PeerId, RequestId, Source, Time},
     wire::{CompactBlock, Request, Response},
@@ -13,7 +14,7 @@ use super::{
     links::name,
     shell::{OWN, encode},
 };
-use crate::{attack::Strategy, chain::Chain, node::open, random::Random, stats::Stats};
+use crate::{attack::Strategy, chain::Chain, node::open, stats::Stats};
 
 /// A strategy's hands: the world, seen from its node.
 pub struct Context<'a> {

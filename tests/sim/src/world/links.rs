@@ -1,5 +1,6 @@
 //! Who is connected with whom, and how long messages take.
 
+use cairn_lab::random::Random;
 use cairn_node::engine::{Event, Payer, PeerEvent, PeerId, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,6 @@ use super::{Happening, Message, Phase, World};
 use crate::{
     node::Peer,
     plan::{Plan, Topology},
-    random::Random,
 };
 
 /// Milliseconds between two looks for more peers.

@@ -14,6 +14,7 @@ mod shell;
 
 pub use context::Context;
 
+use cairn_lab::{queue::Queue, random::Random};
 use cairn_node::engine::{Now, PeerId, PeerUsage, PeerWork, RequestId, Time};
 use chain_core::hash::TxId;
 use std::sync::Arc;
@@ -25,8 +26,6 @@ use crate::{
     node::Node,
     oracle::{Invariant, Oracle, Violation},
     plan::{Fault, Plan},
-    queue::Queue,
-    random::Random,
     stats::Stats,
     traffic::Traffic,
 };
