@@ -216,22 +216,36 @@ fn a_server_that_sends_nonsense_is_left_with_a_clear_reason() {
     }
 }
 
+/// Takes no worker.
+fn refuse(connection: &mut Connection) {
+    while let Some(request) = connection.receive() {
+        match request["method"].as_str().unwrap() {
+            // Many servers know no such thing.
+            "mining.configure" => connection.refuse(&request, 20, "unknown method"),
+            "mining.subscribe" => connection.answer(&request, &json!([[], "00", 4])),
+            "mining.authorize" => connection.refuse(&request, 24, "Unauthorized worker"),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn waits_for_a_server_that_is_away_while_another_refuses_the_worker() {
+    // No process listens on a port that was just closed.
+    let ((away, first), (second, two)) = (listen(), listen());
+    drop(away);
+    let miner = mine(&[&first, &two], &["--blocks", "1"]);
+    (0..2).for_each(|_| refuse(&mut Connection::accept(&second)));
+    serve_all(&mut Connection::accept(&second), &Job::easy("1"));
+    let (output, _) = notes(miner);
+    assert!(output.status.success(), "{output:?}");
+}
+
 #[test]
 fn ends_if_every_server_refuses_the_worker() {
     let servers = [listen(), listen()];
     let miner = mine(&[&servers[0].1, &servers[1].1], &[]);
-    for (listener, _) in &servers {
-        let mut connection = Connection::accept(listener);
-        while let Some(request) = connection.receive() {
-            match request["method"].as_str().unwrap() {
-                // Many servers know no such thing.
-                "mining.configure" => connection.refuse(&request, 20, "unknown method"),
-                "mining.subscribe" => connection.answer(&request, &json!([[], "00", 4])),
-                "mining.authorize" => connection.refuse(&request, 24, "Unauthorized worker"),
-                _ => {}
-            }
-        }
-    }
+    servers.iter().for_each(|(listener, _)| refuse(&mut Connection::accept(listener)));
     let (output, _) = notes(miner);
     assert_eq!(output.status.code(), Some(1));
     let error: Value = serde_json::from_slice(&output.stderr).unwrap();

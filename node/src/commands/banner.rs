@@ -61,7 +61,11 @@ fn mining(context: &Context, config: &Config) -> String {
     match (config.mine, config.dev) {
         (true, _) if status.mining => format!("on {on}, {to}"),
         (true, _) => format!("not yet: it looks for peers and their blocks first; then on {on}, {to}"),
-        (false, true) => "a block for each transaction, and on evm_mine".to_owned(),
+        (false, true) if status.automine => "a block for each transaction, and on evm_mine".to_owned(),
+        (false, true) => match config.block_time {
+            Some(time) => format!("a block every {} s, and on evm_mine", time.as_secs()),
+            None => "on evm_mine alone".to_owned(),
+        },
         (false, false) => "off (start with --mine, or mine with cairn-miner)".to_owned(),
     }
 }

@@ -44,6 +44,26 @@ fn a_template_is_the_same_until_something_changes() {
     assert_eq!(kit.template().longpoll.parent, kit.tip());
 }
 
+// A long poll with an id of before would return at once, again and again.
+#[test]
+fn a_full_template_that_is_kept_has_the_long_poll_of_now() {
+    let mut kit = Kit::new();
+    [kit.send(0, FEE), kit.send(1, FEE)].iter().for_each(|tx| _ = kit.submit(tx).unwrap());
+    // What came is announced, and time passes until the next is announced at once.
+    kit.wait(6);
+    kit.wait(6);
+    let request = kit.request();
+    let first = kit.engine.full_template(&request).unwrap();
+    assert_eq!(first.block.transactions.len(), 2, "of three");
+    // It waits for the nonces before it: the pool grows, and the best block stays.
+    kit.submit(&kit.transfer(1, 5, 3)).unwrap();
+    kit.wait(0);
+    let second = kit.engine.full_template(&request).unwrap();
+    assert_eq!(second.block, first.block);
+    assert_eq!(second.longpoll, kit.template().longpoll);
+    assert_ne!(second.longpoll, first.longpoll);
+}
+
 #[test]
 fn two_miners_share_one_execution() {
     let mut kit = Kit::new();

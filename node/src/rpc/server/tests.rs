@@ -62,6 +62,10 @@ fn ask(limits: HttpLimits, request: &[u8]) -> String {
 }
 
 fn start(runtime: &tokio::runtime::Runtime, limits: HttpLimits) -> SocketAddr {
+    start_with(runtime, limits, Some(Arc::default()))
+}
+
+fn start_with(runtime: &tokio::runtime::Runtime, limits: HttpLimits, workers: Option<Arc<Workers>>) -> SocketAddr {
     let mut module = RpcModule::new(());
     module.register_method("echo", |params, (), _| params.one::<String>().unwrap_or_default()).unwrap();
     module.register_method("long", |_, (), _| "x".repeat(10_000)).unwrap();
@@ -69,13 +73,7 @@ fn start(runtime: &tokio::runtime::Runtime, limits: HttpLimits) -> SocketAddr {
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
     // The handle stops the server when it is dropped.
-    std::mem::forget(serve(
-        listener,
-        module.into(),
-        limits,
-        Secrets::default().with_cookie("__cookie__:00"),
-        Some(Arc::default()),
-    ));
+    std::mem::forget(serve(listener, module.into(), limits, Secrets::default().with_cookie("__cookie__:00"), workers));
     address
 }
 
@@ -154,6 +152,19 @@ fn pages_of_this_machine_may_call_a_development_chain_and_no_others() {
     }
     for origin in ["http://localhost.evil.example", "https://app.example", "null", "http://10.0.0.1", "localhost"] {
         assert!(ask(dev.clone(), &page(origin)).ends_with(WRONG_ORIGIN), "{origin}");
+    }
+}
+
+#[test]
+fn feeds_are_served_with_the_namespace_alone() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    for (workers, status) in [(Some(Arc::default()), "HTTP/1.1 200 "), (None, "HTTP/1.1 404 ")] {
+        let address = start_with(&runtime, HttpLimits::default(), workers);
+        for path in ["/api/info", "/api/client/lcrn1x"] {
+            let mut socket = connect(address);
+            socket.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
+            assert!(read(&mut socket).starts_with(status), "{path}");
+        }
     }
 }
 

@@ -57,6 +57,21 @@ fn minerd_mines_blocks_of_any_number_of_transactions() {
     }
 }
 
+// Anybody may hand in blocks.
+#[test]
+fn only_a_block_of_a_template_from_here_counts_as_mined_here() {
+    let node = node();
+    let solved = minerd::solve(&template(&node), b"");
+    let hash = solved.hash();
+    let whole = json!([solved.params()[0]]);
+    assert_eq!(node.call("submitblock", whole), Value::Null);
+    assert!(!node.context.mining.has_mined(&hash));
+    let solved = minerd::solve(&template(&node), b"");
+    let hash = solved.hash();
+    assert_eq!(node.call("submitblock", solved.params()), Value::Null);
+    assert!(node.context.mining.has_mined(&hash));
+}
+
 #[test]
 fn a_template_says_what_bip_22_and_23_have() {
     let node = node();

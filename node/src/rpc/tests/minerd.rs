@@ -1,7 +1,7 @@
 //! A miner by `getblocktemplate`, written from BIP 22 and 23 alone and as simple as pooler's minerd: it hashes each transaction's
 //! data, duplicates the odd node of a level as Bitcoin does, and tries nonces. It knows nothing of this chain.
 
-use chain_core::hash::sha256;
+use chain_core::hash::{BlockHash, sha256};
 use serde_json::{Value, json};
 
 /// What minerd sends.
@@ -23,6 +23,11 @@ pub struct Solved {
 }
 
 impl Solved {
+    /// Its hash, as the chain has it.
+    pub fn hash(&self) -> BlockHash {
+        BlockHash(sha256d(&self.header))
+    }
+
     /// The parameters of `submitblock`.
     pub fn params(&self) -> Value {
         json!([hex::encode(self.header) + &self.rest, { "workid": self.workid }])
