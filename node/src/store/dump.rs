@@ -21,18 +21,26 @@ pub struct WholeAccount {
 type Row = (Vec<u8>, Vec<u8>);
 
 impl Snapshot {
-    /// Every account; `None` if they and their slots are more than `most` rows.
+    /// Every account; `None` if they and their slots are more than `most` rows, or their code more than `most_code` bytes.
     ///
     /// # Errors
     /// [`StoreError`] if they cannot be read.
-    pub fn whole_state(&self, most: usize) -> Result<Option<BTreeMap<Address, WholeAccount>>, StoreError> {
-        let mut all: BTreeMap<Address, WholeAccount> = BTreeMap::new();
+    pub fn whole_state(
+        &self,
+        most: usize,
+        most_code: usize,
+    ) -> Result<Option<BTreeMap<Address, WholeAccount>>, StoreError> {
+        let (mut all, mut bytes) = (BTreeMap::<Address, WholeAccount>::new(), 0);
         let Some(accounts) = self.all_rows(Column::Accounts, most)? else { return Ok(None) };
         let Some(slots) = self.all_rows(Column::Storage, most - accounts.len())? else { return Ok(None) };
         for (key, value) in accounts {
             let address = Address::try_from(&key[..]).map_err(|_| damaged(Column::Accounts))?;
             let account = schema::read_account(&value).map_err(|_| damaged(Column::Accounts))?;
             let code = StateView::code(self, &account.code_hash).map_err(|_| damaged(Column::Code))?;
+            bytes += code.len();
+            if bytes > most_code {
+                return Ok(None);
+            }
             all.insert(address, WholeAccount { account, code, storage: BTreeMap::new() });
         }
         for (key, value) in slots {

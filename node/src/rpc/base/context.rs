@@ -1,6 +1,11 @@
 //! What the methods work with.
 
-use chain_core::{hash::BlockHash, spec::ChainSpec, transaction::account::AccountTransaction};
+use chain_core::{
+    block::Block,
+    hash::BlockHash,
+    spec::ChainSpec,
+    transaction::{Transaction, account::AccountTransaction},
+};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
 use tokio::{runtime::Handle, sync::Notify};
 
@@ -95,6 +100,17 @@ impl Context {
             )),
             false => Ok(()),
         }
+    }
+
+    /// [`Context::check_sender`] for the transactions of a block.
+    ///
+    /// # Errors
+    /// 4100.
+    pub fn check_senders(&self, block: &Block, call: &Call) -> RpcResult<()> {
+        block.transactions.iter().try_for_each(|transaction| match transaction {
+            Transaction::Account(transaction) => self.check_sender(transaction, call),
+            Transaction::Coinbase(_) | Transaction::Coin(_) => Ok(()),
+        })
     }
 
     /// Waits for an answer of the engine or the network.

@@ -2,15 +2,15 @@
 
 use chain_core::{
     U256,
-    block::Block,
+    block::first_transaction,
     fees::next_base_fee,
-    transaction::{Transaction, account::Fees, coinbase::Coinbase},
+    transaction::{Transaction, account::Fees},
     units::Gas,
 };
 
 use super::{
     context::Context,
-    error::RpcResult,
+    error::{RpcResult, internal},
     read::{header, parent},
 };
 use crate::store::{BlockRef, HeaderRecord, Snapshot};
@@ -38,6 +38,7 @@ const MOST_BETWEEN: usize = 100;
 /// The base fee of a block that was never connected, by the gas that the coinbases before it say was used; `None` if one of
 /// these blocks is not stored.
 pub fn base_fee_of_unconnected(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<Option<u64>> {
+    // Of each block what sets its base fee and that of the next: bodies would fill the memory.
     let (mut blocks, mut at) = (Vec::new(), at);
     let mut fee = loop {
         let record = header(snapshot, at)?;
@@ -47,22 +48,16 @@ pub fn base_fee_of_unconnected(context: &Context, snapshot: &Snapshot, at: Block
         if !record.body || blocks.len() == MOST_BETWEEN {
             return Ok(None);
         }
-        blocks.push(snapshot.body(at)?);
+        let (_, first) = first_transaction(&snapshot.body_bytes(at)?).map_err(internal)?;
+        let Transaction::Coinbase(coinbase) = first else { return Ok(None) };
+        blocks.push((context.spec.base_fee_set_by(&coinbase.extra), coinbase.gas_used));
         at = parent(snapshot, at)?;
     };
-    while let Some(block) = blocks.pop() {
-        let Some(coinbase) = coinbase(&block) else { return Ok(None) };
-        fee = context.spec.base_fee_set_by(&coinbase.extra).unwrap_or(fee);
+    while let Some((set, gas_used)) = blocks.pop() {
+        fee = set.unwrap_or(fee);
         if !blocks.is_empty() {
-            fee = next_base_fee(&context.spec, fee, coinbase.gas_used);
+            fee = next_base_fee(&context.spec, fee, gas_used);
         }
     }
     Ok(Some(fee))
-}
-
-fn coinbase(block: &Block) -> Option<&Coinbase> {
-    match block.transactions.first() {
-        Some(Transaction::Coinbase(coinbase)) => Some(coinbase),
-        _ => None,
-    }
 }

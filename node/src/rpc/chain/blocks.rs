@@ -194,6 +194,7 @@ fn get_supply(context: &Context, _: Args) -> RpcResult<Value> {
 fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
     let HexBytes(bytes) = args.required()?;
     let block: Block = codec::decode(&bytes).map_err(|error| invalid(format!("block: {error}")))?;
+    context.check_senders(&block, &args.call())?;
     submit(context, block)
 }
 

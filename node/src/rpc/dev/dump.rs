@@ -30,9 +30,10 @@ const SYSTEM: [Address; 3] = [EDITOR, GATEWAY, HISTORY];
 type State = BTreeMap<Address, WholeAccount>;
 
 fn state_of(context: &Context) -> RpcResult<State> {
-    let state = context.snapshot()?.whole_state(MOST_ROWS)?;
-    let mut state =
-        state.ok_or_else(|| over_limit(format!("the state has more than {MOST_ROWS} accounts and slots")))?;
+    let state = context.snapshot()?.whole_state(MOST_ROWS, MOST_BYTES)?;
+    let too_large =
+        || over_limit(format!("the state has more than {MOST_ROWS} accounts and slots, or {MOST_BYTES} bytes of code"));
+    let mut state = state.ok_or_else(too_large)?;
     SYSTEM.iter().for_each(|address| drop(state.remove(address)));
     Ok(state)
 }
@@ -150,6 +151,10 @@ fn parse_account(name: &str, value: Value) -> RpcResult<WholeAccount> {
         if !value.is_zero() {
             whole.storage.insert(slot, value);
         }
+    }
+    let is_empty = whole.account.nonce == 0 && whole.account.balance.is_zero() && whole.code.is_empty();
+    if is_empty && !whole.storage.is_empty() {
+        return Err(invalid(format!("{name}.storage: expected a nonce, a balance or code beside it")));
     }
     Ok(whole)
 }

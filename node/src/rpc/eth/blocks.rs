@@ -15,14 +15,14 @@ use chain_core::{
 };
 use serde_json::{Value, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::{
     rpc::base::{
-        Args, BlockTag, Context, LogView, Method, Param, Quantity, RpcResult, base_fee, base_fee_of_unconnected, data,
-        effective_price, executed, fee_after, header, internal, is_active, quantity, receipts, render,
+        Args, BlockTag, Call, Context, LogView, Method, Param, Quantity, RpcResult, base_fee, base_fee_of_unconnected,
+        data, effective_price, executed, fee_after, header, internal, is_active, quantity, receipts, render,
     },
     store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt, Verdict},
 };
@@ -74,7 +74,7 @@ pub struct FullBlock {
     pub size: usize,
     /// Of its account transactions, in order.
     pub receipts: Vec<StoredReceipt>,
-    /// Senders of account transactions without receipts, by position.
+    /// Senders of account transactions without receipts, by position, where they are shown.
     pub senders: BTreeMap<u32, Address>,
 }
 
@@ -100,7 +100,7 @@ impl FullBlock {
             record,
             gas_limit: context.spec.gas_limit,
             base_fee: base_fee(context, &record),
-            senders: senders(&context.spec, &block, &receipts),
+            senders: BTreeMap::new(),
             block,
             size,
             receipts,
@@ -114,8 +114,8 @@ impl FullBlock {
     }
 
     /// The same, or the one of a hash that is stored but was never connected: it has no receipts, and its transactions may turn
-    /// out to break a rule.
-    fn shown(context: &Context, tag: BlockTag) -> RpcResult<Option<Self>> {
+    /// out to break a rule. Their senders are found if `call` is given: each costs the recovery of a key.
+    fn shown(context: &Context, tag: BlockTag, call: Option<&Call>) -> RpcResult<Option<Self>> {
         let snapshot = context.snapshot()?;
         if let Some(at) = executed(context, &snapshot, tag)? {
             return Self::load(context, &snapshot, at).map(Some);
@@ -123,8 +123,12 @@ impl FullBlock {
         let BlockTag::Hash(hash) = tag else { return Ok(None) };
         let record = snapshot.header(&hash)?.filter(|record| record.body && record.verdict == Verdict::Unknown);
         let Some(at) = record.map(|record| record.at()) else { return Ok(None) };
-        let base_fee = base_fee_of_unconnected(context, &snapshot, at)?;
-        base_fee.map(|base_fee| Ok(Self { base_fee, ..Self::load(context, &snapshot, at)? })).transpose()
+        let Some(base_fee) = base_fee_of_unconnected(context, &snapshot, at)? else { return Ok(None) };
+        let mut block = Self { base_fee, ..Self::load(context, &snapshot, at)? };
+        if let Some(call) = call {
+            block.senders = senders(&context.spec, &block.block, call)?;
+        }
+        Ok(Some(block))
     }
 
     fn holding(context: &Context, txid: &TxId) -> RpcResult<Option<(Self, u32)>> {
@@ -294,15 +298,15 @@ impl FullBlock {
     }
 }
 
-/// The senders of account transactions that have no receipt.
-fn senders(spec: &ChainSpec, block: &Block, receipts: &[StoredReceipt]) -> BTreeMap<u32, Address> {
-    let known: BTreeSet<u32> = receipts.iter().map(|receipt| receipt.position).collect();
-    let unknown = (0u32..).zip(&block.transactions).filter(|(position, _)| !known.contains(position));
-    let sender = |(position, tx): (u32, &Transaction)| match tx {
-        Transaction::Account(account) => Some((position, spec.sender_of(account).ok()?)),
-        _ => None,
-    };
-    unknown.filter_map(sender).collect()
+/// The senders of a block's account transactions.
+fn senders(spec: &ChainSpec, block: &Block, call: &Call) -> RpcResult<BTreeMap<u32, Address>> {
+    let mut senders = BTreeMap::new();
+    for (position, transaction) in (0u32..).zip(&block.transactions) {
+        let Transaction::Account(transaction) = transaction else { continue };
+        call.check()?;
+        senders.extend(spec.sender_of(transaction).ok().map(|sender| (position, sender)));
+    }
+    Ok(senders)
 }
 
 /// What a transaction itself says, in Ethereum's words.
@@ -379,7 +383,10 @@ fn get_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> Rp
         let body = json!({ "size": quantity(0), "transactions": [], "uncles": [] });
         return Ok(render::join(pending_header(context)?, body));
     }
-    Ok(FullBlock::shown(context, tag)?.map(|block| block.render(full)).transpose()?.into())
+    Ok(FullBlock::shown(context, tag, full.then_some(&args.call()))?
+        .map(|block| block.render(full))
+        .transpose()?
+        .into())
 }
 
 fn get_header<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -387,7 +394,7 @@ fn get_header<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> R
     if tag == BlockTag::Pending {
         return Ok(Value::Object(pending_header(context)?));
     }
-    Ok(FullBlock::shown(context, tag)?.map(|block| block.header()).transpose()?.map(Value::Object).into())
+    Ok(FullBlock::shown(context, tag, None)?.map(|block| block.header()).transpose()?.map(Value::Object).into())
 }
 
 /// The header of the block after the tip, as far as it is known before it is mined: without transactions, so that its state

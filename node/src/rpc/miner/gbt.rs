@@ -156,6 +156,7 @@ fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Some(block) = read_block(context, &bytes, workid)? else {
         return Ok("unknown-work".into());
     };
+    context.check_senders(&block, &args.call())?;
     let (hash, header) = (block.hash(), block.header);
     // Anybody may hand in a block. It was mined here if its template is from here.
     if workid.is_some_and(|id| context.templates.get(id).is_some()) {

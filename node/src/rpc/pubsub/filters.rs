@@ -87,6 +87,10 @@ struct Filter {
     polled: Instant,
     weight: usize,
     content: Polled,
+    /// Polls so far.
+    polls: u64,
+    /// The first poll that failed since the last one began: what it did not return is still to come.
+    failed: Option<u64>,
 }
 
 /// See the module's first lines.
@@ -116,7 +120,7 @@ impl Filters {
         let mut state = self.0.lock();
         let weight = content.weight();
         state.make_room(network, weight, now)?;
-        state.all.insert(id, Filter { network, polled: now, weight, content });
+        state.all.insert(id, Filter { network, polled: now, weight, content, polls: 0, failed: None });
         Ok(show_id(id))
     }
 
@@ -125,11 +129,11 @@ impl Filters {
     /// # Errors
     /// If it is unknown or has expired.
     pub fn get(&self, id: u128, now: Instant) -> RpcResult<Polled> {
-        Ok(self.0.lock().get(id, now)?.clone())
+        Ok(self.0.lock().get(id, now)?.content.clone())
     }
 
-    /// Moves a filter on to the tip of a snapshot; returns from where. The snapshot is made here, so that of two polls the
-    /// later one has the later tip.
+    /// Moves a filter on to the tip of a snapshot; returns from where, and the number of this poll. The snapshot is made
+    /// here, so that of two polls the later one has the later tip.
     ///
     /// # Errors
     /// As [`Filters::get`], and those of the snapshot.
@@ -138,12 +142,14 @@ impl Filters {
         id: u128,
         now: Instant,
         snapshot: impl FnOnce() -> RpcResult<Snapshot>,
-    ) -> RpcResult<(Since, Snapshot)> {
+    ) -> RpcResult<(Since, Snapshot, u64)> {
         let mut state = self.0.lock();
         let next = state.next_pending();
-        let content = state.get(id, now)?;
+        let filter = state.get(id, now)?;
         let snapshot = snapshot()?;
-        let since = match content {
+        (filter.polls, filter.failed) = (filter.polls + 1, None);
+        let number = filter.polls;
+        let since = match &mut filter.content {
             Polled::Blocks(seen) => Since::Blocks(std::mem::replace(seen, snapshot.tip())),
             Polled::Logs { topic, seen, .. } => {
                 Since::Logs { topic: topic.clone(), seen: std::mem::replace(seen, snapshot.tip()) }
@@ -153,16 +159,22 @@ impl Filters {
                 Since::Pending(state.pending_from(from))
             }
         };
-        Ok((since, snapshot))
+        Ok((since, snapshot, number))
     }
 
-    /// Moves a filter back, if it is still there.
-    pub fn put_back(&self, id: u128, at: BlockRef) {
+    /// Moves a filter back to where a poll that failed began, if it is still there. Of several that failed the first counts: it
+    /// began before the others.
+    pub fn put_back(&self, id: u128, at: BlockRef, number: u64) {
         let mut state = self.0.lock();
-        match state.all.get_mut(&id).map(|filter| &mut filter.content) {
-            Some(Polled::Blocks(seen) | Polled::Logs { seen, .. }) => *seen = at,
-            Some(Polled::Pending(_)) | None => {}
+        let Some(filter) = state.all.get_mut(&id).filter(|filter| filter.failed.is_none_or(|first| number < first))
+        else {
+            return;
+        };
+        match &mut filter.content {
+            Polled::Blocks(seen) | Polled::Logs { seen, .. } => *seen = at,
+            Polled::Pending(_) => {}
         }
+        filter.failed = Some(number);
     }
 
     /// Removes a filter; whether there was one.
@@ -195,12 +207,12 @@ impl Filters {
 }
 
 impl State {
-    /// What a filter looks for; it lives longer for being asked for.
-    fn get(&mut self, id: u128, now: Instant) -> RpcResult<&mut Polled> {
+    /// A filter, which lives longer for being asked for.
+    fn get(&mut self, id: u128, now: Instant) -> RpcResult<&mut Filter> {
         self.expire(now);
         let filter = self.all.get_mut(&id).ok_or_else(not_found)?;
         filter.polled = now;
-        Ok(&mut filter.content)
+        Ok(filter)
     }
 
     fn next_pending(&self) -> u64 {

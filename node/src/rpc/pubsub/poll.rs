@@ -54,11 +54,11 @@ fn new_pending_filter(context: &Context, args: Args) -> RpcResult<Value> {
 /// search that failed it moves back, so that the next poll returns what this one did not.
 fn changes(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let Id(id) = args.required()?;
-    let (since, snapshot) = context.filters.advance(id, Instant::now(), || context.snapshot())?;
+    let (since, snapshot, number) = context.filters.advance(id, Instant::now(), || context.snapshot())?;
     let seen = since.seen();
     let found = found(&snapshot, since, &args.call());
     if let (Err(_), Some(seen)) = (&found, seen) {
-        context.filters.put_back(id, seen);
+        context.filters.put_back(id, seen, number);
     }
     RawValue::from_string(format!("[{}]", found??.join(","))).map_err(internal)
 }
@@ -144,9 +144,9 @@ mod tests {
         (u128::from_str_radix(&shown.as_str().unwrap()[2..], 16).unwrap(), shown)
     }
 
-    fn advance(node: &TestNode, id: u128) -> BlockRef {
-        let (since, _) = node.context.filters.advance(id, Instant::now(), || node.context.snapshot()).unwrap();
-        since.seen().unwrap()
+    fn advance(node: &TestNode, id: u128) -> (BlockRef, u64) {
+        let (since, _, number) = node.context.filters.advance(id, Instant::now(), || node.context.snapshot()).unwrap();
+        (since.seen().unwrap(), number)
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         let (id, shown) = filter(&node);
         node.call("dev_mine", json!([2]));
         // A poll that still searches.
-        assert_eq!(advance(&node, id).height, 0);
+        assert_eq!(advance(&node, id).0.height, 0);
         assert_eq!(node.call("eth_getFilterChanges", json!([shown])), json!([]));
         let mined = node.call("dev_mine", json!([1]));
         let hash = format!("0x{}", mined[0].as_str().unwrap());
@@ -167,8 +167,23 @@ mod tests {
         let node = TestNode::fresh();
         let (id, shown) = filter(&node);
         node.call("dev_mine", json!([2]));
-        let seen = advance(&node, id);
-        node.context.filters.put_back(id, seen);
+        let (seen, number) = advance(&node, id);
+        node.context.filters.put_back(id, seen, number);
         assert_eq!(node.call("eth_getFilterChanges", json!([shown])).as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn of_two_polls_that_failed_nothing_is_lost_in_either_order() {
+        for first_ends_first in [true, false] {
+            let node = TestNode::fresh();
+            let (id, shown) = filter(&node);
+            node.call("dev_mine", json!([2]));
+            let first = advance(&node, id);
+            node.call("dev_mine", json!([1]));
+            let second = advance(&node, id);
+            let ends = if first_ends_first { [first, second] } else { [second, first] };
+            ends.into_iter().for_each(|(seen, number)| node.context.filters.put_back(id, seen, number));
+            assert_eq!(node.call("eth_getFilterChanges", json!([shown])).as_array().unwrap().len(), 3);
+        }
     }
 }

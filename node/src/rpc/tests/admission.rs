@@ -146,6 +146,26 @@ fn a_transaction_without_a_signature_is_taken_from_this_machine_alone() {
     assert!(as_scope(&node, Scope::Local, "eth_sendRawTransaction", raw)["result"].is_string());
 }
 
+// Else whoever reaches the node would spend from any account by a block of an own development chain.
+#[test]
+fn a_block_with_such_a_transaction_is_taken_from_this_machine_alone() {
+    let (own, node) = (TestNode::fresh(), TestNode::fresh());
+    own.call("anvil_setBalance", json!([ACCOUNTS[0].address, "0x1"]));
+    let block = own.call("chain_getBlock", json!([1, 0]));
+    // A miner sends the coinbase as a Bitcoin transaction: without the tag behind the header and the count.
+    let text = block.as_str().unwrap();
+    let of_miner = json!([&text[..162], &text[164..]].concat());
+    for scope in [Scope::Public, Scope::Wallet, Scope::Mining] {
+        for (method, block) in [("chain_submitBlock", &block), ("submitblock", &of_miner)] {
+            let answer = as_scope(&node, scope, method, json!([block]));
+            assert_eq!(answer["error"]["code"], 4100, "{method} as {scope:?}: {answer}");
+        }
+    }
+    assert_eq!(node.call("eth_blockNumber", json!([])), "0x0");
+    let answer = as_scope(&node, Scope::Local, "chain_submitBlock", json!([block]));
+    assert_eq!(answer["result"]["status"], "connected", "{answer}");
+}
+
 #[test]
 fn nobody_steers_the_node_without_its_cookie() {
     let node = TestNode::fresh();
