@@ -186,7 +186,7 @@ impl Run<'_> {
     fn take(&mut self, event: Event) -> Result<(), StratumError> {
         match event {
             Event::Connected(number, connection) if number == self.number => {
-                match Session::begin(connection, &self.options.worker) {
+                match Session::begin(number, connection, &self.options.worker) {
                     Ok(session) => {
                         self.session = Some(session);
                         self.reporter.note(&Note::Connected(&self.options.servers[self.server]));

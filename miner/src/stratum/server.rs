@@ -84,6 +84,12 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// A connection; its reader waits for the receiver after each message.
+    pub fn new(stream: TcpStream) -> (Self, Receiver<()>) {
+        let (handled, go_on) = channel();
+        (Self { stream, handled }, go_on)
+    }
+
     /// Sends a request or a response.
     ///
     /// # Errors
@@ -144,10 +150,10 @@ fn converse(server: &Server, number: u64, events: &Sender<Event>) -> io::Result<
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(SILENCE))?;
     stream.set_write_timeout(Some(WRITE))?;
-    let (handled, go_on) = channel();
     let mut lines = BufReader::new(stream.try_clone()?);
     let gone = || io::Error::other("the session has ended");
-    events.send(Event::Connected(number, Connection { stream, handled })).map_err(|_| gone())?;
+    let (connection, go_on) = Connection::new(stream);
+    events.send(Event::Connected(number, connection)).map_err(|_| gone())?;
     loop {
         let message =
             message::parse(&line(&mut lines)?).map_err(|reason| io::Error::other(format!("it sends {reason}")))?;

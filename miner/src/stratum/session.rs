@@ -100,6 +100,8 @@ pub struct Session {
     target: Option<U256>,
     authorized: bool,
     jobs: VecDeque<Active>,
+    /// Its number: ids of works have it, so that a share of an earlier session is not sent in this one.
+    number: u64,
     next_key: u64,
     next_id: u64,
     open: VecDeque<(u64, Share)>,
@@ -110,7 +112,7 @@ impl Session {
     ///
     /// # Errors
     /// If the connection is broken.
-    pub fn begin(mut connection: Connection, worker: &Worker) -> io::Result<Self> {
+    pub fn begin(number: u64, mut connection: Connection, worker: &Worker) -> io::Result<Self> {
         let mask = format!("{VERSION_MASK:08x}");
         let settings = json!({ "version-rolling.mask": mask, "version-rolling.min-bit-count": 2 });
         let agent = concat!("cairn-miner/", env!("CARGO_PKG_VERSION"));
@@ -129,6 +131,7 @@ impl Session {
             target: None,
             authorized: false,
             jobs: VecDeque::new(),
+            number,
             next_key: 0,
             next_id: EXTRANONCE + 1,
             open: VecDeque::new(),
@@ -230,7 +233,7 @@ impl Session {
         let two = start..start + extranonce.two_size;
         let coinbase = [&job.coinbase1[..], &extranonce.one, &vec![0; extranonce.two_size], &job.coinbase2].concat();
         self.next_key += 1;
-        let (key, mask) = (self.next_key.to_string(), self.mask);
+        let (key, mask) = (format!("{}.{}", self.number, self.next_key), self.mask);
         let target = self.target.unwrap_or(U256::from(0xffff_u32) << 208);
         self.jobs.push_back(Active { key, job, coinbase, two, mask, target, works: 0 });
         if self.jobs.len() > MAX_JOBS {
@@ -353,6 +356,11 @@ fn height(coinbase: &[u8]) -> Option<Height> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        net::{TcpListener, TcpStream},
+        sync::Arc,
+    };
+
     use super::*;
 
     fn active(two_size: usize) -> Active {
@@ -369,6 +377,32 @@ mod tests {
         assert_eq!(second.coinbase[50..54], [0, 1, 0, 0]);
         let root = sha256d(&[sha256d(&second.coinbase), [3; 32]].concat());
         assert_eq!(second.header.merkle_root, root);
+    }
+
+    fn session(number: u64) -> (Session, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (connection, _) = Connection::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let worker = Worker { user: "me".into(), password: "x".into() };
+        let mut session = Session::begin(number, connection, &worker).unwrap();
+        session.take(Message::Response(SUBSCRIBE, Ok(json!([[], "00", 4]))));
+        session.take(Message::Response(AUTHORIZE, Ok(true.into())));
+        (session, listener.accept().unwrap().0)
+    }
+
+    #[test]
+    fn a_share_of_an_earlier_session_is_not_sent() {
+        let ((mut first, _one), (mut second, _two)) = (session(1), session(2));
+        let job = || Message::Job(Box::new(Job { id: "1".into(), bits: 0x207f_ffff, ..Job::default() }));
+        for session in [&mut first, &mut second] {
+            session.take(Message::Target(U256::MAX));
+        }
+        let (Step::Search(work), Step::Search(_)) = (first.take(job()), second.take(job())) else { panic!("no work") };
+        let solution = Solution { header: work.header, coinbase: work.coinbase.clone(), work: Arc::new(*work) };
+        assert!(second.after(&solution.work).is_none());
+        second.submit(&solution);
+        assert!(second.open.is_empty());
+        first.submit(&solution);
+        assert_eq!(first.open.len(), 1);
     }
 
     #[test]
