@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the benchmark table; each line has a ratio measured in the same run. With arguments, only those benchmarks:
-# hash execute vm trie engine chain network sim soak. `soak` takes up to an hour and runs only when named; the network's
-# lines, which take ten minutes, are smaller unless it is named.
+# hash execute vm trie engine chain network sim rpc soak. `soak` takes up to an hour, and `rpc` fetches anvil from npm: they run
+# only when named. The network's lines, which take ten minutes, are smaller unless it is named.
 set -eu
 network=
 [ "$#" -gt 0 ] || { set -- hash execute vm trie engine chain network sim; network="spread=10 sync=4000 load=20"; }
@@ -14,6 +14,7 @@ for bench in "$@"; do
     # shellcheck disable=SC2086
     network) cargo bench --locked --quiet -p cairn-tests --bench network -- $network ;;
     sim) cargo run --locked --release --quiet -p cairn-sim -- --seeds 0..100 --nodes 10 --blocks 200 --aim 1000 ;;
+    rpc) ./scripts/clients.sh --exec cargo bench --locked --quiet -p cairn-tests --bench rpc ;;
     *) cargo bench --locked --quiet -p cairn-tests --bench "$bench" ;;
   esac
 done

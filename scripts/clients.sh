@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs Ethereum's own clients against this node: tests/clients, whose versions package-lock.json and requirements.txt pin.
 # What is fetched stays in a cache outside the checkout: CAIRN_CLIENTS, else ~/.cache/cairn/clients. Arguments go to
-# tests/clients/run.js. Without npm, PyPI or the vectors this says what is left out; with CAIRN_REQUIRE=clients it fails.
+# tests/clients/run.js; with --exec COMMAND that command runs instead, with CAIRN_ANVIL and CAIRN_CONTRACTS set. Without npm, PyPI
+# or the vectors this says what is left out; with CAIRN_REQUIRE=clients it fails.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -59,4 +60,11 @@ fi
 
 export CAIRN_NODE=$node CLIENT_CACHE=$cache CLIENT_PYTHON=$cache/python/bin/python NODE_PATH=$cache/node_modules
 export CLIENT_CONTRACTS=$CAIRN_CONTRACTS/contracts.json CLIENT_SOLC=$CAIRN_CONTRACTS/node_modules/solc
+if [ "${1:-}" = --exec ]; then
+  shift
+  # npm's own command is a script that leaves the program running when it is killed.
+  CAIRN_ANVIL=$(find "$cache/node_modules/@foundry-rs" -path '*/bin/anvil' -type f | head -n 1)
+  export CAIRN_ANVIL
+  exec "$@"
+fi
 exec node "$sources/run.js" "$@"

@@ -1,0 +1,147 @@
+//! Requests a second beside anvil: the same client, the same chain, in turn.
+//!
+//! Run: `make bench ARGS=rpc`. `CAIRN_ANVIL` names anvil, and `CAIRN_CONTRACTS` the compiled contracts; `scripts/bench.sh`
+//! finds both. `blocks=N` makes another number of blocks, each of which has 100 logs (10,000).
+
+#![allow(missing_docs, clippy::expect_used, reason = "a benchmark has no users and may panic")]
+
+mod client;
+mod server;
+
+use std::time::Duration;
+
+use alloy_primitives::{Address, B256, U256};
+use chain_core::transaction::account::{AccountTransaction, Fees, Fields};
+use client::{Measured, measure};
+use secp256k1::SecretKey;
+use serde_json::{Value, json};
+use server::{EMITTER_LOGS, Server};
+
+/// Requests at a time.
+const LANES: [usize; 2] = [1, 32];
+/// Rounds of each server, in turn.
+const ROUNDS: usize = 7;
+/// How long one round of reads lasts.
+const ROUND: Duration = Duration::from_millis(700);
+/// Transactions of one lane in a round.
+const SENT: u64 = 30;
+
+fn main() {
+    let blocks = std::env::args().find_map(|argument| argument.strip_prefix("blocks=")?.parse().ok()).unwrap_or(10_000);
+    let mut servers = [Server::cairn(&[]), Server::anvil()];
+    for server in &mut servers {
+        server.fill(blocks);
+    }
+    println!("{blocks} blocks with {} logs; {ROUNDS} rounds of each, medians", blocks * EMITTER_LOGS);
+    println!("{:<42} {:>9} {:>9} {:>6} {:>10} {:>10}", "at a time", "cairn/s", "anvil/s", "ratio", "p99 ms", "anvil's");
+    for (name, request) in reads() {
+        for lanes in LANES {
+            let rounds = |server: &Server| {
+                let body = request(server).to_string();
+                measure(server.port, lanes, ROUND, &|_, _| Some(body.clone()))
+            };
+            compare(&format!("{name} x {lanes}"), &servers, rounds);
+        }
+    }
+    for lanes in LANES {
+        compare(&format!("eth_sendRawTransaction x {lanes}"), &servers, |server| server.send(lanes, SENT));
+    }
+    drop(servers);
+    blocks_under_load();
+}
+
+/// Whether calls that burn 30 million gas each hold up the blocks of a node that mines one a second.
+fn blocks_under_load() {
+    const TIME: Duration = Duration::from_secs(20);
+    let server = Server::cairn(&["--block-time", "1"]);
+    let mined = |load: &dyn Fn()| {
+        let start = server.height();
+        load();
+        server.height() - start
+    };
+    let idle = mined(&|| std::thread::sleep(TIME));
+    // Loops as long as there is gas.
+    let burn = json!([{"to": server::account(0), "gas": "0x1c9c380"}, "latest", {server::account(0).to_string(): {"code": "0x5b5a61100010600057" }}]);
+    let body = call("eth_call", burn).to_string();
+    let calls = std::cell::Cell::new(0.0);
+    let loaded = mined(&|| calls.set(measure(server.port, 8, TIME, &|_, _| Some(body.clone())).rate));
+    println!(
+        "blocks in {} s, one a second: {idle} idle, {loaded} under {:.1} calls of 30 Mgas a second from 8 clients; {:.2} x (aim: 0.9)",
+        TIME.as_secs(),
+        calls.get(),
+        loaded as f64 / idle as f64
+    );
+}
+
+fn call(method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+}
+
+type Request = Box<dyn Fn(&Server) -> Value>;
+
+/// The calls that read.
+fn reads() -> Vec<(&'static str, Request)> {
+    // balanceOf(address)
+    let balance_of = move |server: &Server| {
+        let data = format!("0x70a08231{:0>64}", hex::encode(server::account(0)));
+        call("eth_call", json!([{"to": server.token, "data": data}, "latest"]))
+    };
+    let logs = move |server: &Server| {
+        let topic = B256::from(U256::from(7));
+        let filter = json!({"fromBlock": "0x0", "toBlock": "latest", "address": server.emitter, "topics": [server::topic(), topic]});
+        call("eth_getLogs", json!([filter]))
+    };
+    vec![
+        ("eth_call (balanceOf)", Box::new(balance_of)),
+        ("eth_getBalance", Box::new(move |_| call("eth_getBalance", json!([server::account(0), "latest"])))),
+        (
+            "eth_getBlockByNumber (300 in full)",
+            Box::new(move |server| call("eth_getBlockByNumber", json!([server.full, true]))),
+        ),
+        ("eth_getLogs (100 of all)", Box::new(logs)),
+    ]
+}
+
+/// Runs rounds in turn and prints the medians.
+fn compare(name: &str, servers: &[Server; 2], round: impl Fn(&Server) -> Measured) {
+    let mut measured = [Vec::new(), Vec::new()];
+    for _ in 0..ROUNDS {
+        for (server, rounds) in servers.iter().zip(&mut measured) {
+            rounds.push(round(server));
+        }
+    }
+    let [cairn, anvil] = measured.map(|rounds| {
+        let median = |value: fn(&Measured) -> f64| {
+            let mut values: Vec<f64> = rounds.iter().map(value).collect();
+            values.sort_by(f64::total_cmp);
+            values[values.len() / 2]
+        };
+        (median(|round| round.rate), median(|round| round.p99.as_secs_f64() * 1e3))
+    });
+    println!(
+        "{name:<42} {:>9.0} {:>9.0} {:>6.2} {:>10.2} {:>10.2}",
+        cairn.0,
+        anvil.0,
+        cairn.0 / anvil.0,
+        cairn.1,
+        anvil.1
+    );
+}
+
+/// A transfer of one wei, signed.
+fn transfer(chain_id: u64, key: &SecretKey, nonce: u64) -> String {
+    let fields = Fields {
+        tx_type: 2,
+        chain_id,
+        nonce,
+        fees: Fees::Dynamic { max_fee: U256::from(100_000_000_000_u64), max_priority_fee: U256::from(1_000_000_000) },
+        gas_limit: 21_000,
+        to: Some(Address::repeat_byte(0x55)),
+        value: U256::ONE,
+        input: Default::default(),
+        access_list: Vec::new(),
+        authorizations: Vec::new(),
+    };
+    let signed = AccountTransaction::sign(fields, key).expect("the fields are those of a transfer");
+    format!("0x{}", hex::encode(signed.raw()))
+}
