@@ -5,6 +5,7 @@ mod dates;
 mod fault;
 mod suggest;
 mod text;
+pub mod typed_data;
 
 /// The release of all programs and, where it is known, the commit: `0.1.0 (1a2b3c4d5)`.
 pub const VERSION: &str = env!("CAIRN_VERSION");

@@ -40,10 +40,15 @@ pub fn coin_digest(message: &[u8]) -> [u8; 32] {
     tagged_hasher(TAG).chain_update(message).finalize().into()
 }
 
-/// Signs as an account: `r || s || v` with v of 27 or 28.
+/// Signs a message as an account.
 pub fn sign_account(key: &SecretKey, message: &[u8]) -> [u8; 65] {
-    let digest = Message::from_digest(account_digest(message));
-    let (parity, bytes) = RecoverableSignature::sign_ecdsa_recoverable(digest, key).serialize_compact();
+    sign_hash(key, account_digest(message))
+}
+
+/// Signs a hash as an account: `r || s || v` with v of 27 or 28.
+pub fn sign_hash(key: &SecretKey, hash: [u8; 32]) -> [u8; 65] {
+    let hash = Message::from_digest(hash);
+    let (parity, bytes) = RecoverableSignature::sign_ecdsa_recoverable(hash, key).serialize_compact();
     let mut signature = [0; 65];
     signature[..64].copy_from_slice(&bytes);
     signature[64] = 27 + u8::from(parity == RecoveryId::One);

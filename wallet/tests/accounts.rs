@@ -6,7 +6,14 @@ mod support;
 use std::fs;
 
 use cairn_wallet::file::Wallet;
-use chain_core::transaction::Transaction;
+use chain_core::{
+    spec::ChainSpec,
+    transaction::{Transaction, account::address_of},
+};
+use secp256k1::{
+    Message,
+    ecdsa::{RecoverableSignature, RecoveryId},
+};
 use serde_json::json;
 use support::{ACCOUNT, Home, KEYSTORE, MockNode, PASSWORD, WORDS, answered, nobody, text};
 
@@ -175,7 +182,7 @@ fn a_passphrase_belongs_to_the_words_and_is_kept_with_them() {
     // A terminal asks for it twice.
     let typed = Home::empty(&node.url);
     fs::write(typed.path("bad"), "é\n").unwrap();
-    typed.restore(WORDS, &["--passphrase-file", "bad"]).fails(2, "a passphrase has up to 255 letters of ASCII");
+    typed.restore(WORDS, &["--passphrase-file", "bad"]).fails(2, "a passphrase has at most 255 printable ASCII");
     typed
         .restore(WORDS, &["--passphrase"])
         .fails(2, "there is no terminal to ask for the passphrase: use --passphrase-file");
@@ -285,4 +292,44 @@ fn a_backup_brings_everything_back() {
     let elsewhere = Home::empty(&node.url);
     fs::copy(home.path("all.backup"), elsewhere.path("all.backup")).unwrap();
     elsewhere.run(&["restore", "--backup", "all.backup", "--chain", "test"]).fails(6, "--chain is on test");
+}
+
+/// A permit for a token, on this chain or the one that is named.
+fn permit(chain: &serde_json::Value) -> serde_json::Value {
+    let field = |name: &str, kind: &str| json!({ "name": name, "type": kind });
+    json!({
+        "types": { "Permit": [field("spender", "address"), field("value", "uint256"), field("note", "string")] },
+        "primaryType": "Permit",
+        "domain": { "name": "Token", "chainId": chain },
+        "message": { "spender": ACCOUNT, "value": "1000000", "note": "all\u{1b}[2K of it" },
+    })
+}
+
+#[test]
+fn typed_data_is_shown_and_signed_for_this_chain_alone() {
+    let (_node, home) = rich();
+    let chain = ChainSpec::local().chain_id;
+    let write = |data: &serde_json::Value| fs::write(home.path("data.json"), data.to_string()).unwrap();
+    write(&permit(&json!(chain)));
+    let signed = home.json(&["sign-typed-data", "data.json"]);
+    assert_eq!(signed["address"], ACCOUNT);
+    let hash = cairn_client::typed_data::hash(&permit(&json!(chain))).unwrap();
+    assert_eq!(signed["hash"], hash.to_string());
+    let signature = hex::decode(signed["signature"].as_str().unwrap().trim_start_matches("0x")).unwrap();
+    let parity = RecoveryId::try_from(i32::from(signature[64]) - 27).unwrap();
+    let recoverable = RecoverableSignature::from_compact(&signature[..64], parity).unwrap();
+    let key = recoverable.recover_ecdsa(Message::from_digest(hash.0)).unwrap();
+    assert_eq!(address_of(&key).to_string(), ACCOUNT);
+
+    let shown = home.run(&["sign-typed-data", "data.json"]);
+    shown.fails(2, "--yes");
+    write(&permit(&json!("0x1")));
+    home.run(&["sign-typed-data", "data.json", "--yes"])
+        .fails(2, "it is for chain \"0x1\", and this wallet is for chain");
+    let mut odd = permit(&json!(chain));
+    odd["message"]["more"] = json!(1);
+    write(&odd);
+    home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "Permit has no field \"more\"");
+    fs::write(home.path("data.json"), "{").unwrap();
+    home.run(&["sign-typed-data", "data.json", "--yes"]).fails(2, "data.json: EOF while parsing");
 }

@@ -1,8 +1,6 @@
 //! The accounts of `--dev`: those of the mnemonic that Ethereum's tools use for tests, so that every one of them knows
 //! the keys. Worth nothing anywhere else.
 
-pub mod typed_data;
-
 use alloy_primitives::{Address, B256, address, keccak256};
 use chain_core::{
     error::RuleError,

@@ -27,6 +27,7 @@ mod send;
 mod session;
 mod summary;
 mod tx;
+mod typed_data;
 mod waiting;
 mod wallet;
 
@@ -180,6 +181,7 @@ fn run(context: &Context, command: Command) -> Result<Report, WalletError> {
         Command::ExportKey(args) => secrets::export(context, &args),
         Command::ImportKey(args) => secrets::import(context, &args),
         Command::SignMessage(args) => secrets::sign(context, &args),
+        Command::SignTypedData(args) => typed_data::sign(context, &args),
         Command::VerifyMessage(args) => secrets::verify(&args),
         Command::Backup(args) => backup::write(context, &args),
         Command::Rescan { gap } => wallet::rescan(context, gap),

@@ -15,7 +15,7 @@ use super::{
     call::{SECONDS, estimate},
 };
 use crate::{
-    dev::{message_hash, typed_data},
+    dev::message_hash,
     rpc::base::{
         Any, Args, BigQuantity, BlockTag, Call, CallRequest, Context, Data, Method, Object, Options, Overrides,
         Quantity, RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, quantity, rejected,
@@ -60,7 +60,7 @@ fn sign_typed_data(context: &Context, mut args: Args) -> RpcResult<Value> {
         Some(text) => serde_json::from_str(text).map_err(|error| invalid(format!("typedData: {error}")))?,
         None => given,
     };
-    let hash = typed_data::hash(&typed).map_err(|reason| invalid(format!("typedData: {reason}")))?;
+    let hash = cairn_client::typed_data::hash(&typed).map_err(|reason| invalid(format!("typedData: {reason}")))?;
     sign_hash(context, &address, hash)
 }
 

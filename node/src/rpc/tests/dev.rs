@@ -76,7 +76,7 @@ fn the_node_sends_and_signs_for_the_funded_accounts() {
         "types": { "EIP712Domain": [], "A": [{ "name": "x", "type": "uint256" }] },
         "primaryType": "A", "domain": {}, "message": { "x": 1 },
     });
-    let hash = crate::dev::typed_data::hash(&typed).unwrap();
+    let hash = cairn_client::typed_data::hash(&typed).unwrap();
     let signed = node.call("eth_signTypedData_v4", json!([accounts[3], typed]));
     assert_eq!(signer(hash, &signed), ACCOUNTS[3].address);
     assert_eq!(node.call("eth_signTypedData_v4", json!([accounts[3], typed.to_string()])), signed);

@@ -68,6 +68,16 @@ pub struct SignMessage {
     pub by: String,
 }
 
+/// `sign-typed-data`.
+#[derive(Debug, Args)]
+pub struct SignTypedData {
+    /// A JSON file with `types`, `primaryType`, `domain` and `message` (`-`: standard input).
+    pub file: PathBuf,
+    /// Signer: an account by number or address.
+    #[arg(long, value_name = "ACCOUNT", default_value = "0")]
+    pub by: String,
+}
+
 /// `verify-message`.
 #[derive(Debug, Args)]
 #[command(after_help = MESSAGE_HELP,

@@ -13,7 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use self::{
     coins::{CoinIds, History, Label, Mine, Resend},
     contract::{CallArgs, DeployArgs, RunArgs, Target, ViewArgs},
-    keys::{Backup, ExportKey, ImportKey, SignMessage, Text, VerifyMessage},
+    keys::{Backup, ExportKey, ImportKey, SignMessage, SignTypedData, Text, VerifyMessage},
     offline::{BroadcastArgs, Build, BuildCommand, Combine, SignArgs},
     policy::{
         PolicyCommand, PolicyCreate, PolicyFund, PolicyHtlc, PolicyImport, PolicyMultisig, PolicyRemove, PolicyRename,
@@ -173,6 +173,8 @@ pub enum Command {
     ImportKey(ImportKey),
     /// Sign a message with the key of an account or of a coin address.
     SignMessage(SignMessage),
+    /// Sign typed data (EIP-712) for this chain with the key of an account, as applications ask for it.
+    SignTypedData(SignTypedData),
     /// Verify a signed message. Needs no wallet and no node.
     VerifyMessage(VerifyMessage),
     /// Back up the whole wallet: keys, policies, labels. The file is encrypted with the password.

@@ -38,6 +38,16 @@ pub fn hash(data: &Value) -> Read<B256> {
     Ok(keccak256(bytes))
 }
 
+/// What a signature of the hash covers: the domain, and the message by the name of its type.
+pub fn covered(data: &Value) -> Value {
+    let mut covered = json!({ "domain": data["domain"] });
+    match data["primaryType"].as_str() {
+        None | Some(DOMAIN) => {}
+        Some(primary) => covered[primary] = data["message"].clone(),
+    }
+    covered
+}
+
 /// The type of a domain that was given without one.
 fn domain_fields(domain: &Map<String, Value>) -> Vec<(String, String)> {
     let given = DOMAIN_FIELDS.iter().filter(|(name, _)| domain.contains_key(*name));
@@ -166,7 +176,8 @@ fn width(bits: &str) -> Option<usize> {
     (width.is_multiple_of(8) && (8..=256).contains(&width)).then_some(width)
 }
 
-fn unsigned(value: &Value) -> Option<U256> {
+/// A number that is not negative: in JSON, or as a decimal or hexadecimal text.
+pub fn unsigned(value: &Value) -> Option<U256> {
     let text = match value {
         Value::Number(number) => return number.as_u64().map(U256::from),
         other => other.as_str()?,

@@ -1,0 +1,96 @@
+//! `sign-typed-data`: what applications have users sign beside transactions (EIP-712).
+
+use alloy_primitives::U256;
+use cairn_client::{plain, typed_data};
+use serde_json::{Value, json};
+
+use super::{
+    args::SignTypedData,
+    context::Context,
+    files::read_small,
+    parse::own_account,
+    screen::{self, Report},
+};
+use crate::{
+    error::{WalletError, usage},
+    file::Wallet,
+    message,
+};
+
+/// Lines of a summary: nobody reads more, and what was not read is not signed.
+const MOST_LINES: usize = 500;
+
+/// Shows the data, asks, and signs it.
+pub fn sign(context: &Context, args: &SignTypedData) -> Result<Report, WalletError> {
+    let text = read_small(&args.file, "the typed data")?;
+    let wrong = |reason: String| usage!("{}: {}", args.file.display(), plain(&reason));
+    let data: Value = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let hash = typed_data::hash(&data).map_err(wrong)?;
+    let wallet = context.wallet()?;
+    let index = own_account(&wallet, &args.by)?;
+    let account = wallet.account(index)?;
+    let chain = check_chain(&data, &wallet).map_err(wrong)?;
+    let mut lines = vec![format!("signer   {account}"), format!("chain    {chain}")];
+    list(&mut lines, "", &typed_data::covered(&data));
+    if lines.len() > MOST_LINES {
+        return Err(usage!("{} has more than {MOST_LINES} values, which nobody could check", args.file.display()));
+    }
+    lines.push(screen::yellow(
+        "A signature may let others spend tokens of this account: sign only what you understand.",
+    ));
+    context.confirm(&format!("{}\n", lines.join("\n")), "Sign?")?;
+    let signature = message::sign_hash(&context.unlock(&wallet)?.account_key(index)?, hash.0);
+    let signature = format!("0x{}", hex::encode(signature));
+    let json = json!({ "address": account.to_string(), "hash": hash.to_string(), "signature": signature });
+    Ok(Report::new(signature, json))
+}
+
+/// The chain that the data is for: this wallet's or, where the domain names none, any.
+fn check_chain(data: &Value, wallet: &Wallet) -> Result<String, String> {
+    let own = wallet.network.chain_id;
+    match &data["domain"]["chainId"] {
+        Value::Null => Ok("any: the domain names none, so the signature holds on every chain".into()),
+        named if typed_data::unsigned(named) == Some(U256::from(own)) => Ok(own.to_string()),
+        named => Err(format!("it is for chain {named}, and this wallet is for chain {own}")),
+    }
+}
+
+/// Each value with its path, a line each.
+fn list(lines: &mut Vec<String>, path: &str, value: &Value) {
+    let mut go_on = |key: String, value: &Value| {
+        let path = if path.is_empty() { key } else { format!("{path}.{key}") };
+        // Beyond the bound only their number counts.
+        if lines.len() <= MOST_LINES {
+            list(lines, &path, value);
+        }
+    };
+    match value {
+        Value::Object(object) if !object.is_empty() => {
+            object.iter().for_each(|(key, value)| go_on(plain(key), value));
+        }
+        Value::Array(array) if !array.is_empty() => {
+            array.iter().enumerate().for_each(|(index, value)| go_on(index.to_string(), value));
+        }
+        Value::String(text) => lines.push(format!("{path}   {}", plain(text))),
+        other => lines.push(format!("{path}   {other}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_value_is_shown_with_its_path_and_without_tricks() {
+        let mut lines = Vec::new();
+        list(&mut lines, "", &json!({ "domain": {}, "Permit": { "to": ["0x01", 7], "note": "a\u{1b}[2K\u{202e}b" } }));
+        assert_eq!(lines, ["Permit.note   a[2Kb", "Permit.to.0   0x01", "Permit.to.1   7", "domain   {}"]);
+    }
+
+    #[test]
+    fn no_more_lines_are_made_than_are_shown() {
+        let mut lines = Vec::new();
+        list(&mut lines, "", &json!({ "m": vec![0; 100_000] }));
+        assert_eq!(lines.len(), MOST_LINES + 1);
+    }
+}
