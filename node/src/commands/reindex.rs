@@ -38,6 +38,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
         }
         // A database that cannot be read as it is has no state to lose.
         Err(StoreError::Corrupt(_)) => {}
+        Err(StoreError::Lost { .. }) if force => {}
         Err(error) => return Err(error.into()),
     }
     let mut moved = false;

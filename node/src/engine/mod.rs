@@ -130,7 +130,7 @@ impl Engine {
             Event::Tick => self.on_tick()?,
             Event::Continue => {}
             Event::Shutdown => {
-                self.chain.flush()?;
+                self.chain.finish()?;
                 self.stopped = true;
                 return Ok(());
             }

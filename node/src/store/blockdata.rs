@@ -1,4 +1,4 @@
-//! Values of a block beside its body: what takes it back, and its receipts.
+//! What is stored of a block besides its body: undo data and receipts.
 
 use alloy_primitives::{Address, B256, Bloom, Bytes, Log, map::HashSet};
 use chain_core::{

@@ -88,7 +88,7 @@ pub(super) fn is_new(database: &Path) -> Result<bool, StoreError> {
         // Nothing, or what a first start leaves that was killed before it was done.
         (false, 0) => Ok(true),
         (false, rows) => Err(StoreError::Corrupt(format!(
-            "{} is missing, beside {rows} files of a database",
+            "{} is missing, although there are {rows} files of a database",
             database.join("CURRENT").display()
         ))),
     }
@@ -218,8 +218,10 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             fs::write(directory.path().join(file), "rows").unwrap();
             std::os::unix::fs::symlink("nowhere", directory.path().join("CURRENT")).unwrap();
-            let said =
-                format!("{} is missing, beside 1 files of a database", directory.path().join("CURRENT").display());
+            let said = format!(
+                "{} is missing, although there are 1 files of a database",
+                directory.path().join("CURRENT").display()
+            );
             assert_eq!(is_new(directory.path()), Err(StoreError::Corrupt(said)));
         }
     }

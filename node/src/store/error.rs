@@ -119,8 +119,8 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
-    /// A block cannot be taken back, since its undo data was not kept.
-    #[error("block {} at height {} is too old to be taken back: its undo data was not kept; run `{}`", .0.hash, .0.height, program::on_this_data("reindex"))]
+    /// A block cannot be disconnected, since its undo data was not kept.
+    #[error("block {} at height {} is too deep to be disconnected: its undo data was not kept; run `{}`", .0.hash, .0.height, program::on_this_data("reindex"))]
     NoUndo(BlockRef),
     /// A block that was deleted to save disk space is needed.
     #[error(
@@ -158,8 +158,8 @@ pub enum StoreError {
         /// Where the store stands.
         tip: BlockHash,
     },
-    /// The genesis block was to be taken back.
-    #[error("the genesis block cannot be taken back")]
+    /// The genesis block was to be disconnected.
+    #[error("the genesis block cannot be disconnected")]
     Genesis,
     /// An earlier write failed.
     #[error("the store has stopped after a failed write: start the node again")]

@@ -1,6 +1,6 @@
 //! Index rows of a block: where its transactions stand, whom they concern, and what its logs are found by.
 //!
-//! The same function finds the rows to write when a block is connected and those to delete when it is taken back, so
+//! The same function finds the rows to write when a block is connected and those to delete when it is disconnected, so
 //! it reads only what both have.
 
 use alloy_primitives::{Address, B256, map::HashSet};

@@ -90,6 +90,13 @@ pub trait Kv: KvRead {
     /// [`StoreError`] if it cannot be written.
     fn delete_range(&self, columns: &[Column], range: &KeyRange) -> Result<(), StoreError>;
 
+    /// Moves what was written from the log into the tables, before the database is closed: a damaged log ends where the damage
+    /// is, and nothing says that there was more.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be written.
+    fn finish(&self) -> Result<(), StoreError>;
+
     /// All columns as they are now, whatever is written later.
     fn snapshot(&self) -> Arc<dyn KvRead>;
 }

@@ -187,6 +187,10 @@ impl Kv for MemoryKv {
         self.write(&batch, Durability::Process)
     }
 
+    fn finish(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn snapshot(&self) -> Arc<dyn KvRead> {
         Arc::new(self.0.lock().columns.clone())
     }

@@ -226,7 +226,7 @@ impl Snapshot {
         self.read(Column::Undo, &schema::block_key(at), |value| blockdata::read_spends(value, block))
     }
 
-    /// What takes a block back, as it is stored; `None` if it is not kept.
+    /// The undo data of a block, as it is stored; `None` if it is not kept.
     pub(super) fn undo_bytes(&self, at: BlockRef) -> Result<Option<Vec<u8>>, StoreError> {
         self.kv.get(Column::Undo, &schema::block_key(at))
     }

@@ -3,8 +3,8 @@
 use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompactionStyle, DBCompressionType,
     DBPinnableSlice, DBRawIteratorWithThreadMode, DBRecoveryMode, DBWithThreadMode, DataBlockIndexType, ErrorKind,
-    LogLevel, MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode, UniversalCompactOptions, WriteBatch,
-    WriteOptions,
+    FlushOptions, LogLevel, MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode, UniversalCompactOptions,
+    WriteBatch, WriteOptions,
 };
 use std::{path::Path, sync::Arc};
 
@@ -43,6 +43,15 @@ impl RocksKv {
     }
 
     fn open_with(datadir: &Path, config: &StoreConfig, options: &Options) -> Result<Self, StoreError> {
+        Self::open_files(datadir, config, options).map_err(|error| match error {
+            StoreError::Corrupt(reason) if lacks_list_of_files(&reason) => {
+                StoreError::Lost { path: DirectoryLock::database(datadir), reason }
+            }
+            error => error,
+        })
+    }
+
+    fn open_files(datadir: &Path, config: &StoreConfig, options: &Options) -> Result<Self, StoreError> {
         let lock = DirectoryLock::acquire(datadir)?;
         let cache = Cache::new_hyper_clock_cache(config.shares().blocks, 0);
         let columns =
@@ -152,6 +161,12 @@ fn handle(db: &Db, column: Column) -> Result<Arc<BoundColumnFamily<'_>>, StoreEr
     db.cf_handle(column.name()).ok_or_else(|| StoreError::Corrupt(format!("column {} is missing", column.name())))
 }
 
+/// Whether `CURRENT` or `MANIFEST` is damaged, which say what files there are: nothing can be read without them. Of a damaged
+/// table the text also names the manifest that it is listed in.
+fn lacks_list_of_files(reason: &str) -> bool {
+    ["CURRENT", "MANIFEST"].iter().any(|file| reason.contains(file)) && !reason.contains(".sst")
+}
+
 /// What went wrong, by what can be done about it.
 fn failure(error: rocksdb::Error) -> StoreError {
     let text = error.as_ref();
@@ -251,6 +266,14 @@ impl Kv for RocksKv {
             self.db.compact_range_cf(&handle, Some(&range.from[..]), Some(to));
         }
         Ok(())
+    }
+
+    fn finish(&self) -> Result<(), StoreError> {
+        let mut columns = Vec::with_capacity(Column::ALL.len());
+        for (column, _) in Column::ALL {
+            columns.push(handle(&self.db, column)?);
+        }
+        self.db.flush_cfs_opt(&columns.iter().collect::<Vec<_>>(), &FlushOptions::default()).map_err(failure)
     }
 
     fn snapshot(&self) -> Arc<dyn KvRead> {

@@ -8,7 +8,7 @@
 //! | headers | `h`, hash | header (80), height (4), flags (1), if executed: base fee, gas used, minted, burned, roots; work from genesis on |
 //! | headers | `n`, height | hash: the active chain |
 //! | bodies | block | consensus encoding of the block |
-//! | undo | block | what its body does not tell of coins spent and made; accounts and slots before and after |
+//! | undo | block | about coins spent and made, what its body does not contain; accounts and slots before and after |
 //! | receipts | block | sender, gas and receipt of each account transaction, and the txid if there are logs |
 //! | coins | txid (32), index (4) | varint of height x 2 + coinbase, varint amount, lock |
 //! | accounts | address | flags, varint nonce, balance, storage root and code hash unless empty |
@@ -56,7 +56,7 @@ pub const REBUILT_FROM: u32 = 4;
 pub const TIP: &[u8] = b"tip";
 /// Key of what the directory is.
 pub const IDENTITY: &[u8] = b"identity";
-/// Key that is there while the state is taken back to genesis.
+/// Key that is there while the state is reset to genesis.
 pub const REBUILD: &[u8] = b"rebuild";
 
 /// Key of where the known states begin.

@@ -264,6 +264,15 @@ impl Store {
         prunable.map_or(Ok(()), |height| self.prune(height))
     }
 
+    /// Flushes, and leaves nothing in the database's log.
+    ///
+    /// # Errors
+    /// See [`Store::put_headers`].
+    pub fn finish(&mut self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.kv.finish()
+    }
+
     /// Adds changed coins, accounts, slots and nodes to a batch.
     fn write_state(&self, batch: &mut Batch) {
         for (outpoint, now) in self.coins.iter() {

@@ -120,9 +120,9 @@ impl Chain {
         self.ready.get(hash)
     }
 
-    /// Writes all that is in memory to disk.
-    pub(super) fn flush(&mut self) -> Result<(), Fatal> {
-        Ok(self.store.flush()?)
+    /// Writes all that is in memory to disk, before the store is closed.
+    pub(super) fn finish(&mut self) -> Result<(), Fatal> {
+        Ok(self.store.finish()?)
     }
 
     /// Puts checked headers into the tree and the store.

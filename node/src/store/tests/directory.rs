@@ -47,6 +47,24 @@ fn an_empty_directory_receives_the_genesis_block() {
 }
 
 #[test]
+fn a_damaged_log_costs_nothing_after_a_clean_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lab = Lab::new(spec(), Store::open(directory.path(), &spec(), &config()).unwrap());
+    (0..20).for_each(|number| _ = lab.connect(&[number, 3, 7 * number, 6]));
+    lab.store.finish().unwrap();
+    let tip = lab.store.tip();
+    drop(lab);
+    for file in std::fs::read_dir(directory.path().join("db")).unwrap() {
+        let file = file.unwrap().path();
+        if file.extension().is_some_and(|extension| extension == "log") {
+            let damaged = std::fs::read(&file).unwrap().iter().map(|byte| byte ^ 1).collect::<Vec<_>>();
+            std::fs::write(&file, damaged).unwrap();
+        }
+    }
+    assert_eq!(Store::open(directory.path(), &spec(), &config()).unwrap().tip(), tip);
+}
+
+#[test]
 fn a_directory_is_refused_while_another_store_has_it() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path(), &spec(), &config()).unwrap();

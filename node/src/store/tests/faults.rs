@@ -208,7 +208,7 @@ fn a_flipped_bit_in_any_file_is_an_error_or_changes_nothing() {
             });
             match result {
                 Ok(_) => {}
-                Err(StoreError::Corrupt(_) | StoreError::Io { .. }) => refused += 1,
+                Err(StoreError::Corrupt(_) | StoreError::Lost { .. } | StoreError::Io { .. }) => refused += 1,
                 Err(error) => panic!("{} at {at}: {error}", file.display()),
             }
         }
@@ -224,7 +224,7 @@ fn a_missing_file_is_an_error_or_a_committed_tip() {
             fs::remove_file(copy.join("db").join(file.file_name().unwrap())).unwrap();
         });
         assert!(
-            matches!(result, Ok(_) | Err(StoreError::Corrupt(_) | StoreError::Io { .. })),
+            matches!(result, Ok(_) | Err(StoreError::Corrupt(_) | StoreError::Lost { .. } | StoreError::Io { .. })),
             "{}: {result:?}",
             file.display()
         );
@@ -340,13 +340,28 @@ fn a_database_whose_current_file_is_lost_keeps_its_blocks() {
         }
         let rows = || files(directory.path(), |name| [".sst", ".blob", ".log"].iter().any(|end| name.ends_with(end)));
         let before = rows();
-        let reason = format!("{} is missing, beside {} files of a database", path("CURRENT").display(), before.len());
-        let corrupt = Some(StoreError::Corrupt(reason.clone()));
-        assert_eq!(Store::open(directory.path(), &spec(), &config()).err(), corrupt);
-        assert_eq!(Survey::run(directory.path(), &spec(), &config()).err(), corrupt);
-        let lost = StoreError::Lost { path: directory.path().join("db"), reason };
-        assert_eq!(Store::open_reset(directory.path(), &spec(), &config()).err(), Some(lost));
+        let reason = format!(
+            "{} is missing, although there are {} files of a database",
+            path("CURRENT").display(),
+            before.len()
+        );
+        let lost = Some(StoreError::Lost { path: directory.path().join("db"), reason });
+        assert_eq!(Store::open(directory.path(), &spec(), &config()).err(), lost);
+        assert_eq!(Survey::run(directory.path(), &spec(), &config()).err(), lost);
+        assert_eq!(Store::open_reset(directory.path(), &spec(), &config()).err(), lost);
         assert_eq!(rows(), before, "nothing is deleted");
+    }
+}
+
+#[test]
+fn a_damaged_list_of_files_is_not_said_to_be_rebuilt_by_a_reindex() {
+    for name in ["CURRENT", "MANIFEST"] {
+        for harm in [flip, |path: &Path| fs::write(path, "").unwrap()] {
+            let (directory, _) = database();
+            files(directory.path(), |file| file.starts_with(name)).iter().for_each(|path| harm(path));
+            let error = Store::open(directory.path(), &spec(), &config()).err();
+            assert!(matches!(error, Some(StoreError::Lost { .. })), "{name}: {error:?}");
+        }
     }
 }
 
