@@ -1,6 +1,7 @@
-//! The version of JSON-RPC in requests that name none.
+//! The version of JSON-RPC in requests that name none, or an older one.
 //!
-//! Bitcoin's miners send JSON-RPC 1.0, which has no field `jsonrpc`; jsonrpsee insists on it.
+//! Bitcoin's miners send JSON-RPC 1.0, which has no field `jsonrpc`, and others name "1.0" or "1.1" as Bitcoin Core accepts
+//! it; jsonrpsee insists on "2.0".
 
 use hyper::{
     HeaderMap, Method,
@@ -16,6 +17,8 @@ use std::{future::poll_fn, pin::Pin};
 /// What a request that names no version is given after its first brace.
 const VERSION: &[u8] = br#""jsonrpc":"2.0","#;
 const FIELD: &[u8] = br#""jsonrpc""#;
+/// Bytes of a version, with its quotation marks.
+const OLDER: usize = 5;
 
 /// How long the sender says that the body is; a body in chunks may be as long as any.
 /// jsonrpsee reads lengths of up to 32 bits and waits for the rest.
@@ -48,15 +51,19 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, hyper::Error> {
     Ok(text)
 }
 
-fn with_version(text: Vec<u8>) -> Vec<u8> {
-    let start = text.trim_ascii_start();
-    match start.split_first() {
-        Some((b'{', rest)) if !text.windows(FIELD.len()).any(|window| window == FIELD) => {
-            // An empty object stays invalid.
-            [b"{", VERSION, rest].concat()
-        }
-        _ => text,
+fn with_version(mut text: Vec<u8>) -> Vec<u8> {
+    let Some((b'{', rest)) = text.trim_ascii_start().split_first() else { return text };
+    let Some(field) = text.windows(FIELD.len()).position(|window| window == FIELD) else {
+        // An empty object stays invalid.
+        return [b"{", VERSION, rest].concat();
+    };
+    let value = text[field + FIELD.len()..].trim_ascii_start();
+    let value = value.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
+    if let Some([b'"', b'1', b'.', b'0' | b'1', b'"', after @ ..]) = value {
+        let start = text.len() - after.len() - OLDER;
+        text[start..start + OLDER].copy_from_slice(b"\"2.0\"");
     }
+    text
 }
 
 #[cfg(test)]
@@ -73,9 +80,24 @@ mod tests {
     }
 
     #[test]
+    fn an_older_version_becomes_this_one() {
+        assert_eq!(supplied(r#"{"jsonrpc" : "1.0","id":0}"#), r#"{"jsonrpc" : "2.0","id":0}"#);
+        assert_eq!(supplied(r#"{"id":"jsonrpc","jsonrpc":"1.1"}"#), r#"{"id":"jsonrpc","jsonrpc":"1.1"}"#);
+        assert_eq!(supplied(r#"{"id":1,"jsonrpc":"1.1"}"#), r#"{"id":1,"jsonrpc":"2.0"}"#);
+    }
+
+    #[test]
     fn other_bodies_stay_as_they_are() {
-        for text in ["", " ", "[{\"id\":0}]", "{\"id\":0,\"jsonrpc\":\"2.0\"}", "{\"jsonrpc\": \"1.0\"}", "x{", "\"{\""]
-        {
+        for text in [
+            "",
+            " ",
+            "[{\"id\":0}]",
+            "{\"id\":0,\"jsonrpc\":\"2.0\"}",
+            "{\"jsonrpc\": \"1.2\"}",
+            "{\"jsonrpc\":",
+            "x{",
+            "\"{\"",
+        ] {
             assert_eq!(supplied(text), text);
         }
     }
