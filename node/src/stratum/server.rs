@@ -231,6 +231,7 @@ impl Stratum {
         match self.engine.submit_block(block).await {
             Ok(BlockOutcome::Connected { .. }) => {
                 self.workers.found(&worker, height, hash.to_string(), self.now().unix);
+                self.save().await;
                 tracing::info!(worker = %worker.name, to = %worker.address, height, "a miner found a block by stratum");
                 Some(format!("block {height} is yours: {hash}"))
             }
@@ -303,11 +304,15 @@ impl Stratum {
         let mut ticks = interval(SAVE);
         loop {
             ticks.tick().await;
-            let workers = self.workers.clone();
-            let saved = tokio::task::spawn_blocking(move || workers.save()).await;
-            if let Ok(Err(error)) = saved {
-                tracing::warn!("cannot save the statistics of miners: {error}");
-            }
+            self.save().await;
+        }
+    }
+
+    async fn save(&self) {
+        let workers = self.workers.clone();
+        let saved = tokio::task::spawn_blocking(move || workers.save()).await;
+        if let Ok(Err(error)) = saved {
+            tracing::warn!("cannot save the statistics of miners: {error}");
         }
     }
 

@@ -42,6 +42,7 @@ struct Worker {
     first_seen: u64,
     last_seen: u64,
     accepted: u64,
+    #[serde(with = "reasons")]
     rejected: [u64; REASONS],
     best: f64,
     blocks: u64,
@@ -96,7 +97,7 @@ impl Workers {
     pub fn load(file: Option<PathBuf>, now: u64) -> Self {
         let state = file.as_deref().map_or_else(State::default, |file| {
             read(file).unwrap_or_else(|error| {
-                tracing::warn!("{}: {error}; the statistics of miners begin anew", file.display());
+                tracing::warn!("{}: {error}; the statistics of miners were reset", file.display());
                 State::default()
             })
         });
@@ -262,6 +263,23 @@ mod pairs {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<WorkerName, Worker>, D::Error> {
         Ok(Vec::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+/// Refused shares by reason, so that a version with other reasons reads the file.
+mod reasons {
+    use serde::{Deserialize, Deserializer, Serializer};
+    use std::collections::BTreeMap;
+
+    use super::{REASONS, Reject};
+
+    pub fn serialize<S: Serializer>(counts: &[u64; REASONS], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Reject::COUNTED.iter().map(|(_, name)| name).zip(counts))
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u64; REASONS], D::Error> {
+        let counts = BTreeMap::<String, u64>::deserialize(deserializer)?;
+        Ok(Reject::COUNTED.map(|(_, name)| counts.get(name).copied().unwrap_or_default()))
     }
 }
 

@@ -82,6 +82,10 @@ fn what_was_counted_is_there_after_a_restart() {
         (&json!(0), &json!(0.0))
     );
     assert_eq!(again.sums(2_000)["lastBlocks"], workers.sums(2_000)["lastBlocks"]);
+    // Of a version that knows other reasons.
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("\"duplicate\"", "\"unlucky\"")).unwrap();
+    assert_eq!(kept(&Workers::load(Some(file.clone()), 0).list(2_000)), kept(&workers.list(2_000)));
     std::fs::write(&file, "{\"workers\":[[").unwrap();
     assert_eq!(Workers::load(Some(file), 0).list(0), json!([]));
 }
@@ -127,7 +131,7 @@ fn names_that_cost_nothing_displace_no_worker_that_works() {
 fn a_file_of_the_largest_numbers_does_no_harm() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("workers.json");
-    let (most, rejected) = (u64::MAX, vec![u64::MAX; REASONS]);
+    let (most, rejected) = (u64::MAX, json!({"stale": u64::MAX, "duplicate": u64::MAX}));
     let worker = |number| {
         json!([name(number), {"agent": "", "first_seen": most, "last_seen": most, "accepted": most, "rejected": rejected,
             "best": 1.0, "blocks": most}])
