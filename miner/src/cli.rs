@@ -68,6 +68,9 @@ pub struct Pool {
     /// Password at the stratum server [default: x].
     #[arg(long, value_name = "PASSWORD", requires = "stratum")]
     pub password: Option<String>,
+    /// While a later server is mined for, try the first one every SECONDS, and return to it.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..=86_400), requires = "stratum")]
+    pub return_after: u64,
 }
 
 impl Pool {

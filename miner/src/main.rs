@@ -6,6 +6,7 @@ use std::{
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
     thread,
+    time::Duration,
 };
 
 use cairn_miner::{
@@ -90,8 +91,13 @@ fn mine(arguments: Arguments, threads: Threads) -> Result<(), NodeError> {
 /// Mines for the stratum servers of the arguments.
 fn mine_for_server(arguments: Arguments, threads: Threads) -> Result<(), String> {
     let worker = arguments.pool.worker(arguments.address.as_deref())?;
-    let options =
-        stratum::Options { servers: arguments.pool.stratum, worker, threads: threads.count, blocks: arguments.blocks };
+    let options = stratum::Options {
+        servers: arguments.pool.stratum,
+        worker,
+        threads: threads.count,
+        blocks: arguments.blocks,
+        return_after: Duration::from_secs(arguments.pool.return_after),
+    };
     let (sender, events) = stratum::events();
     let stop = sender.clone();
     on_ctrl_c(move || stop.send(stratum::Event::Stop).is_ok());

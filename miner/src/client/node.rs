@@ -26,7 +26,7 @@ pub enum NodeError {
         reason: String,
     },
     /// The server is not a Cairn node.
-    #[error("what answers at {url} is no Cairn node: {reason}")]
+    #[error("what answers at {url} is not a Cairn node: {reason}")]
     NotANode {
         /// The URL.
         url: String,

@@ -253,7 +253,7 @@ fn waits_for_a_node_that_is_not_there_yet() {
     let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
     assert_eq!(outcome.unwrap().accepted, 1);
     let waits: Vec<_> = notes.iter().filter(|note| note["event"] == "waiting").collect();
-    assert_eq!(waits[0]["reason"], format!("what answers at {url} is no Cairn node: HTTP status 200, and no JSON"));
+    assert_eq!(waits[0]["reason"], format!("what answers at {url} is not a Cairn node: HTTP status 200, and no JSON"));
     assert_eq!(waits[1]["reason"], "the node refuses: the node is shutting down");
     assert_eq!([&waits[0]["retrySeconds"], &waits[1]["retrySeconds"]], [0.5, 1.0]);
 }

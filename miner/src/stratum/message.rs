@@ -142,7 +142,7 @@ fn job(params: &Value) -> Result<Job, String> {
     let at = |index: usize| params.get(index).unwrap_or(&Value::Null);
     let id = at(0).as_str().filter(|id| id.len() <= MAX_JOB_ID).ok_or("a job without an id")?;
     let branch = at(4).as_array().filter(|branch| branch.len() <= MAX_BRANCH);
-    let branch = branch.ok_or_else(|| format!("a merkle branch that is no list of at most {MAX_BRANCH} hashes"))?;
+    let branch = branch.ok_or_else(|| format!("a merkle branch that is not a list of at most {MAX_BRANCH} hashes"))?;
     let prev: [u8; 32] = hash("previous block", at(1))?;
     Ok(Job {
         id: id.to_owned(),
@@ -176,7 +176,7 @@ pub fn extranonce(one: &Value, two_size: &Value) -> Result<Extranonce, String> {
 }
 
 fn bytes(name: &str, value: &Value) -> Result<Vec<u8>, String> {
-    let text = value.as_str().ok_or_else(|| format!("a {name} that is no text"))?;
+    let text = value.as_str().ok_or_else(|| format!("a {name} that is not a string"))?;
     hex::decode(text).map_err(|error| format!("{name}: {error}"))
 }
 
@@ -194,7 +194,7 @@ pub fn word(name: &str, value: &Value) -> Result<u32, String> {
 /// The target of a difficulty, 0xffff x 2^208 divided by it, to the 53 bits of a float.
 fn target_of(difficulty: &Value) -> Result<U256, String> {
     let difficulty = difficulty.as_f64().filter(|difficulty| *difficulty > 0.0);
-    let difficulty = difficulty.ok_or("a difficulty that is no number above 0")?;
+    let difficulty = difficulty.ok_or("a difficulty that is not a positive number")?;
     let quotient = f64::from(0xffff_u16) / difficulty;
     if quotient >= 2_f64.powi(48) {
         return Err(format!("difficulty {difficulty:e}, at which every hash is a share"));
@@ -299,10 +299,10 @@ mod tests {
     #[test]
     fn difficulties_that_leave_no_hash_or_every_hash_are_refused() {
         for (difficulty, reason) in [
-            (json!(0), "a difficulty that is no number above 0"),
-            (json!(-1.5), "a difficulty that is no number above 0"),
-            (json!("1"), "a difficulty that is no number above 0"),
-            (Value::Null, "a difficulty that is no number above 0"),
+            (json!(0), "a difficulty that is not a positive number"),
+            (json!(-1.5), "a difficulty that is not a positive number"),
+            (json!("1"), "a difficulty that is not a positive number"),
+            (Value::Null, "a difficulty that is not a positive number"),
             (json!(1e-300), "difficulty 1e-300, at which every hash is a share"),
             (json!(5e-324), "difficulty 5e-324, at which every hash is a share"),
             (json!(1e300), "difficulty 1e300, at which no hash is a share"),

@@ -36,6 +36,8 @@ pub struct Options {
     pub threads: usize,
     /// Stop after this many accepted blocks.
     pub blocks: Option<u64>,
+    /// How often the preferred server is tried while another one is mined for.
+    pub return_after: Duration,
 }
 
 /// Why mining ends by itself.
@@ -101,6 +103,7 @@ pub fn run(
         refusals: 0,
         next_try: Some(now),
         since: now,
+        probed: now,
         started: now,
         height: 0,
     };
@@ -131,6 +134,8 @@ struct Run<'a> {
     next_try: Option<Instant>,
     /// When the last connection was tried.
     since: Instant,
+    /// When the preferred server was last tried, or left.
+    probed: Instant,
     started: Instant,
     height: Height,
 }
@@ -180,6 +185,12 @@ impl Run<'_> {
         if late && self.session.as_ref().is_some_and(|session| !session.works()) {
             return self.fail(Reason::Broken(format!("it has sent no job for {} s", HANDSHAKE.as_secs())));
         }
+        if self.server == 0 {
+            self.probed = Instant::now();
+        } else if self.probed.elapsed() >= self.options.return_after {
+            self.probed = Instant::now();
+            server::probe(&self.options.servers[0], &self.sender);
+        }
         Ok(())
     }
 
@@ -215,6 +226,12 @@ impl Run<'_> {
                     self.miner.set_work(next);
                 }
             }
+            Event::Back if self.server != 0 => {
+                let reason = format!("{} is back", self.options.servers[0]);
+                self.leave(&reason, Duration::ZERO);
+                self.server = 0;
+            }
+            Event::Back => {}
             // Of an earlier connection.
             Event::Connected(..) | Event::Message(..) | Event::Closed(..) | Event::Stop => {}
         }

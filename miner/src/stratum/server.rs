@@ -123,6 +123,8 @@ pub enum Event {
     Message(u64, Message),
     /// It could not be opened, or ended.
     Closed(u64, String),
+    /// The server that [`probe`] tried takes connections again.
+    Back,
     /// An event of the miner.
     Miner(miner::Event),
 }
@@ -141,6 +143,14 @@ pub fn open(server: &Server, number: u64, events: &Sender<Event>) -> io::Result<
         let _ = events.send(Event::Closed(number, reason));
     })?;
     Ok(())
+}
+
+/// Tries on a thread of its own whether a server takes connections; says so only if it does.
+pub fn probe(server: &Server, events: &Sender<Event>) {
+    let (server, events) = (server.clone(), events.clone());
+    let thread = thread::Builder::new().name("probe".into());
+    // Without a thread there is another try later, and the receiver may be gone.
+    let _ = thread.spawn(move || connect(&server).is_ok().then(|| events.send(Event::Back)));
 }
 
 enum Never {}

@@ -4,6 +4,7 @@
 mod server;
 
 use std::{
+    net::TcpListener,
     process::{Child, Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
@@ -175,6 +176,24 @@ fn a_server_that_goes_is_left_for_the_next() {
 }
 
 #[test]
+fn the_preferred_server_is_mined_for_again_when_it_is_back() {
+    let ((first, one), (second, two)) = (listen(), listen());
+    let address = first.local_addr().unwrap();
+    drop(first);
+    let miner = mine(&[&one, &two], &["--blocks", "2", "--return-after", "1"]);
+    let mut connection = Connection::accept(&second);
+    serve(&mut connection, &Job::easy("1"), 1);
+    let first = TcpListener::bind(address).unwrap();
+    // Whether it is back is tried by a connection of its own.
+    drop(first.accept().unwrap());
+    serve_all(&mut Connection::accept(&first), &Job::easy("1"));
+    let (output, notes) = notes(miner);
+    assert!(output.status.success(), "{output:?}");
+    let reason = of(&notes, "waiting").last().unwrap()["reason"].clone();
+    assert_eq!(reason, json!(format!("{one} is back")));
+}
+
+#[test]
 fn a_server_that_sends_nonsense_is_left_with_a_clear_reason() {
     let notify = |change: fn(&mut Value)| {
         let mut params = json!(["1", "00".repeat(32), "", "", [], "20000000", "1d00ffff", "00000000", true]);
@@ -187,10 +206,10 @@ fn a_server_that_sends_nonsense_is_left_with_a_clear_reason() {
         ("\u{0}\u{1}\u{7f}\n".into(), "it sends no JSON object"),
         ("[".repeat(100_000) + "\n", "it sends no JSON object"),
         ("{\"id\":true}\n".into(), "it sends neither a method nor a response"),
-        (notify(|params| params[2] = json!(7)), "it sends a coinbase that is no text"),
-        (notify(|params| params[4] = json!(vec!["00".repeat(32); 33])), "it sends a merkle branch that is no list"),
+        (notify(|params| params[2] = json!(7)), "it sends a coinbase that is not a string"),
+        (notify(|params| params[4] = json!(vec!["00".repeat(32); 33])), "it sends a merkle branch that is not a list"),
         (notify(|params| params[1] = json!("00")), "it sends previous block: 1 bytes, expected 32"),
-        (difficulty("0"), "it sends a difficulty that is no number above 0"),
+        (difficulty("0"), "it sends a difficulty that is not a positive number"),
         (difficulty("1e-300"), "it sends difficulty 1e-300, at which every hash is a share"),
         (difficulty("1e300"), "it sends difficulty 1e300, at which no hash is a share"),
     ];
