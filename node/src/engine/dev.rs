@@ -34,7 +34,7 @@ impl Engine {
         (result, actions)
     }
 
-    /// Mines blocks on any block, one upon the other. Then the chain is that with the most work, as ever: subscribers hear
+    /// Mines blocks on any block, one on top of the other. Then the chain is that with the most work, as usual: subscribers hear
     /// of one reorganisation, or of none if the branch is too short.
     pub fn mine_branch(&mut self, fork: BlockHash, plans: Vec<BlockPlan>) -> Mined<Vec<BlockHash>> {
         self.leave_the_best(|engine| engine.branch(fork, plans))

@@ -176,7 +176,7 @@ pub struct ChainInfo {
     pub header: Header,
     /// Work from genesis to the tip.
     pub work: U256,
-    /// Base fee of the next block, in wei a gas.
+    /// Base fee of the next block, in wei per gas.
     pub next_base_fee: u64,
     /// Bits of the next block.
     pub next_bits: u32,
@@ -257,7 +257,7 @@ pub struct TestedTransaction {
     pub fee: Amount,
     /// Gas: exact for coins, the gas limit for accounts.
     pub gas: Gas,
-    /// Tip in wei a gas in the next block; negative if it does not cover the base fee.
+    /// Tip in wei per gas in the next block; negative if it does not cover the base fee.
     pub tip_per_gas: i128,
 }
 

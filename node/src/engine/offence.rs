@@ -21,6 +21,9 @@ pub enum Offence {
     /// It sends more than an honest node does.
     #[error("too many {0}")]
     TooMany(&'static str),
+    /// It does not read the responses that it asked for.
+    #[error("does not read what it asked for")]
+    TooSlow,
     /// It stalled the download of blocks.
     #[error("stalls the download of blocks")]
     Stalled,
@@ -51,7 +54,7 @@ pub enum Offence {
 pub const BAN: u32 = 100;
 
 impl Offence {
-    /// Points against the peer; at [`BAN`] it is banned. Exhaustive, so that a new offence forces the decision.
+    /// Points against the peer; at [`BAN`] the network shell bans it. Exhaustive, so that a new offence forces the decision.
     pub fn points(&self) -> u32 {
         match self {
             // A compact block is forwarded only by nodes that have the whole block and know the form to be its own.
@@ -61,6 +64,7 @@ impl Offence {
                 Penalty::Ban => BAN,
             },
             Self::Malformed(_) | Self::WrongAnswer(_) => 50,
+            Self::TooSlow => 25,
             Self::Stalled | Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
             Self::TooMany(_) => 5,

@@ -25,7 +25,7 @@ const MOST_HEARD: usize = 768;
 const MOST_MET: usize = 256;
 /// Most that one network told of, met or not: an attacker who talks much does not fill the book.
 const MOST_TOLD: usize = 128;
-/// Most that are in one public network: one who has only that does not fill the book either, whoever tells of it.
+/// Most that are in one public network: one who has only that does not fill the book either, whatever its source.
 const MOST_OF_GROUP: usize = 32;
 /// In the place of a network: what searches in the distributed table brought, which anybody may have put there. It takes up nobody
 /// else's part of the book.
@@ -46,7 +46,7 @@ const LONG_AGO: u64 = 30 * 24 * 3_600;
 #[derive(Clone, Debug)]
 struct Entry {
     addresses: Vec<Multiaddr>,
-    /// Network of whoever told of it first.
+    /// Network of the peer that first advertised it.
     told_by: IpAddr,
     /// When this node was connected with it last, having dialled it, in seconds since the Unix epoch; 0 for never.
     met: u64,

@@ -1,5 +1,5 @@
-//! Whom this node dials: those that the operator named, always again; and others until there are enough. Whoever does not
-//! answer is left alone for ever longer.
+//! Which peers this node dials: those that the operator named, always again, and others until there are enough. Those that
+//! do not answer are retried with a growing back-off.
 
 use libp2p::{
     Multiaddr, PeerId, Swarm, TransportError,

@@ -62,7 +62,7 @@ pub struct Exchange {
 struct Unsent(usize);
 
 impl Unsent {
-    /// Sets memory for a response aside, if there is so much.
+    /// Reserves memory for a response, if enough is free.
     fn reserve(&mut self, most: usize) -> bool {
         let fits = self.0 + most <= UNSENT;
         if fits {

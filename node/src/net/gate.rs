@@ -24,7 +24,7 @@ use super::{
     clock::Moment,
     evict::{self, Deserts},
     knocks::Knocks,
-    ledger,
+    misbehaviour,
 };
 
 /// Connections of others that may be shaking hands at a time, over TCP and over QUIC each. QUIC's have places of their own, since
@@ -55,13 +55,13 @@ pub enum Denied {
     #[error("it is banned")]
     Banned,
     /// Too many inbound connections, none of which is to make room.
-    #[error("there are enough inbound connections")]
+    #[error("the limit of inbound connections is reached")]
     Full,
     /// Too many from this host.
-    #[error("there are enough connections from this host")]
+    #[error("the limit of connections from this host is reached")]
     Host,
     /// Too many from this network.
-    #[error("there are enough connections from this network")]
+    #[error("the limit of connections from this network is reached")]
     Group,
     /// Too many from this host lately.
     #[error("its host connects too often")]
@@ -253,7 +253,7 @@ impl Gate {
     pub fn ban(&mut self, peer: PeerId, ip: Option<IpAddr>, seconds: u64, reason: &str) -> Vec<Target> {
         let at = Moment::now();
         let ip = ip.filter(|ip| !self.trusted_hosts.contains(&address::host(*ip)));
-        let targets: Vec<Target> = ledger::targets(peer, ip).collect();
+        let targets: Vec<Target> = misbehaviour::targets(peer, ip).collect();
         targets.iter().for_each(|target| self.bans.add(*target, seconds, reason.to_owned(), at));
         targets
     }

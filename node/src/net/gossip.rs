@@ -83,7 +83,7 @@ impl BlockGossip {
         None
     }
 
-    /// A gossiped block is decoded, or is none: hands it to the engine. Returns what its peer did wrong.
+    /// A gossiped block was decoded, or is malformed: hands it to the engine. Returns what its peer did wrong.
     pub fn decoded(
         &mut self,
         protocol: &mut GossipProtocol,

@@ -28,7 +28,7 @@ type Inner = Boxed<Output>;
 pub struct Knocks(Arc<Mutex<HashMap<Multiaddr, AbortHandle>>>);
 
 impl Knocks {
-    /// Gives up the handshake with whoever knocks from there.
+    /// Aborts the handshake with the peer at this address.
     pub fn give_up(&self, from: &Multiaddr) {
         self.0.lock().get(from).inspect(|handle| handle.abort());
     }

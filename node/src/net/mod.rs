@@ -25,8 +25,8 @@ mod handle;
 mod health;
 mod key;
 mod knocks;
-mod ledger;
 mod listen;
+mod misbehaviour;
 mod mux;
 mod named;
 mod names;
@@ -69,7 +69,7 @@ use self::{
     gossip::BlockGossip,
     health::Health,
     knocks::Knocks,
-    ledger::Ledger,
+    misbehaviour::Misbehaviour,
     names::Names,
     peers::Peers,
     shell::{Command, Inputs, Shell},
@@ -122,7 +122,7 @@ pub async fn start(config: NetConfig, engine: EngineHandle) -> Result<NetHandle,
         exchange: Exchange::default(),
         gossip,
         health,
-        ledger: Ledger::default(),
+        misbehaviour: Misbehaviour::default(),
         farewells: Farewells::default(),
         connections: Throttle::default(),
         offences: Throttle::default(),
@@ -158,7 +158,7 @@ fn forward_port(port: u16, commands: mpsc::WeakSender<Command>) -> impl FnOnce()
                     // The shell may have ended.
                     let _ = commands.blocking_send(Box::new(|shell| shell.reachable(address)));
                 }
-                Err(error) => tracing::warn!("the router forwards no port: {error}"),
+                Err(error) => tracing::warn!("the router does not forward a port: {error}"),
             }
             drop(commands);
             std::thread::sleep(upnp::LEASE / 2);

@@ -8,7 +8,7 @@
 use libp2p::PeerId;
 use std::{collections::HashMap, net::IpAddr, time::Instant};
 
-use super::{bans::Target, ledger::targets};
+use super::{bans::Target, misbehaviour::targets};
 
 /// Messages and bytes that a peer may send at once.
 const MESSAGES: u64 = 16_384;

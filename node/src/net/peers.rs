@@ -16,7 +16,7 @@ use super::{
     clock::clock,
     codec::Read,
     count::Traffic,
-    ledger::Ledger,
+    misbehaviour::Misbehaviour,
     offset::{self, Compared},
 };
 use crate::{
@@ -295,7 +295,7 @@ impl Peers {
     }
 
     /// What is known of each, the longest connected first.
-    pub fn infos(&self, ledger: &mut Ledger, now: Instant) -> Vec<PeerInfo> {
+    pub fn infos(&self, misbehaviour: &mut Misbehaviour, now: Instant) -> Vec<PeerInfo> {
         let info = |(id, peer): (&PeerId, &Peer)| PeerInfo {
             id: *id,
             address: peer.address.clone(),
@@ -304,7 +304,7 @@ impl Peers {
             status: peer.status.clone(),
             connected: now.duration_since(peer.since),
             ping: peer.ping,
-            points: ledger.points(*id, peer.ip(), now),
+            points: misbehaviour.points(*id, peer.ip(), now),
             clock_offset: peer.clock_offset,
             traffic: (peer.traffic.received(), peer.traffic.sent()),
         };

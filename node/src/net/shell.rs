@@ -32,8 +32,8 @@ use super::{
     gate::Evicted,
     gossip::{BlockGossip, Decoded},
     health::Health,
-    ledger::Ledger,
     listen::{self, Early},
+    misbehaviour::Misbehaviour,
     names::{Names, useless},
     peers::{Origin, Peer, PeerInfo, Peers},
     throttle::Throttle,
@@ -54,8 +54,6 @@ const SAVE: Duration = Duration::from_secs(60);
 const BAN_SECONDS: u64 = 24 * 3_600;
 /// Addresses that are taken of one message.
 const TAKEN: usize = 4;
-/// What is held against a peer that does not read what it asked for.
-const TOO_SLOW: u32 = 25;
 
 /// What the rest of the node has the shell do.
 pub type Command = Box<dyn FnOnce(&mut Shell) + Send>;
@@ -72,7 +70,7 @@ pub struct Shell {
     pub(super) exchange: Exchange,
     pub(super) gossip: BlockGossip,
     pub(super) health: Health,
-    pub(super) ledger: Ledger,
+    pub(super) misbehaviour: Misbehaviour,
     pub(super) farewells: Farewells,
     pub(super) connections: Throttle,
     pub(super) offences: Throttle,
@@ -135,7 +133,7 @@ impl Shell {
                 self.dialer.failed(&mut self.swarm, (connection_id, peer_id), &error);
             }
             SwarmEvent::IncomingConnectionError { send_back_addr, error, .. } => {
-                tracing::debug!(from = %send_back_addr, %error, "a connection did not come about");
+                tracing::debug!(from = %send_back_addr, %error, "an inbound connection failed");
             }
             SwarmEvent::ListenerClosed { reason, .. } => {
                 tracing::warn!(?reason, "the node does not listen on one of its addresses any more");
@@ -149,8 +147,8 @@ impl Shell {
             BehaviourEvent::Exchange(event) => match self.exchange.on_event(event, &mut self.peers) {
                 Some((peer, Complaint::Offence(offence))) => self.offend(peer, &offence),
                 Some((peer, Complaint::TooSlow)) => {
-                    self.blame(peer, TOO_SLOW, "does not read what it asked for");
-                    self.disconnect(peer, "does not read what it asked for");
+                    self.offend(peer, &Offence::TooSlow);
+                    self.disconnect(peer, &Offence::TooSlow.to_string());
                 }
                 None => {}
             },
@@ -180,7 +178,7 @@ impl Shell {
                 new: autonat::v1::NatStatus::Public(address),
                 ..
             }) => {
-                tracing::info!(%address, "others reach this node");
+                tracing::info!(%address, "this node is reachable from outside");
                 self.reachable(address);
             }
             _ => {}
@@ -211,7 +209,7 @@ impl Shell {
         let number = self.peers.next_number();
         let link = self.engine.peer(number);
         // The engine has stopped, and so will this shell.
-        let _ = link.try_send(PeerEvent::Connected(side, self.ledger.payer(id, address::ip(&address))));
+        let _ = link.try_send(PeerEvent::Connected(side, self.misbehaviour.payer(id, address::ip(&address))));
         if let Some(suppressed) = self.connections.allow(Instant::now()) {
             tracing::info!(peer = %id, %address, outbound = side != Side::Inbound, suppressed, "connected");
         }
@@ -363,7 +361,7 @@ impl Shell {
     /// Penalises a peer that was at this address, also if it has left.
     fn blame_at(&mut self, id: PeerId, ip: Option<IpAddr>, points: u32, reason: &str) {
         let now = Instant::now();
-        let total = self.ledger.blame(id, ip, points, now);
+        let total = self.misbehaviour.blame(id, ip, points, now);
         let banned = total >= BAN;
         if let Some(suppressed) = self.offences.allow(now) {
             tracing::info!(peer = %id, reason, points, total, banned, suppressed, "a peer misbehaves");
@@ -377,7 +375,7 @@ impl Shell {
 
     /// Somebody was banned: disconnects those that this names. The ban takes the place of points.
     fn keep_out(&mut self, target: &Target, why: &str) {
-        self.ledger.forget(target);
+        self.misbehaviour.forget(target);
         let hit = |id: &PeerId, peer: &Peer| match target {
             Target::Peer(banned) => banned == id,
             Target::Host(banned) => peer.ip().map(address::host) == Some(*banned),
@@ -438,7 +436,7 @@ impl Shell {
 /// What the rest of the node asks for, by [`super::NetHandle`].
 impl Shell {
     pub(super) fn infos(&mut self) -> Vec<PeerInfo> {
-        self.peers.infos(&mut self.ledger, Instant::now())
+        self.peers.infos(&mut self.misbehaviour, Instant::now())
     }
 
     pub(super) fn farewells(&self) -> Vec<Farewell> {
@@ -474,7 +472,7 @@ impl Shell {
     }
 
     pub(super) fn unban(&mut self, target: &Target) -> bool {
-        self.ledger.forget(target);
+        self.misbehaviour.forget(target);
         self.swarm.behaviour_mut().gate.bans.remove(target)
     }
 

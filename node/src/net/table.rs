@@ -1,4 +1,4 @@
-//! The distributed table of peers (Kademlia), kept from doing what peers would have it do: its searches dial and tell on only
+//! The distributed table of peers (Kademlia), hardened against manipulation by peers: its searches dial and tell on only
 //! addresses that reach as far as the network that this node is in, and a peer's addresses in it are few.
 
 use libp2p::{

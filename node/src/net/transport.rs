@@ -15,7 +15,7 @@ use super::{
     mux::Yamux,
 };
 
-/// Whoever has not shaken hands by then is gone.
+/// Peers that have not completed the handshake by then are disconnected.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// The transport of a node with this key.

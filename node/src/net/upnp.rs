@@ -30,7 +30,7 @@ struct Gateway {
     local: IpAddr,
 }
 
-/// Forwards a port, TCP and UDP, to this machine; answers with the address that the router has outside.
+/// Forwards a port, TCP and UDP, to this machine; returns the router's external address.
 ///
 /// # Errors
 /// If there is no such router, or it refuses.

@@ -251,6 +251,16 @@ mod tests {
     }
 
     #[test]
+    fn who_may_call_a_new_namespace_is_decided_here() {
+        let decided = [
+            "admin", "chain", "coin", "debug", "dev", "erigon", "eth", "miner", "net", "ots", "trace", "txpool", "web3",
+        ];
+        let mut namespaces: Vec<&str> = crate::rpc::namespaces().collect();
+        namespaces.sort_unstable();
+        assert_eq!(namespaces, decided, "add its arm to `needed`, then its name here");
+    }
+
+    #[test]
     fn a_cookie_is_new_at_each_start_private_and_gone_in_the_end() {
         let folder = tempfile::tempdir().unwrap();
         let (file, victim) = (folder.path().join("data/.cookie"), folder.path().join("victim"));

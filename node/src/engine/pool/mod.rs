@@ -2,7 +2,7 @@
 //!
 //! [`Mempool`] ranks and bounds; here transactions are verified on their way in, and blocks change it.
 
-mod returned;
+mod resubmission;
 mod submit;
 pub mod template;
 mod templates;
@@ -11,7 +11,7 @@ use chain_core::{block::Block, execute::ExecutedBlock, hash::TxId, units::Height
 use std::sync::Arc;
 
 use self::{
-    returned::{Resubmission, may_pass},
+    resubmission::{Resubmission, may_pass},
     template::{LongPollId, Tag, Template, TemplateRequest},
     templates::Templates,
 };

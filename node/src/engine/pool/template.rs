@@ -51,7 +51,7 @@ impl std::fmt::Display for LongPollId {
 
 /// A text that is not a [`LongPollId`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("expected a long-poll id as a template gave it")]
+#[error("expected the longpollid of an earlier template")]
 pub struct ParseLongPollIdError;
 
 impl std::str::FromStr for LongPollId {

@@ -96,7 +96,7 @@ impl Strategy for Condemns {
         if let PeerEvent::Response(id, Ok(Response::Blocks(bodies))) = &event {
             let asked = self.asked.remove(id).unwrap_or_default();
             for (hash, body) in asked.into_iter().zip(bodies.clone()) {
-                if !body.into_decoded().is_ok_and(|(block, _)| block.fits_header()) {
+                if !body.into_decoded().is_ok_and(|(block, _)| block.matches_merkle_root()) {
                     self.condemned.insert(hash);
                 }
             }

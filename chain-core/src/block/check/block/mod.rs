@@ -53,7 +53,7 @@ impl HashedBlock {
     }
 
     /// Whether the transactions match the header's merkle root.
-    pub fn fits_header(&self) -> bool {
+    pub fn matches_merkle_root(&self) -> bool {
         merkle::root(&self.leaves) == self.block.header.merkle_root
     }
 

@@ -191,7 +191,7 @@ pub(super) fn rebuild(peer: PeerId, compact: CompactBlock, pool: &Mempool, peers
     peers.charge(peer, &work, now);
     let partial = Partial { compact, coinbase, slots, peer };
     match partial.whole() {
-        Some(block) if block.fits_header() => Rebuilt::Whole(Box::new(block)),
+        Some(block) if block.matches_merkle_root() => Rebuilt::Whole(Box::new(block)),
         Some(_) => Rebuilt::Wrong,
         None => Rebuilt::Part(Box::new(partial)),
     }

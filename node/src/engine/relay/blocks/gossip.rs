@@ -121,7 +121,7 @@ pub(super) fn look_at(hash: BlockHash, header: &Header, headers: &Headers, chain
     let tree = chain.tree();
     if let Some(info) = tree.get(&hash) {
         return match info.status {
-            // As a new one: headers of long ago are to be had by the thousand.
+            // As a new one: old headers are cheap to obtain.
             Status::HeaderOnly if info.work < headers.least_work(chain) => Seen::Stale,
             Status::HeaderOnly => Seen::Bodiless,
             _ => Seen::Old,

@@ -268,7 +268,7 @@ impl Blocks {
         let Some(mut partial) = self.partials.take(hash, id) else { return Ok(()) };
         if let Err(offence) = partial.fill(came) {
             cx.out.penalize(id, offence);
-        } else if let Some(block) = partial.whole().filter(HashedBlock::fits_header) {
+        } else if let Some(block) = partial.whole().filter(HashedBlock::matches_merkle_root) {
             let whole = block.block().clone();
             self.take_rebuilt(block, cx)?;
             if cx.chain.tree().get(&hash).is_some_and(|info| info.status == Status::BodyStored) {

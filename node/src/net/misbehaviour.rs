@@ -37,7 +37,7 @@ impl Points {
 
 /// Points by key, and by host where a host has one owner.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct Misbehaviour {
     points: HashMap<Target, Points>,
     /// Names those who pay for what peers ask.
     payers: RandomState,
@@ -49,7 +49,7 @@ pub fn targets(peer: PeerId, ip: Option<IpAddr>) -> impl Iterator<Item = Target>
     host.into_iter().chain([Target::Peer(peer)])
 }
 
-impl Ledger {
+impl Misbehaviour {
     /// Who pays for what a peer asks: its host, or its key where a host is shared.
     pub fn payer(&self, peer: PeerId, ip: Option<IpAddr>) -> Payer {
         Payer(self.payers.hash_one(targets(peer, ip).next()))
@@ -97,47 +97,47 @@ mod tests {
 
     #[test]
     fn points_are_held_against_the_key_and_against_the_host() {
-        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        let (mut misbehaviour, now) = (Misbehaviour::default(), Instant::now());
         let (one, other) = (PeerId::random(), PeerId::random());
-        assert_eq!(ledger.blame(one, ip("9.9.9.9"), 25, now), 25);
-        assert_eq!(ledger.blame(one, ip("8.8.8.8"), 25, now), 50, "the key is the same");
-        assert_eq!(ledger.blame(other, ip("9.9.9.9"), 20, now), 45, "the host is the same");
-        assert_eq!(ledger.points(other, ip("7.7.7.7"), now), 20);
-        assert_eq!(ledger.blame(PeerId::random(), ip("127.0.0.66"), 50, now), 50);
-        assert_eq!(ledger.blame(PeerId::random(), ip("127.0.0.66"), 50, now), 100);
+        assert_eq!(misbehaviour.blame(one, ip("9.9.9.9"), 25, now), 25);
+        assert_eq!(misbehaviour.blame(one, ip("8.8.8.8"), 25, now), 50, "the key is the same");
+        assert_eq!(misbehaviour.blame(other, ip("9.9.9.9"), 20, now), 45, "the host is the same");
+        assert_eq!(misbehaviour.points(other, ip("7.7.7.7"), now), 20);
+        assert_eq!(misbehaviour.blame(PeerId::random(), ip("127.0.0.66"), 50, now), 50);
+        assert_eq!(misbehaviour.blame(PeerId::random(), ip("127.0.0.66"), 50, now), 100);
     }
 
     #[test]
     fn those_behind_a_shared_address_do_not_pay_for_each_other() {
-        let (mut ledger, now) = (Ledger::default(), Instant::now());
+        let (mut misbehaviour, now) = (Misbehaviour::default(), Instant::now());
         for shared in ["127.0.0.1", "::1", "192.168.1.1", "10.0.2.100", "172.17.0.1", "fd00::1"] {
             for _ in 0..5 {
-                assert_eq!(ledger.blame(PeerId::random(), ip(shared), 50, now), 50, "{shared}");
+                assert_eq!(misbehaviour.blame(PeerId::random(), ip(shared), 50, now), 50, "{shared}");
             }
         }
     }
 
     #[test]
     fn a_point_is_forgotten_in_half_a_minute_and_a_ban_begins_anew() {
-        let (mut ledger, now, peer) = (Ledger::default(), Instant::now(), PeerId::random());
-        ledger.blame(peer, ip("9.9.9.9"), 25, now);
-        assert_eq!(ledger.points(peer, ip("9.9.9.9"), now + FORGIVEN * 20), 5);
-        assert_eq!(ledger.points(peer, ip("9.9.9.9"), now + FORGIVEN * 25), 0);
-        ledger.blame(peer, ip("9.9.9.9"), 100, now + FORGIVEN * 25);
-        targets(peer, ip("9.9.9.9")).for_each(|target| ledger.forget(&target));
-        assert_eq!(ledger.points(peer, ip("9.9.9.9"), now + FORGIVEN * 25), 0);
+        let (mut misbehaviour, now, peer) = (Misbehaviour::default(), Instant::now(), PeerId::random());
+        misbehaviour.blame(peer, ip("9.9.9.9"), 25, now);
+        assert_eq!(misbehaviour.points(peer, ip("9.9.9.9"), now + FORGIVEN * 20), 5);
+        assert_eq!(misbehaviour.points(peer, ip("9.9.9.9"), now + FORGIVEN * 25), 0);
+        misbehaviour.blame(peer, ip("9.9.9.9"), 100, now + FORGIVEN * 25);
+        targets(peer, ip("9.9.9.9")).for_each(|target| misbehaviour.forget(&target));
+        assert_eq!(misbehaviour.points(peer, ip("9.9.9.9"), now + FORGIVEN * 25), 0);
     }
 
     #[test]
     fn a_crowd_of_keys_pushes_out_those_with_the_fewest_points() {
-        let (mut ledger, now, worst) = (Ledger::default(), Instant::now(), PeerId::random());
-        ledger.blame(worst, ip("127.0.0.1"), 90, now);
+        let (mut misbehaviour, now, worst) = (Misbehaviour::default(), Instant::now(), PeerId::random());
+        misbehaviour.blame(worst, ip("127.0.0.1"), 90, now);
         for _ in 0..MOST + 100 {
-            ledger.blame(PeerId::random(), ip("127.0.0.1"), 2, now);
+            misbehaviour.blame(PeerId::random(), ip("127.0.0.1"), 2, now);
         }
-        assert_eq!(ledger.points.len(), MOST);
-        assert_eq!(ledger.points(worst, None, now), 90);
-        ledger.blame(PeerId::random(), ip("127.0.0.1"), 2, now + FORGIVEN * 2);
-        assert_eq!(ledger.points.len(), 2, "what is forgiven makes room");
+        assert_eq!(misbehaviour.points.len(), MOST);
+        assert_eq!(misbehaviour.points(worst, None, now), 90);
+        misbehaviour.blame(PeerId::random(), ip("127.0.0.1"), 2, now + FORGIVEN * 2);
+        assert_eq!(misbehaviour.points.len(), 2, "what is forgiven makes room");
     }
 }

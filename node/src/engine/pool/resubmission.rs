@@ -43,7 +43,7 @@ impl Resubmission {
     }
 
     /// Adds a block that was disconnected, and what the pool dropped with it. Where there is too much, the highest blocks are
-    /// forgotten: nothing rests on them.
+    /// forgotten: nothing depends on them.
     pub(super) fn add_block(&mut self, block: Block, dropped: Vec<Dropped>) {
         let transactions: Vec<_> = block.transactions.into_iter().skip(1).collect();
         let bytes = transactions.iter().map(|transaction| transaction.encode().len()).sum();
@@ -102,7 +102,7 @@ impl Resubmission {
     }
 
     /// Keeps a transaction that was refused until the next block. When it is full, what came last goes: what others
-    /// rest on came first.
+    /// depend on came first.
     pub(super) fn retry(&mut self, returned: Returned, tip: Height) {
         let bytes = returned.transaction.encode().len();
         if self.later.len() < LATER && self.later_bytes + bytes <= LATER_BYTES {
