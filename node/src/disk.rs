@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(3);
 /// Warns while the disk is nearly full.
 pub async fn watch(folder: PathBuf) {
     loop {
-        // A disk that does not say is no reason to stop; what cannot be written will be said.
+        // A disk that cannot be asked is no reason to stop; a failed write is reported anyway.
         if let Some(warning) = free(&folder).ok().and_then(|free| warning(&folder, free)) {
             tracing::warn!("{warning}");
         }

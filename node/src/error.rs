@@ -56,7 +56,7 @@ pub enum CommandError {
     },
     /// Nobody to pay.
     #[error(
-        "--mine needs somebody to pay: add --miner.address ADDRESS (`{} address` shows yours)",
+        "--mine needs a payout address: add --miner.address ADDRESS (`{} address` shows yours)",
         program::named("cairn-wallet")
     )]
     NobodyToPay,
@@ -161,7 +161,7 @@ pub enum CommandError {
     },
     /// Something else answers.
     #[error(
-        "what answers at {url} is no Cairn node ({reason}): name the node's RPC with --rpc URL; its port is 8545 unless changed"
+        "what answers at {url} is not a Cairn node ({reason}): name the node's RPC with --rpc URL; its port is 8545 unless changed"
     )]
     NotANode {
         /// Where it was asked.

@@ -23,7 +23,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next; answers with its name.
+    /// Waits for the next; returns its name.
     pub async fn next(&mut self) -> &'static str {
         tokio::select! {
             _ = self.interrupt.recv() => "SIGINT",

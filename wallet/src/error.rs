@@ -145,9 +145,9 @@ impl fmt::Display for Became {
                 let height = height.map(|height| format!(" {height}")).unwrap_or_default();
                 write!(f, "which failed in block{height}, as the node says: if that is not true, this pays twice")
             }
-            Self::Refused(_) => f.write_str("which a node refused, but which may still be mined beside this"),
+            Self::Refused(_) => f.write_str("which a node refused, but which may still be mined in addition to this"),
             Self::Replaced => f.write_str(
-                "and what replaced it is not deep enough in the chain, so that it may still be mined beside this",
+                "and what replaced it is not deep enough in the chain, so that it may still be mined in addition to this",
             ),
         }
     }
@@ -222,7 +222,7 @@ impl WalletError {
                 )
             }
             Self::Node(NodeError::Refused { code: UNAUTHORIZED, .. }) => {
-                "only the user who runs a node steers it. To mine for this wallet on a node of somebody else: its owner starts it \
+                "only the user who runs a node controls it. To mine for this wallet on someone else's node: its owner starts it \
                  with --http.mining-token FILE and gives you a copy, and `cairn-miner --cookie FILE --address ADDRESS` mines \
                  here for an ADDRESS of `cairn-wallet address coin`"
                     .into()
@@ -287,7 +287,7 @@ fn once_more(became: &Became) -> Option<String> {
                 .into()
         }
         Became::Elsewhere => {
-            "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain began anew (--dev), \
+            "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain was restarted (--dev), \
              `cairn-wallet resend --began-anew` forgets it"
                 .into()
         }

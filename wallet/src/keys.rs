@@ -47,14 +47,14 @@ type PublicNode = ExtendedPublicKey<PublicKey>;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// A passphrase that other programs may read in another way.
-    #[error("a passphrase has up to 255 letters of ASCII, from blank to ~")]
+    #[error("a passphrase has at most 255 printable ASCII characters")]
     Passphrase,
     #[error("a mnemonic has 12, 15, 18, 21 or 24 words, not {0}")]
     WordCount(usize),
     #[error("word {position}, '{word}', is not in the BIP 39 list{}", suggestion(.close))]
     UnknownWord { position: usize, word: String, close: Option<&'static str> },
     /// A word with a letter that no screen shows, as copied text may have.
-    #[error("word {position} has an invisible character ({:?}): type the word anew", .letter)]
+    #[error("word {position} has an invisible character ({:?}): type the word again", .letter)]
     Invisible { position: usize, letter: char },
     #[error("the words are all known but do not belong together (checksum): is one wrong, or are two swapped?")]
     Checksum,
@@ -442,7 +442,7 @@ mod tests {
     fn says_what_is_wrong_with_a_mnemonic() {
         assert!(parse_mnemonic(&format!("  {}\n", JUNK.to_uppercase().replace(' ', "\t "))).is_ok());
         let hidden = parse_mnemonic(&JUNK.replace("junk", "junk\u{200b}")).unwrap_err();
-        assert_eq!(hidden.to_string(), "word 12 has an invisible character ('\\u{200b}'): type the word anew");
+        assert_eq!(hidden.to_string(), "word 12 has an invisible character ('\\u{200b}'): type the word again");
         assert_eq!(parse_mnemonic(""), Err(KeyError::WordCount(0)));
         assert_eq!(parse_mnemonic("test test"), Err(KeyError::WordCount(2)));
         assert_eq!(parse_mnemonic(&JUNK.replace("junk", "test")), Err(KeyError::Checksum));

@@ -36,7 +36,9 @@ fn what_a_node_refused_is_paid_again_only_in_its_place() {
     let coins = std::mem::take(&mut node.state().coins);
     node.pay(&home.address(), 500_000_000);
     node.state().coins[0].outpoint.index = 9;
-    assert!(refused(&home, &payment).contains("which a node refused, but which may still be mined beside this"));
+    assert!(
+        refused(&home, &payment).contains("which a node refused, but which may still be mined in addition to this")
+    );
     // With the coin there, only one of the two can be mined.
     node.state().coins = coins;
     home.json(&payment);

@@ -49,5 +49,5 @@ impl BlockContext {
 
 /// The context belongs to another block.
 #[derive(Debug, thiserror::Error)]
-#[error("a block was to be executed on the state of another parent than its header names")]
+#[error("the state is not that of the block's parent")]
 struct OtherContext;

@@ -55,7 +55,7 @@ fn mining(context: &Context, config: &Config) -> String {
     let threads = status.threads;
     let to = match context.mining.payout() {
         Some(lock) => format!("pays to {}", address::encode(&config.spec.hrp, &lock)),
-        None => "pays nobody yet".to_owned(),
+        None => "no payout address yet".to_owned(),
     };
     let on = count(threads, "thread");
     match (config.mine, config.dev) {

@@ -56,7 +56,7 @@ pub fn block(block: &Value) -> String {
     let mut lines = fields(block, &["height", "hash", "prev", "next"]) + &time(&block["time"]);
     lines += &fields(block, &["confirmations", "difficulty", "bits", "nonce", "size", "gasUsed"]);
     if let Some(fee) = block["baseFee"].as_u64() {
-        lines += &line("base fee", format_args!("{fee} wei a gas"));
+        lines += &line("base fee", format_args!("{fee} wei per gas"));
     }
     // The first transaction is the coinbase: subsidy and the fees of coins.
     lines += &transactions.first().map(|coinbase| outputs("reward", coinbase)).unwrap_or_default();
@@ -109,7 +109,7 @@ fn account(found: &Value, receipt: &Value) -> String {
     lines += &line("value", wei(number(&found["valueWei"]).unwrap_or_default()));
     lines += &fields(found, &["nonce"]);
     for (name, field) in [("max fee", "maxFeePerGas"), ("max tip", "maxPriorityFeePerGas")] {
-        lines += &line(name, format_args!("{} wei a gas", text(&found[field])));
+        lines += &line(name, format_args!("{} wei per gas", text(&found[field])));
     }
     if let (Some(gas), Some(price)) = (number(&receipt["gasUsed"]), number(&receipt["effectiveGasPrice"])) {
         let fee = wei(gas.saturating_mul(price));
@@ -150,7 +150,7 @@ mod tests {
         let expected = "height         7\nhash           ab\nprev           aa\n\
                         time           2025-11-28 06:20 UTC (1764310859)\nconfirmations  1\ndifficulty     2.5\n\
                         bits           207fffff\nnonce          9\nsize           345\ngasUsed        8000\n\
-                        base fee       7 wei a gas\nreward         5.00000700 CRN to lcrn1a\ntips to        0x01\n\
+                        base fee       7 wei per gas\nreward         5.00000700 CRN to lcrn1a\ntips to        0x01\n\
                         extra          00ff\ntransactions   2\n  c0  coinbase\n  c1  coin\n";
         assert_eq!(shown, expected);
     }
@@ -187,7 +187,7 @@ mod tests {
         for part in [
             "success        no: it failed, and its fee was taken\n",
             "to             a new contract\ncontractAddress 0x0c\nvalue          1.500000000000000001 CRN\n",
-            "max tip        2 wei a gas\nfee            0.00002100 CRN: 21000 gas of 30000 at 1000000000 wei\n",
+            "max tip        2 wei per gas\nfee            0.00002100 CRN: 21000 gas of 30000 at 1000000000 wei\n",
             "input          0xc0de (2 bytes)\n",
         ] {
             assert!(shown.contains(part), "{part}: {shown}");

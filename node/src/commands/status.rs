@@ -79,10 +79,10 @@ impl Status {
         ];
         if self.miner["mining"] == true {
             let [wallet, node] = ["cairn-wallet", "cairn-node"].map(program::named);
-            let nobody = format!("nobody: tell it with `{wallet} mine` or `{node} mine-to ADDRESS`");
+            let nobody = format!("no address yet: set one with `{wallet} mine` or `{node} mine-to ADDRESS`");
             lines.push(format!("pays to   {}", self.miner["address"].as_str().unwrap_or(&nobody)));
         }
-        lines.push(format!("base fee  {} wei a gas", chain["baseFee"]));
+        lines.push(format!("base fee  {} wei per gas", chain["baseFee"]));
         let pool = &chain["mempool"];
         lines.push(format!(
             "mempool   {}, {} bytes",
@@ -219,7 +219,7 @@ mod tests {
     fn a_node_that_is_well_is_told_on_one_screen() {
         let expected = "chain     local (id 133702)\nheight    84\ntip       ab, 1 min 5 s old\nsync      done\nblocks    all kept\n\
                         peers     3 (`cairn-node peers` lists them)\nmining    2.50 MH/s on 1 thread, 2 blocks since the start\n\
-                        pays to   lcrn1\nbase fee  7 wei a gas\nmempool   1 transaction, 300 bytes\n\
+                        pays to   lcrn1\nbase fee  7 wei per gas\nmempool   1 transaction, 300 bytes\n\
                         clock     2 h 0 min ahead of its peers'\nuptime    1 h 1 min\nversion   0.1.0 (1a2b3c4d5)\n";
         assert_eq!(status().lines(1_065), expected);
     }

@@ -64,7 +64,7 @@ pub struct Config {
     pub cookie: Option<PathBuf>,
     /// Where the secret for miners on other machines stands.
     pub mining_token: Option<PathBuf>,
-    /// What the RPC bears.
+    /// Limits of the RPC.
     pub limits: HttpLimits,
     /// Bytes for the mempool.
     pub mempool: usize,

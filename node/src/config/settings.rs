@@ -79,7 +79,7 @@ pub struct Settings {
     /// Nodes to stay connected with, comma-separated; no others are sought
     #[arg(long, value_name = "ADDRESSES", value_delimiter = ',', help_heading = "Network")]
     pub connect: Option<Vec<String>>,
-    /// Seeks no peers and is not to be found: only nodes that are given its address connect
+    /// Neither discovers peers nor is discovered: only nodes that are given its address connect
     #[arg(long, help_heading = "Network", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[serde(rename = "no-discovery")]
     pub no_discovery: Option<bool>,

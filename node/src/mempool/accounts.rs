@@ -2,9 +2,9 @@
 //!
 //! A transaction is *pending* if all nonces from the account's up to its own are there, *queued* if one is missing. Only
 //! pending ones rank. What the balance does not cover, together with all before it, does not stay: it could be kept for
-//! nothing. What a transaction tips depends on the base fee
-//! in one of two ways: its tip cap binds, or its fee cap does. Each way has its own ranking that a change of the base fee
-//! leaves as it is; only those that change sides move.
+//! nothing. What a transaction tips depends
+//! on the base fee in one of two ways: its tip cap binds, or its fee cap does. Each way has its own ranking that a change of
+//! the base fee leaves as it is; only those that change sides move.
 
 use alloy_primitives::{KECCAK256_EMPTY, map::HashMap};
 use chain_core::{Address, U256, hash::TxId, state::Account, transaction::Transaction, units::Gas};
@@ -59,9 +59,9 @@ impl AccountEntry {
     }
 }
 
-/// Units of [`AccountEntry::weight`] that no other sender can push out of a full pool but by a better price. As in geth:
-/// whoever would fill the pool with transactions that one replacement makes void needs so many accounts more, and the
-/// gas to void each.
+/// Units of [`AccountEntry::weight`] that no other sender can push out of a full pool except by a higher price. As in geth:
+/// an attacker who fills the pool with transactions that one replacement invalidates needs so many accounts more, and the
+/// gas to invalidate each.
 const SHARE: usize = 16;
 
 /// Bytes of memory in a unit of weight: a plain transfer is one.
@@ -234,7 +234,7 @@ impl AccountPool {
         (entry, sorted)
     }
 
-    /// Sets what the chain says of a sender; answers with what it has used up, and with what that does to the rest.
+    /// Sets what the chain says of a sender; returns what the chain has used up, and what that does to the rest.
     pub(crate) fn update_sender(&mut self, sender: &Address, on_chain: OnChain) -> (Vec<AccountEntry>, Sorted) {
         let Some(queue) = self.senders.get_mut(sender) else { return Default::default() };
         queue.on_chain = on_chain;

@@ -69,7 +69,7 @@ impl Mempool {
         Ok(ancestors)
     }
 
-    /// Checks that what is replaced is paid for; answers with all that would go.
+    /// Checks that what is replaced is paid for; returns all that would be dropped.
     fn check_replacement(
         &self,
         conflicts: &[Slot],

@@ -53,8 +53,8 @@ impl Mempool {
         self.lower_floor();
     }
 
-    /// Follows the chain back over its tip: drops what spends coins with these ids, which the block made, or is not paid for
-    /// without it, and answers with that, since it may stand again on what the new branch holds. `accounts` are those that
+    /// The tip was disconnected: drops what spends coins with these ids, which the block made, or is not paid for
+    /// without it, and returns that, since it may be valid again on the new branch. `accounts` are those that
     /// the block changed, as they are without it.
     pub fn block_disconnected(&mut self, names: &[TxId], accounts: &[(Address, Account)]) -> Vec<Dropped> {
         let rested: Vec<Slot> = names.iter().flat_map(|name| self.coins.spenders_of(name)).collect();
@@ -67,8 +67,7 @@ impl Mempool {
         dropped
     }
 
-    /// Ends a way along the chain that went back: looks at heights and the base fee anew, and answers with what it drops
-    /// and may stand again.
+    /// Finishes a reorganisation: checks heights and the base fee again, and returns what it drops and may be valid again.
     pub fn reorganised(&mut self, height: Height, base_fee: u64) -> Vec<Dropped> {
         self.set_base_fee(base_fee);
         let early = self.too_early(height);

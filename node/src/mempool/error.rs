@@ -60,10 +60,10 @@ pub enum MempoolError {
         minimum: Amount,
     },
     /// An input is unknown or spent. The coin of a withdrawal is unknown until its block is connected.
-    #[error("coin {}:{} is unknown or already spent; a withdrawn coin exists from its block on", .0.txid, .0.index)]
+    #[error("coin {}:{} is unknown or already spent; a withdrawn coin exists once its block is connected", .0.txid, .0.index)]
     MissingCoin(OutPoint),
     /// The tip is under what the pool takes now.
-    #[error("the tip of {got} wei a gas is below the {minimum} that the mempool takes now")]
+    #[error("the tip of {got} wei per gas is below the {minimum} that the mempool takes now")]
     TipTooLow {
         /// What it offers.
         got: i128,
@@ -82,7 +82,7 @@ pub enum MempoolError {
     },
     /// A replacement of an account transaction does not offer enough.
     #[error(
-        "replaces {replaced} but offers {got_fee_cap} wei a gas, {got_tip_cap} as tip; at least {needed_fee_cap} and \
+        "replaces {replaced} but offers {got_fee_cap} wei per gas, {got_tip_cap} as tip; at least {needed_fee_cap} and \
         {needed_tip_cap} are needed"
     )]
     ReplacementPrice {
@@ -209,7 +209,7 @@ pub enum MempoolError {
         limit: Gas,
     },
     /// The pool is full of better ones.
-    #[error("the mempool is full; a tip of {minimum} wei a gas would be taken")]
+    #[error("the mempool is full; a tip of {minimum} wei per gas would be taken")]
     Full {
         /// What would do.
         minimum: u64,

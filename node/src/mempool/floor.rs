@@ -1,8 +1,8 @@
-//! The price of entry: what a transaction has to pay after others were dropped for want of room.
+//! The rolling minimum fee: what a transaction has to pay after others were evicted.
 
 use super::rate::Rate;
 
-/// What the price of entry rises by above what was dropped, in wei a gas.
+/// What the minimum rises by above what was dropped, in wei per gas.
 const STEP: u64 = 100_000_000;
 
 /// The price of entry after the pool overflowed: base fee included, so that it means the same at every base fee.

@@ -11,7 +11,7 @@ const HALF_LIFE: u32 = 3_600;
 
 /// Hundredths of the pool below which there is room, so that entry costs nothing extra. Only what could be mined counts:
 /// the rest gives way first. A price that outlived the crowd would keep honest transactions out of an empty pool for
-/// hours, and whoever drove it up need not have paid it.
+/// hours, and the attacker who raised it may never have paid it.
 const ROOM: usize = 75;
 
 impl Mempool {

@@ -148,7 +148,7 @@ impl Mempool {
         self.note_sorted(sorted);
     }
 
-    /// Takes note of what a change of a sender's queue did to the others of it; answers with what went.
+    /// Takes note of what a change of a sender's queue did to the others of it; returns what was dropped.
     fn note_sorted(&mut self, Sorted { ready, unpaid }: Sorted) -> Vec<AccountEntry> {
         self.changes.extend(ready.into_iter().map(Change::Ready));
         for entry in &unpaid {

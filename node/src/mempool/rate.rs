@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn both_kinds_meet_on_one_scale() {
-        // 3 grains for 10 gas are 3 gwei a gas.
+        // 3 grains for 10 gas are 3 gwei per gas.
         let coin = Rate::of_fee(Amount(3), 10);
         assert_eq!(coin, Rate::of_wei(U256::from(3_000_000_000u64)));
         assert_eq!(coin.above(1_000_000_000), Tip::of_wei(U256::from(2_000_000_000u64)));

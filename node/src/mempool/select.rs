@@ -106,7 +106,7 @@ impl Selection<'_> {
         best.filter(|(tip, _)| *tip >= Tip::ZERO)
     }
 
-    /// Drops the best of `ready` as long as it tells of an ancestry of which more has gone in since.
+    /// Drops the best of `ready` as long as its score is of an ancestry of which more was selected since.
     fn drop_outdated(&mut self) {
         while let Some((tip, _, Id::Coin(slot))) = self.ready.peek() {
             if self.left_tip(*slot) == *tip {

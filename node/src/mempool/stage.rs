@@ -101,7 +101,7 @@ impl Staged {
         }
     }
 
-    /// Fee (zero for accounts), gas, and tip in wei a gas at a base fee.
+    /// Fee (zero for accounts), gas, and tip in wei per gas at a base fee.
     pub fn price(&self, base_fee: u64) -> (Amount, Gas, i128) {
         match (&*self.prepared.transaction, &self.kind) {
             (Transaction::Account(tx), _) => {

@@ -1,4 +1,4 @@
-//! What the mempool tells of itself.
+//! Statistics and events of the mempool.
 
 use chain_core::{
     Address,
@@ -77,7 +77,7 @@ pub struct MempoolEntry {
     pub gas: Gas,
     /// Fee of a coin transaction; zero for accounts.
     pub fee: Amount,
-    /// Tip in wei a gas at the base fee of the next block, alone; negative if it does not even pay the base fee.
+    /// Tip in wei per gas at the base fee of the next block, alone; negative if it does not even pay the base fee.
     pub tip_per_gas: i128,
     /// The same as the best package counts it, for which a child may pay.
     pub package_tip_per_gas: i128,
@@ -119,7 +119,7 @@ pub struct MempoolStats {
     pub min_tip: u64,
 }
 
-/// What a transaction should offer, in wei a gas beside the base fee.
+/// What a transaction should offer, in wei per gas beside the base fee.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FeeEstimate {
     /// Base fee of the next block.

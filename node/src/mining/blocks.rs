@@ -217,7 +217,7 @@ impl Mining {
         while self.demand().automine && (1..before).contains(&pending()) {
             before = pending();
             if let Err(error) = self.mine_now(1, None).await {
-                tracing::warn!(%error, "no block for a transaction");
+                tracing::warn!(%error, "cannot mine a block for a transaction");
             }
         }
     }
@@ -233,7 +233,7 @@ impl Mining {
                 () = sleep(interval) => match self.mine_now(1, None).await {
                     Ok(_) => {}
                     Err(TemplateError::Stopped) => return,
-                    Err(error) => tracing::warn!(%error, "no block at its time"),
+                    Err(error) => tracing::warn!(%error, "cannot mine the block that is due"),
                 },
                 () = self.interval_changed.notified() => {}
             }

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use crate::{engine::TemplateRequest, engine_thread::EngineHandle};
 use demand::Demand;
 
-/// Who is paid for blocks as long as nobody is: a key that is no point of the curve, so that no coin of it can be spent.
+/// The payout while no address is set: not a point of the curve, so that its coins are unspendable.
 const NOBODY: Lock = Lock::Key(KeyBytes([0; 32]));
 
 /// Mines on the threads of this process, or on demand. [`Mining::drive`] does the work.

@@ -1,4 +1,4 @@
-//! JSON-RPC 2.0 over HTTP and WebSocket: a room for each namespace, each a table of methods.
+//! JSON-RPC 2.0 over HTTP and WebSocket: a module for each namespace, each a table of methods.
 //!
 //! Methods read snapshots of the store and ask the engine over its handle; none changes the chain itself. They are plain
 //! functions on blocking threads and stand on `base` alone; `table` lists them. `server` accepts connections, `access` says who

@@ -1,4 +1,4 @@
-//! `net_*`: what the node tells of the network.
+//! `net_*`: information about the network.
 
 use super::base::{Method, quantity};
 

@@ -34,7 +34,7 @@ pub fn parse(line: &[u8]) -> Result<Option<Request>, MessageError> {
     // Its depth is bounded by serde_json, its size by the line's.
     let value: Value = serde_json::from_slice(line).map_err(|error| MessageError::Json(error.to_string()))?;
     let Value::Object(mut object) = value else {
-        return Err(MessageError::Shape("it is no object"));
+        return Err(MessageError::Shape("it is not an object"));
     };
     let id = object.remove("id").unwrap_or_default();
     if id.is_array() || id.is_object() {
@@ -45,7 +45,7 @@ pub fn parse(line: &[u8]) -> Result<Option<Request>, MessageError> {
             Ok(Some(Request { id, method, params: object.remove("params").unwrap_or_default() }))
         }
         None if object.contains_key("result") || object.contains_key("error") => Ok(None),
-        _ => Err(MessageError::Shape("method is no text")),
+        _ => Err(MessageError::Shape("method is not a string")),
     }
 }
 

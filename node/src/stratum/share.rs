@@ -33,10 +33,11 @@ impl Share {
     pub fn read(params: &Value) -> Result<Self, String> {
         let params = params.as_array().map(Vec::as_slice).unwrap_or_default();
         let text = |index: usize, name: &str| {
-            params.get(index).and_then(Value::as_str).ok_or_else(|| format!("mining.submit: {name} is no text"))
+            params.get(index).and_then(Value::as_str).ok_or_else(|| format!("mining.submit: {name} is not a string"))
         };
         let number = |index: usize, name: &str| {
-            word(text(index, name)?).ok_or_else(|| format!("mining.submit: {name} is no number of 1 to 8 hex digits"))
+            word(text(index, name)?)
+                .ok_or_else(|| format!("mining.submit: {name} is not a number of 1 to 8 hex digits"))
         };
         let job = text(1, "job id")?;
         let extranonce2 = text(2, "extranonce2")?;
@@ -117,10 +118,10 @@ mod tests {
     fn wrong_parameters_are_named_and_foreign_jobs_are_none() {
         let read = |params: Value| Share::read(&params);
         for wrong in [json!(null), json!({}), json!([]), json!([1, 2, 3, 4, 5]), json!("x")] {
-            assert_eq!(read(wrong), Err("mining.submit: job id is no text".to_owned()));
+            assert_eq!(read(wrong), Err("mining.submit: job id is not a string".to_owned()));
         }
         let nonce = read(json!(["a", "1", "00000000", "00", "0x1"]));
-        assert_eq!(nonce, Err("mining.submit: nonce is no number of 1 to 8 hex digits".to_owned()));
+        assert_eq!(nonce, Err("mining.submit: nonce is not a number of 1 to 8 hex digits".to_owned()));
         for bad in ["", "+1", "123456789", "g", "é"] {
             assert!(read(json!(["a", "1", "00000000", bad, "00"])).unwrap_err().contains("ntime"), "{bad}");
         }

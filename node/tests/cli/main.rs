@@ -96,7 +96,7 @@ fn settings_that_make_no_sense_end_with_one_line() {
     assert_eq!(
         misuse(&["--chain", "test", "--datadir", "/nonexistent", "--mine"]),
         format!(
-            "--mine needs somebody to pay: add --miner.address ADDRESS (`{} address` shows yours)",
+            "--mine needs a payout address: add --miner.address ADDRESS (`{} address` shows yours)",
             typed("cairn-wallet")
         )
     );
@@ -292,7 +292,7 @@ fn a_running_node_is_asked_over_its_rpc() {
     let hint = format!("): start one, such as `{program} --chain local`, or name another with --rpc URL");
     assert!(said.ends_with(&hint), "{said}");
     let said = failure(&["status", "--rpc", &stranger("hello")]);
-    assert!(said.contains(" is no Cairn node (") && said.contains("name the node's RPC with --rpc URL"), "{said}");
+    assert!(said.contains(" is not a Cairn node (") && said.contains("name the node's RPC with --rpc URL"), "{said}");
     let unknown = r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"Method not found"}}"#;
     let said = failure(&["status", "--rpc", &stranger(unknown)]);
     assert!(said.contains("(it does not know chain_getInfo: is it an Ethereum node?)"), "{said}");

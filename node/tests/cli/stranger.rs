@@ -55,13 +55,13 @@ fn what_no_node_answers_is_an_error_of_every_command() {
         {
             let url = stranger(body);
             let said = failure(&[command, &["--rpc", &url]].concat());
-            let start = format!("what answers at {url} is no Cairn node (its answer to ");
+            let start = format!("what answers at {url} is not a Cairn node (its answer to ");
             assert!(said.starts_with(&start) && said.contains(" makes no sense): "), "{command:?} {body}: {said}");
         }
         for body in ["{}", "[]", "\"x\"", "7"] {
             let url = stranger(body);
             let said = failure(&[command, &["--rpc", &url]].concat());
-            let expected = format!("what answers at {url} is no Cairn node (it does not speak JSON-RPC 2.0): ");
+            let expected = format!("what answers at {url} is not a Cairn node (it does not speak JSON-RPC 2.0): ");
             assert!(said.starts_with(&expected), "{command:?} {body}: {said}");
         }
     }

@@ -98,7 +98,7 @@ fn numbers_that_no_node_has_are_not_shown() {
     ] {
         let url = liar(vec![("chain_getInfo", info.clone()), (method, answer.clone())]);
         let text = failure(&["status", "--rpc", &url]);
-        let expected = format!("what answers at {url} is no Cairn node (its answer to {method} makes no sense): ");
+        let expected = format!("what answers at {url} is not a Cairn node (its answer to {method} makes no sense): ");
         assert!(text.starts_with(&expected), "{method} {answer}: {text}");
     }
 }

@@ -60,7 +60,7 @@ fn expected(coins: &CoinBalance) -> U256 {
 fn coin_rows(coins: &CoinBalance, info: &ChainInfo) -> Vec<Vec<String>> {
     let mut rows = vec![row("confirmed", coins.confirmed.to_string(), String::new())];
     if coins.immature > Amount::ZERO {
-        let remark = format!("mined; each may be spent {} blocks after its own", info.coinbase_maturity);
+        let remark = format!("mined; each is spendable {} blocks after its block", info.coinbase_maturity);
         rows.push(row("immature", coins.immature.to_string(), remark));
     }
     if coins.pending_in > Amount::ZERO {

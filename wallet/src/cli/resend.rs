@@ -166,7 +166,7 @@ fn forget(session: &mut Session<'_>, first_block: Option<BlockHash>) -> Result<V
              from paying the same again."
         )
     );
-    session.ask(&summary, "Did the chain begin anew?", |_| Ok(()))?;
+    session.ask(&summary, "Was the chain restarted from its genesis block?", |_| Ok(()))?;
     session.wallet.sent.retain(|sent| !elsewhere.contains(&sent.txid));
     session.lock.write(&session.wallet)?;
     Ok(names)

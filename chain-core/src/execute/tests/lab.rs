@@ -51,7 +51,7 @@ pub fn output(amount: u64, lock: Lock) -> Output {
     Output { amount: Amount(amount), lock }
 }
 
-/// What a call by the key costs at most 2 gwei a gas for, 1 of them as a tip.
+/// What a call by the key costs at most 2 gwei per gas for, 1 of them as a tip.
 pub fn fields(nonce: u64, to: Address, value: U256) -> Fields {
     Fields {
         tx_type: 2,

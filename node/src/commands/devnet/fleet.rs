@@ -197,7 +197,7 @@ impl Fleet {
         }
     }
 
-    /// Waits until these nodes have one tip; answers with it.
+    /// Waits until these nodes have one tip; returns it.
     ///
     /// # Errors
     /// [`CommandError`] if they do not in time.

@@ -83,7 +83,7 @@ fn report(told: &mut Instant, text: String, tell: impl Fn(String)) {
 fn mine_one(fleet: &Fleet, index: usize) -> Result<(), CommandError> {
     let member = &fleet.members[index];
     let template = member.call("miner_getTemplate", json!([{ "full": true }]))?;
-    let odd = || CommandError::Stopped("the node answers with a template that is none".to_owned());
+    let odd = || CommandError::Stopped("the node returned an invalid template".to_owned());
     let block: Block =
         hex::decode(text(&template["block"])).ok().and_then(|bytes| codec::decode(&bytes).ok()).ok_or_else(odd)?;
     let target = pow::target(block.header.bits).map_err(|_| odd())?;

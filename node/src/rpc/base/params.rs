@@ -138,7 +138,7 @@ impl Options {
     /// The same for a value within another; `null` is an empty object.
     ///
     /// # Errors
-    /// -32602 if it is no object.
+    /// -32602 if it is not an object.
     pub fn nested(name: impl Into<String>, value: Value) -> RpcResult<Self> {
         let name = name.into();
         match value {

@@ -70,7 +70,7 @@ pub fn difficulty_number(bits: u32) -> f64 {
     f64::from(difficulty(bits))
 }
 
-/// A tip in wei a gas. Beyond 2^63 no number of JSON is exact, nor does it matter.
+/// A tip in wei per gas. Beyond 2^63 no number of JSON is exact, nor does it matter.
 pub fn tip(wei: i128) -> i64 {
     i64::try_from(wei).unwrap_or(if wei < 0 { i64::MIN } else { i64::MAX })
 }

@@ -18,7 +18,7 @@ pub const METHODS: &[Method] = &[
     Method::new("anvil_setBlockGasLimit", &["gasLimit"], set_gas_limit),
 ];
 
-/// Most wei a gas of a base fee (DEV-4).
+/// Most wei per gas of a base fee (DEV-4).
 const MOST_BASE_FEE: u64 = 1_000_000_000_000_000;
 
 fn increase(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -44,7 +44,7 @@ fn set_next_time(context: &Context, mut args: Args) -> RpcResult<Value> {
 fn set_next_base_fee(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Word(base_fee) = args.required()?;
     let base_fee = u64::try_from(base_fee).ok().filter(|base_fee| *base_fee <= MOST_BASE_FEE);
-    let base_fee = base_fee.ok_or_else(|| invalid(format!("baseFee: expected at most {MOST_BASE_FEE} wei a gas")))?;
+    let base_fee = base_fee.ok_or_else(|| invalid(format!("baseFee: expected at most {MOST_BASE_FEE} wei per gas")))?;
     context.mining.set_next_base_fee(base_fee);
     Ok(true.into())
 }

@@ -184,7 +184,7 @@ fn set_address(context: &Context, mut args: Args) -> RpcResult<Value> {
     context
         .mining
         .set_payout(lock, account)
-        .map_err(|error| cannot(format!("the address holds, but not after a restart: {error}")))?;
+        .map_err(|error| cannot(format!("the address is set, but cannot be kept over a restart: {error}")))?;
     Ok(true.into())
 }
 

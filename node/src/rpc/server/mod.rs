@@ -48,7 +48,7 @@ use places::{Places, Seat};
 pub use session::Session;
 use session::{Socket, Totals};
 
-/// How the RPC listens and what it bears.
+/// How the RPC listens, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
     /// Most bytes of a request.

@@ -172,7 +172,7 @@ fn a_request_that_cannot_be_served_is_an_error_that_says_why() {
     assert_eq!(ask(json!({"address": "bc1q"})).0, -5);
     assert_eq!(
         ask(json!({"longpollid": "x"})),
-        (-8, "longpollid: expected a long-poll id as a template gave it".into())
+        (-8, "longpollid: expected the longpollid of an earlier template".into())
     );
     assert_eq!(ask(json!({"longpollid": 7})).0, -8);
     assert!(node.call("getblocktemplate", json!([]))["coinbasetxn"].is_object());
