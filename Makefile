@@ -12,7 +12,7 @@ VECTORS_PATH = "$$(cd "$(VECTORS)" 2>/dev/null && pwd || printf %s "$(VECTORS)")
 # Where rustup puts cargo: a shell that was open before has not heard of it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build run test clients sim lab conformance rpc-compat check bench install uninstall fresh clean
+.PHONY: help setup build run test clients page sim lab conformance rpc-compat check bench install uninstall fresh clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test: setup ## Runs every test
 
 clients: build ## Runs Ethereum's clients against the node (ARGS="ethers cast", ARGS="--on anvil")
 	@CAIRN_VECTORS=$(VECTORS_PATH) ./scripts/clients.sh $(ARGS)
+
+page: build ## Drives the node's page with Chromium (ARGS="chain hostile views load")
+	@CAIRN_VECTORS=$(VECTORS_PATH) ./scripts/page.sh $(ARGS)
 
 sim: setup ## Runs histories of a simulated network: SEEDS=0..1000, or one with its log: SEED=17 (ARGS="--attack eclipse")
 	@cargo run --locked --release --quiet -p cairn-sim -- $(if $(SEED),--seed $(SEED) --log,--seeds $(SEEDS)) $(ARGS)

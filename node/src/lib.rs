@@ -15,6 +15,7 @@ mod mining;
 mod net;
 mod open;
 mod output;
+mod page;
 pub mod program;
 mod report;
 mod rpc;

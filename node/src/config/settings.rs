@@ -170,6 +170,17 @@ pub struct HttpSettings {
         help_heading = "RPC"
     )]
     pub corsdomain: Option<Vec<String>>,
+    /// Serves no page for browsers at / of the RPC
+    #[arg(
+        id = "http.no-page",
+        long = "http.no-page",
+        help_heading = "RPC",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true"
+    )]
+    #[serde(rename = "no-page")]
+    pub no_page: Option<bool>,
     /// Most bytes of a request [default: 5000000]
     #[arg(id = "http.max-body", long = "http.max-body", value_name = "BYTES", help_heading = "RPC")]
     #[serde(rename = "max-body")]
@@ -286,7 +297,7 @@ impl MinerSettings {
 
 impl HttpSettings {
     fn or(self, other: Self) -> Self {
-        or!(self, other: addr port api cookie mining_token vhosts corsdomain max_body max_response max_batch
+        or!(self, other: addr port api cookie mining_token vhosts corsdomain no_page max_body max_response max_batch
             max_connections;)
     }
 }

@@ -102,7 +102,7 @@ fn every_flag_of_the_settings_is_a_key_of_the_file() {
 #[test]
 fn unknown_keys_of_the_file_are_refused_with_line_and_name() {
     let error = file("chain = \"test\"\n\n[http]\nprot = 1\n").unwrap_err();
-    let names = "`addr`, `port`, `api`, `cookie`, `mining-token`, `vhosts`, `corsdomain`, `max-body`, `max-response`, `max-batch`, `max-connections`";
+    let names = "`addr`, `port`, `api`, `cookie`, `mining-token`, `vhosts`, `corsdomain`, `no-page`, `max-body`, `max-response`, `max-batch`, `max-connections`";
     assert_eq!(error, format!("cairn.toml, line 4: unknown field `prot`, expected one of {names}"));
     assert_eq!(
         file("cache = \"much\"\n").unwrap_err(),

@@ -116,5 +116,6 @@ pub(super) fn limits(http: HttpSettings, dev: bool) -> Result<HttpLimits, Config
         vhosts: http.vhosts.unwrap_or_default(),
         cors: http.corsdomain.unwrap_or_default(),
         pages_here: dev,
+        page: !http.no_page.unwrap_or(false),
     })
 }

@@ -30,7 +30,7 @@ use crate::{
         OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError, Template, TemplateError,
         TemplateRequest, TestedTransaction, VerifyConfig,
     },
-    mempool::{FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
+    mempool::{Coming, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
     store::Store,
 };
 
@@ -371,6 +371,18 @@ impl EngineHandle {
     /// [`Stopped`].
     pub async fn estimate_fee(&self) -> Result<FeeEstimate, Stopped> {
         self.ask(|engine| engine.mempool().estimate(engine.chain().spec().gas_limit)).await
+    }
+
+    /// The mempool as the next blocks, with the first so many transactions of the next one.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn coming_blocks(&self, named: usize) -> Result<Coming, Stopped> {
+        self.ask(move |engine| {
+            let spec = engine.chain().spec();
+            engine.mempool().coming(spec.gas_limit, spec.max_block_bytes, named)
+        })
+        .await
     }
 
     /// The way of a peer's events to the engine: one for each connection, kept as long as that.

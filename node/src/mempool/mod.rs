@@ -9,6 +9,7 @@ mod admit_account;
 mod admit_coin;
 mod block;
 mod coins;
+mod coming;
 mod error;
 mod floor;
 mod limit;
@@ -22,6 +23,7 @@ mod tests;
 mod types;
 
 pub use block::Dropped;
+pub use coming::{Coming, ComingBlock, ComingTransaction};
 pub use error::{MempoolError, SubmitError};
 pub use select::{Package, Selection};
 pub use stage::{InFlight, Prepared, Staged};

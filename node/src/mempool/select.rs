@@ -38,6 +38,11 @@ impl Package {
     pub(super) fn count(&self) -> usize {
         self.ids.len()
     }
+
+    /// What it has, parents first.
+    pub(super) fn ids(&self) -> &[Id] {
+        &self.ids
+    }
 }
 
 /// What ranks on its own again: a coin transaction some of whose ancestors are in, or the next of a sender.

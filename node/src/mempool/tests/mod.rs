@@ -2,6 +2,7 @@
 
 mod accounts;
 mod chains;
+mod coming;
 mod lab;
 mod limits;
 mod replace;

@@ -1,6 +1,7 @@
 //! `chain_*`: blocks, headers and accounts of both ledgers.
 
 mod blocks;
+mod coming;
 pub mod history;
 pub mod logs;
 mod status;
@@ -9,4 +10,4 @@ pub use blocks::submit;
 
 use super::base::Method;
 
-pub const TABLES: &[&[Method]] = &[blocks::METHODS, history::METHODS, logs::METHODS, status::METHODS];
+pub const TABLES: &[&[Method]] = &[blocks::METHODS, coming::METHODS, history::METHODS, logs::METHODS, status::METHODS];

@@ -4,6 +4,7 @@
 //! are kept away here.
 
 mod meter;
+mod page;
 mod places;
 pub(super) mod session;
 mod version;
@@ -65,6 +66,8 @@ pub struct HttpLimits {
     pub cors: Vec<String>,
     /// Whether pages of this machine may call as its programs do: on a development chain, where pages are tested.
     pub pages_here: bool,
+    /// Whether the node's own page is served, which may call as any page of `cors`.
+    pub page: bool,
 }
 
 impl Default for HttpLimits {
@@ -77,6 +80,7 @@ impl Default for HttpLimits {
             vhosts: Vec::new(),
             cors: Vec::new(),
             pages_here: false,
+            page: true,
         }
     }
 }
@@ -221,6 +225,9 @@ impl Listening {
         if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
             return allow(self.feed(request.uri().path()), origin);
         }
+        if self.limits.page && page::is_for_page(request.method()) && !is_upgrade_request(&request) {
+            return page::answer(request.method(), request.uri().path(), request.headers());
+        }
         let caller = self.caller(request.headers(), session);
         request.extensions_mut().insert(caller);
         if is_upgrade_request(&request) {
@@ -307,8 +314,20 @@ fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>
     if is_named || (limits.pages_here && is_page_here(origin)) {
         return Ok(Some(origin.clone()));
     }
+    // The page of this node needs no CORS headers.
+    if limits.page && is_own_page(&limits.vhosts, host, text) {
+        return Ok(None);
+    }
     // Browser extensions, such as wallets, ask their user; they need no CORS headers.
     if is_extension(origin) { Ok(None) } else { Err(WRONG_ORIGIN) }
+}
+
+/// Whether a page was served by this very node: the request goes where the page came from, by http, since the node speaks no
+/// TLS. A page of https with the same name may be another program's. The name must be one that the operator knows. With `--http.vhosts *` a foreign page could make its own name resolve to this
+/// machine, and would have its own name in both headers.
+fn is_own_page(vhosts: &[String], host: &str, origin: &str) -> bool {
+    let named: Vec<String> = vhosts.iter().filter(|vhost| *vhost != "*").cloned().collect();
+    origin.strip_prefix("http://").is_some_and(|from| from.eq_ignore_ascii_case(host)) && host_is_served(&named, host)
 }
 
 /// Whether a page was served by this machine.

@@ -168,11 +168,85 @@ fn feeds_are_served_with_the_namespace_alone() {
     }
 }
 
+fn get(method: &str, path: &str, more: &str) -> String {
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: localhost:8545\r\n{more}connection: close\r\n\r\n");
+    ask(HttpLimits::default(), request.as_bytes())
+}
+
+#[test]
+fn serves_the_page_with_a_strict_policy_and_a_tag() {
+    let answer = get("GET", "/", "");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("<!doctype html>"), "{answer}");
+    for line in [
+        "content-type: text/html; charset=utf-8",
+        "content-security-policy: default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
+         connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        "x-content-type-options: nosniff",
+        "referrer-policy: no-referrer",
+        "cache-control: no-cache",
+    ] {
+        assert!(answer.contains(&format!("{line}\r\n")), "{line}: {answer}");
+    }
+    let tag = answer.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a tag");
+    let again = get("GET", "/", &format!("if-none-match: \"x\", W/{tag}\r\n"));
+    assert!(again.starts_with("HTTP/1.1 304 ") && again.ends_with("\r\n\r\n"), "{again}");
+    let script = get("GET", "/assets/app.js", "");
+    assert!(script.contains("content-type: text/javascript; charset=utf-8\r\n"), "{script}");
+    let head = get("HEAD", "/assets/app.js", "");
+    let length = |text: &str| text.lines().find(|line| line.starts_with("content-length: ")).map(str::to_owned);
+    assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
+    assert_eq!(length(&head), length(&script));
+    for path in ["/assets/none.js", "/assets/../mod.rs", "/favicon.ico", "/x"] {
+        let answer = get("GET", path, "");
+        assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("the page is at /"), "{answer}");
+    }
+}
+
+#[test]
+fn the_page_obeys_the_checks_of_host_and_origin() {
+    let foreign = ask(HttpLimits::default(), b"GET / HTTP/1.1\r\nhost: evil.example:8545\r\n\r\n");
+    assert!(foreign.starts_with("HTTP/1.1 403 ") && foreign.ends_with(WRONG_HOST), "{foreign}");
+    let framed = get("GET", "/", "origin: https://evil.example\r\n");
+    assert!(framed.starts_with("HTTP/1.1 403 "), "{framed}");
+}
+
+#[test]
+fn the_nodes_own_page_may_call_and_no_other_that_bears_its_name() {
+    let call_from = |limits: &HttpLimits, host: &str, origin: &str| {
+        ask(limits.clone(), &post(host, &format!("origin: {origin}\r\n"), &call("echo")))
+    };
+    let plain = HttpLimits::default();
+    for (host, origin) in [
+        ("localhost:8545", "http://localhost:8545"),
+        ("127.0.0.1:8545", "http://127.0.0.1:8545"),
+        ("[::1]:8545", "http://[::1]:8545"),
+        ("192.168.1.2", "http://192.168.1.2"),
+    ] {
+        let answer = call_from(&plain, host, origin);
+        assert!(answer.starts_with("HTTP/1.1 200 ") && !answer.contains("access-control"), "{origin}: {answer}");
+    }
+    for (host, origin) in [
+        ("localhost:8545", "http://localhost:8546"),
+        ("localhost:8545", "http://127.0.0.1:8545"),
+        ("localhost", "https://localhost"),
+        ("localhost:8545", "http://localhost:8545.evil.example"),
+    ] {
+        assert!(call_from(&plain, host, origin).ends_with(WRONG_ORIGIN), "{host} {origin}");
+    }
+    let closed = HttpLimits { page: false, ..HttpLimits::default() };
+    assert!(call_from(&closed, "localhost:8545", "http://localhost:8545").ends_with(WRONG_ORIGIN));
+    // With any name served, a page whose name resolves to this machine is not the node's own.
+    let open = HttpLimits { vhosts: vec!["*".into(), "node.lan".into()], ..HttpLimits::default() };
+    assert!(call_from(&open, "evil.example:8545", "http://evil.example:8545").ends_with(WRONG_ORIGIN));
+    assert!(call_from(&open, "node.lan:8545", "http://node.lan:8545").starts_with("HTTP/1.1 200 "));
+}
+
 #[test]
 fn refuses_what_is_no_json_post() {
     let form = b"POST / HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\ncontent-length: 2\r\n\r\n{}";
     assert!(ask(HttpLimits::default(), form).starts_with("HTTP/1.1 415 "), "a form could be sent by any web page");
-    assert!(ask(HttpLimits::default(), b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").starts_with("HTTP/1.1 405 "));
+    let without_page = HttpLimits { page: false, ..HttpLimits::default() };
+    assert!(ask(without_page, b"GET / HTTP/1.1\r\nhost: localhost\r\n\r\n").starts_with("HTTP/1.1 405 "));
     assert!(ask(HttpLimits::default(), &post("localhost", "", "{")).contains("-32700"));
     assert!(ask(HttpLimits::default(), &post("localhost", "", "7")).contains("-32700"));
 }

@@ -1,0 +1,105 @@
+// An account: balance, nonce, history; a contract's code and its forms.
+
+import { watch } from "./chain.js";
+import { checksummed } from "./keccak.js";
+import { contract } from "./contract.js";
+import { h, put } from "./dom.js";
+import { count, wei, weiExact } from "./format.js";
+import { addressLink, age, facts, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
+import { attempt, call } from "./rpc.js";
+
+const PAGE = 25;
+/** The gateway is code of the node, not of the chain. */
+const DELEGATION = "0xef0100";
+
+export async function show([name], signal) {
+  if (!/^0x[0-9a-fA-F]{40}$/.test(name ?? ""))
+    return [heading("No account"), h("p", "An account is 0x and 40 hexadecimal digits.")];
+  const account = checksummed(name);
+  const place = h("div");
+  const code = await attempt("0x", "eth_getCode", account, "latest");
+  const read = async () => {
+    const [balance, nonce, pending] = await Promise.all([
+      call("eth_getBalance", account, "latest"),
+      call("eth_getTransactionCount", account, "latest"),
+      attempt(null, "eth_getTransactionCount", account, "pending"),
+    ]);
+    if (!signal.aborted)
+      put(place, state(account, balance, Number(nonce), pending === null ? null : Number(pending), code));
+  };
+  await read();
+  const past = historyPages(account, signal);
+  watch(
+    ["chain"],
+    () => {
+      read().catch(() => {});
+      past.reload();
+    },
+    signal,
+  );
+  const delegate = code.startsWith(DELEGATION) ? checksummed(`0x${code.slice(8, 48)}`) : null;
+  const shown = [heading(code === "0x" || delegate ? "Account" : "Contract"), panel("State", place)];
+  if (delegate)
+    shown.push(panel("Delegation", h("p", "This account runs the code of ", addressLink(delegate), " (EIP-7702).")));
+  if (code !== "0x" && !delegate) shown.push(...(await contract(account, code, signal)));
+  shown.push(
+    panel(
+      "History",
+      past,
+      h("p", { class: "hint" }, "What calls inside of transactions moved is in the traces of those, not here."),
+    ),
+  );
+  return shown;
+}
+
+function state(account, balance, nonce, pending, code) {
+  return facts(
+    ["Account", hash(account, null, { whole: true })],
+    ["Balance", h("strong", { title: weiExact(balance) }, wei(balance))],
+    [
+      "Transactions sent",
+      pending !== null && pending > nonce
+        ? `${count(nonce)}, and ${count(pending - nonce)} in the mempool`
+        : count(nonce),
+    ],
+    ["Code", code === "0x" ? "none" : `${count((code.length - 2) / 2)} bytes`],
+  );
+}
+
+function moved(amount, out) {
+  if (BigInt(amount) === 0n) return h("span", { class: "dim" }, "0 CRN");
+  return h("span", { class: out ? "bad" : "good", title: weiExact(amount) }, `${out ? "−" : "+"}${wei(amount)}`);
+}
+
+function historyPages(account, signal) {
+  return pages(async (cursor) => {
+    const { entries, next } = await call("chain_getAccountHistory", account, {
+      limit: PAGE,
+      ...(cursor ? { cursor } : {}),
+    });
+    const rows = entries.map((entry) => {
+      const out = entry.direction === "out";
+      const other = out ? entry.to : entry.from;
+      return [
+        txLink(entry.txid),
+        [pill(entry.kind, entry.kind), entry.success === false ? pill("reverted", "bad") : null],
+        moved(entry.valueWei, out),
+        other ? [out ? "to " : "from ", addressLink(other)] : "–",
+        entry.height === null ? pill("pending", "waits") : heightLink(entry.height),
+        entry.time === null ? "–" : age(entry.time),
+      ];
+    });
+    const columns = [
+      ["Transaction"],
+      ["Kind"],
+      ["Amount", "number"],
+      ["With", "wide-only"],
+      ["Block", "number"],
+      ["Age"],
+    ];
+    return {
+      content: table(columns, rows, { caption: "History", empty: "This account sent and received nothing yet." }),
+      next,
+    };
+  }, signal);
+}

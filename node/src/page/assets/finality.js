@@ -1,0 +1,125 @@
+// Finality: what depth makes safe here, and what the chain's members finalized if it has any.
+
+import { chain, watch } from "./chain.js";
+import { h, put } from "./dom.js";
+import { count, counted, duration, foreign } from "./format.js";
+import { blockLink, facts, failure, hash, heading, heightLink, loading, panel, pill, table } from "./parts.js";
+import { call, isMissing } from "./rpc.js";
+
+const MOST_MEMBERS = 100;
+const MOST_VOTES = 6;
+const EVERY = 3_000;
+
+const NONE =
+  "This chain has no finality protocol: work alone secures its blocks, and the view of each transaction says how likely a " +
+  "reversal is.";
+
+export async function show(_, signal) {
+  const [depth, votes, members] = [h("div", loading()), h("div", loading()), h("div")];
+  let voted = false;
+  const read = async () => {
+    if (!chain.info || signal.aborted || document.hidden) return;
+    put(depth, byDepth(chain.info, voted));
+    try {
+      const found = await call("chain_getFinality");
+      if (signal.aborted) return;
+      const has = Array.isArray(found?.members) && found.members.length > 0;
+      voted = has;
+      put(votes, has ? progress(found) : h("p", { class: "empty" }, NONE));
+      put(members, has ? [memberTable(found), evidenceList(found.evidence ?? [])] : null);
+    } catch (error) {
+      if (!signal.aborted) put(votes, isMissing(error) ? h("p", { class: "empty" }, NONE) : failure(error));
+    }
+  };
+  watch(["chain"], read, signal);
+  const timer = setInterval(read, EVERY);
+  signal.addEventListener("abort", () => clearInterval(timer));
+  await read();
+  return [heading("Finality"), panel("By votes", votes, members), panel("By depth", depth)];
+}
+
+function byDepth(info, voted) {
+  const at = (below) => Math.max(0, info.height - below);
+  const row = (below) =>
+    below === 0
+      ? "the tip itself: nothing reorganises a development chain but its user"
+      : [
+          heightLink(at(below)),
+          `, ${counted(below, "block")} below the tip, about ${duration(below * info.targetInterval)}`,
+        ];
+  return [
+    facts(
+      ["Tip", heightLink(info.height, info.bestHash)],
+      ["safe", row(info.safeDepth)],
+      ["finalized", voted ? "what the members finalized, above" : row(info.finalizedDepth)],
+    ),
+    h(
+      "p",
+      { class: "hint" },
+      "Ethereum's tools ask for safe and finalized by these names. Without votes they are depths: a reorganisation beyond ",
+      "them is improbable, not impossible.",
+    ),
+  ];
+}
+
+/** A block of {height, hash}. */
+const place = (one) => (one ? [heightLink(one.height, one.hash), " ", blockLink(one.hash)] : null);
+
+function progress(found) {
+  const { certificate, next } = found;
+  return facts(
+    ["Finalized", place(found.finalized)],
+    ["Behind the tip", counted(found.lag, "block")],
+    [
+      "Certificate",
+      certificate
+        ? [place(certificate), ` ${certificate.signatures.length} of ${counted(found.members.length, "member")} signed`]
+        : "none yet",
+    ],
+    ["Next checkpoint", next ? `height ${next.height}, view ${next.view}, led by member ${next.leader}` : null],
+    ["Rules", found.interval ? `a checkpoint every ${counted(found.interval, "block")}` : null],
+    ["Waits for", place(found.wanted)],
+    ["Alarm", found.alarm ? h("strong", { class: "bad" }, foreign(describe(found.alarm), 300)) : null],
+    ["This node", found.member === null ? "does not vote" : `votes for member ${found.member}`],
+  );
+}
+
+const describe = (value) => (typeof value === "string" ? value : JSON.stringify(value));
+
+function memberTable(found) {
+  const rows = found.members
+    .slice(0, MOST_MEMBERS)
+    .map((one, at) => [
+      String(at),
+      hash(String(one.key)),
+      one.faulty ? pill("faulty", "bad") : found.next?.leader === at ? pill("leads") : "–",
+      one.votes.length > 0
+        ? one.votes
+            .slice(0, MOST_VOTES)
+            .map((vote) => [
+              pill(foreign(vote.kind, 20), "good"),
+              `view ${vote.view} `,
+              vote.hash ? [blockLink(vote.hash), " "] : null,
+            ])
+        : h("span", { class: "dim" }, "none yet"),
+    ]);
+  const columns = [["#", "number"], ["Key"], ["State"], ["Votes for the next checkpoint", "prose"]];
+  const more =
+    found.members.length > MOST_MEMBERS ? `The first ${MOST_MEMBERS} of ${count(found.members.length)}.` : null;
+  return [
+    h("h3", counted(found.members.length, "member")),
+    table(columns, rows, { caption: "Members" }),
+    more ? h("p", { class: "hint" }, more) : null,
+  ];
+}
+
+function evidenceList(evidence) {
+  if (evidence.length === 0) return null;
+  return [
+    h("h3", "Evidence against members"),
+    h(
+      "ul",
+      evidence.slice(0, MOST_MEMBERS).map((one) => h("li", { class: "mono wrap" }, foreign(JSON.stringify(one), 400))),
+    ),
+  ];
+}

@@ -1,0 +1,62 @@
+// Where a text leads: a height, a block, a transaction, an account, a coin address.
+
+import { h } from "./dom.js";
+import { foreign } from "./format.js";
+import { heading } from "./parts.js";
+import { attempt, call } from "./rpc.js";
+
+const go = (path) => {
+  location.replace(`${location.pathname}#/${path}`);
+  return heading("Found");
+};
+
+export async function show([text]) {
+  const query = (text ?? "").trim();
+  const place = await find(query);
+  if (place) return go(place);
+  return [
+    heading("Nothing found"),
+    h("p", h("span", { class: "mono wrap" }, foreign(query, 200)), " is none of these to this node:"),
+    h(
+      "ul",
+      h("li", "a height up to the tip: ", h("code", "120")),
+      h(
+        "li",
+        "the hash of a block of any branch, or of a transaction of either ledger: 64 hexadecimal digits, with or without ",
+        h("code", "0x"),
+      ),
+      h("li", "an account: ", h("code", "0x"), " and 40 hexadecimal digits"),
+      h("li", await aboutAddress(query)),
+    ),
+  ];
+}
+
+/** The view of what was typed, or null. */
+export async function find(query) {
+  if (/^[\d,. ]{1,13}$/.test(query) && /\d/.test(query)) {
+    const height = Number(query.replace(/[,. ]/g, ""));
+    const hash = await attempt(null, "chain_getBlockHash", height);
+    return hash ? `block/${hash}` : null;
+  }
+  if (/^0x[0-9a-fA-F]{40}$/.test(query)) return `account/${query}`;
+  if (/^(0x)?[0-9a-fA-F]{64}$/.test(query)) return byHash(query.replace(/^0x/, "").toLowerCase());
+  if (/^[a-zA-Z]{2,10}1[a-zA-Z0-9]{6,120}$/.test(query)) {
+    const { valid, address } = await call("coin_validateAddress", query);
+    return valid ? `address/${address}` : null;
+  }
+  return null;
+}
+
+async function byHash(hash) {
+  const [status, tx] = await Promise.all([
+    attempt(null, "chain_getBlockStatus", hash),
+    attempt(null, "coin_getTransaction", hash),
+  ]);
+  if (tx) return `tx/${hash}`;
+  return status && status.status !== "unknown" ? `block/${hash}` : null;
+}
+
+async function aboutAddress(query) {
+  const checked = /1/.test(query) && query.length < 200 ? await attempt(null, "coin_validateAddress", query) : null;
+  return ["a coin address of this chain", checked?.error ? `: ${foreign(checked.error, 200)}` : ""];
+}

@@ -1,0 +1,197 @@
+// Blocks, reorganisations and transactions as they happen, and the search.
+"use strict";
+
+const { check, equal, task, until } = require("./lib/tasks");
+const { dev, devnet, wallet } = require("./lib/node");
+const { open } = require("./lib/browser");
+
+const tip = (page) => page.evaluate(() => document.querySelector(".figures dd a")?.textContent);
+const text = (page) => page.evaluate(() => document.querySelector("main").innerText);
+const shows = (page, part, what, time) =>
+  until(async () => (await text(page)).includes(part), what ?? `the view shows ${part}`, time);
+
+async function blocks(browser, node) {
+  const { page, context, faults, go } = await open(browser, node.url);
+  await task("home shows the tip", async () => until(async () => (await tip(page)) === "0", "the tip"));
+  await task("home shows a block within a second", async () => {
+    await node.call("dev_mine", 1);
+    const began = Date.now();
+    await until(async () => (await tip(page)) === "1", "the new tip", 1_000);
+    return `${Date.now() - began} ms`;
+  });
+  await task("a reorganisation of 3 is seen, with what it dropped", async () => {
+    const lost = await node.call("dev_mine", 3);
+    await until(async () => (await tip(page)) === "4", "the blocks");
+    await node.call("dev_reorg", 3);
+    await page.waitForSelector(".banner.reorg", { timeout: 2_000 });
+    const said = await page.innerText(".banner.reorg");
+    check(said.includes("Reorganisation of 3 blocks") && said.includes("4 blocks took the place of 3"), said);
+    await until(async () => (await tip(page)) === "5", "the tip of the new branch");
+    equal(
+      await page.evaluate(() => document.querySelectorAll(".tree .valid-fork").length),
+      3,
+      "losing blocks in the tree",
+    );
+    for (const hash of lost) {
+      await go(`block/${hash}`);
+      await shows(page, "not on the active chain");
+      await shows(page, "valid, and its branch lost");
+    }
+    await page
+      .getByRole("link", { name: /^1$|^2$/ })
+      .first()
+      .waitFor();
+  });
+  await task("losing blocks are reached from home by keyboard", async () => {
+    await go("");
+    await page.waitForSelector(".tree .valid-fork");
+    await page.focus(".tree .valid-fork");
+    await page.keyboard.press("Enter");
+    await shows(page, "not on the active chain");
+  });
+  await task("blocks, reorganisations: no fault of the page", async () => equal(faults, [], "faults"));
+  await context.close();
+}
+
+async function transactions(browser, node) {
+  const { page, context, faults, go } = await open(browser, node.url);
+  const command = await wallet(node);
+  const to = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+  const address = (await node.call("miner_status")).address;
+  const seen = {};
+
+  async function appears(id, kind) {
+    const began = Date.now();
+    await until(
+      async () => page.evaluate((href) => !!document.querySelector(`a[href="${href}"]`), `#/tx/${id}`),
+      `the ${kind}`,
+      1_000,
+    );
+    return `${Date.now() - began} ms after the wallet returned`;
+  }
+  await task("a coin payment by the wallet appears within a second of its block", async () => {
+    const sent = await command("send", `${address}=1.25`);
+    seen.coin = sent.txid ?? sent.txids?.[0];
+    return appears(seen.coin, "payment");
+  });
+  await task("a transfer by the wallet appears within a second of its block", async () => {
+    const sent = await command("transfer", to, "0.5");
+    seen.account = (sent.txid ?? sent.hash).replace(/^0x/, "");
+    return appears(seen.account, "transfer");
+  });
+  await task("search finds a height, a block, a transaction of each ledger, an account, an address", async () => {
+    const hash = await node.call("chain_getBlockHash", 1);
+    const kinds = [
+      ["1", "Block 1"],
+      [hash, "Block 1"],
+      [`0x${hash}`, "Block 1"],
+      [seen.coin, "Coin payment"],
+      [`0x${seen.account}`, "Transfer"],
+      [to.toLowerCase(), "Account"],
+      [address, "Coin address"],
+    ];
+    for (const [query, title] of kinds) {
+      await page.fill("#query", query);
+      await page.press("#query", "Enter");
+      await until(
+        async () => (await page.textContent("h1")) === title,
+        `${query} leads to ${title}, not ${await page.textContent("h1")}`,
+      );
+      await go("");
+      await until(async () => (await page.textContent("h1")) === "The chain", "home");
+    }
+  });
+  await task("search says what it found nothing of, and why", async () => {
+    await page.fill("#query", `${address.slice(0, -1)}${address.endsWith("q") ? "p" : "q"}`);
+    await page.press("#query", "Enter");
+    await shows(page, "Nothing found");
+    await shows(page, "checksum is wrong");
+  });
+  await task("a payment shows inputs, outputs, fee and confidence", async () => {
+    await go(`tx/${seen.coin}`);
+    await shows(page, "1.25 CRN");
+    await shows(page, "probability of reversal");
+    const before = await page.innerText(".big");
+    await page.fill("#share", "40");
+    await until(async () => (await page.innerText(".big")) !== before, "a stronger attacker is likelier");
+  });
+  await task("a pending transaction becomes a mined one before the reader's eyes", async () => {
+    await node.call("dev_setAutomine", false);
+    const sent = await command("transfer", to, "0.25");
+    await go(`tx/${(sent.txid ?? sent.hash).replace(/^0x/, "")}`);
+    await shows(page, "It waits in the mempool");
+    await go("");
+    await shows(page, "Next block");
+    await go(`tx/${(sent.txid ?? sent.hash).replace(/^0x/, "")}`);
+    await shows(page, "It waits in the mempool");
+    await node.call("dev_mine", 1);
+    await shows(page, "1 confirmation,");
+    await node.call("dev_setAutomine", true);
+  });
+  await task("the development view mines, reorganises and gives", async () => {
+    await go("dev");
+    const height = Number(await node.call("eth_blockNumber"));
+    await page.getByRole("button", { name: "Mine", exact: true }).click();
+    await until(async () => Number(await node.call("eth_blockNumber")) === height + 1, "a block");
+    await page.getByRole("button", { name: "Reorganise", exact: true }).click();
+    // The transactions of the dropped blocks are mined again, each in a block.
+    await until(async () => Number(await node.call("eth_blockNumber")) >= height + 2, "a branch of one more");
+    await page.getByLabel("Account", { exact: true }).fill("0x00000000000000000000000000000000000000aa");
+    await page.getByRole("button", { name: "Give" }).click();
+    await shows(page, "has 100 CRN");
+  });
+  await task("the page connects again after the node was away", async () => {
+    node.child.kill("SIGSTOP");
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    node.child.kill("SIGCONT");
+    await context.setOffline(true);
+    await context.setOffline(false);
+    await go("");
+    await node.call("dev_mine", 1);
+    const height = Number(await node.call("eth_blockNumber"));
+    await until(async () => (await tip(page)) === `${height}`, "the newest tip", 20_000);
+  });
+  await task("transactions and search: no fault of the page", async () => equal(faults, [], "faults"));
+  await context.close();
+}
+
+async function network(browser) {
+  const net = await devnet();
+  try {
+    const { page, context, faults } = await open(browser, net.url);
+    await task(
+      "devnet: home shows blocks as they are mined",
+      async () => {
+        const first = Number(await until(() => tip(page), "a tip"));
+        await until(async () => Number(await tip(page)) > first, "another block", 60_000);
+        await until(async () => (await text(page)).includes("Peers\n2"), "two peers", 30_000);
+      },
+      120_000,
+    );
+    await task(
+      "devnet: a real reorganisation of 3 is seen",
+      async () => {
+        net.order("reorg 3");
+        await page.waitForSelector(".banner.reorg", { timeout: 170_000 });
+        await page.waitForSelector(".tree .valid-fork", { timeout: 5_000 });
+        return (await page.innerText(".banner.reorg")).split(". ")[0];
+      },
+      180_000,
+    );
+    await task("devnet: no fault of the page", async () => equal(faults, [], "faults"));
+    await context.close();
+  } finally {
+    await net.stop();
+  }
+}
+
+module.exports = async (browser) => {
+  const node = await dev();
+  try {
+    await blocks(browser, node);
+    await transactions(browser, node);
+  } finally {
+    await node.stop();
+  }
+  await network(browser);
+};

@@ -1,0 +1,141 @@
+// Each view in both themes and on a small screen: no serious fault for axe, nothing wider than the screen. With PAGE_SHOTS=FOLDER
+// pictures of all are left there.
+"use strict";
+
+const fs = require("fs");
+const path = require("path");
+const { check, task, until } = require("./lib/tasks");
+const { dev } = require("./lib/node");
+const { open } = require("./lib/browser");
+
+const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const contracts = JSON.parse(fs.readFileSync(process.env.CLIENT_CONTRACTS)).contracts;
+const shots = process.env.PAGE_SHOTS;
+
+/// Something of each kind.
+async function fill(node) {
+  const [from, to] = await node.call("eth_accounts");
+  const transfer = await node.call("eth_sendTransaction", { from, to, value: "0xde0b6b3a7640000" });
+  const created = await node.call("eth_sendTransaction", {
+    from,
+    data: `0x${contracts["Bank.sol"].Bank.evm.bytecode.object}`,
+    gas: "0x4c4b40",
+  });
+  const { contractAddress } = await node.call("eth_getTransactionReceipt", created);
+  const paid = await node.call("eth_sendTransaction", {
+    from,
+    to: contractAddress,
+    value: "0x8ac7230489e80000",
+    gas: "0x30d40",
+  });
+  const [losing] = await node.call("dev_mine", 2);
+  await node.call("dev_reorg", 2);
+  await node.call("dev_setAutomine", false);
+  for (let at = 0; at < 6; at += 1)
+    await node.call("eth_sendTransaction", {
+      from,
+      to,
+      value: "0x1",
+      maxPriorityFeePerGas: `0x${(at * 500_000_000).toString(16)}`,
+      maxFeePerGas: "0x4a817c800",
+    });
+  const { address } = await node.call("miner_status");
+  const block = await node.call("chain_getBlock", 2, 1);
+  return {
+    home: "",
+    block: "block/2",
+    losing: `block/${losing}`,
+    coinbase: `tx/${block.transactions[0]}`,
+    transfer: `tx/${transfer.slice(2)}`,
+    call: `tx/${paid.slice(2)}`,
+    account: `account/${from}`,
+    contract: `account/${contractAddress}`,
+    address: `address/${address}`,
+    mining: "mining",
+    network: "network",
+    finality: "finality",
+    dev: "dev",
+    nothing: "search/nothing",
+    wrong: "nowhere",
+  };
+}
+
+async function audit(page) {
+  const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+  const bad = violations.filter((one) => one.impact === "serious" || one.impact === "critical");
+  check(
+    bad.length === 0,
+    bad
+      .map(
+        (one) =>
+          `${one.id} (${one.impact}): ${one.nodes
+            .slice(0, 3)
+            .map((node) => `${node.html.slice(0, 120)} ${node.any[0]?.message ?? ""}`)
+            .join(" | ")}`,
+      )
+      .join("; "),
+  );
+  return violations.length > 0 ? `minor: ${violations.map((one) => one.id).join(", ")}` : undefined;
+}
+
+module.exports = async (browser) => {
+  const node = await dev("--stratum", "--stratum.port", "0");
+  try {
+    const views = await fill(node);
+    for (const [theme, width] of [
+      ["light", 1280],
+      ["dark", 1280],
+      ["light", 360],
+      ["dark", 360],
+    ]) {
+      const { page, context, faults, go } = await open(browser, node.url, "", {
+        colorScheme: theme,
+        viewport: { width, height: width < 600 ? 740 : 900 },
+        bypassCSP: true,
+        reducedMotion: "reduce",
+      });
+      await page.evaluate(axe);
+      for (const [name, view] of Object.entries(views)) {
+        await task(`${name}, ${theme}, ${width} px: no serious fault, nothing too wide`, async () => {
+          await go(view || "");
+          await until(async () => !(await page.$(".loading")), "the view is whole");
+          await page.waitForTimeout(250);
+          if (shots) await page.screenshot({ path: path.join(shots, `${name}-${theme}-${width}.png`), fullPage: true });
+          const over = await page.evaluate(
+            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+          );
+          check(over <= 0, `${over} px wider than the screen`);
+          return audit(page);
+        });
+      }
+      await task(`views, ${theme}, ${width} px: no fault of the page`, async () =>
+        check(faults.length === 0, faults.join("; ")),
+      );
+      await context.close();
+    }
+    await keyboard(browser, node);
+  } finally {
+    await node.stop();
+  }
+};
+
+async function keyboard(browser, node) {
+  const { page, context } = await open(browser, node.url);
+  await task("by keyboard: the skip link, the search by /, the theme", async () => {
+    await page.keyboard.press("Tab");
+    check(
+      (await page.evaluate(() => document.activeElement.textContent)).startsWith("Skip"),
+      "the first stop is the skip link",
+    );
+    await page.keyboard.press("Enter");
+    check((await page.evaluate(() => document.activeElement.id)) === "main", "it leads to the content");
+    await page.keyboard.press("/");
+    check((await page.evaluate(() => document.activeElement.id)) === "query", "/ leads to the search");
+    await page.focus("#theme");
+    await page.keyboard.press("Enter");
+    check((await page.evaluate(() => document.documentElement.dataset.theme)) === "light", "the theme changes");
+    const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    check(outline !== "none", "the focus is visible");
+  });
+  await context.close();
+}
