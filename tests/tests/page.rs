@@ -97,7 +97,8 @@ fn the_page_is_small_whole_and_asks_no_other_place() {
         for outside in ["http://", "https://", "ws://", "wss://", "url(", "@import", "//cdn"] {
             assert!(!text.contains(outside), "{path} has {outside}");
         }
-        for parses in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"]
+        for parses in
+            ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "DOMParser"]
         {
             assert!(!text.contains(parses), "{path} has {parses}: texts of others would become elements");
         }
@@ -108,7 +109,8 @@ fn the_page_is_small_whole_and_asks_no_other_place() {
 #[test]
 fn every_answer_has_the_policy_and_unknown_paths_are_404_in_words() {
     let node = Node::start();
-    for (path, status) in [("/", 200), ("/assets/app.js", 200), ("/assets/no.js", 404), ("/none", 404), ("/assets/..%2fmod.rs", 404)]
+    for (path, status) in
+        [("/", 200), ("/assets/app.js", 200), ("/assets/no.js", 404), ("/none", 404), ("/assets/..%2fmod.rs", 404)]
     {
         let answer = get(&node, path);
         assert_eq!(answer.status, status, "{path}");
