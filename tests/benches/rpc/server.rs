@@ -112,8 +112,10 @@ impl Server {
             send(Some(&emitter), format!("{}", B256::from(first)), U256::ZERO);
         }
         self.rpc.call("evm_setAutomine", json!([false]));
-        for _ in 0..FULL {
-            send(Some(&emitter), "0x".into(), U256::ZERO);
+        for number in 0..FULL {
+            let to = account((number % u64::from(SENDERS)) as u8);
+            let call = json!({"from": own, "to": to, "value": "0x1", "gas": "0x5208"});
+            self.rpc.call("eth_sendTransaction", json!([call]));
         }
         self.emitter = emitter;
         self.rpc.call("evm_mine", json!([]));
