@@ -98,7 +98,7 @@ fn a_healed_partition_has_one_chain_that_mines_the_losers_transactions_again() {
 
     heal(&losers, &winners);
     assert_eq!(agree(&nodes, 30), 104);
-    assert_eq!(payee.coins(&nodes[0].rpc).len(), 0, "its block is taken back");
+    assert_eq!(payee.coins(&nodes[0].rpc).len(), 0, "its block is disconnected");
     wait_for("the payment in the winners' pools", 30, || (pool_size(&nodes[3]) == 1).then_some(()));
     nodes[3].mine(1, &owner.address(), NOBODY);
     agree(&nodes, 20);

@@ -74,7 +74,7 @@ impl MemoryState {
     /// Disconnects a block.
     pub fn revert(&mut self, undo: &BlockUndo, reversal: &Reversal) {
         for (outpoint, coin) in &undo.created {
-            assert_eq!(self.coins.remove(outpoint), Some(*coin), "a coin is taken back that was not there");
+            assert_eq!(self.coins.remove(outpoint), Some(*coin), "a coin is removed that was not there");
         }
         for (outpoint, coin) in &undo.spent {
             assert_eq!(self.coins.insert(*outpoint, *coin), None, "a coin is given back twice");

@@ -12,7 +12,7 @@ use super::{
     types::Slot,
 };
 
-/// Most bytes of the one child that an ancestor may have beyond its limits, as in Bitcoin Core: whoever owns another output
+/// Most bytes of the one child that an ancestor may have beyond its limits, as in Bitcoin Core: the owner of another output
 /// of it can still raise its fee, however many descendants somebody hung on his own.
 const CARVE_OUT_BYTES: usize = 10_000;
 

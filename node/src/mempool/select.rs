@@ -1,7 +1,7 @@
 //! Choosing what goes into a block: the best packages first.
 //!
 //! A package is a coin transaction with those of its ancestors that the block does not hold yet, or the next account
-//! transaction of a sender. Whoever builds the block says what became of each package, and the ranking follows: once a
+//! transaction of a sender. The block's builder says what became of each package, and the ranking follows: once a
 //! parent is in, its children rank without it.
 
 use alloy_primitives::{

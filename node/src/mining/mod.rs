@@ -42,7 +42,7 @@ pub struct Mining {
     mined: Mutex<VecDeque<BlockHash>>,
 }
 
-/// Found blocks that are remembered until the log has told of them.
+/// Found blocks that are remembered until the log has reported them.
 const REMEMBERED: usize = 64;
 
 struct State {

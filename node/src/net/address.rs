@@ -136,7 +136,7 @@ pub fn can_dial(address: &Multiaddr) -> bool {
     first && rest && parts.next().is_none()
 }
 
-/// Whether an address that a peer told of is worth keeping: one can dial it, it names no host that must be looked up,
+/// Whether an address that a peer advertised is worth keeping: one can dial it, it names no host that must be looked up,
 /// and it reaches from that peer to here.
 pub fn is_useful(address: &Multiaddr, told_by: IpAddr) -> bool {
     let ip = ip(address).filter(|ip| !ip.is_unspecified() && !ip.is_multicast());

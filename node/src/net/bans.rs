@@ -24,9 +24,9 @@ const REASON: usize = 200;
 /// Who is banned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Target {
-    /// Whoever has this key.
+    /// The peer with this key.
     Peer(PeerId),
-    /// Whoever comes from this address; for IPv6 its first 64 bits.
+    /// Peers at this address; for IPv6 its first 64 bits.
     Host(IpAddr),
 }
 

@@ -1,7 +1,7 @@
 //! Addresses of nodes that may be there: bounded, kept over restarts, and tried ever less often the longer they fail.
 //!
 //! As in Bitcoin Core there are two kinds. *Met* are nodes that this one dialled and found on its chain; nobody gets in there by
-//! connecting. *Heard of* are all others. An attacker with many keys fills neither: what one network told of is bounded, and
+//! connecting. *Heard of* are all others. An attacker with many keys fills neither: what one network advertised is bounded, and
 //! when a kind is full, its worst entry goes.
 
 use libp2p::{Multiaddr, PeerId};
@@ -23,7 +23,7 @@ use super::{
 const MOST_HEARD: usize = 768;
 /// Most nodes that were met.
 const MOST_MET: usize = 256;
-/// Most that one network told of, met or not: an attacker who talks much does not fill the book.
+/// Most that one network advertised, met or not: an attacker who sends many does not fill the book.
 const MOST_TOLD: usize = 128;
 /// Most that are in one public network: one who has only that does not fill the book either, whatever its source.
 const MOST_OF_GROUP: usize = 32;
@@ -157,7 +157,7 @@ impl Book {
         }
     }
 
-    /// Makes room for one more that was heard of, at the cost of the network that told of the most.
+    /// Makes room for one more that was heard of, at the cost of the network that advertised the most.
     fn bound_heard(&mut self) {
         let mut told: HashMap<IpAddr, usize> = HashMap::new();
         for entry in self.entries.values().filter(|entry| entry.met == 0) {

@@ -23,7 +23,7 @@ struct Answer {
 }
 
 /// What was read: a message, or why it is none. Only what ends the stream early is an error: libp2p tells nobody of
-/// questions that cannot be read, but whoever asks them is to be held to account.
+/// questions that cannot be read, but the peer that asks them gets points.
 pub type Read<M> = Result<M, CodecError>;
 
 impl request_response::Codec for Codec {

@@ -231,7 +231,7 @@ impl Dialer {
         self.dial(swarm, Attempt { aim: Aim::Named(number), peer, rest: Vec::new() }, addresses);
     }
 
-    /// Dials a peer, or whoever is at the first address, and at the next one if nobody is.
+    /// Dials a peer by key, or the peer at the first address, and at the next one if there is none.
     fn dial(&mut self, swarm: &mut Swarm<Behaviour>, mut attempt: Attempt, addresses: Vec<Multiaddr>) {
         let options = match attempt.peer {
             Some(peer) => {

@@ -169,7 +169,7 @@ fn get_account(decoder: &mut Decoder<'_>) -> Result<Option<Account>, Malformed> 
 }
 
 /// Value of a block's receipts: those of its account transactions, which stand at `positions` and were sent by `senders`. After
-/// logs stands the transaction's id, so that whoever searches them needs no body.
+/// logs stands the transaction's id, so that a search needs no body.
 pub fn write_receipts(positions: &[u32], txids: &[TxId], senders: &[Address], effects: &BlockEffects) -> Vec<u8> {
     let mut encoder = Encoder::default();
     let rows: Vec<_> = positions.iter().zip(senders).zip(&effects.receipts).collect();

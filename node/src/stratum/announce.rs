@@ -16,7 +16,7 @@ use super::mdns::Service;
 /// Where mDNS is spoken.
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
 const PORT: u16 = 5_353;
-/// Records are sent no more often, whoever asks (RFC 6762, section 6).
+/// Records are sent no more often, however many ask (RFC 6762, section 6).
 const PACE: Duration = Duration::from_secs(1);
 /// Largest packet that is read.
 const PACKET: usize = 9_000;

@@ -11,7 +11,7 @@ pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, NonZero::get)
 }
 
-/// Applies `work` to each item on so many threads; whoever is free takes the next item. Answers are in the order of the
+/// Applies `work` to each item on so many threads; a free one takes the next item. Answers are in the order of the
 /// items.
 pub fn map<T: Sync, R: Send>(threads: usize, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
     let next = AtomicUsize::new(0);

@@ -111,7 +111,7 @@ fn listen(sender: Sender<Input>, asked: Stop) -> Result<(), CommandError> {
     let runtime = runtime.map_err(CommandError::io("start threads"))?;
     let mut signals = runtime.block_on(async { Signals::install() }).map_err(CommandError::io("receive signals"))?;
     let stop = sender.clone();
-    // Both threads end with the process; whoever listens may have gone before.
+    // Both threads end with the process; the receiver may have gone before.
     std::thread::spawn(move || {
         runtime.block_on(async {
             signals.next().await;

@@ -168,7 +168,7 @@ fn a_deep_reorganisation_keeps_little_in_memory_answers_in_between_and_outlives_
         let new_tip = |action: &Action| matches!(action, Action::Publish(NodeEvent::NewTip { .. }));
         assert!(!actions.iter().any(new_tip), "nobody is told of a block in between");
         assert!(kit.engine.store().dirty_blocks() <= DIRTY);
-        // Whoever asks in between is answered.
+        // Calls in between are answered.
         let payment = kit.send(150 + slices, FEE);
         let answers = kit.engine.handle(Event::Transactions(vec![(9, Source::Local, Tx::from(&payment).0)]), kit.now);
         assert!(
@@ -210,5 +210,5 @@ fn a_deep_reorganisation_brings_every_payment_back() {
         .events
         .iter()
         .filter(|event| matches!(event, NodeEvent::NewTip { disconnected, .. } if !disconnected.is_empty()));
-    assert_eq!(told.count(), 1, "one step for whoever listens");
+    assert_eq!(told.count(), 1, "one step for subscribers");
 }

@@ -278,14 +278,14 @@ impl Listening {
 /// Reads on for a while and keeps nothing: who is still sending when the connection ends would never see the answer.
 async fn discard(mut body: Incoming) {
     let all = async { while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {} };
-    // Whoever sends for longer does without the answer.
+    // A client that sends for longer gets no answer.
     let _ = tokio::time::timeout(LINGER, all).await;
 }
 
 async fn turn_away(mut socket: TcpStream) {
     let answer =
         b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 21\r\n\r\ntoo many connections\n";
-    // Whoever is gone already needs no answer.
+    // A client that is gone needs no answer.
     let _ = tokio::time::timeout(Duration::from_secs(1), socket.write_all(answer)).await;
 }
 

@@ -19,7 +19,7 @@ use crate::store::{Store, StoreConfig, memory::MemoryKv};
 enum Step {
     /// A block of these choices.
     Connect(Vec<u8>),
-    /// So many blocks are taken back.
+    /// So many blocks are disconnected.
     Disconnect(u8),
     Flush,
     /// The node stops without a flush and starts again.

@@ -118,7 +118,7 @@ impl Lab {
     }
 
     pub fn tip(&self) -> &Known {
-        self.chain.last().expect("genesis is never taken back")
+        self.chain.last().expect("genesis is never disconnected")
     }
 
     /// A block on the tip of what the bytes choose, executed on the store's view.

@@ -135,7 +135,7 @@ fn check(lab: &Lab, kv: &MemoryKv) {
     for known in &lab.chain {
         check_block(&snapshot, known);
     }
-    // Nothing is left of blocks that were taken back.
+    // Nothing is left of blocks that were disconnected.
     let count: usize = lab.chain.iter().map(|known| known.block.transactions.len()).sum();
     assert_eq!(super::lab::rows(kv, Column::TxIndex).len(), count);
 }

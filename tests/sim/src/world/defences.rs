@@ -120,7 +120,7 @@ fn false_bodies_keep_a_block_from_nodes_that_hold_them_against_its_hash() {
     breaks(Kind::Mutator, || Box::<Condemns>::default(), Invariant::Liveness);
 }
 
-/// Asks for a transaction once, whoever names it, and compares no pools.
+/// Asks for a transaction once, however many announce it, and compares no pools.
 #[derive(Default)]
 struct AsksOnce(BTreeSet<TxId>);
 

@@ -30,7 +30,7 @@ const SECTIONS: [(&str, &str); 12] = [
     ("dev", include_str!("../../manual/dev.md")),
 ];
 
-/// What stands for a value of the chain at hand in examples, and how pages show it.
+/// What stands for a value of the running chain in examples, and how pages show it.
 const PLACEHOLDERS: [(&str, &str); 15] = [
     ("$hash", "0x…64"),
     ("$tx", "0x…64"),
