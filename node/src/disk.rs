@@ -66,7 +66,7 @@ fn said_of_removed(folder: &Path) -> String {
 }
 
 /// Bytes that this user may still write to the disk of a folder.
-fn free(folder: &Path) -> io::Result<u64> {
+pub fn free(folder: &Path) -> io::Result<u64> {
     let path = CString::new(folder.as_os_str().as_bytes()).map_err(io::Error::other)?;
     let mut found = MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: the path ends in a zero, and the system fills the structure unless it reports an error.

@@ -58,7 +58,8 @@ where
         LogFormat::Text => {
             layer.with_target(false).with_timer(Seconds).fmt_fields(debug_fn(field).delimited(" ")).boxed()
         }
-        LogFormat::Json => layer.json().flatten_event(true).boxed(),
+        // docs/cairn-node.md promises the names of the fields.
+        LogFormat::Json => layer.json().flatten_event(true).with_current_span(false).with_span_list(false).boxed(),
     }
 }
 
@@ -213,6 +214,27 @@ mod tests {
         assert!(text.ends_with("Z  INFO block height=372 hash=00000006..dbafab56\n"), "{text}");
         let json = logged(LogFormat::Json, log);
         assert!(json.contains(hash), "{json}");
+    }
+
+    #[test]
+    fn a_line_for_programs_has_the_documented_fields() {
+        let lines = logged(LogFormat::Json, || {
+            let span = tracing::info_span!("a library's", peer = 1);
+            let _entered = span.enter();
+            let odd = "\u{1b}[2J\n{\"level\":\"ERROR\"}";
+            tracing::warn!(height = 7, share = 0.5, mined = true, agent = odd, hash = %"ab", "two\nlines");
+        });
+        assert_eq!(lines.matches('\n').count(), 1, "{lines}");
+        assert!(!lines.contains('\u{1b}'), "{lines}");
+        let mut line: serde_json::Value = serde_json::from_str(&lines).unwrap();
+        let time = line["timestamp"].take();
+        let time = time.as_str().unwrap();
+        assert!(time.len() == 27 && time.ends_with('Z') && time.as_bytes()[10] == b'T', "{time}");
+        let expected = serde_json::json!({
+            "timestamp": null, "level": "WARN", "target": "cairn_node::logging::tests", "message": "two\nlines",
+            "height": 7, "share": 0.5, "mined": true, "agent": "\u{1b}[2J\n{\"level\":\"ERROR\"}", "hash": "ab",
+        });
+        assert_eq!(line, expected);
     }
 
     #[test]

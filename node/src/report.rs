@@ -129,7 +129,7 @@ impl Reporter {
             let rate = f64::from(done - syncing.from) / (now - syncing.since).as_secs_f64();
             let seconds_left = (f64::from(total.saturating_sub(done)) / rate.max(0.001)) as u64;
             let bar = bar(done, total);
-            tracing::info!(done, of = total, per_second = rate as u64, seconds_left, "syncing {bar}");
+            tracing::info!(done, of = total, per_second = rate as u64, seconds_left, %bar, "syncing");
         }
         self.syncing = Some(syncing);
     }

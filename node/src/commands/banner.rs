@@ -3,7 +3,16 @@
 use chain_core::address;
 use std::net::TcpListener;
 
-use crate::{config::Config, dev, net::Multiaddr, output::say, program, rpc::Context, text::count, version::VERSION};
+use crate::{
+    config::{Config, LogFormat},
+    dev,
+    net::Multiaddr,
+    output::say,
+    program,
+    rpc::Context,
+    text::count,
+    version::VERSION,
+};
 
 /// Prints the banner to the standard output.
 pub async fn print(context: &Context, config: &Config) {
@@ -12,7 +21,25 @@ pub async fn print(context: &Context, config: &Config) {
         Some(network) => network.addresses().await.unwrap_or_default(),
         None => Vec::new(),
     };
-    say(format_args!("{}\n", text(context, config, &addresses)));
+    match config.log.format {
+        LogFormat::Text => say(format_args!("{}\n", text(context, config, &addresses))),
+        LogFormat::Json => log(context, &addresses),
+    }
+}
+
+/// What collects the log of a container reads the standard output, too: there a banner would be no JSON.
+fn log(context: &Context, addresses: &[Multiaddr]) {
+    let info = context.engine.chain_info();
+    tracing::info!(
+        version = VERSION,
+        chain = context.spec.name,
+        genesis = %context.genesis,
+        height = info.height,
+        hash = %info.hash,
+        rpc = context.node.url,
+        peer_address = addresses.first().map(tracing::field::display),
+        "started"
+    );
 }
 
 fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {

@@ -17,8 +17,9 @@ use crate::{
     disk,
     engine_thread::EngineHandle,
     error::CommandError,
-    files,
+    files, metrics,
     mining::{Mining, Saved},
+    monitor::{self, Monitor},
     net::{self, NetHandle},
     open::{Opened, existing, open, open_existing},
     report::report,
@@ -52,7 +53,11 @@ pub fn run(config: Config) -> Result<(), CommandError> {
     let listeners = Listeners {
         rpc: listen(config.rpc, "http")?,
         stratum: config.stratum.map(|address| listen(address, "stratum")).transpose()?,
+        metrics: config.metrics.map(|address| listen(address, "metrics")).transpose()?,
     };
+    if listeners.metrics.is_some() {
+        metrics::start();
+    }
     let opened = open(&config)?;
     opened.runtime().block_on(serve(&config, &opened, saved, listeners))
 }
@@ -61,6 +66,7 @@ pub fn run(config: Config) -> Result<(), CommandError> {
 struct Listeners {
     rpc: std::net::TcpListener,
     stratum: Option<std::net::TcpListener>,
+    metrics: Option<std::net::TcpListener>,
 }
 
 /// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
@@ -141,6 +147,7 @@ async fn serve(
     let interval = Duration::from_secs(config.spec.target_interval.into());
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
     let mut tasks = start_tasks(config, &context, miners);
+    watch(&mut tasks, listeners.metrics, &context)?;
     let pool_file = config.datadir.as_deref().map(saved_pool::file);
     if let Some(file) = pool_file.clone() {
         tokio::spawn(load_pool(opened.engine.clone(), file));
@@ -195,6 +202,27 @@ fn start_tasks(config: &Config, context: &Context, miners: Option<TcpListener>) 
         tasks.spawn("mining by the clock", mining.clone().mine_at_intervals());
     }
     tasks
+}
+
+/// Serves metrics, if they are asked for, and says where.
+fn watch(
+    tasks: &mut Tasks,
+    listener: Option<std::net::TcpListener>,
+    context: &Arc<Context>,
+) -> Result<(), CommandError> {
+    let Some(listener) = listener.map(TcpListener::from_std).transpose().map_err(CommandError::io("listen"))? else {
+        return Ok(());
+    };
+    let address = listener.local_addr().map_err(CommandError::io("listen"))?;
+    tracing::info!("metrics are at http://{address}/metrics, beside /health and /ready");
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            "the metrics on {address} are for everybody who reaches it, unencrypted: peers, traffic and miners of this \
+             node. Keep it behind a firewall"
+        );
+    }
+    tasks.spawn("the metrics server", monitor::serve(listener, Monitor::new(context.clone())));
+    Ok(())
 }
 
 /// Ends the network and keeps the mempool, while the engine still runs.

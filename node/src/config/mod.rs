@@ -3,6 +3,8 @@
 mod chain_id;
 mod error;
 mod file;
+mod listener;
+mod metrics;
 mod network;
 mod settings;
 mod stratum;
@@ -58,6 +60,8 @@ pub struct Config {
     pub rpc: SocketAddr,
     /// Where miners connect by stratum; `None` for nowhere.
     pub stratum: Option<SocketAddr>,
+    /// Where metrics are served; `None` for nowhere.
+    pub metrics: Option<SocketAddr>,
     /// Namespaces served; `None` for all that the address allows.
     pub api: Option<Vec<String>>,
     /// Where this run's cookie is written, beside where clients look for it.
@@ -128,6 +132,7 @@ impl Settings {
                 settings.http.port.unwrap_or(8545),
             ),
             stratum: settings.stratum.address(),
+            metrics: settings.metrics.address(),
             api: api(settings.http.api.clone())?,
             limits: limits(settings.http, dev)?,
             mempool: megabytes("--mempool.size", settings.mempool.size.unwrap_or(100), 1)?,

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ConfigError, file, stratum::StratumSettings};
+use super::{ConfigError, file, metrics::MetricsSettings, stratum::StratumSettings};
 
 /// Every setting as the user gave it. The flags' names and the keys of the file are the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
@@ -100,6 +100,9 @@ pub struct Settings {
     /// Stratum.
     #[command(flatten)]
     pub stratum: StratumSettings,
+    /// Metrics.
+    #[command(flatten)]
+    pub metrics: MetricsSettings,
     /// The RPC.
     #[command(flatten)]
     pub http: HttpSettings,
@@ -284,7 +287,8 @@ impl Settings {
             given => given,
         };
         or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery external_address
-            max_peers nat miner stratum http mempool log; index: is_off.or(self.index).or(other.index), no_index: false, history,
+            max_peers nat miner http mempool log; stratum: self.stratum.or(&other.stratum),
+            metrics: self.metrics.or(&other.metrics), index: is_off.or(self.index).or(other.index), no_index: false, history,
             archive)
     }
 }

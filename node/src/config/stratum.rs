@@ -1,20 +1,17 @@
 //! `--stratum` and `--stratum.*`; in the file `stratum = true`, or a table `[stratum]`.
 
 use clap::Args;
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, value::MapAccessDeserializer},
-};
-use std::{
-    fmt,
-    net::{IpAddr, Ipv4Addr, SocketAddr},
-};
+use serde::Deserialize;
+use std::net::{IpAddr, SocketAddr};
+
+use super::listener::Listener;
 
 /// The port that miners are set to.
 const PORT: u16 = 3_333;
 
 /// Whether and where miners connect.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
+#[serde(from = "Listener")]
 pub struct StratumSettings {
     /// Serves SHA-256 miners by stratum v1, each for its own address (see docs/mining.md)
     #[arg(
@@ -40,49 +37,25 @@ pub struct StratumSettings {
     pub port: Option<u16>,
 }
 
+impl From<Listener> for StratumSettings {
+    fn from(Listener { on, addr, port }: Listener) -> Self {
+        Self { on, addr, port }
+    }
+}
+
 impl StratumSettings {
+    fn listener(&self) -> Listener {
+        Listener { on: self.on, addr: self.addr, port: self.port }
+    }
+
     /// These settings, and those of `other` where these say nothing.
-    pub(super) fn or(self, other: Self) -> Self {
-        Self { on: self.on.or(other.on), addr: self.addr.or(other.addr), port: self.port.or(other.port) }
+    pub(super) fn or(&self, other: &Self) -> Self {
+        self.listener().or(other.listener()).into()
     }
 
     /// Where to listen, if anywhere.
     pub(super) fn address(&self) -> Option<SocketAddr> {
-        let is_on = self.on.unwrap_or(self.addr.is_some() || self.port.is_some());
-        let address = self.addr.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        is_on.then(|| SocketAddr::new(address, self.port.unwrap_or(PORT)))
-    }
-}
-
-/// The table of the file.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Table {
-    enabled: Option<bool>,
-    addr: Option<IpAddr>,
-    port: Option<u16>,
-}
-
-impl<'de> Deserialize<'de> for StratumSettings {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl<'de> de::Visitor<'de> for Visitor {
-            type Value = StratumSettings;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("true, false or a table with enabled, addr and port")
-            }
-
-            fn visit_bool<E: de::Error>(self, on: bool) -> Result<StratumSettings, E> {
-                Ok(StratumSettings { on: Some(on), ..StratumSettings::default() })
-            }
-
-            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<StratumSettings, A::Error> {
-                let Table { enabled, addr, port } = Table::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(StratumSettings { on: Some(enabled.unwrap_or(true)), addr, port })
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+        self.listener().address(PORT)
     }
 }
 
@@ -114,7 +87,7 @@ mod tests {
         let off = StratumSettings { on: Some(false), ..StratumSettings::default() };
         assert_eq!(StratumSettings::default().address(), None);
         assert_eq!(port(Some(1)).address(), Some(SocketAddr::from(([127, 0, 0, 1], 1))));
-        assert_eq!(off.clone().or(port(Some(1))).address(), None);
-        assert_eq!(port(Some(2)).or(port(Some(1))).address(), Some(SocketAddr::from(([127, 0, 0, 1], 2))));
+        assert_eq!(off.or(&port(Some(1))).address(), None);
+        assert_eq!(port(Some(2)).or(&port(Some(1))).address(), Some(SocketAddr::from(([127, 0, 0, 1], 2))));
     }
 }

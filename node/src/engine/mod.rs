@@ -44,6 +44,7 @@ use self::{
 };
 use crate::{
     mempool::{Mempool, MempoolConfig},
+    metrics,
     store::Store,
 };
 pub(crate) use error::Fatal;
@@ -296,6 +297,7 @@ impl Engine {
     /// # Errors
     /// [`TemplateError`].
     pub fn template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
+        note_template();
         self.pool.template(request, &self.chain, self.out.wall())
     }
 
@@ -304,6 +306,7 @@ impl Engine {
     /// # Errors
     /// [`TemplateError`].
     pub fn full_template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
+        note_template();
         self.pool.full_template(request, &self.chain, self.out.wall())
     }
 
@@ -314,4 +317,8 @@ impl Engine {
     pub fn test_transaction(&mut self, transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
         self.pool.test(transaction, &mut self.chain, self.out.wall())
     }
+}
+
+fn note_template() {
+    metrics::on().into_iter().for_each(|metrics| metrics.engine.template());
 }

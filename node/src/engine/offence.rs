@@ -72,4 +72,23 @@ impl Offence {
             Self::Doubled(_) => 2,
         }
     }
+
+    /// Its name in statistics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::OutOfTurn(_) => "out_of_turn",
+            Self::Doubled(_) => "doubled",
+            Self::TooMany(_) => "too_many",
+            Self::TooSlow => "too_slow",
+            Self::Stalled => "stalled",
+            Self::WrongAnswer(_) => "wrong_answer",
+            Self::LessWork => "less_work",
+            Self::OnInvalid(_) => "on_invalid",
+            Self::InvalidHeader(_) => "invalid_header",
+            Self::InvalidBlock(_) => "invalid_block",
+            Self::BadCompact => "bad_compact",
+            Self::InvalidTransaction(_) => "invalid_transaction",
+        }
+    }
 }

@@ -117,6 +117,11 @@ impl EngineHandle {
         self.info.clone()
     }
 
+    /// Messages of this node that wait for the engine.
+    pub fn queued(&self) -> usize {
+        self.messages.max_capacity() - self.messages.capacity()
+    }
+
     /// Subscribes to events. A subscriber that falls behind loses the oldest.
     pub fn subscribe(&self) -> broadcast::Receiver<NodeEvent> {
         match self.events.upgrade() {

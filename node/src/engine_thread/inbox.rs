@@ -69,6 +69,11 @@ impl Inbox {
         !self.news.is_empty()
     }
 
+    /// How many messages wait.
+    pub(super) fn len(&self) -> usize {
+        self.news.len() + self.asking.values().map(|asking| asking.waiting.len()).sum::<usize>()
+    }
+
     /// Whether nothing waits.
     pub(super) fn is_empty(&self) -> bool {
         self.news.is_empty() && self.asking.values().all(|asking| asking.waiting.is_empty())

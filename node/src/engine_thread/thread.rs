@@ -17,9 +17,12 @@ use tokio::{
 };
 
 use super::{inbox::Inbox, link::PeerMessage};
-use crate::engine::{
-    Action, BlockOutcome, ChainInfo, Engine, Event, LongPollId, NodeEvent, Now, PeerAction, Reply, Source,
-    SubmitBlockError, SubmitError, Ticket, Time,
+use crate::{
+    engine::{
+        Action, BlockOutcome, ChainInfo, Engine, Event, LongPollId, NodeEvent, Now, PeerAction, Reply, Source,
+        SubmitBlockError, SubmitError, Ticket, Time,
+    },
+    metrics,
 };
 
 /// Messages handled in one go. Transactions among them are verified together.
@@ -152,6 +155,9 @@ impl Driver {
             messages.push(Message::Shutdown);
         }
         self.sort();
+        if let Some(metrics) = metrics::on() {
+            metrics.engine.waiting(self.state.inbox.len());
+        }
         messages
     }
 
@@ -206,6 +212,7 @@ impl Driver {
                     let (actions, reply) = act(&mut self.engine);
                     self.perform(actions, started);
                     reply();
+                    measure("request", started);
                 }
                 Message::Ask(question) => {
                     // The pool has let go of what a new block holds, and readers of the store do not see it before the flush: a
@@ -213,8 +220,10 @@ impl Driver {
                     if self.state.more && !self.engine.is_told() {
                         self.handle(Event::Continue);
                     }
+                    let started = Instant::now();
                     self.engine.set_time(now());
                     question(&mut self.engine);
+                    measure("request", started);
                 }
                 Message::Network(network) => self.network = Some(network),
                 Message::Shutdown => {
@@ -240,9 +249,10 @@ impl Driver {
     }
 
     fn handle(&mut self, event: Event) {
-        let started = Instant::now();
+        let (started, name) = (Instant::now(), name(&event));
         let actions = self.engine.handle(event, now());
         self.perform(actions, started);
+        measure(name, started);
     }
 
     fn perform(&mut self, actions: Vec<Action>, started: Instant) {
@@ -264,6 +274,7 @@ impl Driver {
             match action {
                 Action::Reply(ticket, reply) => self.answer(ticket, reply),
                 Action::Publish(mut event) => {
+                    note(&event);
                     if let NodeEvent::NewTip { took, .. } = &mut event {
                         *took = self.state.news_since.take().unwrap_or(started).elapsed();
                     }
@@ -293,6 +304,34 @@ impl Driver {
             (Some(Waiter::Block(waiter)), Reply::Block(result)) => drop(waiter.send(result)),
             _ => {}
         }
+    }
+}
+
+/// What the event is called in statistics.
+fn name(event: &Event) -> &'static str {
+    match event {
+        Event::Transactions(_) => "transactions",
+        Event::Block(..) => "block",
+        Event::Peer(..) => "peer",
+        Event::Tick => "tick",
+        Event::Continue | Event::Shutdown => "continue",
+    }
+}
+
+fn measure(event: &str, started: Instant) {
+    metrics::on().into_iter().for_each(|metrics| metrics.engine.handled(event, started.elapsed()));
+}
+
+/// Counts what is published.
+fn note(event: &NodeEvent) {
+    let Some(metrics) = metrics::on() else { return };
+    match event {
+        NodeEvent::NewTip { disconnected, connected, .. } => {
+            metrics.engine.new_tip(connected.len(), disconnected.len());
+        }
+        NodeEvent::TransactionAdded(_) => metrics.engine.added(),
+        NodeEvent::TransactionRemoved(_, reason) => metrics.engine.removed(reason.name()),
+        _ => {}
     }
 }
 

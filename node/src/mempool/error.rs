@@ -32,6 +32,17 @@ impl From<ViewError> for SubmitError {
     }
 }
 
+impl SubmitError {
+    /// Its kind in statistics: a few, whatever the variants are.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Rule(_) => "rule",
+            Self::Mempool(error) => error.name(),
+            Self::Local(_) | Self::Stopped => "failure",
+        }
+    }
+}
+
 /// Why the mempool refuses a transaction: what was got, and what would do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum MempoolError {
@@ -214,4 +225,29 @@ pub enum MempoolError {
         /// What would do.
         minimum: u64,
     },
+}
+
+impl MempoolError {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::AlreadyKnown(_) => "known",
+            Self::Coinbase => "rule",
+            Self::TooLarge { .. } | Self::GasOverBlock { .. } => "size",
+            Self::MissingCoin(_) => "missing_coin",
+            Self::TipTooLow { .. } | Self::Dust { .. } => "price",
+            Self::ReplacementFee { .. }
+            | Self::ReplacementPrice { .. }
+            | Self::ReplacementAddsUnconfirmed(_)
+            | Self::TooManyReplaced { .. }
+            | Self::SpendsReplaced(_) => "replacement",
+            Self::TooManyAncestors { .. }
+            | Self::AncestorsTooLarge { .. }
+            | Self::TooManyDescendants { .. }
+            | Self::DescendantsTooLarge { .. } => "chain",
+            Self::NonceTooLow { .. } | Self::NonceGap { .. } => "nonce",
+            Self::DelegatedSender { .. } | Self::SenderLimit { .. } => "sender",
+            Self::InsufficientFunds { .. } => "funds",
+            Self::Full { .. } => "full",
+        }
+    }
 }

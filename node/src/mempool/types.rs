@@ -153,6 +153,22 @@ pub enum RemovalReason {
     Unpaid,
 }
 
+impl RemovalReason {
+    /// Its name in statistics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mined => "mined",
+            Self::Conflict => "conflict",
+            Self::Replaced(_) => "replaced",
+            Self::Evicted => "evicted",
+            Self::Expired => "expired",
+            Self::ParentRemoved => "parent_removed",
+            Self::Invalid => "invalid",
+            Self::Unpaid => "unpaid",
+        }
+    }
+}
+
 /// A change of the pool, in the order of happening.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change {

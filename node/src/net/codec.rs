@@ -6,7 +6,10 @@ use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use libp2p::{StreamProtocol, request_response};
 use std::io::{self, ErrorKind};
 
-use crate::wire::{BLOCKS_TRANSACTIONS, Body, Message, Request, Response};
+use crate::{
+    metrics,
+    wire::{BLOCKS_TRANSACTIONS, Body, Message, Request, Response},
+};
 
 /// Reads and writes messages of at most their own length. A stream has one of its own, which writes the question before it
 /// reads the answer.
@@ -97,11 +100,19 @@ async fn read<M: Message>(io: &mut (impl AsyncRead + Unpin), limit: usize) -> io
     if bytes.len() < length as usize {
         return Err(ErrorKind::UnexpectedEof.into());
     }
-    Ok(M::decode(&bytes))
+    let message = M::decode(&bytes);
+    if let (Ok(message), Some(metrics)) = (&message, metrics::on()) {
+        metrics.net.received(message.name(), bytes.len());
+    }
+    Ok(message)
 }
 
 async fn write<M: Message>(io: &mut (impl AsyncWrite + Unpin), message: Read<M>) -> io::Result<()> {
-    let bytes = message.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?.encode();
+    let message = message.map_err(|error| io::Error::new(ErrorKind::InvalidData, error))?;
+    let bytes = message.encode();
+    if let Some(metrics) = metrics::on() {
+        metrics.net.sent(message.name(), bytes.len());
+    }
     let length = u32::try_from(bytes.len()).map_err(|_| ErrorKind::InvalidInput)?;
     io.write_all(&length.to_le_bytes()).await?;
     io.write_all(&bytes).await

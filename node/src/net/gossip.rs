@@ -15,6 +15,7 @@ use super::{behaviour::GossipProtocol, pace::Paces, peers::Peers};
 use crate::{
     engine::{GossipId, Offence, PeerEvent, Verdict},
     engine_thread::Refused,
+    metrics,
     wire::{CompactBlock, Message},
 };
 
@@ -75,6 +76,9 @@ impl BlockGossip {
             return None;
         }
         peer.decoding += 1;
+        if let Some(metrics) = metrics::on() {
+            metrics.net.received("compact_block", bytes.len());
+        }
         let decoder = self.decoder.clone();
         tokio::spawn(async move {
             // The shell may have ended.
@@ -131,7 +135,11 @@ impl BlockGossip {
 
     /// Spreads a block.
     pub fn publish(&self, protocol: &mut GossipProtocol, block: &CompactBlock) {
-        match protocol.publish(self.topic.hash(), block.encode()) {
+        let bytes = block.encode();
+        if let Some(metrics) = metrics::on() {
+            metrics.net.sent(block.name(), bytes.len());
+        }
+        match protocol.publish(self.topic.hash(), bytes) {
             Ok(_) | Err(PublishError::Duplicate | PublishError::NoPeersSubscribedToTopic) => {}
             Err(error) => tracing::debug!(%error, "a block was not gossiped to everybody"),
         }

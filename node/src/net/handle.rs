@@ -45,6 +45,11 @@ impl NetHandle {
         &self.traffic
     }
 
+    /// Whether the node has tried to learn of others' blocks.
+    pub fn tried_to_sync(&self) -> bool {
+        *self.tried.borrow()
+    }
+
     /// Waits until the node has tried to learn of others' blocks: it stands where its peers do, or found nobody for a while.
     pub async fn has_tried_to_sync(&self) {
         // A shell that has ended will try no more.
@@ -76,6 +81,14 @@ impl NetHandle {
     /// [`Stopped`].
     pub async fn peers(&self) -> Result<Vec<PeerInfo>, Stopped> {
         self.ask(Shell::infos).await
+    }
+
+    /// Inbound peers, outbound ones, and bans in force.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn counts(&self) -> Result<(usize, usize, usize), Stopped> {
+        self.ask(|shell| (shell.peers.len() - shell.peers.dialled(), shell.peers.dialled(), shell.bans().len())).await
     }
 
     /// Connections that ended lately, the newest first.

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     engine::{self, InboundId, Offence, PeerEvent},
     engine_thread::{PeerLink, Refused},
+    metrics,
     wire::{Request, Response, Status},
 };
 
@@ -231,6 +232,7 @@ impl Peers {
 
     /// Adds a peer.
     pub fn insert(&mut self, id: PeerId, peer: Peer) {
+        metrics::on().into_iter().for_each(|metrics| metrics.net.connected(peer.outbound()));
         self.ids.insert(peer.number, id);
         self.peers.insert(id, peer);
         self.count.send_replace(self.len());
@@ -239,6 +241,7 @@ impl Peers {
     /// Takes a peer away.
     pub fn remove(&mut self, id: &PeerId) -> Option<Peer> {
         let peer = self.peers.remove(id)?;
+        metrics::on().into_iter().for_each(|metrics| metrics.net.disconnected());
         self.ids.remove(&peer.number);
         let at = Instant::now();
         self.gone.retain(|gone| at.duration_since(gone.at) < GONE_FOR);
@@ -316,6 +319,11 @@ impl Peers {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.peers.len()
+    }
+
+    /// How many of them this node dialled, for whatever reason.
+    pub fn dialled(&self) -> usize {
+        self.peers.values().filter(|peer| peer.outbound()).count()
     }
 
     /// How many of them this node dialled to have them as peers.

@@ -41,6 +41,7 @@ use super::{
 use crate::{
     engine::{BAN, Offence, PeerAction, PeerEvent, Side},
     engine_thread::EngineHandle,
+    metrics,
     wire::AGENT,
 };
 
@@ -229,7 +230,7 @@ impl Shell {
         let _ = peer.link.try_send(PeerEvent::Disconnected);
         let reason = peer.leaving.clone().unwrap_or_else(|| ended(cause));
         if let Some(suppressed) = self.connections.allow(Instant::now()) {
-            tracing::info!(peer = %id, address = %peer.address, suppressed, "disconnected: {reason}");
+            tracing::info!(peer = %id, address = %peer.address, suppressed, reason, "disconnected");
         }
         let (outbound, connected) = (peer.outbound(), peer.since.elapsed());
         let Peer { address, agent, .. } = peer;
@@ -329,7 +330,7 @@ impl Shell {
             PeerAction::Penalize(number, offence) => {
                 // A peer that sent a false form may have left before the block shows it.
                 if let Some((peer, ip)) = self.peers.culprit(number) {
-                    self.blame_at(peer, ip, offence.points(), &offence.to_string());
+                    self.blame(peer, ip, &offence);
                 }
             }
             PeerAction::Disconnect(number, reason) => {
@@ -347,27 +348,24 @@ impl Shell {
         let _ = self.swarm.disconnect_peer_id(peer);
     }
 
-    /// Penalises a peer for an offence that only the shell sees.
-    fn offend(&mut self, peer: PeerId, offence: &Offence) {
-        self.blame(peer, offence.points(), &offence.to_string());
-    }
-
-    /// Penalises a connected peer, and bans it if that is too much.
-    fn blame(&mut self, id: PeerId, points: u32, reason: &str) {
+    /// Penalises a connected peer for an offence that only the shell sees.
+    fn offend(&mut self, id: PeerId, offence: &Offence) {
         let ip = self.peers.get(&id).map(|peer| peer.ip());
-        ip.into_iter().for_each(|ip| self.blame_at(id, ip, points, reason));
+        ip.into_iter().for_each(|ip| self.blame(id, ip, offence));
     }
 
-    /// Penalises a peer that was at this address, also if it has left.
-    fn blame_at(&mut self, id: PeerId, ip: Option<IpAddr>, points: u32, reason: &str) {
+    /// Penalises a peer that was at this address, also if it has left, and bans it if that is too much.
+    fn blame(&mut self, id: PeerId, ip: Option<IpAddr>, offence: &Offence) {
+        let (points, reason) = (offence.points(), offence.to_string());
         let now = Instant::now();
         let total = self.misbehaviour.blame(id, ip, points, now);
         let banned = total >= BAN;
+        metrics::on().into_iter().for_each(|metrics| metrics.net.offence(offence.name(), points, banned));
         if let Some(suppressed) = self.offences.allow(now) {
             tracing::info!(peer = %id, reason, points, total, banned, suppressed, "a peer misbehaves");
         }
         if banned {
-            let targets = self.swarm.behaviour_mut().gate.ban(id, ip, BAN_SECONDS, reason);
+            let targets = self.swarm.behaviour_mut().gate.ban(id, ip, BAN_SECONDS, &reason);
             self.dialer.book.forget(&id);
             targets.iter().for_each(|target| self.keep_out(target, &format!("banned: {reason}")));
         }

@@ -20,6 +20,7 @@ use super::{
     server::{Batched, Session},
     table,
 };
+use crate::metrics;
 
 /// All methods of the namespaces that are served.
 ///
@@ -34,8 +35,9 @@ pub fn methods(context: Arc<Context>) -> Methods {
                 let subscribes = Subscribes { context: context.clone(), method, notifications, handler };
                 module.verify_and_insert(method.name, subscribes.callback())
             }
-            _ => module
-                .register_async_method(method.name, |params, context, client| answer(method, params, context, client)),
+            _ => module.register_async_method(method.name, |params, context, client| {
+                measured(method, params, context, client)
+            }),
         };
         registered.expect("no two methods have one name");
     }
@@ -53,7 +55,11 @@ struct Subscribes {
 impl Subscribes {
     fn callback(self) -> MethodCallback {
         MethodCallback::Subscription(Arc::new(move |id, params, sink, state, client| {
+            let began = Instant::now();
             let opened = self.open(&params, sink.clone(), state.subscription_permit, &client);
+            if let Some(metrics) = metrics::on() {
+                metrics.rpc.called(&metrics.recorder, self.method.name, began.elapsed(), opened.is_err());
+            }
             respond(id.into_owned(), opened, sink, client).boxed()
         }))
     }
@@ -118,6 +124,21 @@ fn who(client: &Extensions) -> Who {
         connection: session.number,
         operator,
     })
+}
+
+/// [`answer`], with its time and outcome for those who watch.
+async fn measured(
+    method: &'static Method,
+    params: Params<'static>,
+    context: Arc<Context>,
+    client: Extensions,
+) -> RpcResult<Answer> {
+    let began = Instant::now();
+    let answer = answer(method, params, context, client).await;
+    if let Some(metrics) = metrics::on() {
+        metrics.rpc.called(&metrics.recorder, method.name, began.elapsed(), answer.is_err());
+    }
+    answer
 }
 
 /// Admits a call and runs it. Until it has its place it is but a future, which goes with its connection.

@@ -70,6 +70,29 @@ pub trait KvRead: Send + Sync {
     fn scan(&self, column: Column, range: &KeyRange, order: Order, visit: Visitor<'_>) -> Result<(), StoreError>;
 }
 
+/// What a database takes, and what it is busy with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of each column on the disk.
+    pub columns: Vec<(Column, u64)>,
+    /// Bytes of rows that are in the log and in memory only.
+    pub memtables: u64,
+    /// Bytes in the cache of blocks.
+    pub cache: u64,
+    /// Most bytes of that.
+    pub cache_limit: u64,
+    /// Bytes that compaction has to rewrite, about.
+    pub pending_compaction: u64,
+    /// Compactions that run.
+    pub compactions: u64,
+    /// Flushes of its memory that run.
+    pub flushes: u64,
+    /// Whether writers wait for compaction.
+    pub stopped: bool,
+    /// Failures of its background work since it was opened.
+    pub errors: u64,
+}
+
 /// A database. Its writes are atomic, and after a crash a prefix of them is there.
 pub trait Kv: KvRead {
     /// Writes all rows of a batch, or none.
@@ -96,6 +119,9 @@ pub trait Kv: KvRead {
     /// # Errors
     /// [`StoreError`] if it cannot be written.
     fn finish(&self) -> Result<(), StoreError>;
+
+    /// What it takes of disk and memory, and what it is busy with. Cheap: nothing is read for it.
+    fn usage(&self) -> Usage;
 
     /// All columns as they are now, whatever is written later.
     fn snapshot(&self) -> Arc<dyn KvRead>;

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Batch, BlockRef, Column, Durability, KeyRange, Kv, KvRead, Order, StoreError, Visitor, schema};
+use super::{Batch, BlockRef, Column, Durability, KeyRange, Kv, KvRead, Order, StoreError, Usage, Visitor, schema};
 
 type Rows = BTreeMap<Vec<u8>, Arc<[u8]>>;
 
@@ -189,6 +189,10 @@ impl Kv for MemoryKv {
 
     fn finish(&self) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    fn usage(&self) -> Usage {
+        Usage { columns: Column::ALL.map(|(column, _)| (column, 0)).into(), ..Usage::default() }
     }
 
     fn snapshot(&self) -> Arc<dyn KvRead> {

@@ -63,7 +63,7 @@ use batch::Batch;
 use column::Column;
 use encoding::Malformed;
 use error::damaged;
-use kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor};
+use kv::{Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor};
 use logs::LogTerm;
 use unreadable::Unreadable;
 

@@ -16,8 +16,8 @@ use std::{ops::ControlFlow, sync::Arc};
 
 use super::{
     BlockRef, CoinPlace, CoinsPage, Column, HeaderRecord, HistoryPlace, KeyRange, Kv, KvRead, LockEvent, Malformed,
-    Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, Visitor, blockdata,
-    damaged,
+    Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, Usage, Visitor,
+    blockdata, damaged,
     read::{header_row, read_account, read_code, read_coin, read_history, read_node, read_pruned, read_slot},
     schema,
 };
@@ -47,6 +47,11 @@ impl Reader {
         let indexes =
             Indexes { transactions: config.tx_index, addresses: config.address_index, logs: config.log_index };
         Self { kv, indexes, history: config.history, unreadable }
+    }
+
+    /// What the database takes, and what it is busy with.
+    pub fn usage(&self) -> Usage {
+        self.kv.usage()
     }
 
     /// The state of the last flush. Cheap enough for every request, but not to be kept for long: it keeps the database

@@ -4,12 +4,12 @@ use rocksdb::{
     BlockBasedOptions, BoundColumnFamily, Cache, ColumnFamilyDescriptor, DBCompactionStyle, DBCompressionType,
     DBPinnableSlice, DBRawIteratorWithThreadMode, DBRecoveryMode, DBWithThreadMode, DataBlockIndexType, ErrorKind,
     FlushOptions, LogLevel, MultiThreaded, Options, ReadOptions, SnapshotWithThreadMode, UniversalCompactOptions,
-    WriteBatch, WriteOptions,
+    WriteBatch, WriteOptions, properties,
 };
-use std::{path::Path, sync::Arc};
+use std::{ffi::CStr, path::Path, sync::Arc};
 
 use super::{
-    Batch, Column, Durability, KeyRange, Kv, KvRead, Order, StoreConfig, StoreError, Visitor,
+    Batch, Column, Durability, KeyRange, Kv, KvRead, Order, StoreConfig, StoreError, Usage, Visitor,
     directory::{self, DirectoryLock},
 };
 
@@ -274,6 +274,30 @@ impl Kv for RocksKv {
             columns.push(handle(&self.db, column)?);
         }
         self.db.flush_cfs_opt(&columns.iter().collect::<Vec<_>>(), &FlushOptions::default()).map_err(failure)
+    }
+
+    fn usage(&self) -> Usage {
+        let whole = |name: &CStr| self.db.property_int_value(name).ok().flatten().unwrap_or_default();
+        let of = |column: Column, name: &CStr| {
+            let handle = handle(&self.db, column).ok()?;
+            self.db.property_int_value_cf(&handle, name).ok().flatten()
+        };
+        let sum = |name: &CStr| Column::ALL.iter().filter_map(|(column, _)| of(*column, name)).sum();
+        let size = |column| {
+            let sizes = [properties::TOTAL_SST_FILES_SIZE.as_c_str(), c"rocksdb.total-blob-file-size"];
+            sizes.into_iter().filter_map(|name| of(column, name)).sum()
+        };
+        Usage {
+            columns: Column::ALL.map(|(column, _)| (column, size(column))).into(),
+            memtables: sum(properties::CUR_SIZE_ALL_MEM_TABLES),
+            cache: self.cache.get_usage() as u64,
+            cache_limit: self.config.shares().blocks as u64,
+            pending_compaction: sum(properties::ESTIMATE_PENDING_COMPACTION_BYTES),
+            compactions: whole(properties::NUM_RUNNING_COMPACTIONS),
+            flushes: whole(properties::NUM_RUNNING_FLUSHES),
+            stopped: whole(properties::IS_WRITE_STOPPED) > 0,
+            errors: whole(properties::BACKGROUND_ERRORS),
+        }
     }
 
     fn snapshot(&self) -> Arc<dyn KvRead> {

@@ -48,6 +48,9 @@ pub trait Message: Serialize + DeserializeOwned {
     /// Most encoded bytes.
     const MOST_BYTES: usize;
 
+    /// Its kind, in statistics.
+    fn name(&self) -> &'static str;
+
     /// The bytes for the wire.
     fn encode(&self) -> Vec<u8> {
         codec::encode(self)
@@ -67,12 +70,41 @@ pub trait Message: Serialize + DeserializeOwned {
 
 impl Message for Request {
     const MOST_BYTES: usize = 512 << 10;
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Headers { .. } => "get_headers",
+            Self::Blocks(_) => "get_blocks",
+            Self::BlockTransactions { .. } => "get_block_transactions",
+            Self::Announce(_) => "announce",
+            Self::Transactions(_) => "get_transactions",
+            Self::Pool { .. } => "get_pool",
+            Self::ShortTransactions { .. } => "get_short_transactions",
+        }
+    }
 }
 
 impl Message for Response {
     const MOST_BYTES: usize = codec::MAX_ENCODED;
+
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Status(_) => "status",
+            Self::Headers(_) => "headers",
+            Self::Blocks(_) => "blocks",
+            Self::Transactions(_) => "transactions",
+            Self::ShortIds(_) => "short_ids",
+            Self::Ack => "ack",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 impl Message for CompactBlock {
     const MOST_BYTES: usize = 1 << 20;
+
+    fn name(&self) -> &'static str {
+        "compact_block"
+    }
 }

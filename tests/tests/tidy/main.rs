@@ -30,15 +30,16 @@ const DIRECTIONS: [(&str, &[&str]); 6] = [
     ("scripts/manual", &["cairn-miner", "cairn-node", "cairn-wallet"]),
 ];
 
-/// Crates that one place of a crate alone may name: the crate, the one that uses it, the place.
-const WALLS: [(&str, &str, &str); 14] = [
+/// Crates that one place of a crate alone may name: the crate, the one that uses it, the place. Several have a blank between them.
+const WALLS: [(&str, &str, &str); 15] = [
     ("bincode", "", "chain-core/src/codec/mod.rs"),
     ("rocksdb", "", "node/src/store/rocks.rs"),
     ("libp2p", "", "node/src/net/"),
     ("yamux", "", "node/src/net/"),
     ("multiaddr", "", "node/src/net/"),
     ("jsonrpsee", "", "node/src/rpc/"),
-    ("hyper", "", "node/src/rpc/server/"),
+    ("hyper", "", "node/src/rpc/server/ node/src/monitor/server.rs"),
+    ("metrics_exporter_prometheus", "", "node/src/metrics/recorder.rs"),
     // Everything that leaves the wallet or the miner goes through one file.
     ("ureq", "wallet/", "wallet/src/node/"),
     ("ureq", "miner/", "miner/src/client/"),
@@ -184,7 +185,8 @@ fn walls_hold() {
     for source in workspace().iter().filter(|source| !source.path.starts_with("tests/")) {
         let words = words(product_tokens(source));
         for (name, user, place) in WALLS {
-            if words.contains(name) && source.path.starts_with(user) && !source.path.starts_with(place) {
+            let may = place.split(' ').any(|place| source.path.starts_with(place));
+            if words.contains(name) && source.path.starts_with(user) && !may {
                 wrong.push(format!("{} names {name}; only {place} may", source.path));
             }
         }

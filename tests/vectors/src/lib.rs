@@ -16,6 +16,8 @@ pub enum Needs {
     Vectors,
     /// `tests/contracts`, compiled.
     Contracts,
+    /// Prometheus' tool that checks rules and scrapes.
+    Promtool,
 }
 
 impl Needs {
@@ -24,6 +26,7 @@ impl Needs {
         match self {
             Self::Vectors => "vectors",
             Self::Contracts => "contracts",
+            Self::Promtool => "promtool",
         }
     }
 
@@ -31,6 +34,7 @@ impl Needs {
         match self {
             Self::Vectors => "no vectors (make test VECTORS=FOLDER)",
             Self::Contracts => "no compiled contracts (scripts/contracts.sh says why)",
+            Self::Promtool => "no promtool (Debian's package prometheus has it)",
         }
     }
 }

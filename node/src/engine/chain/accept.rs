@@ -18,6 +18,7 @@ use chain_core::{
 use super::{Chain, Stored, Undecided};
 use crate::{
     engine::{BlockOutcome, Fatal, Offence, Outbox, Reply, Source, SubmitBlockError, Ticket, error::Judged},
+    metrics::{Stage, timed},
     store::{BlockRef, HeaderRecord, Verdict},
 };
 
@@ -214,7 +215,7 @@ impl Chain {
                 refused.extend(rule.map(|rule| (hash, rule)));
                 continue;
             }
-            match check_hashed_block(&self.spec, block) {
+            match timed(Stage::Check, || check_hashed_block(&self.spec, block)) {
                 Ok(checked) => sound.push((info.height, checked, bytes)),
                 Err((_, rule)) => {
                     // BLK-3: another body may be right for this header, which others may build on: it is stored, so that

@@ -16,6 +16,7 @@ use super::{Chain, Undecided};
 use crate::{
     engine::{BlockOutcome, Fatal, Outbox, SubmitBlockError, SyncProgress, Time, error::Judged},
     mempool::Mempool,
+    metrics::{Stage, timed},
     store::{BlockRef, Disconnected, StoreError},
 };
 
@@ -82,7 +83,7 @@ impl Chain {
     /// Disconnects the tip; returns it with its gas.
     pub(crate) fn disconnect_tip(&mut self) -> Result<(Disconnected, Gas), Fatal> {
         let executed = self.tree.get(&self.store.tip().hash).and_then(|info| info.executed);
-        let disconnected = self.store.disconnect()?;
+        let disconnected = timed(Stage::Disconnect, || self.store.disconnect())?;
         // Every block in between is a whole state: what gathers in memory stays bounded, however deep this goes.
         self.flush_if_due()?;
         Ok((disconnected, executed.map_or(0, |executed| executed.gas_used)))
@@ -102,7 +103,7 @@ impl Chain {
             Ok(executed) => executed,
             Err(rule) => return self.condemn(hash, &rule, out).map(|()| None),
         };
-        self.store.connect(&executed)?;
+        timed(Stage::Apply, || self.store.connect(&executed))?;
         self.origins.remove(&hash);
         let (base_fee, gas_used) = (executed.context().base_fee, executed.effects().gas_used);
         self.tree.mark_valid(&hash, Executed { base_fee, gas_used });
@@ -112,7 +113,7 @@ impl Chain {
 
     fn flush_if_due(&mut self) -> Result<(), Fatal> {
         if self.store.needs_flush(true) {
-            self.store.flush()?;
+            self.flush()?;
         }
         Ok(())
     }
@@ -130,8 +131,8 @@ impl Chain {
 
     /// Runs a block on the state of its parent, the tip, and verifies its signatures on all cores.
     fn execute(&mut self, at: BlockRef, block: CheckedBlock, pool: &Mempool) -> Judged<ExecutedBlock, RuleError> {
-        self.store.prefetch(&coins_to_fetch(&block, pool))?;
-        let senders = match self.verifier.recover(&self.spec, &block.recoveries()) {
+        timed(Stage::Fetch, || self.store.prefetch(&coins_to_fetch(&block, pool)))?;
+        let senders = match timed(Stage::Recover, || self.verifier.recover(&self.spec, &block.recoveries())) {
             Ok(senders) => senders,
             Err(rule) => return Ok(Err(rule)),
         };
@@ -142,12 +143,13 @@ impl Chain {
         // DEV-4
         context.base_fee = self.spec.base_fee_set_by(&block.coinbase().extra).unwrap_or(context.base_fee);
         debug_assert_eq!(context.height, at.height);
-        let pending = match execute_block(&self.spec, &context, &self.store.view(), block, &senders) {
+        let execute = || execute_block(&self.spec, &context, &self.store.view(), block, &senders);
+        let pending = match timed(Stage::Execute, execute) {
             Ok(pending) => pending,
             Err(ExecuteError::Rule(rule)) => return Ok(Err(rule)),
             Err(ExecuteError::View(error)) => return Err(error.into()),
         };
-        let verdicts = self.verifier.verify(pending.checks());
+        let verdicts = timed(Stage::Verify, || self.verifier.verify(pending.checks()));
         Ok(pending.confirm(&verdicts))
     }
 
@@ -217,7 +219,7 @@ impl Chain {
     /// Lets a new tip reach the disk, before it is announced; returns the way to it from the one announced before.
     pub(crate) fn settle_tip(&mut self, now: Time) -> Result<Path, Fatal> {
         if self.store.needs_flush(false) {
-            self.store.flush()?;
+            self.flush()?;
         }
         let tip = self.store.tip();
         let path = self.tree.path(&self.told, &tip.hash).unwrap_or_default();

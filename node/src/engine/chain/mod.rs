@@ -23,7 +23,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use self::{held::Held, ready::Ready};
 use super::{Fatal, OpenError, PeerId, Source, Ticket, Time, verify::Verifier};
-use crate::store::{HeaderRecord, Store, Verdict};
+use crate::{
+    metrics::{Stage, timed},
+    store::{HeaderRecord, Store, Verdict},
+};
 
 /// Blocks whose senders are remembered; more than wait to be connected, unless branches are left beside the active one.
 pub(super) const ORIGINS: usize = 8_192;
@@ -123,6 +126,11 @@ impl Chain {
     /// Writes all that is in memory to disk, before the store is closed.
     pub(super) fn finish(&mut self) -> Result<(), Fatal> {
         Ok(self.store.finish()?)
+    }
+
+    /// Writes all that is in memory to disk.
+    fn flush(&mut self) -> Result<(), Fatal> {
+        Ok(timed(Stage::Flush, || self.store.flush())?)
     }
 
     /// Puts checked headers into the tree and the store.

@@ -14,6 +14,7 @@ use super::Pool;
 use crate::{
     engine::{Chain, Fatal, Offence, Outbox, Reply, Source, TestedTransaction, Ticket, Time, verify::Verifier},
     mempool::{ChainPoint, InFlight, Mempool, Prepared, Staged, SubmitError},
+    metrics,
     store::Store,
 };
 
@@ -79,6 +80,7 @@ impl Pool {
             };
             waiting = intake.run(waiting, verifier);
         }
+        note_refused(&results);
         let failure = results.iter().find_map(|result| match result {
             Err(SubmitError::Local(message)) => Some(Fatal(message.clone())),
             _ => None,
@@ -102,6 +104,16 @@ impl Pool {
         verifier.settle(verdicts).into_iter().collect::<Result<(), _>>()?;
         let (fee, gas, tip_per_gas) = staged.price(point.base_fee);
         Ok(TestedTransaction { txid: staged.prepared().txid, fee, gas, tip_per_gas })
+    }
+}
+
+/// Counts what the pool refused.
+fn note_refused(results: &Results) {
+    if let Some(metrics) = metrics::on() {
+        results
+            .iter()
+            .filter_map(|result| result.as_ref().err())
+            .for_each(|error| metrics.engine.rejected(error.name()));
     }
 }
 

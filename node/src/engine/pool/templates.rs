@@ -17,6 +17,7 @@ use super::template::{self, Assembly, LongPollId, Tag, Template, TemplateRequest
 use crate::{
     engine::{BlockPlan, BlockTime, Chain, Content, NodeEvent, Outbox, TemplateError, Time},
     mempool::Mempool,
+    metrics::{Stage, timed},
 };
 
 /// Milliseconds between two calls to take a template with more fees on the same tip.
@@ -138,7 +139,7 @@ impl Templates {
         if let Some(base) = self.base_of(request, time, chain, now) {
             return Ok(base.template.with_extra(extra)?);
         }
-        let template = self.build(request, time, pool, chain)?;
+        let template = timed(Stage::Template, || self.build(request, time, pool, chain))?;
         let TemplateRequest { payout, beneficiary, .. } = *request;
         let base = Base { payout, beneficiary, template: template.clone(), built: now, outdated: false };
         self.keep(base);

@@ -172,14 +172,15 @@ impl Subscribers {
         let connections = of_kind(&state, kind).map(|subscription| subscription.connection).collect();
         state.end(connections, reason);
     }
+
+    /// How many subscriptions are open.
+    pub fn len(&self) -> usize {
+        self.0.lock().by_id.len()
+    }
 }
 
 #[cfg(test)]
 impl Subscribers {
-    pub fn len(&self) -> usize {
-        self.0.lock().by_id.len()
-    }
-
     pub fn is_empty(&self) -> bool {
         let state = self.0.lock();
         let rest = state.by_kind.len() + state.by_term.len() + state.weight_of.len();

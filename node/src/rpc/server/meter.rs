@@ -13,10 +13,13 @@ use std::sync::Arc;
 use tower::Layer;
 
 use super::session::{InFlightRequest, Session};
-use crate::rpc::{
-    base::{RpcError, error, over_limit},
-    pubsub::Held,
-    table::{absent, is_subscription},
+use crate::{
+    metrics,
+    rpc::{
+        base::{RpcError, error, over_limit},
+        pubsub::Held,
+        table::{absent, is_subscription},
+    },
 };
 
 /// Makes a [`Meter`] around each connection's service.
@@ -131,7 +134,10 @@ where
         }
         let response = self.inner.call(request).await;
         match response.as_error_code() {
-            Some(code) if code == ErrorCode::MethodNotFound.code() => Response::error(id, absent(&method)),
+            Some(code) if code == ErrorCode::MethodNotFound.code() => {
+                metrics::on().into_iter().for_each(|metrics| metrics.rpc.called_unknown());
+                Response::error(id, absent(&method))
+            }
             _ => response,
         }
     }

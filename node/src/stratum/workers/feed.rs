@@ -17,6 +17,13 @@ impl Workers {
         state.workers.iter().map(|(name, worker)| describe(name, worker, now)).collect()
     }
 
+    /// Connected workers, and their hash rate.
+    pub fn at_work(&self, now: u64) -> (usize, f64) {
+        let state = self.state.lock();
+        let connected = || state.workers.values().filter(|worker| worker.now.sessions > 0);
+        (connected().count(), connected().map(|worker| worker.hashrate(now)).fold(0.0, f64::add))
+    }
+
     /// Their sums, for `miner_getStats`.
     pub fn sums(&self, now: u64) -> Value {
         let state = self.state.lock();

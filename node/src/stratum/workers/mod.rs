@@ -12,7 +12,7 @@ use std::{
 };
 
 use super::reject::Reject;
-use crate::files;
+use crate::{files, metrics};
 use rate::Rate;
 
 /// Workers that are remembered. Names are free to choose, so those that left longest ago make room.
@@ -153,6 +153,7 @@ impl Workers {
 
     /// A share that counts with the difficulty that was asked for; its hash has another.
     pub(super) fn accepted(&self, name: &WorkerName, asked: f64, difficulty: f64, now: u64) {
+        metrics::on().into_iter().for_each(|metrics| metrics.stratum.share("accepted"));
         if self.state.lock().enter(name, now) {
             self.set_difficulty(name, asked);
         }
@@ -168,6 +169,7 @@ impl Workers {
     /// A share was refused.
     pub(super) fn rejected(&self, name: &WorkerName, reason: Reject, now: u64) {
         let Some(index) = Reject::COUNTED.iter().position(|(counted, _)| *counted == reason) else { return };
+        metrics::on().into_iter().for_each(|metrics| metrics.stratum.share(Reject::COUNTED[index].1));
         self.of(name, |worker| {
             worker.rejected[index] += 1;
             worker.last_seen = now;
@@ -176,6 +178,7 @@ impl Workers {
 
     /// A worker found a block that is now the tip.
     pub(super) fn found(&self, name: &WorkerName, height: u32, hash: String, now: u64) {
+        metrics::on().into_iter().for_each(|metrics| metrics.stratum.block());
         let mut state = self.state.lock();
         state.changed = true;
         let mut session = String::new();

@@ -1,0 +1,3 @@
+mod dashboards;
+mod page;
+mod rules;

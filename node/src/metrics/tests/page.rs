@@ -1,0 +1,87 @@
+//! `docs/metrics.md` is written from the table.
+
+use std::{fmt::Write, fs, path::Path};
+
+use crate::metrics::{
+    TABLE, engine, net, stratum,
+    table::{Kind, Metric},
+};
+
+/// Parts of the node by the second word of the names.
+const PARTS: [(&str, &str); 10] = [
+    ("build", "The node"),
+    ("chain", "The chain"),
+    ("engine", "The engine"),
+    ("mempool", "The mempool"),
+    ("store", "Storage"),
+    ("net", "The network"),
+    ("rpc", "JSON-RPC"),
+    ("mining", "Mining"),
+    ("stratum", "Stratum"),
+    ("process", "The process"),
+];
+
+fn part(metric: &Metric) -> &str {
+    let word = metric.name.split('_').nth(1).expect("names have words");
+    // What serves the metrics is described last.
+    if word == "metrics" { "process" } else { word }
+}
+
+fn page() -> String {
+    let mut page = include_str!("../head.md").to_owned();
+    for (word, title) in PARTS {
+        write!(page, "\n## {title}\n\n| metric | kind | labels | what |\n| --- | --- | --- | --- |\n").unwrap();
+        TABLE.iter().filter(|metric| part(metric) == word).for_each(|metric| page += &row(metric));
+    }
+    page + &labels()
+}
+
+fn row(metric: &Metric) -> String {
+    let kind = match metric.kind {
+        Kind::Counter => "counter",
+        Kind::Gauge => "gauge",
+        Kind::Histogram(_) => "histogram",
+    };
+    let labels: Vec<_> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+    format!("| `{}` | {kind} | {} | {} |\n", metric.name, labels.join(", "), metric.help)
+}
+
+/// What labels can be.
+fn labels() -> String {
+    let stages: Vec<_> = engine::Stage::ALL.iter().map(|(_, name)| *name).collect();
+    let rows: [(&str, &[&str]); 8] = [
+        ("`stage` of `cairn_engine_stage_seconds`", &stages),
+        ("`event` of `cairn_engine_event_seconds`", &engine::EVENTS),
+        ("`reason` of `cairn_mempool_removed_total`", &engine::REMOVED),
+        ("`reason` of `cairn_mempool_rejected_total`", &engine::REJECTED),
+        ("`message` of `cairn_net_message_bytes_total`", &net::MESSAGES),
+        ("`offence` of `cairn_net_offences_total`", &net::OFFENCES),
+        ("`outcome` of `cairn_stratum_shares_total`", &stratum::OUTCOMES),
+        ("`direction`", &["inbound", "outbound", "received", "sent"]),
+    ];
+    let mut text =
+        "\n## Values of labels\n\nEvery label has a fixed set of values; `method` has those of [rpc.md](rpc.md), \
+                    and `other`.\n\n| label | values |\n| --- | --- |\n"
+            .to_owned();
+    for (label, values) in rows {
+        let values: Vec<_> = values.iter().map(|value| format!("`{value}`")).collect();
+        writeln!(text, "| {label} | {} |", values.join(", ")).unwrap();
+    }
+    text
+}
+
+#[test]
+fn the_page_has_every_metric() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/metrics.md");
+    let page = page();
+    TABLE.iter().for_each(|metric| assert!(page.contains(metric.name), "{} has no part", metric.name));
+    if std::env::var_os("CAIRN_WRITE_DOCS").is_some() {
+        fs::write(path, page).unwrap();
+    } else {
+        assert!(
+            fs::read_to_string(path).is_ok_and(|text| text == page),
+            "docs/metrics.md is not what node/src/metrics/table.rs and head.md say; write it anew with \
+             `CAIRN_WRITE_DOCS=1 cargo test --release -p cairn-node --lib metrics::tests::page`"
+        );
+    }
+}
