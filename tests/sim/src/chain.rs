@@ -1,9 +1,9 @@
 //! The chain of all histories: trivial work with real difficulty, and a few users with money on both sides.
 //!
 //! A block takes 32 hashes at first and never fewer than 2, so that every header is really solved and checked. Miners find
-//! blocks after exponential times whose mean is their share of a hash rate that gives a block every [`INTERVAL`] seconds
-//! at the first difficulty. ASERT follows (half-life 40 blocks), and a miner's mean grows with the difficulty of what it
-//! mines: so blocks come slower after hash rate left (a partition, a crash), until difficulty has followed.
+//! blocks after exponential times whose mean is their share of a hash rate that gives a block every interval at the first
+//! difficulty. ASERT follows (half-life 40 blocks), and a miner's mean grows with the difficulty of what it mines: so blocks
+//! come slower after hash rate left (a partition, a crash), until difficulty has followed. [`Rules`] change all of this.
 
 use chain_core::{
     Address, Bytes, U256,
@@ -19,10 +19,39 @@ use chain_core::{
     work::pow,
 };
 use secp256k1::{Keypair, SecretKey};
-use std::sync::{Arc, OnceLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
-/// Seconds between blocks that difficulty aims at.
-pub const INTERVAL: u32 = 10;
+/// What chains differ in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rules {
+    /// Seconds between blocks that difficulty aims at.
+    pub interval: u32,
+    /// ASERT's half-life in blocks; `None` if difficulty stays what it is.
+    pub half_life: Option<u32>,
+    /// Difficulty of the first block.
+    pub bits: u32,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self { interval: 10, half_life: Some(40), bits: 0x2007_ffff }
+    }
+}
+
+impl Rules {
+    /// A block costs 2 hashes, whatever happens.
+    pub fn fixed(interval: u32) -> Self {
+        Self { interval, half_life: None, bits: 0x207f_ffff }
+    }
+
+    /// Milliseconds between blocks.
+    pub fn milliseconds(&self) -> u64 {
+        u64::from(self.interval) * 1_000
+    }
+}
 
 /// Users: those who pay all the time, one who pays in the end to see whether it works, and an attacker.
 pub const USERS: usize = PAYING + 2;
@@ -87,6 +116,8 @@ pub struct User {
 /// The chain.
 #[derive(Debug)]
 pub struct Chain {
+    /// What it differs in from others.
+    pub rules: Rules,
     /// Its rules' numbers.
     pub spec: ChainSpec,
     /// Its first block.
@@ -107,7 +138,7 @@ fn user(number: usize) -> User {
     User { lock, pair, address: address_of(&secret.public_key()), secret }
 }
 
-fn spec(users: &[User]) -> ChainSpec {
+fn spec(users: &[User], rules: Rules) -> ChainSpec {
     let account = |address, code: Bytes| GenesisAccount {
         address,
         balance: Amount(100 * GRAINS_PER_CRN).to_wei(),
@@ -119,43 +150,51 @@ fn spec(users: &[User]) -> ChainSpec {
     accounts.push(account(COUNTER, Bytes::from_static(&COUNTER_CODE)));
     accounts.push(account(WITHDRAWER, withdrawer_code()));
     accounts.sort_by_key(|account| account.address);
+    let dev = ChainSpec::dev();
     let coins = users.iter().flat_map(|user| vec![Output { amount: COIN, lock: user.lock }; COINS]);
     ChainSpec {
         name: "sim".into(),
         chain_id: 1_337_002,
         hrp: "scrn".into(),
-        target_interval: INTERVAL,
-        half_life: 40,
+        target_interval: rules.interval,
+        // The longest that is valid: difficulty changes by less than a hash in years.
+        half_life: rules.half_life.unwrap_or(1_000_000_000),
         max_future: 120,
         coinbase_maturity: 10,
         halving_interval: 150,
-        genesis_bits: 0x2007_ffff,
+        genesis_bits: rules.bits,
+        // Just below the limit, rounding would change the work of blocks that are behind schedule.
+        pow_limit_bits: if rules.half_life.is_none() { rules.bits } else { dev.pow_limit_bits },
         alloc_coins: coins.collect(),
         alloc_accounts: accounts,
-        ..ChainSpec::dev()
+        ..dev
     }
 }
 
 impl Chain {
-    /// The chain. All histories share it: nothing of it changes.
-    pub fn get() -> Arc<Self> {
-        static CHAIN: OnceLock<Arc<Chain>> = OnceLock::new();
-        CHAIN.get_or_init(|| Arc::new(Self::new())).clone()
+    /// The chain with these rules. All histories share it: nothing of it changes.
+    ///
+    /// # Panics
+    /// If no chain can have these rules.
+    pub fn of(rules: Rules) -> Arc<Self> {
+        static CHAINS: Mutex<BTreeMap<Rules, Arc<Chain>>> = Mutex::new(BTreeMap::new());
+        let mut chains = CHAINS.lock().unwrap_or_else(PoisonError::into_inner);
+        chains.entry(rules).or_insert_with(|| Arc::new(Self::new(rules))).clone()
     }
 
-    fn new() -> Self {
+    fn new(rules: Rules) -> Self {
         let users: Vec<User> = (0..USERS).map(user).collect();
-        let spec = spec(&users);
+        let spec = spec(&users, rules);
         spec.validate().expect("the spec of simulations is sound");
         let (genesis, _) = spec.genesis_block();
         let hash = genesis.hash();
         let first_work = expected_hashes(spec.genesis_bits);
-        Self { spec, genesis, hash, users, first_work }
+        Self { rules, spec, genesis, hash, users, first_work }
     }
 
     /// Milliseconds in which all miners together find a block of these bits on average.
     pub fn mean_interval(&self, bits: u32) -> f64 {
-        f64::from(INTERVAL) * 1_000.0 * expected_hashes(bits) / self.first_work
+        self.rules.milliseconds() as f64 * expected_hashes(bits) / self.first_work
     }
 
     /// Finds the nonce of a block.

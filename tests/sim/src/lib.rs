@@ -16,12 +16,13 @@ mod stats;
 mod traffic;
 mod world;
 
-pub use attack::{Kind, Strategy};
+pub use attack::{Kind, Lab, Strategy};
 pub use cairn_lab::random::Random;
-pub use chain::{Chain, INTERVAL};
+pub use chain::{CHEATING, COIN, Chain, Rules};
 pub use model::{Latency, Model};
 pub use oracle::{Facts, Find, Invariant, Oracle, Violation};
 pub use plan::{BLOCKS, Fault, ModelName, NODES, Overrides, Plan, Topology};
 pub use runner::{Report, history, run};
 pub use stats::{Histogram, Revenue, Stats};
+pub use traffic::{first_coin, pay_coin};
 pub use world::{Context, Outcome, World};

@@ -35,6 +35,18 @@ struct Args {
     /// Who attacks; `none` for nobody [default: the seed picks]
     #[arg(long, value_parser = parse_attack)]
     attack: Option<Attack>,
+    /// The attackers' part of the hash rate [default: the seed picks]
+    #[arg(long, value_parser = parse_part)]
+    share: Option<f64>,
+    /// Part of the honest hash rate that hears of an attacker's block first in a race [default: latencies decide]
+    #[arg(long, value_parser = parse_part)]
+    gamma: Option<f64>,
+    /// Confirmations that double spenders must wait for [default: 1 to 6]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    confirmations: Option<u32>,
+    /// Difficulty stays what it is
+    #[arg(long)]
+    fixed: bool,
     /// Threads [default: one a core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -56,6 +68,11 @@ fn parse_attack(text: &str) -> Result<Attack, String> {
     })
 }
 
+fn parse_part(text: &str) -> Result<f64, String> {
+    let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
+    part.ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}
+
 fn parse_range(text: &str) -> Result<Range<u64>, String> {
     let range = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
     range.filter(|range: &Range<u64>| !range.is_empty()).ok_or_else(|| "expected two numbers, as in 0..1000".to_owned())
@@ -68,6 +85,10 @@ fn main() -> ExitCode {
         blocks: args.blocks,
         model: args.model,
         attack: args.attack.map(|Attack(kind)| kind),
+        share: args.share,
+        gamma: args.gamma,
+        confirmations: args.confirmations,
+        fixed: args.fixed,
     };
     if args.log
         && let Some(seed) = args.seed
@@ -135,6 +156,12 @@ fn flags(args: &Args) -> String {
     add("blocks", args.blocks.map(|blocks| blocks.to_string()));
     add("model", args.model.and_then(model));
     add("attack", args.attack.map(|Attack(kind)| kind.map_or("none", Kind::name).to_owned()));
+    add("share", args.share.map(|share| share.to_string()));
+    add("gamma", args.gamma.map(|gamma| gamma.to_string()));
+    add("confirmations", args.confirmations.map(|count| count.to_string()));
+    if args.fixed {
+        flags.push_str(" --fixed");
+    }
     flags
 }
 

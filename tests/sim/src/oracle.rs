@@ -108,6 +108,8 @@ struct Print {
 pub struct Find {
     /// The node.
     pub miner: usize,
+    /// What it was found on.
+    pub parent: BlockHash,
     /// Milliseconds from the start.
     pub at: u64,
 }
@@ -150,6 +152,11 @@ impl Oracle {
     /// Who found a block.
     pub fn find(&self, hash: &BlockHash) -> Option<Find> {
         self.finds.get(hash).copied()
+    }
+
+    /// All blocks that were found.
+    pub fn finds(&self) -> impl Iterator<Item = (BlockHash, Find)> {
+        self.finds.iter().map(|(hash, find)| (*hash, *find))
     }
 
     /// How many blocks each node found.
@@ -309,8 +316,19 @@ impl Oracle {
 
     /// Blocks of one chain that another does not share.
     pub fn apart(&self, one: BlockHash, other: BlockHash) -> usize {
-        let shared: HashSet<_> = self.chain_down(other).map(|(hash, _)| hash).collect();
-        self.chain_down(one).take_while(|(hash, _)| !shared.contains(hash)).count()
+        let height = |hash: &BlockHash| self.blocks.get(hash).map_or(0, |facts| facts.height);
+        let parent = |hash: &BlockHash| self.blocks.get(hash).map_or(self.chain.hash, |facts| facts.parent);
+        let (mut one, mut other, mut apart) = (one, other, 0);
+        while one != other {
+            let heights = (height(&one), height(&other));
+            if heights.0 >= heights.1 {
+                (one, apart) = (parent(&one), apart + 1);
+            }
+            if heights.1 >= heights.0 {
+                other = parent(&other);
+            }
+        }
+        apart
     }
 
     /// Looks at everything that an engine holds at its tip: every coin of the chain is there unless the chain spends it,

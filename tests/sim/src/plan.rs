@@ -2,7 +2,7 @@
 
 use crate::{
     attack::Kind,
-    chain::INTERVAL,
+    chain::Rules,
     model::{Latency, Model},
 };
 use cairn_lab::random::Random;
@@ -16,8 +16,11 @@ pub const BLOCKS: u32 = 200;
 /// Of so many histories, one is large; the others are cheaper, so that more of them run in the same time.
 const LARGE: u64 = 20;
 
+/// Milliseconds between two ticks at most, as in a node.
+const TICK: u64 = 1_000;
+
 /// What is asked for instead of what the seed would pick.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Overrides {
     /// Nodes, attackers included.
     pub nodes: Option<usize>,
@@ -27,6 +30,14 @@ pub struct Overrides {
     pub model: Option<ModelName>,
     /// Attackers, or none.
     pub attack: Option<Option<Kind>>,
+    /// The attackers' part of all hash rate.
+    pub share: Option<f64>,
+    /// See [`Plan::gamma`].
+    pub gamma: Option<f64>,
+    /// See [`Plan::confirmations`].
+    pub confirmations: Option<u32>,
+    /// Whether difficulty stays what it is.
+    pub fixed: bool,
 }
 
 /// Names of models.
@@ -92,6 +103,8 @@ pub struct Plan {
     pub nodes: usize,
     /// Height at which the network is made good again.
     pub blocks: u32,
+    /// The chain.
+    pub rules: Rules,
     /// What is promised of delays.
     pub model: Model,
     /// How latencies are spread.
@@ -116,6 +129,13 @@ pub struct Plan {
     pub faults: Vec<(u64, Fault)>,
     /// What the last nodes are up to.
     pub attackers: Vec<Kind>,
+    /// Part of the honest hash rate that hears of an attacker's block before an honest one of the same height; the rest hears of
+    /// it after (gamma of Eyal and Sirer). Without it, latencies decide.
+    pub gamma: Option<f64>,
+    /// Confirmations that merchants wait for; without it, a double spender draws them for each payment.
+    pub confirmations: Option<u32>,
+    /// Milliseconds between two ticks of an engine.
+    pub tick: u64,
     /// Transactions for each block, on average.
     pub transactions: f64,
     /// Whether nodes keep all indexes.
@@ -131,7 +151,8 @@ impl Plan {
         let (nodes, blocks) = draw_size(seed, &mut Random::new(seed).fork(8));
         let nodes = overrides.nodes.unwrap_or(nodes).max(2);
         let blocks = overrides.blocks.unwrap_or(blocks).max(1);
-        let length = u64::from(blocks) * u64::from(INTERVAL) * 1_000;
+        let rules = if overrides.fixed { Rules::fixed(Rules::default().interval) } else { Rules::default() };
+        let length = u64::from(blocks) * rules.milliseconds();
         let model = draw_model(length, overrides.model, &mut random);
         let attackers = draw_attackers(nodes, overrides.attack, &mut random);
         let is_lossy = random.chance(0.3);
@@ -139,6 +160,7 @@ impl Plan {
             seed,
             nodes,
             blocks,
+            rules,
             model,
             latency: draw_latency(&mut random),
             held: random.unit() * 0.15,
@@ -147,16 +169,49 @@ impl Plan {
             reordering: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
             busy: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
             topology: draw_topology(&mut random),
-            shares: draw_shares(nodes, &attackers, &mut random),
+            shares: draw_shares(nodes, &attackers, overrides.share, &mut random),
             skews: (0..nodes).map(|_| draw_skew(&mut random)).collect(),
             faults: Vec::new(),
             attackers,
+            gamma: overrides.gamma,
+            confirmations: overrides.confirmations,
+            tick: TICK,
             transactions: 0.5 + random.unit() * 2.0,
             indexes: random.chance(0.1),
             sync: random.chance(0.8),
         };
         plan.faults = plan.draw_faults(length, &mut random);
         plan
+    }
+
+    /// A history of a good network in which every message takes a millisecond or so, with nothing that goes wrong and no users;
+    /// for measurements. The last `attackers` nodes attack.
+    pub fn quiet(seed: u64, rules: Rules, shares: Vec<f64>, attackers: usize) -> Self {
+        let nodes = shares.len();
+        Self {
+            seed,
+            nodes,
+            blocks: u32::MAX,
+            rules,
+            model: Model::Synchronous { delta: 3_600_000 },
+            latency: Latency::Constant(1),
+            held: 0.0,
+            loss: 0.0,
+            duplication: 0.0,
+            reordering: 0.0,
+            busy: 0.0,
+            topology: Topology::Complete,
+            shares,
+            skews: vec![0; nodes],
+            faults: Vec::new(),
+            attackers: vec![Kind::Custom; attackers],
+            gamma: None,
+            confirmations: None,
+            tick: 60_000,
+            transactions: 0.0,
+            indexes: false,
+            sync: true,
+        }
     }
 
     /// Nodes that keep the rules: the first ones.
@@ -268,12 +323,12 @@ fn draw_attackers(nodes: usize, asked: Option<Option<Kind>>, random: &mut Random
 }
 
 /// Half of the nodes mine, each with some part of the hash rate; attackers have as much as their trade takes.
-fn draw_shares(nodes: usize, attackers: &[Kind], random: &mut Random) -> Vec<f64> {
+fn draw_shares(nodes: usize, attackers: &[Kind], asked: Option<f64>, random: &mut Random) -> Vec<f64> {
     let honest = nodes - attackers.len();
     let mut shares: Vec<f64> =
         (0..honest).map(|_| if random.chance(0.5) { 0.1 + random.unit() } else { 0.0 }).collect();
     shares[0] = shares[0].max(0.2);
-    let evil: f64 = attackers.first().map_or(0.0, |kind| kind.hash_share(random));
+    let evil: f64 = attackers.first().map_or(0.0, |kind| asked.unwrap_or(kind.hash_share(random)));
     let sum: f64 = shares.iter().sum();
     shares.iter_mut().for_each(|share| *share *= (1.0 - evil) / sum);
     shares.extend(attackers.iter().map(|_| evil / attackers.len() as f64));
@@ -305,8 +360,12 @@ mod tests {
     fn what_is_asked_for_wins() {
         let attack = Some(Some(Kind::SelfishMiner));
         let model = Some(ModelName::Asynchronous);
-        let plan = Plan::draw(1, &Overrides { nodes: Some(5), blocks: Some(20), model, attack });
+        let plan = Plan::draw(
+            1,
+            &Overrides { nodes: Some(5), blocks: Some(20), model, attack, share: Some(0.4), ..Overrides::default() },
+        );
         assert_eq!((plan.nodes, plan.blocks, plan.model.name()), (5, 20, "asynchronous"));
         assert!(plan.attackers.iter().all(|kind| *kind == Kind::SelfishMiner));
+        assert!((plan.shares[plan.honest()..].iter().sum::<f64>() - 0.4).abs() < 1e-9);
     }
 }

@@ -32,13 +32,13 @@ const PAUSE: u64 = 60_000;
 /// Blocks that the secret branch may be behind beyond the confirmations waited for.
 const HOPE: Height = 6;
 
-/// A double spender.
+/// A double spender. Its branch begins when it pays, not a block in advance.
 #[derive(Default)]
 pub(super) struct DoubleSpender {
     lab: Option<Lab>,
     attempt: Option<Attempt>,
     coins_used: usize,
-    /// Attempts and successes by confirmations.
+    /// Attempts that ended, and successes, by confirmations.
     done: BTreeMap<u32, (u64, u64)>,
 }
 
@@ -69,11 +69,11 @@ impl DoubleSpender {
         lab.secret.clear();
         lab.pay(rival, context.clock());
         self.lab = Some(lab);
-        let confirmations = context.random().between(1, 6) as u32;
+        let drawn = context.random().between(1, 6) as u32;
+        let confirmations = context.confirmations().unwrap_or(drawn);
         let paid = OutPoint { txid: honest.txid(), index: 0 };
         context.log(|| format!("pays with {} and mines against it", paid.txid));
         context.pay(honest);
-        self.done.entry(confirmations).or_default().0 += 1;
         self.attempt = Some(Attempt { paid, confirmations });
         Some(())
     }
@@ -87,8 +87,13 @@ impl DoubleSpender {
         let confirmed = coin.map_or(0, |coin| public + 1 - coin.height);
         let behind = public.saturating_sub(lab.height());
         let wins = confirmed >= attempt.confirmations && lab.work() > work;
+        // What the end of the history cuts off counts as neither.
+        if wins || behind > attempt.confirmations + HOPE {
+            let (tried, done) = self.done.entry(attempt.confirmations).or_default();
+            *tried += 1;
+            *done += u64::from(wins);
+        }
         if wins {
-            self.done.entry(attempt.confirmations).or_default().1 += 1;
             context.log(|| format!("takes back what had {confirmed} confirmations"));
             lab.secret.drain(..).for_each(|block| context.submit(block));
         }

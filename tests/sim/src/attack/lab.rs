@@ -9,15 +9,16 @@ use chain_core::{U256, block::Block, hash::BlockHash, transaction::Transaction, 
 use crate::world::Context;
 
 /// A secret engine.
-pub(super) struct Lab {
-    pub(super) engine: Engine,
+pub struct Lab {
+    /// The engine.
+    pub engine: Engine,
     /// Blocks that were mined here and nobody knows of, lowest first.
-    pub(super) secret: Vec<Block>,
+    pub secret: Vec<Block>,
 }
 
 impl Lab {
     /// A lab that knows the chain of the attacker's node.
-    pub(super) fn new(context: &mut Context<'_>) -> Option<Self> {
+    pub fn new(context: &mut Context<'_>) -> Option<Self> {
         let engine = context.new_engine()?;
         let mut lab = Self { engine, secret: Vec::new() };
         lab.follow(context);
@@ -25,7 +26,7 @@ impl Lab {
     }
 
     /// Learns all of the node's chain.
-    pub(super) fn follow(&mut self, context: &mut Context<'_>) {
+    pub fn follow(&mut self, context: &mut Context<'_>) {
         let now = context.clock();
         let Some(public) = context.engine() else { return };
         let tip = public.store().tip();
@@ -44,12 +45,12 @@ impl Lab {
     }
 
     /// Takes a block in.
-    pub(super) fn take(&mut self, block: Block, now: Time) {
+    pub fn take(&mut self, block: Block, now: Time) {
         self.handle(Event::Block(0, Source::Local, block), now);
     }
 
     /// Takes a transaction in.
-    pub(super) fn pay(&mut self, transaction: Transaction, now: Time) {
+    pub fn pay(&mut self, transaction: Transaction, now: Time) {
         self.handle(Event::Transactions(vec![(0, Source::Local, transaction)]), now);
     }
 
@@ -62,20 +63,23 @@ impl Lab {
     }
 
     /// Takes a block that was mined here, and keeps it to itself.
-    pub(super) fn keep(&mut self, block: Block, now: Time) {
+    pub fn keep(&mut self, block: Block, now: Time) {
         self.take(block.clone(), now);
         self.secret.push(block);
     }
 
-    pub(super) fn tip(&self) -> BlockHash {
+    /// Its tip.
+    pub fn tip(&self) -> BlockHash {
         self.engine.store().tip().hash
     }
 
-    pub(super) fn height(&self) -> Height {
+    /// Height of its tip.
+    pub fn height(&self) -> Height {
         self.engine.store().tip().height
     }
 
-    pub(super) fn work(&self) -> U256 {
+    /// Work of its chain.
+    pub fn work(&self) -> U256 {
         self.engine.chain_info().work
     }
 }

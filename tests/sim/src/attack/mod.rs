@@ -8,11 +8,15 @@ mod forger;
 mod lab;
 mod selfish;
 mod silent;
+mod staller;
+mod timekeeper;
 mod transactions;
 
 use cairn_lab::random::Random;
 use cairn_node::engine::{Engine, PeerAction, PeerEvent, PeerId};
 use chain_core::{block::Block, hash::BlockHash};
+
+pub use lab::Lab;
 
 use crate::{stats::Stats, world::Context};
 
@@ -91,11 +95,23 @@ pub enum Kind {
     Sybil,
     /// Asks expensive questions as fast as it may.
     Asker,
+    /// Answers late and little.
+    Staller,
+    /// Mines blocks with the latest and earliest times that are valid.
+    Timekeeper,
+    /// What [`World::with`](crate::World::with) says; until then, an honest node. Never drawn.
+    #[value(skip)]
+    Custom,
 }
 
+/// Does what an honest node does.
+struct Honest;
+
+impl Strategy for Honest {}
+
 impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 16] = [
+    /// All that a seed may pick.
+    pub const ALL: [Self; 18] = [
         Self::DoubleSpender,
         Self::SelfishMiner,
         Self::Withholder,
@@ -112,6 +128,8 @@ impl Kind {
         Self::ForkSpender,
         Self::Sybil,
         Self::Asker,
+        Self::Staller,
+        Self::Timekeeper,
     ];
 
     /// Its name in statistics.
@@ -133,6 +151,9 @@ impl Kind {
             Self::ForkSpender => "fork-spender",
             Self::Sybil => "sybil",
             Self::Asker => "asker",
+            Self::Staller => "staller",
+            Self::Timekeeper => "timekeeper",
+            Self::Custom => "custom",
         }
     }
 
@@ -150,7 +171,9 @@ impl Kind {
     pub fn hash_share(self, random: &mut Random) -> f64 {
         match self {
             Self::DoubleSpender | Self::SelfishMiner => 0.1 + random.unit() * 0.35,
-            Self::Forger | Self::Equivocator | Self::Withholder | Self::FalseForms => 0.05 + random.unit() * 0.25,
+            Self::Forger | Self::Equivocator | Self::Withholder | Self::FalseForms | Self::Timekeeper => {
+                0.05 + random.unit() * 0.25
+            }
             Self::HeaderFlood
             | Self::Eclipse
             | Self::Announcer
@@ -160,7 +183,9 @@ impl Kind {
             | Self::Churner
             | Self::ForkSpender
             | Self::Sybil
-            | Self::Asker => 0.0,
+            | Self::Asker
+            | Self::Staller
+            | Self::Custom => 0.0,
         }
     }
 
@@ -183,6 +208,9 @@ impl Kind {
             Self::ForkSpender => Box::new(transactions::ForkSpender::default()),
             Self::Sybil => Box::new(transactions::Sybil),
             Self::Asker => Box::new(flood::Asker::default()),
+            Self::Staller => Box::new(staller::Staller::default()),
+            Self::Timekeeper => Box::new(timekeeper::Timekeeper),
+            Self::Custom => Box::new(Honest),
         }
     }
 }

@@ -3,20 +3,22 @@
 //! It mines on a secret branch. When others find a block, it publishes as much as it takes to be level, all if its lead is
 //! down to one, and gives up if it has fallen behind.
 
-use cairn_node::engine::Engine;
+use cairn_node::engine::{Engine, PeerAction, Verdict};
 use chain_core::{block::Block, hash::BlockHash, units::Height};
 
-use super::{Strategy, lab::Lab};
+use std::collections::HashSet;
+
+use super::{Strategy, forger::compact, lab::Lab};
 use crate::world::Context;
 
 /// A selfish miner.
 #[derive(Default)]
-pub(super) struct SelfishMiner {
+pub struct SelfishMiner {
     lab: Option<Lab>,
     /// The last block published, which races with one of the same height.
     racing: Option<BlockHash>,
     /// Blocks of its own that the node's engine was given.
-    published: Vec<BlockHash>,
+    published: HashSet<BlockHash>,
 }
 
 impl SelfishMiner {
@@ -27,13 +29,24 @@ impl SelfishMiner {
         let hidden = (height - up_to.min(height)) as usize;
         let count = lab.secret.len().saturating_sub(hidden);
         for block in lab.secret.drain(..count) {
-            self.published.push(block.hash());
+            self.published.insert(block.hash());
+            // Its own engine does not pass on what is no better than its tip.
+            let form = compact(&block);
+            context.peers().into_iter().for_each(|peer| context.gossip(peer, &form));
             context.submit(block);
         }
     }
 }
 
 impl Strategy for SelfishMiner {
+    fn act(&mut self, _: &mut Context<'_>, action: PeerAction) -> Option<PeerAction> {
+        // It does not help blocks of others along: they might win a race.
+        Some(match action {
+            PeerAction::Judge(peer, id, Verdict::Accept) => PeerAction::Judge(peer, id, Verdict::Ignore),
+            action => action,
+        })
+    }
+
     fn timer(&mut self, context: &mut Context<'_>) {
         if self.lab.is_none() {
             self.lab = Lab::new(context);

@@ -9,7 +9,7 @@ use chain_core::{
 
 use super::*;
 use crate::{
-    chain::COIN,
+    chain::{COIN, Rules},
     traffic::{first_coin, pay_coin},
 };
 
@@ -22,7 +22,7 @@ struct Show {
 
 impl Show {
     fn new() -> Self {
-        let chain = Chain::get();
+        let chain = Chain::of(Rules::default());
         Self { oracle: Oracle::new(chain.clone()), chain, shown: 0 }
     }
 

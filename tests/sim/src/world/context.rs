@@ -2,7 +2,7 @@
 
 use cairn_lab::random::Random;
 use cairn_node::{
-    engine::{Engine, Event, InboundId, PeerAction, PeerId, RequestId, Source, Time},
+    engine::{Engine, Event, InboundId, PeerAction, PeerEvent, PeerId, RequestId, Source, Time},
     wire::{CompactBlock, Request, Response},
 };
 use chain_core::{block::Block, transaction::Transaction};
@@ -20,8 +20,16 @@ use crate::{attack::Strategy, chain::Chain, node::open, stats::Stats};
 pub struct Context<'a> {
     world: &'a mut World,
     node: usize,
-    /// Events for its own engine, once the strategy has done.
-    later: Vec<Event>,
+    /// What happens once the strategy has done.
+    later: Vec<Later>,
+}
+
+/// What a strategy has happen once it has done.
+enum Later {
+    /// An event for an engine.
+    Event(usize, Event),
+    /// Its node finds a block.
+    Find,
 }
 
 impl World {
@@ -36,7 +44,12 @@ impl World {
         let answer = act(&mut *strategy, &mut context);
         let later = context.later;
         self.nodes[node].strategy = Some(strategy);
-        later.into_iter().for_each(|event| self.handle(node, event));
+        for later in later {
+            match later {
+                Later::Event(node, event) => self.handle(node, event),
+                Later::Find => self.mine_at_once(node),
+            }
+        }
         Some(answer)
     }
 
@@ -133,12 +146,37 @@ impl Context<'_> {
 
     /// Hands a block to the own engine, as if it had been mined here.
     pub fn submit(&mut self, block: Block) {
-        self.later.push(Event::Block(MINED, Source::Local, block));
+        self.submit_at(self.node, block);
+    }
+
+    /// Hands a block to any node, as a miner without a node of its own does.
+    pub fn submit_at(&mut self, node: usize, block: Block) {
+        self.later.push(Later::Event(node, Event::Block(MINED, Source::Local, block)));
     }
 
     /// Hands a transaction to the own engine, as a user of the node would.
     pub fn pay(&mut self, transaction: Transaction) {
-        self.later.push(Event::Transactions(vec![(ATTACKER, Source::Local, transaction)]));
+        self.pay_at(self.node, transaction);
+    }
+
+    /// Hands a transaction to any node, as a wallet does.
+    pub fn pay_at(&mut self, node: usize, transaction: Transaction) {
+        self.later.push(Later::Event(node, Event::Transactions(vec![(ATTACKER, Source::Local, transaction)])));
+    }
+
+    /// Its miner has a block at once, by luck, for experiments that begin with that.
+    pub fn find_at_once(&mut self) {
+        self.later.push(Later::Find);
+    }
+
+    /// Confirmations that merchants wait for, if the plan says.
+    pub fn confirmations(&self) -> Option<u32> {
+        self.world.plan.confirmations
+    }
+
+    /// Hands something that a peer sent to the own engine, however long ago that was.
+    pub fn hear(&mut self, peer: PeerId, event: PeerEvent) {
+        self.later.push(Later::Event(self.node, Event::Peer(peer, event)));
     }
 
     /// A block of its own that everybody may hear of.

@@ -33,7 +33,7 @@ type Flaw = fn() -> Box<dyn Strategy>;
 /// A history in which nothing goes wrong but that one node is apart for a while, and has to catch up.
 fn plan(seed: u64, attack: Option<Kind>) -> Plan {
     let model = Some(ModelName::Synchronous);
-    let overrides = Overrides { nodes: Some(6), blocks: Some(12), model, attack: Some(attack) };
+    let overrides = Overrides { nodes: Some(6), blocks: Some(12), model, attack: Some(attack), ..Overrides::default() };
     let plan = Plan::draw(seed, &overrides);
     let apart = (0..plan.nodes).map(|node| u8::from(node == 0)).collect();
     Plan {

@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use super::{Happening, Phase, World, links::name};
 use crate::{node::open, oracle::Invariant};
 
-/// Milliseconds between two ticks at most.
-const TICK: u64 = 1_000;
-
 /// Seconds over which work for a peer is added up.
 const WORK_SPAN: u64 = 10;
 
@@ -57,7 +54,7 @@ impl World {
         state.failing = false;
         state.starts += 1;
         let start = state.starts;
-        state.next_tick = self.now + self.chances.nodes.below(TICK);
+        state.next_tick = self.now + self.chances.nodes.below(self.plan.tick);
         let (tick, dial) = (state.next_tick, self.now + self.chances.nodes.below(2_000));
         self.queue.plan(tick, Happening::Tick { node, start });
         self.queue.plan(dial, Happening::Dial { node, start });
@@ -153,8 +150,8 @@ impl World {
         if state.hurry.1 > HURRIED {
             return self.fail(Invariant::Sanity, format!("{} is woken without end", name(node)));
         }
-        state.next_tick = now + TICK;
-        self.queue.plan(now + TICK, Happening::Tick { node, start });
+        state.next_tick = now + self.plan.tick;
+        self.queue.plan(now + self.plan.tick, Happening::Tick { node, start });
         self.time_out(node);
         self.handle(node, Event::Tick);
         self.check_work(node);

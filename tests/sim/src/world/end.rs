@@ -5,7 +5,7 @@ use chain_core::{hash::TxId, transaction::Transaction};
 use std::collections::HashSet;
 
 use super::{Happening, Phase, World, driver::PAID, links::name};
-use crate::{chain::INTERVAL, node::open, oracle::Invariant, stats::Revenue};
+use crate::{node::open, oracle::Invariant, stats::Revenue};
 
 /// Milliseconds and blocks in which a good network must have recovered.
 const RECOVERY: u64 = 150_000;
@@ -22,7 +22,10 @@ const REPLAYED: u64 = 4;
 
 impl World {
     pub(super) fn plan_payment(&mut self) {
-        let mean = f64::from(INTERVAL) * 1_000.0 / self.plan.transactions;
+        if self.plan.transactions == 0.0 {
+            return;
+        }
+        let mean = self.plan.rules.milliseconds() as f64 / self.plan.transactions;
         let wait = self.chances.traffic.exponential(mean) as u64;
         self.queue.plan(self.now + 1 + wait, Happening::Pay);
     }
@@ -111,7 +114,7 @@ impl World {
         }
     }
 
-    fn honest(&self) -> impl Iterator<Item = (usize, &Engine)> {
+    pub(super) fn honest(&self) -> impl Iterator<Item = (usize, &Engine)> {
         self.nodes
             .iter()
             .filter(|node| node.is_honest())

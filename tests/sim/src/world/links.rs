@@ -13,6 +13,9 @@ use crate::{
 /// Milliseconds between two looks for more peers.
 const LOOK: u64 = 5_000;
 
+/// Milliseconds by which one of two blocks comes first where a plan says which.
+const HEAD_START: u64 = 100;
+
 /// Milliseconds in which a silent connection is given up.
 const KEEP_ALIVE: (u64, u64) = (5_000, 30_000);
 
@@ -31,6 +34,8 @@ pub(crate) struct Links {
     pub(crate) partitions: u64,
     /// Connections that each node wants to have dialled.
     wanted: usize,
+    /// Nodes that hear of attackers' blocks before those of others, if the plan says how much of the hash rate they have.
+    near: Option<Vec<bool>>,
     /// Honest nodes that only attackers reach.
     pub(crate) eclipsed: BTreeSet<usize>,
 }
@@ -54,6 +59,7 @@ impl Links {
             partition: None,
             partitions: 0,
             wanted: wanted.clamp(1, nodes - 1),
+            near: plan.gamma.map(|gamma| near(plan, gamma)),
             eclipsed,
         }
     }
@@ -77,6 +83,18 @@ impl Links {
         let (from, to) = *self.ends.get(&peer)?;
         Some(if from == node { to } else { from })
     }
+}
+
+/// Which honest nodes hear of attackers' blocks first: as many as have about this part of the honest hash rate.
+fn near(plan: &Plan, gamma: f64) -> Vec<bool> {
+    let honest: f64 = plan.shares[..plan.honest()].iter().sum();
+    let mut before = 0.0;
+    let mut is_near = |node: usize| {
+        let share = plan.shares[node];
+        before += share;
+        node < plan.honest() && share > 0.0 && before - share / 2.0 < gamma * honest
+    };
+    (0..plan.nodes).map(|node| is_near(node)).collect()
 }
 
 impl World {
@@ -221,9 +239,19 @@ impl World {
         }
     }
 
+    /// Attackers hear of everything at once, and some nodes hear of them first, where the plan wants that.
+    fn by_gamma(&self, from: usize, to: usize) -> Option<u64> {
+        let near = self.links.near.as_ref()?;
+        let (from_attacker, to_attacker) = (!self.nodes[from].is_honest(), !self.nodes[to].is_honest());
+        let first = to_attacker || from_attacker && near[to];
+        let last = !to_attacker && from_attacker != near[to];
+        if first { Some(1) } else { last.then_some(HEAD_START) }
+    }
+
     fn latency(&mut self, from: usize, to: usize) -> u64 {
         let factor = self.links.factor(from, to);
         let latency = self.plan.latency.draw(factor, &mut self.chances.network);
+        let latency = self.by_gamma(from, to).unwrap_or(latency);
         if self.phase == Phase::Rough { latency } else { latency.min(self.plan.model.delta()) }
     }
 

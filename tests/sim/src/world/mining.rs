@@ -41,9 +41,19 @@ impl World {
         let Some((parent, bits)) = found else { return };
         let generation = self.nodes[node].mining.generation + 1;
         self.nodes[node].mining = Mining { parent, generation };
-        let mean = self.chain.mean_interval(bits) / self.plan.shares[node];
+        let mean = self.chain.mean_interval(bits) / (self.plan.shares[node] * self.hash_rate);
         let wait = self.chances.mining.exponential(mean).min(1e9) as u64;
         self.queue.plan(self.now + 1 + wait, Happening::Find { node, generation });
+    }
+
+    /// From now on, all miners together are so many times as fast as at first.
+    pub fn set_hash_rate(&mut self, times: f64) {
+        self.hash_rate = times;
+        for node in 0..self.nodes.len() {
+            if self.mines(node) {
+                self.plan_find(node);
+            }
+        }
     }
 
     /// A miner finds a block, if it still mines.
@@ -89,7 +99,7 @@ impl World {
         self.log.mix_bytes(&hash.0);
         self.log.line(self.now, name(node), || format!("finds {hash} with {} transactions", block.transactions.len()));
         self.stats.found += 1;
-        self.oracle.found(hash, Find { miner: node, at: self.now });
+        self.oracle.found(hash, Find { miner: node, at: self.now, parent: block.header.prev });
         if let Some(coinbase) = block.transactions.first() {
             self.traffic.note(OutPoint { txid: coinbase.txid(), index: 1 }, node % PAYING);
         }

@@ -8,6 +8,7 @@ mod end;
 mod faults;
 mod links;
 mod mining;
+mod observe;
 #[cfg(test)]
 mod sabotage;
 mod shell;
@@ -21,7 +22,8 @@ use std::sync::Arc;
 
 use self::{driver::ASKED, links::Links};
 use crate::{
-    chain::{Chain, INTERVAL},
+    attack::Strategy,
+    chain::Chain,
     log::Log,
     node::Node,
     oracle::{Invariant, Oracle, Violation},
@@ -104,6 +106,9 @@ pub struct World {
     pub(crate) phase: Phase,
     /// Transactions that honest nodes took when the network was good, and which must be mined.
     pub(crate) promised: Vec<TxId>,
+    /// How fast all miners are, against the start.
+    pub(crate) hash_rate: f64,
+    begun: bool,
     /// The most that so many peers may make an engine remember.
     pub(crate) most: fn(usize) -> PeerUsage,
     /// The most that one peer may cost an engine in so many seconds.
@@ -129,7 +134,7 @@ pub struct Outcome {
 impl World {
     /// A history that has not begun.
     pub fn new(plan: Plan, log: bool) -> Self {
-        let chain = Chain::get();
+        let chain = Chain::of(plan.rules);
         let random = Random::new(plan.seed);
         let chances = Chances {
             network: random.fork(2),
@@ -152,11 +157,20 @@ impl World {
             chances,
             phase: Phase::Rough,
             promised: Vec::new(),
+            hash_rate: 1.0,
+            begun: false,
             most: PeerUsage::most,
             most_work: PeerWork::most_units,
             most_asked: ASKED,
             violation: None,
         }
+    }
+
+    /// Has a node do what a strategy wants, in place of what the plan says. Whether the node is taken for honest remains the
+    /// plan's word.
+    pub fn with(mut self, node: usize, strategy: Box<dyn Strategy>) -> Self {
+        self.nodes[node].strategy = Some(strategy);
+        self
     }
 
     /// Lets it happen.
@@ -165,16 +179,20 @@ impl World {
         self.rough();
         self.finish();
         self.tally();
-        let ended = self.now;
+        self.outcome()
+    }
+
+    fn outcome(mut self) -> Outcome {
         Outcome {
             violation: self.violation.take(),
-            ended,
+            ended: self.now,
             digest: self.log.digest(),
             stats: std::mem::take(&mut self.stats),
         }
     }
 
     fn begin(&mut self) {
+        self.begun = true;
         let plan = self.plan.clone();
         self.log.line(0, "plan", || format!("{plan:?}"));
         for node in 0..self.nodes.len() {
@@ -189,7 +207,7 @@ impl World {
 
     /// Until the chain is as high as planned, or it is clear that it will not be.
     fn rough(&mut self) {
-        let limit = 3 * u64::from(self.plan.blocks) * u64::from(INTERVAL) * 1_000;
+        let limit = 3 * u64::from(self.plan.blocks) * self.plan.rules.milliseconds();
         while self.violation.is_none() && self.now < limit && self.height() < self.plan.blocks {
             self.step();
         }

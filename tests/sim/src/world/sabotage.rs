@@ -19,7 +19,7 @@ use crate::{
 /// Four nodes, nothing that goes wrong.
 pub(super) fn calm(seed: u64) -> World {
     let model = Some(ModelName::Synchronous);
-    let overrides = Overrides { nodes: Some(4), blocks: Some(8), model, attack: Some(None) };
+    let overrides = Overrides { nodes: Some(4), blocks: Some(8), model, attack: Some(None), ..Overrides::default() };
     let plan = Plan {
         latency: Latency::Constant(100),
         loss: 0.0,
