@@ -12,7 +12,7 @@ VECTORS_PATH = "$$(cd "$(VECTORS)" 2>/dev/null && pwd || printf %s "$(VECTORS)")
 # Where rustup puts cargo: a shell that was open before has not heard of it.
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
-.PHONY: help setup build run test clients page sim lab conformance rpc-compat check bench install uninstall fresh clean
+.PHONY: help setup build run test clients page sim lab report conformance rpc-compat check bench install uninstall fresh clean
 
 help: ## Lists the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ sim: setup ## Runs histories of a simulated network: SEEDS=0..1000, or one with 
 
 lab: setup ## Checks the consensus protocols of tests/lab and prints the table (ARGS="paxos --crash 1 --seed 7" shows one run)
 	@cargo run --locked --release --quiet -p cairn-lab -- $(ARGS)
+
+report: setup ## Measures published results with the engine under attack and writes docs/report (ARGS=--quick)
+	@cargo run --locked --release --quiet -p cairn-report -- $(ARGS)
 
 conformance: setup ## Runs Ethereum's official tests in VECTORS=FOLDER (ARGS="--filter TEXT" and others)
 	@cargo run --locked --release --quiet -p cairn-vm-tests --bin conformance -- $(VECTORS_PATH) $(ARGS)

@@ -14,7 +14,7 @@ use crate::{
 const LOOK: u64 = 5_000;
 
 /// Milliseconds by which one of two blocks comes first where a plan says which.
-const HEAD_START: u64 = 100;
+const HEAD_START: u64 = 20;
 
 /// Milliseconds in which a silent connection is given up.
 const KEEP_ALIVE: (u64, u64) = (5_000, 30_000);

@@ -1,0 +1,131 @@
+//! `report`: measures published results on whole engines, and writes the pages of docs/report.
+
+mod estimate;
+mod experiments;
+mod jobs;
+mod models;
+mod page;
+mod payer;
+mod plot;
+mod small_miner;
+
+use clap::Parser;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use crate::{
+    experiments::{asert, depth, double_spend, prefix, selfish, stale},
+    jobs::Setting,
+    page::Page,
+};
+
+/// Measures published results on proof of work with the production engine, and writes pages with tables and plots.
+#[derive(Parser, Debug)]
+#[command(version, about)]
+struct Args {
+    /// Runs few and short histories
+    #[arg(long)]
+    quick: bool,
+    /// Runs this experiment alone, and leaves the index as it is
+    #[arg(long, value_parser = NAMES)]
+    only: Option<String>,
+    /// What all chance is drawn from: the same seed gives the same pages, byte for byte
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Threads [default: one a core]
+    #[arg(long)]
+    jobs: Option<usize>,
+    /// Folder of the pages [default: docs/report; target/report with --quick]
+    #[arg(long)]
+    out: Option<PathBuf>,
+}
+
+const NAMES: [&str; 5] = ["double-spend", "selfish-mining", "stale-blocks", "common-prefix", "asert"];
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let started = Instant::now();
+    match run(&args) {
+        Ok((passed, failed)) => {
+            println!("{passed} passed, {failed} failed, {:.0} s", started.elapsed().as_secs_f64());
+            if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(error) => {
+            eprintln!("report: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// How many comparisons were as expected, and how many not.
+fn run(args: &Args) -> Result<(usize, usize), String> {
+    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let setting = Setting { quick: args.quick, seed: args.seed, jobs };
+    let usual = if args.quick { "target/report" } else { "docs/report" };
+    let folder = args.out.clone().unwrap_or_else(|| usual.into());
+    fs::create_dir_all(&folder).map_err(|error| format!("cannot create {}: {error}", folder.display()))?;
+    let (mut passed, mut failed, mut pages) = (0, 0, Vec::new());
+    for name in NAMES.iter().filter(|name| args.only.as_ref().is_none_or(|only| only == **name)) {
+        for page in experiment(name, &setting)? {
+            page.write(&folder)?;
+            for (claim, holds) in &page.checks {
+                (passed, failed) = (passed + usize::from(*holds), failed + usize::from(!holds));
+                if !holds {
+                    println!("FAILED {}: {claim}", page.name);
+                }
+            }
+            println!(
+                "{}: {} values compared",
+                folder.join(page.name).with_extension("md").display(),
+                page.checks.len()
+            );
+            pages.push(page);
+        }
+    }
+    if args.only.is_none() {
+        index(&pages, args, &folder)?;
+    }
+    Ok((passed, failed))
+}
+
+fn experiment(name: &str, setting: &Setting) -> Result<Vec<Page>, String> {
+    Ok(match name {
+        "double-spend" => vec![double_spend::run(setting)?],
+        "selfish-mining" => vec![selfish::run(setting)?],
+        "stale-blocks" => {
+            let (page, rates) = stale::run(setting)?;
+            let depth = depth::run(&rates)?;
+            vec![page, depth]
+        }
+        "common-prefix" => vec![prefix::run(setting)?],
+        _ => vec![asert::run(setting)?],
+    })
+}
+
+fn index(pages: &[Page], args: &Args, folder: &Path) -> Result<(), String> {
+    let mut index = Page::new("README", "Measured science");
+    let quick = if args.quick { " ARGS=--quick" } else { "" };
+    index.text(format!(
+        "Published results on proof of work, beside what Cairn's production engine does in simulated networks (`tests/sim`): whole \
+         engines with their stores, under attack, at a difficulty of a few hashes a block, in virtual time. `make report{quick}` writes these \
+         pages again, byte for byte the same from the same seed (here {}).",
+        args.seed
+    ));
+    let rows: Vec<Vec<String>> = pages
+        .iter()
+        .map(|page| {
+            let holds = page.checks.iter().filter(|(_, holds)| *holds).count();
+            vec![format!("[{}]({}.md)", page.title, page.name), format!("{holds} of {}", page.checks.len())]
+        })
+        .collect();
+    index.table(&["page", "values as expected"], &rows);
+    index.text(
+        "Tables show intervals of 95 % confidence and mark values outside of them; of twenty correct values, one is. A value counts as not \
+         expected if it is outside the interval of 99.9 %. Columns *model* are formulas or small calculations, *measured* is the engine.",
+    );
+    index.write(folder)
+}
