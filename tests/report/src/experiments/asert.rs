@@ -204,89 +204,73 @@ pub fn run(setting: &Setting) -> Result<Page, String> {
     Ok(page)
 }
 
-fn rows(cells: &[Cell], curves: &[Curve]) -> Vec<Row> {
-    let (cell, half_life) = (&cells[0], f64::from(HALF_LIFE));
-    let expected = model(cell);
-    let seconds = f64::from(INTERVAL);
-    let each = |get: &dyn Fn(&Curve) -> f64| curves.iter().map(get).collect::<Vec<f64>>();
-    let ahead = |curve: &Curve, at: f64| value(curve, at) - at;
-    // From where on the past is forgotten but for an eighth.
-    let late = f64::min(3.0 * half_life, cell.length / 2.0);
-    let square = |curve: &Curve| {
-        let samples: Vec<f64> =
-            curve.iter().filter(|(at, _)| *at >= late).map(|(at, blocks)| (blocks - at).powi(2)).collect();
-        samples.iter().sum::<f64>() / samples.len() as f64
-    };
-    let forget = |at: f64| 1.0 - (-2.0 * std::f64::consts::LN_2 * at / half_life).exp();
+/// From where on the past is forgotten but for an eighth.
+fn late(cell: &Cell) -> f64 {
+    f64::min(3.0 * f64::from(HALF_LIFE), cell.length / 2.0)
+}
+
+/// The mean square of blocks ahead of schedule, measured late.
+fn square(cell: &Cell, curve: &Curve) -> f64 {
+    let late = late(cell);
+    let samples: Vec<f64> =
+        curve.iter().filter(|(at, _)| *at >= late).map(|(at, blocks)| (blocks - at).powi(2)).collect();
+    samples.iter().sum::<f64>() / samples.len() as f64
+}
+
+/// The same of an Ornstein-Uhlenbeck process that begins on schedule, with so much more noise than chance makes.
+fn wander(cell: &Cell, expected: &Curve, extra: f64) -> f64 {
+    let (late, half_life, ln_2) = (late(cell), f64::from(HALF_LIFE), std::f64::consts::LN_2);
+    let forget = |at: f64| 1.0 - (-2.0 * ln_2 * at / half_life).exp();
     let times: Vec<f64> = expected.iter().map(|(at, _)| *at).filter(|at| *at >= late).collect();
     let grown = times.iter().map(|at| forget(*at)).sum::<f64>() / times.len() as f64;
-    let spread = |extra: f64| (half_life / (2.0 * std::f64::consts::LN_2) * (1.0 + extra)) * grown;
+    (half_life / (2.0 * ln_2) * (1.0 + extra)) * grown
+}
+
+/// Blocks per hash of those who come for the peaks, against those who stay.
+fn gain(cell: &Cell, curve: &Curve) -> f64 {
+    let cycles = (cell.length / PEAK.2) as u32;
+    let starts = (0..cycles).map(|cycle| f64::from(cycle) * PEAK.2);
+    let in_peaks: f64 = starts.map(|start| value(curve, start + PEAK.1) - value(curve, start)).sum();
+    let visitors = in_peaks * (1.0 - 1.0 / PEAK.0);
+    let hashes = f64::from(cycles) * PEAK.1 * (PEAK.0 - 1.0);
+    visitors / hashes * cell.length / (value(curve, cell.length) - visitors)
+}
+
+fn rows(cells: &[Cell], curves: &[Curve]) -> Vec<Row> {
+    let (cell, half_life, seconds) = (&cells[0], f64::from(HALF_LIFE), f64::from(INTERVAL));
+    let (expected, late) = (model(cell), late(cell));
+    // Both the model and what was measured are curves.
+    let row = |what: String, digits: usize, get: &dyn Fn(&Curve) -> f64| Row {
+        what,
+        model: get(&expected),
+        values: curves.iter().map(get).collect(),
+        digits,
+    };
+    let squares = |extra: f64| Row {
+        model: wander(cell, &expected, extra),
+        ..row("mean square of blocks ahead".into(), 0, &|curve| square(cell, curve))
+    };
+    let interval =
+        |from: f64, curve: &Curve| seconds * (cell.length - from) / (value(curve, cell.length) - value(curve, from));
     match cell.course {
-        Course::Constant => vec![
-            Row {
-                what: "mean interval, s".into(),
-                model: seconds,
-                values: each(&|curve| seconds * cell.length / value(curve, cell.length)),
-                digits: 2,
-            },
-            Row { what: "mean square of blocks ahead".into(), model: spread(0.0), values: each(&square), digits: 0 },
-        ],
-        Course::Noise => {
-            let noise = ((NOISE * NOISE).exp() - 1.0) * NOISE_STEP;
-            vec![Row {
-                what: "mean square of blocks ahead".into(),
-                model: spread(noise),
-                values: each(&square),
-                digits: 0,
-            }]
+        Course::Constant => {
+            vec![row("mean interval, s".into(), 2, &|curve| interval(0.0, curve)), squares(0.0)]
         }
+        Course::Noise => vec![squares(((NOISE * NOISE).exp() - 1.0) * NOISE_STEP)],
         Course::Growth(doubling) => {
-            let mean =
-                |curve: &Curve| seconds * (cell.length - late) / (value(curve, cell.length) - value(curve, late));
             let limit = seconds / rate_under_growth(half_life, doubling);
-            vec![Row {
-                what: format!("mean interval late, s (limit {limit:.2})"),
-                model: mean(&expected),
-                values: each(&mean),
-                digits: 2,
-            }]
+            vec![row(format!("mean interval late, s (limit {limit:.2})"), 2, &|curve| interval(late, curve))]
         }
         Course::Step(_) => [0.25, 1.0, 3.0, 6.0]
             .into_iter()
             .map(|count| count * half_life)
             .filter(|at| *at <= cell.length)
-            .map(|at| Row {
-                what: format!("blocks in {:.1} h", at * seconds / 3_600.0),
-                model: value(&expected, at),
-                values: each(&|curve| value(curve, at)),
-                digits: 0,
-            })
+            .map(|at| row(format!("blocks in {:.1} h", at * seconds / 3_600.0), 0, &|curve| value(curve, at)))
             .collect(),
-        Course::Peaks => {
-            let cycles = (cell.length / PEAK.2) as u32;
-            let gain = |curve: &Curve| {
-                let starts = (0..cycles).map(|cycle| f64::from(cycle) * PEAK.2);
-                let in_peaks: f64 = starts.map(|start| value(curve, start + PEAK.1) - value(curve, start)).sum();
-                let visitors = in_peaks * (1.0 - 1.0 / PEAK.0);
-                let hashes = f64::from(cycles) * PEAK.1 * (PEAK.0 - 1.0);
-                // Blocks per hash of those who come for the peaks, against those who stay.
-                visitors / hashes * cell.length / (value(curve, cell.length) - visitors)
-            };
-            vec![
-                Row {
-                    what: "blocks ahead at the end".into(),
-                    model: ahead(&expected, cell.length),
-                    values: each(&|it| ahead(it, cell.length)),
-                    digits: 1,
-                },
-                Row {
-                    what: "blocks per hash of visitors, against those who stay".into(),
-                    model: gain(&expected),
-                    values: each(&gain),
-                    digits: 3,
-                },
-            ]
-        }
+        Course::Peaks => vec![
+            row("blocks ahead at the end".into(), 1, &|curve| value(curve, cell.length) - cell.length),
+            row("blocks per hash of visitors, against those who stay".into(), 3, &|curve| gain(cell, curve)),
+        ],
     }
 }
 
