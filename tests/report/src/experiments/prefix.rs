@@ -155,11 +155,11 @@ fn bound(depth: usize) -> f64 {
 }
 
 fn introduce(page: &mut Page, histories: usize) {
-    page.text(format!(
+    page.text(
         "Of Dwork, Lynch and Stockmeyer's partially synchronous network: until a moment that nobody knows an adversary holds messages as it \
          likes, afterwards each arrives within a bound. Garay, Kiayias and Leonardos: in a synchronous network honest chains differ in their \
          last k blocks with a probability that falls exponentially in k; without synchrony nothing bounds it.",
-    ));
+    );
     page.text(format!(
         "**What runs.** {NODES} nodes with the same hash rate, blocks {INTERVAL} s apart, the network good after {BEFORE} intervals; then \
          messages take half a second to {} s. At the end of each interval the honest nodes that are furthest apart are compared. Each row: \

@@ -94,7 +94,7 @@ fn near(plan: &Plan, gamma: f64) -> Vec<bool> {
         before += share;
         node < plan.honest() && share > 0.0 && before - share / 2.0 < gamma * honest
     };
-    (0..plan.nodes).map(|node| is_near(node)).collect()
+    (0..plan.nodes).map(is_near).collect()
 }
 
 impl World {
