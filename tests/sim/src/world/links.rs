@@ -89,7 +89,7 @@ impl Links {
 fn near(plan: &Plan, gamma: f64) -> Vec<bool> {
     let honest: f64 = plan.shares[..plan.honest()].iter().sum();
     let mut before = 0.0;
-    let mut is_near = |node: usize| {
+    let is_near = |node: usize| {
         let share = plan.shares[node];
         before += share;
         node < plan.honest() && share > 0.0 && before - share / 2.0 < gamma * honest
