@@ -49,6 +49,18 @@ async function blocks(browser, node) {
     await page.keyboard.press("Enter");
     await shows(page, "not on the active chain");
   });
+  await task("a transaction that a reorganisation replaced is still reached in its block", async () => {
+    const [from, to] = await node.call("eth_accounts");
+    const sent = { from, to, gas: "0x5208", gasPrice: "0x77359400", nonce: "0x0" };
+    const lost = (await node.call("eth_sendTransaction", { ...sent, value: "0x1" })).slice(2);
+    const block = await node.call("chain_getBlockHash", Number(await node.call("eth_blockNumber")));
+    const { raw } = await node.call("eth_signTransaction", { ...sent, value: "0x2" });
+    await node.call("dev_reorg", 1, [[raw], []]);
+    await page.waitForFunction(() => /1 transaction was replaced/.test(document.querySelector(".banner")?.innerText));
+    await go(`block/${block}`);
+    await page.click(`a[href="#/tx/${lost}/in/${block}"]`);
+    await shows(page, "The block that holds it lost");
+  });
   await task("blocks, reorganisations: no fault of the page", async () => equal(faults, [], "faults"));
   await context.close();
 }

@@ -82,7 +82,7 @@ async function tasksOf(page, action) {
     .send("Tracing.start", {
       transferMode: "ReportEvents",
       traceConfig: {
-        includedCategories: ["toplevel", "disabled-by-default-devtools.timeline"],
+        includedCategories: ["toplevel"],
         excludedCategories: ["*"],
       },
     })
@@ -95,7 +95,8 @@ async function tasksOf(page, action) {
     .filter((event) => event.name === "thread_name" && event.args?.name === "CrRendererMain")
     .map((event) => `${event.pid} ${event.tid}`);
   const runs = events.filter(
-    (event) => /RunTask$/.test(event.name) && event.ph === "X" && main.includes(`${event.pid} ${event.tid}`),
+    (event) =>
+      event.name === "ThreadControllerImpl::RunTask" && event.ph === "X" && main.includes(`${event.pid} ${event.tid}`),
   );
   return runs.map((event) => (event.tdur ?? event.dur) / 1000);
 }

@@ -98,7 +98,7 @@ module.exports = async (browser) => {
       for (const [name, view] of Object.entries(views)) {
         await task(`${name}, ${theme}, ${width} px: no serious fault, nothing too wide`, async () => {
           await go(view || "");
-          await until(async () => !(await page.$(".loading")), "the view is whole");
+          await until(async () => (await page.locator(".loading:visible").count()) === 0, "the view is whole");
           await page.waitForTimeout(250);
           if (shots) await page.screenshot({ path: path.join(shots, `${name}-${theme}-${width}.png`), fullPage: true });
           const over = await page.evaluate(

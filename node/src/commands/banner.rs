@@ -61,6 +61,7 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
   tip       height {}, {}
   data      {data}
   RPC       {} (HTTP and WebSocket)
+  page      {}
   mining    {}
   stratum   {}
   network   {}
@@ -71,10 +72,19 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
         info.height,
         info.hash,
         context.node.url,
+        page(context, config),
         mining(context, config),
         stratum(context, config),
         network(context, config, addresses),
     )
+}
+
+/// What to open in a browser.
+fn page(context: &Context, config: &Config) -> String {
+    match config.limits.page {
+        true => format!("{}/ in a browser", context.node.url),
+        false => "off".to_owned(),
+    }
 }
 
 fn mining(context: &Context, config: &Config) -> String {

@@ -23,10 +23,10 @@ macro_rules! assets {
 }
 
 /// All files; `index.html` is at `/`.
-pub const FILES: [File; 30] = assets! {
+pub const FILES: [File; 31] = assets! {
     "abi.js" "account.js" "address.js" "app.css" "app.js" "block.js" "chain.js" "coming.js" "contract.js" "dev.js" "dom.js"
     "finality.js" "format.js" "found.js" "home.js" "icon.svg" "keccak.js" "mining.js" "network.js" "parts.css" "parts.js" "reorgs.js"
-    "rpc.js" "search.js" "trace.js" "transaction.js" "tree.js" "views.css" "wallet.js"
+    "rpc.js" "search.js" "theme.js" "trace.js" "transaction.js" "tree.js" "views.css" "wallet.js"
 };
 
 /// The file at a path.

@@ -1,6 +1,6 @@
 // An account: balance, nonce, history; a contract's code and its forms.
 
-import { watch } from "./chain.js";
+import { follow } from "./chain.js";
 import { checksummed } from "./keccak.js";
 import { contract } from "./contract.js";
 import { h, put } from "./dom.js";
@@ -29,14 +29,7 @@ export async function show([name], signal) {
   };
   await read();
   const past = historyPages(account, signal);
-  watch(
-    ["chain"],
-    () => {
-      read().catch(() => {});
-      past.reload();
-    },
-    signal,
-  );
+  follow(["chain"], () => Promise.all([read(), past.reload()]), signal);
   const delegate = code.startsWith(DELEGATION) ? checksummed(`0x${code.slice(8, 48)}`) : null;
   const shown = [heading(code === "0x" || delegate ? "Account" : "Contract"), panel("State", place)];
   if (delegate)

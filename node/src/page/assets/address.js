@@ -1,6 +1,6 @@
 // A coin address: its balance, coins and history.
 
-import { watch } from "./chain.js";
+import { follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { count, grains } from "./format.js";
 import { age, facts, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
@@ -18,15 +18,7 @@ export async function show([address], signal) {
   };
   await read();
   const [coins, past] = [coinPages(plain, signal), historyPages(plain, signal)];
-  watch(
-    ["chain"],
-    () => {
-      read().catch(() => {});
-      coins.reload();
-      past.reload();
-    },
-    signal,
-  );
+  follow(["chain"], () => Promise.all([read(), coins.reload(), past.reload()]), signal);
   return [
     heading("Coin address"),
     panel("Address", facts(["Address", hash(plain, null, { whole: true })], ["Lock", pill(lock.type)]), balance),

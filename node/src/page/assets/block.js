@@ -1,6 +1,6 @@
 // A block of any branch: its header, where it stands, its transactions by pages.
 
-import { watch } from "./chain.js";
+import { follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { bytes, count, counted, date, foreign, grains, price, readable, scaled, wei } from "./format.js";
 import {
@@ -32,7 +32,7 @@ export async function show([name], signal) {
     const status = await attempt(null, "chain_getBlockStatus", block.hash);
     if (!signal.aborted && status) put(place, standing(status, block));
   };
-  watch(["chain", "reorg"], stand, signal);
+  follow(["chain", "reorg"], stand, signal);
   await stand();
   const whole = block.size <= WHOLE ? await attempt(null, "chain_getBlock", block.hash, 2) : null;
   return [

@@ -26,7 +26,7 @@ export const chain = {
   peers: null,
   /** Active headers, newest first. */
   path: [],
-  /** {tip, fork, blocks (newest first), whole} of each branch that lost. */
+  /** {tip, fork, blocks (newest first), whole, read} of each branch that lost. */
   branches: [],
   /** Newest first. */
   blocks: [],
@@ -43,6 +43,37 @@ export function watch(kinds, listener, signal) {
   const watcher = { kinds, listener };
   watchers.add(watcher);
   signal?.addEventListener("abort", () => watchers.delete(watcher));
+}
+
+/** What follows the chain rests so many times as long as it takes the node to answer, within these bounds in ms. */
+const REST = 60;
+const MOST_REST = 10_000;
+
+/** Runs asynchronous work when something of these kinds changes, so seldom that the node spends little on it. */
+export function follow(kinds, work, signal, least = 0) {
+  let [timer, busy, again, ready] = [null, false, false, 0];
+  async function run() {
+    timer = null;
+    busy = true;
+    again = false;
+    const began = performance.now();
+    try {
+      await work();
+    } catch {
+      // The next change tries again.
+    }
+    const now = performance.now();
+    ready = now + Math.max(least, Math.min(MOST_REST, REST * (now - began)));
+    busy = false;
+    if (again) soon();
+  }
+  function soon() {
+    again = busy;
+    if (!busy && timer === null && !signal.aborted) timer = setTimeout(run, Math.max(0, ready - performance.now()));
+  }
+  watch(kinds, soon, signal);
+  signal.addEventListener("abort", () => clearTimeout(timer));
+  return soon;
 }
 
 function tell(kind, detail) {
@@ -102,33 +133,33 @@ async function prefetch(tip) {
   found.filter(Boolean).forEach((one) => headers.set(one.hash, slim(one)));
 }
 
-async function readBranches(info) {
+async function readBranches() {
   const tips = await attempt([], "chain_getTips");
   const lost = tips
     .filter((tip) => tip.status !== "active")
     .sort((a, b) => b.height - a.height)
     .slice(0, MOST_TIPS);
-  const known = new Map(
-    chain.branches.map((branch) => [`${branch.tip.hash} ${branch.tip.branchLength} ${branch.tip.status}`, branch]),
-  );
-  return Promise.all(
-    lost.map((tip) => known.get(`${tip.hash} ${tip.branchLength} ${tip.status}`) ?? readBranch(tip, info)),
-  );
+  const known = new Map(chain.branches.filter((branch) => branch.read).map((branch) => [nameOf(branch.tip), branch]));
+  return Promise.all(lost.map((tip) => known.get(nameOf(tip)) ?? readBranch(tip)));
 }
+
+const nameOf = (tip) => `${tip.hash} ${tip.branchLength} ${tip.status}`;
 
 async function readBranch(tip) {
   const found = [];
+  const most = Math.min(tip.branchLength, MOST_BRANCH);
   let hash = tip.hash;
   try {
-    while (found.length < Math.min(tip.branchLength, MOST_BRANCH)) {
+    while (found.length < most) {
       const one = await header(hash);
       found.push(one);
       hash = one.prev;
     }
   } catch {
-    // Its header is gone: what was read is shown.
+    // The connection was lost, or a header is gone: what was read is shown, and the next look reads it again.
   }
-  return { tip, fork: tip.height - tip.branchLength, blocks: found, whole: found.length === tip.branchLength };
+  const [whole, read] = [found.length === tip.branchLength, found.length === most];
+  return { tip, fork: tip.height - tip.branchLength, blocks: found, whole, read };
 }
 
 let running = false;
@@ -158,7 +189,7 @@ async function read() {
     if (moved || chain.path.length === 0) {
       const [path, branches, supply] = [
         await readPath(info),
-        await readBranches(info),
+        await readBranches(),
         await attempt(null, "chain_getSupply"),
       ];
       const newest = await Promise.all(path.slice(0, DETAILED).map((one) => block(one.hash).catch(() => null)));

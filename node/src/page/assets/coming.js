@@ -4,11 +4,9 @@ import { h, put, renew } from "./dom.js";
 import { bytes, count, counted, percent, price, significant } from "./format.js";
 import { failure, liveTable, pill, txLink } from "./parts.js";
 import { call, isMissing, status } from "./rpc.js";
-import { chain, watch } from "./chain.js";
+import { chain, follow } from "./chain.js";
 
-/** The node lays the pool out for this; a large one is asked for less often, so that it costs it less than 1 % of a core. */
 const LEAST_PAUSE = 2_000;
-const SHARE = 150;
 const NAMED = 12;
 
 function tile(block, at, limit) {
@@ -81,11 +79,10 @@ function nothing(left) {
 }
 
 /** Keeps an element filled with the blocks to come, and calls back with the first transactions. */
-export function follow(place, signal, onFirst) {
+export function show(place, signal, onFirst) {
   const blocks = board();
-  let [timer, asking, ready] = [null, false, 0];
 
-  function show(coming) {
+  function render(coming) {
     if (coming.blocks.length === 0) put(place, nothing(coming.left));
     else if (place.firstChild !== blocks) put(place, blocks);
     if (coming.blocks.length > 0) blocks.show(coming);
@@ -93,32 +90,18 @@ export function follow(place, signal, onFirst) {
   }
 
   async function read() {
-    timer = null;
-    if (asking || signal.aborted || document.hidden || status.state !== "open" || !chain.info) return;
-    asking = true;
-    const began = performance.now();
+    if (document.hidden || status.state !== "open" || !chain.info) return;
     try {
       const coming = await call("chain_getNextBlocks", NAMED);
-      if (signal.aborted) return;
-      show(coming);
+      if (!signal.aborted) render(coming);
     } catch (error) {
-      put(
-        place,
-        isMissing(error) ? h("p", { class: "empty" }, "This node does not lay out its mempool.") : failure(error),
-      );
+      const text = "This node does not lay out its mempool.";
+      put(place, isMissing(error) ? h("p", { class: "empty" }, text) : failure(error));
     }
-    ready = performance.now() + Math.max(LEAST_PAUSE, SHARE * (performance.now() - began));
-    asking = false;
   }
 
-  const soon = () => {
-    if (timer === null && !asking) timer = setTimeout(read, Math.max(0, ready - performance.now()));
-  };
-  watch(["info"], soon, signal);
+  const soon = follow(["info"], read, signal, LEAST_PAUSE);
   const interval = setInterval(soon, LEAST_PAUSE);
-  signal.addEventListener("abort", () => {
-    clearInterval(interval);
-    clearTimeout(timer);
-  });
+  signal.addEventListener("abort", () => clearInterval(interval));
   soon();
 }

@@ -1,9 +1,9 @@
 // A development chain: blocks on demand, reorganisations, time, money.
 
-import { chain, watch } from "./chain.js";
+import { chain, follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { counted, date, wei } from "./format.js";
-import { action, addressLink, bare, blockLink, facts, failure, heading, panel, table, txLink } from "./parts.js";
+import { action, addressLink, bare, blockLink, facts, failure, heading, loading, panel, table, txLink } from "./parts.js";
 import { attempt, call } from "./rpc.js";
 
 const WEI = 10n ** 18n;
@@ -27,7 +27,7 @@ export async function show(_, signal) {
       ),
     ];
   }
-  const [state, list] = [h("div"), h("div")];
+  const [state, list] = [h("div", loading()), h("div", loading())];
   const render = async () => {
     const [automine, balances] = [
       await attempt(null, "anvil_getAutomine"),
@@ -45,7 +45,7 @@ export async function show(_, signal) {
     );
     put(list, accountTable(accounts, balances));
   };
-  watch(["chain", "info"], throttled(render), signal);
+  follow(["chain", "info"], render, signal, 1_000);
   await render();
   return [
     heading("Development"),
@@ -54,16 +54,6 @@ export async function show(_, signal) {
     h("div", { class: "halves" }, panel("Send from a funded account", sending(accounts)), panel("Faucet", faucet())),
     panel("Funded accounts", list, h("p", { class: "hint" }, "Everybody knows their keys: use them nowhere else.")),
   ];
-}
-
-/** At most once a second. */
-function throttled(work) {
-  let last = 0;
-  return () => {
-    if (Date.now() - last < 1000) return;
-    last = Date.now();
-    work();
-  };
 }
 
 let fields = 0;

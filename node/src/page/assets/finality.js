@@ -1,6 +1,6 @@
 // Finality: what depth makes safe here, and what the chain's members finalized if it has any.
 
-import { chain, watch } from "./chain.js";
+import { chain, follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { count, counted, duration, foreign } from "./format.js";
 import { blockLink, facts, failure, hash, heading, heightLink, loading, panel, pill, table } from "./parts.js";
@@ -31,8 +31,7 @@ export async function show(_, signal) {
       if (!signal.aborted) put(votes, isMissing(error) ? h("p", { class: "empty" }, NONE) : failure(error));
     }
   };
-  watch(["chain"], read, signal);
-  const timer = setInterval(read, EVERY);
+  const timer = setInterval(follow(["chain"], read, signal), EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));
   await read();
   return [heading("Finality"), panel("By votes", votes, members), panel("By depth", depth)];

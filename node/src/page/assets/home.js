@@ -1,7 +1,7 @@
 // The chain at a glance: heads and branches, figures, the blocks to come, the latest blocks and transactions.
 
 import { DETAILED, chain, pace, watch } from "./chain.js";
-import { follow } from "./coming.js";
+import { show as showComing } from "./coming.js";
 import { Recent, h, put, renew } from "./dom.js";
 import {
   bytes,
@@ -60,7 +60,8 @@ export function show(_, signal) {
     caption: "Latest transactions",
     empty: () => `None in the mempool, and none but coinbases in the last ${counted(chain.blocks.length, "block")}.`,
   });
-  let [first, branches] = [[], ""];
+  let [first, branches, width] = [[], "", 0];
+  const showTree = () => chain.info && width > 0 && put(tree, draw(chain, width));
   const showTransactions = () => latestTransactions(transactions, first, signal);
   const showLost = () => {
     const now = chain.branches.map(({ tip }) => `${tip.hash}${tip.status}`).join();
@@ -76,21 +77,21 @@ export function show(_, signal) {
     if (kind === "info") return;
     // A part a frame: none takes long.
     inTurn(
-      [
-        () => showTree(tree),
-        showLost,
-        () => blocks.show(chain.blocks.slice(0, DETAILED).map(blockRow)),
-        showTransactions,
-      ],
+      [showTree, showLost, () => blocks.show(chain.blocks.slice(0, DETAILED).map(blockRow)), showTransactions],
       signal,
     );
   };
   watch(["chain", "info", "reorg"], render, signal);
-  follow(coming, signal, (found) => {
+  showComing(coming, signal, (found) => {
     first = found.slice(0, 5);
     showTransactions();
   });
-  const resized = new ResizeObserver(() => chain.info && showTree(tree));
+  // To ask the element itself would lay the page out once more. Its height follows from what is drawn.
+  const resized = new ResizeObserver(([{ contentRect }]) => {
+    const changed = width !== Math.floor(contentRect.width);
+    width = Math.floor(contentRect.width);
+    if (changed) showTree();
+  });
   resized.observe(tree);
   signal.addEventListener("abort", () => resized.disconnect());
   render("chain");
@@ -115,13 +116,6 @@ function inTurn(work, signal) {
     if (work.length > 0) requestAnimationFrame(next);
   };
   requestAnimationFrame(next);
-}
-
-function showTree(place) {
-  const width = Math.floor(place.clientWidth);
-  // It is not on the page yet: its observer calls again.
-  if (width === 0) return;
-  put(place, draw(chain, width));
 }
 
 const figure = (name, value, note) =>

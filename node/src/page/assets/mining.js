@@ -1,6 +1,6 @@
 // Miners of this node: workers, shares, blocks, the time to the next; how to point a machine here.
 
-import { chain, pace, watch } from "./chain.js";
+import { chain, follow, pace } from "./chain.js";
 import { h, put } from "./dom.js";
 import { celebrate, choices } from "./found.js";
 import { count, counted, duration, foreign, hashrate, percent, scaled, significant } from "./format.js";
@@ -46,9 +46,8 @@ export async function show(_, signal) {
   };
   const how = h("div");
   await read();
-  const timer = setInterval(read, EVERY);
+  const timer = setInterval(follow(["chain"], read, signal), EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));
-  watch(["chain"], read, signal);
   return [
     heading("Mining"),
     panel("This node's miners", totals, sign()),

@@ -13,7 +13,7 @@ const MOST = 60;
 let cookie = null;
 
 export async function show(_, signal) {
-  const [open, closed] = [h("div"), h("div")];
+  const [open, closed] = [h("div", loading()), h("div")];
   const modules = await attempt({}, "rpc_modules");
   const render = async () => {
     if (!signal.aborted && chain.info) put(open, visible(modules));

@@ -2,24 +2,25 @@
 
 import { chain, watch } from "./chain.js";
 import { h, put } from "./dom.js";
-import { counted } from "./format.js";
+import { count, counted } from "./format.js";
 import { age, blockLink, heightLink, table } from "./parts.js";
 
 const STAYS = 60_000;
 
 const KINDS = [
-  ["mined", "are in the new blocks, too"],
-  ["returned", "wait in the mempool again"],
-  ["conflicting", "were replaced by another that spends the same"],
-  ["gone", "are lost"],
+  ["mined", "is in the new blocks, too", "are in the new blocks, too"],
+  ["returned", "waits in the mempool again", "wait in the mempool again"],
+  ["conflicting", "was replaced by one that spends the same", "were replaced by others that spend the same"],
+  ["gone", "is lost", "are lost"],
 ];
 
 /** What became of the transactions of dropped blocks, in words. */
 export function outcome({ transactions }) {
-  const parts = KINDS.filter(([key]) => transactions[key]?.length > 0).map(
-    ([key, text]) => `${counted(transactions[key].length, "transaction")} ${text}`,
-  );
-  if (transactions.omitted > 0) parts.push(`${counted(transactions.omitted, "more")} not listed`);
+  const parts = KINDS.filter(([key]) => transactions[key]?.length > 0).map(([key, one, many]) => {
+    const number = transactions[key].length;
+    return `${counted(number, "transaction")} ${number === 1 ? one : many}`;
+  });
+  if (transactions.omitted > 0) parts.push(`${count(transactions.omitted)} more are not listed`);
   return parts.length > 0 ? parts.join("; ") : "no transactions but coinbases were in them";
 }
 

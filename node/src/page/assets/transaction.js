@@ -1,7 +1,7 @@
 // A transaction of any kind: what it moves, what it logged, the calls inside, and how sure it is.
 
 import { decodeCall, decodeLog, decodeRevert, show as showValue } from "./abi.js";
-import { watch } from "./chain.js";
+import { follow } from "./chain.js";
 import { abiBox, abiOf, eventsOf } from "./contract.js";
 import { h, put } from "./dom.js";
 import {
@@ -64,7 +64,7 @@ export async function show([name, , branch], signal) {
     if (moved) dispatchEvent(new HashChangeEvent("hashchange"));
     return put(place, standing(now));
   };
-  watch(["chain"], stand, signal);
+  follow(["chain"], stand, signal);
   put(place, standing(tx));
   const shown = [heading(titleOf(tx)), place, panel("Transaction", common(tx))];
   if (tx.kind === "account") shown.push(...(await account(tx, signal)));
@@ -316,7 +316,7 @@ function confidence(id, signal) {
     }
   }
 
-  watch(["chain"], ask, signal);
+  follow(["chain"], ask, signal);
   ask();
   return panel(
     "Confidence",
