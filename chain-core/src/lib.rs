@@ -9,6 +9,7 @@ pub mod codec;
 pub mod error;
 pub mod execute;
 pub mod fees;
+pub mod finality;
 pub mod gas;
 pub mod hash;
 pub mod headers;

@@ -20,6 +20,50 @@ impl HeaderTree {
         self.node(self.candidate).hash
     }
 
+    /// The finalized block: all chains to choose from go through it, or end before it. The genesis block without finality.
+    pub fn finalized(&self) -> BlockHash {
+        self.node(self.finalized).hash
+    }
+
+    /// Makes a known block the finalized one, whatever was finalized before; returns whether it is known and not invalid.
+    pub fn finalize(&mut self, hash: &BlockHash) -> bool {
+        let Some(id) = self.find(hash).filter(|id| !self.node(*id).invalid) else { return false };
+        let is_ahead = self.ancestor_is(id, self.finalized);
+        self.finalized = id;
+        // What is best of more chains is best of fewer, if it is among them.
+        if !is_ahead || !self.fits_finality(self.best_header) {
+            self.choose_header();
+        }
+        if !is_ahead || !self.fits_finality(self.candidate) {
+            self.choose_candidate();
+        }
+        true
+    }
+
+    /// Whether a block's chain goes through the finalized block, or ends before it.
+    pub fn is_compatible(&self, hash: &BlockHash) -> bool {
+        self.find(hash).is_some_and(|id| self.fits_finality(id))
+    }
+
+    pub(super) fn fits_finality(&self, id: Id) -> bool {
+        // FIN-1
+        self.finalized == 0 || self.ancestor_is(id, self.finalized) || self.ancestor_is(self.finalized, id)
+    }
+
+    /// Whether a block is on the branch of another.
+    fn ancestor_is(&self, id: Id, ancestor: Id) -> bool {
+        let height = self.node(ancestor).height;
+        height <= self.node(id).height && self.ancestor_id(id, height) == ancestor
+    }
+
+    fn choose_header(&mut self) {
+        self.best_header = self.heaviest(|_| true, |id, _| id);
+    }
+
+    fn choose_candidate(&mut self) {
+        self.candidate = self.heaviest(Node::is_complete, |_, node| node.sequence);
+    }
+
     /// Records that the body of a known block is stored.
     pub fn mark_body(&mut self, hash: &BlockHash) {
         let Some(id) = self.find(hash) else { return };
@@ -48,10 +92,10 @@ impl HeaderTree {
             next += 1;
         }
         if self.node(self.best_header).invalid {
-            self.best_header = self.heaviest(|_| true, |id, _| id);
+            self.choose_header();
         }
         if self.node(self.candidate).invalid {
-            self.candidate = self.heaviest(Node::is_complete, |_, node| node.sequence);
+            self.choose_candidate();
         }
         fallen.into_iter().map(|id| self.node(id).hash).collect()
     }
@@ -59,7 +103,7 @@ impl HeaderTree {
     /// Makes a block win ties from now on: the stored tip, after loading.
     pub fn prefer(&mut self, hash: &BlockHash) {
         let Some(id) = self.find(hash) else { return };
-        if !self.node(id).is_complete() || self.node(id).invalid {
+        if !self.node(id).is_complete() || self.node(id).invalid || !self.fits_finality(id) {
             return;
         }
         self.node_mut(id).sequence = 0;
@@ -81,7 +125,8 @@ impl HeaderTree {
             self.node_mut(id).sequence = self.next_sequence;
             self.next_sequence += 1;
             // HDR-6
-            if !self.node(id).invalid && self.node(id).work > self.node(self.candidate).work {
+            let is_heavier = !self.node(id).invalid && self.node(id).work > self.node(self.candidate).work;
+            if is_heavier && self.fits_finality(id) {
                 self.candidate = id;
             }
             let mut waiting: Vec<_> = self.children(id).filter(|child| self.node(*child).body).collect();
@@ -90,11 +135,12 @@ impl HeaderTree {
         }
     }
 
-    /// The node with the most work that fits and is not invalid; the lowest `order` wins a tie. The genesis block
+    /// The node with the most work that fits, contradicts no certificate and is not invalid; the lowest `order` wins a tie. The genesis block
     /// always fits.
     fn heaviest(&self, fits: impl Fn(&Node) -> bool, order: impl Fn(Id, &Node) -> u32) -> Id {
         let fitting = self.nodes().filter(|(_, node)| !node.invalid && fits(node));
+        let allowed = fitting.filter(|(id, _)| self.fits_finality(*id));
         // HDR-6
-        fitting.max_by_key(|(id, node)| (node.work, Reverse(order(*id, node)))).map_or(0, |(id, _)| id)
+        allowed.max_by_key(|(id, node)| (node.work, Reverse(order(*id, node)))).map_or(0, |(id, _)| id)
     }
 }

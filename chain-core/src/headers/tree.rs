@@ -83,6 +83,8 @@ pub struct HeaderTree {
     index: HashTable<Id>,
     pub(super) best_header: Id,
     pub(super) candidate: Id,
+    /// The finalized block; the genesis block without finality.
+    pub(super) finalized: Id,
     pub(super) next_sequence: u32,
 }
 
@@ -99,6 +101,7 @@ impl HeaderTree {
             index: HashTable::new(),
             best_header: 0,
             candidate: 0,
+            finalized: 0,
             // 0 is for the preferred tip.
             next_sequence: 1,
         };
@@ -195,7 +198,8 @@ impl HeaderTree {
 
     fn consider_best(&mut self, id: Id) -> bool {
         // HDR-6
-        let best = !self.node(id).invalid && self.node(id).work > self.node(self.best_header).work;
+        let is_heavier = !self.node(id).invalid && self.node(id).work > self.node(self.best_header).work;
+        let best = is_heavier && self.fits_finality(id);
         if best {
             self.best_header = id;
         }

@@ -4,6 +4,7 @@
 //! read from TOML. The genesis hash commits to every field, so that nodes with different specs never share a chain.
 
 mod decimal;
+mod finality;
 mod genesis;
 mod presets;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use crate::{
     transaction::coin::Output,
     units::{Amount, Gas, Height},
 };
+pub use finality::{Finality, MOST_MEMBERS};
 pub(crate) use validate::MOST_BASE_FEE;
 #[cfg(test)]
 pub(crate) use validate::MOST_GAS;
@@ -93,6 +95,9 @@ pub struct ChainSpec {
     pub alloc_coins: Vec<Output>,
     /// Accounts of the genesis block, sorted by address. The gateway and the history contract are added automatically.
     pub alloc_accounts: Vec<GenesisAccount>,
+    /// Who finalizes blocks. Without it nothing is encoded, so that chains without finality have the genesis that they always had.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finality: Option<Finality>,
 }
 
 /// Name of a development chain.

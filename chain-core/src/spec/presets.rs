@@ -39,6 +39,7 @@ impl ChainSpec {
             genesis_bits: 0x1d00_ffff,
             alloc_coins: Vec::new(),
             alloc_accounts: Vec::new(),
+            finality: None,
         }
     }
 

@@ -33,6 +33,45 @@ fn field(field: &str, got: &str, allowed: &str) -> SpecError {
     SpecError::Field { field: field.into(), got: got.into(), allowed: allowed.into() }
 }
 
+/// The example with four members, changed.
+fn with_finality(change: fn(&mut Finality)) -> Result<ChainSpec, SpecError> {
+    let key = |member: u8| {
+        let secret = secp256k1::SecretKey::from_secret_bytes([member; 32]).unwrap();
+        KeyBytes(secp256k1::Keypair::from_secret_key(&secret).x_only_public_key().0.to_byte_array())
+    };
+    let mut finality = Finality { members: (1..5).map(key).collect(), interval: 20, depth: 6, window: 100 };
+    change(&mut finality);
+    let spec = ChainSpec { finality: Some(finality), ..example() };
+    spec.validate().map(|()| spec)
+}
+
+#[test]
+fn bad_parameters_of_finality_are_refused() {
+    let refused = |change| with_finality(change).unwrap_err();
+    let count = |got| field("finality.members", got, "expected 3f + 1 keys: 1, 4, 7, ... or 100");
+    assert_eq!(refused(|finality| finality.members.clear()), count("0 keys"));
+    assert_eq!(refused(|finality| _ = finality.members.pop()), count("3 keys"));
+    assert_eq!(refused(|finality| finality.members.resize(5, KeyBytes([1; 32]))), count("5 keys"));
+    assert_eq!(refused(|finality| finality.members.resize(103, KeyBytes([1; 32]))), count("103 keys"));
+    let twice = refused(|finality| finality.members[3] = finality.members[1]);
+    let SpecError::Field { field: name, allowed, .. } = twice else { panic!("a field") };
+    assert_eq!((name.as_str(), allowed.as_str()), ("finality.members[3]", "the same key as finality.members[1]"));
+    let reason = "not a public key (BIP 340); `cairn-node member new` makes one";
+    let no_point = refused(|finality| finality.members[2] = KeyBytes([0; 32]));
+    assert_eq!(no_point, field("finality.members[2]", &"0".repeat(64), reason));
+    let positive = "expected 1 to 1000000";
+    assert_eq!(refused(|finality| finality.interval = 0), field("finality.interval", "0", positive));
+    assert_eq!(refused(|finality| finality.depth = 0), field("finality.depth", "0", positive));
+    assert_eq!(refused(|finality| finality.window = 0), field("finality.window", "0", positive));
+    let on_dev = ChainSpec { finality: with_finality(|_| {}).unwrap().finality, ..ChainSpec::dev() };
+    assert!(matches!(on_dev.validate(), Err(SpecError::Field { field, .. }) if field == "finality"));
+    assert!(with_finality(|finality| finality.members.truncate(1)).is_ok());
+    let text = with_finality(|_| {}).unwrap().to_toml().replacen("members = [\"", "members = [\"x", 1);
+    assert!(
+        matches!(ChainSpec::from_toml(&text), Err(SpecError::Field { field, .. }) if field == "finality.members[0]")
+    );
+}
+
 #[test]
 fn what_is_built_in_is_valid_and_distinct() {
     for (index, spec) in presets().iter().enumerate() {
@@ -49,7 +88,7 @@ fn what_is_built_in_is_valid_and_distinct() {
 
 #[test]
 fn specs_read_back_from_toml() {
-    for spec in presets().into_iter().chain([example()]) {
+    for spec in presets().into_iter().chain([example(), with_finality(|_| {}).unwrap()]) {
         assert_eq!(ChainSpec::from_toml(&spec.to_toml()), Ok(spec));
     }
 }
@@ -284,7 +323,7 @@ fn the_genesis_hashes_of_what_is_built_in_never_change() {
 #[test]
 fn the_genesis_hash_commits_to_every_field() {
     let spec = ChainSpec::dev();
-    let changes: [fn(&mut ChainSpec); 21] = [
+    let changes: [fn(&mut ChainSpec); 24] = [
         |spec| spec.name.push('x'),
         |spec| spec.chain_id += 1,
         |spec| spec.hrp.push('x'),
@@ -306,6 +345,9 @@ fn the_genesis_hash_commits_to_every_field() {
         |spec| spec.genesis_bits -= 1,
         |spec| spec.alloc_coins.push(Output { amount: Amount(1), lock: Lock::Policy([1; 32]) }),
         |spec| spec.alloc_accounts = example().alloc_accounts,
+        |spec| spec.finality = with_finality(|_| {}).unwrap().finality,
+        |spec| spec.finality = with_finality(|finality| finality.members.truncate(1)).unwrap().finality,
+        |spec| spec.finality = with_finality(|finality| finality.window += 1).unwrap().finality,
     ];
     let mut hashes = vec![spec.genesis_hash()];
     for change in changes {
@@ -315,7 +357,7 @@ fn the_genesis_hash_commits_to_every_field() {
     }
     hashes.sort();
     hashes.dedup();
-    assert_eq!(hashes.len(), 22);
+    assert_eq!(hashes.len(), 25);
 }
 
 #[test]

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 use alloy_primitives::{Bytes, U256, hex};
 use serde::{Deserialize, Serialize};
 
-use super::{ChainSpec, GenesisAccount, SpecError, StorageWord, decimal, validate::field};
-use crate::{address, transaction::coin::Output, units::Amount};
+use super::{ChainSpec, Finality, GenesisAccount, SpecError, StorageWord, decimal, validate::field};
+use crate::{
+    address,
+    transaction::coin::{KeyBytes, Output},
+    units::Amount,
+};
 
 /// Decimals of a grain and of a wei in CRN.
 const GRAIN: usize = 8;
@@ -39,6 +43,17 @@ struct Text {
     coins: Vec<CoinText>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     accounts: Vec<AccountText>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    finality: Option<FinalityText>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FinalityText {
+    members: Vec<String>,
+    interval: u32,
+    depth: u32,
+    window: u32,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -103,6 +118,7 @@ impl Text {
             genesis_bits: read_bits("genesis_bits", &self.genesis_bits)?,
             alloc_coins: coins.map(|(index, coin)| read_coin(&self.hrp, index, coin)).collect::<Result<_, _>>()?,
             alloc_accounts,
+            finality: self.finality.map(read_finality).transpose()?,
             name: self.name,
             chain_id: self.chain_id,
             hrp: self.hrp,
@@ -148,6 +164,7 @@ impl Text {
             genesis_bits: format!("{:#010x}", spec.genesis_bits),
             coins: spec.alloc_coins.iter().map(coin).collect(),
             accounts: spec.alloc_accounts.iter().map(write_account).collect(),
+            finality: spec.finality.as_ref().map(write_finality),
         }
     }
 }
@@ -186,6 +203,23 @@ fn write_account(account: &GenesisAccount) -> AccountText {
         code: if account.code.is_empty() { String::new() } else { account.code.to_string() },
         storage: account.storage.iter().map(|(slot, value)| (word(slot), word(value))).collect(),
     }
+}
+
+fn read_finality(text: FinalityText) -> Result<Finality, SpecError> {
+    let FinalityText { members, interval, depth, window } = text;
+    let key = |(index, digits): (usize, &String)| {
+        let mut key = [0; 32];
+        let decoded = hex::decode_to_slice(digits.strip_prefix("0x").unwrap_or(digits), &mut key);
+        let wrong =
+            |_| field(format!("finality.members[{index}]"), digits, "expected a public key of 64 hexadecimal digits");
+        decoded.map(|()| KeyBytes(key)).map_err(wrong)
+    };
+    Ok(Finality { members: members.iter().enumerate().map(key).collect::<Result<_, _>>()?, interval, depth, window })
+}
+
+fn write_finality(finality: &Finality) -> FinalityText {
+    let Finality { ref members, interval, depth, window } = *finality;
+    FinalityText { members: members.iter().map(|key| hex::encode(key.0)).collect(), interval, depth, window }
 }
 
 fn read_grains(name: &str, text: &str) -> Result<Amount, SpecError> {

@@ -2,9 +2,10 @@
 
 use std::fmt::Display;
 
-use alloy_primitives::U256;
+use alloy_primitives::{U256, hex};
+use secp256k1::XOnlyPublicKey;
 
-use super::{ChainSpec, GenesisAccount};
+use super::{ChainSpec, Finality, GenesisAccount, MOST_MEMBERS};
 use crate::{
     address, codec,
     execute::{GATEWAY, HISTORY},
@@ -154,6 +155,7 @@ impl ChainSpec {
             return Err(field("accounts", first.address, "an address is there twice, or they are not sorted"));
         }
         self.validate_supply()?;
+        self.validate_finality()?;
         let size = codec::encode(self).len();
         within("bytes of the encoded spec", size, 0, self.max_block_bytes)
     }
@@ -224,6 +226,18 @@ impl ChainSpec {
         Ok(())
     }
 
+    fn validate_finality(&self) -> Result<(), SpecError> {
+        match &self.finality {
+            Some(_) if self.is_dev() => Err(field(
+                "finality",
+                "on a dev chain",
+                "a chain whose blocks are disconnected on demand has no finality",
+            )),
+            Some(finality) => validate_finality(finality),
+            None => Ok(()),
+        }
+    }
+
     /// Money that exists can then not break AMT-1.
     fn validate_supply(&self) -> Result<(), SpecError> {
         let minted = U256::from(self.minted_until(Height::MAX)) * U256::from(WEI_PER_GRAIN);
@@ -284,4 +298,24 @@ fn validate_account(account: &GenesisAccount) -> Result<(), SpecError> {
         return Err(field(name("storage"), account.storage.len(), "a slot is there twice, or they are not sorted"));
     }
     Ok(())
+}
+
+fn validate_finality(finality: &Finality) -> Result<(), SpecError> {
+    let count = finality.members.len();
+    if count > MOST_MEMBERS || count % 3 != 1 {
+        let allowed = format!("expected 3f + 1 keys: 1, 4, 7, ... or {MOST_MEMBERS}");
+        return Err(field("finality.members", format!("{count} keys"), allowed));
+    }
+    for (index, key) in finality.members.iter().enumerate() {
+        let wrong = |reason: String| field(format!("finality.members[{index}]"), hex::encode(key.0), reason);
+        if XOnlyPublicKey::from_byte_array(key.0).is_err() {
+            return Err(wrong("not a public key (BIP 340); `cairn-node member new` makes one".to_owned()));
+        }
+        if let Some(first) = finality.members[..index].iter().position(|other| other == key) {
+            return Err(wrong(format!("the same key as finality.members[{first}]")));
+        }
+    }
+    within("finality.interval", finality.interval, 1, 1_000_000)?;
+    within("finality.depth", finality.depth, 1, 1_000_000)?;
+    within("finality.window", finality.window, 1, 1_000_000)
 }

@@ -1,7 +1,6 @@
 //! Checkpoints, and what they let a replica forget.
 
-use super::{Effect, Message, Number, Replica};
-use crate::process::Id;
+use super::{Effect, Id, Message, Number, Replica};
 use std::{
     collections::BTreeSet,
     hash::{DefaultHasher, Hash, Hasher},

@@ -1,7 +1,6 @@
 //! What is known of one number, and how votes are counted.
 
-use super::{Prepared, View};
-use crate::process::Id;
+use super::{Id, Prepared, View};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a replica knows of a number.

@@ -1,12 +1,16 @@
-//! Replicas and traitors as processes of the lab.
+//! PBFT: its replicas and traitors as processes of the lab. The protocol itself is `chain-core/src/finality/pbft`, which nodes
+//! run, too.
 
-use super::{Change, Effect, Message, Number, Replica, Rules};
+pub use chain_core::finality::pbft::{Message, Rules};
+
+use chain_core::finality::pbft::{Change, Effect, Number, Replica};
+use std::collections::BTreeMap;
+
 use crate::{
     explorer::{Symmetry, permutations},
     instance::{Instance, View},
     process::{Id, Outputs, Process, others},
 };
-use std::collections::BTreeMap;
 
 /// A request. Those that nobody asked for are the traitors' inventions.
 pub type Request = u8;
@@ -72,7 +76,7 @@ impl Node {
         let Self::Correct { replica, patience, log, .. } = self else { return };
         let mut effects = Vec::new();
         act(replica.as_mut(), &mut effects);
-        let (count, me) = (usize::from(replica.rules.replicas), replica.me);
+        let (count, me) = (usize::from(replica.rules().replicas), replica.me());
         for effect in effects {
             match effect {
                 Effect::Broadcast(message) => out.send_all(others(count, me), &message),
@@ -86,14 +90,6 @@ impl Node {
                 }
             }
         }
-    }
-}
-
-impl Replica<Request> {
-    /// Under other names. In view 0, which is all that the symmetry is for, messages name nobody.
-    fn rename(&mut self, map: &[Id]) {
-        self.me = map[usize::from(self.me)];
-        self.slots.values_mut().for_each(|slot| slot.rename(map));
     }
 }
 
@@ -205,7 +201,7 @@ impl Instance for Pbft {
     /// Every correct replica executed every request.
     fn done(&self, view: &View<'_, Node>) -> bool {
         view.alive().all(|(_, node)| match node {
-            Node::Correct { replica, .. } => (1..=self.requests).all(|request| replica.done.contains(&request)),
+            Node::Correct { replica, .. } => (1..=self.requests).all(|request| replica.has_done(&request)),
             Node::Traitor { .. } => true,
         })
     }

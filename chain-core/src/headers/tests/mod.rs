@@ -1,3 +1,5 @@
+mod finality;
+
 use std::collections::HashMap;
 
 use alloy_primitives::U256;

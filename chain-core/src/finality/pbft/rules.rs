@@ -1,7 +1,6 @@
 //! Who agrees, and how.
 
-use super::{Number, View};
-use crate::process::Id;
+use super::{Id, Number, View};
 
 /// Who agrees, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,6 +11,8 @@ pub struct Rules {
     pub faulty: u8,
     /// How many make a quorum: n-f, which is 2f+1 of 3f+1.
     pub quorum: usize,
+    /// Who leads view 0; the others follow in order.
+    pub first: Id,
     /// A checkpoint is taken at every multiple of this number.
     pub interval: Number,
     /// How far above the stable checkpoint numbers are taken from.
@@ -24,11 +25,12 @@ impl Rules {
     /// 3f+1 replicas.
     pub fn for_faulty(faulty: u8) -> Self {
         let (replicas, quorum) = (3 * faulty + 1, 2 * usize::from(faulty) + 1);
-        Self { replicas, faulty, quorum, interval: 4, window: 8, checks_new_view: true }
+        Self { replicas, faulty, quorum, first: 0, interval: 4, window: 8, checks_new_view: true }
     }
 
     /// Who leads a view.
     pub fn leader(&self, view: View) -> Id {
-        Id::try_from(view % u64::from(self.replicas)).expect("below the number of replicas")
+        let place = (u64::from(self.first) + view % u64::from(self.replicas)) % u64::from(self.replicas);
+        Id::try_from(place).expect("below the number of replicas")
     }
 }

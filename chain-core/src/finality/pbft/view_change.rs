@@ -1,17 +1,7 @@
 //! From one view to the next.
 
-use super::{Effect, Message, Number, Prepared, Replica, View};
-use crate::process::Id;
+use super::{Change, Effect, Id, Message, Number, Prepared, Replica, View};
 use std::{collections::BTreeMap, hash::Hash};
-
-/// With what a replica leaves its view.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Change<V> {
-    /// Its stable checkpoint.
-    pub stable: Number,
-    /// What it prepared above that.
-    pub prepared: BTreeMap<Number, Prepared<V>>,
-}
 
 impl<V: Clone + Ord + Hash> Replica<V> {
     /// When a request was not executed in time: step 1. The others may have executed it already.
@@ -20,7 +10,7 @@ impl<V: Clone + Ord + Hash> Replica<V> {
         self.leave_for(self.view + 1, effects);
     }
 
-    fn leave_for(&mut self, view: View, effects: &mut Vec<Effect<V>>) {
+    pub(super) fn leave_for(&mut self, view: View, effects: &mut Vec<Effect<V>>) {
         self.view = view;
         self.changing = true;
         let of_slot = |(&number, slot): (&Number, &super::slot::Slot<V>)| Some((number, slot.prepared.clone()?));

@@ -1,7 +1,6 @@
 //! How a replica that missed executions makes up for them.
 
-use super::{Effect, Message, Number, Replica};
-use crate::process::Id;
+use super::{Effect, Id, Message, Number, Replica};
 use std::hash::Hash;
 
 /// How many executions a replica remembers.

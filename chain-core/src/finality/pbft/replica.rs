@@ -1,10 +1,9 @@
 //! A replica and the normal case.
 
 use super::{
-    Change, Message, Number, Prepared, Rules, View,
+    Change, Id, Message, Number, Prepared, Rules, View,
     slot::{Slot, vote},
 };
-use crate::process::Id;
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::Hash,
@@ -23,6 +22,21 @@ pub enum Effect<V> {
     StopTimer,
     /// Execute a request, or nothing.
     Execute(Number, Option<V>),
+}
+
+/// What a replica has told others, and must keep to after a restart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Promise<V> {
+    /// Its view.
+    pub view: View,
+    /// Whether it has left its last view and waits for this one.
+    pub changing: bool,
+    /// The number that the rest is about.
+    pub number: Number,
+    /// What it accepted, and the view of that.
+    pub accepted: Option<(View, V)>,
+    /// What it prepared last.
+    pub prepared: Option<Prepared<V>>,
 }
 
 /// A replica.
@@ -71,6 +85,63 @@ impl<V: Clone + Ord + Hash> Replica<V> {
             checkpoints: BTreeMap::new(),
             changes: BTreeMap::new(),
         }
+    }
+
+    /// A replica that was restarted: it keeps its promise.
+    pub fn resume(&mut self, promise: Promise<V>, effects: &mut Vec<Effect<V>>) {
+        let Promise { view, changing, number, accepted, prepared } = promise;
+        self.view = view;
+        let (me, leader) = (self.me, self.rules.leader(view));
+        if let Some(slot) = self.slot(view, number) {
+            if let Some((accepted, request)) = &accepted {
+                vote(&mut slot.prepares, leader, *accepted, Some(request.clone()));
+                vote(&mut slot.prepares, me, *accepted, Some(request.clone()));
+            }
+            if let Some(prepared) = prepared.as_ref().filter(|prepared| prepared.view == view) {
+                vote(&mut slot.commits, me, view, prepared.request.clone());
+            }
+            slot.accepted = accepted.map(|(accepted, request)| (accepted, Some(request)));
+            slot.prepared = prepared;
+        }
+        if changing {
+            self.leave_for(view, effects);
+        }
+    }
+
+    /// Who it is.
+    pub fn me(&self) -> Id {
+        self.me
+    }
+
+    /// Who agrees, and how.
+    pub fn rules(&self) -> Rules {
+        self.rules
+    }
+
+    /// Its view.
+    pub fn view(&self) -> View {
+        self.view
+    }
+
+    /// Whether it has left its last view and waits for the new one.
+    pub fn is_changing(&self) -> bool {
+        self.changing
+    }
+
+    /// Whether it executed a request.
+    pub fn has_done(&self, request: &V) -> bool {
+        self.done.contains(request)
+    }
+
+    /// Under other names, for a search that takes replicas which never lead for exchangeable. In view 0, messages name nobody.
+    pub fn rename(&mut self, map: &[Id]) {
+        self.me = map[usize::from(self.me)];
+        self.slots.values_mut().for_each(|slot| slot.rename(map));
+    }
+
+    /// Forgets requests that are not executed: they are out of date.
+    pub fn withdraw(&mut self) {
+        self.pending.clear();
     }
 
     /// How far it has executed.

@@ -35,53 +35,12 @@
 
 mod catch_up;
 mod checkpoint;
-mod nodes;
+mod message;
 mod replica;
 mod rules;
 mod slot;
 mod view_change;
 
-pub use nodes::{Node, Pbft, Traitor};
-pub use replica::{Effect, Replica};
+pub use message::{Change, Id, Message, Number, Prepared, View};
+pub use replica::{Effect, Promise, Replica};
 pub use rules::Rules;
-pub use view_change::Change;
-
-use crate::process::Id;
-use std::collections::{BTreeMap, BTreeSet};
-
-/// A view's number.
-pub type View = u64;
-/// A sequence number. The first is 1.
-pub type Number = u64;
-
-/// A request with the proof that it was prepared.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Prepared<V> {
-    /// The view it was prepared in.
-    pub view: View,
-    /// The request; nothing fills a gap.
-    pub request: Option<V>,
-    /// Who sent PrePrepare or Prepare for it.
-    pub signers: BTreeSet<Id>,
-}
-
-/// What replicas send each other.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Message<V> {
-    /// The leader gives a request a number.
-    PrePrepare(View, Number, Option<V>),
-    /// A replica accepts it.
-    Prepare(View, Number, Option<V>),
-    /// It knows that a quorum did.
-    Commit(View, Number, Option<V>),
-    /// A replica's state after a number, as a digest.
-    Checkpoint(Number, u64),
-    /// What did you execute after this number?
-    Fetch(Number),
-    /// This.
-    Executed(Number, Option<V>),
-    /// A replica leaves its view for this one.
-    ViewChange(View, Change<V>),
-    /// The leader of a view begins it.
-    NewView(View, BTreeMap<Id, Change<V>>, BTreeMap<Number, Option<V>>),
-}
