@@ -129,6 +129,8 @@ pub enum Command {
     },
     /// Runs several nodes of one chain on this machine: cut them apart, kill them, reorganise them
     Devnet(Devnet),
+    /// Shows the key with which this node finalizes blocks, on a chain with finality
+    Member(Member),
     /// Shows the chains that this node knows
     #[command(subcommand)]
     Chain(ChainCommand),
@@ -169,6 +171,39 @@ pub enum Command {
     Version,
 }
 
+/// `cairn-node member`.
+#[derive(Clone, Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct Member {
+    /// What to do; shows the key if left out.
+    #[command(subcommand)]
+    pub command: Option<MemberCommand>,
+    /// Which node.
+    #[command(flatten)]
+    pub flags: MemberFlags,
+}
+
+/// What `cairn-node member` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum MemberCommand {
+    /// Makes a new key, for the chain spec's list of members
+    New(MemberFlags),
+}
+
+/// Which node's key.
+#[derive(Clone, Debug, Args)]
+pub struct MemberFlags {
+    /// Which chain: main, test, local, or a TOML file with a chain spec [default: main]
+    #[arg(long, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
+    pub chain: Option<String>,
+    /// Where the node keeps its data [default: ~/.cairn/CHAIN]
+    #[arg(long, value_name = "DIR")]
+    pub datadir: Option<PathBuf>,
+    /// Prints JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
 /// Flags of `cairn-node devnet`.
 #[derive(Clone, Debug, Args)]
 pub struct Devnet {
@@ -181,6 +216,9 @@ pub struct Devnet {
     /// main, test, local or a TOML file
     #[arg(long, value_name = "NAME|FILE", default_value = "local")]
     pub chain: String,
+    /// How many of them finalize blocks: 1, 4, 7, ... The chain then is one of its own
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub members: u16,
     /// First port of the nodes' RPCs; ports in use are left out
     #[arg(long, value_name = "PORT", default_value_t = 18_545)]
     pub rpc_port: u16,

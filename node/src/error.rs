@@ -60,6 +60,37 @@ pub enum CommandError {
         program::named("cairn-wallet")
     )]
     NobodyToPay,
+    /// The key with which a node finalizes blocks cannot be read.
+    #[error("cannot read the member's key {}: {reason}", .path.display())]
+    MemberKey {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// There is a key already, and it is not overwritten.
+    #[error("{} exists: a member keeps its key; move the file away to make another", .0.display())]
+    MemberKeyExists(PathBuf),
+    /// There is no key to show.
+    #[error("{} does not exist: this node is no member; `{command}` makes a key", .path.display())]
+    NoMemberKey {
+        /// Its file.
+        path: PathBuf,
+        /// How to make one.
+        command: String,
+    },
+    /// The node has a key that the chain spec does not list.
+    #[error(
+        "the key in {} is none of the chain's members: {key}. Add it to `members` of the chain spec before the chain's first \
+         start, or move the file away",
+        .path.display()
+    )]
+    NotAMember {
+        /// Its file.
+        path: PathBuf,
+        /// The public key.
+        key: String,
+    },
     /// There is nothing on disk to work on.
     #[error("the chain {0:?} is kept in memory only: add --datadir DIR")]
     InMemory(String),

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod engine_thread;
 mod error;
 pub mod files;
+pub mod finality;
 mod logging;
 pub mod mempool;
 mod metrics;

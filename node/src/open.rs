@@ -9,6 +9,7 @@ use crate::{
     engine_thread::EngineHandle,
     error::CommandError,
     files,
+    finality::{KeyError, MemberKey},
     mempool::MempoolConfig,
     store::{DirectoryLock, Reader, Store, StoreConfig},
 };
@@ -110,6 +111,27 @@ pub fn existing(config: &Config) -> Result<&Path, CommandError> {
     }
 }
 
+/// Reads the key file of a member, if there is one.
+///
+/// # Errors
+/// [`CommandError`] if it cannot be read, or holds no key.
+pub fn member_key(path: &Path) -> Result<Option<MemberKey>, CommandError> {
+    let failed = |error: KeyError| CommandError::MemberKey { path: path.to_owned(), reason: error.to_string() };
+    MemberKey::load(path).map_err(failed)
+}
+
+/// The key with which this node finalizes blocks, if it is a member of a chain with finality.
+fn member(config: &Config) -> Result<Option<MemberKey>, CommandError> {
+    let (Some(rules), Some(folder)) = (&config.spec.finality, &config.datadir) else { return Ok(None) };
+    let path = folder.join(MemberKey::FILE);
+    match member_key(&path)? {
+        Some(key) if !rules.members.contains(&key.public()) => {
+            Err(CommandError::NotAMember { path, key: hex::encode(key.public().0) })
+        }
+        key => Ok(key),
+    }
+}
+
 /// Opens store and engine.
 ///
 /// # Errors
@@ -143,7 +165,7 @@ pub fn open_store(config: &Config, store: Store) -> Result<Opened, CommandError>
         .map_err(CommandError::io("start threads"))?;
     let reader = store.reader();
     let mempool = MempoolConfig { max_bytes: config.mempool, ..MempoolConfig::default() };
-    let engine = EngineHandle::start(store, config.spec.clone(), mempool)?;
+    let engine = EngineHandle::start_member(store, config.spec.clone(), mempool, member(config)?)?;
     let genesis = engine.chain_info().genesis;
     Ok(Opened { engine, reader, genesis, runtime: Some(runtime) })
 }

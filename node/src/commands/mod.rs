@@ -7,6 +7,7 @@ mod call;
 mod chain;
 mod devnet;
 mod lines;
+mod member;
 mod reindex;
 mod run;
 mod status;
@@ -43,6 +44,7 @@ fn dispatch(cli: Cli) -> Result<(), CommandError> {
         }
         Some(Command::Import { file, data, json }) => blocks::import(configure(data.into())?, &file, json),
         Some(Command::Devnet(flags)) => devnet::run(&flags),
+        Some(Command::Member(command)) => member::execute(command),
         Some(Command::Chain(command)) => chain::execute(command),
         Some(Command::Status(ask)) => status::status(&ask),
         Some(Command::Peers(ask)) => ask::peers(&ask),

@@ -13,6 +13,7 @@ use crate::{cli::Ask, error::CommandError, program};
 struct Status {
     chain: Value,
     miner: Value,
+    finality: Value,
     /// `admin_nodeInfo`, or why it is not told.
     node: Result<Value, String>,
     peers: Value,
@@ -33,6 +34,7 @@ pub fn status(ask: &Ask) -> Result<(), CommandError> {
     let status = Status {
         chain,
         miner: some("miner_status")?,
+        finality: some("chain_getFinality")?,
         node: told("admin_nodeInfo")?,
         peers: some("net_peerCount")?,
         claimed: some("admin_peers")?.as_array().into_iter().flatten().filter_map(|peer| peer["height"].as_u64()).max(),
@@ -53,6 +55,7 @@ impl Status {
         json!({
             "chain": self.chain,
             "miner": self.miner,
+            "finality": self.finality,
             "node": self.node.as_ref().ok(),
             "peers": self.peers(),
             "peersHeight": self.claimed,
@@ -77,6 +80,7 @@ impl Status {
             format!("peers     {}", self.peers_line()),
             format!("mining    {}", self.mining()),
         ];
+        lines.extend(self.finality_line());
         if self.miner["mining"] == true {
             let [wallet, node] = ["cairn-wallet", "cairn-node"].map(program::named);
             let nobody = format!("no address yet: set one with `{wallet} mine` or `{node} mine-to ADDRESS`");
@@ -91,6 +95,21 @@ impl Status {
         ));
         lines.extend(self.node_lines());
         lines.join("\n") + "\n"
+    }
+
+    /// On a chain with finality.
+    fn finality_line(&self) -> Option<String> {
+        let finality = &self.finality;
+        let members = finality["members"].as_array().filter(|members| !members.is_empty())?;
+        let lag = count(finality["lag"].as_u64(), "block");
+        let mut line = format!("final     to height {}, {lag} below the tip", finality["finalized"]["height"]);
+        if let Some(member) = finality["member"].as_u64() {
+            line += &format!("; this node is member {member} of {}", members.len());
+        }
+        if let Some(alarm) = finality["alarm"].as_str() {
+            line += &format!("\nALARM     {alarm}");
+        }
+        Some(line)
     }
 
     fn sync(&self) -> String {
@@ -208,6 +227,7 @@ mod tests {
                 "syncing": false, "baseFee": 7, "mempool": { "transactions": 1, "bytes": 300 },
             }),
             miner: json!({ "mining": true, "hashrate": 2_500_000.0, "threads": 1, "blocks": 2, "address": "lcrn1" }),
+            finality: json!({ "members": [] }),
             node: Ok(json!({ "clockOffset": -7_200, "uptime": 3_700, "version": "0.1.0 (1a2b3c4d5)" })),
             peers: json!("0x3"),
             claimed: Some(85),
@@ -252,6 +272,17 @@ mod tests {
         assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
         status.miner = json!({ "mining": false, "automine": true });
         let line = "\nmining    a block for each transaction, and on evm_mine\n";
+        assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
+    }
+
+    #[test]
+    fn finality_is_told_on_a_chain_that_has_it() {
+        let mut status = status();
+        status.finality = json!({ "members": [{}, {}, {}, {}], "finalized": { "height": 80 }, "lag": 4, "member": 2 });
+        let line = "\nfinal     to height 80, 4 blocks below the tip; this node is member 2 of 4\n";
+        assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
+        status.finality["alarm"] = json!("two certificates contradict each other");
+        let line = " of 4\nALARM     two certificates contradict each other\n";
         assert!(status.lines(1_065).contains(line), "{}", status.lines(1_065));
     }
 

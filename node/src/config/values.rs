@@ -40,7 +40,9 @@ pub(super) fn threads(given: Option<u16>, chain: &str) -> Result<usize, ConfigEr
 const LEAST_KEPT: u32 = 288;
 
 pub(super) fn prune(given: Option<u32>, spec: &ChainSpec) -> Result<Option<u32>, ConfigError> {
-    let least = LEAST_KEPT.max(spec.finalized_depth);
+    // What a certificate may disconnect must still be there.
+    let window = spec.finality.as_ref().map_or(0, |finality| finality.window);
+    let least = LEAST_KEPT.max(spec.finalized_depth).max(window);
     match given {
         None | Some(0) => Ok(None),
         Some(blocks) if blocks >= least => Ok(Some(blocks)),

@@ -4,8 +4,9 @@ use chain_core::{
     U256,
     block::{Block, header::Header},
     codec::CodecError,
+    finality::{Certificate, Evidence, Vote},
     hash::{BlockHash, TxId},
-    transaction::Transaction,
+    transaction::{Transaction, coin::KeyBytes},
     units::{Amount, Gas, Height},
 };
 use std::{sync::Arc, time::Duration};
@@ -201,6 +202,31 @@ pub struct SyncProgress {
     pub current: Height,
     /// Height of the header with the most work.
     pub highest: Height,
+}
+
+/// Finality at one moment, on a chain that has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinalityInfo {
+    /// Keys of the members.
+    pub members: Vec<KeyBytes>,
+    /// The newest certificate that is followed.
+    pub newest: Option<Certificate>,
+    /// A newer one, whose block is not known yet.
+    pub wanted: Option<Certificate>,
+    /// Why the last certificate that was not followed was not.
+    pub alarm: Option<String>,
+    /// Height of the next checkpoint.
+    pub next: Height,
+    /// The latest view of a quorum of members, as their votes tell.
+    pub view: u64,
+    /// The member who leads it.
+    pub leader: u8,
+    /// The votes for the next checkpoint.
+    pub votes: Vec<Vote>,
+    /// Evidence against members.
+    pub evidence: Vec<Evidence>,
+    /// The member that this node votes for.
+    pub member: Option<u8>,
 }
 
 /// A leaf of the block tree.

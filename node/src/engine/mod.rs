@@ -21,9 +21,9 @@ pub use chain::Chain;
 pub use dev::Mined;
 pub use error::{OpenError, Stopped, SubmitBlockError, TemplateError};
 pub use event::{
-    Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, GossipId, HeaderInfo, InboundId, NodeEvent, Now, Payer,
-    PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress, TestedTransaction, Ticket, Time,
-    TipStatus, Verdict,
+    Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, FinalityInfo, GossipId, HeaderInfo, InboundId,
+    NodeEvent, Now, Payer, PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress,
+    TestedTransaction, Ticket, Time, TipStatus, Verdict,
 };
 pub use offence::{BAN, Offence};
 pub use plan::{BlockPlan, BlockTime, Content};
@@ -43,6 +43,7 @@ use self::{
     verify::Verifier,
 };
 use crate::{
+    finality::{Finality, MemberKey},
     mempool::{Mempool, MempoolConfig},
     metrics,
     store::Store,
@@ -66,6 +67,8 @@ pub struct EngineConfig {
     pub verify: VerifyConfig,
     /// How peers are dealt with.
     pub relay: RelayConfig,
+    /// The key with which this node votes, on a chain with finality.
+    pub member: Option<MemberKey>,
     /// What tells this process's blocks from those of others with the same payout.
     pub tag: Tag,
 }
@@ -86,8 +89,8 @@ impl Engine {
     /// # Errors
     /// [`OpenError`] if the store cannot be read or its headers are no tree.
     pub fn open(store: Store, spec: ChainSpec, config: EngineConfig) -> Result<Self, OpenError> {
-        let EngineConfig { mempool, verify, relay, tag } = config;
-        let chain = Chain::open(store, spec, Verifier::new(verify))?;
+        let EngineConfig { mempool, verify, relay, member, tag } = config;
+        let chain = Chain::open(store, spec, Verifier::new(verify), member)?;
         let pool = Pool::new(mempool, chain.next_base_fee(), tag);
         Ok(Self { chain, pool, relay: Relay::new(relay), out: Outbox::default(), stopped: false })
     }
@@ -141,6 +144,7 @@ impl Engine {
         }
         self.announce_tip(idle)?;
         self.chain.decide(&mut self.out);
+        self.chain.finalize(&self.out)?;
         // Subscribers hear of a tip before they hear what it did to the pool.
         if self.is_told() {
             self.relay.retry_orphans(&mut self.chain, &mut self.pool, &mut self.out)?;
@@ -160,7 +164,7 @@ impl Engine {
         self.pool.tick(&mut self.out);
         let stored = self.chain.retry_future_blocks(&mut self.out)?;
         self.relay.on_stored(stored, &mut self.chain, &mut self.out);
-        self.relay.tick(&self.chain, &self.pool, &mut self.out);
+        self.relay.tick(&mut self.chain, &self.pool, &mut self.out)?;
         Ok(())
     }
 
@@ -244,7 +248,8 @@ impl Engine {
 
     /// When [`Event::Tick`] is due at the latest, if it is; a second later it does no harm.
     pub fn wake_at(&self) -> Option<Time> {
-        self.relay.wake_at(self.out.steady())
+        let votes = self.chain.finality().and_then(Finality::wake_at);
+        [self.relay.wake_at(self.out.steady()), votes].into_iter().flatten().min()
     }
 
     #[cfg(test)]

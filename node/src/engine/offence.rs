@@ -3,6 +3,7 @@
 use chain_core::{
     codec::CodecError,
     error::{Penalty, RuleError},
+    finality::{CertificateError, EvidenceError, VoteError},
     hash::BlockHash,
 };
 
@@ -48,6 +49,18 @@ pub enum Offence {
     /// It sent a transaction that breaks a rule.
     #[error("an invalid transaction: {0}")]
     InvalidTransaction(RuleError),
+    /// It sent a vote that breaks a rule. Nodes check votes before they forward them.
+    #[error("an invalid vote: {0}")]
+    InvalidVote(VoteError),
+    /// It sent a certificate that breaks a rule.
+    #[error("an invalid certificate: {0}")]
+    InvalidCertificate(CertificateError),
+    /// It sent evidence that proves nothing.
+    #[error("forged evidence: {0}")]
+    InvalidEvidence(EvidenceError),
+    /// It sent votes or certificates on a chain without finality.
+    #[error("votes on a chain without finality")]
+    NoFinality,
 }
 
 /// Points at which a peer is banned.
@@ -59,6 +72,7 @@ impl Offence {
         match self {
             // A compact block is forwarded only by nodes that have the whole block and know the form to be its own.
             Self::InvalidHeader(_) | Self::InvalidBlock(_) | Self::BadCompact => BAN,
+            Self::InvalidVote(_) | Self::InvalidCertificate(_) | Self::InvalidEvidence(_) | Self::NoFinality => BAN,
             Self::InvalidTransaction(rule) => match rule.penalty() {
                 Penalty::None => 0,
                 Penalty::Ban => BAN,
@@ -89,6 +103,10 @@ impl Offence {
             Self::InvalidBlock(_) => "invalid_block",
             Self::BadCompact => "bad_compact",
             Self::InvalidTransaction(_) => "invalid_transaction",
+            Self::InvalidVote(_) => "invalid_vote",
+            Self::InvalidCertificate(_) => "invalid_certificate",
+            Self::InvalidEvidence(_) => "invalid_evidence",
+            Self::NoFinality => "no_finality",
         }
     }
 }

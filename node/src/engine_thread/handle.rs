@@ -26,10 +26,11 @@ use super::{
 };
 use crate::{
     engine::{
-        Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, HeaderInfo, LongPollId, NodeEvent,
-        OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError, Template, TemplateError,
-        TemplateRequest, TestedTransaction, VerifyConfig,
+        Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, FinalityInfo, HeaderInfo,
+        LongPollId, NodeEvent, OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError,
+        Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig,
     },
+    finality::MemberKey,
     mempool::{Coming, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
     store::Store,
 };
@@ -62,10 +63,23 @@ impl EngineHandle {
     /// # Errors
     /// [`OpenError`] if the store cannot be read or its headers are no tree.
     pub fn start(store: Store, spec: ChainSpec, mempool: MempoolConfig) -> Result<Self, OpenError> {
+        Self::start_member(store, spec, mempool, None)
+    }
+
+    /// As [`EngineHandle::start`], with the key with which this node votes on a chain with finality.
+    ///
+    /// # Errors
+    /// As [`EngineHandle::start`].
+    pub fn start_member(
+        store: Store,
+        spec: ChainSpec,
+        mempool: MempoolConfig,
+        member: Option<MemberKey>,
+    ) -> Result<Self, OpenError> {
         let verify = VerifyConfig { secret: thread::secret(), ..VerifyConfig::default() };
         let relay = RelayConfig { seed: thread::seed(), ..RelayConfig::default() };
-        let engine =
-            Engine::open(store, spec, EngineConfig { mempool, verify, relay, tag: thread::seed().to_le_bytes() })?;
+        let tag = thread::seed().to_le_bytes();
+        let engine = Engine::open(store, spec, EngineConfig { mempool, verify, relay, member, tag })?;
         let (messages, received) = mpsc::channel(QUEUE);
         let (peers, from_peers) = mpsc::unbounded_channel();
         let (info_sender, info) = watch::channel(engine.chain_info());
@@ -274,6 +288,14 @@ impl EngineHandle {
     /// [`Stopped`].
     pub async fn tips(&self) -> Result<Vec<ChainTip>, Stopped> {
         self.ask(|engine| engine.chain().tips()).await
+    }
+
+    /// Finality now, on a chain that has it.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn finality(&self) -> Result<Option<FinalityInfo>, Stopped> {
+        self.ask(|engine| engine.chain().finality_info()).await
     }
 
     /// A header of any branch.

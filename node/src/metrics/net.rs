@@ -5,7 +5,7 @@ use metrics::Counter;
 use super::Recorder;
 
 /// Messages by name. What peers say else (handshakes, pings, the table of addresses) is in the totals alone.
-pub const MESSAGES: [&str; 15] = [
+pub const MESSAGES: [&str; 17] = [
     "status",
     "get_headers",
     "headers",
@@ -21,10 +21,12 @@ pub const MESSAGES: [&str; 15] = [
     "ack",
     "unknown",
     "compact_block",
+    "finality",
+    "certificate",
 ];
 
 /// What peers do wrong, by name.
-pub const OFFENCES: [&str; 13] = [
+pub const OFFENCES: [&str; 17] = [
     "malformed",
     "out_of_turn",
     "doubled",
@@ -38,6 +40,10 @@ pub const OFFENCES: [&str; 13] = [
     "bad_compact",
     "invalid_transaction",
     "too_slow",
+    "invalid_vote",
+    "invalid_certificate",
+    "invalid_evidence",
+    "no_finality",
 ];
 
 /// Handles of the network.

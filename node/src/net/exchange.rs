@@ -85,7 +85,7 @@ fn is_heavy(request: &Request) -> bool {
         | Request::Transactions(_)
         | Request::ShortTransactions { .. }
         | Request::Pool { .. } => true,
-        Request::Status(_) | Request::Headers { .. } | Request::Announce(_) => false,
+        Request::Status(_) | Request::Headers { .. } | Request::Announce(_) | Request::Finality { .. } => false,
     }
 }
 
@@ -104,6 +104,7 @@ fn size(response: &Response) -> usize {
         Response::Transactions(transactions) => transactions.iter().map(|bytes| bytes.len()).sum(),
         Response::Headers(headers) => headers.len() * 80,
         Response::ShortIds(ids) => ids.len() * 6,
+        Response::Certificate(certificate) => certificate.signatures.len() * 65,
         Response::Status(_) | Response::Ack | Response::Unknown => 0,
     }
 }

@@ -17,6 +17,7 @@ mod directory;
 mod dump;
 mod encoding;
 mod error;
+mod finality;
 mod historical;
 mod history;
 mod index;

@@ -88,6 +88,10 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
+    pub(super) fn kv(&self) -> &dyn KvRead {
+        &*self.kv
+    }
+
     /// The block that this is the state of.
     pub fn tip(&self) -> BlockRef {
         self.at

@@ -4,14 +4,15 @@ use chain_core::{
     Bytes, U256,
     block::header::Header,
     codec::{self, at_most},
+    finality::{Certificate, Evidence, Vote},
     hash::{BlockHash, TxId},
     units::Height,
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::{
-    AGENT, ANNOUNCED, BLOCKS, Body, HEADERS, LOCATOR, Message, POOL, POSITIONS, SHORT_TRANSACTIONS, ShortId,
-    TRANSACTIONS,
+    AGENT, ANNOUNCED, BLOCKS, Body, EVIDENCE, HEADERS, LOCATOR, Message, POOL, POSITIONS, SHORT_TRANSACTIONS, ShortId,
+    TRANSACTIONS, VOTES,
 };
 
 /// Where a node stands: the first thing that peers tell each other. Claims, until headers prove them.
@@ -77,6 +78,20 @@ pub enum Request {
         #[serde(deserialize_with = "at_most::<SHORT_TRANSACTIONS, _, _>")]
         ids: Vec<ShortId>,
     },
+    /// What is new of finality, on a chain that has it; answered by [`Response::Certificate`] if the peer has a newer one, else
+    /// by [`Response::Ack`].
+    Finality {
+        /// Height of the newest certificate that the sender has; 0 if it has none.
+        newest: Height,
+        /// That certificate, if the sender thinks that it is news.
+        certificate: Option<Certificate>,
+        /// Votes for the next checkpoint.
+        #[serde(deserialize_with = "at_most::<VOTES, _, _>")]
+        votes: Vec<Vote>,
+        /// Evidence against members.
+        #[serde(deserialize_with = "at_most::<EVIDENCE, _, _>")]
+        evidence: Vec<Evidence>,
+    },
 }
 
 impl Request {
@@ -84,6 +99,7 @@ impl Request {
     pub fn most_answer_bytes(&self) -> usize {
         match self {
             Self::Status(_) | Self::Announce(_) => 1 << 10,
+            Self::Finality { .. } => 8 << 10,
             Self::Headers { most, .. } => (1 << 10) + usize::from(*most).min(HEADERS) * Header::SIZE,
             Self::Pool { .. } => (1 << 10) + POOL * size_of::<ShortId>(),
             Self::Blocks(_)
@@ -108,10 +124,12 @@ pub enum Response {
     Transactions(#[serde(with = "blobs")] Vec<Bytes>),
     /// To [`Request::Pool`], best first.
     ShortIds(#[serde(deserialize_with = "at_most::<POOL, _, _>")] Vec<ShortId>),
-    /// To [`Request::Announce`].
+    /// To [`Request::Announce`] and [`Request::Finality`].
     Ack,
     /// The peer does not have it, or does not tell.
     Unknown,
+    /// To [`Request::Finality`]: the newest certificate.
+    Certificate(Certificate),
 }
 
 /// A 256-bit number as 32 bytes, little-endian.

@@ -40,6 +40,10 @@ pub const TRANSACTIONS: usize = 256;
 pub const SHORT_TRANSACTIONS: usize = 1_024;
 /// Most short ids of a pool.
 pub const POOL: usize = 50_000;
+/// Most votes of a message.
+pub const VOTES: usize = 64;
+/// Most evidence of a message: one piece against each member.
+pub const EVIDENCE: usize = chain_core::spec::MOST_MEMBERS;
 /// Most bytes of a peer's name.
 pub const AGENT: usize = 64;
 
@@ -79,6 +83,7 @@ impl Message for Request {
             Self::BlockTransactions { .. } => "get_block_transactions",
             Self::Announce(_) => "announce",
             Self::Transactions(_) => "get_transactions",
+            Self::Finality { .. } => "finality",
             Self::Pool { .. } => "get_pool",
             Self::ShortTransactions { .. } => "get_short_transactions",
         }
@@ -94,6 +99,7 @@ impl Message for Response {
             Self::Headers(_) => "headers",
             Self::Blocks(_) => "blocks",
             Self::Transactions(_) => "transactions",
+            Self::Certificate(_) => "certificate",
             Self::ShortIds(_) => "short_ids",
             Self::Ack => "ack",
             Self::Unknown => "unknown",

@@ -3,6 +3,7 @@
 mod fleet;
 mod leftovers;
 mod member;
+mod members;
 mod order;
 mod reorg;
 mod screen;
@@ -65,11 +66,15 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         Some(folder) => (folder.clone(), None),
         None => leftovers::make(&std::env::temp_dir()).map(|(folder, lock)| (folder, Some(lock)))?,
     };
+    let chain = match flags.members {
+        0 => flags.chain.clone(),
+        count => members::chain_with(spec.clone(), usize::from(count), nodes, &folder)?,
+    };
     // A key that is no point of the curve: until somebody says otherwise, a devnet's coins are nobody's.
     let payout = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
     let members = ports.iter().enumerate().map(|(index, ports)| {
         let folder = folder.join(format!("node-{index}"));
-        Member::new(folder, &flags.chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)))
+        Member::new(folder, &chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)))
     });
     let mut screen = Screen::new(flags.json);
     let (started, log) = (count(nodes, "node"), folder.join("node-0/log"));

@@ -260,6 +260,7 @@ impl Chain {
     pub(super) fn condemn(&mut self, hash: BlockHash, rule: &RuleError, out: &mut Outbox) -> Result<(), Fatal> {
         tracing::warn!(%hash, %rule, "invalid block");
         let fallen = self.tree.mark_invalid(&hash);
+        self.check_finalized()?;
         let records: Vec<HeaderRecord> = fallen.iter().filter_map(|hash| self.invalid_record(hash)).collect();
         self.store.put_headers(&records)?;
         for record in records {

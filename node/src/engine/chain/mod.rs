@@ -4,6 +4,7 @@
 //! knows nothing of peers but whom to blame for a block.
 
 mod accept;
+mod finality;
 mod follow;
 mod held;
 mod queries;
@@ -24,6 +25,7 @@ use std::{collections::HashMap, sync::Arc};
 use self::{held::Held, ready::Ready};
 use super::{Fatal, OpenError, PeerId, Source, Ticket, Time, verify::Verifier};
 use crate::{
+    finality::{Finality, MemberKey},
     metrics::{Stage, timed},
     store::{HeaderRecord, Store, Verdict},
 };
@@ -53,6 +55,8 @@ pub struct Chain {
     sync_start: Option<Height>,
     /// Where the chain stands instead of on the best branch, while a branch is made on demand.
     pin: Option<BlockHash>,
+    /// Votes, certificates and evidence, on a chain that has them.
+    finality: Option<Finality>,
 }
 
 /// A submitted block that is stored but neither connected nor found invalid nor left on a side branch yet.
@@ -67,12 +71,18 @@ struct Undecided {
 pub(super) type Stored = Vec<(Height, CheckedBlock)>;
 
 impl Chain {
-    /// Opens the chain on a store: loads the headers.
+    /// Opens the chain on a store: loads the headers. With the key of a member it votes.
     ///
     /// # Errors
     /// [`OpenError`] if the store cannot be read or its headers are no tree.
-    pub(super) fn open(store: Store, spec: ChainSpec, verifier: Verifier) -> Result<Self, OpenError> {
+    pub(super) fn open(
+        store: Store,
+        spec: ChainSpec,
+        verifier: Verifier,
+        key: Option<MemberKey>,
+    ) -> Result<Self, OpenError> {
         let mut tree = HeaderTree::load(&spec, store.load_headers()?.into_iter().map(stored_header))?;
+        let finality = Self::open_finality(&store, &spec, &mut tree, key)?;
         let told = store.tip().hash;
         tree.prefer(&told);
         Ok(Self {
@@ -90,6 +100,7 @@ impl Chain {
             depth: 0,
             sync_start: None,
             pin: None,
+            finality,
         })
     }
 

@@ -66,6 +66,11 @@ struct Run {
 }
 
 impl Run {
+    /// Whether a block is among the new ones.
+    fn shows(&self, block: Option<BlockHash>) -> bool {
+        block.is_some_and(|block| self.new.iter().any(|(_, context)| context.hash == block))
+    }
+
     fn last(&self) -> &HeaderContext {
         self.new.last().map_or(&self.start, |(_, context)| context)
     }
@@ -138,8 +143,14 @@ impl Headers {
         next.into_iter().chain(resting).min()
     }
 
-    /// Asks for headers the peers that claim better ones.
-    pub(super) fn sync(&mut self, peers: &mut Peers, chain: &Chain, out: &mut Outbox) {
+    /// Asks for headers the peers that claim better ones. On a chain with finality, those that have told their certificate.
+    pub(super) fn sync(
+        &mut self,
+        peers: &mut Peers,
+        has_told: impl Fn(PeerId) -> bool,
+        chain: &Chain,
+        out: &mut Outbox,
+    ) {
         peers.find_claims(chain);
         let now = out.steady();
         let mut asked = self.sources.values().filter(|source| source.asked).count();
@@ -151,9 +162,12 @@ impl Headers {
         // Bodies of the best header's branch may be withheld: headers of any that is better than ours are wanted.
         let work = chain.work_of(&chain.tree().candidate());
         let height = chain.height_of(&chain.tree().best_header());
+        // FIN-1: the branch of a finalized block is wanted whatever its work.
+        let (finality, wanted) = (chain.finality().is_some(), wanted(chain).is_some());
         let mut eligible: Vec<(U256, bool, PeerId, Height)> = Vec::new();
         for (id, peer) in peers.iter() {
-            if let Some(claim) = peer.claim().filter(|claim| claim.work > work && !claim.found)
+            if let Some(claim) = peer.claim().filter(|claim| wanted || (claim.work > work && !claim.found))
+                && (!finality || has_told(id))
                 && self.sources.get(&id).is_some_and(|source| !source.asked && source.after <= now)
             {
                 eligible.push((claim.work, peer.chosen(), id, claim.height));
@@ -262,6 +276,7 @@ impl Headers {
                 self.rest(id, cx.out.steady());
                 return Ok(());
             }
+            None if run.shows(wanted(cx.chain)) => self.store_run(id, &run, cx)?,
             None if !more && self.falls_short(id, &run, cx.chain) => {
                 self.end(id, Some(last.work), false, cx);
                 return Ok(());
@@ -271,7 +286,7 @@ impl Headers {
                 let start = first.as_ref().map_or(run.from, |presync| presync.start);
                 let mut checkpoints = first.map(|presync| presync.checkpoints).unwrap_or_default();
                 checkpoints.push(last.hash);
-                if last.work >= self.least_work(cx.chain) {
+                if last.work >= self.least_work(cx.chain) || run.shows(wanted(cx.chain)) {
                     let Some(context) = cx.chain.tree().context(&start) else { return Ok(()) };
                     self.set_presync(id, Some(Presync { start, checkpoints, stored: Some(0), last: context }));
                     self.ask(id, None, cx.peers, cx.chain, cx.out);
@@ -333,7 +348,8 @@ impl Headers {
             return;
         };
         let shown = work.unwrap_or_else(|| cx.chain.work_of(&cx.chain.tree().best_header()));
-        if shown < claim.work {
+        // A certificate may have taken the peer to a chain of less work.
+        if shown < claim.work && cx.chain.finality().is_none() {
             cx.out.penalize(id, Offence::LessWork);
         }
         self.rest(id, cx.out.steady());
@@ -421,6 +437,11 @@ fn check_run(start: HeaderContext, headers: &[Header], chain: &Chain, now: Time)
         }
     }
     Ok(run)
+}
+
+/// The block of a certificate that is not known yet.
+fn wanted(chain: &Chain) -> Option<BlockHash> {
+    chain.finality()?.wanted().map(|certificate| certificate.hash)
 }
 
 fn unlinked() -> Offence {

@@ -8,6 +8,7 @@ mod blocks;
 mod bounds;
 mod config;
 mod context;
+mod finality;
 mod headers;
 mod peers;
 mod random;
@@ -28,6 +29,7 @@ use chain_core::{block::Block, execute::ExecutedBlock, hash::TxId};
 use self::{
     blocks::Blocks,
     context::Context,
+    finality::FinalityRelay,
     headers::Headers,
     peers::{Peer, Peers, Question},
     transactions::Transactions,
@@ -45,6 +47,7 @@ pub(super) struct Relay {
     headers: Headers,
     blocks: Blocks,
     transactions: Transactions,
+    finality: FinalityRelay,
 }
 
 impl Relay {
@@ -53,6 +56,7 @@ impl Relay {
         Self {
             headers: Headers::new(&config),
             blocks: Blocks::default(),
+            finality: FinalityRelay::default(),
             transactions: Transactions::new(config.seed),
             peers: Peers::new(config.agent),
         }
@@ -61,7 +65,8 @@ impl Relay {
     /// When [`super::Event::Tick`] is due at the latest, if it is; a second later it does no harm.
     pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
         let blocks = self.blocks.wake_at(!self.peers.is_empty(), now);
-        let parts = [self.peers.wake_at(now), self.headers.wake_at(now), blocks, self.transactions.wake_at()];
+        let (headers, finality) = (self.headers.wake_at(now), self.finality.wake_at());
+        let parts = [self.peers.wake_at(now), headers, blocks, self.transactions.wake_at(), finality];
         parts.into_iter().flatten().min()
     }
 
@@ -79,7 +84,7 @@ impl Relay {
             PeerEvent::Disconnected => self.on_disconnected(peer, chain, out),
             PeerEvent::Request(id, request) => {
                 if let Some(request) = self.peers.admit(peer, id, request, out) {
-                    self.serve(peer, id, request, chain, pool, out);
+                    return self.serve(peer, id, request, chain, pool, out);
                 }
             }
             PeerEvent::Response(id, Ok(response)) => return self.on_response(peer, id, response, chain, pool, out),
@@ -107,6 +112,7 @@ impl Relay {
         let Some(unanswered) = self.peers.disconnect(peer, out.steady()) else { return };
         self.headers.disconnect(peer);
         self.blocks.disconnect(peer);
+        self.finality.disconnect(peer);
         let wanted = self.transactions.disconnect(peer);
         for question in unanswered {
             self.on_unanswered(peer, question, chain, out);
@@ -132,7 +138,7 @@ impl Relay {
         out: &mut Outbox,
     ) -> Result<(), Fatal> {
         let Some(question) = self.peers.answered(peer, id) else { return Ok(()) };
-        let Self { peers, headers, blocks, transactions } = self;
+        let Self { peers, headers, blocks, transactions, finality } = self;
         let cx = &mut Context { chain, pool, peers, out };
         match (question, response) {
             (Question::Status, Response::Status(status)) => {
@@ -157,6 +163,13 @@ impl Relay {
             }
             (Question::ShortTransactions { salt, ids }, Response::Transactions(came)) => {
                 return transactions.on_short_response(peer, salt, ids, &came, cx);
+            }
+            (Question::Finality, Response::Ack) => finality.answered(peer),
+            (Question::Finality, Response::Certificate(certificate)) => {
+                finality.answered(peer);
+                if let Err(error) = cx.chain.on_certificate(certificate, Some(peer), cx.out)? {
+                    cx.out.penalize(peer, Offence::InvalidCertificate(error));
+                }
             }
             (Question::Pool { .. }, Response::Unknown) => transactions.reconciler.postpone(peer),
             (question, Response::Unknown) => self.on_unanswered(peer, question, chain, out),
@@ -198,12 +211,21 @@ impl Relay {
             Question::Transactions(asked) => self.transactions.wants.request_ended(peer, asked.iter(), false),
             Question::Pool { .. } | Question::ShortTransactions { .. } => self.transactions.reconciler.end(peer),
             Question::Announce => self.transactions.announcer.acknowledged(peer),
+            Question::Finality => self.finality.answered(peer),
             Question::Status => {}
         }
     }
 
     /// Serves a request of a peer.
-    fn serve(&mut self, peer: PeerId, id: InboundId, request: Request, chain: &Chain, pool: &Pool, out: &mut Outbox) {
+    fn serve(
+        &mut self,
+        peer: PeerId,
+        id: InboundId,
+        request: Request,
+        chain: &mut Chain,
+        pool: &Pool,
+        out: &mut Outbox,
+    ) -> Result<(), Fatal> {
         let (now, pool) = (out.steady(), pool.mempool());
         let mut work = PeerWork { base: serve::base(&request), ..PeerWork::default() };
         let response = match request {
@@ -213,11 +235,17 @@ impl Relay {
                 if let Err(reason) = self.peers.on_status(peer, &status, chain.genesis(), now) {
                     self.disconnect(peer, reason, chain, out);
                 }
-                return;
+                return Ok(());
             }
             Request::Announce(names) => {
                 self.peers.charge(peer, &work, now);
-                return self.transactions.on_announce(peer, id, &names, chain.is_syncing(), pool, out);
+                self.transactions.on_announce(peer, id, &names, chain.is_syncing(), pool, out);
+                return Ok(());
+            }
+            request @ Request::Finality { .. } => {
+                let (response, cost) = self.finality.serve(peer, request, chain, out)?;
+                work.add(&cost);
+                response
             }
             Request::Headers { locator, most } => serve::headers(&locator, most, chain),
             Request::Blocks(hashes) => serve::blocks(&hashes, chain, &mut work),
@@ -236,16 +264,17 @@ impl Relay {
         work.copied += serve::copied(&response);
         self.peers.charge(peer, &work, now);
         out.respond(peer, id, response);
+        Ok(())
     }
 
     /// Time passed.
-    pub(super) fn tick(&mut self, chain: &Chain, pool: &Pool, out: &mut Outbox) {
+    pub(super) fn tick(&mut self, chain: &mut Chain, pool: &Pool, out: &mut Outbox) -> Result<(), Fatal> {
         while let Some((peer, question)) = self.peers.overdue(out.steady()) {
             self.on_silence(peer, question, chain, out);
         }
         self.peers.turn_away_late(out);
         while let Some((peer, id, request)) = self.peers.next_waiting(out.steady()) {
-            self.serve(peer, id, request, chain, pool, out);
+            self.serve(peer, id, request, chain, pool, out)?;
         }
         if let Some(slow) = self.blocks.tick(&self.peers, chain, out) {
             self.disconnect(slow, "stalls", chain, out);
@@ -256,14 +285,16 @@ impl Relay {
                 self.disconnect(peer, "no handshake", chain, out);
             }
         }
+        Ok(())
     }
 
     /// After each event: sends the requests and announcements that are due.
     pub(super) fn act(&mut self, chain: &mut Chain, pool: &mut Pool, out: &mut Outbox) -> Result<(), Fatal> {
-        let Self { peers, headers, blocks, transactions } = self;
+        let Self { peers, headers, blocks, transactions, finality } = self;
         if !peers.is_empty() {
             blocks.retry_held(headers, &mut Context { chain, pool, peers, out })?;
-            headers.sync(peers, chain, out);
+            finality.act(peers, chain, out);
+            headers.sync(peers, |peer| finality.has_told(peer), chain, out);
             if !chain.is_syncing() {
                 for peer in blocks.senders_of_orphans(chain) {
                     headers.ask_about_orphan(peer, peers, chain, out);

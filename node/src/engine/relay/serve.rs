@@ -32,6 +32,8 @@ pub(super) fn base(request: &Request) -> u64 {
         Request::Headers { .. } | Request::BlockTransactions { .. } => 20,
         Request::Status(_) => 50,
         Request::Pool { .. } => 100,
+        // Comparing them with what is known. Verified signatures are charged apart.
+        Request::Finality { votes, evidence, .. } => 4 + votes.len() as u64 + evidence.len() as u64,
     }
 }
 
@@ -41,7 +43,7 @@ pub(super) fn copied(response: &Response) -> u64 {
         Response::Headers(headers) => headers.len() * Header::SIZE,
         Response::Blocks(bodies) => bodies.iter().map(|body| body.bytes().len()).sum(),
         Response::Transactions(encoded) => encoded.iter().map(|bytes| bytes.len()).sum(),
-        Response::Status(_) | Response::ShortIds(_) | Response::Ack | Response::Unknown => 0,
+        Response::Status(_) | Response::ShortIds(_) | Response::Ack | Response::Unknown | Response::Certificate(_) => 0,
     };
     bytes as u64
 }

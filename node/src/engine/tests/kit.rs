@@ -22,6 +22,7 @@ use crate::{
         Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, Source, SubmitBlockError,
         SubmitError, Template, TemplateRequest, Time, VerifyConfig,
     },
+    finality::MemberKey,
     mempool::MempoolConfig,
     store::{Store, StoreConfig, memory::MemoryKv},
 };
@@ -90,6 +91,8 @@ pub(crate) struct Kit {
     pub(crate) store: StoreConfig,
     /// In the coinbase's extra, so that twins mine different blocks.
     pub(crate) name: u8,
+    /// Used by the next [`Kit::restart`].
+    pub(crate) member: Option<MemberKey>,
     tickets: u64,
 }
 
@@ -102,7 +105,7 @@ impl Kit {
         let kv = MemoryKv::default();
         let genesis = spec.genesis_block().0;
         let now = Time(u64::from(spec.genesis_time) * 1_000);
-        let engine = open(&kv, &spec, &mempool, &StoreConfig::default());
+        let engine = open(&kv, &spec, &mempool, &StoreConfig::default(), None);
         let (events, penalties, peer_actions) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             engine,
@@ -118,6 +121,7 @@ impl Kit {
             mempool,
             store: StoreConfig::default(),
             name: 0,
+            member: None,
             tickets: 0,
         }
     }
@@ -135,7 +139,7 @@ impl Kit {
 
     /// Ends this engine without a word and opens another on the same database.
     pub(crate) fn restart(&mut self) {
-        self.engine = open(&self.kv, &self.spec, &self.mempool, &self.store);
+        self.engine = open(&self.kv, &self.spec, &self.mempool, &self.store, self.member.clone());
         self.settle();
     }
 
@@ -343,11 +347,17 @@ impl From<&AccountTransaction> for Tx {
     }
 }
 
-fn open(kv: &MemoryKv, spec: &ChainSpec, mempool: &MempoolConfig, store: &StoreConfig) -> Engine {
+fn open(
+    kv: &MemoryKv,
+    spec: &ChainSpec,
+    mempool: &MempoolConfig,
+    store: &StoreConfig,
+    member: Option<MemberKey>,
+) -> Engine {
     let store = Store::with_kv(Arc::new(kv.clone()), spec, store).unwrap();
     let verify = VerifyConfig { parallel: false, signatures: 1 << 14, senders: 1 << 12, ..VerifyConfig::default() };
-    Engine::open(store, spec.clone(), EngineConfig { mempool: mempool.clone(), verify, ..EngineConfig::default() })
-        .unwrap()
+    let config = EngineConfig { mempool: mempool.clone(), verify, member, ..EngineConfig::default() };
+    Engine::open(store, spec.clone(), config).unwrap()
 }
 
 /// The block with a merkle root that fits, solved.

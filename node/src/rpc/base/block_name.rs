@@ -29,7 +29,7 @@ pub enum BlockTag {
     Latest,
     /// The block at the spec's safe depth.
     Safe,
-    /// The block at the spec's finalized depth.
+    /// The block of the newest certificate; without finality the one at the spec's finalized depth.
     Finalized,
     /// The tip, mempool included where that means something.
     Pending,

@@ -178,8 +178,8 @@ fn range(
     to: Option<BlockTag>,
 ) -> RpcResult<Option<(Height, Height)>> {
     let tip = snapshot.tip().height;
-    let [first, last] =
-        [from, to].map(|tag| number_of(context, snapshot, tag.unwrap_or(BlockTag::Latest)).unwrap_or_default());
+    let number = |tag: Option<BlockTag>| number_of(context, snapshot, tag.unwrap_or(BlockTag::Latest));
+    let (first, last) = (number(from)?.unwrap_or_default(), number(to)?.unwrap_or_default());
     if first > last && matches!(to, Some(BlockTag::Number(_) | BlockTag::Earliest)) {
         return Err(invalid("invalid block range params"));
     }

@@ -51,24 +51,44 @@ pub fn resolve(context: &Context, snapshot: &Snapshot, tag: BlockTag) -> RpcResu
         BlockTag::ActiveHash(hash) => return canonical_by_hash(snapshot, &hash),
         _ => {}
     }
-    match number_of(context, snapshot, tag).and_then(|number| Height::try_from(number).ok()) {
+    match number_of(context, snapshot, tag)?.and_then(|number| Height::try_from(number).ok()) {
         Some(height) => Ok(snapshot.at_height(height)?),
         None => Ok(None),
     }
 }
 
 /// The number that one of Ethereum's names of a block stands for, which may be above the tip; `None` for a hash.
-pub fn number_of(context: &Context, snapshot: &Snapshot, tag: BlockTag) -> Option<u64> {
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn number_of(context: &Context, snapshot: &Snapshot, tag: BlockTag) -> RpcResult<Option<u64>> {
     let tip = snapshot.tip().height;
     let height = match tag {
-        BlockTag::Number(number) => return Some(number),
-        BlockTag::Hash(_) | BlockTag::ActiveHash(_) => return None,
+        BlockTag::Number(number) => return Ok(Some(number)),
+        BlockTag::Hash(_) | BlockTag::ActiveHash(_) => return Ok(None),
         BlockTag::Latest | BlockTag::Pending => tip,
         BlockTag::Earliest => 0,
-        BlockTag::Safe => tip.saturating_sub(context.spec.safe_depth),
-        BlockTag::Finalized => tip.saturating_sub(context.spec.finalized_depth),
+        BlockTag::Safe => safe(context, snapshot)?,
+        BlockTag::Finalized => finalized(context, snapshot)?,
     };
-    Some(height.into())
+    Ok(Some(height.into()))
+}
+
+/// Height of the newest finalized block: that of the newest certificate, or one so deep on a chain without finality.
+///
+/// # Errors
+/// If the store cannot be read.
+pub fn finalized(context: &Context, snapshot: &Snapshot) -> RpcResult<Height> {
+    match context.spec.finality {
+        Some(_) => Ok(snapshot.finalized()?.map_or(0, |certificate| certificate.height)),
+        None => Ok(snapshot.tip().height.saturating_sub(context.spec.finalized_depth)),
+    }
+}
+
+/// What is final is safe.
+fn safe(context: &Context, snapshot: &Snapshot) -> RpcResult<Height> {
+    let deep = snapshot.tip().height.saturating_sub(context.spec.safe_depth);
+    Ok(finalized(context, snapshot)?.max(deep))
 }
 
 fn active_by_hash(snapshot: &Snapshot, hash: &BlockHash) -> RpcResult<Option<BlockRef>> {

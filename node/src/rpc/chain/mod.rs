@@ -2,6 +2,7 @@
 
 mod blocks;
 mod coming;
+mod finality;
 pub mod history;
 pub mod logs;
 mod status;
@@ -10,4 +11,5 @@ pub use blocks::submit;
 
 use super::base::Method;
 
-pub const TABLES: &[&[Method]] = &[blocks::METHODS, coming::METHODS, history::METHODS, logs::METHODS, status::METHODS];
+pub const TABLES: &[&[Method]] =
+    &[blocks::METHODS, coming::METHODS, finality::METHODS, history::METHODS, logs::METHODS, status::METHODS];

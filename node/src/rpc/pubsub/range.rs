@@ -16,10 +16,10 @@ pub fn log_topic(context: &Context, search: LogSearch) -> RpcResult<(LogTopic, R
     };
     let snapshot = context.snapshot()?;
     let height = |tag: Option<BlockTag>| match tag {
-        None | Some(BlockTag::Latest | BlockTag::Pending) => None,
+        None | Some(BlockTag::Latest | BlockTag::Pending) => Ok(None),
         Some(tag) => number_of(context, &snapshot, tag),
     };
-    let (first, last) = (height(from), height(to));
+    let (first, last) = (height(from)?, height(to)?);
     if first.zip(last).is_some_and(|(first, last)| first > last) {
         return Err(invalid("invalid block range params"));
     }

@@ -19,6 +19,7 @@ pub(crate) enum Question {
     Transactions(Vec<TxId>),
     Pool { salt: u64 },
     ShortTransactions { salt: u64, ids: Vec<ShortId> },
+    Finality,
 }
 
 impl Question {
@@ -32,6 +33,7 @@ impl Question {
             Self::Announce => "an acknowledgement",
             Self::Transactions(_) | Self::ShortTransactions { .. } => "transactions",
             Self::Pool { .. } => "the pool",
+            Self::Finality => "the newest certificate",
         }
     }
 
@@ -39,7 +41,7 @@ impl Question {
     fn patience(&self) -> u64 {
         match self {
             Self::BlockTransactions(_) => 3_000,
-            Self::Status | Self::Transactions(_) => 10_000,
+            Self::Status | Self::Transactions(_) | Self::Finality => 10_000,
             Self::Headers | Self::Pool { .. } | Self::ShortTransactions { .. } => 15_000,
             Self::Blocks(_) | Self::Announce => 30_000,
         }

@@ -2,6 +2,7 @@
 
 mod blocks;
 mod bodies;
+mod finality;
 mod forms;
 mod headers;
 mod hostile;

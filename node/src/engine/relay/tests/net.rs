@@ -279,5 +279,6 @@ fn name(request: &Request) -> &'static str {
         Request::Transactions(_) => "transactions",
         Request::Pool { .. } => "pool",
         Request::ShortTransactions { .. } => "short transactions",
+        Request::Finality { .. } => "finality",
     }
 }

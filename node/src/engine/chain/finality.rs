@@ -1,0 +1,224 @@
+//! Finality on the chain: which block may be voted for, and which certificate is followed.
+
+use chain_core::{
+    finality::{Certificate, CertificateError, Evidence},
+    hash::BlockHash,
+    headers::{HeaderTree, Status},
+    spec::ChainSpec,
+    units::Height,
+};
+
+use super::Chain;
+use crate::{
+    engine::{Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
+    finality::{Alarm, Finality, MemberKey, Promise, Stored},
+    store::{Store, StoreError},
+};
+
+impl Chain {
+    /// What is stored of a chain's finality, if it has any; the tree goes through the newest certificate.
+    pub(super) fn open_finality(
+        store: &Store,
+        spec: &ChainSpec,
+        tree: &mut HeaderTree,
+        key: Option<MemberKey>,
+    ) -> Result<Option<Finality>, OpenError> {
+        if spec.finality.is_none() {
+            return Ok(None);
+        }
+        finalize_stored(store, tree)?;
+        let promise = store.promise()?.map(|bytes| Promise::decode(&bytes)).transpose();
+        let damaged = |_| StoreError::Corrupt("the promise of this node's member is damaged".to_owned());
+        let stored = Stored {
+            newest: store.newest_certificate(|_| Ok(true))?,
+            evidence: store.evidence()?,
+            promise: promise.map_err(damaged)?,
+        };
+        Ok(Finality::new(spec, tree.genesis(), key, stored))
+    }
+
+    /// Votes, certificates and evidence, on a chain that has them.
+    pub fn finality(&self) -> Option<&Finality> {
+        self.finality.as_ref()
+    }
+
+    pub(crate) fn finality_mut(&mut self) -> Option<&mut Finality> {
+        self.finality.as_mut()
+    }
+
+    /// A certificate came. What it breaks is its sender's fault; that it is not followed is not.
+    pub(crate) fn on_certificate(
+        &mut self,
+        certificate: Certificate,
+        from: Option<PeerId>,
+        out: &Outbox,
+    ) -> Judged<(), CertificateError> {
+        let Some(finality) = &mut self.finality else { return Ok(Ok(())) };
+        let newest = finality.newest();
+        if newest.is_some_and(|newest| (newest.height, newest.hash) == (certificate.height, certificate.hash)) {
+            return Ok(Ok(()));
+        }
+        if let Err(error) = certificate.check(finality.electorate()) {
+            return Ok(Err(error));
+        }
+        if certificate.height <= finality.height() {
+            self.compare(&certificate)?;
+            return Ok(Ok(()));
+        }
+        self.consider(certificate, from, out.steady())?;
+        Ok(Ok(()))
+    }
+
+    /// A checked certificate that is no newer than what is final: it contradicts that, or says nothing new.
+    fn compare(&mut self, certificate: &Certificate) -> Result<(), Fatal> {
+        let known = self.store.certificate_at(certificate.height)?;
+        let Some(finality) = &mut self.finality else { return Ok(()) };
+        let (Some(newest), Some(known)) = (finality.newest(), known) else { return Ok(()) };
+        if known.hash == certificate.hash {
+            return Ok(());
+        }
+        // FIN-4
+        let alarm = conflict(certificate, newest);
+        for evidence in Evidence::of_certificates(&known, certificate) {
+            finality.note_evidence(evidence, None);
+        }
+        finality.raise(alarm);
+        Ok(())
+    }
+
+    /// Follows a checked certificate that is newer than what is final, unless that would break a rule.
+    fn consider(&mut self, certificate: Certificate, from: Option<PeerId>, now: Time) -> Result<(), Fatal> {
+        let Some(finality) = &mut self.finality else { return Ok(()) };
+        let (height, hash) = (certificate.height, certificate.hash);
+        let Some(info) = self.tree.get(&hash) else {
+            finality.want(certificate);
+            return Ok(());
+        };
+        // A certificate names a block by its hash; the height must be that of the block.
+        if info.height != height || info.status == Status::Invalid {
+            finality.raise(Alarm::Invalid { height, hash });
+            return Ok(());
+        }
+        if let Some(newest) = finality.newest().filter(|newest| !self.tree.is_ancestor(&newest.hash, &hash)) {
+            finality.raise(conflict(&certificate, newest));
+            return Ok(());
+        }
+        let depth = self.disconnects(&hash);
+        let window = self.spec.finality.as_ref().map_or(0, |rules| rules.window);
+        // FIN-4
+        if depth > window {
+            self.finality
+                .iter_mut()
+                .for_each(|finality| finality.raise(Alarm::TooDeep { height, hash, depth, window }));
+            return Ok(());
+        }
+        self.store.put_certificate(&certificate)?;
+        self.tree.finalize(&hash);
+        tracing::info!(height, %hash, "finalized");
+        self.finality.iter_mut().for_each(|finality| finality.follow(certificate.clone(), from, now));
+        Ok(())
+    }
+
+    /// Blocks of the announced chain that a finalized block would disconnect.
+    fn disconnects(&self, finalized: &BlockHash) -> Height {
+        let tip = self.told_tip();
+        let fork = self.tree.fork_point(&tip, finalized).map_or(0, |fork| self.height_of(&fork));
+        self.height_of(&tip).saturating_sub(fork)
+    }
+
+    /// After an event: follows what became known, and lets this node's member vote. Its vote is on disk before anybody hears it.
+    pub(crate) fn finalize(&mut self, out: &Outbox) -> Result<(), Fatal> {
+        let Some(finality) = &mut self.finality else { return Ok(()) };
+        let now = out.steady();
+        if let Some(wanted) = finality.wanted()
+            && self.tree.contains(&wanted.hash)
+            && let Some(wanted) = finality.take_wanted()
+        {
+            self.consider(wanted, None, now)?;
+        }
+        self.store_evidence()?;
+        // A member that is alone needs no other event to come to its certificate.
+        while let Some((promise, said)) = self.step(now) {
+            self.store.put_promise(&promise.encode())?;
+            if let Some(finality) = &mut self.finality {
+                finality.say(promise, said, now);
+            }
+            self.decide_checkpoint(now)?;
+        }
+        self.decide_checkpoint(now)
+    }
+
+    fn step(&mut self, now: Time) -> Option<(Promise, Vec<chain_core::finality::Vote>)> {
+        let eligible = self.eligible();
+        self.finality.as_mut()?.step(eligible, now)
+    }
+
+    /// FIN-3: the block of the next checkpoint, if it is deep enough on the announced chain, which goes through the finalized
+    /// block.
+    fn eligible(&self) -> Option<BlockHash> {
+        let (finality, rules) = (self.finality.as_ref()?, self.spec.finality.as_ref()?);
+        let (tip, height) = (self.store.tip(), finality.round().height());
+        let is_deep = height > 0 && tip.height >= height.saturating_add(rules.depth);
+        let descends = |newest: &Certificate| self.tree.is_ancestor(&newest.hash, &tip.hash);
+        // FIN-3
+        let may_vote = is_deep && self.told == tip.hash && finality.newest().is_none_or(descends);
+        may_vote.then(|| self.tree.ancestor(&tip.hash, height)).flatten()
+    }
+
+    /// Follows the certificate that the votes amount to, if they do.
+    fn decide_checkpoint(&mut self, now: Time) -> Result<(), Fatal> {
+        let decided = self.finality.as_ref().and_then(Finality::decided);
+        decided.map_or(Ok(()), |certificate| self.consider(certificate, None, now))
+    }
+
+    fn store_evidence(&mut self) -> Result<(), Fatal> {
+        let fresh = self.finality.as_mut().map(Finality::take_fresh).unwrap_or_default();
+        fresh.iter().try_for_each(|evidence| Ok(self.store.put_evidence(evidence)?))
+    }
+
+    /// Finality now, on a chain that has it.
+    pub fn finality_info(&self) -> Option<FinalityInfo> {
+        let finality = self.finality.as_ref()?;
+        let (electorate, round) = (finality.electorate(), finality.round());
+        let view = round.view(electorate.rules.quorum());
+        Some(FinalityInfo {
+            members: electorate.rules.members.clone(),
+            newest: finality.newest().cloned(),
+            wanted: finality.wanted().cloned(),
+            alarm: finality.alarm().map(ToString::to_string),
+            next: round.height(),
+            view,
+            leader: electorate.leader(round.height(), view),
+            votes: round.votes().cloned().collect(),
+            evidence: finality.evidence().cloned().collect(),
+            member: finality.member(),
+        })
+    }
+
+    /// The finalized block turned out to be invalid: the one before it that is not holds. More than f members are faulty, or this
+    /// node is.
+    pub(super) fn check_finalized(&mut self) -> Result<(), Fatal> {
+        let hash = self.tree.finalized();
+        if self.finality.is_none() || self.tree.get(&hash).is_none_or(|info| info.status != Status::Invalid) {
+            return Ok(());
+        }
+        let height = self.height_of(&hash);
+        finalize_stored(&self.store, &mut self.tree)?;
+        self.finality.iter_mut().for_each(|finality| finality.raise(Alarm::Invalid { height, hash }));
+        Ok(())
+    }
+}
+
+fn conflict(certificate: &Certificate, newest: &Certificate) -> Alarm {
+    let (height, hash) = (certificate.height, certificate.hash);
+    Alarm::Conflict { height, hash, at: newest.height, finalized: newest.hash }
+}
+
+/// Has the tree go through the newest stored certificate whose block is known and not invalid.
+fn finalize_stored(store: &Store, tree: &mut HeaderTree) -> Result<(), StoreError> {
+    let is_sound = |hash: &BlockHash| tree.get(hash).is_some_and(|info| info.status != Status::Invalid);
+    let sound = store.newest_certificate(|certificate| Ok(is_sound(&certificate.hash)))?;
+    let finalized = sound.map_or(tree.genesis(), |certificate| certificate.hash);
+    tree.finalize(&finalized);
+    Ok(())
+}

@@ -1,0 +1,301 @@
+//! Certificates on the chain: which are followed, and what comes of the others.
+
+use chain_core::{
+    finality::{Certificate, CertificateError, Statement, Vote},
+    hash::BlockHash,
+    spec::{ChainSpec, Finality},
+    units::Height,
+};
+
+use super::kit::{Kit, reroot, spec};
+use crate::{
+    engine::{Event, NodeEvent, PeerAction},
+    finality::{Alarm, MemberKey},
+    mempool::MempoolConfig,
+    store::memory::Faults,
+};
+
+/// The key of a member.
+pub(crate) fn key(member: u8) -> MemberKey {
+    MemberKey::from_bytes([0x50 + member; 32]).unwrap()
+}
+
+/// A chain whose blocks so many members finalize.
+pub(crate) fn final_spec(members: u8, window: u32) -> ChainSpec {
+    let members = (0..members).map(|member| key(member).public()).collect();
+    ChainSpec { name: "final".into(), finality: Some(Finality { members, interval: 4, depth: 2, window }), ..spec(50) }
+}
+
+fn kit(window: u32) -> Kit {
+    Kit::with(final_spec(4, window), MempoolConfig::default())
+}
+
+/// The certificate of members 0 to 2, or of others.
+pub(crate) fn certificate(kit: &Kit, height: Height, hash: BlockHash, members: [u8; 3]) -> Certificate {
+    let electorate = kit.engine.chain().finality().unwrap().electorate();
+    let sign = |member| Vote::sign(electorate, height, Statement::Finalize { hash }, member, key(member).pair()).signed;
+    Certificate { height, hash, signatures: members.map(sign).to_vec() }
+}
+
+/// Hands a certificate in, and lets the engine follow it.
+fn certify(kit: &mut Kit, height: Height, hash: BlockHash) {
+    let certificate = certificate(kit, height, hash, [0, 1, 2]);
+    take(kit, certificate).unwrap();
+}
+
+fn take(kit: &mut Kit, certificate: Certificate) -> Result<(), CertificateError> {
+    let result = kit.engine.chain.on_certificate(certificate, None, &kit.engine.out).map_err(|fatal| fatal.0).unwrap();
+    kit.settle_all();
+    result
+}
+
+fn alarm(kit: &Kit) -> Option<Alarm> {
+    kit.engine.chain().finality().unwrap().alarm().cloned()
+}
+
+fn finalized(kit: &Kit) -> (Height, BlockHash) {
+    let newest = kit.engine.chain().finality().unwrap().newest();
+    newest.map_or((0, kit.genesis.hash()), |newest| (newest.height, newest.hash))
+}
+
+/// The depth of the last reorganisation that was announced.
+fn last_reorg(kit: &Kit) -> Option<usize> {
+    kit.events.iter().rev().find_map(|event| match event {
+        NodeEvent::NewTip { disconnected, .. } => Some(disconnected.len()),
+        _ => None,
+    })
+}
+
+/// `a1` to `a6` here, and `b1` to `b9` on a twin of the empty chain.
+fn fork(window: u32) -> (Kit, Vec<BlockHash>, Kit, Vec<BlockHash>) {
+    let mut a = kit(window);
+    let mut b = a.twin();
+    let blocks =
+        |kit: &mut Kit, count| kit.mine_many(count).iter().map(chain_core::block::Block::hash).collect::<Vec<_>>();
+    let (on_a, on_b) = (blocks(&mut a, 6), blocks(&mut b, 9));
+    a.now = a.now.max(b.now);
+    (a, on_a, b, on_b)
+}
+
+fn give_all(from: &Kit, to: &mut Kit) {
+    for height in 1..=from.height() {
+        to.take(from.block_at(height)).unwrap();
+    }
+}
+
+// FIN-1
+#[test]
+fn more_work_does_not_disconnect_a_final_block() {
+    let (mut a, on_a, b, _) = fork(100);
+    certify(&mut a, 4, on_a[3]);
+    assert_eq!(finalized(&a), (4, on_a[3]));
+    give_all(&b, &mut a);
+    assert_eq!(a.tip(), on_a[5], "nine blocks are more than six");
+    a.mine();
+    assert_eq!(a.height(), 7);
+    assert_eq!(alarm(&a), None);
+}
+
+// FIN-1
+#[test]
+fn a_certificate_takes_the_chain_to_a_branch_of_less_work() {
+    let (mut a, on_a, b, _) = fork(100);
+    give_all(&b, &mut a);
+    assert_eq!(a.height(), 9);
+    certify(&mut a, 4, on_a[3]);
+    assert_eq!((a.tip(), last_reorg(&a)), (on_a[5], Some(9)));
+    a.mine();
+    // The certificate and the branch are there after a restart.
+    a.restart();
+    assert_eq!((a.height(), finalized(&a)), (7, (4, on_a[3])));
+    assert_eq!(a.engine.store().reader().snapshot().unwrap().finalized().unwrap().map(|found| found.height), Some(4));
+}
+
+// FIN-4
+#[test]
+fn an_old_branch_is_not_revived_by_a_fresh_certificate() {
+    let (mut a, on_a, b, on_b) = fork(8);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    let hash = on_a[3];
+    assert_eq!(alarm(&a), Some(Alarm::TooDeep { height: 4, hash, depth: 9, window: 8 }));
+    assert_eq!((a.tip(), finalized(&a).0), (on_b[8], 0));
+    a.restart();
+    assert_eq!((a.tip(), finalized(&a).0), (on_b[8], 0), "it was not stored");
+    // One block less is what the window allows.
+    let (mut a, on_a, b, _) = fork(9);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    assert_eq!((a.tip(), alarm(&a)), (on_a[5], None));
+}
+
+#[test]
+fn a_certificate_for_an_unknown_block_waits_for_the_block() {
+    let (a, on_a, mut b, _) = fork(100);
+    certify(&mut b, 4, on_a[3]);
+    assert_eq!(b.engine.chain().finality().unwrap().wanted().map(|wanted| wanted.height), Some(4));
+    assert_eq!((b.height(), finalized(&b).0, alarm(&b)), (9, 0, None));
+    for height in 1..=3 {
+        b.take(a.block_at(height)).unwrap();
+    }
+    assert_eq!(b.height(), 9);
+    b.take(a.block_at(4)).unwrap();
+    b.settle_all();
+    assert_eq!((b.tip(), finalized(&b)), (on_a[3], (4, on_a[3])));
+    assert_eq!(b.engine.chain().finality().unwrap().wanted(), None);
+}
+
+#[test]
+fn a_certificate_for_a_block_of_the_future_waits_until_its_time() {
+    let mut a = kit(100);
+    a.mine_many(3);
+    let mut ahead = a.twin();
+    ahead.now = ahead.now.after(600_000);
+    ahead.mine();
+    let (block, hash) = (ahead.block_at(4), ahead.tip());
+    a.take(block).unwrap();
+    certify(&mut a, 4, hash);
+    assert_eq!((a.height(), finalized(&a).0), (3, 0));
+    a.now = ahead.now;
+    a.handle(Event::Tick);
+    a.settle_all();
+    assert_eq!((a.tip(), finalized(&a)), (hash, (4, hash)));
+}
+
+#[test]
+fn a_certificate_whose_height_is_not_that_of_its_block_is_not_followed() {
+    let (mut a, on_a, ..) = fork(100);
+    // Heights alone would fit: 8 is above all that is final.
+    certify(&mut a, 8, on_a[3]);
+    assert_eq!(alarm(&a), Some(Alarm::Invalid { height: 8, hash: on_a[3] }));
+    assert_eq!(finalized(&a).0, 0);
+}
+
+// FIN-4
+#[test]
+fn two_certificates_for_one_height_name_those_who_signed_both() {
+    let (mut a, on_a, b, on_b) = fork(100);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    let other = certificate(&a, 4, on_b[3], [1, 2, 3]);
+    take(&mut a, other).unwrap();
+    assert_eq!(alarm(&a), Some(Alarm::Conflict { height: 4, hash: on_b[3], at: 4, finalized: on_a[3] }));
+    assert_eq!(a.tip(), on_a[5], "the first one holds");
+    let named = |kit: &Kit| {
+        let evidence = kit.engine.chain().finality().unwrap().evidence();
+        evidence.map(chain_core::finality::Evidence::member).collect::<Vec<_>>()
+    };
+    assert_eq!(named(&a), [1, 2]);
+    a.restart();
+    assert_eq!(named(&a), [1, 2], "evidence is stored");
+}
+
+// FIN-4
+#[test]
+fn a_later_certificate_on_another_branch_is_not_followed() {
+    let (mut a, on_a, b, on_b) = fork(100);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    certify(&mut a, 8, on_b[7]);
+    assert_eq!(alarm(&a), Some(Alarm::Conflict { height: 8, hash: on_b[7], at: 4, finalized: on_a[3] }));
+    assert_eq!((a.tip(), finalized(&a)), (on_a[5], (4, on_a[3])));
+}
+
+#[test]
+fn a_certificate_that_breaks_a_rule_is_its_senders_fault() {
+    let (mut a, on_a, ..) = fork(100);
+    let good = certificate(&a, 4, on_a[3], [0, 1, 2]);
+    let mut forged = good.clone();
+    forged.hash = on_a[2];
+    assert_eq!(take(&mut a, forged), Err(CertificateError::Signature(0)));
+    assert_eq!(take(&mut a, good.clone()), Ok(()));
+    assert_eq!(take(&mut a, good), Ok(()), "the same again says nothing new");
+    assert_eq!(a.engine.chain().finality().unwrap().height(), 4);
+}
+
+#[test]
+fn a_crash_between_certificate_and_reorganisation_is_made_up_for() {
+    let (mut a, on_a, b, _) = fork(100);
+    give_all(&b, &mut a);
+    let certificate = certificate(&a, 4, on_a[3], [0, 1, 2]);
+    // It is on disk; the process ends before the first block is disconnected.
+    a.engine.chain.on_certificate(certificate, None, &a.engine.out).map_err(|fatal| fatal.0).unwrap().unwrap();
+    assert_eq!(a.height(), 9);
+    a.restart();
+    assert_eq!((a.tip(), finalized(&a)), (on_a[5], (4, on_a[3])));
+}
+
+#[test]
+fn a_certificate_for_an_invalid_block_leaves_what_was_final_before() {
+    let mut a = kit(100);
+    a.mine_many(7);
+    let (fourth, seventh) = (a.block_at(4).hash(), a.tip());
+    certify(&mut a, 4, fourth);
+    // A block 8 that claims too much: its header is known, and certified.
+    let mut bad = a.block_with(|_| {});
+    if let Some(chain_core::transaction::Transaction::Coinbase(coinbase)) = bad.transactions.first_mut() {
+        coinbase.outputs.iter_mut().for_each(|output| output.amount.0 += 1);
+    }
+    let bad = reroot(&a.spec.clone(), bad);
+    let hash = bad.hash();
+    a.insert_headers(&[bad.header]);
+    certify(&mut a, 8, hash);
+    assert_eq!(finalized(&a), (8, hash));
+    a.take(bad).unwrap_err();
+    assert_eq!(alarm(&a), Some(Alarm::Invalid { height: 8, hash }));
+    assert_eq!(a.tip(), seventh);
+    a.mine();
+    assert_eq!(a.height(), 8, "the chain goes on through the block that was final before");
+    a.restart();
+    assert_eq!(a.height(), 8);
+}
+
+#[test]
+fn a_lone_member_finalizes_as_the_chain_grows() {
+    let mut a = Kit::with(final_spec(1, 100), MempoolConfig::default());
+    a.member = Some(key(0));
+    a.restart();
+    for height in 1..=20 {
+        a.mine();
+        let last = (height as Height).saturating_sub(2) / 4 * 4;
+        assert_eq!(finalized(&a).0, last, "at height {height}");
+    }
+    a.restart();
+    assert_eq!(finalized(&a).0, 16);
+}
+
+// FIN-3
+#[test]
+fn no_vote_leaves_before_it_is_on_disk() {
+    let mut a = Kit::with(final_spec(1, 100), MempoolConfig::default());
+    a.member = Some(key(0));
+    a.restart();
+    a.mine_many(5);
+    let block = a.block_with(|_| {});
+    // The block itself still reaches the disk; the promise does not.
+    for writes in 0..12 {
+        let mut twin = a.twin();
+        twin.member = Some(key(0));
+        twin.restart();
+        twin.kv.set_faults(Faults { writes_left: Some(writes), unreadable: false });
+        let _ = twin.take(block.clone());
+        twin.settle_all();
+        let said = twin.peer_actions.iter().any(|action| matches!(action, PeerAction::Request(..)));
+        assert!(!said);
+        if twin.fatal.is_some() {
+            let stored = twin.engine.store().promise().unwrap();
+            let round = twin.engine.chain().finality().unwrap().round();
+            let own = round.votes().count();
+            assert!(stored.is_some() || own == 0, "{own} votes were said after {writes} writes");
+        }
+    }
+}
+
+#[test]
+fn a_chain_without_members_has_no_rows_of_finality() {
+    let mut plain = Kit::new();
+    plain.mine_many(3);
+    assert!(plain.engine.chain().finality().is_none());
+    assert_eq!(plain.engine.store().promise().unwrap(), None);
+    assert_eq!(plain.engine.store().newest_certificate(|_| Ok(true)).unwrap(), None);
+}

@@ -1,0 +1,352 @@
+//! Finality in a node: the newest certificate, the votes for the next checkpoint, evidence, and the vote of this node's own
+//! member, if it has one.
+//!
+//! Knows no chain, disk or network: the engine's chain says which block may be voted for and takes over certificates
+//! (`engine/chain/finality.rs`), the relay carries messages (`engine/relay/finality.rs`). What is kept is bounded by the number
+//! of members.
+
+mod key;
+mod promise;
+mod round;
+#[cfg(test)]
+mod tests;
+mod voter;
+
+pub use key::{KeyError, MemberKey};
+pub use promise::Promise;
+pub use round::{Heard, Round};
+
+use chain_core::{
+    finality::{Certificate, Electorate, Evidence, Vote, VoteError},
+    hash::BlockHash,
+    spec::ChainSpec,
+    units::Height,
+};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use self::voter::Voter;
+use crate::engine::{PeerId, Time};
+
+/// What is to be told to all peers but the one that it came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A vote.
+    Vote(Vote),
+    /// The newest certificate.
+    Certificate(Certificate),
+    /// A member signed two blocks.
+    Evidence(Evidence),
+}
+
+/// Why a certificate was not followed: something that should never happen.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Alarm {
+    /// FIN-4.
+    #[error(
+        "the certificate for block {hash} at height {height} would disconnect {depth} blocks, more than the chain allows \
+        ({window}): it is not followed"
+    )]
+    TooDeep {
+        /// Height of its block.
+        height: Height,
+        /// Its block.
+        hash: BlockHash,
+        /// Blocks to disconnect.
+        depth: Height,
+        /// The most that the chain spec allows.
+        window: u32,
+    },
+    /// It contradicts an earlier certificate: more than f members are faulty.
+    #[error(
+        "two certificates contradict each other: block {hash} at height {height}, and block {finalized} at height {at}"
+    )]
+    Conflict {
+        /// Height of its block.
+        height: Height,
+        /// Its block.
+        hash: BlockHash,
+        /// Height of the block that is final.
+        at: Height,
+        /// The block that is final.
+        finalized: BlockHash,
+    },
+    /// Its block breaks a rule: more than f members are faulty, or this node is.
+    #[error("the certificate for height {height} is for block {hash}, which is invalid")]
+    Invalid {
+        /// Height of its block.
+        height: Height,
+        /// Its block.
+        hash: BlockHash,
+    },
+}
+
+impl Alarm {
+    /// Whether it says what was said already.
+    fn repeats(&self, other: &Self) -> bool {
+        let (Self::TooDeep { hash, .. } | Self::Conflict { hash, .. } | Self::Invalid { hash, .. }) = self;
+        let (Self::TooDeep { hash: before, .. }
+        | Self::Conflict { hash: before, .. }
+        | Self::Invalid { hash: before, .. }) = other;
+        hash == before
+    }
+}
+
+/// What the votes, certificates and evidence of a chain amount to.
+#[derive(Debug)]
+pub struct Finality {
+    electorate: Arc<Electorate>,
+    newest: Option<Certificate>,
+    /// A newer certificate whose block is not known yet.
+    wanted: Option<Certificate>,
+    alarm: Option<Alarm>,
+    round: Round,
+    /// The round after this one, of which others may know before this node has the certificate.
+    next: Round,
+    key: Option<(u8, MemberKey)>,
+    voter: Option<Voter>,
+    /// What is stored of this node's member.
+    promise: Option<Promise>,
+    evidence: BTreeMap<u8, Evidence>,
+    /// Evidence that is not stored yet.
+    fresh: Vec<Evidence>,
+    news: VecDeque<(Option<PeerId>, News)>,
+    /// The block that may be voted for, as the last step saw it, and whether anything was heard since.
+    eligible: Option<BlockHash>,
+    stirred: bool,
+}
+
+/// What the disk holds of it.
+#[derive(Debug, Default)]
+pub struct Stored {
+    /// The newest certificate.
+    pub newest: Option<Certificate>,
+    /// Evidence.
+    pub evidence: Vec<Evidence>,
+    /// What this node's member promised.
+    pub promise: Option<Promise>,
+}
+
+impl Finality {
+    /// That of a chain, if it has any; with the key of this node's member.
+    pub fn new(spec: &ChainSpec, genesis: BlockHash, key: Option<MemberKey>, stored: Stored) -> Option<Self> {
+        let electorate = Arc::new(Electorate { genesis, rules: spec.finality.clone()? });
+        let key = key.and_then(|key| Some((electorate.member(key.pair())?, key)));
+        let Stored { newest, evidence, promise } = stored;
+        let evidence = evidence.into_iter().map(|evidence| (evidence.member(), evidence)).collect();
+        let (round, next) = (Round::new(0, 0, Time(0)), Round::new(0, 0, Time(0)));
+        let mut finality = Self {
+            electorate,
+            newest: None,
+            wanted: None,
+            alarm: None,
+            round,
+            next,
+            key,
+            voter: None,
+            promise,
+            evidence,
+            fresh: Vec::new(),
+            news: VecDeque::new(),
+            eligible: None,
+            stirred: true,
+        };
+        finality.begin(newest, Time(0));
+        Some(finality)
+    }
+
+    /// Who votes.
+    pub fn electorate(&self) -> &Electorate {
+        &self.electorate
+    }
+
+    /// The newest certificate that is followed.
+    pub fn newest(&self) -> Option<&Certificate> {
+        self.newest.as_ref()
+    }
+
+    /// Height of the block that it finalizes; 0 before there is one.
+    pub fn height(&self) -> Height {
+        self.newest.as_ref().map_or(0, |newest| newest.height)
+    }
+
+    /// A newer certificate whose block is not known yet.
+    pub fn wanted(&self) -> Option<&Certificate> {
+        self.wanted.as_ref()
+    }
+
+    /// Why the last certificate that was not followed was not.
+    pub fn alarm(&self) -> Option<&Alarm> {
+        self.alarm.as_ref()
+    }
+
+    /// The votes for the next checkpoint.
+    pub fn round(&self) -> &Round {
+        &self.round
+    }
+
+    /// Evidence, by member.
+    pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
+        self.evidence.values()
+    }
+
+    /// The member that this node votes for.
+    pub fn member(&self) -> Option<u8> {
+        self.key.as_ref().map(|(member, _)| *member)
+    }
+
+    /// When [`Self::step`] is due at the latest.
+    pub fn wake_at(&self) -> Option<Time> {
+        self.voter.as_ref().and_then(Voter::deadline)
+    }
+
+    /// Takes a vote.
+    ///
+    /// # Errors
+    /// [`VoteError`] if it is none: its sender did not check it.
+    pub fn hear_vote(&mut self, vote: &Vote, from: Option<PeerId>, now: Time) -> Result<Heard, VoteError> {
+        let round = match vote.height {
+            height if height == self.round.height() => &mut self.round,
+            height if height == self.next.height() => &mut self.next,
+            _ => return Ok(Heard::Old),
+        };
+        let heard = round.hear(vote, &self.electorate, now)?;
+        match &heard {
+            Heard::New => {
+                self.stirred = true;
+                self.news.push_back((from, News::Vote(vote.clone())));
+            }
+            Heard::Contradicts(evidence) => self.note_evidence((**evidence).clone(), from),
+            Heard::Old | Heard::Busy => {}
+        }
+        Ok(heard)
+    }
+
+    /// Takes evidence that was checked. One piece against each member is enough.
+    pub fn note_evidence(&mut self, evidence: Evidence, from: Option<PeerId>) {
+        let member = evidence.member();
+        if self.evidence.contains_key(&member) {
+            return;
+        }
+        tracing::error!(
+            member,
+            height = evidence.first.height,
+            first = ?evidence.first.statement,
+            second = ?evidence.second.statement,
+            "a member of finality signed two blocks: it is faulty"
+        );
+        self.evidence.insert(member, evidence.clone());
+        self.fresh.push(evidence.clone());
+        self.news.push_back((from, News::Evidence(evidence)));
+    }
+
+    /// Whether evidence against a member is known.
+    pub fn is_accused(&self, member: u8) -> bool {
+        self.evidence.contains_key(&member)
+    }
+
+    /// A certificate that is checked: its block is not known yet.
+    pub fn want(&mut self, certificate: Certificate) {
+        if self.wanted.as_ref().is_none_or(|wanted| wanted.height < certificate.height) {
+            self.wanted = Some(certificate);
+        }
+    }
+
+    /// Takes out the certificate whose block was not known.
+    pub fn take_wanted(&mut self) -> Option<Certificate> {
+        self.wanted.take()
+    }
+
+    /// A certificate is not followed.
+    pub fn raise(&mut self, alarm: Alarm) {
+        if !self.alarm.as_ref().is_some_and(|before| alarm.repeats(before)) {
+            tracing::error!("finality: {alarm}");
+            self.alarm = Some(alarm);
+        }
+    }
+
+    /// Follows a certificate, which is stored: the next checkpoint is voted on.
+    pub fn follow(&mut self, certificate: Certificate, from: Option<PeerId>, now: Time) {
+        // Without peers nobody takes the news.
+        self.news.retain(|(_, news)| match news {
+            News::Vote(vote) => vote.height > certificate.height,
+            News::Certificate(_) => false,
+            News::Evidence(_) => true,
+        });
+        self.news.push_back((from, News::Certificate(certificate.clone())));
+        if self.wanted.as_ref().is_some_and(|wanted| wanted.height <= certificate.height) {
+            self.wanted = None;
+        }
+        self.begin(Some(certificate), now);
+    }
+
+    fn begin(&mut self, newest: Option<Certificate>, now: Time) {
+        self.newest = newest;
+        let (rules, count) = (&self.electorate.rules, self.electorate.rules.count());
+        // At the last height there is, the votes of height 0 are for nothing.
+        let height = rules.next_after(self.height()).unwrap_or(0);
+        let after = rules.next_after(height).filter(|_| height > 0).unwrap_or(0);
+        let next = std::mem::replace(&mut self.next, Round::new(after, count, now));
+        self.round = if next.height() == height { next } else { Round::new(height, count, now) };
+        self.voter = None;
+        self.stirred = true;
+    }
+
+    /// The certificate that the votes amount to.
+    pub fn decided(&self) -> Option<Certificate> {
+        let quorum = self.electorate.rules.quorum();
+        self.next.certificate(quorum).or_else(|| self.round.certificate(quorum))
+    }
+
+    /// Lets the member vote. `eligible` is the block of the next checkpoint that it may vote for, if it is deep enough. Returns
+    /// what must be on disk before [`Self::say`] is called.
+    pub fn step(&mut self, eligible: Option<BlockHash>, now: Time) -> Option<(Promise, Vec<Vote>)> {
+        let is_due = self.wake_at().is_some_and(|at| at <= now);
+        if std::mem::take(&mut self.stirred) || is_due || eligible != self.eligible {
+            self.eligible = eligible;
+            self.vote(now)
+        } else {
+            None
+        }
+    }
+
+    fn vote(&mut self, now: Time) -> Option<(Promise, Vec<Vote>)> {
+        let (member, key) = self.key.as_ref()?;
+        let height = self.round.height();
+        // It has said something of a later checkpoint, whose certificates were lost: until they are back it is silent.
+        if height == 0 || self.promise.as_ref().is_some_and(|promise| promise.height > height) {
+            return None;
+        }
+        if self.voter.is_none() {
+            let promise = self.promise.clone().filter(|promise| promise.height == height);
+            let promise = promise.unwrap_or_else(|| Promise::new(height));
+            self.voter = Some(Voter::new(self.electorate.clone(), *key.pair(), *member, promise, now));
+        }
+        let voter = self.voter.as_mut()?;
+        voter.step(&self.round, self.eligible, now);
+        voter.take().map(|(promise, said)| (promise.clone(), said))
+    }
+
+    /// What the member said is on disk, and may be told.
+    pub fn say(&mut self, promise: Promise, said: Vec<Vote>, now: Time) {
+        self.promise = Some(promise);
+        for vote in said {
+            // Its own votes are valid, and known if they come back after a restart.
+            if let Err(error) = self.hear_vote(&vote, None, now) {
+                tracing::error!(%error, "the vote of this node's member is none: this is a bug");
+            }
+        }
+    }
+
+    /// Evidence that is to be stored.
+    pub fn take_fresh(&mut self) -> Vec<Evidence> {
+        std::mem::take(&mut self.fresh)
+    }
+
+    /// What is to be told to peers, and who told it.
+    pub fn take_news(&mut self) -> VecDeque<(Option<PeerId>, News)> {
+        std::mem::take(&mut self.news)
+    }
+}

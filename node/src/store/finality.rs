@@ -1,0 +1,187 @@
+//! Rows of finality: certificates, evidence, and what this node's member has promised. Each is on disk when its write returns.
+//! A chain without finality has none of them.
+
+use chain_core::{
+    codec,
+    finality::{Certificate, Evidence},
+    units::Height,
+};
+use std::ops::ControlFlow;
+
+use super::{Batch, Column, Durability, KeyRange, KvRead, Order, Snapshot, Store, StoreError, damaged};
+
+/// Prefix of certificates by height.
+const CERTIFICATE: &[u8] = b"certificate";
+
+/// Prefix of evidence by member.
+const EVIDENCE: &[u8] = b"evidence";
+
+/// Key of what this node's member has promised.
+const PROMISE: &[u8] = b"promise";
+
+fn certificate_key(height: Height) -> Vec<u8> {
+    [CERTIFICATE, &height.to_be_bytes()].concat()
+}
+
+impl Store {
+    /// Stores a certificate.
+    ///
+    /// # Errors
+    /// See [`Store::put_headers`].
+    pub fn put_certificate(&mut self, certificate: &Certificate) -> Result<(), StoreError> {
+        self.put_finality(&certificate_key(certificate.height), &codec::encode(certificate))
+    }
+
+    /// The certificate for a height, if it is stored.
+    ///
+    /// # Errors
+    /// See [`Store::load_headers`].
+    pub fn certificate_at(&self, height: Height) -> Result<Option<Certificate>, StoreError> {
+        let value = self.kv.get(Column::Meta, &certificate_key(height))?;
+        value.map(|value| decode(&value)).transpose()
+    }
+
+    /// The certificate for the greatest height that fits.
+    ///
+    /// # Errors
+    /// See [`Store::load_headers`].
+    pub fn newest_certificate(
+        &self,
+        fits: impl FnMut(&Certificate) -> Result<bool, StoreError>,
+    ) -> Result<Option<Certificate>, StoreError> {
+        newest_certificate(&*self.kv, fits)
+    }
+
+    /// Stores evidence against a member, in place of what was stored against it before.
+    ///
+    /// # Errors
+    /// See [`Store::put_headers`].
+    pub fn put_evidence(&mut self, evidence: &Evidence) -> Result<(), StoreError> {
+        self.put_finality(&[EVIDENCE, &[evidence.member()]].concat(), &codec::encode(evidence))
+    }
+
+    /// All evidence, by member.
+    ///
+    /// # Errors
+    /// See [`Store::load_headers`].
+    pub fn evidence(&self) -> Result<Vec<Evidence>, StoreError> {
+        let (mut all, range) = (Vec::new(), KeyRange::prefix(EVIDENCE));
+        let mut failed = None;
+        self.kv.scan(Column::Meta, &range, Order::Ascending, &mut |_, value| {
+            match decode(value) {
+                Ok(evidence) => all.push(evidence),
+                Err(error) => failed = Some(error),
+            }
+            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        })?;
+        failed.map_or(Ok(all), Err)
+    }
+
+    /// Stores what this node's member must keep to after a restart.
+    ///
+    /// # Errors
+    /// See [`Store::put_headers`].
+    pub fn put_promise(&mut self, promise: &[u8]) -> Result<(), StoreError> {
+        self.put_finality(PROMISE, promise)
+    }
+
+    /// What this node's member must keep to.
+    ///
+    /// # Errors
+    /// See [`Store::load_headers`].
+    pub fn promise(&self) -> Result<Option<Vec<u8>>, StoreError> {
+        self.kv.get(Column::Meta, PROMISE)
+    }
+
+    fn put_finality(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.running()?;
+        let mut batch = Batch::default();
+        batch.put(Column::Meta, key, value);
+        self.write(&batch, Durability::Disk)
+    }
+}
+
+impl Snapshot {
+    /// The newest certificate whose block is on the active chain.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it cannot be read.
+    pub fn finalized(&self) -> Result<Option<Certificate>, StoreError> {
+        newest_certificate(self.kv(), |certificate| {
+            Ok(self.at_height(certificate.height)?.is_some_and(|at| at.hash == certificate.hash))
+        })
+    }
+}
+
+/// Walks down from the newest: the first one or the next fits.
+fn newest_certificate(
+    kv: &(impl KvRead + ?Sized),
+    mut fits: impl FnMut(&Certificate) -> Result<bool, StoreError>,
+) -> Result<Option<Certificate>, StoreError> {
+    let mut found = Ok(None);
+    kv.scan(Column::Meta, &KeyRange::prefix(CERTIFICATE), Order::Descending, &mut |_, value| {
+        match decode::<Certificate>(value).and_then(|certificate| Ok((fits(&certificate)?, certificate))) {
+            Ok((false, _)) => return ControlFlow::Continue(()),
+            Ok((true, certificate)) => found = Ok(Some(certificate)),
+            Err(error) => found = Err(error),
+        }
+        ControlFlow::Break(())
+    })?;
+    found
+}
+
+fn decode<T: serde::Serialize + serde::de::DeserializeOwned>(value: &[u8]) -> Result<T, StoreError> {
+    codec::decode(value).map_err(|_| damaged(Column::Meta))
+}
+
+#[cfg(test)]
+mod tests {
+    use chain_core::{
+        finality::{Signed, Statement, Vote},
+        hash::BlockHash,
+        spec::ChainSpec,
+        transaction::coin::Signature,
+    };
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::{StoreConfig, memory::MemoryKv};
+
+    fn signed(member: u8) -> Signed {
+        Signed { member, signature: Signature::from([member; 64]) }
+    }
+
+    fn certificate(height: Height, number: u8) -> Certificate {
+        Certificate { height, hash: BlockHash([number; 32]), signatures: vec![signed(0), signed(1), signed(2)] }
+    }
+
+    fn open(kv: &MemoryKv) -> Store {
+        Store::with_kv(Arc::new(kv.clone()), &ChainSpec::dev(), &StoreConfig::default()).unwrap()
+    }
+
+    #[test]
+    fn what_finality_stores_survives_a_power_failure() {
+        let kv = MemoryKv::with_crashes();
+        let mut store = open(&kv);
+        assert_eq!(store.promise().unwrap(), None);
+        assert_eq!(store.newest_certificate(|_| Ok(true)).unwrap(), None);
+        let vote = |hash| Vote { height: 20, statement: Statement::Finalize { hash }, signed: signed(3) };
+        let evidence = Evidence { first: vote(BlockHash([1; 32])), second: vote(BlockHash([2; 32])) };
+        for height in [20, 300, 40] {
+            store.put_certificate(&certificate(height, 7)).unwrap();
+        }
+        store.put_evidence(&evidence).unwrap();
+        store.put_promise(b"one").unwrap();
+        store.put_promise(b"two").unwrap();
+        drop(store);
+        kv.crash(usize::MAX);
+        let store = open(&kv);
+        assert_eq!(store.promise().unwrap().unwrap(), b"two");
+        assert_eq!(store.evidence().unwrap(), [evidence]);
+        assert_eq!(store.certificate_at(40).unwrap(), Some(certificate(40, 7)));
+        assert_eq!(store.certificate_at(60).unwrap(), None);
+        assert_eq!(store.newest_certificate(|_| Ok(true)).unwrap(), Some(certificate(300, 7)));
+        assert_eq!(store.newest_certificate(|found| Ok(found.height < 300)).unwrap(), Some(certificate(40, 7)));
+        assert_eq!(store.reader().snapshot().unwrap().finalized().unwrap(), None, "none of them is on the chain");
+    }
+}
