@@ -5,12 +5,13 @@
 //! difficulty. ASERT follows (half-life 40 blocks), and a miner's mean grows with the difficulty of what it mines: so blocks
 //! come slower after hash rate left (a partition, a crash), until difficulty has followed. [`Rules`] change all of this.
 
+use cairn_node::finality::MemberKey;
 use chain_core::{
     Address, Bytes, U256,
     block::{Block, header::Header, merkle},
     execute::GATEWAY,
     hash::BlockHash,
-    spec::{ChainSpec, GenesisAccount},
+    spec::{ChainSpec, Finality, GenesisAccount},
     transaction::{
         account::address_of,
         coin::{KeyBytes, Lock, Output},
@@ -33,18 +34,20 @@ pub struct Rules {
     pub half_life: Option<u32>,
     /// Difficulty of the first block.
     pub bits: u32,
+    /// How many members finalize blocks.
+    pub members: u8,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { interval: 10, half_life: Some(40), bits: 0x2007_ffff }
+        Self { interval: 10, half_life: Some(40), bits: 0x2007_ffff, members: 0 }
     }
 }
 
 impl Rules {
     /// A block costs 2 hashes, whatever happens.
     pub fn fixed(interval: u32) -> Self {
-        Self { interval, half_life: None, bits: 0x207f_ffff }
+        Self { interval, half_life: None, bits: 0x207f_ffff, members: 0 }
     }
 
     /// Milliseconds between blocks.
@@ -126,6 +129,8 @@ pub struct Chain {
     pub hash: BlockHash,
     /// Who has money on it.
     pub users: Vec<User>,
+    /// Who finalizes its blocks, if anybody does.
+    pub members: Vec<MemberKey>,
     /// Expected hashes of a block at the first difficulty.
     first_work: f64,
 }
@@ -138,7 +143,20 @@ fn user(number: usize) -> User {
     User { lock, pair, address: address_of(&secret.public_key()), secret }
 }
 
-fn spec(users: &[User], rules: Rules) -> ChainSpec {
+/// Blocks between checkpoints, their depth, and the most that a certificate may disconnect: more than a history has.
+pub const CHECKPOINTS: (u32, u32, u32) = (4, 2, 400);
+
+fn member(number: u8) -> MemberKey {
+    MemberKey::from_bytes([0x70 + number; 32]).expect("small numbers are keys")
+}
+
+fn finality(members: &[MemberKey]) -> Option<Finality> {
+    let (interval, depth, window) = CHECKPOINTS;
+    let members: Vec<_> = members.iter().map(MemberKey::public).collect();
+    (!members.is_empty()).then_some(Finality { members, interval, depth, window })
+}
+
+fn spec(users: &[User], members: &[MemberKey], rules: Rules) -> ChainSpec {
     let account = |address, code: Bytes| GenesisAccount {
         address,
         balance: Amount(100 * GRAINS_PER_CRN).to_wei(),
@@ -167,6 +185,7 @@ fn spec(users: &[User], rules: Rules) -> ChainSpec {
         pow_limit_bits: if rules.half_life.is_none() { rules.bits } else { dev.pow_limit_bits },
         alloc_coins: coins.collect(),
         alloc_accounts: accounts,
+        finality: finality(members),
         ..dev
     }
 }
@@ -184,12 +203,13 @@ impl Chain {
 
     fn new(rules: Rules) -> Self {
         let users: Vec<User> = (0..USERS).map(user).collect();
-        let spec = spec(&users, rules);
+        let members: Vec<MemberKey> = (0..rules.members).map(member).collect();
+        let spec = spec(&users, &members, rules);
         spec.validate().expect("the spec of simulations is sound");
         let (genesis, _) = spec.genesis_block();
         let hash = genesis.hash();
         let first_work = expected_hashes(spec.genesis_bits);
-        Self { rules, spec, genesis, hash, users, first_work }
+        Self { rules, spec, genesis, hash, users, members, first_work }
     }
 
     /// Milliseconds in which all miners together find a block of these bits on average.

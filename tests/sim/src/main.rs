@@ -47,6 +47,9 @@ struct Args {
     /// Difficulty stays what it is
     #[arg(long)]
     fixed: bool,
+    /// How many nodes are members of finality: 4, 7, ... [default: none]
+    #[arg(long)]
+    members: Option<u8>,
     /// Threads [default: one a core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -89,6 +92,7 @@ fn main() -> ExitCode {
         gamma: args.gamma,
         confirmations: args.confirmations,
         fixed: args.fixed,
+        members: args.members,
     };
     if args.log
         && let Some(seed) = args.seed
@@ -155,6 +159,7 @@ fn flags(args: &Args) -> String {
     add("nodes", args.nodes.map(|nodes| nodes.to_string()));
     add("blocks", args.blocks.map(|blocks| blocks.to_string()));
     add("model", args.model.and_then(model));
+    add("members", args.members.map(|members| members.to_string()));
     add("attack", args.attack.map(|Attack(kind)| kind.map_or("none", Kind::name).to_owned()));
     add("share", args.share.map(|share| share.to_string()));
     add("gamma", args.gamma.map(|gamma| gamma.to_string()));

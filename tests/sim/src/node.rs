@@ -5,9 +5,10 @@ use cairn_node::{
         Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, PeerWork, RelayConfig, RequestId,
         TemplateRequest, VerifyConfig,
     },
+    finality::MemberKey,
     store::{Store, StoreConfig, memory::MemoryKv},
 };
-use chain_core::{Address, hash::BlockHash};
+use chain_core::{Address, hash::BlockHash, units::Height};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -117,6 +118,10 @@ pub struct Node {
     pub hurry: (u64, u32),
     /// What it mines on.
     pub mining: Mining,
+    /// Which member of finality it is, if it is one.
+    pub member: Option<u8>,
+    /// The newest block that it took for final.
+    pub finalized: (Height, BlockHash),
     /// What each peer had cost it, and when that was noted.
     pub worked: BTreeMap<PeerId, (u64, PeerWork)>,
 }
@@ -138,6 +143,8 @@ impl Node {
             next_tick: 0,
             hurry: (0, 0),
             mining: Mining::default(),
+            member: plan.member(number),
+            finalized: (0, BlockHash::default()),
             worked: BTreeMap::new(),
         }
     }
@@ -160,11 +167,17 @@ impl Node {
     }
 }
 
-/// Opens an engine on a database.
+/// Opens an engine on a database; with the key of a member, if it is one.
 ///
 /// # Errors
 /// [`OpenError`].
-pub fn open(kv: &MemoryKv, chain: &Chain, plan: &Plan, seed: u64) -> Result<Engine, OpenError> {
+pub fn open(
+    kv: &MemoryKv,
+    chain: &Chain,
+    plan: &Plan,
+    seed: u64,
+    member: Option<MemberKey>,
+) -> Result<Engine, OpenError> {
     let config = StoreConfig {
         cache_bytes: 1 << 20,
         sync: plan.sync,
@@ -177,5 +190,5 @@ pub fn open(kv: &MemoryKv, chain: &Chain, plan: &Plan, seed: u64) -> Result<Engi
     // Each engine verifies every signature for itself.
     let verify = VerifyConfig { secret: [7; 32], signatures: 1 << 11, senders: 1 << 9, parallel: false };
     let relay = RelayConfig { seed, margin: MARGIN, ..RelayConfig::default() };
-    Engine::open(store, chain.spec.clone(), EngineConfig { verify, relay, ..EngineConfig::default() })
+    Engine::open(store, chain.spec.clone(), EngineConfig { verify, relay, member, ..EngineConfig::default() })
 }

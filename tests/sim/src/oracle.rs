@@ -19,7 +19,7 @@ use chain_core::{
     units::{Amount, Height},
 };
 use std::{
-    collections::{HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -54,6 +54,9 @@ pub enum Invariant {
     Storage,
     /// Every question is answered once, every gossiped block judged once, no message is too long.
     Protocol,
+    /// No two blocks are final at one height, no final block is disconnected, only faulty members are accused, and blocks go on to
+    /// become final.
+    Finality,
     /// Nothing panics and no engine turns round without end.
     Sanity,
 }
@@ -127,6 +130,10 @@ pub struct Oracle {
     /// Blocks whose account transactions withdrew a coin.
     withdrawn: HashMap<OutPoint, Vec<BlockHash>>,
     spenders: HashMap<OutPoint, Vec<BlockHash>>,
+    /// Blocks that an honest node took for final.
+    finalized: BTreeMap<Height, BlockHash>,
+    /// When the first honest node had a tip of a height.
+    reached: BTreeMap<Height, u64>,
 }
 
 impl Oracle {
@@ -138,10 +145,34 @@ impl Oracle {
             makers: HashMap::new(),
             withdrawn: HashMap::new(),
             spenders: HashMap::new(),
+            finalized: BTreeMap::new(),
+            reached: BTreeMap::new(),
             chain: chain.clone(),
         };
         oracle.note(chain.hash, 0, &chain.genesis, Vec::new());
         oracle
+    }
+
+    /// An honest node takes a block for final.
+    ///
+    /// # Errors
+    /// If another one is final at that height.
+    pub fn finalize(&mut self, height: Height, hash: BlockHash) -> Judgement {
+        let known = *self.finalized.entry(height).or_insert(hash);
+        if known == hash {
+            return Ok(());
+        }
+        Err(Violation::new(Invariant::Finality, format!("{known} and {hash} are final at height {height}")))
+    }
+
+    /// An honest node has a tip of this height.
+    pub fn reach(&mut self, height: Height, now: u64) {
+        self.reached.entry(height).or_insert(now);
+    }
+
+    /// When the first honest node had a tip of this height or above.
+    pub fn reached(&self, height: Height) -> Option<u64> {
+        self.reached.range(height..).map(|(_, at)| *at).min()
     }
 
     /// A miner found a block.

@@ -38,6 +38,8 @@ pub struct Overrides {
     pub confirmations: Option<u32>,
     /// Whether difficulty stays what it is.
     pub fixed: bool,
+    /// Members of finality; none if left out.
+    pub members: Option<u8>,
 }
 
 /// Names of models.
@@ -142,6 +144,8 @@ pub struct Plan {
     pub indexes: bool,
     /// Whether nodes wait for their disks.
     pub sync: bool,
+    /// How many nodes are members of finality: the last ones, attackers among them.
+    pub members: u8,
 }
 
 impl Plan {
@@ -179,9 +183,44 @@ impl Plan {
             transactions: 0.5 + random.unit() * 2.0,
             indexes: random.chance(0.1),
             sync: random.chance(0.8),
+            members: 0,
         };
         plan.faults = plan.draw_faults(length, &mut random);
-        plan
+        match overrides.members {
+            Some(members) if members > 0 => {
+                plan.with_members(members, overrides.attack, &mut Random::new(seed).fork(9))
+            }
+            _ => plan,
+        }
+    }
+
+    /// The same with members of finality; at most one of them is an attacker, and some may be down for long.
+    fn with_members(mut self, members: u8, asked: Option<Option<Kind>>, random: &mut Random) -> Self {
+        let nodes = self.nodes.max(usize::from(members));
+        let kind = asked.unwrap_or_else(|| random.chance(0.7).then(|| *random.pick(&Kind::MEMBERS)));
+        self.attackers = kind.into_iter().collect();
+        self.members = members;
+        self.nodes = nodes;
+        self.blocks = self.blocks.min(60);
+        self.shares = draw_shares(nodes, &self.attackers, None, random);
+        self.skews.resize(nodes, 0);
+        let length = u64::from(self.blocks) * self.rules.milliseconds();
+        self.faults = self.draw_faults(length, random);
+        // As many members as may be faulty are down from some time on.
+        if random.chance(0.3) {
+            for member in 0..usize::from((members - 1) / 3) {
+                let node = nodes - usize::from(members) + member;
+                self.faults.push((random.below(length), Fault::Crash { node, power: true, down: length }));
+            }
+            self.faults.sort_by_key(|(at, _)| *at);
+        }
+        self
+    }
+
+    /// Which member of finality a node is, if it is one.
+    pub fn member(&self, node: usize) -> Option<u8> {
+        let first = self.nodes - usize::from(self.members);
+        node.checked_sub(first).and_then(|member| u8::try_from(member).ok())
     }
 
     /// A history of a good network in which every message takes a millisecond or so, with nothing that goes wrong and no users;
@@ -211,6 +250,7 @@ impl Plan {
             transactions: 0.0,
             indexes: false,
             sync: true,
+            members: 0,
         }
     }
 

@@ -89,6 +89,8 @@ pub struct Stats {
     pub reorgs: Histogram,
     /// Milliseconds from a block's discovery until an honest node had connected it.
     pub propagation: Histogram,
+    /// Milliseconds from the moment at which a checkpoint was deep enough until an honest node had its certificate.
+    pub finality: Histogram,
     /// By strategy.
     pub revenue: BTreeMap<&'static str, Revenue>,
     /// Double spends: attempts, and by confirmations waited for, how many were tried and succeeded.
@@ -128,6 +130,7 @@ impl Stats {
         self.chain += other.chain;
         self.reorgs.merge(&other.reorgs);
         self.propagation.merge(&other.propagation);
+        self.finality.merge(&other.finality);
         for (name, theirs) in &other.revenue {
             let own = self.revenue.entry(name).or_default();
             own.share += theirs.share;
@@ -185,6 +188,14 @@ impl fmt::Display for Stats {
             "most points against an honest peer: {}; most for one peer in 10 s: {} units of work, {} questions",
             self.points, self.work.0, self.work.1
         )?;
+        if self.finality.count() > 0 {
+            let [half, most] = [0.5, 0.95].map(|part| self.finality.quantile(part));
+            let count = self.finality.count();
+            writeln!(
+                f,
+                "finality: median {half} ms, 95 % {most} ms after a checkpoint is deep enough, {count} certificates"
+            )?;
+        }
         for (name, revenue) in &self.revenue {
             writeln!(
                 f,

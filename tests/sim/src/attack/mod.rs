@@ -6,6 +6,7 @@ mod false_forms;
 mod flood;
 mod forger;
 mod lab;
+mod members;
 mod selfish;
 mod silent;
 mod staller;
@@ -102,6 +103,12 @@ pub enum Kind {
     /// What [`World::with`](crate::World::with) says; until then, an honest node. Never drawn.
     #[value(skip)]
     Custom,
+    /// A member of finality that votes for every block that anybody votes for.
+    TwoFaced,
+    /// A member of finality that tells nobody its votes.
+    Secretive,
+    /// Has three fifths of the hash rate, and follows no certificate.
+    Majority,
 }
 
 /// Does what an honest node does.
@@ -110,6 +117,9 @@ struct Honest;
 impl Strategy for Honest {}
 
 impl Kind {
+    /// Those of chains with finality.
+    pub const MEMBERS: [Self; 3] = [Self::TwoFaced, Self::Secretive, Self::Majority];
+
     /// All that a seed may pick.
     pub const ALL: [Self; 18] = [
         Self::DoubleSpender,
@@ -154,6 +164,9 @@ impl Kind {
             Self::Staller => "staller",
             Self::Timekeeper => "timekeeper",
             Self::Custom => "custom",
+            Self::TwoFaced => "two-faced",
+            Self::Secretive => "secretive",
+            Self::Majority => "majority",
         }
     }
 
@@ -185,7 +198,10 @@ impl Kind {
             | Self::Sybil
             | Self::Asker
             | Self::Staller
-            | Self::Custom => 0.0,
+            | Self::Custom
+            | Self::TwoFaced
+            | Self::Secretive => 0.0,
+            Self::Majority => 0.6,
         }
     }
 
@@ -211,6 +227,9 @@ impl Kind {
             Self::Staller => Box::new(staller::Staller::default()),
             Self::Timekeeper => Box::new(timekeeper::Timekeeper),
             Self::Custom => Box::new(Honest),
+            Self::TwoFaced => Box::new(members::TwoFaced::default()),
+            Self::Secretive => Box::new(members::Secretive),
+            Self::Majority => Box::new(members::Majority),
         }
     }
 }

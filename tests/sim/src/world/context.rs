@@ -93,6 +93,11 @@ impl Context<'_> {
         self.world.clock(self.node).wall
     }
 
+    /// Which member of finality the node is, if it is one.
+    pub fn member(&self) -> Option<u8> {
+        self.world.nodes[self.node].member
+    }
+
     /// The node's number.
     pub fn node(&self) -> usize {
         self.node
@@ -121,7 +126,7 @@ impl Context<'_> {
     /// Another engine on a database of its own, connected with nobody.
     pub fn new_engine(&mut self) -> Option<Engine> {
         let seed = self.random().word();
-        open(&Default::default(), &self.world.chain, &self.world.plan, seed).ok()
+        open(&Default::default(), &self.world.chain, &self.world.plan, seed, None).ok()
     }
 
     /// What to put into a block of this node.

@@ -39,7 +39,7 @@ impl World {
         }
         let seed = self.chances.nodes.word();
         self.nodes[node].kv.set_faults(Default::default());
-        let engine = match open(&self.nodes[node].kv, &self.chain, &self.plan, seed) {
+        let engine = match open(&self.nodes[node].kv, &self.chain, &self.plan, seed, self.member_key(node)) {
             Ok(engine) => engine,
             Err(error) => return self.fail(Invariant::Storage, format!("{} does not start: {error}", name(node))),
         };
@@ -108,6 +108,7 @@ impl World {
         let Some(engine) = self.nodes[node].engine.as_ref() else { return };
         let (wake, usage, headers) = (engine.wake_at(), engine.peer_usage(), engine.chain().headers());
         self.check_memory(node, &usage, headers);
+        self.check_finality(node);
         if let Some(wake) = wake {
             let at = self.now + wake.since(self.clock(node).steady).max(1);
             self.plan_tick(node, at);
@@ -226,6 +227,7 @@ impl World {
             judgement = self.oracle.tip(engine, &info);
         }
         if self.nodes[node].is_honest() {
+            self.check_final_blocks(node, info.height, &disconnected);
             if !disconnected.is_empty() {
                 self.stats.reorgs.add(disconnected.len() as u64);
             }

@@ -87,6 +87,7 @@ impl World {
         self.last_block();
         self.run_until(self.now + SETTLING);
         self.check_agreement();
+        self.check_finality_goes_on();
         self.audit();
     }
 
@@ -206,7 +207,7 @@ impl World {
             let at = engine.store().at_height(height).ok().flatten();
             blocks.extend(at.and_then(|at| engine.store().body(at).ok().flatten()));
         }
-        let Ok(mut fresh) = open(&Default::default(), &self.chain, &self.plan, 0) else { return };
+        let Ok(mut fresh) = open(&Default::default(), &self.chain, &self.plan, 0, None) else { return };
         let now = self.clock(0);
         for block in blocks {
             fresh.handle(Event::Block(0, Source::Local, block), now);

@@ -61,7 +61,7 @@ impl World {
     /// What a process had flushed is what the next one finds.
     fn check_disk(&mut self, node: usize, flushed: cairn_node::store::BlockRef) {
         self.nodes[node].kv.set_faults(Default::default());
-        match crate::node::open(&self.nodes[node].kv, &self.chain, &self.plan, 0) {
+        match crate::node::open(&self.nodes[node].kv, &self.chain, &self.plan, 0, None) {
             Ok(engine) if engine.store().tip() == flushed => {}
             Ok(engine) => {
                 let detail = format!("{} had flushed {flushed:?}, finds {:?}", name(node), engine.store().tip());

@@ -6,6 +6,7 @@ mod defences;
 mod driver;
 mod end;
 mod faults;
+mod finality;
 mod links;
 mod mining;
 mod observe;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 use self::{driver::ASKED, links::Links};
 use crate::{
     attack::Strategy,
-    chain::Chain,
+    chain::{Chain, Rules},
     log::Log,
     node::Node,
     oracle::{Invariant, Oracle, Violation},
@@ -134,7 +135,7 @@ pub struct Outcome {
 impl World {
     /// A history that has not begun.
     pub fn new(plan: Plan, log: bool) -> Self {
-        let chain = Chain::of(plan.rules);
+        let chain = Chain::of(Rules { members: plan.members, ..plan.rules });
         let random = Random::new(plan.seed);
         let chances = Chances {
             network: random.fork(2),

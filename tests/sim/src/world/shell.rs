@@ -263,5 +263,6 @@ fn brief(request: &Request) -> String {
         Request::Transactions(txids) => format!("{} transactions", txids.len()),
         Request::Pool { .. } => "the pool".into(),
         Request::ShortTransactions { ids, .. } => format!("{} transactions of the pool", ids.len()),
+        Request::Finality { newest, votes, .. } => format!("is final to {newest}, {} votes", votes.len()),
     }
 }

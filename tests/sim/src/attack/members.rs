@@ -1,0 +1,89 @@
+//! Members of finality that break its rules.
+
+use cairn_node::{
+    engine::{PeerAction, PeerEvent, PeerId},
+    wire::{Request, Response},
+};
+use chain_core::{
+    finality::{Electorate, Statement, Vote},
+    hash::BlockHash,
+    units::Height,
+};
+use std::collections::BTreeSet;
+
+use super::Strategy;
+use crate::world::Context;
+
+/// Remembered answers; more are forgotten.
+const MOST: usize = 4_096;
+
+/// Votes for whatever anybody else votes for, on both sides of a fork, and calls it final at once.
+#[derive(Default)]
+pub(super) struct TwoFaced {
+    answered: BTreeSet<(PeerId, Height, u64, BlockHash)>,
+}
+
+impl TwoFaced {
+    /// Says yes to a peer's vote.
+    fn agree(&mut self, context: &mut Context<'_>, peer: PeerId, vote: &Vote) {
+        let (height, view) = (vote.height, vote.statement.view());
+        let Some(hash) = vote.statement.hash() else { return };
+        if self.answered.len() > MOST {
+            self.answered.clear();
+        }
+        if !self.answered.insert((peer, height, view, hash)) {
+            return;
+        }
+        let (chain, Some(member)) = (context.chain(), context.member()) else { return };
+        let Some(rules) = chain.spec.finality.clone() else { return };
+        let electorate = Electorate { genesis: chain.hash, rules };
+        let key = &chain.members[usize::from(member)];
+        let says = [Statement::Prepare { view, hash }, Statement::Commit { view, hash }, Statement::Finalize { hash }];
+        let votes = says.map(|statement| Vote::sign(&electorate, height, statement, member, key.pair())).to_vec();
+        context.ask(peer, Request::Finality { newest: 0, certificate: None, votes, evidence: Vec::new() });
+    }
+}
+
+impl Strategy for TwoFaced {
+    fn receive(&mut self, context: &mut Context<'_>, peer: PeerId, event: PeerEvent) -> Option<PeerEvent> {
+        if let PeerEvent::Request(_, Request::Finality { votes, .. }) = &event {
+            let own = context.member();
+            votes
+                .iter()
+                .filter(|vote| Some(vote.signed.member) != own)
+                .for_each(|vote| self.agree(context, peer, vote));
+        }
+        Some(event)
+    }
+}
+
+/// Votes, but tells nobody.
+pub(super) struct Secretive;
+
+impl Strategy for Secretive {
+    fn act(&mut self, _: &mut Context<'_>, action: PeerAction) -> Option<PeerAction> {
+        Some(match action {
+            PeerAction::Request(peer, id, Request::Finality { newest, .. }) => {
+                let nothing = Request::Finality { newest, certificate: None, votes: Vec::new(), evidence: Vec::new() };
+                PeerAction::Request(peer, id, nothing)
+            }
+            other => other,
+        })
+    }
+}
+
+/// Has most of the hash rate, follows no certificate, and mines on its own chain alone.
+pub(super) struct Majority;
+
+impl Strategy for Majority {
+    fn receive(&mut self, context: &mut Context<'_>, peer: PeerId, event: PeerEvent) -> Option<PeerEvent> {
+        match event {
+            PeerEvent::Request(id, Request::Finality { .. }) => {
+                context.respond(peer, id, Response::Ack);
+                None
+            }
+            PeerEvent::Response(id, Ok(Response::Certificate(_))) => Some(PeerEvent::Response(id, Ok(Response::Ack))),
+            other => Some(other),
+        }
+    }
+}

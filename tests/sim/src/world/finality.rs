@@ -1,0 +1,91 @@
+//! Finality: what must hold of final blocks, whatever members and miners do.
+
+use cairn_node::{engine::Engine, finality::MemberKey};
+use chain_core::{hash::BlockHash, units::Height};
+
+use super::{World, links::name};
+use crate::{chain::CHECKPOINTS, oracle::Invariant};
+
+/// Checkpoints that may be open at the end, beside the one that is not deep enough.
+const OPEN: Height = 1;
+
+impl World {
+    /// The key of a node that is a member.
+    pub(super) fn member_key(&self, node: usize) -> Option<MemberKey> {
+        self.nodes[node].member.map(|member| self.chain.members[usize::from(member)].clone())
+    }
+
+    /// After an event of an honest node: what it takes for final.
+    pub(super) fn check_finality(&mut self, node: usize) {
+        let Some(finality) = self.finality(node) else { return };
+        let newest = finality.newest().map_or((0, BlockHash::default()), |newest| (newest.height, newest.hash));
+        let alarm = finality.alarm().map(ToString::to_string);
+        let accused: Vec<u8> = finality.evidence().map(chain_core::finality::Evidence::member).collect();
+        let before = self.nodes[node].finalized;
+        if let Some(alarm) = alarm {
+            return self.fail(Invariant::Finality, format!("{}: {alarm}", name(node)));
+        }
+        let honest = |member: &u8| self.nodes.iter().any(|node| node.member == Some(*member) && node.is_honest());
+        if let Some(member) = accused.iter().find(|member| honest(member)) {
+            return self.fail(Invariant::Finality, format!("{} accuses member {member}, which is honest", name(node)));
+        }
+        if newest == before {
+            return;
+        }
+        if newest.0 <= before.0 {
+            let detail = format!("{} took {} for final at {}, and has {newest:?} now", name(node), before.1, before.0);
+            return self.fail(Invariant::Finality, detail);
+        }
+        self.nodes[node].finalized = newest;
+        self.log.mix_bytes(&newest.1.0);
+        self.log.line(self.now, name(node), || format!("final is {} {}", newest.0, newest.1));
+        let judgement = self.oracle.finalize(newest.0, newest.1);
+        self.judge(judgement);
+        if let Some(deep) = self.oracle.reached(newest.0 + CHECKPOINTS.1) {
+            self.stats.finality.add(self.now - deep);
+        }
+    }
+
+    /// The finality of an honest node's engine, on a chain that has it.
+    fn finality(&self, node: usize) -> Option<&cairn_node::finality::Finality> {
+        let state = self.nodes.get(node).filter(|state| state.is_honest())?;
+        state.engine.as_ref()?.chain().finality()
+    }
+
+    /// A tip is announced: its chain goes through the final block, or is not there yet.
+    pub(super) fn check_final_blocks(&mut self, node: usize, tip: Height, disconnected: &[BlockHash]) {
+        if self.plan.members == 0 {
+            return;
+        }
+        self.oracle.reach(tip, self.now);
+        let (height, hash) = self.nodes[node].finalized;
+        if height == 0 {
+            return;
+        }
+        if disconnected.contains(&hash) {
+            return self.fail(Invariant::Finality, format!("{} disconnects {hash}, which is final", name(node)));
+        }
+        let at = |engine: &Engine| engine.store().at_height(height).ok().flatten().map(|at| at.hash);
+        let active = self.nodes[node].engine.as_ref().and_then(at);
+        if tip >= height && active != Some(hash) {
+            let detail = format!("{} has {active:?} at height {height}, where {hash} is final", name(node));
+            self.fail(Invariant::Finality, detail);
+        }
+    }
+
+    /// In the end, all honest nodes take all but the last checkpoints for final.
+    pub(super) fn check_finality_goes_on(&mut self) {
+        if self.plan.members == 0 || self.has_failed() {
+            return;
+        }
+        let (interval, depth, _) = CHECKPOINTS;
+        let behind = self.honest().find_map(|(node, engine)| {
+            let (tip, height) = (engine.store().tip().height, engine.chain().finality()?.height());
+            (height + OPEN * interval + interval + depth <= tip).then_some((node, height, tip))
+        });
+        if let Some((node, height, tip)) = behind {
+            let detail = format!("{} stands at {tip}, and only {height} is final", name(node));
+            self.fail(Invariant::Finality, detail);
+        }
+    }
+}
