@@ -74,7 +74,7 @@ pub fn authorization(url: &str) -> String {
 fn a_node_that_stops_delivers_the_answers_in_flight() {
     let mut node = Running::start(&["--dev"]);
     // JUMPDEST, PUSH1 0, JUMP: until the gas is used up.
-    let code = json!([{ "data": "0x5b600056", "gas": "0x989680" }, "latest"]);
+    let code = json!([{ "data": "0x5b600056", "gas": "0x1e8480" }, "latest"]);
     let slow = json!({ "jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": code });
     let mut batch = vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] })];
     batch.extend(vec![slow; 10]);
