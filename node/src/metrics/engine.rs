@@ -148,6 +148,8 @@ impl Engine {
 /// The handle of a label's value.
 fn at<T>(values: &[&str], handles: &[T], value: &str, record: impl FnOnce(&T)) {
     let found = values.iter().zip(handles).find(|(known, _)| **known == value);
-    debug_assert!(found.is_some(), "{value} is no value of the label");
-    found.map(|(_, handle)| record(handle));
+    debug_assert!(found.is_some(), "{value} is not a value of the label");
+    if let Some((_, handle)) = found {
+        record(handle);
+    }
 }

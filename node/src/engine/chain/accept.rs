@@ -215,9 +215,9 @@ impl Chain {
                 refused.extend(rule.map(|rule| (hash, rule)));
                 continue;
             }
-            match timed(Stage::Check, || check_hashed_block(&self.spec, block)) {
+            match timed(Stage::Check, || check_hashed_block(&self.spec, block).map_err(|(_, rule)| rule)) {
                 Ok(checked) => sound.push((info.height, checked, bytes)),
-                Err((_, rule)) => {
+                Err(rule) => {
                     // BLK-3: another body may be right for this header, which others may build on: it is stored, so that
                     // the tree on disk has no gap.
                     if rule.blames_body_only() {
