@@ -41,3 +41,13 @@ fn invariants_hold_in_every_model() {
         all_hold(201..205, &Overrides { model: Some(model), attack: Some(None), ..Overrides::default() });
     }
 }
+
+#[test]
+fn final_blocks_stay_whatever_members_and_miners_do() {
+    let of = |members, attack| Overrides { members: Some(members), attack, ..Overrides::default() };
+    all_hold(301..309, &of(4, None));
+    for kind in Kind::MEMBERS {
+        all_hold(401..403, &of(4, Some(Some(kind))));
+    }
+    all_hold(501..503, &of(7, None));
+}

@@ -1,0 +1,130 @@
+//! Finality on real processes: four members, one of which is killed.
+
+use cairn_node::finality::MemberKey;
+use cairn_tests::{Node, NodeOptions, TestKey, agree, binary, connect_all, cut, heal, spec, wait_for};
+use chain_core::spec::{ChainSpec, Finality};
+use serde_json::{Value, json};
+use std::{path::Path, process::Command};
+
+const NOBODY: &str = "0x0000000000000000000000000000000000000000";
+
+/// Runs `cairn-node member`; its output as JSON, or what it printed to standard error.
+fn member(arguments: &[&str], datadir: &Path) -> Result<Value, String> {
+    let mut command = Command::new(binary("cairn-node"));
+    command.arg("member").args(arguments).arg("--json").arg("--datadir").arg(datadir);
+    let output = command.output().expect("cairn-node runs");
+    match output.status.success() {
+        true => Ok(serde_json::from_slice(&output.stdout).expect("JSON")),
+        false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
+    }
+}
+
+/// Four nodes whose keys `member new` made.
+fn members(window: u32) -> Vec<Node> {
+    let folders: Vec<_> = (0..4).map(|_| tempfile::tempdir().expect("a temporary directory can be made")).collect();
+    for folder in &folders {
+        member(&["new"], &folder.path().join("data")).expect("a key is made");
+    }
+    let key = |folder: &tempfile::TempDir| {
+        let file = folder.path().join("data").join(MemberKey::FILE);
+        MemberKey::load(&file).expect("the file can be read").expect("the file is there").public()
+    };
+    let finality = Finality { members: folders.iter().map(key).collect(), interval: 5, depth: 2, window };
+    let spec = ChainSpec { name: "final".into(), finality: Some(finality), ..spec() };
+    let start = |folder| {
+        let flags = ["--cache", "16"].map(str::to_owned).to_vec();
+        Node::within(folder, NodeOptions { spec: spec.clone(), flags, file_limit: None })
+    };
+    folders.into_iter().map(start).collect()
+}
+
+fn mine(node: &Node, blocks: u32) {
+    node.mine(blocks, &TestKey::new(1, "ecrn").address(), NOBODY);
+}
+
+fn finality(node: &Node) -> Value {
+    node.rpc.call("chain_getFinality", json!([]))
+}
+
+fn final_height(node: &Node) -> u64 {
+    finality(node)["finalized"]["height"].as_u64().expect("a number")
+}
+
+fn wait_for_final(nodes: &[Node], height: u64) {
+    let all = || nodes.iter().all(|node| final_height(node) == height).then_some(());
+    wait_for(&format!("height {height} to be final"), 90, all);
+}
+
+#[test]
+fn four_members_finalize_and_go_on_when_one_is_killed() {
+    let mut nodes = members(1_000);
+    connect_all(&nodes);
+    mine(&nodes[0], 8);
+    wait_for_final(&nodes, 5);
+    let told = finality(&nodes[3]);
+    assert_eq!(told["member"], 3);
+    assert_eq!(told["members"].as_array().map(Vec::len), Some(4));
+    assert_eq!(told["certificate"]["signatures"].as_array().map(Vec::len), Some(3));
+    let block = nodes[0].rpc.call("eth_getBlockByNumber", json!(["finalized", false]));
+    assert_eq!(block["number"], "0x5");
+    // Three of four are enough, whoever leads.
+    nodes[2].kill();
+    let mut killed = nodes.remove(2);
+    mine(&nodes[0], 10);
+    wait_for_final(&nodes, 15);
+    killed.restart();
+    nodes.push(killed);
+    for index in 0..3 {
+        nodes[3].connect(&nodes[index]);
+    }
+    wait_for_final(&nodes, 15);
+    mine(&nodes[3], 5);
+    wait_for_final(&nodes, 20);
+    // All at once, and again.
+    for node in &mut nodes {
+        node.kill();
+    }
+    for node in &mut nodes {
+        node.restart();
+    }
+    nodes.iter().for_each(|node| assert_eq!(final_height(node), 20));
+    connect_all(&nodes);
+    mine(&nodes[1], 5);
+    wait_for_final(&nodes, 25);
+    for node in &nodes {
+        let told = finality(node);
+        assert_eq!((&told["evidence"], &told["alarm"]), (&json!([]), &Value::Null));
+        assert_eq!(node.rpc.call("admin_bans", json!([])), json!([]), "honest nodes ban nobody");
+    }
+}
+
+#[test]
+fn a_longer_branch_does_not_take_back_what_is_final() {
+    let nodes = members(1_000);
+    connect_all(&nodes);
+    mine(&nodes[0], 3);
+    agree(&nodes, 30);
+    // Three members finalize; the fourth has the longer chain of its own.
+    let (three, one) = (nodes.iter().take(3).collect::<Vec<_>>(), [&nodes[3]]);
+    cut(&three, &one);
+    mine(&nodes[0], 6);
+    wait_for("three members to finalize", 60, || (final_height(&nodes[1]) == 5).then_some(()));
+    mine(&nodes[3], 20);
+    assert_eq!((nodes[3].height(), final_height(&nodes[3])), (23, 0));
+    heal(&three, &one);
+    assert_eq!(agree(&nodes, 60), 9, "the fourth gives its branch up");
+    wait_for_final(&nodes, 5);
+}
+
+#[test]
+fn a_member_makes_one_key_and_shows_it() {
+    let folder = tempfile::tempdir().expect("a temporary directory can be made");
+    let datadir = folder.path().join("data");
+    let missing = member(&[], &datadir).expect_err("there is no key");
+    assert!(missing.contains("member.key does not exist"), "{missing}");
+    let made = member(&["new"], &datadir).expect("a key is made");
+    assert_eq!(made["key"].as_str().map(str::len), Some(64));
+    assert_eq!(member(&[], &datadir), Ok(made));
+    let again = member(&["new"], &datadir).expect_err("there is a key");
+    assert!(again.contains("a member keeps its key"), "{again}");
+}
