@@ -123,7 +123,7 @@ pub enum Event {
     Message(u64, Message),
     /// It could not be opened, or ended.
     Closed(u64, String),
-    /// The server that [`probe`] tried takes connections again.
+    /// The preferred server takes connections again.
     Back,
     /// An event of the miner.
     Miner(miner::Event),

@@ -42,7 +42,7 @@ pub struct ComingTransaction {
 /// What the pool would fill blocks with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Coming {
-    /// The next blocks, at most [`MOST_COMING`].
+    /// The next blocks, of which there are a few at most.
     pub blocks: Vec<ComingBlock>,
     /// The first transactions of the next one.
     pub first: Vec<ComingTransaction>,
