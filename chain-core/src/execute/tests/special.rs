@@ -47,7 +47,7 @@ fn a_block_with_the_context_of_another_is_a_local_failure_and_no_verdict() {
         change(&mut context);
         let error = execute_block(&lab.spec, &context, &lab.state, block(), &[]).err().unwrap();
         assert!(matches!(&error, ExecuteError::View(_)), "{error:?}");
-        assert!(error.to_string().contains("another parent than its header names"), "{error}");
+        assert!(error.to_string().contains("not that of the block's parent"), "{error}");
     }
     assert!(execute_block(&lab.spec, &lab.context, &lab.state, block(), &[]).is_ok());
 }
