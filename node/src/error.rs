@@ -81,7 +81,7 @@ pub enum CommandError {
     },
     /// The node has a key that the chain spec does not list.
     #[error(
-        "the key in {} is none of the chain's members: {key}. Add it to `members` of the chain spec before the chain's first \
+        "the key in {} is not a member of this chain: {key}. Add it to `members` of the chain spec before the chain's first \
          start, or move the file away",
         .path.display()
     )]

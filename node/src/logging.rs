@@ -34,7 +34,7 @@ const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error
 /// Starts logging for the whole process.
 ///
 /// # Errors
-/// [`ConfigError`] for a filter that is none, and for a file that cannot be opened.
+/// [`ConfigError`] for an invalid filter, and for a file that cannot be opened.
 pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
     let filter = filter(&config.level)?;
     let ansi = output::has_colours(&io::stderr());

@@ -114,7 +114,7 @@ pub fn existing(config: &Config) -> Result<&Path, CommandError> {
 /// Reads the key file of a member, if there is one.
 ///
 /// # Errors
-/// [`CommandError`] if it cannot be read, or holds no key.
+/// [`CommandError`] if it cannot be read, or does not contain a key.
 pub fn member_key(path: &Path) -> Result<Option<MemberKey>, CommandError> {
     let failed = |error: KeyError| CommandError::MemberKey { path: path.to_owned(), reason: error.to_string() };
     MemberKey::load(path).map_err(failed)

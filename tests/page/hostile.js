@@ -178,7 +178,7 @@ module.exports = async (browser) => {
       await go(`account/${encodeURIComponent(EVIL)}`);
       await shows(page, "No account");
       await go("%E0%A4%A/<script>");
-      await shows(page, "There is no such view");
+      await shows(page, "This view does not exist");
       await go(`block/${encodeURIComponent(EVIL)}`);
       await page.waitForSelector(".failure");
     });

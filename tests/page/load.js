@@ -146,7 +146,7 @@ async function heavy(browser, node) {
       const over = times.filter((time) => time > FRAME).length;
       const most = times[Math.floor(times.length * 0.99)];
       const said = `${times.length} tasks, 99 % of them under ${most?.toFixed(1)} ms, the longest ${times.at(-1)?.toFixed(1)} ms, ${over} over ${FRAME} ms`;
-      // A shared machine and the collector of garbage make one longer now and then.
+      // Other load and garbage collection make one longer now and then.
       check(times.length > 100 && most < FRAME && times.at(-1) < 2 * FRAME, said);
       return said;
     },

@@ -118,7 +118,7 @@ fn every_answer_has_the_policy_and_unknown_paths_are_404_in_words() {
         assert_eq!(answer.headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(answer.headers["referrer-policy"], "no-referrer", "{path}");
         assert_eq!(answer.headers["cross-origin-resource-policy"], "same-origin", "{path}");
-        assert!(status == 200 || answer.body.starts_with("there is no such page here: the page is at /"), "{path}");
+        assert!(status == 200 || answer.body.starts_with("page not found: the node's page is at /"), "{path}");
     }
     let (whole, head) = (get(&node, "/"), request(&node, "HEAD", "/", ""));
     assert_eq!((head.status, head.body.as_str()), (200, ""));

@@ -161,7 +161,7 @@ pub(super) fn next_free(port: u16, taken: u16) -> u16 {
 fn dev_accounts() -> String {
     let accounts = dev::ACCOUNTS.iter().map(|account| format!("  {}  {}\n", account.address, account.private_key));
     format!(
-        "\n  Funded accounts; everybody knows these keys, use them nowhere else.\n  Mnemonic: {}\n\n{}",
+        "\n  Funded accounts; these keys are public, use them nowhere else.\n  Mnemonic: {}\n\n{}",
         dev::MNEMONIC,
         accounts.collect::<String>()
     )

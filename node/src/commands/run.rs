@@ -74,7 +74,7 @@ fn pays_nobody(spec: &ChainSpec) -> bool {
     ["local", "dev"].contains(&spec.name.as_str())
 }
 
-/// On a development chain its funded coin address is paid, whose key everybody has.
+/// On a development chain its funded coin address is paid, whose key is public.
 fn dev_payout(config: &Config) -> Option<Lock> {
     config.spec.alloc_coins.first().filter(|_| config.dev).map(|output| output.lock)
 }
@@ -217,7 +217,7 @@ fn watch(
     tracing::info!("metrics are at http://{address}/metrics, beside /health and /ready");
     if !address.ip().is_loopback() {
         tracing::warn!(
-            "the metrics on {address} are for everybody who reaches it, unencrypted: peers, traffic and miners of this \
+            "the metrics on {address} can be read by anyone who can reach it, unencrypted: peers, traffic and miners of this \
              node. Keep it behind a firewall"
         );
     }
@@ -347,11 +347,11 @@ fn well_known(address: SocketAddr) -> Option<PathBuf> {
 fn open_to_others(config: &Config, address: SocketAddr) -> Option<String> {
     (!address.ip().is_loopback()).then(|| {
         let dev = match config.dev {
-            true => "; everybody knows the keys of the funded accounts, and may spend from them",
+            true => "; the keys of the funded accounts are public, so that anyone may spend from them",
             false => "",
         };
         format!(
-            "the RPC on {address} answers everybody who reaches it, unencrypted: {} may be called{dev}. Keep it behind a firewall",
+            "the RPC on {address} answers anyone who can reach it, unencrypted: {} may be called{dev}. Keep it behind a firewall",
             namespaces(config, address).join(", ")
         )
     })
@@ -390,14 +390,14 @@ mod tests {
         }
         for open in ["0.0.0.0:8545", "[::]:8545", "192.168.1.2:8545"] {
             let expected = format!(
-                "the RPC on {open} answers everybody who reaches it, unencrypted: chain, coin, erigon, eth, net, txpool, web3 \
+                "the RPC on {open} answers anyone who can reach it, unencrypted: chain, coin, erigon, eth, net, txpool, web3 \
                  may be called. Keep it behind a firewall"
             );
             assert_eq!(warning(open, Settings::default()), Some(expected));
         }
         let dev = warning("0.0.0.0:1", Settings { dev: Some(true), ..Settings::default() }).unwrap();
-        let expected = ": chain, coin, erigon, eth, net, txpool, web3 may be called; everybody knows the keys of the funded \
-                        accounts, and may spend from them. Keep it behind a firewall";
+        let expected = ": chain, coin, erigon, eth, net, txpool, web3 may be called; the keys of the funded \
+                        accounts are public, so that anyone may spend from them. Keep it behind a firewall";
         assert!(dev.ends_with(expected), "{dev}");
         let mut named = Settings::default();
         named.http.api = Some(vec!["eth".to_owned(), "admin".to_owned()]);

@@ -10,7 +10,7 @@ use crate::net::{self, Multiaddr, NetConfig};
 /// How to take part in the network; nothing on the development chain, and if there may be no peers.
 ///
 /// # Errors
-/// [`ConfigError`] for an address that is none.
+/// [`ConfigError`] for an invalid address.
 pub fn resolve(
     settings: &Settings,
     spec: &ChainSpec,

@@ -6,7 +6,7 @@
 mod chain;
 mod dev;
 mod error;
-mod event;
+pub(crate) mod event;
 mod offence;
 mod outbox;
 mod plan;

@@ -21,7 +21,7 @@ pub enum KeyError {
     #[error(transparent)]
     File(#[from] io::Error),
     /// The file holds something else.
-    #[error("it holds no key: expected 64 hexadecimal digits, as `cairn-node member new` writes them")]
+    #[error("it does not contain a key: expected 64 hexadecimal digits, as `cairn-node member new` writes them")]
     Malformed,
 }
 

@@ -28,7 +28,7 @@ use std::{
 };
 
 use self::voter::Voter;
-use crate::engine::{PeerId, Time};
+use crate::engine::event::{PeerId, Time};
 
 /// What is to be told to all peers but the one that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -205,7 +205,7 @@ impl Finality {
     /// Takes a vote.
     ///
     /// # Errors
-    /// [`VoteError`] if it is none: its sender did not check it.
+    /// [`VoteError`] if it is invalid: its sender did not check it.
     pub fn hear_vote(&mut self, vote: &Vote, from: Option<PeerId>, now: Time) -> Result<Heard, VoteError> {
         let round = match vote.height {
             height if height == self.round.height() => &mut self.round,
@@ -335,7 +335,7 @@ impl Finality {
         for vote in said {
             // Its own votes are valid, and known if they come back after a restart.
             if let Err(error) = self.hear_vote(&vote, None, now) {
-                tracing::error!(%error, "the vote of this node's member is none: this is a bug");
+                tracing::error!(%error, "the vote of this node's member is invalid: this is a bug");
             }
         }
     }

@@ -7,7 +7,7 @@ use chain_core::{
 };
 use std::collections::BTreeMap;
 
-use crate::engine::Time;
+use crate::engine::event::Time;
 
 /// Signatures that are verified for one member: in store, and gained each second. A member that lies about views could
 /// have all nodes verify and forward without end.
@@ -76,7 +76,7 @@ impl Round {
     /// Takes a vote for this checkpoint, after checks from cheap to expensive.
     ///
     /// # Errors
-    /// [`VoteError`] if it is none: its sender did not check it.
+    /// [`VoteError`] if it is invalid: its sender did not check it.
     pub fn hear(&mut self, vote: &Vote, electorate: &Electorate, now: Time) -> Result<Heard, VoteError> {
         let (number, members) = (vote.signed.member, electorate.rules.count());
         let foreign = VoteError::Foreign { member: number, members };

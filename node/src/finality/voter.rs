@@ -16,7 +16,7 @@ use secp256k1::Keypair;
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{promise::Promise, round::Round};
-use crate::engine::Time;
+use crate::engine::event::Time;
 
 /// Milliseconds that a member waits for a checkpoint in the first view: a proposal, two rounds of votes.
 const PATIENCE: u64 = 3_000;

@@ -20,7 +20,7 @@ pub struct ComingBlock {
     pub bytes: usize,
     /// Wei of all tips, if each account transaction uses its gas limit.
     pub tips: u128,
-    /// Wei a gas that each package tips, lowest first.
+    /// Wei per gas that each package tips, lowest first.
     pub tips_per_gas: Vec<i128>,
 }
 
@@ -35,7 +35,7 @@ pub struct ComingTransaction {
     pub gas: Gas,
     /// Encoded bytes.
     pub bytes: usize,
-    /// Wei a gas that its package tips.
+    /// Wei per gas that its package tips.
     pub tip_per_gas: i128,
 }
 

@@ -23,7 +23,7 @@ impl Stratum {
     /// A share was judged, with one of [`OUTCOMES`].
     pub fn share(&self, outcome: &str) {
         let found = OUTCOMES.iter().position(|known| *known == outcome);
-        debug_assert!(found.is_some(), "{outcome} is no outcome");
+        debug_assert!(found.is_some(), "{outcome} is not an outcome");
         found.into_iter().for_each(|index| self.shares[index].increment(1));
     }
 

@@ -25,7 +25,7 @@ struct Answer {
     blocks: bool,
 }
 
-/// What was read: a message, or why it is none. Only what ends the stream early is an error: libp2p tells nobody of
+/// What was read: a message, or why it is invalid. Only what ends the stream early is an error: libp2p tells nobody of
 /// questions that cannot be read, but the peer that asks them gets points.
 pub type Read<M> = Result<M, CodecError>;
 

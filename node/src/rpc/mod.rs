@@ -30,10 +30,9 @@ mod tracer;
 mod txpool;
 mod web3;
 
-pub use base::{Beneficiaries, Context, NodeInfo};
+pub use base::{Beneficiaries, Context, NodeInfo, Templates};
 pub use dispatch::methods;
 pub use lanes::{Lanes, network};
-pub use miner::Templates;
 pub use pubsub::{Filters, start_hub};
 pub use server::{HttpLimits, finish, serve};
 pub use table::namespaces;

@@ -80,7 +80,7 @@ fn the_page_has_every_metric() {
     } else {
         assert!(
             fs::read_to_string(path).is_ok_and(|text| text == page),
-            "docs/metrics.md is not what node/src/metrics/table.rs and head.md say; write it anew with \
+            "docs/metrics.md is not what node/src/metrics/table.rs and head.md say; write it again with \
              `CAIRN_WRITE_DOCS=1 cargo test --release -p cairn-node --lib metrics::tests::page`"
         );
     }

@@ -40,7 +40,7 @@ function decoded(part) {
 
 /** Opens the view that the address names. */
 async function open() {
-  // The skip link, which is no view.
+  // The skip link, which is not a view.
   if (location.hash === "#main") {
     $("main").focus();
     return;
@@ -60,7 +60,7 @@ async function open() {
     if (current) tab.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
   if (!load) {
-    put(main, h("h1", "There is no such view"), h("p", h("a", { href: "#/" }, "Back to the chain")));
+    put(main, h("h1", "This view does not exist"), h("p", h("a", { href: "#/" }, "Back to the chain")));
     return;
   }
   const slow = setTimeout(() => put(main, h("h1", title), loading()), opened ? 150 : 0);

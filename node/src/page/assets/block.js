@@ -90,7 +90,7 @@ function contents(block) {
   return facts(
     ["Size", bytes(block.size)],
     ["Gas used", block.gasUsed === undefined ? null : count(block.gasUsed)],
-    ["Base fee", block.baseFee === null ? "unknown: never executed" : `${price(block.baseFee)} a gas`],
+    ["Base fee", block.baseFee === null ? "unknown: never executed" : `${price(block.baseFee)} per gas`],
     ["Tips go to", block.beneficiary ? addressLink(block.beneficiary, { whole: true }) : null],
     ["State root", block.stateRoot ? hash(block.stateRoot, null, { whole: true }) : null],
     ["Receipts root", block.receiptsRoot ? hash(block.receiptsRoot, null, { whole: true }) : null],

@@ -167,7 +167,7 @@ let again = false;
 let last = 0;
 let timer = null;
 
-/** Reads the chain anew, soon; many requests become one. */
+/** Reads the chain again, soon; many requests become one. */
 function refresh() {
   if (running) {
     again = true;

@@ -30,7 +30,7 @@ function range(low, high) {
   return `${high.endsWith(` ${unit}`) ? number : low} – ${high}`;
 }
 
-const COLUMNS = [["Transaction"], ["Kind"], ["Tip a gas", "number"], ["Gas", "number"], ["Size", "number"]];
+const COLUMNS = [["Transaction"], ["Kind"], ["Tip per gas", "number"], ["Gas", "number"], ["Size", "number"]];
 
 function row(one) {
   const cells = () => [
@@ -59,7 +59,7 @@ function board() {
   let first = [];
   const list = () => details.open && best.show(first.map(row));
   const details = h("details", { ontoggle: list }, h("summary", "First in the next block"), best);
-  const hint = "Best tip a gas first, if nothing else arrived: the median of each block, and its range.";
+  const hint = "Highest tip per gas first, if nothing else arrives: the median of each block, and its range.";
   const element = h("div", h("p", { class: "hint" }, hint), tiles, details);
   element.show = ({ blocks, transactions, left }) => {
     const rest = left > 0 ? [later(left)] : [];

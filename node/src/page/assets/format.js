@@ -36,7 +36,7 @@ export function wei(amount) {
   return grains(value / WEI_PER_GRAIN);
 }
 
-/** Wei a gas, in the unit that reads best. */
+/** Wei per gas, in the unit that reads best. */
 export function price(amount) {
   const value = Number(amount);
   if (!Number.isFinite(value)) return "–";

@@ -143,7 +143,7 @@ function all() {
       rate && Number.isFinite(rate.hashrate) ? hashrate(rate.hashrate) : "–",
       rate ? `over ${counted(rate.blocks, "block")}` : "too few blocks",
     ),
-    figure("Base fee", price(info.baseFee), "a gas, next block"),
+    figure("Base fee", price(info.baseFee), "per gas, next block"),
     figure(
       "Supply",
       money === null ? "–" : h("span", { title: weiExact(money) }, rounded(money)),

@@ -73,7 +73,7 @@ function receive(text) {
     return;
   }
   if (message.method) {
-    // The last word of a connection that was too slow: the node closes it, and all is read anew.
+    // The last word of a connection that was too slow: the node closes it, and everything is read again.
     if (message.method !== "lagged") byId.get(message.params?.subscription)?.handler(message.params.result);
     return;
   }

@@ -16,7 +16,7 @@ export async function show([text]) {
   if (place) return go(place);
   return [
     heading("Nothing found"),
-    h("p", h("span", { class: "mono wrap" }, foreign(query, 200)), " is none of these to this node:"),
+    h("p", h("span", { class: "mono wrap" }, foreign(query, 200)), " is not known to this node as any of these:"),
     h(
       "ul",
       h("li", "a height up to the tip: ", h("code", "120")),

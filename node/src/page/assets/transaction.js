@@ -128,7 +128,7 @@ function common(tx) {
       "Fee",
       tx.fee === null || tx.fee === undefined
         ? null
-        : [grains(tx.fee), tx.gas ? ` (${price((tx.fee * 1e10) / tx.gas)} a gas)` : null],
+        : [grains(tx.fee), tx.gas ? ` (${price((tx.fee * 1e10) / tx.gas)} per gas)` : null],
     ],
   );
 }
@@ -213,13 +213,13 @@ function accountFacts(tx, receipt, abi) {
       "Fee",
       paid === null
         ? null
-        : h("span", { title: weiExact(paid) }, `${wei(paid)} (${price(Number(receipt.effectiveGasPrice))} a gas)`),
+        : h("span", { title: weiExact(paid) }, `${wei(paid)} (${price(Number(receipt.effectiveGasPrice))} per gas)`),
     ],
     [
       "Fee caps",
       tx.maxFeePerGas === undefined
         ? null
-        : `${price(tx.maxFeePerGas)} a gas, of that at most ${price(tx.maxPriorityFeePerGas ?? tx.maxFeePerGas)} tip`,
+        : `${price(tx.maxFeePerGas)} per gas, of that at most ${price(tx.maxPriorityFeePerGas ?? tx.maxFeePerGas)} tip`,
     ],
     ["Type", tx.type === undefined ? null : String(tx.type)],
     ["Call", read ? h("span", { class: "mono wrap" }, foreign(read, MOST_INPUT)) : null],

@@ -13,6 +13,7 @@ use super::{
     beneficiaries::Beneficiaries,
     call::Call,
     error::{RpcError, RpcResult, unauthorized},
+    templates::Templates,
 };
 use crate::{
     dev::Accounts,
@@ -21,7 +22,6 @@ use crate::{
     net::NetHandle,
     rpc::{
         lanes::Lanes,
-        miner::Templates,
         pubsub::{Filters, Subscribers},
     },
     store::{Reader, Snapshot},

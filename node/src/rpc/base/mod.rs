@@ -15,6 +15,7 @@ pub mod read;
 pub mod render;
 mod simulate;
 mod state;
+mod templates;
 
 pub use addresses::{Addresses, lock_of};
 pub use beneficiaries::Beneficiaries;
@@ -35,3 +36,4 @@ pub use read::{Found, Spent, executed, find, fork_point, header, is_active, pare
 pub use render::{Fields, data, quantity};
 pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};
 pub use state::{account, no_header, state_after, state_at};
+pub use templates::Templates;

@@ -22,10 +22,8 @@ use super::{
 use crate::engine::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
 
 mod gbt;
-mod templates;
 
 pub use gbt::METHODS as GBT;
-pub use templates::Templates;
 
 pub const METHODS: &[Method] = &[
     Method::waits("miner_getTemplate", &["request"], |context, args, who, scope| {

@@ -24,7 +24,7 @@ const HEADERS: [(header::HeaderName, &str); 7] = [
     (header::CACHE_CONTROL, "no-cache"),
 ];
 
-const NOT_FOUND: &str = "there is no such page here: the page is at /, and JSON-RPC is served by POST and WebSocket\n";
+const NOT_FOUND: &str = "page not found: the node's page is at /; JSON-RPC is served by POST and WebSocket\n";
 
 /// Whether a request is for the page, if it opens no WebSocket: JSON-RPC is POST.
 pub fn is_for_page(method: &Method) -> bool {

@@ -67,7 +67,7 @@ fn checked_in(name: &str, expected: &str) {
     } else {
         assert!(
             fs::read_to_string(path).unwrap() == expected,
-            "docs/{name} is not what the RPC's tables and node/src/rpc/manual say; write it anew with \
+            "docs/{name} is not what the RPC's tables and node/src/rpc/manual say; write it again with \
              `CAIRN_WRITE_DOCS=1 cargo test --release -p cairn-node --lib rpc::tests::manual`"
         );
     }
