@@ -86,7 +86,7 @@ fn epaxos() -> EPaxos {
 }
 
 fn pbft(traitor: Traitor) -> Pbft {
-    Pbft { rules: Rules::for_faulty(1), requests: 2, patience: 20, traitor }
+    Pbft { rules: Rules::for_faulty(1), requests: 2, patience: 20, traitor, credulous: false }
 }
 
 fn show<I: Instance>(instance: &I, choice: Choice) -> Seen {

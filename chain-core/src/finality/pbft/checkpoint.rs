@@ -1,25 +1,16 @@
-//! Checkpoints, and what they let a replica forget.
+//! Checkpoints, and what they let a replica forget. Nodes take none: their checkpoint is a certificate, and there is a replica for
+//! each.
 
 use super::{Effect, Id, Message, Number, Replica};
-use std::{
-    collections::BTreeSet,
-    hash::{DefaultHasher, Hash, Hasher},
-};
+use std::{collections::BTreeSet, hash::Hash};
 
 impl<V: Clone + Ord + Hash> Replica<V> {
-    /// Adds a request to the digest of the state.
-    pub(super) fn digest(&mut self, request: &Option<V>) {
-        let mut hasher = DefaultHasher::new();
-        (self.state, request).hash(&mut hasher);
-        self.state = hasher.finish();
-    }
-
-    /// At every so many executions, tells the others its state.
-    pub(super) fn checkpoint(&mut self, effects: &mut Vec<Effect<V>>) {
-        if self.executed.is_multiple_of(self.rules.interval) {
-            effects.push(Effect::Broadcast(Message::Checkpoint(self.executed, self.state)));
-            self.on_checkpoint(self.me, self.executed, self.state);
-        }
+    /// Takes a checkpoint: tells the others the digest of the state after this number, which is that of the caller, who executes
+    /// requests.
+    pub fn take_checkpoint(&mut self, number: Number, state: u64, effects: &mut Vec<Effect<V>>) {
+        effects.push(Effect::Broadcast(Message::Checkpoint(number, state)));
+        self.on_checkpoint(self.me, number, state);
+        self.lead(effects);
     }
 
     /// Upon receiving a checkpoint: a quorum of equal ones makes it stable. One that lies ahead of what this replica

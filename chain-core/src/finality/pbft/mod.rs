@@ -12,7 +12,7 @@
 //!    quorums share a correct replica. The replica sends Commit to all.
 //! 4. Upon receiving Commit of 2f+1, a prepared request is *committed*. Requests are executed in the order of numbers.
 //!
-//! **Checkpoints** (`checkpoint.rs`). After every few executions a replica sends Checkpoint with a digest of its state to
+//! **Checkpoints** (`checkpoint.rs`). After every few executions a replica sends Checkpoint with a digest of the state to
 //! all. Upon receiving 2f+1 that are equal, the checkpoint is stable, and what lies before it is forgotten. Numbers are
 //! taken only from a window above the last stable checkpoint, so that a faulty leader cannot use them up.
 //!
@@ -39,6 +39,7 @@ mod message;
 mod replica;
 mod rules;
 mod slot;
+mod symmetry;
 mod view_change;
 
 pub use message::{Change, Id, Message, Number, Prepared, View};

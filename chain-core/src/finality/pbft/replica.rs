@@ -56,7 +56,6 @@ pub struct Replica<V> {
     pub(super) history: BTreeMap<Number, Option<V>>,
     /// Who says to have executed what this replica has not.
     pub(super) claims: BTreeMap<(Number, Option<V>), BTreeSet<Id>>,
-    pub(super) state: u64,
     pub(super) stable: Number,
     pub(super) checkpoints: BTreeMap<(Number, u64), BTreeSet<Id>>,
     /// What others sent to leave their views.
@@ -80,7 +79,6 @@ impl<V: Clone + Ord + Hash> Replica<V> {
             executed: 0,
             history: BTreeMap::new(),
             claims: BTreeMap::new(),
-            state: 0,
             stable: 0,
             checkpoints: BTreeMap::new(),
             changes: BTreeMap::new(),
@@ -128,30 +126,9 @@ impl<V: Clone + Ord + Hash> Replica<V> {
         self.changing
     }
 
-    /// Whether it executed a request.
-    pub fn has_done(&self, request: &V) -> bool {
-        self.done.contains(request)
-    }
-
-    /// Under other names, for a search that takes replicas which never lead for exchangeable. In view 0, messages name nobody.
-    pub fn rename(&mut self, map: &[Id]) {
-        self.me = map[usize::from(self.me)];
-        self.slots.values_mut().for_each(|slot| slot.rename(map));
-    }
-
     /// Forgets requests that are not executed: they are out of date.
     pub fn withdraw(&mut self) {
         self.pending.clear();
-    }
-
-    /// How far it has executed.
-    pub fn executed(&self) -> Number {
-        self.executed
-    }
-
-    /// How many numbers it keeps something of: at most the window.
-    pub fn kept(&self) -> usize {
-        self.slots.len()
     }
 
     /// Upon a request.
@@ -277,13 +254,11 @@ impl<V: Clone + Ord + Hash> Replica<V> {
         while let Some(request) = self.next() {
             self.executed += 1;
             effects.push(Effect::Execute(self.executed, request.clone()));
-            self.digest(&request);
             self.remember(request.clone());
             if let Some(request) = request {
                 self.pending.remove(&request);
                 self.done.insert(request);
             }
-            self.checkpoint(effects);
         }
         if self.executed > before {
             let idle = self.pending.is_empty();

@@ -13,19 +13,15 @@ pub struct Rules {
     pub quorum: usize,
     /// Who leads view 0; the others follow in order.
     pub first: Id,
-    /// A checkpoint is taken at every multiple of this number.
-    pub interval: Number,
     /// How far above the stable checkpoint numbers are taken from.
     pub window: Number,
-    /// Whether NewView is recomputed. If not, the protocol is broken.
-    pub checks_new_view: bool,
 }
 
 impl Rules {
     /// 3f+1 replicas.
     pub fn for_faulty(faulty: u8) -> Self {
         let (replicas, quorum) = (3 * faulty + 1, 2 * usize::from(faulty) + 1);
-        Self { replicas, faulty, quorum, first: 0, interval: 4, window: 8, checks_new_view: true }
+        Self { replicas, faulty, quorum, first: 0, window: 8 }
     }
 
     /// Who leads a view.

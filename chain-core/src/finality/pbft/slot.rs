@@ -24,16 +24,6 @@ impl<V> Default for Slot<V> {
     }
 }
 
-impl<V> Slot<V> {
-    /// Under other names.
-    pub fn rename(&mut self, map: &[Id]) {
-        let rename = |ids: &mut BTreeSet<Id>| *ids = ids.iter().map(|&id| map[usize::from(id)]).collect();
-        self.prepares.values_mut().for_each(rename);
-        self.commits.values_mut().for_each(rename);
-        self.prepared.iter_mut().for_each(|prepared| rename(&mut prepared.signers));
-    }
-}
-
 /// A replica has one vote in a view: its first.
 pub(super) fn vote<V: Ord>(votes: &mut BTreeMap<(View, V), BTreeSet<Id>>, from: Id, view: View, request: V) {
     if !votes.iter().any(|((voted, _), from_all)| *voted == view && from_all.contains(&from)) {

@@ -73,8 +73,7 @@ impl<V: Clone + Ord + Hash> Replica<V> {
         let is_late = view < self.view || (view == self.view && !self.changing);
         let is_quorum = changes.len() >= self.rules.quorum && changes.keys().all(|&id| id < self.rules.replicas);
         let is_proven = changes.values().all(|change| self.is_proven(view, change));
-        let is_right = !self.rules.checks_new_view || *requests == carry_over(changes);
-        if !is_late && is_quorum && is_proven && is_right {
+        if !is_late && is_quorum && is_proven && *requests == carry_over(changes) {
             self.enter(view, requests, effects);
         }
     }

@@ -95,7 +95,7 @@ fn crashes_without_rounds() -> Vec<Row> {
 /// f traitors of 3f+1, and of one fewer, where quorums of n-f have no correct process in common.
 fn traitors(scale: Scale) -> Vec<Row> {
     let rules = Rules::for_faulty(1);
-    let four = Pbft { rules, requests: 0, patience: 0, traitor: Traitor::Equivocates };
+    let four = Pbft { rules, requests: 0, patience: 0, traitor: Traitor::Equivocates, credulous: false };
     let three = Pbft { rules: Rules { replicas: 3, quorum: 2, ..rules }, ..four };
     let bound = Limits { states: scale.pick(100_000, 5_000_000), ..Limits::default() };
     vec![

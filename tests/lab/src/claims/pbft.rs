@@ -20,7 +20,8 @@ pub fn rows(scale: Scale) -> Vec<Row> {
 }
 
 fn normal() -> Row {
-    let instance = Pbft { rules: Rules::for_faulty(1), requests: 1, patience: 0, traitor: Traitor::None };
+    let instance =
+        Pbft { rules: Rules::for_faulty(1), requests: 1, patience: 0, traitor: Traitor::None, credulous: false };
     let good = run(&instance, Setting::new(Model::Lockstep, 0));
     // PrePrepare to 3, Prepare of 3 to 3, Commit of 4 to 3.
     Row::new("PBFT, 4 replicas", "normal case")
@@ -31,7 +32,8 @@ fn normal() -> Row {
 
 /// Forty requests through a window of eight.
 fn checkpoints() -> Row {
-    let instance = Pbft { rules: Rules::for_faulty(1), requests: 40, patience: 20, traitor: Traitor::None };
+    let instance =
+        Pbft { rules: Rules::for_faulty(1), requests: 40, patience: 20, traitor: Traitor::None, credulous: false };
     let good = run(&instance, Setting::new(Model::Synchronous, 1));
     let kept = good.processes.iter().filter_map(|node| match node {
         Node::Correct { replica, .. } => Some(replica.kept()),
@@ -44,9 +46,8 @@ fn checkpoints() -> Row {
 
 fn explored(scale: Scale) -> Vec<Row> {
     let rules = Rules::for_faulty(1);
-    let equivocation = Pbft { rules, requests: 0, patience: 0, traitor: Traitor::Equivocates };
+    let equivocation = Pbft { rules, requests: 0, patience: 0, traitor: Traitor::Equivocates, credulous: false };
     let adoption = Pbft { requests: 1, traitor: Traitor::AdoptsWrongly, ..equivocation };
-    let credulous = Rules { checks_new_view: false, ..rules };
     let bound = Limits { states: scale.pick(2_000_000, 5_000_000), ..Limits::default() };
     let adopts = explore(&adoption, bound);
     vec![
@@ -55,7 +56,7 @@ fn explored(scale: Scale) -> Vec<Row> {
             .searched("no value but the prepared one", &adopts),
         Row::new("PBFT, NewView unchecked", "asynchronous").faults("new leader adopts wrongly").fails(
             "agreement fails",
-            &explore(&Pbft { rules: credulous, ..adoption }, bound),
+            &explore(&Pbft { credulous: true, ..adoption }, bound),
             "agreement",
         ),
     ]
@@ -85,7 +86,8 @@ fn faulty(scale: Scale) -> Vec<Row> {
     let runs = scale.pick(100, 2_000);
     let mut rows = Vec::new();
     for f in [1, 2] {
-        let instance = Pbft { rules: Rules::for_faulty(f), requests: 6, patience: 20, traitor: Traitor::None };
+        let instance =
+            Pbft { rules: Rules::for_faulty(f), requests: 6, patience: 20, traitor: Traitor::None, credulous: false };
         let crashed = (0..runs).filter(|&seed| {
             run(&instance, Setting::new(PARTIAL, seed).crash(usize::from(f), usize::from(instance.rules.replicas)))
                 .is_good()

@@ -3,8 +3,11 @@
 
 pub use chain_core::finality::pbft::{Message, Rules};
 
-use chain_core::finality::pbft::{Change, Effect, Number, Replica};
-use std::collections::BTreeMap;
+use chain_core::finality::pbft::{Change, Effect, Number, Prepared, Replica};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use crate::{
     explorer::{Symmetry, permutations},
@@ -14,6 +17,9 @@ use crate::{
 
 /// A request. Those that nobody asked for are the traitors' inventions.
 pub type Request = u8;
+
+/// A replica takes a checkpoint at every multiple of this number.
+const INTERVAL: Number = 4;
 
 /// A correct replica, or a traitor.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +34,8 @@ pub enum Node {
         patience: u8,
         /// What it executed.
         log: BTreeMap<Number, Option<Request>>,
+        /// Whether it takes what a new view begins with on trust: the protocol is broken then.
+        credulous: bool,
     },
     /// A traitor, which sends all that it will ever send at its start: the network may deliver any of it at any time, or
     /// never.
@@ -60,6 +68,7 @@ impl Process for Node {
     }
 
     fn on_message(&mut self, from: Id, message: Message<Request>, out: &mut Outputs<Self>) {
+        let message = if self.is_credulous() { believe(message) } else { message };
         self.drive(out, |replica, effects| replica.on_message(from, message, effects));
     }
 
@@ -72,25 +81,53 @@ impl Process for Node {
 }
 
 impl Node {
+    fn is_credulous(&self) -> bool {
+        matches!(self, Self::Correct { credulous: true, .. })
+    }
+
     fn drive(&mut self, out: &mut Outputs<Self>, act: impl FnOnce(&mut Replica<Request>, &mut Vec<Effect<Request>>)) {
         let Self::Correct { replica, patience, log, .. } = self else { return };
         let mut effects = Vec::new();
         act(replica.as_mut(), &mut effects);
         let (count, me) = (usize::from(replica.rules().replicas), replica.me());
-        for effect in effects {
-            match effect {
-                Effect::Broadcast(message) => out.send_all(others(count, me), &message),
-                Effect::Send(to, message) => out.send(to, message),
-                Effect::SetTimer(doubled) if *patience > 0 => out.set_timer(Patience, 12 << doubled),
-                Effect::SetTimer(_) => {}
-                Effect::StopTimer => out.stop_timer(Patience),
-                Effect::Execute(number, request) => {
-                    log.insert(number, request);
-                    out.emit((number, request));
+        while !effects.is_empty() {
+            for effect in std::mem::take(&mut effects) {
+                match effect {
+                    Effect::Broadcast(message) => out.send_all(others(count, me), &message),
+                    Effect::Send(to, message) => out.send(to, message),
+                    Effect::SetTimer(doubled) if *patience > 0 => out.set_timer(Patience, 12 << doubled),
+                    Effect::SetTimer(_) => {}
+                    Effect::StopTimer => out.stop_timer(Patience),
+                    Effect::Execute(number, request) => {
+                        log.insert(number, request);
+                        out.emit((number, request));
+                        if number.is_multiple_of(INTERVAL) {
+                            replica.take_checkpoint(number, digest(log), &mut effects);
+                        }
+                    }
                 }
             }
         }
     }
+}
+
+/// The digest of a state: of all that led to it.
+fn digest(log: &BTreeMap<Number, Option<Request>>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    log.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// What a replica would make of a message if it took what a new view begins with on trust: as if that were proven.
+fn believe(message: Message<Request>) -> Message<Request> {
+    let Message::NewView(view, changes, requests) = message else { return message };
+    let signers: BTreeSet<Id> = changes.keys().copied().collect();
+    let proven = |(&number, &request): (&Number, &Option<Request>)| {
+        (number, Prepared { view: 0, request, signers: signers.clone() })
+    };
+    let change = Change { stable: 0, prepared: requests.iter().map(proven).collect() };
+    let changes = changes.into_keys().map(|id| (id, change.clone())).collect();
+    Message::NewView(view, changes, requests)
 }
 
 /// What the traitors of an instance do.
@@ -115,6 +152,8 @@ pub struct Pbft {
     pub patience: u8,
     /// What the traitors do.
     pub traitor: Traitor,
+    /// Whether correct replicas take what a new view begins with on trust.
+    pub credulous: bool,
 }
 
 impl Pbft {
@@ -179,7 +218,9 @@ impl Instance for Pbft {
                 return Node::Traitor { messages: self.arsenal() };
             }
             let (requests, log) = ((1..=self.requests).collect(), BTreeMap::new());
-            Node::Correct { replica: Box::new(Replica::new(me, self.rules)), requests, patience: self.patience, log }
+            let (replica, patience, credulous) =
+                (Box::new(Replica::new(me, self.rules)), self.patience, self.credulous);
+            Node::Correct { replica, requests, patience, log, credulous }
         };
         (0..self.rules.replicas).map(node).collect()
     }
@@ -201,7 +242,9 @@ impl Instance for Pbft {
     /// Every correct replica executed every request.
     fn done(&self, view: &View<'_, Node>) -> bool {
         view.alive().all(|(_, node)| match node {
-            Node::Correct { replica, .. } => (1..=self.requests).all(|request| replica.has_done(&request)),
+            Node::Correct { log, .. } => {
+                (1..=self.requests).all(|request| log.values().any(|done| *done == Some(request)))
+            }
             Node::Traitor { .. } => true,
         })
     }
