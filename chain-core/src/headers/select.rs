@@ -41,10 +41,6 @@ impl HeaderTree {
     }
 
     /// Whether a block's chain goes through the finalized block, or ends before it.
-    pub fn is_compatible(&self, hash: &BlockHash) -> bool {
-        self.find(hash).is_some_and(|id| self.fits_finality(id))
-    }
-
     pub(super) fn fits_finality(&self, id: Id) -> bool {
         // FIN-1
         self.finalized == 0 || self.ancestor_is(id, self.finalized) || self.ancestor_is(self.finalized, id)

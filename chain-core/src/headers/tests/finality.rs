@@ -18,7 +18,8 @@ fn the_best_chain_goes_through_the_finalized_block_whatever_work_others_have() {
     forks.store(&["a4"], "a3");
     assert_eq!((forks.candidate(), forks.best()), ("a4", "a4"));
     for (name, fits) in [("genesis", true), ("a1", true), ("a2", true), ("a4", true), ("b2", false), ("b5", false)] {
-        assert_eq!(forks.tree.is_compatible(&forks.hash(name)), fits, "{name}");
+        let id = forks.tree.find(&forks.hash(name)).unwrap();
+        assert_eq!(forks.tree.fits_finality(id), fits, "{name}");
     }
     assert_eq!(forks.tree.finalized(), forks.hash("a2"));
 }
