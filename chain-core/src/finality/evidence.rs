@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Certificate, Electorate, Signed, Statement, Vote, VoteError};
+use super::{
+    certificate::Certificate,
+    error::FinalityError,
+    signing::{Electorate, Signed, Verify},
+    vote::{Statement, Vote},
+};
 use crate::{hash::BlockHash, units::Height};
 
 /// Two votes of one member that no correct member signs both.
@@ -14,23 +19,6 @@ pub struct Evidence {
     pub second: Vote,
 }
 
-/// Why evidence is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum EvidenceError {
-    /// The votes are of two members.
-    #[error("votes of members {0} and {1}")]
-    Members(u8, u8),
-    /// The votes are for two checkpoints or views, or of two kinds.
-    #[error("votes at different heights, in different views or of different kinds")]
-    Places,
-    /// Votes of this kind name no block, or both name the same one: correct members send such.
-    #[error("votes that do not contradict each other")]
-    Agree,
-    /// One of them is no vote.
-    #[error(transparent)]
-    Vote(#[from] VoteError),
-}
-
 impl Evidence {
     /// The member that it names.
     pub fn member(&self) -> u8 {
@@ -40,20 +28,20 @@ impl Evidence {
     /// Checks it, from cheap to expensive.
     ///
     /// # Errors
-    /// [`EvidenceError`] for the first thing that is wrong.
-    pub fn check(&self, electorate: &Electorate) -> Result<(), EvidenceError> {
+    /// [`FinalityError`] for the first thing that is wrong.
+    pub fn check(&self, electorate: &Electorate, verify: &mut Verify) -> Result<(), FinalityError> {
         let Self { first, second } = self;
         if first.signed.member != second.signed.member {
-            return Err(EvidenceError::Members(first.signed.member, second.signed.member));
+            return Err(FinalityError::Members(first.signed.member, second.signed.member));
         }
         if !is_same_place(first, second) {
-            return Err(EvidenceError::Places);
+            return Err(FinalityError::Places);
         }
         if !contradict(first, second) {
-            return Err(EvidenceError::Agree);
+            return Err(FinalityError::Agree);
         }
-        first.check(electorate)?;
-        Ok(second.check(electorate)?)
+        first.check(electorate, verify)?;
+        second.check(electorate, verify)
     }
 
     /// That of two checked votes, if there is any.

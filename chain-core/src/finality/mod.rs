@@ -6,6 +6,7 @@
 //! Knows no chain: whether a block exists, is deep enough or on the right branch is for the node.
 
 mod certificate;
+mod error;
 mod evidence;
 pub mod pbft;
 mod signing;
@@ -13,7 +14,8 @@ mod signing;
 mod tests;
 mod vote;
 
-pub use certificate::{Certificate, CertificateError};
-pub use evidence::{Evidence, EvidenceError};
-pub use signing::{Electorate, Signed};
-pub use vote::{Change, Lock, Statement, Vote, VoteError};
+pub use certificate::Certificate;
+pub use error::FinalityError;
+pub use evidence::Evidence;
+pub use signing::{Electorate, Signed, Verify, verify_each};
+pub use vote::{Change, Kind, Lock, Statement, Vote};

@@ -43,24 +43,24 @@ fn change(member: u8, view: u64, prepared: Option<Lock>) -> Change {
     Change { prepared: summary, signed: vote(member, Statement::ViewChange { view, prepared }).signed }
 }
 
-fn refused(certificate: &Certificate) -> CertificateError {
-    certificate.check(&electorate(4)).unwrap_err()
+fn refused(certificate: &Certificate) -> FinalityError {
+    certificate.check(&electorate(4), &mut verify_each).unwrap_err()
 }
 
-fn check(vote: &Vote) -> Result<(), VoteError> {
-    vote.check(&electorate(4))
+fn check(vote: &Vote) -> Result<(), FinalityError> {
+    vote.check(&electorate(4), &mut verify_each)
 }
 
 #[test]
 fn a_quorum_is_two_thirds_and_each_member_leads_in_turn() {
     for (count, faulty, quorum) in [(1, 0, 1), (4, 1, 3), (7, 2, 5), (100, 33, 67)] {
         let rules = electorate(count).rules;
-        assert_eq!((rules.count(), rules.faulty(), rules.quorum()), (count, faulty, quorum));
+        assert_eq!((rules.count(), rules.agreement(20).faulty, rules.quorum()), (count, faulty, quorum));
     }
     let electorate = electorate(4);
-    let leaders: Vec<u8> = (1..=5).map(|checkpoint| electorate.leader(20 * checkpoint, 0)).collect();
+    let leaders: Vec<u8> = (1..=5).map(|checkpoint| electorate.rules.leader(20 * checkpoint, 0)).collect();
     assert_eq!(leaders, [1, 2, 3, 0, 1]);
-    assert_eq!([0, 1, 2, u64::MAX].map(|view| electorate.leader(20, view)), [1, 2, 3, 0]);
+    assert_eq!([0, 1, 2, u64::MAX].map(|view| electorate.rules.leader(20, view)), [1, 2, 3, 0]);
     assert_eq!([0, 19, 20, 21].map(|height| electorate.rules.next_after(height)), [20, 20, 40, 40].map(Some));
     assert_eq!(electorate.rules.next_after(Height::MAX), None);
     assert_eq!(
@@ -73,7 +73,7 @@ fn a_quorum_is_two_thirds_and_each_member_leads_in_turn() {
 #[test]
 fn a_certificate_is_signed_as_the_specification_writes_it() {
     let certificate = certificate(A, &[0, 1, 3]);
-    assert_eq!(certificate.check(&electorate(4)), Ok(()));
+    assert_eq!(certificate.check(&electorate(4), &mut verify_each), Ok(()));
     let tag = sha256(b"Cairn/certificate");
     let message = sha256(&[&tag[..], &tag, &[1; 32], &HEIGHT.to_le_bytes(), &A.0].concat());
     let signed = certificate.signatures[2];
@@ -93,18 +93,18 @@ fn a_certificate_that_breaks_a_rule_is_refused_with_that_rule() {
         change(&mut bad);
         refused(&bad)
     };
-    assert_eq!(with(|bad| bad.height = 0), CertificateError::Height { got: 0, interval: 20 });
-    assert_eq!(with(|bad| bad.height = 41), CertificateError::Height { got: 41, interval: 20 });
-    assert_eq!(with(|bad| _ = bad.signatures.pop()), CertificateError::Count { got: 2, expected: 3 });
-    assert_eq!(refused(&certificate(A, &[0, 1, 2, 3])), CertificateError::Count { got: 4, expected: 3 });
-    assert_eq!(with(|bad| bad.signatures[2].member = 4), CertificateError::Foreign { member: 4, members: 4 });
-    assert_eq!(refused(&certificate(A, &[0, 1, 1])), CertificateError::Order(1));
-    assert_eq!(refused(&certificate(A, &[1, 0, 2])), CertificateError::Order(0));
-    assert_eq!(with(|bad| bad.signatures[1].signature.0[63] ^= 1), CertificateError::Signature(1));
-    assert_eq!(with(|bad| bad.hash = B), CertificateError::Signature(0));
-    assert_eq!(with(|bad| bad.height = 60), CertificateError::Signature(0));
+    assert_eq!(with(|bad| bad.height = 0), FinalityError::Height { got: 0, interval: 20 });
+    assert_eq!(with(|bad| bad.height = 41), FinalityError::Height { got: 41, interval: 20 });
+    assert_eq!(with(|bad| _ = bad.signatures.pop()), FinalityError::Count { got: 2, expected: 3 });
+    assert_eq!(refused(&certificate(A, &[0, 1, 2, 3])), FinalityError::Count { got: 4, expected: 3 });
+    assert_eq!(with(|bad| bad.signatures[2].member = 4), FinalityError::Foreign { member: 4, members: 4 });
+    assert_eq!(refused(&certificate(A, &[0, 1, 1])), FinalityError::Order(1));
+    assert_eq!(refused(&certificate(A, &[1, 0, 2])), FinalityError::Order(0));
+    assert_eq!(with(|bad| bad.signatures[1].signature.0[63] ^= 1), FinalityError::Signature(1));
+    assert_eq!(with(|bad| bad.hash = B), FinalityError::Signature(0));
+    assert_eq!(with(|bad| bad.height = 60), FinalityError::Signature(0));
     let other = Electorate { genesis: BlockHash([2; 32]), ..electorate(4) };
-    assert_eq!(good.check(&other), Err(CertificateError::Signature(0)), "signed for another chain");
+    assert_eq!(good.check(&other, &mut verify_each), Err(FinalityError::Signature(0)), "signed for another chain");
 }
 
 // FIN-2
@@ -123,12 +123,12 @@ fn a_vote_for_one_thing_is_none_for_another() {
         let vote = vote(2, statement.clone());
         assert_eq!(check(&vote), Ok(()));
         for other in statements.iter().enumerate().filter(|(other, _)| *other != index).map(|(_, other)| other) {
-            assert_eq!(check(&Vote { statement: other.clone(), ..vote.clone() }), Err(VoteError::Signature(2)));
+            assert_eq!(check(&Vote { statement: other.clone(), ..vote.clone() }), Err(FinalityError::Signature(2)));
         }
-        assert_eq!(check(&Vote { height: 60, ..vote.clone() }), Err(VoteError::Signature(2)));
-        assert_eq!(check(&Vote { height: 50, ..vote.clone() }), Err(VoteError::Height { got: 50, interval: 20 }));
+        assert_eq!(check(&Vote { height: 60, ..vote.clone() }), Err(FinalityError::Signature(2)));
+        assert_eq!(check(&Vote { height: 50, ..vote.clone() }), Err(FinalityError::Height { got: 50, interval: 20 }));
         let signed = Signed { member: 4, ..vote.signed };
-        assert_eq!(check(&Vote { signed, ..vote }), Err(VoteError::Foreign { member: 4, members: 4 }));
+        assert_eq!(check(&Vote { signed, ..vote }), Err(FinalityError::Foreign { member: 4, members: 4 }));
     }
 }
 
@@ -136,20 +136,21 @@ fn a_vote_for_one_thing_is_none_for_another() {
 fn a_view_change_proves_what_was_prepared() {
     let leave = |prepared| check(&vote(0, Statement::ViewChange { view: 2, prepared: Some(prepared) }));
     assert_eq!(leave(lock(1, A, &[0, 1, 2])), Ok(()));
-    assert_eq!(leave(lock(2, A, &[0, 1, 2])), Err(VoteError::LateLock { got: 2, view: 2 }));
-    assert_eq!(leave(lock(1, A, &[0, 1])), Err(VoteError::Count { got: 2, expected: 3 }));
-    assert_eq!(leave(lock(1, A, &[0, 1, 1])), Err(VoteError::Order(1)));
-    assert_eq!(leave(Lock { hash: B, ..lock(1, A, &[0, 1, 2]) }), Err(VoteError::Signature(0)));
-    assert_eq!(leave(Lock { view: 0, ..lock(1, A, &[0, 1, 2]) }), Err(VoteError::Signature(0)));
-    assert_eq!(check(&vote(0, Statement::ViewChange { view: 0, prepared: None })), Err(VoteError::FirstView));
+    assert_eq!(leave(lock(2, A, &[0, 1, 2])), Err(FinalityError::LateLock { got: 2, view: 2 }));
+    assert_eq!(leave(lock(1, A, &[0, 1])), Err(FinalityError::Count { got: 2, expected: 3 }));
+    assert_eq!(leave(lock(1, A, &[0, 1, 1])), Err(FinalityError::Order(1)));
+    assert_eq!(leave(Lock { hash: B, ..lock(1, A, &[0, 1, 2]) }), Err(FinalityError::Signature(0)));
+    assert_eq!(leave(Lock { view: 0, ..lock(1, A, &[0, 1, 2]) }), Err(FinalityError::Signature(0)));
+    assert_eq!(check(&vote(0, Statement::ViewChange { view: 0, prepared: None })), Err(FinalityError::FirstView));
 }
 
 #[test]
 fn views_are_bounded() {
-    let leave = |view| check(&vote(0, Statement::ViewChange { view, prepared: None }));
-    assert_eq!(leave(u64::from(u32::MAX)), Ok(()));
-    assert_eq!(leave(1 << 32), Err(VoteError::FarView(1 << 32)));
-    assert_eq!(check(&vote(0, Statement::Prepare { view: u64::MAX, hash: A })), Err(VoteError::FarView(u64::MAX)));
+    let (leave, most) = (|view| check(&vote(0, Statement::ViewChange { view, prepared: None })), u64::from(u32::MAX));
+    assert_eq!(leave(most), Ok(()));
+    assert_eq!(leave(1 << 32), Err(FinalityError::FarView { got: 1 << 32, most }));
+    let far = vote(0, Statement::Prepare { view: u64::MAX, hash: A });
+    assert_eq!(check(&far), Err(FinalityError::FarView { got: u64::MAX, most }));
 }
 
 #[test]
@@ -161,17 +162,40 @@ fn a_new_view_goes_on_with_what_was_prepared_last() {
         check(&vote(1, Statement::NewView { view: 3, changes: changes.to_vec(), prepared }))
     };
     assert_eq!(begin(&changes, Some(newer.clone())), Ok(()));
-    assert_eq!(begin(&changes, Some(older)), Err(VoteError::WrongLock));
-    assert_eq!(begin(&changes, None), Err(VoteError::WrongLock));
-    assert_eq!(begin(&changes[..2], Some(newer.clone())), Err(VoteError::Count { got: 2, expected: 3 }));
+    assert_eq!(begin(&changes, Some(older)), Err(FinalityError::WrongLock));
+    assert_eq!(begin(&changes, None), Err(FinalityError::WrongLock));
+    assert_eq!(begin(&changes[..2], Some(newer.clone())), Err(FinalityError::Count { got: 2, expected: 3 }));
     let nothing = [0, 2, 3].map(|member| change(member, 3, None));
     assert_eq!(begin(&nothing, None), Ok(()));
-    assert_eq!(begin(&nothing, Some(newer.clone())), Err(VoteError::WrongLock));
+    assert_eq!(begin(&nothing, Some(newer.clone())), Err(FinalityError::WrongLock));
     let of_another_view = [0, 2, 3].map(|member| change(member, 2, None));
-    assert_eq!(begin(&of_another_view, None), Err(VoteError::Signature(0)));
+    assert_eq!(begin(&of_another_view, None), Err(FinalityError::Signature(0)));
     let by_another = vote(2, Statement::NewView { view: 3, changes, prepared: Some(newer) });
-    assert_eq!(check(&by_another), Err(VoteError::NotLeader { member: 2, view: 3, leader: 1 }));
+    assert_eq!(check(&by_another), Err(FinalityError::NotLeader { member: 2, view: 3, leader: 1 }));
     assert_eq!(by_another.cost(), 1 + 3 + 3);
+}
+
+/// The signatures that a check has verified, one number for each call; all are taken for valid.
+fn verified(vote: &Vote, is_valid: bool) -> Vec<usize> {
+    let mut calls = Vec::new();
+    let _ = vote.check(&electorate(4), &mut |checks| {
+        calls.push(checks.len());
+        vec![is_valid; checks.len()]
+    });
+    calls
+}
+
+#[test]
+fn a_proof_is_verified_only_once_the_member_itself_has_signed() {
+    let lock = lock(1, A, &[0, 1, 2]);
+    let changes: Vec<Change> = [0, 2, 3].map(|member| change(member, 3, Some(lock.clone()))).into();
+    let begin = vote(1, Statement::NewView { view: 3, changes, prepared: Some(lock.clone()) });
+    assert_eq!(verified(&begin, true), [1, 6]);
+    assert_eq!(verified(&begin, false), [1], "who forges a vote does not have its proof verified");
+    // What needs no signature to be seen is seen before any is verified.
+    let late = vote(0, Statement::ViewChange { view: 1, prepared: Some(lock) });
+    assert!(verified(&late, true).is_empty());
+    assert!(verified(&vote(0, Statement::ViewChange { view: 0, prepared: None }), true).is_empty());
 }
 
 // FIN-4
@@ -180,26 +204,26 @@ fn two_certificates_for_one_height_name_f_plus_1_members() {
     let (one, other) = (certificate(A, &[0, 1, 2]), certificate(B, &[1, 2, 3]));
     let evidence = Evidence::of_certificates(&one, &other);
     assert_eq!(evidence.iter().map(Evidence::member).collect::<Vec<_>>(), [1, 2]);
-    assert!(evidence.iter().all(|evidence| evidence.check(&electorate(4)) == Ok(())));
+    assert!(evidence.iter().all(|evidence| evidence.check(&electorate(4), &mut verify_each) == Ok(())));
     assert!(Evidence::of_certificates(&one, &certificate(A, &[1, 2, 3])).is_empty(), "the same block");
 }
 
 #[test]
 fn evidence_that_proves_nothing_is_refused() {
     let refused = |first: &Vote, second: &Vote| {
-        Evidence { first: first.clone(), second: second.clone() }.check(&electorate(4)).unwrap_err()
+        Evidence { first: first.clone(), second: second.clone() }.check(&electorate(4), &mut verify_each).unwrap_err()
     };
     let prepare = |member, view, hash| vote(member, Statement::Prepare { view, hash });
     let first = prepare(2, 1, A);
-    assert_eq!(Evidence::of(&first, &prepare(2, 1, B)).unwrap().check(&electorate(4)), Ok(()));
-    assert_eq!(refused(&first, &prepare(3, 1, B)), EvidenceError::Members(2, 3));
-    assert_eq!(refused(&first, &prepare(2, 2, B)), EvidenceError::Places, "another view may need another block");
-    assert_eq!(refused(&first, &vote(2, Statement::Commit { view: 1, hash: B })), EvidenceError::Places);
-    assert_eq!(refused(&first, &first), EvidenceError::Agree);
+    assert_eq!(Evidence::of(&first, &prepare(2, 1, B)).unwrap().check(&electorate(4), &mut verify_each), Ok(()));
+    assert_eq!(refused(&first, &prepare(3, 1, B)), FinalityError::Members(2, 3));
+    assert_eq!(refused(&first, &prepare(2, 2, B)), FinalityError::Places, "another view may need another block");
+    assert_eq!(refused(&first, &vote(2, Statement::Commit { view: 1, hash: B })), FinalityError::Places);
+    assert_eq!(refused(&first, &first), FinalityError::Agree);
     let leave = |prepared| vote(2, Statement::ViewChange { view: 3, prepared });
-    assert_eq!(refused(&leave(None), &leave(Some(lock(1, A, &[0, 1, 2])))), EvidenceError::Agree);
+    assert_eq!(refused(&leave(None), &leave(Some(lock(1, A, &[0, 1, 2])))), FinalityError::Agree);
     let forged = Vote { statement: Statement::Prepare { view: 1, hash: B }, ..first.clone() };
-    assert_eq!(refused(&first, &forged), EvidenceError::Vote(VoteError::Signature(2)));
+    assert_eq!(refused(&first, &forged), FinalityError::Signature(2));
     assert_eq!(Evidence::of(&first, &first), None);
 }
 
@@ -211,7 +235,7 @@ proptest! {
         let mut bytes = codec::encode(&good);
         bytes[at] ^= 1 << bit;
         let decoded = codec::decode::<Certificate>(&bytes);
-        prop_assert!(decoded.is_err() || decoded.unwrap().check(&electorate(4)).is_err());
+        prop_assert!(decoded.is_err() || decoded.unwrap().check(&electorate(4), &mut verify_each).is_err());
     }
 
     #[test]

@@ -4,13 +4,11 @@ use secp256k1::Keypair;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    error::FinalityError,
     pbft::View,
-    signing::{BadSigners, Electorate, Signed, check_signers, sign},
+    signing::{Digest32, Electorate, MOST_SIGNATURES, Signed, Verify, sign},
 };
-use crate::{codec::at_most, hash::BlockHash, spec::MOST_MEMBERS, units::Height};
-
-/// Most signatures of a proof.
-const MOST: usize = 2 * (MOST_MEMBERS / 3) + 1;
+use crate::{codec::at_most, hash::BlockHash, units::Height};
 
 /// Greatest view: one a second makes it last for a century.
 const MOST_VIEW: View = u32::MAX as View;
@@ -23,7 +21,7 @@ pub struct Lock {
     /// The block.
     pub hash: BlockHash,
     /// Their signatures, in the order of members.
-    #[serde(deserialize_with = "at_most::<MOST, _, _>")]
+    #[serde(deserialize_with = "at_most::<MOST_SIGNATURES, _, _>")]
     pub signatures: Vec<Signed>,
 }
 
@@ -71,7 +69,7 @@ pub enum Statement {
         /// The view.
         view: View,
         /// With what 2f+1 members left for it, in the order of members.
-        #[serde(deserialize_with = "at_most::<MOST, _, _>")]
+        #[serde(deserialize_with = "at_most::<MOST_SIGNATURES, _, _>")]
         changes: Vec<Change>,
         /// The newest of what they prepared.
         prepared: Option<Lock>,
@@ -98,66 +96,35 @@ pub struct Vote {
     pub signed: Signed,
 }
 
-/// Why a vote is none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum VoteError {
-    /// Not a height of a checkpoint.
-    #[error("height {got} is not a positive multiple of {interval}")]
-    Height {
-        /// Its height.
-        got: Height,
-        /// What it should be a multiple of.
-        interval: u32,
-    },
-    /// By nobody.
-    #[error("member {member}: there are {members} members, numbered from 0")]
-    Foreign {
-        /// The number that it names.
-        member: u8,
-        /// How many members there are.
-        members: u8,
-    },
-    /// A view is begun by another than its leader.
-    #[error("member {member} begins view {view}, which member {leader} leads")]
-    NotLeader {
-        /// Who begins it.
-        member: u8,
-        /// The view.
-        view: View,
-        /// Who leads it.
-        leader: u8,
-    },
-    /// A view that no correct member reaches.
-    #[error("view {0}, expected at most {MOST_VIEW}")]
-    FarView(View),
-    /// A view change to the first view.
-    #[error("a change to view 0, in which all begin")]
-    FirstView,
-    /// Too few or too many signatures in a proof.
-    #[error("a proof of {got} signatures, expected {expected}")]
-    Count {
-        /// How many it has.
-        got: usize,
-        /// How many it should have.
-        expected: usize,
-    },
-    /// A member twice in a proof, or not in order.
-    #[error("member {0} is twice or not in order in a proof")]
-    Order(u8),
-    /// What is said to be prepared earlier was prepared in this view or a later one.
-    #[error("prepared in view {got}, expected one before {view}")]
-    LateLock {
-        /// When it was prepared.
-        got: View,
-        /// The new view.
-        view: View,
-    },
-    /// A view is begun with another block than the one that was prepared last.
-    #[error("the new view does not go on with the block that was prepared last")]
-    WrongLock,
-    /// A signature that does not verify.
-    #[error("a signature of member {0} is not valid")]
-    Signature(u8),
+/// What a statement is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// [`Statement::Prepare`].
+    Prepare,
+    /// [`Statement::Commit`].
+    Commit,
+    /// [`Statement::Finalize`].
+    Finalize,
+    /// [`Statement::ViewChange`].
+    ViewChange,
+    /// [`Statement::NewView`].
+    NewView,
+}
+
+impl Kind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [Self::Prepare, Self::Commit, Self::Finalize, Self::ViewChange, Self::NewView];
+
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Commit => "commit",
+            Self::Finalize => "finalize",
+            Self::ViewChange => "viewChange",
+            Self::NewView => "newView",
+        }
+    }
 }
 
 impl Statement {
@@ -180,21 +147,18 @@ impl Statement {
         }
     }
 
-    /// Which of the five kinds it is, from 0.
-    pub fn kind(&self) -> usize {
+    /// Which kind it is of.
+    pub fn kind(&self) -> Kind {
         match self {
-            Self::Prepare { .. } => 0,
-            Self::Commit { .. } => 1,
-            Self::Finalize { .. } => 2,
-            Self::ViewChange { .. } => 3,
-            Self::NewView { .. } => 4,
+            Self::Prepare { .. } => Kind::Prepare,
+            Self::Commit { .. } => Kind::Commit,
+            Self::Finalize { .. } => Kind::Finalize,
+            Self::ViewChange { .. } => Kind::ViewChange,
+            Self::NewView { .. } => Kind::NewView,
         }
     }
 
-    /// How many there are.
-    pub const KINDS: usize = 5;
-
-    fn message(&self, electorate: &Electorate, height: Height) -> [u8; 32] {
+    fn message(&self, electorate: &Electorate, height: Height) -> Digest32 {
         let content = match self {
             Self::Finalize { hash } => return electorate.certificate_message(height, hash),
             Self::Prepare { view, hash } => Content::Prepare(*view, *hash),
@@ -212,14 +176,18 @@ impl Lock {
         (self.view, self.hash)
     }
 
-    fn check(&self, electorate: &Electorate, height: Height, before: View) -> Result<(), VoteError> {
+    /// Checks all but the signatures: what it locks was prepared before this view.
+    fn check_form(&self, electorate: &Electorate, before: View) -> Result<(), FinalityError> {
         if self.view >= before {
-            return Err(VoteError::LateLock { got: self.view, view: before });
+            return Err(FinalityError::LateLock { got: self.view, view: before });
         }
-        check_members(electorate, self.signatures.iter().map(|signed| signed.member))?;
-        let prepare = Statement::Prepare { view: self.view, hash: self.hash };
-        let message = prepare.message(electorate, height);
-        self.signatures.iter().try_for_each(|signed| check_signature(electorate, *signed, message))
+        electorate.check_quorum(self.signatures.iter().map(|signed| signed.member))
+    }
+
+    /// Its signatures, and what they are of.
+    fn signed(&self, electorate: &Electorate, height: Height) -> impl Iterator<Item = (Signed, Digest32)> {
+        let message = Statement::Prepare { view: self.view, hash: self.hash }.message(electorate, height);
+        self.signatures.iter().map(move |signed| (*signed, message))
     }
 }
 
@@ -240,84 +208,67 @@ impl Vote {
         }
     }
 
-    /// Checks all that needs no chain, from cheap to expensive.
+    /// Checks all that needs no chain, from cheap to expensive: its own signature comes before those of a proof, so that only its
+    /// member can have others verify a hundred.
     ///
     /// # Errors
-    /// [`VoteError`] for the first rule that it breaks.
-    pub fn check(&self, electorate: &Electorate) -> Result<(), VoteError> {
-        let (rules, member) = (&electorate.rules, self.signed.member);
-        if !rules.is_checkpoint(self.height) {
-            return Err(VoteError::Height { got: self.height, interval: rules.interval });
-        }
-        if member >= rules.count() {
-            return Err(VoteError::Foreign { member, members: rules.count() });
-        }
-        if self.statement.view() > MOST_VIEW {
-            return Err(VoteError::FarView(self.statement.view()));
-        }
+    /// [`FinalityError`] for the first rule that it breaks.
+    pub fn check(&self, electorate: &Electorate, verify: &mut Verify) -> Result<(), FinalityError> {
+        self.check_form(electorate)?;
         let message = self.statement.message(electorate, self.height);
+        electorate.verify(&[(self.signed, message)], verify)?;
+        electorate.verify(&self.proof(electorate), verify)
+    }
+
+    /// Checks all but signatures.
+    fn check_form(&self, electorate: &Electorate) -> Result<(), FinalityError> {
+        let (member, view) = (self.signed.member, self.statement.view());
+        electorate.check_height(self.height)?;
+        electorate.check_member(member)?;
+        if view > MOST_VIEW {
+            return Err(FinalityError::FarView { got: view, most: MOST_VIEW });
+        }
         match &self.statement {
-            Statement::Prepare { .. } | Statement::Commit { .. } | Statement::Finalize { .. } => {
-                check_signature(electorate, self.signed, message)
+            Statement::Prepare { .. } | Statement::Commit { .. } | Statement::Finalize { .. } => Ok(()),
+            Statement::ViewChange { view: 0, .. } | Statement::NewView { view: 0, .. } => Err(FinalityError::FirstView),
+            Statement::ViewChange { prepared, .. } => {
+                prepared.iter().try_for_each(|lock| lock.check_form(electorate, view))
             }
-            Statement::ViewChange { view: 0, .. } | Statement::NewView { view: 0, .. } => Err(VoteError::FirstView),
-            Statement::ViewChange { view, prepared } => {
-                check_signature(electorate, self.signed, message)?;
-                prepared.as_ref().map_or(Ok(()), |lock| lock.check(electorate, self.height, *view))
-            }
-            Statement::NewView { view, changes, prepared } => {
-                let leader = electorate.leader(self.height, *view);
+            Statement::NewView { changes, prepared, .. } => {
+                let leader = electorate.rules.leader(self.height, view);
                 if member != leader {
-                    return Err(VoteError::NotLeader { member, view: *view, leader });
+                    return Err(FinalityError::NotLeader { member, view, leader });
                 }
-                check_signature(electorate, self.signed, message)?;
-                check_changes(electorate, self.height, *view, (changes, prepared.as_ref()))
+                electorate.check_quorum(changes.iter().map(|change| change.signed.member))?;
+                check_newest(changes, prepared.as_ref().map(Lock::summary))?;
+                prepared.iter().try_for_each(|lock| lock.check_form(electorate, view))
+            }
+        }
+    }
+
+    /// Signatures of others in it, and what they are of.
+    fn proof(&self, electorate: &Electorate) -> Vec<(Signed, Digest32)> {
+        let height = self.height;
+        let of_lock =
+            |lock: &Option<Lock>| -> Vec<_> { lock.iter().flat_map(|lock| lock.signed(electorate, height)).collect() };
+        match &self.statement {
+            Statement::Prepare { .. } | Statement::Commit { .. } | Statement::Finalize { .. } => Vec::new(),
+            Statement::ViewChange { prepared, .. } => of_lock(prepared),
+            Statement::NewView { view, changes, prepared } => {
+                let message =
+                    |change: &Change| electorate.vote_message(height, &Content::ViewChange(*view, change.prepared));
+                let of_changes = changes.iter().map(|change| (change.signed, message(change)));
+                of_changes.chain(of_lock(prepared)).collect()
             }
         }
     }
 }
 
-impl Electorate {
-    /// Who leads a view of a checkpoint.
-    pub fn leader(&self, height: Height, view: View) -> u8 {
-        let count = u64::from(self.rules.count());
-        let place = (u64::from(self.rules.first_leader(height)) + view % count) % count;
-        u8::try_from(place).expect("below the number of members")
-    }
-}
-
-fn check_members(electorate: &Electorate, members: impl ExactSizeIterator<Item = u8>) -> Result<(), VoteError> {
-    let rules = &electorate.rules;
-    check_signers(rules, members).map_err(|wrong| match wrong {
-        BadSigners::Count(got) => VoteError::Count { got, expected: rules.quorum() },
-        BadSigners::Foreign(member) => VoteError::Foreign { member, members: rules.count() },
-        BadSigners::Order(member) => VoteError::Order(member),
-    })
-}
-
-fn check_signature(electorate: &Electorate, signed: Signed, message: [u8; 32]) -> Result<(), VoteError> {
-    let Signed { member, signature } = signed;
-    if electorate.verify(member, message, signature) { Ok(()) } else { Err(VoteError::Signature(member)) }
-}
-
-/// Checks with what a view begins: the newest of what the members prepared is proven, and nothing is newer.
-fn check_changes(
-    electorate: &Electorate,
-    height: Height,
-    view: View,
-    (changes, lock): (&[Change], Option<&Lock>),
-) -> Result<(), VoteError> {
-    check_members(electorate, changes.iter().map(|change| change.signed.member))?;
-    let newest = lock.map(Lock::summary);
+/// Checks with what a view begins: the newest of what the members prepared, and nothing is newer.
+fn check_newest(changes: &[Change], newest: Option<(View, BlockHash)>) -> Result<(), FinalityError> {
     let is_older =
         |prepared: (View, BlockHash)| newest.is_some_and(|newest| prepared == newest || prepared.0 < newest.0);
-    let claims = || changes.iter().filter_map(|change| change.prepared);
-    if !claims().all(is_older) || newest.is_some_and(|newest| !claims().any(|prepared| prepared == newest)) {
-        return Err(VoteError::WrongLock);
-    }
-    for change in changes {
-        let message = electorate.vote_message(height, &Content::ViewChange(view, change.prepared));
-        check_signature(electorate, change.signed, message)?;
-    }
-    lock.map_or(Ok(()), |lock| lock.check(electorate, height, view))
+    let mut claims = changes.iter().filter_map(|change| change.prepared);
+    let is_claimed = newest.is_none_or(|newest| claims.clone().any(|prepared| prepared == newest));
+    if is_claimed && claims.all(is_older) { Ok(()) } else { Err(FinalityError::WrongLock) }
 }

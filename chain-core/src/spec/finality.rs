@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use crate::{transaction::coin::KeyBytes, units::Height};
+use crate::{
+    finality::pbft::{Rules, View},
+    transaction::coin::KeyBytes,
+    units::Height,
+};
 
 /// Most members: a proof that a block was prepared then has 67 signatures.
 pub const MOST_MEMBERS: usize = 100;
@@ -22,18 +26,30 @@ pub struct Finality {
 
 impl Finality {
     /// f: how many members may do anything.
-    pub fn faulty(&self) -> u8 {
-        u8::try_from((self.members.len().saturating_sub(1)) / 3).unwrap_or(u8::MAX)
+    fn faulty(&self) -> u8 {
+        u8::try_from(self.members.len().min(MOST_MEMBERS).saturating_sub(1) / 3).unwrap_or(0)
+    }
+
+    /// How members agree on a checkpoint: each leads the first view of one in turn.
+    pub fn agreement(&self, height: Height) -> Rules {
+        let rules = Rules::for_faulty(self.faulty());
+        let first = u8::try_from(height / self.interval % u32::from(rules.replicas)).unwrap_or(0);
+        Rules { first, ..rules }
     }
 
     /// 2f+1: any two such groups have a correct member in common.
     pub fn quorum(&self) -> usize {
-        2 * usize::from(self.faulty()) + 1
+        Rules::for_faulty(self.faulty()).quorum
     }
 
     /// How many members there are.
     pub fn count(&self) -> u8 {
-        3 * self.faulty() + 1
+        Rules::for_faulty(self.faulty()).replicas
+    }
+
+    /// Who leads a view of a checkpoint.
+    pub fn leader(&self, height: Height, view: View) -> u8 {
+        self.agreement(height).leader(view)
     }
 
     /// Whether a block of this height may be finalized.
@@ -45,10 +61,5 @@ impl Finality {
     /// The height that is finalized after this one, if there is one left.
     pub fn next_after(&self, height: Height) -> Option<Height> {
         height.checked_add(self.interval - height % self.interval)
-    }
-
-    /// The member who leads the first view of a checkpoint: each in turn.
-    pub fn first_leader(&self, height: Height) -> u8 {
-        u8::try_from(height / self.interval % u32::from(self.count())).unwrap_or(0)
     }
 }

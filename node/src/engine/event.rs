@@ -4,7 +4,7 @@ use chain_core::{
     U256,
     block::{Block, header::Header},
     codec::CodecError,
-    finality::{Certificate, Evidence, Vote},
+    finality::{Certificate, Evidence},
     hash::{BlockHash, TxId},
     transaction::{Transaction, coin::KeyBytes},
     units::{Amount, Gas, Height},
@@ -13,6 +13,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{error::SubmitBlockError, offence::Offence};
 use crate::{
+    finality::Cast,
     mempool::{MempoolStats, RemovalReason, SubmitError},
     wire::{CompactBlock, Request, Response},
 };
@@ -222,7 +223,7 @@ pub struct FinalityInfo {
     /// The member who leads it.
     pub leader: u8,
     /// The votes for the next checkpoint.
-    pub votes: Vec<Vote>,
+    pub votes: Vec<Cast>,
     /// Evidence against members.
     pub evidence: Vec<Evidence>,
     /// The member that this node votes for.

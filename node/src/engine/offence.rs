@@ -3,7 +3,7 @@
 use chain_core::{
     codec::CodecError,
     error::{Penalty, RuleError},
-    finality::{CertificateError, EvidenceError, VoteError},
+    finality::FinalityError,
     hash::BlockHash,
 };
 
@@ -51,13 +51,13 @@ pub enum Offence {
     InvalidTransaction(RuleError),
     /// It sent a vote that breaks a rule. Nodes check votes before they forward them.
     #[error("an invalid vote: {0}")]
-    InvalidVote(VoteError),
+    InvalidVote(FinalityError),
     /// It sent a certificate that breaks a rule.
     #[error("an invalid certificate: {0}")]
-    InvalidCertificate(CertificateError),
+    InvalidCertificate(FinalityError),
     /// It sent evidence that proves nothing.
     #[error("forged evidence: {0}")]
-    InvalidEvidence(EvidenceError),
+    InvalidEvidence(FinalityError),
     /// It sent votes or certificates on a chain without finality.
     #[error("votes on a chain without finality")]
     NoFinality,

@@ -5,6 +5,7 @@
 //! (`engine/chain/finality.rs`), the relay carries messages (`engine/relay/finality.rs`). What is kept is bounded by the number
 //! of members.
 
+mod cast;
 mod key;
 mod promise;
 mod round;
@@ -12,12 +13,13 @@ mod round;
 mod tests;
 mod voter;
 
+pub use cast::Cast;
 pub use key::{KeyError, MemberKey};
 pub use promise::Promise;
 pub use round::{Heard, Round};
 
 use chain_core::{
-    finality::{Certificate, Electorate, Evidence, Vote, VoteError},
+    finality::{Certificate, Electorate, Evidence, FinalityError, Kind, Verify, Vote},
     hash::BlockHash,
     spec::ChainSpec,
     units::Height,
@@ -84,13 +86,16 @@ pub enum Alarm {
 }
 
 impl Alarm {
-    /// Whether it says what was said already.
-    fn repeats(&self, other: &Self) -> bool {
+    /// That a certificate contradicts what is final.
+    pub fn conflict(certificate: &Certificate, newest: &Certificate) -> Self {
+        let Certificate { height, hash, .. } = *certificate;
+        Self::Conflict { height, hash, at: newest.height, finalized: newest.hash }
+    }
+
+    /// The block of the certificate that is not followed.
+    fn hash(&self) -> BlockHash {
         let (Self::TooDeep { hash, .. } | Self::Conflict { hash, .. } | Self::Invalid { hash, .. }) = self;
-        let (Self::TooDeep { hash: before, .. }
-        | Self::Conflict { hash: before, .. }
-        | Self::Invalid { hash: before, .. }) = other;
-        hash == before
+        *hash
     }
 }
 
@@ -101,6 +106,8 @@ pub struct Finality {
     newest: Option<Certificate>,
     /// A newer certificate whose block is not known yet.
     wanted: Option<Certificate>,
+    /// The last certificate that would disconnect too much.
+    refused: Option<Certificate>,
     alarm: Option<Alarm>,
     round: Round,
     /// The round after this one, of which others may know before this node has the certificate.
@@ -116,6 +123,8 @@ pub struct Finality {
     /// The block that may be voted for, as the last step saw it, and whether anything was heard since.
     eligible: Option<BlockHash>,
     stirred: bool,
+    /// Whether a block was called final since the votes were counted.
+    decisive: bool,
 }
 
 /// What the disk holds of it.
@@ -141,6 +150,7 @@ impl Finality {
             electorate,
             newest: None,
             wanted: None,
+            refused: None,
             alarm: None,
             round,
             next,
@@ -152,6 +162,7 @@ impl Finality {
             news: VecDeque::new(),
             eligible: None,
             stirred: true,
+            decisive: true,
         };
         finality.begin(newest, Time(0));
         Some(finality)
@@ -187,6 +198,11 @@ impl Finality {
         &self.round
     }
 
+    /// All votes that are kept, those for the next checkpoint first.
+    pub fn votes(&self) -> impl Iterator<Item = &Vote> {
+        self.round.votes().chain(self.next.votes())
+    }
+
     /// Evidence, by member.
     pub fn evidence(&self) -> impl Iterator<Item = &Evidence> {
         self.evidence.values()
@@ -205,23 +221,34 @@ impl Finality {
     /// Takes a vote.
     ///
     /// # Errors
-    /// [`VoteError`] if it is invalid: its sender did not check it.
-    pub fn hear_vote(&mut self, vote: &Vote, from: Option<PeerId>, now: Time) -> Result<Heard, VoteError> {
+    /// [`FinalityError`] if it is invalid: its sender did not check it.
+    pub fn hear_vote(
+        &mut self,
+        vote: &Vote,
+        verify: &mut Verify,
+        from: Option<PeerId>,
+        now: Time,
+    ) -> Result<Heard, FinalityError> {
         let round = match vote.height {
             height if height == self.round.height() => &mut self.round,
             height if height == self.next.height() => &mut self.next,
             _ => return Ok(Heard::Old),
         };
-        let heard = round.hear(vote, &self.electorate, now)?;
-        match &heard {
+        let heard = round.hear(vote, &self.electorate, verify, now)?;
+        self.note_heard(vote, &heard, from);
+        Ok(heard)
+    }
+
+    fn note_heard(&mut self, vote: &Vote, heard: &Heard, from: Option<PeerId>) {
+        match heard {
             Heard::New => {
                 self.stirred = true;
+                self.decisive |= vote.statement.kind() == Kind::Finalize;
                 self.news.push_back((from, News::Vote(vote.clone())));
             }
             Heard::Contradicts(evidence) => self.note_evidence((**evidence).clone(), from),
             Heard::Old | Heard::Busy => {}
         }
-        Ok(heard)
     }
 
     /// Takes evidence that was checked. One piece against each member is enough.
@@ -242,6 +269,15 @@ impl Finality {
         self.news.push_back((from, News::Evidence(evidence)));
     }
 
+    /// Two checked certificates for one height: names those who signed both, and raises the alarm.
+    pub fn contradict(&mut self, one: &Certificate, followed: &Certificate) {
+        // FIN-4
+        for evidence in Evidence::of_certificates(followed, one) {
+            self.note_evidence(evidence, None);
+        }
+        self.raise(Alarm::conflict(one, followed));
+    }
+
     /// Whether evidence against a member is known.
     pub fn is_accused(&self, member: u8) -> bool {
         self.evidence.contains_key(&member)
@@ -259,9 +295,21 @@ impl Finality {
         self.wanted.take()
     }
 
+    /// A certificate would disconnect too much: only the operator can have it followed.
+    pub fn refuse(&mut self, certificate: Certificate) {
+        self.refused = Some(certificate);
+    }
+
+    /// The last certificate that would disconnect too much.
+    pub fn refused(&self) -> Option<&Certificate> {
+        self.refused.as_ref()
+    }
+
     /// A certificate is not followed.
     pub fn raise(&mut self, alarm: Alarm) {
-        if !self.alarm.as_ref().is_some_and(|before| alarm.repeats(before)) {
+        // A deep one grows deeper with each block.
+        let key = |alarm: &Alarm| (std::mem::discriminant(alarm), alarm.hash());
+        if self.alarm.as_ref().map(key) != Some(key(&alarm)) {
             tracing::error!("finality: {alarm}");
             self.alarm = Some(alarm);
         }
@@ -279,6 +327,13 @@ impl Finality {
         if self.wanted.as_ref().is_some_and(|wanted| wanted.height <= certificate.height) {
             self.wanted = None;
         }
+        // The operator decided, or the chain has come to this block by work.
+        self.alarm.take_if(|alarm| alarm.hash() == certificate.hash);
+        if let Some(refused) = self.refused.take_if(|refused| refused.height == certificate.height)
+            && refused.hash != certificate.hash
+        {
+            self.contradict(&refused, &certificate);
+        }
         self.begin(Some(certificate), now);
     }
 
@@ -291,11 +346,14 @@ impl Finality {
         let next = std::mem::replace(&mut self.next, Round::new(after, count, now));
         self.round = if next.height() == height { next } else { Round::new(height, count, now) };
         self.voter = None;
-        self.stirred = true;
+        (self.stirred, self.decisive) = (true, true);
     }
 
-    /// The certificate that the votes amount to.
-    pub fn decided(&self) -> Option<Certificate> {
+    /// The certificate that the votes amount to, if they have changed since they were counted last.
+    pub fn take_decided(&mut self) -> Option<Certificate> {
+        if !std::mem::take(&mut self.decisive) {
+            return None;
+        }
         let quorum = self.electorate.rules.quorum();
         self.next.certificate(quorum).or_else(|| self.round.certificate(quorum))
     }
@@ -330,13 +388,11 @@ impl Finality {
     }
 
     /// What the member said is on disk, and may be told.
-    pub fn say(&mut self, promise: Promise, said: Vec<Vote>, now: Time) {
+    pub fn say(&mut self, promise: Promise, said: Vec<Vote>) {
         self.promise = Some(promise);
         for vote in said {
-            // Its own votes are valid, and known if they come back after a restart.
-            if let Err(error) = self.hear_vote(&vote, None, now) {
-                tracing::error!(%error, "the vote of this node's member is invalid: this is a bug");
-            }
+            let heard = self.round.keep(&vote);
+            self.note_heard(&vote, &heard, None);
         }
     }
 

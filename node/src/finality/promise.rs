@@ -1,7 +1,6 @@
 //! What a member has told others, and must keep to after a restart.
 
 use chain_core::{
-    codec::{self, CodecError},
     finality::{Lock, pbft},
     hash::BlockHash,
     units::Height,
@@ -29,18 +28,5 @@ impl Promise {
     /// Nothing was said of this checkpoint yet.
     pub fn new(height: Height) -> Self {
         Self { height, ..Self::default() }
-    }
-
-    /// As it is stored.
-    pub fn encode(&self) -> Vec<u8> {
-        codec::encode(self)
-    }
-
-    /// Reads [`Promise::encode`].
-    ///
-    /// # Errors
-    /// [`CodecError`] if it is damaged.
-    pub fn decode(bytes: &[u8]) -> Result<Self, CodecError> {
-        codec::decode(bytes)
     }
 }

@@ -1,7 +1,7 @@
 //! The votes for one checkpoint, as every node keeps and forwards them: of each member the newest of each kind.
 
 use chain_core::{
-    finality::{Certificate, Electorate, Evidence, Signed, Statement, Vote, VoteError, pbft::View},
+    finality::{Certificate, Electorate, Evidence, FinalityError, Kind, Signed, Statement, Verify, Vote, pbft::View},
     hash::BlockHash,
     units::Height,
 };
@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use crate::engine::event::Time;
 
 /// Signatures that are verified for one member: in store, and gained each second. A member that lies about views could
-/// have all nodes verify and forward without end.
+/// have all nodes verify and forward without end. Only what it signed is charged, so that nobody else can spend this; who sends
+/// forged votes pays for them (`engine/relay/finality.rs`).
 const BUDGET: u64 = 1_024;
 const BUDGET_PER_SECOND: u64 = 256;
 
@@ -35,23 +36,51 @@ struct Budget {
 }
 
 impl Budget {
-    fn take(&mut self, cost: usize, now: Time) -> bool {
+    /// Whether so many signatures may be verified now.
+    fn has(&mut self, cost: usize, now: Time) -> bool {
         let gained = now.since(self.at).saturating_mul(BUDGET_PER_SECOND) / 1_000;
         if gained > 0 {
             self.left = self.left.saturating_add(gained).min(BUDGET);
             self.at = now;
         }
-        let Some(left) = self.left.checked_sub(cost as u64) else { return false };
-        self.left = left;
-        true
+        self.left >= cost as u64
+    }
+
+    fn spend(&mut self, cost: usize) {
+        self.left = self.left.saturating_sub(cost as u64);
     }
 }
 
 /// What one member said.
 #[derive(Clone, Debug)]
 struct Member {
-    votes: [Option<Vote>; Statement::KINDS],
+    votes: [Option<Vote>; Kind::ALL.len()],
     budget: Budget,
+}
+
+impl Member {
+    fn vote(&self, kind: Kind) -> Option<&Vote> {
+        self.votes.get(kind as usize)?.as_ref()
+    }
+
+    /// What a vote is beside the one of its kind that is known.
+    fn compare(&self, vote: &Vote) -> Heard {
+        let (view, known) = (vote.statement.view(), self.vote(vote.statement.kind()));
+        match known {
+            Some(known) if known.statement.view() > view => Heard::Old,
+            Some(known) if known.statement.view() == view => match Evidence::of(known, vote) {
+                Some(evidence) => Heard::Contradicts(Box::new(evidence)),
+                None => Heard::Old,
+            },
+            _ => Heard::New,
+        }
+    }
+
+    fn keep(&mut self, vote: &Vote) {
+        if let Some(known) = self.votes.get_mut(vote.statement.kind() as usize) {
+            *known = Some(vote.clone());
+        }
+    }
 }
 
 /// The votes for one checkpoint.
@@ -76,44 +105,55 @@ impl Round {
     /// Takes a vote for this checkpoint, after checks from cheap to expensive.
     ///
     /// # Errors
-    /// [`VoteError`] if it is invalid: its sender did not check it.
-    pub fn hear(&mut self, vote: &Vote, electorate: &Electorate, now: Time) -> Result<Heard, VoteError> {
+    /// [`FinalityError`] if it is invalid: its sender did not check it.
+    pub fn hear(
+        &mut self,
+        vote: &Vote,
+        electorate: &Electorate,
+        verify: &mut Verify,
+        now: Time,
+    ) -> Result<Heard, FinalityError> {
         let (number, members) = (vote.signed.member, electorate.rules.count());
-        let foreign = VoteError::Foreign { member: number, members };
+        let foreign = FinalityError::Foreign { member: number, members };
         let member = self.members.get_mut(usize::from(number)).ok_or(foreign)?;
-        let known = &mut member.votes[vote.statement.kind()];
-        let evidence = match known {
-            Some(known) if known.statement.view() > vote.statement.view() => return Ok(Heard::Old),
-            Some(known) if known.statement.view() == vote.statement.view() => match Evidence::of(known, vote) {
-                Some(evidence) => Some(evidence),
-                None => return Ok(Heard::Old),
-            },
-            _ => None,
-        };
-        if !member.budget.take(vote.cost(), now) {
+        let heard = member.compare(vote);
+        if heard == Heard::Old {
+            return Ok(Heard::Old);
+        }
+        if !member.budget.has(vote.cost(), now) {
             return Ok(Heard::Busy);
         }
-        vote.check(electorate)?;
-        if let Some(evidence) = evidence {
-            return Ok(Heard::Contradicts(Box::new(evidence)));
+        vote.check(electorate, verify)?;
+        member.budget.spend(vote.cost());
+        if heard == Heard::New {
+            member.keep(vote);
         }
-        *known = Some(vote.clone());
-        Ok(Heard::New)
+        Ok(heard)
+    }
+
+    /// Takes a vote that this node signed itself.
+    pub fn keep(&mut self, vote: &Vote) -> Heard {
+        let Some(member) = self.members.get_mut(usize::from(vote.signed.member)) else { return Heard::Old };
+        let heard = member.compare(vote);
+        if heard == Heard::New {
+            member.keep(vote);
+        }
+        heard
     }
 
     /// All votes, those that lead a view first.
     pub fn votes(&self) -> impl Iterator<Item = &Vote> {
-        (0..Statement::KINDS).rev().flat_map(|kind| self.of_kind(kind))
+        Kind::ALL.into_iter().rev().flat_map(|kind| self.of_kind(kind))
     }
 
     /// Votes of one kind, by member.
-    pub fn of_kind(&self, kind: usize) -> impl Iterator<Item = &Vote> {
-        self.members.iter().filter_map(move |member| member.votes.get(kind)?.as_ref())
+    pub fn of_kind(&self, kind: Kind) -> impl Iterator<Item = &Vote> {
+        self.members.iter().filter_map(move |member| member.vote(kind))
     }
 
     /// The newest vote of one kind of one member.
-    pub fn vote(&self, member: u8, kind: usize) -> Option<&Vote> {
-        self.members.get(usize::from(member))?.votes.get(kind)?.as_ref()
+    pub fn vote(&self, member: u8, kind: Kind) -> Option<&Vote> {
+        self.members.get(usize::from(member))?.vote(kind)
     }
 
     /// The latest view that a quorum of members has reached, as their votes tell.
@@ -127,7 +167,7 @@ impl Round {
     /// The certificate, once enough members call one block final.
     pub fn certificate(&self, quorum: usize) -> Option<Certificate> {
         let mut signatures: BTreeMap<BlockHash, Vec<Signed>> = BTreeMap::new();
-        for vote in self.members.iter().flat_map(|member| member.votes.iter().flatten()) {
+        for vote in self.of_kind(Kind::Finalize) {
             if let Statement::Finalize { hash } = vote.statement {
                 signatures.entry(hash).or_default().push(vote.signed);
             }

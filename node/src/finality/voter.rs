@@ -6,11 +6,10 @@
 
 use chain_core::{
     finality::{
-        Change, Electorate, Lock, Signed, Statement, Vote,
+        Change, Electorate, Kind, Lock, Signed, Statement, Vote,
         pbft::{self, Effect, Id, Message, Number, Prepared, Replica, View},
     },
     hash::BlockHash,
-    units::Height,
 };
 use secp256k1::Keypair;
 use std::{collections::BTreeMap, sync::Arc};
@@ -56,7 +55,8 @@ pub struct Voter {
 impl Voter {
     /// A member that begins, or goes on after a restart, with what it has promised.
     pub fn new(electorate: Arc<Electorate>, pair: Keypair, member: Id, promise: Promise, now: Time) -> Self {
-        let replica = Replica::new(member, rules(&electorate, promise.height));
+        let rules = pbft::Rules { window: NUMBER, ..electorate.rules.agreement(promise.height) };
+        let replica = Replica::new(member, rules);
         let mut voter = Self {
             electorate,
             pair,
@@ -146,7 +146,7 @@ impl Voter {
 
     fn hear_changes(&mut self, round: &Round, now: Time) {
         let me = self.member;
-        for vote in round.of_kind(3).filter(|vote| vote.signed.member != me) {
+        for vote in round.of_kind(Kind::ViewChange).filter(|vote| vote.signed.member != me) {
             let Statement::ViewChange { view, prepared } = &vote.statement else { continue };
             let is_known = self.left.get(&vote.signed.member).is_some_and(|left| left.view >= *view);
             if is_known || *view < self.replica.view() {
@@ -165,11 +165,11 @@ impl Voter {
 
     fn hear_new_views(&mut self, round: &Round, now: Time) {
         let me = self.member;
-        for vote in round.of_kind(4).filter(|vote| vote.signed.member != me) {
+        for vote in round.of_kind(Kind::NewView).filter(|vote| vote.signed.member != me) {
             let Statement::NewView { view, changes, prepared } = &vote.statement else { continue };
             let is_late = *view < self.replica.view() || (*view == self.replica.view() && !self.replica.is_changing());
             // The leader's signature of the block that the view begins with belongs into a proof.
-            let leader = round.vote(vote.signed.member, 0).map(|vote| &vote.statement);
+            let leader = round.vote(vote.signed.member, Kind::Prepare).map(|vote| &vote.statement);
             let carried = prepared.as_ref().map(|lock| Statement::Prepare { view: *view, hash: lock.hash });
             if is_late || carried.as_ref().is_some_and(|carried| leader != Some(carried)) {
                 continue;
@@ -181,7 +181,7 @@ impl Voter {
             // What was prepared earlier than the newest does not count, so that its proof may be left out.
             self.enter(*view);
             if let Some(carried) = carried.and_then(|carried| carried.hash()) {
-                let signed = round.vote(vote.signed.member, 0).map(|vote| vote.signed);
+                let signed = round.vote(vote.signed.member, Kind::Prepare).map(|vote| vote.signed);
                 self.accepted.extend(signed.map(|signed| (signed.member, (carried, signed))));
             }
             self.hear(vote.signed.member, Message::NewView(*view, changes.iter().map(of).collect(), requests), now);
@@ -202,7 +202,7 @@ impl Voter {
             return;
         }
         let me = self.member;
-        for vote in round.of_kind(0).filter(|vote| ![leader, me].contains(&vote.signed.member)) {
+        for vote in round.of_kind(Kind::Prepare).filter(|vote| ![leader, me].contains(&vote.signed.member)) {
             if let Some(hash) = self.takes(vote, view) {
                 self.accepted.insert(vote.signed.member, (hash, vote.signed));
                 self.hear(vote.signed.member, Message::Prepare(view, NUMBER, Some(hash)), now);
@@ -213,7 +213,7 @@ impl Voter {
     /// What the leader of the view proposes.
     fn hear_leader(&mut self, round: &Round, leader: Id, now: Time) {
         let view = self.replica.view();
-        let vote = round.vote(leader, 0).filter(|_| leader != self.member);
+        let vote = round.vote(leader, Kind::Prepare).filter(|_| leader != self.member);
         let Some((vote, hash)) = vote.and_then(|vote| Some((vote, self.takes(vote, view)?))) else { return };
         // FIN-3
         if self.eligible == Some(hash) || self.promise.accepted == Some((view, hash)) {
@@ -230,7 +230,7 @@ impl Voter {
 
     fn hear_commits(&mut self, round: &Round, now: Time) {
         let (view, me) = (self.replica.view(), self.member);
-        for vote in round.of_kind(1).filter(|vote| vote.signed.member != me) {
+        for vote in round.of_kind(Kind::Commit).filter(|vote| vote.signed.member != me) {
             let Some(hash) = vote.statement.hash().filter(|_| vote.statement.view() == view) else { continue };
             self.hear(vote.signed.member, Message::Commit(view, NUMBER, Some(hash)), now);
         }
@@ -240,7 +240,7 @@ impl Voter {
     /// before the last commits came would wait alone for a new view, for the others have decided.
     fn hear_final(&mut self, round: &Round, now: Time) {
         let me = self.member;
-        for vote in round.of_kind(2).filter(|vote| vote.signed.member != me) {
+        for vote in round.of_kind(Kind::Finalize).filter(|vote| vote.signed.member != me) {
             self.hear(vote.signed.member, Message::Executed(NUMBER, vote.statement.hash()), now);
         }
     }
@@ -344,12 +344,6 @@ impl Voter {
         self.said.push(vote);
         signed
     }
-}
-
-/// Who agrees on a checkpoint, and how.
-fn rules(electorate: &Electorate, height: Height) -> pbft::Rules {
-    let first = electorate.leader(height, 0);
-    pbft::Rules { first, window: NUMBER, ..pbft::Rules::for_faulty(electorate.rules.faulty()) }
 }
 
 fn prepared_by(lock: &Lock) -> Prepared<BlockHash> {

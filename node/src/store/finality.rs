@@ -9,6 +9,7 @@ use chain_core::{
 use std::ops::ControlFlow;
 
 use super::{Batch, Column, Durability, KeyRange, KvRead, Order, Snapshot, Store, StoreError, damaged};
+use crate::finality::Promise;
 
 /// Prefix of certificates by height.
 const CERTIFICATE: &[u8] = b"certificate";
@@ -29,7 +30,7 @@ impl Store {
     /// # Errors
     /// See [`Store::put_headers`].
     pub fn put_certificate(&mut self, certificate: &Certificate) -> Result<(), StoreError> {
-        self.put_finality(&certificate_key(certificate.height), &codec::encode(certificate))
+        self.put_finality(&[(certificate_key(certificate.height), codec::encode(certificate))])
     }
 
     /// The certificate for a height, if it is stored.
@@ -52,12 +53,13 @@ impl Store {
         newest_certificate(&*self.kv, fits)
     }
 
-    /// Stores evidence against a member, in place of what was stored against it before.
+    /// Stores evidence, in place of what was stored against its members before.
     ///
     /// # Errors
     /// See [`Store::put_headers`].
-    pub fn put_evidence(&mut self, evidence: &Evidence) -> Result<(), StoreError> {
-        self.put_finality(&[EVIDENCE, &[evidence.member()]].concat(), &codec::encode(evidence))
+    pub fn put_evidence(&mut self, evidence: &[Evidence]) -> Result<(), StoreError> {
+        let row = |evidence: &Evidence| ([EVIDENCE, &[evidence.member()]].concat(), codec::encode(evidence));
+        self.put_finality(&evidence.iter().map(row).collect::<Vec<_>>())
     }
 
     /// All evidence, by member.
@@ -81,22 +83,24 @@ impl Store {
     ///
     /// # Errors
     /// See [`Store::put_headers`].
-    pub fn put_promise(&mut self, promise: &[u8]) -> Result<(), StoreError> {
-        self.put_finality(PROMISE, promise)
+    pub fn put_promise(&mut self, promise: &Promise) -> Result<(), StoreError> {
+        self.put_finality(&[(PROMISE.to_vec(), codec::encode(promise))])
     }
 
     /// What this node's member must keep to.
     ///
     /// # Errors
     /// See [`Store::load_headers`].
-    pub fn promise(&self) -> Result<Option<Vec<u8>>, StoreError> {
-        self.kv.get(Column::Meta, PROMISE)
+    pub fn promise(&self) -> Result<Option<Promise>, StoreError> {
+        let value = self.kv.get(Column::Meta, PROMISE)?;
+        value.map(|value| decode(&value)).transpose()
     }
 
-    fn put_finality(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+    /// Writes rows at once; they are on disk when this returns.
+    fn put_finality(&mut self, rows: &[(Vec<u8>, Vec<u8>)]) -> Result<(), StoreError> {
         self.running()?;
         let mut batch = Batch::default();
-        batch.put(Column::Meta, key, value);
+        rows.iter().for_each(|(key, value)| batch.put(Column::Meta, key, value));
         self.write(&batch, Durability::Disk)
     }
 }
@@ -165,19 +169,23 @@ mod tests {
         let mut store = open(&kv);
         assert_eq!(store.promise().unwrap(), None);
         assert_eq!(store.newest_certificate(|_| Ok(true)).unwrap(), None);
-        let vote = |hash| Vote { height: 20, statement: Statement::Finalize { hash }, signed: signed(3) };
-        let evidence = Evidence { first: vote(BlockHash([1; 32])), second: vote(BlockHash([2; 32])) };
+        let vote = |member, number| {
+            let hash = BlockHash([number; 32]);
+            Vote { height: 20, statement: Statement::Finalize { hash }, signed: signed(member) }
+        };
+        let [evidence, other] = [3, 2].map(|member| Evidence { first: vote(member, 1), second: vote(member, 2) });
         for height in [20, 300, 40] {
             store.put_certificate(&certificate(height, 7)).unwrap();
         }
-        store.put_evidence(&evidence).unwrap();
-        store.put_promise(b"one").unwrap();
-        store.put_promise(b"two").unwrap();
+        store.put_evidence(&[evidence.clone(), other.clone()]).unwrap();
+        store.put_promise(&Promise::new(20)).unwrap();
+        let promise = Promise { view: 3, ..Promise::new(40) };
+        store.put_promise(&promise).unwrap();
         drop(store);
         kv.crash(usize::MAX);
         let store = open(&kv);
-        assert_eq!(store.promise().unwrap().unwrap(), b"two");
-        assert_eq!(store.evidence().unwrap(), [evidence]);
+        assert_eq!(store.promise().unwrap(), Some(promise));
+        assert_eq!(store.evidence().unwrap(), [other, evidence]);
         assert_eq!(store.certificate_at(40).unwrap(), Some(certificate(40, 7)));
         assert_eq!(store.certificate_at(60).unwrap(), None);
         assert_eq!(store.newest_certificate(|_| Ok(true)).unwrap(), Some(certificate(300, 7)));

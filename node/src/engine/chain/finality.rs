@@ -1,7 +1,7 @@
 //! Finality on the chain: which block may be voted for, and which certificate is followed.
 
 use chain_core::{
-    finality::{Certificate, CertificateError, Evidence},
+    finality::{Certificate, Evidence, FinalityError, Vote},
     hash::BlockHash,
     headers::{HeaderTree, Status},
     spec::ChainSpec,
@@ -11,7 +11,7 @@ use chain_core::{
 use super::Chain;
 use crate::{
     engine::{Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
-    finality::{Alarm, Finality, MemberKey, Promise, Stored},
+    finality::{Alarm, Cast, Finality, Heard, MemberKey, Promise, Stored},
     store::{Store, StoreError},
 };
 
@@ -26,14 +26,8 @@ impl Chain {
         if spec.finality.is_none() {
             return Ok(None);
         }
-        finalize_stored(store, tree)?;
-        let promise = store.promise()?.map(|bytes| Promise::decode(&bytes)).transpose();
-        let damaged = |_| StoreError::Corrupt("the promise of this node's member is damaged".to_owned());
-        let stored = Stored {
-            newest: store.newest_certificate(|_| Ok(true))?,
-            evidence: store.evidence()?,
-            promise: promise.map_err(damaged)?,
-        };
+        let newest = finalize_stored(store, tree)?;
+        let stored = Stored { newest, evidence: store.evidence()?, promise: store.promise()? };
         Ok(Finality::new(spec, tree.genesis(), key, stored))
     }
 
@@ -52,13 +46,13 @@ impl Chain {
         certificate: Certificate,
         from: Option<PeerId>,
         out: &Outbox,
-    ) -> Judged<(), CertificateError> {
-        let Some(finality) = &mut self.finality else { return Ok(Ok(())) };
+    ) -> Judged<(), FinalityError> {
+        let Self { finality: Some(finality), verifier, .. } = self else { return Ok(Ok(())) };
         let newest = finality.newest();
         if newest.is_some_and(|newest| (newest.height, newest.hash) == (certificate.height, certificate.hash)) {
             return Ok(Ok(()));
         }
-        if let Err(error) = certificate.check(finality.electorate()) {
+        if let Err(error) = certificate.check(finality.electorate(), &mut |checks| verifier.verify(checks)) {
             return Ok(Err(error));
         }
         if certificate.height <= finality.height() {
@@ -69,20 +63,38 @@ impl Chain {
         Ok(Ok(()))
     }
 
-    /// A checked certificate that is no newer than what is final: it contradicts that, or says nothing new.
+    /// A peer's vote came.
+    ///
+    /// # Errors
+    /// [`FinalityError`] if it is invalid, which is the peer's fault.
+    pub(crate) fn on_vote(&mut self, vote: &Vote, from: PeerId, now: Time) -> Result<Heard, FinalityError> {
+        let Self { finality: Some(finality), verifier, .. } = self else { return Ok(Heard::Old) };
+        finality.hear_vote(vote, &mut |checks| verifier.verify(checks), Some(from), now)
+    }
+
+    /// Evidence came, against a member whom none is known against.
+    ///
+    /// # Errors
+    /// [`FinalityError`] if it is invalid, which is the peer's fault.
+    pub(crate) fn on_evidence(&mut self, evidence: Evidence, from: PeerId) -> Result<(), FinalityError> {
+        let Self { finality: Some(finality), verifier, .. } = self else { return Ok(()) };
+        evidence.check(finality.electorate(), &mut |checks| verifier.verify(checks))?;
+        finality.note_evidence(evidence, Some(from));
+        Ok(())
+    }
+
+    /// A checked certificate that is no newer than what is final: it contradicts that, or says nothing new. A node that was not
+    /// there has no certificate of that height, but the newest one speaks for all blocks below its own.
     fn compare(&mut self, certificate: &Certificate) -> Result<(), Fatal> {
         let known = self.store.certificate_at(certificate.height)?;
         let Some(finality) = &mut self.finality else { return Ok(()) };
-        let (Some(newest), Some(known)) = (finality.newest(), known) else { return Ok(()) };
-        if known.hash == certificate.hash {
-            return Ok(());
-        }
+        let Some(newest) = finality.newest().cloned() else { return Ok(()) };
         // FIN-4
-        let alarm = conflict(certificate, newest);
-        for evidence in Evidence::of_certificates(&known, certificate) {
-            finality.note_evidence(evidence, None);
+        match (known, self.tree.ancestor(&newest.hash, certificate.height)) {
+            (Some(known), _) if known.hash != certificate.hash => finality.contradict(certificate, &known),
+            (None, Some(below)) if below != certificate.hash => finality.raise(Alarm::conflict(certificate, &newest)),
+            _ => {}
         }
-        finality.raise(alarm);
         Ok(())
     }
 
@@ -100,22 +112,30 @@ impl Chain {
             return Ok(());
         }
         if let Some(newest) = finality.newest().filter(|newest| !self.tree.is_ancestor(&newest.hash, &hash)) {
-            finality.raise(conflict(&certificate, newest));
+            let alarm = Alarm::conflict(&certificate, newest);
+            finality.raise(alarm);
             return Ok(());
         }
         let depth = self.disconnects(&hash);
-        let window = self.spec.finality.as_ref().map_or(0, |rules| rules.window);
+        let Some(finality) = &mut self.finality else { return Ok(()) };
+        let window = finality.electorate().rules.window;
         // FIN-4
         if depth > window {
-            self.finality
-                .iter_mut()
-                .for_each(|finality| finality.raise(Alarm::TooDeep { height, hash, depth, window }));
+            finality.raise(Alarm::TooDeep { height, hash, depth, window });
+            finality.refuse(certificate);
             return Ok(());
         }
+        self.follow(certificate, from, now)
+    }
+
+    /// Has the chain go through the block of a certificate, which is stored first.
+    fn follow(&mut self, certificate: Certificate, from: Option<PeerId>, now: Time) -> Result<(), Fatal> {
         self.store.put_certificate(&certificate)?;
-        self.tree.finalize(&hash);
-        tracing::info!(height, %hash, "finalized");
-        self.finality.iter_mut().for_each(|finality| finality.follow(certificate.clone(), from, now));
+        self.tree.finalize(&certificate.hash);
+        tracing::info!(height = certificate.height, hash = %certificate.hash, "finalized");
+        if let Some(finality) = &mut self.finality {
+            finality.follow(certificate, from, now);
+        }
         Ok(())
     }
 
@@ -136,19 +156,21 @@ impl Chain {
         {
             self.consider(wanted, None, now)?;
         }
-        self.store_evidence()?;
         // A member that is alone needs no other event to come to its certificate.
         while let Some((promise, said)) = self.step(now) {
-            self.store.put_promise(&promise.encode())?;
+            self.store.put_promise(&promise)?;
             if let Some(finality) = &mut self.finality {
-                finality.say(promise, said, now);
+                finality.say(promise, said);
             }
             self.decide_checkpoint(now)?;
         }
-        self.decide_checkpoint(now)
+        self.decide_checkpoint(now)?;
+        self.store_evidence()
     }
 
-    fn step(&mut self, now: Time) -> Option<(Promise, Vec<chain_core::finality::Vote>)> {
+    fn step(&mut self, now: Time) -> Option<(Promise, Vec<Vote>)> {
+        // Most nodes are no members, and need not look for what they could vote for.
+        self.finality.as_ref()?.member()?;
         let eligible = self.eligible();
         self.finality.as_mut()?.step(eligible, now)
     }
@@ -167,13 +189,17 @@ impl Chain {
 
     /// Follows the certificate that the votes amount to, if they do.
     fn decide_checkpoint(&mut self, now: Time) -> Result<(), Fatal> {
-        let decided = self.finality.as_ref().and_then(Finality::decided);
+        let decided = self.finality.as_mut().and_then(Finality::take_decided);
         decided.map_or(Ok(()), |certificate| self.consider(certificate, None, now))
     }
 
+    /// All that came with an event goes to the disk at once: a peer may send evidence against each member.
     fn store_evidence(&mut self) -> Result<(), Fatal> {
         let fresh = self.finality.as_mut().map(Finality::take_fresh).unwrap_or_default();
-        fresh.iter().try_for_each(|evidence| Ok(self.store.put_evidence(evidence)?))
+        if !fresh.is_empty() {
+            self.store.put_evidence(&fresh)?;
+        }
+        Ok(())
     }
 
     /// Finality now, on a chain that has it.
@@ -188,8 +214,8 @@ impl Chain {
             alarm: finality.alarm().map(ToString::to_string),
             next: round.height(),
             view,
-            leader: electorate.leader(round.height(), view),
-            votes: round.votes().cloned().collect(),
+            leader: electorate.rules.leader(round.height(), view),
+            votes: round.votes().map(Cast::of).collect(),
             evidence: finality.evidence().cloned().collect(),
             member: finality.member(),
         })
@@ -209,16 +235,15 @@ impl Chain {
     }
 }
 
-fn conflict(certificate: &Certificate, newest: &Certificate) -> Alarm {
-    let (height, hash) = (certificate.height, certificate.hash);
-    Alarm::Conflict { height, hash, at: newest.height, finalized: newest.hash }
-}
-
-/// Has the tree go through the newest stored certificate whose block is known and not invalid.
-fn finalize_stored(store: &Store, tree: &mut HeaderTree) -> Result<(), StoreError> {
+/// Has the tree go through the newest stored certificate whose block is known and not invalid. Returns the newest of all.
+fn finalize_stored(store: &Store, tree: &mut HeaderTree) -> Result<Option<Certificate>, StoreError> {
     let is_sound = |hash: &BlockHash| tree.get(hash).is_some_and(|info| info.status != Status::Invalid);
-    let sound = store.newest_certificate(|certificate| Ok(is_sound(&certificate.hash)))?;
+    let mut newest = None;
+    let sound = store.newest_certificate(|certificate| {
+        newest.get_or_insert_with(|| certificate.clone());
+        Ok(is_sound(&certificate.hash))
+    })?;
     let finalized = sound.map_or(tree.genesis(), |certificate| certificate.hash);
     tree.finalize(&finalized);
-    Ok(())
+    Ok(newest)
 }

@@ -3,8 +3,14 @@
 //! One message is open with each peer at a time; meanwhile news wait, bounded by what the members can say. What is lost is made up
 //! for: every so often one peer, in turn, hears all votes of the round again, and is asked for its newest certificate.
 
-use chain_core::{finality::Vote, units::Height};
-use std::collections::BTreeMap;
+use chain_core::{
+    finality::{Certificate, Evidence, Vote},
+    units::Height,
+};
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+};
 
 use super::peers::{PeerWork, Peers, Question};
 use crate::{
@@ -16,10 +22,12 @@ use crate::{
 /// Milliseconds after which the next peer hears all votes again.
 const AGAIN: u64 = 5_000;
 
-/// Votes that wait for one peer. More than a round has; the oldest are dropped, since later they are told again.
+/// Votes that wait for one peer: more than a hundred members have in the two rounds that are kept. What comes when so many wait, as
+/// a faulty member could bring about by one view after the other, is not added: it is told with the next repetition.
 const WAITING: usize = 1_024;
 
-/// Signatures in the votes of a message: a proof of each of a hundred members would not fit into one.
+/// Signatures in the votes of a message: a proof of each of a hundred members would not fit into one. What a peer sends beyond is not
+/// looked at, since a message keeps the engine's thread until all of it is verified.
 const SIGNATURES: usize = 2_000;
 
 /// What the verification of a signature costs, in units.
@@ -40,16 +48,35 @@ struct Link {
     votes: Vec<Vote>,
 }
 
-/// All peers.
+/// What a peer tells.
+pub(super) struct Told {
+    /// Height of its newest certificate.
+    pub(super) newest: Height,
+    pub(super) certificate: Option<Certificate>,
+    pub(super) votes: Vec<Vote>,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// All peers that were met.
 #[derive(Debug, Default)]
 pub(super) struct FinalityRelay {
     links: BTreeMap<PeerId, Link>,
     again: Time,
     /// Who heard all votes last.
     last: Option<PeerId>,
+    /// Whether something may be to be told to somebody: that is not looked for after each event.
+    stirred: bool,
 }
 
 impl FinalityRelay {
+    /// A peer was met, on a chain with finality; or says again where it stands.
+    pub(super) fn meet(&mut self, peer: PeerId) {
+        self.links.entry(peer).or_insert_with(|| {
+            self.stirred = true;
+            Link::default()
+        });
+    }
+
     pub(super) fn disconnect(&mut self, peer: PeerId) {
         self.links.remove(&peer);
     }
@@ -65,60 +92,33 @@ impl FinalityRelay {
         (!self.links.is_empty()).then(|| self.again.after(AGAIN))
     }
 
-    /// A peer tells what is new. Returns the response, and what that cost.
+    /// A peer tells what is new. Returns the response. All that is verified for the peer is added to its work, also what turns out
+    /// to be forged: a stranger must not have signatures verified for nothing.
     pub(super) fn serve(
-        &self,
         peer: PeerId,
-        request: Request,
+        told: Told,
         chain: &mut Chain,
+        work: &mut PeerWork,
         out: &mut Outbox,
-    ) -> Result<(Response, PeerWork), Fatal> {
-        let mut work = PeerWork::default();
-        let Request::Finality { newest, certificate, votes, evidence } = request else {
-            return Ok((Response::Unknown, work));
-        };
+    ) -> Result<Response, Fatal> {
+        let newest = told.newest;
         if chain.finality().is_none() {
             out.penalize(peer, Offence::NoFinality);
-            return Ok((Response::Unknown, work));
+            return Ok(Response::Unknown);
         }
-        if let Some(certificate) = certificate {
-            work.base += VERIFIED * certificate.signatures.len() as u64;
-            if let Err(error) = chain.on_certificate(certificate, Some(peer), out)? {
-                out.penalize(peer, Offence::InvalidCertificate(error));
-                return Ok((Response::Unknown, work));
-            }
+        if let Err(offence) = take(peer, told, chain, work, out)? {
+            out.penalize(peer, offence);
+            return Ok(Response::Unknown);
         }
-        let now = out.steady();
-        let Some(finality) = chain.finality_mut() else { return Ok((Response::Unknown, work)) };
-        for vote in votes {
-            match finality.hear_vote(&vote, Some(peer), now) {
-                Ok(Heard::Old | Heard::Busy) => {}
-                Ok(Heard::New | Heard::Contradicts(_)) => work.base += VERIFIED * vote.cost() as u64,
-                Err(error) => {
-                    out.penalize(peer, Offence::InvalidVote(error));
-                    return Ok((Response::Unknown, work));
-                }
-            }
-        }
-        for evidence in evidence {
-            if finality.is_accused(evidence.member()) {
-                continue;
-            }
-            work.base += 2 * VERIFIED;
-            if let Err(error) = evidence.check(finality.electorate()) {
-                out.penalize(peer, Offence::InvalidEvidence(error));
-                return Ok((Response::Unknown, work));
-            }
-            finality.note_evidence(evidence, Some(peer));
-        }
-        let newer = finality.newest().filter(|own| own.height > newest);
-        Ok((newer.map_or(Response::Ack, |newer| Response::Certificate(newer.clone())), work))
+        let newer = chain.finality().and_then(|finality| finality.newest()).filter(|own| own.height > newest);
+        Ok(newer.map_or(Response::Ack, |newer| Response::Certificate(newer.clone())))
     }
 
     /// A peer answered, or did not.
     pub(super) fn answered(&mut self, peer: PeerId) {
         if let Some(link) = self.links.get_mut(&peer) {
             (link.open, link.told) = (false, true);
+            self.stirred = true;
         }
     }
 
@@ -128,30 +128,77 @@ impl FinalityRelay {
         for (from, news) in finality.take_news() {
             let others = self.links.iter_mut().filter(|(peer, link)| Some(**peer) != from && link.met);
             others.for_each(|(_, link)| link.add(&news));
-        }
-        let met: Vec<PeerId> = peers.iter().filter(|(_, peer)| peer.claim().is_some()).map(|(peer, _)| peer).collect();
-        let votes = || finality.round().votes().cloned();
-        for peer in &met {
-            let link = self.links.entry(*peer).or_default();
-            if !link.met {
-                (link.met, link.evidence) = (true, finality.evidence().next().is_some());
-                link.votes = votes().collect();
-                link.certificate = true;
-            }
+            self.stirred = true;
         }
         if out.steady().since(self.again) >= AGAIN {
             self.again = out.steady();
-            self.last = met.iter().find(|peer| Some(**peer) > self.last).or(met.first()).copied();
+            self.last = self.after_last();
             let link = self.last.and_then(|last| self.links.get_mut(&last));
-            link.into_iter().for_each(|link| (link.asks, link.votes) = (true, votes().collect()));
+            link.into_iter().for_each(|link| (link.asks, link.votes) = (true, finality.votes().cloned().collect()));
+            self.stirred = true;
         }
-        let newest = chain.finality().map_or(0, |finality| finality.height());
+        if !std::mem::take(&mut self.stirred) {
+            return;
+        }
+        for link in self.links.values_mut().filter(|link| !link.met) {
+            (link.met, link.certificate) = (true, true);
+            link.evidence = finality.evidence().next().is_some();
+            link.votes = finality.votes().cloned().collect();
+        }
+        let newest = finality.height();
         for (peer, link) in &mut self.links {
             if let Some(request) = link.next(newest, chain) {
                 peers.ask(*peer, Question::Finality, request, out);
             }
         }
     }
+
+    /// The peer after the one that heard all votes last.
+    fn after_last(&self) -> Option<PeerId> {
+        let from = self.last.map_or(Unbounded, Excluded);
+        let next = self.links.range((from, Unbounded)).next();
+        next.or_else(|| self.links.first_key_value()).map(|(peer, _)| *peer)
+    }
+}
+
+/// Takes what a peer tells; what it did wrong, if it did.
+fn take(
+    peer: PeerId,
+    told: Told,
+    chain: &mut Chain,
+    work: &mut PeerWork,
+    out: &Outbox,
+) -> Result<Result<(), Offence>, Fatal> {
+    if let Some(certificate) = told.certificate {
+        work.base += VERIFIED * certificate.signatures.len() as u64;
+        if let Err(error) = chain.on_certificate(certificate, Some(peer), out)? {
+            return Ok(Err(Offence::InvalidCertificate(error)));
+        }
+    }
+    let mut signatures = 0;
+    for vote in told.votes {
+        signatures += vote.cost();
+        if signatures > SIGNATURES {
+            return Ok(Err(Offence::TooMany("signatures")));
+        }
+        let heard = chain.on_vote(&vote, peer, out.steady());
+        if !matches!(heard, Ok(Heard::Old | Heard::Busy)) {
+            work.base += VERIFIED * vote.cost() as u64;
+        }
+        if let Err(error) = heard {
+            return Ok(Err(Offence::InvalidVote(error)));
+        }
+    }
+    for evidence in told.evidence {
+        if chain.finality().is_some_and(|finality| finality.is_accused(evidence.member())) {
+            continue;
+        }
+        work.base += 2 * VERIFIED;
+        if let Err(error) = chain.on_evidence(evidence, peer) {
+            return Ok(Err(Offence::InvalidEvidence(error)));
+        }
+    }
+    Ok(Ok(()))
 }
 
 impl Link {
@@ -184,10 +231,8 @@ impl Link {
         }
         (self.open, self.asks) = (true, false);
         let certificate = std::mem::take(&mut self.certificate).then(|| finality.newest().cloned()).flatten();
-        let evidence = match std::mem::take(&mut self.evidence) {
-            true => finality.evidence().cloned().collect(),
-            false => Vec::new(),
-        };
+        let evidence =
+            if std::mem::take(&mut self.evidence) { finality.evidence().cloned().collect() } else { Vec::new() };
         Some(Request::Finality { newest, certificate, votes: self.votes.drain(..fits).collect(), evidence })
     }
 }

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     engine::{Chain, Fatal, Offence, Outbox, PeerId, Time},
+    finality::Finality,
     wire::{HEADERS, Request},
 };
 
@@ -91,6 +92,8 @@ struct Source {
     useless: u32,
     /// The headers that it sends are not worth storing yet.
     presync: Option<Presync>,
+    /// When it last showed less work than it claimed, and the height of the newest certificate then.
+    excused: Option<(Time, Height)>,
 }
 
 impl Source {
@@ -348,11 +351,29 @@ impl Headers {
             return;
         };
         let shown = work.unwrap_or_else(|| cx.chain.work_of(&cx.chain.tree().best_header()));
-        // A certificate may have taken the peer to a chain of less work.
-        if shown < claim.work && cx.chain.finality().is_none() {
-            cx.out.penalize(id, Offence::LessWork);
+        if shown < claim.work {
+            self.judge_less_work(id, &claim, cx);
         }
         self.rest(id, cx.out.steady());
+    }
+
+    /// A peer showed less work than it claimed. A certificate takes a node to a chain of less work, but once: the peer is asked where
+    /// it stands now, and what it claims after that is a lie unless there is a newer certificate.
+    fn judge_less_work(&mut self, id: PeerId, claim: &Claim, cx: &mut Context) {
+        let newest = |finality: &Finality| finality.wanted().map_or(finality.height(), |wanted| wanted.height);
+        let (newest, source) = (cx.chain.finality().map(newest), self.sources.get_mut(&id));
+        let (Some(newest), Some(source)) = (newest, source) else {
+            return cx.out.penalize(id, Offence::LessWork);
+        };
+        if source.excused.is_some_and(|(at, _)| claim.at <= at) {
+            return;
+        }
+        let is_excused = source.excused.is_none_or(|(_, height)| height < newest);
+        source.excused = Some((cx.out.steady(), newest));
+        match is_excused {
+            true => cx.peers.ask_status(id, cx.chain, cx.out),
+            false => cx.out.penalize(id, Offence::LessWork),
+        }
     }
 
     /// Says that a block is refused for now because it is ahead of the clock, which may be what is wrong. Peers can provoke

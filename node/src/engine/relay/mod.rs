@@ -29,7 +29,7 @@ use chain_core::{block::Block, execute::ExecutedBlock, hash::TxId};
 use self::{
     blocks::Blocks,
     context::Context,
-    finality::FinalityRelay,
+    finality::{FinalityRelay, Told},
     headers::Headers,
     peers::{Peer, Peers, Question},
     transactions::Transactions,
@@ -38,7 +38,7 @@ use super::{
     Chain, Failure, Fatal, InboundId, Offence, Outbox, Payer, PeerAction, PeerEvent, PeerId, RequestId, Side, Time,
     chain::Stored, pool::Pool,
 };
-use crate::wire::{Request, Response};
+use crate::wire::{Request, Response, Status};
 
 /// All about peers.
 #[derive(Debug)]
@@ -127,6 +127,15 @@ impl Relay {
         self.on_disconnected(peer, chain, out);
     }
 
+    /// A peer says where it stands.
+    fn on_status(&mut self, peer: PeerId, status: &Status, chain: &Chain, out: &mut Outbox) {
+        match self.peers.on_status(peer, status, chain.genesis(), out.steady()) {
+            Ok(()) if chain.finality().is_some() => self.finality.meet(peer),
+            Ok(()) => {}
+            Err(reason) => self.disconnect(peer, reason, chain, out),
+        }
+    }
+
     /// A response came. A late one is dropped.
     fn on_response(
         &mut self,
@@ -141,11 +150,7 @@ impl Relay {
         let Self { peers, headers, blocks, transactions, finality } = self;
         let cx = &mut Context { chain, pool, peers, out };
         match (question, response) {
-            (Question::Status, Response::Status(status)) => {
-                if let Err(reason) = cx.peers.on_status(peer, &status, cx.chain.genesis(), cx.out.steady()) {
-                    self.disconnect(peer, reason, chain, out);
-                }
-            }
+            (Question::Status, Response::Status(status)) => self.on_status(peer, &status, chain, out),
             (Question::Headers, Response::Headers(came)) => return headers.on_response(peer, &came, cx),
             (Question::Blocks(asked), Response::Blocks(came)) => return blocks.on_blocks(peer, &asked, came, cx),
             (Question::Blocks(asked), Response::Unknown) => {
@@ -232,9 +237,7 @@ impl Relay {
             Request::Status(status) => {
                 self.peers.charge(peer, &work, now);
                 out.respond(peer, id, Response::Status(self.peers.status(chain, out.wall())));
-                if let Err(reason) = self.peers.on_status(peer, &status, chain.genesis(), now) {
-                    self.disconnect(peer, reason, chain, out);
-                }
+                self.on_status(peer, &status, chain, out);
                 return Ok(());
             }
             Request::Announce(names) => {
@@ -242,10 +245,8 @@ impl Relay {
                 self.transactions.on_announce(peer, id, &names, chain.is_syncing(), pool, out);
                 return Ok(());
             }
-            request @ Request::Finality { .. } => {
-                let (response, cost) = self.finality.serve(peer, request, chain, out)?;
-                work.add(&cost);
-                response
+            Request::Finality { newest, certificate, votes, evidence } => {
+                FinalityRelay::serve(peer, Told { newest, certificate, votes, evidence }, chain, &mut work, out)?
             }
             Request::Headers { locator, most } => serve::headers(&locator, most, chain),
             Request::Blocks(hashes) => serve::blocks(&hashes, chain, &mut work),

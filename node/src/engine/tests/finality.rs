@@ -1,7 +1,7 @@
 //! Certificates on the chain: which are followed, and what comes of the others.
 
 use chain_core::{
-    finality::{Certificate, CertificateError, Statement, Vote},
+    finality::{Certificate, Evidence, FinalityError, Statement, Vote},
     hash::BlockHash,
     spec::{ChainSpec, Finality},
     units::Height,
@@ -43,7 +43,7 @@ fn certify(kit: &mut Kit, height: Height, hash: BlockHash) {
     take(kit, certificate).unwrap();
 }
 
-fn take(kit: &mut Kit, certificate: Certificate) -> Result<(), CertificateError> {
+fn take(kit: &mut Kit, certificate: Certificate) -> Result<(), FinalityError> {
     let result = kit.engine.chain.on_certificate(certificate, None, &kit.engine.out).map_err(|fatal| fatal.0).unwrap();
     kit.settle_all();
     result
@@ -183,11 +183,51 @@ fn two_certificates_for_one_height_name_those_who_signed_both() {
     assert_eq!(a.tip(), on_a[5], "the first one holds");
     let named = |kit: &Kit| {
         let evidence = kit.engine.chain().finality().unwrap().evidence();
-        evidence.map(chain_core::finality::Evidence::member).collect::<Vec<_>>()
+        evidence.map(Evidence::member).collect::<Vec<_>>()
     };
     assert_eq!(named(&a), [1, 2]);
     a.restart();
     assert_eq!(named(&a), [1, 2], "evidence is stored");
+}
+
+// FIN-4
+#[test]
+fn a_certificate_below_the_newest_one_contradicts_it_though_none_is_stored_for_its_height() {
+    //  genesis - a1 ... a4 ... a8   certified at 8 only: this node was not there when 4 was
+    //          \ b1 ... b4
+    let (mut a, on_a, b, on_b) = fork(100);
+    a.mine_many(2);
+    let newest = a.tip();
+    give_all(&b, &mut a);
+    certify(&mut a, 8, newest);
+    assert_eq!((finalized(&a), a.engine.store().certificate_at(4).unwrap()), ((8, newest), None));
+    certify(&mut a, 4, on_a[3]);
+    assert_eq!(alarm(&a), None, "the same branch");
+    certify(&mut a, 4, on_b[3]);
+    assert_eq!(alarm(&a), Some(Alarm::Conflict { height: 4, hash: on_b[3], at: 8, finalized: newest }));
+    assert_eq!((a.tip(), finalized(&a)), (newest, (8, newest)));
+    // Nor need the other block be known.
+    let (mut a, ..) = fork(100);
+    a.mine_many(2);
+    let newest = a.tip();
+    certify(&mut a, 8, newest);
+    certify(&mut a, 4, on_b[3]);
+    assert_eq!(alarm(&a), Some(Alarm::Conflict { height: 4, hash: on_b[3], at: 8, finalized: newest }));
+}
+
+// FIN-4
+#[test]
+fn a_certificate_that_was_refused_and_one_that_is_followed_name_those_who_signed_both() {
+    let (mut a, on_a, b, on_b) = fork(8);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    assert!(matches!(alarm(&a), Some(Alarm::TooDeep { .. })));
+    let other = certificate(&a, 4, on_b[3], [1, 2, 3]);
+    take(&mut a, other).unwrap();
+    assert_eq!(finalized(&a), (4, on_b[3]));
+    assert_eq!(alarm(&a), Some(Alarm::Conflict { height: 4, hash: on_a[3], at: 4, finalized: on_b[3] }));
+    let evidence = a.engine.chain().finality().unwrap().evidence();
+    assert_eq!(evidence.map(Evidence::member).collect::<Vec<_>>(), [1, 2]);
 }
 
 // FIN-4
@@ -207,7 +247,7 @@ fn a_certificate_that_breaks_a_rule_is_its_senders_fault() {
     let good = certificate(&a, 4, on_a[3], [0, 1, 2]);
     let mut forged = good.clone();
     forged.hash = on_a[2];
-    assert_eq!(take(&mut a, forged), Err(CertificateError::Signature(0)));
+    assert_eq!(take(&mut a, forged), Err(FinalityError::Signature(0)));
     assert_eq!(take(&mut a, good.clone()), Ok(()));
     assert_eq!(take(&mut a, good), Ok(()), "the same again says nothing new");
     assert_eq!(a.engine.chain().finality().unwrap().height(), 4);

@@ -1,7 +1,7 @@
 mod net;
 
 use chain_core::{
-    finality::{Statement, VoteError},
+    finality::{FinalityError, Kind, Lock, Signed, Statement, verify_each},
     hash::BlockHash,
 };
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ fn members_that_see_one_block_finalize_it_at_once() {
         net.run(500);
         assert_eq!(net.agreed(), Some(A), "{count} members");
         let certificate = &net.members[0].certificates[0];
-        assert_eq!(certificate.check(net.members[0].finality.electorate()), Ok(()));
+        assert_eq!(certificate.check(net.members[0].finality.electorate(), &mut verify_each), Ok(()));
         assert_eq!(net.members[0].finality.round().height(), 2 * HEIGHT);
     }
 }
@@ -233,15 +233,67 @@ fn a_member_that_votes_without_end_is_not_listened_to() {
 fn a_vote_of_nobody_or_with_a_wrong_signature_is_its_senders_fault() {
     let mut net = Net::new(4);
     let good = net.forge(2, Statement::Prepare { view: 0, hash: A });
-    let finality = &mut net.members[0].finality;
     let mut of_nobody = good.clone();
     of_nobody.signed.member = 4;
-    assert_eq!(finality.hear_vote(&of_nobody, None, Time(0)), Err(VoteError::Foreign { member: 4, members: 4 }));
+    assert_eq!(net.try_tell(0, &of_nobody), Err(FinalityError::Foreign { member: 4, members: 4 }));
     let mut wrong = good;
     wrong.signed.member = 3;
-    assert_eq!(finality.hear_vote(&wrong, None, Time(0)), Err(VoteError::Signature(3)));
+    assert_eq!(net.try_tell(0, &wrong), Err(FinalityError::Signature(3)));
     let far = Vote { statement: Statement::ViewChange { view: u64::MAX, prepared: None }, ..wrong };
-    assert_eq!(finality.hear_vote(&far, None, Time(0)), Err(VoteError::FarView(u64::MAX)));
+    let most = u64::from(u32::MAX);
+    assert_eq!(net.try_tell(0, &far), Err(FinalityError::FarView { got: u64::MAX, most }));
+}
+
+#[test]
+fn nobody_else_can_spend_what_is_verified_of_a_member() {
+    let mut net = Net::new(4);
+    let mut forged = net.forge(1, Statement::Commit { view: 0, hash: A });
+    forged.signed.member = 2;
+    for _ in 0..3_000 {
+        assert_eq!(net.try_tell(0, &forged), Err(FinalityError::Signature(2)));
+    }
+    // What the member did sign can be sent with a wrong proof, which its signature does not cover.
+    let prepare = Statement::Prepare { view: 0, hash: A };
+    let signatures: Vec<Signed> = [0, 1, 2].map(|member| net.forge(member, prepare.clone()).signed).into();
+    let leave = |signatures| Statement::ViewChange { view: 1, prepared: Some(Lock { view: 0, hash: A, signatures }) };
+    let good = net.forge(2, leave(signatures.clone()));
+    let [first, _, third] = signatures[..] else { panic!("three signatures") };
+    let stolen = Vote { statement: leave(vec![first, Signed { member: 1, ..third }, third]), ..good.clone() };
+    for _ in 0..3_000 {
+        assert_eq!(net.try_tell(0, &stolen), Err(FinalityError::Signature(1)));
+    }
+    assert_eq!(net.tell(0, &good), Heard::New, "its own votes are heard as ever");
+}
+
+#[test]
+fn votes_are_counted_once_and_again_when_a_block_is_called_final() {
+    let mut net = Net::new(4);
+    let votes: Vec<Vote> = (1..4).map(|member| net.forge(member, Statement::Finalize { hash: A })).collect();
+    let finality = |net: &mut Net| net.members[0].finality.take_decided();
+    assert_eq!(finality(&mut net), None);
+    for (index, vote) in votes.iter().enumerate() {
+        net.members[0].finality.decisive = false;
+        net.tell(0, &net.forge(1, Statement::Prepare { view: index as u64, hash: A }));
+        assert!(!net.members[0].finality.decisive, "a vote of another kind decides nothing");
+        net.tell(0, vote);
+        assert!(net.members[0].finality.decisive);
+        assert_eq!(finality(&mut net).is_some(), index == 2);
+        assert_eq!(finality(&mut net), None);
+    }
+}
+
+#[test]
+fn a_member_does_not_verify_what_it_signed_itself() {
+    let mut net = Net::new(4);
+    let vote = net.forge(0, Statement::Prepare { view: 0, hash: A });
+    // Bytes that nobody signed are kept all the same.
+    let signed = Signed { signature: [7; 64].into(), ..vote.signed };
+    net.members[0].finality.say(Promise::new(HEIGHT), vec![Vote { signed, ..vote }]);
+    assert_eq!(net.members[0].finality.round().of_kind(Kind::Prepare).count(), 1);
+    // A second process with its key is noticed as any other that votes twice.
+    let other = net.forge(0, Statement::Prepare { view: 0, hash: B });
+    net.members[0].finality.say(Promise::new(HEIGHT), vec![other]);
+    assert!(net.members[0].finality.is_accused(0));
 }
 
 #[test]
@@ -266,7 +318,7 @@ proptest! {
         net.reaches = match lost {
             0 => |_, _, _| true,
             1 => |from, to, statement| statement.view() % 2 == 1 || from + to != 3,
-            _ => |from, to, statement| !(statement.kind() == 1 && statement.view() < 2) && from != (to + 1) % 4,
+            _ => |from, to, statement| !(statement.kind() == Kind::Commit && statement.view() < 2) && from != (to + 1) % 4,
         };
         for (member, act, pause) in acts {
             let state = &mut net.members[usize::from(member)];

@@ -1,7 +1,7 @@
 //! Members and the votes between them, in virtual time, without chains: which block a member may vote for is said.
 
 use chain_core::{
-    finality::{Certificate, Statement, Vote},
+    finality::{Certificate, FinalityError, Statement, Vote, verify_each},
     hash::BlockHash,
     spec::{ChainSpec, Finality as Rules},
 };
@@ -35,7 +35,7 @@ pub(super) struct Member {
     pub(super) eligible: Option<BlockHash>,
     pub(super) up: bool,
     /// What its disk holds.
-    pub(super) stored: Option<Vec<u8>>,
+    pub(super) stored: Option<Promise>,
     /// All that it said.
     pub(super) said: Vec<Vote>,
     /// Certificates that it came to, by height.
@@ -52,8 +52,7 @@ pub(super) struct Net {
     pub(super) reaches: Reaches,
 }
 
-fn open(member: u8, count: u8, stored: Option<&[u8]>, newest: Option<Certificate>) -> Finality {
-    let promise = stored.map(|bytes| Promise::decode(bytes).unwrap());
+fn open(member: u8, count: u8, promise: Option<Promise>, newest: Option<Certificate>) -> Finality {
     let stored = Stored { newest, promise, ..Stored::default() };
     Finality::new(&spec(count), GENESIS, Some(key(member)), stored).unwrap()
 }
@@ -75,17 +74,17 @@ impl Net {
     pub(super) fn restart(&mut self, member: u8) {
         let count = u8::try_from(self.members.len()).unwrap();
         let state = &mut self.members[usize::from(member)];
-        state.finality = open(member, count, state.stored.as_deref(), state.certificates.last().cloned());
+        state.finality = open(member, count, state.stored.clone(), state.certificates.last().cloned());
     }
 
     /// Lets a member vote; what it says is on its disk, but not sent if it is cut off here.
     pub(super) fn step(&mut self, member: usize, sends: bool) {
         let state = &mut self.members[member];
         let Some((promise, said)) = state.finality.step(state.eligible, self.now) else { return };
-        state.stored = Some(promise.encode());
+        state.stored = Some(promise.clone());
         state.said.extend(said.iter().cloned());
         if sends {
-            state.finality.say(promise, said, self.now);
+            state.finality.say(promise, said);
         }
     }
 
@@ -113,7 +112,7 @@ impl Net {
             }
         }
         for member in self.members.iter_mut().filter(|member| member.up) {
-            if let Some(certificate) = member.finality.decided() {
+            if let Some(certificate) = member.finality.take_decided() {
                 member.certificates.push(certificate.clone());
                 member.finality.follow(certificate, None, self.now);
                 member.eligible = None;
@@ -152,7 +151,7 @@ impl Net {
         let ids = (u8::try_from(from).unwrap(), u8::try_from(to).unwrap());
         let votes = votes.iter().filter(|vote| reaches(ids.0, ids.1, &vote.statement));
         votes.fold(false, |moved, vote| {
-            let heard = state.finality.hear_vote(vote, None, self.now).unwrap();
+            let heard = state.finality.hear_vote(vote, &mut verify_each, None, self.now).unwrap();
             moved | matches!(heard, Heard::New | Heard::Contradicts(_))
         })
     }
@@ -167,7 +166,12 @@ impl Net {
 
     /// Hands a vote to one member, as a faulty one may do.
     pub(super) fn tell(&mut self, to: u8, vote: &Vote) -> Heard {
-        self.members[usize::from(to)].finality.hear_vote(vote, None, self.now).unwrap()
+        self.try_tell(to, vote).unwrap()
+    }
+
+    /// The same of a vote that may be none.
+    pub(super) fn try_tell(&mut self, to: u8, vote: &Vote) -> Result<Heard, FinalityError> {
+        self.members[usize::from(to)].finality.hear_vote(vote, &mut verify_each, None, self.now)
     }
 
     /// A vote that a member signs whatever it signed before.

@@ -1,7 +1,7 @@
 //! Who finalizes blocks, and how far that is.
 
 use chain_core::{
-    finality::{Certificate, Evidence, Statement, Vote},
+    finality::{Certificate, Evidence, Vote},
     hash::BlockHash,
     units::Height,
 };
@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use crate::{
     engine::FinalityInfo,
+    finality::Cast,
     rpc::base::{Args, Context, Method, RpcResult, read},
 };
 
-pub const METHODS: &[Method] = &[Method::new("chain_getFinality", &[], get_finality)];
+pub const METHODS: &[Method] = &[Method::new("chain_getFinality", &[], get_finality).reads()];
 
 fn get_finality(context: &Context, _: Args) -> RpcResult<Value> {
     let info = context.ask(context.engine.finality())?;
@@ -43,28 +44,14 @@ fn place(height: Height, hash: &BlockHash) -> Value {
 
 /// Each member with its votes of the round.
 fn members(info: &FinalityInfo) -> Vec<Value> {
-    let of = |member: u8| info.votes.iter().filter(move |vote| vote.signed.member == member).map(vote);
+    let of = |member: u8| info.votes.iter().filter(move |vote| vote.member == member).map(cast);
     let accused = |member| info.evidence.iter().any(|evidence| evidence.member() == member);
     let show = |(member, key): (u8, &chain_core::transaction::coin::KeyBytes)| json!({ "key": hex::encode(key.0), "faulty": accused(member), "votes": of(member).collect::<Vec<_>>() });
     (0..).zip(&info.members).map(show).collect()
 }
 
-fn vote(vote: &Vote) -> Value {
-    json!({
-        "kind": kind(&vote.statement),
-        "view": vote.statement.view(),
-        "hash": vote.statement.hash().map(|hash| hash.to_string()),
-    })
-}
-
-fn kind(statement: &Statement) -> &'static str {
-    match statement {
-        Statement::Prepare { .. } => "prepare",
-        Statement::Commit { .. } => "commit",
-        Statement::Finalize { .. } => "finalize",
-        Statement::ViewChange { .. } => "viewChange",
-        Statement::NewView { .. } => "newView",
-    }
+fn cast(vote: &Cast) -> Value {
+    json!({ "kind": vote.kind.name(), "view": vote.view, "hash": vote.hash.map(|hash| hash.to_string()) })
 }
 
 fn certificate(certificate: &Certificate) -> Value {
@@ -88,7 +75,7 @@ fn evidence(evidence: &Evidence) -> Value {
     json!({
         "member": evidence.member(),
         "height": evidence.first.height,
-        "kind": kind(&evidence.first.statement),
+        "kind": evidence.first.statement.kind().name(),
         "view": evidence.first.statement.view(),
         "votes": [side(&evidence.first), side(&evidence.second)],
     })

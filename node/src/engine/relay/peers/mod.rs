@@ -47,6 +47,8 @@ pub(super) struct Claim {
     pub(super) work: U256,
     /// The lowest block that it keeps.
     pub(super) oldest: Height,
+    /// When it was made.
+    pub(super) at: Time,
     /// Whether the block was found in the tree, so that the peer is known to have it.
     pub(super) found: bool,
 }
@@ -268,7 +270,7 @@ impl Peers {
         let Status { best, height, work, oldest, .. } = *status;
         if let Some(peer) = self.connected.get_mut(&id) {
             peer.refreshed = now;
-            peer.claim = Some(Claim { hash: best, height, work, oldest, found: false });
+            peer.claim = Some(Claim { hash: best, height, work, oldest, at: now, found: false });
         }
         Ok(())
     }
