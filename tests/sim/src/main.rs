@@ -1,6 +1,7 @@
 //! `sim`: runs seeded histories of the network, or one of them with a log.
 
 use cairn_sim::{Kind, ModelName, Overrides, Plan, Report, history, run};
+use chain_core::spec::MOST_MEMBERS;
 use clap::Parser;
 use std::{
     io::{IsTerminal, Write},
@@ -47,8 +48,8 @@ struct Args {
     /// Difficulty stays what it is
     #[arg(long)]
     fixed: bool,
-    /// How many nodes are members of finality: 4, 7, ... [default: none]
-    #[arg(long)]
+    /// How many nodes are members of finality: 4, 7, 10, ... [default: none]
+    #[arg(long, value_parser = parse_members)]
     members: Option<u8>,
     /// Threads [default: one a core]
     #[arg(long)]
@@ -74,6 +75,13 @@ fn parse_attack(text: &str) -> Result<Attack, String> {
 fn parse_part(text: &str) -> Result<f64, String> {
     let part = text.parse().ok().filter(|part| (0.0..=1.0).contains(part));
     part.ok_or_else(|| "expected a number from 0 to 1".to_owned())
+}
+
+/// One of them may attack, so there are four at least.
+fn parse_members(text: &str) -> Result<u8, String> {
+    let count =
+        text.parse::<u8>().ok().filter(|count| usize::from(*count) <= MOST_MEMBERS && *count >= 4 && count % 3 == 1);
+    count.ok_or_else(|| format!("expected 4, 7, 10, ... or {MOST_MEMBERS}: 3f + 1 members, of which f may be faulty"))
 }
 
 fn parse_range(text: &str) -> Result<Range<u64>, String> {
@@ -209,4 +217,21 @@ fn cpu_seconds() -> Option<f64> {
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
     Some((ticks(11)? + ticks(12)?) / 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_so_many_nodes_can_be_members() {
+        let parse = |members| Args::try_parse_from(["sim", "--members", members]).map(|args| args.members);
+        for (good, count) in [("4", 4), ("7", 7), ("10", 10), ("100", 100)] {
+            assert_eq!(parse(good).unwrap(), Some(count));
+        }
+        for bad in ["0", "1", "3", "5", "101", "103", "144", "256", "four"] {
+            let error = parse(bad).unwrap_err().to_string();
+            assert!(error.contains("expected 4, 7, 10, ... or 100"), "{error}");
+        }
+    }
 }

@@ -16,6 +16,9 @@ pub const BLOCKS: u32 = 200;
 /// Of so many histories, one is large; the others are cheaper, so that more of them run in the same time.
 const LARGE: u64 = 20;
 
+/// Most blocks of a history with members of finality, who vote all the time.
+const BLOCKS_OF_MEMBERS: u32 = 60;
+
 /// Milliseconds between two ticks at most, as in a node.
 const TICK: u64 = 1_000;
 
@@ -153,12 +156,17 @@ impl Plan {
     pub fn draw(seed: u64, overrides: &Overrides) -> Self {
         let mut random = Random::new(seed).fork(1);
         let (nodes, blocks) = draw_size(seed, &mut Random::new(seed).fork(8));
-        let nodes = overrides.nodes.unwrap_or(nodes).max(2);
-        let blocks = overrides.blocks.unwrap_or(blocks).max(1);
+        let members = overrides.members.unwrap_or(0);
+        let nodes = overrides.nodes.unwrap_or(nodes).max(2).max(usize::from(members));
+        let most = if members > 0 { BLOCKS_OF_MEMBERS } else { u32::MAX };
+        let blocks = overrides.blocks.unwrap_or(blocks).clamp(1, most);
         let rules = if overrides.fixed { Rules::fixed(Rules::default().interval) } else { Rules::default() };
         let length = u64::from(blocks) * rules.milliseconds();
         let model = draw_model(length, overrides.model, &mut random);
-        let attackers = draw_attackers(nodes, overrides.attack, &mut random);
+        let attackers = match members {
+            0 => draw_attackers(nodes, overrides.attack, &mut random),
+            _ => draw_faulty_member(overrides.attack, &mut random),
+        };
         let is_lossy = random.chance(0.3);
         let mut plan = Self {
             seed,
@@ -183,38 +191,22 @@ impl Plan {
             transactions: 0.5 + random.unit() * 2.0,
             indexes: random.chance(0.1),
             sync: random.chance(0.8),
-            members: 0,
+            members,
         };
         plan.faults = plan.draw_faults(length, &mut random);
-        match overrides.members {
-            Some(members) if members > 0 => {
-                plan.with_members(members, overrides.attack, &mut Random::new(seed).fork(9))
-            }
-            _ => plan,
-        }
+        plan.faults.extend(plan.draw_outage(length, &mut random));
+        plan.faults.sort_by_key(|(at, _)| *at);
+        plan
     }
 
-    /// The same with members of finality; at most one of them is an attacker, and some may be down for long.
-    fn with_members(mut self, members: u8, asked: Option<Option<Kind>>, random: &mut Random) -> Self {
-        let nodes = self.nodes.max(usize::from(members));
-        let kind = asked.unwrap_or_else(|| random.chance(0.7).then(|| *random.pick(&Kind::MEMBERS)));
-        self.attackers = kind.into_iter().collect();
-        self.members = members;
-        self.nodes = nodes;
-        self.blocks = self.blocks.min(60);
-        self.shares = draw_shares(nodes, &self.attackers, None, random);
-        self.skews.resize(nodes, 0);
-        let length = u64::from(self.blocks) * self.rules.milliseconds();
-        self.faults = self.draw_faults(length, random);
-        // As many members as may be faulty are down from some time on.
-        if random.chance(0.3) {
-            for member in 0..usize::from((members - 1) / 3) {
-                let node = nodes - usize::from(members) + member;
-                self.faults.push((random.below(length), Fault::Crash { node, power: true, down: length }));
-            }
-            self.faults.sort_by_key(|(at, _)| *at);
+    /// At times, as many members as may be faulty are down from some time on.
+    fn draw_outage(&self, length: u64, random: &mut Random) -> Vec<(u64, Fault)> {
+        if self.members == 0 || random.chance(0.7) {
+            return Vec::new();
         }
-        self
+        let first = self.nodes - usize::from(self.members);
+        let down = |member| (random.below(length), Fault::Crash { node: first + member, power: true, down: length });
+        (0..usize::from((self.members - 1) / 3)).map(down).collect()
     }
 
     /// Which member of finality a node is, if it is one.
@@ -360,6 +352,12 @@ fn draw_attackers(nodes: usize, asked: Option<Option<Kind>>, random: &mut Random
     // Two attackers at least leave an honest majority of nodes.
     let count = kind.team() + if kind.team() > 1 { 0 } else { extra as usize };
     vec![kind; count.min(nodes.saturating_sub(1) / 2).max(1)]
+}
+
+/// At most one of the members of finality.
+fn draw_faulty_member(asked: Option<Option<Kind>>, random: &mut Random) -> Vec<Kind> {
+    let kind = asked.unwrap_or_else(|| random.chance(0.7).then(|| *random.pick(&Kind::MEMBERS)));
+    kind.into_iter().collect()
 }
 
 /// Half of the nodes mine, each with some part of the hash rate; attackers have as much as their trade takes.
