@@ -23,6 +23,7 @@ use std::{
 use self::{
     fleet::Fleet,
     member::Member,
+    members::Members,
     order::{HELP, Order},
     screen::Screen,
     stop::Stop,
@@ -57,6 +58,10 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     if spec.name == "dev" {
         return Err(CommandError::Stopped("the dev chain has no network: choose local or a TOML file".to_owned()));
     }
+    let finality = match flags.members {
+        0 => None,
+        count => Some(Members::plan(spec.clone(), usize::from(count), nodes, flags.datadir.as_deref())?),
+    };
     let (sender, inputs) = mpsc::channel();
     let stop = Stop::default();
     listen(sender, stop.clone())?;
@@ -66,10 +71,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         Some(folder) => (folder.clone(), None),
         None => leftovers::make(&std::env::temp_dir()).map(|(folder, lock)| (folder, Some(lock)))?,
     };
-    let chain = match flags.members {
-        0 => flags.chain.clone(),
-        count => members::chain_with(spec.clone(), usize::from(count), nodes, &folder)?,
-    };
+    let chain = finality.map_or_else(|| Ok(flags.chain.clone()), |members| members.write(&folder))?;
     // A key that is no point of the curve: until somebody says otherwise, a devnet's coins are nobody's.
     let payout = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
     let members = ports.iter().enumerate().map(|(index, ports)| {
