@@ -55,6 +55,20 @@ fn pruning_keeps_a_depth_that_reorgs_do_not_pass() {
     assert_eq!(flags(&["--prune", "0"]).or(pruned).resolve().unwrap().prune, None);
 }
 
+// FIN-4
+#[test]
+fn pruning_keeps_all_that_a_certificate_may_disconnect() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = crate::engine::tests::finality::final_spec(4, 900);
+    let path = folder.path().join("chain.toml");
+    std::fs::write(&path, spec.to_toml()).unwrap();
+    let chain = path.to_str().unwrap();
+    let prune = |blocks: &str| flags(&["--chain", chain, "--prune", blocks]).resolve().map(|config| config.prune);
+    assert_eq!(prune("900").unwrap(), Some(900));
+    let refusal = prune("899").unwrap_err().to_string();
+    assert_eq!(refusal, "--prune 899: expected 900 blocks or more, or 0 to keep all");
+}
+
 #[test]
 fn history_is_a_window_or_all_and_a_flag_overrides_both_keys_of_the_file() {
     let history = |settings: Settings| settings.resolve().unwrap().history;
