@@ -167,6 +167,14 @@ pub enum Command {
         #[command(flatten)]
         ask: Ask,
     },
+    /// Follows a certificate that a running node refused, since it would disconnect more blocks than the chain allows
+    AcceptCertificate {
+        /// Hash of its block, as `status` shows it
+        block: String,
+        /// Which node.
+        #[command(flatten)]
+        ask: Ask,
+    },
     /// Shows the version
     Version,
 }

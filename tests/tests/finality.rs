@@ -117,6 +117,35 @@ fn a_longer_branch_does_not_take_back_what_is_final() {
 }
 
 #[test]
+fn a_certificate_beyond_the_window_is_followed_only_when_the_operator_says_so() {
+    let nodes = members(10);
+    connect_all(&nodes);
+    mine(&nodes[0], 3);
+    agree(&nodes, 30);
+    let (three, one) = (nodes.iter().take(3).collect::<Vec<_>>(), [&nodes[3]]);
+    cut(&three, &one);
+    mine(&nodes[0], 6);
+    wait_for("three members to finalize", 60, || (final_height(&nodes[1]) == 5).then_some(()));
+    mine(&nodes[3], 20);
+    heal(&three, &one);
+    let refused = wait_for("a refusal", 60, || finality(&nodes[3])["refused"]["hash"].as_str().map(str::to_owned));
+    assert_eq!((nodes[3].height(), final_height(&nodes[3])), (23, 0));
+    let accept = |block: &str| {
+        let mut command = Command::new(binary("cairn-node"));
+        command.args(["accept-certificate", block, "--json", "--rpc", &nodes[3].rpc.url]);
+        command.env("HOME", nodes[3].folder.path());
+        command.output().expect("cairn-node runs")
+    };
+    let other = accept(&"0".repeat(64));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("no certificate for block 0000"), "{other:?}");
+    let accepted = accept(&refused);
+    assert!(accepted.status.success(), "{accepted:?}");
+    assert_eq!(agree(&nodes, 60), 9);
+    wait_for_final(&nodes, 5);
+    assert_eq!(finality(&nodes[3])["alarm"], Value::Null);
+}
+
+#[test]
 fn a_member_makes_one_key_and_shows_it() {
     let folder = tempfile::tempdir().expect("a temporary directory can be made");
     let datadir = folder.path().join("data");

@@ -181,7 +181,9 @@ fn a_node_is_ready_once_it_has_a_peer_or_mines_alone() {
 #[test]
 fn a_port_in_use_and_an_address_for_others_are_named() {
     let node = Node::with(options(&["--metrics.addr", "0.0.0.0", "--metrics.port", "0"]));
-    wait_for("the warning", 30, || node.log().contains("can be read by anyone who can reach it, unencrypted").then_some(()));
+    wait_for("the warning", 30, || {
+        node.log().contains("can be read by anyone who can reach it, unencrypted").then_some(())
+    });
     let url = served(&node);
     let port = url.rsplit(':').next().expect("a URL has a port");
     let output = Command::new(binary("cairn-node"))

@@ -19,6 +19,19 @@ pub fn mine_to(ask: &Ask, address: &str, account: Option<&str>) -> Result<(), Co
     }
 }
 
+/// `cairn-node accept-certificate`
+pub fn accept_certificate(ask: &Ask, block: &str) -> Result<(), CommandError> {
+    let accepted = ask.call("admin_acceptCertificate", json!([block]))?;
+    match ask.json {
+        true => show(&accepted),
+        false => print(format_args!(
+            "block {} at height {} is final: the node follows its branch\n",
+            text(&accepted["hash"]),
+            accepted["height"]
+        )),
+    }
+}
+
 /// `cairn-node stop`
 pub fn stop(ask: &Ask) -> Result<(), CommandError> {
     let answer = ask.call("admin_stop", json!([]))?;

@@ -52,6 +52,7 @@ fn dispatch(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Tx { id, ask }) => ask::tx(&ask, &id),
         Some(Command::Stop(ask)) => ask::stop(&ask),
         Some(Command::MineTo { address, account, ask }) => ask::mine_to(&ask, &address, account.as_deref()),
+        Some(Command::AcceptCertificate { block, ask }) => ask::accept_certificate(&ask, &block),
         Some(Command::Version) => {
             say(format_args!("cairn-node {VERSION}\n"));
             Ok(())

@@ -38,6 +38,33 @@ pub enum SubmitBlockError {
     Stopped,
 }
 
+/// Why a certificate is not followed though the operator asks for it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptError {
+    /// No such certificate was refused for its depth.
+    #[error("no certificate for block {0} was refused: see `refused` of chain_getFinality")]
+    NotRefused(BlockHash),
+    /// Another one is followed since, or the block is invalid.
+    #[error("block {0} contradicts the newest certificate that is followed, or is invalid")]
+    Contradicts(BlockHash),
+    /// Blocks that would have to be disconnected are gone.
+    #[error(
+        "the branch forks off at height {fork}, and blocks up to height {pruned} were pruned: start the node with an         empty data directory"
+    )]
+    Pruned {
+        /// Height of the fork.
+        fork: Height,
+        /// The highest block that was pruned.
+        pruned: Height,
+    },
+    /// The node could not write; it stops.
+    #[error("the node failed: {0}")]
+    Local(String),
+    /// The engine is shutting down.
+    #[error("the node is shutting down")]
+    Stopped,
+}
+
 /// Why a template could not be made.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TemplateError {

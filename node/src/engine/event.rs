@@ -212,8 +212,12 @@ pub struct FinalityInfo {
     pub members: Vec<KeyBytes>,
     /// The newest certificate that is followed.
     pub newest: Option<Certificate>,
+    /// Time of the header of the block that is final, in Unix time: that of the genesis block before there is a certificate.
+    pub time: u32,
     /// A newer one, whose block is not known yet.
     pub wanted: Option<Certificate>,
+    /// One that would disconnect more than the chain allows: the operator may have it followed.
+    pub refused: Option<Certificate>,
     /// Why the last certificate that was not followed was not.
     pub alarm: Option<String>,
     /// Height of the next checkpoint.

@@ -19,7 +19,7 @@ mod verify;
 pub use crate::mempool::{RemovalReason, SubmitError};
 pub use chain::Chain;
 pub use dev::Mined;
-pub use error::{OpenError, Stopped, SubmitBlockError, TemplateError};
+pub use error::{AcceptError, OpenError, Stopped, SubmitBlockError, TemplateError};
 pub use event::{
     Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, FinalityInfo, GossipId, HeaderInfo, InboundId,
     NodeEvent, Now, Payer, PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress,
@@ -33,7 +33,7 @@ pub(crate) use relay::compact;
 pub use relay::{PeerUsage, PeerWork, RelayConfig};
 pub use verify::VerifyConfig;
 
-use chain_core::{spec::ChainSpec, transaction::Transaction};
+use chain_core::{hash::BlockHash, spec::ChainSpec, transaction::Transaction, units::Height};
 use std::{sync::Arc, time::Duration};
 
 use self::{
@@ -313,6 +313,21 @@ impl Engine {
     pub fn full_template(&mut self, request: &TemplateRequest) -> Result<Template, TemplateError> {
         note_template();
         self.pool.full_template(request, &self.chain, self.out.wall())
+    }
+
+    /// The operator trusts a certificate that would disconnect more blocks than the chain allows: follows it. Returns its height.
+    pub fn accept_certificate(&mut self, block: BlockHash) -> (Result<Height, AcceptError>, Vec<Action>) {
+        if self.stopped {
+            return (Err(AcceptError::Stopped), Vec::new());
+        }
+        match self.chain.accept_refused(block, self.out.steady()) {
+            Ok(Ok(height)) => (Ok(height), self.handle(Event::Continue, self.out.now())),
+            Ok(Err(error)) => (Err(error), Vec::new()),
+            Err(Fatal(message)) => {
+                self.fail(message.clone());
+                (Err(AcceptError::Local(message)), self.out.take())
+            }
+        }
     }
 
     /// Judges a transaction as if it was submitted, and keeps nothing.

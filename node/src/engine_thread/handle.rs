@@ -26,9 +26,9 @@ use super::{
 };
 use crate::{
     engine::{
-        Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, FinalityInfo, HeaderInfo,
-        LongPollId, NodeEvent, OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError,
-        Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig,
+        AcceptError, Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, FinalityInfo,
+        HeaderInfo, LongPollId, NodeEvent, OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError,
+        SubmitError, Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig,
     },
     finality::MemberKey,
     mempool::{Coming, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
@@ -296,6 +296,14 @@ impl EngineHandle {
     /// [`Stopped`].
     pub async fn finality(&self) -> Result<Option<FinalityInfo>, Stopped> {
         self.ask(|engine| engine.chain().finality_info()).await
+    }
+
+    /// Has a certificate followed that was refused; see [`Engine::accept_certificate`].
+    ///
+    /// # Errors
+    /// [`AcceptError`].
+    pub async fn accept_certificate(&self, block: BlockHash) -> Result<Height, AcceptError> {
+        self.act(move |engine| engine.accept_certificate(block)).await.unwrap_or(Err(AcceptError::Stopped))
     }
 
     /// A header of any branch.

@@ -30,7 +30,10 @@ use std::{
 };
 
 use self::voter::Voter;
-use crate::engine::event::{PeerId, Time};
+use crate::{
+    engine::event::{PeerId, Time},
+    program,
+};
 
 /// What is to be told to all peers but the one that it came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +52,8 @@ pub enum Alarm {
     /// FIN-4.
     #[error(
         "the certificate for block {hash} at height {height} would disconnect {depth} blocks, more than the chain allows \
-        ({window}): it is not followed"
+        ({window}): it is not followed. If the members confirm it, run `{} accept-certificate {hash}`",
+        program::named("cairn-node")
     )]
     TooDeep {
         /// Height of its block.

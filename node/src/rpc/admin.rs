@@ -16,6 +16,7 @@ pub const METHODS: &[Method] = &[
     Method::new("admin_bans", &[], bans),
     Method::new("admin_ban", &["target", "seconds", "reason"], ban),
     Method::new("admin_unban", &["target"], unban),
+    Method::new("admin_acceptCertificate", &["block"], accept_certificate),
     Method::new("admin_stop", &[], stop),
 ];
 
@@ -126,6 +127,12 @@ fn ban(context: &Context, mut args: Args) -> RpcResult<Value> {
 fn unban(context: &Context, mut args: Args) -> RpcResult<Value> {
     let target = args.required()?;
     Ok(context.ask(network(context)?.unban(target))?.into())
+}
+
+fn accept_certificate(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let block = args.required()?;
+    let height = context.wait(context.engine.accept_certificate(block)).map_err(|error| cannot(error.to_string()))?;
+    Ok(json!({ "height": height, "hash": block.to_string() }))
 }
 
 fn stop(context: &Context, _: Args) -> RpcResult<Value> {

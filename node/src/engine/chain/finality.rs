@@ -10,7 +10,7 @@ use chain_core::{
 
 use super::Chain;
 use crate::{
-    engine::{Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
+    engine::{AcceptError, Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
     finality::{Alarm, Cast, Finality, Heard, MemberKey, Promise, Stored},
     store::{Store, StoreError},
 };
@@ -139,11 +139,34 @@ impl Chain {
         Ok(())
     }
 
+    /// The operator has a certificate followed that was refused for its depth. Returns its height.
+    pub(crate) fn accept_refused(&mut self, block: BlockHash, now: Time) -> Judged<Height, AcceptError> {
+        let finality = self.finality.as_ref();
+        let refused = finality.and_then(Finality::refused).filter(|refused| refused.hash == block).cloned();
+        let (Some(certificate), Some(finality)) = (refused, finality) else {
+            return Ok(Err(AcceptError::NotRefused(block)));
+        };
+        let is_valid = self.tree.get(&block).is_some_and(|info| info.status != Status::Invalid);
+        if !is_valid || finality.newest().is_some_and(|newest| !self.tree.is_ancestor(&newest.hash, &block)) {
+            return Ok(Err(AcceptError::Contradicts(block)));
+        }
+        let (fork, pruned, height) = (self.fork_with(&block), self.store.pruned(), certificate.height);
+        if fork < pruned {
+            return Ok(Err(AcceptError::Pruned { fork, pruned }));
+        }
+        tracing::warn!(height, hash = %block, "the operator accepts a certificate that was refused");
+        self.follow(certificate, None, now)?;
+        Ok(Ok(height))
+    }
+
     /// Blocks of the announced chain that a finalized block would disconnect.
     fn disconnects(&self, finalized: &BlockHash) -> Height {
-        let tip = self.told_tip();
-        let fork = self.tree.fork_point(&tip, finalized).map_or(0, |fork| self.height_of(&fork));
-        self.height_of(&tip).saturating_sub(fork)
+        self.height_of(&self.told_tip()).saturating_sub(self.fork_with(finalized))
+    }
+
+    /// Height at which a block's branch leaves the announced chain.
+    fn fork_with(&self, block: &BlockHash) -> Height {
+        self.tree.fork_point(&self.told_tip(), block).map_or(0, |fork| self.height_of(&fork))
     }
 
     /// After an event: follows what became known, and lets this node's member vote. Its vote is on disk before anybody hears it.
@@ -210,7 +233,9 @@ impl Chain {
         Some(FinalityInfo {
             members: electorate.rules.members.clone(),
             newest: finality.newest().cloned(),
+            time: self.tree.get(&self.tree.finalized()).map_or(0, |info| info.header.time),
             wanted: finality.wanted().cloned(),
+            refused: finality.refused().cloned(),
             alarm: finality.alarm().map(ToString::to_string),
             next: round.height(),
             view,

@@ -9,7 +9,7 @@ use chain_core::{
 
 use super::kit::{Kit, reroot, spec};
 use crate::{
-    engine::{Event, NodeEvent, PeerAction},
+    engine::{AcceptError, Event, NodeEvent, PeerAction},
     finality::{Alarm, MemberKey},
     mempool::MempoolConfig,
     store::memory::Faults,
@@ -127,6 +127,42 @@ fn an_old_branch_is_not_revived_by_a_fresh_certificate() {
     give_all(&b, &mut a);
     certify(&mut a, 4, on_a[3]);
     assert_eq!((a.tip(), alarm(&a)), (on_a[5], None));
+}
+
+fn accept(kit: &mut Kit, block: BlockHash) -> Result<Height, AcceptError> {
+    let (result, actions) = kit.engine.accept_certificate(block);
+    assert!(result.is_ok() || actions.is_empty());
+    kit.settle_all();
+    result
+}
+
+// FIN-4
+#[test]
+fn the_operator_can_have_a_certificate_followed_that_was_refused() {
+    let (mut a, on_a, b, on_b) = fork(8);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    assert_eq!((a.tip(), finalized(&a).0), (on_b[8], 0));
+    assert_eq!(accept(&mut a, on_b[3]), Err(AcceptError::NotRefused(on_b[3])), "nobody certified it");
+    assert_eq!(accept(&mut a, on_a[3]), Ok(4));
+    assert_eq!((a.tip(), finalized(&a), alarm(&a)), (on_a[5], (4, on_a[3]), None));
+    assert_eq!(accept(&mut a, on_a[3]), Err(AcceptError::NotRefused(on_a[3])), "it is followed");
+    a.restart();
+    assert_eq!((a.tip(), finalized(&a)), (on_a[5], (4, on_a[3])));
+}
+
+// FIN-4
+#[test]
+fn the_operator_cannot_have_a_certificate_followed_that_contradicts_another() {
+    let (mut a, on_a, b, on_b) = fork(8);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    certify(&mut a, 8, on_b[7]);
+    assert_eq!(finalized(&a).0, 8);
+    assert_eq!(accept(&mut a, on_a[3]), Err(AcceptError::Contradicts(on_a[3])));
+    assert_eq!((a.tip(), finalized(&a)), (on_b[8], (8, on_b[7])));
+    let mut plain = Kit::new();
+    assert_eq!(accept(&mut plain, on_a[3]), Err(AcceptError::NotRefused(on_a[3])), "a chain without finality");
 }
 
 #[test]

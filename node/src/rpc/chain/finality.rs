@@ -31,6 +31,7 @@ fn get_finality(context: &Context, _: Args) -> RpcResult<Value> {
         "lag": tip - height,
         "certificate": info.and_then(|info| info.newest.as_ref()).map(certificate),
         "wanted": info.and_then(|info| info.wanted.as_ref()).map(|wanted| place(wanted.height, &wanted.hash)),
+        "refused": info.and_then(|info| info.refused.as_ref()).map(|refused| place(refused.height, &refused.hash)),
         "alarm": info.and_then(|info| info.alarm.as_ref()),
         "next": info.map(|info| json!({ "height": info.next, "view": info.view, "leader": info.leader })),
         "member": info.and_then(|info| info.member),
