@@ -70,6 +70,21 @@ pub const TABLE: &[Metric] = &[
         "Blocks that a reorganisation took off the active chain (orphaned).",
     ),
     histogram("cairn_chain_reorg_depth_blocks", DEPTHS, &[], "Blocks that each reorganisation disconnected."),
+    gauge(
+        "cairn_finality_members",
+        &[],
+        "Members that finalize blocks of this chain; 0 on a chain without finality, as all of these.",
+    ),
+    gauge("cairn_finality_height", &[], "Height of the newest certificate that is followed; 0 before there is one."),
+    gauge(
+        "cairn_finality_timestamp_seconds",
+        &[],
+        "Time of the header of its block, in Unix time; that of the genesis block before.",
+    ),
+    gauge("cairn_finality_lag_blocks", &[], "Blocks of the chain above that block."),
+    gauge("cairn_finality_usual_lag_blocks", &[], "How many there are at most while members vote: interval and depth."),
+    gauge("cairn_finality_alarm", &[], "1 if a certificate was not followed, or contradicts another."),
+    gauge("cairn_finality_accused_members", &[], "Members that evidence names."),
     histogram(
         "cairn_engine_stage_seconds",
         WORK,

@@ -19,6 +19,7 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn collect(context: &std::sync::Arc<Context>, metrics: &'static Metrics) -> String {
     let began = Instant::now();
     network(context, &metrics.recorder).await;
+    finality(context, &metrics.recorder).await;
     let context = context.clone();
     let gathered = tokio::task::spawn_blocking(move || {
         let recorder = &metrics.recorder;
@@ -110,6 +111,24 @@ async fn network(context: &Context, recorder: &Recorder) {
     recorder.set("cairn_net_clock_peers", &[], of as f64);
     recorder.count("cairn_net_received_bytes_total", &[], traffic.0);
     recorder.count("cairn_net_sent_bytes_total", &[], traffic.1);
+}
+
+/// A chain without finality has no members, and nothing that lags.
+async fn finality(context: &Context, recorder: &Recorder) {
+    // An engine that does not answer is stopping.
+    let info = timeout(PATIENCE, context.engine.finality()).await.ok().and_then(Result::ok).flatten();
+    let info = info.as_ref();
+    let set = |name, value: f64| recorder.set(name, &[], value);
+    let height = info.and_then(|info| info.newest.as_ref()).map_or(0, |newest| newest.height);
+    let lag = info.map_or(0, |_| context.engine.chain_info().height.saturating_sub(height));
+    let usual = context.spec.finality.as_ref().map_or(0, |rules| rules.interval + rules.depth);
+    set("cairn_finality_members", info.map_or(0, |info| info.members.len()) as f64);
+    set("cairn_finality_height", height.into());
+    set("cairn_finality_timestamp_seconds", info.map_or(0, |info| info.time).into());
+    set("cairn_finality_lag_blocks", lag.into());
+    set("cairn_finality_usual_lag_blocks", usual.into());
+    set("cairn_finality_alarm", info.is_some_and(|info| info.alarm.is_some()).into());
+    set("cairn_finality_accused_members", info.map_or(0, |info| info.evidence.len()) as f64);
 }
 
 fn mining(context: &Context, recorder: &Recorder) {

@@ -8,9 +8,10 @@ use crate::metrics::{
 };
 
 /// Parts of the node by the second word of the names.
-const PARTS: [(&str, &str); 10] = [
+const PARTS: [(&str, &str); 11] = [
     ("build", "The node"),
     ("chain", "The chain"),
+    ("finality", "Finality"),
     ("engine", "The engine"),
     ("mempool", "The mempool"),
     ("store", "Storage"),
