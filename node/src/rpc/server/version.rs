@@ -53,17 +53,54 @@ async fn read(mut body: Incoming) -> Result<Vec<u8>, hyper::Error> {
 
 fn with_version(mut text: Vec<u8>) -> Vec<u8> {
     let Some((b'{', rest)) = text.trim_ascii_start().split_first() else { return text };
-    let Some(field) = text.windows(FIELD.len()).position(|window| window == FIELD) else {
+    let Some(value) = version_at(&text) else {
         // An empty object stays invalid.
         return [b"{", VERSION, rest].concat();
     };
-    let value = text[field + FIELD.len()..].trim_ascii_start();
-    let value = value.strip_prefix(b":").map(<[u8]>::trim_ascii_start);
-    if let Some([b'"', b'1', b'.', b'0' | b'1', b'"', after @ ..]) = value {
-        let start = text.len() - after.len() - OLDER;
-        text[start..start + OLDER].copy_from_slice(b"\"2.0\"");
+    if let [b'"', b'1', b'.', b'0' | b'1', b'"', ..] = text[value..] {
+        text[value..value + OLDER].copy_from_slice(b"\"2.0\"");
     }
     text
+}
+
+/// Where the value of the outermost object's member `jsonrpc` begins, if it has one: parameters and ids may hold the word, too.
+fn version_at(text: &[u8]) -> Option<usize> {
+    let (mut depth, mut at) = (0_usize, 0);
+    while let Some(byte) = text.get(at) {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            // jsonrpsee refuses what closes more than it opens.
+            b'}' | b']' => depth = depth.checked_sub(1)?,
+            b'"' => {
+                let end = string_end(text, at)?;
+                let after = skip_blanks(text, end);
+                if depth == 1 && text[at..end] == *FIELD && text.get(after) == Some(&b':') {
+                    return Some(skip_blanks(text, after + 1));
+                }
+                at = after;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
+/// Behind the string that begins here.
+fn string_end(text: &[u8], start: usize) -> Option<usize> {
+    let mut at = start + 1;
+    loop {
+        match text.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 2,
+            _ => at += 1,
+        }
+    }
+}
+
+fn skip_blanks(text: &[u8], from: usize) -> usize {
+    text.len() - text[from..].trim_ascii_start().len()
 }
 
 #[cfg(test)]
@@ -82,8 +119,32 @@ mod tests {
     #[test]
     fn an_older_version_becomes_this_one() {
         assert_eq!(supplied(r#"{"jsonrpc" : "1.0","id":0}"#), r#"{"jsonrpc" : "2.0","id":0}"#);
-        assert_eq!(supplied(r#"{"id":"jsonrpc","jsonrpc":"1.1"}"#), r#"{"id":"jsonrpc","jsonrpc":"1.1"}"#);
+        assert_eq!(supplied(r#"{"id":"jsonrpc","jsonrpc":"1.1"}"#), r#"{"id":"jsonrpc","jsonrpc":"2.0"}"#);
         assert_eq!(supplied(r#"{"id":1,"jsonrpc":"1.1"}"#), r#"{"id":1,"jsonrpc":"2.0"}"#);
+    }
+
+    #[test]
+    fn what_parameters_and_strings_hold_is_left_alone() {
+        for (sent, expected) in [
+            // Nothing but the outermost object's member is a version.
+            (
+                r#"{"params":{"jsonrpc":"1.0"},"id":1,"jsonrpc":"1.0"}"#,
+                r#"{"params":{"jsonrpc":"1.0"},"id":1,"jsonrpc":"2.0"}"#,
+            ),
+            (r#"{"params":[{"jsonrpc":"1.0"}],"id":1}"#, r#"{"jsonrpc":"2.0","params":[{"jsonrpc":"1.0"}],"id":1}"#),
+            (r#"{"id":"jsonrpc"}"#, r#"{"jsonrpc":"2.0","id":"jsonrpc"}"#),
+            // Brackets and quotation marks within strings.
+            (r#"{"id":"}{\"jsonrpc\":","jsonrpc":"1.0"}"#, r#"{"id":"}{\"jsonrpc\":","jsonrpc":"2.0"}"#),
+            (r#"{"id":"\\","params":["]"],"jsonrpc":"1.1"}"#, r#"{"id":"\\","params":["]"],"jsonrpc":"2.0"}"#),
+        ] {
+            assert_eq!(supplied(sent), expected);
+        }
+    }
+
+    #[test]
+    fn text_that_breaks_off_anywhere_is_not_read_beyond_its_end() {
+        let whole = r#" {"a":["\"",{"b":"\\"}],"jsonrpc" : "1.0"}"#;
+        (0..whole.len()).for_each(|end| _ = supplied(&whole[..end]));
     }
 
     #[test]
@@ -95,6 +156,7 @@ mod tests {
             "{\"id\":0,\"jsonrpc\":\"2.0\"}",
             "{\"jsonrpc\": \"1.2\"}",
             "{\"jsonrpc\":",
+            "{\"jsonrpc\" :  ",
             "x{",
             "\"{\"",
         ] {
