@@ -54,7 +54,7 @@ const REFRESH: Duration = Duration::from_secs(30);
 const FEES: Duration = Duration::from_secs(5);
 /// How long to wait after a template could not be made, or while syncing.
 const RETRY: Duration = Duration::from_millis(500);
-/// How often the statistics are written.
+/// How often the statistics are written, besides after each block.
 const SAVE: Duration = Duration::from_secs(60);
 
 /// The stratum server.
@@ -67,6 +67,8 @@ pub struct Stratum {
     most: usize,
     seats: Mutex<HashMap<IpAddr, usize>>,
     joined: Notify,
+    /// A block was found: the statistics are worth a write.
+    found: Notify,
     started: Instant,
     /// The next connection's extranonce.
     next: AtomicU32,
@@ -115,6 +117,7 @@ impl Stratum {
             most,
             seats: Mutex::default(),
             joined: Notify::new(),
+            found: Notify::new(),
             started: Instant::now(),
             next: AtomicU32::new(1),
             work: watch::Sender::new(None),
@@ -231,7 +234,8 @@ impl Stratum {
         match self.engine.submit_block(block).await {
             Ok(BlockOutcome::Connected { .. }) => {
                 self.workers.found(&worker, height, hash.to_string(), self.now().unix);
-                self.save().await;
+                // The miner does not wait for the disk.
+                self.found.notify_one();
                 tracing::info!(worker = %worker.name, to = %worker.address, height, "a miner found a block by stratum");
                 Some(format!("block {height} is yours: {hash}"))
             }
@@ -299,11 +303,14 @@ impl Stratum {
         }
     }
 
-    /// Writes the statistics now and then.
+    /// Writes the statistics now and then, and after each block.
     async fn keep(&self) {
         let mut ticks = interval(SAVE);
         loop {
-            ticks.tick().await;
+            tokio::select! {
+                _ = ticks.tick() => {}
+                () = self.found.notified() => {}
+            }
             self.save().await;
         }
     }
@@ -373,6 +380,48 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{rpc::testing::TestNode, stratum::workers::WorkerName};
+    use chain_core::U256;
+
+    /// The next block of a chain, solved.
+    async fn solved(node: &TestNode) -> Solved {
+        let (engine, mining) = (&node.context.engine, &node.context.mining);
+        let (payout, beneficiary) = (mining.payout_or_nobody(), mining.status().beneficiary);
+        let request = TemplateRequest { payout, beneficiary, extra: Work::extra() };
+        let template = engine.block_template(request).await.unwrap();
+        let mut block = template.block;
+        while U256::from_le_bytes(block.header.hash().0) > template.target {
+            block.header.nonce += 1;
+        }
+        let worker = WorkerName { address: "lcrn1x".to_owned(), name: "rig".to_owned() };
+        Solved { block, height: template.height, worker }
+    }
+
+    #[test]
+    fn a_miner_that_found_a_block_does_not_wait_for_the_disk() {
+        let (node, folder) = (TestNode::fresh(), tempfile::tempdir().unwrap());
+        let file = folder.path().join("workers.json");
+        let workers = Arc::new(Workers::load(Some(file.clone()), 0));
+        let context = &node.context;
+        let server = Stratum::new(context.engine.clone(), context.mining.clone(), workers, &context.spec, 1);
+        node.wait(async {
+            let mut keep = std::pin::pin!(server.keep());
+            // Its first tick is at once, and the next after this test.
+            assert!(timeout(Duration::from_millis(100), &mut keep).await.is_err());
+            let said = server.submit(solved(&node).await).await.unwrap();
+            assert!(said.starts_with("block 1 is yours"), "{said}");
+            assert!(!file.exists(), "it was written before the miner was answered");
+            let written = async {
+                while !file.exists() {
+                    sleep(Duration::from_millis(10)).await;
+                }
+            };
+            tokio::select! {
+                () = &mut keep => {}
+                written = timeout(SAVE / 4, written) => written.expect("a block is saved at once"),
+            }
+        });
+    }
 
     #[test]
     fn miners_have_a_quarter_of_the_files_and_no_more_than_the_bound() {
