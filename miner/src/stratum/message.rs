@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 /// Longest line that is read: a job's coinbase with hundreds of outputs has some tens of kilobytes.
 pub const MAX_LINE: usize = 256 << 10;
 
+/// What servers are told that this program is.
+pub const AGENT: &str = concat!("cairn-miner/", env!("CARGO_PKG_VERSION"));
+
 /// Longest text of a server that is shown, in characters.
 const MAX_TEXT: usize = 500;
 const MAX_JOB_ID: usize = 256;

@@ -7,12 +7,13 @@ use std::{
     str::FromStr,
     sync::mpsc::{Receiver, Sender, channel},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cairn_client::plain;
+use serde_json::json;
 
-use super::message::{self, MAX_LINE, Message};
+use super::message::{self, AGENT, MAX_LINE, Message};
 use crate::miner;
 
 /// How long to wait for one address of a server.
@@ -21,6 +22,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const SILENCE: Duration = Duration::from_secs(180);
 /// A server that does not read for so long is gone.
 const WRITE: Duration = Duration::from_secs(10);
+/// A server is back that takes a subscription within this time.
+const PROBE: Duration = Duration::from_secs(10);
 
 /// Host and port of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,7 +126,7 @@ pub enum Event {
     Message(u64, Message),
     /// It could not be opened, or ended.
     Closed(u64, String),
-    /// The preferred server takes connections again.
+    /// The preferred server takes miners again.
     Back,
     /// An event of the miner.
     Miner(miner::Event),
@@ -145,12 +148,48 @@ pub fn open(server: &Server, number: u64, events: &Sender<Event>) -> io::Result<
     Ok(())
 }
 
-/// Tries on a thread of its own whether a server takes connections; says so only if it does.
+/// Tries on a thread of its own whether a server takes miners; says so only if it does.
 pub fn probe(server: &Server, events: &Sender<Event>) {
     let (server, events) = (server.clone(), events.clone());
     let thread = thread::Builder::new().name("probe".into());
     // Without a thread there is another try later, and the receiver may be gone.
-    let _ = thread.spawn(move || connect(&server).is_ok().then(|| events.send(Event::Back)));
+    let _ = thread.spawn(move || subscribe(&server).is_ok().then(|| events.send(Event::Back)));
+}
+
+/// Subscribes as a miner does. That a port accepts connections shows little: a proxy does so whose pool is down.
+fn subscribe(server: &Server) -> Result<(), String> {
+    const ID: u64 = 1;
+    let read = |mut stream: TcpStream| {
+        stream.set_write_timeout(Some(WRITE))?;
+        stream.write_all(message::request(ID, "mining.subscribe", &json!([AGENT])).as_bytes())?;
+        Ok(BufReader::new(Until { stream, deadline: Instant::now() + PROBE }))
+    };
+    let mut lines = connect(server).and_then(read).map_err(|error| error.to_string())?;
+    loop {
+        match message::parse(&line(&mut lines).map_err(|error| error.to_string())?)? {
+            Message::Response(ID, Ok(result)) => return message::extranonce(&result[1], &result[2]).map(drop),
+            Message::Response(ID, Err(refusal)) => return Err(refusal.text),
+            // Jobs and difficulties may come first.
+            _ => {}
+        }
+    }
+}
+
+/// Reads up to a point in time, however slowly the bytes come.
+struct Until {
+    stream: TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Until {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        self.stream.set_read_timeout(Some(left))?;
+        self.stream.read(buffer)
+    }
 }
 
 enum Never {}

@@ -12,7 +12,7 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use super::{
-    message::{self, Extranonce, Job, Message, Refusal},
+    message::{self, AGENT, Extranonce, Job, Message, Refusal},
     server::Connection,
 };
 use crate::{Solution, VERSION_MASK, Work};
@@ -115,10 +115,9 @@ impl Session {
     pub fn begin(number: u64, mut connection: Connection, worker: &Worker) -> io::Result<Self> {
         let mask = format!("{VERSION_MASK:08x}");
         let settings = json!({ "version-rolling.mask": mask, "version-rolling.min-bit-count": 2 });
-        let agent = concat!("cairn-miner/", env!("CARGO_PKG_VERSION"));
         for (id, method, params) in [
             (CONFIGURE, "mining.configure", json!([["version-rolling"], settings])),
-            (SUBSCRIBE, "mining.subscribe", json!([agent])),
+            (SUBSCRIBE, "mining.subscribe", json!([AGENT])),
             (AUTHORIZE, "mining.authorize", json!([worker.user, worker.password])),
         ] {
             connection.send(&message::request(id, method, &params))?;
@@ -165,7 +164,7 @@ impl Session {
             }
             Message::Reconnect(host, port, wait) => Ok(reconnect(host, port, wait)),
             Message::Show(text) => Ok(Step::Show(text)),
-            Message::GetVersion(id) => self.reply(&id, &concat!("cairn-miner/", env!("CARGO_PKG_VERSION")).into()),
+            Message::GetVersion(id) => self.reply(&id, &AGENT.into()),
             Message::Ping(id) => self.reply(&id, &"pong".into()),
             Message::Other(None) => Ok(Step::Nothing),
             Message::Other(Some(id)) => {

@@ -184,8 +184,21 @@ fn the_preferred_server_is_mined_for_again_when_it_is_back() {
     let mut connection = Connection::accept(&second);
     serve(&mut connection, &Job::easy("1"), 1);
     let first = TcpListener::bind(address).unwrap();
-    // Whether it is back is tried by a connection of its own.
+    // Whether it is back is tried by connections of their own: not if it only accepts them, or refuses.
     drop(first.accept().unwrap());
+    let mut probe = Connection::accept(&first);
+    assert!(probe.write(b"HTTP/1.1 503 Service Unavailable\r\n\r\n"));
+    let probe = || {
+        let mut probe = Connection::accept(&first);
+        let request = probe.receive().unwrap();
+        assert_eq!(request["method"], "mining.subscribe", "it left the second server: {request}");
+        (probe, request)
+    };
+    let (mut refused, request) = probe();
+    refused.refuse(&request, 20, "the pool is down");
+    let (mut taken, request) = probe();
+    taken.set_difficulty(EASY);
+    taken.answer(&request, &json!([[], "00", 4]));
     serve_all(&mut Connection::accept(&first), &Job::easy("1"));
     let (output, notes) = notes(miner);
     assert!(output.status.success(), "{output:?}");
