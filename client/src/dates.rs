@@ -1,4 +1,6 @@
-//! Times as people read them, in UTC.
+//! The time, and times as people read them, in UTC.
+
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -8,6 +10,11 @@ const SHIFT: u64 = 719_468;
 
 /// Days of 400 years.
 const ERA: u64 = 146_097;
+
+/// Seconds since 1970 by this machine's clock; 0 on a clock before that.
+pub fn unix() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
 
 /// Seconds since 1970 as `2026-11-28 06:20`.
 pub fn utc(seconds: u64) -> String {

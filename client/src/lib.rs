@@ -3,6 +3,7 @@
 mod cookie;
 mod dates;
 mod fault;
+mod numbers;
 mod suggest;
 mod text;
 pub mod typed_data;
@@ -11,7 +12,8 @@ pub mod typed_data;
 pub const VERSION: &str = env!("CAIRN_VERSION");
 
 pub use cookie::{Cookie, CookieError, authorization, is_local, well_known};
-pub use dates::{civil, utc};
+pub use dates::{civil, unix, utc};
 pub use fault::{bounded, fault};
+pub use numbers::{counted, hash_rate};
 pub use suggest::suggest_flag;
 pub use text::{disguises, make_plain, plain};

@@ -3,13 +3,14 @@
 //! Nothing in it is trusted: what it holds comes in like what anybody sends. It is each transaction's length (4 bytes,
 //! big-endian) and encoding.
 
+use cairn_client::counted;
 use chain_core::{codec, transaction::Transaction};
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-use crate::{engine_thread::EngineHandle, files, text::count};
+use crate::{engine_thread::EngineHandle, files};
 
 /// A larger file is no pool: `--mempool.size` counts more than the encodings.
 const MOST_BYTES: u64 = 4 << 30;
@@ -50,7 +51,7 @@ pub async fn load(engine: EngineHandle, file: &Path) -> usize {
             "{} is damaged: {} of it cannot be read, nor its last {cut} bytes; {} are kept. Their senders broadcast lost ones \
              again",
             file.display(),
-            count(damaged, "transaction"),
+            counted(damaged, "transaction"),
             left.len()
         );
     }

@@ -66,14 +66,3 @@ pub mod crn {
         money::parse_grains(&String::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
-
-/// As in `1 account` and `2 accounts`.
-pub fn counted(count: impl Into<u64>, what: &str) -> String {
-    let count = count.into();
-    match (count, what.strip_suffix('y')) {
-        (1, _) => format!("1 {what}"),
-        (_, Some(stem)) if !what.ends_with("key") => format!("{count} {stem}ies"),
-        _ if what.ends_with("ss") => format!("{count} {what}es"),
-        _ => format!("{count} {what}s"),
-    }
-}

@@ -22,8 +22,8 @@ use std::{
 use chain_core::U256;
 
 pub use node::{Node, NodeError};
+pub(crate) use report::clock;
 pub use report::{Note, Reporter, Status, Totals};
-pub(crate) use report::{clock, counted, rate};
 pub use template::{Request, Submitted, Template};
 
 use crate::{Kernel, Miner, Solution, StartError, Threads, Work, miner, temperature};

@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use cairn_client::{counted, hash_rate};
 use chain_core::{U256, hash::BlockHash, units::Height, work::pow};
 use serde_json::{Value, json};
 
@@ -197,9 +198,9 @@ fn text(note: &Note<'_>) -> Option<String> {
 
 fn status_line(status: &Status, totals: &Totals) -> String {
     let threads = status.hash_rates.len();
-    let mut parts = vec![rate(status.hash_rate())];
+    let mut parts = vec![hash_rate(status.hash_rate())];
     if threads > 1 {
-        parts[0] += &format!(" ({} a thread)", rate(status.hash_rate() / threads as f64));
+        parts[0] += &format!(" ({} a thread)", hash_rate(status.hash_rate() / threads as f64));
     }
     parts.push(format!("height {}", status.height));
     parts.extend(status.block_seconds().map(|seconds| format!("a block in {}", long_time(seconds))));
@@ -249,18 +250,6 @@ fn json(note: &Note<'_>) -> Value {
     }
 }
 
-/// As in `1 block` and `2 blocks`.
-pub(crate) fn counted(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-}
-
-/// As in `12.34 MH/s`.
-pub(crate) fn rate(hash_rate: f64) -> String {
-    let units = [(1e12, "TH/s"), (1e9, "GH/s"), (1e6, "MH/s"), (1e3, "kH/s"), (1.0, "H/s")];
-    let (unit, name) = units.into_iter().find(|(unit, _)| hash_rate >= *unit).unwrap_or((1.0, "H/s"));
-    format!("{:.2} {name}", hash_rate / unit)
-}
-
 /// As in `0.0123`, `12.3` or `4.56 M`: a difficulty.
 fn short(number: f64) -> String {
     let units = [(1e12, " T"), (1e9, " G"), (1e6, " M"), (1e3, " k")];
@@ -308,10 +297,10 @@ mod tests {
 
     #[test]
     fn shows_rates_and_times() {
-        assert_eq!(rate(0.0), "0.00 H/s");
-        assert_eq!(rate(999.0), "999.00 H/s");
-        assert_eq!(rate(12_345_678.0), "12.35 MH/s");
-        assert_eq!(rate(2.5e14), "250.00 TH/s");
+        assert_eq!(hash_rate(0.0), "0.00 H/s");
+        assert_eq!(hash_rate(999.0), "999.00 H/s");
+        assert_eq!(hash_rate(12_345_678.0), "12.35 MH/s");
+        assert_eq!(hash_rate(2.5e14), "250.00 TH/s");
         assert_eq!(clock(Duration::from_secs(3_723)), "1:02:03");
         assert_eq!([0.01234, 12.34, 4_560_000.0].map(short), ["0.0123", "12.3", "4.56 M"]);
         assert_eq!([0.25, 119.0, 120.0, 1e5, 1e10].map(long_time), ["0.2 s", "119 s", "2.0 min", "28 h", "317 years"]);

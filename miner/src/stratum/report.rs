@@ -2,16 +2,12 @@
 
 use std::{io, time::Duration};
 
+use cairn_client::counted;
 use chain_core::units::Height;
 use serde_json::{Value, json};
 
 use super::{Options, Server, Share, message::Refusal};
-use crate::{
-    Work,
-    client::{clock, counted, rate},
-    output::Output,
-    work::difficulty,
-};
+use crate::{Work, client::clock, output::Output, work::difficulty};
 
 /// Totals so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -138,7 +134,7 @@ fn text(note: &Note<'_>) -> Option<String> {
             format!("{server}: {reason}. The next connection is in {:.1} s.", delay.as_secs_f64())
         }
         Note::Status { hash_rate, height, totals, elapsed } => {
-            format!("{}  height {height}  {}  {}", rate(*hash_rate), totals.text(), clock(*elapsed))
+            format!("{}  height {height}  {}  {}", cairn_client::hash_rate(*hash_rate), totals.text(), clock(*elapsed))
         }
         Note::Ended(totals) => format!("Ended: {}.", totals.text()),
     })

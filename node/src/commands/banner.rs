@@ -1,5 +1,6 @@
 //! What the node prints when it is up: where it is, what it does, and what to type next.
 
+use cairn_client::counted;
 use chain_core::address;
 use std::net::TcpListener;
 
@@ -10,7 +11,6 @@ use crate::{
     output::say,
     program,
     rpc::Context,
-    text::count,
     version::VERSION,
 };
 
@@ -94,7 +94,7 @@ fn mining(context: &Context, config: &Config) -> String {
         Some(lock) => format!("pays to {}", address::encode(&config.spec.hrp, &lock)),
         None => "no payout address yet".to_owned(),
     };
-    let on = count(threads, "thread");
+    let on = counted(threads, "thread");
     match (config.mine, config.dev) {
         (true, _) if status.mining => format!("on {on}, {to}"),
         (true, _) => format!("not yet: it looks for peers and their blocks first; then on {on}, {to}"),

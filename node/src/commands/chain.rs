@@ -1,9 +1,10 @@
 //! `cairn-node chain`: what chains look like.
 
+use cairn_client::counted;
 use chain_core::{spec::ChainSpec, units::Amount};
 use serde_json::json;
 
-use crate::{cli::ChainCommand, config::load_spec, error::CommandError, output::say, text::count};
+use crate::{cli::ChainCommand, config::load_spec, error::CommandError, output::say};
 
 /// Shows a chain or prints its spec.
 pub fn execute(command: ChainCommand) -> Result<(), CommandError> {
@@ -38,5 +39,5 @@ fn show(spec: &ChainSpec, json: bool) {
         spec.subsidy, spec.halving_interval, spec.tail_subsidy
     ));
     say(format_args!("maturity   {} blocks\n", spec.coinbase_maturity));
-    say(format_args!("allocated  {allocated} CRN in coins, {}\n", count(spec.alloc_accounts.len(), "account")));
+    say(format_args!("allocated  {allocated} CRN in coins, {}\n", counted(spec.alloc_accounts.len(), "account")));
 }

@@ -1,11 +1,9 @@
 //! Blocks and transactions for people: amounts in CRN, times as dates, who is paid.
 
 use alloy_primitives::{U256, utils::format_ether};
-use cairn_client::utc;
+use cairn_client::{counted, utc};
 use chain_core::units::Amount;
 use serde_json::Value;
-
-use crate::text::count;
 
 /// A text as it is, anything else as JSON.
 pub(super) fn text(value: &Value) -> String {
@@ -117,7 +115,7 @@ fn account(found: &Value, receipt: &Value) -> String {
     }
     let input = text(&found["input"]);
     if !input.is_empty() {
-        lines += &line("input", format_args!("0x{input} ({})", count(input.len() / 2, "byte")));
+        lines += &line("input", format_args!("0x{input} ({})", counted(input.len() / 2, "byte")));
     }
     outputs_of(found) + &lines
 }

@@ -8,8 +8,8 @@ use crate::{
     output::{Progress, say},
     program,
     store::{BlockRef, Store, StoreError, Survey},
-    text::count,
 };
+use cairn_client::counted;
 use chain_core::units::Height;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -108,7 +108,7 @@ fn rebuild(opened: &Opened, json: bool) -> Result<Height, CommandError> {
         true => say(format_args!("{:#}\n", json!({ "blocks": done, "seconds": seconds }))),
         false => say(format_args!(
             "rebuilt {} in {seconds:.1} s, {:.0} a second\n",
-            count(done, "block"),
+            counted(done, "block"),
             f64::from(done) / seconds.max(0.001)
         )),
     }

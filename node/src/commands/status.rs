@@ -1,7 +1,7 @@
 //! `cairn-node status`: all that tells whether a node is well, on one screen.
 
+use cairn_client::{counted, hash_rate, unix};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{
     ask::{print, show},
@@ -42,12 +42,8 @@ pub fn status(ask: &Ask) -> Result<(), CommandError> {
     };
     match ask.json {
         true => show(&status.json()),
-        false => print(status.lines(now())),
+        false => print(status.lines(unix())),
     }
-}
-
-fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl Status {
@@ -59,7 +55,7 @@ impl Status {
             "node": self.node.as_ref().ok(),
             "peers": self.peers(),
             "peersHeight": self.claimed,
-            "tipAge": now().saturating_sub(self.chain["time"].as_u64().unwrap_or_default()),
+            "tipAge": unix().saturating_sub(self.chain["time"].as_u64().unwrap_or_default()),
             "version": self.version,
         })
     }
@@ -90,7 +86,7 @@ impl Status {
         let pool = &chain["mempool"];
         lines.push(format!(
             "mempool   {}, {} bytes",
-            count(pool["transactions"].as_u64(), "transaction"),
+            counted(pool["transactions"].as_u64().unwrap_or_default(), "transaction"),
             pool["bytes"]
         ));
         lines.extend(self.node_lines());
@@ -101,7 +97,7 @@ impl Status {
     fn finality_line(&self) -> Option<String> {
         let finality = &self.finality;
         let members = finality["members"].as_array().filter(|members| !members.is_empty())?;
-        let lag = count(finality["lag"].as_u64(), "block");
+        let lag = counted(finality["lag"].as_u64().unwrap_or_default(), "block");
         let mut line = format!("final     to height {}, {lag} below the tip", finality["finalized"]["height"]);
         if let Some(member) = finality["member"].as_u64() {
             line += &format!("; this node is member {member} of {}", members.len());
@@ -144,7 +140,7 @@ impl Status {
 
     fn mining(&self) -> String {
         let miner = &self.miner;
-        let threads = || count(miner["threads"].as_u64(), "thread");
+        let threads = || counted(miner["threads"].as_u64().unwrap_or_default(), "thread");
         match miner["mining"].as_bool() {
             Some(true) if miner["waiting"].is_string() => {
                 format!("waiting on {}: {}", threads(), text(&miner["waiting"]))
@@ -153,7 +149,7 @@ impl Status {
                 "{} on {}, {} since the start",
                 hash_rate(miner["hashrate"].as_f64().unwrap_or_default()),
                 threads(),
-                count(miner["blocks"].as_u64(), "block"),
+                counted(miner["blocks"].as_u64().unwrap_or_default(), "block"),
             ),
             Some(false) if miner["automine"] == true => "a block for each transaction, and on evm_mine".to_owned(),
             Some(false) => "off (start the node with --mine, or mine with cairn-miner)".to_owned(),
@@ -186,22 +182,6 @@ impl Status {
             format!("uptime    {}", duration(node["uptime"].as_u64().unwrap_or_default())),
             format!("version   {}", text(&node["version"])),
         ]
-    }
-}
-
-/// A number of things.
-fn count(number: Option<u64>, what: &str) -> String {
-    let number = number.unwrap_or_default();
-    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// Hashes a second.
-fn hash_rate(rate: f64) -> String {
-    match rate {
-        1e12.. => format!("{:.2} TH/s", rate / 1e12),
-        1e9.. => format!("{:.2} GH/s", rate / 1e9),
-        1e6.. => format!("{:.2} MH/s", rate / 1e6),
-        _ => format!("{:.2} kH/s", rate / 1e3),
     }
 }
 

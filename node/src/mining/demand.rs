@@ -1,10 +1,8 @@
 //! What was said of blocks on demand: the clock of the chain, the next block, snapshots.
 
+use cairn_client::unix;
 use chain_core::hash::BlockHash;
-use std::{
-    collections::BTreeMap,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// Snapshots that are remembered: the oldest is forgotten, so that a loop of tests fills no memory.
 pub(super) const SNAPSHOTS: usize = 10_000;
@@ -49,6 +47,5 @@ impl Demand {
 }
 
 fn wall() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(unix()).unwrap_or(i64::MAX)
 }

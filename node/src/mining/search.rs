@@ -1,5 +1,6 @@
 //! The loop between engine and miner: templates in, blocks out.
 
+use cairn_client::hash_rate;
 use cairn_miner::{Event, Miner, Solution, Threads, Work};
 use chain_core::{block::Block, transaction::Transaction, work::pow};
 use std::{sync::Arc, time::Duration};
@@ -199,24 +200,5 @@ impl Mining {
                 sleep(RETRY).await;
             }
         }
-    }
-}
-
-/// A hash rate as people read it.
-fn hash_rate(rate: f64) -> String {
-    const UNITS: [&str; 5] = ["H/s", "kH/s", "MH/s", "GH/s", "TH/s"];
-    let step = (rate.max(1.0).log10() / 3.0) as usize;
-    let step = step.min(UNITS.len() - 1);
-    format!("{:.2} {}", rate / 1000_f64.powi(step as i32), UNITS[step])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::hash_rate;
-
-    #[test]
-    fn a_hash_rate_has_the_unit_that_keeps_it_short() {
-        let texts = [0.0, 999.0, 1_390_000.0, 2.5e15].map(hash_rate);
-        assert_eq!(texts, ["0.00 H/s", "999.00 H/s", "1.39 MH/s", "2500.00 TH/s"]);
     }
 }

@@ -1,10 +1,11 @@
 //! What a scrape asks the parts of the node for: all that they know anyway, and nothing that reads the chain.
 
+use cairn_client::unix;
 use chain_core::work::pow;
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-use super::process::{Process, unix};
+use super::process::Process;
 use crate::{
     disk,
     metrics::{Metrics, Recorder},

@@ -1,6 +1,6 @@
 //! What the system says of this process (Linux; elsewhere the numbers stay 0).
 
-use std::{fs, time::SystemTime};
+use std::fs;
 
 /// Numbers of the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -54,11 +54,6 @@ fn max_fds() -> u64 {
         0 => limit.rlim_cur,
         _ => 0,
     }
-}
-
-/// Seconds of the Unix epoch.
-pub fn unix() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]

@@ -1,11 +1,7 @@
-//! The time of day, and moments by both clocks.
+//! Moments by both clocks.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
-
-/// Seconds since the Unix epoch.
-pub fn clock() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
-}
+use cairn_client::unix;
+use std::time::Instant;
 
 /// One moment, by both clocks.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +15,6 @@ pub struct Moment {
 impl Moment {
     /// Now.
     pub fn now() -> Self {
-        Self { now: Instant::now(), clock: clock() }
+        Self { now: Instant::now(), clock: unix() }
     }
 }

@@ -1,5 +1,6 @@
 //! The peers that are connected, by their keys and by the numbers that the engine knows them by.
 
+use cairn_client::unix;
 use chain_core::codec::CodecError;
 use libp2p::{Multiaddr, PeerId, request_response::ResponseChannel};
 use std::{
@@ -13,7 +14,6 @@ use tokio::sync::watch;
 
 use super::{
     address,
-    clock::clock,
     codec::Read,
     count::Traffic,
     misbehaviour::Misbehaviour,
@@ -174,7 +174,7 @@ impl Peer {
     /// It says where it stands, and what time it is there.
     pub fn says(&mut self, status: &Status) {
         let time = i64::try_from(status.time).unwrap_or(i64::MAX);
-        self.clock_offset = Some(time.saturating_sub(i64::try_from(clock()).unwrap_or(i64::MAX)));
+        self.clock_offset = Some(time.saturating_sub(i64::try_from(unix()).unwrap_or(i64::MAX)));
         self.status = Some(status.clone());
     }
 
@@ -232,7 +232,9 @@ impl Peers {
 
     /// Adds a peer.
     pub fn insert(&mut self, id: PeerId, peer: Peer) {
-        metrics::on().into_iter().for_each(|metrics| metrics.net.connected(peer.outbound()));
+        if let Some(metrics) = metrics::on() {
+            metrics.net.connected(peer.outbound());
+        }
         self.ids.insert(peer.number, id);
         self.peers.insert(id, peer);
         self.count.send_replace(self.len());
@@ -241,7 +243,9 @@ impl Peers {
     /// Takes a peer away.
     pub fn remove(&mut self, id: &PeerId) -> Option<Peer> {
         let peer = self.peers.remove(id)?;
-        metrics::on().into_iter().for_each(|metrics| metrics.net.disconnected());
+        if let Some(metrics) = metrics::on() {
+            metrics.net.disconnected();
+        }
         self.ids.remove(&peer.number);
         let at = Instant::now();
         self.gone.retain(|gone| at.duration_since(gone.at) < GONE_FOR);

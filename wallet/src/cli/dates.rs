@@ -1,9 +1,7 @@
 //! Days and times as people write them, in UTC.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use cairn_client::civil;
-pub use cairn_client::utc as show;
+pub use cairn_client::{unix as now, utc as show};
 
 /// Seconds of a day.
 const DAY: u64 = 86_400;
@@ -13,11 +11,6 @@ const SHIFT: u64 = 719_468;
 
 /// Days of 400 years.
 const ERA: u64 = 146_097;
-
-/// Seconds since 1970; 0 on a clock before that.
-pub fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
-}
 
 /// Reads a day, as its first second since 1970, or a number of seconds since 1970.
 ///

@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use super::reported::Reported;
 use crate::input::disguises;
-pub use crate::text::counted;
+pub use cairn_client::counted;
 
 /// A look of text, and the letter that begins it in texts of this program. These letters are noncharacters, which
 /// [`crate::input::plain`] takes out of everything from outside.

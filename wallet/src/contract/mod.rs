@@ -13,7 +13,7 @@ pub use self::{
     outcome::{log_json, named, named_json, reason, show_log, show_named},
 };
 
-use crate::text::counted;
+use cairn_client::counted;
 
 /// Largest artifact that is read: a build with all its sources.
 const MAX_ARTIFACT: u64 = 256 << 20;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use alloy_primitives::{Address, U256};
+use cairn_client::counted;
 use chain_core::{
     execute::{GATEWAY, IntrinsicGas, Revision, withdraw_calldata},
     gas::{self, MAX_TRANSACTION_GAS},
@@ -17,7 +18,6 @@ use crate::{
     file::{Sent, SentState, Wallet},
     keys::{IMPORTED, KeyPath},
     node::{Node, Trial},
-    text::counted,
 };
 
 /// How much is sent.

@@ -1,5 +1,6 @@
 //! Payments in coins.
 
+use cairn_client::counted;
 use chain_core::{
     transaction::{
         coin::{KeyBytes, Lock, OutPoint, Output, Witness},
@@ -17,7 +18,6 @@ use crate::{
     keys::{Branch, KeyPath},
     own::KeyTable,
     select::{self, Choice, Order, SelectError, Selection},
-    text::counted,
     vault,
 };
 

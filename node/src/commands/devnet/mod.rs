@@ -9,6 +9,7 @@ mod reorg;
 mod screen;
 mod stop;
 
+use cairn_client::counted;
 use chain_core::{
     address,
     transaction::coin::{KeyBytes, Lock},
@@ -29,7 +30,7 @@ use self::{
     stop::Stop,
 };
 use crate::error::CommandError;
-use crate::{cli::Devnet, config, signals::Signals, text::count};
+use crate::{cli::Devnet, config, signals::Signals};
 
 /// How often the table is drawn.
 const DRAW: Duration = Duration::from_secs(1);
@@ -79,7 +80,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         Member::new(folder, &chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)))
     });
     let mut screen = Screen::new(flags.json);
-    let (started, log) = (count(nodes, "node"), folder.join("node-0/log"));
+    let (started, log) = (counted(nodes, "node"), folder.join("node-0/log"));
     screen.say(format_args!("starting {started} in {}; the log of the first is {}", folder.display(), log.display()));
     let mut fleet = match Fleet::start(members.collect(), &folder, flags.datadir.is_some(), stop) {
         Err(CommandError::Interrupted) => return Ok(()),

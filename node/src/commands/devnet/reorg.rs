@@ -1,5 +1,6 @@
 //! A real reorganisation on demand: two branches are mined apart, then the network heals and the one with more work wins.
 
+use cairn_client::counted;
 use cairn_miner::{Event, Miner, Threads, Work};
 use chain_core::{block::Block, codec, work::pow};
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use std::{
 };
 
 use super::{fleet::Fleet, member::text};
-use crate::{error::CommandError, text::count};
+use crate::error::CommandError;
 
 /// How long all may take to stand at one tip.
 const AGREE: Duration = Duration::from_secs(60);
@@ -49,7 +50,7 @@ fn branches(
     fleet.heal()?;
     let fork = fleet.agree(&all, AGREE)?;
     fleet.partition(&[losers.to_vec(), vec![winner]])?;
-    let blocks = count(depth, "block");
+    let blocks = counted(depth, "block");
     tell(format!("node {winner} is cut off at height {}; the others mine {blocks}", fork.height));
     let mut told = Instant::now();
     for number in 1..=depth {
@@ -66,7 +67,7 @@ fn branches(
     }
     fleet.heal()?;
     let won = fleet.agree(&all, AGREE)?;
-    let gone = count(lost.height - fork.height, "block");
+    let gone = counted(lost.height - fork.height, "block");
     tell(format!("reorganised: {gone} disconnected, height {} to {}", lost.height, won.height));
     Ok(())
 }

@@ -1,12 +1,12 @@
 //! Templates that were given out, so that a solution need not carry the block back.
 
+use cairn_client::unix;
 use chain_core::transaction::Transaction;
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, VecDeque},
     net::IpAddr,
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::engine::Template;
@@ -43,9 +43,8 @@ impl Templates {
     pub fn next_id(&self) -> u64 {
         let mut kept = self.0.lock();
         if kept.last_id == 0 {
-            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             // Seconds have 32 bits until 2106.
-            kept.last_id = since.as_secs() << 32;
+            kept.last_id = unix() << 32;
         }
         kept.last_id += 1;
         kept.last_id

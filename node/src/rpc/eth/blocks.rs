@@ -1,6 +1,7 @@
 //! `eth_*` about blocks, transactions and receipts.
 
 use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
+use cairn_client::unix;
 use chain_core::{
     block::Block,
     hash::{BlockHash, TxId},
@@ -14,10 +15,7 @@ use chain_core::{
     units::Gas,
 };
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeMap,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::collections::BTreeMap;
 
 use crate::{
     rpc::base::{
@@ -405,7 +403,6 @@ fn pending_header(context: &Context) -> RpcResult<render::Fields> {
     let tip = snapshot.tip();
     let mut fields = FullBlock::load(context, &snapshot, tip)?.header()?;
     let difficulty = render::difficulty(info.next_bits);
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let changes = render::fields(json!({
         "number": quantity(u64::from(tip.height) + 1),
         "hash": null,
@@ -421,7 +418,7 @@ fn pending_header(context: &Context) -> RpcResult<render::Fields> {
         "extraData": "0x",
         "gasUsed": quantity(0),
         "baseFeePerGas": quantity(fee_after(context, &snapshot, tip)?),
-        "timestamp": quantity(now.max(u64::from(header(&snapshot, tip)?.header.time))),
+        "timestamp": quantity(unix().max(u64::from(header(&snapshot, tip)?.header.time))),
     }));
     fields.extend(changes);
     Ok(fields)

@@ -1,5 +1,6 @@
 //! `miner_*`: templates for miners of other processes, and the miner of this one.
 
+use cairn_client::unix;
 use chain_core::{
     Address, address,
     block::{Block, header::Header},
@@ -8,10 +9,7 @@ use chain_core::{
 };
 use futures::FutureExt;
 use serde_json::{Value, json};
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 
 use super::{
     access::Scope,
@@ -201,15 +199,11 @@ fn status(context: &Context, _: Args) -> RpcResult<Value> {
 }
 
 fn workers(context: &Context, _: Args) -> RpcResult<Value> {
-    Ok(context.workers.list(unix_time()))
+    Ok(context.workers.list(unix()))
 }
 
 fn stats(context: &Context, _: Args) -> RpcResult<Value> {
-    let mut stats = context.workers.sums(unix_time());
+    let mut stats = context.workers.sums(unix());
     stats["stratum"] = context.node.stratum.map(|address| address.to_string()).into();
     Ok(stats)
-}
-
-fn unix_time() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }

@@ -1,6 +1,7 @@
 //! A state and a block in which a transaction is tried.
 
 use alloy_primitives::{Address, B256};
+use cairn_client::unix;
 use chain_core::{
     execute::{Environment, Outcome, Revision, Trial, transition_with},
     state::{Overlay, StateView},
@@ -8,7 +9,6 @@ use chain_core::{
     units::Gas,
     vm::Inspector,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::{overrides::Overrides, request::CallRequest, revert::failed, state::SimulatedState};
 use crate::rpc::base::{
@@ -82,7 +82,7 @@ impl Simulation {
         };
         if is_pending {
             environment.number += 1;
-            environment.time = time.max(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs());
+            environment.time = time.max(unix());
             environment.base_fee = fee_after(context, snapshot, at)?;
             environment.beneficiary = context.mining.status().beneficiary;
         } else {
