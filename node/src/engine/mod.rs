@@ -340,5 +340,7 @@ impl Engine {
 }
 
 fn note_template() {
-    metrics::on().into_iter().for_each(|metrics| metrics.engine.template());
+    if let Some(metrics) = metrics::on() {
+        metrics.engine.template();
+    }
 }

@@ -7,6 +7,8 @@ use chain_core::{
     hash::BlockHash,
 };
 
+use crate::names::names;
+
 /// What a peer did that honest peers do never, or seldom.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Offence {
@@ -87,26 +89,23 @@ impl Offence {
         }
     }
 
-    /// Its name in statistics.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Malformed(_) => "malformed",
-            Self::OutOfTurn(_) => "out_of_turn",
-            Self::Doubled(_) => "doubled",
-            Self::TooMany(_) => "too_many",
-            Self::TooSlow => "too_slow",
-            Self::Stalled => "stalled",
-            Self::WrongAnswer(_) => "wrong_answer",
-            Self::LessWork => "less_work",
-            Self::OnInvalid(_) => "on_invalid",
-            Self::InvalidHeader(_) => "invalid_header",
-            Self::InvalidBlock(_) => "invalid_block",
-            Self::BadCompact => "bad_compact",
-            Self::InvalidTransaction(_) => "invalid_transaction",
-            Self::InvalidVote(_) => "invalid_vote",
-            Self::InvalidCertificate(_) => "invalid_certificate",
-            Self::InvalidEvidence(_) => "invalid_evidence",
-            Self::NoFinality => "no_finality",
-        }
+    names! { pub
+        Self::Malformed(_) => "malformed",
+        Self::OutOfTurn(_) => "out_of_turn",
+        Self::Doubled(_) => "doubled",
+        Self::TooMany(_) => "too_many",
+        Self::TooSlow => "too_slow",
+        Self::Stalled => "stalled",
+        Self::WrongAnswer(_) => "wrong_answer",
+        Self::LessWork => "less_work",
+        Self::OnInvalid(_) => "on_invalid",
+        Self::InvalidHeader(_) => "invalid_header",
+        Self::InvalidBlock(_) => "invalid_block",
+        Self::BadCompact => "bad_compact",
+        Self::InvalidTransaction(_) => "invalid_transaction",
+        Self::InvalidVote(_) => "invalid_vote",
+        Self::InvalidCertificate(_) => "invalid_certificate",
+        Self::InvalidEvidence(_) => "invalid_evidence",
+        Self::NoFinality => "no_finality",
     }
 }

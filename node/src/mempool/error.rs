@@ -9,6 +9,11 @@ use chain_core::{
     units::{Amount, Gas},
 };
 
+use crate::names::names;
+
+/// What the node's own failures are called in statistics.
+const FAILURE: &str = "failure";
+
 /// Why a transaction was not taken.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SubmitError {
@@ -33,12 +38,18 @@ impl From<ViewError> for SubmitError {
 }
 
 impl SubmitError {
+    /// All kinds in statistics.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        // A coinbase breaks a rule, too.
+        MempoolError::NAMES.iter().copied().chain([FAILURE])
+    }
+
     /// Its kind in statistics: a few, whatever the variants are.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Rule(_) => "rule",
+            Self::Rule(_) => MempoolError::Coinbase.name(),
             Self::Mempool(error) => error.name(),
-            Self::Local(_) | Self::Stopped => "failure",
+            Self::Local(_) | Self::Stopped => FAILURE,
         }
     }
 }
@@ -228,26 +239,24 @@ pub enum MempoolError {
 }
 
 impl MempoolError {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::AlreadyKnown(_) => "known",
-            Self::Coinbase => "rule",
-            Self::TooLarge { .. } | Self::GasOverBlock { .. } => "size",
-            Self::MissingCoin(_) => "missing_coin",
-            Self::TipTooLow { .. } | Self::Dust { .. } => "price",
-            Self::ReplacementFee { .. }
+    names! { pub
+        Self::AlreadyKnown(_) => "known",
+        Self::Coinbase => "rule",
+        Self::TooLarge { .. } | Self::GasOverBlock { .. } => "size",
+        Self::MissingCoin(_) => "missing_coin",
+        Self::TipTooLow { .. } | Self::Dust { .. } => "price",
+        Self::ReplacementFee { .. }
             | Self::ReplacementPrice { .. }
             | Self::ReplacementAddsUnconfirmed(_)
             | Self::TooManyReplaced { .. }
             | Self::SpendsReplaced(_) => "replacement",
-            Self::TooManyAncestors { .. }
+        Self::TooManyAncestors { .. }
             | Self::AncestorsTooLarge { .. }
             | Self::TooManyDescendants { .. }
             | Self::DescendantsTooLarge { .. } => "chain",
-            Self::NonceTooLow { .. } | Self::NonceGap { .. } => "nonce",
-            Self::DelegatedSender { .. } | Self::SenderLimit { .. } => "sender",
-            Self::InsufficientFunds { .. } => "funds",
-            Self::Full { .. } => "full",
-        }
+        Self::NonceTooLow { .. } | Self::NonceGap { .. } => "nonce",
+        Self::DelegatedSender { .. } | Self::SenderLimit { .. } => "sender",
+        Self::InsufficientFunds { .. } => "funds",
+        Self::Full { .. } => "full",
     }
 }

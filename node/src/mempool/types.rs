@@ -11,6 +11,8 @@ use chain_core::{
 };
 use std::sync::Arc;
 
+use crate::names::names;
+
 /// Number of an entry among those of its kind, used again once it is gone.
 pub(super) type Slot = usize;
 
@@ -154,18 +156,15 @@ pub enum RemovalReason {
 }
 
 impl RemovalReason {
-    /// Its name in statistics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mined => "mined",
-            Self::Conflict => "conflict",
-            Self::Replaced(_) => "replaced",
-            Self::Evicted => "evicted",
-            Self::Expired => "expired",
-            Self::ParentRemoved => "parent_removed",
-            Self::Invalid => "invalid",
-            Self::Unpaid => "unpaid",
-        }
+    names! { pub
+        Self::Mined => "mined",
+        Self::Conflict => "conflict",
+        Self::Replaced(_) => "replaced",
+        Self::Evicted => "evicted",
+        Self::Expired => "expired",
+        Self::ParentRemoved => "parent_removed",
+        Self::Invalid => "invalid",
+        Self::Unpaid => "unpaid",
     }
 }
 

@@ -3,7 +3,8 @@
 use metrics::{Counter, Gauge, Histogram};
 use std::time::Duration;
 
-use super::Recorder;
+use super::{Family, Recorder};
+use crate::mempool::{RemovalReason, SubmitError};
 
 /// What takes the engine's time. The engine decides nothing by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,39 +47,19 @@ impl Stage {
 /// Handles of chain, engine and mempool.
 pub struct Engine {
     stages: [Histogram; Stage::ALL.len()],
-    events: [Histogram; EVENTS.len()],
+    events: Family<Histogram>,
     waiting: Gauge,
     connected: Counter,
     disconnected: Counter,
     reorgs: Histogram,
     templates: Counter,
     added: Counter,
-    removed: [Counter; REMOVED.len()],
-    rejected: [Counter; REJECTED.len()],
+    removed: Family<Counter>,
+    rejected: Family<Counter>,
 }
 
 /// What the engine handles.
 pub const EVENTS: [&str; 6] = ["transactions", "block", "peer", "tick", "continue", "request"];
-
-/// Why transactions leave the pool.
-pub const REMOVED: [&str; 8] =
-    ["mined", "conflict", "replaced", "evicted", "expired", "parent_removed", "invalid", "unpaid"];
-
-/// Why transactions are refused.
-pub const REJECTED: [&str; 12] = [
-    "rule",
-    "known",
-    "size",
-    "missing_coin",
-    "price",
-    "replacement",
-    "chain",
-    "nonce",
-    "sender",
-    "funds",
-    "full",
-    "failure",
-];
 
 impl Engine {
     pub(super) fn new(recorder: &Recorder) -> Self {
@@ -88,15 +69,15 @@ impl Engine {
         let rejected = |reason| recorder.counter("cairn_mempool_rejected_total", &[("reason", reason)]);
         Self {
             stages: Stage::ALL.map(stage),
-            events: EVENTS.map(event),
+            events: Family::new(EVENTS, event),
             waiting: recorder.gauge("cairn_engine_queue_messages", &[("queue", "peers")]),
             connected: recorder.counter("cairn_chain_blocks_connected_total", &[]),
             disconnected: recorder.counter("cairn_chain_blocks_disconnected_total", &[]),
             reorgs: recorder.histogram("cairn_chain_reorg_depth_blocks", &[]),
             templates: recorder.counter("cairn_mining_templates_total", &[]),
             added: recorder.counter("cairn_mempool_added_total", &[]),
-            removed: REMOVED.map(removed),
-            rejected: REJECTED.map(rejected),
+            removed: Family::new(RemovalReason::NAMES.iter().copied(), removed),
+            rejected: Family::new(SubmitError::names(), rejected),
         }
     }
 
@@ -107,7 +88,9 @@ impl Engine {
 
     /// An event was handled, one of [`EVENTS`].
     pub fn handled(&self, event: &str, took: Duration) {
-        at(&EVENTS, &self.events, event, |histogram| histogram.record(took));
+        if let Some(histogram) = self.events.of(event) {
+            histogram.record(took);
+        }
     }
 
     /// So many messages of peers wait.
@@ -134,22 +117,13 @@ impl Engine {
         self.added.increment(1);
     }
 
-    /// A transaction left the pool, for one of [`REMOVED`].
+    /// A transaction left the pool, for one of the reasons that have names.
     pub fn removed(&self, reason: &str) {
-        at(&REMOVED, &self.removed, reason, |counter| counter.increment(1));
+        self.removed.add(reason, 1);
     }
 
-    /// A transaction was refused, for one of [`REJECTED`].
-    pub fn rejected(&self, reason: &str) {
-        at(&REJECTED, &self.rejected, reason, |counter| counter.increment(1));
-    }
-}
-
-/// The handle of a label's value.
-fn at<T>(values: &[&str], handles: &[T], value: &str, record: impl FnOnce(&T)) {
-    let found = values.iter().zip(handles).find(|(known, _)| **known == value);
-    debug_assert!(found.is_some(), "{value} is not a value of the label");
-    if let Some((_, handle)) = found {
-        record(handle);
+    /// A transaction was refused, by an error of this name.
+    pub fn rejected(&self, error: &str) {
+        self.rejected.add(error, 1);
     }
 }

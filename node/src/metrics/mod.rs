@@ -1,10 +1,10 @@
 //! What the node measures of itself, as Prometheus reads it. `table` has every metric; the other files hold the handles that
-//! hot paths record with. Nothing here knows the node: parts report what happened, and `monitor` asks the rest when it is
-//! scraped.
+//! hot paths record with. Of the node only names are known here; `monitor` asks for the rest when it is scraped.
 //!
 //! Without `--metrics` nothing is measured: [`on`] is `None`, which costs one load.
 
 mod engine;
+mod family;
 mod net;
 mod recorder;
 mod rpc;
@@ -18,9 +18,13 @@ pub use recorder::Recorder;
 #[cfg(test)]
 pub use table::{Metric, TABLE};
 
-use std::{sync::OnceLock, time::Instant};
+use std::{
+    sync::{Arc, OnceLock},
+    time::Instant,
+};
 
 use engine::Engine;
+use family::Family;
 use net::Net;
 use rpc::Rpc;
 use stratum::Stratum;
@@ -31,7 +35,7 @@ static METRICS: OnceLock<Metrics> = OnceLock::new();
 /// Handles of all that is recorded as it happens.
 pub struct Metrics {
     /// Where all values are.
-    pub recorder: Recorder,
+    pub recorder: Arc<Recorder>,
     /// Chain, engine and mempool.
     pub engine: Engine,
     /// The network.
@@ -45,11 +49,11 @@ pub struct Metrics {
 impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
-        let recorder = Recorder::new();
+        let recorder = Arc::new(Recorder::new());
         Self {
             engine: Engine::new(&recorder),
             net: Net::new(&recorder),
-            rpc: Rpc::new(&recorder),
+            rpc: Rpc::new(recorder.clone()),
             stratum: Stratum::new(&recorder),
             recorder,
         }

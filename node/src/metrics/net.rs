@@ -2,55 +2,22 @@
 
 use metrics::Counter;
 
-use super::Recorder;
+use super::{Family, Recorder};
+use crate::{
+    engine::Offence,
+    wire::{CompactBlock, Message, Request, Response},
+};
 
 /// Messages by name. What peers say else (handshakes, pings, the table of addresses) is in the totals alone.
-pub const MESSAGES: [&str; 17] = [
-    "status",
-    "get_headers",
-    "headers",
-    "get_blocks",
-    "blocks",
-    "get_block_transactions",
-    "announce",
-    "get_transactions",
-    "transactions",
-    "get_short_transactions",
-    "get_pool",
-    "short_ids",
-    "ack",
-    "unknown",
-    "compact_block",
-    "finality",
-    "certificate",
-];
-
-/// What peers do wrong, by name.
-pub const OFFENCES: [&str; 17] = [
-    "malformed",
-    "out_of_turn",
-    "doubled",
-    "too_many",
-    "stalled",
-    "wrong_answer",
-    "less_work",
-    "on_invalid",
-    "invalid_header",
-    "invalid_block",
-    "bad_compact",
-    "invalid_transaction",
-    "too_slow",
-    "invalid_vote",
-    "invalid_certificate",
-    "invalid_evidence",
-    "no_finality",
-];
+pub fn messages() -> impl Iterator<Item = &'static str> {
+    [Request::NAMES, Response::NAMES, CompactBlock::NAMES].into_iter().flatten().copied()
+}
 
 /// Handles of the network.
 pub struct Net {
-    received: [Counter; MESSAGES.len()],
-    sent: [Counter; MESSAGES.len()],
-    offences: [Counter; OFFENCES.len()],
+    received: Family<Counter>,
+    sent: Family<Counter>,
+    offences: Family<Counter>,
     points: Counter,
     bans: Counter,
     inbound: Counter,
@@ -62,14 +29,14 @@ impl Net {
     pub(super) fn new(recorder: &Recorder) -> Self {
         let message = |direction| {
             let name = "cairn_net_message_bytes_total";
-            MESSAGES.map(|message| recorder.counter(name, &[("direction", direction), ("message", message)]))
+            Family::new(messages(), |message| recorder.counter(name, &[("direction", direction), ("message", message)]))
         };
         let offence = |offence| recorder.counter("cairn_net_offences_total", &[("offence", offence)]);
         let connection = |direction| recorder.counter("cairn_net_connections_total", &[("direction", direction)]);
         Self {
             received: message("received"),
             sent: message("sent"),
-            offences: OFFENCES.map(offence),
+            offences: Family::new(Offence::NAMES.iter().copied(), offence),
             points: recorder.counter("cairn_net_penalty_points_total", &[]),
             bans: recorder.counter("cairn_net_bans_total", &[]),
             inbound: connection("inbound"),
@@ -80,25 +47,17 @@ impl Net {
 
     /// A message came, of so many bytes.
     pub fn received(&self, message: &str, bytes: usize) {
-        Self::count(&self.received, message, bytes);
+        self.received.add(message, bytes as u64);
     }
 
     /// A message went out.
     pub fn sent(&self, message: &str, bytes: usize) {
-        Self::count(&self.sent, message, bytes);
+        self.sent.add(message, bytes as u64);
     }
 
-    fn count(counters: &[Counter], message: &str, bytes: usize) {
-        let found = MESSAGES.iter().position(|known| *known == message);
-        debug_assert!(found.is_some(), "{message} is not among the messages");
-        found.and_then(|index| counters.get(index)).into_iter().for_each(|counter| counter.increment(bytes as u64));
-    }
-
-    /// A peer did something wrong, one of [`OFFENCES`].
+    /// A peer did something wrong that has this name.
     pub fn offence(&self, offence: &str, points: u32, banned: bool) {
-        let found = OFFENCES.iter().position(|known| *known == offence);
-        debug_assert!(found.is_some(), "{offence} is not among the offences");
-        found.into_iter().for_each(|index| self.offences[index].increment(1));
+        self.offences.add(offence, 1);
         self.points.increment(points.into());
         self.bans.increment(banned.into());
     }

@@ -26,20 +26,21 @@ impl Method {
 
 /// Handles of JSON-RPC. A method has series from its first call on: there are two hundred methods, and few are called.
 pub struct Rpc {
+    recorder: Arc<Recorder>,
     other: Method,
     methods: RwLock<HashMap<&'static str, Arc<Method>>>,
 }
 
 impl Rpc {
-    pub(super) fn new(recorder: &Recorder) -> Self {
-        Self { other: Method::new(recorder, METHODS_OTHER), methods: RwLock::default() }
+    pub(super) fn new(recorder: Arc<Recorder>) -> Self {
+        Self { other: Method::new(&recorder, METHODS_OTHER), methods: RwLock::default(), recorder }
     }
 
     /// A call of a method of the table was answered.
-    pub fn called(&self, recorder: &Recorder, method: &'static str, took: Duration, failed: bool) {
+    pub fn called(&self, method: &'static str, took: Duration, failed: bool) {
         let known = self.methods.read().get(method).cloned();
         let handles = known.unwrap_or_else(|| {
-            let fresh = || Arc::new(Method::new(recorder, method));
+            let fresh = || Arc::new(Method::new(&self.recorder, method));
             self.methods.write().entry(method).or_insert_with(fresh).clone()
         });
         handles.took.record(took);

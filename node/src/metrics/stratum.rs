@@ -2,29 +2,37 @@
 
 use metrics::Counter;
 
-use super::Recorder;
+use super::{Family, Recorder};
+use crate::stratum::Reject;
+
+/// What a share that counts is called.
+pub const ACCEPTED: &str = "accepted";
 
 /// What becomes of a share. Refusals have the names that `miner_getStats` has.
-pub const OUTCOMES: [&str; 8] =
-    ["accepted", "jobNotFound", "stale", "duplicate", "lowDifficulty", "versionMask", "ntime", "extranonce2"];
+pub fn outcomes() -> impl Iterator<Item = &'static str> {
+    [ACCEPTED].into_iter().chain(Reject::COUNTED.map(|(_, name)| name))
+}
 
 /// Handles of stratum.
 pub struct Stratum {
-    shares: [Counter; OUTCOMES.len()],
+    shares: Family<Counter>,
     blocks: Counter,
 }
 
 impl Stratum {
     pub(super) fn new(recorder: &Recorder) -> Self {
         let share = |outcome| recorder.counter("cairn_stratum_shares_total", &[("outcome", outcome)]);
-        Self { shares: OUTCOMES.map(share), blocks: recorder.counter("cairn_stratum_blocks_total", &[]) }
+        Self { shares: Family::new(outcomes(), share), blocks: recorder.counter("cairn_stratum_blocks_total", &[]) }
     }
 
-    /// A share was judged, with one of [`OUTCOMES`].
-    pub fn share(&self, outcome: &str) {
-        let found = OUTCOMES.iter().position(|known| *known == outcome);
-        debug_assert!(found.is_some(), "{outcome} is not an outcome");
-        found.into_iter().for_each(|index| self.shares[index].increment(1));
+    /// A share counts.
+    pub fn accepted(&self) {
+        self.shares.add(ACCEPTED, 1);
+    }
+
+    /// A share was refused, for a reason of this name.
+    pub fn rejected(&self, reason: &str) {
+        self.shares.add(reason, 1);
     }
 
     /// A miner found a block that is now the tip.

@@ -58,7 +58,7 @@ impl Subscribes {
             let began = Instant::now();
             let opened = self.open(&params, sink.clone(), state.subscription_permit, &client);
             if let Some(metrics) = metrics::on() {
-                metrics.rpc.called(&metrics.recorder, self.method.name, began.elapsed(), opened.is_err());
+                metrics.rpc.called(self.method.name, began.elapsed(), opened.is_err());
             }
             respond(id.into_owned(), opened, sink, client).boxed()
         }))
@@ -136,7 +136,7 @@ async fn measured(
     let began = Instant::now();
     let answer = answer(method, params, context, client).await;
     if let Some(metrics) = metrics::on() {
-        metrics.rpc.called(&metrics.recorder, method.name, began.elapsed(), answer.is_err());
+        metrics.rpc.called(method.name, began.elapsed(), answer.is_err());
     }
     answer
 }

@@ -16,6 +16,8 @@ pub use message::{Request, Response, Status};
 use chain_core::codec::{self, CodecError};
 use serde::{Serialize, de::DeserializeOwned};
 
+use crate::names::names;
+
 /// Version of these messages, and of the rules of the chain that they carry. It is part of the names of the protocols, so that
 /// nodes of different versions part before they read each other's messages. 2: `Status` tells the time. 3: and
 /// the lowest block that is kept.
@@ -52,6 +54,9 @@ pub trait Message: Serialize + DeserializeOwned {
     /// Most encoded bytes.
     const MOST_BYTES: usize;
 
+    /// All kinds, in statistics.
+    const NAMES: &'static [&'static str];
+
     /// Its kind, in statistics.
     fn name(&self) -> &'static str;
 
@@ -75,40 +80,38 @@ pub trait Message: Serialize + DeserializeOwned {
 impl Message for Request {
     const MOST_BYTES: usize = 512 << 10;
 
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Status(_) => "status",
-            Self::Headers { .. } => "get_headers",
-            Self::Blocks(_) => "get_blocks",
-            Self::BlockTransactions { .. } => "get_block_transactions",
-            Self::Announce(_) => "announce",
-            Self::Transactions(_) => "get_transactions",
-            Self::Finality { .. } => "finality",
-            Self::Pool { .. } => "get_pool",
-            Self::ShortTransactions { .. } => "get_short_transactions",
-        }
+    names! {
+        Self::Status(_) => "status",
+        Self::Headers { .. } => "get_headers",
+        Self::Blocks(_) => "get_blocks",
+        Self::BlockTransactions { .. } => "get_block_transactions",
+        Self::Announce(_) => "announce",
+        Self::Transactions(_) => "get_transactions",
+        Self::Finality { .. } => "finality",
+        Self::Pool { .. } => "get_pool",
+        Self::ShortTransactions { .. } => "get_short_transactions",
     }
 }
 
 impl Message for Response {
     const MOST_BYTES: usize = codec::MAX_ENCODED;
 
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Status(_) => "status",
-            Self::Headers(_) => "headers",
-            Self::Blocks(_) => "blocks",
-            Self::Transactions(_) => "transactions",
-            Self::Certificate(_) => "certificate",
-            Self::ShortIds(_) => "short_ids",
-            Self::Ack => "ack",
-            Self::Unknown => "unknown",
-        }
+    names! {
+        Self::Status(_) => "status",
+        Self::Headers(_) => "headers",
+        Self::Blocks(_) => "blocks",
+        Self::Transactions(_) => "transactions",
+        Self::Certificate(_) => "certificate",
+        Self::ShortIds(_) => "short_ids",
+        Self::Ack => "ack",
+        Self::Unknown => "unknown",
     }
 }
 
 impl Message for CompactBlock {
     const MOST_BYTES: usize = 1 << 20;
+
+    const NAMES: &'static [&'static str] = &["compact_block"];
 
     fn name(&self) -> &'static str {
         "compact_block"

@@ -2,9 +2,13 @@
 
 use std::{fmt::Write, fs, path::Path};
 
-use crate::metrics::{
-    TABLE, engine, net, stratum,
-    table::{Kind, Metric},
+use crate::{
+    engine::Offence,
+    mempool::{RemovalReason, SubmitError},
+    metrics::{
+        TABLE, engine, net, stratum,
+        table::{Kind, Metric},
+    },
 };
 
 /// Parts of the node by the second word of the names.
@@ -50,15 +54,18 @@ fn row(metric: &Metric) -> String {
 /// What labels can be.
 fn labels() -> String {
     let stages: Vec<_> = engine::Stage::ALL.iter().map(|(_, name)| *name).collect();
-    let rows: [(&str, &[&str]); 8] = [
-        ("`stage` of `cairn_engine_stage_seconds`", &stages),
-        ("`event` of `cairn_engine_event_seconds`", &engine::EVENTS),
-        ("`reason` of `cairn_mempool_removed_total`", &engine::REMOVED),
-        ("`reason` of `cairn_mempool_rejected_total`", &engine::REJECTED),
-        ("`message` of `cairn_net_message_bytes_total`", &net::MESSAGES),
-        ("`offence` of `cairn_net_offences_total`", &net::OFFENCES),
-        ("`outcome` of `cairn_stratum_shares_total`", &stratum::OUTCOMES),
-        ("`direction`", &["inbound", "outbound", "received", "sent"]),
+    let mut messages: Vec<_> = net::messages().collect();
+    messages.sort_unstable();
+    messages.dedup();
+    let rows = [
+        ("`stage` of `cairn_engine_stage_seconds`", stages),
+        ("`event` of `cairn_engine_event_seconds`", engine::EVENTS.to_vec()),
+        ("`reason` of `cairn_mempool_removed_total`", RemovalReason::NAMES.to_vec()),
+        ("`reason` of `cairn_mempool_rejected_total`", SubmitError::names().collect()),
+        ("`message` of `cairn_net_message_bytes_total`", messages),
+        ("`offence` of `cairn_net_offences_total`", Offence::NAMES.to_vec()),
+        ("`outcome` of `cairn_stratum_shares_total`", stratum::outcomes().collect()),
+        ("`direction`", vec!["inbound", "outbound", "received", "sent"]),
     ];
     let mut text =
         "\n## Values of labels\n\nEvery label has a fixed set of values; `method` has those of [rpc.md](rpc.md), \

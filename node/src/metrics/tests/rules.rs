@@ -5,10 +5,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::metrics::{
-    Metrics, Stage, TABLE,
-    table::{Kind, Metric},
-    timed,
+use crate::{
+    engine::Offence,
+    mempool::{RemovalReason, SubmitError},
+    metrics::{
+        Metrics, Stage, TABLE, engine, net, stratum,
+        table::{Kind, Metric},
+        timed,
+    },
+    stratum::Reject,
 };
 
 /// Base units and nouns that a name ends with, before `_total`.
@@ -44,16 +49,54 @@ fn bounds_of_buckets_ascend() {
 }
 
 #[test]
-fn handles_record_under_their_label() {
+fn handles_record_under_each_value_of_their_label() {
+    let metrics = Metrics::new();
+    let mut expected = Vec::new();
+    let mut expect =
+        |metric: &str, label: &str, value: &str| expected.push(format!("{metric}{{{label}=\"{value}\"}} 1"));
+    for (stage, name) in Stage::ALL {
+        metrics.engine.stage(stage, Duration::ZERO);
+        expect("cairn_engine_stage_seconds_count", "stage", name);
+    }
+    for event in engine::EVENTS {
+        metrics.engine.handled(event, Duration::ZERO);
+        expect("cairn_engine_event_seconds_count", "event", event);
+    }
+    for reason in RemovalReason::NAMES {
+        metrics.engine.removed(reason);
+        expect("cairn_mempool_removed_total", "reason", reason);
+    }
+    for name in SubmitError::names() {
+        metrics.engine.rejected(name);
+        expect("cairn_mempool_rejected_total", "reason", name);
+    }
+    for message in net::messages().collect::<BTreeSet<_>>() {
+        metrics.net.received(message, 1);
+        metrics.net.sent(message, 1);
+        expect("cairn_net_message_bytes_total", "direction=\"received\",message", message);
+        expect("cairn_net_message_bytes_total", "direction=\"sent\",message", message);
+    }
+    for offence in Offence::NAMES {
+        metrics.net.offence(offence, 1, false);
+        expect("cairn_net_offences_total", "offence", offence);
+    }
+    metrics.stratum.accepted();
+    Reject::COUNTED.iter().for_each(|(_, reason)| metrics.stratum.rejected(reason));
+    stratum::outcomes().for_each(|outcome| expect("cairn_stratum_shares_total", "outcome", outcome));
+    let text = metrics.recorder.render();
+    for line in expected {
+        assert!(text.lines().any(|found| found == line), "no {line} in\n{text}");
+    }
+}
+
+#[test]
+fn handles_without_a_label_record_what_they_are_given() {
     let metrics = Metrics::new();
     metrics.engine.new_tip(3, 2);
     metrics.engine.new_tip(1, 0);
-    metrics.engine.removed("evicted");
-    metrics.engine.rejected("nonce");
     metrics.net.received("blocks", 500);
     metrics.net.offence("stalled", 20, false);
-    metrics.stratum.share("stale");
-    metrics.rpc.called(&metrics.recorder, "eth_call", Duration::from_millis(5), true);
+    metrics.rpc.called("eth_call", Duration::from_millis(5), true);
     metrics.rpc.called_unknown();
     let text = metrics.recorder.render();
     for line in [
@@ -62,12 +105,8 @@ fn handles_record_under_their_label() {
         "cairn_chain_reorg_depth_blocks_bucket{le=\"1\"} 0",
         "cairn_chain_reorg_depth_blocks_bucket{le=\"2\"} 1",
         "cairn_chain_reorg_depth_blocks_count 1",
-        "cairn_mempool_removed_total{reason=\"evicted\"} 1",
-        "cairn_mempool_rejected_total{reason=\"nonce\"} 1",
         "cairn_net_message_bytes_total{direction=\"received\",message=\"blocks\"} 500",
-        "cairn_net_offences_total{offence=\"stalled\"} 1",
         "cairn_net_penalty_points_total 20",
-        "cairn_stratum_shares_total{outcome=\"stale\"} 1",
         "cairn_rpc_call_seconds_bucket{method=\"eth_call\",le=\"0.001\"} 0",
         "cairn_rpc_call_seconds_bucket{method=\"eth_call\",le=\"0.01\"} 1",
         "cairn_rpc_errors_total{method=\"eth_call\"} 1",
