@@ -35,7 +35,6 @@ mod pace;
 mod peers;
 mod shell;
 mod table;
-mod throttle;
 mod transport;
 mod upnp;
 
@@ -73,9 +72,8 @@ use self::{
     names::Names,
     peers::Peers,
     shell::{Command, Inputs, Shell},
-    throttle::Throttle,
 };
-use crate::engine_thread::EngineHandle;
+use crate::{engine_thread::EngineHandle, throttle::Throttle};
 
 /// Commands that may wait.
 const COMMANDS: usize = 256;

@@ -2,6 +2,8 @@
 
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
+    convert::Infallible,
+    hash::{BuildHasher, RandomState},
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4},
     time::Duration,
@@ -20,21 +22,25 @@ const PORT: u16 = 5_353;
 const PACE: Duration = Duration::from_secs(1);
 /// Largest packet that is read.
 const PACKET: usize = 9_000;
+/// How long to wait after a failure: the network of a laptop comes and goes.
+const RETRY: Duration = Duration::from_secs(60);
 
 /// Announces where miners connect until it is dropped. That nobody hears it is worth a line in the log, no more.
 pub async fn announce(address: SocketAddr, chain: &str) {
     if address.ip().is_loopback() {
         return;
     }
-    if let Err(error) = speak(address, chain).await {
-        tracing::info!("stratum is not announced by mDNS: {error}");
+    let (suffix, mut said) = (format!("{:04x}", RandomState::new().hash_one(()) & 0xffff), false);
+    loop {
+        let Err(error) = speak(address, chain, &suffix).await;
+        if !std::mem::replace(&mut said, true) {
+            tracing::info!("stratum is not announced by mDNS: {error}; trying again every minute");
+        }
+        sleep(RETRY).await;
     }
 }
 
-async fn speak(address: SocketAddr, chain: &str) -> io::Result<()> {
-    let mut random = [0; 2];
-    getrandom::fill(&mut random).map_err(|error| io::Error::other(error.to_string()))?;
-    let suffix = hex::encode(random);
+async fn speak(address: SocketAddr, chain: &str, suffix: &str) -> io::Result<Infallible> {
     let service = Service {
         instance: format!("Cairn-{}-{suffix}", chain.chars().filter(char::is_ascii).take(32).collect::<String>()),
         host: format!("cairn-{suffix}"),

@@ -137,7 +137,9 @@ impl Job {
 /// The coinbase with another payout.
 fn pay(coinbase: &Coinbase, payout: Lock) -> Coinbase {
     let mut coinbase = coinbase.clone();
-    coinbase.outputs.iter_mut().for_each(|output| output.lock = payout);
+    for output in &mut coinbase.outputs {
+        output.lock = payout;
+    }
     coinbase
 }
 

@@ -1,5 +1,6 @@
-//! The listener: bounded connections, bounded lines, and the work that all of them share.
+//! The listener: bounded connections, and the work that all of them share.
 
+use cairn_client::unix;
 use chain_core::spec::ChainSpec;
 use parking_lot::Mutex;
 use serde_json::Value;
@@ -11,14 +12,11 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{
-        TcpListener, TcpStream,
-        tcp::{OwnedReadHalf, OwnedWriteHalf},
-    },
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
     sync::{Notify, watch},
     time::{interval, sleep, timeout},
 };
@@ -26,6 +24,7 @@ use tokio::{
 use super::{
     announce::announce,
     job::Work,
+    lines::Lines,
     message,
     session::{Now, Reaction, Session, Solved},
     workers::Workers,
@@ -35,15 +34,13 @@ use crate::{
     engine_thread::EngineHandle,
     mining::Mining,
     rpc::network,
+    throttle::Throttle,
 };
 
-/// Connections in all, and of one address: a farm behind a router has one. Those of this machine are bounded by all alone.
+/// Connections in all, and of one address: a farm behind a router has one. Half of all at most, so that no host locks out the
+/// others. Those of this machine are bounded by all alone.
 const MOST: usize = 2_048;
 const OF_ONE: usize = 256;
-/// Bytes of a line; the longest that a miner has reason to send has a tenth of it.
-const LINE: usize = 16 << 10;
-/// Lines of one connection in a second. One that sends more is read more slowly, so that it cannot take a core.
-const LINES: u32 = 100;
 /// A miner that does not read what it is sent.
 const WRITE: Duration = Duration::from_secs(20);
 /// How often a session looks at the clock.
@@ -72,6 +69,8 @@ pub struct Stratum {
     started: Instant,
     /// The next connection's extranonce.
     next: AtomicU32,
+    /// Lines of the log on connections that find no place.
+    refusals: Mutex<Throttle>,
     work: watch::Sender<Option<Arc<Work>>>,
 }
 
@@ -120,6 +119,7 @@ impl Stratum {
             found: Notify::new(),
             started: Instant::now(),
             next: AtomicU32::new(1),
+            refusals: Mutex::default(),
             work: watch::Sender::new(None),
         })
     }
@@ -143,15 +143,23 @@ impl Stratum {
 
     async fn accept(self: Arc<Self>, listener: TcpListener) {
         loop {
-            let Ok((socket, from)) = listener.accept().await else {
-                // Out of file descriptors, most likely: connections that end make room.
-                sleep(Duration::from_millis(100)).await;
-                continue;
+            let (socket, from) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    if let Some(suppressed) = self.refusals.lock().allow(Instant::now()) {
+                        tracing::warn!(%error, suppressed, "cannot accept a miner's connection");
+                    }
+                    // Out of file descriptors, most likely: connections that end make room.
+                    sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
             };
             let Some(seat) = self.seat(from.ip()) else {
-                let line = Session::show("too many miners are connected to this node: try again later");
-                // It fits into the socket's buffer, and is lost if not.
-                let _ = socket.try_write(line.as_bytes());
+                if let Some(suppressed) = self.refusals.lock().allow(Instant::now()) {
+                    let (from, most) = (from.ip(), self.most);
+                    tracing::warn!(%from, most, suppressed, "a miner finds no place: too many are connected");
+                }
+                turn_away(socket);
                 continue;
             };
             // Without it lines wait for the miner's acknowledgement; a socket that refuses it is closing.
@@ -170,7 +178,8 @@ impl Stratum {
         let ip = network(ip);
         let mut seats = self.seats.lock();
         let of_one = seats.get(&ip).copied().unwrap_or_default();
-        if seats.values().sum::<usize>() >= self.most || !ip.is_loopback() && of_one >= OF_ONE {
+        let most_of_one = OF_ONE.min(self.most / 2).max(1);
+        if seats.values().sum::<usize>() >= self.most || !ip.is_loopback() && of_one >= most_of_one {
             return None;
         }
         *seats.entry(ip).or_default() += 1;
@@ -198,7 +207,7 @@ impl Stratum {
                     }
                     Err(error) => return Err(error),
                 },
-                // It fails when the server ends, and then ends this task, too.
+                // It never fails: this task holds the sender.
                 Ok(()) = work.changed() => match work.borrow_and_update().clone() {
                     Some(work) => session.offer(work, self.now()),
                     None => continue,
@@ -274,6 +283,11 @@ impl Stratum {
                 self.joined.notified().await;
             }
             if self.engine.chain_info().syncing {
+                // Nobody is to begin with a block that others have left behind.
+                self.work.send_replace(None);
+                if !std::mem::replace(warned, true) {
+                    tracing::info!("miners that are connected by stratum get work once this node has synced");
+                }
                 sleep(RETRY).await;
                 continue;
             }
@@ -324,9 +338,15 @@ impl Stratum {
     }
 
     fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        Now { steady: self.started.elapsed(), unix }
+        Now { steady: self.started.elapsed(), unix: unix() }
     }
+}
+
+/// Says why a connection is closed.
+fn turn_away(socket: TcpStream) {
+    let line = Session::show("too many miners are connected to this node: try again later");
+    // The buffer of a new socket has room for it; who has gone needs no answer.
+    let _ = socket.into_std().and_then(|mut socket| io::Write::write(&mut socket, line.as_bytes()));
 }
 
 async fn write(writer: &mut OwnedWriteHalf, lines: &str) -> io::Result<()> {
@@ -336,52 +356,12 @@ async fn write(writer: &mut OwnedWriteHalf, lines: &str) -> io::Result<()> {
     }
 }
 
-/// The lines of a socket, none longer than [`LINE`]. What was read is kept when the future that waits is dropped.
-struct Lines {
-    reader: OwnedReadHalf,
-    buffer: Vec<u8>,
-    second: Instant,
-    count: u32,
-}
-
-impl Lines {
-    fn new(reader: OwnedReadHalf) -> Self {
-        Self { reader, buffer: Vec::new(), second: Instant::now(), count: 0 }
-    }
-
-    /// The next line without its end; `None` after the last.
-    async fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
-        let past = self.second.elapsed();
-        if past >= Duration::from_secs(1) {
-            (self.second, self.count) = (Instant::now(), 0);
-        } else if self.count >= LINES {
-            sleep(Duration::from_secs(1).saturating_sub(past)).await;
-        }
-        loop {
-            if let Some(end) = self.buffer.iter().position(|byte| *byte == b'\n') {
-                let mut line: Vec<u8> = self.buffer.drain(..=end).collect();
-                line.pop();
-                self.count += 1;
-                return Ok(Some(line));
-            }
-            if self.buffer.len() > LINE {
-                let reason = format!("a line has at most {LINE} bytes");
-                return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
-            }
-            let mut chunk = [0; 2_048];
-            match self.reader.read(&mut chunk).await? {
-                0 => return Ok(None),
-                read => self.buffer.extend_from_slice(&chunk[..read]),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{rpc::testing::TestNode, stratum::workers::WorkerName};
     use chain_core::U256;
+    use tokio::io::AsyncReadExt;
 
     /// The next block of a chain, solved.
     async fn solved(node: &TestNode) -> Solved {
@@ -419,6 +399,44 @@ mod tests {
             tokio::select! {
                 () = &mut keep => {}
                 written = timeout(SAVE / 4, written) => written.expect("a block is saved at once"),
+            }
+        });
+    }
+
+    fn server(node: &TestNode, most: usize) -> Arc<Stratum> {
+        let context = &node.context;
+        Stratum::new(context.engine.clone(), context.mining.clone(), Arc::default(), &context.spec, most)
+    }
+
+    #[test]
+    fn no_host_takes_all_places_but_this_machine() {
+        let (node, [one, other, here]) = (TestNode::fresh(), ["192.0.2.1", "192.0.2.2", "127.0.0.1"]);
+        let taken = |server: &Arc<Stratum>, ip: &str| (0..9).map_while(|_| server.seat(ip.parse().unwrap())).collect();
+        let few = server(&node, 4);
+        let seats: [Vec<Seat>; 3] = [one, other, here].map(|ip| taken(&few, ip));
+        assert_eq!(seats.map(|seats| seats.len()), [2, 2, 0]);
+        let seats: [Vec<Seat>; 2] = [here, one].map(|ip| taken(&few, ip));
+        assert_eq!(seats.map(|seats| seats.len()), [4, 0]);
+        let seats: Vec<Seat> = taken(&server(&node, 1), one);
+        assert_eq!(seats.len(), 1, "one miner finds the only place");
+    }
+
+    #[test]
+    fn a_miner_without_a_place_is_told() {
+        let node = TestNode::fresh();
+        node.wait(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let server = server(&node, 0);
+            let told = async {
+                let mut text = String::new();
+                let mut socket = TcpStream::connect(address).await.unwrap();
+                socket.read_to_string(&mut text).await.unwrap();
+                text
+            };
+            tokio::select! {
+                () = server.accept(listener) => {}
+                told = told => assert!(told.contains("too many miners are connected"), "{told:?}"),
             }
         });
     }

@@ -31,7 +31,9 @@ impl Workers {
         let accepted: u64 = workers().map(|worker| worker.accepted).sum();
         let mut rejected = [0; Reject::COUNTED.len()];
         for worker in workers() {
-            rejected.iter_mut().zip(worker.rejected).for_each(|(sum, count)| *sum += count);
+            for (sum, count) in rejected.iter_mut().zip(worker.rejected) {
+                *sum += count;
+            }
         }
         json!({
             "workers": workers().filter(|worker| worker.now.sessions > 0).count(),
@@ -70,10 +72,16 @@ impl Workers {
             *best = best.max(worker.now.best);
             *rate += worker.hashrate(now);
         }
-        let agent = |(agent, (count, best, rate)): (&&str, &(u32, f64, f64))| json!({"userAgent": agent, "count": count.to_string(), "bestDifficulty": best, "totalHashRate": rate.to_string()});
+        let agent = |(agent, (count, best, rate)): (&&str, &(u32, f64, f64))| {
+            let (count, rate) = (count.to_string(), rate.to_string());
+            json!({"userAgent": agent, "count": count, "bestDifficulty": best, "totalHashRate": rate})
+        };
         let mut best: Vec<_> = state.workers.values().filter(|worker| worker.best > 0.0).collect();
         best.sort_by(|one, other| other.best.total_cmp(&one.best));
-        let score = |worker: &&Worker| json!({"updatedAt": utc(worker.last_seen), "bestDifficulty": worker.best, "bestDifficultyUserAgent": worker.agent});
+        let score = |worker: &&Worker| {
+            let (at, best, agent) = (utc(worker.last_seen), worker.best, &worker.agent);
+            json!({"updatedAt": at, "bestDifficulty": best, "bestDifficultyUserAgent": agent})
+        };
         json!({
             "blockData": state.blocks.iter().rev().map(|found| json!({
                 "height": found.height,

@@ -153,7 +153,9 @@ impl Workers {
 
     /// A share that counts with the difficulty that was asked for; its hash has another.
     pub(super) fn accepted(&self, name: &WorkerName, asked: f64, difficulty: f64, now: u64) {
-        metrics::on().into_iter().for_each(|metrics| metrics.stratum.share("accepted"));
+        if let Some(metrics) = metrics::on() {
+            metrics.stratum.accepted();
+        }
         if self.state.lock().enter(name, now) {
             self.set_difficulty(name, asked);
         }
@@ -169,7 +171,9 @@ impl Workers {
     /// A share was refused.
     pub(super) fn rejected(&self, name: &WorkerName, reason: Reject, now: u64) {
         let Some(index) = Reject::COUNTED.iter().position(|(counted, _)| *counted == reason) else { return };
-        metrics::on().into_iter().for_each(|metrics| metrics.stratum.share(Reject::COUNTED[index].1));
+        if let Some(metrics) = metrics::on() {
+            metrics.stratum.rejected(Reject::COUNTED[index].1);
+        }
         self.of(name, |worker| {
             worker.rejected[index] += 1;
             worker.last_seen = now;
@@ -178,7 +182,9 @@ impl Workers {
 
     /// A worker found a block that is now the tip.
     pub(super) fn found(&self, name: &WorkerName, height: u32, hash: String, now: u64) {
-        metrics::on().into_iter().for_each(|metrics| metrics.stratum.block());
+        if let Some(metrics) = metrics::on() {
+            metrics.stratum.block();
+        }
         let mut state = self.state.lock();
         state.changed = true;
         let mut session = String::new();
@@ -237,11 +243,16 @@ impl State {
         self.blocks.truncate(BLOCKS);
         for worker in self.workers.values_mut() {
             let numbers = [&mut worker.accepted, &mut worker.blocks].into_iter().chain(&mut worker.rejected);
-            numbers.for_each(|number| *number = (*number).min(MOST_COUNTED));
-            let times = [&mut worker.first_seen, &mut worker.last_seen];
-            times.into_iter().for_each(|time| *time = (*time).min(u64::from(u32::MAX)));
+            for number in numbers {
+                *number = (*number).min(MOST_COUNTED);
+            }
+            for time in [&mut worker.first_seen, &mut worker.last_seen] {
+                *time = (*time).min(u64::from(u32::MAX));
+            }
         }
-        self.blocks.iter_mut().for_each(|found| found.time = found.time.min(u64::from(u32::MAX)));
+        for found in &mut self.blocks {
+            found.time = found.time.min(u64::from(u32::MAX));
+        }
         self
     }
 }
@@ -291,12 +302,8 @@ mod reasons {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u64; REASONS], D::Error> {
         Ok(match Counts::deserialize(deserializer)? {
-            Counts::Named(counts) => {
-                Reject::COUNTED.map(|(_, name)| counts.get(name).copied().unwrap_or_default())
-            }
-            Counts::Listed(counts) => {
-                std::array::from_fn(|index| counts.get(index).copied().unwrap_or_default())
-            }
+            Counts::Named(counts) => Reject::COUNTED.map(|(_, name)| counts.get(name).copied().unwrap_or_default()),
+            Counts::Listed(counts) => std::array::from_fn(|index| counts.get(index).copied().unwrap_or_default()),
         })
     }
 }
