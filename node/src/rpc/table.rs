@@ -52,6 +52,11 @@ pub fn is_subscription(name: &str) -> bool {
     name.contains("_subscribe") && all().any(|(_, method)| method.name == name && method.is_subscription())
 }
 
+/// Names of a method's parameters; `None` if there is no such method.
+pub fn parameters(name: &str) -> Option<&'static [&'static str]> {
+    all().find(|(_, method)| method.name == name).map(|(_, method)| method.params)
+}
+
 /// The error for a method that is not served.
 pub fn absent(method: &str) -> RpcError {
     let message = match all().find(|(_, row)| row.name == method) {

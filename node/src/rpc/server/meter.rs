@@ -6,7 +6,10 @@ use jsonrpsee::{
         BatchResponseBuilder, MethodResponse,
         middleware::rpc::{Batch, BatchEntry, Notification, Request, RpcServiceT},
     },
-    types::{ErrorCode, ErrorObject, Extensions, Id},
+    types::{
+        ErrorCode, ErrorObject, Extensions, Id,
+        error::{OVERSIZED_RESPONSE_CODE, TOO_BIG_BATCH_RESPONSE_CODE},
+    },
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -18,7 +21,7 @@ use crate::{
     rpc::{
         base::{RpcError, error, over_limit},
         pubsub::Held,
-        table::{absent, is_subscription},
+        table::{absent, is_subscription, parameters},
     },
 };
 
@@ -134,8 +137,13 @@ where
         }
         let response = self.inner.call(request).await;
         match response.as_error_code() {
+            Some(OVERSIZED_RESPONSE_CODE) => {
+                Response::error(id, error(OVERSIZED_RESPONSE_CODE, too_large(&method, self.max_response)))
+            }
             Some(code) if code == ErrorCode::MethodNotFound.code() => {
-                metrics::on().into_iter().for_each(|metrics| metrics.rpc.called_unknown());
+                if let Some(metrics) = metrics::on() {
+                    metrics.rpc.called_unknown();
+                }
                 Response::error(id, absent(&method))
             }
             _ => response,
@@ -156,12 +164,29 @@ where
                     Response::error(id, error)
                 }
             };
-            if let Err(too_long) = responses.append(response) {
-                return too_long;
+            if responses.append(response).is_err() {
+                let most = self.max_response;
+                let message = format!(
+                    "the responses to this batch have more than {most} bytes, the limit of --http.max-response: send fewer \
+                     requests in a batch"
+                );
+                return Response::error(Id::Null, error(TOO_BIG_BATCH_RESPONSE_CODE, message));
             }
         }
         Response::from_batch(responses.finish())
     }
+}
+
+/// What to do about a response over the limit.
+pub(super) fn too_large(method: &str, most: u32) -> String {
+    let less = match parameters(method) {
+        Some([]) | None => String::new(),
+        Some(names) => format!("ask for less by the parameters of {method} ({}), or ", names.join(", ")),
+    };
+    format!(
+        "the response has more than {most} bytes, the limit of --http.max-response: {less}start the node with a higher \
+         limit"
+    )
 }
 
 /// Sends the response to a batch if it opened subscriptions, and lets their notifications follow.

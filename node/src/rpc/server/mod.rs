@@ -9,6 +9,7 @@ mod places;
 pub(super) mod session;
 mod version;
 
+use cairn_client::unix;
 use hyper::{
     HeaderMap, Method, StatusCode,
     body::{Body, Incoming},
@@ -21,14 +22,7 @@ use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
     StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel, ws::is_upgrade_request,
 };
-use std::{
-    convert::Infallible,
-    future::poll_fn,
-    net::IpAddr,
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -248,8 +242,7 @@ impl Listening {
 
     /// What pools answer by HTTP about those who mine.
     fn feed(&self, path: &str) -> HttpResponse {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let Some(feed) = self.workers.as_ref().and_then(|workers| workers.feed(path, now)) else {
+        let Some(feed) = self.workers.as_ref().and_then(|workers| workers.feed(path, unix())) else {
             return text(StatusCode::NOT_FOUND, "there are /api/info and /api/client/ADDRESS\n");
         };
         let mut response = HttpResponse::new(HttpBody::from(feed.to_string()));
@@ -323,11 +316,11 @@ fn check(limits: &HttpLimits, headers: &HeaderMap) -> Result<Option<HeaderValue>
 }
 
 /// Whether a page was served by this very node: the request goes where the page came from, by http, since the node speaks no
-/// TLS. A page of https with the same name may be another program's. The name must be one that the operator knows. With `--http.vhosts *` a foreign page could make its own name resolve to this
-/// machine, and would have its own name in both headers.
+/// TLS. A page of https with the same name may be another program's. The name must be one that the operator knows. With
+/// `--http.vhosts *` a foreign page could make its own name resolve to this machine, and would have its own name in both headers.
 fn is_own_page(vhosts: &[String], host: &str, origin: &str) -> bool {
-    let named: Vec<String> = vhosts.iter().filter(|vhost| *vhost != "*").cloned().collect();
-    origin.strip_prefix("http://").is_some_and(|from| from.eq_ignore_ascii_case(host)) && host_is_served(&named, host)
+    let named = vhosts.iter().filter(|vhost| *vhost != "*");
+    origin.strip_prefix("http://").is_some_and(|from| from.eq_ignore_ascii_case(host)) && host_is_served(named, host)
 }
 
 /// Whether a page was served by this machine.
@@ -345,7 +338,7 @@ fn is_extension(origin: &HeaderValue) -> bool {
 
 /// Whether a Host header names an address, `localhost` or a configured name. A foreign name means that a web page made
 /// it resolve to this machine (DNS rebinding).
-fn host_is_served(vhosts: &[String], host: &str) -> bool {
+fn host_is_served<'a>(vhosts: impl IntoIterator<Item = &'a String>, host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((name, port)) => (name, port),
         None => host.split_at(host.find(':').unwrap_or(host.len())),
@@ -356,7 +349,7 @@ fn host_is_served(vhosts: &[String], host: &str) -> bool {
     }
     name.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
-        || vhosts.iter().any(|vhost| vhost == "*" || vhost.eq_ignore_ascii_case(name))
+        || vhosts.into_iter().any(|vhost| vhost == "*" || vhost.eq_ignore_ascii_case(name))
 }
 
 /// Adds the CORS headers for an allowed origin.

@@ -291,8 +291,21 @@ fn batches_of_a_thousand_and_three_hundred_connections_at_once_are_answered() {
 #[test]
 fn answers_an_error_instead_of_a_response_over_the_limit() {
     let limits = HttpLimits { max_response: 1_000, ..HttpLimits::default() };
-    let answer = ask(limits, &post("localhost", "", &call("long")));
-    assert!(answer.contains("-32008"), "{answer}");
+    let answer = ask(limits.clone(), &post("localhost", "", &call("long")));
+    let said =
+        "the response has more than 1000 bytes, the limit of --http.max-response: start the node with a higher limit";
+    assert!(answer.contains("-32008") && answer.contains(said), "{answer}");
+    let short = |id: u8| call("echo").replace("\"id\":1", &format!("\"id\":{id}"));
+    let batch = format!("[{}]", (0..30).map(short).collect::<Vec<_>>().join(","));
+    let answer = ask(limits, &post("localhost", "", &batch));
+    let said = "the limit of --http.max-response: send fewer requests in a batch";
+    assert!(answer.contains("-32011") && answer.contains(said), "{answer}");
+}
+
+#[test]
+fn a_response_over_the_limit_names_what_asks_for_less() {
+    let said = super::meter::too_large("chain_getAccountHistory", 5);
+    assert!(said.contains("ask for less by the parameters of chain_getAccountHistory (account, options)"), "{said}");
 }
 
 #[test]
