@@ -1,12 +1,13 @@
 //! `cairn-node run`: puts store, engine, miner and RPC together, and takes them apart again.
 
+use cairn_client::unix;
 use chain_core::{spec::ChainSpec, transaction::coin::Lock};
 use std::{
     io::ErrorKind,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 use tokio::{net::TcpListener, sync::Notify, time::timeout};
 
@@ -133,6 +134,7 @@ async fn serve(
         workers: Arc::new(load_workers(config)),
         templates: rpc::Templates::default(),
         beneficiaries: rpc::Beneficiaries::default(),
+        next_blocks: rpc::NextBlocks::default(),
         lanes: rpc::Lanes::default(),
         subscribers: Arc::default(),
         filters: rpc::Filters::default(),
@@ -240,8 +242,7 @@ async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, context: 
 
 /// What earlier runs counted of miners.
 fn load_workers(config: &Config) -> Workers {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    Workers::load(config.datadir.as_ref().map(|path| path.join("workers.json")), now)
+    Workers::load(config.datadir.as_ref().map(|path| path.join("workers.json")), unix())
 }
 
 fn node_info(config: &Config, address: SocketAddr, stratum: Option<SocketAddr>, stop: Arc<Notify>) -> NodeInfo {

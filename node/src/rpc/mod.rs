@@ -30,7 +30,7 @@ mod tracer;
 mod txpool;
 mod web3;
 
-pub use base::{Beneficiaries, Context, NodeInfo, Templates};
+pub use base::{Beneficiaries, Context, NextBlocks, NodeInfo, Templates};
 pub use dispatch::methods;
 pub use lanes::{Lanes, network};
 pub use pubsub::{Filters, start_hub};

@@ -24,7 +24,7 @@ use std::{
 use tokio::{net::TcpListener, runtime::Runtime, sync::Notify};
 
 use super::{
-    Beneficiaries, Context, Filters, HttpLimits, Lanes, NodeInfo, Templates,
+    Beneficiaries, Context, Filters, HttpLimits, Lanes, NextBlocks, NodeInfo, Templates,
     access::{Caller, Scope, Secrets},
     methods, namespaces, serve, start_hub,
 };
@@ -152,6 +152,7 @@ impl TestNode {
             workers: Arc::default(),
             templates: Templates::default(),
             beneficiaries: Beneficiaries::default(),
+            next_blocks: NextBlocks::default(),
             lanes,
             subscribers: Arc::default(),
             filters: Filters::default(),
@@ -230,5 +231,5 @@ impl TestNode {
 
 /// The lock of a key.
 pub fn lock(key: &Keypair) -> Lock {
-    Lock::Key(KeyBytes(key.x_only_public_key().0.to_byte_array()))
+    Lock::Key(KeyBytes::of(key))
 }

@@ -13,6 +13,7 @@ use super::{
     beneficiaries::Beneficiaries,
     call::Call,
     error::{RpcError, RpcResult, unauthorized},
+    next_blocks::NextBlocks,
     templates::Templates,
 };
 use crate::{
@@ -50,6 +51,8 @@ pub struct Context {
     pub templates: Templates,
     /// Beneficiaries of blocks that calls ran in.
     pub beneficiaries: Beneficiaries,
+    /// The mempool as the next blocks.
+    pub next_blocks: NextBlocks,
     /// Who may run now.
     pub lanes: Lanes,
     /// Who is notified of what.

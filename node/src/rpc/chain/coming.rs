@@ -1,6 +1,7 @@
 //! The mempool as the blocks to come.
 
 use serde_json::{Value, json};
+use std::time::Instant;
 
 use crate::{
     mempool::{ComingBlock, ComingTransaction},
@@ -17,10 +18,11 @@ fn get_next_blocks(context: &Context, mut args: Args) -> RpcResult<Value> {
     if named > MOST_NAMED {
         return Err(invalid(format!("transactions: expected 0 to {MOST_NAMED}, got {named}")));
     }
-    let coming = context.ask(context.engine.coming_blocks(named))?;
+    let ask = || context.ask(context.engine.coming_blocks(MOST_NAMED));
+    let coming = context.next_blocks.get(context.engine.chain_info().hash, Instant::now(), ask)?;
     Ok(json!({
         "blocks": coming.blocks.iter().map(block).collect::<Vec<_>>(),
-        "transactions": coming.first.iter().map(transaction).collect::<Vec<_>>(),
+        "transactions": coming.first.iter().take(named).map(transaction).collect::<Vec<_>>(),
         "left": coming.left,
     }))
 }

@@ -28,7 +28,7 @@ mod traces;
 mod withdrawal;
 
 use super::testing::{TestNode, dev_coin_key, lock, methods_for};
-use super::{Beneficiaries, Context, Filters, Lanes, Templates, access::Scope, base::Method, table};
+use super::{Beneficiaries, Context, Filters, Lanes, NextBlocks, Templates, access::Scope, base::Method, table};
 use crate::dev::{ACCOUNTS, Accounts};
 use alloy_primitives::{Address, U256};
 use chain_core::{
@@ -72,6 +72,7 @@ fn like(context: &Context) -> Context {
         workers: Arc::default(),
         templates: Templates::default(),
         beneficiaries: Beneficiaries::default(),
+        next_blocks: NextBlocks::default(),
         lanes: Lanes::default(),
         subscribers: Arc::default(),
         filters: Filters::default(),
