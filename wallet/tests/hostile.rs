@@ -31,8 +31,6 @@ fn nothing_is_paid_into_a_contract_that_pays_nothing_out() {
     let (node, home, _) = rich();
     let says = "no one could ever get the money out";
     for keeper in [GATEWAY.to_string(), HISTORY.to_string()] {
-        home.run(&["send", &format!("{keeper}=1"), "--yes"]).fails(8, says);
-        home.run(&["send", "--max", &keeper, "--yes"]).fails(8, says);
         home.run(&["deposit", "1", "--to", &keeper, "--yes"]).fails(8, says);
         home.run(&["deposit", "--max", "--to", &keeper, "--yes"]).fails(8, says);
         home.run(&["build", "--force", "--out", "pay.json", "deposit", "1"]);
@@ -49,8 +47,7 @@ fn nothing_is_paid_into_a_contract_that_pays_nothing_out() {
 #[test]
 fn what_pays_an_account_without_a_key_says_that_it_is_lost() {
     let (_node, home, _) = rich();
-    let payment = format!("{ZERO}=1");
-    for order in [&["send", &payment][..], &["deposit", "1", "--to", ZERO], &["transfer", ZERO, "1"]] {
+    for order in [&["deposit", "1", "--to", ZERO][..], &["transfer", ZERO, "1"]] {
         let shown = home.run(&[order, &["--dry-run"]].concat());
         assert!(shown.out.contains("burnt: no one has its key"), "{order:?}: {}", shown.out);
         assert!(shown.err.contains(&format!("no one can have the key of {ZERO}")), "{order:?}: {}", shown.err);

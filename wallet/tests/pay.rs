@@ -112,6 +112,20 @@ fn refuses_what_can_only_be_a_mistake() {
 }
 
 #[test]
+fn send_refuses_an_account_and_names_the_commands_that_pay_it() {
+    let (node, home, friend) = rich(1);
+    let said = format!(
+        "pay it from an account with `transfer {ACCOUNT} 1.50000000`, or out of coins with `deposit 1.50000000 --to {ACCOUNT}`"
+    );
+    home.run(&["send", &format!("{ACCOUNT}=1.5"), "--yes"]).fails(2, &said);
+    home.run(&["send", &format!("{friend}=1"), &format!("{ACCOUNT}=1.5"), "--yes"]).fails(2, &said);
+    home.run(&["build", "--out", "pay.json", "send", &format!("{ACCOUNT}=1.5")]).fails(2, &said);
+    let all = home.run(&["send", "--max", &ACCOUNT.to_lowercase(), "--yes"]);
+    all.fails(2, &format!("`transfer {ACCOUNT} --max`"));
+    assert!(node.state().sent.is_empty());
+}
+
+#[test]
 fn refuses_addresses_of_other_networks_and_mistyped_ones() {
     let (node, home, friend) = rich(1);
     let lock = node.state().network.coin_address(&friend).unwrap();

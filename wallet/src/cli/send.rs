@@ -38,6 +38,7 @@ pub fn build(online: Online, what: &BuildCommand) -> Result<(Draft, Option<Inter
     let draft = match what {
         BuildCommand::Send(args) => {
             let order = coin_order(online.wallet, &args.payments, args.max)?;
+            refuse_accounts(&order)?;
             pay_coins(online, &order, &args.coins, &args.fees)
         }
         BuildCommand::Transfer(args) => transfer(online, args),
@@ -47,6 +48,24 @@ pub fn build(online: Online, what: &BuildCommand) -> Result<(Draft, Option<Inter
         BuildCommand::Call(args) => return contract::call(online, args),
     };
     Ok((draft?, None))
+}
+
+/// `send` pays coin addresses: who writes an account there may well mean to pay from one.
+fn refuse_accounts(order: &CoinOrder) -> Result<(), WalletError> {
+    let (lock, amount) = match order {
+        CoinOrder::All(lock) => (Some(lock), "--max".to_owned()),
+        CoinOrder::Pay(payments) => {
+            let paid = payments.iter().find(|(lock, _)| matches!(lock, Lock::Account(_)));
+            (paid.map(|(lock, _)| lock), paid.map(|(_, amount)| amount.to_string()).unwrap_or_default())
+        }
+    };
+    match lock {
+        Some(Lock::Account(account)) => Err(usage!(
+            "{account} is an account, and `send` pays coin addresses: pay it from an account with `transfer {account} \
+             {amount}`, or out of coins with `deposit {amount} --to {account}`"
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Reads payments in coins: `ADDRESS=AMOUNT`, or one bare address for everything.
