@@ -3,27 +3,29 @@
 //! It is served beside the RPC and knows nothing of the node: in the browser it asks the RPC, as any other client does.
 
 use chain_core::hash::sha256;
+use std::sync::OnceLock;
 
 /// A file of the page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct File {
     /// Where it is served.
     pub path: &'static str,
     /// What it holds.
     pub text: &'static str,
+    tag: OnceLock<String>,
 }
 
 macro_rules! assets {
     ($($name:literal)*) => {
         [
-            File { path: "/", text: include_str!("assets/index.html") },
-            $(File { path: concat!("/assets/", $name), text: include_str!(concat!("assets/", $name)) },)*
+            File::new("/", include_str!("assets/index.html")),
+            $(File::new(concat!("/assets/", $name), include_str!(concat!("assets/", $name))),)*
         ]
     };
 }
 
 /// All files; `index.html` is at `/`.
-pub const FILES: [File; 31] = assets! {
+pub static FILES: [File; 31] = assets! {
     "abi.js" "account.js" "address.js" "app.css" "app.js" "block.js" "chain.js" "coming.js" "contract.js" "dev.js" "dom.js"
     "finality.js" "format.js" "found.js" "home.js" "icon.svg" "keccak.js" "mining.js" "network.js" "parts.css" "parts.js" "reorgs.js"
     "rpc.js" "search.js" "theme.js" "trace.js" "transaction.js" "tree.js" "views.css" "wallet.js"
@@ -35,6 +37,10 @@ pub fn find(path: &str) -> Option<&'static File> {
 }
 
 impl File {
+    const fn new(path: &'static str, text: &'static str) -> Self {
+        Self { path, text, tag: OnceLock::new() }
+    }
+
     /// Its media type.
     pub fn media(&self) -> &'static str {
         match self.path.rsplit_once('.').map(|(_, extension)| extension) {
@@ -45,9 +51,9 @@ impl File {
         }
     }
 
-    /// Its entity tag, which follows from what it holds.
-    pub fn tag(&self) -> String {
-        format!("\"{}\"", hex::encode(&sha256(self.text.as_bytes())[..12]))
+    /// Its entity tag, which follows from what it holds. It is hashed once.
+    pub fn tag(&self) -> &str {
+        self.tag.get_or_init(|| format!("\"{}\"", hex::encode(&sha256(self.text.as_bytes())[..12])))
     }
 }
 
@@ -74,6 +80,7 @@ mod tests {
     #[test]
     fn tags_tell_files_apart() {
         assert_eq!(FILES.iter().map(File::tag).collect::<BTreeSet<_>>().len(), FILES.len());
+        assert!(std::ptr::eq(FILES[0].tag(), FILES[0].tag()), "it is computed once");
         assert_eq!(find("/").map(File::media), Some("text/html; charset=utf-8"));
         assert_eq!(find("/assets/app.js").map(File::media), Some("text/javascript; charset=utf-8"));
         assert_eq!((find("/assets/"), find("/assets/../page/mod.rs"), find("/index.html")), (None, None, None));
