@@ -8,7 +8,9 @@ use chain_core::{
 };
 use std::ops::ControlFlow;
 
-use super::{Batch, Column, Durability, KeyRange, KvRead, Order, Snapshot, Store, StoreError, damaged};
+use super::{
+    Batch, Column, Durability, KeyRange, KvRead, Order, Snapshot, Store, StoreError, damaged, read::read_rows,
+};
 use crate::finality::Promise;
 
 /// Prefix of certificates by height.
@@ -67,16 +69,8 @@ impl Store {
     /// # Errors
     /// See [`Store::load_headers`].
     pub fn evidence(&self) -> Result<Vec<Evidence>, StoreError> {
-        let (mut all, range) = (Vec::new(), KeyRange::prefix(EVIDENCE));
-        let mut failed = None;
-        self.kv.scan(Column::Meta, &range, Order::Ascending, &mut |_, value| {
-            match decode(value) {
-                Ok(evidence) => all.push(evidence),
-                Err(error) => failed = Some(error),
-            }
-            if failed.is_none() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        failed.map_or(Ok(all), Err)
+        let range = (&KeyRange::prefix(EVIDENCE), Order::Ascending);
+        read_rows(&*self.kv, Column::Meta, range, usize::MAX, |_, value| decode(value))
     }
 
     /// Stores what this node's member must keep to after a restart.

@@ -14,19 +14,29 @@ use super::{Column, HeaderRecord, KeyRange, KvRead, Order, StoreError, damaged, 
 
 /// Reads every header of a database.
 pub(super) fn read_headers(kv: &(impl KvRead + ?Sized)) -> Result<Vec<HeaderRecord>, StoreError> {
-    let mut records = Vec::new();
-    let mut failed = Ok(());
-    kv.scan(Column::Headers, &KeyRange::prefix(schema::HEADER), Order::Ascending, &mut |key, value| {
-        match header_row(key, value) {
-            Ok(record) => records.push(record),
-            Err(error) => failed = Err(error),
+    read_rows(kv, Column::Headers, (&KeyRange::prefix(schema::HEADER), Order::Ascending), usize::MAX, header_row)
+}
+
+/// Reads at most so many rows of a range; the first that cannot be read is the error.
+pub(super) fn read_rows<T>(
+    kv: &(impl KvRead + ?Sized),
+    column: Column,
+    (range, order): (&KeyRange, Order),
+    limit: usize,
+    mut read: impl FnMut(&[u8], &[u8]) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let (mut rows, mut failed) = (Vec::new(), None);
+    if limit == 0 {
+        return Ok(rows);
+    }
+    kv.scan(column, range, order, &mut |key, value| {
+        match read(key, value) {
+            Ok(row) => rows.push(row),
+            Err(error) => failed = Some(error),
         }
-        match failed {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(_) => ControlFlow::Break(()),
-        }
+        if failed.is_none() && rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     })?;
-    failed.map(|()| records)
+    failed.map_or(Ok(rows), Err)
 }
 
 /// Reads a header's row.

@@ -18,7 +18,9 @@ use super::{
     BlockRef, CoinPlace, CoinsPage, Column, HeaderRecord, HistoryPlace, KeyRange, Kv, KvRead, LockEvent, Malformed,
     Order, PlacedCoin, Spend, StoreConfig, StoreError, StoredReceipt, Totals, TxPlace, Unreadable, Usage, Visitor,
     blockdata, damaged,
-    read::{header_row, read_account, read_code, read_coin, read_history, read_node, read_pruned, read_slot},
+    read::{
+        header_row, read_account, read_code, read_coin, read_history, read_node, read_pruned, read_rows, read_slot,
+    },
     schema,
 };
 
@@ -399,15 +401,8 @@ impl Snapshot {
         limit: usize,
         read: impl Fn(&[u8], &[u8]) -> Result<T, Malformed>,
     ) -> Result<Vec<T>, StoreError> {
-        let mut rows = Vec::new();
-        if limit == 0 {
-            return Ok(Vec::new());
-        }
-        self.kv.scan(Column::AddressIndex, range, order, &mut |key, value| {
-            rows.push(read(key, value));
-            if rows.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
-        })?;
-        rows.into_iter().map(|row| row.map_err(|_| damaged(Column::AddressIndex))).collect()
+        let column = Column::AddressIndex;
+        read_rows(&*self.kv, column, (range, order), limit, |key, value| read(key, value).map_err(|_| damaged(column)))
     }
 }
 
