@@ -36,7 +36,7 @@ impl TestKey {
 
     /// Its lock.
     pub fn lock(&self) -> Lock {
-        Lock::Key(KeyBytes(self.pair.x_only_public_key().0.to_byte_array()))
+        Lock::Key(KeyBytes::of(&self.pair))
     }
 
     /// Its address.

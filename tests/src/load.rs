@@ -45,7 +45,7 @@ fn keypair(number: u32) -> Keypair {
 }
 
 fn lock(key: &Keypair) -> Lock {
-    Lock::Key(KeyBytes(key.x_only_public_key().0.to_byte_array()))
+    Lock::Key(KeyBytes::of(key))
 }
 
 fn sign(genesis: &BlockHash, keys: &[&Keypair], coins: &[NamedCoin], outputs: Vec<Output>) -> Transaction {

@@ -112,7 +112,7 @@ impl Electorate {
 
     /// The member that has this key, if one has.
     pub fn member(&self, pair: &Keypair) -> Option<u8> {
-        let key = KeyBytes(pair.x_only_public_key().0.to_byte_array());
+        let key = KeyBytes::of(pair);
         let place = self.rules.members.iter().position(|member| *member == key)?;
         u8::try_from(place).ok()
     }

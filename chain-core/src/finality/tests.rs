@@ -19,7 +19,7 @@ fn pair(member: u8) -> Keypair {
 }
 
 fn electorate(count: u8) -> Electorate {
-    let key = |member| KeyBytes(pair(member).x_only_public_key().0.to_byte_array());
+    let key = |member| KeyBytes::of(&pair(member));
     let rules = Finality { members: (0..count).map(key).collect(), interval: 20, depth: 6, window: 100 };
     Electorate { genesis: BlockHash([1; 32]), rules }
 }

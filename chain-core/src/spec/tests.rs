@@ -37,7 +37,7 @@ fn field(field: &str, got: &str, allowed: &str) -> SpecError {
 fn with_finality(change: fn(&mut Finality)) -> Result<ChainSpec, SpecError> {
     let key = |member: u8| {
         let secret = secp256k1::SecretKey::from_secret_bytes([member; 32]).unwrap();
-        KeyBytes(secp256k1::Keypair::from_secret_key(&secret).x_only_public_key().0.to_byte_array())
+        KeyBytes::of(&secp256k1::Keypair::from_secret_key(&secret))
     };
     let mut finality = Finality { members: (1..5).map(key).collect(), interval: 20, depth: 6, window: 100 };
     change(&mut finality);

@@ -108,7 +108,7 @@ mod tests {
         let pair = Keypair::from_secret_key(&SecretKey::from_secret_bytes([5; 32]).unwrap());
         let message = [9; 32];
         let signature = schnorr::sign_no_aux_rand(&message, &pair).to_byte_array().into();
-        SignatureCheck { key: KeyBytes(pair.x_only_public_key().0.to_byte_array()), message, signature }
+        SignatureCheck { key: KeyBytes::of(&pair), message, signature }
     }
 
     // COIN-12

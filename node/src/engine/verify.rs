@@ -280,7 +280,7 @@ mod tests {
         let pair = Keypair::from_secret_key(&SecretKey::from_secret_bytes([3; 32]).unwrap());
         let message = [message; 32];
         let signature = Signature::from(pair.sign_schnorr_no_aux_rand(&message).to_byte_array());
-        SignatureCheck { key: KeyBytes(pair.x_only_public_key().0.to_byte_array()), message, signature }
+        SignatureCheck { key: KeyBytes::of(&pair), message, signature }
     }
 
     // COIN-12

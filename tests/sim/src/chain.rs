@@ -139,7 +139,7 @@ fn user(number: usize) -> User {
     // At most a few users.
     let secret = SecretKey::from_secret_bytes([1 + number as u8; 32]).expect("small numbers are keys");
     let pair = Keypair::from_secret_key(&secret);
-    let lock = Lock::Key(KeyBytes(pair.x_only_public_key().0.to_byte_array()));
+    let lock = Lock::Key(KeyBytes::of(&pair));
     User { lock, pair, address: address_of(&secret.public_key()), secret }
 }
 

@@ -18,7 +18,7 @@ fn pair(number: u8) -> Keypair {
 }
 
 fn key(number: u8) -> KeyBytes {
-    KeyBytes(pair(number).x_only_public_key().0.to_byte_array())
+    KeyBytes::of(&pair(number))
 }
 
 fn sign(number: u8, message: &[u8; 32]) -> Signature {
