@@ -62,3 +62,63 @@ impl<'de> Deserialize<'de> for Listener {
         deserializer.deserialize_any(Visitor)
     }
 }
+
+/// Settings of such a service: its flags, with what each one's help says, and its port.
+macro_rules! listener_settings {
+    (
+        $(#[$doc:meta])*
+        $name:ident, flags $flag:literal of $heading:literal, port $port:literal,
+        $on:literal, $addr:literal, $port_help:literal
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Default, PartialEq, Eq, clap::Args, serde::Deserialize)]
+        #[serde(from = "crate::config::listener::Listener")]
+        pub struct $name {
+            #[doc = $on]
+            #[arg(
+                id = $flag,
+                long = $flag,
+                help_heading = $heading,
+                num_args = 0..=1,
+                require_equals = true,
+                default_missing_value = "true"
+            )]
+            pub on: Option<bool>,
+            #[doc = $addr]
+            #[arg(id = concat!($flag, ".addr"), long = concat!($flag, ".addr"), value_name = "IP", help_heading = $heading)]
+            pub addr: Option<std::net::IpAddr>,
+            #[doc = $port_help]
+            #[arg(
+                id = concat!($flag, ".port"),
+                long = concat!($flag, ".port"),
+                value_name = "PORT",
+                allow_negative_numbers = true,
+                help_heading = $heading
+            )]
+            pub port: Option<u16>,
+        }
+
+        impl From<crate::config::listener::Listener> for $name {
+            fn from(crate::config::listener::Listener { on, addr, port }: crate::config::listener::Listener) -> Self {
+                Self { on, addr, port }
+            }
+        }
+
+        impl $name {
+            fn listener(&self) -> crate::config::listener::Listener {
+                crate::config::listener::Listener { on: self.on, addr: self.addr, port: self.port }
+            }
+
+            /// These settings, and those of `other` where these say nothing.
+            pub(super) fn or(&self, other: &Self) -> Self {
+                self.listener().or(other.listener()).into()
+            }
+
+            /// Where to listen, if anywhere.
+            pub(super) fn address(&self) -> Option<std::net::SocketAddr> {
+                self.listener().address($port)
+            }
+        }
+    };
+}
+pub(super) use listener_settings;

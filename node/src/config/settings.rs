@@ -286,8 +286,8 @@ impl Settings {
             (None, None) => (other.history, other.archive),
             given => given,
         };
-        or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery external_address
-            max_peers nat miner http mempool log; stratum: self.stratum.or(&other.stratum),
+        or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery
+            external_address max_peers nat miner http mempool log; stratum: self.stratum.or(&other.stratum),
             metrics: self.metrics.or(&other.metrics), index: is_off.or(self.index).or(other.index), no_index: false, history,
             archive)
     }

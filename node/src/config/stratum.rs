@@ -1,68 +1,20 @@
 //! `--stratum` and `--stratum.*`; in the file `stratum = true`, or a table `[stratum]`.
 
-use clap::Args;
-use serde::Deserialize;
-use std::net::{IpAddr, SocketAddr};
+use super::listener::listener_settings;
 
-use super::listener::Listener;
-
-/// The port that miners are set to.
-const PORT: u16 = 3_333;
-
-/// Whether and where miners connect.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
-#[serde(from = "Listener")]
-pub struct StratumSettings {
-    /// Serves SHA-256 miners by stratum v1, each for its own address (see docs/mining.md)
-    #[arg(
-        id = "stratum",
-        long = "stratum",
-        help_heading = "Mining",
-        num_args = 0..=1,
-        require_equals = true,
-        default_missing_value = "true"
-    )]
-    pub on: Option<bool>,
-    /// Address that miners connect to; switches --stratum on [default: 127.0.0.1]
-    #[arg(id = "stratum.addr", long = "stratum.addr", value_name = "IP", help_heading = "Mining")]
-    pub addr: Option<IpAddr>,
-    /// Port that miners connect to; 0 for any that is free; switches --stratum on [default: 3333]
-    #[arg(
-        id = "stratum.port",
-        long = "stratum.port",
-        value_name = "PORT",
-        allow_negative_numbers = true,
-        help_heading = "Mining"
-    )]
-    pub port: Option<u16>,
-}
-
-impl From<Listener> for StratumSettings {
-    fn from(Listener { on, addr, port }: Listener) -> Self {
-        Self { on, addr, port }
-    }
-}
-
-impl StratumSettings {
-    fn listener(&self) -> Listener {
-        Listener { on: self.on, addr: self.addr, port: self.port }
-    }
-
-    /// These settings, and those of `other` where these say nothing.
-    pub(super) fn or(&self, other: &Self) -> Self {
-        self.listener().or(other.listener()).into()
-    }
-
-    /// Where to listen, if anywhere.
-    pub(super) fn address(&self) -> Option<SocketAddr> {
-        self.listener().address(PORT)
-    }
+listener_settings! {
+    /// Whether and where miners connect.
+    StratumSettings, flags "stratum" of "Mining", port 3_333,
+    "Serves SHA-256 miners by stratum v1, each for its own address (see docs/mining.md)",
+    "Address that miners connect to; switches --stratum on [default: 127.0.0.1]",
+    "Port that miners connect to; 0 for any that is free; switches --stratum on [default: 3333]"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Settings;
+    use std::net::SocketAddr;
 
     fn address(text: &str) -> Option<String> {
         let settings: Settings = toml::from_str(text).unwrap();
