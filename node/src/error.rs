@@ -1,7 +1,10 @@
 //! Why a command failed: one line for the user, with what to do.
 
 use cairn_client::CookieError;
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 use crate::{config::ConfigError, engine::OpenError, mining::SavedError, net::NetError, program, store::StoreError};
 
@@ -95,7 +98,10 @@ pub enum CommandError {
     #[error("the chain {0:?} is kept in memory only: add --datadir DIR")]
     InMemory(String),
     /// A command on stored blocks, where no node has stored any.
-    #[error("{} does not exist: no node of the chain {chain} keeps its data there; name others with --chain and --datadir", .path.display())]
+    #[error(
+        "{} does not exist: no node of the chain {chain} keeps its data there; name others with --chain and --datadir",
+        .path.display()
+    )]
     NoData {
         /// The data directory.
         path: PathBuf,
@@ -212,6 +218,11 @@ impl CommandError {
             Self::Config(_) | Self::NobodyToPay | Self::Range { .. } => 2,
             _ => 1,
         }
+    }
+
+    /// A file that the operating system refuses to write.
+    pub fn write(file: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        Self::io(format!("write {}", file.display()))
     }
 
     /// Names what was tried when the operating system refused.

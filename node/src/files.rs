@@ -105,6 +105,13 @@ pub fn read_secret(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
+/// The 32 bytes of a secret that a file holds as 64 hexadecimal digits, with blanks around them at most.
+pub fn hex_secret(text: &[u8]) -> Option<[u8; 32]> {
+    let mut secret = [0; 32];
+    hex::decode_to_slice(text.trim_ascii(), &mut secret).ok()?;
+    Some(secret)
+}
+
 fn plain(opened: io::Result<File>) -> io::Result<File> {
     let file = opened.map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => io::Error::new(ErrorKind::InvalidData, LINK),

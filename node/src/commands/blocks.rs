@@ -3,6 +3,7 @@
 //! The file starts with [`MAGIC`] and the genesis hash; each block follows as its length (u32, little-endian) and its
 //! encoded bytes, lowest first.
 
+use cairn_client::counted;
 use chain_core::{
     block::Block,
     codec::{self, MAX_ENCODED},
@@ -27,7 +28,6 @@ use crate::{
     output::{Progress, say},
     program,
     store::{BlockRef, Snapshot},
-    text::count,
 };
 
 /// First bytes of a file of blocks.
@@ -69,11 +69,11 @@ pub fn export(config: Config, file: &Path, from: Height, to: Option<Height>, jso
         write_blocks(&mut io::stdout().lock(), &snapshot, genesis, from, to, file)?;
         return Ok(());
     }
-    let mut out = Output::open(file).map_err(CommandError::io(format!("write {}", file.display())))?;
+    let mut out = Output::open(file).map_err(CommandError::write(file))?;
     let mut blocks = BufWriter::new(out.file());
     write_blocks(&mut blocks, &snapshot, genesis, from, to, file)?;
     drop(blocks);
-    out.finish().map_err(CommandError::io(format!("write {}", file.display())))?;
+    out.finish().map_err(CommandError::write(file))?;
     match json {
         true => say(format_args!("{:#}\n", json!({ "file": file, "from": from, "to": to }))),
         false => say(format_args!("wrote blocks {from} to {to} to {}\n", file.display())),
@@ -140,18 +140,17 @@ fn write_blocks(
     to: Height,
     file: &Path,
 ) -> Result<(), CommandError> {
-    let write = || CommandError::io(format!("write {}", file.display()));
-    out.write_all(MAGIC).and_then(|()| out.write_all(&genesis.0)).map_err(write())?;
+    out.write_all(MAGIC).and_then(|()| out.write_all(&genesis.0)).map_err(CommandError::write(file))?;
     let mut progress = Progress::new("Exporting", u64::from((to + 1).saturating_sub(from)));
     for height in from..=to {
         let at = at(snapshot, height)?;
         let bytes = snapshot.body_bytes(at)?;
         // A block encodes to at most 8 MiB.
         let length = bytes.len() as u32;
-        out.write_all(&length.to_le_bytes()).and_then(|()| out.write_all(&bytes)).map_err(write())?;
+        out.write_all(&length.to_le_bytes()).and_then(|()| out.write_all(&bytes)).map_err(CommandError::write(file))?;
         progress.at(u64::from(height - from + 1));
     }
-    out.flush().map_err(write())?;
+    out.flush().map_err(CommandError::write(file))?;
     progress.finish();
     Ok(())
 }
@@ -170,9 +169,10 @@ pub fn import(config: Config, file: &Path, json: bool) -> Result<(), CommandErro
     opened.close()?;
     match json {
         true => say(format_args!("{:#}\n", json!({ "imported": new, "known": known, "height": height }))),
-        false => {
-            say(format_args!("imported {}, {known} known before; the tip is at height {height}\n", count(new, "block")))
-        }
+        false => say(format_args!(
+            "imported {}, {known} known before; the tip is at height {height}\n",
+            counted(new, "block")
+        )),
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ fn make(flags: &MemberFlags) -> Result<(), CommandError> {
     let key = MemberKey::generate().map_err(CommandError::io("make a key"))?;
     key.save(&file).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => CommandError::MemberKeyExists(file.clone()),
-        _ => CommandError::Io { action: format!("write {}", file.display()), reason: error.to_string() },
+        _ => CommandError::write(&file)(error),
     })?;
     print(&key, &file, json);
     Ok(())

@@ -55,7 +55,7 @@ impl MemberKey {
 
     /// The public key, as it stands in a chain spec.
     pub fn public(&self) -> KeyBytes {
-        KeyBytes(self.0.x_only_public_key().0.to_byte_array())
+        KeyBytes::of(&self.0)
     }
 
     /// Reads a key; `None` if there is no file. One that others can read is closed to them first.
@@ -64,10 +64,7 @@ impl MemberKey {
     /// [`KeyError`].
     pub fn load(path: &Path) -> Result<Option<Self>, KeyError> {
         let Some(text) = files::read_secret(path, 80)? else { return Ok(None) };
-        let mut bytes = [0; 32];
-        let digits = std::str::from_utf8(&text).unwrap_or_default().trim();
-        hex::decode_to_slice(digits, &mut bytes).map_err(|_| KeyError::Malformed)?;
-        Self::from_bytes(bytes).map(Some).ok_or(KeyError::Malformed)
+        files::hex_secret(&text).and_then(Self::from_bytes).map(Some).ok_or(KeyError::Malformed)
     }
 
     /// Writes it to a new file that only its owner reads. A key that is there is never overwritten.

@@ -18,7 +18,7 @@ const MOST_BYTES: u64 = 1_024;
 /// If the file cannot be read or made, or holds something else.
 pub fn load(file: &Path) -> io::Result<Keypair> {
     match files::read_secret(file, MOST_BYTES)? {
-        Some(bytes) => std::str::from_utf8(&bytes).ok().and_then(|text| parse(text.trim())).ok_or_else(|| {
+        Some(text) => files::hex_secret(&text).and_then(|key| Keypair::ed25519_from_bytes(key).ok()).ok_or_else(|| {
             io::Error::new(
                 ErrorKind::InvalidData,
                 "expected 64 hex digits; remove it, and the node gets a new identity",
@@ -30,13 +30,6 @@ pub fn load(file: &Path) -> io::Result<Keypair> {
             Ok(pair.into())
         }
     }
-}
-
-/// The key with these secret bytes, in hex.
-fn parse(text: &str) -> Option<Keypair> {
-    let mut secret = [0; 32];
-    hex::decode_to_slice(text, &mut secret).ok()?;
-    Keypair::ed25519_from_bytes(secret).ok()
 }
 
 #[cfg(test)]

@@ -47,11 +47,11 @@ impl Members {
         for (index, key) in self.keys.iter().enumerate() {
             let file = file_of(folder, index);
             if !file.exists() {
-                save(key, &file).map_err(failed(&file))?;
+                save(key, &file).map_err(CommandError::write(&file))?;
             }
         }
         let file = folder.join("chain.toml");
-        files::replace(&file, self.spec.to_toml().as_bytes()).map_err(failed(&file))?;
+        files::replace(&file, self.spec.to_toml().as_bytes()).map_err(CommandError::write(&file))?;
         Ok(file.to_string_lossy().into_owned())
     }
 }
@@ -68,11 +68,6 @@ fn key(folder: Option<&Path>, index: usize) -> Result<MemberKey, CommandError> {
 fn save(key: &MemberKey, file: &Path) -> std::io::Result<()> {
     file.parent().map_or(Ok(()), files::make_dir)?;
     key.save(file)
-}
-
-fn failed(file: &Path) -> impl Fn(std::io::Error) -> CommandError {
-    let action = format!("write {}", file.display());
-    move |error| CommandError::Io { action: action.clone(), reason: error.to_string() }
 }
 
 #[cfg(test)]
