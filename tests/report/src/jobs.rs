@@ -43,19 +43,14 @@ impl Setting {
         items: &[I],
         work: impl Fn(&I) -> Result<T, String> + Sync,
     ) -> Result<Vec<T>, String> {
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let started = Instant::now();
+        let (started, done) = (Instant::now(), AtomicUsize::new(0));
         let results: Mutex<Vec<Option<Result<T, String>>>> = Mutex::new(items.iter().map(|_| None).collect());
-        let worker = || {
-            loop {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(index) else { return };
-                let result = work(item);
-                results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
-                progress(name, done.fetch_add(1, Ordering::Relaxed) + 1, items.len(), started);
-            }
-        };
-        std::thread::scope(|scope| (0..self.jobs.max(1)).for_each(|_| _ = scope.spawn(worker)));
+        cairn_sim::each(self.jobs, items.len() as u64, |index| {
+            let index = index as usize;
+            let result = work(&items[index]);
+            results.lock().unwrap_or_else(PoisonError::into_inner)[index] = Some(result);
+            progress(name, done.fetch_add(1, Ordering::Relaxed) + 1, items.len(), started);
+        });
         let results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
         results.into_iter().map(|result| result.unwrap_or_else(|| Err(format!("{name}: a thread ended")))).collect()
     }

@@ -63,7 +63,7 @@ fn main() -> ExitCode {
 
 /// How many comparisons were as expected, and how many not.
 fn run(args: &Args) -> Result<(usize, usize), String> {
-    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let jobs = args.jobs.unwrap_or_else(cairn_sim::cores);
     let setting = Setting { quick: args.quick, seed: args.seed, jobs };
     let usual = if args.quick { "target/report" } else { "docs/report" };
     let folder = args.out.clone().unwrap_or_else(|| usual.into());

@@ -108,7 +108,7 @@ fn main() -> ExitCode {
         return replay(seed, &overrides);
     }
     let seeds = args.seed.map_or(args.seeds.clone(), |seed| seed..seed + 1);
-    let jobs = args.jobs.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let jobs = args.jobs.unwrap_or_else(cairn_sim::cores);
     let started = Instant::now();
     let report = run_all(seeds, &overrides, jobs);
     summarise(&report, &flags(&args), started.elapsed());

@@ -4,15 +4,13 @@ use std::{
     any::Any,
     ops::Range,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{
-        Mutex,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Mutex,
 };
 
 use crate::{
     oracle::{Invariant, Violation},
     plan::{Overrides, Plan},
+    pool::each,
     stats::Stats,
     world::{Outcome, World},
 };
@@ -52,27 +50,18 @@ fn words(panic: &(dyn Any + Send)) -> &str {
 
 /// Runs a range of seeds on so many threads. `done` is called after each, with its outcome.
 pub fn run(seeds: Range<u64>, overrides: &Overrides, jobs: usize, done: impl Fn(u64, &Outcome) + Sync) -> Report {
-    let next = AtomicU64::new(seeds.start);
     let report = Mutex::new(Report::default());
-    let work = || {
-        loop {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if seed >= seeds.end {
-                return;
-            }
-            let outcome = history(seed, overrides, false);
-            done(seed, &outcome);
-            let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            report.stats.merge(&outcome.stats);
-            report.virtual_time += outcome.ended;
-            match outcome.violation {
-                None => report.passed += 1,
-                Some(violation) => report.failed.push((seed, violation)),
-            }
+    each(jobs, seeds.end.saturating_sub(seeds.start), |number| {
+        let seed = seeds.start + number;
+        let outcome = history(seed, overrides, false);
+        done(seed, &outcome);
+        let mut report = report.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        report.stats.merge(&outcome.stats);
+        report.virtual_time += outcome.ended;
+        match outcome.violation {
+            None => report.passed += 1,
+            Some(violation) => report.failed.push((seed, violation)),
         }
-    };
-    std::thread::scope(|scope| {
-        (0..jobs.max(1)).for_each(|_| _ = scope.spawn(work));
     });
     let mut report = report.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     report.failed.sort_by_key(|(seed, _)| *seed);

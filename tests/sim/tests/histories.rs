@@ -1,11 +1,10 @@
 //! A fixed range of seeds, and that each stands for one history.
 
-use cairn_sim::{Kind, ModelName, Overrides, history, run};
+use cairn_sim::{Kind, ModelName, Overrides, cores, history, run};
 
 /// Runs seeds and fails with those that break something.
 fn all_hold(seeds: std::ops::Range<u64>, overrides: &Overrides) {
-    let jobs = std::thread::available_parallelism().map_or(1, usize::from);
-    let report = run(seeds, overrides, jobs, |_, _| {});
+    let report = run(seeds, overrides, cores(), |_, _| {});
     let failed: Vec<String> =
         report.failed.iter().map(|(seed, violation)| format!("seed {seed}: {violation:?}, {overrides:?}")).collect();
     let how = "replay: make sim SEED=N, with ARGS=\"--model M --attack A\" if they are given";
