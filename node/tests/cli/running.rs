@@ -69,19 +69,39 @@ pub fn authorization(url: &str) -> String {
     Cookie::find(url, Some(&cookie)).header().unwrap().expect("a running node has a cookie")
 }
 
-/// The answer of `admin_stop`, and those to what was asked with it and takes its time.
+/// The answer of `admin_stop`, and those to what was asked with it and takes its time: the node has begun to stop before the
+/// last of them is there.
 #[test]
 fn a_node_that_stops_delivers_the_answers_in_flight() {
-    let mut node = Running::start(&["--dev"]);
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut node = Running::start(&["--dev", "--log.file", log.to_str().unwrap()]);
+    let (url, authorization) = (node.url.clone(), authorization(&node.url));
+    let post = |body: Value| -> Value {
+        let post = ureq::post(&url).header("authorization", &authorization);
+        post.send_json(&body).expect("the answer comes").body_mut().read_json().expect("the answer is whole")
+    };
     // JUMPDEST, PUSH1 0, JUMP: until the gas is used up.
     let code = json!([{ "data": "0x5b600056", "gas": "0x1e8480" }, "latest"]);
     let slow = json!({ "jsonrpc": "2.0", "id": 2, "method": "eth_call", "params": code });
+    let began = Instant::now();
+    assert!(post(slow.clone())["error"]["message"].as_str().unwrap().contains("out of gas"));
+    // As many as take half a second; the node waits five for answers.
+    let calls = Duration::from_millis(500).as_nanos() / began.elapsed().as_nanos();
+    let calls = usize::try_from(calls).unwrap().clamp(10, 900);
     let mut batch = vec![json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] })];
-    batch.extend(vec![slow; 10]);
-    let post = ureq::post(&node.url).header("authorization", authorization(&node.url));
-    let mut response = post.send_json(&batch).expect("the answer comes");
-    let answers: Vec<Value> = response.body_mut().read_json().expect("the answer is whole");
-    assert_eq!(answers.len(), 11, "{answers:?}");
-    assert_eq!(answers[0]["result"], true, "{answers:?}");
+    batch.extend(vec![slow; calls]);
+    std::thread::scope(|scope| {
+        let answers = scope.spawn(|| post(batch.into()));
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !std::fs::read_to_string(&log).unwrap().contains("admin_stop: stopping") {
+            assert!(Instant::now() < deadline, "the node does not stop");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(!answers.is_finished(), "{calls} calls were answered before the node began to stop");
+        let answers = answers.join().unwrap();
+        assert_eq!(answers.as_array().unwrap().len(), 1 + calls, "{answers}");
+        assert_eq!(answers[0]["result"], true, "{answers}");
+    });
     assert_eq!(node.child.wait().unwrap().code(), Some(0));
 }
