@@ -293,7 +293,10 @@ mod tests {
 
     #[test]
     fn arrays_hash_their_items() {
-        let data = |kind: &str, value: Value| json!({ "types": { "A": [{ "name": "x", "type": kind }] }, "primaryType": "A", "domain": {}, "message": { "x": value } });
+        let data = |kind: &str, value: Value| {
+            let types = json!({ "A": [{ "name": "x", "type": kind }] });
+            json!({ "types": types, "primaryType": "A", "domain": {}, "message": { "x": value } })
+        };
         assert!(hash(&data("uint8[2][]", json!([[1, 2], [3, 4]]))).is_ok());
         let error = hash(&data("uint8[2][]", json!([[1, 2], [3]]))).unwrap_err();
         assert_eq!(error, "message.x[1]: expected a uint8[2], got 1 items");

@@ -131,8 +131,8 @@ impl HeaderTree {
         }
     }
 
-    /// The node with the most work that fits, contradicts no certificate and is not invalid; the lowest `order` wins a tie. The genesis block
-    /// always fits.
+    /// The node with the most work that fits, contradicts no certificate and is not invalid; the lowest `order` wins a tie. The
+    /// genesis block always fits.
     fn heaviest(&self, fits: impl Fn(&Node) -> bool, order: impl Fn(Id, &Node) -> u32) -> Id {
         let fitting = self.nodes().filter(|(_, node)| !node.invalid && fits(node));
         let allowed = fitting.filter(|(id, _)| self.fits_finality(*id));

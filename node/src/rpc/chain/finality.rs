@@ -47,7 +47,10 @@ fn place(height: Height, hash: &BlockHash) -> Value {
 fn members(info: &FinalityInfo) -> Vec<Value> {
     let of = |member: u8| info.votes.iter().filter(move |vote| vote.member == member).map(cast);
     let accused = |member| info.evidence.iter().any(|evidence| evidence.member() == member);
-    let show = |(member, key): (u8, &chain_core::transaction::coin::KeyBytes)| json!({ "key": hex::encode(key.0), "faulty": accused(member), "votes": of(member).collect::<Vec<_>>() });
+    let show = |(member, key): (u8, &chain_core::transaction::coin::KeyBytes)| {
+        let votes: Vec<_> = of(member).collect();
+        json!({ "key": hex::encode(key.0), "faulty": accused(member), "votes": votes })
+    };
     (0..).zip(&info.members).map(show).collect()
 }
 

@@ -289,26 +289,30 @@ fn curve(cell: &Cell, curves: &[Curve]) -> Series {
 
 fn introduce(page: &mut Page, histories: usize) {
     page.text(format!(
-        "The target doubles with each half-life ({HALF_LIFE} blocks) that the chain is behind its schedule of one block every {INTERVAL} s. \
-         As a differential equation, blocks come at a pace y (1: on schedule) with y' = (ln 2 / half-life) y (1 - y): logistic growth, solved \
-         in closed form for a hash rate that is constant for a while.",
+        "The target doubles with each half-life ({HALF_LIFE} blocks) that the chain is behind its schedule of one \
+         block every {INTERVAL} s. As a differential equation, blocks come at a pace y (1: on schedule) with y' = (ln \
+         2 / half-life) y (1 - y): logistic growth, solved in closed form for a hash rate that is constant for a \
+         while.",
     ));
     page.text(format!(
-        "**What runs.** A miner's engine and another node, the numbers of the chain `main` but for a first block of 128 hashes; header times are \
-         whole seconds. Each row: {histories} histories; intervals are Student's over histories.",
+        "**What runs.** A miner's engine and another node, the numbers of the chain `main` but for a first block of \
+         128 hashes; header times are whole seconds. Each row: {histories} histories; intervals are Student's over \
+         histories.",
     ));
 }
 
 fn explain(page: &mut Page) {
     page.text(
-        "**What is seen.** Growth leaves the chain ahead for good: with a doubling every d intervals the pace is 1 + half-life / d. A step \
-         costs log2 of its size in half-lives of blocks, and pace is back within a tenth after some 3.3 half-lives (8 hours) for a factor of 10. \
-         Miners who come for short peaks alone get slightly fewer blocks for each hash than those who stay, since difficulty rises from \
-         the first block of a peak: no gain from hopping, unlike under a moving average, which answers late. The chain wanders around its schedule as an \
-         Ornstein-Uhlenbeck process: by chance alone with a standard deviation of sqrt(half-life / (2 ln 2)) = 14.4 blocks, that is 3.5 % of difficulty.",
+        "**What is seen.** Growth leaves the chain ahead for good: with a doubling every d intervals the pace is 1 + \
+         half-life / d. A step costs log2 of its size in half-lives of blocks, and pace is back within a tenth after \
+         some 3.3 half-lives (8 hours) for a factor of 10. Miners who come for short peaks alone get slightly fewer \
+         blocks for each hash than those who stay, since difficulty rises from the first block of a peak: no gain \
+         from hopping, unlike under a moving average, which answers late. The chain wanders around its schedule as an \
+         Ornstein-Uhlenbeck process: by chance alone with a standard deviation of sqrt(half-life / (2 ln 2)) = 14.4 \
+         blocks, that is 3.5 % of difficulty.",
     );
     page.text(
-        "**Where they differ.** The equation is the limit of many blocks. Its noise is added as linear, so for large noise (sigma 0.5) it \
-         is an approximation.",
+        "**Where they differ.** The equation is the limit of many blocks. Its noise is added as linear, so for large \
+         noise (sigma 0.5) it is an approximation.",
     );
 }
