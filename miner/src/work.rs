@@ -124,7 +124,9 @@ impl Work {
         let mut coinbase = self.coinbase.clone();
         if !self.extranonce.is_empty() {
             let free = coinbase.get_mut(self.extranonce.clone())?;
-            free.iter_mut().zip(extranonce.to_le_bytes()).for_each(|(byte, new)| *byte = new);
+            for (byte, new) in free.iter_mut().zip(extranonce.to_le_bytes()) {
+                *byte = new;
+            }
             header.merkle_root = self.merkle_root(&coinbase);
         }
         Some((header, (0..size).map(version).collect(), coinbase))

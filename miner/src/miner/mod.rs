@@ -142,7 +142,9 @@ impl Miner {
             best: Mutex::new(U256::MAX),
         });
         let mut meters: Vec<_> = (0..wanted).map(|_| Meter::default()).collect();
-        meters.iter_mut().for_each(|meter| _ = meter.record(Duration::ZERO, 0));
+        for meter in &mut meters {
+            meter.record(Duration::ZERO, 0);
+        }
         let mut miner = Self { shared, threads: Vec::new(), started: Instant::now(), meters: Mutex::new(meters) };
         for started in 0..wanted {
             let shared = miner.shared.clone();

@@ -74,7 +74,9 @@ impl Mempool {
         if block.transactions > 0 {
             coming.blocks.push(block);
         }
-        coming.blocks.iter_mut().for_each(|block| block.tips_per_gas.sort_unstable());
+        for block in &mut coming.blocks {
+            block.tips_per_gas.sort_unstable();
+        }
         coming.left = self.by_txid.len().saturating_sub(placed);
         coming
     }

@@ -1,6 +1,7 @@
 //! Which peers this node dials: those that the operator named, always again, and others until there are enough. Those that
 //! do not answer are retried with a growing back-off.
 
+use cairn_client::unix;
 use libp2p::{
     Multiaddr, PeerId, Swarm, TransportError,
     multiaddr::Protocol,
@@ -19,9 +20,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-use super::{
-    address, behaviour::Behaviour, book::Book, clock::clock, config::NetConfig, gate::Gate, named::Named, peers::Peers,
-};
+use super::{address, behaviour::Behaviour, book::Book, config::NetConfig, gate::Gate, named::Named, peers::Peers};
 
 /// Attempts at a time.
 const DIALLING: usize = 4;
@@ -133,7 +132,9 @@ impl Dialer {
 
     /// A peer is of this chain.
     pub fn met(&mut self, peer: &PeerId) {
-        self.named.iter_mut().filter(|named| named.peer() == Some(*peer)).for_each(Named::met);
+        for named in self.named.iter_mut().filter(|named| named.peer() == Some(*peer)) {
+            named.met();
+        }
     }
 
     /// Leaves an address alone for a while.
@@ -279,7 +280,7 @@ impl Dialer {
         }
         let reason = why(error);
         tracing::debug!(?peer, reason, "cannot connect");
-        peer.inspect(|peer| self.book.failed(peer, Instant::now(), clock()));
+        peer.inspect(|peer| self.book.failed(peer, Instant::now(), unix()));
         if let Some(mut attempt) = attempt.filter(|attempt| !attempt.rest.is_empty()) {
             let rest = std::mem::take(&mut attempt.rest);
             return self.dial(swarm, attempt, rest);
@@ -343,7 +344,9 @@ impl Dialer {
     pub fn shun(&mut self, gate: &mut Gate, peer: PeerId, address: Option<&Multiaddr>, reason: &str) {
         let now = Instant::now();
         self.book.forget(&peer);
-        address.into_iter().for_each(|address| self.leave_alone(address.clone(), now));
+        if let Some(address) = address {
+            self.leave_alone(address.clone(), now);
+        }
         for named in self.named.iter_mut().filter(|named| named.peer() == Some(peer)) {
             named.complain(reason, now);
             named.leave_alone(now + SHUNNED);

@@ -241,7 +241,9 @@ impl Exchange {
     /// Hands the engine the requests that wait, if it has room for them by now.
     pub fn pass_on_all(&mut self, peers: &mut Peers) {
         let waiting: Vec<PeerId> = peers.iter().filter(|(_, peer)| !peer.held.is_empty()).map(|(id, _)| *id).collect();
-        waiting.into_iter().for_each(|id| self.pass_on_held(peers, id));
+        for id in waiting {
+            self.pass_on_held(peers, id);
+        }
     }
 
     /// A request of a peer is over, one way or the other.
@@ -261,7 +263,9 @@ impl Exchange {
         self.outbound.retain(|_, (to, _)| to != peer);
         let open: Vec<InboundId> =
             self.inbound.iter().filter(|(_, inbound)| inbound.peer == *peer).map(|(id, _)| *id).collect();
-        open.into_iter().for_each(|id| self.finish(peers, id));
+        for id in open {
+            self.finish(peers, id);
+        }
     }
 }
 

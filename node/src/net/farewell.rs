@@ -1,6 +1,6 @@
 //! The last connections that ended, and why.
 
-use libp2p::{Multiaddr, PeerId};
+use libp2p::{Multiaddr, PeerId, swarm::ConnectionError};
 use std::{collections::VecDeque, time::Duration};
 
 /// How many are remembered.
@@ -39,6 +39,15 @@ impl Farewells {
     /// All that are remembered.
     pub fn list(&self) -> Vec<Farewell> {
         self.0.iter().cloned().collect()
+    }
+}
+
+/// Why a connection ended that this node did not end.
+pub fn ended(cause: Option<&ConnectionError>) -> String {
+    match cause {
+        None => "closed".to_owned(),
+        Some(ConnectionError::KeepAliveTimeout) => "nothing was said for long".to_owned(),
+        Some(ConnectionError::IO(error)) => format!("the peer closed it, or was lost ({error})"),
     }
 }
 

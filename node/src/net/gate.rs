@@ -143,7 +143,9 @@ impl Gate {
 
     /// A peer was the first to bring a block.
     pub fn note_useful(&mut self, peer: PeerId, now: Instant) {
-        self.deserts.get_mut(&peer).into_iter().for_each(|(_, useful)| *useful = Some(now));
+        if let Some((_, useful)) = self.deserts.get_mut(&peer) {
+            *useful = Some(now);
+        }
     }
 
     /// Whether a handshake may begin, and which older one is given up for it. Those that take longest are given up first: an
@@ -288,7 +290,9 @@ impl NetworkBehaviour for Gate {
     ) -> Result<THandler<Self>, ConnectionDenied> {
         self.pending.remove(&id);
         let room = self.may_enter(&peer, address::ip(remote), true, Instant::now()).map_err(ConnectionDenied::new)?;
-        room.into_iter().for_each(|evicted| self.evict(evicted));
+        if let Some(evicted) = room {
+            self.evict(evicted);
+        }
         Ok(dummy::ConnectionHandler)
     }
 

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-use super::{offset::ClockWatch, peers::Peers};
+use super::{config::NetConfig, offset::ClockWatch, peers::Peers};
 
 /// After so long without anybody to learn from, the node has tried to sync, and the log says that it is alone.
 const ALONE: Duration = Duration::from_secs(60);
@@ -53,7 +53,9 @@ impl Health {
         let clocks = peers.clocks();
         let offset = clocks.as_ref().map(|clocks| (clocks.ahead, clocks.peers));
         self.offset.send_if_modified(|old| std::mem::replace(old, offset) != offset);
-        self.clock.judge(clocks.as_ref(), now).into_iter().for_each(|line| tracing::warn!("{line}"));
+        if let Some(line) = self.clock.judge(clocks.as_ref(), now) {
+            tracing::warn!("{line}");
+        }
         self.note_loneliness(peers, advice, now);
     }
 
@@ -69,5 +71,15 @@ impl Health {
             self.warned = Some(now);
             tracing::warn!("no peers for {} s: {advice}", alone.as_secs());
         }
+    }
+}
+
+/// What to do about having no peers. A node for this machine alone may well be the only one.
+pub fn advice(config: &NetConfig, names_nobody: bool) -> Option<&'static str> {
+    match (names_nobody, config.discover) {
+        (false, _) => Some("none of the nodes that --connect or --bootnodes names answers; are they running?"),
+        (true, _) if config.only_here() => None,
+        (true, true) => Some("name a node of this chain: --bootnodes HOST:PORT, or admin_addPeer while this one runs"),
+        (true, false) => Some("--no-discovery is on: name nodes with --connect HOST:PORT, or with admin_addPeer"),
     }
 }

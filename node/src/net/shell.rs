@@ -1,6 +1,7 @@
-//! The one task that owns the swarm: between libp2p, the engine and the callers of its handle. It passes events to the parts that they concern
-//! and does what these ask for.
+//! The one task that owns the swarm: between libp2p, the engine and the callers of its handle. It passes events to the parts that
+//! they concern and does what these ask for.
 
+use cairn_client::unix;
 use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm, autonat,
@@ -23,25 +24,25 @@ use super::{
     bans::{Ban, Target},
     behaviour::{Behaviour, BehaviourEvent, GRAYLIST},
     book,
-    clock::{Moment, clock},
+    clock::Moment,
     config::NetConfig,
     count::Counters,
     dial::{Aim, Dialer, Resolved},
     exchange::{Complaint, Exchange},
-    farewell::{Farewell, Farewells},
+    farewell::{Farewell, Farewells, ended},
     gate::Evicted,
     gossip::{BlockGossip, Decoded},
-    health::Health,
+    health::{self, Health},
     listen::{self, Early},
     misbehaviour::Misbehaviour,
     names::{Names, useless},
     peers::{Origin, Peer, PeerInfo, Peers},
-    throttle::Throttle,
 };
 use crate::{
     engine::{BAN, Offence, PeerAction, PeerEvent, Side},
     engine_thread::EngineHandle,
     metrics,
+    throttle::Throttle,
     wire::AGENT,
 };
 
@@ -95,7 +96,9 @@ pub struct Inputs {
 impl Shell {
     /// Runs until it is told to stop, or the engine has ended.
     pub async fn run(mut self, early: Early, mut inputs: Inputs) {
-        early.into_iter().for_each(|event| self.on_event(event));
+        for event in early {
+            self.on_event(event);
+        }
         let (mut tick, mut retry) = (interval(TICK), interval(RETRY));
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         retry.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -164,7 +167,9 @@ impl Shell {
             BehaviourEvent::Ping(ping::Event { peer, result, .. }) => match result {
                 Ok(took) => {
                     self.swarm.behaviour_mut().gate.note_ping(peer, took);
-                    self.peers.get(&peer).into_iter().for_each(|peer| peer.ping = Some(took));
+                    if let Some(peer) = self.peers.get(&peer) {
+                        peer.ping = Some(took);
+                    }
                 }
                 Err(ping::Failure::Unsupported) => {}
                 Err(error) => self.disconnect(peer, &format!("does not answer pings ({error})")),
@@ -219,7 +224,9 @@ impl Shell {
 
     fn on_closed(&mut self, id: PeerId, left: u32, cause: Option<&ConnectionError>) {
         if left > 0 {
-            self.peers.get(&id).into_iter().for_each(|peer| peer.connections = left as usize);
+            if let Some(peer) = self.peers.get(&id) {
+                peer.connections = left as usize;
+            }
             return;
         }
         self.exchange.forget(&mut self.peers, &id);
@@ -234,7 +241,7 @@ impl Shell {
         }
         let (outbound, connected) = (peer.outbound(), peer.since.elapsed());
         let Peer { address, agent, .. } = peer;
-        self.farewells.add(Farewell { id, address, outbound, agent, at: clock(), connected, reason });
+        self.farewells.add(Farewell { id, address, outbound, agent, at: unix(), connected, reason });
     }
 
     /// A peer says what it is. A peer without this chain's protocol is on another chain.
@@ -260,7 +267,7 @@ impl Shell {
         }
         self.dialer.met(&id);
         if origin.is_chosen() {
-            self.dialer.book.met(id, address, now, clock());
+            self.dialer.book.met(id, address, now, unix());
         }
         if !first || hidden {
             return;
@@ -302,7 +309,9 @@ impl Shell {
         };
         let ips = self.peers.iter().filter_map(|(_, peer)| peer.ip());
         let reach = ips.max_by_key(|ip| address::reach(*ip)).unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-        found.into_iter().for_each(|peer| self.note(peer.peer_id, peer.addrs, reach, book::TABLE));
+        for peer in found {
+            self.note(peer.peer_id, peer.addrs, reach, book::TABLE);
+        }
     }
 
     fn on_decoded(&mut self, decoded: Decoded) {
@@ -343,7 +352,9 @@ impl Shell {
 
     /// Ends all connections with a peer, and says why in the log when they have ended.
     fn disconnect(&mut self, peer: PeerId, reason: &str) {
-        self.peers.get(&peer).into_iter().for_each(|peer| _ = peer.leaving.get_or_insert_with(|| reason.to_owned()));
+        if let Some(peer) = self.peers.get(&peer) {
+            peer.leaving.get_or_insert_with(|| reason.to_owned());
+        }
         // There may be none any more.
         let _ = self.swarm.disconnect_peer_id(peer);
     }
@@ -351,7 +362,9 @@ impl Shell {
     /// Penalises a connected peer for an offence that only the shell sees.
     fn offend(&mut self, id: PeerId, offence: &Offence) {
         let ip = self.peers.get(&id).map(|peer| peer.ip());
-        ip.into_iter().for_each(|ip| self.blame(id, ip, offence));
+        if let Some(ip) = ip {
+            self.blame(id, ip, offence);
+        }
     }
 
     /// Penalises a peer that was at this address, also if it has left, and bans it if that is too much.
@@ -360,7 +373,9 @@ impl Shell {
         let now = Instant::now();
         let total = self.misbehaviour.blame(id, ip, points, now);
         let banned = total >= BAN;
-        metrics::on().into_iter().for_each(|metrics| metrics.net.offence(offence.name(), points, banned));
+        if let Some(metrics) = metrics::on() {
+            metrics.net.offence(offence.name(), points, banned);
+        }
         if let Some(suppressed) = self.offences.allow(now) {
             tracing::info!(peer = %id, reason, points, total, banned, suppressed, "a peer misbehaves");
         }
@@ -379,7 +394,9 @@ impl Shell {
             Target::Host(banned) => peer.ip().map(address::host) == Some(*banned),
         };
         let hit: Vec<PeerId> = self.peers.iter().filter(|(id, peer)| hit(id, peer)).map(|(id, _)| *id).collect();
-        hit.into_iter().for_each(|id| self.disconnect(id, why));
+        for id in hit {
+            self.disconnect(id, why);
+        }
     }
 
     fn tick(&mut self) {
@@ -391,23 +408,12 @@ impl Shell {
         }
         self.drop_unwanted(now);
         self.gossip.expire(now);
-        let (syncing, advice) = (self.engine.chain_info().syncing, self.advice());
+        let (syncing, advice) =
+            (self.engine.chain_info().syncing, health::advice(&self.config, self.dialer.has_no_names()));
         self.health.tick(&self.peers, syncing, advice, now);
         if now.duration_since(self.saved) >= SAVE {
             self.saved = now;
             self.save();
-        }
-    }
-
-    /// What to do about having no peers. A node for this machine alone may well be the only one.
-    fn advice(&self) -> Option<&'static str> {
-        match (self.dialer.has_no_names(), self.config.discover) {
-            (false, _) => Some("none of the nodes that --connect or --bootnodes names answers; are they running?"),
-            (true, _) if self.config.only_here() => None,
-            (true, true) => {
-                Some("name a node of this chain: --bootnodes HOST:PORT, or admin_addPeer while this one runs")
-            }
-            (true, false) => Some("--no-discovery is on: name nodes with --connect HOST:PORT, or with admin_addPeer"),
         }
     }
 
@@ -420,8 +426,12 @@ impl Shell {
         let gossip = &self.swarm.behaviour().gossip;
         let ignored = |id: &PeerId| gossip.peer_score(id).is_some_and(|score| score < GRAYLIST);
         let ignored: Vec<PeerId> = self.peers.iter().map(|(id, _)| *id).filter(ignored).collect();
-        passing.into_iter().for_each(|id| self.disconnect(id, "the search that it was asked for is over"));
-        ignored.into_iter().for_each(|id| self.disconnect(id, "what it gossiped was too bad"));
+        for id in passing {
+            self.disconnect(id, "the search that it was asked for is over");
+        }
+        for id in ignored {
+            self.disconnect(id, "what it gossiped was too bad");
+        }
     }
 
     /// Writes down what shall outlive the process.
@@ -480,14 +490,5 @@ impl Shell {
 
     pub(super) fn stop(&mut self, reply: oneshot::Sender<()>) {
         self.stopped = Some(reply);
-    }
-}
-
-/// Why a connection ended that this node did not end.
-fn ended(cause: Option<&ConnectionError>) -> String {
-    match cause {
-        None => "closed".to_owned(),
-        Some(ConnectionError::KeepAliveTimeout) => "nothing was said for long".to_owned(),
-        Some(ConnectionError::IO(error)) => format!("the peer closed it, or was lost ({error})"),
     }
 }

@@ -237,7 +237,9 @@ pub fn read_logs(value: &[u8], filter: &LogFilter) -> Result<Vec<BlockLog>, Malf
         }
         if count > 0 {
             let txid = TxId(decoder.array()?);
-            found[first..].iter_mut().for_each(|log: &mut BlockLog| log.txid = txid);
+            for log in &mut found[first..] {
+                log.txid = txid;
+            }
         }
     }
     decoder.end()?;

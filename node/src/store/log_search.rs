@@ -98,7 +98,9 @@ impl Heights {
 
     /// Those in both, which are of one range.
     fn intersection(mut self, other: &Self) -> Self {
-        self.words.iter_mut().zip(&other.words).for_each(|(own, other)| *own &= other);
+        for (own, other) in self.words.iter_mut().zip(&other.words) {
+            *own &= other;
+        }
         self
     }
 

@@ -290,12 +290,18 @@ impl Wallet {
     /// Marks a transaction as accepted by the node. Refused ones that conflict with it are kept until it is buried: that it was
     /// accepted is a node's word, and what was refused may have been passed on.
     pub fn accepted(&mut self, txid: &TxId) {
-        self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Accepted);
+        self.mark(txid, SentState::Accepted);
     }
 
     /// Marks a transaction as refused by the node.
     pub fn refused(&mut self, txid: &TxId) {
-        self.sent.iter_mut().filter(|sent| sent.txid == *txid).for_each(|sent| sent.state = SentState::Refused);
+        self.mark(txid, SentState::Refused);
+    }
+
+    fn mark(&mut self, txid: &TxId, state: SentState) {
+        for sent in self.sent.iter_mut().filter(|sent| sent.txid == *txid) {
+            sent.state = state;
+        }
     }
 
     /// Transactions that may be dropped once they are buried: only those that were reported to the user.

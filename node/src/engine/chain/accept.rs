@@ -78,7 +78,9 @@ impl Chain {
 
     /// Keeps blocks that were stored in memory until they are connected, as far as there is room.
     pub(crate) fn keep_ready(&mut self, stored: Stored) {
-        stored.into_iter().for_each(|(height, block)| self.ready.insert(height, block));
+        for (height, block) in stored {
+            self.ready.insert(height, block);
+        }
     }
 
     /// Accepts the held blocks that waited for one, and those that waited for them.

@@ -87,7 +87,9 @@ impl Templates {
 
     /// The pool changed.
     pub(super) fn pool_changed(&mut self, grew: bool) {
-        self.bases.iter_mut().for_each(|base| base.outdated = true);
+        for base in &mut self.bases {
+            base.outdated = true;
+        }
         self.improved |= grew;
     }
 

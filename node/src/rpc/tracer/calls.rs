@@ -103,7 +103,9 @@ impl Frame {
     /// What a call logged that did not succeed was never logged.
     fn drop_logs(&mut self) {
         self.logs = Vec::new();
-        self.calls.iter_mut().for_each(Self::drop_logs);
+        for call in &mut self.calls {
+            call.drop_logs();
+        }
     }
 }
 

@@ -173,7 +173,9 @@ fn coins(draft: &Draft, coin: &CoinDraft, wallet: &Wallet, own: &KeyTable) -> Re
     // Only signatures that verify count.
     let mut signed = coin.clone();
     if signed.drop_bogus(&draft.network).is_err() {
-        signed.inputs.iter_mut().for_each(|input| input.signatures.clear());
+        for input in &mut signed.inputs {
+            input.signatures.clear();
+        }
     }
     let mut rows = flows.foreign_rows();
     let mut outputs = Vec::new();

@@ -184,7 +184,9 @@ impl Forms {
 
     /// A peer has left: its messages may still be forwarded, and it pays for false ones, as long as nobody needs the room.
     pub(super) fn leave(&mut self, peer: PeerId) {
-        self.0.iter_mut().filter(|form| form.peer == peer).for_each(|form| form.left = true);
+        for form in self.0.iter_mut().filter(|form| form.peer == peer) {
+            form.left = true;
+        }
     }
 
     pub(super) fn len(&self) -> usize {

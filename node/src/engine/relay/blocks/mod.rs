@@ -154,7 +154,9 @@ impl Blocks {
         let new = NewForm { hash, peer, owner, digest, message: id, bytes: bytes(&compact) };
         let mut dropped = Vec::new();
         let noted = self.forms.note(new, now, &mut dropped);
-        dropped.into_iter().for_each(|(peer, id)| cx.out.judge(peer, id, Verdict::Ignore));
+        for (peer, id) in dropped {
+            cx.out.judge(peer, id, Verdict::Ignore);
+        }
         match noted {
             Noted::Refused => return Ok(Some(Verdict::Ignore)),
             // The block comes as any other does, and shows what the form is worth.
@@ -220,9 +222,15 @@ impl Blocks {
         if !settled.honest.is_empty() {
             self.gossip.pass_on(*hash);
         }
-        settled.honest.into_iter().for_each(|(peer, id)| out.judge(peer, id, Verdict::Accept));
-        settled.dropped.into_iter().for_each(|(peer, id)| out.judge(peer, id, Verdict::Ignore));
-        settled.liars.into_iter().for_each(|peer| out.penalize(peer, Offence::BadCompact));
+        for (peer, id) in settled.honest {
+            out.judge(peer, id, Verdict::Accept);
+        }
+        for (peer, id) in settled.dropped {
+            out.judge(peer, id, Verdict::Ignore);
+        }
+        for peer in settled.liars {
+            out.penalize(peer, Offence::BadCompact);
+        }
     }
 
     /// Publishes a block that is whole and did not come by gossip.

@@ -145,7 +145,9 @@ impl Accounts {
 
     /// The pool is told to it now.
     pub(super) fn hears_pool(&mut self, payer: Payer, now: Time) {
-        self.0.get_mut(&payer).into_iter().for_each(|account| account.pool = Some(now));
+        if let Some(account) = self.0.get_mut(&payer) {
+            account.pool = Some(now);
+        }
     }
 
     #[cfg(test)]
