@@ -136,6 +136,8 @@ pub enum Command {
     Chain(ChainCommand),
     /// Shows how a running node is: its tip, peers, miner and clock
     Status(Ask),
+    /// Watches a running node in this terminal: its tip, mempool, miners, peers, and what happens
+    Top(Top),
     /// Lists the peers of a running node
     Peers(Ask),
     /// Shows a block of a running node
@@ -263,16 +265,35 @@ pub enum ChainCommand {
 
 /// How to reach a running node.
 #[derive(Clone, Debug, Args)]
-pub struct Ask {
+pub struct Reach {
     /// The node's RPC
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8545", env = "CAIRN_RPC", value_parser = with_scheme)]
     pub rpc: String,
     /// File with the node's cookie [default: found for a node of this user on this machine]
     #[arg(long, value_name = "FILE", env = "CAIRN_COOKIE")]
     pub cookie: Option<PathBuf>,
+}
+
+/// Which running node to ask, and how to show the answer.
+#[derive(Clone, Debug, Args)]
+pub struct Ask {
+    /// Which node.
+    #[command(flatten)]
+    pub node: Reach,
     /// Prints JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// `cairn-node top`.
+#[derive(Clone, Debug, Args)]
+pub struct Top {
+    /// Which node.
+    #[command(flatten)]
+    pub node: Reach,
+    /// Prints it once as text, and ends
+    #[arg(long)]
+    pub once: bool,
 }
 
 /// An address such as `127.0.0.1:8547` is taken for HTTP.

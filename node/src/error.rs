@@ -209,6 +209,12 @@ pub enum CommandError {
     /// The node refused.
     #[error("the node refuses: {0}")]
     Refused(String),
+    /// `top` where there is no screen or no keyboard.
+    #[error(
+        "`top` draws on a terminal and reads its keys, and this is none: run it in a terminal, or print one frame with `{} top --once`",
+        program::named("cairn-node")
+    )]
+    NoTerminal,
 }
 
 impl CommandError {

@@ -37,7 +37,7 @@ pub fn stop(ask: &Ask) -> Result<(), CommandError> {
     let answer = ask.call("admin_stop", json!([]))?;
     match ask.json {
         true => show(&answer),
-        false => print(format_args!("the node at {} is stopping\n", ask.rpc)),
+        false => print(format_args!("the node at {} is stopping\n", ask.node.rpc)),
     }
 }
 
@@ -82,7 +82,7 @@ pub fn tx(ask: &Ask, id: &str) -> Result<(), CommandError> {
     if found.is_null() {
         return Err(CommandError::Stopped(format!(
             "transaction {id} is unknown to the node at {}: neither on its chain nor waiting",
-            ask.rpc
+            ask.node.rpc
         )));
     }
     if ask.json {

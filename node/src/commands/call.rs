@@ -21,7 +21,7 @@ impl Ask {
     /// # Errors
     /// [`CommandError`] if it does not answer, or refuses.
     pub(super) fn call(&self, method: &'static str, params: Value) -> Result<Value, CommandError> {
-        call(&self.rpc, self.cookie.as_deref(), method, params)
+        call(&self.node.rpc, self.node.cookie.as_deref(), method, params)
     }
 }
 
@@ -35,13 +35,48 @@ pub(super) fn call(
     method: &'static str,
     params: Value,
 ) -> Result<Value, CommandError> {
-    let stranger = |reason: String| CommandError::NotANode { url: url.to_owned(), reason };
-    let mut answer = post(url, cookie, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))?;
+    let answer = post(url, cookie, &json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }))?;
+    result(url, method, answer)
+}
+
+/// A method and its parameters.
+pub(super) type Question = (&'static str, Value);
+
+/// Asks a node several things in one request; the answers are in the order of the questions.
+///
+/// # Errors
+/// As [`call`], if the request as a whole is not answered. What is wrong with one answer stands in its place.
+pub(super) fn batch(
+    url: &str,
+    cookie: Option<&Path>,
+    questions: &[Question],
+) -> Result<Vec<Result<Value, CommandError>>, CommandError> {
+    let request = |(id, (method, params)): (usize, &Question)| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+    let answers = post(url, cookie, &questions.iter().enumerate().map(request).collect())?;
+    let Value::Array(mut answers) = answers else {
+        // An error that is that of all.
+        let refused = result(url, "a batch", answers).err();
+        return Err(refused.unwrap_or_else(|| stranger(url, "it does not answer batches")));
+    };
+    let mut answer_to =
+        |(id, (method, _)): (usize, &Question)| match answers.iter().position(|answer| answer["id"] == id) {
+            Some(at) => result(url, method, answers.swap_remove(at)),
+            None => Err(stranger(url, &format!("it does not answer {method}"))),
+        };
+    Ok(questions.iter().enumerate().map(&mut answer_to).collect())
+}
+
+fn stranger(url: &str, reason: &str) -> CommandError {
+    CommandError::NotANode { url: url.to_owned(), reason: reason.to_owned() }
+}
+
+/// What an answer says, if a node can say it.
+fn result(url: &str, method: &str, mut answer: Value) -> Result<Value, CommandError> {
     make_plain(&mut answer);
     match answer.get("error").filter(|error| !error.is_null()) {
         // Every Cairn node has it.
         Some(error) if method == "chain_getInfo" && error["code"] == UNKNOWN_METHOD => {
-            Err(stranger("it does not know chain_getInfo: is it an Ethereum node?".to_owned()))
+            Err(stranger(url, "it does not know chain_getInfo: is it an Ethereum node?"))
         }
         Some(error) => {
             let message = error["message"].as_str().unwrap_or("an error without a message");
@@ -54,8 +89,8 @@ pub(super) fn call(
         }
         None => match answer.get_mut("result").map(Value::take) {
             Some(result) if is_sane(method, &result) => Ok(result),
-            Some(_) => Err(stranger(format!("its answer to {method} makes no sense"))),
-            None => Err(stranger("it does not speak JSON-RPC 2.0".to_owned())),
+            Some(_) => Err(stranger(url, &format!("its answer to {method} makes no sense"))),
+            None => Err(stranger(url, "it does not speak JSON-RPC 2.0")),
         },
     }
 }

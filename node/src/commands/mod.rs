@@ -11,6 +11,8 @@ mod member;
 mod reindex;
 mod run;
 mod status;
+mod top;
+mod words;
 
 use crate::{
     cli::{Cli, Command, RunFlags},
@@ -47,6 +49,7 @@ fn dispatch(cli: Cli) -> Result<(), CommandError> {
         Some(Command::Member(command)) => member::execute(command),
         Some(Command::Chain(command)) => chain::execute(command),
         Some(Command::Status(ask)) => status::status(&ask),
+        Some(Command::Top(flags)) => top::top(&flags),
         Some(Command::Peers(ask)) => ask::peers(&ask),
         Some(Command::Block { block, ask }) => ask::block(&ask, block.as_deref()),
         Some(Command::Tx { id, ask }) => ask::tx(&ask, &id),

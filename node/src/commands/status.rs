@@ -1,11 +1,12 @@
 //! `cairn-node status`: all that tells whether a node is well, on one screen.
 
-use cairn_client::{counted, hash_rate, unix};
+use cairn_client::{counted, unix};
 use serde_json::{Value, json};
 
 use super::{
     ask::{print, show},
     lines::text,
+    words::{duration, mining},
 };
 use crate::{cli::Ask, error::CommandError, program};
 
@@ -74,7 +75,7 @@ impl Status {
             format!("sync      {}", self.sync()),
             format!("blocks    {}", self.kept()),
             format!("peers     {}", self.peers_line()),
-            format!("mining    {}", self.mining()),
+            format!("mining    {}", mining(&self.miner)),
         ];
         lines.extend(self.finality_line());
         if self.miner["mining"] == true {
@@ -138,25 +139,6 @@ impl Status {
         }
     }
 
-    fn mining(&self) -> String {
-        let miner = &self.miner;
-        let threads = || counted(miner["threads"].as_u64().unwrap_or_default(), "thread");
-        match miner["mining"].as_bool() {
-            Some(true) if miner["waiting"].is_string() => {
-                format!("waiting on {}: {}", threads(), text(&miner["waiting"]))
-            }
-            Some(true) => format!(
-                "{} on {}, {} since the start",
-                hash_rate(miner["hashrate"].as_f64().unwrap_or_default()),
-                threads(),
-                counted(miner["blocks"].as_u64().unwrap_or_default(), "block"),
-            ),
-            Some(false) if miner["automine"] == true => "a block for each transaction, and on evm_mine".to_owned(),
-            Some(false) => "off (start the node with --mine, or mine with cairn-miner)".to_owned(),
-            None => "not told".to_owned(),
-        }
-    }
-
     /// What only the node's own user is told.
     fn node_lines(&self) -> Vec<String> {
         let node = match &self.node {
@@ -182,17 +164,6 @@ impl Status {
             format!("uptime    {}", duration(node["uptime"].as_u64().unwrap_or_default())),
             format!("version   {}", text(&node["version"])),
         ]
-    }
-}
-
-/// Seconds, in the two largest units.
-fn duration(seconds: u64) -> String {
-    let (minutes, hours, days) = (seconds / 60, seconds / 3_600, seconds / 86_400);
-    match (days, hours, minutes) {
-        (0, 0, 0) => format!("{seconds} s"),
-        (0, 0, _) => format!("{minutes} min {} s", seconds % 60),
-        (0, _, _) => format!("{hours} h {} min", minutes % 60),
-        _ => format!("{days} d {} h", hours % 24),
     }
 }
 

@@ -68,6 +68,34 @@ fn what_no_node_answers_is_an_error_of_every_command() {
 }
 
 #[test]
+fn what_no_node_answers_to_a_batch_is_an_error_of_top() {
+    let not_a_node = |body| {
+        let url = stranger(body);
+        let said = failure(&["top", "--once", "--rpc", &url]);
+        let reason = said.strip_prefix(&format!("what answers at {url} is not a Cairn node ("));
+        let reason = reason.and_then(|rest| rest.split_once("): ")).unwrap_or_else(|| panic!("{body}: {said}"));
+        reason.0.to_owned()
+    };
+    assert_eq!(not_a_node(r#"{"result":"x"}"#), "it does not answer batches");
+    assert_eq!(not_a_node("7"), "it does not speak JSON-RPC 2.0");
+    for body in ["[]", "[7]", r#"[{"id":1,"result":true}]"#] {
+        assert_eq!(not_a_node(body), "it does not answer chain_getInfo");
+    }
+    for body in [r#"[{"id":0,"result":7}]"#, r#"[{"id":1},{"id":0,"result":{"height":1}}]"#] {
+        assert_eq!(not_a_node(body), "its answer to chain_getInfo makes no sense");
+    }
+    let unknown = r#"[{"id":0,"error":{"code":-32601,"message":"no"}}]"#;
+    assert_eq!(not_a_node(unknown), "it does not know chain_getInfo: is it an Ethereum node?");
+    for body in [
+        r#"[{"id":0,"error":{"code":1,"message":"\u001b[2Jgone\n\u202efake"}}]"#,
+        r#"{"error":{"code":1,"message":"chain_getInfo: \u001b[2Jgone\n\u202efake"}}"#,
+    ] {
+        let said = failure(&["top", "--once", "--rpc", &stranger(body)]);
+        assert!(said.starts_with("the node refuses: ") && said.ends_with("chain_getInfo: [2Jgone fake"), "{said:?}");
+    }
+}
+
+#[test]
 fn the_words_of_a_stranger_do_not_steer_the_terminal() {
     let url = stranger(r#"{"error":{"code":1,"message":"\u001b[2Jgone\nerror: \u202efake"}}"#);
     assert_eq!(failure(&["peers", "--rpc", &url]), "the node refuses: admin_peers: [2Jgone error: fake");

@@ -31,11 +31,12 @@ const DIRECTIONS: [(&str, &[&str]); 6] = [
 ];
 
 /// Crates that one place of a crate alone may name: the crate, the one that uses it, the place. Several have a blank between them.
-const WALLS: [(&str, &str, &str); 15] = [
+const WALLS: [(&str, &str, &str); 16] = [
     ("bincode", "", "chain-core/src/codec/mod.rs"),
     ("rocksdb", "", "node/src/store/rocks.rs"),
     ("libp2p", "", "node/src/net/"),
     ("yamux", "", "node/src/net/"),
+    ("ratatui", "", "node/src/commands/top/"),
     ("multiaddr", "", "node/src/net/"),
     ("jsonrpsee", "", "node/src/rpc/"),
     ("hyper", "", "node/src/rpc/server/ node/src/monitor/server.rs"),

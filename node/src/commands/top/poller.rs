@@ -1,0 +1,82 @@
+//! What the node is asked.
+
+use cairn_client::unix;
+use serde_json::{Value, json};
+
+use super::{
+    super::call::{self, Question},
+    history::History,
+    snapshot::{Answer, Snapshot},
+};
+use crate::cli::Reach;
+
+/// Asks a node again and again.
+pub struct Poller {
+    node: Reach,
+    history: History,
+}
+
+impl Poller {
+    /// A poller that knows nothing yet.
+    pub fn new(node: Reach) -> Self {
+        Self { node, history: History::default() }
+    }
+
+    /// Where the node is.
+    pub fn url(&self) -> &str {
+        &self.node.rpc
+    }
+
+    /// Asks for all in one request; if the tip moved, for what changed in two more.
+    ///
+    /// # Errors
+    /// [`CommandError`] if the node does not answer, or is none.
+    pub fn ask(&mut self) -> Answer {
+        let node = &self.node;
+        let ask = |questions: &[Question]| call::batch(&node.rpc, node.cookie.as_deref(), questions);
+        let now = unix();
+        let mut answers = ask(&questions())?.into_iter();
+        // There is an answer to each question, in this order. The first is what every node tells everybody.
+        let chain = answers.next().unwrap_or(Ok(Value::Null))?;
+        let mut told = || answers.next().unwrap_or(Ok(Value::Null)).map_err(|error| error.to_string());
+        let mut snapshot = Snapshot {
+            at: now,
+            chain,
+            finality: told().unwrap_or_default(),
+            next: told().unwrap_or_default(),
+            miner: told().unwrap_or_default(),
+            stratum: told().unwrap_or_default(),
+            workers: told().unwrap_or_default(),
+            node: told().unwrap_or_default(),
+            peers: told(),
+            peer_count: told().ok().and_then(|count| quantity(&count)),
+            version: told().unwrap_or_default(),
+            pace: None,
+            events: Vec::new(),
+        };
+        snapshot.events = self.history.follow(&snapshot, now, &ask)?;
+        snapshot.pace = self.history.pace();
+        Ok(snapshot)
+    }
+}
+
+fn questions() -> [Question; 10] {
+    [
+        "chain_getInfo",
+        "chain_getFinality",
+        "chain_getNextBlocks",
+        "miner_status",
+        "miner_getStats",
+        "miner_getWorkers",
+        "admin_nodeInfo",
+        "admin_peers",
+        "net_peerCount",
+        "web3_clientVersion",
+    ]
+    .map(|method| (method, json!([])))
+}
+
+/// A number as Ethereum writes it.
+fn quantity(value: &Value) -> Option<u64> {
+    u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
