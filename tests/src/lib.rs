@@ -21,7 +21,7 @@ pub use keys::{NamedCoin, TestKey, genesis, send, send_all};
 pub use load::Load;
 pub use maker::BlockMaker;
 pub use network::{agree, connect_all, cut, heal, mined_spec, nodes};
-pub use node::{Node, NodeOptions};
+pub use node::{Node, NodeOptions, cpu_ticks};
 pub use port::Port;
 pub use rpc::{Rpc, RpcError};
 pub use socket::Socket;

@@ -246,16 +246,24 @@ impl Node {
     /// # Panics
     /// If /proc cannot be read.
     pub fn cpu_ticks(&self) -> u64 {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("the node is alive");
-        // After the name, which may hold blanks: user and system time are the 12th and 13th.
-        let (_, fields) = stat.rsplit_once(") ").expect("a name is in parentheses");
-        fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("it is a number")).sum()
+        cpu_ticks(self.pid())
     }
 
     /// Sleeps.
     pub fn pause(milliseconds: u64) {
         std::thread::sleep(Duration::from_millis(milliseconds));
     }
+}
+
+/// CPU time that a process used so far, in hundredths of a second.
+///
+/// # Panics
+/// If /proc cannot be read.
+pub fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("the process is alive");
+    // After the name, which may hold blanks: user and system time are the 12th and 13th.
+    let (_, fields) = stat.rsplit_once(") ").expect("a name is in parentheses");
+    fields.split(' ').skip(11).take(2).map(|field| field.parse::<u64>().expect("it is a number")).sum()
 }
 
 impl Drop for Node {
