@@ -3,7 +3,7 @@
 use metrics::{Counter, Gauge, Histogram};
 use std::time::Duration;
 
-use super::{Family, Recorder};
+use super::{Recorder, family::Family};
 use crate::mempool::{RemovalReason, SubmitError};
 
 /// What takes the engine's time. The engine decides nothing by it.

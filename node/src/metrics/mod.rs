@@ -24,7 +24,6 @@ use std::{
 };
 
 use engine::Engine;
-use family::Family;
 use net::Net;
 use rpc::Rpc;
 use stratum::Stratum;

@@ -2,7 +2,7 @@
 
 use metrics::Counter;
 
-use super::{Family, Recorder};
+use super::{Recorder, family::Family};
 use crate::{
     engine::Offence,
     wire::{CompactBlock, Message, Request, Response},

@@ -2,7 +2,7 @@
 
 use metrics::Counter;
 
-use super::{Family, Recorder};
+use super::{Recorder, family::Family};
 use crate::stratum::Reject;
 
 /// What a share that counts is called.
