@@ -198,7 +198,7 @@ fn serves_the_page_with_a_strict_policy_and_a_tag() {
     assert_eq!(length(&head), length(&script));
     for path in ["/assets/none.js", "/assets/../mod.rs", "/favicon.ico", "/x"] {
         let answer = get("GET", path, "");
-        assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("the page is at /"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("page is at /"), "{answer}");
     }
 }
 
