@@ -30,6 +30,7 @@ mod misbehaviour;
 mod mux;
 mod named;
 mod names;
+mod news;
 mod offset;
 mod pace;
 mod peers;
@@ -70,6 +71,7 @@ use self::{
     knocks::Knocks,
     misbehaviour::Misbehaviour,
     names::Names,
+    news::News,
     peers::Peers,
     shell::{Command, Inputs, Shell},
 };
@@ -122,7 +124,7 @@ pub async fn start(config: NetConfig, engine: EngineHandle) -> Result<NetHandle,
         health,
         misbehaviour: Misbehaviour::default(),
         farewells: Farewells::default(),
-        connections: Throttle::default(),
+        news: News::default(),
         offences: Throttle::default(),
         saved: now,
         stopped: None,

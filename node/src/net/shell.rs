@@ -36,6 +36,7 @@ use super::{
     listen::{self, Early},
     misbehaviour::Misbehaviour,
     names::{Names, useless},
+    news::News,
     peers::{Origin, Peer, PeerInfo, Peers},
 };
 use crate::{
@@ -74,7 +75,7 @@ pub struct Shell {
     pub(super) health: Health,
     pub(super) misbehaviour: Misbehaviour,
     pub(super) farewells: Farewells,
-    pub(super) connections: Throttle,
+    pub(super) news: News,
     pub(super) offences: Throttle,
     pub(super) saved: Instant,
     /// Set once it is to stop; whom to tell when it has.
@@ -216,10 +217,8 @@ impl Shell {
         let link = self.engine.peer(number);
         // The engine has stopped, and so will this shell.
         let _ = link.try_send(PeerEvent::Connected(side, self.misbehaviour.payer(id, address::ip(&address))));
-        if let Some(suppressed) = self.connections.allow(Instant::now()) {
-            tracing::info!(peer = %id, %address, outbound = side != Side::Inbound, suppressed, "connected");
-        }
         self.peers.insert(id, Peer::new(number, link, origin, address, self.counters.of(id)));
+        self.news.look(&self.peers, Instant::now());
     }
 
     fn on_closed(&mut self, id: PeerId, left: u32, cause: Option<&ConnectionError>) {
@@ -236,9 +235,7 @@ impl Shell {
         // The engine has stopped, and so will this shell.
         let _ = peer.link.try_send(PeerEvent::Disconnected);
         let reason = peer.leaving.clone().unwrap_or_else(|| ended(cause));
-        if let Some(suppressed) = self.connections.allow(Instant::now()) {
-            tracing::info!(peer = %id, address = %peer.address, suppressed, reason, "disconnected");
-        }
+        self.news.left(&id, &peer, &reason, Instant::now());
         let (outbound, connected) = (peer.outbound(), peer.since.elapsed());
         let Peer { address, agent, .. } = peer;
         self.farewells.add(Farewell { id, address, outbound, agent, at: unix(), connected, reason });
@@ -408,6 +405,7 @@ impl Shell {
         }
         self.drop_unwanted(now);
         self.gossip.expire(now);
+        self.news.look(&self.peers, now);
         let (syncing, advice) =
             (self.engine.chain_info().syncing, health::advice(&self.config, self.dialer.has_no_names()));
         self.health.tick(&self.peers, syncing, advice, now);
