@@ -9,7 +9,7 @@ set -eu
 rust=1.95
 # What a first build takes, in megabytes: memory with two compilers at work, and disk for all of `make test`.
 memory_needed=4000
-disk_needed=6000
+disk_needed=4000
 
 root=${CAIRN_SETUP_ROOT:-}
 system=${CAIRN_SETUP_SYSTEM:-$(uname -s)}

@@ -61,14 +61,18 @@ async function canonical(address) {
   return (await call("eth_getLogs", { address, fromBlock: "0x0" })).map(keyOf).sort();
 }
 
+/// What a branch left out is mined again in a moment: the tip must not move between two questions.
+async function settled() {
+  await until(async () => Number((await call("txpool_status")).pending) === 0, "an empty pool");
+}
+
 /// Some transfers, each in a block of its own; then a branch that carries some of the transactions that it replaces.
 async function round(token) {
   for (let count = random(3); count > 0; count -= 1) {
     const { hash } = await token.transfer(ADDRESSES[1], BigInt(1 + random(5)));
     await until(() => call("eth_getTransactionReceipt", hash), "the receipt");
   }
-  // What the last branch left out is mined again in a moment: the tip must not move between the questions.
-  await until(async () => Number((await call("txpool_status")).pending) === 0, "an empty pool");
+  await settled();
   const height = Number(await call("eth_blockNumber"));
   const depth = 1 + random(DEEPEST);
   const replaced = [];
@@ -101,6 +105,7 @@ async function follow(token, address) {
     },
     { time: 150_000 },
   );
+  await settled();
   const expected = await canonical(address);
   const exact = async (table) => {
     equal(table.faults.slice(0, 3), []);

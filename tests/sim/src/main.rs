@@ -111,7 +111,7 @@ fn main() -> ExitCode {
     let jobs = args.jobs.unwrap_or_else(cairn_sim::cores);
     let started = Instant::now();
     let report = run_all(seeds, &overrides, jobs);
-    summarise(&report, &flags(&args), started.elapsed());
+    summarise(&report, &overrides, &flags(&args), started.elapsed());
     if let Some(aim) = args.aim {
         compare(&report, aim, started.elapsed());
     }
@@ -178,12 +178,12 @@ fn flags(args: &Args) -> String {
     flags
 }
 
-fn summarise(report: &Report, flags: &str, took: Duration) {
+fn summarise(report: &Report, overrides: &Overrides, flags: &str, took: Duration) {
     let count = report.passed + report.failed.len() as u64;
     print!("{}", report.stats);
     for (seed, violation) in &report.failed {
         println!("seed {seed} breaks {:?}: {}", violation.invariant, violation.detail);
-        let plan = Plan::draw(*seed, &Overrides::default());
+        let plan = Plan::draw(*seed, overrides);
         println!("  attackers {:?}; replay: sim --seed {seed} --log{flags}", plan.attackers);
     }
     let seconds = took.as_secs_f64();

@@ -9,6 +9,10 @@ use crate::{chain::CHECKPOINTS, oracle::Invariant};
 /// Checkpoints that may be open at the end, beside the one that is not deep enough.
 const OPEN: Height = 1;
 
+/// Milliseconds in which members make up for checkpoints that they missed: one after the other, each in up to a minute where
+/// messages take longer than a member waits at first.
+const MADE_UP: u64 = 900_000;
+
 impl World {
     /// The key of a node that is a member.
     pub(super) fn member_key(&self, node: usize) -> Option<MemberKey> {
@@ -75,17 +79,25 @@ impl World {
 
     /// In the end, all honest nodes take all but the last checkpoints for final.
     pub(super) fn check_finality_goes_on(&mut self) {
+        let end = self.now + MADE_UP;
+        while let Some((node, height, tip)) = self.behind() {
+            if self.now >= end {
+                let detail = format!("{} stands at {tip}, and only {height} is final", name(node));
+                return self.fail(Invariant::Finality, detail);
+            }
+            self.run_until(self.now + 10_000);
+        }
+    }
+
+    /// An honest node that lacks certificates, with the height of its newest and of its tip.
+    fn behind(&self) -> Option<(usize, Height, Height)> {
         if self.plan.members == 0 || self.has_failed() {
-            return;
+            return None;
         }
         let (interval, depth, _) = CHECKPOINTS;
-        let behind = self.honest().find_map(|(node, engine)| {
+        self.honest().find_map(|(node, engine)| {
             let (tip, height) = (engine.store().tip().height, engine.chain().finality()?.height());
             (height + OPEN * interval + interval + depth <= tip).then_some((node, height, tip))
-        });
-        if let Some((node, height, tip)) = behind {
-            let detail = format!("{} stands at {tip}, and only {height} is final", name(node));
-            self.fail(Invariant::Finality, detail);
-        }
+        })
     }
 }
