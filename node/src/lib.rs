@@ -17,6 +17,7 @@ mod mining;
 mod monitor;
 mod names;
 mod net;
+pub mod offence;
 mod open;
 mod output;
 mod page;

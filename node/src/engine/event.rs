@@ -11,10 +11,10 @@ use chain_core::{
 };
 use std::{sync::Arc, time::Duration};
 
-use super::{error::SubmitBlockError, offence::Offence};
+use super::{cast::Cast, error::SubmitBlockError};
 use crate::{
-    finality::Cast,
     mempool::{MempoolStats, RemovalReason, SubmitError},
+    offence::Offence,
     wire::{CompactBlock, Request, Response},
 };
 

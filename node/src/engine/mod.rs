@@ -3,11 +3,11 @@
 //! [`Engine::handle`] takes an event and the time and returns actions. It knows no clock, thread or socket, so that a
 //! simulator drives the very same code.
 
+mod cast;
 mod chain;
 mod dev;
 mod error;
 pub(crate) mod event;
-mod offence;
 mod outbox;
 mod plan;
 mod pool;
@@ -16,7 +16,11 @@ mod relay;
 pub(crate) mod tests;
 mod verify;
 
-pub use crate::mempool::{RemovalReason, SubmitError};
+pub use crate::{
+    mempool::{RemovalReason, SubmitError},
+    offence::{BAN, Offence},
+};
+pub use cast::Cast;
 pub use chain::Chain;
 pub use dev::Mined;
 pub use error::{AcceptError, OpenError, Stopped, SubmitBlockError, TemplateError};
@@ -25,7 +29,6 @@ pub use event::{
     NodeEvent, Now, Payer, PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress,
     TestedTransaction, Ticket, Time, TipStatus, Verdict,
 };
-pub use offence::{BAN, Offence};
 pub use plan::{BlockPlan, BlockTime, Content};
 pub use pool::template::{LongPollId, MOST_EXTRA, ParseLongPollIdError, Template, TemplateRequest};
 #[cfg(test)]

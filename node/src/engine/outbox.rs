@@ -8,9 +8,8 @@ use super::{
         Action, BlockOutcome, GossipId, InboundId, NodeEvent, Now, PeerAction, PeerId, Reply, Source, Ticket, Time,
         Verdict,
     },
-    offence::Offence,
 };
-use crate::wire::Response;
+use crate::{offence::Offence, wire::Response};
 
 /// Actions in order. Parts put theirs in; the engine hands them out once an event is handled.
 #[derive(Debug, Default)]

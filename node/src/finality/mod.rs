@@ -5,7 +5,6 @@
 //! (`engine/chain/finality.rs`), the relay carries messages (`engine/relay/finality.rs`). What is kept is bounded by the number
 //! of members.
 
-mod cast;
 mod key;
 mod promise;
 mod round;
@@ -13,7 +12,6 @@ mod round;
 mod tests;
 mod voter;
 
-pub use cast::Cast;
 pub use key::{KeyError, MemberKey};
 pub use promise::Promise;
 pub use round::{Heard, Round};

@@ -4,7 +4,7 @@ use metrics::Counter;
 
 use super::{Recorder, family::Family};
 use crate::{
-    engine::Offence,
+    offence::Offence,
     wire::{CompactBlock, Message, Request, Response},
 };
 

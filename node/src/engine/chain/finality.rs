@@ -10,8 +10,8 @@ use chain_core::{
 
 use super::Chain;
 use crate::{
-    engine::{AcceptError, Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
-    finality::{Alarm, Cast, Finality, Heard, MemberKey, Promise, Stored},
+    engine::{AcceptError, Cast, Fatal, FinalityInfo, OpenError, Outbox, PeerId, Time, error::Judged},
+    finality::{Alarm, Finality, Heard, MemberKey, Promise, Stored},
     store::{Store, StoreError},
 };
 

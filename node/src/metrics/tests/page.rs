@@ -3,12 +3,12 @@
 use std::{fmt::Write, fs, path::Path};
 
 use crate::{
-    engine::Offence,
     mempool::{RemovalReason, SubmitError},
     metrics::{
         TABLE, engine, net, stratum,
         table::{Kind, Metric},
     },
+    offence::Offence,
 };
 
 /// Parts of the node by the second word of the names.

@@ -6,13 +6,13 @@ use std::{
 };
 
 use crate::{
-    engine::Offence,
     mempool::{RemovalReason, SubmitError},
     metrics::{
         Metrics, Stage, TABLE, engine, net, stratum,
         table::{Kind, Metric},
         timed,
     },
+    offence::Offence,
     stratum::Reject,
 };
 

@@ -8,8 +8,7 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use crate::{
-    engine::FinalityInfo,
-    finality::Cast,
+    engine::{Cast, FinalityInfo},
     rpc::base::{Args, Context, Method, RpcResult, read},
 };
 
