@@ -211,7 +211,7 @@ pub enum CommandError {
     Refused(String),
     /// `top` where there is no screen or no keyboard.
     #[error(
-        "`top` draws on a terminal and reads its keys, and this is none: run it in a terminal, or print one frame with `{} top --once`",
+        "`top` needs a terminal to draw on and to read keys from: run it in one, or print one frame with `{} top --once`",
         program::named("cairn-node")
     )]
     NoTerminal,

@@ -22,7 +22,7 @@ async function post(body, headers = {}) {
 
 async function transport() {
   await task("error of what is no JSON", async () => equal((await post("{")).error.code, -32700), geth);
-  await task("error of what is no request", async () => equal((await post({ id: 1 })).error.code, -32600));
+  await task("error of what is not a request", async () => equal((await post({ id: 1 })).error.code, -32600));
   await task("error of an unknown method", async () =>
     equal((await post({ jsonrpc: "2.0", id: 1, method: "eth_nothing", params: [] })).error.code, -32601),
   );

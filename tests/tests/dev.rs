@@ -18,7 +18,7 @@ fn pay(node: &Node, from: &str) -> Value {
     node.rpc.call("eth_sendTransaction", json!([{"from": from, "to": SOMEBODY, "value": "0x5"}]))
 }
 
-/// All that must be the same whoever executed the blocks.
+/// All that must be the same on every node that executed the blocks.
 fn state(node: &Node) -> Value {
     let call = |method, params| node.rpc.call(method, params);
     json!([

@@ -109,7 +109,7 @@ fn every_flag_of_the_settings_is_a_key_of_the_file() {
         let name = flag.get_long().unwrap();
         let values = ["\"x\"", "1", "true", "[\"x\"]", "\"127.0.0.1\"", "[\"127.0.0.1\"]", "\"json\""];
         let read = |value: &&str| file(&format!("{name} = {value}\n")).is_ok();
-        assert!(values.iter().any(read), "--{name} is no key of the file");
+        assert!(values.iter().any(read), "--{name} is not a key of the file");
     }
 }
 

@@ -49,7 +49,8 @@ pub enum AcceptError {
     Contradicts(BlockHash),
     /// Blocks that would have to be disconnected are gone.
     #[error(
-        "the branch forks off at height {fork}, and blocks up to height {pruned} were pruned: start the node with an         empty data directory"
+        "the branch forks off at height {fork}, and blocks up to height {pruned} were pruned: start the node with an \
+         empty data directory"
     )]
     Pruned {
         /// Height of the fork.

@@ -120,7 +120,8 @@ pub enum StoreError {
         reason: String,
     },
     /// A block cannot be disconnected, since its undo data was not kept.
-    #[error("block {} at height {} is too deep to be disconnected: its undo data was not kept; run `{}`", .0.hash, .0.height, program::on_this_data("reindex"))]
+    #[error("block {} at height {} is too deep to be disconnected: its undo data was not kept; \
+         run `{}`", .0.hash, .0.height, program::on_this_data("reindex"))]
     NoUndo(BlockRef),
     /// A block that was deleted to save disk space is needed.
     #[error(

@@ -15,7 +15,7 @@ pub struct Request {
     pub params: Value,
 }
 
-/// A line that is no request.
+/// A line that is not a request.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MessageError {
     /// No JSON.

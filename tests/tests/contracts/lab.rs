@@ -126,7 +126,7 @@ impl Lab {
 
 /// A text of some JSON.
 pub fn text(value: &Value) -> String {
-    value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
+    value.as_str().unwrap_or_else(|| panic!("{value} is not text")).to_owned()
 }
 
 /// The message of a command that failed.

@@ -71,7 +71,7 @@ fn shows_the_tip_as_it_rises_and_ends_on_q() {
     terminal.keys(b"p");
     terminal.wait_for("tip        6  ");
 
-    // An arrow is no key of it.
+    // It does not use arrow keys.
     terminal.keys(b"\x1b[A");
     terminal.keys(b"q");
     assert_eq!(terminal.ended().code(), Some(0));
@@ -147,7 +147,7 @@ fn prints_one_frame_where_there_is_no_terminal() {
     let refused = run(&[]);
     assert_eq!((refused.status.code(), refused.stdout.as_slice()), (Some(1), b"".as_slice()));
     let error = String::from_utf8(refused.stderr).expect("it is text");
-    assert!(error.starts_with("error: `top` draws on a terminal") && error.contains("top --once"), "{error}");
+    assert!(error.starts_with("error: `top` needs a terminal") && error.contains("top --once"), "{error}");
 
     let frame = run(&["--once"]);
     let text = String::from_utf8(frame.stdout).expect("it is text");

@@ -67,7 +67,7 @@ impl Screen {
                 [0x1b, b'[', ..] => {}
                 bytes => {
                     let Ok(letter) = std::str::from_utf8(bytes).map(str::to_owned) else {
-                        assert!(bytes.len() < 4, "{bytes:?} is no text");
+                        assert!(bytes.len() < 4, "{bytes:?} is not text");
                         continue;
                     };
                     self.pending.clear();

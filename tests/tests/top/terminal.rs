@@ -128,7 +128,7 @@ impl Terminal {
         [modes.c_iflag, modes.c_oflag, modes.c_cflag, modes.c_lflag]
     }
 
-    /// Stops the output, as Ctrl-S does: whoever writes waits.
+    /// Stops the output, as Ctrl-S does: the writer waits.
     pub fn stop_output(&self) {
         // SAFETY: touches no memory.
         checked(unsafe { libc::tcflow(self.slave.as_raw_fd(), libc::TCOOFF) }).expect("a terminal can be stopped");

@@ -83,8 +83,8 @@ impl Chain {
         Ok(())
     }
 
-    /// A checked certificate that is no newer than what is final: it contradicts that, or says nothing new. A node that was not
-    /// there has no certificate of that height, but the newest one speaks for all blocks below its own.
+    /// A checked certificate for the height of what is final or below: it contradicts that, or says nothing new. A node that
+    /// was not there has no certificate of that height, but the newest one speaks for all blocks below its own.
     fn compare(&mut self, certificate: &Certificate) -> Result<(), Fatal> {
         let known = self.store.certificate_at(certificate.height)?;
         let Some(finality) = &mut self.finality else { return Ok(()) };

@@ -6,7 +6,8 @@ use crate::rpc::base::{BlockTag, Context, LogBlocks, LogSearch, RpcResult, inval
 /// The blocks from one to another.
 pub type Range = (Option<BlockTag>, Option<BlockTag>);
 
-/// The same filter for blocks to come, and its range as it was given: `latest` and `pending` bound nothing, others the heights that they stand for now.
+/// The same filter for blocks to come, and its range as it was given: `latest` and `pending` bound nothing, others the
+/// heights that they stand for now.
 ///
 /// # Errors
 /// -32602 for a single block, or a range that ends before it begins.

@@ -146,7 +146,7 @@ fn a_transaction_without_a_signature_is_taken_from_this_machine_alone() {
     assert!(as_scope(&node, Scope::Local, "eth_sendRawTransaction", raw)["result"].is_string());
 }
 
-// Else whoever reaches the node would spend from any account by a block of an own development chain.
+// Otherwise anyone who reaches the node could spend from any account by a block of an own development chain.
 #[test]
 fn a_block_with_such_a_transaction_is_taken_from_this_machine_alone() {
     let (own, node) = (TestNode::fresh(), TestNode::fresh());

@@ -1,9 +1,9 @@
 //! What `debug`, `trace` and `ots` stand on: transactions run again under recorders, and what the recorders make of it.
 //!
-//! `block` runs the transactions of a block in order, once, and `call` one that nobody signed; `watch` passes what happens to the recorders of one run, within
-//! one `limit`. `calls` records the tree of calls, `touched` what accounts and slots were before and after, `steps` every
-//! instruction, `selectors` which functions are called. `flat` lists a tree of calls as Parity does, `prestate` and `diff`
-//! show what was touched as geth and Parity do. No method of the RPC is here.
+//! `block` runs the transactions of a block in order, once, and `call` one that nobody signed; `watch` passes what happens
+//! to the recorders of one run, within one `limit`. `calls` records the tree of calls, `touched` what accounts and slots
+//! were before and after, `steps` every instruction, `selectors` which functions are called. `flat` lists a tree of calls
+//! as Parity does, `prestate` and `diff` show what was touched as geth and Parity do. No method of the RPC is here.
 
 mod block;
 mod call;

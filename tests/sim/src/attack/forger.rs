@@ -1,4 +1,4 @@
-//! Mines blocks that break a rule, gossips them, and hands their bodies out to whoever asks.
+//! Mines blocks that break a rule, gossips them, and hands their bodies out to all who ask.
 
 use cairn_lab::random::Random;
 use cairn_node::{

@@ -12,7 +12,7 @@ use super::{
         texts::{shown, text},
         theme::Theme,
     },
-    parts::{Column, figure, panel, show, table},
+    parts::{Column, figure, panel, show_above, table},
 };
 
 /// Title, the node's miner, stratum.
@@ -40,8 +40,7 @@ pub fn miners(seen: &Snapshot, now: u64, theme: Theme, area: Rect, frame: &mut B
     let area = panel("Miners", theme, area, frame);
     let lines =
         vec![figure("node", shown(&mining(&seen.miner)), theme), figure("stratum", stratum(&seen.stratum), theme)];
-    let used = (lines.len() as u16).min(area.height);
-    show(lines, area, frame);
+    let rest = show_above(lines, area, frame);
     let mut workers: Vec<_> = seen.workers.as_array().into_iter().flatten().collect();
     if workers.is_empty() {
         return;
@@ -49,7 +48,6 @@ pub fn miners(seen: &Snapshot, now: u64, theme: Theme, area: Rect, frame: &mut B
     // Those that are connected first, the fastest of them first.
     let rate = |worker: &Value| worker["hashrate"].as_f64().unwrap_or_default().max(0.0);
     workers.sort_by_cached_key(|worker| Reverse((worker["sessions"].as_u64() > Some(0), rate(worker).to_bits())));
-    let rest = Rect { y: area.y + used, height: area.height - used, ..area };
     table((&COLUMNS, 2), workers.into_iter().map(|worker| row(worker, now)), theme, rest, frame);
 }
 

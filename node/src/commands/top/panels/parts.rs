@@ -36,6 +36,13 @@ pub fn show(lines: Vec<Line>, area: Rect, frame: &mut Buffer) {
     Paragraph::new(lines).render(area, frame);
 }
 
+/// Lines, with what is below them.
+pub fn show_above(lines: Vec<Line>, area: Rect, frame: &mut Buffer) -> Rect {
+    let used = u16::try_from(lines.len()).unwrap_or(u16::MAX).min(area.height);
+    show(lines, area, frame);
+    Rect { y: area.y + used, height: area.height - used, ..area }
+}
+
 /// A column of a table.
 pub struct Column {
     name: &'static str,

@@ -10,7 +10,7 @@ use super::{
         snapshot::Snapshot,
         theme::Theme,
     },
-    parts::{Column, figure, panel, show, table},
+    parts::{Column, figure, panel, show_above, table},
 };
 
 const COLUMNS: [Column; 5] = [
@@ -27,7 +27,7 @@ pub fn pool(seen: &Snapshot, theme: Theme, area: Rect, frame: &mut Buffer) {
     let chain = &seen.chain;
     let pool = |name: &str| chain["mempool"][name].as_u64().unwrap_or_default();
     let (transactions, pending) = (pool("transactions"), pool("pending"));
-    // What waits for an earlier nonce of its sender is no candidate for a block.
+    // What waits for an earlier nonce of its sender is not considered for a block.
     let held = match transactions.saturating_sub(pending) {
         0 => counted(grouped(transactions), "transaction"),
         gaps => format!("{}, {} behind nonce gaps", grouped(transactions), grouped(gaps)),
@@ -38,9 +38,7 @@ pub fn pool(seen: &Snapshot, theme: Theme, area: Rect, frame: &mut Buffer) {
         figure("size", format!("{} of {}", bytes(pool("bytes")), bytes(pool("maxBytes"))), theme),
         figure("base fee", format!("{base_fee} per gas"), theme),
     ];
-    let used = (lines.len() as u16).min(area.height);
-    show(lines, area, frame);
-    let rest = Rect { y: area.y + used, height: area.height - used, ..area };
+    let rest = show_above(lines, area, frame);
     let blocks = seen.next["blocks"].as_array().map(Vec::as_slice).unwrap_or_default();
     if blocks.is_empty() {
         return;

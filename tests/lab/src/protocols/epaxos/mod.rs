@@ -1,7 +1,7 @@
 //! Egalitarian Paxos: no leader; commands that do not conflict are not ordered (Moraru, Andersen and Kaminsky, 2013). With
 //! the recovery as published, and that of EPaxos* (Ryabinin, Gotsman and Sutra, arXiv 2511.02743).
 //!
-//! Whoever receives a command of a client coordinates it. What is agreed on for each command is its *dependencies*: the
+//! The process that receives a command of a client coordinates it. What is agreed on for each command is its *dependencies*: the
 //! conflicting commands that may come before it. Of two conflicting commands one depends on the other, so all replicas
 //! execute them in one order. Of n replicas f may crash, and commands are fast while at most e did; n >= 2f+1 and
 //! n >= 2e+f-1.
