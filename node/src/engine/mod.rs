@@ -147,7 +147,7 @@ impl Engine {
         }
         self.announce_tip(idle)?;
         self.chain.decide(&mut self.out);
-        self.chain.finalize(&self.out)?;
+        self.chain.vote_and_decide(&self.out)?;
         // Subscribers hear of a tip before they hear what it did to the pool.
         if self.is_told() {
             self.relay.retry_orphans(&mut self.chain, &mut self.pool, &mut self.out)?;

@@ -70,7 +70,7 @@ impl Outbox {
         result: Result<BlockOutcome, SubmitBlockError>,
     ) {
         if let Err(SubmitBlockError::Rule(rule)) = &result {
-            self.blame(source, rule);
+            self.penalize_source(source, rule);
         }
         self.reply(ticket, Reply::Block(result));
     }
@@ -97,7 +97,7 @@ impl Outbox {
     }
 
     /// Penalizes the sender of a block that breaks a rule, if that is a peer.
-    pub(super) fn blame(&mut self, source: Source, rule: &RuleError) {
+    pub(super) fn penalize_source(&mut self, source: Source, rule: &RuleError) {
         if let Source::Peer(peer) = source {
             self.penalize(peer, Offence::InvalidBlock(rule.clone()));
         }

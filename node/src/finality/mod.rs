@@ -27,7 +27,7 @@ use std::{
     sync::Arc,
 };
 
-use self::voter::Voter;
+use self::voter::{DOUBLINGS, Voter};
 use crate::{
     engine::event::{PeerId, Time},
     program,
@@ -116,6 +116,8 @@ pub struct Finality {
     next: Round,
     key: Option<(u8, MemberKey)>,
     voter: Option<Voter>,
+    /// How often a member doubles its first patience at this checkpoint.
+    patience: u32,
     /// What is stored of this node's member.
     promise: Option<Promise>,
     evidence: BTreeMap<u8, Evidence>,
@@ -158,6 +160,7 @@ impl Finality {
             next,
             key,
             voter: None,
+            patience: 0,
             promise,
             evidence,
             fresh: Vec::new(),
@@ -336,7 +339,21 @@ impl Finality {
         {
             self.contradict(&refused, &certificate);
         }
+        self.learn_patience();
         self.begin(Some(certificate), now);
+    }
+
+    /// Where messages take longer than members wait, each checkpoint would begin with views that cannot succeed: what this one
+    /// needed is the next one's beginning, and becomes less with each checkpoint that needed no other view. A member that is
+    /// down costs one view of a few checkpoints, which does not add up.
+    fn learn_patience(&mut self) {
+        let view = self.round.view(self.electorate.rules.quorum());
+        let views = u32::try_from(view).unwrap_or(u32::MAX);
+        self.patience = if views == 0 {
+            self.patience.saturating_sub(1)
+        } else {
+            self.patience.saturating_add(views).min(DOUBLINGS)
+        };
     }
 
     fn begin(&mut self, newest: Option<Certificate>, now: Time) {
@@ -382,7 +399,7 @@ impl Finality {
         if self.voter.is_none() {
             let promise = self.promise.clone().filter(|promise| promise.height == height);
             let promise = promise.unwrap_or_else(|| Promise::new(height));
-            self.voter = Some(Voter::new(self.electorate.clone(), *key.pair(), *member, promise, now));
+            self.voter = Some(Voter::new(self.electorate.clone(), (*key.pair(), *member), promise, self.patience, now));
         }
         let voter = self.voter.as_mut()?;
         voter.step(&self.round, self.eligible, now);

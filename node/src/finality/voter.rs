@@ -20,7 +20,7 @@ use crate::engine::event::Time;
 /// Milliseconds that a member waits for a checkpoint in the first view: a proposal, two rounds of votes.
 const PATIENCE: u64 = 3_000;
 /// How often that doubles: at most 48 s.
-const DOUBLINGS: u32 = 4;
+pub(super) const DOUBLINGS: u32 = 4;
 
 /// The only number that a replica agrees on: there is a replica for each checkpoint.
 const NUMBER: Number = 1;
@@ -48,13 +48,21 @@ pub struct Voter {
     /// The view that `accepted` is of.
     view: View,
     left: BTreeMap<Id, Left>,
+    /// How often the first patience doubles in view 0.
+    patience: u32,
     deadline: Option<Time>,
     said: Vec<Vote>,
 }
 
 impl Voter {
-    /// A member that begins, or goes on after a restart, with what it has promised.
-    pub fn new(electorate: Arc<Electorate>, pair: Keypair, member: Id, promise: Promise, now: Time) -> Self {
+    /// A member that begins, or goes on after a restart, with what it has promised. Its patience doubles so often in view 0.
+    pub fn new(
+        electorate: Arc<Electorate>,
+        (pair, member): (Keypair, Id),
+        promise: Promise,
+        patience: u32,
+        now: Time,
+    ) -> Self {
         let rules = pbft::Rules { window: NUMBER, ..electorate.rules.agreement(promise.height) };
         let replica = Replica::new(member, rules);
         let mut voter = Self {
@@ -67,6 +75,7 @@ impl Voter {
             accepted: BTreeMap::new(),
             view: 0,
             left: BTreeMap::new(),
+            patience,
             deadline: None,
             said: Vec::new(),
         };
@@ -257,7 +266,10 @@ impl Voter {
         for effect in effects {
             match effect {
                 Effect::Broadcast(message) => self.broadcast(message),
-                Effect::SetTimer(doubled) => self.deadline = Some(now.after(PATIENCE << doubled.min(DOUBLINGS))),
+                Effect::SetTimer(doubled) => {
+                    let doublings = doubled.saturating_add(self.patience).min(DOUBLINGS);
+                    self.deadline = Some(now.after(PATIENCE << doublings));
+                }
                 Effect::StopTimer => self.deadline = None,
                 Effect::Execute(_, Some(hash)) => self.finalize(hash),
                 // There is one number: nothing is missed, and nothing fills a gap.

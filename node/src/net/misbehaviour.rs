@@ -62,7 +62,7 @@ impl Misbehaviour {
     }
 
     /// Holds more against a peer; returns how much it is together.
-    pub fn blame(&mut self, peer: PeerId, ip: Option<IpAddr>, points: u32, now: Instant) -> u32 {
+    pub fn add(&mut self, peer: PeerId, ip: Option<IpAddr>, points: u32, now: Instant) -> u32 {
         if points == 0 {
             return self.points(peer, ip, now);
         }
@@ -99,12 +99,12 @@ mod tests {
     fn points_are_held_against_the_key_and_against_the_host() {
         let (mut misbehaviour, now) = (Misbehaviour::default(), Instant::now());
         let (one, other) = (PeerId::random(), PeerId::random());
-        assert_eq!(misbehaviour.blame(one, ip("9.9.9.9"), 25, now), 25);
-        assert_eq!(misbehaviour.blame(one, ip("8.8.8.8"), 25, now), 50, "the key is the same");
-        assert_eq!(misbehaviour.blame(other, ip("9.9.9.9"), 20, now), 45, "the host is the same");
+        assert_eq!(misbehaviour.add(one, ip("9.9.9.9"), 25, now), 25);
+        assert_eq!(misbehaviour.add(one, ip("8.8.8.8"), 25, now), 50, "the key is the same");
+        assert_eq!(misbehaviour.add(other, ip("9.9.9.9"), 20, now), 45, "the host is the same");
         assert_eq!(misbehaviour.points(other, ip("7.7.7.7"), now), 20);
-        assert_eq!(misbehaviour.blame(PeerId::random(), ip("127.0.0.66"), 50, now), 50);
-        assert_eq!(misbehaviour.blame(PeerId::random(), ip("127.0.0.66"), 50, now), 100);
+        assert_eq!(misbehaviour.add(PeerId::random(), ip("127.0.0.66"), 50, now), 50);
+        assert_eq!(misbehaviour.add(PeerId::random(), ip("127.0.0.66"), 50, now), 100);
     }
 
     #[test]
@@ -112,7 +112,7 @@ mod tests {
         let (mut misbehaviour, now) = (Misbehaviour::default(), Instant::now());
         for shared in ["127.0.0.1", "::1", "192.168.1.1", "10.0.2.100", "172.17.0.1", "fd00::1"] {
             for _ in 0..5 {
-                assert_eq!(misbehaviour.blame(PeerId::random(), ip(shared), 50, now), 50, "{shared}");
+                assert_eq!(misbehaviour.add(PeerId::random(), ip(shared), 50, now), 50, "{shared}");
             }
         }
     }
@@ -120,10 +120,10 @@ mod tests {
     #[test]
     fn a_point_is_forgotten_in_half_a_minute_and_a_ban_begins_anew() {
         let (mut misbehaviour, now, peer) = (Misbehaviour::default(), Instant::now(), PeerId::random());
-        misbehaviour.blame(peer, ip("9.9.9.9"), 25, now);
+        misbehaviour.add(peer, ip("9.9.9.9"), 25, now);
         assert_eq!(misbehaviour.points(peer, ip("9.9.9.9"), now + FORGIVEN * 20), 5);
         assert_eq!(misbehaviour.points(peer, ip("9.9.9.9"), now + FORGIVEN * 25), 0);
-        misbehaviour.blame(peer, ip("9.9.9.9"), 100, now + FORGIVEN * 25);
+        misbehaviour.add(peer, ip("9.9.9.9"), 100, now + FORGIVEN * 25);
         targets(peer, ip("9.9.9.9")).for_each(|target| misbehaviour.forget(&target));
         assert_eq!(misbehaviour.points(peer, ip("9.9.9.9"), now + FORGIVEN * 25), 0);
     }
@@ -131,13 +131,13 @@ mod tests {
     #[test]
     fn a_crowd_of_keys_pushes_out_those_with_the_fewest_points() {
         let (mut misbehaviour, now, worst) = (Misbehaviour::default(), Instant::now(), PeerId::random());
-        misbehaviour.blame(worst, ip("127.0.0.1"), 90, now);
+        misbehaviour.add(worst, ip("127.0.0.1"), 90, now);
         for _ in 0..MOST + 100 {
-            misbehaviour.blame(PeerId::random(), ip("127.0.0.1"), 2, now);
+            misbehaviour.add(PeerId::random(), ip("127.0.0.1"), 2, now);
         }
         assert_eq!(misbehaviour.points.len(), MOST);
         assert_eq!(misbehaviour.points(worst, None, now), 90);
-        misbehaviour.blame(PeerId::random(), ip("127.0.0.1"), 2, now + FORGIVEN * 2);
+        misbehaviour.add(PeerId::random(), ip("127.0.0.1"), 2, now + FORGIVEN * 2);
         assert_eq!(misbehaviour.points.len(), 2, "what is forgiven makes room");
     }
 }

@@ -368,7 +368,7 @@ impl Shell {
     fn blame(&mut self, id: PeerId, ip: Option<IpAddr>, offence: &Offence) {
         let (points, reason) = (offence.points(), offence.to_string());
         let now = Instant::now();
-        let total = self.misbehaviour.blame(id, ip, points, now);
+        let total = self.misbehaviour.add(id, ip, points, now);
         let banned = total >= BAN;
         if let Some(metrics) = metrics::on() {
             metrics.net.offence(offence.name(), points, banned);

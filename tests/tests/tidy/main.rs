@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod circles;
+mod docs;
 mod paths;
 mod source;
 
@@ -255,29 +256,6 @@ fn files_are_short_and_belong_to_a_module() {
     crates().iter().for_each(|name| list(&root().join(name).join("src"), &mut files));
     let lost = files.iter().filter(|file| !known.contains(*file));
     wrong.extend(lost.map(|file| format!("{} belongs to no module", file.display())));
-    expect_none(&wrong);
-}
-
-#[test]
-fn the_readme_names_the_folders_and_pages_that_are_there() {
-    let text = fs::read_to_string(root().join("README.md")).unwrap();
-    let rows = text.lines().skip_while(|line| *line != "| folder | contents |").skip(2);
-    let rows = rows.take_while(|line| line.starts_with('|'));
-    let mut folders = BTreeSet::new();
-    for row in rows {
-        folders.extend(row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2));
-    }
-    let pages = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')?.0.split('#').next());
-    let named = folders.iter().copied().chain(pages.filter(|page| !page.starts_with("http")));
-    let mut wrong: Vec<String> = named
-        .filter(|name| !root().join(name).exists())
-        .map(|name| format!("README.md names {name}, which is not there"))
-        .collect();
-    let crates = crates();
-    let crates = crates.iter().filter_map(|name| name.split('/').next());
-    wrong.extend(
-        crates.filter(|name| !folders.contains(name)).map(|name| format!("README.md does not say what {name} is")),
-    );
     expect_none(&wrong);
 }
 

@@ -92,7 +92,7 @@ impl Chain {
                 match self.accept_block(held.source, held.block, stored, out)? {
                     Ok(Taken::Stored) => parents.push(hash),
                     Ok(Taken::Done(_)) => {}
-                    Err(SubmitBlockError::Rule(rule)) => out.blame(held.source, &rule),
+                    Err(SubmitBlockError::Rule(rule)) => out.penalize_source(held.source, &rule),
                     Err(_) => {}
                 }
             }
@@ -109,7 +109,7 @@ impl Chain {
             match self.accept_block(held.source, held.block, &mut stored, out)? {
                 Ok(Taken::Stored) => self.accept_children(hash, &mut stored, out)?,
                 Ok(Taken::Done(_)) => {}
-                Err(SubmitBlockError::Rule(rule)) => out.blame(held.source, &rule),
+                Err(SubmitBlockError::Rule(rule)) => out.penalize_source(held.source, &rule),
                 Err(_) => {}
             }
         }

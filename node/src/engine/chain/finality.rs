@@ -170,7 +170,7 @@ impl Chain {
     }
 
     /// After an event: follows what became known, and lets this node's member vote. Its vote is on disk before anybody hears it.
-    pub(crate) fn finalize(&mut self, out: &Outbox) -> Result<(), Fatal> {
+    pub(crate) fn vote_and_decide(&mut self, out: &Outbox) -> Result<(), Fatal> {
         let Some(finality) = &mut self.finality else { return Ok(()) };
         let now = out.steady();
         if let Some(wanted) = finality.wanted()

@@ -58,6 +58,31 @@ fn a_dead_leader_costs_one_timeout_and_a_third_of_the_members_may_be_dead() {
     net.assert_nobody_contradicts_itself();
 }
 
+#[test]
+fn a_checkpoint_begins_with_the_patience_that_the_one_before_needed() {
+    // Of seven, the leaders of two views are dead.
+    let mut net = Net::new(7);
+    net.members[1].up = false;
+    net.members[2].up = false;
+    net.run(20_000);
+    assert_eq!(net.agreed(), Some(A));
+    [1, 2].into_iter().for_each(|member| net.members[member].up = true);
+    net.run(500);
+    let waits = |net: &mut Net| {
+        let before = net.members[0].certificates.len();
+        net.reaches = |_, _, _| false;
+        net.members.iter_mut().for_each(|member| member.eligible = Some(A));
+        net.step(0, true);
+        let deadline = net.members[0].finality.wake_at().map(|at| at.since(net.now));
+        net.reaches = |_, _, _| true;
+        net.run(1_000);
+        assert_eq!(net.members[0].certificates.len(), before + 1, "in the first view");
+        deadline
+    };
+    let seen: Vec<_> = (0..4).map(|_| waits(&mut net)).collect();
+    assert_eq!(seen, [12_000, 6_000, 3_000, 3_000].map(Some));
+}
+
 // FIN-3
 #[test]
 fn votes_that_split_between_two_blocks_finalize_neither_until_the_chains_agree() {

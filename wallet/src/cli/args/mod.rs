@@ -51,7 +51,7 @@ Exit codes:
                                          101  a bug of this program: please report it
 With --json, errors are printed to standard error as {\"error\": {\"code\", \"kind\", \"message\", \"hint\"}}.
 
-Keys come from one BIP 39 mnemonic: coins m/4411982'/0'/{0 paid at, 1 change, 2 policies}/i (BIP 340), accounts
+Keys come from one BIP 39 mnemonic: coins m/4411982'/0'/{0 receive, 1 change, 2 policies}/i (BIP 340), accounts
 m/44'/60'/0'/0/i. The file holds the mnemonic encrypted with your password (Argon2id, XChaCha20-Poly1305).";
 
 /// The wallet of Cairn: coins and accounts from one mnemonic.

@@ -100,7 +100,7 @@ pub struct Time {
     /// Spendable from this height on (not a date).
     #[arg(long, value_name = "HEIGHT", required_unless_present = "older", conflicts_with = "older", value_parser = height)]
     pub after: Option<u32>,
-    /// Spendable this many blocks after it was paid.
+    /// Spendable this many blocks after the coin was mined.
     #[arg(long, value_name = "BLOCKS", value_parser = blocks)]
     pub older: Option<u32>,
     /// Accept absurd timelocks.
