@@ -19,7 +19,8 @@
 //! **View change** (`view_change.rs`)
 //! 1. When a request is not executed in time, a replica stops taking part in its view and sends ViewChange to all, with
 //!    its stable checkpoint and all requests that it prepared, each with the quorum that proves it. Upon receiving
-//!    ViewChange of f+1 for higher views, it joins the lowest of them.
+//!    ViewChange of f+1 for higher views, it joins the lowest of them. Once 2f+1 have left for its new view or a higher one
+//!    it waits again, twice as long, and then leaves for the next; before, it only repeats its ViewChange.
 //! 2. Upon receiving ViewChange of 2f+1, the leader of the new view sends NewView with them to all: for each number the
 //!    request prepared in the highest view, and nothing for those between that nobody prepared.
 //! 3. Upon receiving NewView, a replica computes the same from the same messages, takes no other result, and goes on as if

@@ -5,9 +5,13 @@ use std::{collections::BTreeMap, hash::Hash};
 
 impl<V: Clone + Ord + Hash> Replica<V> {
     /// When a request was not executed in time: step 1. The others may have executed it already.
+    ///
+    /// A replica that waits for a new view does not give that up before a quorum waits for it or a higher one, and repeats what
+    /// it said: alone it would climb from view to view, to where those who come later never catch up with it.
     pub fn on_timeout(&mut self, effects: &mut Vec<Effect<V>>) {
         effects.push(Effect::Broadcast(Message::Fetch(self.executed)));
-        self.leave_for(self.view + 1, effects);
+        let view = if self.changing && !self.has_quorum_left() { self.view } else { self.view + 1 };
+        self.leave_for(view, effects);
     }
 
     pub(super) fn leave_for(&mut self, view: View, effects: &mut Vec<Effect<V>>) {
@@ -18,6 +22,12 @@ impl<V: Clone + Ord + Hash> Replica<V> {
         effects.push(Effect::Broadcast(Message::ViewChange(view, change.clone())));
         effects.push(Effect::SetTimer(self.patience()));
         self.on_view_change(self.me, view, change, effects);
+    }
+
+    /// Whether a quorum, this replica counted, has left for its view or a higher one.
+    fn has_quorum_left(&self) -> bool {
+        let left: usize = self.changes.range(self.view..).map(|(_, changes)| changes.len()).sum();
+        left >= self.rules.quorum
     }
 
     /// Upon receiving ViewChange.
@@ -32,8 +42,13 @@ impl<V: Clone + Ord + Hash> Replica<V> {
         if self.changes.range(view + 1..).any(|(_, changes)| changes.contains_key(&from)) {
             return;
         }
+        let had_left = self.has_quorum_left();
         self.changes.entry(view).or_default().insert(from, change);
         self.changes.retain(|_, changes| !changes.is_empty());
+        // From now on the leader of the new view can begin it.
+        if self.changing && !had_left && self.has_quorum_left() {
+            effects.push(Effect::SetTimer(self.patience()));
+        }
         self.join(effects);
         self.begin(effects);
     }
