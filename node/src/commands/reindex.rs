@@ -4,6 +4,7 @@ use crate::{
     config::Config,
     engine::{NodeEvent, TipStatus},
     error::CommandError,
+    finality::MemberKey,
     open::{self, Opened},
     output::{Progress, say},
     program,
@@ -49,6 +50,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
             if !json {
                 say(format_args!("moved the damaged database to {}\n", aside.display()));
             }
+            retire_member(datadir)?;
             Store::open_reset(datadir, &config.spec, &settings)?
         }
         opened => opened?,
@@ -127,7 +129,22 @@ fn listed(blocks: &[BlockRef]) -> String {
     format!("{what} at height {}{more}", shown.join(", "))
 }
 
-/// Renames a database to a name that is free.
+/// What a member promised was in the database that is lost: with its key it could sign a second block of one height.
+fn retire_member(datadir: &Path) -> Result<(), CommandError> {
+    let key = datadir.join(MemberKey::FILE);
+    if key.exists() {
+        let aside = move_aside(&key)?;
+        tracing::warn!(
+            key = %aside.display(),
+            "this member's votes were in the lost database: its key was moved aside. Move it back to {} once the other members \
+             have finalized two more checkpoints, or it may be named as faulty",
+            MemberKey::FILE
+        );
+    }
+    Ok(())
+}
+
+/// Renames a database, or a file beside it, to a name that is free.
 fn move_aside(path: &Path) -> Result<PathBuf, CommandError> {
     let name = |number: u32| path.with_added_extension(format!("damaged-{number}"));
     let aside = (1..).map(name).find(|aside| !aside.exists()).unwrap_or_else(|| name(0));

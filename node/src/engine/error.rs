@@ -50,7 +50,7 @@ pub enum AcceptError {
     /// Blocks that would have to be disconnected are gone.
     #[error(
         "the branch forks off at height {fork}, and blocks up to height {pruned} were pruned: start the node with an \
-         empty data directory"
+         empty data directory, without its member.key if it has one"
     )]
     Pruned {
         /// Height of the fork.

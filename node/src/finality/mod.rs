@@ -108,7 +108,7 @@ pub struct Finality {
     newest: Option<Certificate>,
     /// A newer certificate whose block is not known yet.
     wanted: Option<Certificate>,
-    /// The last certificate that would disconnect too much.
+    /// The newest certificate that would disconnect too much.
     refused: Option<Certificate>,
     alarm: Option<Alarm>,
     round: Round,
@@ -300,12 +300,22 @@ impl Finality {
         self.wanted.take()
     }
 
-    /// A certificate would disconnect too much: only the operator can have it followed.
-    pub fn refuse(&mut self, certificate: Certificate) {
-        self.refused = Some(certificate);
+    /// A certificate would disconnect too much: only the operator can have it followed. It stands for all below it; an older one
+    /// changes nothing, else peers could have it change again and again.
+    pub fn refuse(&mut self, certificate: Certificate, alarm: Alarm) {
+        if self.refused.as_ref().is_none_or(|refused| refused.height < certificate.height) {
+            self.refused = Some(certificate);
+            self.raise(alarm);
+        }
     }
 
-    /// The last certificate that would disconnect too much.
+    /// The chain has come by work to what was refused, or to a block above it.
+    pub fn take_refused(&mut self) -> Option<Certificate> {
+        self.alarm.take_if(|alarm| matches!(alarm, Alarm::TooDeep { .. }));
+        self.refused.take()
+    }
+
+    /// The newest certificate that would disconnect too much.
     pub fn refused(&self) -> Option<&Certificate> {
         self.refused.as_ref()
     }

@@ -52,7 +52,7 @@ impl Store {
         &self,
         fits: impl FnMut(&Certificate) -> Result<bool, StoreError>,
     ) -> Result<Option<Certificate>, StoreError> {
-        newest_certificate(&*self.kv, fits)
+        newest_certificate(&*self.kv, Height::MAX, fits)
     }
 
     /// Stores evidence, in place of what was stored against its members before.
@@ -105,19 +105,23 @@ impl Snapshot {
     /// # Errors
     /// [`StoreError`] if it cannot be read.
     pub fn finalized(&self) -> Result<Option<Certificate>, StoreError> {
-        newest_certificate(self.kv(), |certificate| {
+        // Certificates above the tip are of blocks that are not executed yet: there may be many, after a reindex.
+        newest_certificate(self.kv(), self.tip().height, |certificate| {
             Ok(self.at_height(certificate.height)?.is_some_and(|at| at.hash == certificate.hash))
         })
     }
 }
 
-/// Walks down from the newest: the first one or the next fits.
+/// Walks down from the newest for this height or below: the first one or the next fits.
 fn newest_certificate(
     kv: &(impl KvRead + ?Sized),
+    most: Height,
     mut fits: impl FnMut(&Certificate) -> Result<bool, StoreError>,
 ) -> Result<Option<Certificate>, StoreError> {
     let mut found = Ok(None);
-    kv.scan(Column::Meta, &KeyRange::prefix(CERTIFICATE), Order::Descending, &mut |_, value| {
+    let all = KeyRange::prefix(CERTIFICATE);
+    let to = most.checked_add(1).map(certificate_key).or(all.to);
+    kv.scan(Column::Meta, &KeyRange { from: all.from, to }, Order::Descending, &mut |_, value| {
         match decode::<Certificate>(value).and_then(|certificate| Ok((fits(&certificate)?, certificate))) {
             Ok((false, _)) => return ControlFlow::Continue(()),
             Ok((true, certificate)) => found = Ok(Some(certificate)),

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::cli::Reach;
 
+/// Entries of a list that are looked at.
+const MOST: usize = 1_000;
+
 /// Asks a node again and again.
 pub struct Poller {
     node: Reach,
@@ -54,6 +57,9 @@ impl Poller {
             pace: None,
             events: Vec::new(),
         };
+        let ended = snapshot.node.get_mut("disconnected");
+        let lists = ended.into_iter().chain(snapshot.peers.as_mut()).chain([&mut snapshot.workers]);
+        lists.for_each(shorten);
         snapshot.events = self.history.follow(&snapshot, now, &ask)?;
         snapshot.pace = self.history.pace();
         Ok(snapshot)
@@ -74,6 +80,13 @@ fn questions() -> [Question; 10] {
         "web3_clientVersion",
     ]
     .map(|method| (method, json!([])))
+}
+
+/// Keeps the first entries of a list, more than any screen shows: a node may send as many as it likes.
+fn shorten(list: &mut Value) {
+    if let Value::Array(entries) = list {
+        entries.truncate(MOST);
+    }
 }
 
 /// A number as Ethereum writes it.

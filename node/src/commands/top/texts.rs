@@ -18,7 +18,8 @@ pub fn text(value: &Value) -> String {
 
 /// A text without what steers a terminal or takes no column of its own (marks that stack upon a letter).
 pub fn shown(said: &str) -> String {
-    plain(said).chars().filter(|letter| columns(&letter.to_string()) > 0).take(MOST).collect()
+    let most: String = said.chars().take(4 * MOST).collect();
+    plain(&most).chars().filter(|letter| columns(&letter.to_string()) > 0).take(MOST).collect()
 }
 
 /// How many columns a text takes.

@@ -15,6 +15,9 @@ use crate::{
     store::{Store, StoreError},
 };
 
+/// How often a member says something in one event: each time it waits for the disk.
+const AT_ONCE: u32 = 16;
+
 impl Chain {
     /// What is stored of a chain's finality, if it has any; the tree goes through the newest certificate.
     pub(super) fn open_finality(
@@ -121,8 +124,7 @@ impl Chain {
         let window = finality.electorate().rules.window;
         // FIN-4
         if depth > window {
-            finality.raise(Alarm::TooDeep { height, hash, depth, window });
-            finality.refuse(certificate);
+            finality.refuse(certificate, Alarm::TooDeep { height, hash, depth, window });
             return Ok(());
         }
         self.follow(certificate, from, now)
@@ -134,6 +136,9 @@ impl Chain {
         self.tree.finalize(&certificate.hash);
         tracing::info!(height = certificate.height, hash = %certificate.hash, "finalized");
         if let Some(finality) = &mut self.finality {
+            if finality.refused().is_some_and(|refused| self.tree.is_ancestor(&refused.hash, &certificate.hash)) {
+                finality.take_refused();
+            }
             finality.follow(certificate, from, now);
         }
         Ok(())
@@ -142,19 +147,22 @@ impl Chain {
     /// The operator has a certificate followed that was refused for its depth. Returns its height.
     pub(crate) fn accept_refused(&mut self, block: BlockHash, now: Time) -> Judged<Height, AcceptError> {
         let finality = self.finality.as_ref();
-        let refused = finality.and_then(Finality::refused).filter(|refused| refused.hash == block).cloned();
+        // A newer one speaks for the block that the operator was told of, too.
+        let speaks = |refused: &&Certificate| self.tree.is_ancestor(&block, &refused.hash);
+        let refused = finality.and_then(Finality::refused).filter(speaks).cloned();
         let (Some(certificate), Some(finality)) = (refused, finality) else {
             return Ok(Err(AcceptError::NotRefused(block)));
         };
-        let is_valid = self.tree.get(&block).is_some_and(|info| info.status != Status::Invalid);
-        if !is_valid || finality.newest().is_some_and(|newest| !self.tree.is_ancestor(&newest.hash, &block)) {
-            return Ok(Err(AcceptError::Contradicts(block)));
+        let (height, hash) = (certificate.height, certificate.hash);
+        let is_valid = self.tree.get(&hash).is_some_and(|info| info.status != Status::Invalid);
+        if !is_valid || finality.newest().is_some_and(|newest| !self.tree.is_ancestor(&newest.hash, &hash)) {
+            return Ok(Err(AcceptError::Contradicts(hash)));
         }
-        let (fork, pruned, height) = (self.fork_with(&block), self.store.pruned(), certificate.height);
+        let (fork, pruned) = (self.fork_with(&hash), self.store.pruned());
         if fork < pruned {
             return Ok(Err(AcceptError::Pruned { fork, pruned }));
         }
-        tracing::warn!(height, hash = %block, "the operator accepts a certificate that was refused");
+        tracing::warn!(height, %hash, "the operator accepts a certificate that was refused");
         self.follow(certificate, None, now)?;
         Ok(Ok(height))
     }
@@ -179,8 +187,15 @@ impl Chain {
         {
             self.consider(wanted, None, now)?;
         }
-        // A member that is alone needs no other event to come to its certificate.
-        while let Some((promise, said)) = self.step(now) {
+        if let Some(finality) = &mut self.finality
+            && finality.refused().is_some_and(|refused| self.tree.is_ancestor(&refused.hash, &self.told))
+            && let Some(refused) = finality.take_refused()
+        {
+            self.consider(refused, None, now)?;
+        }
+        // A member that is alone needs no other event to come to its certificate. A backlog waits for the next event.
+        for _ in 0..AT_ONCE {
+            let Some((promise, said)) = self.step(now) else { break };
             self.store.put_promise(&promise)?;
             if let Some(finality) = &mut self.finality {
                 finality.say(promise, said);
@@ -202,12 +217,14 @@ impl Chain {
     /// block.
     fn eligible(&self) -> Option<BlockHash> {
         let (finality, rules) = (self.finality.as_ref()?, self.spec.finality.as_ref()?);
-        let (tip, height) = (self.store.tip(), finality.round().height());
-        let is_deep = height > 0 && tip.height >= height.saturating_add(rules.depth);
-        let descends = |newest: &Certificate| self.tree.is_ancestor(&newest.hash, &tip.hash);
+        let (told, height) = (self.told, finality.round().height());
+        let is_deep = height > 0 && self.height_of(&told) >= height.saturating_add(rules.depth);
+        let descends = |newest: &Certificate| self.tree.is_ancestor(&newest.hash, &told);
         // FIN-3
-        let may_vote = is_deep && self.told == tip.hash && finality.newest().is_none_or(descends);
-        may_vote.then(|| self.tree.ancestor(&tip.hash, height)).flatten()
+        let may_vote = is_deep && finality.newest().is_none_or(descends);
+        let block = may_vote.then(|| self.tree.ancestor(&told, height)).flatten();
+        // While a reorganisation disconnects it, it is no longer certain to be on the chain that is announced next.
+        block.filter(|block| self.tree.is_ancestor(block, &self.store.tip().hash))
     }
 
     /// Follows the certificate that the votes amount to, if they do.

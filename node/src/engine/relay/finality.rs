@@ -41,6 +41,8 @@ struct Link {
     /// Whether it has answered once, or did not in time: its certificate is known, if it tells it.
     told: bool,
     open: bool,
+    /// Whether a message to it was lost: all is told again with the next repetition.
+    lost: bool,
     /// Whether it is asked for a newer certificate though there is nothing to tell.
     asks: bool,
     certificate: bool,
@@ -114,11 +116,19 @@ impl FinalityRelay {
         Ok(newer.map_or(Response::Ack, |newer| Response::Certificate(newer.clone())))
     }
 
-    /// A peer answered, or did not.
+    /// A peer answered.
     pub(super) fn answered(&mut self, peer: PeerId) {
         if let Some(link) = self.links.get_mut(&peer) {
             (link.open, link.told) = (false, true);
             self.stirred = true;
+        }
+    }
+
+    /// A peer did not answer: what it was told may be lost.
+    pub(super) fn unanswered(&mut self, peer: PeerId) {
+        self.answered(peer);
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.lost = true;
         }
     }
 
@@ -135,6 +145,9 @@ impl FinalityRelay {
             self.last = self.after_last();
             let link = self.last.and_then(|last| self.links.get_mut(&last));
             link.into_iter().for_each(|link| (link.asks, link.votes) = (true, finality.votes().cloned().collect()));
+            for link in self.links.values_mut() {
+                link.met &= !std::mem::take(&mut link.lost);
+            }
             self.stirred = true;
         }
         if !std::mem::take(&mut self.stirred) {
@@ -182,7 +195,8 @@ fn take(
             return Ok(Err(Offence::TooMany("signatures")));
         }
         let heard = chain.on_vote(&vote, peer, out.steady());
-        if !matches!(heard, Ok(Heard::Old | Heard::Busy)) {
+        // What is new costs the member that signed it, which bounds it. Who brings it first must not pay for a faulty member.
+        if matches!(heard, Ok(Heard::Contradicts(_)) | Err(_)) {
             work.base += VERIFIED * vote.cost() as u64;
         }
         if let Err(error) = heard {

@@ -216,7 +216,7 @@ impl Relay {
             Question::Transactions(asked) => self.transactions.wants.request_ended(peer, asked.iter(), false),
             Question::Pool { .. } | Question::ShortTransactions { .. } => self.transactions.reconciler.end(peer),
             Question::Announce => self.transactions.announcer.acknowledged(peer),
-            Question::Finality => self.finality.answered(peer),
+            Question::Finality => self.finality.unanswered(peer),
             Question::Status => {}
         }
     }

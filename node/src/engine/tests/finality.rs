@@ -153,6 +153,46 @@ fn the_operator_can_have_a_certificate_followed_that_was_refused() {
 
 // FIN-4
 #[test]
+fn the_newest_refused_certificate_stands_for_those_below_it() {
+    let (mut a, _, b, on_b) = fork(4);
+    let on_a: Vec<_> = a.mine_many(4).iter().map(chain_core::block::Block::hash).collect();
+    certify(&mut a, 8, on_b[7]);
+    give_all(&b, &mut a);
+    let refused = |kit: &Kit| kit.engine.chain().finality().unwrap().refused().map(|refused| refused.height);
+    assert_eq!((refused(&a), a.tip()), (Some(8), on_a[3]));
+    let raised = alarm(&a);
+    assert!(matches!(raised, Some(Alarm::TooDeep { height: 8, .. })), "{raised:?}");
+    // An older one is told again and again: nothing changes.
+    certify(&mut a, 4, on_b[3]);
+    assert_eq!((refused(&a), alarm(&a)), (Some(8), raised));
+    assert_eq!(accept(&mut a, on_b[3]), Ok(8), "the operator was told of this block");
+    assert_eq!((a.tip(), finalized(&a), alarm(&a)), (on_b[8], (8, on_b[7]), None));
+}
+
+// FIN-4
+#[test]
+fn an_alarm_ends_when_the_chain_comes_by_work_to_what_was_refused() {
+    let (mut a, _, b, on_b) = fork(4);
+    certify(&mut a, 8, on_b[7]);
+    give_all(&b, &mut a);
+    assert_eq!((a.tip(), finalized(&a), alarm(&a)), (on_b[8], (8, on_b[7]), None), "to that block itself");
+    let (mut a, on_a, b, _) = fork(8);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    assert!(matches!(alarm(&a), Some(Alarm::TooDeep { height: 4, .. })));
+    let (mut other, on_other, ..) = fork(8);
+    assert_eq!(on_other, on_a);
+    other.mine_many(4);
+    a.now = a.now.max(other.now);
+    give_all(&other, &mut a);
+    assert_eq!(a.height(), 10);
+    certify(&mut a, 8, other.block_at(8).hash());
+    assert_eq!((finalized(&a).0, alarm(&a)), (8, None));
+    assert!(a.engine.chain().finality().unwrap().refused().is_none());
+}
+
+// FIN-4
+#[test]
 fn the_operator_cannot_have_a_certificate_followed_that_contradicts_another() {
     let (mut a, on_a, b, on_b) = fork(8);
     give_all(&b, &mut a);

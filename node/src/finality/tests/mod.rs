@@ -59,6 +59,24 @@ fn a_dead_leader_costs_one_timeout_and_a_third_of_the_members_may_be_dead() {
 }
 
 #[test]
+fn members_that_were_down_at_different_times_meet_again() {
+    // Member 0 is alone for long, then 1 and 2 come back and 3 does not; or 1 first, and 2 much later.
+    for second in [0, 200_000] {
+        let mut net = Net::new(4);
+        [1, 2, 3].into_iter().for_each(|member| net.members[member].up = false);
+        net.run(300_000);
+        net.members[1].up = true;
+        net.restart(1);
+        net.run(second);
+        net.members[2].up = true;
+        net.restart(2);
+        net.run(30_000);
+        assert_eq!(net.agreed(), Some(A), "member 2 comes {second} ms later");
+        net.assert_nobody_contradicts_itself();
+    }
+}
+
+#[test]
 fn a_checkpoint_begins_with_the_patience_that_the_one_before_needed() {
     // Of seven, the leaders of two views are dead.
     let mut net = Net::new(7);

@@ -78,6 +78,7 @@ function progress(found) {
     ["Next checkpoint", next ? `height ${next.height}, view ${next.view}, led by member ${next.leader}` : null],
     ["Rules", found.interval ? `a checkpoint every ${counted(found.interval, "block")}` : null],
     ["Waits for", place(found.wanted)],
+    ["Refused, too deep", found.refused ? [place(found.refused), " only the operator can have it followed: cairn-node accept-certificate"] : null],
     ["Alarm", found.alarm ? h("strong", { class: "bad" }, foreign(describe(found.alarm), 300)) : null],
     ["This node", found.member === null ? "does not vote" : `votes for member ${found.member}`],
   );

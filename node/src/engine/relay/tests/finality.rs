@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     engine::{
-        InboundId, Offence, PeerAction, PeerEvent, PeerId,
+        Failure, InboundId, Offence, PeerAction, PeerEvent, PeerId,
         tests::{
             finality::{certificate, final_spec, key},
             kit::Kit,
@@ -364,6 +364,34 @@ fn a_flood_of_votes_for_far_heights_is_not_kept_and_is_paid_for() {
     assert!(units >= 4_900, "{units} units: its budget is spent");
     let offences = net.offences_of(0, HOSTILE);
     assert!(offences.contains(&Offence::TooMany("requests")), "what it sends beyond is held against it");
+}
+
+#[test]
+fn evidence_in_a_message_that_was_lost_is_told_again() {
+    let mut net = attacked();
+    let evidence_told = |net: &mut Net, failure: Option<Failure>| {
+        let mut told = false;
+        for (_, id, request) in net.questions(HOSTILE) {
+            let Request::Finality { evidence, .. } = request else { continue };
+            told |= !evidence.is_empty();
+            match failure.clone() {
+                Some(failure) => net.inject(0, HOSTILE, PeerEvent::Response(id, Err(failure))),
+                None => answer(net, id, Response::Ack),
+            }
+        }
+        told
+    };
+    evidence_told(&mut net, None);
+    let other = HOSTILE + 1;
+    let status = net.status(0);
+    net.intrude(0, other, status);
+    let both = votes(vec![prepare(&net, 4, 2, 1), prepare(&net, 4, 2, 2)]);
+    net.inject(0, other, PeerEvent::Request(InboundId(8), both));
+    assert!(evidence_told(&mut net, Some(Failure::Refused)));
+    net.run(11_000);
+    assert!(evidence_told(&mut net, None), "the first message was lost");
+    net.run(11_000);
+    assert!(!evidence_told(&mut net, None), "it has it now");
 }
 
 #[test]
