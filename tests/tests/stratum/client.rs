@@ -176,6 +176,11 @@ impl Miner {
 
     /// Begins in the order of a Bitaxe.
     pub fn begin(&mut self, user: &str) {
+        self.begin_at(user, EASY);
+    }
+
+    /// The same, with shares of this difficulty.
+    pub fn begin_at(&mut self, user: &str, difficulty: f64) {
         let rolling = json!([["version-rolling"], {"version-rolling.mask": "ffffffff"}]);
         let (rolls, _) = self.ask("mining.configure", &rolling);
         assert_eq!(rolls["version-rolling"], true);
@@ -187,8 +192,8 @@ impl Miner {
         while self.job.is_none() {
             assert!(self.hear().is_none());
         }
-        self.ask("mining.suggest_difficulty", &json!([EASY]));
-        while self.difficulty > EASY {
+        self.ask("mining.suggest_difficulty", &json!([difficulty]));
+        while self.difficulty > difficulty {
             assert!(self.hear().is_none());
         }
     }
