@@ -251,6 +251,9 @@ pub enum ChainCommand {
         /// main, test, local, dev or a TOML file
         #[arg(default_value = "main")]
         chain: String,
+        /// The same, as every other command takes it
+        #[arg(long = "chain", value_name = "CHAIN", hide = true, conflicts_with = "chain")]
+        named: Option<String>,
         /// Prints JSON
         #[arg(long)]
         json: bool,

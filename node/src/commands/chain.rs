@@ -10,7 +10,7 @@ use crate::{cli::ChainCommand, config::load_spec, error::CommandError, output::s
 pub fn execute(command: ChainCommand) -> Result<(), CommandError> {
     match command {
         ChainCommand::DumpSpec { chain } => say(load_spec(&chain)?.to_toml()),
-        ChainCommand::Show { chain, json } => show(&load_spec(&chain)?, json),
+        ChainCommand::Show { chain, named, json } => show(&load_spec(&named.unwrap_or(chain))?, json),
     }
     Ok(())
 }

@@ -5,6 +5,9 @@ use cairn_client::{counted, utc};
 use chain_core::units::Amount;
 use serde_json::Value;
 
+/// Letters of an input that are shown: a selector and two words.
+const INPUT: usize = 136;
+
 /// A text as it is, anything else as JSON.
 pub(super) fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
@@ -103,7 +106,7 @@ fn inputs(found: &Value) -> String {
 fn account(found: &Value, receipt: &Value) -> String {
     let mut lines = fields(found, &["from"]);
     lines += &line("to", found["to"].as_str().unwrap_or("a new contract"));
-    lines += &fields(receipt, &["contractAddress"]);
+    lines += &receipt["contractAddress"].as_str().map(|made| line("contract", made)).unwrap_or_default();
     lines += &line("value", wei(number(&found["valueWei"]).unwrap_or_default()));
     lines += &fields(found, &["nonce"]);
     for (name, field) in [("max fee", "maxFeePerGas"), ("max tip", "maxPriorityFeePerGas")] {
@@ -115,7 +118,9 @@ fn account(found: &Value, receipt: &Value) -> String {
     }
     let input = text(&found["input"]);
     if !input.is_empty() {
-        lines += &line("input", format_args!("0x{input} ({})", counted(input.len() / 2, "byte")));
+        let shown: String = input.chars().take(INPUT).collect();
+        let cut = if shown.len() < input.len() { "…" } else { "" };
+        lines += &line("input", format_args!("0x{shown}{cut} ({})", counted(input.len() / 2, "byte")));
     }
     outputs_of(found) + &lines
 }
@@ -184,7 +189,7 @@ mod tests {
         let shown = transaction(&found, &receipt);
         for part in [
             "success        no: it failed, and its fee was taken\n",
-            "to             a new contract\ncontractAddress 0x0c\nvalue          1.500000000000000001 CRN\n",
+            "to             a new contract\ncontract       0x0c\nvalue          1.500000000000000001 CRN\n",
             "max tip        2 wei per gas\nfee            0.00002100 CRN: 21000 gas of 30000 at 1000000000 wei\n",
             "input          0xc0de (2 bytes)\n",
         ] {

@@ -57,6 +57,12 @@ impl Order {
 }
 
 fn node(text: &str, nodes: usize) -> Result<usize, String> {
+    if text.trim().contains(char::is_whitespace) {
+        return Err(format!(
+            "{:?}: expected one node; in a partition commas stand between nodes, | between groups",
+            text.trim()
+        ));
+    }
     let index = text.trim().parse().ok().filter(|index| *index < nodes);
     index.ok_or_else(|| format!("{:?}: expected a node from 0 to {}", text.trim(), nodes.saturating_sub(1)))
 }
@@ -110,6 +116,7 @@ mod tests {
         let wrong = |line| Order::parse(line, 3).unwrap_err();
         assert_eq!(wrong("kill 3"), "\"3\": expected a node from 0 to 2");
         assert_eq!(wrong("kill"), "\"\": expected a node from 0 to 2");
+        assert!(wrong("partition 0 1").ends_with("commas stand between nodes, | between groups"));
         assert_eq!(wrong("reorg 0"), "\"0\": expected a depth from 1 to 1000");
         assert_eq!(wrong("partition 0,0 | 1"), "node 0 is named twice");
         assert!(wrong("partition 0,1,2").starts_with("that is all nodes in one group"));

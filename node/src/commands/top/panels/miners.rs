@@ -78,6 +78,6 @@ fn row(worker: &Value, now: u64) -> [String; 7] {
         format!("{:.1} %", 100.0 * worker["staleRate"].as_f64().unwrap_or_default()),
         scaled(worker["bestShare"].as_f64().unwrap_or_default()).trim_end().to_owned(),
         number("blocks").to_string(),
-        format!("{ago} ago"),
+        ago,
     ]
 }
