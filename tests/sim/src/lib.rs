@@ -19,7 +19,7 @@ mod world;
 
 pub use attack::{Kind, Lab, Strategy};
 pub use cairn_lab::random::Random;
-pub use chain::{CHEATING, COIN, Chain, Rules};
+pub use chain::{CHEATING, CHECKPOINTS, COIN, Chain, Rules};
 pub use model::{Latency, Model};
 pub use oracle::{Facts, Find, Invariant, Oracle, Violation};
 pub use plan::{BLOCKS, Fault, ModelName, NODES, Overrides, Plan, Topology};

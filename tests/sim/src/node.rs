@@ -112,6 +112,10 @@ pub struct Node {
     pub wire: Wire,
     /// Whether its storage was made to fail.
     pub failing: bool,
+    /// Whether it never starts again.
+    pub gone: bool,
+    /// Whether it crashes when it has signed a vote: with loss of power or not, and for how long.
+    pub crash_at_vote: Option<(bool, u64)>,
     /// When the engine is ticked next.
     pub next_tick: u64,
     /// Ticks that came early, without time passing by.
@@ -140,6 +144,8 @@ impl Node {
             skew: plan.skews[number],
             wire: Wire::default(),
             failing: false,
+            gone: false,
+            crash_at_vote: None,
             next_tick: 0,
             hurry: (0, 0),
             mining: Mining::default(),

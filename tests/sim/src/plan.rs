@@ -1,5 +1,7 @@
 //! What a seed stands for: how many nodes, what network, what goes wrong and who attacks.
 
+mod members;
+
 use crate::{
     attack::Kind,
     chain::Rules,
@@ -65,6 +67,21 @@ pub enum Fault {
     Heal,
     /// A process is killed, or its machine loses power; it starts again after so many milliseconds.
     Crash {
+        /// Which node.
+        node: usize,
+        /// Whether writes that were not synced are lost.
+        power: bool,
+        /// Milliseconds until it is started again.
+        down: u64,
+    },
+    /// A machine loses power for good.
+    Gone {
+        /// Which node.
+        node: usize,
+    },
+    /// A member's process ends, or its machine loses power, when it has signed a vote the next time: that is on its disk, and nobody
+    /// has heard of it.
+    CrashAtVote {
         /// Which node.
         node: usize,
         /// Whether writes that were not synced are lost.
@@ -165,7 +182,7 @@ impl Plan {
         let model = draw_model(length, overrides.model, &mut random);
         let attackers = match members {
             0 => draw_attackers(nodes, overrides.attack, &mut random),
-            _ => draw_faulty_member(overrides.attack, &mut random),
+            _ => members::draw_faulty_members(members, overrides.attack, &mut random),
         };
         let is_lossy = random.chance(0.3);
         let mut plan = Self {
@@ -194,19 +211,8 @@ impl Plan {
             members,
         };
         plan.faults = plan.draw_faults(length, &mut random);
-        plan.faults.extend(plan.draw_outage(length, &mut random));
-        plan.faults.sort_by_key(|(at, _)| *at);
+        plan.draw_faults_of_members(length, &mut random);
         plan
-    }
-
-    /// At times, as many members as may be faulty are down from some time on.
-    fn draw_outage(&self, length: u64, random: &mut Random) -> Vec<(u64, Fault)> {
-        if self.members == 0 || random.chance(0.7) {
-            return Vec::new();
-        }
-        let first = self.nodes - usize::from(self.members);
-        let down = |member| (random.below(length), Fault::Crash { node: first + member, power: true, down: length });
-        (0..usize::from((self.members - 1) / 3)).map(down).collect()
     }
 
     /// Which member of finality a node is, if it is one.
@@ -253,9 +259,7 @@ impl Plan {
 
     /// Whether all messages arrive in time, nobody attacks and no process ends.
     pub fn is_calm(&self) -> bool {
-        let cuts = |(_, fault): &(u64, Fault)| {
-            matches!(fault, Fault::Partition(_) | Fault::Crash { .. } | Fault::DiskFull { .. })
-        };
+        let cuts = |(_, fault): &(u64, Fault)| !matches!(fault, Fault::Heal | Fault::Clock { .. });
         matches!(self.model, Model::Synchronous { .. }) && self.attackers.is_empty() && !self.faults.iter().any(cuts)
     }
 
@@ -352,12 +356,6 @@ fn draw_attackers(nodes: usize, asked: Option<Option<Kind>>, random: &mut Random
     // Two attackers at least leave an honest majority of nodes.
     let count = kind.team() + if kind.team() > 1 { 0 } else { extra as usize };
     vec![kind; count.min(nodes.saturating_sub(1) / 2).max(1)]
-}
-
-/// At most one of the members of finality.
-fn draw_faulty_member(asked: Option<Option<Kind>>, random: &mut Random) -> Vec<Kind> {
-    let kind = asked.unwrap_or_else(|| random.chance(0.7).then(|| *random.pick(&Kind::MEMBERS)));
-    kind.into_iter().collect()
 }
 
 /// Half of the nodes mine, each with some part of the hash rate; attackers have as much as their trade takes.

@@ -113,6 +113,8 @@ pub struct Stats {
     pub work: (u64, u64),
     /// Crashes.
     pub crashes: u64,
+    /// Of these, between a member's vote and its sending.
+    pub crashes_at_votes: u64,
     /// Events that engines handled.
     pub events: u64,
 }
@@ -153,6 +155,7 @@ impl Stats {
         self.points = self.points.max(other.points);
         self.work = (self.work.0.max(other.work.0), self.work.1.max(other.work.1));
         self.crashes += other.crashes;
+        self.crashes_at_votes += other.crashes_at_votes;
         self.events += other.events;
     }
 }
@@ -193,7 +196,9 @@ impl fmt::Display for Stats {
             let count = self.finality.count();
             writeln!(
                 f,
-                "finality: median {half} ms, 95 % {most} ms after a checkpoint is deep enough, {count} certificates"
+                "finality: median {half} ms, 95 % {most} ms after a checkpoint is deep enough, {count} certificates; {} crashes \
+                 between vote and sending",
+                self.crashes_at_votes
             )?;
         }
         for (name, revenue) in &self.revenue {

@@ -34,7 +34,7 @@ pub(super) const ATTACKER: u64 = 3;
 impl World {
     /// A process starts, on whatever its disk holds.
     pub(super) fn start(&mut self, node: usize) {
-        if self.nodes[node].engine.is_some() {
+        if self.nodes[node].engine.is_some() || self.nodes[node].gone {
             return;
         }
         let seed = self.chances.nodes.word();
@@ -68,10 +68,13 @@ impl World {
     pub(crate) fn handle(&mut self, node: usize, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
-            let now = self.clock(node);
+            let (now, signed) = (self.clock(node), self.signed(node));
             let Some(engine) = self.nodes[node].engine.as_mut() else { return };
             self.stats.events += 1;
             let actions = engine.handle(event, now);
+            if self.crashes_at_vote(node, &signed) {
+                return self.crash_at_vote(node, actions);
+            }
             let mut more = false;
             for action in actions {
                 more |= self.perform(node, action);
@@ -203,7 +206,7 @@ impl World {
         false
     }
 
-    fn publish(&mut self, node: usize, event: NodeEvent) {
+    pub(super) fn publish(&mut self, node: usize, event: NodeEvent) {
         let (info, disconnected, connected) = match event {
             NodeEvent::NewTip { info, disconnected, connected, .. } => (info, disconnected, connected),
             NodeEvent::TransactionAdded(txid) => {

@@ -102,6 +102,7 @@ impl World {
         for node in 0..self.nodes.len() {
             self.nodes[node].kv.set_faults(Default::default());
             self.nodes[node].failing = false;
+            self.nodes[node].crash_at_vote = None;
             self.nodes[node].skew = self.plan.skews[node];
             self.consult(node, |strategy, context| strategy.stop(context));
             self.start(node);

@@ -26,6 +26,11 @@ impl World {
                     self.crash(node, power, down);
                 }
             }
+            Fault::Gone { node } => {
+                self.nodes[node].gone = true;
+                self.crash(node, true, 0);
+            }
+            Fault::CrashAtVote { node, power, down } => self.nodes[node].crash_at_vote = Some((power, down)),
             Fault::DiskFull { node, writes } => {
                 self.nodes[node].failing = true;
                 let faults = cairn_node::store::memory::Faults { writes_left: Some(writes), unreadable: false };

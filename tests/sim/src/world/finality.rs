@@ -1,7 +1,10 @@
 //! Finality: what must hold of final blocks, whatever members and miners do.
 
-use cairn_node::{engine::Engine, finality::MemberKey};
-use chain_core::{hash::BlockHash, units::Height};
+use cairn_node::{
+    engine::{Action, Engine},
+    finality::MemberKey,
+};
+use chain_core::{finality::Vote, hash::BlockHash, units::Height};
 
 use super::{World, links::name};
 use crate::{chain::CHECKPOINTS, oracle::Invariant};
@@ -17,6 +20,32 @@ impl World {
     /// The key of a node that is a member.
     pub(super) fn member_key(&self, node: usize) -> Option<MemberKey> {
         self.nodes[node].member.map(|member| self.chain.members[usize::from(member)].clone())
+    }
+
+    /// What a member has signed at the checkpoints that are voted on, if it is to crash when it signs more.
+    pub(super) fn signed(&self, node: usize) -> Vec<Vote> {
+        let state = &self.nodes[node];
+        let finality = state.crash_at_vote.and(state.engine.as_ref()).and_then(|engine| engine.chain().finality());
+        let own = |vote: &&Vote| Some(vote.signed.member) == state.member;
+        finality.map_or(Vec::new(), |finality| finality.votes().filter(own).cloned().collect())
+    }
+
+    /// Whether a member that is to crash at its next vote has signed one since.
+    pub(super) fn crashes_at_vote(&self, node: usize, before: &[Vote]) -> bool {
+        self.signed(node).iter().any(|vote| !before.contains(vote))
+    }
+
+    /// A member's process ends after its vote was stored and before anything of it is sent.
+    pub(super) fn crash_at_vote(&mut self, node: usize, actions: Vec<Action>) {
+        let Some((power, down)) = self.nodes[node].crash_at_vote.take() else { return };
+        // What the engine did with its chain is done.
+        for action in actions {
+            if let Action::Publish(event) = action {
+                self.publish(node, event);
+            }
+        }
+        self.stats.crashes_at_votes += 1;
+        self.crash(node, power, down);
     }
 
     /// After an event of an honest node: what it takes for final.

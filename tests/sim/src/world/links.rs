@@ -127,9 +127,9 @@ impl World {
 
     /// Honest nodes find each other past any attackers between them: a ring of their own.
     pub(super) fn join_honest(&mut self) {
-        let honest = self.plan.honest();
-        for from in (0..honest).filter(|_| honest > 1) {
-            self.queue.plan(self.now + 1_000, Happening::Up { from, to: (from + 1) % honest });
+        let honest: Vec<usize> = (0..self.plan.honest()).filter(|node| !self.nodes[*node].gone).collect();
+        for (from, to) in honest.iter().zip(honest.iter().cycle().skip(1)).filter(|(from, to)| from != to) {
+            self.queue.plan(self.now + 1_000, Happening::Up { from: *from, to: *to });
         }
     }
 
