@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 /// Pages and pictures of the report.
-const FILES: [&str; 13] = [
+const FILES: [&str; 15] = [
     "README.md",
     "asert.md",
     "asert.svg",
@@ -13,6 +13,8 @@ const FILES: [&str; 13] = [
     "depth.svg",
     "double-spend.md",
     "double-spend.svg",
+    "finality.md",
+    "finality.svg",
     "selfish-mining.md",
     "selfish-mining.svg",
     "stale-blocks.md",
@@ -67,4 +69,20 @@ fn a_seed_gives_the_same_pages() {
         report(folder, &["--only", "common-prefix", "--jobs", jobs]);
     }
     assert_eq!(files(&folders[0]), files(&folders[1]));
+}
+
+#[test]
+fn one_experiment_changes_only_its_row_of_the_index() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("row");
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).expect("a folder");
+    let index =
+        |row: &str| format!("# Index\n\n| page | values |\n| --- | --- |\n| [A](a.md) | 1 of 1 |\n{row}\nEnd.\n");
+    fs::write(folder.join("README.md"), index("")).expect("an index");
+    let read = || fs::read_to_string(folder.join("README.md")).expect("the index");
+    for _ in 0..2 {
+        report(&folder, &["--only", "common-prefix"]);
+        let row = "| [Common prefix before and after stabilisation](common-prefix.md) | 4 of 4 |\n";
+        assert_eq!(read(), index(row));
+    }
 }

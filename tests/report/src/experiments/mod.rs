@@ -3,6 +3,8 @@
 pub mod asert;
 pub mod depth;
 pub mod double_spend;
+pub mod finality;
+mod finality_model;
 pub mod prefix;
 pub mod selfish;
 pub mod stale;
