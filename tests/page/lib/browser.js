@@ -23,11 +23,13 @@ const launch = () =>
   });
 
 /// Opens a view. `faults` gathers violations of the policy, errors of scripts, requests to other places and dialogs.
-async function open(browser, url, view = "", options = {}) {
+/// `options` are those of a context, and `script`: a function that runs before the page's own.
+async function open(browser, url, view = "", { script, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   const page = await context.newPage();
   const faults = [];
   await page.exposeFunction("noteViolation", (text) => faults.push(`policy: ${text}`));
+  if (script) await page.addInitScript(script);
   await page.addInitScript(() => {
     document.addEventListener("securitypolicyviolation", (event) =>
       window.noteViolation(`${event.violatedDirective} ${event.blockedURI}`),
