@@ -88,7 +88,7 @@ function historyPages(account, signal) {
       ["Amount", "number"],
       ["With", "wide-only"],
       ["Block", "number"],
-      ["Age"],
+      ["Age", "wide-only"],
     ];
     return {
       content: table(columns, rows, { caption: "History", empty: "This account sent and received nothing yet." }),

@@ -73,7 +73,7 @@ function historyPages(address, signal) {
         entry.time === null ? "–" : age(entry.time),
       ];
     });
-    const columns = [["Transaction"], ["Kind"], ["Amount", "number"], ["Block", "number"], ["Age"]];
+    const columns = [["Transaction"], ["Kind"], ["Amount", "number"], ["Block", "number"], ["Age", "wide-only"]];
     return {
       content: table(columns, rows, { caption: "History", empty: "Nothing was ever paid to this address." }),
       next,

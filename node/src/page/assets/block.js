@@ -118,7 +118,7 @@ function transactions(block, whole, signal) {
     const rows = ids.map((id, at) => row(id, found[at], active ? null : block.hash, from + at));
     const next = from + PAGE < block.transactions.length ? from + PAGE : null;
     const columns = [
-      ["#", "number"],
+      ["#", "number wide-only"],
       ["Transaction"],
       ["Kind"],
       ["From", "wide-only"],

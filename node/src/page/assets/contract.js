@@ -126,7 +126,7 @@ export async function contract(address, code, signal) {
       facts(
         ...(await token(address)),
         ["Created by", made ? addressLink(made.creator) : null],
-        ["In", made ? txLink(made.hash) : null],
+        ["Created in", made ? txLink(made.hash) : null],
       ),
       h("details", h("summary", "Bytes"), h("code", { class: "block" }, foreign(code, MOST_CODE))),
     ),

@@ -9,7 +9,10 @@ export const bare = (hash) => (hash.startsWith("0x") ? hash.slice(2) : hash);
 
 /** A short hash that can be copied, with a link if there is a place to go. */
 export function hash(text, href, { head = 8, tail = 6, whole = false } = {}) {
-  const shown = whole ? text : short(text, head, tail);
+  const brief = whole ? text : short(text, head, tail);
+  // Tables of small screens show the head alone.
+  const cut = brief.indexOf("…") + 1;
+  const shown = cut > 1 ? [brief.slice(0, cut), h("span", { class: "tail" }, brief.slice(cut))] : brief;
   const name = href ? h("a", { href, title: text }, shown) : h("span", { title: text }, shown);
   return h("span", { class: `hash${whole ? " whole" : ""}` }, name, copier(text));
 }
