@@ -6,7 +6,7 @@ import { foreign } from "./format.js";
 import { start as startFound } from "./found.js";
 import { failure, loading, refreshAges } from "./parts.js";
 import { start as startReorgs } from "./reorgs.js";
-import { attempt, call, connect, onStatus } from "./rpc.js";
+import { attempt, onStatus } from "./rpc.js";
 import { addChain } from "./wallet.js";
 
 const VIEWS = {
@@ -132,12 +132,8 @@ function identity() {
   onStatus(async (state) => {
     if (state !== "open") return;
     $("client").textContent = foreign(await attempt("", "web3_clientVersion"), 120);
-    try {
-      await call("anvil_getAutomine");
-      $("tab-dev").hidden = false;
-    } catch {
-      $("tab-dev").hidden = true;
-    }
+    $("tab-dev").hidden =
+      (await attempt(null, "anvil_getAutomine")) === null && (await attempt(null, "devnet_status")) === null;
   });
   watch(["chain"], () => {
     $("network").hidden = false;
@@ -153,7 +149,6 @@ identity();
 startReorgs($("reorgs"));
 startFound();
 start();
-connect();
 window.addEventListener("hashchange", open);
 $("add-chain").addEventListener("click", async () => ($("said").textContent = await addChain()));
 setInterval(refreshAges, 1000);

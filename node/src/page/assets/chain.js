@@ -186,12 +186,17 @@ async function read() {
     const before = chain.info;
     const info = await call("chain_getInfo");
     const moved = before?.bestHash !== info.bestHash || before?.headers !== info.headers;
+    if (!before) {
+      // What is known of the tip is shown before the blocks below it are read.
+      chain.info = info;
+      tell("info");
+    }
     if (moved || chain.path.length === 0) {
-      const [path, branches, supply] = [
-        await readPath(info),
-        await readBranches(),
-        await attempt(null, "chain_getSupply"),
-      ];
+      const [path, branches, supply] = await Promise.all([
+        readPath(info),
+        readBranches(),
+        attempt(null, "chain_getSupply"),
+      ]);
       const newest = await Promise.all(path.slice(0, DETAILED).map((one) => block(one.hash).catch(() => null)));
       Object.assign(chain, { info, path, branches, supply, blocks: newest.filter(Boolean), error: null });
       tell("chain");

@@ -61,7 +61,7 @@ export function show(_, signal) {
     empty: () => `None in the mempool, and none but coinbases in the last ${counted(chain.blocks.length, "block")}.`,
   });
   let [first, branches, width] = [[], "", 0];
-  const showTree = () => chain.info && width > 0 && put(tree, draw(chain, width));
+  const showTree = () => chain.path.length > 0 && width > 0 && put(tree, draw(chain, width));
   const showTransactions = () => latestTransactions(transactions, first, signal);
   const showLost = () => {
     const now = chain.branches.map(({ tip }) => `${tip.hash}${tip.status}`).join();
@@ -69,12 +69,12 @@ export function show(_, signal) {
     branches = now;
   };
   const render = (kind) => {
-    if (chain.error && !chain.info) put(tree, failure(chain.error));
+    if (chain.error && chain.path.length === 0) put(tree, failure(chain.error));
     if (!chain.info) return;
     renew(figures, all());
     if (kind === "reorg") known.clear();
     if (kind === "reorg" || !reorgs.hasChildNodes()) put(reorgs, reorgList());
-    if (kind === "info") return;
+    if (kind === "info" || chain.path.length === 0) return;
     // A part a frame: none takes long.
     inTurn(
       [showTree, showLost, () => blocks.show(chain.blocks.slice(0, DETAILED).map(blockRow)), showTransactions],

@@ -27,9 +27,10 @@ const listeners = new Set();
 
 export const status = { state: "waiting" };
 
-/** Calls a function with "open", "waiting" or "lost" whenever that changes. */
+/** Calls a function with "open", "waiting" or "lost" whenever that changes, and at once if that is not the first. */
 export function onStatus(listener) {
   listeners.add(listener);
+  if (status.state !== "waiting") listener(status.state);
 }
 
 function become(state) {
@@ -38,7 +39,7 @@ function become(state) {
   listeners.forEach((listener) => listener(state));
 }
 
-export function connect() {
+function connect() {
   clearTimeout(retry);
   const mine = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/`);
   socket = mine;
@@ -161,3 +162,6 @@ export function sentence(error) {
 
 /** Whether the node has no such method, or does not serve it here. */
 export const isMissing = (error) => error instanceof RpcError && error.code === -32601;
+
+// At once, while the rest of the page is still being read.
+connect();
