@@ -4,6 +4,7 @@ pub mod cli;
 pub mod commands;
 mod config;
 mod dev;
+mod devnet;
 mod disk;
 pub mod engine;
 pub mod engine_thread;

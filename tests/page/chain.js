@@ -2,7 +2,7 @@
 "use strict";
 
 const { check, equal, task, until } = require("./lib/tasks");
-const { dev, devnet, wallet } = require("./lib/node");
+const { dev, wallet } = require("./lib/node");
 const { open } = require("./lib/browser");
 
 const tip = (page) => page.evaluate(() => document.querySelector(".figures dd a")?.textContent);
@@ -167,36 +167,6 @@ async function transactions(browser, node) {
   await context.close();
 }
 
-async function network(browser) {
-  const net = await devnet();
-  try {
-    const { page, context, faults } = await open(browser, net.url);
-    await task(
-      "devnet: home shows blocks as they are mined",
-      async () => {
-        const first = Number(await until(() => tip(page), "a tip"));
-        await until(async () => Number(await tip(page)) > first, "another block", 60_000);
-        await until(async () => (await text(page)).includes("Peers\n2"), "two peers", 30_000);
-      },
-      120_000,
-    );
-    await task(
-      "devnet: a real reorganisation of 3 is seen",
-      async () => {
-        net.order("reorg 3");
-        await page.waitForSelector(".banner.reorg", { timeout: 170_000 });
-        await page.waitForSelector(".tree .valid-fork", { timeout: 5_000 });
-        return (await page.innerText(".banner.reorg")).split(". ")[0];
-      },
-      180_000,
-    );
-    await task("devnet: no fault of the page", async () => equal(faults, [], "faults"));
-    await context.close();
-  } finally {
-    await net.stop();
-  }
-}
-
 module.exports = async (browser) => {
   const node = await dev();
   try {
@@ -205,5 +175,4 @@ module.exports = async (browser) => {
   } finally {
     await node.stop();
   }
-  await network(browser);
 };

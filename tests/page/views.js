@@ -5,7 +5,7 @@
 const fs = require("fs");
 const path = require("path");
 const { check, task, until } = require("./lib/tasks");
-const { dev } = require("./lib/node");
+const { dev, devnet } = require("./lib/node");
 const { open } = require("./lib/browser");
 
 const axe = fs.readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
@@ -78,44 +78,55 @@ async function audit(page) {
   return violations.length > 0 ? `minor: ${violations.map((one) => one.id).join(", ")}` : undefined;
 }
 
+/// Looks at views of a node in both themes and both widths.
+async function look(browser, node, views, what) {
+  for (const [theme, width] of [
+    ["light", 1280],
+    ["dark", 1280],
+    ["light", 360],
+    ["dark", 360],
+  ]) {
+    const { page, context, faults, go } = await open(browser, node.url, "", {
+      colorScheme: theme,
+      viewport: { width, height: width < 600 ? 740 : 900 },
+      bypassCSP: true,
+      reducedMotion: "reduce",
+    });
+    await page.evaluate(axe);
+    for (const [name, view] of Object.entries(views)) {
+      await task(`${name}, ${theme}, ${width} px: no serious fault, nothing too wide`, async () => {
+        await go(view || "");
+        await until(async () => (await page.locator(".loading:visible").count()) === 0, "the view is whole");
+        await page.waitForTimeout(250);
+        if (shots) await page.screenshot({ path: path.join(shots, `${name}-${theme}-${width}.png`), fullPage: true });
+        const over = await page.evaluate(
+          () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
+        );
+        check(over <= 0, `${over} px wider than the screen`);
+        return audit(page);
+      });
+    }
+    await task(`${what}, ${theme}, ${width} px: no fault of the page`, async () =>
+      check(faults.length === 0, faults.join("; ")),
+    );
+    await context.close();
+  }
+}
+
 module.exports = async (browser) => {
   const node = await dev("--stratum", "--stratum.port", "0");
   try {
-    const views = await fill(node);
-    for (const [theme, width] of [
-      ["light", 1280],
-      ["dark", 1280],
-      ["light", 360],
-      ["dark", 360],
-    ]) {
-      const { page, context, faults, go } = await open(browser, node.url, "", {
-        colorScheme: theme,
-        viewport: { width, height: width < 600 ? 740 : 900 },
-        bypassCSP: true,
-        reducedMotion: "reduce",
-      });
-      await page.evaluate(axe);
-      for (const [name, view] of Object.entries(views)) {
-        await task(`${name}, ${theme}, ${width} px: no serious fault, nothing too wide`, async () => {
-          await go(view || "");
-          await until(async () => (await page.locator(".loading:visible").count()) === 0, "the view is whole");
-          await page.waitForTimeout(250);
-          if (shots) await page.screenshot({ path: path.join(shots, `${name}-${theme}-${width}.png`), fullPage: true });
-          const over = await page.evaluate(
-            () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-          );
-          check(over <= 0, `${over} px wider than the screen`);
-          return audit(page);
-        });
-      }
-      await task(`views, ${theme}, ${width} px: no fault of the page`, async () =>
-        check(faults.length === 0, faults.join("; ")),
-      );
-      await context.close();
-    }
+    await look(browser, node, await fill(node), "views");
     await keyboard(browser, node);
   } finally {
     await node.stop();
+  }
+  const net = await devnet();
+  try {
+    await until(async () => (await net.call("devnet_status")).nodes.length === 3, "the devnet runs", 30_000);
+    await look(browser, net, { devnet: "dev" }, "devnet");
+  } finally {
+    await net.stop();
   }
 };
 

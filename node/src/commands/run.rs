@@ -253,6 +253,7 @@ fn node_info(config: &Config, address: SocketAddr, stratum: Option<SocketAddr>, 
         started: Instant::now(),
         namespaces: namespaces(config, address),
         index: config.index,
+        devnet: config.devnet.clone(),
         stop,
     }
 }
@@ -358,9 +359,9 @@ fn open_to_others(config: &Config, address: SocketAddr) -> Option<String> {
     })
 }
 
-/// Namespaces that strangers get only if they are named: they steer the node or its chain (`dev`: `evm_*`, `anvil_*`,
-/// `hardhat_*`), or run blocks again at its cost.
-const UNASKED: [&str; 6] = ["admin", "debug", "dev", "miner", "ots", "trace"];
+/// Namespaces that strangers get only if they are named: they steer the node, its chain (`dev`: `evm_*`, `anvil_*`,
+/// `hardhat_*`) or its devnet, or run blocks again at its cost.
+const UNASKED: [&str; 7] = ["admin", "debug", "dev", "devnet", "miner", "ots", "trace"];
 
 /// The namespaces to serve: on a foreign address, who may stop the node or direct its miner must be said.
 fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
@@ -371,7 +372,11 @@ fn namespaces(config: &Config, address: SocketAddr) -> Vec<String> {
         None if address.ip().is_loopback() => all().collect(),
         None => all().filter(|name| !UNASKED.contains(&name.as_str()) || serves_miners(name)).collect(),
     };
-    names.retain(|name| name != "dev" || config.dev);
+    names.retain(|name| match name.as_str() {
+        "dev" => config.dev,
+        "devnet" => config.devnet.is_some(),
+        _ => true,
+    });
     names
 }
 
@@ -382,6 +387,15 @@ mod tests {
 
     fn warning(address: &str, settings: Settings) -> Option<String> {
         open_to_others(&settings.resolve().expect("the settings are sound"), address.parse().expect("an address"))
+    }
+
+    #[test]
+    fn only_nodes_of_a_devnet_take_orders_for_it() {
+        let served = |devnet: Option<&str>| {
+            let config = Settings { devnet: devnet.map(Into::into), ..Settings::default() }.resolve().unwrap();
+            namespaces(&config, config.rpc).contains(&"devnet".to_owned())
+        };
+        assert!(served(Some("/x/socket")) && !served(None));
     }
 
     #[test]

@@ -68,6 +68,8 @@ pub struct Config {
     pub cookie: Option<PathBuf>,
     /// Where the secret for miners on other machines stands.
     pub mining_token: Option<PathBuf>,
+    /// The socket of the devnet that this node is part of.
+    pub devnet: Option<PathBuf>,
     /// Limits of the RPC.
     pub limits: HttpLimits,
     /// Bytes for the mempool.
@@ -115,6 +117,7 @@ impl Settings {
             network: network::resolve(&settings, &spec, datadir.clone())?,
             cookie: settings.http.cookie.clone().or_else(|| datadir.as_ref().map(|path| path.join(".cookie"))),
             mining_token: settings.http.mining_token.clone(),
+            devnet: settings.devnet.clone(),
             datadir,
             dev,
             automine: dev && block_time.is_none() && !settings.no_mining.unwrap_or(false),
@@ -134,7 +137,7 @@ impl Settings {
             stratum: settings.stratum.address(),
             metrics: settings.metrics.address(),
             api: api(settings.http.api.clone())?,
-            limits: limits(settings.http, dev)?,
+            limits: limits(settings.http, dev, settings.devnet.is_some())?,
             mempool: megabytes("--mempool.size", settings.mempool.size.unwrap_or(100), 1)?,
             log: LogConfig {
                 level: settings.log.level.unwrap_or_else(|| "info".to_owned()),

@@ -94,6 +94,10 @@ pub struct Settings {
     /// Asks the router to let peers in (UPnP), and peers whether they get in (AutoNAT)
     #[arg(long, help_heading = "Network", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub nat: Option<bool>,
+    /// Socket of the devnet that started this node, which carries out the orders of the page.
+    #[arg(id = "devnet-socket", long = "devnet-socket", value_name = "FILE", hide = true)]
+    #[serde(skip)]
+    pub devnet: Option<PathBuf>,
     /// How to mine.
     #[command(flatten)]
     pub miner: MinerSettings,
@@ -287,7 +291,7 @@ impl Settings {
             given => given,
         };
         or!(self, other: chain datadir dev block_time no_mining cache prune mine listen port bootnodes connect no_discovery
-            external_address max_peers nat miner http mempool log; stratum: self.stratum.or(&other.stratum),
+            external_address max_peers nat devnet miner http mempool log; stratum: self.stratum.or(&other.stratum),
             metrics: self.metrics.or(&other.metrics), index: is_off.or(self.index).or(other.index), no_index: false, history,
             archive)
     }

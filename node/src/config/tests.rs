@@ -102,7 +102,7 @@ fn the_defaults_are_the_documented_ones() {
 #[test]
 fn every_flag_of_the_settings_is_a_key_of_the_file() {
     let command = Cli::command();
-    let not_settings = ["config", "no_index", "help", "version"];
+    let not_settings = ["config", "devnet-socket", "no_index", "help", "version"];
     let long: Vec<_> = command.get_arguments().filter(|flag| !not_settings.contains(&flag.get_id().as_str())).collect();
     assert!(long.len() > 20);
     for flag in long {
@@ -156,7 +156,7 @@ fn refuses_values_that_make_no_sense_and_says_what_does() {
         (&["--http.max-batch", "0"], "--http.max-batch 0: expected 1 or more"),
         (
             &["--http.api", "eth,personal"],
-            "--http.api personal: expected some of admin,chain,coin,debug,dev,erigon,eth,miner,net,ots,trace,txpool,web3",
+            "--http.api personal: expected some of admin,chain,coin,debug,dev,devnet,erigon,eth,miner,net,ots,trace,txpool,web3",
         ),
         (&["--miner.address", "x"], "--miner.address x: neither a coin address (crn1...) nor an account (0x...)"),
         (

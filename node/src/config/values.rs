@@ -104,7 +104,7 @@ pub(super) fn block_time(settings: &Settings, dev: bool) -> Result<Option<Durati
     }
 }
 
-pub(super) fn limits(http: HttpSettings, dev: bool) -> Result<HttpLimits, ConfigError> {
+pub(super) fn limits(http: HttpSettings, dev: bool, devnet: bool) -> Result<HttpLimits, ConfigError> {
     let default = HttpLimits::default();
     let at_least_one = |flag, given: Option<u32>, default| match given {
         Some(0) => Err(ConfigError::value(flag, "0", "expected 1 or more")),
@@ -118,6 +118,7 @@ pub(super) fn limits(http: HttpSettings, dev: bool) -> Result<HttpLimits, Config
         vhosts: http.vhosts.unwrap_or_default(),
         cors: http.corsdomain.unwrap_or_default(),
         pages_here: dev,
+        own_page_here: devnet,
         page: !http.no_page.unwrap_or(false),
     })
 }

@@ -60,7 +60,7 @@ pub fn needed(method: &str) -> Scope {
             "miner_status" | "miner_getWorkers" | "miner_getStats" => Scope::Public,
             _ => Scope::Full,
         },
-        "dev" | "evm" | "anvil" | "hardhat" | "personal" | GBT => Scope::Local,
+        "dev" | "devnet" | "evm" | "anvil" | "hardhat" | "personal" | GBT => Scope::Local,
         namespace if WALLET.contains(&namespace) => Scope::Wallet,
         _ => Scope::Public,
     }
@@ -227,6 +227,7 @@ mod tests {
         }
         assert_eq!(may("evm_mine"), [Scope::Local, Scope::Full]);
         assert_eq!(may("dev_mine"), [Scope::Local, Scope::Full]);
+        assert_eq!(may("devnet_order"), [Scope::Local, Scope::Full]);
         assert_eq!(may("getblocktemplate"), ALL[2..]);
         assert_eq!(may("submitblock"), ALL[1..]);
         for method in ["miner_getTemplate", "miner_submit"] {
@@ -253,7 +254,8 @@ mod tests {
     #[test]
     fn who_may_call_a_new_namespace_is_decided_here() {
         let decided = [
-            "admin", "chain", "coin", "debug", "dev", "erigon", "eth", "miner", "net", "ots", "trace", "txpool", "web3",
+            "admin", "chain", "coin", "debug", "dev", "devnet", "erigon", "eth", "miner", "net", "ots", "trace",
+            "txpool", "web3",
         ];
         let mut namespaces: Vec<&str> = crate::rpc::namespaces().collect();
         namespaces.sort_unstable();

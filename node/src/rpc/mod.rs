@@ -11,6 +11,7 @@ mod chain;
 mod coin;
 mod debug;
 mod dev;
+mod devnet;
 mod discover;
 mod dispatch;
 mod eth;

@@ -5,16 +5,17 @@ use jsonrpsee::types::ErrorCode;
 use super::{
     admin,
     base::{Method, RpcError, error},
-    chain, coin, debug, dev, discover, eth, miner, net, ots, pubsub, trace, txpool, web3,
+    chain, coin, debug, dev, devnet, discover, eth, miner, net, ots, pubsub, trace, txpool, web3,
 };
 
 /// Namespaces and their tables. A method belongs to the namespace of its table, whatever its prefix is.
-const NAMESPACES: [(&str, &[&[&[Method]]]); 13] = [
+const NAMESPACES: [(&str, &[&[&[Method]]]); 14] = [
     ("admin", &[&[admin::METHODS]]),
     ("chain", &[chain::TABLES, pubsub::CHAIN]),
     ("coin", &[coin::TABLES, pubsub::COIN]),
     ("debug", &[debug::TABLES]),
     ("dev", &[dev::TABLES]),
+    ("devnet", &[&[devnet::METHODS]]),
     ("erigon", &[&[ots::ERIGON]]),
     ("eth", &[eth::TABLES, pubsub::ETH]),
     ("miner", &[&[miner::METHODS, miner::GBT]]),

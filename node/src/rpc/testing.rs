@@ -163,6 +163,7 @@ impl TestNode {
                 started: Instant::now(),
                 namespaces: namespaces().map(str::to_owned).collect(),
                 index: true,
+                devnet: None,
                 stop: Arc::new(Notify::new()),
             },
             runtime: runtime.handle().clone(),

@@ -117,6 +117,17 @@ impl Fleet {
         Ok(())
     }
 
+    /// Has all nodes pay for their blocks to an address.
+    ///
+    /// # Errors
+    /// [`CommandError`] if it is none of this chain.
+    pub fn pay(&mut self, address: &str) -> Result<(), CommandError> {
+        for index in self.alive() {
+            self.members[index].call("miner_setAddress", json!([address]))?;
+        }
+        Ok(())
+    }
+
     /// Cuts the network into groups: nobody lets in, or dials, anybody of another.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use std::{
     fs::OpenOptions,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -36,13 +36,21 @@ pub struct Member {
 
 impl Member {
     /// A node that does not run yet.
-    pub fn new(folder: PathBuf, chain: &str, payout: &str, (rpc_port, port): (u16, u16), mines: bool) -> Self {
+    pub fn new(
+        folder: PathBuf,
+        chain: &str,
+        payout: &str,
+        (rpc_port, port): (u16, u16),
+        mines: bool,
+        socket: Option<&Path>,
+    ) -> Self {
         let mut flags: Vec<String> = ["--chain", chain, "--listen", "127.0.0.1", "--no-discovery", "--cache", CACHE]
             .into_iter()
             .map(str::to_owned)
             .collect();
         flags.extend(["--http.port".to_owned(), rpc_port.to_string(), "--port".to_owned(), port.to_string()]);
         flags.extend(["--miner.threads", "1"].map(str::to_owned));
+        flags.extend(socket.map(|socket| format!("--devnet-socket={}", socket.display())));
         let rpc = format!("http://127.0.0.1:{rpc_port}");
         let payout = payout.to_owned();
         Self { folder, rpc, mines, id: String::new(), address: String::new(), flags, payout, child: None }

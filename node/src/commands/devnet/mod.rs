@@ -1,5 +1,6 @@
 //! `cairn-node devnet`: several nodes of one chain on this machine, to cut, kill and reorganise at will.
 
+mod board;
 mod fleet;
 mod leftovers;
 mod member;
@@ -22,10 +23,11 @@ use std::{
 };
 
 use self::{
-    fleet::Fleet,
+    board::Board,
+    fleet::{Fleet, Row},
     member::Member,
     members::Members,
-    order::{HELP, Order},
+    order::{HELP, Input, Order},
     screen::Screen,
     stop::Stop,
 };
@@ -34,16 +36,6 @@ use crate::{cli::Devnet, config, signals::Signals};
 
 /// How often the table is drawn.
 const DRAW: Duration = Duration::from_secs(1);
-
-/// What reaches the devnet from outside.
-enum Input {
-    /// A line was typed.
-    Line(String),
-    /// Nothing will be typed any more.
-    End,
-    /// A signal asks to stop.
-    Stop,
-}
 
 /// Runs a devnet until it is told to stop.
 ///
@@ -65,6 +57,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     };
     let (sender, inputs) = mpsc::channel();
     let stop = Stop::default();
+    let board = Board::new(nodes, sender.clone());
     listen(sender, stop.clone())?;
     let ports = free_ports(flags, nodes)?;
     // Held until all has ended.
@@ -75,23 +68,26 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let chain = finality.map_or_else(|| Ok(flags.chain.clone()), |members| members.write(&folder))?;
     // A key that is no point of the curve: until somebody says otherwise, a devnet's coins are nobody's.
     let payout = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
+    let screen = Screen::new(flags.json);
+    let socket =
+        board.open(&folder).inspect_err(|error| screen.say(format_args!("no buttons on the page: {error}"))).ok();
     let members = ports.iter().enumerate().map(|(index, ports)| {
         let folder = folder.join(format!("node-{index}"));
-        Member::new(folder, &chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)))
+        Member::new(folder, &chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)), socket.as_deref())
     });
-    let mut screen = Screen::new(flags.json);
     let (started, log) = (counted(nodes, "node"), folder.join("node-0/log"));
     screen.say(format_args!("starting {started} in {}; the log of the first is {}", folder.display(), log.display()));
-    let mut fleet = match Fleet::start(members.collect(), &folder, flags.datadir.is_some(), stop) {
+    let fleet = match Fleet::start(members.collect(), &folder, flags.datadir.is_some(), stop) {
         Err(CommandError::Interrupted) => return Ok(()),
         fleet => fleet?,
     };
     let urls: Vec<String> = fleet.members.iter().map(|member| member.rpc.clone()).collect();
     screen.clear(nodes);
     screen.say(HELP);
-    let result = attend(&mut fleet, &mut screen, &urls, &inputs);
-    screen.release();
-    screen.say("stopping all nodes");
+    let mut desk = Desk { fleet, screen, board, urls };
+    let result = desk.attend(&inputs);
+    desk.screen.release();
+    desk.screen.say("stopping all nodes");
     result
 }
 
@@ -137,54 +133,93 @@ fn listen(sender: Sender<Input>, asked: Stop) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn attend(
-    fleet: &mut Fleet,
-    screen: &mut Screen,
-    urls: &[String],
-    inputs: &Receiver<Input>,
-) -> Result<(), CommandError> {
-    screen.prompt();
-    loop {
-        match inputs.recv_timeout(DRAW) {
-            Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
-            // Without anybody to type, a signal ends it.
-            Ok(Input::End) => {}
-            Err(RecvTimeoutError::Timeout) => screen.update(&fleet.status(), urls),
-            Ok(Input::Line(line)) => {
-                match Order::parse(&line, fleet.members.len()) {
-                    Ok(Some(Order::Quit)) => return Ok(()),
-                    Ok(Some(Order::Status)) => screen.print(&fleet.status(), urls),
-                    Ok(Some(Order::Help)) => screen.say(HELP),
-                    Ok(Some(order)) => match obey(fleet, screen, &order) {
-                        Err(CommandError::Interrupted) => return Ok(()),
-                        result => screen.result(&line, result.map_err(|error| format!("error: {error}"))),
-                    },
-                    Ok(None) => {}
-                    Err(message) => screen.result(&line, Err(message)),
+/// Where orders are carried out.
+struct Desk {
+    fleet: Fleet,
+    screen: Screen,
+    board: Board,
+    urls: Vec<String>,
+}
+
+impl Desk {
+    fn attend(&mut self, inputs: &Receiver<Input>) -> Result<(), CommandError> {
+        self.screen.prompt();
+        loop {
+            match inputs.recv_timeout(DRAW) {
+                Ok(Input::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
+                // Without anybody to type, a signal ends it.
+                Ok(Input::End) => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    let rows = self.look();
+                    self.screen.update(&rows, &self.urls);
                 }
-                screen.prompt();
+                Ok(Input::Order(line, order)) => {
+                    self.screen.say(format_args!("from the page: {line}"));
+                    if !self.carry_out(&line, &order) {
+                        return Ok(());
+                    }
+                    self.screen.prompt();
+                }
+                Ok(Input::Line(line)) => {
+                    match Order::parse(&line, self.fleet.members.len()) {
+                        Ok(Some(Order::Quit)) => return Ok(()),
+                        Ok(Some(Order::Status)) => self.screen.print(&self.fleet.status(), &self.urls),
+                        Ok(Some(Order::Help)) => self.screen.say(HELP),
+                        Ok(Some(order)) if !self.carry_out(&line, &order) => return Ok(()),
+                        Ok(_) => {}
+                        Err(message) => self.screen.result(&line, Err(message)),
+                    }
+                    self.screen.prompt();
+                }
             }
         }
     }
-}
 
-fn obey(fleet: &mut Fleet, screen: &Screen, order: &Order) -> Result<(), CommandError> {
-    match order {
-        Order::Partition(groups) => fleet.partition(groups),
-        Order::Heal => fleet.heal(),
-        Order::Kill(index) if !fleet.is_alive(*index) => {
-            Err(CommandError::Stopped(format!("node {index} does not run")))
+    /// How all nodes are, for the page too.
+    fn look(&mut self) -> Vec<Row> {
+        let rows = self.fleet.status();
+        self.board.show(screen::nodes(&rows, &self.urls));
+        rows
+    }
+
+    /// Whether to go on.
+    fn carry_out(&mut self, line: &str, order: &Order) -> bool {
+        self.board.begin(line);
+        let result = match self.obey(order) {
+            Err(CommandError::Interrupted) => return false,
+            result => result.map_err(|error| format!("error: {error}")),
+        };
+        self.look();
+        self.board.end(line, &result);
+        self.screen.result(line, result);
+        true
+    }
+
+    fn obey(&mut self, order: &Order) -> Result<(), CommandError> {
+        let (screen, board, fleet) = (&self.screen, &self.board, &mut self.fleet);
+        let tell = |line: String| {
+            board.note(&line);
+            screen.say(line);
+        };
+        match order {
+            Order::Partition(groups) => fleet.partition(groups),
+            Order::Heal => fleet.heal(),
+            Order::Kill(index) | Order::Mine(_, index) if !fleet.is_alive(*index) => {
+                Err(CommandError::Stopped(format!("node {index} does not run")))
+            }
+            Order::Kill(index) => {
+                fleet.members[*index].kill();
+                Ok(())
+            }
+            Order::Restart(index) if fleet.is_alive(*index) => {
+                Err(CommandError::Stopped(format!("node {index} runs: kill it first")))
+            }
+            Order::Restart(index) => fleet.restart(*index),
+            Order::Mine(count, index) => reorg::mine(fleet, *index, *count, tell),
+            Order::Pay(address) => fleet.pay(address),
+            Order::Reorg(depth) => reorg::reorg(fleet, *depth, tell),
+            Order::Status | Order::Help | Order::Quit => Ok(()),
         }
-        Order::Kill(index) => {
-            fleet.members[*index].kill();
-            Ok(())
-        }
-        Order::Restart(index) if fleet.is_alive(*index) => {
-            Err(CommandError::Stopped(format!("node {index} runs: kill it first")))
-        }
-        Order::Restart(index) => fleet.restart(*index),
-        Order::Reorg(depth) => reorg::reorg(fleet, *depth, |line| screen.say(line)),
-        Order::Status | Order::Help | Order::Quit => Ok(()),
     }
 }
 

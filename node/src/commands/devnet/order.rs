@@ -11,6 +11,10 @@ pub enum Order {
     Kill(usize),
     /// Start a node that was killed.
     Restart(usize),
+    /// Mine so many blocks on a node.
+    Mine(u32, usize),
+    /// Pay all nodes' blocks to an address.
+    Pay(String),
     /// Take back so many blocks on all nodes but one.
     Reorg(u32),
     /// Print how all are.
@@ -21,14 +25,29 @@ pub enum Order {
     Quit,
 }
 
+/// What reaches the devnet from outside.
+#[derive(Debug)]
+pub enum Input {
+    /// A line was typed.
+    Line(String),
+    /// The page of a node gives an order.
+    Order(String, Order),
+    /// Nothing will be typed any more.
+    End,
+    /// A signal asks to stop.
+    Stop,
+}
+
 /// What may be typed.
 pub const HELP: &str = "partition 0,1 | 2,3   cut the network into groups; nodes named in none are a group of their own\n\
                         heal                  join them again\n\
                         kill 2, restart 2     end a node with SIGKILL, start it again\n\
+                        mine 3, mine 3 1      mine blocks on the first node, or on another\n\
+                        pay ADDRESS           have all nodes pay for their blocks there\n\
                         reorg 5               mine two branches apart, and let the longer one take back 5 blocks\n\
                         status, help, quit";
 
-/// Deepest reorganisation on demand.
+/// Deepest reorganisation on demand, and most blocks mined by one order.
 const DEEPEST: u32 = 1_000;
 
 impl Order {
@@ -45,7 +64,12 @@ impl Order {
             ("partition", groups) => Self::Partition(partition(groups, nodes)?),
             ("kill", index) => Self::Kill(node(index, nodes)?),
             ("restart", index) => Self::Restart(node(index, nodes)?),
-            ("reorg", depth) => Self::Reorg(depth_of(depth)?),
+            ("mine", rest) => {
+                let (count, index) = rest.split_once(char::is_whitespace).unwrap_or((rest, "0"));
+                Self::Mine(number(count, "count")?, node(index, nodes)?)
+            }
+            ("pay", address) if !address.is_empty() => Self::Pay(address.to_owned()),
+            ("reorg", depth) => Self::Reorg(number(depth, "depth")?),
             ("heal", "") => Self::Heal,
             ("status", "") => Self::Status,
             ("help", "") => Self::Help,
@@ -53,6 +77,11 @@ impl Order {
             _ => return Err(format!("unknown command {line:?}, expected one of:\n{HELP}")),
         };
         Ok(Some(order))
+    }
+
+    /// Whether it does something to the nodes.
+    pub fn changes(&self) -> bool {
+        !matches!(self, Self::Status | Self::Help | Self::Quit)
     }
 }
 
@@ -67,9 +96,9 @@ fn node(text: &str, nodes: usize) -> Result<usize, String> {
     index.ok_or_else(|| format!("{:?}: expected a node from 0 to {}", text.trim(), nodes.saturating_sub(1)))
 }
 
-fn depth_of(text: &str) -> Result<u32, String> {
-    let depth = text.parse().ok().filter(|depth| (1..=DEEPEST).contains(depth));
-    depth.ok_or_else(|| format!("{text:?}: expected a depth from 1 to {DEEPEST}"))
+fn number(text: &str, what: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (1..=DEEPEST).contains(number));
+    number.ok_or_else(|| format!("{text:?}: expected a {what} from 1 to {DEEPEST}"))
 }
 
 fn partition(text: &str, nodes: usize) -> Result<Vec<Vec<usize>>, String> {
@@ -107,6 +136,9 @@ mod tests {
         assert_eq!(parse("kill 2"), Some(Order::Kill(2)));
         assert_eq!(parse("restart 4"), Some(Order::Restart(4)));
         assert_eq!(parse("reorg 1000"), Some(Order::Reorg(1_000)));
+        assert_eq!(parse("mine 3"), Some(Order::Mine(3, 0)));
+        assert_eq!(parse("mine 3  4"), Some(Order::Mine(3, 4)));
+        assert_eq!(parse("pay lcrn1q"), Some(Order::Pay("lcrn1q".to_owned())));
         assert_eq!(parse("heal"), Some(Order::Heal));
         assert_eq!(parse("quit"), Some(Order::Quit));
     }
@@ -118,6 +150,8 @@ mod tests {
         assert_eq!(wrong("kill"), "\"\": expected a node from 0 to 2");
         assert!(wrong("partition 0 1").ends_with("commas stand between nodes, | between groups"));
         assert_eq!(wrong("reorg 0"), "\"0\": expected a depth from 1 to 1000");
+        assert_eq!(wrong("mine 0"), "\"0\": expected a count from 1 to 1000");
+        assert_eq!(wrong("mine 1 3"), "\"3\": expected a node from 0 to 2");
         assert_eq!(wrong("partition 0,0 | 1"), "node 0 is named twice");
         assert!(wrong("partition 0,1,2").starts_with("that is all nodes in one group"));
         assert!(wrong("heal now").starts_with("unknown command \"heal now\", expected one of:\npartition"));

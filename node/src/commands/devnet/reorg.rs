@@ -72,6 +72,24 @@ fn branches(
     Ok(())
 }
 
+/// Mines exactly so many blocks on a node while the nodes' own miners rest.
+///
+/// # Errors
+/// [`CommandError`]; the miners go on also then.
+pub fn mine(fleet: &mut Fleet, index: usize, count: u32, tell: impl Fn(String)) -> Result<(), CommandError> {
+    fleet.mine(false)?;
+    let mut told = Instant::now();
+    let result = (1..=count).try_for_each(|number| {
+        mine_one(fleet, index)?;
+        report(&mut told, format!("mined {number} of {count}"), &tell);
+        Ok(())
+    });
+    if !matches!(result, Err(CommandError::Interrupted)) {
+        fleet.mine(true)?;
+    }
+    result
+}
+
 /// Says now and then how far it is.
 fn report(told: &mut Instant, text: String, tell: impl Fn(String)) {
     if told.elapsed() >= REPORT {

@@ -110,7 +110,7 @@ fn event(name: &str, mut fields: Value) -> String {
 }
 
 /// All nodes, for programs.
-fn nodes(rows: &[Row], urls: &[String]) -> Vec<Value> {
+pub fn nodes(rows: &[Row], urls: &[String]) -> Vec<Value> {
     let node = |(index, (row, url)): (usize, (&Row, &String))| {
         json!({
             "node": index,

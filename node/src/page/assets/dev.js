@@ -1,9 +1,22 @@
 // A development chain: blocks on demand, reorganisations, time, money.
 
 import { chain, follow } from "./chain.js";
+import { devnet } from "./devnet.js";
 import { h, put } from "./dom.js";
 import { counted, date, wei } from "./format.js";
-import { action, addressLink, bare, blockLink, facts, failure, heading, loading, panel, table, txLink } from "./parts.js";
+import {
+  action,
+  addressLink,
+  bare,
+  blockLink,
+  facts,
+  failure,
+  heading,
+  loading,
+  panel,
+  table,
+  txLink,
+} from "./parts.js";
 import { attempt, call } from "./rpc.js";
 
 const WEI = 10n ** 18n;
@@ -14,16 +27,18 @@ export async function show(_, signal) {
   try {
     accounts = await call("dev_accounts");
   } catch (error) {
+    const status = await attempt(null, "devnet_status");
+    if (status) return devnet(status, signal);
     return [
       heading("Development"),
       failure(error),
       h(
         "p",
-        "These buttons are for chains of ",
+        "These buttons are for ",
         h("code", "cairn-node --dev"),
-        ", on the machine that the node runs on. In ",
+        " and nodes of ",
         h("code", "cairn-node devnet"),
-        " type partition, heal or reorg 5 into its terminal.",
+        ", on the machine that they run on.",
       ),
     ];
   }
@@ -72,7 +87,7 @@ function whole(input, most) {
 
 function mining() {
   const blocks = field("Blocks", "1", { type: "number", min: 1, max: MOST_MINED });
-  const time = field("Seconds", "3600", { type: "number", min: 1 });
+  const time = field("Seconds to add", "3600", { type: "number", min: 1 });
   const mine = async () => {
     const hashes = await call("dev_mine", whole(blocks.input, MOST_MINED));
     return ["mined ", counted(hashes.length, "block"), ": ", blockLink(hashes.at(-1))];

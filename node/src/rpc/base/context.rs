@@ -80,6 +80,8 @@ pub struct NodeInfo {
     pub namespaces: Vec<String>,
     /// Whether indexes are kept.
     pub index: bool,
+    /// The socket of the devnet that started the node.
+    pub devnet: Option<PathBuf>,
     /// Asks the node to stop.
     pub stop: Arc<Notify>,
 }

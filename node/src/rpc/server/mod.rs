@@ -60,6 +60,8 @@ pub struct HttpLimits {
     pub cors: Vec<String>,
     /// Whether pages of this machine may call as its programs do: on a development chain, where pages are tested.
     pub pages_here: bool,
+    /// Whether the node's own page alone may call as programs of this machine do: on a devnet, which has buttons there.
+    pub own_page_here: bool,
     /// Whether the node's own page is served, which may call as any page of `cors`.
     pub page: bool,
 }
@@ -74,8 +76,19 @@ impl Default for HttpLimits {
             vhosts: Vec::new(),
             cors: Vec::new(),
             pages_here: false,
+            own_page_here: false,
             page: true,
         }
+    }
+}
+
+impl HttpLimits {
+    /// Whether a page may call as programs of this machine do.
+    fn count_as_here(&self, headers: &HeaderMap, origin: &HeaderValue) -> bool {
+        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        // No names of `--http.vhosts`: others may be served under them.
+        let is_own = || origin.to_str().is_ok_and(|origin| is_own_page(&[], host, origin));
+        is_page_here(origin) && (self.pages_here || (self.own_page_here && is_own()))
     }
 }
 
@@ -255,7 +268,7 @@ impl Listening {
         if origin.is_some_and(is_extension) {
             return Scope::Wallet.into();
         }
-        let from_here = origin.is_none_or(|origin| self.limits.pages_here && is_page_here(origin));
+        let from_here = origin.is_none_or(|origin| self.limits.count_as_here(headers, origin));
         let anybody = match session.ip.is_loopback() && from_here {
             true => Scope::Local,
             false => Scope::Public,

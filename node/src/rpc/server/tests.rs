@@ -466,3 +466,24 @@ fn callers_are_told_apart_by_cookie_address_and_origin() {
     let stale = ("authorization", "Basic X19jb29raWVfXzowMQ==");
     assert_eq!(scope(&limits, "127.0.0.1", &[stale]), Caller { scope: Scope::Local, wrong_secret: true });
 }
+
+#[test]
+fn on_a_devnet_the_nodes_own_page_alone_counts_as_a_program_of_this_machine() {
+    let devnet = HttpLimits { own_page_here: true, vhosts: vec!["node.example".to_owned()], ..HttpLimits::default() };
+    let at = |limits: &HttpLimits, from: &str, host: &'static str, origin: &'static str| {
+        scope(limits, from, &[("host", host), ("origin", origin)])
+    };
+    let own = ("127.0.0.1:8545", "http://127.0.0.1:8545");
+    assert_eq!(at(&devnet, "127.0.0.1", own.0, own.1), Scope::Local.into());
+    assert_eq!(at(&HttpLimits::default(), "127.0.0.1", own.0, own.1), Scope::Public.into());
+    assert_eq!(at(&devnet, "192.0.2.1", own.0, own.1), Scope::Public.into());
+    for (host, origin) in [
+        ("127.0.0.1:8545", "http://127.0.0.1:3000"),
+        ("127.0.0.1:8545", "https://127.0.0.1:8545"),
+        ("127.0.0.1:8545", "http://localhost:8545"),
+        ("192.168.1.2:8545", "http://192.168.1.2:8545"),
+        ("node.example", "http://node.example"),
+    ] {
+        assert_eq!(at(&devnet, "127.0.0.1", host, origin), Scope::Public.into(), "{origin}");
+    }
+}

@@ -15,7 +15,7 @@ use crate::rpc::testing::TestNode;
 use parse::{Entry, Part};
 
 /// Sections in the order of the page.
-const SECTIONS: [(&str, &str); 12] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("head", include_str!("../../manual/head.md")),
     ("chain", include_str!("../../manual/chain.md")),
     ("coin", include_str!("../../manual/coin.md")),
@@ -28,6 +28,7 @@ const SECTIONS: [(&str, &str); 12] = [
     ("ots", include_str!("../../manual/ots.md")),
     ("admin", include_str!("../../manual/admin.md")),
     ("dev", include_str!("../../manual/dev.md")),
+    ("devnet", include_str!("../../manual/devnet.md")),
 ];
 
 /// What stands for a value of the running chain in examples, and how pages show it.
