@@ -102,7 +102,8 @@ fn summary(samples: &[Cost], base: &[Cost]) -> String {
         let each = samples.iter().zip(base).map(|(cost, base)| of(cost).as_secs_f64() / of(base).as_secs_f64());
         median(each.collect())
     };
-    let (cpu, wall): (fn(&Cost) -> Duration, fn(&Cost) -> Duration) = (|cost| cost.cpu, |cost| cost.wall);
+    let cpu: fn(&Cost) -> Duration = |cost| cost.cpu;
+    let wall: fn(&Cost) -> Duration = |cost| cost.wall;
     format!(
         "{:9.2} ms CPU, {:9.2} ms   {:.4} x by CPU, {:.4} x",
         milliseconds(cpu),

@@ -45,6 +45,8 @@ pub struct Payer {
     tally: Rc<RefCell<Tally>>,
     lab: Option<Lab>,
     coin: Option<(OutPoint, Coin)>,
+    /// What the attempt before made: a branch that was published may lose after all, and with it what came of the coin.
+    before: Vec<OutPoint>,
     attempt: Option<Attempt>,
 }
 
@@ -60,7 +62,7 @@ struct Attempt {
 impl Payer {
     /// One that counts what it achieves.
     pub fn new(confirmations: u32, hope: Height, tally: Rc<RefCell<Tally>>) -> Self {
-        Self { confirmations, hope, tally, lab: None, coin: None, attempt: None }
+        Self { confirmations, hope, tally, lab: None, coin: None, before: Vec::new(), attempt: None }
     }
 
     fn begin(&mut self, context: &mut Context<'_>) -> Option<()> {
@@ -117,10 +119,19 @@ impl Payer {
         let Some(attempt) = self.attempt.take() else { return };
         let Some(engine) = context.engine() else { return };
         let view = engine.store().view();
-        let left = attempt.coins.iter().find_map(|outpoint| Some((*outpoint, view.coin(outpoint).ok()??)));
+        let there = |outpoint: &OutPoint| Some((*outpoint, view.coin(outpoint).ok()??));
+        let mut tally = self.tally.borrow_mut();
+        let left = attempt.coins.iter().find_map(there).or_else(|| {
+            // The merchant had found a block meanwhile and kept its branch: the attempt before was lost, and this one was none.
+            let kept = self.before.iter().find_map(there)?;
+            (tally.tried, tally.done) = (tally.tried.saturating_sub(1), tally.done.saturating_sub(1));
+            Some(kept)
+        });
         let empty = left.is_none_or(|(_, coin)| coin.output.amount.0 < COIN.0 / 2);
-        self.tally.borrow_mut().faults += u64::from(empty);
+        tally.faults += u64::from(empty);
+        drop(tally);
         self.coin = left;
+        self.before = attempt.coins.to_vec();
         context.wake_after(PAUSE);
     }
 }

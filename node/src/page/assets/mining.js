@@ -67,7 +67,8 @@ function overview(own, stats) {
       ? "mines each transaction at once"
       : "off";
   return facts(
-    ["Hash rate", `${hashrate(rate)}, of the network's ${Number.isFinite(network) ? hashrate(network) : "–"}`],
+    ["Hash rate", hashrate(rate)],
+    ["Of the network", Number.isFinite(network) ? `about ${hashrate(network)}, by its last blocks` : "–"],
     ["Expected time to a block", rate > 0 ? duration(difficulty / rate) : "never: nothing mines here"],
     ["Difficulty", `${scaled(difficulty)} hashes a block`],
     [

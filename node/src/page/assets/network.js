@@ -25,12 +25,17 @@ export async function show(_, signal) {
   return [heading("Network"), panel("What everyone may see", open), h("div", closed)];
 }
 
+function syncing(info, behind, peers) {
+  if (info.syncing) return `no: ${counted(behind, "block")} behind the best known header`;
+  return peers === 0 ? "as far as it knows: there is no peer to compare with" : "yes";
+}
+
 function visible(modules) {
   const { info, peers } = chain;
   const behind = info.headers - info.height;
   return facts(
     ["Peers", peers === null ? "–" : count(peers)],
-    ["In sync", info.syncing ? `no: ${counted(behind, "block")} behind the best known header` : "yes"],
+    ["In sync", syncing(info, behind, peers)],
     ["Chain", `${foreign(info.chain, 40)}, id ${info.chainId}`],
     ["Genesis", hash(info.genesis, "#/block/0", { whole: true })],
     [

@@ -1,5 +1,6 @@
 // Where a text leads: a height, a block, a transaction, an account, a coin address.
 
+import { chain } from "./chain.js";
 import { h } from "./dom.js";
 import { foreign } from "./format.js";
 import { heading } from "./parts.js";
@@ -19,7 +20,7 @@ export async function show([text]) {
     h("p", h("span", { class: "mono wrap" }, foreign(query, 200)), " is not known to this node as any of these:"),
     h(
       "ul",
-      h("li", "a height up to the tip: ", h("code", "120")),
+      h("li", "a height, up to that of the tip", chain.info ? [": ", h("code", String(chain.info.height))] : ""),
       h(
         "li",
         "the hash of a block of any branch, or of a transaction of either ledger: 64 hexadecimal digits, with or without ",
