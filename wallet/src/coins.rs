@@ -63,6 +63,12 @@ pub struct OwnCoin {
 }
 
 impl OwnCoin {
+    /// Blocks from now until the next block may spend it, if it is a coinbase's and too young.
+    pub fn ripens_in(&self, maturity: u32, tip: Height) -> Option<Height> {
+        let until = self.height?.saturating_add(maturity).saturating_sub(tip.saturating_add(1));
+        (!self.mature && until > 0).then_some(until)
+    }
+
     /// Whether it is the change of a transaction that this wallet sent, which is as good as confirmed: no one else can
     /// double-spend it. Its address alone does not prove that: once it is on the chain, anyone can pay to it.
     fn is_change(&self, wallet: &Wallet) -> bool {

@@ -34,6 +34,11 @@ pub enum FeeError {
          a lie. Compare with another node (--rpc URL)", money::show_gwei(U256::from(*.base))
     )]
     AbsurdBase { base: u64, fee: Amount },
+    #[error(
+        "a tip of {} per gas (--fee-rate) makes a transfer alone cost {fee} CRN, which is absurd (more than {ABSURD} CRN)",
+        money::show_gwei(U256::from(*.tip))
+    )]
+    AbsurdTip { tip: u64, fee: Amount },
     /// Gas or price so large that their product does not fit.
     #[error("the fee is more money than there can be")]
     TooLarge,
@@ -106,6 +111,12 @@ pub const TRANSFER_GAS: Gas = 21_000;
 pub fn check_base(prices: &Prices) -> Result<(), FeeError> {
     let fee = fee(TRANSFER_GAS, prices.base.into())?;
     if fee > ABSURD { Err(FeeError::AbsurdBase { base: prices.base, fee }) } else { Ok(()) }
+}
+
+/// Refuses a tip at which the cheapest transaction costs what no one pays on purpose.
+pub fn check_tip(prices: &Prices) -> Result<(), FeeError> {
+    let fee = fee(TRANSFER_GAS, prices.tip.into())?;
+    if fee > ABSURD { Err(FeeError::AbsurdTip { tip: prices.tip, fee }) } else { Ok(()) }
 }
 
 /// Gas at a price, rounded up to a grain.

@@ -12,6 +12,7 @@ use crate::{
     coins::{self, OwnCoin, coin_name},
     error::{WalletError, usage},
     file::Wallet,
+    node::ChainInfo,
 };
 
 /// Lists the wallet's own coins; those of policies are listed by `policy show`.
@@ -35,16 +36,19 @@ pub fn list(context: &Context, all: bool) -> Result<Report, WalletError> {
             Report::new("", json!([])).hint("There are no coins; `cairn-wallet address` shows where to be paid.")
         );
     }
-    let rows: Vec<Vec<String>> = found.iter().map(|(coin, state)| row(&wallet, coin, state, info.height)).collect();
+    let rows: Vec<Vec<String>> = found.iter().map(|(coin, state)| row(&wallet, coin, state, &info)).collect();
     let json: Vec<Value> = found.iter().map(|(coin, state)| as_json(&wallet, coin, state)).collect();
     let aligns = [Align::Left, Align::Point, Align::Left, Align::Right, Align::Left];
     let report = Report::new(screen::table(&aligns, &rows), json!(json));
     Ok(if found.len() > 1 { report.hint("The largest come first.") } else { report })
 }
 
-fn row(wallet: &Wallet, coin: &OwnCoin, state: &str, tip: u32) -> Vec<String> {
-    let depth = coin.height.map(|height| tip.saturating_sub(height).saturating_add(1));
-    let age = depth.map_or_else(String::new, |depth| screen::counted(depth, "block"));
+fn row(wallet: &Wallet, coin: &OwnCoin, state: &str, info: &ChainInfo) -> Vec<String> {
+    let depth = coin.height.map(|height| info.height.saturating_sub(height).saturating_add(1));
+    let age = match (coin.ripens_in(info.coinbase_maturity, info.height), depth) {
+        (Some(blocks), _) => format!("mature in {}", screen::counted(blocks, "block")),
+        (None, depth) => depth.map_or_else(String::new, |depth| screen::counted(depth, "block")),
+    };
     let address = wallet.label(&coin.address).map_or_else(|| screen::short(&coin.address), str::to_owned);
     vec![coin_name(&coin.outpoint), coin.output.amount.to_string(), state.into(), age, address]
 }

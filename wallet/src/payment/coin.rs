@@ -9,7 +9,7 @@ use chain_core::{
     units::{Amount, Height},
 };
 
-use super::{MAX_BYTES, PaymentError, Terms, check_fee, lacking, unsatisfiable};
+use super::{MAX_BYTES, PaymentError, Terms, Withheld, check_fee, lacking, unsatisfiable};
 use crate::{
     coins::{Coins, OwnCoin, Unlock},
     draft::{Body, CoinDraft, Draft, Hex32, Input, OutputLine, estimate},
@@ -208,13 +208,25 @@ pub(super) fn replacement(
     Ok(draft)
 }
 
-fn not_enough(error: SelectError, coins: &Coins, terms: &Terms) -> PaymentError {
+fn not_enough(error: SelectError, coins: &Coins, choices: &[Choice], terms: &Terms) -> PaymentError {
     let error = match error {
         SelectError::Fee(error) => error.into(),
         SelectError::TooLarge => PaymentError::TooLarge,
-        error => PaymentError::NotEnoughCoins { error, sums: coins.sums(), lost_to: coins.lost_to() },
+        error => PaymentError::NotEnoughCoins { error, withheld: withheld(coins, choices, terms).into() },
     };
     lacking(terms, error)
+}
+
+fn withheld(coins: &Coins, choices: &[Choice], terms: &Terms) -> Withheld {
+    let price = terms.prices.coin();
+    Withheld {
+        sums: coins.sums(),
+        lost_to: coins.lost_to(),
+        ripen_in: coins.immature.iter().filter_map(|coin| coin.ripens_in(terms.maturity, terms.height)).min(),
+        dear: select::dear(choices, price),
+        price,
+        by_tip: terms.prices.tip > terms.prices.base,
+    }
 }
 
 fn assemble(
@@ -226,9 +238,9 @@ fn assemble(
     must: &[usize],
     coins: &Coins,
 ) -> Result<CoinDraft, PaymentError> {
-    let not_enough = |error| not_enough(error, coins, terms);
     let dust = fees::dust_limit(&terms.prices)?;
     let choices: Vec<Choice> = sources.iter().map(|source| source.choice.clone()).collect();
+    let not_enough = |error| not_enough(error, coins, &choices, terms);
     let price = terms.prices.coin();
     let mut outputs = Vec::new();
     let selection: Selection = match order {

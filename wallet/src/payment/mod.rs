@@ -4,11 +4,14 @@ mod account;
 mod bump;
 mod coin;
 
+use std::fmt;
+
 use alloy_primitives::U256;
+use cairn_client::counted;
 use chain_core::{
     hash::{BlockHash, TxId},
     transaction::policy::Policy,
-    units::Amount,
+    units::{Amount, Height},
 };
 
 pub use self::{
@@ -22,7 +25,7 @@ use crate::{
     fees::{self, FeeError, Prices},
     file::Wallet,
     keys::KeyError,
-    money::show_wei,
+    money::{show_gwei, show_wei},
     network::{BadAddress, Network},
     node::{ChainInfo, NodeError},
     select::SelectError,
@@ -43,12 +46,14 @@ pub struct Terms {
     pub first_block: Option<BlockHash>,
     /// The nonce of an account's transaction, if the user names it.
     pub nonce: Option<u64>,
+    /// Blocks from a coinbase to the first that can spend it.
+    pub maturity: u32,
 }
 
 impl Terms {
     /// Terms at the node's tip.
     pub fn new(info: &ChainInfo, prices: Prices, allow_high_fee: bool, first_block: Option<BlockHash>) -> Self {
-        Self { height: info.height, prices, allow_high_fee, first_block, nonce: None }
+        Self { height: info.height, prices, allow_high_fee, first_block, nonce: None, maturity: info.coinbase_maturity }
     }
 
     /// A draft with nothing signed.
@@ -98,8 +103,8 @@ fn on_the_way(shortage: &Shortage) -> String {
 /// Why nothing is built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum PaymentError {
-    #[error("not enough coins: {error}{}", later(.sums, .lost_to))]
-    NotEnoughCoins { error: SelectError, sums: Sums, lost_to: Vec<TxId> },
+    #[error("not enough coins: {error}{withheld}")]
+    NotEnoughCoins { error: SelectError, withheld: Box<Withheld> },
     /// An account's balance does not suffice.
     #[error(transparent)]
     NotEnoughInAccount(Box<Shortage>),
@@ -136,26 +141,53 @@ pub enum PaymentError {
 /// Transactions that an error names: a node may have lost a hundred.
 const NAMED: usize = 3;
 
-/// Which coins cannot be spent yet.
-fn later(sums: &Sums, lost_to: &[TxId]) -> String {
-    let mut text = String::new();
-    if sums.immature > Amount::ZERO {
-        text += &format!("; {} CRN were mined and are not mature yet", sums.immature);
+/// Coins that a payment does not spend, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Withheld {
+    pub sums: Sums,
+    /// What the node has lost and spends some of them.
+    pub lost_to: Vec<TxId>,
+    /// Blocks until the first of those that are not mature is.
+    pub ripen_in: Option<Height>,
+    /// Coins that cost more to spend than they hold.
+    pub dear: usize,
+    /// The price of gas at which they do, in wei.
+    pub price: u128,
+    /// Whether a lower tip would help.
+    pub by_tip: bool,
+}
+
+impl fmt::Display for Withheld {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sums, lost_to) = (&self.sums, &self.lost_to);
+        if self.dear > 0 {
+            let (coins, price) = (counted(self.dear as u64, "coin"), show_gwei(U256::from(self.price)));
+            let cost =
+                if self.dear == 1 { "costs more to spend than it holds" } else { "cost more to spend than they hold" };
+            write!(f, "; at {price} per gas {coins} {cost}{}", if self.by_tip { ": lower --fee-rate" } else { "" })?;
+        }
+        if sums.immature > Amount::ZERO {
+            write!(f, "; {} CRN were mined and are not mature yet", sums.immature)?;
+        }
+        if let Some(blocks) = self.ripen_in {
+            write!(f, " (the first in {})", counted(blocks, "block"))?;
+        }
+        if sums.pending > Amount::ZERO {
+            write!(f, "; {} CRN are on their way in transactions that are not mined yet", sums.pending)?;
+        }
+        if sums.lost > Amount::ZERO {
+            let named: Vec<String> = lost_to.iter().take(NAMED).map(ToString::to_string).collect();
+            let more = if lost_to.len() > NAMED { " and others" } else { "" };
+            write!(
+                f,
+                "; {} CRN are spent by {}{more}, which was sent and the node does not know: rebroadcast it with \
+                 `cairn-wallet resend`",
+                sums.lost,
+                named.join(", ")
+            )?;
+        }
+        Ok(())
     }
-    if sums.pending > Amount::ZERO {
-        text += &format!("; {} CRN are on their way in transactions that are not mined yet", sums.pending);
-    }
-    if sums.lost > Amount::ZERO {
-        let named: Vec<String> = lost_to.iter().take(NAMED).map(ToString::to_string).collect();
-        let more = if lost_to.len() > NAMED { " and others" } else { "" };
-        text += &format!(
-            "; {} CRN are spent by {}{more}, which was sent and the node does not know: rebroadcast it with \
-             `cairn-wallet resend`",
-            sums.lost,
-            named.join(", ")
-        );
-    }
-    text
 }
 
 /// Refuses a fee that looks like a mistake, unless it is meant.
@@ -169,8 +201,12 @@ fn check_fee(terms: &Terms, verdict: Result<(), FeeError>) -> Result<(), Payment
 
 /// What lacks, unless it is a price that nobody could pay.
 fn lacking(terms: &Terms, otherwise: PaymentError) -> PaymentError {
-    match fees::check_base(&terms.prices) {
-        Err(error) if !terms.allow_high_fee => error.into(),
+    if terms.allow_high_fee {
+        return otherwise;
+    }
+    match (fees::check_base(&terms.prices), fees::check_tip(&terms.prices)) {
+        (Err(error), _) => error.into(),
+        (_, Err(error)) => PaymentError::HighFee(error),
         _ => otherwise,
     }
 }

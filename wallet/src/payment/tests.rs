@@ -34,7 +34,7 @@ static OWNER: LazyLock<(Wallet, Signer, KeyTable)> = LazyLock::new(|| {
 
 fn terms(base: u64, tip: u64) -> Terms {
     let prices = Prices { base, base_max: base / 8 * 9, tip };
-    Terms { height: 200, prices, allow_high_fee: true, first_block: None, nonce: None }
+    Terms { height: 200, prices, allow_high_fee: true, first_block: None, nonce: None, maturity: 10 }
 }
 
 fn coins(amounts: &[u64]) -> Coins {

@@ -137,6 +137,12 @@ fn worth(choices: &[Choice], inputs: &[usize]) -> Result<Amount, SelectError> {
     Amount::sum(inputs.iter().map(|index| choices[*index].amount)).map_err(|_| SelectError::TooLarge)
 }
 
+/// How many coins cost more to spend than they are worth.
+pub fn dear(choices: &[Choice], price: u128) -> usize {
+    let costs = |choice: &&Choice| fees::fee(input_gas(choice), price).map_or(true, |fee| choice.amount <= fee);
+    choices.iter().filter(costs).count()
+}
+
 /// What must be spent, then the others, largest first; of those, what costs more to spend than it is worth is left out.
 fn ranked(choices: &[Choice], must: &[usize], price: u128) -> Result<Vec<usize>, SelectError> {
     let mut others = Vec::new();
