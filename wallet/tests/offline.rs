@@ -41,7 +41,7 @@ fn a_machine_without_a_network_signs_what_a_watching_one_built() {
     // Over to the vault and back.
     copy(&watcher, "pay.json", &vault);
     let shown = vault.run(&["show", "pay.json"]);
-    for part in [friend.as_str(), "1.50000000", "your change", "is not signed"] {
+    for part in [friend.as_str(), "1.50000000", "change ", "is not signed"] {
         assert!(shown.out.contains(part), "{part} in {}", shown.out);
     }
     vault.run(&["sign", "pay.json"]).fails(2, "add --yes if you agree");

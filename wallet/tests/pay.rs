@@ -54,8 +54,13 @@ fn shows_what_it_does_and_asks() {
     let (node, home, friend) = rich(1);
     let answer = home.run(&["send", &format!("{friend}=1.5")]);
     answer.fails(2, "add --yes if you agree");
-    for part in ["Spend 1 coin on local", &friend, "1.50000000", "your change", "fee", "leaves the wallet"] {
+    for part in ["Spend 1 coin on local", &friend, "1.50000000", "change", "fee", "leaves the wallet"] {
         assert!(answer.err.contains(part), "{part} in {}", answer.err);
+    }
+    // Wherever the change stands in the transaction, it is shown last: nobody has named its address.
+    for _ in 0..8 {
+        let shown = home.run(&["send", &format!("{friend}=1.5"), "--dry-run"]).out;
+        assert!(shown.find(&friend).unwrap() < shown.find("\n  change ").unwrap(), "{shown}");
     }
     assert!(node.state().sent.is_empty());
     let done = home.run(&["send", &format!("{friend}=1.5"), "--yes"]);
@@ -83,7 +88,11 @@ fn says_how_much_is_missing_and_what_comes_later() {
         state.pay(&address, 200_000_000);
         state.coins[2].height = None;
     }
+    node.state().coins[1].height = Some(114);
     let answer = home.run(&["send", &format!("{friend}=6"), "--yes"]);
+    answer.fails(7, "not mature yet (the first in 3 blocks)");
+    let listed = home.run(&["coins"]).out;
+    assert!(listed.contains("immature   mature in 3 blocks") && listed.contains("71 blocks"), "{listed}");
     answer.fails(7, "you have 5.00000000");
     answer.fails(7, " short");
     answer.fails(7, "7.00000000 CRN were mined and are not mature yet");
@@ -105,6 +114,15 @@ fn refuses_what_can_only_be_a_mistake() {
     send(&format!("{friend}=0.00000100"), &[]).fails(8, "0.00000100 CRN is dust: spending it would cost");
     send(&format!("{friend}=1"), &["--fee-rate", "100000"]).fails(8, "add --allow-high-fee");
     send(&format!("{friend}=0.01"), &["--fee-rate", "1000"]).fails(8, "more than a tenth of the");
+    // Each coin would cost more to spend than it holds: what is wrong is the fee, and there are coins.
+    let absurd = send(&format!("{friend}=1"), &["--fee-rate", "1000000"]);
+    absurd.fails(
+        8,
+        "a tip of 1000000 gwei per gas (--fee-rate) makes a transfer alone cost 21.00000000 CRN, which is absurd",
+    );
+    assert!(!absurd.err.contains("not enough"), "{}", absurd.err);
+    let meant = send(&format!("{friend}=1"), &["--fee-rate", "1000000", "--allow-high-fee"]);
+    meant.fails(7, " gwei per gas 1 coin costs more to spend than it holds: lower --fee-rate");
     send(&format!("{friend}=1"), &["--fee-rate", "lots"]).fails(2, "unknown fee rate 'lots'");
     home.run(&["send", &format!("{friend}=1"), &format!("{friend}=2"), "--yes"]).fails(2, "is named twice");
     assert!(node.state().sent.is_empty());

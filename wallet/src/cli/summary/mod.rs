@@ -154,7 +154,7 @@ fn burnt(to: &str) -> &'static str {
 /// What an output is to the wallet, in a few words.
 fn output_remark(lock: &Lock, line: &OutputLine, own: &KeyTable) -> String {
     match (own.owner(lock), lock) {
-        (Owner::Key(Branch::Change), _) => "your change".into(),
+        (Owner::Key(Branch::Change), _) => "yours".into(),
         (Owner::Key(_), _) => "your own address".into(),
         (Owner::Account, _) => "deposit to your account".into(),
         (Owner::Policy(name), _) => format!("your policy '{name}'"),
@@ -178,16 +178,22 @@ fn coins(draft: &Draft, coin: &CoinDraft, wallet: &Wallet, own: &KeyTable) -> Re
         }
     }
     let mut rows = flows.foreign_rows();
-    let mut outputs = Vec::new();
+    let (mut outputs, mut change) = (Vec::new(), Vec::new());
     for line in &coin.outputs {
         let lock = draft.network.destination(&line.to)?;
-        rows.push(row("to", &line.to, line.amount.to_string(), &output_remark(&lock, line, own)));
+        let shown = |label: &str| row(label, &line.to, line.amount.to_string(), &output_remark(&lock, line, own));
+        match own.owner(&lock) {
+            Owner::Key(Branch::Change) => change.push(shown("change")),
+            _ => rows.push(shown("to")),
+        }
         let policy = match own.owner(&lock) {
             Owner::Policy(name) => Some(name),
             _ => None,
         };
         outputs.push(json!({ "to": line.to, "amount": line.amount, "own": own.owns(&lock), "policy": policy }));
     }
+    // Its address is none that the user has named, and its place in the transaction is random.
+    rows.extend(change);
     rows.push(row("fee", "", coin.fee.to_string(), ""));
     rows.extend(flows.policies.iter().map(|(name, flow)| flow.row(&format!("policy '{name}'"))));
     rows.push(flows.wallet.row("the wallet"));
