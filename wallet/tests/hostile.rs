@@ -279,6 +279,27 @@ fn a_nonce_beyond_what_the_wallet_knows_is_used_only_if_it_is_named() {
 }
 
 #[test]
+fn a_count_of_mined_transactions_far_beyond_what_the_wallet_sent_is_not_followed() {
+    let (node, home, _) = rich();
+    // A wallet that was restored knows of none, and cannot tell.
+    node.state().nonce = 1_000;
+    assert_eq!(home.json(&["transfer", TO, "1", "--dry-run"])["nonce"], 1_000);
+    node.state().nonce = 3;
+    home.json(&["transfer", TO, "1"]);
+    node.state().nonce = 1_000;
+    for order in [&["transfer", TO, "2"][..], &["withdraw", "1"], &["call", TO, "0x01020304"]] {
+        let refused = home.run(&[order, &["--yes"]].concat());
+        refused.fails(8, &format!("1000 transactions of {ACCOUNT} are mined, but this wallet knows of 4"));
+        refused.fails(8, "add --nonce 1000; if not, ask another node (--rpc)");
+    }
+    assert_eq!(node.state().sent.len(), 1);
+    assert_eq!(home.json(&["transfer", TO, "2", "--nonce", "1000", "--dry-run"])["nonce"], 1_000);
+    // Another wallet with the same words may have sent a few.
+    node.state().nonce = 68;
+    assert_eq!(home.json(&["transfer", TO, "2"])["nonce"], 68);
+}
+
+#[test]
 fn errors_repeat_no_more_of_a_text_than_it_takes_to_know_it() {
     let (node, home, friend) = rich();
     let long = "x".repeat(100_000);

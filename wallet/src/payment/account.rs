@@ -126,6 +126,24 @@ pub fn account_payment(
     Ok(terms.draft(wallet, Body::Account(draft.into())))
 }
 
+/// Transactions of an account that others than this wallet may have sent before that has to be said.
+const SENT_ELSEWHERE: u64 = 64;
+
+/// Refuses a number of mined transactions far beyond what this wallet has sent: one that a node makes up would leave what is
+/// signed waiting, to be mined years later. A wallet that remembers nothing of the account cannot tell.
+fn check_mined(wallet: &Wallet, from: &Address, mined: u64) -> Result<(), PaymentError> {
+    let nonces = wallet.sent.iter().filter_map(|sent| sent.account().filter(|(sender, ..)| sender == from));
+    let Some(known) = nonces.map(|(_, at, _)| at.saturating_add(1)).max() else { return Ok(()) };
+    if mined.saturating_sub(known) <= SENT_ELSEWHERE {
+        return Ok(());
+    }
+    Err(PaymentError::Refused(format!(
+        "the node says that {mined} transactions of {from} are mined, but this wallet knows of {known}: if that is not true, a \
+         transaction with nonce {mined} waits until all before it are mined. If another wallet of yours sent those, add \
+         --nonce {mined}; if not, ask another node (--rpc)"
+    )))
+}
+
 /// The nonce of an account's next transaction, and what those before it, which this wallet sent and no block holds, may
 /// cost. Nodes lose their mempool and there are several: what this wallet remembers as sent keeps its nonce, whatever this
 /// node knows or says of the first block. What the node refused does not: the next transaction takes its place, so
@@ -134,6 +152,9 @@ pub fn account_payment(
 fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<(u64, U256), PaymentError> {
     let mined = node.nonce(from, false)?;
     let pending = node.nonce(from, true)?.max(mined);
+    if terms.nonce.is_none() {
+        check_mined(wallet, from, mined)?;
+    }
     let of_account = |sent: &Sent| sent.account().filter(|(sender, at, _)| sender == from && *at >= mined);
     let waiting: BTreeMap<u64, U256> = wallet.live().filter_map(of_account).map(|(_, at, cost)| (at, cost)).collect();
     let here: BTreeSet<u64> = wallet.live_on(terms.first_block).filter_map(of_account).map(|(_, at, _)| at).collect();
@@ -162,8 +183,8 @@ fn place(wallet: &Wallet, node: &Node, from: &Address, terms: &Terms) -> Result<
         (None, Some(anew)) => {
             return refused(format!(
                 "{account} sent {} while the node named another block 1, and this node does not know of {}. If the chain began \
-                 anew (--dev), run `cairn-wallet resend --began-anew`, or add --nonce {anew}; if not, run `cairn-wallet resend \
-                 --other-chain`, or add --nonce {nonce}",
+                 anew (--dev, or its data was deleted), run `cairn-wallet resend --began-anew`, or add --nonce {anew}; if not, \
+                 run `cairn-wallet resend --other-chain`, or add --nonce {nonce}",
                 counted(elsewhere.len() as u64, "transaction"),
                 if elsewhere.len() == 1 { "it" } else { "them" }
             ));
