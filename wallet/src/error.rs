@@ -61,6 +61,9 @@ pub enum WalletError {
     Draft { file: String, error: DraftError },
     #[error("the node refused the transaction: {0}")]
     Rejected(String),
+    /// A transaction that the node is asked about and does not know.
+    #[error("transaction {0}")]
+    Unknown(String),
     #[error("{txid} is signed and kept, but whether the node has it is unknown: {error}")]
     Unclear { txid: TxId, error: Box<NodeError> },
     /// The same payment was made before, and may still be mined beside the new one.
@@ -169,6 +172,10 @@ impl WalletError {
         match self {
             Self::Usage(_) | Self::Money(_) | Self::Key(_) => (2, "usage"),
             Self::Address(bad) => address_code(bad),
+            // What cannot be read is no wallet; that it cannot be written is the fault of a disk.
+            Self::File(FileError::Io { action, .. }) if !matches!(*action, "open" | "read" | "follow the link") => {
+                (1, "system")
+            }
             Self::File(_) | Self::InTheWay(_) | Self::HoldsWallet(_) => (3, "file"),
             Self::Unlock(UnlockError::Vault(VaultError::WrongPassword)) => (4, "password"),
             Self::Unlock(UnlockError::WatchOnly) => (8, "refused"),
@@ -187,7 +194,7 @@ impl WalletError {
             Self::Contract(ContractError::Unlinked { .. } | ContractError::NotPayable(_)) => (8, "refused"),
             Self::Contract(ContractError::Reverted { .. }) => (9, "rejected"),
             Self::Contract(_) => (2, "usage"),
-            Self::Rejected(_) | Self::Failed { .. } | Self::MinedInVain(_) => (9, "rejected"),
+            Self::Rejected(_) | Self::Unknown(_) | Self::Failed { .. } | Self::MinedInVain(_) => (9, "rejected"),
             Self::Cancelled => (10, "cancelled"),
             Self::Unclear { .. } | Self::NotFollowed { .. } | Self::NotShown { .. } => (11, "unclear"),
             Self::PaidAlready { .. } => (8, "refused"),
@@ -215,6 +222,11 @@ impl WalletError {
     /// `chain` is what names the chain that a node would be started for.
     pub fn hint(&self, rpc: &str, chain: &str) -> Option<String> {
         let text = match self {
+            Self::Node(NodeError::Unreachable { listens: true, .. }) => {
+                "what listens there is busy, or no node: wait longer with --timeout SECONDS, or name another with --rpc \
+                 http://HOST:PORT"
+                    .into()
+            }
             Self::Node(NodeError::Unreachable { .. }) => {
                 format!(
                     "start one, such as `cairn-node --chain {chain} --mine` (`make run` in the sources), or name another with \
@@ -287,8 +299,8 @@ fn once_more(became: &Became) -> Option<String> {
                 .into()
         }
         Became::Elsewhere => {
-            "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain was restarted (--dev), \
-             `cairn-wallet resend --began-anew` forgets it"
+            "`cairn-wallet resend --other-chain` rebroadcasts it; if you know that the chain was restarted (--dev, or its data was \
+             deleted), `cairn-wallet resend --began-anew` forgets it"
                 .into()
         }
         Became::Waiting => {

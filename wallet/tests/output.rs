@@ -283,7 +283,10 @@ fn a_server_that_never_answers_is_given_up() {
     let (_node, home, _) = rich();
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", silent.local_addr().unwrap());
-    home.run(&["balance", "--rpc", &url, "--timeout", "1"]).fails(5, "did not answer within 1 s (see --timeout)");
+    let silent = home.run(&["balance", "--rpc", &url, "--timeout", "1"]);
+    silent.fails(5, "did not answer within 1 s (see --timeout)");
+    silent.fails(5, "what listens there is busy, or no node");
+    assert!(!silent.err.contains("start one"), "{}", silent.err);
 }
 
 #[test]

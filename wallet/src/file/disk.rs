@@ -131,7 +131,7 @@ impl WalletLock {
         let lock_path = beside(path, ".lock");
         let lock = owner_only(OpenOptions::new().write(true).create(true).truncate(false))
             .open(&lock_path)
-            .map_err(failed("open", &lock_path))?;
+            .map_err(failed("make", &lock_path))?;
         Ok(Self { path: path.into(), lock })
     }
 

@@ -40,7 +40,12 @@ pub enum NodeError {
     #[error("'{url}' is not the address of a node: {reason}")]
     BadUrl { url: String, reason: String },
     #[error("no node answers at {url}: {reason}")]
-    Unreachable { url: String, reason: String },
+    Unreachable {
+        url: String,
+        reason: String,
+        /// Whether a connection was there, and no answer came.
+        listens: bool,
+    },
     #[error("what answers at {url} is not a Cairn node: {reason}")]
     NotANode { url: String, reason: String },
     /// The cookie file that the user names.
@@ -171,15 +176,19 @@ impl Node {
         let url = self.url.clone();
         match error {
             ureq::Error::Timeout(ureq::Timeout::Connect) => {
-                NodeError::Unreachable { url, reason: format!("no connection within {} s", CONNECT.as_secs()) }
+                let reason = format!("no connection within {} s", CONNECT.as_secs());
+                NodeError::Unreachable { url, reason, listens: false }
             }
             ureq::Error::Timeout(_) => NodeError::Unreachable {
                 url,
                 reason: format!("the server did not answer within {} s (see --timeout)", timeout.as_secs()),
+                listens: true,
             },
-            ureq::Error::Io(error) => NodeError::Unreachable { url, reason: bounded(&error.to_string()) },
+            ureq::Error::Io(error) => {
+                NodeError::Unreachable { url, reason: bounded(&error.to_string()), listens: false }
+            }
             ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
-                NodeError::Unreachable { url, reason: bounded(&error.to_string()) }
+                NodeError::Unreachable { url, reason: bounded(&error.to_string()), listens: false }
             }
             other => NodeError::NotANode { url, reason: bounded(&other.to_string()) },
         }
