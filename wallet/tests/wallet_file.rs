@@ -124,7 +124,9 @@ fn tells_a_wrong_password_from_a_damaged_file() {
     fs::remove_file(home.file()).unwrap();
     home.run(&["balance"]).fails(3, "there is no wallet in");
     home.run(&["balance", "--chain", "local"]).fails(3, "there is no wallet at");
-    home.run(&["balance", "--wallet", "other.json"]).fails(3, "create one with `cairn-wallet create`");
+    let other = home.run(&["balance", "--wallet", "other.json"]);
+    other.fails(3, "create one with `cairn-wallet --wallet other.json create`");
+    home.run(&["--chain", "test", "balance"]).fails(3, "create one with `cairn-wallet --chain test create`");
 }
 
 #[test]

@@ -40,7 +40,7 @@ use std::{
 };
 
 use cairn_client::suggest_flag;
-use clap::{CommandFactory, FromArgMatches, error::ErrorKind};
+use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use serde_json::json;
 
 use self::{
@@ -87,7 +87,10 @@ fn command_line() -> ExitCode {
     let arguments: Vec<OsString> = env::args_os().collect();
     let mut flags = arguments.iter().take_while(|argument| *argument != "--");
     screen::set_json(flags.any(|argument| argument == "--json"));
-    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command().try_get_matches_from(&arguments).and_then(|matches| {
+        screen::set_flags(&given(&matches));
+        Cli::from_arg_matches(&matches)
+    });
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return bad_usage(&suggest_flag(error, command(), &arguments)),
@@ -98,6 +101,16 @@ fn command_line() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, error.hint(&context.global.rpc, &context.likely_chain())),
     }
+}
+
+/// The flags on the command line that say which wallet and which node are meant.
+fn given(matches: &ArgMatches) -> Vec<(&'static str, String)> {
+    let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
+    let value = |name: &'static str| {
+        let mut raw = matches.get_raw(name)?;
+        Some((name, raw.next()?.to_str()?.to_owned()))
+    };
+    ["chain", "wallet", "rpc"].into_iter().filter(typed).filter_map(value).collect()
 }
 
 /// Prints a result. What was sent stays sent if that fails, so the transaction is named then.
@@ -216,6 +229,17 @@ fn fail(error: &WalletError, hint: Option<String>) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::file::FileError;
+
+    #[test]
+    fn a_disk_that_takes_nothing_is_not_a_damaged_file() {
+        let code = |action| {
+            let error = std::io::Error::from(std::io::ErrorKind::StorageFull);
+            WalletError::File(FileError::Io { action, path: "w.json".into(), error }).code()
+        };
+        assert_eq!([code("write"), code("make"), code("make the folder")], [(1, "system"); 3]);
+        assert_eq!([code("read"), code("open")], [(3, "file"); 2]);
+    }
 
     #[test]
     fn a_panic_ends_with_an_exit_code_of_its_own() {

@@ -6,7 +6,7 @@
 use std::{
     io::{self, IsTerminal, Write},
     sync::{
-        Mutex,
+        Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -42,6 +42,9 @@ const END: char = '\u{fdd5}';
 
 /// Whether a program reads the output. Then nothing is written beside the result and the one object of an error.
 static JSON: AtomicBool = AtomicBool::new(false);
+
+/// What stands behind the program's name in commands that are proposed.
+static FLAGS: Mutex<String> = Mutex::new(String::new());
 
 /// Warnings of this run.
 static WARNINGS: Mutex<Vec<String>> = Mutex::new(Vec::new());
@@ -240,20 +243,38 @@ pub fn ask(question: &str) -> io::Result<()> {
     io::stderr().flush()
 }
 
-/// A text whose commands can be pasted: `bin/cairn-wallet` where the wallet was started by that name. Commands stand in
-/// backticks in all texts.
-pub fn typed(text: &str) -> String {
-    pasted(text, &std::env::args().next().unwrap_or_default())
+/// Sets the flags of this run that every command needs to mean the same wallet and node.
+pub fn set_flags(flags: &[(&str, String)]) {
+    *FLAGS.lock().unwrap_or_else(PoisonError::into_inner) = flags.iter().filter_map(flag).collect();
 }
 
-fn pasted(text: &str, program: &str) -> String {
+/// A flag as it is typed; nothing if that takes more than letters, digits and a few signs.
+fn flag((name, value): &(&str, String)) -> Option<String> {
+    let plain = |letter: char| letter.is_alphanumeric() || "/._:-+@,=%[]".contains(letter);
+    let spaced = value.contains([' ', '[']);
+    (value.chars().all(|letter| letter == ' ' || plain(letter)) && !value.is_empty())
+        .then(|| if spaced { format!("--{name} '{value}' ") } else { format!("--{name} {value} ") })
+}
+
+/// A text whose commands can be pasted: `bin/cairn-wallet` where the wallet was started by that name, with the flags that
+/// say which wallet and node are meant. Commands stand in backticks in all texts.
+pub fn typed(text: &str) -> String {
+    let flags = FLAGS.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    pasted(text, &std::env::args().next().unwrap_or_default(), &flags)
+}
+
+fn pasted(text: &str, program: &str, flags: &str) -> String {
+    // Others sign with wallets of their own.
+    const FOR_OTHERS: &str = "`cairn-wallet sign ";
+    let text = text.split(FOR_OTHERS).map(|part| part.replace("`cairn-wallet ", &format!("`cairn-wallet {flags}")));
+    let text = text.collect::<Vec<_>>().join(FOR_OTHERS);
     match program.rsplit_once('/') {
         // The node's program stands beside it.
         Some((folder, _)) if !program.contains(char::is_whitespace) => text
             .replace("`cairn-wallet ", &format!("`{program} "))
             .replace("`cairn-node ", &format!("`{folder}/cairn-node ")),
         // It is in PATH.
-        _ => text.to_owned(),
+        _ => text,
     }
 }
 
@@ -344,9 +365,21 @@ mod tests {
     fn hints_name_what_the_user_can_type() {
         let text = "run `cairn-wallet resend`, not another cairn-wallet";
         let typed = "run `bin/cairn-wallet resend`, not another cairn-wallet";
-        assert_eq!(pasted(text, "bin/cairn-wallet"), typed);
-        assert_eq!(pasted(text, "cairn-wallet"), text);
-        assert_eq!(pasted("try `cairn-node --chain local`", "bin/cairn-wallet"), "try `bin/cairn-node --chain local`");
+        assert_eq!(pasted(text, "bin/cairn-wallet", ""), typed);
+        assert_eq!(pasted(text, "cairn-wallet", ""), text);
+        assert_eq!(
+            pasted("try `cairn-node --chain local`", "bin/cairn-wallet", ""),
+            "try `bin/cairn-node --chain local`"
+        );
+        let flags: String = [("chain", "test"), ("wallet", "my x.json"), ("rpc", "a\"b"), ("rpc", "")]
+            .iter()
+            .filter_map(|(name, value)| flag(&(*name, (*value).to_owned())))
+            .collect();
+        assert_eq!(
+            pasted("run `cairn-wallet create`", "bin/cairn-wallet", &flags),
+            "run `bin/cairn-wallet --chain test --wallet 'my x.json' create`"
+        );
+        assert_eq!(pasted("`cairn-wallet sign x`", "cairn-wallet", &flags), "`cairn-wallet sign x`");
     }
 
     proptest::proptest! {
