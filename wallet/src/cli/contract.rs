@@ -38,7 +38,7 @@ pub fn view(context: &Context, args: &ViewArgs) -> Result<Report, WalletError> {
     let trial = Trial { from, to: Some(address), value: U256::ZERO, input: input.into() };
     let data = node.try_out(&trial).map_err(|error| refused("the call reverts", &interface, error))?;
     if data.is_empty() && !node.has_code(&address)? {
-        return Err(ContractError::Reverted { what: "nothing answers", reason: no_code(&address) }.into());
+        return Err(ContractError::Reverted { what: "nothing answers".into(), reason: no_code(&address) }.into());
     }
     let mut json = json!({ "contract": address.to_string(), "function": signature, "data": data });
     if outputs.is_empty() {
@@ -113,7 +113,7 @@ pub fn call(online: Online, args: &CallArgs) -> Result<Built, WalletError> {
     }
     let gateway = address == chain_core::execute::GATEWAY;
     if !call.input.is_empty() && !gateway && !online.node.has_code(&address)? {
-        return Err(ContractError::Reverted { what: "nothing would happen", reason: no_code(&address) }.into());
+        return Err(ContractError::Reverted { what: "nothing would happen".into(), reason: no_code(&address) }.into());
     }
     let (to, gas_limit) = (Some(address), args.run.gas_limit);
     let order = RunOrder { to, value, input: call.input, function: call.signature, gas_limit };
@@ -146,7 +146,8 @@ fn build(online: Online, args: &RunArgs, order: RunOrder, interface: Interface) 
 }
 
 /// A node's refusal to run code, with the reason in words.
-fn refused(what: &'static str, interface: &Interface, error: NodeError) -> WalletError {
+pub fn refused(what: &str, interface: &Interface, error: NodeError) -> WalletError {
+    let what = what.to_owned();
     match error {
         NodeError::Refused { code: 3, output, .. } => {
             let reason = bounded(&reason(interface, &output.unwrap_or_default()).to_string());

@@ -20,7 +20,8 @@ use crate::{
     fees::{self, KEY_INPUT_GAS},
     file::Wallet,
     money::{self, parse_grains},
-    payment::{AccountOrder, AccountValue, CoinOrder, Terms, coin_payment},
+    node::NodeError,
+    payment::{AccountOrder, AccountValue, CoinOrder, PaymentError, Terms, coin_payment},
 };
 
 /// Sends a transaction.
@@ -129,7 +130,17 @@ fn transfer(online: Online, args: &TransferArgs) -> Result<Draft, WalletError> {
     let Lock::Account(to) = network.destination(address)? else {
         return Err(usage!("{address} is a coin address: pay it with `send`, or from an account with `withdraw --to`"));
     };
-    online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Transfer { to, value })
+    let draft = online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Transfer { to, value });
+    draft.map_err(|error| match error {
+        WalletError::Payment(PaymentError::Node(error)) => {
+            let what = match error {
+                NodeError::Refused { code: 3, .. } => format!("{to} is a contract and refuses the payment"),
+                _ => format!("{to} is a contract and cannot take the payment"),
+            };
+            contract::refused(&format!("{what}, so nothing was sent"), &Interface::default(), error)
+        }
+        other => other,
+    })
 }
 
 fn deposit(online: Online, args: &DepositArgs) -> Result<Draft, WalletError> {

@@ -28,7 +28,12 @@ pub fn read_artifact(path: &Path, wanted: Option<&str>, deploy: bool) -> Result<
     let wrong = |reason: String| ContractError::Artifact { file: path.display().to_string(), reason };
     let text = without_notes(&text);
     if !text.starts_with(['{', '[']) {
-        return Ok(Artifact { abi: beside(path)?, ..bare(&stem, text.trim_end()) });
+        let bare = Artifact { abi: beside(path)?, ..bare(&stem, text.trim_end()) };
+        // What is no bytecode has no contract to be named after.
+        return match bare.bytecode() {
+            Err(ContractError::Artifact { reason, .. }) if deploy => Err(wrong(reason)),
+            _ => Ok(bare),
+        };
     }
     let json: Value = from_json(text.as_bytes()).map_err(|error| wrong(format!("not JSON: {error}")))?;
     let mut found = contracts(&json, &stem).map_err(&wrong)?;

@@ -70,6 +70,11 @@ impl Interface {
         Self { abi, related }
     }
 
+    /// Whether anything is known of its errors.
+    pub fn has_abi(&self) -> bool {
+        self.abi.is_some() || !self.related.is_empty()
+    }
+
     /// Events that it may emit, its own first.
     pub fn events(&self) -> impl Iterator<Item = Event> {
         let gateway = Event::parse(WITHDRAWAL).ok();

@@ -50,7 +50,7 @@ pub enum ContractError {
     #[error("{what}: {reason}")]
     Codec { what: String, reason: String },
     #[error("{what}: {reason}")]
-    Reverted { what: &'static str, reason: String },
+    Reverted { what: String, reason: String },
 }
 
 fn others(names: &[String]) -> String {

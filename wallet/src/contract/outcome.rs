@@ -56,7 +56,8 @@ pub enum Reason {
     Panic(U256),
     /// An error that its ABI has.
     Custom(String, Vec<Named>),
-    Raw(Vec<u8>),
+    /// Data, and whether there is an ABI, which has no such error.
+    Raw(Vec<u8>, bool),
 }
 
 impl std::fmt::Display for Reason {
@@ -66,7 +67,10 @@ impl std::fmt::Display for Reason {
             Self::Text(text) => f.write_str(&value::quoted(text)),
             Self::Panic(code) => write!(f, "panic 0x{code:02x}: {}", panic_meaning(code)),
             Self::Custom(name, values) => write!(f, "{name}({})", show_named(values)),
-            Self::Raw(data) => write!(f, "it answered 0x{} (no error of the ABI)", hex::encode(data)),
+            Self::Raw(data, true) => write!(f, "it answered 0x{} (no error of the ABI)", hex::encode(data)),
+            Self::Raw(data, false) => {
+                write!(f, "it answered 0x{} (--abi FILE would say what that means)", hex::encode(data))
+            }
         }
     }
 }
@@ -101,7 +105,7 @@ pub fn reason(interface: &Interface, data: &[u8]) -> Reason {
         return Reason::Panic(code);
     }
     let custom = interface.errors().find_map(|error| Some(Reason::Custom(error.name.clone(), read(error, data)?)));
-    custom.unwrap_or_else(|| Reason::Raw(data.to_vec()))
+    custom.unwrap_or_else(|| Reason::Raw(data.to_vec(), interface.has_abi()))
 }
 
 fn solidity(signature: &str) -> Error {

@@ -182,6 +182,8 @@ fn reverts_are_told_in_words() {
     assert_eq!(told("01020304"), "it answered 0x01020304 (no error of the ABI)");
     assert_eq!(told("08c379a0ff"), "it answered 0x08c379a0ff (no error of the ABI)");
     assert_eq!(told(""), "it gave no reason");
+    let blind = reason(&Interface::default(), &[1, 2, 3, 4]).to_string();
+    assert_eq!(blind, "it answered 0x01020304 (--abi FILE would say what that means)");
 }
 
 const TRANSFERRED: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
@@ -325,7 +327,7 @@ fn files_that_are_no_artifacts_are_told_apart() {
         reason("a.json", r#"{"abi":[],"bytecode":"0x"}"#),
         "a: it has no bytecode: it is an interface or an abstract contract"
     );
-    assert!(reason("a.bin", "hello").starts_with("a: its bytecode is not hexadecimal"));
+    assert!(reason("a.bin", "hello").starts_with("a.bin: its bytecode is not hexadecimal"));
     assert!(matches!(read_artifact(Path::new("/nowhere"), None, true), Err(ContractError::Artifact { .. })));
 }
 
