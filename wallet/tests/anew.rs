@@ -70,6 +70,24 @@ fn what_was_sent_while_the_node_named_another_block_1_is_paid_again_only_if_that
 }
 
 #[test]
+fn a_balance_of_nothing_on_a_chain_that_began_anew_says_why() {
+    let (node, home, friend) = rich();
+    home.json(&["send", &format!("{friend}=1")]);
+    let says = "1 transaction was sent on another chain that began from the same genesis block";
+    for command in ["balance", "history"] {
+        assert!(!home.run(&[command]).err.contains("another chain"), "{command}");
+    }
+    forget(&node);
+    node.state().coins.clear();
+    node.state().first_block = [2; 32];
+    for command in ["balance", "history"] {
+        let answer = home.run(&[command]);
+        assert!(answer.code == 0 && answer.err.contains(says), "{command}: {}", answer.err);
+        assert!(answer.err.contains("(--dev, or its data was deleted)"), "{command}: {}", answer.err);
+    }
+}
+
+#[test]
 fn resend_says_what_was_sent_on_another_chain_and_what_to_do_about_it() {
     let (node, home, friend) = rich();
     let payment = format!("{friend}=1");

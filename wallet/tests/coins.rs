@@ -152,7 +152,9 @@ fn shows_one_transaction_and_what_is_known_of_it() {
     assert!(text.contains("in block 121") && text.contains("1.00000000 to ") && text.contains("rent"), "{text}");
     node.state().sent.clear();
     home.run(&["tx", txid]).fails(9, "`cairn-wallet resend` rebroadcasts it");
-    home.run(&["tx", &"0".repeat(64)]).fails(9, "the node does not know");
+    let unknown = home.run(&["tx", &"0".repeat(64)]);
+    unknown.fails(9, "000 is unknown to the node: it is neither on its chain nor waits for a block");
+    assert!(!unknown.err.contains("refused"), "nothing was sent: {}", unknown.err);
     home.run(&["tx", "zz"]).fails(2, "'zz' is not a transaction id");
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{
     context::Context,
+    resend::warn_of_other_chain,
     screen::{self, Align, Report},
 };
 use crate::{
@@ -30,6 +31,9 @@ pub fn execute(context: &Context) -> Result<Report, WalletError> {
     let coins = node.coin_balance(&addresses)?;
     let (account_rows, accounts, account_sum) = accounts(&node, &wallet)?;
     let (policy_rows, policies) = policies(&node, &wallet)?;
+    if !wallet.sent.is_empty() {
+        warn_of_other_chain(&wallet, node.block_hash(1)?);
+    }
     let mut text = format!("{}\n", screen::bold("Coins"));
     text += &screen::table(&ALIGNS, &coin_rows(&coins, &info));
     text += &format!("{}\n", screen::bold("Accounts"));

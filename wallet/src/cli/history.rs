@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use chain_core::{
     hash::TxId,
     units::{Amount, Height},
@@ -13,15 +13,16 @@ use super::{
     args::History,
     context::Context,
     dates,
-    resend::lost,
+    resend::{lost, warn_of_other_chain},
     screen::{self, Align, Report},
+    tx::made_contract,
 };
 use crate::{
     coins,
     error::WalletError,
     file::Wallet,
     money::show_wei,
-    node::{AccountEntry, CoinEntry, Entry, EntryHead, Node},
+    node::{AccountEntry, CoinEntry, Entry, EntryHead, Node, NodeError},
 };
 
 /// The side of plain coins.
@@ -38,6 +39,8 @@ struct Line {
     incoming: U256,
     outgoing: U256,
     failed: bool,
+    /// The contract that it made.
+    contract: Option<Address>,
 }
 
 /// Lists transactions.
@@ -47,7 +50,9 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     let mut entries = coins(&node, &wallet, args)?;
     entries.extend(policies(&node, &wallet, args)?);
     entries.extend(accounts(&node, &wallet, args)?);
-    let lost = lost(&node, &wallet, node.block_hash(1)?)?;
+    let first_block = node.block_hash(1)?;
+    warn_of_other_chain(&wallet, first_block);
+    let lost = lost(&node, &wallet, first_block)?;
     if !lost.is_empty() {
         let ids: Vec<String> = lost.iter().map(|sent| sent.txid.to_string()).collect();
         screen::warn(&format!("the node has lost {}: rebroadcast with `cairn-wallet resend`", ids.join(", ")));
@@ -58,10 +63,11 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
         key(one).cmp(&key(two)).then_with(|| one.side.cmp(&two.side))
     });
     let older = entries.len() > args.limit as usize + args.skip as usize;
-    let shown: Vec<Line> = entries.into_iter().skip(args.skip as usize).take(args.limit as usize).collect();
+    let mut shown: Vec<Line> = entries.into_iter().skip(args.skip as usize).take(args.limit as usize).collect();
     if shown.is_empty() {
         return Ok(Report::new("", json!([])).hint(nothing(args)));
     }
+    name_contracts(&node, &mut shown)?;
     let mined = shown.iter().filter(|entry| is_mined(&entry.head.kind)).count();
     let own = wallet.key_table()?;
     let replaced = |entry: &Line| {
@@ -85,6 +91,21 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     } else {
         report
     })
+}
+
+/// Finds the contracts that were made: they have no line of their own.
+fn name_contracts(node: &Node, shown: &mut [Line]) -> Result<(), WalletError> {
+    let made: Vec<&mut Line> = shown.iter_mut().filter(|line| line.head.kind == "create").collect();
+    let params = made.iter().map(|line| json!([line.head.txid.to_string()])).collect();
+    let found: Vec<Value> = match node.call_many("coin_getTransaction", params) {
+        // Without an index nothing is known of what is mined.
+        Err(NodeError::Refused { code: -32002, .. }) => return Ok(()),
+        other => other?,
+    };
+    for (line, found) in made.into_iter().zip(&found) {
+        line.contract = made_contract(found);
+    }
+    Ok(())
 }
 
 /// Mined entries from which on they are said to be many, if they are most.
@@ -137,6 +158,9 @@ fn row(wallet: &Wallet, entry: &Line, replaced: Option<(TxId, bool)>) -> Vec<Str
         let word = if pays { "replaces" } else { "cancels" };
         name = format!("{name} {word} {}", screen::short(&other.to_string())).trim_start().to_owned();
     }
+    if let Some(contract) = entry.contract {
+        name = format!("{name} creates {contract}").trim_start().to_owned();
+    }
     vec![when, block, entry.side.clone(), kind, amount, txid, name]
 }
 
@@ -149,6 +173,9 @@ fn as_json(wallet: &Wallet, entry: &Line, replaced: Option<(TxId, bool)>) -> Val
     });
     if let Some((other, pays)) = replaced {
         json[if pays { "replaces" } else { "cancels" }] = json!(other.to_string());
+    }
+    if let Some(contract) = entry.contract {
+        json["contract"] = json!(contract.to_string());
     }
     if entry.side == ACCOUNT {
         json["inWei"] = json!(entry.incoming.to_string());
@@ -203,7 +230,7 @@ fn coin_line(entry: CoinEntry, side: &str) -> Line {
     }
     .into();
     let head = EntryHead { kind, ..entry.head };
-    Line { head, side: side.into(), incoming: U256::ZERO, outgoing: U256::ZERO, failed: false }
+    Line { head, side: side.into(), incoming: U256::ZERO, outgoing: U256::ZERO, failed: false, contract: None }
 }
 
 fn accounts(node: &Node, wallet: &Wallet, args: &History) -> Result<Vec<Line>, WalletError> {
@@ -229,5 +256,5 @@ fn account_line(entry: AccountEntry) -> Line {
     }
     .into();
     let head = EntryHead { kind, ..entry.head };
-    Line { head, side: ACCOUNT.into(), incoming, outgoing, failed }
+    Line { head, side: ACCOUNT.into(), incoming, outgoing, failed, contract: None }
 }

@@ -18,6 +18,23 @@ use crate::{
     node::{Node, NodeError, TransactionStatus},
 };
 
+/// Warns of what was sent on another chain: a balance of nothing is no wonder where the chain began anew.
+pub fn warn_of_other_chain(wallet: &Wallet, first_block: Option<BlockHash>) {
+    let count = elsewhere(wallet, first_block).count();
+    if count > 0 {
+        let sent = if count == 1 { "1 transaction was".to_owned() } else { format!("{count} transactions were") };
+        screen::warn(&format!(
+            "{sent} sent on another chain that began from the same genesis block, as far as the node says: this chain began \
+             anew (--dev, or its data was deleted), or the node lies. See `cairn-wallet resend`"
+        ));
+    }
+}
+
+/// What was sent on another chain that began from the same genesis block, as far as the node says.
+fn elsewhere(wallet: &Wallet, first_block: Option<BlockHash>) -> impl Iterator<Item = &Sent> {
+    wallet.sent.iter().filter(move |sent| sent.state != SentState::Refused && !sent.is_on(first_block))
+}
+
 /// What was sent on this chain, was not replaced, and is unknown to the node: it was restarted, or dropped it.
 pub fn lost<'a>(node: &Node, wallet: &'a Wallet, first_block: Option<BlockHash>) -> Result<Vec<&'a Sent>, NodeError> {
     unknown(node, wallet.live_on(first_block).collect())
@@ -188,11 +205,7 @@ pub fn execute(context: &Context, args: &Resend) -> Result<Report, WalletError> 
         hand_in(&mut session, &sent, &mut found)?;
     }
     let forgotten = if args.began_anew { forget(&mut session, first_block)? } else { Vec::new() };
-    let elsewhere = session
-        .wallet
-        .sent
-        .iter()
-        .filter(|sent| sent.state != SentState::Refused && !sent.is_on(first_block) && !tried.contains(&sent.txid));
+    let elsewhere = elsewhere(&session.wallet, first_block).filter(|sent| !tried.contains(&sent.txid));
     let elsewhere: Vec<String> = elsewhere.map(|sent| sent.txid.to_string()).collect();
     let mut text = found.text;
     if !forgotten.is_empty() {

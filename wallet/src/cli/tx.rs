@@ -1,6 +1,6 @@
 //! `tx` and `fees`.
 
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use chain_core::{
     hash::TxId,
     transaction::coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
@@ -13,13 +13,14 @@ use super::{
     dates,
     parse::read_txid,
     screen::{self, Align, Report},
+    session::receipt,
 };
 use crate::{
     error::WalletError,
     fees::{self, Prices, Speed, TRANSFER_GAS},
     file::Wallet,
     money::{show_gwei, show_wei},
-    node::FeeEstimate,
+    node::{FeeEstimate, Node},
     own::KeyTable,
     payment::PaymentError,
 };
@@ -31,8 +32,11 @@ pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     let (node, _) = context.node(&wallet.network)?;
     let sent = wallet.sent.iter().any(|sent| sent.txid == txid);
     let Some(found) = node.transaction_details(&txid)? else {
-        let more = if sent { "; this wallet sent it: `cairn-wallet resend` rebroadcasts it" } else { "" };
-        return Err(WalletError::Rejected(format!("the node does not know {txid}{more}")));
+        let more = match sent {
+            true => "; this wallet sent it: `cairn-wallet resend` rebroadcasts it",
+            false => ": it is neither on its chain nor waits for a block",
+        };
+        return Err(WalletError::Unknown(format!("{txid} is unknown to the node{more}")));
     };
     let own = wallet.key_table()?;
     let mut rows = vec![row("state", state(&found), "")];
@@ -40,13 +44,39 @@ pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     if let Some(name) = wallet.label(&txid.to_string()) {
         rows.push(row("label", name.into(), ""));
     }
-    rows.extend(body(&wallet, &own, &found));
+    let outcome = Outcome::of(&node, &txid, &found);
+    rows.extend(body(&wallet, &own, &found, &outcome));
     let mut json = found;
+    json["contract"] = json!(outcome.contract.map(|contract| contract.to_string()));
+    json["feeWei"] = json!(outcome.fee.map(|fee| fee.to_string()));
     json["txid"] = json!(txid.to_string());
     json["own"] = json!(sent);
     json["label"] = json!(wallet.label(&txid.to_string()));
     let table = screen::table(&[Align::Left, Align::Left, Align::Left], &rows);
     Ok(Report::new(format!("{}\n{table}", screen::bold(&txid.to_string())), json))
+}
+
+/// The contract that an account's transaction makes; none for any other.
+pub fn made_contract(found: &Value) -> Option<Address> {
+    let from: Address = found["from"].as_str()?.parse().ok()?;
+    let creates = found["kind"] == "account" && found["to"].is_null() && found["success"] != false;
+    found["nonce"].as_u64().filter(|_| creates).map(|nonce| from.create(nonce))
+}
+
+/// What only an account's transaction has.
+#[derive(Default)]
+struct Outcome {
+    contract: Option<Address>,
+    /// What it paid, in wei; known once a block holds it.
+    fee: Option<U256>,
+}
+
+impl Outcome {
+    fn of(node: &Node, txid: &TxId, found: &Value) -> Self {
+        let is_mined = found["kind"] == "account" && found["height"].is_u64();
+        let receipt = if is_mined { receipt(node, txid) } else { None };
+        Self { contract: made_contract(found), fee: receipt.map(|receipt| receipt.fee()) }
+    }
 }
 
 fn row(name: &str, value: String, remark: &str) -> Vec<String> {
@@ -75,7 +105,7 @@ fn state(found: &Value) -> String {
 }
 
 /// Who pays whom how much.
-fn body(wallet: &Wallet, own: &KeyTable, found: &Value) -> Vec<Vec<String>> {
+fn body(wallet: &Wallet, own: &KeyTable, found: &Value, outcome: &Outcome) -> Vec<Vec<String>> {
     let whose = |address: &str| match wallet.label(address) {
         Some(name) => name.to_owned(),
         None if wallet.network.destination(address).is_ok_and(|lock| own.owns(&lock)) => "yours".into(),
@@ -83,8 +113,11 @@ fn body(wallet: &Wallet, own: &KeyTable, found: &Value) -> Vec<Vec<String>> {
     };
     let mut rows = Vec::new();
     if found["kind"] == "account" {
-        for field in ["from", "to"] {
-            let address = text(found, field);
+        let to = match &outcome.contract {
+            Some(contract) => ("creates", contract.to_string()),
+            None => ("to", text(found, "to")),
+        };
+        for (field, address) in [("from", text(found, "from")), to] {
             rows.push(row(field, address.clone(), &whose(&address)));
         }
         let value = text(found, "valueWei").parse().map(show_wei).unwrap_or_default();
@@ -98,6 +131,9 @@ fn body(wallet: &Wallet, own: &KeyTable, found: &Value) -> Vec<Vec<String>> {
     }
     if let Some(fee) = found["fee"].as_u64() {
         rows.push(row("fee", format!("{} CRN", Amount(fee)), ""));
+    }
+    if let Some(fee) = outcome.fee {
+        rows.push(row("fee", format!("{} CRN", show_wei(fee)), ""));
     }
     rows
 }

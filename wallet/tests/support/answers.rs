@@ -127,6 +127,14 @@ fn transaction(state: &State, sent: &Transaction) -> Value {
         "time": mined.then_some(1_760_000_000), "confirmations": if mined { state.confirmations } else { 0 },
         "fee": null, "gas": 21_000,
     });
+    if let Transaction::Account(tx) = sent {
+        let fields = tx.fields();
+        answer["kind"] = json!("account");
+        answer["from"] = json!(tx.recover_sender().unwrap().to_string());
+        answer["to"] = json!(fields.to.map(|to| to.to_string()));
+        answer["nonce"] = json!(fields.nonce);
+        answer["valueWei"] = json!(fields.value.to_string());
+    }
     if let Transaction::Coin(tx) = sent {
         let spent = |outpoint: &OutPoint| {
             state.coins.iter().find(|coin| coin.outpoint == *outpoint).map_or(0, |coin| coin.amount)

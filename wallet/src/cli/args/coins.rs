@@ -62,7 +62,7 @@ pub struct Resend {
     #[arg(long, conflicts_with = "began_anew")]
     pub other_chain: bool,
     /// Forget what was sent while the node named another block 1 and what the node does not know: only if you know that the
-    /// chain began anew (`--dev`).
+    /// chain began anew (`--dev`, or its data was deleted).
     #[arg(long)]
     pub began_anew: bool,
 }
