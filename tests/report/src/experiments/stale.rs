@@ -82,7 +82,7 @@ pub struct Rate {
 fn networks(setting: &Setting) -> Vec<Network> {
     let complete = |interval, delay| Network { interval, delay, kind: Kind::Complete };
     let sparse = |interval, delay| Network { interval, delay, kind: Kind::Sparse };
-    // As slow as the Bitcoin network of 2013: 12.6 s to the mean node.
+    // Nearly as slow as the Bitcoin network of 2013: 12.6 s to the mean node.
     let ring = |interval| Network { interval, delay: 2_950, kind: Kind::Ring };
     if setting.quick {
         return vec![complete(30, 2_000), sparse(30, 300)];
@@ -209,9 +209,9 @@ fn plot(points: Vec<(f64, Estimate)>) -> Result<String, String> {
 fn explain(page: &mut Page) {
     page.text(
         "**Where they differ.** Decker and Wattenhofer observed 1.69 % at 600 s and a mean delay of 12.6 s. Their mean is over nodes, while \
-         forks are made by miners, who are connected better than most nodes: with all miners at that mean the formula gives more, and so does \
-         the ring with blocks 600 s apart, which is about as slow. (A delay of 12.6 s for each message is no such network: engines wait 10 s for the answer to their handshake, and never connect.) Where U is beyond a tenth the formula counts a fork once, although a third block may be \
-         found and blocks may be found on either branch: so more are measured. The spread is taken from nodes that connected a block: \
-         those that never did, since they had another of that height, are left out, which makes it a little too small.",
+         forks are made by miners, who are connected better than most nodes: with all miners at that mean the formula gives more. The ring \
+         with blocks 600 s apart comes near to that network; its spread is smaller. (A delay of 12.6 s for each message is no such network: engines wait 10 s for the answer to their handshake, and never connect.) Where U is beyond a tenth the formula counts a fork once, although a third block may be \
+         found and blocks may be found on either branch: so more are measured. The spread is taken from nodes that connected a block when \
+         they heard of it: those that had another of that height are left out, which makes it a little too small.",
     );
 }

@@ -238,7 +238,10 @@ impl World {
                 let detail = format!("{} leaves {} blocks of its chain", name(node), disconnected.len());
                 return self.fail(Invariant::CommonPrefix, detail);
             }
-            for hash in &*connected {
+            // Of a branch that won only the tip has just come: the node had heard of the others before.
+            let last = connected.len().saturating_sub(1);
+            let heard = if disconnected.is_empty() { &connected[..] } else { &connected[last..] };
+            for hash in heard {
                 if let Some(find) = self.oracle.find(hash).filter(|find| find.miner != node) {
                     self.stats.propagation.add(self.now.saturating_sub(find.at));
                 }
