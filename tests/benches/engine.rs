@@ -10,7 +10,7 @@ use cairn_node::{
     engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, TemplateRequest, Time},
     store::{Reader, Store, StoreConfig},
 };
-use cairn_tests::Load;
+use cairn_tests::{Cost, Load, measure};
 use chain_core::{
     Address, U256,
     block::Block,
@@ -27,10 +27,7 @@ use chain_core::{
 };
 use rayon::prelude::*;
 use secp256k1::SecretKey;
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, time::Instant};
 
 const TRANSACTIONS: usize = 1_000;
 /// Transactions handed in at once, as the engine's thread does under load.
@@ -326,42 +323,4 @@ impl Bench {
         }
         taken
     }
-}
-
-/// Time that something took.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    wall: Duration,
-    cpu: Duration,
-}
-
-impl Cost {
-    fn cpu_to(&self, other: &Self) -> f64 {
-        self.cpu.as_secs_f64() / other.cpu.as_secs_f64()
-    }
-
-    fn add(&mut self, other: &Self) {
-        self.wall += other.wall;
-        self.cpu += other.cpu;
-    }
-}
-
-impl std::fmt::Display for Cost {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:8.1} ms CPU, {:8.1} ms", self.cpu.as_secs_f64() * 1e3, self.wall.as_secs_f64() * 1e3)
-    }
-}
-
-fn measure(work: impl FnOnce()) -> Cost {
-    let (wall, cpu) = (Instant::now(), cpu_time());
-    work();
-    Cost { wall: wall.elapsed(), cpu: cpu_time() - cpu }
-}
-
-/// CPU time of all threads of this process.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a timespec of ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

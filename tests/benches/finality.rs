@@ -1,4 +1,4 @@
-//! What finality adds to connecting blocks: a chain without it beside the same with seven members, on a node that is no member
+//! What finality adds to connecting blocks: a chain without it beside the same with seven members, on a node that is not a member
 //! and on one that is, with all votes of each checkpoint arriving from peers.
 //!
 //! Run: `cargo bench -p cairn-tests --bench finality`. `CAIRN_BENCH_BLOCKS` sets another number of blocks.
@@ -12,7 +12,7 @@ use cairn_node::{
     store::{Store, StoreConfig},
     wire::{PROTOCOL, Request, Response, Status},
 };
-use cairn_tests::Load;
+use cairn_tests::{Cost, Load, measure};
 use chain_core::{
     block::Block,
     finality::{Electorate, Statement, Vote},
@@ -20,7 +20,7 @@ use chain_core::{
     spec::{ChainSpec, Finality},
     units::{Amount, GRAINS_PER_CRN, Height},
 };
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Members; the first one's node is measured, too.
 const MEMBERS: u8 = 7;
@@ -245,32 +245,4 @@ impl Bench {
 
 fn finality(vote: Vote) -> Request {
     Request::Finality { newest: 0, certificate: None, votes: vec![vote], evidence: Vec::new() }
-}
-
-/// Time that something took.
-#[derive(Clone, Copy, Default)]
-struct Cost {
-    wall: Duration,
-    cpu: Duration,
-}
-
-impl Cost {
-    fn add(&mut self, other: &Self) {
-        self.wall += other.wall;
-        self.cpu += other.cpu;
-    }
-}
-
-fn measure(work: impl FnOnce()) -> Cost {
-    let (wall, cpu) = (Instant::now(), cpu_time());
-    work();
-    Cost { wall: wall.elapsed(), cpu: cpu_time() - cpu }
-}
-
-/// CPU time of all threads of this process.
-fn cpu_time() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the pointer is to a timespec of ours.
-    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }

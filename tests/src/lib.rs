@@ -4,6 +4,7 @@
 
 mod chain;
 mod contracts;
+mod cost;
 mod keys;
 mod load;
 mod maker;
@@ -17,6 +18,7 @@ mod wallet;
 
 pub use chain::{chain_file, grind, spec};
 pub use contracts::compiled_contracts;
+pub use cost::{Cost, measure};
 pub use keys::{NamedCoin, TestKey, genesis, send, send_all};
 pub use load::Load;
 pub use maker::BlockMaker;

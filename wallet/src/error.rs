@@ -172,7 +172,7 @@ impl WalletError {
         match self {
             Self::Usage(_) | Self::Money(_) | Self::Key(_) => (2, "usage"),
             Self::Address(bad) => address_code(bad),
-            // What cannot be read is no wallet; that it cannot be written is the fault of a disk.
+            // A file that cannot be read may be damaged; that one cannot be written is the fault of a disk.
             Self::File(FileError::Io { action, .. }) if !matches!(*action, "open" | "read" | "follow the link") => {
                 (1, "system")
             }

@@ -13,7 +13,7 @@ fn a_contract_that_takes_no_money_is_no_fault_of_the_node() {
     let (node, home, _) = rich();
     for (code, says) in [
         (3, "is a contract and refuses the payment, so nothing was sent: it gave no reason"),
-        (-32000, "is a contract and cannot take the payment, so nothing was sent: execution reverted"),
+        (-32000, "is a contract and refuses the payment, so nothing was sent: execution reverted"),
     ] {
         let error = json!({ "code": code, "message": "execution reverted", "data": "0x" });
         node.state().forbids = Some(("eth_estimateGas".into(), error));
@@ -47,6 +47,14 @@ fn a_contract_is_found_by_the_transaction_that_made_it() {
     let listed = home.run(&["history"]).out;
     assert!(listed.contains(&format!("creates {contract}")), "{listed}");
     assert_eq!(home.json(&["history"])[0]["contract"], contract);
+    // The bytes that were signed say which it is, whatever the node says.
+    node.state().lies_about_contracts = true;
+    assert_eq!(home.json(&["tx", txid])["contract"], contract);
+    assert_eq!(home.json(&["history"])[0]["contract"], contract);
+    let again = home.run(&["deploy", "0x6001600101", "--again", "--wait", "--yes"]);
+    assert!(again.out.contains("Contract: 0x") && !again.out.contains("dEaD"), "{}{}", again.out, again.err);
+    assert!(again.err.contains("names another contract"), "{}", again.err);
+    node.state().lies_about_contracts = false;
     // What pays somebody makes nothing.
     let paid = home.json(&["transfer", TO, "1"]);
     assert_eq!(home.json(&["tx", paid["txid"].as_str().unwrap()])["contract"], json!(null));

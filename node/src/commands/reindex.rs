@@ -45,12 +45,13 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     let mut moved = false;
     let mut store = match Store::open_reset(datadir, &config.spec, &settings) {
         Err(StoreError::Lost { path, .. }) if force => {
+            // First: if this ends in between, no key is left to vote without what it promised.
+            retire_member(datadir)?;
             let aside = move_aside(&path)?;
             moved = true;
             if !json {
                 say(format_args!("moved the damaged database to {}\n", aside.display()));
             }
-            retire_member(datadir)?;
             Store::open_reset(datadir, &config.spec, &settings)?
         }
         opened => opened?,

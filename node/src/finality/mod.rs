@@ -303,9 +303,15 @@ impl Finality {
     /// A certificate would disconnect too much: only the operator can have it followed. It stands for all below it; an older one
     /// changes nothing, else peers could have it change again and again.
     pub fn refuse(&mut self, certificate: Certificate, alarm: Alarm) {
-        if self.refused.as_ref().is_none_or(|refused| refused.height < certificate.height) {
-            self.refused = Some(certificate);
-            self.raise(alarm);
+        match self.refused.clone() {
+            Some(refused) if refused.height == certificate.height && refused.hash != certificate.hash => {
+                self.contradict(&certificate, &refused);
+            }
+            Some(refused) if refused.height >= certificate.height => {}
+            _ => {
+                self.refused = Some(certificate);
+                self.raise(alarm);
+            }
         }
     }
 

@@ -16,9 +16,9 @@ fn order(context: &Context, mut args: Args) -> RpcResult<Value> {
     let line: String = args.required()?;
     let line = line.trim();
     // A second line would be another order; an empty one asks for the status.
-    if line.is_empty() || line.len() > MOST_LINE || line.contains(char::is_control) {
+    if line.is_empty() || line.len() > MOST_LINE || line.contains(char::is_control) || !line.is_ascii() {
         return Err(invalid(format!(
-            "order: expected a line of at most {MOST_LINE} bytes such as \"partition 0,1 | 2\""
+            "order: expected a line of at most {MOST_LINE} ASCII characters such as \"partition 0,1 | 2\""
         )));
     }
     ask(context, line)

@@ -123,7 +123,7 @@ impl Payer {
         let mut tally = self.tally.borrow_mut();
         let left = attempt.coins.iter().find_map(there).or_else(|| {
             // The merchant had found a block meanwhile and kept its branch: the attempt before was lost, and this one was none.
-            let kept = self.before.iter().find_map(there)?;
+            let kept = self.before.first().and_then(there)?;
             (tally.tried, tally.done) = (tally.tried.saturating_sub(1), tally.done.saturating_sub(1));
             Some(kept)
         });

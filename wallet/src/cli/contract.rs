@@ -169,7 +169,13 @@ pub fn finish(session: Session<'_>, draft: Draft, interface: &Interface, wait: W
     if let (Some(_), Some(txid)) = (wait.blocks(), txid)
         && let Some(receipt) = session::receipt(&node, &txid)
     {
-        report.text += &format!("\n{}", show_receipt(interface, &receipt));
+        let contract = report.json["contract"].as_str().map(str::to_owned);
+        if receipt.contract_address.is_some_and(|named| Some(named.to_string()) != contract) {
+            screen::warn(
+                "the node's receipt names another contract than the signed transaction makes: it is wrong, or lies",
+            );
+        }
+        report.text += &format!("\n{}", show_receipt(interface, &receipt, contract.as_deref()));
         report.json["logs"] = receipt.logs.iter().map(|log| log_json(interface, log)).collect();
     } else if let Some(contract) = report.json["contract"].as_str() {
         report.text += &format!("\n{} {contract}, as soon as it is mined", screen::green("Contract:"));
@@ -189,9 +195,9 @@ fn in_vain(node: &Node, interface: &Interface, txid: &TxId) -> WalletError {
     }
 }
 
-fn show_receipt(interface: &Interface, receipt: &Receipt) -> String {
+fn show_receipt(interface: &Interface, receipt: &Receipt, contract: Option<&str>) -> String {
     let mut text = String::new();
-    if let Some(contract) = receipt.contract_address {
+    if let Some(contract) = contract {
         text += &format!("{} {contract}\n", screen::green("Contract:"));
     }
     text += &screen::dim(&format!("{} gas, a fee of {} CRN", receipt.gas_used, show_wei(receipt.fee())));

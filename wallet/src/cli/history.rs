@@ -23,6 +23,7 @@ use crate::{
     file::Wallet,
     money::show_wei,
     node::{AccountEntry, CoinEntry, Entry, EntryHead, Node, NodeError},
+    own::KeyTable,
 };
 
 /// The side of plain coins.
@@ -67,9 +68,9 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     if shown.is_empty() {
         return Ok(Report::new("", json!([])).hint(nothing(args)));
     }
-    name_contracts(&node, &mut shown)?;
-    let mined = shown.iter().filter(|entry| is_mined(&entry.head.kind)).count();
     let own = wallet.key_table()?;
+    name_contracts(&node, &own, &mut shown)?;
+    let mined = shown.iter().filter(|entry| is_mined(&entry.head.kind)).count();
     let replaced = |entry: &Line| {
         let sent = wallet.sent.iter().find(|sent| sent.txid == entry.head.txid)?;
         sent.replaced(&wallet.sent, &wallet.network, &own)
@@ -93,17 +94,18 @@ pub fn execute(context: &Context, args: &History) -> Result<Report, WalletError>
     })
 }
 
-/// Finds the contracts that were made: they have no line of their own.
-fn name_contracts(node: &Node, shown: &mut [Line]) -> Result<(), WalletError> {
+/// Finds the contracts that the wallet's accounts made: they have no line of their own.
+fn name_contracts(node: &Node, own: &KeyTable, shown: &mut [Line]) -> Result<(), WalletError> {
     let made: Vec<&mut Line> = shown.iter_mut().filter(|line| line.head.kind == "create").collect();
     let params = made.iter().map(|line| json!([line.head.txid.to_string()])).collect();
     let found: Vec<Value> = match node.call_many("coin_getTransaction", params) {
-        // Without an index nothing is known of what is mined.
-        Err(NodeError::Refused { code: -32002, .. }) => return Ok(()),
+        // Without an index nothing is known of what is mined. The rest is worth showing.
+        Err(NodeError::Refused { .. }) => return Ok(()),
         other => other?,
     };
     for (line, found) in made.into_iter().zip(&found) {
-        line.contract = made_contract(found);
+        let made = made_contract(&line.head.txid, found);
+        line.contract = made.filter(|(from, _)| own.account(from, None).is_some()).map(|(_, contract)| contract);
     }
     Ok(())
 }

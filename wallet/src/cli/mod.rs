@@ -108,7 +108,7 @@ fn given(matches: &ArgMatches) -> Vec<(&'static str, String)> {
     let typed = |name: &&str| matches.value_source(name) == Some(ValueSource::CommandLine);
     let value = |name: &'static str| {
         let mut raw = matches.get_raw(name)?;
-        Some((name, raw.next()?.to_str()?.to_owned()))
+        Some((name, raw.next()?.to_string_lossy().into_owned()))
     };
     ["chain", "wallet", "rpc"].into_iter().filter(typed).filter_map(value).collect()
 }

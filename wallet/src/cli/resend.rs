@@ -18,7 +18,7 @@ use crate::{
     node::{Node, NodeError, TransactionStatus},
 };
 
-/// Warns of what was sent on another chain: a balance of nothing is no wonder where the chain began anew.
+/// Warns of what was sent on another chain: its coins are gone where the chain began anew.
 pub fn warn_of_other_chain(wallet: &Wallet, first_block: Option<BlockHash>) {
     let count = elsewhere(wallet, first_block).count();
     if count > 0 {

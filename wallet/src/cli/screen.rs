@@ -245,15 +245,19 @@ pub fn ask(question: &str) -> io::Result<()> {
 
 /// Sets the flags of this run that every command needs to mean the same wallet and node.
 pub fn set_flags(flags: &[(&str, String)]) {
-    *FLAGS.lock().unwrap_or_else(PoisonError::into_inner) = flags.iter().filter_map(flag).collect();
+    *FLAGS.lock().unwrap_or_else(PoisonError::into_inner) = flags.iter().map(flag).collect();
 }
 
-/// A flag as it is typed; nothing if that takes more than letters, digits and a few signs.
-fn flag((name, value): &(&str, String)) -> Option<String> {
-    let plain = |letter: char| letter.is_alphanumeric() || "/._:-+@,=%[]".contains(letter);
-    let spaced = value.contains([' ', '[']);
-    (value.chars().all(|letter| letter == ' ' || plain(letter)) && !value.is_empty())
-        .then(|| if spaced { format!("--{name} '{value}' ") } else { format!("--{name} {value} ") })
+/// A flag as it is typed into a shell. It is never left out, since the command would mean another wallet.
+fn flag((name, value): &(&str, String)) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._:-+@,=%".contains(letter);
+    if value.contains(|letter: char| letter.is_control() || letter == char::REPLACEMENT_CHARACTER) {
+        format!("--{name} {} ", name.to_uppercase())
+    } else if !value.is_empty() && value.chars().all(is_plain) {
+        format!("--{name} {value} ")
+    } else {
+        format!("--{name} '{}' ", value.replace('\'', "'\\''"))
+    }
 }
 
 /// A text whose commands can be pasted: `bin/cairn-wallet` where the wallet was started by that name, with the flags that
@@ -371,13 +375,13 @@ mod tests {
             pasted("try `cairn-node --chain local`", "bin/cairn-wallet", ""),
             "try `bin/cairn-node --chain local`"
         );
-        let flags: String = [("chain", "test"), ("wallet", "my x.json"), ("rpc", "a\"b"), ("rpc", "")]
+        let flags: String = [("chain", "test"), ("wallet", "my x.json"), ("rpc", "a~'b"), ("rpc", "a\tb")]
             .iter()
-            .filter_map(|(name, value)| flag(&(*name, (*value).to_owned())))
+            .map(|(name, value)| flag(&(*name, (*value).to_owned())))
             .collect();
         assert_eq!(
             pasted("run `cairn-wallet create`", "bin/cairn-wallet", &flags),
-            "run `bin/cairn-wallet --chain test --wallet 'my x.json' create`"
+            "run `bin/cairn-wallet --chain test --wallet 'my x.json' --rpc 'a~'\\''b' --rpc RPC create`"
         );
         assert_eq!(pasted("`cairn-wallet sign x`", "cairn-wallet", &flags), "`cairn-wallet sign x`");
     }

@@ -117,6 +117,11 @@ fn warn_of_rest(coin: &CoinDraft, coins: &Coins, terms: &Terms) -> Result<(), Wa
     Ok(())
 }
 
+/// Whether the node ran code of the receiver, which failed.
+fn runs_code(error: &NodeError) -> bool {
+    matches!(error, NodeError::Refused { method, code: 3 | -32000, .. } if method == "eth_estimateGas")
+}
+
 fn transfer(online: Online, args: &TransferArgs) -> Result<Draft, WalletError> {
     let network = &online.wallet.network;
     let (address, value) = match (&args.payment[..], args.max) {
@@ -132,12 +137,9 @@ fn transfer(online: Online, args: &TransferArgs) -> Result<Draft, WalletError> {
     };
     let draft = online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Transfer { to, value });
     draft.map_err(|error| match error {
-        WalletError::Payment(PaymentError::Node(error)) => {
-            let what = match error {
-                NodeError::Refused { code: 3, .. } => format!("{to} is a contract and refuses the payment"),
-                _ => format!("{to} is a contract and cannot take the payment"),
-            };
-            contract::refused(&format!("{what}, so nothing was sent"), &Interface::default(), error)
+        WalletError::Payment(PaymentError::Node(error)) if runs_code(&error) => {
+            let what = format!("{to} is a contract and refuses the payment, so nothing was sent");
+            contract::refused(&what, &Interface::default(), error)
         }
         other => other,
     })

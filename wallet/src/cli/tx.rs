@@ -2,8 +2,12 @@
 
 use alloy_primitives::{Address, U256};
 use chain_core::{
+    codec,
     hash::TxId,
-    transaction::coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    transaction::{
+        Transaction,
+        coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
+    },
     units::{Amount, GRAINS_PER_CRN},
 };
 use serde_json::{Value, json};
@@ -56,11 +60,16 @@ pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     Ok(Report::new(format!("{}\n{table}", screen::bold(&txid.to_string())), json))
 }
 
-/// The contract that an account's transaction makes; none for any other.
-pub fn made_contract(found: &Value) -> Option<Address> {
-    let from: Address = found["from"].as_str()?.parse().ok()?;
-    let creates = found["kind"] == "account" && found["to"].is_null() && found["success"] != false;
-    found["nonce"].as_u64().filter(|_| creates).map(|nonce| from.create(nonce))
+/// The contract that an account's transaction makes, and that account; none for any other. They follow from the bytes that have
+/// this id: a node could name a contract of its own.
+pub fn made_contract(txid: &TxId, found: &Value) -> Option<(Address, Address)> {
+    let bytes = hex::decode(found["hex"].as_str()?).ok()?;
+    let transaction: Transaction = codec::decode(&bytes).ok()?;
+    let is_it = transaction.txid() == *txid;
+    let Transaction::Account(tx) = transaction else { return None };
+    let creates = is_it && tx.fields().to.is_none() && found["success"] != false;
+    let from = tx.recover_sender().ok().filter(|_| creates)?;
+    Some((from, from.create(tx.fields().nonce)))
 }
 
 /// What only an account's transaction has.
@@ -75,7 +84,8 @@ impl Outcome {
     fn of(node: &Node, txid: &TxId, found: &Value) -> Self {
         let is_mined = found["kind"] == "account" && found["height"].is_u64();
         let receipt = if is_mined { receipt(node, txid) } else { None };
-        Self { contract: made_contract(found), fee: receipt.map(|receipt| receipt.fee()) }
+        let contract = made_contract(txid, found).map(|(_, contract)| contract);
+        Self { contract, fee: receipt.map(|receipt| receipt.fee()) }
     }
 }
 

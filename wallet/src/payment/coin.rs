@@ -223,7 +223,7 @@ fn withheld(coins: &Coins, choices: &[Choice], terms: &Terms) -> Withheld {
         sums: coins.sums(),
         lost_to: coins.lost_to(),
         ripen_in: coins.immature.iter().filter_map(|coin| coin.ripens_in(terms.maturity, terms.height)).min(),
-        dear: select::dear(choices, price),
+        uneconomic: select::uneconomic(choices, price),
         price,
         by_tip: terms.prices.tip > terms.prices.base,
     }

@@ -150,7 +150,7 @@ pub struct Withheld {
     /// Blocks until the first of those that are not mature is.
     pub ripen_in: Option<Height>,
     /// Coins that cost more to spend than they hold.
-    pub dear: usize,
+    pub uneconomic: usize,
     /// The price of gas at which they do, in wei.
     pub price: u128,
     /// Whether a lower tip would help.
@@ -160,10 +160,13 @@ pub struct Withheld {
 impl fmt::Display for Withheld {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (sums, lost_to) = (&self.sums, &self.lost_to);
-        if self.dear > 0 {
-            let (coins, price) = (counted(self.dear as u64, "coin"), show_gwei(U256::from(self.price)));
-            let cost =
-                if self.dear == 1 { "costs more to spend than it holds" } else { "cost more to spend than they hold" };
+        if self.uneconomic > 0 {
+            let (coins, price) = (counted(self.uneconomic as u64, "coin"), show_gwei(U256::from(self.price)));
+            let cost = if self.uneconomic == 1 {
+                "costs more to spend than it holds"
+            } else {
+                "cost more to spend than they hold"
+            };
             write!(f, "; at {price} per gas {coins} {cost}{}", if self.by_tip { ": lower --fee-rate" } else { "" })?;
         }
         if sums.immature > Amount::ZERO {

@@ -138,7 +138,7 @@ fn worth(choices: &[Choice], inputs: &[usize]) -> Result<Amount, SelectError> {
 }
 
 /// How many coins cost more to spend than they are worth.
-pub fn dear(choices: &[Choice], price: u128) -> usize {
+pub fn uneconomic(choices: &[Choice], price: u128) -> usize {
     let costs = |choice: &&Choice| fees::fee(input_gas(choice), price).map_or(true, |fee| choice.amount <= fee);
     choices.iter().filter(costs).count()
 }

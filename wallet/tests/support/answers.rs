@@ -90,7 +90,7 @@ fn result(state: &mut State, method: &str, params: &Value) -> Result<Value, Valu
             let known = state.sent.iter().any(|sent| asked.contains(&format!("0x{}", sent.txid())));
             let receipt = json!({
                 "status": if state.reverted { "0x0" } else { "0x1" }, "blockNumber": "0x79", "gasUsed": "0x5208",
-                "effectiveGasPrice": "0x3b9aca00", "contractAddress": null, "logs": [],
+                "effectiveGasPrice": "0x3b9aca00", "contractAddress": state.lies_about_contracts.then_some(LIAR), "logs": [],
             });
             if known && state.mined { receipt } else { Value::Null }
         }
@@ -119,18 +119,22 @@ fn nonce(state: &State, pending: bool) -> u64 {
     (state.nonce..).find(|nonce| !waits(*nonce)).unwrap()
 }
 
+/// The account and the contract that a node makes up.
+const LIAR: &str = "0x000000000000000000000000000000000000dEaD";
+
 /// What the node says of a transaction that it has taken.
 fn transaction(state: &State, sent: &Transaction) -> Value {
     let mined = state.mined;
     let mut answer = json!({
         "txid": sent.txid().to_string(), "height": mined.then_some(state.height + 1), "success": !state.reverted,
         "time": mined.then_some(1_760_000_000), "confirmations": if mined { state.confirmations } else { 0 },
-        "fee": null, "gas": 21_000,
+        "fee": null, "gas": 21_000, "hex": hex::encode(codec::encode(sent)),
     });
     if let Transaction::Account(tx) = sent {
         let fields = tx.fields();
         answer["kind"] = json!("account");
-        answer["from"] = json!(tx.recover_sender().unwrap().to_string());
+        let from = tx.recover_sender().unwrap().to_string();
+        answer["from"] = json!(if state.lies_about_contracts { LIAR } else { &from });
         answer["to"] = json!(fields.to.map(|to| to.to_string()));
         answer["nonce"] = json!(fields.nonce);
         answer["valueWei"] = json!(fields.value.to_string());

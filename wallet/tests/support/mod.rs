@@ -85,6 +85,8 @@ pub struct State {
     pub all_used: bool,
     /// Says this of the nonce after the mempool, whatever waits.
     pub lies_about_nonce: Option<u64>,
+    /// Names another sender of transactions, and another contract in receipts.
+    pub lies_about_contracts: bool,
     /// Sent instead of any JSON-RPC answer.
     pub raw_answer: Option<(u16, String)>,
     pub calls: Vec<String>,
@@ -145,6 +147,7 @@ impl MockNode {
             no_index: false,
             all_used: false,
             lies_about_nonce: None,
+            lies_about_contracts: false,
             raw_answer: None,
             calls: Vec::new(),
             answers: std::collections::BTreeMap::new(),

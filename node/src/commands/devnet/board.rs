@@ -90,14 +90,15 @@ impl Board {
     /// It has ended.
     pub fn end(&self, order: &str, result: &Result<(), String>) {
         let mut state = self.state.lock();
-        state.busy = None;
+        state.busy.take_if(|busy| *busy == order);
         state.last = Some((order.to_owned(), result.as_ref().err().cloned()));
     }
 }
 
 impl State {
     fn begin(&mut self, order: &str) {
-        self.busy = Some(order.to_owned());
+        // One that the page was promised stands, though another was typed before its turn.
+        self.busy.get_or_insert_with(|| order.to_owned());
         self.note = None;
     }
 }

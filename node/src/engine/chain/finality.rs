@@ -148,7 +148,9 @@ impl Chain {
     pub(crate) fn accept_refused(&mut self, block: BlockHash, now: Time) -> Judged<Height, AcceptError> {
         let finality = self.finality.as_ref();
         // A newer one speaks for the block that the operator was told of, too.
-        let speaks = |refused: &&Certificate| self.tree.is_ancestor(&block, &refused.hash);
+        let speaks = |refused: &&Certificate| {
+            self.tree.is_ancestor(&block, &refused.hash) && !self.tree.is_ancestor(&block, &self.told)
+        };
         let refused = finality.and_then(Finality::refused).filter(speaks).cloned();
         let (Some(certificate), Some(finality)) = (refused, finality) else {
             return Ok(Err(AcceptError::NotRefused(block)));
