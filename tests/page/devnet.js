@@ -26,6 +26,19 @@ async function mine(page, node, blocks) {
   await press(page, "Mine", 60_000);
 }
 
+/// The view as it is while no node is known, and once they are.
+const beginning = (page) =>
+  page.evaluate(async () => {
+    const { devnet } = await import("/assets/devnet.js");
+    const [view, end] = [document.createElement("div"), new AbortController()];
+    view.append(...devnet({ nodes: [], busy: null, note: null, last: null }, end.signal));
+    const count = () => [view.querySelectorAll("button").length > 0, view.querySelectorAll("option").length];
+    const before = count();
+    while (!count()[0]) await new Promise((resolve) => setTimeout(resolve, 100));
+    end.abort();
+    return [before, count()];
+  });
+
 async function splits(net, page, go) {
   const nodes = async () => (await net.call("devnet_status")).nodes;
   const row = (at) => page.locator("tbody tr").nth(at).innerText();
@@ -122,6 +135,16 @@ module.exports = async (browser) => {
         await until(async () => (await text(page)).includes("Peers\n2"), "two peers", 30_000);
       },
       120_000,
+    );
+    await task("devnet: orders wait until the nodes are known", async () =>
+      equal(
+        await beginning(page),
+        [
+          [false, 0],
+          [true, 3],
+        ],
+        "buttons and nodes",
+      ),
     );
     await splits(net, page, go);
     await orders(net, page, go);

@@ -12,13 +12,17 @@ const MOST_BLOCKS = 1_000;
 
 /** The view of a node of a devnet, whose status was just read. */
 export function devnet(status, signal) {
-  const [nodes, progress] = [h("div", loading()), h("p", { class: "hint", role: "status" })];
+  const [nodes, orders] = [h("div", loading()), h("div", loading())];
+  const progress = h("p", { class: "hint", role: "status" });
   let [shown, told] = ["", ""];
   const render = (now) => {
     const text = JSON.stringify(now.nodes);
-    // A table that is made anew would take the focus from its buttons.
-    if (text !== shown) put(nodes, nodeTable(now.nodes));
-    shown = text;
+    // A devnet that only starts names none yet. A table that is made anew would take the focus from its buttons.
+    if (now.nodes.length > 0 && text !== shown) {
+      if (shown === "") put(orders, forms(now.nodes));
+      put(nodes, nodeTable(now.nodes));
+      shown = text;
+    }
     const line = said(now);
     if (line !== told) progress.textContent = line;
     told = line;
@@ -36,11 +40,13 @@ export function devnet(status, signal) {
   const timer = setInterval(look, EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));
   render(status);
-  const names = status.nodes.slice(0, MOST_NODES).map((one) => one.node);
-  const own = ownNode(status.nodes);
+  return [heading("Development network"), panel("Nodes", nodes, progress), orders];
+}
+
+function forms(nodes) {
+  const names = nodes.slice(0, MOST_NODES).map((one) => one.node);
+  const own = ownNode(nodes);
   return [
-    heading("Development network"),
-    panel("Nodes", nodes, progress),
     h("div", { class: "halves" }, panel("Partition", partition(own, names)), panel("Reorganise", reorganise())),
     h("div", { class: "halves" }, panel("Blocks", mine(own, names)), panel("Money", money())),
   ];
