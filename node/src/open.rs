@@ -11,6 +11,7 @@ use crate::{
     files,
     finality::{KeyError, MemberKey},
     mempool::MempoolConfig,
+    rpc,
     store::{DirectoryLock, Reader, Store, StoreConfig},
 };
 
@@ -157,7 +158,7 @@ pub fn open(config: &Config) -> Result<Opened, CommandError> {
 /// [`CommandError`].
 pub fn open_store(config: &Config, store: Store) -> Result<Opened, CommandError> {
     let runtime = Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(rpc::threads())
         .max_blocking_threads(64)
         .thread_name("cairn-rpc")
         .enable_all()

@@ -3,7 +3,7 @@
 use super::base::{Method, quantity};
 
 pub const METHODS: &[Method] = &[
-    Method::new("net_version", &[], |context, _| Ok(context.spec.chain_id.to_string().into())),
+    Method::new("net_version", &[], |context, _| Ok(context.spec.chain_id.to_string().into())).brief(),
     // Always, as in geth: tools take it for the sign of a node that works.
     Method::new("net_listening", &[], |_, _| Ok(true.into())),
     Method::new("net_peerCount", &[], |context, _| {

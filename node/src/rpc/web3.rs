@@ -7,7 +7,7 @@ use super::base::{Args, Context, Data, Method, RpcResult, data};
 use crate::version::client_version;
 
 pub const METHODS: &[Method] = &[
-    Method::new("web3_clientVersion", &[], |_, _| Ok(client_version().into())),
+    Method::new("web3_clientVersion", &[], |_, _| Ok(client_version().into())).brief(),
     Method::new("web3_sha3", &["data"], sha3),
     Method::new("rpc_modules", &[], modules),
 ];

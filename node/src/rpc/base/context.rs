@@ -123,8 +123,8 @@ impl Context {
         self.wait(request).map_err(Into::into)
     }
 
-    /// Waits for a future on this blocking thread.
+    /// Waits for a future on this thread. If it is one that reads connections, another takes over.
     pub fn wait<T>(&self, future: impl Future<Output = T>) -> T {
-        self.runtime.block_on(future)
+        tokio::task::block_in_place(|| self.runtime.block_on(future))
     }
 }

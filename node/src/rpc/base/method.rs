@@ -14,7 +14,7 @@ use crate::rpc::{
 
 /// What a method does.
 pub enum Handler {
-    /// Runs on a blocking thread.
+    /// Runs on a blocking thread, or on the one that read the call if it is brief.
     Value(fn(&Context, Args) -> RpcResult<Value>),
     /// Returns text, since a tree of [`Value`]s takes many times the memory.
     Raw(fn(&Context, Args) -> RpcResult<Box<RawValue>>),
@@ -45,6 +45,7 @@ pub struct Method {
     /// How long it may take.
     pub most: Duration,
     lane: Lane,
+    brief: bool,
 }
 
 /// How long a call may take, if its row says nothing else.
@@ -57,7 +58,7 @@ impl Method {
         params: &'static [&'static str],
         handler: fn(&Context, Args) -> RpcResult<Value>,
     ) -> Self {
-        Self { name, params, handler: Handler::Value(handler), lane: Lane::Light, most: MOST }
+        Self { name, params, handler: Handler::Value(handler), lane: Lane::Light, most: MOST, brief: false }
     }
 
     /// A row of a method whose results are large.
@@ -66,7 +67,7 @@ impl Method {
         params: &'static [&'static str],
         handler: fn(&Context, Args) -> RpcResult<Box<RawValue>>,
     ) -> Self {
-        Self { name, params, handler: Handler::Raw(handler), lane: Lane::Read, most: MOST }
+        Self { name, params, handler: Handler::Raw(handler), lane: Lane::Read, most: MOST, brief: false }
     }
 
     /// A row of a method that waits for something to happen.
@@ -75,7 +76,7 @@ impl Method {
         params: &'static [&'static str],
         handler: fn(Arc<Context>, Args, Who, Scope) -> BoxFuture<'static, RpcResult<Value>>,
     ) -> Self {
-        Self { name, params, handler: Handler::Wait(handler), lane: Lane::Light, most: MOST }
+        Self { name, params, handler: Handler::Wait(handler), lane: Lane::Light, most: MOST, brief: false }
     }
 
     /// A row of a method that opens a subscription, over WebSocket only.
@@ -85,7 +86,14 @@ impl Method {
         notifications: &'static str,
         handler: fn(&Context, Args) -> RpcResult<Topic>,
     ) -> Self {
-        Self { name, params, handler: Handler::Subscribe(notifications, handler), lane: Lane::Light, most: MOST }
+        Self {
+            name,
+            params,
+            handler: Handler::Subscribe(notifications, handler),
+            lane: Lane::Light,
+            most: MOST,
+            brief: false,
+        }
     }
 
     /// Whether it opens a subscription.
@@ -103,9 +111,20 @@ impl Method {
         Self { lane: Lane::Code, ..self }
     }
 
+    /// Takes microseconds, most of the time: less than it takes to wake another thread for it. If it runs code it has no effect, so
+    /// that it can begin anew.
+    pub const fn brief(self) -> Self {
+        Self { brief: true, ..self }
+    }
+
     /// May take so many seconds.
     pub const fn within(self, seconds: u64) -> Self {
         Self { most: Duration::from_secs(seconds), ..self }
+    }
+
+    /// See [`Method::brief`].
+    pub fn is_brief(&self) -> bool {
+        self.brief
     }
 
     /// Where it waits for its turn; the operator's methods have a lane of their own.

@@ -13,16 +13,16 @@ use crate::{
 };
 
 pub const METHODS: &[Method] = &[
-    Method::new("eth_chainId", &[], chain_id),
-    Method::new("eth_blockNumber", &[], block_number),
-    Method::new("eth_syncing", &[], syncing),
+    Method::new("eth_chainId", &[], chain_id).brief(),
+    Method::new("eth_blockNumber", &[], block_number).brief(),
+    Method::new("eth_syncing", &[], syncing).brief(),
     Method::new("eth_coinbase", &[], coinbase),
     Method::new("eth_mining", &[], |context, _| Ok(context.mining.status().mining.into())),
     Method::new("eth_hashrate", &[], hashrate),
-    Method::new("eth_getBalance", &["address", "block"], get_balance),
-    Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count),
-    Method::new("eth_getCode", &["address", "block"], get_code),
-    Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at),
+    Method::new("eth_getBalance", &["address", "block"], get_balance).brief(),
+    Method::new("eth_getTransactionCount", &["address", "block"], get_transaction_count).brief(),
+    Method::new("eth_getCode", &["address", "block"], get_code).brief(),
+    Method::new("eth_getStorageAt", &["address", "slot", "block"], get_storage_at).brief(),
     Method::new("eth_getStorageValues", &["requests", "block"], get_storage_values).reads(),
 ];
 

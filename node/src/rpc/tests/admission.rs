@@ -91,6 +91,28 @@ fn a_connection_that_closes_takes_its_waiting_calls_along() {
     until("the queue to be empty", || lanes.waiting(Lane::Code) == 0);
 }
 
+#[test]
+fn brief_calls_need_no_place_and_long_ones_begin_anew_in_their_lane() {
+    let node = TestNode::with(ChainSpec::dev(), Lanes::new(1, 1, 1), &StoreConfig::default());
+    let lanes = &node.context.lanes;
+    let running = node.wait(lanes.enter(Lane::Code, Who::default())).unwrap();
+    assert_eq!(node.call("eth_call", json!([{"input": "0x"}])), "0x");
+    let request = |input: &str| json!({"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{"input": input}]});
+    // The operator has a place of its own.
+    let methods = methods_for(&node.context, Scope::Public);
+    let waits = |request: Value| {
+        let (request, soon) = (request.to_string(), Duration::from_secs(2));
+        let answer = async { tokio::time::timeout(soon, methods.raw_json_request(&request, 1)).await };
+        node.wait(answer).is_err()
+    };
+    assert!(waits(request(LOOP)), "it waits for a place");
+    let seats: Vec<_> = std::iter::from_fn(|| lanes.seat()).collect();
+    assert!(!seats.is_empty() && waits(request("0x")), "no thread is left for it");
+    drop((seats, running));
+    let out_of_gas = node.try_call("eth_call", json!([{"input": LOOP}])).unwrap_err();
+    assert_eq!(out_of_gas, (-32000, "out of gas".into()));
+}
+
 /// Waits until something holds.
 fn until(what: &str, holds: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(30);
