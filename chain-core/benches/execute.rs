@@ -29,7 +29,7 @@ fn main() {
     transfers("plain transfer", Bytes::new(), Address::repeat_byte(7), U256::ONE);
     let gateway = chain_core::execute::GATEWAY;
     let calldata = withdraw_calldata(&Lock::Key(KeyBytes([1; 32])));
-    transfers("withdrawal", calldata, gateway, Amount(1).to_wei());
+    transfers("withdrawal", calldata, gateway, Amount::from_grains(1).to_wei());
 }
 
 fn context() -> BlockContext {
@@ -53,7 +53,11 @@ fn coins() {
         next += 1;
         let mut txid = [5; 32];
         txid[..4].copy_from_slice(&next.wrapping_mul(0x9e37_79b1_u32).to_be_bytes());
-        let coin = Coin { output: Output { amount: Amount(1_000_000), lock: lock(next) }, height: 1, coinbase: false };
+        let coin = Coin {
+            output: Output { amount: Amount::from_grains(1_000_000), lock: lock(next) },
+            height: 1,
+            coinbase: false,
+        };
         state.insert_coin(OutPoint { txid: TxId(txid), index: next }, coin);
         OutPoint { txid: TxId(txid), index: next }
     };
@@ -61,7 +65,7 @@ fn coins() {
         .map(|number| {
             let inputs: Vec<OutPoint> = (0..1 + number % 2).map(|_| coin()).collect();
             let witnesses = inputs.iter().map(|_| Witness::Key([9; 64].into())).collect();
-            let outputs = (0..2).map(|n| Output { amount: Amount(400_000), lock: lock(n) }).collect();
+            let outputs = (0..2).map(|n| Output { amount: Amount::from_grains(400_000), lock: lock(n) }).collect();
             Transaction::Coin(CoinTransaction { inputs, outputs, witnesses })
         })
         .collect();

@@ -59,7 +59,7 @@ pub fn lock() -> impl Strategy<Value = Lock> {
 
 /// Any amount, zero and the largest included, under any lock.
 pub fn output() -> impl Strategy<Value = Output> {
-    (number64(), lock()).prop_map(|(amount, lock)| Output { amount: Amount(amount), lock })
+    (number64(), lock()).prop_map(|(amount, lock)| Output { amount: Amount::from_grains(amount), lock })
 }
 
 /// Any coin.

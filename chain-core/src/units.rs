@@ -23,11 +23,21 @@ pub struct AmountOverflow;
 
 /// An amount in grains (1 CRN = 10^8 grains).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Amount(pub u64);
+pub struct Amount(u64);
 
 impl Amount {
     /// Zero.
     pub const ZERO: Self = Self(0);
+
+    /// So many grains.
+    pub const fn from_grains(grains: u64) -> Self {
+        Self(grains)
+    }
+
+    /// The amount in grains.
+    pub const fn grains(self) -> u64 {
+        self.0
+    }
 
     /// Adds two amounts.
     ///

@@ -219,7 +219,9 @@ impl Reporter {
 /// What a coinbase pays out, in CRN.
 fn paid(coinbase: &Transaction) -> Amount {
     match coinbase {
-        Transaction::Coinbase(coinbase) => Amount(coinbase.outputs.iter().map(|output| output.amount.0).sum()),
+        Transaction::Coinbase(coinbase) => {
+            Amount::from_grains(coinbase.outputs.iter().map(|output| output.amount.grains()).sum())
+        }
         _ => Amount::ZERO,
     }
 }

@@ -156,7 +156,7 @@ fn transfers(blocks: usize) -> Load {
     let senders: Vec<Address> = (0..SENDERS).map(sender).collect();
     spec.alloc_accounts = senders.iter().map(|sender| account(*sender, &[])).chain([account(token, TOKEN)]).collect();
     spec.alloc_accounts.sort_by_key(|account| account.address);
-    let mut load = Load::on(spec, 100, Amount(GRAINS_PER_CRN));
+    let mut load = Load::on(spec, 100, Amount::from_grains(GRAINS_PER_CRN));
     for block in 0..blocks as u64 {
         let one = |number: u64| {
             let (sender, nonce) = (number % SENDERS, block * (TRANSFERS / SENDERS) + number / SENDERS);

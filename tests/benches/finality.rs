@@ -48,7 +48,7 @@ fn key(member: u8) -> MemberKey {
 
 fn load(blocks: usize, transactions: usize, finality: Option<Finality>) -> (Load, usize) {
     let spec = ChainSpec { finality, ..cairn_tests::spec() };
-    let mut load = Load::on(spec, 100, Amount(5_000 * GRAINS_PER_CRN));
+    let mut load = Load::on(spec, 100, Amount::from_grains(5_000 * GRAINS_PER_CRN));
     load.fan_out(if transactions > 0 { COINS } else { 0 });
     let prefix = load.blocks.len();
     for _ in 0..blocks {

@@ -86,7 +86,7 @@ impl Chain {
     fn new() -> Self {
         let base = cairn_tests::spec();
         let key = TestKey::new(1, &base.hrp);
-        let large = Output { amount: Amount(30_000_000 * GRAINS_PER_CRN), lock: key.lock() };
+        let large = Output { amount: Amount::from_grains(30_000_000 * GRAINS_PER_CRN), lock: key.lock() };
         let spec = ChainSpec { alloc_coins: vec![large], ..base };
         let (genesis, effects) = spec.genesis_block();
         let tip = HeaderContext::genesis(&spec, &genesis.header);
@@ -97,8 +97,8 @@ impl Chain {
 
     fn next(&mut self) -> Block {
         let (outpoint, coin) = self.state.coin;
-        let mut outputs = vec![Output { amount: Amount(1), lock: self.key.lock() }; OUTPUTS];
-        outputs[0].amount = Amount(coin.output.amount.0 - 5_000_000);
+        let mut outputs = vec![Output { amount: Amount::from_grains(1), lock: self.key.lock() }; OUTPUTS];
+        outputs[0].amount = Amount::from_grains(coin.output.amount.grains() - 5_000_000);
         let transaction = self.key.spend(&self.genesis, &[(outpoint, coin)], outputs);
         let bits = self.tip.next_bits(&self.spec);
         let time = self.spec.genesis_time + self.tip.height * self.spec.target_interval;

@@ -149,8 +149,8 @@ fn spec(genesis: &Value, initial_base_fee: u64) -> Result<ChainSpec, Box<dyn Err
         base_fee_floor: 1,
         initial_base_fee,
         // A coinbase that pays coins uses gas.
-        subsidy: Amount(0),
-        tail_subsidy: Amount(0),
+        subsidy: Amount::ZERO,
+        tail_subsidy: Amount::ZERO,
         genesis_time: 0,
         alloc_coins: Vec::new(),
         alloc_accounts: accounts,
@@ -173,7 +173,7 @@ fn genesis_account(address: &str, account: &Value) -> Result<GenesisAccount, Box
     let nonce = word(account["nonce"].as_str().unwrap_or("0x0"))?;
     Ok(GenesisAccount {
         address: address.parse::<Address>()?,
-        balance: balance.min(Amount(MOST_BALANCE * GRAINS_PER_CRN).to_wei()),
+        balance: balance.min(Amount::from_grains(MOST_BALANCE * GRAINS_PER_CRN).to_wei()),
         nonce: u64::try_from(nonce)?,
         code,
         storage,

@@ -66,7 +66,7 @@ impl TestKey {
         let number = |key: &str| coin[key].as_u64().unwrap_or_else(|| panic!("no {key} in {coin}"));
         let txid = coin["txid"].as_str().expect("a txid is text").parse().expect("it is hex");
         let index = u32::try_from(number("index")).expect("indexes are small");
-        let output = Output { amount: Amount(number("amount")), lock: self.lock() };
+        let output = Output { amount: Amount::from_grains(number("amount")), lock: self.lock() };
         let height = u32::try_from(number("height")).expect("heights are small");
         (OutPoint { txid, index }, Coin { output, height, coinbase: coin["coinbase"] == true })
     }

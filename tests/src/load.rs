@@ -61,7 +61,7 @@ fn sign(genesis: &BlockHash, keys: &[&Keypair], coins: &[NamedCoin], outputs: Ve
 impl Load {
     /// A chain whose genesis block gives the keys 100 large coins.
     pub fn new() -> Self {
-        Self::on(crate::spec(), 100, Amount(5_000 * GRAINS_PER_CRN))
+        Self::on(crate::spec(), 100, Amount::from_grains(5_000 * GRAINS_PER_CRN))
     }
 
     /// A chain like this one, whose genesis block gives the keys so many coins of this amount.
@@ -103,7 +103,7 @@ impl Load {
         while self.coins.len() < coins {
             let coin = self.coins.pop_front().expect("the genesis block gave enough");
             let fee = 200_000_000;
-            let amount = Amount((coin.1.output.amount.0 - fee) / u64::from(OUTPUTS));
+            let amount = Amount::from_grains((coin.1.output.amount.grains() - fee) / u64::from(OUTPUTS));
             let outputs = (0..OUTPUTS).map(|n| Output { amount, lock: self.locks[(n % KEYS) as usize] }).collect();
             let transaction = sign(&self.maker.genesis, &[self.key_of(&coin.1)], &[coin], outputs);
             self.block(vec![(transaction, None)]);
@@ -120,12 +120,12 @@ impl Load {
         while drawn.len() < inputs {
             let at = self.random() as usize % self.coins.len();
             let coin = self.coins.swap_remove_back(at).expect("the index is in range");
-            if coin.1.output.amount.0 > 4 * self.fee {
+            if coin.1.output.amount.grains() > 4 * self.fee {
                 drawn.push(coin);
             }
         }
-        let total: u64 = drawn.iter().map(|(_, coin)| coin.output.amount.0).sum();
-        let half = Amount((total - self.fee) / 2);
+        let total: u64 = drawn.iter().map(|(_, coin)| coin.output.amount.grains()).sum();
+        let half = Amount::from_grains((total - self.fee) / 2);
         let outputs = (0..2).map(|_| self.random() as usize % self.keys.len()).collect::<Vec<_>>();
         let outputs = outputs.into_iter().map(|key| Output { amount: half, lock: self.locks[key] }).collect();
         let keys: Vec<&Keypair> = drawn.iter().map(|(_, coin)| self.key_of(coin)).collect();

@@ -52,8 +52,12 @@ fn work_until_killed(node: &Node, genesis: &BlockHash, owner: &TestKey, stop: &A
         if acknowledged.is_multiple_of(3) {
             let coin = owner.coins_or_none(&node.rpc).and_then(|coins| coins.first().copied());
             if let Some(coin) = coin {
-                let half = Output { amount: Amount(coin.1.output.amount.0 / 2), lock: other.lock() };
-                let rest = Output { amount: Amount(coin.1.output.amount.0 / 2 - 1_000_000), lock: owner.lock() };
+                let half =
+                    Output { amount: Amount::from_grains(coin.1.output.amount.grains() / 2), lock: other.lock() };
+                let rest = Output {
+                    amount: Amount::from_grains(coin.1.output.amount.grains() / 2 - 1_000_000),
+                    lock: owner.lock(),
+                };
                 send(&node.rpc, &owner.spend(genesis, &[coin], vec![half, rest])).ok();
             }
         }

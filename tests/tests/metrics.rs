@@ -125,7 +125,7 @@ fn a_scrape_has_all_that_is_documented_and_it_moves_with_the_node() {
     one.mine(2, &key.address(), ACCOUNT);
     let coins = key.coins(&one.rpc);
     let (_, coin) = coins.first().expect("a coin is mature");
-    let amount = Amount(coin.output.amount.0 - 100_000);
+    let amount = Amount::from_grains(coin.output.amount.grains() - 100_000);
     let payment = key.spend(&genesis(&one.rpc), &coins[..1], vec![Output { amount, lock: key.lock() }]);
     send(&one.rpc, &payment).expect("it is taken");
     // The pool knows it; the RPC takes that for a success.

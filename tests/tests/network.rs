@@ -85,7 +85,7 @@ fn a_healed_partition_has_one_chain_that_mines_the_losers_transactions_again() {
     let (losers, winners) = ([&nodes[0], &nodes[1]], [&nodes[2], &nodes[3]]);
     cut(&losers, &winners);
 
-    let outputs = vec![Output { amount: Amount(4 * GRAINS_PER_CRN), lock: payee.lock() }];
+    let outputs = vec![Output { amount: Amount::from_grains(4 * GRAINS_PER_CRN), lock: payee.lock() }];
     let payment = owner.spend(&genesis, &[owner.coins(&nodes[0].rpc)[0]], outputs);
     send(&nodes[1].rpc, &payment).expect("the payment is fine");
     wait_for("the payment to reach the other node of its side", 20, || (pool_size(&nodes[0]) == 1).then_some(()));

@@ -15,7 +15,7 @@ fn key(number: u8) -> TestKey {
 }
 
 fn pay(to: &TestKey, crn: u64) -> Vec<Output> {
-    vec![Output { amount: Amount(crn * GRAINS_PER_CRN), lock: to.lock() }]
+    vec![Output { amount: Amount::from_grains(crn * GRAINS_PER_CRN), lock: to.lock() }]
 }
 
 fn mempool_size(node: &Node) -> u64 {

@@ -162,8 +162,9 @@ impl Coins {
 
     /// The sums, saturating: a node that claims more money than there can be is found out when the coins are spent.
     pub fn sums(&self) -> Sums {
-        let sum =
-            |coins: &[OwnCoin]| Amount(coins.iter().fold(0, |sum: u64, coin| sum.saturating_add(coin.output.amount.0)));
+        let sum = |coins: &[OwnCoin]| {
+            Amount::from_grains(coins.iter().fold(0, |sum: u64, coin| sum.saturating_add(coin.output.amount.grains())))
+        };
         Sums {
             spendable: sum(&self.spendable),
             immature: sum(&self.immature),

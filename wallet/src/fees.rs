@@ -6,10 +6,10 @@ use chain_core::units::{Amount, GRAINS_PER_CRN, Gas};
 use crate::{money, node::FeeEstimate};
 
 /// A fee that no one pays on purpose: 0.1 CRN.
-const ABSURD: Amount = Amount(GRAINS_PER_CRN / 10);
+const ABSURD: Amount = Amount::from_grains(GRAINS_PER_CRN / 10);
 
 /// A fee that is never too much, whatever it is compared with: 0.0001 CRN.
-const TRIFLE: Amount = Amount(GRAINS_PER_CRN / 10_000);
+const TRIFLE: Amount = Amount::from_grains(GRAINS_PER_CRN / 10_000);
 
 /// The part of what is sent that a fee may be: a tenth.
 const PART: u64 = 10;
@@ -135,7 +135,7 @@ pub fn check(fee: Amount, sent: Amount) -> Result<(), FeeError> {
     if fee > ABSURD {
         return Err(FeeError::Absurd { fee });
     }
-    if fee > TRIFLE && fee.0 > sent.0 / PART {
+    if fee > TRIFLE && fee.grains() > sent.grains() / PART {
         return Err(FeeError::Disproportionate { fee, sent });
     }
     Ok(())
@@ -144,7 +144,7 @@ pub fn check(fee: Amount, sent: Amount) -> Result<(), FeeError> {
 /// The same for an account's fee and value in wei.
 pub fn check_wei(fee: U256, sent: U256) -> Result<(), FeeError> {
     let grains = |wei| Amount::from_wei_ceil(wei).ok_or(FeeError::TooLarge);
-    check(grains(fee)?, grains(sent).unwrap_or(Amount(u64::MAX)))
+    check(grains(fee)?, grains(sent).unwrap_or(Amount::from_grains(u64::MAX)))
 }
 
 #[cfg(test)]
@@ -174,10 +174,10 @@ mod tests {
 
     #[test]
     fn fees_are_rounded_up_to_a_grain() {
-        assert_eq!(fee(21_000, 1_000_000_000), Ok(Amount(2_100)));
-        assert_eq!(fee(21_001, 1_000_000_000), Ok(Amount(2_101)));
-        assert_eq!(fee(1, 1), Ok(Amount(1)));
-        assert_eq!(fee(1, 0), Ok(Amount(0)));
+        assert_eq!(fee(21_000, 1_000_000_000), Ok(Amount::from_grains(2_100)));
+        assert_eq!(fee(21_001, 1_000_000_000), Ok(Amount::from_grains(2_101)));
+        assert_eq!(fee(1, 1), Ok(Amount::from_grains(1)));
+        assert_eq!(fee(1, 0), Ok(Amount::ZERO));
         assert_eq!(fee(u64::MAX, u128::MAX), Err(FeeError::TooLarge));
     }
 
@@ -187,20 +187,20 @@ mod tests {
         assert_eq!(check_base(&at(4_761)), Ok(()));
         let base = 4_762_000_000_000;
         let error = check_base(&at(4_762)).unwrap_err();
-        assert_eq!(error, FeeError::AbsurdBase { base, fee: Amount(10_000_200) });
+        assert_eq!(error, FeeError::AbsurdBase { base, fee: Amount::from_grains(10_000_200) });
         assert!(error.to_string().starts_with("the node names a base fee of 4762 gwei per gas"), "{error}");
         assert!(check_base(&Prices { base: u64::MAX, ..at(0) }).is_err());
     }
 
     #[test]
     fn refuses_fees_that_can_only_be_mistakes() {
-        let crn = |amount: u64| Amount(amount * GRAINS_PER_CRN);
+        let crn = |amount: u64| Amount::from_grains(amount * GRAINS_PER_CRN);
         assert_eq!(check(ABSURD, crn(1_000)), Ok(()));
-        let fee = Amount(ABSURD.0 + 1);
+        let fee = Amount::from_grains(ABSURD.grains() + 1);
         assert_eq!(check(fee, crn(1_000)), Err(FeeError::Absurd { fee }));
-        assert_eq!(check(TRIFLE, Amount(1)), Ok(()));
-        let (fee, sent) = (Amount(TRIFLE.0 + 1), Amount(TRIFLE.0 * 10));
+        assert_eq!(check(TRIFLE, Amount::from_grains(1)), Ok(()));
+        let (fee, sent) = (Amount::from_grains(TRIFLE.grains() + 1), Amount::from_grains(TRIFLE.grains() * 10));
         assert_eq!(check(fee, sent), Err(FeeError::Disproportionate { fee, sent }));
-        assert_eq!(check(fee, Amount(fee.0 * 10)), Ok(()));
+        assert_eq!(check(fee, Amount::from_grains(fee.grains() * 10)), Ok(()));
     }
 }

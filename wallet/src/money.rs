@@ -148,7 +148,7 @@ mod tests {
             ("10gwei", 1),
             ("184467440737.09551615", u64::MAX),
         ] {
-            assert_eq!(parse_grains(text), Ok(Amount(grains)), "{text}");
+            assert_eq!(parse_grains(text), Ok(Amount::from_grains(grains)), "{text}");
         }
     }
 
@@ -200,7 +200,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_shown_reads_back(grains in 1u64.., wei in 1u128..) {
-            prop_assert_eq!(parse_grains(&Amount(grains).to_string()), Ok(Amount(grains)));
+            prop_assert_eq!(parse_grains(&Amount::from_grains(grains).to_string()), Ok(Amount::from_grains(grains)));
             prop_assert_eq!(parse_wei(&show_wei(U256::from(wei))), Ok(U256::from(wei)));
         }
 

@@ -32,7 +32,7 @@ fn coins_of_a_payment_come_back_at_a_higher_fee() {
     assert_eq!((&cancelled["replaces"], &cancelled["outputs"][0]["own"]), (&paid["txid"], &json!(true)));
     let fee = cancelled["fee"].as_u64().unwrap();
     assert!(fee * 10 >= paid["fee"].as_u64().unwrap() * 11);
-    assert_eq!((cancelled["leaves"].as_u64(), two.outputs[0].amount.0), (Some(fee), 1_000_000_000 - fee));
+    assert_eq!((cancelled["leaves"].as_u64(), two.outputs[0].amount.grains()), (Some(fee), 1_000_000_000 - fee));
     home.run(&["cancel", txid(&paid), "--yes"]).fails(8, "it was replaced already, by");
     // What cancels can be hurried, and still pays nobody else.
     let hurried = home.json(&["bump", txid(&cancelled), "--fee-rate", "20"]);

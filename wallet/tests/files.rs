@@ -209,7 +209,7 @@ fn a_spend_of_several_signers_is_replaced_through_a_file() {
     let pays = |sent: &Transaction, address: &str| {
         let Transaction::Coin(tx) = sent else { panic!("not of coins") };
         let network = &node.state().network;
-        tx.outputs.iter().find(|output| network.address(&output.lock) == address).map(|output| output.amount.0)
+        tx.outputs.iter().find(|output| network.address(&output.lock) == address).map(|output| output.amount.grains())
     };
     let sent = node.state().sent.clone();
     assert_eq!(pays(&sent[1], &friend), Some(100_000_000));

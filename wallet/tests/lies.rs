@@ -100,12 +100,12 @@ impl Bench {
         }
         let (mut paid, mut back) = (Vec::new(), 0);
         for output in &tx.outputs {
-            back += if purse(&output.lock) { output.amount.0 } else { 0 };
+            back += if purse(&output.lock) { output.amount.grains() } else { 0 };
             if !matches!(own.owner(&output.lock), Owner::Key(_) | Owner::Policy(_)) {
-                paid.push((network.address(&output.lock), output.amount.0));
+                paid.push((network.address(&output.lock), output.amount.grains()));
             }
         }
-        let fee = taken - tx.outputs.iter().map(|output| output.amount.0).sum::<u64>();
+        let fee = taken - tx.outputs.iter().map(|output| output.amount.grains()).sum::<u64>();
         assert!(fee <= MOST, "{what}: a fee of {fee}");
         match told {
             Told::Coins { to, grains } => assert_eq!(paid, [(to.to_owned(), grains)], "{what}"),
@@ -120,7 +120,7 @@ impl Bench {
         assert_eq!(lines.len(), tx.outputs.len(), "{what}");
         for (line, output) in lines.iter().zip(&tx.outputs) {
             let row = (line["to"].as_str().unwrap().to_owned(), line["amount"].as_u64());
-            assert_eq!(row, (network.address(&output.lock), Some(output.amount.0)), "{what}");
+            assert_eq!(row, (network.address(&output.lock), Some(output.amount.grains())), "{what}");
             assert_eq!(line["own"], own.owns(&output.lock), "{what}: {line}");
         }
         assert!(shown["inputs"].as_array().unwrap().iter().all(|input| input["own"] == true), "{what}: {shown}");
@@ -241,7 +241,7 @@ impl Bench {
         let paid = |sent: &Transaction| match sent {
             Transaction::Coin(tx) => {
                 let others = tx.outputs.iter().filter(|output| own.owner(&output.lock) == Owner::Foreign);
-                others.map(|output| (output.lock, U256::from(output.amount.0))).collect::<Vec<_>>()
+                others.map(|output| (output.lock, U256::from(output.amount.grains()))).collect::<Vec<_>>()
             }
             Transaction::Account(tx) => vec![(Lock::Account(tx.fields().to.unwrap()), tx.fields().value)],
             Transaction::Coinbase(_) => panic!("{what}: a coinbase"),

@@ -151,7 +151,10 @@ fn two_of_three_spend_together() {
     let state = node.state();
     let Some(Transaction::Coin(tx)) = state.sent.last() else { panic!("no coins were sent") };
     let change = tx.outputs.iter().find(|output| state.network.address(&output.lock) == string(&made[0], "address"));
-    assert!((199_980_000..200_000_000).contains(&change.unwrap().amount.0), "what is left returns to the policy");
+    assert!(
+        (199_980_000..200_000_000).contains(&change.unwrap().amount.grains()),
+        "what is left returns to the policy"
+    );
 }
 
 #[test]

@@ -24,7 +24,7 @@ fn last_coin_outputs(node: &MockNode) -> Vec<(String, u64)> {
     let state = node.state();
     let Some(Transaction::Coin(tx)) = state.sent.last() else { panic!("no coins were sent") };
     let mut outputs: Vec<_> =
-        tx.outputs.iter().map(|output| (state.network.address(&output.lock), output.amount.0)).collect();
+        tx.outputs.iter().map(|output| (state.network.address(&output.lock), output.amount.grains())).collect();
     outputs.sort();
     outputs
 }
@@ -281,7 +281,7 @@ fn transfers_deposits_and_withdraws() {
     assert_eq!(withdrawal.fields().input, chain_core::execute::withdraw_calldata(&lock));
     let Transaction::Coin(deposit) = &state.sent[2] else { panic!("no deposit") };
     let credited = deposit.outputs.iter().find(|output| matches!(output.lock, Lock::Account(_))).unwrap();
-    assert_eq!((credited.amount.0, state.network.address(&credited.lock).as_str()), (200_000_000, ACCOUNT));
+    assert_eq!((credited.amount.grains(), state.network.address(&credited.lock).as_str()), (200_000_000, ACCOUNT));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use support::{ACCOUNT, Home, MockNode, WORDS, places};
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
 fn grains(value: &Value) -> u64 {
-    cairn_wallet::money::parse_grains(value.as_str().unwrap()).unwrap().0
+    cairn_wallet::money::parse_grains(value.as_str().unwrap()).unwrap().grains()
 }
 
 /// What was ordered.

@@ -39,7 +39,7 @@ pub fn coin_fee(tx: &CoinTransaction, size: usize, spent: &[Coin], base_fee: u64
     // COIN-10
     let gas = tx.gas(size);
     let burned = Amount::from_wei_ceil(U256::from(gas) * U256::from(base_fee));
-    let burned = burned.ok_or(RuleError::FeeTooLow { got: fee, needed: Amount(u64::MAX) })?;
+    let burned = burned.ok_or(RuleError::FeeTooLow { got: fee, needed: Amount::from_grains(u64::MAX) })?;
     let tip = fee.checked_sub(burned).ok_or(RuleError::FeeTooLow { got: fee, needed: burned })?;
     Ok(CoinFee { gas, fee, burned, tip })
 }

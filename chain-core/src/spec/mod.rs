@@ -125,8 +125,8 @@ impl ChainSpec {
             return Amount::ZERO;
         };
         let halvings = mined_before / self.halving_interval;
-        let halved = self.subsidy.0.checked_shr(halvings).unwrap_or(0);
-        Amount(halved.max(self.tail_subsidy.0))
+        let halved = self.subsidy.grains().checked_shr(halvings).unwrap_or(0);
+        Amount::from_grains(halved.max(self.tail_subsidy.grains()))
     }
 
     /// SHA-256 of the codec encoding of all fields; the genesis coinbase carries it as its `extra`.

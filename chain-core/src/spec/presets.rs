@@ -29,9 +29,9 @@ impl ChainSpec {
             gas_limit: 60_000_000,
             base_fee_floor: GWEI,
             initial_base_fee: GWEI,
-            subsidy: Amount(5 * GRAINS_PER_CRN),
+            subsidy: Amount::from_grains(5 * GRAINS_PER_CRN),
             halving_interval: 4_200_000,
-            tail_subsidy: Amount(GRAINS_PER_CRN / 20),
+            tail_subsidy: Amount::from_grains(GRAINS_PER_CRN / 20),
             max_block_bytes: 7 << 20,
             safe_depth: 20,
             finalized_depth: 120,
@@ -95,7 +95,10 @@ impl ChainSpec {
             safe_depth: 0,
             finalized_depth: 0,
             genesis_bits: 0x207f_ffff,
-            alloc_coins: vec![Output { amount: Amount(1_000 * GRAINS_PER_CRN), lock: Lock::Key(DEV_KEY) }; 10],
+            alloc_coins: vec![
+                Output { amount: Amount::from_grains(1_000 * GRAINS_PER_CRN), lock: Lock::Key(DEV_KEY) };
+                10
+            ],
             alloc_accounts,
             ..Self::main()
         }
@@ -139,6 +142,6 @@ const CREATE2_FACTORY: [u8; 69] = hex!(
 
 /// 10,000 CRN.
 fn dev_account(address: Address) -> GenesisAccount {
-    let balance = Amount(10_000 * GRAINS_PER_CRN).to_wei();
+    let balance = Amount::from_grains(10_000 * GRAINS_PER_CRN).to_wei();
     GenesisAccount { address, balance, nonce: 0, code: Bytes::new(), storage: Vec::new() }
 }

@@ -98,9 +98,9 @@ fn the_example_says_what_its_comments_say() {
     let spec = example();
     assert_eq!((spec.name.as_str(), spec.chain_id, spec.target_interval), ("example", 133_799, 30));
     assert_eq!((spec.pow_limit_bits, spec.genesis_bits), (0x1f00_ffff, 0x1e00_ffff));
-    assert_eq!((spec.subsidy, spec.tail_subsidy), (Amount(500_000_000), Amount(5_000_000)));
+    assert_eq!((spec.subsidy, spec.tail_subsidy), (Amount::from_grains(500_000_000), Amount::from_grains(5_000_000)));
     let lock = Lock::Key(KeyBytes(hex!("79be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798")));
-    assert_eq!(spec.alloc_coins, [Output { amount: Amount(1_000 * GRAINS_PER_CRN), lock }]);
+    assert_eq!(spec.alloc_coins, [Output { amount: Amount::from_grains(1_000 * GRAINS_PER_CRN), lock }]);
     let [contract, alice] = &spec.alloc_accounts[..] else { panic!("two accounts") };
     assert_eq!(alice.address, address!("00000000000000000000000000000000000a11ce"));
     assert_eq!(alice.balance, U256::from(250_500_000_000_000_000_000_u128));
@@ -249,13 +249,13 @@ fn refuses_allocations_that_cannot_be() {
 
 // AMT-1
 #[test]
-fn refuses_more_money_than_64_bits_of_grains_and_takes_all_of_them() {
+fn refuses_more_money_than_64_bits_from_grains_and_takes_all_of_them() {
     let mut spec = ChainSpec::main();
     let left = u64::MAX - u64::try_from(spec.minted_until(Height::MAX)).unwrap();
     let lock = Lock::Key(KeyBytes([2; 32]));
-    spec.alloc_coins = vec![Output { amount: Amount(left), lock }];
+    spec.alloc_coins = vec![Output { amount: Amount::from_grains(left), lock }];
     assert_eq!(spec.validate(), Ok(()));
-    spec.alloc_coins[0].amount = Amount(left + 1);
+    spec.alloc_coins[0].amount = Amount::from_grains(left + 1);
     let most = "expected at most 184467440737.09551615 CRN";
     assert_eq!(spec.validate(), Err(field("all money there will ever be", "184467440737.09551616", most)));
 }
@@ -275,10 +275,10 @@ fn the_subsidy_halves_down_to_its_tail() {
         (29_400_001, 5_000_000),
         (u32::MAX, 5_000_000),
     ] {
-        assert_eq!(spec.subsidy_at(height), Amount(grains), "at {height}");
+        assert_eq!(spec.subsidy_at(height), Amount::from_grains(grains), "at {height}");
     }
     let forever = ChainSpec { halving_interval: 1, tail_subsidy: Amount::ZERO, ..spec };
-    assert_eq!(forever.subsidy_at(29), Amount(500_000_000 >> 28));
+    assert_eq!(forever.subsidy_at(29), Amount::from_grains(500_000_000 >> 28));
     assert_eq!(forever.subsidy_at(1_000), Amount::ZERO);
 }
 
@@ -299,9 +299,9 @@ proptest! {
     // SUB-1
     #[test]
     fn the_supply_is_the_sum_of_all_subsidies(subsidy in 0_u64..1_000, tail in 0_u64..10, halving_interval in 1_u32..50, height in 0_u32..500) {
-        let (subsidy, tail_subsidy) = (Amount(subsidy.max(tail)), Amount(tail));
+        let (subsidy, tail_subsidy) = (Amount::from_grains(subsidy.max(tail)), Amount::from_grains(tail));
         let spec = ChainSpec { subsidy, tail_subsidy, halving_interval, ..ChainSpec::main() };
-        let sum: u128 = (0..=height).map(|height| u128::from(spec.subsidy_at(height).0)).sum();
+        let sum: u128 = (0..=height).map(|height| u128::from(spec.subsidy_at(height).grains())).sum();
         prop_assert_eq!(spec.minted_until(height), sum);
     }
 }
@@ -335,15 +335,15 @@ fn the_genesis_hash_commits_to_every_field() {
         |spec| spec.gas_limit += 1,
         |spec| spec.base_fee_floor += 1,
         |spec| spec.initial_base_fee += 1,
-        |spec| spec.subsidy.0 += 1,
+        |spec| spec.subsidy = Amount::from_grains(spec.subsidy.grains() + 1),
         |spec| spec.halving_interval += 1,
-        |spec| spec.tail_subsidy.0 += 1,
+        |spec| spec.tail_subsidy = Amount::from_grains(spec.tail_subsidy.grains() + 1),
         |spec| spec.max_block_bytes += 1,
         |spec| spec.safe_depth += 1,
         |spec| spec.finalized_depth += 1,
         |spec| spec.genesis_time += 1,
         |spec| spec.genesis_bits -= 1,
-        |spec| spec.alloc_coins.push(Output { amount: Amount(1), lock: Lock::Policy([1; 32]) }),
+        |spec| spec.alloc_coins.push(Output { amount: Amount::from_grains(1), lock: Lock::Policy([1; 32]) }),
         |spec| spec.alloc_accounts = example().alloc_accounts,
         |spec| spec.finality = with_finality(|_| {}).unwrap().finality,
         |spec| spec.finality = with_finality(|finality| finality.members.truncate(1)).unwrap().finality,

@@ -224,11 +224,13 @@ fn write_finality(finality: &Finality) -> FinalityText {
 
 fn read_grains(name: &str, text: &str) -> Result<Amount, SpecError> {
     let grains = decimal::parse(text, GRAIN).and_then(|grains| u64::try_from(grains).ok());
-    grains.map(Amount).ok_or_else(|| field(name, text, "an amount of CRN in quotes, up to 8 decimals, as in \"0.05\""))
+    grains
+        .map(Amount::from_grains)
+        .ok_or_else(|| field(name, text, "an amount of CRN in quotes, up to 8 decimals, as in \"0.05\""))
 }
 
 fn write_grains(amount: Amount) -> String {
-    decimal::format(U256::from(amount.0), GRAIN)
+    decimal::format(U256::from(amount.grains()), GRAIN)
 }
 
 fn read_bits(name: &str, text: &str) -> Result<u32, SpecError> {

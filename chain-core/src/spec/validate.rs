@@ -242,7 +242,7 @@ impl ChainSpec {
     fn validate_supply(&self) -> Result<(), SpecError> {
         let minted = U256::from(self.minted_until(Height::MAX)) * U256::from(WEI_PER_GRAIN);
         let supply = self.allocated().saturating_add(minted);
-        let most = Amount(u64::MAX);
+        let most = Amount::from_grains(u64::MAX);
         if supply > most.to_wei() {
             let shown = super::decimal::format(supply, 18);
             return Err(field("all money there will ever be", shown, format!("expected at most {most} CRN")));
@@ -267,7 +267,7 @@ impl ChainSpec {
             let subsidy = self.subsidy_at(first);
             let steady = subsidy == self.tail_subsidy;
             let last = if steady { height } else { last };
-            minted += u128::from(last - first + 1) * u128::from(subsidy.0);
+            minted += u128::from(last - first + 1) * u128::from(subsidy.grains());
             let Some(next) = last.checked_add(1) else { break };
             first = next;
         }

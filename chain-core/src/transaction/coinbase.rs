@@ -164,7 +164,7 @@ fn put_output(bytes: &mut Vec<u8>, output: &Output) {
         Lock::Policy(hash) => (OP_2, hash),
         Lock::Account(address) => (OP_3, address.as_slice()),
     };
-    bytes.extend(output.amount.0.to_le_bytes());
+    bytes.extend(output.amount.grains().to_le_bytes());
     bytes.extend([data.len() as u8 + 2, opcode, data.len() as u8]);
     bytes.extend(data);
 }
@@ -279,7 +279,7 @@ impl<'de, A: de::SeqAccess<'de>> Bytes<A> {
     }
 
     fn output(&mut self) -> Result<Output, A::Error> {
-        let amount = Amount(u64::from_le_bytes(self.array()?));
+        let amount = Amount::from_grains(u64::from_le_bytes(self.array()?));
         let lock = match self.array()? {
             [34, OP_1, 32] => Lock::Key(KeyBytes(self.array()?)),
             [34, OP_2, 32] => Lock::Policy(self.array()?),
@@ -309,8 +309,8 @@ pub(crate) mod tests {
             height: 0x12_3456,
             beneficiary: Address::repeat_byte(0xbe),
             outputs: vec![
-                Output { amount: Amount(5_000_000_000), lock: Lock::Key(KeyBytes([0xaa; 32])) },
-                Output { amount: Amount(7), lock: Lock::Policy([0xbb; 32]) },
+                Output { amount: Amount::from_grains(5_000_000_000), lock: Lock::Key(KeyBytes([0xaa; 32])) },
+                Output { amount: Amount::from_grains(7), lock: Lock::Policy([0xbb; 32]) },
             ],
             state_root: B256::repeat_byte(0x51),
             receipts_root: B256::repeat_byte(0x52),
@@ -338,7 +338,7 @@ pub(crate) mod tests {
         assert_eq!(data.push_bytes().unwrap().as_bytes()[4..24], coinbase.beneficiary[..]);
         for (index, output) in coinbase.coins() {
             let other = &read.output[index as usize];
-            assert_eq!(other.value.to_sat(), output.amount.0);
+            assert_eq!(other.value.to_sat(), output.amount.grains());
             let parts: Vec<_> = other.script_pubkey.instructions().map(Result::unwrap).collect();
             let (opcode, data): (_, &[u8]) = match &output.lock {
                 Lock::Key(key) => (all::OP_PUSHNUM_1, &key.0),

@@ -49,7 +49,7 @@ mod tests {
     use secp256k1::{Keypair, SecretKey};
 
     use super::*;
-    use crate::testing;
+    use crate::{testing, units::Amount};
 
     fn spend(inputs: usize) -> impl Strategy<Value = (CoinTransaction, Vec<Coin>)> {
         let inputs = prop::collection::vec((testing::outpoint(), testing::coin(), testing::witness()), inputs);
@@ -95,9 +95,9 @@ mod tests {
             };
             prop_assert_ne!(with(&|tx, _| tx.inputs[1].index ^= 1), message);
             prop_assert_ne!(with(&|tx, _| tx.inputs.swap(0, 1)), message);
-            prop_assert_ne!(with(&|tx, _| tx.outputs[0].amount.0 ^= 1), message);
+            prop_assert_ne!(with(&|tx, _| tx.outputs[0].amount = Amount::from_grains(tx.outputs[0].amount.grains() ^ 1)), message);
             prop_assert_ne!(with(&|tx, _| tx.outputs.push(tx.outputs[0])), message);
-            prop_assert_ne!(with(&|_, spent| spent[1].output.amount.0 ^= 1), message);
+            prop_assert_ne!(with(&|_, spent| spent[1].output.amount = Amount::from_grains(spent[1].output.amount.grains() ^ 1)), message);
             prop_assert_ne!(with(&|_, spent| spent[1].output.lock = crate::transaction::coin::Lock::Policy([1; 32])), message);
             prop_assert_eq!(with(&|_, spent| spent[1].height ^= 1), message);
             prop_assert_eq!(with(&|tx, _| tx.witnesses.clear()), message);

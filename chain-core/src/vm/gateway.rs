@@ -108,7 +108,7 @@ pub fn withdrawals(transaction: TxId, logs: &[Log]) -> Vec<(OutPoint, Output)> {
 fn withdrawn_output(data: &[u8]) -> Option<Output> {
     let amount = u64::try_from(U256::from_be_slice(data.get(32..64)?)).ok()?;
     let lock = codec::decode(bytes_argument(data)?).ok()?;
-    Some(Output { amount: Amount(amount), lock })
+    Some(Output { amount: Amount::from_grains(amount), lock })
 }
 
 /// The bytes at the start of ABI-encoded values; ignores their padding, as Solidity does.
@@ -125,7 +125,7 @@ fn word(bytes: &[u8]) -> Option<usize> {
 
 fn withdrawal_log(sender: Address, lock: &[u8], amount: Amount) -> Log {
     let topics = vec![WITHDRAWAL_TOPIC, sender.into_word()];
-    let data = abi(&[], &[64, amount.0], lock);
+    let data = abi(&[], &[64, amount.grains()], lock);
     Log { address: GATEWAY, data: LogData::new_unchecked(topics, data) }
 }
 

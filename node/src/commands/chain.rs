@@ -22,8 +22,8 @@ fn show(spec: &ChainSpec, json: bool) {
         let shown = json!({
             "chain": spec.name, "chainId": spec.chain_id, "hrp": spec.hrp, "genesis": genesis.to_string(),
             "targetInterval": spec.target_interval, "coinbaseMaturity": spec.coinbase_maturity,
-            "gasLimit": spec.gas_limit, "subsidy": spec.subsidy.0, "halvingInterval": spec.halving_interval,
-            "tailSubsidy": spec.tail_subsidy.0, "allocatedCoins": allocated.0,
+            "gasLimit": spec.gas_limit, "subsidy": spec.subsidy.grains(), "halvingInterval": spec.halving_interval,
+            "tailSubsidy": spec.tail_subsidy.grains(), "allocatedCoins": allocated.grains(),
             "allocatedAccounts": spec.alloc_accounts.len(),
         });
         say(format_args!("{shown:#}\n"));

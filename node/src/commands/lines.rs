@@ -29,7 +29,7 @@ fn time(value: &Value) -> String {
 }
 
 fn grains(value: &Value) -> String {
-    format!("{} CRN", Amount(value.as_u64().unwrap_or_default()))
+    format!("{} CRN", Amount::from_grains(value.as_u64().unwrap_or_default()))
 }
 
 /// Wei in CRN: eight decimals, more only where the amount has them.

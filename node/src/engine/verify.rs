@@ -266,9 +266,12 @@ impl<T: Remembered> Cache<T> {
 mod tests {
     use super::*;
     use crate::engine::tests::kit::{FEE, Kit, made, pay};
-    use chain_core::transaction::{
-        coin::{KeyBytes, Signature},
-        sighash::SignatureCheck,
+    use chain_core::{
+        transaction::{
+            coin::{KeyBytes, Signature},
+            sighash::SignatureCheck,
+        },
+        units::Amount,
     };
     use secp256k1::{Keypair, SecretKey};
 
@@ -337,7 +340,7 @@ mod tests {
         let parent = kit.send(0, FEE);
         let (outpoint, coin) = made(&parent, 0);
         let mut richer = coin;
-        richer.output.amount.0 += 1;
+        richer.output.amount = Amount::from_grains(richer.output.amount.grains() + 1);
         let forged = kit.spend(2, &[(outpoint, richer)], &[pay(50_000, 3)]);
         kit.submit(&parent).unwrap();
         // Signed over an amount that the coin does not have.

@@ -109,10 +109,10 @@ impl Mempool {
     /// A tenth more than each of the conflicts pays for the same gas, and a tenth more than all that goes pays together.
     fn replacement_fee(&self, conflicts: &[Slot], replaced: &[Slot], staged: &StagedCoin) -> Amount {
         let gas = u128::from(staged.fee.gas);
-        let for_gas = |own: &Sums| (u128::from(own.fee.0) * gas * 11).div_ceil(10 * u128::from(own.gas.max(1)));
+        let for_gas = |own: &Sums| (u128::from(own.fee.grains()) * gas * 11).div_ceil(10 * u128::from(own.gas.max(1)));
         let each = conflicts.iter().map(|slot| for_gas(&self.coins.get(*slot).own)).max().unwrap_or(0);
-        let total: u128 = replaced.iter().map(|slot| u128::from(self.coins.get(*slot).own.fee.0)).sum();
-        Amount(u64::try_from(each.max((total * 11).div_ceil(10))).unwrap_or(u64::MAX))
+        let total: u128 = replaced.iter().map(|slot| u128::from(self.coins.get(*slot).own.fee.grains())).sum();
+        Amount::from_grains(u64::try_from(each.max((total * 11).div_ceil(10))).unwrap_or(u64::MAX))
     }
 
     fn check_descendants(&self, ancestors: &[Slot], replaced: &[Slot], size: usize) -> Result<(), MempoolError> {

@@ -33,14 +33,14 @@ impl Sums {
         self.count += other.count;
         self.size += other.size;
         self.gas += other.gas;
-        self.fee.0 = self.fee.0.saturating_add(other.fee.0);
+        self.fee = Amount::from_grains(self.fee.grains().saturating_add(other.fee.grains()));
     }
 
     pub(crate) fn subtract(&mut self, other: &Self) {
         self.count -= other.count;
         self.size -= other.size;
         self.gas -= other.gas;
-        self.fee.0 = self.fee.0.saturating_sub(other.fee.0);
+        self.fee = Amount::from_grains(self.fee.grains().saturating_sub(other.fee.grains()));
     }
 
     pub(crate) fn rate(&self) -> Rate {

@@ -19,7 +19,7 @@ pub(crate) struct Tip(i128);
 impl Rate {
     /// A fee in grains spread over gas. Exact to 2^-16 wei: 64 + 34 + 16 bits fit.
     pub(crate) fn of_fee(fee: Amount, gas: Gas) -> Self {
-        Self(((u128::from(fee.0) * u128::from(WEI_PER_GRAIN)) << FRACTION) / u128::from(gas.max(1)))
+        Self(((u128::from(fee.grains()) * u128::from(WEI_PER_GRAIN)) << FRACTION) / u128::from(gas.max(1)))
     }
 
     /// A price in whole wei; what no supply of money could pay is cut down to 2^110.
@@ -77,14 +77,14 @@ mod tests {
     #[test]
     fn a_fee_of_one_grain_more_ranks_higher_even_over_a_full_block() {
         let gas = 60_000_000;
-        assert!(Rate::of_fee(Amount(2), gas) > Rate::of_fee(Amount(1), gas));
-        assert!(Rate::of_fee(Amount(u64::MAX), 1) > Rate::of_fee(Amount(u64::MAX - 1), 1));
+        assert!(Rate::of_fee(Amount::from_grains(2), gas) > Rate::of_fee(Amount::from_grains(1), gas));
+        assert!(Rate::of_fee(Amount::from_grains(u64::MAX), 1) > Rate::of_fee(Amount::from_grains(u64::MAX - 1), 1));
     }
 
     #[test]
     fn both_kinds_meet_on_one_scale() {
         // 3 grains for 10 gas are 3 gwei per gas.
-        let coin = Rate::of_fee(Amount(3), 10);
+        let coin = Rate::of_fee(Amount::from_grains(3), 10);
         assert_eq!(coin, Rate::of_wei(U256::from(3_000_000_000u64)));
         assert_eq!(coin.above(1_000_000_000), Tip::of_wei(U256::from(2_000_000_000u64)));
         assert_eq!(coin.above(4_000_000_000).wei(), -1_000_000_000);

@@ -241,7 +241,7 @@ fn dust_limit(base_fee_floor: u64) -> Amount {
     // An input and its witness take at most 38 + 65 bytes.
     const GAS_TO_SPEND: u64 = 5_000 + 16 * 103;
     let wei = U256::from(GAS_TO_SPEND) * U256::from(base_fee_floor);
-    Amount::from_wei_ceil(wei).unwrap_or(Amount(u64::MAX))
+    Amount::from_wei_ceil(wei).unwrap_or(Amount::from_grains(u64::MAX))
 }
 
 fn check_dust(point: &ChainPoint, tx: &CoinTransaction) -> Result<(), MempoolError> {

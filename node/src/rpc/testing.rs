@@ -212,7 +212,8 @@ impl TestNode {
 
     /// The same for a coin that no block holds yet.
     pub fn spend_coin(&self, key: &Keypair, coin: OutPoint, spent: Coin, pays: &[(Lock, u64)]) -> Transaction {
-        let outputs = pays.iter().map(|(lock, grains)| Output { amount: Amount(*grains), lock: *lock }).collect();
+        let outputs =
+            pays.iter().map(|(lock, grains)| Output { amount: Amount::from_grains(*grains), lock: *lock }).collect();
         let mut tx = CoinTransaction { inputs: vec![coin], outputs, witnesses: Vec::new() };
         let message = sighash(&self.context.genesis, &tx, &[spent])(0);
         let signature = schnorr::sign_with_aux_rand(&message, key, &[0; 32]);

@@ -79,7 +79,7 @@ fn coins(context: &Context, _: Args) -> RpcResult<Value> {
             "txid": entry.txid.to_string(),
             "size": entry.size,
             "gas": entry.gas,
-            "fee": entry.fee.0,
+            "fee": entry.fee.grains(),
             "tipPerGas": render::tip(entry.tip_per_gas),
             "ancestors": entry.ancestors,
             "descendants": entry.descendants,

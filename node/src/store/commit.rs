@@ -266,7 +266,9 @@ impl Totals {
         let (born, died) = births(accounts);
         Self {
             coins: self.coins.wrapping_add(created.len() as u64).wrapping_sub(spent.len() as u64),
-            coin_grains: Amount(self.coin_grains.0.wrapping_add(grains(created)).wrapping_sub(grains(spent))),
+            coin_grains: Amount::from_grains(
+                self.coin_grains.grains().wrapping_add(grains(created)).wrapping_sub(grains(spent)),
+            ),
             accounts: self.accounts.wrapping_add(born).wrapping_sub(died),
             account_wei: accounts.iter().fold(self.account_wei, |sum, change| {
                 sum.wrapping_add(wei(change.after)).wrapping_sub(wei(change.before))
@@ -286,7 +288,7 @@ impl Totals {
 }
 
 fn grains(coins: &Coins) -> u64 {
-    coins.iter().fold(0, |sum, (_, coin)| sum.wrapping_add(coin.output.amount.0))
+    coins.iter().fold(0, |sum, (_, coin)| sum.wrapping_add(coin.output.amount.grains()))
 }
 
 fn wei(account: AccountValue) -> U256 {

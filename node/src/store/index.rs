@@ -99,12 +99,12 @@ struct Movement {
 
 impl Movement {
     fn received(position: u32, outpoint: OutPoint, output: &Output) -> Self {
-        Self { position, lock: output.lock, amount: output.amount.0, made: Some(outpoint) }
+        Self { position, lock: output.lock, amount: output.amount.grains(), made: Some(outpoint) }
     }
 
     fn sent(spend: &Spend) -> Self {
         let Output { amount, lock } = spend.coin.output;
-        Self { position: spend.position, lock, amount: amount.0, made: None }
+        Self { position: spend.position, lock, amount: amount.grains(), made: None }
     }
 }
 
@@ -151,7 +151,7 @@ impl Indexed<'_> {
         let sum = |comes: bool| {
             let amounts =
                 same.iter().filter(|movement| movement.made.is_some() == comes).map(|movement| movement.amount);
-            Amount(amounts.fold(0, u64::saturating_add))
+            Amount::from_grains(amounts.fold(0, u64::saturating_add))
         };
         LockEvent {
             place: self.place(same[0].position),

@@ -198,8 +198,8 @@ pub fn write_lock_event(event: &LockEvent, coins: impl Iterator<Item = OutPoint>
     let mut encoder = Encoder::with_capacity(48);
     encoder.raw(&event.txid.0);
     encoder.byte(u8::from(event.withdrawal));
-    encoder.varint(event.received.0);
-    encoder.varint(event.sent.0);
+    encoder.varint(event.received.grains());
+    encoder.varint(event.sent.grains());
     for coin in coins {
         if event.withdrawal {
             encoder.raw(&coin.txid.0);
@@ -232,8 +232,8 @@ fn lock_event<'a>(key: &[u8], value: &'a [u8]) -> Result<(LockEvent, Decoder<'a>
         place: read_place(key)?,
         txid: TxId(decoder.array()?),
         withdrawal: decoder.byte()? == 1,
-        received: Amount(decoder.varint()?),
-        sent: Amount(decoder.varint()?),
+        received: Amount::from_grains(decoder.varint()?),
+        sent: Amount::from_grains(decoder.varint()?),
     };
     Ok((event, decoder))
 }
@@ -247,7 +247,7 @@ impl Encoder {
     /// A coin without its outpoint.
     pub fn coin(&mut self, coin: &Coin) {
         self.varint((u64::from(coin.height) << 1) | u64::from(coin.coinbase));
-        self.varint(coin.output.amount.0);
+        self.varint(coin.output.amount.grains());
         match &coin.output.lock {
             Lock::Key(key) => self.tagged(0, &key.0),
             Lock::Account(address) => self.tagged(1, address.as_slice()),
@@ -281,7 +281,7 @@ impl Decoder<'_> {
     /// Reads [`Encoder::coin`].
     pub fn coin(&mut self) -> Result<Coin, Malformed> {
         let height = self.varint()?;
-        let amount = Amount(self.varint()?);
+        let amount = Amount::from_grains(self.varint()?);
         let lock = match self.byte()? {
             0 => Lock::Key(KeyBytes(self.array()?)),
             1 => Lock::Account(Address(self.array::<20>()?.into())),
@@ -407,7 +407,7 @@ pub fn write_tip(tip: BlockRef, totals: &Totals, digest: &[u8]) -> Vec<u8> {
     let mut encoder = Encoder::with_capacity(160 + digest.len());
     encoder.raw(&block_key(tip));
     encoder.varint(totals.coins);
-    encoder.varint(totals.coin_grains.0);
+    encoder.varint(totals.coin_grains.grains());
     encoder.varint(totals.accounts);
     encoder.word(&totals.account_wei);
     encoder.word(&totals.minted);
@@ -422,7 +422,7 @@ pub fn read_tip(value: &[u8]) -> Result<(BlockRef, Totals, &[u8]), Malformed> {
     let tip = BlockRef { height: decoder.be32()?, hash: BlockHash(decoder.array()?) };
     let totals = Totals {
         coins: decoder.varint()?,
-        coin_grains: Amount(decoder.varint()?),
+        coin_grains: Amount::from_grains(decoder.varint()?),
         accounts: decoder.varint()?,
         account_wei: decoder.word()?,
         minted: decoder.word()?,

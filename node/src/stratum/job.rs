@@ -161,7 +161,7 @@ pub mod tests {
         let mut block = ChainSpec::dev().genesis_block().0;
         let Some(Transaction::Coinbase(coinbase)) = block.transactions.first_mut() else { panic!("a coinbase") };
         coinbase.extra = [&[7; 8][..], &Work::extra()].concat();
-        coinbase.outputs = vec![Output { amount: Amount(5), lock: Lock::Key(KeyBytes([1; 32])) }];
+        coinbase.outputs = vec![Output { amount: Amount::from_grains(5), lock: Lock::Key(KeyBytes([1; 32])) }];
         let coinbase = block.transactions[0].clone();
         block.transactions.resize(transactions, coinbase);
         let leaves: Vec<_> = block.transactions.iter().map(merkle::leaf).collect();
@@ -179,7 +179,7 @@ pub mod tests {
             block,
             target: pow::target(bits).unwrap(),
             height: 1,
-            coin_tips: Amount(0),
+            coin_tips: Amount::ZERO,
             account_tips: U256::ZERO,
             gas_used: 0,
         };

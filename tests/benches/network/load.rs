@@ -34,7 +34,7 @@ pub fn measure(seconds: usize) {
     let count = seconds * RATE;
     // Eight million hashes a block: about a second of one core, so that the difficulty soon stands where it stays.
     let spec = ChainSpec { genesis_bits: 0x1e01_ffff, ..mined_spec() };
-    let mut load = Load::on(spec, count * 3 / 2 + 1, Amount(GRAINS_PER_CRN));
+    let mut load = Load::on(spec, count * 3 / 2 + 1, Amount::from_grains(GRAINS_PER_CRN));
     load.fee = FEE;
     let transactions = load.coin_transactions(count);
     let network = start(&load.spec);

@@ -70,7 +70,10 @@ impl Payer {
         let user = &chain.users[CHEATING];
         let (outpoint, coin) = *self.coin.get_or_insert_with(|| first_coin(&chain, CHEATING, 0));
         let spend = |fee: u64| {
-            let outputs = vec![Output { amount: Amount(coin.output.amount.0.saturating_sub(fee)), lock: user.lock }];
+            let outputs = vec![Output {
+                amount: Amount::from_grains(coin.output.amount.grains().saturating_sub(fee)),
+                lock: user.lock,
+            }];
             Transaction::Coin(pay_coin(&chain.hash, user, outpoint, coin, outputs))
         };
         let [payment, rival] = FEES.map(spend);
@@ -127,7 +130,7 @@ impl Payer {
             (tally.tried, tally.done) = (tally.tried.saturating_sub(1), tally.done.saturating_sub(1));
             Some(kept)
         });
-        let empty = left.is_none_or(|(_, coin)| coin.output.amount.0 < COIN.0 / 2);
+        let empty = left.is_none_or(|(_, coin)| coin.output.amount.grains() < COIN.grains() / 2);
         tally.faults += u64::from(empty);
         drop(tally);
         self.coin = left;

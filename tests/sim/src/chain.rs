@@ -72,7 +72,7 @@ pub const CHEATING: usize = PAYING + 1;
 pub const COINS: usize = 8;
 
 /// What each of those coins holds.
-pub const COIN: Amount = Amount(10 * GRAINS_PER_CRN);
+pub const COIN: Amount = Amount::from_grains(10 * GRAINS_PER_CRN);
 
 /// A contract that counts, at the slot that its calldata names, how often it was called.
 pub const COUNTER: Address = Address::repeat_byte(0xcc);
@@ -88,7 +88,7 @@ const WITHDRAWN_UNIT: u64 = 1_000_000_000_000_000;
 
 /// What [`WITHDRAWER`] withdraws in a block with this beneficiary.
 pub fn withdrawn(beneficiary: &Address) -> Amount {
-    Amount(u64::from(1 + (beneficiary[19] & 15)) * (GRAINS_PER_CRN / 1_000))
+    Amount::from_grains(u64::from(1 + (beneficiary[19] & 15)) * (GRAINS_PER_CRN / 1_000))
 }
 
 /// Hands its calldata on to the gateway, with (1 + COINBASE mod 16) units.
@@ -159,7 +159,7 @@ fn finality(members: &[MemberKey]) -> Option<Finality> {
 fn spec(users: &[User], members: &[MemberKey], rules: Rules) -> ChainSpec {
     let account = |address, code: Bytes| GenesisAccount {
         address,
-        balance: Amount(100 * GRAINS_PER_CRN).to_wei(),
+        balance: Amount::from_grains(100 * GRAINS_PER_CRN).to_wei(),
         nonce: u64::from(!code.is_empty()),
         code,
         storage: Vec::new(),

@@ -385,10 +385,10 @@ impl Oracle {
                     spent.extend(tx.inputs.iter().copied());
                 }
                 let coins = transaction.outputs().filter(|(_, output)| !matches!(output.lock, Lock::Account(_)));
-                made.extend(coins.map(|(index, output)| (OutPoint { txid, index }, output.amount.0)));
+                made.extend(coins.map(|(index, output)| (OutPoint { txid, index }, output.amount.grains())));
             }
             let withdrawn = self.blocks.get(hash).into_iter().flat_map(|facts| &facts.withdrawn);
-            made.extend(withdrawn.map(|(outpoint, amount)| (*outpoint, amount.0)));
+            made.extend(withdrawn.map(|(outpoint, amount)| (*outpoint, amount.grains())));
         }
         let view = engine.store().view();
         let (mut count, mut grains) = (0, 0);
@@ -399,14 +399,14 @@ impl Oracle {
         for (outpoint, amount) in &made {
             match (view.coin(outpoint), spent.contains(outpoint)) {
                 (Ok(None), true) => {}
-                (Ok(Some(coin)), false) if coin.output.amount.0 == *amount => {
+                (Ok(Some(coin)), false) if coin.output.amount.grains() == *amount => {
                     (count, grains) = (count + 1, grains + amount)
                 }
                 (found, _) => return wrong(outpoint, &format!("is {found:?}")),
             }
         }
         let totals = engine.store().totals();
-        if (totals.coins, totals.coin_grains.0) != (count, grains) {
+        if (totals.coins, totals.coin_grains.grains()) != (count, grains) {
             let detail = format!("{count} coins of {grains} grains by the books of {}, {totals:?}", tip.hash);
             return Err(Violation::new(Invariant::Supply, detail));
         }

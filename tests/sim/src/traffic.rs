@@ -85,15 +85,15 @@ impl Traffic {
     fn spend(&mut self, engine: &Engine, random: &mut Random, rival: bool) -> Option<Payment> {
         let (outpoint, coin, owner) = self.spendable(engine, random)?;
         let to = random.index(PAYING);
-        let amount = coin.output.amount.0.checked_sub(FEE).filter(|left| *left > 2 * FEE)?;
+        let amount = coin.output.amount.grains().checked_sub(FEE).filter(|left| *left > 2 * FEE)?;
         let chain = self.chain.clone();
         let user = |index: usize| &chain.users[index];
         let deposit = random.chance(0.15);
         let target = if deposit { Lock::Account(user(to).address) } else { user(to).lock };
         let half = amount / 2;
         let outputs = vec![
-            Output { amount: Amount(half), lock: target },
-            Output { amount: Amount(amount - half), lock: user(owner).lock },
+            Output { amount: Amount::from_grains(half), lock: target },
+            Output { amount: Amount::from_grains(amount - half), lock: user(owner).lock },
         ];
         let tx = pay_coin(&chain.hash, user(owner), outpoint, coin, outputs);
         let txid = tx.txid();
@@ -102,7 +102,7 @@ impl Traffic {
         }
         self.note(OutPoint { txid, index: 1 }, owner);
         let rival = rival.then(|| {
-            let outputs = vec![Output { amount: Amount(amount), lock: user(owner).lock }];
+            let outputs = vec![Output { amount: Amount::from_grains(amount), lock: user(owner).lock }];
             Transaction::Coin(pay_coin(&chain.hash, user(owner), outpoint, coin, outputs))
         });
         Some(Payment { transaction: Transaction::Coin(tx), rival })
@@ -113,8 +113,10 @@ impl Traffic {
         let account = engine.store().view().account(&user.address).ok()??;
         let nonce = engine.mempool().pending_nonce(&user.address).unwrap_or(account.nonce).max(account.nonce);
         let to = random.index(PAYING);
-        let withdrawn = (kind == 6)
-            .then(|| Output { amount: Amount(random.between(100_000, 10_000_000)), lock: self.chain.users[to].lock });
+        let withdrawn = (kind == 6).then(|| Output {
+            amount: Amount::from_grains(random.between(100_000, 10_000_000)),
+            lock: self.chain.users[to].lock,
+        });
         let fields = match (kind, &withdrawn) {
             (_, Some(output)) => {
                 self.fields(nonce, GATEWAY, output.amount.to_wei(), withdraw_calldata(&output.lock), 100_000)
@@ -145,7 +147,7 @@ impl Traffic {
         let user = &self.chain.users[PROMISING];
         let coins = (0..COINS).map(|number| {
             let (outpoint, coin) = first_coin(&self.chain, PROMISING, number);
-            let outputs = vec![Output { amount: Amount(COIN.0 - FEE), lock: user.lock }];
+            let outputs = vec![Output { amount: Amount::from_grains(COIN.grains() - FEE), lock: user.lock }];
             Transaction::Coin(pay_coin(&self.chain.hash, user, outpoint, coin, outputs))
         });
         let calls = (0..COINS as u64).filter_map(|nonce| {

@@ -59,7 +59,7 @@ fn encoding(rng: &mut Rng) -> Vec<u8> {
         nonce: rng.bits() as u32,
     };
     let lock = Lock::Policy(rng.wide().to_be_bytes());
-    let output = Output { amount: Amount((rng.word() & U256::from(u64::MAX)).to()), lock };
+    let output = Output { amount: Amount::from_grains((rng.word() & U256::from(u64::MAX)).to()), lock };
     let coins = CoinTransaction {
         inputs: vec![OutPoint { txid: TxId(rng.wide().to_be_bytes()), index: rng.below(300) as u32 }],
         outputs: vec![output; rng.below(3)],

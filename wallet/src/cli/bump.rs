@@ -159,7 +159,9 @@ fn dependents(node: &Node, old: &Draft, txid: &TxId) -> Result<Vec<Dependent>, W
             let Some(details) = details else { continue };
             open.push((spender, details.outputs.iter().map(|output| output.address.clone()).collect()));
             let weight = Weight { gas: details.gas, fee: details.fee.unwrap_or_default() };
-            let pays = Amount(details.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.0)));
+            let pays = Amount::from_grains(
+                details.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.grains())),
+            );
             found.push(Dependent { txid: spender, weight, pays });
         }
     }
@@ -178,7 +180,9 @@ fn add_own_dependents(session: &Session<'_>, txid: &TxId, own: &KeyTable, found:
                 Some(Body::Coin(coin)) => coin.fee,
                 _ => continue,
             };
-            let pays = Amount(tx.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.0)));
+            let pays = Amount::from_grains(
+                tx.outputs.iter().fold(0, |sum: u64, output| sum.saturating_add(output.amount.grains())),
+            );
             found.push(Dependent { txid: sent.txid, weight: Weight { gas: tx.gas(tx.size()), fee }, pays });
             parents.push(sent.txid);
         }

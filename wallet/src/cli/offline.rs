@@ -82,7 +82,7 @@ fn check_fee(draft: &Draft, own: &KeyTable, allow_high_fee: bool) -> Result<(), 
                 draft.network.destination(&line.to).is_ok_and(|lock| own.owner(&lock) == Owner::Foreign)
             };
             let sum = |lines: &mut dyn Iterator<Item = &OutputLine>| {
-                Amount(lines.fold(0, |sum: u64, line| sum.saturating_add(line.amount.0)))
+                Amount::from_grains(lines.fold(0, |sum: u64, line| sum.saturating_add(line.amount.grains())))
             };
             // Where all stays in the wallet, the whole is what the fee is for.
             let sent = match sum(&mut coin.outputs.iter().filter(foreign)) {

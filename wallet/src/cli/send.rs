@@ -106,7 +106,7 @@ fn warn_of_rest(coin: &CoinDraft, coins: &Coins, terms: &Terms) -> Result<(), Wa
     let left = coins.spendable.iter().filter(|own| !taken.contains(&own.outpoint) && own.output.amount > cost);
     let left: Vec<Amount> = left.map(|own| own.output.amount).collect();
     if !left.is_empty() {
-        let sum = Amount::sum(left.iter().copied()).unwrap_or(Amount(u64::MAX));
+        let sum = Amount::sum(left.iter().copied()).unwrap_or(Amount::from_grains(u64::MAX));
         screen::warn(&format!(
             "one transaction has room for the {} largest coins; {} of {sum} CRN {} left: repeat it for them, with --again",
             taken.len(),

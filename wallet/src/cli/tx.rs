@@ -136,11 +136,12 @@ fn body(wallet: &Wallet, own: &KeyTable, found: &Value, outcome: &Outcome) -> Ve
     }
     for output in found["outputs"].as_array().into_iter().flatten() {
         let address = text(output, "address");
-        let amount = output["amount"].as_u64().map(|grains| Amount(grains).to_string()).unwrap_or_default();
+        let amount =
+            output["amount"].as_u64().map(|grains| Amount::from_grains(grains).to_string()).unwrap_or_default();
         rows.push(row("pays", format!("{amount} to {address}"), &whose(&address)));
     }
     if let Some(fee) = found["fee"].as_u64() {
-        rows.push(row("fee", format!("{} CRN", Amount(fee)), ""));
+        rows.push(row("fee", format!("{} CRN", Amount::from_grains(fee)), ""));
     }
     if let Some(fee) = outcome.fee {
         rows.push(row("fee", format!("{} CRN", show_wei(fee)), ""));
@@ -184,7 +185,7 @@ pub fn fees(context: &Context) -> Result<Report, WalletError> {
 /// Gas of a coin transaction with one input and two outputs of some CRN: what most payments are. Amounts above 42 CRN take
 /// four bytes more each.
 fn payment_gas() -> u64 {
-    let output = Output { amount: Amount(GRAINS_PER_CRN), lock: Lock::Key(KeyBytes([0; 32])) };
+    let output = Output { amount: Amount::from_grains(GRAINS_PER_CRN), lock: Lock::Key(KeyBytes([0; 32])) };
     let payment = CoinTransaction {
         inputs: vec![OutPoint { txid: TxId([0; 32]), index: 0 }],
         outputs: vec![output; 2],

@@ -55,7 +55,7 @@ fn input(address: &str, amount: u64) -> Input {
     Input {
         txid: TxId([5; 32]),
         index: 1,
-        amount: Amount(amount),
+        amount: Amount::from_grains(amount),
         address: address.into(),
         height: Some(100),
         key: None,
@@ -70,13 +70,13 @@ fn policy_input(policy: &Policy, amount: u64) -> Input {
 }
 
 fn output(to: &str, amount: u64) -> OutputLine {
-    OutputLine { to: to.into(), amount: Amount(amount), change: None, rest: false }
+    OutputLine { to: to.into(), amount: Amount::from_grains(amount), change: None, rest: false }
 }
 
 fn draft(inputs: Vec<Input>, outputs: Vec<OutputLine>) -> Draft {
-    let sum = |amounts: &mut dyn Iterator<Item = Amount>| amounts.map(|amount| amount.0).sum::<u64>();
+    let sum = |amounts: &mut dyn Iterator<Item = Amount>| amounts.map(|amount| amount.grains()).sum::<u64>();
     let fee = sum(&mut inputs.iter().map(|input| input.amount)) - sum(&mut outputs.iter().map(|line| line.amount));
-    let coin = CoinDraft { inputs, outputs, fee: Amount(fee) };
+    let coin = CoinDraft { inputs, outputs, fee: Amount::from_grains(fee) };
     Draft::new(network(), 200, 1_000_000_000, Body::Coin(coin))
 }
 
@@ -117,7 +117,7 @@ fn a_payment_is_signed_offline_and_verifies_as_the_chain_verifies() {
     assert!(matches!(tx.witnesses[..], [Witness::Key(_)]));
     let lock = Lock::Key(one.key(Branch::Receive));
     let spent = [Coin {
-        output: chain_core::transaction::coin::Output { amount: Amount(500_000_000), lock },
+        output: chain_core::transaction::coin::Output { amount: Amount::from_grains(500_000_000), lock },
         height: 100,
         coinbase: false,
     }];
@@ -158,13 +158,13 @@ fn whatever_is_altered_after_signing_is_found_out() {
     assert_eq!(altered(&|coin| coin.inputs[0].index = 7), unverified);
     assert_eq!(
         altered(&|coin| {
-            coin.inputs[0].amount = Amount(600_000_000);
-            coin.fee = Amount(100_010_000);
+            coin.inputs[0].amount = Amount::from_grains(600_000_000);
+            coin.fee = Amount::from_grains(100_010_000);
         }),
         unverified
     );
     assert_eq!(
-        altered(&|coin| coin.fee = Amount(1)),
+        altered(&|coin| coin.fee = Amount::from_grains(1)),
         DraftError::Contradiction("inputs of 5.00000000 less outputs of 4.99990000 are not a fee of 0.00000001".into())
     );
     assert!(matches!(altered(&|coin| coin.inputs[0].address = thief.clone()), DraftError::Incomplete(_)));
@@ -233,7 +233,10 @@ fn parts_of_different_transactions_are_not_joined() {
         one.clone().combine(other)
     };
     assert_eq!(changed(&|_| ()), Ok(()));
-    assert_eq!(changed(&|coin| coin.outputs[0].amount = Amount(1)), Err(DraftError::NotParts("the outputs")));
+    assert_eq!(
+        changed(&|coin| coin.outputs[0].amount = Amount::from_grains(1)),
+        Err(DraftError::NotParts("the outputs"))
+    );
     assert_eq!(changed(&|coin| coin.inputs[0].index = 9), Err(DraftError::NotParts("the inputs")));
     let mut other = one.clone();
     other.network.chain_id = 1;

@@ -95,7 +95,7 @@ fn sent(coins: u16, time: u64) -> Sent {
     let input = |index: u16| Input {
         txid: outpoint(index).txid,
         index: index.into(),
-        amount: Amount(500_000_000),
+        amount: Amount::from_grains(500_000_000),
         address: address.clone(),
         height: Some(7),
         key: None,
@@ -103,8 +103,8 @@ fn sent(coins: u16, time: u64) -> Sent {
         preimages: Vec::new(),
         signatures: Vec::new(),
     };
-    let fee = Amount(1_000_000);
-    let amount = Amount(u64::from(coins) * 500_000_000 - fee.0);
+    let fee = Amount::from_grains(1_000_000);
+    let amount = Amount::from_grains(u64::from(coins) * 500_000_000 - fee.grains());
     let outputs = vec![OutputLine { to: address.clone(), amount, change: None, rest: true }];
     let coin = CoinDraft { inputs: (0..coins).map(input).collect(), outputs, fee };
     let transaction = Transaction::Coin(CoinTransaction {

@@ -87,7 +87,7 @@ pub fn account_payment(
         // For the estimate: any value that the account has will do.
         value_wei: match order.wanted() {
             AccountValue::Wei(wei) if wei <= balance => wei,
-            _ => Amount(1).to_wei().min(balance),
+            _ => Amount::from_grains(1).to_wei().min(balance),
         },
         gas_limit: 0,
         max_fee_per_gas_wei: max_fee,
@@ -262,5 +262,5 @@ fn gas_limit(wallet: &Wallet, node: &Node, draft: &AccountDraft, penniless: bool
 }
 
 fn whole(wei: U256, grains_only: bool) -> U256 {
-    if grains_only { wei - wei % Amount(1).to_wei() } else { wei }
+    if grains_only { wei - wei % Amount::from_grains(1).to_wei() } else { wei }
 }

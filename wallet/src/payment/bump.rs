@@ -96,8 +96,10 @@ pub fn bump_coin(
             return Ok(terms.draft(wallet, Body::Coin(draft)));
         }
         // Less gas than the old one: the change was left out.
-        price =
-            price.saturating_mul(U256::from(least_fee.0)).div_ceil(U256::from(draft.fee.0.max(1))).saturating_add(one);
+        price = price
+            .saturating_mul(U256::from(least_fee.grains()))
+            .div_ceil(U256::from(draft.fee.grains().max(1)))
+            .saturating_add(one);
     }
     Err(PaymentError::Refused("no fee was found that replaces it: give a higher --fee-rate".into()))
 }

@@ -42,7 +42,7 @@ fn coins(amounts: &[u64]) -> Coins {
     let lock = wallet.keys.lock(Branch::Receive, 0).unwrap();
     let coins = amounts.iter().zip(0..).map(|(amount, index)| OwnCoin {
         outpoint: OutPoint { txid: TxId([index as u8; 32]), index },
-        output: Output { amount: Amount(*amount), lock },
+        output: Output { amount: Amount::from_grains(*amount), lock },
         address: wallet.network.address(&lock),
         height: Some(100),
         coinbase: false,
@@ -74,10 +74,10 @@ fn fee_of(mut draft: Draft, coins: &Coins, base_fee: u64) -> chain_core::execute
 #[test]
 fn the_fee_covers_the_highest_base_fee_of_the_next_block_and_the_tip() {
     let (terms, coins) = (terms(1_000_000_000, 50_000_000), coins(&[500_000_000]));
-    let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
+    let order = CoinOrder::Pay(vec![(stranger(2), Amount::from_grains(100_000_000))]);
     let draft = coin_payment(&OWNER.0, &coins, &terms, &order).unwrap();
     let fee = fee_of(draft, &coins, 1_125_000_000);
-    let tip_per_gas = fee.tip.0 * 10_000_000_000 / fee.gas;
+    let tip_per_gas = fee.tip.grains() * 10_000_000_000 / fee.gas;
     assert!((50_000_000..51_000_000).contains(&tip_per_gas), "{fee:?}");
 }
 
@@ -86,18 +86,18 @@ fn a_payment_of_too_many_coins_is_refused_and_all_takes_the_largest() {
     let (terms, coins) = (terms(1_000_000_000, 0), coins(&vec![100_000; 2_200]));
     let wallet = &OWNER.0;
     let pay = |amount: u64| {
-        let order = CoinOrder::Pay(vec![(stranger(2), Amount(amount))]);
+        let order = CoinOrder::Pay(vec![(stranger(2), Amount::from_grains(amount))]);
         coin_payment(wallet, &coins, &terms, &order)
     };
     let Err(PaymentError::TooManyInputs { count, fits, worth }) = pay(202_000_000) else { panic!("it was built") };
     assert!(count > 2_000 && (1_000..1_030).contains(&fits), "{count} {fits}");
-    assert_eq!(worth.0, fits as u64 * 100_000);
+    assert_eq!(worth.grains(), fits as u64 * 100_000);
     let size = |mut draft: Draft| {
         draft.sign(&wallet.network, &OWNER.1, &OWNER.2).unwrap();
         draft.finish(201).unwrap().encode().len()
     };
     // Most of what fits can be paid; the fee takes a few hundred grains a coin.
-    let paid = pay(worth.0 / 100 * 99).unwrap();
+    let paid = pay(worth.grains() / 100 * 99).unwrap();
     assert!(size(paid) <= 100_000);
     let all = coin_payment(wallet, &coins, &terms, &CoinOrder::All(stranger(2))).unwrap();
     let Body::Coin(coin) = &all.transaction else { panic!("not of coins") };
@@ -110,7 +110,7 @@ fn change_that_is_built_and_never_sent_uses_up_no_address() {
     let (terms, coins) = (terms(1_000_000_000, 0), coins(&[500_000_000]));
     let mut wallet = OWNER.0.clone();
     let change = |wallet: &Wallet| {
-        let order = CoinOrder::Pay(vec![(stranger(2), Amount(100_000_000))]);
+        let order = CoinOrder::Pay(vec![(stranger(2), Amount::from_grains(100_000_000))]);
         let draft = coin_payment(wallet, &coins, &terms, &order).unwrap();
         let Body::Coin(coin) = draft.transaction else { panic!("not of coins") };
         coin.outputs.into_iter().find_map(|line| line.change).unwrap()
@@ -128,7 +128,7 @@ fn a_replacement_pays_a_tenth_more_and_the_same_people() {
     let (terms, coins) = (terms(1_000_000_000, 1_000), coins(&[500_000_000, 90_000_000]));
     let wallet = &OWNER.0;
     // Leaves so little change that another coin is needed to pay more.
-    let order = CoinOrder::Pay(vec![(stranger(2), Amount(499_994_000))]);
+    let order = CoinOrder::Pay(vec![(stranger(2), Amount::from_grains(499_994_000))]);
     let draft = coin_payment(&OWNER.0, &coins, &terms, &order).unwrap();
     let first = fee_of(draft.clone(), &coins, 1_000_000_000);
     let Body::Coin(old) = &draft.transaction else { panic!("not of coins") };
@@ -138,11 +138,14 @@ fn a_replacement_pays_a_tenth_more_and_the_same_people() {
         let options = BumpOptions { cancel: false, percent: 10, dropped };
         let bumped = bump_coin(wallet, &OWNER.2, old, &coins, terms, &options).unwrap();
         let Body::Coin(new) = &bumped.transaction else { panic!("not of coins") };
-        assert!(new.outputs.iter().any(|line| line.amount == Amount(499_994_000)));
+        assert!(new.outputs.iter().any(|line| line.amount == Amount::from_grains(499_994_000)));
         assert!(old.inputs.iter().all(|input| new.inputs.contains(input)));
         let second = fee_of(bumped.clone(), &coins, 1_000_000_000);
-        assert!(second.fee.0 * first.gas * 10 >= first.fee.0 * second.gas * least, "{first:?} {second:?}");
-        assert!(second.tip.0 * first.gas * 10 >= first.tip.0 * second.gas * 11);
+        assert!(
+            second.fee.grains() * first.gas * 10 >= first.fee.grains() * second.gas * least,
+            "{first:?} {second:?}"
+        );
+        assert!(second.tip.grains() * first.gas * 10 >= first.tip.grains() * second.gas * 11);
     }
 }
 
@@ -162,13 +165,13 @@ proptest! {
         let order = if all {
             CoinOrder::All(stranger(1))
         } else {
-            CoinOrder::Pay(paid.iter().zip(1..).map(|(amount, number)| (stranger(number), Amount(*amount))).collect())
+            CoinOrder::Pay(paid.iter().zip(1..).map(|(amount, number)| (stranger(number), Amount::from_grains(*amount))).collect())
         };
         match coin_payment(&OWNER.0, &coins, &terms, &order) {
             Ok(draft) => {
                 let fee = fee_of(draft, &coins, base / 8 * 9);
                 let owed = u128::from(fee.gas) * u128::from(tip) / 10_000_000_000;
-                prop_assert!(u128::from(fee.tip.0) + 1 >= owed);
+                prop_assert!(u128::from(fee.tip.grains()) + 1 >= owed);
             }
             Err(PaymentError::NotEnoughCoins { .. }) => {
                 prop_assert!(all || amounts.iter().sum::<u64>() < paid.iter().sum::<u64>() + 1_000_000);

@@ -65,7 +65,7 @@ pub struct Selection {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SelectError {
     #[error("{needed} CRN are needed (a fee of {fee} CRN included), you have {available}, {} short",
-        Amount(needed.0.saturating_sub(available.0)))]
+        Amount::from_grains(needed.grains().saturating_sub(available.grains())))]
     NotEnough { needed: Amount, fee: Amount, available: Amount },
     #[error("the amounts sum to more money than there can be")]
     TooLarge,
@@ -124,7 +124,8 @@ impl Order<'_> {
         let Some(rest) = total.checked_sub(self.paid()?) else { return Ok(None) };
         // The amount of the change is as long as the rest at most, so that its fee is never too low.
         let with_change = self.fee_of(choices, inputs, Some(rest))?;
-        if let Some(change) = rest.checked_sub(with_change).filter(|change| *change >= self.dust && change.0 > 0) {
+        if let Some(change) = rest.checked_sub(with_change).filter(|change| *change >= self.dust && change.grains() > 0)
+        {
             return Ok(Some(Selection { inputs: inputs.into(), change: Some(change), fee: with_change }));
         }
         let without = self.fee_of(choices, inputs, None)?;
@@ -162,7 +163,7 @@ fn ranked(choices: &[Choice], must: &[usize], price: u128) -> Result<Vec<usize>,
 pub fn select(choices: &[Choice], order: &Order) -> Result<Selection, SelectError> {
     let available = Amount::sum(choices.iter().map(|choice| choice.amount)).map_err(|_| SelectError::TooLarge)?;
     let paid = order.paid()?;
-    if i64::try_from(available.0).is_err() || i64::try_from(paid.0).is_err() {
+    if i64::try_from(available.grains()).is_err() || i64::try_from(paid.grains()).is_err() {
         return Err(SelectError::TooLarge);
     }
     let ranked = ranked(choices, order.must, order.price)?;
@@ -203,15 +204,17 @@ pub fn select_all(
 ) -> Result<Selection, SelectError> {
     let mut inputs = ranked(choices, must, price)?;
     // Its amount is as long as any can be.
-    inputs.truncate(fitting(choices, &inputs, &[Output { amount: Amount(u64::MAX), ..output }], room));
+    inputs.truncate(fitting(choices, &inputs, &[Output { amount: Amount::from_grains(u64::MAX), ..output }], room));
     inputs.sort_unstable();
     let available = worth(choices, &inputs)?;
     let gas = gas(inputs.iter().map(|index| &choices[*index]), vec![Output { amount: available, ..output }]);
     let fee = fees::fee(gas, price)?;
-    match available.checked_sub(fee).filter(|rest| rest.0 > 0) {
+    match available.checked_sub(fee).filter(|rest| rest.grains() > 0) {
         // "Change" is what the one output receives.
         Some(rest) => Ok(Selection { inputs, change: Some(rest), fee }),
-        None => Err(SelectError::NotEnough { needed: Amount(fee.0.saturating_add(1)), fee, available }),
+        None => {
+            Err(SelectError::NotEnough { needed: Amount::from_grains(fee.grains().saturating_add(1)), fee, available })
+        }
     }
 }
 
@@ -241,7 +244,7 @@ fn search(choices: &[Choice], ranked: &[usize], order: &Order) -> Option<Vec<usi
         .iter()
         .map(|index| {
             let choice = &choices[*index];
-            Candidate { value: choice.amount.0, weight: input_gas(choice), input_count: 1, is_segwit: false }
+            Candidate { value: choice.amount.grains(), weight: input_gas(choice), input_count: 1, is_segwit: false }
         })
         .collect();
     let target = target(order);
@@ -251,7 +254,7 @@ fn search(choices: &[Choice], ranked: &[usize], order: &Order) -> Option<Vec<usi
     });
     let change_policy = ChangePolicy::min_value(
         DrainWeights { output_weight: CHANGE_GAS, spend_weight: KEY_INPUT_GAS, n_outputs: 1 },
-        order.dust.0,
+        order.dust.grains(),
     );
     selector.run_bnb(Cheapest { target, change_policy }, ROUNDS).ok()?;
     Some(selector.selected_indices().iter().map(|index| searched[*index]).collect())
@@ -263,12 +266,12 @@ fn largest_sum(choices: &[Choice], searched: &[usize], order: &Order) -> Option<
     let gas = gas(inputs.clone(), order.outputs.to_vec()).checked_add(CHANGE_GAS)?.checked_add(KEY_INPUT_GAS)?;
     let amounts = inputs.map(|choice| choice.amount).chain(order.outputs.iter().map(|output| output.amount));
     let sum = Amount::sum(amounts).ok()?.add(fees::fee(gas, order.price).ok()?).ok()?;
-    Some(sum.add(order.dust).ok()?.0)
+    Some(sum.add(order.dust).ok()?.grains())
 }
 
 fn target(order: &Order) -> Target {
     let base = gas([].into_iter(), order.outputs.to_vec());
-    let value_sum = order.outputs.iter().fold(0u64, |sum, output| sum.saturating_add(output.amount.0));
+    let value_sum = order.outputs.iter().fold(0u64, |sum, output| sum.saturating_add(output.amount.grains()));
     // Far beyond any price of gas, and far within what a float holds.
     let grains_per_gas = (order.price.min(1 << 100) as f64 / WEI_PER_GRAIN as f64) as f32;
     let rate = if grains_per_gas.is_normal() { FeeRate::from_sat_per_wu(grains_per_gas) } else { FeeRate::ZERO };

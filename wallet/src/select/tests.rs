@@ -9,7 +9,7 @@ use super::*;
 const PRICE: u128 = 1_125_000_000;
 
 fn output(amount: u64) -> Output {
-    Output { amount: Amount(amount), lock: Lock::Key(KeyBytes([7; 32])) }
+    Output { amount: Amount::from_grains(amount), lock: Lock::Key(KeyBytes([7; 32])) }
 }
 
 fn choices(amounts: &[u64]) -> Vec<Choice> {
@@ -18,19 +18,19 @@ fn choices(amounts: &[u64]) -> Vec<Choice> {
         .zip(0..)
         .map(|(amount, index)| Choice {
             outpoint: OutPoint { txid: TxId([9; 32]), index },
-            amount: Amount(*amount),
+            amount: Amount::from_grains(*amount),
             witness: Witness::Key([0; 64].into()),
         })
         .collect()
 }
 
 fn order(outputs: &[Output]) -> Order<'_> {
-    Order { outputs, change: output(0), price: PRICE, dust: Amount(700), must: &[] }
+    Order { outputs, change: output(0), price: PRICE, dust: Amount::from_grains(700), must: &[] }
 }
 
 /// The gas of the transaction that a selection makes.
 fn gas_of(choices: &[Choice], outputs: &[Output], selection: &Selection) -> Gas {
-    let outputs = outputs.iter().copied().chain(selection.change.map(|amount| output(amount.0)));
+    let outputs = outputs.iter().copied().chain(selection.change.map(|amount| output(amount.grains())));
     gas(selection.inputs.iter().map(|index| &choices[*index]), outputs.collect())
 }
 
@@ -39,30 +39,30 @@ fn pays_with_one_coin_and_takes_change() {
     let (choices, outputs) = (choices(&[500_000_000, 500_000_000]), [output(100_000_000)]);
     let selection = select(&choices, &order(&outputs)).unwrap();
     assert_eq!(selection.inputs.len(), 1);
-    assert_eq!(selection.change, Some(Amount(500_000_000 - 100_000_000 - selection.fee.0)));
+    assert_eq!(selection.change, Some(Amount::from_grains(500_000_000 - 100_000_000 - selection.fee.grains())));
     let exact = fees::fee(gas_of(&choices, &outputs, &selection), PRICE).unwrap();
-    assert!(selection.fee >= exact && selection.fee.0 <= exact.0 + 2);
+    assert!(selection.fee >= exact && selection.fee.grains() <= exact.grains() + 2);
 }
 
 #[test]
 fn prefers_coins_that_need_no_change() {
     let outputs = [output(100_000_000)];
     let one = choices(&[100_000_000]);
-    let fee = fees::fee(gas(one.iter(), outputs.to_vec()), PRICE).unwrap().0;
+    let fee = fees::fee(gas(one.iter(), outputs.to_vec()), PRICE).unwrap().grains();
     let choices = choices(&[900_000_000, 60_000_000, 100_000_000 + fee + 5, 80_000_000]);
     let selection = select(&choices, &order(&outputs)).unwrap();
-    assert_eq!(selection, Selection { inputs: vec![2], change: None, fee: Amount(fee + 5) });
+    assert_eq!(selection, Selection { inputs: vec![2], change: None, fee: Amount::from_grains(fee + 5) });
 }
 
 #[test]
 fn change_that_would_be_dust_goes_to_the_miner() {
     let outputs = [output(100_000_000)];
     let with_change = gas(choices(&[1]).iter(), vec![outputs[0], output(100_000_000)]);
-    let fee = fees::fee(with_change, PRICE).unwrap().0;
+    let fee = fees::fee(with_change, PRICE).unwrap().grains();
     let left = |rest: u64| select(&choices(&[100_000_000 + fee + rest]), &order(&outputs)).unwrap();
     assert_eq!(left(600).change, None);
-    assert_eq!(left(600).fee, Amount(fee + 600));
-    assert!(left(800).change.is_some_and(|change| change >= Amount(700)));
+    assert_eq!(left(600).fee, Amount::from_grains(fee + 600));
+    assert!(left(800).change.is_some_and(|change| change >= Amount::from_grains(700)));
 }
 
 #[test]
@@ -71,18 +71,18 @@ fn says_how_much_is_missing() {
     let choices = choices(&[500_000_000, 300_000_000]);
     let fee = fees::fee(gas(choices.iter(), outputs.to_vec()), PRICE).unwrap();
     let error = select(&choices, &order(&outputs)).unwrap_err();
-    let needed = Amount(1_000_000_000 + fee.0);
-    assert_eq!(error, SelectError::NotEnough { needed, fee, available: Amount(800_000_000) });
-    assert!(error.to_string().contains(&format!(", {} short", Amount(200_000_000 + fee.0))));
-    assert!(matches!(select(&[], &order(&outputs)), Err(SelectError::NotEnough { available: Amount(0), .. })));
+    let needed = Amount::from_grains(1_000_000_000 + fee.grains());
+    assert_eq!(error, SelectError::NotEnough { needed, fee, available: Amount::from_grains(800_000_000) });
+    assert!(error.to_string().contains(&format!(", {} short", Amount::from_grains(200_000_000 + fee.grains()))));
+    assert!(matches!(select(&[], &order(&outputs)), Err(SelectError::NotEnough { available: Amount::ZERO, .. })));
 }
 
 #[test]
 fn the_last_grain_decides() {
     let outputs = [output(100_000_000)];
-    let fee = fees::fee(gas(choices(&[1]).iter(), outputs.to_vec()), PRICE).unwrap().0;
+    let fee = fees::fee(gas(choices(&[1]).iter(), outputs.to_vec()), PRICE).unwrap().grains();
     let exact = select(&choices(&[100_000_000 + fee]), &order(&outputs)).unwrap();
-    assert_eq!(exact, Selection { inputs: vec![0], change: None, fee: Amount(fee) });
+    assert_eq!(exact, Selection { inputs: vec![0], change: None, fee: Amount::from_grains(fee) });
     assert!(select(&choices(&[100_000_000 + fee - 1]), &order(&outputs)).is_err());
 }
 
@@ -94,7 +94,7 @@ fn leaves_coins_that_cost_more_than_they_hold() {
     assert_eq!(select_all(&all, output(0), PRICE, 100_000, &[]).unwrap().inputs, [3]);
     assert!(matches!(
         select_all(&choices(&[100, 100]), output(0), PRICE, 100_000, &[]),
-        Err(SelectError::NotEnough { available: Amount(0), .. })
+        Err(SelectError::NotEnough { available: Amount::ZERO, .. })
     ));
 }
 
@@ -111,7 +111,7 @@ fn spending_all_leaves_nothing() {
     let all = choices(&[500_000_000; 30]);
     let selection = select_all(&all, output(0), PRICE, 100_000, &[]).unwrap();
     assert_eq!(selection.inputs.len(), 30);
-    assert_eq!(selection.change.unwrap().0 + selection.fee.0, 15_000_000_000);
+    assert_eq!(selection.change.unwrap().grains() + selection.fee.grains(), 15_000_000_000);
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn spending_all_takes_what_fits_the_coins_that_must_be_spent_first() {
     let all = choices(&amounts);
     let size = |selection: &Selection, more: usize| {
         let inputs = selection.inputs.iter().chain(std::iter::repeat_n(&0, more)).map(|index| &all[*index]);
-        transaction(inputs, vec![output(selection.change.unwrap().0)]).size()
+        transaction(inputs, vec![output(selection.change.unwrap().grains())]).size()
     };
     let selection = select_all(&all, output(0), PRICE, 100_000, &[]).unwrap();
     assert!(size(&selection, 0) <= 100_000 && size(&selection, 1) > 100_000 - 20, "{}", size(&selection, 0));
@@ -164,18 +164,18 @@ proptest! {
     ) {
         let choices = choices(&amounts);
         let outputs: Vec<Output> = paid.iter().map(|amount| output(*amount)).collect();
-        let order = Order { price, dust: Amount(dust), ..order(&outputs) };
+        let order = Order { price, dust: Amount::from_grains(dust), ..order(&outputs) };
         match select(&choices, &order) {
             Ok(selection) => {
                 let total: u64 = selection.inputs.iter().map(|index| amounts[*index]).sum();
-                let change = selection.change.map_or(0, |change| change.0);
-                prop_assert_eq!(total, paid.iter().sum::<u64>() + change + selection.fee.0);
+                let change = selection.change.map_or(0, |change| change.grains());
+                prop_assert_eq!(total, paid.iter().sum::<u64>() + change + selection.fee.grains());
                 prop_assert!(selection.inputs.is_sorted_by(|one, two| one < two));
-                prop_assert!(selection.change.is_none_or(|change| change.0 >= dust && change.0 > 0));
+                prop_assert!(selection.change.is_none_or(|change| change.grains() >= dust && change.grains() > 0));
                 let least = fees::fee(gas_of(&choices, &outputs, &selection), price).unwrap();
                 prop_assert!(selection.fee >= least);
                 let with_change = fees::fee(gas_of(&choices, &outputs, &selection) + CHANGE_GAS, price).unwrap();
-                prop_assert!(selection.fee.0 <= with_change.0 + dust);
+                prop_assert!(selection.fee.grains() <= with_change.grains() + dust);
             }
             Err(SelectError::NotEnough { needed, available, .. }) => prop_assert!(needed > available),
             Err(other) => prop_assert!(false, "{other}"),
@@ -190,7 +190,7 @@ proptest! {
         let choices = choices(&amounts);
         if let Ok(selection) = select_all(&choices, output(0), price, 100_000, &[]) {
             let total: u64 = selection.inputs.iter().map(|index| amounts[*index]).sum();
-            prop_assert_eq!(total, selection.change.unwrap().0 + selection.fee.0);
+            prop_assert_eq!(total, selection.change.unwrap().grains() + selection.fee.grains());
             prop_assert!(selection.fee >= fees::fee(gas_of(&choices, &[], &selection), price).unwrap());
         }
     }

@@ -143,7 +143,7 @@ fn transaction(state: &State, sent: &Transaction) -> Value {
         let spent = |outpoint: &OutPoint| {
             state.coins.iter().find(|coin| coin.outpoint == *outpoint).map_or(0, |coin| coin.amount)
         };
-        let paid: u64 = tx.outputs.iter().map(|output| output.amount.0).sum();
+        let paid: u64 = tx.outputs.iter().map(|output| output.amount.grains()).sum();
         let output =
             |output: &CoinOutput| json!({ "amount": output.amount, "address": state.network.address(&output.lock) });
         answer["kind"] = json!("coin");
@@ -226,7 +226,7 @@ fn send(state: &mut State, params: &Value) -> Result<Value, Value> {
             let coin = coin.ok_or_else(|| refused(format!("unknown coin {}:{}", input.txid, input.index)))?;
             coin.spent_by = Some(txid);
             let lock = state.network.coin_address(&coin.address).unwrap();
-            let output = CoinOutput { amount: Amount(coin.amount), lock };
+            let output = CoinOutput { amount: Amount::from_grains(coin.amount), lock };
             spent.push(Coin { output, height: coin.height.unwrap_or(state.height), coinbase: false });
         }
         let checks = spend_checks(&state.network.genesis, tx, &spent, state.height + 1);
@@ -238,7 +238,7 @@ fn send(state: &mut State, params: &Value) -> Result<Value, Value> {
             state.coins.push(MockCoin {
                 outpoint: OutPoint { txid, index },
                 address: state.network.address(&output.lock),
-                amount: output.amount.0,
+                amount: output.amount.grains(),
                 height: None,
                 mature: true,
                 spent_by: None,

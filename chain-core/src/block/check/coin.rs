@@ -85,7 +85,7 @@ mod tests {
     }
 
     fn output(amount: u64) -> Output {
-        Output { amount: Amount(amount), lock: Lock::Key(KeyBytes([2; 32])) }
+        Output { amount: Amount::from_grains(amount), lock: Lock::Key(KeyBytes([2; 32])) }
     }
 
     fn legal(inputs: u32) -> CoinTransaction {

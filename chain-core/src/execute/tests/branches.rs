@@ -63,7 +63,7 @@ fn a_call_that_withdraws_otherwise_on_another_branch_makes_another_outpoint_and_
         assert_ne!(one.0, other.0);
         assert_eq!(one.0.index, other.0.index);
 
-        let spend = Transaction::Coin(here.spend(&[one], &[output(one.1.output.amount.0 - FEE, lock(2))]));
+        let spend = Transaction::Coin(here.spend(&[one], &[output(one.1.output.amount.grains() - FEE, lock(2))]));
         let refused = there.builder_refuses(&spend);
         assert_eq!(refused, RuleError::MissingCoin(one.0));
         assert_eq!(refused.penalty(), Penalty::None);
@@ -156,9 +156,13 @@ fn no_verdict_that_depends_on_the_branch_is_punished() {
         Transaction::Coin(tx) => tx.gas(tx.size()),
         _ => 21_000,
     };
-    let needed = |base_fee: u64| Amount((gas(&branch().by_key) * base_fee).div_ceil(10 * GWEI));
+    let needed = |base_fee: u64| Amount::from_grains((gas(&branch().by_key) * base_fee).div_ceil(10 * GWEI));
     let dearer = |other: &mut Branch| other.lab.context.base_fee = 50 * GWEI;
-    check(|branch| &branch.by_key, &dearer, RuleError::FeeTooLow { got: Amount(FEE), needed: needed(50 * GWEI) });
+    check(
+        |branch| &branch.by_key,
+        &dearer,
+        RuleError::FeeTooLow { got: Amount::from_grains(FEE), needed: needed(50 * GWEI) },
+    );
     let cap = RuleError::FeeCapTooLow { got: U256::from(2 * GWEI), base_fee: 50 * GWEI };
     check(|branch| &branch.transfer, &dearer, cap);
     let full = |other: &mut Branch| other.lab.spec.gas_limit = 8_000 + 1;
@@ -206,6 +210,9 @@ fn a_verdict_that_follows_from_the_transaction_is_punished() {
         tx.witnesses[0] = Witness::Policy(Policy::key(KeyBytes([1; 32])), proof);
     });
     assert_eq!(policy, RuleError::WitnessKind { input: 0 });
-    let overspent = refused(|tx| tx.outputs[0].amount = Amount(COIN + 1));
-    assert_eq!(overspent, RuleError::Overspent { got: Amount(COIN + 1), available: Amount(COIN) });
+    let overspent = refused(|tx| tx.outputs[0].amount = Amount::from_grains(COIN + 1));
+    assert_eq!(
+        overspent,
+        RuleError::Overspent { got: Amount::from_grains(COIN + 1), available: Amount::from_grains(COIN) }
+    );
 }

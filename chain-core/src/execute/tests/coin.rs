@@ -131,7 +131,7 @@ fn rejects_outputs_worth_a_grain_more_than_the_inputs() {
     let coin = lab.coin(COIN);
     lab.context.base_fee = 0;
     let tx = lab.spend(&[coin], &[output(COIN + 1, lock(2))]);
-    let expected = RuleError::Overspent { got: Amount(COIN + 1), available: Amount(COIN) };
+    let expected = RuleError::Overspent { got: Amount::from_grains(COIN + 1), available: Amount::from_grains(COIN) };
     assert_eq!(lab.run(&[Transaction::Coin(tx)]).unwrap_err(), expected);
     let tx = lab.spend(&[coin], &[output(COIN, lock(2))]);
     lab.connect(&[Transaction::Coin(tx)]);
@@ -149,10 +149,10 @@ fn rejects_a_fee_one_grain_below_the_base_fee_rounded_up() {
     assert!(needed * 10 * GWEI > gas * (GWEI + 1), "the fee is rounded up");
     let pay = |fee| Transaction::Coin(lab.spend(&[coin], &[output(COIN - fee, lock(2))]));
     let (short, exact) = (pay(needed - 1), pay(needed));
-    let expected = RuleError::FeeTooLow { got: Amount(needed - 1), needed: Amount(needed) };
+    let expected = RuleError::FeeTooLow { got: Amount::from_grains(needed - 1), needed: Amount::from_grains(needed) };
     assert_eq!(lab.run(&[short]).unwrap_err(), expected);
     let executed = lab.connect(&[exact]);
-    assert_eq!(executed.effects().burned, Amount(needed).to_wei());
+    assert_eq!(executed.effects().burned, Amount::from_grains(needed).to_wei());
     assert_eq!(executed.effects().minted, lab.spec.subsidy_at(1).to_wei());
 }
 
@@ -166,7 +166,7 @@ fn rejects_sums_that_wrap() {
     let tx = lab.spend(&big[..1], &[output(1, lock(2))]);
     let spent = [big[0].1];
     let fee = coin_fee(&tx, tx.size(), &spent, GWEI).unwrap();
-    assert_eq!(fee.fee, Amount(u64::MAX - 1));
+    assert_eq!(fee.fee, Amount::from_grains(u64::MAX - 1));
     assert_eq!(fee.burned.add(fee.tip).unwrap(), fee.fee);
 }
 
@@ -236,7 +236,7 @@ fn a_deposit_credits_the_account_and_makes_no_coin() {
     let to = Lock::Account(address(5));
     let tx = lab.spend(&[coin], &[output(700_000, to), output(1, to), output(COIN - 700_001 - FEE, lock(2))]);
     let executed = lab.connect(&[Transaction::Coin(tx)]);
-    assert_eq!(lab.balance(address(5)), Amount(700_001).to_wei());
+    assert_eq!(lab.balance(address(5)), Amount::from_grains(700_001).to_wei());
     assert_eq!(executed.effects().created.len(), 2, "the change and the coinbase's");
     assert_eq!(lab.state.accounts[&address(5)].nonce, 0);
 }
@@ -251,7 +251,7 @@ fn rejects_a_deposit_that_no_balance_can_hold() {
     assert_eq!(lab.run(&[Transaction::Coin(tx)]).unwrap_err(), RuleError::DepositOverflow(address(5)));
     lab.account(
         address(5),
-        Account { balance: U256::MAX - Amount(COIN - FEE).to_wei(), ..Account::default() },
+        Account { balance: U256::MAX - Amount::from_grains(COIN - FEE).to_wei(), ..Account::default() },
         Bytes::new(),
     );
     let tx = lab.spend(&[coin], &[output(COIN - FEE, Lock::Account(address(5)))]);

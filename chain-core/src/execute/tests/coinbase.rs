@@ -46,7 +46,7 @@ fn rejects_another_height() {
 fn rejects_a_coinbase_that_claims_one_grain_too_much() {
     let mut lab = Lab::new();
     let allowed = allowed(&mut lab);
-    let greedy = Amount(allowed.0 + 1);
+    let greedy = Amount::from_grains(allowed.grains() + 1);
     let result = altered(&mut lab, |coinbase| coinbase.outputs[0].amount = greedy);
     assert_eq!(result.unwrap_err(), RuleError::CoinbaseTooGreedy { got: greedy, allowed });
     let split = |first, second| {
@@ -55,9 +55,9 @@ fn rejects_a_coinbase_that_claims_one_grain_too_much() {
             coinbase.gas_used += 8_000;
         }
     };
-    let result = altered(&mut lab, split(allowed.0, 1));
+    let result = altered(&mut lab, split(allowed.grains(), 1));
     assert_eq!(result.unwrap_err(), RuleError::CoinbaseTooGreedy { got: greedy, allowed });
-    altered(&mut lab, split(allowed.0 - 1, 1)).unwrap();
+    altered(&mut lab, split(allowed.grains() - 1, 1)).unwrap();
 }
 
 // CB-3
@@ -69,9 +69,9 @@ fn what_is_not_claimed_is_never_made() {
     let tips = allowed.checked_sub(subsidy).unwrap();
     let all = altered(&mut lab, |_| ()).unwrap();
     assert_eq!(all.minted, subsidy.to_wei());
-    let one = altered(&mut lab, |coinbase| coinbase.outputs[0].amount = Amount(1)).unwrap();
+    let one = altered(&mut lab, |coinbase| coinbase.outputs[0].amount = Amount::from_grains(1)).unwrap();
     assert_eq!(one.minted, U256::ZERO);
-    assert_eq!(one.burned - all.burned, Amount(tips.0 - 1).to_wei());
+    assert_eq!(one.burned - all.burned, Amount::from_grains(tips.grains() - 1).to_wei());
     let none = altered(&mut lab, |coinbase| {
         coinbase.outputs.clear();
         coinbase.gas_used -= 8_000;
@@ -88,7 +88,7 @@ fn the_claim_follows_the_subsidy_of_the_height() {
     lab.spec.halving_interval = 100;
     for (height, subsidy) in [(100, 500_000_000), (101, 250_000_000), (5_000, 5_000_000)] {
         lab.context.height = height;
-        assert_eq!(lab.run(&[]).unwrap().effects().minted, Amount(subsidy).to_wei());
+        assert_eq!(lab.run(&[]).unwrap().effects().minted, Amount::from_grains(subsidy).to_wei());
     }
     lab.spec.tail_subsidy = Amount::ZERO;
     lab.context.height = 100_000;

@@ -31,7 +31,7 @@ fn lab(contract: Program, other: Program) -> Lab {
 }
 
 fn grains(amount: u64) -> U256 {
-    Amount(amount).to_wei()
+    Amount::from_grains(amount).to_wei()
 }
 
 /// Calls the gateway with calldata that withdraws to key 4; leaves whether it worked on the stack.
@@ -70,7 +70,7 @@ fn run_with(lab: &mut Lab, fields: Fields) -> (Vec<u64>, bool, usize) {
     }
     let told: Vec<_> = made.iter().map(|(outpoint, coin)| (*outpoint, coin.output)).collect();
     assert_eq!(withdrawals(txid, &receipt.logs), told);
-    (made.iter().map(|(_, coin)| coin.output.amount.0).collect(), receipt.success, receipt.logs.len())
+    (made.iter().map(|(_, coin)| coin.output.amount.grains()).collect(), receipt.success, receipt.logs.len())
 }
 
 fn slot(lab: &Lab, address: Address, slot: u64) -> U256 {
@@ -179,7 +179,7 @@ fn a_contract_that_withdraws_and_ends_burns_only_the_rest() {
     let transaction = signed(1, create);
     let executed = lab.connect(&[transaction]);
     let effects = executed.effects();
-    assert_eq!(effects.created[0].1.output.amount, Amount(5));
+    assert_eq!(effects.created[0].1.output.amount, Amount::from_grains(5));
     let base_fees = U256::from(effects.tx_gas[1]) * U256::from(GWEI);
     assert_eq!(effects.burned, base_fees + grains(3));
     assert_eq!(lab.state.supply(), before + effects.minted - effects.burned);

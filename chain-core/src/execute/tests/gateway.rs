@@ -33,7 +33,7 @@ fn funded() -> Lab {
 }
 
 fn grains(amount: u64) -> U256 {
-    Amount(amount).to_wei()
+    Amount::from_grains(amount).to_wei()
 }
 
 fn gas(fields: &Fields) -> IntrinsicGas {
@@ -164,7 +164,7 @@ fn no_value_and_fractions_of_a_grain_and_more_than_64_bits_revert() {
     reverts(&lab, withdrawal(0, grains(u64::MAX) + grain));
     for amount in [1, u64::MAX] {
         let executed = lab.run(&[signed(1, withdrawal(0, grains(amount)))]).unwrap();
-        assert_eq!(executed.effects().created[0].1.output.amount, Amount(amount));
+        assert_eq!(executed.effects().created[0].1.output.amount, Amount::from_grains(amount));
     }
 }
 

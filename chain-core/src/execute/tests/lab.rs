@@ -48,7 +48,7 @@ pub fn crn(amount: u64) -> U256 {
 }
 
 pub fn output(amount: u64, lock: Lock) -> Output {
-    Output { amount: Amount(amount), lock }
+    Output { amount: Amount::from_grains(amount), lock }
 }
 
 /// What a call by the key costs at most 2 gwei per gas for, 1 of them as a tip.

@@ -147,7 +147,7 @@ impl Wallet {
                 Some(signed(*from, Fields { gas_limit: *gas, ..fields(nonce, to, U256::from(*wei)) }))
             }
             Action::Withdraw { from, grains, wei, gas } => {
-                let value = Amount(*grains).to_wei() + U256::from(*wei);
+                let value = Amount::from_grains(*grains).to_wei() + U256::from(*wei);
                 let fields = fields(self.nonces[*from as usize], GATEWAY, value);
                 Some(signed(*from, Fields { input: withdraw_calldata(&lock(1)), gas_limit: *gas, ..fields }))
             }
@@ -177,7 +177,7 @@ impl Wallet {
             return None;
         }
         let spent: Vec<(OutPoint, Coin)> = coins.iter().map(|index| *index.get(&self.coins)).collect();
-        let available: u64 = spent.iter().map(|(_, coin)| coin.output.amount.0).sum();
+        let available: u64 = spent.iter().map(|(_, coin)| coin.output.amount.grains()).sum();
         let whole: u64 = shares.iter().map(|(share, _)| u64::from(*share)).sum();
         let part = available.saturating_sub(fee) / whole;
         let lock = |kind: u8| match kind {
@@ -249,7 +249,7 @@ fn build(lab: &Lab, actions: &[Action]) -> Result<Vec<Transaction>, TestCaseErro
 }
 
 fn grains(amount: u64) -> U256 {
-    Amount(amount).to_wei()
+    Amount::from_grains(amount).to_wei()
 }
 
 fn genesis() -> Lab {

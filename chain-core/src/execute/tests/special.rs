@@ -59,7 +59,7 @@ fn a_deposit_to_a_built_in_contract_is_a_balance_and_runs_nothing() {
         let coin = lab.coin(COIN);
         let deposit = lab.spend(&[coin], &[output(COIN - FEE, Lock::Account(to))]);
         let executed = lab.connect(&[Transaction::Coin(deposit)]);
-        assert_eq!(lab.balance(to), Amount(COIN - FEE).to_wei(), "{to}");
+        assert_eq!(lab.balance(to), Amount::from_grains(COIN - FEE).to_wei(), "{to}");
         assert!(executed.effects().receipts.is_empty());
         assert_eq!(executed.effects().created.len(), 1, "only the coinbase's coin");
     }
@@ -81,7 +81,7 @@ fn a_deposit_to_a_contract_of_the_same_block_is_its_to_spend() {
     let gas: u64 = [1, 2, 4].iter().map(|position| executed.effects().tx_gas[*position]).sum();
     assert_eq!(lab.balance(contract), U256::ZERO);
     let paid = U256::from(gas) * U256::from(2 * GWEI);
-    assert_eq!(lab.balance(address(1)), before + Amount(COIN - FEE).to_wei() - paid);
+    assert_eq!(lab.balance(address(1)), before + Amount::from_grains(COIN - FEE).to_wei() - paid);
 }
 
 /// Builds and executes a block for this beneficiary, and sees that money is kept and the block can be undone.
@@ -134,9 +134,10 @@ fn an_account_that_delegates_withdraws_its_own_money() {
     let mut lab = lab();
     let withdrawing = Address::repeat_byte(0xd4);
     let calldata = withdraw_calldata(&lock(4));
-    let code = program().memory(&calldata).call(CALL, GATEWAY, Amount(123).to_wei(), calldata.len()).code();
+    let code =
+        program().memory(&calldata).call(CALL, GATEWAY, Amount::from_grains(123).to_wei(), calldata.len()).code();
     lab.account(withdrawing, Account { nonce: 1, ..Account::default() }, code);
-    lab.fund(2, Amount(1_000).to_wei());
+    lab.fund(2, Amount::from_grains(1_000).to_wei());
     let authorizations = vec![authorize(2, 0, withdrawing, 0)];
     let call = Fields { tx_type: 4, authorizations, gas_limit: 200_000, ..fields(0, address(2), U256::ZERO) };
     let call = signed(1, call);
@@ -144,7 +145,7 @@ fn an_account_that_delegates_withdraws_its_own_money() {
     let (outpoint, coin) = executed.effects().created[0];
     assert_eq!(coin.output, output(123, lock(4)));
     assert_eq!(outpoint, withdrawal_outpoint(call.txid(), 0, &coin.output));
-    assert_eq!(lab.balance(address(2)), Amount(877).to_wei());
+    assert_eq!(lab.balance(address(2)), Amount::from_grains(877).to_wei());
     let log = &executed.effects().receipts[0].logs[0];
     assert_eq!(log.topics()[1], address(2).into_word(), "it is the one who withdraws");
 }

@@ -28,7 +28,7 @@ fn outpoint(index: u32) -> OutPoint {
 }
 
 fn coin(amount: u64) -> Coin {
-    let output = Output { amount: Amount(amount), lock: Lock::Key(KeyBytes([1; 32])) };
+    let output = Output { amount: Amount::from_grains(amount), lock: Lock::Key(KeyBytes([1; 32])) };
     Coin { output, height: 1, coinbase: false }
 }
 

@@ -26,13 +26,13 @@ fn sign(number: u8, message: &[u8; 32]) -> Signature {
 }
 
 fn coin(lock: Lock) -> Coin {
-    Coin { output: Output { amount: Amount(1_000), lock }, height: 90, coinbase: false }
+    Coin { output: Output { amount: Amount::from_grains(1_000), lock }, height: 90, coinbase: false }
 }
 
 /// Spends one coin under each of the locks; witnesses are still missing.
 fn spend(locks: &[Lock]) -> (CoinTransaction, Vec<Coin>) {
     let outpoint = |index| OutPoint { txid: TxId([1; 32]), index };
-    let outputs = vec![Output { amount: Amount(900), lock: Lock::Key(key(9)) }];
+    let outputs = vec![Output { amount: Amount::from_grains(900), lock: Lock::Key(key(9)) }];
     let inputs = (0..locks.len() as u32).map(outpoint).collect();
     (CoinTransaction { inputs, outputs, witnesses: vec![] }, locks.iter().copied().map(coin).collect())
 }

@@ -239,10 +239,10 @@ fn fill(builder: &mut BlockBuilder, pool: &Mempool) -> Result<Vec<TxId>, Execute
 /// What the coinbase claims beyond the subsidy.
 fn coin_tips(spec: &ChainSpec, height: Height, transactions: &[Transaction]) -> Amount {
     let claimed = match transactions.first() {
-        Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.0).sum(),
+        Some(Transaction::Coinbase(coinbase)) => coinbase.outputs.iter().map(|output| output.amount.grains()).sum(),
         _ => 0,
     };
-    Amount(claimed).checked_sub(spec.subsidy_at(height)).unwrap_or_default()
+    Amount::from_grains(claimed).checked_sub(spec.subsidy_at(height)).unwrap_or_default()
 }
 
 fn account_tips(base_fee: u64, transactions: &[Transaction], gas: &[Gas]) -> U256 {

@@ -87,7 +87,7 @@ fn falls_back_to_the_best_valid_branch() {
     let b1 = twin.mine_many(1).remove(0);
     let mut b2 = twin.block_with(|transactions| {
         let Transaction::Coinbase(coinbase) = &mut transactions[0] else { panic!() };
-        coinbase.outputs[0].amount.0 += 1;
+        coinbase.outputs[0].amount = Amount::from_grains(coinbase.outputs[0].amount.grains() + 1);
     });
     let mut b3 = b2.clone();
     b3.header.prev = b2.hash();
@@ -129,11 +129,14 @@ fn refuses_an_invalid_block_on_the_tip_and_says_why() {
     let greedy = kit.block_with(|transactions| {
         let Transaction::Coinbase(coinbase) = &mut transactions[0] else { panic!() };
         claimed = coinbase.outputs[0].amount;
-        coinbase.outputs[0].amount.0 += 1;
+        coinbase.outputs[0].amount = Amount::from_grains(coinbase.outputs[0].amount.grains() + 1);
     });
     let at = BlockRef { height: 2, hash: greedy.hash() };
     let refused = rule(kit.take_from(Source::Peer(PeerId(7)), greedy.clone()).unwrap_err());
-    assert_eq!(refused, RuleError::CoinbaseTooGreedy { got: Amount(claimed.0 + 1), allowed: claimed });
+    assert_eq!(
+        refused,
+        RuleError::CoinbaseTooGreedy { got: Amount::from_grains(claimed.grains() + 1), allowed: claimed }
+    );
     assert_eq!(kit.penalties, [format!("an invalid block: {refused}")]);
     assert_eq!(kit.tip(), tip);
     assert_eq!(kit.engine.store().body(at).unwrap(), None, "bodies of invalid blocks fill no disk");

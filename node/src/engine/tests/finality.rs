@@ -4,7 +4,7 @@ use chain_core::{
     finality::{Certificate, Evidence, FinalityError, Statement, Vote},
     hash::BlockHash,
     spec::{ChainSpec, Finality},
-    units::Height,
+    units::{Amount, Height},
 };
 
 use super::kit::{Kit, reroot, spec};
@@ -350,7 +350,7 @@ fn a_certificate_for_an_invalid_block_leaves_what_was_final_before() {
     // A block 8 that claims too much: its header is known, and certified.
     let mut bad = a.block_with(|_| {});
     if let Some(chain_core::transaction::Transaction::Coinbase(coinbase)) = bad.transactions.first_mut() {
-        coinbase.outputs.iter_mut().for_each(|output| output.amount.0 += 1);
+        coinbase.outputs.iter_mut().for_each(|output| output.amount = Amount::from_grains(output.amount.grains() + 1));
     }
     let bad = reroot(&a.spec.clone(), bad);
     let hash = bad.hash();

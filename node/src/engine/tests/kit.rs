@@ -50,7 +50,7 @@ pub(crate) fn crn(amount: u64) -> U256 {
 }
 
 pub(crate) fn pay(grains: u64, number: u8) -> Output {
-    Output { amount: Amount(grains), lock: lock(number) }
+    Output { amount: Amount::from_grains(grains), lock: lock(number) }
 }
 
 /// Trivial work, coins for key 1, balances for keys 1 to 9.

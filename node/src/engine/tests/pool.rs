@@ -37,7 +37,7 @@ fn policy(error: SubmitError) -> MempoolError {
 fn withdrawal(number: u8, grains: u64) -> (AccountTransaction, (OutPoint, Coin)) {
     let mut fields = transfer_fields(0, 2);
     fields.to = Some(GATEWAY);
-    fields.value = Amount(grains).to_wei();
+    fields.value = Amount::from_grains(grains).to_wei();
     fields.gas_limit = 200_000;
     fields.input = withdraw_calldata(&lock(5));
     let withdrawal = AccountTransaction::sign(fields, &secret(number)).unwrap();
@@ -140,7 +140,7 @@ fn any_number_of_nonces_comes_back_after_a_reorganisation() {
 fn a_deposit_its_withdrawal_and_the_spend_of_that_all_come_back_after_a_reorganisation() {
     let mut kit = Kit::new();
     let mut twin = kit.twin();
-    let deposit = Output { amount: Amount(COIN - FEE), lock: Lock::Account(super::kit::address(20)) };
+    let deposit = Output { amount: Amount::from_grains(COIN - FEE), lock: Lock::Account(super::kit::address(20)) };
     let deposit = kit.spend(1, &[kit.coin(0)], &[deposit]);
     kit.submit(&deposit).unwrap();
     kit.mine();
@@ -167,7 +167,7 @@ fn a_deposit_its_withdrawal_and_the_spend_of_that_all_come_back_after_a_reorgani
 fn what_a_disconnected_deposit_paid_for_comes_back_with_it() {
     let mut kit = Kit::new();
     let mut twin = kit.twin();
-    let output = Output { amount: Amount(COIN - FEE), lock: Lock::Account(super::kit::address(20)) };
+    let output = Output { amount: Amount::from_grains(COIN - FEE), lock: Lock::Account(super::kit::address(20)) };
     let deposit = kit.spend(1, &[kit.coin(0)], &[output]);
     kit.submit(&deposit).unwrap();
     kit.mine();
@@ -264,7 +264,7 @@ fn a_reward_waits_until_it_is_mature() {
 fn a_deposit_is_pending_and_then_credited() {
     let mut kit = Kit::new();
     let to = Address::repeat_byte(0x44);
-    let deposit = Output { amount: Amount(COIN - FEE), lock: Lock::Account(to) };
+    let deposit = Output { amount: Amount::from_grains(COIN - FEE), lock: Lock::Account(to) };
     let tx = kit.spend(1, &[kit.coin(0)], &[deposit]);
     kit.submit(&tx).unwrap();
     let pending = kit.engine.mempool().of_lock(&Lock::Account(to));
@@ -333,7 +333,7 @@ fn a_tested_transaction_leaves_nothing_behind() {
     let mut kit = Kit::new();
     let tx = kit.send(0, FEE);
     let tested = kit.engine.test_transaction(Transaction::Coin(tx.clone())).unwrap();
-    assert_eq!((tested.txid, tested.fee), (tx.txid(), Amount(FEE)));
+    assert_eq!((tested.txid, tested.fee), (tx.txid(), Amount::from_grains(FEE)));
     let tip = i128::from(FEE) * 10_000_000_000 / i128::from(tested.gas) - i128::from(GWEI);
     assert!((tested.tip_per_gas - tip).abs() <= 1);
     let call = kit.transfer(1, 3, 2);

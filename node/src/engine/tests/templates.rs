@@ -177,7 +177,7 @@ fn a_template_tells_what_it_pays() {
     let template = kit.template();
     let gas = tx.gas(tx.size());
     let burned = (gas * GWEI).div_ceil(10_000_000_000);
-    assert_eq!(template.coin_tips, Amount(FEE - burned));
+    assert_eq!(template.coin_tips, Amount::from_grains(FEE - burned));
     assert_eq!(template.account_tips, U256::from(21_000 * 3 * GWEI));
     assert_eq!(template.gas_used, 8_000 + gas + 21_000);
     assert_eq!((template.height, template.block.header.nonce), (1, 0));
@@ -308,7 +308,7 @@ fn run(acts: Vec<Act>) {
                 let mut spent: Vec<_> = from.iter().map(|index| coins[usize::from(*index) % coins.len()]).collect();
                 spent.sort_by_key(|(outpoint, _)| *outpoint);
                 spent.dedup();
-                let total: u64 = spent.iter().map(|(_, coin)| coin.output.amount.0).sum();
+                let total: u64 = spent.iter().map(|(_, coin)| coin.output.amount.grains()).sum();
                 let each = total.saturating_sub(u64::from(fee) * 4) / u64::from(outputs);
                 let tx = kit.spend(1, &spent, &vec![pay(each.max(1), 1); usize::from(outputs)]);
                 if kit.submit(&tx).is_ok() {
@@ -317,7 +317,7 @@ fn run(acts: Vec<Act>) {
             }
             Act::Deposit { from, to } => {
                 let (outpoint, coin) = coins[usize::from(from) % coins.len()];
-                let amount = Amount(coin.output.amount.0.saturating_sub(FEE).max(1));
+                let amount = Amount::from_grains(coin.output.amount.grains().saturating_sub(FEE).max(1));
                 let output = Output { amount, lock: Lock::Account(super::kit::address(to)) };
                 let _ = kit.submit(&kit.spend(1, &[(outpoint, coin)], &[output]));
             }

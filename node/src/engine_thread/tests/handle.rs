@@ -48,7 +48,7 @@ fn serves_from_any_thread() {
         assert_eq!(handle.mempool_content(usize::MAX).await.unwrap().len(), 20);
         assert_eq!(handle.mempool_spender(kit.coin(3).0).await.unwrap(), Some(txs[3].txid()));
         assert_eq!(handle.mempool_of_locks(vec![lock(2)]).await.unwrap()[0].incoming.len(), 20);
-        assert_eq!(handle.mempool_transaction(txs[0].txid()).await.unwrap().unwrap().fee, Amount(FEE));
+        assert_eq!(handle.mempool_transaction(txs[0].txid()).await.unwrap().unwrap().fee, Amount::from_grains(FEE));
         let again = handle.submit_transaction(Transaction::Coin(txs[0].clone())).await;
         assert!(matches!(again, Err(SubmitError::Mempool(_))));
 

@@ -186,5 +186,5 @@ fn a_lock_sees_what_the_pool_gives_and_takes() {
     expected.sort();
     assert_eq!(spenders, expected);
     assert_eq!(lab.pool.spender(&confirmed(0).0), Some(parent.txid()));
-    assert_eq!(spent.iter().map(|(_, output, _)| output.amount).max(), Some(Amount(COIN)));
+    assert_eq!(spent.iter().map(|(_, output, _)| output.amount).max(), Some(Amount::from_grains(COIN)));
 }

@@ -124,7 +124,7 @@ pub(super) fn crn(amount: u64) -> U256 {
 }
 
 fn output(grains: u64) -> Output {
-    Output { amount: Amount(grains), lock: Lock::Key(KeyBytes([1; 32])) }
+    Output { amount: Amount::from_grains(grains), lock: Lock::Key(KeyBytes([1; 32])) }
 }
 
 /// A coin of the chain.
@@ -134,7 +134,7 @@ pub(super) fn confirmed(index: u8) -> (OutPoint, u64) {
 
 /// An output of a transaction.
 pub(super) fn made(tx: &CoinTransaction, index: u32) -> (OutPoint, u64) {
-    (OutPoint { txid: tx.txid(), index }, tx.outputs[index as usize].amount.0)
+    (OutPoint { txid: tx.txid(), index }, tx.outputs[index as usize].amount.grains())
 }
 
 /// Spends coins into so many outputs, for a fee.
@@ -142,7 +142,7 @@ pub(super) fn spend(inputs: &[(OutPoint, u64)], outputs: u64, fee: u64) -> CoinT
     let total: u64 = inputs.iter().map(|(_, grains)| grains).sum();
     let each = (total - fee) / outputs;
     let mut made = vec![output(each); outputs as usize];
-    made[0].amount.0 += total - fee - each * outputs;
+    made[0].amount = Amount::from_grains(made[0].amount.grains() + total - fee - each * outputs);
     CoinTransaction {
         inputs: inputs.iter().map(|(outpoint, _)| *outpoint).collect(),
         outputs: made,

@@ -122,12 +122,12 @@ fn dust_is_refused() {
     let mut lab = Lab::new();
     let mut tx = spend(&[confirmed(0)], 2, 10_000);
     // 6,648 gas at 1 gwei.
-    tx.outputs[1].amount = Amount(664);
-    tx.outputs[0].amount = Amount(COIN - 10_000 - 664);
-    let refused = MempoolError::Dust { index: 1, got: Amount(664), minimum: Amount(665) };
+    tx.outputs[1].amount = Amount::from_grains(664);
+    tx.outputs[0].amount = Amount::from_grains(COIN - 10_000 - 664);
+    let refused = MempoolError::Dust { index: 1, got: Amount::from_grains(664), minimum: Amount::from_grains(665) };
     assert_eq!(lab.refused(&tx), refused);
-    tx.outputs[1].amount = Amount(665);
-    tx.outputs[0].amount = Amount(COIN - 10_000 - 665);
+    tx.outputs[1].amount = Amount::from_grains(665);
+    tx.outputs[0].amount = Amount::from_grains(COIN - 10_000 - 665);
     lab.submit(&tx).unwrap();
 }
 
@@ -147,7 +147,7 @@ fn a_fee_that_no_block_can_accept_is_refused() {
     let least = fee_for(1, 1, 100);
     match lab.submit(&spend(&[confirmed(0)], 1, least - 1)) {
         Err(SubmitError::Rule(RuleError::FeeTooLow { got, needed })) => {
-            assert_eq!((got, needed), (Amount(least - 1), Amount(least)));
+            assert_eq!((got, needed), (Amount::from_grains(least - 1), Amount::from_grains(least)));
         }
         other => panic!("{other:?}"),
     }

@@ -16,8 +16,8 @@ fn a_double_spend_must_pay_a_tenth_more() {
     let old = spend(&[confirmed(0)], 1, 10_000);
     lab.submit(&old).unwrap();
     let free = spend(&[confirmed(0)], 1, 10_999);
-    let needed = Amount(11_000);
-    assert_eq!(lab.refused(&free), MempoolError::ReplacementFee { count: 1, got: Amount(10_999), needed });
+    let needed = Amount::from_grains(11_000);
+    assert_eq!(lab.refused(&free), MempoolError::ReplacementFee { count: 1, got: Amount::from_grains(10_999), needed });
     let paid = spend(&[confirmed(0)], 1, 11_000);
     lab.pool.take_changes();
     lab.submit(&paid).unwrap();
@@ -26,7 +26,11 @@ fn a_double_spend_must_pay_a_tenth_more() {
     assert!(lab.get(&old).is_none());
     assert_eq!(
         lab.refused(&old),
-        MempoolError::ReplacementFee { count: 1, got: Amount(10_000), needed: Amount(12_100) }
+        MempoolError::ReplacementFee {
+            count: 1,
+            got: Amount::from_grains(10_000),
+            needed: Amount::from_grains(12_100)
+        }
     );
 }
 
@@ -38,7 +42,11 @@ fn a_larger_replacement_pays_a_tenth_more_for_each_gas() {
     let gas = |tx: &chain_core::transaction::coin::CoinTransaction| u128::from(tx.gas(tx.size()));
     let mut large = spend(&[confirmed(0)], 3, 11_000);
     let needed = (10_000 * gas(&large) * 11).div_ceil(10 * gas(&old)) as u64;
-    let refused = MempoolError::ReplacementFee { count: 1, got: Amount(11_000), needed: Amount(needed) };
+    let refused = MempoolError::ReplacementFee {
+        count: 1,
+        got: Amount::from_grains(11_000),
+        needed: Amount::from_grains(needed),
+    };
     assert_eq!(lab.refused(&large), refused);
     large = spend(&[confirmed(0)], 3, needed);
     lab.submit(&large).unwrap();
@@ -52,8 +60,11 @@ fn descendants_are_paid_for_too() {
     lab.submit(&old).unwrap();
     lab.submit(&child).unwrap();
     let cheap = spend(&[confirmed(0)], 1, 43_999);
-    let needed = Amount(44_000);
-    assert_eq!(lab.refused(&cheap), MempoolError::ReplacementFee { count: 2, got: Amount(43_999), needed });
+    let needed = Amount::from_grains(44_000);
+    assert_eq!(
+        lab.refused(&cheap),
+        MempoolError::ReplacementFee { count: 2, got: Amount::from_grains(43_999), needed }
+    );
     lab.submit(&spend(&[confirmed(0)], 1, 44_000)).unwrap();
     assert_eq!(lab.pool.stats().transactions, 1);
 }

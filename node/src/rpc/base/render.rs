@@ -108,7 +108,7 @@ pub fn lock(lock: &Lock) -> Value {
 fn output(hrp: &str, index: u32, output: &Output) -> Value {
     json!({
         "index": index,
-        "amount": output.amount.0,
+        "amount": output.amount.grains(),
         "address": address::encode(hrp, &output.lock),
         "lock": lock(&output.lock),
     })
@@ -128,7 +128,7 @@ pub fn coin(hrp: &str, maturity: u32, tip: Height, at: &OutPoint, coin: &Coin) -
     fields(json!({
         "txid": at.txid.to_string(),
         "index": at.index,
-        "amount": coin.output.amount.0,
+        "amount": coin.output.amount.grains(),
         "address": address::encode(hrp, &coin.output.lock),
         "lock": lock(&coin.output.lock),
         "height": coin.height,
@@ -149,7 +149,7 @@ pub fn pending_coin(hrp: &str, at: &OutPoint, output: &Output) -> Fields {
     fields(json!({
         "txid": at.txid.to_string(),
         "index": at.index,
-        "amount": output.amount.0,
+        "amount": output.amount.grains(),
         "address": address::encode(hrp, &output.lock),
         "lock": lock(&output.lock),
         "height": null,

@@ -116,7 +116,7 @@ mod tests {
             merkle_branch: vec![[branch; 32]],
             target: U256::MAX,
             height: 1,
-            coin_tips: Amount(0),
+            coin_tips: Amount::ZERO,
             account_tips: U256::ZERO,
             gas_used: 0,
         }

@@ -144,7 +144,7 @@ fn full_transactions(context: &Context, snapshot: &Snapshot, at: BlockRef, block
         let receipt = receipts.next_if(|receipt| receipt.position == position);
         let mut fields = render::transaction(&context.spec, tx, receipt.as_ref().map(|receipt| receipt.sender));
         let fee = match tx {
-            Transaction::Coin(coin) => spent.fee(coin).map(|fee| fee.0),
+            Transaction::Coin(coin) => spent.fee(coin).map(|fee| fee.grains()),
             _ => None,
         };
         fields.insert("fee".into(), fee.into());
@@ -182,7 +182,7 @@ fn get_supply(context: &Context, _: Args) -> RpcResult<Value> {
         "height": height,
         "subsidies": u64::try_from(context.spec.minted_until(height)).ok(),
         "allocatedWei": render::wei(context.spec.allocated()),
-        "coins": totals.coin_grains.0,
+        "coins": totals.coin_grains.grains(),
         "coinCount": totals.coins,
         "accountsWei": render::wei(totals.account_wei),
         "accountCount": totals.accounts,

@@ -166,13 +166,13 @@ fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
         }
     }
     let pending_in = Amount::sum(pending.incoming.iter().map(|(_, output)| output.amount)).map_err(internal)?;
-    let spendable = add(Amount(confirmed.0.saturating_sub(pending_out.0)), pending_in)?;
+    let spendable = add(Amount::from_grains(confirmed.grains().saturating_sub(pending_out.grains())), pending_in)?;
     Ok(json!({
-        "confirmed": confirmed.0,
-        "immature": immature.0,
-        "pendingIn": pending_in.0,
-        "pendingOut": pending_out.0,
-        "spendable": spendable.0,
+        "confirmed": confirmed.grains(),
+        "immature": immature.grains(),
+        "pendingIn": pending_in.grains(),
+        "pendingOut": pending_out.grains(),
+        "spendable": spendable.grains(),
         "coins": count,
     }))
 }

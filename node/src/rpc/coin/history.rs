@@ -27,7 +27,7 @@ fn get_history(context: &Context, mut args: Args) -> RpcResult<Value> {
             (_, false) => "coin",
             (_, true) => "withdrawal",
         };
-        let amounts = json!({ "kind": kind, "received": event.received.0, "sent": event.sent.0 });
+        let amounts = json!({ "kind": kind, "received": event.received.grains(), "sent": event.sent.grains() });
         entries.push(render::join(mined_fields(event.txid, at, &header(&snapshot, at)?, tip), amounts));
     }
     let places: Vec<_> = events.iter().map(|event| event.place).collect();
@@ -58,7 +58,10 @@ fn pending_of_lock(context: &Context, lock: Lock) -> RpcResult<Vec<Value>> {
         add(outpoint.txid, output.amount, Amount::ZERO)?;
     }
     let entry = |(txid, received, sent): (TxId, Amount, Amount)| {
-        render::join(pending_fields(txid), json!({ "kind": "coin", "received": received.0, "sent": sent.0 }))
+        render::join(
+            pending_fields(txid),
+            json!({ "kind": "coin", "received": received.grains(), "sent": sent.grains() }),
+        )
     };
     Ok(sums.into_iter().map(entry).collect())
 }

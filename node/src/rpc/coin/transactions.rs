@@ -38,7 +38,7 @@ fn test_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let txid = transaction.txid().to_string();
     Ok(match context.wait(context.engine.test_transaction(transaction)) {
         Ok(tested) => json!({
-            "txid": txid, "allowed": true, "reason": null, "fee": tested.fee.0, "gas": tested.gas,
+            "txid": txid, "allowed": true, "reason": null, "fee": tested.fee.grains(), "gas": tested.gas,
             "tipPerGas": render::tip(tested.tip_per_gas),
         }),
         Err(error @ (SubmitError::Rule(_) | SubmitError::Mempool(_))) => json!({
@@ -59,7 +59,7 @@ fn get_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
         let is_coin = matches!(entry.transaction.as_ref(), Transaction::Coin(_));
         let rest = json!({
             "blockHash": null, "height": null, "position": null, "time": null, "confirmations": 0,
-            "fee": is_coin.then_some(entry.fee.0), "success": null, "hex": hex::encode(entry.transaction.encode()),
+            "fee": is_coin.then_some(entry.fee.grains()), "success": null, "hex": hex::encode(entry.transaction.encode()),
         });
         return Ok(render::join(fields, rest));
     }
@@ -71,7 +71,7 @@ fn get_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let receipt = receipts(&snapshot, place.block)?.into_iter().find(|receipt| receipt.position == place.position);
     let (sender, success) = receipt.as_ref().map_or((None, true), |of| (Some(of.sender), of.receipt.success));
     let fee = match tx {
-        Transaction::Coin(coin) => Spent::of(&snapshot, place.block, &block)?.fee(coin).map(|fee| fee.0),
+        Transaction::Coin(coin) => Spent::of(&snapshot, place.block, &block)?.fee(coin).map(|fee| fee.grains()),
         _ => None,
     };
     let rest = json!({

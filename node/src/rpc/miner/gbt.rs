@@ -112,7 +112,7 @@ fn render_template(context: &Context, id: u64, template: &Template, than: Option
     let rest = block.transactions.iter().skip(1).map(render_transaction);
     let mut coinbase = block.transactions.first().map(render_transaction);
     if let Some(coinbase) = &mut coinbase {
-        coinbase["fee"] = i64::try_from(template.coin_tips.0).map_or(i64::MIN, |tips| -tips).into();
+        coinbase["fee"] = i64::try_from(template.coin_tips.grains()).map_or(i64::MIN, |tips| -tips).into();
     }
     let mut answer = json!({
         "capabilities": [],

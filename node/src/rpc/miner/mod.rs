@@ -111,7 +111,8 @@ fn render_template(id: u64, template: &Template, full: bool) -> Value {
         Some(Transaction::Coinbase(coinbase)) => Some(coinbase),
         _ => None,
     };
-    let claimed: u64 = coinbase.iter().flat_map(|coinbase| &coinbase.outputs).map(|output| output.amount.0).sum();
+    let claimed: u64 =
+        coinbase.iter().flat_map(|coinbase| &coinbase.outputs).map(|output| output.amount.grains()).sum();
     let mut answer = json!({
         "id": id.to_string(),
         "longpollId": template.longpoll.to_string(),

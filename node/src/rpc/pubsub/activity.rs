@@ -172,7 +172,7 @@ fn tell(context: &Context, movement: &Movement, state: State) {
         "change": if *received { "received" } else { "spent" },
         "state": name,
         "txid": txid.to_string(),
-        "coin": { "txid": outpoint.txid.to_string(), "index": outpoint.index, "amount": output.amount.0 },
+        "coin": { "txid": outpoint.txid.to_string(), "index": outpoint.index, "amount": output.amount.grains() },
         "height": at.map(|at| at.height),
         "blockHash": at.map(|at| at.hash.to_string()),
         "reason": reason,

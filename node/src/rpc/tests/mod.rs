@@ -239,7 +239,7 @@ fn what_the_mempool_makes_and_spends_is_listed_and_a_deposit_waits_in_the_accoun
     let (coin, _) = node.coin_of(&address);
     let parent = node.spend(&key, coin, &[(lock(&key), COIN - 50_000)]);
     let made = OutPoint { txid: parent.txid(), index: 0 };
-    let output = Output { amount: Amount(COIN - 50_000), lock: lock(&key) };
+    let output = Output { amount: Amount::from_grains(COIN - 50_000), lock: lock(&key) };
     let payee = Address::repeat_byte(7);
     let pays = [(Lock::Account(payee), 1_000_000), (Lock::Account(payee), 2_000_000), (lock(&key), COIN - 3_100_000)];
     let deposit = node.spend_coin(&key, made, Coin { output, height: 1, coinbase: false }, &pays);

@@ -8,7 +8,7 @@ use chain_core::{execute::withdrawal_outpoint, transaction::coin::Output, units:
 fn a_withdrawn_coin_names_its_account_transaction_and_the_other_way_round() {
     let node = TestNode::fresh();
     node.call("dev_setAutomine", json!([false]));
-    let output = Output { amount: Amount(123_456), lock: lock(&dev_coin_key()) };
+    let output = Output { amount: Amount::from_grains(123_456), lock: lock(&dev_coin_key()) };
     let (genesis_coin, _) = node.coin_of(&node.address(&dev_coin_key()));
     let tx = withdrawal(ACCOUNTS[0].private_key, 0, &output);
     let hash = node.call("eth_sendRawTransaction", json!([raw(&tx)]));

@@ -45,7 +45,7 @@ pub fn account(number: u8) -> Address {
 
 /// A chain with coins and accounts for everybody.
 pub fn spec() -> ChainSpec {
-    let output = |number| Output { amount: Amount(50 * FEE), lock: lock(number) };
+    let output = |number| Output { amount: Amount::from_grains(50 * FEE), lock: lock(number) };
     let account = |number| GenesisAccount {
         address: account(number),
         balance: U256::from(1_000_000) * U256::from(GWEI) * U256::from(GWEI),
@@ -358,9 +358,9 @@ impl<'a> Writer<'a> {
     fn spend(&self, choice: u8, count: usize, locks: &[Lock]) -> Option<(Transaction, Option<Address>)> {
         let first = (usize::from(choice) * self.coins.len() / 255).min(self.coins.len().checked_sub(count)?);
         let spent = &self.coins[first..first + count];
-        let sum: u64 = spent.iter().map(|(_, coin)| coin.output.amount.0).sum();
+        let sum: u64 = spent.iter().map(|(_, coin)| coin.output.amount.grains()).sum();
         let each = sum.checked_sub(FEE)? / locks.len() as u64;
-        let outputs = locks.iter().map(|lock| Output { amount: Amount(each), lock: *lock }).collect();
+        let outputs = locks.iter().map(|lock| Output { amount: Amount::from_grains(each), lock: *lock }).collect();
         let witness = |(_, coin): &(OutPoint, Coin)| match coin.output.lock {
             Lock::Policy(_) => None,
             _ => Some(Witness::Key(Signature::from([1; 64]))),

@@ -54,12 +54,12 @@ fn lock_histories(chain: &[Arc<Known>]) -> Histories {
                 |(at, coin): &&(OutPoint, Coin)| at.txid == txid || *at == withdrawal_outpoint(txid, 0, &coin.output);
             for (_, coin) in made.clone().filter(is_own) {
                 let event = histories.entry(coin.output.lock).or_default().entry(place).or_insert(none);
-                event.received.0 += coin.output.amount.0;
+                event.received = Amount::from_grains(event.received.grains() + coin.output.amount.grains());
             }
             let Transaction::Coin(tx) = transaction else { continue };
             for coin in tx.inputs.iter().map(|input| coins[input]) {
                 let event = histories.entry(coin.output.lock).or_default().entry(place).or_insert(none);
-                event.sent.0 += coin.output.amount.0;
+                event.sent = Amount::from_grains(event.sent.grains() + coin.output.amount.grains());
             }
         }
     }

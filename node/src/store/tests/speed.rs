@@ -69,7 +69,10 @@ impl Random {
     }
 
     fn coin(&mut self, height: Height) -> Coin {
-        let output = Output { amount: Amount(self.next() % 1_000_000_000), lock: Lock::Key(KeyBytes(self.bytes())) };
+        let output = Output {
+            amount: Amount::from_grains(self.next() % 1_000_000_000),
+            lock: Lock::Key(KeyBytes(self.bytes())),
+        };
         Coin { output, height, coinbase: false }
     }
 }

@@ -57,7 +57,8 @@ impl DoubleSpender {
         let (outpoint, coin) = first_coin(&chain, CHEATING, number);
         context.engine()?.store().view().coin(&outpoint).ok()??;
         let spend = |user: usize| {
-            let outputs = vec![Output { amount: Amount(COIN.0 - FEE), lock: chain.users[user].lock }];
+            let outputs =
+                vec![Output { amount: Amount::from_grains(COIN.grains() - FEE), lock: chain.users[user].lock }];
             Transaction::Coin(pay_coin(&chain.hash, &chain.users[CHEATING], outpoint, coin, outputs))
         };
         let (honest, rival) = (spend(0), spend(CHEATING));

@@ -81,7 +81,10 @@ fn forge(chain: &Chain, block: &mut Block, random: &mut Random) -> &'static str 
     if let Some(Transaction::Coinbase(coinbase)) = block.transactions.first_mut() {
         match what {
             0 => coinbase.state_root = B256::from(random.bytes()),
-            1 => coinbase.outputs.iter_mut().for_each(|output| output.amount.0 += 1),
+            1 => coinbase
+                .outputs
+                .iter_mut()
+                .for_each(|output| output.amount = Amount::from_grains(output.amount.grains() + 1)),
             2 => coinbase.height += 1,
             _ => {}
         }
@@ -124,7 +127,7 @@ fn forge(chain: &Chain, block: &mut Block, random: &mut Random) -> &'static str 
 fn fancied(random: &mut Random) -> Transaction {
     Transaction::Coin(CoinTransaction {
         inputs: vec![OutPoint { txid: TxId(random.bytes()), index: 0 }],
-        outputs: vec![Output { amount: Amount(1), lock: Lock::Key(KeyBytes(random.bytes())) }],
+        outputs: vec![Output { amount: Amount::from_grains(1), lock: Lock::Key(KeyBytes(random.bytes())) }],
         witnesses: vec![Witness::Key(Signature::from([7; 64]))],
     })
 }

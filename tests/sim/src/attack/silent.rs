@@ -46,7 +46,8 @@ impl Strategy for Withholder {
         let chain = context.chain();
         let number = context.random().index(COINS);
         let (outpoint, coin) = first_coin(&chain, CHEATING, number);
-        let outputs = vec![Output { amount: Amount(COIN.0 - 10_000), lock: chain.users[CHEATING].lock }];
+        let outputs =
+            vec![Output { amount: Amount::from_grains(COIN.grains() - 10_000), lock: chain.users[CHEATING].lock }];
         context.pay(Transaction::Coin(pay_coin(&chain.hash, &chain.users[CHEATING], outpoint, coin, outputs)));
         context.wake_after(120_000);
     }

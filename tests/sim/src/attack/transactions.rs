@@ -48,7 +48,7 @@ fn orphan(parent: TxId, random: &mut Random) -> Transaction {
     Transaction::Coin(CoinTransaction {
         inputs: vec![OutPoint { txid: parent, index: 0 }],
         outputs: vec![Output {
-            amount: Amount(random.between(10_000, 1 << 40)),
+            amount: Amount::from_grains(random.between(10_000, 1 << 40)),
             lock: Lock::Key(KeyBytes(random.bytes())),
         }],
         witnesses: vec![Witness::Key(Signature::from([7; 64]))],
@@ -211,7 +211,7 @@ impl ForkSpender {
         let output = Output { amount: withdrawn(&coinbase.beneficiary), lock: user.lock };
         let coin = Coin { output, height: coinbase.height, coinbase: false };
         let outpoint = withdrawal_outpoint(txid, 0, &output);
-        let amount = Amount(output.amount.0.checked_sub(10_000)?);
+        let amount = Amount::from_grains(output.amount.grains().checked_sub(10_000)?);
         let outputs = vec![Output { amount, lock: user.lock }];
         Some(Transaction::Coin(pay_coin(&chain.hash, user, outpoint, coin, outputs)))
     }

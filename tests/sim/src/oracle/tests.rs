@@ -52,16 +52,16 @@ impl Show {
     fn payment(&self, coin: usize, kept: u64) -> Transaction {
         let (user, chain) = (&self.chain.users[0], &self.chain);
         let (outpoint, coin) = first_coin(chain, 0, coin);
-        let outputs = vec![Output { amount: Amount(kept), lock: user.lock }];
+        let outputs = vec![Output { amount: Amount::from_grains(kept), lock: user.lock }];
         Transaction::Coin(pay_coin(&chain.hash, user, outpoint, coin, outputs))
     }
 
     /// Books in which nothing was minted or burned since genesis.
     fn print(&self) -> Print {
-        let coins: u64 = self.chain.spec.alloc_coins.iter().map(|output| output.amount.0).sum();
+        let coins: u64 = self.chain.spec.alloc_coins.iter().map(|output| output.amount.grains()).sum();
         let minted = self.chain.spec.allocated();
-        let account_wei = minted - Amount(coins).to_wei();
-        let totals = Totals { coin_grains: Amount(coins), account_wei, minted, ..Totals::default() };
+        let account_wei = minted - Amount::from_grains(coins).to_wei();
+        let totals = Totals { coin_grains: Amount::from_grains(coins), account_wei, minted, ..Totals::default() };
         Print { totals, coins: B256::ZERO, accounts: ROOT, base_fee: 7, bits: 1, work: U256::ONE }
     }
 }
@@ -136,12 +136,12 @@ fn money_out_of_nothing_is_reported() {
         print
     };
     // One grain that nobody minted; one that was minted and is nowhere; more minted than a block may.
-    let made = with(&|totals| totals.coin_grains.0 += 1);
+    let made = with(&|totals| totals.coin_grains = Amount::from_grains(totals.coin_grains.grains() + 1));
     let lost = with(&|totals| totals.minted += U256::from(WEI_PER_GRAIN));
     let claims = |grains: u64| {
         with(&|totals| {
-            totals.coin_grains.0 += grains;
-            totals.minted += Amount(grains).to_wei();
+            totals.coin_grains = Amount::from_grains(totals.coin_grains.grains() + grains);
+            totals.minted += Amount::from_grains(grains).to_wei();
         })
     };
     let most = u64::try_from(show.chain.spec.minted_until(1)).unwrap();

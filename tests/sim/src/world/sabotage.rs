@@ -5,7 +5,7 @@ use cairn_node::{
     store::memory::MemoryKv,
     wire::{Request, Response},
 };
-use chain_core::{block::Block, error::RuleError, transaction::Transaction};
+use chain_core::{block::Block, error::RuleError, transaction::Transaction, units::Amount};
 
 use super::{Context, World};
 use crate::{
@@ -144,7 +144,10 @@ struct Greedy;
 impl Strategy for Greedy {
     fn found(&mut self, context: &mut Context<'_>, mut block: Block) -> Option<Block> {
         if let Some(Transaction::Coinbase(coinbase)) = block.transactions.first_mut() {
-            coinbase.outputs.iter_mut().for_each(|output| output.amount.0 += 1);
+            coinbase
+                .outputs
+                .iter_mut()
+                .for_each(|output| output.amount = Amount::from_grains(output.amount.grains() + 1));
         }
         context.chain().reroot(&mut block);
         Some(block)

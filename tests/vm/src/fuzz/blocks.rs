@@ -49,7 +49,7 @@ fn open() -> Policy {
 }
 
 fn coin(number: u32) -> (OutPoint, Coin) {
-    let output = Output { amount: Amount(COIN), lock: open().lock() };
+    let output = Output { amount: Amount::from_grains(COIN), lock: open().lock() };
     (OutPoint { txid: TxId([7; 32]), index: number }, Coin { output, height: 10, coinbase: number == 0 })
 }
 
@@ -63,7 +63,7 @@ fn state() -> &'static MemoryState {
         let mut state = MemoryState::default();
         (0..COINS).map(coin).for_each(|(outpoint, coin)| state.insert_coin(outpoint, coin));
         for number in 0..SENDERS {
-            let account = Account { balance: Amount(10 * COIN).to_wei(), ..Account::default() };
+            let account = Account { balance: Amount::from_grains(10 * COIN).to_wei(), ..Account::default() };
             state.insert_account(sender(number), account, Bytes::new(), &[]);
         }
         let gateway = Account { nonce: 1, ..Account::default() };
@@ -169,8 +169,10 @@ fn spend(rng: &mut Rng) -> Transaction {
     let count = 1 + rng.below(3);
     let inputs = (0..count).map(|_| coin(rng.below(COINS as usize) as u32).0).collect();
     let locks = [open().lock(), Lock::Account(sender(0)), Lock::Account(CONTRACT)];
-    let output =
-        |rng: &mut Rng| Output { amount: Amount(1 + rng.below(COIN as usize / 2) as u64), lock: *rng.pick(&locks) };
+    let output = |rng: &mut Rng| Output {
+        amount: Amount::from_grains(1 + rng.below(COIN as usize / 2) as u64),
+        lock: *rng.pick(&locks),
+    };
     let outputs = (0..1 + rng.below(3)).map(|_| output(rng)).collect();
     let way = |rng: &mut Rng| {
         let mut items = vec![ProofItem::Reached, ProofItem::Skip];
@@ -186,7 +188,7 @@ fn call(rng: &mut Rng, nonces: &mut [u64; SENDERS as usize]) -> Transaction {
     let (to, value, input) = match rng.below(4) {
         0 => (Some(sender(rng.below(4) as u8)), U256::from(rng.below(1_000)), Bytes::new()),
         1 => {
-            let grains = Amount(rng.below(1_000) as u64).to_wei();
+            let grains = Amount::from_grains(rng.below(1_000) as u64).to_wei();
             (Some(GATEWAY), grains, withdraw_calldata(&open().lock()))
         }
         2 => (None, U256::from(rng.below(2)), code(rng.bits())),

@@ -148,11 +148,15 @@ fn refuse_funded(context: &Context, wallet: &Wallet, named: &NamedPolicy) -> Res
     };
     let address = wallet.network.address(&named.policy.lock());
     let balance = node.coin_balance(std::slice::from_ref(&address))?;
-    let holds = balance.confirmed.0.saturating_add(balance.immature.0).saturating_add(balance.pending_in.0);
+    let holds = balance
+        .confirmed
+        .grains()
+        .saturating_add(balance.immature.grains())
+        .saturating_add(balance.pending_in.grains());
     if holds == 0 {
         return Ok(());
     }
-    let holds = Amount(holds);
+    let holds = Amount::from_grains(holds);
     Err(usage!("'{}' holds {holds} CRN: spend them first, or add --force", named.name))
 }
 

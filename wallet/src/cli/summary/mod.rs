@@ -54,7 +54,7 @@ impl Flow {
     }
 
     fn row(&self, purse: &str) -> Vec<String> {
-        let show = |grains: i128| Amount(u64::try_from(grains).unwrap_or(u64::MAX)).to_string();
+        let show = |grains: i128| Amount::from_grains(u64::try_from(grains).unwrap_or(u64::MAX)).to_string();
         match self.loss() {
             gain if gain < 0 => row(&format!("comes to {purse}"), "", show(-gain), ""),
             loss => row(&format!("leaves {purse}"), "", show(loss), ""),
@@ -80,7 +80,7 @@ impl<'a> Flows<'a> {
     fn of(draft: &'a Draft, coin: &'a CoinDraft, own: &'a KeyTable) -> Result<Self, WalletError> {
         let mut flows = Self::default();
         for input in &coin.inputs {
-            let amount = u128::from(input.amount.0);
+            let amount = u128::from(input.amount.grains());
             match input_owner(draft, input, own)? {
                 Owner::Key(_) | Owner::Account => flows.wallet.from += amount,
                 Owner::Policy(name) => flows.policies.entry(name).or_default().from += amount,
@@ -91,7 +91,7 @@ impl<'a> Flows<'a> {
             }
         }
         for line in &coin.outputs {
-            let amount = u128::from(line.amount.0);
+            let amount = u128::from(line.amount.grains());
             match own.owner(&draft.network.destination(&line.to)?) {
                 Owner::Key(_) | Owner::Account => flows.wallet.to += amount,
                 Owner::Policy(name) => flows.policies.entry(name).or_default().to += amount,
@@ -102,7 +102,7 @@ impl<'a> Flows<'a> {
     }
 
     fn foreign_rows(&self) -> Vec<Vec<String>> {
-        let show = |sum: u128| Amount(u64::try_from(sum).unwrap_or(u64::MAX)).to_string();
+        let show = |sum: u128| Amount::from_grains(u64::try_from(sum).unwrap_or(u64::MAX)).to_string();
         let mut rows: Vec<Vec<String>> = self
             .foreign
             .iter()

@@ -96,7 +96,7 @@ impl Owned {
 }
 
 fn grains(text: &Value) -> i128 {
-    crate::money::parse_grains(text.as_str().unwrap()).unwrap().0.into()
+    crate::money::parse_grains(text.as_str().unwrap()).unwrap().grains().into()
 }
 
 /// Judges what `show` says of a file that the wallet accepts.
@@ -198,7 +198,7 @@ impl Lab {
         Input {
             txid: TxId([number; 32]),
             index: 1,
-            amount: Amount(amount),
+            amount: Amount::from_grains(amount),
             address: address.into(),
             height: Some(40),
             key: None,
@@ -219,11 +219,16 @@ impl Lab {
             ..self.input(2, &self.owned.policy, 300_000_000)
         };
         let theirs = self.input(3, &self.owned.network.address(&stranger(5)), 70_000_000);
-        let line = |to: String, amount: u64, change| OutputLine { to, amount: Amount(amount), change, rest: false };
+        let line = |to: String, amount: u64, change| OutputLine {
+            to,
+            amount: Amount::from_grains(amount),
+            change,
+            rest: false,
+        };
         let change = line(self.address(Branch::Change, 0), 399_000_000, Some(KeyPath::Coin(Branch::Change, 0)));
         let pay = line(self.owned.network.address(&stranger(4)), 100_000_000, None);
         let coin = |inputs, outputs, fee| {
-            let body = Body::Coin(CoinDraft { inputs, outputs, fee: Amount(fee) });
+            let body = Body::Coin(CoinDraft { inputs, outputs, fee: Amount::from_grains(fee) });
             json!(Draft::new(self.owned.network.clone(), 100, 1_000_000_000, body))
         };
         let mixed = vec![

@@ -18,7 +18,7 @@ use crate::{
 };
 
 fn output(amount: u64) -> Output {
-    Output { amount: Amount(amount), lock: Lock::Key(KeyBytes([2; 32])) }
+    Output { amount: Amount::from_grains(amount), lock: Lock::Key(KeyBytes([2; 32])) }
 }
 
 fn coinbase() -> Coinbase {
@@ -217,7 +217,7 @@ fn the_smallest_coin_transaction_that_can_spend_has_65_bytes() {
     let with_proof = |items: Vec<ProofItem>| {
         Transaction::Coin(CoinTransaction {
             inputs: vec![OutPoint { txid: TxId([1; 32]), index: 0 }],
-            outputs: vec![Output { amount: Amount(1), lock: Lock::Account(Address::ZERO) }],
+            outputs: vec![Output { amount: Amount::from_grains(1), lock: Lock::Account(Address::ZERO) }],
             witnesses: vec![Witness::Policy(Policy::older(0), Proof(items.into()))],
         })
     };
@@ -268,7 +268,7 @@ fn refuses_an_extra_of_95_bytes() {
 #[test]
 fn refuses_a_coinbase_that_pays_an_account_or_nothing() {
     assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs.clear()), Ok(()));
-    let account = Output { amount: Amount(1), lock: Lock::Account(Address::ZERO) };
+    let account = Output { amount: Amount::from_grains(1), lock: Lock::Account(Address::ZERO) };
     let pays_account = Err(RuleError::CoinbasePaysAccount { output: 1 });
     assert_eq!(check_coinbase_with(|coinbase| coinbase.outputs.push(account)), pays_account);
     let zero = Err(RuleError::ZeroCoinbaseOutput { output: 1 });
@@ -372,7 +372,7 @@ fn no_chain_spec_allows_more_gas_than_the_transactions_use_that_are_decoded() {
     // One of them is the coinbase. The cheapest other is the smallest coin transaction that can spend.
     let cheapest = Transaction::Coin(CoinTransaction {
         inputs: vec![OutPoint { txid: TxId([1; 32]), index: 0 }],
-        outputs: vec![Output { amount: Amount(1), lock: Lock::Account(Address::ZERO) }],
+        outputs: vec![Output { amount: Amount::from_grains(1), lock: Lock::Account(Address::ZERO) }],
         witnesses: vec![Witness::Policy(Policy::older(0), Proof(vec![ProofItem::Reached].into()))],
     });
     let Transaction::Coin(coin) = &cheapest else { unreachable!() };

@@ -4,7 +4,7 @@ use chain_core::{
     Bytes, U256,
     hash::{BlockHash, TxId},
     transaction::Transaction,
-    units::Height,
+    units::{Amount, Height},
 };
 
 use super::net::{HOSTILE, Net, connected};
@@ -226,7 +226,7 @@ fn a_transaction_that_was_not_asked_for_costs_points() {
 fn an_invalid_transaction_bans_and_an_orphan_does_not() {
     let mut net = one_node(1);
     let mut forged = net.nodes[0].send(0, FEE);
-    forged.outputs[0].amount.0 -= 1;
+    forged.outputs[0].amount = Amount::from_grains(forged.outputs[0].amount.grains() - 1);
     let mut orphan = net.nodes[0].send(1, FEE);
     orphan.inputs[0].txid.0[0] ^= 1;
     let names = vec![orphan.txid(), forged.txid()];
@@ -330,7 +330,7 @@ fn a_body_with_a_false_transaction_bans_and_the_honest_one_is_still_taken() {
     }
     let mut block = net.nodes[1].block_at(1);
     let Transaction::Coinbase(coinbase) = &mut block.transactions[0] else { panic!() };
-    coinbase.outputs[0].amount.0 -= 1;
+    coinbase.outputs[0].amount = Amount::from_grains(coinbase.outputs[0].amount.grains() - 1);
     let (id, _) = blocks.remove(0);
     answer(&mut net, id, Response::Blocks(vec![Body::new(chain_core::codec::encode(&block))]));
     assert!(matches!(net.offences_of(0, HOSTILE)[..], [Offence::InvalidBlock(_)]), "{:?}", net.offences);
@@ -347,7 +347,7 @@ fn who_serves_an_invalid_block_is_banned_and_who_gossips_it_is_not() {
         other.now = net.now;
         let block = other.block_with(|transactions| {
             let Transaction::Coinbase(coinbase) = &mut transactions[0] else { panic!() };
-            coinbase.outputs[0].amount.0 += 1;
+            coinbase.outputs[0].amount = Amount::from_grains(coinbase.outputs[0].amount.grains() + 1);
         });
         net.now = other.now;
         if served {
