@@ -62,6 +62,17 @@ pub(in crate::engine::relay) struct Wants {
     queues: BTreeMap<PeerId, Queue>,
 }
 
+impl Queue {
+    /// Forgets what another peer delivered meanwhile: a peer that answers no request would have its queue grow with all that others
+    /// deliver.
+    fn drop_stale(&mut self) {
+        if self.names.len() > 2 * WANTED {
+            let mut kept = BTreeSet::new();
+            self.names.retain(|txid| self.named.contains(txid) && kept.insert(*txid));
+        }
+    }
+}
+
 impl Wants {
     pub(super) fn connect(&mut self, id: PeerId) {
         self.queues.insert(id, Queue::default());
@@ -121,6 +132,7 @@ impl Wants {
         if !asked {
             queue.names.push_back(txid);
         }
+        queue.drop_stale();
         let turn = if asked { Turn::Parked } else { Turn::Queued };
         self.named.entry(txid).or_default().push((id, turn));
     }
@@ -230,5 +242,30 @@ impl Wants {
                 None => self.ask_another(txid, id),
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy_primitives::U256;
+
+    #[test]
+    fn what_others_deliver_does_not_pile_up_in_the_queue_of_a_silent_peer() {
+        let (mut wants, silent, other) = (Wants::default(), PeerId(1), PeerId(2));
+        wants.connect(silent);
+        wants.connect(other);
+        for round in 0..8 {
+            let txids: Vec<_> =
+                (0..WANTED).map(|number| TxId(U256::from(round * WANTED + number).to_be_bytes())).collect();
+            for txid in &txids {
+                wants.want(silent, *txid);
+                wants.want(other, *txid);
+            }
+            assert_eq!(wants.queues[&silent].named.len(), WANTED);
+            txids.iter().for_each(|txid| wants.no_longer_want(txid));
+            assert_eq!(wants.len(), 0);
+        }
+        assert!(wants.queues[&silent].names.len() <= 2 * WANTED, "{}", wants.queues[&silent].names.len());
     }
 }
