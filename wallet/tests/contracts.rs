@@ -49,7 +49,9 @@ fn a_contract_is_found_by_the_transaction_that_made_it() {
     assert_eq!(home.json(&["history"])[0]["contract"], contract);
     // The bytes that were signed say which it is, whatever the node says.
     node.state().lies_about_contracts = true;
-    assert_eq!(home.json(&["tx", txid])["contract"], contract);
+    let shown = home.json(&["tx", txid]);
+    assert_eq!((&shown["contract"], &shown["from"]), (&json!(contract), &json!(ACCOUNT)));
+    assert!(!home.run(&["tx", txid]).out.contains("dEaD"));
     assert_eq!(home.json(&["history"])[0]["contract"], contract);
     let again = home.run(&["deploy", "0x6001600101", "--again", "--wait", "--yes"]);
     assert!(again.out.contains("Contract: 0x") && !again.out.contains("dEaD"), "{}{}", again.out, again.err);

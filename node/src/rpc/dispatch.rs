@@ -156,10 +156,9 @@ async fn answer(
         return handler(context.clone(), args, who(&client), caller.scope).await.map(Answer::Value);
     }
     if method.is_brief()
-        && let Some(_seat) = context.lanes.seat()
-        && let Some(answer) = attempt(method, &params, &context, &client)
+        && let Some(_slot) = context.lanes.slot()
     {
-        return answer;
+        return run(method, &params, &context, Call::start(method.most).by(who(&client), caller.scope));
     }
     let place = context.lanes.enter(method.lane(), who(&client)).await?;
     let call = Call::start(method.most).by(who(&client), caller.scope);
@@ -175,17 +174,6 @@ async fn answer(
         answer
     };
     tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(cannot("the node is shutting down")))
-}
-
-/// Runs code on the thread that read the call for so long at first.
-const ATTEMPT: Duration = Duration::from_millis(1);
-
-/// Runs a brief method on this thread. `None` if it runs code that takes longer: it leaves no trace, and begins anew in its lane.
-fn attempt(method: &Method, params: &Params<'_>, context: &Context, client: &Extensions) -> Option<RpcResult<Answer>> {
-    let runs_code = method.lane() == Lane::Code;
-    let call = Call::start(if runs_code { ATTEMPT } else { method.most }).by(who(client), caller(client).scope);
-    let answer = run(method, params, context, call.clone());
-    (answer.is_ok() || !runs_code || !call.is_over()).then_some(answer)
 }
 
 /// Runs a method. A panic in one is a bug, answered as such, and does not end the node.

@@ -52,6 +52,10 @@ impl Server {
         number(&self.rpc.call("eth_blockNumber", json!([])))
     }
 
+    fn pending(&self) -> u64 {
+        number(&self.rpc.call("txpool_status", json!([]))["pending"])
+    }
+
     pub fn anvil() -> Self {
         let anvil = std::env::var_os("CAIRN_ANVIL").expect("CAIRN_ANVIL names anvil");
         Self::start(Path::new(&anvil), |port| ["--silent", "--port", port].map(str::to_owned).to_vec())
@@ -111,6 +115,9 @@ impl Server {
             let first = U256::from(block % 100 * EMITTER_LOGS);
             send(Some(&emitter), format!("{}", B256::from(first)), U256::ZERO);
         }
+        // Anvil returns before it has mined.
+        wait_for("the blocks", 600, || (self.height() >= blocks).then_some(()));
+        wait_for("an empty pool", 600, || (self.pending() == 0).then_some(()));
         self.rpc.call("evm_setAutomine", json!([false]));
         for number in 0..FULL {
             let to = account((number % u64::from(SENDERS)) as u8);

@@ -133,7 +133,7 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     }
     write(out, &draft, replace)?;
     let next = match &complete {
-        Ok(_) => format!("It is complete: broadcast it with `cairn-wallet broadcast {}`.", out.display()),
+        Ok(_) => format!("It is complete: broadcast it with `cairn-wallet broadcast {}`.", screen::typed_file(out)),
         Err(error) => format!("{error}. Combine it with the other signers' copies by `cairn-wallet combine`."),
     };
     let text = format!("{} {}", screen::green("Signed, written to"), out.display());

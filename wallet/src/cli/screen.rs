@@ -5,6 +5,7 @@
 
 use std::{
     io::{self, IsTerminal, Write},
+    path::Path,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -248,16 +249,32 @@ pub fn set_flags(flags: &[(&str, String)]) {
     *FLAGS.lock().unwrap_or_else(PoisonError::into_inner) = flags.iter().map(flag).collect();
 }
 
-/// A flag as it is typed into a shell. It is never left out, since the command would mean another wallet.
+/// A flag as it is typed into a shell, with a placeholder for what cannot be typed.
 fn flag((name, value): &(&str, String)) -> String {
-    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._:-+@,=%".contains(letter);
-    if value.contains(|letter: char| letter.is_control() || letter == char::REPLACEMENT_CHARACTER) {
-        format!("--{name} {} ", name.to_uppercase())
-    } else if !value.is_empty() && value.chars().all(is_plain) {
-        format!("--{name} {value} ")
-    } else {
-        format!("--{name} '{}' ", value.replace('\'', "'\\''"))
+    match quoted(value) {
+        Some(value) => format!("--{name}{}{value} ", if value.starts_with('-') { '=' } else { ' ' }),
+        None => format!("--{name} {} ", name.to_uppercase()),
     }
+}
+
+/// A word as it is typed into a shell; `None` if it has letters that cannot be seen.
+fn quoted(word: &str) -> Option<String> {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "/._:-+@,%".contains(letter);
+    let is_seen = |letter: char| !letter.is_control() && !disguises(letter) && letter != char::REPLACEMENT_CHARACTER;
+    if !word.chars().all(is_seen) {
+        return None;
+    }
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => Some(word.to_owned()),
+        false => Some(format!("'{}'", word.replace('\'', "'\\''"))),
+    }
+}
+
+/// A file as it is typed into a shell as an argument of its own.
+pub fn typed_file(file: &Path) -> String {
+    let named = file.to_str().and_then(quoted);
+    let named = named.map(|name| if name.starts_with('-') { format!("./{name}") } else { name });
+    named.unwrap_or_else(|| "FILE".into())
 }
 
 /// A text whose commands can be pasted: `bin/cairn-wallet` where the wallet was started by that name, with the flags that
@@ -274,7 +291,7 @@ fn pasted(text: &str, program: &str, flags: &str) -> String {
     let text = text.collect::<Vec<_>>().join(FOR_OTHERS);
     match program.rsplit_once('/') {
         // The node's program stands beside it.
-        Some((folder, _)) if !program.contains(char::is_whitespace) => text
+        Some((folder, _)) if quoted(program).as_deref() == Some(program) => text
             .replace("`cairn-wallet ", &format!("`{program} "))
             .replace("`cairn-node ", &format!("`{folder}/cairn-node ")),
         // It is in PATH.
@@ -384,6 +401,13 @@ mod tests {
             "run `bin/cairn-wallet --chain test --wallet 'my x.json' --rpc 'a~'\\''b' --rpc RPC create`"
         );
         assert_eq!(pasted("`cairn-wallet sign x`", "cairn-wallet", &flags), "`cairn-wallet sign x`");
+        assert_eq!(pasted(text, "./$(id)/cairn-wallet", ""), text, "it would run something else");
+        for (value, typed) in [("-x", "--wallet=-x "), ("=ls", "--wallet '=ls' "), ("a\u{202e}b", "--wallet WALLET ")] {
+            assert_eq!(flag(&("wallet", value.into())), typed);
+        }
+        for (file, typed) in [("a.json", "a.json"), ("-x", "./-x"), ("p;id", "'p;id'"), ("a\u{202e}b", "FILE")] {
+            assert_eq!(typed_file(Path::new(file)), typed);
+        }
     }
 
     proptest::proptest! {

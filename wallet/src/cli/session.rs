@@ -304,10 +304,11 @@ pub struct Bump {
 
 fn written_for_others(draft: &Draft, file: &Path, replace: bool, error: &DraftError) -> Result<Report, WalletError> {
     files::write(file, draft, replace)?;
+    let typed = screen::typed_file(file);
     let file = file.display().to_string();
     let text = format!("{} {file}: {error}", screen::green("Signed, written to"));
     let hint =
-        format!("Give the file to the other signers: `cairn-wallet sign {file}`; then `cairn-wallet broadcast` it.");
+        format!("Give the file to the other signers: `cairn-wallet sign {typed}`; then `cairn-wallet broadcast` it.");
     Ok(Report::new(text, json!({ "file": file, "complete": false })).hint(hint))
 }
 

@@ -24,7 +24,8 @@ use crate::{
     fees::{self, Prices, Speed, TRANSFER_GAS},
     file::Wallet,
     money::{show_gwei, show_wei},
-    node::{FeeEstimate, Node},
+    network::Network,
+    node::{FeeEstimate, Node, NodeError},
     own::KeyTable,
     payment::PaymentError,
 };
@@ -35,13 +36,18 @@ pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     let txid = read_txid(txid)?;
     let (node, _) = context.node(&wallet.network)?;
     let sent = wallet.sent.iter().any(|sent| sent.txid == txid);
-    let Some(found) = node.transaction_details(&txid)? else {
+    let Some(mut found) = node.transaction_details(&txid)? else {
         let more = match sent {
             true => "; this wallet sent it: `cairn-wallet resend` rebroadcasts it",
             false => ": it is neither on its chain nor waits for a block",
         };
         return Err(WalletError::Unknown(format!("{txid} is unknown to the node{more}")));
     };
+    let Some(transaction) = signed(&txid, &found) else {
+        let reason = "the bytes in it are not those of this transaction".to_owned();
+        return Err(NodeError::BadAnswer { method: "coin_getTransaction".into(), reason }.into());
+    };
+    correct(&mut found, &transaction, &wallet.network);
     let own = wallet.key_table()?;
     let mut rows = vec![row("state", state(&found), "")];
     rows.push(row("kind", text(&found, "kind"), ""));
@@ -60,14 +66,47 @@ pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     Ok(Report::new(format!("{}\n{table}", screen::bold(&txid.to_string())), json))
 }
 
-/// The contract that an account's transaction makes, and that account; none for any other. They follow from the bytes that have
-/// this id: a node could name a contract of its own.
-pub fn made_contract(txid: &TxId, found: &Value) -> Option<(Address, Address)> {
+/// The transaction in a node's answer, if it is the one that was asked for.
+fn signed(txid: &TxId, found: &Value) -> Option<Transaction> {
     let bytes = hex::decode(found["hex"].as_str()?).ok()?;
-    let transaction: Transaction = codec::decode(&bytes).ok()?;
-    let is_it = transaction.txid() == *txid;
-    let Transaction::Account(tx) = transaction else { return None };
-    let creates = is_it && tx.fields().to.is_none() && found["success"] != false;
+    codec::decode(&bytes).ok().filter(|transaction: &Transaction| transaction.txid() == *txid)
+}
+
+/// Replaces what the node says of a transaction by what its bytes say.
+fn correct(found: &mut Value, transaction: &Transaction, network: &Network) {
+    let outputs: Vec<&Output> = match transaction {
+        Transaction::Account(tx) => {
+            let fields = tx.fields();
+            found["kind"] = "account".into();
+            found["from"] = json!(tx.recover_sender().ok().map(|from| from.to_string()));
+            found["to"] = json!(fields.to.map(|to| to.to_string()));
+            found["nonce"] = fields.nonce.into();
+            found["valueWei"] = fields.value.to_string().into();
+            return;
+        }
+        Transaction::Coin(tx) => {
+            found["kind"] = "coin".into();
+            tx.outputs.iter().collect()
+        }
+        Transaction::Coinbase(coinbase) => {
+            found["kind"] = "coinbase".into();
+            coinbase.coins().map(|(_, output)| output).collect()
+        }
+    };
+    let said = found["outputs"].as_array().cloned().unwrap_or_default();
+    let output = |(index, output): (usize, &Output)| {
+        let mut shown = said.get(index).filter(|said| said.is_object()).cloned().unwrap_or_else(|| json!({}));
+        shown["amount"] = json!(output.amount);
+        shown["address"] = network.address(&output.lock).into();
+        shown
+    };
+    found["outputs"] = outputs.into_iter().enumerate().map(output).collect();
+}
+
+/// The contract that an account's transaction makes, and that account; none for any other.
+pub fn made_contract(txid: &TxId, found: &Value) -> Option<(Address, Address)> {
+    let Transaction::Account(tx) = signed(txid, found)? else { return None };
+    let creates = tx.fields().to.is_none() && found["success"] != false;
     let from = tx.recover_sender().ok().filter(|_| creates)?;
     Some((from, from.create(tx.fields().nonce)))
 }

@@ -111,8 +111,8 @@ impl Method {
         Self { lane: Lane::Code, ..self }
     }
 
-    /// Takes microseconds, most of the time: less than it takes to wake another thread for it. If it runs code it has no effect, so
-    /// that it can begin anew.
+    /// Reads a row or two and runs no code, whatever its parameters are: it takes microseconds, less than it takes to wake another
+    /// thread for it. Until it is done, nobody may be looking after the sockets and timers of the node.
     pub const fn brief(self) -> Self {
         Self { brief: true, ..self }
     }

@@ -23,7 +23,7 @@ use crate::{
 pub const METHODS: &[Method] = &[
     Method::new("coin_getCoins", &["address", "options"], get_coins).reads(),
     Method::new("coin_getBalance", &["address"], get_balance).reads(),
-    Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin).brief(),
+    Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin),
     Method::new("coin_validateAddress", &["address"], validate_address),
 ];
 

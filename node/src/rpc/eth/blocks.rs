@@ -37,10 +37,10 @@ pub const METHODS: &[Method] = &[
     Method::new("eth_getUncleByBlockHashAndIndex", &["hash", "index"], uncle::<BlockHash>),
     Method::new("eth_getHeaderByNumber", &["block"], get_header::<BlockTag>).reads(),
     Method::new("eth_getHeaderByHash", &["hash"], get_header::<BlockHash>).reads(),
-    Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash).brief(),
+    Method::new("eth_getTransactionByHash", &["hash"], transaction_by_hash),
     Method::new("eth_getTransactionByBlockNumberAndIndex", &["block", "index"], transaction_at::<BlockTag>),
     Method::new("eth_getTransactionByBlockHashAndIndex", &["hash", "index"], transaction_at::<BlockHash>),
-    Method::new("eth_getTransactionReceipt", &["hash"], transaction_receipt).brief(),
+    Method::new("eth_getTransactionReceipt", &["hash"], transaction_receipt),
 ];
 
 /// keccak-256 of the RLP of an empty list: no uncles.

@@ -14,8 +14,8 @@ use crate::rpc::base::{
 };
 
 pub const METHODS: &[Method] = &[
-    Method::new("eth_call", PARAMS, call).code().within(SECONDS).brief(),
-    Method::new("eth_estimateGas", PARAMS, estimate_gas).code().within(SECONDS).brief(),
+    Method::new("eth_call", PARAMS, call).code().within(SECONDS),
+    Method::new("eth_estimateGas", PARAMS, estimate_gas).code().within(SECONDS),
 ];
 
 const PARAMS: &[&str] = &["transaction", "block", "overrides", "blockOverrides"];

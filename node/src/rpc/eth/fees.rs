@@ -13,8 +13,8 @@ use crate::{
 };
 
 pub const METHODS: &[Method] = &[
-    Method::new("eth_gasPrice", &[], gas_price).brief(),
-    Method::new("eth_maxPriorityFeePerGas", &[], max_priority_fee).brief(),
+    Method::new("eth_gasPrice", &[], gas_price),
+    Method::new("eth_maxPriorityFeePerGas", &[], max_priority_fee),
     Method::new("eth_baseFee", &[], next_base_fee),
     // The least that EIP-4844 allows: there are no blobs to pay for.
     Method::new("eth_blobBaseFee", &[], |_, _| Ok(quantity(1))),

@@ -23,7 +23,7 @@ use crate::{
 };
 
 pub const METHODS: &[Method] = &[
-    Method::new("eth_sendRawTransaction", &["transaction"], send).brief(),
+    Method::new("eth_sendRawTransaction", &["transaction"], send),
     Method::waits("eth_sendRawTransactionSync", &["transaction", "timeout"], send_and_wait).within(60),
 ];
 

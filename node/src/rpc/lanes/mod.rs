@@ -6,8 +6,8 @@
 //! seconds and a balance is read in a millisecond. In a queue the addresses take turns, and so do the connections of an address:
 //! however much one asks, another waits for one call of it at most.
 //!
-//! Waking another thread takes longer than most calls. A brief one is run by the thread that read it, if it gets a seat: there are
-//! fewer of them than such threads, so that one is left for connections and peers, however long a call or the disk takes.
+//! Waking another thread takes longer than to read a row. Calls that do no more are run by the thread that read them, if it gets a
+//! slot: there are fewer of them than such threads, so that one is left for connections and peers while a disk is slow.
 
 use parking_lot::Mutex;
 use std::{
@@ -94,7 +94,7 @@ pub struct Lanes {
     operator: Arc<Queue>,
     polls: Arc<Polls>,
     waits: Arc<Polls>,
-    seats: Arc<Semaphore>,
+    slots: Arc<Semaphore>,
 }
 
 /// Calls that wait without a thread, by address.
@@ -287,7 +287,7 @@ impl Lanes {
             operator: Queue::new(OPERATOR, 128),
             polls: Polls::new(POLLS, POLLS_OF_ONE),
             waits: Polls::new(WAITS, WAITS_OF_ONE),
-            seats: Arc::new(Semaphore::new(threads() - 1)),
+            slots: Arc::new(Semaphore::new(threads() - 1)),
         }
     }
 
@@ -300,8 +300,8 @@ impl Lanes {
     }
 
     /// The right to run a call on the thread that read it; `None` if others do.
-    pub fn seat(&self) -> Option<OwnedSemaphorePermit> {
-        self.seats.clone().try_acquire_owned().ok()
+    pub fn slot(&self) -> Option<OwnedSemaphorePermit> {
+        self.slots.clone().try_acquire_owned().ok()
     }
 
     fn queue(&self, lane: Lane) -> &Arc<Queue> {

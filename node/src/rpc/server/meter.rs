@@ -164,6 +164,8 @@ where
                     Response::error(id, error)
                 }
             };
+            // Brief calls never wait, and other connections must have their turn between them.
+            tokio::task::yield_now().await;
             if responses.append(response).is_err() {
                 let most = self.max_response;
                 let message = format!(

@@ -1,5 +1,6 @@
 //! Who may call, how many at a time, and when a call has to end.
 
+use futures::FutureExt;
 use jsonrpsee::{server::Methods, types::Params};
 use serde_json::{Value, json};
 use std::{
@@ -92,25 +93,25 @@ fn a_connection_that_closes_takes_its_waiting_calls_along() {
 }
 
 #[test]
-fn brief_calls_need_no_place_and_long_ones_begin_anew_in_their_lane() {
-    let node = TestNode::with(ChainSpec::dev(), Lanes::new(1, 1, 1), &StoreConfig::default());
+fn brief_calls_need_no_place_while_a_thread_is_left_for_others() {
+    let node = TestNode::fresh();
     let lanes = &node.context.lanes;
-    let running = node.wait(lanes.enter(Lane::Code, Who::default())).unwrap();
-    assert_eq!(node.call("eth_call", json!([{"input": "0x"}])), "0x");
-    let request = |input: &str| json!({"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{"input": input}]});
     // The operator has a place of its own.
     let methods = methods_for(&node.context, Scope::Public);
-    let waits = |request: Value| {
-        let (request, soon) = (request.to_string(), Duration::from_secs(2));
-        let answer = async { tokio::time::timeout(soon, methods.raw_json_request(&request, 1)).await };
-        node.wait(answer).is_err()
+    let asked = |method: &str| {
+        let request = json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": []}).to_string();
+        let (answered, waiting) = node.wait(async {
+            let mut call = Box::pin(methods.raw_json_request(&request, 1));
+            (call.as_mut().now_or_never().is_some(), lanes.waiting(Lane::Light))
+        });
+        assert_ne!(answered, waiting == 1, "{method} is answered or waits");
+        answered
     };
-    assert!(waits(request(LOOP)), "it waits for a place");
-    let seats: Vec<_> = std::iter::from_fn(|| lanes.seat()).collect();
-    assert!(!seats.is_empty() && waits(request("0x")), "no thread is left for it");
-    drop((seats, running));
-    let out_of_gas = node.try_call("eth_call", json!([{"input": LOOP}])).unwrap_err();
-    assert_eq!(out_of_gas, (-32000, "out of gas".into()));
+    let _places: Vec<_> =
+        node.wait(async { std::iter::from_fn(|| lanes.enter(Lane::Light, Who::default()).now_or_never()).collect() });
+    assert!(asked("eth_chainId") && !asked("eth_gasPrice"));
+    let _slots: Vec<_> = std::iter::from_fn(|| lanes.slot()).collect();
+    assert!(!asked("eth_chainId"));
 }
 
 /// Waits until something holds.
