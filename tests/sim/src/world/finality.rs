@@ -12,9 +12,12 @@ use crate::{chain::CHECKPOINTS, oracle::Invariant};
 /// Checkpoints that may be open at the end, beside the one that is not deep enough.
 const OPEN: Height = 1;
 
-/// Milliseconds in which members make up for checkpoints that they missed: one after the other, each in up to a minute where
-/// messages take longer than a member waits at first.
-const MADE_UP: u64 = 900_000;
+/// Milliseconds in which members that lost each other, and wait longer with each view since, meet in one.
+const MEET: u64 = 900_000;
+
+/// Milliseconds in which they make up for each checkpoint that they missed, one after the other, where messages take longer than a
+/// member waits at first.
+const MAKE_UP: u64 = 60_000;
 
 impl World {
     /// The key of a node that is a member.
@@ -108,7 +111,8 @@ impl World {
 
     /// In the end, all honest nodes take all but the last checkpoints for final.
     pub(super) fn check_finality_goes_on(&mut self) {
-        let end = self.now + MADE_UP;
+        let missed = self.behind().map_or(0, |(_, height, tip)| u64::from((tip - height) / CHECKPOINTS.0));
+        let end = self.now + MEET + missed * MAKE_UP;
         while let Some((node, height, tip)) = self.behind() {
             if self.now >= end {
                 let detail = format!("{} stands at {tip}, and only {height} is final", name(node));
