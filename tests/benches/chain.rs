@@ -7,7 +7,7 @@ use cairn_node::{
     engine::{Engine, EngineConfig, Event, Source, Time},
     store::{Store, StoreConfig},
 };
-use cairn_tests::{Load, Node, NodeOptions, binary};
+use cairn_tests::{Load, Node, NodeOptions, binary, setting};
 use chain_core::{
     block::{Block, check::check_block},
     codec,
@@ -24,8 +24,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+/// Fewest blocks: those that split the coins are among them.
+const LEAST: usize = 10;
+
 fn main() {
-    let blocks = std::env::var("CAIRN_BENCH_CHAIN").map_or(100_000, |text| text.parse().expect("a number"));
+    let blocks = setting("CAIRN_BENCH_CHAIN", 100_000, LEAST..=usize::MAX);
     let mut load = Load::new();
     load.fan_out(20_000);
     while load.blocks.len() < blocks {

@@ -10,7 +10,7 @@ use cairn_node::{
     engine::{Action, BlockOutcome, Engine, EngineConfig, Event, Reply, Source, TemplateRequest, Time},
     store::{Reader, Store, StoreConfig},
 };
-use cairn_tests::{Cost, Load, measure};
+use cairn_tests::{Cost, Load, measure, setting};
 use chain_core::{
     Address, U256,
     block::Block,
@@ -34,8 +34,10 @@ const TRANSACTIONS: usize = 1_000;
 const BATCH: usize = 512;
 
 fn main() {
-    let coins = number("CAIRN_BENCH_COINS", 300_000);
-    let blocks = number("CAIRN_BENCH_BLOCKS", 20);
+    // A block spends half as many coins again as it has transactions; more are not in the genesis block.
+    let coins = setting("CAIRN_BENCH_COINS", 300_000, 2 * TRANSACTIONS..=300_000);
+    let blocks = setting("CAIRN_BENCH_BLOCKS", 20, 1..=usize::MAX);
+    let transfers = setting("CAIRN_BENCH_TRANSFERS", 150, 1..=usize::MAX);
     let mut load = Load::new();
     load.fan_out(coins);
     let prefix = load.blocks.len();
@@ -51,7 +53,7 @@ fn main() {
         blocks_and_pool(&load, prefix, &checks, index);
     }
     templates(&load, prefix);
-    rows(number("CAIRN_BENCH_TRANSFERS", 150));
+    rows(transfers);
 }
 
 /// Code of a token: counts in the slots of the caller and of the receiver, the call's first word, and writes a log of both.
@@ -221,10 +223,6 @@ fn templates(load: &Load, prefix: usize) {
         transactions = template.block.transactions.len() - 1;
     });
     println!("template:            {took}   {transactions} of {pooled} transactions");
-}
-
-fn number(name: &str, default: usize) -> usize {
-    std::env::var(name).map_or(default, |text| text.parse().expect("a number"))
 }
 
 /// The signatures of each block after the first ones, with what they sign.

@@ -4,7 +4,7 @@
 //! Run: `cargo bench -p cairn-tests --bench soak`. `CAIRN_SOAK_BLOCKS` (20,000) and `CAIRN_SOAK_MINUTES` (60) end it,
 //! whichever comes first.
 
-use cairn_tests::{Node, NodeOptions, TestKey, grind};
+use cairn_tests::{Node, NodeOptions, TestKey, grind, setting};
 use chain_core::{
     Address, B256, Bytes, U256,
     block::{Block, header::Header, merkle},
@@ -31,10 +31,12 @@ const OUTPUTS: usize = 3_500;
 /// Node's caches in bytes: `--cache` and `--mempool.size`, and what may gather before a flush.
 const CACHES: u64 = (64 + 16 + 64) << 20;
 const ALLOWANCE: u64 = 200 << 20;
+/// Blocks after which memory is looked at.
+const LOOK: usize = 50;
 
 fn main() {
-    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
-    let (blocks, minutes) = (number("CAIRN_SOAK_BLOCKS", 20_000), number("CAIRN_SOAK_MINUTES", 60));
+    let blocks = setting("CAIRN_SOAK_BLOCKS", 20_000, LOOK..=usize::MAX);
+    let minutes = setting("CAIRN_SOAK_MINUTES", 60, 1..=10_000) as u64;
     let mut chain = Chain::new();
     let flags = ["--cache", "64", "--mempool.size", "16"].map(str::to_owned).to_vec();
     let node = Node::with(NodeOptions { spec: chain.spec.clone(), flags, ..NodeOptions::default() });
@@ -44,7 +46,7 @@ fn main() {
         let answer = node.submit(&chain.next()).expect("the block is valid");
         assert_eq!(answer["status"], "connected");
         made += 1;
-        if made % 50 == 0 {
+        if made % LOOK == 0 {
             most = most.max(node.memory());
         }
         if made % 1_000 == 0 {

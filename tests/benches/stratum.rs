@@ -7,7 +7,7 @@
 #[path = "../tests/stratum/client.rs"]
 mod client;
 
-use cairn_tests::{Node, NodeOptions, Port, TestKey, mined_spec};
+use cairn_tests::{Node, NodeOptions, Port, TestKey, mined_spec, setting};
 use chain_core::spec::ChainSpec;
 use client::Miner;
 use serde_json::json;
@@ -27,8 +27,8 @@ const MOST_CPU: f64 = 0.03;
 const MOST_MEMORY: f64 = 100e6;
 
 fn main() {
-    let number = |name: &str, default| std::env::var(name).map_or(default, |text| text.parse().expect("a number"));
-    let (sessions, seconds) = (number("CAIRN_STRATUM_SESSIONS", 1_000), number("CAIRN_STRATUM_SECONDS", 60));
+    let sessions = setting("CAIRN_STRATUM_SESSIONS", 1_000, 1..=100_000) as u64;
+    let seconds = setting("CAIRN_STRATUM_SECONDS", 60, 1..=100_000) as u64;
     let port = Port::take();
     let flags = vec!["--stratum.port".to_owned(), port.number().to_string()];
     // No share is a block.

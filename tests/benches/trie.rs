@@ -5,6 +5,7 @@
 
 use alloy_primitives::{keccak256, map::HashMap};
 use cairn_node::store::{Store, StoreConfig};
+use cairn_tests::setting;
 use chain_core::{
     Address, B256, Bytes, U256,
     execute::GATEWAY,
@@ -22,7 +23,7 @@ const UPDATES: usize = 1_000;
 const ROUNDS: usize = 15;
 
 fn main() {
-    let accounts = std::env::var("CAIRN_BENCH_ACCOUNTS").map_or(1_000_000, |text| text.parse().expect("a number"));
+    let accounts = setting("CAIRN_BENCH_ACCOUNTS", 1_000_000, 1..=usize::MAX);
     let mut random = Random(0x9e37_79b9_7f4a_7c15);
     let spec = crowded_spec(accounts, &mut random);
     let datadir = tempfile::tempdir().expect("a temporary directory");

@@ -12,6 +12,7 @@ mod network;
 mod node;
 mod port;
 mod rpc;
+mod setting;
 mod sign;
 mod socket;
 mod wallet;
@@ -26,6 +27,7 @@ pub use network::{agree, connect_all, cut, heal, mined_spec, nodes};
 pub use node::{Node, NodeOptions, cpu_ticks};
 pub use port::Port;
 pub use rpc::{Rpc, RpcError};
+pub use setting::{argument, setting};
 pub use socket::Socket;
 pub use wallet::{Outcome, Running, Wallet};
 

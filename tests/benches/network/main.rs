@@ -18,11 +18,14 @@ fn main() {
     let named: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
     for argument in &named {
         let name = argument.split('=').next().unwrap_or_default();
-        assert!(LINES.iter().any(|(line, ..)| *line == name), "{name:?}: expected sync, spread or load");
+        if !LINES.iter().any(|(line, ..)| *line == name) {
+            eprintln!("error: {argument}: expected sync, spread or load, perhaps with a number as in sync=2000");
+            std::process::exit(2);
+        }
     }
     for (name, size, measure) in LINES {
         let wanted = named.iter().find_map(|argument| match argument.split_once('=') {
-            Some((line, size)) => (line == name).then(|| size.parse().expect("the size is a number")),
+            Some((line, size)) => (line == name).then(|| cairn_tests::argument(line, size, 1..=10_000_000)),
             None => (argument == name).then_some(size),
         });
         if let Some(size) = wanted.or(named.is_empty().then_some(size)) {

@@ -27,7 +27,8 @@ const ROUND: Duration = Duration::from_millis(700);
 const SENT: u64 = 30;
 
 fn main() {
-    let blocks = std::env::args().find_map(|argument| argument.strip_prefix("blocks=")?.parse().ok()).unwrap_or(10_000);
+    let given = std::env::args().find_map(|argument| argument.strip_prefix("blocks=").map(str::to_owned));
+    let blocks = given.map_or(10_000, |text| cairn_tests::argument("blocks", &text, 1..=10_000_000)) as u64;
     let mut servers = [Server::cairn(&[]), Server::anvil()];
     for server in &mut servers {
         server.fill(blocks);
