@@ -9,11 +9,14 @@ use std::{
     io::{self, BufRead, BufReader, Read, Write},
     os::unix::net::{UnixListener, UnixStream},
     path::Path,
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
-/// How long either side waits for the other.
+/// How long a connection may take, however slowly the bytes come: the devnet answers one after the other.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it waits after a connection that could not be accepted: one that ends makes room.
+const PAUSE: Duration = Duration::from_millis(100);
 /// Most bytes of a line, and of an answer about a hundred nodes. An order comes from the RPC, and could be as long as a request.
 pub const MOST_LINE: usize = 1_000;
 const MOST_ANSWER: u64 = 200_000;
@@ -23,7 +26,7 @@ const MOST_ANSWER: u64 = 200_000;
 /// # Errors
 /// If the devnet cannot be reached or its answer cannot be read.
 pub fn ask(socket: &Path, line: &str) -> io::Result<Result<Value, String>> {
-    let mut stream = connect(UnixStream::connect(socket)?)?;
+    let mut stream = Until::new(UnixStream::connect(socket)?, PATIENCE);
     stream.write_all(format!("{line}\n").as_bytes())?;
     let mut text = String::new();
     stream.take(MOST_ANSWER).read_to_string(&mut text)?;
@@ -45,24 +48,28 @@ pub fn serve(socket: &Path, answer: impl Fn(&str) -> Result<Value, String> + Sen
         _ => {}
     }
     let listener = UnixListener::bind(socket)?;
-    std::thread::spawn(move || {
-        for stream in listener.incoming().filter_map(Result::ok) {
-            // The node tells its caller that it had no answer.
-            let _ = connect(stream).and_then(|stream| reply(stream, &answer));
-        }
-    });
+    thread::spawn(move || answer_all(listener.incoming(), &answer, PATIENCE));
     Ok(())
 }
 
-fn connect(stream: UnixStream) -> io::Result<UnixStream> {
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    Ok(stream)
+/// Answers one connection after the other. One that fails is the node's to notice: it tells its caller that it had no answer.
+fn answer_all(
+    streams: impl Iterator<Item = io::Result<UnixStream>>,
+    answer: &impl Fn(&str) -> Result<Value, String>,
+    patience: Duration,
+) {
+    for stream in streams {
+        match stream {
+            Ok(stream) => _ = reply(Until::new(stream, patience), answer),
+            // Out of file descriptors, most likely.
+            Err(_) => thread::sleep(PAUSE),
+        }
+    }
 }
 
-fn reply(mut stream: UnixStream, answer: &impl Fn(&str) -> Result<Value, String>) -> io::Result<()> {
+fn reply(mut stream: Until, answer: &impl Fn(&str) -> Result<Value, String>) -> io::Result<()> {
     let mut line = String::new();
-    BufReader::new(&stream).take(MOST_LINE as u64 + 1).read_line(&mut line)?;
+    BufReader::new(&mut stream).take(MOST_LINE as u64 + 1).read_line(&mut line)?;
     let text = match answer(line.trim()) {
         Ok(result) => json!({ "result": result }),
         Err(message) => json!({ "error": message }),
@@ -70,9 +77,45 @@ fn reply(mut stream: UnixStream, answer: &impl Fn(&str) -> Result<Value, String>
     stream.write_all(text.to_string().as_bytes())
 }
 
+/// Reads and writes up to a point in time.
+struct Until {
+    stream: UnixStream,
+    deadline: Instant,
+}
+
+impl Until {
+    fn new(stream: UnixStream, patience: Duration) -> Self {
+        Self { stream, deadline: Instant::now() + patience }
+    }
+
+    fn left(&self) -> io::Result<Option<Duration>> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() { Err(io::ErrorKind::TimedOut.into()) } else { Ok(Some(left)) }
+    }
+}
+
+impl Read for Until {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(self.left()?)?;
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for Until {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(self.left()?)?;
+        self.stream.write(buffer)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::cell::Cell;
 
     #[test]
     fn an_order_is_answered_and_a_left_socket_is_no_obstacle() {
@@ -88,5 +131,39 @@ mod tests {
             assert_eq!(ask(&socket, "").unwrap(), Ok(json!({ "round": round })));
             assert_eq!(ask(&socket, "heal").unwrap(), Err("unknown heal".to_owned()));
         }
+    }
+
+    #[test]
+    fn a_client_that_drips_bytes_in_or_takes_none_keeps_nobody_waiting_for_long() {
+        let patience = Duration::from_millis(300);
+        let (served, mut client) = UnixStream::pair().unwrap();
+        let dripping = thread::spawn(move || {
+            while client.write_all(b"x").is_ok() {
+                thread::sleep(Duration::from_millis(20));
+            }
+        });
+        // The second reads none of an answer that is larger than a socket holds.
+        let (deaf, mut other) = UnixStream::pair().unwrap();
+        other.write_all(b"\n").unwrap();
+        let start = Instant::now();
+        answer_all([Ok(served), Ok(deaf)].into_iter(), &|_| Ok("x".repeat(4 << 20).into()), patience);
+        let took = start.elapsed();
+        assert!((2 * patience..Duration::from_secs(3)).contains(&took), "{took:?}");
+        dripping.join().unwrap();
+    }
+
+    #[test]
+    fn connections_that_cannot_be_accepted_are_waited_for() {
+        let failures = 3;
+        let streams = (0..failures).map(|_| Err(io::Error::from_raw_os_error(libc::EMFILE)));
+        let (answered, start) = (Cell::new(false), Instant::now());
+        let (served, mut client) = UnixStream::pair().unwrap();
+        client.write_all(b"heal\n").unwrap();
+        let answer = |_: &str| {
+            answered.set(true);
+            Ok(Value::Null)
+        };
+        answer_all(streams.chain([Ok(served)]), &answer, PATIENCE);
+        assert!(answered.get() && start.elapsed() >= failures * PAUSE);
     }
 }

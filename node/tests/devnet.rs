@@ -5,9 +5,10 @@
 use chain_core::{address, spec::ChainSpec, transaction::coin::Lock};
 use serde_json::Value;
 use std::{
-    io::{BufRead, BufReader, Lines, Write},
-    net::TcpListener,
+    io::{BufRead, BufReader, Lines, Read, Write},
+    net::{TcpListener, TcpStream},
     process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
 };
 use tempfile::TempDir;
 
@@ -97,6 +98,54 @@ fn a_devnet_that_reorganises_says_how_far_it_is_and_stops_on_a_signal() {
     devnet.wait_for("stopping all nodes");
     assert_eq!(devnet.child.wait().unwrap().code(), Some(0));
     assert!(devnet.is_gone());
+}
+
+/// Gives an order as the page of a node does.
+fn order_from_the_page(url: &str, order: &str) -> String {
+    let address = url.strip_prefix("http://").unwrap();
+    let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"devnet_order","params":["{order}"]}}"#);
+    let head = format!("POST / HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: application/json\r\n");
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn quit_and_signals_end_an_order_of_the_page_at_once() {
+    for quits in [true, false] {
+        let mut devnet = Devnet::start("local", "2");
+        devnet.wait_for("heights 0");
+        devnet.type_in("status");
+        let url = devnet.wait_for("http://").split_whitespace().last().unwrap().to_owned();
+        let answer = order_from_the_page(&url, "mine 1000");
+        assert!(answer.contains(r#""result":true"#), "{answer}");
+        devnet.wait_for("from the page: mine 1000");
+        let start = Instant::now();
+        if quits {
+            devnet.type_in("quit")
+        } else {
+            devnet.signal(libc::SIGINT)
+        }
+        let mut until = Vec::new();
+        while until.last().is_none_or(|line: &String| !line.contains("stopping all nodes")) {
+            until.push(devnet.wait_for(""));
+        }
+        assert!(!until.iter().any(|line| line == "done"), "{until:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert_eq!(devnet.child.wait().unwrap().code(), Some(0));
+        assert!(devnet.is_gone());
+    }
+}
+
+#[test]
+fn quit_of_a_script_waits_for_what_stands_before_it() {
+    let mut devnet = Devnet::start("local", "1");
+    devnet.type_in("mine 3\nquit");
+    devnet.wait_for("done");
+    devnet.wait_for("stopping all nodes");
+    assert_eq!(devnet.child.wait().unwrap().code(), Some(0));
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Fleet {
             let concerned = from == index || to == index;
             if concerned && self.sides[from] == self.sides[to] && self.is_alive(from) && self.is_alive(to) {
                 let address = self.members[to].address.clone();
-                self.members[from].call("admin_addPeer", json!([address]))?;
+                self.call(from, "admin_addPeer", json!([address]))?;
             }
         }
         Ok(())
@@ -90,12 +90,21 @@ impl Fleet {
         self.members[index].is_alive()
     }
 
-    /// Goes on unless a signal asked to stop.
+    /// Goes on unless a signal or `quit` asked to stop.
     ///
     /// # Errors
     /// [`CommandError::Interrupted`].
     pub fn go_on(&self) -> Result<(), CommandError> {
         self.stop.check()
+    }
+
+    /// Asks a node, unless a signal or `quit` asked to stop.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn call(&self, index: usize, method: &'static str, params: Value) -> Result<Value, CommandError> {
+        self.go_on()?;
+        self.members[index].call(method, params)
     }
 
     /// Nodes that run.
@@ -111,7 +120,7 @@ impl Fleet {
         let method = if on { "miner_start" } else { "miner_stop" };
         for index in self.alive() {
             if self.members[index].mines {
-                self.members[index].call(method, json!([]))?;
+                self.call(index, method, json!([]))?;
             }
         }
         Ok(())
@@ -123,7 +132,7 @@ impl Fleet {
     /// [`CommandError`] if it is none of this chain.
     pub fn pay(&mut self, address: &str) -> Result<(), CommandError> {
         for index in self.alive() {
-            self.members[index].call("miner_setAddress", json!([address]))?;
+            self.call(index, "miner_setAddress", json!([address]))?;
         }
         Ok(())
     }
@@ -145,7 +154,7 @@ impl Fleet {
         for other in 0..self.members.len() {
             if self.sides[other] != self.sides[index] {
                 let id = &self.members[other].id;
-                self.members[index].call("admin_ban", json!([id, LONG, "partition"]))?;
+                self.call(index, "admin_ban", json!([id, LONG, "partition"]))?;
             }
         }
         Ok(())
@@ -161,7 +170,7 @@ impl Fleet {
         for index in &alive {
             for other in 0..self.members.len() {
                 let id = &self.members[other].id;
-                self.members[*index].call("admin_unban", json!([id]))?;
+                self.call(*index, "admin_unban", json!([id]))?;
             }
         }
         alive.into_iter().try_for_each(|index| self.connect(index))
@@ -177,7 +186,7 @@ impl Fleet {
         self.shut_out(index)?;
         self.connect(index)?;
         if self.members[index].mines {
-            self.members[index].call("miner_start", json!([]))?;
+            self.call(index, "miner_start", json!([]))?;
         }
         Ok(())
     }
@@ -193,7 +202,7 @@ impl Fleet {
         if !self.is_alive(index) {
             return Row { side, ..Row::default() };
         }
-        let ask = |method| self.members[index].call(method, json!([])).unwrap_or(Value::Null);
+        let ask = |method| self.call(index, method, json!([])).unwrap_or(Value::Null);
         let (info, peers, miner) = (ask("chain_getInfo"), ask("net_peerCount"), ask("miner_status"));
         let peers = u64::from_str_radix(text(&peers).trim_start_matches("0x"), 16).unwrap_or_default();
         Row {

@@ -2,6 +2,7 @@
 
 mod board;
 mod fleet;
+mod keyboard;
 mod leftovers;
 mod member;
 mod members;
@@ -16,7 +17,6 @@ use chain_core::{
     transaction::coin::{KeyBytes, Lock},
 };
 use std::{
-    io::BufRead,
     net::TcpListener,
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
     time::Duration,
@@ -25,6 +25,7 @@ use std::{
 use self::{
     board::Board,
     fleet::{Fleet, Row},
+    keyboard::Keyboard,
     member::Member,
     members::Members,
     order::{HELP, Input, Order},
@@ -58,7 +59,8 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let (sender, inputs) = mpsc::channel();
     let stop = Stop::default();
     let board = Board::new(nodes, sender.clone());
-    listen(sender, stop.clone())?;
+    let keyboard = Keyboard::default();
+    listen(sender, stop.clone(), keyboard.clone())?;
     let ports = free_ports(flags, nodes)?;
     // Held until all has ended.
     let (folder, _lock) = match &flags.datadir {
@@ -84,7 +86,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let urls: Vec<String> = fleet.members.iter().map(|member| member.rpc.clone()).collect();
     screen.clear(nodes);
     screen.say(HELP);
-    let mut desk = Desk { fleet, screen, board, urls };
+    let mut desk = Desk { fleet, screen, board, urls, keyboard };
     let result = desk.attend(&inputs);
     desk.screen.release();
     desk.screen.say("stopping all nodes");
@@ -110,11 +112,11 @@ fn free_ports(flags: &Devnet, nodes: usize) -> Result<Vec<(u16, u16)>, CommandEr
 }
 
 /// Passes on lines and signals. A signal is seen at once by what takes long, which looks at `asked`.
-fn listen(sender: Sender<Input>, asked: Stop) -> Result<(), CommandError> {
+fn listen(sender: Sender<Input>, asked: Stop, keyboard: Keyboard) -> Result<(), CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(CommandError::io("start threads"))?;
     let mut signals = runtime.block_on(async { Signals::install() }).map_err(CommandError::io("receive signals"))?;
-    let stop = sender.clone();
+    let (stop, quit) = (sender.clone(), asked.clone());
     // Both threads end with the process; the receiver may have gone before.
     std::thread::spawn(move || {
         runtime.block_on(async {
@@ -124,12 +126,7 @@ fn listen(sender: Sender<Input>, asked: Stop) -> Result<(), CommandError> {
             signals.force().await;
         });
     });
-    std::thread::spawn(move || {
-        for line in std::io::stdin().lock().lines().map_while(Result::ok) {
-            let _ = sender.send(Input::Line(line));
-        }
-        let _ = sender.send(Input::End);
-    });
+    std::thread::spawn(move || keyboard.read(&sender, &quit));
     Ok(())
 }
 
@@ -139,6 +136,7 @@ struct Desk {
     screen: Screen,
     board: Board,
     urls: Vec<String>,
+    keyboard: Keyboard,
 }
 
 impl Desk {
@@ -169,6 +167,7 @@ impl Desk {
                         Ok(_) => {}
                         Err(message) => self.screen.result(&line, Err(message)),
                     }
+                    self.keyboard.done();
                     self.screen.prompt();
                 }
             }

@@ -100,8 +100,7 @@ fn report(told: &mut Instant, text: String, tell: impl Fn(String)) {
 
 /// Mines one block on a node, here, so that there is exactly one.
 fn mine_one(fleet: &Fleet, index: usize) -> Result<(), CommandError> {
-    let member = &fleet.members[index];
-    let template = member.call("miner_getTemplate", json!([{ "full": true }]))?;
+    let template = fleet.call(index, "miner_getTemplate", json!([{ "full": true }]))?;
     let odd = || CommandError::Stopped("the node returned an invalid template".to_owned());
     let block: Block =
         hex::decode(text(&template["block"])).ok().and_then(|bytes| codec::decode(&bytes).ok()).ok_or_else(odd)?;
@@ -122,7 +121,7 @@ fn mine_one(fleet: &Fleet, index: usize) -> Result<(), CommandError> {
     };
     let header = hex::encode(codec::encode(&solution.header));
     let submission: Value = json!([template["id"], header, hex::encode(&solution.coinbase)]);
-    match member.call("miner_submit", submission)?["status"].as_str() {
+    match fleet.call(index, "miner_submit", submission)?["status"].as_str() {
         Some("connected" | "stored") => Ok(()),
         other => Err(CommandError::Stopped(format!("a block mined for a reorganisation was {other:?}"))),
     }

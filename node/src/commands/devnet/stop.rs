@@ -1,4 +1,4 @@
-//! Whether a signal asked the devnet to stop, for what takes long.
+//! Whether a signal or `quit` asked the devnet to stop, for what takes long.
 
 use std::sync::{
     Arc,
