@@ -198,6 +198,15 @@ pub struct Member {
 pub enum MemberCommand {
     /// Makes a new key, for the chain spec's list of members
     New(MemberFlags),
+    /// Lets a member vote again whose file member.votes was lost, from a checkpoint on
+    Resume {
+        /// Height of the first checkpoint that it votes on
+        #[arg(value_name = "HEIGHT")]
+        height: u32,
+        /// Which node.
+        #[command(flatten)]
+        flags: MemberFlags,
+    },
 }
 
 /// Which node's key.

@@ -1,12 +1,16 @@
 //! Why a command failed: one line for the user, with what to do.
 
-use cairn_client::CookieError;
+use cairn_client::{CookieError, counted};
+use chain_core::spec::Finality;
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
 };
 
-use crate::{config::ConfigError, engine::OpenError, mining::SavedError, net::NetError, program, store::StoreError};
+use crate::{
+    config::ConfigError, engine::OpenError, finality::RecordError, mining::SavedError, net::NetError, program,
+    store::StoreError,
+};
 
 /// Why a command failed.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +78,9 @@ pub enum CommandError {
     /// There is a key already, and it is not overwritten.
     #[error("{} exists: a member keeps its key; move the file away to make another", .0.display())]
     MemberKeyExists(PathBuf),
+    /// What another key has signed is there, without that key.
+    #[error("{} holds the votes of another key, which was moved away: move it to that key to make another", .0.display())]
+    VotesExist(PathBuf),
     /// There is no key to show.
     #[error("{} does not exist: this node is no member; `{command}` makes a key", .path.display())]
     NoMemberKey {
@@ -93,6 +100,20 @@ pub enum CommandError {
         path: PathBuf,
         /// The public key.
         key: String,
+    },
+    /// What a member has signed is not known.
+    #[error(
+        "{} says what this member has signed, and cannot be used: {reason}. Without it the member could sign a second block \
+        for one height. Do not put an old copy there. {advice}. Or move member.key away, and the node runs without voting",
+        .path.display()
+    )]
+    LostVotes {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// How the member votes again, and what its chain does meanwhile.
+        advice: String,
     },
     /// There is nothing on disk to work on.
     #[error("the chain {0:?} is kept in memory only: add --datadir DIR")]
@@ -217,6 +238,24 @@ pub enum CommandError {
     NoTerminal,
 }
 
+/// How many checkpoints above the newest final one a member that lost its record has signed nothing: its last vote was for the one
+/// after its newest certificate, which others may not have heard of.
+const AHEAD: u32 = 3;
+
+/// What a chain does without one of its members.
+pub fn without(rules: &Finality) -> String {
+    let others = u32::from(rules.count()).saturating_sub(1);
+    if others == 0 {
+        return "It is the only member: nothing becomes final until it votes".to_owned();
+    }
+    format!(
+        "Until it votes, blocks become final only if {} of the other {} vote; if fewer do, the chain goes on by its work alone, \
+         and docs/finality.md says what to do",
+        rules.quorum(),
+        counted(others, "member")
+    )
+}
+
 impl CommandError {
     /// How the process ends: 2 for a command line or a configuration that cannot be used, 1 for all else.
     pub fn exit_code(&self) -> u8 {
@@ -224,6 +263,20 @@ impl CommandError {
             Self::Config(_) | Self::NobodyToPay | Self::Range { .. } => 2,
             _ => 1,
         }
+    }
+
+    /// What to do about a member's record that cannot be used, on a chain with these members.
+    pub fn lost_votes(path: PathBuf, error: &RecordError, rules: &Finality) -> Self {
+        let command = program::on_this_data("member resume HEIGHT");
+        let height = match rules.count() {
+            1 => "the height of the next checkpoint".to_owned(),
+            _ => {
+                let ahead = counted(AHEAD.saturating_mul(rules.interval), "block");
+                format!("a checkpoint at least {ahead} above the newest final block of the other members")
+            }
+        };
+        let advice = format!("Run `{command}` with {height}. {}", without(rules));
+        Self::LostVotes { path, reason: error.to_string(), advice }
     }
 
     /// A file that the operating system refuses to write.

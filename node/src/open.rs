@@ -9,7 +9,7 @@ use crate::{
     engine_thread::EngineHandle,
     error::CommandError,
     files,
-    finality::{KeyError, MemberKey},
+    finality::{KeyError, MemberKey, Record},
     mempool::MempoolConfig,
     rpc,
     store::{DirectoryLock, Reader, Store, StoreConfig},
@@ -121,15 +121,21 @@ pub fn member_key(path: &Path) -> Result<Option<MemberKey>, CommandError> {
     MemberKey::load(path).map_err(failed)
 }
 
-/// The key with which this node finalizes blocks, if it is a member of a chain with finality.
-fn member(config: &Config) -> Result<Option<MemberKey>, CommandError> {
+/// The key with which this node finalizes blocks and what it has signed, if it is a member of a chain with finality.
+///
+/// # Errors
+/// [`CommandError`] if it cannot vote.
+pub fn member(config: &Config) -> Result<Option<(MemberKey, Record)>, CommandError> {
     let (Some(rules), Some(folder)) = (&config.spec.finality, &config.datadir) else { return Ok(None) };
     let path = folder.join(MemberKey::FILE);
-    match member_key(&path)? {
-        Some(key) if !rules.members.contains(&key.public()) => {
-            Err(CommandError::NotAMember { path, key: hex::encode(key.public().0) })
-        }
-        key => Ok(key),
+    let Some(key) = member_key(&path)? else { return Ok(None) };
+    if !rules.members.contains(&key.public()) {
+        return Err(CommandError::NotAMember { path, key: hex::encode(key.public().0) });
+    }
+    let votes = folder.join(Record::FILE);
+    match Record::open(&votes, key.public(), config.spec.genesis_hash()) {
+        Ok(record) => Ok(Some((key, record))),
+        Err(error) => Err(CommandError::lost_votes(votes, &error, rules)),
     }
 }
 
@@ -156,7 +162,11 @@ pub fn open(config: &Config) -> Result<Opened, CommandError> {
 ///
 /// # Errors
 /// [`CommandError`].
-pub fn open_store(config: &Config, store: Store) -> Result<Opened, CommandError> {
+pub fn open_store(config: &Config, mut store: Store) -> Result<Opened, CommandError> {
+    let member = member(config)?.map(|(key, record)| {
+        store.keep_record(record);
+        key
+    });
     let runtime = Builder::new_multi_thread()
         .worker_threads(rpc::threads())
         .max_blocking_threads(64)
@@ -166,7 +176,7 @@ pub fn open_store(config: &Config, store: Store) -> Result<Opened, CommandError>
         .map_err(CommandError::io("start threads"))?;
     let reader = store.reader();
     let mempool = MempoolConfig { max_bytes: config.mempool, ..MempoolConfig::default() };
-    let engine = EngineHandle::start_member(store, config.spec.clone(), mempool, member(config)?)?;
+    let engine = EngineHandle::start_member(store, config.spec.clone(), mempool, member)?;
     let genesis = engine.chain_info().genesis;
     Ok(Opened { engine, reader, genesis, runtime: Some(runtime) })
 }

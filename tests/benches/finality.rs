@@ -8,11 +8,11 @@ use cairn_node::{
         Action, BlockOutcome, Engine, EngineConfig, Event, InboundId, Payer, PeerAction, PeerEvent, PeerId, Reply,
         Side, Source, Time,
     },
-    finality::MemberKey,
+    finality::{MemberKey, Record},
     store::{Store, StoreConfig},
     wire::{PROTOCOL, Request, Response, Status},
 };
-use cairn_tests::{Cost, Load, measure};
+use cairn_tests::{Cost, Load, measure, setting};
 use chain_core::{
     block::Block,
     finality::{Electorate, Statement, Vote},
@@ -36,7 +36,8 @@ const COINS: usize = 60_000;
 const MOST: f64 = 1.02;
 
 fn main() {
-    let blocks = std::env::var("CAIRN_BENCH_BLOCKS").map_or(100, |text| text.parse().expect("a number"));
+    // Whole intervals are measured.
+    let blocks = setting("CAIRN_BENCH_BLOCKS", 100, EVERY as usize..=usize::MAX);
     for transactions in [1_000, 0] {
         compare(blocks, transactions);
     }
@@ -135,11 +136,16 @@ struct Bench {
 impl Bench {
     fn new(load: &Load, prefix: usize, member: Option<MemberKey>) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory");
-        let store = Store::open(folder.path(), &load.spec, &StoreConfig::default()).expect("a new store opens");
+        let mut store = Store::open(folder.path(), &load.spec, &StoreConfig::default()).expect("a new store opens");
+        let genesis = load.spec.genesis_block().0.hash();
+        if let Some(key) = &member {
+            let path = folder.path().join(Record::FILE);
+            Record::begin(&path, key.public()).expect("the folder can be written");
+            store.keep_record(Record::open(&path, key.public(), genesis).expect("it was begun"));
+        }
         let own = member.as_ref().map(|_| 0);
         let config = EngineConfig { member, ..EngineConfig::default() };
         let engine = Engine::open(store, load.spec.clone(), config).expect("a new chain opens");
-        let genesis = load.spec.genesis_block().0.hash();
         let electorate = load.spec.finality.clone().map(|rules| Electorate { genesis, rules });
         let last = load.blocks.last().expect("there are blocks").header.time;
         let now = Time(u64::from(last) * 1_000);

@@ -141,6 +141,84 @@ fn a_certificate_beyond_the_window_is_followed_only_when_the_operator_says_so() 
     assert_eq!(finality(&nodes[3])["alarm"], Value::Null);
 }
 
+/// Damages all logs of a node's database.
+fn damage_logs(node: &Node) {
+    for file in std::fs::read_dir(node.datadir().join("db")).expect("the database is a directory") {
+        let path = file.expect("it can be listed").path();
+        if path.extension().is_some_and(|extension| extension == "log") {
+            let bytes = std::fs::read(&path).expect("it can be read");
+            std::fs::write(&path, &bytes[..bytes.len() / 3]).expect("it can be written");
+        }
+    }
+}
+
+/// Runs a command of the node on its data.
+fn on_data(node: &Node, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(binary("cairn-node"));
+    command.args(arguments).arg("--chain").arg(node.chain_file()).arg("--datadir").arg(node.datadir());
+    command.output().expect("cairn-node runs")
+}
+
+// FIN-3
+#[test]
+fn a_member_whose_database_is_damaged_or_lost_votes_on_and_one_without_its_record_does_not() {
+    let mut nodes = members(1_000);
+    connect_all(&nodes);
+    mine(&nodes[0], 8);
+    wait_for_final(&nodes, 5);
+    // From now on the fourth is needed.
+    nodes[0].kill();
+    let mut three = nodes.split_off(1);
+    let rejoin = |three: &mut [Node]| {
+        three[2].restart();
+        three[2].connect(&three[0]);
+        three[2].connect(&three[1]);
+    };
+    three[2].kill();
+    damage_logs(&three[2]);
+    rejoin(&mut three);
+    mine(&three[0], 5);
+    wait_for_final(&three, 10);
+    // The database is gone, with the certificates.
+    three[2].kill();
+    std::fs::remove_dir_all(three[2].datadir().join("db")).expect("it can be removed");
+    rejoin(&mut three);
+    wait_for_final(&three, 10);
+    mine(&three[0], 5);
+    wait_for_final(&three, 15);
+
+    assert!(three[2].stop());
+    let votes = three[2].datadir().join("member.votes");
+    std::fs::write(&votes, "").expect("it can be written");
+    for command in ["run", "reindex"] {
+        let refused = on_data(&three[2], &[command]);
+        let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(!refused.status.success() && said.contains("cannot be used: it is damaged"), "{said}");
+        assert!(said.contains("member resume HEIGHT --chain ") && said.contains("at least 15 blocks above"), "{said}");
+        assert!(said.contains("only if 3 of the other 3 members vote"), "{said}");
+    }
+    let shown = on_data(&three[2], &["member"]);
+    assert!(String::from_utf8_lossy(&shown.stdout).contains("votes  not possible"), "{shown:?}");
+    let odd = on_data(&three[2], &["member", "resume", "31"]);
+    assert!(String::from_utf8_lossy(&odd.stderr).contains("a multiple of 5"), "{odd:?}");
+    // The first member is down: a height ahead would never come. Nothing was signed of the next one.
+    for height in ["30", "20"] {
+        let resumed = on_data(&three[2], &["member", "resume", height]);
+        let said = String::from_utf8_lossy(&resumed.stdout).into_owned();
+        assert!(said.contains(&format!("from height {height} on")) && said.contains("3 of the other 3"), "{resumed:?}");
+    }
+    rejoin(&mut three);
+    mine(&three[0], 5);
+    wait_for_final(&three, 20);
+    for node in &three {
+        let told = finality(node);
+        assert_eq!((&told["evidence"], &told["alarm"]), (&json!([]), &Value::Null));
+    }
+    assert!(three[2].stop());
+    let whole = on_data(&three[2], &["member", "resume", "40"]);
+    assert!(String::from_utf8_lossy(&whole.stderr).contains("signed votes up to height 20"), "{whole:?}");
+}
+
 #[test]
 fn a_member_makes_one_key_and_shows_it() {
     let folder = tempfile::tempdir().expect("a temporary directory can be made");
@@ -149,7 +227,13 @@ fn a_member_makes_one_key_and_shows_it() {
     assert!(missing.contains("member.key does not exist"), "{missing}");
     let made = member(&["new"], &datadir).expect("a key is made");
     assert_eq!(made["key"].as_str().map(str::len), Some(64));
+    assert_eq!(made["votes"], "none yet");
     assert_eq!(member(&[], &datadir), Ok(made));
     let again = member(&["new"], &datadir).expect_err("there is a key");
     assert!(again.contains("a member keeps its key"), "{again}");
+    // A key that came without its record.
+    std::fs::remove_file(datadir.join("member.votes")).expect("it is there");
+    let shown = member(&[], &datadir).expect("the key is there");
+    let votes = shown["votes"].as_str().expect("a text");
+    assert!(votes.starts_with("not possible: ") && votes.ends_with("it does not exist"), "{votes}");
 }

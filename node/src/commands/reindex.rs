@@ -4,7 +4,6 @@ use crate::{
     config::Config,
     engine::{NodeEvent, TipStatus},
     error::CommandError,
-    finality::MemberKey,
     open::{self, Opened},
     output::{Progress, say},
     program,
@@ -20,6 +19,8 @@ use tokio::sync::broadcast::error::RecvError;
 /// cannot make again, unless `force` says so.
 pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandError> {
     let datadir = open::existing(&config)?;
+    // A member that cannot vote is told before anything is forgotten.
+    open::member(&config)?;
     let settings = open::store_config(&config);
     let mut pruned = 0;
     match Survey::run(datadir, &config.spec, &settings) {
@@ -45,8 +46,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     let mut moved = false;
     let mut store = match Store::open_reset(datadir, &config.spec, &settings) {
         Err(StoreError::Lost { path, .. }) if force => {
-            // First: if this ends in between, no key is left to vote without what it promised.
-            retire_member(datadir)?;
+            // A member's promise is in its record beside the database, too.
             let aside = move_aside(&path)?;
             moved = true;
             if !json {
@@ -130,22 +130,7 @@ fn listed(blocks: &[BlockRef]) -> String {
     format!("{what} at height {}{more}", shown.join(", "))
 }
 
-/// What a member promised was in the database that is lost: with its key it could sign a second block of one height.
-fn retire_member(datadir: &Path) -> Result<(), CommandError> {
-    let key = datadir.join(MemberKey::FILE);
-    if key.exists() {
-        let aside = move_aside(&key)?;
-        tracing::warn!(
-            key = %aside.display(),
-            "this member's votes were in the lost database: its key was moved aside. Move it back to {} once the other members \
-             have finalized two more checkpoints, or it may be named as faulty",
-            MemberKey::FILE
-        );
-    }
-    Ok(())
-}
-
-/// Renames a database, or a file beside it, to a name that is free.
+/// Renames a database to a name that is free.
 fn move_aside(path: &Path) -> Result<PathBuf, CommandError> {
     let name = |number: u32| path.with_added_extension(format!("damaged-{number}"));
     let aside = (1..).map(name).find(|aside| !aside.exists()).unwrap_or_else(|| name(0));

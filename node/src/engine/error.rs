@@ -44,13 +44,13 @@ pub enum AcceptError {
     /// No such certificate was refused for its depth.
     #[error("no certificate for block {0} was refused: see `refused` of chain_getFinality")]
     NotRefused(BlockHash),
-    /// Another one is followed since, or the block is invalid.
-    #[error("block {0} contradicts the newest certificate that is followed, or is invalid")]
+    /// Another one is followed or was refused, or the block is invalid.
+    #[error("block {0} contradicts another certificate, which `alarm` of chain_getFinality names, or is invalid")]
     Contradicts(BlockHash),
     /// Blocks that would have to be disconnected are gone.
     #[error(
         "the branch forks off at height {fork}, and blocks up to height {pruned} were pruned: start the node with an \
-         empty data directory, without its member.key if it has one"
+         empty data directory, into which a member moves its member.key and member.votes"
     )]
     Pruned {
         /// Height of the fork.

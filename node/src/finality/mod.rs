@@ -7,6 +7,7 @@
 
 mod key;
 mod promise;
+mod record;
 mod round;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod voter;
 
 pub use key::{KeyError, MemberKey};
 pub use promise::Promise;
+pub use record::{Record, RecordError};
 pub use round::{Heard, Round};
 
 use chain_core::{
@@ -94,10 +96,12 @@ impl Alarm {
         Self::Conflict { height, hash, at: newest.height, finalized: newest.hash }
     }
 
-    /// The block of the certificate that is not followed.
-    fn hash(&self) -> BlockHash {
-        let (Self::TooDeep { hash, .. } | Self::Conflict { hash, .. } | Self::Invalid { hash, .. }) = self;
-        *hash
+    /// The block of a certificate that is not followed for its depth alone, which can change.
+    fn too_deep(&self) -> Option<BlockHash> {
+        match self {
+            Self::TooDeep { hash, .. } => Some(*hash),
+            Self::Conflict { .. } | Self::Invalid { .. } => None,
+        }
     }
 }
 
@@ -170,6 +174,15 @@ impl Finality {
             decisive: true,
         };
         finality.begin(newest, Time(0));
+        if let (Some(member), Some(promise)) = (finality.member(), &finality.promise)
+            && promise.height > finality.round.height()
+        {
+            tracing::warn!(
+                member,
+                height = promise.height,
+                "this member is silent until the checkpoint before this height is final"
+            );
+        }
         Some(finality)
     }
 
@@ -274,7 +287,8 @@ impl Finality {
         self.news.push_back((from, News::Evidence(evidence)));
     }
 
-    /// Two checked certificates for one height: names those who signed both, and raises the alarm.
+    /// Two checked certificates that contradict each other: raises the alarm, and names those who signed both if they are for one
+    /// height.
     pub fn contradict(&mut self, one: &Certificate, followed: &Certificate) {
         // FIN-4
         for evidence in Evidence::of_certificates(followed, one) {
@@ -303,21 +317,15 @@ impl Finality {
     /// A certificate would disconnect too much: only the operator can have it followed. It stands for all below it; an older one
     /// changes nothing, else peers could have it change again and again.
     pub fn refuse(&mut self, certificate: Certificate, alarm: Alarm) {
-        match self.refused.clone() {
-            Some(refused) if refused.height == certificate.height && refused.hash != certificate.hash => {
-                self.contradict(&certificate, &refused);
-            }
-            Some(refused) if refused.height >= certificate.height => {}
-            _ => {
-                self.refused = Some(certificate);
-                self.raise(alarm);
-            }
+        if self.refused.as_ref().is_none_or(|refused| refused.height < certificate.height) {
+            self.refused = Some(certificate);
+            self.raise(alarm);
         }
     }
 
-    /// The chain has come by work to what was refused, or to a block above it.
+    /// The chain has come by work to what was refused or to a block above it, or follows a certificate that contradicts it.
     pub fn take_refused(&mut self) -> Option<Certificate> {
-        self.alarm.take_if(|alarm| matches!(alarm, Alarm::TooDeep { .. }));
+        self.alarm.take_if(|alarm| alarm.too_deep().is_some());
         self.refused.take()
     }
 
@@ -326,11 +334,15 @@ impl Finality {
         self.refused.as_ref()
     }
 
-    /// A certificate is not followed.
+    /// A certificate is not followed. That too many members are faulty stays true, and is said once: peers could tell two
+    /// certificates in turn without end.
     pub fn raise(&mut self, alarm: Alarm) {
-        // A deep one grows deeper with each block.
-        let key = |alarm: &Alarm| (std::mem::discriminant(alarm), alarm.hash());
-        if self.alarm.as_ref().map(key) != Some(key(&alarm)) {
+        let is_news = match &self.alarm {
+            None => true,
+            // A deep one grows deeper with each block.
+            Some(known) => known.too_deep().is_some_and(|known| alarm.too_deep() != Some(known)),
+        };
+        if is_news {
             tracing::error!("finality: {alarm}");
             self.alarm = Some(alarm);
         }
@@ -349,12 +361,7 @@ impl Finality {
             self.wanted = None;
         }
         // The operator decided, or the chain has come to this block by work.
-        self.alarm.take_if(|alarm| alarm.hash() == certificate.hash);
-        if let Some(refused) = self.refused.take_if(|refused| refused.height == certificate.height)
-            && refused.hash != certificate.hash
-        {
-            self.contradict(&refused, &certificate);
-        }
+        self.alarm.take_if(|alarm| alarm.too_deep() == Some(certificate.hash));
         self.learn_patience();
         self.begin(Some(certificate), now);
     }

@@ -29,4 +29,47 @@ impl Promise {
     pub fn new(height: Height) -> Self {
         Self { height, ..Self::default() }
     }
+
+    /// Whether it only says which checkpoints it is silent about.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::new(self.height)
+    }
+
+    /// The later of two promises of one member. What it has said only grows.
+    pub fn later(one: Option<Self>, other: Option<Self>) -> Option<Self> {
+        one.into_iter().chain(other).max_by_key(Self::progress)
+    }
+
+    fn progress(&self) -> impl Ord + use<> {
+        let prepared = self.prepared.as_ref().map(|lock| lock.view);
+        let accepted = self.accepted.map(|(view, _)| view);
+        // It leaves for a view before it is in it.
+        (self.height, self.view, !self.changing, accepted, prepared, self.finalized.is_some())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_later_promise_is_the_one_that_says_more() {
+        let hash = BlockHash([7; 32]);
+        let lock = |view| Some(Lock { view, hash, signatures: Vec::new() });
+        let first = Promise { accepted: Some((0, hash)), ..Promise::new(20) };
+        let prepared = Promise { prepared: lock(0), ..first.clone() };
+        let left = Promise { view: 1, changing: true, ..prepared.clone() };
+        let entered = Promise { changing: false, ..left.clone() };
+        let again = Promise { accepted: Some((1, hash)), ..entered.clone() };
+        let twice = Promise { prepared: lock(1), ..again.clone() };
+        let finalized = Promise { finalized: Some(hash), ..twice.clone() };
+        let history =
+            [Promise::new(20), first, prepared, left, entered, again, twice, finalized, Promise::new(40)].map(Some);
+        for (at, later) in history.iter().enumerate() {
+            for earlier in history[..at].iter().chain([&None]) {
+                assert_eq!(Promise::later(earlier.clone(), later.clone()), *later);
+                assert_eq!(Promise::later(later.clone(), earlier.clone()), *later);
+            }
+        }
+    }
 }

@@ -128,7 +128,7 @@ fn locked(datadir: &Path, mut file: File) -> StoreError {
 }
 
 /// What the operating system refused.
-fn io(action: String, error: &std::io::Error) -> StoreError {
+pub(super) fn io(action: String, error: &std::io::Error) -> StoreError {
     match error.kind() {
         ErrorKind::StorageFull => StoreError::NoSpace,
         ErrorKind::PermissionDenied => StoreError::Io {

@@ -9,9 +9,10 @@ use chain_core::{
 use std::ops::ControlFlow;
 
 use super::{
-    Batch, Column, Durability, KeyRange, KvRead, Order, Snapshot, Store, StoreError, damaged, read::read_rows,
+    Batch, Column, Durability, KeyRange, KvRead, Order, Snapshot, Store, StoreError, damaged, directory,
+    read::read_rows,
 };
-use crate::finality::Promise;
+use crate::finality::{Promise, Record};
 
 /// Prefix of certificates by height.
 const CERTIFICATE: &[u8] = b"certificate";
@@ -73,21 +74,33 @@ impl Store {
         read_rows(&*self.kv, Column::Meta, range, usize::MAX, |_, value| decode(value))
     }
 
+    /// Has what this node's member promises also written to its record, a file that does not depend on the database.
+    pub fn keep_record(&mut self, record: Record) {
+        self.record = Some(record);
+    }
+
     /// Stores what this node's member must keep to after a restart.
     ///
     /// # Errors
     /// See [`Store::put_headers`].
     pub fn put_promise(&mut self, promise: &Promise) -> Result<(), StoreError> {
-        self.put_finality(&[(PROMISE.to_vec(), codec::encode(promise))])
+        self.put_finality(&[(PROMISE.to_vec(), codec::encode(promise))])?;
+        let Some(record) = &mut self.record else { return Ok(()) };
+        record.keep(promise).map_err(|error| {
+            self.stopped = true;
+            directory::io(format!("write {}", record.path().display()), &error)
+        })
     }
 
-    /// What this node's member must keep to.
+    /// What this node's member must keep to: the later of row and record, since the database may have come back older.
     ///
     /// # Errors
     /// See [`Store::load_headers`].
     pub fn promise(&self) -> Result<Option<Promise>, StoreError> {
         let value = self.kv.get(Column::Meta, PROMISE)?;
-        value.map(|value| decode(&value)).transpose()
+        let row = value.map(|value| decode(&value)).transpose()?;
+        let record = self.record.as_ref().and_then(Record::promise).cloned();
+        Ok(Promise::later(row, record))
     }
 
     /// Writes rows at once; they are on disk when this returns.
@@ -142,9 +155,9 @@ mod tests {
         finality::{Signed, Statement, Vote},
         hash::BlockHash,
         spec::ChainSpec,
-        transaction::coin::Signature,
+        transaction::coin::{KeyBytes, Signature},
     };
-    use std::sync::Arc;
+    use std::{path::Path, sync::Arc};
 
     use super::*;
     use crate::store::{StoreConfig, memory::MemoryKv};
@@ -159,6 +172,71 @@ mod tests {
 
     fn open(kv: &MemoryKv) -> Store {
         Store::with_kv(Arc::new(kv.clone()), &ChainSpec::dev(), &StoreConfig::default()).unwrap()
+    }
+
+    /// Damages the log of a database in one of several ways, as a failing disk does.
+    fn damage_log(datadir: &Path, how: usize) {
+        for file in std::fs::read_dir(datadir.join("db")).unwrap() {
+            let file = file.unwrap().path();
+            if file.extension().is_some_and(|extension| extension == "log") {
+                let mut bytes = std::fs::read(&file).unwrap();
+                let last = bytes.len() - 1;
+                match how {
+                    0 => bytes.truncate(last),
+                    1 => bytes[last - 3] ^= 1,
+                    _ => bytes.clear(),
+                }
+                std::fs::write(&file, bytes).unwrap();
+            }
+        }
+    }
+
+    // FIN-3
+    #[test]
+    fn a_damaged_log_takes_a_promise_back_from_the_database_but_not_from_the_record() {
+        let (spec, member, config) = (ChainSpec::dev(), KeyBytes([5; 32]), StoreConfig::default());
+        let earlier = Promise { view: 1, ..Promise::new(20) };
+        let said = Promise { view: 3, ..Promise::new(20) };
+        for how in 0..3 {
+            let folder = tempfile::tempdir().unwrap();
+            let (datadir, path) = (folder.path(), folder.path().join(Record::FILE));
+            Record::begin(&path, member).unwrap();
+            let record = || Record::open(&path, member, spec.genesis_hash()).unwrap();
+            let mut store = Store::open(datadir, &spec, &config).unwrap();
+            store.keep_record(record());
+            store.put_promise(&earlier).unwrap();
+            store.put_promise(&said).unwrap();
+            drop(store);
+            damage_log(datadir, how);
+            for reset in [false, true] {
+                let open = if reset { Store::open_reset } else { Store::open };
+                let mut store = open(datadir, &spec, &config).unwrap();
+                assert_ne!(store.promise().unwrap(), Some(said.clone()), "the database opens without a word: {how}");
+                store.keep_record(record());
+                assert_eq!(store.promise().unwrap(), Some(said.clone()), "{how}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_promise_is_as_late_as_the_later_of_row_and_record_and_neither_goes_unwritten() {
+        let folder = tempfile::tempdir().unwrap();
+        let (kv, path, member) = (MemoryKv::default(), folder.path().join(Record::FILE), KeyBytes([5; 32]));
+        let mut store = open(&kv);
+        store.put_promise(&Promise::new(40)).unwrap();
+        Record::begin(&path, member).unwrap();
+        Record::open(&path, member, BlockHash([9; 32])).unwrap().keep(&Promise::new(20)).unwrap();
+        store.keep_record(Record::open(&path, member, BlockHash([9; 32])).unwrap());
+        assert_eq!(store.promise().unwrap(), Some(Promise::new(40)), "a record of an old copy takes nothing back");
+        store.put_promise(&Promise::new(60)).unwrap();
+        assert_eq!(Record::open(&path, member, BlockHash([9; 32])).unwrap().promise(), Some(&Promise::new(60)));
+        drop(folder);
+        let refused = store.put_promise(&Promise::new(80));
+        assert!(
+            matches!(&refused, Err(StoreError::Io { action, .. }) if action.ends_with(Record::FILE)),
+            "{refused:?}"
+        );
+        assert_eq!(store.put_promise(&Promise::new(80)), Err(StoreError::Stopped));
     }
 
     #[test]

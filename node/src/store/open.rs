@@ -306,6 +306,7 @@ impl Opening<'_> {
             pruned: 0,
             stopped: false,
             unreadable: Arc::default(),
+            record: None,
         }
     }
 }

@@ -27,7 +27,7 @@
 //! | meta | `pruned` | height: bodies, undo and receipts of the blocks from 1 up to it are deleted |
 //! | meta | `certificate`, height | consensus encoding of the certificate for this height; only with finality |
 //! | meta | `evidence`, member (1) | consensus encoding of evidence against a member; only with finality |
-//! | meta | `promise` | what this node's member has promised (`finality::Promise`); only on a member |
+//! | meta | `promise` | what this node's member has promised (`finality::Promise`), which its record beside the key has, too; only on a member |
 //! | meta | `history` | height (4): the states after this block and after each later one are known; 1 while rows below it are dropped |
 //!
 //! A lock id is the first 16 bytes of the SHA-256 of the encoded lock: nobody can find a second lock for the id of another's.

@@ -24,6 +24,7 @@ use super::{
     recent_hashes::RecentHashes,
     schema,
 };
+use crate::finality::Record;
 
 /// The chain and its state. One thread owns it; [`Store::reader`] serves the others.
 pub struct Store {
@@ -48,6 +49,8 @@ pub struct Store {
     /// A write failed: nothing may be written any more.
     pub(super) stopped: bool,
     pub(super) unreadable: Arc<Unreadable>,
+    /// What this node's member promised, beside its key.
+    pub(super) record: Option<Record>,
 }
 
 /// What a block changed of accounts and slots.

@@ -3,7 +3,7 @@
 use chain_core::spec::{ChainSpec, Finality};
 use std::path::{Path, PathBuf};
 
-use crate::{error::CommandError, files, finality::MemberKey, open::member_key};
+use crate::{commands::member, error::CommandError, files, finality::MemberKey, open::member_key};
 
 /// The chain finalizes every so many blocks, so deep; and what is final disconnects no more than that.
 const INTERVAL: u32 = 5;
@@ -45,9 +45,8 @@ impl Members {
     /// [`CommandError`] if a file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<String, CommandError> {
         for (index, key) in self.keys.iter().enumerate() {
-            let file = file_of(folder, index);
-            if !file.exists() {
-                save(key, &file).map_err(CommandError::write(&file))?;
+            if !file_of(folder, index).exists() {
+                save(key, &data_of(folder, index))?;
             }
         }
         let file = folder.join("chain.toml");
@@ -56,8 +55,12 @@ impl Members {
     }
 }
 
+fn data_of(folder: &Path, index: usize) -> PathBuf {
+    folder.join(format!("node-{index}/data"))
+}
+
 fn file_of(folder: &Path, index: usize) -> PathBuf {
-    folder.join(format!("node-{index}/data")).join(MemberKey::FILE)
+    data_of(folder, index).join(MemberKey::FILE)
 }
 
 fn key(folder: Option<&Path>, index: usize) -> Result<MemberKey, CommandError> {
@@ -65,9 +68,9 @@ fn key(folder: Option<&Path>, index: usize) -> Result<MemberKey, CommandError> {
     stored.map_or_else(|| MemberKey::generate().map_err(CommandError::io("make a key")), Ok)
 }
 
-fn save(key: &MemberKey, file: &Path) -> std::io::Result<()> {
-    file.parent().map_or(Ok(()), files::make_dir)?;
-    key.save(file)
+fn save(key: &MemberKey, data: &Path) -> Result<(), CommandError> {
+    files::make_dir(data).map_err(CommandError::io(format!("create {}", data.display())))?;
+    member::save(key, data)
 }
 
 #[cfg(test)]
@@ -92,7 +95,7 @@ mod tests {
         assert_eq!(std::fs::read_dir(path).unwrap().count(), 0);
         // Two nodes with one key.
         let key = MemberKey::generate().unwrap();
-        [0, 2].iter().for_each(|index| save(&key, &file_of(path, *index)).unwrap());
+        [0, 2].iter().for_each(|index| save(&key, &data_of(path, *index)).unwrap());
         let twice = refusal(ChainSpec::local(), 4, path);
         assert!(twice.contains("the same key as finality.members[0]"), "{twice}");
         assert!(!file_of(path, 1).exists() && !path.join("chain.toml").exists());

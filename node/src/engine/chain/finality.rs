@@ -119,15 +119,25 @@ impl Chain {
             finality.raise(alarm);
             return Ok(());
         }
-        let depth = self.disconnects(&hash);
-        let Some(finality) = &mut self.finality else { return Ok(()) };
         let window = finality.electorate().rules.window;
-        // FIN-4
+        let depth = self.disconnects(&hash);
         if depth > window {
-            finality.refuse(certificate, Alarm::TooDeep { height, hash, depth, window });
+            self.refuse(certificate, Alarm::TooDeep { height, hash, depth, window });
             return Ok(());
         }
         self.follow(certificate, from, now)
+    }
+
+    /// Does not follow a certificate that would disconnect too much.
+    fn refuse(&mut self, certificate: Certificate, alarm: Alarm) {
+        let Some(finality) = &mut self.finality else { return };
+        let rival =
+            finality.refused().filter(|refused| are_apart(&self.tree, &refused.hash, &certificate.hash)).cloned();
+        // FIN-4
+        finality.refuse(certificate.clone(), alarm);
+        if let Some(rival) = rival {
+            finality.contradict(&certificate, &rival);
+        }
     }
 
     /// Has the chain go through the block of a certificate, which is stored first.
@@ -135,11 +145,17 @@ impl Chain {
         self.store.put_certificate(&certificate)?;
         self.tree.finalize(&certificate.hash);
         tracing::info!(height = certificate.height, hash = %certificate.hash, "finalized");
-        if let Some(finality) = &mut self.finality {
-            if finality.refused().is_some_and(|refused| self.tree.is_ancestor(&refused.hash, &certificate.hash)) {
-                finality.take_refused();
-            }
-            finality.follow(certificate, from, now);
+        let Some(finality) = &mut self.finality else { return Ok(()) };
+        // One above this certificate's block stays refused.
+        let is_above = |refused: &Certificate| {
+            refused.hash != certificate.hash && self.tree.is_ancestor(&certificate.hash, &refused.hash)
+        };
+        let refused = finality.refused().is_some_and(|refused| !is_above(refused)).then(|| finality.take_refused());
+        finality.follow(certificate.clone(), from, now);
+        let rival = refused.flatten().filter(|refused| are_apart(&self.tree, &refused.hash, &certificate.hash));
+        // FIN-4
+        if let Some(rival) = rival {
+            finality.contradict(&rival, &certificate);
         }
         Ok(())
     }
@@ -152,8 +168,12 @@ impl Chain {
             self.tree.is_ancestor(&block, &refused.hash) && !self.tree.is_ancestor(&block, &self.told)
         };
         let refused = finality.and_then(Finality::refused).filter(speaks).cloned();
+        let is_rival = |alarm: &Alarm| matches!(alarm, Alarm::Conflict { hash, .. } if *hash == block);
         let (Some(certificate), Some(finality)) = (refused, finality) else {
-            return Ok(Err(AcceptError::NotRefused(block)));
+            return Ok(Err(match finality.and_then(Finality::alarm).is_some_and(is_rival) {
+                true => AcceptError::Contradicts(block),
+                false => AcceptError::NotRefused(block),
+            }));
         };
         let (height, hash) = (certificate.height, certificate.hash);
         let is_valid = self.tree.get(&hash).is_some_and(|info| info.status != Status::Invalid);
@@ -277,6 +297,11 @@ impl Chain {
         self.finality.iter_mut().for_each(|finality| finality.raise(Alarm::Invalid { height, hash }));
         Ok(())
     }
+}
+
+/// Whether neither of two blocks is on the branch of the other.
+fn are_apart(tree: &HeaderTree, one: &BlockHash, other: &BlockHash) -> bool {
+    !tree.is_ancestor(one, other) && !tree.is_ancestor(other, one)
 }
 
 /// Has the tree go through the newest stored certificate whose block is known and not invalid. Returns the newest of all.

@@ -26,7 +26,7 @@ pub(crate) fn final_spec(members: u8, window: u32) -> ChainSpec {
     ChainSpec { name: "final".into(), finality: Some(Finality { members, interval: 4, depth: 2, window }), ..spec(50) }
 }
 
-fn kit(window: u32) -> Kit {
+pub(super) fn kit(window: u32) -> Kit {
     Kit::with(final_spec(4, window), MempoolConfig::default())
 }
 
@@ -38,22 +38,22 @@ pub(crate) fn certificate(kit: &Kit, height: Height, hash: BlockHash, members: [
 }
 
 /// Hands a certificate in, and lets the engine follow it.
-fn certify(kit: &mut Kit, height: Height, hash: BlockHash) {
+pub(super) fn certify(kit: &mut Kit, height: Height, hash: BlockHash) {
     let certificate = certificate(kit, height, hash, [0, 1, 2]);
     take(kit, certificate).unwrap();
 }
 
-fn take(kit: &mut Kit, certificate: Certificate) -> Result<(), FinalityError> {
+pub(super) fn take(kit: &mut Kit, certificate: Certificate) -> Result<(), FinalityError> {
     let result = kit.engine.chain.on_certificate(certificate, None, &kit.engine.out).map_err(|fatal| fatal.0).unwrap();
     kit.settle_all();
     result
 }
 
-fn alarm(kit: &Kit) -> Option<Alarm> {
+pub(super) fn alarm(kit: &Kit) -> Option<Alarm> {
     kit.engine.chain().finality().unwrap().alarm().cloned()
 }
 
-fn finalized(kit: &Kit) -> (Height, BlockHash) {
+pub(super) fn finalized(kit: &Kit) -> (Height, BlockHash) {
     let newest = kit.engine.chain().finality().unwrap().newest();
     newest.map_or((0, kit.genesis.hash()), |newest| (newest.height, newest.hash))
 }
@@ -67,7 +67,7 @@ fn last_reorg(kit: &Kit) -> Option<usize> {
 }
 
 /// `a1` to `a6` here, and `b1` to `b9` on a twin of the empty chain.
-fn fork(window: u32) -> (Kit, Vec<BlockHash>, Kit, Vec<BlockHash>) {
+pub(super) fn fork(window: u32) -> (Kit, Vec<BlockHash>, Kit, Vec<BlockHash>) {
     let mut a = kit(window);
     let mut b = a.twin();
     let blocks =
@@ -77,7 +77,7 @@ fn fork(window: u32) -> (Kit, Vec<BlockHash>, Kit, Vec<BlockHash>) {
     (a, on_a, b, on_b)
 }
 
-fn give_all(from: &Kit, to: &mut Kit) {
+pub(super) fn give_all(from: &Kit, to: &mut Kit) {
     for height in 1..=from.height() {
         to.take(from.block_at(height)).unwrap();
     }
@@ -129,7 +129,7 @@ fn an_old_branch_is_not_revived_by_a_fresh_certificate() {
     assert_eq!((a.tip(), alarm(&a)), (on_a[5], None));
 }
 
-fn accept(kit: &mut Kit, block: BlockHash) -> Result<Height, AcceptError> {
+pub(super) fn accept(kit: &mut Kit, block: BlockHash) -> Result<Height, AcceptError> {
     let (result, actions) = kit.engine.accept_certificate(block);
     assert!(result.is_ok() || actions.is_empty());
     kit.settle_all();

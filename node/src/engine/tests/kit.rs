@@ -15,14 +15,14 @@ use chain_core::{
     work::pow,
 };
 use secp256k1::{Keypair, SecretKey};
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     engine::{
         Action, BlockOutcome, Engine, EngineConfig, Event, NodeEvent, Now, PeerAction, Reply, Source, SubmitBlockError,
         SubmitError, Template, TemplateRequest, Time, VerifyConfig,
     },
-    finality::MemberKey,
+    finality::{MemberKey, Record},
     mempool::MempoolConfig,
     store::{Store, StoreConfig, memory::MemoryKv},
 };
@@ -93,6 +93,8 @@ pub(crate) struct Kit {
     pub(crate) name: u8,
     /// Used by the next [`Kit::restart`].
     pub(crate) member: Option<MemberKey>,
+    /// Where the record of the member is, if it has one. Used by the next [`Kit::restart`].
+    pub(crate) record: Option<PathBuf>,
     tickets: u64,
 }
 
@@ -105,7 +107,7 @@ impl Kit {
         let kv = MemoryKv::default();
         let genesis = spec.genesis_block().0;
         let now = Time(u64::from(spec.genesis_time) * 1_000);
-        let engine = open(&kv, &spec, &mempool, &StoreConfig::default(), None);
+        let engine = open(&kv, &spec, &mempool, &StoreConfig::default(), None, None);
         let (events, penalties, peer_actions) = (Vec::new(), Vec::new(), Vec::new());
         Self {
             engine,
@@ -122,6 +124,7 @@ impl Kit {
             store: StoreConfig::default(),
             name: 0,
             member: None,
+            record: None,
             tickets: 0,
         }
     }
@@ -139,7 +142,12 @@ impl Kit {
 
     /// Ends this engine without a word and opens another on the same database.
     pub(crate) fn restart(&mut self) {
-        self.engine = open(&self.kv, &self.spec, &self.mempool, &self.store, self.member.clone());
+        let record = self
+            .member
+            .as_ref()
+            .zip(self.record.as_ref())
+            .map(|(key, path)| Record::open(path, key.public(), self.genesis.hash()).unwrap());
+        self.engine = open(&self.kv, &self.spec, &self.mempool, &self.store, self.member.clone(), record);
         self.settle();
     }
 
@@ -353,8 +361,10 @@ fn open(
     mempool: &MempoolConfig,
     store: &StoreConfig,
     member: Option<MemberKey>,
+    record: Option<Record>,
 ) -> Engine {
-    let store = Store::with_kv(Arc::new(kv.clone()), spec, store).unwrap();
+    let mut store = Store::with_kv(Arc::new(kv.clone()), spec, store).unwrap();
+    record.into_iter().for_each(|record| store.keep_record(record));
     let verify = VerifyConfig { parallel: false, signatures: 1 << 14, senders: 1 << 12, ..VerifyConfig::default() };
     let config = EngineConfig { mempool: mempool.clone(), verify, member, ..EngineConfig::default() };
     Engine::open(store, spec.clone(), config).unwrap()

@@ -5,5 +5,6 @@ pub(crate) mod finality;
 mod held;
 pub(crate) mod kit;
 mod pool;
+mod rivals;
 mod storage;
 mod templates;

@@ -1,4 +1,5 @@
 mod net;
+mod patience;
 
 use chain_core::{
     finality::{FinalityError, Kind, Lock, Signed, Statement, verify_each},
@@ -74,24 +75,6 @@ fn members_that_were_down_at_different_times_meet_again() {
         assert_eq!(net.agreed(), Some(A), "member 2 comes {second} ms later");
         net.assert_nobody_contradicts_itself();
     }
-}
-
-#[test]
-fn two_certificates_for_one_height_that_are_both_refused_name_those_who_signed_both() {
-    let mut net = Net::new(4);
-    let certificate = |net: &Net, hash, members: [u8; 3]| {
-        let signed = members.map(|member| net.forge(member, Statement::Finalize { hash }).signed);
-        Certificate { height: HEIGHT, hash, signatures: signed.to_vec() }
-    };
-    let both = [certificate(&net, A, [0, 1, 2]), certificate(&net, B, [1, 2, 3])];
-    let finality = &mut net.members[0].finality;
-    for refused in both {
-        let (height, hash) = (refused.height, refused.hash);
-        finality.refuse(refused, Alarm::TooDeep { height, hash, depth: 60, window: 50 });
-    }
-    assert_eq!(finality.evidence().map(Evidence::member).collect::<Vec<_>>(), [1, 2]);
-    assert_eq!(finality.refused().map(|refused| refused.hash), Some(A));
-    assert_eq!(finality.alarm(), Some(&Alarm::Conflict { height: HEIGHT, hash: B, at: HEIGHT, finalized: A }));
 }
 
 #[test]
