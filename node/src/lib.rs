@@ -28,7 +28,7 @@ mod rpc;
 mod saved_pool;
 mod signals;
 pub mod store;
-mod stratum;
+pub mod stratum;
 mod tasks;
 mod throttle;
 pub mod version;

@@ -38,11 +38,14 @@ fn a_pruned_node_says_what_it_lacks_and_gets_it_again_from_peers() {
 
     let hash = archive.rpc.call("chain_getBlockHash", json!([last]));
     let hex = format!("{last:#x}");
+    let coinbase = |height: u64| archive.rpc.call("chain_getBlock", json!([height]))["transactions"][0].clone();
     for (method, params) in [
         ("chain_getBlock", json!([last])),
         ("chain_getBlock", json!([hash, 0])),
         ("eth_getBlockByNumber", json!([hex, false])),
         ("eth_getBlockReceipts", json!([hex])),
+        ("coin_getProof", json!([coinbase(last)])),
+        ("coin_getProof", json!([coinbase(last), hash])),
     ] {
         let error = pruned.rpc.try_call(method, params).expect_err("the block is gone");
         assert_eq!(error.code, -32002, "{method}: {error:?}");
@@ -53,6 +56,9 @@ fn a_pruned_node_says_what_it_lacks_and_gets_it_again_from_peers() {
         pruned.rpc.call("chain_getBlock", json!([oldest, 0])),
         archive.rpc.call("chain_getBlock", json!([oldest, 0]))
     );
+    let proof = json!([coinbase(oldest)]);
+    let (own, other) = (pruned.rpc.call("coin_getProof", proof.clone()), archive.rpc.call("coin_getProof", proof));
+    assert_eq!(own, other);
     // The state and the history of coins do not need the blocks.
     let coins = |node: &Node| node.rpc.call("coin_getBalance", json!([owner.address()]));
     assert_eq!(coins(&pruned), coins(&archive));

@@ -16,6 +16,8 @@ mod target;
 mod vardiff;
 mod workers;
 
+pub use job::Work;
 pub use reject::Reject;
 pub use server::{Stratum, bind_limit};
-pub use workers::Workers;
+pub use session::{Now, Reaction, Session, Solved};
+pub use workers::{WorkerName, Workers};

@@ -55,6 +55,14 @@ impl Estimate {
         Self { value, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
     }
 
+    /// How many events are to be expected where so many came, which do not depend on each other (Poisson): the values from which this count
+    /// is no further than the quantile (the score interval).
+    pub fn of_count(count: u64, confidence: Confidence) -> Self {
+        let (value, z) = (count as f64, confidence.normal());
+        let (centre, half) = (value + z * z / 2.0, z * (value + z * z / 4.0).sqrt());
+        Self { value, low: (centre - half).max(0.0), high: centre + half }
+    }
+
     /// A mean from independent histories: Student's interval.
     pub fn of_mean(values: &[f64], confidence: Confidence) -> Self {
         let n = values.len() as f64;
@@ -100,6 +108,18 @@ mod tests {
             let estimate = Estimate::of_trials(done, tried, Confidence::Shown);
             assert!((estimate.low - low).abs() < 1e-4 && (estimate.high - high).abs() < 1e-4, "{estimate}");
         }
+    }
+
+    #[test]
+    fn a_count_is_as_far_from_the_ends_of_its_interval_as_the_quantile_says() {
+        for count in [1, 10, 400] {
+            let estimate = Estimate::of_count(count, Confidence::Shown);
+            for end in [estimate.low, estimate.high] {
+                assert!(((end - estimate.value).abs() / end.sqrt() - 1.959_964).abs() < 1e-9, "{estimate}");
+            }
+        }
+        let none = Estimate::of_count(0, Confidence::Shown);
+        assert!(none.low.abs() < 1e-9 && (none.high - 3.841_459).abs() < 1e-5, "{none}");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 mod attack;
 mod chain;
+mod forks;
 mod log;
 mod model;
 mod node;
@@ -20,6 +21,7 @@ mod world;
 pub use attack::{Kind, Lab, Strategy};
 pub use cairn_lab::random::Random;
 pub use chain::{CHEATING, CHECKPOINTS, COIN, Chain, Rules};
+pub use forks::Forks;
 pub use model::{Latency, Model};
 pub use oracle::{Facts, Find, Invariant, Oracle, Violation};
 pub use plan::{BLOCKS, Fault, ModelName, NODES, Overrides, Plan, Topology};

@@ -238,15 +238,15 @@ impl World {
                 let detail = format!("{} leaves {} blocks of its chain", name(node), disconnected.len());
                 return self.fail(Invariant::CommonPrefix, detail);
             }
-            // Of a branch that won only the tip has just come: the node had heard of the others before.
-            let last = connected.len().saturating_sub(1);
-            let heard = if disconnected.is_empty() { &connected[..] } else { &connected[last..] };
-            for hash in heard {
+            for hash in &*connected {
                 if let Some(find) = self.oracle.find(hash).filter(|find| find.miner != node) {
                     self.stats.propagation.add(self.now.saturating_sub(find.at));
                 }
             }
         }
+        // Gossip did not bring those that were downloaded.
+        connected.iter().for_each(|hash| self.forks.heard(node, hash, self.now));
+        self.forks.moved(node, info.height, self.now);
         self.judge(judgement);
         self.consult(node, |strategy, context| strategy.new_tip(context, &connected));
     }

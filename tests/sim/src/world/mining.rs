@@ -99,6 +99,9 @@ impl World {
         self.log.mix_bytes(&hash.0);
         self.log.line(self.now, name(node), || format!("finds {hash} with {} transactions", block.transactions.len()));
         self.stats.found += 1;
+        if let Some(height) = self.oracle.facts(&block.header.prev).map(|parent| parent.height + 1) {
+            self.forks.found(node, hash, height, self.now);
+        }
         self.oracle.found(hash, Find { miner: node, at: self.now, parent: block.header.prev });
         if let Some(coinbase) = block.transactions.first() {
             self.traffic.note(OutPoint { txid: coinbase.txid(), index: 1 }, node % PAYING);

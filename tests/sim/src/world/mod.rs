@@ -25,6 +25,7 @@ use self::{driver::ASKED, links::Links};
 use crate::{
     attack::Strategy,
     chain::{Chain, Rules},
+    forks::ForkBooks,
     log::Log,
     node::Node,
     oracle::{Invariant, Oracle, Violation},
@@ -101,6 +102,7 @@ pub struct World {
     pub(crate) links: Links,
     pub(crate) oracle: Oracle,
     pub(crate) stats: Stats,
+    pub(crate) forks: ForkBooks,
     pub(crate) log: Log,
     pub(crate) chances: Chances,
     pub(crate) traffic: Traffic,
@@ -149,6 +151,7 @@ impl World {
             links: Links::new(&plan, &mut random.fork(7)),
             oracle: Oracle::new(chain.clone()),
             traffic: Traffic::new(&chain),
+            forks: ForkBooks::new(&plan.shares),
             plan,
             chain,
             now: 0,

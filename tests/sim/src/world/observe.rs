@@ -4,7 +4,10 @@ use cairn_node::engine::Engine;
 use chain_core::hash::BlockHash;
 
 use super::{Outcome, World};
-use crate::oracle::{Find, Violation};
+use crate::{
+    forks::Forks,
+    oracle::{Find, Violation},
+};
 
 impl World {
     /// Lets so many milliseconds happen.
@@ -34,6 +37,11 @@ impl World {
         let mut finds: Vec<_> = self.oracle.finds().collect();
         finds.sort_by_key(|(hash, find)| (find.at, *hash));
         finds
+    }
+
+    /// How blocks spread and compete until now.
+    pub fn forks(&self) -> Forks {
+        self.forks.total()
     }
 
     /// The most blocks by which one honest node's chain differs from another's.

@@ -228,6 +228,7 @@ impl World {
             Ok(block) => block,
             Err(error) => return Some(PeerEvent::Malformed(error)),
         };
+        self.forks.heard(to, &block.header.hash(), self.now);
         let gossip = GossipId(self.links.number());
         self.nodes[to].wire.pending.insert(gossip, Pending { from: peer, bytes, since: self.now });
         Some(PeerEvent::Gossip(gossip, block))

@@ -1,11 +1,12 @@
-//! A thousand miners by stratum, each with ten shares a minute: what they cost the node.
+//! What a share costs to judge, and what a thousand miners by stratum, each with ten shares a minute, cost the node.
 //!
 //! Run: `cargo bench -p cairn-tests --bench stratum`. `CAIRN_STRATUM_SESSIONS` (1,000) and `CAIRN_STRATUM_SECONDS` (60) make it
 //! smaller.
 
 #[allow(dead_code, reason = "the tests use the rest")]
-#[path = "../tests/stratum/client.rs"]
+#[path = "../../tests/stratum/client.rs"]
 mod client;
+mod shares;
 
 use cairn_tests::{Node, NodeOptions, Port, TestKey, mined_spec, setting};
 use chain_core::spec::ChainSpec;
@@ -27,6 +28,7 @@ const MOST_CPU: f64 = 0.03;
 const MOST_MEMORY: f64 = 100e6;
 
 fn main() {
+    shares::measure();
     let sessions = setting("CAIRN_STRATUM_SESSIONS", 1_000, 1..=100_000) as u64;
     let seconds = setting("CAIRN_STRATUM_SECONDS", 60, 1..=100_000) as u64;
     let port = Port::take();
