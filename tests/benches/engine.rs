@@ -19,7 +19,7 @@ use chain_core::{
     transaction::{
         Transaction,
         account::{AccountTransaction, Fees, Fields},
-        coin::{Coin, Lock, OutPoint},
+        coin::{Coin, Lock, OutPoint, Output},
         sighash::SignatureCheck,
         spend::spend_checks,
     },
@@ -234,15 +234,16 @@ fn signature_checks(load: &Load, prefix: usize) -> Vec<Vec<SignatureCheck>> {
     for (height, transaction) in
         (0..).zip(all).flat_map(|(height, block)| block.transactions.iter().map(move |tx| (height, tx)))
     {
-        let (outputs, coinbase) = match transaction {
-            Transaction::Coinbase(coinbase) => (&coinbase.outputs, true),
-            Transaction::Coin(tx) => (&tx.outputs, false),
+        let outputs: Vec<(u32, Output)> = match transaction {
+            Transaction::Coinbase(coinbase) => coinbase.coins().map(|(index, output)| (index, *output)).collect(),
+            Transaction::Coin(tx) => (0..).zip(tx.outputs.iter().copied()).collect(),
             Transaction::Account(_) => continue,
         };
         let txid = transaction.txid();
-        let made = (0..)
-            .zip(outputs)
-            .map(|(index, output)| (OutPoint { txid, index }, Coin { output: *output, height, coinbase }));
+        // Coins of the genesis block need not mature.
+        let coinbase = height > 0 && matches!(transaction, Transaction::Coinbase(_));
+        let made =
+            outputs.into_iter().map(|(index, output)| (OutPoint { txid, index }, Coin { output, height, coinbase }));
         coins.extend(made);
         if let Transaction::Coin(tx) = transaction {
             let spent: Vec<Coin> = tx.inputs.iter().map(|input| coins[input]).collect();

@@ -8,7 +8,7 @@ use cairn_node::store::{Store, StoreConfig};
 use cairn_tests::setting;
 use chain_core::{
     Address, B256, Bytes, U256,
-    execute::GATEWAY,
+    execute::{GATEWAY, HISTORY},
     spec::{ChainSpec, GenesisAccount},
     state::{Account, StateView, lthash::LtHash},
     trie::{LeafChange, Node, NodeKey, NodeReader, prove, update, verify_proof},
@@ -34,8 +34,10 @@ fn main() {
     let mut peer = EthTrie::new(Arc::new(MemoryDB::new(true)));
     let mut leaves: Vec<LeafChange> =
         spec.alloc_accounts.iter().map(|account| leaf(account, account.balance)).collect();
-    let gateway = ours.account(&GATEWAY).expect("the store reads").expect("every chain has a gateway");
-    leaves.push(leaf_of(GATEWAY, &gateway));
+    for contract in [GATEWAY, HISTORY] {
+        let account = ours.account(&contract).expect("the store reads").expect("every chain has it");
+        leaves.push(leaf_of(contract, &account));
+    }
     let (genesis_root, _) = update(&ours, None, &[]).expect("the store reads");
     assert_eq!(insert(&mut peer, &leaves), genesis_root, "both tries begin alike");
 
