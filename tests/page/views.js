@@ -118,6 +118,7 @@ module.exports = async (browser) => {
   try {
     await look(browser, node, await fill(node), "views");
     await keyboard(browser, node);
+    await hurry(browser, node);
   } finally {
     await node.stop();
   }
@@ -139,14 +140,46 @@ async function keyboard(browser, node) {
       "the first stop is the skip link",
     );
     await page.keyboard.press("Enter");
-    check((await page.evaluate(() => document.activeElement.id)) === "main", "it leads to the content");
+    const focused = () => page.evaluate(() => document.activeElement.id);
+    await until(async () => (await focused()) === "main", "it leads to the content");
     await page.keyboard.press("/");
-    check((await page.evaluate(() => document.activeElement.id)) === "query", "/ leads to the search");
+    await until(async () => (await focused()) === "query", "/ leads to the search");
     await page.focus("#theme");
     await page.keyboard.press("Enter");
     check((await page.evaluate(() => document.documentElement.dataset.theme)) === "light", "the theme changes");
     const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
     check(outline !== "none", "the focus is visible");
+  });
+  await context.close();
+}
+
+/// Whoever presses / before the page has followed a link.
+async function hurry(browser, node) {
+  const { page, context } = await open(browser, node.url, "", {
+    // It listens before the page does: the focus goes there before the page hears of the skip link, and while a view is loaded.
+    script: () =>
+      window.addEventListener("hashchange", () => {
+        const press = () => document.getElementById("query").focus();
+        if (location.hash === "#main") press();
+        else setTimeout(press, 0);
+      }),
+  });
+  for (const [link, hash] of [
+    [".skip", "#main"],
+    ['.tabs a[href="#/mining"]', "#/mining"],
+  ])
+    await task(`a search that was begun keeps the focus when ${hash} comes`, async () => {
+      await page.focus(link);
+      await page.keyboard.press("Enter");
+      await page.waitForFunction((target) => location.hash === target, hash);
+      if (hash !== "#main") await until(async () => (await page.textContent("h1")) === "Mining", "the view");
+      await page.waitForTimeout(100);
+      check((await page.evaluate(() => document.activeElement.id)) === "query", "the focus was taken away");
+    });
+  await task("who starts at the skip link's target sees the chain", async () => {
+    await page.goto("about:blank");
+    await page.goto(`${node.url}/#main`);
+    await page.waitForSelector(".figures dd a");
   });
   await context.close();
 }

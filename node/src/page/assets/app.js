@@ -26,7 +26,9 @@ let leave = null;
 let opened = false;
 
 function route() {
-  const [name, ...args] = location.hash.replace(/^#\/?/, "").split("/").map(decoded);
+  // The target of the skip link is no view: whoever starts there starts at home.
+  const hash = location.hash === "#main" ? "" : location.hash;
+  const [name, ...args] = hash.replace(/^#\/?/, "").split("/").map(decoded);
   return { name: name in VIEWS ? name : null, args };
 }
 
@@ -40,11 +42,9 @@ function decoded(part) {
 
 /** Opens the view that the address names. */
 async function open() {
-  // The skip link, which is not a view.
-  if (location.hash === "#main") {
-    $("main").focus();
-    return;
-  }
+  // The skip link: the browser itself moves the focus.
+  if (location.hash === "#main" && leave) return;
+  const focused = document.activeElement;
   const { name, args } = route();
   leave?.abort();
   leave = new AbortController();
@@ -73,8 +73,9 @@ async function open() {
     put(main, content);
     const shown = main.querySelector("h1")?.textContent ?? title;
     document.title = `${foreign(shown, 80)} · Cairn`;
-    // A reader of the screen hears where it is; at the start the page itself is read.
-    if (opened) main.querySelector("h1")?.focus({ preventScroll: true });
+    // A reader of the screen hears where it is; at the start the page itself is read. Whoever went elsewhere meanwhile stays there.
+    const moved = ![focused, document.body].includes(document.activeElement);
+    if (opened && !moved) main.querySelector("h1")?.focus({ preventScroll: true });
     if (opened) window.scrollTo(0, 0);
     opened = true;
   } catch (error) {
