@@ -234,12 +234,17 @@ mod tests {
     fn after_lost_events_each_block_is_told_and_who_waits_for_transactions_hears_of_the_loss() {
         let node = TestNode::fresh();
         let genesis = node.context.snapshot().unwrap().tip();
-        node.call("dev_mine", json!([3]));
         let subscribe = |topic: &str| {
             let request =
                 json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": [topic] }).to_string();
             node.wait(node.methods.raw_json_request(&request, 16)).unwrap().1
         };
+        // The node's own hub tells the blocks too: it has done so before the other subscribers come.
+        let mut earlier = subscribe("newHeads");
+        node.call("dev_mine", json!([3]));
+        for _ in 1..=3 {
+            node.wait(earlier.recv()).unwrap();
+        }
         let (mut heads, mut pending) = (subscribe("newHeads"), subscribe("newPendingTransactions"));
         Hub::new(&node.context, genesis).catch_up(&node.context);
         for height in 1..=3 {
