@@ -93,7 +93,7 @@ fn rebuild(opened: &Opened, json: bool) -> Result<Height, CommandError> {
     let done = opened.runtime().block_on(async {
         let failed = opened.engine.failed();
         tokio::pin!(failed);
-        while opened.engine.chain_info().syncing {
+        while opened.engine.chain_info().connecting {
             tokio::select! {
                 reason = &mut failed => return Err(CommandError::Stopped(reason)),
                 event = events.recv() => match event {

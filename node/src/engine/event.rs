@@ -184,8 +184,10 @@ pub struct ChainInfo {
     pub next_bits: u32,
     /// Height of the header with the most work, whether or not its body is stored.
     pub best_header: Height,
-    /// Whether stored blocks of a better branch wait to be connected, or blocks are being fetched.
+    /// Whether many blocks are being fetched, or more wait to be connected than come at once at the tip.
     pub syncing: bool,
+    /// Whether any stored block of a better branch waits to be connected.
+    pub connecting: bool,
     /// How far that is.
     pub sync: Option<SyncProgress>,
     /// The mempool.

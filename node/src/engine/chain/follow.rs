@@ -193,11 +193,16 @@ impl Chain {
         Some(SyncProgress { start, current, highest })
     }
 
+    /// Whether so many stored blocks wait to be connected that the node counts as syncing.
+    pub(crate) fn has_backlog(&self) -> bool {
+        self.next_step().is_some() && self.backlog() > BEHIND
+    }
+
     /// Whether so many blocks wait to be connected or fetched that not each is announced. While they are fetched, which
     /// a peer could drag out, the tip is announced now and then.
     pub(crate) fn is_far_behind(&self, now: Time) -> bool {
         let fetching = self.is_syncing() && now.since(self.told_at) < SELDOM;
-        fetching || (self.next_step().is_some() && self.backlog() > BEHIND)
+        fetching || self.has_backlog()
     }
 
     /// The tip that was last announced.

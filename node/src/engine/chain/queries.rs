@@ -23,7 +23,8 @@ impl Chain {
             next_base_fee: self.next_base_fee(),
             next_bits: self.next_bits(),
             best_header: best.map_or(tip.height, |info| info.height),
-            syncing: self.tree.candidate() != tip.hash || self.is_syncing(),
+            syncing: self.is_syncing() || self.has_backlog(),
+            connecting: self.next_step().is_some(),
             sync: self.progress(),
             mempool,
             pruned: self.store.pruned(),
@@ -33,9 +34,8 @@ impl Chain {
     /// How far connecting or fetching blocks is, if many are left.
     fn progress(&self) -> Option<SyncProgress> {
         let tip = self.store.tip().height;
-        let backlog = self.backlog();
-        let replaying = (backlog > 0).then_some(SyncProgress { start: tip, current: tip, highest: tip + backlog });
-        self.fetching().or(replaying)
+        let replaying = || SyncProgress { start: tip, current: tip, highest: tip + self.backlog() };
+        self.fetching().or_else(|| self.has_backlog().then(replaying))
     }
 
     /// Leaves of the block tree, the active tip first, then by height.

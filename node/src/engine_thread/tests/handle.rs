@@ -100,7 +100,7 @@ fn replays_stored_blocks_while_it_answers() {
     let handle = start(&kit);
     wait(async {
         let mut events = handle.subscribe();
-        while handle.chain_info().syncing {
+        while handle.chain_info().connecting {
             let _ = tokio::time::timeout(Duration::from_secs(1), events.recv()).await;
             assert!(handle.mempool_content(usize::MAX).await.is_ok());
         }
