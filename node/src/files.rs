@@ -21,7 +21,7 @@ static REPLACING: Mutex<()> = Mutex::new(());
 const MOST_OPEN: libc::rlim_t = 65_536;
 
 /// Has the system let this process open as many files as it may; returns how many. Shells often begin with 1,024, and a
-/// thousand miners would leave the database none.
+/// thousand miners or subscribers would leave the database none.
 pub fn raise_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: it writes to the struct that it is given.

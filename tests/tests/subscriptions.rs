@@ -1,6 +1,6 @@
 //! Subscriptions on real processes.
 
-use cairn_tests::{Node, NodeOptions, Socket, TestKey};
+use cairn_tests::{Node, Socket, TestKey, wait_for};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 
@@ -40,27 +40,41 @@ fn new_heads_follow_a_reorganisation_block_by_block() {
 }
 
 #[test]
-#[ignore = "opens 10,000 connections: run alone"]
-fn ten_thousand_idle_subscribers_take_less_than_200_mib() {
-    let flags = vec!["--http.max-connections".into(), "10500".into()];
-    let node = Node::with(NodeOptions { flags, ..NodeOptions::default() });
+fn the_start_and_the_end_of_syncing_are_told_and_no_single_block_is() {
+    let (source, node) = (Node::start(), Node::start());
     let owner = TestKey::new(1, "ecrn");
-    node.mine(1, &owner.address(), NOBODY);
-    let before = node.memory();
-    let connect = |_| {
-        let mut socket = Socket::open(address(&node));
-        let id = socket.call("eth_subscribe", json!(["newHeads"]));
-        (socket, id)
-    };
-    let mut subscribers: Vec<_> = (0..10_000).map(connect).collect();
-    let idle = node.memory() - before;
-    println!("idle: {} MiB", idle >> 20);
-    assert!(idle < 200 << 20, "{idle}");
-    node.mine(1, &owner.address(), NOBODY);
-    for (socket, id) in &mut subscribers {
-        assert_eq!(socket.notified(id)["number"], "0x2");
+    source.mine(400, &owner.address(), NOBODY);
+    let mut socket = Socket::open(address(&node));
+    let id = socket.call("eth_subscribe", json!(["syncing"]));
+    assert_eq!(socket.call("eth_syncing", json!([])), false);
+    node.connect(&source);
+    let started = socket.notified(&id);
+    assert_eq!(started["syncing"], true, "{started}");
+    let status = &started["status"];
+    assert_eq!((&status["startingBlock"], &status["highestBlock"]), (&json!("0x0"), &json!("0x190")), "{started}");
+    assert_eq!(socket.notified(&id), false);
+    // The last blocks may be on their way still, but they are no more than come at once at any time.
+    assert!(node.height() > 380, "{}", node.height());
+    wait_for("the chain", 20, || (node.height() == 400).then_some(()));
+    assert_eq!(socket.call("eth_syncing", json!([])), false);
+    for height in 401..=430 {
+        source.mine(1, &owner.address(), NOBODY);
+        wait_for("the block", 20, || (node.height() == height).then_some(()));
     }
-    let notified = node.memory() - before;
-    println!("after a block: {} MiB", notified >> 20);
-    assert!(notified < 200 << 20, "{notified}");
+    assert!(socket.is_quiet(), "a block that follows the tip is no sync");
+}
+
+#[test]
+fn a_node_opens_as_many_files_as_the_system_lets_it_whatever_its_shell_began_with() {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: it writes to the struct that it is given.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) }, 0);
+    let few = libc::rlimit { rlim_cur: 800, ..limit };
+    // SAFETY: it reads the struct that it is given.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const few) }, 0);
+    let node = Node::start();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", node.pid())).expect("the node is alive");
+    let files = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("Linux reports it");
+    let soft = files.split_whitespace().next().expect("a number");
+    assert_eq!(soft, limit.rlim_max.min(65_536).to_string());
 }

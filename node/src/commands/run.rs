@@ -50,6 +50,8 @@ pub fn run(config: Config) -> Result<(), CommandError> {
     if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved.is_none() {
         return Err(CommandError::NobodyToPay);
     }
+    // Shells often begin with 1,024 files; each connection of the RPC, each miner and each peer takes one.
+    let files = files::raise_limit();
     // Before the store: a port in use leaves no new directory behind.
     let listeners = Listeners {
         rpc: listen(config.rpc, "http")?,
@@ -60,7 +62,7 @@ pub fn run(config: Config) -> Result<(), CommandError> {
         metrics::start();
     }
     let opened = open(&config)?;
-    opened.runtime().block_on(serve(&config, &opened, saved, listeners))
+    opened.runtime().block_on(serve(&config, &opened, saved, listeners, bind_limit(files)))
 }
 
 /// What programs and miners connect to.
@@ -110,6 +112,7 @@ async fn serve(
     opened: &Opened,
     saved: Option<Saved>,
     listeners: Listeners,
+    most_miners: usize,
 ) -> Result<(), CommandError> {
     let mut signals = Signals::install().map_err(CommandError::io("receive signals"))?;
     let listener = TcpListener::from_std(listeners.rpc).map_err(CommandError::io("listen"))?;
@@ -148,7 +151,7 @@ async fn serve(
     let server = rpc::serve(listener, methods, config.limits.clone(), secrets, told);
     let interval = Duration::from_secs(config.spec.target_interval.into());
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
-    let mut tasks = start_tasks(config, &context, miners);
+    let mut tasks = start_tasks(config, &context, miners.map(|listener| (listener, most_miners)));
     watch(&mut tasks, listeners.metrics, &context)?;
     let pool_file = config.datadir.as_deref().map(saved_pool::file);
     if let Some(file) = pool_file.clone() {
@@ -180,12 +183,11 @@ async fn serve(
     outcome.and(opened.outcome())
 }
 
-/// Starts what is to run as long as the node does.
-fn start_tasks(config: &Config, context: &Context, miners: Option<TcpListener>) -> Tasks {
+/// Starts what is to run as long as the node does; miners connect to a listener, so many at most.
+fn start_tasks(config: &Config, context: &Context, miners: Option<(TcpListener, usize)>) -> Tasks {
     let (mut tasks, mining) = (Tasks::default(), &context.mining);
     tasks.spawn("the miner", mining.clone().drive());
-    if let Some(listener) = miners {
-        let most = bind_limit(files::raise_limit());
+    if let Some((listener, most)) = miners {
         let (engine, workers) = (context.engine.clone(), context.workers.clone());
         let stratum = Stratum::new(engine, mining.clone(), workers, &config.spec, most);
         tasks.spawn("the stratum server", stratum.serve(listener));
