@@ -49,7 +49,7 @@ pub enum RecordError {
     /// The file cannot be read or written.
     #[error(transparent)]
     File(#[from] io::Error),
-    /// There is no file.
+    /// The file is missing.
     #[error("it does not exist")]
     Missing,
     /// The file holds something else.

@@ -55,8 +55,8 @@ impl Estimate {
         Self { value, low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
     }
 
-    /// How many events are to be expected where so many came, which do not depend on each other (Poisson): the values from which this count
-    /// is no further than the quantile (the score interval).
+    /// How many events are to be expected where so many came, which do not depend on each other (Poisson): the values that this count
+    /// is at most the quantile away from (the score interval).
     pub fn of_count(count: u64, confidence: Confidence) -> Self {
         let (value, z) = (count as f64, confidence.normal());
         let (centre, half) = (value + z * z / 2.0, z * (value + z * z / 4.0).sqrt());

@@ -295,7 +295,7 @@ fn explain(page: &mut Page) {
     page.text(
         "Decker and Wattenhofer observed 1.69 % at 600 s and a mean delay of 12.6 s. Their mean is over nodes, while \
          forks are made by miners, who are connected better than most nodes: with all miners at that mean the formula gives more. The ring \
-         with blocks 600 s apart comes near to that network; its spread is smaller. (A delay of 12.6 s for each message is no such network: \
+         with blocks 600 s apart comes near to that network; its spread is smaller. (A delay of 12.6 s for each message is another network: \
          engines wait 10 s for the answer to their handshake, and never connect.)",
     );
 }
