@@ -14,7 +14,7 @@ use std::{
 
 use super::{
     access::{self, Caller},
-    base::{Answer, Args, Call, Context, Handler, Method, RpcResult, cannot, internal},
+    base::{Answer, Args, Call, Context, Handler, Method, RpcResult, internal},
     lanes::{Lane, Who},
     pubsub::{Arrival, Held, Topic},
     server::{Batched, Session},
@@ -160,20 +160,18 @@ async fn answer(
     {
         return run(method, &params, &context, Call::start(method.most).by(who(&client), caller.scope));
     }
-    let place = context.lanes.enter(method.lane(), who(&client)).await?;
     let call = Call::start(method.most).by(who(&client), caller.scope);
     let _end = call.end_on_drop();
+    let own = context.clone();
     let run = move || {
-        // Given up last, so that the memory of the next call comes after that of this one has gone.
-        let _place = place;
         let began = Instant::now();
-        let answer = run(method, &params, &context, call);
+        let answer = run(method, &params, &context, call.begin());
         if let Lane::Read | Lane::Code = method.lane() {
             give_back(began);
         }
         answer
     };
-    tokio::task::spawn_blocking(run).await.unwrap_or_else(|_| Err(cannot("the node is shutting down")))
+    own.lanes.run(method.lane(), who(&client), run).await.flatten()
 }
 
 /// Runs a method. A panic in one is a bug, answered as such, and does not end the node.

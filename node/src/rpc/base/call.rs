@@ -36,6 +36,11 @@ impl Call {
         Self { who, scope, ..self }
     }
 
+    /// The same call, which starts now: it has waited for a thread.
+    pub fn begin(self) -> Self {
+        Self { started: Instant::now(), ..self }
+    }
+
     /// Whether its caller is a program of this machine or has the node's cookie.
     pub fn is_local(&self) -> bool {
         matches!(self.scope, Scope::Local | Scope::Full)

@@ -17,7 +17,7 @@ use crate::{
     engine::{NodeEvent, Stopped},
     rpc::{
         access::Scope,
-        base::{Args, Context, Data, Method, RpcResult, cannot, data, in_geths_words, not_mined, rejected},
+        base::{Args, Context, Data, Method, RpcResult, data, in_geths_words, not_mined, rejected},
         lanes::{Lane, Who},
     },
 };
@@ -89,11 +89,6 @@ async fn next_tip(events: &mut Receiver<NodeEvent>) -> bool {
 
 /// Reads it in the lane of small reads, as if it was asked for.
 async fn read_receipt(context: &Arc<Context>, txid: TxId, who: Who) -> RpcResult<Option<Value>> {
-    let place = context.lanes.enter(Lane::Light, who).await?;
-    let context = context.clone();
-    let read = move || {
-        let _place = place;
-        receipt_of(&context, &txid)
-    };
-    tokio::task::spawn_blocking(read).await.unwrap_or_else(|_| Err(cannot("the node is shutting down")))
+    let reader = context.clone();
+    context.lanes.run(Lane::Light, who, move || receipt_of(&reader, &txid)).await.flatten()
 }

@@ -1,24 +1,26 @@
 //! Admission: a call takes its place before it takes a thread.
 //!
-//! What waits here is a future, so that a client that leaves takes its call along. Each lane has a few places and a bounded
+//! A call that waits goes with its future, so that a client that leaves takes it along. Each lane has a few places and a bounded
 //! queue: strangers with cheap bytes (`eth_call` loops, full blocks, histories) must not take the cores that the chain needs,
 //! nor keep the operator and the miners from being heard. Code and reads have lanes of their own, since a loop of code runs for
 //! seconds and a balance is read in a millisecond. In a queue the addresses take turns, and so do the connections of an address:
 //! however much one asks, another waits for one call of it at most.
 //!
-//! Waking another thread takes longer than to read a row. Calls that do no more are run by the thread that read them, if it gets a
-//! slot: there are fewer of them than such threads, so that one is left for connections and peers while a disk is slow.
+//! Waking another thread takes longer than to read a row. So the thread that ends a call runs the next that waits, and calls that
+//! read no more than a row are run by the thread that read them, if it gets a slot: there are fewer of them than such threads, so
+//! that one is left for connections and peers while a disk is slow.
 
 use parking_lot::Mutex;
 use std::{
     collections::{HashMap, HashSet},
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Duration,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::base::{RpcError, RpcResult, over_limit};
+use super::base::{RpcError, RpcResult, internal, over_limit};
 
 /// Which queue a call stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,11 +129,11 @@ struct Waiter {
     who: Who,
     /// Calls that had been served when it came: who comes anew does not come before those who wait.
     entered: u64,
-    place: oneshot::Sender<Place>,
+    job: Job,
 }
 
-/// The right to run, given back when it is dropped.
-pub struct Place(Arc<Queue>);
+/// What a call does once it has a thread.
+type Job = Box<dyn FnOnce() + Send>;
 
 /// The right to wait for something to happen, given back when it is dropped.
 pub struct Poll {
@@ -151,43 +153,67 @@ impl Queue {
         Arc::new(Self { places, most_waiting, line: Mutex::default() })
     }
 
-    async fn enter(self: &Arc<Self>, who: Who) -> RpcResult<Place> {
-        let (waiting, place) = {
-            let mut line = self.line.lock();
-            // Nobody who may run waits while there is room.
-            if line.running < self.room_for(who) {
-                line.running += 1;
-                return Ok(Place(self.clone()));
+    async fn run<T: Send + 'static>(
+        self: &Arc<Self>,
+        who: Who,
+        run: impl FnOnce() -> T + Send + 'static,
+    ) -> RpcResult<T> {
+        let (sender, mut result) = oneshot::channel();
+        // If the client has gone in this moment, nobody wants the result.
+        let waiting = self.admit(who, Box::new(move || drop(sender.send(run()))))?;
+        if let Some(waiting) = waiting {
+            match tokio::time::timeout(PATIENCE, &mut result).await {
+                Err(_) if waiting.leave() => return Err(busy()),
+                Err(_) => {}
+                // It made room for a call of another address.
+                Ok(result) => return result.map_err(|_| busy()),
             }
-            line.make_room(who, self.most_waiting)?;
-            let (sender, place) = oneshot::channel();
-            line.next += 1;
-            let number = line.next;
-            let entered = line.turns;
-            line.waiting.push(Waiter { number, who, entered, place: sender });
-            (Waiting { queue: self, number }, place)
-        };
-        let place = tokio::time::timeout(PATIENCE, place).await;
-        drop(waiting);
-        // It waited in vain, or made room for a call of another address.
-        place.ok().and_then(Result::ok).ok_or_else(busy)
+        }
+        result.await.map_err(|_| internal("the call failed; the node's log says more"))
+    }
+
+    /// Starts a job, or lets it wait for its turn.
+    fn admit(self: &Arc<Self>, who: Who, job: Job) -> RpcResult<Option<Waiting<'_>>> {
+        let mut line = self.line.lock();
+        // Nobody who may run waits while there is room.
+        if line.running < self.room_for(who) {
+            line.running += 1;
+            drop(line);
+            let queue = self.clone();
+            tokio::task::spawn_blocking(move || queue.work(job));
+            return Ok(None);
+        }
+        line.make_room(who, self.most_waiting)?;
+        line.next += 1;
+        let (number, entered) = (line.next, line.turns);
+        line.waiting.push(Waiter { number, who, entered, job });
+        Ok(Some(Waiting { queue: self, number }))
+    }
+
+    /// Runs a job, and then those that wait.
+    fn work(&self, mut job: Job) {
+        loop {
+            if catch_unwind(AssertUnwindSafe(job)).is_err() {
+                tracing::error!("an RPC call panicked; please report this");
+            }
+            let Some(next) = self.take_next() else { return };
+            job = next;
+        }
+    }
+
+    /// A job has ended: another runs in its place.
+    fn take_next(&self) -> Option<Job> {
+        let mut line = self.line.lock();
+        line.running -= 1;
+        let running = line.running;
+        let next = line.pop_next(|who| running < self.room_for(who))?;
+        line.running += 1;
+        Some(next.job)
     }
 
     /// Places for a caller: one is kept for the operator.
     fn room_for(&self, who: Who) -> usize {
         self.places + usize::from(who.operator)
-    }
-
-    /// A call has ended: another runs in its place.
-    fn leave(self: &Arc<Self>) {
-        let mut line = self.line.lock();
-        line.running -= 1;
-        let running = line.running;
-        let Some(next) = line.pop_next(|who| running < self.room_for(who)) else { return };
-        line.running += 1;
-        drop(line);
-        // If its client has gone in this moment, dropping the place serves the next.
-        let _ = next.place.send(Place(self.clone()));
     }
 }
 
@@ -232,9 +258,18 @@ impl Line {
     }
 }
 
+impl Waiting<'_> {
+    /// Whether it still waited.
+    fn leave(&self) -> bool {
+        let waiting = &mut self.queue.line.lock().waiting;
+        let place = waiting.iter().position(|waiter| waiter.number == self.number);
+        place.map(|place| waiting.remove(place)).is_some()
+    }
+}
+
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.queue.line.lock().waiting.retain(|waiter| waiter.number != self.number);
+        self.leave();
     }
 }
 
@@ -247,12 +282,6 @@ impl Drop for Poll {
             *own -= 1;
             of.retain(|_, own| *own > 0);
         }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.leave();
     }
 }
 
@@ -291,12 +320,17 @@ impl Lanes {
         }
     }
 
-    /// Waits for a place.
+    /// Runs something on a blocking thread once there is a place for it; dropped before, it never runs.
     ///
     /// # Errors
     /// -32005 if too many wait, in all or of one address.
-    pub async fn enter(&self, lane: Lane, who: Who) -> RpcResult<Place> {
-        self.queue(lane).enter(who).await
+    pub async fn run<T: Send + 'static>(
+        &self,
+        lane: Lane,
+        who: Who,
+        run: impl FnOnce() -> T + Send + 'static,
+    ) -> RpcResult<T> {
+        self.queue(lane).run(who, run).await
     }
 
     /// The right to run a call on the thread that read it; `None` if others do.
@@ -311,6 +345,18 @@ impl Lanes {
             Lane::Code => &self.code,
             Lane::Operator => &self.operator,
         }
+    }
+
+    /// Calls in all places but the operator's, each of which ends when what belongs to it here is dropped.
+    #[cfg(test)]
+    pub fn fill(&self, lane: Lane) -> Vec<std::sync::mpsc::Sender<()>> {
+        let start = |_| {
+            let (end, ended) = std::sync::mpsc::channel();
+            let wait = move || ended.recv().unwrap_or_default();
+            assert!(self.queue(lane).admit(Who::default(), Box::new(wait)).unwrap().is_none());
+            end
+        };
+        (0..self.queue(lane).places).map(start).collect()
     }
 
     /// How many calls wait.

@@ -1,17 +1,29 @@
 use super::*;
 use futures::{FutureExt, future::BoxFuture};
 
-fn code(result: RpcResult<Place>) -> Option<i32> {
-    result.err().map(|error| error.code())
-}
+/// Names of calls, as they ran.
+type Order = Arc<Mutex<Vec<&'static str>>>;
 
 fn who(ip: &str, connection: u64) -> Who {
     Who { network: network(ip.parse().unwrap()), connection, operator: false }
 }
 
+/// A call that does nothing: what it came to, once it is asked for.
+fn call(lanes: &Lanes, who: Who) -> BoxFuture<'_, Option<i32>> {
+    lanes.run(Lane::Code, who, || ()).map(|result| result.err().map(|error| error.code())).boxed()
+}
+
 /// A call that stands in the queue.
-fn waits(lanes: &Lanes, who: Who) -> BoxFuture<'_, RpcResult<Place>> {
-    let mut call = lanes.enter(Lane::Code, who).boxed();
+fn waits(lanes: &Lanes, who: Who) -> BoxFuture<'_, Option<i32>> {
+    let mut call = call(lanes, who);
+    assert!(call.as_mut().now_or_never().is_none());
+    call
+}
+
+/// A call that stands in the queue and notes its name when it runs.
+fn notes<'l>(lanes: &'l Lanes, who: Who, name: &'static str, order: &Order) -> BoxFuture<'l, RpcResult<()>> {
+    let order = order.clone();
+    let mut call = lanes.run(Lane::Code, who, move || order.lock().push(name)).boxed();
     assert!(call.as_mut().now_or_never().is_none());
     call
 }
@@ -19,88 +31,101 @@ fn waits(lanes: &Lanes, who: Who) -> BoxFuture<'_, RpcResult<Place>> {
 #[tokio::test]
 async fn code_beyond_the_queue_is_refused_and_other_calls_still_run() {
     let lanes = Lanes::new(1, 1, 2);
-    let first = lanes.enter(Lane::Code, Who::default()).await.unwrap();
-    let (second, _third) = (waits(&lanes, Who::default()), waits(&lanes, Who::default()));
-    assert_eq!(code(lanes.enter(Lane::Code, Who::default()).await), Some(-32005));
+    let first = lanes.fill(Lane::Code);
+    let (second, third) = (waits(&lanes, Who::default()), waits(&lanes, Who::default()));
+    assert_eq!(call(&lanes, Who::default()).await, Some(-32005));
     for lane in [Lane::Light, Lane::Read, Lane::Operator] {
-        assert_eq!(code(lanes.enter(lane, Who::default()).await), None, "{lane:?}");
+        assert!(lanes.run(lane, Who::default(), || ()).await.is_ok(), "{lane:?}");
     }
     drop(first);
-    assert_eq!(code(second.await), None);
+    assert_eq!((second.await, third.await), (None, None));
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_the_queue_makes_room() {
-    let lanes = Lanes::new(1, 1, 1);
-    let _first = lanes.enter(Lane::Code, Who::default()).await.unwrap();
-    let second = waits(&lanes, Who::default());
-    assert_eq!(code(lanes.enter(Lane::Code, Who::default()).await), Some(-32005));
-    drop(second);
-    drop(waits(&lanes, Who::default()));
-    assert_eq!(lanes.waiting(Lane::Code), 0);
+async fn a_client_that_leaves_the_queue_makes_room_and_its_call_never_runs() {
+    let (lanes, order) = (Lanes::new(1, 1, 1), Order::default());
+    let first = lanes.fill(Lane::Code);
+    let left = notes(&lanes, Who::default(), "left", &order);
+    assert_eq!(call(&lanes, Who::default()).await, Some(-32005));
+    drop(left);
+    let stays = notes(&lanes, Who::default(), "stays", &order);
+    drop(first);
+    stays.await.unwrap();
+    assert_eq!((&*order.lock(), lanes.waiting(Lane::Code)), (&vec!["stays"], 0));
+}
+
+#[tokio::test]
+async fn calls_that_wait_run_one_after_the_other_on_one_thread() {
+    let lanes = Lanes::new(1, 1, 512);
+    let first = lanes.fill(Lane::Code);
+    let mut calls: Vec<_> =
+        (0..50).map(|_| lanes.run(Lane::Code, Who::default(), || std::thread::current().id()).boxed()).collect();
+    assert!(calls.iter_mut().all(|call| call.now_or_never().is_none()));
+    drop(first);
+    let threads: HashSet<_> = futures::future::join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert_eq!(threads.len(), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_panics_is_answered_and_leaves_its_place() {
+    let lanes = Lanes::new(1, 1, 512);
+    for _ in 0..3 {
+        let error = lanes.run(Lane::Code, Who::default(), || panic!("on purpose")).await.unwrap_err();
+        assert_eq!(error.code(), -32603);
+    }
+    assert_eq!(call(&lanes, Who::default()).await, None);
 }
 
 // Two addresses come again with a new call whenever they are served.
 #[tokio::test]
 async fn who_comes_again_and_again_does_not_overtake_who_waits() {
-    let lanes = Lanes::new(1, 1, 512);
-    let mut place = lanes.enter(Lane::Code, who("192.0.2.9", 9)).await.unwrap();
-    let (patient, again) = (who("192.0.2.1", 1), [who("192.0.2.2", 2), who("192.0.2.3", 3)]);
-    let mut calls: Vec<_> = [patient; 3].into_iter().chain(again).map(|who| (who, waits(&lanes, who))).collect();
-    let mut left = 3;
-    for _ in 0..9 {
-        drop(place);
-        let served = calls.iter_mut().enumerate().find_map(|(at, (_, call))| Some((at, call.now_or_never()?)));
-        let (at, next) = served.expect("one is served");
-        place = next.unwrap();
-        let (by, _) = calls.remove(at);
-        match by == patient {
-            true => left -= 1,
-            false => calls.push((by, waits(&lanes, by))),
-        }
+    fn again(queue: &Arc<Queue>, who: Who, order: Order) {
+        let own = queue.clone();
+        let job = move || {
+            order.lock().push("again");
+            if order.lock().len() < 9 {
+                again(&own, who, order);
+            }
+        };
+        // What it returns would take the call out of the queue.
+        std::mem::forget(queue.admit(who, Box::new(job)).unwrap());
     }
-    assert_eq!(left, 0, "a third of nine turns");
+    let (lanes, order) = (Lanes::new(1, 1, 512), Order::default());
+    let first = lanes.fill(Lane::Code);
+    let patient: Vec<_> = (0..3).map(|_| notes(&lanes, who("192.0.2.1", 1), "patient", &order)).collect();
+    again(&lanes.code, who("192.0.2.2", 2), order.clone());
+    again(&lanes.code, who("192.0.2.3", 3), order.clone());
+    drop(first);
+    futures::future::join_all(patient).await;
+    let ran = order.lock().clone();
+    assert_eq!(ran.iter().take(9).filter(|name| **name == "patient").count(), 3, "a third of nine turns: {ran:?}");
 }
 
 // Addresses take turns, and the connections of an address too: 1 has a hundred calls in the queue, 2 has two connections.
 #[tokio::test]
 async fn a_call_waits_for_one_call_of_each_other_address_at_most() {
-    let lanes = Lanes::new(1, 1, 512);
-    let mut place = lanes.enter(Lane::Code, who("192.0.2.1", 1)).await.unwrap();
-    let mut calls: Vec<_> = (0..100).map(|_| ("flood", waits(&lanes, who("192.0.2.1", 1)))).collect();
-    calls.push(("a", waits(&lanes, who("192.0.2.2", 2))));
-    calls.push(("a", waits(&lanes, who("192.0.2.2", 2))));
-    calls.push(("b", waits(&lanes, who("192.0.2.2", 3))));
-    let mut order = Vec::new();
-    while order.len() < 7 {
-        drop(place);
-        let mut served = None;
-        calls.retain_mut(|(name, call)| match served.is_none().then(|| call.now_or_never()).flatten() {
-            Some(next) => {
-                served = Some((*name, next.unwrap()));
-                false
-            }
-            None => true,
-        });
-        let (name, next) = served.expect("one is served");
-        order.push(name);
-        place = next;
-    }
-    assert_eq!(order, ["flood", "a", "flood", "b", "flood", "a", "flood"]);
+    let (lanes, order) = (Lanes::new(1, 1, 512), Order::default());
+    let first = lanes.fill(Lane::Code);
+    let flood = (0..100).map(|_| (who("192.0.2.1", 1), "flood"));
+    let others = [(who("192.0.2.2", 2), "a"), (who("192.0.2.2", 2), "a"), (who("192.0.2.2", 3), "b")];
+    let calls: Vec<_> = flood.chain(others).map(|(who, name)| notes(&lanes, who, name, &order)).collect();
+    drop(first);
+    futures::future::join_all(calls).await;
+    assert_eq!(order.lock()[..7], ["flood", "a", "flood", "b", "flood", "a", "flood"]);
 }
 
 #[tokio::test]
 async fn one_address_has_a_share_and_makes_room_for_others_when_the_queue_is_full() {
     let lanes = Lanes::new(1, 1, 2 * WAITING_OF_ONE);
-    let _first = lanes.enter(Lane::Code, who("192.0.2.1", 0)).await.unwrap();
+    let _first = lanes.fill(Lane::Code);
     // The connections of a network of IPv6 are one address.
     let flood = |number: u64| who(&format!("2001:db8::{number:x}"), number);
     let mut waiting: Vec<_> = (0..WAITING_OF_ONE as u64).map(|number| waits(&lanes, flood(number))).collect();
-    assert_eq!(code(lanes.enter(Lane::Code, flood(999)).await), Some(-32005));
+    assert_eq!(call(&lanes, flood(999)).await, Some(-32005));
     waiting.extend((0..WAITING_OF_ONE).map(|_| waits(&lanes, who("192.0.2.1", 0))));
     let honest = waits(&lanes, who("192.0.2.7", 7));
     assert_eq!(lanes.waiting(Lane::Code), 2 * WAITING_OF_ONE);
-    let refused = waiting.iter_mut().filter_map(|call| call.now_or_never()).map(code);
+    let refused = waiting.iter_mut().filter_map(|call| call.now_or_never());
     assert_eq!(refused.collect::<Vec<_>>(), [Some(-32005)], "the last one of those who have most");
     drop(honest);
 }
@@ -133,13 +158,18 @@ fn calls_that_wait_for_their_transactions_leave_the_long_polls_of_miners_alone()
 
 #[tokio::test]
 async fn a_place_is_kept_for_the_operator() {
-    let lanes = Lanes::new(1, 1, 512);
+    let (lanes, order) = (Lanes::new(1, 1, 512), Order::default());
     let operator = Who { operator: true, ..who("127.0.0.1", 1) };
-    let _first = lanes.enter(Lane::Code, who("127.0.0.1", 0)).await.unwrap();
-    let own = lanes.enter(Lane::Code, operator).now_or_never().expect("it runs at once").unwrap();
-    let stranger = waits(&lanes, who("127.0.0.1", 2));
-    let second = waits(&lanes, operator);
-    drop(own);
-    assert!(second.now_or_never().is_some(), "the kept place is not given to a stranger");
-    assert!(stranger.now_or_never().is_none());
+    let first = lanes.fill(Lane::Code);
+    assert_eq!(call(&lanes, operator).await, None, "it runs at once");
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    let mut own = lanes.run(Lane::Code, operator, move || ended.recv().is_err()).boxed();
+    assert!(own.as_mut().now_or_never().is_none());
+    let stranger = notes(&lanes, who("127.0.0.1", 2), "stranger", &order);
+    let second = notes(&lanes, operator, "operator", &order);
+    drop(end);
+    second.await.unwrap();
+    assert_eq!(*order.lock(), ["operator"], "the kept place is not given to a stranger");
+    drop(first);
+    stranger.await.unwrap();
 }

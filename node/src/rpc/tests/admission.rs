@@ -24,7 +24,7 @@ use crate::rpc::{
     base::{Args, Call, RpcError, render},
     chain::history::account_history,
     dispatch::run,
-    lanes::{Lane, Who},
+    lanes::Lane,
     serve, table,
     testing::{TestNode, contract, dev_coin_key, methods_for, transfer},
 };
@@ -81,7 +81,7 @@ fn a_trace_ends_when_it_is_too_long() {
 fn a_connection_that_closes_takes_its_waiting_calls_along() {
     let node = TestNode::with(ChainSpec::dev(), Lanes::new(1, 1, 1), &StoreConfig::default());
     let lanes = &node.context.lanes;
-    let _running = node.wait(lanes.enter(Lane::Code, Who::default())).unwrap();
+    let _running = node.wait(async { lanes.fill(Lane::Code) });
     let address = listen(&node, Scope::Public);
     let mut client = TcpStream::connect(address).unwrap();
     let body = json!({"jsonrpc": "2.0", "id": 1, "method": "eth_call", "params": [{"input": LOOP}]}).to_string();
@@ -107,8 +107,7 @@ fn brief_calls_need_no_place_while_a_thread_is_left_for_others() {
         assert_ne!(answered, waiting == 1, "{method} is answered or waits");
         answered
     };
-    let _places: Vec<_> =
-        node.wait(async { std::iter::from_fn(|| lanes.enter(Lane::Light, Who::default()).now_or_never()).collect() });
+    let _running = node.wait(async { lanes.fill(Lane::Light) });
     assert!(asked("eth_chainId") && !asked("eth_gasPrice"));
     let _slots: Vec<_> = std::iter::from_fn(|| lanes.slot()).collect();
     assert!(!asked("eth_chainId"));
