@@ -159,17 +159,24 @@ impl Queue {
         run: impl FnOnce() -> T + Send + 'static,
     ) -> RpcResult<T> {
         let (sender, mut result) = oneshot::channel();
-        // If the client has gone in this moment, nobody wants the result.
-        let waiting = self.admit(who, Box::new(move || drop(sender.send(run()))))?;
+        let job = move || {
+            let done = catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
+                tracing::error!("an RPC call panicked; please report this");
+                internal("the call failed; the node's log says more")
+            });
+            // If the client has gone in this moment, nobody wants it.
+            let _ = sender.send(done);
+        };
+        let waiting = self.admit(who, Box::new(job))?;
         if let Some(waiting) = waiting {
             match tokio::time::timeout(PATIENCE, &mut result).await {
                 Err(_) if waiting.leave() => return Err(busy()),
                 Err(_) => {}
-                // It made room for a call of another address.
-                Ok(result) => return result.map_err(|_| busy()),
+                Ok(result) => return result.unwrap_or_else(|_| Err(busy())),
             }
         }
-        result.await.map_err(|_| internal("the call failed; the node's log says more"))
+        // Without a result it made room for a call of another address.
+        result.await.unwrap_or_else(|_| Err(busy()))
     }
 
     /// Starts a job, or lets it wait for its turn.
@@ -193,9 +200,7 @@ impl Queue {
     /// Runs a job, and then those that wait.
     fn work(&self, mut job: Job) {
         loop {
-            if catch_unwind(AssertUnwindSafe(job)).is_err() {
-                tracing::error!("an RPC call panicked; please report this");
-            }
+            job();
             let Some(next) = self.take_next() else { return };
             job = next;
         }
