@@ -203,6 +203,10 @@ pub enum MemberCommand {
         /// Height of the first checkpoint that it votes on
         #[arg(value_name = "HEIGHT")]
         height: u32,
+        /// Forgets votes that were not lost: only if no node has the certificates any more, else the member may sign a second block and be
+        /// named as faulty
+        #[arg(long)]
+        forget_votes: bool,
         /// Which node.
         #[command(flatten)]
         flags: MemberFlags,

@@ -217,6 +217,48 @@ fn a_member_whose_database_is_damaged_or_lost_votes_on_and_one_without_its_recor
     assert!(three[2].stop());
     let whole = on_data(&three[2], &["member", "resume", "40"]);
     assert!(String::from_utf8_lossy(&whole.stderr).contains("signed votes up to height 20"), "{whole:?}");
+    // A link is not followed, and no height can help.
+    std::fs::rename(&votes, votes.with_extension("old")).expect("it can be moved");
+    std::os::unix::fs::symlink(votes.with_extension("old"), &votes).expect("a link can be made");
+    let link = on_data(&three[2], &["run"]);
+    let said = String::from_utf8_lossy(&link.stderr).into_owned();
+    assert!(said.contains("cannot be used") && !said.contains("member resume"), "{said}");
+}
+
+// FIN-3
+#[test]
+fn members_that_all_lost_the_certificates_say_so_and_vote_again_once_their_votes_are_forgotten() {
+    let mut nodes = members(1_000);
+    connect_all(&nodes);
+    for (blocks, height) in [(8, 5), (5, 10)] {
+        mine(&nodes[0], blocks);
+        wait_for_final(&nodes, height);
+    }
+    for node in &mut nodes {
+        node.kill();
+        std::fs::remove_dir_all(node.datadir().join("db")).expect("it can be removed");
+    }
+    nodes.iter_mut().for_each(Node::restart);
+    connect_all(&nodes);
+    mine(&nodes[0], 8);
+    agree(&nodes, 60);
+    for node in &nodes {
+        let told = finality(node);
+        assert_eq!((&told["silentBelow"], &told["finalized"]["height"]), (&json!(10), &json!(0)), "{told}");
+    }
+    let status = Command::new(binary("cairn-node")).args(["status", "--rpc", &nodes[0].rpc.url]).output();
+    let said = String::from_utf8_lossy(&status.expect("cairn-node runs").stdout).into_owned();
+    assert!(said.contains("this node is member 0 of 4, silent below height 10"), "{said}");
+    nodes.iter_mut().for_each(Node::kill);
+    let whole = on_data(&nodes[0], &["member", "resume", "5"]);
+    assert!(String::from_utf8_lossy(&whole.stderr).contains("--forget-votes"), "{whole:?}");
+    for node in &nodes {
+        let resumed = on_data(node, &["member", "resume", "5", "--forget-votes"]);
+        assert!(String::from_utf8_lossy(&resumed.stdout).contains("from height 5 on"), "{resumed:?}");
+    }
+    nodes.iter_mut().for_each(Node::restart);
+    connect_all(&nodes);
+    wait_for_final(&nodes, 5);
 }
 
 #[test]

@@ -22,18 +22,21 @@ pub fn execute(Member { command, flags }: Member) -> Result<(), CommandError> {
     match command {
         None => show(&flags),
         Some(MemberCommand::New(flags)) => make(&flags),
-        Some(MemberCommand::Resume { height, flags }) => resume(height, &flags),
+        Some(MemberCommand::Resume { height, forget_votes, flags }) => resume(height, forget_votes, &flags),
     }
 }
 
 fn configure(flags: &MemberFlags) -> Result<Config, CommandError> {
     let MemberFlags { chain, datadir, .. } = flags.clone();
+    program::works_on(chain.as_deref(), datadir.as_deref());
     Ok(Settings { chain, datadir, ..Settings::default() }.resolve()?)
 }
 
 fn make(flags: &MemberFlags) -> Result<(), CommandError> {
     let config = configure(flags)?;
     let folder = datadir(&config)?;
+    // Of two commands at once one would leave its key with the record of the other.
+    let _lock = DirectoryLock::acquire(folder)?;
     let key = MemberKey::generate().map_err(CommandError::io("make a key"))?;
     save(&key, folder)?;
     print(&key, folder, flags.json);
@@ -60,7 +63,7 @@ pub fn save(key: &MemberKey, folder: &Path) -> Result<(), CommandError> {
 fn existing(folder: &Path) -> Result<MemberKey, CommandError> {
     let path = folder.join(MemberKey::FILE);
     member_key(&path)?.ok_or_else(|| {
-        let command = format!("{} member new", program::named("cairn-node"));
+        let command = program::on_this_data("member new");
         CommandError::NoMemberKey { path, command }
     })
 }
@@ -72,8 +75,8 @@ fn show(flags: &MemberFlags) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// Begins the record of votes again, for a member that lost it.
-fn resume(height: u32, flags: &MemberFlags) -> Result<(), CommandError> {
+/// Begins the record of votes again, for a member that lost it, or is to forget it.
+fn resume(height: u32, forget: bool, flags: &MemberFlags) -> Result<(), CommandError> {
     let config = configure(flags)?;
     let folder = config.datadir.as_deref().ok_or_else(|| CommandError::InMemory(config.spec.name.clone()))?;
     let key = existing(folder)?;
@@ -87,12 +90,12 @@ fn resume(height: u32, flags: &MemberFlags) -> Result<(), CommandError> {
     }
     if !rules.is_checkpoint(height) {
         let expected = format!("{height}: expected the height of a checkpoint, a multiple of {}", rules.interval);
-        return Err(CommandError::Stopped(expected));
+        return Err(CommandError::Flag(expected));
     }
     // A node that runs would write over it.
     let _lock = DirectoryLock::acquire(folder)?;
     let votes = folder.join(Record::FILE);
-    Record::resume(&votes, key.public(), config.spec.genesis_hash(), height)
+    Record::resume(&votes, key.public(), config.spec.genesis_hash(), height, forget)
         .map_err(|error| CommandError::Stopped(format!("{}: {error}", votes.display())))?;
     print(&key, folder, flags.json);
     if !flags.json {

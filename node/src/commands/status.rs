@@ -103,6 +103,9 @@ impl Status {
         if let Some(member) = finality["member"].as_u64() {
             line += &format!("; this node is member {member} of {}", members.len());
         }
+        if let Some(height) = finality["silentBelow"].as_u64() {
+            line += &format!(", silent below height {height}, for which it has signed: the certificate before is lost");
+        }
         if let Some(alarm) = finality["alarm"].as_str() {
             line += &format!("\nALARM     {alarm}");
         }

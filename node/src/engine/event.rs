@@ -220,6 +220,8 @@ pub struct FinalityInfo {
     pub wanted: Option<Certificate>,
     /// One that would disconnect more than the chain allows: the operator may have it followed.
     pub refused: Option<Certificate>,
+    /// Below this height, which it has signed for, this node's member is silent: the certificate before it was lost.
+    pub silent_below: Option<Height>,
     /// Why the last certificate that was not followed was not.
     pub alarm: Option<String>,
     /// Height of the next checkpoint.

@@ -174,14 +174,8 @@ impl Finality {
             decisive: true,
         };
         finality.begin(newest, Time(0));
-        if let (Some(member), Some(promise)) = (finality.member(), &finality.promise)
-            && promise.height > finality.round.height()
-        {
-            tracing::warn!(
-                member,
-                height = promise.height,
-                "this member is silent until the checkpoint before this height is final"
-            );
+        if let (Some(member), Some(height)) = (finality.member(), finality.silent_below()) {
+            tracing::warn!(member, height, "this member is silent until the checkpoint before this height is final");
         }
         Some(finality)
     }
@@ -229,6 +223,13 @@ impl Finality {
     /// The member that this node votes for.
     pub fn member(&self) -> Option<u8> {
         self.key.as_ref().map(|(member, _)| *member)
+    }
+
+    /// The checkpoint that this node's member has signed for, if the one before is not known to be final, whose certificate was lost:
+    /// until it is back, the member is silent.
+    pub fn silent_below(&self) -> Option<Height> {
+        self.member()?;
+        self.promise.as_ref().map(|promise| promise.height).filter(|height| *height > self.round.height())
     }
 
     /// When [`Self::step`] is due at the latest.
@@ -413,12 +414,8 @@ impl Finality {
     }
 
     fn vote(&mut self, now: Time) -> Option<(Promise, Vec<Vote>)> {
-        let (member, key) = self.key.as_ref()?;
-        let height = self.round.height();
-        // It has said something of a later checkpoint, whose certificates were lost: until they are back it is silent.
-        if height == 0 || self.promise.as_ref().is_some_and(|promise| promise.height > height) {
-            return None;
-        }
+        let (height, silent) = (self.round.height(), self.silent_below().is_some());
+        let (member, key) = self.key.as_ref().filter(|_| height > 0 && !silent)?;
         if self.voter.is_none() {
             let promise = self.promise.clone().filter(|promise| promise.height == height);
             let promise = promise.unwrap_or_else(|| Promise::new(height));

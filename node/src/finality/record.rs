@@ -62,7 +62,10 @@ pub enum RecordError {
     #[error("it belongs to another chain: move it to the data of that one")]
     OtherChain,
     /// Nothing is wrong with it.
-    #[error("it is whole: the member has signed votes up to height {0}, and goes on by itself")]
+    #[error(
+        "it is whole: the member has signed votes up to height {0}, and votes again once the checkpoint before that is final. If no \
+        node has the certificate of that checkpoint any more, --forget-votes gives the votes up (docs/finality.md)"
+    )]
     Whole(Height),
 }
 
@@ -98,14 +101,27 @@ impl Record {
         Ok(Self { path: path.to_owned(), member, genesis, promise })
     }
 
-    /// Replaces a record that was lost: the member says nothing of checkpoints below this height.
+    /// Replaces a record that was lost, or one whose votes are to be forgotten: the member says nothing of checkpoints below this
+    /// height.
     ///
     /// # Errors
-    /// [`RecordError::Whole`] if it was not lost; if it is another's; what the system refuses.
-    pub fn resume(path: &Path, member: KeyBytes, genesis: BlockHash, height: Height) -> Result<(), RecordError> {
-        match Self::open(path, member, genesis) {
-            Ok(Self { promise: Some(promise), .. }) if !promise.is_empty() => {
-                return Err(RecordError::Whole(promise.height));
+    /// [`RecordError::Whole`] if it has votes that are not to be forgotten; if it is another's; what the system refuses.
+    pub fn resume(
+        path: &Path,
+        member: KeyBytes,
+        genesis: BlockHash,
+        height: Height,
+        forget: bool,
+    ) -> Result<(), RecordError> {
+        match read(path) {
+            Ok(content) if content.member != member => return Err(RecordError::OtherKey),
+            Ok(Content { promise: Some((chain, promise)), .. }) if !promise.is_empty() => {
+                if chain != genesis {
+                    return Err(RecordError::OtherChain);
+                }
+                if !forget {
+                    return Err(RecordError::Whole(promise.height));
+                }
             }
             Ok(_) | Err(RecordError::Missing | RecordError::Damaged) => {}
             Err(error) => return Err(error),
@@ -224,16 +240,23 @@ mod tests {
         let path = folder.path().join(Record::FILE);
         // As long as nothing was signed, the operator may choose another height.
         for height in [80, 40] {
-            Record::resume(&path, MEMBER, GENESIS, height).unwrap();
+            Record::resume(&path, MEMBER, BlockHash([4; 32]), 20, false).unwrap();
+            Record::resume(&path, MEMBER, GENESIS, height, false).unwrap();
             assert_eq!(said(&path), Some(Promise::new(height)));
         }
         Record::open(&path, MEMBER, GENESIS).unwrap().keep(&promise(40)).unwrap();
-        let refused = Record::resume(&path, MEMBER, GENESIS, 80);
+        let refused = Record::resume(&path, MEMBER, GENESIS, 80, false);
         assert!(matches!(refused, Err(RecordError::Whole(40))), "{refused:?}");
-        assert!(matches!(Record::resume(&path, OTHER, GENESIS, 80), Err(RecordError::OtherKey)));
+        for forget in [false, true] {
+            assert!(matches!(Record::resume(&path, OTHER, GENESIS, 80, forget), Err(RecordError::OtherKey)));
+            let elsewhere = Record::resume(&path, MEMBER, BlockHash([4; 32]), 80, forget);
+            assert!(matches!(elsewhere, Err(RecordError::OtherChain)), "{elsewhere:?}");
+        }
         assert_eq!(said(&path), Some(promise(40)));
+        Record::resume(&path, MEMBER, GENESIS, 20, true).unwrap();
+        assert_eq!(said(&path), Some(Promise::new(20)));
         std::fs::write(&path, "x").unwrap();
-        Record::resume(&path, MEMBER, GENESIS, 80).unwrap();
+        Record::resume(&path, MEMBER, GENESIS, 80, false).unwrap();
         assert_eq!(said(&path), Some(Promise::new(80)));
     }
 }

@@ -83,6 +83,11 @@ pub const TABLE: &[Metric] = &[
     ),
     gauge("cairn_finality_lag_blocks", &[], "Blocks of the chain above that block."),
     gauge("cairn_finality_usual_lag_blocks", &[], "How many there are at most while members vote: interval and depth."),
+    gauge(
+        "cairn_finality_silent_below_height",
+        &[],
+        "Height that this node's member has signed for and below which it is silent, since the certificate before is lost; 0 if it votes.",
+    ),
     gauge("cairn_finality_alarm", &[], "1 if a certificate was not followed, or contradicts another."),
     gauge("cairn_finality_accused_members", &[], "Members that evidence names."),
     histogram(

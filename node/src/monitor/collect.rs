@@ -128,6 +128,8 @@ async fn finality(context: &Context, recorder: &Recorder) {
     set("cairn_finality_timestamp_seconds", info.map_or(0, |info| info.time).into());
     set("cairn_finality_lag_blocks", lag.into());
     set("cairn_finality_usual_lag_blocks", usual.into());
+    let silent = info.and_then(|info| info.silent_below).unwrap_or_default();
+    set("cairn_finality_silent_below_height", silent.into());
     set("cairn_finality_alarm", info.is_some_and(|info| info.alarm.is_some()).into());
     set("cairn_finality_accused_members", info.map_or(0, |info| info.evidence.len()) as f64);
 }

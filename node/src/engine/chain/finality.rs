@@ -275,6 +275,7 @@ impl Chain {
             time: self.tree.get(&self.tree.finalized()).map_or(0, |info| info.header.time),
             wanted: finality.wanted().cloned(),
             refused: finality.refused().cloned(),
+            silent_below: finality.silent_below(),
             alarm: finality.alarm().map(ToString::to_string),
             next: round.height(),
             view,

@@ -34,6 +34,7 @@ fn get_finality(context: &Context, _: Args) -> RpcResult<Value> {
         "alarm": info.and_then(|info| info.alarm.as_ref()),
         "next": info.map(|info| json!({ "height": info.next, "view": info.view, "leader": info.leader })),
         "member": info.and_then(|info| info.member),
+        "silentBelow": info.and_then(|info| info.silent_below),
         "evidence": info.map(|info| info.evidence.iter().map(evidence).collect::<Vec<_>>()).unwrap_or_default(),
     }))
 }
