@@ -195,6 +195,9 @@ pub enum CommandError {
         /// What there is.
         tip: u32,
     },
+    /// A flag whose value cannot be used.
+    #[error("{0}")]
+    Flag(String),
     /// A range of heights that ends before it begins.
     #[error("--from {from} is above --to {to}: name the lower height with --from")]
     Range {
@@ -260,13 +263,17 @@ impl CommandError {
     /// How the process ends: 2 for a command line or a configuration that cannot be used, 1 for all else.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Config(_) | Self::NobodyToPay | Self::Range { .. } => 2,
+            Self::Config(_) | Self::NobodyToPay | Self::Flag(_) | Self::Range { .. } => 2,
             _ => 1,
         }
     }
 
     /// What to do about a member's record that cannot be used, on a chain with these members.
     pub fn lost_votes(path: PathBuf, error: &RecordError, rules: &Finality) -> Self {
+        if !matches!(error, RecordError::Missing | RecordError::Damaged) {
+            // The record may be whole: nothing is to replace it before somebody has looked.
+            return Self::LostVotes { path, reason: error.to_string(), advice: "Put the right file there".to_owned() };
+        }
         let command = program::on_this_data("member resume HEIGHT");
         let height = match rules.count() {
             1 => "the height of the next checkpoint".to_owned(),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::{
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -191,19 +192,32 @@ impl Fleet {
         Ok(())
     }
 
-    /// How all are.
+    /// How all are. They are asked at once: a node that hangs is waited for, and there may be several.
     pub fn status(&mut self) -> Vec<Row> {
-        (0..self.members.len()).map(|index| self.row(index)).collect()
+        self.rows(&(0..self.members.len()).collect::<Vec<_>>())
+    }
+
+    fn rows(&mut self, nodes: &[usize]) -> Vec<Row> {
+        let alive = self.alive();
+        let fleet = &*self;
+        let row = |index: usize| match alive.contains(&index) {
+            true => fleet.row(index),
+            false => Row { side: fleet.sides[index], ..Row::default() },
+        };
+        thread::scope(|scope| {
+            let asked: Vec<_> = nodes.iter().map(|index| scope.spawn(move || row(*index))).collect();
+            asked.into_iter().map(|row| row.join().unwrap_or_default()).collect()
+        })
     }
 
     /// How one is.
-    pub fn row(&mut self, index: usize) -> Row {
+    pub fn row(&self, index: usize) -> Row {
         let side = self.sides[index];
-        if !self.is_alive(index) {
-            return Row { side, ..Row::default() };
-        }
-        let ask = |method| self.call(index, method, json!([])).unwrap_or(Value::Null);
-        let (info, peers, miner) = (ask("chain_getInfo"), ask("net_peerCount"), ask("miner_status"));
+        let questions = ["chain_getInfo", "net_peerCount", "miner_status"].map(|method| (method, json!([])));
+        let answers = self.go_on().and_then(|()| self.members[index].batch(&questions)).unwrap_or_default();
+        let mut answers = answers.into_iter().map(|answer| answer.unwrap_or_default());
+        let mut next = || answers.next().unwrap_or_default();
+        let (info, peers, miner) = (next(), next(), next());
         let peers = u64::from_str_radix(text(&peers).trim_start_matches("0x"), 16).unwrap_or_default();
         Row {
             up: !info.is_null(),
@@ -225,7 +239,7 @@ impl Fleet {
         let end = Instant::now() + within;
         loop {
             self.go_on()?;
-            let rows: Vec<Row> = nodes.iter().map(|index| self.row(*index)).collect();
+            let rows = self.rows(nodes);
             if let Some(first) = rows.first().filter(|first| rows.iter().all(|row| row.up && row.tip == first.tip)) {
                 return Ok(first.clone());
             }
@@ -234,7 +248,7 @@ impl Fleet {
                     rows.iter().map(|row| format!("{} at {}", shorten(&row.tip), row.height)).collect();
                 return Err(CommandError::Stopped(format!("the nodes do not agree: {}", tips.join(", "))));
             }
-            std::thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(50));
         }
     }
 }

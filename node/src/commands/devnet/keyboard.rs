@@ -27,7 +27,9 @@ impl Keyboard {
     /// Who types `quit` wants the running order to end, and who has only the page's order before it, too. In a script it stands
     /// behind orders that are to be carried out first.
     fn pass_on(&self, lines: impl BufRead, is_terminal: bool, orders: &Sender<Input>, stop: &Stop) {
-        for line in lines.lines().map_while(Result::ok) {
+        // A line that is no text is no order, and is told so.
+        for line in lines.split(b'\n').map_while(Result::ok) {
+            let line = String::from_utf8_lossy(&line).into_owned();
             let is_first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
             // `quit` is read the same for any number of nodes.
             if (is_terminal || is_first) && Order::parse(&line, 0) == Ok(Some(Order::Quit)) {
@@ -63,6 +65,15 @@ mod tests {
         assert!(stops("quit\n", true) && stops(" exit \n", false));
         assert!(stops("mine 3\nquit\n", true) && !stops("mine 3\nquit\n", false));
         assert!(!stops("quite\nheal\n", true));
+    }
+
+    #[test]
+    fn a_line_that_is_no_text_ends_nothing() {
+        let ((sender, inputs), stop) = (mpsc::channel(), Stop::default());
+        Keyboard::default().pass_on(&b"\xff\xfe\nheal\r\n"[..], false, &sender, &stop);
+        let lines: Vec<_> = inputs.try_iter().collect();
+        assert!(matches!(&lines[1], Input::Line(line) if line.trim() == "heal"), "{}", lines.len());
+        assert!(matches!(lines[..], [Input::Line(_), _, Input::End]));
     }
 
     #[test]

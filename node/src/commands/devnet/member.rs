@@ -9,7 +9,10 @@ use std::{
 };
 
 use super::stop::Stop;
-use crate::{commands::call::call, error::CommandError};
+use crate::{
+    commands::call::{Question, batch, call},
+    error::CommandError,
+};
 
 /// How long a node may take to answer after its start, and to end.
 const START: Duration = Duration::from_secs(60);
@@ -130,7 +133,19 @@ impl Member {
     /// # Errors
     /// [`CommandError`].
     pub fn call(&self, method: &'static str, params: Value) -> Result<Value, CommandError> {
-        call(&self.rpc, Some(&self.folder.join("data/.cookie")), method, params)
+        call(&self.rpc, Some(&self.cookie()), method, params)
+    }
+
+    /// Asks it several things in one request.
+    ///
+    /// # Errors
+    /// [`CommandError`].
+    pub fn batch(&self, questions: &[Question]) -> Result<Vec<Result<Value, CommandError>>, CommandError> {
+        batch(&self.rpc, Some(&self.cookie()), questions)
+    }
+
+    fn cookie(&self) -> PathBuf {
+        self.data().join(".cookie")
     }
 
     /// Ends it as a power cut does.

@@ -25,10 +25,10 @@ impl Members {
         if count > nodes || count % 3 != 1 {
             let expected =
                 format!("--members {count}: expected 1, 4, 7, ..., at most the number of nodes ({nodes}; see --nodes)");
-            return Err(CommandError::Stopped(expected));
+            return Err(CommandError::Flag(expected));
         }
         if spec.finality.is_some() {
-            return Err(CommandError::Stopped("--members: the chain spec has members already".to_owned()));
+            return Err(CommandError::Flag("--members: the chain spec has members already".to_owned()));
         }
         let keys = (0..count).map(|index| key(folder, index)).collect::<Result<Vec<_>, _>>()?;
         let members = keys.iter().map(MemberKey::public).collect();

@@ -11,7 +11,7 @@ mod reorg;
 mod screen;
 mod stop;
 
-use cairn_client::counted;
+use cairn_client::{counted, plain};
 use chain_core::{
     address,
     transaction::coin::{KeyBytes, Lock},
@@ -33,7 +33,7 @@ use self::{
     stop::Stop,
 };
 use crate::error::CommandError;
-use crate::{cli::Devnet, config, signals::Signals};
+use crate::{cli::Devnet, config, signals::Signals, store::DirectoryLock};
 
 /// How often the table is drawn.
 const DRAW: Duration = Duration::from_secs(1);
@@ -47,10 +47,10 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let nodes = usize::from(flags.nodes);
     if flags.miners > flags.nodes {
         let most = format!("--miners {}: expected at most {nodes}, as many as there are nodes (--nodes)", flags.miners);
-        return Err(CommandError::Stopped(most));
+        return Err(CommandError::Flag(most));
     }
     if spec.name == "dev" {
-        return Err(CommandError::Stopped("the dev chain has no network: choose local or a TOML file".to_owned()));
+        return Err(CommandError::Flag("the dev chain has no network: choose local or a TOML file".to_owned()));
     }
     let finality = match flags.members {
         0 => None,
@@ -64,8 +64,8 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let ports = free_ports(flags, nodes)?;
     // Held until all has ended.
     let (folder, _lock) = match &flags.datadir {
-        Some(folder) => (folder.clone(), None),
-        None => leftovers::make(&std::env::temp_dir()).map(|(folder, lock)| (folder, Some(lock)))?,
+        Some(folder) => (folder.clone(), DirectoryLock::acquire(folder)?),
+        None => leftovers::make(&std::env::temp_dir())?,
     };
     let chain = finality.map_or_else(|| Ok(flags.chain.clone()), |members| members.write(&folder))?;
     // A key that is no point of the curve: until somebody says otherwise, a devnet's coins are nobody's.
@@ -152,7 +152,7 @@ impl Desk {
                     self.screen.update(&rows, &self.urls);
                 }
                 Ok(Input::Order(line, order)) => {
-                    self.screen.say(format_args!("from the page: {line}"));
+                    self.screen.say(format_args!("from the page: {}", plain(&line)));
                     if !self.carry_out(&line, &order) {
                         return Ok(());
                     }

@@ -93,7 +93,10 @@ fn node(text: &str, nodes: usize) -> Result<usize, String> {
         ));
     }
     let index = text.trim().parse().ok().filter(|index| *index < nodes);
-    index.ok_or_else(|| format!("{:?}: expected a node from 0 to {}", text.trim(), nodes.saturating_sub(1)))
+    index.ok_or_else(|| {
+        let got = if text.trim().is_empty() { "none was named".to_owned() } else { format!("{:?}", text.trim()) };
+        format!("{got}: expected a node from 0 to {}", nodes.saturating_sub(1))
+    })
 }
 
 fn number(text: &str, what: &str) -> Result<u32, String> {
@@ -147,7 +150,7 @@ mod tests {
     fn says_what_is_wrong() {
         let wrong = |line| Order::parse(line, 3).unwrap_err();
         assert_eq!(wrong("kill 3"), "\"3\": expected a node from 0 to 2");
-        assert_eq!(wrong("kill"), "\"\": expected a node from 0 to 2");
+        assert_eq!(wrong("kill"), "none was named: expected a node from 0 to 2");
         assert!(wrong("partition 0 1").ends_with("commas stand between nodes, | between groups"));
         assert_eq!(wrong("reorg 0"), "\"0\": expected a depth from 1 to 1000");
         assert_eq!(wrong("mine 0"), "\"0\": expected a count from 1 to 1000");
