@@ -159,6 +159,48 @@ fn shows_one_transaction_and_what_is_known_of_it() {
 }
 
 #[test]
+fn what_a_node_says_of_a_transaction_beside_its_bytes_is_not_shown_as_signed() {
+    let (node, home, friend) = rich();
+    node.state().balance_wei = "2000000000000000000".into();
+    let own = home.address();
+    let paid = home.json(&["send", &format!("{friend}=1")]);
+    let transferred = home.json(&["transfer", ACCOUNT, "1"]);
+    let withdrawn = home.json(&["withdraw", "0.5", "--to", &friend]);
+    for (sent, kind) in [(&paid, "coin"), (&transferred, "account"), (&withdrawn, "account")] {
+        let txid = sent["txid"].as_str().unwrap();
+        let hex = home.json(&["tx", txid])["hex"].clone();
+        let lies = json!({
+            "txid": txid, "hex": hex, "kind": "coinbase", "outputs": [{ "amount": 99_900_000_000_u64, "address": own }],
+            "inputs": [], "from": TO_NOBODY, "to": TO_NOBODY, "sender": TO_NOBODY, "nonce": 7_777, "valueWei": "1",
+            "fee": 123_456_789, "withdrawals": [{ "address": own }], "blockHash": null, "height": 5, "time": 1_760_000_000,
+            "confirmations": 1, "success": false,
+        });
+        node.state().instead = Some(("coin_getTransaction".into(), lies.clone()));
+        let (text, shown) = (home.run(&["tx", txid]).out, home.json(&["tx", txid]));
+        for lie in ["999.0", TO_NOBODY, "7777", "coinbase"] {
+            assert!(!text.contains(lie) && !shown.to_string().contains(lie), "{kind}: {lie} in {text} {shown}");
+        }
+        assert_eq!(shown["kind"], kind);
+        assert_eq!(text.contains("1.23456789 CRN"), kind == "coin", "{text}");
+        assert_eq!(text.contains("as the node says"), kind == "coin", "{text}");
+        assert_eq!(text.contains(", failed"), kind == "account", "a payment cannot fail: {text}");
+        for (field, value) in [("confirmations", json!(0)), ("height", json!(1_u64 << 40)), ("time", json!(u64::MAX))] {
+            let mut odd = lies.clone();
+            odd[field] = value;
+            node.state().instead = Some(("coin_getTransaction".into(), odd));
+            home.run(&["tx", txid]).fails(5, "are no numbers that a block has");
+        }
+        node.state().instead = None;
+    }
+    let text = home.run(&["tx", withdrawn["txid"].as_str().unwrap()]).out;
+    assert!(text.contains(&format!("pays   {friend}")) && text.contains("0.5"), "{text}");
+    let text = home.run(&["tx", paid["txid"].as_str().unwrap()]).out;
+    assert!(text.contains("spends "), "{text}");
+}
+
+const TO_NOBODY: &str = "0x000000000000000000000000000000000000dEaD";
+
+#[test]
 fn says_what_transactions_cost_now() {
     let (_node, home, friend) = rich();
     let fees = home.json(&["fees"]);

@@ -3,9 +3,11 @@
 use alloy_primitives::{Address, U256};
 use chain_core::{
     codec,
+    execute::GATEWAY,
     hash::TxId,
     transaction::{
         Transaction,
+        account::AccountTransaction,
         coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     },
     units::{Amount, GRAINS_PER_CRN},
@@ -20,87 +22,70 @@ use super::{
     session::receipt,
 };
 use crate::{
+    draft::withdraw_lock,
     error::WalletError,
     fees::{self, Prices, Speed, TRANSFER_GAS},
     file::Wallet,
     money::{show_gwei, show_wei},
-    network::Network,
     node::{FeeEstimate, Node, NodeError},
     own::KeyTable,
     payment::PaymentError,
 };
 
-/// Shows one transaction, of any sender.
+/// Coins that are listed of those which a transaction spends.
+const MOST_INPUTS: usize = 10;
+
+/// Shows one transaction, of any sender. Who pays whom how much is read from its bytes; only where it stands, and what it cost, is the
+/// node's word.
 pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let txid = read_txid(txid)?;
     let (node, _) = context.node(&wallet.network)?;
     let sent = wallet.sent.iter().any(|sent| sent.txid == txid);
-    let Some(mut found) = node.transaction_details(&txid)? else {
+    let Some(found) = node.transaction_details(&txid)? else {
         let more = match sent {
             true => "; this wallet sent it: `cairn-wallet resend` rebroadcasts it",
             false => ": it is neither on its chain nor waits for a block",
         };
         return Err(WalletError::Unknown(format!("{txid} is unknown to the node{more}")));
     };
-    let Some(transaction) = signed(&txid, &found) else {
-        let reason = "the bytes in it are not those of this transaction".to_owned();
-        return Err(NodeError::BadAnswer { method: "coin_getTransaction".into(), reason }.into());
+    let transaction =
+        signed(&txid, &found).ok_or_else(|| senseless("the bytes in it are not those of this transaction"))?;
+    let place = Place::read(&found)?;
+    let label = wallet.label(&txid.to_string());
+    let mut json = json!({
+        "txid": txid.to_string(), "own": sent, "label": label, "hex": hex::encode(transaction.encode()),
+        "blockHash": place.as_ref().map(|_| &found["blockHash"]), "height": place.as_ref().map(|place| place.height),
+        "time": place.as_ref().map(|place| place.time),
+        "confirmations": place.as_ref().map_or(0, |place| place.confirmations),
+    });
+    let owner = Owner { wallet: &wallet, keys: wallet.key_table()? };
+    let (kind, body) = match &transaction {
+        Transaction::Account(tx) => ("account", account(&owner, &node, (&txid, tx), place.as_ref(), &mut json)?),
+        Transaction::Coin(tx) => ("coin", coin(&owner, tx, &found, &mut json)),
+        Transaction::Coinbase(coinbase) => {
+            let outputs: Vec<_> = coinbase.coins().map(|(_, output)| output).collect();
+            ("coinbase", owner.outputs(&outputs, &mut json))
+        }
     };
-    correct(&mut found, &transaction, &wallet.network);
-    let own = wallet.key_table()?;
-    let mut rows = vec![row("state", state(&found), "")];
-    rows.push(row("kind", text(&found, "kind"), ""));
-    if let Some(name) = wallet.label(&txid.to_string()) {
-        rows.push(row("label", name.into(), ""));
-    }
-    let outcome = Outcome::of(&node, &txid, &found);
-    rows.extend(body(&wallet, &own, &found, &outcome));
-    let mut json = found;
-    json["contract"] = json!(outcome.contract.map(|contract| contract.to_string()));
-    json["feeWei"] = json!(outcome.fee.map(|fee| fee.to_string()));
-    json["txid"] = json!(txid.to_string());
-    json["own"] = json!(sent);
-    json["label"] = json!(wallet.label(&txid.to_string()));
+    json["kind"] = kind.into();
+    let failed = if json["success"] == false { ", failed" } else { "" };
+    let state = place.map_or_else(|| "not mined yet".to_owned(), |place| place.show() + failed);
+    let mut rows = vec![row("state", state, ""), row("kind", kind.into(), "")];
+    rows.extend(label.map(|name| row("label", name.into(), "")));
+    rows.extend(body);
     let table = screen::table(&[Align::Left, Align::Left, Align::Left], &rows);
     Ok(Report::new(format!("{}\n{table}", screen::bold(&txid.to_string())), json))
+}
+
+fn senseless(reason: &str) -> NodeError {
+    NodeError::BadAnswer { method: "coin_getTransaction".into(), reason: reason.into() }
 }
 
 /// The transaction in a node's answer, if it is the one that was asked for.
 fn signed(txid: &TxId, found: &Value) -> Option<Transaction> {
     let bytes = hex::decode(found["hex"].as_str()?).ok()?;
     codec::decode(&bytes).ok().filter(|transaction: &Transaction| transaction.txid() == *txid)
-}
-
-/// Replaces what the node says of a transaction by what its bytes say.
-fn correct(found: &mut Value, transaction: &Transaction, network: &Network) {
-    let outputs: Vec<&Output> = match transaction {
-        Transaction::Account(tx) => {
-            let fields = tx.fields();
-            found["kind"] = "account".into();
-            found["from"] = json!(tx.recover_sender().ok().map(|from| from.to_string()));
-            found["to"] = json!(fields.to.map(|to| to.to_string()));
-            found["nonce"] = fields.nonce.into();
-            found["valueWei"] = fields.value.to_string().into();
-            return;
-        }
-        Transaction::Coin(tx) => {
-            found["kind"] = "coin".into();
-            tx.outputs.iter().collect()
-        }
-        Transaction::Coinbase(coinbase) => {
-            found["kind"] = "coinbase".into();
-            coinbase.coins().map(|(_, output)| output).collect()
-        }
-    };
-    let said = found["outputs"].as_array().cloned().unwrap_or_default();
-    let output = |(index, output): (usize, &Output)| {
-        let mut shown = said.get(index).filter(|said| said.is_object()).cloned().unwrap_or_else(|| json!({}));
-        shown["amount"] = json!(output.amount);
-        shown["address"] = network.address(&output.lock).into();
-        shown
-    };
-    found["outputs"] = outputs.into_iter().enumerate().map(output).collect();
 }
 
 /// The contract that an account's transaction makes, and that account; none for any other.
@@ -111,20 +96,33 @@ pub fn made_contract(txid: &TxId, found: &Value) -> Option<(Address, Address)> {
     Some((from, from.create(tx.fields().nonce)))
 }
 
-/// What only an account's transaction has.
-#[derive(Default)]
-struct Outcome {
-    contract: Option<Address>,
-    /// What it paid, in wei; known once a block holds it.
-    fee: Option<U256>,
+/// Where a mined transaction stands, as the node says.
+struct Place {
+    height: u32,
+    time: u32,
+    confirmations: u32,
+    success: bool,
 }
 
-impl Outcome {
-    fn of(node: &Node, txid: &TxId, found: &Value) -> Self {
-        let is_mined = found["kind"] == "account" && found["height"].is_u64();
-        let receipt = if is_mined { receipt(node, txid) } else { None };
-        let contract = made_contract(txid, found).map(|(_, contract)| contract);
-        Self { contract, fee: receipt.map(|receipt| receipt.fee()) }
+impl Place {
+    /// Nothing if it is not mined.
+    fn read(found: &Value) -> Result<Option<Self>, NodeError> {
+        if found["height"].is_null() {
+            return Ok(None);
+        }
+        let number = |field: &str| found[field].as_u64().and_then(|number| u32::try_from(number).ok());
+        let place = match (number("height"), number("time"), number("confirmations")) {
+            (Some(height), Some(time), Some(confirmations @ 1..)) => {
+                Self { height, time, confirmations, success: found["success"] != false }
+            }
+            _ => return Err(senseless("its height, time and confirmations are no numbers that a block has")),
+        };
+        Ok(Some(place))
+    }
+
+    fn show(&self) -> String {
+        let depth = screen::counted(self.confirmations, "confirmation");
+        format!("in block {} of {}, {depth}", self.height, dates::show(self.time.into()))
     }
 }
 
@@ -132,60 +130,88 @@ fn row(name: &str, value: String, remark: &str) -> Vec<String> {
     vec![name.into(), value, remark.into()]
 }
 
-/// A field as text.
-fn text(value: &Value, field: &str) -> String {
-    let text = match &value[field] {
-        Value::String(text) => text.clone(),
-        Value::Null => String::new(),
-        other => other.to_string(),
-    };
-    text.chars().take(200).collect()
+/// Says which addresses are the wallet's own.
+struct Owner<'w> {
+    wallet: &'w Wallet,
+    keys: KeyTable,
 }
 
-fn state(found: &Value) -> String {
-    let failed = if found["success"] == false { ", failed" } else { "" };
-    match (found["height"].as_u64(), found["time"].as_u64()) {
-        (Some(height), Some(time)) => {
-            let depth = screen::counted(found["confirmations"].as_u64().unwrap_or(1), "confirmation");
-            format!("in block {height} of {}, {depth}{failed}", dates::show(time))
-        }
-        _ => "not mined yet".into(),
+impl Owner<'_> {
+    fn remark(&self, address: &str) -> &str {
+        let is_own = || self.wallet.network.destination(address).is_ok_and(|lock| self.keys.owns(&lock));
+        self.wallet.label(address).unwrap_or_else(|| if is_own() { "yours" } else { "" })
+    }
+
+    fn row(&self, name: &str, address: &str) -> Vec<String> {
+        row(name, address.to_owned(), self.remark(address))
+    }
+
+    fn outputs(&self, outputs: &[&Output], json: &mut Value) -> Vec<Vec<String>> {
+        let shown = |output: &&Output| (output.amount, self.wallet.network.address(&output.lock));
+        let shown: Vec<_> = outputs.iter().map(shown).collect();
+        let part = |(amount, address): &(Amount, String)| json!({ "amount": amount, "address": address });
+        json["outputs"] = shown.iter().map(part).collect();
+        let pays =
+            |(amount, address): &(Amount, String)| row("pays", format!("{amount} to {address}"), self.remark(address));
+        shown.iter().map(pays).collect()
     }
 }
 
-/// Who pays whom how much.
-fn body(wallet: &Wallet, own: &KeyTable, found: &Value, outcome: &Outcome) -> Vec<Vec<String>> {
-    let whose = |address: &str| match wallet.label(address) {
-        Some(name) => name.to_owned(),
-        None if wallet.network.destination(address).is_ok_and(|lock| own.owns(&lock)) => "yours".into(),
-        None => String::new(),
-    };
-    let mut rows = Vec::new();
-    if found["kind"] == "account" {
-        let to = match &outcome.contract {
-            Some(contract) => ("creates", contract.to_string()),
-            None => ("to", text(found, "to")),
-        };
-        for (field, address) in [("from", text(found, "from")), to] {
-            rows.push(row(field, address.clone(), &whose(&address)));
-        }
-        let value = text(found, "valueWei").parse().map(show_wei).unwrap_or_default();
-        rows.push(row("value", format!("{value} CRN"), ""));
-        rows.push(row("nonce", text(found, "nonce"), ""));
+/// What spends coins: the coins, and whom it pays.
+fn coin(owner: &Owner<'_>, tx: &CoinTransaction, found: &Value, json: &mut Value) -> Vec<Vec<String>> {
+    let spends = |spent: &OutPoint| row("spends", format!("{}:{}", spent.txid, spent.index), "");
+    let mut rows: Vec<_> = tx.inputs.iter().take(MOST_INPUTS).map(spends).collect();
+    if let Some(more) = tx.inputs.len().checked_sub(MOST_INPUTS).filter(|more| *more > 0) {
+        rows.push(row("", format!("and {} more (--json shows all)", screen::counted(more, "coin")), ""));
     }
-    for output in found["outputs"].as_array().into_iter().flatten() {
-        let address = text(output, "address");
-        let amount =
-            output["amount"].as_u64().map(|grains| Amount::from_grains(grains).to_string()).unwrap_or_default();
-        rows.push(row("pays", format!("{amount} to {address}"), &whose(&address)));
-    }
-    if let Some(fee) = found["fee"].as_u64() {
-        rows.push(row("fee", format!("{} CRN", Amount::from_grains(fee)), ""));
-    }
-    if let Some(fee) = outcome.fee {
-        rows.push(row("fee", format!("{} CRN", show_wei(fee)), ""));
-    }
+    let inputs = tx.inputs.iter().map(|spent| json!({ "txid": spent.txid.to_string(), "index": spent.index }));
+    json["inputs"] = inputs.collect();
+    rows.extend(owner.outputs(&tx.outputs.iter().collect::<Vec<_>>(), json));
+    // The coins that it spends are not in its bytes.
+    let fee = found["fee"].as_u64().map(Amount::from_grains);
+    json["fee"] = json!(fee);
+    rows.extend(fee.map(|fee| row("fee", format!("{fee} CRN"), "as the node says")));
     rows
+}
+
+/// What an account signed: who pays whom, or what is called.
+fn account(
+    owner: &Owner<'_>,
+    node: &Node,
+    (txid, tx): (&TxId, &AccountTransaction),
+    place: Option<&Place>,
+    json: &mut Value,
+) -> Result<Vec<Vec<String>>, WalletError> {
+    let (fields, success) = (tx.fields(), place.map(|place| place.success));
+    let from = tx.recover_sender().map_err(|_| senseless("nobody signed it"))?;
+    let creates = fields.to.is_none() && success != Some(false);
+    let contract = creates.then(|| from.create(fields.nonce).to_string());
+    let withdraws = withdraw_lock(&fields.input).filter(|_| fields.to == Some(GATEWAY));
+    let withdraws = withdraws.map(|lock| owner.wallet.network.address(&lock));
+    let (from, to) = (from.to_string(), fields.to.map(|to| to.to_string()));
+    let fee = place.and_then(|_| receipt(node, txid)).map(|receipt| receipt.fee());
+    let most = fields.fees.fee_cap().saturating_mul(U256::from(fields.gas_limit));
+    if fee.is_some_and(|fee| fee > most) {
+        return Err(senseless("its receipt has a higher fee than was signed").into());
+    }
+    let mut rows = vec![owner.row("from", &from)];
+    rows.push(match (&to, &contract) {
+        (Some(to), _) => owner.row("to", to),
+        (None, Some(contract)) => owner.row("creates", contract),
+        (None, None) => row("creates", "nothing".into(), ""),
+    });
+    rows.extend(withdraws.iter().map(|address| owner.row("pays", address)));
+    rows.push(row("value", format!("{} CRN", show_wei(fields.value)), ""));
+    rows.push(row("nonce", fields.nonce.to_string(), ""));
+    rows.extend(fee.map(|fee| row("fee", format!("{} CRN", show_wei(fee)), "")));
+    let own = json!({
+        "from": from, "to": to, "contract": contract, "withdrawsTo": withdraws, "valueWei": fields.value.to_string(),
+        "nonce": fields.nonce, "success": success, "feeWei": fee.map(|fee| fee.to_string()),
+    });
+    if let (Value::Object(json), Value::Object(own)) = (json, own) {
+        json.extend(own);
+    }
+    Ok(rows)
 }
 
 /// Shows what gas costs now.
