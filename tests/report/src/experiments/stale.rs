@@ -14,7 +14,7 @@ use crate::{
 /// Nodes, each with the same part of the hash rate.
 const NODES: usize = 10;
 
-/// Nodes of a ring: 4.27 hops to another on average.
+/// Nodes of a ring.
 const RING: usize = 16;
 
 /// Where U is larger, what the formula leaves out is more than what chance does.
@@ -38,7 +38,7 @@ enum Kind {
     Complete,
     /// Each with three that it dialled, log-normal delays.
     Sparse,
-    /// Each with two neighbours; more nodes.
+    /// Each with two neighbours, and some with a third that they dialled before their neighbour; more nodes.
     Ring,
 }
 
@@ -85,7 +85,7 @@ pub struct Rate {
 fn networks(setting: &Setting) -> Vec<Network> {
     let complete = |interval, delay| Network { interval, delay, kind: Kind::Complete };
     let sparse = |interval, delay| Network { interval, delay, kind: Kind::Sparse };
-    // Nearly as slow as the Bitcoin network of 2013: 12.6 s to the mean node.
+    // Slow as the Bitcoin network of 2013: without chords it would take 12.6 s to the mean node.
     let ring = |interval| Network { interval, delay: 2_950, kind: Kind::Ring };
     if setting.quick {
         return vec![complete(30, 2_000), sparse(30, 300)];
@@ -241,7 +241,7 @@ pub fn run(setting: &Setting) -> Result<(Page, Vec<Rate>), String> {
             "stale blocks: expected",
             "measured [95 %]",
             "deepest reorg",
-            "",
+            "formula",
         ],
         &rows,
     );
@@ -258,9 +258,10 @@ fn introduce(page: &mut Page, histories: usize, blocks: u64) {
     );
     page.text(format!(
         "**What runs.** {NODES} or {RING} nodes with the same hash rate and fixed difficulty, nobody attacks. Blocks spread as compact blocks, engine \
-         by engine. Each row: {histories} histories of about {blocks} blocks, from two minutes after the start, when all are connected. Intervals \
-         are Wilson's for heights, and for stale blocks those of an independent count. *Delay* is the mean of a message between two nodes (half \
-         of it to one and a half, by the pair; the median where links are few).",
+         by engine. Each row: {histories} histories of about {blocks} blocks, from two minutes after the start, when all are connected; the deepest \
+         reorganisation is that of whole histories. Intervals are Wilson's for heights, and for stale blocks those of an independent count; the last \
+         column says where the formula is outside. *Delay* is the mean of a message between two nodes (half of it to one and a half, by the pair; the \
+         median where each has 3). In the ring some nodes have a third neighbour, which they dialled before those of the ring.",
     ));
     page.text(
         "*Spread* is U in seconds, from which the formula's value comes: how long it takes until a miner has heard of a block, the mean over all \
@@ -286,16 +287,16 @@ fn plot(points: Vec<(f64, Estimate)>) -> Result<String, String> {
 
 fn explain(page: &mut Page) {
     page.text(
-        "**Where they differ.** The values that are expected and those that are measured differ by chance alone. The formula gives more than them the \
-         larger U is. It counts all who have not heard of a block; but some of these have not heard of its parent either, and what they \
+        "**Where they differ.** What is expected and what is measured differ as by chance: each interval should miss one value of 20. The formula gives more \
+         than is expected the larger U is. It counts all who have not heard of a block; but some of these have not heard of its parent either, and what they \
          find has the parent's height. And it takes U for that of each block, while the blocks of a node far from the others spread more slowly: the mean \
          of exp(-U) is larger than exp of the mean. The stale blocks are more than the heights that have several blocks, since some have three \
-         or more; they are fewer than U, since those who have heard of the second block do not find a third.",
+         or more; fewer are expected than U, since those who have heard of the second block do not find a third.",
     );
     page.text(
         "Decker and Wattenhofer observed 1.69 % at 600 s and a mean delay of 12.6 s. Their mean is over nodes, while \
          forks are made by miners, who are connected better than most nodes: with all miners at that mean the formula gives more. The ring \
-         with blocks 600 s apart comes near to that network; its spread is smaller. (A delay of 12.6 s for each message is another network: \
+         with blocks 600 s apart comes near to that network; its chords make its spread smaller. (A delay of 12.6 s for each message is another network: \
          engines wait 10 s for the answer to their handshake, and never connect.)",
     );
 }
