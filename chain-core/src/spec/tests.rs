@@ -111,7 +111,7 @@ fn the_example_says_what_its_comments_say() {
 #[test]
 fn refuses_text_that_is_no_spec() {
     let syntax = |line: &str, by: &str| match refusal(line, by) {
-        SpecError::Syntax(text) => text,
+        SpecError::Syntax { reason, .. } => reason,
         other => panic!("{other}"),
     };
     assert!(syntax("half_life = 288", "").contains("missing field `half_life`"));
@@ -122,8 +122,12 @@ fn refuses_text_that_is_no_spec() {
     assert!(syntax("half_life = 288", "half_life = 288\nhalf_life = 288").contains("duplicate key"));
     assert!(syntax("amount = \"1000\"", "amount = 1000").contains("invalid type: integer"));
     assert!(syntax("nonce = 1", "nonse = 1").contains("unknown field `nonse`"));
-    assert!(matches!(ChainSpec::from_toml(""), Err(SpecError::Syntax(text)) if text.contains("missing field")));
-    assert!(matches!(ChainSpec::from_toml("\u{0}"), Err(SpecError::Syntax(_))));
+    assert!(
+        matches!(ChainSpec::from_toml(""), Err(SpecError::Syntax { reason, .. }) if reason.contains("missing field"))
+    );
+    assert!(matches!(ChainSpec::from_toml("\u{0}"), Err(SpecError::Syntax { .. })));
+    let told = refusal("half_life = 288", "half_life = \"288\"").to_string();
+    assert!(told.starts_with("line ") && !told.contains('\n'), "one line: {told}");
 }
 
 #[test]

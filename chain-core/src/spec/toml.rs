@@ -87,8 +87,11 @@ impl ChainSpec {
     /// # Errors
     /// [`SpecError`] with the field and the allowed values.
     pub fn from_toml(text: &str) -> Result<Self, SpecError> {
-        let text: Text = ::toml::from_str(text).map_err(|error| SpecError::Syntax(error.to_string()))?;
-        let spec = text.read()?;
+        let read = ::toml::from_str(text).map_err(|error| SpecError::Syntax {
+            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+            reason: error.message().replace('\n', ", "),
+        });
+        let spec = Text::read(read?)?;
         spec.validate()?;
         Ok(spec)
     }

@@ -19,8 +19,13 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpecError {
     /// Not TOML, a missing or unknown field, or a value of the wrong type.
-    #[error("{0}")]
-    Syntax(String),
+    #[error("line {line}: {reason}")]
+    Syntax {
+        /// Where, from 1.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
     /// A value that is not allowed.
     #[error("{field} = {got}: {allowed}")]
     Field {

@@ -14,6 +14,7 @@ use std::{
     collections::HashMap,
     error::Error,
     hash::{BuildHasher, RandomState},
+    io::{self, ErrorKind},
     net::Ipv4Addr,
     ops::RangeInclusive,
     time::{Duration, Instant},
@@ -378,7 +379,11 @@ fn why(error: &DialError) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    cause.to_string()
+    // What comes from there is no handshake of libp2p.
+    match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
+        Some(ErrorKind::InvalidData) => "no Cairn node answers there".to_owned(),
+        _ => cause.to_string(),
+    }
 }
 
 /// The addresses that a host name stands for; none if it is unknown.

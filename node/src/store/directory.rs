@@ -135,6 +135,9 @@ pub(super) fn io(action: String, error: &std::io::Error) -> StoreError {
             action,
             reason: format!("{error}; run as the user who owns the directory, or choose another with --datadir"),
         },
+        ErrorKind::ReadOnlyFilesystem => {
+            StoreError::Io { action, reason: format!("{error}; choose another with --datadir") }
+        }
         _ => StoreError::Io { action, reason: error.to_string() },
     }
 }
