@@ -2,7 +2,8 @@
 # Runs Ethereum's own clients against this node: tests/clients, whose versions package-lock.json and requirements.txt pin.
 # What is fetched stays in a cache outside the checkout: CAIRN_CLIENTS, else ~/.cache/cairn/clients. Arguments go to
 # tests/clients/run.js; with --exec COMMAND that command runs instead, with CAIRN_ANVIL and CAIRN_CONTRACTS set. Without npm, PyPI
-# or the vectors this says what is left out; with CAIRN_REQUIRE=clients it fails.
+# or the vectors this says what is left out; with CAIRN_REQUIRE=clients it fails. Hardhat 3 (tests/clients/hardhat3, with a
+# package-lock.json of its own) runs with Node.js 22.13 or later; with an earlier one it is left out and counts as a limit.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -24,12 +25,27 @@ cache=$(cd "$cache" && pwd)
 command -v node >/dev/null && command -v npm >/dev/null || unavailable "Node.js with npm is not installed"
 node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || unavailable "Node.js 20 or later is needed, and this is $(node --version)"
 
-if ! cmp -s "$sources/package-lock.json" "$cache/package-lock.json" || [ ! -d "$cache/node_modules/ethers" ]; then
-  cp "$sources/package.json" "$sources/package-lock.json" "$cache"
-  if ! (cd "$cache" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries 2 --fetch-timeout 60000) >"$cache/npm.log" 2>&1; then
-    rm -f "$cache/package-lock.json"
-    unavailable "npm cannot fetch the clients (see $cache/npm.log)"
+# Installs what a package-lock.json pins, unless that is there.
+packages() { # folder of the sources, folder of the cache, a package
+  if ! cmp -s "$1/package-lock.json" "$2/package-lock.json" || [ ! -d "$2/node_modules/$3" ]; then
+    mkdir -p "$2"
+    cp "$1/package.json" "$1/package-lock.json" "$2"
+    if ! (cd "$2" && npm ci --ignore-scripts --no-audit --no-fund --prefer-offline --fetch-retries 2 --fetch-timeout 60000) >"$2/npm.log" 2>&1; then
+      rm -f "$2/package-lock.json"
+      unavailable "npm cannot fetch the clients (see $2/npm.log)"
+    fi
   fi
+}
+packages "$sources" "$cache" ethers
+
+# Hardhat 3 has a folder of its own, for its plugins want its version under the name that Hardhat 2 has too.
+unset CLIENT_HARDHAT3
+needed=$(node -p 'require(process.argv[1]).engines.node.slice(2)' "$sources/hardhat3/package.json")
+if [ "$(printf '%s\n' "$needed" "$(node -p process.versions.node)" | sort -V | head -n 1)" = "$needed" ]; then
+  packages "$sources/hardhat3" "$cache/hardhat3" hardhat
+  export CLIENT_HARDHAT3=$cache/hardhat3
+else
+  say "Hardhat 3 is left out: it needs Node.js $needed or later, and this is $(node --version)"
 fi
 
 if ! cmp -s "$sources/requirements.txt" "$cache/requirements.txt"; then

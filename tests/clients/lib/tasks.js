@@ -8,6 +8,11 @@ const url = process.env.CLIENT_URL;
 const ws = url?.replace("http", "ws");
 const onCairn = process.env.CLIENT_KIND !== "anvil";
 const name = process.env.CLIENT_NAME;
+// Where Hardhat 3 is installed, if Node.js is new enough, and why it is not.
+const hardhat3 = {
+  packages: process.env.CLIENT_HARDHAT3,
+  reason: `Hardhat 3 needs Node.js ${require("../hardhat3/package.json").engines.node}, and this is ${process.version}`,
+};
 
 // The accounts of `--dev` and of anvil: those of the mnemonic "test test test ... junk".
 const KEYS = [
@@ -141,6 +146,7 @@ module.exports = {
   url,
   ws,
   onCairn,
+  hardhat3,
   KEYS,
   ADDRESSES,
   contract,
