@@ -272,7 +272,11 @@ impl CommandError {
     pub fn lost_votes(path: PathBuf, error: &RecordError, rules: &Finality) -> Self {
         if !matches!(error, RecordError::Missing | RecordError::Damaged) {
             // The record may be whole: nothing is to replace it before somebody has looked.
-            return Self::LostVotes { path, reason: error.to_string(), advice: "Put the right file there".to_owned() };
+            let advice = match error {
+                RecordError::File(_) => "Have the system read it as a plain file of this user",
+                _ => "Put that of this key and chain there",
+            };
+            return Self::LostVotes { path, reason: error.to_string(), advice: advice.to_owned() };
         }
         let command = program::on_this_data("member resume HEIGHT");
         let height = match rules.count() {

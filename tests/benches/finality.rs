@@ -141,7 +141,9 @@ impl Bench {
         if let Some(key) = &member {
             let path = folder.path().join(Record::FILE);
             Record::begin(&path, key.public()).expect("the folder can be written");
-            store.keep_record(Record::open(&path, key.public(), genesis).expect("it was begun"));
+            store
+                .keep_record(Record::open(&path, key.public(), genesis).expect("it was begun"))
+                .expect("it can be written");
         }
         let own = member.as_ref().map(|_| 0);
         let config = EngineConfig { member, ..EngineConfig::default() };

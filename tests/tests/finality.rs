@@ -210,6 +210,7 @@ fn a_member_whose_database_is_damaged_or_lost_votes_on_and_one_without_its_recor
     rejoin(&mut three);
     mine(&three[0], 5);
     wait_for_final(&three, 20);
+    assert_eq!(finality(&three[2])["silentBelow"], Value::Null);
     for node in &three {
         let told = finality(node);
         assert_eq!((&told["evidence"], &told["alarm"]), (&json!([]), &Value::Null));

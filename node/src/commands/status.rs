@@ -104,7 +104,10 @@ impl Status {
             line += &format!("; this node is member {member} of {}", members.len());
         }
         if let Some(height) = finality["silentBelow"].as_u64() {
-            line += &format!(", silent below height {height}, for which it has signed: the certificate before is lost");
+            line += &format!(", silent below height {height}");
+            if finality["signedAhead"] == true {
+                line += ": it has signed for that one, and the certificate before is not known (docs/finality.md)";
+            }
         }
         if let Some(alarm) = finality["alarm"].as_str() {
             line += &format!("\nALARM     {alarm}");

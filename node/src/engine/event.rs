@@ -220,8 +220,10 @@ pub struct FinalityInfo {
     pub wanted: Option<Certificate>,
     /// One that would disconnect more than the chain allows: the operator may have it followed.
     pub refused: Option<Certificate>,
-    /// Below this height, which it has signed for, this node's member is silent: the certificate before it was lost.
+    /// Below this height this node's member is silent, until the checkpoint before is known to be final.
     pub silent_below: Option<Height>,
+    /// Whether that is since it has signed for this height; else the operator has chosen it.
+    pub signed_ahead: Option<bool>,
     /// Why the last certificate that was not followed was not.
     pub alarm: Option<String>,
     /// Height of the next checkpoint.

@@ -135,6 +135,15 @@ pub struct Finality {
     decisive: bool,
 }
 
+/// A member says nothing of checkpoints below a height.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// That height.
+    pub below: Height,
+    /// Whether it has signed for it, so that the certificate before it exists or did; else the operator has chosen it.
+    pub signed: bool,
+}
+
 /// What the disk holds of it.
 #[derive(Debug, Default)]
 pub struct Stored {
@@ -174,7 +183,8 @@ impl Finality {
             decisive: true,
         };
         finality.begin(newest, Time(0));
-        if let (Some(member), Some(height)) = (finality.member(), finality.silent_below()) {
+        if let (Some(member), Some(silence)) = (finality.member(), finality.silence()) {
+            let height = silence.below;
             tracing::warn!(member, height, "this member is silent until the checkpoint before this height is final");
         }
         Some(finality)
@@ -225,11 +235,11 @@ impl Finality {
         self.key.as_ref().map(|(member, _)| *member)
     }
 
-    /// The checkpoint that this node's member has signed for, if the one before is not known to be final, whose certificate was lost:
-    /// until it is back, the member is silent.
-    pub fn silent_below(&self) -> Option<Height> {
+    /// What this node's member is silent about, until the checkpoint before is known to be final.
+    pub fn silence(&self) -> Option<Silence> {
         self.member()?;
-        self.promise.as_ref().map(|promise| promise.height).filter(|height| *height > self.round.height())
+        let promise = self.promise.as_ref().filter(|promise| promise.height > self.round.height())?;
+        Some(Silence { below: promise.height, signed: !promise.is_empty() })
     }
 
     /// When [`Self::step`] is due at the latest.
@@ -414,7 +424,7 @@ impl Finality {
     }
 
     fn vote(&mut self, now: Time) -> Option<(Promise, Vec<Vote>)> {
-        let (height, silent) = (self.round.height(), self.silent_below().is_some());
+        let (height, silent) = (self.round.height(), self.silence().is_some());
         let (member, key) = self.key.as_ref().filter(|_| height > 0 && !silent)?;
         if self.voter.is_none() {
             let promise = self.promise.clone().filter(|promise| promise.height == height);

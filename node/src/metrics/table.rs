@@ -86,7 +86,7 @@ pub const TABLE: &[Metric] = &[
     gauge(
         "cairn_finality_silent_below_height",
         &[],
-        "Height that this node's member has signed for and below which it is silent, since the certificate before is lost; 0 if it votes.",
+        "Height below which this node's member is silent, until the checkpoint before is known to be final; 0 if it votes.",
     ),
     gauge("cairn_finality_alarm", &[], "1 if a certificate was not followed, or contradicts another."),
     gauge("cairn_finality_accused_members", &[], "Members that evidence names."),

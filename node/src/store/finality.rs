@@ -74,9 +74,25 @@ impl Store {
         read_rows(&*self.kv, Column::Meta, range, usize::MAX, |_, value| decode(value))
     }
 
-    /// Has what this node's member promises also written to its record, a file that does not depend on the database.
-    pub fn keep_record(&mut self, record: Record) {
+    /// Has what this node's member promises also written to its record, a file that does not depend on the database. What only the
+    /// database holds is written there at once: of a crash between the two, or of votes that the record was to forget.
+    ///
+    /// # Errors
+    /// See [`Store::put_headers`].
+    pub fn keep_record(&mut self, record: Record) -> Result<(), StoreError> {
         self.record = Some(record);
+        match self.promise()? {
+            Some(promise) if self.record.as_ref().and_then(Record::promise) != Some(&promise) => self.record(&promise),
+            _ => Ok(()),
+        }
+    }
+
+    fn record(&mut self, promise: &Promise) -> Result<(), StoreError> {
+        let Some(record) = &mut self.record else { return Ok(()) };
+        record.keep(promise).map_err(|error| {
+            self.stopped = true;
+            directory::io(format!("write {}", record.path().display()), &error)
+        })
     }
 
     /// Stores what this node's member must keep to after a restart.
@@ -85,11 +101,7 @@ impl Store {
     /// See [`Store::put_headers`].
     pub fn put_promise(&mut self, promise: &Promise) -> Result<(), StoreError> {
         self.put_finality(&[(PROMISE.to_vec(), codec::encode(promise))])?;
-        let Some(record) = &mut self.record else { return Ok(()) };
-        record.keep(promise).map_err(|error| {
-            self.stopped = true;
-            directory::io(format!("write {}", record.path().display()), &error)
-        })
+        self.record(promise)
     }
 
     /// What this node's member must keep to: the later of row and record, since the database may have come back older.
@@ -203,7 +215,7 @@ mod tests {
             Record::begin(&path, member).unwrap();
             let record = || Record::open(&path, member, spec.genesis_hash()).unwrap();
             let mut store = Store::open(datadir, &spec, &config).unwrap();
-            store.keep_record(record());
+            store.keep_record(record()).unwrap();
             store.put_promise(&earlier).unwrap();
             store.put_promise(&said).unwrap();
             drop(store);
@@ -212,7 +224,7 @@ mod tests {
                 let open = if reset { Store::open_reset } else { Store::open };
                 let mut store = open(datadir, &spec, &config).unwrap();
                 assert_ne!(store.promise().unwrap(), Some(said.clone()), "the database opens without a word: {how}");
-                store.keep_record(record());
+                store.keep_record(record()).unwrap();
                 assert_eq!(store.promise().unwrap(), Some(said.clone()), "{how}");
             }
         }
@@ -226,7 +238,7 @@ mod tests {
         store.put_promise(&Promise::new(40)).unwrap();
         Record::begin(&path, member).unwrap();
         Record::open(&path, member, BlockHash([9; 32])).unwrap().keep(&Promise::new(20)).unwrap();
-        store.keep_record(Record::open(&path, member, BlockHash([9; 32])).unwrap());
+        store.keep_record(Record::open(&path, member, BlockHash([9; 32])).unwrap()).unwrap();
         assert_eq!(store.promise().unwrap(), Some(Promise::new(40)), "a record of an old copy takes nothing back");
         store.put_promise(&Promise::new(60)).unwrap();
         assert_eq!(Record::open(&path, member, BlockHash([9; 32])).unwrap().promise(), Some(&Promise::new(60)));

@@ -364,7 +364,7 @@ fn open(
     record: Option<Record>,
 ) -> Engine {
     let mut store = Store::with_kv(Arc::new(kv.clone()), spec, store).unwrap();
-    record.into_iter().for_each(|record| store.keep_record(record));
+    record.into_iter().for_each(|record| store.keep_record(record).unwrap());
     let verify = VerifyConfig { parallel: false, signatures: 1 << 14, senders: 1 << 12, ..VerifyConfig::default() };
     let config = EngineConfig { mempool: mempool.clone(), verify, member, ..EngineConfig::default() };
     Engine::open(store, spec.clone(), config).unwrap()

@@ -35,6 +35,7 @@ fn get_finality(context: &Context, _: Args) -> RpcResult<Value> {
         "next": info.map(|info| json!({ "height": info.next, "view": info.view, "leader": info.leader })),
         "member": info.and_then(|info| info.member),
         "silentBelow": info.and_then(|info| info.silent_below),
+        "signedAhead": info.and_then(|info| info.signed_ahead),
         "evidence": info.map(|info| info.evidence.iter().map(evidence).collect::<Vec<_>>()).unwrap_or_default(),
     }))
 }
