@@ -20,7 +20,7 @@ use std::{
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::base::{RpcError, RpcResult, internal, over_limit};
+use super::base::{RpcError, RpcResult, cannot, internal, over_limit};
 
 /// Which queue a call stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,11 +160,14 @@ impl Queue {
     ) -> RpcResult<T> {
         let (sender, mut result) = oneshot::channel();
         let job = move || {
+            // Its client has gone.
+            if sender.is_closed() {
+                return;
+            }
             let done = catch_unwind(AssertUnwindSafe(run)).map_err(|_| {
                 tracing::error!("an RPC call panicked; please report this");
                 internal("the call failed; the node's log says more")
             });
-            // If the client has gone in this moment, nobody wants it.
             let _ = sender.send(done);
         };
         let waiting = self.admit(who, Box::new(job))?;
@@ -172,11 +175,11 @@ impl Queue {
             match tokio::time::timeout(PATIENCE, &mut result).await {
                 Err(_) if waiting.leave() => return Err(busy()),
                 Err(_) => {}
+                // Without a result it made room for a call of another address.
                 Ok(result) => return result.unwrap_or_else(|_| Err(busy())),
             }
         }
-        // Without a result it made room for a call of another address.
-        result.await.unwrap_or_else(|_| Err(busy()))
+        result.await.unwrap_or_else(|_| Err(cannot("the node is shutting down")))
     }
 
     /// Starts a job, or lets it wait for its turn.
@@ -266,9 +269,13 @@ impl Line {
 impl Waiting<'_> {
     /// Whether it still waited.
     fn leave(&self) -> bool {
-        let waiting = &mut self.queue.line.lock().waiting;
-        let place = waiting.iter().position(|waiter| waiter.number == self.number);
-        place.map(|place| waiting.remove(place)).is_some()
+        // Its job, which may hold a large request, is dropped after the lock.
+        let left = {
+            let waiting = &mut self.queue.line.lock().waiting;
+            let place = waiting.iter().position(|waiter| waiter.number == self.number);
+            place.map(|place| waiting.remove(place))
+        };
+        left.is_some()
     }
 }
 
@@ -328,7 +335,7 @@ impl Lanes {
     /// Runs something on a blocking thread once there is a place for it; dropped before, it never runs.
     ///
     /// # Errors
-    /// -32005 if too many wait, in all or of one address.
+    /// -32005 if too many wait, in all or of one address, or if it waited too long; -32603 if it panics.
     pub async fn run<T: Send + 'static>(
         &self,
         lane: Lane,
