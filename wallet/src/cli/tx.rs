@@ -4,10 +4,10 @@ use alloy_primitives::{Address, U256};
 use chain_core::{
     codec,
     execute::GATEWAY,
-    hash::TxId,
+    hash::{BlockHash, TxId},
     transaction::{
         Transaction,
-        account::AccountTransaction,
+        account::{AccountTransaction, Fields},
         coin::{CoinTransaction, KeyBytes, Lock, OutPoint, Output, Witness},
     },
     units::{Amount, GRAINS_PER_CRN},
@@ -35,8 +35,8 @@ use crate::{
 /// Coins that are listed of those which a transaction spends.
 const MOST_INPUTS: usize = 10;
 
-/// Shows one transaction, of any sender. Who pays whom how much is read from its bytes; only where it stands, and what it cost, is the
-/// node's word.
+/// Shows one transaction, of any sender. Who pays whom how much is read from its bytes; where it stands, whether it succeeded and what it
+/// cost is the node's word.
 pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let txid = read_txid(txid)?;
@@ -55,7 +55,7 @@ pub fn show(context: &Context, txid: &str) -> Result<Report, WalletError> {
     let label = wallet.label(&txid.to_string());
     let mut json = json!({
         "txid": txid.to_string(), "own": sent, "label": label, "hex": hex::encode(transaction.encode()),
-        "blockHash": place.as_ref().map(|_| &found["blockHash"]), "height": place.as_ref().map(|place| place.height),
+        "blockHash": place.as_ref().and_then(|place| place.block).map(|block| block.to_string()), "height": place.as_ref().map(|place| place.height),
         "time": place.as_ref().map(|place| place.time),
         "confirmations": place.as_ref().map_or(0, |place| place.confirmations),
     });
@@ -82,7 +82,7 @@ fn senseless(reason: &str) -> NodeError {
     NodeError::BadAnswer { method: "coin_getTransaction".into(), reason: reason.into() }
 }
 
-/// The transaction in a node's answer, if it is the one that was asked for.
+/// The transaction in a node's answer, if it is the one that was asked for. Its id does not cover the witnesses of a coin transaction.
 fn signed(txid: &TxId, found: &Value) -> Option<Transaction> {
     let bytes = hex::decode(found["hex"].as_str()?).ok()?;
     codec::decode(&bytes).ok().filter(|transaction: &Transaction| transaction.txid() == *txid)
@@ -96,8 +96,16 @@ pub fn made_contract(txid: &TxId, found: &Value) -> Option<(Address, Address)> {
     Some((from, from.create(tx.fields().nonce)))
 }
 
+/// Whom a plain withdrawal pays, if it can succeed.
+fn withdraws(fields: &Fields) -> Option<Lock> {
+    let amount = Amount::from_wei_exact(fields.value).filter(|amount| *amount != Amount::ZERO);
+    let lock = withdraw_lock(&fields.input).filter(|_| fields.to == Some(GATEWAY) && amount.is_some())?;
+    matches!(lock, Lock::Key(_) | Lock::Policy(_)).then_some(lock)
+}
+
 /// Where a mined transaction stands, as the node says.
 struct Place {
+    block: Option<BlockHash>,
     height: u32,
     time: u32,
     confirmations: u32,
@@ -113,9 +121,10 @@ impl Place {
         let number = |field: &str| found[field].as_u64().and_then(|number| u32::try_from(number).ok());
         let place = match (number("height"), number("time"), number("confirmations")) {
             (Some(height), Some(time), Some(confirmations @ 1..)) => {
-                Self { height, time, confirmations, success: found["success"] != false }
+                let block = found["blockHash"].as_str().and_then(|text| text.parse().ok());
+                Self { block, height, time, confirmations, success: found["success"] != false }
             }
-            _ => return Err(senseless("its height, time and confirmations are no numbers that a block has")),
+            _ => return Err(senseless("no block can have its height, time and confirmations")),
         };
         Ok(Some(place))
     }
@@ -186,13 +195,13 @@ fn account(
     let from = tx.recover_sender().map_err(|_| senseless("nobody signed it"))?;
     let creates = fields.to.is_none() && success != Some(false);
     let contract = creates.then(|| from.create(fields.nonce).to_string());
-    let withdraws = withdraw_lock(&fields.input).filter(|_| fields.to == Some(GATEWAY));
-    let withdraws = withdraws.map(|lock| owner.wallet.network.address(&lock));
+    let withdraws = withdraws(fields).map(|lock| owner.wallet.network.address(&lock));
     let (from, to) = (from.to_string(), fields.to.map(|to| to.to_string()));
     let fee = place.and_then(|_| receipt(node, txid)).map(|receipt| receipt.fee());
     let most = fields.fees.fee_cap().saturating_mul(U256::from(fields.gas_limit));
     if fee.is_some_and(|fee| fee > most) {
-        return Err(senseless("its receipt has a higher fee than was signed").into());
+        let reason = "its fee is higher than what was signed".to_owned();
+        return Err(NodeError::BadAnswer { method: "eth_getTransactionReceipt".into(), reason }.into());
     }
     let mut rows = vec![owner.row("from", &from)];
     rows.push(match (&to, &contract) {
@@ -203,7 +212,7 @@ fn account(
     rows.extend(withdraws.iter().map(|address| owner.row("pays", address)));
     rows.push(row("value", format!("{} CRN", show_wei(fields.value)), ""));
     rows.push(row("nonce", fields.nonce.to_string(), ""));
-    rows.extend(fee.map(|fee| row("fee", format!("{} CRN", show_wei(fee)), "")));
+    rows.extend(fee.map(|fee| row("fee", format!("{} CRN", show_wei(fee)), "as the node says")));
     let own = json!({
         "from": from, "to": to, "contract": contract, "withdrawsTo": withdraws, "valueWei": fields.value.to_string(),
         "nonce": fields.nonce, "success": success, "feeWei": fee.map(|fee| fee.to_string()),
