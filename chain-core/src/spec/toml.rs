@@ -88,7 +88,9 @@ impl ChainSpec {
     /// [`SpecError`] with the field and the allowed values.
     pub fn from_toml(text: &str) -> Result<Self, SpecError> {
         let read = ::toml::from_str(text).map_err(|error| SpecError::Syntax {
-            line: error.span().map_or(1, |span| 1 + text[..span.start].matches('\n').count()),
+            line: 1 + error
+                .span()
+                .map_or(0, |span| text.bytes().take(span.start).filter(|byte| *byte == b'\n').count()),
             reason: error.message().replace('\n', ", "),
         });
         let spec = Text::read(read?)?;

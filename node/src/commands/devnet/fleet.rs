@@ -206,7 +206,8 @@ impl Fleet {
         };
         thread::scope(|scope| {
             let asked: Vec<_> = nodes.iter().map(|index| scope.spawn(move || row(*index))).collect();
-            asked.into_iter().map(|row| row.join().unwrap_or_default()).collect()
+            let lost = |index: &usize| Row { side: fleet.sides[*index], ..Row::default() };
+            asked.into_iter().zip(nodes).map(|(row, index)| row.join().unwrap_or_else(|_| lost(index))).collect()
         })
     }
 
@@ -248,7 +249,7 @@ impl Fleet {
                     rows.iter().map(|row| format!("{} at {}", shorten(&row.tip), row.height)).collect();
                 return Err(CommandError::Stopped(format!("the nodes do not agree: {}", tips.join(", "))));
             }
-            thread::sleep(Duration::from_millis(50));
+            thread::sleep(Duration::from_millis(100));
         }
     }
 }

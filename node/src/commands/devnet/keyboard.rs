@@ -1,13 +1,15 @@
 //! Lines that are typed while a devnet runs, or that a program writes.
 
 use std::{
-    io::{BufRead, IsTerminal, stdin},
+    io::{BufRead, IsTerminal, Read, stdin},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
         mpsc::Sender,
     },
 };
+
+use crate::devnet::MOST_LINE;
 
 use super::{
     order::{Input, Order},
@@ -26,10 +28,8 @@ impl Keyboard {
 
     /// Who types `quit` wants the running order to end, and who has only the page's order before it, too. In a script it stands
     /// behind orders that are to be carried out first.
-    fn pass_on(&self, lines: impl BufRead, is_terminal: bool, orders: &Sender<Input>, stop: &Stop) {
-        // A line that is no text is no order, and is told so.
-        for line in lines.split(b'\n').map_while(Result::ok) {
-            let line = String::from_utf8_lossy(&line).into_owned();
+    fn pass_on(&self, mut lines: impl BufRead, is_terminal: bool, orders: &Sender<Input>, stop: &Stop) {
+        while let Some(line) = read_line(&mut lines) {
             let is_first = self.0.fetch_add(1, Ordering::Relaxed) == 0;
             // `quit` is read the same for any number of nodes.
             if (is_terminal || is_first) && Order::parse(&line, 0) == Ok(Some(Order::Quit)) {
@@ -45,6 +45,16 @@ impl Keyboard {
     pub fn done(&self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// A line without its end, whatever its bytes are, or as much of it as an order can have and one byte more; nothing at the end.
+fn read_line(lines: &mut impl BufRead) -> Option<String> {
+    let mut line = Vec::new();
+    lines.take(MOST_LINE as u64 + 1).read_until(b'\n', &mut line).ok().filter(|bytes| *bytes > 0)?;
+    if line.len() > MOST_LINE && !line.ends_with(b"\n") {
+        lines.skip_until(b'\n').ok()?;
+    }
+    Some(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned())
 }
 
 #[cfg(test)]
@@ -68,12 +78,19 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_text_ends_nothing() {
+    fn a_line_that_is_no_text_or_too_long_ends_nothing() {
         let ((sender, inputs), stop) = (mpsc::channel(), Stop::default());
-        Keyboard::default().pass_on(&b"\xff\xfe\nheal\r\n"[..], false, &sender, &stop);
+        Keyboard::default().pass_on(
+            &[b"\xff\xfe\n", &[b'9'; 5_000][..], b"\nheal\r\n"].concat()[..],
+            false,
+            &sender,
+            &stop,
+        );
         let lines: Vec<_> = inputs.try_iter().collect();
-        assert!(matches!(&lines[1], Input::Line(line) if line.trim() == "heal"), "{}", lines.len());
-        assert!(matches!(lines[..], [Input::Line(_), _, Input::End]));
+        let [Input::Line(_), Input::Line(long), Input::Line(heal), Input::End] = &lines[..] else {
+            panic!("{lines:?}")
+        };
+        assert_eq!((long.len(), heal.as_str()), (MOST_LINE + 1, "heal"));
     }
 
     #[test]
