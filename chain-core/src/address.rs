@@ -20,6 +20,15 @@ pub enum AddressError {
         /// Prefix of this network.
         expected: String,
     },
+    /// No coin address, where nothing else is accepted.
+    #[error("expected a coin address ({expected}1...)")]
+    NotCoin {
+        /// Prefix of this network.
+        expected: String,
+    },
+    /// No account, where nothing else is accepted.
+    #[error("expected an account (0x...)")]
+    NotAccount,
     /// A coin address of another network.
     #[error("an address of another network: it starts with {got}1, here they start with {expected}1")]
     Network {
@@ -58,7 +67,7 @@ pub enum AddressError {
     /// pay the wrong account where a digit is mistyped.
     #[error("the checksum is wrong (EIP-55, the case of the letters): is a digit mistyped?")]
     Eip55,
-    /// An account where only coin addresses are accepted, or the reverse.
+    /// An account where only coin addresses are accepted.
     #[error("expected {expected}, got {got}")]
     Kind {
         /// What was given.
@@ -110,7 +119,10 @@ pub fn parse_coin_address(hrp: &str, text: &str) -> Result<Lock, AddressError> {
     if is_account_like(text) {
         return Err(AddressError::Kind { got: "an account", expected: "a coin address" });
     }
-    decode(hrp, text)
+    decode(hrp, text).map_err(|error| match error {
+        AddressError::Unknown { expected } => AddressError::NotCoin { expected },
+        other => other,
+    })
 }
 
 /// Parses an account address: 40 hexadecimal digits after `0x`; mixed case must match the EIP-55 checksum.
@@ -119,7 +131,7 @@ pub fn parse_coin_address(hrp: &str, text: &str) -> Result<Lock, AddressError> {
 /// [`AddressError`].
 pub fn parse_account(text: &str) -> Result<Address, AddressError> {
     if !is_account_like(text) {
-        return Err(AddressError::Kind { got: "something else", expected: "an account (0x...)" });
+        return Err(AddressError::NotAccount);
     }
     let digits = &text[2..];
     if let Some(wrong) = digits.chars().find(|character| !character.is_ascii_hexdigit()) {
@@ -304,7 +316,17 @@ mod tests {
         let coin = encode("crn", &KEY);
         let kind = |got, expected| AddressError::Kind { got, expected };
         assert_eq!(parse_coin_address("crn", account), Err(kind("an account", "a coin address")));
-        assert_eq!(parse_account(&coin), Err(kind("something else", "an account (0x...)")));
+        assert_eq!(parse_account(&coin), Err(AddressError::NotAccount));
+    }
+
+    #[test]
+    fn asks_only_for_the_kind_that_is_accepted() {
+        let said = parse_coin_address("lcrn", "foo").unwrap_err().to_string();
+        assert_eq!(said, "expected a coin address (lcrn1...)");
+        let said = parse_account("foo").unwrap_err().to_string();
+        assert_eq!(said, "expected an account (0x...)");
+        let said = parse_destination("lcrn", "foo").unwrap_err().to_string();
+        assert_eq!(said, "neither a coin address (lcrn1...) nor an account (0x...)");
     }
 
     #[test]

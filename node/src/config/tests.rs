@@ -158,7 +158,7 @@ fn refuses_values_that_make_no_sense_and_says_what_does() {
             &["--http.api", "eth,personal"],
             "--http.api personal: expected some of admin,chain,coin,debug,dev,devnet,erigon,eth,miner,net,ots,trace,txpool,web3",
         ),
-        (&["--miner.address", "x"], "--miner.address x: neither a coin address (crn1...) nor an account (0x...)"),
+        (&["--miner.address", "x"], "--miner.address x: expected a coin address (crn1...)"),
         (
             &["--miner.account", "0x12"],
             "--miner.account 0x12: an account has 40 hexadecimal digits after 0x, this has 2",

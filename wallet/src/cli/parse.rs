@@ -45,6 +45,9 @@ pub fn own_account(wallet: &Wallet, text: &str) -> Result<u32, WalletError> {
     if let Ok(index) = text.parse::<u32>() {
         return handed_out(wallet, index);
     }
+    if !text.starts_with("0x") && !text.starts_with("0X") {
+        return Err(usage!("'{text}' is not an account: write its number, such as 0, or its address (0x...)"));
+    }
     let account = wallet.network.account(text)?;
     if let Some((_, index)) = wallet.imported().find(|(imported, _)| *imported == account) {
         return Ok(index);

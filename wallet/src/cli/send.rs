@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chain_core::{transaction::coin::Lock, units::Amount};
+use chain_core::{address::AddressError, transaction::coin::Lock, units::Amount};
 
 use super::{
     args::{BuildCommand, DepositArgs, FeeArgs, TransferArgs, Wait, WithdrawArgs},
@@ -132,8 +132,16 @@ fn transfer(online: Online, args: &TransferArgs) -> Result<Draft, WalletError> {
             _ => return Err(usage!("an account pays one account at a time")),
         },
     };
-    let Lock::Account(to) = network.destination(address)? else {
-        return Err(usage!("{address} is a coin address: pay it with `send`, or from an account with `withdraw --to`"));
+    let to = match network.destination(address) {
+        Ok(Lock::Account(to)) => to,
+        Ok(_) => {
+            return Err(usage!(
+                "{address} is a coin address: pay it with `send`, or from an account with `withdraw --to`"
+            ));
+        }
+        // Of neither kind: an account is what is asked for.
+        Err(bad) if matches!(bad.error, AddressError::Unknown { .. }) => network.account(address)?,
+        Err(bad) => return Err(bad.into()),
     };
     let draft = online.account_draft(&args.from, args.nonce, &args.fees, &AccountOrder::Transfer { to, value });
     draft.map_err(|error| match error {

@@ -1,6 +1,7 @@
 //! Making policies: `policy key`, `secret`, `create`, `multisig`, `htlc`, `timelock`.
 
 use chain_core::{
+    address::AddressError,
     hash::sha256,
     transaction::{
         coin::{KeyBytes, Lock},
@@ -59,9 +60,17 @@ fn policy_key(wallet: &mut Wallet, text: &str) -> Result<KeyBytes, WalletError> 
     }
     let key = match hex32(text) {
         Some(bytes) => KeyBytes(bytes),
-        None => match wallet.network.coin_address(text)? {
-            Lock::Key(key) => key,
-            _ => return Err(usage!("{text} is not the address of a key")),
+        None => match wallet.network.coin_address(text) {
+            Ok(Lock::Key(key)) => key,
+            Ok(_) => return Err(usage!("{text} is the address of a policy, not of a key")),
+            Err(bad) if matches!(bad.error, AddressError::NotCoin { .. } | AddressError::Kind { .. }) => {
+                return Err(usage!(
+                    "'{text}' is not a key: write `me` for a new key of this wallet, the 64 hexadecimal digits of a key, or the \
+                     coin address ({}1...) of one",
+                    wallet.network.hrp
+                ));
+            }
+            Err(bad) => return Err(bad.into()),
         },
     };
     check_key(&key)?;
