@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Err(error) if json => fail(1, &error),
         Err(error) => {
             let start = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
-            eprintln!("{start}cairn-miner: {error}");
+            eprintln!("{start}error: {error}");
             ExitCode::FAILURE
         }
     }
@@ -115,6 +115,6 @@ fn on_ctrl_c(stop: impl Fn() -> bool + Send + 'static) {
         }
     });
     if let Err(error) = listening {
-        eprintln!("cairn-miner: Ctrl-C will end it at once: {error}");
+        eprintln!("warning: Ctrl-C will end cairn-miner at once: {error}");
     }
 }

@@ -27,6 +27,9 @@ fn errors_are_json_where_json_is_asked_for() {
     let text = run(&["--nosuch"]);
     assert_eq!(text.status.code(), Some(2));
     assert!(text.stderr.starts_with(b"error: unexpected argument '--nosuch' found"));
+    let url = run(&["--rpc", "https://elsewhere"]);
+    let says = "error: 'https://elsewhere' is not the address of a node; write it like http://127.0.0.1:8545\n";
+    assert_eq!((url.status.code(), String::from_utf8(url.stderr).unwrap()), (Some(1), says.to_owned()));
     let version = run(&["--json", "--version"]);
     assert!(version.status.success());
     assert_eq!(version.stdout, format!("cairn-miner {}\n", cairn_client::VERSION).as_bytes());

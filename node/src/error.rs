@@ -220,6 +220,16 @@ pub enum CommandError {
         /// What happened.
         reason: String,
     },
+    /// Something listens there, and does not answer.
+    #[error(
+        "the server at {url} did not answer within {seconds} s; what listens there is busy, or no node: try again, or name another with --rpc URL"
+    )]
+    Busy {
+        /// Where it was asked.
+        url: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// Something else answers.
     #[error(
         "what answers at {url} is not a Cairn node ({reason}): name the node's RPC with --rpc URL; its port is 8545 unless changed"

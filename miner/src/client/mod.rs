@@ -64,6 +64,9 @@ const TICK: Duration = Duration::from_secs(1);
 /// Interval between two attempts to reach a node: at first, and at most.
 const RETRY: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(10)];
 
+/// A node that has not answered the first request for so long is reported: a template takes it milliseconds.
+const SILENT: Duration = Duration::from_secs(3);
+
 /// Attempts to submit a block.
 const TRIES: u32 = 6;
 
@@ -101,8 +104,9 @@ pub fn run(
     let (totals, spare) = (Totals::default(), VecDeque::new());
     let most = options.blocks;
     let (open, settled, target) = (Vec::new(), None, U256::ZERO);
+    let first = Some(node.url());
     let mut session =
-        Session { miner, solutions, open, settled, most, spare, totals, height: 0, target, reporter, started };
+        Session { miner, solutions, open, settled, most, spare, totals, height: 0, target, reporter, started, first };
     let (threads, kernel) = (options.threads.count, session.miner.kernel());
     session.reporter.note(&Note::Started { url: node.url(), threads, kernel });
     let outcome = session.follow(&events, options.blocks);
@@ -138,6 +142,8 @@ struct Session<'a> {
     target: U256,
     reporter: &'a mut Reporter,
     started: Instant,
+    /// Where the first request was sent, until it is answered or reported.
+    first: Option<&'a str>,
 }
 
 impl Session<'_> {
@@ -145,7 +151,11 @@ impl Session<'_> {
         let mut tick = Instant::now();
         self.output()?;
         while blocks.is_none_or(|blocks| self.totals.accepted < blocks) {
-            match events.recv_timeout(TICK.saturating_sub(tick.elapsed())) {
+            let event = events.recv_timeout(TICK.saturating_sub(tick.elapsed()));
+            if matches!(event, Ok(Event::Template(_) | Event::Waiting(..))) {
+                self.first = None;
+            }
+            match event {
                 Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
                 Ok(Event::Template(template)) => self.take(template),
                 Ok(Event::Waiting(error, delay)) => {
@@ -180,6 +190,12 @@ impl Session<'_> {
     }
 
     fn tick(&mut self) {
+        if self.started.elapsed() >= SILENT
+            && let Some(url) = self.first.take()
+        {
+            let error = NodeError::Busy { url: url.to_owned(), seconds: SILENT.as_secs() };
+            self.reporter.note(&Note::Waiting { error: &error, delay: node::ANSWER.saturating_sub(SILENT) });
+        }
         self.totals.hashes = self.miner.hashes();
         let status = Status {
             hash_rates: self.miner.hash_rates(),

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use cairn_client::{Cookie, CookieError, fault, make_plain, plain};
+use cairn_client::{Cookie, CookieError, Silence, fault, make_plain};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -25,8 +25,20 @@ pub enum NodeError {
         /// The system's error.
         reason: String,
     },
+    /// Something listens there, and does not answer.
+    #[error(
+        "the server at {url} did not answer within {seconds} s; what listens there is busy, or no node: wait, or name another with --rpc URL"
+    )]
+    Busy {
+        /// The URL.
+        url: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
     /// The server is not a Cairn node.
-    #[error("what answers at {url} is not a Cairn node: {reason}")]
+    #[error(
+        "what answers at {url} is not a Cairn node ({reason}): name the node's RPC with --rpc URL; its port is 8545 unless changed"
+    )]
     NotANode {
         /// The URL.
         url: String,
@@ -43,6 +55,16 @@ pub enum NodeError {
         /// A machine-readable reason such as `stale` or `invalid`.
         reason: Option<String>,
     },
+    /// The node does not accept whom its blocks are to pay.
+    #[error("the node refuses {flag} {value}: {reason}; `cairn-wallet address` shows yours")]
+    Payout {
+        /// The flag that named it.
+        flag: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The cookie file that the user named cannot be read. A node that starts later may write it.
     #[error(transparent)]
     Cookie(#[from] CookieError),
@@ -53,8 +75,12 @@ pub enum NodeError {
     #[error("cannot write to standard output: {0}")]
     Output(String),
     /// A malformed response.
-    #[error("the node's answer to {method} makes no sense: {reason}")]
+    #[error(
+        "the node's answer to {method} makes no sense ({reason}): is {url} the RPC of a Cairn node of this version? --rpc URL names another"
+    )]
     BadAnswer {
+        /// The URL.
+        url: String,
         /// The method.
         method: &'static str,
         /// What is wrong.
@@ -68,11 +94,20 @@ impl From<StartError> for NodeError {
     }
 }
 
+/// A connection is there within this time, or not at all.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Timeout of a request: longer than the node's limit for a long poll.
+pub(super) const ANSWER: Duration = Duration::from_secs(60);
+
 /// JSON-RPC codes of temporary failures: server error, internal error, limit exceeded.
 const PASSING: [i64; 3] = [-32000, -32603, -32005];
 
 /// The cookie is missing or wrong.
 const UNAUTHORIZED: i64 = 4100;
+
+/// JSON-RPC 2.0: method not found.
+const UNKNOWN_METHOD: i64 = -32601;
 
 /// Maximum length of a node's message that is shown, in characters.
 const LONGEST_MESSAGE: usize = 1_000;
@@ -84,9 +119,11 @@ impl NodeError {
     /// Whether a retry may succeed.
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable { .. } | Self::NotANode { .. } | Self::Cookie(_) => true,
+            Self::Unreachable { .. } | Self::Busy { .. } | Self::NotANode { .. } | Self::Cookie(_) => true,
             Self::Refused { code, .. } => PASSING.contains(code),
-            Self::BadUrl(_) | Self::Threads(_) | Self::BadAnswer { .. } | Self::Output(_) => false,
+            Self::BadUrl(_) | Self::Payout { .. } | Self::Threads(_) | Self::BadAnswer { .. } | Self::Output(_) => {
+                false
+            }
         }
     }
 
@@ -131,9 +168,8 @@ impl Node {
             return Err(bad());
         }
         let agent = ureq::Agent::config_builder()
-            .timeout_connect(Some(Duration::from_secs(5)))
-            // Longer than the node's limit for a long poll.
-            .timeout_global(Some(Duration::from_secs(60)))
+            .timeout_connect(Some(CONNECT))
+            .timeout_global(Some(ANSWER))
             .http_status_as_error(false)
             .max_redirects(0)
             .proxy(None)
@@ -154,8 +190,8 @@ impl Node {
     /// [`NodeError`].
     pub fn template(&self, request: &Request, than: Option<&str>) -> Result<Template, NodeError> {
         const METHOD: &str = "miner_getTemplate";
-        let answer = self.call(METHOD, json!([request.to_json(than)]))?;
-        Template::read(answer).map_err(|reason| NodeError::BadAnswer { method: METHOD, reason })
+        let answer = self.call(METHOD, json!([request.to_json(than)])).map_err(|error| blamed(request, error))?;
+        Template::read(answer).map_err(|reason| self.bad_answer(METHOD, reason))
     }
 
     /// Submits a block.
@@ -178,10 +214,14 @@ impl Node {
         }
         if let Some(AnswerError { code, message, data }) = answer.error {
             let reason = data["reason"].as_str().map(str::to_owned);
-            return Err(NodeError::Refused { code, message: message.chars().take(LONGEST_MESSAGE).collect(), reason });
+            let message = match code {
+                UNKNOWN_METHOD => format!("it does not know {method}; is it a Cairn node? --rpc URL names another"),
+                _ => message.chars().take(LONGEST_MESSAGE).collect(),
+            };
+            return Err(NodeError::Refused { code, message, reason });
         }
         serde_json::from_value(answer.result.unwrap_or_default())
-            .map_err(|error| NodeError::BadAnswer { method, reason: fault(&error) })
+            .map_err(|error| self.bad_answer(method, fault(&error)))
     }
 
     fn ask(&self, request: &Value, cookie: Option<&str>) -> Result<Answer, NodeError> {
@@ -190,8 +230,7 @@ impl Node {
     }
 
     fn post(&self, body: &Value, cookie: Option<&str>) -> Result<Value, NodeError> {
-        let transport =
-            |error: ureq::Error| NodeError::Unreachable { url: self.url.clone(), reason: plain(&error.to_string()) };
+        let transport = |error: ureq::Error| self.transport(&error);
         let mut post = self.agent.post(&self.url);
         if let Some(cookie) = cookie {
             post = post.header("authorization", cookie);
@@ -205,7 +244,31 @@ impl Node {
         Ok(answer)
     }
 
+    fn transport(&self, error: &ureq::Error) -> NodeError {
+        let url = self.url.clone();
+        match Silence::of(error, CONNECT, ANSWER) {
+            Silence::Unreachable(reason) => NodeError::Unreachable { url, reason },
+            Silence::Busy(seconds) => NodeError::Busy { url, seconds },
+            Silence::NotANode(reason) => NodeError::NotANode { url, reason },
+        }
+    }
+
+    fn bad_answer(&self, method: &'static str, reason: String) -> NodeError {
+        NodeError::BadAnswer { url: self.url.clone(), method, reason }
+    }
+
     fn not_a_node(&self, reason: String) -> NodeError {
         NodeError::NotANode { url: self.url.clone(), reason }
     }
+}
+
+/// A refusal of a parameter, by the flag that it came from.
+fn blamed(request: &Request, error: NodeError) -> NodeError {
+    let NodeError::Refused { message, .. } = &error else { return error };
+    let message = message.strip_prefix("request.").unwrap_or(message);
+    let flags = [("address: ", "--address", &request.address), ("account: ", "--account", &request.account)];
+    let found = flags.into_iter().find_map(|(prefix, flag, value)| {
+        Some(NodeError::Payout { flag, value: value.clone()?, reason: message.strip_prefix(prefix)?.to_owned() })
+    });
+    found.unwrap_or(error)
 }

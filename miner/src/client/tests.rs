@@ -253,7 +253,11 @@ fn waits_for_a_node_that_is_not_there_yet() {
     let (outcome, notes) = mine_at(&url, &options(Some(1)), events());
     assert_eq!(outcome.unwrap().accepted, 1);
     let waits: Vec<_> = notes.iter().filter(|note| note["event"] == "waiting").collect();
-    assert_eq!(waits[0]["reason"], format!("what answers at {url} is not a Cairn node: HTTP status 200, and no JSON"));
+    let hint = "name the node's RPC with --rpc URL; its port is 8545 unless changed";
+    assert_eq!(
+        waits[0]["reason"],
+        format!("what answers at {url} is not a Cairn node (HTTP status 200, and no JSON): {hint}")
+    );
     assert_eq!(waits[1]["reason"], "the node refuses: the node is shutting down");
     assert_eq!([&waits[0]["retrySeconds"], &waits[1]["retrySeconds"]], [0.5, 1.0]);
 }
@@ -281,7 +285,32 @@ fn ends_when_told_to_though_no_node_answers() {
 fn ends_when_the_node_refuses_the_address() {
     let url = fake_node(|_, _| Reply::Error(-32602, "request.address: the checksum is\u{1b} wrong", ""));
     let (outcome, _) = mine_at(&url, &options(None), events());
-    assert_eq!(outcome.unwrap_err().to_string(), "the node refuses: request.address: the checksum is wrong");
+    let words = "the node refuses --address lcrn1me: the checksum is wrong; `cairn-wallet address` shows yours";
+    assert_eq!(outcome.unwrap_err().to_string(), words);
+    let url = fake_node(|_, _| Reply::Error(-32601, "Method not found", ""));
+    let (outcome, _) = mine_at(&url, &options(None), events());
+    let words = "the node refuses: it does not know miner_getTemplate; is it a Cairn node? --rpc URL names another";
+    assert_eq!(outcome.unwrap_err().to_string(), words);
+}
+
+#[test]
+fn a_node_that_accepts_and_does_not_answer_is_reported() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, receiver) = events();
+    let (written, stop) = (Written::default(), sender.clone());
+    let watched = written.clone();
+    thread::spawn(move || {
+        watched.tells(|note| note["event"] == "waiting");
+        stop.send(Event::Stop).unwrap();
+    });
+    let mut reporter = Reporter::to(Box::new(written.clone()), true);
+    run(&Node::new(&url, None).unwrap(), &options(None), fastest(), (sender, receiver), &mut reporter).unwrap();
+    let notes = written.notes();
+    let waiting = notes.iter().find(|note| note["event"] == "waiting").unwrap();
+    let words =
+        "did not answer within 3 s; what listens there is busy, or no node: wait, or name another with --rpc URL";
+    assert_eq!(waiting["reason"], format!("the server at {url} {words}"));
 }
 
 #[test]

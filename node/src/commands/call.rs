@@ -1,6 +1,6 @@
 //! One call of a running node's RPC. What answers may be anything: nothing of it is believed before it was looked at.
 
-use cairn_client::{Cookie, make_plain, plain};
+use cairn_client::{Cookie, Silence, make_plain};
 use serde_json::{Value, json};
 use std::{path::Path, time::Duration};
 
@@ -11,6 +11,12 @@ const UNKNOWN_METHOD: i64 = -32601;
 
 /// Longest message of another program that is shown, in letters.
 const LONGEST_MESSAGE: usize = 1_000;
+
+/// A connection is there within this time, or not at all.
+const CONNECT: Duration = Duration::from_secs(5);
+
+/// Timeout of a request: what these commands ask costs a node little work.
+const ANSWER: Duration = Duration::from_secs(10);
 
 /// Largest answer that is read: a block with its transactions' ids, a list of peers.
 const MAX_ANSWER: u64 = 40 << 20;
@@ -97,7 +103,8 @@ fn result(url: &str, method: &str, mut answer: Value) -> Result<Value, CommandEr
 
 fn post(url: &str, cookie: Option<&Path>, request: &Value) -> Result<Value, CommandError> {
     let agent = ureq::Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(10)))
+        .timeout_connect(Some(CONNECT))
+        .timeout_global(Some(ANSWER))
         .http_status_as_error(false)
         .max_redirects(0)
         .proxy(None)
@@ -108,8 +115,11 @@ fn post(url: &str, cookie: Option<&Path>, request: &Value) -> Result<Value, Comm
     if let Some(cookie) = Cookie::find(url, cookie).header()? {
         post = post.header("authorization", cookie);
     }
-    let no_answer =
-        |error: ureq::Error| CommandError::NoAnswer { url: url.to_owned(), reason: plain(&error.to_string()) };
+    let no_answer = |error: ureq::Error| match Silence::of(&error, CONNECT, ANSWER) {
+        Silence::Unreachable(reason) => CommandError::NoAnswer { url: url.to_owned(), reason },
+        Silence::Busy(seconds) => CommandError::Busy { url: url.to_owned(), seconds },
+        Silence::NotANode(reason) => stranger(url, &reason),
+    };
     let mut response = post.send_json(request).map_err(no_answer)?;
     let status = response.status().as_u16();
     let text = response.body_mut().with_config().limit(MAX_ANSWER).read_to_string().map_err(no_answer)?;

@@ -113,3 +113,36 @@ fn a_cookie_file_that_is_named_is_there() {
                     when it starts";
     assert_eq!(said, expected);
 }
+
+#[test]
+fn a_server_that_does_not_answer_is_busy_or_no_node() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let says =
+        "did not answer within 10 s; what listens there is busy, or no node: try again, or name another with --rpc URL";
+    let commands: [&[&str]; 4] = [&["status"], &["block"], &["stop"], &["top", "--once"]];
+    std::thread::scope(|scope| {
+        for command in commands {
+            let url = &url;
+            scope.spawn(move || {
+                let said = failure(&[command, &["--rpc", url]].concat());
+                assert_eq!(said, format!("the server at {url} {says}"), "{command:?}");
+            });
+        }
+    });
+    drop(listener);
+}
+
+#[test]
+fn a_port_that_does_not_speak_http_is_no_node() {
+    for command in [&["status"][..], &["top", "--once"]] {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"\x16\x03\x01\x00\xff\r\n").unwrap());
+        let said = failure(&[command, &["--rpc", &url]].concat());
+        assert!(
+            said.starts_with(&format!("what answers at {url} is not a Cairn node (it does not speak HTTP): ")),
+            "{said}"
+        );
+    }
+}

@@ -208,7 +208,7 @@ impl Context {
 
     /// The node, before anything is asked.
     pub fn connect(&self) -> Result<Node, WalletError> {
-        let timeout = Duration::from_secs(self.global.timeout.into());
+        let timeout = self.global.timeout.map(|seconds| Duration::from_secs(seconds.into()));
         let node = Node::new(&self.global.rpc, self.global.cookie.as_deref(), timeout)?;
         if !node.is_on_this_machine() {
             screen::warn(&format!(

@@ -8,8 +8,8 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use super::{
-    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinsPage, Entry, FIRST_ANSWER, FeeEstimate, Node,
-    NodeCoin, NodeError, Page, Receipt, TransactionDetails, TransactionStatus, Trial, bad_answer, read_result,
+    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinsPage, Entry, FeeEstimate, Node, NodeCoin,
+    NodeError, Page, Receipt, TransactionDetails, TransactionStatus, Trial, bad_answer, read_result,
 };
 
 /// Addresses in one call; a node takes 1,000.
@@ -31,8 +31,7 @@ const PAGES: usize = 1_000;
 impl Node {
     /// What the node says of its chain.
     pub fn info(&self) -> Result<ChainInfo, NodeError> {
-        let timeout = self.timeout.min(FIRST_ANSWER);
-        let info = self.call_within(timeout, "chain_getInfo", json!([])).map_err(|error| match error {
+        let info = self.call_within(self.first_timeout, "chain_getInfo", json!([])).map_err(|error| match error {
             NodeError::Refused { code: -32601, .. } => {
                 let reason = "it does not know chain_getInfo; is it an Ethereum node?".into();
                 NodeError::NotANode { url: self.url.clone(), reason }

@@ -6,7 +6,7 @@ pub mod types;
 use std::{cell::Cell, path::Path, time::Duration};
 
 use alloy_primitives::Bytes;
-use cairn_client::{Cookie, CookieError};
+use cairn_client::{Cookie, CookieError, Silence};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -31,7 +31,10 @@ const BATCH_REFUSED: [i64; 3] = [-32010, -32011, -32005];
 /// A connection is there within this time, or not at all.
 const CONNECT: Duration = Duration::from_secs(5);
 
-/// The first answer costs a node no work, so that waiting longer for it is of no use.
+/// Timeout of a request, unless the user names one.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// The same of the first request: its answer costs a node no work, so that a wrong --rpc is found sooner.
 const FIRST_ANSWER: Duration = Duration::from_secs(10);
 
 /// Why a node does not answer as it should.
@@ -96,7 +99,10 @@ pub struct Node {
     url: String,
     cookie: Cookie,
     agent: ureq::Agent,
+    /// Timeout of a request.
     timeout: Duration,
+    /// Timeout of the first request, which asks who answers there.
+    first_timeout: Duration,
     next_id: Cell<u64>,
     /// Calls in one batch, as far as the node is known.
     batch: Cell<usize>,
@@ -118,8 +124,8 @@ struct AnswerError {
 
 impl Node {
     /// A node at `http://host:port`, and the file with its cookie if it is not where a node of this user leaves it; nothing
-    /// is sent yet. Each answer may take as long as `timeout`.
-    pub fn new(url: &str, cookie: Option<&Path>, timeout: Duration) -> Result<Self, NodeError> {
+    /// is sent yet. Each answer may take as long as `timeout`; without one, 30 s, and the first 10 s.
+    pub fn new(url: &str, cookie: Option<&Path>, timeout: Option<Duration>) -> Result<Self, NodeError> {
         let bad = |reason: &str| NodeError::BadUrl { url: url.into(), reason: reason.into() };
         if url.starts_with("https://") {
             return Err(bad(&format!(
@@ -140,7 +146,9 @@ impl Node {
             .build()
             .new_agent();
         let cookie = Cookie::find(url, cookie);
-        Ok(Self { url: url.into(), cookie, agent, timeout, next_id: Cell::new(1), batch: Cell::new(BATCH) })
+        let (timeout, first_timeout) = (timeout.unwrap_or(ANSWER), timeout.unwrap_or(FIRST_ANSWER));
+        let (next_id, batch) = (Cell::new(1), Cell::new(BATCH));
+        Ok(Self { url: url.into(), cookie, agent, timeout, first_timeout, next_id, batch })
     }
 
     /// Whether what is sent stays on this machine.
@@ -174,23 +182,14 @@ impl Node {
 
     fn transport(&self, error: &ureq::Error, timeout: Duration) -> NodeError {
         let url = self.url.clone();
-        match error {
-            ureq::Error::Timeout(ureq::Timeout::Connect) => {
-                let reason = format!("no connection within {} s", CONNECT.as_secs());
-                NodeError::Unreachable { url, reason, listens: false }
-            }
-            ureq::Error::Timeout(_) => NodeError::Unreachable {
+        match Silence::of(error, CONNECT, timeout) {
+            Silence::Unreachable(reason) => NodeError::Unreachable { url, reason, listens: false },
+            Silence::Busy(seconds) => NodeError::Unreachable {
                 url,
-                reason: format!("the server did not answer within {} s (see --timeout)", timeout.as_secs()),
+                reason: format!("the server did not answer within {seconds} s (see --timeout)"),
                 listens: true,
             },
-            ureq::Error::Io(error) => {
-                NodeError::Unreachable { url, reason: bounded(&error.to_string()), listens: false }
-            }
-            ureq::Error::ConnectionFailed | ureq::Error::HostNotFound => {
-                NodeError::Unreachable { url, reason: bounded(&error.to_string()), listens: false }
-            }
-            other => NodeError::NotANode { url, reason: bounded(&other.to_string()) },
+            Silence::NotANode(reason) => NodeError::NotANode { url, reason },
         }
     }
 

@@ -124,6 +124,7 @@ pub fn progress(chain: &Value) -> (u64, u64) {
 fn said(failure: &CommandError) -> String {
     match failure {
         CommandError::NoAnswer { url, reason } => format!("no answer from {url} ({})", shown(reason)),
+        CommandError::Busy { url, seconds } => format!("no answer from {url} within {seconds} s"),
         other => shown(&other.to_string()),
     }
 }

@@ -83,9 +83,9 @@ pub struct Global {
     /// The chain: main, test, local, dev, or the TOML file of its spec [default: the wallet's, or the node's].
     #[arg(long, global = true, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
     pub chain: Option<String>,
-    /// Timeout of a request to the node, in seconds.
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=3600))]
-    pub timeout: u16,
+    /// Timeout of a request to the node, in seconds [default: 30, and 10 for the first, which asks who answers].
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub timeout: Option<u16>,
     /// Print JSON for programs: coins in grains, accounts in wei.
     #[arg(long, global = true)]
     pub json: bool,
