@@ -40,6 +40,9 @@ pub enum WalletError {
     Key(#[from] KeyError),
     #[error(transparent)]
     File(#[from] FileError),
+    /// A file that is not the backup of a wallet.
+    #[error(transparent)]
+    Backup(FileError),
     /// The password, or what it protects.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
@@ -53,7 +56,7 @@ pub enum WalletError {
     )]
     PublicChain(u64),
     /// Several wallets, and no node that says which one is meant.
-    #[error("several wallets are in {}, and which one is meant depends on the node: {error}", .folder.display())]
+    #[error("{error}; several wallets are in {}, and which one is meant depends on the node", .folder.display())]
     WhichWallet { folder: std::path::PathBuf, error: Box<NodeError> },
     #[error(transparent)]
     Payment(#[from] PaymentError),
@@ -173,10 +176,12 @@ impl WalletError {
             Self::Usage(_) | Self::Money(_) | Self::Key(_) => (2, "usage"),
             Self::Address(bad) => address_code(bad),
             // A file that cannot be read may be damaged; that one cannot be written is the fault of a disk.
-            Self::File(FileError::Io { action, .. }) if !matches!(*action, "open" | "read" | "follow the link") => {
+            Self::File(FileError::Io { action, .. }) | Self::Backup(FileError::Io { action, .. })
+                if !matches!(*action, "open" | "read" | "follow the link") =>
+            {
                 (1, "system")
             }
-            Self::File(_) | Self::InTheWay(_) | Self::HoldsWallet(_) => (3, "file"),
+            Self::File(_) | Self::Backup(_) | Self::InTheWay(_) | Self::HoldsWallet(_) => (3, "file"),
             Self::Unlock(UnlockError::Vault(VaultError::WrongPassword)) => (4, "password"),
             Self::Unlock(UnlockError::WatchOnly) => (8, "refused"),
             Self::Unlock(_) => (3, "file"),
@@ -239,6 +244,9 @@ impl WalletError {
                  here for an ADDRESS of `cairn-wallet address coin`"
                     .into()
             }
+            Self::WhichWallet { error, .. } if !matches!(**error, NodeError::Unreachable { listens: false, .. }) => {
+                "name the node's RPC with --rpc URL, or the wallet by its chain, as in --chain local".into()
+            }
             Self::WhichWallet { .. } => {
                 "start the node by `cairn-node --chain NAME`, or name the wallet by its chain, as in --chain local".into()
             }
@@ -268,15 +276,40 @@ impl WalletError {
             }
             Self::InTheWay(_) => "choose another name, or add --force to replace it".into(),
             Self::File(FileError::Damaged { .. }) => {
-                "move it away and restore the wallet from its words with `cairn-wallet restore`".into()
+                "move it away and restore the wallet from its words with `cairn-wallet restore`, or from a backup with \
+                 `cairn-wallet restore --backup FILE`"
+                    .into()
             }
-            Self::File(FileError::Newer { .. }) => "use the newer cairn-wallet that wrote it".into(),
+            Self::Backup(FileError::Damaged { .. } | FileError::Missing(_)) => {
+                "name another file that `cairn-wallet backup` wrote, or restore from the words with `cairn-wallet restore`"
+                    .into()
+            }
+            Self::File(FileError::Io { action, error, .. }) => {
+                let place = "choose another place with --wallet FILE";
+                return system_hint(error, place).or_else(|| action.starts_with("make").then(|| place.into()));
+            }
+            Self::Backup(FileError::Io { error, .. }) | Self::Io { error, .. } => {
+                return system_hint(error, "name another file");
+            }
+            Self::File(FileError::Newer { .. }) | Self::Backup(FileError::Newer { .. }) => "use the newer cairn-wallet that wrote it".into(),
             Self::OtherChain { .. } => "name the right node with --rpc, or the right wallet with --wallet".into(),
             Self::Key(KeyError::Checksum) => "compare with what you wrote down, word by word".into(),
             _ => return None,
         };
         Some(text)
     }
+}
+
+/// What to do about an error of the system that another file or a right would not have.
+fn system_hint(error: &std::io::Error, instead: &str) -> Option<String> {
+    use std::io::ErrorKind::{NotADirectory, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    Some(match error.kind() {
+        PermissionDenied => format!("{instead}, or have its owner change the permissions of this one"),
+        StorageFull | QuotaExceeded => format!("make room on the disk, or {instead}"),
+        ReadOnlyFilesystem => format!("{instead}, on a disk that can be written"),
+        NotADirectory => instead.into(),
+        _ => return None,
+    })
 }
 
 /// What to do about a payment that was made before and is meant once more, unless a block holds it.
@@ -326,5 +359,44 @@ fn payment_code(error: &PaymentError) -> (u8, &'static str) {
         PaymentError::Twice(_) | PaymentError::Nobody | PaymentError::TooLarge => (2, "usage"),
         PaymentError::Fee(FeeError::Rate(_)) => (2, "usage"),
         _ => (8, "refused"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Error, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_disk_that_refuses_is_answered_with_another_place() {
+        let hint = |action, kind| {
+            let error = FileError::Io { action, path: "w.json".into(), error: Error::from(kind) };
+            WalletError::File(error).hint("", "").unwrap_or_default()
+        };
+        let place = "choose another place with --wallet FILE";
+        let says = [
+            (ErrorKind::ReadOnlyFilesystem, format!("{place}, on a disk that can be written")),
+            (ErrorKind::PermissionDenied, format!("{place}, or have its owner change the permissions of this one")),
+            (ErrorKind::StorageFull, format!("make room on the disk, or {place}")),
+            (ErrorKind::NotADirectory, place.to_owned()),
+            (ErrorKind::NotFound, place.to_owned()),
+        ];
+        for (kind, says) in says {
+            assert_eq!([hint("make", kind), hint("make the folder", kind)], [says.as_str(); 2]);
+        }
+        let denied = WalletError::Io { action: "write x".into(), error: Error::from(ErrorKind::PermissionDenied) };
+        assert!(denied.hint("", "").is_some_and(|hint| hint.starts_with("name another file, or ")));
+    }
+
+    #[test]
+    fn which_wallet_is_meant_follows_what_is_wrong_with_the_node() {
+        let which = |error| WalletError::WhichWallet { folder: "f".into(), error: Box::new(error) };
+        let (url, reason) = (String::from("http://x"), String::from("refused"));
+        let gone = which(NodeError::Unreachable { url: url.clone(), reason: reason.clone(), listens: false });
+        assert!(gone.to_string().starts_with("no node answers at http://x: refused; several wallets are in f"));
+        assert!(gone.hint("", "").is_some_and(|hint| hint.starts_with("start the node by ")));
+        let stranger = which(NodeError::NotANode { url, reason });
+        assert!(stranger.hint("", "").is_some_and(|hint| hint.starts_with("name the node's RPC with --rpc URL, or ")));
     }
 }

@@ -145,3 +145,39 @@ pub fn policy_keys(policy: &Policy) -> Vec<KeyBytes> {
     let mut seen = BTreeSet::new();
     keys.filter(|key| seen.insert(*key)).collect()
 }
+
+/// The fewest signatures with which a policy can be satisfied, whatever else that takes.
+pub fn least_signatures(policy: &Policy) -> usize {
+    fewest(&mut policy.0.iter())
+}
+
+/// Those of the next subtree. Recursive: a policy is at most 16 deep.
+fn fewest(nodes: &mut dyn Iterator<Item = PolicyNode>) -> usize {
+    let (needed, count) = match nodes.next() {
+        Some(PolicyNode::Key(_)) => return 1,
+        Some(PolicyNode::And(n)) => (n, n),
+        Some(PolicyNode::Or(n)) => (1, n),
+        Some(PolicyNode::Threshold(k, n)) => (k, n),
+        _ => return 0,
+    };
+    let mut parts: Vec<usize> = (0..count).map(|_| fewest(nodes)).collect();
+    parts.sort_unstable();
+    parts.iter().take(needed.into()).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_the_signatures_that_a_policy_takes_at_least() {
+        let [a, b, c] = [1, 2, 3].map(|byte| Policy::key(KeyBytes([byte; 32])));
+        let two = Policy::threshold(2, [a.clone(), b.clone(), c.clone()]);
+        let one = Policy::threshold(1, [a.clone(), b.clone()]);
+        let refund = Policy::and([a.clone(), Policy::after(9)]);
+        let mixed = Policy::or([two.clone(), refund.clone()]);
+        let all = Policy::and([two.clone(), Policy::key(KeyBytes([4; 32]))]);
+        let counts = [&a, &two, &one, &refund, &mixed, &all, &Policy::after(9)].map(least_signatures);
+        assert_eq!(counts, [1, 2, 1, 1, 1, 3, 0]);
+    }
+}

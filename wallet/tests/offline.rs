@@ -36,7 +36,7 @@ fn a_machine_without_a_network_signs_what_a_watching_one_built() {
     watcher.run(&["show-mnemonic", "--yes"]).fails(8, "this wallet is watch-only");
     let built = watcher.run(&["build", "--out", "pay.json", "send", &payment]);
     assert!(built.out.ends_with("Written to pay.json\n"), "{}", built.out);
-    assert_eq!(built.err, "Sign it with `cairn-wallet sign`.\n");
+    assert_eq!(built.err, "Give it to the signers: `cairn-wallet sign pay.json`.\n");
     watcher.run(&["broadcast", "pay.json", "--yes"]).fails(8, "is not signed");
     // Over to the vault and back.
     copy(&watcher, "pay.json", &vault);

@@ -55,6 +55,7 @@ fn no_words_are_shown_where_nobody_can_be_asked() {
         assert_eq!(answer.err, format!("error: {said}{lacks}"), "{args:?}");
     }
     assert!(!home.file().exists());
+    assert!(!home.path(".cairn/wallet/local.json.lock").exists(), "a lock of no wallet");
     let answer = answered(create(&["--yes"]).output().unwrap());
     assert!(answer.code == 0 && answer.err.contains(" 1. "), "{}", answer.err);
 }
@@ -133,4 +134,79 @@ fn a_development_chain_that_is_kept_has_an_id_of_its_own() {
         node.state().network = kept(taken);
         Home::empty(&node.url).run(&["create", "--json"]).fails(6, "");
     }
+}
+
+#[test]
+fn what_is_wrong_is_answered_with_what_was_asked_for() {
+    let (node, home, _) = rich();
+    std::fs::write(home.path("README.md"), "# Cairn\nA node.\n").unwrap();
+    std::fs::write(home.path("short.bin"), "60806\n").unwrap();
+    std::fs::write(home.path("bad.json"), "{}").unwrap();
+    let policy = home.json(&["address"])["address"].as_str().unwrap().replacen("lcrn1q", "tcrn1q", 1);
+    for (args, code, says) in [
+        (
+            &["policy", "multisig", "2", "me", "foo", "--name", "p"][..],
+            2,
+            "'foo' is not a key: write `me` for a new key",
+        ),
+        (&["policy", "multisig", "1", ACCOUNT, "--name", "p"], 2, "the coin address (lcrn1...) of one"),
+        (&["policy", "multisig", "1", &policy, "--name", "p"], 6, "an address of another network"),
+        (&["export-key", "abc"], 2, "'abc' is not an account: write its number, such as 0, or its address (0x...)"),
+        (&["transfer", "abc", "1"], 2, "'abc' is not an address on local: expected an account (0x...)\n"),
+        (&["deploy", "README.md"], 2, "README.md: its bytecode is not hexadecimal; expected what a compiler wrote"),
+        (&["deploy", "short.bin"], 2, "short.bin: its bytecode has an odd number of hexadecimal digits"),
+        (&["deploy", "bad.json"], 2, "it has no contracts: not an artifact of solc"),
+    ] {
+        home.run(args).fails(code, says);
+    }
+    // A backup that is none, where no wallet is.
+    let empty = Home::empty(&node.url);
+    let hint = "what to do: name another file that `cairn-wallet backup` wrote, or restore from the words with ";
+    for backup in ["bad.json", "none.json"] {
+        let backup = home.path(backup);
+        empty.run(&["restore", "--backup", backup.to_str().unwrap()]).fails(3, hint);
+    }
+}
+
+#[test]
+fn a_spend_says_how_many_signatures_it_needs() {
+    let (node, home, friend) = rich();
+    let made = home.json(&["policy", "multisig", "1", "me", "me", "--name", "either"]);
+    node.pay(made["address"].as_str().unwrap(), 500_000_000);
+    let shown = home.run(&["policy", "spend", "either", &format!("{friend}=1"), "--dry-run"]);
+    assert!(shown.out.contains(": 0 of 2 keys have signed, at least 1 must; not signed: you, you\n"), "{}", shown.out);
+}
+
+#[test]
+fn a_built_file_is_named_in_the_command_that_signs_it() {
+    let (_node, home, friend) = rich();
+    let built = home.run(&["build", "--out", "pay me.json", "send", &format!("{friend}=1")]);
+    assert_eq!(built.err, "Sign it with `cairn-wallet sign 'pay me.json'`.\n");
+}
+
+#[test]
+fn the_first_request_waits_as_long_as_the_user_says() {
+    let (_node, home, _) = rich();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let balance = |flags: &[&str]| home.run(&[&["balance", "--rpc", &url], flags].concat());
+    std::thread::scope(|scope| {
+        let shorter = scope.spawn(|| balance(&[]));
+        balance(&["--timeout", "12"]).fails(5, "did not answer within 12 s (see --timeout)");
+        shorter.join().unwrap().fails(5, "did not answer within 10 s (see --timeout)");
+    });
+}
+
+#[test]
+fn a_port_that_does_not_speak_http_is_no_node() {
+    use std::io::Write;
+    let (_node, home, _) = rich();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let serve = || listener.accept().unwrap().0.write_all(b"\x16\x03\x01\x00\xff\r\n").unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(serve);
+        let says = format!("what answers at {url} is not a Cairn node: it does not speak HTTP");
+        home.run(&["balance", "--rpc", &url]).fails(5, &says);
+    });
 }

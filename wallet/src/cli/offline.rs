@@ -53,18 +53,28 @@ pub fn build(context: &Context, args: &Build) -> Result<Report, WalletError> {
             "the same was paid {seconds} s ago in {txid}, {became}: `broadcast` refuses this without --again"
         ));
     }
-    written(&draft, (args.out.as_deref(), args.force), &text, "Sign it with `cairn-wallet sign`.")
+    let next = |file: &str| match wallet.sealed {
+        Some(_) => format!("Sign it with `cairn-wallet sign {file}`."),
+        // Those have the mnemonic in a wallet of another name.
+        None => format!("Give it to the signers: `cairn-wallet sign {file}`."),
+    };
+    written(&draft, (args.out.as_deref(), args.force), &text, next)
 }
 
 /// Writes a draft where it was asked for, and says what to do with it.
-fn written(draft: &Draft, (out, force): (Option<&Path>, bool), text: &str, next: &str) -> Result<Report, WalletError> {
+fn written(
+    draft: &Draft,
+    (out, force): (Option<&Path>, bool),
+    text: &str,
+    next: impl FnOnce(&str) -> String,
+) -> Result<Report, WalletError> {
     let json = json!(draft);
     let Some(path) = out else {
         return Ok(Report::new(draft.to_json(), json));
     };
     write(path, draft, force)?;
     let text = format!("{text}{} {}", screen::green("Written to"), path.display());
-    Ok(Report::new(text, json).hint(next))
+    Ok(Report::new(text, json).hint(next(&screen::typed_file(path))))
 }
 
 /// Refuses what only a mistake or a thief writes into a file: its author chose all of it.
@@ -134,7 +144,10 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     write(out, &draft, replace)?;
     let next = match &complete {
         Ok(_) => format!("It is complete: broadcast it with `cairn-wallet broadcast {}`.", screen::typed_file(out)),
-        Err(error) => format!("{error}. Combine it with the other signers' copies by `cairn-wallet combine`."),
+        Err(error) => format!(
+            "{error}. Combine it with the other signers' copies: `cairn-wallet combine {} OTHER --out NEW`.",
+            screen::typed_file(out)
+        ),
     };
     let text = format!("{} {}", screen::green("Signed, written to"), out.display());
     let json = json!({ "file": out.display().to_string(), "newSignatures": new, "complete": complete.is_ok(),
@@ -186,11 +199,11 @@ pub fn combine(context: &Context, args: &Combine) -> Result<Report, WalletError>
         draft.combine(read(file)?).map_err(named(file))?;
     }
     let (text, _) = summary::describe(&draft, &wallet, &wallet.key_table()?)?;
-    let next = match draft.finish(draft.height.saturating_add(1)) {
-        Ok(_) => "It is complete: broadcast it with `cairn-wallet broadcast FILE`.".to_owned(),
+    let next = |file: &str| match draft.finish(draft.height.saturating_add(1)) {
+        Ok(_) => format!("It is complete: broadcast it with `cairn-wallet broadcast {file}`."),
         Err(error) => error.to_string(),
     };
-    written(&draft, (args.out.as_deref(), args.force), &text, &next)
+    written(&draft, (args.out.as_deref(), args.force), &text, next)
 }
 
 /// Broadcasts a signed file.

@@ -286,7 +286,7 @@ pub fn typed(text: &str) -> String {
 
 fn pasted(text: &str, program: &str, flags: &str) -> String {
     // Others sign with wallets of their own.
-    const FOR_OTHERS: &str = "`cairn-wallet sign ";
+    const FOR_OTHERS: &str = "signers: `cairn-wallet sign ";
     let text = text.split(FOR_OTHERS).map(|part| part.replace("`cairn-wallet ", &format!("`cairn-wallet {flags}")));
     let text = text.collect::<Vec<_>>().join(FOR_OTHERS);
     match program.rsplit_once('/') {
@@ -400,7 +400,9 @@ mod tests {
             pasted("run `cairn-wallet create`", "bin/cairn-wallet", &flags),
             "run `bin/cairn-wallet --chain test --wallet 'my x.json' --rpc 'a~'\\''b' --rpc RPC create`"
         );
-        assert_eq!(pasted("`cairn-wallet sign x`", "cairn-wallet", &flags), "`cairn-wallet sign x`");
+        let for_others = "the signers: `cairn-wallet sign x`";
+        assert_eq!(pasted(for_others, "cairn-wallet", &flags), for_others);
+        assert_eq!(pasted("`cairn-wallet sign x`", "cairn-wallet", "--rpc u "), "`cairn-wallet --rpc u sign x`");
         assert_eq!(pasted(text, "./$(id)/cairn-wallet", ""), text, "it would run something else");
         for (value, typed) in [("-x", "--wallet=-x "), ("=ls", "--wallet '=ls' "), ("a\u{202e}b", "--wallet WALLET ")] {
             assert_eq!(flag(&("wallet", value.into())), typed);

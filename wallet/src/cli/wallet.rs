@@ -204,7 +204,7 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
 
 /// Restores a wallet from a backup.
 fn restore_backup(context: &Context, file: &Path, gap: Option<u32>) -> Result<Report, WalletError> {
-    let mut wallet = Wallet::read(file)?;
+    let mut wallet = Wallet::read(file).map_err(WalletError::Backup)?;
     if wallet.sealed.is_some() {
         // Makes sure that it can be opened, and that its keys were not changed.
         context.unlock(&wallet)?;

@@ -8,6 +8,10 @@ use serde_json::Value;
 use super::{ContractError, Interface, MAX_ARTIFACT};
 use crate::input::{fault, from_json, read_text};
 
+/// What is read.
+const EXPECTED: &str =
+    "what a compiler wrote (the .bin of `solc --bin`, or JSON of solc, vyper, forge or hardhat), or hex after 0x";
+
 /// One contract of a file.
 #[derive(Clone, Debug)]
 pub struct Artifact {
@@ -35,7 +39,8 @@ pub fn read_artifact(path: &Path, wanted: Option<&str>, deploy: bool) -> Result<
             _ => Ok(bare),
         };
     }
-    let json: Value = from_json(text.as_bytes()).map_err(|error| wrong(format!("not JSON: {error}")))?;
+    let json: Value =
+        from_json(text.as_bytes()).map_err(|error| wrong(format!("not JSON ({error}); expected {EXPECTED}")))?;
     let mut found = contracts(&json, &stem).map_err(&wrong)?;
     let names: Vec<String> = found.iter().map(|artifact| artifact.name.clone()).collect();
     if let Some(wanted) = wanted {
@@ -189,7 +194,10 @@ impl Artifact {
         if digits.contains("__") {
             return Err(ContractError::Unlinked { contract: self.name.clone(), libraries: self.missing(digits) });
         }
-        hex::decode(digits).map_err(|error| wrong(&format!("its bytecode is not hexadecimal: {error}")))
+        hex::decode(digits).map_err(|_| match digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            true => wrong("its bytecode has an odd number of hexadecimal digits: is it cut short?"),
+            false => wrong(&format!("its bytecode is not hexadecimal; expected {EXPECTED}")),
+        })
     }
 
     /// Libraries whose addresses are missing: by name if the file says so, else as the placeholders stand in the code.
