@@ -369,3 +369,41 @@ proptest! {
         prop_assert_eq!(Wallet::from_bytes(Path::new("w"), &wallet.to_bytes()).unwrap(), wallet);
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn a_lock_of_no_wallet_leaves_no_file_behind() {
+    let folder = folder();
+    let (path, lock_path) = (folder.path().join("w.json"), folder.path().join("w.json.lock"));
+    let lock = WalletLock::take(&path).unwrap();
+    assert!(lock_path.exists());
+    // As while the user is asked, who may end the program there.
+    lock.release().unwrap();
+    assert!(!lock_path.exists());
+    lock.retake().unwrap();
+    assert!(matches!(WalletLock::try_take(&path), Err(FileError::Locked(_))));
+    drop(lock);
+    assert!(!lock_path.exists());
+    let lock = WalletLock::take(&path).unwrap();
+    lock.create(&wallet()).unwrap();
+    drop(lock);
+    assert!(lock_path.exists());
+}
+
+#[test]
+fn a_lock_that_is_removed_while_others_wait_has_one_holder() {
+    let folder = folder();
+    let path = folder.path().join("w.json");
+    let holders = std::sync::atomic::AtomicUsize::new(0);
+    let order = std::sync::atomic::Ordering::SeqCst;
+    let taken = || {
+        for _ in 0..2_000 {
+            let Ok(lock) = WalletLock::try_take(&path) else { continue };
+            assert_eq!(holders.fetch_add(1, order), 0, "another holds it");
+            std::thread::yield_now();
+            holders.fetch_sub(1, order);
+            drop(lock);
+        }
+    };
+    std::thread::scope(|scope| (0..4).for_each(|_| drop(scope.spawn(taken))));
+}
