@@ -39,7 +39,11 @@ impl Silence {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
-    use std::{io::Write, net::TcpListener, thread};
+    use std::{
+        io::{Read, Write},
+        net::{Shutdown, TcpListener},
+        thread,
+    };
 
     use super::*;
 
@@ -66,8 +70,13 @@ mod tests {
             thread::sleep(Duration::from_millis(1_500));
         });
         assert_eq!(busy, Silence::Busy(1));
-        let binary =
-            silence(|listener| listener.accept().unwrap().0.write_all(&[0x16, 3, 1, 0, 0xff, b'\r', b'\n']).unwrap());
+        let binary = silence(|listener| {
+            let mut client = listener.accept().unwrap().0;
+            client.write_all(&[0x16, 3, 1, 0, 0xff, b'\r', b'\n']).unwrap();
+            // The client may still be writing: it is to see the answer, and no broken connection.
+            client.shutdown(Shutdown::Write).unwrap();
+            let _ = client.read_to_end(&mut Vec::new());
+        });
         assert_eq!(binary, Silence::NotANode("it does not speak HTTP".to_owned()));
     }
 }

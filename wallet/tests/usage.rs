@@ -199,11 +199,20 @@ fn the_first_request_waits_as_long_as_the_user_says() {
 
 #[test]
 fn a_port_that_does_not_speak_http_is_no_node() {
-    use std::io::Write;
+    use std::{
+        io::{Read, Write},
+        net::{Shutdown, TcpListener},
+    };
     let (_node, home, _) = rich();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let serve = || listener.accept().unwrap().0.write_all(b"\x16\x03\x01\x00\xff\r\n").unwrap();
+    let serve = || {
+        let mut client = listener.accept().unwrap().0;
+        client.write_all(b"\x16\x03\x01\x00\xff\r\n").unwrap();
+        // The wallet may still be writing: it is to see the answer, and no broken connection.
+        client.shutdown(Shutdown::Write).unwrap();
+        let _ = client.read_to_end(&mut Vec::new());
+    };
     std::thread::scope(|scope| {
         scope.spawn(serve);
         let says = format!("what answers at {url} is not a Cairn node: it does not speak HTTP");

@@ -3,7 +3,7 @@
 use super::{failure, success};
 use std::{
     io::{Read, Write},
-    net::TcpListener,
+    net::{Shutdown, TcpListener, TcpStream},
 };
 
 /// Answers one request with this body; returns where.
@@ -12,10 +12,9 @@ pub fn stranger(body: &'static str) -> String {
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         let (mut client, _) = listener.accept().unwrap();
-        // The request is small enough to come at once, and its end does not matter.
-        let _ = client.read(&mut [0; 4_096]);
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
         client.write_all(head.as_bytes()).and_then(|()| client.write_all(body.as_bytes())).unwrap();
+        end(client);
     });
     url
 }
@@ -43,6 +42,12 @@ pub fn liar(answers: Vec<(&'static str, String)>) -> String {
         }
     });
     url
+}
+
+/// Ends an answer. The client may still be writing: it is to see the answer, and no broken connection.
+fn end(mut client: TcpStream) {
+    client.shutdown(Shutdown::Write).unwrap();
+    let _ = client.read_to_end(&mut Vec::new());
 }
 
 #[test]
@@ -138,7 +143,11 @@ fn a_port_that_does_not_speak_http_is_no_node() {
     for command in [&["status"][..], &["top", "--once"]] {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || listener.accept().unwrap().0.write_all(b"\x16\x03\x01\x00\xff\r\n").unwrap());
+        std::thread::spawn(move || {
+            let mut client = listener.accept().unwrap().0;
+            client.write_all(b"\x16\x03\x01\x00\xff\r\n").unwrap();
+            end(client);
+        });
         let said = failure(&[command, &["--rpc", &url]].concat());
         assert!(
             said.starts_with(&format!("what answers at {url} is not a Cairn node (it does not speak HTTP): ")),
