@@ -256,48 +256,64 @@ impl WalletError {
             Self::Node(NodeError::BadAnswer { .. }) => {
                 format!("is {rpc} the RPC of a Cairn node of this version? --rpc URL names another")
             }
-            Self::File(FileError::Missing(_) | FileError::NoneIn(_)) => {
-                "create one with `cairn-wallet create`, or restore one with `cairn-wallet restore`; --wallet FILE names \
-                 another"
-                    .into()
-            }
             Self::Unclear { .. } | Self::NotFollowed { .. } | Self::NotShown { .. } => {
                 "do not pay again: run `cairn-wallet resend` once the node answers; it rebroadcasts this very transaction, so \
                  nothing is paid twice"
                     .into()
             }
             Self::PaidAlready { became, .. } => return once_more(became),
-            Self::File(FileError::Exists(_)) => "choose another place with --wallet FILE".into(),
-            Self::File(FileError::Locked(_)) => "wait until it has ended, and try again".into(),
-            Self::File(FileError::Changed(_)) => "look at `cairn-wallet history`, and try again".into(),
             Self::HoldsWallet(_) => "choose another name; if you want to lose that wallet, remove its file yourself".into(),
             Self::Bug(_) => {
                 "please report it, with the command; `cairn-wallet history` shows whether something was sent".into()
             }
             Self::InTheWay(_) => "choose another name, or add --force to replace it".into(),
-            Self::File(FileError::Damaged { .. }) => {
-                "move it away and restore the wallet from its words with `cairn-wallet restore`, or from a backup with \
-                 `cairn-wallet restore --backup FILE`"
-                    .into()
-            }
-            Self::Backup(FileError::Damaged { .. } | FileError::Missing(_)) => {
-                "name another file that `cairn-wallet backup` wrote, or restore from the words with `cairn-wallet restore`"
-                    .into()
-            }
-            Self::File(FileError::Io { action, error, .. }) => {
-                let place = "choose another place with --wallet FILE";
-                return system_hint(error, place).or_else(|| action.starts_with("make").then(|| place.into()));
-            }
-            Self::Backup(FileError::Io { error, .. }) | Self::Io { error, .. } => {
-                return system_hint(error, "name another file");
-            }
-            Self::File(FileError::Newer { .. }) | Self::Backup(FileError::Newer { .. }) => "use the newer cairn-wallet that wrote it".into(),
+            Self::File(error) => return file_hint(error),
+            Self::Backup(error) => return backup_hint(error),
+            Self::Io { error, .. } => return system_hint(error, "name another file"),
             Self::OtherChain { .. } => "name the right node with --rpc, or the right wallet with --wallet".into(),
             Self::Key(KeyError::Checksum) => "compare with what you wrote down, word by word".into(),
             _ => return None,
         };
         Some(text)
     }
+}
+
+/// What to do about a wallet's file.
+fn file_hint(error: &FileError) -> Option<String> {
+    let place = "choose another place with --wallet FILE";
+    let text = match error {
+        FileError::Missing(_) | FileError::NoneIn(_) => {
+            "create one with `cairn-wallet create`, or restore one with `cairn-wallet restore`; --wallet FILE names another"
+        }
+        FileError::Exists(_) => place,
+        FileError::Locked(_) => "wait until it has ended, and try again",
+        FileError::Changed(_) => "look at `cairn-wallet history`, and try again",
+        FileError::Damaged { .. } => {
+            "move it away and restore the wallet from its words with `cairn-wallet restore`, or from a backup with \
+             `cairn-wallet restore --backup FILE`"
+        }
+        FileError::Newer { .. } => NEWER,
+        FileError::Io { action, error, .. } => {
+            return system_hint(error, place).or_else(|| action.starts_with("make").then(|| place.into()));
+        }
+        _ => return None,
+    };
+    Some(text.into())
+}
+
+const NEWER: &str = "use the newer cairn-wallet that wrote it";
+
+/// What to do about the file of a backup.
+fn backup_hint(error: &FileError) -> Option<String> {
+    let text = match error {
+        FileError::Damaged { .. } | FileError::Missing(_) => {
+            "name another file that `cairn-wallet backup` wrote, or restore from the words with `cairn-wallet restore`"
+        }
+        FileError::Newer { .. } => NEWER,
+        FileError::Io { error, .. } => return system_hint(error, "name another file"),
+        _ => return None,
+    };
+    Some(text.into())
 }
 
 /// What to do about an error of the system that another file or a right would not have.
