@@ -49,22 +49,35 @@ mod tests {
 
     const CONNECT: Duration = Duration::from_secs(5);
 
-    /// Why a request to a server that does this with a connection is not answered.
-    fn silence(serve: impl FnOnce(TcpListener) + Send + 'static) -> Silence {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = thread::spawn(move || serve(listener));
+    /// Why a request is not answered.
+    fn asked(url: &str) -> Silence {
         let whole = Duration::from_secs(1);
         let config = ureq::Agent::config_builder().timeout_connect(Some(CONNECT)).timeout_global(Some(whole));
-        let error = config.build().new_agent().post(&url).send("{}").unwrap_err();
-        server.join().unwrap();
+        let error = config.build().new_agent().post(url).send("{}").unwrap_err();
         Silence::of(&error, CONNECT, whole)
+    }
+
+    /// The same of a server that does this with a connection.
+    fn silence(serve: impl FnOnce(TcpListener) + Send + 'static) -> Silence {
+        let (listener, url) = listen();
+        let server = thread::spawn(move || serve(listener));
+        let silence = asked(&url);
+        server.join().unwrap();
+        silence
+    }
+
+    fn listen() -> (TcpListener, String) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        (listener, url)
     }
 
     #[test]
     fn tells_a_busy_server_from_a_stranger_and_from_nobody() {
+        let (listener, url) = listen();
+        drop(listener);
         let refused = Silence::Unreachable("Connection refused (os error 111)".to_owned());
-        assert_eq!(silence(drop), refused);
+        assert_eq!(asked(&url), refused);
         let busy = silence(|listener| {
             let _open = listener.accept().unwrap();
             thread::sleep(Duration::from_millis(1_500));
