@@ -3,7 +3,7 @@
 
 use cairn_tests::{Load, Node, NodeOptions, Rpc, agree, nodes, send_all, wait_for};
 use chain_core::{block::Block, codec};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::{cores, quantile};
@@ -26,8 +26,10 @@ pub fn measure(blocks: usize) {
         let transactions = load.coin_transactions(TRANSACTIONS);
         load.block(transactions.into_iter().map(|transaction| (transaction, None)).collect());
     }
-    let lone = Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
-    let network = nodes(&load.spec, NODES, |_| Vec::new());
+    // A log in text shortens hashes, and shows whole seconds.
+    let flags = || ["--log.format", "json"].map(str::to_owned).to_vec();
+    let lone = Node::with(NodeOptions { spec: load.spec.clone(), flags: flags(), ..NodeOptions::default() });
+    let network = nodes(&load.spec, NODES, |_| flags());
     let links = links(&mut Random(SEED));
     links.iter().for_each(|(from, to)| network[*from].connect(&network[*to]));
     for node in &network {
@@ -98,8 +100,7 @@ fn alone(node: &Node, block: &Block) -> f64 {
     node.submit(block).expect("the load keeps the rules");
     Node::pause(300);
     let line = wait_for("the block", 60, || line_of(node, block));
-    let took = line.rsplit("ms=").next().and_then(|rest| rest.trim().parse().ok());
-    took.expect("a block's line says how long it took")
+    line["ms"].as_f64().expect("a block's line says how long it took")
 }
 
 impl Seen {
@@ -181,14 +182,15 @@ fn since_midnight() -> f64 {
 /// When a node logged that it had connected a block, in milliseconds since midnight: nobody need ask it meanwhile.
 fn connected_at(node: &Node, block: &Block) -> Option<f64> {
     let line = line_of(node, block)?;
-    let time = line.split('T').nth(1)?.split('Z').next()?;
-    let mut parts = time.split(':').map(|part| part.parse::<f64>().expect("a log line begins with its time"));
+    let time = line["timestamp"].as_str()?.split('T').nth(1)?.split('Z').next()?;
+    let mut parts = time.split(':').map(|part| part.parse::<f64>().expect("a log line has its time"));
     let [hours, minutes, seconds] = [(); 3].map(|()| parts.next().expect("a time has three parts"));
     Some(((hours * 60.0 + minutes) * 60.0 + seconds) * 1e3)
 }
 
 /// The line that a node logged of a block.
-fn line_of(node: &Node, block: &Block) -> Option<String> {
-    let (hash, log) = (format!("hash={}", block.hash()), node.log());
-    log.lines().rev().find(|line| line.contains(" block ") && line.contains(&hash)).map(str::to_owned)
+fn line_of(node: &Node, block: &Block) -> Option<Value> {
+    let (hash, log) = (block.hash().to_string(), node.log());
+    let mut lines = log.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.find(|line| line["message"] == "block" && line["hash"] == hash.as_str())
 }
