@@ -45,8 +45,6 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     let (path, network) = context.new_wallet()?;
     let lock = take_place(&path)?;
     can_create(context)?;
-    // Who gives up at a question leaves no lock behind.
-    lock.release()?;
     let mnemonic = keys::generate(args.words.parse().unwrap_or(12))?;
     let signer = Signer::with_passphrase(&mnemonic, &passwords::passphrase(&args.passphrase)?)?;
     let password = passwords::new_password(&context.global)?;
@@ -68,7 +66,6 @@ pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
         ask_back(context, &mnemonic)?;
     }
     let wallet = Wallet::of(network, &mnemonic, &signer, &password, Cost::default())?;
-    lock.retake()?;
     lock.create(&wallet)?;
     let mut report = with_passphrase(made(&path, &wallet, "Wallet created")?, &signer);
     if context.global.json {
@@ -180,7 +177,6 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
     }
     let (path, network) = context.new_wallet()?;
     let lock = take_place(&path)?;
-    lock.release()?;
     let text = match &args.mnemonic_file {
         Some(file) => read_small(file, "the mnemonic")?,
         None if !io::stdin().is_terminal() => read_small(Path::new("-"), "the mnemonic")?,
@@ -190,7 +186,6 @@ pub fn restore(context: &Context, args: &Restore) -> Result<Report, WalletError>
     let signer = Signer::with_passphrase(&mnemonic, &passwords::passphrase(&args.passphrase)?)?;
     let password = passwords::new_password(&context.global)?;
     let mut wallet = Wallet::of(network, &mnemonic, &signer, &password, Cost::default())?;
-    lock.retake()?;
     lock.create(&wallet)?;
     let found = match args.no_scan {
         true => String::new(),

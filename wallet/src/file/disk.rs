@@ -1,7 +1,6 @@
 //! Reading and writing the file: whole or not at all, by one process at a time.
 
 use std::{
-    cell::{Cell, RefCell},
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Write},
     path::{Path, PathBuf},
@@ -71,14 +70,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Between two tries at a lock.
 const RETRY: Duration = Duration::from_millis(50);
 
-/// The right to write a wallet's file; held until dropped. Its file beside the wallet stays there with it, and goes where no wallet
-/// came to be.
+/// The right to write a wallet's file; held until dropped.
 #[derive(Debug)]
 pub struct WalletLock {
     path: PathBuf,
-    lock_path: PathBuf,
-    lock: RefCell<File>,
-    is_held: Cell<bool>,
+    lock: File,
 }
 
 impl Wallet {
@@ -133,8 +129,10 @@ impl WalletLock {
             make_folder(folder).map_err(failed("make the folder", folder))?;
         }
         let lock_path = beside(path, ".lock");
-        let lock = RefCell::new(open_lock(&lock_path)?);
-        Ok(Self { path: path.into(), lock_path, lock, is_held: Cell::new(false) })
+        let lock = owner_only(OpenOptions::new().write(true).create(true).truncate(false))
+            .open(&lock_path)
+            .map_err(failed("make", &lock_path))?;
+        Ok(Self { path: path.into(), lock })
     }
 
     /// The wallet's file.
@@ -144,17 +142,7 @@ impl WalletLock {
 
     /// Lets others write, as while the user is asked; what was read of the wallet may then be out of date.
     pub fn release(&self) -> Result<(), FileError> {
-        self.remove_unused();
-        self.is_held.set(false);
-        self.lock.borrow().unlock().map_err(failed("unlock", &self.path))
-    }
-
-    /// Removes the lock's file if it is the lock of no wallet. Only who holds the lock may: another process that waits for the
-    /// removed file notices that it is not the one in place, and takes that ([`Self::try_retake`]).
-    fn remove_unused(&self) {
-        if cfg!(unix) && self.is_held.get() && matches!(self.path.try_exists(), Ok(false)) {
-            let _ = fs::remove_file(&self.lock_path);
-        }
+        self.lock.unlock().map_err(failed("unlock", &self.path))
     }
 
     /// Takes the lock again.
@@ -169,20 +157,10 @@ impl WalletLock {
     }
 
     fn try_retake(&self) -> Result<(), FileError> {
-        loop {
-            if !is_in_place(&self.lock.borrow(), &self.lock_path) {
-                self.lock.replace(open_lock(&self.lock_path)?);
-            }
-            match self.lock.borrow().try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(FileError::Locked(self.path.clone())),
-                Err(TryLockError::Error(error)) => return Err(failed("lock", &self.path)(error)),
-            }
-            // Whoever held it may have removed it since it was opened: then a third may hold the one that is in place now.
-            if is_in_place(&self.lock.borrow(), &self.lock_path) {
-                self.is_held.set(true);
-                return Ok(());
-            }
+        match self.lock.try_lock() {
+            Ok(()) => Ok(()),
+            Err(TryLockError::WouldBlock) => Err(FileError::Locked(self.path.clone())),
+            Err(TryLockError::Error(error)) => Err(failed("lock", &self.path)(error)),
         }
     }
 
@@ -219,31 +197,6 @@ impl WalletLock {
         }
         replace(&self.path, &bytes, &mut |_| Ok(())).map_err(failed("write", &self.path))
     }
-}
-
-impl Drop for WalletLock {
-    fn drop(&mut self) {
-        self.remove_unused();
-    }
-}
-
-fn open_lock(path: &Path) -> Result<File, FileError> {
-    let mut options = OpenOptions::new();
-    owner_only(options.write(true).create(true).truncate(false)).open(path).map_err(failed("make", path))
-}
-
-/// Whether a path still leads to an open file.
-#[cfg(unix)]
-fn is_in_place(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let place = |found: fs::Metadata| (found.dev(), found.ino());
-    matches!((file.metadata().map(place), fs::metadata(path).map(place)), (Ok(open), Ok(there)) if open == there)
-}
-
-/// Nothing is removed there.
-#[cfg(not(unix))]
-fn is_in_place(_: &File, _: &Path) -> bool {
-    true
 }
 
 /// Whether a path leads to something that is not a regular file: a terminal, a pipe, a device, a folder.
