@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Prints the benchmark table; each line has a ratio measured in the same run. With arguments, only those benchmarks:
-# hash execute vm trie engine finality chain network sim reads stratum subscribers rpc soak. `soak` takes up to an hour, and `rpc` fetches
-# anvil from npm: they run only when named, as `reads`, `stratum` and `subscribers` do. The network's lines, which take ten minutes, are smaller unless it is named.
+# hash execute vm trie engine finality chain network sim reads stratum subscribers rpc soak. `soak` takes up to an hour, and
+# `rpc` fetches anvil from npm: they run only when named, as `reads`, `stratum` and `subscribers` do. The network's lines, which
+# take ten minutes, are smaller unless it is named.
 set -eu
 network=
 [ "$#" -gt 0 ] || { set -- hash execute vm trie engine finality chain network sim; network="spread=10 sync=4000 load=20"; }

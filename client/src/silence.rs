@@ -9,7 +9,7 @@ use crate::bounded;
 /// Why a request got no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Silence {
-    /// There is no connection: most likely nothing listens there.
+    /// A connection cannot be made: most likely nothing listens there.
     Unreachable(String),
     /// Something listens there, and did not answer within so many seconds.
     Busy(u64),

@@ -163,13 +163,7 @@ pub fn open(config: &Config) -> Result<Opened, CommandError> {
 /// # Errors
 /// [`CommandError`].
 pub fn open_store(config: &Config, mut store: Store) -> Result<Opened, CommandError> {
-    let member = match member(config)? {
-        Some((key, record)) => {
-            store.keep_record(record)?;
-            Some(key)
-        }
-        None => None,
-    };
+    let member = member(config)?.map(|(key, record)| store.keep_record(record).map(|()| key)).transpose()?;
     let runtime = Builder::new_multi_thread()
         .worker_threads(rpc::threads())
         .max_blocking_threads(64)

@@ -61,7 +61,7 @@ fn the_start_and_the_end_of_syncing_are_told_and_no_single_block_is() {
         source.mine(1, &owner.address(), NOBODY);
         wait_for("the block", 20, || (node.height() == height).then_some(()));
     }
-    assert!(socket.is_quiet(), "a block that follows the tip is no sync");
+    assert!(socket.is_quiet(), "a block that follows the tip is not told as a sync");
 }
 
 #[test]

@@ -137,7 +137,7 @@ pub struct Finality {
 
 /// A member says nothing of checkpoints below a height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Silence {
+pub struct Abstention {
     /// That height.
     pub below: Height,
     /// Whether it has signed for it, so that the certificate before it exists or did; else the operator has chosen it.
@@ -183,8 +183,8 @@ impl Finality {
             decisive: true,
         };
         finality.begin(newest, Time(0));
-        if let (Some(member), Some(silence)) = (finality.member(), finality.silence()) {
-            let height = silence.below;
+        if let (Some(member), Some(abstention)) = (finality.member(), finality.abstention()) {
+            let height = abstention.below;
             tracing::warn!(member, height, "this member is silent until the checkpoint before this height is final");
         }
         Some(finality)
@@ -235,11 +235,11 @@ impl Finality {
         self.key.as_ref().map(|(member, _)| *member)
     }
 
-    /// What this node's member is silent about, until the checkpoint before is known to be final.
-    pub fn silence(&self) -> Option<Silence> {
+    /// The checkpoints on which this node's member does not vote, until the checkpoint before is known to be final.
+    pub fn abstention(&self) -> Option<Abstention> {
         self.member()?;
         let promise = self.promise.as_ref().filter(|promise| promise.height > self.round.height())?;
-        Some(Silence { below: promise.height, signed: !promise.is_empty() })
+        Some(Abstention { below: promise.height, signed: !promise.is_empty() })
     }
 
     /// When [`Self::step`] is due at the latest.
@@ -424,7 +424,7 @@ impl Finality {
     }
 
     fn vote(&mut self, now: Time) -> Option<(Promise, Vec<Vote>)> {
-        let (height, silent) = (self.round.height(), self.silence().is_some());
+        let (height, silent) = (self.round.height(), self.abstention().is_some());
         let (member, key) = self.key.as_ref().filter(|_| height > 0 && !silent)?;
         if self.voter.is_none() {
             let promise = self.promise.clone().filter(|promise| promise.height == height);

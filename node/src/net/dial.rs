@@ -379,7 +379,7 @@ fn why(error: &DialError) -> String {
     while let Some(inner) = cause.source() {
         cause = inner;
     }
-    // What comes from there is no handshake of libp2p.
+    // Something else than a handshake of libp2p comes from there.
     match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
         Some(ErrorKind::InvalidData) => "no Cairn node answers there".to_owned(),
         _ => cause.to_string(),

@@ -43,8 +43,8 @@ fn take_place(path: &Path) -> Result<WalletLock, WalletError> {
 /// Makes a wallet.
 pub fn create(context: &Context, args: &Create) -> Result<Report, WalletError> {
     let (path, network) = context.new_wallet()?;
-    let lock = take_place(&path)?;
     can_create(context)?;
+    let lock = take_place(&path)?;
     let mnemonic = keys::generate(args.words.parse().unwrap_or(12))?;
     let signer = Signer::with_passphrase(&mnemonic, &passwords::passphrase(&args.passphrase)?)?;
     let password = passwords::new_password(&context.global)?;

@@ -267,7 +267,7 @@ impl Chain {
     /// Finality now, on a chain that has it.
     pub fn finality_info(&self) -> Option<FinalityInfo> {
         let finality = self.finality.as_ref()?;
-        let (electorate, round, silence) = (finality.electorate(), finality.round(), finality.silence());
+        let (electorate, round, abstention) = (finality.electorate(), finality.round(), finality.abstention());
         let view = round.view(electorate.rules.quorum());
         Some(FinalityInfo {
             members: electorate.rules.members.clone(),
@@ -275,8 +275,8 @@ impl Chain {
             time: self.tree.get(&self.tree.finalized()).map_or(0, |info| info.header.time),
             wanted: finality.wanted().cloned(),
             refused: finality.refused().cloned(),
-            silent_below: silence.map(|silence| silence.below),
-            signed_ahead: silence.map(|silence| silence.signed),
+            silent_below: abstention.map(|abstention| abstention.below),
+            signed_ahead: abstention.map(|abstention| abstention.signed),
             alarm: finality.alarm().map(ToString::to_string),
             next: round.height(),
             view,

@@ -26,7 +26,7 @@ let leave = null;
 let opened = false;
 
 function route() {
-  // The target of the skip link is no view: whoever starts there starts at home.
+  // The skip link leads to a part of the view. A page that is opened there shows home.
   const hash = location.hash === "#main" ? "" : location.hash;
   const [name, ...args] = hash.replace(/^#\/?/, "").split("/").map(decoded);
   return { name: name in VIEWS ? name : null, args };

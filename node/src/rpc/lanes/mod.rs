@@ -193,10 +193,13 @@ impl Queue {
             tokio::task::spawn_blocking(move || queue.work(job));
             return Ok(None);
         }
-        line.make_room(who, self.most_waiting)?;
+        let removed = line.make_room(who, self.most_waiting)?;
         line.next += 1;
         let (number, entered) = (line.next, line.turns);
         line.waiting.push(Waiter { number, who, entered, job });
+        drop(line);
+        // Its caller is told by the end of the channel. A job may hold a large request, which is dropped outside the lock.
+        drop(removed);
         Ok(Some(Waiting { queue: self, number }))
     }
 
@@ -226,23 +229,24 @@ impl Queue {
 }
 
 impl Line {
+    /// Removes a call if too many wait.
+    ///
     /// # Errors
-    /// -32005 if too many wait, in all or of this address.
-    fn make_room(&mut self, who: Who, most: usize) -> RpcResult<()> {
+    /// -32005 if there is none to remove, or too many wait of this address.
+    fn make_room(&mut self, who: Who, most: usize) -> RpcResult<Option<Waiter>> {
         let own = self.waiting.iter().filter(|waiter| waiter.who.network == who.network).count();
         if own >= WAITING_OF_ONE {
             return Err(busy());
         }
         if self.waiting.len() < most {
-            return Ok(());
+            return Ok(None);
         }
         let mut of: HashMap<IpAddr, usize> = HashMap::new();
         self.waiting.iter().for_each(|waiter| *of.entry(waiter.who.network).or_default() += 1);
         let busiest = of.into_iter().max_by_key(|(_, calls)| *calls).filter(|(_, calls)| *calls > own + 1);
         let last =
             busiest.and_then(|(network, _)| self.waiting.iter().rposition(|waiter| waiter.who.network == network));
-        // Its caller is told by the end of the channel.
-        last.map(|last| drop(self.waiting.remove(last))).ok_or_else(busy)
+        last.map(|last| Some(self.waiting.remove(last))).ok_or_else(busy)
     }
 
     /// Takes out the call whose turn it is: of the address that was served longest ago, and of its connections likewise.
@@ -269,7 +273,7 @@ impl Line {
 impl Waiting<'_> {
     /// Whether it still waited.
     fn leave(&self) -> bool {
-        // Its job, which may hold a large request, is dropped after the lock.
+        // Its job is dropped outside the lock.
         let left = {
             let waiting = &mut self.queue.line.lock().waiting;
             let place = waiting.iter().position(|waiter| waiter.number == self.number);
