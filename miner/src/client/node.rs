@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use cairn_client::{Cookie, CookieError, Silence, fault, make_plain};
+use cairn_client::{Cookie, CookieError, Silence, fault, make_plain, plain};
 use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
@@ -106,7 +106,8 @@ const PASSING: [i64; 3] = [-32000, -32603, -32005];
 /// The cookie is missing or wrong.
 const UNAUTHORIZED: i64 = 4100;
 
-/// JSON-RPC 2.0: method not found.
+/// JSON-RPC 2.0: invalid parameters, method not found.
+const INVALID_PARAMS: i64 = -32602;
 const UNKNOWN_METHOD: i64 = -32601;
 
 /// Maximum length of a node's message that is shown, in characters.
@@ -264,11 +265,12 @@ impl Node {
 
 /// A refusal of a parameter, by the flag that it came from.
 fn blamed(request: &Request, error: NodeError) -> NodeError {
-    let NodeError::Refused { message, .. } = &error else { return error };
+    let NodeError::Refused { code: INVALID_PARAMS, message, .. } = &error else { return error };
     let message = message.strip_prefix("request.").unwrap_or(message);
     let flags = [("address: ", "--address", &request.address), ("account: ", "--account", &request.account)];
     let found = flags.into_iter().find_map(|(prefix, flag, value)| {
-        Some(NodeError::Payout { flag, value: value.clone()?, reason: message.strip_prefix(prefix)?.to_owned() })
+        let value = plain(value.as_ref()?);
+        Some(NodeError::Payout { flag, value, reason: message.strip_prefix(prefix)?.to_owned() })
     });
     found.unwrap_or(error)
 }

@@ -287,6 +287,10 @@ fn ends_when_the_node_refuses_the_address() {
     let (outcome, _) = mine_at(&url, &options(None), events());
     let words = "the node refuses --address lcrn1me: the checksum is wrong; `cairn-wallet address` shows yours";
     assert_eq!(outcome.unwrap_err().to_string(), words);
+    let request = Request { address: Some("lcrn1\u{1b}[31m\nme".into()), account: None };
+    let odd = Options { request, ..options(None) };
+    let (outcome, _) = mine_at(&url, &odd, events());
+    assert!(outcome.unwrap_err().to_string().starts_with("the node refuses --address lcrn1[31m me: the checksum"));
     let url = fake_node(|_, _| Reply::Error(-32601, "Method not found", ""));
     let (outcome, _) = mine_at(&url, &options(None), events());
     let words = "the node refuses: it does not know miner_getTemplate; is it a Cairn node? --rpc URL names another";
