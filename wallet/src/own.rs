@@ -146,23 +146,11 @@ pub fn policy_keys(policy: &Policy) -> Vec<KeyBytes> {
     keys.filter(|key| seen.insert(*key)).collect()
 }
 
-/// The fewest signatures with which a policy can be satisfied, whatever else that takes.
-pub fn least_signatures(policy: &Policy) -> usize {
-    fewest(&mut policy.0.iter())
-}
-
-/// Those of the next subtree. Recursive: a policy is at most 16 deep.
-fn fewest(nodes: &mut dyn Iterator<Item = PolicyNode>) -> usize {
-    let (needed, count) = match nodes.next() {
-        Some(PolicyNode::Key(_)) => return 1,
-        Some(PolicyNode::And(n)) => (n, n),
-        Some(PolicyNode::Or(n)) => (1, n),
-        Some(PolicyNode::Threshold(k, n)) => (k, n),
-        _ => return 0,
-    };
-    let mut parts: Vec<usize> = (0..count).map(|_| fewest(nodes)).collect();
-    parts.sort_unstable();
-    parts.iter().take(needed.into()).sum()
+/// How many of its keys must sign a policy that is nothing but a number of different ones.
+pub fn quorum(policy: &Policy) -> Option<usize> {
+    let Some(PolicyNode::Threshold(needed, count)) = policy.0.iter().next() else { return None };
+    let keys = policy_keys(policy).len();
+    (keys == usize::from(count) && policy.0.iter().count() == keys + 1).then_some(needed.into())
 }
 
 #[cfg(test)]
@@ -170,14 +158,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_the_signatures_that_a_policy_takes_at_least() {
+    fn says_how_many_must_sign_where_only_their_number_counts() {
         let [a, b, c] = [1, 2, 3].map(|byte| Policy::key(KeyBytes([byte; 32])));
         let two = Policy::threshold(2, [a.clone(), b.clone(), c.clone()]);
-        let one = Policy::threshold(1, [a.clone(), b.clone()]);
-        let refund = Policy::and([a.clone(), Policy::after(9)]);
-        let mixed = Policy::or([two.clone(), refund.clone()]);
-        let all = Policy::and([two.clone(), Policy::key(KeyBytes([4; 32]))]);
-        let counts = [&a, &two, &one, &refund, &mixed, &all, &Policy::after(9)].map(least_signatures);
-        assert_eq!(counts, [1, 2, 1, 1, 1, 3, 0]);
+        assert_eq!((quorum(&two), quorum(&Policy::threshold(1, [a.clone(), b.clone()]))), (Some(2), Some(1)));
+        let twice = Policy::threshold(2, [a.clone(), a.clone(), b.clone()]);
+        let refund = Policy::threshold(1, [a.clone(), Policy::after(9)]);
+        let nested = Policy::threshold(1, [two, b.clone()]);
+        for policy in [&a, &twice, &refund, &nested, &Policy::or([a.clone(), b.clone()]), &Policy::after(9)] {
+            assert_eq!(quorum(policy), None, "{policy:?}");
+        }
     }
 }

@@ -183,7 +183,13 @@ fn what_a_node_says_of_a_transaction_beside_its_bytes_is_not_shown_as_signed() {
         assert_eq!(shown["kind"], kind);
         assert_eq!(text.contains("1.23456789 CRN"), kind == "coin", "{text}");
         assert_eq!(text.contains(", failed"), kind == "account", "a payment cannot fail: {text}");
-        for (field, value) in [("confirmations", json!(0)), ("height", json!(1_u64 << 40)), ("time", json!(u64::MAX))] {
+        assert!(!text.contains("pays") || kind == "coin", "what failed pays nobody: {text}");
+        for (field, value) in [
+            ("success", json!("false")),
+            ("confirmations", json!(0)),
+            ("height", json!(1_u64 << 40)),
+            ("time", json!(u64::MAX)),
+        ] {
             let mut odd = lies.clone();
             odd[field] = value;
             node.state().instead = Some(("coin_getTransaction".into(), odd));

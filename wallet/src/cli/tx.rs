@@ -119,12 +119,12 @@ impl Place {
             return Ok(None);
         }
         let number = |field: &str| found[field].as_u64().and_then(|number| u32::try_from(number).ok());
-        let place = match (number("height"), number("time"), number("confirmations")) {
-            (Some(height), Some(time), Some(confirmations @ 1..)) => {
+        let place = match (number("height"), number("time"), number("confirmations"), found["success"].as_bool()) {
+            (Some(height), Some(time), Some(confirmations @ 1..), Some(success)) => {
                 let block = found["blockHash"].as_str().and_then(|text| text.parse().ok());
-                Self { block, height, time, confirmations, success: found["success"] != false }
+                Self { block, height, time, confirmations, success }
             }
-            _ => return Err(senseless("no block can have its height, time and confirmations")),
+            _ => return Err(senseless("no block can have its height, time, confirmations and success")),
         };
         Ok(Some(place))
     }
@@ -195,7 +195,8 @@ fn account(
     let from = tx.recover_sender().map_err(|_| senseless("nobody signed it"))?;
     let creates = fields.to.is_none() && success != Some(false);
     let contract = creates.then(|| from.create(fields.nonce).to_string());
-    let withdraws = withdraws(fields).map(|lock| owner.wallet.network.address(&lock));
+    let withdraws =
+        withdraws(fields).filter(|_| success != Some(false)).map(|lock| owner.wallet.network.address(&lock));
     let (from, to) = (from.to_string(), fields.to.map(|to| to.to_string()));
     let fee = place.and_then(|_| receipt(node, txid)).map(|receipt| receipt.fee());
     let most = fields.fees.fee_cap().saturating_mul(U256::from(fields.gas_limit));

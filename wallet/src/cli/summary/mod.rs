@@ -19,7 +19,7 @@ use crate::{
     file::Wallet,
     keys::Branch,
     money::{show_gwei, show_wei},
-    own::{KeyTable, Owner, least_signatures, policy_keys},
+    own::{KeyTable, Owner, policy_keys, quorum},
 };
 
 /// Describes a draft. `own` tells what belongs to the wallet that asks, and `wallet` what it calls others; nothing in the
@@ -225,8 +225,8 @@ fn signatures(signed: &CoinDraft, wallet: &Wallet, own: &KeyTable) -> String {
             policy_keys(policy).into_iter().partition(|key| has_signed(input, key));
         let names = |keys: &[KeyBytes]| keys.iter().map(|key| name(wallet, own, key)).collect::<Vec<_>>().join(", ");
         let (address, all) = (screen::short(&input.address), given.len() + missing.len());
-        let needed = least_signatures(policy);
-        let mut line = format!("{address}: {} of {all} keys have signed, at least {needed} must", given.len());
+        let needed = quorum(policy).map_or_else(String::new, |needed| format!(", at least {needed} must"));
+        let mut line = format!("{address}: {} of {all} keys have signed{needed}", given.len());
         if !given.is_empty() {
             line += &format!(": {}", names(&given));
         }
