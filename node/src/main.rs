@@ -1,6 +1,6 @@
 //! `cairn-node`: see `cairn-node --help`.
 
-use cairn_client::suggest_flag;
+use cairn_client::{plain, suggest_flag};
 use cairn_node::{cli::Cli, commands, program};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use serde_json::json;
@@ -54,7 +54,8 @@ fn fail(json: bool, code: u8, message: &str) -> ExitCode {
     if json {
         eprintln!("{}", json!({ "error": { "code": code, "message": message } }));
     } else {
-        eprintln!("error: {message}");
+        // It may have the text of a file or of another program.
+        eprintln!("error: {}", plain(message));
     }
     ExitCode::from(code)
 }

@@ -1,6 +1,6 @@
 //! A server that is no node.
 
-use super::{failure, success};
+use super::{failure, misuse, success};
 use std::{
     io::{Read, Write},
     net::{Shutdown, TcpListener, TcpStream},
@@ -153,5 +153,16 @@ fn a_port_that_does_not_speak_http_is_no_node() {
             said.starts_with(&format!("what answers at {url} is not a Cairn node (it does not speak HTTP): ")),
             "{said}"
         );
+    }
+}
+
+#[test]
+fn a_chain_spec_does_not_reach_the_terminal_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("chain.toml");
+    for text in ["\"\\u001b[31mk\\n\\u202e\" = 1", "name = \"a\\nerror: \\r\\u0007b\""] {
+        std::fs::write(&file, text).unwrap();
+        let said = misuse(&["run", "--chain", file.to_str().unwrap()]);
+        assert!(!said.contains(|letter: char| letter.is_control() || letter == '\u{202e}'), "{said:?}");
     }
 }
