@@ -99,6 +99,9 @@ fn resume(height: u32, forget: bool, flags: &MemberFlags) -> Result<(), CommandE
         .map_err(|error| CommandError::Stopped(format!("{}: {error}", votes.display())))?;
     print(&key, folder, flags.json);
     if !flags.json {
+        if forget && DirectoryLock::database(folder).exists() {
+            say("The votes that the database still holds bind the member all the same, and come back at its start\n");
+        }
         say(format_args!("{}\n", without(rules)));
     }
     Ok(())

@@ -82,7 +82,11 @@ impl Store {
     pub fn keep_record(&mut self, record: Record) -> Result<(), StoreError> {
         self.record = Some(record);
         match self.promise()? {
-            Some(promise) if self.record.as_ref().and_then(Record::promise) != Some(&promise) => self.record(&promise),
+            Some(promise) if self.record.as_ref().and_then(Record::promise) != Some(&promise) => {
+                let height = promise.height;
+                tracing::warn!(height, "the database holds a later vote of this member than its record, and binds it");
+                self.record(&promise)
+            }
             _ => Ok(()),
         }
     }
