@@ -2,20 +2,20 @@
 //! out of space on demand.
 
 use parking_lot::Mutex;
+use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync};
 use std::{
-    collections::{BTreeMap, BTreeSet},
     ops::{Bound, ControlFlow},
     sync::Arc,
 };
 
 use super::{Batch, BlockRef, Column, Durability, KeyRange, Kv, KvRead, Order, StoreError, Usage, Visitor, schema};
 
-type Rows = BTreeMap<Vec<u8>, Arc<[u8]>>;
+type Rows = RedBlackTreeMapSync<Vec<u8>, Arc<[u8]>>;
 
-/// The columns by number, and rows that cannot be read until they are written again. Copied on write while a snapshot holds
-/// them.
+/// The columns by number, and rows that cannot be read until they are written again. A copy shares all rows: it costs
+/// nothing, however many they are, and the next write copies only the way to what it changes.
 #[derive(Clone, Default)]
-struct Columns([Arc<Rows>; Column::ALL.len()], Arc<BTreeSet<(&'static str, Vec<u8>)>>);
+struct Columns([Rows; Column::ALL.len()], RedBlackTreeSetSync<(&'static str, Vec<u8>)>);
 
 /// What is to go wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl MemoryKv {
     /// Has a body be unreadable, as in a file with a wrong bit, until it is written again.
     pub fn spoil_body(&self, at: BlockRef) {
         let row = (Column::Bodies.name(), schema::block_key(at).to_vec());
-        Arc::make_mut(&mut self.0.lock().columns.1).insert(row);
+        self.0.lock().columns.1.insert_mut(row);
     }
 
     fn read<T>(&self, read: impl FnOnce(&Columns) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -88,13 +88,15 @@ impl Columns {
     fn apply(&mut self, batch: &Batch) {
         for (column, key, value) in batch.rows() {
             if !self.1.is_empty() {
-                Arc::make_mut(&mut self.1).remove(&(column.name(), key.to_vec()));
+                self.1.remove_mut(&(column.name(), key.to_vec()));
             }
-            let rows = Arc::make_mut(&mut self.0[column as usize]);
+            let rows = &mut self.0[column as usize];
             match value {
-                Some(value) => rows.insert(key.to_vec(), value.into()),
-                None => rows.remove(key),
-            };
+                Some(value) => rows.insert_mut(key.to_vec(), value.into()),
+                None => {
+                    rows.remove_mut(key);
+                }
+            }
         }
     }
 
