@@ -61,6 +61,32 @@ async function blocks(browser, node) {
     await page.click(`a[href="#/tx/${lost}/in/${block}"]`);
     await shows(page, "The block that holds it lost");
   });
+  await task("blocks below the latest are reached from home, page by page", async () => {
+    await node.call("dev_mine", 42);
+    const height = Number(await node.call("eth_blockNumber"));
+    await go("");
+    await page.getByRole("link", { name: "All blocks" }).click();
+    const heights = () => page.$$eval("main tbody tr td:first-child", (cells) => cells.map((one) => Number(one.innerText)));
+    for (const first of [height, height - 20, height - 40]) {
+      await until(async () => (await heights())[0] === first, `a page from ${first} on`);
+      const rows = Math.min(20, first + 1);
+      equal(
+        await heights(),
+        Array.from({ length: rows }, (_, below) => first - below),
+        "heights",
+      );
+      const older = page.getByRole("button", { name: "Older →" });
+      if (first >= 20) await older.click();
+      else check(await older.isDisabled(), "there is nothing below genesis");
+    }
+    await page.getByRole("button", { name: "← Newer" }).click();
+    await until(async () => (await heights())[0] === height - 20, "the page before");
+    await go("blocks/1");
+    await until(async () => `${await heights()}` === "1,0", "blocks from a height on");
+    await shows(page, `The tip is at ${height}`);
+    await page.click("main tbody tr a");
+    await shows(page, "Block 1");
+  });
   await task("blocks, reorganisations: no fault of the page", async () => equal(faults, [], "faults"));
   await context.close();
 }

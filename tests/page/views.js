@@ -43,6 +43,7 @@ async function fill(node) {
   const block = await node.call("chain_getBlock", 2, 1);
   return {
     home: "",
+    blocks: "blocks",
     block: "block/2",
     losing: `block/${losing}`,
     coinbase: `tx/${block.transactions[0]}`,

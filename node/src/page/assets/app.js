@@ -11,6 +11,7 @@ import { addChain } from "./wallet.js";
 
 const VIEWS = {
   "": ["The chain", () => import("./home.js")],
+  blocks: ["Blocks", () => import("./blocks.js")],
   block: ["Block", () => import("./block.js")],
   tx: ["Transaction", () => import("./transaction.js")],
   address: ["Address", () => import("./address.js")],

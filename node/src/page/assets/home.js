@@ -1,5 +1,6 @@
 // The chain at a glance: heads and branches, figures, the blocks to come, the latest blocks and transactions.
 
+import { COLUMNS as BLOCKS, row as blockRow } from "./blocks.js";
 import { DETAILED, chain, pace, watch } from "./chain.js";
 import { show as showComing } from "./coming.js";
 import { Recent, h, put, renew } from "./dom.js";
@@ -20,7 +21,6 @@ import {
 import {
   addressLink,
   age,
-  blockLink,
   failure,
   heading,
   heightLink,
@@ -37,14 +37,6 @@ import { draw, lost } from "./tree.js";
 const MOST_TRANSACTIONS = 10;
 const known = new Recent(120);
 
-const BLOCKS = [
-  ["Height", "number"],
-  ["Hash"],
-  ["Age"],
-  ["Txs", "number"],
-  ["Gas", "wide-only"],
-  ["Size", "number wide-only"],
-];
 const TRANSACTIONS = [["Transaction"], ["Kind"], ["Amount", "number"], ["To", "wide-only"], ["Block"]];
 
 export function show(_, signal) {
@@ -77,7 +69,7 @@ export function show(_, signal) {
     if (kind === "info" || chain.path.length === 0) return;
     // A part a frame: none takes long.
     inTurn(
-      [showTree, showLost, () => blocks.show(chain.blocks.slice(0, DETAILED).map(blockRow)), showTransactions],
+      [showTree, showLost, () => blocks.show(latestBlocks()), showTransactions],
       signal,
     );
   };
@@ -100,7 +92,7 @@ export function show(_, signal) {
     figures,
     panel("Heads", tree, h("h3", "Branches that lost"), lostList),
     panel("Blocks to come", coming),
-    h("div", { class: "halves" }, panel("Latest blocks", blocks), panel("Latest transactions", transactions)),
+    h("div", { class: "halves" }, panel("Latest blocks", blocks, h("p", h("a", { href: "#/blocks" }, "All blocks"))), panel("Latest transactions", transactions)),
     panel("Reorganisations", reorgs),
   ];
 }
@@ -168,25 +160,6 @@ function rounded(amount) {
   return `${whole < 1e7 ? count(whole) : scaled(whole)} CRN`;
 }
 
-function blockRow(block) {
-  const used = block.gasUsed / chain.info.gasLimit;
-  const cells = () => [
-    heightLink(block.height, block.hash),
-    blockLink(block.hash, { head: 6, tail: 6 }),
-    age(block.time),
-    count(block.count),
-    h("meter", {
-      min: 0,
-      max: 1,
-      value: used,
-      title: `${count(block.gasUsed)} gas`,
-      "aria-label": `${percent(used)} of the gas limit`,
-    }),
-    bytes(block.size),
-  ];
-  return [block.hash, cells];
-}
-
 /** What a list says of a transaction; remembered, since blocks do not change. */
 async function summary(id) {
   return known.get(id) ?? keepIfMined(id, await attempt(null, "coin_getTransaction", id));
@@ -212,6 +185,9 @@ function keepIfMined(id, tx) {
   };
   return confirmations > 0 ? known.set(id, brief) : brief;
 }
+
+const latestBlocks = () =>
+  chain.blocks.slice(0, DETAILED).map((block) => [block.hash, () => blockRow(block, chain.info.gasLimit)]);
 
 let asked = 0;
 
