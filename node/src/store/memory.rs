@@ -201,3 +201,26 @@ impl Kv for MemoryKv {
         Arc::new(self.0.lock().columns.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_write_copies_no_rows_that_a_snapshot_holds() {
+        let kv = MemoryKv::default();
+        let mut batch = Batch::default();
+        (0..100).for_each(|key| batch.put(Column::Meta, &[key], b"old"));
+        kv.write(&batch, Durability::Process).unwrap();
+        let (held, snapshot) = (kv.0.lock().columns.clone(), kv.snapshot());
+        let mut batch = Batch::default();
+        batch.put(Column::Meta, &[7], b"new");
+        kv.write(&batch, Durability::Process).unwrap();
+        let places =
+            |columns: &Columns| columns.column(Column::Meta).keys().map(|key| key.as_ptr()).collect::<BTreeSet<_>>();
+        assert_eq!(places(&held).intersection(&places(&kv.0.lock().columns)).count(), 99);
+        let value = |kv: &dyn KvRead| kv.get(Column::Meta, &[7]).unwrap().unwrap();
+        assert_eq!([value(&*snapshot), value(&kv)], [b"old", b"new"]);
+    }
+}

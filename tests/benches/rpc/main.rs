@@ -2,11 +2,13 @@
 //!
 //! Run: `make bench ARGS=rpc`. `CAIRN_ANVIL` names anvil, and `CAIRN_CONTRACTS` the compiled contracts; `scripts/bench.sh`
 //! finds both. `blocks=N` makes another number of blocks, each of which has 100 logs (1,000). Anvil needs minutes and gigabytes
-//! for a few thousand of them; logs are read once more with ten times as many blocks on this side alone.
+//! for a few thousand of them; logs are read once more with ten times as many blocks on this side alone. `HTTP alone` is a server
+//! that knows nothing: what is left of its ratio is the distance to the limit.
 
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark has no users and may panic")]
 
 mod client;
+mod limit;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -38,15 +40,20 @@ fn main() {
     println!("{:<42} {:>9} {:>9} {:>6} {:>10} {:>10}", "at a time", "cairn/s", "anvil/s", "ratio", "p99 ms", "anvil's");
     for (name, request) in reads() {
         for lanes in LANES {
-            let rounds = |server: &Server| {
-                let body = request(server).to_string();
-                measure(server.port, lanes, ROUND, &|_, _| Some(body.clone()))
-            };
-            compare(&format!("{name} x {lanes}"), &servers, rounds);
+            compare(&format!("{name} x {lanes}"), [0, 1].map(|at| asks(&servers[at], lanes, request(&servers[at]))));
         }
     }
+    let (alone, [_, anvil]) = (limit::start(), &servers);
     for lanes in LANES {
-        compare(&format!("eth_sendRawTransaction x {lanes}"), &servers, |server| server.send(lanes, SENT));
+        let alone = || measure(alone, lanes, ROUND, &|_, _| Some(balance(anvil).to_string()));
+        compare(
+            &format!("HTTP alone, anvil's eth_getBalance x {lanes}"),
+            [Box::new(alone), asks(anvil, lanes, balance(anvil))],
+        );
+    }
+    for lanes in LANES {
+        let send = |server| -> Round<'_> { Box::new(move || Server::send(server, lanes, SENT)) };
+        compare(&format!("eth_sendRawTransaction x {lanes}"), servers.each_ref().map(send));
     }
     let [_, anvil] = servers;
     more_logs(anvil, 10 * blocks);
@@ -57,13 +64,14 @@ fn main() {
 fn more_logs(anvil: Server, blocks: u64) {
     let mut cairn = Server::cairn(&[]);
     cairn.fill(blocks);
-    let servers = [cairn, anvil];
     for lanes in LANES {
-        compare(&format!("eth_getLogs, {} logs here x {lanes}", blocks * EMITTER_LOGS), &servers, |server| {
-            let body = logs(server).to_string();
-            measure(server.port, lanes, ROUND, &|_, _| Some(body.clone()))
-        });
+        let name = format!("eth_getLogs, {} logs here x {lanes}", blocks * EMITTER_LOGS);
+        compare(&name, [&cairn, &anvil].map(|server| asks(server, lanes, logs(server))));
     }
+}
+
+fn balance(_: &Server) -> Value {
+    call("eth_getBalance", json!([server::account(0), "latest"]))
 }
 
 /// One in a hundred blocks has a log of it.
@@ -113,7 +121,7 @@ fn reads() -> Vec<(&'static str, Request)> {
     };
     vec![
         ("eth_call (balanceOf)", Box::new(balance_of)),
-        ("eth_getBalance", Box::new(move |_| call("eth_getBalance", json!([server::account(0), "latest"])))),
+        ("eth_getBalance", Box::new(balance)),
         (
             "eth_getBlockByNumber (300 in full)",
             Box::new(move |server| call("eth_getBlockByNumber", json!([server.full, true]))),
@@ -122,12 +130,20 @@ fn reads() -> Vec<(&'static str, Request)> {
     ]
 }
 
+type Round<'a> = Box<dyn Fn() -> Measured + 'a>;
+
+/// The same request again and again.
+fn asks(server: &Server, lanes: usize, request: Value) -> Round<'_> {
+    let body = request.to_string();
+    Box::new(move || measure(server.port, lanes, ROUND, &|_, _| Some(body.clone())))
+}
+
 /// Runs rounds in turn and prints the medians.
-fn compare(name: &str, servers: &[Server; 2], round: impl Fn(&Server) -> Measured) {
+fn compare(name: &str, of: [Round<'_>; 2]) {
     let mut measured = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
-        for (server, rounds) in servers.iter().zip(&mut measured) {
-            rounds.push(round(server));
+        for (round, rounds) in of.iter().zip(&mut measured) {
+            rounds.push(round());
         }
     }
     let [cairn, anvil] = measured.map(|rounds| {
