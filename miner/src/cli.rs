@@ -4,7 +4,7 @@ use cairn_client::suggest_flag;
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
-use crate::stratum::{Server, Worker};
+use crate::stratum::{Server, Trust, Worker};
 
 /// Mine for a Cairn node: fetch templates, search on all cores, submit blocks.
 ///
@@ -55,10 +55,14 @@ pub struct Arguments {
 /// A server instead of a node's JSON-RPC.
 #[derive(Args)]
 pub struct Pool {
-    /// Mine for a stratum v1 server, such as stratum+tcp://127.0.0.1:3333, instead of --rpc. Repeat it for servers to fall
-    /// back on.
+    /// Mine for a stratum v1 server, such as stratum+tcp://127.0.0.1:3333, or stratum+ssl://pool.example:443 with TLS,
+    /// instead of --rpc. Repeat it for servers to fall back on.
     #[arg(long, value_name = "URL", conflicts_with = "account")]
     pub stratum: Vec<Server>,
+    /// Trust the certificate authorities of this PEM file as well as the system's: for a pool whose certificate the system
+    /// does not know.
+    #[arg(long, value_name = "FILE", requires = "stratum")]
+    pub tls_ca: Option<PathBuf>,
     /// User name at the stratum server [default: --address, which a node's stratum server pays].
     #[arg(long, value_name = "USER", requires = "stratum")]
     pub user: Option<String>,
@@ -86,6 +90,18 @@ impl Pool {
             None => user.to_owned(),
         };
         Ok(Worker { user, password: self.password.clone().unwrap_or_else(|| "x".into()) })
+    }
+
+    /// The authorities that servers with TLS are trusted by; `None` if there is no such server.
+    ///
+    /// # Errors
+    /// If no certificates can be loaded, or no server needs those that are named.
+    pub fn trust(&self) -> Result<Option<Trust>, String> {
+        match (&self.tls_ca, self.stratum.iter().any(|server| server.tls)) {
+            (_, true) => Trust::load(self.tls_ca.as_deref()).map(Some).map_err(|error| error.to_string()),
+            (None, false) => Ok(None),
+            (Some(_), false) => Err("--tls-ca is for servers with TLS: write --stratum stratum+ssl://...".into()),
+        }
     }
 }
 

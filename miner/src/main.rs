@@ -92,6 +92,7 @@ fn mine(arguments: Arguments, threads: Threads) -> Result<(), NodeError> {
 fn mine_for_server(arguments: Arguments, threads: Threads) -> Result<(), String> {
     let worker = arguments.pool.worker(arguments.address.as_deref())?;
     let options = stratum::Options {
+        trust: arguments.pool.trust()?,
         servers: arguments.pool.stratum,
         worker,
         threads: threads.count,

@@ -7,6 +7,8 @@ mod message;
 mod report;
 mod server;
 mod session;
+mod stream;
+mod tls;
 
 use std::{
     collections::hash_map::RandomState,
@@ -22,6 +24,7 @@ use self::session::{Reason, Session, Step};
 pub use report::{Note, Reporter, Totals};
 pub use server::{Event, ParseServerError, Server};
 pub use session::{Share, Worker};
+pub use tls::{Trust, TrustError};
 
 use crate::{Miner, StartError, miner};
 
@@ -30,6 +33,8 @@ use crate::{Miner, StartError, miner};
 pub struct Options {
     /// The servers, the preferred one first; at least one.
     pub servers: Vec<Server>,
+    /// The authorities that servers with TLS are trusted by; needed if there is such a server.
+    pub trust: Option<Trust>,
     /// Who mines.
     pub worker: Worker,
     /// Number of threads that search, for display.
@@ -171,7 +176,8 @@ impl Run<'_> {
     fn connect(&mut self) -> Result<(), StratumError> {
         (self.next_try, self.since) = (None, Instant::now());
         self.number += 1;
-        match server::open(&self.options.servers[self.server], self.number, &self.sender) {
+        let Options { servers, trust, .. } = self.options;
+        match server::open(&servers[self.server], trust.as_ref(), self.number, &self.sender) {
             Ok(()) => Ok(()),
             Err(error) => self.fail(Reason::Broken(error.to_string())),
         }
@@ -189,7 +195,7 @@ impl Run<'_> {
             self.probed = Instant::now();
         } else if self.probed.elapsed() >= self.options.return_after {
             self.probed = Instant::now();
-            server::probe(&self.options.servers[0], &self.sender);
+            server::probe(&self.options.servers[0], self.options.trust.as_ref(), &self.sender);
         }
         Ok(())
     }

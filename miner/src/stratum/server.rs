@@ -1,11 +1,15 @@
 //! Servers and connections to them.
 
 use std::{
+    convert::Infallible,
     fmt,
-    io::{self, BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read},
     net::{TcpStream, ToSocketAddrs},
     str::FromStr,
-    sync::mpsc::{Receiver, Sender, channel},
+    sync::{
+        Arc,
+        mpsc::{Receiver, Sender, channel},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -13,59 +17,61 @@ use std::{
 use cairn_client::plain;
 use serde_json::json;
 
-use super::message::{self, AGENT, MAX_LINE, Message};
+use super::{
+    message::{self, AGENT, MAX_LINE, Message},
+    stream::{self, Reader, Stream},
+    tls::{self, Trust},
+};
 use crate::miner;
 
 /// How long to wait for one address of a server.
 const CONNECT: Duration = Duration::from_secs(5);
+/// A server whose TLS handshake takes longer is left.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A server that sends nothing for so long is gone: others send a job at least every minute.
 const SILENCE: Duration = Duration::from_secs(180);
-/// A server that does not read for so long is gone.
-const WRITE: Duration = Duration::from_secs(10);
 /// A server is back that takes a subscription within this time.
 const PROBE: Duration = Duration::from_secs(10);
+/// How a server with TLS answers a line: type and version of a record.
+const TLS_ALERT: [u8; 2] = [21, 3];
 
-/// Host and port of a server.
+/// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Server {
     /// Name or address, without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
+    /// Whether it has TLS.
+    pub tls: bool,
 }
 
 /// A text that is not the URL of a server.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ParseServerError {
-    /// It asks for TLS.
-    #[error(
-        "'{0}': TLS is not supported; use stratum+tcp://, through a tunnel such as stunnel if the server has TLS alone"
-    )]
-    Tls(String),
-    /// Anything else.
-    #[error("'{0}' is not the address of a stratum server; write it like stratum+tcp://127.0.0.1:3333")]
-    Malformed(String),
-}
+#[error(
+    "'{0}' is not the address of a stratum server; write it like stratum+tcp://127.0.0.1:3333, or stratum+ssl:// with TLS"
+)]
+pub struct ParseServerError(String);
 
 impl FromStr for Server {
     type Err = ParseServerError;
 
     fn from_str(text: &str) -> Result<Self, ParseServerError> {
-        let malformed = || ParseServerError::Malformed(plain(text));
+        let malformed = || ParseServerError(plain(text));
         let (scheme, rest) = text.split_once("://").ok_or_else(malformed)?;
-        match scheme {
-            "stratum+tcp" | "stratum" | "tcp" => {}
-            "stratum+ssl" | "stratum+tls" | "stratums" | "ssl" | "tls" => {
-                return Err(ParseServerError::Tls(plain(text)));
-            }
+        let has_tls = match scheme {
+            "stratum+tcp" | "stratum" | "tcp" => false,
+            "stratum+ssl" | "stratum+tls" | "stratums" | "ssl" | "tls" => true,
             _ => return Err(malformed()),
-        }
+        };
         let (host, port) = rest.strip_suffix('/').unwrap_or(rest).rsplit_once(':').ok_or_else(malformed)?;
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let is_odd = |letter: char| letter.is_whitespace() || letter.is_control() || "/@?#[]".contains(letter);
         let port = port.parse().ok().filter(|port| *port != 0);
         match port {
-            Some(port) if !host.is_empty() && !host.contains(is_odd) => Ok(Self { host: host.to_owned(), port }),
+            Some(port) if !host.is_empty() && !host.contains(is_odd) && (!has_tls || tls::is_name(host)) => {
+                Ok(Self { host: host.to_owned(), port, tls: has_tls })
+            }
             _ => Err(malformed()),
         }
     }
@@ -74,7 +80,8 @@ impl FromStr for Server {
 impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (open, close) = if self.host.contains(':') { ("[", "]") } else { ("", "") };
-        write!(f, "stratum+tcp://{open}{}{close}:{}", self.host, self.port)
+        let scheme = if self.tls { "stratum+ssl" } else { "stratum+tcp" };
+        write!(f, "{scheme}://{open}{}{close}:{}", self.host, self.port)
     }
 }
 
@@ -82,13 +89,13 @@ impl fmt::Display for Server {
 /// the memory.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Arc<Stream>,
     handled: Sender<()>,
 }
 
 impl Connection {
     /// A connection; its reader waits for the receiver after each message.
-    pub fn new(stream: TcpStream) -> (Self, Receiver<()>) {
+    pub fn new(stream: Arc<Stream>) -> (Self, Receiver<()>) {
         let (handled, go_on) = channel();
         (Self { stream, handled }, go_on)
     }
@@ -97,8 +104,8 @@ impl Connection {
     ///
     /// # Errors
     /// If the connection is broken, or the server does not read.
-    pub fn send(&mut self, line: &str) -> io::Result<()> {
-        self.stream.write_all(line.as_bytes())
+    pub fn send(&self, line: &str) -> io::Result<()> {
+        self.stream.send(line.as_bytes())
     }
 
     /// Lets the reader go on.
@@ -111,7 +118,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         // The reader ends with it.
-        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        self.stream.close();
     }
 }
 
@@ -136,37 +143,36 @@ pub enum Event {
 ///
 /// # Errors
 /// If the system starts no more threads.
-pub fn open(server: &Server, number: u64, events: &Sender<Event>) -> io::Result<()> {
-    let (server, events) = (server.clone(), events.clone());
+pub fn open(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender<Event>) -> io::Result<()> {
+    let (server, trust, events) = (server.clone(), trust.cloned(), events.clone());
     let thread = thread::Builder::new().name("stratum".into());
     thread.spawn(move || {
-        let reason =
-            converse(&server, number, &events).map_or_else(|error| plain(&error.to_string()), |never| match never {});
+        let Err(error) = converse(&server, trust.as_ref(), number, &events);
         // The receiver may be gone.
-        let _ = events.send(Event::Closed(number, reason));
+        let _ = events.send(Event::Closed(number, plain(&error.to_string())));
     })?;
     Ok(())
 }
 
 /// Tries on a thread of its own whether a server takes miners; says so only if it does.
-pub fn probe(server: &Server, events: &Sender<Event>) {
-    let (server, events) = (server.clone(), events.clone());
+pub fn probe(server: &Server, trust: Option<&Trust>, events: &Sender<Event>) {
+    let (server, trust, events) = (server.clone(), trust.cloned(), events.clone());
     let thread = thread::Builder::new().name("probe".into());
     // Without a thread there is another try later, and the receiver may be gone.
-    let _ = thread.spawn(move || subscribe(&server).is_ok().then(|| events.send(Event::Back)));
+    let _ = thread.spawn(move || subscribe(&server, trust.as_ref()).is_ok().then(|| events.send(Event::Back)));
 }
 
 /// Subscribes as a miner does. That a port accepts connections shows little: a proxy does so whose pool is down.
-fn subscribe(server: &Server) -> Result<(), String> {
+fn subscribe(server: &Server, trust: Option<&Trust>) -> Result<(), String> {
     const ID: u64 = 1;
-    let read = |mut stream: TcpStream| {
-        stream.set_write_timeout(Some(WRITE))?;
-        stream.write_all(message::request(ID, "mining.subscribe", &json!([AGENT])).as_bytes())?;
-        Ok(BufReader::new(Until { stream, deadline: Instant::now() + PROBE }))
-    };
-    let mut lines = connect(server).and_then(read).map_err(|error| error.to_string())?;
+    let text = |error: io::Error| error.to_string();
+    let mut reader = connect(server, trust).map_err(text)?;
+    reader.until(Instant::now() + PROBE);
+    let (connection, _) = Connection::new(Arc::clone(reader.stream()));
+    connection.send(&message::request(ID, "mining.subscribe", &json!([AGENT]))).map_err(text)?;
+    let mut lines = BufReader::new(reader);
     loop {
-        match message::parse(&line(&mut lines).map_err(|error| error.to_string())?)? {
+        match message::parse(&line(&mut lines).map_err(text)?)? {
             Message::Response(ID, Ok(result)) => return message::extranonce(&result[1], &result[2]).map(drop),
             Message::Response(ID, Err(refusal)) => return Err(refusal.text),
             // Jobs and difficulties may come first.
@@ -175,35 +181,14 @@ fn subscribe(server: &Server) -> Result<(), String> {
     }
 }
 
-/// Reads up to a point in time, however slowly the bytes come.
-struct Until {
-    stream: TcpStream,
-    deadline: Instant,
-}
-
-impl Read for Until {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        self.stream.set_read_timeout(Some(left))?;
-        self.stream.read(buffer)
-    }
-}
-
-enum Never {}
-
-fn converse(server: &Server, number: u64, events: &Sender<Event>) -> io::Result<Never> {
-    let stream = connect(server)?;
-    stream.set_nodelay(true)?;
-    stream.set_read_timeout(Some(SILENCE))?;
-    stream.set_write_timeout(Some(WRITE))?;
-    let mut lines = BufReader::new(stream.try_clone()?);
+fn converse(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender<Event>) -> io::Result<Infallible> {
+    let reader = connect(server, trust)?;
     let gone = || io::Error::other("the session has ended");
-    let (connection, go_on) = Connection::new(stream);
+    let (connection, go_on) = Connection::new(Arc::clone(reader.stream()));
+    let mut lines = BufReader::new(reader);
     events.send(Event::Connected(number, connection)).map_err(|_| gone())?;
     loop {
+        lines.get_mut().until(Instant::now() + SILENCE);
         let message =
             message::parse(&line(&mut lines)?).map_err(|reason| io::Error::other(format!("it sends {reason}")))?;
         events.send(Event::Message(number, message)).map_err(|_| gone())?;
@@ -215,7 +200,17 @@ fn wait(go_on: &Receiver<()>) -> Option<()> {
     go_on.recv().ok()
 }
 
-fn connect(server: &Server) -> io::Result<TcpStream> {
+/// Connects, up to the end of the TLS handshake if the server has TLS.
+fn connect(server: &Server, trust: Option<&Trust>) -> io::Result<Reader> {
+    let session = match (server.tls, trust) {
+        (false, _) => None,
+        (true, Some(trust)) => Some(trust.session(&server.host)?),
+        (true, None) => return Err(io::Error::other("no authority is trusted for its TLS")),
+    };
+    Reader::new(Stream::new(reach(server)?, session)?, HANDSHAKE)
+}
+
+fn reach(server: &Server) -> io::Result<TcpStream> {
     let mut last = io::Error::other("the name has no address");
     for address in (server.host.as_str(), server.port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, CONNECT) {
@@ -231,12 +226,13 @@ fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     loop {
         let mut line = Vec::new();
         let read = Read::by_ref(reader).take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line);
-        read.map_err(|error| match error.kind() {
-            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
-                io::Error::other(format!("it has sent nothing for {} s", SILENCE.as_secs()))
-            }
-            _ => error,
+        read.map_err(|error| match stream::is_timeout(&error) {
+            true => io::Error::other(format!("it has sent nothing for {} s", SILENCE.as_secs())),
+            false => error,
         })?;
+        if line.starts_with(&TLS_ALERT) {
+            return Err(io::Error::other("its answer is of TLS; write stratum+ssl:// for this port"));
+        }
         if line.len() > MAX_LINE {
             return Err(io::Error::other(format!("it sends a line of more than {MAX_LINE} bytes")));
         }
@@ -255,7 +251,7 @@ mod tests {
 
     #[test]
     fn reads_urls_of_servers() {
-        let server = |host: &str, port| Ok(Server { host: host.into(), port });
+        let server = |host: &str, port| Ok(Server { host: host.into(), port, tls: false });
         assert_eq!("stratum+tcp://127.0.0.1:3333".parse(), server("127.0.0.1", 3_333));
         assert_eq!("stratum+tcp://pool.example:1/".parse(), server("pool.example", 1));
         assert_eq!("tcp://[::1]:3333".parse(), server("::1", 3_333));
@@ -278,10 +274,18 @@ mod tests {
             "stratum+tcp://user@pool:1",
             "stratum+tcp://pool/x:1",
         ] {
-            assert_eq!(odd.parse::<Server>(), Err(ParseServerError::Malformed(odd.into())));
+            assert_eq!(odd.parse::<Server>(), Err(ParseServerError(odd.into())));
         }
-        let tls = "stratum+ssl://pool.example:443".parse::<Server>().unwrap_err().to_string();
-        assert!(tls.contains("TLS is not supported"), "{tls}");
+        for scheme in ["stratum+ssl", "stratum+tls", "stratums", "ssl", "tls"] {
+            let server: Server = format!("{scheme}://pool.example:443").parse().unwrap();
+            assert_eq!((server.tls, server.to_string()), (true, "stratum+ssl://pool.example:443".into()));
+        }
+        assert_eq!(
+            "ssl://[::1]:3333".parse::<Server>().map(|server| server.to_string()),
+            Ok("stratum+ssl://[::1]:3333".into())
+        );
+        // No certificate could have the name.
+        assert_eq!("ssl://a..b:1".parse::<Server>(), Err(ParseServerError("ssl://a..b:1".into())));
     }
 
     #[test]
@@ -290,6 +294,10 @@ mod tests {
         assert_eq!(read(b"\n \r\n{}\n"), Ok(b"{}\n".to_vec()));
         assert_eq!(read(b""), Err("it closed the connection".into()));
         assert_eq!(read(b"half"), Err("it closed the connection".into()));
+        // An alert, and one that has the byte of a line's end.
+        for alert in [&[21, 3, 3, 0, 2, 2, 70][..], &[21, 3, 1, 0, 2, 2, b'\n']] {
+            assert_eq!(read(alert), Err("its answer is of TLS; write stratum+ssl:// for this port".into()));
+        }
         let long = vec![b'x'; 1 << 20];
         assert_eq!(read(&long), Err("it sends a line of more than 262144 bytes".into()));
         let longest = [&long[..MAX_LINE - 1], b"\n"].concat();

@@ -112,16 +112,17 @@ impl Session {
     ///
     /// # Errors
     /// If the connection is broken.
-    pub fn begin(number: u64, mut connection: Connection, worker: &Worker) -> io::Result<Self> {
+    pub fn begin(number: u64, connection: Connection, worker: &Worker) -> io::Result<Self> {
         let mask = format!("{VERSION_MASK:08x}");
         let settings = json!({ "version-rolling.mask": mask, "version-rolling.min-bit-count": 2 });
-        for (id, method, params) in [
+        let requests = [
             (CONFIGURE, "mining.configure", json!([["version-rolling"], settings])),
             (SUBSCRIBE, "mining.subscribe", json!([AGENT])),
             (AUTHORIZE, "mining.authorize", json!([worker.user, worker.password])),
-        ] {
-            connection.send(&message::request(id, method, &params))?;
-        }
+        ];
+        // At once, so that a server that does not like the first one can say why before the others meet a closed connection.
+        let lines = requests.map(|(id, method, params)| message::request(id, method, &params));
+        connection.send(&lines.concat())?;
         Ok(Self {
             connection,
             worker: worker.clone(),
@@ -360,7 +361,7 @@ mod tests {
         sync::Arc,
     };
 
-    use super::*;
+    use super::{super::stream::Stream, *};
 
     fn active(two_size: usize) -> Active {
         let job = Job { branch: vec![[3; 32]], version: 0x2000_0000, ..Job::default() };
@@ -380,7 +381,8 @@ mod tests {
 
     fn session(number: u64) -> (Session, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (connection, _) = Connection::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+        let stream = Stream::new(TcpStream::connect(listener.local_addr().unwrap()).unwrap(), None).unwrap();
+        let (connection, _) = Connection::new(Arc::new(stream));
         let worker = Worker { user: "me".into(), password: "x".into() };
         let mut session = Session::begin(number, connection, &worker).unwrap();
         session.take(Message::Response(SUBSCRIBE, Ok(json!([[], "00", 4]))));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod server;
+mod tls;
 
 use std::{
     net::TcpListener,
@@ -18,10 +19,16 @@ const EASY: f64 = 1.0 / 1_048_576.0;
 
 /// Starts a miner for servers.
 fn mine(urls: &[&str], more: &[&str]) -> Child {
+    command(urls, more).spawn().unwrap()
+}
+
+/// The same, not yet started.
+fn command(urls: &[&str], more: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-miner"));
     command.args(["--json", "--threads", "1", "--user", "crn1me", "--worker", "rig"]).args(more);
     urls.iter().for_each(|url| _ = command.args(["--stratum", url]));
-    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    command.env_clear().stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
 }
 
 /// Waits for the end of a miner; its notes.
@@ -305,7 +312,7 @@ fn waits_longer_each_time_for_a_server_that_is_not_there() {
 fn what_is_no_server_is_refused_with_what_to_write() {
     for (arguments, expected) in [
         (&["--stratum", "127.0.0.1:3333", "--user", "me"][..], "write it like stratum+tcp://127.0.0.1:3333"),
-        (&["--stratum", "stratum+ssl://pool.example:443", "--user", "me"], "TLS is not supported"),
+        (&["--stratum", "stratum+ssl://a..b:443", "--user", "me"], "or stratum+ssl:// with TLS"),
         (&["--stratum", "stratum+tcp://pool.example:3333"], "add --address ADDRESS, or --user USER"),
         (&["--user", "me"], "--stratum <URL>"),
     ] {

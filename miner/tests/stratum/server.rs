@@ -1,7 +1,7 @@
 //! A stratum v1 server, written from the protocol's description alone: it shares no code with the client.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::{TcpListener, TcpStream},
     time::Duration,
 };
@@ -110,16 +110,30 @@ impl Job {
     }
 }
 
+/// A socket, or TLS on one.
+pub trait Transport: Read + Write {}
+
+impl<T: Read + Write> Transport for T {}
+
 /// One connection.
 pub struct Connection {
-    lines: BufReader<TcpStream>,
+    lines: BufReader<Box<dyn Transport>>,
+}
+
+/// The next connection.
+pub fn accept(listener: &TcpListener) -> TcpStream {
+    let (stream, _) = listener.accept().unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream
 }
 
 impl Connection {
     pub fn accept(listener: &TcpListener) -> Self {
-        let (stream, _) = listener.accept().unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
-        Self { lines: BufReader::new(stream) }
+        Self::new(accept(listener))
+    }
+
+    pub fn new(transport: impl Transport + 'static) -> Self {
+        Self { lines: BufReader::new(Box::new(transport)) }
     }
 
     /// Sends bytes; whether the client still reads.

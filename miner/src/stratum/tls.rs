@@ -1,0 +1,125 @@
+//! TLS: whose certificates are trusted, and why a server was not.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, Error, InvalidMessage, OtherError, RootCertStore,
+    crypto::aws_lc_rs,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
+
+/// What to do about a port that may have no TLS.
+pub const IF_PLAIN: &str = "if this port has no TLS, write stratum+tcp://";
+/// Names of a certificate that are shown.
+const MAX_NAMES: usize = 3;
+
+/// The authorities whose servers are trusted.
+#[derive(Clone, Debug)]
+pub struct Trust(Arc<ClientConfig>);
+
+/// Why no server can be trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// A file cannot be read.
+    #[error("--tls-ca: cannot read {}: {error}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        error: io::Error,
+    },
+    /// A file has no certificate that could be used.
+    #[error("--tls-ca: {} has no certificate; it must be a PEM file, with a line -----BEGIN CERTIFICATE-----", .0.display())]
+    Empty(PathBuf),
+    /// The system has no certificates.
+    #[error(
+        "this system has no certificates of authorities{0}, without which no server with TLS can be trusted: install its \
+         package ca-certificates, or name a PEM file by --tls-ca FILE or SSL_CERT_FILE"
+    )]
+    NoSystem(String),
+    /// The library cannot be set up.
+    #[error("TLS: {0}")]
+    Library(#[from] Error),
+}
+
+impl Trust {
+    /// Trusts the system's authorities, and those of a PEM file.
+    ///
+    /// # Errors
+    /// [`TrustError`].
+    pub fn load(authorities: Option<&Path>) -> Result<Self, TrustError> {
+        let mut roots = RootCertStore::empty();
+        if let Some(path) = authorities {
+            add_file(&mut roots, path)?;
+        }
+        let system = rustls_native_certs::load_native_certs();
+        roots.add_parsable_certificates(system.certs);
+        if roots.is_empty() {
+            let reason = system.errors.first().map_or_else(String::new, |error| format!(" ({error})"));
+            return Err(TrustError::NoSystem(reason));
+        }
+        // The other crates of a build may enable another provider, after which there is no default.
+        let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()));
+        let config = config.with_safe_default_protocol_versions()?.with_root_certificates(roots);
+        Ok(Self(Arc::new(config.with_no_client_auth())))
+    }
+
+    /// A session with the server of this name or address.
+    ///
+    /// # Errors
+    /// If no certificate could have the name.
+    pub fn session(&self, host: &str) -> io::Result<ClientConnection> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        ClientConnection::new(Arc::clone(&self.0), name).map_err(|error| io::Error::other(explain(&error)))
+    }
+}
+
+/// Whether a certificate could have this name.
+pub fn is_name(host: &str) -> bool {
+    ServerName::try_from(host).is_ok()
+}
+
+fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
+    let text = fs::read(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let (added, _) = roots.add_parsable_certificates(certificates.unwrap_or_default());
+    if added == 0 { Err(TrustError::Empty(path.to_owned())) } else { Ok(()) }
+}
+
+/// What is wrong with a server's TLS, and what to do about it.
+pub fn explain(error: &Error) -> String {
+    let certificate = match error {
+        Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
+            return format!("its answer is not TLS; {IF_PLAIN}");
+        }
+        Error::AlertReceived(alert) => return format!("it ended TLS with the alert {alert:?}"),
+        Error::InvalidCertificate(certificate) => certificate,
+        error => return format!("TLS: {error}"),
+    };
+    match certificate {
+        // An authority of the same name may have another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "no known authority issued its certificate; if the server has one of its own, name it by --tls-ca FILE".into()
+        }
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let names: Vec<_> = presented.iter().take(MAX_NAMES).map(String::as_str).collect();
+            let more = if presented.len() > MAX_NAMES { ", ..." } else { "" };
+            format!("its certificate is not for {}; its names: {}{more}", expected.to_str(), names.join(", "))
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "its certificate has expired, or this machine's clock is wrong".into()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "its certificate is not valid yet, or this machine's clock is wrong".into()
+        }
+        CertificateError::Other(OtherError(reason)) if reason.to_string() == "CaUsedAsEndEntity" => {
+            "its certificate is an authority's (CA:TRUE), which cannot be a server's; it needs one that the authority issued"
+                .into()
+        }
+        other => format!("its certificate is not valid: {other}"),
+    }
+}
