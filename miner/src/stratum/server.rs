@@ -32,8 +32,10 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(180);
 /// A server is back that takes a subscription within this time.
 const PROBE: Duration = Duration::from_secs(10);
-/// How a server with TLS answers a line: type and version of a record.
+/// How a server with TLS answers a line: type and version of a record. Many close the connection without it.
 const TLS_ALERT: [u8; 2] = [21, 3];
+/// What to do about a port that has no line for its client.
+const IF_TLS: &str = "; if this port has TLS, write stratum+ssl://";
 
 /// Where a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,10 +189,12 @@ fn converse(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender
     let (connection, go_on) = Connection::new(Arc::clone(reader.stream()));
     let mut lines = BufReader::new(reader);
     events.send(Event::Connected(number, connection)).map_err(|_| gone())?;
+    let mut hint = if server.tls { "" } else { IF_TLS };
     loop {
         lines.get_mut().until(Instant::now() + SILENCE);
-        let message =
-            message::parse(&line(&mut lines)?).map_err(|reason| io::Error::other(format!("it sends {reason}")))?;
+        let line = line(&mut lines).map_err(|error| io::Error::other(format!("{error}{hint}")))?;
+        hint = "";
+        let message = message::parse(&line).map_err(|reason| io::Error::other(format!("it sends {reason}")))?;
         events.send(Event::Message(number, message)).map_err(|_| gone())?;
         wait(&go_on).ok_or_else(gone)?;
     }
@@ -231,7 +235,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
             false => error,
         })?;
         if line.starts_with(&TLS_ALERT) {
-            return Err(io::Error::other("its answer is of TLS; write stratum+ssl:// for this port"));
+            return Err(io::Error::other("its answer is TLS"));
         }
         if line.len() > MAX_LINE {
             return Err(io::Error::other(format!("it sends a line of more than {MAX_LINE} bytes")));
@@ -296,7 +300,7 @@ mod tests {
         assert_eq!(read(b"half"), Err("it closed the connection".into()));
         // An alert, and one that has the byte of a line's end.
         for alert in [&[21, 3, 3, 0, 2, 2, 70][..], &[21, 3, 1, 0, 2, 2, b'\n']] {
-            assert_eq!(read(alert), Err("its answer is of TLS; write stratum+ssl:// for this port".into()));
+            assert_eq!(read(alert), Err("its answer is TLS".into()));
         }
         let long = vec![b'x'; 1 << 20];
         assert_eq!(read(&long), Err("it sends a line of more than 262144 bytes".into()));
