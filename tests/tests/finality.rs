@@ -4,7 +4,7 @@ use cairn_node::finality::MemberKey;
 use cairn_tests::{Node, NodeOptions, TestKey, agree, binary, connect_all, cut, heal, spec, wait_for};
 use chain_core::spec::{ChainSpec, Finality};
 use serde_json::{Value, json};
-use std::{path::Path, process::Command};
+use std::{collections::BTreeMap, path::Path, process::Command, thread::sleep, time::Duration};
 
 const NOBODY: &str = "0x0000000000000000000000000000000000000000";
 
@@ -95,6 +95,43 @@ fn four_members_finalize_and_go_on_when_one_is_killed() {
         let told = finality(node);
         assert_eq!((&told["evidence"], &told["alarm"]), (&json!([]), &Value::Null));
         assert_eq!(node.rpc.call("admin_bans", json!([])), json!([]), "honest nodes ban nobody");
+    }
+}
+
+// FIN-3
+#[test]
+fn members_that_are_killed_while_they_vote_never_finalize_two_blocks() {
+    let mut nodes = members(1_000);
+    connect_all(&nodes);
+    let mut known: BTreeMap<u64, Value> = BTreeMap::new();
+    for round in 0..12 {
+        mine(&nodes[0], 5);
+        // At once, and later and later into the votes for the checkpoint below.
+        sleep(Duration::from_millis(round * 25));
+        // The miner is never killed; two at a time leave too few to go on.
+        let (one, two) = (1 + round as usize % 3, 1 + (round as usize + 1) % 3);
+        let killed = if round % 4 == 3 { vec![one, two] } else { vec![one] };
+        killed.iter().for_each(|index| nodes[*index].kill());
+        killed.iter().for_each(|index| nodes[*index].restart());
+        for index in killed {
+            (0..4).filter(|other| *other != index).for_each(|other| nodes[index].connect(&nodes[other]));
+        }
+        for node in &nodes {
+            let told = finality(node)["finalized"].clone();
+            let height = told["height"].as_u64().expect("a number");
+            let first = known.entry(height).or_insert_with(|| told.clone());
+            assert_eq!(*first, told, "round {round}");
+        }
+    }
+    mine(&nodes[0], 2);
+    wait_for_final(&nodes, 60);
+    assert!(known.len() > 3, "{known:?}");
+    for node in &nodes {
+        let told = finality(node);
+        assert_eq!((&told["evidence"], &told["alarm"]), (&json!([]), &Value::Null));
+        for finalized in known.values() {
+            assert_eq!(node.rpc.call("chain_getBlockHash", json!([finalized["height"]])), finalized["hash"]);
+        }
     }
 }
 
