@@ -60,6 +60,12 @@ async function blocks(browser, node) {
     await go(`block/${block}`);
     await page.click(`a[href="#/tx/${lost}/in/${block}"]`);
     await shows(page, "The block that holds it lost");
+    // The banner names it, and the search finds it.
+    await page.click(`.banner a[href="#/search/${lost}"]`);
+    await shows(page, "The block that holds it lost");
+    equal(await page.evaluate(() => location.hash), `#/tx/${lost}/in/${block}`, "where the search leads");
+    await go("tx");
+    await shows(page, "64 hexadecimal digits");
   });
   await task("blocks below the latest are reached from home, page by page", async () => {
     await node.call("dev_mine", 42);
@@ -67,25 +73,50 @@ async function blocks(browser, node) {
     await go("");
     await page.getByRole("link", { name: "All blocks" }).click();
     const heights = () => page.$$eval("main tbody tr td:first-child", (cells) => cells.map((one) => Number(one.innerText)));
+    const from = (first) =>
+      until(async () => {
+        const wanted = Array.from({ length: Math.min(20, first + 1) }, (_, below) => first - below);
+        return `${await heights()}` === `${wanted}`;
+      }, `the blocks from ${first} on`);
     for (const first of [height, height - 20, height - 40]) {
-      await until(async () => (await heights())[0] === first, `a page from ${first} on`);
-      const rows = Math.min(20, first + 1);
-      equal(
-        await heights(),
-        Array.from({ length: rows }, (_, below) => first - below),
-        "heights",
-      );
-      const older = page.getByRole("button", { name: "Older →" });
-      if (first >= 20) await older.click();
-      else check(await older.isDisabled(), "there is nothing below genesis");
+      await from(first);
+      if (first >= 20) await page.getByRole("link", { name: "older →" }).click();
     }
-    await page.getByRole("button", { name: "← Newer" }).click();
-    await until(async () => (await heights())[0] === height - 20, "the page before");
+    check(await page.getByText("older →").isHidden(), "there is nothing below genesis");
+    await page.goBack();
+    await from(height - 20);
+    await page.getByRole("link", { name: "← newer" }).click();
+    await from(height);
+    // A reorganisation and a new tip are seen.
+    await node.call("dev_reorg", 3);
+    await from(height + 1);
+    const tips = await page.$$eval("main tbody tr a.number", (links) => links.slice(0, 4).map((one) => one.hash));
+    for (const [at, link] of tips.entries())
+      equal(link, `#/block/${await node.call("chain_getBlockHash", height + 1 - at)}`, "an active block");
     await go("blocks/1");
-    await until(async () => `${await heights()}` === "1,0", "blocks from a height on");
-    await shows(page, `The tip is at ${height}`);
+    await from(1);
     await page.click("main tbody tr a");
     await shows(page, "Block 1");
+  });
+  await task("all branches are listed, more than the tree shows", async () => {
+    for (let at = 0; at < 9; at += 1) await node.call("dev_reorg", 1);
+    const lost = (await node.call("chain_getTips")).filter((tip) => tip.status !== "active");
+    check(lost.length > 8, "enough branches");
+    await go("");
+    await page.getByRole("link", { name: `All ${lost.length} branches` }).click();
+    await shows(page, `${lost.length} heads`);
+    for (const { hash } of lost) check(await page.$(`main a[href="#/block/${hash}"]`), `branch ${hash}`);
+  });
+  await task("a button that was pressed by the keyboard keeps the focus", async () => {
+    await go("dev");
+    const mine = page.getByRole("button", { name: "Mine", exact: true });
+    await mine.focus();
+    for (let presses = 0; presses < 2; presses += 1) {
+      const before = Number(await node.call("eth_blockNumber"));
+      await page.keyboard.press("Enter");
+      await until(async () => Number(await node.call("eth_blockNumber")) > before, "a block");
+      await until(async () => mine.evaluate((button) => button === document.activeElement && !button.disabled), "focus");
+    }
   });
   await task("blocks, reorganisations: no fault of the page", async () => equal(faults, [], "faults"));
   await context.close();

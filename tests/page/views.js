@@ -44,6 +44,7 @@ async function fill(node) {
   return {
     home: "",
     blocks: "blocks",
+    branches: "branches",
     block: "block/2",
     losing: `block/${losing}`,
     coinbase: `tx/${block.transactions[0]}`,

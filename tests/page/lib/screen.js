@@ -65,7 +65,7 @@ function element({ at, text, style }, y) {
   const fill = style.colour === null ? "" : ` fill="${PALETTE[style.colour]}"`;
   const weight = (style.bold ? ' font-weight="bold"' : "") + (style.dim ? ' opacity="0.6"' : "");
   const [x, length] = [MARGIN + at * CELL, text.length * CELL].map((number) => Number(number.toFixed(1)));
-  return `<text x="${x}" y="${y}" textLength="${length}"${fill}${weight}>${escaped(text)}</text>`;
+  return `<text xml:space="preserve" x="${x}" y="${y}" textLength="${length}"${fill}${weight}>${escaped(text)}</text>`;
 }
 
 /// A screen as SVG.
@@ -78,7 +78,7 @@ function svg(screen) {
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}">
 <rect width="100%" height="100%" rx="8" fill="${BACK}"/>
-<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${SIZE}" fill="${FRONT}" xml:space="preserve">
+<g font-family="ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace" font-size="${SIZE}" fill="${FRONT}">
 ${rows.join("\n")}
 </g>
 </svg>

@@ -12,6 +12,7 @@ import { addChain } from "./wallet.js";
 const VIEWS = {
   "": ["The chain", () => import("./home.js")],
   blocks: ["Blocks", () => import("./blocks.js")],
+  branches: ["Branches", () => import("./branches.js")],
   block: ["Block", () => import("./block.js")],
   tx: ["Transaction", () => import("./transaction.js")],
   address: ["Address", () => import("./address.js")],

@@ -1,9 +1,9 @@
-// The blocks of the active chain, by pages.
+// The blocks of the active chain, from the tip or from a height on downwards.
 
-import { block, chain, watch } from "./chain.js";
-import { h, put } from "./dom.js";
+import { block, follow } from "./chain.js";
+import { h } from "./dom.js";
 import { bytes, count, percent } from "./format.js";
-import { age, blockLink, heading, heightLink, pages, panel, table } from "./parts.js";
+import { age, blockLink, heading, heightLink, liveTable, panel } from "./parts.js";
 import { call } from "./rpc.js";
 
 const PAGE = 20;
@@ -36,21 +36,22 @@ export function row(block, gasLimit) {
   ];
 }
 
-/** From a height on downwards, or from the tip. */
 export async function show([from], signal) {
-  const { height: tip, gasLimit } = await call("chain_getInfo");
-  const top = /^\d{1,10}$/.test(from ?? "") ? Math.min(Number(from), tip) : tip;
-  const list = pages(async (cursor) => {
-    const first = cursor ?? top;
+  const list = liveTable(COLUMNS, { caption: "Blocks", empty: () => "No blocks yet." });
+  const [newer, older] = ["← newer", "older →"].map((text) => h("a", text));
+  const read = async () => {
+    const { height: tip, gasLimit } = await call("chain_getInfo");
+    const first = /^\d{1,10}$/.test(from ?? "") ? Math.min(Number(from), tip) : tip;
     const heights = Array.from({ length: Math.min(PAGE, first + 1) }, (_, below) => first - below);
     const found = await Promise.all(heights.map(async (height) => block(await call("chain_getBlockHash", height))));
-    const rows = found.map((one) => row(one, gasLimit));
-    return { content: table(COLUMNS, rows, { caption: "Blocks" }), next: first >= PAGE ? first - PAGE : null };
-  }, signal);
-  const newer = h("p");
-  const showNewer = () =>
-    chain.info?.height > top && put(newer, h("a", { href: "#/blocks" }, `The tip is at ${count(chain.info.height)}`));
-  watch(["chain", "info"], showNewer, signal);
-  showNewer();
-  return [heading("Blocks"), newer, panel("Active chain", list)];
+    if (signal.aborted) return;
+    list.show(found.map((one) => [one.hash, () => row(one, gasLimit)]));
+    newer.hidden = first === tip;
+    newer.href = first + PAGE < tip ? `#/blocks/${first + PAGE}` : "#/blocks";
+    older.hidden = first < PAGE;
+    older.href = `#/blocks/${first - PAGE}`;
+  };
+  await read();
+  follow(["chain"], read, signal);
+  return [heading("Blocks"), panel("Active chain", list, h("p", { class: "steps" }, newer, older))];
 }

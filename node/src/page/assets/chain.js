@@ -28,6 +28,8 @@ export const chain = {
   path: [],
   /** {tip, fork, blocks (newest first), whole, read} of each branch that lost. */
   branches: [],
+  /** How many branches lost, also those that are not read. */
+  losing: 0,
   /** Newest first. */
   blocks: [],
   reorgs: [],
@@ -133,12 +135,15 @@ async function prefetch(tip) {
   found.filter(Boolean).forEach((one) => headers.set(one.hash, slim(one)));
 }
 
+/** The heads that are not active, the highest first. */
+export const losing = (tips) =>
+  tips.filter((tip) => tip.status !== "active").sort((a, b) => b.height - a.height);
+
 async function readBranches() {
   const tips = await attempt([], "chain_getTips");
-  const lost = tips
-    .filter((tip) => tip.status !== "active")
-    .sort((a, b) => b.height - a.height)
-    .slice(0, MOST_TIPS);
+  const all = losing(tips);
+  chain.losing = all.length;
+  const lost = all.slice(0, MOST_TIPS);
   const known = new Map(chain.branches.filter((branch) => branch.read).map((branch) => [nameOf(branch.tip), branch]));
   return Promise.all(lost.map((tip) => known.get(nameOf(tip)) ?? readBranch(tip)));
 }

@@ -19,7 +19,6 @@ export async function show(_, signal) {
   let voted = false;
   const read = async () => {
     if (!chain.info || signal.aborted || document.hidden) return;
-    put(depth, byDepth(chain.info, voted));
     try {
       const found = await call("chain_getFinality");
       if (signal.aborted) return;
@@ -30,6 +29,7 @@ export async function show(_, signal) {
     } catch (error) {
       if (!signal.aborted) put(votes, isMissing(error) ? h("p", { class: "empty" }, NONE) : failure(error));
     }
+    if (!signal.aborted) put(depth, byDepth(chain.info, voted));
   };
   const timer = setInterval(follow(["chain"], read, signal), EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));

@@ -56,7 +56,7 @@ export function show(_, signal) {
   const showTree = () => chain.path.length > 0 && width > 0 && put(tree, draw(chain, width));
   const showTransactions = () => latestTransactions(transactions, first, signal);
   const showLost = () => {
-    const now = chain.branches.map(({ tip }) => `${tip.hash}${tip.status}`).join();
+    const now = [chain.losing, ...chain.branches.map(({ tip }) => `${tip.hash}${tip.status}`)].join();
     if (now !== branches || !lostList.hasChildNodes()) put(lostList, lost(chain));
     branches = now;
   };

@@ -209,6 +209,7 @@ export function pages(load, signal) {
 
   async function turn(by) {
     at += by;
+    const pressed = [newer, older].find((button) => button === document.activeElement);
     newer.disabled = older.disabled = true;
     try {
       const { content, next } = await load(cursors[at]);
@@ -224,12 +225,18 @@ export function pages(load, signal) {
     controls.children[1].textContent = `page ${at + 1}`;
     newer.disabled = at === 0;
     older.disabled = cursors.length <= at + 1;
+    focusAgain([pressed, newer, older].find((button) => pressed && button && !button.disabled));
   }
 
   turn(0);
   const element = h("div", body, controls);
   element.reload = () => (at === 0 ? turn(0) : null);
   return element;
+}
+
+/** Gives the focus back to a button that was disabled while its work ran, unless the reader went elsewhere. */
+function focusAgain(button) {
+  if (document.activeElement === document.body) button?.focus();
 }
 
 /** The heading of a view, which gets the focus when it opens. */
@@ -242,6 +249,7 @@ export function action(name, work, kind = "") {
   const out = h("span", { class: "outcome", role: "status" });
   const button = h("button", { type: "button", class: kind, onclick: press }, name);
   async function press() {
+    const pressed = button === document.activeElement;
     button.disabled = true;
     put(out, "…");
     try {
@@ -252,6 +260,7 @@ export function action(name, work, kind = "") {
       out.className = "outcome bad";
     }
     button.disabled = false;
+    if (pressed) focusAgain(button);
   }
   return h("span", { class: "action" }, button, out);
 }

@@ -3,7 +3,7 @@
 import { chain, watch } from "./chain.js";
 import { h, put } from "./dom.js";
 import { count, counted } from "./format.js";
-import { age, blockLink, heightLink, table } from "./parts.js";
+import { age, bare, blockLink, hash, heightLink, table } from "./parts.js";
 
 const STAYS = 60_000;
 
@@ -13,6 +13,15 @@ const KINDS = [
   ["conflicting", "was replaced by one that spends the same", "were replaced by others that spend the same"],
   ["gone", "is lost", "are lost"],
 ];
+
+const MOST_NAMED = 4;
+
+/** Links to transactions of dropped blocks that are in no new block. */
+function taken({ transactions }) {
+  const ids = ["returned", "conflicting", "gone"].flatMap((key) => transactions[key] ?? []);
+  const shown = ids.slice(0, MOST_NAMED).map((id) => [" ", hash(bare(id), `#/search/${bare(id)}`)]);
+  return ids.length > 0 ? [" Taken back:", shown, ids.length > MOST_NAMED ? " …" : "."] : null;
+}
 
 /** What became of the transactions of dropped blocks, in words. */
 export function outcome({ transactions }) {
@@ -40,7 +49,8 @@ export function start(place) {
           `Above height ${reorg.fork.height}, ${counted(reorg.added.length, "block")} took the place of ${reorg.dropped.length}: `,
           `${outcome(reorg)}. Dropped: `,
           reorg.dropped.slice(0, 4).map((one, at) => [at > 0 ? ", " : "", heightLink(one.height, one.hash)]),
-          reorg.dropped.length > 4 ? " …" : "",
+          reorg.dropped.length > 4 ? " …" : ".",
+          taken(reorg),
         ),
         h(
           "button",

@@ -139,6 +139,7 @@ async function open(subscription) {
 
 /** A call with the node's cookie, by POST: a WebSocket of a browser cannot send it. */
 export async function authorized(cookie, method, ...params) {
+  if (/[^ -~]/.test(cookie)) throw new Error("A cookie has letters, digits and signs of ASCII alone.");
   const response = await fetch("/", {
     method: "POST",
     headers: { "content-type": "application/json", authorization: `Basic ${btoa(cookie)}` },

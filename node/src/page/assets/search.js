@@ -6,6 +6,8 @@ import { foreign } from "./format.js";
 import { heading } from "./parts.js";
 import { attempt, call } from "./rpc.js";
 
+const MOST_LOST = 48;
+
 const go = (path) => {
   location.replace(`${location.pathname}#/${path}`);
   return heading("Found");
@@ -26,6 +28,7 @@ export async function show([text]) {
         "the hash of a block of any branch, or of a transaction of either ledger: 64 hexadecimal digits, with or without ",
         h("code", "0x"),
       ),
+      h("li", "the id of a withdrawn coin that is not spent, or of a transaction that a reorganisation took back of late"),
       h("li", "an account: ", h("code", "0x"), " and 40 hexadecimal digits"),
       h("li", await aboutAddress(query)),
     ),
@@ -54,7 +57,18 @@ async function byHash(hash) {
     attempt(null, "coin_getTransaction", hash),
   ]);
   if (tx) return `tx/${hash}`;
-  return status && status.status !== "unknown" ? `block/${hash}` : null;
+  if (status && status.status !== "unknown") return `block/${hash}`;
+  // A withdrawn coin has an id of its own.
+  const coin = await attempt(null, "coin_getCoin", hash, 0);
+  return coin?.madeBy ? `tx/${coin.madeBy}` : inLosingBlock(hash);
+}
+
+/** A transaction that a reorganisation took back: the newest losing blocks that the page knows are read. */
+async function inLosingBlock(id) {
+  const lost = chain.branches.flatMap(({ blocks }) => blocks).slice(0, MOST_LOST);
+  const blocks = await Promise.all(lost.map(({ hash }) => attempt(null, "chain_getBlock", hash, 1)));
+  const holds = blocks.find((block) => block?.transactions.includes(id));
+  return holds ? `tx/${id}/in/${holds.hash}` : null;
 }
 
 async function aboutAddress(query) {

@@ -44,6 +44,8 @@ const MOST_LOGS = 50;
 const MOST_INPUT = 2_000;
 
 export async function show([name, , branch], signal) {
+  if (!/^(0x)?[0-9a-fA-F]{64}$/.test(name ?? ""))
+    return [heading("No transaction"), h("p", "The id of a transaction is 64 hexadecimal digits.")];
   const id = bare(name);
   const tx = (await call("coin_getTransaction", id)) ?? (branch ? await ofLosingBlock(id, branch) : null);
   if (!tx)

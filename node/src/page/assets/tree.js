@@ -1,21 +1,14 @@
 // The tree of all known heads: the active chain with time from left to right, and below it the branches that lost.
 
+import { STATUS, heads } from "./branches.js";
 import { h, s } from "./dom.js";
 import { clock, duration, short } from "./format.js";
-import { blockLink, heightLink, pill, table } from "./parts.js";
 
 const [HEIGHT, TOP, LANE, EDGE] = [26, 34, 46, 14];
 /** Pixels of one block interval, and what a block takes at least and at most. */
 const [OF_INTERVAL, AT_MOST] = [62, 150];
 const MOST_LANES = 6;
-
-const STATUS = {
-  active: "active",
-  "valid-fork": "valid, lost",
-  "valid-headers": "not executed",
-  "headers-only": "header only",
-  invalid: "invalid",
-};
+const LISTED = 8;
 
 /** Places the newest blocks of the active chain that fit, oldest first: [{header, x}]. */
 function placeActive(path, width, box, ahead, interval) {
@@ -162,19 +155,8 @@ const drop = ([x, y], toX, toY) =>
   s("path", { class: "edge lost", d: `M${x} ${y}C${x} ${toY} ${x} ${toY} ${toX} ${toY}` });
 
 /** The same in words: branches that lost, also those too old for the picture. */
-export function lost(chain) {
-  const rows = chain.branches
-    .slice(0, 8)
-    .map(({ tip, fork }) => [
-      heightLink(tip.height, tip.hash),
-      blockLink(tip.hash),
-      String(tip.branchLength),
-      heightLink(fork),
-      pill(STATUS[tip.status] ?? tip.status, tip.status === "invalid" ? "bad" : ""),
-    ]);
-  const columns = [["Height", "number"], ["Head"], ["Length", "number"], ["Forks at", "number wide-only"], ["Status"]];
-  return table(columns, rows, {
-    caption: "Heads that are not active",
-    empty: "No losing branch is known: every block that this node saw is on the active chain.",
-  });
+export function lost({ branches, losing }) {
+  const shown = branches.slice(0, LISTED).map(({ tip }) => tip);
+  const more = losing > shown.length ? h("p", h("a", { href: "#/branches" }, `All ${losing} branches`)) : null;
+  return [heads(shown), more];
 }
