@@ -61,9 +61,11 @@ async function blocks(browser, node) {
     await page.click(`a[href="#/tx/${lost}/in/${block}"]`);
     await shows(page, "The block that holds it lost");
     // The banner names it, and the search finds it.
+    await go("");
     await page.click(`.banner a[href="#/search/${lost}"]`);
+    const place = () => page.evaluate(() => location.hash);
+    await until(async () => (await place()) === `#/tx/${lost}/in/${block}`, "where the search leads");
     await shows(page, "The block that holds it lost");
-    equal(await page.evaluate(() => location.hash), `#/tx/${lost}/in/${block}`, "where the search leads");
     await go("tx");
     await shows(page, "64 hexadecimal digits");
   });

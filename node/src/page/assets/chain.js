@@ -140,7 +140,8 @@ export const losing = (tips) =>
   tips.filter((tip) => tip.status !== "active").sort((a, b) => b.height - a.height);
 
 async function readBranches() {
-  const tips = await attempt([], "chain_getTips");
+  const tips = await attempt(null, "chain_getTips");
+  if (!tips) return null;
   const all = losing(tips);
   chain.losing = all.length;
   const lost = all.slice(0, MOST_TIPS);
@@ -169,6 +170,8 @@ async function readBranch(tip) {
 
 let running = false;
 let again = false;
+/** Whether branches could not be read: the next look tries again. */
+let incomplete = false;
 let last = 0;
 let timer = null;
 
@@ -196,14 +199,22 @@ async function read() {
       chain.info = info;
       tell("info");
     }
-    if (moved || chain.path.length === 0) {
+    if (moved || incomplete || chain.path.length === 0) {
       const [path, branches, supply] = await Promise.all([
         readPath(info),
         readBranches(),
         attempt(null, "chain_getSupply"),
       ]);
+      incomplete = !branches?.every((branch) => branch.read);
       const newest = await Promise.all(path.slice(0, DETAILED).map((one) => block(one.hash).catch(() => null)));
-      Object.assign(chain, { info, path, branches, supply, blocks: newest.filter(Boolean), error: null });
+      Object.assign(chain, {
+        info,
+        path,
+        branches: branches ?? chain.branches,
+        supply,
+        blocks: newest.filter(Boolean),
+        error: null,
+      });
       tell("chain");
     } else {
       Object.assign(chain, { info, error: null });

@@ -18,7 +18,7 @@ const MOST_NAMED = 4;
 
 /** Links to transactions of dropped blocks that are in no new block. */
 function taken({ transactions }) {
-  const ids = ["returned", "conflicting", "gone"].flatMap((key) => transactions[key] ?? []);
+  const ids = ["returned", "conflicting", "gone"].flatMap((key) => (transactions[key] ?? []).map((one) => one.txid ?? one));
   const shown = ids.slice(0, MOST_NAMED).map((id) => [" ", hash(bare(id), `#/search/${bare(id)}`)]);
   return ids.length > 0 ? [" Taken back:", shown, ids.length > MOST_NAMED ? " …" : "."] : null;
 }
