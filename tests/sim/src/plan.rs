@@ -198,7 +198,7 @@ impl Plan {
             reordering: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
             busy: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
             topology: draw_topology(&mut random),
-            shares: draw_shares(nodes, &attackers, overrides.share, &mut random),
+            shares: draw_shares(nodes, &attackers, members > 0, overrides.share, &mut random),
             skews: (0..nodes).map(|_| draw_skew(&mut random)).collect(),
             faults: Vec::new(),
             attackers,
@@ -358,16 +358,20 @@ fn draw_attackers(nodes: usize, asked: Option<Option<Kind>>, random: &mut Random
     vec![kind; count.min(nodes.saturating_sub(1) / 2).max(1)]
 }
 
-/// Half of the nodes mine, each with some part of the hash rate; attackers have as much as their trade takes.
-fn draw_shares(nodes: usize, attackers: &[Kind], asked: Option<f64>, random: &mut Random) -> Vec<f64> {
+/// Half of the nodes mine, each with some part of the hash rate; attackers of the first one's kind have as much as their trade takes.
+fn draw_shares(nodes: usize, attackers: &[Kind], members: bool, asked: Option<f64>, random: &mut Random) -> Vec<f64> {
     let honest = nodes - attackers.len();
     let mut shares: Vec<f64> =
         (0..honest).map(|_| if random.chance(0.5) { 0.1 + random.unit() } else { 0.0 }).collect();
     shares[0] = shares[0].max(0.2);
-    let evil: f64 = attackers.first().map_or(0.0, |kind| asked.unwrap_or(kind.hash_share(random)));
+    let first = attackers.first().copied();
+    let usual =
+        first.map_or(0.0, |kind| if members { kind.hash_share_of_members(random) } else { kind.hash_share(random) });
+    let evil = first.map_or(0.0, |_| asked.unwrap_or(usual));
     let sum: f64 = shares.iter().sum();
     shares.iter_mut().for_each(|share| *share *= (1.0 - evil) / sum);
-    shares.extend(attackers.iter().map(|_| evil / attackers.len() as f64));
+    let team = attackers.iter().filter(|kind| Some(**kind) == first).count();
+    shares.extend(attackers.iter().map(|kind| if Some(*kind) == first { evil / team as f64 } else { 0.0 }));
     shares
 }
 

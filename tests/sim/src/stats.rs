@@ -76,6 +76,17 @@ impl Revenue {
     }
 }
 
+/// What became of double spends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DoubleSpends {
+    /// Attempts that were given up or published.
+    pub tried: u64,
+    /// Of these, published: the payment had its confirmations, and the branch against it more work.
+    pub published: u64,
+    /// Of these, done: the honest nodes' chain has the coin's other spend in the end.
+    pub done: u64,
+}
+
 /// Statistics of one or many histories.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -93,8 +104,8 @@ pub struct Stats {
     pub finality: Histogram,
     /// By strategy.
     pub revenue: BTreeMap<&'static str, Revenue>,
-    /// Double spends: attempts, and by confirmations waited for, how many were tried and succeeded.
-    pub double_spends: BTreeMap<u32, (u64, u64)>,
+    /// Double spends, by confirmations waited for.
+    pub double_spends: BTreeMap<u32, DoubleSpends>,
     /// Messages sent.
     pub messages: u64,
     /// Their bytes.
@@ -141,9 +152,11 @@ impl Stats {
             own.kept += theirs.kept;
             own.chain += theirs.chain;
         }
-        for (depth, (tried, done)) in &other.double_spends {
+        for (depth, theirs) in &other.double_spends {
             let own = self.double_spends.entry(*depth).or_default();
-            *own = (own.0 + tried, own.1 + done);
+            own.tried += theirs.tried;
+            own.published += theirs.published;
+            own.done += theirs.done;
         }
         self.messages += other.messages;
         self.bytes += other.bytes;
@@ -210,8 +223,11 @@ impl fmt::Display for Stats {
                 100.0 * revenue.kept as f64 / (revenue.found as f64).max(1.0)
             )?;
         }
-        for (confirmations, (tried, done)) in &self.double_spends {
-            writeln!(f, "double spends against {confirmations} confirmations: {tried} tried, {done} done")?;
+        for (confirmations, DoubleSpends { tried, published, done }) in &self.double_spends {
+            writeln!(
+                f,
+                "double spends against {confirmations} confirmations: {tried} tried, {published} published, {done} done"
+            )?;
         }
         Ok(())
     }

@@ -1,11 +1,13 @@
 //! Pays a merchant, and mines a branch in secret on which the same coin goes back to itself (Nakamoto, section 11).
 //!
 //! It publishes once the merchant has waited for so many confirmations and the branch has more work; it gives up when it
-//! is hopelessly behind, and tries again with another coin.
+//! is hopelessly behind, and tries again with another coin. On a chain with finality its engine hears of no certificate until some
+//! time after it has published, so that it follows and hands out its branch whatever the members say.
 
-use cairn_node::engine::Engine;
+use cairn_node::engine::{Engine, PeerEvent, PeerId};
 use chain_core::{
     block::Block,
+    hash::TxId,
     state::StateView,
     transaction::{
         Transaction,
@@ -13,9 +15,9 @@ use chain_core::{
     },
     units::{Amount, Height},
 };
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
-use super::{Strategy, lab::Lab};
+use super::{BEGINS_AFTER, HEARS_AFTER, Strategy, lab::Lab, members::Deaf};
 use crate::{
     chain::{CHEATING, COIN, COINS},
     stats::Stats,
@@ -29,7 +31,7 @@ const FEE: u64 = 10_000;
 /// Milliseconds between two attempts.
 const PAUSE: u64 = 60_000;
 
-/// Blocks that the secret branch may be behind beyond the confirmations waited for.
+/// Blocks that the secret branch may be behind beyond the confirmations waited for; or ahead, for then nothing comes of the payment.
 const HOPE: Height = 6;
 
 /// A double spender. Its branch begins when it pays, not a block in advance.
@@ -38,14 +40,25 @@ pub(super) struct DoubleSpender {
     lab: Option<Lab>,
     attempt: Option<Attempt>,
     coins_used: usize,
-    /// Attempts that ended, and successes, by confirmations.
-    done: BTreeMap<u32, (u64, u64)>,
+    ended: Vec<Ended>,
+    deaf: Deaf,
+    /// When a member of finality listens again.
+    hears_at: u64,
+}
+
+/// An attempt that was published or given up.
+struct Ended {
+    confirmations: u32,
+    published: bool,
+    /// What gives the coin back.
+    rival: TxId,
 }
 
 struct Attempt {
     /// What the merchant gets.
     paid: OutPoint,
     confirmations: u32,
+    rival: TxId,
 }
 
 impl DoubleSpender {
@@ -67,7 +80,12 @@ impl DoubleSpender {
             None => Lab::new(context)?,
         };
         lab.follow(context);
+        // A branch that was refused has more work than the chain.
+        if context.engine()?.store().tip().hash != lab.tip() {
+            lab = Lab::new(context)?;
+        }
         lab.secret.clear();
+        let rival_id = rival.txid();
         lab.pay(rival, context.clock());
         self.lab = Some(lab);
         let drawn = context.random().between(1, 6) as u32;
@@ -75,7 +93,7 @@ impl DoubleSpender {
         let paid = OutPoint { txid: honest.txid(), index: 0 };
         context.log(|| format!("pays with {} and mines against it", paid.txid));
         context.pay(honest);
-        self.attempt = Some(Attempt { paid, confirmations });
+        self.attempt = Some(Attempt { paid, confirmations, rival: rival_id });
         Some(())
     }
 
@@ -86,27 +104,37 @@ impl DoubleSpender {
         let (public, work) = (engine.store().tip().height, engine.chain_info().work);
         let coin = engine.store().view().coin(&attempt.paid).ok().flatten();
         let confirmed = coin.map_or(0, |coin| public + 1 - coin.height);
-        let behind = public.saturating_sub(lab.height());
+        let apart = public.abs_diff(lab.height());
         let wins = confirmed >= attempt.confirmations && lab.work() > work;
         // What the end of the history cuts off counts as neither.
-        if wins || behind > attempt.confirmations + HOPE {
-            let (tried, done) = self.done.entry(attempt.confirmations).or_default();
-            *tried += 1;
-            *done += u64::from(wins);
+        if !wins && apart <= attempt.confirmations + HOPE {
+            return;
         }
+        self.ended.push(Ended { confirmations: attempt.confirmations, published: wins, rival: attempt.rival });
         if wins {
             context.log(|| format!("takes back what had {confirmed} confirmations"));
             lab.secret.drain(..).for_each(|block| context.submit(block));
+            self.hears_at = context.now() + HEARS_AFTER;
         }
-        if wins || behind > attempt.confirmations + HOPE {
-            self.attempt = None;
-        }
+        self.attempt = None;
+    }
+
+    /// Whether it knows what became of its last branch.
+    fn is_ready(&self, context: &Context<'_>) -> bool {
+        context.member().is_none() || context.now() >= self.hears_at + BEGINS_AFTER
     }
 }
 
 impl Strategy for DoubleSpender {
+    fn receive(&mut self, context: &mut Context<'_>, peer: PeerId, event: PeerEvent) -> Option<PeerEvent> {
+        match self.attempt.is_some() || context.now() < self.hears_at {
+            true => self.deaf.receive(context, peer, event),
+            false => Some(event),
+        }
+    }
+
     fn timer(&mut self, context: &mut Context<'_>) {
-        if self.attempt.is_none() {
+        if self.attempt.is_none() && self.is_ready(context) {
             self.begin(context);
         }
         let pause = context.random().between(PAUSE / 2, PAUSE * 2);
@@ -133,10 +161,12 @@ impl Strategy for DoubleSpender {
         self.attempt = None;
     }
 
-    fn tally(&self, stats: &mut Stats) {
-        for (confirmations, (tried, done)) in &self.done {
+    fn tally(&self, mined: &HashSet<TxId>, stats: &mut Stats) {
+        for Ended { confirmations, published, rival } in &self.ended {
             let sum = stats.double_spends.entry(*confirmations).or_default();
-            *sum = (sum.0 + tried, sum.1 + done);
+            sum.tried += 1;
+            sum.published += u64::from(*published);
+            sum.done += u64::from(*published && mined.contains(rival));
         }
     }
 }

@@ -78,6 +78,11 @@ impl Lab {
         self.engine.store().tip().height
     }
 
+    /// Whether its chain goes through a block.
+    pub fn stands_on(&self, height: Height, hash: &BlockHash) -> bool {
+        self.engine.store().at_height(height).ok().flatten().is_some_and(|at| at.hash == *hash)
+    }
+
     /// Work of its chain.
     pub fn work(&self) -> U256 {
         self.engine.chain_info().work

@@ -5,7 +5,7 @@ use cairn_node::{
     wire::{Request, Response},
 };
 use chain_core::{
-    finality::{Electorate, Statement, Vote},
+    finality::{Certificate, Electorate, Statement, Vote},
     hash::BlockHash,
     units::Height,
 };
@@ -72,18 +72,48 @@ impl Strategy for Secretive {
     }
 }
 
-/// Has most of the hash rate, follows no certificate, and mines on its own chain alone.
-pub(super) struct Majority;
+/// Keeps certificates and votes from the own engine, which then follows work alone.
+#[derive(Default)]
+pub(super) struct Deaf {
+    /// The highest block that others were heard to call final.
+    newest: (Height, BlockHash),
+}
 
-impl Strategy for Majority {
-    fn receive(&mut self, context: &mut Context<'_>, peer: PeerId, event: PeerEvent) -> Option<PeerEvent> {
+impl Deaf {
+    /// Swallows what says that a block is final, and remembers it.
+    pub(super) fn receive(&mut self, context: &mut Context<'_>, peer: PeerId, event: PeerEvent) -> Option<PeerEvent> {
         match event {
-            PeerEvent::Request(id, Request::Finality { .. }) => {
+            PeerEvent::Request(id, Request::Finality { certificate, .. }) => {
+                certificate.iter().for_each(|certificate| self.hear(certificate));
                 context.respond(peer, id, Response::Ack);
                 None
             }
-            PeerEvent::Response(id, Ok(Response::Certificate(_))) => Some(PeerEvent::Response(id, Ok(Response::Ack))),
+            PeerEvent::Response(id, Ok(Response::Certificate(certificate))) => {
+                self.hear(&certificate);
+                Some(PeerEvent::Response(id, Ok(Response::Ack)))
+            }
             other => Some(other),
         }
+    }
+
+    fn hear(&mut self, certificate: &Certificate) {
+        if certificate.height > self.newest.0 {
+            self.newest = (certificate.height, certificate.hash);
+        }
+    }
+
+    /// The highest block that others were heard to call final, if there is one.
+    pub(super) fn newest(&self) -> Option<(Height, BlockHash)> {
+        Some(self.newest).filter(|(height, _)| *height > 0)
+    }
+}
+
+/// Has most of the hash rate, follows no certificate, and mines on its own chain alone, for everybody to see.
+#[derive(Default)]
+pub(super) struct Majority(Deaf);
+
+impl Strategy for Majority {
+    fn receive(&mut self, context: &mut Context<'_>, peer: PeerId, event: PeerEvent) -> Option<PeerEvent> {
+        self.0.receive(context, peer, event)
     }
 }

@@ -15,7 +15,11 @@ mod transactions;
 
 use cairn_lab::random::Random;
 use cairn_node::engine::{Engine, PeerAction, PeerEvent, PeerId};
-use chain_core::{block::Block, hash::BlockHash};
+use chain_core::{
+    block::Block,
+    hash::{BlockHash, TxId},
+};
+use std::collections::HashSet;
 
 pub use lab::Lab;
 
@@ -57,8 +61,8 @@ pub trait Strategy {
     /// The game is over: honest nodes mine alone from now on.
     fn stop(&mut self, _: &mut Context<'_>) {}
 
-    /// Adds what it achieved to the statistics.
-    fn tally(&self, _: &mut Stats) {}
+    /// Adds what it achieved to the statistics, given the transactions of the honest nodes' chain in the end.
+    fn tally(&self, _mined: &HashSet<TxId>, _: &mut Stats) {}
 }
 
 /// All strategies.
@@ -107,7 +111,7 @@ pub enum Kind {
     TwoFaced,
     /// A member of finality that tells nobody its votes.
     Secretive,
-    /// Has three fifths of the hash rate, and follows no certificate.
+    /// Has three fifths of the hash rate, mines in the open, and follows no certificate.
     Majority,
 }
 
@@ -116,9 +120,20 @@ struct Honest;
 
 impl Strategy for Honest {}
 
+/// What a majority has of all hash rate.
+const MAJORITY: f64 = 0.6;
+
+/// Milliseconds in which a member that mined in secret still follows its own branch when it has published all of that, for others to
+/// ask for it; then it listens to certificates again.
+const HEARS_AFTER: u64 = 30_000;
+
+/// Milliseconds after that in which it has surely heard of a certificate, before it begins anew.
+const BEGINS_AFTER: u64 = 15_000;
+
 impl Kind {
     /// Those of chains with finality.
-    pub const MEMBERS: [Self; 3] = [Self::TwoFaced, Self::Secretive, Self::Majority];
+    pub const MEMBERS: [Self; 5] =
+        [Self::TwoFaced, Self::Secretive, Self::Majority, Self::DoubleSpender, Self::SelfishMiner];
 
     /// All that a seed may pick.
     pub const ALL: [Self; 18] = [
@@ -180,6 +195,17 @@ impl Kind {
         self == Self::Eclipse
     }
 
+    /// Whether it mines a branch that it keeps to itself.
+    pub fn mines_in_secret(self) -> bool {
+        matches!(self, Self::DoubleSpender | Self::SelfishMiner)
+    }
+
+    /// The part of all hash rate that they have together where members finalize blocks: honest nodes need no majority of it there.
+    pub fn hash_share_of_members(self, random: &mut Random) -> f64 {
+        let share = self.hash_share(random);
+        if self.mines_in_secret() { MAJORITY } else { share }
+    }
+
     /// The part of all hash rate that they have together.
     pub fn hash_share(self, random: &mut Random) -> f64 {
         match self {
@@ -201,7 +227,7 @@ impl Kind {
             | Self::Custom
             | Self::TwoFaced
             | Self::Secretive => 0.0,
-            Self::Majority => 0.6,
+            Self::Majority => MAJORITY,
         }
     }
 
@@ -229,7 +255,7 @@ impl Kind {
             Self::Custom => Box::new(Honest),
             Self::TwoFaced => Box::new(members::TwoFaced::default()),
             Self::Secretive => Box::new(members::Secretive),
-            Self::Majority => Box::new(members::Majority),
+            Self::Majority => Box::new(members::Majority::default()),
         }
     }
 }

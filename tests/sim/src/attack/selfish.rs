@@ -1,15 +1,19 @@
 //! The selfish miner of Eyal and Sirer (2014), figure 1.
 //!
 //! It mines on a secret branch. When others find a block, it publishes as much as it takes to be level, all if its lead is
-//! down to one, and gives up if it has fallen behind.
+//! down to one, and gives up if it has fallen behind. On a chain with finality, it publishes all of a branch that a certificate
+//! contradicts, hands that out for a while as if there were no certificate, and begins anew on the others' chain.
 
-use cairn_node::engine::{Engine, PeerAction, Verdict};
+use cairn_node::engine::{Engine, PeerAction, PeerEvent, PeerId, Verdict};
 use chain_core::{block::Block, hash::BlockHash, units::Height};
 
 use std::collections::HashSet;
 
-use super::{Strategy, forger::compact, lab::Lab};
+use super::{BEGINS_AFTER, HEARS_AFTER, Strategy, forger::compact, lab::Lab, members::Deaf};
 use crate::world::Context;
+
+/// Milliseconds between two looks at certificates.
+const LOOK: u64 = 5_000;
 
 /// A selfish miner.
 #[derive(Default)]
@@ -19,6 +23,9 @@ pub struct SelfishMiner {
     racing: Option<BlockHash>,
     /// Blocks of its own that the node's engine was given.
     published: HashSet<BlockHash>,
+    deaf: Deaf,
+    /// When a member of finality listens again.
+    hears_at: u64,
 }
 
 impl SelfishMiner {
@@ -36,9 +43,29 @@ impl SelfishMiner {
             context.submit(block);
         }
     }
+
+    /// Publishes a branch that others have called off, and gives it up.
+    fn leave_refused(&mut self, context: &mut Context<'_>) {
+        let (Some(lab), Some((height, hash))) = (&self.lab, self.deaf.newest()) else { return };
+        if lab.stands_on(height, &hash) {
+            return;
+        }
+        context.log(|| format!("its branch has not {hash} at {height}, which is final"));
+        let own = lab.height();
+        self.publish(context, own, own);
+        (self.lab, self.racing) = (None, None);
+        self.hears_at = context.now() + HEARS_AFTER;
+    }
 }
 
 impl Strategy for SelfishMiner {
+    fn receive(&mut self, context: &mut Context<'_>, peer: PeerId, event: PeerEvent) -> Option<PeerEvent> {
+        match self.lab.is_some() || context.now() < self.hears_at {
+            true => self.deaf.receive(context, peer, event),
+            false => Some(event),
+        }
+    }
+
     fn act(&mut self, _: &mut Context<'_>, action: PeerAction) -> Option<PeerAction> {
         // It does not help blocks of others along: they might win a race.
         Some(match action {
@@ -48,9 +75,15 @@ impl Strategy for SelfishMiner {
     }
 
     fn timer(&mut self, context: &mut Context<'_>) {
-        if self.lab.is_none() {
+        if context.member().is_none() {
+            self.lab = self.lab.take().or_else(|| Lab::new(context));
+            return;
+        }
+        self.leave_refused(context);
+        if self.lab.is_none() && context.now() >= self.hears_at + BEGINS_AFTER {
             self.lab = Lab::new(context);
         }
+        context.wake_after(LOOK);
     }
 
     fn workshop(&mut self) -> Option<&mut Engine> {

@@ -192,3 +192,15 @@ fn branches_are_apart_by_the_blocks_that_they_do_not_share() {
     let apart = |a, b| show.oracle.apart(a, b);
     assert_eq!([apart(one, three), apart(three, one), apart(fork, three), apart(three, three)], [1, 2, 0, 0]);
 }
+
+#[test]
+fn two_blocks_that_are_final_at_one_height_are_reported() {
+    let mut show = Show::new();
+    let (one, other) = (BlockHash([1; 32]), BlockHash([2; 32]));
+    for (height, hash) in [(4, one), (8, other), (4, one)] {
+        assert_eq!(show.oracle.finalize(height, hash), Ok(()), "{height}");
+    }
+    for (height, hash) in [(4, other), (8, one)] {
+        assert_eq!(broken(show.oracle.finalize(height, hash)), Some(Invariant::Finality), "{height}");
+    }
+}

@@ -8,11 +8,15 @@ use crate::attack::Kind;
 /// Milliseconds that a member is alone at least: time for many views.
 const ALONE: u64 = 120_000;
 
-/// Up to as many members as may be faulty break the rules.
+/// Up to as many members as may be faulty break the rules. One alone mines in secret, for hash rate that is split makes two weak
+/// branches; those with it vote for any branch.
 pub(super) fn draw_faulty_members(members: u8, asked: Option<Option<Kind>>, random: &mut Random) -> Vec<Kind> {
     let kind = asked.unwrap_or_else(|| random.chance(0.7).then(|| *random.pick(&Kind::MEMBERS)));
     let count = 1 + random.index(most_faulty(members).max(1));
-    kind.map_or(Vec::new(), |kind| vec![kind; count])
+    let mut faulty = kind.map_or(Vec::new(), |kind| vec![kind; count]);
+    let helpers = faulty.iter_mut().skip(1).filter(|kind| kind.mines_in_secret());
+    helpers.for_each(|kind| *kind = Kind::TwoFaced);
+    faulty
 }
 
 /// f of 3f + 1.
@@ -158,6 +162,30 @@ mod tests {
             }
             assert!(plans.iter().any(|plan| plan.attackers.len() == most), "{members}: never so many");
         }
+    }
+
+    #[test]
+    fn seeds_draw_all_that_members_may_be_up_to() {
+        for members in [4, 7] {
+            let plans = plans(members);
+            for kind in Kind::MEMBERS {
+                let is_it = |plan: &&Plan| plan.attackers.first() == Some(&kind);
+                let count = plans.iter().filter(is_it).count();
+                assert!(count >= 25, "{members} members: {count} histories of {kind:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_branch_in_secret_has_the_majority_to_itself() {
+        let mut helped = 0;
+        for plan in plans(7).iter().filter(|plan| plan.attackers.first().is_some_and(|kind| kind.mines_in_secret())) {
+            let shares = &plan.shares[plan.honest()..];
+            assert!((shares[0] - 0.6).abs() < 1e-9, "seed {}: {shares:?}", plan.seed);
+            assert!(plan.attackers[1..].iter().all(|kind| *kind == Kind::TwoFaced), "{:?}", plan.attackers);
+            helped += usize::from(plan.attackers.len() > 1);
+        }
+        assert!(helped >= 10, "{helped}");
     }
 
     #[test]

@@ -226,10 +226,11 @@ impl World {
     pub(super) fn tally(&mut self) {
         self.stats.histories = 1;
         let Some(tip) = self.honest().next().map(|(_, engine)| engine.store().tip()) else { return };
-        let mut kept = vec![0; self.nodes.len()];
+        let (mut kept, mut mined) = (vec![0; self.nodes.len()], HashSet::new());
         for (hash, facts) in self.oracle.chain_down(tip.hash) {
             self.stats.chain += 1;
             self.stats.mined += facts.transactions.len() as u64;
+            mined.extend(facts.transactions.iter().copied());
             if let Some(find) = self.oracle.find(&hash) {
                 kept[find.miner] += 1;
             }
@@ -245,7 +246,7 @@ impl World {
             revenue.kept += kept[node];
         }
         for node in 0..self.nodes.len() {
-            self.consult(node, |strategy, context| strategy.tally(context.stats()));
+            self.consult(node, |strategy, context| strategy.tally(&mined, context.stats()));
         }
     }
 }

@@ -5,11 +5,18 @@ use cairn_node::{
     store::memory::MemoryKv,
     wire::{Request, Response},
 };
-use chain_core::{block::Block, error::RuleError, transaction::Transaction, units::Amount};
+use chain_core::{
+    block::Block,
+    error::RuleError,
+    finality::{Certificate, Electorate, Statement, Vote},
+    hash::BlockHash,
+    transaction::Transaction,
+    units::{Amount, Height},
+};
 
 use super::{Context, World};
 use crate::{
-    attack::Strategy,
+    attack::{Kind, Strategy},
     model::Latency,
     oracle::Invariant,
     plan::{ModelName, Overrides, Plan, Topology},
@@ -18,9 +25,18 @@ use crate::{
 
 /// Four nodes, nothing that goes wrong.
 pub(super) fn calm(seed: u64) -> World {
+    World::new(calm_plan(seed), false)
+}
+
+/// The same; all four are members of finality.
+fn members(seed: u64) -> World {
+    World::new(Plan { members: 4, sync: false, ..calm_plan(seed) }, false)
+}
+
+fn calm_plan(seed: u64) -> Plan {
     let model = Some(ModelName::Synchronous);
     let overrides = Overrides { nodes: Some(4), blocks: Some(8), model, attack: Some(None), ..Overrides::default() };
-    let plan = Plan {
+    Plan {
         latency: Latency::Constant(100),
         loss: 0.0,
         duplication: 0.0,
@@ -33,8 +49,7 @@ pub(super) fn calm(seed: u64) -> World {
         transactions: 1.0,
         sync: true,
         ..Plan::draw(seed, &overrides)
-    };
-    World::new(plan, false)
+    }
 }
 
 /// What breaks in the history of a world of which one node, taken for honest, does this.
@@ -207,19 +222,127 @@ fn a_disk_that_forgets_what_was_flushed_is_reported() {
     }
 }
 
-#[test]
-fn branches_that_do_not_meet_are_reported() {
-    let mut world = calm(1);
+/// Two branches, of nodes 0 and 1 and of the others, each so high.
+fn branches(mut world: World, height: Height) -> World {
     world.plan.shares = vec![0.25; 4];
     world.begin();
     world.split(vec![0, 0, 1, 1]);
     let is_short = |world: &World| {
         let mut engines = world.nodes.iter().filter_map(|node| node.engine.as_ref());
-        engines.any(|engine| engine.store().tip().height < 8) || world.now == 0
+        engines.any(|engine| engine.store().tip().height < height) || world.now == 0
     };
     while is_short(&world) {
         world.step();
     }
+    world
+}
+
+#[test]
+fn branches_that_do_not_meet_are_reported() {
+    let mut world = branches(calm(1), 8);
     world.check_ties();
     assert_eq!(world.violation.map(|violation| violation.invariant), Some(Invariant::CommonPrefix));
+}
+
+#[test]
+fn members_that_keep_their_word_break_nothing() {
+    for seed in 0..4 {
+        let outcome = guarded(members(seed));
+        assert_eq!(outcome.violation, None, "seed {seed}");
+        assert!(outcome.stats.finality.count() > 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_node_that_ignores_certificates_is_reported() {
+    let mut world = members(1);
+    world.nodes[3].strategy = Some(Kind::Majority.strategy());
+    assert_eq!(guarded(world).violation.map(|violation| violation.invariant), Some(Invariant::Finality));
+}
+
+/// What members sign.
+fn vote(world: &World, member: u8, height: Height, hash: BlockHash) -> Vote {
+    let chain = &world.chain;
+    let electorate = Electorate { genesis: chain.hash, rules: chain.spec.finality.clone().unwrap() };
+    let pair = chain.members[usize::from(member)].pair();
+    Vote::sign(&electorate, height, Statement::Finalize { hash }, member, pair)
+}
+
+/// A node tells its peers of a certificate that members 0 to 2 have signed for a block of its chain, true or not.
+fn certify(world: &mut World, node: usize, height: Height) {
+    let hash = world.nodes[node].engine.as_ref().unwrap().store().at_height(height).unwrap().unwrap().hash;
+    let signatures = (0..3).map(|member| vote(world, member, height, hash).signed).collect();
+    tell(world, node, Some(Certificate { height, hash, signatures }), Vec::new());
+}
+
+fn tell(world: &mut World, node: usize, certificate: Option<Certificate>, votes: Vec<Vote>) {
+    world.nodes[node].strategy = Some(Box::new(Acts(|_: &mut Context<'_>, action| Some(action))));
+    world.consult(node, |_, context| {
+        for peer in context.peers() {
+            let (certificate, votes) = (certificate.clone(), votes.clone());
+            context.ask(peer, Request::Finality { newest: 0, certificate, votes, evidence: Vec::new() });
+        }
+    });
+    world.run_until(world.now + 1_000);
+}
+
+/// That finality broke, and how.
+fn assert_broken(world: &World, how: &str) {
+    let violation = world.violation.as_ref().expect(how);
+    assert_eq!(violation.invariant, Invariant::Finality, "{violation:?}");
+    assert!(violation.detail.contains(how), "{violation:?}");
+}
+
+#[test]
+fn certificates_for_two_branches_are_reported() {
+    let mut world = branches(members(1), 4);
+    certify(&mut world, 1, 4);
+    assert_eq!(world.violation, None);
+    assert_eq!(world.nodes[0].finalized.0, 4);
+    certify(&mut world, 3, 4);
+    assert_broken(&world, "are final at height 4");
+}
+
+/// Until the first node takes a block for final.
+fn finalized(mut world: World) -> World {
+    world.begin();
+    while world.nodes[0].finalized.0 == 0 {
+        world.step();
+    }
+    assert_eq!(world.violation, None);
+    world
+}
+
+#[test]
+fn a_final_block_that_is_taken_back_is_reported() {
+    let mut world = finalized(members(1));
+    let (height, hash) = world.nodes[0].finalized;
+    world.check_final_blocks(0, height + 2, &[]);
+    assert_eq!(world.violation, None);
+    world.check_final_blocks(0, height + 2, &[BlockHash([9; 32]), hash]);
+    assert_broken(&world, "disconnects");
+    let mut world = finalized(members(1));
+    world.nodes[0].finalized.1 = BlockHash([9; 32]);
+    world.check_final_blocks(0, height + 2, &[]);
+    assert_broken(&world, "is final");
+}
+
+#[test]
+fn a_disk_that_forgets_a_final_block_is_reported() {
+    let mut world = finalized(members(1));
+    world.nodes[0].kv = MemoryKv::with_crashes();
+    world.crash(0, true, 1_000);
+    assert_eq!(world.violation, None, "nothing of it was said to be on the disk");
+    world.run_until(world.now + 2_000);
+    assert_broken(&world, "for final at");
+}
+
+#[test]
+fn an_honest_member_that_is_accused_is_reported() {
+    let mut world = members(1);
+    world.begin();
+    world.run_until(10_000);
+    let votes = [1, 2].map(|byte| vote(&world, 3, 4, BlockHash([byte; 32]))).to_vec();
+    tell(&mut world, 3, None, votes);
+    assert_broken(&world, "accuses member 3");
 }
