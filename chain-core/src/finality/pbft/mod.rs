@@ -31,6 +31,8 @@
 //! **Catching up** (`catch_up.rs`). A replica that lost patience also asks the others what they executed since, and executes
 //! what f+1 of them did.
 //!
+//! **Restart** (`restart.rs`). A replica keeps to what it told others before.
+//!
 //! The replica knows no network and no clock: it is handed messages and timeouts and returns effects. Messages are taken
 //! to be authentic, and the quorums inside them to be signed: who drives a replica checks signatures.
 
@@ -38,11 +40,13 @@ mod catch_up;
 mod checkpoint;
 mod message;
 mod replica;
+mod restart;
 mod rules;
 mod slot;
 mod symmetry;
 mod view_change;
 
 pub use message::{Change, Id, Message, Number, Prepared, View};
-pub use replica::{Effect, Promise, Replica};
+pub use replica::{Effect, Replica};
+pub use restart::Promise;
 pub use rules::Rules;

@@ -24,21 +24,6 @@ pub enum Effect<V> {
     Execute(Number, Option<V>),
 }
 
-/// What a replica has told others, and must keep to after a restart.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Promise<V> {
-    /// Its view.
-    pub view: View,
-    /// Whether it has left its last view and waits for this one.
-    pub changing: bool,
-    /// The number that the rest is about.
-    pub number: Number,
-    /// What it accepted, and the view of that.
-    pub accepted: Option<(View, V)>,
-    /// What it prepared last.
-    pub prepared: Option<Prepared<V>>,
-}
-
 /// A replica.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Replica<V> {
@@ -82,27 +67,6 @@ impl<V: Clone + Ord + Hash> Replica<V> {
             stable: 0,
             checkpoints: BTreeMap::new(),
             changes: BTreeMap::new(),
-        }
-    }
-
-    /// A replica that was restarted: it keeps its promise.
-    pub fn resume(&mut self, promise: Promise<V>, effects: &mut Vec<Effect<V>>) {
-        let Promise { view, changing, number, accepted, prepared } = promise;
-        self.view = view;
-        let (me, leader) = (self.me, self.rules.leader(view));
-        if let Some(slot) = self.slot(view, number) {
-            if let Some((accepted, request)) = &accepted {
-                vote(&mut slot.prepares, leader, *accepted, Some(request.clone()));
-                vote(&mut slot.prepares, me, *accepted, Some(request.clone()));
-            }
-            if let Some(prepared) = prepared.as_ref().filter(|prepared| prepared.view == view) {
-                vote(&mut slot.commits, me, view, prepared.request.clone());
-            }
-            slot.accepted = accepted.map(|(accepted, request)| (accepted, Some(request)));
-            slot.prepared = prepared;
-        }
-        if changing {
-            self.leave_for(view, effects);
         }
     }
 
@@ -273,7 +237,7 @@ impl<V: Clone + Ord + Hash> Replica<V> {
     }
 
     /// The slot of a number in the window, for a view that is not too far off.
-    fn slot(&mut self, view: View, number: Number) -> Option<&mut Slot<V>> {
+    pub(super) fn slot(&mut self, view: View, number: Number) -> Option<&mut Slot<V>> {
         let in_window = number > self.stable && number <= self.stable + self.rules.window;
         let near = view >= self.view && view <= self.view + VIEWS_AHEAD;
         (in_window && near).then(|| self.slots.entry(number).or_default())
