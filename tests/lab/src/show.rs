@@ -6,7 +6,7 @@ use crate::{
     network::Model,
     protocols::{
         abd::Abd,
-        epaxos::{EPaxos, Recovery},
+        epaxos::{EPaxos, Recovery, payments},
         failure_detector::FailureDetector,
         fast_paxos::FastPaxos,
         flood_set::FloodSet,
@@ -80,7 +80,7 @@ fn fast_paxos() -> FastPaxos {
 
 /// Three transactions, two of which spend the same coin.
 fn epaxos() -> EPaxos {
-    let mut instance = EPaxos::spending(3, &[vec![1], vec![1, 2], vec![3]], Recovery::Star);
+    let mut instance = EPaxos::ordering(3, &payments(&[vec![1], vec![1, 2], vec![3]]), Recovery::Star);
     (instance.recovered, instance.recoveries) = (7, [4; 8]);
     instance
 }

@@ -38,6 +38,8 @@ pub struct Row {
     pub claims: Vec<(String, Result<(), String>)>,
     /// What was measured and is no claim.
     notes: Vec<String>,
+    /// Searches that ended at their bound, and how deep they came.
+    pub bounded: Vec<u32>,
     /// Counter-examples that were to be found.
     pub charts: Vec<(String, Chart)>,
 }
@@ -84,12 +86,21 @@ impl Row {
         self.states(found.states, None).outcome(claim, outcome)
     }
 
+    /// As [`Row::holds`], and that the states are as many as they were when this was written.
+    #[must_use]
+    pub fn counts(self, claim: &str, found: &Explored, states: usize) -> Self {
+        let same = found.states == states;
+        let outcome = if same { Ok(()) } else { Err(format!("{} states", grouped(found.states as u64))) };
+        self.holds(claim, found).outcome(&format!("{} states in all", grouped(states as u64)), outcome)
+    }
+
     /// Claims that nothing is wrong in the states that were searched, which need not be all; says so if not.
     #[must_use]
-    pub fn searched(self, claim: &str, found: &Explored) -> Self {
+    pub fn searched(mut self, claim: &str, found: &Explored) -> Self {
         if !matches!(found.verdict, Verdict::Bounded) {
             return self.holds(claim, found);
         }
+        self.bounded.push(found.depth);
         let claim = format!("{claim}; not all states were searched: {} steps deep", found.depth);
         self.states(found.states, None).outcome(&claim, Ok(()))
     }

@@ -1,10 +1,11 @@
 //! Replicas with their commands, and what must hold.
 
-use super::{Command, Commands, Decision, Phase, Replica};
+use super::{Command, Commands, Decision, Phase, Replica, coins::conflicts};
 use crate::{
     instance::{Instance, View},
     process::Id,
 };
+use chain_core::transaction::coin::CoinTransaction;
 use std::collections::BTreeMap;
 
 /// Timers.
@@ -55,23 +56,20 @@ pub struct EPaxos {
 }
 
 impl EPaxos {
-    /// Transactions that spend coins: two conflict if they spend the same. Replica i receives every n-th.
-    pub fn spending(replicas: usize, coins: &[Vec<u32>], recovery: Recovery) -> Self {
-        let (mut owners, mut conflicts) = ([0; 16], [0; 16]);
-        for (at, spends) in coins.iter().enumerate() {
-            owners[at] = (at % replicas) as Id;
-            let clash = |other: &Vec<u32>| other.iter().any(|coin| spends.contains(coin));
-            let others = coins.iter().enumerate().filter(|&(index, other)| index != at && clash(other));
-            conflicts[at] = others.fold(0, |set, (index, _)| set | 1 << index);
+    /// Coin transactions as commands, which conflict as [`conflicts`] says. Replica i receives every n-th.
+    pub fn ordering(replicas: usize, transactions: &[CoinTransaction], recovery: Recovery) -> Self {
+        let mut owners = [0; 16];
+        for (at, owner) in owners.iter_mut().enumerate().take(transactions.len()) {
+            *owner = (at % replicas) as Id;
         }
         let faults = (replicas - 1) / 2;
         Self {
             replicas,
             faults,
             fast_faults: (faults + 1).div_ceil(2),
-            commands: coins.len() as Command,
+            commands: transactions.len() as Command,
             owners,
-            conflicts,
+            conflicts: conflicts(transactions),
             silent: 0,
             recoveries: [0; 8],
             recovered: 0,

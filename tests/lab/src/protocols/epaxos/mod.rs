@@ -6,6 +6,8 @@
 //! execute them in one order. Of n replicas f may crash, and commands are fast while at most e did; n >= 2f+1 and
 //! n >= 2e+f-1.
 //!
+//! Here commands are transactions of the chain, and those conflict that touch the same coin (`coins.rs`).
+//!
 //! **Commit** (`commit.rs`)
 //! 1. The coordinator sends PreAccept with all conflicting commands it knows.
 //! 2. Upon receiving PreAccept, a replica adds those that it knows, and returns the result.
@@ -24,11 +26,13 @@
 //! - `star.rs`: the ballots are two, and before dependencies are accepted, a quorum validates that no conflicting command
 //!   is committed, or may be, without them. If one is, the command becomes a Nop.
 
+mod coins;
 mod commit;
 mod instance;
 mod published;
 mod star;
 
+pub use coins::{conflicts, payments};
 pub use commit::Replica;
 pub use instance::{EPaxos, Recovery, Timer};
 
