@@ -78,7 +78,7 @@ fn check(args: &Args) -> Result<bool, String> {
     }
     print!("{}", heads());
     let scale = if args.small { Scale::Small } else { Scale::Full };
-    let (mut passed, mut failed, mut drawn) = (0, 0, 0);
+    let (mut passed, mut failed, mut drawn, mut bounded) = (0, 0, 0, Vec::new());
     for section in
         SECTIONS.iter().filter(|section| args.only.is_empty() || args.only.iter().any(|name| name == section.name))
     {
@@ -90,6 +90,7 @@ fn check(args: &Args) -> Result<bool, String> {
             let good = row.claims.iter().filter(|(_, outcome)| outcome.is_ok()).count();
             passed += good;
             failed += row.claims.len() - good;
+            bounded.extend(row.bounded.iter().map(|depth| format!("{} ({depth} steps)", row.protocol)));
             for (title, chart) in &row.charts {
                 drawn += 1;
                 if args.charts {
@@ -98,6 +99,9 @@ fn check(args: &Args) -> Result<bool, String> {
                 save(args, &format!("-{drawn}"), chart)?;
             }
         }
+    }
+    if !bounded.is_empty() {
+        println!("\nNot searched to the end: {}", bounded.join("; "));
     }
     println!("\n{passed} passed, {failed} failed");
     Ok(failed == 0)

@@ -15,7 +15,14 @@ fn instance(acceptors: usize, fast_faults: usize, faults: usize) -> FastPaxos {
 
 /// Its rows.
 pub fn rows(scale: Scale) -> Vec<Row> {
-    let mut rows = vec![fast_path()];
+    let mut rows = vec![fast_path(), recovery(true, 2 + 2), recovery(false, 2 + 1)];
+    // With e=0 a fast round needs all acceptors. Small enough to be searched to the end in a moment.
+    let all = FastPaxos { coordinated: false, ..instance(3, 0, 1) };
+    rows.push(Row::new("Fast Paxos, n=3, uncoordinated", "asynchronous").faults("e=0, f=1").counts(
+        "agreement, validity",
+        &explore_symmetric(&all, Limits::default(), &all.symmetry()),
+        2_600,
+    ));
     // Each with the least n that is enough, and with one acceptor fewer.
     let full: &[(usize, usize)] = &[(1, 1), (1, 2), (2, 1)];
     for &(e, f) in &full[..scale.pick(1, 3)] {
@@ -23,7 +30,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
         for coordinated in [true, false] {
             let how = if coordinated { "coordinated" } else { "uncoordinated" };
             let enough = FastPaxos { coordinated, ..instance(n, e, f) };
-            let limits = Limits { states: scale.pick(50_000, 1_000_000), ..Limits::default() };
+            let limits = Limits { states: scale.pick(50_000, 1_500_000), ..Limits::default() };
             // Of more acceptors that are all alike there are too many renamings.
             let found = match coordinated || n == 4 {
                 true => explore_symmetric(&enough, limits, &enough.symmetry()),
@@ -61,6 +68,19 @@ fn fast_path() -> Row {
     Row::new("Fast Paxos, n=4, 1 proposer", "fast round")
         .messages(run.messages, 4 + 4 + 3)
         .delays(at_proposer.map_or(0, |shown| shown.delays), 2)
+}
+
+/// How soon a value is learnt after a collision. The delays of a run are those of its longest chain of messages, so the
+/// least of several runs counts.
+fn recovery(coordinated: bool, published: u32) -> Row {
+    let two = FastPaxos { coordinated, ..instance(4, 1, 1) };
+    let delays = (0..100).filter_map(|seed| {
+        let run = run(&two, Setting::new(Model::Synchronous, seed));
+        let collided = run.shown.iter().all(|shown| shown.event.0 == 2);
+        run.shown.iter().map(|shown| shown.delays).min().filter(|_| collided)
+    });
+    let how = if coordinated { "coordinated" } else { "uncoordinated" };
+    Row::new("Fast Paxos, n=4, a collision", how).delays(delays.min().unwrap_or(0), published)
 }
 
 /// How often a round of several proposers ends without a fast quorum.

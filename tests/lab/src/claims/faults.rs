@@ -1,12 +1,13 @@
 //! Section 2: how many processes it takes against how many faults, and what blocks.
 
+use super::pbft;
 use crate::{
     explorer::{Limits, Timing, explore, explore_symmetric},
     network::Model,
     protocols::{
         flood_set::FloodSet,
         paxos::Paxos,
-        pbft::{Pbft, Rules, Traitor},
+        pbft::{Pbft, Rules},
         two_phase_commit::TwoPhaseCommit,
     },
     runner::{Setting, run},
@@ -14,11 +15,11 @@ use crate::{
 };
 
 /// Its rows.
-pub fn rows(scale: Scale) -> Vec<Row> {
+pub fn rows(_scale: Scale) -> Vec<Row> {
     let mut rows = two_phase_commit();
     rows.extend(crashes_in_rounds());
     rows.extend(crashes_without_rounds());
-    rows.extend(traitors(scale));
+    rows.extend(traitors());
     rows
 }
 
@@ -34,6 +35,7 @@ fn two_phase_commit() -> Vec<Row> {
     let blocked = explore(&TwoPhaseCommit { managers: 2 }, Limits { may_crash: 1 << 2, ..crash });
     vec![
         Row::new(name(3), "asynchronous")
+            .faults("duplicates, any number")
             .messages(good.messages, 6)
             .delays(good.delays(), 2)
             .holds("no two decide differently", &three)
@@ -93,18 +95,14 @@ fn crashes_without_rounds() -> Vec<Row> {
 }
 
 /// f traitors of 3f+1, and of one fewer, where quorums of n-f have no correct process in common.
-fn traitors(scale: Scale) -> Vec<Row> {
-    let rules = Rules::for_faulty(1);
-    let four = Pbft { rules, requests: 0, patience: 0, traitor: Traitor::Equivocates, credulous: false };
-    let three = Pbft { rules: Rules { replicas: 3, quorum: 2, ..rules }, ..four };
-    let bound = Limits { states: scale.pick(100_000, 5_000_000), ..Limits::default() };
+fn traitors() -> Vec<Row> {
+    let four = pbft::equivocating();
+    let three = Pbft { rules: Rules { replicas: 3, quorum: 2, ..four.rules }, ..four };
     vec![
-        Row::new("PBFT, 4 replicas", "asynchronous")
-            .faults("1 traitor of 3f+1 = 4")
-            .searched("the leader equivocates: agreement", &explore_symmetric(&four, bound, &four.symmetry())),
+        pbft::equivocation(),
         Row::new("PBFT, 3 replicas", "asynchronous").faults("1 traitor of 3").fails(
             "agreement fails with one process fewer",
-            &explore(&three, bound),
+            &explore(&three, Limits::default()),
             "agreement",
         ),
     ]

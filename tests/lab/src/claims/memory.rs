@@ -19,6 +19,8 @@ pub fn lock(scale: Scale) -> Vec<Row> {
     let safe = explore(&locked, progress);
     let lost = explore(&free, progress);
     let dead = explore(&LockRegister { clients: 2, ..locked }, Limits { crashes: 1, may_crash: !3, ..progress });
+    let lossy = explore(&LockRegister { clients: 2, ..locked }, Limits { losses: 1, ..progress });
+    let twice = explore(&LockRegister { clients: 2, ..locked }, Limits { duplicates: 1, ..progress });
     vec![
         Row::new(format!("lock, {clients} clients"), "asynchronous").holds("no addition is lost, all end", &safe),
         Row::new("no lock, 2 clients", "asynchronous").fails("an addition is lost", &lost, "lost update"),
@@ -26,6 +28,16 @@ pub fn lock(scale: Scale) -> Vec<Row> {
             "the others wait for ever",
             &dead,
             "blocked",
+        ),
+        Row::new("lock, 2 clients", "asynchronous").faults("1 message lost").fails(
+            "a client waits for ever",
+            &lossy,
+            "blocked",
+        ),
+        Row::new("lock, 2 clients", "asynchronous").faults("1 duplicated").fails(
+            "a write that arrives again, late, undoes an addition",
+            &twice,
+            "lost update",
         ),
     ]
 }

@@ -1,7 +1,8 @@
 //! Paxos.
 
 use crate::{
-    explorer::{Limits, explore},
+    explorer::{Limits, Order, explore},
+    linear::Event,
     network::Model,
     protocols::{multi_paxos::MultiPaxos, paxos::Paxos},
     runner::{Setting, run},
@@ -14,13 +15,17 @@ pub fn rows(scale: Scale) -> Vec<Row> {
     let found = explore(&plain, Limits::default());
     let narrow = explore(&Paxos { servers: 4, ..plain }, Limits::default());
     let alone = run(&Paxos { clients: 1, ..plain }, Setting::new(Model::Lockstep, 0));
+    let written = alone.shown.iter().find(|shown| shown.event == Event::Returned(None));
     let mut rows = vec![
+        // Between a client's request and its answer, two round trips of the proposer.
         Row::new("Paxos, 3 servers, 2 clients", "asynchronous")
-            .messages(alone.messages, 2 + 4 + 4 + 2 + 2)
+            .messages(alone.messages, 1 + 2 * 2 + 2 * 2 + 2 + 1 + 2)
+            .delays(written.map_or(0, |shown| shown.delays), 1 + 2 + 2 + 1)
             .holds("agreement, validity, linearizable", &found)
             .states(found.states, Some(16_668)),
         Row::new("Paxos, 4 servers, quorums of 2", "asynchronous").fails("agreement fails", &narrow, "agreement"),
     ];
+    rows.extend(unreliable(plain));
     rows.extend(logs(scale));
     if scale == Scale::Full {
         let three = explore(&Paxos { clients: 3, ..plain }, Limits::default());
@@ -31,12 +36,29 @@ pub fn rows(scale: Scale) -> Vec<Row> {
     rows
 }
 
+/// A network that loses a message, delivers one twice, or both.
+fn unreliable(two: Paxos) -> Vec<Row> {
+    let again = Paxos { clients: 1, retries: 1, ..two };
+    let row = |name, paxos: &Paxos, losses, duplicates, faults, states| {
+        let found = explore(paxos, Limits { losses, duplicates, ..Limits::default() });
+        Row::new(name, "asynchronous").faults(faults).counts("agreement, validity, linearizable", &found, states)
+    };
+    vec![
+        row("Paxos, 3 servers, 2 clients", &two, 1, 0, "1 message lost", 100_699),
+        row("Paxos, 3 servers, 2 clients", &two, 0, 1, "1 duplicated", 329_420),
+        row("Paxos, 3 servers, 2 clients", &two, 1, 1, "1 lost, 1 duplicated", 1_995_027),
+        row("Paxos, 3 servers, with a retry", &again, 1, 1, "1 lost, 1 duplicated", 955_928),
+    ]
+}
+
 /// A log with a leader.
 fn logs(scale: Scale) -> Vec<Row> {
     let stable = run(&MultiPaxos { servers: 3, slots: 4, elections: 0 }, Setting::new(Model::Lockstep, 0));
     let at_leader = stable.shown.iter().filter(|shown| shown.who == 0).map(|shown| shown.delays).max();
     let instance = MultiPaxos { servers: 3, slots: 1, elections: 1 };
     let found = explore(&instance, Limits { crashes: 1, states: scale.pick(100_000, 3_000_000), ..Limits::default() });
+    let calm =
+        explore(&instance, Limits { order: Order::Fifo, states: scale.pick(100_000, 5_000_000), ..Limits::default() });
     let runs = scale.pick(200, 5_000);
     let long = MultiPaxos { servers: 5, slots: 8, elections: 20 };
     let partial = Model::PartiallySynchronous { gst: 2_000 };
@@ -49,6 +71,7 @@ fn logs(scale: Scale) -> Vec<Row> {
         Row::new("Multi-Paxos, 3 servers", "asynchronous")
             .faults("1 crash of 3")
             .searched("agreement, as leaders change", &found),
+        Row::new("Multi-Paxos, 3 servers", "asynchronous, FIFO").searched("agreement, as leaders change", &calm),
         Row::new("Multi-Paxos, 5 servers, 8 slots", partial)
             .faults("2 crash of 5")
             .claim(&format!("agreement, and it goes on, in {runs} runs"), good == runs),

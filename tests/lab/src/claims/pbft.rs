@@ -1,7 +1,7 @@
 //! Section 4.1 to 4.3: PBFT.
 
 use crate::{
-    explorer::{Limits, explore},
+    explorer::{Limits, explore, explore_symmetric},
     network::{DELTA, Model},
     process::Id,
     protocols::pbft::{Message, Node, Pbft, Rules, Traitor},
@@ -13,10 +13,31 @@ const PARTIAL: Model = Model::PartiallySynchronous { gst: 30 * DELTA };
 
 /// Its rows.
 pub fn rows(scale: Scale) -> Vec<Row> {
-    let mut rows = vec![normal(), checkpoints()];
+    let mut rows = vec![quorums(), normal(), checkpoints(), equivocation()];
     rows.extend(explored(scale));
     rows.extend(faulty(scale));
     rows
+}
+
+/// Any two quorums share a correct replica, since they share more than there are traitors: f+1.
+fn quorums() -> Row {
+    let rules = [1, 2, 3].map(Rules::for_faulty);
+    let shared = rules.map(|rules| least_shared(rules.replicas, rules.quorum));
+    let enough = rules.iter().zip(shared).all(|(rules, shared)| shared == u32::from(rules.faulty) + 1);
+    // One replica fewer, and a quorum still has to do without f.
+    let few = rules.map(|rules| least_shared(rules.replicas - 1, rules.quorum - 1));
+    let short = rules.iter().zip(few).all(|(rules, shared)| shared == u32::from(rules.faulty));
+    Row::new("PBFT, quorums", "all pairs")
+        .faults("f of 3f+1, and of 3f")
+        .claim(&format!("of 4, 7, 10 replicas any two quorums of 2f+1 share f+1: {shared:?}"), enough)
+        .claim(&format!("of 3, 6, 9 replicas some two quorums of 2f share f, who may all be traitors: {few:?}"), short)
+}
+
+/// How many members those two quorums share that share the fewest.
+fn least_shared(replicas: u8, quorum: usize) -> u32 {
+    let quorums: Vec<u32> = (0..1 << replicas).filter(|set: &u32| set.count_ones() as usize == quorum).collect();
+    let shared = quorums.iter().flat_map(|one| quorums.iter().map(move |two| (one & two).count_ones()));
+    shared.min().unwrap_or(0)
 }
 
 fn normal() -> Row {
@@ -44,10 +65,22 @@ fn checkpoints() -> Row {
         .claim("checkpoints keep each log within its window of 8", kept.max().is_some_and(|kept| kept <= 8))
 }
 
-fn explored(scale: Scale) -> Vec<Row> {
+/// The first leader gives one number to two requests, and votes for both.
+pub(super) fn equivocating() -> Pbft {
     let rules = Rules::for_faulty(1);
-    let equivocation = Pbft { rules, requests: 0, patience: 0, traitor: Traitor::Equivocates, credulous: false };
-    let adoption = Pbft { requests: 1, traitor: Traitor::AdoptsWrongly, ..equivocation };
+    Pbft { rules, requests: 0, patience: 0, traitor: Traitor::Equivocates, credulous: false }
+}
+
+pub(super) fn equivocation() -> Row {
+    let four = equivocating();
+    let found = explore_symmetric(&four, Limits::default(), &four.symmetry());
+    Row::new("PBFT, 4 replicas", "asynchronous")
+        .faults("1 traitor of 3f+1 = 4")
+        .holds("the leader equivocates: agreement", &found)
+}
+
+fn explored(scale: Scale) -> Vec<Row> {
+    let adoption = Pbft { requests: 1, traitor: Traitor::AdoptsWrongly, ..equivocating() };
     let bound = Limits { states: scale.pick(2_000_000, 5_000_000), ..Limits::default() };
     let adopts = explore(&adoption, bound);
     vec![
