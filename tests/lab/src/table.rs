@@ -210,6 +210,16 @@ mod tests {
     }
 
     #[test]
+    fn a_search_counts_if_it_ended_and_found_as_many_states() {
+        let found = Explored { states: 3, steps: 2, depth: 1, seconds: 0.0, verdict: Verdict::Holds };
+        assert!(Row::new("p", "m").counts("safe", &found, 3).passed());
+        assert!(!Row::new("p", "m").counts("safe", &found, 4).passed());
+        let bounded = Explored { verdict: Verdict::Bounded, ..found };
+        assert!(!Row::new("p", "m").counts("safe", &bounded, 3).passed());
+        assert_eq!(Row::new("p", "m").searched("safe", &bounded).bounded, [1]);
+    }
+
+    #[test]
     fn numbers_are_grouped_by_thousands() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
     }
