@@ -213,7 +213,8 @@ mod tests {
         let mut batch = Batch::default();
         (0..100).for_each(|key| batch.put(Column::Meta, &[key], b"old"));
         kv.write(&batch, Durability::Process).unwrap();
-        let (held, snapshot) = (kv.0.lock().columns.clone(), kv.snapshot());
+        let held = kv.0.lock().columns.clone();
+        let snapshot = kv.snapshot();
         let mut batch = Batch::default();
         batch.put(Column::Meta, &[7], b"new");
         kv.write(&batch, Durability::Process).unwrap();
