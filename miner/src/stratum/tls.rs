@@ -1,7 +1,8 @@
 //! TLS: whose certificates are trusted, and why a server was not.
 
 use std::{
-    fs, io,
+    fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -14,6 +15,8 @@ use rustls::{
 
 /// What to do about a port that may have no TLS.
 pub const IF_PLAIN: &str = "if this port has no TLS, write stratum+tcp://";
+/// Largest file of authorities; those of a system have a quarter of a megabyte.
+const MAX_FILE: u64 = 4 << 20;
 /// Names of a certificate that are shown.
 const MAX_NAMES: usize = 3;
 
@@ -84,10 +87,23 @@ pub fn is_name(host: &str) -> bool {
 }
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
-    let text = fs::read(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
+    let text = read(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let (added, _) = roots.add_parsable_certificates(certificates.unwrap_or_default());
     if added == 0 { Err(TrustError::Empty(path.to_owned())) } else { Ok(()) }
+}
+
+/// Reads a file that has an end: opening a pipe could wait forever, and a device be read without end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !path.metadata()?.is_file() {
+        return Err(io::Error::other("it is not a file"));
+    }
+    let mut text = Vec::new();
+    File::open(path)?.take(MAX_FILE + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(io::Error::other(format!("it is larger than {} MiB", MAX_FILE >> 20)));
+    }
+    Ok(text)
 }
 
 /// What is wrong with a server's TLS, and what to do about it.

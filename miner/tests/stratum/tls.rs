@@ -245,12 +245,17 @@ fn without_certificates_of_authorities_it_does_not_start() {
     };
     let (empty, odd) = (file("empty.pem", ""), file("odd.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END"));
     let missing = authority.folder.path().join("missing.pem");
+    let large = file("large.pem", &"x".repeat((4 << 20) + 1));
+    // Without an end.
+    let device = PathBuf::from("/dev/zero");
     let text = |path: &PathBuf| path.to_str().unwrap().to_owned();
     let tls = "stratum+ssl://127.0.0.1:3333";
     for (url, flag, system, expected) in [
         (tls, None, &empty, "this system has no certificates of authorities".to_owned()),
         (tls, None, &missing, "name a PEM file by --tls-ca FILE or SSL_CERT_FILE".to_owned()),
         (tls, Some(&missing), &empty, format!("--tls-ca: cannot read {}: ", text(&missing))),
+        (tls, Some(&device), &empty, "--tls-ca: cannot read /dev/zero: it is not a file".to_owned()),
+        (tls, Some(&large), &empty, format!("--tls-ca: cannot read {}: it is larger than 4 MiB", text(&large))),
         (tls, Some(&empty), &empty, format!("--tls-ca: {} has no certificate", text(&empty))),
         (tls, Some(&odd), &empty, format!("--tls-ca: {} has no certificate", text(&odd))),
         ("stratum+tcp://127.0.0.1:3333", Some(&missing), &empty, "--tls-ca is for servers with TLS".to_owned()),
