@@ -63,12 +63,13 @@ async function byHash(hash) {
   return coin?.madeBy ? `tx/${coin.madeBy}` : inLosingBlock(hash);
 }
 
-/** A transaction that a reorganisation took back: the newest losing blocks that the page knows are read. */
+/** A transaction that a reorganisation took back: the newest losing blocks that the page knows are read, one at a time. */
 async function inLosingBlock(id) {
-  const lost = chain.branches.flatMap(({ blocks }) => blocks).slice(0, MOST_LOST);
-  const blocks = await Promise.all(lost.map(({ hash }) => attempt(null, "chain_getBlock", hash, 1)));
-  const holds = blocks.find((block) => block?.transactions.includes(id));
-  return holds ? `tx/${id}/in/${holds.hash}` : null;
+  for (const { hash } of chain.branches.flatMap(({ blocks }) => blocks).slice(0, MOST_LOST)) {
+    const block = await attempt(null, "chain_getBlock", hash, 1);
+    if (block?.transactions.includes(id)) return `tx/${id}/in/${hash}`;
+  }
+  return null;
 }
 
 async function aboutAddress(query) {
