@@ -32,6 +32,8 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(180);
 /// A server is back that takes a subscription within this time.
 const PROBE: Duration = Duration::from_secs(10);
+/// Empty lines between two others.
+const MAX_EMPTY: usize = 1_000;
 /// How a server with TLS answers a line: type and version of a record. Many close the connection without it.
 const TLS_ALERT: [u8; 2] = [21, 3];
 /// What to do about a port that has no line for its client.
@@ -225,9 +227,9 @@ fn reach(server: &Server) -> io::Result<TcpStream> {
     Err(last)
 }
 
-/// The next line that is not empty.
+/// The next line that is not empty, after a few that are.
 fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
-    loop {
+    for _ in 0..MAX_EMPTY {
         let mut line = Vec::new();
         let read = Read::by_ref(reader).take(MAX_LINE as u64 + 1).read_until(b'\n', &mut line);
         read.map_err(|error| match stream::is_timeout(&error) {
@@ -247,6 +249,7 @@ fn line(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
             return Ok(line);
         }
     }
+    Err(io::Error::other("it sends one empty line after another"))
 }
 
 #[cfg(test)]
@@ -297,6 +300,7 @@ mod tests {
         let read = |bytes: &[u8]| line(&mut BufReader::new(bytes)).map_err(|error| error.to_string());
         assert_eq!(read(b"\n \r\n{}\n"), Ok(b"{}\n".to_vec()));
         assert_eq!(read(b""), Err("it closed the connection".into()));
+        assert_eq!(read(&[b'\n'; 2_000]), Err("it sends one empty line after another".into()));
         assert_eq!(read(b"half"), Err("it closed the connection".into()));
         // An alert, and one that has the byte of a line's end.
         for alert in [&[21, 3, 3, 0, 2, 2, 70][..], &[21, 3, 1, 0, 2, 2, b'\n']] {

@@ -8,7 +8,8 @@ use std::{
 };
 
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, Error, InvalidMessage, OtherError, RootCertStore,
+    AlertDescription, CertificateError, ClientConfig, ClientConnection, Error, InvalidMessage, OtherError,
+    RootCertStore,
     crypto::aws_lc_rs,
     pki_types::{CertificateDer, ServerName, pem::PemObject},
 };
@@ -17,8 +18,9 @@ use rustls::{
 pub const IF_PLAIN: &str = "if this port has no TLS, write stratum+tcp://";
 /// Largest file of authorities; those of a system have a quarter of a megabyte.
 const MAX_FILE: u64 = 4 << 20;
-/// Names of a certificate that are shown.
+/// Names of a certificate that are shown, and letters of each.
 const MAX_NAMES: usize = 3;
+const MAX_NAME: usize = 100;
 
 /// The authorities whose servers are trusted.
 #[derive(Clone, Debug)]
@@ -35,8 +37,16 @@ pub enum TrustError {
         /// Why not.
         error: io::Error,
     },
+    /// A file is not what it should be.
+    #[error("--tls-ca: {} is no valid PEM file: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file has no certificate that could be used.
-    #[error("--tls-ca: {} has no certificate; it must be a PEM file, with a line -----BEGIN CERTIFICATE-----", .0.display())]
+    #[error("--tls-ca: {} has no usable certificate; it must be a PEM file, with a line -----BEGIN CERTIFICATE-----", .0.display())]
     Empty(PathBuf),
     /// The system has no certificates.
     #[error(
@@ -88,8 +98,12 @@ pub fn is_name(host: &str) -> bool {
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), TrustError> {
     let text = read(path).map_err(|error| TrustError::Unreadable { path: path.to_owned(), error })?;
-    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let (added, _) = roots.add_parsable_certificates(certificates.unwrap_or_default());
+    // Some editors write a byte order mark.
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&text);
+    let certificates = CertificateDer::pem_slice_iter(text).collect::<Result<Vec<_>, _>>().map_err(|error| {
+        TrustError::Malformed { path: path.to_owned(), reason: error.to_string().chars().take(MAX_NAME).collect() }
+    })?;
+    let (added, _) = roots.add_parsable_certificates(certificates);
     if added == 0 { Err(TrustError::Empty(path.to_owned())) } else { Ok(()) }
 }
 
@@ -112,7 +126,7 @@ pub fn explain(error: &Error) -> String {
         Error::InvalidMessage(InvalidMessage::InvalidContentType) => {
             return format!("its answer is not TLS; {IF_PLAIN}");
         }
-        Error::AlertReceived(alert) => return format!("it ended TLS with the alert {alert:?}"),
+        Error::AlertReceived(alert) => return format!("it ended TLS with the alert {alert:?}{}", advice(*alert)),
         Error::InvalidCertificate(certificate) => certificate,
         error => return format!("TLS: {error}"),
     };
@@ -122,7 +136,10 @@ pub fn explain(error: &Error) -> String {
             "no known authority issued its certificate; if the server has one of its own, name it by --tls-ca FILE".into()
         }
         CertificateError::NotValidForNameContext { expected, presented } => {
-            let names: Vec<_> = presented.iter().take(MAX_NAMES).map(String::as_str).collect();
+            if presented.is_empty() {
+                return "its certificate has no subjectAltName; it needs one with the name in the URL".into();
+            }
+            let names: Vec<_> = presented.iter().take(MAX_NAMES).map(|name| short(name)).collect();
             let more = if presented.len() > MAX_NAMES { ", ..." } else { "" };
             format!("its certificate is not for {}; its names: {}{more}", expected.to_str(), names.join(", "))
         }
@@ -138,4 +155,22 @@ pub fn explain(error: &Error) -> String {
         }
         other => format!("its certificate is not valid: {other}"),
     }
+}
+
+/// What an alert means here.
+fn advice(alert: AlertDescription) -> &'static str {
+    match alert {
+        AlertDescription::ProtocolVersion | AlertDescription::HandshakeFailure => {
+            ": only TLS 1.2 and 1.3 with forward secrecy are spoken here"
+        }
+        AlertDescription::CertificateRequired => ": certificates of clients are not supported",
+        AlertDescription::UnrecognisedName => ": the name in the URL is not one of the server's",
+        _ => "",
+    }
+}
+
+/// A name as the library writes it, such as `DnsName("pool.example")`, without what is around it.
+fn short(name: &str) -> String {
+    let inner = name.split_once('(').map_or(name, |(_, rest)| rest.strip_suffix(')').unwrap_or(rest));
+    inner.trim_matches('"').chars().take(MAX_NAME).collect()
 }
