@@ -66,8 +66,15 @@ async function blocks(browser, node) {
     const place = () => page.evaluate(() => location.hash);
     await until(async () => (await place()) === `#/tx/${lost}/in/${block}`, "where the search leads");
     await shows(page, "The block that holds it lost");
+    // So does a page that is opened there, which knows no branches yet.
+    const other = await open(browser, node.url, `search/${lost}`);
+    await shows(other.page, "The block that holds it lost");
+    equal(other.faults, [], "faults");
+    await other.context.close();
     await go("tx");
     await shows(page, "64 hexadecimal digits");
+    await go("constructor");
+    await shows(page, "This view does not exist");
   });
   await task("blocks below the latest are reached from home, page by page", async () => {
     await node.call("dev_mine", 42);

@@ -31,7 +31,7 @@ function route() {
   // The skip link leads to a part of the view. A page that is opened there shows home.
   const hash = location.hash === "#main" ? "" : location.hash;
   const [name, ...args] = hash.replace(/^#\/?/, "").split("/").map(decoded);
-  return { name: name in VIEWS ? name : null, args };
+  return { name: Object.hasOwn(VIEWS, name) ? name : null, args };
 }
 
 function decoded(part) {
