@@ -1,8 +1,6 @@
 //! Finality on real processes: four members, one of which is killed.
 
-use cairn_node::finality::MemberKey;
-use cairn_tests::{Node, NodeOptions, TestKey, agree, binary, connect_all, cut, heal, spec, wait_for};
-use chain_core::spec::{ChainSpec, Finality};
+use cairn_tests::{Node, TestKey, agree, binary, connect_all, cut, heal, members, wait_for};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, path::Path, process::Command, thread::sleep, time::Duration};
 
@@ -17,25 +15,6 @@ fn member(arguments: &[&str], datadir: &Path) -> Result<Value, String> {
         true => Ok(serde_json::from_slice(&output.stdout).expect("JSON")),
         false => Err(String::from_utf8_lossy(&output.stderr).into_owned()),
     }
-}
-
-/// Four nodes whose keys `member new` made.
-fn members(window: u32) -> Vec<Node> {
-    let folders: Vec<_> = (0..4).map(|_| tempfile::tempdir().expect("a temporary directory can be made")).collect();
-    for folder in &folders {
-        member(&["new"], &folder.path().join("data")).expect("a key is made");
-    }
-    let key = |folder: &tempfile::TempDir| {
-        let file = folder.path().join("data").join(MemberKey::FILE);
-        MemberKey::load(&file).expect("the file can be read").expect("the file is there").public()
-    };
-    let finality = Finality { members: folders.iter().map(key).collect(), interval: 5, depth: 2, window };
-    let spec = ChainSpec { name: "final".into(), finality: Some(finality), ..spec() };
-    let start = |folder| {
-        let flags = ["--cache", "16"].map(str::to_owned).to_vec();
-        Node::within(folder, NodeOptions { spec: spec.clone(), flags, file_limit: None })
-    };
-    folders.into_iter().map(start).collect()
 }
 
 fn mine(node: &Node, blocks: u32) {
@@ -57,7 +36,7 @@ fn wait_for_final(nodes: &[Node], height: u64) {
 
 #[test]
 fn four_members_finalize_and_go_on_when_one_is_killed() {
-    let mut nodes = members(1_000);
+    let mut nodes = members(1_000, &[]);
     connect_all(&nodes);
     mine(&nodes[0], 8);
     wait_for_final(&nodes, 5);
@@ -101,7 +80,7 @@ fn four_members_finalize_and_go_on_when_one_is_killed() {
 // FIN-3
 #[test]
 fn members_that_are_killed_while_they_vote_never_finalize_two_blocks() {
-    let mut nodes = members(1_000);
+    let mut nodes = members(1_000, &[]);
     connect_all(&nodes);
     let mut known: BTreeMap<u64, Value> = BTreeMap::new();
     for round in 0..12 {
@@ -137,7 +116,7 @@ fn members_that_are_killed_while_they_vote_never_finalize_two_blocks() {
 
 /// Four members: three finalize block 5 while the fourth, cut off, has the longer chain of its own. They meet again.
 fn branched(window: u32) -> Vec<Node> {
-    let nodes = members(window);
+    let nodes = members(window, &[]);
     connect_all(&nodes);
     mine(&nodes[0], 3);
     agree(&nodes, 30);
@@ -199,7 +178,7 @@ fn on_data(node: &Node, arguments: &[&str]) -> std::process::Output {
 // FIN-3
 #[test]
 fn a_member_whose_database_is_damaged_or_lost_votes_on_and_one_without_its_record_does_not() {
-    let mut nodes = members(1_000);
+    let mut nodes = members(1_000, &[]);
     connect_all(&nodes);
     mine(&nodes[0], 8);
     wait_for_final(&nodes, 5);
@@ -266,7 +245,7 @@ fn a_member_whose_database_is_damaged_or_lost_votes_on_and_one_without_its_recor
 // FIN-3
 #[test]
 fn members_that_all_lost_the_certificates_say_so_and_vote_again_once_their_votes_are_forgotten() {
-    let mut nodes = members(1_000);
+    let mut nodes = members(1_000, &[]);
     connect_all(&nodes);
     for (blocks, height) in [(8, 5), (5, 10)] {
         mine(&nodes[0], blocks);

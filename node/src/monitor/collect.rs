@@ -10,6 +10,7 @@ use crate::{
     disk,
     metrics::{Metrics, Recorder},
     rpc::Context,
+    store::Usage,
     version::VERSION,
 };
 
@@ -75,7 +76,15 @@ fn mempool(context: &Context, recorder: &Recorder) {
 }
 
 fn store(context: &Context, recorder: &Recorder) {
-    let usage = context.reader.usage();
+    record(&context.reader.usage(), recorder);
+    // A disk that does not say how full it is leaves the last value.
+    if let Some(free) = context.node.datadir.as_ref().and_then(|folder| disk::free(folder).ok()) {
+        recorder.set("cairn_store_disk_free_bytes", &[], free as f64);
+    }
+}
+
+/// What the database says of itself.
+pub fn record(usage: &Usage, recorder: &Recorder) {
     let set = |name, value: u64| recorder.set(name, &[], value as f64);
     for (column, bytes) in &usage.columns {
         recorder.set("cairn_store_column_bytes", &[("column", column.name())], *bytes as f64);
@@ -88,10 +97,6 @@ fn store(context: &Context, recorder: &Recorder) {
     set("cairn_store_running_flushes", usage.flushes);
     set("cairn_store_writes_stopped", usage.stopped.into());
     recorder.count("cairn_store_background_errors_total", &[], usage.errors);
-    // A disk that does not say how full it is leaves the last value.
-    if let Some(free) = context.node.datadir.as_ref().and_then(|folder| disk::free(folder).ok()) {
-        set("cairn_store_disk_free_bytes", free);
-    }
 }
 
 /// A node without a network has no peers and no traffic.

@@ -8,10 +8,15 @@ use std::{
 };
 use tokio::net::TcpListener;
 
-use super::{Monitor, collect::collect, serve, verdict};
+use super::{
+    Monitor,
+    collect::{collect, record},
+    serve, verdict,
+};
 use crate::{
-    metrics::{self, TABLE},
+    metrics::{self, Recorder, TABLE},
     rpc::testing::TestNode,
+    store::Usage,
 };
 
 /// Names and kinds of a scrape.
@@ -35,6 +40,29 @@ fn a_scrape_has_every_metric_of_the_table_and_no_other() {
     assert_eq!(found, expected);
     assert!(text.lines().any(|line| line == "cairn_chain_height 0"), "{text}");
     assert!(text.len() < 100_000, "a scrape has {} bytes", text.len());
+}
+
+/// What a database is in the middle of, and what fails in it, is for no test to decide: here is that each is shown.
+#[test]
+fn each_number_of_the_store_is_shown_under_its_name() {
+    let recorder = Recorder::new();
+    let quiet = Usage::default();
+    let busy =
+        Usage { pending_compaction: 11, compactions: 2, flushes: 3, stopped: true, errors: 5, ..Usage::default() };
+    for (usage, expected) in [(quiet, [0, 0, 0, 0, 0]), (busy, [11, 2, 3, 1, 5])] {
+        record(&usage, &recorder);
+        let names = [
+            "cairn_store_pending_compaction_bytes",
+            "cairn_store_running_compactions",
+            "cairn_store_running_flushes",
+            "cairn_store_writes_stopped",
+            "cairn_store_background_errors_total",
+        ];
+        let text = recorder.render();
+        for (name, value) in names.iter().zip(expected) {
+            assert!(text.lines().any(|line| line == format!("{name} {value}")), "{name} {value}: {text}");
+        }
+    }
 }
 
 #[test]

@@ -64,7 +64,8 @@ use batch::Batch;
 use column::Column;
 use encoding::Malformed;
 use error::damaged;
-use kv::{Durability, KeyRange, Kv, KvRead, Order, Usage, Visitor};
+pub use kv::Usage;
+use kv::{Durability, KeyRange, Kv, KvRead, Order, Visitor};
 use logs::LogTerm;
 use unreadable::Unreadable;
 

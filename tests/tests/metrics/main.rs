@@ -1,13 +1,21 @@
 //! What watches nodes, on real processes: every documented metric is there, and those move that what happens should move;
 //! a log of JSON has the documented fields.
 
+// The peer of the tests in `hostile`; not everything that it can do is done here.
+#[allow(dead_code, reason = "the other tests use it")]
+#[path = "../hostile/attacker.rs"]
+mod attacker;
+mod moves;
+mod scenes;
+mod scrape;
+
 use cairn_tests::{Node, NodeOptions, TestKey, agree, binary, genesis, send, spec, wait_for};
 use cairn_vectors::{Needs, skip};
 use chain_core::{spec::ChainSpec, transaction::coin::Output, units::Amount};
-use prometheus_parse::{Scrape, Value};
+use scrape::{Sums, documented, get, served};
 use serde_json::{Value as Json, json};
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     io::Write,
     path::PathBuf,
     process::{Command, Stdio},
@@ -20,71 +28,8 @@ fn options(flags: &[&str]) -> NodeOptions {
     NodeOptions { spec, flags: flags.iter().map(|flag| (*flag).to_owned()).collect(), ..NodeOptions::default() }
 }
 
-/// Where a node serves its metrics.
-fn served(node: &Node) -> String {
-    wait_for("the metrics' address", 30, || {
-        let log = node.log();
-        let (_, rest) = log.split_once("metrics are at ")?;
-        rest.split_once("/metrics").map(|(url, _)| url.to_owned())
-    })
-}
-
-/// Status and body.
-fn get(url: &str) -> (u16, String) {
-    let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-    let mut answer = agent.get(url).call().expect("metrics are served");
-    (answer.status().as_u16(), answer.body_mut().read_to_string().expect("it is text"))
-}
-
-/// All series of a node: the sum of their values (of a histogram its count) by name.
-struct Sums(BTreeMap<String, f64>);
-
-impl Sums {
-    fn of(url: &str) -> Self {
-        // A gathering is served again for 0.2 s.
-        Node::pause(250);
-        let (status, text) = get(&format!("{url}/metrics"));
-        assert_eq!(status, 200);
-        let scrape = Scrape::parse(text.lines().map(|line| Ok(line.to_owned()))).expect("it is a scrape");
-        let mut sums = BTreeMap::new();
-        for sample in scrape.samples {
-            let value = match &sample.value {
-                Value::Counter(value) | Value::Gauge(value) | Value::Untyped(value) => *value,
-                Value::Histogram(buckets) => buckets.iter().map(|bucket| bucket.count).fold(0.0, f64::max),
-                Value::Summary(_) => panic!("{} is a summary", sample.metric),
-            };
-            // What a label tells apart has a name of its own here, too.
-            for (label, value_of_label) in sample.labels.iter() {
-                *sums.entry(format!("{}:{label}={value_of_label}", sample.metric)).or_default() += value;
-            }
-            *sums.entry(sample.metric).or_default() += value;
-        }
-        Self(sums)
-    }
-
-    fn get(&self, name: &str) -> f64 {
-        *self.0.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.0.keys()))
-    }
-
-    /// Names without those of a histogram's parts.
-    fn names(&self) -> BTreeSet<&str> {
-        let part = |name: &str| {
-            let base = name.strip_suffix("_sum").or(name.strip_suffix("_count"));
-            base.is_some_and(|base| self.0.contains_key(base))
-        };
-        self.0.keys().map(String::as_str).filter(|name| !name.contains(':') && !part(name)).collect()
-    }
-}
-
 fn repository() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-}
-
-/// The first column of the tables of docs/metrics.md.
-fn documented() -> BTreeSet<String> {
-    let page = std::fs::read_to_string(repository().join("docs/metrics.md")).expect("the page is there");
-    let name = |line: &str| Some(line.strip_prefix("| `cairn_")?.split_once('`')?.0.to_owned());
-    page.lines().filter_map(name).map(|name| format!("cairn_{name}")).collect()
 }
 
 /// What grows by a sync, a reorganisation, a payment and a scrape.
