@@ -52,7 +52,7 @@ pub struct DataFlags {
     /// Reads settings from a TOML file, as the node does
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// Which chain: main, test, local, or a TOML file with a chain spec [default: main]
+    /// Which chain: main, test, local, devnet, or a TOML file with a chain spec [default: main]
     #[arg(long, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
     pub chain: Option<String>,
     /// Where the node keeps its data [default: ~/.cairn/CHAIN]
@@ -216,7 +216,7 @@ pub enum MemberCommand {
 /// Which node's key.
 #[derive(Clone, Debug, Args)]
 pub struct MemberFlags {
-    /// Which chain: main, test, local, or a TOML file with a chain spec [default: main]
+    /// Which chain: main, test, local, devnet, or a TOML file with a chain spec [default: main]
     #[arg(long, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
     pub chain: Option<String>,
     /// Where the node keeps its data [default: ~/.cairn/CHAIN]
@@ -236,8 +236,8 @@ pub struct Devnet {
     /// How many of them mine, on a thread each
     #[arg(long, value_name = "M", default_value_t = 1)]
     pub miners: u16,
-    /// main, test, local or a TOML file
-    #[arg(long, value_name = "NAME|FILE", default_value = "local")]
+    /// devnet (local with funded accounts, whose keys everybody knows), main, test, local or a TOML file
+    #[arg(long, value_name = "NAME|FILE", default_value = "devnet")]
     pub chain: String,
     /// How many of them finalize blocks: 1, 4, 7, ... The chain then is one of its own
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -261,7 +261,7 @@ pub struct Devnet {
 pub enum ChainCommand {
     /// Shows a chain's name, ids, genesis and money
     Show {
-        /// main, test, local, dev or a TOML file
+        /// main, test, local, devnet, dev or a TOML file
         #[arg(default_value = "main")]
         chain: String,
         /// The same, as every other command takes it
@@ -273,7 +273,7 @@ pub enum ChainCommand {
     },
     /// Prints a chain's spec as TOML, to start a private network from
     DumpSpec {
-        /// main, test, local, dev or a TOML file
+        /// main, test, local, devnet, dev or a TOML file
         #[arg(default_value = "main")]
         chain: String,
     },

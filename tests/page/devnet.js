@@ -32,7 +32,7 @@ const beginning = (page) =>
     const { devnet } = await import("/assets/devnet.js");
     const [view, end] = [document.createElement("div"), new AbortController()];
     view.append(...devnet({ nodes: [], busy: null, note: null, last: null }, end.signal));
-    const count = () => [view.querySelectorAll("button").length > 0, view.querySelectorAll("option").length];
+    const count = () => [view.querySelectorAll("button").length > 0, view.querySelectorAll("#devnet-node option").length];
     const before = count();
     while (!count()[0]) await new Promise((resolve) => setTimeout(resolve, 100));
     end.abort();
@@ -123,6 +123,77 @@ async function orders(net, page, go) {
   });
 }
 
+/// Sends by a form of the development view, and sees the payment in a block and what it paid.
+async function pays(net, page, go, button, to, wei) {
+  const said = await press(page, button);
+  check(said.startsWith("sent: "), said);
+  const panel = page.locator(".action", { has: page.getByRole("button", { name: button, exact: true }) });
+  const id = (await panel.locator("a").getAttribute("href")).split("/").at(-1);
+  const receipt = () => net.call("eth_getTransactionReceipt", `0x${id}`);
+  const { blockNumber } = await until(receipt, "its block", 60_000);
+  equal(`${BigInt(await net.call("eth_getBalance", to, "latest"))}`, `${wei}`, "what the account has");
+  await go(`tx/${id}`);
+  await until(async () => /confirmation/.test(await text(page)), "the payment in its block");
+  await go(`block/${Number(blockNumber)}`);
+  await until(async () => page.locator(`main a[href="#/tx/${id}"]`).count(), "the payment in the block's list");
+  await go("dev");
+  await page.getByRole("button", { name: "Give", exact: true }).waitFor();
+  return `in block ${Number(blockNumber)}`;
+}
+
+async function money(net, page, go) {
+  const [one, other] = ["a1", "a2"].map((end) => `0x${end.padStart(40, "0")}`);
+  const crn = 10n ** 18n;
+  await task(
+    "devnet: a payment from a funded account is in the next blocks",
+    async () => {
+      await go("dev");
+      await page.getByRole("button", { name: "Send", exact: true }).waitFor();
+      await page.getByLabel("To", { exact: true }).fill(one);
+      await page.getByLabel("CRN", { exact: true }).fill("1.5");
+      return pays(net, page, go, "Send", one, (3n * crn) / 2n);
+    },
+    120_000,
+  );
+  await task(
+    "devnet: the faucet pays an account",
+    async () => {
+      await page.getByLabel("Account", { exact: true }).fill(other);
+      await page.getByLabel("CRN to send", { exact: true }).fill("250");
+      return pays(net, page, go, "Give", other, 250n * crn);
+    },
+    120_000,
+  );
+  await task("devnet: the funded accounts are listed, with a warning that their keys are public", async () => {
+    await until(async () => (await text(page)).includes("Everybody knows their keys"), "the warning");
+    const table = page.getByRole("table", { name: "Funded accounts" });
+    await until(async () => (await table.locator("tbody tr").count()) === 10, "ten accounts");
+    await until(async () => /9,749\.99\d* CRN/.test(await table.locator("tbody tr").last().innerText()), "its balance");
+    check(/everybody knows their keys/i.test(net.said()), "the terminal warns, too");
+  });
+  await task("devnet: nothing is sent for an account without a key, and nobody is impersonated", async () => {
+    const refused = await net.call("eth_sendTransaction", { from: one, to: other, value: "0x1" }).catch((error) => error);
+    check(/unknown account/.test(refused.message), `${refused.message}`);
+    const cheat = await net.call("anvil_setBalance", one, "0x1").catch((error) => error);
+    check(/not served/.test(cheat.message), `${cheat.message}`);
+  });
+}
+
+async function mining(net, page, go) {
+  await task("devnet: the mining view lists blocks of this node's miner, which pays nobody", async () => {
+    await go("mining");
+    const table = page.getByRole("table", { name: "Blocks that were found here" });
+    await until(async () => (await text(page)).includes("by the node's own miner since the start"), "the count", 60_000);
+    const { found, lastBlocks, address } = await net.call("miner_status");
+    equal(address, null, "whom it pays");
+    check(found.own > 0 && lastBlocks.length > 0, JSON.stringify(found));
+    const row = await table.locator("tbody tr").last().innerText();
+    check(row.includes("the node's own miner") && row.includes("nobody"), row);
+    const pays = page.locator("dl.facts div", { hasText: "Pays to" });
+    check((await pays.innerText()).includes("nobody yet"), await pays.innerText());
+  });
+}
+
 module.exports = async (browser) => {
   const net = await devnet();
   try {
@@ -146,6 +217,8 @@ module.exports = async (browser) => {
         "buttons and nodes",
       ),
     );
+    await money(net, page, go);
+    await mining(net, page, go);
     await splits(net, page, go);
     await orders(net, page, go);
     await task(

@@ -127,7 +127,7 @@ module.exports = async (browser) => {
   const net = await devnet();
   try {
     await until(async () => (await net.call("devnet_status")).nodes.length === 3, "the devnet runs", 30_000);
-    await look(browser, net, { devnet: "dev" }, "devnet");
+    await look(browser, net, { devnet: "dev", found: "mining" }, "devnet");
   } finally {
     await net.stop();
   }

@@ -107,6 +107,6 @@ impl Network {
 }
 
 /// The chains that every wallet knows.
-pub fn built_in() -> [ChainSpec; 4] {
-    [ChainSpec::main(), ChainSpec::test(), ChainSpec::local(), ChainSpec::dev()]
+pub fn built_in() -> [ChainSpec; 5] {
+    [ChainSpec::main(), ChainSpec::test(), ChainSpec::local(), ChainSpec::devnet(), ChainSpec::dev()]
 }

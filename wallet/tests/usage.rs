@@ -25,7 +25,7 @@ fn flags_that_are_wrong_are_named_with_what_would_be_right() {
         (&["transfer", ACCOUNT, "1", "--fee-rate", "quick"], "write slow, normal, fast, or the tip in gwei per gas"),
         (&["history", "--limit", "-1"], "unexpected argument '-1' found"),
         (&["balance", "--rpc", "127.0.0.1:8545"], "write it like http://127.0.0.1:8545"),
-        (&["balance", "--chain", "moon"], "(main, test, local, dev)"),
+        (&["balance", "--chain", "moon"], "(main, test, local, devnet, dev)"),
         (&[&hash[..], &[&short]].concat(), "is not 64 hexadecimal digits"),
     ] {
         let answer = home.run(args);

@@ -107,9 +107,10 @@ const DEV: &str = "dev";
 pub const DRAWN_DEV_IDS: std::ops::Range<u64> = 13_370_000_000_000..14_370_000_000_000;
 
 impl ChainSpec {
-    /// A built-in spec by its name: `main`, `test`, `local` or `dev`.
+    /// A built-in spec by its name: `main`, `test`, `local`, `devnet` or `dev`.
     pub fn by_name(name: &str) -> Option<Self> {
-        [Self::main(), Self::test(), Self::local(), Self::dev()].into_iter().find(|spec| spec.name == name)
+        let all = [Self::main(), Self::test(), Self::local(), Self::devnet(), Self::dev()];
+        all.into_iter().find(|spec| spec.name == name)
     }
 
     /// Whether this is a development chain, on which the rules DEV-2 to DEV-4 hold.

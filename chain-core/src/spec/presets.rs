@@ -76,14 +76,17 @@ impl ChainSpec {
         }
     }
 
+    /// The chain of `cairn-node devnet`: the local one with the allocations of `--dev`, so that there is money to send from
+    /// the first block on. Everybody has the keys.
+    pub fn devnet() -> Self {
+        Self { name: "devnet".into(), chain_id: 133_703, hrp: "vcrn".into(), ..Self::local() }.funded()
+    }
+
     /// The chain of `--dev`: almost no work however fast blocks are requested, and time may run ahead. Its allocations
     /// belong to the test mnemonic of Ethereum's tools (`test test ... junk`): ten accounts, and the wallet's first
     /// coin address. Its name turns on the rules DEV-2 to DEV-4.
     pub fn dev() -> Self {
-        let mut alloc_accounts: Vec<_> = DEV_ACCOUNTS.map(dev_account).into();
-        alloc_accounts.push(create2_factory());
-        alloc_accounts.sort_by_key(|account| account.address);
-        Self {
+        let spec = Self {
             name: "dev".into(),
             chain_id: 1337,
             hrp: "dcrn".into(),
@@ -95,13 +98,18 @@ impl ChainSpec {
             safe_depth: 0,
             finalized_depth: 0,
             genesis_bits: 0x207f_ffff,
-            alloc_coins: vec![
-                Output { amount: Amount::from_grains(1_000 * GRAINS_PER_CRN), lock: Lock::Key(DEV_KEY) };
-                10
-            ],
-            alloc_accounts,
             ..Self::main()
-        }
+        };
+        spec.funded()
+    }
+
+    /// With the accounts and coins of the test mnemonic, and the CREATE2 factory.
+    fn funded(self) -> Self {
+        let mut alloc_accounts: Vec<_> = DEV_ACCOUNTS.map(dev_account).into();
+        alloc_accounts.push(create2_factory());
+        alloc_accounts.sort_by_key(|account| account.address);
+        let coin = Output { amount: Amount::from_grains(1_000 * GRAINS_PER_CRN), lock: Lock::Key(DEV_KEY) };
+        Self { alloc_coins: vec![coin; 10], alloc_accounts, ..self }
     }
 }
 

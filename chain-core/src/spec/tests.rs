@@ -15,8 +15,8 @@ use crate::{
 
 const EXAMPLE: &str = include_str!("../../../docs/example-chain.toml");
 
-fn presets() -> [ChainSpec; 4] {
-    [ChainSpec::main(), ChainSpec::test(), ChainSpec::local(), ChainSpec::dev()]
+fn presets() -> [ChainSpec; 5] {
+    [ChainSpec::main(), ChainSpec::test(), ChainSpec::local(), ChainSpec::dev(), ChainSpec::devnet()]
 }
 
 fn example() -> ChainSpec {
@@ -319,6 +319,7 @@ fn the_genesis_hashes_of_what_is_built_in_never_change() {
         "09963746cf21cd192e018f46f74bb99fb287cd4083bc5b5a39099dfe6cc4508e",
         "592d9136847e882b2dc701c4f25c9c663039ed7364bfd291859099f88eabef5d",
         "1f00f39d2cb483cd911dda8ba065e19ca4b449423f5af5a6b811fe5ce2e43bac",
+        "f00aaabcacce580d67fe6e88261dd818b67f150873b45ecae303dcc690135aa6",
     ];
     assert_eq!(hashes, pinned);
 }

@@ -47,7 +47,7 @@ pub fn run(config: Config) -> Result<(), CommandError> {
         }
         saved => saved?,
     };
-    if config.mine && config.payout.is_none() && !pays_nobody(&config.spec) && saved.is_none() {
+    if config.mine && config.payout.is_none() && !pays_nobody(&config) && saved.is_none() {
         return Err(CommandError::NobodyToPay);
     }
     // Shells often begin with 1,024 files; each connection of the RPC, each miner and each peer takes one.
@@ -72,9 +72,9 @@ struct Listeners {
     metrics: Option<std::net::TcpListener>,
 }
 
-/// Whether a chain may be mined without anybody to pay: those that a newcomer starts before a wallet.
-fn pays_nobody(spec: &ChainSpec) -> bool {
-    ["local", "dev"].contains(&spec.name.as_str())
+/// Whether this node may mine without anybody to pay: on the chains that a newcomer starts before a wallet, and in a devnet.
+fn pays_nobody(config: &Config) -> bool {
+    config.devnet.is_some() || ["local", "devnet", "dev"].contains(&config.spec.name.as_str())
 }
 
 /// On a development chain its funded coin address is paid, whose key is public.
@@ -132,7 +132,7 @@ async fn serve(
         engine: opened.engine.clone(),
         reader: opened.reader.clone(),
         network: network.clone(),
-        accounts: Accounts::new(config.dev),
+        accounts: Accounts::new(&config.spec, config.devnet.is_some()),
         mining: mining.clone(),
         workers: Arc::new(load_workers(config)),
         templates: rpc::Templates::default(),
@@ -256,6 +256,7 @@ fn node_info(config: &Config, address: SocketAddr, stratum: Option<SocketAddr>, 
         namespaces: namespaces(config, address),
         index: config.index,
         devnet: config.devnet.clone(),
+        pays_nobody: pays_nobody(config),
         stop,
     }
 }

@@ -32,7 +32,7 @@ pub enum ConfigError {
         reason: String,
     },
     /// No chain has this name.
-    #[error("unknown chain {0:?}: expected main, test, local, dev or a TOML file that exists")]
+    #[error("unknown chain {0:?}: expected main, test, local, devnet, dev or a TOML file that exists")]
     UnknownChain(String),
     /// `--dev` with another chain.
     #[error("--dev runs the dev chain, not {0:?}: leave out one of --dev and --chain")]

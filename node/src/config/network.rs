@@ -24,8 +24,8 @@ pub fn resolve(
     if chain == "dev" || max_peers == 0 {
         return Ok(None);
     }
-    // The local chain is this machine's own affair.
-    let here = if chain == "local" { [127, 0, 0, 1] } else { [0, 0, 0, 0] };
+    // The local chain, and that of a devnet whose keys are public, are this machine's own affair.
+    let here = if ["local", "devnet"].contains(&chain) { [127, 0, 0, 1] } else { [0, 0, 0, 0] };
     let discover = connect.is_empty() && !settings.no_discovery.unwrap_or(false);
     Ok(Some(NetConfig {
         listen: settings.listen.clone().unwrap_or_else(|| vec![IpAddr::from(here)]),

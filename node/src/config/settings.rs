@@ -15,7 +15,7 @@ use super::{ConfigError, file, metrics::MetricsSettings, stratum::StratumSetting
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Which chain: main, test, local, dev, or a TOML file with a chain spec [default: main]
+    /// Which chain: main, test, local, devnet, dev, or a TOML file with a chain spec [default: main]
     #[arg(long, value_name = "NAME|FILE", env = "CAIRN_CHAIN", help_heading = "Node")]
     pub chain: Option<String>,
     /// Where the node keeps its data [default: ~/.cairn/CHAIN]
@@ -67,7 +67,7 @@ pub struct Settings {
     /// Mines on this node
     #[arg(long, help_heading = "Mining", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub mine: Option<bool>,
-    /// IPs that the node listens on for peers, comma-separated [default: 0.0.0.0; 127.0.0.1 on the local chain]
+    /// IPs that the node listens on for peers, comma-separated [default: 0.0.0.0; 127.0.0.1 on local and devnet]
     #[arg(long, value_name = "IPS", value_delimiter = ',', help_heading = "Network")]
     pub listen: Option<Vec<IpAddr>>,
     /// Port for peers, TCP and UDP; 0 for any that is free [default: 30303]
@@ -122,7 +122,7 @@ pub struct Settings {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MinerSettings {
-    /// Threads that mine [default: all cores; 1 on the local chain]
+    /// Threads that mine [default: all cores; 1 on local and devnet]
     #[arg(
         id = "miner.threads",
         long = "miner.threads",

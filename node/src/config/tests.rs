@@ -148,7 +148,10 @@ fn dev_is_the_dev_chain_in_memory() {
 #[test]
 fn refuses_values_that_make_no_sense_and_says_what_does() {
     let cases: &[(&[&str], &str)] = &[
-        (&["--chain", "moon"], "unknown chain \"moon\": expected main, test, local, dev or a TOML file that exists"),
+        (
+            &["--chain", "moon"],
+            "unknown chain \"moon\": expected main, test, local, devnet, dev or a TOML file that exists",
+        ),
         (&["--cache", "1"], "--cache 1: expected 8 to 1048576 MB"),
         (&["--mempool.size", "0"], "--mempool.size 0: expected 1 to 1048576 MB"),
         (&["--miner.threads", "0"], "--miner.threads 0: expected 1 or more; leave out --mine to mine nothing"),

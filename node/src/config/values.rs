@@ -29,8 +29,8 @@ pub(super) fn threads(given: Option<u16>, chain: &str) -> Result<usize, ConfigEr
             Err(ConfigError::value("--miner.threads", count.to_string(), "expected at most 1024"))
         }
         Some(count) => Ok(count.into()),
-        // The local chain is made for one laptop core, so that the machine stays usable.
-        None if chain == "local" => Ok(1),
+        // These chains are made for one laptop core, so that the machine stays usable.
+        None if ["local", "devnet"].contains(&chain) => Ok(1),
         None => Ok(cores),
     }
 }

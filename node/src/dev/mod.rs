@@ -1,9 +1,10 @@
-//! The accounts of `--dev`: those of the mnemonic that Ethereum's tools use for tests, so that every one of them knows
-//! the keys. Worth nothing anywhere else.
+//! The accounts of `--dev` and of a devnet: those of the mnemonic that Ethereum's tools use for tests, so that every one of
+//! them knows the keys. Worth nothing anywhere else.
 
 use alloy_primitives::{Address, B256, address, keccak256};
 use chain_core::{
     error::RuleError,
+    spec::ChainSpec,
     transaction::account::{AccountTransaction, Fields},
 };
 use parking_lot::Mutex;
@@ -16,10 +17,10 @@ use std::collections::BTreeSet;
 /// Accounts that are impersonated at most.
 const MOST_IMPERSONATED: usize = 10_000;
 
-/// `m/44'/60'/0'/0/0` to `/9` of this mnemonic are funded on the dev chain.
+/// `m/44'/60'/0'/0/0` to `/9` of this mnemonic are funded on the chains `dev` and `devnet`.
 pub const MNEMONIC: &str = "test test test test test test test test test test test junk";
 
-/// A funded account of the dev chain.
+/// A funded account of these chains.
 pub struct DevAccount {
     /// Its address.
     pub address: Address,
@@ -75,15 +76,22 @@ pub const ACCOUNTS: &[DevAccount] = &[
     ),
 ];
 
+/// Whether a chain gives these accounts money.
+pub fn is_funded(spec: &ChainSpec) -> bool {
+    let funds = |account: &DevAccount| spec.alloc_accounts.iter().any(|funded| funded.address == account.address);
+    ACCOUNTS.iter().all(funds)
+}
+
 /// The hash that is signed for a message (EIP-191).
 pub fn message_hash(message: &[u8]) -> B256 {
     keccak256([format!("\x19Ethereum Signed Message:\n{}", message.len()).as_bytes(), message].concat())
 }
 
-/// The accounts that the node signs for: none but on a development chain.
+/// The accounts that the node signs for: none but on a development chain, and in a devnet whose chain funds them.
 #[derive(Debug, Default)]
 pub struct Accounts {
-    on: bool,
+    signs: bool,
+    impersonates: bool,
     impersonated: Mutex<Impersonated>,
 }
 
@@ -94,18 +102,19 @@ struct Impersonated {
 }
 
 impl Accounts {
-    /// Those of a chain that is a development chain, or is not.
-    pub fn new(is_dev: bool) -> Self {
-        Self { on: is_dev, ..Self::default() }
+    /// Those of a chain, for a node that is part of a devnet, or is not.
+    pub fn new(spec: &ChainSpec, in_devnet: bool) -> Self {
+        let signs = spec.is_dev() || (in_devnet && is_funded(spec));
+        Self { signs, impersonates: spec.is_dev(), impersonated: Mutex::default() }
     }
 
     /// Addresses of the funded accounts.
     pub fn list(&self) -> impl Iterator<Item = Address> {
-        ACCOUNTS.iter().filter(|_| self.on).map(|account| account.address)
+        ACCOUNTS.iter().filter(|_| self.signs).map(|account| account.address)
     }
 
     fn key(&self, address: &Address) -> Option<SecretKey> {
-        let account = ACCOUNTS.iter().find(|account| account.address == *address).filter(|_| self.on)?;
+        let account = ACCOUNTS.iter().find(|account| account.address == *address).filter(|_| self.signs)?;
         let bytes: [u8; 32] = hex::decode(account.private_key.strip_prefix("0x")?).ok()?.try_into().ok()?;
         SecretKey::from_secret_bytes(bytes).ok()
     }
@@ -135,7 +144,7 @@ impl Accounts {
             return Some(AccountTransaction::sign(fields, &key));
         }
         let impersonated = self.impersonated.lock();
-        let may_send = self.on && (impersonated.all || impersonated.some.contains(from));
+        let may_send = self.impersonates && (impersonated.all || impersonated.some.contains(from));
         may_send.then(|| AccountTransaction::naming(fields, *from))
     }
 
@@ -154,23 +163,25 @@ impl Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain_core::{spec::ChainSpec, transaction::account::AccountTransaction};
+    use chain_core::transaction::account::AccountTransaction;
 
     #[test]
     fn every_funded_account_has_its_key_here() {
         let mut known: Vec<_> = ACCOUNTS.iter().map(|account| account.address).collect();
         known.sort();
-        let accounts = ChainSpec::dev().alloc_accounts;
-        let funded: Vec<_> =
-            accounts.iter().filter(|account| account.code.is_empty()).map(|account| account.address).collect();
-        assert_eq!(known, funded);
+        for spec in [ChainSpec::dev(), ChainSpec::devnet()] {
+            let accounts = spec.alloc_accounts;
+            let funded: Vec<_> =
+                accounts.iter().filter(|account| account.code.is_empty()).map(|account| account.address).collect();
+            assert_eq!(known, funded);
+        }
     }
 
     #[test]
     fn only_a_development_chain_signs_and_impersonates() {
         let fields = crate::rpc::testing::transfer(ACCOUNTS[0].private_key, 0, Address::ZERO, 1).fields().clone();
         let [own, other] = [ACCOUNTS[1].address, Address::repeat_byte(7)];
-        let (dev, public) = (Accounts::new(true), Accounts::new(false));
+        let (dev, public) = (Accounts::new(&ChainSpec::dev(), false), Accounts::new(&ChainSpec::main(), false));
         let sender = |accounts: &Accounts, from| accounts.transaction(&from, fields.clone()).map(Result::unwrap);
         assert_eq!(sender(&dev, own).unwrap().recover_sender().unwrap(), own);
         assert!(sender(&dev, other).is_none());
@@ -186,6 +197,21 @@ mod tests {
         assert!(sender(&public, own).is_none() && sender(&public, other).is_none());
         assert_eq!((public.sign(&own, B256::ZERO), public.list().count()), (None, 0));
         assert_eq!(dev.list().count(), 10);
+    }
+
+    #[test]
+    fn a_devnet_signs_for_the_accounts_that_its_chain_funds_and_impersonates_none() {
+        let fields = crate::rpc::testing::transfer(ACCOUNTS[0].private_key, 0, Address::ZERO, 1).fields().clone();
+        let other = Address::repeat_byte(7);
+        let devnet = Accounts::new(&ChainSpec::devnet(), true);
+        let sent = devnet.transaction(&ACCOUNTS[1].address, fields.clone()).unwrap().unwrap();
+        assert_eq!((devnet.list().count(), sent.recover_sender().unwrap()), (10, ACCOUNTS[1].address));
+        devnet.impersonate_all(true);
+        assert!(devnet.impersonate(other, true) && devnet.transaction(&other, fields).is_none());
+        // A node of that chain alone, and devnets of real chains.
+        let silent = |spec: &ChainSpec, in_devnet| Accounts::new(spec, in_devnet).list().count();
+        assert_eq!(silent(&ChainSpec::devnet(), false), 0);
+        assert_eq!([ChainSpec::main(), ChainSpec::test(), ChainSpec::local()].map(|spec| silent(&spec, true)), [0; 3]);
     }
 
     #[test]

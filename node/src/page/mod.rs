@@ -30,9 +30,9 @@ const STYLE: &str =
     concat!(include_str!("assets/app.css"), include_str!("assets/parts.css"), include_str!("assets/views.css"));
 
 /// All files; `index.html` is at `/`.
-pub static FILES: [File; 32] = assets! {
+pub static FILES: [File; 33] = assets! {
     "abi.js" "account.js" "address.js" "app.js" "block.js" "blocks.js" "branches.js" "chain.js" "coming.js" "contract.js" "dev.js" "devnet.js"
-    "dom.js" "finality.js" "format.js" "found.js" "home.js" "icon.svg" "keccak.js" "mining.js" "network.js" "parts.js" "reorgs.js"
+    "dom.js" "finality.js" "format.js" "found.js" "home.js" "icon.svg" "keccak.js" "mining.js" "money.js" "network.js" "parts.js" "reorgs.js"
     "rpc.js" "search.js" "theme.js" "trace.js" "transaction.js" "tree.js" "wallet.js"
 };
 

@@ -144,7 +144,7 @@ impl TestNode {
         let context = Arc::new(Context {
             genesis: engine.chain_info().genesis,
             mining: Arc::new(Mining::new(engine.clone(), &spec, None, None, None, 1)),
-            accounts: Accounts::new(spec.is_dev()),
+            accounts: Accounts::new(&spec, false),
             spec,
             engine,
             reader,
@@ -164,6 +164,7 @@ impl TestNode {
                 namespaces: namespaces().map(str::to_owned).collect(),
                 index: true,
                 devnet: None,
+                pays_nobody: false,
                 stop: Arc::new(Notify::new()),
             },
             runtime: runtime.handle().clone(),

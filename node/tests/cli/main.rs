@@ -90,7 +90,7 @@ fn flags_that_are_none_end_with_usage() {
 fn settings_that_make_no_sense_end_with_one_line() {
     assert_eq!(
         misuse(&["--chain", "moon"]),
-        "unknown chain \"moon\": expected main, test, local, dev or a TOML file that exists"
+        "unknown chain \"moon\": expected main, test, local, devnet, dev or a TOML file that exists"
     );
     assert_eq!(misuse(&["--cache", "1"]), "--cache 1: expected 8 to 1048576 MB");
     assert_eq!(
@@ -340,7 +340,7 @@ fn errors_are_json_where_json_is_asked_for() {
     let nowhere = error(1, &["status", "--json", "--rpc", "127.0.0.1:1"]);
     assert!(nowhere.as_str().unwrap().starts_with("no node answers at http://127.0.0.1:1 ("), "{nowhere}");
     assert_eq!(nowhere, error(1, &["--json", "status", "--rpc", "http://127.0.0.1:1"]));
-    let unknown = "unknown chain \"moon\": expected main, test, local, dev or a TOML file that exists";
+    let unknown = "unknown chain \"moon\": expected main, test, local, devnet, dev or a TOML file that exists";
     assert_eq!(error(2, &["chain", "show", "--json", "moon"]), unknown);
     assert_eq!(error(2, &["reindex", "--json", "--chain", "moon"]), unknown);
     assert_eq!(error(2, &["--json", "export", "x", "--chain", "moon"]), unknown);

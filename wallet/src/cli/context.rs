@@ -62,7 +62,7 @@ impl Context {
         }
         if !Path::new(name).is_file() {
             return Err(usage!(
-                "'{name}' is neither a chain that is built in (main, test, local, dev) nor the file of a chain spec"
+                "'{name}' is neither a chain that is built in (main, test, local, devnet, dev) nor the file of a chain spec"
             ));
         }
         let text = read_small(Path::new(name), "the chain spec")?;
@@ -100,7 +100,7 @@ impl Context {
             Ok(info) => info.network(),
             Err(NodeError::Unreachable { url, .. }) => {
                 return Err(usage!(
-                    "no node answers at {url}, so say with --chain which chain the wallet is for: main, test, local, dev, or \
+                    "no node answers at {url}, so say with --chain which chain the wallet is for: main, test, local, devnet, dev, or \
                      the TOML file of its spec"
                 ));
             }

@@ -112,7 +112,9 @@ fn a_named_sender_needs_no_key_and_may_be_a_contract() {
 #[test]
 fn on_every_other_chain_nothing_of_this_is_possible() {
     let other = |name: &str| ChainSpec { name: name.into(), ..ChainSpec::dev() };
-    for spec in [ChainSpec::main(), ChainSpec::test(), ChainSpec::local(), other("dev2"), other("dev-")] {
+    for spec in
+        [ChainSpec::main(), ChainSpec::test(), ChainSpec::local(), ChainSpec::devnet(), other("dev2"), other("dev-")]
+    {
         let mut lab = Lab::new();
         lab.spec = spec.clone();
         lab.account(EDITOR, Account { balance: crn(1), ..Account::default() }, Bytes::new());

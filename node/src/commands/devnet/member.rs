@@ -33,20 +33,12 @@ pub struct Member {
     /// Where the others dial it, once it ran.
     pub address: String,
     flags: Vec<String>,
-    payout: String,
     child: Option<Child>,
 }
 
 impl Member {
     /// A node that does not run yet.
-    pub fn new(
-        folder: PathBuf,
-        chain: &str,
-        payout: &str,
-        (rpc_port, port): (u16, u16),
-        mines: bool,
-        socket: Option<&Path>,
-    ) -> Self {
+    pub fn new(folder: PathBuf, chain: &str, (rpc_port, port): (u16, u16), mines: bool, socket: Option<&Path>) -> Self {
         let mut flags: Vec<String> = ["--chain", chain, "--listen", "127.0.0.1", "--no-discovery", "--cache", CACHE]
             .into_iter()
             .map(str::to_owned)
@@ -55,8 +47,7 @@ impl Member {
         flags.extend(["--miner.threads", "1"].map(str::to_owned));
         flags.extend(socket.map(|socket| format!("--devnet-socket={}", socket.display())));
         let rpc = format!("http://127.0.0.1:{rpc_port}");
-        let payout = payout.to_owned();
-        Self { folder, rpc, mines, id: String::new(), address: String::new(), flags, payout, child: None }
+        Self { folder, rpc, mines, id: String::new(), address: String::new(), flags, child: None }
     }
 
     /// Starts it; [`Member::wait`] waits until it answers.
@@ -71,14 +62,7 @@ impl Member {
         let errors = log.try_clone().map_err(CommandError::io("write a node's log"))?;
         let program = std::env::current_exe().map_err(CommandError::io("find this program"))?;
         let mut command = Command::new(program);
-        command
-            .args(&self.flags)
-            .args(self.payee())
-            .arg("--datadir")
-            .arg(self.data())
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors);
+        command.args(&self.flags).arg("--datadir").arg(self.data()).stdin(Stdio::null()).stdout(log).stderr(errors);
         end_with_parent(&mut command);
         self.child = Some(command.spawn().map_err(CommandError::io("start a node"))?);
         Ok(())
@@ -86,14 +70,6 @@ impl Member {
 
     fn data(&self) -> PathBuf {
         self.folder.join("data")
-    }
-
-    /// The flag that says who is paid: none where a wallet said so and the node remembers it.
-    fn payee(&self) -> Vec<String> {
-        match self.data().join("payout.json").exists() {
-            true => Vec::new(),
-            false => vec!["--miner.address".to_owned(), self.payout.clone()],
-        }
     }
 
     /// Where its log is.

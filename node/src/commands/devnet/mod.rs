@@ -12,10 +12,6 @@ mod screen;
 mod stop;
 
 use cairn_client::{counted, plain};
-use chain_core::{
-    address,
-    transaction::coin::{KeyBytes, Lock},
-};
 use std::{
     net::TcpListener,
     sync::mpsc::{self, Receiver, RecvTimeoutError, Sender},
@@ -33,7 +29,11 @@ use self::{
     stop::Stop,
 };
 use crate::error::CommandError;
-use crate::{cli::Devnet, config, signals::Signals, store::DirectoryLock};
+use crate::{cli::Devnet, config, dev, signals::Signals, store::DirectoryLock};
+
+/// Of a chain with money that everybody can spend.
+const WARNING: &str = "ten accounts have 10,000 CRN each, to send from on a node's page (Dev). Everybody knows their keys (they are those \
+                       of cairn-node --dev): use them nowhere else";
 
 /// How often the table is drawn.
 const DRAW: Duration = Duration::from_secs(1);
@@ -50,7 +50,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         return Err(CommandError::Flag(most));
     }
     if spec.name == "dev" {
-        return Err(CommandError::Flag("the dev chain has no network: choose local or a TOML file".to_owned()));
+        return Err(CommandError::Flag("the dev chain has no network: choose devnet or a TOML file".to_owned()));
     }
     let finality = match flags.members {
         0 => None,
@@ -68,14 +68,12 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
         None => leftovers::make(&std::env::temp_dir())?,
     };
     let chain = finality.map_or_else(|| Ok(flags.chain.clone()), |members| members.write(&folder))?;
-    // A key that is no point of the curve: until somebody says otherwise, a devnet's coins are nobody's.
-    let payout = address::encode(&spec.hrp, &Lock::Key(KeyBytes([0; 32])));
     let screen = Screen::new(flags.json);
     let socket =
         board.open(&folder).inspect_err(|error| screen.say(format_args!("no buttons on the page: {error}"))).ok();
     let members = ports.iter().enumerate().map(|(index, ports)| {
         let folder = folder.join(format!("node-{index}"));
-        Member::new(folder, &chain, &payout, *ports, mines(index, nodes, usize::from(flags.miners)), socket.as_deref())
+        Member::new(folder, &chain, *ports, mines(index, nodes, usize::from(flags.miners)), socket.as_deref())
     });
     let (started, log) = (counted(nodes, "node"), folder.join("node-0/log"));
     screen.say(format_args!("starting {started} in {}; the log of the first is {}", folder.display(), log.display()));
@@ -86,6 +84,9 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let urls: Vec<String> = fleet.members.iter().map(|member| member.rpc.clone()).collect();
     screen.clear(nodes);
     screen.say(HELP);
+    if dev::is_funded(&spec) {
+        screen.say(WARNING);
+    }
     let mut desk = Desk { fleet, screen, board, urls, keyboard };
     let result = desk.attend(&inputs);
     desk.screen.release();

@@ -4,28 +4,16 @@ import { chain, follow } from "./chain.js";
 import { devnet } from "./devnet.js";
 import { h, put } from "./dom.js";
 import { counted, date, wei } from "./format.js";
-import {
-  action,
-  addressLink,
-  bare,
-  blockLink,
-  facts,
-  failure,
-  heading,
-  loading,
-  panel,
-  table,
-  txLink,
-} from "./parts.js";
+import { balances, faucet, field, sending, whole } from "./money.js";
+import { action, addressLink, blockLink, facts, failure, heading, loading, panel } from "./parts.js";
 import { attempt, call } from "./rpc.js";
 
-const WEI = 10n ** 18n;
 const MOST_MINED = 10_000;
 
 export async function show(_, signal) {
   let accounts;
   try {
-    accounts = await call("dev_accounts");
+    accounts = (await call("dev_accounts")).map((one) => one.account);
   } catch (error) {
     const status = await attempt(null, "devnet_status");
     if (status) return devnet(status, signal);
@@ -44,10 +32,7 @@ export async function show(_, signal) {
   }
   const [state, list] = [h("div", loading()), h("div", loading())];
   const render = async () => {
-    const [automine, balances] = [
-      await attempt(null, "anvil_getAutomine"),
-      await Promise.all(accounts.map((one) => attempt("0x0", "eth_getBalance", one.account, "latest"))),
-    ];
+    const [automine, table] = [await attempt(null, "anvil_getAutomine"), await balances(accounts)];
     if (signal.aborted || !chain.info) return;
     put(
       state,
@@ -58,7 +43,7 @@ export async function show(_, signal) {
         ["Mempool", counted(chain.info.mempool.transactions, "transaction")],
       ),
     );
-    put(list, accountTable(accounts, balances));
+    put(list, table);
   };
   follow(["chain", "info"], render, signal, 1_000);
   await render();
@@ -66,23 +51,14 @@ export async function show(_, signal) {
     heading("Development"),
     panel("The chain now", state),
     h("div", { class: "halves" }, panel("Blocks", mining()), panel("Reorganise", reorganising())),
-    h("div", { class: "halves" }, panel("Send from a funded account", sending(accounts)), panel("Faucet", faucet())),
+    h(
+      "div",
+      { class: "halves" },
+      panel("Send from a funded account", sending(accounts)),
+      panel("Faucet", faucet("Makes money out of nothing, by a block of its own.", "CRN to add", give)),
+    ),
     panel("Funded accounts", list, h("p", { class: "hint" }, "Everybody knows their keys: use them nowhere else.")),
   ];
-}
-
-let fields = 0;
-
-function field(label, value, attributes = {}) {
-  const input = h("input", { id: `dev-${(fields += 1)}`, value, ...attributes });
-  return { input, row: h("p", { class: "field" }, h("label", { for: input.id }, label), input) };
-}
-
-function whole(input, most) {
-  const number = Number(input.value);
-  if (!Number.isInteger(number) || number < 1 || number > most)
-    throw new Error(`expected a whole number from 1 to ${most}, got ${input.value || "nothing"}`);
-  return number;
 }
 
 function mining() {
@@ -128,66 +104,9 @@ function reorganising() {
   ];
 }
 
-/** An amount in CRN as wei. */
-function crn(text) {
-  const match = text.trim().match(/^(\d{1,12})(?:\.(\d{1,18}))?$/);
-  if (!match) throw new Error(`expected an amount in CRN such as 1.5, got ${text || "nothing"}`);
-  return BigInt(match[1]) * WEI + BigInt((match[2] ?? "").padEnd(18, "0"));
-}
-
-function account(text) {
-  if (!/^0x[0-9a-fA-F]{40}$/.test(text.trim()))
-    throw new Error(`expected an account, 0x and 40 digits, got ${text || "nothing"}`);
-  return text.trim();
-}
-
-function sending(accounts) {
-  const from = h(
-    "select",
-    { id: "dev-from" },
-    accounts.map((one) => h("option", { value: one.account }, one.account)),
-  );
-  const to = field("To", "", { spellcheck: "false", placeholder: "0x…" });
-  const amount = field("CRN", "1");
-  const data = field("Data", "", { spellcheck: "false", placeholder: "0x… (none)" });
-  const send = async () => {
-    const request = { from: from.value, value: `0x${crn(amount.input.value).toString(16)}` };
-    // Without a receiver the data is the code of a new contract.
-    if (to.input.value.trim()) request.to = account(to.input.value);
-    if (data.input.value.trim()) request.data = data.input.value.trim();
-    if (!request.to && !request.data)
-      throw new Error("expected an account to send to, or data: the code of a new contract");
-    return ["sent: ", txLink(bare(await call("eth_sendTransaction", request)))];
-  };
-  return [
-    h("p", { class: "field" }, h("label", { for: "dev-from" }, "From"), from),
-    to.row,
-    amount.row,
-    data.row,
-    action("Send", send, "main"),
-  ];
-}
-
-function faucet() {
-  const to = field("Account", "", { spellcheck: "false", placeholder: "0x…" });
-  const amount = field("CRN to add", "100");
-  const give = async () => {
-    const who = account(to.input.value);
-    const has = BigInt(await call("eth_getBalance", who, "latest"));
-    await call("anvil_setBalance", who, `0x${(has + crn(amount.input.value)).toString(16)}`);
-    return [addressLink(who), ` has ${wei(await call("eth_getBalance", who, "latest"))}`];
-  };
-  return [
-    h("p", { class: "hint" }, "Makes money out of nothing, by a block of its own."),
-    to.row,
-    amount.row,
-    action("Give", give, "main"),
-  ];
-}
-
-function accountTable(accounts, balances) {
-  const rows = accounts
-    .slice(0, 20)
-    .map((one, at) => [addressLink(one.account, { head: 12, tail: 10 }), wei(balances[at])]);
-  return table([["Account"], ["Balance", "number"]], rows, { caption: "Funded accounts" });
+/** Money out of nothing, by a block of its own. */
+async function give(who, amount) {
+  const has = BigInt(await call("eth_getBalance", who, "latest"));
+  await call("anvil_setBalance", who, `0x${(has + amount).toString(16)}`);
+  return [addressLink(who), ` has ${wei(await call("eth_getBalance", who, "latest"))}`];
 }

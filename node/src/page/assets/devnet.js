@@ -1,7 +1,9 @@
 // A network on this machine (cairn-node devnet): its nodes, and orders to the process that started them.
 
+import { follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { count, foreign } from "./format.js";
+import { balances, faucet, field, send, sending, whole } from "./money.js";
 import { action, blockLink, failure, heading, loading, panel, pill, table } from "./parts.js";
 import { attempt, call } from "./rpc.js";
 
@@ -19,7 +21,7 @@ export function devnet(status, signal) {
     const text = JSON.stringify(now.nodes);
     // A devnet that only starts names none yet. A table that is made anew would take the focus from its buttons.
     if (now.nodes.length > 0 && text !== shown) {
-      if (shown === "") put(orders, forms(now.nodes));
+      if (shown === "") put(orders, forms(now.nodes, signal));
       put(nodes, nodeTable(now.nodes));
       shown = text;
     }
@@ -43,12 +45,13 @@ export function devnet(status, signal) {
   return [heading("Development network"), panel("Nodes", nodes, progress), orders];
 }
 
-function forms(nodes) {
+function forms(nodes, signal) {
   const names = nodes.slice(0, MOST_NODES).map((one) => one.node);
   const own = ownNode(nodes);
   return [
     h("div", { class: "halves" }, panel("Partition", partition(own, names)), panel("Reorganise", reorganise())),
-    h("div", { class: "halves" }, panel("Blocks", mine(own, names)), panel("Money", money())),
+    h("div", { class: "halves" }, panel("Blocks", mine(own, names)), panel("Coins", coins())),
+    money(signal),
   ];
 }
 
@@ -108,20 +111,6 @@ function nodeTable(nodes) {
 /** The beginning of a hash is zeros. */
 const tip = (hash) => blockLink(hash, { head: 0, tail: 10 });
 
-let fields = 0;
-
-function field(label, value, attributes = {}) {
-  const input = h("input", { id: `devnet-${(fields += 1)}`, value, spellcheck: "false", ...attributes });
-  return { input, row: h("p", { class: "field" }, h("label", { for: input.id }, label), input) };
-}
-
-function whole(input) {
-  const number = Number(input.value);
-  if (!Number.isInteger(number) || number < 1 || number > MOST_BLOCKS)
-    throw new Error(`expected a whole number from 1 to ${MOST_BLOCKS}, got ${input.value || "nothing"}`);
-  return number;
-}
-
 function partition(own, names) {
   const rest = names.filter((one) => one !== own).join(",");
   const groups = field("Groups", `${own} | ${rest}`);
@@ -151,7 +140,7 @@ function reorganise() {
       "One node is cut off and mines the branch that wins; then all are joined. The difficulty is real, so this takes a while.",
     ),
     depth.row,
-    action("Reorganise", () => order(`reorg ${whole(depth.input)}`), "main"),
+    action("Reorganise", () => order(`reorg ${whole(depth.input, MOST_BLOCKS)}`), "main"),
   ];
 }
 
@@ -167,12 +156,12 @@ function mine(own, names) {
     h("p", { class: "hint" }, "The nodes' own miners rest meanwhile."),
     blocks.row,
     h("p", { class: "field" }, h("label", { for: "devnet-node" }, "On"), node),
-    action("Mine", () => order(`mine ${whole(blocks.input)} ${node.value}`), "main"),
+    action("Mine", () => order(`mine ${whole(blocks.input, MOST_BLOCKS)} ${node.value}`), "main"),
   ];
 }
 
-function money() {
-  const to = field("Address", "", { placeholder: "lcrn1…" });
+function coins() {
+  const to = field("Address", "", { placeholder: "vcrn1…" });
   const pay = async () => {
     const address = to.input.value.trim();
     if (!/^[0-9a-z]{8,120}$/.test(address))
@@ -187,10 +176,38 @@ function money() {
     h(
       "p",
       { class: "hint" },
-      "A devnet has no funded accounts: its coins are mined, and paid to nobody until an address is given. From then on all nodes' blocks pay there.",
+      "The nodes' blocks pay nobody until a wallet's address is given. From then on they all pay there.",
       rules,
     ),
     to.row,
     action("Pay blocks to it", pay, "main"),
   ];
+}
+
+/** Sending, a faucet and balances, on a chain whose genesis block gives money to accounts that the node signs for. */
+function money(signal) {
+  const place = h("div");
+  const fill = async () => {
+    const accounts = await attempt([], "eth_accounts");
+    if (signal.aborted || accounts.length === 0) return;
+    const list = h("div", loading());
+    const render = async () => put(list, await balances(accounts));
+    follow(["chain"], render, signal, EVERY);
+    put(
+      place,
+      h(
+        "div",
+        { class: "halves" },
+        panel("Send from a funded account", sending(accounts)),
+        panel("Faucet", faucet("Sends from the last of the funded accounts, in the next block.", "CRN to send", give)),
+      ),
+      panel("Funded accounts", list, h("p", { class: "hint" }, "Everybody knows their keys: use them nowhere else.")),
+    );
+    await render();
+    async function give(to, amount) {
+      return send({ from: accounts.at(-1), to }, amount);
+    }
+  };
+  fill();
+  return place;
 }

@@ -62,6 +62,7 @@ impl TemplateOptions {
                     "request.address: missing; a miner with the mining token names it (cairn-miner --address ADDRESS)",
                 ));
             }
+            None if context.node.pays_nobody => context.mining.payout_or_nobody(),
             None => context.mining.payout().ok_or_else(|| {
                 invalid(
                     "request.address: missing, and the node pays nobody: name an address (cairn-miner --address \
@@ -163,7 +164,7 @@ fn start(context: &Context, mut args: Args) -> RpcResult<Value> {
     if threads.is_some_and(|count| !(1..=1024).contains(&count)) {
         return Err(invalid("threads: expected 1 to 1024"));
     }
-    if context.mining.payout().is_none() {
+    if context.mining.payout().is_none() && !context.node.pays_nobody {
         return Err(cannot("nobody to pay: call miner_setAddress first, or start the node with --miner.address"));
     }
     context.mining.start(threads.map(|count| count as usize));

@@ -34,6 +34,7 @@ use alloy_primitives::{Address, U256};
 use chain_core::{
     block::Block,
     codec,
+    spec::ChainSpec,
     transaction::{
         Transaction,
         account::AccountTransaction,
@@ -67,7 +68,7 @@ fn like(context: &Context) -> Context {
         engine: context.engine.clone(),
         reader: context.reader.clone(),
         network: None,
-        accounts: Accounts::new(true),
+        accounts: Accounts::new(&ChainSpec::dev(), false),
         mining: context.mining.clone(),
         workers: Arc::default(),
         templates: Templates::default(),

@@ -80,7 +80,7 @@ pub struct Global {
     /// The wallet's file [default: ~/.cairn/wallet/CHAIN.json].
     #[arg(long, global = true, value_name = "FILE", env = "CAIRN_WALLET")]
     pub wallet: Option<PathBuf>,
-    /// The chain: main, test, local, dev, or the TOML file of its spec [default: the wallet's, or the node's].
+    /// The chain: main, test, local, devnet, dev, or the TOML file of its spec [default: the wallet's, or the node's].
     #[arg(long, global = true, value_name = "NAME|FILE", env = "CAIRN_CHAIN")]
     pub chain: Option<String>,
     /// Timeout of a request to the node, in seconds [default: 30, and 10 for the first, which asks who answers].
