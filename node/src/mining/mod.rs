@@ -2,9 +2,11 @@
 
 mod blocks;
 mod demand;
+mod found;
 mod saved;
 mod search;
 
+pub use found::{Finder, Found, FoundBlocks};
 pub use saved::{Saved, SavedError};
 
 use cairn_miner::Miner;
@@ -20,9 +22,6 @@ use tokio::sync::Notify;
 
 use crate::{engine::TemplateRequest, engine_thread::EngineHandle};
 use demand::Demand;
-
-/// The payout while no address is set: not a point of the curve, so that its coins are unspendable.
-const NOBODY: Lock = Lock::Key(KeyBytes([0; 32]));
 
 /// Mines on the threads of this process, or on demand. [`Mining::drive`] does the work.
 pub struct Mining {
@@ -50,7 +49,7 @@ struct State {
     beneficiary: Address,
     on: bool,
     threads: usize,
-    blocks: u64,
+    found: FoundBlocks,
     miner: Option<Arc<Miner>>,
     waiting: Option<Waiting>,
 }
@@ -96,6 +95,9 @@ pub struct MiningStatus {
 }
 
 impl Mining {
+    /// The payout while no address is set: not a point of the curve, so that its coins are unspendable.
+    pub const NOBODY: Lock = Lock::Key(KeyBytes([0; 32]));
+
     /// A miner that stands still. What is said to it over RPC is saved in `file`.
     pub fn new(
         engine: EngineHandle,
@@ -110,7 +112,7 @@ impl Mining {
             beneficiary: beneficiary.unwrap_or_default(),
             on: false,
             threads,
-            blocks: 0,
+            found: FoundBlocks::default(),
             miner: None,
             waiting: None,
         };
@@ -136,7 +138,7 @@ impl Mining {
 
     /// Who is paid the coins, or an address that nobody has the key of.
     pub fn payout_or_nobody(&self) -> Lock {
-        self.payout().unwrap_or(NOBODY)
+        self.payout().unwrap_or(Self::NOBODY)
     }
 
     /// Pays somebody else from now on, also after a restart.
@@ -166,7 +168,7 @@ impl Mining {
     /// What to ask a template with; `extra` goes to the end of the coinbase's.
     fn request(&self, extra: Vec<u8>) -> TemplateRequest {
         let state = self.state.lock();
-        TemplateRequest { payout: state.payout.unwrap_or(NOBODY), beneficiary: state.beneficiary, extra }
+        TemplateRequest { payout: state.payout.unwrap_or(Self::NOBODY), beneficiary: state.beneficiary, extra }
     }
 
     /// What the miner does now.
@@ -176,7 +178,7 @@ impl Mining {
             mining: state.on,
             threads: state.threads,
             hashrate: state.miner.as_ref().map_or(0.0, |miner| miner.hash_rate()),
-            blocks: state.blocks,
+            blocks: state.found.count(Finder::Own),
             beneficiary: state.beneficiary,
             waiting: state.waiting,
             automine: self.demand.lock().automine,
@@ -190,6 +192,16 @@ impl Mining {
         if mined.len() > REMEMBERED {
             mined.pop_front();
         }
+    }
+
+    /// A block that was found here is the tip now.
+    pub fn note_found(&self, found: Found) {
+        self.state.lock().found.add(found);
+    }
+
+    /// Blocks that were found here since the start, other than by stratum.
+    pub fn found(&self) -> FoundBlocks {
+        self.state.lock().found.clone()
     }
 
     /// Whether a block was found here, by this process or a miner with one of its templates.

@@ -1,6 +1,6 @@
 //! The loop between engine and miner: templates in, blocks out.
 
-use cairn_client::hash_rate;
+use cairn_client::{hash_rate, unix};
 use cairn_miner::{Event, Miner, Solution, Threads, Work};
 use chain_core::{block::Block, transaction::Transaction, work::pow};
 use std::{sync::Arc, time::Duration};
@@ -9,7 +9,7 @@ use tokio::{
     time::{interval, sleep},
 };
 
-use super::{Mining, Waiting};
+use super::{Finder, Found, Mining, Waiting};
 use crate::engine::{BlockOutcome, LongPollId, SubmitBlockError, Template, TemplateError};
 
 /// A template is replaced at least so often, so that its time stays near the clock's.
@@ -168,7 +168,7 @@ impl Mining {
             if rate > 0.0 && (second == first || second > 0 && second.is_multiple_of(every)) {
                 let difficulty = pow::target(self.engine.chain_info().next_bits).map(pow::work).unwrap_or_default();
                 let seconds = (f64::from(difficulty) / rate) as u64;
-                let blocks = self.state.lock().blocks;
+                let blocks = self.status().blocks;
                 tracing::info!(blocks, "mining at {}, a block about every {seconds} s", hash_rate(rate));
             }
         }
@@ -183,10 +183,11 @@ impl Mining {
         let rest = template.block.transactions.iter().skip(1).cloned();
         let block = Block { header: solution.header, transactions: std::iter::once(coinbase).chain(rest).collect() };
         self.note_mined(block.hash());
+        let found = Found::of(&block, Finder::Own, unix());
         match self.engine.submit_block(block).await {
             Ok(BlockOutcome::Connected { .. }) => {
                 miner.pause();
-                self.state.lock().blocks += 1;
+                self.note_found(found);
                 sleep(self.pace).await;
             }
             Ok(BlockOutcome::SideBranch) => tracing::info!("a mined block came second: another one is the tip"),

@@ -66,26 +66,33 @@ export function celebrate(title, detail) {
   timer = setTimeout(close, STAYS);
 }
 
-/** Blocks that the node's miner and its stratum workers found, and the last of them. */
+/** Blocks that the node's miner, its stratum workers and miners over JSON-RPC found, and the last of them. */
 async function counts() {
   const [own, stratum] = await Promise.all([attempt(null, "miner_status"), attempt(null, "miner_getStats")]);
-  return own || stratum
-    ? { own: own?.blocks ?? 0, workers: stratum?.blocks ?? 0, last: stratum?.lastBlocks?.[0] }
-    : null;
+  if (!own && !stratum) return null;
+  const { rpc = 0, getblocktemplate = 0 } = own?.found ?? {};
+  return {
+    own: own?.blocks ?? 0,
+    workers: stratum?.blocks ?? 0,
+    others: rpc + getblocktemplate,
+    last: stratum?.lastBlocks?.[0],
+  };
 }
 
 async function compare() {
   const now = await counts();
   if (now && before && performance.now() - shown > RARE * 1000) {
-    const [own, workers] = [now.own - before.own, now.workers - before.workers];
+    const [own, workers, others] = ["own", "workers", "others"].map((name) => now[name] - before[name]);
     const worker = foreign(now.last?.worker || "without a name", 40);
-    if (workers > 0 || (own > 0 && choices.own)) {
+    if (workers > 0 || others > 0 || (own > 0 && choices.own)) {
       shown = performance.now();
       celebrate(
         "Block found!",
         workers > 0
           ? `Worker ${worker} found block ${now.last?.height ?? ""}.`
-          : `This node's miner found ${counted(own, "block")}.`,
+          : others > 0
+            ? `A miner over JSON-RPC found ${counted(others, "block")}.`
+            : `This node's miner found ${counted(own, "block")}.`,
       );
     }
   }

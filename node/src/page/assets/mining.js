@@ -3,7 +3,7 @@
 import { chain, follow, pace } from "./chain.js";
 import { h, put } from "./dom.js";
 import { celebrate, choices } from "./found.js";
-import { count, counted, duration, foreign, hashrate, percent, scaled, significant } from "./format.js";
+import { count, counted, duration, foreign, hashrate, percent, scaled } from "./format.js";
 import {
   addressLink,
   age,
@@ -38,7 +38,7 @@ export async function show(_, signal) {
       last = text;
       put(totals, overview(own, stats));
       put(workers, workerTable(list));
-      put(found, blockTable(stats.lastBlocks));
+      put(found, blockTable(own, stats));
       put(how, pointing(stats));
     } catch (error) {
       if (!signal.aborted) put(totals, failure(error));
@@ -77,7 +77,6 @@ function overview(own, stats) {
         ? [
             doing,
             own.waiting ? `; waits: ${foreign(own.waiting, 120)}` : "",
-            own.blocks > 0 ? `; ${counted(own.blocks, "block")} since the start` : "",
           ]
         : null,
     ],
@@ -95,9 +94,34 @@ function overview(own, stats) {
         ? `${count(stats.accepted)} accepted, ${percent(stats.staleRate)} stale`
         : null,
     ],
-    ["Best share", stats.bestShare > 0 ? `difficulty ${scaled(stats.bestShare)}` : null],
-    ["Blocks by stratum", stats.blocks > 0 ? count(stats.blocks) : null],
+    ["Best share", stats.bestShare > 0 ? ["difficulty ", difficultyOf(stats.bestShare)] : null],
+    ["Blocks found", foundBy(own, stats)],
   );
+}
+
+/** Hashes that a share of difficulty 1 takes on average: Bitcoin's unit, which miners show too. */
+const HASHES = 2 ** 32;
+
+/** A difficulty of shares; its title says what that is. */
+function difficultyOf(value) {
+  const title = `difficulty ${count(significantDigits(value))}: a hash as low takes ${scaled(value * HASHES)} hashes on average (difficulty 1 takes 2^32)`;
+  return h("span", { title }, scaled(value));
+}
+
+const significantDigits = (value) => (value >= 100 ? Math.round(value) : Number(value.toPrecision(4)));
+
+/** How many blocks each kind of miner found. */
+function foundBy(own, stats) {
+  const { found = {} } = own ?? {};
+  const kinds = [
+    [found.own, "by the node's own miner"],
+    [found.rpc, "by miners over JSON-RPC"],
+    [found.getblocktemplate, "by getblocktemplate"],
+  ].filter(([number]) => number > 0);
+  const parts = kinds.map(([number, by]) => `${count(number)} ${by}`);
+  const since = parts.length > 0 ? [`${parts.join(", ")} since the start`] : [];
+  if (stats.blocks > 0) since.push(`${count(stats.blocks)} by stratum in all`);
+  return since.join("; ") || "none yet";
 }
 
 function workerTable(list) {
@@ -108,8 +132,11 @@ function workerTable(list) {
       addressLink(one.address),
       h("span", { class: "dim" }, foreign(one.agent, 40)),
       hashrate(one.hashrate),
-      significant(one.difficulty),
-      h("span", { title: `of this session ${scaled(one.bestShareOfSession)}` }, scaled(one.bestShare)),
+      difficultyOf(one.difficulty),
+      [
+        difficultyOf(one.bestShare),
+        h("span", { class: "unseen" }, `, of this session ${scaled(one.bestShareOfSession)}`),
+      ],
       [
         count(one.accepted),
         h("span", { class: "dim", title: reasons(one.rejected) }, ` / ${count(sum(one.rejected))}`),
@@ -122,8 +149,8 @@ function workerTable(list) {
     ["Pays to"],
     ["Program", "wide-only"],
     ["Hash rate", "number"],
-    ["Difficulty", "number"],
-    ["Best share", "number"],
+    ["Share difficulty", "number"],
+    ["Best share (difficulty)", "number"],
     ["Shares / refused", "number"],
     ["Blocks", "number"],
     ["Seen"],
@@ -142,19 +169,28 @@ const reasons = (rejected) =>
     .map(([reason, number]) => `${reason} ${number}`)
     .join(", ") || "none refused";
 
-function blockTable(blocks) {
-  const rows = (blocks ?? [])
+const FINDERS = { own: "the node's own miner", rpc: "a miner over JSON-RPC", getblocktemplate: "getblocktemplate" };
+
+/** The last blocks that were found here, by whomever, newest first. */
+function blockTable(own, stats) {
+  const workers = (stats.lastBlocks ?? []).map((one) => ({
+    ...one,
+    finder: one.worker ? `worker ${foreign(one.worker, 40)}` : "a worker without a name",
+  }));
+  const others = (own?.lastBlocks ?? []).map((one) => ({ ...one, finder: FINDERS[one.by] ?? foreign(one.by, 20) }));
+  const rows = [...workers, ...others]
+    .sort((a, b) => b.time - a.time || b.height - a.height)
     .slice(0, 20)
     .map((one) => [
       heightLink(one.height, one.hash),
       blockLink(one.hash),
-      foreign(one.worker || "–", 40),
-      addressLink(one.address),
+      one.finder,
+      one.address ? addressLink(one.address) : "nobody",
       age(one.time),
     ]);
-  return table([["Height", "number"], ["Block"], ["Worker"], ["Pays to"], ["Age"]], rows, {
-    caption: "Blocks that workers found",
-    empty: "None by stratum since the statistics begin.",
+  return table([["Height", "number"], ["Block", "wide-only"], ["Found by"], ["Pays to"], ["Age"]], rows, {
+    caption: "Blocks that were found here",
+    empty: "None yet, by the node's own miner, over JSON-RPC or by stratum.",
   });
 }
 

@@ -198,12 +198,15 @@ fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
     submit(context, block)
 }
 
+/// The status of a block that is on the active chain now.
+pub const CONNECTED: &str = "connected";
+
 /// Hands a block to the engine.
 pub fn submit(context: &Context, block: Block) -> RpcResult<Value> {
     let hash = block.hash();
     let outcome = context.ask(context.engine.submit_block(block))?;
     let status = match outcome {
-        BlockOutcome::Connected { .. } => "connected",
+        BlockOutcome::Connected { .. } => CONNECTED,
         BlockOutcome::SideBranch => "stored",
         BlockOutcome::Orphan | BlockOutcome::Future => "held",
         BlockOutcome::Known => "known",

@@ -7,7 +7,7 @@ pub mod history;
 pub mod logs;
 mod status;
 
-pub use blocks::submit;
+pub use blocks::{CONNECTED, submit};
 
 use super::base::Method;
 

@@ -4,6 +4,7 @@
 //! miners compute Bitcoin's merkle tree, which duplicates an odd node where this chain's tree does not: they get blocks of 1,
 //! 2, 4, 8, ... transactions, over which both trees are the same.
 
+use cairn_client::unix;
 use chain_core::{
     block::{Block, MAX_TRANSACTIONS, header::Header, merkle},
     codec,
@@ -23,7 +24,10 @@ use super::{
     },
     LONG_POLL,
 };
-use crate::engine::{BlockOutcome, LongPollId, SubmitBlockError, Template, TemplateRequest};
+use crate::{
+    engine::{BlockOutcome, LongPollId, SubmitBlockError, Template, TemplateRequest},
+    mining::{Finder, Found},
+};
 
 pub const METHODS: &[Method] = &[
     Method::waits("getblocktemplate", &["template_request"], |context, args, who, _: Scope| {
@@ -159,13 +163,20 @@ fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
     context.check_senders(&block, &args.call())?;
     let (hash, header) = (block.hash(), block.header);
     // Anybody may hand in a block. It was mined here if its template is from here.
-    if workid.is_some_and(|id| context.templates.get(id).is_some()) {
+    let from_here = workid.is_some_and(|id| context.templates.get(id).is_some());
+    if from_here {
         context.mining.note_mined(hash);
     }
+    let found = Found::of(&block, Finder::GetBlockTemplate, unix());
     let on_tip = context.engine.chain_info().hash == header.prev;
     let outcome = context.wait(context.engine.submit_block(block));
     let reason = match &outcome {
-        Ok(BlockOutcome::Connected { .. }) => return Ok(Value::Null),
+        Ok(BlockOutcome::Connected { .. }) => {
+            if from_here {
+                context.mining.note_found(found);
+            }
+            return Ok(Value::Null);
+        }
         Ok(BlockOutcome::Known) => "duplicate",
         Ok(BlockOutcome::SideBranch) if on_tip => "inconclusive",
         Ok(BlockOutcome::SideBranch) | Err(SubmitBlockError::TooLittleWork { .. }) => "stale-prevblk",

@@ -8,7 +8,7 @@ use chain_core::{
     transaction::{Transaction, coin::Lock},
 };
 use futures::FutureExt;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::{sync::Arc, time::Duration};
 
 use super::{
@@ -17,7 +17,10 @@ use super::{
     chain,
     lanes::Who,
 };
-use crate::engine::{LongPollId, MOST_EXTRA, Template, TemplateRequest};
+use crate::{
+    engine::{LongPollId, MOST_EXTRA, Template, TemplateRequest},
+    mining::{Finder, Found, Mining},
+};
 
 mod gbt;
 
@@ -156,7 +159,12 @@ fn submit(context: &Context, mut args: Args) -> RpcResult<Value> {
         transactions: std::iter::once(Transaction::Coinbase(coinbase)).chain(rest).collect(),
     };
     context.mining.note_mined(block.hash());
-    chain::submit(context, block)
+    let found = Found::of(&block, Finder::Rpc, unix());
+    let answer = chain::submit(context, block)?;
+    if answer["status"] == chain::CONNECTED {
+        context.mining.note_found(found);
+    }
+    Ok(answer)
 }
 
 fn start(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -187,14 +195,27 @@ fn set_address(context: &Context, mut args: Args) -> RpcResult<Value> {
 }
 
 fn status(context: &Context, _: Args) -> RpcResult<Value> {
-    let status = context.mining.status();
+    let (status, found) = (context.mining.status(), context.mining.found());
+    let encode = |lock: &Lock| address::encode(&context.spec.hrp, lock);
+    let last = found.last().map(|block| {
+        let payee = block.payout.filter(|lock| *lock != Mining::NOBODY);
+        json!({
+            "height": block.height,
+            "hash": block.hash.to_string(),
+            "by": block.finder.name(),
+            "address": payee.as_ref().map(encode),
+            "time": block.time,
+        })
+    });
     Ok(json!({
         "mining": status.mining,
         "threads": status.threads,
         "hashrate": status.hashrate,
-        "address": context.mining.payout().map(|lock| address::encode(&context.spec.hrp, &lock)),
+        "address": context.mining.payout().as_ref().map(encode),
         "account": render::account(&status.beneficiary),
         "blocks": status.blocks,
+        "found": Finder::ALL.iter().map(|(finder, name)| ((*name).to_owned(), found.count(*finder).into())).collect::<Map<_, _>>(),
+        "lastBlocks": last.collect::<Vec<_>>(),
         "waiting": status.waiting.map(|reason| reason.to_string()),
         "automine": status.automine,
     }))

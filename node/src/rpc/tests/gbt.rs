@@ -70,6 +70,10 @@ fn only_a_block_of_a_template_from_here_counts_as_mined_here() {
     let hash = solved.hash();
     assert_eq!(node.call("submitblock", solved.params()), Value::Null);
     assert!(node.context.mining.has_mined(&hash));
+    let status = node.call("miner_status", json!([]));
+    assert_eq!(status["found"]["getblocktemplate"], 1);
+    assert_eq!(status["lastBlocks"].as_array().map(Vec::len), Some(1));
+    assert_eq!(status["lastBlocks"][0]["hash"], hash.to_string());
 }
 
 #[test]

@@ -47,6 +47,12 @@ fn a_miner_takes_a_template_and_hands_in_a_solution() {
     let hash = node.call("chain_getBlockHash", json!([1]));
     assert_eq!(answer, json!({"hash": hash, "status": "connected"}));
     assert_eq!(node.call("miner_submit", solution)["status"], "known");
+    let found = node.call("miner_status", json!([]));
+    assert_eq!(found["found"], json!({"own": 0, "rpc": 1, "getblocktemplate": 0}));
+    assert_eq!(
+        (&found["lastBlocks"][0]["by"], &found["lastBlocks"][0]["height"]),
+        (&json!("rpc"), &template["height"])
+    );
     assert_eq!(node.call("chain_getInfo", json!([]))["height"], 1);
     let stale = node.try_call("miner_submit", json!(["999", header, coinbase]));
     assert_eq!(stale, Err((-32003, "template 999 is unknown or too old; ask for a new one".into())));
@@ -165,6 +171,11 @@ fn the_node_mines_for_whom_it_is_told() {
     let status = node.call("miner_status", json!([]));
     assert_eq!(status["mining"], true);
     assert_eq!(status["address"], address);
+    let (count, last) = (status["found"]["own"].as_u64().unwrap(), status["lastBlocks"].as_array().unwrap());
+    assert_eq!((Some(count), last.len()), (status["blocks"].as_u64(), count.min(20) as usize));
+    let newest = &last[0];
+    assert_eq!((&newest["by"], &newest["address"], &newest["height"]), (&json!("own"), &json!(address), &json!(count)));
+    assert_eq!(newest["hash"], node.call("chain_getBlockHash", json!([count])));
     assert_eq!(status["account"], json!(account(4).to_checksum(None)));
     assert_eq!(node.call("eth_coinbase", json!([])), json!(format!("{:#x}", account(4))));
     node.call("miner_stop", json!([]));
