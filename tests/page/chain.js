@@ -1,10 +1,12 @@
 // Blocks, reorganisations and transactions as they happen, and the search.
 "use strict";
 
+const fs = require("fs");
 const { check, equal, task, until } = require("./lib/tasks");
 const { dev, wallet } = require("./lib/node");
 const { open } = require("./lib/browser");
 
+const TOKEN = JSON.parse(fs.readFileSync(process.env.CLIENT_CONTRACTS)).contracts["Token.sol"].Token.evm.bytecode.object;
 const tip = (page) => page.evaluate(() => document.querySelector(".figures dd a")?.textContent);
 const text = (page) => page.evaluate(() => document.querySelector("main").innerText);
 const shows = (page, part, what, time) =>
@@ -131,6 +133,37 @@ async function blocks(browser, node) {
   await context.close();
 }
 
+/// A node that does not give the header of one losing block is asked for it again, but ever more seldom.
+async function backsOff(browser, node) {
+  const { hash } = (await node.call("chain_getTips")).find((tip) => tip.status !== "active");
+  const { page, context } = await open(browser, node.url, "", {
+    script: () => {
+      window.asked = 0;
+      const { send } = WebSocket.prototype;
+      WebSocket.prototype.send = function (text) {
+        const odd = text.includes("chain_getHeader") && localStorage.lost && text.includes(localStorage.lost);
+        window.asked += odd ? 1 : 0;
+        return send.call(this, odd ? text.replace("chain_getHeader", "chain_getNothing") : text);
+      };
+    },
+  });
+  await task(
+    "a branch that cannot be read is asked for again after 5 s, then after 10 s",
+    async () => {
+      await page.evaluate((hash) => (localStorage.lost = hash), hash);
+      await page.reload();
+      const asked = () => page.evaluate(() => window.asked);
+      await until(async () => (await asked()) === 1, "the first time", 10_000);
+      await until(async () => (await asked()) === 2, "the second time", 9_000);
+      await page.waitForTimeout(8_000);
+      check((await asked()) === 2, `${await asked()} times within 13 s`);
+      await until(async () => (await asked()) === 3, "the third time", 9_000);
+    },
+    60_000,
+  );
+  await context.close();
+}
+
 async function transactions(browser, node) {
   const { page, context, faults, go } = await open(browser, node.url);
   const command = await wallet(node);
@@ -156,6 +189,32 @@ async function transactions(browser, node) {
     const sent = await command("transfer", to, "0.5");
     seen.account = (sent.txid ?? sent.hash).replace(/^0x/, "");
     return appears(seen.account, "transfer");
+  });
+  await task("a contract that the wallet deploys and calls appears within a second of each block", async () => {
+    const constructor = ["--constructor", "constructor(string,string,uint256)"];
+    const made = await command("deploy", `0x${TOKEN}`, "Pebble", "PBL", "1000000", ...constructor);
+    const first = await appears(made.txid.replace(/^0x/, ""), "deployment");
+    const called = await command("call", made.contract, "transfer(address,uint256)", to, "250");
+    const second = await appears(called.txid.replace(/^0x/, ""), "call");
+    await go(`tx/${called.txid.replace(/^0x/, "")}`);
+    await until(async () => (await page.textContent("h1")) === "Contract call", "its view");
+    await go("");
+    return `${first}; ${second}`;
+  });
+  await task("a deposit and a withdrawal by the wallet are called so", async () => {
+    for (const [name, title] of [
+      ["deposit", "Deposit"],
+      ["withdraw", "Withdrawal"],
+    ]) {
+      const { txid } = await command(name, "0.75");
+      const id = txid.replace(/^0x/, "");
+      await appears(id, name);
+      const row = page.locator("tr", { has: page.locator(`a[href="#/tx/${id}"]`) });
+      check((await row.first().innerText()).includes(title.toLowerCase()), `home says ${title}`);
+      await go(`tx/${id}`);
+      await until(async () => (await page.textContent("h1")) === title, `${title}, not ${await page.textContent("h1")}`);
+      await go("");
+    }
   });
   await task("search finds a height, a block, a transaction of each ledger, an account, an address", async () => {
     const hash = await node.call("chain_getBlockHash", 1);
@@ -237,6 +296,7 @@ module.exports = async (browser) => {
   const node = await dev();
   try {
     await blocks(browser, node);
+    await backsOff(browser, node);
     await transactions(browser, node);
   } finally {
     await node.stop();

@@ -19,6 +19,8 @@ const MOST_REORGS = 20;
 /** A tip moves the page at most so often, in ms; a chain that stands still is looked at so often. */
 const LEAST_PAUSE = 250;
 const LOOK = 5_000;
+/** A branch that cannot be read is tried again after a look, then after twice as long each time, up to this. */
+const MOST_WAIT = 600_000;
 
 export const chain = {
   info: null,
@@ -26,7 +28,7 @@ export const chain = {
   peers: null,
   /** Active headers, newest first. */
   path: [],
-  /** {tip, fork, blocks (newest first), whole, read} of each branch that lost. */
+  /** {tip, fork, blocks (newest first), whole, read, tries, retry} of each branch that lost. */
   branches: [],
   /** How many branches lost, also those that are not read. */
   losing: 0,
@@ -145,13 +147,18 @@ async function readBranches() {
   const all = losing(tips);
   chain.losing = all.length;
   const lost = all.slice(0, MOST_TIPS);
-  const known = new Map(chain.branches.filter((branch) => branch.read).map((branch) => [nameOf(branch.tip), branch]));
-  return Promise.all(lost.map((tip) => known.get(nameOf(tip)) ?? readBranch(tip)));
+  const known = new Map(chain.branches.map((branch) => [nameOf(branch.tip), branch]));
+  return Promise.all(
+    lost.map((tip) => {
+      const before = known.get(nameOf(tip));
+      return before && (before.read || Date.now() < before.retry) ? before : readBranch(tip, before?.tries ?? 0);
+    }),
+  );
 }
 
 const nameOf = (tip) => `${tip.hash} ${tip.branchLength} ${tip.status}`;
 
-async function readBranch(tip) {
+async function readBranch(tip, tries) {
   const found = [];
   const most = Math.min(tip.branchLength, MOST_BRANCH);
   let hash = tip.hash;
@@ -162,16 +169,18 @@ async function readBranch(tip) {
       hash = one.prev;
     }
   } catch {
-    // The connection was lost, or a header is gone: what was read is shown, and the next look reads it again.
+    // The connection was lost, or a header is gone: what was read is shown, and a later look reads it again.
   }
   const [whole, read] = [found.length === tip.branchLength, found.length === most];
-  return { tip, fork: tip.height - tip.branchLength, blocks: found, whole, read };
+  // Looks come a little early or late.
+  const retry = last + Math.min(MOST_WAIT, LOOK * 2 ** tries) - LEAST_PAUSE;
+  return { tip, fork: tip.height - tip.branchLength, blocks: found, whole, read, tries: tries + 1, retry };
 }
 
 let running = false;
 let again = false;
-/** Whether branches could not be read: the next look tries again. */
-let incomplete = false;
+/** When branches that could not be read are tried again. */
+let retry = Infinity;
 let last = 0;
 let timer = null;
 
@@ -199,13 +208,14 @@ async function read() {
       chain.info = info;
       tell("info");
     }
-    if (moved || incomplete || chain.path.length === 0) {
+    if (moved || Date.now() >= retry || chain.path.length === 0) {
       const [path, branches, supply] = await Promise.all([
         readPath(info),
         readBranches(),
         attempt(null, "chain_getSupply"),
       ]);
-      incomplete = !branches?.every((branch) => branch.read);
+      const due = branches?.filter((branch) => !branch.read).map((branch) => branch.retry);
+      retry = due ? Math.min(Infinity, ...due) : Date.now();
       const newest = await Promise.all(path.slice(0, DETAILED).map((one) => block(one.hash).catch(() => null)));
       Object.assign(chain, {
         info,

@@ -28,6 +28,7 @@ import {
   loading,
   panel,
   pill,
+  purpose,
   txLink,
 } from "./parts.js";
 import { list as reorgList } from "./reorgs.js";
@@ -181,7 +182,7 @@ function keepIfMined(id, tx) {
     time,
     height,
     success,
-    input: tx.input?.length > 0,
+    purpose: purpose(tx),
   };
   return confirmations > 0 ? known.set(id, brief) : brief;
 }
@@ -201,11 +202,10 @@ async function latestTransactions(place, pending, signal) {
 }
 
 function transactionRow(tx) {
-  const what = tx.kind === "coin" ? "payment" : tx.to === null ? "deployment" : tx.input ? "call" : "transfer";
   const to = tx.kind === "coin" ? receiver(tx) : tx.to ? addressLink(tx.to, { head: 8, tail: 4 }) : "–";
   return [
     txLink(tx.txid, { head: 6, tail: 4 }),
-    [pill(what, tx.kind), tx.success === false ? pill("reverted", "bad") : null],
+    [pill(tx.purpose, tx.kind), tx.success === false ? pill("reverted", "bad") : null],
     tx.kind === "coin" ? grains(tx.paid) : wei(tx.valueWei ?? 0),
     to,
     tx.height === null ? pill("pending", "waits") : heightLink(tx.height),

@@ -87,6 +87,18 @@ export function owner(output) {
   );
 }
 
+/** The account that turns money of accounts into coins (SPEC.md, GW-1). */
+const GATEWAY = `0x${"c0".padStart(40, "0")}`;
+
+/** What a transaction does, in a word. */
+export function purpose(tx) {
+  if (tx.kind === "coinbase") return "coinbase";
+  if (tx.kind === "coin") return tx.outputs.some((one) => one.address?.startsWith("0x")) ? "deposit" : "payment";
+  if (tx.to === null) return "deployment";
+  if (tx.to.toLowerCase() === GATEWAY) return "withdrawal";
+  return tx.input ? "call" : "transfer";
+}
+
 export const pill = (text, kind = "") => h("span", { class: `pill ${kind}` }, text);
 
 /** A time that keeps saying how long ago it was. */

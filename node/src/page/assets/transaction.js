@@ -33,6 +33,7 @@ import {
   owner,
   panel,
   pill,
+  purpose,
   table,
   txLink,
 } from "./parts.js";
@@ -68,7 +69,7 @@ export async function show([name, , branch], signal) {
   };
   follow(["chain"], stand, signal);
   put(place, standing(tx));
-  const shown = [heading(titleOf(tx)), place, panel("Transaction", common(tx))];
+  const shown = [heading(TITLES[purpose(tx)]), place, panel("Transaction", common(tx))];
   if (tx.kind === "account") shown.push(...(await account(tx, signal)));
   else shown.push(coins(tx, signal));
   if (!tx.branch && tx.kind !== "coinbase") shown.push(confidence(id, signal));
@@ -92,11 +93,15 @@ async function ofLosingBlock(id, branch) {
       };
 }
 
-function titleOf(tx) {
-  if (tx.kind === "coinbase") return "Coinbase";
-  if (tx.kind === "coin") return tx.outputs.some((one) => one.address?.startsWith("0x")) ? "Deposit" : "Coin payment";
-  return tx.to === null ? "Deployment of a contract" : tx.input ? "Contract call" : "Transfer";
-}
+const TITLES = {
+  coinbase: "Coinbase",
+  deposit: "Deposit",
+  payment: "Coin payment",
+  deployment: "Deployment of a contract",
+  withdrawal: "Withdrawal",
+  call: "Contract call",
+  transfer: "Transfer",
+};
 
 function standing(tx) {
   if (!tx) return h("p", pill("gone", "bad"), " It is in no block any more, and not in the mempool.");
