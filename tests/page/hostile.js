@@ -38,12 +38,15 @@ async function deploy(node, page, name, types, values) {
   return { hash: hash.slice(2), address: (await node.call("eth_getTransactionReceipt", hash)).contractAddress };
 }
 
-/// Mines a block whose coinbase has so many odd bytes in its extra.
+/// As many bytes as a coinbase may have of the miner's choice (SPEC.md): markup, controls, directions, and what is no UTF-8.
+const EXTRA = Buffer.concat([
+  Buffer.from('"><img src=x onerror=window.caught=1>\u0000\u001b[2J\u202e\u2066\u2029</script>', "utf8"),
+  Buffer.from([0xc3, 0x28, 0xf0, 0x9f, 0x92, 0xed, 0xa0, 0x80, 0xc0, 0xaf]),
+  Buffer.alloc(94, 0xff),
+]).subarray(0, 94);
+
+/// Mines a block whose coinbase ends with these bytes.
 async function oddBlock(node) {
-  const extra = Buffer.concat([
-    Buffer.from('"><img src=x onerror=window.caught=1>\u0000\u001b[2J\u202e', "utf8"),
-    Buffer.alloc(96, 0xff),
-  ]).subarray(0, 70);
   const call = async (method, ...params) => {
     const { result, error } = await request(node.url, method, params, {
       authorization: `Basic ${Buffer.from(node.cookie()).toString("base64")}`,
@@ -52,15 +55,19 @@ async function oddBlock(node) {
     return result;
   };
   const { address } = await node.call("miner_status");
-  const template = await call("miner_getTemplate", { address, extra: extra.toString("hex") });
-  const header = Buffer.from(template.header, "hex");
+  // The node's own bytes, which make its templates differ, are replaced too.
+  const template = await call("miner_getTemplate", { address, extra: "00".repeat(70) });
+  const [header, coinbase] = [Buffer.from(template.header, "hex"), Buffer.from(template.coinbase, "hex")];
   const twice = (bytes) =>
     crypto.createHash("sha256").update(crypto.createHash("sha256").update(bytes).digest()).digest();
+  EXTRA.copy(coinbase, template.extranonceOffset + template.extranonceSize - EXTRA.length);
+  const fold = (root, leaf) => twice(Buffer.concat([root, Buffer.from(leaf, "hex")]));
+  template.merkleBranch.reduce(fold, twice(coinbase)).copy(header, 36);
   for (let nonce = 0; nonce < 1 << 20; nonce += 1) {
     header.writeUInt32LE(nonce, 76);
     if (Buffer.from(twice(header)).reverse().toString("hex") <= template.target) break;
   }
-  return call("miner_submit", template.id, header.toString("hex"), template.coinbase);
+  return call("miner_submit", template.id, header.toString("hex"), coinbase.toString("hex"));
 }
 
 module.exports = async (browser) => {
@@ -122,8 +129,10 @@ module.exports = async (browser) => {
         await shows(page, "<img src=x");
       }
     });
-    await task("an extra of odd bytes is text", async () => {
-      const { hash } = await oddBlock(node);
+    await task("an extra of 94 odd bytes, the most there can be, is text", async () => {
+      const { hash, status } = await oddBlock(node);
+      equal(status, "connected", "what the node makes of it");
+      equal((await node.call("chain_getBlock", hash, 1)).extra, EXTRA.toString("hex"), "all 94 bytes");
       await go(`block/${hash}`);
       await shows(page, '"><img src=x onerror=window.caught=1>');
       await go("");
