@@ -51,6 +51,17 @@ fn five_nodes_mine_one_chain() {
     }
 }
 
+/// Peers say where they stand every 30 seconds only.
+#[test]
+fn the_height_of_a_peer_follows_the_blocks_that_come_from_it() {
+    let (one, other) = (Node::start(), Node::start());
+    one.connect(&other);
+    let info = || other.rpc.call("admin_peers", json!([]))[0].clone();
+    wait_for("the peer to say where it stands", 30, || (info()["height"] == 0).then_some(()));
+    one.mine(3, &TestKey::new(1, "ecrn").address(), NOBODY);
+    wait_for("the peer's new tip", 10, || (info()["height"] == 3 && info()["bestHash"] == one.tip()).then_some(()));
+}
+
 #[test]
 fn a_fresh_node_syncs_2000_blocks_while_blocks_arrive() {
     let key = TestKey::new(1, "ecrn");

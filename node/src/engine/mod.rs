@@ -265,6 +265,11 @@ impl Engine {
         self.relay.usage(&self.chain)
     }
 
+    /// The tip of each peer, with its height: what it said last, or better blocks that came from it since.
+    pub fn peer_tips(&self) -> impl Iterator<Item = (PeerId, (Height, BlockHash))> {
+        self.relay.tips(&self.chain)
+    }
+
     /// What each peer has cost since it connected.
     pub fn peer_work(&self) -> impl Iterator<Item = (PeerId, PeerWork)> {
         self.relay.work()

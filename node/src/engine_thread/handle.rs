@@ -12,6 +12,7 @@ use chain_core::{
     units::Height,
 };
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -296,6 +297,14 @@ impl EngineHandle {
     /// [`Stopped`].
     pub async fn finality(&self) -> Result<Option<FinalityInfo>, Stopped> {
         self.ask(|engine| engine.chain().finality_info()).await
+    }
+
+    /// The tip of each peer, with its height; see [`Engine::peer_tips`].
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn peer_tips(&self) -> Result<BTreeMap<PeerId, (Height, BlockHash)>, Stopped> {
+        self.ask(|engine| engine.peer_tips().collect()).await
     }
 
     /// Has a certificate followed that was refused; see [`Engine::accept_certificate`].

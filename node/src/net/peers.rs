@@ -111,6 +111,8 @@ pub struct Peer {
 pub struct PeerInfo {
     /// Its key.
     pub id: PeerId,
+    /// What the engine calls it.
+    pub number: engine::PeerId,
     /// Where it is.
     pub address: Multiaddr,
     /// Whether this node dialled it.
@@ -305,6 +307,7 @@ impl Peers {
     pub fn infos(&self, misbehaviour: &mut Misbehaviour, now: Instant) -> Vec<PeerInfo> {
         let info = |(id, peer): (&PeerId, &Peer)| PeerInfo {
             id: *id,
+            number: peer.number,
             address: peer.address.clone(),
             outbound: peer.outbound(),
             agent: peer.agent.clone(),

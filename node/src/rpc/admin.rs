@@ -1,5 +1,6 @@
 //! `admin_*`: the process itself, and its peers.
 
+use chain_core::{hash::BlockHash, units::Height};
 use serde_json::{Value, json};
 
 use super::base::{Args, Context, Method, RpcResult, cannot, param};
@@ -63,18 +64,20 @@ fn node_info(context: &Context, _: Args) -> RpcResult<Value> {
 
 fn peers(context: &Context, _: Args) -> RpcResult<Value> {
     let peers = context.ask(network(context)?.peers())?;
-    Ok(peers.iter().map(peer).collect())
+    let tips = context.ask(context.engine.peer_tips())?;
+    Ok(peers.iter().map(|info| peer(info, tips.get(&info.number).copied())).collect())
 }
 
-fn peer(info: &PeerInfo) -> Value {
-    let status = info.status.as_ref();
+fn peer(info: &PeerInfo, tip: Option<(Height, BlockHash)>) -> Value {
+    let said = info.status.as_ref().map(|status| (status.height, status.best));
+    let tip = tip.or(said);
     json!({
         "id": info.id.to_string(),
         "address": info.address.to_string(),
         "direction": direction(info.outbound),
         "agent": info.agent,
-        "height": status.map(|status| status.height),
-        "bestHash": status.map(|status| status.best.to_string()),
+        "height": tip.map(|(height, _)| height),
+        "bestHash": tip.map(|(_, hash)| hash.to_string()),
         "connected": info.connected.as_secs(),
         "pingMs": info.ping.map(|ping| ping.as_micros() as f64 / 1_000.0),
         "points": info.points,

@@ -24,7 +24,12 @@ pub use config::RelayConfig;
 pub use peers::PeerWork;
 pub use usage::PeerUsage;
 
-use chain_core::{block::Block, execute::ExecutedBlock, hash::TxId};
+use chain_core::{
+    block::Block,
+    execute::ExecutedBlock,
+    hash::{BlockHash, TxId},
+    units::Height,
+};
 
 use self::{
     blocks::Blocks,
@@ -358,6 +363,11 @@ impl Relay {
         self.blocks.count(&mut usage);
         self.transactions.count(&mut usage);
         usage
+    }
+
+    /// The tip of each peer, with its height, as far as is known.
+    pub(super) fn tips(&self, chain: &Chain) -> impl Iterator<Item = (PeerId, (Height, BlockHash))> {
+        self.peers.tips(chain)
     }
 
     /// What each peer has cost since it connected.

@@ -287,6 +287,19 @@ impl Peers {
         }
     }
 
+    /// The tip of each peer, with its height: what it said last, or a block with more work that it is known to have since.
+    pub(super) fn tips(&self, chain: &Chain) -> impl Iterator<Item = (PeerId, (Height, BlockHash))> {
+        let tip = |peer: &Peer| {
+            let claim = peer.claim?;
+            let best = peer.best.and_then(|best| Some((best, chain.tree().get(&best)?)));
+            Some(match best {
+                Some((best, info)) if info.work > claim.work => (info.height, best),
+                _ => (claim.height, claim.hash),
+            })
+        };
+        self.connected.iter().filter_map(move |(id, peer)| Some((*id, tip(peer)?)))
+    }
+
     /// A peer is known to have a block: notes it if that is in the tree, and better than what was known.
     pub(super) fn consider_best(&mut self, id: PeerId, hash: BlockHash, chain: &Chain) {
         if let Some(peer) = self.connected.get_mut(&id) {
