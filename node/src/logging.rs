@@ -1,4 +1,4 @@
-//! Log lines: to the standard error, and to a file of bounded size if asked.
+//! Log lines: to the standard error, to memory of bounded size, and to a file of bounded size if asked.
 
 use cairn_client::disguises;
 use std::{
@@ -21,6 +21,7 @@ use tracing_subscriber::{
 
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
+    log_tail::TailWriter,
     output,
 };
 
@@ -44,6 +45,7 @@ pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
             .map_err(|error| ConfigError::LogFile { path: path.clone(), reason: error.to_string() })?;
         layers.push(layer(config.format, false, std::sync::Mutex::new(file)));
     }
+    layers.push(layer(LogFormat::Text, false, || TailWriter));
     // A second start in one process, as in tests, keeps the first.
     let _ = tracing_subscriber::registry().with(layers.with_filter(filter)).try_init();
     Ok(())

@@ -38,9 +38,9 @@ async function main() {
     const height = async () => Number(await net.call("eth_blockNumber"));
     await until(async () => (await height()) > 16, "blocks", 300_000);
     const top = terminal(net);
-    await Promise.race([top.ended, until(() => top.text().includes("Events"), "a frame", 30_000)]);
+    await Promise.race([top.ended, until(() => top.text().includes("Log (UTC)"), "a frame", 30_000)]);
     net.order("reorg 2");
-    await until(() => top.text().includes("reorg: "), "a reorg", 240_000);
+    await until(() => top.text().includes("reorganised "), "a reorg", 240_000);
     const spendable = async () => (await command("balance")).coins?.confirmed > 0 || (await height()) > 60;
     await until(spendable, "coins to spend", 300_000);
     const { address } = await net.call("miner_status");

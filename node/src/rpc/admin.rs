@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::base::{Args, Context, Method, RpcResult, cannot, param};
 use crate::{
+    log_tail,
     net::{self, Ban, Farewell, Multiaddr, NetHandle, PeerId, PeerInfo, Target},
     version::{VERSION, client_version},
 };
@@ -18,6 +19,7 @@ pub const METHODS: &[Method] = &[
     Method::new("admin_ban", &["target", "seconds", "reason"], ban),
     Method::new("admin_unban", &["target"], unban),
     Method::new("admin_acceptCertificate", &["block"], accept_certificate),
+    Method::new("admin_log", &["after"], log),
     Method::new("admin_stop", &[], stop),
 ];
 
@@ -100,6 +102,12 @@ fn farewell(farewell: &Farewell) -> Value {
         "connected": farewell.connected.as_secs(),
         "reason": farewell.reason,
     })
+}
+
+fn log(_: &Context, mut args: Args) -> RpcResult<Value> {
+    let (last, lines) = log_tail::after(args.optional()?.unwrap_or(0));
+    let line = |line: &log_tail::Line| json!({ "number": line.number, "time": line.time, "level": line.level, "text": line.text });
+    Ok(json!({ "last": last, "lines": lines.iter().map(line).collect::<Vec<_>>() }))
 }
 
 fn add_peer(context: &Context, mut args: Args) -> RpcResult<Value> {

@@ -49,7 +49,7 @@ fn shows_the_tip_as_it_rises_and_ends_on_q() {
     assert_ne!(terminal.modes(), before, "keys come without Enter");
     mine(&node, 2);
     terminal.wait_for("tip        5  ");
-    terminal.wait_for("  block 5  ");
+    terminal.wait_for("  block height=5 hash=");
 
     // Another size is drawn anew, down to the last row.
     assert_eq!(terminal.shows(|screen| screen.row(23)), KEYS);
@@ -58,7 +58,7 @@ fn shows_the_tip_as_it_rises_and_ends_on_q() {
     terminal.resize(30, 8);
     wait_for("a small frame", 10, || terminal.shows(|screen| screen.row(7).starts_with(" q quit")).then_some(()));
     terminal.resize(80, 24);
-    terminal.wait_for("Events");
+    terminal.wait_for("Log (UTC)");
 
     // Paused, it asks nothing.
     terminal.keys(b"p");
@@ -152,7 +152,7 @@ fn prints_one_frame_where_there_is_no_terminal() {
     let frame = run(&["--once"]);
     let text = String::from_utf8(frame.stdout).expect("it is text");
     assert_eq!(frame.status.code(), Some(0), "{}", String::from_utf8_lossy(&frame.stderr));
-    for part in [" tip        2  ", "  block 2  ", " q quit ", "Peers: 0 in, 0 out"] {
+    for part in [" tip        2  ", "  block height=2 hash=", " q quit ", "Peers: 0 in, 0 out"] {
         assert!(text.contains(part), "{part:?}:\n{text}");
     }
     assert!(!text.contains('\x1b') && text.lines().count() <= 24, "{text}");

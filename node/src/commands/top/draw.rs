@@ -97,14 +97,18 @@ fn footer(view: &View, theme: Theme, area: Rect, frame: &mut Buffer) {
     show(vec![Line::from(vec![styled(keys, theme.faint()), state])], area, frame);
 }
 
-/// The newest events, the newest last.
+/// The newest lines of the node's log, the newest last; for those who may not read it, of what was seen to happen.
 fn events(view: &View, theme: Theme, area: Rect, frame: &mut Buffer) {
     if area.height == 0 {
         return;
     }
-    let area = panel("Events (UTC)", theme, area, frame);
-    let first = view.events.len().saturating_sub(area.height.into());
-    let lines = view.events.iter().skip(first).map(|event| line(event, theme, area.width));
+    let (title, events) = match view.log.is_empty() {
+        true => ("Events (UTC)", &view.events),
+        false => ("Log (UTC)", &view.log),
+    };
+    let area = panel(title, theme, area, frame);
+    let first = events.len().saturating_sub(area.height.into());
+    let lines = events.iter().skip(first).map(|event| line(event, theme, area.width));
     show(lines.collect(), area, frame);
 }
 

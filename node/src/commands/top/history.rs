@@ -210,6 +210,7 @@ mod tests {
             version: Value::Null,
             pace: None,
             events: Vec::new(),
+            log: None,
         }
     }
 

@@ -5,8 +5,10 @@ use serde_json::{Value, json};
 
 use super::{
     super::call::{self, Question},
+    event::{Event, Kind},
     history::History,
     snapshot::{Answer, Snapshot},
+    texts::text,
 };
 use crate::cli::Reach;
 
@@ -17,12 +19,14 @@ const MOST: usize = 1_000;
 pub struct Poller {
     node: Reach,
     history: History,
+    /// Number of the last line of the node's log that was seen.
+    logged: u64,
 }
 
 impl Poller {
     /// A poller that knows nothing yet.
     pub fn new(node: Reach) -> Self {
-        Self { node, history: History::default() }
+        Self { node, history: History::default(), logged: 0 }
     }
 
     /// Where the node is.
@@ -38,7 +42,7 @@ impl Poller {
         let node = &self.node;
         let ask = |questions: &[Question]| call::batch(&node.rpc, node.cookie.as_deref(), questions);
         let now = unix();
-        let mut answers = ask(&questions())?.into_iter();
+        let mut answers = ask(&questions(self.logged))?.into_iter();
         // There is an answer to each question, in this order. The first is what every node tells everybody.
         let chain = answers.next().unwrap_or(Ok(Value::Null))?;
         let mut told = || answers.next().unwrap_or(Ok(Value::Null)).map_err(|error| error.to_string());
@@ -56,6 +60,11 @@ impl Poller {
             version: told().unwrap_or_default(),
             pace: None,
             events: Vec::new(),
+            log: told().ok().map(|mut log| {
+                self.logged = log["last"].as_u64().unwrap_or_default();
+                shorten(&mut log["lines"]);
+                log["lines"].as_array().into_iter().flatten().map(line).collect()
+            }),
         };
         let ended = snapshot.node.get_mut("disconnected");
         let lists = ended.into_iter().chain(snapshot.peers.as_mut()).chain([&mut snapshot.workers]);
@@ -66,8 +75,8 @@ impl Poller {
     }
 }
 
-fn questions() -> [Question; 10] {
-    [
+fn questions(logged: u64) -> Vec<Question> {
+    let simple = [
         "chain_getInfo",
         "chain_getFinality",
         "chain_getNextBlocks",
@@ -79,7 +88,20 @@ fn questions() -> [Question; 10] {
         "net_peerCount",
         "web3_clientVersion",
     ]
-    .map(|method| (method, json!([])))
+    .map(|method| (method, json!([])));
+    simple.into_iter().chain([("admin_log", json!([logged]))]).collect()
+}
+
+/// A line of the log.
+fn line(line: &Value) -> Event {
+    let (level, said) = (text(&line["level"]), text(&line["text"]));
+    let kind = match level.as_str() {
+        "ERROR" | "WARN" => Kind::Warning,
+        _ if said.starts_with("mined block") => Kind::Found,
+        _ if said.starts_with("connected ") || said.starts_with("disconnected ") => Kind::Peer,
+        _ => Kind::Block,
+    };
+    Event::new(line["time"].as_u64().unwrap_or_default(), kind, said)
 }
 
 /// Keeps the first entries of a list, more than any screen shows: a node may send as many as it likes.

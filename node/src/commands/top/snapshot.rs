@@ -44,6 +44,8 @@ pub struct Snapshot {
     pub pace: Option<Pace>,
     /// What happened since the last.
     pub events: Vec<Event>,
+    /// What the node logged since the last, for those who have its cookie.
+    pub log: Option<Vec<Event>>,
 }
 
 /// A snapshot, or why there is none.

@@ -67,6 +67,7 @@ fn snapshot() -> Snapshot {
         events: (1_190..=1_204)
             .map(|height| Event::new(NOW - 5 * (1_204 - height), Kind::Block, format!("block {height}")))
             .collect(),
+        log: None,
     }
 }
 
@@ -115,6 +116,20 @@ fn without_colours_nothing_is_coloured() {
         assert_eq!((none, text.contains('\x1b')), (0, false));
         assert!(some > 0 && escapes.contains("\x1b[0;1;36m"));
     }
+}
+
+#[test]
+fn those_who_have_the_cookie_see_the_log_and_others_events() {
+    let line = |text: &str| Event::new(NOW, Kind::Warning, text);
+    let mut view = view(Snapshot { log: Some(vec![line("reorganised depth=2"), line("stopping")]), ..snapshot() });
+    let shown = text(&view, (80, 24));
+    assert!(shown.contains("Log (UTC)") && shown.contains("  stopping") && !shown.contains("block 1204"), "{shown}");
+    view.take(Err(CommandError::NoAnswer { url: view.url.clone(), reason: "refused".into() }), NOW);
+    view.take(Ok(Snapshot { log: Some(Vec::new()), ..snapshot() }), NOW);
+    assert!(text(&view, (80, 24)).contains("the node answers again"), "what this side knows is there, too");
+    view.take(Ok(snapshot()), NOW);
+    let shown = text(&view, (80, 24));
+    assert!(shown.contains("Events (UTC)") && shown.contains("block 1204"), "{shown}");
 }
 
 #[test]

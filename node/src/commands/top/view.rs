@@ -30,6 +30,8 @@ pub struct View {
     pub paused: bool,
     /// Oldest first.
     pub events: VecDeque<Event>,
+    /// The node's log as far as it was seen; empty for those who may not read it.
+    pub log: VecDeque<Event>,
     /// Seconds since 1970.
     pub now: u64,
     /// Times and heights of the last snapshots of a sync.
@@ -46,6 +48,7 @@ impl View {
             retry: None,
             paused: false,
             events: VecDeque::new(),
+            log: VecDeque::new(),
             now: 0,
             synced: VecDeque::new(),
         }
@@ -59,8 +62,11 @@ impl View {
                 if self.failure.take().is_some() {
                     self.note(Event::new(now, Kind::Warning, "the node answers again"));
                 }
-                for event in std::mem::take(&mut snapshot.events) {
-                    self.note(event);
+                std::mem::take(&mut snapshot.events).into_iter().for_each(|event| keep(&mut self.events, event));
+                match snapshot.log.take() {
+                    Some(lines) => lines.into_iter().for_each(|line| keep(&mut self.log, line)),
+                    // The cookie is gone: what was read is old by now.
+                    None => self.log.clear(),
                 }
                 self.measure(&snapshot);
                 self.snapshot = Some(snapshot);
@@ -74,11 +80,12 @@ impl View {
         }
     }
 
+    /// Notes what only this side knows.
     fn note(&mut self, event: Event) {
-        self.events.push_back(event);
-        if self.events.len() > KEPT {
-            self.events.pop_front();
+        if !self.log.is_empty() {
+            keep(&mut self.log, event.clone());
         }
+        keep(&mut self.events, event);
     }
 
     fn measure(&mut self, snapshot: &Snapshot) {
@@ -109,6 +116,14 @@ impl View {
             Some(seconds @ 1..) => format!("{failure}, trying again in {seconds} s"),
             _ => format!("{failure}, trying again"),
         })
+    }
+}
+
+/// Adds an event, and forgets the first of too many.
+fn keep(events: &mut VecDeque<Event>, event: Event) {
+    events.push_back(event);
+    if events.len() > KEPT {
+        events.pop_front();
     }
 }
 
