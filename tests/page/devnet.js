@@ -191,6 +191,11 @@ async function mining(net, page, go) {
     check(row.includes("the node's own miner") && row.includes("nobody"), row);
     const pays = page.locator("dl.facts div", { hasText: "Pays to" });
     check((await pays.innerText()).includes("nobody yet"), await pays.innerText());
+    const { transactions } = await net.call("chain_getBlock", lastBlocks[0].hash, 1);
+    await go(`tx/${transactions[0]}`);
+    await until(async () => (await page.textContent("h1")) === "Coinbase", "the coinbase");
+    await until(async () => (await text(page)).includes("nobody"), "whom it pays");
+    check((await page.locator('main a[href*="#/address/"]').count()) === 0, "no address");
   });
 }
 

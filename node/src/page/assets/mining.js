@@ -188,7 +188,7 @@ function blockTable(own, stats) {
       one.address ? addressLink(one.address) : "nobody",
       age(one.time),
     ]);
-  return table([["Height", "number"], ["Block", "wide-only"], ["Found by"], ["Pays to"], ["Age"]], rows, {
+  return table([["Height", "number"], ["Block", "wide-only"], ["Found by"], ["Pays to", "wide-only"], ["Age"]], rows, {
     caption: "Blocks that were found here",
     empty: "None yet, by the node's own miner, over JSON-RPC or by stratum.",
   });

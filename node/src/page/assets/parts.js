@@ -76,8 +76,10 @@ export function addressLink(given, options = {}) {
 
 /** An output's owner: its address, or its policy's or key's bare lock. */
 export function owner(output) {
-  if (output.address) return addressLink(output.address);
   const lock = output.lock ?? {};
+  // Blocks of a node that was told no address: the key is not a point of the curve.
+  if (lock.type === "key" && /^0+$/.test(lock.key ?? "")) return h("span", { title: output.address }, "nobody");
+  if (output.address) return addressLink(output.address);
   return h(
     "span",
     { class: "mono" },
