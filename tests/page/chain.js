@@ -198,6 +198,10 @@ async function transactions(browser, node) {
     const second = await appears(called.txid.replace(/^0x/, ""), "call");
     await go(`tx/${called.txid.replace(/^0x/, "")}`);
     await until(async () => (await page.textContent("h1")) === "Contract call", "its view");
+    await go(`account/${to}`);
+    const row = page.getByRole("table", { name: "Tokens" }).locator("tbody tr");
+    await row.waitFor();
+    check(/^PBL\s+0\.00000000000000025\s/.test(await row.innerText()), await row.innerText());
     await go("");
     return `${first}; ${second}`;
   });

@@ -85,6 +85,12 @@ module.exports = async (browser) => {
       await go(`account/${token.address}`);
       await shows(page, "<img src=x onerror=");
       await shows(page, "\\u{202e} (<b>\\u{1b}[31m)");
+      const [from] = await node.call("eth_accounts");
+      await go(`account/${from}`);
+      const tokens = page.getByRole("table", { name: "Tokens" });
+      await until(async () => (await tokens.innerText()).includes("<b>\\u{1b}[31m"), "its symbol among balances");
+      await go(`account/${token.address}`);
+      await page.locator("main textarea").waitFor();
       await page.fill("main textarea", JSON.stringify(contract("Token").abi));
       await page.getByRole("button", { name: "Use" }).click();
       await page.getByText("name()", { exact: true }).click();

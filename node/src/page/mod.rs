@@ -30,10 +30,10 @@ const STYLE: &str =
     concat!(include_str!("assets/app.css"), include_str!("assets/parts.css"), include_str!("assets/views.css"));
 
 /// All files; `index.html` is at `/`.
-pub static FILES: [File; 33] = assets! {
+pub static FILES: [File; 34] = assets! {
     "abi.js" "account.js" "address.js" "app.js" "block.js" "blocks.js" "branches.js" "chain.js" "coming.js" "contract.js" "dev.js" "devnet.js"
     "dom.js" "finality.js" "format.js" "found.js" "home.js" "icon.svg" "keccak.js" "mining.js" "money.js" "network.js" "parts.js" "reorgs.js"
-    "rpc.js" "search.js" "theme.js" "trace.js" "transaction.js" "tree.js" "wallet.js"
+    "rpc.js" "search.js" "theme.js" "tokens.js" "trace.js" "transaction.js" "tree.js" "wallet.js"
 };
 
 /// The file at a path.

@@ -7,8 +7,11 @@ import { h, put } from "./dom.js";
 import { count, wei, weiExact } from "./format.js";
 import { addressLink, age, facts, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
 import { attempt, call } from "./rpc.js";
+import { tokens } from "./tokens.js";
 
 const PAGE = 25;
+/** Balances of tokens are asked for so seldom, in ms. */
+const TOKENS = 10_000;
 /** The gateway is code of the node, not of the chain. */
 const DELEGATION = "0xef0100";
 
@@ -31,7 +34,14 @@ export async function show([name], signal) {
   const past = historyPages(account, signal);
   follow(["chain"], () => Promise.all([read(), past.reload()]), signal);
   const delegate = code.startsWith(DELEGATION) ? checksummed(`0x${code.slice(8, 48)}`) : null;
-  const shown = [heading(code === "0x" || delegate ? "Account" : "Contract"), panel("State", place)];
+  const held = h("div");
+  const hold = async () => {
+    const balances = await tokens(account);
+    if (!signal.aborted) put(held, balances);
+  };
+  hold().catch(() => {});
+  follow(["chain"], hold, signal, TOKENS);
+  const shown = [heading(code === "0x" || delegate ? "Account" : "Contract"), panel("State", place), held];
   if (delegate)
     shown.push(panel("Delegation", h("p", "This account runs the code of ", addressLink(delegate), " (EIP-7702).")));
   if (code !== "0x" && !delegate) shown.push(...(await contract(account, code, signal)));

@@ -72,12 +72,12 @@ export function abiBox(address, changed) {
 const TEXT = { kind: "string" };
 const NUMBER = { kind: "uint", bits: 256 };
 
-/** What a contract without parameters says, or null: it may be no token at all. */
-async function ask(address, name, type) {
+/** What a function of a contract returns for encoded arguments, or null: it may not have it at all. */
+export async function ask(address, signature, type, given = "") {
   const result = await attempt(
     "0x",
     "eth_call",
-    { to: address, data: `0x${keccak(`${name}()`).slice(0, 8)}`, gas: "0x30d40" },
+    { to: address, data: `0x${keccak(signature).slice(0, 8)}${given}`, gas: "0x30d40" },
     "latest",
   );
   try {
@@ -90,10 +90,10 @@ async function ask(address, name, type) {
 /** What a token calls itself. */
 async function token(address) {
   const [name, symbol, decimals, supply] = await Promise.all([
-    ask(address, "name", TEXT),
-    ask(address, "symbol", TEXT),
-    ask(address, "decimals", NUMBER),
-    ask(address, "totalSupply", NUMBER),
+    ask(address, "name()", TEXT),
+    ask(address, "symbol()", TEXT),
+    ask(address, "decimals()", NUMBER),
+    ask(address, "totalSupply()", NUMBER),
   ]);
   if (name === null || symbol === null) return [];
   const all =
