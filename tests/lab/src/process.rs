@@ -28,9 +28,12 @@ pub trait Process: Clone + Eq + Hash + Debug {
 /// What a handler wants done.
 #[derive(Debug)]
 pub struct Outputs<P: Process> {
-    pub(crate) sends: Vec<(Id, P::Message)>,
-    pub(crate) timers: Vec<(P::Timer, Option<u64>)>,
-    pub(crate) events: Vec<P::Event>,
+    /// Messages and their receivers.
+    pub sends: Vec<(Id, P::Message)>,
+    /// Timers to set, with their delay, and timers to stop.
+    pub timers: Vec<(P::Timer, Option<u64>)>,
+    /// What the observer sees.
+    pub events: Vec<P::Event>,
 }
 
 impl<P: Process> Default for Outputs<P> {
