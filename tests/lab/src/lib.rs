@@ -11,5 +11,6 @@ pub mod protocols;
 pub mod queue;
 pub mod random;
 pub mod runner;
+pub mod setting;
 pub mod show;
 pub mod table;

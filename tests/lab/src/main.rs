@@ -3,7 +3,7 @@
 use cairn_lab::{
     chart::Chart,
     claims::SECTIONS,
-    network::Model,
+    setting::Network,
     show::{Choice, PROTOCOLS},
     table::{Scale, heads},
 };
@@ -18,10 +18,22 @@ struct Args {
     protocol: Option<String>,
     /// lockstep, synchronous, asynchronous or partially-synchronous
     #[arg(long, default_value = "synchronous", value_parser = parse_model, requires = "protocol")]
-    model: Model,
+    model: Network,
     /// Processes that crash
     #[arg(long, default_value_t = 0, requires = "protocol")]
     crash: usize,
+    /// Probability that a message is lost
+    #[arg(long, default_value_t = 0.0, value_parser = parse_probability, requires = "protocol")]
+    loss: f64,
+    /// Probability that a message arrives twice
+    #[arg(long, default_value_t = 0.0, value_parser = parse_probability, requires = "protocol")]
+    duplicate: f64,
+    /// Processes that are cut off from the others from the start, as in 0,1
+    #[arg(long, value_delimiter = ',', requires = "protocol")]
+    partition: Vec<u8>,
+    /// Tick at which they are reached again [default: never]
+    #[arg(long, requires = "partition")]
+    heal: Option<u64>,
     /// What is left to chance is drawn from this
     #[arg(long, default_value_t = 0, requires = "protocol")]
     seed: u64,
@@ -39,8 +51,14 @@ struct Args {
     charts: bool,
 }
 
-fn parse_model(name: &str) -> Result<Model, String> {
-    Model::named(name).ok_or_else(|| "expected lockstep, synchronous, asynchronous or partially-synchronous".to_owned())
+fn parse_model(name: &str) -> Result<Network, String> {
+    Network::named(name)
+        .ok_or_else(|| "expected lockstep, synchronous, asynchronous or partially-synchronous".to_owned())
+}
+
+fn parse_probability(text: &str) -> Result<f64, String> {
+    let probability = text.parse().ok().filter(|probability| (0.0..=1.0).contains(probability));
+    probability.ok_or_else(|| "expected a number from 0 to 1".to_owned())
 }
 
 fn main() -> ExitCode {
@@ -63,7 +81,15 @@ fn show(name: &str, args: &Args) -> Result<bool, String> {
     let known = PROTOCOLS.iter().find(|named| named.name == name);
     let names = || PROTOCOLS.iter().map(|named| named.name).collect::<Vec<_>>().join(", ");
     let named = known.ok_or_else(|| format!("unknown protocol {name}; known are {}", names()))?;
-    let seen = (named.run)(Choice { model: args.model, crash: args.crash, seed: args.seed });
+    let seen = (named.run)(&Choice {
+        network: args.model,
+        crash: args.crash,
+        loss: args.loss,
+        duplicate: args.duplicate,
+        partition: args.partition.clone(),
+        heal: args.heal.unwrap_or(u64::MAX),
+        seed: args.seed,
+    })?;
     print!("{}", seen.chart.text());
     println!("{}", seen.summary);
     save(args, "", &seen.chart)?;

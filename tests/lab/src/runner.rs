@@ -3,74 +3,17 @@
 use crate::{
     chart::{Chart, Row, What},
     instance::{Instance, Record, View},
-    network::{Crash, DELTA, Model},
+    network::Partition,
     process::{Id, Outputs, Process},
     queue::Queue,
     random::Random,
+    setting::{Crash, DELTA, Setting},
 };
 use std::collections::BTreeMap;
 
 type MessageOf<I> = <<I as Instance>::Process as Process>::Message;
 type TimerOf<I> = <<I as Instance>::Process as Process>::Timer;
 type EventOf<I> = <<I as Instance>::Process as Process>::Event;
-
-/// What a traitor sends instead of a message that its code wants sent: nothing, another, several.
-pub type Strategy<M> = Box<dyn FnMut(Id, &M) -> Vec<M>>;
-
-/// The circumstances of a run.
-pub struct Setting<M> {
-    /// What is promised of delays.
-    pub model: Model,
-    /// What else is left to chance is drawn from this.
-    pub seed: u64,
-    /// Who crashes.
-    pub crashes: Vec<Crash>,
-    /// Byzantine processes and what they do to their messages.
-    pub traitors: BTreeMap<Id, Strategy<M>>,
-    /// After how many ticks the run ends.
-    pub until: u64,
-    /// Whether messages between two processes arrive in the order in which they were sent.
-    pub fifo: bool,
-    /// Whether a chart is drawn.
-    pub draws: bool,
-}
-
-impl<M> Setting<M> {
-    /// Without faults.
-    pub fn new(model: Model, seed: u64) -> Self {
-        Self {
-            model,
-            seed,
-            crashes: Vec::new(),
-            traitors: BTreeMap::new(),
-            until: 1_000 * DELTA,
-            fifo: false,
-            draws: false,
-        }
-    }
-
-    /// With channels that are first in, first out.
-    pub fn in_order(mut self) -> Self {
-        self.fifo = true;
-        self
-    }
-
-    /// With a chart.
-    pub fn drawn(mut self) -> Self {
-        self.draws = true;
-        self
-    }
-
-    /// With some processes that crash at a random time.
-    pub fn crash(mut self, count: usize, among: usize) -> Self {
-        let mut random = Random::new(self.seed).fork(1);
-        let mut all: Vec<Id> = crate::process::everyone(among).collect();
-        random.shuffle(&mut all);
-        let crash = |who| Crash { who, at: random.below(12 * DELTA), sends: random.index(among + 1) };
-        self.crashes = all.into_iter().take(count).map(crash).collect();
-        self
-    }
-}
 
 /// Something that a process showed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -231,11 +174,38 @@ impl<I: Instance> World<'_, I> {
 
     /// A message to oneself takes no time and counts for nothing.
     fn send(&mut self, from: Id, to: Id, message: MessageOf<I>, now: u64) {
-        let (at, step) = if from == to { (now, 0) } else { (self.setting.model.arrival(now, &mut self.random), 1) };
+        if from == to {
+            return self.plan(from, to, message, now, 0);
+        }
+        self.run.messages += 1;
+        for copy in 0..2 {
+            if copy == 0 || self.random.chance(self.setting.faults.duplication) {
+                self.pass(from, to, message.clone(), now);
+            }
+        }
+    }
+
+    /// A message or its duplicate arrives as the network's model has it, or not at all.
+    fn pass(&mut self, from: Id, to: Id, message: MessageOf<I>, now: u64) {
+        let network = self.setting.network;
+        let latency = network.latency.draw(1.0, &mut self.random);
+        let fate = self.setting.faults.fate(&mut self.random);
+        let apart = |(partition, heals): &(Partition, u64)| {
+            now < *heals && !partition.joins(usize::from(from), usize::from(to))
+        };
+        if fate.lost || self.setting.partition.as_ref().is_some_and(apart) {
+            return self.note(now, What::Lost { from, to }, || format!("{message:?}"));
+        }
+        let mut at = now + network.model.delay(now, latency, fate.held);
         let latest = self.latest.entry((from, to)).or_default();
-        let at = if self.setting.fifo { at.max(*latest) } else { at };
-        *latest = at;
-        self.run.messages += u64::from(step);
+        if !fate.overtakes {
+            at = at.max(*latest);
+        }
+        *latest = at.max(*latest);
+        self.plan(from, to, message, at, 1);
+    }
+
+    fn plan(&mut self, from: Id, to: Id, message: MessageOf<I>, at: u64, step: u32) {
         let delays = self.delays[usize::from(from)] + step;
         let row = self.run.chart.rows.len().wrapping_sub(1);
         self.queue.plan(at, Due::Message { from, to, message, delays, row });

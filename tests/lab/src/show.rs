@@ -3,7 +3,8 @@
 use crate::{
     chart::Chart,
     instance::Instance,
-    network::Model,
+    network::Partition,
+    process::{Id, everyone},
     protocols::{
         abd::Abd,
         epaxos::{EPaxos, Recovery, payments},
@@ -18,16 +19,25 @@ use crate::{
         two_phase_commit::TwoPhaseCommit,
         zab::Zab,
     },
-    runner::{Setting, run},
+    runner::run,
+    setting::{Network, Setting},
 };
 
 /// The circumstances that the command line can choose.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Choice {
     /// What is promised of delays.
-    pub model: Model,
+    pub network: Network,
     /// How many processes crash.
     pub crash: usize,
+    /// Probability that a message is lost.
+    pub loss: f64,
+    /// Probability that a message arrives twice.
+    pub duplicate: f64,
+    /// Processes that are cut off from the others.
+    pub partition: Vec<Id>,
+    /// When they are reached again, in ticks.
+    pub heal: u64,
     /// What else is left to chance is drawn from this.
     pub seed: u64,
 }
@@ -47,7 +57,7 @@ pub struct Named {
     /// The name.
     pub name: &'static str,
     /// Runs it.
-    pub run: fn(Choice) -> Seen,
+    pub run: fn(&Choice) -> Result<Seen, String>,
 }
 
 /// All of them.
@@ -65,7 +75,10 @@ pub const PROTOCOLS: &[Named] = &[
     },
     Named { name: "abd", run: |choice| show(&Abd { servers: 3, clients: 2, regular: false, split: false }, choice) },
     Named { name: "paxos", run: |choice| show(&Paxos { servers: 3, clients: 2, quorum: 2, retries: 9 }, choice) },
-    Named { name: "multi-paxos", run: |choice| show(&MultiPaxos { servers: 3, slots: 3, elections: 9 }, choice) },
+    Named {
+        name: "multi-paxos",
+        run: |choice| show(&MultiPaxos { servers: 3, slots: 3, elections: 9 }, choice),
+    },
     Named { name: "fast-paxos", run: |choice| show(&fast_paxos(), choice) },
     Named { name: "epaxos", run: |choice| show(&epaxos(), choice) },
     Named { name: "zab", run: |choice| show(&Zab { servers: 3, leaders: 3, requests: 2, hole: None }, choice) },
@@ -89,9 +102,13 @@ fn pbft(traitor: Traitor) -> Pbft {
     Pbft { rules: Rules::for_faulty(1), requests: 2, patience: 20, traitor, credulous: false }
 }
 
-fn show<I: Instance>(instance: &I, choice: Choice) -> Seen {
+fn show<I: Instance>(instance: &I, choice: &Choice) -> Result<Seen, String> {
     let count = instance.processes().len();
-    let setting = Setting::new(choice.model, choice.seed).crash(choice.crash, count).in_order().drawn();
+    let mut setting = Setting::new(choice.network, choice.seed).crash(choice.crash, count).in_order().drawn();
+    (setting.faults.loss, setting.faults.duplication) = (choice.loss, choice.duplicate);
+    if !choice.partition.is_empty() {
+        setting.partition = Some((partition(&choice.partition, count)?, choice.heal));
+    }
     let run = run(instance, setting);
     let end = match (&run.violation, run.done) {
         (Some(what), _) => format!("violated: {what}"),
@@ -99,5 +116,13 @@ fn show<I: Instance>(instance: &I, choice: Choice) -> Seen {
         (None, None) => "blocked: not done when the run ended".to_owned(),
     };
     let summary = format!("{end}; {} messages, at most {} message delays", run.messages, run.delays());
-    Seen { violated: run.violation.is_some(), chart: run.chart, summary }
+    Ok(Seen { violated: run.violation.is_some(), chart: run.chart, summary })
+}
+
+/// Some processes in a group of their own.
+fn partition(apart: &[Id], count: usize) -> Result<Partition, String> {
+    if let Some(unknown) = apart.iter().find(|&&id| usize::from(id) >= count) {
+        return Err(format!("no process {unknown} to cut off; the processes are 0 to {}", count - 1));
+    }
+    Ok(Partition(everyone(count).map(|id| u8::from(apart.contains(&id))).collect()))
 }

@@ -1,10 +1,13 @@
 //! What the explorer and the runner promise.
 
 use cairn_lab::{
+    chart::What,
     explorer::{Limits, Order, explore, permutations},
-    network::{DELTA, Model},
+    network::Partition,
     protocols::{abd::Abd, lock_register::LockRegister, paxos::Paxos, two_phase_commit::TwoPhaseCommit},
-    runner::{Setting, run},
+    runner::run,
+    setting::{DELTA, Network, Setting},
+    show::{Choice, PROTOCOLS},
 };
 
 const LOCKED: LockRegister = LockRegister { clients: 2, locks: true };
@@ -48,14 +51,59 @@ fn permutations_are_all_of_them_and_leave_the_others_alone() {
 #[test]
 fn a_seed_gives_one_run() {
     let paxos = Paxos { servers: 3, clients: 2, quorum: 2, retries: 9 };
-    let chart = |seed| run(&paxos, Setting::new(Model::Asynchronous, seed).crash(1, 3).drawn()).chart.text();
+    let chart = |seed| run(&paxos, Setting::new(Network::ASYNCHRONOUS, seed).crash(1, 3).drawn()).chart.text();
     assert_eq!(chart(7), chart(7));
     assert_ne!(chart(7), chart(8));
 }
 
 #[test]
 fn no_message_of_a_synchronous_run_takes_longer_than_delta() {
-    let run = run(&TwoPhaseCommit { managers: 3 }, Setting::new(Model::Synchronous, 3));
+    let run = run(&TwoPhaseCommit { managers: 3 }, Setting::new(Network::SYNCHRONOUS, 3));
     let last = run.shown.iter().map(|shown| shown.at).max().expect("all decide");
     assert!(last <= 2 * DELTA + 10, "{last}");
+}
+
+#[test]
+fn messages_are_lost_or_arrive_twice_as_often_as_asked_for() {
+    let run = |loss, duplication| {
+        let mut setting = Setting::new(Network::SYNCHRONOUS, 5).drawn();
+        (setting.faults.loss, setting.faults.duplication) = (loss, duplication);
+        let run = run(&TwoPhaseCommit { managers: 3 }, setting);
+        let arrived = run.chart.rows.iter().filter(|row| matches!(row.what, What::Arrives { .. })).count();
+        let lost = run.chart.rows.iter().filter(|row| matches!(row.what, What::Lost { .. })).count();
+        (run.messages, arrived, lost)
+    };
+    assert_eq!(run(0.0, 0.0), (6, 6, 0));
+    assert_eq!(run(1.0, 0.0), (6, 0, 6));
+    assert_eq!(run(0.0, 1.0), (6, 12, 0));
+}
+
+#[test]
+fn nothing_passes_a_partition_before_it_heals() {
+    let paxos = Paxos { servers: 3, clients: 1, quorum: 2, retries: 40 };
+    let run = |heals| {
+        let mut setting = Setting::new(Network::SYNCHRONOUS, 5);
+        // The client and the server that it asks have no majority on their side.
+        setting.partition = Some((Partition(vec![0, 1, 1, 0]), heals));
+        run(&paxos, setting)
+    };
+    assert_eq!(run(u64::MAX).done, None);
+    let healed = run(50 * DELTA);
+    assert!(healed.is_good() && healed.done.is_some_and(|done| done > 50 * DELTA));
+}
+
+#[test]
+fn a_process_that_does_not_exist_cannot_be_cut_off() {
+    let choice = Choice {
+        network: Network::SYNCHRONOUS,
+        crash: 0,
+        loss: 0.0,
+        duplicate: 0.0,
+        partition: vec![0, 9],
+        heal: 500,
+        seed: 7,
+    };
+    let paxos = PROTOCOLS.iter().find(|named| named.name == "paxos").expect("it is known");
+    let error = (paxos.run)(&choice).err();
+    assert_eq!(error.as_deref(), Some("no process 9 to cut off; the processes are 0 to 4"));
 }

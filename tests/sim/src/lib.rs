@@ -8,7 +8,6 @@ mod attack;
 mod chain;
 mod forks;
 mod log;
-mod model;
 mod node;
 mod oracle;
 mod plan;
@@ -19,10 +18,12 @@ mod traffic;
 mod world;
 
 pub use attack::{Kind, Lab, Strategy};
-pub use cairn_lab::random::Random;
+pub use cairn_lab::{
+    network::{Latency, MessageFaults, Model, Partition},
+    random::Random,
+};
 pub use chain::{CHEATING, CHECKPOINTS, COIN, Chain, Rules};
 pub use forks::Forks;
-pub use model::{Latency, Model};
 pub use oracle::{Facts, Find, Invariant, Oracle, Violation};
 pub use plan::{BLOCKS, Fault, ModelName, NODES, Overrides, Plan, Topology};
 pub use pool::{cores, each};

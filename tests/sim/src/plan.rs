@@ -2,12 +2,11 @@
 
 mod members;
 
-use crate::{
-    attack::Kind,
-    chain::Rules,
-    model::{Latency, Model},
+use crate::{attack::Kind, chain::Rules};
+use cairn_lab::{
+    network::{Latency, MessageFaults, Model},
+    random::Random,
 };
-use cairn_lab::random::Random;
 
 /// Nodes of a large history.
 pub const NODES: usize = 10;
@@ -131,14 +130,8 @@ pub struct Plan {
     pub model: Model,
     /// How latencies are spread.
     pub latency: Latency,
-    /// Probability that the adversary holds a message, where the model allows it.
-    pub held: f64,
-    /// Probability that a message is lost.
-    pub loss: f64,
-    /// Probability that a gossiped block is handed to the engine although it has been before.
-    pub duplication: f64,
-    /// Probability that a message may overtake the one before it.
-    pub reordering: f64,
+    /// What goes wrong with messages. A duplicate is a gossiped block that is handed to the engine although it has been before.
+    pub messages: MessageFaults,
     /// Probability that an engine is kept from finishing what it has to do by other events.
     pub busy: f64,
     /// First connections.
@@ -192,10 +185,7 @@ impl Plan {
             rules,
             model,
             latency: draw_latency(&mut random),
-            held: random.unit() * 0.15,
-            loss: if is_lossy { random.unit() * 0.05 } else { 0.0 },
-            duplication: if random.chance(0.3) { random.unit() * 0.2 } else { 0.0 },
-            reordering: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
+            messages: draw_messages(is_lossy, &mut random),
             busy: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
             topology: draw_topology(&mut random),
             shares: draw_shares(nodes, &attackers, members > 0, overrides.share, &mut random),
@@ -232,10 +222,7 @@ impl Plan {
             rules,
             model: Model::Synchronous { delta: 3_600_000 },
             latency: Latency::Constant(1),
-            held: 0.0,
-            loss: 0.0,
-            duplication: 0.0,
-            reordering: 0.0,
+            messages: MessageFaults::default(),
             busy: 0.0,
             topology: Topology::Complete,
             shares,
@@ -325,6 +312,15 @@ fn draw_latency(random: &mut Random) -> Latency {
         0 => Latency::Constant(median),
         1 => Latency::Uniform(median / 2, median * 3 / 2),
         _ => Latency::LogNormal { median, sigma: 0.2 + random.unit() * 0.8 },
+    }
+}
+
+fn draw_messages(is_lossy: bool, random: &mut Random) -> MessageFaults {
+    MessageFaults {
+        held: random.unit() * 0.15,
+        loss: if is_lossy { random.unit() * 0.05 } else { 0.0 },
+        duplication: if random.chance(0.3) { random.unit() * 0.2 } else { 0.0 },
+        reordering: if random.chance(0.5) { random.unit() * 0.5 } else { 0.0 },
     }
 }
 

@@ -2,10 +2,10 @@
 
 use crate::{
     explorer::{Limits, Order, explore},
-    network::{DELTA, Model},
     protocols::epaxos::{EPaxos, Recovery, payments},
     random::Random,
-    runner::{Setting, run},
+    runner::run,
+    setting::{DELTA, Network, Setting},
     table::{Row, Scale},
 };
 
@@ -19,7 +19,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
 
 fn fast_path() -> Row {
     let one = EPaxos::ordering(3, &payments(&[vec![1], vec![2], vec![3]]), Recovery::Star);
-    let run = run(&one, Setting::new(Model::Lockstep, 0));
+    let run = run(&one, Setting::new(Network::LOCKSTEP, 0));
     let own = run.shown.iter().filter(|shown| shown.who == one.owners[usize::from(shown.event.0)]);
     Row::new("EPaxos*, 3 replicas, 3 commands", "they commute")
         .messages(run.messages, 3 * (2 + 2 + 2))
@@ -29,7 +29,7 @@ fn fast_path() -> Row {
 
 fn slow_path() -> Row {
     let two = EPaxos::ordering(3, &payments(&[vec![7], vec![7]]), Recovery::Star);
-    let run = run(&two, Setting::new(Model::Lockstep, 0));
+    let run = run(&two, Setting::new(Network::LOCKSTEP, 0));
     let own = run.shown.iter().filter(|shown| shown.who == two.owners[usize::from(shown.event.0)]);
     Row::new("EPaxos*, 3 replicas, 2 commands", "they conflict")
         .messages(run.messages, 2 * (2 + 2 + 2 + 2 + 2))
@@ -104,12 +104,12 @@ fn coins(scale: Scale) -> Row {
         let (mut fast, mut all) = (0, 0);
         for seed in 0..runs / 2 {
             let mut instance = EPaxos::ordering(5, &payments(&workload(seed, coins)), Recovery::Star);
-            let calm = run(&instance, Setting::new(Model::Synchronous, seed));
+            let calm = run(&instance, Setting::new(Network::SYNCHRONOUS, seed));
             let own = calm.shown.iter().filter(|shown| shown.who == instance.owners[usize::from(shown.event.0)]);
             let own: Vec<bool> = own.map(|shown| !instance.is_slow(&calm.processes, shown.event.0)).collect();
             (fast, all) = (fast + own.iter().filter(|&&fast| fast).count(), all + own.len());
             (instance.recovered, instance.recoveries) = (0xfff, [6; 8]);
-            let partial = Model::PartiallySynchronous { gst: 20 * DELTA };
+            let partial = Network::partially_synchronous(20 * DELTA);
             let rough = run(&instance, Setting::new(partial, seed).crash(2, 5));
             safe &= calm.is_good() && rough.violation.is_none();
             ends &= rough.done.is_some();

@@ -2,9 +2,9 @@
 
 use crate::{
     explorer::{Limits, explore, explore_symmetric},
-    network::Model,
     protocols::fast_paxos::FastPaxos,
-    runner::{Setting, run},
+    runner::run,
+    setting::{Network, Setting},
     table::{Row, Scale},
 };
 
@@ -62,7 +62,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
 
 fn fast_path() -> Row {
     let alone = FastPaxos { proposers: 1, informs: true, ..instance(4, 1, 1) };
-    let run = run(&alone, Setting::new(Model::Lockstep, 0));
+    let run = run(&alone, Setting::new(Network::LOCKSTEP, 0));
     let at_proposer = run.shown.iter().find(|shown| shown.who == 4);
     // The value to 4 acceptors; their votes to the proposer, and those of 3 to the coordinator.
     Row::new("Fast Paxos, n=4, 1 proposer", "fast round")
@@ -75,7 +75,7 @@ fn fast_path() -> Row {
 fn recovery(coordinated: bool, published: u32) -> Row {
     let two = FastPaxos { coordinated, ..instance(4, 1, 1) };
     let delays = (0..100).filter_map(|seed| {
-        let run = run(&two, Setting::new(Model::Synchronous, seed));
+        let run = run(&two, Setting::new(Network::SYNCHRONOUS, seed));
         let collided = run.shown.iter().all(|shown| shown.event.0 == 2);
         run.shown.iter().map(|shown| shown.delays).min().filter(|_| collided)
     });
@@ -89,7 +89,7 @@ fn collisions(scale: Scale) -> Row {
     let rate = |proposers| {
         let instance = FastPaxos { proposers, recovers: true, ..instance(4, 1, 1) };
         let slow = |seed: &u64| {
-            let run = run(&instance, Setting::new(Model::Synchronous, *seed));
+            let run = run(&instance, Setting::new(Network::SYNCHRONOUS, *seed));
             !run.shown.iter().any(|shown| shown.event.0 == 1)
         };
         (0..runs).filter(slow).count() as f64 / runs as f64

@@ -3,14 +3,14 @@
 use super::pbft;
 use crate::{
     explorer::{Limits, Timing, explore, explore_symmetric},
-    network::Model,
     protocols::{
         flood_set::FloodSet,
         paxos::Paxos,
         pbft::{Pbft, Rules},
         two_phase_commit::TwoPhaseCommit,
     },
-    runner::{Setting, run},
+    runner::run,
+    setting::{Network, Setting},
     table::{Row, Scale},
 };
 
@@ -27,7 +27,7 @@ fn two_phase_commit() -> Vec<Row> {
     let endless = Limits { endless_duplicates: true, ..Limits::default() };
     let name = |managers| format!("two-phase commit, {managers} managers");
     let three = explore(&TwoPhaseCommit { managers: 3 }, endless);
-    let good = run(&TwoPhaseCommit { managers: 3 }, Setting::new(Model::Lockstep, 0));
+    let good = run(&TwoPhaseCommit { managers: 3 }, Setting::new(Network::LOCKSTEP, 0));
     let five = TwoPhaseCommit { managers: 5 };
     let plain = explore(&five, endless);
     let symmetric = explore_symmetric(&five, endless, &five.symmetry());

@@ -2,11 +2,11 @@
 
 use crate::{
     instance::Instance,
-    network::Model,
     process::Id,
     protocols::generals::{Generals, Message},
     random::Random,
-    runner::{Run, Setting, run},
+    runner::{Run, run},
+    setting::{Network, Setting},
     table::{Row, Scale},
 };
 use std::{cell::RefCell, rc::Rc};
@@ -64,7 +64,7 @@ fn traitors(generals: &Generals, choose: &Choose, setting: &mut Setting<Message>
 }
 
 fn once(generals: &Generals, choose: &Choose, draws: bool) -> Run<Generals> {
-    let mut setting = Setting::new(Model::Lockstep, 0);
+    let mut setting = Setting::new(Network::LOCKSTEP, 0);
     setting.draws = draws;
     traitors(generals, choose, &mut setting);
     run(generals, setting)

@@ -2,17 +2,17 @@
 
 use crate::{
     explorer::{Limits, Timing, explore},
-    network::{Crash, DELTA, Model},
     protocols::{
         failure_detector::{FailureDetector, Opinion},
         flood_set::FloodSet,
         paxos::Paxos,
     },
-    runner::{Setting, run},
+    runner::run,
+    setting::{Crash, DELTA, Network, Setting},
     table::{Row, Scale},
 };
 
-const MODELS: [Model; 3] = [Model::Synchronous, Model::Asynchronous, Model::PartiallySynchronous { gst: 20 * DELTA }];
+const MODELS: [Network; 3] = [Network::SYNCHRONOUS, Network::ASYNCHRONOUS, Network::partially_synchronous(20 * DELTA)];
 
 /// Its rows.
 pub fn rows(scale: Scale) -> Vec<Row> {
@@ -46,7 +46,7 @@ fn detectors(scale: Scale) -> Vec<Row> {
 fn is_eventually_perfect(seed: u64) -> bool {
     let detector = FailureDetector { questions: 200, timeout: 1, perfect: false };
     let (gst, crash) = (20 * DELTA, 200 * DELTA);
-    let mut setting = Setting::new(Model::PartiallySynchronous { gst }, seed);
+    let mut setting = Setting::new(Network::partially_synchronous(gst), seed);
     setting.crashes = vec![Crash { who: 1, at: crash, sends: 0 }];
     let run = run(&detector, setting);
     // A timeout of 2Δ is long enough after GST, so one false suspicion more at most is due to a timeout of Δ.
@@ -57,10 +57,10 @@ fn is_eventually_perfect(seed: u64) -> bool {
 
 fn flooding(scale: Scale) -> Vec<Row> {
     let asynchronous = explore(&FloodSet { processes: 2, rounds: 2 }, Limits::default());
-    let good = run(&FloodSet { processes: 3, rounds: 2 }, Setting::new(Model::Lockstep, 0));
+    let good = run(&FloodSet { processes: 3, rounds: 2 }, Setting::new(Network::LOCKSTEP, 0));
     let runs = scale.pick(200, 5_000);
     let flood = FloodSet { processes: 5, rounds: 3 };
-    let agree = (0..runs).filter(|&seed| run(&flood, Setting::new(Model::Synchronous, seed).crash(2, 5)).is_good());
+    let agree = (0..runs).filter(|&seed| run(&flood, Setting::new(Network::SYNCHRONOUS, seed).crash(2, 5)).is_good());
     vec![
         Row::new("FloodSet, 3 processes", "synchronous")
             .messages(good.messages, 2 * 3 * 2)
@@ -77,14 +77,14 @@ fn flooding(scale: Scale) -> Vec<Row> {
     ]
 }
 
-fn paxos(model: Model, scale: Scale) -> Row {
+fn paxos(model: Network, scale: Scale) -> Row {
     let runs = scale.pick(200, 5_000);
     let instance = Paxos { servers: 3, clients: 2, quorum: 2, retries: 40 };
     let all: Vec<_> = (0..runs).map(|seed| run(&instance, Setting::new(model, seed).crash(1, 3))).collect();
     let safe = all.iter().all(|run| run.violation.is_none());
     let row = Row::new("Paxos, 3 servers", model).faults("1 crash of 3").claim(&format!("safe in {runs} runs"), safe);
     // Nothing promises that an asynchronous run ends.
-    if model == Model::Asynchronous {
+    if model == Network::ASYNCHRONOUS {
         return row;
     }
     row.claim(&format!("ends in {runs} runs"), all.iter().all(|run| run.done.is_some()))

@@ -3,9 +3,9 @@
 use crate::{
     explorer::{Limits, Order, explore},
     linear::Event,
-    network::Model,
     protocols::{multi_paxos::MultiPaxos, paxos::Paxos},
-    runner::{Setting, run},
+    runner::run,
+    setting::{Network, Setting},
     table::{Row, Scale},
 };
 
@@ -14,7 +14,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
     let plain = Paxos { servers: 3, clients: 2, quorum: 2, retries: 0 };
     let found = explore(&plain, Limits::default());
     let narrow = explore(&Paxos { servers: 4, ..plain }, Limits::default());
-    let alone = run(&Paxos { clients: 1, ..plain }, Setting::new(Model::Lockstep, 0));
+    let alone = run(&Paxos { clients: 1, ..plain }, Setting::new(Network::LOCKSTEP, 0));
     let written = alone.shown.iter().find(|shown| shown.event == Event::Returned(None));
     let mut rows = vec![
         // Between a client's request and its answer, two round trips of the proposer.
@@ -53,7 +53,8 @@ fn unreliable(two: Paxos) -> Vec<Row> {
 
 /// A log with a leader.
 fn logs(scale: Scale) -> Vec<Row> {
-    let stable = run(&MultiPaxos { servers: 3, slots: 4, elections: 0 }, Setting::new(Model::Lockstep, 0));
+    let stable =
+        run(&MultiPaxos { servers: 3, slots: 4, elections: 0 }, Setting::new(Network::LOCKSTEP, 0));
     let at_leader = stable.shown.iter().filter(|shown| shown.who == 0).map(|shown| shown.delays).max();
     let instance = MultiPaxos { servers: 3, slots: 1, elections: 1 };
     let found = explore(&instance, Limits { crashes: 1, states: scale.pick(100_000, 3_000_000), ..Limits::default() });
@@ -61,7 +62,7 @@ fn logs(scale: Scale) -> Vec<Row> {
         explore(&instance, Limits { order: Order::Fifo, states: scale.pick(100_000, 5_000_000), ..Limits::default() });
     let runs = scale.pick(200, 5_000);
     let long = MultiPaxos { servers: 5, slots: 8, elections: 20 };
-    let partial = Model::PartiallySynchronous { gst: 2_000 };
+    let partial = Network::partially_synchronous(2_000);
     let good = (0..runs).filter(|&seed| run(&long, Setting::new(partial, seed).crash(2, 5)).is_good()).count() as u64;
     vec![
         Row::new("Multi-Paxos, 3 servers, 4 slots", "stable leader")

@@ -2,14 +2,14 @@
 
 use crate::{
     explorer::{Limits, explore, explore_symmetric},
-    network::{DELTA, Model},
     process::Id,
     protocols::pbft::{Message, Node, Pbft, Rules, Traitor},
-    runner::{Setting, run},
+    runner::run,
+    setting::{DELTA, Network, Setting},
     table::{Row, Scale},
 };
 
-const PARTIAL: Model = Model::PartiallySynchronous { gst: 30 * DELTA };
+const PARTIAL: Network = Network::partially_synchronous(30 * DELTA);
 
 /// Its rows.
 pub fn rows(scale: Scale) -> Vec<Row> {
@@ -43,7 +43,7 @@ fn least_shared(replicas: u8, quorum: usize) -> u32 {
 fn normal() -> Row {
     let instance =
         Pbft { rules: Rules::for_faulty(1), requests: 1, patience: 0, traitor: Traitor::None, credulous: false };
-    let good = run(&instance, Setting::new(Model::Lockstep, 0));
+    let good = run(&instance, Setting::new(Network::LOCKSTEP, 0));
     // PrePrepare to 3, Prepare of 3 to 3, Commit of 4 to 3.
     Row::new("PBFT, 4 replicas", "normal case")
         .messages(good.messages, 3 + 9 + 12)
@@ -55,7 +55,7 @@ fn normal() -> Row {
 fn checkpoints() -> Row {
     let instance =
         Pbft { rules: Rules::for_faulty(1), requests: 40, patience: 20, traitor: Traitor::None, credulous: false };
-    let good = run(&instance, Setting::new(Model::Synchronous, 1));
+    let good = run(&instance, Setting::new(Network::SYNCHRONOUS, 1));
     let kept = good.processes.iter().filter_map(|node| match node {
         Node::Correct { replica, .. } => Some(replica.kept()),
         Node::Traitor { .. } => None,

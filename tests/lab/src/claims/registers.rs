@@ -2,9 +2,9 @@
 
 use crate::{
     explorer::{Limits, explore},
-    network::Model,
     protocols::abd::Abd,
-    runner::{Setting, run},
+    runner::run,
+    setting::{Network, Setting},
     table::{Row, Scale},
 };
 
@@ -13,7 +13,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
     let regular = explore(&Abd { servers: 3, clients: 2, regular: true, split: true }, Limits::default());
     let five = Abd { servers: 5, clients: 3, regular: false, split: false };
     // A client that writes, and one that reads after that.
-    let calm = |split| run(&Abd { servers: 3, clients: 1, split, ..five }, Setting::new(Model::Lockstep, 0));
+    let calm = |split| run(&Abd { servers: 3, clients: 1, split, ..five }, Setting::new(Network::LOCKSTEP, 0));
     let (write, both) = (calm(true), calm(false));
     let small = Abd { servers: 2, clients: 2, ..five };
     let two = explore(&small, Limits::default());
@@ -21,7 +21,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
     let twice = explore(&small, Limits { duplicates: 1, ..Limits::default() });
     let runs = scale.pick(100, 2_000);
     let good =
-        (0..runs).filter(|&seed| run(&five, Setting::new(Model::Asynchronous, seed).crash(2, 5)).violation.is_none());
+        (0..runs).filter(|&seed| run(&five, Setting::new(Network::ASYNCHRONOUS, seed).crash(2, 5)).violation.is_none());
     // A client's request, two round trips to the other servers, and the answer.
     let (messages, delays) = (1 + 4 * 2 + 1, 1 + 4 + 1);
     vec![

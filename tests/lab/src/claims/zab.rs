@@ -2,9 +2,9 @@
 
 use crate::{
     explorer::{Limits, Order, explore},
-    network::{DELTA, Model},
     protocols::zab::{Hole, Zab, epoch},
-    runner::{Setting, run},
+    runner::run,
+    setting::{DELTA, Network, Setting},
     table::{Row, Scale},
 };
 
@@ -36,8 +36,8 @@ pub fn rows(scale: Scale) -> Vec<Row> {
 
 fn broadcast() -> Row {
     let zab = Zab { servers: 3, leaders: 1, requests: 1, hole: None };
-    let none = run(&Zab { requests: 0, ..zab }, Setting::new(Model::Lockstep, 0).in_order());
-    let one = run(&zab, Setting::new(Model::Lockstep, 0).in_order());
+    let none = run(&Zab { requests: 0, ..zab }, Setting::new(Network::LOCKSTEP, 0).in_order());
+    let one = run(&zab, Setting::new(Network::LOCKSTEP, 0).in_order());
     let leader = one.shown.iter().find(|shown| shown.who == 0);
     // What led to the leader's AckLeader came before the transaction.
     let before = 6;
@@ -51,7 +51,7 @@ fn broadcast() -> Row {
 fn runs(scale: Scale) -> Row {
     let count = scale.pick(300, 5_000);
     let zab = Zab { servers: 5, leaders: 0b111, requests: 3, hole: None };
-    let model = Model::PartiallySynchronous { gst: 10 * DELTA };
+    let model = Network::partially_synchronous(10 * DELTA);
     let runs: Vec<_> = (0..count).map(|seed| run(&zab, Setting::new(model, seed).in_order().crash(2, 5))).collect();
     let later = runs.iter().filter(|run| run.shown.iter().any(|shown| epoch(shown.event) > 1)).count();
     let safe = runs.iter().all(|run| run.violation.is_none());

@@ -47,7 +47,7 @@ fn measure(cell: &Cell) -> Result<Depths, String> {
     plan.model = Model::PartiallySynchronous { gst, delta: DELTA };
     plan.latency = cairn_sim::Latency::Uniform(DELTA / 4, DELTA);
     match cell.adversary {
-        Adversary::Holds(part) => plan.held = part,
+        Adversary::Holds(part) => plan.messages.held = part,
         Adversary::Splits => {
             let halves = (0..NODES).map(|node| u8::from(node % 2 == 1)).collect();
             plan.faults = vec![(10_000, Fault::Partition(halves)), (gst, Fault::Heal)];

@@ -1,5 +1,6 @@
 //! Attacks on engines that lack a defence: what each attack is after is seen to happen, and not to happen without it.
 
+use cairn_lab::network::MessageFaults;
 use cairn_node::{
     engine::{Offence, PeerAction, PeerEvent, PeerId, PeerWork, RequestId},
     store::BlockRef,
@@ -37,8 +38,7 @@ fn plan(seed: u64, attack: Option<Kind>) -> Plan {
     let plan = Plan::draw(seed, &overrides);
     let apart = (0..plan.nodes).map(|node| u8::from(node == 0)).collect();
     Plan {
-        loss: 0.0,
-        duplication: 0.0,
+        messages: MessageFaults { loss: 0.0, duplication: 0.0, ..plan.messages },
         skews: vec![0; plan.nodes],
         faults: vec![(5_000, Fault::Partition(apart)), (70_000, Fault::Heal)],
         ..plan

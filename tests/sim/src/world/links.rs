@@ -1,6 +1,6 @@
 //! Who is connected with whom, and how long messages take.
 
-use cairn_lab::random::Random;
+use cairn_lab::{network::Partition, random::Random};
 use cairn_node::engine::{Event, Payer, PeerEvent, PeerId, Side};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +28,8 @@ pub(crate) struct Links {
     /// Latency of each pair against the usual.
     factors: Vec<f64>,
     nodes: usize,
-    /// Group of each node while the network is apart.
-    pub(crate) partition: Option<Vec<u8>>,
+    /// While the network is apart.
+    pub(crate) partition: Option<Partition>,
     /// Counts partitions.
     pub(crate) partitions: u64,
     /// Connections that each node wants to have dialled.
@@ -76,7 +76,7 @@ impl Links {
 
     /// Whether the network carries anything between two nodes.
     fn reaches(&self, from: usize, to: usize) -> bool {
-        self.partition.as_ref().is_none_or(|groups| groups[from] == groups[to])
+        self.partition.as_ref().is_none_or(|partition| partition.joins(from, to))
     }
 
     fn other(&self, peer: PeerId, node: usize) -> Option<usize> {
@@ -201,7 +201,7 @@ impl World {
 
     /// The network falls apart: connections between its parts are given up after a while.
     pub(super) fn split(&mut self, groups: Vec<u8>) {
-        self.links.partition = Some(groups);
+        self.links.partition = Some(Partition(groups));
         self.links.partitions += 1;
         let apart: Vec<PeerId> = self
             .links
@@ -260,13 +260,11 @@ impl World {
         let Some(to) = self.links.other(peer, from) else { return };
         let latency = self.latency(from, to);
         let (delay, keeps_order) = if self.phase == Phase::Rough {
-            let network = &mut self.chances.network;
-            let (lost, overtakes) = (network.chance(self.plan.loss), network.chance(self.plan.reordering));
-            let adversary = network.chance(self.plan.held).then(|| network.unit());
-            if lost || !self.links.reaches(from, to) {
+            let fate = self.plan.messages.fate(&mut self.chances.network);
+            if fate.lost || !self.links.reaches(from, to) {
                 return;
             }
-            (self.plan.model.delay(self.now, latency, adversary), !overtakes)
+            (self.plan.model.delay(self.now, latency, fate.held), !fate.overtakes)
         } else {
             (latency, true)
         };

@@ -1,5 +1,6 @@
 //! Engines that break their word, among honest ones and taken for honest: what must hold is seen not to hold.
 
+use cairn_lab::network::{Latency, MessageFaults};
 use cairn_node::{
     engine::{Offence, PeerAction, PeerUsage, Verdict},
     store::memory::MemoryKv,
@@ -17,7 +18,6 @@ use chain_core::{
 use super::{Context, World};
 use crate::{
     attack::{Kind, Strategy},
-    model::Latency,
     oracle::Invariant,
     plan::{ModelName, Overrides, Plan, Topology},
     runner::guarded,
@@ -36,11 +36,10 @@ fn members(seed: u64) -> World {
 fn calm_plan(seed: u64) -> Plan {
     let model = Some(ModelName::Synchronous);
     let overrides = Overrides { nodes: Some(4), blocks: Some(8), model, attack: Some(None), ..Overrides::default() };
+    let plan = Plan::draw(seed, &overrides);
     Plan {
         latency: Latency::Constant(100),
-        loss: 0.0,
-        duplication: 0.0,
-        reordering: 0.0,
+        messages: MessageFaults { held: plan.messages.held, ..MessageFaults::default() },
         busy: 0.0,
         topology: Topology::Complete,
         shares: vec![0.4, 0.3, 0.3, 0.0],
@@ -48,7 +47,7 @@ fn calm_plan(seed: u64) -> Plan {
         faults: Vec::new(),
         transactions: 1.0,
         sync: true,
-        ..Plan::draw(seed, &overrides)
+        ..plan
     }
 }
 

@@ -220,7 +220,7 @@ impl World {
         let id = digest(&bytes);
         let known = self.nodes[to].wire.seen.contains_key(&id);
         self.note_seen(to, id, Some(peer));
-        let again = self.phase == Phase::Rough && self.chances.network.chance(self.plan.duplication);
+        let again = self.phase == Phase::Rough && self.chances.network.chance(self.plan.messages.duplication);
         if known && !again {
             return None;
         }
