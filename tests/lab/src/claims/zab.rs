@@ -22,6 +22,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
             .searched("total order, primary order, across a recovery", &two),
         runs(scale),
     ];
+    rows.extend(channels(right, scale));
     let holes = [
         (Hole::ProposesToSynchronised, "issue 1: Propose to AckLeader alone", "not in the log", 1),
         (Hole::RefusesKnown, "issue 2: a second Propose is an error", "that is in the log", 1),
@@ -30,6 +31,26 @@ pub fn rows(scale: Scale) -> Vec<Row> {
     for (hole, name, expected, requests) in holes {
         let found = explore(&Zab { hole: Some(hole), requests, ..right }, limits(3_000_000));
         rows.push(Row::new("Zab, published text", "asynchronous, FIFO").fails(name, &found, expected));
+    }
+    rows
+}
+
+/// Channels as over TCP deliver everything, in order. A duplicate does no harm; a loss that nobody notices does.
+fn channels(right: Zab, scale: Scale) -> Vec<Row> {
+    let fifo = Limits { order: Order::Fifo, ..Limits::default() };
+    let twice = Limits { duplicates: 1, ..fifo };
+    let row = |name, faults| Row::new(format!("Zab, 3 servers, {name}"), "asynchronous, FIFO").faults(faults);
+    let mut rows = vec![
+        row("1 leader", "1 duplicated").counts("total order, primary order", &explore(&right, twice), 21_554),
+        row("1 leader", "1 message lost").fails(
+            "it needs reliable channels",
+            &explore(&Zab { requests: 1, ..right }, Limits { losses: 1, ..fifo }),
+            "not in the log",
+        ),
+    ];
+    if scale == Scale::Full {
+        let leaders = explore(&Zab { leaders: 3, requests: 1, ..right }, twice);
+        rows.push(row("2 leaders", "1 duplicated").counts("the same across a recovery", &leaders, 3_473_044));
     }
     rows
 }

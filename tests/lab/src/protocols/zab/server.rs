@@ -96,8 +96,8 @@ impl Server {
     fn on_ack_leader(&mut self, from: Id, epoch: u64, last: Zxid, out: &mut Outputs<Self>) {
         let (quorum, hole) = (self.quorum(), self.rules.hole);
         let Some(lead) = self.lead.as_mut().filter(|lead| lead.epoch == epoch) else { return };
-        lead.synchronised.insert(from);
-        if lead.synchronised.len() < quorum {
+        let is_new = lead.synchronised.insert(from);
+        if !is_new || lead.synchronised.len() < quorum {
             return;
         }
         if lead.synchronised.len() == quorum {
