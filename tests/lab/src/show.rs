@@ -77,7 +77,7 @@ pub const PROTOCOLS: &[Named] = &[
     Named { name: "paxos", run: |choice| show(&Paxos { servers: 3, clients: 2, quorum: 2, retries: 9 }, choice) },
     Named {
         name: "multi-paxos",
-        run: |choice| show(&MultiPaxos { servers: 3, slots: 3, elections: 9 }, choice),
+        run: |choice| show(&MultiPaxos { servers: 3, slots: 3, elections: 9, candidates: 7 }, choice),
     },
     Named { name: "fast-paxos", run: |choice| show(&fast_paxos(), choice) },
     Named { name: "epaxos", run: |choice| show(&epaxos(), choice) },

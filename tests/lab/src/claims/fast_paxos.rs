@@ -1,5 +1,6 @@
 //! Section 3.4: Fast Paxos.
 
+use super::{UNRELIABLE, unreliable};
 use crate::{
     explorer::{Limits, explore, explore_symmetric},
     protocols::fast_paxos::FastPaxos,
@@ -23,6 +24,7 @@ pub fn rows(scale: Scale) -> Vec<Row> {
         &explore_symmetric(&all, Limits::default(), &all.symmetry()),
         2_600,
     ));
+    rows.extend(faulty_networks(scale));
     // Each with the least n that is enough, and with one acceptor fewer.
     let full: &[(usize, usize)] = &[(1, 1), (1, 2), (2, 1)];
     for &(e, f) in &full[..scale.pick(1, 3)] {
@@ -57,6 +59,25 @@ pub fn rows(scale: Scale) -> Vec<Row> {
             .searched("agreement, validity", &explore_symmetric(&again, limits, &again.symmetry())),
     );
     rows.push(collisions(scale));
+    rows
+}
+
+/// A network that loses a message and delivers one twice.
+fn faulty_networks(scale: Scale) -> Vec<Row> {
+    let (three, four) = (instance(3, 0, 1), instance(4, 1, 1));
+    let row = |name: &str, paxos: FastPaxos, states| {
+        let found = explore_symmetric(&paxos, unreliable(), &paxos.symmetry());
+        let row = Row::new(format!("Fast Paxos, {name}"), "asynchronous").faults(UNRELIABLE);
+        row.counts("agreement, validity", &found, states)
+    };
+    let mut rows = vec![
+        row("n=3, coordinated", three, 10_086),
+        row("n=3, uncoordinated", FastPaxos { coordinated: false, ..three }, 221_503),
+        row("n=4, coordinated", four, 90_823),
+    ];
+    if scale == Scale::Full {
+        rows.push(row("n=3, round 3", FastPaxos { recovers: true, ..three }, 2_171_062));
+    }
     rows
 }
 

@@ -1,6 +1,6 @@
 //! Section 2: how many processes it takes against how many faults, and what blocks.
 
-use super::pbft;
+use super::{UNRELIABLE, pbft, unreliable};
 use crate::{
     explorer::{Limits, Timing, explore, explore_symmetric},
     protocols::{
@@ -45,6 +45,11 @@ fn two_phase_commit() -> Vec<Row> {
         Row::new(format!("{}, symmetry", name(5)), "asynchronous")
             .holds("the same, searched up to names", &symmetric)
             .claim("fewer states than stateright's 665, whose sort is not canonical", symmetric.states < 665),
+        Row::new(name(3), "asynchronous").faults(UNRELIABLE).counts(
+            "no two decide differently",
+            &explore(&TwoPhaseCommit { managers: 3 }, unreliable()),
+            3_572,
+        ),
         Row::new(name(2), "asynchronous").faults("coordinator crashes").fails(
             "a prepared manager waits for ever",
             &blocked,
@@ -63,12 +68,23 @@ fn crashes_in_rounds() -> Vec<Row> {
         ..Limits::default()
     };
     let flood = |processes, rounds| FloodSet { processes, rounds };
+    let lossy = Limits { timing: Timing::Synchronous, ..unreliable() };
     let row = |name, faults| Row::new(name, "synchronous").faults(faults);
     vec![
         row("FloodSet, 2 processes", "1 crash of f+1 = 2")
             .holds("agreement, validity, termination", &explore(&flood(2, 2), limits(1))),
         row("FloodSet, 3 processes", "2 crash of f+1 = 3")
             .holds("agreement, validity, termination", &explore(&flood(3, 3), limits(2))),
+        row("FloodSet, 3 processes, 2 rounds", UNRELIABLE).counts(
+            "what is lost in a round is sent again in the next",
+            &explore(&flood(3, 2), lossy),
+            2_195,
+        ),
+        row("FloodSet, 2 processes, 2 rounds", "1 message lost in each").fails(
+            "agreement fails",
+            &explore(&flood(2, 2), Limits { losses: 2, ..lossy }),
+            "agreement",
+        ),
         row("FloodSet, f rounds instead of f+1", "1 crash of 3").fails(
             "agreement fails",
             &explore(&flood(3, 1), limits(1)),

@@ -11,7 +11,10 @@ mod pbft;
 mod registers;
 mod zab;
 
-use crate::table::{Row, Scale};
+use crate::{
+    explorer::Limits,
+    table::{Row, Scale},
+};
 
 /// A section of the notes.
 pub struct Section {
@@ -22,6 +25,14 @@ pub struct Section {
     /// Computes its rows.
     pub rows: fn(Scale) -> Vec<Row>,
 }
+
+/// A network that loses a message and delivers one twice, whichever they are.
+fn unreliable() -> Limits {
+    Limits { losses: 1, duplicates: 1, ..Limits::default() }
+}
+
+/// How rows name it.
+const UNRELIABLE: &str = "1 lost, 1 duplicated";
 
 /// All sections in the order of the notes.
 pub const SECTIONS: &[Section] = &[

@@ -15,6 +15,9 @@ const PARTIAL: Network = Network::partially_synchronous(30 * DELTA);
 pub fn rows(scale: Scale) -> Vec<Row> {
     let mut rows = vec![quorums(), normal(), checkpoints(), equivocation()];
     rows.extend(explored(scale));
+    if scale == Scale::Full {
+        rows.extend(faulty_networks());
+    }
     rows.extend(faulty(scale));
     rows
 }
@@ -77,6 +80,20 @@ pub(super) fn equivocation() -> Row {
     Row::new("PBFT, 4 replicas", "asynchronous")
         .faults("1 traitor of 3f+1 = 4")
         .holds("the leader equivocates: agreement", &found)
+}
+
+/// The same where the network loses a message, or delivers one twice.
+fn faulty_networks() -> Vec<Row> {
+    let four = equivocating();
+    let row = |losses, duplicates, faults, states| {
+        let found = explore_symmetric(&four, Limits { losses, duplicates, ..Limits::default() }, &four.symmetry());
+        Row::new("PBFT, 4 replicas, 1 traitor", "asynchronous").faults(faults).counts(
+            "the leader equivocates: agreement",
+            &found,
+            states,
+        )
+    };
+    vec![row(1, 0, "1 message lost", 1_606_052), row(0, 1, "1 duplicated", 1_156_532)]
 }
 
 fn explored(scale: Scale) -> Vec<Row> {

@@ -164,8 +164,10 @@ pub struct MultiPaxos {
     pub servers: u8,
     /// How many slots the leader fills.
     pub slots: u8,
-    /// How often each server suspects the leader.
+    /// How often a candidate suspects the leader.
     pub elections: u8,
+    /// The candidates, as bits.
+    pub candidates: u8,
 }
 
 impl Instance for MultiPaxos {
@@ -175,7 +177,7 @@ impl Instance for MultiPaxos {
     fn processes(&self) -> Vec<Server> {
         let server = |me| {
             let (accepted, chosen, promises, accepts) = Default::default();
-            let elections = self.elections;
+            let elections = if self.candidates >> me & 1 == 1 { self.elections } else { 0 };
             Server { me, rules: *self, ballot: (0, 0), accepted, chosen, promises, accepts, elections }
         };
         (0..self.servers).map(server).collect()
