@@ -14,7 +14,7 @@ pub mod finality;
 mod log_tail;
 mod logging;
 pub mod mempool;
-mod metrics;
+pub mod metrics;
 mod mining;
 mod monitor;
 mod names;

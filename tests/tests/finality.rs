@@ -36,7 +36,7 @@ fn wait_for_final(nodes: &[Node], height: u64) {
 
 #[test]
 fn four_members_finalize_and_go_on_when_one_is_killed() {
-    let mut nodes = members(1_000, &[]);
+    let mut nodes = members(1_000, &[], &[]);
     connect_all(&nodes);
     mine(&nodes[0], 8);
     wait_for_final(&nodes, 5);
@@ -80,7 +80,7 @@ fn four_members_finalize_and_go_on_when_one_is_killed() {
 // FIN-3
 #[test]
 fn members_that_are_killed_while_they_vote_never_finalize_two_blocks() {
-    let mut nodes = members(1_000, &[]);
+    let mut nodes = members(1_000, &[], &[]);
     connect_all(&nodes);
     let mut known: BTreeMap<u64, Value> = BTreeMap::new();
     for round in 0..12 {
@@ -116,7 +116,7 @@ fn members_that_are_killed_while_they_vote_never_finalize_two_blocks() {
 
 /// Four members: three finalize block 5 while the fourth, cut off, has the longer chain of its own. They meet again.
 fn branched(window: u32) -> Vec<Node> {
-    let nodes = members(window, &[]);
+    let nodes = members(window, &[], &[]);
     connect_all(&nodes);
     mine(&nodes[0], 3);
     agree(&nodes, 30);
@@ -178,7 +178,7 @@ fn on_data(node: &Node, arguments: &[&str]) -> std::process::Output {
 // FIN-3
 #[test]
 fn a_member_whose_database_is_damaged_or_lost_votes_on_and_one_without_its_record_does_not() {
-    let mut nodes = members(1_000, &[]);
+    let mut nodes = members(1_000, &[], &[]);
     connect_all(&nodes);
     mine(&nodes[0], 8);
     wait_for_final(&nodes, 5);
@@ -245,7 +245,7 @@ fn a_member_whose_database_is_damaged_or_lost_votes_on_and_one_without_its_recor
 // FIN-3
 #[test]
 fn members_that_all_lost_the_certificates_say_so_and_vote_again_once_their_votes_are_forgotten() {
-    let mut nodes = members(1_000, &[]);
+    let mut nodes = members(1_000, &[], &[]);
     connect_all(&nodes);
     for (blocks, height) in [(8, 5), (5, 10)] {
         mine(&nodes[0], blocks);

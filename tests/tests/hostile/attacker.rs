@@ -1,8 +1,8 @@
 //! A peer that speaks the node's protocols byte by byte, and says what it likes. Shares no code with the node but its
 //! messages.
 
-use cairn_node::wire::{Message, PROTOCOL, Request, Response};
-use chain_core::hash::BlockHash;
+use cairn_node::wire::{Message, PROTOCOL, Request, Response, Status};
+use chain_core::{U256, finality::Vote, hash::BlockHash};
 use futures::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, StreamExt};
 use libp2p::{
     Multiaddr, PeerId, StreamProtocol, Swarm, SwarmBuilder,
@@ -14,7 +14,7 @@ use libp2p::{
 };
 use std::{
     io,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     io::copy_bidirectional,
@@ -134,6 +134,8 @@ pub struct Attacker {
     pub answered: Vec<OutboundRequestId>,
     /// Questions that the node put.
     pub asked: usize,
+    /// Votes of finality that the node told, the first thousand that nobody has taken.
+    pub votes: Vec<Vote>,
     /// Whether it is connected.
     pub connected: bool,
     /// Whether the node let it in at no time.
@@ -168,6 +170,7 @@ impl Attacker {
             manners,
             answered: Vec::new(),
             asked: 0,
+            votes: Vec::new(),
             connected: false,
             refused: false,
             kept: Vec::new(),
@@ -185,6 +188,22 @@ impl Attacker {
     pub fn ask(&mut self, question: Question) -> OutboundRequestId {
         let node = self.node;
         self.swarm.behaviour_mut().exchange.send_request(&node, question)
+    }
+
+    /// Says where it stands, at the genesis block, by a clock that is ahead by so many seconds.
+    pub fn introduce(&mut self, genesis: &BlockHash, agent: &str, ahead: u64) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("it is later").as_secs();
+        let status = Status {
+            genesis: *genesis,
+            best: *genesis,
+            height: 0,
+            work: U256::ZERO,
+            protocol: PROTOCOL,
+            agent: agent.into(),
+            oldest: 1,
+            time: now + ahead,
+        };
+        self.ask(Question::honest(&Request::Status(status)));
     }
 
     /// Gossips bytes as if they were a block.
@@ -215,6 +234,15 @@ impl Attacker {
         true
     }
 
+    /// Keeps the votes that a question has.
+    fn listen(&mut self, question: &[u8]) {
+        let request = question.get(4..).and_then(|bytes| Request::decode(bytes).ok());
+        if let Some(Request::Finality { votes, .. }) = request {
+            let space = 1_000_usize.saturating_sub(self.votes.len());
+            self.votes.extend(votes.into_iter().take(space));
+        }
+    }
+
     fn on_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         use request_response::{Event, Message as Exchanged};
         match event {
@@ -224,6 +252,7 @@ impl Attacker {
             SwarmEvent::Behaviour(BehaviourEvent::Exchange(event)) => match event {
                 Event::Message { message: Exchanged::Request { request, channel, .. }, .. } => {
                     self.asked += 1;
+                    self.listen(&request.bytes);
                     match answer(self.manners, &request.bytes) {
                         // It has gone, or waits for ever.
                         Some(bytes) => _ = self.swarm.behaviour_mut().exchange.send_response(channel, bytes),
@@ -263,6 +292,7 @@ fn answer(manners: Manners, question: &[u8]) -> Option<Vec<u8>> {
         // The node's own status, sent back: the same chain, and nothing that it lacks.
         Manners::Handshake => match Request::decode(question.get(4..)?).ok()? {
             Request::Status(status) => Some(framed(&Response::Status(status).encode())),
+            Request::Finality { .. } => Some(framed(&Response::Ack.encode())),
             _ => Some(framed(&Response::Unknown.encode())),
         },
     }

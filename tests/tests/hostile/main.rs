@@ -2,9 +2,10 @@
 
 mod attacker;
 mod introducer;
+mod members;
 
 use attacker::{Attacker, Manners, Question};
-use cairn_node::wire::{CompactBlock, Message, PROTOCOL, Request, Status};
+use cairn_node::wire::{CompactBlock, Message, PROTOCOL, Request};
 use cairn_tests::{Load, Node, NodeOptions, TestKey, genesis, mined_spec, wait_for};
 use chain_core::{
     codec,
@@ -432,18 +433,7 @@ fn a_clock_that_differs_from_that_of_the_peers_is_named_and_shown() {
     let offset = || victim.node.rpc.call("admin_nodeInfo", json!([]))["clockOffset"].clone();
     assert_eq!(offset(), Value::Null, "without peers nothing is known");
     let mut attacker = victim.attacker(Manners::Handshake);
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("it is later").as_secs();
-    let status = Status {
-        genesis: victim.genesis,
-        best: victim.genesis,
-        height: 0,
-        work: chain_core::U256::ZERO,
-        protocol: PROTOCOL,
-        agent: "late/1".into(),
-        oldest: 1,
-        time: now + 7_200,
-    };
-    attacker.ask(Question::honest(&Request::Status(status)));
+    attacker.introduce(&victim.genesis, "late/1", 7_200);
     wait_for("the warning", 20, || {
         attacker.run(Duration::from_millis(100));
         let log = victim.node.log();

@@ -108,7 +108,7 @@ fn evidence(node: &Node, rules: Finality, key: &MemberKey, height: u32) -> Evide
 
 #[test]
 fn members_of_finality_with_a_faulty_one_and_lost_certificates_move_all_that_is_measured_of_it() {
-    let mut nodes = members(10, &["--metrics.port", "0"]);
+    let mut nodes = members(10, &["--metrics.port", "0"], &[]);
     let (mut film, mut other) = (Film::of(&nodes[3]), Film::of(&nodes[0]));
     connect_all(&nodes);
     nodes[0].mine(8, &owner(), NOBODY);
