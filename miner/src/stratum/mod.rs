@@ -15,6 +15,7 @@ use std::{
     hash::{BuildHasher, Hasher},
     io,
     sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread::JoinHandle,
     time::{Duration, Instant},
 };
 
@@ -109,6 +110,7 @@ pub fn run(
         next_try: Some(now),
         since: now,
         probed: now,
+        probe: None,
         started: now,
         height: 0,
     };
@@ -141,6 +143,8 @@ struct Run<'a> {
     since: Instant,
     /// When the preferred server was last tried, or left.
     probed: Instant,
+    /// That try, which a silent server makes last: there is one at a time.
+    probe: Option<JoinHandle<()>>,
     started: Instant,
     height: Height,
 }
@@ -193,9 +197,11 @@ impl Run<'_> {
         }
         if self.server == 0 {
             self.probed = Instant::now();
-        } else if self.probed.elapsed() >= self.options.return_after {
+        } else if self.probed.elapsed() >= self.options.return_after
+            && self.probe.as_ref().is_none_or(JoinHandle::is_finished)
+        {
             self.probed = Instant::now();
-            server::probe(&self.options.servers[0], self.options.trust.as_ref(), &self.sender);
+            self.probe = server::probe(&self.options.servers[0], self.options.trust.as_ref(), &self.sender);
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ use std::{
         Arc,
         mpsc::{Receiver, Sender, channel},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -158,12 +158,17 @@ pub fn open(server: &Server, trust: Option<&Trust>, number: u64, events: &Sender
     Ok(())
 }
 
-/// Tries on a thread of its own whether a server takes miners; says so only if it does.
-pub fn probe(server: &Server, trust: Option<&Trust>, events: &Sender<Event>) {
+/// Tries on a thread of its own whether a server takes miners; says so only if it does. `None` if the system starts no more threads.
+pub fn probe(server: &Server, trust: Option<&Trust>, events: &Sender<Event>) -> Option<JoinHandle<()>> {
     let (server, trust, events) = (server.clone(), trust.cloned(), events.clone());
     let thread = thread::Builder::new().name("probe".into());
-    // Without a thread there is another try later, and the receiver may be gone.
-    let _ = thread.spawn(move || subscribe(&server, trust.as_ref()).is_ok().then(|| events.send(Event::Back)));
+    let probe = thread.spawn(move || {
+        if subscribe(&server, trust.as_ref()).is_ok() {
+            // The receiver may be gone.
+            let _ = events.send(Event::Back);
+        }
+    });
+    probe.ok()
 }
 
 /// Subscribes as a miner does. That a port accepts connections shows little: a proxy does so whose pool is down.

@@ -5,6 +5,7 @@ mod server;
 mod tls;
 
 use std::{
+    io::ErrorKind,
     net::TcpListener,
     process::{Child, Command, Output, Stdio},
     thread,
@@ -191,8 +192,13 @@ fn the_preferred_server_is_mined_for_again_when_it_is_back() {
     let mut connection = Connection::accept(&second);
     serve(&mut connection, &Job::easy("1"), 1);
     let first = TcpListener::bind(address).unwrap();
-    // Whether it is back is tried by connections of their own: not if it only accepts them, or refuses.
-    drop(first.accept().unwrap());
+    // Whether it is back is tried by connections of their own, one at a time: not if it only accepts them, or refuses.
+    let silent = first.accept().unwrap();
+    thread::sleep(Duration::from_secs(4));
+    first.set_nonblocking(true).unwrap();
+    assert_eq!(first.accept().unwrap_err().kind(), ErrorKind::WouldBlock, "tries pile up at a silent server");
+    first.set_nonblocking(false).unwrap();
+    drop(silent);
     let mut probe = Connection::accept(&first);
     assert!(probe.write(b"HTTP/1.1 503 Service Unavailable\r\n\r\n"));
     let probe = || {
