@@ -212,6 +212,11 @@ impl Chain {
         Self { rules, spec, genesis, hash, users, members, first_work }
     }
 
+    /// Work of a block at the first difficulty.
+    pub fn genesis_work(&self) -> U256 {
+        pow::target(self.spec.genesis_bits).map(pow::work).unwrap_or_default()
+    }
+
     /// Milliseconds in which all miners together find a block of these bits on average.
     pub fn mean_interval(&self, bits: u32) -> f64 {
         self.rules.milliseconds() as f64 * expected_hashes(bits) / self.first_work
@@ -231,8 +236,13 @@ impl Chain {
 
     /// Finds a nonce that does not solve a block.
     pub fn unsolve(&self, block: &mut Block) {
-        while is_solved(&block.header) == Some(true) {
-            block.header.nonce = block.header.nonce.wrapping_add(1);
+        self.unsolve_header(&mut block.header);
+    }
+
+    /// Finds a nonce that does not solve a header.
+    pub fn unsolve_header(&self, header: &mut Header) {
+        while is_solved(header) == Some(true) {
+            header.nonce = header.nonce.wrapping_add(1);
         }
     }
 

@@ -10,6 +10,7 @@ mod forks;
 mod log;
 mod node;
 mod oracle;
+mod past;
 mod plan;
 mod pool;
 mod runner;
@@ -17,7 +18,7 @@ mod stats;
 mod traffic;
 mod world;
 
-pub use attack::{Kind, Lab, Strategy};
+pub use attack::{Kept, Kind, Lab, Strategy};
 pub use cairn_lab::{
     network::{Latency, MessageFaults, Model, Partition},
     random::Random,
@@ -25,9 +26,10 @@ pub use cairn_lab::{
 pub use chain::{CHEATING, CHECKPOINTS, COIN, Chain, Rules};
 pub use forks::Forks;
 pub use oracle::{Facts, Find, Invariant, Oracle, Violation};
-pub use plan::{BLOCKS, Fault, ModelName, NODES, Overrides, Plan, Topology};
+pub use past::{LONG, Late};
+pub use plan::{BLOCKS, Fault, ModelName, NODES, Overrides, Plan, Slow, Topology};
 pub use pool::{cores, each};
 pub use runner::{Report, history, run};
-pub use stats::{Histogram, Revenue, Stats};
+pub use stats::{Histogram, Most, Revenue, Stats};
 pub use traffic::{first_coin, pay_coin};
 pub use world::{Context, Outcome, World};

@@ -51,6 +51,12 @@ struct Args {
     /// How many nodes are members of finality: 4, 7, 10, ... [default: none]
     #[arg(long, value_parser = parse_members)]
     members: Option<u8>,
+    /// Blocks that the chain has when the history begins, up to 20,000; 0 for none [default: 2,400 for one seed in 80]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=20_000))]
+    past: Option<u32>,
+    /// Some honest node has a slow processor [default: the seed picks]
+    #[arg(long)]
+    slow: bool,
     /// Threads [default: one a core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -101,6 +107,8 @@ fn main() -> ExitCode {
         confirmations: args.confirmations,
         fixed: args.fixed,
         members: args.members,
+        past: args.past,
+        slow: args.slow,
     };
     if args.log
         && let Some(seed) = args.seed
@@ -168,12 +176,15 @@ fn flags(args: &Args) -> String {
     add("blocks", args.blocks.map(|blocks| blocks.to_string()));
     add("model", args.model.and_then(model));
     add("members", args.members.map(|members| members.to_string()));
+    add("past", args.past.map(|past| past.to_string()));
     add("attack", args.attack.map(|Attack(kind)| kind.map_or("none", Kind::name).to_owned()));
     add("share", args.share.map(|share| share.to_string()));
     add("gamma", args.gamma.map(|gamma| gamma.to_string()));
     add("confirmations", args.confirmations.map(|count| count.to_string()));
-    if args.fixed {
-        flags.push_str(" --fixed");
+    for (given, flag) in [(args.fixed, " --fixed"), (args.slow, " --slow")] {
+        if given {
+            flags.push_str(flag);
+        }
     }
     flags
 }

@@ -2,15 +2,16 @@
 
 use cairn_node::{
     engine::{
-        Engine, EngineConfig, GossipId, InboundId, OpenError, PeerId, PeerWork, RelayConfig, RequestId,
+        Engine, EngineConfig, Event, GossipId, InboundId, OpenError, PeerId, PeerWork, RelayConfig, RequestId,
         TemplateRequest, VerifyConfig,
     },
     finality::MemberKey,
+    mempool::MempoolConfig,
     store::{Store, StoreConfig, memory::MemoryKv},
 };
-use chain_core::{Address, hash::BlockHash, units::Height};
+use chain_core::{Address, U256, hash::BlockHash, units::Height};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -25,6 +26,9 @@ const FORGIVEN: u64 = 30_000;
 
 /// Blocks that a chain may be behind and still have its headers stored: few, for histories are short.
 const MARGIN: u64 = 20;
+
+/// Headers that are kept beside the best ones of a long chain: few, so that an attacker can send as many.
+const BESIDE: usize = 4_000;
 
 /// One end of a connection.
 #[derive(Clone, Debug)]
@@ -92,6 +96,17 @@ pub struct Mining {
     pub generation: u64,
 }
 
+/// Events that wait while a slow processor works.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    /// When it will have done what it does.
+    pub until: u64,
+    /// What comes after that.
+    pub events: VecDeque<Event>,
+    /// Whether the next of them has its time.
+    pub planned: bool,
+}
+
 /// A node.
 pub struct Node {
     /// Its number.
@@ -126,6 +141,10 @@ pub struct Node {
     pub member: Option<u8>,
     /// The newest block that it took for final.
     pub finalized: (Height, BlockHash),
+    /// What a slow processor has not come to.
+    pub backlog: Backlog,
+    /// The last comparison of its pool with another, by its salt, and how many responses it asked for.
+    pub compared: (u64, u64),
     /// What each peer had cost it, and when that was noted.
     pub worked: BTreeMap<PeerId, (u64, PeerWork)>,
 }
@@ -151,6 +170,8 @@ impl Node {
             mining: Mining::default(),
             member: plan.member(number),
             finalized: (0, BlockHash::default()),
+            backlog: Backlog::default(),
+            compared: (0, 0),
             worked: BTreeMap::new(),
         }
     }
@@ -195,6 +216,13 @@ pub fn open(
     let store = Store::with_kv(Arc::new(kv.clone()), &chain.spec, &config)?;
     // Each engine verifies every signature for itself.
     let verify = VerifyConfig { secret: [7; 32], signatures: 1 << 11, senders: 1 << 9, parallel: false };
-    let relay = RelayConfig { seed, margin: MARGIN, ..RelayConfig::default() };
-    Engine::open(store, chain.spec.clone(), EngineConfig { verify, relay, member, ..EngineConfig::default() })
+    let mut relay = RelayConfig { seed, margin: MARGIN, ..RelayConfig::default() };
+    if plan.past > 0 {
+        relay.beside = BESIDE;
+        // Nine tenths of the blocks, as if the program were that old.
+        let known = if plan.minimum_work { u64::from(plan.past) * 9 / 10 } else { 0 };
+        relay.minimum_work = chain.genesis_work() * U256::from(known);
+    }
+    let mempool = MempoolConfig { max_bytes: plan.pool_bytes, ..MempoolConfig::default() };
+    Engine::open(store, chain.spec.clone(), EngineConfig { mempool, verify, relay, member, ..EngineConfig::default() })
 }

@@ -256,6 +256,14 @@ impl Oracle {
         self.add(hash, height, &block, withdrawn)
     }
 
+    /// Blocks that stood before the history began, lowest first.
+    ///
+    /// # Errors
+    /// The invariant that does not hold.
+    pub fn inherit(&mut self, blocks: &[Block]) -> Judgement {
+        (1..).zip(blocks).try_for_each(|(height, block)| self.add(block.hash(), height, block, Vec::new()))
+    }
+
     /// A block that stands on one that is known.
     fn add(&mut self, hash: BlockHash, height: Height, block: &Block, withdrawn: Vec<(OutPoint, Amount)>) -> Judgement {
         let parent = self.blocks.get(&block.header.prev).map(|facts| facts.height);

@@ -2,11 +2,16 @@
 
 mod members;
 
-use crate::{attack::Kind, chain::Rules};
+use crate::{
+    attack::Kind,
+    chain::Rules,
+    past::{LONG, Late},
+};
 use cairn_lab::{
     network::{Latency, MessageFaults, Model},
     random::Random,
 };
+use cairn_node::mempool::MempoolConfig;
 
 /// Nodes of a large history.
 pub const NODES: usize = 10;
@@ -19,6 +24,15 @@ const LARGE: u64 = 20;
 
 /// Most blocks of a history with members of finality, who vote all the time.
 const BLOCKS_OF_MEMBERS: u32 = 60;
+
+/// How often somebody has a slow processor.
+const OFTEN_SLOW: f64 = 0.15;
+
+/// How often a chain is long when the history begins.
+const OFTEN_LONG: f64 = 0.0125;
+
+/// Bytes of a pool that one filler fills.
+const SMALL_POOL: usize = 1 << 20;
 
 /// Milliseconds between two ticks at most, as in a node.
 const TICK: u64 = 1_000;
@@ -44,6 +58,10 @@ pub struct Overrides {
     pub fixed: bool,
     /// Members of finality; none if left out.
     pub members: Option<u8>,
+    /// See [`Plan::past`].
+    pub past: Option<u32>,
+    /// Somebody has a slow processor.
+    pub slow: bool,
 }
 
 /// Names of models.
@@ -104,6 +122,17 @@ pub enum Fault {
     },
 }
 
+/// A node whose processor is slow: what it says is late by the time of its work, and what it hears waits for that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slow {
+    /// Which node.
+    pub node: usize,
+    /// Microseconds of a unit of work; a usual processor takes ten.
+    pub unit: u64,
+    /// Milliseconds in which it executes a block.
+    pub block: u64,
+}
+
 /// Who is connected with whom at first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topology {
@@ -159,6 +188,16 @@ pub struct Plan {
     pub sync: bool,
     /// How many nodes are members of finality: the last ones, attackers among them.
     pub members: u8,
+    /// Most bytes of a pool.
+    pub pool_bytes: usize,
+    /// Blocks that the chain has when the history begins.
+    pub past: u32,
+    /// Who is late then and has to sync them.
+    pub late: Option<Late>,
+    /// Whether nodes know how much work their chain has at least.
+    pub minimum_work: bool,
+    /// Who has a slow processor.
+    pub slow: Option<Slow>,
 }
 
 impl Plan {
@@ -199,9 +238,17 @@ impl Plan {
             indexes: random.chance(0.1),
             sync: random.chance(0.8),
             members,
+            pool_bytes: MempoolConfig::default().max_bytes,
+            past: 0,
+            late: None,
+            minimum_work: false,
+            slow: None,
         };
         plan.faults = plan.draw_faults(length, &mut random);
         plan.draw_faults_of_members(length, &mut random);
+        plan.draw_limits(&mut Random::new(seed).fork(9));
+        plan.draw_slow(overrides.slow, &mut Random::new(seed).fork(11));
+        plan.draw_past(length, overrides.past, &mut Random::new(seed).fork(10));
         plan
     }
 
@@ -236,6 +283,11 @@ impl Plan {
             indexes: false,
             sync: true,
             members: 0,
+            pool_bytes: MempoolConfig::default().max_bytes,
+            past: 0,
+            late: None,
+            minimum_work: false,
+            slow: None,
         }
     }
 
@@ -247,7 +299,38 @@ impl Plan {
     /// Whether all messages arrive in time, nobody attacks and no process ends.
     pub fn is_calm(&self) -> bool {
         let cuts = |(_, fault): &(u64, Fault)| !matches!(fault, Fault::Heal | Fault::Clock { .. });
-        matches!(self.model, Model::Synchronous { .. }) && self.attackers.is_empty() && !self.faults.iter().any(cuts)
+        let in_time = matches!(self.model, Model::Synchronous { .. }) && self.late.is_none();
+        in_time && self.attackers.is_empty() && !self.faults.iter().any(cuts)
+    }
+
+    /// Where somebody fills pools, half of them are too small for all that is sent.
+    fn draw_limits(&mut self, random: &mut Random) {
+        if self.attackers.contains(&Kind::Filler) && random.chance(0.5) {
+            self.pool_bytes = SMALL_POOL;
+        }
+    }
+
+    /// Some honest node has a slow processor, but not so slow that attackers together could use it up.
+    fn draw_slow(&mut self, asked: bool, random: &mut Random) {
+        let node = random.index(self.honest());
+        let (unit, block) = (random.between(20, 100), random.between(50, 2_000));
+        self.slow = (random.chance(OFTEN_SLOW) || asked).then_some(Slow { node, unit, block });
+    }
+
+    /// Some chains are long when the history begins, and somebody is late. It does not mine, for it would mine on what it has.
+    fn draw_past(&mut self, length: u64, asked: Option<u32>, random: &mut Random) {
+        let is_long = random.chance(OFTEN_LONG) || self.attackers.contains(&Kind::LongHeaders);
+        self.past = asked.unwrap_or(if is_long && self.members == 0 { LONG } else { 0 });
+        if self.past == 0 {
+            return;
+        }
+        // Thousands of blocks would take longer than a history.
+        self.slow = None;
+        (self.indexes, self.minimum_work) = (false, random.chance(0.5));
+        self.late = Late::draw(self.honest(), length, random);
+        if let Some(late) = self.late {
+            self.shares[0] += std::mem::take(&mut self.shares[late.node]);
+        }
     }
 
     fn draw_faults(&self, length: u64, random: &mut Random) -> Vec<(u64, Fault)> {

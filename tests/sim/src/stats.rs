@@ -87,6 +87,40 @@ pub struct DoubleSpends {
     pub done: u64,
 }
 
+/// The most that an honest node had at once of what is bounded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Most {
+    /// Transactions in its pool.
+    pub pool: usize,
+    /// Responses of one comparison of its pool with another.
+    pub comparison: u64,
+    /// Transactions that waited for a parent.
+    pub orphans: usize,
+    /// Blocks of which transactions were missing.
+    pub partials: usize,
+    /// Blocks that were fetched.
+    pub bodies: usize,
+    /// Hashes of header chains that were not worth storing.
+    pub checkpoints: usize,
+    /// Events that waited for a slow processor.
+    pub backlog: usize,
+}
+
+impl Most {
+    /// The larger of each.
+    pub fn merge(&mut self, other: &Self) {
+        *self = Self {
+            pool: self.pool.max(other.pool),
+            comparison: self.comparison.max(other.comparison),
+            orphans: self.orphans.max(other.orphans),
+            partials: self.partials.max(other.partials),
+            bodies: self.bodies.max(other.bodies),
+            checkpoints: self.checkpoints.max(other.checkpoints),
+            backlog: self.backlog.max(other.backlog),
+        };
+    }
+}
+
 /// Statistics of one or many histories.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
@@ -122,6 +156,8 @@ pub struct Stats {
     pub points: u32,
     /// The most that one peer cost an engine in ten seconds, in units, and was asked by it.
     pub work: (u64, u64),
+    /// How close honest nodes came to their limits.
+    pub most: Most,
     /// Crashes.
     pub crashes: u64,
     /// Of these, between a member's vote and its sending.
@@ -167,6 +203,7 @@ impl Stats {
         self.bans += other.bans;
         self.points = self.points.max(other.points);
         self.work = (self.work.0.max(other.work.0), self.work.1.max(other.work.1));
+        self.most.merge(&other.most);
         self.crashes += other.crashes;
         self.crashes_at_votes += other.crashes_at_votes;
         self.events += other.events;
@@ -203,6 +240,12 @@ impl fmt::Display for Stats {
             f,
             "most points against an honest peer: {}; most for one peer in 10 s: {} units of work, {} questions",
             self.points, self.work.0, self.work.1
+        )?;
+        let Most { pool, comparison, orphans, partials, bodies, checkpoints, backlog } = self.most;
+        writeln!(
+            f,
+            "most at once: {pool} transactions in a pool, {comparison} responses of a comparison, {orphans} orphans, {partials} \
+             incomplete blocks, {bodies} blocks in flight, {checkpoints} hashes of headers not stored, {backlog} events for a slow processor"
         )?;
         if self.finality.count() > 0 {
             let [half, most] = [0.5, 0.95].map(|part| self.finality.quantile(part));

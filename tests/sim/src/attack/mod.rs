@@ -3,9 +3,12 @@
 mod double_spender;
 mod equivocator;
 mod false_forms;
+mod filler;
 mod flood;
 mod forger;
+mod hoarder;
 mod lab;
+mod long_headers;
 mod members;
 mod selfish;
 mod silent;
@@ -21,9 +24,20 @@ use chain_core::{
 };
 use std::collections::HashSet;
 
+#[cfg(test)]
+pub(crate) use filler::Filler;
 pub use lab::Lab;
 
 use crate::{stats::Stats, world::Context};
+
+/// What a node keeps of what its engine bounds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Transactions whose parent is missing.
+    pub orphans: usize,
+    /// Account transactions that wait for a nonce.
+    pub waiting: usize,
+}
 
 /// What an attacker does. Every method has the honest node's behaviour as its default.
 pub trait Strategy {
@@ -56,6 +70,11 @@ pub trait Strategy {
     /// The engine that the miner works on, if not the node's own.
     fn workshop(&mut self) -> Option<&mut Engine> {
         None
+    }
+
+    /// What it keeps beside its engine.
+    fn keeps(&self) -> Kept {
+        Kept::default()
     }
 
     /// The game is over: honest nodes mine alone from now on.
@@ -94,6 +113,8 @@ pub enum Kind {
     BadSigner,
     /// Replaces a transaction without end, and leaves gaps of nonces.
     Churner,
+    /// Fills what nodes keep behind gaps of nonces.
+    Gapper,
     /// Withdraws and spends coins that differ from branch to branch.
     ForkSpender,
     /// Comes and goes under new identities.
@@ -104,6 +125,12 @@ pub enum Kind {
     Staller,
     /// Mines blocks with the latest and earliest times that are valid.
     Timekeeper,
+    /// Serves chains of headers that take more than one response, with little work or a broken rule.
+    LongHeaders,
+    /// Fills pools with long chains of transactions.
+    Filler,
+    /// Keeps blocks back and gossips more at once than a node can complete.
+    Hoarder,
     /// What [`World::with`](crate::World::with) says; until then, an honest node. Never drawn.
     #[value(skip)]
     Custom,
@@ -136,7 +163,7 @@ impl Kind {
         [Self::TwoFaced, Self::Secretive, Self::Majority, Self::DoubleSpender, Self::SelfishMiner];
 
     /// All that a seed may pick.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 22] = [
         Self::DoubleSpender,
         Self::SelfishMiner,
         Self::Withholder,
@@ -155,6 +182,10 @@ impl Kind {
         Self::Asker,
         Self::Staller,
         Self::Timekeeper,
+        Self::Gapper,
+        Self::LongHeaders,
+        Self::Filler,
+        Self::Hoarder,
     ];
 
     /// Its name in statistics.
@@ -173,11 +204,15 @@ impl Kind {
             Self::Censor => "censor",
             Self::BadSigner => "bad-signer",
             Self::Churner => "churner",
+            Self::Gapper => "gapper",
             Self::ForkSpender => "fork-spender",
             Self::Sybil => "sybil",
             Self::Asker => "asker",
             Self::Staller => "staller",
             Self::Timekeeper => "timekeeper",
+            Self::LongHeaders => "long-headers",
+            Self::Filler => "filler",
+            Self::Hoarder => "hoarder",
             Self::Custom => "custom",
             Self::TwoFaced => "two-faced",
             Self::Secretive => "secretive",
@@ -213,6 +248,8 @@ impl Kind {
             Self::Forger | Self::Equivocator | Self::Withholder | Self::FalseForms | Self::Timekeeper => {
                 0.05 + random.unit() * 0.25
             }
+            // Enough to find many blocks before the first of them is too old.
+            Self::Hoarder => 0.3 + random.unit() * 0.15,
             Self::HeaderFlood
             | Self::Eclipse
             | Self::Announcer
@@ -220,10 +257,13 @@ impl Kind {
             | Self::Censor
             | Self::BadSigner
             | Self::Churner
+            | Self::Gapper
             | Self::ForkSpender
             | Self::Sybil
             | Self::Asker
             | Self::Staller
+            | Self::LongHeaders
+            | Self::Filler
             | Self::Custom
             | Self::TwoFaced
             | Self::Secretive => 0.0,
@@ -247,11 +287,15 @@ impl Kind {
             Self::Censor => Box::new(transactions::Censor::default()),
             Self::BadSigner => Box::new(transactions::BadSigner),
             Self::Churner => Box::new(transactions::Churner::default()),
+            Self::Gapper => Box::new(transactions::Gapper::default()),
             Self::ForkSpender => Box::new(transactions::ForkSpender::default()),
             Self::Sybil => Box::new(transactions::Sybil),
             Self::Asker => Box::new(flood::Asker::default()),
             Self::Staller => Box::new(staller::Staller::default()),
             Self::Timekeeper => Box::new(timekeeper::Timekeeper),
+            Self::LongHeaders => Box::new(long_headers::LongHeaders::default()),
+            Self::Filler => Box::new(filler::Filler::default()),
+            Self::Hoarder => Box::new(hoarder::Hoarder::default()),
             Self::Custom => Box::new(Honest),
             Self::TwoFaced => Box::new(members::TwoFaced::default()),
             Self::Secretive => Box::new(members::Secretive),

@@ -196,6 +196,38 @@ impl Strategy for Churner {
     }
 }
 
+/// How far ahead a gapper's nonces are: as far as a pool takes them.
+const GAPS: (u64, u64) = (2, 64);
+
+/// Has everybody take transactions behind gaps of nonces, then others in their places that pay more, again and again: they cost
+/// nothing, for they are never mined.
+#[derive(Default)]
+pub(super) struct Gapper {
+    gap: u64,
+    tip: u64,
+}
+
+impl Strategy for Gapper {
+    fn timer(&mut self, context: &mut Context<'_>) {
+        if let Some(next) = nonce(context) {
+            self.gap += 1;
+            if !(GAPS.0..=GAPS.1).contains(&self.gap) {
+                self.gap = GAPS.0;
+                self.tip = (self.tip + self.tip / 4).clamp(20 * GWEI, 20_000 * GWEI);
+            }
+            let fields = fields(context, next + self.gap, Address::repeat_byte(0x77), self.tip);
+            if let Some(transaction) = sign(context, fields) {
+                // No honest node names one that waits.
+                let name = Request::Announce(vec![transaction.txid()]);
+                context.peers().into_iter().for_each(|peer| context.ask(peer, name.clone()));
+                context.pay(transaction);
+            }
+        }
+        let pause = context.random().between(40, 400);
+        context.wake_after(pause);
+    }
+}
+
 /// Withdraws coins whose amount depends on who mines the block, and spends each as soon as a block holds it: on every branch
 /// another coin.
 #[derive(Default)]

@@ -169,6 +169,18 @@ impl Context<'_> {
         self.later.push(Later::Event(node, Event::Transactions(vec![(ATTACKER, Source::Local, transaction)])));
     }
 
+    /// Hands transactions to any node, all in one call.
+    pub fn pay_all_at(&mut self, node: usize, transactions: Vec<Transaction>) {
+        let batch = transactions.into_iter().map(|transaction| (ATTACKER, Source::Local, transaction)).collect();
+        self.later.push(Later::Event(node, Event::Transactions(batch)));
+    }
+
+    /// Some node that keeps the rules.
+    pub fn pick_honest(&mut self) -> usize {
+        let honest = self.world.plan.honest();
+        self.random().index(honest)
+    }
+
     /// Its miner has a block at once, by luck, for experiments that begin with that.
     pub fn find_at_once(&mut self) {
         self.later.push(Later::Find);
@@ -187,6 +199,11 @@ impl Context<'_> {
     /// A block of its own that everybody may hear of.
     pub fn note_find(&mut self, block: &Block) {
         self.world.note_find(self.node, block);
+    }
+
+    /// Headers of its own that solve their difficulty, so that others may have to store them.
+    pub fn note_headers(&mut self, count: usize) {
+        self.world.cheap_headers += count;
     }
 
     /// Asks a peer something. The answer reaches nobody.

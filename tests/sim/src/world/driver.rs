@@ -1,10 +1,13 @@
 //! What the engine's thread does in a node: events in, actions out, timers.
 
-use cairn_node::engine::{Action, Event, NodeEvent, PeerId, PeerUsage, PeerWork, Reply};
+use cairn_node::{
+    engine::{Action, Event, NodeEvent, PeerId, PeerUsage, PeerWork, Reply},
+    mempool::{MempoolConfig, MempoolStats},
+};
 use std::collections::BTreeMap;
 
 use super::{Happening, Phase, World, links::name};
-use crate::{node::open, oracle::Invariant};
+use crate::{attack::Kind, chain::USERS, node::open, oracle::Invariant, stats::Most};
 
 /// Seconds over which work for a peer is added up.
 const WORK_SPAN: u64 = 10;
@@ -20,7 +23,7 @@ const DEPTH: usize = 12;
 const HURRIED: u32 = 1_000;
 
 /// Headers that nobody mined but a flood, and that were worth more than a node's own chain when that was short.
-const CHEAP_HEADERS: u64 = 500;
+const CHEAP_HEADERS: usize = 500;
 
 /// Names the blocks of a node's own miner.
 pub(super) const MINED: u64 = 1;
@@ -66,15 +69,24 @@ impl World {
 
     /// An event for an engine, and all that follows from it at once.
     pub(crate) fn handle(&mut self, node: usize, event: Event) {
+        if self.is_busy(node) {
+            self.postpone(node, event);
+        } else {
+            self.handle_at_once(node, event);
+        }
+    }
+
+    pub(super) fn handle_at_once(&mut self, node: usize, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
-            let (now, signed) = (self.clock(node), self.signed(node));
+            let (now, signed, units) = (self.clock(node), self.signed(node), self.units(node));
             let Some(engine) = self.nodes[node].engine.as_mut() else { return };
             self.stats.events += 1;
             let actions = engine.handle(event, now);
             if self.crashes_at_vote(node, &signed) {
                 return self.crash_at_vote(node, actions);
             }
+            self.spend(node, units, &actions);
             let mut more = false;
             for action in actions {
                 more |= self.perform(node, action);
@@ -91,6 +103,10 @@ impl World {
 
     /// Goes on at once, or after other events that come in the meantime.
     fn delay_or_continue(&mut self, node: usize) -> Option<Event> {
+        if self.is_busy(node) {
+            self.postpone(node, Event::Continue);
+            return None;
+        }
         if self.plan.busy == 0.0 || !self.chances.nodes.chance(self.plan.busy) {
             return Some(Event::Continue);
         }
@@ -110,6 +126,8 @@ impl World {
     fn after(&mut self, node: usize) {
         let Some(engine) = self.nodes[node].engine.as_ref() else { return };
         let (wake, usage, headers) = (engine.wake_at(), engine.peer_usage(), engine.chain().headers());
+        let pool = engine.mempool().stats();
+        self.check_pool(node, &usage, &pool);
         self.check_memory(node, &usage, headers);
         self.check_finality(node);
         if let Some(wake) = wake {
@@ -121,15 +139,45 @@ impl World {
 
     /// What peers make an engine remember is bounded, whatever they do.
     fn check_memory(&mut self, node: usize, usage: &PeerUsage, headers: usize) {
-        let peers = self.nodes[node].wire.peers.len();
+        let peers = self.nodes[node].wire.peers.len() + self.unnoticed(node);
         let over = usage.over(&(self.most)(peers));
         if !over.is_empty() {
             let detail = format!("{} keeps too many {} of {peers} peers: {usage:?}", name(node), over.join(", "));
             return self.fail(Invariant::Memory, detail);
         }
         // Forgers make another block of each that they find.
-        if self.nodes[node].is_honest() && headers as u64 > 1 + 2 * self.stats.found + CHEAP_HEADERS {
+        // A node that knows no long chain yet may have to store what somebody paid for.
+        let is_late = self.plan.late.is_some_and(|late| late.node == node);
+        let before = 2 * self.plan.past as usize + if is_late { self.cheap_headers } else { 0 };
+        if self.nodes[node].is_honest() && headers > before + 1 + 2 * self.stats.found as usize + CHEAP_HEADERS {
             let detail = format!("{} stores {headers} headers, {} blocks were found", name(node), self.stats.found);
+            self.fail(Invariant::Memory, detail);
+        }
+    }
+
+    /// The pool and what waits for others are bounded too.
+    fn check_pool(&mut self, node: usize, usage: &PeerUsage, pool: &MempoolStats) {
+        if !self.nodes[node].is_honest() {
+            return;
+        }
+        self.stats.most.merge(&Most {
+            pool: pool.transactions,
+            comparison: self.nodes[node].compared.1,
+            orphans: usage.orphans,
+            partials: usage.partials,
+            bodies: usage.bodies,
+            checkpoints: usage.checkpoints,
+            backlog: 0,
+        });
+        let kept = self.nodes[node].strategy.as_ref().map(|strategy| strategy.keeps()).unwrap_or_default();
+        let config = MempoolConfig::default();
+        // Behind a gap there are no more than may be ahead of it, unless the gap came later.
+        let fills = self.plan.attackers.contains(&Kind::Filler);
+        let most_waiting = USERS * if fills { config.per_sender } else { config.nonce_gap as usize };
+        let waiting = pool.transactions - pool.pending + kept.waiting;
+        let orphans = usage.orphans + kept.orphans;
+        if pool.bytes > pool.max_bytes || waiting > most_waiting || orphans > (self.most)(0).orphans {
+            let detail = format!("{} keeps {waiting} without their nonces, {orphans} orphans, {pool:?}", name(node));
             self.fail(Invariant::Memory, detail);
         }
     }

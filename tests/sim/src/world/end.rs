@@ -195,7 +195,7 @@ impl World {
         let Some((_, engine)) = self.honest().last() else { return };
         let judgement = self.oracle.audit(engine);
         self.judge(judgement);
-        if self.plan.seed.is_multiple_of(REPLAYED) {
+        if self.plan.seed.is_multiple_of(REPLAYED) && self.plan.past == 0 {
             self.replay();
         }
     }
@@ -227,7 +227,8 @@ impl World {
         self.stats.histories = 1;
         let Some(tip) = self.honest().next().map(|(_, engine)| engine.store().tip()) else { return };
         let (mut kept, mut mined) = (vec![0; self.nodes.len()], HashSet::new());
-        for (hash, facts) in self.oracle.chain_down(tip.hash) {
+        let past = self.plan.past;
+        for (hash, facts) in self.oracle.chain_down(tip.hash).take_while(|(_, facts)| facts.height > past) {
             self.stats.chain += 1;
             self.stats.mined += facts.transactions.len() as u64;
             mined.extend(facts.transactions.iter().copied());

@@ -4,7 +4,7 @@ use chain_core::hash::BlockHash;
 
 use super::{Happening, World, links::name};
 use crate::{
-    node::{Mining, Wire},
+    node::{Backlog, Mining, Wire},
     oracle::Invariant,
     plan::Fault,
 };
@@ -49,6 +49,7 @@ impl World {
         let flushed = engine.store().flushed_tip();
         drop(engine);
         state.wire = Wire { banned: std::mem::take(&mut state.wire.banned), ..Wire::default() };
+        state.backlog = Backlog::default();
         // Whatever it finds next, it begins anew with, be it on the same tip.
         state.mining = Mining { parent: BlockHash::default(), generation: state.mining.generation + 1 };
         let lost = if power { self.chances.nodes.index(state.kv.unsynced().min(MOST_LOST) + 1) } else { 0 };

@@ -268,8 +268,9 @@ impl World {
         } else {
             (latency, true)
         };
+        let sent = self.now.max(self.nodes[from].backlog.until);
         let Some(end) = self.nodes[from].wire.peers.get_mut(&peer) else { return };
-        let at = if keeps_order { end.arrives.max(self.now + delay) } else { self.now + delay };
+        let at = if keeps_order { end.arrives.max(sent + delay) } else { sent + delay };
         end.arrives = end.arrives.max(at);
         self.queue.plan(at, Happening::Arrive { to, peer, message });
     }

@@ -59,7 +59,10 @@ impl World {
     /// A miner finds a block, if it still mines.
     pub(super) fn find(&mut self, node: usize, generation: u64) {
         if self.nodes[node].mining.generation == generation && self.mines(node) {
-            self.mine_at_once(node);
+            // A slow processor has no time to make one.
+            if !self.is_busy(node) {
+                self.mine_at_once(node);
+            }
             self.plan_find(node);
         }
     }

@@ -13,11 +13,15 @@ mod observe;
 #[cfg(test)]
 mod sabotage;
 mod shell;
+mod slow;
 
 pub use context::Context;
 
 use cairn_lab::{queue::Queue, random::Random};
-use cairn_node::engine::{Now, PeerId, PeerUsage, PeerWork, RequestId, Time};
+use cairn_node::{
+    engine::{Now, PeerId, PeerUsage, PeerWork, RequestId, Time},
+    store::memory::MemoryKv,
+};
 use chain_core::hash::TxId;
 use std::sync::Arc;
 
@@ -29,6 +33,7 @@ use crate::{
     log::Log,
     node::Node,
     oracle::{Invariant, Oracle, Violation},
+    past::{Late, Past},
     plan::{Fault, Plan},
     stats::Stats,
     traffic::Traffic,
@@ -61,6 +66,8 @@ pub(crate) enum Happening {
     Tick { node: usize, start: u64 },
     /// An engine that was kept from it goes on.
     Continue { node: usize, start: u64 },
+    /// A slow processor comes to the next event.
+    Work { node: usize, start: u64 },
     /// A miner finds a block.
     Find { node: usize, generation: u64 },
     /// An attacker's timer.
@@ -112,6 +119,8 @@ pub struct World {
     /// How fast all miners are, against the start.
     pub(crate) hash_rate: f64,
     begun: bool,
+    /// Headers of long chains that attackers solved.
+    pub(crate) cheap_headers: usize,
     /// The most that so many peers may make an engine remember.
     pub(crate) most: fn(usize) -> PeerUsage,
     /// The most that one peer may cost an engine in so many seconds.
@@ -163,6 +172,7 @@ impl World {
             promised: Vec::new(),
             hash_rate: 1.0,
             begun: false,
+            cheap_headers: 0,
             most: PeerUsage::most,
             most_work: PeerWork::most_units,
             most_asked: ASKED,
@@ -199,8 +209,10 @@ impl World {
         self.begun = true;
         let plan = self.plan.clone();
         self.log.line(0, "plan", || format!("{plan:?}"));
+        self.inherit();
         for node in 0..self.nodes.len() {
-            self.queue.plan(0, Happening::Start { node });
+            let at = plan.late.filter(|late| late.node == node).map_or(0, |late| late.at);
+            self.queue.plan(at, Happening::Start { node });
         }
         self.first_dials();
         for (at, fault) in plan.faults {
@@ -209,10 +221,28 @@ impl World {
         self.plan_payment();
     }
 
+    /// What there was before: all nodes have it, but for one that is late.
+    fn inherit(&mut self) {
+        if self.plan.past == 0 {
+            return;
+        }
+        let (past, stale) = (Past::of(&self.chain, &self.plan), Past::stale(&self.chain, &self.plan));
+        for node in &mut self.nodes {
+            let late = self.plan.late.filter(|late| late.node == node.number);
+            node.kv = match late {
+                None => past.disk(),
+                Some(Late { stale: true, .. }) => stale.disk(),
+                Some(_) => MemoryKv::with_crashes(),
+            };
+        }
+        let judgement = self.oracle.inherit(&past.blocks).and_then(|()| self.oracle.inherit(&stale.blocks));
+        self.judge(judgement);
+    }
+
     /// Until the chain is as high as planned, or it is clear that it will not be.
     fn rough(&mut self) {
         let limit = 3 * u64::from(self.plan.blocks) * self.plan.rules.milliseconds();
-        while self.violation.is_none() && self.now < limit && self.height() < self.plan.blocks {
+        while self.violation.is_none() && self.now < limit && self.height() < self.plan.past + self.plan.blocks {
             self.step();
         }
     }
@@ -241,6 +271,7 @@ impl World {
             Happening::Dial { node, start } => self.dial(node, start),
             Happening::Tick { node, start } => self.tick(node, start),
             Happening::Continue { node, start } => self.go_on(node, start),
+            Happening::Work { node, start } => self.work(node, start),
             Happening::Find { node, generation } => self.find(node, generation),
             Happening::Timer { node, start } => self.attack_timer(node, start),
             Happening::Pay => self.pay(),
@@ -256,7 +287,8 @@ impl World {
 
     /// What a node's clocks show.
     pub(crate) fn clock(&self, node: usize) -> Now {
-        let steady = Time(u64::from(self.chain.spec.genesis_time) * 1_000 + self.now);
+        let past = u64::from(self.plan.past) * self.chain.rules.milliseconds();
+        let steady = Time(u64::from(self.chain.spec.genesis_time) * 1_000 + past + self.now);
         Now { wall: Time(steady.0.saturating_add_signed(self.nodes[node].skew)), steady }
     }
 

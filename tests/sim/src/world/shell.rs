@@ -66,6 +66,10 @@ impl World {
     fn ask(&mut self, node: usize, peer: PeerId, id: RequestId, request: &Request) -> Result<(), String> {
         let bytes = encode(request)?;
         let deadline = self.now + PATIENCE;
+        if let Request::ShortTransactions { salt, .. } = request {
+            let compared = &mut self.nodes[node].compared;
+            *compared = if compared.0 == *salt { (*salt, compared.1 + 1) } else { (*salt, 1) };
+        }
         let wire = &mut self.nodes[node].wire;
         if wire.peers.contains_key(&peer) {
             if wire.asked.insert(id, (peer, deadline)).is_some() {
