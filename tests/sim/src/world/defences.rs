@@ -1,5 +1,8 @@
 //! Attacks on engines that lack a defence: what each attack is after is seen to happen, and not to happen without it.
 
+mod pools;
+mod sync;
+
 use cairn_lab::network::MessageFaults;
 use cairn_node::{
     engine::{Offence, PeerAction, PeerEvent, PeerId, PeerWork, RequestId},
