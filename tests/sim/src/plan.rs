@@ -31,9 +31,6 @@ const OFTEN_SLOW: f64 = 0.15;
 /// How often a chain is long when the history begins.
 const OFTEN_LONG: f64 = 0.0125;
 
-/// Bytes of a pool that one filler fills.
-const SMALL_POOL: usize = 1 << 20;
-
 /// Milliseconds between two ticks at most, as in a node.
 const TICK: u64 = 1_000;
 
@@ -246,7 +243,6 @@ impl Plan {
         };
         plan.faults = plan.draw_faults(length, &mut random);
         plan.draw_faults_of_members(length, &mut random);
-        plan.draw_limits(&mut Random::new(seed).fork(9));
         plan.draw_slow(overrides.slow, &mut Random::new(seed).fork(11));
         plan.draw_past(length, overrides.past, &mut Random::new(seed).fork(10));
         plan
@@ -301,13 +297,6 @@ impl Plan {
         let cuts = |(_, fault): &(u64, Fault)| !matches!(fault, Fault::Heal | Fault::Clock { .. });
         let in_time = matches!(self.model, Model::Synchronous { .. }) && self.late.is_none();
         in_time && self.attackers.is_empty() && !self.faults.iter().any(cuts)
-    }
-
-    /// Where somebody fills pools, half of them are too small for all that is sent.
-    fn draw_limits(&mut self, random: &mut Random) {
-        if self.attackers.contains(&Kind::Filler) && random.chance(0.5) {
-            self.pool_bytes = SMALL_POOL;
-        }
     }
 
     /// Some honest node has a slow processor, but not so slow that attackers together could use it up.
