@@ -108,7 +108,7 @@ impl Source {
 /// Headers on their way here.
 #[derive(Debug)]
 pub(super) struct Headers {
-    minimum_work: U256,
+    pub(super) minimum_work: U256,
     pub(super) margin: u64,
     pub(super) beside: usize,
     sources: BTreeMap<PeerId, Source>,
@@ -296,7 +296,11 @@ impl Headers {
                     return Ok(());
                 }
                 if !more || checkpoints.len() >= MOST_CHECKPOINTS {
-                    self.end(id, Some(last.work), false, cx);
+                    match run.cut {
+                        // By this clock it is not all there yet: what is missing is not held against the peer.
+                        Some(_) => self.rest(id, cx.out.steady()),
+                        None => self.end(id, Some(last.work), false, cx),
+                    }
                     return Ok(());
                 }
                 self.set_presync(id, Some(Presync { start, checkpoints, stored: None, last }));

@@ -176,6 +176,38 @@ fn a_header_of_the_future_makes_no_others_worth_storing() {
     );
 }
 
+// Found by the simulator: a node whose clock was behind banned the honest peers that it synced from.
+#[test]
+fn a_long_chain_that_a_clock_cuts_short_is_not_held_against_who_sent_it() {
+    let mut net = one_node(20);
+    net.nodes[0].engine.relay.headers.minimum_work = U256::from(1 << 20);
+    let stored = net.nodes[0].engine.chain().tree().len();
+    let genesis = net.nodes[0].genesis.header;
+    let mut headers = cheap_headers(&net, &genesis, HEADERS + 4);
+    let limit = chain_core::work::pow::target(net.nodes[0].spec.pow_limit_bits).unwrap();
+    let last = headers.last_mut().unwrap();
+    last.time += 100_000;
+    while chain_core::work::pow::check_pow(&last.hash(), last.bits, limit).is_err() {
+        last.nonce += 1;
+    }
+    let claim = Status { work: U256::from(1 << 21), ..taller(&net, 5_000) };
+    ask(&mut net, Request::Status(claim));
+    for part in [&headers[..HEADERS], &headers[HEADERS..]] {
+        let (_, id, _) = net.questions(HOSTILE).remove(0);
+        answer(&mut net, id, Response::Headers(part.to_vec()));
+        assert!(net.offences.is_empty(), "{:?}", net.offences);
+    }
+    assert_eq!(net.nodes[0].engine.chain().tree().len(), stored);
+    assert_eq!(net.questions(HOSTILE).len(), 0, "it rests");
+    // Without the header of the future it is what it is: too little.
+    net.run(2_000);
+    for part in [&headers[..HEADERS], &headers[HEADERS..HEADERS + 3]] {
+        let (_, id, _) = net.questions(HOSTILE).remove(0);
+        answer(&mut net, id, Response::Headers(part.to_vec()));
+    }
+    assert_eq!(net.offences_of(0, HOSTILE), [Offence::LessWork]);
+}
+
 #[test]
 fn invalid_headers_ban() {
     let mut net = one_node(5);
