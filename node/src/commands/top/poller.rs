@@ -60,10 +60,10 @@ impl Poller {
             version: told().unwrap_or_default(),
             pace: None,
             events: Vec::new(),
-            log: told().ok().map(|mut log| {
-                self.logged = log["last"].as_u64().unwrap_or_default();
-                shorten(&mut log["lines"]);
-                log["lines"].as_array().into_iter().flatten().map(line).collect()
+            log: told().ok().map(|log| {
+                let (last, lines) = read_log(log);
+                self.logged = last;
+                lines
             }),
         };
         let ended = snapshot.node.get_mut("disconnected");
@@ -92,6 +92,14 @@ fn questions(logged: u64) -> Vec<Question> {
     simple.into_iter().chain([("admin_log", json!([logged]))]).collect()
 }
 
+/// The number of the last line, and the lines; a node may answer anything.
+fn read_log(mut log: Value) -> (u64, Vec<Event>) {
+    let last = log["last"].as_u64().unwrap_or_default();
+    let mut lines = log.get_mut("lines").map(Value::take).unwrap_or_default();
+    shorten(&mut lines);
+    (last, lines.as_array().into_iter().flatten().map(line).collect())
+}
+
 /// A line of the log.
 fn line(line: &Value) -> Event {
     let (level, said) = (text(&line["level"]), text(&line["text"]));
@@ -114,4 +122,19 @@ fn shorten(list: &mut Value) {
 /// A number as Ethereum writes it.
 fn quantity(value: &Value) -> Option<u64> {
     u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_that_is_none_has_no_lines() {
+        for odd in [json!([]), json!("lines"), json!(7), json!(true), json!(null), json!({ "last": -1, "lines": {} })] {
+            assert_eq!(read_log(odd), (0, Vec::new()));
+        }
+        let (last, lines) =
+            read_log(json!({ "last": 9, "lines": [3, { "level": "WARN", "text": "late", "time": 5 }] }));
+        assert_eq!((last, lines.len(), &lines[1]), (9, 2, &Event::new(5, Kind::Warning, "late".into())));
+    }
 }
