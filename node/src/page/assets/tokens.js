@@ -7,18 +7,31 @@ import { keccak } from "./keccak.js";
 import { addressLink, panel, table } from "./parts.js";
 import { attempt } from "./rpc.js";
 
-/** Transfers that are read, and contracts that are asked. */
+/** Transfers that are read, pages of blocks until there is one, and contracts that are asked. */
 const MOST_LOGS = 100;
+const MOST_PAGES = 5;
 const MOST_TOKENS = 10;
+/** Digits that are shown: a contract may name any number. */
+const MOST_DIGITS = 40;
 
 const TRANSFER = `0x${keccak("Transfer(address,address,uint256)")}`;
 const [TEXT, NUMBER] = [{ kind: "string" }, { kind: "uint", bits: 256 }];
 
+/** The first transfers to an account. A page without logs ends after many blocks. */
+async function transfers(word) {
+  const filter = { topics: [TRANSFER, null, `0x${word}`] };
+  let [found, cursor] = [null, undefined];
+  for (let page = 0; page < MOST_PAGES && !found?.logs.length && (page === 0 || found?.more); page++) {
+    found = await attempt(null, "chain_getLogs", filter, { limit: MOST_LOGS, cursor });
+    cursor = found?.next;
+  }
+  return found;
+}
+
 /** A panel of balances; null if there is nothing to show. */
 export async function tokens(account) {
   const word = account.slice(2).toLowerCase().padStart(64, "0");
-  const filter = { topics: [TRANSFER, null, `0x${word}`] };
-  const found = await attempt(null, "chain_getLogs", filter, { limit: MOST_LOGS });
+  const found = await transfers(word);
   // Tokens of a kind each (ERC-721) have four topics.
   const named = (found?.logs ?? []).filter((log) => log.topics.length === 3).map((log) => log.address);
   const contracts = [...new Set(named)];
@@ -42,6 +55,7 @@ async function row(contract, word) {
     ask(contract, "decimals()", NUMBER),
   ]);
   if (balance === null || balance === 0n) return null;
-  const shown = decimals === null || decimals > 77n ? count(balance) : units(balance, Number(decimals));
-  return [foreign(symbol ?? "?", 30), shown, addressLink(contract)];
+  const whole = decimals === null || decimals > 77n ? count(balance) : units(balance, Number(decimals));
+  const shown = whole.length > MOST_DIGITS ? h("span", { title: whole }, `${whole.slice(0, MOST_DIGITS)}…`) : whole;
+  return [foreign(symbol || "?", 30), shown, addressLink(contract)];
 }
