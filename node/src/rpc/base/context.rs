@@ -82,7 +82,8 @@ pub struct NodeInfo {
     pub index: bool,
     /// The socket of the devnet that started the node.
     pub devnet: Option<PathBuf>,
-    /// Whether its miner may mine without an address to pay.
+    /// Whether miners that name no address may mine without one: the orders of a devnet. Elsewhere they would mine for nobody in
+    /// silence.
     pub pays_nobody: bool,
     /// Asks the node to stop.
     pub stop: Arc<Notify>,
