@@ -84,6 +84,7 @@ pub fn run(flags: &Devnet) -> Result<(), CommandError> {
     let urls: Vec<String> = fleet.members.iter().map(|member| member.rpc.clone()).collect();
     screen.clear(nodes);
     screen.say(HELP);
+    screen.say(format_args!("the page of the first node is {}/", urls[0]));
     if dev::is_funded(&spec) {
         screen.say(WARNING);
     }

@@ -14,6 +14,8 @@ use crate::error::CommandError;
 
 /// How long all may take to stand at one tip.
 const AGREE: Duration = Duration::from_secs(60);
+/// How long nodes that do not mine may differ before they are taken for tied: what is on its way arrives sooner.
+const TIE: Duration = Duration::from_secs(5);
 /// How often it says how far it is.
 const REPORT: Duration = Duration::from_secs(2);
 /// How often a search looks whether it is to stop.
@@ -48,7 +50,14 @@ fn branches(
 ) -> Result<(), CommandError> {
     let all: Vec<usize> = losers.iter().copied().chain([winner]).collect();
     fleet.heal()?;
-    let fork = fleet.agree(&all, AGREE)?;
+    let fork = match fleet.agree(&all, TIE) {
+        // Two tips of the same work, which nobody goes on from: the miners rest.
+        Err(CommandError::Stopped(_)) => {
+            mine_one(fleet, winner)?;
+            fleet.agree(&all, AGREE)?
+        }
+        fork => fork?,
+    };
     fleet.partition(&[losers.to_vec(), vec![winner]])?;
     let blocks = counted(depth, "block");
     tell(format!("node {winner} is cut off at height {}; the others mine {blocks}", fork.height));
