@@ -9,8 +9,11 @@ use std::{
     time::Duration,
 };
 
-/// Below the ports that other tests take.
-const PORTS: [&str; 2] = ["12000", "14000"];
+/// First ports of nodes' RPCs and of nodes for each other, below those that other tests take; other processes begin elsewhere.
+fn ports() -> [String; 2] {
+    let first = 12_000 + std::process::id() % 200 * 16;
+    [first, first + 4_000].map(|port| port.to_string())
+}
 
 /// A running devnet, which ends with the test.
 struct Devnet {
@@ -26,7 +29,8 @@ impl Devnet {
     fn start(flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary directory can be made");
         let mut command = Command::new(binary("cairn-node"));
-        command.args(["devnet", "--json", "--rpc-port", PORTS[0], "--port", PORTS[1], "--chain"]);
+        let [rpc, peers] = ports();
+        command.args(["devnet", "--json", "--rpc-port", &rpc, "--port", &peers, "--chain"]);
         command.arg(chain_file(folder.path(), &mined_spec())).args(flags).env("TMPDIR", folder.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("cairn-node runs");
         let (sender, events) = mpsc::channel();

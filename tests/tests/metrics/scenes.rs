@@ -15,7 +15,6 @@ use chain_core::{
 };
 use serde_json::json;
 use std::{
-    collections::BTreeSet,
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
@@ -176,8 +175,7 @@ fn a_pool_that_fills_and_a_database_that_writes_move_what_is_measured_of_them() 
         watched.join().expect("it ends");
     });
     // Those that were taken first are refused now.
-    let known: BTreeSet<_> = transactions.iter().take(200).map(|one| send(&node.rpc, one).is_ok()).collect();
-    assert!(!known.is_empty());
+    assert!(transactions.iter().take(200).any(|one| send(&node.rpc, one).is_err()), "the pool was full");
     node.mine(1, &owner(), NOBODY);
     all_moved(Scene::Pool, &mut [film]);
 }
