@@ -1,6 +1,6 @@
 //! `sim`: runs seeded histories of the network, or one of them with a log.
 
-use cairn_sim::{Kind, ModelName, Overrides, Plan, Report, history, run};
+use cairn_sim::{Kind, LONG, ModelName, Overrides, Plan, Report, history, run};
 use chain_core::spec::MOST_MEMBERS;
 use clap::Parser;
 use std::{
@@ -51,8 +51,8 @@ struct Args {
     /// How many nodes are members of finality: 4, 7, 10, ... [default: none]
     #[arg(long, value_parser = parse_members)]
     members: Option<u8>,
-    /// Blocks that the chain has when the history begins, up to 20,000; 0 for none [default: 2,400 for one seed in 80]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(0..=20_000))]
+    /// Blocks that the chain has when the history begins, 2,400 to 20,000; 0 for none [default: 2,400 for one seed in 80, and for long-headers]
+    #[arg(long, value_parser = parse_past, conflicts_with_all = ["members", "slow"])]
     past: Option<u32>,
     /// Some honest node has a slow processor [default: the seed picks]
     #[arg(long)]
@@ -90,6 +90,12 @@ fn parse_members(text: &str) -> Result<u8, String> {
     count.ok_or_else(|| format!("expected 4, 7, 10, ... or {MOST_MEMBERS}: 3f + 1 members, of which f may be faulty"))
 }
 
+/// The attacks on long chains are made for this length at least.
+fn parse_past(text: &str) -> Result<u32, String> {
+    let past = text.parse().ok().filter(|past| *past == 0 || (LONG..=20_000).contains(past));
+    past.ok_or_else(|| format!("expected 0, or {LONG} to 20000"))
+}
+
 fn parse_range(text: &str) -> Result<Range<u64>, String> {
     let range = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
     range.filter(|range: &Range<u64>| !range.is_empty()).ok_or_else(|| "expected two numbers, as in 0..1000".to_owned())
@@ -110,6 +116,12 @@ fn main() -> ExitCode {
         past: args.past,
         slow: args.slow,
     };
+    if args.members.is_some() && overrides.attack == Some(Some(Kind::LongHeaders)) {
+        eprintln!(
+            "error: --attack long-headers: its chain is long, on which there are no members: leave out --members"
+        );
+        return ExitCode::from(2);
+    }
     if args.log
         && let Some(seed) = args.seed
     {
