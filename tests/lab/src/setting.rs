@@ -114,12 +114,12 @@ impl<M> Setting<M> {
         self
     }
 
-    /// With some processes that crash at a random time.
+    /// With some processes that crash at a random time: early, for many runs are short.
     pub fn crash(mut self, count: usize, among: usize) -> Self {
         let mut random = Random::new(self.seed).fork(1);
         let mut all: Vec<Id> = everyone(among).collect();
         random.shuffle(&mut all);
-        let crash = |who| Crash { who, at: random.below(12 * DELTA), sends: random.index(among + 1) };
+        let crash = |who| Crash { who, at: random.below(2 * DELTA), sends: random.index(among + 1) };
         self.crashes = all.into_iter().take(count).map(crash).collect();
         self
     }

@@ -104,6 +104,9 @@ fn pbft(traitor: Traitor) -> Pbft {
 
 fn show<I: Instance>(instance: &I, choice: &Choice) -> Result<Seen, String> {
     let count = instance.processes().len();
+    if choice.crash > count {
+        return Err(format!("--crash {}: there are {count} processes", choice.crash));
+    }
     let mut setting = Setting::new(choice.network, choice.seed).crash(choice.crash, count).in_order().drawn();
     (setting.faults.loss, setting.faults.duplication) = (choice.loss, choice.duplicate);
     if !choice.partition.is_empty() {

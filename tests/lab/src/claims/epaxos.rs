@@ -50,7 +50,7 @@ fn recoveries(scale: Scale) -> Vec<Row> {
     let published = explore(&known, limits(scale.pick(3_000_000, 12_000_000)));
     let repaired =
         explore(&EPaxos { recovery: Recovery::TwoBallots, ..known }, limits(scale.pick(3_000_000, 12_000_000)));
-    let star = explore(&EPaxos { recovery: Recovery::Star, ..known }, limits(scale.pick(100_000, 4_000_000)));
+    let star = explore(&EPaxos { recovery: Recovery::Star, ..known }, limits(scale.pick(100_000, 14_000_000)));
     let mut both = EPaxos::ordering(3, &payments(&[vec![7], vec![7]]), Recovery::Star);
     both.recovered = 3;
     both.recoveries[..3].copy_from_slice(&[0, 1, 1]);
