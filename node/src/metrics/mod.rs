@@ -47,7 +47,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// All at zero.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let recorder = Arc::new(Recorder::new());
         Self {
             engine: Engine::new(&recorder),

@@ -22,7 +22,7 @@ impl Recorder {
     ///
     /// # Panics
     /// If a histogram of the table has no buckets, which a test would find.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut builder = PrometheusBuilder::new();
         for metric in TABLE {
             if let Kind::Histogram(buckets) = metric.kind {

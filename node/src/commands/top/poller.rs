@@ -135,6 +135,6 @@ mod tests {
         }
         let (last, lines) =
             read_log(json!({ "last": 9, "lines": [3, { "level": "WARN", "text": "late", "time": 5 }] }));
-        assert_eq!((last, lines.len(), &lines[1]), (9, 2, &Event::new(5, Kind::Warning, "late".into())));
+        assert_eq!((last, lines.len(), &lines[1]), (9, 2, &Event::new(5, Kind::Warning, "late")));
     }
 }
