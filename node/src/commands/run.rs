@@ -256,7 +256,7 @@ fn node_info(config: &Config, address: SocketAddr, stratum: Option<SocketAddr>, 
         namespaces: namespaces(config, address),
         index: config.index,
         devnet: config.devnet.clone(),
-        pays_nobody: config.devnet.is_some(),
+        pays_nobody: pays_nobody(config),
         stop,
     }
 }

@@ -140,6 +140,7 @@ impl TestNode {
         let runtime = Runtime::new().unwrap();
         let store = Store::in_memory(&spec, settings).unwrap();
         let reader = store.reader();
+        let pays_nobody = spec.name == "local";
         let engine = EngineHandle::start(store, spec.clone(), MempoolConfig::default()).unwrap();
         let context = Arc::new(Context {
             genesis: engine.chain_info().genesis,
@@ -164,7 +165,7 @@ impl TestNode {
                 namespaces: namespaces().map(str::to_owned).collect(),
                 index: true,
                 devnet: None,
-                pays_nobody: false,
+                pays_nobody,
                 stop: Arc::new(Notify::new()),
             },
             runtime: runtime.handle().clone(),

@@ -2,13 +2,11 @@
 //!
 //! Run: `make bench ARGS=rpc`. `CAIRN_ANVIL` names anvil, and `CAIRN_CONTRACTS` the compiled contracts; `scripts/bench.sh`
 //! finds both. `blocks=N` makes another number of blocks, each of which has 100 logs (1,000). Anvil needs minutes and gigabytes
-//! for a few thousand of them; logs are read once more with ten times as many blocks on this side alone. `HTTP alone` is a server
-//! that knows nothing: what is left of its ratio is the distance to the limit.
+//! for a few thousand of them; logs are read once more with ten times as many blocks on this side alone.
 
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark has no users and may panic")]
 
 mod client;
-mod limit;
 mod server;
 
 use std::time::{Duration, Instant};
@@ -42,14 +40,6 @@ fn main() {
         for lanes in LANES {
             compare(&format!("{name} x {lanes}"), [0, 1].map(|at| asks(&servers[at], lanes, request(&servers[at]))));
         }
-    }
-    let (alone, [_, anvil]) = (limit::start(), &servers);
-    for lanes in LANES {
-        let alone = || measure(alone, lanes, ROUND, &|_, _| Some(balance(anvil).to_string()));
-        compare(
-            &format!("HTTP alone, anvil's eth_getBalance x {lanes}"),
-            [Box::new(alone), asks(anvil, lanes, balance(anvil))],
-        );
     }
     for lanes in LANES {
         let send = |server| -> Round<'_> { Box::new(move || Server::send(server, lanes, SENT)) };

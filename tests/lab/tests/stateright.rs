@@ -21,19 +21,7 @@ use cairn_lab::{
 use model::Checked;
 use stateright::{Checker, Model};
 
-const ANY: Limits = Limits {
-    losses: 0,
-    duplicates: 0,
-    endless_duplicates: false,
-    crashes: 0,
-    may_crash: u32::MAX,
-    torn_crashes: false,
-    order: Order::Any,
-    timing: Timing::Asynchronous,
-    progress: false,
-    states: usize::MAX,
-    depth: u32::MAX,
-};
+const ANY: Limits = Limits::NONE;
 const FIFO: Limits = Limits { order: Order::Fifo, ..ANY };
 const ROUNDS: Limits = Limits { timing: Timing::Synchronous, ..ANY };
 

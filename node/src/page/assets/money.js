@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { wei } from "./format.js";
+import { checksummed } from "./keccak.js";
 import { action, addressLink, bare, table, txLink } from "./parts.js";
 import { attempt, call } from "./rpc.js";
 
@@ -25,16 +26,20 @@ export function whole(input, most) {
 }
 
 /** An amount in CRN as wei. */
-export function crn(text) {
+function crn(text) {
   const match = text.trim().match(/^(\d{1,12})(?:\.(\d{1,18}))?$/);
   if (!match) throw new Error(`expected an amount in CRN such as 1.5, got ${text || "nothing"}`);
   return BigInt(match[1]) * WEI + BigInt((match[2] ?? "").padEnd(18, "0"));
 }
 
-export function account(text) {
-  if (!/^0x[0-9a-fA-F]{40}$/.test(text.trim()))
+function account(text) {
+  const address = text.trim();
+  if (!/^0x[0-9a-fA-F]{40}$/.test(address))
     throw new Error(`expected an account, 0x and 40 digits, got ${text || "nothing"}`);
-  return text.trim();
+  const digits = address.slice(2);
+  const mixed = digits !== digits.toLowerCase() && digits !== digits.toUpperCase();
+  if (mixed && checksummed(address) !== address) throw new Error("the account is mistyped: its checksum does not match");
+  return address;
 }
 
 /** Has the node sign and send; a link to the transaction. */

@@ -82,8 +82,7 @@ pub struct NodeInfo {
     pub index: bool,
     /// The socket of the devnet that started the node.
     pub devnet: Option<PathBuf>,
-    /// Whether miners that name no address may mine without one: the orders of a devnet. Elsewhere they would mine for nobody in
-    /// silence.
+    /// Whether its miner may mine without an address to pay.
     pub pays_nobody: bool,
     /// Asks the node to stop.
     pub stop: Arc<Notify>,

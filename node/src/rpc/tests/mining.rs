@@ -151,6 +151,15 @@ fn a_long_poll_ends_with_a_new_tip() {
 }
 
 #[test]
+fn a_node_may_mine_for_nobody_but_no_miner_does_so_unasked() {
+    let node = TestNode::of(ChainSpec::local());
+    let (code, message) = node.try_call("miner_getTemplate", json!([])).unwrap_err();
+    assert_eq!((code, message.contains("the node pays nobody: name an address")), (-32602, true), "{message}");
+    assert_eq!(node.call("miner_start", json!([1])), true);
+    node.call("miner_stop", json!([]));
+}
+
+#[test]
 fn the_node_mines_for_whom_it_is_told() {
     let node = TestNode::fresh();
     let address = node.address(&dev_coin_key());

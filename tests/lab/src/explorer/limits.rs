@@ -47,23 +47,26 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            losses: 0,
-            duplicates: 0,
-            endless_duplicates: false,
-            crashes: 0,
-            may_crash: u32::MAX,
-            torn_crashes: false,
-            order: Order::Any,
-            timing: Timing::Asynchronous,
-            progress: false,
-            states: 5_000_000,
-            depth: u32::MAX,
-        }
+        Self { states: 5_000_000, ..Self::NONE }
     }
 }
 
 impl Limits {
+    /// No faults, any order, and no end before the last state.
+    pub const NONE: Self = Self {
+        losses: 0,
+        duplicates: 0,
+        endless_duplicates: false,
+        crashes: 0,
+        may_crash: u32::MAX,
+        torn_crashes: false,
+        order: Order::Any,
+        timing: Timing::Asynchronous,
+        progress: false,
+        states: usize::MAX,
+        depth: u32::MAX,
+    };
+
     /// Whether a message that changes nothing is left where it is. In order, or where messages hold up timers, it has to
     /// be taken out of the way.
     pub(super) fn leaves_ignored(&self) -> bool {
