@@ -30,6 +30,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A server that sends nothing for so long is gone: others send a job at least every minute.
 const SILENCE: Duration = Duration::from_secs(180);
+/// Addresses of a name that are tried: each may take [`CONNECT`].
+const MAX_ADDRESSES: usize = 8;
 /// A server is back that takes a subscription within this time.
 const PROBE: Duration = Duration::from_secs(10);
 /// Empty lines between two others.
@@ -223,7 +225,7 @@ fn connect(server: &Server, trust: Option<&Trust>) -> io::Result<Reader> {
 
 fn reach(server: &Server) -> io::Result<TcpStream> {
     let mut last = io::Error::other("the name has no address");
-    for address in (server.host.as_str(), server.port).to_socket_addrs()? {
+    for address in (server.host.as_str(), server.port).to_socket_addrs()?.take(MAX_ADDRESSES) {
         match TcpStream::connect_timeout(&address, CONNECT) {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,

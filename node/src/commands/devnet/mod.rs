@@ -32,7 +32,7 @@ use crate::error::CommandError;
 use crate::{cli::Devnet, config, dev, signals::Signals, store::DirectoryLock};
 
 /// Of a chain with money that everybody can spend.
-const WARNING: &str = "ten accounts have 10,000 CRN each, to send from on a node's page (Dev). Everybody knows their keys (they are those \
+const WARNING: &str = "ten accounts have money, to send from on a node's page (Dev). Everybody knows their keys (they are those \
                        of cairn-node --dev): use them nowhere else";
 
 /// How often the table is drawn.

@@ -36,13 +36,13 @@ export async function tokens(account) {
   const named = (found?.logs ?? []).filter((log) => log.topics.length === 3).map((log) => log.address);
   const contracts = [...new Set(named)];
   const rows = (await Promise.all(contracts.slice(0, MOST_TOKENS).map((one) => row(one, word)))).filter(Boolean);
-  if (rows.length === 0) return null;
-  const part = found.more || contracts.length > MOST_TOKENS;
+  const part = found?.more || contracts.length > MOST_TOKENS;
+  if (rows.length === 0 && !part) return null;
   return panel(
     "Tokens",
-    table([["Token"], ["Balance", "number"], ["Contract"]], rows, { caption: "Tokens" }),
+    table([["Token"], ["Balance", "number"], ["Contract"]], rows, { caption: "Tokens", empty: "None among those that were looked at." }),
     part
-      ? h("p", { class: "hint" }, `Of ${count(MOST_TOKENS)} contracts at most, which its first ${MOST_LOGS} transfers name.`)
+      ? h("p", { class: "hint" }, `Of ${count(MOST_TOKENS)} contracts at most, which its first ${MOST_LOGS} transfers name: there may be more.`)
       : null,
   );
 }
