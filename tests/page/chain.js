@@ -51,6 +51,20 @@ async function blocks(browser, node) {
     await page.keyboard.press("Enter");
     await shows(page, "not on the active chain");
   });
+  await task("a view that was left while it asked the node does not come back", async () => {
+    await go("");
+    await page.waitForSelector(".tree");
+    for (const view of ["block", "search"]) {
+      const [hash] = await node.call("dev_mine", 1);
+      await page.evaluate((to) => {
+        // The page's own listener comes first: it has asked, and no answer can be there yet.
+        addEventListener("hashchange", () => (location.hash = "#/"), { once: true });
+        location.hash = to;
+      }, `#/${view}/${hash}`);
+      await page.waitForTimeout(500);
+      await shows(page, "Blocks to come");
+    }
+  });
   await task("a transaction that a reorganisation replaced is still reached in its block", async () => {
     const [from, to] = await node.call("eth_accounts");
     const sent = { from, to, gas: "0x5208", gasPrice: "0x77359400", nonce: "0x0" };

@@ -149,6 +149,27 @@ fn members_of_finality_with_a_faulty_one_and_lost_certificates_move_all_that_is_
     all_moved(Scene::Finality, &mut [film, other]);
 }
 
+/// Several miners keep the engine busier than one core can be, until a scrape finds messages that wait for it.
+fn a_queue(node: &Node, film: &mut Film) {
+    let done = AtomicBool::new(false);
+    let mine = || {
+        while !done.load(Ordering::Relaxed) {
+            // Whoever is late mines on a tip of before.
+            node.submit(&node.template(&owner(), NOBODY)).ok();
+        }
+    };
+    thread::scope(|scope| {
+        (0..4).for_each(|_| _ = scope.spawn(mine));
+        for _ in 0..240 {
+            if film.moved().contains("cairn_engine_queue_messages") {
+                break;
+            }
+            film.look();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+}
+
 #[test]
 fn a_pool_that_fills_and_a_database_that_writes_move_what_is_measured_of_them() {
     let mut load = Load::new();
@@ -177,6 +198,7 @@ fn a_pool_that_fills_and_a_database_that_writes_move_what_is_measured_of_them() 
     // Those that were taken first are refused now.
     assert!(transactions.iter().take(200).any(|one| send(&node.rpc, one).is_err()), "the pool was full");
     node.mine(1, &owner(), NOBODY);
+    a_queue(&node, &mut film);
     all_moved(Scene::Pool, &mut [film]);
 }
 

@@ -65,13 +65,12 @@ async function open() {
     put(main, h("h1", "This view does not exist"), h("p", h("a", { href: "#/" }, "Back to the chain")));
     return;
   }
-  const slow = setTimeout(() => put(main, h("h1", title), loading()), opened ? 150 : 0);
+  const slow = setTimeout(() => signal.aborted || put(main, h("h1", title), loading()), opened ? 150 : 0);
   try {
     const view = await load();
     if (signal.aborted) return;
     const content = await view.show(args, signal);
     if (signal.aborted) return;
-    clearTimeout(slow);
     put(main, content);
     const shown = main.querySelector("h1")?.textContent ?? title;
     document.title = `${foreign(shown, 80)} · Cairn`;
@@ -81,8 +80,9 @@ async function open() {
     if (opened) window.scrollTo(0, 0);
     opened = true;
   } catch (error) {
-    clearTimeout(slow);
     if (!signal.aborted) put(main, h("h1", title), failure(error));
+  } finally {
+    clearTimeout(slow);
   }
 }
 

@@ -18,6 +18,8 @@ const go = (path) => {
 export async function show([text], signal) {
   const query = (text ?? "").trim();
   const place = await find(query, signal);
+  // Whoever went elsewhere meanwhile stays there.
+  if (signal.aborted) return [];
   if (place) return go(place);
   return [
     heading("Nothing found"),
