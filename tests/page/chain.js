@@ -5,6 +5,7 @@ const fs = require("fs");
 const { check, equal, task, until } = require("./lib/tasks");
 const { dev, wallet } = require("./lib/node");
 const { open } = require("./lib/browser");
+const miner = require("./lib/mine");
 
 const TOKEN = JSON.parse(fs.readFileSync(process.env.CLIENT_CONTRACTS)).contracts["Token.sol"].Token.evm.bytecode.object;
 const tip = (page) => page.evaluate(() => document.querySelector(".figures dd a")?.textContent);
@@ -131,6 +132,17 @@ async function blocks(browser, node) {
     await page.getByRole("link", { name: `All ${lost.length} branches` }).click();
     await shows(page, `${lost.length} heads`);
     for (const { hash } of lost) check(await page.$(`main a[href="#/block/${hash}"]`), `branch ${hash}`);
+  });
+  await task("a found block that loses is marked so among those found here", async () => {
+    const { hash, status } = await miner.mine(node, Buffer.from("found"));
+    equal(status, "connected", "what the node makes of it");
+    await go("mining");
+    const found = page.getByRole("table", { name: "Blocks that were found here" });
+    const row = found.locator("tbody tr", { has: page.locator(`a[href="#/block/${hash}"]`) });
+    const state = (wanted) => until(async () => (await row.innerText()).split("\t").includes(wanted), wanted, 15_000);
+    await state("active");
+    await node.call("dev_reorg", 1);
+    await state("lost");
   });
   await task("a button that was pressed by the keyboard keeps the focus", async () => {
     await go("dev");

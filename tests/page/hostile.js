@@ -2,11 +2,10 @@
 "use strict";
 
 const fs = require("fs");
-const crypto = require("crypto");
 const { check, equal, task, until } = require("./lib/tasks");
 const { dev } = require("./lib/node");
 const { open } = require("./lib/browser");
-const { request } = require("../clients/lib/node");
+const { mine } = require("./lib/mine");
 
 const EVIL = '<img src=x onerror="window.caught=1"><script>window.caught=1</script>\u202e\u001b[31m';
 const contracts = JSON.parse(fs.readFileSync(process.env.CLIENT_CONTRACTS)).contracts;
@@ -44,31 +43,6 @@ const EXTRA = Buffer.concat([
   Buffer.from([0xc3, 0x28, 0xf0, 0x9f, 0x92, 0xed, 0xa0, 0x80, 0xc0, 0xaf]),
   Buffer.alloc(94, 0xff),
 ]).subarray(0, 94);
-
-/// Mines a block whose coinbase ends with these bytes.
-async function oddBlock(node) {
-  const call = async (method, ...params) => {
-    const { result, error } = await request(node.url, method, params, {
-      authorization: `Basic ${Buffer.from(node.cookie()).toString("base64")}`,
-    });
-    if (error) throw new Error(`${method}: ${error.message}`);
-    return result;
-  };
-  const { address } = await node.call("miner_status");
-  // The node's own bytes, which make its templates differ, are replaced too.
-  const template = await call("miner_getTemplate", { address, extra: "00".repeat(70) });
-  const [header, coinbase] = [Buffer.from(template.header, "hex"), Buffer.from(template.coinbase, "hex")];
-  const twice = (bytes) =>
-    crypto.createHash("sha256").update(crypto.createHash("sha256").update(bytes).digest()).digest();
-  EXTRA.copy(coinbase, template.extranonceOffset + template.extranonceSize - EXTRA.length);
-  const fold = (root, leaf) => twice(Buffer.concat([root, Buffer.from(leaf, "hex")]));
-  template.merkleBranch.reduce(fold, twice(coinbase)).copy(header, 36);
-  for (let nonce = 0; nonce < 1 << 20; nonce += 1) {
-    header.writeUInt32LE(nonce, 76);
-    if (Buffer.from(twice(header)).reverse().toString("hex") <= template.target) break;
-  }
-  return call("miner_submit", template.id, header.toString("hex"), coinbase.toString("hex"));
-}
 
 module.exports = async (browser) => {
   const node = await dev();
@@ -136,7 +110,7 @@ module.exports = async (browser) => {
       }
     });
     await task("an extra of 94 odd bytes, the most there can be, is text", async () => {
-      const { hash, status } = await oddBlock(node);
+      const { hash, status } = await mine(node, EXTRA);
       equal(status, "connected", "what the node makes of it");
       equal((await node.call("chain_getBlock", hash, 1)).extra, EXTRA.toString("hex"), "all 94 bytes");
       await go(`block/${hash}`);

@@ -33,12 +33,13 @@ export async function show(_, signal) {
         call("miner_getStats"),
         call("miner_getWorkers"),
       ]);
-      const text = JSON.stringify([own, stats, list, chain.info?.difficulty]);
+      const blocks = await withStates(lastBlocks(own, stats));
+      const text = JSON.stringify([own, stats, list, blocks, chain.info?.difficulty]);
       if (signal.aborted || text === last) return;
       last = text;
       put(totals, overview(own, stats));
       put(workers, workerTable(list));
-      put(found, blockTable(own, stats));
+      put(found, blockTable(blocks));
       put(how, pointing(stats));
     } catch (error) {
       if (!signal.aborted) put(totals, failure(error));
@@ -169,26 +170,40 @@ const reasons = (rejected) =>
     .map(([reason, number]) => `${reason} ${number}`)
     .join(", ") || "none refused";
 
+const STATES = { active: "active", side: "lost", invalid: "invalid" };
 const FINDERS = { own: "the node's own miner", rpc: "a miner over JSON-RPC", getblocktemplate: "getblocktemplate" };
 
 /** The last blocks that were found here, by whomever, newest first. */
-function blockTable(own, stats) {
+function lastBlocks(own, stats) {
   const workers = (stats.lastBlocks ?? []).map((one) => ({
     ...one,
     finder: one.worker ? `worker ${foreign(one.worker, 40)}` : "a worker without a name",
   }));
   const others = (own?.lastBlocks ?? []).map((one) => ({ ...one, finder: FINDERS[one.by] ?? foreign(one.by, 20) }));
-  const rows = [...workers, ...others]
-    .sort((a, b) => b.time - a.time || b.height - a.height)
-    .slice(0, 20)
-    .map((one) => [
-      heightLink(one.height, one.hash),
-      blockLink(one.hash),
-      one.finder,
-      one.address ? addressLink(one.address) : "nobody",
-      age(one.time),
-    ]);
-  return table([["Height", "number"], ["Block", "wide-only"], ["Found by"], ["Pays to", "wide-only"], ["Age"]], rows, {
+  return [...workers, ...others].sort((a, b) => b.time - a.time || b.height - a.height).slice(0, 20);
+}
+
+/** Where each stands now: a found block may have lost since. */
+const withStates = (blocks) =>
+  Promise.all(
+    blocks.map(async (block) => {
+      const active = chain.path.some(({ hash }) => hash === block.hash);
+      const state = active ? "active" : (await attempt(null, "chain_getBlockStatus", block.hash))?.status;
+      return { ...block, state: STATES[state] ?? "unknown" };
+    }),
+  );
+
+function blockTable(blocks) {
+  const rows = blocks.map((one) => [
+    heightLink(one.height, one.hash),
+    blockLink(one.hash),
+    pill(one.state, one.state === "active" ? "" : "bad"),
+    one.finder,
+    one.address ? addressLink(one.address) : "nobody",
+    age(one.time),
+  ]);
+  const columns = [["Height", "number"], ["Block", "wide-only"], ["State"], ["Found by"], ["Pays to", "wide-only"], ["Age"]];
+  return table(columns, rows, {
     caption: "Blocks that were found here",
     empty: "None yet, by the node's own miner, over JSON-RPC or by stratum.",
   });
