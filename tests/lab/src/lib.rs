@@ -6,6 +6,7 @@ pub mod explorer;
 pub mod instance;
 pub mod linear;
 pub mod network;
+pub mod output;
 pub mod process;
 pub mod protocols;
 pub mod queue;

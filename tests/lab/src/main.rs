@@ -3,6 +3,7 @@
 use cairn_lab::{
     chart::Chart,
     claims::SECTIONS,
+    output::say,
     setting::Network,
     show::{Choice, PROTOCOLS},
     table::{Scale, heads},
@@ -90,8 +91,8 @@ fn show(name: &str, args: &Args) -> Result<bool, String> {
         heal: args.heal.unwrap_or(u64::MAX),
         seed: args.seed,
     })?;
-    print!("{}", seen.chart.text());
-    println!("{}", seen.summary);
+    say(seen.chart.text());
+    say(format_args!("{}\n", seen.summary));
     save(args, "", &seen.chart)?;
     Ok(!seen.violated)
 }
@@ -102,7 +103,7 @@ fn check(args: &Args) -> Result<bool, String> {
         let names: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
         return Err(format!("unknown section {name}; known are {}", names.join(", ")));
     }
-    print!("{}", heads());
+    say(heads());
     let scale = if args.small { Scale::Small } else { Scale::Full };
     let (mut passed, mut failed, mut drawn, mut bounded) = (0, 0, 0, Vec::new());
     for section in
@@ -110,9 +111,9 @@ fn check(args: &Args) -> Result<bool, String> {
     {
         let started = Instant::now();
         let rows = (section.rows)(scale);
-        println!("\n== {} ({:.1} s)", section.title, started.elapsed().as_secs_f64());
+        say(format_args!("\n== {} ({:.1} s)\n", section.title, started.elapsed().as_secs_f64()));
         for row in rows {
-            print!("{}", row.text());
+            say(row.text());
             let good = row.claims.iter().filter(|(_, outcome)| outcome.is_ok()).count();
             passed += good;
             failed += row.claims.len() - good;
@@ -120,16 +121,16 @@ fn check(args: &Args) -> Result<bool, String> {
             for (title, chart) in &row.charts {
                 drawn += 1;
                 if args.charts {
-                    println!("{title}\n{}", chart.text());
+                    say(format_args!("{title}\n{}\n", chart.text()));
                 }
                 save(args, &format!("-{drawn}"), chart)?;
             }
         }
     }
     if !bounded.is_empty() {
-        println!("\nNot searched to the end: {}", bounded.join("; "));
+        say(format_args!("\nNot searched to the end: {}\n", bounded.join("; ")));
     }
-    println!("\n{passed} passed, {failed} failed");
+    say(format_args!("\n{passed} passed, {failed} failed\n"));
     Ok(failed == 0)
 }
 

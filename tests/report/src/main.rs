@@ -9,6 +9,7 @@ mod payer;
 mod plot;
 mod small_miner;
 
+use cairn_lab::output::say;
 use clap::Parser;
 use std::{
     fs,
@@ -51,7 +52,7 @@ fn main() -> ExitCode {
     let started = Instant::now();
     match run(&args) {
         Ok((passed, failed)) => {
-            println!("{passed} passed, {failed} failed, {:.0} s", started.elapsed().as_secs_f64());
+            say(format_args!("{passed} passed, {failed} failed, {:.0} s\n", started.elapsed().as_secs_f64()));
             if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         Err(error) => {
@@ -75,14 +76,14 @@ fn run(args: &Args) -> Result<(usize, usize), String> {
             for (claim, holds) in &page.checks {
                 (passed, failed) = (passed + usize::from(*holds), failed + usize::from(!holds));
                 if !holds {
-                    println!("FAILED {}: {claim}", page.name);
+                    say(format_args!("FAILED {}: {claim}\n", page.name));
                 }
             }
-            println!(
-                "{}: {} values compared",
+            say(format_args!(
+                "{}: {} values compared\n",
                 folder.join(page.name).with_extension("md").display(),
                 page.checks.len()
-            );
+            ));
             pages.push(page);
         }
     }

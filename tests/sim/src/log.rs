@@ -1,5 +1,6 @@
 //! What happened, for readers and for comparison: two runs of a seed must agree on every word of it.
 
+use cairn_lab::output::say;
 use std::fmt::Write as _;
 
 /// Notes of a history. The digest is kept always, the text only on demand.
@@ -31,7 +32,7 @@ impl Log {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{:>8}.{:03} {who:<4} {}", now / 1_000, now % 1_000, what());
             if text.len() > 1 << 16 {
-                print!("{text}");
+                say(&text);
                 text.clear();
             }
         }
@@ -46,7 +47,7 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         if let Some(text) = &self.text {
-            print!("{text}");
+            say(text);
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `sim`: runs seeded histories of the network, or one of them with a log.
 
+use cairn_lab::output::say;
 use cairn_sim::{Kind, LONG, ModelName, Overrides, Plan, Report, history, run};
 use chain_core::spec::MOST_MEMBERS;
 use clap::Parser;
@@ -135,18 +136,18 @@ fn main() -> ExitCode {
     if let Some(aim) = args.aim {
         compare(&report, aim, started.elapsed());
     }
-    println!("{} passed, {} failed", report.passed, report.failed.len());
+    say(format_args!("{} passed, {} failed\n", report.passed, report.failed.len()));
     if report.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// One history, with all that happened in it.
 fn replay(seed: u64, overrides: &Overrides) -> ExitCode {
     let outcome = history(seed, overrides, true);
-    println!("{}digest {:016x}, {} s of virtual time", outcome.stats, outcome.digest, outcome.ended / 1_000);
+    say(format_args!("{}digest {:016x}, {} s of virtual time\n", outcome.stats, outcome.digest, outcome.ended / 1_000));
     match outcome.violation {
         None => ExitCode::SUCCESS,
         Some(violation) => {
-            println!("seed {seed} breaks {:?}: {}", violation.invariant, violation.detail);
+            say(format_args!("seed {seed} breaks {:?}: {}\n", violation.invariant, violation.detail));
             ExitCode::FAILURE
         }
     }
@@ -203,33 +204,33 @@ fn flags(args: &Args) -> String {
 
 fn summarise(report: &Report, overrides: &Overrides, flags: &str, took: Duration) {
     let count = report.passed + report.failed.len() as u64;
-    print!("{}", report.stats);
+    say(&report.stats);
     for (seed, violation) in &report.failed {
-        println!("seed {seed} breaks {:?}: {}", violation.invariant, violation.detail);
+        say(format_args!("seed {seed} breaks {:?}: {}\n", violation.invariant, violation.detail));
         let plan = Plan::draw(*seed, overrides);
-        println!("  attackers {:?}; replay: sim --seed {seed} --log{flags}", plan.attackers);
+        say(format_args!("  attackers {:?}; replay: sim --seed {seed} --log{flags}\n", plan.attackers));
     }
     let seconds = took.as_secs_f64();
-    println!(
-        "{count} histories in {seconds:.1} s, {:.2} a second; {:.0} events a second; {:.0} times as fast as time",
+    say(format_args!(
+        "{count} histories in {seconds:.1} s, {:.2} a second; {:.0} events a second; {:.0} times as fast as time\n",
         count as f64 / seconds,
         report.stats.events as f64 / seconds,
         report.virtual_time as f64 / 1e3 / seconds
-    );
+    ));
 }
 
 /// The line of the benchmark. Where others use the cores too, CPU time says more than the clock.
 fn compare(report: &Report, aim: u32, took: Duration) {
     let count = (report.passed + report.failed.len() as u64) as f64;
     let rate = count / took.as_secs_f64() * 600.0;
-    println!("{rate:.0} histories in 10 minutes, {:.2} of the aim of {aim}", rate / f64::from(aim));
+    say(format_args!("{rate:.0} histories in 10 minutes, {:.2} of the aim of {aim}\n", rate / f64::from(aim)));
     if let Some(used) = cpu_seconds() {
         let rate = 2.0 * 600.0 * count / used;
-        println!(
-            "{:.2} CPU seconds each: {rate:.0} on two free cores, {:.2} of it",
+        say(format_args!(
+            "{:.2} CPU seconds each: {rate:.0} on two free cores, {:.2} of it\n",
             used / count,
             rate / f64::from(aim)
-        );
+        ));
     }
 }
 

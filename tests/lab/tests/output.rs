@@ -1,0 +1,17 @@
+//! What the program does when nobody reads what it prints.
+
+use std::process::{Command, Stdio};
+
+#[test]
+fn a_reader_that_has_gone_ends_the_program_without_a_word() {
+    let (reader, writer) = std::io::pipe().expect("a pipe can be made");
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_lab"))
+        .arg("paxos")
+        .stdout(writer)
+        .stderr(Stdio::piped())
+        .output()
+        .expect("the program can be run");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert!(output.status.success(), "{}", output.status);
+}
