@@ -25,6 +25,9 @@ const LARGE: u64 = 20;
 /// Most blocks of a history with members of finality, who vote all the time.
 const BLOCKS_OF_MEMBERS: u32 = 60;
 
+/// Bytes of a small pool: some 600 transfers.
+const SMALL_POOL: usize = 1 << 20;
+
 /// How often somebody has a slow processor.
 const OFTEN_SLOW: f64 = 0.15;
 
@@ -244,6 +247,7 @@ impl Plan {
         plan.faults = plan.draw_faults(length, &mut random);
         plan.draw_faults_of_members(length, &mut random);
         plan.draw_slow(overrides.slow, &mut Random::new(seed).fork(11));
+        plan.draw_pool(&mut Random::new(seed).fork(12));
         plan.draw_past(length, overrides.past, &mut Random::new(seed).fork(10));
         plan
     }
@@ -304,6 +308,13 @@ impl Plan {
         let node = random.index(self.honest());
         let (unit, block) = (random.between(20, 100), random.between(50, 2_000));
         self.slow = (random.chance(OFTEN_SLOW) || asked).then_some(Slow { node, unit, block });
+    }
+
+    /// A pool of the usual size takes more than a filler has; some are so small that others' transactions push each other out.
+    fn draw_pool(&mut self, random: &mut Random) {
+        if self.attackers.contains(&Kind::Filler) && random.chance(0.5) {
+            self.pool_bytes = SMALL_POOL;
+        }
     }
 
     /// Some chains are long when the history begins, and somebody is late. It does not mine, for it would mine on what it has.

@@ -107,11 +107,11 @@ impl World {
             self.consult(node, |strategy, context| strategy.stop(context));
             self.start(node);
         }
-        for transaction in self.traffic.promises() {
-            let txid = transaction.txid();
-            if let Some(node) = self.running_node() {
+        // A wallet has one node: what waits for a nonce that another node has is the first to go when a pool is full.
+        if let Some(node) = self.running_node() {
+            for transaction in self.traffic.promises() {
+                self.promised.push(transaction.txid());
                 self.hand_in(node, transaction);
-                self.promised.push(txid);
             }
         }
     }
