@@ -26,7 +26,7 @@ const LARGE: u64 = 20;
 const BLOCKS_OF_MEMBERS: u32 = 60;
 
 /// Bytes of a small pool: some 600 transfers.
-const SMALL_POOL: usize = 1 << 20;
+pub(crate) const SMALL_POOL: usize = 1 << 20;
 
 /// How often somebody has a slow processor.
 const OFTEN_SLOW: f64 = 0.15;

@@ -5,7 +5,7 @@ use chain_core::{hash::TxId, transaction::Transaction};
 use std::collections::HashSet;
 
 use super::{Happening, Phase, World, driver::PAID, links::name};
-use crate::{node::open, oracle::Invariant, stats::Revenue};
+use crate::{node::open, oracle::Invariant, plan::SMALL_POOL, stats::Revenue};
 
 /// Milliseconds and blocks in which a good network must have recovered.
 const RECOVERY: u64 = 150_000;
@@ -107,11 +107,13 @@ impl World {
             self.consult(node, |strategy, context| strategy.stop(context));
             self.start(node);
         }
-        // A wallet has one node: what waits for a nonce that another node has is the first to go when a pool is full.
-        if let Some(node) = self.running_node() {
-            for transaction in self.traffic.promises() {
-                self.promised.push(transaction.txid());
+        // What waits for a nonce that another node has is the first to go when a pool is full.
+        let one = if self.plan.pool_bytes == SMALL_POOL { self.running_node() } else { None };
+        for transaction in self.traffic.promises() {
+            let txid = transaction.txid();
+            if let Some(node) = one.or_else(|| self.running_node()) {
                 self.hand_in(node, transaction);
+                self.promised.push(txid);
             }
         }
     }
