@@ -221,11 +221,22 @@ impl Chain {
         if self.is_reorganising() { self.told } else { self.store.tip().hash }
     }
 
-    /// Lets a new tip reach the disk, before it is announced; returns the way to it from the one announced before.
-    pub(crate) fn settle_tip(&mut self, now: Time) -> Result<Path, Fatal> {
-        if self.store.needs_flush(false) {
+    /// Whether those who read the disk see another state than that of the tip.
+    pub(crate) fn is_unwritten(&self) -> bool {
+        self.store.needs_flush(false)
+    }
+
+    /// Lets the tip reach the disk.
+    pub(crate) fn write(&mut self) -> Result<(), Fatal> {
+        if self.is_unwritten() {
             self.flush()?;
         }
+        Ok(())
+    }
+
+    /// Lets a new tip reach the disk, before it is announced; returns the way to it from the one announced before.
+    pub(crate) fn settle_tip(&mut self, now: Time) -> Result<Path, Fatal> {
+        self.write()?;
         let tip = self.store.tip();
         let path = self.tree.path(&self.told, &tip.hash).unwrap_or_default();
         self.depth = Height::try_from(path.disconnect.len()).unwrap_or(Height::MAX);

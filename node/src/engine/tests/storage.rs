@@ -1,11 +1,11 @@
 //! Restarts, and storage that fails.
 
-use super::kit::{FEE, Kit, Tx};
+use super::kit::{FEE, Kit, Tx, reroot};
 use crate::{
     engine::{Action, BlockOutcome, Event, NodeEvent, PeerId, Reply, Source, SubmitBlockError, SubmitError},
     store::{Store, StoreConfig, StoreError, memory::Faults},
 };
-use chain_core::{block::check::check_block, transaction::Transaction};
+use chain_core::{block::check::check_block, transaction::Transaction, units::Amount};
 use std::sync::Arc;
 
 #[test]
@@ -138,6 +138,37 @@ fn a_header_whose_body_was_wrong_is_on_disk_for_its_children() {
         kit.take(block).unwrap();
     }
     assert_eq!(kit.height(), 2);
+}
+
+//     G -- a1 ... a5
+//      \-- b1 ... b4 -- b5 -- b6      b5 claims one grain too much
+#[test]
+fn readers_of_the_disk_see_the_tip_again_after_a_better_branch_turned_out_invalid() {
+    let mut kit = Kit::new();
+    // It is written after each four of the 18 steps there and back.
+    kit.store.dirty_blocks = 4;
+    kit.restart();
+    let mut twin = kit.twin();
+    kit.mine_many(5);
+    let told = kit.engine.store().tip();
+    assert_eq!(kit.engine.store().flushed_tip(), told);
+
+    let mut branch = twin.mine_many(4);
+    let b5 = twin.block_with(|transactions| {
+        let Transaction::Coinbase(coinbase) = &mut transactions[0] else { panic!() };
+        coinbase.outputs[0].amount = Amount::from_grains(coinbase.outputs[0].amount.grains() + 1);
+    });
+    let mut b6 = b5.clone();
+    b6.header.prev = b5.hash();
+    b6.header.time += 1;
+    let b6 = reroot(&kit.spec, b6);
+    branch.push(b5);
+    for block in branch {
+        assert_eq!(kit.take(block).unwrap(), BlockOutcome::SideBranch);
+    }
+    kit.take(b6).unwrap_err();
+    assert_eq!(kit.engine.store().tip(), told);
+    assert_eq!(kit.engine.store().flushed_tip(), told);
 }
 
 //     G -- a1 ... a150                 150 full of payments, then
