@@ -118,7 +118,10 @@ fn show<I: Instance>(instance: &I, choice: &Choice) -> Result<Seen, String> {
         (None, Some(at)) => format!("done after {at} ticks"),
         (None, None) => "blocked: not done when the run ended".to_owned(),
     };
-    let summary = format!("{end}; {} messages, at most {} message delays", run.messages, run.delays());
+    // Some protocols have nothing to show, so there is nothing that could be late.
+    let delays =
+        if run.shown.is_empty() { String::new() } else { format!(", at most {} message delays", run.delays()) };
+    let summary = format!("{end}; {} messages{delays}", run.messages);
     Ok(Seen { violated: run.violation.is_some(), chart: run.chart, summary })
 }
 

@@ -3,7 +3,9 @@
 use cairn_lab::{
     chart::What,
     explorer::{Limits, Order, explore, permutations},
+    instance::{Instance, View},
     network::Partition,
+    process::{Id, Outputs, Process},
     protocols::{abd::Abd, lock_register::LockRegister, paxos::Paxos, two_phase_commit::TwoPhaseCommit},
     runner::run,
     setting::{DELTA, Network, Setting},
@@ -20,6 +22,54 @@ fn a_lost_message_blocks_a_protocol_that_sends_nothing_twice() {
     let (what, chart) = found.counter_example().expect("an Acquire is lost");
     assert!(what.contains("blocked"), "{what}");
     assert!(chart.text().contains('x'), "{}", chart.text());
+}
+
+/// Process 0 says "first" and "second"; process 1 wants both in this order, and drops a "second" that comes too early.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Impatient(u8);
+
+impl Process for Impatient {
+    type Message = u8;
+    type Timer = ();
+    type Event = ();
+
+    fn on_start(&mut self, out: &mut Outputs<Self>) {
+        if self.0 == u8::MAX {
+            out.send(1, 0);
+            out.send(1, 1);
+        }
+    }
+
+    fn on_message(&mut self, _: Id, message: u8, _: &mut Outputs<Self>) {
+        self.0 += u8::from(message == self.0);
+    }
+}
+
+struct Pair;
+
+impl Instance for Pair {
+    type Process = Impatient;
+    type History = ();
+
+    fn processes(&self) -> Vec<Impatient> {
+        vec![Impatient(u8::MAX), Impatient(0)]
+    }
+
+    fn violation(&self, _: &View<'_, Impatient>) -> Option<String> {
+        None
+    }
+
+    fn done(&self, view: &View<'_, Impatient>) -> bool {
+        view.processes[1].0 == 2
+    }
+}
+
+#[test]
+fn a_message_that_came_too_early_does_not_come_again() {
+    let found = explore(&Pair, Limits { progress: true, ..Limits::default() });
+    let (what, _) = found.counter_example().expect("the second is dropped when it comes first");
+    assert!(what.contains("blocked"), "{what}");
+    assert!(explore(&Pair, Limits { progress: true, order: Order::Fifo, ..Limits::default() }).holds());
 }
 
 #[test]

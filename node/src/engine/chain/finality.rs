@@ -218,6 +218,7 @@ impl Chain {
         // A member that is alone needs no other event to come to its certificate. A backlog waits for the next event.
         for _ in 0..AT_ONCE {
             let Some((promise, said)) = self.step(now) else { break };
+            // FIN-3: the promise is on disk before anybody hears of it.
             self.store.put_promise(&promise)?;
             if let Some(finality) = &mut self.finality {
                 finality.say(promise, said);

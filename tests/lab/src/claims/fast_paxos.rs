@@ -26,8 +26,9 @@ pub fn rows(scale: Scale) -> Vec<Row> {
     ));
     rows.extend(faulty_networks(scale));
     // Each with the least n that is enough, and with one acceptor fewer.
-    let full: &[(usize, usize)] = &[(1, 1), (1, 2), (2, 1)];
-    for &(e, f) in &full[..scale.pick(1, 3)] {
+    // With (0, 1) it is 2f+1 that decides, with the others 2e+f+1 or both.
+    let full: &[(usize, usize)] = &[(0, 1), (1, 1), (1, 2), (2, 1)];
+    for &(e, f) in &full[..scale.pick(2, 4)] {
         let n = (2 * e + f + 1).max(2 * f + 1);
         for coordinated in [true, false] {
             let how = if coordinated { "coordinated" } else { "uncoordinated" };

@@ -86,7 +86,7 @@ fn crashes_in_rounds() -> Vec<Row> {
             "agreement",
         ),
         row("FloodSet, f rounds instead of f+1", "1 crash of 3").fails(
-            "agreement fails",
+            "agreement fails; of f+1 processes none can be spared, for all of f would crash",
             &explore(&flood(3, 1), limits(1)),
             "agreement",
         ),

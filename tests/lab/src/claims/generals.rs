@@ -1,6 +1,7 @@
 //! Section 4: the Byzantine generals.
 
 use crate::{
+    chart::Chart,
     instance::Instance,
     process::Id,
     protocols::generals::{Generals, Message},
@@ -79,8 +80,11 @@ fn wrong(generals: &Generals, run: &Run<Generals>) -> Option<String> {
     generals.violation(&view).or(run.violation.clone()).or(validity)
 }
 
-/// Everything that these traitors can do, until something is wrong. The number of runs, and what is wrong.
-fn all_choices(generals: Generals) -> (u64, Option<String>) {
+/// The number of runs; what was wrong in the last, with its chart.
+type Found = (u64, Option<(String, Chart)>);
+
+/// Everything that these traitors can do, until something is wrong.
+fn all_choices(generals: Generals) -> Found {
     let choices = Rc::new(RefCell::new(Choices::default()));
     let asked = Rc::clone(&choices);
     let choose: Choose = Rc::new(RefCell::new(move |options| asked.borrow_mut().choose(options)));
@@ -88,7 +92,8 @@ fn all_choices(generals: Generals) -> (u64, Option<String>) {
     loop {
         runs += 1;
         if let Some(what) = wrong(&generals, &once(&generals, &choose, false)) {
-            return (runs, Some(what));
+            choices.borrow_mut().at = 0;
+            return (runs, Some((what, once(&generals, &choose, true).chart)));
         }
         if !choices.borrow_mut().advance() {
             return (runs, None);
@@ -97,7 +102,7 @@ fn all_choices(generals: Generals) -> (u64, Option<String>) {
 }
 
 /// Every set of so many traitors with every order, and all that they can do.
-fn exhaustive(generals: Generals) -> (u64, Option<String>) {
+fn exhaustive(generals: Generals) -> Found {
     let mut runs = 0;
     let sets = (0..1_u32 << generals.generals).filter(|set| set.count_ones() == u32::from(generals.traitors));
     for disloyal in sets {
@@ -113,7 +118,7 @@ fn exhaustive(generals: Generals) -> (u64, Option<String>) {
 }
 
 /// The same where there is too much that they can do: so many draws of it.
-fn sampled(generals: Generals, draws: u64) -> (u64, Option<String>) {
+fn sampled(generals: Generals, draws: u64) -> Found {
     for seed in 0..draws {
         let mut random = Random::new(seed);
         let mut all: Vec<Id> = (0..generals.generals).collect();
@@ -121,23 +126,26 @@ fn sampled(generals: Generals, draws: u64) -> (u64, Option<String>) {
         let disloyal = all.iter().take(usize::from(generals.traitors)).fold(0, |set, who| set | 1 << who);
         let order = u8::from(random.chance(0.5));
         let generals = Generals { disloyal, order, ..generals };
-        let choose: Choose = Rc::new(RefCell::new(move |options| random.below(u64::from(options)) as u8));
-        if let Some(what) = wrong(&generals, &once(&generals, &choose, false)) {
-            return (seed + 1, Some(what));
+        let choose = |mut random: Random| -> Choose {
+            Rc::new(RefCell::new(move |options| random.below(u64::from(options)) as u8))
+        };
+        if let Some(what) = wrong(&generals, &once(&generals, &choose(random.clone()), false)) {
+            return (seed + 1, Some((what, once(&generals, &choose(random), true).chart)));
         }
     }
     (draws, None)
 }
 
-fn row(generals: Generals, (runs, what): (u64, Option<String>), how: &str, breaks: bool) -> Row {
+fn row(generals: Generals, (runs, found): Found, how: &str, breaks: bool) -> Row {
     let loyal = Generals { disloyal: 0, ..generals };
     let plain = once(&loyal, &(Rc::new(RefCell::new(|_| 0_u8)) as Choose), false);
     let name = if generals.signed { "SM" } else { "OM" };
-    let row = Row::new(format!("{name}({}), {} generals", generals.traitors, generals.generals), "synchronous")
+    let mut row = Row::new(format!("{name}({}), {} generals", generals.traitors, generals.generals), "synchronous")
         .faults(format!("{} traitors of {}", generals.traitors, generals.generals));
     if breaks {
-        let found = what.ok_or_else(|| format!("nothing is wrong in {runs} runs")).map(|_| ());
-        return row.outcome(&format!("traitors win after {runs} runs, {how}"), found);
+        let title = format!("traitors win after {runs} runs, {how}");
+        let outcome = found.map(|(_, chart)| row.charts.push((format!("{}: {title}", row.protocol), chart)));
+        return row.outcome(&title, outcome.ok_or_else(|| format!("nothing is wrong in {runs} runs")));
     }
     let (n, f) = (u64::from(generals.generals), u32::from(generals.traitors));
     // Each round of OM multiplies by one name less; of SM each lieutenant sends one order on.
@@ -149,7 +157,7 @@ fn row(generals: Generals, (runs, what): (u64, Option<String>), how: &str, break
     // Without traitors a signed order needs no more than two rounds, but nobody knows that.
     let row = if generals.signed { row } else { row.delays(plain.delays(), f + 1) };
     row.claim("loyal generals end after f+1 rounds", plain.done.is_some_and(|at| at <= u64::from(f + 1) * 101))
-        .outcome(&format!("agreement and validity in {runs} runs, {how}"), what.map_or(Ok(()), Err))
+        .outcome(&format!("agreement and validity in {runs} runs, {how}"), found.map_or(Ok(()), |(what, _)| Err(what)))
 }
 
 /// Its rows.

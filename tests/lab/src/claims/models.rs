@@ -7,7 +7,7 @@ use crate::{
         flood_set::FloodSet,
         paxos::Paxos,
     },
-    runner::run,
+    runner::{Run, run},
     setting::{Crash, DELTA, Network, Setting},
     table::{Row, Scale},
 };
@@ -38,17 +38,29 @@ fn detectors(scale: Scale) -> Vec<Row> {
         Row::new("failure detector", "asynchronous").fails("no timeout is long enough", &unbounded, "accuracy"),
         Row::new("failure detector", "partially synchronous")
             .faults("1 crash after GST")
+            .claim("suspects who has not crashed, before GST", (0..runs).any(suspects_early))
             .claim(&format!("eventually perfect in {runs} runs"), learns == runs),
     ]
 }
 
-/// Whether false suspicions end after GST, and the crash at the end is noticed.
-fn is_eventually_perfect(seed: u64) -> bool {
+/// Whether somebody is suspected before GST, and nobody crashes until long after.
+fn suspects_early(seed: u64) -> bool {
+    let (run, gst, _) = watched(seed);
+    run.shown.iter().any(|shown| shown.at < gst && shown.event == Opinion::Suspects)
+}
+
+/// A run of a detector that learns, when the network becomes good, and when one crashes.
+fn watched(seed: u64) -> (Run<FailureDetector>, u64, u64) {
     let detector = FailureDetector { questions: 200, timeout: 1, perfect: false };
     let (gst, crash) = (20 * DELTA, 200 * DELTA);
     let mut setting = Setting::new(Network::partially_synchronous(gst), seed);
     setting.crashes = vec![Crash { who: 1, at: crash, sends: 0 }];
-    let run = run(&detector, setting);
+    (run(&detector, setting), gst, crash)
+}
+
+/// Whether false suspicions end after GST, and the crash at the end is noticed.
+fn is_eventually_perfect(seed: u64) -> bool {
+    let (run, gst, crash) = watched(seed);
     // A timeout of 2Δ is long enough after GST, so one false suspicion more at most is due to a timeout of Δ.
     let settled = |at| at > gst + 10 * DELTA && at < crash;
     let quiet = !run.shown.iter().any(|shown| settled(shown.at) && shown.event == Opinion::Suspects);

@@ -67,9 +67,10 @@ impl Limits {
         depth: u32::MAX,
     };
 
-    /// Whether a message that changes nothing is left where it is. In order, or where messages hold up timers, it has to
-    /// be taken out of the way.
+    /// Whether a message that changes nothing is left where it is: a state less, and for safety the same. In order, or
+    /// where messages hold up timers, it has to be taken out of the way; and one that came too early must not come again
+    /// and save whoever waits for it.
     pub(super) fn leaves_ignored(&self) -> bool {
-        self.order == Order::Any && self.timing == Timing::Asynchronous
+        self.order == Order::Any && self.timing == Timing::Asynchronous && !self.progress
     }
 }

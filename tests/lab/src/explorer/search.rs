@@ -202,7 +202,11 @@ pub fn explore<I: Instance>(instance: &I, limits: Limits) -> Explored {
 
 /// As [`explore`], but states that a symmetry maps onto each other are one. A counter-example is searched again without,
 /// so that its chart has the processes' own names.
-pub fn explore_symmetric<I: Instance>(instance: &I, limits: Limits, symmetry: &Symmetry<I::Process>) -> Explored {
+pub fn explore_symmetric<I: Instance<History = ()>>(
+    instance: &I,
+    limits: Limits,
+    symmetry: &Symmetry<I::Process>,
+) -> Explored {
     let found = search(instance, limits, Some(symmetry));
     match &found.verdict {
         Verdict::Holds | Verdict::Bounded => found,
