@@ -149,8 +149,9 @@ fn index(pages: &[Page], args: &Args, folder: &Path) -> Result<(), String> {
     let chance = 1.0 - 0.999_f64.powi(i32::try_from(values).unwrap_or(i32::MAX));
     index.text(format!(
         "Tables show intervals of 95 % confidence and mark values outside of them; of twenty correct values, one is. A value counts as not \
-         expected if it is outside the interval of 99.9 %: with {values} correct values that happens in {:.0} of 100 runs with other seeds. \
-         Columns *model* are formulas or small calculations, *measured* is the engine.",
+         expected if it is outside the interval of 99.9 %: with {values} correct values that happens in at most {:.0} of 100 runs with other \
+         seeds. Some are judged by a bound instead, which their page names: medians of finality's lag by 1 to 2.5 times the model, which \
+         leaves out the time to process messages; common prefix, the depths, Nakamoto's table. Columns *model* are formulas or small calculations, *measured* is the engine.",
         100.0 * chance
     ));
     index.write(folder)

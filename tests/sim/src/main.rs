@@ -34,8 +34,8 @@ struct Args {
     /// What is promised of delays [default: the seed picks]
     #[arg(long)]
     model: Option<ModelName>,
-    /// Who attacks; `none` for nobody [default: the seed picks]
-    #[arg(long, value_parser = parse_attack)]
+    /// Who attacks
+    #[arg(long, value_parser = parse_attack, help = format!("Who attacks: {} [default: the seed picks]", attacks()))]
     attack: Option<Attack>,
     /// The attackers' part of the hash rate [default: the seed picks]
     #[arg(long, value_parser = parse_part)]
@@ -73,10 +73,16 @@ fn parse_attack(text: &str) -> Result<Attack, String> {
     if text == "none" {
         return Ok(Attack(None));
     }
-    <Kind as clap::ValueEnum>::from_str(text, true).map(|kind| Attack(Some(kind))).map_err(|_| {
-        let names: Vec<&str> = Kind::ALL.iter().map(|kind| kind.name()).collect();
-        format!("expected none or one of {}", names.join(", "))
-    })
+    <Kind as clap::ValueEnum>::from_str(text, true)
+        .map(|kind| Attack(Some(kind)))
+        .map_err(|_| format!("expected {}", attacks()))
+}
+
+/// All that can be asked for.
+fn attacks() -> String {
+    let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(", ");
+    let members: Vec<Kind> = Kind::MEMBERS.into_iter().filter(|kind| !Kind::ALL.contains(kind)).collect();
+    format!("none, {}; with --members also {}", names(&Kind::ALL), names(&members))
 }
 
 fn parse_part(text: &str) -> Result<f64, String> {

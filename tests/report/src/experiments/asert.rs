@@ -305,7 +305,7 @@ fn explain(page: &mut Page) {
     page.text(
         "**What is seen.** Growth leaves the chain ahead for good: with a doubling every d intervals the pace is 1 + \
          half-life / d. A step costs log2 of its size in half-lives of blocks, and pace is back within a tenth after \
-         some 3.3 half-lives (8 hours) for a factor of 10. Miners who come for short peaks alone get slightly fewer \
+         some 3.3 half-lives (8 hours) for a factor of 10. Miners who come for short peaks alone get no more \
          blocks for each hash than those who stay, since difficulty rises from the first block of a peak: no gain \
          from hopping, unlike under a moving average, which answers late. The chain wanders around its schedule as an \
          Ornstein-Uhlenbeck process: by chance alone with a standard deviation of sqrt(half-life / (2 ln 2)) = 14.4 \

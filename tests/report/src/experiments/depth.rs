@@ -153,7 +153,7 @@ fn intervals(page: &mut Page) -> Result<(), String> {
          three times as much honest work is lost, which favours large miners and those who withhold; below 5 s the attacker's advantage \
          eats the gain for strong attackers. Above 30 s the stale rate is small already and only the wait grows. 30 s keep the loss at about 3 % \
          if blocks take a second to the mean node (Cairn's own relay takes a third of that to all of 20 nodes, see docs/performance.md), and headers \
-         cost a light client 84 MB a year. With a spread of 12.6 s, as Bitcoin had in 2013, 30 s would be too short: the table of depths shows it.",
+         cost a light client 84 MB a year. With a spread of 12.6 s, as Bitcoin had in 2013, 30 s would be too short: by the formula of the stale rate a third of all blocks would be lost.",
     );
     Ok(())
 }

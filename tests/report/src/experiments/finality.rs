@@ -266,7 +266,7 @@ impl Table {
         page.heading("Certificates that wait for a timeout, in per cent, and mean seconds");
         page.table(&["delay", "dead", "k/7", "waited 3 s [95 %]", "mean: model", "mean [95 %]"], &self.waits);
         page.heading("Blocks between a node's tip and its final block");
-        page.table(&["delay", "dead", "mean: model", "mean [95 %]", "p50", "p95", "most"], &self.blocks);
+        page.table(&["delay", "dead", "mean: by the lag", "mean [95 %]", "p50", "p95", "most"], &self.blocks);
         Ok(())
     }
 }
@@ -308,8 +308,8 @@ fn introduce(page: &mut Page, histories: usize, checkpoints: u64) {
 fn explain(page: &mut Page) {
     page.text(
         "**Where they differ.** A node has one message of finality open with each peer at a time: a vote may wait for the response to the \
-         message before, up to a round trip in each round. So a certificate takes longer than its message delays. Dead members cost \
-         little while another one leads: a quorum is then closer to all who are left, so that slower ones count. Where a message takes half a \
+         message before, up to a round trip in each round. So a certificate takes longer than its message delays, \
+         and the medians are expected to be 1 to 2.5 times the model's. Dead members cost little while another one leads: a quorum is then closer to all who are left, so that slower ones count. Where a message takes half a \
          second, a certificate takes more than the 3 s of the first wait without any dead member: whether it waited cannot be told from its lag, views end \
          before they can succeed, and members become patient by what that costs. The waits of dead leaders come on top, doubled.",
     );

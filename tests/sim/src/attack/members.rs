@@ -5,7 +5,7 @@ use cairn_node::{
     wire::{Request, Response},
 };
 use chain_core::{
-    finality::{Certificate, Electorate, Statement, Vote},
+    finality::{Certificate, Electorate, Evidence, Statement, Vote},
     hash::BlockHash,
     units::Height,
 };
@@ -69,6 +69,50 @@ impl Strategy for Secretive {
             }
             other => other,
         })
+    }
+}
+
+/// Milliseconds between two lies, at least and at most.
+const LIES: (u64, u64) = (2_000, 30_000);
+
+/// Signs in others' names: accuses honest members of two votes that they never gave, and says that made-up blocks of later
+/// checkpoints are final. Whoever is told hangs up, for the signatures are wrong; it comes again.
+pub(super) struct FalseWitness;
+
+impl FalseWitness {
+    fn lie(context: &mut Context<'_>) -> Option<Request> {
+        let (chain, own) = (context.chain(), context.member()?);
+        let rules = chain.spec.finality.clone()?;
+        let members = u8::try_from(rules.members.len()).ok()?;
+        let (interval, quorum) = (rules.interval, usize::from(members) - rules.members.len() / 3);
+        let tip = context.engine()?.store().tip().height;
+        let electorate = Electorate { genesis: chain.hash, rules };
+        let random = context.random();
+        let height = (tip / interval + 1 + random.below(4) as Height) * interval;
+        let (hash, other) = (BlockHash(random.bytes()), BlockHash(random.bytes()));
+        let accused = (own + 1 + random.below(u64::from(members) - 1) as u8) % members;
+        let key = chain.members[usize::from(own)].pair();
+        let forge = |member, hash| Vote::sign(&electorate, height, Statement::Finalize { hash }, member, key);
+        if random.chance(0.5) {
+            let evidence = Evidence::of(&forge(accused, hash), &forge(accused, other)).into_iter().collect();
+            return Some(Request::Finality { newest: 0, certificate: None, votes: Vec::new(), evidence });
+        }
+        let signatures = (0..members).take(quorum).map(|member| forge(member, hash).signed).collect();
+        let certificate = Some(Certificate { height, hash, signatures });
+        Some(Request::Finality { newest: height, certificate, votes: Vec::new(), evidence: Vec::new() })
+    }
+}
+
+impl Strategy for FalseWitness {
+    fn timer(&mut self, context: &mut Context<'_>) {
+        let peers = context.peers();
+        if let Some(lie) = Self::lie(context).filter(|_| !peers.is_empty()) {
+            let peer = *context.random().pick(&peers);
+            context.log(|| format!("lies to peer {peer:?} about finality"));
+            context.ask(peer, lie);
+        }
+        let pause = context.random().between(LIES.0, LIES.1);
+        context.wake_after(pause);
     }
 }
 

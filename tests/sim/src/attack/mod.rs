@@ -138,6 +138,8 @@ pub enum Kind {
     TwoFaced,
     /// A member of finality that tells nobody its votes.
     Secretive,
+    /// A member of finality that accuses others and makes up certificates, with forged signatures.
+    FalseWitness,
     /// Has three fifths of the hash rate, mines in the open, and follows no certificate.
     Majority,
 }
@@ -159,8 +161,8 @@ const BEGINS_AFTER: u64 = 15_000;
 
 impl Kind {
     /// Those of chains with finality.
-    pub const MEMBERS: [Self; 5] =
-        [Self::TwoFaced, Self::Secretive, Self::Majority, Self::DoubleSpender, Self::SelfishMiner];
+    pub const MEMBERS: [Self; 6] =
+        [Self::TwoFaced, Self::Secretive, Self::FalseWitness, Self::Majority, Self::DoubleSpender, Self::SelfishMiner];
 
     /// All that a seed may pick.
     pub const ALL: [Self; 22] = [
@@ -216,6 +218,7 @@ impl Kind {
             Self::Custom => "custom",
             Self::TwoFaced => "two-faced",
             Self::Secretive => "secretive",
+            Self::FalseWitness => "false-witness",
             Self::Majority => "majority",
         }
     }
@@ -266,7 +269,8 @@ impl Kind {
             | Self::Filler
             | Self::Custom
             | Self::TwoFaced
-            | Self::Secretive => 0.0,
+            | Self::Secretive
+            | Self::FalseWitness => 0.0,
             Self::Majority => MAJORITY,
         }
     }
@@ -299,6 +303,7 @@ impl Kind {
             Self::Custom => Box::new(Honest),
             Self::TwoFaced => Box::new(members::TwoFaced::default()),
             Self::Secretive => Box::new(members::Secretive),
+            Self::FalseWitness => Box::new(members::FalseWitness),
             Self::Majority => Box::new(members::Majority::default()),
         }
     }
