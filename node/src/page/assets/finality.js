@@ -1,10 +1,10 @@
-// Finality: what depth makes safe here, and what the chain's members finalized if it has any.
+// Finality: what the chain's members finalized if it has any, and the blocks that the node calls safe and finalized.
 
-import { chain, follow } from "./chain.js";
+import { follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { count, counted, duration, foreign } from "./format.js";
 import { blockLink, facts, failure, hash, heading, heightLink, loading, panel, pill, table } from "./parts.js";
-import { call, isMissing } from "./rpc.js";
+import { attempt, call } from "./rpc.js";
 
 const MOST_MEMBERS = 100;
 const MOST_VOTES = 6;
@@ -15,49 +15,54 @@ const NONE =
   "reversal is.";
 
 export async function show(_, signal) {
-  const [depth, votes, members] = [h("div", loading()), h("div", loading()), h("div")];
-  let voted = false;
+  const [tags, votes, members] = [h("div", loading()), h("div", loading()), h("div")];
   const read = async () => {
-    if (!chain.info || signal.aborted || document.hidden) return;
+    if (signal.aborted || document.hidden) return;
     try {
-      const found = await call("chain_getFinality");
+      const [found, info, ...blocks] = await Promise.all([
+        call("chain_getFinality"),
+        call("chain_getInfo"),
+        ...["safe", "finalized"].map((tag) => attempt(null, "eth_getBlockByNumber", tag, false)),
+      ]);
       if (signal.aborted) return;
       const has = Array.isArray(found?.members) && found.members.length > 0;
-      voted = has;
       put(votes, has ? progress(found) : h("p", { class: "empty" }, NONE));
       put(members, has ? [memberTable(found), evidenceList(found.evidence ?? [])] : null);
+      put(tags, byTag(info, blocks, has));
     } catch (error) {
-      if (!signal.aborted) put(votes, isMissing(error) ? h("p", { class: "empty" }, NONE) : failure(error));
+      if (signal.aborted) return;
+      put(votes, failure(error));
+      if (tags.querySelector(".loading")) put(tags, h("p", { class: "empty" }, "Unknown."));
     }
-    if (!signal.aborted) put(depth, byDepth(chain.info, voted));
   };
   const timer = setInterval(follow(["chain"], read, signal), EVERY);
   signal.addEventListener("abort", () => clearInterval(timer));
   await read();
-  return [heading("Finality"), panel("By votes", votes, members), panel("By depth", depth)];
+  return [heading("Finality"), panel("By votes", votes, members), panel("By Ethereum's names", tags)];
 }
 
-function byDepth(info, voted) {
-  const at = (below) => Math.max(0, info.height - below);
-  const row = (below) =>
-    below === 0
-      ? "the tip itself: nothing reorganises a development chain but its user"
-      : [
-          heightLink(at(below)),
-          `, ${counted(below, "block")} below the tip, about ${duration(below * info.targetInterval)}`,
-        ];
+/** The blocks that the node itself names by these tags. */
+function byTag(info, [safe, finalized], voted) {
+  const row = (block, depth) => {
+    if (!block) return "unknown: the node does not name it";
+    const height = Number(block.number);
+    if (depth === 0 && !voted) return "the tip itself: nothing reorganises a development chain but its user";
+    const below = Math.max(0, info.height - height);
+    return [
+      heightLink(height, block.hash),
+      `, ${counted(below, "block")} below the tip, about ${duration(below * info.targetInterval)}`,
+    ];
+  };
+  const hint = voted
+    ? `finalized is what the members finalized, and safe the later of that and of the block ${counted(info.safeDepth, "block")} deep.`
+    : "Without votes they are depths: a reorganisation beyond them is improbable, not impossible.";
   return [
     facts(
       ["Tip", heightLink(info.height, info.bestHash)],
-      ["safe", row(info.safeDepth)],
-      ["finalized", voted ? "what the members finalized, above" : row(info.finalizedDepth)],
+      ["safe", row(safe, info.safeDepth)],
+      ["finalized", row(finalized, info.finalizedDepth)],
     ),
-    h(
-      "p",
-      { class: "hint" },
-      "Ethereum's tools ask for safe and finalized by these names. Without votes they are depths: a reorganisation beyond ",
-      "them is improbable, not impossible.",
-    ),
+    h("p", { class: "hint" }, "Ethereum's tools ask for safe and finalized by these names. ", hint),
   ];
 }
 
