@@ -5,7 +5,7 @@ import { chain } from "./chain.js";
 import { keccak } from "./keccak.js";
 import { h, keep, kept, put } from "./dom.js";
 import { counted, foreign, units } from "./format.js";
-import { action, addressLink, facts, failure, panel, txLink } from "./parts.js";
+import { action, addressLink, facts, failure, longCode, panel, txLink } from "./parts.js";
 import { RpcError, attempt, call } from "./rpc.js";
 import { provider, send } from "./wallet.js";
 
@@ -128,7 +128,7 @@ export async function contract(address, code, signal) {
         ["Created by", made ? addressLink(made.creator) : null],
         ["Created in", made ? txLink(made.hash) : null],
       ),
-      h("details", h("summary", "Bytes"), h("code", { class: "block" }, foreign(code, MOST_CODE))),
+      h("details", h("summary", "Bytes"), longCode("Bytes of the contract", foreign(code, MOST_CODE))),
     ),
     panel(
       "Read and write",

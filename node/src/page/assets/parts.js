@@ -101,6 +101,10 @@ export function purpose(tx) {
   return tx.input ? "call" : "transfer";
 }
 
+/** A long text that may scroll, also by keyboard. */
+export const longCode = (label, text) =>
+  h("code", { class: "block", tabindex: 0, role: "group", "aria-label": label }, text);
+
 export const pill = (text, kind = "") => h("span", { class: `pill ${kind}` }, text);
 
 /** A time that keeps saying how long ago it was. */

@@ -30,6 +30,7 @@ import {
   heading,
   heightLink,
   loading,
+  longCode,
   owner,
   panel,
   pill,
@@ -236,7 +237,7 @@ function accountFacts(tx, receipt, abi) {
         ? h(
             "details",
             h("summary", bytes(tx.input.length / 2)),
-            h("code", { class: "block" }, foreign(`0x${tx.input}`, MOST_INPUT)),
+            longCode("Input", foreign(`0x${tx.input}`, MOST_INPUT)),
           )
         : null,
     ],
@@ -277,7 +278,7 @@ function oneLog(log) {
     ? facts(...read.values.map((one, at) => [foreign(one.name, 60) || `#${at}`, value(one)]))
     : facts(...log.topics.map((topic, at) => [`topic ${at}`, hash(topic, null, { whole: true })]), [
         "data",
-        h("code", { class: "block" }, foreign(log.data, MOST_INPUT)),
+        longCode("Data of the log", foreign(log.data, MOST_INPUT)),
       ]);
   return h(
     "li",
