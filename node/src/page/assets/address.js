@@ -3,7 +3,7 @@
 import { follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { count, grains } from "./format.js";
-import { age, facts, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
+import { age, coinLink, facts, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
 import { call } from "./rpc.js";
 
 const PAGE = 25;
@@ -41,7 +41,7 @@ function coinPages(address, signal) {
   return pages(async (cursor) => {
     const { coins, next } = await call("coin_getCoins", address, { limit: PAGE, ...(cursor ? { cursor } : {}) });
     const rows = coins.map((coin) => [
-      [txLink(coin.txid), `:${coin.index}`],
+      [coinLink(coin), `:${coin.index}`],
       grains(coin.amount),
       coin.height === null ? pill("pending", "waits") : heightLink(coin.height),
       [

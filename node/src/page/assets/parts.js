@@ -61,6 +61,9 @@ export const heightLink = (height, id) =>
 export const txLink = (id, options = {}) =>
   hash(bare(id), `#/tx/${bare(id)}${options.block ? `/in/${options.block}` : ""}`, options);
 
+/** A link to what is known of a coin: its transaction, or of a withdrawn one the coin itself. */
+export const coinLink = ({ txid, index }, options) => hash(bare(txid), `#/tx/${bare(txid)}/coin/${index}`, options);
+
 const cases = new Recent(500);
 
 /** An account as EIP-55 writes it; other texts as they are. */

@@ -3,8 +3,8 @@
 import { chain, watch } from "./chain.js";
 import { h } from "./dom.js";
 import { foreign } from "./format.js";
-import { heading } from "./parts.js";
-import { attempt, call } from "./rpc.js";
+import { failure, heading } from "./parts.js";
+import { attempt, call, isMissing } from "./rpc.js";
 
 const MOST_LOST = 48;
 /** How long a page that was just opened waits for the chain, in ms. */
@@ -17,12 +17,17 @@ const go = (path) => {
 
 export async function show([text], signal) {
   const query = (text ?? "").trim();
-  const place = await find(query, signal);
+  let refused = null;
+  const place = await find(query, signal).catch((error) => {
+    refused = error;
+    return null;
+  });
   // Whoever went elsewhere meanwhile stays there.
   if (signal.aborted) return [];
   if (place) return go(place);
   return [
     heading("Nothing found"),
+    refused ? failure(refused) : null,
     h("p", h("span", { class: "mono wrap" }, foreign(query, 200)), " is not known to this node as any of these:"),
     h(
       "ul",
@@ -43,7 +48,10 @@ export async function show([text], signal) {
 export async function find(query, signal) {
   if (/^[\d,. ]{1,13}$/.test(query) && /\d/.test(query)) {
     const height = Number(query.replace(/[,. ]/g, ""));
-    const hash = await attempt(null, "chain_getBlockHash", height);
+    const hash = await call("chain_getBlockHash", height).catch((error) => {
+      if (isMissing(error)) throw error;
+      return null;
+    });
     return hash ? `block/${hash}` : null;
   }
   if (/^0x[0-9a-fA-F]{40}$/.test(query)) return `account/${query}`;
@@ -56,15 +64,33 @@ export async function find(query, signal) {
 }
 
 async function byHash(hash, signal) {
+  let refused = null;
   const [status, tx] = await Promise.all([
     attempt(null, "chain_getBlockStatus", hash),
-    attempt(null, "coin_getTransaction", hash),
+    call("coin_getTransaction", hash).catch((error) => {
+      refused = error;
+      return null;
+    }),
   ]);
   if (tx) return `tx/${hash}`;
   if (status && status.status !== "unknown") return `block/${hash}`;
-  // A withdrawn coin has an id of its own.
-  const coin = await attempt(null, "coin_getCoin", hash, 0);
-  return coin?.madeBy ? `tx/${coin.madeBy}` : inLosingBlock(hash, signal);
+  const coin = await withdrawn(hash);
+  if (coin) return `tx/${hash}/coin/${coin.index}`;
+  const losing = await inLosingBlock(hash, signal);
+  // The node could not look: pruned, without an index, not served.
+  if (!losing && refused) throw refused;
+  return losing;
+}
+
+/** Coins of one withdrawing transaction that are looked for. */
+const MOST_WITHDRAWN = 8;
+
+/** A withdrawn coin, which has an id of its own, while no block spends it; with its index. */
+export async function withdrawn(id, indexes = Array.from({ length: MOST_WITHDRAWN }, (_, at) => at)) {
+  const found = await Promise.all(
+    indexes.map(async (index) => ({ ...(await attempt(null, "coin_getCoin", id, index, false)), index })),
+  );
+  return found.find((coin) => coin.amount !== undefined) ?? null;
 }
 
 /** A transaction that a reorganisation took back: the newest losing blocks that the page knows are read, one at a time. */

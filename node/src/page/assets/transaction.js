@@ -14,7 +14,6 @@ import {
   percent,
   price,
   scaled,
-  short,
   wei,
   weiExact,
 } from "./format.js";
@@ -23,6 +22,7 @@ import {
   age,
   bare,
   blockLink,
+  coinLink,
   facts,
   failure,
   fillWith,
@@ -39,23 +39,47 @@ import {
   txLink,
 } from "./parts.js";
 import { attempt, call } from "./rpc.js";
+import { withdrawn } from "./search.js";
 import { calls } from "./trace.js";
 
 const MOST_COINS = 30;
 const MOST_LOGS = 50;
 const MOST_INPUT = 2_000;
 
-export async function show([name, , branch], signal) {
+export async function show([name, kind, place], signal) {
   if (!/^(0x)?[0-9a-fA-F]{64}$/.test(name ?? ""))
     return [heading("No transaction"), h("p", "The id of a transaction is 64 hexadecimal digits.")];
   const id = bare(name);
-  const tx = (await call("coin_getTransaction", id)) ?? (branch ? await ofLosingBlock(id, branch) : null);
-  if (!tx)
+  const tx = (await call("coin_getTransaction", id)) ?? (kind === "in" ? await ofLosingBlock(id, place) : null);
+  return tx ? transaction(id, tx, signal) : noTransaction(id, kind === "coin" ? [Number(place)] : undefined);
+}
+
+/** What an id names that no transaction has: a coin that an account transaction withdrew, or nothing. */
+async function noTransaction(id, indexes) {
+  const coin = await withdrawn(id, indexes);
+  const whole = hash(id, null, { whole: true });
+  if (coin)
     return [
-      heading("Transaction"),
-      h("p", "The node knows no such transaction: it is in no block of the active chain, and not in the mempool."),
-      h("p", hash(id, null, { whole: true })),
+      heading("Withdrawn coin"),
+      panel(
+        "Coin",
+        facts(
+          ["Id", [whole, `:${coin.index}`]],
+          ["Amount", h("strong", grains(coin.amount))],
+          ["Owner", owner(coin)],
+          ["Block", coin.height === null ? pill("pending", "waits") : heightLink(coin.height)],
+          ["Withdrawn by", coin.madeBy ? txLink(coin.madeBy, { whole: true }) : null],
+        ),
+        h("p", { class: "hint" }, "An account transaction made it out of money of an account, so its id is no transaction's."),
+      ),
     ];
+  const unknown =
+    "The node knows no such transaction: it is in no block of the active chain, and not in the mempool. It may be the id of a " +
+    "withdrawn coin that is spent, or whose block was pruned.";
+  return [heading("Transaction"), h("p", unknown), h("p", whole)];
+}
+
+async function transaction(id, tx, signal) {
   const place = h("div", { class: "state" });
   let state = tx;
   const stand = async () => {
@@ -168,15 +192,17 @@ const more = (all) =>
 
 async function inputTable(inputs) {
   const rows = inputs.slice(0, MOST_COINS).map(async (input) => {
-    const made = await attempt(null, "coin_getTransaction", input.txid);
+    const made = await attempt(undefined, "coin_getTransaction", input.txid);
+    // A payment that waits spends what its block has not spent yet.
     const coin =
       made?.outputs?.find((output) => output.index === input.index) ??
-      made?.withdrawals?.find((one) => one.index === input.index);
-    const from = coin ? owner(coin) : h("span", { class: "dim" }, "a withdrawn coin");
+      (made === null ? await withdrawn(input.txid, [input.index]) : null);
+    const unknown = made === null ? "a withdrawn coin" : "unknown";
+    const ends = { head: 6, tail: 4 };
     return [
-      from,
+      coin ? owner(coin) : h("span", { class: "dim" }, unknown),
       coin ? grains(coin.amount) : "–",
-      [txLink(input.txid, { head: 6, tail: 4 }), `:${input.index}`],
+      [coin?.madeBy ? coinLink(coin, ends) : made === null ? hash(input.txid, null, ends) : txLink(input.txid, ends), `:${input.index}`],
       pill(input.witness?.type ?? "?"),
     ];
   });
@@ -193,7 +219,7 @@ async function account(tx, signal) {
   if (tx.withdrawals?.length > 0) {
     const rows = tx.withdrawals
       .slice(0, MOST_COINS)
-      .map((one) => [owner(one), grains(one.amount), h("span", { class: "mono" }, `${short(one.txid)}:${one.index}`)]);
+      .map((one) => [owner(one), grains(one.amount), [hash(one.txid), `:${one.index}`]]);
     parts.push(panel("Withdrawn to coins", table([["To"], ["Amount", "number"], ["Coin"]], rows)));
   }
   if (receipt) parts.push(panel(counted(receipt.logs.length, "log"), logs(receipt.logs, tx)));
