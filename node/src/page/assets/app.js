@@ -26,6 +26,8 @@ const VIEWS = {
 
 let leave = null;
 let opened = false;
+/** Whether the view that is open could not be shown. */
+let failed = false;
 
 function route() {
   // The skip link leads to a part of the view. A page that is opened there shows home.
@@ -51,6 +53,7 @@ async function open() {
   leave?.abort();
   leave = new AbortController();
   const { signal } = leave;
+  failed = false;
   const main = $("main");
   const [title, load] = VIEWS[name] ?? ["Not found", null];
   document.title = `${title} · Cairn`;
@@ -67,7 +70,7 @@ async function open() {
   }
   const slow = setTimeout(() => signal.aborted || put(main, h("h1", title), loading()), opened ? 150 : 0);
   try {
-    const view = await load();
+    const view = await loaded(load);
     if (signal.aborted) return;
     const content = await view.show(args, signal);
     if (signal.aborted) return;
@@ -80,9 +83,22 @@ async function open() {
     if (opened) window.scrollTo(0, 0);
     opened = true;
   } catch (error) {
-    if (!signal.aborted) put(main, h("h1", title), failure(error));
+    if (signal.aborted) return;
+    failed = true;
+    put(main, h("h1", title), failure(error));
   } finally {
     clearTimeout(slow);
+  }
+}
+
+/** The program of a view, which the node serves as it serves the rest. */
+async function loaded(load) {
+  try {
+    return await load();
+  } catch (error) {
+    // Browsers say each in their words that they could not fetch it.
+    if (!(error instanceof TypeError && /import/i.test(error.message))) throw error;
+    throw new Error("The node cannot be reached. This view opens as soon as the node answers again.");
   }
 }
 
@@ -127,6 +143,7 @@ function connection() {
   onStatus((state) => {
     $("connection").dataset.state = state;
     $("connection").lastElementChild.textContent = STATES[state];
+    if (state === "open" && failed) open();
   });
 }
 

@@ -1,7 +1,7 @@
 // The chain as the page knows it: the tip, the blocks below it, branches that lost, and what changes them.
 
 import { Recent } from "./dom.js";
-import { attempt, call, onStatus, status, subscribe } from "./rpc.js";
+import { attempt, call, isMissing, onStatus, status, subscribe } from "./rpc.js";
 
 /** Active blocks that are kept below the tip. */
 const DEPTH = 48;
@@ -41,6 +41,9 @@ export const chain = {
 const headers = new Recent(1200);
 const blocks = new Recent(80);
 const watchers = new Set();
+
+/** Why there will be nothing to show: the node does not serve the chain. Null if it does, or may. */
+export const unserved = () => (!chain.info && isMissing(chain.error) ? chain.error : null);
 
 /** Calls a function whenever something of these kinds changed, until the signal: "chain", "reorg", "info". */
 export function watch(kinds, listener, signal) {

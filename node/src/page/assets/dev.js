@@ -1,6 +1,6 @@
 // A development chain: blocks on demand, reorganisations, time, money.
 
-import { chain, follow } from "./chain.js";
+import { chain, follow, unserved } from "./chain.js";
 import { devnet } from "./devnet.js";
 import { h, put } from "./dom.js";
 import { counted, date, wei } from "./format.js";
@@ -33,7 +33,10 @@ export async function show(_, signal) {
   const [state, list] = [h("div", loading()), h("div", loading())];
   const render = async () => {
     const [automine, table] = [await attempt(null, "anvil_getAutomine"), await balances(accounts)];
-    if (signal.aborted || !chain.info) return;
+    if (signal.aborted) return;
+    put(list, table);
+    if (unserved()) put(state, failure(unserved()));
+    if (!chain.info) return;
     put(
       state,
       facts(
@@ -43,7 +46,6 @@ export async function show(_, signal) {
         ["Mempool", counted(chain.info.mempool.transactions, "transaction")],
       ),
     );
-    put(list, table);
   };
   follow(["chain", "info"], render, signal, 1_000);
   await render();

@@ -1,7 +1,7 @@
 // The chain at a glance: heads and branches, figures, the blocks to come, the latest blocks and transactions.
 
 import { COLUMNS as BLOCKS, row as blockRow } from "./blocks.js";
-import { DETAILED, chain, pace, watch } from "./chain.js";
+import { DETAILED, chain, pace, unserved, watch } from "./chain.js";
 import { show as showComing } from "./coming.js";
 import { Recent, h, put, renew } from "./dom.js";
 import {
@@ -38,6 +38,7 @@ import { draw, lost } from "./tree.js";
 const MOST_TRANSACTIONS = 10;
 const known = new Recent(120);
 
+const UNSERVED = "Unknown: this node does not serve its chain to the page.";
 const TRANSACTIONS = [["Transaction"], ["Kind"], ["Amount", "number"], ["To", "wide-only"], ["Block"]];
 
 export function show(_, signal) {
@@ -63,6 +64,7 @@ export function show(_, signal) {
   };
   const render = (kind) => {
     if (chain.error && chain.path.length === 0) put(tree, failure(chain.error));
+    if (unserved()) [coming, blocks, transactions].forEach((part) => put(part, h("p", { class: "empty" }, UNSERVED)));
     if (!chain.info) return;
     renew(figures, all());
     if (kind === "reorg") known.clear();

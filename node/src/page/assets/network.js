@@ -1,6 +1,6 @@
 // The network: what anyone may know, and with the node's cookie its peers, bans and clock.
 
-import { chain, watch } from "./chain.js";
+import { chain, unserved, watch } from "./chain.js";
 import { h, put } from "./dom.js";
 import { ago, bytes, count, counted, date, duration, foreign, significant } from "./format.js";
 import { age, facts, failure, hash, heading, loading, panel, pill, table } from "./parts.js";
@@ -8,6 +8,8 @@ import { attempt, authorized } from "./rpc.js";
 
 const EVERY = 4_000;
 const MOST = 60;
+/** The code of an error for whoever lacks the cookie, or sends a wrong one. */
+const UNAUTHORIZED = 4100;
 
 /** In memory alone: a reload forgets it. */
 let cookie = null;
@@ -16,7 +18,9 @@ export async function show(_, signal) {
   const [open, closed] = [h("div", loading()), h("div")];
   const modules = await attempt({}, "rpc_modules");
   const render = async () => {
-    if (!signal.aborted && chain.info) put(open, visible(modules));
+    if (signal.aborted) return;
+    if (chain.info) put(open, visible(modules));
+    else if (unserved()) put(open, failure(unserved()), facts(served(modules)));
   };
   watch(["info"], render, signal);
   await render();
@@ -44,9 +48,17 @@ function visible(modules) {
     ],
     ["Keeps", info.pruned ? `blocks from ${count(info.pruneHeight)} on` : "all blocks"],
     ["Indexes", info.index ? "yes" : "no: no histories, no search for transactions"],
-    ["Served here", Object.keys(modules).slice(0, 30).join(", ")],
+    served(modules),
   );
 }
+
+const served = (modules) => ["Served here", Object.keys(modules).slice(0, 30).join(", ")];
+
+/** The node's own words are for programs, which find the cookie by flags. */
+const refusal = (error) =>
+  error.code === UNAUTHORIZED
+    ? failure("This is not the cookie of this node. It is new at each start of the node: paste what its file holds now.")
+    : failure(error);
 
 function ask(done) {
   const field = h("input", {
@@ -64,7 +76,7 @@ function ask(done) {
       cookie = field.value.trim();
       done();
     } catch (error) {
-      put(out, failure(error));
+      put(out, refusal(error));
     }
   };
   return panel(
@@ -107,7 +119,7 @@ function withCookie(signal, changed) {
       put(bans, banTable(banned));
       put(gone, goneTable(info.disconnected ?? []));
     } catch (error) {
-      put(node, failure(error));
+      put(node, refusal(error));
     }
   };
   const timer = setInterval(read, EVERY);
