@@ -1,11 +1,11 @@
 // An account: balance, nonce, history; a contract's code and its forms.
 
-import { follow } from "./chain.js";
+import { chain, follow } from "./chain.js";
 import { checksummed } from "./keccak.js";
 import { contract } from "./contract.js";
 import { h, put } from "./dom.js";
 import { count, wei, weiExact } from "./format.js";
-import { addressLink, age, facts, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
+import { addressLink, age, facts, failure, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
 import { attempt, call } from "./rpc.js";
 import { tokens } from "./tokens.js";
 
@@ -76,10 +76,7 @@ function moved(amount, out) {
 
 function historyPages(account, signal) {
   return pages(async (cursor) => {
-    const { entries, next } = await call("chain_getAccountHistory", account, {
-      limit: PAGE,
-      ...(cursor ? { cursor } : {}),
-    });
+    const { entries, next, refused } = await readable(account, cursor);
     const rows = entries.map((entry) => {
       const out = entry.direction === "out";
       const other = out ? entry.to : entry.from;
@@ -100,9 +97,29 @@ function historyPages(account, signal) {
       ["Block", "number"],
       ["Age", "wide-only"],
     ];
-    return {
-      content: table(columns, rows, { caption: "History", empty: "This account sent and received nothing yet." }),
-      next,
-    };
+    const empty = "This account sent and received nothing yet.";
+    const list = rows.length === 0 && refused ? null : table(columns, rows, { caption: "History", empty });
+    return { content: [list, refused ? [h("p", { class: "hint" }, "The node has no more of it:"), failure(refused)] : null], next };
   }, signal);
+}
+
+/** A page of a history as far as the node has the blocks: it refuses a page of which it lacks one. */
+async function readable(account, cursor) {
+  let [entries, next, refused, limit] = [[], cursor, null, PAGE];
+  while (limit > 0 && entries.length < PAGE) {
+    try {
+      const options = { limit: Math.min(limit, PAGE - entries.length), ...(next ? { cursor: next } : {}) };
+      const found = await call("chain_getAccountHistory", account, options);
+      entries = [...entries, ...found.entries];
+      next = found.next;
+      if (!refused || !next) return { entries, next, refused: null };
+    } catch (error) {
+      // An index that is off, or a namespace that is not served: no part of a page can be had.
+      if (!chain.info?.pruned) throw error;
+      refused = error;
+      limit = Math.floor(limit / 2);
+    }
+  }
+  // A whole page that was read in parts: the next one tells whether there is more.
+  return limit > 0 ? { entries, next, refused: null } : { entries, next: null, refused };
 }

@@ -8,6 +8,7 @@ import {
   age,
   blockLink,
   facts,
+  failure,
   hash,
   heading,
   heightLink,
@@ -26,7 +27,13 @@ const WHOLE = 400_000;
 
 export async function show([name], signal) {
   const asked = /^\d{1,10}$/.test(name) ? Number(name) : name;
-  const block = await call("chain_getBlock", asked, 1);
+  let refused = null;
+  const block = await call("chain_getBlock", asked, 1).catch(async (error) => {
+    // Of a pruned block, or one whose body never came, the header is there.
+    refused = error;
+    return attempt(null, "chain_getHeader", asked);
+  });
+  if (!block) throw refused;
   const place = h("div", { class: "state" });
   const stand = async () => {
     const status = await attempt(null, "chain_getBlockStatus", block.hash);
@@ -34,6 +41,7 @@ export async function show([name], signal) {
   };
   follow(["chain", "reorg"], stand, signal);
   await stand();
+  if (refused) return [heading(`Block ${block.height}`, steps(block)), place, panel("Header", header(block)), panel("Contents", failure(refused))];
   const whole = block.size <= WHOLE ? await attempt(null, "chain_getBlock", block.hash, 2) : null;
   return [
     heading(`Block ${block.height}`, steps(block)),

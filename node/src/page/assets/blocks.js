@@ -1,9 +1,9 @@
 // The blocks of the active chain, from the tip or from a height on downwards.
 
-import { block, follow } from "./chain.js";
+import { block, follow, header } from "./chain.js";
 import { h } from "./dom.js";
 import { bytes, count, percent } from "./format.js";
-import { age, blockLink, heading, heightLink, liveTable, panel } from "./parts.js";
+import { age, blockLink, heading, heightLink, liveTable, panel, pill } from "./parts.js";
 import { call } from "./rpc.js";
 
 const PAGE = 20;
@@ -36,16 +36,34 @@ export function row(block, gasLimit) {
   ];
 }
 
+/** What is left of a pruned block: its header. */
+const prunedRow = ({ height, hash, time }) => [
+  heightLink(height, hash),
+  blockLink(hash, { head: 6, tail: 6 }),
+  age(time),
+  pill("pruned"),
+  "",
+  "",
+];
+
 export async function show([from], signal) {
   const list = liveTable(COLUMNS, { caption: "Blocks", empty: () => "No blocks yet." });
   const [newer, older] = ["← newer", "older →"].map((text) => h("a", text));
   const read = async () => {
-    const { height: tip, gasLimit } = await call("chain_getInfo");
+    const { height: tip, gasLimit, pruneHeight } = await call("chain_getInfo");
     const first = /^\d{1,10}$/.test(from ?? "") ? Math.min(Number(from), tip) : tip;
     const heights = Array.from({ length: Math.min(PAGE, first + 1) }, (_, below) => first - below);
-    const found = await Promise.all(heights.map(async (height) => block(await call("chain_getBlockHash", height))));
+    // Genesis is never pruned.
+    const gone = (height) => height > 0 && height < (pruneHeight ?? 0);
+    const found = await Promise.all(
+      heights.map(async (height) => (gone(height) ? header : block)(await call("chain_getBlockHash", height))),
+    );
     if (signal.aborted) return;
-    list.show(found.map((one) => [one.hash, () => row(one, gasLimit)]));
+    list.show(
+      found.map((one) =>
+        gone(one.height) ? [`${one.hash} pruned`, () => prunedRow(one)] : [one.hash, () => row(one, gasLimit)],
+      ),
+    );
     newer.hidden = first === tip;
     newer.href = first + PAGE < tip ? `#/blocks/${first + PAGE}` : "#/blocks";
     older.hidden = first < PAGE;
