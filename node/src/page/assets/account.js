@@ -115,7 +115,7 @@ async function readable(account, cursor) {
       if (!refused || !next) return { entries, next, refused: null };
     } catch (error) {
       // An index that is off, or a namespace that is not served: no part of a page can be had.
-      if (!chain.info?.pruned) throw error;
+      if (!(chain.info ?? (await call("chain_getInfo"))).pruned) throw error;
       refused = error;
       limit = Math.floor(limit / 2);
     }
