@@ -31,13 +31,10 @@ function set(element, key, value) {
 
 /** Replaces the children of an element; what had the focus has it again, if its like is there. */
 export function put(element, ...parts) {
-  const focused =
-    document.activeElement !== element && element.contains(document.activeElement)
-      ? selector(document.activeElement)
-      : null;
+  const back = focusIn(element);
   element.replaceChildren();
   fill(element, parts);
-  if (focused) element.querySelector(focused)?.focus({ preventScroll: true });
+  back?.(element);
   return element;
 }
 
@@ -46,9 +43,41 @@ export function renew(element, children) {
   children.forEach((child, at) => {
     const before = element.children[at];
     if (!before) element.append(child);
-    else if (!before.isEqualNode(child)) before.replaceWith(child);
+    else if (!before.isEqualNode(child)) {
+      const back = focusIn(before);
+      before.replaceWith(child);
+      back?.(child, true);
+    }
   });
   while (element.children.length > children.length) element.lastElementChild.remove();
+}
+
+const CAN_FOCUS = "a[href], button, input, select, textarea, summary, [tabindex]";
+const all = (element, like) => [...element.querySelectorAll(like)];
+
+/** The row of a table is named by its first link. */
+const rowOf = (element) => element.closest("tr")?.querySelector("a")?.getAttribute("href") ?? null;
+
+/**
+ * Notes what has the focus in an element, or null. The function that it brings gives the focus back in an element that took
+ * the place: to its like, in its like's row; of several to the one at the same place; if asked so to what stands there now.
+ */
+function focusIn(element) {
+  const active = document.activeElement;
+  if (active === element || !element.contains(active)) return null;
+  const like = selector(active);
+  const row = rowOf(active);
+  const alike = (within) => {
+    const found = like ? all(within, like) : [];
+    const same = found.filter((one) => rowOf(one) === row);
+    return same.length > 0 ? same : found;
+  };
+  const [at, place] = [alike(element).indexOf(active), all(element, CAN_FOCUS).indexOf(active)];
+  return (now, anything = false) => {
+    const found = alike(now);
+    const next = found[Math.min(at, found.length - 1)] ?? (anything ? all(now, CAN_FOCUS)[place] : null);
+    next?.focus({ preventScroll: true });
+  };
 }
 
 /** What names a link or a button among the children of an element. */

@@ -45,11 +45,14 @@ function chime() {
   setTimeout(() => context.close(), 2000);
 }
 
-/** Shows the sign. */
-export function celebrate(title, detail) {
+function close() {
   document.querySelector(".found")?.remove();
   clearTimeout(timer);
-  const close = () => document.querySelector(".found")?.remove();
+}
+
+/** Shows the sign. */
+export function celebrate(title, detail) {
+  close();
   document.body.append(
     h(
       "div",
@@ -103,4 +106,5 @@ async function compare() {
 
 export function start() {
   watch(["chain"], compare);
+  document.addEventListener("keydown", ({ key }) => key === "Escape" && close());
 }
