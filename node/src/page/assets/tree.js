@@ -32,27 +32,39 @@ function placeActive(path, width, box, ahead, interval) {
 function xOfTime(active, time) {
   const after = active.findIndex((one) => one.header.time >= time);
   if (after === -1) return active.at(-1).x;
-  if (after === 0) return active[0].x;
+  // Left of the picture, which its own order of blocks places.
+  if (after === 0) return -Infinity;
   const [left, right] = [active[after - 1], active[after]];
   const part = (time - left.header.time) / Math.max(1, right.header.time - left.header.time);
   return left.x + part * (right.x - left.x);
 }
 
-/** Places the blocks of branches that fork off above the left edge, each branch in a lane of its own. */
+/** Where a branch's blocks are: to the right of where it forks off, of which only those in the picture are drawn. */
+function placeBlocks(branch, parent, active, box) {
+  const first = active[0];
+  const oldest = branch.blocks.at(-1);
+  // The active blocks left of the picture, drawn as narrow as can be.
+  let x = parent?.x ?? first.x - (first.header.height - oldest.height + 1) * (box + 16);
+  const blocks = [...branch.blocks].reverse().map((header) => {
+    x = Math.max(x + box + 10, xOfTime(active, header.time));
+    return { header, x };
+  });
+  return blocks.filter((one) => one.x >= EDGE);
+}
+
+/** Places branches of which a part is in the picture, each in a lane of its own; the parent is null if it is left of it. */
 function placeBranches(branches, active, box) {
   const byHash = new Map(active.map((one) => [one.header.hash, one]));
   const ends = [];
   const placed = [];
   for (const branch of [...branches].sort((a, b) => b.fork - a.fork)) {
     const oldest = branch.blocks.at(-1);
-    const parent = oldest && byHash.get(oldest.prev);
-    if (!branch.whole || !parent) continue;
-    let x = parent.x;
-    const blocks = [...branch.blocks].reverse().map((header) => {
-      x = Math.max(x + box + 10, xOfTime(active, header.time));
-      return { header, x };
-    });
-    const [from, to] = [parent.x, blocks.at(-1).x + box];
+    const parent = (oldest && byHash.get(oldest.prev)) ?? null;
+    // What forks off in the picture is drawn as soon as all of it is known.
+    if (!oldest || (branch.fork >= active[0].header.height && !(branch.whole && parent))) continue;
+    const blocks = placeBlocks(branch, parent, active, box);
+    if (blocks.length === 0) continue;
+    const [from, to] = [parent?.x ?? 0, blocks.at(-1).x + box];
     let lane = ends.findIndex((intervals) => intervals.every(([begin, end]) => to < begin - 8 || from > end + 8));
     if (lane === -1) lane = ends.push([]) - 1;
     if (lane >= MOST_LANES) continue;
@@ -129,12 +141,13 @@ export function draw(chain, width) {
   for (const { branch, parent, blocks, lane } of branches) {
     const y = TOP + (lane + 1) * LANE;
     blocks.forEach((one, at) => {
-      const from = at === 0 ? [parent.x + box / 2, TOP + HEIGHT] : [blocks[at - 1].x + box, y + HEIGHT / 2];
-      edges.push(at === 0 ? drop(from, one.x, y + HEIGHT / 2) : edge(...from, one.x, y + HEIGHT / 2, "lost"));
+      const level = y + HEIGHT / 2;
+      if (at === 0 && parent) edges.push(drop([parent.x + box / 2, TOP + HEIGHT], one.x, level));
+      else edges.push(edge(at === 0 ? 0 : blocks[at - 1].x + box, level, one.x, level, "lost"));
       nodes.push(node(one, y, box, branch.tip.status, false));
     });
   }
-  return s(
+  const picture = s(
     "svg",
     {
       class: "tree",
@@ -148,6 +161,13 @@ export function draw(chain, width) {
     edges,
     nodes,
   );
+  return [picture, rest(chain.losing - branches.length)];
+}
+
+/** Branches that are not drawn: too old, or there is no room. */
+function rest(number) {
+  if (number <= 0) return null;
+  return h("p", { class: "hint" }, number === 1 ? "1 more branch is in the list below." : `${number} more branches are in the list below.`);
 }
 
 /** From below a block to the side of the first of a branch. */
