@@ -102,7 +102,7 @@ function nodeTable(nodes) {
     ["Side", "number"],
     ["Height", "number"],
     ["Tip", "wide-only"],
-    ["Peers", "number"],
+    ["Peers", "number wide-only"],
     ["Process"],
   ];
   return table(columns, rows, { caption: "Nodes of the devnet" });
