@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Drives the node's page with Chromium: tests/page, whose versions package-lock.json pins. What is fetched stays in a cache
-# outside the checkout: CAIRN_PAGE, else ~/.cache/cairn/page. Arguments are the sections to run: chain, devnet, hostile, wallet, views, load.
+# outside the checkout: CAIRN_PAGE, else ~/.cache/cairn/page. Arguments are the sections to run: chain, devnet, hostile, less, wallet, views, load.
 # PAGE_SHOTS=FOLDER leaves pictures of the views there. Without Chromium or npm this says so; with CAIRN_REQUIRE=page it fails.
 set -eu
 

@@ -246,6 +246,7 @@ async function transactions(browser, node) {
       await go("");
     }
   });
+  await withdrawn(node, command, page, go);
   await task("search finds a height, a block, a transaction of each ledger, an account, an address", async () => {
     const hash = await node.call("chain_getBlockHash", 1);
     const kinds = [
@@ -322,13 +323,105 @@ async function transactions(browser, node) {
   await context.close();
 }
 
+/// A coin that an account transaction withdrew has an id of its own, which is no transaction's.
+async function withdrawn(node, command, page, go) {
+  let [id, coin] = [null, null];
+  await task("a withdrawn coin is shown with what withdrew it, from its owner and by the search", async () => {
+    id = (await command("withdraw", "0.5")).txid.replace(/^0x/, "");
+    [coin] = (await node.call("coin_getTransaction", id)).withdrawals;
+    await go(`address/${coin.address}`);
+    await page.click(`main a[href^="#/tx/${coin.txid}"]`);
+    for (const open of [async () => {}, () => go(`search/${coin.txid}`), () => go(`tx/${coin.txid}`)]) {
+      await open();
+      await until(async () => (await page.textContent("h1")) === "Withdrawn coin", "its view");
+      await shows(page, "0.5 CRN");
+      await page.waitForSelector(`main a[href="#/tx/${id}"]`);
+      await go("");
+      await until(async () => (await page.textContent("h1")) === "The chain", "home");
+    }
+  });
+  await task("a payment that spends it shows what it spends, and no dead link", async () => {
+    const name = `${coin.txid}:${coin.index}`;
+    await node.call("dev_setAutomine", false);
+    const { txid } = await command("send", coin.address, "--max", "--coin", name);
+    await go(`tx/${txid}`);
+    const row = page.locator("main .halves tbody tr").first();
+    await until(async () => (await row.innerText()).includes("0.5 CRN"), "the amount, while it waits");
+    await node.call("dev_mine", 1);
+    await node.call("dev_setAutomine", true);
+    await shows(page, "1 confirmation,");
+    await until(async () => (await row.innerText()).includes("a withdrawn coin"), "a withdrawn coin");
+    equal(await row.locator("a").count(), 0, "links");
+  });
+}
+
+/// What has the focus keeps it while blocks come.
+async function focus(browser, node) {
+  const { page, context, go } = await open(browser, node.url);
+  const active = () => page.evaluate(() => document.activeElement.closest("tr")?.innerText ?? document.activeElement.localName);
+  await task("the link to the tip keeps the focus when a block comes", async () => {
+    await until(() => tip(page), "the tip");
+    const next = Number(await node.call("eth_blockNumber")) + 1;
+    await page.focus(".figures dd a");
+    await node.call("dev_mine", 1);
+    await until(async () => (await tip(page)) === `${next}`, "the block");
+    equal(await page.evaluate(() => document.activeElement.textContent), `${next}`, "what has the focus");
+  });
+  await task("a link in a history keeps the focus in its row when a block comes", async () => {
+    const from = (await node.call("eth_accounts"))[3];
+    const to = `0x${"77".repeat(20)}`;
+    const send = (value) => node.call("eth_sendTransaction", { from, to, value });
+    for (const value of ["0x1", "0x2", "0x3"]) await send(value);
+    await go(`account/${from}`);
+    await shows(page, "3 wei");
+    await page.locator("main tbody tr", { hasText: "2 wei" }).locator("a[href^='#/account/']").focus();
+    check((await active()).includes("2 wei"), await active());
+    await send("0x4");
+    await shows(page, "4 wei");
+    check((await active()).includes("2 wei"), await active());
+  });
+  await task("Escape closes the sign for a found block", async () => {
+    await go("mining");
+    await page.getByRole("button", { name: "Test the sign" }).click();
+    await page.waitForSelector(".found");
+    await page.keyboard.press("Escape");
+    equal(await page.locator(".found").count(), 0, "signs");
+  });
+  await context.close();
+}
+
+/// A branch that forks off left of the picture.
+async function longBranch(browser) {
+  const node = await dev();
+  try {
+    await node.call("dev_mine", 30);
+    await node.call("dev_reorg", 29);
+    await node.call("dev_mine", 25);
+    await node.call("dev_reorg", 20);
+    const { page, context } = await open(browser, node.url);
+    await task("the end of a branch that forks off left of the tree is drawn, the others are counted", async () => {
+      await page.waitForSelector(".tree");
+      await until(async () => (await page.locator(".tree .valid-fork").count()) >= 10, "blocks that lost");
+      const last = (await node.call("chain_getTips")).find((one) => one.status !== "active" && one.branchLength === 20);
+      check(await page.$(`.tree a[href="#/block/${last.hash}"]`), "the newest of them");
+      await shows(page, "1 more branch is in the list below.");
+      return `${await page.locator(".tree .valid-fork").count()} of 20`;
+    });
+    await context.close();
+  } finally {
+    await node.stop();
+  }
+}
+
 module.exports = async (browser) => {
   const node = await dev();
   try {
     await blocks(browser, node);
     await backsOff(browser, node);
+    await focus(browser, node);
     await transactions(browser, node);
   } finally {
     await node.stop();
   }
+  await longBranch(browser);
 };

@@ -111,6 +111,12 @@ async function orders(net, page, go) {
   );
   await task("devnet: a node is killed and started again", async () => {
     await button(page, "Kill node 2").click();
+    await button(page, "Restart node 2").waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    const box = page.locator(".scroll", { has: button(page, "Restart node 2") });
+    const over = await box.evaluate((element) => element.scrollWidth - element.clientWidth);
+    await page.setViewportSize({ width: 1280, height: 900 });
+    check(over <= 0, `at 360 px ${over} px of the table are out of sight`);
     await button(page, "Restart node 2").click();
     await button(page, "Kill node 2").waitFor();
   });

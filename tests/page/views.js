@@ -50,6 +50,7 @@ async function fill(node) {
     coinbase: `tx/${block.transactions[0]}`,
     transfer: `tx/${transfer.slice(2)}`,
     call: `tx/${paid.slice(2)}`,
+    deployment: `tx/${created.slice(2)}`,
     account: `account/${from}`,
     contract: `account/${contractAddress}`,
     address: `address/${address}`,
@@ -99,6 +100,8 @@ async function look(browser, node, views, what) {
       await task(`${name}, ${theme}, ${width} px: no serious fault, nothing too wide`, async () => {
         await go(view || "");
         await until(async () => (await page.locator(".loading:visible").count()) === 0, "the view is whole");
+        // Long bytes and inputs, which scroll.
+        for (const summary of await page.locator("main summary", { hasText: /^Bytes$|^\d.* k?B$/ }).all()) await summary.click();
         await page.waitForTimeout(250);
         if (shots) await page.screenshot({ path: path.join(shots, `${name}-${theme}-${width}.png`), fullPage: true });
         const over = await page.evaluate(
@@ -124,14 +127,33 @@ module.exports = async (browser) => {
   } finally {
     await node.stop();
   }
-  const net = await devnet();
+  const net = await devnet("--nodes", "4", "--members", "4");
   try {
-    await until(async () => (await net.call("devnet_status")).nodes.length === 3, "the devnet runs", 30_000);
-    await look(browser, net, { devnet: "dev", found: "mining" }, "devnet");
+    await until(async () => (await net.call("devnet_status")).nodes.length === 4, "the devnet runs", 30_000);
+    await until(async () => (await net.call("chain_getFinality")).certificate, "a certificate", 120_000);
+    await look(browser, net, { devnet: "dev", found: "mining", members: "finality" }, "devnet");
+    await finality(browser, net);
   } finally {
     await net.stop();
   }
 };
+
+/// The node's own answer for a tag, and what the page says; the chain moves meanwhile.
+async function finality(browser, net) {
+  const { page, context } = await open(browser, net.url, "finality");
+  await task("members: safe and finalized are what the node calls so", async () => {
+    const said = (name) => page.locator("dl.facts div", { has: page.getByText(name, { exact: true }) }).locator("dd").innerText();
+    const named = async () =>
+      Promise.all(["safe", "finalized"].map(async (tag) => Number((await net.call("eth_getBlockByNumber", tag, false)).number)));
+    const shown = async () => Promise.all(["safe", "finalized"].map(async (tag) => parseInt(await said(tag))));
+    await until(async () => `${await named()}` === `${await shown()}`, "both");
+    const { height, safeDepth } = await net.call("chain_getInfo");
+    const [safe, finalized] = await named();
+    check(safe >= finalized && safe >= height - safeDepth - 1, `safe ${safe}, finalized ${finalized}`);
+    return `safe ${safe}, finalized ${finalized}, tip ${height}`;
+  });
+  await context.close();
+}
 
 async function keyboard(browser, node) {
   const { page, context } = await open(browser, node.url);

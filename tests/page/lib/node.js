@@ -56,8 +56,10 @@ async function answers(url, { child, said, stop }) {
 }
 
 /// A node of its own development chain.
-async function dev(...args) {
-  const port = await freePort();
+const dev = async (...args) => dev.at(await freePort(), ...args);
+
+/// The same at a port.
+dev.at = async (port, ...args) => {
   const url = `http://127.0.0.1:${port}`;
   const process = run(["--dev", "--http.port", `${port}`, "--log.level", "warn", ...args], "dev");
   await answers(url, process);
@@ -69,13 +71,13 @@ async function dev(...args) {
     pid: process.child.pid,
     cookie: () => fs.readFileSync(path.join(process.folder, ".cairn", "cookies", `${port}`), "utf8").trim(),
   };
-}
+};
 
-/// Three nodes of one chain, of which two mine; the page is looked at on the first.
-async function devnet() {
+/// Three nodes of one chain, of which two mine; the page is looked at on the first. Options take the place of --nodes 3.
+async function devnet(...args) {
   const [rpc, net] = [await freePort(), await freePort()];
   const process = run(
-    ["devnet", "--nodes", "3", "--miners", "2", "--rpc-port", `${rpc}`, "--port", `${net}`],
+    ["devnet", ...(args.length > 0 ? args : ["--nodes", "3"]), "--miners", "2", "--rpc-port", `${rpc}`, "--port", `${net}`],
     "devnet",
   );
   const url = `http://127.0.0.1:${rpc}`;
