@@ -100,9 +100,9 @@ async function look(browser, node, views, what) {
       await task(`${name}, ${theme}, ${width} px: no serious fault, nothing too wide`, async () => {
         await go(view || "");
         await until(async () => (await page.locator(".loading:visible").count()) === 0, "the view is whole");
-        // Long bytes and inputs, which scroll.
-        for (const summary of await page.locator("main summary", { hasText: /^Bytes$|^\d.* k?B$/ }).all()) await summary.click();
         await page.waitForTimeout(250);
+        // Long bytes and inputs, which scroll.
+        await page.$$eval("main details > code.block", (all) => all.forEach((code) => (code.parentElement.open = true)));
         if (shots) await page.screenshot({ path: path.join(shots, `${name}-${theme}-${width}.png`), fullPage: true });
         const over = await page.evaluate(
           () => document.documentElement.scrollWidth - document.documentElement.clientWidth,

@@ -190,9 +190,12 @@ function frame(columns, caption, rows = []) {
     "tr",
     columns.map(([title, kind]) => h("th", { scope: "col", class: kind }, title)),
   );
+  // Without links it is scrolled by keys only if it takes the focus itself.
+  const reached = rows.length === 0 || rows.some((row) => row.querySelector("a, button:not(.copy), input"));
   return h(
     "div",
     { class: "scroll" },
+    reached ? null : { tabindex: 0, role: "group", "aria-label": caption ?? "Table" },
     h("table", caption ? h("caption", { class: "unseen" }, caption) : null, h("thead", head), h("tbody", rows)),
   );
 }
