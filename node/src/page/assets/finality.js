@@ -54,7 +54,7 @@ function byTag(info, [safe, finalized], voted) {
     ];
   };
   const hint = voted
-    ? `finalized is what the members finalized, and safe the later of that and of the block ${counted(info.safeDepth, "block")} deep.`
+    ? `Here finalized is what the members finalized, and safe the later of that and the block ${counted(info.safeDepth, "block")} below the tip.`
     : "Without votes they are depths: a reorganisation beyond them is improbable, not impossible.";
   return [
     facts(
