@@ -54,7 +54,7 @@ export function watch(kinds, listener, signal) {
 
 /** What follows the chain rests so many times as long as it takes the node to answer, within these bounds in ms. */
 const REST = 60;
-const MOST_REST = 10_000;
+const MOST_REST = 60_000;
 
 /** Runs asynchronous work when something of these kinds changes, so seldom that the node spends little on it. */
 export function follow(kinds, work, signal, least = 0) {
