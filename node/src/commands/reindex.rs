@@ -59,7 +59,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     let lost = store.forget_damaged()?;
     let opened = open::open_store(&config, store)?;
     let rebuilt = rebuild(&opened, json)?;
-    let tips = opened.runtime().block_on(opened.engine.tips());
+    let tips = opened.runtime().block_on(opened.engine.tips(usize::MAX));
     opened.close()?;
     if pruned > 0 && !json {
         say(format_args!(

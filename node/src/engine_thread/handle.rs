@@ -283,12 +283,12 @@ impl EngineHandle {
         answer.await.map_err(|_| Stopped)
     }
 
-    /// Leaves of the block tree, the active tip first.
+    /// Leaves of the block tree, at most so many: the active tip first, then by height.
     ///
     /// # Errors
     /// [`Stopped`].
-    pub async fn tips(&self) -> Result<Vec<ChainTip>, Stopped> {
-        self.ask(|engine| engine.chain().tips()).await
+    pub async fn tips(&self, most: usize) -> Result<Vec<ChainTip>, Stopped> {
+        self.ask(move |engine| engine.chain().tips(most)).await
     }
 
     /// Finality now, on a chain that has it.

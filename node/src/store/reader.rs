@@ -263,7 +263,7 @@ impl Snapshot {
         let (received, more) = self.received(lock, after)?;
         let keys: Vec<_> = received.iter().map(|(_, outpoint)| schema::coin_key(outpoint)).collect();
         let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
-        let mut page = CoinsPage { coins: Vec::new(), next: more };
+        let mut page = CoinsPage { coins: Vec::new(), next: more, read: received.len() };
         for ((place, outpoint), value) in received.iter().zip(self.kv.get_many(Column::Coins, &keys)?) {
             let Some(value) = value else { continue };
             let coin = schema::read_coin(&value).map_err(|_| damaged(Column::Coins))?;

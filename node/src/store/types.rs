@@ -150,6 +150,8 @@ pub struct CoinsPage {
     pub coins: Vec<PlacedCoin>,
     /// What the next page comes after; `None` if this is the last.
     pub next: Option<CoinPlace>,
+    /// Coins that were looked up, the spent ones counted.
+    pub read: usize,
 }
 
 /// What one transaction did to a lock.

@@ -38,16 +38,15 @@ impl Chain {
         self.fetching().or_else(|| self.has_backlog().then(replaying))
     }
 
-    /// Leaves of the block tree, the active tip first, then by height.
-    pub fn tips(&self) -> Vec<ChainTip> {
+    /// Leaves of the block tree, at most so many: the active tip first, then by height.
+    pub fn tips(&self, most: usize) -> Vec<ChainTip> {
         let tip = self.store.tip();
         let mut hashes = self.tree.tips();
         if !hashes.contains(&tip.hash) {
             hashes.push(tip.hash);
         }
-        let mut tips: Vec<ChainTip> = hashes.iter().filter_map(|hash| self.chain_tip(hash)).collect();
-        tips.sort_by_key(|leaf| (leaf.hash != tip.hash, std::cmp::Reverse(leaf.height), leaf.hash));
-        tips
+        hashes.sort_by_key(|hash| (*hash != tip.hash, std::cmp::Reverse(self.height_of(hash)), *hash));
+        hashes.iter().take(most).filter_map(|hash| self.chain_tip(hash)).collect()
     }
 
     fn chain_tip(&self, hash: &BlockHash) -> Option<ChainTip> {

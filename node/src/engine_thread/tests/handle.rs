@@ -55,7 +55,7 @@ fn serves_from_any_thread() {
         let hashes = [handle.mine(plan(&kit)).await.unwrap(), handle.mine(plan(&kit)).await.unwrap()];
         assert_eq!(handle.chain_info().hash, hashes[1]);
         assert_eq!((handle.chain_info().height, handle.mempool_stats().transactions), (2, 0));
-        assert_eq!(handle.tips().await.unwrap().len(), 1);
+        assert_eq!(handle.tips(9).await.unwrap().len(), 1);
         assert!(handle.header(hashes[0]).await.unwrap().unwrap().active);
         let mut tips = 0;
         while let Ok(event) = events.try_recv() {
@@ -64,7 +64,7 @@ fn serves_from_any_thread() {
         assert_eq!(tips, 2);
         handle.shutdown().await;
         assert!(matches!(handle.block_template(kit.request()).await, Err(TemplateError::Stopped)));
-        assert!(handle.tips().await.is_err());
+        assert!(handle.tips(9).await.is_err());
         assert!(handle.subscribe().recv().await.is_err());
     });
     assert_eq!(start(&kit).chain_info().height, 2);

@@ -7,13 +7,15 @@ import { age, coinLink, facts, hash, heading, heightLink, pages, panel, pill, ta
 import { call } from "./rpc.js";
 
 const PAGE = 25;
+/** Coins that a balance is the sum of at most, spent ones counted: more would keep the node busy at each block. */
+const MOST = 10_000;
 
 export async function show([address], signal) {
   const { valid, address: plain, lock, error } = await call("coin_validateAddress", address);
   if (!valid) return [heading("No address of this chain"), h("p", error ?? "")];
   const balance = h("div");
   const read = async () => {
-    const found = await call("coin_getBalance", plain);
+    const found = await call("coin_getBalance", plain, MOST);
     if (!signal.aborted) put(balance, balances(found));
   };
   await read();
@@ -27,8 +29,9 @@ export async function show([address], signal) {
 }
 
 function balances(found) {
+  const least = found.complete ? "" : `at least, of the first ${count(MOST)} coins that it ever received: `;
   return facts(
-    ["Spendable", h("strong", grains(found.spendable))],
+    ["Spendable", [least, h("strong", grains(found.spendable))]],
     ["Confirmed", grains(found.confirmed)],
     ["Immature", found.immature > 0 ? `${grains(found.immature)}, newly mined` : null],
     ["Coming", found.pendingIn > 0 ? `${grains(found.pendingIn)} in the mempool` : null],

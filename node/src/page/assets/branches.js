@@ -35,9 +35,11 @@ export function heads(tips) {
 export async function show(_, signal) {
   const list = pages(async (cursor) => {
     const from = cursor ?? 0;
-    const tips = losing(await call("chain_getTips"));
+    // One beyond the page, and the active one.
+    const tips = losing(await call("chain_getTips", from + PAGE + 2));
     const next = from + PAGE < tips.length ? from + PAGE : null;
-    return { content: [counted(tips.length, "head"), heads(tips.slice(from, from + PAGE))], next };
+    const total = next === null ? counted(tips.length, "head") : "The highest come first.";
+    return { content: [total, heads(tips.slice(from, from + PAGE))], next };
   }, signal);
   follow(["chain"], () => list.reload(), signal);
   return [heading("Branches that lost"), panel("Heads", list)];

@@ -12,6 +12,8 @@ const FAR = 4;
 /** Branches that lost, the highest first, and blocks of each. */
 const MOST_TIPS = 24;
 const MOST_BRANCH = 32;
+/** Heads that are counted, the active one too. */
+export const MOST_COUNTED = 200;
 /** Transactions of a block that are remembered. */
 const MOST_IDS = 16;
 const MOST_REORGS = 20;
@@ -145,7 +147,7 @@ export const losing = (tips) =>
   tips.filter((tip) => tip.status !== "active").sort((a, b) => b.height - a.height);
 
 async function readBranches() {
-  const tips = await attempt(null, "chain_getTips");
+  const tips = await attempt(null, "chain_getTips", MOST_COUNTED);
   if (!tips) return null;
   const all = losing(tips);
   chain.losing = all.length;

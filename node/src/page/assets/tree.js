@@ -1,6 +1,7 @@
 // The tree of all known heads: the active chain with time from left to right, and below it the branches that lost.
 
 import { STATUS, heads } from "./branches.js";
+import { MOST_COUNTED } from "./chain.js";
 import { h, s } from "./dom.js";
 import { clock, duration, short } from "./format.js";
 
@@ -161,13 +162,14 @@ export function draw(chain, width) {
     edges,
     nodes,
   );
-  return [picture, rest(chain.losing - branches.length)];
+  return [picture, rest(chain.losing - branches.length, chain.losing + 1 < MOST_COUNTED)];
 }
 
 /** Branches that are not drawn: too old, or there is no room. */
-function rest(number) {
+function rest(number, all) {
   if (number <= 0) return null;
-  return h("p", { class: "hint" }, number === 1 ? "1 more branch is in the list below." : `${number} more branches are in the list below.`);
+  const many = `${number}${all ? "" : " or more"}`;
+  return h("p", { class: "hint" }, number === 1 ? "1 more branch is in the list below." : `${many} more branches are in the list below.`);
 }
 
 /** From below a block to the side of the first of a branch. */
@@ -177,6 +179,6 @@ const drop = ([x, y], toX, toY) =>
 /** The same in words: branches that lost, also those too old for the picture. */
 export function lost({ branches, losing }) {
   const shown = branches.slice(0, LISTED).map(({ tip }) => tip);
-  const more = losing > shown.length ? h("p", h("a", { href: "#/branches" }, `All ${losing} branches`)) : null;
+  const more = losing > shown.length ? h("p", h("a", { href: "#/branches" }, losing + 1 < MOST_COUNTED ? `All ${losing} branches` : "All branches")) : null;
   return [heads(shown), more];
 }

@@ -14,7 +14,7 @@ pub const METHODS: &[Method] = &[
     Method::new("chain_getBlockHash", &["height"], get_block_hash),
     Method::new("chain_getHeader", &["block", "verbose"], get_header),
     Method::new("chain_getBlock", &["block", "verbosity"], get_block).reads(),
-    Method::new("chain_getTips", &[], get_tips),
+    Method::new("chain_getTips", &["most"], get_tips),
     Method::new("chain_getSupply", &[], get_supply),
     Method::new("chain_submitBlock", &["block"], submit_block),
 ];
@@ -154,8 +154,9 @@ fn full_transactions(context: &Context, snapshot: &Snapshot, at: BlockRef, block
     Ok(all)
 }
 
-fn get_tips(context: &Context, _: Args) -> RpcResult<Value> {
-    let tips = context.ask(context.engine.tips())?;
+fn get_tips(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let most = args.optional::<u32>()?.map_or(usize::MAX, |most| most as usize);
+    let tips = context.ask(context.engine.tips(most))?;
     let tip = |tip: &crate::engine::ChainTip| {
         let status = match tip.status {
             TipStatus::Active => "active",

@@ -22,7 +22,7 @@ use crate::{
 
 pub const METHODS: &[Method] = &[
     Method::new("coin_getCoins", &["address", "options"], get_coins).reads(),
-    Method::new("coin_getBalance", &["address"], get_balance).reads(),
+    Method::new("coin_getBalance", &["address", "most"], get_balance).reads(),
     Method::new("coin_getCoin", &["txid", "index", "mempool"], get_coin),
     Method::new("coin_validateAddress", &["address"], validate_address),
 ];
@@ -136,16 +136,22 @@ fn pending_of(context: &Context, locks: &[Lock]) -> RpcResult<LockPending> {
 
 fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
     let locks = args.required::<Addresses>()?.locks(&context.spec.hrp)?;
+    let mut left = args.optional::<u32>()?.map_or(usize::MAX, |most| most as usize);
     let call = args.call();
     let snapshot = context.snapshot()?;
     let pending = pending_of(context, &locks)?;
-    let (mut confirmed, mut immature, mut count) = (Amount::ZERO, Amount::ZERO, 0usize);
+    let (mut confirmed, mut immature, mut count, mut complete) = (Amount::ZERO, Amount::ZERO, 0usize, true);
     let add = |sum: Amount, more: Amount| sum.add(more).map_err(internal);
     for lock in &locks {
         let mut after = None;
         loop {
             call.check()?;
+            if left == 0 {
+                complete = false;
+                break;
+            }
             let page = snapshot.coins_of(lock, after, usize::MAX)?;
+            left = left.saturating_sub(page.read);
             count += page.coins.len();
             for PlacedCoin { coin, .. } in &page.coins {
                 match render::is_mature(context.spec.coinbase_maturity, snapshot.tip().height, coin) {
@@ -174,6 +180,7 @@ fn get_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
         "pendingOut": pending_out.grains(),
         "spendable": spendable.grains(),
         "coins": count,
+        "complete": complete,
     }))
 }
 

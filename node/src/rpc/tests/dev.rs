@@ -254,6 +254,9 @@ fn a_competing_branch_carries_what_it_is_told() {
     assert_eq!(node.call("eth_getTransactionByHash", json!([lost]))["blockNumber"], Value::Null, "it waits again");
     let tips = node.call("chain_getTips", json!([]));
     assert!(tips.as_array().unwrap().iter().any(|tip| tip["hash"] == old), "the old branch is still there: {tips}");
+    let active = node.call("chain_getTips", json!([1]));
+    assert_eq!((active.as_array().unwrap().len(), &active[0]["status"]), (1, &json!("active")));
+    assert_eq!(node.call("chain_getTips", json!([2])), json!(tips.as_array().unwrap()[..2]));
 
     let fork = node.call("dev_fork", json!([3, [[], []]]));
     assert_eq!((fork["active"].clone(), height(&node)), (json!(false), 5));

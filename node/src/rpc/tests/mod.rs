@@ -180,7 +180,13 @@ fn a_coin_is_paid_pending_and_then_confirmed() {
     assert_eq!(amount, COIN);
     let before = node.call("coin_getBalance", json!([address]));
     assert_eq!(before["confirmed"], 10 * COIN);
-    assert_eq!(before["coins"], 10);
+    assert_eq!((&before["coins"], &before["complete"]), (&json!(10), &json!(true)));
+    assert_eq!(node.call("coin_getBalance", json!([address, 1])), before, "these few are read at once");
+    let cut = node.call(
+        "coin_getBalance",
+        json!([[address, node.address(&secp256k1::Keypair::from_secret_bytes([9; 32]).unwrap())], 1]),
+    );
+    assert_eq!((&cut["coins"], &cut["complete"]), (&json!(10), &json!(false)));
 
     let (fee, paid) = (50_000, 100_000_000);
     let other = Lock::Policy([7; 32]);
