@@ -27,8 +27,16 @@ fn quiet_flags(_: usize) -> Vec<String> {
     ["--cache", "16"].map(str::to_owned).to_vec()
 }
 
+/// Nobody mines any more, and there is no tie: two blocks that are found at once would be one for good. One more ends it,
+/// once everybody has heard of both.
 fn stop_mining(nodes: &[Node]) {
-    nodes.iter().for_each(|node| _ = node.rpc.call("miner_stop", json!([])));
+    let stop = |node: &Node| _ = node.rpc.call("miner_stop", json!([]));
+    nodes.iter().for_each(stop);
+    Node::pause(2_000);
+    let height = nodes[0].height();
+    nodes[0].rpc.call("miner_start", json!([1]));
+    wait_for("a block that ends all ties", 120, || (nodes[0].height() > height).then_some(()));
+    stop(&nodes[0]);
 }
 
 fn pool_size(node: &Node) -> u64 {
