@@ -189,9 +189,13 @@ impl Chain {
         Ok(Ok(height))
     }
 
-    /// Blocks of the announced chain that a finalized block would disconnect.
+    /// Blocks of the announced chain that a finalized block would disconnect: none if that is one of them.
     fn disconnects(&self, finalized: &BlockHash) -> Height {
-        self.height_of(&self.told_tip()).saturating_sub(self.fork_with(finalized))
+        let tip = self.told_tip();
+        if self.tree.is_ancestor(finalized, &tip) {
+            return 0;
+        }
+        self.height_of(&tip).saturating_sub(self.fork_with(finalized))
     }
 
     /// Height at which a block's branch leaves the announced chain.

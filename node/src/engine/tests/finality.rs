@@ -130,6 +130,18 @@ fn an_old_branch_is_not_revived_by_a_fresh_certificate() {
     assert_eq!((a.tip(), alarm(&a)), (on_a[5], None));
 }
 
+// FIN-4
+#[test]
+fn a_certificate_for_an_old_block_of_the_own_chain_disconnects_nothing() {
+    // Members that were away for longer than the window make up for the checkpoints of that time.
+    let mut a = kit(8);
+    let on_a: Vec<_> = a.mine_many(20).iter().map(chain_core::block::Block::hash).collect();
+    for height in [4, 8, 12] {
+        certify(&mut a, height, on_a[height as usize - 1]);
+        assert_eq!((finalized(&a).0, a.tip(), alarm(&a)), (height, on_a[19], None));
+    }
+}
+
 pub(super) fn accept(kit: &mut Kit, block: BlockHash) -> Result<Height, AcceptError> {
     let (result, actions) = kit.engine.accept_certificate(block);
     assert!(result.is_ok() || actions.is_empty());
