@@ -36,18 +36,20 @@ pub struct Rules {
     pub bits: u32,
     /// How many members finalize blocks.
     pub members: u8,
+    /// The most blocks that a certificate may disconnect.
+    pub window: u32,
 }
 
 impl Default for Rules {
     fn default() -> Self {
-        Self { interval: 10, half_life: Some(40), bits: 0x2007_ffff, members: 0 }
+        Self { interval: 10, half_life: Some(40), bits: 0x2007_ffff, members: 0, window: WINDOW }
     }
 }
 
 impl Rules {
     /// A block costs 2 hashes, whatever happens.
     pub fn fixed(interval: u32) -> Self {
-        Self { interval, half_life: None, bits: 0x207f_ffff, members: 0 }
+        Self { interval, half_life: None, bits: 0x207f_ffff, members: 0, window: WINDOW }
     }
 
     /// Milliseconds between blocks.
@@ -143,15 +145,18 @@ fn user(number: usize) -> User {
     User { lock, pair, address: address_of(&secret.public_key()), secret }
 }
 
-/// Blocks between checkpoints, their depth, and the most that a certificate may disconnect: more than a history has.
-pub const CHECKPOINTS: (u32, u32, u32) = (4, 2, 400);
+/// Blocks between checkpoints, and their depth.
+pub const CHECKPOINTS: (u32, u32) = (4, 2);
+
+/// The most blocks that a certificate may disconnect, unless a history says otherwise: more than it has.
+pub const WINDOW: u32 = 400;
 
 fn member(number: u8) -> MemberKey {
     MemberKey::from_bytes([0x70 + number; 32]).expect("small numbers are keys")
 }
 
-fn finality(members: &[MemberKey]) -> Option<Finality> {
-    let (interval, depth, window) = CHECKPOINTS;
+fn finality(members: &[MemberKey], window: u32) -> Option<Finality> {
+    let (interval, depth) = CHECKPOINTS;
     let members: Vec<_> = members.iter().map(MemberKey::public).collect();
     (!members.is_empty()).then_some(Finality { members, interval, depth, window })
 }
@@ -185,7 +190,7 @@ fn spec(users: &[User], members: &[MemberKey], rules: Rules) -> ChainSpec {
         pow_limit_bits: if rules.half_life.is_none() { rules.bits } else { dev.pow_limit_bits },
         alloc_coins: coins.collect(),
         alloc_accounts: accounts,
-        finality: finality(members),
+        finality: finality(members, rules.window),
         ..dev
     }
 }

@@ -23,7 +23,7 @@ pub use cairn_lab::{
     network::{Latency, MessageFaults, Model, Partition},
     random::Random,
 };
-pub use chain::{CHEATING, CHECKPOINTS, COIN, Chain, Rules};
+pub use chain::{CHEATING, CHECKPOINTS, COIN, Chain, Rules, WINDOW};
 pub use forks::Forks;
 pub use oracle::{Facts, Find, Invariant, Oracle, Violation};
 pub use past::{LONG, Late};

@@ -52,6 +52,9 @@ struct Args {
     /// How many nodes are members of finality: 4, 7, 10, ... [default: none]
     #[arg(long, value_parser = parse_members)]
     members: Option<u8>,
+    /// Most blocks that a certificate may disconnect [default: 400, or 2 to 10 for two seeds in five]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1_000), requires = "members")]
+    window: Option<u32>,
     /// Blocks that the chain has when the history begins, 2,400 to 20,000; 0 for none [default: 2,400 for one seed in 80, and for long-headers]
     #[arg(long, value_parser = parse_past, conflicts_with_all = ["members", "slow"])]
     past: Option<u32>,
@@ -120,6 +123,7 @@ fn main() -> ExitCode {
         confirmations: args.confirmations,
         fixed: args.fixed,
         members: args.members,
+        window: args.window,
         past: args.past,
         slow: args.slow,
     };
@@ -195,6 +199,7 @@ fn flags(args: &Args) -> String {
     add("blocks", args.blocks.map(|blocks| blocks.to_string()));
     add("model", args.model.and_then(model));
     add("members", args.members.map(|members| members.to_string()));
+    add("window", args.window.map(|window| window.to_string()));
     add("past", args.past.map(|past| past.to_string()));
     add("attack", args.attack.map(|Attack(kind)| kind.map_or("none", Kind::name).to_owned()));
     add("share", args.share.map(|share| share.to_string()));

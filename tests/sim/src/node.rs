@@ -141,6 +141,10 @@ pub struct Node {
     pub member: Option<u8>,
     /// The newest block that it took for final.
     pub finalized: (Height, BlockHash),
+    /// Whether its operator asks the members for a certificate that it refused.
+    pub asks_members: bool,
+    /// Whether its operator had it follow a certificate that it refused, and it has not yet.
+    pub accepts: bool,
     /// What a slow processor has not come to.
     pub backlog: Backlog,
     /// The last comparison of its pool with another, by its salt, and how many responses it asked for.
@@ -170,6 +174,8 @@ impl Node {
             mining: Mining::default(),
             member: plan.member(number),
             finalized: (0, BlockHash::default()),
+            asks_members: false,
+            accepts: false,
             backlog: Backlog::default(),
             compared: (0, 0),
             worked: BTreeMap::new(),

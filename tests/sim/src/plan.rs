@@ -4,7 +4,7 @@ mod members;
 
 use crate::{
     attack::Kind,
-    chain::Rules,
+    chain::{Rules, WINDOW},
     past::{LONG, Late},
 };
 use cairn_lab::{
@@ -58,6 +58,8 @@ pub struct Overrides {
     pub fixed: bool,
     /// Members of finality; none if left out.
     pub members: Option<u8>,
+    /// See [`Plan::window`].
+    pub window: Option<u32>,
     /// See [`Plan::past`].
     pub past: Option<u32>,
     /// Somebody has a slow processor.
@@ -188,6 +190,9 @@ pub struct Plan {
     pub sync: bool,
     /// How many nodes are members of finality: the last ones, attackers among them.
     pub members: u8,
+    /// The most blocks that a certificate of theirs may disconnect. What would disconnect more is up to the operator, who asks the
+    /// members and has it followed.
+    pub window: u32,
     /// Most bytes of a pool.
     pub pool_bytes: usize,
     /// Blocks that the chain has when the history begins.
@@ -238,6 +243,7 @@ impl Plan {
             indexes: random.chance(0.1),
             sync: random.chance(0.8),
             members,
+            window: members::draw_window(members, overrides.window, &mut Random::new(seed).fork(13)),
             pool_bytes: MempoolConfig::default().max_bytes,
             past: 0,
             late: None,
@@ -283,6 +289,7 @@ impl Plan {
             indexes: false,
             sync: true,
             members: 0,
+            window: WINDOW,
             pool_bytes: MempoolConfig::default().max_bytes,
             past: 0,
             late: None,

@@ -162,6 +162,10 @@ pub struct Stats {
     pub crashes: u64,
     /// Of these, between a member's vote and its sending.
     pub crashes_at_votes: u64,
+    /// Certificates that a node refused, since they would have disconnected more than the window, and that its operator accepted.
+    pub refused: u64,
+    /// Of these, accepted.
+    pub accepted: u64,
     /// Events that engines handled.
     pub events: u64,
 }
@@ -206,6 +210,8 @@ impl Stats {
         self.most.merge(&other.most);
         self.crashes += other.crashes;
         self.crashes_at_votes += other.crashes_at_votes;
+        self.refused += other.refused;
+        self.accepted += other.accepted;
         self.events += other.events;
     }
 }
@@ -253,8 +259,8 @@ impl fmt::Display for Stats {
             writeln!(
                 f,
                 "finality: median {half} ms, 95 % {most} ms after a checkpoint is deep enough, {count} certificates; {} crashes \
-                 between vote and sending",
-                self.crashes_at_votes
+                 between vote and sending; {} certificates refused for their depth, {} of them accepted by operators",
+                self.crashes_at_votes, self.refused, self.accepted
             )?;
         }
         for (name, revenue) in &self.revenue {

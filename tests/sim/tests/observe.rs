@@ -21,7 +21,7 @@ fn a_fixed_difficulty_stays_whatever_the_hash_rate_is() {
 
 #[test]
 fn difficulty_follows_the_hash_rate_where_it_is_not_fixed() {
-    let rules = Rules { interval: 30, half_life: Some(10), bits: 0x2001_ffff, members: 0 };
+    let rules = Rules { interval: 30, half_life: Some(10), bits: 0x2001_ffff, ..Rules::default() };
     let mut world = World::new(Plan::quiet(1, rules, vec![1.0, 0.0], 0), false);
     world.set_hash_rate(4.0);
     assert_eq!(world.play(200 * 30_000), Ok(()));

@@ -100,7 +100,7 @@ fn segments(cell: &Cell) -> Vec<(f64, f64)> {
 const SAMPLE: f64 = 12.0;
 
 fn measure(cell: &Cell) -> Result<Curve, String> {
-    let rules = Rules { interval: INTERVAL, half_life: Some(HALF_LIFE), bits: BITS, members: 0 };
+    let rules = Rules { interval: INTERVAL, half_life: Some(HALF_LIFE), bits: BITS, ..Rules::default() };
     let mut world = World::new(Plan::quiet(cell.seed, rules, vec![1.0, 0.0], 0), false);
     let (mut at, mut curve) = (0.0, vec![(0.0, 0.0)]);
     // The miner starts, and the nodes connect.

@@ -3,10 +3,19 @@
 use cairn_lab::random::Random;
 
 use super::{Fault, Plan};
-use crate::attack::Kind;
+use crate::{attack::Kind, chain::WINDOW};
 
 /// Milliseconds that a member is alone at least: time for many views.
 const ALONE: u64 = 120_000;
+
+/// How often the window is so small that a partition can outlast it.
+const OFTEN_SMALL: f64 = 0.4;
+
+/// The most blocks that a certificate may disconnect.
+pub(super) fn draw_window(members: u8, asked: Option<u32>, random: &mut Random) -> u32 {
+    let (is_small, small) = (random.chance(OFTEN_SMALL), random.between(2, 10) as u32);
+    asked.unwrap_or(if is_small && members > 0 { small } else { WINDOW })
+}
 
 /// Up to as many members as may be faulty break the rules. One alone mines in secret, for hash rate that is split makes two weak
 /// branches; those with it vote for any branch.

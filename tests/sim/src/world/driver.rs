@@ -1,10 +1,10 @@
 //! What the engine's thread does in a node: events in, actions out, timers.
 
 use cairn_node::{
-    engine::{Action, Event, NodeEvent, PeerId, PeerUsage, PeerWork, Reply},
+    engine::{Action, Engine, Event, NodeEvent, PeerId, PeerUsage, PeerWork, Reply},
     mempool::{MempoolConfig, MempoolStats},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use super::{Happening, Phase, World, links::name};
 use crate::{attack::Kind, chain::USERS, node::open, oracle::Invariant, stats::Most};
@@ -79,26 +79,38 @@ impl World {
     pub(super) fn handle_at_once(&mut self, node: usize, event: Event) {
         let mut next = Some(event);
         while let Some(event) = next.take() {
-            let (now, signed, units) = (self.clock(node), self.signed(node), self.units(node));
-            let Some(engine) = self.nodes[node].engine.as_mut() else { return };
-            self.stats.events += 1;
-            let actions = engine.handle(event, now);
-            if self.crashes_at_vote(node, &signed) {
-                return self.crash_at_vote(node, actions);
-            }
-            self.spend(node, units, &actions);
-            let mut more = false;
-            for action in actions {
-                more |= self.perform(node, action);
-                if self.has_failed() {
-                    return;
-                }
-            }
-            if more {
-                next = self.delay_or_continue(node);
+            let now = self.clock(node);
+            match self.turn(node, |engine| engine.handle(event, now)) {
+                ControlFlow::Continue(more) => next = more,
+                ControlFlow::Break(()) => return,
             }
         }
         self.after(node);
+    }
+
+    /// An engine does something, and what it wants is done. Answers how it goes on; breaks off if it does not.
+    pub(super) fn turn(
+        &mut self,
+        node: usize,
+        act: impl FnOnce(&mut Engine) -> Vec<Action>,
+    ) -> ControlFlow<(), Option<Event>> {
+        let (signed, units) = (self.signed(node), self.units(node));
+        let Some(engine) = self.nodes[node].engine.as_mut() else { return ControlFlow::Break(()) };
+        self.stats.events += 1;
+        let actions = act(engine);
+        if self.crashes_at_vote(node, &signed) {
+            self.crash_at_vote(node, actions);
+            return ControlFlow::Break(());
+        }
+        self.spend(node, units, &actions);
+        let mut more = false;
+        for action in actions {
+            more |= self.perform(node, action);
+            if self.has_failed() {
+                return ControlFlow::Break(());
+            }
+        }
+        ControlFlow::Continue(more.then(|| self.delay_or_continue(node)).flatten())
     }
 
     /// Goes on at once, or after other events that come in the meantime.
@@ -279,6 +291,7 @@ impl World {
         }
         if self.nodes[node].is_honest() {
             self.check_final_blocks(node, info.height, &disconnected);
+            self.check_window(node, &info, &disconnected);
             if !disconnected.is_empty() {
                 self.stats.reorgs.add(disconnected.len() as u64);
             }

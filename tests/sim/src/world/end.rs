@@ -92,7 +92,7 @@ impl World {
     }
 
     /// Partitions heal, clocks are set right, processes start, delays are bounded, attackers' miners stop; users pay what must be mined.
-    fn make_good(&mut self) {
+    pub(super) fn make_good(&mut self) {
         self.log.line(self.now, "--", || "the network is good from now on".into());
         self.phase = Phase::Good;
         self.links.partition = None;

@@ -50,6 +50,7 @@ impl World {
         drop(engine);
         state.wire = Wire { banned: std::mem::take(&mut state.wire.banned), ..Wire::default() };
         state.backlog = Backlog::default();
+        state.asks_members = false;
         // Whatever it finds next, it begins anew with, be it on the same tip.
         state.mining = Mining { parent: BlockHash::default(), generation: state.mining.generation + 1 };
         let lost = if power { self.chances.nodes.index(state.kv.unsynced().min(MOST_LOST) + 1) } else { 0 };

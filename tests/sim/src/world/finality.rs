@@ -1,12 +1,13 @@
 //! Finality: what must hold of final blocks, whatever members and miners do.
 
 use cairn_node::{
-    engine::{Action, Engine},
-    finality::MemberKey,
+    engine::{AcceptError, Action, ChainInfo, Engine},
+    finality::{Alarm, MemberKey},
 };
 use chain_core::{finality::Vote, hash::BlockHash, units::Height};
+use std::ops::ControlFlow;
 
-use super::{World, links::name};
+use super::{Happening, Phase, World, links::name};
 use crate::{chain::CHECKPOINTS, oracle::Invariant};
 
 /// Checkpoints that may be open at the end, beside the one that is not deep enough.
@@ -18,6 +19,9 @@ const MEET: u64 = 900_000;
 /// Milliseconds in which they make up for each checkpoint that they missed, one after the other, where messages take longer than a
 /// member waits at first.
 const MAKE_UP: u64 = 60_000;
+
+/// Milliseconds in which an operator asks the members: at least, and at most before and after the network is good.
+const ASKING: (u64, u64, u64) = (1_000, 60_000, 10_000);
 
 impl World {
     /// The key of a node that is a member.
@@ -55,7 +59,10 @@ impl World {
     pub(super) fn check_finality(&mut self, node: usize) {
         let Some(finality) = self.finality(node) else { return };
         let newest = finality.newest().map_or((0, BlockHash::default()), |newest| (newest.height, newest.hash));
-        let alarm = finality.alarm().map(ToString::to_string);
+        let refuses = finality.refused().is_some();
+        // A certificate that comes too late is no member's fault.
+        let fault = finality.alarm().filter(|alarm| !matches!(alarm, Alarm::TooDeep { .. }));
+        let alarm = fault.map(ToString::to_string);
         let accused: Vec<u8> = finality.evidence().map(chain_core::finality::Evidence::member).collect();
         let before = self.nodes[node].finalized;
         if let Some(alarm) = alarm {
@@ -64,6 +71,9 @@ impl World {
         let honest = |member: &u8| self.nodes.iter().any(|node| node.member == Some(*member) && node.is_honest());
         if let Some(member) = accused.iter().find(|member| honest(member)) {
             return self.fail(Invariant::Finality, format!("{} accuses member {member}, which is honest", name(node)));
+        }
+        if refuses {
+            self.ask_members(node);
         }
         if newest == before {
             return;
@@ -79,6 +89,63 @@ impl World {
         self.judge(judgement);
         if let Some(deep) = self.oracle.reached(newest.0 + CHECKPOINTS.1) {
             self.stats.finality.add(self.now - deep);
+        }
+    }
+
+    /// A node refuses a certificate for its depth: its operator asks the members over another channel.
+    fn ask_members(&mut self, node: usize) {
+        if std::mem::replace(&mut self.nodes[node].asks_members, true) {
+            return;
+        }
+        self.stats.refused += 1;
+        self.log.line(self.now, name(node), || "refuses a certificate".into());
+        let (least, rough, good) = ASKING;
+        let most = if self.phase == Phase::Rough { rough } else { good };
+        let at = self.now + self.chances.nodes.between(least, most);
+        self.queue.plan(at, Happening::Accept { node, start: self.nodes[node].starts });
+    }
+
+    /// The members have signed it: the operator has it followed, unless the chain has come there by itself.
+    pub(super) fn accept(&mut self, node: usize, start: u64) {
+        if self.nodes[node].starts != start || self.nodes[node].engine.is_none() {
+            return;
+        }
+        self.nodes[node].asks_members = false;
+        let refused = self.finality(node).and_then(|finality| finality.refused());
+        let Some(hash) = refused.map(|refused| refused.hash) else { return };
+        self.nodes[node].accepts = true;
+        let mut answer = None;
+        let turn = self.turn(node, |engine| {
+            let (accepted, actions) = engine.accept_certificate(hash);
+            answer = Some(accepted);
+            actions
+        });
+        match answer {
+            Some(Ok(height)) => {
+                self.stats.accepted += 1;
+                self.log.line(self.now, name(node), || format!("is made to follow the certificate of {height} {hash}"));
+            }
+            Some(Err(AcceptError::Local(_) | AcceptError::Stopped)) if self.nodes[node].failing => {}
+            Some(Err(error)) => return self.fail(Invariant::Finality, format!("{} does not follow: {error}", name(node))),
+            None => {}
+        }
+        if let ControlFlow::Continue(next) = turn {
+            self.handle_at_once(node, next.unwrap_or(cairn_node::engine::Event::Continue));
+        }
+    }
+
+    /// A tip with less work than the one before is there for a certificate: it disconnects no more than the window, unless the
+    /// operator has accepted that.
+    pub(super) fn check_window(&mut self, node: usize, info: &ChainInfo, disconnected: &[BlockHash]) {
+        let Some(former) = disconnected.first() else { return };
+        let is_accepted = std::mem::take(&mut self.nodes[node].accepts);
+        if self.plan.members == 0 || disconnected.len() <= self.plan.window as usize || is_accepted {
+            return;
+        }
+        let work = self.nodes[node].engine.as_ref().and_then(|engine| engine.chain().header(former)).map(|at| at.work);
+        if work.is_none_or(|work| work >= info.work) {
+            let detail = format!("{} disconnects {} blocks for a certificate", name(node), disconnected.len());
+            self.fail(Invariant::Finality, detail);
         }
     }
 
@@ -127,7 +194,7 @@ impl World {
         if self.plan.members == 0 || self.has_failed() {
             return None;
         }
-        let (interval, depth, _) = CHECKPOINTS;
+        let (interval, depth) = CHECKPOINTS;
         self.honest().find_map(|(node, engine)| {
             let (tip, height) = (engine.store().tip().height, engine.chain().finality()?.height());
             (height + OPEN * interval + interval + depth <= tip).then_some((node, height, tip))

@@ -72,6 +72,8 @@ pub(crate) enum Happening {
     Find { node: usize, generation: u64 },
     /// An attacker's timer.
     Timer { node: usize, start: u64 },
+    /// An operator has asked the members for a certificate that was refused.
+    Accept { node: usize, start: u64 },
     /// Somebody pays somebody.
     Pay,
     /// Something goes wrong.
@@ -146,7 +148,7 @@ pub struct Outcome {
 impl World {
     /// A history that has not begun.
     pub fn new(plan: Plan, log: bool) -> Self {
-        let chain = Chain::of(Rules { members: plan.members, ..plan.rules });
+        let chain = Chain::of(Rules { members: plan.members, window: plan.window, ..plan.rules });
         let random = Random::new(plan.seed);
         let chances = Chances {
             network: random.fork(2),
@@ -274,6 +276,7 @@ impl World {
             Happening::Work { node, start } => self.work(node, start),
             Happening::Find { node, generation } => self.find(node, generation),
             Happening::Timer { node, start } => self.attack_timer(node, start),
+            Happening::Accept { node, start } => self.accept(node, start),
             Happening::Pay => self.pay(),
             Happening::Fault(fault) => self.go_wrong(fault),
         }

@@ -15,6 +15,8 @@ use chain_core::{
     units::{Amount, Height},
 };
 
+use std::ops::ControlFlow;
+
 use super::{Context, World};
 use crate::{
     attack::{Kind, Strategy},
@@ -334,6 +336,52 @@ fn a_disk_that_forgets_a_final_block_is_reported() {
     assert_eq!(world.violation, None, "nothing of it was said to be on the disk");
     world.run_until(world.now + 2_000);
     assert_broken(&world, "for final at");
+}
+
+/// Two branches of at least eight blocks, of which the one with less work has a certificate.
+fn revived(window: u32) -> (World, [usize; 2], BlockHash) {
+    let mut world = branches(World::new(Plan { members: 4, window, sync: false, ..calm_plan(1) }, false), 8);
+    let work = |world: &World, node: usize| world.nodes[node].engine.as_ref().unwrap().chain_info().work;
+    let (lesser, others) = if work(&world, 1) <= work(&world, 3) { (1, [2, 3]) } else { (3, [0, 1]) };
+    // Each tells the other.
+    certify(&mut world, lesser, 4);
+    certify(&mut world, lesser - 1, 4);
+    assert_eq!([lesser - 1, lesser].map(|node| world.nodes[node].finalized.0), [4; 2]);
+    let hash = world.nodes[lesser].engine.as_ref().unwrap().store().at_height(4).unwrap().unwrap().hash;
+    (world, others, hash)
+}
+
+#[test]
+fn a_certificate_revives_an_old_branch_within_the_window() {
+    let (mut world, _, hash) = revived(400);
+    world.finish();
+    assert_eq!(world.violation, None);
+    assert_eq!((world.stats.refused, world.stats.accepted), (0, 0));
+    assert!(world.honest().all(|(_, engine)| engine.store().at_height(4).unwrap().unwrap().hash == hash));
+}
+
+#[test]
+fn a_certificate_that_revives_too_old_a_branch_waits_for_the_operators() {
+    let (mut world, _, hash) = revived(3);
+    world.finish();
+    assert_eq!(world.violation, None);
+    assert_eq!((world.stats.refused, world.stats.accepted), (2, 2));
+    assert!(world.honest().all(|(_, engine)| engine.store().at_height(4).unwrap().unwrap().hash == hash));
+}
+
+#[test]
+fn a_node_that_follows_such_a_certificate_by_itself_is_reported() {
+    let (mut world, [node, _], hash) = revived(3);
+    world.make_good();
+    while world.stats.refused == 0 {
+        world.step();
+    }
+    let node = if world.nodes[node].asks_members { node } else { node + 1 };
+    let turn = world.turn(node, |engine| engine.accept_certificate(hash).1);
+    if let ControlFlow::Continue(Some(event)) = turn {
+        world.handle(node, event);
+    }
+    assert_broken(&world, "for a certificate");
 }
 
 #[test]
