@@ -26,6 +26,11 @@ pub trait Instance {
         true
     }
 
+    /// Whether a process may crash in this state, where limits let it.
+    fn may_crash(&self, _process: &Self::Process) -> bool {
+        true
+    }
+
     /// How charts name a process.
     fn name(&self, id: Id) -> String {
         format!("p{id}")

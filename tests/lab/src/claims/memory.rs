@@ -18,7 +18,7 @@ pub fn lock(scale: Scale) -> Vec<Row> {
     let progress = Limits { progress: true, ..Limits::default() };
     let safe = explore(&locked, progress);
     let lost = explore(&free, progress);
-    let dead = explore(&LockRegister { clients: 2, ..locked }, Limits { crashes: 1, may_crash: !3, ..progress });
+    let dead = explore(&LockRegister { clients: 2, ..locked }, Limits { crashes: 1, ..progress });
     let lossy = explore(&LockRegister { clients: 2, ..locked }, Limits { losses: 1, ..progress });
     let twice = explore(&LockRegister { clients: 2, ..locked }, Limits { duplicates: 1, ..progress });
     vec![

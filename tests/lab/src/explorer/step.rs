@@ -152,11 +152,12 @@ impl<'a, I: Instance> Stepper<'a, I> {
             if crashed >> id & 1 == 1 {
                 continue;
             }
-            let timers = self.locals.value(state[LOCALS + id]).timers.len();
+            let local = self.locals.value(state[LOCALS + id]);
+            let (timers, may_crash) = (local.timers.len(), self.instance.may_crash(&local.process));
             for timer in 0..if self.limits.timing == Timing::Asynchronous { timers } else { 0 } {
                 happen(self, Action::Fire(who, timer as u8));
             }
-            if state[BUDGET] >> 8 & 15 > 0 && self.limits.may_crash >> id & 1 == 1 {
+            if state[BUDGET] >> 8 & 15 > 0 && self.limits.may_crash >> id & 1 == 1 && may_crash {
                 happen(self, Action::Crash(who));
             }
         }

@@ -58,6 +58,8 @@ pub enum Part {
     Client {
         /// Whether it takes the lock at all.
         locks: bool,
+        /// Whether it has the lock.
+        holds: bool,
         /// Whether its addition is written.
         done: bool,
     },
@@ -96,10 +98,13 @@ impl Process for Part {
                 *value = new;
                 out.send(from, Message::Written);
             }
-            (Self::Client { .. }, Message::Granted) => out.send(REGISTER, Message::Read),
+            (Self::Client { holds, .. }, Message::Granted) => {
+                *holds = true;
+                out.send(REGISTER, Message::Read);
+            }
             (Self::Client { .. }, Message::Value(value)) => out.send(REGISTER, Message::Write(value + 1)),
-            (Self::Client { locks, done }, Message::Written) => {
-                *done = true;
+            (Self::Client { locks, holds, done }, Message::Written) => {
+                (*holds, *done) = (false, true);
                 if *locks {
                     out.send(LOCK, Message::Release);
                 }
@@ -123,7 +128,7 @@ impl Instance for LockRegister {
     type History = ();
 
     fn processes(&self) -> Vec<Part> {
-        let client = Part::Client { locks: self.locks, done: false };
+        let client = Part::Client { locks: self.locks, holds: false, done: false };
         let mut all = vec![Part::Lock { queue: VecDeque::new() }, Part::Register { value: 0 }];
         all.extend((0..self.clients).map(|_| client.clone()));
         all
@@ -140,6 +145,11 @@ impl Instance for LockRegister {
 
     fn done(&self, view: &View<'_, Part>) -> bool {
         view.alive().all(|(_, part)| !matches!(part, Part::Client { done: false, .. }))
+    }
+
+    /// What becomes of the others when the holder dies is what this protocol is about.
+    fn may_crash(&self, part: &Part) -> bool {
+        matches!(part, Part::Client { holds: true, .. })
     }
 
     fn name(&self, id: Id) -> String {
