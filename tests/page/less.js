@@ -93,9 +93,23 @@ async function away(browser) {
       await shows(page, "The node cannot be reached.");
       check(!/imported module|http:/.test(await text(page)), await text(page));
     });
-    await task("it opens by itself when the node is back", async () => {
+    await task("it opens by itself when the node is back, and leaves whoever types alone", async () => {
+      await page.fill("#query", "tip");
       again = await dev.at(node.port);
       await until(async () => (await text(page)).includes("Point a miner here"), "the view", 25_000);
+      equal(await page.evaluate(() => document.activeElement.id), "query", "what has the focus");
+    });
+    await task("a connection that is lost while a block is asked for is not taken for a block that is not there", async () => {
+      await again.call("dev_mine", 2);
+      process.kill(again.pid, "SIGSTOP");
+      await go("block/1");
+      await until(async () => (await text(page)).includes("Asking the node"), "the view waits");
+      process.kill(again.pid, "SIGKILL");
+      await again.stop();
+      again = await dev.at(node.port);
+      await again.call("dev_mine", 2);
+      await until(async () => (await text(page)).includes("1 transaction"), "the whole block", 25_000);
+      check(!(await text(page)).includes("was lost"), await text(page));
     });
     await task("the cookie of another start is called so in words of the page", async () => {
       await go("network");

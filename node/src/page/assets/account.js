@@ -10,6 +10,8 @@ import { attempt, call } from "./rpc.js";
 import { tokens } from "./tokens.js";
 
 const PAGE = 25;
+/** Calls for a page at most: a node that answers with less and less would be asked without end. */
+const MOST_ASKED = 12;
 /** Balances of tokens are asked for so seldom, in ms. */
 const TOKENS = 10_000;
 /** The gateway is code of the node, not of the chain. */
@@ -76,7 +78,7 @@ function moved(amount, out) {
 
 function historyPages(account, signal) {
   return pages(async (cursor) => {
-    const { entries, next, refused } = await readable(account, cursor);
+    const { entries, next, refused } = await readable(account, cursor, signal);
     const rows = entries.map((entry) => {
       const out = entry.direction === "out";
       const other = out ? entry.to : entry.from;
@@ -104,9 +106,10 @@ function historyPages(account, signal) {
 }
 
 /** A page of a history as far as the node has the blocks: it refuses a page of which it lacks one. */
-async function readable(account, cursor) {
+async function readable(account, cursor, signal) {
   let [entries, next, refused, limit] = [[], cursor, null, PAGE];
-  while (limit > 0 && entries.length < PAGE) {
+  for (let asked = 0; limit > 0 && entries.length < PAGE; asked++) {
+    if (signal.aborted || asked === MOST_ASKED) break;
     try {
       const options = { limit: Math.min(limit, PAGE - entries.length), ...(next ? { cursor: next } : {}) };
       const found = await call("chain_getAccountHistory", account, options);
@@ -114,8 +117,8 @@ async function readable(account, cursor) {
       next = found.next;
       if (!refused || !next) return { entries, next, refused: null };
     } catch (error) {
-      // An index that is off, or a namespace that is not served: no part of a page can be had.
-      if (!(chain.info ?? (await call("chain_getInfo"))).pruned) throw error;
+      // A lost connection, an index that is off or a namespace that is not served: no part of a page can be had.
+      if (!error.code || !(chain.info ?? (await call("chain_getInfo"))).pruned) throw error;
       refused = error;
       limit = Math.floor(limit / 2);
     }

@@ -44,8 +44,8 @@ function decoded(part) {
   }
 }
 
-/** Opens the view that the address names. */
-async function open() {
+/** Opens the view that the address names; again, if it could not be shown before: who reads or types meanwhile is left alone. */
+async function open(again = false) {
   // The skip link: the browser itself moves the focus.
   if (location.hash === "#main" && leave) return;
   const focused = document.activeElement;
@@ -79,8 +79,8 @@ async function open() {
     document.title = `${foreign(shown, 80)} · Cairn`;
     // A reader of the screen hears where it is; at the start the page itself is read. Whoever went elsewhere meanwhile stays there.
     const moved = ![focused, document.body].includes(document.activeElement);
-    if (opened && !moved) main.querySelector("h1")?.focus({ preventScroll: true });
-    if (opened) window.scrollTo(0, 0);
+    if (opened && !moved && !again) main.querySelector("h1")?.focus({ preventScroll: true });
+    if (opened && !again) window.scrollTo(0, 0);
     opened = true;
   } catch (error) {
     if (signal.aborted) return;
@@ -143,7 +143,7 @@ function connection() {
   onStatus((state) => {
     $("connection").dataset.state = state;
     $("connection").lastElementChild.textContent = STATES[state];
-    if (state === "open" && failed) open();
+    if (state === "open" && failed) open(true);
   });
 }
 
@@ -169,7 +169,7 @@ identity();
 startReorgs($("reorgs"));
 startFound();
 start();
-window.addEventListener("hashchange", open);
+window.addEventListener("hashchange", () => open());
 $("add-chain").addEventListener("click", async () => ($("said").textContent = await addChain()));
 setInterval(refreshAges, 1000);
 open();

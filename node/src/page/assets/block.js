@@ -29,6 +29,8 @@ export async function show([name], signal) {
   const asked = /^\d{1,10}$/.test(name) ? Number(name) : name;
   let refused = null;
   const block = await call("chain_getBlock", asked, 1).catch(async (error) => {
+    // A connection that was lost says nothing of the block.
+    if (!error.code) throw error;
     // Of a pruned block, or one whose body never came, the header is there.
     refused = error;
     return attempt(null, "chain_getHeader", asked);

@@ -189,7 +189,7 @@ const withStates = (blocks) =>
     blocks.map(async (block) => {
       const active = chain.path.some(({ hash }) => hash === block.hash);
       const state = active ? "active" : (await attempt(null, "chain_getBlockStatus", block.hash))?.status;
-      return { ...block, state: STATES[state] ?? "unknown" };
+      return { ...block, state: Object.hasOwn(STATES, state) ? STATES[state] : "unknown" };
     }),
   );
 
