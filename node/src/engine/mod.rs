@@ -209,8 +209,11 @@ impl Engine {
         let (now, tip) = (self.out.steady(), self.chain.store().tip());
         if tip.hash == self.chain.told() {
             // A better branch turned out invalid, and the chain is back.
-            if (self.pool.has_returned() || self.chain.is_unwritten()) && self.chain.next_step().is_none() {
-                self.pool.release(tip.height);
+            let returned = self.pool.has_returned();
+            if (returned || self.chain.is_unwritten()) && self.chain.next_step().is_none() {
+                if returned {
+                    self.pool.release(tip.height);
+                }
                 self.chain.write()?;
             }
             return Ok(());
