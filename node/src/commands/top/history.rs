@@ -112,20 +112,22 @@ impl History {
             return Ok(Vec::new());
         }
         let mut events = Vec::new();
-        let first = match &self.tip {
-            // The newest blocks, with their own times.
-            None => height.saturating_sub(TOLD),
-            Some(old) => {
-                let fork = fork(old, ask)?.unwrap_or(old.height).min(height);
-                if fork < old.height {
-                    let dropped = counted(old.height - fork, "block");
-                    let what = format!("reorg: {dropped} dropped, back to height {}", grouped(fork));
-                    events.push(Event::new(now, Kind::Warning, what));
-                }
-                fork
+        let fork = self.tip.as_ref().map(|old| fork(old, ask)).transpose()?.flatten().map(|fork| fork.min(height));
+        match (&self.tip, fork) {
+            (Some(old), Some(fork)) if fork < old.height => {
+                let dropped = counted(old.height - fork, "block");
+                let what = format!("reorg: {dropped} dropped, back to height {}", grouped(fork));
+                events.push(Event::new(now, Kind::Warning, what));
             }
-        };
-        let (is_first, came) = (self.tip.is_none(), height - first);
+            (Some(old), None) => {
+                let what = format!("the node does not know block {} any more: it began anew", grouped(old.height));
+                events.push(Event::new(now, Kind::Warning, what));
+            }
+            _ => {}
+        }
+        // At first, the newest blocks with their own times.
+        let first = fork.unwrap_or_else(|| height.saturating_sub(TOLD));
+        let (is_first, came) = (fork.is_none(), height - first);
         let mut questions = vec![("chain_getHeader", json!([tip.hash]))];
         // The first block after genesis may be years later: the pace begins with it.
         questions.push(("chain_getHeader", json!([height.saturating_sub(PACE).max(1).min(height)])));
@@ -263,6 +265,23 @@ mod tests {
         let (events, asked) = follow(&mut history, &snapshot(9_000, "b"), "b");
         assert_eq!(events, ["2000 8,987 blocks, 14 to 9,000  00000000…000b9000"]);
         assert_eq!(asked, 3, "a sync asks for no block");
+    }
+
+    #[test]
+    fn a_chain_that_begins_anew_is_no_reorg() {
+        let mut history = History::default();
+        follow(&mut history, &snapshot(12, "a"), "a");
+        // A development chain in memory, after a restart: the genesis is the same, and the block unknown.
+        let ask = |questions: &[Question]| {
+            let unknown = |(method, _): &&Question| *method == "chain_getBlockStatus";
+            let known = |question| if unknown(&question) { Value::Null } else { answer("c", question) };
+            Ok(questions.iter().map(|question| Ok(known(question))).collect())
+        };
+        let events = history.follow(&snapshot(2, "c"), 2_000, &ask).unwrap();
+        let texts: Vec<_> = events.iter().map(|event| event.text.as_str()).collect();
+        assert_eq!(texts.len(), 3, "{texts:?}");
+        assert!(texts.contains(&"the node does not know block 12 any more: it began anew"), "{texts:?}");
+        assert!(texts.iter().all(|text| !text.contains("reorg")), "{texts:?}");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use ratatui::{
     layout::{Constraint, Rect},
     style::{Modifier, Style},
     text::{Line, Span, Text},
-    widgets::{Block, Borders, Paragraph, Row, Table, Widget},
+    widgets::{Block, Borders, Paragraph, Row, Table, Widget, Wrap},
 };
 
 use super::super::{texts::fit, theme::Theme};
@@ -34,6 +34,11 @@ pub fn styled<'a>(value: impl Into<String>, style: Style) -> Span<'a> {
 /// Lines, one below the other.
 pub fn show(lines: Vec<Line>, area: Rect, frame: &mut Buffer) {
     Paragraph::new(lines).render(area, frame);
+}
+
+/// A text in as many lines as it needs.
+pub fn wrapped(text: Span, area: Rect, frame: &mut Buffer) {
+    Paragraph::new(text).wrap(Wrap { trim: true }).render(area, frame);
 }
 
 /// Lines, with what is below them.

@@ -10,7 +10,7 @@ use super::{
         texts::{address, shown, text},
         theme::Theme,
     },
-    parts::{Column, panel, show, styled, table},
+    parts::{Column, panel, show, styled, table, wrapped},
 };
 
 const COLUMNS: [Column; 6] = [
@@ -22,14 +22,21 @@ const COLUMNS: [Column; 6] = [
     Column::rest("agent"),
 ];
 
+/// Lines that it takes on a narrow terminal to say why there is no list: whoever lacks the cookie reads where it is.
+const WHY: u16 = 3;
+
 fn list(seen: &Snapshot) -> &[Value] {
     seen.peers.as_ref().ok().and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
 /// Lines that it has to show.
 pub fn height_of_peers(seen: &Snapshot) -> u16 {
-    // Title, and head of the columns or why there is none.
-    u16::try_from(list(seen).len()).unwrap_or(u16::MAX).saturating_add(2)
+    let below = match &seen.peers {
+        Err(_) => WHY,
+        // With the head of the columns.
+        Ok(_) => u16::try_from(list(seen).len()).unwrap_or(u16::MAX).saturating_add(1),
+    };
+    below.saturating_add(1)
 }
 
 /// Draws it.
@@ -43,7 +50,7 @@ pub fn peers(seen: &Snapshot, theme: Theme, area: Rect, frame: &mut Buffer) {
     };
     let area = panel(&title, theme, area, frame);
     match &seen.peers {
-        Err(reason) => show(vec![styled(shown(reason), theme.faint()).into()], area, frame),
+        Err(reason) => wrapped(styled(shown(reason), theme.faint()), area, frame),
         Ok(_) if peers.is_empty() => show(vec![styled("none", theme.faint()).into()], area, frame),
         Ok(_) => table((&COLUMNS, 2), peers.iter().map(row), theme, area, frame),
     }
