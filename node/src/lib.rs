@@ -12,7 +12,7 @@ mod error;
 pub mod files;
 pub mod finality;
 mod log_tail;
-mod logging;
+pub mod logging;
 pub mod mempool;
 pub mod metrics;
 mod mining;

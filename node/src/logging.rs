@@ -6,6 +6,7 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
 };
 use tracing::field::Field;
 use tracing_subscriber::{
@@ -32,11 +33,26 @@ const MAX_FILE: u64 = 20 << 20;
 const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error,hyper=error,soketto=error,libp2p=off,\
                      multistream_select=off,yamux=off,quinn=off,rustls=off,netlink=off,hickory=off,if_watch=off";
 
+/// Whether the standard error has lines of JSON alone.
+static JSON: AtomicBool = AtomicBool::new(false);
+
+/// Whether logging has started, and writes JSON.
+pub fn is_json() -> bool {
+    JSON.load(Ordering::Relaxed)
+}
+
+/// Says as a line of JSON why the process ends, whatever the level of the log.
+pub fn fail_as_json(message: &str) {
+    let layers = tracing_subscriber::registry().with(layer(LogFormat::Json, false, io::stderr));
+    tracing::subscriber::with_default(layers, || tracing::error!("{message}"));
+}
+
 /// Starts logging for the whole process.
 ///
 /// # Errors
 /// [`ConfigError`] for an invalid filter, and for a file that cannot be opened.
-pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
+pub(crate) fn start(config: &LogConfig) -> Result<(), ConfigError> {
+    JSON.store(config.format == LogFormat::Json, Ordering::Relaxed);
     let filter = filter(&config.level)?;
     let ansi = output::has_colours(&io::stderr());
     let mut layers = vec![layer(config.format, ansi, io::stderr)];

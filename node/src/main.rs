@@ -1,7 +1,7 @@
 //! `cairn-node`: see `cairn-node --help`.
 
 use cairn_client::{plain, suggest_flag};
-use cairn_node::{cli::Cli, commands, program};
+use cairn_node::{cli::Cli, commands, logging, program};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use serde_json::json;
 use std::{ffi::OsString, io::Write, process::ExitCode};
@@ -12,21 +12,28 @@ fn main() -> ExitCode {
     if let Some(program) = arguments.first() {
         program::started_as(&program.to_string_lossy());
     }
-    let json = arguments.iter().any(|argument| argument == "--json");
+    let output = if arguments.iter().any(|argument| argument == "--json") {
+        Output::Json
+    } else if logs_json(&arguments) {
+        Output::Log
+    } else {
+        Output::Text
+    };
     let parsed = Cli::try_parse_from(&arguments);
     match parsed.map_err(|error| suggest_flag(error, Cli::command(), &arguments)) {
         Ok(cli) => match commands::execute(cli) {
             Ok(()) => end(0),
             Err(error) => {
-                fail(json, error.exit_code(), &error.to_string());
+                let output = if output == Output::Text && logging::is_json() { Output::Log } else { output };
+                fail(output, error.exit_code(), &error.to_string());
                 end(error.exit_code())
             }
         },
         // Help and the version are no failures, and go to the standard output.
-        Err(error) if json && error.use_stderr() => {
+        Err(error) if output != Output::Text && error.use_stderr() => {
             let text = error.to_string();
             let line = text.lines().next().unwrap_or_default();
-            fail(json, 2, line.strip_prefix("error: ").unwrap_or(line))
+            fail(output, 2, line.strip_prefix("error: ").unwrap_or(line))
         }
         Err(error) => {
             if error.kind() == ErrorKind::ArgumentConflict {
@@ -50,12 +57,28 @@ fn reordered(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-fn fail(json: bool, code: u8, message: &str) -> ExitCode {
-    if json {
-        eprintln!("{}", json!({ "error": { "code": code, "message": message } }));
-    } else {
+/// How the standard error is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Output {
+    Text,
+    /// `--json`
+    Json,
+    /// `--log.format json`
+    Log,
+}
+
+/// Whether the arguments ask for it; a file of settings may, too, which shows when it was read.
+fn logs_json(arguments: &[OsString]) -> bool {
+    arguments.iter().any(|argument| argument == "--log.format=json")
+        || arguments.windows(2).any(|pair| pair[0] == "--log.format" && pair[1] == "json")
+}
+
+fn fail(output: Output, code: u8, message: &str) -> ExitCode {
+    match output {
+        Output::Json => eprintln!("{}", json!({ "error": { "code": code, "message": message } })),
+        Output::Log => logging::fail_as_json(message),
         // It may have the text of a file or of another program.
-        eprintln!("error: {}", plain(message));
+        Output::Text => eprintln!("error: {}", plain(message)),
     }
     ExitCode::from(code)
 }

@@ -201,3 +201,34 @@ fn a_log_of_json_is_nothing_else_and_has_the_documented_fields() {
     }
     assert_eq!(fields(log.lines().last().expect("it logged"))["message"], "stopped");
 }
+
+#[test]
+fn a_log_of_json_says_in_json_why_the_node_does_not_start() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let settings = folder.path().join("settings.toml");
+    std::fs::write(&settings, "[log]\nformat = \"json\"\n").expect("it can be written");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let port = taken.local_addr().expect("it has one").port().to_string();
+    let settings = settings.display().to_string();
+    let in_use = ["--chain", "local", "--http.port", &port, "--datadir"];
+    for (flags, expected) in [
+        (["--log.format", "json"].as_slice(), "in use"),
+        (&["--config", &settings, "--log.level", "off"], "in use"),
+        (&["--log.format=json", "--no-such-flag"], "--no-such-flag"),
+    ] {
+        let output = Command::new(binary("cairn-node"))
+            .args(in_use)
+            .arg(folder.path().join("data"))
+            .args(flags)
+            .output()
+            .expect("the program can be run");
+        let said = String::from_utf8(output.stderr).expect("text");
+        assert!(!output.status.success());
+        for line in said.lines().map(fields) {
+            assert!(["timestamp", "level", "target", "message"].iter().all(|name| line[name].is_string()), "{line}");
+        }
+        let last = fields(said.lines().last().expect("it said something"));
+        assert_eq!(last["level"], "ERROR");
+        assert!(last["message"].as_str().is_some_and(|text| text.contains(expected)), "{flags:?}: {last}");
+    }
+}
