@@ -34,7 +34,7 @@ test: setup ## Runs every test
 clients: build ## Runs Ethereum's clients against the node (ARGS="ethers cast", ARGS="--on anvil")
 	@CAIRN_VECTORS=$(VECTORS_PATH) ./scripts/clients.sh $(ARGS)
 
-page: build ## Drives the node's page with Chromium (ARGS="chain devnet hostile less wallet views load")
+page: build ## Drives the node's page with Chromium (ARGS="chain devnet network hostile less wallet views load")
 	@CAIRN_VECTORS=$(VECTORS_PATH) ./scripts/page.sh $(ARGS)
 
 sim: setup ## Runs histories of a simulated network: SEEDS=0..1000, or one with its log: SEED=17 (ARGS="--attack eclipse")

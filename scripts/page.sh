@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Drives the node's page with Chromium: tests/page, whose versions package-lock.json pins. What is fetched stays in a cache
-# outside the checkout: CAIRN_PAGE, else ~/.cache/cairn/page. Arguments are the sections to run: chain, devnet, hostile, less, wallet, views, load.
+# outside the checkout: CAIRN_PAGE, else ~/.cache/cairn/page. Arguments are the sections to run: chain, devnet, network, hostile, less,
+# wallet, views, load.
 # PAGE_SHOTS=FOLDER leaves pictures of the views there. Without Chromium or npm this says so; with CAIRN_REQUIRE=page it fails.
 set -eu
 
@@ -41,6 +42,15 @@ case "$contracts" in
   3) unavailable "there is no Solidity compiler" ;;
   *) exit "$contracts" ;;
 esac
+
+# The section `network` has a peer of its own.
+if [ -z "${CAIRN_FOREIGN_PEER:-}" ] && [ "${PAGE_SCRIPT:-run.js}" = run.js ]; then
+  case " ${*:-network} " in *" network "*)
+    CAIRN_FOREIGN_PEER=$(cd "$root" && cargo build --locked --release -p cairn-tests --example foreign_peer \
+      --message-format json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+    export CAIRN_FOREIGN_PEER ;;
+  esac
+fi
 
 export CAIRN_NODE=$node NODE_PATH=$cache/node_modules CLIENT_CONTRACTS=$CAIRN_CONTRACTS/contracts.json
 exec node "$sources/${PAGE_SCRIPT:-run.js}" "$@"

@@ -4,7 +4,7 @@
 const { count } = require("./lib/tasks");
 const { launch } = require("./lib/browser");
 
-const SECTIONS = ["chain", "devnet", "hostile", "less", "wallet", "views", "load"];
+const SECTIONS = ["chain", "devnet", "network", "hostile", "less", "wallet", "views", "load"];
 
 async function main() {
   const chosen = process.argv.slice(2);

@@ -69,7 +69,7 @@ dev.at = async (port, ...args) => {
     port,
     call: caller(url),
     pid: process.child.pid,
-    cookie: () => fs.readFileSync(path.join(process.folder, ".cairn", "cookies", `${port}`), "utf8").trim(),
+    cookie: cookieOf(process.folder, port),
   };
 };
 
@@ -83,8 +83,11 @@ async function devnet(...args) {
   const url = `http://127.0.0.1:${rpc}`;
   await answers(url, process);
   const order = (text) => process.child.stdin.write(`${text}\n`);
-  return { ...process, url, port: rpc, call: caller(url), order };
+  return { ...process, url, port: rpc, net, call: caller(url), order, cookie: cookieOf(process.folder, rpc) };
 }
+
+/// Reads the cookie of a node of this user.
+const cookieOf = (home, port) => () => fs.readFileSync(path.join(home, ".cairn", "cookies", `${port}`), "utf8").trim();
 
 const MNEMONIC = "test test test test test test test test test test test junk";
 

@@ -284,7 +284,7 @@ async fn detour(from: &str, node: &str) -> io::Result<Multiaddr> {
 }
 
 /// What to answer; nothing leaves the asker waiting.
-fn answer(manners: Manners, question: &[u8]) -> Option<Vec<u8>> {
+pub fn answer(manners: Manners, question: &[u8]) -> Option<Vec<u8>> {
     let framed = |bytes: &[u8]| [&u32::try_from(bytes.len()).expect("tests are small").to_le_bytes(), bytes].concat();
     match manners {
         Manners::Silent => None,
