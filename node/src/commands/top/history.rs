@@ -151,11 +151,12 @@ impl History {
     }
 }
 
-/// Where the chain forks off below a block that was the tip; its own height if it is still on the chain, `None` if it is unknown.
+/// Where the chain forks off below a block that was the tip: its own height if it is still on the chain, or if the node does not
+/// say; `None` if the node does not know it.
 fn fork(old: &Place, ask: Ask) -> Result<Option<u64>, CommandError> {
     let status = ask(&[("chain_getBlockStatus", json!([old.hash]))])?.into_iter().next();
     let status = status.and_then(Result::ok).unwrap_or_default();
-    Ok(status["forkPoint"]["height"].as_u64())
+    Ok((status["status"] != "unknown").then(|| status["forkPoint"]["height"].as_u64().unwrap_or(old.height)))
 }
 
 /// A block in a line.
@@ -274,7 +275,7 @@ mod tests {
         // A development chain in memory, after a restart: the genesis is the same, and the block unknown.
         let ask = |questions: &[Question]| {
             let unknown = |(method, _): &&Question| *method == "chain_getBlockStatus";
-            let known = |question| if unknown(&question) { Value::Null } else { answer("c", question) };
+            let known = |question| if unknown(&question) { json!({ "status": "unknown" }) } else { answer("c", question) };
             Ok(questions.iter().map(|question| Ok(known(question))).collect())
         };
         let events = history.follow(&snapshot(2, "c"), 2_000, &ask).unwrap();
