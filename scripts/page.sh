@@ -48,6 +48,7 @@ if [ -z "${CAIRN_FOREIGN_PEER:-}" ] && [ "${PAGE_SCRIPT:-run.js}" = run.js ]; th
   case " ${*:-network} " in *" network "*)
     CAIRN_FOREIGN_PEER=$(cd "$root" && cargo build --locked --release -p cairn-tests --example foreign_peer \
       --message-format json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
+    [ -n "$CAIRN_FOREIGN_PEER" ] || { say "foreign_peer does not compile"; exit 1; }
     export CAIRN_FOREIGN_PEER ;;
   esac
 fi

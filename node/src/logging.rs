@@ -36,7 +36,12 @@ const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error
 /// Whether the standard error has lines of JSON alone.
 static JSON: AtomicBool = AtomicBool::new(false);
 
-/// Whether logging has started, and writes JSON.
+/// Says what the standard error gets, before anything is logged.
+pub(crate) fn write(format: LogFormat) {
+    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+}
+
+/// Whether it gets JSON.
 pub fn is_json() -> bool {
     JSON.load(Ordering::Relaxed)
 }
@@ -52,7 +57,6 @@ pub fn fail_as_json(message: &str) {
 /// # Errors
 /// [`ConfigError`] for an invalid filter, and for a file that cannot be opened.
 pub(crate) fn start(config: &LogConfig) -> Result<(), ConfigError> {
-    JSON.store(config.format == LogFormat::Json, Ordering::Relaxed);
     let filter = filter(&config.level)?;
     let ansi = output::has_colours(&io::stderr());
     let mut layers = vec![layer(config.format, ansi, io::stderr)];

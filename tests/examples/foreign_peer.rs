@@ -48,7 +48,8 @@ fn swarm(genesis: &str, agent: &str) -> Result<Swarm<Behaviour>, Box<dyn Error>>
         .with_tokio()
         .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)?
         .with_behaviour(|key| {
-            let config = identify::Config::new("/cairn/1".to_owned(), key.public()).with_agent_version(agent.to_owned());
+            let config =
+                identify::Config::new("/cairn/1".to_owned(), key.public()).with_agent_version(agent.to_owned());
             Behaviour { exchange: exchange(protocol), identify: identify::Behaviour::new(config) }
         })?
         .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(600)))

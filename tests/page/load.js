@@ -128,6 +128,7 @@ async function heavy(browser, node) {
     async () => {
       pool = await fillPool(node);
       await until(async () => (await page.innerText("main")).includes("Next block"), "blocks to come", 60_000);
+      check(pool >= POOL, `${pool} transactions`);
       return `${pool} transactions`;
     },
     1_800_000,

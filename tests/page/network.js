@@ -24,8 +24,12 @@ async function appears(net, page, id, what) {
   const height = async () => (await net.call("coin_getTransaction", id).catch(() => null))?.height ?? null;
   await until(async () => (await height()) !== null, `the block of ${what}`, BLOCK_TIME);
   const began = Date.now();
-  const link = (href) => [...document.querySelectorAll("main table a")].some((one) => one.getAttribute("href") === href);
-  await until(() => page.evaluate(link, `#/tx/${id}`), `${what} on the page`, 1_000);
+  // Before that, its row says that it is pending.
+  const mined = (href) => {
+    const rows = [...document.querySelectorAll("main tr")].filter((row) => row.querySelector(`a[href="${href}"]`));
+    return rows.length > 0 && rows.every((row) => !row.innerText.includes("pending"));
+  };
+  await until(() => page.evaluate(mined, `#/tx/${id}`), `${what} on the page`, 1_000);
   return `${Date.now() - began} ms after its block`;
 }
 

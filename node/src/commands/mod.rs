@@ -70,6 +70,7 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
         None => Settings::default(),
     };
     let settings = flags.settings.or(file);
+    logging::write(settings.log.format.unwrap_or_default());
     program::works_on(settings.chain.as_deref(), settings.datadir.as_deref());
     let config = settings.resolve()?;
     config.datadir.iter().for_each(|path| program::keeps_data_in(path));

@@ -12,6 +12,7 @@ use cairn_lab::{
         abd::Abd,
         epaxos::{EPaxos, Recovery, payments},
         flood_set::FloodSet,
+        lock_register::LockRegister,
         paxos::Paxos,
         pbft::{Pbft, Rules, Traitor},
         two_phase_commit::TwoPhaseCommit,
@@ -89,6 +90,8 @@ fn losses_duplicates_and_crashes_count_the_same() {
     both(Paxos { clients: 1, ..PAXOS }, Limits { losses: 1, duplicates: 1, ..ANY }).states();
     both(Paxos { clients: 1, retries: 1, ..PAXOS }, Limits { crashes: 1, may_crash: 0b110, ..ANY }).states();
     both(TwoPhaseCommit { managers: 3 }, Limits { losses: 1, duplicates: 1, crashes: 1, ..ANY }).states();
+    // Only whoever holds the lock may crash.
+    both(LockRegister { clients: 3, locks: true }, Limits { crashes: 1, ..ANY }).states();
 }
 
 #[test]

@@ -208,8 +208,7 @@ impl Oracle {
         std::iter::successors(of(tip), move |(_, facts)| of(facts.parent))
     }
 
-    /// Whether a block is on the chain of another, or is it.
-    pub fn is_ancestor(&self, ancestor: &BlockHash, of: &BlockHash) -> bool {
+    fn is_ancestor(&self, ancestor: &BlockHash, of: &BlockHash) -> bool {
         let Some(height) = self.blocks.get(ancestor).map(|facts| facts.height) else { return false };
         let mut at = *of;
         while let Some(facts) = self.blocks.get(&at).filter(|facts| facts.height > height) {

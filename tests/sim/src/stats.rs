@@ -162,9 +162,9 @@ pub struct Stats {
     pub crashes: u64,
     /// Of these, between a member's vote and its sending.
     pub crashes_at_votes: u64,
-    /// Certificates that a node refused, since they would have disconnected more than the window, and that its operator accepted.
+    /// How often a node's operator asked the members, since it refused a certificate for its depth.
     pub refused: u64,
-    /// Of these, accepted.
+    /// How often he then had it followed: the chain may come there by work first, or the process end.
     pub accepted: u64,
     /// Events that engines handled.
     pub events: u64,
@@ -259,7 +259,7 @@ impl fmt::Display for Stats {
             writeln!(
                 f,
                 "finality: median {half} ms, 95 % {most} ms after a checkpoint is deep enough, {count} certificates; {} crashes \
-                 between vote and sending; {} certificates refused for their depth, {} of them accepted by operators",
+                 between vote and sending; operators asked {} times for certificates that were refused for their depth, and accepted {}",
                 self.crashes_at_votes, self.refused, self.accepted
             )?;
         }

@@ -214,6 +214,7 @@ fn a_log_of_json_says_in_json_why_the_node_does_not_start() {
     for (flags, expected) in [
         (["--log.format", "json"].as_slice(), "in use"),
         (&["--config", &settings, "--log.level", "off"], "in use"),
+        (&["--config", &settings, "--cache", "1"], "--cache"),
         (&["--log.format=json", "--no-such-flag"], "--no-such-flag"),
     ] {
         let output = Command::new(binary("cairn-node"))

@@ -134,7 +134,7 @@ fn those_who_have_the_cookie_see_the_log_and_others_events() {
 
 #[test]
 fn where_the_cookie_is_can_be_read_on_a_narrow_terminal() {
-    let why = "admin_peers needs the node's cookie. Programs of the node's user on its machine find it by themselves; others are \
+    let why = "the node refuses: admin_peers needs the node's cookie. Programs of the node's user on its machine find it by themselves; others are \
         given --cookie FILE (or CAIRN_COOKIE), a copy of the node's DATADIR/.cookie";
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let shown = words(&text(&view(Snapshot { peers: Err(why.into()), ..snapshot() }), (80, 24)));

@@ -4,8 +4,8 @@ use cairn_client::plain;
 use ratatui::text::Span;
 use serde_json::Value;
 
-/// Letters of a text that are kept: more than any place shows.
-const MOST: usize = 200;
+/// Letters of a text that are kept: more than any place shows. The longest are the node's refusals.
+const MOST: usize = 400;
 
 /// A text as it is, nothing as a dash, anything else as JSON; as [`shown`].
 pub fn text(value: &Value) -> String {

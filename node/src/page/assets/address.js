@@ -3,7 +3,7 @@
 import { follow } from "./chain.js";
 import { h, put } from "./dom.js";
 import { count, grains } from "./format.js";
-import { age, coinLink, facts, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
+import { age, coinLink, facts, failure, hash, heading, heightLink, pages, panel, pill, table, txLink } from "./parts.js";
 import { call } from "./rpc.js";
 
 const PAGE = 25;
@@ -12,7 +12,7 @@ const MOST = 10_000;
 
 export async function show([address], signal) {
   const { valid, address: plain, lock, error } = await call("coin_validateAddress", address);
-  if (!valid) return [heading("No address of this chain"), h("p", error ?? "")];
+  if (!valid) return [heading("No address of this chain"), failure(error ?? "it is not valid")];
   const balance = h("div");
   const read = async () => {
     const found = await call("coin_getBalance", plain, MOST);

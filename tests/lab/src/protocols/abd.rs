@@ -10,6 +10,9 @@
 //!
 //! Two majorities have a server in common, so each operation sees what ended before it started: the register is
 //! linearizable. It needs no consensus, and no timers: it works in an asynchronous network with fewer than half crashed.
+//!
+//! A server serves one client at a time and forgets what others ask meanwhile, as the model of stateright does: so a client
+//! that asks a busy server waits for ever, and a run then ends as blocked.
 
 use super::register::{Message as Outer, Plan, Request, Role};
 use crate::{

@@ -142,7 +142,10 @@ impl<I: Instance> Model for Checked<I> {
             }
         }
         if state.crashes > 0 {
-            actions.extend(state.alive().filter(|id| self.limits.may_crash >> id & 1 == 1).map(Action::Crash));
+            let may_crash = |id: &Id| {
+                self.limits.may_crash >> id & 1 == 1 && self.instance.may_crash(&state.processes[usize::from(*id)])
+            };
+            actions.extend(state.alive().filter(may_crash).map(Action::Crash));
         }
     }
 

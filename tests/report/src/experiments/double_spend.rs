@@ -155,7 +155,7 @@ fn explain(page: &mut Page, cells: &[Cell], measured: &[(u64, u64)]) {
     page.text(
         "**Where they differ.** Nakamoto takes the blocks that the attacker finds while the merchant waits for Poisson distributed. They \
          are negative binomial: honest blocks do not come evenly. So his values are a little above Rosenfeld's after one confirmation and too low after many, by more the rarer success is; the measured ones follow Rosenfeld. Giving up takes off what the fifth column shows. Values too small to be seen in the \
-         trials (q = 0.1 with z > 5) are not measured here.",
+         trials (q = 0.1 with z > 5, q = 0.3 with z > 10) are not measured here.",
     );
 }
 

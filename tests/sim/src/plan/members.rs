@@ -186,6 +186,15 @@ mod tests {
     }
 
     #[test]
+    fn two_in_five_windows_are_shorter_than_a_partition() {
+        let windows: Vec<u32> = plans(4).iter().map(|plan| plan.window).collect();
+        let small = windows.iter().filter(|window| **window <= 10).count();
+        assert!((90..150).contains(&small), "{small} of 300");
+        assert!(windows.iter().all(|window| (2..=10).contains(window) || *window == WINDOW));
+        assert_eq!(Plan::draw(1, &Overrides::default()).window, WINDOW);
+    }
+
+    #[test]
     fn a_branch_in_secret_has_the_majority_to_itself() {
         let mut helped = 0;
         for plan in plans(7).iter().filter(|plan| plan.attackers.first().is_some_and(|kind| kind.mines_in_secret())) {

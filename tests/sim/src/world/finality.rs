@@ -59,7 +59,7 @@ impl World {
     pub(super) fn check_finality(&mut self, node: usize) {
         let Some(finality) = self.finality(node) else { return };
         let newest = finality.newest().map_or((0, BlockHash::default()), |newest| (newest.height, newest.hash));
-        let refuses = finality.refused().is_some();
+        let refused = finality.refused().map(|refused| refused.hash);
         // A certificate that comes too late is no member's fault.
         let fault = finality.alarm().filter(|alarm| !matches!(alarm, Alarm::TooDeep { .. }));
         let alarm = fault.map(ToString::to_string);
@@ -72,8 +72,8 @@ impl World {
         if let Some(member) = accused.iter().find(|member| honest(member)) {
             return self.fail(Invariant::Finality, format!("{} accuses member {member}, which is honest", name(node)));
         }
-        if refuses {
-            self.ask_members(node);
+        if let Some(refused) = refused {
+            self.ask_members(node, refused);
         }
         if newest == before {
             return;
@@ -93,9 +93,15 @@ impl World {
     }
 
     /// A node refuses a certificate for its depth: its operator asks the members over another channel.
-    fn ask_members(&mut self, node: usize) {
+    fn ask_members(&mut self, node: usize, refused: BlockHash) {
         if std::mem::replace(&mut self.nodes[node].asks_members, true) {
             return;
+        }
+        let tip = self.nodes[node].engine.as_ref().map(|engine| engine.store().tip().hash);
+        let depth = tip.map_or(0, |tip| self.oracle.apart(tip, refused));
+        if depth <= self.plan.window as usize {
+            let detail = format!("{} refuses {refused}, for which {depth} blocks would go", name(node));
+            return self.fail(Invariant::Finality, detail);
         }
         self.stats.refused += 1;
         self.log.line(self.now, name(node), || "refuses a certificate".into());
@@ -113,6 +119,7 @@ impl World {
         self.nodes[node].asks_members = false;
         let refused = self.finality(node).and_then(|finality| finality.refused());
         let Some(hash) = refused.map(|refused| refused.hash) else { return };
+        // For the reorganisation that follows at once, and no other.
         self.nodes[node].accepts = true;
         let mut answer = None;
         let turn = self.turn(node, |engine| {
@@ -125,8 +132,12 @@ impl World {
                 self.stats.accepted += 1;
                 self.log.line(self.now, name(node), || format!("is made to follow the certificate of {height} {hash}"));
             }
-            Some(Err(AcceptError::Local(_) | AcceptError::Stopped)) if self.nodes[node].failing => {}
-            Some(Err(error)) => return self.fail(Invariant::Finality, format!("{} does not follow: {error}", name(node))),
+            Some(Err(AcceptError::Local(_) | AcceptError::Stopped)) if self.nodes[node].failing => {
+                self.nodes[node].accepts = false;
+            }
+            Some(Err(error)) => {
+                return self.fail(Invariant::Finality, format!("{} does not follow: {error}", name(node)));
+            }
             None => {}
         }
         if let ControlFlow::Continue(next) = turn {
@@ -137,8 +148,8 @@ impl World {
     /// A tip with less work than the one before is there for a certificate: it disconnects no more than the window, unless the
     /// operator has accepted that.
     pub(super) fn check_window(&mut self, node: usize, info: &ChainInfo, disconnected: &[BlockHash]) {
-        let Some(former) = disconnected.first() else { return };
         let is_accepted = std::mem::take(&mut self.nodes[node].accepts);
+        let Some(former) = disconnected.first() else { return };
         if self.plan.members == 0 || disconnected.len() <= self.plan.window as usize || is_accepted {
             return;
         }
