@@ -101,7 +101,10 @@ async function inLosingBlock(id, signal) {
       watch(["chain"], resolve, signal);
       setTimeout(resolve, PATIENCE);
     });
-  for (const { hash } of chain.branches.flatMap(({ blocks }) => blocks).slice(0, MOST_LOST)) {
+  // What was dropped just now may be of a branch that was not read yet.
+  const dropped = chain.reorgs.flatMap((reorg) => reorg.dropped);
+  const lost = [...dropped, ...chain.branches.flatMap(({ blocks }) => blocks)].map(({ hash }) => hash);
+  for (const hash of [...new Set(lost)].slice(0, MOST_LOST)) {
     const block = await attempt(null, "chain_getBlock", hash, 1);
     if (signal.aborted) return null;
     if (block?.transactions.includes(id)) return `tx/${id}/in/${hash}`;
