@@ -2,7 +2,7 @@
 # Drives the node's page with Chromium: tests/page, whose versions package-lock.json pins. What is fetched stays in a cache
 # outside the checkout: CAIRN_PAGE, else ~/.cache/cairn/page. Arguments are the sections to run: chain, devnet, network, hostile, less,
 # wallet, views, load.
-# PAGE_SHOTS=FOLDER leaves pictures of the views there. Without Chromium or npm this says so; with CAIRN_REQUIRE=page it fails.
+# CAIRN_FOREIGN_PEER names the peer of `network` (tests/examples/foreign_peer.rs), which is built otherwise. PAGE_SHOTS=FOLDER leaves pictures of the views there. Without Chromium or npm this says so; with CAIRN_REQUIRE=page it fails.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -46,9 +46,14 @@ esac
 # The section `network` has a peer of its own.
 if [ -z "${CAIRN_FOREIGN_PEER:-}" ] && [ "${PAGE_SCRIPT:-run.js}" = run.js ]; then
   case " ${*:-network} " in *" network "*)
-    CAIRN_FOREIGN_PEER=$(cd "$root" && cargo build --locked --release -p cairn-tests --example foreign_peer \
-      --message-format json-render-diagnostics | sed -n 's/.*"executable":"\([^"]*\)".*/\1/p')
-    [ -n "$CAIRN_FOREIGN_PEER" ] || { say "foreign_peer does not compile"; exit 1; }
+    command -v cargo >/dev/null || unavailable "cargo, which builds the peer of the section network, is not installed"
+    CAIRN_FOREIGN_PEER=$(cd "$root" && cargo build --locked --release --workspace --example foreign_peer \
+      --message-format json-render-diagnostics |
+      node -e 'for (const line of require("fs").readFileSync(0, "utf8").split("\n")) {
+        const { executable } = line ? JSON.parse(line) : {};
+        if (executable) console.log(executable);
+      }')
+    [ -n "$CAIRN_FOREIGN_PEER" ] || { say "cargo did not build tests/examples/foreign_peer.rs"; exit 1; }
     export CAIRN_FOREIGN_PEER ;;
   esac
 fi

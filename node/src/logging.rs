@@ -46,8 +46,11 @@ pub fn is_json() -> bool {
     JSON.load(Ordering::Relaxed)
 }
 
-/// Says as a line of JSON why the process ends, whatever the level of the log.
+/// Says as a line of JSON why the process ends: to the log, if it takes errors, else to the standard error all the same.
 pub fn fail_as_json(message: &str) {
+    if tracing::enabled!(tracing::Level::ERROR) {
+        return tracing::error!("{message}");
+    }
     let layers = tracing_subscriber::registry().with(layer(LogFormat::Json, false, io::stderr));
     tracing::subscriber::with_default(layers, || tracing::error!("{message}"));
 }

@@ -31,9 +31,10 @@ fn main() -> ExitCode {
         },
         // Help and the version are no failures, and go to the standard output.
         Err(error) if output != Output::Text && error.use_stderr() => {
+            // Without the usage, in one line.
             let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            fail(output, 2, line.strip_prefix("error: ").unwrap_or(line))
+            let what = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+            fail(output, 2, what.strip_prefix("error: ").unwrap_or(&what))
         }
         Err(error) => {
             if error.kind() == ErrorKind::ArgumentConflict {
@@ -74,11 +75,12 @@ fn logs_json(arguments: &[OsString]) -> bool {
 }
 
 fn fail(output: Output, code: u8, message: &str) -> ExitCode {
+    // It may have the text of a file or of another program.
+    let message = plain(message);
     match output {
         Output::Json => eprintln!("{}", json!({ "error": { "code": code, "message": message } })),
-        Output::Log => logging::fail_as_json(message),
-        // It may have the text of a file or of another program.
-        Output::Text => eprintln!("error: {}", plain(message)),
+        Output::Log => logging::fail_as_json(&message),
+        Output::Text => eprintln!("error: {message}"),
     }
     ExitCode::from(code)
 }

@@ -87,6 +87,7 @@ async function foreignPeer(net, agent) {
   const { genesis } = await net.call("chain_getInfo");
   const child = spawn(process.env.CAIRN_FOREIGN_PEER, [`127.0.0.1:${net.net}`, genesis, agent]);
   let said = "";
+  child.on("error", (error) => (said += error.message));
   for (const stream of [child.stdout, child.stderr]) stream.on("data", (bytes) => (said += bytes));
   await until(() => said.includes("connected"), "the peer introduces itself").catch((error) => {
     child.kill();

@@ -141,6 +141,8 @@ pub struct Node {
     pub member: Option<u8>,
     /// The newest block that it took for final.
     pub finalized: (Height, BlockHash),
+    /// The tip that it announced last, or that it started on.
+    pub told: BlockHash,
     /// Whether its operator asks the members for a certificate that it refused.
     pub asks_members: bool,
     /// Whether its operator had it follow a certificate that it refused, and it has not yet.
@@ -174,6 +176,7 @@ impl Node {
             mining: Mining::default(),
             member: plan.member(number),
             finalized: (0, BlockHash::default()),
+            told: BlockHash::default(),
             asks_members: false,
             accepts: false,
             backlog: Backlog::default(),

@@ -370,6 +370,11 @@ impl Oracle {
         apart
     }
 
+    /// Blocks of a tip's chain that go if another block is final: none if it is one of them.
+    pub fn disconnected(&self, tip: BlockHash, by: BlockHash) -> usize {
+        if self.is_ancestor(&by, &tip) { 0 } else { self.apart(tip, by) }
+    }
+
     /// Looks at everything that an engine holds at its tip: every coin of the chain is there unless the chain spends it,
     /// and they are all.
     ///

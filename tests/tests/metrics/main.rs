@@ -210,12 +210,14 @@ fn a_log_of_json_says_in_json_why_the_node_does_not_start() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = taken.local_addr().expect("it has one").port().to_string();
     let settings = settings.display().to_string();
+    let log = folder.path().join("log").display().to_string();
     let in_use = ["--chain", "local", "--http.port", &port, "--datadir"];
     for (flags, expected) in [
         (["--log.format", "json"].as_slice(), "in use"),
         (&["--config", &settings, "--log.level", "off"], "in use"),
         (&["--config", &settings, "--cache", "1"], "--cache"),
         (&["--log.format=json", "--no-such-flag"], "--no-such-flag"),
+        (&["--log.format", "json", "--log.file", &log], "in use"),
     ] {
         let output = Command::new(binary("cairn-node"))
             .args(in_use)
@@ -232,4 +234,8 @@ fn a_log_of_json_says_in_json_why_the_node_does_not_start() {
         assert_eq!(last["level"], "ERROR");
         assert!(last["message"].as_str().is_some_and(|text| text.contains(expected)), "{flags:?}: {last}");
     }
+    let kept = std::fs::read_to_string(&log).expect("there is a log");
+    assert!(
+        fields(kept.lines().last().expect("a line"))["message"].as_str().is_some_and(|text| text.contains("in use"))
+    );
 }

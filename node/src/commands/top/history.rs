@@ -120,7 +120,7 @@ impl History {
                 events.push(Event::new(now, Kind::Warning, what));
             }
             (Some(old), None) => {
-                let what = format!("the node does not know block {} any more: it began anew", grouped(old.height));
+                let what = format!("the node does not know block {} any more", grouped(old.height));
                 events.push(Event::new(now, Kind::Warning, what));
             }
             _ => {}
@@ -282,7 +282,7 @@ mod tests {
         let events = history.follow(&snapshot(2, "c"), 2_000, &ask).unwrap();
         let texts: Vec<_> = events.iter().map(|event| event.text.as_str()).collect();
         assert_eq!(texts.iter().filter(|text| text.starts_with("block ")).count(), 2, "{texts:?}");
-        assert!(texts.contains(&"the node does not know block 12 any more: it began anew"), "{texts:?}");
+        assert!(texts.contains(&"the node does not know block 12 any more"), "{texts:?}");
         assert!(texts.iter().all(|text| !text.contains("reorg")), "{texts:?}");
     }
 

@@ -189,10 +189,14 @@ impl Chain {
         Ok(Ok(height))
     }
 
-    /// Blocks of the announced chain that a finalized block would disconnect: none if that is one of them.
+    /// Blocks of the announced chain that a block would disconnect, were it final too: none if it is one of them, and none if the
+    /// chain is on its way to what is final already, below which the block does not fork off.
     fn disconnects(&self, finalized: &BlockHash) -> Height {
         let tip = self.told_tip();
-        if self.tree.is_ancestor(finalized, &tip) {
+        let newest = self.finality.as_ref().and_then(Finality::newest);
+        if self.tree.is_ancestor(finalized, &tip)
+            || newest.is_some_and(|newest| !self.tree.is_ancestor(&newest.hash, &tip))
+        {
             return 0;
         }
         self.height_of(&tip).saturating_sub(self.fork_with(finalized))

@@ -166,6 +166,23 @@ fn the_operator_can_have_a_certificate_followed_that_was_refused() {
 
 // FIN-4
 #[test]
+fn what_is_accepted_already_makes_no_later_certificate_too_deep() {
+    let mut a = kit(8);
+    let mut b = a.twin();
+    let on_a: Vec<_> = a.mine_many(12).iter().map(chain_core::block::Block::hash).collect();
+    b.mine_many(60);
+    a.now = a.now.max(b.now);
+    give_all(&b, &mut a);
+    certify(&mut a, 4, on_a[3]);
+    // The first slice of the way back: the tip that was announced is still the old one.
+    assert_eq!(a.engine.accept_certificate(on_a[3]).0, Ok(4));
+    assert!((13..60).contains(&a.height()), "{}", a.height());
+    certify(&mut a, 8, on_a[7]);
+    assert_eq!((finalized(&a).0, a.tip(), alarm(&a)), (8, on_a[11], None));
+}
+
+// FIN-4
+#[test]
 fn the_newest_refused_certificate_stands_for_those_below_it() {
     let (mut a, _, b, on_b) = fork(4);
     let on_a: Vec<_> = a.mine_many(4).iter().map(chain_core::block::Block::hash).collect();

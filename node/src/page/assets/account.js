@@ -113,7 +113,7 @@ async function readable(account, cursor, signal) {
     try {
       const options = { limit: Math.min(limit, PAGE - entries.length), ...(next ? { cursor: next } : {}) };
       const found = await call("chain_getAccountHistory", account, options);
-      entries = [...entries, ...found.entries];
+      entries = [...entries, ...found.entries.slice(0, options.limit)];
       next = found.next;
       if (!refused || !next) return { entries, next, refused: null };
     } catch (error) {
@@ -124,5 +124,5 @@ async function readable(account, cursor, signal) {
     }
   }
   // A whole page that was read in parts: the next one tells whether there is more.
-  return limit > 0 ? { entries, next, refused: null } : { entries, next: null, refused };
+  return entries.length >= PAGE ? { entries, next, refused: null } : { entries, next: null, refused };
 }

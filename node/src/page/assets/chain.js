@@ -266,6 +266,7 @@ export function pace() {
 export function start() {
   subscribe("eth_subscribe", ["newHeads"], refresh);
   subscribe("chain_subscribeReorgs", [], (reorg) => {
+    if (![reorg?.dropped, reorg?.added].every((blocks) => Array.isArray(blocks) && blocks.every((one) => one?.hash))) return;
     chain.reorgs.unshift({ ...reorg, at: Math.floor(Date.now() / 1000) });
     chain.reorgs.length = Math.min(chain.reorgs.length, MOST_REORGS);
     refresh();

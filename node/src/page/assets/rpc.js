@@ -3,7 +3,7 @@
 /** What the node refused, in its words. */
 export class RpcError extends Error {
   constructor({ code, message, data }) {
-    super(message);
+    super(typeof message === "string" ? message : "the node gave no reason");
     this.code = code;
     this.data = data;
   }

@@ -54,6 +54,7 @@ impl World {
         }
         let state = &mut self.nodes[node];
         state.engine = Some(engine);
+        state.told = tip.hash;
         state.failing = false;
         state.starts += 1;
         let start = state.starts;
@@ -284,6 +285,7 @@ impl World {
         self.log.line(self.now, name(node), || {
             format!("tip {} {}, {} back, {} on", info.height, info.hash, disconnected.len(), connected.len())
         });
+        self.nodes[node].told = info.hash;
         let Some(engine) = self.nodes[node].engine.as_ref() else { return };
         let mut judgement = connected.iter().try_for_each(|hash| self.oracle.connected(engine, *hash));
         if judgement.is_ok() {

@@ -93,12 +93,11 @@ impl World {
     }
 
     /// A node refuses a certificate for its depth: its operator asks the members over another channel.
-    fn ask_members(&mut self, node: usize, refused: BlockHash) {
+    pub(super) fn ask_members(&mut self, node: usize, refused: BlockHash) {
         if std::mem::replace(&mut self.nodes[node].asks_members, true) {
             return;
         }
-        let tip = self.nodes[node].engine.as_ref().map(|engine| engine.store().tip().hash);
-        let depth = tip.map_or(0, |tip| self.oracle.apart(tip, refused));
+        let depth = self.oracle.disconnected(self.nodes[node].told, refused);
         if depth <= self.plan.window as usize {
             let detail = format!("{} refuses {refused}, for which {depth} blocks would go", name(node));
             return self.fail(Invariant::Finality, detail);

@@ -385,6 +385,24 @@ fn a_node_that_follows_such_a_certificate_by_itself_is_reported() {
 }
 
 #[test]
+fn a_refusal_without_a_reason_is_reported() {
+    let (mut world, [node, _], hash) = revived(3);
+    let own = world.nodes[node].told;
+    let parent = world.nodes[node].engine.as_ref().unwrap().chain().header(&own).unwrap().header.prev;
+    // A block of the own chain, and one for which as many blocks go as may.
+    for (refused, window) in [(parent, 3), (hash, 100)] {
+        world.plan.window = window;
+        world.nodes[node].asks_members = false;
+        world.ask_members(node, refused);
+        assert_broken(&world, "blocks would go");
+        world.violation = None;
+    }
+    (world.plan.window, world.nodes[node].asks_members) = (3, false);
+    world.ask_members(node, hash);
+    assert_eq!((world.violation.clone(), world.stats.refused), (None, 1));
+}
+
+#[test]
 fn an_honest_member_that_is_accused_is_reported() {
     let mut world = members(1);
     world.begin();
