@@ -142,7 +142,8 @@ pub const TABLE: &[Metric] = &[
     counter(
         "cairn_net_message_bytes_total",
         &["direction", "message"],
-        "Bytes of messages by kind. Gossip counts a block once, however many peers it goes to.",
+        "Bytes of messages of Cairn's own protocols by kind; what identify, Kademlia and ping take is in the totals alone. \
+         Gossip counts a block once, however many peers it goes to.",
     ),
     counter("cairn_net_offences_total", &["offence"], "What peers did wrong."),
     counter("cairn_net_penalty_points_total", &[], "Points that peers got for it; at 100 a peer is banned."),
