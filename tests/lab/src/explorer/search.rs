@@ -1,18 +1,16 @@
 //! The search itself.
 
 use super::{
-    intern::{FastMap, digest},
+    intern::digest,
     limits::Limits,
-    step::{Action, HISTORY, Stepper},
+    seen::{Level, Seen},
+    state::{Action, HISTORY},
+    step::Stepper,
     symmetry::{Canon, Symmetry},
     trace::chart,
 };
 use crate::{chart::Chart, instance::Instance};
-use std::{
-    collections::HashSet,
-    hash::{BuildHasherDefault, Hasher},
-    time::Instant,
-};
+use std::time::Instant;
 
 /// What a search found.
 #[derive(Clone, Debug)]
@@ -83,116 +81,6 @@ impl Clock {
 fn on_core() -> Option<f64> {
     let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
     Some(text.split(' ').next()?.parse::<f64>().ok()? / 1e9)
-}
-
-/// The digests are hashes already.
-#[derive(Clone, Copy, Debug, Default)]
-struct Taken(u64);
-
-impl Hasher for Taken {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {}
-
-    fn write_u128(&mut self, digest: u128) {
-        // Half of the digest is enough to find its place.
-        self.0 = digest as u64;
-    }
-}
-
-/// The states of one depth, end to end.
-#[derive(Debug, Default)]
-struct Level {
-    words: Vec<u32>,
-    ends: Vec<usize>,
-}
-
-impl Level {
-    fn push(&mut self, state: &[u32]) {
-        self.words.extend_from_slice(state);
-        self.ends.push(self.words.len());
-    }
-
-    fn clear(&mut self) {
-        self.words.clear();
-        self.ends.clear();
-    }
-
-    fn get(&self, index: usize) -> &[u32] {
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        &self.words[start..self.ends[index]]
-    }
-}
-
-/// All states found, and how.
-struct Seen {
-    /// Numbers by digest, in order of discovery; kept only if progress is asked for.
-    numbers: Option<FastMap<u128, u32>>,
-    digests: HashSet<u128, BuildHasherDefault<Taken>>,
-    /// For each state but the first: the state before it and what happened.
-    origins: Vec<(u32, Action)>,
-    edges: Vec<(u32, u32)>,
-    done: Vec<u32>,
-}
-
-impl Seen {
-    fn new(progress: bool) -> Self {
-        Self {
-            numbers: progress.then(FastMap::default),
-            digests: HashSet::default(),
-            origins: Vec::new(),
-            edges: Vec::new(),
-            done: Vec::new(),
-        }
-    }
-
-    /// Whether a state is new.
-    fn add(&mut self, digest: u128, before: u32, action: Action) -> bool {
-        let new = self.digests.insert(digest);
-        if new {
-            self.origins.push((before, action));
-        }
-        if let Some(numbers) = &mut self.numbers {
-            let number = *numbers.entry(digest).or_insert(self.origins.len() as u32 - 1);
-            self.edges.push((before, number));
-        }
-        new
-    }
-
-    fn len(&self) -> usize {
-        self.origins.len()
-    }
-
-    /// The actions from the start to a state.
-    fn path(&self, mut state: u32) -> Vec<Action> {
-        let mut path = Vec::new();
-        while state != 0 {
-            let (before, action) = self.origins[state as usize];
-            path.push(action);
-            state = before;
-        }
-        path.reverse();
-        path
-    }
-
-    /// The first state from which no state that is done can be reached.
-    fn blocked(&mut self) -> Option<u32> {
-        self.edges.sort_unstable_by_key(|&(_, to)| to);
-        let mut reaches = vec![false; self.len()];
-        let mut open = std::mem::take(&mut self.done);
-        open.iter().for_each(|&state| reaches[state as usize] = true);
-        while let Some(state) = open.pop() {
-            let start = self.edges.partition_point(|&(_, to)| to < state);
-            for &(from, _) in self.edges[start..].iter().take_while(|&&(_, to)| to == state) {
-                if !std::mem::replace(&mut reaches[from as usize], true) {
-                    open.push(from);
-                }
-            }
-        }
-        reaches.iter().position(|&reaches| !reaches).map(|state| state as u32)
-    }
 }
 
 /// Searches all that can happen.

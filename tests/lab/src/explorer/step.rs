@@ -3,54 +3,12 @@
 use super::{
     intern::{FastMap, Interner},
     limits::{Limits, Order, Timing},
+    state::{Action, BUDGET, Envelope, LOCALS, Local, Reaction, TIMER},
 };
 use crate::{
-    instance::{Instance, Record, View},
+    instance::{Instance, View},
     process::{Id, Outputs, Process},
 };
-
-/// A process and its timers.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Local<P: Process> {
-    pub id: Id,
-    pub process: P,
-    /// Those that are set, sorted.
-    pub timers: Vec<P::Timer>,
-}
-
-/// A message in flight. Ordered by receiver and sender, so that a state is sorted by channel.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Envelope<M> {
-    pub to: Id,
-    pub from: Id,
-    pub message: M,
-}
-
-/// What a process does with one input.
-#[derive(Debug)]
-struct Reaction {
-    local: u32,
-    sends: Box<[u32]>,
-    events: Box<[u32]>,
-    ignored: bool,
-}
-
-/// Something that can happen. Positions count the messages of the state it happens in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Action {
-    Deliver(u32),
-    Repeat(u32),
-    Lose(u32),
-    Fire(Id, u8),
-    /// A round ends: the first timer of each process expires.
-    Round,
-    Crash(Id),
-}
-
-/// Where in a state what stands.
-pub(super) const BUDGET: usize = 0;
-pub(super) const HISTORY: usize = 1;
-pub(super) const LOCALS: usize = 2;
 
 type MessageOf<I> = <<I as Instance>::Process as Process>::Message;
 type EventOf<I> = <<I as Instance>::Process as Process>::Event;
@@ -64,15 +22,13 @@ pub(super) struct Stepper<'a, I: Instance> {
     pub envelopes: Interner<Envelope<MessageOf<I>>>,
     pub histories: Interner<I::History>,
     pub events: Interner<(Id, EventOf<I>)>,
-    reactions: Vec<Reaction>,
+    pub(super) reactions: Vec<Reaction>,
     /// By the number of a process's state and, below, that of a message or a timer.
-    known: FastMap<u64, u32>,
-    recorded: FastMap<u64, u32>,
+    pub(super) known: FastMap<u64, u32>,
+    pub(super) recorded: FastMap<u64, u32>,
     /// What the last action showed.
     pub shown: Vec<u32>,
 }
-
-const TIMER: u32 = 1 << 31;
 
 impl<'a, I: Instance> Stepper<'a, I> {
     pub fn new(instance: &'a I, limits: Limits) -> Self {
@@ -172,7 +128,7 @@ impl<'a, I: Instance> Stepper<'a, I> {
         before == this || self.limits.order == Order::Fifo && self.channel(before) == self.channel(this)
     }
 
-    fn channel(&self, envelope: u32) -> (Id, Id) {
+    pub(super) fn channel(&self, envelope: u32) -> (Id, Id) {
         let envelope = self.envelopes.value(envelope);
         (envelope.to, envelope.from)
     }
@@ -242,96 +198,6 @@ impl<'a, I: Instance> Stepper<'a, I> {
             changed = true;
         }
         changed
-    }
-
-    /// Adds what a process sent and showed.
-    fn emit(&mut self, next: &mut Vec<u32>, reaction: usize) {
-        for index in 0..self.reactions[reaction].events.len() {
-            let event = self.reactions[reaction].events[index];
-            self.record(next, event);
-            self.shown.push(event);
-        }
-        let sends = &self.reactions[reaction].sends;
-        if sends.is_empty() {
-            return;
-        }
-        let (messages, crashed) = (LOCALS + self.count, next[BUDGET] >> 16);
-        for &envelope in sends {
-            let to = self.envelopes.value(envelope).to;
-            let known = self.limits.endless_duplicates && next[messages..].contains(&envelope);
-            if crashed >> to & 1 == 0 && !known {
-                next.push(envelope);
-            }
-        }
-        self.sort(next);
-    }
-
-    /// In any order messages are a bag; in order they are a list for each channel.
-    pub fn sort(&self, state: &mut [u32]) {
-        let messages = &mut state[LOCALS + self.count..];
-        match self.limits.order {
-            Order::Any => messages.sort_unstable(),
-            Order::Fifo => messages.sort_by_key(|&envelope| self.channel(envelope)),
-        }
-    }
-
-    fn record(&mut self, state: &mut [u32], event: u32) {
-        let key = u64::from(state[HISTORY]) << 32 | u64::from(event);
-        if let Some(&history) = self.recorded.get(&key) {
-            state[HISTORY] = history;
-            return;
-        }
-        let mut history = self.histories.value(state[HISTORY]).clone();
-        let (who, what) = self.events.value(event);
-        history.record(*who, what);
-        state[HISTORY] = self.histories.number(history);
-        self.recorded.insert(key, state[HISTORY]);
-    }
-
-    /// What a process does with an input: computed once.
-    fn react(&mut self, local: u32, input: u32) -> usize {
-        let key = u64::from(local) << 32 | u64::from(input);
-        if let Some(&known) = self.known.get(&key) {
-            return known as usize;
-        }
-        let mut after = self.locals.value(local).clone();
-        let mut out = Outputs::default();
-        if input & TIMER != 0 {
-            let timer = after.timers.remove((input & !TIMER) as usize);
-            after.process.on_timer(timer, &mut out);
-        } else {
-            let Envelope { from, message, .. } = self.envelopes.value(input).clone();
-            after.process.on_message(from, message, &mut out);
-        }
-        let nothing = out.is_empty();
-        let mut reaction = self.settle(after.id, after.process, after.timers, out);
-        reaction.ignored =
-            reaction.local == local && (nothing || reaction.sends.is_empty() && reaction.events.is_empty());
-        let number = self.reactions.len();
-        self.reactions.push(reaction);
-        self.known.insert(key, u32::try_from(number).expect("memory ends before four billion reactions"));
-        number
-    }
-
-    fn settle(
-        &mut self,
-        id: Id,
-        process: I::Process,
-        mut timers: Vec<<I::Process as Process>::Timer>,
-        out: Outputs<I::Process>,
-    ) -> Reaction {
-        for (timer, delay) in out.timers {
-            timers.retain(|&set| set != timer);
-            if delay.is_some() {
-                timers.push(timer);
-            }
-        }
-        timers.sort_unstable();
-        let local = self.locals.number(Local { id, process, timers });
-        let sends = out.sends.into_iter();
-        let sends = sends.map(|(to, message)| self.envelopes.number(Envelope { to, from: id, message })).collect();
-        let events = out.events.into_iter().map(|event| self.events.number((id, event))).collect();
-        Reaction { local, sends, events, ignored: false }
     }
 
     /// The processes of a state.

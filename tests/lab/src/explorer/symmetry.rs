@@ -2,7 +2,8 @@
 
 use super::{
     intern::FastMap,
-    step::{BUDGET, Envelope, LOCALS, Local, Stepper},
+    state::{BUDGET, Envelope, LOCALS, Local},
+    step::Stepper,
 };
 use crate::{
     instance::Instance,

@@ -1,6 +1,9 @@
 //! A path of the search as a chart.
 
-use super::step::{Action, Envelope, LOCALS, Stepper};
+use super::{
+    state::{Action, Envelope, LOCALS},
+    step::Stepper,
+};
 use crate::{
     chart::{Chart, Row, What},
     instance::Instance,
