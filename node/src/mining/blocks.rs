@@ -82,6 +82,8 @@ impl Mining {
         };
         let mark = base_fee.map(base_fee_mark).unwrap_or_default();
         let extra = [&demand.count.to_le_bytes()[..], &mark].concat();
+        // Who is paid stands behind another lock: nobody holds both.
+        drop(demand);
         BlockPlan { request: self.request(extra), time, base_fee, content }
     }
 

@@ -173,6 +173,7 @@ impl Mining {
 
     /// What the miner does now.
     pub fn status(&self) -> MiningStatus {
+        let automine = self.demand.lock().automine;
         let state = self.state.lock();
         MiningStatus {
             mining: state.on,
@@ -181,7 +182,7 @@ impl Mining {
             blocks: state.found.count(Finder::Own),
             beneficiary: state.beneficiary,
             waiting: state.waiting,
-            automine: self.demand.lock().automine,
+            automine,
         }
     }
 

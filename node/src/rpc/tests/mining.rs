@@ -7,7 +7,11 @@ use chain_core::{
     spec::ChainSpec,
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::{
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
 
 use super::{account, raw};
 use crate::{
@@ -24,6 +28,25 @@ pub fn solution(template: &Value) -> (Value, Value) {
         header.nonce += 1;
     }
     (hex::encode(header.to_bytes()).into(), template["coinbase"].clone())
+}
+
+#[test]
+fn the_miner_is_asked_for_its_status_while_blocks_are_mined_on_demand() {
+    let node = TestNode::fresh();
+    let (asked, mining, runtime) =
+        (node.context.mining.clone(), node.context.mining.clone(), node.context.runtime.clone());
+    let (end, ended) = mpsc::channel::<()>();
+    // Threads of their own, which hold nothing up if they wait for each other.
+    thread::spawn(move || {
+        while matches!(ended.try_recv(), Err(mpsc::TryRecvError::Empty)) {
+            asked.status();
+        }
+    });
+    let (done, mined) = mpsc::channel();
+    thread::spawn(move || done.send(runtime.block_on(mining.mine_now(4_000, None)).map(|blocks| blocks.len())));
+    let blocks = mined.recv_timeout(Duration::from_secs(60)).expect("neither waits for what the other holds");
+    assert_eq!(blocks.expect("blocks are mined"), 4_000);
+    drop(end);
 }
 
 #[test]
