@@ -177,7 +177,10 @@ fn what_is_accepted_already_makes_no_later_certificate_too_deep() {
     // The first slice of the way back: the tip that was announced is still the old one.
     assert_eq!(a.engine.accept_certificate(on_a[3]).0, Ok(4));
     assert!((13..60).contains(&a.height()), "{}", a.height());
-    certify(&mut a, 8, on_a[7]);
+    let newer = certificate(&a, 8, on_a[7], [0, 1, 2]);
+    a.engine.chain.on_certificate(newer, None, &a.engine.out).map_err(|fatal| fatal.0).unwrap().unwrap();
+    assert_eq!((finalized(&a).0, alarm(&a)), (8, None), "at once, not when the way back is done");
+    a.settle_all();
     assert_eq!((finalized(&a).0, a.tip(), alarm(&a)), (8, on_a[11], None));
 }
 
