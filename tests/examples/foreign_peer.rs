@@ -65,7 +65,7 @@ async fn live(swarm: &mut Swarm<Behaviour>) -> String {
             SwarmEvent::Behaviour(BehaviourEvent::Exchange(request_response::Event::Message { message, .. })) => {
                 let request_response::Message::Request { request, channel, .. } = message else { continue };
                 if let Some(bytes) = answer(Manners::Handshake, &request.bytes) {
-                    // Whoever asked may be gone.
+                    // The peer that asked may be gone.
                     let _ = swarm.behaviour_mut().exchange.send_response(channel, bytes);
                 }
             }

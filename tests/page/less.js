@@ -93,7 +93,7 @@ async function away(browser) {
       await shows(page, "The node cannot be reached.");
       check(!/imported module|http:/.test(await text(page)), await text(page));
     });
-    await task("it opens by itself when the node is back, and leaves whoever types alone", async () => {
+    await task("it opens by itself when the node is back, and leaves a reader who types alone", async () => {
       await page.fill("#query", "tip");
       again = await dev.at(node.port);
       await until(async () => (await text(page)).includes("Point a miner here"), "the view", 25_000);

@@ -90,7 +90,7 @@ fn losses_duplicates_and_crashes_count_the_same() {
     both(Paxos { clients: 1, ..PAXOS }, Limits { losses: 1, duplicates: 1, ..ANY }).states();
     both(Paxos { clients: 1, retries: 1, ..PAXOS }, Limits { crashes: 1, may_crash: 0b110, ..ANY }).states();
     both(TwoPhaseCommit { managers: 3 }, Limits { losses: 1, duplicates: 1, crashes: 1, ..ANY }).states();
-    // Only whoever holds the lock may crash.
+    // Only the holder of the lock may crash.
     both(LockRegister { clients: 3, locks: true }, Limits { crashes: 1, ..ANY }).states();
 }
 

@@ -11,8 +11,8 @@ use crate::{node::open, oracle::Invariant, plan::SMALL_POOL, stats::Revenue};
 const RECOVERY: u64 = 150_000;
 const RECOVERY_BLOCKS: u32 = 8;
 
-/// Milliseconds in which what is known spreads while nobody mines. A tip that came by download is not gossiped: whoever missed
-/// its blocks asks for it within some 35 s, and those behind him after that. In a ring of ten, some are five hops away.
+/// Milliseconds in which what is known spreads while nobody mines. A tip that came by download is not gossiped: a node that missed
+/// its blocks asks for it within some 35 s, and those behind it after that. In a ring of ten, some are five hops away.
 const SETTLING: u64 = 5 * 35_000;
 
 /// Blocks that honest nodes may disagree about at the end, while equal work lets them.

@@ -60,7 +60,7 @@ impl World {
         let Some(finality) = self.finality(node) else { return };
         let newest = finality.newest().map_or((0, BlockHash::default()), |newest| (newest.height, newest.hash));
         let refused = finality.refused().map(|refused| refused.hash);
-        // A certificate that comes too late is no member's fault.
+        // No member is to blame for a certificate that comes too late.
         let fault = finality.alarm().filter(|alarm| !matches!(alarm, Alarm::TooDeep { .. }));
         let alarm = fault.map(ToString::to_string);
         let accused: Vec<u8> = finality.evidence().map(chain_core::finality::Evidence::member).collect();

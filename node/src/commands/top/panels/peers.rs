@@ -22,7 +22,7 @@ const COLUMNS: [Column; 6] = [
     Column::rest("agent"),
 ];
 
-/// Lines that it takes on a narrow terminal to say why there is no list: whoever lacks the cookie reads where it is.
+/// Lines that it takes on a narrow terminal to say why no list is shown: without the cookie, where it is.
 const WHY: u16 = 3;
 
 fn list(seen: &Snapshot) -> &[Value] {
