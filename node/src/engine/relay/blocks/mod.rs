@@ -233,9 +233,11 @@ impl Blocks {
         }
     }
 
-    /// Publishes a block that is whole and did not come by gossip.
+    /// Publishes a block that is whole and did not come by gossip. Of many that are fetched only the last is: peers that were on
+    /// the same branch as this node learn from it that there is a better one.
     pub(super) fn pass_on(&mut self, hash: BlockHash, block: &Block, peers: &Peers, chain: &Chain, out: &mut Outbox) {
-        let wanted = !peers.is_empty() && !chain.is_syncing();
+        let fetched = !chain.is_syncing() || chain.tree().best_header() == hash;
+        let wanted = !peers.is_empty() && fetched;
         if wanted
             && chain.tree().candidate() == hash
             && self.gossip.pass_on(hash)

@@ -134,3 +134,22 @@ fn two_partitions_agree_after_they_meet() {
     assert!(net.agree());
     assert!(net.offences.is_empty(), "{:?}", net.offences);
 }
+
+//     0 - 1 - 2 - 3 - 4       who knows whom
+//     G -- a1 ... a40         of 0 to 3
+//      \\-- b1 ... b60         of 4
+#[test]
+fn a_branch_that_was_fetched_is_told_to_those_behind() {
+    let (mut loser, mut winner) = (Kit::new(), Kit::new());
+    winner.name = 77;
+    let behind: Vec<Kit> = (0..3).map(|_| loser.twin()).collect();
+    loser.mine_many(40);
+    winner.mine_many(60);
+    let mut net = Net::new(std::iter::once(loser).chain(behind).chain([winner]).collect());
+    (0..3).for_each(|node| net.connect(node, node + 1));
+    net.run_until(10_000, |net| net.heights() == [40, 40, 40, 40, 60]);
+    net.connect(3, 4);
+    net.run_until(5_000, |net| net.heights() == [60; 5]);
+    assert!(net.agree());
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
