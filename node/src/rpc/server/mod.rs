@@ -22,7 +22,7 @@ use jsonrpsee::server::{
     BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
     StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel, ws::is_upgrade_request,
 };
-use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -186,7 +186,7 @@ impl Listening {
 
     async fn converse(self, socket: Socket, session: Arc<Session>, seat: Seat) {
         let seat = Arc::new(seat);
-        let stop = self.stop.clone();
+        let (stop, own) = (self.stop.clone(), session.clone());
         let service = service_fn(move |mut request: HttpRequest<Incoming>| {
             let this = self.clone();
             // A WebSocket session outlives this call and keeps the request's extensions, and so its place.
@@ -209,6 +209,8 @@ impl Listening {
         if let Err(error) = ended {
             tracing::debug!(%error, "an RPC connection broke");
         }
+        // A WebSocket goes on in tasks of its own.
+        poll_fn(|context| Poll::Ready(own.leave(context))).await;
     }
 
     async fn answer(self, mut request: HttpRequest<Incoming>, session: &Session) -> HttpResponse {

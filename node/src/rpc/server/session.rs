@@ -172,6 +172,11 @@ impl Session {
         unread_bytes
     }
 
+    /// Notes that this task uses the socket no more. A waker keeps the memory of its task.
+    pub fn leave(&self, context: &Context<'_>) {
+        self.state.lock().wakers.retain(|waker| !waker.will_wake(context.waker()));
+    }
+
     /// Whether it is closed; if not, this task is woken when it is.
     fn poll_closed(&self, context: &Context<'_>) -> bool {
         let mut state = self.state.lock();
@@ -328,7 +333,7 @@ impl AsyncWrite for Socket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::Ipv4Addr;
+    use std::{net::Ipv4Addr, task::Wake};
 
     fn session() -> Arc<Session> {
         Session::new(Ipv4Addr::LOCALHOST.into(), 100, &Arc::default())
@@ -377,6 +382,24 @@ mod tests {
         let session = session();
         (0..=MOST_UNREAD).for_each(|_| session.answered(0));
         assert!(session.state.lock().closed);
+    }
+
+    #[test]
+    fn a_task_that_left_is_not_kept_and_the_others_are_woken() {
+        struct Woken(AtomicUsize);
+        impl Wake for Woken {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        let (session, tasks) = (session(), [(); 2].map(|()| Arc::new(Woken(AtomicUsize::new(0)))));
+        let wakers = tasks.clone().map(Waker::from);
+        wakers.iter().for_each(|waker| assert!(!session.poll_closed(&Context::from_waker(waker))));
+        session.leave(&Context::from_waker(&wakers[0]));
+        drop(wakers);
+        assert_eq!(Arc::strong_count(&tasks[0]), 1, "nothing keeps it");
+        session.close();
+        assert_eq!(tasks.map(|task| task.0.load(Ordering::Relaxed)), [0, 1]);
     }
 
     #[test]
