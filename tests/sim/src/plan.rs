@@ -305,9 +305,18 @@ impl Plan {
 
     /// Whether all messages arrive in time, nobody attacks and no process ends.
     pub fn is_calm(&self) -> bool {
+        self.is_timely() && self.attackers.is_empty()
+    }
+
+    /// The same of honest nodes among themselves. Who fetches a long chain may give up a slow peer for a faster one.
+    fn is_timely(&self) -> bool {
         let cuts = |(_, fault): &(u64, Fault)| !matches!(fault, Fault::Heal | Fault::Clock { .. });
-        let in_time = matches!(self.model, Model::Synchronous { .. }) && self.late.is_none();
-        in_time && self.attackers.is_empty() && !self.faults.iter().any(cuts)
+        matches!(self.model, Model::Synchronous { .. }) && self.late.is_none() && !self.faults.iter().any(cuts)
+    }
+
+    /// Whether honest nodes have no reason to give each other up: no message is late, and none is lost.
+    pub fn is_reliable(&self) -> bool {
+        self.is_timely() && self.messages.loss == 0.0
     }
 
     /// Some honest node has a slow processor, but not so slow that attackers together could use it up.

@@ -274,7 +274,7 @@ impl Strategy for Hidden {
             return Some(action);
         }
         match action {
-            PeerAction::Gossip(_) | PeerAction::Request(_, _, Request::Status(_)) => None,
+            PeerAction::Gossip(_) | PeerAction::Request(_, _, Request::Status(_)) | PeerAction::Disconnect(..) => None,
             PeerAction::Respond(peer, id, Response::Status(status)) => {
                 let best = context.chain().hash;
                 let status = cairn_node::wire::Status { best, height: 0, work: chain_core::U256::ZERO, ..status };

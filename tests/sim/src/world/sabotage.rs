@@ -80,7 +80,12 @@ fn honest_nodes_in_a_good_network_break_nothing() {
 #[test]
 fn a_question_that_is_forgotten_is_reported() {
     let forgets = |_: &mut Context<'_>, action| Some(action).filter(|it| !matches!(it, PeerAction::Respond(..)));
-    assert_eq!(broken_by(3, Acts(forgets)), Some(Invariant::Protocol));
+    // The others would give it up before it is reported.
+    let stays = |_: &mut Context<'_>, action| Some(action).filter(|it| !matches!(it, PeerAction::Disconnect(..)));
+    let mut world = calm(1);
+    (0..3).for_each(|node| world.nodes[node].strategy = Some(Box::new(Acts(stays))));
+    world.nodes[3].strategy = Some(Box::new(Acts(forgets)));
+    assert_eq!(guarded(world).violation.map(|violation| violation.invariant), Some(Invariant::Protocol));
 }
 
 #[test]
@@ -205,6 +210,15 @@ fn an_honest_peer_that_is_close_to_a_ban_is_reported() {
         action => Some(action),
     };
     assert_eq!(broken_by(3, Acts(blames)), Some(Invariant::Blame));
+}
+
+#[test]
+fn an_honest_peer_that_is_disconnected_is_reported() {
+    let quits = |_: &mut Context<'_>, action: PeerAction| match action {
+        PeerAction::Request(peer, _, Request::Announce(_)) => Some(PeerAction::Disconnect(peer, "stalls".into())),
+        action => Some(action),
+    };
+    assert_eq!(broken_by(3, Acts(quits)), Some(Invariant::Blame));
 }
 
 #[test]

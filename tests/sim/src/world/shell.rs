@@ -51,6 +51,7 @@ impl World {
             }
             PeerAction::Disconnect(peer, reason) => {
                 self.log.line(self.now, name(node), || format!("disconnects peer {}: {reason}", peer.0));
+                self.check_disconnect(node, peer, &reason);
                 self.hang_up(node, peer);
                 Ok(())
             }
@@ -190,6 +191,15 @@ impl World {
         self.stats.bans += 1;
         self.nodes[node].wire.banned.insert(other, now + BANNED);
         self.hang_up(node, peer);
+    }
+
+    /// Where messages arrive, and in time, attackers do not get honest nodes to give each other up.
+    fn check_disconnect(&mut self, node: usize, peer: PeerId, reason: &str) {
+        let Some(other) = self.nodes[node].wire.peers.get(&peer).map(|end| end.node) else { return };
+        if self.nodes[node].is_honest() && self.nodes[other].is_honest() && self.plan.is_reliable() {
+            let detail = format!("{} disconnects {}: {reason}", name(node), name(other));
+            self.fail(Invariant::Blame, detail);
+        }
     }
 
     /// A message arrives.
