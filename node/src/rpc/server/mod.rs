@@ -210,7 +210,11 @@ impl Listening {
             tracing::debug!(%error, "an RPC connection broke");
         }
         // A WebSocket goes on in tasks of its own.
-        poll_fn(|context| Poll::Ready(own.leave(context))).await;
+        poll_fn(|context| {
+            own.leave(context);
+            Poll::Ready(())
+        })
+        .await;
     }
 
     async fn answer(self, mut request: HttpRequest<Incoming>, session: &Session) -> HttpResponse {
