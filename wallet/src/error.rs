@@ -270,6 +270,9 @@ impl WalletError {
             Self::File(error) => return file_hint(error),
             Self::Backup(error) => return backup_hint(error),
             Self::Io { error, .. } => return system_hint(error, "name another file"),
+            Self::OtherChain { what: "--chain", .. } => {
+                "leave --chain out, or name the wallet of that chain with --wallet".into()
+            }
             Self::OtherChain { .. } => "name the right node with --rpc, or the right wallet with --wallet".into(),
             Self::Key(KeyError::Checksum) => "compare with what you wrote down, word by word".into(),
             _ => return None,
@@ -288,11 +291,15 @@ fn file_hint(error: &FileError) -> Option<String> {
         FileError::Exists(_) => place,
         FileError::Locked(_) => "wait until it has ended, and try again",
         FileError::Changed(_) => "look at `cairn-wallet history`, and try again",
+        FileError::Foreign { .. } => "name the file of a wallet with --wallet FILE",
         FileError::Damaged { .. } => {
             "move it away and restore the wallet from its words with `cairn-wallet restore`, or from a backup with \
              `cairn-wallet restore --backup FILE`"
         }
         FileError::Newer { .. } => NEWER,
+        FileError::Io { action: "open", error, .. } if error.kind() == std::io::ErrorKind::InvalidData => {
+            "name the file of a wallet with --wallet FILE"
+        }
         FileError::Io { action, error, .. } => {
             return system_hint(error, place).or_else(|| action.starts_with("make").then(|| place.into()));
         }
@@ -306,7 +313,7 @@ const NEWER: &str = "use the newer cairn-wallet that wrote it";
 /// What to do about the file of a backup.
 fn backup_hint(error: &FileError) -> Option<String> {
     let text = match error {
-        FileError::Damaged { .. } | FileError::Missing(_) => {
+        FileError::Damaged { .. } | FileError::Foreign { .. } | FileError::Missing(_) => {
             "name another file that `cairn-wallet backup` wrote, or restore from the words with `cairn-wallet restore`"
         }
         FileError::Newer { .. } => NEWER,

@@ -39,6 +39,7 @@ fn refuse_existing(context: &Context, args: &Backup, wallet: &Wallet) -> Result<
         old.keys == wallet.keys
             && (old.sealed.is_none() || wallet.sealed.is_some())
             && old.imported.iter().all(|account| wallet.imported.contains(account))
+            && old.policies.iter().all(|one| wallet.policies.iter().any(|kept| kept.policy == one.policy))
     });
     match earlier && fs::canonicalize(&args.file).ok() != in_use {
         true if !args.force => Err(WalletError::InTheWay(args.file.clone())),

@@ -14,7 +14,7 @@ use crate::{
     draft::{Body, CoinDraft, Draft},
     error::WalletError,
     file::Sent,
-    node::{Node, NodeError},
+    node::NodeError,
     own::KeyTable,
     payment::{BumpOptions, PaymentError, Weight, bump_account, bump_coin},
 };
@@ -46,7 +46,7 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>
     match (&old.transaction, sent.transaction()) {
         (Body::Coin(coin), Some(Transaction::Coin(tx))) => {
             keep_claim(coin, cancels)?;
-            let mut dropped = dependents(&session.node, &old, &txid)?;
+            let mut dropped = dependents(&session, &old, &txid)?;
             add_own_dependents(&session, &txid, &own, &mut dropped);
             let own_weight = Weight { gas: tx.gas(tx.size()), fee: coin.fee };
             let weights = std::iter::once(own_weight).chain(dropped.iter().map(|dependent| dependent.weight)).collect();
@@ -56,8 +56,9 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>
             let drops = dropped.iter().map(|dependent| dependent.txid).collect();
             // Others may have to sign for the coins of a policy.
             let word = if cancel { "cancel" } else { "bump" };
-            let name = || (format!("{}-{word}.json", &txid.to_string()[..16]).into(), true);
-            let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(name);
+            let usual = || format!("{}-{word}.json", &txid.to_string()[..16]).into();
+            let file = || (args.out.clone().unwrap_or_else(usual), args.force);
+            let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(file);
             let warning = warnings(&txid, &dropped, cancel);
             let bump = Bump { replaces: Some(txid), drops, warning, file, ..Bump::default() };
             session.finish_with(draft, bump, wait)
@@ -135,9 +136,15 @@ struct Dependent {
     pays: Amount,
 }
 
-/// What the mempool drops together with a transaction: all its descendants, of any sender.
-fn dependents(node: &Node, old: &Draft, txid: &TxId) -> Result<Vec<Dependent>, WalletError> {
+/// What the mempool drops together with a transaction: all its descendants, of any sender. What this wallet's own transactions
+/// spend is not for the node to say.
+fn dependents(session: &Session<'_>, old: &Draft, txid: &TxId) -> Result<Vec<Dependent>, WalletError> {
     let Body::Coin(coin) = &old.transaction else { return Ok(Vec::new()) };
+    let node = &session.node;
+    let spends_other = |spender: &TxId, parent: &TxId| {
+        let own = session.wallet.sent.iter().find(|sent| sent.txid == *spender);
+        own.is_some_and(|sent| sent.spends().iter().all(|coin| coin.txid != *parent))
+    };
     let addresses = coin.outputs.iter().map(|line| line.to.clone()).collect();
     let mut open: Vec<(TxId, Vec<String>)> = vec![(*txid, addresses)];
     let mut found: Vec<Dependent> = Vec::new();
@@ -149,7 +156,8 @@ fn dependents(node: &Node, old: &Draft, txid: &TxId) -> Result<Vec<Dependent>, W
         let coins = node.coins(&addresses)?;
         let spenders = coins.iter().filter(|coin| coin.txid == parent).filter_map(|coin| coin.spent_by);
         for spender in spenders {
-            if found.iter().any(|known| known.txid == spender) || found.len() >= FOLLOWED {
+            let known = found.iter().any(|known| known.txid == spender);
+            if known || found.len() >= FOLLOWED || spends_other(&spender, &parent) {
                 continue;
             }
             let details = match node.details(&spender) {

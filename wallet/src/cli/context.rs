@@ -181,6 +181,24 @@ impl Context {
         Ok(found)
     }
 
+    /// The chain that `--chain` names, or else the one that is built in under this name.
+    pub fn known_chain(&self, told: &Network) -> Result<Option<Network>, WalletError> {
+        Ok(self.named_chain()?.or_else(|| built_in(told)))
+    }
+
+    /// Where there are several wallets, the node decides which one is shown, but not which one signs unseen.
+    fn expect_named(&self) -> Result<(), WalletError> {
+        let named = self.global.wallet.is_some() || self.global.chain.is_some();
+        if named || self.can_ask() || self.found()?.len() < 2 {
+            return Ok(());
+        }
+        Err(usage!(
+            "there are several wallets in {}, and the node would decide which one signs: say which with --chain NAME or --wallet \
+             FILE",
+            self.folder()?.display()
+        ))
+    }
+
     fn expect_chain(&self, network: &Network) -> Result<(), WalletError> {
         match self.named_chain()? {
             Some(named) if named != *network => Err(WalletError::other_chain("--chain", named, network)),
@@ -248,7 +266,7 @@ impl Context {
         let node = self.connect()?;
         let info = node.info()?;
         let network = info.network();
-        match self.named_chain()?.or_else(|| built_in(&network)) {
+        match self.known_chain(&network)? {
             Some(expected) if expected != network => {
                 Err(WalletError::other_chain("the node says that it", network, &expected))
             }
@@ -271,6 +289,7 @@ impl Context {
         if wallet.sealed.is_none() {
             return Err(UnlockError::WatchOnly.into());
         }
+        self.expect_named()?;
         if let Some(password) = PASSWORD.given(self.global.password_file.as_deref())? {
             return Ok((wallet.open(&password)?, password));
         }

@@ -177,7 +177,9 @@ pub fn finish(session: Session<'_>, draft: Draft, interface: &Interface, wait: W
         }
         report.text += &format!("\n{}", show_receipt(interface, &receipt, contract.as_deref()));
         report.json["logs"] = receipt.logs.iter().map(|log| log_json(interface, log)).collect();
-    } else if let Some(contract) = report.json["contract"].as_str() {
+    } else if !wait.dry_run
+        && let Some(contract) = report.json["contract"].as_str()
+    {
         report.text += &format!("\n{} {contract}, as soon as it is mined", screen::green("Contract:"));
     }
     Ok(report)

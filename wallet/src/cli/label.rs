@@ -35,7 +35,11 @@ pub fn execute(context: &Context, args: &Label) -> Result<Report, WalletError> {
         None => {}
     }
     let name = wallet.label(&of).map(str::to_owned);
-    Ok(Report::new(name.clone().unwrap_or_default(), json!({ "of": of, "label": name })))
+    let report = Report::new(name.clone().unwrap_or_default(), json!({ "of": of, "label": name }));
+    Ok(match name {
+        None if !args.remove => report.hint(format!("It has no label yet: `cairn-wallet label {of} NAME` makes one.")),
+        _ => report,
+    })
 }
 
 /// Gives something a label.

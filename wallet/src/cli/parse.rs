@@ -6,6 +6,7 @@ use crate::{
     error::{WalletError, usage},
     file::Wallet,
     input::disguises,
+    money,
     own::GAP,
 };
 
@@ -29,6 +30,9 @@ pub fn read_coin(text: &str) -> Result<OutPoint, WalletError> {
 /// Reads payments: each as `ADDRESS=AMOUNT`, or one as `ADDRESS AMOUNT`.
 pub fn split_payments(texts: &[String]) -> Result<Vec<(&str, &str)>, WalletError> {
     match texts {
+        [amount, address] if money::parse_wei(amount).is_ok() && !address.contains('=') => {
+            Err(usage!("'{amount}' is not an address: write the address first, as in {address} {amount}"))
+        }
         [address, amount] if !address.contains('=') && !amount.contains('=') => Ok(vec![(address, amount)]),
         _ => texts
             .iter()

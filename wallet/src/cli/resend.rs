@@ -52,22 +52,27 @@ fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeEr
     Ok(sent.into_iter().zip(known).filter(|(_, status)| status.is_none()).map(|(sent, _)| sent).collect())
 }
 
-/// Whether a refusal says that the transaction can never be mined. A full pool, a fee that is too low now, a height that a
-/// node which lags behind has not reached, or an internal error say no such thing.
-fn is_final(error: &NodeError, syncing: bool) -> bool {
-    !syncing && matches!(error.verdict(), Some("invalid" | "missing" | "conflict" | "nonce"))
-}
-
-/// Whether the refusal may also say that the transaction is mined: a node without an index does not know that, only that the coins
-/// are gone or the nonce is used.
-fn may_be_mined(node: &Node, txid: &TxId, error: &NodeError) -> Result<bool, NodeError> {
-    if error.verdict() == Some("invalid") {
+/// Whether a refusal says that the transaction can never be mined. What it spends may be of another that the node has lost, too.
+fn is_final(session: &Session<'_>, sent: &Sent, error: &NodeError) -> Result<bool, NodeError> {
+    if session.info.syncing || !error.is_final() {
         return Ok(false);
     }
-    match node.transaction(txid) {
-        Err(NodeError::Refused { code: -32002, .. }) => Ok(true),
-        other => Ok(other?.is_some_and(|status| status.confirmations > 0)),
+    let spends = sent.spends();
+    for parent in session.wallet.live().filter(|other| spends.iter().any(|coin| coin.txid == other.txid)) {
+        if error.verdict() == Some("missing") && matches!(session.node.transaction(&parent.txid), Ok(None)) {
+            return Ok(false);
+        }
     }
+    Ok(true)
+}
+
+/// The first that is to be handed in of what the node has lost: nothing before what it spends.
+fn first<'a>(lost: &[&'a Sent]) -> Option<&'a Sent> {
+    let waits = |sent: &&&Sent| {
+        let spends = sent.spends();
+        lost.iter().any(|other| spends.iter().any(|coin| coin.txid == other.txid))
+    };
+    lost.iter().find(|sent| !waits(sent)).or(lost.first()).copied()
 }
 
 /// What a run found and did, for people and for programs.
@@ -143,7 +148,8 @@ fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<
     match session.node.send(sent.raw()) {
         Err(error) if !error.is_known() => {
             let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
-            if is_final(&error, session.info.syncing) && !may_be_mined(&session.node, &sent.txid, &error)? {
+            let over = is_final(session, sent, &error)?;
+            if over && !session.node.may_be_mined(&sent.txid, &error)? {
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
                 let instead = replaced(session, sent, &mut found.text)?;
                 found.refused.push(json!({ "txid": txid, "reason": message, "insteadOf": instead }));
@@ -151,7 +157,7 @@ fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<
                 session.lock.write(&session.wallet)?;
             } else {
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Not taken now, and kept:"));
-                if is_final(&error, session.info.syncing) {
+                if over {
                     found.text +=
                         "  It may be in a block, which a node without an index cannot tell: ask another (--rpc).\n";
                 }
@@ -199,8 +205,9 @@ pub fn execute(context: &Context, args: &Resend) -> Result<Report, WalletError> 
     // What is refused may have replaced something that lives again: until nothing new is lost.
     loop {
         let all = session.wallet.live().filter(|sent| args.other_chain || sent.is_on(first_block)).collect();
-        let lost = unknown(&session.node, all)?;
-        let Some(sent) = lost.into_iter().find(|sent| !tried.contains(&sent.txid)).cloned() else { break };
+        let mut lost = unknown(&session.node, all)?;
+        lost.retain(|sent| !tried.contains(&sent.txid));
+        let Some(sent) = first(&lost).cloned() else { break };
         tried.push(sent.txid);
         hand_in(&mut session, &sent, &mut found)?;
     }

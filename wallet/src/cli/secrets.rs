@@ -70,6 +70,12 @@ pub fn import(context: &Context, args: &ImportKey) -> Result<Report, WalletError
     if own_account(&opened, &account.to_string()).is_ok() {
         return Err(usage!("{account} is an account of this wallet already"));
     }
+    if opened.key_table()?.account(&account, None).is_some() {
+        return Err(usage!(
+            "{account} is an account of this wallet's words: make accounts with `cairn-wallet address account --new` until it \
+             comes"
+        ));
+    }
     let ((mnemonic, signer), password) = context.open_with_password(&opened)?;
     let (lock, mut wallet) = context.wallet_to_change()?;
     if wallet.sealed != opened.sealed {
@@ -128,7 +134,7 @@ fn read_message(text: &Text) -> Result<Vec<u8>, WalletError> {
 pub fn sign(context: &Context, args: &SignMessage) -> Result<Report, WalletError> {
     let wallet = context.wallet()?;
     let message = read_message(&args.text)?;
-    let coin = !args.by.starts_with("0x") && args.by.parse::<u32>().is_err();
+    let coin = !args.by.to_lowercase().starts_with("0x") && args.by.parse::<u32>().is_err();
     let (address, signature) =
         if coin { by_coin(context, &wallet, args, &message)? } else { by_account(context, &wallet, args, &message)? };
     let json = json!({ "address": address, "signature": signature });

@@ -210,6 +210,11 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Whether what a node does not take may yet be mined, or is.
+    fn may_be_kept(&self, txid: &TxId, error: &NodeError) -> bool {
+        self.info.syncing || !error.is_final() || self.node.may_be_mined(txid, error).unwrap_or(true)
+    }
+
     /// Broadcasts a signed transaction. It is stored first, so that neither a crash nor a lost answer makes the user
     /// pay twice.
     pub fn send(
@@ -222,6 +227,7 @@ impl<'a> Session<'a> {
     ) -> Result<Report, WalletError> {
         let mut sent = Sent::new(&draft, transaction, now(), self.node.block_hash(1)?);
         let txid = sent.txid;
+        let before = self.wallet.live().any(|old| old.txid == txid);
         self.forget_buried()?;
         let conflicts = self.wallet.conflicts(&sent).filter(|other| other.state != SentState::Refused);
         let conflicts: Vec<TxId> = conflicts.map(|other| other.txid).collect();
@@ -242,10 +248,13 @@ impl<'a> Session<'a> {
         match self.node.send(&encoded) {
             Ok(_) => {}
             Err(error) if error.is_known() => {}
-            Err(error) if error.is_definite() => {
+            // What was sent before may be in a block, or wait elsewhere.
+            Err(error) if error.is_definite() && !(before && self.may_be_kept(&txid, &error)) => {
                 self.wallet.refused(&txid);
                 (self.wallet.used, self.wallet.labels) = (used, labels);
-                self.lock.write(&self.wallet)?;
+                if let Err(unwritten) = self.lock.write(&self.wallet) {
+                    screen::warn(&format!("the wallet's file does not say that {txid} was refused: {unwritten}"));
+                }
                 return Err(match error {
                     NodeError::Refused { message, .. } => WalletError::Rejected(message),
                     other => WalletError::Node(other),

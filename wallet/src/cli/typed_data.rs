@@ -12,6 +12,7 @@ use super::{
     screen::{self, Report},
 };
 use crate::{
+    contract::quoted,
     error::{WalletError, usage},
     file::Wallet,
     message,
@@ -71,9 +72,15 @@ fn list(lines: &mut Vec<String>, path: &str, value: &Value) {
         Value::Array(array) if !array.is_empty() => {
             array.iter().enumerate().for_each(|(index, value)| go_on(index.to_string(), value));
         }
-        Value::String(text) => lines.push(format!("{path}   {}", plain(text))),
+        Value::String(text) => lines.push(format!("{path}   {}", unmistakable(text))),
         other => lines.push(format!("{path}   {other}")),
     }
+}
+
+/// A text as it is if it can be taken for no other, else between quotes.
+fn unmistakable(text: &str) -> String {
+    let is_clear = !text.is_empty() && text.trim() == text && plain(text) == text && !text.contains(['"', '\\']);
+    if is_clear { text.into() } else { quoted(text) }
 }
 
 #[cfg(test)]
@@ -84,7 +91,10 @@ mod tests {
     fn each_value_is_shown_with_its_path_and_without_tricks() {
         let mut lines = Vec::new();
         list(&mut lines, "", &json!({ "domain": {}, "Permit": { "to": ["0x01", 7], "note": "a\u{1b}[2K\u{202e}b" } }));
-        assert_eq!(lines, ["Permit.note   a[2Kb", "Permit.to.0   0x01", "Permit.to.1   7", "domain   {}"]);
+        assert_eq!(
+            lines,
+            [r#"Permit.note   "a\u{1b}[2K\u{202e}b""#, "Permit.to.0   0x01", "Permit.to.1   7", "domain   {}"]
+        );
     }
 
     #[test]

@@ -114,8 +114,12 @@ impl Waiting<'_> {
             Ok(_) => Ok(true),
             Err(error) if error.is_known() => Ok(true),
             Err(NodeError::Unreachable { .. }) => Ok(false),
-            // It was not judged: whether the node has it is unknown.
-            Err(error) if !error.is_definite() => Err(WalletError::NotFollowed { txid, error: Box::new(error) }),
+            // It may have been mined just now.
+            Err(error) if self.node.may_be_mined(&txid, &error).unwrap_or_default() => Ok(true),
+            // Whether the node has it is unknown, or it may take it later.
+            Err(error) if self.info.syncing || !error.is_final() => {
+                Err(WalletError::NotFollowed { txid, error: Box::new(error) })
+            }
             Err(error) => {
                 let reason = format!(
                     "the node no longer knows {txid} and does not take it again ({error}): it was replaced, or what it \

@@ -223,17 +223,17 @@ fn restore_backup(context: &Context, file: &Path, gap: Option<u32>) -> Result<Re
     Ok(report)
 }
 
-/// Scans for used addresses, or warns that no node answers.
+/// Scans for used addresses, or warns that no node of the wallet's chain answers: the wallet is made.
 ///
 /// # Errors
-/// [`WalletError`] unless it is only that no node answers.
+/// [`WalletError`] unless it is only that.
 fn find_used(context: &Context, lock: &WalletLock, wallet: &mut Wallet, gap: u32) -> Result<String, WalletError> {
     match look_for_used(context, wallet, gap) {
         Ok(found) => {
             lock.write(wallet)?;
             Ok(found)
         }
-        Err(WalletError::Node(error)) => {
+        Err(error @ (WalletError::Node(_) | WalletError::OtherChain { .. })) => {
             screen::warn(&format!("{error}, so used addresses were not looked for: run `cairn-wallet rescan` later"));
             Ok(String::new())
         }
@@ -319,18 +319,18 @@ pub fn watch(context: &Context, file: &Path) -> Result<Report, WalletError> {
     let text = read_small(file, "public keys")?;
     let watched: Watched =
         from_json(text.as_bytes()).map_err(|error| usage!("{} holds no public keys: {error}", file.display()))?;
-    let place = Context {
-        global: super::args::Global {
-            chain: context.global.chain.clone().or_else(|| Some(watched.network.name.clone())),
-            ..context.global.clone()
-        },
-    };
-    let (path, network) = place.new_wallet()?;
-    if network != watched.network {
-        return Err(WalletError::other_chain("the file of public keys", watched.network, &network));
+    let Watched { network, keys } = watched;
+    match context.known_chain(&network)? {
+        Some(known) if known == network => {}
+        Some(known) => return Err(WalletError::other_chain("the file of public keys", network, &known)),
+        None => {
+            let file = file.display();
+            return Err(usage!("{file} is for {network}, which is not built in: give its spec with --chain FILE"));
+        }
     }
+    let path = context.place_of(&network)?;
     let lock = take_place(&path)?;
-    let mut wallet = Wallet::watch(network, watched.keys);
+    let mut wallet = Wallet::watch(network, keys);
     lock.create(&wallet)?;
     let found = find_used(context, &lock, &mut wallet, GAP)?;
     let mut report = made(&path, &wallet, "Watch-only wallet created")?;

@@ -11,6 +11,7 @@ pub use self::{
     artifact::{Artifact, read_artifact},
     interface::{Call, Interface, decoded_call, well_known},
     outcome::{log_json, named, named_json, reason, show_log, show_named},
+    value::quoted,
 };
 
 use cairn_client::counted;

@@ -169,7 +169,7 @@ pub fn show(value: &DynSolValue) -> String {
     }
 }
 
-/// Text between quotes, without what could disguise it.
+/// Text between quotes; what could disguise it is written as its code.
 pub fn quoted(text: &str) -> String {
     let mut out = String::from('"');
     for letter in text.chars() {
@@ -177,7 +177,7 @@ pub fn quoted(text: &str) -> String {
             '"' | '\\' => out.extend(['\\', letter]),
             '\n' => out += "\\n",
             '\t' => out += "\\t",
-            letter if disguises(letter) => out.push('\u{fffd}'),
+            letter if disguises(letter) => out.extend(letter.escape_unicode()),
             letter => out.push(letter),
         }
     }
@@ -274,8 +274,8 @@ mod tests {
 
     #[test]
     fn what_a_contract_answers_cannot_move_the_cursor() {
-        assert_eq!(quoted("a\u{1b}[2Jb\r"), "\"a\u{fffd}[2Jb\u{fffd}\"");
-        assert_eq!(quoted("1\u{202e}2"), "\"1\u{fffd}2\"", "nor turn it round");
+        assert_eq!(quoted("a\u{1b}[2Jb\r"), r#""a\u{1b}[2Jb\u{d}""#);
+        assert_eq!(quoted("1\u{202e}2"), r#""1\u{202e}2""#, "nor turn it round");
     }
 
     proptest! {

@@ -174,7 +174,9 @@ impl AccountDraft {
         let lock = self.withdraw_to.as_ref().map(|text| network.coin_address(text)).transpose()?;
         if to_gateway && withdraw_lock(&self.input).is_none() {
             return contradiction(
-                "it pays the gateway but its data is not a withdrawal: the value would be lost".into(),
+                "it pays the gateway but its data is not a withdrawal, so the value would be lost: `cairn-wallet withdraw` makes \
+                 one"
+                    .into(),
             );
         }
         if to_gateway && Amount::from_wei_exact(self.value_wei).is_none() {

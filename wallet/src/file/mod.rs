@@ -233,10 +233,14 @@ impl Wallet {
         self.imported.iter().copied().zip(IMPORTED..)
     }
 
-    /// The accounts that were handed out, by number, and those that were imported.
+    /// The accounts that were handed out, by number, and those that were imported, each once: an account may have been imported
+    /// before it was handed out.
     pub fn accounts(&self) -> Result<Vec<Address>, KeyError> {
-        let derived = (0..self.used.accounts).map(|index| self.keys.account(index));
-        derived.chain(self.imported.iter().copied().map(Ok)).collect()
+        let mut all: Vec<Address> =
+            (0..self.used.accounts).map(|index| self.keys.account(index)).collect::<Result<_, _>>()?;
+        let imported: Vec<Address> = self.imported.iter().filter(|account| !all.contains(account)).copied().collect();
+        all.extend(imported);
+        Ok(all)
     }
 
     /// The wallet's own keys, accounts and policies, those of the gap included.
@@ -266,8 +270,12 @@ impl Wallet {
         if total > SENT_BYTES {
             return Err(FileError::Full { count: self.sent.len() });
         }
-        self.sent.retain(|old| old.txid != sent.txid && !over.contains(&old.txid));
-        self.sent.push(sent);
+        self.sent.retain(|old| !over.contains(&old.txid));
+        // What is sent again stays before what spends it.
+        match self.sent.iter_mut().find(|old| old.txid == sent.txid) {
+            Some(old) => *old = sent,
+            None => self.sent.push(sent),
+        }
         Ok(())
     }
 
@@ -442,7 +450,7 @@ impl Wallet {
             })
         })?;
         if preamble.format != FORMAT {
-            return Err(damaged(format!("it is a '{}', not a '{FORMAT}'", bounded(&preamble.format))));
+            return Err(FileError::Foreign { path: path.into(), format: bounded(&preamble.format) });
         }
         if preamble.version > VERSION {
             return Err(FileError::Newer { path: path.into(), got: preamble.version });

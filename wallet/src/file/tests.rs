@@ -29,6 +29,17 @@ fn damage(path: &Path) -> String {
 }
 
 #[test]
+fn an_imported_account_that_was_handed_out_later_counts_once() {
+    let mut wallet = wallet();
+    let stranger = Address::repeat_byte(7);
+    wallet.imported = vec![wallet.keys.account(1).unwrap(), stranger];
+    assert_eq!(wallet.accounts().unwrap().len(), 3);
+    wallet.used.accounts = 2;
+    let own = [wallet.keys.account(0).unwrap(), wallet.keys.account(1).unwrap(), stranger];
+    assert_eq!(wallet.accounts().unwrap(), own);
+}
+
+#[test]
 fn a_wallet_is_read_as_it_was_written() {
     let folder = folder();
     let path = folder.path().join("deep/down/w.json");

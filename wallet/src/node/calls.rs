@@ -93,6 +93,18 @@ impl Node {
         Err(bad_answer(method, "its list does not end"))
     }
 
+    /// Whether a refusal may also say that the transaction is mined: a node without an index does not know that, only that the
+    /// coins are gone or the nonce is used.
+    pub fn may_be_mined(&self, txid: &TxId, error: &NodeError) -> Result<bool, NodeError> {
+        if error.verdict() == Some("invalid") {
+            return Ok(false);
+        }
+        match self.transaction(txid) {
+            Err(NodeError::Refused { code: -32002, .. }) => Ok(true),
+            other => Ok(other?.is_some_and(|status| status.confirmations > 0)),
+        }
+    }
+
     /// All unspent coins of these addresses, those of the mempool included.
     pub fn coins(&self, addresses: &[String]) -> Result<Vec<NodeCoin>, NodeError> {
         let mut coins = Vec::new();

@@ -77,6 +77,12 @@ impl NodeError {
         self.verdict() == Some("known")
     }
 
+    /// Whether a refusal of a node that is not behind says that the transaction can never be mined. A full pool, a fee that is too
+    /// low now, funds that may come, or an internal error say no such thing.
+    pub fn is_final(&self) -> bool {
+        matches!(self.verdict(), Some("invalid" | "missing" | "conflict" | "nonce"))
+    }
+
     /// Whether a refusal says that the transaction was judged and not taken. Any other error, also of JSON-RPC, leaves open
     /// whether it arrived.
     pub fn is_definite(&self) -> bool {

@@ -409,6 +409,12 @@ pub struct WithdrawArgs {
 pub struct BumpArgs {
     /// The transaction.
     pub txid: String,
+    /// Write the file for the other signers of a policy here [default: TXID-bump.json or TXID-cancel.json].
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Replace the file if it exists.
+    #[arg(long)]
+    pub force: bool,
     /// What it may cost.
     #[command(flatten)]
     pub fees: FeeArgs,

@@ -70,7 +70,7 @@ pub struct PolicyCreate {
 #[derive(Debug, Args)]
 pub struct PolicyMultisig {
     /// Number of signatures needed.
-    #[arg(value_name = "K")]
+    #[arg(value_name = "K", value_parser = needed)]
     pub needed: u8,
     /// Keys of the signers.
     #[arg(required = true, value_name = "KEY")]
@@ -78,6 +78,11 @@ pub struct PolicyMultisig {
     /// Name of the policy.
     #[arg(long)]
     pub name: Option<String>,
+}
+
+/// Reads how many must sign.
+fn needed(text: &str) -> Result<u8, String> {
+    text.parse().map_err(|_| "write how many must sign first, as in `2 KEY KEY KEY`".into())
 }
 
 /// Reads the number of a block; says what is meant where a date was given.
