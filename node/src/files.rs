@@ -132,8 +132,12 @@ fn plain(opened: io::Result<File>) -> io::Result<File> {
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // O_EXCL follows no link.
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()
+    let written = file.write_all(bytes).and_then(|()| file.sync_all());
+    if written.is_err() {
+        // On a full disk what is left would fill it, or be taken for the whole. The first error is the one to tell.
+        let _ = fs::remove_file(path);
+    }
+    written
 }
 
 /// Replaces a file in one step: after a power failure it has the old content or the new.
@@ -229,6 +233,30 @@ mod tests {
         assert_eq!(read(&file, 100).unwrap_err().to_string(), "it is not a plain file");
         assert_eq!(open_plain(&file).unwrap_err().to_string(), "it is not a plain file");
         assert_eq!(read(folder.path(), 100).unwrap_err().to_string(), "it is not a plain file");
+    }
+
+    /// Runs in a process whose files may not grow: see the next test.
+    #[test]
+    #[ignore = "run by the test of a disk without space"]
+    fn writes_more_than_fits() {
+        let file = Path::new(&std::env::var_os("CAIRN_TEST_DIRECTORY").unwrap()).join("secret");
+        let long = vec![b'x'; 1 << 20];
+        assert!(create(&file, &long).is_err() && !file.exists());
+        replace(&file, b"short").unwrap();
+        assert!(replace(&file, &long).is_err());
+        assert_eq!(fs::read(&file).unwrap(), b"short");
+        assert_eq!(fs::read_dir(file.parent().unwrap()).unwrap().count(), 1, "no part of it is left");
+    }
+
+    #[test]
+    fn a_file_that_does_not_fit_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut child = std::process::Command::new("bash");
+        let run = "ulimit -f 64; trap '' XFSZ; exec \"$0\" --exact files::tests::writes_more_than_fits --ignored";
+        child.args(["-c", run]).arg(std::env::current_exe().unwrap()).env("CAIRN_TEST_DIRECTORY", folder.path());
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
     }
 
     #[test]

@@ -147,11 +147,11 @@ pub fn open(config: &Config) -> Result<Opened, CommandError> {
     let store = match &config.datadir {
         Some(_) => {
             let folder = datadir(config)?;
-            let store = Store::open(folder, &config.spec, &store_config(config))?;
-            if config.dev && config.chain == "dev" {
+            // Before there is a chain of this id: without it, the next start would draw another.
+            if config.dev && config.chain == "dev" && !DirectoryLock::database(folder).exists() {
                 keep_chain_id(folder, config.spec.chain_id).map_err(CommandError::io("keep the chain's id"))?;
             }
-            store
+            Store::open(folder, &config.spec, &store_config(config))?
         }
         None => Store::in_memory(&config.spec, &store_config(config))?,
     };

@@ -71,7 +71,9 @@ fn configure(flags: RunFlags) -> Result<Config, CommandError> {
     };
     let settings = flags.settings.or(file);
     logging::write(settings.log.format.unwrap_or_default());
-    program::works_on(settings.chain.as_deref(), settings.datadir.as_deref());
+    // Other commands have no --dev.
+    let chain = settings.chain.as_deref().or(settings.dev.unwrap_or_default().then_some("dev"));
+    program::works_on(chain, settings.datadir.as_deref());
     let config = settings.resolve()?;
     config.datadir.iter().for_each(|path| program::keeps_data_in(path));
     logging::start(&config.log)?;

@@ -38,8 +38,16 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
                 });
             }
         }
-        // A database that cannot be read as it is has no state to lose.
-        Err(StoreError::Corrupt(_)) => {}
+        // A database that cannot be read as it is has no state to lose, but perhaps blocks that are not there any more.
+        Err(StoreError::Corrupt(_)) => match Survey::pruned_of_damaged(datadir, &settings) {
+            Ok(below @ 1..) if !force => {
+                return Err(CommandError::PrunedBlocks {
+                    pruned: below,
+                    command: program::on_this_data("reindex --force"),
+                });
+            }
+            below => pruned = below.unwrap_or_default(),
+        },
         Err(StoreError::Lost { .. }) if force => {}
         Err(error) => return Err(error.into()),
     }

@@ -106,11 +106,15 @@ impl Store {
 
 /// Opens a database of which files are damaged, without what a reset drops anyway.
 fn drop_damaged(datadir: &Path, spec: &ChainSpec, config: &StoreConfig) -> Result<RocksKv, StoreError> {
-    let kv = Arc::new(RocksKv::open_damaged(datadir, config)?);
-    Opening { kv: kv.clone(), config, genesis: Genesis::of(spec) }.stored_identity()?;
-    kv.clear(&DERIVED)?;
-    drop(kv);
+    drop_state(Arc::new(RocksKv::open_damaged(datadir, config)?), spec, config)?;
     RocksKv::open(datadir, config)
+}
+
+/// Drops what a reset of this chain's database drops anyway.
+pub(super) fn drop_state(kv: Arc<dyn Kv>, spec: &ChainSpec, config: &StoreConfig) -> Result<(), StoreError> {
+    let opening = Opening { kv, config, genesis: Genesis::of(spec) };
+    opening.stored_identity()?;
+    opening.begin_rebuild()
 }
 
 /// The block that everything begins with.
@@ -244,13 +248,18 @@ impl Opening<'_> {
         Ok(found)
     }
 
-    /// Takes the state to genesis. A crash on the way is found by the row `rebuild`, and this begins again.
-    fn rebuild(self) -> Result<Store, StoreError> {
+    /// Drops the state. A crash on the way is found by the row `rebuild`, and it begins again.
+    fn begin_rebuild(&self) -> Result<(), StoreError> {
         let mut batch = Batch::default();
         batch.put(Column::Meta, schema::REBUILD, &[]);
         batch.delete(Column::Meta, schema::TIP);
         self.kv.write(&batch, Durability::Disk)?;
-        self.kv.clear(&DERIVED)?;
+        self.kv.clear(&DERIVED)
+    }
+
+    /// Takes the state to genesis.
+    fn rebuild(self) -> Result<Store, StoreError> {
+        self.begin_rebuild()?;
         self.forget_verdicts()?;
         let Genesis { block, effects, hash, base_fee, .. } = &self.genesis;
         let at = BlockRef { height: 0, hash: *hash };

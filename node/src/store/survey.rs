@@ -35,6 +35,14 @@ impl Survey {
         let tip = tip.and_then(|tip| schema::read_tip(&tip).ok().map(|(at, ..)| at.height));
         Ok(Self { tip, pruned: read_pruned(&kv)?, damaged: damaged_bodies(&kv)? })
     }
+
+    /// Up to which height blocks are pruned in a database of which files are damaged.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it is in use, or not even that can be read.
+    pub fn pruned_of_damaged(datadir: &Path, config: &StoreConfig) -> Result<Height, StoreError> {
+        read_pruned(&RocksKv::open_damaged(datadir, config)?)
+    }
 }
 
 impl Store {

@@ -11,6 +11,7 @@ use crate::store::{
     column::Column,
     kv::{Durability, Kv, KvRead},
     memory::{Faults, MemoryKv},
+    open::drop_state,
     schema::{self, Identity},
 };
 
@@ -230,6 +231,23 @@ fn a_reset_that_was_interrupted_anywhere_begins_again() {
         assert_eq!(lab.tip().height, height, "after {writes} writes");
         if height == 0 {
             Lab::new(spec(), lab).check_disk();
+        }
+    }
+}
+
+#[test]
+fn a_damaged_state_whose_removal_was_interrupted_is_not_taken_for_whole() {
+    for writes in 0.. {
+        let kv = MemoryKv::default();
+        drop(chain(&kv, &config(), 3));
+        kv.set_faults(Faults { writes_left: Some(writes), ..Faults::default() });
+        let dropped = drop_state(Arc::new(kv.clone()), &spec(), &config());
+        kv.set_faults(Faults::default());
+        let store = open(&kv, &config()).unwrap();
+        assert_eq!(store.tip().height, if writes == 0 { 3 } else { 0 }, "after {writes} writes");
+        Lab::new(spec(), store).check_disk();
+        if dropped.is_ok() {
+            break;
         }
     }
 }
