@@ -272,7 +272,7 @@ impl Strategy for ForkSpender {
     fn new_tip(&mut self, context: &mut Context<'_>, connected: &[BlockHash]) {
         for hash in connected {
             let Some(engine) = context.engine() else { return };
-            let Some(height) = engine.chain().header(hash).map(|header| header.height) else { continue };
+            let Some(height) = engine.chain().tree().get(hash).map(|header| header.height) else { continue };
             let body = engine.store().body(BlockRef { height, hash: *hash });
             let Some(block) = body.ok().flatten() else { continue };
             let made: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();
