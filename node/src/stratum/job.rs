@@ -71,8 +71,7 @@ pub struct Job {
 impl Job {
     /// The job of an address; `None` if the template has no room for an extranonce.
     pub fn new(work: Arc<Work>, payout: Lock) -> Option<Self> {
-        let Some(Transaction::Coinbase(coinbase)) = work.template.block.transactions.first() else { return None };
-        let coinbase = pay(coinbase, payout);
+        let coinbase = pay(work.template.block.coinbase()?, payout);
         let place = coinbase.extranonce(EXTRANONCE)?;
         Some(Self { payout, coinbase: coinbase.to_bytes(), place, work })
     }

@@ -226,10 +226,7 @@ impl Oracle {
         for (outpoint, _) in &withdrawn {
             self.withdrawn.entry(*outpoint).or_default().push(hash);
         }
-        let state_root = match block.transactions.first() {
-            Some(Transaction::Coinbase(coinbase)) => coinbase.state_root,
-            _ => B256::ZERO,
-        };
+        let state_root = block.coinbase().map_or(B256::ZERO, |coinbase| coinbase.state_root);
         let transactions = transactions.into_iter().skip(1).collect();
         let facts = Facts { parent: block.header.prev, height, transactions, withdrawn, state_root, print: None };
         self.blocks.insert(hash, facts);

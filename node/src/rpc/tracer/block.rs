@@ -5,14 +5,14 @@ use chain_core::{
     block::Block,
     execute::{BlockContext, Outcome, Replay},
     state::Overlay,
-    transaction::{Transaction, account::AccountTransaction, coinbase::Coinbase},
+    transaction::{Transaction, account::AccountTransaction},
 };
 
 use super::{flat::Place, touched::Subject, watch::Watch};
 use crate::{
     rpc::base::{
-        Call, Context, Guard, RpcResult, base_fee, cannot, failed, header, internal, not_found, read::is_active,
-        receipts, state_after,
+        Call, Context, Guard, RpcResult, base_fee, cannot, coinbase, failed, header, internal, not_found,
+        read::is_active, receipts, state_after,
     },
     store::{BlockRef, HistoricalState, Snapshot, StoredReceipt},
 };
@@ -66,17 +66,6 @@ impl TraceBlock {
         })
     }
 
-    /// Its coinbase.
-    ///
-    /// # Errors
-    /// If the stored block has none.
-    pub fn coinbase(&self) -> RpcResult<&Coinbase> {
-        match self.block.transactions.first() {
-            Some(Transaction::Coinbase(coinbase)) => Ok(coinbase),
-            _ => Err(internal(format!("block {} has no coinbase", self.at.hash))),
-        }
-    }
-
     /// What is of the block, but of none of its transactions.
     pub fn place(&self) -> Place {
         let mut hash = B256::from(self.at.hash.0);
@@ -100,7 +89,7 @@ impl TraceBlock {
         only: Option<u32>,
         mut trace: impl FnMut(&mut Tracing<'_, '_>) -> RpcResult<T>,
     ) -> RpcResult<Vec<T>> {
-        let beneficiary = self.coinbase()?.beneficiary;
+        let beneficiary = coinbase(&self.block, self.at)?.beneficiary;
         let mut replay = Replay::begin(&context.spec, &self.context, &self.before, beneficiary)?;
         let mut receipts = self.receipts.iter().peekable();
         let (mut traces, mut logs_before, mut number) = (Vec::new(), 0, 0);

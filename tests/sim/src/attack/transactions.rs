@@ -239,7 +239,7 @@ impl ForkSpender {
     fn spend(context: &Context<'_>, txid: TxId, block: &Block) -> Option<Transaction> {
         let chain = context.chain();
         let user = &chain.users[CHEATING];
-        let Some(Transaction::Coinbase(coinbase)) = block.transactions.first() else { return None };
+        let coinbase = block.coinbase()?;
         let output = Output { amount: withdrawn(&coinbase.beneficiary), lock: user.lock };
         let coin = Coin { output, height: coinbase.height, coinbase: false };
         let outpoint = withdrawal_outpoint(txid, 0, &output);
