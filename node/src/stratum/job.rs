@@ -146,7 +146,6 @@ fn pay(coinbase: &Coinbase, payout: Lock) -> Coinbase {
 pub mod tests {
     use super::*;
     use chain_core::{
-        U256,
         spec::ChainSpec,
         transaction::coin::{KeyBytes, Output},
         units::Amount,
@@ -179,7 +178,6 @@ pub mod tests {
             target: pow::target(bits).unwrap(),
             height: 1,
             coin_tips: Amount::ZERO,
-            account_tips: U256::ZERO,
             gas_used: 0,
         };
         Arc::new(Work::new(number, template))
