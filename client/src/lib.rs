@@ -13,7 +13,7 @@ pub mod typed_data;
 pub const VERSION: &str = env!("CAIRN_VERSION");
 
 pub use cookie::{Cookie, CookieError, authorization, is_local, well_known};
-pub use dates::{civil, unix, utc};
+pub use dates::{DAY, civil, days_of, unix, utc};
 pub use fault::{bounded, fault};
 pub use numbers::{counted, hash_rate};
 pub use silence::Silence;
