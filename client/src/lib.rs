@@ -8,6 +8,7 @@ mod silence;
 mod suggest;
 mod text;
 pub mod typed_data;
+mod variables;
 
 /// The release of all programs and, where it is known, the commit: `0.1.0 (1a2b3c4d5)`.
 pub const VERSION: &str = env!("CAIRN_VERSION");
@@ -19,3 +20,4 @@ pub use numbers::{counted, hash_rate};
 pub use silence::Silence;
 pub use suggest::suggest_flag;
 pub use text::{disguises, make_plain, plain};
+pub use variables::without_empty;
