@@ -158,6 +158,18 @@ impl Options {
             Some(value) => parse(&format!("{}.{key}", self.name), value).map(Some),
         }
     }
+
+    /// How many entries a page may have at most, 1 to `most`.
+    ///
+    /// # Errors
+    /// -32602 if it is any other.
+    pub fn limit(&self, default: u32, most: u32) -> RpcResult<usize> {
+        let limit = self.get("limit")?.unwrap_or(default);
+        match (1..=most).contains(&limit) {
+            true => Ok(limit as usize),
+            false => Err(invalid(format!("{}.limit: expected 1 to {most}, got {limit}", self.name))),
+        }
+    }
 }
 
 /// A type that a parameter can have.
