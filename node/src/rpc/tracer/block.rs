@@ -4,6 +4,7 @@ use alloy_primitives::{Address, B256};
 use chain_core::{
     block::Block,
     execute::{BlockContext, Outcome, Replay},
+    hash::TxId,
     state::Overlay,
     transaction::{Transaction, account::AccountTransaction},
 };
@@ -11,7 +12,7 @@ use chain_core::{
 use super::{flat::Place, touched::Subject, watch::Watch};
 use crate::{
     rpc::base::{
-        Call, Context, Guard, RpcResult, base_fee, cannot, coinbase, failed, header, internal, not_found,
+        Call, Context, Guard, RpcResult, base_fee, cannot, coinbase, failed, header, internal, invalid, not_found,
         read::is_active, receipts, state_after,
     },
     store::{BlockRef, HistoricalState, Snapshot, StoredReceipt},
@@ -38,6 +39,25 @@ pub struct Tracing<'t, 'b> {
     pub logs_before: usize,
     sender: Address,
     beneficiary: Address,
+}
+
+/// Runs an account transaction of the chain again, after those before it in its block.
+///
+/// # Errors
+/// -32001 for one that is not on the chain, -32602 for a coin transaction; as [`TraceBlock::load`].
+pub fn run_again<T>(
+    context: &Context,
+    txid: &TxId,
+    call: &Call,
+    trace: impl FnMut(&mut Tracing<'_, '_>) -> RpcResult<T>,
+) -> RpcResult<T> {
+    let snapshot = context.snapshot()?;
+    let place = snapshot
+        .transaction(txid)?
+        .ok_or_else(|| not_found(format!("transaction not found: {txid} is not on the chain")))?;
+    let block = TraceBlock::load(context, snapshot, place.block)?;
+    let traced = block.each(context, call, Some(place.position), trace)?.pop();
+    traced.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))
 }
 
 impl TraceBlock {
