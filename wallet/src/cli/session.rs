@@ -232,7 +232,7 @@ impl<'a> Session<'a> {
             self.wallet.settle_refused(&draft, &sent, &own);
         }
         let (used, labels) = (self.wallet.used, self.wallet.labels.clone());
-        mark_outputs(&mut self.wallet, &draft)?;
+        mark_change(&mut self.wallet, &draft, false)?;
         if let Some(name) = self.label.take() {
             label::set(&mut self.wallet, &txid.to_string(), &name)?;
         }
@@ -312,13 +312,18 @@ fn written_for_others(draft: &Draft, file: &Path, replace: bool, error: &DraftEr
     Ok(Report::new(text, json!({ "file": file, "complete": false })).hint(hint))
 }
 
-/// Notes that addresses of the wallet are paid, so that they are not handed out again.
-pub fn mark_outputs(wallet: &mut Wallet, draft: &Draft) -> Result<(), WalletError> {
+/// Keys beyond those used so far of which a signed file can make the wallet aware.
+const LEARNED: u32 = 1_000;
+
+/// Marks the wallet's change addresses that a draft pays, so that they are not handed out again. With `hinted`, follows the
+/// draft's hints to keys beyond the table.
+pub fn mark_change(wallet: &mut Wallet, draft: &Draft, hinted: bool) -> Result<(), WalletError> {
     let Body::Coin(coin) = &draft.transaction else { return Ok(()) };
     let own = wallet.key_table()?;
     for line in &coin.outputs {
         if let Lock::Key(key) = draft.network.destination(&line.to)?
-            && let Some((branch @ Branch::Change, index)) = own.coin(&key, None)
+            && let Some((branch @ Branch::Change, index)) = own.coin(&key, line.change.filter(|_| hinted))
+            && index < wallet.used.change.saturating_add(LEARNED)
         {
             wallet.used.mark(branch, index);
         }
