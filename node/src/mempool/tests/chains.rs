@@ -18,7 +18,7 @@ fn a_child_pays_for_its_parent() {
     assert_eq!(lab.selected(), [&parent, &child, &middle, &low].map(|tx| tx.txid()));
     let entry = lab.get(&child).unwrap();
     assert_eq!((entry.ancestors, entry.descendants), (1, 0));
-    assert!(entry.package_tip_per_gas < entry.tip_per_gas);
+    assert!(lab.pool.coins.iter().any(|(_, kept)| kept.txid == entry.txid && kept.package_rate() < kept.own.rate()));
     assert_eq!(lab.get(&parent).unwrap().descendants, 1);
 }
 
