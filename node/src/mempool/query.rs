@@ -67,12 +67,7 @@ impl Mempool {
         }
     }
 
-    /// Everything, best first; what waits for a nonce or for funds at the end.
-    pub fn content(&self) -> Vec<MempoolEntry> {
-        self.best(usize::MAX)
-    }
-
-    /// The best so many of [`Mempool::content`], in time by their number.
+    /// The best so many, in time by their number; what waits for a nonce or for funds at the end.
     pub fn best(&self, limit: usize) -> Vec<MempoolEntry> {
         let waiting = self.accounts.waiting().map(Id::Account);
         let ids: Vec<Id> = self.ranked().map(|(_, id)| id).chain(waiting).take(limit).collect();
