@@ -199,6 +199,13 @@ pub struct Data(pub Vec<u8>);
 /// Bytes in hex, with or without `0x`.
 pub struct HexBytes(pub Vec<u8>);
 
+impl Quantity {
+    /// The number of a QUANTITY, or of an integer as other nodes take one.
+    pub fn or_integer(value: &Value) -> Option<u64> {
+        value.as_u64().or_else(|| Self::parse(value).map(|quantity| quantity.0))
+    }
+}
+
 fn digits(text: &str) -> Option<&str> {
     text.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
