@@ -19,7 +19,6 @@ use crate::{
     draft::{Body, Draft, DraftError, OutputLine},
     error::{WalletError, usage},
     fees,
-    node::NodeError,
     own::{KeyTable, Owner},
     payment::PaymentError,
 };
@@ -194,11 +193,7 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
     let session = Session::open(context)?;
     draft.expect_network(&session.wallet.network).map_err(&wrong)?;
     let transaction = draft.finish(session.next()).map_err(&wrong)?;
-    let status = match session.node.transaction(&transaction.txid()) {
-        // Without an index it cannot tell.
-        Err(NodeError::Refused { code: -32002, .. }) => None,
-        status => status?,
-    };
+    let status = session.node.found(&transaction.txid())?;
     let bump = Bump { known: status.is_some(), ..Bump::default() };
     if let Some(status) = status.filter(|status| status.confirmations > 0) {
         let (txid, height) = (transaction.txid(), status.height.unwrap_or_default());

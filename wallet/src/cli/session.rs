@@ -27,7 +27,7 @@ use crate::{
     fees::Prices,
     file::{Sent, SentState, Wallet, WalletLock},
     keys::Branch,
-    node::{ChainInfo, Node, NodeError, Receipt, TransactionStatus},
+    node::{ChainInfo, NO_INDEX, Node, NodeError, Receipt, TransactionStatus},
     own::KeyTable,
     payment::{AccountOrder, Terms, account_payment},
 };
@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
         let params = sent.iter().map(|txid| json!([txid.to_string()])).collect();
         let statuses: Vec<Option<TransactionStatus>> = match self.node.call_many("coin_getTransaction", params) {
             // Without an index what is old is forgotten when there is no room.
-            Err(NodeError::Refused { code: -32002, .. }) => return Ok(()),
+            Err(NodeError::Refused { code: NO_INDEX, .. }) => return Ok(()),
             other => other?,
         };
         for (txid, status) in sent.iter().zip(statuses) {
