@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Seconds of a day.
-const DAY: u64 = 86_400;
+pub const DAY: u64 = 86_400;
 
 /// Days from 1970 to the first of March of the year 0, from which leap days are easy to count.
 const SHIFT: u64 = 719_468;
@@ -33,6 +33,14 @@ pub fn civil(days: u64) -> (u64, u64, u64) {
     let day = of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     (year_of_era + era * 400 + u64::from(month <= 2), month, day)
+}
+
+/// Days since 1970 of a day in the Gregorian calendar.
+pub fn days_of(year: u64, month: u64, day: u64) -> u64 {
+    let year = year - u64::from(month <= 2);
+    let (era, year_of_era) = (year / 400, year % 400);
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year - SHIFT
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The command line of `cairn-miner`.
 
-use cairn_client::suggest_flag;
+use cairn_client::{suggest_flag, without_empty};
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use std::{collections::BTreeSet, ffi::OsString, path::PathBuf};
 
@@ -163,13 +163,10 @@ pub fn arguments() -> Result<Arguments, clap::Error> {
     Arguments::from_arg_matches(&matches.map_err(|error| suggest_flag(error, command(), &arguments))?)
 }
 
-/// The command line, for man pages and completions as well. As in a shell, an empty variable counts as unset.
+/// The command line, for man pages and completions as well.
 pub fn command() -> Command {
-    let empty = |name: &str| std::env::var_os(name).is_some_and(|value| value.is_empty());
-    [("rpc", "CAIRN_RPC"), ("cookie", "CAIRN_COOKIE"), ("address", "CAIRN_MINER_ADDRESS")]
-        .into_iter()
-        .filter(|(_, variable)| empty(variable))
-        .fold(Arguments::command(), |command, (flag, _)| command.mut_arg(flag, |flag| flag.env(None::<&str>)))
+    let variables = [("rpc", "CAIRN_RPC"), ("cookie", "CAIRN_COOKIE"), ("address", "CAIRN_MINER_ADDRESS")];
+    without_empty(Arguments::command(), &variables)
 }
 
 #[cfg(test)]

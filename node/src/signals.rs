@@ -3,6 +3,8 @@
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::error::CommandError;
+
 /// SIGINT, SIGTERM and SIGHUP (a terminal that closes), which no longer end the process by themselves once this exists.
 pub struct Signals {
     interrupt: Signal,
@@ -21,6 +23,18 @@ impl Signals {
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
         })
+    }
+
+    /// Has a thread take the signals over, which ends with the process.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub fn in_thread(act: impl AsyncFnOnce(Self) + Send + 'static) -> Result<(), CommandError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(CommandError::io("start threads"))?;
+        let signals = runtime.block_on(async { Self::install() }).map_err(CommandError::io("receive signals"))?;
+        std::thread::spawn(move || runtime.block_on(act(signals)));
+        Ok(())
     }
 
     /// Waits for the next; returns its name.

@@ -1,4 +1,4 @@
-//! Log lines that strangers can provoke: a few, then one that counts the rest.
+//! Token buckets, and log lines that strangers can provoke: a few, then one that counts the rest.
 
 use std::time::{Duration, Instant};
 
@@ -7,38 +7,55 @@ const BURST: u32 = 5;
 /// How often one more may be written.
 const REFILL: Duration = Duration::from_secs(10);
 
+/// So many at once, and one more after each period.
+#[derive(Debug)]
+pub struct Bucket {
+    left: u32,
+    most: u32,
+    period: Duration,
+    refilled: Instant,
+}
+
+impl Bucket {
+    /// A full one.
+    pub fn new(most: u32, period: Duration, now: Instant) -> Self {
+        Self { left: most, most, period, refilled: now }
+    }
+
+    /// Takes one, if there is one.
+    pub fn take(&mut self, now: Instant) -> bool {
+        let earned = now.saturating_duration_since(self.refilled).as_secs() / self.period.as_secs();
+        if earned > 0 {
+            self.left = self.left.saturating_add(u32::try_from(earned).unwrap_or(self.most)).min(self.most);
+            self.refilled = now;
+        }
+        let left = self.left.checked_sub(1);
+        self.left = left.unwrap_or(0);
+        left.is_some()
+    }
+}
+
 /// Decides which lines are written.
 #[derive(Debug)]
 pub struct Throttle {
-    left: u32,
-    refilled: Instant,
+    bucket: Bucket,
     suppressed: u64,
 }
 
 impl Default for Throttle {
     fn default() -> Self {
-        Self { left: BURST, refilled: Instant::now(), suppressed: 0 }
+        Self { bucket: Bucket::new(BURST, REFILL, Instant::now()), suppressed: 0 }
     }
 }
 
 impl Throttle {
     /// Whether a line may be written now, and how many were not since the last, if any; `None` leaves it out.
     pub fn allow(&mut self, now: Instant) -> Option<Option<u64>> {
-        let earned = now.saturating_duration_since(self.refilled).as_secs() / REFILL.as_secs();
-        if earned > 0 {
-            self.left = self.left.saturating_add(u32::try_from(earned).unwrap_or(BURST)).min(BURST);
-            self.refilled = now;
+        if !self.bucket.take(now) {
+            self.suppressed += 1;
+            return None;
         }
-        match self.left.checked_sub(1) {
-            Some(left) => {
-                self.left = left;
-                Some(Some(std::mem::take(&mut self.suppressed)).filter(|count| *count > 0))
-            }
-            None => {
-                self.suppressed += 1;
-                None
-            }
-        }
+        Some(Some(std::mem::take(&mut self.suppressed)).filter(|count| *count > 0))
     }
 }
 
@@ -49,7 +66,7 @@ mod tests {
     #[test]
     fn a_flood_of_lines_is_counted_instead_of_written() {
         let mut throttle = Throttle::default();
-        let start = throttle.refilled;
+        let start = throttle.bucket.refilled;
         assert_eq!((0..BURST).filter(|_| throttle.allow(start) == Some(None)).count(), BURST as usize);
         assert!((0..1_000).all(|_| throttle.allow(start).is_none()));
         assert_eq!(throttle.allow(start + REFILL), Some(Some(1_000)));

@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::{
     file::{Sent, Wallet},
     keys::{Branch, KeyError, KeyPath},
-    node::{CoinEntry, Node, NodeCoin, NodeError, Page},
+    node::{CoinEntry, NO_INDEX, Node, NodeCoin, NodeError, Page},
     own::GAP,
 };
 
@@ -268,7 +268,7 @@ pub fn is_paid(node: &Node, address: &str) -> Result<bool, NodeError> {
     let page: Result<Page<CoinEntry>, NodeError> = node.call("coin_getHistory", json!([address, { "limit": 1 }]));
     match page {
         // Without an index what was paid and spent is not known.
-        Err(NodeError::Refused { code: -32002, .. }) => Ok(!node.coins(&[address.to_owned()])?.is_empty()),
+        Err(NodeError::Refused { code: NO_INDEX, .. }) => Ok(!node.coins(&[address.to_owned()])?.is_empty()),
         page => Ok(!page?.entries.is_empty()),
     }
 }

@@ -119,7 +119,7 @@ fn others_may_use_the_wallet_while_sign_waits_for_an_answer() {
         err.read_exact(&mut byte).unwrap();
         said.push(char::from(byte[0]));
     }
-    assert!(cairn_wallet::file::WalletLock::try_take(&home.file()).is_ok(), "the lock is free");
+    assert!(cairn_wallet::file::WalletLock::take(&home.file()).is_ok(), "the lock is free");
     home.json(&["address", "--new"]);
     // What was shown may not hold any more.
     keyboard.write_all(b"y\n").unwrap();

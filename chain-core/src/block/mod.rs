@@ -35,6 +35,14 @@ impl Block {
     pub fn hash(&self) -> BlockHash {
         self.header.hash()
     }
+
+    /// The first transaction, if it is a coinbase.
+    pub fn coinbase(&self) -> Option<&Coinbase> {
+        match self.transactions.first() {
+            Some(Transaction::Coinbase(coinbase)) => Some(coinbase),
+            _ => None,
+        }
+    }
 }
 
 /// Decodes the number of transactions of an encoded block and the first of them, without the others.
@@ -89,10 +97,7 @@ impl CheckedBlock {
     /// # Panics
     /// Never: checking established it.
     pub fn coinbase(&self) -> &Coinbase {
-        match &self.block.transactions[0] {
-            Transaction::Coinbase(coinbase) => coinbase,
-            _ => unreachable!("a checked block starts with a coinbase"),
-        }
+        self.block.coinbase().expect("a checked block starts with a coinbase")
     }
 
     /// The block, no longer known to be checked.

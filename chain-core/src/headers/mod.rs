@@ -11,8 +11,6 @@ mod tree;
 mod walk;
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
 mod tests;
 
 pub use node::{Executed, Status};

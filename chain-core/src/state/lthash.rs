@@ -37,16 +37,6 @@ impl LtHash {
         self.combine(&expand(element), u16::wrapping_sub);
     }
 
-    /// Adds all elements of another sum, so that parts can be summed apart.
-    pub fn add_all(&mut self, other: &Self) {
-        self.combine(&other.0, u16::wrapping_add);
-    }
-
-    /// Removes all elements of another sum.
-    pub fn remove_all(&mut self, other: &Self) {
-        self.combine(&other.0, u16::wrapping_sub);
-    }
-
     #[inline]
     fn combine(&mut self, other: &Lanes, operation: impl Fn(u16, u16) -> u16) {
         for (lane, other) in self.0.iter_mut().zip(other) {
@@ -120,15 +110,6 @@ mod tests {
             gone.iter().for_each(|element| hash.add(element));
             gone.iter().rev().for_each(|element| hash.remove(element));
             prop_assert_eq!(hash, sum(&kept));
-        }
-
-        #[test]
-        fn parts_summed_apart_make_the_whole(left in elements(), right in elements()) {
-            let mut hash = sum(&left);
-            hash.add_all(&sum(&right));
-            prop_assert_eq!(&hash, &sum(&[left.clone(), right.clone()].concat()));
-            hash.remove_all(&sum(&left));
-            prop_assert_eq!(hash, sum(&right));
         }
 
         #[test]

@@ -3,16 +3,14 @@
 mod effects;
 mod empty;
 pub mod lthash;
-#[cfg(any(test, feature = "testing"))]
-mod memory;
 mod overlay;
 mod view;
 
 pub use crate::error::ViewError;
+#[cfg(any(test, feature = "testing"))]
+pub use crate::testing::MemoryState;
 pub use effects::{AccountChange, BlockEffects, BlockUndo, StorageChange};
 pub use empty::EmptyState;
-#[cfg(any(test, feature = "testing"))]
-pub use memory::MemoryState;
 pub(crate) use overlay::slots_of;
 pub use overlay::{AccountId, Checkpoint, Diff, Overlay, SlotId};
 pub(crate) use view::account_word;

@@ -1,6 +1,7 @@
 //! How commands write what a node says: times, sizes, its miner.
 
 use cairn_client::{counted, hash_rate};
+use indicatif::HumanCount;
 use serde_json::Value;
 
 /// Seconds, in the two largest units.
@@ -16,9 +17,7 @@ pub(super) fn duration(seconds: u64) -> String {
 
 /// A whole number with its thousands apart: `1,234,567`.
 pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let comma = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
-    digits.char_indices().map(|(at, digit)| format!("{}{digit}", comma(at))).collect()
+    HumanCount(number).to_string()
 }
 
 /// A number in three digits with the prefix of its size: `8.39 M`.

@@ -268,23 +268,6 @@ pub enum TipStatus {
     Invalid,
 }
 
-/// What is known of one header of the tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct HeaderInfo {
-    /// The header.
-    pub header: Header,
-    /// Its hash.
-    pub hash: BlockHash,
-    /// Its height.
-    pub height: Height,
-    /// Work from genesis to it.
-    pub work: U256,
-    /// Its base fee, if it was executed.
-    pub base_fee: Option<u64>,
-    /// Whether it is on the active chain.
-    pub active: bool,
-}
-
 /// What a transaction would pay, if it was submitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TestedTransaction {

@@ -25,9 +25,9 @@ pub use chain::Chain;
 pub use dev::Mined;
 pub use error::{AcceptError, OpenError, Stopped, SubmitBlockError, TemplateError};
 pub use event::{
-    Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, FinalityInfo, GossipId, HeaderInfo, InboundId,
-    NodeEvent, Now, Payer, PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress,
-    TestedTransaction, Ticket, Time, TipStatus, Verdict,
+    Action, BlockOutcome, ChainInfo, ChainTip, Event, Failure, FinalityInfo, GossipId, InboundId, NodeEvent, Now,
+    Payer, PeerAction, PeerEvent, PeerId, Reply, RequestId, Side, Source, SyncProgress, TestedTransaction, Ticket,
+    Time, TipStatus, Verdict,
 };
 pub use plan::{BlockPlan, BlockTime, Content};
 pub use pool::template::{LongPollId, MOST_EXTRA, ParseLongPollIdError, Template, TemplateRequest};

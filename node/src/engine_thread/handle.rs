@@ -4,6 +4,7 @@ use chain_core::{
     Address,
     block::Block,
     hash::{BlockHash, TxId},
+    headers::HeaderInfo,
     spec::ChainSpec,
     transaction::{
         Transaction,
@@ -28,8 +29,8 @@ use super::{
 use crate::{
     engine::{
         AcceptError, Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, FinalityInfo,
-        HeaderInfo, LongPollId, NodeEvent, OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError,
-        SubmitError, Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig,
+        LongPollId, NodeEvent, OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError,
+        Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig,
     },
     finality::MemberKey,
     mempool::{Coming, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
@@ -320,7 +321,7 @@ impl EngineHandle {
     /// # Errors
     /// [`Stopped`].
     pub async fn header(&self, hash: BlockHash) -> Result<Option<HeaderInfo>, Stopped> {
-        self.ask(move |engine| engine.chain().header(&hash)).await
+        self.ask(move |engine| engine.chain().tree().get(&hash)).await
     }
 
     /// A transaction of the mempool.

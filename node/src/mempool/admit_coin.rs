@@ -7,7 +7,7 @@ use chain_core::{
 
 use super::{
     Id, InFlight, Mempool, MempoolError, RemovalReason, SubmitError,
-    coins::{NewCoinEntry, Sums},
+    coins::{CoinEntry, Links, Sums},
     stage::{Prepared, StagedCoin},
     types::Slot,
 };
@@ -150,7 +150,7 @@ impl Mempool {
         }
         let fee = staged.fee;
         let own = Sums { count: 1, size: prepared.size as u64, gas: fee.gas, fee: fee.fee };
-        let entry = NewCoinEntry {
+        let entry = CoinEntry {
             txid: prepared.txid,
             leaf: prepared.leaf,
             transaction: prepared.transaction,
@@ -159,6 +159,7 @@ impl Mempool {
             time: now,
             sequence: self.sequence(),
             valid_from: staged.valid_from,
+            links: Links::default(),
         };
         self.insert_coin(entry, place.parents);
         Ok(())

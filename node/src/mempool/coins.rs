@@ -62,13 +62,13 @@ pub(crate) struct CoinEntry {
     pub(crate) sequence: u64,
     /// First height of a block that may hold it: maturity of coins, heights and ages in policies.
     pub(crate) valid_from: Height,
-    /// Estimated memory.
-    pub(crate) memory: usize,
-    links: Links,
+    /// Set by the graph.
+    pub(crate) links: Links,
 }
 
+/// How an entry stands to the others.
 #[derive(Debug, Default)]
-struct Links {
+pub(crate) struct Links {
     parents: Vec<Slot>,
     children: Vec<Slot>,
     with_ancestors: Sums,
@@ -79,24 +79,22 @@ struct Links {
     blocked: u32,
 }
 
-/// What the graph keeps of a new entry.
-pub(crate) struct NewCoinEntry {
-    pub(crate) txid: TxId,
-    pub(crate) leaf: [u8; 32],
-    pub(crate) transaction: Arc<Transaction>,
-    pub(crate) spent: Box<[Coin]>,
-    pub(crate) own: Sums,
-    pub(crate) time: u32,
-    pub(crate) sequence: u64,
-    pub(crate) valid_from: Height,
-}
-
 impl CoinEntry {
     pub(crate) fn coin_transaction(&self) -> &CoinTransaction {
         match &*self.transaction {
             Transaction::Coin(tx) => tx,
             _ => unreachable!("coin entries hold coin transactions"),
         }
+    }
+
+    /// Estimated memory: what it was decoded to, the graph and the indexes.
+    pub(crate) fn memory(&self) -> usize {
+        const ENTRY: usize = 732;
+        const INPUT: usize = 260;
+        const OUTPUT: usize = 150;
+        let tx = self.coin_transaction();
+        // What policies hold is at most three times its encoding.
+        ENTRY + INPUT * tx.inputs.len() + OUTPUT * tx.outputs.len() + 3 * self.own.size as usize
     }
 
     /// What it would be mined for: alone if it pays worse than its ancestors need, else with them; nothing while one of
@@ -228,9 +226,9 @@ impl CoinPool {
 
     /// Adds an entry whose inputs nobody in the pool spends and whose outputs nobody in the pool spends yet. `parents`
     /// are the entries whose outputs it spends, each once.
-    pub(crate) fn insert(&mut self, new: NewCoinEntry, parents: Vec<Slot>) -> Slot {
+    pub(crate) fn insert(&mut self, mut entry: CoinEntry, parents: Vec<Slot>) -> Slot {
         let ancestors = self.ancestry(&parents);
-        let (own, mut with_ancestors) = (new.own, new.own);
+        let (own, sequence, mut with_ancestors) = (entry.own, entry.sequence, entry.own);
         let covered = own.rate() >= self.base_fee;
         let mut blocked = u32::from(!covered);
         for ancestor in &ancestors {
@@ -238,10 +236,7 @@ impl CoinPool {
             with_ancestors.add(&entry.own);
             blocked += u32::from(!entry.links.covered);
         }
-        let memory = memory_of(&new);
-        let NewCoinEntry { txid, leaf, transaction, spent, time, sequence, valid_from, .. } = new;
-        let links = Links { parents, children: Vec::new(), with_ancestors, with_descendants: own, covered, blocked };
-        let entry = CoinEntry { txid, leaf, transaction, spent, own, time, sequence, valid_from, memory, links };
+        entry.links = Links { parents, children: Vec::new(), with_ancestors, with_descendants: own, covered, blocked };
         let keys = (entry.package_rate(), entry.keep_rate());
         let slot = self.entries.insert(entry);
         self.by_package.insert((keys.0, Reverse(sequence), slot));
@@ -350,14 +345,4 @@ impl CoinPool {
             self.by_keep.insert(new_keep);
         }
     }
-}
-
-/// Estimated memory of an entry: what it was decoded to, the graph and the indexes.
-fn memory_of(new: &NewCoinEntry) -> usize {
-    const ENTRY: usize = 732;
-    const INPUT: usize = 260;
-    const OUTPUT: usize = 150;
-    let Transaction::Coin(tx) = &*new.transaction else { return ENTRY };
-    // What policies hold is at most three times its encoding.
-    ENTRY + INPUT * tx.inputs.len() + OUTPUT * tx.outputs.len() + 3 * new.own.size as usize
 }

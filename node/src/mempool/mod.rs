@@ -41,7 +41,7 @@ use chain_core::{
 
 use self::{
     accounts::{AccountEntry, AccountPool, OnChain, Sorted},
-    coins::{CoinEntry, CoinPool, NewCoinEntry},
+    coins::{CoinEntry, CoinPool},
     floor::Floor,
     locks::LockIndex,
     types::Slot,
@@ -120,11 +120,11 @@ impl Mempool {
         self.next_sequence
     }
 
-    fn insert_coin(&mut self, new: NewCoinEntry, parents: Vec<Slot>) -> Slot {
+    fn insert_coin(&mut self, new: CoinEntry, parents: Vec<Slot>) -> Slot {
         let txid = new.txid;
         let slot = self.coins.insert(new, parents);
         let entry = self.coins.get(slot);
-        self.memory += entry.memory;
+        self.memory += entry.memory();
         self.gas += u128::from(entry.own.gas);
         for coin in &entry.spent {
             self.by_lock.insert(coin.output.lock, slot);
@@ -182,7 +182,7 @@ impl Mempool {
     }
 
     fn forget_coin(&mut self, slot: Slot, entry: &CoinEntry, reason: RemovalReason) {
-        self.memory -= entry.memory;
+        self.memory -= entry.memory();
         self.gas -= u128::from(entry.own.gas);
         for coin in &entry.spent {
             self.by_lock.remove(coin.output.lock, slot);

@@ -11,11 +11,7 @@ use chain_core::{
 };
 use std::{collections::HashMap, sync::Arc};
 
-use super::{
-    EntryStatus, FeeEstimate, Id, LockPending, Mempool, MempoolEntry, MempoolStats,
-    rate::{Rate, Tip},
-    types::Slot,
-};
+use super::{EntryStatus, FeeEstimate, Id, LockPending, Mempool, MempoolEntry, MempoolStats, rate::Tip, types::Slot};
 
 impl Mempool {
     /// Size and limits.
@@ -71,12 +67,7 @@ impl Mempool {
         }
     }
 
-    /// Everything, best first; what waits for a nonce or for funds at the end.
-    pub fn content(&self) -> Vec<MempoolEntry> {
-        self.best(usize::MAX)
-    }
-
-    /// The best so many of [`Mempool::content`], in time by their number.
+    /// The best so many, in time by their number; what waits for a nonce or for funds at the end.
     pub fn best(&self, limit: usize) -> Vec<MempoolEntry> {
         let waiting = self.accounts.waiting().map(Id::Account);
         let ids: Vec<Id> = self.ranked().map(|(_, id)| id).chain(waiting).take(limit).collect();
@@ -210,7 +201,6 @@ impl Mempool {
 
     fn coin_entry(&self, slot: Slot) -> MempoolEntry {
         let entry = self.coins.get(slot);
-        let above = |rate: Rate| rate.above(self.base_fee);
         let ready = entry.can_be_mined();
         MempoolEntry {
             txid: entry.txid,
@@ -219,8 +209,7 @@ impl Mempool {
             size: entry.own.size as usize,
             gas: entry.own.gas,
             fee: entry.own.fee,
-            tip_per_gas: above(entry.own.rate()).wei(),
-            package_tip_per_gas: above(entry.package_rate()).wei(),
+            tip_per_gas: entry.own.rate().above(self.base_fee).wei(),
             time: entry.time,
             ancestors: entry.with_ancestors().count as usize - 1,
             descendants: entry.with_descendants().count as usize - 1,
@@ -232,7 +221,6 @@ impl Mempool {
     fn account_entry(&self, slot: Slot, before: usize) -> MempoolEntry {
         let entry = self.accounts.get(slot);
         let of_sender = self.accounts.queue(&entry.sender).map_or(0, |queue| queue.slots.len());
-        let tip = entry.tip(self.base_fee);
         let ready = entry.pending && entry.fee_cap >= U256::from(self.base_fee);
         MempoolEntry {
             txid: entry.txid,
@@ -241,8 +229,7 @@ impl Mempool {
             size: entry.size,
             gas: entry.gas_limit,
             fee: Amount::ZERO,
-            tip_per_gas: tip.wei(),
-            package_tip_per_gas: tip.wei(),
+            tip_per_gas: entry.tip(self.base_fee).wei(),
             time: entry.time,
             ancestors: before,
             descendants: of_sender.saturating_sub(before + 1),

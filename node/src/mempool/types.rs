@@ -81,8 +81,6 @@ pub struct MempoolEntry {
     pub fee: Amount,
     /// Tip in wei per gas at the base fee of the next block, alone; negative if it does not even pay the base fee.
     pub tip_per_gas: i128,
-    /// The same as the best package counts it, for which a child may pay.
-    pub package_tip_per_gas: i128,
     /// Unix time at which it was taken.
     pub time: u32,
     /// Transactions of the pool that must come before it.

@@ -1,11 +1,6 @@
 //! Blocks that were found here and became the tip, by those that stratum does not count: how many, and the last of them.
 
-use chain_core::{
-    block::Block,
-    hash::BlockHash,
-    transaction::{Transaction, coin::Lock},
-    units::Height,
-};
+use chain_core::{block::Block, hash::BlockHash, transaction::coin::Lock, units::Height};
 use std::collections::VecDeque;
 
 /// Blocks that are remembered.
@@ -51,10 +46,7 @@ pub struct Found {
 impl Found {
     /// What is remembered of a block.
     pub fn of(block: &Block, finder: Finder, time: u64) -> Self {
-        let coinbase = match block.transactions.first() {
-            Some(Transaction::Coinbase(coinbase)) => Some(coinbase),
-            _ => None,
-        };
+        let coinbase = block.coinbase();
         let payout = coinbase.and_then(|coinbase| coinbase.outputs.first()).map(|output| output.lock);
         Self { finder, height: coinbase.map_or(0, |coinbase| coinbase.height), hash: block.hash(), payout, time }
     }

@@ -23,6 +23,7 @@ use crate::{
     engine::{self, InboundId, Offence, PeerEvent},
     engine_thread::{PeerLink, Refused},
     metrics,
+    throttle::Bucket,
     wire::{Request, Response, Status},
 };
 
@@ -102,8 +103,7 @@ pub struct Peer {
     pub decoding: usize,
     /// Whether it has said what it is.
     pub introduced: bool,
-    introductions: u32,
-    introductions_at: Instant,
+    introductions: Bucket,
 }
 
 /// What is known of a connected peer.
@@ -168,8 +168,7 @@ impl Peer {
             heavy: 0,
             decoding: 0,
             introduced: false,
-            introductions: INTRODUCTIONS,
-            introductions_at: since,
+            introductions: Bucket::new(INTRODUCTIONS, INTRODUCE_AGAIN, since),
         }
     }
 
@@ -192,15 +191,7 @@ impl Peer {
 
     /// It says what it is; returns whether it may do so now.
     pub fn may_introduce(&mut self, now: Instant) -> bool {
-        let earned = now.saturating_duration_since(self.introductions_at).as_secs() / INTRODUCE_AGAIN.as_secs();
-        if earned > 0 {
-            let earned = u32::try_from(earned).unwrap_or(INTRODUCTIONS);
-            self.introductions = self.introductions.saturating_add(earned).min(INTRODUCTIONS);
-            self.introductions_at = now;
-        }
-        let left = self.introductions.checked_sub(1);
-        self.introductions = left.unwrap_or(0);
-        left.is_some()
+        self.introductions.take(now)
     }
 
     /// Tells the engine of bytes that are no message. If it has too much of this peer already, that is an offence by itself.

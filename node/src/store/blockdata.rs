@@ -127,10 +127,7 @@ fn left_behind<'a>(
     transient: &'a Coins,
 ) -> impl Iterator<Item = (OutPoint, Coin)> + 'a {
     let own: HashSet<OutPoint> = transient.iter().map(|(outpoint, _)| *outpoint).collect();
-    let height = match block.transactions.first() {
-        Some(Transaction::Coinbase(coinbase)) => coinbase.height,
-        _ => 0,
-    };
+    let height = block.coinbase().map_or(0, |coinbase| coinbase.height);
     let made = block.transactions.iter().zip(txids).flat_map(move |(transaction, txid)| {
         let coinbase = matches!(transaction, Transaction::Coinbase(_));
         let coin = move |output: &Output| Coin { output: *output, height, coinbase };

@@ -306,14 +306,10 @@ fn births(accounts: &[AccountChange]) -> (u64, u64) {
 
 fn executed(commit: &Commit<'_>) -> Executed {
     let effects = commit.effects;
-    let state_root = match commit.block.transactions.first() {
-        Some(Transaction::Coinbase(coinbase)) => coinbase.state_root,
-        _ => B256::ZERO,
-    };
     Executed {
         base_fee: commit.base_fee,
         gas_used: effects.gas_used,
-        state_root,
+        state_root: commit.block.coinbase().map_or(B256::ZERO, |coinbase| coinbase.state_root),
         coins_digest: LtHash::digest(&effects.coins_digest),
         minted: effects.minted,
         burned: effects.burned,

@@ -200,8 +200,7 @@ impl Indexed<'_> {
             concerned.push((sender, position));
             concerned.push((fields.to.unwrap_or_else(|| sender.create(fields.nonce)), position));
         }
-        if let (false, Some(Transaction::Coinbase(coinbase))) = (concerned.is_empty(), self.block.transactions.first())
-        {
+        if let (false, Some(coinbase)) = (concerned.is_empty(), self.block.coinbase()) {
             concerned.push((coinbase.beneficiary, 0));
         }
         for (position, tx) in coin_transactions(self.block) {

@@ -3,7 +3,6 @@
 use alloy_primitives::{Address, U256};
 use chain_core::{
     block::{Block, CheckedBlock},
-    codec,
     hash::BlockHash,
     state::{Account, AccountChange, StorageChange, lthash::LtHash},
     transaction::coin::{Coin, OutPoint},
@@ -112,17 +111,7 @@ impl Store {
         self.write(&batch, Durability::Process)
     }
 
-    /// Stores a body with its header at once, on any branch, before it is executed.
-    ///
-    /// # Errors
-    /// See [`Store::put_headers`].
-    pub fn put_body(&mut self, height: Height, block: &CheckedBlock) -> Result<(), StoreError> {
-        let mut body = Vec::with_capacity(block.size());
-        codec::encode_into(&mut body, block.block());
-        self.put_bodies(std::iter::once((height, block, &body[..])))
-    }
-
-    /// As [`Store::put_body`] for many at once, with their heights and encodings.
+    /// Stores bodies with their headers at once, on any branch, before they are executed; with their heights and encodings.
     ///
     /// # Errors
     /// See [`Store::put_headers`].

@@ -71,8 +71,7 @@ pub struct Job {
 impl Job {
     /// The job of an address; `None` if the template has no room for an extranonce.
     pub fn new(work: Arc<Work>, payout: Lock) -> Option<Self> {
-        let Some(Transaction::Coinbase(coinbase)) = work.template.block.transactions.first() else { return None };
-        let coinbase = pay(coinbase, payout);
+        let coinbase = pay(work.template.block.coinbase()?, payout);
         let place = coinbase.extranonce(EXTRANONCE)?;
         Some(Self { payout, coinbase: coinbase.to_bytes(), place, work })
     }
@@ -147,7 +146,6 @@ fn pay(coinbase: &Coinbase, payout: Lock) -> Coinbase {
 pub mod tests {
     use super::*;
     use chain_core::{
-        U256,
         spec::ChainSpec,
         transaction::coin::{KeyBytes, Output},
         units::Amount,
@@ -180,7 +178,6 @@ pub mod tests {
             target: pow::target(bits).unwrap(),
             height: 1,
             coin_tips: Amount::ZERO,
-            account_tips: U256::ZERO,
             gas_used: 0,
         };
         Arc::new(Work::new(number, template))

@@ -5,7 +5,7 @@ use cairn_node::{
     stratum::{Now, Session, Work, Workers},
 };
 use chain_core::{
-    U256, address,
+    address,
     block::merkle,
     spec::ChainSpec,
     transaction::{
@@ -124,7 +124,6 @@ fn work(spec: &ChainSpec, transactions: usize) -> Arc<Work> {
         target: pow::target(BITS).expect("these bits are a target"),
         height: 1,
         coin_tips: Amount::from_grains(0),
-        account_tips: U256::ZERO,
         gas_used: 0,
     };
     Arc::new(Work::new(1, template))

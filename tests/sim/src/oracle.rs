@@ -226,10 +226,7 @@ impl Oracle {
         for (outpoint, _) in &withdrawn {
             self.withdrawn.entry(*outpoint).or_default().push(hash);
         }
-        let state_root = match block.transactions.first() {
-            Some(Transaction::Coinbase(coinbase)) => coinbase.state_root,
-            _ => B256::ZERO,
-        };
+        let state_root = block.coinbase().map_or(B256::ZERO, |coinbase| coinbase.state_root);
         let transactions = transactions.into_iter().skip(1).collect();
         let facts = Facts { parent: block.header.prev, height, transactions, withdrawn, state_root, print: None };
         self.blocks.insert(hash, facts);
@@ -244,7 +241,7 @@ impl Oracle {
             return Ok(());
         }
         let unknown = || Violation::new(Invariant::Tip, format!("connected {hash}, which is not stored"));
-        let height = engine.chain().header(&hash).ok_or_else(unknown)?.height;
+        let height = engine.chain().tree().get(&hash).ok_or_else(unknown)?.height;
         let at = BlockRef { height, hash };
         let block = engine.store().body(at).ok().flatten().ok_or_else(unknown)?;
         let receipts = engine.store().receipts(at).map_err(|_| unknown())?;
@@ -314,7 +311,7 @@ impl Oracle {
                 info.hash, info.height, tip.hash, tip.height
             ));
         }
-        if !engine.chain().header(&tip.hash).is_some_and(|header| header.active && header.base_fee.is_some()) {
+        if engine.chain().tree().get(&tip.hash).is_none_or(|header| header.executed.is_none()) {
             return wrong(format!("its tip {} was never executed", tip.hash));
         }
         self.check_print(tip, Self::print(engine, info)?)

@@ -8,7 +8,7 @@ use crate::{
     draft::{Body, Draft, Input},
     error::{Became, WalletError},
     file::{Sent, SentState, Wallet},
-    node::{Node, NodeError},
+    node::{NO_INDEX, Node, NodeError},
     own::KeyTable,
 };
 
@@ -53,7 +53,7 @@ fn became(
     }
     let (mined, unknown) = match node.transaction(&sent.txid) {
         Ok(status) => (status.filter(|status| status.confirmations > 0), false),
-        Err(NodeError::Refused { code: -32002, .. }) => (None, true),
+        Err(NodeError::Refused { code: NO_INDEX, .. }) => (None, true),
         Err(error) => return Err(error.into()),
     };
     let runs_code = matches!(&draft.transaction, Body::Account(account) if account.runs_code());
@@ -80,10 +80,8 @@ fn became(
 fn is_settled(node: &Node, replacements: &[&Sent], draft: &Draft, own: &KeyTable) -> Result<bool, WalletError> {
     for one in replacements {
         let enough = if one.pays_the_same(draft, own) { 1 } else { BURIED };
-        match node.transaction(&one.txid) {
-            Ok(Some(status)) if status.confirmations >= enough => return Ok(true),
-            Ok(_) | Err(NodeError::Refused { code: -32002, .. }) => {}
-            Err(error) => return Err(error.into()),
+        if node.found(&one.txid)?.is_some_and(|status| status.confirmations >= enough) {
+            return Ok(true);
         }
     }
     Ok(false)

@@ -14,7 +14,7 @@ use crate::{
     draft::{Body, CoinDraft, Draft},
     error::WalletError,
     file::Sent,
-    node::NodeError,
+    node::{NO_INDEX, NodeError},
     own::KeyTable,
     payment::{BumpOptions, PaymentError, Weight, bump_account, bump_coin},
 };
@@ -92,14 +92,13 @@ fn remembered(session: &Session<'_>, txid: &TxId) -> Result<Sent, WalletError> {
     if let Some(newer) = session.wallet.sent.iter().find(takes_over) {
         return Err(not_replaceable(&format!("it was replaced already, by {}: bump that", newer.txid)).into());
     }
-    match session.node.transaction(txid) {
-        Ok(Some(status)) if status.confirmations > 0 => {
+    match session.node.found(txid)? {
+        Some(status) if status.confirmations > 0 => {
             let height = status.height.unwrap_or_default();
             Err(not_replaceable(&format!("it is mined already, in block {height}")).into())
         }
         // A node without an index cannot tell; it refuses what comes too late.
-        Ok(_) | Err(NodeError::Refused { code: -32002, .. }) => Ok(sent.clone()),
-        Err(error) => Err(error.into()),
+        _ => Ok(sent.clone()),
     }
 }
 
@@ -161,7 +160,7 @@ fn dependents(session: &Session<'_>, old: &Draft, txid: &TxId) -> Result<Vec<Dep
                 continue;
             }
             let details = match node.details(&spender) {
-                Err(NodeError::Refused { code: -32002, .. }) => None,
+                Err(NodeError::Refused { code: NO_INDEX, .. }) => None,
                 other => other?,
             };
             let Some(details) = details else { continue };

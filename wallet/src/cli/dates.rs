@@ -1,16 +1,7 @@
 //! Days and times as people write them, in UTC.
 
-use cairn_client::civil;
+use cairn_client::{DAY, civil, days_of};
 pub use cairn_client::{unix as now, utc as show};
-
-/// Seconds of a day.
-const DAY: u64 = 86_400;
-
-/// Days from 1970 to the first of March of the year 0, from which leap days are easy to count.
-const SHIFT: u64 = 719_468;
-
-/// Days of 400 years.
-const ERA: u64 = 146_097;
 
 /// Reads a day, as its first second since 1970, or a number of seconds since 1970.
 ///
@@ -29,14 +20,6 @@ pub fn parse(text: &str) -> Result<u64, String> {
     let days = days_of(year, month, day);
     // There is no 30th of February.
     if civil(days) == (year, month, day) { Ok(days * DAY) } else { Err(wrong()) }
-}
-
-/// Days since 1970 of a day in the Gregorian calendar.
-fn days_of(year: u64, month: u64, day: u64) -> u64 {
-    let year = year - u64::from(month <= 2);
-    let (era, year_of_era) = (year / 400, year % 400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * ERA + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + of_year - SHIFT
 }
 
 #[cfg(test)]

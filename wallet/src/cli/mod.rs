@@ -39,7 +39,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use cairn_client::suggest_flag;
+use cairn_client::{suggest_flag, without_empty};
 use clap::{ArgMatches, CommandFactory, FromArgMatches, error::ErrorKind, parser::ValueSource};
 use serde_json::json;
 
@@ -55,12 +55,7 @@ use crate::{error::WalletError, input::bounded};
 pub fn command() -> clap::Command {
     let variables =
         [("rpc", "CAIRN_RPC"), ("cookie", "CAIRN_COOKIE"), ("wallet", "CAIRN_WALLET"), ("chain", "CAIRN_CHAIN")];
-    // As in a shell, a variable that is empty is not set.
-    let empty = |name: &str| env::var_os(name).is_some_and(|value| value.is_empty());
-    variables
-        .into_iter()
-        .filter(|(_, variable)| empty(variable))
-        .fold(Cli::command(), |command, (flag, _)| command.mut_arg(flag, |flag| flag.env(None::<&str>)))
+    without_empty(Cli::command(), &variables)
 }
 
 /// Where the program panicked.

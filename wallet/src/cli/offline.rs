@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chain_core::{transaction::coin::Lock, units::Amount};
+use chain_core::units::Amount;
 use serde_json::json;
 
 use super::{
@@ -12,16 +12,13 @@ use super::{
     files::{refuse_existing, write},
     screen::{self, Report},
     send,
-    session::{Bump, Online, Session, dry_run},
+    session::{Bump, Online, Session, dry_run, mark_change},
     summary,
 };
 use crate::{
     draft::{Body, Draft, DraftError, OutputLine},
     error::{WalletError, usage},
     fees,
-    file::Wallet,
-    keys::Branch,
-    node::NodeError,
     own::{KeyTable, Owner},
     payment::PaymentError,
 };
@@ -132,7 +129,7 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     let (text, _) = summary::describe(&draft, &wallet, &own)?;
     let signer = context.consent((&lock, &opened), &text, "Sign?", |context| context.unlock(&wallet))?;
     // What was agreed to is the wallet's from now on: a machine without a network learns of its change by signing.
-    mark_signed(&mut wallet, &draft, &own)?;
+    mark_change(&mut wallet, &draft, true)?;
     if wallet.used != opened.used {
         lock.write(&wallet)?;
     }
@@ -153,23 +150,6 @@ pub fn sign(context: &Context, args: &SignArgs) -> Result<Report, WalletError> {
     let json = json!({ "file": out.display().to_string(), "newSignatures": new, "complete": complete.is_ok(),
         "txid": draft.txid().map(|txid| txid.to_string()) });
     Ok(Report::new(text, json).hint(next))
-}
-
-/// Keys beyond those used so far of which a signed file can make the wallet aware.
-const LEARNED: u32 = 1_000;
-
-/// Notes the change of a transaction that is signed.
-fn mark_signed(wallet: &mut Wallet, draft: &Draft, own: &KeyTable) -> Result<(), WalletError> {
-    let Body::Coin(coin) = &draft.transaction else { return Ok(()) };
-    for line in &coin.outputs {
-        if let Lock::Key(key) = draft.network.destination(&line.to)?
-            && let Some((branch @ Branch::Change, index)) = own.coin(&key, line.change)
-            && index < wallet.used.change.saturating_add(LEARNED)
-        {
-            wallet.used.mark(branch, index);
-        }
-    }
-    Ok(())
 }
 
 /// Shows what a file would do.
@@ -213,11 +193,7 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
     let session = Session::open(context)?;
     draft.expect_network(&session.wallet.network).map_err(&wrong)?;
     let transaction = draft.finish(session.next()).map_err(&wrong)?;
-    let status = match session.node.transaction(&transaction.txid()) {
-        // Without an index it cannot tell.
-        Err(NodeError::Refused { code: -32002, .. }) => None,
-        status => status?,
-    };
+    let status = session.node.found(&transaction.txid())?;
     let bump = Bump { known: status.is_some(), ..Bump::default() };
     if let Some(status) = status.filter(|status| status.confirmations > 0) {
         let (txid, height) = (transaction.txid(), status.height.unwrap_or_default());

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::WalletError,
     file::{Sent, SentState, Wallet},
-    node::{Node, NodeError, TransactionStatus},
+    node::{NO_INDEX, Node, NodeError, TransactionStatus},
 };
 
 /// Warns of what was sent on another chain: its coins are gone where the chain began anew.
@@ -44,7 +44,7 @@ pub fn lost<'a>(node: &Node, wallet: &'a Wallet, first_block: Option<BlockHash>)
 fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeError> {
     let params = sent.iter().map(|sent| json!([sent.txid.to_string()])).collect();
     let known: Vec<Option<TransactionStatus>> = match node.call_many("coin_getTransaction", params) {
-        Err(NodeError::Refused { code: -32002, .. }) => {
+        Err(NodeError::Refused { code: NO_INDEX, .. }) => {
             return Ok(sent.into_iter().filter(|sent| sent.state == SentState::Unclear).collect());
         }
         other => other?,
@@ -93,11 +93,7 @@ fn arrived(session: &mut Session<'_>, first_block: Option<BlockHash>, found: &mu
     let open: Vec<(TxId, SentState)> = session.wallet.live().filter(open).map(|sent| (sent.txid, sent.state)).collect();
     let mut here = Vec::new();
     for (txid, state) in open {
-        let status = match session.node.transaction(&txid) {
-            Ok(Some(status)) => status,
-            Ok(None) | Err(NodeError::Refused { code: -32002, .. }) => continue,
-            Err(error) => return Err(error.into()),
-        };
+        let Some(status) = session.node.found(&txid)? else { continue };
         here.push(txid);
         if state != SentState::Unclear {
             continue;
@@ -127,11 +123,7 @@ fn replaced(session: &Session<'_>, sent: &Sent, text: &mut String) -> Result<Vec
     let others: BTreeSet<[u8; 32]> =
         sent.replaces.iter().chain(&sent.drops).chain(conflicts).map(|txid| txid.0).collect();
     for txid in others.into_iter().map(TxId) {
-        let status = match session.node.transaction(&txid) {
-            Ok(Some(status)) => status,
-            Ok(None) | Err(NodeError::Refused { code: -32002, .. }) => continue,
-            Err(error) => return Err(error.into()),
-        };
+        let Some(status) = session.node.found(&txid)? else { continue };
         let what = match status.height {
             Some(height) => format!("is in block {height}: it was paid"),
             None => "still waits for a block".into(),

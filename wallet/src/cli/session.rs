@@ -27,7 +27,7 @@ use crate::{
     fees::Prices,
     file::{Sent, SentState, Wallet, WalletLock},
     keys::Branch,
-    node::{ChainInfo, Node, NodeError, Receipt, TransactionStatus},
+    node::{ChainInfo, NO_INDEX, Node, NodeError, Receipt, TransactionStatus},
     own::KeyTable,
     payment::{AccountOrder, Terms, account_payment},
 };
@@ -199,7 +199,7 @@ impl<'a> Session<'a> {
         let params = sent.iter().map(|txid| json!([txid.to_string()])).collect();
         let statuses: Vec<Option<TransactionStatus>> = match self.node.call_many("coin_getTransaction", params) {
             // Without an index what is old is forgotten when there is no room.
-            Err(NodeError::Refused { code: -32002, .. }) => return Ok(()),
+            Err(NodeError::Refused { code: NO_INDEX, .. }) => return Ok(()),
             other => other?,
         };
         for (txid, status) in sent.iter().zip(statuses) {
@@ -238,7 +238,7 @@ impl<'a> Session<'a> {
             self.wallet.settle_refused(&draft, &sent, &own);
         }
         let (used, labels) = (self.wallet.used, self.wallet.labels.clone());
-        mark_outputs(&mut self.wallet, &draft)?;
+        mark_change(&mut self.wallet, &draft, false)?;
         if let Some(name) = self.label.take() {
             label::set(&mut self.wallet, &txid.to_string(), &name)?;
         }
@@ -321,13 +321,18 @@ fn written_for_others(draft: &Draft, file: &Path, replace: bool, error: &DraftEr
     Ok(Report::new(text, json!({ "file": file, "complete": false })).hint(hint))
 }
 
-/// Notes that addresses of the wallet are paid, so that they are not handed out again.
-pub fn mark_outputs(wallet: &mut Wallet, draft: &Draft) -> Result<(), WalletError> {
+/// Keys beyond those used so far of which a signed file can make the wallet aware.
+const LEARNED: u32 = 1_000;
+
+/// Marks the wallet's change addresses that a draft pays, so that they are not handed out again. With `hinted`, follows the
+/// draft's hints to keys beyond the table.
+pub fn mark_change(wallet: &mut Wallet, draft: &Draft, hinted: bool) -> Result<(), WalletError> {
     let Body::Coin(coin) = &draft.transaction else { return Ok(()) };
     let own = wallet.key_table()?;
     for line in &coin.outputs {
         if let Lock::Key(key) = draft.network.destination(&line.to)?
-            && let Some((branch @ Branch::Change, index)) = own.coin(&key, None)
+            && let Some((branch @ Branch::Change, index)) = own.coin(&key, line.change.filter(|_| hinted))
+            && index < wallet.used.change.saturating_add(LEARNED)
         {
             wallet.used.mark(branch, index);
         }

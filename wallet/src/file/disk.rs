@@ -113,17 +113,7 @@ impl WalletLock {
         Ok(lock)
     }
 
-    /// Takes the lock at once.
-    ///
-    /// # Errors
-    /// [`FileError::Locked`] while another process holds it.
-    pub fn try_take(path: &Path) -> Result<Self, FileError> {
-        let lock = Self::unlocked(path)?;
-        lock.try_retake()?;
-        Ok(lock)
-    }
-
-    fn unlocked(path: &Path) -> Result<Self, FileError> {
+    pub(super) fn unlocked(path: &Path) -> Result<Self, FileError> {
         let path = &target(path).map_err(failed("follow the link", path))?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             make_folder(folder).map_err(failed("make the folder", folder))?;
@@ -156,7 +146,7 @@ impl WalletLock {
         }
     }
 
-    fn try_retake(&self) -> Result<(), FileError> {
+    pub(super) fn try_retake(&self) -> Result<(), FileError> {
         match self.lock.try_lock() {
             Ok(()) => Ok(()),
             Err(TryLockError::WouldBlock) => Err(FileError::Locked(self.path.clone())),

@@ -8,8 +8,8 @@ use chain_core::{
 use serde_json::{Value, json};
 
 use super::{
-    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinsPage, Entry, FeeEstimate, Node, NodeCoin,
-    NodeError, Page, Receipt, TransactionDetails, TransactionStatus, Trial, bad_answer, read_result,
+    AccountEntry, AccountState, CallTrace, ChainInfo, CoinBalance, CoinsPage, Entry, FeeEstimate, NO_INDEX, Node,
+    NodeCoin, NodeError, Page, Receipt, TransactionDetails, TransactionStatus, Trial, bad_answer, read_result,
 };
 
 /// Addresses in one call; a node takes 1,000.
@@ -100,7 +100,7 @@ impl Node {
             return Ok(false);
         }
         match self.transaction(txid) {
-            Err(NodeError::Refused { code: -32002, .. }) => Ok(true),
+            Err(NodeError::Refused { code: NO_INDEX, .. }) => Ok(true),
             other => Ok(other?.is_some_and(|status| status.confirmations > 0)),
         }
     }
@@ -172,6 +172,14 @@ impl Node {
         self.call("coin_getTransaction", json!([txid.to_string()]))
     }
 
+    /// The same, but nothing also if the node keeps no index and cannot tell.
+    pub fn found(&self, txid: &TxId) -> Result<Option<TransactionStatus>, NodeError> {
+        match self.transaction(txid) {
+            Err(NodeError::Refused { code: NO_INDEX, .. }) => Ok(None),
+            other => other,
+        }
+    }
+
     /// What a transaction takes and pays; nothing if the node does not know it.
     pub fn details(&self, txid: &TxId) -> Result<Option<TransactionDetails>, NodeError> {
         self.call("coin_getTransaction", json!([txid.to_string()]))
@@ -224,7 +232,7 @@ impl Node {
     pub fn arriving(&self, accounts: &[Address]) -> Result<Vec<U256>, NodeError> {
         let params = accounts.iter().map(|account| json!([account.to_string(), { "limit": PENDING }])).collect();
         let pages: Vec<Page<AccountEntry>> = match self.call_many("chain_getAccountHistory", params) {
-            Err(NodeError::Refused { code: -32002, .. }) => return Ok(vec![U256::ZERO; accounts.len()]),
+            Err(NodeError::Refused { code: NO_INDEX, .. }) => return Ok(vec![U256::ZERO; accounts.len()]),
             other => other?,
         };
         Ok(pages.iter().map(Page::arriving).collect())

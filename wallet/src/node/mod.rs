@@ -63,6 +63,9 @@ pub enum NodeError {
 /// JSON-RPC code of a transaction that the node judged and did not take.
 const REJECTED: i64 = -32003;
 
+/// JSON-RPC code of a question that a node without an index cannot answer.
+pub const NO_INDEX: i64 = -32002;
+
 impl NodeError {
     /// Why the node judged a transaction and did not take it, in the words that programs compare.
     pub fn verdict(&self) -> Option<&str> {

@@ -1,4 +1,5 @@
 mod finality;
+mod model;
 
 use std::collections::HashMap;
 

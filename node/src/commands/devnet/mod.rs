@@ -115,19 +115,14 @@ fn free_ports(flags: &Devnet, nodes: usize) -> Result<Vec<(u16, u16)>, CommandEr
 
 /// Passes on lines and signals. A signal is seen at once by what takes long, which looks at `asked`.
 fn listen(sender: Sender<Input>, asked: Stop, keyboard: Keyboard) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(CommandError::io("start threads"))?;
-    let mut signals = runtime.block_on(async { Signals::install() }).map_err(CommandError::io("receive signals"))?;
     let (stop, quit) = (sender.clone(), asked.clone());
     // Both threads end with the process; the receiver may have gone before.
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            signals.next().await;
-            asked.ask();
-            let _ = stop.send(Input::Stop);
-            signals.force().await;
-        });
-    });
+    Signals::in_thread(async move |mut signals| {
+        signals.next().await;
+        asked.ask();
+        let _ = stop.send(Input::Stop);
+        signals.force().await;
+    })?;
     std::thread::spawn(move || keyboard.read(&sender, &quit));
     Ok(())
 }

@@ -134,19 +134,12 @@ fn size() -> (u16, u16) {
 
 /// Has the first signal end the loop, and after a while the process.
 fn watch_signals(stop: Arc<AtomicBool>) -> Result<(), CommandError> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(CommandError::io("start threads"))?;
-    let mut signals = runtime.block_on(async { Signals::install() }).map_err(CommandError::io("receive signals"))?;
-    // It ends with the process.
-    std::thread::spawn(move || {
-        runtime.block_on(async {
-            signals.next().await;
-            stop.store(true, Ordering::Relaxed);
-            tokio::time::sleep(GRACE).await;
-            screen::restore_mode();
-            // SAFETY: ends the process and returns to nobody; there is nothing to be written.
-            unsafe { libc::_exit(1) }
-        });
-    });
-    Ok(())
+    Signals::in_thread(async move |mut signals| {
+        signals.next().await;
+        stop.store(true, Ordering::Relaxed);
+        tokio::time::sleep(GRACE).await;
+        screen::restore_mode();
+        // SAFETY: ends the process and returns to nobody; there is nothing to be written.
+        unsafe { libc::_exit(1) }
+    })
 }

@@ -4,7 +4,7 @@ use chain_core::{hash::BlockHash, headers::Status, units::Height};
 
 use super::Chain;
 use crate::{
-    engine::{ChainInfo, ChainTip, HeaderInfo, SyncProgress, TipStatus},
+    engine::{ChainInfo, ChainTip, SyncProgress, TipStatus},
     mempool::MempoolStats,
 };
 
@@ -61,19 +61,6 @@ impl Chain {
             Status::Invalid => TipStatus::Invalid,
         };
         Some(ChainTip { hash: *hash, height: info.height, branch_length: info.height - fork, status })
-    }
-
-    /// A header of any branch.
-    pub fn header(&self, hash: &BlockHash) -> Option<HeaderInfo> {
-        let info = self.tree.get(hash)?;
-        Some(HeaderInfo {
-            header: info.header,
-            hash: *hash,
-            height: info.height,
-            work: info.work,
-            base_fee: info.executed.map(|executed| executed.base_fee),
-            active: self.tree.is_ancestor(hash, &self.store.tip().hash),
-        })
     }
 
     /// Headers of all branches.

@@ -82,8 +82,6 @@ pub struct Template {
     pub height: Height,
     /// Tips of coin transactions, which the coinbase claims beside the subsidy.
     pub coin_tips: Amount,
-    /// Tips of account transactions in wei, which go to the beneficiary.
-    pub account_tips: U256,
     /// Gas used.
     pub gas_used: Gas,
 }
@@ -197,7 +195,6 @@ fn finish(assembly: &Assembly, builder: BlockBuilder<'_>, request: &TemplateRequ
         target: pow::target(*bits)?,
         height: context.height,
         coin_tips: coin_tips(spec, context.height, &transactions),
-        account_tips: account_tips(context.base_fee, &transactions, &effects.tx_gas),
         gas_used: effects.gas_used,
         merkle_branch: merkle::branch(&leaves, 0),
         block: Block { header, transactions },
@@ -243,12 +240,4 @@ fn coin_tips(spec: &ChainSpec, height: Height, transactions: &[Transaction]) -> 
         _ => 0,
     };
     Amount::from_grains(claimed).checked_sub(spec.subsidy_at(height)).unwrap_or_default()
-}
-
-fn account_tips(base_fee: u64, transactions: &[Transaction], gas: &[Gas]) -> U256 {
-    let tips = transactions.iter().zip(gas).map(|(transaction, gas)| match transaction {
-        Transaction::Account(tx) => tx.fields().effective_tip(base_fee).unwrap_or_default() * U256::from(*gas),
-        _ => U256::ZERO,
-    });
-    tips.fold(U256::ZERO, U256::saturating_add)
 }

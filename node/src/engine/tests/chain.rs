@@ -192,7 +192,7 @@ fn a_header_without_work_is_refused_and_not_remembered() {
         })
         .unwrap();
     assert!(matches!(rule(kit.take(lazy.clone()).unwrap_err()), RuleError::HashAboveTarget { .. }));
-    assert_eq!(kit.engine.chain().header(&lazy.hash()), None);
+    assert_eq!(kit.engine.chain().tree().get(&lazy.hash()), None);
     assert_eq!(kit.take(honest).unwrap(), connected(0));
 }
 

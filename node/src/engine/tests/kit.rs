@@ -309,7 +309,7 @@ impl Kit {
 
     /// All transactions of the pool.
     pub(crate) fn pooled(&self) -> Vec<TxId> {
-        let mut txids: Vec<_> = self.engine.mempool().content().iter().map(|entry| entry.txid).collect();
+        let mut txids: Vec<_> = self.engine.mempool().best(usize::MAX).iter().map(|entry| entry.txid).collect();
         txids.sort_unstable();
         txids
     }

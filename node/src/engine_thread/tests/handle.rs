@@ -1,6 +1,6 @@
 //! The engine on its thread.
 
-use chain_core::{transaction::Transaction, units::Amount};
+use chain_core::{headers::Status, transaction::Transaction, units::Amount};
 use std::{future::Future, time::Duration};
 
 use crate::{
@@ -56,7 +56,7 @@ fn serves_from_any_thread() {
         assert_eq!(handle.chain_info().hash, hashes[1]);
         assert_eq!((handle.chain_info().height, handle.mempool_stats().transactions), (2, 0));
         assert_eq!(handle.tips(9).await.unwrap().len(), 1);
-        assert!(handle.header(hashes[0]).await.unwrap().unwrap().active);
+        assert_eq!(handle.header(hashes[0]).await.unwrap().unwrap().status, Status::Valid);
         let mut tips = 0;
         while let Ok(event) = events.try_recv() {
             tips += u32::from(matches!(event, NodeEvent::NewTip { .. }));

@@ -111,7 +111,7 @@ fn a_replacement_that_takes_the_money_of_the_others_drops_them_at_once() {
     let all = crn(100) - U256::from(21_000) * U256::from(11 * GWEI);
     let emptying = prepared(1, Fields { value: all, ..tx.fields().clone() });
     lab.submit(&emptying).unwrap();
-    assert_eq!(lab.pool.content().iter().map(|entry| entry.txid).collect::<Vec<_>>(), [emptying.txid]);
+    assert_eq!(lab.pool.best(usize::MAX).iter().map(|entry| entry.txid).collect::<Vec<_>>(), [emptying.txid]);
 }
 
 // ACC-8 at the lowest base fee there can be
@@ -140,7 +140,7 @@ fn both_kinds_rank_by_tip_per_gas() {
     lab.submit(&coin).unwrap();
     lab.submit(&rich).unwrap();
     assert_eq!(lab.selected(), [rich.txid, coin.txid(), poor.txid]);
-    let content: Vec<_> = lab.pool.content().iter().map(|entry| entry.txid).collect();
+    let content: Vec<_> = lab.pool.best(usize::MAX).iter().map(|entry| entry.txid).collect();
     assert_eq!(content, lab.selected());
 }
 
@@ -153,7 +153,7 @@ fn the_best_few_are_the_first_of_all_and_know_their_neighbours() {
     lab.submit(call(2, 0, 20, 9)).unwrap();
     lab.submit(call(3, 5, 20, 9)).unwrap();
     lab.submit(&spend(&[confirmed(0)], 1, fee_for(1, 1, 450))).unwrap();
-    let all = lab.pool.content();
+    let all = lab.pool.best(usize::MAX);
     assert_eq!(all.len(), 7);
     assert_eq!(all.last().unwrap().status, EntryStatus::Queued);
     for few in 0..=7 {

@@ -18,7 +18,7 @@ fn a_child_pays_for_its_parent() {
     assert_eq!(lab.selected(), [&parent, &child, &middle, &low].map(|tx| tx.txid()));
     let entry = lab.get(&child).unwrap();
     assert_eq!((entry.ancestors, entry.descendants), (1, 0));
-    assert!(entry.package_tip_per_gas < entry.tip_per_gas);
+    assert!(lab.pool.coins.iter().any(|(_, kept)| kept.txid == entry.txid && kept.package_rate() < kept.own.rate()));
     assert_eq!(lab.get(&parent).unwrap().descendants, 1);
 }
 
@@ -128,7 +128,7 @@ fn no_child_pays_the_base_fee_of_its_parent() {
     }
     assert_eq!(lab.selected(), [parent.txid(), child.txid(), honest.txid()]);
     lab.set_base_fee(2_000_000_000);
-    let first = lab.pool.content()[0].txid;
+    let first = lab.pool.best(usize::MAX)[0].txid;
     assert_eq!(first, honest.txid(), "what cannot be mined ranks behind what can");
     assert_eq!(lab.selected(), [honest.txid()]);
     let fast = lab.pool.estimate(1).fast;

@@ -47,6 +47,6 @@ fn an_empty_pool_fills_no_block_and_a_large_one_eight() {
     let coming = lab.pool.coming(50_000, MB, 0);
     assert_eq!((coming.blocks.len(), coming.left, coming.first.len()), (MOST_COMING, 30 - 2 * MOST_COMING, 0));
     // Blocks are bounded by bytes too.
-    let size = lab.pool.content()[0].size;
+    let size = lab.pool.best(usize::MAX)[0].size;
     assert_eq!(lab.pool.coming(60_000_000, size, 0).blocks[0].transactions, 1);
 }

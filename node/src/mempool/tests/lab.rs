@@ -218,7 +218,7 @@ impl Mempool {
     pub(crate) fn assert_consistent(&self) {
         let (mut memory, mut gas) = (0, 0u128);
         for (slot, entry) in self.coins.iter() {
-            memory += entry.memory;
+            memory += entry.memory();
             gas += u128::from(entry.own.gas);
             assert_eq!(self.by_txid.get(&entry.txid), Some(&Id::Coin(slot)));
             for input in &entry.coin_transaction().inputs {

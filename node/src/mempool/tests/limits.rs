@@ -21,7 +21,7 @@ fn the_worst_give_way_and_the_price_of_entry_rises() {
     }
     assert!((4..10).contains(&held));
     let worst = 200 + (19 - held as u64 + 1) * 50;
-    let kept = lab.pool.content();
+    let kept = lab.pool.best(usize::MAX);
     assert!(kept.iter().all(|entry| entry.tip_per_gas >= i128::from(worst - 100) * 10_000_000));
     // What was dropped, and a tenth of a gwei more: 10 % of the floor of the base fee.
     let floor = lab.pool.stats().min_tip;

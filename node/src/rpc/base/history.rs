@@ -25,12 +25,9 @@ impl Page {
     /// Reads the next argument.
     pub fn read(args: &mut Args) -> RpcResult<Self> {
         let options = Options::new("options", args.optional()?, &["cursor", "limit"])?;
-        let limit = options.get::<u32>("limit")?.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(invalid(format!("options.limit: expected 1 to {MAX_LIMIT}, got {limit}")));
-        }
+        let limit = options.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
         let before = options.get::<String>("cursor")?.map(|text| parse_cursor(&text)).transpose()?;
-        Ok(Self { before, limit: limit as usize })
+        Ok(Self { before, limit })
     }
 }
 

@@ -34,7 +34,7 @@ pub use method::{Answer, Handler, Method};
 pub use next_blocks::NextBlocks;
 pub(super) use params::param;
 pub use params::{Any, Args, BigQuantity, Data, HexBytes, Object, Options, Param, Quantity};
-pub use read::{Found, Spent, executed, find, fork_point, header, is_active, parent, receipts, resolve};
+pub use read::{Found, Spent, coinbase, executed, find, fork_point, header, is_active, parent, receipts, resolve};
 pub use render::{Fields, data, quantity};
 pub use simulate::{CallRequest, MOST_GAS, Overrides, Simulation, failed, failure, reason};
 pub use state::{account, no_header, state_after, state_at};

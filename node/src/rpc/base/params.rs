@@ -158,6 +158,18 @@ impl Options {
             Some(value) => parse(&format!("{}.{key}", self.name), value).map(Some),
         }
     }
+
+    /// How many entries a page may have at most, 1 to `most`.
+    ///
+    /// # Errors
+    /// -32602 if it is any other.
+    pub fn limit(&self, default: u32, most: u32) -> RpcResult<usize> {
+        let limit = self.get("limit")?.unwrap_or(default);
+        match (1..=most).contains(&limit) {
+            true => Ok(limit as usize),
+            false => Err(invalid(format!("{}.limit: expected 1 to {most}, got {limit}", self.name))),
+        }
+    }
 }
 
 /// A type that a parameter can have.
@@ -186,6 +198,13 @@ pub struct Data(pub Vec<u8>);
 
 /// Bytes in hex, with or without `0x`.
 pub struct HexBytes(pub Vec<u8>);
+
+impl Quantity {
+    /// The number of a QUANTITY, or of an integer as other nodes take one.
+    pub fn or_integer(value: &Value) -> Option<u64> {
+        value.as_u64().or_else(|| Self::parse(value).map(|quantity| quantity.0))
+    }
+}
 
 fn digits(text: &str) -> Option<&str> {
     text.strip_prefix("0x").filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))

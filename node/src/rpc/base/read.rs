@@ -3,7 +3,10 @@
 use chain_core::{
     block::Block,
     hash::{BlockHash, TxId},
-    transaction::coin::{CoinTransaction, OutPoint},
+    transaction::{
+        coin::{CoinTransaction, OutPoint},
+        coinbase::Coinbase,
+    },
     units::{Amount, Height},
 };
 use std::collections::HashMap;
@@ -141,6 +144,11 @@ pub fn parent(snapshot: &Snapshot, at: BlockRef) -> RpcResult<BlockRef> {
 /// The header of a block that should be stored.
 pub fn header(snapshot: &Snapshot, at: BlockRef) -> RpcResult<HeaderRecord> {
     snapshot.header(&at.hash)?.ok_or_else(|| not_found(format!("block {} is unknown", at.hash)))
+}
+
+/// The coinbase of a stored block.
+pub fn coinbase(block: &Block, at: BlockRef) -> RpcResult<&Coinbase> {
+    block.coinbase().ok_or_else(|| internal(format!("block {} has no coinbase", at.hash)))
 }
 
 /// Where a transaction stands, its block and the transaction itself.

@@ -117,7 +117,6 @@ mod tests {
             target: U256::MAX,
             height: 1,
             coin_tips: Amount::ZERO,
-            account_tips: U256::ZERO,
             gas_used: 0,
         }
     }

@@ -123,7 +123,7 @@ fn whole_block(context: &Context, snapshot: &Snapshot, found: &Found, full: bool
         "baseFee": found.record.executed.map(|executed| executed.base_fee),
         "transactions": transactions,
     })));
-    if let Some(Transaction::Coinbase(coinbase)) = block.transactions.first() {
+    if let Some(coinbase) = block.coinbase() {
         fields.extend(render::fields(json!({
             "gasUsed": coinbase.gas_used,
             "beneficiary": render::account(&coinbase.beneficiary),

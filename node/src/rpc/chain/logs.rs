@@ -59,11 +59,8 @@ param!(LogNumber, "the number of a log in its block", |value| {
 fn get_logs(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let filter = LogFilter::parse(&Options::new("filter", args.optional()?, &["address", "topics"])?)?;
     let options = Options::new("options", args.optional()?, &["cursor", "from", "limit"])?;
-    let limit = options.get::<u32>("limit")?.unwrap_or(DEFAULT_LIMIT);
-    if !(1..=MAX_LIMIT).contains(&limit) {
-        return Err(invalid(format!("options.limit: expected 1 to {MAX_LIMIT}, got {limit}")));
-    }
-    let page = Page { filter, from: options.get::<u32>("from")?.unwrap_or_default(), limit: limit as usize };
+    let limit = options.limit(DEFAULT_LIMIT, MAX_LIMIT)?;
+    let page = Page { filter, from: options.get::<u32>("from")?.unwrap_or_default(), limit };
     let cursor = options.get::<Object>("cursor")?.map(read_cursor).transpose()?;
     let snapshot = context.snapshot()?;
     page.after(&snapshot, cursor, &args.call())

@@ -52,14 +52,11 @@ fn get_coins(context: &Context, mut args: Args) -> RpcResult<Value> {
     let locks = args.required::<Addresses>()?.locks(&context.spec.hrp)?;
     let options = Options::new("options", args.optional()?, &["mempool", "limit", "cursor"])?;
     let mempool = options.get("mempool")?.unwrap_or(true);
-    let limit = options.get::<u32>("limit")?.unwrap_or(MAX_PAGE);
-    if !(1..=MAX_PAGE).contains(&limit) {
-        return Err(invalid(format!("options.limit: expected 1 to {MAX_PAGE}, got {limit}")));
-    }
+    let limit = options.limit(MAX_PAGE, MAX_PAGE)?;
     let cursor = options.get::<String>("cursor")?.map(|text| parse_cursor(&text)).transpose()?;
     let call = args.call();
     let snapshot = context.snapshot()?;
-    let (coins, next) = page_of_coins(&call, &snapshot, &locks, cursor.unwrap_or_default(), limit as usize)?;
+    let (coins, next) = page_of_coins(&call, &snapshot, &locks, cursor.unwrap_or_default(), limit)?;
     let pending = match mempool {
         true => pending_of(context, &locks)?,
         false => LockPending::default(),

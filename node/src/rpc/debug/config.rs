@@ -59,9 +59,7 @@ param!(Timeout, "a duration such as \"5s\" or \"300ms\"", |value| {
 /// `txIndex`, as a quantity or a number.
 struct Index(u64);
 
-param!(Index, "a quantity such as \"0x1\"", |value| {
-    value.as_u64().or_else(|| Quantity::parse(value).map(|quantity| quantity.0)).map(Self)
-});
+param!(Index, "a quantity such as \"0x1\"", |value| Quantity::or_integer(value).map(Self));
 
 const OPTIONS: &[&str] = &[
     "tracer",

@@ -17,7 +17,7 @@ use super::{
         Args, BlockTag, CallRequest, Context, Method, Param, RpcResult, Simulation, internal, invalid, no_header,
         not_found, resolve,
     },
-    tracer::{MOST_BYTES, Place, TraceBlock, Tracing, Watch, run_call},
+    tracer::{MOST_BYTES, Place, TraceBlock, Tracing, Watch, run_again, run_call},
 };
 use config::Tracer;
 use result::{Ran, recorders, result};
@@ -50,14 +50,7 @@ fn trace_next(tracing: &mut Tracing<'_, '_>, tracer: &Tracer, most_bytes: usize)
 fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let txid: TxId = args.required()?;
     let tracer = Tracer::read(&mut args)?;
-    let snapshot = context.snapshot()?;
-    let place = snapshot
-        .transaction(&txid)?
-        .ok_or_else(|| not_found(format!("transaction not found: {txid} is not on the chain")))?;
-    let block = TraceBlock::load(context, snapshot, place.block)?;
-    let traced =
-        block.each(context, &tracer.call, Some(place.position), |tx| trace_next(tx, &tracer, MOST_BYTES))?.pop();
-    traced.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))
+    run_again(context, &txid, &tracer.call, |tx| trace_next(tx, &tracer, MOST_BYTES))
 }
 
 fn trace_block<T: Param + Into<BlockTag>>(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {

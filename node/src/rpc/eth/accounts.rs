@@ -2,10 +2,7 @@
 
 use alloy_primitives::{Address, B256, U256};
 use chain_core::{
-    transaction::{
-        Transaction,
-        account::{AccountTransaction, Fees, Fields},
-    },
+    transaction::account::{AccountTransaction, Fees, Fields},
     units::Gas,
 };
 use serde_json::{Value, json};
@@ -13,6 +10,7 @@ use serde_json::{Value, json};
 use super::{
     blocks::transaction_fields,
     call::{SECONDS, estimate},
+    send::submit,
 };
 use crate::{
     dev::message_hash,
@@ -125,9 +123,5 @@ fn sign_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
 fn send_transaction(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (transaction, _) = signed(context, &mut args)?;
     // Somebody here impersonates it: that is not for others.
-    context.check_sender(&transaction, &args.call())?;
-    let hash = transaction.hash();
-    context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
-    context.wait(context.mining.mine_pending());
-    Ok(data(hash.as_slice()))
+    submit(context, transaction, &args.call())
 }

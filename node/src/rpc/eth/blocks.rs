@@ -9,7 +9,6 @@ use chain_core::{
     transaction::{
         Transaction,
         account::{AccountTransaction, Authorization, Fees, Fields as TransactionFields},
-        coinbase::Coinbase,
     },
     trie::EMPTY_ROOT,
     units::Gas,
@@ -20,7 +19,7 @@ use std::collections::BTreeMap;
 use crate::{
     rpc::base::{
         Args, BlockTag, Call, Context, LogView, Method, Param, Quantity, RpcResult, base_fee, base_fee_of_unconnected,
-        data, effective_price, executed, fee_after, header, internal, is_active, quantity, receipts, render,
+        coinbase, data, effective_price, executed, fee_after, header, is_active, quantity, receipts, render,
     },
     store::{BlockRef, HeaderRecord, Snapshot, StoredReceipt, Verdict},
 };
@@ -152,13 +151,6 @@ impl FullBlock {
         })
     }
 
-    fn coinbase(&self) -> RpcResult<&Coinbase> {
-        match self.block.transactions.first() {
-            Some(Transaction::Coinbase(coinbase)) => Ok(coinbase),
-            _ => Err(internal(format!("block {} has no coinbase", self.at.hash))),
-        }
-    }
-
     fn transaction(&self, row: &Row<'_>) -> Value {
         let sender = row.receipt.map(|receipt| receipt.sender).or_else(|| self.senders.get(&row.position).copied());
         let place = json!({
@@ -182,7 +174,7 @@ impl FullBlock {
 
     /// What a header has: all but the transactions and what goes with them.
     fn header(&self) -> RpcResult<render::Fields> {
-        let coinbase = self.coinbase()?;
+        let coinbase = coinbase(&self.block, self.at)?;
         let header = &self.record.header;
         let bloom = self.receipts.iter().fold(Bloom::ZERO, |all, receipt| all | receipt.receipt.bloom);
         let difficulty = render::difficulty(header.bits);

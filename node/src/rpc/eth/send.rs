@@ -17,7 +17,7 @@ use crate::{
     engine::{NodeEvent, Stopped},
     rpc::{
         access::Scope,
-        base::{Args, Context, Data, Method, RpcResult, data, in_geths_words, not_mined, rejected},
+        base::{Args, Call, Context, Data, Method, RpcResult, data, in_geths_words, not_mined, rejected},
         lanes::{Lane, Who},
     },
 };
@@ -37,8 +37,12 @@ fn decode(raw: Vec<u8>) -> RpcResult<AccountTransaction> {
 
 fn send(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Data(raw) = args.required()?;
-    let transaction = decode(raw)?;
-    context.check_sender(&transaction, &args.call())?;
+    submit(context, decode(raw)?, &args.call())
+}
+
+/// Submits a transaction; returns its hash. A development chain mines it.
+pub(super) fn submit(context: &Context, transaction: AccountTransaction, call: &Call) -> RpcResult<Value> {
+    context.check_sender(&transaction, call)?;
     let hash = transaction.hash();
     context.ask(context.engine.submit_transaction(Transaction::Account(transaction)))?;
     context.wait(context.mining.mine_pending());

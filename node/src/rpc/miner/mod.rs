@@ -112,10 +112,7 @@ async fn get_template(context: Arc<Context>, args: Args, who: Who, scope: Scope)
 
 fn render_template(id: u64, template: &Template, full: bool) -> Value {
     let block = &template.block;
-    let coinbase = match block.transactions.first() {
-        Some(Transaction::Coinbase(coinbase)) => Some(coinbase),
-        _ => None,
-    };
+    let coinbase = block.coinbase();
     let claimed: u64 =
         coinbase.iter().flat_map(|coinbase| &coinbase.outputs).map(|output| output.amount.grains()).sum();
     let mut answer = json!({

@@ -45,9 +45,7 @@ param!(List, "an account or an array of at most 1,000", |value| match value {
 
 struct Number(u64);
 
-param!(Number, "a number or a quantity such as \"0x1b4\"", |value| {
-    value.as_u64().or_else(|| Quantity::parse(value).map(|quantity| quantity.0)).map(Self)
-});
+param!(Number, "a number or a quantity such as \"0x1b4\"", |value| Quantity::or_integer(value).map(Self));
 
 impl Filter {
     fn read(options: &Options) -> RpcResult<Self> {

@@ -8,7 +8,7 @@ use chain_core::hash::TxId;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::{
-    base::{Any, Args, BlockTag, Context, Method, Param, Quantity, RpcResult, internal, invalid, resolve},
+    base::{Any, Args, BlockTag, Context, Method, Quantity, RpcResult, internal, invalid, resolve},
     tracer::{MOST_BYTES, Row},
 };
 
@@ -48,10 +48,7 @@ fn trace_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawValu
 fn trace_get(context: &Context, mut args: Args) -> RpcResult<Box<RawValue>> {
     let txid: TxId = args.required()?;
     let Any(indices) = args.required()?;
-    let index = |index: &serde_json::Value| {
-        let number = index.as_u64().or_else(|| Quantity::parse(index).map(|quantity| quantity.0))?;
-        usize::try_from(number).ok()
-    };
+    let index = |index: &serde_json::Value| usize::try_from(Quantity::or_integer(index)?).ok();
     let address: Option<Vec<usize>> =
         indices.as_array().filter(|list| list.len() <= MOST_DEPTH).and_then(|list| list.iter().map(index).collect());
     let address = address.ok_or_else(|| invalid("indices: expected an array of quantities such as [\"0x0\"]"))?;

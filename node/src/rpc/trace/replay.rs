@@ -17,10 +17,11 @@ use super::rows::{recorder, rows};
 use crate::rpc::{
     base::{
         Any, Args, BlockTag, CallRequest, Context, MOST_GAS, Method, Options, Overrides, RpcResult, Simulation,
-        internal, invalid, not_found, over_limit, resolve,
+        internal, invalid, over_limit, resolve,
     },
     tracer::{
-        MOST_BYTES, Recorder, Row, StateDiff, Touched, TouchedConfig, TraceBlock, Tracing, Watch, run_call, state_diff,
+        MOST_BYTES, Recorder, Row, StateDiff, Touched, TouchedConfig, TraceBlock, Watch, run_again, run_call,
+        state_diff,
     },
 };
 
@@ -153,19 +154,11 @@ fn replay_transaction(context: &Context, mut args: Args) -> RpcResult<Box<RawVal
     let txid: TxId = args.required()?;
     let types = Types::read(&mut args)?;
     let call = args.call();
-    let snapshot = context.snapshot()?;
-    let place = snapshot
-        .transaction(&txid)?
-        .ok_or_else(|| not_found(format!("transaction not found: {txid} is not on the chain")))?;
-    let block = TraceBlock::load(context, snapshot, place.block)?;
-    let replay = |tx: &mut Tracing<'_, '_>| {
+    let (replayed, _) = run_again(context, &txid, &call, |tx| {
         let mut watch = Watch::new(&call, MOST_BYTES, types.recorders());
         let outcome = tx.run(&mut watch)?;
         Replayed::new(watch, outcome, None)
-    };
-    let replayed = block.each(context, &call, Some(place.position), replay)?.pop();
-    let (replayed, _) =
-        replayed.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))?;
+    })?;
     to_raw_value(&replayed).map_err(internal)
 }
 

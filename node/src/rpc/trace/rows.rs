@@ -4,7 +4,7 @@ use alloy_primitives::U256;
 
 use crate::{
     rpc::{
-        base::{Call, Context, RpcResult, header, internal},
+        base::{Call, Context, RpcResult, coinbase, header, internal},
         tracer::{CallConfig, Calls, FlatConfig, Flattener, Place, Recorder, Row, TraceBlock, Tracing, Watch, reward},
     },
     store::{BlockRef, Snapshot},
@@ -76,6 +76,6 @@ pub fn of_block(
     let block = TraceBlock::load(context, snapshot, at)?;
     let traced = block.each(context, call, None, |tx| next(tx, call, &mut left))?;
     let mut rows: Vec<Row> = traced.into_iter().flatten().collect();
-    rows.push(reward(block.coinbase()?.beneficiary, minted, block.place()));
+    rows.push(reward(coinbase(&block.block, block.at)?.beneficiary, minted, block.place()));
     Ok(rows)
 }

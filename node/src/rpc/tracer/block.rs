@@ -4,15 +4,16 @@ use alloy_primitives::{Address, B256};
 use chain_core::{
     block::Block,
     execute::{BlockContext, Outcome, Replay},
+    hash::TxId,
     state::Overlay,
-    transaction::{Transaction, account::AccountTransaction, coinbase::Coinbase},
+    transaction::{Transaction, account::AccountTransaction},
 };
 
 use super::{flat::Place, touched::Subject, watch::Watch};
 use crate::{
     rpc::base::{
-        Call, Context, Guard, RpcResult, base_fee, cannot, failed, header, internal, not_found, read::is_active,
-        receipts, state_after,
+        Call, Context, Guard, RpcResult, base_fee, cannot, coinbase, failed, header, internal, invalid, not_found,
+        read::is_active, receipts, state_after,
     },
     store::{BlockRef, HistoricalState, Snapshot, StoredReceipt},
 };
@@ -38,6 +39,25 @@ pub struct Tracing<'t, 'b> {
     pub logs_before: usize,
     sender: Address,
     beneficiary: Address,
+}
+
+/// Runs an account transaction of the chain again, after those before it in its block.
+///
+/// # Errors
+/// -32001 for one that is not on the chain, -32602 for a coin transaction; as [`TraceBlock::load`].
+pub fn run_again<T>(
+    context: &Context,
+    txid: &TxId,
+    call: &Call,
+    trace: impl FnMut(&mut Tracing<'_, '_>) -> RpcResult<T>,
+) -> RpcResult<T> {
+    let snapshot = context.snapshot()?;
+    let place = snapshot
+        .transaction(txid)?
+        .ok_or_else(|| not_found(format!("transaction not found: {txid} is not on the chain")))?;
+    let block = TraceBlock::load(context, snapshot, place.block)?;
+    let traced = block.each(context, call, Some(place.position), trace)?.pop();
+    traced.ok_or_else(|| invalid("hash: a coin transaction runs no code; there is nothing to trace"))
 }
 
 impl TraceBlock {
@@ -66,17 +86,6 @@ impl TraceBlock {
         })
     }
 
-    /// Its coinbase.
-    ///
-    /// # Errors
-    /// If the stored block has none.
-    pub fn coinbase(&self) -> RpcResult<&Coinbase> {
-        match self.block.transactions.first() {
-            Some(Transaction::Coinbase(coinbase)) => Ok(coinbase),
-            _ => Err(internal(format!("block {} has no coinbase", self.at.hash))),
-        }
-    }
-
     /// What is of the block, but of none of its transactions.
     pub fn place(&self) -> Place {
         let mut hash = B256::from(self.at.hash.0);
@@ -100,7 +109,7 @@ impl TraceBlock {
         only: Option<u32>,
         mut trace: impl FnMut(&mut Tracing<'_, '_>) -> RpcResult<T>,
     ) -> RpcResult<Vec<T>> {
-        let beneficiary = self.coinbase()?.beneficiary;
+        let beneficiary = coinbase(&self.block, self.at)?.beneficiary;
         let mut replay = Replay::begin(&context.spec, &self.context, &self.before, beneficiary)?;
         let mut receipts = self.receipts.iter().peekable();
         let (mut traces, mut logs_before, mut number) = (Vec::new(), 0, 0);

@@ -18,7 +18,7 @@ mod touched;
 mod watch;
 mod words;
 
-pub use block::{TraceBlock, Tracing};
+pub use block::{TraceBlock, Tracing, run_again};
 pub use call::run_call;
 pub use calls::{CallConfig, Calls, Frame};
 pub use diff::{StateDiff, state_diff};

@@ -2,7 +2,8 @@
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use chain_core::{
-    block::{Block, check::check_block, header::Header, merkle},
+    block::{Block, CheckedBlock, check::check_block, header::Header, merkle},
+    codec,
     execute::{
         BlockBuilder, BlockContext, ExecutedBlock, GATEWAY, execute_block, withdraw_calldata, withdrawal_outpoint,
     },
@@ -19,11 +20,18 @@ use chain_core::{
 use std::{ops::ControlFlow, sync::Arc};
 
 use crate::store::{
-    BlockRef, HeaderRecord, Store, StoreConfig, Totals, Verdict,
+    BlockRef, HeaderRecord, Store, StoreConfig, StoreError, Totals, Verdict,
     column::Column,
     kv::{KeyRange, KvRead, Order},
     schema,
 };
+
+impl Store {
+    /// Stores one body.
+    pub(crate) fn put_body(&mut self, height: Height, block: &CheckedBlock) -> Result<(), StoreError> {
+        self.put_bodies(std::iter::once((height, block, &codec::encode(block.block())[..])))
+    }
+}
 
 /// Grains that cover the fee of any transaction here.
 pub const FEE: u64 = 1_000_000;

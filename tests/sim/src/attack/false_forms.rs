@@ -64,7 +64,7 @@ impl Strategy for FalseForms {
 fn body(context: &mut Context<'_>, hashes: &[BlockHash]) -> Option<Vec<u8>> {
     let engine = context.engine()?;
     let hash = *hashes.first()?;
-    let height = engine.chain().header(&hash)?.height;
+    let height = engine.chain().tree().get(&hash)?.height;
     engine.store().body_bytes(BlockRef { height, hash }).ok().flatten()
 }
 

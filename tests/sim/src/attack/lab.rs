@@ -31,7 +31,7 @@ impl Lab {
         let Some(public) = context.engine() else { return };
         let tip = public.store().tip();
         let known = |engine: &Engine, at: BlockRef| {
-            engine.chain().header(&at.hash).is_some_and(|header| header.base_fee.is_some())
+            engine.chain().tree().get(&at.hash).is_some_and(|header| header.executed.is_some())
         };
         let mut missing = Vec::new();
         for height in (1..=tip.height).rev() {

@@ -13,7 +13,7 @@ impl Strategy for Timekeeper {
         let chain = context.chain();
         let now = u32::try_from(context.clock().seconds()).unwrap_or(u32::MAX);
         let latest = now.saturating_add(chain.spec.max_future).max(block.header.time);
-        let parent = context.engine().and_then(|engine| engine.chain().header(&block.header.prev));
+        let parent = context.engine().and_then(|engine| engine.chain().tree().get(&block.header.prev));
         let earliest = parent.map_or(block.header.time, |parent| parent.header.time);
         block.header.time = if context.random().chance(0.5) { latest } else { earliest };
         chain.solve(&mut block);

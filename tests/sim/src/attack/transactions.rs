@@ -239,7 +239,7 @@ impl ForkSpender {
     fn spend(context: &Context<'_>, txid: TxId, block: &Block) -> Option<Transaction> {
         let chain = context.chain();
         let user = &chain.users[CHEATING];
-        let Some(Transaction::Coinbase(coinbase)) = block.transactions.first() else { return None };
+        let coinbase = block.coinbase()?;
         let output = Output { amount: withdrawn(&coinbase.beneficiary), lock: user.lock };
         let coin = Coin { output, height: coinbase.height, coinbase: false };
         let outpoint = withdrawal_outpoint(txid, 0, &output);
@@ -272,7 +272,7 @@ impl Strategy for ForkSpender {
     fn new_tip(&mut self, context: &mut Context<'_>, connected: &[BlockHash]) {
         for hash in connected {
             let Some(engine) = context.engine() else { return };
-            let Some(height) = engine.chain().header(hash).map(|header| header.height) else { continue };
+            let Some(height) = engine.chain().tree().get(hash).map(|header| header.height) else { continue };
             let body = engine.store().body(BlockRef { height, hash: *hash });
             let Some(block) = body.ok().flatten() else { continue };
             let made: Vec<TxId> = block.transactions.iter().map(Transaction::txid).collect();

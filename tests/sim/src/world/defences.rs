@@ -196,9 +196,9 @@ impl Strategy for Nominal {
     fn new_tip(&mut self, context: &mut Context<'_>, connected: &[BlockHash]) {
         let Some(engine) = context.engine() else { return };
         for hash in connected {
-            let Some(height) = engine.chain().header(hash).map(|header| header.height) else { continue };
+            let Some(height) = engine.chain().tree().get(hash).map(|header| header.height) else { continue };
             let Ok(Some(block)) = engine.store().body(BlockRef { height, hash: *hash }) else { continue };
-            let Some(Transaction::Coinbase(coinbase)) = block.transactions.first() else { continue };
+            let Some(coinbase) = block.coinbase() else { continue };
             let amount = withdrawn(&coinbase.beneficiary);
             let calls = block.transactions.iter().filter(|tx| matches!(tx, Transaction::Account(_)));
             self.calls.extend(calls.map(|tx| (tx.txid(), amount)));

@@ -182,7 +182,7 @@ impl World {
             return self.fail(Invariant::Liveness, format!("{missing} was taken and is not mined"));
         }
         let pooled = self.honest().find_map(|(node, engine)| {
-            let content = engine.mempool().content();
+            let content = engine.mempool().best(usize::MAX);
             content.into_iter().find(|entry| mined.contains(&entry.txid)).map(|entry| (node, entry.txid))
         });
         if let Some((node, txid)) = pooled {

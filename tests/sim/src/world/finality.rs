@@ -152,7 +152,8 @@ impl World {
         if self.plan.members == 0 || disconnected.len() <= self.plan.window as usize || is_accepted {
             return;
         }
-        let work = self.nodes[node].engine.as_ref().and_then(|engine| engine.chain().header(former)).map(|at| at.work);
+        let work =
+            self.nodes[node].engine.as_ref().and_then(|engine| engine.chain().tree().get(former)).map(|at| at.work);
         if work.is_none_or(|work| work >= info.work) {
             let detail = format!("{} disconnects {} blocks for a certificate", name(node), disconnected.len());
             self.fail(Invariant::Finality, detail);

@@ -402,7 +402,7 @@ fn a_node_that_follows_such_a_certificate_by_itself_is_reported() {
 fn a_refusal_without_a_reason_is_reported() {
     let (mut world, [node, _], hash) = revived(3);
     let own = world.nodes[node].told;
-    let parent = world.nodes[node].engine.as_ref().unwrap().chain().header(&own).unwrap().header.prev;
+    let parent = world.nodes[node].engine.as_ref().unwrap().chain().tree().get(&own).unwrap().header.prev;
     // A block of the own chain, and one for which as many blocks go as may.
     for (refused, window) in [(parent, 3), (hash, 100)] {
         world.plan.window = window;

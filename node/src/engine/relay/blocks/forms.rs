@@ -32,16 +32,16 @@ const MEMORY: u64 = 600_000;
 
 /// One form of one peer.
 #[derive(Debug)]
-struct Form {
-    hash: BlockHash,
-    peer: PeerId,
-    owner: Payer,
+pub(super) struct Form {
+    pub(super) hash: BlockHash,
+    pub(super) peer: PeerId,
+    pub(super) owner: Payer,
     /// Whether the peer has left.
-    left: bool,
-    digest: [u8; 32],
-    since: Time,
+    pub(super) left: bool,
+    pub(super) digest: [u8; 32],
+    pub(super) since: Time,
     /// The message that waits for a verdict, and its bytes.
-    message: Option<(GossipId, usize)>,
+    pub(super) message: Option<(GossipId, usize)>,
 }
 
 /// What becomes of a form.
@@ -53,18 +53,6 @@ pub(super) enum Noted {
     Kept,
     /// It is known, or its owner has too many; it is not noted.
     Refused,
-}
-
-/// A form that a peer sends now.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct NewForm {
-    pub(super) hash: BlockHash,
-    pub(super) peer: PeerId,
-    pub(super) owner: Payer,
-    pub(super) digest: [u8; 32],
-    pub(super) message: Option<GossipId>,
-    /// Of the message.
-    pub(super) bytes: usize,
 }
 
 /// What a form is, by its bytes.
@@ -92,19 +80,17 @@ pub(super) struct Forms(VecDeque<Form>);
 
 impl Forms {
     /// Notes a form of a peer. Messages of forms that made room for it are added to `dropped`.
-    pub(super) fn note(&mut self, new: NewForm, now: Time, dropped: &mut Vec<Sent>) -> Noted {
-        let NewForm { hash, peer, owner, digest, message, bytes } = new;
-        let same = self.0.iter().filter(|form| form.hash == hash && form.owner == owner);
+    pub(super) fn note(&mut self, new: Form, dropped: &mut Vec<Sent>) -> Noted {
+        let same = self.0.iter().filter(|form| form.hash == new.hash && form.owner == new.owner);
         let (mut count, mut known) = (0, false);
         for form in same {
             count += 1;
-            known |= form.peer == peer && form.digest == digest;
+            known |= form.peer == new.peer && form.digest == new.digest;
         }
-        if known || !self.make_room(owner, message.map_or(0, |_| bytes), dropped) {
+        if known || !self.make_room(new.owner, new.message.map_or(0, |(_, bytes)| bytes), dropped) {
             return Noted::Refused;
         }
-        let message = message.map(|id| (id, bytes));
-        self.0.push_back(Form { hash, peer, owner, left: false, digest, since: now, message });
+        self.0.push_back(new);
         if count < REBUILDS { Noted::Rebuild } else { Noted::Kept }
     }
 
@@ -199,39 +185,40 @@ mod tests {
     use super::*;
 
     /// A form of a peer that is its own owner.
-    fn form(block: u64, peer: u64, number: u64) -> NewForm {
+    fn form(block: u64, peer: u64, number: u64) -> Form {
         let mut digest = [0; 32];
         digest[..8].copy_from_slice(&number.to_le_bytes());
         let hash = BlockHash([u8::try_from(block).unwrap(); 32]);
-        NewForm { hash, peer: PeerId(peer), owner: Payer(peer), digest, message: Some(GossipId(number)), bytes: 100 }
+        let message = Some((GossipId(number), 100));
+        Form { hash, peer: PeerId(peer), owner: Payer(peer), left: false, digest, since: Time(0), message }
     }
 
     #[test]
     fn a_crowd_that_fills_the_table_of_forms_keeps_no_honest_form_out() {
-        let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
+        let (mut forms, mut dropped) = (Forms::default(), Vec::new());
         for number in 0..512 {
-            assert_eq!(forms.note(form(number % 4, number / 8, number), now, &mut dropped), Noted::Rebuild);
+            assert_eq!(forms.note(form(number % 4, number / 8, number), &mut dropped), Noted::Rebuild);
         }
         assert_eq!((forms.len(), dropped.len()), (512, 0));
         for honest in 900..930 {
-            assert_eq!(forms.note(form(9, honest, honest), now, &mut dropped), Noted::Rebuild);
+            assert_eq!(forms.note(form(9, honest, honest), &mut dropped), Noted::Rebuild);
         }
         assert_eq!((forms.len(), dropped.len()), (512, 30));
         assert!(dropped.iter().all(|(peer, _)| peer.0 < 64), "{dropped:?}");
         dropped.clear();
         forms.leave(PeerId(50));
         for honest in 930..935 {
-            assert_eq!(forms.note(form(9, honest, honest), now, &mut dropped), Noted::Rebuild);
+            assert_eq!(forms.note(form(9, honest, honest), &mut dropped), Noted::Rebuild);
         }
         assert!(dropped.iter().all(|(peer, _)| peer.0 == 50), "those who left come first: {dropped:?}");
     }
 
     #[test]
     fn a_peer_that_reconnects_has_no_more_forms_than_before() {
-        let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
+        let (mut forms, mut dropped) = (Forms::default(), Vec::new());
         for number in 0..200 {
-            let again = NewForm { owner: Payer(1), ..form(number % 4, 100 + number, number) };
-            forms.note(again, now, &mut dropped);
+            let again = Form { owner: Payer(1), ..form(number % 4, 100 + number, number) };
+            forms.note(again, &mut dropped);
             forms.leave(PeerId(100 + number));
         }
         assert_eq!((forms.len(), dropped.len()), (8, 0));
@@ -239,14 +226,14 @@ mod tests {
 
     #[test]
     fn messages_that_wait_for_a_block_are_bounded_by_their_bytes() {
-        let (mut forms, now, mut dropped) = (Forms::default(), Time(0), Vec::new());
+        let (mut forms, mut dropped) = (Forms::default(), Vec::new());
         for number in 0..400 {
-            let large = NewForm { bytes: 1 << 20, ..form(number % 4, number / 8, number) };
-            forms.note(large, now, &mut dropped);
+            let large = Form { message: Some((GossipId(number), 1 << 20)), ..form(number % 4, number / 8, number) };
+            forms.note(large, &mut dropped);
             assert!(forms.waiting() <= BYTES);
         }
-        let honest = NewForm { bytes: 1 << 20, ..form(9, 900, 900) };
-        assert_eq!(forms.note(honest, now, &mut dropped), Noted::Rebuild);
+        let honest = Form { message: Some((GossipId(900), 1 << 20)), ..form(9, 900, 900) };
+        assert_eq!(forms.note(honest, &mut dropped), Noted::Rebuild);
         assert!(forms.waiting() <= BYTES);
     }
 }

@@ -29,7 +29,7 @@ use chain_core::{
 use self::{
     compact::{Partials, Rebuilt, bytes, rebuild},
     download::{Download, PAUSE},
-    forms::{Forms, NewForm, Noted, digest},
+    forms::{Form, Forms, Noted, digest},
     gossip::{Gossip, HeldForm, PATIENCE, Seen, look_at},
     keepers::Keepers,
     repair::Repair,
@@ -151,9 +151,10 @@ impl Blocks {
         }
         let Some(owner) = cx.peers.get(peer).map(|peer| peer.payer()) else { return Ok(Some(Verdict::Ignore)) };
         let (digest, now) = (digest(&compact), cx.out.steady());
-        let new = NewForm { hash, peer, owner, digest, message: id, bytes: bytes(&compact) };
+        let message = id.map(|id| (id, bytes(&compact)));
+        let form = Form { hash, peer, owner, left: false, digest, since: now, message };
         let mut dropped = Vec::new();
-        let noted = self.forms.note(new, now, &mut dropped);
+        let noted = self.forms.note(form, &mut dropped);
         for (peer, id) in dropped {
             cx.out.judge(peer, id, Verdict::Ignore);
         }

@@ -249,5 +249,5 @@ fn a_block_far_below_the_tip_is_ignored() {
     let status = net.status(0);
     net.intrude(0, HOSTILE, status);
     assert_eq!(judged(&mut net, &stale), Verdict::Ignore);
-    assert!(net.nodes[0].engine.chain().header(&stale.header.hash()).is_none(), "not kept");
+    assert!(net.nodes[0].engine.chain().tree().get(&stale.header.hash()).is_none(), "not kept");
 }

@@ -35,7 +35,7 @@ fn serve_headers(net: &mut Net, peer: u64, node: &Kit) -> Vec<(RequestId, Vec<Bl
 
 /// The body of a block without its transactions.
 fn mutated(node: &Kit, hash: &BlockHash) -> Body {
-    let height = node.engine.chain().header(hash).unwrap().height;
+    let height = node.engine.chain().tree().get(hash).unwrap().height;
     let mut block = node.block_at(height);
     block.transactions.clear();
     Body::new(chain_core::codec::encode(&block))
@@ -148,7 +148,7 @@ fn a_pruned_peer_is_asked_only_for_blocks_that_it_keeps() {
         asked.extend(serve_headers(&mut net, HOSTILE, &chain));
         net.run(10);
     }
-    let height = |hash: &BlockHash| chain.engine.chain().header(hash).unwrap().height;
+    let height = |hash: &BlockHash| chain.engine.chain().tree().get(hash).unwrap().height;
     let mut heights: Vec<u32> = asked.iter().flat_map(|(_, hashes)| hashes.iter().map(height)).collect();
     heights.sort_unstable();
     assert_eq!(heights.first(), Some(&321), "{heights:?}");

@@ -100,7 +100,7 @@ fn a_false_body_does_not_take_the_place_of_one_that_cannot_be_read() {
         questions.pop().map(|(_, id, _)| id)
     };
     let id = (0..40).find_map(|_| asked(&mut net)).expect("it is asked for");
-    let header = net.nodes[0].engine.chain().header(&at.hash).unwrap().header;
+    let header = net.nodes[0].engine.chain().tree().get(&at.hash).unwrap().header;
     let empty = chain_core::block::Block { header, transactions: Vec::new() };
     let answer = Response::Blocks(vec![Body::new(chain_core::codec::encode(&empty))]);
     net.inject(0, HOSTILE, PeerEvent::Response(id, Ok(answer)));

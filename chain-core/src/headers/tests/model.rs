@@ -8,7 +8,6 @@ use proptest::{
 };
 
 use super::*;
-use crate::{block::header::Header, hash::BlockHash, spec::ChainSpec, work::pow};
 
 #[derive(Clone, Debug)]
 enum Step {

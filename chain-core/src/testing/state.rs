@@ -3,11 +3,10 @@
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Account, AccountChange, BlockEffects, BlockUndo, StateView, StorageChange, ViewError};
 use crate::{
     execute::{Reversal, roots},
     hash::BlockHash,
-    state::lthash::LtHash,
+    state::{Account, AccountChange, BlockEffects, BlockUndo, StateView, StorageChange, ViewError, lthash::LtHash},
     transaction::coin::{Coin, OutPoint},
     trie::{Node, NodeChange, NodeKey},
     units::Height,

@@ -1,4 +1,9 @@
-//! Strategies for property tests: values of the ledger's types, legal as encodings but not always by the rules.
+//! For tests: a state in memory, and strategies for values of the ledger's types, legal as encodings but not always by
+//! the rules.
+
+mod state;
+
+pub use state::MemoryState;
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use proptest::{collection::vec, option, prelude::*};
