@@ -58,8 +58,8 @@ pub struct DataFlags {
     /// Where the node keeps its data [default: ~/.cairn/CHAIN]
     #[arg(long, value_name = "DIR")]
     pub datadir: Option<PathBuf>,
-    /// Memory for the database's caches, in MB [default: 256]
-    #[arg(long, value_name = "MB")]
+    /// Memory for the database's caches, in MiB [default: 256]
+    #[arg(long, value_name = "MiB")]
     pub cache: Option<u32>,
     /// Keeps no indexes, as the node that runs with --no-index
     #[arg(long)]

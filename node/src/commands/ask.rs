@@ -54,12 +54,12 @@ pub fn peers(ask: &Ask) -> Result<(), CommandError> {
             program::named("cairn-node")
         ));
     }
-    let mut lines = format!("{:<9} {:>12} {:>9}  {:<44} agent\n", "direction", "start height", "ping", "address");
+    let mut lines = format!("{:<9} {:>9} {:>9}  {:<44} agent\n", "direction", "height", "ping", "address");
     for peer in peers {
         let ping = peer["pingMs"].as_f64().map_or("-".to_owned(), |ping| format!("{ping:.1} ms"));
         let height = peer["height"].as_u64().map_or("-".to_owned(), |height| height.to_string());
         let [direction, address, agent] = ["direction", "address", "agent"].map(|name| text(&peer[name]));
-        lines += &format!("{direction:<9} {height:>12} {ping:>9}  {address:<44} {agent}\n");
+        lines += &format!("{direction:<9} {height:>9} {ping:>9}  {address:<44} {agent}\n");
     }
     print(lines)
 }

@@ -50,7 +50,7 @@ fn text(context: &Context, config: &Config, addresses: &[Multiaddr]) -> String {
     };
     let next = match (config.dev, spec.name.as_str()) {
         (true, _) => dev_accounts(),
-        (_, "local") => next_steps(context),
+        (_, "local") => next_steps(context, config),
         _ => String::new(),
     };
     format!(
@@ -167,13 +167,18 @@ fn dev_accounts() -> String {
     )
 }
 
-fn next_steps(context: &Context) -> String {
+fn next_steps(context: &Context, config: &Config) -> String {
     let (node, wallet) = (program::named("cairn-node"), program::named("cairn-wallet"));
     let steps = match context.mining.payout() {
         None => [
             (format!("{wallet} create"), "make a wallet"),
             (format!("{wallet} mine"), "have this node pay it for its blocks"),
             (format!("{wallet} balance"), "see the coins come in"),
+        ],
+        Some(_) if !config.mine && !context.mining.status().mining => [
+            (format!("{wallet} mine"), "have this node mine for it"),
+            (format!("{wallet} balance"), "see the coins come in"),
+            (format!("{node} status"), "see how the node is"),
         ],
         Some(_) => [
             (format!("{wallet} balance"), "see the coins come in"),

@@ -38,8 +38,8 @@ pub struct Settings {
     #[arg(long, help_heading = "Mining", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     #[serde(rename = "no-mining")]
     pub no_mining: Option<bool>,
-    /// Memory for the database's caches, in MB [default: 256]
-    #[arg(long, value_name = "MB", allow_negative_numbers = true, help_heading = "Node")]
+    /// Memory for the database's caches, in MiB [default: 256]
+    #[arg(long, value_name = "MiB", allow_negative_numbers = true, help_heading = "Node")]
     pub cache: Option<u32>,
     /// Keeps indexes of transactions, addresses, accounts and logs [default: true]
     #[arg(long, help_heading = "Node", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -155,7 +155,7 @@ pub struct HttpSettings {
         help_heading = "RPC"
     )]
     pub port: Option<u16>,
-    /// Namespaces served, comma-separated [default: all; if others can reach the RPC, all but admin, debug, miner, ots and trace]
+    /// Namespaces served, comma-separated [default: all; if others can reach the RPC, all but admin, debug, dev, devnet, miner, ots and trace]
     #[arg(id = "http.api", long = "http.api", value_name = "NAMES", value_delimiter = ',', help_heading = "RPC")]
     pub api: Option<Vec<String>>,
     /// File for this run's cookie, which admin_* and miner_* ask for [default: .cookie in the data directory]
@@ -210,11 +210,11 @@ pub struct HttpSettings {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Args, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MempoolSettings {
-    /// Memory for waiting transactions, in MB [default: 100]
+    /// Memory for waiting transactions, in MiB [default: 100]
     #[arg(
         id = "mempool.size",
         long = "mempool.size",
-        value_name = "MB",
+        value_name = "MiB",
         allow_negative_numbers = true,
         help_heading = "Node"
     )]

@@ -89,8 +89,11 @@ pub(super) fn block_time(settings: &Settings, dev: bool) -> Result<Option<Durati
         true => Ok(()),
         false => Err(ConfigError::value(flag, value, "only a development chain has it: add --dev")),
     };
-    if let Some(no_mining) = settings.no_mining {
-        on_dev("--no-mining", no_mining.to_string())?;
+    if settings.no_mining == Some(true) {
+        on_dev("--no-mining", "true".into())?;
+        if settings.mine == Some(true) {
+            return Err(ConfigError::value("--mine", "true", "with --no-mining, blocks are mined on demand alone"));
+        }
     }
     let Some(seconds) = settings.block_time else { return Ok(None) };
     on_dev("--block-time", seconds.to_string())?;

@@ -7,6 +7,8 @@ use super::{Batch, Column, Durability, Store, StoreError, history, read::read_hi
 
 /// Bytes of rows that are written together.
 const AT_ONCE: usize = 4 << 20;
+/// Blocks whose rows are better dropped with all others than deleted one by one.
+const FAR: Height = 1_024;
 /// Between two lines of the log.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
@@ -16,7 +18,12 @@ impl Store {
     pub(super) fn settle_history(&mut self) -> Result<(), StoreError> {
         let tip = self.tip.at.height;
         let (mut floor, dropping) = read_history(&*self.kv)?.unwrap_or((tip, false));
-        let wanted = self.history.lowest(tip);
+        let mut wanted = self.history.lowest(tip);
+        // Pruning deletes rows block by block, which would be a batch without a bound where it was switched on late.
+        let pruned = self.config.prune.map_or(0, |keep| tip.saturating_sub(keep));
+        if self.config.history.is_some() && pruned > floor.saturating_add(FAR) {
+            wanted = wanted.max(pruned);
+        }
         if dropping || floor < wanted {
             // Said before they are dropped, so that none of them is read.
             self.write_floor(&mut Batch::default(), tip, true)?;

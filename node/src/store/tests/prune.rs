@@ -113,6 +113,24 @@ fn a_pruned_store_opens_as_such_with_and_without_pruning() {
 }
 
 #[test]
+fn pruning_that_begins_late_does_not_delete_a_long_history_block_by_block() {
+    let kv = MemoryKv::default();
+    let long = StoreConfig { history: Some(5_000), ..config() };
+    let mut lab = Lab::new(spec(), open(&kv, &long));
+    (0..1_200_u32).for_each(|number| _ = lab.connect(&[number as u8, 3]));
+    lab.store.flush().unwrap();
+    let Lab { chain, store, .. } = lab;
+    drop(store);
+    let pruning = StoreConfig { prune: Some(10), ..long };
+    let mut lab = Lab { spec: spec(), store: open(&kv, &pruning), chain };
+    let prunable = lab.store.prunable();
+    lab.store.history.expire(prunable);
+    assert_eq!((prunable, lab.store.history.expired().count()), (Some(1_190), 0));
+    lab.store.flush().unwrap();
+    lab.check();
+}
+
+#[test]
 fn a_crash_between_the_note_and_the_deletion_leaves_a_whole_store_that_deletes_the_rest_later() {
     let kv = MemoryKv::default();
     let mut lab = Lab::new(spec(), open(&kv, &pruning()));

@@ -45,7 +45,7 @@ Exit codes:
   0  done                                   6  another chain: node, file or address
   1  the system refuses (disk, terminal)    7  not enough funds
   2  flags, amounts or addresses are wrong  8  refused as harmful: fee, dust, incomplete signatures
-  3  wallet file missing, damaged, in use   9  refused by or unknown to the node, or failed in its block
+  3  wallet file missing, damaged, in use   9  unknown to the node, refused by it, or failed
   4  wrong password                        10  cancelled
   5  no node answers as it should         11  sent, but the outcome is unknown: run `resend`
                                          101  a bug of this program: please report it
