@@ -2,11 +2,19 @@
 
 use cairn_client::disguises;
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     fmt,
     fs::{File, OpenOptions},
     io::{self, Write},
+    os::fd::AsFd,
+    panic::PanicHookInfo,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 use tracing::field::Field;
 use tracing_subscriber::{
@@ -22,6 +30,8 @@ use tracing_subscriber::{
 
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
+    error::CommandError,
+    log_queue::LineQueue,
     log_tail::TailWriter,
     output,
 };
@@ -35,6 +45,13 @@ const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error
 
 /// Whether the standard error has lines of JSON alone.
 static JSON: AtomicBool = AtomicBool::new(false);
+
+/// How long the end of the process, or a panic, waits for lines to be written: nobody may read them.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// What waits for the standard error, and for the log file.
+static STDERR: OnceLock<LineQueue> = OnceLock::new();
+static FILE: OnceLock<LineQueue> = OnceLock::new();
 
 /// Says what the standard error gets, before anything is logged.
 pub(crate) fn write(format: LogFormat) {
@@ -51,27 +68,86 @@ pub fn fail_as_json(message: &str) {
     if tracing::enabled!(tracing::Level::ERROR) {
         return tracing::error!("{message}");
     }
-    let layers = tracing_subscriber::registry().with(layer(LogFormat::Json, false, io::stderr));
+    let layers = tracing_subscriber::registry().with(layer(LogFormat::Json, false, || Saying));
     tracing::subscriber::with_default(layers, || tracing::error!("{message}"));
+}
+
+/// Writes a line to the standard error, behind what was logged.
+pub fn say(line: &str) {
+    // It never fails.
+    let _ = writeln!(Saying, "{line}");
+}
+
+/// Writes to the standard error and ignores that nobody reads it.
+struct Saying;
+
+impl Write for Saying {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match STDERR.get() {
+            Some(queue) => queue.push(text),
+            None => _ = io::stderr().write_all(text),
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Waits a second at most until what was logged is written.
+pub fn flush() {
+    let until = Instant::now() + LAST_WAIT;
+    [&STDERR, &FILE].into_iter().filter_map(OnceLock::get).for_each(|queue| queue.flush(until));
 }
 
 /// Starts logging for the whole process.
 ///
 /// # Errors
-/// [`ConfigError`] for an invalid filter, and for a file that cannot be opened.
-pub(crate) fn start(config: &LogConfig) -> Result<(), ConfigError> {
+/// [`ConfigError`] for an invalid filter, and for a file that cannot be opened; and if there can be no threads that write.
+pub(crate) fn start(config: &LogConfig) -> Result<(), CommandError> {
     let filter = filter(&config.level)?;
     let ansi = output::has_colours(&io::stderr());
-    let mut layers = vec![layer(config.format, ansi, io::stderr)];
+    let failed = || CommandError::io("start the log");
+    // Not `Stderr`, whose lock is held while it writes.
+    let stderr = File::from(io::stderr().as_fd().try_clone_to_owned().map_err(failed())?);
+    let stderr = queue(&STDERR, "log", stderr, "the standard error").map_err(failed())?;
+    let mut layers = vec![layer(config.format, ansi, move || stderr.clone())];
     if let Some(path) = &config.file {
         let file = BoundedFile::open(path)
             .map_err(|error| ConfigError::LogFile { path: path.clone(), reason: error.to_string() })?;
-        layers.push(layer(config.format, false, std::sync::Mutex::new(file)));
+        let file = queue(&FILE, "log-file", file, "the log file").map_err(failed())?;
+        layers.push(layer(config.format, false, move || file.clone()));
     }
     layers.push(layer(LogFormat::Text, false, || TailWriter));
     // A second start in one process, as in tests, keeps the first.
-    let _ = tracing_subscriber::registry().with(layers.with_filter(filter)).try_init();
+    if tracing_subscriber::registry().with(layers.with_filter(filter)).try_init().is_ok() {
+        std::panic::set_hook(Box::new(panicked));
+    }
     Ok(())
+}
+
+/// Starts a queue that is the process's from now on.
+fn queue(
+    place: &OnceLock<LineQueue>,
+    thread: &str,
+    writer: impl Write + Send + 'static,
+    what: &'static str,
+) -> io::Result<LineQueue> {
+    let queue = LineQueue::start(thread, writer, move |lines| {
+        tracing::warn!(lines, "lines of the log were dropped: {what} did not take them in time");
+    })?;
+    Ok(place.get_or_init(|| queue).clone())
+}
+
+/// Says what the standard library would say of a panic, without blocking for ever if nobody reads the standard error.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let (thread, trace) = (thread::current(), Backtrace::capture());
+    say(&format!("thread '{}' {panic}", thread.name().unwrap_or("<unnamed>")));
+    if trace.status() == BacktraceStatus::Captured {
+        say(&trace.to_string());
+    }
+    flush();
 }
 
 fn layer<W>(format: LogFormat, ansi: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>

@@ -89,6 +89,7 @@ fn fail(output: Output, code: u8, message: &str) -> ExitCode {
 fn end(code: u8) -> ! {
     // What was said reaches whom it was said to; if not, they are gone.
     let _ = std::io::stdout().flush();
+    logging::flush();
     // SAFETY: ends the process and returns to nobody. `exit` would run C++ destructors under a call that may still read the
     // database.
     unsafe { libc::_exit(code.into()) }

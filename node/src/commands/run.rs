@@ -165,12 +165,13 @@ async fn serve(
     let outcome = tokio::select! {
         // An engine that has failed ends the others, too: its reason comes first.
         biased;
-        name = signals.next() => { tracing::info!("{name}: stopping"); Ok(()) }
-        () = stop.notified() => { tracing::info!("admin_stop: stopping"); Ok(()) }
+        name = signals.next() => Ok(name),
+        () = stop.notified() => Ok("admin_stop"),
         reason = failed => Err(CommandError::Stopped(reason)),
         reason = tasks.ended() => Err(CommandError::Stopped(reason)),
     };
     tokio::spawn(signals.force());
+    let outcome = outcome.map(|asked| tracing::info!("{asked}: stopping"));
     // The engine still runs: what was asked is answered, `admin_stop` among it.
     rpc::finish(server).await;
     mining.stop();
