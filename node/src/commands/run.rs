@@ -5,7 +5,7 @@ use chain_core::{spec::ChainSpec, transaction::coin::Lock};
 use std::{
     io::ErrorKind,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +28,7 @@ use crate::{
         self, Context, NodeInfo,
         access::{self, Cookie, Secrets},
     },
-    saved_pool,
+    saved_pool::PoolFile,
     signals::Signals,
     stratum::{Stratum, Workers, bind_limit},
     tasks::Tasks,
@@ -153,10 +153,7 @@ async fn serve(
     let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
     let mut tasks = start_tasks(config, &context, miners.map(|listener| (listener, most_miners)));
     watch(&mut tasks, listeners.metrics, &context)?;
-    let pool_file = config.datadir.as_deref().map(saved_pool::file);
-    if let Some(file) = pool_file.clone() {
-        tokio::spawn(load_pool(opened.engine.clone(), file));
-    }
+    let pool_file = config.datadir.as_deref().map(|folder| PoolFile::load(opened.engine.clone(), folder));
     if config.mine {
         begin_mining(config, &mining, network.clone());
     }
@@ -231,7 +228,7 @@ fn watch(
 }
 
 /// Ends the network and keeps the mempool, while the engine still runs.
-async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, context: &Context) {
+async fn leave(network: Option<NetHandle>, pool_file: Option<PoolFile>, context: &Context) {
     if let Err(error) = context.workers.save() {
         tracing::warn!("cannot save the statistics of miners: {error}");
     }
@@ -239,7 +236,7 @@ async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, context: 
         network.stop().await;
     }
     if let Some(file) = pool_file {
-        save_pool(&context.engine, &file).await;
+        file.save().await;
     }
 }
 
@@ -288,20 +285,6 @@ async fn join_network(config: &Config, opened: &Opened) -> Result<Option<NetHand
     match &config.network {
         Some(network) => Ok(Some(net::start(network.clone(), opened.engine.clone()).await?)),
         None => Ok(None),
-    }
-}
-
-async fn save_pool(engine: &EngineHandle, file: &Path) {
-    match saved_pool::save(engine, file).await {
-        Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
-        Err(error) => tracing::warn!("cannot save the mempool to {}: {error}", file.display()),
-    }
-}
-
-async fn load_pool(engine: EngineHandle, file: PathBuf) {
-    match saved_pool::load(engine, &file).await {
-        0 => {}
-        transactions => tracing::info!(transactions, "took back the mempool of the last run"),
     }
 }
 
