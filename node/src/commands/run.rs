@@ -268,17 +268,19 @@ fn syncs_first(spec: &ChainSpec) -> bool {
 /// Mines at once, or when it has looked for others' blocks.
 fn begin_mining(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>) {
     match network.filter(|_| syncs_first(&config.spec)) {
-        Some(network) => drop(tokio::spawn(start_mining(mining.clone(), network))),
+        Some(network) => {
+            mining.start_later();
+            tokio::spawn(start_mining(mining.clone(), network));
+        }
         None => mining.start(None),
     }
 }
 
 async fn start_mining(mining: Arc<Mining>, network: NetHandle) {
     network.has_tried_to_sync().await;
-    if network.peer_count() == 0 {
+    if mining.start_now() && network.peer_count() == 0 {
         tracing::warn!("no peers were found: mining alone; others may know a longer chain");
     }
-    mining.start(None);
 }
 
 async fn join_network(config: &Config, opened: &Opened) -> Result<Option<NetHandle>, CommandError> {
