@@ -4,11 +4,10 @@ use cairn_client::disguises;
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     fmt,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
     os::fd::AsFd,
     panic::PanicHookInfo,
-    path::{Path, PathBuf},
     sync::{
         OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -31,13 +30,11 @@ use tracing_subscriber::{
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
     error::CommandError,
+    log_file::BoundedFile,
     log_queue::LineQueue,
     log_tail::TailWriter,
     output,
 };
-
-/// A log file is renamed at this size.
-const MAX_FILE: u64 = 20 << 20;
 
 /// Libraries whose lines outsiders can provoke stay quiet unless asked for.
 const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error,hyper=error,soketto=error,libp2p=off,\
@@ -215,74 +212,9 @@ fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
     EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|_| wrong())
 }
 
-/// A file that is renamed to `NAME.1`, over an older one, when it has grown to its limit.
-struct BoundedFile {
-    path: PathBuf,
-    file: File,
-    size: u64,
-    limit: u64,
-}
-
-impl BoundedFile {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, limit: MAX_FILE })
-    }
-
-    fn rotate(&mut self) -> io::Result<()> {
-        let mut older = self.path.clone().into_os_string();
-        older.push(".1");
-        std::fs::rename(&self.path, older)?;
-        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-        self.size = 0;
-        Ok(())
-    }
-}
-
-impl Write for BoundedFile {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.size > 0 && self.size + line.len() as u64 > self.limit {
-            self.rotate()?;
-        }
-        let written = self.file.write(line)?;
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_log_file_never_grows_over_twice_its_limit() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("node.log");
-        let mut file = BoundedFile::open(&path).unwrap();
-        file.limit = 100;
-        for line in 0..50 {
-            writeln!(file, "line number {line:02} of the log").unwrap();
-        }
-        let older = dir.path().join("node.log.1");
-        assert!(std::fs::metadata(&path).unwrap().len() <= 100);
-        assert!(std::fs::metadata(&older).unwrap().len() <= 100);
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
-        assert!(std::fs::read_to_string(&path).unwrap().ends_with("line number 49 of the log\n"));
-    }
-
-    #[test]
-    fn an_existing_log_file_is_continued() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("node.log");
-        std::fs::write(&path, "before\n").unwrap();
-        writeln!(BoundedFile::open(&path).unwrap(), "after").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\nafter\n");
-    }
 
     /// Where a test finds what was logged.
     #[derive(Clone, Default)]
