@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{easy_chain, running::Running};
+use super::{easy_chain, node, running::Running};
 
 /// A pipe into which nothing more can be written until it is read.
 fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -45,4 +45,24 @@ fn a_node_whose_log_blocks_keeps_its_peers_and_its_chain_and_stops() {
     // The file shares nothing with the pipe.
     let lines = std::fs::read_to_string(&log).unwrap();
     assert!(lines.contains("SIGTERM: stopping") && lines.contains(" stopped "), "{lines}");
+}
+
+/// Its reader has gone.
+fn broken_pipe() -> PipeWriter {
+    pipe().unwrap().1
+}
+
+#[test]
+fn a_command_that_nobody_hears_ends_with_its_exit_code() {
+    for (arguments, code) in [
+        (&["status", "--rpc", "http://127.0.0.1:1"][..], 1),
+        (&["status", "--rpc", "http://127.0.0.1:1", "--json"], 1),
+        (&["--chain", "moon"], 2),
+        (&["--chain", "moon", "--log.format", "json"], 2),
+        (&["--json", "--nosuch"], 2),
+        (&["--log.format", "json", "--log.level", "off", "--chain", "dev", "--metrics", "127.0.0.1:1"], 1),
+    ] {
+        let output = node(arguments).stderr(broken_pipe()).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
 }
