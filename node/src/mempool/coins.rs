@@ -58,6 +58,8 @@ pub(crate) struct CoinEntry {
     pub(crate) spent: Box<[Coin]>,
     pub(crate) own: Sums,
     pub(crate) time: u32,
+    /// When it came in, by the steady clock.
+    pub(crate) since: u32,
     /// Order of arrival.
     pub(crate) sequence: u64,
     /// First height of a block that may hold it: maturity of coins, heights and ages in policies.
@@ -87,6 +89,8 @@ pub(crate) struct NewCoinEntry {
     pub(crate) spent: Box<[Coin]>,
     pub(crate) own: Sums,
     pub(crate) time: u32,
+    /// When it came in, by the steady clock.
+    pub(crate) since: u32,
     pub(crate) sequence: u64,
     pub(crate) valid_from: Height,
 }
@@ -239,9 +243,9 @@ impl CoinPool {
             blocked += u32::from(!entry.links.covered);
         }
         let memory = memory_of(&new);
-        let NewCoinEntry { txid, leaf, transaction, spent, time, sequence, valid_from, .. } = new;
+        let NewCoinEntry { txid, leaf, transaction, spent, time, since, sequence, valid_from, .. } = new;
         let links = Links { parents, children: Vec::new(), with_ancestors, with_descendants: own, covered, blocked };
-        let entry = CoinEntry { txid, leaf, transaction, spent, own, time, sequence, valid_from, memory, links };
+        let entry = CoinEntry { txid, leaf, transaction, spent, own, time, since, sequence, valid_from, memory, links };
         let keys = (entry.package_rate(), entry.keep_rate());
         let slot = self.entries.insert(entry);
         self.by_package.insert((keys.0, Reverse(sequence), slot));
