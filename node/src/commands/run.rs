@@ -2,6 +2,7 @@
 
 use cairn_client::unix;
 use chain_core::{spec::ChainSpec, transaction::coin::Lock};
+use futures::FutureExt;
 use std::{
     io::ErrorKind,
     net::SocketAddr,
@@ -144,14 +145,16 @@ async fn serve(
         node: node_info(config, address, stratum, stop.clone()),
         runtime: opened.runtime().handle().clone(),
     });
-    rpc::start_hub(&context).map_err(CommandError::io("follow the chain"))?;
+    let hub = rpc::start_hub(&context).map_err(CommandError::io("follow the chain"))?;
     let methods = rpc::methods(context.clone());
     // The feeds tell what `miner_getWorkers` does.
     let told = context.node.namespaces.iter().any(|name| name == "miner").then(|| context.workers.clone());
-    let server = rpc::serve(listener, methods, config.limits.clone(), secrets, told);
-    let interval = Duration::from_secs(config.spec.target_interval.into());
-    let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
+    let (server, accepting) = rpc::serve(listener, methods, config.limits.clone(), secrets, told);
+    let reporter = start_reporter(config, opened, &mining);
     let mut tasks = start_tasks(config, &context, miners.map(|listener| (listener, most_miners)));
+    tasks.spawn("the RPC server", accepting.map(drop));
+    tasks.spawn("the thread of subscriptions", hub.map(drop));
+    tasks.spawn("the reports of blocks", reporter.clone());
     watch(&mut tasks, listeners.metrics, &context)?;
     let pool_file = config.datadir.as_deref().map(|folder| PoolFile::load(opened.engine.clone(), folder));
     if config.mine {
@@ -179,6 +182,17 @@ async fn serve(
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
     outcome.and(opened.outcome())
+}
+
+/// Starts to log what happens to the chain; ends with the engine.
+fn start_reporter(
+    config: &Config,
+    opened: &Opened,
+    mining: &Arc<Mining>,
+) -> impl Future<Output = ()> + Clone + Send + use<> {
+    let interval = Duration::from_secs(config.spec.target_interval.into());
+    let report = report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval);
+    tokio::spawn(report).map(drop).shared()
 }
 
 /// Starts what is to run as long as the node does; miners connect to a listener, so many at most.
