@@ -1,7 +1,7 @@
 //! `cairn-miner`: mines for a node on all cores.
 
 use std::{
-    io::IsTerminal,
+    io::{IsTerminal, Write},
     num::NonZero,
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
@@ -42,7 +42,7 @@ fn main() -> ExitCode {
         Err(error) if json => fail(1, &error),
         Err(error) => {
             let start = if std::io::stderr().is_terminal() { "\r\x1b[2K" } else { "" };
-            eprintln!("{start}error: {error}");
+            say(&format!("{start}error: {error}"));
             ExitCode::FAILURE
         }
     }
@@ -50,8 +50,13 @@ fn main() -> ExitCode {
 
 /// One JSON object, as the node and the wallet print.
 fn fail(code: u8, message: &str) -> ExitCode {
-    eprintln!("{}", serde_json::json!({ "error": { "code": code, "message": message } }));
+    say(&serde_json::json!({ "error": { "code": code, "message": message } }).to_string());
     ExitCode::from(code)
+}
+
+/// Writes a line to the standard error. `eprintln!` panics if nobody reads it.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
 }
 
 /// The threads that the arguments ask for: as many as cores, if they do not say.
@@ -116,6 +121,6 @@ fn on_ctrl_c(stop: impl Fn() -> bool + Send + 'static) {
         }
     });
     if let Err(error) = listening {
-        eprintln!("warning: Ctrl-C will end cairn-miner at once: {error}");
+        say(&format!("warning: Ctrl-C will end cairn-miner at once: {error}"));
     }
 }

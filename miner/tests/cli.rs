@@ -34,3 +34,14 @@ fn errors_are_json_where_json_is_asked_for() {
     assert!(version.status.success());
     assert_eq!(version.stdout, format!("cairn-miner {}\n", cairn_client::VERSION).as_bytes());
 }
+
+#[test]
+fn an_error_that_nobody_hears_has_its_exit_code() {
+    for (arguments, code) in [(&["--rpc", "x"][..], 1), (&["--json", "--rpc", "x"], 1), (&["--json", "--nosuch"], 2)] {
+        // Its reader has gone.
+        let (_, log) = std::io::pipe().unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cairn-miner"));
+        let output = command.args(arguments).env_clear().stdin(Stdio::null()).stderr(log).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
+}

@@ -11,6 +11,8 @@ pub mod engine_thread;
 mod error;
 pub mod files;
 pub mod finality;
+mod log_file;
+mod log_queue;
 mod log_tail;
 pub mod logging;
 pub mod mempool;

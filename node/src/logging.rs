@@ -2,11 +2,18 @@
 
 use cairn_client::disguises;
 use std::{
+    backtrace::{Backtrace, BacktraceStatus},
     fmt,
-    fs::{File, OpenOptions},
+    fs::File,
     io::{self, Write},
-    path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    os::fd::AsFd,
+    panic::PanicHookInfo,
+    sync::{
+        OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 use tracing::field::Field;
 use tracing_subscriber::{
@@ -22,12 +29,12 @@ use tracing_subscriber::{
 
 use crate::{
     config::{ConfigError, LogConfig, LogFormat},
+    error::CommandError,
+    log_file::BoundedFile,
+    log_queue::LineQueue,
     log_tail::TailWriter,
     output,
 };
-
-/// A log file is renamed at this size.
-const MAX_FILE: u64 = 20 << 20;
 
 /// Libraries whose lines outsiders can provoke stay quiet unless asked for.
 const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error,hyper=error,soketto=error,libp2p=off,\
@@ -35,6 +42,13 @@ const QUIET: &str = "jsonrpsee=error,jsonrpsee_server=error,jsonrpsee_core=error
 
 /// Whether the standard error has lines of JSON alone.
 static JSON: AtomicBool = AtomicBool::new(false);
+
+/// How long the end of the process, or a panic, waits for lines to be written: nobody may read them.
+const LAST_WAIT: Duration = Duration::from_secs(1);
+
+/// What waits for the standard error, and for the log file.
+static STDERR: OnceLock<LineQueue> = OnceLock::new();
+static FILE: OnceLock<LineQueue> = OnceLock::new();
 
 /// Says what the standard error gets, before anything is logged.
 pub(crate) fn write(format: LogFormat) {
@@ -51,27 +65,86 @@ pub fn fail_as_json(message: &str) {
     if tracing::enabled!(tracing::Level::ERROR) {
         return tracing::error!("{message}");
     }
-    let layers = tracing_subscriber::registry().with(layer(LogFormat::Json, false, io::stderr));
+    let layers = tracing_subscriber::registry().with(layer(LogFormat::Json, false, || Saying));
     tracing::subscriber::with_default(layers, || tracing::error!("{message}"));
+}
+
+/// Writes a line to the standard error, behind what was logged.
+pub fn say(line: &str) {
+    // It never fails.
+    let _ = writeln!(Saying, "{line}");
+}
+
+/// Writes to the standard error and ignores that nobody reads it.
+struct Saying;
+
+impl Write for Saying {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match STDERR.get() {
+            Some(queue) => queue.push(text),
+            None => _ = io::stderr().write_all(text),
+        }
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Waits a second at most until what was logged is written.
+pub fn flush() {
+    let until = Instant::now() + LAST_WAIT;
+    [&STDERR, &FILE].into_iter().filter_map(OnceLock::get).for_each(|queue| queue.flush(until));
 }
 
 /// Starts logging for the whole process.
 ///
 /// # Errors
-/// [`ConfigError`] for an invalid filter, and for a file that cannot be opened.
-pub(crate) fn start(config: &LogConfig) -> Result<(), ConfigError> {
+/// [`ConfigError`] for an invalid filter, and for a file that cannot be opened; and if there can be no threads that write.
+pub(crate) fn start(config: &LogConfig) -> Result<(), CommandError> {
     let filter = filter(&config.level)?;
     let ansi = output::has_colours(&io::stderr());
-    let mut layers = vec![layer(config.format, ansi, io::stderr)];
+    let failed = || CommandError::io("start the log");
+    // Not `Stderr`, whose lock is held while it writes.
+    let stderr = File::from(io::stderr().as_fd().try_clone_to_owned().map_err(failed())?);
+    let stderr = queue(&STDERR, "log", stderr, "the standard error").map_err(failed())?;
+    let mut layers = vec![layer(config.format, ansi, move || stderr.clone())];
     if let Some(path) = &config.file {
         let file = BoundedFile::open(path)
             .map_err(|error| ConfigError::LogFile { path: path.clone(), reason: error.to_string() })?;
-        layers.push(layer(config.format, false, std::sync::Mutex::new(file)));
+        let file = queue(&FILE, "log-file", file, "the log file").map_err(failed())?;
+        layers.push(layer(config.format, false, move || file.clone()));
     }
     layers.push(layer(LogFormat::Text, false, || TailWriter));
     // A second start in one process, as in tests, keeps the first.
-    let _ = tracing_subscriber::registry().with(layers.with_filter(filter)).try_init();
+    if tracing_subscriber::registry().with(layers.with_filter(filter)).try_init().is_ok() {
+        std::panic::set_hook(Box::new(panicked));
+    }
     Ok(())
+}
+
+/// Starts a queue that is the process's from now on.
+fn queue(
+    place: &OnceLock<LineQueue>,
+    thread: &str,
+    writer: impl Write + Send + 'static,
+    what: &'static str,
+) -> io::Result<LineQueue> {
+    let queue = LineQueue::start(thread, writer, move |lines| {
+        tracing::warn!(lines, "lines of the log were dropped: {what} did not take them in time");
+    })?;
+    Ok(place.get_or_init(|| queue).clone())
+}
+
+/// Says what the standard library would say of a panic, without blocking for ever if nobody reads the standard error.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let (thread, trace) = (thread::current(), Backtrace::capture());
+    say(&format!("thread '{}' {panic}", thread.name().unwrap_or("<unnamed>")));
+    if trace.status() == BacktraceStatus::Captured {
+        say(&trace.to_string());
+    }
+    flush();
 }
 
 fn layer<W>(format: LogFormat, ansi: bool, writer: W) -> Box<dyn Layer<Registry> + Send + Sync>
@@ -139,74 +212,9 @@ fn filter(level: &str) -> Result<EnvFilter, ConfigError> {
     EnvFilter::try_new(format!("{QUIET},{level}")).map_err(|_| wrong())
 }
 
-/// A file that is renamed to `NAME.1`, over an older one, when it has grown to its limit.
-struct BoundedFile {
-    path: PathBuf,
-    file: File,
-    size: u64,
-    limit: u64,
-}
-
-impl BoundedFile {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
-        let size = file.metadata()?.len();
-        Ok(Self { path: path.to_owned(), file, size, limit: MAX_FILE })
-    }
-
-    fn rotate(&mut self) -> io::Result<()> {
-        let mut older = self.path.clone().into_os_string();
-        older.push(".1");
-        std::fs::rename(&self.path, older)?;
-        self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-        self.size = 0;
-        Ok(())
-    }
-}
-
-impl Write for BoundedFile {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.size > 0 && self.size + line.len() as u64 > self.limit {
-            self.rotate()?;
-        }
-        let written = self.file.write(line)?;
-        self.size += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_log_file_never_grows_over_twice_its_limit() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("node.log");
-        let mut file = BoundedFile::open(&path).unwrap();
-        file.limit = 100;
-        for line in 0..50 {
-            writeln!(file, "line number {line:02} of the log").unwrap();
-        }
-        let older = dir.path().join("node.log.1");
-        assert!(std::fs::metadata(&path).unwrap().len() <= 100);
-        assert!(std::fs::metadata(&older).unwrap().len() <= 100);
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2);
-        assert!(std::fs::read_to_string(&path).unwrap().ends_with("line number 49 of the log\n"));
-    }
-
-    #[test]
-    fn an_existing_log_file_is_continued() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("node.log");
-        std::fs::write(&path, "before\n").unwrap();
-        writeln!(BoundedFile::open(&path).unwrap(), "after").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "before\nafter\n");
-    }
 
     /// Where a test finds what was logged.
     #[derive(Clone, Default)]

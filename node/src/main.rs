@@ -38,10 +38,10 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             if error.kind() == ErrorKind::ArgumentConflict {
-                eprintln!(
+                logging::say(&format!(
                     "tip: flags stand behind the command, as in `{} reindex --chain local`\n",
                     program::named("cairn-node")
-                );
+                ));
             }
             error.exit()
         }
@@ -78,9 +78,9 @@ fn fail(output: Output, code: u8, message: &str) -> ExitCode {
     // It may have the text of a file or of another program.
     let message = plain(message);
     match output {
-        Output::Json => eprintln!("{}", json!({ "error": { "code": code, "message": message } })),
+        Output::Json => logging::say(&json!({ "error": { "code": code, "message": message } }).to_string()),
         Output::Log => logging::fail_as_json(&message),
-        Output::Text => eprintln!("error: {message}"),
+        Output::Text => logging::say(&format!("error: {message}")),
     }
     ExitCode::from(code)
 }
@@ -89,6 +89,7 @@ fn fail(output: Output, code: u8, message: &str) -> ExitCode {
 fn end(code: u8) -> ! {
     // What was said reaches whom it was said to; if not, they are gone.
     let _ = std::io::stdout().flush();
+    logging::flush();
     // SAFETY: ends the process and returns to nobody. `exit` would run C++ destructors under a call that may still read the
     // database.
     unsafe { libc::_exit(code.into()) }

@@ -8,66 +8,123 @@ use chain_core::{codec, transaction::Transaction};
 use std::{
     io,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
+use tokio::task::JoinHandle;
 
 use crate::{engine_thread::EngineHandle, files};
 
 /// A larger file is no pool: `--mempool.size` counts more than the encodings.
 const MOST_BYTES: u64 = 4 << 30;
 
-/// Where a node keeps it.
-pub fn file(datadir: &Path) -> PathBuf {
-    datadir.join("mempool.dat")
+/// The file while the node runs.
+pub struct PoolFile {
+    engine: EngineHandle,
+    file: PathBuf,
+    stop: Arc<AtomicBool>,
+    loading: JoinHandle<Vec<Transaction>>,
 }
 
-/// Writes what the pool holds, and answers how many transactions that is.
+impl PoolFile {
+    /// Begins to submit what the last run left in this data directory.
+    pub fn load(engine: EngineHandle, datadir: &Path) -> Self {
+        let (file, stop) = (datadir.join("mempool.dat"), Arc::new(AtomicBool::new(false)));
+        let loading = tokio::spawn(load(engine.clone(), file.clone(), stop.clone()));
+        Self { engine, file, stop, loading }
+    }
+
+    /// Writes what the pool holds, and what was not loaded yet. The engine still runs.
+    pub async fn save(self) {
+        let file = self.file.display();
+        self.stop.store(true, Ordering::Relaxed);
+        let Ok(left) = self.loading.await else {
+            return tracing::warn!("{file} could not be loaded by a bug: it stays as it is");
+        };
+        match save(&self.engine, &self.file, &left).await {
+            Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
+            Err(error) => tracing::warn!("cannot save the mempool to {file}: {error}"),
+        }
+    }
+}
+
+/// Writes what the pool holds and what is left of the last run, and returns how many transactions that is.
 ///
 /// # Errors
 /// If the file cannot be written; the one before stays then.
-pub async fn save(engine: &EngineHandle, file: &Path) -> io::Result<usize> {
+async fn save(engine: &EngineHandle, file: &Path, left: &[Transaction]) -> io::Result<usize> {
     let entries = engine.mempool_content(usize::MAX).await.map_err(io::Error::other)?;
+    files::replace(file, &rows(entries.iter().map(|entry| &*entry.transaction).chain(left)))?;
+    Ok(entries.len() + left.len())
+}
+
+fn rows<'a>(transactions: impl Iterator<Item = &'a Transaction>) -> Vec<u8> {
     let mut bytes = Vec::new();
-    for entry in &entries {
-        let encoded = codec::encode(&*entry.transaction);
+    for transaction in transactions {
+        let encoded = codec::encode(transaction);
         bytes.extend_from_slice(&(encoded.len() as u32).to_be_bytes()); // a transaction fits in a block
         bytes.extend_from_slice(&encoded);
     }
-    files::replace(file, &bytes)?;
-    Ok(entries.len())
+    bytes
 }
 
-/// Hands in what the file holds, and answers how many transactions were taken. What is damaged is left out, with a warning.
-pub async fn load(engine: EngineHandle, file: &Path) -> usize {
-    let bytes = match files::read(file, MOST_BYTES) {
+/// Submits what the file holds until `stop` is set; returns what was not submitted by then. What is damaged is left out, with a
+/// warning.
+async fn load(engine: EngineHandle, file: PathBuf, stop: Arc<AtomicBool>) -> Vec<Transaction> {
+    let bytes = match files::read(&file, MOST_BYTES) {
         Ok(bytes) => bytes.unwrap_or_default(),
         Err(error) => {
             tracing::warn!("cannot read the mempool of the last run from {}: {error}", file.display());
-            return 0;
+            return Vec::new();
         }
     };
-    let SavedPool { transactions: mut left, damaged, cut } = transactions(&bytes);
+    let SavedPool { transactions, damaged, cut } = transactions(&bytes);
     if damaged > 0 || cut > 0 {
         tracing::warn!(
             "{} is damaged: {} of it cannot be read, nor its last {cut} bytes; {} are kept. Their senders broadcast lost ones \
              again",
             file.display(),
             counted(damaged, "transaction"),
-            left.len()
+            transactions.len()
         );
     }
+    let submit = |transaction| {
+        let engine = engine.clone();
+        async move { engine.submit_transaction(transaction).await.is_ok() }
+    };
+    let (taken, left) = submit_all(transactions, &stop, submit).await;
+    if taken > 0 {
+        tracing::info!(transactions = taken, "took back the mempool of the last run");
+    }
+    left
+}
+
+/// Submits transactions until none of the rest is taken, or `stop` is set. Returns how many were taken, and those that may
+/// still be when it was stopped.
+async fn submit_all<F: Future<Output = bool>>(
+    mut left: Vec<Transaction>,
+    stop: &AtomicBool,
+    submit: impl Fn(Transaction) -> F,
+) -> (usize, Vec<Transaction>) {
     let mut taken = 0;
     // What spends from others that stand further behind finds them in the next round.
     loop {
-        let before = taken;
-        let mut refused = Vec::new();
-        for transaction in left {
-            match engine.submit_transaction(transaction.clone()).await {
-                Ok(_) => taken += 1,
-                Err(_) => refused.push(transaction),
+        let (before, mut refused, mut rest) = (taken, Vec::new(), left.into_iter());
+        while !stop.load(Ordering::Relaxed)
+            && let Some(transaction) = rest.next()
+        {
+            match submit(transaction.clone()).await {
+                true => taken += 1,
+                false => refused.push(transaction),
             }
         }
+        if stop.load(Ordering::Relaxed) {
+            return (taken, refused.into_iter().chain(rest).collect());
+        }
         if refused.is_empty() || taken == before {
-            return taken;
+            return (taken, Vec::new());
         }
         left = refused;
     }
@@ -101,7 +158,42 @@ fn transactions(mut bytes: &[u8]) -> SavedPool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chain_core::transaction::coin::CoinTransaction;
+    use chain_core::{
+        transaction::coin::{CoinTransaction, KeyBytes, Lock, Output},
+        units::Amount,
+    };
+    use std::cell::RefCell;
+
+    fn numbered(number: u64) -> Transaction {
+        let output = Output { amount: Amount::from_grains(number), lock: Lock::Key(KeyBytes([0; 32])) };
+        Transaction::Coin(CoinTransaction { inputs: Vec::new(), outputs: vec![output], witnesses: Vec::new() })
+    }
+
+    /// Submits transactions to a pool that takes the first once it has the last, and is stopped after so many submissions; the
+    /// numbers of those that were taken, how many that is, and what is left.
+    async fn submitted(stop_after: usize) -> (usize, usize, Vec<Transaction>) {
+        let (stop, pool, calls) = (AtomicBool::new(stop_after == 0), RefCell::new(Vec::new()), RefCell::new(0));
+        let submit = |transaction| {
+            *calls.borrow_mut() += 1;
+            stop.store(*calls.borrow() == stop_after, Ordering::Relaxed);
+            let taken = transaction != numbered(0) || pool.borrow().contains(&numbered(4));
+            pool.borrow_mut().extend(taken.then_some(transaction));
+            std::future::ready(taken)
+        };
+        let (taken, left) = submit_all((0..5).map(numbered).collect(), &stop, submit).await;
+        let pool = pool.borrow().len();
+        (pool, taken, left)
+    }
+
+    #[tokio::test]
+    async fn a_stop_while_loading_loses_nothing() {
+        assert_eq!(submitted(0).await, (0, 0, (0..5).map(numbered).collect()));
+        assert_eq!(submitted(3).await, (2, 2, [0, 3, 4].map(numbered).to_vec()));
+        assert_eq!(submitted(5).await, (4, 4, vec![numbered(0)]));
+        assert_eq!(submitted(100).await, (5, 5, Vec::new()), "the first is taken in the second round");
+        let saved = [0, 3, 4].map(numbered);
+        assert_eq!(transactions(&rows(saved.iter())).transactions, saved);
+    }
 
     #[test]
     fn reads_what_is_not_damaged_and_counts_the_rest() {

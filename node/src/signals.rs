@@ -3,7 +3,7 @@
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::error::CommandError;
+use crate::{error::CommandError, logging};
 
 /// SIGINT, SIGTERM and SIGHUP (a terminal that closes), which no longer end the process by themselves once this exists.
 pub struct Signals {
@@ -49,7 +49,8 @@ impl Signals {
     /// Waits for another and ends the process, however far the clean end has come.
     pub async fn force(mut self) {
         let name = self.next().await;
-        eprintln!("{name} again: ending at once; the node will go on from its last flush");
+        logging::say(&format!("{name} again: ending at once; the node will go on from its last flush"));
+        logging::flush();
         // SAFETY: ends the process and returns to nobody. `exit` would run C++ destructors under a working database.
         unsafe { libc::_exit(130) }
     }

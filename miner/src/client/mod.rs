@@ -272,7 +272,11 @@ fn hand_in(node: &Node, solutions: &Receiver<Solution>, events: &Sender<Event>) 
                 let delay = RETRY[0].saturating_mul(1 << (attempt - 1)).min(RETRY[1]);
                 waiting.push((solution, attempt + 1));
                 let told = events.send(Event::Delayed(error, delay));
-                thread::sleep(delay);
+                match solutions.recv_timeout(delay) {
+                    Ok(newer) => waiting.push((newer, 1)),
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Err(RecvTimeoutError::Disconnected) => return,
+                }
                 told
             }
             outcome => events.send(Event::HandedIn(solution, outcome)),

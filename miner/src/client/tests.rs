@@ -242,6 +242,46 @@ fn a_newer_block_does_not_wait_for_the_tries_of_an_older_one() {
 }
 
 #[test]
+fn a_newer_block_does_not_wait_until_an_older_one_is_tried_again() {
+    let url = fake_node(|_, params| match params[0].as_str() {
+        Some("2") => Reply::Result(json!({ "hash": "00", "status": "connected" })),
+        _ => Reply::Error(-32000, "the node is shutting down", ""),
+    });
+    let node = Node::new(&url, None).unwrap();
+    let ((solutions, queue), (sender, events)) = (channel(), channel());
+    thread::spawn(move || hand_in(&node, &queue, &sender));
+    solutions.send(solution("1")).unwrap();
+    let delay = loop {
+        match events.recv().unwrap() {
+            Event::Delayed(_, delay) if delay >= Duration::from_secs(4) => break delay,
+            Event::Delayed(..) => {}
+            other => panic!("{other:?}"),
+        }
+    };
+    let began = Instant::now();
+    solutions.send(solution("2")).unwrap();
+    let Event::HandedIn(newer, Ok(_)) = events.recv().unwrap() else { panic!("the newer block was not taken") };
+    assert_eq!(newer.work.id, "2");
+    assert!(began.elapsed() < delay / 2, "{:?}", began.elapsed());
+}
+
+fn solution(id: &str) -> Solution {
+    let work = Work {
+        id: id.to_owned(),
+        height: 1,
+        header: Header::from_bytes(&[0; 80]),
+        target: U256::MAX,
+        coinbase: Vec::new(),
+        extranonce: 0..0,
+        merkle_branch: Vec::new(),
+        version_mask: 0,
+        time_slack: 0,
+        max_solutions: 1,
+    };
+    Solution { header: work.header, coinbase: Vec::new(), work: Arc::new(work) }
+}
+
+#[test]
 fn waits_for_a_node_that_is_not_there_yet() {
     let calls = AtomicUsize::new(0);
     let working = working_node(4, Arc::new(AtomicUsize::new(5)));

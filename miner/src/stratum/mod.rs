@@ -21,7 +21,7 @@ use std::{
 
 use chain_core::units::Height;
 
-use self::session::{Reason, Session, Step};
+use self::session::{ANSWER, Reason, Session, Step};
 pub use report::{Note, Reporter, Totals};
 pub use server::{Event, ParseServerError, Server};
 pub use session::{Share, Worker};
@@ -195,6 +195,9 @@ impl Run<'_> {
         if late && self.session.as_ref().is_some_and(|session| !session.works()) {
             return self.fail(Reason::Broken(format!("it has sent no job for {} s", HANDSHAKE.as_secs())));
         }
+        if self.session.as_ref().is_some_and(|session| session.is_unanswered(Instant::now())) {
+            return self.fail(Reason::Broken(format!("it has not answered a share for {} s", ANSWER.as_secs())));
+        }
         if self.server == 0 {
             self.probed = Instant::now();
         } else if self.probed.elapsed() >= self.options.return_after
@@ -226,7 +229,7 @@ impl Run<'_> {
             Event::Closed(number, reason) if number == self.number => return self.fail(Reason::Broken(reason)),
             Event::Miner(miner::Event::Found(solution)) => {
                 let Some(session) = &mut self.session else { return Ok(()) };
-                let step = session.submit(&solution);
+                let step = session.submit(&solution, Instant::now());
                 // The search of this work has ended.
                 if let Some(work) = session.after(&solution.work) {
                     self.miner.set_work(work);

@@ -1,6 +1,11 @@
 //! One session with a server: its part of the search space, its jobs, and shares that wait for a response.
 
-use std::{collections::VecDeque, io, ops::Range};
+use std::{
+    collections::VecDeque,
+    io,
+    ops::Range,
+    time::{Duration, Instant},
+};
 
 use chain_core::{
     U256,
@@ -19,8 +24,10 @@ use crate::{Solution, VERSION_MASK, Work};
 
 /// Jobs whose shares are sent: a server that sends another one every second keeps the last seconds' work.
 const MAX_JOBS: usize = 16;
-/// Shares that wait for a response. More are dropped: the difficulty is too low for this connection.
+/// Shares that wait for a response. More are dropped, unless they are blocks: the difficulty is too low for this connection.
 const MAX_OPEN: usize = 256;
+/// A server that has not answered a share for so long counts none.
+pub const ANSWER: Duration = Duration::from_secs(60);
 /// Bytes of the extranonce2 that count the works of a job; at most eight behind them are rolled in the search.
 const COUNTED: usize = 2;
 const ROLLED: usize = 8;
@@ -104,7 +111,15 @@ pub struct Session {
     number: u64,
     next_key: u64,
     next_id: u64,
-    open: VecDeque<(u64, Share)>,
+    /// Shares that wait for a response, the oldest first.
+    open: VecDeque<Open>,
+}
+
+/// A share that waits for a response.
+struct Open {
+    id: u64,
+    since: Instant,
+    share: Share,
 }
 
 impl Session {
@@ -146,6 +161,11 @@ impl Session {
     /// Whether the server has taken the worker and sent a job.
     pub fn works(&self) -> bool {
         self.authorized && !self.jobs.is_empty()
+    }
+
+    /// Whether a share waits for its response for too long.
+    pub fn is_unanswered(&self, now: Instant) -> bool {
+        self.open.front().is_some_and(|oldest| now.saturating_duration_since(oldest.since) >= ANSWER)
     }
 
     /// Takes a message.
@@ -212,8 +232,8 @@ impl Session {
     }
 
     fn judged(&mut self, id: u64, outcome: Result<Value, Refusal>) -> Step {
-        let Some(place) = self.open.iter().position(|(open, _)| *open == id) else { return Step::Nothing };
-        let Some((_, share)) = self.open.remove(place) else { return Step::Nothing };
+        let Some(place) = self.open.iter().position(|open| open.id == id) else { return Step::Nothing };
+        let Some(Open { share, .. }) = self.open.remove(place) else { return Step::Nothing };
         let outcome = match outcome {
             Ok(Value::Bool(false)) => Err(Refusal { code: None, text: "rejected".into() }),
             Ok(_) => Ok(()),
@@ -268,17 +288,17 @@ impl Session {
     }
 
     /// Sends a share, unless its job is over.
-    pub fn submit(&mut self, solution: &Solution) -> Step {
+    pub fn submit(&mut self, solution: &Solution, now: Instant) -> Step {
         let Some(active) = self.jobs.iter().find(|active| active.key == solution.work.id) else { return Step::Nothing };
         let header = solution.header;
         let hash = header.hash();
         let number = U256::from_le_bytes(hash.0);
         let Some(two) = solution.coinbase.get(active.two.clone()) else { return Step::Nothing };
+        let is_block = pow::target(active.job.bits).is_ok_and(|target| number <= target);
         // The difficulty may have risen since.
-        if self.open.len() >= MAX_OPEN || number > active.target {
+        if !is_block && (self.open.len() >= MAX_OPEN || number > active.target) {
             return Step::Nothing;
         }
-        let is_block = pow::target(active.job.bits).is_ok_and(|target| number <= target);
         let mut params = json!([
             self.worker.user,
             active.job.id,
@@ -291,7 +311,8 @@ impl Session {
         }
         let id = self.next_id;
         self.next_id += 1;
-        self.open.push_back((id, Share { hash, height: solution.work.height, is_block }));
+        let share = Share { hash, height: solution.work.height, is_block };
+        self.open.push_back(Open { id, since: now, share });
         self.send(&message::request(id, "mining.submit", &params)).unwrap_or_else(Step::End)
     }
 }
@@ -400,10 +421,48 @@ mod tests {
         let (Step::Search(work), Step::Search(_)) = (first.take(job()), second.take(job())) else { panic!("no work") };
         let solution = Solution { header: work.header, coinbase: work.coinbase.clone(), work: Arc::new(*work) };
         assert!(second.after(&solution.work).is_none());
-        second.submit(&solution);
+        let now = Instant::now();
+        second.submit(&solution, now);
         assert!(second.open.is_empty());
-        first.submit(&solution);
+        first.submit(&solution, now);
         assert_eq!(first.open.len(), 1);
+    }
+
+    /// A session with a job, and a solution of it. At the easiest bits every hash is a block, at 0 none is.
+    fn solved(bits: u32) -> (Session, TcpStream, Solution) {
+        let (mut session, server) = session(1);
+        session.take(Message::Target(U256::MAX));
+        let job = Job { id: "1".into(), bits, ..Job::default() };
+        let Step::Search(work) = session.take(Message::Job(Box::new(job))) else { panic!("no work") };
+        let mut header = work.header;
+        while U256::from_le_bytes(header.hash().0) > U256::MAX >> 1 {
+            header.nonce += 1;
+        }
+        let solution = Solution { header, coinbase: work.coinbase.clone(), work: Arc::new(*work) };
+        (session, server, solution)
+    }
+
+    #[test]
+    fn a_server_that_answers_no_share_is_left() {
+        let (mut session, _server, solution) = solved(0);
+        let now = Instant::now();
+        assert!(!session.is_unanswered(now + ANSWER), "there is none");
+        session.submit(&solution, now);
+        session.submit(&solution, now + ANSWER / 2);
+        assert!(!session.is_unanswered(now + ANSWER - Duration::from_millis(1)));
+        assert!(session.is_unanswered(now + ANSWER));
+        session.take(Message::Response(EXTRANONCE + 1, Ok(true.into())));
+        assert!(!session.is_unanswered(now + ANSWER), "the oldest was answered");
+        assert!(session.is_unanswered(now + ANSWER * 2));
+    }
+
+    #[test]
+    fn many_open_shares_hold_up_others_but_no_block() {
+        for (bits, sent) in [(0, MAX_OPEN), (0x207f_ffff, MAX_OPEN + 5)] {
+            let (mut session, _server, solution) = solved(bits);
+            (0..MAX_OPEN + 5).for_each(|_| _ = session.submit(&solution, Instant::now()));
+            assert_eq!(session.open.len(), sent);
+        }
     }
 
     #[test]

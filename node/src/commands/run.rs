@@ -2,10 +2,11 @@
 
 use cairn_client::unix;
 use chain_core::{spec::ChainSpec, transaction::coin::Lock};
+use futures::FutureExt;
 use std::{
     io::ErrorKind,
     net::SocketAddr,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -28,7 +29,7 @@ use crate::{
         self, Context, NodeInfo,
         access::{self, Cookie, Secrets},
     },
-    saved_pool,
+    saved_pool::PoolFile,
     signals::Signals,
     stratum::{Stratum, Workers, bind_limit},
     tasks::Tasks,
@@ -144,19 +145,18 @@ async fn serve(
         node: node_info(config, address, stratum, stop.clone()),
         runtime: opened.runtime().handle().clone(),
     });
-    rpc::start_hub(&context).map_err(CommandError::io("follow the chain"))?;
+    let hub = rpc::start_hub(&context).map_err(CommandError::io("follow the chain"))?;
     let methods = rpc::methods(context.clone());
     // The feeds tell what `miner_getWorkers` does.
     let told = context.node.namespaces.iter().any(|name| name == "miner").then(|| context.workers.clone());
-    let server = rpc::serve(listener, methods, config.limits.clone(), secrets, told);
-    let interval = Duration::from_secs(config.spec.target_interval.into());
-    let reporter = tokio::spawn(report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval));
+    let (server, accepting) = rpc::serve(listener, methods, config.limits.clone(), secrets, told);
+    let reporter = start_reporter(config, opened, &mining);
     let mut tasks = start_tasks(config, &context, miners.map(|listener| (listener, most_miners)));
+    tasks.spawn("the RPC server", accepting.map(drop));
+    tasks.spawn("the thread of subscriptions", hub.map(drop));
+    tasks.spawn("the reports of blocks", reporter.clone());
     watch(&mut tasks, listeners.metrics, &context)?;
-    let pool_file = config.datadir.as_deref().map(saved_pool::file);
-    if let Some(file) = pool_file.clone() {
-        tokio::spawn(load_pool(opened.engine.clone(), file));
-    }
+    let pool_file = config.datadir.as_deref().map(|folder| PoolFile::load(opened.engine.clone(), folder));
     if config.mine {
         begin_mining(config, &mining, network.clone());
     }
@@ -165,12 +165,13 @@ async fn serve(
     let outcome = tokio::select! {
         // An engine that has failed ends the others, too: its reason comes first.
         biased;
-        name = signals.next() => { tracing::info!("{name}: stopping"); Ok(()) }
-        () = stop.notified() => { tracing::info!("admin_stop: stopping"); Ok(()) }
+        name = signals.next() => Ok(name),
+        () = stop.notified() => Ok("admin_stop"),
         reason = failed => Err(CommandError::Stopped(reason)),
         reason = tasks.ended() => Err(CommandError::Stopped(reason)),
     };
     tokio::spawn(signals.force());
+    let outcome = outcome.map(|asked| tracing::info!("{asked}: stopping"));
     // The engine still runs: what was asked is answered, `admin_stop` among it.
     rpc::finish(server).await;
     mining.stop();
@@ -181,6 +182,17 @@ async fn serve(
     let info = opened.engine.chain_info();
     tracing::info!(height = info.height, hash = %info.hash, "stopped");
     outcome.and(opened.outcome())
+}
+
+/// Starts to log what happens to the chain; ends with the engine.
+fn start_reporter(
+    config: &Config,
+    opened: &Opened,
+    mining: &Arc<Mining>,
+) -> impl Future<Output = ()> + Clone + Send + use<> {
+    let interval = Duration::from_secs(config.spec.target_interval.into());
+    let report = report(opened.engine.subscribe(), opened.reader.clone(), mining.clone(), interval);
+    tokio::spawn(report).map(drop).shared()
 }
 
 /// Starts what is to run as long as the node does; miners connect to a listener, so many at most.
@@ -230,7 +242,7 @@ fn watch(
 }
 
 /// Ends the network and keeps the mempool, while the engine still runs.
-async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, context: &Context) {
+async fn leave(network: Option<NetHandle>, pool_file: Option<PoolFile>, context: &Context) {
     if let Err(error) = context.workers.save() {
         tracing::warn!("cannot save the statistics of miners: {error}");
     }
@@ -238,7 +250,7 @@ async fn leave(network: Option<NetHandle>, pool_file: Option<PathBuf>, context: 
         network.stop().await;
     }
     if let Some(file) = pool_file {
-        save_pool(&context.engine, &file).await;
+        file.save().await;
     }
 }
 
@@ -270,37 +282,25 @@ fn syncs_first(spec: &ChainSpec) -> bool {
 /// Mines at once, or when it has looked for others' blocks.
 fn begin_mining(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>) {
     match network.filter(|_| syncs_first(&config.spec)) {
-        Some(network) => drop(tokio::spawn(start_mining(mining.clone(), network))),
+        Some(network) => {
+            mining.start_later();
+            tokio::spawn(start_mining(mining.clone(), network));
+        }
         None => mining.start(None),
     }
 }
 
 async fn start_mining(mining: Arc<Mining>, network: NetHandle) {
     network.has_tried_to_sync().await;
-    if network.peer_count() == 0 {
+    if mining.start_now() && network.peer_count() == 0 {
         tracing::warn!("no peers were found: mining alone; others may know a longer chain");
     }
-    mining.start(None);
 }
 
 async fn join_network(config: &Config, opened: &Opened) -> Result<Option<NetHandle>, CommandError> {
     match &config.network {
         Some(network) => Ok(Some(net::start(network.clone(), opened.engine.clone()).await?)),
         None => Ok(None),
-    }
-}
-
-async fn save_pool(engine: &EngineHandle, file: &Path) {
-    match saved_pool::save(engine, file).await {
-        Ok(transactions) => tracing::debug!(transactions, "saved the mempool"),
-        Err(error) => tracing::warn!("cannot save the mempool to {}: {error}", file.display()),
-    }
-}
-
-async fn load_pool(engine: EngineHandle, file: PathBuf) {
-    match saved_pool::load(engine, &file).await {
-        0 => {}
-        transactions => tracing::info!(transactions, "took back the mempool of the last run"),
     }
 }
 

@@ -347,7 +347,7 @@ impl Engine {
     /// # Errors
     /// [`SubmitError`].
     pub fn test_transaction(&mut self, transaction: Transaction) -> Result<TestedTransaction, SubmitError> {
-        self.pool.test(transaction, &mut self.chain, self.out.wall())
+        self.pool.test(transaction, &mut self.chain, self.out.now())
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct AccountEntry {
     /// Most that it may take from the balance.
     pub(crate) cost: U256,
     pub(crate) time: u32,
+    /// When it came in, by the steady clock.
+    pub(crate) since: u32,
     /// Order of arrival.
     pub(crate) sequence: u64,
     pub(crate) pending: bool,

@@ -82,7 +82,7 @@ impl Mempool {
         &mut self,
         prepared: Prepared,
         staged: StagedAccount,
-        now: u32,
+        point: &ChainPoint,
     ) -> Result<(), SubmitError> {
         let chain_core::transaction::Transaction::Account(tx) = &*prepared.transaction else {
             return Err(MempoolError::Coinbase.into());
@@ -99,7 +99,8 @@ impl Mempool {
             fee_cap: fields.fees.fee_cap(),
             tip_cap: fields.fees.tip_cap(),
             cost: cost(fields),
-            time: now,
+            time: point.time,
+            since: point.steady,
             sequence: self.sequence(),
             pending: false,
             memory: memory_of(prepared.size, fields),

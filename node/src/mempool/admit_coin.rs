@@ -6,7 +6,7 @@ use chain_core::{
 };
 
 use super::{
-    Id, InFlight, Mempool, MempoolError, RemovalReason, SubmitError,
+    ChainPoint, Id, InFlight, Mempool, MempoolError, RemovalReason, SubmitError,
     coins::{CoinEntry, Links, Sums},
     stage::{Prepared, StagedCoin},
     types::Slot,
@@ -140,7 +140,12 @@ impl Mempool {
     }
 
     /// Takes a staged coin transaction whose signatures are right.
-    pub(super) fn admit_coin(&mut self, prepared: Prepared, staged: StagedCoin, now: u32) -> Result<(), SubmitError> {
+    pub(super) fn admit_coin(
+        &mut self,
+        prepared: Prepared,
+        staged: StagedCoin,
+        point: &ChainPoint,
+    ) -> Result<(), SubmitError> {
         let chain_core::transaction::Transaction::Coin(tx) = &*prepared.transaction else {
             return Err(MempoolError::Coinbase.into());
         };
@@ -156,7 +161,8 @@ impl Mempool {
             transaction: prepared.transaction,
             spent: staged.spent,
             own,
-            time: now,
+            time: point.time,
+            since: point.steady,
             sequence: self.sequence(),
             valid_from: staged.valid_from,
             links: Links::default(),

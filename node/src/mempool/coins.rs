@@ -58,6 +58,8 @@ pub(crate) struct CoinEntry {
     pub(crate) spent: Box<[Coin]>,
     pub(crate) own: Sums,
     pub(crate) time: u32,
+    /// When it came in, by the steady clock.
+    pub(crate) since: u32,
     /// Order of arrival.
     pub(crate) sequence: u64,
     /// First height of a block that may hold it: maturity of coins, heights and ages in policies.

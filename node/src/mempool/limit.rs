@@ -26,10 +26,10 @@ impl Mempool {
             return Err(MempoolError::AlreadyKnown(txid).into());
         }
         match kind {
-            Kind::Coin(coin) => self.admit_coin(prepared, coin, point.now)?,
-            Kind::Account(account) => self.admit_account(prepared, account, point.now)?,
+            Kind::Coin(coin) => self.admit_coin(prepared, coin, point)?,
+            Kind::Account(account) => self.admit_account(prepared, account, point)?,
         }
-        self.enforce_limit(point.now, newcomer.as_ref());
+        self.enforce_limit(point.steady, newcomer.as_ref());
         self.lower_floor();
         if !self.by_txid.contains_key(&txid) {
             return Err(MempoolError::Full { minimum: self.min_tip() }.into());
@@ -78,17 +78,18 @@ impl Mempool {
         }
     }
 
-    /// Lets the price of entry sink and drops what is too old. To be called every few seconds.
+    /// Lets the price of entry sink and drops what is too old. To be called every few seconds, with the time of the steady clock:
+    /// a wall clock that is set ahead would empty the pool.
     pub fn tick(&mut self, now: u32) {
         self.floor.decay(HALF_LIFE, now);
         if now.saturating_sub(self.last_expiry) < 60 {
             return;
         }
         self.last_expiry = now;
-        let old = |time: u32| now.saturating_sub(time) > self.config.expiry;
-        let coins: Vec<_> = self.coins.iter().filter(|(_, entry)| old(entry.time)).map(|(slot, _)| slot).collect();
+        let old = |since: u32| now.saturating_sub(since) > self.config.expiry;
+        let coins: Vec<_> = self.coins.iter().filter(|(_, entry)| old(entry.since)).map(|(slot, _)| slot).collect();
         let accounts: Vec<_> =
-            self.accounts.iter().filter(|(_, entry)| old(entry.time)).map(|(slot, _)| slot).collect();
+            self.accounts.iter().filter(|(_, entry)| old(entry.since)).map(|(slot, _)| slot).collect();
         self.drop_each(&coins, RemovalReason::Expired);
         for slot in accounts {
             self.drop_account(slot, RemovalReason::Expired);

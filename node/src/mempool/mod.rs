@@ -60,8 +60,10 @@ pub struct ChainPoint<'a> {
     pub base_fee: u64,
     /// The state at the tip.
     pub view: &'a dyn StateView,
-    /// Unix time.
-    pub now: u32,
+    /// Unix time, which is shown for what comes in.
+    pub time: u32,
+    /// Seconds of a clock that nobody sets, by which transactions age.
+    pub steady: u32,
 }
 
 /// An entry of either kind.

@@ -47,11 +47,26 @@ const REMEMBERED: usize = 64;
 struct State {
     payout: Option<Lock>,
     beneficiary: Address,
-    on: bool,
+    switch: Switch,
     threads: usize,
     found: FoundBlocks,
     miner: Option<Arc<Miner>>,
     waiting: Option<Waiting>,
+}
+
+impl State {
+    fn is_on(&self) -> bool {
+        self.switch == Switch::On
+    }
+}
+
+/// Whether the miner runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Switch {
+    Off,
+    /// The command line asks for it, once the node has tried to sync.
+    Later,
+    On,
 }
 
 /// What a miner that is switched on waits for before it searches.
@@ -110,7 +125,7 @@ impl Mining {
         let state = State {
             payout,
             beneficiary: beneficiary.unwrap_or_default(),
-            on: false,
+            switch: Switch::Off,
             threads,
             found: FoundBlocks::default(),
             miner: None,
@@ -176,7 +191,7 @@ impl Mining {
         let automine = self.demand.lock().automine;
         let state = self.state.lock();
         MiningStatus {
-            mining: state.on,
+            mining: state.is_on(),
             threads: state.threads,
             hashrate: state.miner.as_ref().map_or(0.0, |miner| miner.hash_rate()),
             blocks: state.found.count(Finder::Own),
@@ -219,14 +234,30 @@ impl Mining {
     pub fn start(&self, threads: Option<usize>) {
         let mut state = self.state.lock();
         state.threads = threads.unwrap_or(state.threads);
-        state.on = true;
+        state.switch = Switch::On;
         drop(state);
         self.changed.notify_one();
     }
 
+    /// Has [`Self::start_now`] start mining, unless it is started or stopped before.
+    pub fn start_later(&self) {
+        self.state.lock().switch = Switch::Later;
+    }
+
+    /// Starts mining if that is still wanted since [`Self::start_later`]; returns whether it is.
+    pub fn start_now(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_wanted = state.switch == Switch::Later;
+        if is_wanted {
+            state.switch = Switch::On;
+            self.changed.notify_one();
+        }
+        is_wanted
+    }
+
     /// Stops mining.
     pub fn stop(&self) {
-        self.state.lock().on = false;
+        self.state.lock().switch = Switch::Off;
         self.changed.notify_one();
     }
 }

@@ -9,7 +9,7 @@ use tokio::{
     time::{interval, sleep},
 };
 
-use super::{Finder, Found, Mining, Waiting};
+use super::{Finder, Found, Mining, Switch, Waiting};
 use crate::engine::{BlockOutcome, LongPollId, SubmitBlockError, Template, TemplateError};
 
 /// A template is replaced at least so often, so that its time stays near the clock's.
@@ -25,7 +25,7 @@ impl Mining {
     /// Mines whenever it is switched on. Never ends before the engine does.
     pub async fn drive(self: Arc<Self>) {
         loop {
-            while !self.state.lock().on {
+            while !self.state.lock().is_on() {
                 self.changed.notified().await;
             }
             let (found, mut solutions) = mpsc::unbounded_channel();
@@ -38,7 +38,7 @@ impl Mining {
                 Ok(miner) => Arc::new(miner),
                 Err(error) => {
                     tracing::error!("mining is switched off: {error} (--miner.threads, miner_start)");
-                    self.state.lock().on = false;
+                    self.state.lock().switch = Switch::Off;
                     continue;
                 }
             };
@@ -61,7 +61,7 @@ impl Mining {
     fn note_end(&self) {
         let mut state = self.state.lock();
         (state.miner, state.waiting) = (None, None);
-        if !state.on {
+        if !state.is_on() {
             tracing::info!("mining stopped");
         }
     }
@@ -94,7 +94,7 @@ impl Mining {
                 event = solutions.recv() => event,
                 () = self.changed.notified() => {
                     let state = self.state.lock();
-                    if !state.on || state.threads != threads {
+                    if !state.is_on() || state.threads != threads {
                         return Ok(());
                     }
                     None

@@ -15,7 +15,7 @@ use std::{
     error::Error,
     hash::{BuildHasher, RandomState},
     io::{self, ErrorKind},
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr, ToSocketAddrs},
     ops::RangeInclusive,
     time::{Duration, Instant},
 };
@@ -212,11 +212,13 @@ impl Dialer {
             return self.dial_resolved(swarm, (number, vec![address]));
         }
         let resolved = self.resolved.clone();
-        tokio::spawn(async move {
-            let addresses = lookup(&address).await;
+        let lookup = tokio::spawn(lookup(address, LOOKUP, look_up, move |addresses| {
             // The shell may have ended.
             let _ = resolved.send((number, addresses));
-        });
+        }));
+        if let Some(named) = self.get(number) {
+            named.looks_up(lookup.abort_handle());
+        }
     }
 
     /// Dials a node that the operator named, at all addresses that its name stands for.
@@ -386,23 +388,45 @@ fn why(error: &DialError) -> String {
     }
 }
 
-/// The addresses that a host name stands for; none if it is unknown.
-async fn lookup(address: &Multiaddr) -> Vec<Multiaddr> {
+/// The addresses that the system knows for a host name. It may block for minutes.
+fn look_up(name: &str) -> io::Result<Vec<IpAddr>> {
+    Ok((name, 0).to_socket_addrs()?.map(|socket| socket.ip()).collect())
+}
+
+/// Hands the addresses that a host name stands for to `answer`; none if it is unknown, or not known in time. Ends with the
+/// system's look-up, which cannot be cancelled: each takes a thread.
+async fn lookup(
+    address: Multiaddr,
+    limit: Duration,
+    look_up: impl FnOnce(&str) -> io::Result<Vec<IpAddr>> + Send + 'static,
+    answer: impl FnOnce(Vec<Multiaddr>),
+) {
     let mut parts = address.iter();
     let (name, v4, v6) = match parts.next() {
-        Some(Protocol::Dns(name)) => (name, true, true),
-        Some(Protocol::Dns4(name)) => (name, true, false),
-        Some(Protocol::Dns6(name)) => (name, false, true),
-        _ => return Vec::new(),
+        Some(Protocol::Dns(name)) => (name.into_owned(), true, true),
+        Some(Protocol::Dns4(name)) => (name.into_owned(), true, false),
+        Some(Protocol::Dns6(name)) => (name.into_owned(), false, true),
+        _ => return answer(Vec::new()),
     };
     let rest: Multiaddr = parts.collect();
-    let query = tokio::time::timeout(LOOKUP, tokio::net::lookup_host((name.as_ref(), 0)));
-    let Ok(Ok(found)) = query.await else {
-        tracing::debug!(%name, "unknown host");
-        return Vec::new();
-    };
-    let fitting = found.map(|socket| socket.ip()).filter(|ip| if ip.is_ipv4() { v4 } else { v6 });
-    fitting.map(|ip| Multiaddr::from(ip).into_iter().chain(&rest).collect()).collect()
+    let asked = name.clone();
+    let mut query = tokio::task::spawn_blocking(move || look_up(&asked));
+    let in_time = tokio::time::timeout(limit, &mut query).await;
+    let is_late = in_time.is_err();
+    match in_time {
+        Ok(Ok(Ok(found))) => {
+            let fitting = found.into_iter().filter(|ip| if ip.is_ipv4() { v4 } else { v6 });
+            answer(fitting.map(|ip| Multiaddr::from(ip).into_iter().chain(&rest).collect()).collect());
+        }
+        _ => {
+            tracing::debug!(%name, "unknown host");
+            answer(Vec::new());
+        }
+    }
+    if is_late {
+        // What it finds now is not waited for.
+        let _ = query.await;
+    }
 }
 
 #[cfg(test)]
@@ -411,9 +435,31 @@ mod tests {
 
     #[tokio::test]
     async fn a_name_is_looked_up_and_the_rest_kept() {
-        let found = lookup(&"/dns4/localhost/tcp/30303".parse().unwrap()).await;
-        assert_eq!(found, ["/ip4/127.0.0.1/tcp/30303".parse().unwrap()]);
-        assert_eq!(lookup(&"/dns/no.such.host.invalid/tcp/1".parse().unwrap()).await, []);
-        assert_eq!(lookup(&"/ip4/1.2.3.4/tcp/1".parse().unwrap()).await, []);
+        for (address, expected) in [
+            ("/dns4/localhost/tcp/30303", vec!["/ip4/127.0.0.1/tcp/30303".parse().unwrap()]),
+            ("/dns/no.such.host.invalid/tcp/1", vec![]),
+            ("/ip4/1.2.3.4/tcp/1", vec![]),
+        ] {
+            let mut found = None;
+            lookup(address.parse().unwrap(), LOOKUP, look_up, |addresses| found = Some(addresses)).await;
+            assert_eq!(found, Some(expected), "{address}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_lookup_that_takes_too_long_is_answered_and_ends_with_the_system() {
+        let (go, wait) = std::sync::mpsc::channel::<()>();
+        let (answer, answered) = tokio::sync::oneshot::channel();
+        let slow = move |_: &str| {
+            let _ = wait.recv();
+            Ok(vec![Ipv4Addr::LOCALHOST.into()])
+        };
+        let address = "/dns4/a.example/tcp/5".parse().unwrap();
+        let lookup = tokio::spawn(lookup(address, Duration::from_millis(1), slow, |found| answer.send(found).unwrap()));
+        assert_eq!(answered.await.unwrap(), []);
+        tokio::task::yield_now().await;
+        assert!(!lookup.is_finished(), "the system still looks it up");
+        drop(go);
+        lookup.await.unwrap();
     }
 }

@@ -5,6 +5,7 @@ use std::{
     net::IpAddr,
     time::{Duration, Instant},
 };
+use tokio::task::AbortHandle;
 
 use super::address;
 
@@ -34,6 +35,8 @@ pub struct Named {
     wait: Duration,
     next: Instant,
     complained: Option<Instant>,
+    /// The look-up of its name.
+    lookup: Option<AbortHandle>,
 }
 
 impl Named {
@@ -41,8 +44,18 @@ impl Named {
     pub fn new(number: u64, address: Multiaddr, stay: bool) -> Self {
         let (address, given) = address::split(address);
         let next = Instant::now();
-        let hosts = Vec::new();
-        Self { number, address, given, learnt: None, hosts, stay, wait: FIRST_WAIT, next, complained: None }
+        Self {
+            number,
+            address,
+            given,
+            learnt: None,
+            hosts: Vec::new(),
+            stay,
+            wait: FIRST_WAIT,
+            next,
+            complained: None,
+            lookup: None,
+        }
     }
 
     /// Its name, or its address, stands for these.
@@ -61,9 +74,14 @@ impl Named {
         self.stay |= stay;
     }
 
+    /// Its name is looked up: it is not due before this ends.
+    pub fn looks_up(&mut self, lookup: AbortHandle) {
+        self.lookup = Some(lookup);
+    }
+
     /// Whether it is time to dial it; if so, the next time is a longer wait away.
     pub fn is_due(&mut self, now: Instant) -> bool {
-        let due = self.next <= now;
+        let due = self.next <= now && self.lookup.as_ref().is_none_or(AbortHandle::is_finished);
         if due {
             self.next = now + self.wait;
             self.wait = (self.wait * 2).min(LONGEST_WAIT);
@@ -117,6 +135,18 @@ mod tests {
         node.met();
         assert!(node.is_due(now));
         assert!(node.is_due(now + FIRST_WAIT));
+    }
+
+    #[tokio::test]
+    async fn a_name_is_not_looked_up_while_it_is_being_looked_up() {
+        let mut node = named("/dns4/a.example/tcp/5");
+        let lookup = tokio::spawn(std::future::pending::<()>());
+        node.looks_up(lookup.abort_handle());
+        node.hurry(true);
+        assert!(!node.is_due(node.next));
+        lookup.abort();
+        assert!(lookup.await.unwrap_err().is_cancelled());
+        assert!(node.is_due(node.next));
     }
 
     #[test]

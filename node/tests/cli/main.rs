@@ -17,6 +17,7 @@ mod chains;
 mod running;
 mod stranger;
 mod terminal;
+mod unread;
 mod usage;
 
 use running::{Running, authorization};

@@ -19,8 +19,13 @@ pub struct Running {
 
 impl Running {
     pub fn start(arguments: &[&str]) -> Self {
+        Self::logging_to(Stdio::inherit(), arguments)
+    }
+
+    pub fn logging_to(log: Stdio, arguments: &[&str]) -> Self {
         let apart = ["--http.port", "0", "--port", "0", "--listen", "127.0.0.1", "--no-discovery"];
-        let mut child = node(arguments).args(apart).stdout(Stdio::piped()).spawn().expect("it starts");
+        let mut node = node(arguments);
+        let mut child = node.args(apart).stdout(Stdio::piped()).stderr(log).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let line =
             lines.find(|line| line.as_ref().unwrap().contains("  RPC ")).expect("a banner with the RPC").unwrap();

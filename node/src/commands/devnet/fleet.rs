@@ -11,7 +11,7 @@ use super::{
     member::{Member, text},
     stop::Stop,
 };
-use crate::error::CommandError;
+use crate::{error::CommandError, logging};
 
 /// Up to so many nodes, everybody is connected with everybody.
 const MESH: usize = 6;
@@ -261,7 +261,7 @@ impl Drop for Fleet {
         if !self.keep
             && let Err(error) = std::fs::remove_dir_all(&self.folder)
         {
-            eprintln!("cannot remove {}: {error}", self.folder.display());
+            logging::say(&format!("cannot remove {}: {error}", self.folder.display()));
         }
     }
 }

@@ -49,7 +49,7 @@ impl Pool {
 
     /// Time passed.
     pub(super) fn tick(&mut self, out: &mut Outbox) {
-        self.mempool.tick(out.wall().stamp());
+        self.mempool.tick(out.steady().stamp());
         self.templates.refresh(out);
     }
 
@@ -141,7 +141,7 @@ impl Pool {
             return Ok(Vec::new());
         }
         let transactions = batch.iter().map(|returned| Arc::clone(&returned.transaction)).collect();
-        let results = self.submit(transactions, chain, out.wall())?;
+        let results = self.submit(transactions, chain, out.now())?;
         let tip = chain.store().tip().height;
         let mut taken = Vec::new();
         for (returned, result) in batch.into_iter().zip(results) {

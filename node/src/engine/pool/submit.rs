@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use super::Pool;
 use crate::{
-    engine::{Chain, Fatal, Offence, Outbox, Reply, Source, TestedTransaction, Ticket, Time, verify::Verifier},
+    engine::{Chain, Fatal, Now, Offence, Outbox, Reply, Source, TestedTransaction, Ticket, verify::Verifier},
     mempool::{ChainPoint, InFlight, Mempool, Prepared, Staged, SubmitError},
     metrics,
     store::Store,
@@ -31,7 +31,7 @@ impl Pool {
     ) -> Result<(), Fatal> {
         let (senders, transactions): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|(ticket, source, transaction)| ((ticket, source), Arc::new(transaction))).unzip();
-        let results = match self.submit(transactions, chain, out.wall()) {
+        let results = match self.submit(transactions, chain, out.now()) {
             Ok(results) => results,
             Err(Fatal(message)) => {
                 let refusal = || Reply::Transaction(Err(SubmitError::Local(message.clone())));
@@ -58,7 +58,7 @@ impl Pool {
         &mut self,
         transactions: Vec<Arc<Transaction>>,
         chain: &mut Chain,
-        now: Time,
+        now: Now,
     ) -> Result<Vec<Result<TxId, SubmitError>>, Fatal> {
         let point = Point::of(chain, now);
         let (store, verifier) = chain.store_and_verifier();
@@ -93,7 +93,7 @@ impl Pool {
         &self,
         transaction: Transaction,
         chain: &mut Chain,
-        now: Time,
+        now: Now,
     ) -> Result<TestedTransaction, SubmitError> {
         let point = Point::of(chain, now);
         let (store, verifier) = chain.store_and_verifier();
@@ -137,25 +137,27 @@ struct Point {
     genesis: BlockHash,
     height: Height,
     base_fee: u64,
-    now: u32,
+    time: u32,
+    steady: u32,
 }
 
 impl Point {
     /// What the next block of the active chain builds on.
-    fn of(chain: &Chain, now: Time) -> Self {
+    fn of(chain: &Chain, now: Now) -> Self {
         Self {
             spec: chain.spec().clone(),
             genesis: chain.genesis(),
             height: chain.store().tip().height + 1,
             base_fee: chain.next_base_fee(),
-            now: now.stamp(),
+            time: now.wall.stamp(),
+            steady: now.steady.stamp(),
         }
     }
 
     /// The point with the state that `view` reads.
     fn at<'a>(&'a self, view: &'a dyn StateView) -> ChainPoint<'a> {
-        let Self { ref spec, genesis, height, base_fee, now } = *self;
-        ChainPoint { spec, genesis, height, base_fee, view, now }
+        let Self { ref spec, genesis, height, base_fee, time, steady } = *self;
+        ChainPoint { spec, genesis, height, base_fee, view, time, steady }
     }
 }
 

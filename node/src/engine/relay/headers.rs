@@ -383,12 +383,12 @@ impl Headers {
     /// Says that a block is refused for now because it is ahead of the clock, which may be what is wrong. Peers can provoke
     /// the line, so it is written once in [`WARN_AGAIN`].
     pub(super) fn warn_of_future(&mut self, time: u32, chain: &Chain, out: &Outbox) {
-        let now = out.wall();
+        let now = out.steady();
         if self.warned_of_future.is_some_and(|at| now.since(at) < WARN_AGAIN) {
             return;
         }
         self.warned_of_future = Some(now);
-        let ahead = u64::from(time).saturating_sub(now.seconds());
+        let ahead = u64::from(time).saturating_sub(out.wall().seconds());
         let most = chain.spec().max_future;
         tracing::warn!(
             "a peer's block is {ahead} s ahead of this machine's clock, and blocks more than {most} s ahead must wait: \

@@ -45,6 +45,20 @@ fn withdrawal(number: u8, grains: u64) -> (AccountTransaction, (OutPoint, Coin))
     (withdrawal, (outpoint, Coin { output: pay(grains, 5), height: 0, coinbase: false }))
 }
 
+#[test]
+fn a_wall_clock_that_is_set_neither_empties_the_pool_nor_keeps_it_for_ever() {
+    let mut kit = Kit::new();
+    let sent = kit.send(0, FEE);
+    kit.submit(&sent).unwrap();
+    let expiry = kit.mempool.expiry;
+    kit.ahead = 2_000 * i64::from(expiry);
+    kit.wait(60);
+    assert!(kit.is_pooled(&sent), "it is a minute old");
+    kit.ahead = -kit.ahead;
+    kit.wait(expiry.into());
+    assert!(!kit.is_pooled(&sent), "it is too old");
+}
+
 // COIN-12
 #[test]
 fn a_wrong_signature_is_refused_and_the_right_one_taken_even_in_one_batch() {

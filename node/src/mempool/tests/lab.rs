@@ -62,7 +62,8 @@ impl Lab {
             height: self.height,
             base_fee: self.base_fee,
             view: &self.state,
-            now: self.now,
+            time: self.now,
+            steady: self.now,
         };
         let staged = self.pool.stage(&point, &InFlight::default(), prepared)?;
         self.pool.admit(&point, staged)?;

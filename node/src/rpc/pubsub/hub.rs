@@ -9,7 +9,7 @@ use std::{
 };
 use tokio::sync::{
     broadcast::{self, error::RecvError},
-    watch,
+    oneshot, watch,
 };
 
 use super::{activity::Activity, logs, path::Path, pending, reorgs, subscribers::Subscribers, topic::Kind};
@@ -25,15 +25,20 @@ use crate::{
 /// Events that are handled together: one question to the engine serves all of them.
 const AT_ONCE: usize = 1_024;
 
-/// Starts the thread, which ends with the engine.
+/// Starts the thread, which ends with the engine. The receiver hears of its end.
 ///
 /// # Errors
 /// If there can be no thread, or the store cannot be read.
-pub fn start_hub(context: &Arc<Context>) -> io::Result<()> {
+pub fn start_hub(context: &Arc<Context>) -> io::Result<oneshot::Receiver<()>> {
     let (events, info) = (context.engine.subscribe(), context.engine.watch());
     let told = context.snapshot().map_err(|error| io::Error::other(error.message().to_owned()))?.tip();
     let hub = Hub::new(context, told);
-    std::thread::Builder::new().name("pubsub".into()).spawn(move || hub.run(events, info)).map(drop)
+    let (alive, ended) = oneshot::channel();
+    std::thread::Builder::new().name("pubsub".into()).spawn(move || {
+        hub.run(events, info);
+        drop(alive);
+    })?;
+    Ok(ended)
 }
 
 struct Hub {

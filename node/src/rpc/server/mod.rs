@@ -26,6 +26,7 @@ use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
 use tower::{
     Service,
@@ -103,14 +104,14 @@ const LINGER: Duration = Duration::from_secs(2);
 /// Header bytes of a request.
 const MAX_HEAD: usize = 64 << 10;
 
-/// Serves the methods until the handle stops it.
+/// Serves the methods until the handle stops it; the task accepts connections.
 pub fn serve(
     listener: TcpListener,
     methods: Methods,
     limits: HttpLimits,
     secrets: Secrets,
     workers: Option<Arc<Workers>>,
-) -> ServerHandle {
+) -> (ServerHandle, JoinHandle<()>) {
     let (stop, handle) = stop_channel();
     let config = ServerConfig::builder()
         .max_request_body_size(limits.max_body)
@@ -134,13 +135,13 @@ pub fn serve(
         workers,
         stop: stop.clone(),
     };
-    tokio::spawn(async move {
+    let accepting = tokio::spawn(async move {
         tokio::select! {
             () = listening.accept(listener) => {}
             () = stop.shutdown() => {}
         }
     });
-    handle
+    (handle, accepting)
 }
 
 /// Takes no more calls, and waits until those in flight are answered.

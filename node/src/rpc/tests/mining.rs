@@ -183,6 +183,24 @@ fn a_node_may_mine_for_nobody_but_no_miner_does_so_unasked() {
 }
 
 #[test]
+fn what_the_miner_is_told_holds_after_the_node_has_looked_for_blocks() {
+    let node = TestNode::of(ChainSpec::local());
+    let mining = &node.context.mining;
+    let is_mining = || node.call("miner_status", json!([]))["mining"].clone();
+    mining.start_later();
+    assert_eq!(is_mining(), false);
+    node.call("miner_stop", json!([]));
+    assert!(!mining.start_now());
+    assert_eq!(is_mining(), false);
+    mining.start_later();
+    node.call("miner_start", json!([3]));
+    assert!(!mining.start_now(), "it runs");
+    mining.start_later();
+    assert!(mining.start_now());
+    assert_eq!(is_mining(), true);
+}
+
+#[test]
 fn the_node_mines_for_whom_it_is_told() {
     let node = TestNode::fresh();
     let address = node.address(&dev_coin_key());

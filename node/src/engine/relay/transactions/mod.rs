@@ -173,7 +173,7 @@ impl Transactions {
     fn submit(&mut self, mut batch: Batch, cx: &mut Context) -> Result<(), Fatal> {
         while !batch.is_empty() {
             let transactions = batch.iter().map(|(_, transaction, _)| transaction.clone()).collect();
-            let results = cx.pool.submit(transactions, cx.chain, cx.out.wall())?;
+            let results = cx.pool.submit(transactions, cx.chain, cx.out.now())?;
             let mut taken = HashSet::new();
             for ((txid, transaction, peer), result) in batch.into_iter().zip(results) {
                 match result {
