@@ -36,16 +36,35 @@ fn main() -> ExitCode {
             let what = text.split("\n\n").next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
             fail(output, 2, what.strip_prefix("error: ").unwrap_or(&what))
         }
+        Err(error) if !error.use_stderr() => match error.print() {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                fail(output, 1, &format!("cannot write to standard output: {error}"))
+            }
+            _ => ExitCode::SUCCESS,
+        },
         Err(error) => {
-            if error.kind() == ErrorKind::ArgumentConflict {
-                logging::say(&format!(
-                    "tip: flags stand behind the command, as in `{} reindex --chain local`\n",
-                    program::named("cairn-node")
-                ));
+            if let Some(tip) = tip(&error) {
+                logging::say(&format!("{tip}\n"));
             }
             error.exit()
         }
     }
+}
+
+/// What was probably meant, where clap takes a word for a command.
+fn tip(error: &clap::Error) -> Option<String> {
+    let text = error.to_string();
+    let names = |command: &str| text.contains(&format!("the subcommand '{command}"));
+    if error.kind() != ErrorKind::ArgumentConflict || !names("") {
+        return None;
+    }
+    Some(match names("true'") || names("false'") {
+        true => "tip: a value stands behind an equals sign, as in `--mine=false`".into(),
+        false => format!(
+            "tip: flags stand behind the command, as in `{} reindex --chain local`",
+            program::named("cairn-node")
+        ),
+    })
 }
 
 /// `--json` may stand before the command, as it may for the wallet; all other flags belong to one command.

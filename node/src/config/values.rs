@@ -10,11 +10,11 @@ use crate::{
 };
 
 /// Most megabytes for one cache, so that the product fits on any machine.
-const MAX_MEGABYTES: u32 = 1 << 20;
+const MAX_MEBIBYTES: u32 = 1 << 20;
 
 pub(super) fn megabytes(flag: &'static str, given: u32, least: u32) -> Result<usize, ConfigError> {
-    if !(least..=MAX_MEGABYTES).contains(&given) {
-        return Err(ConfigError::value(flag, given.to_string(), format!("expected {least} to {MAX_MEGABYTES} MB")));
+    if !(least..=MAX_MEBIBYTES).contains(&given) {
+        return Err(ConfigError::value(flag, given.to_string(), format!("expected {least} to {MAX_MEBIBYTES} MiB")));
     }
     Ok((given as usize) << 20)
 }

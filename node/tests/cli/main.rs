@@ -93,7 +93,7 @@ fn settings_that_make_no_sense_end_with_one_line() {
         misuse(&["--chain", "moon"]),
         "unknown chain \"moon\": expected main, test, local, devnet, dev or a TOML file that exists"
     );
-    assert_eq!(misuse(&["--cache", "1"]), "--cache 1: expected 8 to 1048576 MB");
+    assert_eq!(misuse(&["--cache", "1"]), "--cache 1: expected 8 to 1048576 MiB");
     assert_eq!(
         misuse(&["--chain", "test", "--datadir", "/nonexistent", "--mine"]),
         format!(

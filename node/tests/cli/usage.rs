@@ -24,16 +24,36 @@ fn flags_that_are_wrong_are_named_with_what_would_be_right() {
         (&["--miner.threads", "0", "--chain", "local"], "--miner.threads 0: expected"),
         (&["--miner.address", "nonsense"], "--miner.address"),
         (&["--log.level", "loud"], "loud"),
-        (&["--cache", "0"], "--cache 0: expected 8 to 1048576 MB"),
+        (&["--cache", "0"], "--cache 0: expected 8 to 1048576 MiB"),
         (&["--prune", "x"], "invalid value 'x' for '--prune"),
         (&["--connect", "here"], "expected an address such as"),
         (&["--http.api", "eth,nosuch"], "nosuch"),
         (&["--dev", "--chain", "local"], "--dev"),
         (&["chain", "show", "moon"], "unknown chain \"moon\""),
+        (&["--dev", "--no-mining", "--mine"], "with --no-mining, blocks are mined on demand alone"),
     ] {
         let (code, text) = said(arguments);
         assert!(code == Some(2) && text.starts_with("error: ") && text.contains(says), "{arguments:?}: {text}");
     }
+}
+
+#[test]
+fn a_word_that_is_taken_for_a_command_is_explained() {
+    for (arguments, tip) in [
+        (&["--mine", "false"][..], "tip: a value stands behind an equals sign, as in `--mine=false`"),
+        (&["--chain", "local", "status"], "tip: flags stand behind the command, as in"),
+    ] {
+        assert!(said(arguments).1.starts_with(tip), "{arguments:?}: {}", said(arguments).1);
+    }
+    assert!(said(&["--dev", "--no-mining", "--block-time", "5"]).1.starts_with("error: "), "no command is there");
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = node(&["--help"]).stdout(full).output().unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.code() == Some(1) && text.contains("cannot write to standard output"), "{text}");
 }
 
 #[test]
