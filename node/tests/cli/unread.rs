@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{easy_chain, node, running::Running};
+use super::{
+    easy_chain, node,
+    running::{Running, authorization},
+};
 
 /// A pipe into which nothing more can be written until it is read.
 fn full_pipe() -> (PipeReader, PipeWriter) {
@@ -60,9 +63,32 @@ fn a_command_that_nobody_hears_ends_with_its_exit_code() {
         (&["--chain", "moon"], 2),
         (&["--chain", "moon", "--log.format", "json"], 2),
         (&["--json", "--nosuch"], 2),
-        (&["--log.format", "json", "--log.level", "off", "--chain", "dev", "--metrics", "127.0.0.1:1"], 1),
+        (&["--http.port", "0", "--datadir", "/dev/null/x", "--log.format", "json", "--log.level", "off"], 1),
+        (&["--http.port", "0", "--datadir", "/dev/null/x"], 1),
     ] {
         let output = node(arguments).stderr(broken_pipe()).output().unwrap();
         assert_eq!(output.status.code(), Some(code), "{arguments:?}");
     }
+}
+
+#[test]
+fn a_second_signal_ends_a_node_at_once_whose_log_nobody_hears() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut node = Running::logging_to(broken_pipe().into(), &["--dev", "--log.file", log.to_str().unwrap()]);
+    // The node waits for the answer of a call that waits for a block.
+    let longpoll = node.call("getblocktemplate", json!([]))["longpollid"].clone();
+    let batch = json!([
+        { "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] },
+        { "jsonrpc": "2.0", "id": 2, "method": "getblocktemplate", "params": [{ "longpollid": longpoll }] },
+    ]);
+    let post = ureq::post(&node.url).header("authorization", authorization(&node.url));
+    let call = std::thread::spawn(move || post.send_json(&batch).is_ok());
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !std::fs::read_to_string(&log).unwrap().contains("admin_stop: stopping") {
+        assert!(Instant::now() < deadline, "the node does not stop");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(node.signal(libc::SIGTERM), Some(130));
+    assert!(!call.join().unwrap(), "the call was not answered");
 }
