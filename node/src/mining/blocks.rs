@@ -15,7 +15,7 @@ use super::{
     Mining,
     demand::{DemandStatus, SNAPSHOTS},
 };
-use crate::engine::{BlockPlan, BlockTime, Content, NodeEvent, TemplateError};
+use crate::engine::{BlockPlan, BlockTime, Content, NodeEvent, Stopped, TemplateError};
 
 impl Mining {
     /// How blocks on demand are made now.
@@ -60,9 +60,19 @@ impl Mining {
         self.demand.lock().next_time = Some(time);
     }
 
+    /// The time of the block after one of this time, as far as it was set or the clock shows it.
+    pub fn next_time(&self, parent: u32) -> u32 {
+        let demand = self.demand.lock();
+        demand.next_time.unwrap_or_else(|| demand.time().max(parent.saturating_add(1)))
+    }
+
     /// The base fee of the next block.
-    pub fn set_next_base_fee(&self, base_fee: u64) {
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn set_next_base_fee(&self, base_fee: u64) -> Result<(), Stopped> {
         self.demand.lock().next_base_fee = Some(base_fee);
+        self.engine.set_next_base_fee(base_fee).await
     }
 
     /// A block of these transactions at this time, or when it is its turn.

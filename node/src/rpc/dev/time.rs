@@ -45,7 +45,7 @@ fn set_next_base_fee(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Word(base_fee) = args.required()?;
     let base_fee = u64::try_from(base_fee).ok().filter(|base_fee| *base_fee <= MOST_BASE_FEE);
     let base_fee = base_fee.ok_or_else(|| invalid(format!("baseFee: expected at most {MOST_BASE_FEE} wei per gas")))?;
-    context.mining.set_next_base_fee(base_fee);
+    context.ask(context.mining.set_next_base_fee(base_fee))?;
     Ok(true.into())
 }
 

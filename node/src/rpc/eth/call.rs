@@ -9,7 +9,7 @@ use chain_core::{
 use serde_json::Value;
 
 use crate::rpc::base::{
-    Args, CallRequest, Context, LIMIT, Method, Overrides, RpcError, RpcResult, Simulation, account, cannot, data,
+    Args, BlockTag, CallRequest, Context, LIMIT, Method, Overrides, RpcError, RpcResult, Simulation, account, cannot, data,
     failure, quantity,
 };
 
@@ -26,8 +26,8 @@ pub const SECONDS: u64 = 5;
 /// An estimate is at most a 66th, 1.5 %, above what is needed.
 const ERROR_DIVISOR: Gas = 66;
 
-/// Reads the parameters of a method that has [`PARAMS`].
-fn read(context: &Context, mut args: Args) -> RpcResult<(CallRequest, Simulation)> {
+/// Reads the parameters of a method that has [`PARAMS`] and takes this block where none is named.
+fn read(context: &Context, mut args: Args, default: BlockTag) -> RpcResult<(CallRequest, Simulation)> {
     let mut request = CallRequest::read(context, &mut args)?;
     let (tag, call) = (args.optional()?, args.call());
     let overrides = Overrides::read(&mut args)?;
@@ -36,7 +36,7 @@ fn read(context: &Context, mut args: Args) -> RpcResult<(CallRequest, Simulation
 }
 
 fn call(context: &Context, args: Args) -> RpcResult<Value> {
-    let (request, simulation) = read(context, args)?;
+    let (request, simulation) = read(context, args, BlockTag::Latest)?;
     let outcome = simulation.run(&request, request.fields.gas_limit)?;
     match failure(&outcome) {
         Some(error) => Err(error),
@@ -65,7 +65,9 @@ fn is_plain_transfer(simulation: &Simulation, request: &CallRequest) -> RpcResul
 }
 
 fn estimate_gas(context: &Context, args: Args) -> RpcResult<Value> {
-    let (request, simulation) = read(context, args)?;
+    // Where the clock is set, code often waits for a time that the next block alone has reached.
+    let default = if context.spec.is_dev() { BlockTag::Pending } else { BlockTag::Latest };
+    let (request, simulation) = read(context, args, default)?;
     estimate(&request, &simulation).map(quantity)
 }
 
