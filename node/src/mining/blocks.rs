@@ -17,6 +17,15 @@ use super::{
 };
 use crate::engine::{BlockPlan, BlockTime, Content, NodeEvent, Stopped, TemplateError};
 
+/// When the first of several blocks on demand comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// At once.
+    Next,
+    /// After as many seconds as lie between the others.
+    Apart,
+}
+
 impl Mining {
     /// How blocks on demand are made now.
     pub fn demand(&self) -> DemandStatus {
@@ -109,11 +118,14 @@ impl Mining {
         Ok(hashes)
     }
 
-    /// Mines blocks at once, so many seconds apart.
+    /// Mines blocks at once, so many seconds apart; the first comes next, or after so many seconds, too.
     ///
     /// # Errors
     /// [`TemplateError`].
-    pub async fn mine_apart(&self, count: u32, seconds: u32) -> Result<(), TemplateError> {
+    pub async fn mine_apart(&self, count: u32, seconds: u32, first: First) -> Result<(), TemplateError> {
+        if first == First::Apart {
+            self.increase_time(seconds);
+        }
         for index in 0..count {
             let last = self.engine.chain_info().header.time;
             let time = (index > 0).then(|| last.saturating_add(seconds));

@@ -116,3 +116,27 @@ fn a_transaction_may_offer_the_next_base_fee_below_the_floor() {
     assert_eq!(number(&node.call("eth_baseFee", json!([]))), GWEI, "who goes back forgets it");
     assert_eq!(node.try_call("eth_sendTransaction", cheap).unwrap_err().0, -32003);
 }
+
+#[test]
+fn blocks_are_mined_apart_as_in_anvil_and_in_hardhat() {
+    let node = node();
+    let times = |method: &str| {
+        node.call("evm_setTime", json!([tip(&node, "timestamp")]));
+        let (start, first) = (tip(&node, "timestamp"), tip(&node, "number") + 1);
+        assert_eq!(node.call(method, json!(["0x3", "0x3c"])), true);
+        [0, 1, 2].map(|block| {
+            number(&node.call("eth_getBlockByNumber", json!([format!("{:#x}", first + block), false]))["timestamp"])
+                - start
+        })
+    };
+    let [first, second, third] = times("anvil_mine");
+    assert!((60..70).contains(&first) && second == first + 60 && third == first + 120, "{first} {second} {third}");
+    let [first, second, third] = times("hardhat_mine");
+    assert!((1..10).contains(&first) && second == first + 60 && third == first + 120, "{first} {second} {third}");
+    let before = tip(&node, "number");
+    for method in ["anvil_mine", "hardhat_mine"] {
+        assert_eq!(node.call(method, json!(["0x0"])), true);
+        assert_eq!(node.call(method, json!([0, 60])), true);
+    }
+    assert_eq!(tip(&node, "number"), before);
+}
