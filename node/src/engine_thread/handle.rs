@@ -332,6 +332,14 @@ impl EngineHandle {
         self.ask(move |engine| engine.chain().tree().get(&hash)).await
     }
 
+    /// Whether the mempool has a transaction that covers the next block's base fee.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn has_mineable(&self) -> Result<bool, Stopped> {
+        self.ask(|engine| engine.mempool().select().next_package().is_some()).await
+    }
+
     /// A transaction of the mempool.
     ///
     /// # Errors

@@ -238,7 +238,11 @@ impl Mining {
         let _turn = self.turn.lock().await;
         let pending = || self.engine.mempool_stats().pending;
         let mut before = usize::MAX;
-        while self.demand().automine && (1..before).contains(&pending()) {
+        while self.demand().automine
+            && (1..before).contains(&pending())
+            // What offers less than the base fee waits, and needs no empty blocks.
+            && self.engine.has_mineable().await.unwrap_or_default()
+        {
             before = pending();
             if let Err(error) = self.mine_now(1, None).await {
                 tracing::warn!(%error, "cannot mine a block for a transaction");

@@ -118,6 +118,24 @@ fn a_transaction_may_offer_the_next_base_fee_below_the_floor() {
 }
 
 #[test]
+fn a_transaction_below_the_base_fee_causes_no_empty_blocks() {
+    let node = node();
+    node.call("hardhat_setNextBlockBaseFeePerGas", json!([format!("{:#x}", 100 * GWEI)]));
+    node.call("evm_mine", json!([]));
+    let before = tip(&node, "number");
+    let low = json!([{"from": account(0), "to": account(1), "gas": "0x5208", "gasPrice": "0x77359400"}]);
+    let hash = node.call("eth_sendTransaction", low);
+    assert_eq!(tip(&node, "number"), before);
+    node.call("eth_sendTransaction", json!([{"from": account(1), "to": account(2)}]));
+    assert_eq!(tip(&node, "number"), before + 1);
+    assert_eq!(node.call("eth_getTransactionReceipt", json!([hash])), Value::Null);
+    node.call("hardhat_setNextBlockBaseFeePerGas", json!([format!("{GWEI:#x}")]));
+    node.call("eth_sendTransaction", json!([{"from": account(1), "to": account(2)}]));
+    assert_eq!(tip(&node, "number"), before + 2);
+    assert_eq!(node.call("eth_getTransactionReceipt", json!([hash]))["status"], "0x1");
+}
+
+#[test]
 fn blocks_are_mined_apart_as_in_anvil_and_in_hardhat() {
     let node = node();
     let times = |method: &str| {
