@@ -9,8 +9,8 @@ use chain_core::{
 use serde_json::Value;
 
 use crate::rpc::base::{
-    Args, BlockTag, CallRequest, Context, LIMIT, Method, Overrides, RpcError, RpcResult, Simulation, account, cannot, data,
-    failure, quantity,
+    Args, BlockTag, CallRequest, Context, LIMIT, MOST_GAS, Method, Overrides, RpcError, RpcResult, Simulation, account,
+    cannot, data, failure, quantity,
 };
 
 pub const METHODS: &[Method] = &[
@@ -29,7 +29,7 @@ const ERROR_DIVISOR: Gas = 66;
 /// Reads the parameters of a method that has [`PARAMS`] and takes this block where none is named.
 fn read(context: &Context, mut args: Args, default: BlockTag) -> RpcResult<(CallRequest, Simulation)> {
     let mut request = CallRequest::read(context, &mut args)?;
-    let (tag, call) = (args.optional()?, args.call());
+    let (tag, call) = (Some(args.optional()?.unwrap_or(default)), args.call());
     let overrides = Overrides::read(&mut args)?;
     let simulation = Simulation::new(context, tag, &overrides, &mut request, call)?;
     Ok((request, simulation))
@@ -73,7 +73,9 @@ fn estimate_gas(context: &Context, args: Args) -> RpcResult<Value> {
 
 /// Gas that a transaction needs, a little more at times.
 pub fn estimate(request: &CallRequest, simulation: &Simulation) -> RpcResult<Gas> {
-    let most = request.fields.gas_limit.min(MAX_TRANSACTION_GAS).min(simulation.environment.gas_limit);
+    // As in geth, less than any transaction needs is no limit.
+    let asked = if request.fields.gas_limit < TRANSACTION { MOST_GAS } else { request.fields.gas_limit };
+    let most = asked.min(MAX_TRANSACTION_GAS).min(simulation.environment.gas_limit);
     let most = most.min(allowance(simulation, request)?);
     let needed = IntrinsicGas::of(simulation.environment.revision, &request.fields).needed();
     let exceeds = || cannot(format!("gas required exceeds allowance ({most})"));
