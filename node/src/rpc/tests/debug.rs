@@ -154,6 +154,25 @@ fn costs_and_halts_of_instructions_are_those_of_geth() {
 }
 
 #[test]
+fn an_edit_of_the_state_is_in_the_difference_that_its_block_made() {
+    let node = TestNode::fresh();
+    let rich = Address::repeat_byte(0x66);
+    node.call("anvil_setBalance", json!([rich, "0x309"]));
+    let diff = |node: &TestNode| {
+        let options = json!({"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}});
+        node.call("debug_traceBlockByNumber", json!(["latest", options]))[0]["result"].clone()
+    };
+    let key = format!("{rich:#x}");
+    assert_eq!(diff(&node)["post"][&key], json!({"balance": "0x309"}));
+    node.call("anvil_setStorageAt", json!([rich, "0x3", "0x9"]));
+    let slot = format!("0x{:064x}", 3);
+    assert_eq!(diff(&node)["post"][&key]["storage"][&slot], format!("0x{:064x}", 9));
+    let hash = node.call("eth_getBlockByNumber", json!(["latest", false]))["transactions"][0].clone();
+    let replayed = node.call("trace_replayTransaction", json!([hash, ["stateDiff"]]));
+    assert!(replayed["stateDiff"][&key]["storage"][&slot].is_object(), "{replayed}");
+}
+
+#[test]
 fn says_what_cannot_be_traced() {
     let node = TestNode::fresh();
     let hash = mined(&node, &transfer(ACCOUNTS[0].private_key, 0, account(1), 1));
