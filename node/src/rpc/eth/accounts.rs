@@ -30,7 +30,7 @@ pub const METHODS: &[Method] = &[
 ];
 
 /// What a transaction offers to the miner if it does not say.
-const TIP: u64 = 1_000_000_000;
+pub(super) const TIP: u64 = 1_000_000_000;
 
 fn accounts(context: &Context, _: Args) -> RpcResult<Value> {
     Ok(context.accounts.list().map(|address| json!(format!("{address:#x}"))).collect())

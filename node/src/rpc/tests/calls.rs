@@ -154,3 +154,23 @@ fn less_gas_than_a_transaction_needs_bounds_no_estimate() {
     assert_eq!(estimate("0x0"), Ok(needed));
     assert_eq!(estimate("0x5208").unwrap_err().1, "gas required exceeds allowance (21000)");
 }
+
+#[test]
+fn a_filled_transaction_offers_what_the_node_itself_would() {
+    let node = TestNode::fresh();
+    let fill = |more: Value| {
+        let mut call = json!({"from": account(0), "to": account(1), "gas": "0x5208"});
+        call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        node.call("eth_fillTransaction", json!([call]))
+    };
+    let filled = fill(json!({}));
+    assert_eq!(filled["tx"]["maxPriorityFeePerGas"], "0x3b9aca00");
+    let signed = node.call("eth_signTransaction", json!([{"from": account(0), "to": account(1)}]));
+    assert_eq!(signed["tx"]["maxFeePerGas"], filled["tx"]["maxFeePerGas"]);
+    assert_eq!(signed["tx"]["maxPriorityFeePerGas"], filled["tx"]["maxPriorityFeePerGas"]);
+    let (raw, sent) = (filled["raw"].as_str().unwrap(), signed["raw"].as_str().unwrap());
+    // But for the length and the signature they are the same.
+    assert_eq!((&raw[..4], &raw[raw.len() - 8..]), ("0x02", "c0808080"));
+    let fields = &raw[6..raw.len() - 6];
+    assert!(sent.contains(fields), "{raw} {sent}");
+}
