@@ -72,7 +72,14 @@ impl Mining {
     /// The time of the block after one of this time, as far as it was set or the clock shows it.
     pub fn next_time(&self, parent: u32) -> u32 {
         let demand = self.demand.lock();
-        demand.next_time.unwrap_or_else(|| demand.time().max(parent.saturating_add(1)))
+        let by_clock = || demand.time().max(parent.saturating_add(1));
+        let by_step = demand.step.map(|seconds| parent.saturating_add(seconds));
+        demand.next_time.or(by_step).unwrap_or_else(by_clock)
+    }
+
+    /// Sets the seconds from each block to the next, or has the clock say so again; returns what was set before.
+    pub fn set_step(&self, seconds: Option<u32>) -> Option<u32> {
+        std::mem::replace(&mut self.demand.lock().step, seconds)
     }
 
     /// The base fee of the next block.
@@ -91,13 +98,17 @@ impl Mining {
         let (time, base_fee) = match content {
             // The next block that was spoken of is one of transactions.
             Content::Edits(_) => (BlockTime::Parents, None),
-            _ => match time.or(demand.next_time.take()) {
-                Some(time) => {
-                    demand.set_time(time);
-                    (BlockTime::Exactly(time), demand.next_base_fee.take())
-                }
-                None => (BlockTime::AfterParent(demand.time()), demand.next_base_fee.take()),
-            },
+            _ => {
+                let time = match (time.or(demand.next_time.take()), demand.step) {
+                    (Some(time), _) => {
+                        demand.set_time(time);
+                        BlockTime::Exactly(time)
+                    }
+                    (None, Some(seconds)) => BlockTime::After(seconds),
+                    (None, None) => BlockTime::AfterParent(demand.time()),
+                };
+                (time, demand.next_base_fee.take())
+            }
         };
         let mark = base_fee.map(base_fee_mark).unwrap_or_default();
         let extra = [&demand.count.to_le_bytes()[..], &mark].concat();
@@ -175,7 +186,7 @@ impl Mining {
     pub async fn reset(&self) -> Result<(), TemplateError> {
         self.rewind(self.engine.chain_info().genesis).await?;
         let mut demand = self.demand.lock();
-        demand.offset = 0;
+        (demand.offset, demand.step) = (0, None);
         demand.snapshots.clear();
         Ok(())
     }

@@ -12,6 +12,8 @@ pub const METHODS: &[Method] = &[
     Method::new("anvil_setTime", &["timestamp"], set_time),
     Method::new("evm_setNextBlockTimestamp", &["timestamp"], set_next_time),
     Method::new("anvil_setNextBlockTimestamp", &["timestamp"], set_next_time),
+    Method::new("anvil_setBlockTimestampInterval", &["seconds"], set_step),
+    Method::new("anvil_removeBlockTimestampInterval", &[], remove_step),
     Method::new("anvil_setNextBlockBaseFeePerGas", &["baseFee"], set_next_base_fee),
     Method::new("hardhat_setNextBlockBaseFeePerGas", &["baseFee"], set_next_base_fee),
     Method::new("evm_setBlockGasLimit", &["gasLimit"], set_gas_limit),
@@ -39,6 +41,16 @@ fn set_next_time(context: &Context, mut args: Args) -> RpcResult<Value> {
     }
     context.mining.set_next_time(time);
     Ok(true.into())
+}
+
+fn set_step(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let Small(seconds) = args.required()?;
+    context.mining.set_step(Some(seconds));
+    Ok(true.into())
+}
+
+fn remove_step(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(context.mining.set_step(None).is_some().into())
 }
 
 fn set_next_base_fee(context: &Context, mut args: Args) -> RpcResult<Value> {

@@ -158,3 +158,19 @@ fn blocks_are_mined_apart_as_in_anvil_and_in_hardhat() {
     }
     assert_eq!(tip(&node, "number"), before);
 }
+
+#[test]
+fn blocks_may_be_the_same_time_apart() {
+    let node = node();
+    node.call("evm_setNextBlockTimestamp", json!([tip(&node, "timestamp") + 1_000]));
+    node.call("evm_mine", json!([]));
+    let start = tip(&node, "timestamp");
+    assert_eq!(node.call("anvil_setBlockTimestampInterval", json!([12])), true);
+    assert_eq!(seen(&node, "pending").0, start + 12);
+    node.call("anvil_mine", json!([2]));
+    assert_eq!(tip(&node, "timestamp"), start + 24);
+    assert_eq!(node.call("anvil_removeBlockTimestampInterval", json!([])), true);
+    assert_eq!(node.call("anvil_removeBlockTimestampInterval", json!([])), false);
+    node.call("evm_mine", json!([]));
+    assert!((start + 25..start + 40).contains(&tip(&node, "timestamp")));
+}
