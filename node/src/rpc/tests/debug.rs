@@ -83,6 +83,8 @@ fn traces_instructions_on_the_state_that_they_ran_on() {
         );
         assert_eq!(trace["structLogs"][9]["storage"][&zero], format!("0x{count:064x}"));
     }
+    let empty = node.call("debug_traceTransaction", json!([runs[0], {"debug": true, "overrides": {}, "limit": 1}]));
+    assert_eq!(ops(&empty), ["CALLDATASIZE"], "what means nothing here is ignored");
     let few = node.call("debug_traceTransaction", json!([runs[0], {"limit": 3, "disableStack": true}]));
     assert_eq!(few["structLogs"].as_array().unwrap().len(), 3);
     assert_eq!(few["structLogs"][0].get("stack"), None);
