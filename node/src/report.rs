@@ -170,7 +170,8 @@ impl Reporter {
     /// Says once that transactions wait and no block comes.
     fn warn_if_nobody_mines(&mut self) {
         let (silent, waiting) = (self.tip_at.elapsed(), self.mining.pending());
-        if silent < self.patience || waiting == 0 || self.warned || self.mining.status().mining {
+        let status = self.mining.status();
+        if silent < self.patience || waiting == 0 || self.warned || status.mining || status.automine {
             return;
         }
         self.warned = true;

@@ -65,6 +65,17 @@ pub enum Edit {
     },
 }
 
+impl Edit {
+    /// Whose state it sets.
+    pub fn account(&self) -> Address {
+        let (Self::Balance { account, .. }
+        | Self::Nonce { account, .. }
+        | Self::Code { account, .. }
+        | Self::Slot { account, .. }) = self;
+        *account
+    }
+}
+
 impl ChainSpec {
     /// The sender of an account transaction.
     ///
@@ -166,11 +177,7 @@ pub(super) fn watch_edit(
 
 /// Makes one edit; returns the balance of its account before and after.
 fn apply(state: &mut Overlay<'_>, edit: &Edit) -> Result<(U256, U256), ExecuteError> {
-    let (Edit::Balance { account, .. }
-    | Edit::Nonce { account, .. }
-    | Edit::Code { account, .. }
-    | Edit::Slot { account, .. }) = edit;
-    let id = state.account(account)?;
+    let id = state.account(&edit.account())?;
     let before = state.info(id).balance;
     // DEV-3
     match edit {

@@ -52,6 +52,7 @@ pub enum Halt {
     NonceOverflow,
 }
 
+/// In geth's words.
 impl fmt::Display for Halt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
@@ -59,7 +60,8 @@ impl fmt::Display for Halt {
             Self::StackUnderflow => "stack underflow",
             Self::StackOverflow => "stack limit reached",
             Self::InvalidJump => "invalid jump destination",
-            Self::InvalidOpcode(opcode) => return write!(f, "invalid opcode: 0x{opcode:02x}"),
+            Self::InvalidOpcode(0xfe) => "invalid opcode: INVALID",
+            Self::InvalidOpcode(opcode) => return write!(f, "invalid opcode: opcode 0x{opcode:x} not defined"),
             Self::StaticViolation => "write protection",
             Self::ReturnDataOutOfBounds => "return data out of bounds",
             Self::Precompile => "invalid input of a precompiled contract",
@@ -71,7 +73,7 @@ impl fmt::Display for Halt {
             Self::CallTooDeep => "max call depth exceeded",
             Self::InsufficientBalance => "insufficient balance for transfer",
             Self::BalanceOverflow => "balance of the receiver would exceed 2^256 - 1",
-            Self::NonceOverflow => "nonce too high",
+            Self::NonceOverflow => "nonce uint64 overflow",
         };
         f.write_str(text)
     }

@@ -31,7 +31,8 @@ pub trait Inspector {
         let _ = (step, state);
     }
 
-    /// After an instruction: its cost, including the gas passed to a new frame, and why it halted its frame.
+    /// After an instruction: its cost, including the gas that a call (not a creation) passes on, or what it lacked gas
+    /// for; and why it halted its frame.
     fn step_end(&mut self, cost: Gas, halt: Option<Halt>) {
         let _ = (cost, halt);
     }

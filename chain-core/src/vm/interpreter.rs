@@ -65,7 +65,10 @@ impl<I: Inspector> Vm<'_, '_, I> {
             ($gas:expr) => {
                 match gas.checked_sub($gas) {
                     Some(left) => gas = left,
-                    None => halt!(Halt::OutOfGas),
+                    None => {
+                        let halt = self.lack($gas);
+                        halt!(halt)
+                    }
                 }
             };
         }

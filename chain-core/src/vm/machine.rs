@@ -272,6 +272,14 @@ impl<I: Inspector> Vm<'_, '_, I> {
         }
     }
 
+    /// The running instruction lacks this gas, which counts as its cost.
+    pub fn lack(&mut self, gas: Gas) -> Halt {
+        if I::ACTIVE {
+            self.stepping = self.stepping.map(|before| before.saturating_add(gas));
+        }
+        Halt::OutOfGas
+    }
+
     /// Reports the end of the latest instruction, unless already reported.
     pub fn observe_step_end(&mut self, halt: Option<Halt>) {
         if I::ACTIVE

@@ -127,6 +127,12 @@ opcodes! {
     0xff SELFDESTRUCT 5000 1 0;
 }
 
+/// How many words an instruction takes off the stack, and leaves there.
+pub fn stack_words(opcode: u8) -> (u16, u16) {
+    let Info { takes, leaves, .. } = INFO[usize::from(opcode)];
+    (takes, leaves)
+}
+
 /// Mnemonic of an instruction; `None` for an undefined opcode.
 pub fn name(opcode: u8) -> Option<&'static str> {
     let name = INFO[usize::from(opcode)].name;

@@ -47,10 +47,17 @@ impl Engine {
                 return Ok(Err(TemplateError::UnknownBlock(to)));
             }
             engine.chain.condemn_all_but(to)?;
+            engine.pool.set_next_base_fee(None, &engine.chain);
             engine.walk()?;
             engine.pool.forget_returned();
             Ok(Ok(()))
         })
+    }
+
+    /// The next block on demand will set this base fee (DEV-4): the pool takes and ranks by it.
+    pub fn set_next_base_fee(&mut self, base_fee: u64) -> ((), Vec<Action>) {
+        self.pool.set_next_base_fee(Some(base_fee), &self.chain);
+        ((), self.handle(Event::Continue, self.out.now()))
     }
 
     /// Drops transactions of the pool; returns how many.

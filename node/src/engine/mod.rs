@@ -286,7 +286,7 @@ impl Engine {
 
     /// The active chain now.
     pub fn chain_info(&self) -> ChainInfo {
-        self.chain.info(self.pool.mempool().stats())
+        self.chain.info(self.pool.mempool().stats(), self.pool.base_fee(&self.chain))
     }
 
     /// Headers, blocks and state.

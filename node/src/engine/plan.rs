@@ -26,6 +26,8 @@ pub enum BlockTime {
     AfterParent(u32),
     /// This.
     Exactly(u32),
+    /// So many seconds after the parent's.
+    After(u32),
     /// The parent's.
     Parents,
 }

@@ -253,6 +253,14 @@ impl EngineHandle {
         self.act(move |engine| engine.rewind(to)).await.unwrap_or(Err(TemplateError::Stopped))
     }
 
+    /// The next block on demand will set this base fee; see [`Engine::set_next_base_fee`].
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn set_next_base_fee(&self, base_fee: u64) -> Result<(), Stopped> {
+        self.act(move |engine| engine.set_next_base_fee(base_fee)).await
+    }
+
     /// Drops transactions of the mempool; returns how many were there.
     ///
     /// # Errors
@@ -322,6 +330,14 @@ impl EngineHandle {
     /// [`Stopped`].
     pub async fn header(&self, hash: BlockHash) -> Result<Option<HeaderInfo>, Stopped> {
         self.ask(move |engine| engine.chain().tree().get(&hash)).await
+    }
+
+    /// Whether the mempool has a transaction that covers the next block's base fee.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn has_mineable(&self) -> Result<bool, Stopped> {
+        self.ask(|engine| engine.mempool().select().next_package().is_some()).await
     }
 
     /// A transaction of the mempool.

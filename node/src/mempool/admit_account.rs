@@ -27,7 +27,8 @@ impl Mempool {
             return Err(MempoolError::GasOverBlock { got: fields.gas_limit, limit }.into());
         }
         let (fee_cap, tip_cap) = (fields.fees.fee_cap(), fields.fees.tip_cap());
-        let floor = point.spec.base_fee_floor;
+        // DEV-4: the next block's may be below the floor.
+        let floor = point.spec.base_fee_floor.min(point.base_fee);
         if fee_cap < U256::from(floor) {
             return Err(RuleError::FeeCapTooLow { got: fee_cap, base_fee: floor }.into());
         }

@@ -15,7 +15,16 @@ use super::{
     Mining,
     demand::{DemandStatus, SNAPSHOTS},
 };
-use crate::engine::{BlockPlan, BlockTime, Content, NodeEvent, TemplateError};
+use crate::engine::{BlockPlan, BlockTime, Content, NodeEvent, Stopped, TemplateError};
+
+/// When the first of several blocks on demand comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// At once.
+    Next,
+    /// After as many seconds as lie between the others.
+    Apart,
+}
 
 impl Mining {
     /// How blocks on demand are made now.
@@ -60,9 +69,26 @@ impl Mining {
         self.demand.lock().next_time = Some(time);
     }
 
+    /// The time of the block after one of this time, as far as it was set or the clock shows it.
+    pub fn next_time(&self, parent: u32) -> u32 {
+        let demand = self.demand.lock();
+        let by_clock = || demand.time().max(parent.saturating_add(1));
+        let by_step = demand.step.map(|seconds| parent.saturating_add(seconds));
+        demand.next_time.or(by_step).unwrap_or_else(by_clock)
+    }
+
+    /// Sets the seconds from each block to the next, or has the clock say so again; returns what was set before.
+    pub fn set_step(&self, seconds: Option<u32>) -> Option<u32> {
+        std::mem::replace(&mut self.demand.lock().step, seconds)
+    }
+
     /// The base fee of the next block.
-    pub fn set_next_base_fee(&self, base_fee: u64) {
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn set_next_base_fee(&self, base_fee: u64) -> Result<(), Stopped> {
         self.demand.lock().next_base_fee = Some(base_fee);
+        self.engine.set_next_base_fee(base_fee).await
     }
 
     /// A block of these transactions at this time, or when it is its turn.
@@ -72,13 +98,17 @@ impl Mining {
         let (time, base_fee) = match content {
             // The next block that was spoken of is one of transactions.
             Content::Edits(_) => (BlockTime::Parents, None),
-            _ => match time.or(demand.next_time.take()) {
-                Some(time) => {
-                    demand.set_time(time);
-                    (BlockTime::Exactly(time), demand.next_base_fee.take())
-                }
-                None => (BlockTime::AfterParent(demand.time()), demand.next_base_fee.take()),
-            },
+            _ => {
+                let time = match (time.or(demand.next_time.take()), demand.step) {
+                    (Some(time), _) => {
+                        demand.set_time(time);
+                        BlockTime::Exactly(time)
+                    }
+                    (None, Some(seconds)) => BlockTime::After(seconds),
+                    (None, None) => BlockTime::AfterParent(demand.time()),
+                };
+                (time, demand.next_base_fee.take())
+            }
         };
         let mark = base_fee.map(base_fee_mark).unwrap_or_default();
         let extra = [&demand.count.to_le_bytes()[..], &mark].concat();
@@ -99,11 +129,14 @@ impl Mining {
         Ok(hashes)
     }
 
-    /// Mines blocks at once, so many seconds apart.
+    /// Mines blocks at once, so many seconds apart; the first comes next, or after so many seconds, too.
     ///
     /// # Errors
     /// [`TemplateError`].
-    pub async fn mine_apart(&self, count: u32, seconds: u32) -> Result<(), TemplateError> {
+    pub async fn mine_apart(&self, count: u32, seconds: u32, first: First) -> Result<(), TemplateError> {
+        if first == First::Apart {
+            self.increase_time(seconds);
+        }
         for index in 0..count {
             let last = self.engine.chain_info().header.time;
             let time = (index > 0).then(|| last.saturating_add(seconds));
@@ -153,7 +186,7 @@ impl Mining {
     pub async fn reset(&self) -> Result<(), TemplateError> {
         self.rewind(self.engine.chain_info().genesis).await?;
         let mut demand = self.demand.lock();
-        demand.offset = 0;
+        (demand.offset, demand.step) = (0, None);
         demand.snapshots.clear();
         Ok(())
     }
@@ -216,7 +249,11 @@ impl Mining {
         let _turn = self.turn.lock().await;
         let pending = || self.engine.mempool_stats().pending;
         let mut before = usize::MAX;
-        while self.demand().automine && (1..before).contains(&pending()) {
+        while self.demand().automine
+            && (1..before).contains(&pending())
+            // What offers less than the base fee waits, and needs no empty blocks.
+            && self.engine.has_mineable().await.unwrap_or_default()
+        {
             before = pending();
             if let Err(error) = self.mine_now(1, None).await {
                 tracing::warn!(%error, "cannot mine a block for a transaction");

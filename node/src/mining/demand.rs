@@ -17,6 +17,8 @@ pub(super) struct Demand {
     /// Seconds by which the chain's clock is ahead of this machine's.
     pub(super) offset: i64,
     pub(super) next_time: Option<u32>,
+    /// Seconds from one block to the next, whatever the clock shows.
+    pub(super) step: Option<u32>,
     pub(super) next_base_fee: Option<u64>,
     /// In the `extra` of each block, so that no two are alike: one that was reverted must not come again.
     pub(super) count: u64,

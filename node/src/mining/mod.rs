@@ -6,6 +6,7 @@ mod found;
 mod saved;
 mod search;
 
+pub use blocks::First;
 pub use found::{Finder, Found, FoundBlocks};
 pub use saved::{Saved, SavedError};
 

@@ -32,6 +32,8 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let range = self.memory_range(offset, len)?;
         let each = if salt.is_some() { gas::INITCODE_WORD + gas::KECCAK_WORD } else { gas::INITCODE_WORD };
         self.charge(gas::words(range.len(), each))?;
+        // Unlike a call's, a creation's cost does not contain what it passes on, as in geth.
+        self.observe_step_end(None);
         // VM-10
         let passed = self.gas - self.gas / 64;
         self.gas -= passed;

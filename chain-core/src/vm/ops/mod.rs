@@ -63,8 +63,13 @@ impl<I: Inspector> Vm<'_, '_, I> {
 
     #[inline(always)]
     fn charge(&mut self, gas: Gas) -> Result<(), Halt> {
-        self.gas = self.gas.checked_sub(gas).ok_or(Halt::OutOfGas)?;
-        Ok(())
+        match self.gas.checked_sub(gas) {
+            Some(left) => {
+                self.gas = left;
+                Ok(())
+            }
+            None => Err(self.lack(gas)),
+        }
     }
 
     /// A range of memory from two words; charges for it and grows the memory.
@@ -93,7 +98,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
             && !is_accessed(self.environment.revision, address);
         let gas = if is_cold { gas::COLD_ACCOUNT } else { warm };
         if self.gas < gas {
-            return Err(Halt::OutOfGas.into());
+            return Err(self.lack(gas).into());
         }
         let account = match known {
             Some(account) => account,
@@ -127,7 +132,7 @@ impl<I: Inspector> Vm<'_, '_, I> {
         let is_cold = known.is_none_or(|slot| self.state.warm_slot(slot));
         let gas = if is_cold { gas::COLD_SLOT } else { warm };
         if self.gas < gas {
-            return Err(Halt::OutOfGas.into());
+            return Err(self.lack(gas).into());
         }
         let slot = match known {
             Some(slot) => slot,

@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Chain {
-    /// The active chain now, beside what is known of the mempool.
-    pub(crate) fn info(&self, mempool: MempoolStats) -> ChainInfo {
+    /// The active chain now, beside what is known of the mempool and of the next block's base fee.
+    pub(crate) fn info(&self, mempool: MempoolStats, next_base_fee: u64) -> ChainInfo {
         let tip = self.store.tip();
         let best = self.tree.get(&self.tree.best_header());
         let info = self.tree.get(&tip.hash).expect("the tip's header is in the tree");
@@ -20,7 +20,7 @@ impl Chain {
             hash: tip.hash,
             header: info.header,
             work: info.work,
-            next_base_fee: self.next_base_fee(),
+            next_base_fee,
             next_bits: self.next_bits(),
             best_header: best.map_or(tip.height, |info| info.height),
             syncing: self.is_syncing() || self.has_backlog(),

@@ -15,7 +15,7 @@ use self::{
     template::{LongPollId, Tag, Template, TemplateRequest},
     templates::Templates,
 };
-use super::{BlockPlan, Chain, Fatal, NodeEvent, Outbox, TemplateError, Time};
+use super::{BlockPlan, Chain, Content, Fatal, NodeEvent, Outbox, TemplateError, Time};
 use crate::{
     mempool::{Change, Mempool, MempoolConfig},
     store::Disconnected,
@@ -26,6 +26,8 @@ pub(super) struct Pool {
     mempool: Mempool,
     resubmission: Resubmission,
     templates: Templates,
+    /// What the next block on demand will set (DEV-4).
+    next_base_fee: Option<u64>,
     /// There was a new tip, and [`NodeEvent::Resubmitted`] was not published since.
     released: bool,
 }
@@ -39,12 +41,24 @@ impl Pool {
             mempool: Mempool::new(config, base_fee),
             resubmission: Resubmission::new(returned_bytes),
             templates: Templates::new(tag),
+            next_base_fee: None,
             released: false,
         }
     }
 
     pub(super) fn mempool(&self) -> &Mempool {
         &self.mempool
+    }
+
+    /// Base fee of the next block that takes transactions of the pool.
+    pub(super) fn base_fee(&self, chain: &Chain) -> u64 {
+        self.next_base_fee.unwrap_or_else(|| chain.next_base_fee())
+    }
+
+    /// The next block on demand will set this base fee, or none.
+    pub(super) fn set_next_base_fee(&mut self, base_fee: Option<u64>, chain: &Chain) {
+        self.next_base_fee = base_fee;
+        self.mempool.set_base_fee(self.base_fee(chain));
     }
 
     /// Time passed.
@@ -55,7 +69,7 @@ impl Pool {
 
     /// A block was connected.
     pub(super) fn block_connected(&mut self, executed: &ExecutedBlock, chain: &Chain) {
-        self.mempool.block_connected(chain.next_base_fee(), executed.block(), &executed.effects().accounts);
+        self.mempool.block_connected(self.base_fee(chain), executed.block(), &executed.effects().accounts);
     }
 
     /// A block was disconnected: its transactions may be mined again.
@@ -66,7 +80,7 @@ impl Pool {
 
     /// Blocks were disconnected, and perhaps others connected.
     pub(super) fn reorganised(&mut self, chain: &Chain) {
-        let dropped = self.mempool.reorganised(chain.store().tip().height + 1, chain.next_base_fee());
+        let dropped = self.mempool.reorganised(chain.store().tip().height + 1, self.base_fee(chain));
         self.resubmission.add_dropped(dropped);
     }
 
@@ -113,13 +127,17 @@ impl Pool {
 
     /// A solved block, for chains of trivial difficulty.
     pub(super) fn solve(&mut self, plan: BlockPlan, chain: &Chain, now: Time) -> Result<Block, TemplateError> {
+        // An edit takes nothing from the pool, and what was said of the next block stays true.
+        if !matches!(plan.content, Content::Edits(_)) {
+            self.next_base_fee = None;
+        }
         // The pool ranks by what is left above the base fee.
         if let Some(base_fee) = plan.base_fee {
             self.mempool.set_base_fee(base_fee);
         }
         let block = self.templates.solve(plan, &mut self.mempool, chain, now);
         if block.is_err() {
-            self.mempool.set_base_fee(chain.next_base_fee());
+            self.mempool.set_base_fee(self.base_fee(chain));
         }
         block
     }

@@ -60,7 +60,7 @@ impl Pool {
         chain: &mut Chain,
         now: Now,
     ) -> Result<Vec<Result<TxId, SubmitError>>, Fatal> {
-        let point = Point::of(chain, now);
+        let point = Point::of(chain, self.base_fee(chain), now);
         let (store, verifier) = chain.store_and_verifier();
         let mut results = Vec::with_capacity(transactions.len());
         let mut waiting = Vec::with_capacity(transactions.len());
@@ -95,7 +95,7 @@ impl Pool {
         chain: &mut Chain,
         now: Now,
     ) -> Result<TestedTransaction, SubmitError> {
-        let point = Point::of(chain, now);
+        let point = Point::of(chain, self.base_fee(chain), now);
         let (store, verifier) = chain.store_and_verifier();
         let mut prepared = verifier.prepare(&point.spec, vec![Arc::new(transaction)]);
         let prepared = prepared.pop().ok_or(SubmitError::Stopped)??;
@@ -143,12 +143,12 @@ struct Point {
 
 impl Point {
     /// What the next block of the active chain builds on.
-    fn of(chain: &Chain, now: Now) -> Self {
+    fn of(chain: &Chain, base_fee: u64, now: Now) -> Self {
         Self {
             spec: chain.spec().clone(),
             genesis: chain.genesis(),
             height: chain.store().tip().height + 1,
-            base_fee: chain.next_base_fee(),
+            base_fee,
             time: now.wall.stamp(),
             steady: now.steady.stamp(),
         }

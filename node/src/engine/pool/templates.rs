@@ -263,6 +263,7 @@ fn block_time(time: BlockTime, chain: &Chain, now: Time) -> Result<u32, Template
         BlockTime::Parents => return Ok(parent),
         BlockTime::AfterParent(time) => time.max(parent.saturating_add(1)),
         BlockTime::Exactly(time) => time,
+        BlockTime::After(seconds) => parent.saturating_add(seconds),
     };
     // HDR-4, HDR-5
     let most = now.stamp().saturating_add(chain.spec().max_future);

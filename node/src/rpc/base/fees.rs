@@ -25,8 +25,17 @@ pub fn base_fee(context: &Context, record: &HeaderRecord) -> u64 {
     record.executed.map_or(context.spec.initial_base_fee, |executed| executed.base_fee)
 }
 
-/// The base fee of the block after this one.
+/// The base fee of the block after one of the active chain: its own, or what the next block will have.
 pub fn fee_after(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<u64> {
+    if let Some(next) = snapshot.at_height(at.height.saturating_add(1))? {
+        return Ok(base_fee(context, &header(snapshot, next)?));
+    }
+    let info = context.engine.chain_info();
+    if info.hash == at.hash { Ok(info.next_base_fee) } else { fee_by_gas(context, snapshot, at) }
+}
+
+/// The base fee of the block after this one, by the gas that this one used.
+fn fee_by_gas(context: &Context, snapshot: &Snapshot, at: BlockRef) -> RpcResult<u64> {
     let record = header(snapshot, at)?;
     let used: Gas = record.executed.map_or(0, |executed| executed.gas_used);
     Ok(next_base_fee(&context.spec, base_fee(context, &record), used))
@@ -43,7 +52,7 @@ pub fn base_fee_of_unconnected(context: &Context, snapshot: &Snapshot, at: Block
     let mut fee = loop {
         let record = header(snapshot, at)?;
         if record.executed.is_some() {
-            break fee_after(context, snapshot, at)?;
+            break fee_by_gas(context, snapshot, at)?;
         }
         if !record.body || blocks.len() == MOST_BETWEEN {
             return Ok(None);

@@ -100,8 +100,12 @@ impl LogSearch {
     /// # Errors
     /// -32602 if it is malformed.
     pub fn parse(options: &Options) -> RpcResult<Self> {
-        let [from, to] = ["fromBlock", "toBlock"].map(|name| tag(options, name));
-        let blocks = match (options.get("blockHash")?, from?, to?) {
+        let (from, to) = (tag(options, "fromBlock")?, tag(options, "toBlock")?);
+        if [from, to].contains(&Some(BlockTag::Pending)) {
+            // In geth's words. The next block is shown without transactions.
+            return Err(invalid("pending logs are not supported"));
+        }
+        let blocks = match (options.get("blockHash")?, from, to) {
             (Some(hash), None, None) => LogBlocks::One(hash),
             (None, from, to) => LogBlocks::Range(from, to),
             _ => {
@@ -164,7 +168,7 @@ impl LogSearch {
 fn tag(options: &Options, name: &'static str) -> RpcResult<Option<BlockTag>> {
     match options.get(name)? {
         Some(BlockTag::Hash(hash) | BlockTag::ActiveHash(hash)) => {
-            Err(invalid(format!("filter.{name}: expected a number or a tag, got hash {hash}")))
+            Err(invalid(format!("{}: expected a number or a tag, got hash {hash}", options.name_of(name))))
         }
         tag => Ok(tag),
     }

@@ -155,7 +155,7 @@ impl Options {
     pub fn get<T: Param>(&self, key: &str) -> RpcResult<Option<T>> {
         match self.map.get(key) {
             None | Some(Value::Null) => Ok(None),
-            Some(value) => parse(&format!("{}.{key}", self.name), value).map(Some),
+            Some(value) => parse(&self.name_of(key), value).map(Some),
         }
     }
 
@@ -169,6 +169,11 @@ impl Options {
             true => Ok(limit as usize),
             false => Err(invalid(format!("{}.limit: expected 1 to {most}, got {limit}", self.name))),
         }
+    }
+
+    /// What to call an option in errors.
+    pub fn name_of(&self, key: &str) -> String {
+        format!("{}.{key}", self.name)
     }
 }
 

@@ -73,6 +73,8 @@ const OPTIONS: &[&str] = &[
     "enableReturnData",
     "disableMemory",
     "disableReturnData",
+    "debug",
+    "overrides",
 ];
 
 /// Options of `debug_traceCall` only.

@@ -15,6 +15,8 @@ pub const METHODS: &[Method] = &[
     Method::new("anvil_nodeInfo", &[], node_info),
     Method::new("anvil_metadata", &[], metadata),
     Method::new("hardhat_metadata", &[], metadata),
+    Method::new("anvil_setLoggingEnabled", &["on"], set_logging),
+    Method::new("hardhat_setLoggingEnabled", &["on"], set_logging),
 ];
 
 /// Added to the base fee for a price at which a transaction is mined.
@@ -68,4 +70,10 @@ fn metadata(context: &Context, _: Args) -> RpcResult<Value> {
         "forkedNetwork": null,
         "snapshots": {},
     }))
+}
+
+/// What is logged is a matter of `--log.level`.
+fn set_logging(_: &Context, mut args: Args) -> RpcResult<Value> {
+    args.required::<bool>()?;
+    Ok(true.into())
 }

@@ -5,12 +5,15 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use super::params::Small;
-use crate::rpc::base::{Any, Args, Context, Method, Object, Options, Param, RpcResult, invalid};
+use crate::{
+    mining::First,
+    rpc::base::{Any, Args, Context, Method, Object, Options, Param, RpcResult, invalid},
+};
 
 pub const METHODS: &[Method] = &[
     Method::new("evm_mine", &["options"], evm_mine),
-    Method::new("anvil_mine", &["blocks", "interval"], mine_apart),
-    Method::new("hardhat_mine", &["blocks", "interval"], mine_apart),
+    Method::new("anvil_mine", &["blocks", "interval"], |context, args| mine_apart(context, args, First::Apart)),
+    Method::new("hardhat_mine", &["blocks", "interval"], |context, args| mine_apart(context, args, First::Next)),
     Method::new("dev_mine", &["blocks"], dev_mine),
     Method::new("evm_setAutomine", &["on"], set_automine),
     Method::new("anvil_setAutomine", &["on"], set_automine),
@@ -57,10 +60,16 @@ fn evm_mine(context: &Context, mut args: Args) -> RpcResult<Value> {
     Ok("0x0".into())
 }
 
-fn mine_apart(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let count = checked(args.optional::<Small>()?.map_or(1, |blocks| blocks.0))?;
-    match args.optional::<Small>()? {
-        Some(Small(seconds)) => context.ask(context.mining.mine_apart(count, seconds))?,
+/// As in Anvil and Hardhat, which differ in the first block's time. None are mined if none are asked for.
+fn mine_apart(context: &Context, mut args: Args, first: First) -> RpcResult<Value> {
+    let count = args.optional::<Small>()?.map_or(1, |blocks| blocks.0);
+    let interval = args.optional::<Small>()?;
+    if count == 0 {
+        return Ok(true.into());
+    }
+    let count = checked(count)?;
+    match interval {
+        Some(Small(seconds)) => context.ask(context.mining.mine_apart(count, seconds, first))?,
         None => drop(mine(context, count, None)?),
     }
     Ok(true.into())

@@ -10,6 +10,7 @@ use crate::rpc::base::{Args, Context, Data, Method, RpcResult, account, invalid}
 pub const METHODS: &[Method] = &[
     Method::new("anvil_setBalance", &["address", "balance"], set_balance),
     Method::new("hardhat_setBalance", &["address", "balance"], set_balance),
+    Method::new("anvil_addBalance", &["address", "balance"], add_balance),
     Method::new("anvil_setNonce", &["address", "nonce"], set_nonce),
     Method::new("hardhat_setNonce", &["address", "nonce"], set_nonce),
     Method::new("anvil_setCode", &["address", "code"], set_code),
@@ -28,6 +29,12 @@ fn edit(context: &Context, edits: Vec<Edit>) -> RpcResult<Value> {
 fn set_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
     let (account, Word(wei)) = (args.required()?, args.required()?);
     edit(context, vec![Edit::Balance { account, wei }])
+}
+
+fn add_balance(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let (address, Word(more)) = (args.required()?, args.required()?);
+    let wei = account(&context.snapshot()?, &address)?.balance.saturating_add(more);
+    edit(context, vec![Edit::Balance { account: address, wei }])
 }
 
 fn set_nonce(context: &Context, mut args: Args) -> RpcResult<Value> {

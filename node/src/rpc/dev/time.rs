@@ -12,6 +12,8 @@ pub const METHODS: &[Method] = &[
     Method::new("anvil_setTime", &["timestamp"], set_time),
     Method::new("evm_setNextBlockTimestamp", &["timestamp"], set_next_time),
     Method::new("anvil_setNextBlockTimestamp", &["timestamp"], set_next_time),
+    Method::new("anvil_setBlockTimestampInterval", &["seconds"], set_step),
+    Method::new("anvil_removeBlockTimestampInterval", &[], remove_step),
     Method::new("anvil_setNextBlockBaseFeePerGas", &["baseFee"], set_next_base_fee),
     Method::new("hardhat_setNextBlockBaseFeePerGas", &["baseFee"], set_next_base_fee),
     Method::new("evm_setBlockGasLimit", &["gasLimit"], set_gas_limit),
@@ -41,11 +43,21 @@ fn set_next_time(context: &Context, mut args: Args) -> RpcResult<Value> {
     Ok(true.into())
 }
 
+fn set_step(context: &Context, mut args: Args) -> RpcResult<Value> {
+    let Small(seconds) = args.required()?;
+    context.mining.set_step(Some(seconds));
+    Ok(true.into())
+}
+
+fn remove_step(context: &Context, _: Args) -> RpcResult<Value> {
+    Ok(context.mining.set_step(None).is_some().into())
+}
+
 fn set_next_base_fee(context: &Context, mut args: Args) -> RpcResult<Value> {
     let Word(base_fee) = args.required()?;
     let base_fee = u64::try_from(base_fee).ok().filter(|base_fee| *base_fee <= MOST_BASE_FEE);
     let base_fee = base_fee.ok_or_else(|| invalid(format!("baseFee: expected at most {MOST_BASE_FEE} wei per gas")))?;
-    context.mining.set_next_base_fee(base_fee);
+    context.ask(context.mining.set_next_base_fee(base_fee))?;
     Ok(true.into())
 }
 

@@ -16,7 +16,7 @@ use crate::{
     dev::message_hash,
     rpc::base::{
         Any, Args, BigQuantity, BlockTag, Call, CallRequest, Context, Data, Method, Object, Options, Overrides,
-        Quantity, RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, quantity, rejected,
+        RpcError, RpcResult, Simulation, account, cannot, data, in_geths_words, invalid, quantity, rejected,
     },
 };
 
@@ -30,7 +30,7 @@ pub const METHODS: &[Method] = &[
 ];
 
 /// What a transaction offers to the miner if it does not say.
-const TIP: u64 = 1_000_000_000;
+pub(super) const TIP: u64 = 1_000_000_000;
 
 fn accounts(context: &Context, _: Args) -> RpcResult<Value> {
     Ok(context.accounts.list().map(|address| json!(format!("{address:#x}"))).collect())
@@ -68,10 +68,6 @@ fn signed(context: &Context, args: &mut Args) -> RpcResult<(AccountTransaction, 
     let CallRequest { mut fields, nonce, gas, .. } = CallRequest::of(context, "transaction", &options)?;
     let from: Address =
         options.get("from")?.ok_or_else(|| invalid("transaction.from: missing, expected an account"))?;
-    let chain_id = options.get::<Quantity>("chainId")?.map_or(context.spec.chain_id, |id| id.0);
-    if chain_id != context.spec.chain_id {
-        return Err(cannot(format!("chainId does not match node's (have={chain_id}, want={})", context.spec.chain_id)));
-    }
     let sign = |fields| {
         let signed = context.accounts.transaction(&from, fields).ok_or_else(unknown_account)?;
         signed.map_err(|rule| rejected("invalid", in_geths_words(&rule)))

@@ -1,7 +1,6 @@
 //! `eth_*` about blocks, transactions and receipts.
 
 use alloy_primitives::{Address, B64, B256, Bloom, U256, b256};
-use cairn_client::unix;
 use chain_core::{
     block::Block,
     hash::{BlockHash, TxId},
@@ -410,7 +409,7 @@ fn pending_header(context: &Context) -> RpcResult<render::Fields> {
         "extraData": "0x",
         "gasUsed": quantity(0),
         "baseFeePerGas": quantity(fee_after(context, &snapshot, tip)?),
-        "timestamp": quantity(unix().max(u64::from(header(&snapshot, tip)?.header.time))),
+        "timestamp": quantity(context.mining.next_time(header(&snapshot, tip)?.header.time)),
     }));
     fields.extend(changes);
     Ok(fields)

@@ -9,8 +9,8 @@ use chain_core::{
 use serde_json::Value;
 
 use crate::rpc::base::{
-    Args, CallRequest, Context, LIMIT, Method, Overrides, RpcError, RpcResult, Simulation, account, cannot, data,
-    failure, quantity,
+    Args, BlockTag, CallRequest, Context, LIMIT, MOST_GAS, Method, Overrides, RpcError, RpcResult, Simulation, account,
+    cannot, data, failure, quantity,
 };
 
 pub const METHODS: &[Method] = &[
@@ -26,17 +26,17 @@ pub const SECONDS: u64 = 5;
 /// An estimate is at most a 66th, 1.5 %, above what is needed.
 const ERROR_DIVISOR: Gas = 66;
 
-/// Reads the parameters of a method that has [`PARAMS`].
-fn read(context: &Context, mut args: Args) -> RpcResult<(CallRequest, Simulation)> {
+/// Reads the parameters of a method that has [`PARAMS`] and takes this block where none is named.
+fn read(context: &Context, mut args: Args, default: BlockTag) -> RpcResult<(CallRequest, Simulation)> {
     let mut request = CallRequest::read(context, &mut args)?;
-    let (tag, call) = (args.optional()?, args.call());
+    let (tag, call) = (Some(args.optional()?.unwrap_or(default)), args.call());
     let overrides = Overrides::read(&mut args)?;
     let simulation = Simulation::new(context, tag, &overrides, &mut request, call)?;
     Ok((request, simulation))
 }
 
 fn call(context: &Context, args: Args) -> RpcResult<Value> {
-    let (request, simulation) = read(context, args)?;
+    let (request, simulation) = read(context, args, BlockTag::Latest)?;
     let outcome = simulation.run(&request, request.fields.gas_limit)?;
     match failure(&outcome) {
         Some(error) => Err(error),
@@ -65,13 +65,17 @@ fn is_plain_transfer(simulation: &Simulation, request: &CallRequest) -> RpcResul
 }
 
 fn estimate_gas(context: &Context, args: Args) -> RpcResult<Value> {
-    let (request, simulation) = read(context, args)?;
+    // Where the clock is set, code often waits for a time that the next block alone has reached.
+    let default = if context.spec.is_dev() { BlockTag::Pending } else { BlockTag::Latest };
+    let (request, simulation) = read(context, args, default)?;
     estimate(&request, &simulation).map(quantity)
 }
 
 /// Gas that a transaction needs, a little more at times.
 pub fn estimate(request: &CallRequest, simulation: &Simulation) -> RpcResult<Gas> {
-    let most = request.fields.gas_limit.min(MAX_TRANSACTION_GAS).min(simulation.environment.gas_limit);
+    // As in geth, less than any transaction needs is no limit.
+    let asked = if request.fields.gas_limit < TRANSACTION { MOST_GAS } else { request.fields.gas_limit };
+    let most = asked.min(MAX_TRANSACTION_GAS).min(simulation.environment.gas_limit);
     let most = most.min(allowance(simulation, request)?);
     let needed = IntrinsicGas::of(simulation.environment.revision, &request.fields).needed();
     let exceeds = || cannot(format!("gas required exceeds allowance ({most})"));

@@ -1,15 +1,16 @@
 //! `eth_fillTransaction`: what a transaction leaves out, so that it can be signed.
 
 use alloy_primitives::U256;
-use chain_core::transaction::account::Fees;
+use chain_core::transaction::account::{AccountTransaction, Fees};
 use serde_json::{Value, json};
 
 use super::{
+    accounts::TIP,
     blocks::unsigned_fields,
     call::{SECONDS, estimate},
 };
 use crate::rpc::base::{
-    Args, BlockTag, CallRequest, Context, Method, Overrides, RpcResult, Simulation, account, quantity,
+    Args, BlockTag, CallRequest, Context, Method, Overrides, RpcResult, Simulation, account, data, quantity,
 };
 
 pub const METHODS: &[Method] = &[Method::new("eth_fillTransaction", &["transaction"], fill).code().within(SECONDS)];
@@ -28,7 +29,9 @@ fn fill(context: &Context, mut args: Args) -> RpcResult<Value> {
     };
     if !request.priced {
         let estimate = context.ask(context.engine.estimate_fee())?;
-        let tip = U256::from(estimate.normal);
+        // Who sends from an account of the node pays the same.
+        let is_own = context.accounts.list().next().is_some();
+        let tip = U256::from(if is_own { TIP } else { estimate.normal });
         // Enough for six full blocks in a row.
         let max_fee = U256::from(estimate.base_fee) * U256::from(2) + tip;
         request.fields.fees = match request.fields.fees {
@@ -36,10 +39,11 @@ fn fill(context: &Context, mut args: Args) -> RpcResult<Value> {
             Fees::Dynamic { .. } => Fees::Dynamic { max_fee, max_priority_fee: tip },
         };
     }
+    let raw = data(AccountTransaction::unsigned(request.fields.clone()).raw());
     let mut tx = unsigned_fields(&request.fields);
     // Of a transaction without a block it is the most that it may cost.
     tx.insert("gasPrice".into(), quantity(request.fields.fees.fee_cap()));
-    Ok(json!({ "tx": tx }))
+    Ok(json!({ "raw": raw, "tx": tx }))
 }
 
 /// The nonce after those of the mempool.

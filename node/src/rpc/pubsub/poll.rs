@@ -37,8 +37,7 @@ fn add(context: &Context, args: &Args, content: Polled) -> RpcResult<Value> {
 }
 
 fn new_filter(context: &Context, mut args: Args) -> RpcResult<Value> {
-    let search = LogSearch::parse(&Options::lenient("filter", args.required()?))?;
-    let (topic, range) = log_topic(context, search)?;
+    let (topic, range) = log_topic(context, &Options::lenient("filter", args.required()?))?;
     add(context, &args, Polled::Logs { topic: Arc::new(topic), range, seen: context.snapshot()?.tip() })
 }
 

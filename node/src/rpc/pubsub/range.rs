@@ -1,23 +1,25 @@
 //! A filter of logs, for logs that are still to come.
 
 use super::topic::LogTopic;
-use crate::rpc::base::{BlockTag, Context, LogBlocks, LogSearch, RpcResult, invalid, read::number_of};
+use crate::rpc::base::{BlockTag, Context, LogBlocks, LogSearch, Options, RpcResult, invalid, read::number_of};
 
 /// The blocks from one to another.
 pub type Range = (Option<BlockTag>, Option<BlockTag>);
 
-/// The same filter for blocks to come, and its range as it was given: `latest` and `pending` bound nothing, others the
-/// heights that they stand for now.
+/// The filter of an object for blocks to come, and its range as it was given: `latest` bounds nothing, others the heights
+/// that they stand for now.
 ///
 /// # Errors
 /// -32602 for a single block, or a range that ends before it begins.
-pub fn log_topic(context: &Context, search: LogSearch) -> RpcResult<(LogTopic, Range)> {
+pub fn log_topic(context: &Context, options: &Options) -> RpcResult<(LogTopic, Range)> {
+    let search = LogSearch::parse(options)?;
     let LogBlocks::Range(from, to) = search.blocks else {
-        return Err(invalid("filter.blockHash: expected fromBlock and toBlock, for logs that are still to come"));
+        let name = options.name_of("blockHash");
+        return Err(invalid(format!("{name}: expected fromBlock and toBlock, for logs that are still to come")));
     };
     let snapshot = context.snapshot()?;
     let height = |tag: Option<BlockTag>| match tag {
-        None | Some(BlockTag::Latest | BlockTag::Pending) => Ok(None),
+        None | Some(BlockTag::Latest) => Ok(None),
         Some(tag) => number_of(context, &snapshot, tag),
     };
     let (first, last) = (height(from)?, height(to)?);

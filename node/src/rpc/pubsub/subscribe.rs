@@ -3,9 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{id::Id, poll, range::log_topic, topic::Topic};
-use crate::rpc::base::{
-    Addresses, Any, Args, Context, LogSearch, Method, Object, Options, Param, RpcResult, cannot, invalid,
-};
+use crate::rpc::base::{Addresses, Any, Args, Context, Method, Object, Options, Param, RpcResult, cannot, invalid};
 
 /// Methods of `eth`.
 pub const ETH: &[&[Method]] = &[
@@ -54,8 +52,7 @@ fn logs(context: &Context, options: Option<Any>) -> RpcResult<Topic> {
         Some(Any(options)) => Object::parse(&options).ok_or_else(|| invalid("options: expected an object"))?,
         None => Object(Map::new()),
     };
-    let search = LogSearch::parse(&Options::lenient("options", object))?;
-    log_topic(context, search).map(|(topic, _)| Topic::Logs(topic))
+    log_topic(context, &Options::lenient("options", object)).map(|(topic, _)| Topic::Logs(topic))
 }
 
 /// Whether transactions are wanted themselves: `true`, or as an object.

@@ -223,5 +223,5 @@ fn answered(session: Option<&Arc<Session>>, response: &Response) {
 
 fn no_id() -> ErrorObject<'static> {
     let code = ErrorCode::InvalidRequest.code();
-    ErrorObject::owned(code, "the request's id: expected a number or a string", None::<()>)
+    ErrorObject::owned(code, "the request's id: expected an integer from 0 to 2^64-1 or a string", None::<()>)
 }

@@ -119,6 +119,58 @@ fn refused_calls_speak_geths_words() {
     }
     let little = say("eth_call", json!({ "from": from, "to": to, "gas": "0x4e20" }));
     assert!(little.starts_with("intrinsic gas too low: "), "{little}");
-    let little = say("eth_estimateGas", json!({ "from": from, "to": to, "gas": "0x4e20" }));
-    assert_eq!(little, "gas required exceeds allowance (20000)");
+    let little = say("eth_estimateGas", json!({ "from": from, "data": "0x00", "gas": "0x5208" }));
+    assert_eq!(little, "gas required exceeds allowance (21000)");
+}
+
+#[test]
+fn a_call_is_refused_in_geths_words() {
+    let node = TestNode::fresh();
+    let refused = |method: &str, params: Value| node.try_call(method, params).unwrap_err();
+    let foreign = json!([{"from": account(0), "to": account(1), "chainId": "0x1"}]);
+    for method in ["eth_call", "eth_estimateGas", "eth_createAccessList", "eth_sendTransaction", "eth_fillTransaction"]
+    {
+        let expected = (-32000, "chainId does not match node's (have=1, want=1337)".into());
+        assert_eq!(refused(method, foreign.clone()), expected, "{method}");
+    }
+    let own = json!([{"from": account(0), "to": account(1), "chainId": "0x539"}]);
+    assert_eq!(node.call("eth_estimateGas", own), "0x5208");
+    let word = format!("0x{:064x}", 1);
+    let authorization =
+        json!({"chainId": "0x539", "address": account(1), "nonce": "0x0", "yParity": "0x0", "r": word, "s": word});
+    let creation = json!([{"from": account(0), "data": "0x00", "authorizationList": [authorization]}]);
+    assert_eq!(refused("eth_call", creation).1, "EIP-7702 transaction cannot be used to create contract");
+    assert_eq!(refused("eth_call", json!([{"data": "0xfe"}])), (-32000, "invalid opcode: INVALID".into()));
+    assert_eq!(refused("eth_call", json!([{"data": "0x0c"}])).1, "invalid opcode: opcode 0xc not defined");
+}
+
+#[test]
+fn less_gas_than_a_transaction_needs_bounds_no_estimate() {
+    let node = TestNode::fresh();
+    let estimate =
+        |gas: &str| node.try_call("eth_estimateGas", json!([{"from": account(0), "data": "0x00", "gas": gas}]));
+    let needed = estimate("0xffffff").unwrap();
+    assert_eq!(estimate("0x5207"), Ok(needed.clone()));
+    assert_eq!(estimate("0x0"), Ok(needed));
+    assert_eq!(estimate("0x5208").unwrap_err().1, "gas required exceeds allowance (21000)");
+}
+
+#[test]
+fn a_filled_transaction_offers_what_the_node_itself_would() {
+    let node = TestNode::fresh();
+    let fill = |more: Value| {
+        let mut call = json!({"from": account(0), "to": account(1), "gas": "0x5208"});
+        call.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        node.call("eth_fillTransaction", json!([call]))
+    };
+    let filled = fill(json!({}));
+    assert_eq!(filled["tx"]["maxPriorityFeePerGas"], "0x3b9aca00");
+    let signed = node.call("eth_signTransaction", json!([{"from": account(0), "to": account(1)}]));
+    assert_eq!(signed["tx"]["maxFeePerGas"], filled["tx"]["maxFeePerGas"]);
+    assert_eq!(signed["tx"]["maxPriorityFeePerGas"], filled["tx"]["maxPriorityFeePerGas"]);
+    let (raw, sent) = (filled["raw"].as_str().unwrap(), signed["raw"].as_str().unwrap());
+    // But for the length and the signature they are the same.
+    assert_eq!((&raw[..4], &raw[raw.len() - 8..]), ("0x02", "c0808080"));
+    let fields = &raw[6..raw.len() - 6];
+    assert!(sent.contains(fields), "{raw} {sent}");
 }

@@ -4,7 +4,11 @@ use alloy_primitives::{Address, Bytes, hex};
 use chain_core::transaction::account::AccountTransaction;
 use serde_json::{Value, json};
 
-use super::{account, raw};
+use super::{
+    account,
+    programs::{Chain, DEPLOYER, create},
+    raw,
+};
 use crate::{
     dev::ACCOUNTS,
     rpc::testing::{TestNode, contract, transfer},
@@ -79,6 +83,8 @@ fn traces_instructions_on_the_state_that_they_ran_on() {
         );
         assert_eq!(trace["structLogs"][9]["storage"][&zero], format!("0x{count:064x}"));
     }
+    let empty = node.call("debug_traceTransaction", json!([runs[0], {"debug": true, "overrides": {}, "limit": 1}]));
+    assert_eq!(ops(&empty), ["CALLDATASIZE"], "what means nothing here is ignored");
     let few = node.call("debug_traceTransaction", json!([runs[0], {"limit": 3, "disableStack": true}]));
     assert_eq!(few["structLogs"].as_array().unwrap().len(), 3);
     assert_eq!(few["structLogs"][0].get("stack"), None);
@@ -112,6 +118,60 @@ fn traces_the_tree_of_calls() {
     assert_eq!((&trace["error"], &trace["from"]), (&json!("execution reverted"), &json!(caller)));
     let steps = node.call("debug_traceCall", json!([request, "latest"]));
     assert_eq!((&steps["failed"], ops(&steps).last()), (&json!(true), Some(&"REVERT")));
+}
+
+#[test]
+fn costs_and_halts_of_instructions_are_those_of_geth() {
+    let mut chain = Chain::new();
+    // CREATE of eight bytes of initcode.
+    let creator = chain.deploy(&create(DEPLOYER, None));
+    let hash = chain.send(Some(creator), Bytes::new());
+    let step = |trace: &Value, name: &str| {
+        let steps = trace["structLogs"].as_array().unwrap();
+        steps.iter().find(|step| step["op"] == name).unwrap().clone()
+    };
+    let trace = chain.node.call("debug_traceTransaction", json!([hash]));
+    assert_eq!(step(&trace, "CREATE")["gasCost"], 32_002, "without the gas that it passes on");
+    // What a creation returns is the deployed code.
+    let hash = chain.send(None, initcode(&COUNTER));
+    let trace = chain.node.call("debug_traceTransaction", json!([hash]));
+    assert_eq!(trace["returnValue"], format!("0x{}", hex::encode(COUNTER)));
+
+    let run = |code: &[u8], gas: u64| {
+        let to = Address::repeat_byte(0x77);
+        let call = json!({"from": account(0), "to": to, "gas": format!("0x{:x}", 21_000 + gas)});
+        let options = json!({ "stateOverrides": { to.to_string(): { "code": format!("0x{}", hex::encode(code)) } } });
+        let trace = chain.node.call("debug_traceCall", json!([call, "latest", options]));
+        let last = trace["structLogs"].as_array().unwrap().last().unwrap().clone();
+        (last["gasCost"].as_u64().unwrap(), last["error"].as_str().unwrap().to_owned())
+    };
+    let out_of_gas = |cost: u64| (cost, "out of gas".to_owned());
+    // PUSH1 3 JUMP JUMPDEST; PUSH1 1 PUSH0 SSTORE.
+    assert_eq!(run(&hex!("6003565b"), 10), out_of_gas(8));
+    assert_eq!(run(&hex!("60015f55"), 10_000), out_of_gas(22_100));
+    assert_eq!(run(&hex!("01"), 100), (0, "stack underflow (0 <=> 2)".into()));
+    assert_eq!(run(&hex!("5b6001600056"), 100_000).1, "stack limit reached 1024 (1023)");
+    assert_eq!(run(&hex!("fe"), 100).1, "invalid opcode: INVALID");
+    assert_eq!(run(&hex!("0c"), 100).1, "invalid opcode: opcode 0xc not defined");
+}
+
+#[test]
+fn an_edit_of_the_state_is_in_the_difference_that_its_block_made() {
+    let node = TestNode::fresh();
+    let rich = Address::repeat_byte(0x66);
+    node.call("anvil_setBalance", json!([rich, "0x309"]));
+    let diff = |node: &TestNode| {
+        let options = json!({"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}});
+        node.call("debug_traceBlockByNumber", json!(["latest", options]))[0]["result"].clone()
+    };
+    let key = format!("{rich:#x}");
+    assert_eq!(diff(&node)["post"][&key], json!({"balance": "0x309"}));
+    node.call("anvil_setStorageAt", json!([rich, "0x3", "0x9"]));
+    let slot = format!("0x{:064x}", 3);
+    assert_eq!(diff(&node)["post"][&key]["storage"][&slot], format!("0x{:064x}", 9));
+    let hash = node.call("eth_getBlockByNumber", json!(["latest", false]))["transactions"][0].clone();
+    let replayed = node.call("trace_replayTransaction", json!([hash, ["stateDiff"]]));
+    assert!(replayed["stateDiff"][&key]["storage"][&slot].is_object(), "{replayed}");
 }
 
 #[test]

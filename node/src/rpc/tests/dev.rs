@@ -123,6 +123,9 @@ fn the_state_is_edited_by_blocks() {
     let set = |method: &str, params| assert_eq!(node.call(method, params), true);
     let start = time(&node);
     set("anvil_setBalance", json!([SOMEBODY, "0x0000de0b6b3a7640000"]));
+    set("anvil_addBalance", json!([SOMEBODY, "0x1"]));
+    assert_eq!(balance(&node, SOMEBODY), "0xde0b6b3a7640001");
+    set("anvil_setBalance", json!([SOMEBODY, "0xde0b6b3a7640000"]));
     set("hardhat_setNonce", json!([SOMEBODY, "0x29"]));
     // Returns slot 3.
     set("hardhat_setCode", json!([SOMEBODY, "0x60035460005260206000f3"]));
@@ -130,7 +133,7 @@ fn the_state_is_edited_by_blocks() {
     assert_eq!(balance(&node, SOMEBODY), "0xde0b6b3a7640000");
     assert_eq!(node.call("eth_getTransactionCount", json!([SOMEBODY, "latest"])), "0x29");
     assert_eq!(node.call("eth_call", json!([{"to": SOMEBODY}])), format!("0x{:064x}", 9));
-    assert_eq!((height(&node), time(&node)), (4, start), "each is a block, and takes no time");
+    assert_eq!((height(&node), time(&node)), (6, start), "each is a block, and takes no time");
     let other = "0x5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c";
     set("hardhat_setStorageAt", json!([other, "0x0", "0x01"]));
     assert_eq!(node.call("eth_getStorageAt", json!([other, "0x0", "latest"])), format!("0x{:064x}", 1));

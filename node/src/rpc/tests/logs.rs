@@ -107,6 +107,8 @@ fn odd_filters_are_refused() {
         ),
         (json!({ "blockHash": unknown }), -32001, "unknown block 7777"),
         (json!({ "fromBlock": 1 }), -32602, "filter.fromBlock: expected a block number"),
+        (json!({ "fromBlock": "pending" }), -32602, "pending logs are not supported"),
+        (json!({ "toBlock": "pending" }), -32602, "pending logs are not supported"),
         (json!({ "toBlock": hash }), -32602, "filter.toBlock: expected a number or a tag"),
         (json!({ "address": "0x12" }), -32602, "filter.address: expected an account or an array of at most 1,000"),
         (json!({ "address": [7] }), -32602, "filter.address: expected"),

@@ -14,6 +14,7 @@ mod logs;
 mod manual;
 mod minerd;
 mod mining;
+mod next_block;
 mod odd;
 mod otterscan;
 mod overrides;

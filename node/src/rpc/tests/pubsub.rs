@@ -401,10 +401,17 @@ fn odd_filters_of_logs_are_refused_by_name() {
         json!({ "fromBlock": "0x2", "toBlock": "0x1" }),
         json!({ "topics": "x" }),
         json!({ "address": ["0x12"] }),
+        json!({ "toBlock": "pending" }),
     ] {
         assert_eq!(socket.ask("eth_subscribe", json!(["logs", filter]))["error"]["code"], -32602, "{filter}");
         assert_eq!(node.try_call("eth_newFilter", json!([filter])).unwrap_err().0, -32602, "{filter}");
     }
+    let one = json!({ "blockHash": block });
+    let subscribed = socket.ask("eth_subscribe", json!(["logs", one]));
+    let message = subscribed["error"]["message"].as_str().unwrap();
+    assert!(message.starts_with("options.blockHash: expected"), "{message}");
+    let message = node.try_call("eth_newFilter", json!([one])).unwrap_err().1;
+    assert!(message.starts_with("filter.blockHash: expected"), "{message}");
     let blocks = node.call("eth_newBlockFilter", json!([]));
     assert_eq!(node.try_call("eth_getFilterLogs", json!([blocks])), Err((-32000, "filter not found".into())));
 }

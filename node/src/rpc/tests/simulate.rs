@@ -201,6 +201,7 @@ fn validation_holds_calls_to_the_rules() {
     assert_eq!(refused(true, priced(json!({ "nonce": "0x1" }))), -38011);
     assert_eq!(refused(true, priced(json!({ "maxFeePerGas": "0x1" }))), -38012);
     assert_eq!(refused(true, json!({ "from": account(0), "to": one() })), -38012);
+    assert_eq!(refused(true, priced(json!({ "maxPriorityFeePerGas": "0xfffffffffffffff" }))), -32602);
     assert_eq!(refused(true, priced(json!({ "gas": "0x5207" }))), -38013);
     assert_eq!(refused(false, json!({ "to": one(), "gas": "0x0" })), -38013);
     assert_eq!(refused(false, json!({ "from": one(), "to": two(), "value": "0x1" })), -38014);

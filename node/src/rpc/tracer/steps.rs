@@ -13,7 +13,10 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{limit::Limit, words::failure};
+use super::limit::Limit;
+
+/// Most words of a stack.
+const STACK_LIMIT: u16 = 1_024;
 
 const SLOAD: u8 = 0x54;
 const SSTORE: u8 = 0x55;
@@ -78,7 +81,27 @@ pub struct Steps {
     /// Slots accessed so far.
     storage: HashMap<Address, Slots>,
     /// The running instruction's.
-    open: Option<Entry>,
+    open: Option<Open>,
+}
+
+/// The entry of an instruction that has not ended.
+struct Open {
+    entry: Entry,
+    opcode: u8,
+    /// Words on the stack.
+    words: usize,
+}
+
+impl Open {
+    /// Why the instruction halted. Here alone geth knows the stack.
+    fn error(&self, halt: Halt) -> String {
+        let (takes, leaves) = opcode::stack_words(self.opcode);
+        match halt {
+            Halt::StackUnderflow => format!("{halt} ({} <=> {takes})", self.words),
+            Halt::StackOverflow => format!("{halt} {} ({})", self.words, STACK_LIMIT + takes - leaves),
+            _ => halt.to_string(),
+        }
+    }
 }
 
 impl Steps {
@@ -96,7 +119,7 @@ impl Steps {
         serde_json::value::to_raw_value(&Trace {
             gas: outcome.gas_used,
             failed: outcome.status != Status::Success,
-            return_value: if outcome.created.is_some() { Bytes::new() } else { outcome.output.clone() },
+            return_value: outcome.output.clone(),
             struct_logs: RawValue::from_string(self.text)?,
         })
     }
@@ -152,7 +175,7 @@ impl Steps {
             return;
         }
         let storage = if config.storage { self.accessed(step, state) } else { None };
-        self.open = Some(Entry {
+        let entry = Entry {
             pc: step.pc,
             op: name(step.opcode),
             gas: step.gas,
@@ -167,12 +190,14 @@ impl Steps {
                 .then(|| Bytes::copy_from_slice(step.return_data)),
             storage,
             error: None,
-        });
+        };
+        self.open = Some(Open { entry, opcode: step.opcode, words: step.stack.len() });
     }
 
     pub(super) fn step_end(&mut self, cost: Gas, halt: Option<Halt>, limit: &mut Limit<'_>) {
-        let Some(entry) = self.open.take() else { return };
-        let entry = Entry { gas_cost: cost, error: halt.and_then(|halt| failure(Status::Halt(halt))), ..entry };
+        let Some(open) = self.open.take() else { return };
+        let error = halt.map(|halt| open.error(halt));
+        let entry = Entry { gas_cost: cost, error, ..open.entry };
         // Numbers and texts are always JSON.
         let Ok(text) = serde_json::to_string(&entry) else { return };
         if !limit.charge(text.len() + 1) {

@@ -4,17 +4,11 @@ use chain_core::{execute::Status, vm::Halt};
 
 /// As geth says it; `None` for success.
 pub fn failure(status: Status) -> Option<String> {
-    let halt = match status {
-        Status::Success => return None,
-        Status::Revert => return Some("execution reverted".to_owned()),
-        Status::Halt(halt) => halt,
-    };
-    Some(match halt {
-        Halt::InvalidOpcode(0xfe) => "invalid opcode: INVALID".to_owned(),
-        Halt::InvalidOpcode(code) => format!("invalid opcode: opcode 0x{code:x} not defined"),
-        Halt::NonceOverflow => "nonce uint64 overflow".to_owned(),
-        other => other.to_string(),
-    })
+    match status {
+        Status::Success => None,
+        Status::Revert => Some("execution reverted".to_owned()),
+        Status::Halt(halt) => Some(halt.to_string()),
+    }
 }
 
 /// As Parity says it; what it has no word for as geth does.

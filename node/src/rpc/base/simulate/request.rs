@@ -9,7 +9,7 @@ use chain_core::{
 use super::access_list::{access_list, authorizations};
 use crate::rpc::base::{
     context::Context,
-    error::{RpcError, RpcResult, invalid},
+    error::{RpcError, RpcResult, cannot, invalid},
     params::{Args, BigQuantity, Data, Object, Options, Quantity},
 };
 
@@ -43,12 +43,20 @@ impl CallRequest {
             }
             (input, data) => input.or(data).map_or(Bytes::new(), |Data(bytes)| bytes.into()),
         };
-        // The chain does not matter here: whatever is sent is signed for this one. Nor does the type, which geth does not
-        // read either; web3.py sends it as an integer.
-        options.get::<Quantity>("chainId")?;
+        let want = context.spec.chain_id;
+        if let Some(Quantity(have)) = options.get("chainId")?
+            && have != want
+        {
+            return Err(cannot(format!("chainId does not match node's (have={have}, want={want})")));
+        }
+        // The type is not read, as in geth; web3.py sends it as an integer.
         let (gas, nonce) = (options.get::<Quantity>("gas")?, options.get::<Quantity>("nonce")?);
         let list = access_list(name, options.get("accessList")?)?;
         let authorizations = authorizations(name, options.get("authorizationList")?)?;
+        let to = options.get("to")?;
+        if to.is_none() && !authorizations.is_empty() {
+            return Err(cannot("EIP-7702 transaction cannot be used to create contract"));
+        }
         let (priced, fees) = fees(options, name)?;
         let (tx_type, fees) = match fees {
             _ if !authorizations.is_empty() => (4, dynamic(fees)),
@@ -61,7 +69,7 @@ impl CallRequest {
             nonce: nonce.as_ref().map_or(0, |nonce| nonce.0),
             fees,
             gas_limit: gas.as_ref().map_or(Gas::MAX, |gas| gas.0),
-            to: options.get("to")?,
+            to,
             value: options.get::<BigQuantity>("value")?.map_or(U256::ZERO, |value| value.0),
             input,
             access_list: list,

@@ -1,7 +1,6 @@
 //! A state and a block in which a transaction is tried.
 
 use alloy_primitives::{Address, B256};
-use cairn_client::unix;
 use chain_core::{
     execute::{Environment, Outcome, Revision, Trial, transition_with},
     state::{Overlay, StateView},
@@ -82,7 +81,7 @@ impl Simulation {
         };
         if is_pending {
             environment.number += 1;
-            environment.time = time.max(unix());
+            environment.time = context.mining.next_time(record.header.time).into();
             environment.base_fee = fee_after(context, snapshot, at)?;
             environment.beneficiary = context.mining.status().beneficiary;
         } else {

@@ -53,6 +53,13 @@ pub fn invalid_call(refused: ExecuteError, from: Address, gas: Gas) -> RpcError 
                 "max fee per gas less than block base fee: address {from}, maxFeePerGas: {got}, baseFee: {base_fee}"
             ),
         ),
+        E::TipAboveFeeCap { got, fee_cap } => (
+            -32602,
+            format!(
+                "max priority fee per gas higher than max fee per gas: address {from}, maxPriorityFeePerGas: {got}, \
+                 maxFeePerGas: {fee_cap}"
+            ),
+        ),
         E::IntrinsicGas { got, needed } => (-38013, format!("intrinsic gas too low: have {got}, want {needed}")),
         E::InsufficientBalance { got, needed } => {
             (-38014, format!("insufficient funds for gas * price + value: address {from} have {got} want {needed}"))
