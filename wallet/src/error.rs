@@ -291,7 +291,7 @@ fn file_hint(error: &FileError) -> Option<String> {
         FileError::Exists(_) => place,
         FileError::Locked(_) => "wait until it has ended, and try again",
         FileError::Changed(_) => "look at `cairn-wallet history`, and try again",
-        FileError::Foreign { .. } => "name the file of a wallet with --wallet FILE",
+        FileError::Transaction(_) => "name the file of a wallet with --wallet FILE",
         FileError::Damaged { .. } => {
             "move it away and restore the wallet from its words with `cairn-wallet restore`, or from a backup with \
              `cairn-wallet restore --backup FILE`"
@@ -313,7 +313,7 @@ const NEWER: &str = "use the newer cairn-wallet that wrote it";
 /// What to do about the file of a backup.
 fn backup_hint(error: &FileError) -> Option<String> {
     let text = match error {
-        FileError::Damaged { .. } | FileError::Foreign { .. } | FileError::Missing(_) => {
+        FileError::Damaged { .. } | FileError::Transaction(_) | FileError::Missing(_) => {
             "name another file that `cairn-wallet backup` wrote, or restore from the words with `cairn-wallet restore`"
         }
         FileError::Newer { .. } => NEWER,

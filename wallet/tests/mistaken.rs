@@ -86,7 +86,7 @@ fn what_was_mistaken_is_named() {
         assert!(answer.err.contains(says) || answer.out.contains(says), "{args:?}: {}{}", answer.out, answer.err);
     }
     home.json(&["build", "--out", "pay.json", "transfer", TO, "1"]);
-    home.run(&["balance", "--wallet", "pay.json"]).fails(3, "is no wallet");
+    home.run(&["balance", "--wallet", "pay.json"]).fails(3, "is a transaction, not a wallet");
     let by: Value = home.json(&["sign-message", "--by", "0Xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266", "hello"]);
     assert_eq!(by["address"], support::ACCOUNT);
 }

@@ -303,20 +303,11 @@ impl Plan {
         self.nodes - self.attackers.len()
     }
 
-    /// Whether all messages arrive in time, nobody attacks and no process ends.
-    pub fn is_calm(&self) -> bool {
-        self.is_timely() && self.attackers.is_empty()
-    }
-
-    /// The same of honest nodes among themselves. Who fetches a long chain may give up a slow peer for a faster one.
-    fn is_timely(&self) -> bool {
+    /// Whether all messages of honest nodes arrive in time and no process of theirs ends. Who fetches a long chain may give up a slow
+    /// peer for a faster one.
+    pub fn is_timely(&self) -> bool {
         let cuts = |(_, fault): &(u64, Fault)| !matches!(fault, Fault::Heal | Fault::Clock { .. });
         matches!(self.model, Model::Synchronous { .. }) && self.late.is_none() && !self.faults.iter().any(cuts)
-    }
-
-    /// Whether honest nodes have no reason to give each other up: no message is late, and none is lost.
-    pub fn is_reliable(&self) -> bool {
-        self.is_timely() && self.messages.loss == 0.0
     }
 
     /// Some honest node has a slow processor, but not so slow that attackers together could use it up.

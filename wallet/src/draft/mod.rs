@@ -34,7 +34,7 @@ use crate::{
 };
 
 /// First field of the file.
-const FORMAT: &str = "cairn-transaction";
+pub const FORMAT: &str = "cairn-transaction";
 
 /// The only version so far.
 const VERSION: u32 = 1;

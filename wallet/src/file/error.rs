@@ -20,8 +20,8 @@ pub enum FileError {
     Changed(PathBuf),
     #[error("{path} is damaged: {what}")]
     Damaged { path: PathBuf, what: String },
-    #[error("{path} is no wallet: it is a '{format}'")]
-    Foreign { path: PathBuf, format: String },
+    #[error("{0} is a transaction, not a wallet")]
+    Transaction(PathBuf),
     #[error("{path} is of version {got}; this program reads up to {VERSION}")]
     Newer { path: PathBuf, got: u32 },
     /// So much was sent and is not mined that no more can be remembered.

@@ -29,7 +29,7 @@ pub use self::{
     sent::{Sent, SentState},
 };
 use crate::{
-    draft::Draft,
+    draft::{self, Draft},
     input::{bounded, fault, from_json},
     keys::{Branch, IMPORTED, KeyError, PublicKeys, Signer},
     keystore::account_of,
@@ -449,8 +449,11 @@ impl Wallet {
                 format!("it is not a wallet file: {}", fault(&error))
             })
         })?;
+        if preamble.format == draft::FORMAT {
+            return Err(FileError::Transaction(path.into()));
+        }
         if preamble.format != FORMAT {
-            return Err(FileError::Foreign { path: path.into(), format: bounded(&preamble.format) });
+            return Err(damaged(format!("it is a '{}', not a '{FORMAT}'", bounded(&preamble.format))));
         }
         if preamble.version > VERSION {
             return Err(FileError::Newer { path: path.into(), got: preamble.version });

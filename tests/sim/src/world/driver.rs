@@ -297,7 +297,11 @@ impl World {
             if !disconnected.is_empty() {
                 self.stats.reorgs.add(disconnected.len() as u64);
             }
-            if disconnected.len() > DEPTH && self.phase == Phase::Rough && self.plan.is_calm() {
+            if disconnected.len() > DEPTH
+                && self.phase == Phase::Rough
+                && self.plan.is_timely()
+                && self.plan.attackers.is_empty()
+            {
                 let detail = format!("{} leaves {} blocks of its chain", name(node), disconnected.len());
                 return self.fail(Invariant::CommonPrefix, detail);
             }

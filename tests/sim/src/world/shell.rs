@@ -196,7 +196,11 @@ impl World {
     /// Where messages arrive, and in time, attackers do not get honest nodes to give each other up.
     fn check_disconnect(&mut self, node: usize, peer: PeerId, reason: &str) {
         let Some(other) = self.nodes[node].wire.peers.get(&peer).map(|end| end.node) else { return };
-        if self.nodes[node].is_honest() && self.nodes[other].is_honest() && self.plan.is_reliable() {
+        if self.nodes[node].is_honest()
+            && self.nodes[other].is_honest()
+            && self.plan.is_timely()
+            && self.plan.messages.loss == 0.0
+        {
             let detail = format!("{} disconnects {}: {reason}", name(node), name(other));
             self.fail(Invariant::Blame, detail);
         }
