@@ -4,7 +4,7 @@ use cairn_client::{plain, suggest_flag};
 use cairn_node::{cli::Cli, commands, logging, program};
 use clap::{CommandFactory, Parser, error::ErrorKind};
 use serde_json::json;
-use std::{ffi::OsString, io::Write, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode};
 
 fn main() -> ExitCode {
     cairn_node::files::own_umask();
@@ -106,8 +106,6 @@ fn fail(output: Output, code: u8, message: &str) -> ExitCode {
 
 /// Ends the process.
 fn end(code: u8) -> ! {
-    // What was said reaches whom it was said to; if not, they are gone.
-    let _ = std::io::stdout().flush();
     logging::flush();
     // SAFETY: ends the process and returns to nobody. `exit` would run C++ destructors under a call that may still read the
     // database.

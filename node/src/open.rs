@@ -148,7 +148,7 @@ pub fn open(config: &Config) -> Result<Opened, CommandError> {
         Some(_) => {
             let folder = datadir(config)?;
             // Before there is a chain of this id: without it, the next start would draw another.
-            if config.dev && config.chain == "dev" && !DirectoryLock::database(folder).exists() {
+            if config.dev && config.chain == "dev" && DirectoryLock::is_new(folder)? {
                 keep_chain_id(folder, config.spec.chain_id).map_err(CommandError::io("keep the chain's id"))?;
             }
             Store::open(folder, &config.spec, &store_config(config))?

@@ -6,6 +6,7 @@
 use cairn_client::counted;
 use chain_core::{codec, transaction::Transaction};
 use std::{
+    collections::HashSet,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -56,8 +57,15 @@ impl PoolFile {
 /// If the file cannot be written; the one before stays then.
 async fn save(engine: &EngineHandle, file: &Path, left: &[Transaction]) -> io::Result<usize> {
     let entries = engine.mempool_content(usize::MAX).await.map_err(io::Error::other)?;
-    files::replace(file, &rows(entries.iter().map(|entry| &*entry.transaction).chain(left)))?;
-    Ok(entries.len() + left.len())
+    let (mut names, mut all) = (HashSet::new(), Vec::new());
+    // What came in again meanwhile stands in both.
+    for transaction in entries.iter().map(|entry| &*entry.transaction).chain(left) {
+        if names.insert(transaction.txid()) {
+            all.push(transaction);
+        }
+    }
+    files::replace(file, &rows(all.iter().copied()))?;
+    Ok(all.len())
 }
 
 fn rows<'a>(transactions: impl Iterator<Item = &'a Transaction>) -> Vec<u8> {

@@ -42,13 +42,11 @@ fn what_is_mined_is_not_called_refused_by_a_node_without_an_index() {
     node.state().no_index = true;
     refuse(&node, "nonce");
     home.run(&["broadcast", "pay.json", "--yes"]).fails(11, "whether the node has it is unknown");
-    assert_eq!(states(&home), ["unclear"]);
-    let again = home.json(&["resend"]);
-    assert_eq!((again["refused"].as_array().unwrap().len(), again["kept"].as_array().unwrap().len()), (0, 1));
-    // One that knows tells.
+    assert_eq!(states(&home), ["accepted"], "as it was before");
+    assert_eq!(home.json(&["resend"])["refused"], json!([]));
+    // An answer that was lost is found by a node that knows.
     node.state().no_index = false;
-    assert_eq!(home.json(&["resend"])["arrived"].as_array().unwrap().len(), 1);
-    assert_eq!(states(&home), ["accepted"]);
+    assert_eq!(home.json(&["resend"])["refused"], json!([]));
 }
 
 #[test]
@@ -174,4 +172,46 @@ fn a_backup_is_replaced_by_none_that_lacks_its_policies() {
     fs::copy(home.path("kept"), other.path("kept")).unwrap();
     other.run(&["backup", "kept", "--force"]).fails(3, "it is left as it is");
     assert_eq!(stored(&other, "kept")["wallet"]["policies"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_payment_and_its_replacement_do_not_replace_each_other() {
+    let (node, home, friend) = rich();
+    let to = format!("{friend}=1");
+    signed(&home, "first.json", &["send", &to]);
+    let first = home.json(&["broadcast", "first.json"]);
+    let second = home.json(&["bump", txid(&first)]);
+    // The first is sent once more, and nobody answers.
+    node.state().lose_answers = true;
+    home.run(&["broadcast", "first.json", "--yes"]).fails(11, "whether the node has it is unknown");
+    node.state().lose_answers = false;
+    forget(&node);
+    assert_eq!(home.json(&["resend"])["resent"], json!([second["txid"]]));
+    home.json(&["bump", txid(&second), "--fee-rate", "20"]);
+}
+
+#[test]
+fn what_waits_for_a_lost_parent_is_not_refused_for_good() {
+    let (node, home, friend) = rich();
+    let coin = node.state().coins[0].outpoint;
+    let parent = home.json(&["send", &format!("{friend}=1"), "--coin", &format!("{}:{}", coin.txid, coin.index)]);
+    let change = node.state().coins.iter().position(|coin| coin.height.is_none() && coin.address != friend).unwrap();
+    let change = format!("{}:{}", txid(&parent), node.state().coins[change].outpoint.index);
+    signed(&home, "child.json", &["send", &format!("{friend}=2"), "--coin", &change]);
+    let child = home.json(&["broadcast", "child.json"]);
+    forget(&node);
+    refuse(&node, "missing");
+    home.run(&["broadcast", "child.json", "--yes"]).fails(11, "whether the node has it is unknown");
+    node.state().refuse = None;
+    assert_eq!(home.json(&["resend"])["resent"], json!([parent["txid"], child["txid"]]));
+}
+
+#[test]
+fn a_file_for_nobody_is_not_asked_for() {
+    let (_, home, friend) = rich();
+    let paid = home.json(&["send", &format!("{friend}=1")]);
+    let moved = home.json(&["transfer", TO, "1"]);
+    for sent in [&paid, &moved] {
+        home.run(&["bump", txid(sent), "--out", "file.json", "--yes"]).fails(2, "nobody else signs this");
+    }
 }

@@ -7,7 +7,7 @@ use crate::{
     open::{self, Opened},
     output::{Progress, say},
     program,
-    store::{BlockRef, Store, StoreError, Survey},
+    store::{BlockRef, Store, StoreConfig, StoreError, Survey},
 };
 use cairn_client::counted;
 use chain_core::units::Height;
@@ -22,35 +22,7 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
     // A member that cannot vote is told before anything is forgotten.
     open::member(&config)?;
     let settings = open::store_config(&config);
-    let mut pruned = 0;
-    match Survey::run(datadir, &config.spec, &settings) {
-        Ok(Survey { pruned: pruned @ 1.., .. }) if !force => {
-            return Err(CommandError::PrunedBlocks { pruned, command: program::on_this_data("reindex --force") });
-        }
-        Ok(Survey { tip, damaged, pruned: below }) => {
-            pruned = below;
-            // Blocks above the tip are of no state that could be lost.
-            let lost = damaged.first().is_some_and(|first| tip.is_some_and(|tip| first.height <= tip));
-            if lost && !force {
-                return Err(CommandError::DamagedBlocks {
-                    blocks: listed(&damaged),
-                    command: program::on_this_data("reindex --force"),
-                });
-            }
-        }
-        // A database that cannot be read as it is has no state to lose, but perhaps blocks that are not there any more.
-        Err(StoreError::Corrupt(_)) => match Survey::pruned_of_damaged(datadir, &settings) {
-            Ok(below @ 1..) if !force => {
-                return Err(CommandError::PrunedBlocks {
-                    pruned: below,
-                    command: program::on_this_data("reindex --force"),
-                });
-            }
-            below => pruned = below.unwrap_or_default(),
-        },
-        Err(StoreError::Lost { .. }) if force => {}
-        Err(error) => return Err(error.into()),
-    }
+    let pruned = check_losses(datadir, &config, &settings, force)?;
     let mut moved = false;
     let mut store = match Store::open_reset(datadir, &config.spec, &settings) {
         Err(StoreError::Lost { path, .. }) if force => {
@@ -91,6 +63,30 @@ pub fn reindex(config: Config, force: bool, json: bool) -> Result<(), CommandErr
         ))),
         None => Ok(()),
     }
+}
+
+/// Refuses to forget what the stored blocks cannot make again, unless `force` says so; returns up to where blocks were pruned.
+fn check_losses(datadir: &Path, config: &Config, settings: &StoreConfig, force: bool) -> Result<Height, CommandError> {
+    let command = || program::on_this_data("reindex --force");
+    let survey = match Survey::run(datadir, &config.spec, settings) {
+        // A database that cannot be read as it is has no state to lose, but perhaps blocks that are not there any more.
+        Err(StoreError::Corrupt(_)) => {
+            let pruned = Survey::pruned_of_damaged(datadir, settings).unwrap_or_default();
+            Survey { pruned, ..Survey::default() }
+        }
+        Err(StoreError::Lost { .. }) if force => Survey::default(),
+        survey => survey?,
+    };
+    let Survey { tip, damaged, pruned } = survey;
+    if pruned > 0 && !force {
+        return Err(CommandError::PrunedBlocks { pruned, command: command() });
+    }
+    // Blocks above the tip are of no state that could be lost.
+    let lost = damaged.first().is_some_and(|first| tip.is_some_and(|tip| first.height <= tip));
+    if lost && !force {
+        return Err(CommandError::DamagedBlocks { blocks: listed(&damaged), command: command() });
+    }
+    Ok(pruned)
 }
 
 /// Executes what is stored; returns up to which height.

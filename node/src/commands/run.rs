@@ -126,6 +126,9 @@ async fn serve(
     }
     let network = join_network(config, opened).await?;
     let mining = Arc::new(mining(config, &opened.engine, saved));
+    if config.mine {
+        mining.start_later();
+    }
     let stop = Arc::new(Notify::new());
     let context = Arc::new(Context {
         spec: config.spec.clone(),
@@ -160,7 +163,8 @@ async fn serve(
     if config.mine {
         begin_mining(config, &mining, network.clone());
     }
-    banner::print(&context, config).await;
+    // Nobody may read it: the node goes on all the same.
+    tokio::spawn(banner::print(context.clone(), config.clone()));
     let failed = opened.engine.failed();
     let outcome = tokio::select! {
         // An engine that has failed ends the others, too: its reason comes first.
@@ -282,11 +286,9 @@ fn syncs_first(spec: &ChainSpec) -> bool {
 /// Mines at once, or when it has looked for others' blocks.
 fn begin_mining(config: &Config, mining: &Arc<Mining>, network: Option<NetHandle>) {
     match network.filter(|_| syncs_first(&config.spec)) {
-        Some(network) => {
-            mining.start_later();
-            tokio::spawn(start_mining(mining.clone(), network));
-        }
-        None => mining.start(None),
+        Some(network) => _ = tokio::spawn(start_mining(mining.clone(), network)),
+        // Unless somebody said otherwise meanwhile.
+        None => _ = mining.start_now(),
     }
 }
 

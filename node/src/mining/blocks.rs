@@ -139,7 +139,9 @@ impl Mining {
         }
         for index in 0..count {
             let last = self.engine.chain_info().header.time;
-            let time = (index > 0).then(|| last.saturating_add(seconds));
+            // An interval that was set for all blocks holds for those after the first.
+            let has_step = self.demand.lock().step.is_some();
+            let time = (index > 0 && !has_step).then(|| last.saturating_add(seconds));
             self.mine_now(1, time).await?;
         }
         Ok(())

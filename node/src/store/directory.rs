@@ -48,6 +48,14 @@ impl DirectoryLock {
     pub fn database(datadir: &Path) -> PathBuf {
         datadir.join("db")
     }
+
+    /// Whether a data directory has no database yet.
+    ///
+    /// # Errors
+    /// [`StoreError`] if that cannot be told.
+    pub fn is_new(datadir: &Path) -> Result<bool, StoreError> {
+        is_new(&Self::database(datadir))
+    }
 }
 
 /// Whether a database has to be made here, since there is none.

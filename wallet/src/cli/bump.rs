@@ -12,7 +12,7 @@ use super::{
 use crate::{
     coins::{self, Coins},
     draft::{Body, CoinDraft, Draft},
-    error::WalletError,
+    error::{WalletError, usage},
     file::Sent,
     node::{NO_INDEX, NodeError},
     own::KeyTable,
@@ -59,11 +59,15 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>
             let usual = || format!("{}-{word}.json", &txid.to_string()[..16]).into();
             let file = || (args.out.clone().unwrap_or_else(usual), args.force);
             let file = coin.inputs.iter().any(|input| input.policy.is_some()).then(file);
+            if file.is_none() {
+                expect_no_file(args)?;
+            }
             let warning = warnings(&txid, &dropped, cancel);
             let bump = Bump { replaces: Some(txid), drops, warning, file, ..Bump::default() };
             session.finish_with(draft, bump, wait)
         }
         (Body::Account(account), _) => {
+            expect_no_file(args)?;
             let from = session.wallet.network.account(&account.from)?;
             if session.node.nonce(&from, false)? > account.nonce {
                 // A node without an index did not say above whether it was this one.
@@ -79,6 +83,14 @@ fn replace(context: &Context, args: &BumpArgs, wait: Wait, cancels: Option<bool>
             session.finish_with(draft, bump, wait)
         }
         _ => Err(not_replaceable("the wallet's file does not hold what made it").into()),
+    }
+}
+
+/// Refuses to sign and send where a file was asked for.
+fn expect_no_file(args: &BumpArgs) -> Result<(), WalletError> {
+    match args.out.is_some() || args.force {
+        true => Err(usage!("nobody else signs this: --out and --force go with a spend of a policy")),
+        false => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What every command needs: the wallet file, the node, the password, the user's confirmation.
 
 use std::{
+    cell::Cell,
     env, fs,
     io::{self, BufRead, IsTerminal},
     path::{Path, PathBuf},
@@ -30,6 +31,8 @@ use crate::{
 /// The flags of every command, with what follows from them.
 pub struct Context {
     pub global: Global,
+    /// Whether the node said which of several wallets is meant.
+    chosen: Cell<bool>,
 }
 
 /// The chain that is built in under a node's name for its own. A development chain that is kept has an id that was drawn for it.
@@ -42,6 +45,11 @@ fn built_in(told: &Network) -> Option<Network> {
 }
 
 impl Context {
+    /// For these flags.
+    pub fn new(global: Global) -> Self {
+        Self { global, chosen: Cell::new(false) }
+    }
+
     /// Folder of the wallets that are not named.
     fn folder(&self) -> Result<PathBuf, WalletError> {
         match env::var_os("HOME").filter(|home| !home.is_empty()) {
@@ -151,7 +159,10 @@ impl Context {
             [] => Err(FileError::NoneIn(folder).into()),
             [only] => Ok(only.clone()),
             _ => match self.connect()?.info() {
-                Ok(info) => self.file_of(&info.chain),
+                Ok(info) => {
+                    self.chosen.set(true);
+                    self.file_of(&info.chain)
+                }
                 Err(error) => Err(WalletError::WhichWallet { folder, error: Box::new(error) }),
             },
         }
@@ -188,13 +199,12 @@ impl Context {
 
     /// Where there are several wallets, the node decides which one is shown, but not which one signs unseen.
     fn expect_named(&self) -> Result<(), WalletError> {
-        let named = self.global.wallet.is_some() || self.global.chain.is_some();
-        if named || self.can_ask() || self.found()?.len() < 2 {
+        if !self.chosen.get() || self.can_ask() {
             return Ok(());
         }
         Err(usage!(
-            "there are several wallets in {}, and the node would decide which one signs: say which with --chain NAME or --wallet \
-             FILE",
+            "there are several wallets in {}, and the node would decide which one signs: say which with --wallet FILE or --chain \
+             NAME",
             self.folder()?.display()
         ))
     }

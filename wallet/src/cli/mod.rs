@@ -28,6 +28,7 @@ mod session;
 mod summary;
 mod tx;
 mod typed_data;
+mod verdict;
 mod waiting;
 mod wallet;
 
@@ -90,7 +91,7 @@ fn command_line() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return bad_usage(&suggest_flag(error, command(), &arguments)),
     };
-    let context = Context { global: cli.global };
+    let context = Context::new(cli.global);
     screen::set_json(context.global.json);
     match run(&context, cli.command).and_then(shown) {
         Ok(()) => ExitCode::SUCCESS,

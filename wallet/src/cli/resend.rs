@@ -11,6 +11,7 @@ use super::{
     reported::Reported,
     screen::{self, Report},
     session::Session,
+    verdict::is_final,
 };
 use crate::{
     error::WalletError,
@@ -50,20 +51,6 @@ fn unknown<'a>(node: &Node, sent: Vec<&'a Sent>) -> Result<Vec<&'a Sent>, NodeEr
         other => other?,
     };
     Ok(sent.into_iter().zip(known).filter(|(_, status)| status.is_none()).map(|(sent, _)| sent).collect())
-}
-
-/// Whether a refusal says that the transaction can never be mined. What it spends may be of another that the node has lost, too.
-fn is_final(session: &Session<'_>, sent: &Sent, error: &NodeError) -> Result<bool, NodeError> {
-    if session.info.syncing || !error.is_final() {
-        return Ok(false);
-    }
-    let spends = sent.spends();
-    for parent in session.wallet.live().filter(|other| spends.iter().any(|coin| coin.txid == other.txid)) {
-        if error.verdict() == Some("missing") && matches!(session.node.transaction(&parent.txid), Ok(None)) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 /// The first that is to be handed in of what the node has lost: nothing before what it spends.
@@ -140,7 +127,7 @@ fn hand_in(session: &mut Session<'_>, sent: &Sent, found: &mut Found) -> Result<
     match session.node.send(sent.raw()) {
         Err(error) if !error.is_known() => {
             let NodeError::Refused { message, .. } = &error else { return Err(error.into()) };
-            let over = is_final(session, sent, &error)?;
+            let over = is_final(&session.wallet, &session.node, session.info.syncing, &sent.txid, &error)?;
             if over && !session.node.may_be_mined(&sent.txid, &error)? {
                 found.text += &format!("{} {txid}: {message}\n", screen::yellow("Refused for good:"));
                 let instead = replaced(session, sent, &mut found.text)?;

@@ -19,6 +19,7 @@ use super::{
     reported::Reported,
     screen::{self, Report},
     summary,
+    verdict::is_over,
     waiting::{MINE, Waiting, mines_on_demand, quiet},
 };
 use crate::{
@@ -210,9 +211,36 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// Whether what a node does not take may yet be mined, or is.
-    fn may_be_kept(&self, txid: &TxId, error: &NodeError) -> bool {
-        self.info.syncing || !error.is_final() || self.node.may_be_mined(txid, error).unwrap_or(true)
+    /// Whether what a node does not take will never be mined.
+    fn is_over(&self, txid: &TxId, error: &NodeError) -> bool {
+        is_over(&self.wallet, &self.node, self.info.syncing, txid, error).unwrap_or_default()
+    }
+
+    /// What is remembered of a transaction while it is sent, and what was before, unless it was refused then.
+    fn record(
+        &mut self,
+        draft: &Draft,
+        transaction: &Transaction,
+        bump: &Bump,
+        wait: Wait,
+    ) -> Result<(Sent, Option<Sent>), WalletError> {
+        let mut sent = Sent::new(draft, transaction, now(), self.node.block_hash(1)?);
+        let known = |old: &&Sent| old.txid == sent.txid && old.state != SentState::Refused;
+        if let Some(earlier) = self.wallet.sent.iter().find(known).cloned() {
+            sent = earlier.clone();
+            sent.state = SentState::Unclear;
+            return Ok((sent, Some(earlier)));
+        }
+        let conflicts = self.wallet.conflicts(&sent).filter(|other| other.state != SentState::Refused);
+        let conflicts: Vec<TxId> = conflicts.map(|other| other.txid).collect();
+        sent.replaces = bump.replaces.or(conflicts.first().copied());
+        let drops = conflicts.into_iter().chain(bump.drops.iter().copied());
+        sent.drops = drops.filter(|other| Some(*other) != sent.replaces).collect();
+        if wait.again {
+            let own = self.wallet.key_table()?;
+            self.wallet.settle_refused(draft, &sent, &own);
+        }
+        Ok((sent, None))
     }
 
     /// Broadcasts a signed transaction. It is stored first, so that neither a crash nor a lost answer makes the user
@@ -225,18 +253,9 @@ impl<'a> Session<'a> {
         mut json: Value,
         wait: Wait,
     ) -> Result<Report, WalletError> {
-        let mut sent = Sent::new(&draft, transaction, now(), self.node.block_hash(1)?);
-        let txid = sent.txid;
-        let before = self.wallet.live().any(|old| old.txid == txid);
         self.forget_buried()?;
-        let conflicts = self.wallet.conflicts(&sent).filter(|other| other.state != SentState::Refused);
-        let conflicts: Vec<TxId> = conflicts.map(|other| other.txid).collect();
-        sent.replaces = bump.replaces.or(conflicts.first().copied());
-        sent.drops = conflicts.into_iter().chain(bump.drops).filter(|other| Some(*other) != sent.replaces).collect();
-        if wait.again {
-            let own = self.wallet.key_table()?;
-            self.wallet.settle_refused(&draft, &sent, &own);
-        }
+        let (sent, earlier) = self.record(&draft, transaction, &bump, wait)?;
+        let txid = sent.txid;
         let (used, labels) = (self.wallet.used, self.wallet.labels.clone());
         mark_change(&mut self.wallet, &draft, false)?;
         if let Some(name) = self.label.take() {
@@ -248,8 +267,7 @@ impl<'a> Session<'a> {
         match self.node.send(&encoded) {
             Ok(_) => {}
             Err(error) if error.is_known() => {}
-            // What was sent before may be in a block, or wait elsewhere.
-            Err(error) if error.is_definite() && !(before && self.may_be_kept(&txid, &error)) => {
+            Err(error) if error.is_definite() && (earlier.is_none() || self.is_over(&txid, &error)) => {
                 self.wallet.refused(&txid);
                 (self.wallet.used, self.wallet.labels) = (used, labels);
                 if let Err(unwritten) = self.lock.write(&self.wallet) {
@@ -260,8 +278,14 @@ impl<'a> Session<'a> {
                     other => WalletError::Node(other),
                 });
             }
-            // The node, or what answers in its place, may have it.
-            Err(error) => return Err(WalletError::Unclear { txid, error: Box::new(error) }),
+            // The node, or what answers in its place, may have it. What was sent before may be in a block, or wait elsewhere.
+            Err(error) => {
+                if let Some(earlier) = earlier {
+                    self.wallet.remember(earlier)?;
+                    self.lock.write(&self.wallet)?;
+                }
+                return Err(WalletError::Unclear { txid, error: Box::new(error) });
+            }
         }
         // The file says that it is unclear until that is reported. Others may use the wallet while this waits.
         let reported = Reported { file: self.lock.path().into(), txids: vec![txid] };
@@ -273,7 +297,8 @@ impl<'a> Session<'a> {
         };
         screen::note(&sent);
         let can_fail = matches!(transaction, Transaction::Account(tx) if tx.fields().gas_limit > PLAIN_GAS);
-        let waiting = Waiting { node: &self.node, txid, encoded: &encoded, blocks, info: &self.info, can_fail };
+        let (node, wallet, info) = (&self.node, &self.wallet, &self.info);
+        let waiting = Waiting { node, wallet, txid, encoded: &encoded, blocks, info, can_fail };
         let status = waiting.run()?;
         json["height"] = json!(status.height);
         json["confirmations"] = json!(status.confirmations);

@@ -79,7 +79,10 @@ fn list(lines: &mut Vec<String>, path: &str, value: &Value) {
 
 /// A text as it is if it can be taken for no other, else between quotes.
 fn unmistakable(text: &str) -> String {
-    let is_clear = !text.is_empty() && text.trim() == text && plain(text) == text && !text.contains(['"', '\\']);
+    let odd = |letter: char| letter == '"' || letter == '\\' || letter.is_whitespace() && letter != ' ';
+    let is_clear = !text.is_empty() && text.trim() == text && plain(text) == text && !text.contains(odd);
+    // Many blanks could make what follows look like a line of its own.
+    let is_clear = is_clear && !text.contains("  ") && !text.contains('\u{2800}');
     if is_clear { text.into() } else { quoted(text) }
 }
 

@@ -10,9 +10,11 @@ use chain_core::hash::TxId;
 use super::{
     dates::now,
     screen::{self, Progress},
+    verdict::is_over,
 };
 use crate::{
     error::WalletError,
+    file::Wallet,
     node::{ChainInfo, Node, NodeError, TransactionStatus},
 };
 
@@ -39,6 +41,8 @@ pub fn mines_on_demand(info: &ChainInfo) -> bool {
 pub struct Waiting<'a> {
     /// Where it was sent.
     pub node: &'a Node,
+    /// What else was sent.
+    pub wallet: &'a Wallet,
     /// What is waited for.
     pub txid: TxId,
     /// The same, to be broadcast again.
@@ -117,7 +121,7 @@ impl Waiting<'_> {
             // It may have been mined just now.
             Err(error) if self.node.may_be_mined(&txid, &error).unwrap_or_default() => Ok(true),
             // Whether the node has it is unknown, or it may take it later.
-            Err(error) if self.info.syncing || !error.is_final() => {
+            Err(error) if !is_over(self.wallet, self.node, self.info.syncing, &txid, &error).unwrap_or_default() => {
                 Err(WalletError::NotFollowed { txid, error: Box::new(error) })
             }
             Err(error) => {

@@ -384,7 +384,7 @@ fn a_withdrawal_says_where_it_goes() {
     assert_eq!(contradiction(&|account| account.withdraw_to = Some(other.clone())), elsewhere);
     assert_eq!(contradiction(&|account| account.withdraw_to = None), elsewhere);
     assert_eq!(contradiction(&|account| account.to = Some(account.from.clone())), elsewhere);
-    let lost = "it pays the gateway but its data is not a withdrawal: the value would be lost";
+    let lost = "it pays the gateway but its data is not a withdrawal, so the value would be lost: `cairn-wallet withdraw` makes one";
     assert_eq!(contradiction(&|account| account.input.clear()), lost);
     assert_eq!(contradiction(&|account| account.input.push(0)), lost);
     assert_eq!(

@@ -425,7 +425,7 @@ impl Wallet {
 
     /// Whether this wallet sent a transaction that a node may know.
     pub fn has_sent(&self, txid: &TxId) -> bool {
-        self.sent.iter().any(|sent| sent.txid == *txid)
+        self.sent.iter().any(|sent| sent.txid == *txid && sent.state != SentState::Refused)
     }
 
     /// What the file holds.

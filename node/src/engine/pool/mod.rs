@@ -112,7 +112,7 @@ impl Pool {
         chain: &Chain,
         now: Time,
     ) -> Result<Template, TemplateError> {
-        self.templates.best(request, &mut self.mempool, chain, now)
+        self.by_chains_fee(chain, |pool| pool.templates.best(request, &mut pool.mempool, chain, now))
     }
 
     /// The best block whose merkle tree is full.
@@ -122,7 +122,19 @@ impl Pool {
         chain: &Chain,
         now: Time,
     ) -> Result<Template, TemplateError> {
-        self.templates.best_full(request, &mut self.mempool, chain, now)
+        self.by_chains_fee(chain, |pool| pool.templates.best_full(request, &mut pool.mempool, chain, now))
+    }
+
+    /// Blocks that are searched for do not have the base fee that was set for the next block on demand: the pool is ranked, and
+    /// what cannot pay is left out, by the chain's own.
+    fn by_chains_fee<T>(&mut self, chain: &Chain, make: impl FnOnce(&mut Self) -> T) -> T {
+        if self.next_base_fee.is_none() {
+            return make(self);
+        }
+        self.mempool.set_base_fee(chain.next_base_fee());
+        let made = make(self);
+        self.mempool.set_base_fee(self.base_fee(chain));
+        made
     }
 
     /// A solved block, for chains of trivial difficulty.
@@ -130,10 +142,8 @@ impl Pool {
         // An edit takes nothing from the pool, and what was said of the next block stays true.
         if !matches!(plan.content, Content::Edits(_)) {
             self.next_base_fee = None;
-        }
-        // The pool ranks by what is left above the base fee.
-        if let Some(base_fee) = plan.base_fee {
-            self.mempool.set_base_fee(base_fee);
+            // The pool ranks by what is left above the base fee.
+            self.mempool.set_base_fee(plan.base_fee.unwrap_or_else(|| chain.next_base_fee()));
         }
         let block = self.templates.solve(plan, &mut self.mempool, chain, now);
         if block.is_err() {

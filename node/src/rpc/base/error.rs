@@ -176,7 +176,8 @@ fn mempool_error(refusal: &MempoolError) -> RpcError {
         | E::DescendantsTooLarge { .. }
         | E::SenderLimit { .. } => ("policy", ""),
         E::NonceTooLow { .. } => ("nonce", "nonce too low"),
-        E::NonceGap { .. } => ("nonce", "nonce too high"),
+        // It may be taken later.
+        E::NonceGap { .. } => ("policy", "nonce too high"),
         E::DelegatedSender { .. } => ("policy", "in-flight transaction limit reached for delegated accounts"),
         E::InsufficientFunds { .. } => ("funds", "insufficient funds for gas * price + value"),
         E::Full { .. } => ("full", "txpool is full"),
