@@ -225,8 +225,7 @@ impl<'a> Session<'a> {
         wait: Wait,
     ) -> Result<(Sent, Option<Sent>), WalletError> {
         let mut sent = Sent::new(draft, transaction, now(), self.node.block_hash(1)?);
-        let known = |old: &&Sent| old.txid == sent.txid && old.state != SentState::Refused;
-        if let Some(earlier) = self.wallet.sent.iter().find(known).cloned() {
+        if let Some(earlier) = self.wallet.sent_before(&sent.txid).cloned() {
             sent = earlier.clone();
             sent.state = SentState::Unclear;
             return Ok((sent, Some(earlier)));

@@ -425,7 +425,12 @@ impl Wallet {
 
     /// Whether this wallet sent a transaction that a node may know.
     pub fn has_sent(&self, txid: &TxId) -> bool {
-        self.sent.iter().any(|sent| sent.txid == *txid && sent.state != SentState::Refused)
+        self.sent.iter().any(|sent| sent.txid == *txid)
+    }
+
+    /// What is known of a transaction that was sent, unless it was refused.
+    pub fn sent_before(&self, txid: &TxId) -> Option<&Sent> {
+        self.sent.iter().find(|sent| sent.txid == *txid && sent.state != SentState::Refused)
     }
 
     /// What the file holds.
