@@ -35,18 +35,27 @@ fn states(home: &Home) -> Vec<String> {
 
 #[test]
 fn what_is_mined_is_not_called_refused_by_a_node_without_an_index() {
-    let (node, home, _) = rich();
-    signed(&home, "pay.json", &["transfer", TO, "1"]);
-    home.json(&["broadcast", "pay.json"]);
-    node.state().mined = true;
-    node.state().no_index = true;
-    refuse(&node, "nonce");
-    home.run(&["broadcast", "pay.json", "--yes"]).fails(11, "whether the node has it is unknown");
-    assert_eq!(states(&home), ["accepted"], "as it was before");
-    assert_eq!(home.json(&["resend"])["refused"], json!([]));
-    // An answer that was lost is found by a node that knows.
-    node.state().no_index = false;
-    assert_eq!(home.json(&["resend"])["refused"], json!([]));
+    for is_lost in [false, true] {
+        let (node, home, _) = rich();
+        signed(&home, "pay.json", &["transfer", TO, "1"]);
+        node.state().lose_answers = is_lost;
+        assert_eq!(home.run(&["broadcast", "pay.json", "--yes"]).code, if is_lost { 11 } else { 0 });
+        node.state().lose_answers = false;
+        node.state().mined = true;
+        node.state().no_index = true;
+        refuse(&node, "nonce");
+        home.run(&["broadcast", "pay.json", "--yes"]).fails(11, "whether the node has it is unknown");
+        assert_eq!(states(&home), [if is_lost { "unclear" } else { "accepted" }], "as it was before");
+        let again = home.json(&["resend"]);
+        assert_eq!(
+            (again["refused"].as_array().unwrap().len(), again["kept"].as_array().unwrap().len()),
+            (0, usize::from(is_lost))
+        );
+        // One that knows tells.
+        node.state().no_index = false;
+        assert_eq!(home.json(&["resend"])["arrived"].as_array().unwrap().len(), usize::from(is_lost));
+        assert_eq!(states(&home), ["accepted"]);
+    }
 }
 
 #[test]
@@ -176,18 +185,25 @@ fn a_backup_is_replaced_by_none_that_lacks_its_policies() {
 
 #[test]
 fn a_payment_and_its_replacement_do_not_replace_each_other() {
-    let (node, home, friend) = rich();
-    let to = format!("{friend}=1");
-    signed(&home, "first.json", &["send", &to]);
-    let first = home.json(&["broadcast", "first.json"]);
-    let second = home.json(&["bump", txid(&first)]);
-    // The first is sent once more, and nobody answers.
-    node.state().lose_answers = true;
-    home.run(&["broadcast", "first.json", "--yes"]).fails(11, "whether the node has it is unknown");
-    node.state().lose_answers = false;
-    forget(&node);
-    assert_eq!(home.json(&["resend"])["resent"], json!([second["txid"]]));
-    home.json(&["bump", txid(&second), "--fee-rate", "20"]);
+    for is_refused in [false, true] {
+        let (node, home, friend) = rich();
+        signed(&home, "first.json", &["send", &format!("{friend}=1")]);
+        if is_refused {
+            refuse(&node, "full");
+        }
+        let answer = home.run(&["broadcast", "first.json", "--yes", "--json"]);
+        assert_eq!(answer.code, if is_refused { 9 } else { 0 }, "{}", answer.err);
+        node.state().refuse = None;
+        let first = stored(&home, ".cairn/wallet/local.json")["wallet"]["sent"][0]["txid"].as_str().unwrap().to_owned();
+        let second = home.json(&["bump", &first]);
+        // The first is sent once more, and nobody answers.
+        node.state().lose_answers = true;
+        home.run(&["broadcast", "first.json", "--yes"]).fails(11, "whether the node has it is unknown");
+        node.state().lose_answers = false;
+        forget(&node);
+        assert_eq!(home.json(&["resend"])["resent"], json!([second["txid"]]));
+        home.json(&["bump", txid(&second), "--fee-rate", "20"]);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use cairn_client::counted;
 use chain_core::address;
-use std::{net::TcpListener, sync::Arc};
+use std::net::TcpListener;
 
 use crate::{
     config::{Config, LogFormat},
@@ -15,15 +15,19 @@ use crate::{
 };
 
 /// Prints the banner to the standard output.
-pub async fn print(context: Arc<Context>, config: Config) {
+pub async fn print(context: &Context, config: &Config) {
     let addresses = match &context.network {
         // None are known of a network that has stopped.
         Some(network) => network.addresses().await.unwrap_or_default(),
         None => Vec::new(),
     };
     match config.log.format {
-        LogFormat::Text => say(format_args!("{}\n", text(&context, &config, &addresses))),
-        LogFormat::Json => log(&context, &addresses),
+        // Nobody may read it, and a thread that waits for a reader must hold up nothing.
+        LogFormat::Text => {
+            let text = text(context, config, &addresses);
+            std::thread::spawn(move || say(format_args!("{text}\n")));
+        }
+        LogFormat::Json => log(context, &addresses),
     }
 }
 

@@ -163,8 +163,7 @@ async fn serve(
     if config.mine {
         begin_mining(config, &mining, network.clone());
     }
-    // Nobody may read it: the node goes on all the same.
-    tokio::spawn(banner::print(context.clone(), config.clone()));
+    banner::print(&context, config).await;
     let failed = opened.engine.failed();
     let outcome = tokio::select! {
         // An engine that has failed ends the others, too: its reason comes first.

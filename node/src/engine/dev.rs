@@ -100,8 +100,10 @@ impl Engine {
         plans: Vec<BlockPlan>,
     ) -> Result<Result<Vec<BlockHash>, TemplateError>, Fatal> {
         if !self.chain.is_executed(&fork) {
-            // The plans took what was said of the next block.
-            self.pool.set_next_base_fee(None, &self.chain);
+            if !plans.is_empty() {
+                // They took what was said of the next block.
+                self.pool.set_next_base_fee(None, &self.chain);
+            }
             return Ok(Err(TemplateError::UnknownBlock(fork)));
         }
         self.chain.pin(Some(fork));

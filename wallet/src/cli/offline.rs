@@ -201,8 +201,10 @@ pub fn broadcast(context: &Context, args: &BroadcastArgs, wait: Wait) -> Result<
     }
     let own = session.wallet.key_table()?;
     check_claims(&draft, &own, args.allow_high_fee, &args.file)?;
-    // Also where the node says that it has it already: that is its word. What this wallet sent before adds nothing.
-    let is_new = session.wallet.sent_before(&transaction.txid()).is_none();
+    // Also where the node says that it has it already: that is its word. What this wallet sent before adds nothing, unless it
+    // was replaced.
+    let txid = transaction.txid();
+    let is_new = session.wallet.live().all(|sent| sent.txid != txid);
     let again = if is_new { session.check_again(&draft, wait)? } else { None };
     let (mut text, json) = session.described(&draft, &bump, &own)?;
     if let Some(warning) = again {

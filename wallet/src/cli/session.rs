@@ -226,11 +226,16 @@ impl<'a> Session<'a> {
     ) -> Result<(Sent, Option<Sent>), WalletError> {
         let mut sent = Sent::new(draft, transaction, now(), self.node.block_hash(1)?);
         if let Some(earlier) = self.wallet.sent_before(&sent.txid).cloned() {
+            let first_block = sent.first_block;
             sent = earlier.clone();
-            sent.state = SentState::Unclear;
+            // It is sent on this chain now.
+            (sent.state, sent.first_block) = (SentState::Unclear, first_block);
             return Ok((sent, Some(earlier)));
         }
-        let conflicts = self.wallet.conflicts(&sent).filter(|other| other.state != SentState::Refused);
+        // What took the place of this does not lose its own to it.
+        let over: Vec<TxId> = self.wallet.all_replacements(&sent.txid).iter().map(|other| other.txid).collect();
+        let is_live = |other: &&Sent| other.state != SentState::Refused && !over.contains(&other.txid);
+        let conflicts = self.wallet.conflicts(&sent).filter(is_live);
         let conflicts: Vec<TxId> = conflicts.map(|other| other.txid).collect();
         sent.replaces = bump.replaces.or(conflicts.first().copied());
         let drops = conflicts.into_iter().chain(bump.drops.iter().copied());
@@ -279,9 +284,10 @@ impl<'a> Session<'a> {
             }
             // The node, or what answers in its place, may have it. What was sent before may be in a block, or wait elsewhere.
             Err(error) => {
-                if let Some(earlier) = earlier {
-                    self.wallet.remember(earlier)?;
-                    self.lock.write(&self.wallet)?;
+                if let Some(earlier) = earlier
+                    && let Err(unwritten) = self.wallet.remember(earlier).and_then(|()| self.lock.write(&self.wallet))
+                {
+                    screen::warn(&format!("the wallet's file has {txid} as unclear: {unwritten}"));
                 }
                 return Err(WalletError::Unclear { txid, error: Box::new(error) });
             }
