@@ -98,14 +98,19 @@ fn saved_payout(config: &Config) -> Result<Option<Saved>, CommandError> {
 
 /// The miner of this process.
 fn mining(config: &Config, engine: &EngineHandle, saved: Option<Saved>) -> Mining {
-    Mining::new(
+    let mining = Mining::new(
         engine.clone(),
         &config.spec,
         payout_file(config),
         config.payout.or_else(|| dev_payout(config)).or(saved.map(|saved| saved.lock)),
         config.beneficiary.or(saved.map(|saved| saved.account)),
         config.threads,
-    )
+    );
+    // Before anybody can ask for something else.
+    if config.mine {
+        mining.start_later();
+    }
+    mining
 }
 
 async fn serve(
@@ -126,9 +131,6 @@ async fn serve(
     }
     let network = join_network(config, opened).await?;
     let mining = Arc::new(mining(config, &opened.engine, saved));
-    if config.mine {
-        mining.start_later();
-    }
     let stop = Arc::new(Notify::new());
     let context = Arc::new(Context {
         spec: config.spec.clone(),
