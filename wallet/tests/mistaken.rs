@@ -19,7 +19,7 @@ fn which_of_several_wallets_signs_is_not_for_the_node_to_say_unseen() {
     let (node, home, _) = rich();
     home.run(&["create", "--json", "--chain", "test"]).json();
     home.run(&["transfer", TO, "1", "--yes"]).fails(2, "there are several wallets in");
-    home.run(&["sign-message", "--by", "0", "hello", "--yes"]).fails(2, "say which with --chain NAME or --wallet");
+    home.run(&["sign-message", "--by", "0", "hello", "--yes"]).fails(2, "say which with --wallet FILE or --chain NAME");
     assert!(node.state().sent.is_empty());
     home.json(&["transfer", TO, "1", "--chain", "local"]);
     home.json(&["balance"]);
