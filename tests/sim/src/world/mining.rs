@@ -1,7 +1,7 @@
 //! Miners. Finding a block takes an exponential time, whose mean is the hash rate's; it begins anew with each tip, which
 //! changes nothing, for such times have no memory.
 
-use cairn_node::engine::{Event, Source};
+use cairn_node::engine::{Event, Source, TemplateError};
 use chain_core::{block::Block, transaction::coin::OutPoint};
 
 use super::{Happening, Phase, World, driver::MINED, links::name};
@@ -9,6 +9,7 @@ use crate::{
     chain::PAYING,
     node::Mining,
     oracle::{Find, Invariant},
+    plan::Fault,
 };
 
 impl World {
@@ -81,11 +82,18 @@ impl World {
                 self.chain.solve(&mut block);
                 self.found(node, block);
             }
+            // A clock that was set back may be further behind the newest block than one may be: the miner waits.
+            Some(Err(TemplateError::ClockBehind { .. })) if self.clock_was_set(node) => {}
             Some(Err(error)) if !self.nodes[node].failing => {
                 self.fail(Invariant::Template, format!("{} has no template: {error}", name(node)));
             }
             _ => {}
         }
+    }
+
+    fn clock_was_set(&self, node: usize) -> bool {
+        let sets = |fault: &Fault| matches!(fault, Fault::Clock { node: other, .. } if *other == node);
+        self.plan.faults.iter().any(|(_, fault)| sets(fault))
     }
 
     fn found(&mut self, node: usize, block: Block) {
