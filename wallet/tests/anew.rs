@@ -5,13 +5,9 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Home, forget, rich};
+use support::{Home, forget, rich, txid};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-
-fn txid(sent: &Value) -> &str {
-    sent["txid"].as_str().unwrap()
-}
 
 /// The error of a command that is refused with code 8.
 fn refused(home: &Home, command: &[&str]) -> Value {

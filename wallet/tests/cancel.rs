@@ -8,17 +8,13 @@ use chain_core::transaction::{
     coin::{CoinTransaction, Lock},
 };
 use serde_json::{Value, json};
-use support::{ACCOUNT, MockNode, rich};
+use support::{ACCOUNT, MockNode, rich, txid};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
 
 fn coins(node: &MockNode, number: usize) -> CoinTransaction {
     let Transaction::Coin(tx) = node.state().sent[number].clone() else { panic!("not of coins") };
     tx
-}
-
-fn txid(sent: &Value) -> &str {
-    sent["txid"].as_str().unwrap()
 }
 
 #[test]

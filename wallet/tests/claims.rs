@@ -7,11 +7,7 @@ mod support;
 use std::fs;
 
 use serde_json::{Value, json};
-use support::{Home, MockNode, rich, text};
-
-fn txid(sent: &Value) -> &str {
-    sent["txid"].as_str().unwrap()
-}
+use support::{Home, MockNode, rich, text, txid};
 
 /// The outputs of a file in a wallet's folder.
 fn change_coin(home: &Home, name: &str, change: impl FnOnce(&mut Value)) {

@@ -5,17 +5,9 @@ mod support;
 
 use serde_json::{Value, json};
 use std::{fs, process::Stdio, thread::sleep, time::Duration};
-use support::{Home, MockNode, answered, forget, rich};
+use support::{Home, MockNode, answered, forget, refuse, rich, txid};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-
-fn txid(sent: &Value) -> &str {
-    sent["txid"].as_str().unwrap()
-}
-
-fn refuse(node: &MockNode, reason: &str) {
-    node.state().refuse = Some(json!({ "code": -32003, "message": "no", "data": { "reason": reason } }));
-}
 
 /// Builds and signs a payment into a file.
 fn signed(home: &Home, file: &str, order: &[&str]) {

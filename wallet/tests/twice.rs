@@ -4,18 +4,9 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Home, MockNode, rich};
+use support::{Home, MockNode, refuse, rich, txid};
 
 const TO: &str = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
-
-fn txid(sent: &Value) -> &str {
-    sent["txid"].as_str().unwrap()
-}
-
-/// The node says that it refuses, though it may pass the transaction on.
-fn refuse(node: &MockNode, reason: &str) {
-    node.state().refuse = Some(json!({ "code": -32003, "message": "no", "data": { "reason": reason } }));
-}
 
 /// Has a command refused because the same was paid, and returns what the message says of it.
 fn refused(home: &Home, command: &[&str]) -> String {

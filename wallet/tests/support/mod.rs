@@ -405,6 +405,16 @@ pub fn make_quick(home: &Home) {
     lock.write(&wallet).unwrap();
 }
 
+/// The identifier of what was sent.
+pub fn txid(sent: &Value) -> &str {
+    sent["txid"].as_str().unwrap()
+}
+
+/// The node says that it refuses, though it may pass the transaction on.
+pub fn refuse(node: &MockNode, reason: &str) {
+    node.state().refuse = Some(json!({ "code": -32003, "message": "no", "data": { "reason": reason } }));
+}
+
 /// The node restarts without its mempool.
 pub fn forget(node: &MockNode) {
     let mut state = node.state();
