@@ -69,7 +69,7 @@ impl Relay {
 
     /// When [`super::Event::Tick`] is due at the latest, if it is; a second later it does no harm.
     pub(super) fn wake_at(&self, now: Time) -> Option<Time> {
-        let blocks = self.blocks.wake_at(!self.peers.is_empty(), now);
+        let blocks = self.blocks.wake_at(&self.peers, now);
         let (headers, finality) = (self.headers.wake_at(now), self.finality.wake_at());
         let parts = [self.peers.wake_at(now), headers, blocks, self.transactions.wake_at(), finality];
         parts.into_iter().flatten().min()
@@ -151,7 +151,7 @@ impl Relay {
         pool: &mut Pool,
         out: &mut Outbox,
     ) -> Result<(), Fatal> {
-        let Some(question) = self.peers.answered(peer, id) else { return Ok(()) };
+        let Some(question) = self.peers.answered(peer, id, out.steady()) else { return Ok(()) };
         let Self { peers, headers, blocks, transactions, finality } = self;
         let cx = &mut Context { chain, pool, peers, out };
         match (question, response) {

@@ -27,7 +27,7 @@ const ANSWER: usize = 512 << 10;
 /// Bytes that may be in flight, as far as can be estimated.
 const FLYING: usize = 32 << 20;
 
-/// Milliseconds that the lowest missing block may take, at first and at most.
+/// Milliseconds that the lowest missing block may take besides the way there and back, at first and at most.
 const STALL: u64 = 2_000;
 const LONGEST_STALL: u64 = 64_000;
 
@@ -156,10 +156,16 @@ impl Download {
     }
 
     /// When the lowest block in flight is overdue, or, if there are peers to ask, the lowest missing one is late.
-    pub(super) fn wake_at(&self, has_peers: bool, now: Time) -> Option<Time> {
-        let overdue = self.head.filter(|(head, _)| self.flying.contains_key(head));
-        let overdue = overdue.map(|(_, since)| since.after(self.patience));
-        overdue.into_iter().chain(self.withheld.wake_at(now).filter(|_| has_peers)).min()
+    pub(super) fn wake_at(&self, peers: &Peers, now: Time) -> Option<Time> {
+        let overdue = self.overdue(peers).map(|(at, ..)| at);
+        overdue.into_iter().chain(self.withheld.wake_at(now).filter(|_| !peers.is_empty())).min()
+    }
+
+    /// When the lowest block in flight is overdue, which it is, and whose.
+    fn overdue(&self, peers: &Peers) -> Option<(Time, Key, PeerId)> {
+        let (head, since) = self.head?;
+        let slow = *self.flying.get(&head)?;
+        Some((since.after(self.patience + peers.round_trip(slow)), head, slow))
     }
 
     /// Whether a block on the way to this one does not come.
@@ -359,12 +365,8 @@ impl Download {
     /// Asks another peer for the lowest block in flight if it is overdue; returns a peer that stalls the window, which is to be
     /// disconnected.
     pub(super) fn tick(&mut self, peers: &Peers, chain: &Chain, out: &mut Outbox) -> Option<PeerId> {
-        let (head, since) = self.head?;
-        let slow = *self.flying.get(&head)?;
         let now = out.steady();
-        if since.after(self.patience) > now {
-            return None;
-        }
+        let (_, head, slow) = self.overdue(peers).filter(|(at, ..)| *at <= now)?;
         let others = peers.iter().any(|(id, _)| id != slow && peers.keeps(id, self.goal, head.0, chain));
         self.head = Some((head, now));
         if !others {

@@ -74,8 +74,8 @@ impl Blocks {
     }
 
     /// When something is due.
-    pub(super) fn wake_at(&self, has_peers: bool, now: Time) -> Option<Time> {
-        let download = self.download.wake_at(has_peers, now);
+    pub(super) fn wake_at(&self, peers: &Peers, now: Time) -> Option<Time> {
+        let download = self.download.wake_at(peers, now);
         [download, self.gossip.wake_at(), self.forms.wake_at(), self.keepers.lapses_at()].into_iter().flatten().min()
     }
 

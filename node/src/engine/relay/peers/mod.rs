@@ -28,6 +28,9 @@ const REFRESH: u64 = 30_000;
 const UNANSWERED: u32 = 4;
 const SILENT: u32 = 40;
 
+/// Milliseconds that the way to a peer and back is taken to need at most, however late all its responses come.
+const LONGEST_ROUND_TRIP: u64 = 5_000;
+
 /// Milliseconds after which a peer that lacked a block is asked for it again: at first, and at most after many times.
 const LACKING: u64 = 1_000;
 const LONGEST_LACKING: u64 = 32_000;
@@ -74,6 +77,8 @@ pub(super) struct Peer {
     waiting: VecDeque<(Time, InboundId, Request)>,
     /// Weight of what it left unanswered.
     silence: u32,
+    /// Milliseconds in which its fastest response came.
+    fastest: Option<u64>,
 }
 
 impl Peer {
@@ -90,6 +95,7 @@ impl Peer {
             work: PeerWork::default(),
             waiting: VecDeque::new(),
             silence: 0,
+            fastest: None,
         }
     }
 
@@ -179,17 +185,25 @@ impl Peers {
     }
 
     /// A response came; returns the request. A late one is dropped.
-    pub(super) fn answered(&mut self, id: PeerId, number: RequestId) -> Option<Question> {
-        let question = self.requests.close(id, number)?;
+    pub(super) fn answered(&mut self, id: PeerId, number: RequestId, now: Time) -> Option<Question> {
+        let (question, asked) = self.requests.close(id, number)?;
         if let Some(peer) = self.connected.get_mut(&id) {
             peer.silence = peer.silence.saturating_sub(1);
+            let took = now.since(asked);
+            peer.fastest = Some(peer.fastest.map_or(took, |fastest| fastest.min(took)));
         }
         Some(question)
     }
 
+    /// Milliseconds that the way to a peer and back needs, as far as is known: a response cannot come sooner.
+    pub(super) fn round_trip(&self, id: PeerId) -> u64 {
+        let fastest = self.get(id).and_then(|peer| peer.fastest);
+        fastest.map_or(0, |fastest| fastest.min(LONGEST_ROUND_TRIP))
+    }
+
     /// No response will come; returns the request.
     pub(super) fn failed(&mut self, id: PeerId, number: RequestId) -> Option<Question> {
-        self.requests.close(id, number)
+        Some(self.requests.close(id, number)?.0)
     }
 
     /// The next request whose response is overdue; it is closed.

@@ -53,7 +53,13 @@ impl Question {
 struct Asked {
     peer: PeerId,
     question: Question,
-    deadline: Time,
+    at: Time,
+}
+
+impl Asked {
+    fn deadline(&self) -> Time {
+        self.at.after(self.question.patience())
+    }
 }
 
 /// All of them. What may be open with one peer at a time is bounded by the part that asks.
@@ -69,33 +75,33 @@ impl Requests {
     pub(super) fn ask(&mut self, peer: PeerId, question: Question, now: Time) -> RequestId {
         self.last += 1;
         let id = RequestId(self.last);
-        let deadline = now.after(question.patience());
-        self.deadlines.insert((deadline, id));
-        self.open.insert(id, Asked { peer, question, deadline });
+        let asked = Asked { peer, question, at: now };
+        self.deadlines.insert((asked.deadline(), id));
+        self.open.insert(id, asked);
         id
     }
 
-    /// Closes the request of a number, if it is open with this peer.
-    pub(super) fn close(&mut self, peer: PeerId, id: RequestId) -> Option<Question> {
+    /// Closes the request of a number, if it is open with this peer; returns it and when it was sent.
+    pub(super) fn close(&mut self, peer: PeerId, id: RequestId) -> Option<(Question, Time)> {
         if self.open.get(&id)?.peer != peer {
             return None;
         }
         let asked = self.open.remove(&id)?;
-        self.deadlines.remove(&(asked.deadline, id));
-        Some(asked.question)
+        self.deadlines.remove(&(asked.deadline(), id));
+        Some((asked.question, asked.at))
     }
 
     /// Closes all requests to a peer.
     pub(super) fn close_all(&mut self, peer: PeerId) -> Vec<Question> {
         let ids: Vec<RequestId> = self.open.iter().filter(|(_, asked)| asked.peer == peer).map(|(id, _)| *id).collect();
-        ids.into_iter().filter_map(|id| self.close(peer, id)).collect()
+        ids.into_iter().filter_map(|id| Some(self.close(peer, id)?.0)).collect()
     }
 
     /// Closes a request whose response is overdue.
     pub(super) fn overdue(&mut self, now: Time) -> Option<(PeerId, Question)> {
         let (_, id) = *self.deadlines.first().filter(|(deadline, _)| *deadline <= now)?;
         let peer = self.open.get(&id)?.peer;
-        Some((peer, self.close(peer, id)?))
+        Some((peer, self.close(peer, id)?.0))
     }
 
     /// When the next response is overdue.

@@ -305,6 +305,22 @@ fn a_staller_in_the_window_is_dropped_and_the_sync_goes_on() {
 }
 
 #[test]
+fn a_peer_far_away_is_no_staller() {
+    const ROUND_TRIP: u64 = 2_400;
+    let mut net = syncing(1_500);
+    net.run(ROUND_TRIP);
+    // With its headers it is asked for the lowest blocks. The others come from the honest node, at once.
+    assert!(serve_headers(&mut net).is_empty());
+    net.connect(0, 1);
+    net.run(ROUND_TRIP);
+    assert!(!serve_headers(&mut net).is_empty());
+    assert!(!disconnected(&net), "{:?}", net.offences);
+    // However late its responses come, it does not hold the window up for good.
+    net.run(ROUND_TRIP);
+    assert!(disconnected(&net));
+}
+
+#[test]
 fn blocks_that_were_not_asked_for_are_a_wrong_answer_and_come_from_another() {
     let mut net = syncing(100);
     let mut blocks = Vec::new();
