@@ -17,7 +17,7 @@ use super::{
     base::{Answer, Args, Call, Context, Handler, Method, RpcResult, internal},
     lanes::{Lane, Who},
     pubsub::{Arrival, Held, Topic},
-    server::{Batched, Session},
+    server::{Batched, Client},
     table,
 };
 use crate::metrics;
@@ -75,7 +75,8 @@ impl Subscribes {
         let who = who(client);
         let call = Call::start(self.method.most).by(who, caller(client).scope);
         let topic = (self.handler)(&self.context, Args::new(params, self.method.params, call)?)?;
-        let session = client.get::<Arc<Session>>().cloned();
+        let session = client.get::<Client>().ok_or_else(|| internal("a subscription without a connection"))?;
+        let session = session.session.clone();
         self.context.subscribers.open(topic, self.notifications, Arrival { who, sink, session, permit })
     }
 }
@@ -101,8 +102,8 @@ async fn respond(
         Err(error) => {
             let response = MethodResponse::subscription_error(id, error);
             if batched.is_none() {
-                if let Some(session) = client.get::<Arc<Session>>() {
-                    session.answered(response.as_json().get().len());
+                if let Some(client) = client.get::<Client>() {
+                    client.session.answered(response.as_json().get().len());
                 }
                 // The client may have gone.
                 let _ = sink.send(response.to_json()).await;
@@ -113,15 +114,15 @@ async fn respond(
 }
 
 fn caller(client: &Extensions) -> Caller {
-    client.get().copied().unwrap_or_default()
+    client.get::<Client>().map(|client| client.caller).unwrap_or_default()
 }
 
 /// Whose turn a call takes.
 fn who(client: &Extensions) -> Who {
     let operator = caller(client).scope == access::Scope::Full;
-    client.get::<Arc<Session>>().map_or(Who { operator, ..Who::default() }, |session| Who {
-        network: session.network,
-        connection: session.number,
+    client.get::<Client>().map_or(Who { operator, ..Who::default() }, |client| Who {
+        network: client.session.network,
+        connection: client.session.number,
         operator,
     })
 }

@@ -25,8 +25,10 @@ use tokio::{net::TcpListener, runtime::Runtime, sync::Notify};
 
 use super::{
     Beneficiaries, Context, Filters, HttpLimits, Lanes, NextBlocks, NodeInfo, Templates,
-    access::{Caller, Scope, Secrets},
-    methods, namespaces, serve, start_hub,
+    access::{Scope, Secrets},
+    methods, namespaces, serve,
+    server::Client,
+    start_hub,
 };
 use crate::{
     dev::Accounts,
@@ -120,7 +122,7 @@ pub struct TestNode {
 /// The methods as a caller of this scope has them.
 pub fn methods_for(context: &Arc<Context>, scope: Scope) -> Methods {
     let mut methods = methods(context.clone());
-    methods.extensions_mut().insert(Caller::from(scope));
+    methods.extensions_mut().insert(Client::without_socket(scope));
     methods
 }
 

@@ -233,24 +233,28 @@ fn publish_heads(context: &Context, snapshot: &Snapshot, path: &Path) -> RpcResu
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::rpc::testing::TestNode;
+    use crate::rpc::{
+        access::Scope,
+        testing::{TestNode, methods_for},
+    };
 
     #[test]
     fn after_lost_events_each_block_is_told_and_who_waits_for_transactions_hears_of_the_loss() {
         let node = TestNode::fresh();
         let genesis = node.context.snapshot().unwrap().tip();
-        let subscribe = |topic: &str| {
+        let connections = [(); 3].map(|()| methods_for(&node.context, Scope::Full));
+        let subscribe = |connection: usize, topic: &str| {
             let request =
                 json!({ "jsonrpc": "2.0", "id": 1, "method": "eth_subscribe", "params": [topic] }).to_string();
-            node.wait(node.methods.raw_json_request(&request, 16)).unwrap().1
+            node.wait(connections[connection].raw_json_request(&request, 16)).unwrap().1
         };
         // The node's own hub tells the blocks too: it has done so before the other subscribers come.
-        let mut earlier = subscribe("newHeads");
+        let mut earlier = subscribe(0, "newHeads");
         node.call("dev_mine", json!([3]));
         for _ in 1..=3 {
             node.wait(earlier.recv()).unwrap();
         }
-        let (mut heads, mut pending) = (subscribe("newHeads"), subscribe("newPendingTransactions"));
+        let (mut heads, mut pending) = (subscribe(1, "newHeads"), subscribe(2, "newPendingTransactions"));
         Hub::new(&node.context, genesis).catch_up(&node.context);
         for height in 1..=3 {
             let text = node.wait(heads.recv()).unwrap();

@@ -1,13 +1,18 @@
 //! Notifications of one connection, on their way to its socket.
 //!
-//! The hub puts them in and never waits; a task of the connection takes them out as fast as the client reads. A client that is
-//! slower than the chain would have them pile up: it is told `lagged`, and its connection closes.
+//! The hub puts them in and never waits; a task takes them out as fast as the client reads, and ends when there are none: most
+//! clients are idle. A client that is slower than the chain would have them pile up: it is told `lagged`, and its connection
+//! closes.
 
 use jsonrpsee::server::MethodSink;
 use parking_lot::Mutex;
 use serde_json::{json, value::RawValue};
-use std::{collections::VecDeque, sync::Arc, time::Duration};
-use tokio::sync::Notify;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+use tokio::runtime::Handle;
 
 use super::id::show_id;
 use crate::rpc::server::session::Session;
@@ -34,9 +39,10 @@ pub struct Notification {
 /// See the module's first lines.
 pub struct Outbox {
     sink: MethodSink,
-    session: Option<Arc<Session>>,
+    /// The connection, which ends without asking its outbox.
+    session: Weak<Session>,
     queue: Mutex<Queue>,
-    changed: Notify,
+    runtime: Handle,
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +53,14 @@ struct Queue {
     opening: usize,
     /// The last message, once the client has lagged.
     farewell: Option<String>,
+    /// A task sends what waits.
+    sending: bool,
+}
+
+impl Queue {
+    fn has_next(&self) -> bool {
+        self.opening == 0 && !self.waiting.is_empty() || self.farewell.is_some()
+    }
 }
 
 /// The client does not read as fast as it is notified.
@@ -54,16 +68,17 @@ struct Queue {
 pub struct Lagged;
 
 impl Outbox {
-    /// For a connection. Notifications are sent while [`Outbox::run`] runs.
-    pub fn new(sink: MethodSink, session: Option<Arc<Session>>) -> Arc<Self> {
-        Arc::new(Self { sink, session, queue: Mutex::default(), changed: Notify::new() })
+    /// For a connection; its messages are sent by tasks of the runtime that this is called on.
+    pub fn new(sink: MethodSink, session: &Arc<Session>) -> Arc<Self> {
+        let session = Arc::downgrade(session);
+        Arc::new(Self { sink, session, queue: Mutex::default(), runtime: Handle::current() })
     }
 
     /// Puts a notification in.
     ///
     /// # Errors
     /// [`Lagged`] if too many wait.
-    pub fn push(&self, notification: Notification) -> Result<(), Lagged> {
+    pub fn push(self: &Arc<Self>, notification: Notification) -> Result<(), Lagged> {
         let mut queue = self.queue.lock();
         let bytes = queue.bytes + notification.result.len();
         // One of any size is taken.
@@ -74,8 +89,7 @@ impl Outbox {
             queue.bytes = bytes;
             queue.waiting.push_back(notification);
         }
-        drop(queue);
-        self.changed.notify_one();
+        self.start(&mut queue);
         Ok(())
     }
 
@@ -87,15 +101,14 @@ impl Outbox {
     }
 
     /// Drops what waits. The client is told why its subscriptions have ended, and disconnected.
-    pub fn end(&self, subscriptions: &[u128], reason: &str) {
+    pub fn end(self: &Arc<Self>, subscriptions: &[u128], reason: &str) {
         let subscriptions: Vec<_> = subscriptions.iter().map(|id| show_id(*id)).collect();
         let params = json!({ "subscriptions": subscriptions, "reason": reason });
         let farewell = json!({ "jsonrpc": "2.0", "method": "lagged", "params": params }).to_string();
         let mut queue = self.queue.lock();
         queue.waiting = VecDeque::new();
         queue.farewell = Some(farewell);
-        drop(queue);
-        self.changed.notify_one();
+        self.start(&mut queue);
     }
 
     /// Holds notifications back until the response to a request is sent.
@@ -104,52 +117,48 @@ impl Outbox {
         Held(self.clone())
     }
 
-    /// Sends notifications until the connection closes.
-    pub async fn run(&self) {
-        while self.turn().await {}
+    /// Has what waits sent, if nobody does so yet.
+    fn start(self: &Arc<Self>, queue: &mut Queue) {
+        if !queue.sending && queue.has_next() {
+            queue.sending = true;
+            self.runtime.spawn(self.clone().run());
+        }
     }
 
-    /// Sends what waits; whether there is a connection for more.
-    async fn turn(&self) -> bool {
-        tokio::select! {
-            () = self.sink.closed() => return false,
-            () = self.changed.notified() => {}
-        }
-        while let Some(text) = self.next() {
+    /// Sends what waits. Once the connection is gone, or was told that it lagged, nothing is sent any more.
+    async fn run(self: Arc<Self>) {
+        while let Some((text, is_last)) = self.next() {
             // It is JSON by its making.
             let Ok(text) = RawValue::from_string(text) else { continue };
+            if is_last {
+                return self.part(text).await;
+            }
             if !self.send(text).await {
-                return false;
+                return;
             }
-        }
-        let farewell = self.queue.lock().farewell.take();
-        match farewell.map(RawValue::from_string) {
-            Some(Ok(farewell)) => {
-                self.part(farewell).await;
-                false
-            }
-            _ => true,
         }
     }
 
-    fn next(&self) -> Option<String> {
+    /// The next message, and whether it is the last.
+    fn next(&self) -> Option<(String, bool)> {
         let mut queue = self.queue.lock();
-        if queue.opening > 0 {
+        if !queue.has_next() {
+            queue.sending = false;
+            // A burst leaves a large buffer behind.
+            queue.waiting.shrink_to_fit();
             return None;
         }
-        let Notification { id, method, result } = queue.waiting.pop_front()?;
+        let Some(Notification { id, method, result }) = queue.waiting.pop_front() else {
+            return queue.farewell.take().map(|farewell| (farewell, true));
+        };
         queue.bytes -= result.len();
-        if queue.waiting.is_empty() {
-            // A burst leaves a large buffer behind, and most clients are idle.
-            queue.waiting.shrink_to(16);
-        }
-        let id = show_id(id);
-        Some(format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{{"subscription":"{id}","result":{result}}}}}"#))
+        let params = format!(r#"{{"subscription":"{}","result":{result}}}"#, show_id(id));
+        Some((format!(r#"{{"jsonrpc":"2.0","method":"{method}","params":{params}}}"#), false))
     }
 
     /// Sends a message; whether there is a connection.
     pub async fn send(&self, text: Box<RawValue>) -> bool {
-        if let Some(session) = &self.session {
+        if let Some(session) = self.session.upgrade() {
             session.answered(text.get().len());
         }
         self.sink.send(text).await.is_ok()
@@ -158,13 +167,13 @@ impl Outbox {
     async fn part(&self, farewell: Box<RawValue>) {
         let read = async {
             self.send(farewell).await;
-            while self.session.as_ref().is_some_and(|session| session.is_unread()) {
+            while self.session.upgrade().is_some_and(|session| session.is_unread()) {
                 tokio::time::sleep(LOOK).await;
             }
         };
         // A client that does not read it is closed anyway.
         let _ = tokio::time::timeout(FAREWELL, read).await;
-        if let Some(session) = &self.session {
+        if let Some(session) = self.session.upgrade() {
             session.close();
         }
     }
@@ -182,7 +191,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.0.queue.lock().opening -= 1;
-        self.0.changed.notify_one();
+        let mut queue = self.0.queue.lock();
+        queue.opening -= 1;
+        self.0.start(&mut queue);
     }
 }

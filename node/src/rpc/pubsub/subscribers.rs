@@ -38,7 +38,7 @@ pub struct Arrival {
     /// The way to its socket.
     pub sink: MethodSink,
     /// What it has not read.
-    pub session: Option<Arc<Session>>,
+    pub session: Arc<Session>,
     /// Its place among the subscriptions of its connection.
     pub permit: SubscriptionPermit,
 }
@@ -49,7 +49,6 @@ struct Subscription {
     method: &'static str,
     topic: Topic,
     who: Who,
-    connection: u64,
     outbox: Arc<Outbox>,
     _permit: SubscriptionPermit,
 }
@@ -66,13 +65,11 @@ struct State {
     connections: HashMap<u64, Connection>,
     weight: usize,
     weight_of: HashMap<IpAddr, usize>,
-    /// Numbers for connections that have none.
-    unnumbered: u64,
 }
 
 struct Connection {
     outbox: Arc<Outbox>,
-    subscriptions: HashSet<u128>,
+    subscriptions: Vec<u128>,
     weight: usize,
 }
 
@@ -86,26 +83,20 @@ impl Subscribers {
         let (id, weight) = (random_id()?, topic.weight());
         let Arrival { who, sink, session, permit } = arrival;
         let mut state = self.0.lock();
-        let number = if session.is_some() { who.connection } else { state.next_unnumbered() };
-        state.check(who, number, weight)?;
-        let outbox = match state.connections.get(&number) {
-            Some(connection) => connection.outbox.clone(),
-            None => self.connect(&mut state, number, Outbox::new(sink, session)),
-        };
-        let held = outbox.hold();
-        state.add(Subscription { id, method, topic, who, connection: number, outbox, _permit: permit });
-        Ok((show_id(id), held))
-    }
-
-    fn connect(self: &Arc<Self>, state: &mut State, number: u64, outbox: Arc<Outbox>) -> Arc<Outbox> {
-        let connection = Connection { outbox: outbox.clone(), subscriptions: HashSet::new(), weight: 0 };
-        state.connections.insert(number, connection);
-        let (subscribers, running) = (self.clone(), outbox.clone());
-        tokio::spawn(async move {
-            running.run().await;
-            subscribers.0.lock().disconnect(number);
+        state.check(who, weight)?;
+        let connection = state.connections.entry(who.connection).or_insert_with(|| {
+            let (subscribers, number) = (Arc::downgrade(self), who.connection);
+            session.at_end(move || {
+                if let Some(subscribers) = subscribers.upgrade() {
+                    subscribers.0.lock().disconnect(number);
+                }
+            });
+            Connection { outbox: Outbox::new(sink, &session), subscriptions: Vec::new(), weight: 0 }
         });
-        outbox
+        let outbox = connection.outbox.clone();
+        let held = outbox.hold();
+        state.add(Subscription { id, method, topic, who, outbox, _permit: permit });
+        Ok((show_id(id), held))
     }
 
     /// Closes a subscription of this caller's connection; whether there was one.
@@ -169,7 +160,7 @@ impl Subscribers {
     /// Ends all connections that have a subscription of this kind: it missed something.
     pub fn end_all(&self, kind: Kind, reason: &str) {
         let mut state = self.0.lock();
-        let connections = of_kind(&state, kind).map(|subscription| subscription.connection).collect();
+        let connections = of_kind(&state, kind).map(|subscription| subscription.who.connection).collect();
         state.end(connections, reason);
     }
 
@@ -203,18 +194,13 @@ impl Subscription {
     /// The connection's number if it is too slow.
     fn notify(&self, result: &Arc<str>) -> Option<u64> {
         let notification = Notification { id: self.id, method: self.method, result: result.clone() };
-        self.outbox.push(notification).err().map(|_| self.connection)
+        self.outbox.push(notification).err().map(|_| self.who.connection)
     }
 }
 
 impl State {
-    fn next_unnumbered(&mut self) -> u64 {
-        self.unnumbered += 1;
-        u64::MAX - self.unnumbered
-    }
-
-    fn check(&self, who: Who, connection: u64, weight: usize) -> RpcResult<()> {
-        let of_connection = self.connections.get(&connection).map_or(0, |connection| connection.weight);
+    fn check(&self, who: Who, weight: usize) -> RpcResult<()> {
+        let of_connection = self.connections.get(&who.connection).map_or(0, |connection| connection.weight);
         let of_address = self.weight_of.get(&who.network).copied().unwrap_or_default();
         let most_of_address = if who.network.is_loopback() { WEIGHT_OF_ALL } else { WEIGHT_OF_ALL / 10 };
         let fits = of_connection + weight <= WEIGHT_OF_CONNECTION
@@ -228,9 +214,9 @@ impl State {
         let (id, weight) = (subscription.id, subscription.topic.weight());
         self.weight += weight;
         *self.weight_of.entry(subscription.who.network).or_default() += weight;
-        if let Some(connection) = self.connections.get_mut(&subscription.connection) {
+        if let Some(connection) = self.connections.get_mut(&subscription.who.connection) {
             connection.weight += weight;
-            connection.subscriptions.insert(id);
+            connection.subscriptions.push(id);
         }
         for term in subscription.topic.terms() {
             self.by_term.entry(term).or_default().push(subscription.clone());
@@ -247,9 +233,9 @@ impl State {
             *of_address -= weight;
             *of_address == 0
         });
-        if let Some(connection) = self.connections.get_mut(&subscription.connection) {
+        if let Some(connection) = self.connections.get_mut(&subscription.who.connection) {
             connection.weight -= weight;
-            connection.subscriptions.remove(&id);
+            connection.subscriptions.retain(|other| *other != id);
         }
         for term in subscription.topic.terms() {
             take(&mut self.by_term, &term, |subscriptions| {
@@ -265,19 +251,18 @@ impl State {
     }
 
     fn disconnect(&mut self, number: u64) {
-        if let Some(connection) = self.connections.get(&number) {
-            for id in connection.subscriptions.clone() {
-                self.remove(id);
-            }
-            self.connections.remove(&number);
+        let ids = self.connections.get_mut(&number).map(|connection| std::mem::take(&mut connection.subscriptions));
+        for id in ids.into_iter().flatten() {
+            self.remove(id);
         }
+        self.connections.remove(&number);
     }
 
     /// Ends these connections; each is told why.
     fn end(&mut self, connections: HashSet<u64>, reason: &str) {
         for number in connections {
             let Some(connection) = self.connections.get(&number) else { continue };
-            let ids: Vec<_> = connection.subscriptions.iter().copied().collect();
+            let ids = connection.subscriptions.clone();
             connection.outbox.end(&ids, reason);
             for id in ids {
                 self.remove(id);

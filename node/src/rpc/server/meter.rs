@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use std::sync::Arc;
 use tower::Layer;
 
-use super::session::{InFlightRequest, Session};
+use super::session::{Client, InFlightRequest, Session};
 use crate::{
     metrics,
     rpc::{
@@ -53,10 +53,6 @@ impl<S> Clone for Meter<S> {
 }
 
 type Response = MethodResponse;
-
-/// Stands among a request's extensions if it came over WebSocket.
-#[derive(Clone, Copy)]
-pub struct WebSocket;
 
 /// Stands among the extensions of a batch's requests: the subscriptions that they opened, whose notifications wait for the
 /// response to the batch.
@@ -131,7 +127,8 @@ where
 {
     async fn one(&self, request: Request<'_>) -> Response {
         let (id, method) = (request.id.clone().into_owned(), request.method.clone().into_owned());
-        if request.extensions().get::<WebSocket>().is_none() && is_subscription(&method) {
+        let is_web_socket = request.extensions().get::<Client>().is_some_and(|client| client.is_web_socket);
+        if !is_web_socket && is_subscription(&method) {
             // In geth's words.
             return Response::error(id, error(ErrorCode::MethodNotFound.code(), "notifications not supported"));
         }
@@ -203,7 +200,7 @@ async fn send_before(opened: Batched, session: Option<&Arc<Session>>, response: 
 }
 
 fn session(extensions: &Extensions) -> Option<Arc<Session>> {
-    extensions.get::<Arc<Session>>().cloned()
+    extensions.get::<Client>().map(|client| client.session.clone())
 }
 
 fn length(request: &Request<'_>) -> usize {

@@ -39,9 +39,9 @@ use super::{
 };
 use crate::stratum::Workers;
 pub use meter::Batched;
-use meter::{MeterLayer, WebSocket};
+use meter::MeterLayer;
 use places::{Places, Seat};
-pub use session::Session;
+pub use session::{Client, Session};
 use session::{Socket, Totals};
 
 /// How the RPC listens, and its limits.
@@ -188,13 +188,15 @@ impl Listening {
     async fn converse(self, socket: Socket, session: Arc<Session>, seat: Seat) {
         let seat = Arc::new(seat);
         let (stop, own) = (self.stop.clone(), session.clone());
-        let service = service_fn(move |mut request: HttpRequest<Incoming>| {
+        let service = service_fn(move |request: HttpRequest<Incoming>| {
             let this = self.clone();
-            // A WebSocket session outlives this call and keeps the request's extensions, and so its place.
-            request.extensions_mut().insert(seat.clone());
-            request.extensions_mut().insert(session.clone());
-            let session = session.clone();
-            async move { Ok::<_, Infallible>(this.answer(request, &session).await) }
+            let client = Client {
+                session: session.clone(),
+                caller: Caller::default(),
+                is_web_socket: is_upgrade_request(&request),
+                _seat: seat.clone(),
+            };
+            async move { Ok::<_, Infallible>(this.answer(request, client).await) }
         });
         let mut server = http1::Builder::new();
         server.timer(TokioTimer::new()).header_read_timeout(IDLE).max_buf_size(MAX_HEAD);
@@ -218,7 +220,7 @@ impl Listening {
         .await;
     }
 
-    async fn answer(self, mut request: HttpRequest<Incoming>, session: &Session) -> HttpResponse {
+    async fn answer(self, mut request: HttpRequest<Incoming>, mut client: Client) -> HttpResponse {
         let origin = match check(&self.limits, request.headers()) {
             Ok(origin) => origin,
             Err(refusal) => return text(StatusCode::FORBIDDEN, refusal),
@@ -232,21 +234,18 @@ impl Listening {
             return http::response::too_large(self.limits.max_body);
         }
         let Some(_asked) =
-            session.count_in(usize::try_from(version::promised(request.headers())).unwrap_or(usize::MAX))
+            client.session.count_in(usize::try_from(version::promised(request.headers())).unwrap_or(usize::MAX))
         else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once\n");
         };
         if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
             return allow(self.feed(request.uri().path()), origin);
         }
-        if self.limits.page && page::is_for_page(request.method()) && !is_upgrade_request(&request) {
+        if self.limits.page && page::is_for_page(request.method()) && !client.is_web_socket {
             return page::answer(request.method(), request.uri().path(), request.headers());
         }
-        let caller = self.caller(request.headers(), session);
-        request.extensions_mut().insert(caller);
-        if is_upgrade_request(&request) {
-            request.extensions_mut().insert(WebSocket);
-        }
+        client.caller = self.caller(request.headers(), &client.session);
+        request.extensions_mut().insert(client);
         let mut service = self.builder.build(self.methods, self.stop);
         let answer = async { service.call(version::supply(request).await?).await };
         let response = match tokio::time::timeout(REQUEST, answer).await {

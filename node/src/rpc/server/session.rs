@@ -22,7 +22,8 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use crate::rpc::lanes::network;
+use super::places::Seat;
+use crate::rpc::{access::Caller, lanes::network};
 
 /// Requests of one connection at a time: as many as libraries send without waiting, and some.
 const MOST_IN_FLIGHT: usize = 1_024;
@@ -66,8 +67,22 @@ struct State {
     unread_bytes: usize,
     heard: Instant,
     closed: bool,
-    /// Who waits for the socket, to be told that it is closed.
-    wakers: Vec<Waker>,
+    /// Who waits for the socket, to be told that it is closed: a task reads and a task writes, and one began it.
+    wakers: [Option<Waker>; 3],
+    at_end: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// Who sends a request. It is one entry of the request's extensions: a WebSocket keeps a copy of them while it is open, and so its
+/// place.
+#[derive(Clone)]
+pub struct Client {
+    /// Its connection.
+    pub session: Arc<Session>,
+    /// What it may do.
+    pub caller: Caller,
+    /// Whether the connection is a WebSocket.
+    pub is_web_socket: bool,
+    pub(super) _seat: Arc<Seat>,
 }
 
 /// A request of a connection that is being answered.
@@ -93,7 +108,8 @@ impl Session {
                 unread_bytes: 0,
                 heard: Instant::now(),
                 closed: false,
-                wakers: Vec::new(),
+                wakers: [None, None, None],
+                at_end: None,
             }),
         })
     }
@@ -152,6 +168,11 @@ impl Session {
         self.state.lock().close();
     }
 
+    /// Has this done when nobody uses the connection any more, in place of what was to be done before.
+    pub fn at_end(&self, act: impl FnOnce() + Send + 'static) {
+        self.state.lock().at_end = Some(Box::new(act));
+    }
+
     /// Notes that the socket took bytes; returns how many of answers are left.
     fn taken(&self, mut bytes: usize) -> usize {
         let mut state = self.state.lock();
@@ -174,18 +195,18 @@ impl Session {
 
     /// Notes that this task uses the socket no more. A waker keeps the memory of its task.
     pub fn leave(&self, context: &Context<'_>) {
-        self.state.lock().wakers.retain(|waker| !waker.will_wake(context.waker()));
+        for waker in &mut self.state.lock().wakers {
+            waker.take_if(|waker| waker.will_wake(context.waker()));
+        }
     }
 
     /// Whether it is closed; if not, this task is woken when it is.
     fn poll_closed(&self, context: &Context<'_>) -> bool {
         let mut state = self.state.lock();
-        if !state.closed && !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            // A task reads and a task writes; older ones are gone.
-            if state.wakers.len() >= 4 {
-                state.wakers.remove(0);
-            }
-            state.wakers.push(context.waker().clone());
+        if !state.closed && !state.wakers.iter().flatten().any(|waker| waker.will_wake(context.waker())) {
+            // Older ones are gone.
+            state.wakers.rotate_left(1);
+            state.wakers[2] = Some(context.waker().clone());
         }
         state.closed
     }
@@ -194,7 +215,7 @@ impl Session {
 impl State {
     fn close(&mut self) {
         self.closed = true;
-        self.wakers.drain(..).for_each(Waker::wake);
+        self.wakers.iter_mut().filter_map(Option::take).for_each(Waker::wake);
     }
 }
 
@@ -244,6 +265,9 @@ impl Totals {
 impl Drop for Session {
     fn drop(&mut self) {
         self.totals.taken(self.number, 0);
+        if let Some(act) = self.state.get_mut().at_end.take() {
+            act();
+        }
     }
 }
 
@@ -327,6 +351,17 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+impl Client {
+    /// A caller of this scope on a connection of its own, without a socket.
+    pub fn without_socket(scope: crate::rpc::access::Scope) -> Self {
+        static TOTALS: std::sync::LazyLock<Arc<Totals>> = std::sync::LazyLock::new(Arc::default);
+        let session = Session::new(std::net::Ipv4Addr::LOCALHOST.into(), 1 << 20, &TOTALS);
+        let seat = super::places::Places::new(1).seat(&session).expect("the first");
+        Self { session, caller: scope.into(), is_web_socket: true, _seat: seat.into() }
     }
 }
 
