@@ -2,10 +2,12 @@
 //!
 //! Run: `make bench ARGS=rpc`. `CAIRN_ANVIL` names anvil, and `CAIRN_CONTRACTS` the compiled contracts; `scripts/bench.sh`
 //! finds both. `blocks=N` makes another number of blocks, each of which has 100 logs (1,000). Anvil needs minutes and gigabytes
-//! for a few thousand of them; logs are read once more with ten times as many blocks on this side alone.
+//! for a few thousand of them; logs are read once more with ten times as many blocks on this side alone. How much a short read
+//! can gain is bounded: a server that is nothing but the HTTP library of both is asked, too.
 
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark has no users and may panic")]
 
+mod bare;
 mod client;
 mod server;
 
@@ -45,6 +47,11 @@ fn main() {
         let send = |server| -> Round<'_> { Box::new(move || Server::send(server, lanes, SENT)) };
         compare(&format!("eth_sendRawTransaction x {lanes}"), servers.each_ref().map(send));
     }
+    let port = bare::serve();
+    for lanes in LANES {
+        let bare: Round<'_> = Box::new(move || measure(port, lanes, ROUND, &|_, _| Some(chain_id().to_string())));
+        compare(&format!("hyper alone; anvil: eth_chainId x {lanes}"), [bare, asks(&servers[1], lanes, chain_id())]);
+    }
     let [_, anvil] = servers;
     more_logs(anvil, 10 * blocks);
     blocks_under_load();
@@ -58,6 +65,10 @@ fn more_logs(anvil: Server, blocks: u64) {
         let name = format!("eth_getLogs, {} logs here x {lanes}", blocks * EMITTER_LOGS);
         compare(&name, [&cairn, &anvil].map(|server| asks(server, lanes, logs(server))));
     }
+}
+
+fn chain_id() -> Value {
+    call("eth_chainId", json!([]))
 }
 
 fn balance(_: &Server) -> Value {
@@ -112,6 +123,7 @@ fn reads() -> Vec<(&'static str, Request)> {
     vec![
         ("eth_call (balanceOf)", Box::new(balance_of)),
         ("eth_getBalance", Box::new(balance)),
+        ("eth_chainId", Box::new(|_| chain_id())),
         (
             "eth_getBlockByNumber (300 in full)",
             Box::new(move |server| call("eth_getBlockByNumber", json!([server.full, true]))),
