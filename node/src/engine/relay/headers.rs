@@ -167,13 +167,14 @@ impl Headers {
         let height = chain.height_of(&chain.tree().best_header());
         // FIN-1: the branch of a finalized block is wanted whatever its work.
         let (finality, wanted) = (chain.finality().is_some(), wanted(chain).is_some());
-        let mut eligible: Vec<(U256, bool, PeerId, Height)> = Vec::new();
+        // Those that this node chose come first: anybody can claim any work.
+        let mut eligible: Vec<(bool, U256, PeerId, Height)> = Vec::new();
         for (id, peer) in peers.iter() {
             if let Some(claim) = peer.claim().filter(|claim| wanted || (claim.work > work && !claim.found))
                 && (!finality || has_told(id))
                 && self.sources.get(&id).is_some_and(|source| !source.asked && source.after <= now)
             {
-                eligible.push((claim.work, peer.chosen(), id, claim.height));
+                eligible.push((peer.chosen(), claim.work, id, claim.height));
             }
         }
         eligible.sort_unstable_by(|a, b| b.cmp(a));

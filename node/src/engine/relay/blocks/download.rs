@@ -69,8 +69,8 @@ pub(in crate::engine::relay) struct Download {
     free: BTreeSet<Key>,
     /// Missing blocks in flight, and from whom.
     flying: BTreeMap<Key, PeerId>,
-    /// The lowest block in flight, and since when it is.
-    head: Option<(Key, Time)>,
+    /// The lowest block in flight, from whom, and since when it is.
+    head: Option<(Key, PeerId, Time)>,
     /// Blocks that came since.
     overtook: usize,
     patience: u64,
@@ -140,7 +140,7 @@ impl Download {
     pub(super) fn arrived(&mut self, key: &Key) {
         self.flying.remove(key);
         self.free.remove(key);
-        if self.head.is_some_and(|(head, _)| head == *key) {
+        if self.head.is_some_and(|(head, ..)| head == *key) {
             self.patience = (self.patience * 7 / 8).max(STALL);
         }
     }
@@ -163,8 +163,7 @@ impl Download {
 
     /// When the lowest block in flight is overdue, which it is, and whose.
     fn overdue(&self, peers: &Peers) -> Option<(Time, Key, PeerId)> {
-        let (head, since) = self.head?;
-        let slow = *self.flying.get(&head)?;
+        let (head, slow, since) = self.head.filter(|(head, from, _)| self.flying.get(head) == Some(from))?;
         Some((since.after(self.patience + peers.round_trip(slow)), head, slow))
     }
 
@@ -273,11 +272,11 @@ impl Download {
         })
     }
 
-    /// Notes which block in flight is the lowest, and since when.
+    /// Notes which block in flight is the lowest, from whom, and since when: the next peer that is asked for it has its own time.
     fn note_head(&mut self, now: Time) {
-        let head = self.flying.first_key_value().map(|(key, _)| *key);
-        if head != self.head.map(|(key, _)| key) {
-            self.head = head.map(|key| (key, now));
+        let head = self.flying.first_key_value().map(|(key, from)| (*key, *from));
+        if head != self.head.map(|(key, from, _)| (key, from)) {
+            self.head = head.map(|(key, from)| (key, from, now));
             self.overtook = 0;
         }
     }
@@ -368,7 +367,7 @@ impl Download {
         let now = out.steady();
         let (_, head, slow) = self.overdue(peers).filter(|(at, ..)| *at <= now)?;
         let others = peers.iter().any(|(id, _)| id != slow && peers.keeps(id, self.goal, head.0, chain));
-        self.head = Some((head, now));
+        self.head = Some((head, slow, now));
         if !others {
             return None;
         }

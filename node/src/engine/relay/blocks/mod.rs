@@ -88,7 +88,12 @@ impl Blocks {
         headers: &mut Headers,
         cx: &mut Context,
     ) -> Result<(), Fatal> {
-        if let Some(verdict) = self.judge(peer, Some(id), compact, headers, cx)? {
+        let verdict = match cx.peers.get(peer) {
+            Some(_) => self.judge(peer, Some(id), compact, headers, cx)?,
+            // It was disconnected meanwhile: what is held of it would be forgotten by nobody.
+            None => Some(Verdict::Ignore),
+        };
+        if let Some(verdict) = verdict {
             cx.out.judge(peer, id, verdict);
         }
         Ok(())

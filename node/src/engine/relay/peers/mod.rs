@@ -28,7 +28,7 @@ const REFRESH: u64 = 30_000;
 const UNANSWERED: u32 = 4;
 const SILENT: u32 = 40;
 
-/// Milliseconds that the way to a peer and back is taken to need at most, however late all its responses come.
+/// Milliseconds that the way to a peer and back is taken to need at most, and before its first response.
 const LONGEST_ROUND_TRIP: u64 = 5_000;
 
 /// Milliseconds after which a peer that lacked a block is asked for it again: at first, and at most after many times.
@@ -195,10 +195,10 @@ impl Peers {
         Some(question)
     }
 
-    /// Milliseconds that the way to a peer and back needs, as far as is known: a response cannot come sooner.
+    /// Milliseconds that the way to a peer and back may need, as far as is known: a response cannot come sooner.
     pub(super) fn round_trip(&self, id: PeerId) -> u64 {
         let fastest = self.get(id).and_then(|peer| peer.fastest);
-        fastest.map_or(0, |fastest| fastest.min(LONGEST_ROUND_TRIP))
+        fastest.unwrap_or(LONGEST_ROUND_TRIP).min(LONGEST_ROUND_TRIP)
     }
 
     /// No response will come; returns the request.

@@ -315,9 +315,67 @@ fn a_peer_far_away_is_no_staller() {
     net.run(ROUND_TRIP);
     assert!(!serve_headers(&mut net).is_empty());
     assert!(!disconnected(&net), "{:?}", net.offences);
-    // However late its responses come, it does not hold the window up for good.
     net.run(ROUND_TRIP);
     assert!(disconnected(&net));
+}
+
+#[test]
+fn however_late_its_responses_come_a_staller_is_dropped_in_time() {
+    let mut net = syncing(1_500);
+    net.run(9_000);
+    assert!(serve_headers(&mut net).is_empty());
+    net.connect(0, 1);
+    net.run(6_900);
+    assert!(!disconnected(&net), "{:?}", net.offences);
+    net.run(200);
+    assert!(disconnected(&net));
+}
+
+#[test]
+fn who_is_asked_next_does_not_pay_for_the_time_of_the_one_before() {
+    const ROUND_TRIP: u64 = 2_400;
+    let mut net = syncing(1_500);
+    net.run(ROUND_TRIP);
+    assert!(serve_headers(&mut net).is_empty());
+    net.connect(0, 1);
+    net.run(ROUND_TRIP + 1_500);
+    // It holds the window up for longer than a peer near by may, and then lacks the blocks.
+    for (id, _) in serve_headers(&mut net) {
+        answer(&mut net, id, Response::Unknown);
+    }
+    net.run_until(5_000, |net| net.heights() == [1_500; 2]);
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+}
+
+#[test]
+fn a_peer_that_has_not_answered_anything_yet_may_be_far_away() {
+    let mut net = syncing(1_500);
+    while serve_headers(&mut net).is_empty() {
+        net.run(10);
+    }
+    net.inject(0, HOSTILE, PeerEvent::Disconnected);
+    // Its tip is known, so that blocks are the first that it is asked for.
+    let status = net.status(1);
+    net.intrude(0, HOSTILE + 1, status);
+    assert!(net.questions(HOSTILE + 1).iter().any(|(.., request)| matches!(request, Request::Blocks(_))));
+    net.connect(0, 1);
+    net.run(2_400);
+    assert!(net.offences.is_empty(), "{:?}", net.offences);
+    net.run(5_000);
+    assert_eq!(net.offences_of(0, HOSTILE + 1), [Offence::Stalled]);
+}
+
+#[test]
+fn a_block_from_a_peer_that_is_gone_is_not_held() {
+    let mut net = one_node(3);
+    let orphan = {
+        let mut other = net.nodes[0].twin();
+        other.mine_many(2);
+        compact(&other.block_at(5)).unwrap()
+    };
+    net.inject(0, HOSTILE, PeerEvent::Disconnected);
+    net.inject(0, HOSTILE, PeerEvent::Gossip(GossipId(1), orphan));
+    assert_eq!(net.nodes[0].engine.peer_usage().held, 0);
 }
 
 #[test]
