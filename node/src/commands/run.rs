@@ -10,7 +10,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpListener, sync::Notify, time::timeout};
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use super::banner;
 use crate::{
@@ -147,6 +151,7 @@ async fn serve(
         lanes: rpc::Lanes::default(),
         subscribers: Arc::default(),
         filters: rpc::Filters::default(),
+        stopping: watch::Sender::new(false),
         node: node_info(config, address, stratum, stop.clone()),
         runtime: opened.runtime().handle().clone(),
     });
@@ -178,6 +183,7 @@ async fn serve(
     tokio::spawn(signals.force());
     let outcome = outcome.map(|asked| tracing::info!("{asked}: stopping"));
     // The engine still runs: what was asked is answered, `admin_stop` among it.
+    context.stopping.send_replace(true);
     rpc::finish(server).await;
     mining.stop();
     leave(network, pool_file, &context).await;

@@ -20,7 +20,7 @@ use super::{
     server::{Batched, Client},
     table,
 };
-use crate::metrics;
+use crate::{engine::Stopped, metrics};
 
 /// All methods of the namespaces that are served.
 ///
@@ -154,7 +154,12 @@ async fn answer(
     if let Handler::Wait(handler) = method.handler {
         let _place = context.lanes.poll(method.lane(), who(&client))?;
         let args = Args::new(&params, method.params, Call::start(method.most).by(who(&client), caller.scope))?;
-        return handler(context.clone(), args, who(&client), caller.scope).await.map(Answer::Value);
+        let mut stopping = context.stopping.subscribe();
+        return tokio::select! {
+            biased;
+            answer = handler(context.clone(), args, who(&client), caller.scope) => answer.map(Answer::Value),
+            _ = stopping.wait_for(|stopping| *stopping) => Err(Stopped.into()),
+        };
     }
     if method.is_brief()
         && let Some(_slot) = context.lanes.slot()

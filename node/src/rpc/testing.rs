@@ -21,7 +21,11 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::{net::TcpListener, runtime::Runtime, sync::Notify};
+use tokio::{
+    net::TcpListener,
+    runtime::Runtime,
+    sync::{Notify, watch},
+};
 
 use super::{
     Beneficiaries, Context, Filters, HttpLimits, Lanes, NextBlocks, NodeInfo, Templates,
@@ -159,6 +163,7 @@ impl TestNode {
             lanes,
             subscribers: Arc::default(),
             filters: Filters::default(),
+            stopping: watch::Sender::new(false),
             node: NodeInfo {
                 datadir: None,
                 url: "http://127.0.0.1:0".into(),

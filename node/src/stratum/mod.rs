@@ -20,4 +20,5 @@ pub use job::Work;
 pub use reject::Reject;
 pub use server::{Stratum, bind_limit};
 pub use session::{Now, Reaction, Session, Solved};
+pub use target::difficulty;
 pub use workers::{WorkerName, Workers};

@@ -7,7 +7,10 @@ use chain_core::{
     transaction::{Transaction, account::AccountTransaction},
 };
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Instant};
-use tokio::{runtime::Handle, sync::Notify};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, watch},
+};
 
 use super::{
     beneficiaries::Beneficiaries,
@@ -59,6 +62,8 @@ pub struct Context {
     pub subscribers: Arc<Subscribers>,
     /// Who polls for what.
     pub filters: Filters,
+    /// Whether the node stops: nothing waits for what is to come any more.
+    pub stopping: watch::Sender<bool>,
     /// About this process.
     pub node: NodeInfo,
     /// Where futures of the engine are waited for.

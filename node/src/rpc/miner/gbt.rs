@@ -6,11 +6,14 @@
 
 use cairn_client::unix;
 use chain_core::{
+    U256,
     block::{Block, MAX_TRANSACTIONS, header::Header, merkle},
     codec,
     error::RuleError,
     hash::BlockHash,
     transaction::{Transaction, coin::Lock, coinbase::Coinbase},
+    units::Height,
+    work::pow,
 };
 use futures::FutureExt;
 use serde_json::{Map, Value, json};
@@ -19,7 +22,7 @@ use std::sync::Arc;
 use super::{
     super::{
         access::Scope,
-        base::{Args, Context, Method, Object, RpcError, RpcResult, cannot, error, lock_of, render},
+        base::{Args, BlockName, Context, Method, Object, RpcError, RpcResult, cannot, error, find, lock_of, render},
         lanes::Who,
     },
     LONG_POLL,
@@ -27,6 +30,7 @@ use super::{
 use crate::{
     engine::{BlockOutcome, LongPollId, SubmitBlockError, Template, TemplateRequest},
     mining::{Finder, Found},
+    stratum,
 };
 
 pub const METHODS: &[Method] = &[
@@ -34,6 +38,7 @@ pub const METHODS: &[Method] = &[
         get_block_template(context, args, who).boxed()
     }),
     Method::new("submitblock", &["hexdata", "parameters"], submit_block),
+    Method::new("getmininginfo", &[], get_mining_info),
 ];
 
 /// Bitcoin Core's codes.
@@ -41,6 +46,12 @@ const INVALID_ADDRESS: i32 = -5;
 const INVALID_PARAMETER: i32 = -8;
 const INITIAL_SYNC: i32 = -10;
 const DESERIALIZATION: i32 = -22;
+
+/// Seconds for which a miner may search without asking again.
+const EXPIRES: u64 = 120;
+
+/// Blocks over which the network's hash rate is estimated, as Bitcoin Core does.
+const RATE_BLOCKS: Height = 120;
 
 /// What a miner asks for. It may send more, such as `rules` or `maxversion`, that this chain does not need.
 struct TemplateOptions {
@@ -133,6 +144,7 @@ fn render_template(context: &Context, id: u64, template: &Template, than: Option
         "bits": format!("{:08x}", block.header.bits),
         "height": template.height,
         "curtime": time,
+        "expires": EXPIRES,
         "mintime": time,
         "maxtime": time,
         "mutable": ["coinbase/append", "version/force", "version/reduce", "submit/coinbase"],
@@ -150,6 +162,24 @@ fn render_template(context: &Context, id: u64, template: &Template, than: Option
 fn render_transaction(transaction: &Transaction) -> Value {
     let leaf = BlockHash(merkle::leaf(transaction)).to_string();
     json!({ "data": hex::encode(transaction.leaf_bytes()), "hash": leaf, "txid": leaf, "required": true })
+}
+
+fn get_mining_info(context: &Context, _: Args) -> RpcResult<Value> {
+    let info = context.engine.chain_info();
+    let since = find(&context.snapshot()?, BlockName::Height(info.height.saturating_sub(RATE_BLOCKS)))?.record;
+    let seconds = info.header.time.saturating_sub(since.header.time).max(1);
+    let target = pow::target(info.next_bits).unwrap_or_default();
+    // Rows of an older release do not know their work.
+    let work = if since.work.is_zero() { U256::ZERO } else { info.work.saturating_sub(since.work) };
+    Ok(json!({
+        "blocks": info.height,
+        "bits": format!("{:08x}", info.next_bits),
+        "difficulty": stratum::difficulty(target),
+        "target": render::word(target),
+        "networkhashps": f64::from(work) / f64::from(seconds),
+        "pooledtx": info.mempool.transactions,
+        "chain": context.spec.name,
+    }))
 }
 
 fn submit_block(context: &Context, mut args: Args) -> RpcResult<Value> {
@@ -198,19 +228,25 @@ fn undecodable(reason: &dyn std::fmt::Display) -> RpcError {
 }
 
 /// Reads a header, the count of transactions, the coinbase, and the others unless the template has them. `None` if they lack
-/// and the template is unknown.
+/// and the template is unknown. Without the others, some miners count the coinbase alone.
 fn read_block(context: &Context, bytes: &[u8], workid: Option<u64>) -> RpcResult<Option<Block>> {
     let (header, rest) = bytes
         .split_first_chunk::<{ Header::SIZE }>()
         .ok_or_else(|| undecodable(&format_args!("{} bytes, fewer than a header has", bytes.len())))?;
-    let (count, rest) = compact_size(rest).ok_or_else(|| undecodable(&"no count of transactions"))?;
+    let (mut count, rest) = compact_size(rest).ok_or_else(|| undecodable(&"no count of transactions"))?;
     let (coinbase, size) =
         codec::decode_first::<Coinbase>(rest).map_err(|reason| undecodable(&format_args!("coinbase: {reason}")))?;
     let mut rest = rest.get(size..).unwrap_or_default();
     let mut transactions = vec![Transaction::Coinbase(coinbase)];
-    if rest.is_empty() && count > 1 {
-        let Some(body) = workid.and_then(|id| context.templates.get(id)) else { return Ok(None) };
-        transactions.extend(body.transactions.iter().cloned());
+    let header = Header::from_bytes(header);
+    let is_alone = count == 1 && merkle::leaf(&transactions[0]) == header.merkle_root;
+    if rest.is_empty() && !is_alone {
+        match workid.and_then(|id| context.templates.get(id)) {
+            Some(body) => transactions.extend(body.transactions.iter().cloned()),
+            None if count > 1 => return Ok(None),
+            None => {}
+        }
+        count = if count == 1 { transactions.len() } else { count };
     }
     while !rest.is_empty() && transactions.len() < count {
         let (transaction, size) = codec::decode_first(rest)
@@ -222,7 +258,7 @@ fn read_block(context: &Context, bytes: &[u8], workid: Option<u64>) -> RpcResult
         let surplus = rest.len();
         return Err(undecodable(&format_args!("{count} transactions, got {} and {surplus} bytes", transactions.len())));
     }
-    Ok(Some(Block { header: Header::from_bytes(header), transactions }))
+    Ok(Some(Block { header, transactions }))
 }
 
 /// Reads Bitcoin's CompactSize of at most [`MAX_TRANSACTIONS`] and what follows it.

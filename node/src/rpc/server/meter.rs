@@ -12,7 +12,7 @@ use jsonrpsee::{
     },
 };
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::sync::{Arc, atomic::Ordering};
 use tower::Layer;
 
 use super::session::{Client, InFlightRequest, Session};
@@ -81,10 +81,14 @@ where
         let this = self.clone();
         async move {
             let session = session(request.extensions());
+            let noted = request.extensions().get::<Client>().and_then(|client| client.error.clone());
             let response = match begin(session.as_ref(), length(&request)) {
                 Ok(_in_flight) => this.one(request).await,
                 Err(error) => Response::error(request.id, error),
             };
+            if let (Some(noted), Some(code)) = (noted, response.as_error_code()) {
+                noted.store(code, Ordering::Relaxed);
+            }
             // Who opened a subscription has sent the response already.
             if !response.is_subscription() {
                 answered(session.as_ref(), &response);

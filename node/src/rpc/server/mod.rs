@@ -18,11 +18,27 @@ use hyper::{
     service::service_fn,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use jsonrpsee::server::{
-    BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig, ServerHandle,
-    StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel, ws::is_upgrade_request,
+use jsonrpsee::{
+    core::BoxError,
+    server::{
+        BatchRequestConfig, HttpBody, HttpRequest, HttpResponse, Methods, PingConfig, Server, ServerConfig,
+        ServerHandle, StopHandle, TowerServiceBuilder, http, middleware::rpc::RpcServiceBuilder, stop_channel,
+        ws::is_upgrade_request,
+    },
+    types::error::METHOD_NOT_FOUND_CODE,
 };
-use std::{convert::Infallible, future::poll_fn, net::IpAddr, pin::Pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    net::IpAddr,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicI32, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
@@ -43,6 +59,7 @@ use meter::MeterLayer;
 use places::{Places, Seat};
 pub use session::{Client, Session};
 use session::{Socket, Totals};
+use version::Supplied;
 
 /// How the RPC listens, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,6 +211,7 @@ impl Listening {
                 session: session.clone(),
                 caller: Caller::default(),
                 is_web_socket: is_upgrade_request(&request),
+                error: None,
                 _seat: seat.clone(),
             };
             async move { Ok::<_, Infallible>(this.answer(request, client).await) }
@@ -220,7 +238,7 @@ impl Listening {
         .await;
     }
 
-    async fn answer(self, mut request: HttpRequest<Incoming>, mut client: Client) -> HttpResponse {
+    async fn answer(self, request: HttpRequest<Incoming>, mut client: Client) -> HttpResponse {
         let origin = match check(&self.limits, request.headers()) {
             Ok(origin) => origin,
             Err(refusal) => return text(StatusCode::FORBIDDEN, refusal),
@@ -229,13 +247,13 @@ impl Listening {
         {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
         }
-        if version::promised(request.headers()) > u64::from(self.limits.max_body) {
+        let most = self.limits.max_body;
+        let promised = version::promised(request.headers(), most);
+        if promised > u64::from(most) {
             discard(request.into_body()).await;
-            return http::response::too_large(self.limits.max_body);
+            return http::response::too_large(most);
         }
-        let Some(_asked) =
-            client.session.count_in(usize::try_from(version::promised(request.headers())).unwrap_or(usize::MAX))
-        else {
+        let Some(_asked) = client.session.count_in(usize::try_from(promised).unwrap_or(usize::MAX)) else {
             return text(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once\n");
         };
         if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
@@ -245,10 +263,7 @@ impl Listening {
             return page::answer(request.method(), request.uri().path(), request.headers());
         }
         client.caller = self.caller(request.headers(), &client.session);
-        request.extensions_mut().insert(client);
-        let mut service = self.builder.build(self.methods, self.stop);
-        let answer = async { service.call(version::supply(request).await?).await };
-        let response = match tokio::time::timeout(REQUEST, answer).await {
+        let response = match tokio::time::timeout(REQUEST, self.call(request, client)).await {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {
                 tracing::debug!(%error, "an RPC request broke");
@@ -257,6 +272,24 @@ impl Listening {
             Err(_) => text(StatusCode::REQUEST_TIMEOUT, "the request took too long\n"),
         };
         allow(response, origin)
+    }
+
+    async fn call(self, request: HttpRequest<Incoming>, mut client: Client) -> Result<HttpResponse, BoxError> {
+        let most = self.limits.max_body;
+        let Some(Supplied { mut request, is_older }) = version::supply(request, most).await? else {
+            return Ok(http::response::too_large(most));
+        };
+        let error = is_older.then(Arc::<AtomicI32>::default);
+        client.error.clone_from(&error);
+        request.extensions_mut().insert(client);
+        let mut response = self.builder.build(self.methods, self.stop).call(request).await?;
+        // As Bitcoin Core, whose clients look at the status.
+        match error.map_or(0, |error| error.load(Ordering::Relaxed)) {
+            0 => {}
+            METHOD_NOT_FOUND_CODE => *response.status_mut() = StatusCode::NOT_FOUND,
+            _ => *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR,
+        }
+        Ok(response)
     }
 
     /// What pools answer by HTTP about those who mine.

@@ -11,7 +11,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Weak,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -82,6 +82,8 @@ pub struct Client {
     pub caller: Caller,
     /// Whether the connection is a WebSocket.
     pub is_web_socket: bool,
+    /// Where the code of an error is noted, for requests of JSON-RPC 1.0: it becomes a status of HTTP.
+    pub error: Option<Arc<AtomicI32>>,
     pub(super) _seat: Arc<Seat>,
 }
 
@@ -361,7 +363,7 @@ impl Client {
         static TOTALS: std::sync::LazyLock<Arc<Totals>> = std::sync::LazyLock::new(Arc::default);
         let session = Session::new(std::net::Ipv4Addr::LOCALHOST.into(), 1 << 20, &TOTALS);
         let seat = super::places::Places::new(1).seat(&session).expect("the first");
-        Self { session, caller: scope.into(), is_web_socket: true, _seat: seat.into() }
+        Self { session, caller: scope.into(), is_web_socket: true, error: None, _seat: seat.into() }
     }
 }
 

@@ -20,47 +20,66 @@ const FIELD: &[u8] = br#""jsonrpc""#;
 /// Bytes of a version, with its quotation marks.
 const OLDER: usize = 5;
 
-/// How long the sender says that the body is; a body in chunks may be as long as any.
-/// jsonrpsee reads lengths of up to 32 bits and waits for the rest.
-pub fn promised(headers: &HeaderMap) -> u64 {
+/// How long the sender says that the body is. A body in chunks may be as long as the longest that is read.
+pub fn promised(headers: &HeaderMap, most: u32) -> u64 {
+    if headers.contains_key(header::TRANSFER_ENCODING) {
+        return most.into();
+    }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
 }
 
-/// Supplies the version where it lacks. Only to a body whose length was promised, which the caller has checked.
-pub async fn supply(request: HttpRequest<Incoming>) -> Result<HttpRequest<HttpBody>, BoxError> {
-    let (mut parts, body) = request.into_parts();
-    let promised = promised(&parts.headers);
-    if parts.method != Method::POST || promised == 0 {
-        return Ok(HttpRequest::from_parts(parts, HttpBody::new(body)));
-    }
-    let text = with_version(read(body).await?);
-    parts.headers.insert(header::CONTENT_LENGTH, text.len().into());
-    Ok(HttpRequest::from_parts(parts, HttpBody::from(text)))
+/// A request that has a version.
+pub struct Supplied {
+    /// The request.
+    pub request: HttpRequest<HttpBody>,
+    /// Whether it named none, or an older one.
+    pub is_older: bool,
 }
 
-/// The whole body. hyper reads no more than was promised.
-async fn read(mut body: Incoming) -> Result<Vec<u8>, hyper::Error> {
+/// Supplies the version where it lacks. `None` if the body has more bytes than are read at most.
+///
+/// # Errors
+/// If the connection breaks.
+pub async fn supply(request: HttpRequest<Incoming>, most: u32) -> Result<Option<Supplied>, BoxError> {
+    let (mut parts, body) = request.into_parts();
+    if parts.method != Method::POST || promised(&parts.headers, most) == 0 {
+        return Ok(Some(Supplied { request: HttpRequest::from_parts(parts, HttpBody::new(body)), is_older: false }));
+    }
+    let Some(text) = read(body, most as usize).await? else { return Ok(None) };
+    let (text, is_older) = with_version(text);
+    parts.headers.remove(header::TRANSFER_ENCODING);
+    parts.headers.insert(header::CONTENT_LENGTH, text.len().into());
+    Ok(Some(Supplied { request: HttpRequest::from_parts(parts, HttpBody::from(text)), is_older }))
+}
+
+/// The whole body, if it is not too long.
+async fn read(mut body: Incoming, most: usize) -> Result<Option<Vec<u8>>, hyper::Error> {
     let mut text = Vec::new();
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         // Trailers are no part of the text.
         if let Ok(data) = frame?.into_data() {
             text.extend_from_slice(&data);
         }
+        if text.len() > most {
+            return Ok(None);
+        }
     }
-    Ok(text)
+    Ok(Some(text))
 }
 
-fn with_version(mut text: Vec<u8>) -> Vec<u8> {
-    let Some((b'{', rest)) = text.trim_ascii_start().split_first() else { return text };
+/// The text with a version, and whether that is another than it had.
+fn with_version(mut text: Vec<u8>) -> (Vec<u8>, bool) {
+    let Some((b'{', rest)) = text.trim_ascii_start().split_first() else { return (text, false) };
     let Some(value) = version_at(&text) else {
         // An empty object stays invalid.
-        return [b"{", VERSION, rest].concat();
+        return ([b"{", VERSION, rest].concat(), true);
     };
-    if let [b'"', b'1', b'.', b'0' | b'1', b'"', ..] = text[value..] {
+    let is_older = matches!(text[value..], [b'"', b'1', b'.', b'0' | b'1', b'"', ..]);
+    if is_older {
         text[value..value + OLDER].copy_from_slice(b"\"2.0\"");
     }
-    text
+    (text, is_older)
 }
 
 /// Where the value of the outermost object's member `jsonrpc` begins, if it has one: parameters and ids may hold the word, too.
@@ -108,7 +127,7 @@ mod tests {
     use super::*;
 
     fn supplied(text: &str) -> String {
-        String::from_utf8(with_version(text.into())).unwrap()
+        String::from_utf8(with_version(text.into()).0).unwrap()
     }
 
     #[test]

@@ -214,19 +214,110 @@ fn listen(node: &TestNode, methods: Methods) -> SocketAddr {
 /// Posts as libcurl does for minerd, in two writes.
 fn post(address: SocketAddr, user: &str, method: &str, params: &Value) -> Value {
     let body = format!("{{\"method\": \"{method}\", \"params\": {params}, \"id\":0}}\r\n");
+    let authorization = cairn_client::authorization(user);
+    let fields = format!("Authorization: {authorization}\r\nContent-Length: {}", body.len());
+    let (status, answer) = exchange(address, &fields, &body);
+    assert_eq!(status, 200, "{answer}");
+    serde_json::from_str(&answer).unwrap()
+}
+
+/// Posts a body with these header fields; status and body of the answer.
+fn exchange(address: SocketAddr, fields: &str, body: &str) -> (u16, String) {
     let head = format!(
-        "POST / HTTP/1.1\r\nHost: {address}\r\nAuthorization: {}\r\nContent-Type: application/json\r\n\
-         User-Agent: cpuminer/2.5.1\r\nX-Mining-Extensions: midstate\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-        cairn_client::authorization(user),
-        body.len()
+        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\nUser-Agent: cpuminer/2.5.1\r\n\
+         X-Mining-Extensions: midstate\r\nConnection: close\r\n{fields}\r\n\r\n"
     );
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(head.as_bytes()).unwrap();
-    stream.write_all(body.as_bytes()).unwrap();
+    // A server that refuses it reads no more.
+    let _ = stream.write_all(body.as_bytes());
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+}
+
+fn in_chunks(body: &str) -> String {
+    let chunk = |part: &[u8]| format!("{:x}\r\n{}\r\n", part.len(), str::from_utf8(part).unwrap());
+    let parts: String = body.as_bytes().chunks(50_000).map(chunk).collect();
+    parts + "0\r\n\r\n"
+}
+
+#[test]
+fn a_body_in_chunks_is_read_up_to_the_limit() {
+    let node = node();
+    let address = listen(&node, methods(node.context.clone()));
+    let ask = |blanks: usize| {
+        let body = format!("{{\"method\": \"getblocktemplate\",{} \"params\": [], \"id\":0}}", " ".repeat(blanks));
+        exchange(address, "Transfer-Encoding: chunked", &in_chunks(&body))
+    };
+    for blanks in [0, 200_000] {
+        let (status, answer) = ask(blanks);
+        assert!(status == 200 && answer.contains("coinbasetxn"), "{status} {answer}");
+    }
+    let (status, answer) = ask(HttpLimits::default().max_body as usize);
+    assert_eq!(status, 413, "{answer}");
+}
+
+#[test]
+fn an_error_of_the_older_version_is_one_of_http_too() {
+    // minerd gives getblocktemplate up for getwork, which is not there, unless an error has this status.
+    let node = TestNode::fresh();
+    let address = listen(&node, methods(node.context.clone()));
+    let ask = |version: &str, method: &str| {
+        let body = format!("{{{version}\"method\": \"{method}\", \"params\": [], \"id\":0}}");
+        let (status, answer) = exchange(address, &format!("Content-Length: {}", body.len()), &body);
+        (status, serde_json::from_str::<Value>(&answer).unwrap()["error"]["code"].clone())
+    };
+    assert_eq!(ask("", "getblocktemplate"), (500, json!(-8)));
+    assert_eq!(ask("\"jsonrpc\":\"1.0\",", "getblocktemplate"), (500, json!(-8)));
+    assert_eq!(ask("\"jsonrpc\":\"2.0\",", "getblocktemplate"), (200, json!(-8)));
+    assert_eq!(ask("", "getwork"), (404, json!(-32601)));
+    assert_eq!(ask("", "eth_chainId"), (200, Value::Null));
+}
+
+#[test]
+fn a_long_poll_does_not_hold_up_a_stop() {
+    let node = node();
+    let first = template(&node);
+    let started = Instant::now();
+    let poll = || node.try_call("getblocktemplate", json!([minerd::request(first["longpollid"].as_str())]));
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(poll);
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        assert!(!waiting.is_finished());
+        node.context.stopping.send_replace(true);
+        assert!(waiting.join().unwrap().is_err());
+    });
+    assert!(started.elapsed().as_secs() < 20);
+}
+
+#[test]
+fn what_miners_show_of_the_chain_is_told_as_bitcoin_core_does() {
+    let node = node();
+    let info = node.call("getmininginfo", json!([]));
+    assert_eq!((&info["blocks"], &info["pooledtx"], &info["networkhashps"]), (&json!(0), &json!(0), &json!(0.0)));
+    node.call("dev_mine", json!([3]));
+    let info = node.call("getmininginfo", json!([]));
+    // Each of these blocks takes two hashes, and Bitcoin's difficulty 1 some 2^32.
+    let (difficulty, rate) = (info["difficulty"].as_f64().unwrap(), info["networkhashps"].as_f64().unwrap());
+    assert_eq!(info["blocks"], 3);
+    assert!((difficulty * 2_f64.powi(31) - 1.0).abs() < 0.001, "{difficulty}");
+    assert!(rate > 0.0 && rate <= 6.0, "{rate}");
+}
+
+// cgminer counts the coinbase alone, whatever else the template has.
+#[test]
+fn a_block_without_the_templates_transactions_may_count_the_coinbase_alone() {
+    let node = node();
+    send(&node, 0);
+    let work = template(&node);
+    assert!(work["expires"].as_u64().unwrap() > 0);
+    let mut solved = minerd::solve(&work, b"");
+    assert!(solved.rest.starts_with("02"));
+    solved.rest.replace_range(..2, "01");
+    assert_eq!(node.call("submitblock", solved.params()), Value::Null);
+    assert_eq!(node.call("chain_getBlock", json!([1, 2]))["transactions"].as_array().unwrap().len(), 2);
 }
 
 #[test]

@@ -78,6 +78,7 @@ fn like(context: &Context) -> Context {
         lanes: Lanes::default(),
         subscribers: Arc::default(),
         filters: Filters::default(),
+        stopping: tokio::sync::watch::Sender::new(false),
         node: context.node.clone(),
         runtime: context.runtime.clone(),
     }
