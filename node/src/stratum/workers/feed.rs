@@ -97,14 +97,15 @@ impl Workers {
 
     fn client(&self, address: &str, now: u64) -> Value {
         let state = self.state.lock();
-        let of = || state.workers.iter().filter(|(name, _)| name.address == address);
+        // QR codes have addresses in capital letters.
+        let of = || state.workers.iter().filter(|(name, _)| name.address.eq_ignore_ascii_case(address));
         let connected = of().filter(|(_, worker)| worker.now.sessions > 0);
         let workers: Vec<_> = connected
             .map(|(name, worker)| {
                 json!({
                     "sessionId": worker.now.session,
                     "name": name.name,
-                    "bestDifficulty": format!("{:.2}", worker.now.best),
+                    "bestDifficulty": show(worker.now.best),
                     "hashRate": worker.hashrate(now),
                     "startTime": utc(worker.now.since),
                     "lastSeen": utc(worker.last_seen),
@@ -154,6 +155,12 @@ fn stale_rate(accepted: u64, rejected: &[u64]) -> f64 {
     let stale = stale.map_or(0, |(_, count)| *count);
     let all = accepted + rejected.iter().sum::<u64>();
     if all == 0 { 0.0 } else { stale as f64 / all as f64 }
+}
+
+/// A difficulty with two decimals, and as many more as small ones need.
+pub(super) fn show(difficulty: f64) -> String {
+    let decimals = if difficulty > 0.0 { (2.0 - difficulty.log10().floor()).clamp(2.0, 20.0) as usize } else { 2 };
+    format!("{difficulty:.decimals$}")
 }
 
 /// Seconds since 1970 as JavaScript writes a time.

@@ -59,6 +59,8 @@ fn feeds_have_the_shape_of_public_pool() {
         (&json!("0000002a"), &json!("rig1"), &json!("5.50"))
     );
     assert_eq!(worker["lastSeen"], "1970-01-01T00:18:00.000Z");
+    assert_eq!(workers.feed("/api/client/LCRN1X", 1_080).unwrap(), client, "as QR codes have addresses");
+    assert_eq!([0.0, 0.00349, 1e-10, 12.345].map(super::feed::show), ["0.00", "0.00349", "0.000000000100", "12.35"]);
     assert_eq!(workers.feed("/api/client/other", 0).unwrap()["workersCount"], 0);
     for unknown in ["/", "/api", "/api/", "/api/pool", "/info"] {
         assert_eq!(workers.feed(unknown, 0), None, "{unknown}");
