@@ -1,6 +1,7 @@
 //! Stratum on a real node, with a miner that knows nothing but the protocol.
 
 mod client;
+mod minerd;
 mod reference;
 
 use cairn_tests::{Node, NodeOptions, Port, TestKey, mined_spec, wait_for};

@@ -18,6 +18,8 @@ pub enum Needs {
     Contracts,
     /// Prometheus' tool that checks rules and scrapes.
     Promtool,
+    /// pooler's miner.
+    Minerd,
 }
 
 impl Needs {
@@ -27,6 +29,7 @@ impl Needs {
             Self::Vectors => "vectors",
             Self::Contracts => "contracts",
             Self::Promtool => "promtool",
+            Self::Minerd => "minerd",
         }
     }
 
@@ -35,6 +38,7 @@ impl Needs {
             Self::Vectors => "no vectors (make test VECTORS=FOLDER)",
             Self::Contracts => "no compiled contracts (scripts/contracts.sh says why)",
             Self::Promtool => "no promtool (Debian's package prometheus has it)",
+            Self::Minerd => "no minerd (pooler's cpuminer; MINERD names it)",
         }
     }
 }
