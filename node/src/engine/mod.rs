@@ -30,7 +30,7 @@ pub use event::{
     Time, TipStatus, Verdict,
 };
 pub use plan::{BlockPlan, BlockTime, Content};
-pub use pool::template::{LongPollId, MOST_EXTRA, ParseLongPollIdError, Template, TemplateRequest};
+pub use pool::template::{LongPollId, MOST_EXTRA, ParseLongPollIdError, Template, TemplateRequest, tag};
 #[cfg(test)]
 pub(crate) use relay::compact;
 pub use relay::{PeerUsage, PeerWork, RelayConfig};

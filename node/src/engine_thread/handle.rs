@@ -30,7 +30,7 @@ use crate::{
     engine::{
         AcceptError, Action, BlockOutcome, BlockPlan, ChainInfo, ChainTip, Engine, EngineConfig, FinalityInfo,
         LongPollId, NodeEvent, OpenError, PeerAction, PeerId, RelayConfig, Stopped, SubmitBlockError, SubmitError,
-        Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig,
+        Template, TemplateError, TemplateRequest, TestedTransaction, VerifyConfig, tag,
     },
     finality::MemberKey,
     mempool::{Coming, FeeEstimate, LockPending, MempoolConfig, MempoolEntry, MempoolStats},
@@ -80,7 +80,7 @@ impl EngineHandle {
     ) -> Result<Self, OpenError> {
         let verify = VerifyConfig { secret: thread::secret(), ..VerifyConfig::default() };
         let relay = RelayConfig { seed: thread::seed(), ..RelayConfig::default() };
-        let tag = thread::seed().to_le_bytes();
+        let tag = tag(thread::seed());
         let engine = Engine::open(store, spec, EngineConfig { mempool, verify, relay, member, tag })?;
         let (messages, received) = mpsc::channel(QUEUE);
         let (peers, from_peers) = mpsc::unbounded_channel();

@@ -18,9 +18,10 @@ pub const EXTRANONCE1: usize = 4;
 pub const EXTRANONCE2: usize = 4;
 const EXTRANONCE: usize = EXTRANONCE1 + EXTRANONCE2;
 
-/// Before them. With it the coinbase is longer than those of the node's own miner and shorter than those of `miner_getTemplate`,
-/// so that none of them searches the same headers.
-const MARK: &[u8; 7] = b"/cairn/";
+/// Before them. With it the coinbase is longer than those of the node's own miner and of `getblocktemplate`, and shorter than
+/// those of `miner_getTemplate`, so that none of them searches the same headers. One byte: NerdMiner has room for 255 bytes of
+/// coinbase, which are all in use from height 32,768 on.
+const MARK: &[u8; 1] = b"/";
 
 /// A template for all miners. Whom it pays is theirs to choose: no commitment depends on that (CB-7), so one execution serves
 /// every address.
@@ -152,13 +153,13 @@ pub mod tests {
         work::pow,
     };
 
-    use crate::engine::LongPollId;
+    use crate::engine::{LongPollId, tag};
 
     /// Work of a block of so many transactions, on a parent of this byte, with these bits.
     pub fn work(number: u64, parent: u8, transactions: usize, bits: u32) -> Arc<Work> {
         let mut block = ChainSpec::dev().genesis_block().0;
         let Some(Transaction::Coinbase(coinbase)) = block.transactions.first_mut() else { panic!("a coinbase") };
-        coinbase.extra = [&[7; 8][..], &Work::extra()].concat();
+        coinbase.extra = [tag(7).as_slice(), &Work::extra()].concat();
         coinbase.outputs = vec![Output { amount: Amount::from_grains(5), lock: Lock::Key(KeyBytes([1; 32])) }];
         let coinbase = block.transactions[0].clone();
         block.transactions.resize(transactions, coinbase);
@@ -183,6 +184,19 @@ pub mod tests {
         Arc::new(Work::new(number, template))
     }
 
+    #[test]
+    fn a_coinbase_fits_the_buffer_of_a_nerdminer() {
+        for payout in [Lock::Key(KeyBytes([0xff; 32])), Lock::Policy([0xff; 32])] {
+            let mut template = work(1, 0, 1, 0x1d00_ffff).template().clone();
+            let Some(Transaction::Coinbase(coinbase)) = template.block.transactions.first_mut() else { panic!() };
+            coinbase.height = (1 << 23) - 1;
+            let params = Job::new(Arc::new(Work::new(1, template)), payout).unwrap().notify(true);
+            let bytes = (text(&params, 2).len() + text(&params, 3).len()) / 2 + EXTRANONCE;
+            // Of `coinbase_buffer[512]` in NerdMiner 1.8.1 and later, with a zero at the end.
+            assert_eq!(bytes, 255);
+        }
+    }
+
     fn text(params: &Value, index: usize) -> String {
         params[index].as_str().unwrap().to_owned()
     }
@@ -196,7 +210,7 @@ pub mod tests {
         assert_eq!(params[1], words.concat());
         // Up to the index of the null outpoint as in every coinbase, then the script: length, height, tag, mark.
         let head = ["0200000001", &"00".repeat(32), "ffffffff"].concat();
-        assert_eq!(text(&params, 2), [&head, "190100", &"07".repeat(8), &hex::encode(MARK)].concat());
+        assert_eq!(text(&params, 2), [&head, "130100", &hex::encode("HAAAAAAA/")].concat());
         assert!(text(&params, 3).starts_with("ffffffff02"), "the sequence and the number of outputs");
         assert!(text(&params, 3).ends_with(&["0500000000000000225120", &"cc".repeat(32), "00000000"].concat()));
         assert_eq!(params[4].as_array().unwrap().len(), 2);

@@ -20,7 +20,7 @@ use super::kit::{FEE, GWEI, Kit, made, pay, secret, solved, spec, transfer_field
 use crate::{
     engine::{
         BlockOutcome, BlockPlan, BlockTime, Content, Engine, EngineConfig, Event, NodeEvent, Source, TemplateError,
-        TemplateRequest, Time,
+        TemplateRequest, Time, tag,
     },
     mempool::MempoolConfig,
     store::{Store, StoreConfig},
@@ -118,11 +118,11 @@ fn the_templates_of_two_processes_differ_though_all_is_alike() {
         engine.set_time(kit.now);
         engine.template(&kit.request()).unwrap().block
     };
-    let [one, two] = [[1; 8], [2; 8]].map(&open);
+    let [one, two] = [1, 1 << 47 | 1].map(tag).map(&open);
     let Transaction::Coinbase(coinbase) = &one.transactions[0] else { panic!() };
-    assert_eq!(coinbase.extra, [1, 1, 1, 1, 1, 1, 1, 1, kit.name]);
+    assert_eq!(coinbase.extra, [b"BAAAAAAA", &[kit.name][..]].concat());
     assert_ne!(one.header.merkle_root, two.header.merkle_root);
-    assert_eq!(open([1; 8]), one);
+    assert_eq!(open(tag(1)), one);
     assert_eq!(kit.take(solved(&kit.spec, one)).unwrap(), BlockOutcome::Connected { disconnected: 0 });
 }
 
