@@ -18,11 +18,11 @@ pub enum Reject {
     /// Bits of the version that were not agreed on.
     #[error("Invalid version mask")]
     VersionMask,
-    /// Another time than the job's.
-    #[error("Invalid ntime: use the job's, for contracts of the block may have read it")]
+    /// Another time than the job's, which contracts of the block may have read.
+    #[error("Ntime out of range")]
     Time,
     /// An extranonce2 of another length.
-    #[error("Invalid extranonce2 size")]
+    #[error("Invalid nonce2 length")]
     Extranonce,
     /// The worker did not authorize.
     #[error("Unauthorized worker")]
