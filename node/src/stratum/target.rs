@@ -20,6 +20,20 @@ pub fn target(difficulty: f64) -> U256 {
     mantissa.checked_shl(shift).unwrap_or(U256::MAX)
 }
 
+/// A difficulty that devices can show and keep, no higher than this one: an integer, as ESP-Miner up to 2.13 reads it, or below 1
+/// three digits.
+pub fn rounded(difficulty: f64) -> f64 {
+    if difficulty >= 1.0 {
+        return difficulty.floor();
+    }
+    let text = format!("{difficulty:e}");
+    let cut = text.split_once('e').and_then(|(digits, power)| {
+        // Three and the point.
+        format!("{}e{power}", digits.get(..4).unwrap_or(digits)).parse().ok()
+    });
+    cut.unwrap_or(difficulty)
+}
+
 /// The difficulty of a target, or of a hash as a number.
 pub fn difficulty(number: U256) -> f64 {
     f64::from(ONE) / f64::from(number.max(U256::ONE))

@@ -319,7 +319,7 @@ impl Session {
     /// Says the difficulty, if it is another. It is at most the block's own: each block is a share.
     fn set_difficulty(&mut self) -> String {
         let most = self.work.as_ref().map_or(target::MOST, |work| work.difficulty());
-        let difficulty = self.vardiff.difficulty().min(most);
+        let difficulty = target::rounded(self.vardiff.difficulty().min(most));
         if difficulty.to_bits() == self.told.to_bits() {
             return String::new();
         }
