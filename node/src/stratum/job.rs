@@ -43,6 +43,11 @@ impl Work {
         [&MARK[..], &[0; EXTRANONCE]].concat()
     }
 
+    /// Its number, which jobs of it have unless a connection has used it up.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The template.
     pub fn template(&self) -> &Template {
         &self.template
@@ -62,6 +67,7 @@ impl Work {
 /// Work of one payout.
 #[derive(Debug)]
 pub struct Job {
+    number: u64,
     work: Arc<Work>,
     payout: Lock,
     /// The coinbase's bytes, and where the extranonces stand in them.
@@ -70,16 +76,16 @@ pub struct Job {
 }
 
 impl Job {
-    /// The job of an address; `None` if the template has no room for an extranonce.
-    pub fn new(work: Arc<Work>, payout: Lock) -> Option<Self> {
+    /// The job of an address, with a number of its own; `None` if the template has no room for an extranonce.
+    pub fn new(number: u64, work: Arc<Work>, payout: Lock) -> Option<Self> {
         let coinbase = pay(work.template.block.coinbase()?, payout);
         let place = coinbase.extranonce(EXTRANONCE)?;
-        Some(Self { payout, coinbase: coinbase.to_bytes(), place, work })
+        Some(Self { number, payout, coinbase: coinbase.to_bytes(), place, work })
     }
 
     /// Its number.
     pub fn number(&self) -> u64 {
-        self.work.number
+        self.number
     }
 
     /// The work that it was made of.
@@ -190,7 +196,7 @@ pub mod tests {
             let mut template = work(1, 0, 1, 0x1d00_ffff).template().clone();
             let Some(Transaction::Coinbase(coinbase)) = template.block.transactions.first_mut() else { panic!() };
             coinbase.height = (1 << 23) - 1;
-            let params = Job::new(Arc::new(Work::new(1, template)), payout).unwrap().notify(true);
+            let params = Job::new(1, Arc::new(Work::new(1, template)), payout).unwrap().notify(true);
             let bytes = (text(&params, 2).len() + text(&params, 3).len()) / 2 + EXTRANONCE;
             // Of `coinbase_buffer[512]` in NerdMiner 1.8.1 and later, with a zero at the end.
             assert_eq!(bytes, 255);
@@ -203,7 +209,7 @@ pub mod tests {
 
     #[test]
     fn the_fields_of_a_job_are_these() {
-        let job = Job::new(work(0xab, 0, 3, 0x1d00_ffff), Lock::Key(KeyBytes([0xcc; 32]))).unwrap();
+        let job = Job::new(0xab, work(0xab, 0, 3, 0x1d00_ffff), Lock::Key(KeyBytes([0xcc; 32]))).unwrap();
         let params = job.notify(true);
         assert_eq!(params[0], "ab");
         let words = ["03020100", "07060504", "0b0a0908", "0f0e0d0c", "13121110", "17161514", "1b1a1918", "1f1e1d1c"];
@@ -221,7 +227,7 @@ pub mod tests {
     #[test]
     fn a_header_of_a_share_is_that_of_its_block() {
         for transactions in [1, 2, 5] {
-            let job = Job::new(work(1, 0, transactions, 0x207f_ffff), Lock::Policy([3; 32])).unwrap();
+            let job = Job::new(1, work(1, 0, transactions, 0x207f_ffff), Lock::Policy([3; 32])).unwrap();
             let extranonce = [1, 2, 3, 4, 5, 6, 7, 8];
             let header = job.header(extranonce, 0x2abc_0000, 99);
             let block = job.block(extranonce, header);

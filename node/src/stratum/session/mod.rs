@@ -5,7 +5,7 @@
 
 mod submit;
 
-use chain_core::{address, block::Block, hash::BlockHash, transaction::coin::Lock, units::Height};
+use chain_core::{address, block::Block, transaction::coin::Lock, units::Height};
 use serde_json::{Value, json};
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -174,7 +174,7 @@ impl Session {
         if self.is_ready() && !was_ready {
             reaction.lines += &self.begin();
         } else if method.starts_with("mining.suggest_") && self.subscribed {
-            reaction.lines += &self.set_difficulty();
+            reaction.lines += &self.follow_suggestion();
         }
     }
 
@@ -275,6 +275,16 @@ impl Session {
         }
     }
 
+    /// Says the difficulty that was suggested, and the job anew, under another number: ESP-Miner, which suggests after it has got
+    /// a job, keeps a job's difficulty and ignores a number that it knows.
+    fn follow_suggestion(&mut self) -> String {
+        let difficulty = self.set_difficulty();
+        match self.work.clone() {
+            Some(work) if !difficulty.is_empty() && self.is_ready() => difficulty + &self.send(work),
+            _ => difficulty,
+        }
+    }
+
     /// The first lines for a miner that is ready.
     fn begin(&mut self) -> String {
         match self.work.clone() {
@@ -295,9 +305,10 @@ impl Session {
     fn send(&mut self, work: Arc<Work>) -> String {
         let Some(payout) = self.payout else { return String::new() };
         let difficulty = self.set_difficulty();
-        let tip = work.parent();
-        let Some(job) = Job::new(work, payout) else { return difficulty };
-        let clean = self.tip() != Some(tip);
+        let last = self.jobs.back().map(|(job, _)| (job.number(), job.work().parent()));
+        let clean = last.is_none_or(|(_, tip)| tip != work.parent());
+        let number = work.number().max(last.map_or(0, |(number, _)| number + 1));
+        let Some(job) = Job::new(number, work, payout) else { return difficulty };
         if clean {
             self.jobs.clear();
             self.counted.clear();
@@ -309,11 +320,6 @@ impl Session {
             self.jobs.pop_front();
         }
         lines
-    }
-
-    /// The tip that its jobs build on.
-    fn tip(&self) -> Option<BlockHash> {
-        self.jobs.back().map(|(job, _)| job.work().parent())
     }
 
     /// Says the difficulty, if it is another. It is at most the block's own: each block is a share.

@@ -87,8 +87,14 @@ fn a_bitaxe_is_served_in_its_order() {
     assert_eq!((&authorized[0]["result"], &authorized[0]["id"]), (&json!(true), &json!(4)));
     assert_eq!((&authorized[1]["params"], &authorized[2]["params"][8]), (&json!([0.01]), &json!(true)));
     let suggested = miner.say("mining.suggest_difficulty", json!([1000]));
-    assert_eq!(methods(&suggested), ["answer", "mining.set_difficulty"]);
+    // The firmware keeps a job's difficulty, and ignores a number that it knows.
+    assert_eq!(methods(&suggested), ["answer", "mining.set_difficulty", "mining.notify"]);
     assert_eq!(suggested[1]["params"], json!([1000.0]));
+    let jobs = [&authorized[2]["params"], &suggested[2]["params"]];
+    assert_eq!(jobs.map(|job| (&job[0], &job[8])), [(&json!("1"), &json!(true)), (&json!("2"), &json!(false))]);
+    assert_eq!(jobs[0].as_array().unwrap()[1..8], jobs[1].as_array().unwrap()[1..8]);
+    assert_eq!(methods(&miner.say("mining.suggest_difficulty", json!([1000]))), ["answer"]);
+    assert_eq!(miner.offer(work(2, 0, 1, HARD))[0]["params"][0], "3");
     assert_eq!(miner.workers.list(0)[0]["agent"], "bitaxe/BM1370/v2.6");
 }
 
@@ -207,17 +213,27 @@ fn shares_of_the_old_difficulty_still_count_after_a_change() {
     let mut miner = Miner::ready(work(1, 0, 1, HARD));
     assert_eq!(miner.submit("1", "00000000", TIME, "00"), Value::Null);
     let harder = miner.say("mining.suggest_difficulty", json!(1e9));
-    assert_eq!(methods(&harder), ["answer", "mining.set_difficulty"]);
+    assert_eq!(methods(&harder), ["answer", "mining.set_difficulty", "mining.notify"]);
     assert_eq!(
         harder[1]["params"],
         json!([target::difficulty(chain_core::work::pow::target(HARD).unwrap())]),
         "the block's"
     );
     assert_eq!(miner.submit("1", "00000000", TIME, "01"), Value::Null, "the job was sent with the easy one");
-    miner.offer(work(2, 0, 1, HARD));
     assert_eq!(miner.submit("2", "00000000", TIME, "02"), json!([23, "Difficulty too low", null]));
     miner.say("mining.suggest_target", json!(["ff".repeat(32)]));
     assert_eq!(miner.submit("2", "00000000", TIME, "02"), Value::Null, "easier work holds at once");
+}
+
+#[test]
+fn shares_of_the_old_difficulty_do_not_lower_the_new_one() {
+    let mut miner = Miner::ready(work(1, 0, 1, HARD));
+    miner.say("mining.suggest_difficulty", json!(1e4));
+    for nonce in 0..100 {
+        miner.second = nonce / 2;
+        assert_eq!(miner.submit("1", "00000000", TIME, &format!("{nonce:x}")), Value::Null);
+    }
+    assert!((miner.session.told - 1e4).abs() < f64::EPSILON, "{}", miner.session.told);
 }
 
 #[test]
@@ -231,6 +247,22 @@ fn suggestions_that_are_none_are_refused() {
         assert_eq!(miner.say("mining.suggest_target", wrong.clone())[0]["error"][0], 20, "{wrong}");
     }
     assert!((miner.session.told - told).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_difficulty_is_an_integer_or_has_three_digits() {
+    let mut miner = Miner::ready(work(1, 0, 1, HARD));
+    for (asked, told) in
+        [(300.9, 300.0), (1.5, 1.0), (0.999_9, 0.999), (0.57, 0.57), (0.003_493_349, 0.003_49), (0.02, 0.02)]
+    {
+        miner.say("mining.suggest_difficulty", json!([asked]));
+        assert_eq!(miner.session.told.to_string(), f64::to_string(&told));
+    }
+    // The block's own, of which each is a share.
+    let mut miner = Miner::ready(work(1, 0, 1, 0x1d31_ffcf));
+    miner.say("mining.suggest_difficulty", json!([1]));
+    assert!(miner.session.told <= miner.session.work.as_ref().unwrap().difficulty());
+    assert_eq!(miner.session.told.to_string(), "0.0199");
 }
 
 #[test]
