@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 const BURST: u32 = 5;
 /// How often one more may be written.
 const REFILL: Duration = Duration::from_secs(10);
+/// The same, of [`Throttle::seldom`].
+const SELDOM: Duration = Duration::from_secs(600);
 
 /// So many at once, and one more after each period.
 #[derive(Debug)]
@@ -49,6 +51,11 @@ impl Default for Throttle {
 }
 
 impl Throttle {
+    /// For lines on a device that comes again every half a minute, for ever.
+    pub fn seldom() -> Self {
+        Self { bucket: Bucket::new(BURST, SELDOM, Instant::now()), suppressed: 0 }
+    }
+
     /// Whether a line may be written now, and how many were not since the last, if any; `None` leaves it out.
     pub fn allow(&mut self, now: Instant) -> Option<Option<u64>> {
         if !self.bucket.take(now) {

@@ -51,6 +51,9 @@ const REFRESH: Duration = Duration::from_secs(30);
 const FEES: Duration = Duration::from_secs(5);
 /// How long to wait after a template could not be made, or while syncing.
 const RETRY: Duration = Duration::from_millis(500);
+/// Why there is no place.
+const CROWDED: &str = "too many miners are connected to this node: try again later";
+const SYNCING: &str = "this node is syncing: it has work once it has the other nodes' blocks";
 /// How often the statistics are written, besides after each block.
 const SAVE: Duration = Duration::from_secs(60);
 
@@ -71,6 +74,8 @@ pub struct Stratum {
     next: AtomicU32,
     /// Lines of the log on connections that find no place.
     refusals: Mutex<Throttle>,
+    /// On those that come while this node syncs.
+    syncing: Mutex<Throttle>,
     work: watch::Sender<Option<Arc<Work>>>,
 }
 
@@ -120,6 +125,7 @@ impl Stratum {
             started: Instant::now(),
             next: AtomicU32::new(1),
             refusals: Mutex::default(),
+            syncing: Mutex::new(Throttle::seldom()),
             work: watch::Sender::new(None),
         })
     }
@@ -154,12 +160,19 @@ impl Stratum {
                     continue;
                 }
             };
+            if self.engine.chain_info().syncing {
+                if let Some(suppressed) = self.syncing.lock().allow(Instant::now()) {
+                    tracing::warn!(from = %from.ip(), suppressed, "a miner is turned away: this node is syncing");
+                }
+                turn_away(socket, SYNCING);
+                continue;
+            }
             let Some(seat) = self.seat(from.ip()) else {
                 if let Some(suppressed) = self.refusals.lock().allow(Instant::now()) {
                     let (from, most) = (from.ip(), self.most);
                     tracing::warn!(%from, most, suppressed, "a miner finds no place: too many are connected");
                 }
-                turn_away(socket);
+                turn_away(socket, CROWDED);
                 continue;
             };
             // Without it lines wait for the miner's acknowledgement; a socket that refuses it is closing.
@@ -203,13 +216,18 @@ impl Stratum {
                     Ok(Some(line)) => session.handle(&line, self.now()),
                     Ok(None) => return Ok(()),
                     Err(error) if error.kind() == io::ErrorKind::InvalidData => {
-                        Reaction { lines: message::refusal(&Value::Null, 20, &error.to_string()), close: true, solved: None }
+                        let lines = message::refusal(&Value::Null, 20, &error.to_string());
+                        Reaction { lines, close: true, ..Reaction::default() }
                     }
                     Err(error) => return Err(error),
                 },
                 // It never fails: this task holds the sender.
                 Ok(()) = work.changed() => match work.borrow_and_update().clone() {
                     Some(work) => session.offer(work, self.now()),
+                    // What it works on is left behind: its other pool has better.
+                    None if self.engine.chain_info().syncing => {
+                        Reaction { lines: Session::show(SYNCING), close: true, ..Reaction::default() }
+                    }
                     None => continue,
                 },
                 _ = ticks.tick() => session.tick(self.now()),
@@ -283,11 +301,8 @@ impl Stratum {
                 self.joined.notified().await;
             }
             if self.engine.chain_info().syncing {
-                // Nobody is to begin with a block that others have left behind.
+                // Nobody is to begin with a block that others have left behind: it ends the connections.
                 self.work.send_replace(None);
-                if !std::mem::replace(warned, true) {
-                    tracing::info!("miners that are connected by stratum get work once this node has synced");
-                }
                 sleep(RETRY).await;
                 continue;
             }
@@ -342,9 +357,10 @@ impl Stratum {
     }
 }
 
-/// Says why a connection is closed.
-fn turn_away(socket: TcpStream) {
-    let line = Session::show("too many miners are connected to this node: try again later");
+/// Says why a connection is closed. A miner with a second pool leaves for it as long as it gets no answer to a request: ESP-Miner
+/// takes even an error for a pool that works.
+fn turn_away(socket: TcpStream, why: &str) {
+    let line = Session::show(why);
     // The buffer of a new socket has room for it; who has gone needs no answer.
     let _ = socket.into_std().and_then(|mut socket| io::Write::write(&mut socket, line.as_bytes()));
 }

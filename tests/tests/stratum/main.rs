@@ -4,7 +4,7 @@ mod client;
 mod minerd;
 mod reference;
 
-use cairn_tests::{Node, NodeOptions, Port, TestKey, mined_spec, wait_for};
+use cairn_tests::{Node, NodeOptions, Port, TestKey, mined_spec, spec, wait_for};
 use chain_core::{
     spec::ChainSpec,
     transaction::{Transaction, coin::Lock},
@@ -107,6 +107,37 @@ fn shares_count_once_and_are_stale_on_a_new_tip() {
     let again = Found { nonce: "00000000".to_owned(), ..miner.search(false) };
     let foreign = json!([user, "ffff", again.extranonce2, "00000001", again.nonce]);
     assert_eq!(miner.ask("mining.submit", &foreign).1, json!([21, "Job not found", null]));
+}
+
+//     archive: 360 blocks -- pruned: the last 288 -- a fresh node, which waits for those before
+#[test]
+fn a_node_that_syncs_turns_miners_away() {
+    let node = |flags: &[&str]| {
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        Node::with(NodeOptions { spec: spec(), flags, file_limit: None })
+    };
+    let port = Port::take();
+    let (archive, pruned) = (node(&[]), node(&["--prune", "288"]));
+    let fresh = node(&["--stratum.port", &port.number().to_string()]);
+    let user = TestKey::new(1, "ecrn").address();
+    archive.mine(360, &user, "0x0000000000000000000000000000000000000001");
+    pruned.connect(&archive);
+    wait_for("the chain", 120, || (pruned.height() == 360).then_some(()));
+    let mut early = Miner::connect(port.number());
+    early.begin(&user);
+    fresh.connect(&pruned);
+    wait_for("a sync", 60, || (fresh.rpc.call("eth_syncing", json!([])) != false).then_some(()));
+    let mut late = Miner::connect(port.number());
+    late.send(b"{\"id\":1,\"method\":\"mining.subscribe\",\"params\":[]}\n");
+    for miner in [&mut late, &mut early] {
+        let said: Vec<_> = std::iter::from_fn(|| miner.line()).collect();
+        let last = said.last().map(|line| line["params"][0].to_string());
+        assert!(last.is_some_and(|text| text.contains("this node is syncing")), "{said:?}");
+    }
+    wait_for("a line", 10, || fresh.log().contains("a miner is turned away").then_some(()));
+    fresh.connect(&archive);
+    wait_for("the blocks", 120, || (fresh.rpc.call("eth_syncing", json!([])) == false).then_some(()));
+    Miner::connect(port.number()).begin(&user);
 }
 
 #[test]

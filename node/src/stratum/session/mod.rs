@@ -348,7 +348,7 @@ impl Session {
             if self.vardiff.retarget(now.steady) {
                 reaction.lines = self.set_difficulty();
             }
-            // A node without work, which syncs, says something that every miner understands.
+            // A node without work says something that every miner understands.
             if reaction.lines.is_empty() && now.steady.saturating_sub(self.said) >= SILENCE {
                 reaction.lines = self.difficulty_line();
             }
