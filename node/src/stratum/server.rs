@@ -74,8 +74,9 @@ pub struct Stratum {
     next: AtomicU32,
     /// Lines of the log on connections that find no place.
     refusals: Mutex<Throttle>,
-    /// On those that come while this node syncs.
+    /// On those that come while this node syncs, and on user names.
     syncing: Mutex<Throttle>,
+    strangers: Mutex<Throttle>,
     work: watch::Sender<Option<Arc<Work>>>,
 }
 
@@ -126,6 +127,7 @@ impl Stratum {
             next: AtomicU32::new(1),
             refusals: Mutex::default(),
             syncing: Mutex::new(Throttle::seldom()),
+            strangers: Mutex::new(Throttle::seldom()),
             work: watch::Sender::new(None),
         })
     }
@@ -179,7 +181,7 @@ impl Stratum {
             let _ = socket.set_nodelay(true);
             let server = self.clone();
             tokio::spawn(async move {
-                if let Err(error) = server.converse(socket).await {
+                if let Err(error) = server.converse(socket, from.ip()).await {
                     tracing::debug!(%error, "a miner's connection ended");
                 }
                 drop(seat);
@@ -200,7 +202,7 @@ impl Stratum {
         Some(Seat { server: self.clone(), ip })
     }
 
-    async fn converse(&self, socket: TcpStream) -> io::Result<()> {
+    async fn converse(&self, socket: TcpStream, from: IpAddr) -> io::Result<()> {
         let mut work = self.work.subscribe();
         let extranonce = self.next.fetch_add(1, Ordering::Relaxed).to_be_bytes();
         let mut session = Session::new(extranonce, self.hrp.clone(), self.workers.clone(), self.now());
@@ -232,13 +234,18 @@ impl Stratum {
                 },
                 _ = ticks.tick() => session.tick(self.now()),
             };
+            if let Some(reason) = &reaction.unauthorized
+                && let Some(suppressed) = self.strangers.lock().allow(Instant::now())
+            {
+                tracing::warn!(%from, suppressed, "a miner's user name is refused: {reason}");
+            }
             self.react(reaction, &mut writer).await?;
         }
     }
 
     /// Sends lines, and hands a block in at the same time.
     async fn react(&self, reaction: Reaction, writer: &mut OwnedWriteHalf) -> io::Result<()> {
-        let Reaction { lines, close, solved } = reaction;
+        let Reaction { lines, close, solved, .. } = reaction;
         let submit = async {
             match solved {
                 Some(solved) => self.submit(solved).await,

@@ -147,6 +147,7 @@ fn hostile_lines_are_answered_or_end_the_connection_and_the_node_serves_on() {
     let share = json!(["x", "1", "00000000", "00000000", "00000000"]);
     assert_eq!(early.ask("mining.submit", &share).1, json!([25, "Not subscribed", null]));
     assert_eq!(early.ask("mining.authorize", &json!(["bc1qnobody.rig", "x"])).1[0], 24);
+    wait_for("a line", 10, || node.log().contains("a miner's user name is refused").then_some(()));
     for wrong in [json!({}), json!("x"), json!([[[]]]), json!(null), json!([null, 5, {}])] {
         for method in ["mining.authorize", "mining.configure", "mining.suggest_difficulty", "nothing"] {
             early.ask(method, &wrong);

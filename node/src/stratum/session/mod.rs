@@ -55,6 +55,8 @@ pub struct Reaction {
     pub close: bool,
     /// A block to hand in.
     pub solved: Option<Solved>,
+    /// Why the miner may not mine, for its node's log.
+    pub unauthorized: Option<String>,
 }
 
 /// A block that a miner found.
@@ -171,6 +173,9 @@ impl Session {
             Ok(result) => message::answer(id, result),
             Err((code, text)) => message::refusal(id, *code, text),
         };
+        if method == "mining.authorize" {
+            reaction.unauthorized = result.err().map(|(_, text)| text);
+        }
         if self.is_ready() && !was_ready {
             reaction.lines += &self.begin();
         } else if method.starts_with("mining.suggest_") && self.subscribed {

@@ -122,6 +122,7 @@ fn a_user_name_is_an_address_of_this_chain() {
         let refused = &miner.say("mining.authorize", json!([user, "x"]))[0]["error"];
         let text = refused[1].as_str().unwrap();
         assert!(refused[0] == 24 && text.starts_with("Unauthorized worker: ") && text.contains(reason), "{refused}");
+        assert_eq!(reaction.unauthorized.as_deref(), Some(text), "for the node's log");
     }
     assert_eq!(miner.say("mining.authorize", json!([address(1)]))[0]["result"], true);
     let other = &miner.say("mining.authorize", json!([address(2)]))[0]["error"];
