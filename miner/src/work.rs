@@ -12,7 +12,7 @@ use chain_core::{
 
 use crate::kernel::MAX_VERSIONS;
 
-/// Bits of the version that are free for miners (BIP 320): 5 to 28.
+/// Bits of the version that are free for miners: 5 to 28, of which BIP 320 names 13 to 28.
 pub const VERSION_MASK: u32 = 0x1fff_ffe0;
 
 /// Solutions of a block's work that are worth a report: the first is the block, more only if it is refused.

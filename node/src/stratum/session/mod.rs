@@ -26,7 +26,7 @@ const JOBS: usize = 8;
 const WORKERS: usize = 16;
 /// Bytes of a worker's name, and what is kept of a program's.
 const NAME: usize = 64;
-/// Bits of the version that miners may roll (BIP 320).
+/// Bits of the version that miners may roll: those of BIP 320 (`1fffe000`) and the eight below them.
 const VERSION_MASK: u32 = 0x1fff_ffe0;
 /// What a miner begins with that suggests nothing: a core finds a share in half a minute, a Bitaxe is judged at once.
 const FIRST_DIFFICULTY: f64 = 0.01;

@@ -119,10 +119,11 @@ fn a_user_name_is_an_address_of_this_chain() {
         (json!(format!("{}.a b", address(1))), "a worker's name has at most 64"),
         (json!(format!("{}.{}", address(1), "x".repeat(65))), "a worker's name has at most 64"),
     ] {
-        let refused = &miner.say("mining.authorize", json!([user, "x"]))[0]["error"];
+        let reaction = miner.react("mining.authorize", json!([user, "x"]));
+        let refused = &lines(&reaction)[0]["error"];
         let text = refused[1].as_str().unwrap();
-        assert!(refused[0] == 24 && text.starts_with("Unauthorized worker: ") && text.contains(reason), "{refused}");
         assert_eq!(reaction.unauthorized.as_deref(), Some(text), "for the node's log");
+        assert!(refused[0] == 24 && text.starts_with("Unauthorized worker: ") && text.contains(reason), "{refused}");
     }
     assert_eq!(miner.say("mining.authorize", json!([address(1)]))[0]["result"], true);
     let other = &miner.say("mining.authorize", json!([address(2)]))[0]["error"];
