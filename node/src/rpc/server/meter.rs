@@ -15,7 +15,10 @@ use parking_lot::Mutex;
 use std::sync::{Arc, atomic::Ordering};
 use tower::Layer;
 
-use super::session::{Client, InFlightRequest, Session};
+use super::{
+    client::Client,
+    session::{InFlightRequest, Session},
+};
 use crate::{
     metrics,
     rpc::{

@@ -3,6 +3,7 @@
 //! Who may connect is decided in `places`, what one connection may ask and leave unread in `session` and `meter`; browsers
 //! are kept away here.
 
+mod client;
 mod meter;
 mod page;
 mod places;
@@ -54,10 +55,11 @@ use super::{
     pubsub,
 };
 use crate::stratum::Workers;
+pub use client::Client;
 pub use meter::Batched;
 use meter::MeterLayer;
 use places::{Places, Seat};
-pub use session::{Client, Session};
+pub use session::Session;
 use session::{Socket, Totals};
 use version::Supplied;
 

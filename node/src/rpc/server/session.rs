@@ -11,7 +11,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Weak,
-        atomic::{AtomicI32, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
@@ -22,8 +22,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-use super::places::Seat;
-use crate::rpc::{access::Caller, lanes::network};
+use crate::rpc::lanes::network;
 
 /// Requests of one connection at a time: as many as libraries send without waiting, and some.
 const MOST_IN_FLIGHT: usize = 1_024;
@@ -70,21 +69,6 @@ struct State {
     /// Who waits for the socket, to be told that it is closed: a task reads and a task writes, and one began it.
     wakers: [Option<Waker>; 3],
     at_end: Option<Box<dyn FnOnce() + Send>>,
-}
-
-/// Who sends a request. It is one entry of the request's extensions: a WebSocket keeps a copy of them while it is open, and so its
-/// place.
-#[derive(Clone)]
-pub struct Client {
-    /// Its connection.
-    pub session: Arc<Session>,
-    /// What it may do.
-    pub caller: Caller,
-    /// Whether the connection is a WebSocket.
-    pub is_web_socket: bool,
-    /// Where the code of an error is noted, for requests of JSON-RPC 1.0: it becomes a status of HTTP.
-    pub error: Option<Arc<AtomicI32>>,
-    pub(super) _seat: Arc<Seat>,
 }
 
 /// A request of a connection that is being answered.
@@ -353,17 +337,6 @@ impl AsyncWrite for Socket {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
-    }
-}
-
-#[cfg(test)]
-impl Client {
-    /// A caller of this scope on a connection of its own, without a socket.
-    pub fn without_socket(scope: crate::rpc::access::Scope) -> Self {
-        static TOTALS: std::sync::LazyLock<Arc<Totals>> = std::sync::LazyLock::new(Arc::default);
-        let session = Session::new(std::net::Ipv4Addr::LOCALHOST.into(), 1 << 20, &TOTALS);
-        let seat = super::places::Places::new(1).seat(&session).expect("the first");
-        Self { session, caller: scope.into(), is_web_socket: true, error: None, _seat: seat.into() }
     }
 }
 
