@@ -45,10 +45,10 @@ const OF_ONE: usize = 256;
 const WRITE: Duration = Duration::from_secs(20);
 /// How often a session looks at the clock.
 const TICK: Duration = Duration::from_secs(10);
-/// A template is replaced at least so often, so that its time stays near the clock's.
-const REFRESH: Duration = Duration::from_secs(30);
 /// Between two jobs on one tip: better fees are worth a line every few seconds.
 const FEES: Duration = Duration::from_secs(5);
+/// After that a template is replaced at least so often: its time is at most half a minute behind the clock's.
+const REFRESH: Duration = Duration::from_secs(25);
 /// How long to wait after a template could not be made, or while syncing.
 const RETRY: Duration = Duration::from_millis(500);
 /// Why there is no place.

@@ -20,8 +20,8 @@ use super::{
 };
 use crate::version::VERSION;
 
-/// Jobs on the current tip whose shares count: most of a minute at the pace of better fees.
-const JOBS: usize = 8;
+/// Jobs on the current tip whose shares count: two minutes at the pace of better fees.
+const JOBS: usize = 26;
 /// Workers of one connection, as a proxy has them.
 const WORKERS: usize = 16;
 /// Bytes of a worker's name, and what is kept of a program's.
@@ -149,7 +149,7 @@ impl Session {
             "mining.subscribe" => Ok(self.subscribe(params)),
             "mining.authorize" => self.authorize(params, now),
             "mining.configure" => Ok(self.configure(params)),
-            "mining.suggest_difficulty" => self.suggest(params, now, |value| value.as_f64()),
+            "mining.suggest_difficulty" => self.suggest(params, now, number),
             "mining.suggest_target" => self.suggest(params, now, difficulty_of_target),
             "mining.submit" => {
                 reaction.lines = match self.submit(params, now) {
@@ -378,6 +378,11 @@ impl Drop for Session {
     fn drop(&mut self) {
         self.names.iter().for_each(|(_, worker)| self.workers.disconnected(worker));
     }
+}
+
+/// A number, or its text.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok())
 }
 
 /// The difficulty of a target in hex, most significant byte first.

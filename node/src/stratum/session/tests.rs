@@ -203,7 +203,12 @@ fn a_new_tip_makes_jobs_stale_and_better_fees_do_not() {
         assert_eq!(miner.submit(old, "00000000", TIME, "01"), json!([21, "stale", null]));
     }
     assert_eq!(miner.submit("3", "00000000", TIME, "01"), Value::Null);
-    for number in 4..4 + JOBS as u64 {
+    // minerd searches on for a minute with a job that was replaced for better fees, and its block is a block.
+    for number in 4..4 + 24 {
+        miner.offer(work(number, 9, 1, HARD));
+    }
+    assert_eq!(miner.submit("3", "00000000", TIME, "03"), Value::Null);
+    for number in 28..28 + JOBS as u64 {
         miner.offer(work(number, 9, 1, HARD));
     }
     assert_eq!(miner.session.jobs.len(), JOBS);
@@ -214,7 +219,8 @@ fn a_new_tip_makes_jobs_stale_and_better_fees_do_not() {
 fn shares_of_the_old_difficulty_still_count_after_a_change() {
     let mut miner = Miner::ready(work(1, 0, 1, HARD));
     assert_eq!(miner.submit("1", "00000000", TIME, "00"), Value::Null);
-    let harder = miner.say("mining.suggest_difficulty", json!(1e9));
+    // cpuminer-opt sends a text.
+    let harder = miner.say("mining.suggest_difficulty", json!(["1000000000.000000"]));
     assert_eq!(methods(&harder), ["answer", "mining.set_difficulty", "mining.notify"]);
     assert_eq!(
         harder[1]["params"],
