@@ -15,6 +15,9 @@ pub enum Offence {
     /// It sent bytes that are no message, or more than a message has.
     #[error("a malformed message: {0}")]
     Malformed(CodecError),
+    /// It gossiped on a topic that this node has not subscribed to.
+    #[error("gossip on another topic")]
+    ForeignTopic,
     /// It did something before the handshake.
     #[error("{0} before the handshake")]
     OutOfTurn(&'static str),
@@ -79,7 +82,7 @@ impl Offence {
                 Penalty::None => 0,
                 Penalty::Ban => BAN,
             },
-            Self::Malformed(_) | Self::WrongAnswer(_) => 50,
+            Self::Malformed(_) | Self::ForeignTopic | Self::WrongAnswer(_) => 50,
             Self::TooSlow => 25,
             Self::Stalled | Self::LessWork => 20,
             Self::OutOfTurn(_) | Self::OnInvalid(_) => 10,
@@ -91,6 +94,7 @@ impl Offence {
 
     names! { pub
         Self::Malformed(_) => "malformed",
+        Self::ForeignTopic => "foreign_topic",
         Self::OutOfTurn(_) => "out_of_turn",
         Self::Doubled(_) => "doubled",
         Self::TooMany(_) => "too_many",

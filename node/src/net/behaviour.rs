@@ -3,8 +3,8 @@
 use libp2p::{
     autonat,
     gossipsub::{
-        self, IdentityTransform, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicHash,
-        TopicScoreParams, ValidationMode, WhitelistSubscriptionFilter,
+        self, MessageAuthenticity, MessageId, PeerScoreParams, PeerScoreThresholds, TopicHash, TopicScoreParams,
+        ValidationMode, WhitelistSubscriptionFilter,
     },
     identify,
     identity::Keypair,
@@ -16,7 +16,7 @@ use std::{
     time::Duration,
 };
 
-use super::{codec::Codec, config::NetConfig, gate::Gate, names::Names, table::Table};
+use super::{codec::Codec, config::NetConfig, gate::Gate, names::Names, table::Table, topic::Topic};
 use crate::{
     version::AGENT,
     wire::{CompactBlock, Message},
@@ -30,9 +30,6 @@ pub const ANSWER: Duration = Duration::from_secs(30);
 const GOSSIP_QUEUE: usize = 64;
 /// Peers of a lower gossip score are ignored by gossip, and in the end disconnected.
 pub const GRAYLIST: f64 = -80.0;
-
-/// Spreads blocks.
-pub type GossipProtocol = gossipsub::Behaviour<IdentityTransform, WhitelistSubscriptionFilter>;
 
 /// Carries requests and responses.
 pub type ExchangeProtocol = request_response::Behaviour<Codec>;
@@ -51,7 +48,7 @@ pub struct Behaviour {
     /// Finds peers in the local network.
     pub mdns: Toggle<mdns::tokio::Behaviour>,
     /// Spreads blocks.
-    pub gossip: GossipProtocol,
+    pub gossip: Topic,
     /// Requests and responses.
     pub exchange: ExchangeProtocol,
     /// Asks others whether this node can be reached.
@@ -94,7 +91,7 @@ impl Behaviour {
 
 /// The topic carries the genesis hash, not the protocol's name: under a name of ours the library would not speak version 1.2,
 /// and so would not say what it has no need of (IDONTWANT).
-fn gossip(names: &Names) -> GossipProtocol {
+fn gossip(names: &Names) -> Topic {
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()
@@ -117,9 +114,9 @@ fn gossip(names: &Names) -> GossipProtocol {
     let filter = WhitelistSubscriptionFilter(HashSet::from([topic.clone()]));
     let mut gossip = gossipsub::Behaviour::new_with_subscription_filter(MessageAuthenticity::Anonymous, config, filter)
         .expect("nothing is signed, and nothing is expected to be");
-    gossip.with_peer_score(scores(topic), thresholds()).expect("the parameters fit each other");
+    gossip.with_peer_score(scores(topic.clone()), thresholds()).expect("the parameters fit each other");
     gossip.subscribe(&names.blocks).expect("the filter knows the topic");
-    gossip
+    Topic::new(gossip, topic)
 }
 
 /// What counts is who brings blocks first, who brings invalid ones, and who breaks the protocol. How *many* a peer brings

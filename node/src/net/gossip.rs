@@ -11,7 +11,7 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-use super::{behaviour::GossipProtocol, pace::Paces, peers::Peers};
+use super::{pace::Paces, peers::Peers, topic::Gossipsub};
 use crate::{
     engine::{GossipId, Offence, PeerEvent, Verdict},
     engine_thread::Refused,
@@ -58,7 +58,7 @@ impl BlockGossip {
     /// did wrong.
     pub fn receive(
         &mut self,
-        protocol: &mut GossipProtocol,
+        protocol: &mut Gossipsub,
         peers: &mut Peers,
         (from, message, bytes): (PeerId, MessageId, Vec<u8>),
     ) -> Option<Offence> {
@@ -90,7 +90,7 @@ impl BlockGossip {
     /// A gossiped block was decoded, or is malformed: hands it to the engine. Returns what its peer did wrong.
     pub fn decoded(
         &mut self,
-        protocol: &mut GossipProtocol,
+        protocol: &mut Gossipsub,
         peers: &mut Peers,
         Decoded { message, from, block }: Decoded,
     ) -> Option<(PeerId, Offence)> {
@@ -117,7 +117,7 @@ impl BlockGossip {
     }
 
     /// The engine has judged a block. Returns the peer that was the first to bring it, if it is good.
-    pub fn judge(&mut self, protocol: &mut GossipProtocol, id: GossipId, verdict: Verdict) -> Option<PeerId> {
+    pub fn judge(&mut self, protocol: &mut Gossipsub, id: GossipId, verdict: Verdict) -> Option<PeerId> {
         let Gossiped { message, from, .. } = self.waiting.remove(&id)?;
         let acceptance = match verdict {
             Verdict::Accept => MessageAcceptance::Accept,
@@ -134,7 +134,7 @@ impl BlockGossip {
     }
 
     /// Spreads a block.
-    pub fn publish(&self, protocol: &mut GossipProtocol, block: &CompactBlock) {
+    pub fn publish(&self, protocol: &mut Gossipsub, block: &CompactBlock) {
         let bytes = block.encode();
         if let Some(metrics) = metrics::on() {
             metrics.net.sent(block.name(), bytes.len());
@@ -146,6 +146,6 @@ impl BlockGossip {
     }
 }
 
-fn ignore(protocol: &mut GossipProtocol, message: &MessageId, from: &PeerId) {
+fn ignore(protocol: &mut Gossipsub, message: &MessageId, from: &PeerId) {
     protocol.report_message_validation_result(message, from, MessageAcceptance::Ignore);
 }

@@ -36,6 +36,7 @@ mod pace;
 mod peers;
 mod shell;
 mod table;
+mod topic;
 mod transport;
 mod upnp;
 

@@ -38,6 +38,7 @@ use super::{
     names::{Names, useless},
     news::News,
     peers::{Origin, Peer, PeerInfo, Peers},
+    topic::TopicEvent,
 };
 use crate::{
     engine::{BAN, Offence, PeerAction, PeerEvent, Side},
@@ -157,11 +158,16 @@ impl Shell {
                 }
                 None => {}
             },
-            BehaviourEvent::Gossip(gossipsub::Event::Message { propagation_source: from, message_id, message }) => {
-                let protocol = &mut self.swarm.behaviour_mut().gossip;
+            BehaviourEvent::Gossip(TopicEvent::Gossip(gossipsub::Event::Message {
+                propagation_source: from,
+                message_id,
+                message,
+            })) => {
+                let protocol = &mut self.swarm.behaviour_mut().gossip.gossipsub;
                 let offence = self.gossip.receive(protocol, &mut self.peers, (from, message_id, message.data));
                 offence.inspect(|offence| self.offend(from, offence));
             }
+            BehaviourEvent::Gossip(TopicEvent::Foreign(peer)) => self.offend(peer, &Offence::ForeignTopic),
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.on_identified(peer_id, info);
             }
@@ -312,7 +318,7 @@ impl Shell {
     }
 
     fn on_decoded(&mut self, decoded: Decoded) {
-        let offence = self.gossip.decoded(&mut self.swarm.behaviour_mut().gossip, &mut self.peers, decoded);
+        let offence = self.gossip.decoded(&mut self.swarm.behaviour_mut().gossip.gossipsub, &mut self.peers, decoded);
         offence.inspect(|(peer, offence)| self.offend(*peer, offence));
     }
 
@@ -328,9 +334,9 @@ impl Shell {
             PeerAction::Respond(_, id, response) => {
                 self.exchange.respond(&mut behaviour.exchange, &mut self.peers, id, response);
             }
-            PeerAction::Gossip(block) => self.gossip.publish(&mut behaviour.gossip, &block),
+            PeerAction::Gossip(block) => self.gossip.publish(&mut behaviour.gossip.gossipsub, &block),
             PeerAction::Judge(_, id, verdict) => {
-                let first = self.gossip.judge(&mut behaviour.gossip, id, verdict);
+                let first = self.gossip.judge(&mut behaviour.gossip.gossipsub, id, verdict);
                 first.inspect(|peer| behaviour.gate.note_useful(*peer, Instant::now()));
             }
             PeerAction::Penalize(number, offence) => {
@@ -421,7 +427,7 @@ impl Shell {
         let passing = |peer: &Peer| peer.origin.is_over(now.duration_since(peer.since));
         let passing = self.peers.iter().filter(|(_, peer)| passing(peer)).map(|(id, _)| *id);
         let passing: Vec<PeerId> = passing.collect();
-        let gossip = &self.swarm.behaviour().gossip;
+        let gossip = &self.swarm.behaviour().gossip.gossipsub;
         let ignored = |id: &PeerId| gossip.peer_score(id).is_some_and(|score| score < GRAYLIST);
         let ignored: Vec<PeerId> = self.peers.iter().map(|(id, _)| *id).filter(ignored).collect();
         for id in passing {

@@ -110,6 +110,8 @@ async fn read(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
 struct Behaviour {
     exchange: request_response::Behaviour<RawCodec>,
     gossip: gossipsub::Behaviour,
+    /// Writes to streams of gossip what no library would.
+    raw_gossip: request_response::Behaviour<RawCodec>,
 }
 
 /// What the attacker makes of the node's questions.
@@ -156,7 +158,11 @@ impl Attacker {
             .with_tokio()
             .with_tcp(tcp::Config::default(), noise::Config::new, libp2p::yamux::Config::default)
             .expect("the key can sign")
-            .with_behaviour(|_| Behaviour { exchange: exchange(protocol), gossip: gossip(&topic) })
+            .with_behaviour(|_| Behaviour {
+                exchange: exchange(protocol),
+                gossip: gossip(&topic),
+                raw_gossip: writes(StreamProtocol::new("/meshsub/1.1.0")),
+            })
             .expect("the behaviour needs nothing")
             .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(600)))
             .build();
@@ -210,6 +216,13 @@ impl Attacker {
     pub fn gossip(&mut self, bytes: Vec<u8>) {
         // Nobody may be listening any more.
         let _ = self.swarm.behaviour_mut().gossip.publish(self.topic.clone(), bytes);
+    }
+
+    /// Writes packets of gossip, one after the other, on a stream of their own. The node takes five streams of a peer.
+    pub fn gossip_raw(&mut self, packets: &[Vec<u8>]) {
+        let question = Question { bytes: packets.concat(), hold: false, deaf: false };
+        let node = self.node;
+        self.swarm.behaviour_mut().raw_gossip.send_request(&node, question);
     }
 
     /// Lives for a while.
@@ -304,6 +317,34 @@ pub fn exchange(protocol: StreamProtocol) -> request_response::Behaviour<RawCode
         .with_request_timeout(Duration::from_secs(600))
         .with_max_concurrent_streams(10_000);
     request_response::Behaviour::with_codec(RawCodec, [(protocol, ProtocolSupport::Full)], config)
+}
+
+/// Streams of this name to write to.
+fn writes(protocol: StreamProtocol) -> request_response::Behaviour<RawCodec> {
+    let config = request_response::Config::default().with_request_timeout(Duration::from_secs(600));
+    request_response::Behaviour::with_codec(RawCodec, [(protocol, ProtocolSupport::Outbound)], config)
+}
+
+/// A packet of gossip with these messages on a topic: the fields 2 (data) and 4 (topic) of each.
+pub fn packet(topic: &str, messages: &[Vec<u8>]) -> Vec<u8> {
+    let message = |data: &Vec<u8>| field(2, &[field(2, data), field(4, topic.as_bytes())].concat());
+    let packet: Vec<u8> = messages.iter().flat_map(message).collect();
+    [varint(packet.len()), packet].concat()
+}
+
+/// A field of protocol buffers that has a length.
+fn field(number: usize, bytes: &[u8]) -> Vec<u8> {
+    [&varint(number << 3 | 2)[..], &varint(bytes.len()), bytes].concat()
+}
+
+fn varint(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while number >= 0x80 {
+        bytes.push(number as u8 & 0x7f | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+    bytes
 }
 
 fn gossip(topic: &IdentTopic) -> gossipsub::Behaviour {

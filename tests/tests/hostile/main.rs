@@ -1,11 +1,12 @@
 //! Hostile peers on raw libp2p, against a node that mines: it keeps its pace, its memory and its wits, and bans them.
 
 mod attacker;
+mod gossip;
 mod introducer;
 mod members;
 
 use attacker::{Attacker, Manners, Question};
-use cairn_node::wire::{CompactBlock, Message, PROTOCOL, Request};
+use cairn_node::wire::{Message, PROTOCOL, Request};
 use cairn_tests::{Load, Node, NodeOptions, TestKey, genesis, mined_spec, wait_for};
 use chain_core::{
     codec,
@@ -159,77 +160,6 @@ fn answers_that_are_no_messages_are_punished() {
         let blamed = peers.as_array().into_iter().flatten().any(blamed);
         (blamed || !attacker.connected || victim.bans(&attacker)).then_some(())
     });
-    victim.is_well();
-}
-
-#[test]
-fn gossip_that_is_no_block_is_punished() {
-    let victim = Victim::start();
-    let mut attacker = victim.attacker(Manners::Handshake);
-    let mut number = 0_u64;
-    victim.wait_for_ban(&mut attacker, |attacker| {
-        number += 1;
-        attacker.gossip([&number.to_le_bytes()[..], &[0xee; 500]].concat());
-    });
-    victim.is_well();
-}
-
-/// A node with one block, and forms of it without end: of a block that it has, it looks at no form any more.
-fn with_a_block() -> (Victim, impl FnMut() -> Vec<u8>) {
-    let mut load = Load::new();
-    load.fan_out(3_000);
-    let node = Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
-    let block = &load.blocks[0];
-    node.rpc.call("chain_submitBlock", json!([hex::encode(codec::encode(block))]));
-    let (header, mut number) = (block.header, 0_u32);
-    let form = move || {
-        number += 1;
-        let coinbase = chain_core::Bytes::copy_from_slice(&number.to_le_bytes());
-        CompactBlock { header, coinbase, short_ids: Vec::new() }.encode()
-    };
-    (Victim::of(node, 1), form)
-}
-
-/// Each message is remembered for minutes, however little it cost.
-#[test]
-fn a_flood_of_forms_of_an_old_block_is_punished() {
-    let (victim, mut form) = with_a_block();
-    let mut attacker = victim.attacker(Manners::Handshake);
-    attacker.run(Duration::from_secs(1));
-    victim.wait_for_ban(&mut attacker, |attacker| (0..500).for_each(|_| attacker.gossip(form())));
-    let bans = victim.node.rpc.call("admin_bans", json!([]));
-    let id = attacker.id().to_string();
-    let ban = bans.as_array().and_then(|bans| bans.iter().find(|ban| ban["target"] == id.as_str()));
-    assert_eq!(ban.map(|ban| &ban["reason"]), Some(&json!("too many blocks")), "{bans}");
-}
-
-/// After a network was apart, or on a chain that makes many blocks a second, an honest peer passes many on at once.
-#[test]
-fn a_burst_of_blocks_costs_a_peer_nothing() {
-    let (victim, mut form) = with_a_block();
-    let mut attacker = victim.attacker(Manners::Handshake);
-    attacker.run(Duration::from_secs(1));
-    (0..400).for_each(|_| attacker.gossip(form()));
-    attacker.gossip(vec![0xee; 500]);
-    let id = attacker.id().to_string();
-    let points = wait_for("what comes after the burst", 60, || {
-        attacker.run(Duration::from_millis(100));
-        let peers = victim.node.rpc.call("admin_peers", json!([]));
-        let peer = peers.as_array().into_iter().flatten().find(|peer| peer["id"] == id.as_str())?;
-        peer["points"].as_u64().filter(|points| *points > 0)
-    });
-    assert_eq!(points, 50, "the bytes that are no block cost points, and nothing else");
-}
-
-#[test]
-fn gossip_larger_than_any_block_goes_nowhere() {
-    let victim = Victim::start();
-    let mut attacker = victim.attacker(Manners::Handshake);
-    attacker.run(Duration::from_secs(1));
-    for number in 0..8_u8 {
-        attacker.gossip(vec![number; 8 << 20]);
-        attacker.run(Duration::from_millis(500));
-    }
     victim.is_well();
 }
 

@@ -1,0 +1,147 @@
+//! Peers that misuse the gossip of blocks.
+
+use cairn_node::wire::{CompactBlock, Message};
+use cairn_tests::{Load, Node, NodeOptions, wait_for};
+use chain_core::{Bytes, block::Block, codec};
+use serde_json::json;
+use std::time::Duration;
+
+use super::{
+    Victim,
+    attacker::{Attacker, Manners, packet},
+};
+
+#[test]
+fn gossip_that_is_no_block_is_punished() {
+    let victim = Victim::start();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    let mut number = 0_u64;
+    victim.wait_for_ban(&mut attacker, |attacker| {
+        number += 1;
+        attacker.gossip([&number.to_le_bytes()[..], &[0xee; 500]].concat());
+    });
+    victim.is_well();
+}
+
+/// A node with one block, and forms of it without end: of a block that it has, it looks at no form any more.
+fn with_a_block() -> (Victim, impl FnMut() -> Vec<u8>) {
+    let mut load = Load::new();
+    load.fan_out(3_000);
+    let node = Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
+    let block = &load.blocks[0];
+    node.rpc.call("chain_submitBlock", json!([hex::encode(codec::encode(block))]));
+    let (header, mut number) = (block.header, 0_u32);
+    let form = move || {
+        number += 1;
+        let coinbase = Bytes::copy_from_slice(&number.to_le_bytes());
+        CompactBlock { header, coinbase, short_ids: Vec::new() }.encode()
+    };
+    (Victim::of(node, 1), form)
+}
+
+/// Each message is remembered for minutes, however little it cost.
+#[test]
+fn a_flood_of_forms_of_an_old_block_is_punished() {
+    let (victim, mut form) = with_a_block();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.run(Duration::from_secs(1));
+    victim.wait_for_ban(&mut attacker, |attacker| (0..500).for_each(|_| attacker.gossip(form())));
+    let bans = victim.node.rpc.call("admin_bans", json!([]));
+    let id = attacker.id().to_string();
+    let ban = bans.as_array().and_then(|bans| bans.iter().find(|ban| ban["target"] == id.as_str()));
+    assert_eq!(ban.map(|ban| &ban["reason"]), Some(&json!("too many blocks")), "{bans}");
+}
+
+/// After a network was apart, or on a chain that makes many blocks a second, an honest peer passes many on at once.
+#[test]
+fn a_burst_of_blocks_costs_a_peer_nothing() {
+    let (victim, mut form) = with_a_block();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.run(Duration::from_secs(1));
+    (0..400).for_each(|_| attacker.gossip(form()));
+    attacker.gossip(vec![0xee; 500]);
+    let id = attacker.id().to_string();
+    let points = wait_for("what comes after the burst", 60, || {
+        attacker.run(Duration::from_millis(100));
+        let peers = victim.node.rpc.call("admin_peers", json!([]));
+        let peer = peers.as_array().into_iter().flatten().find(|peer| peer["id"] == id.as_str())?;
+        peer["points"].as_u64().filter(|points| *points > 0)
+    });
+    assert_eq!(points, 50, "the bytes that are no block cost points, and nothing else");
+}
+
+#[test]
+fn gossip_larger_than_any_block_goes_nowhere() {
+    let victim = Victim::start();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.run(Duration::from_secs(1));
+    for number in 0..8_u8 {
+        attacker.gossip(vec![number; 8 << 20]);
+        attacker.run(Duration::from_millis(500));
+    }
+    victim.is_well();
+}
+
+/// A node with a block, one that is connected with it, and the next block.
+fn with_a_friend() -> (Victim, Node, Load) {
+    let mut load = Load::new();
+    (0..2).for_each(|_| load.block(Vec::new()));
+    let [node, friend] =
+        [(); 2].map(|()| Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() }));
+    submit(&node, &load.blocks[0]);
+    submit(&friend, &load.blocks[0]);
+    friend.connect(&node);
+    wait_for("the friend", 20, || (node.peers() == 1).then_some(()));
+    (Victim::of(node, 1), friend, load)
+}
+
+fn submit(node: &Node, block: &Block) {
+    node.rpc.call("chain_submitBlock", json!([hex::encode(codec::encode(block))]));
+}
+
+/// What is gossiped of a block that has no transactions.
+fn form(block: &Block) -> Vec<u8> {
+    let coinbase = Bytes::from(block.transactions[0].encode());
+    CompactBlock { header: block.header, coinbase, short_ids: Vec::new() }.encode()
+}
+
+/// Submits the next block to the friend, and waits until the victim has it: for less than the time after which a peer is asked again
+/// where it stands.
+fn wait_for_next_block(victim: &Victim, friend: &Node, load: &Load, attacker: &mut Attacker) {
+    submit(friend, &load.blocks[1]);
+    wait_for("the block", 10, || {
+        attacker.run(Duration::from_millis(50));
+        (victim.node.height() == 2).then_some(())
+    });
+}
+
+fn ban_reason(victim: &Victim, attacker: &Attacker) -> String {
+    let bans = victim.node.rpc.call("admin_bans", json!([]));
+    let id = attacker.id().to_string();
+    let ban = bans.as_array().and_then(|bans| bans.iter().find(|ban| ban["target"] == id.as_str()));
+    ban.map(|ban| ban["reason"].to_string()).unwrap_or_default()
+}
+
+/// The library keeps messages whole before it looks whether anybody subscribed to their topic.
+#[test]
+fn gossip_on_another_topic_is_not_kept_and_is_punished() {
+    let victim = Victim::start();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.run(Duration::from_secs(1));
+    let packets: Vec<Vec<u8>> = (0..200_u8).map(|number| packet("x", &[vec![number; 1_000_000]])).collect();
+    attacker.gossip_raw(&packets);
+    victim.wait_for_ban(&mut attacker, |_| {});
+    assert!(ban_reason(&victim, &attacker).contains("gossip on another topic"));
+    victim.is_well();
+}
+
+/// The id of a message is that of its bytes, on any topic: a copy on another one must not pass for the block.
+#[test]
+fn a_block_that_was_gossiped_on_another_topic_still_arrives() {
+    let (victim, friend, load) = with_a_friend();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.run(Duration::from_secs(1));
+    attacker.gossip_raw(&[packet("x", &[form(&load.blocks[1])])]);
+    attacker.run(Duration::from_secs(1));
+    wait_for_next_block(&victim, &friend, &load, &mut attacker);
+}
