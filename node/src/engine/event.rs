@@ -325,7 +325,7 @@ pub enum Failure {
 pub enum PeerEvent {
     /// There is a connection.
     Connected(Side, Payer),
-    /// There is none any more. Nothing else comes of this peer until it is connected again.
+    /// There is none any more. Until it is connected again, nothing else comes of this peer but [`Self::Missed`].
     Disconnected,
     /// It asks; [`PeerAction::Respond`] answers, sooner or later, exactly once while the peer is connected.
     Request(InboundId, Request),
@@ -334,6 +334,9 @@ pub enum PeerEvent {
     Response(RequestId, Result<Response, Failure>),
     /// It forwarded a block; [`PeerAction::Judge`] gives the verdict, exactly once.
     Gossip(GossipId, CompactBlock),
+    /// It gossiped blocks for which there was no room. Gossip drops other peers' copies as duplicates, so the blocks are to be
+    /// downloaded.
+    Missed(Vec<Header>),
     /// It sent bytes that are no message, other than in an answer.
     Malformed(CodecError),
 }

@@ -53,8 +53,8 @@ impl PeerLink {
         self.pass_on(event, permit)
     }
 
-    /// Hands an event in if there is room for it. [`PeerEvent::Connected`], [`PeerEvent::Disconnected`] and responses always
-    /// have room.
+    /// Hands an event in if there is room for it. [`PeerEvent::Connected`], [`PeerEvent::Disconnected`], [`PeerEvent::Missed`] and
+    /// responses always have room.
     ///
     /// # Errors
     /// [`Refused`].
@@ -79,5 +79,7 @@ fn is_unasked(event: &PeerEvent) -> bool {
     match event {
         PeerEvent::Request(..) | PeerEvent::Gossip(..) | PeerEvent::Malformed(_) => true,
         PeerEvent::Connected(..) | PeerEvent::Disconnected | PeerEvent::Response(..) => false,
+        // A peer that fills its room would have a block missed for good. The pace of gossip bounds the headers.
+        PeerEvent::Missed(_) => false,
     }
 }

@@ -91,7 +91,7 @@ impl Behaviour {
 
 /// The topic carries the genesis hash, not the protocol's name: under a name of ours the library would not speak version 1.2,
 /// and so would not say what it has no need of (IDONTWANT).
-fn gossip(names: &Names) -> Topic {
+pub(super) fn gossip(names: &Names) -> Topic {
     let config = gossipsub::ConfigBuilder::default()
         .validation_mode(ValidationMode::Anonymous)
         .validate_messages()

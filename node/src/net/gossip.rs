@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::{pace::Paces, peers::Peers, topic::Gossipsub};
 use crate::{
     engine::{GossipId, Offence, PeerEvent, Verdict},
-    engine_thread::Refused,
+    engine_thread::{PeerLink, Refused},
     metrics,
     wire::{CompactBlock, Message},
 };
@@ -28,6 +28,7 @@ const PATIENCE: Duration = Duration::from_secs(300);
 pub struct Decoded {
     message: MessageId,
     from: PeerId,
+    link: PeerLink,
     block: Result<CompactBlock, CodecError>,
 }
 
@@ -48,7 +49,8 @@ pub struct BlockGossip {
 }
 
 impl BlockGossip {
-    /// Of a topic; what is decoded comes out of the receiver. Of each peer, few blocks are being decoded.
+    /// Of a topic; what is decoded comes out of the receiver. Of each peer, few blocks are being decoded. Of those that are dropped
+    /// the engine gets the headers: gossip drops the copies of other peers as duplicates.
     pub fn new(topic: IdentTopic) -> (Self, mpsc::UnboundedReceiver<Decoded>) {
         let (decoder, decoded) = mpsc::unbounded_channel();
         (Self { topic, waiting: HashMap::new(), last: 0, paces: Paces::default(), decoder }, decoded)
@@ -67,11 +69,12 @@ impl BlockGossip {
             return None;
         };
         if !self.paces.take(from, peer.ip(), Instant::now(), bytes.len()) {
+            peer.miss(&bytes);
             ignore(protocol, &message, &from);
             return Some(Offence::TooMany("blocks"));
         }
-        // What is dropped costs next to nothing, and an honest block is fetched by its header.
         if peer.decoding >= DECODING {
+            peer.miss(&bytes);
             ignore(protocol, &message, &from);
             return None;
         }
@@ -79,10 +82,10 @@ impl BlockGossip {
         if let Some(metrics) = metrics::on() {
             metrics.net.received("compact_block", bytes.len());
         }
-        let decoder = self.decoder.clone();
+        let (decoder, link) = (self.decoder.clone(), peer.link.clone());
         tokio::spawn(async move {
             // The shell may have ended.
-            let _ = decoder.send(Decoded { message, from, block: CompactBlock::decode(&bytes) });
+            let _ = decoder.send(Decoded { message, from, link, block: CompactBlock::decode(&bytes) });
         });
         None
     }
@@ -92,10 +95,14 @@ impl BlockGossip {
         &mut self,
         protocol: &mut Gossipsub,
         peers: &mut Peers,
-        Decoded { message, from, block }: Decoded,
+        Decoded { message, from, link, block }: Decoded,
     ) -> Option<(PeerId, Offence)> {
         let Some(peer) = peers.get(&from) else {
             ignore(protocol, &message, &from);
+            if let Ok(block) = block {
+                // The engine may have stopped.
+                let _ = link.try_send(PeerEvent::Missed(vec![block.header]));
+            }
             return None;
         };
         peer.decoding = peer.decoding.saturating_sub(1);
@@ -110,8 +117,11 @@ impl BlockGossip {
         let id = GossipId(self.last);
         match peer.link.try_send(PeerEvent::Gossip(id, block)) {
             Ok(()) => _ = self.waiting.insert(id, Gossiped { message, from, since: Instant::now() }),
-            Err(Refused::Full(_)) => ignore(protocol, &message, &from),
-            Err(Refused::Stopped) => {}
+            Err(Refused::Full(PeerEvent::Gossip(_, block))) => {
+                peer.missed.push(block.header);
+                ignore(protocol, &message, &from);
+            }
+            Err(_) => {}
         }
         None
     }
@@ -148,4 +158,50 @@ impl BlockGossip {
 
 fn ignore(protocol: &mut Gossipsub, message: &MessageId, from: &PeerId) {
     protocol.report_message_validation_result(message, from, MessageAcceptance::Ignore);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        engine,
+        engine_thread::EngineHandle,
+        mempool::MempoolConfig,
+        net::{
+            behaviour,
+            names::Names,
+            peers::{Origin, Peer},
+        },
+        store::{Store, StoreConfig},
+    };
+    use chain_core::{Bytes, block::header::Header, hash::BlockHash, spec::ChainSpec};
+    use std::sync::Arc;
+
+    fn form(number: u32) -> CompactBlock {
+        let header = Header { nonce: number, ..Header::from_bytes(&[0; 80]) };
+        CompactBlock { header, coinbase: Bytes::new(), short_ids: Vec::new() }
+    }
+
+    #[tokio::test]
+    async fn of_blocks_without_room_the_headers_are_kept() {
+        let spec = ChainSpec::dev();
+        let store = Store::in_memory(&spec, &StoreConfig::default()).unwrap();
+        let engine = EngineHandle::start(store, spec, MempoolConfig::default()).unwrap();
+        let names = Names::new(&BlockHash([0; 32]));
+        let (mut protocol, (mut gossip, _decoded)) =
+            (behaviour::gossip(&names).gossipsub, BlockGossip::new(names.blocks.clone()));
+        let (mut peers, id, number) = (Peers::default(), PeerId::random(), engine::PeerId(1));
+        let address = "/ip4/9.9.9.9/tcp/1".parse().unwrap();
+        peers.insert(id, Peer::new(number, engine.peer(number), Origin::Inbound, address, Arc::default()));
+        // This task does not end before it is awaited, so that none of them is decoded.
+        for number in 0..20 {
+            let bytes = form(number).encode();
+            assert_eq!(gossip.receive(&mut protocol, &mut peers, (id, MessageId::new(&[]), bytes)), None);
+        }
+        assert!(peers.somebody_waits());
+        let missed: Vec<u32> = peers.get(&id).unwrap().missed.iter().map(|header| header.nonce).collect();
+        assert_eq!(missed, [16, 17, 18, 19]);
+        peers.tell_missed();
+        assert!(!peers.somebody_waits());
+    }
 }

@@ -1,7 +1,7 @@
 //! The peers that are connected, by their keys and by the numbers that the engine knows them by.
 
 use cairn_client::unix;
-use chain_core::codec::CodecError;
+use chain_core::{block::header::Header, codec::CodecError};
 use libp2p::{Multiaddr, PeerId, request_response::ResponseChannel};
 use std::{
     cmp::Reverse,
@@ -101,6 +101,8 @@ pub struct Peer {
     pub heavy: usize,
     /// Its gossiped blocks that are being decoded.
     pub decoding: usize,
+    /// Headers of blocks that it gossiped and that were dropped for want of room. The pace of gossip bounds them.
+    pub missed: Vec<Header>,
     /// Whether it has said what it is.
     pub introduced: bool,
     introductions: Bucket,
@@ -167,6 +169,7 @@ impl Peer {
             held: VecDeque::new(),
             heavy: 0,
             decoding: 0,
+            missed: Vec::new(),
             introduced: false,
             introductions: Bucket::new(INTRODUCTIONS, INTRODUCE_AGAIN, since),
         }
@@ -198,6 +201,20 @@ impl Peer {
     pub fn malformed(&self, error: CodecError) -> Option<Offence> {
         let refused = self.link.try_send(PeerEvent::Malformed(error.clone()));
         matches!(refused, Err(Refused::Full(_))).then_some(Offence::Malformed(error))
+    }
+
+    /// A block that it gossiped is dropped.
+    pub fn miss(&mut self, gossiped: &[u8]) {
+        // What is shorter than a header is no block.
+        self.missed.extend(gossiped.first_chunk().map(Header::from_bytes));
+    }
+
+    /// Tells the engine of the blocks that were dropped.
+    fn tell_missed(&mut self) {
+        if !self.missed.is_empty() {
+            // The engine has stopped, and so will the shell.
+            let _ = self.link.try_send(PeerEvent::Missed(std::mem::take(&mut self.missed)));
+        }
     }
 
     /// Its IP.
@@ -235,7 +252,9 @@ impl Peers {
 
     /// Takes a peer away.
     pub fn remove(&mut self, id: &PeerId) -> Option<Peer> {
-        let peer = self.peers.remove(id)?;
+        let mut peer = self.peers.remove(id)?;
+        // Else who leaves at once would have a block missed that it sent first.
+        peer.tell_missed();
         if let Some(metrics) = metrics::on() {
             metrics.net.disconnected();
         }
@@ -278,9 +297,14 @@ impl Peers {
         self.peers.iter()
     }
 
-    /// Whether questions of anybody wait for the engine.
+    /// Whether questions of anybody, or headers of dropped blocks, wait for the engine.
     pub fn somebody_waits(&self) -> bool {
-        self.peers.values().any(|peer| !peer.held.is_empty())
+        self.peers.values().any(|peer| !peer.held.is_empty() || !peer.missed.is_empty())
+    }
+
+    /// Tells the engine of the blocks that were dropped.
+    pub fn tell_missed(&mut self) {
+        self.peers.values_mut().for_each(Peer::tell_missed);
     }
 
     /// How their clocks compare with this machine's; `None` as long as nobody has said.

@@ -6,7 +6,7 @@ use futures::StreamExt;
 use libp2p::{
     Multiaddr, PeerId, Swarm, autonat,
     core::ConnectedPoint,
-    gossipsub, identify, kad, mdns, ping,
+    identify, kad, mdns, ping,
     swarm::{ConnectionError, ConnectionId, SwarmEvent},
 };
 use std::{
@@ -118,7 +118,10 @@ impl Shell {
                 Some(resolved) = inputs.resolved.recv() => self.dialer.dial_resolved(&mut self.swarm, resolved),
                 Some(decoded) = inputs.decoded.recv() => self.on_decoded(decoded),
                 _ = tick.tick() => self.tick(),
-                _ = retry.tick(), if self.peers.somebody_waits() => self.exchange.pass_on_all(&mut self.peers),
+                _ = retry.tick(), if self.peers.somebody_waits() => {
+                    self.exchange.pass_on_all(&mut self.peers);
+                    self.peers.tell_missed();
+                }
             }
         }
         self.save();
@@ -158,13 +161,9 @@ impl Shell {
                 }
                 None => {}
             },
-            BehaviourEvent::Gossip(TopicEvent::Gossip(gossipsub::Event::Message {
-                propagation_source: from,
-                message_id,
-                message,
-            })) => {
+            BehaviourEvent::Gossip(TopicEvent::Message(from, message, bytes)) => {
                 let protocol = &mut self.swarm.behaviour_mut().gossip.gossipsub;
-                let offence = self.gossip.receive(protocol, &mut self.peers, (from, message_id, message.data));
+                let offence = self.gossip.receive(protocol, &mut self.peers, (from, message, bytes));
                 offence.inspect(|offence| self.offend(from, offence));
             }
             BehaviourEvent::Gossip(TopicEvent::Foreign(peer)) => self.offend(peer, &Offence::ForeignTopic),

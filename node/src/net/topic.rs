@@ -5,7 +5,7 @@
 use libp2p::{
     Multiaddr, PeerId,
     core::{Endpoint, transport::PortUse},
-    gossipsub::{self, IdentityTransform, TopicHash, WhitelistSubscriptionFilter},
+    gossipsub::{self, IdentityTransform, MessageId, TopicHash, WhitelistSubscriptionFilter},
     swarm::{
         ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, THandler, THandlerInEvent, THandlerOutEvent,
         ToSwarm,
@@ -24,10 +24,23 @@ type Received = THandlerOutEvent<Gossipsub>;
 /// What happens on the topic.
 #[derive(Debug)]
 pub enum TopicEvent {
-    /// What the library reports.
-    Gossip(gossipsub::Event),
+    /// A peer sent a message that is no duplicate.
+    Message(PeerId, MessageId, Vec<u8>),
+    /// The library reports something else.
+    Other,
     /// A peer sent a message of another topic. The packet that it came in is dropped.
     Foreign(PeerId),
+}
+
+impl From<gossipsub::Event> for TopicEvent {
+    fn from(event: gossipsub::Event) -> Self {
+        match event {
+            gossipsub::Event::Message { propagation_source, message_id, message } => {
+                Self::Message(propagation_source, message_id, message.data)
+            }
+            _ => Self::Other,
+        }
+    }
 }
 
 /// Gossip on one topic.
@@ -97,6 +110,6 @@ impl NetworkBehaviour for Topic {
         if let Some(peer) = self.foreign.pop_front() {
             return Poll::Ready(ToSwarm::GenerateEvent(TopicEvent::Foreign(peer)));
         }
-        self.gossipsub.poll(context).map(|event| event.map_out(TopicEvent::Gossip))
+        self.gossipsub.poll(context).map(|event| event.map_out(TopicEvent::from))
     }
 }

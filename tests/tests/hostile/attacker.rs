@@ -225,6 +225,11 @@ impl Attacker {
         self.swarm.behaviour_mut().raw_gossip.send_request(&node, question);
     }
 
+    /// The topic of blocks.
+    pub fn topic(&self) -> String {
+        self.topic.to_string()
+    }
+
     /// Lives for a while.
     pub fn run(&mut self, time: Duration) {
         self.run_until(time, |_| false);

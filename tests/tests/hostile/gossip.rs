@@ -145,3 +145,22 @@ fn a_block_that_was_gossiped_on_another_topic_still_arrives() {
     attacker.run(Duration::from_secs(1));
     wait_for_next_block(&victim, &friend, &load, &mut attacker);
 }
+
+/// Gossip takes each message once: whoever fills its room and then sends the block has every other copy dropped as a duplicate.
+#[test]
+fn a_block_that_came_behind_junk_is_not_lost() {
+    let (victim, friend, load) = with_a_friend();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.introduce(&victim.genesis, "junk/1", 0);
+    attacker.run(Duration::from_secs(1));
+    let header = load.blocks[0].header;
+    let junk = |number: u32| {
+        let coinbase = Bytes::from([&number.to_le_bytes()[..], &[0; 60_000]].concat());
+        CompactBlock { header, coinbase, short_ids: Vec::new() }.encode()
+    };
+    // As many as may be decoded at a time.
+    let messages: Vec<Vec<u8>> = (0..16).map(junk).chain([form(&load.blocks[1])]).collect();
+    attacker.gossip_raw(&[packet(&attacker.topic(), &messages)]);
+    attacker.run(Duration::from_secs(1));
+    wait_for_next_block(&victim, &friend, &load, &mut attacker);
+}

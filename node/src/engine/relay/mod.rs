@@ -98,6 +98,10 @@ impl Relay {
                 let Self { peers, headers, blocks, .. } = self;
                 return blocks.on_gossip(peer, id, compact, headers, &mut Context { chain, pool, peers, out });
             }
+            PeerEvent::Missed(missed) => {
+                let Self { peers, headers, blocks, .. } = self;
+                return blocks.on_missed(peer, &missed, headers, &mut Context { chain, pool, peers, out });
+            }
             PeerEvent::Malformed(error) => out.penalize(peer, Offence::Malformed(error)),
         }
         Ok(())

@@ -99,6 +99,33 @@ impl Blocks {
         Ok(())
     }
 
+    /// Blocks were gossiped for which there was no room: they are downloaded, from the peer if it is there still. An attacker could
+    /// fill its room, send a block first, and so have every other peer's copy dropped as a duplicate.
+    pub(super) fn on_missed(
+        &mut self,
+        peer: PeerId,
+        missed: &[Header],
+        headers: &mut Headers,
+        cx: &mut Context,
+    ) -> Result<(), Fatal> {
+        for header in missed {
+            let hash = header.hash();
+            match look_at(hash, header, headers, cx.chain, cx.out.wall()) {
+                Seen::Bad(offence) => cx.out.penalize(peer, offence),
+                Seen::Orphan if cx.chain.is_syncing() => {}
+                Seen::Orphan => headers.ask_about_orphan(peer, cx.peers, cx.chain, cx.out),
+                Seen::Future(time) => headers.warn_of_future(time, cx.chain, cx.out),
+                Seen::Stale => {}
+                Seen::Old | Seen::Bodiless => cx.peers.consider_best(peer, hash, cx.chain),
+                Seen::New(context) => {
+                    cx.chain.insert_headers(&[(*header, context)])?;
+                    cx.peers.consider_best(peer, hash, cx.chain);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Judges a block; no verdict if that waits for the whole block.
     fn judge(
         &mut self,

@@ -12,7 +12,7 @@ use crate::{
         tests::kit::{FEE, Kit, spec},
     },
     mempool::MempoolConfig,
-    wire::CompactBlock,
+    wire::{CompactBlock, Request, Response},
 };
 
 pub(super) fn nodes(count: usize, coins: usize) -> Net {
@@ -59,7 +59,7 @@ fn a_block_of_the_pool_is_rebuilt_without_a_question_and_passed_on_before_it_is_
 fn what_the_pool_lacks_is_asked_for_in_one_question() {
     let mut net = nodes(3, 40);
     // Nodes 1 and 2 are told nothing of transactions.
-    net.mute = |_, request| matches!(request, crate::wire::Request::Announce(_));
+    net.mute = |_, request| matches!(request, Request::Announce(_));
     let payments = payments(&net.nodes[0], 40);
     net.nodes[0].submit_all(payments.clone());
     net.nodes[1].submit_all(payments[..30].to_vec());
@@ -78,7 +78,7 @@ fn who_is_asked_for_what_it_lacks_itself_answers_when_it_has_it() {
     let mut net = nodes(3, 40);
     net.disconnect(0, 2);
     net.run(100);
-    net.mute = |_, request| matches!(request, crate::wire::Request::Announce(_));
+    net.mute = |_, request| matches!(request, Request::Announce(_));
     let payments = payments(&net.nodes[0], 40);
     net.nodes[0].submit_all(payments.clone());
     for node in [1, 2] {
@@ -94,7 +94,7 @@ fn who_is_asked_for_what_it_lacks_itself_answers_when_it_has_it() {
 #[test]
 fn a_block_of_strangers_is_fetched_whole() {
     let mut net = nodes(2, 40);
-    net.mute = |_, request| matches!(request, crate::wire::Request::Announce(_));
+    net.mute = |_, request| matches!(request, Request::Announce(_));
     let payments = payments(&net.nodes[0], 40);
     net.nodes[0].submit_all(payments);
     net.asked.clear();
@@ -108,11 +108,11 @@ fn a_block_of_strangers_is_fetched_whole() {
 fn a_block_comes_from_another_if_missing_transactions_are_withheld() {
     let mut net = nodes(3, 40);
     let payments = payments(&net.nodes[0], 40);
-    net.mute = |_, request| matches!(request, crate::wire::Request::Announce(_));
+    net.mute = |_, request| matches!(request, Request::Announce(_));
     net.nodes[0].submit_all(payments.clone());
     net.nodes[1].submit_all(payments.clone());
     net.nodes[2].submit_all(payments[..30].to_vec());
-    net.mute = |_, request| matches!(request, crate::wire::Request::BlockTransactions { .. });
+    net.mute = |_, request| matches!(request, Request::BlockTransactions { .. });
     net.mine(0);
     net.run(6_000);
     assert_eq!(net.heights(), [1; 3]);
@@ -250,4 +250,46 @@ fn a_block_far_below_the_tip_is_ignored() {
     net.intrude(0, HOSTILE, status);
     assert_eq!(judged(&mut net, &stale), Verdict::Ignore);
     assert!(net.nodes[0].engine.chain().tree().get(&stale.header.hash()).is_none(), "not kept");
+}
+
+/// Two nodes, the first of which has missed a block of the second: gossip drops the second's copy as a duplicate.
+fn with_missed_block() -> (Net, Header) {
+    let mut net = nodes(2, 10);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE, status);
+    let mut miner = net.nodes[0].twin();
+    miner.now = net.now;
+    let block = miner.mine_many(1).remove(0);
+    net.now = miner.now;
+    net.nodes[1].now = net.now;
+    let header = block.header;
+    net.nodes[1].take(block).unwrap();
+    net.nodes[1].peer_actions.clear();
+    net.outside.clear();
+    (net, header)
+}
+
+#[test]
+fn a_block_that_was_missed_is_downloaded_by_its_header() {
+    for stays in [true, false] {
+        let (mut net, header) = with_missed_block();
+        if !stays {
+            net.inject(0, HOSTILE, PeerEvent::Disconnected);
+        }
+        net.inject(0, HOSTILE, PeerEvent::Missed(vec![header]));
+        for (_, id, request) in net.questions(HOSTILE) {
+            assert!(stays && matches!(request, Request::Blocks(_)), "it is asked while it is there: {request:?}");
+            net.inject(0, HOSTILE, PeerEvent::Response(id, Ok(Response::Unknown)));
+        }
+        net.run_until(6_000, |net| net.heights() == [1; 2]);
+        assert!(net.offences.is_empty(), "{:?}", net.offences);
+    }
+}
+
+#[test]
+fn a_header_of_no_work_that_was_missed_costs_its_sender() {
+    let (mut net, mut header) = with_missed_block();
+    header.bits = 0x1d00_ffff;
+    net.inject(0, HOSTILE, PeerEvent::Missed(vec![header]));
+    assert!(matches!(net.offences_of(0, HOSTILE)[..], [Offence::InvalidHeader(_)]), "{:?}", net.offences);
 }
