@@ -17,18 +17,40 @@ use std::{
 };
 
 use super::address::{self, Reach};
+use crate::throttle::Bucket;
 
 type Kad = kad::Behaviour<MemoryStore>;
+
+/// Requests that a connection may make at once, and after how long it may make one more. The library answers as fast as it is asked, and
+/// an attacker would have it do nothing else. An honest node searches every 15 s; while its table has fewer than 20 peers, each new one
+/// has it refresh its buckets, of which such a table has about ten.
+const REQUESTS: u32 = 256;
+const REQUEST_AGAIN: Duration = Duration::from_secs(1);
 
 /// How often the table is searched while peers are wanted, and otherwise.
 const SEARCH: Duration = Duration::from_secs(15);
 const SEARCH_CALMLY: Duration = Duration::from_secs(600);
 
+/// A connection.
+struct Connection {
+    /// How far away the other end is.
+    reach: Reach,
+    /// What it may request.
+    requests: Bucket,
+}
+
+impl Connection {
+    fn new(reach: Reach) -> Self {
+        Self { reach, requests: Bucket::new(REQUESTS, REQUEST_AGAIN, Instant::now()) }
+    }
+}
+
+type Received = THandlerOutEvent<Kad>;
+
 /// The table.
 pub struct Table {
     kad: Kad,
-    /// How far away the other end of each connection is.
-    open: HashMap<ConnectionId, Reach>,
+    open: HashMap<ConnectionId, Connection>,
     next_search: Instant,
 }
 
@@ -50,7 +72,7 @@ impl Table {
 
     /// How far away the farthest peer is: what the table holds is worth what that peer says.
     pub fn reach(&self) -> Reach {
-        self.open.values().copied().max().unwrap_or(Reach::Machine)
+        self.open.values().map(|connection| connection.reach).max().unwrap_or(Reach::Machine)
     }
 
     /// Whether the table deals with an address. Others would have this node knock at ports of its own network, or learn from it
@@ -146,7 +168,7 @@ impl NetworkBehaviour for Table {
             FromSwarm::ConnectionEstablished(ConnectionEstablished { connection_id, endpoint, .. }) => {
                 let before = self.reach();
                 let ip = address::ip(endpoint.get_remote_address());
-                self.open.insert(connection_id, ip.map_or(Reach::Machine, address::reach));
+                self.open.insert(connection_id, Connection::new(ip.map_or(Reach::Machine, address::reach)));
                 if self.reach() > before {
                     self.forget_near();
                 }
@@ -158,8 +180,13 @@ impl NetworkBehaviour for Table {
         }
     }
 
-    fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: THandlerOutEvent<Self>) {
-        self.kad.on_connection_handler_event(peer, id, event);
+    /// A request beyond what a connection may make stays without a response. Its stream waits, and the library reads from 32 streams
+    /// of a connection at most.
+    fn on_connection_handler_event(&mut self, peer: PeerId, id: ConnectionId, event: Received) {
+        let may = |connection: &mut Connection| connection.requests.take(Instant::now());
+        if !is_request(&event) || self.open.get_mut(&id).is_some_and(may) {
+            self.kad.on_connection_handler_event(peer, id, event);
+        }
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<ToSwarm<Self::ToSwarm, THandlerInEvent<Self>>> {
@@ -167,9 +194,34 @@ impl NetworkBehaviour for Table {
     }
 }
 
+fn is_request(event: &Received) -> bool {
+    match event {
+        Received::FindNodeReq { .. }
+        | Received::GetProvidersReq { .. }
+        | Received::AddProvider { .. }
+        | Received::GetRecord { .. }
+        | Received::PutRecord { .. } => true,
+        Received::ProtocolConfirmed { .. }
+        | Received::ProtocolNotSupported { .. }
+        | Received::FindNodeRes { .. }
+        | Received::GetProvidersRes { .. }
+        | Received::QueryError { .. }
+        | Received::GetRecordRes { .. }
+        | Received::PutRecordRes { .. } => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::StreamExt;
+    use libp2p::{
+        Swarm, SwarmBuilder,
+        identity::Keypair,
+        noise,
+        swarm::{self, SwarmEvent},
+        tcp, yamux,
+    };
 
     fn table() -> Table {
         Table::new(PeerId::random(), StreamProtocol::new("/test/kad/1"))
@@ -203,7 +255,7 @@ mod tests {
         let (near, far) = (address("/ip4/192.168.1.7/tcp/22"), address("/ip4/9.9.9.9/tcp/30303"));
         table.enter(&peer, &[near.clone(), far.clone()]);
         assert_eq!(table.dials(peer).len(), 2, "as long as nobody is far away");
-        table.open.insert(ConnectionId::new_unchecked(1), Reach::Global);
+        table.open.insert(ConnectionId::new_unchecked(1), Connection::new(Reach::Global));
         assert_eq!(table.dials(peer), [far.to_string()]);
         table.enter(&other, &[near, far.clone()]);
         assert_eq!(table.dials(other), [far.to_string()]);
@@ -213,8 +265,47 @@ mod tests {
     fn the_table_tells_far_peers_nothing_of_near_ones() {
         let (mut table, peer) = (table(), PeerId::random());
         table.enter(&peer, &[address("/ip4/192.168.1.7/tcp/22")]);
-        table.open.insert(ConnectionId::new_unchecked(1), Reach::Global);
+        table.open.insert(ConnectionId::new_unchecked(1), Connection::new(Reach::Global));
         table.forget_near();
         assert_eq!(table.kad.kbuckets().map(|bucket| bucket.num_entries()).sum::<usize>(), 0);
+    }
+
+    fn swarm(mode: kad::Mode) -> Swarm<Table> {
+        let builder = SwarmBuilder::with_new_identity().with_tokio();
+        let builder = builder.with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default).unwrap();
+        let table = |key: &Keypair| Table::new(key.public().to_peer_id(), StreamProtocol::new("/test/kad/1"));
+        let builder = builder.with_behaviour(table).unwrap();
+        let idle = |config: swarm::Config| config.with_idle_connection_timeout(Duration::from_secs(60));
+        let mut swarm = builder.with_swarm_config(idle).build();
+        swarm.behaviour_mut().kad.set_mode(Some(mode));
+        swarm
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_searches_is_answered_at_a_pace() {
+        let (mut node, mut attacker) = (swarm(kad::Mode::Server), swarm(kad::Mode::Client));
+        node.listen_on(address("/ip4/127.0.0.1/tcp/0")).unwrap();
+        let listens = loop {
+            if let SwarmEvent::NewListenAddr { address, .. } = node.select_next_some().await {
+                break address;
+            }
+        };
+        let kad = &mut attacker.behaviour_mut().kad;
+        kad.add_address(node.local_peer_id(), listens);
+        (0..1_000).for_each(|_| _ = kad.get_closest_peers(PeerId::random()));
+        let (mut answered, end) = (0, Instant::now() + Duration::from_secs(3));
+        while Instant::now() < end {
+            tokio::select! {
+                _ = node.select_next_some() => {}
+                event = attacker.select_next_some() => {
+                    if let SwarmEvent::Behaviour(kad::Event::OutboundQueryProgressed { stats, .. }) = event {
+                        answered += stats.num_successes();
+                    }
+                }
+                () = tokio::time::sleep(Duration::from_millis(100)) => {}
+            }
+        }
+        // One more in each second, and the attacker's own first search.
+        assert!((REQUESTS..=REQUESTS + 4).contains(&answered), "{answered} were answered");
     }
 }
