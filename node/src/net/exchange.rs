@@ -13,7 +13,7 @@ use super::{
     peers::{Channel, Peers},
 };
 use crate::{
-    engine::{Failure, InboundId, Offence, PeerEvent, RequestId},
+    engine::{Failure, InboundId, Offence, Payer, PeerEvent, RequestId},
     engine_thread::Refused,
     wire::{Message as _, POOL, Request, Response},
 };
@@ -26,10 +26,19 @@ const HEAVY: usize = 2;
 /// peers that ask for much at the same moment would have memory grow otherwise, so the longest response is reckoned with from
 /// when the engine is asked.
 const UNSENT: usize = 128 << 20;
+/// Bytes of these for transactions alone, so that slow readers of blocks do not keep the missing transactions of a new block from
+/// anybody.
+const RESERVE: usize = UNSENT / 8;
+/// Bytes on their way from which on a payer gets one response at a time. Slow readers would hold everything otherwise: as many peers as
+/// a node lets in leave room when each holds 2 MiB, which is what responses have, but not when each holds two of these.
+const SCARCE: usize = UNSENT / 4;
+/// Bytes on their way to one payer from which on it waits: two of the longest responses, one of which it reads while the other is made.
+const SHARE: usize = 2 * Response::MOST_BYTES;
 
 /// A request of a peer whose response it has not read to the end yet.
 struct InboundRequest {
     peer: PeerId,
+    payer: Payer,
     theirs: InboundRequestId,
     channel: Option<Channel>,
     heavy: bool,
@@ -59,22 +68,39 @@ pub struct Exchange {
 
 /// Bytes of responses that are on their way, or may come to be.
 #[derive(Debug, Default)]
-struct Unsent(usize);
+struct Unsent {
+    all: usize,
+    payers: HashMap<Payer, usize>,
+}
 
 impl Unsent {
-    /// Reserves memory for a response, if enough is free.
-    fn reserve(&mut self, most: usize) -> bool {
-        let fits = self.0 + most <= UNSENT;
+    /// Reserves memory for a response, if enough is free and the payer does not hold too much.
+    fn reserve(&mut self, payer: Payer, request: &Request) -> bool {
+        let most = most(request);
+        let held = self.payers.get(&payer).copied().unwrap_or_default();
+        let share = if self.all < SCARCE { SHARE } else { most };
+        let room = if is_for_transactions(request) { UNSENT } else { UNSENT - RESERVE };
+        let fits = self.all + most <= room && held + most <= share;
         if fits {
-            self.0 += most;
+            self.settle(payer, 0, most);
         }
         fits
     }
 
     /// A response is ready, and has this size instead of what was reserved.
-    fn settle(&mut self, reserved: usize, size: usize) {
-        self.0 = self.0.saturating_sub(reserved) + size;
+    fn settle(&mut self, payer: Payer, reserved: usize, size: usize) {
+        self.all = self.all.saturating_sub(reserved) + size;
+        let held = self.payers.entry(payer).or_default();
+        *held = held.saturating_sub(reserved) + size;
+        if *held == 0 {
+            self.payers.remove(&payer);
+        }
     }
+}
+
+/// Whether the response has transactions that a block or a pool lacks.
+fn is_for_transactions(request: &Request) -> bool {
+    matches!(request, Request::BlockTransactions { .. } | Request::Transactions(_) | Request::ShortTransactions { .. })
 }
 
 /// Whether the response may be long.
@@ -134,7 +160,7 @@ impl Exchange {
             return;
         };
         let reserved = std::mem::replace(&mut inbound.bytes, size(&response));
-        self.unsent.settle(reserved, inbound.bytes);
+        self.unsent.settle(inbound.payer, reserved, inbound.bytes);
         let peer = inbound.peer;
         if protocol.send_response(channel, Ok(response)).is_err() {
             self.finish(peers, id);
@@ -204,7 +230,8 @@ impl Exchange {
         let ours = InboundId(self.last);
         peer.held.push_back((ours, request));
         self.ids.insert(theirs, ours);
-        let inbound = InboundRequest { peer: id, theirs, channel: Some(channel), heavy: false, bytes: 0 };
+        let payer = peer.payer;
+        let inbound = InboundRequest { peer: id, payer, theirs, channel: Some(channel), heavy: false, bytes: 0 };
         self.inbound.insert(ours, inbound);
         self.pass_on_held(peers, id);
         None
@@ -221,7 +248,7 @@ impl Exchange {
                 continue;
             };
             let reserved = if heavy { most(&request) } else { 0 };
-            if heavy && (peer.heavy >= HEAVY || !self.unsent.reserve(reserved)) {
+            if heavy && (peer.heavy >= HEAVY || !self.unsent.reserve(peer.payer, &request)) {
                 return peer.held.push_front((ours, request));
             }
             match peer.link.try_send(PeerEvent::Request(ours, request)) {
@@ -230,7 +257,7 @@ impl Exchange {
                     peer.heavy += usize::from(heavy);
                 }
                 Err(Refused::Full(PeerEvent::Request(ours, request))) => {
-                    self.unsent.settle(reserved, 0);
+                    self.unsent.settle(peer.payer, reserved, 0);
                     return peer.held.push_front((ours, request));
                 }
                 Err(_) => return,
@@ -252,7 +279,7 @@ impl Exchange {
             return;
         };
         self.ids.remove(&inbound.theirs);
-        self.unsent.settle(inbound.bytes, 0);
+        self.unsent.settle(inbound.payer, inbound.bytes, 0);
         if let Some(peer) = peers.get(&inbound.peer).filter(|_| inbound.heavy) {
             peer.heavy = peer.heavy.saturating_sub(1);
         }
@@ -284,16 +311,65 @@ fn answered(peers: &mut Peers, peer: PeerId, id: RequestId, result: Result<Respo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use chain_core::hash::BlockHash;
+
+    const SIZE: usize = 2 << 20;
+
+    fn blocks() -> Request {
+        Request::Blocks(Vec::new())
+    }
+
+    /// Has a payer hold as many responses of 2 MiB, of a few that it asks for, as it may.
+    fn hold(unsent: &mut Unsent, payer: u64) -> usize {
+        let reserve = |_: &usize| {
+            let may = unsent.reserve(Payer(payer), &blocks());
+            if may {
+                unsent.settle(Payer(payer), most(&blocks()), SIZE);
+            }
+            may
+        };
+        (0..HEAVY).filter(reserve).count()
+    }
 
     #[test]
     fn peers_that_ask_for_much_at_once_wait_for_memory() {
         let mut unsent = Unsent::default();
-        let request = Request::Blocks(Vec::new());
-        let passed = (0..50 * HEAVY).filter(|_| unsent.reserve(most(&request))).count();
-        assert_eq!(passed, UNSENT / Response::MOST_BYTES, "of 100 questions, those whose longest answers fit");
-        unsent.settle(most(&request), 100);
-        assert!(!unsent.reserve(most(&request)), "a short answer holds its own bytes until it is read");
-        unsent.settle(100, 0);
-        assert!(unsent.reserve(most(&request)));
+        let passed = (0..100).filter(|payer| unsent.reserve(Payer(*payer), &blocks())).count();
+        assert_eq!(
+            passed,
+            (UNSENT - RESERVE) / Response::MOST_BYTES,
+            "of 100 requests, those whose longest responses fit"
+        );
+        unsent.settle(Payer(0), most(&blocks()), 100);
+        assert!(!unsent.reserve(Payer(100), &blocks()), "a short response holds its own bytes until it is read");
+        unsent.settle(Payer(0), 100, 0);
+        assert!(unsent.reserve(Payer(100), &blocks()));
+    }
+
+    #[test]
+    fn a_peer_that_is_alone_has_two_responses_made_at_a_time() {
+        let mut unsent = Unsent::default();
+        assert!(unsent.reserve(Payer(1), &blocks()) && unsent.reserve(Payer(1), &blocks()));
+        assert!(!unsent.reserve(Payer(1), &blocks()), "a third one waits, also if it is of another connection");
+        assert!(unsent.reserve(Payer(2), &blocks()));
+    }
+
+    #[test]
+    fn as_many_slow_readers_as_are_let_in_keep_blocks_from_nobody() {
+        let mut unsent = Unsent::default();
+        let held: usize = (0..42).map(|payer| hold(&mut unsent, payer)).sum();
+        assert!(held > 42, "the first have two each: {held}");
+        assert_eq!(hold(&mut unsent, 100), 1);
+    }
+
+    #[test]
+    fn slow_readers_of_blocks_leave_room_for_missing_transactions() {
+        let mut unsent = Unsent::default();
+        (0..1_000).for_each(|payer| _ = hold(&mut unsent, payer));
+        assert!(!unsent.reserve(Payer(1_000), &blocks()));
+        let missing = Request::BlockTransactions { block: BlockHash([0; 32]), positions: vec![1] };
+        assert!(unsent.reserve(Payer(1_000), &missing));
+        unsent.settle(Payer(1_000), most(&missing), 0);
+        assert_eq!(unsent.payers.values().sum::<usize>(), unsent.all);
     }
 }

@@ -192,7 +192,10 @@ mod tests {
             (behaviour::gossip(&names).gossipsub, BlockGossip::new(names.blocks.clone()));
         let (mut peers, id, number) = (Peers::default(), PeerId::random(), engine::PeerId(1));
         let address = "/ip4/9.9.9.9/tcp/1".parse().unwrap();
-        peers.insert(id, Peer::new(number, engine.peer(number), Origin::Inbound, address, Arc::default()));
+        peers.insert(
+            id,
+            Peer::new(number, engine::Payer(1), engine.peer(number), Origin::Inbound, address, Arc::default()),
+        );
         // This task does not end before it is awaited, so that none of them is decoded.
         for number in 0..20 {
             let bytes = form(number).encode();

@@ -20,7 +20,7 @@ use super::{
     offset::{self, Compared},
 };
 use crate::{
-    engine::{self, InboundId, Offence, PeerEvent},
+    engine::{self, InboundId, Offence, Payer, PeerEvent},
     engine_thread::{PeerLink, Refused},
     metrics,
     throttle::Bucket,
@@ -73,6 +73,8 @@ pub type Channel = ResponseChannel<Read<Response>>;
 pub struct Peer {
     /// What the engine calls it.
     pub number: engine::PeerId,
+    /// Who pays for what it asks.
+    pub payer: Payer,
     /// Its events' way to the engine.
     pub link: PeerLink,
     /// How it came to be connected.
@@ -147,6 +149,7 @@ impl Peer {
     /// A peer that has just connected.
     pub fn new(
         number: engine::PeerId,
+        payer: Payer,
         link: PeerLink,
         origin: Origin,
         address: Multiaddr,
@@ -155,6 +158,7 @@ impl Peer {
         let since = Instant::now();
         Self {
             number,
+            payer,
             link,
             origin,
             address,

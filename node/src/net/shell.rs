@@ -220,9 +220,10 @@ impl Shell {
         }
         let number = self.peers.next_number();
         let link = self.engine.peer(number);
+        let payer = self.misbehaviour.payer(id, address::ip(&address));
         // The engine has stopped, and so will this shell.
-        let _ = link.try_send(PeerEvent::Connected(side, self.misbehaviour.payer(id, address::ip(&address))));
-        self.peers.insert(id, Peer::new(number, link, origin, address, self.counters.of(id)));
+        let _ = link.try_send(PeerEvent::Connected(side, payer));
+        self.peers.insert(id, Peer::new(number, payer, link, origin, address, self.counters.of(id)));
         self.news.look(&self.peers, Instant::now());
     }
 
