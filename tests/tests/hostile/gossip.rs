@@ -1,8 +1,8 @@
 //! Peers that misuse the gossip of blocks.
 
 use cairn_node::wire::{CompactBlock, Message};
-use cairn_tests::{Load, Node, NodeOptions, wait_for};
-use chain_core::{Bytes, block::Block, codec};
+use cairn_tests::{Load, Node, NodeOptions, grind, wait_for};
+use chain_core::{Bytes, block::Block, codec, hash::BlockHash};
 use serde_json::json;
 use std::time::Duration;
 
@@ -23,39 +23,40 @@ fn gossip_that_is_no_block_is_punished() {
     victim.is_well();
 }
 
-/// A node with one block, and forms of it without end: of a block that it has, it looks at no form any more.
-fn with_a_block() -> (Victim, impl FnMut() -> Vec<u8>) {
-    let mut load = Load::new();
-    load.fan_out(3_000);
-    let node = Node::with(NodeOptions { spec: load.spec.clone(), ..NodeOptions::default() });
-    let block = &load.blocks[0];
-    node.rpc.call("chain_submitBlock", json!([hex::encode(codec::encode(block))]));
-    let (header, mut number) = (block.header, 0_u32);
+/// A node with one block, and forms of a block without a known parent, which a node cannot judge.
+fn with_orphans() -> (Victim, impl FnMut() -> Vec<u8>) {
+    let (victim, _, load) = with_a_friend();
+    let mut orphan = load.blocks[0].clone();
+    orphan.header.prev = BlockHash([7; 32]);
+    grind(&mut orphan);
+    let mut number = 0;
     let form = move || {
         number += 1;
-        let coinbase = Bytes::copy_from_slice(&number.to_le_bytes());
-        CompactBlock { header, coinbase, short_ids: Vec::new() }.encode()
+        false_form(&orphan, number, 0)
     };
-    (Victim::of(node, 1), form)
+    (victim, form)
+}
+
+/// A form that is not a block's own, of at least so many bytes.
+fn false_form(block: &Block, number: u32, bytes: usize) -> Vec<u8> {
+    let coinbase = Bytes::from([&number.to_le_bytes()[..], &vec![0; bytes]].concat());
+    CompactBlock { header: block.header, coinbase, short_ids: Vec::new() }.encode()
 }
 
 /// Each message is remembered for minutes, however little it cost.
 #[test]
-fn a_flood_of_forms_of_an_old_block_is_punished() {
-    let (victim, mut form) = with_a_block();
+fn a_flood_of_orphan_blocks_is_punished() {
+    let (victim, mut form) = with_orphans();
     let mut attacker = victim.attacker(Manners::Handshake);
     attacker.run(Duration::from_secs(1));
     victim.wait_for_ban(&mut attacker, |attacker| (0..500).for_each(|_| attacker.gossip(form())));
-    let bans = victim.node.rpc.call("admin_bans", json!([]));
-    let id = attacker.id().to_string();
-    let ban = bans.as_array().and_then(|bans| bans.iter().find(|ban| ban["target"] == id.as_str()));
-    assert_eq!(ban.map(|ban| &ban["reason"]), Some(&json!("too many blocks")), "{bans}");
+    assert!(ban_reason(&victim, &attacker).contains("too many blocks"));
 }
 
 /// After a network was apart, or on a chain that makes many blocks a second, an honest peer passes many on at once.
 #[test]
 fn a_burst_of_blocks_costs_a_peer_nothing() {
-    let (victim, mut form) = with_a_block();
+    let (victim, mut form) = with_orphans();
     let mut attacker = victim.attacker(Manners::Handshake);
     attacker.run(Duration::from_secs(1));
     (0..400).for_each(|_| attacker.gossip(form()));
@@ -153,14 +154,22 @@ fn a_block_that_came_behind_junk_is_not_lost() {
     let mut attacker = victim.attacker(Manners::Handshake);
     attacker.introduce(&victim.genesis, "junk/1", 0);
     attacker.run(Duration::from_secs(1));
-    let header = load.blocks[0].header;
-    let junk = |number: u32| {
-        let coinbase = Bytes::from([&number.to_le_bytes()[..], &[0; 60_000]].concat());
-        CompactBlock { header, coinbase, short_ids: Vec::new() }.encode()
-    };
     // As many as may be decoded at a time.
-    let messages: Vec<Vec<u8>> = (0..16).map(junk).chain([form(&load.blocks[1])]).collect();
+    let messages: Vec<Vec<u8>> =
+        (0..16).map(|number| false_form(&load.blocks[0], number, 60_000)).chain([form(&load.blocks[1])]).collect();
     attacker.gossip_raw(&[packet(&attacker.topic(), &messages)]);
     attacker.run(Duration::from_secs(1));
     wait_for_next_block(&victim, &friend, &load, &mut attacker);
+}
+
+/// Headers of old blocks are free, and gossip without points would fill the room that blocks need.
+#[test]
+fn a_false_form_of_a_known_block_is_punished() {
+    let (victim, _friend, load) = with_a_friend();
+    let mut attacker = victim.attacker(Manners::Handshake);
+    attacker.introduce(&victim.genesis, "junk/1", 0);
+    attacker.run(Duration::from_secs(1));
+    attacker.gossip(false_form(&load.blocks[0], 1, 0));
+    victim.wait_for_ban(&mut attacker, |_| {});
+    assert!(ban_reason(&victim, &attacker).contains("a compact block that is not the block of its header"));
 }

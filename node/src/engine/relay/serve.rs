@@ -2,11 +2,12 @@
 
 use chain_core::{
     Bytes,
-    block::{check::decode_block, header::Header},
+    block::{Block, check::decode_block, header::Header},
     codec,
     hash::{BlockHash, TxId},
     headers::{HeaderInfo, Status},
 };
+use std::borrow::Cow;
 
 use super::peers::PeerWork;
 use crate::{
@@ -93,28 +94,29 @@ pub(super) fn encoded<'a>(txids: impl Iterator<Item = &'a TxId>, pool: &Mempool)
     Response::Transactions(encoded)
 }
 
+/// A block that is whole here; `None` also if the disk does not give it back.
+pub(super) fn whole<'a>(hash: BlockHash, chain: &'a Chain, work: &mut PeerWork) -> Option<Cow<'a, Block>> {
+    let stored = |info: &HeaderInfo| matches!(info.status, Status::Valid | Status::BodyStored);
+    let info = chain.tree().get(&hash).filter(stored)?;
+    if let Some(checked) = chain.ready(&hash) {
+        return Some(Cow::Borrowed(checked.block()));
+    }
+    let at = BlockRef { height: info.height, hash };
+    let bytes = chain.store().body_for_others(at)?;
+    work.rows += 1;
+    work.decoded += bytes.len() as u64;
+    match decode_block(&bytes) {
+        Ok(block) => Some(Cow::Owned(block.into_block())),
+        Err(error) => {
+            chain.store().note_unreadable(at, &error.to_string());
+            None
+        }
+    }
+}
+
 /// Transactions of a block that is whole here. Positions beyond it prove nothing against a peer.
 pub(super) fn block_transactions(hash: BlockHash, positions: &[u32], chain: &Chain, work: &mut PeerWork) -> Response {
-    let stored = |info: &HeaderInfo| matches!(info.status, Status::Valid | Status::BodyStored);
-    let Some(info) = chain.tree().get(&hash).filter(stored) else { return Response::Unknown };
-    let read;
-    let block = match chain.ready(&hash) {
-        Some(checked) => checked.block(),
-        None => {
-            let at = BlockRef { height: info.height, hash };
-            let Some(bytes) = chain.store().body_for_others(at) else { return Response::Unknown };
-            work.rows += 1;
-            work.decoded += bytes.len() as u64;
-            match decode_block(&bytes) {
-                Ok(block) => read = block.into_block(),
-                Err(error) => {
-                    chain.store().note_unreadable(at, &error.to_string());
-                    return Response::Unknown;
-                }
-            }
-            &read
-        }
-    };
+    let Some(block) = whole(hash, chain, work) else { return Response::Unknown };
     let (mut encoded, mut bytes, mut next) = (Vec::new(), 0, 0);
     for position in positions {
         let transaction = block.transactions.get(*position as usize).filter(|_| *position >= next);

@@ -16,7 +16,11 @@ use super::download::Download;
 use crate::{
     engine::{
         Chain, Offence, Outbox, PeerId, Time,
-        relay::peers::{PeerWork, Peers, Question},
+        relay::{
+            context::Context,
+            peers::{PeerWork, Peers, Question},
+            serve,
+        },
     },
     mempool::Mempool,
     wire::{CompactBlock, Message, Request, ShortId, ShortIds},
@@ -160,6 +164,22 @@ impl Partials {
             None => download.release(peer, &[hash], chain),
         }
         other.is_none()
+    }
+}
+
+/// Penalizes a peer for a form of a block that is whole here, if it is not the block's own: no node forwards another. Forms of old
+/// headers cost their maker nothing, and an attacker would fill with them the room that blocks need.
+pub(super) fn check_form(peer: PeerId, form: &CompactBlock, cx: &mut Context) {
+    let now = cx.out.steady();
+    if !cx.peers.may_cost(peer, now) {
+        return;
+    }
+    let mut work = PeerWork { base: 2, ..PeerWork::default() };
+    let block = serve::whole(form.header.hash(), cx.chain, &mut work);
+    let own = block.and_then(|block| compact(&block));
+    cx.peers.charge(peer, &work, now);
+    if own.is_some_and(|own| own != *form) {
+        cx.out.penalize(peer, Offence::BadCompact);
     }
 }
 

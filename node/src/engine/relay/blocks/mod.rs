@@ -27,7 +27,7 @@ use chain_core::{
 };
 
 use self::{
-    compact::{Partials, Rebuilt, bytes, rebuild},
+    compact::{Partials, Rebuilt, bytes, check_form, rebuild},
     download::{Download, PAUSE},
     forms::{Form, Forms, Noted, digest},
     gossip::{Gossip, HeldForm, PATIENCE, Seen, look_at},
@@ -137,7 +137,10 @@ impl Blocks {
     ) -> Result<Option<Verdict>, Fatal> {
         let hash = compact.header.hash();
         match look_at(hash, &compact.header, headers, cx.chain, cx.out.wall()) {
-            Seen::Old => cx.peers.consider_best(peer, hash, cx.chain),
+            Seen::Old => {
+                cx.peers.consider_best(peer, hash, cx.chain);
+                check_form(peer, &compact, cx);
+            }
             Seen::Stale => {}
             Seen::Bad(offence) => {
                 cx.out.penalize(peer, offence);

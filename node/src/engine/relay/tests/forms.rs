@@ -302,3 +302,37 @@ fn floods_of_orphan_blocks_push_out_their_own() {
     }
     assert!(net.nodes[0].engine.relay.blocks.holds_of(PeerId(HOSTILE + 19)), "the last comer has its place");
 }
+
+#[test]
+fn a_false_form_of_a_block_that_is_known_costs_its_sender_and_a_true_one_does_not() {
+    let mut net = nodes(1, 10);
+    let payments = payments(&net.nodes[0], 10);
+    net.nodes[0].submit_all(payments);
+    net.mine(0);
+    net.run(1_000);
+    let honest = compact(&net.nodes[0].block_at(1)).unwrap();
+    let other_coinbase = CompactBlock { coinbase: vec![7; 40].into(), ..honest.clone() };
+    for (peer, form, false_one) in
+        [(HOSTILE, &honest, false), (HOSTILE + 1, &lengthened(&honest), true), (HOSTILE + 2, &other_coinbase, true)]
+    {
+        let status = net.status(0);
+        net.intrude(0, peer, status);
+        gossip(&mut net, 0, peer, peer, form);
+        let expected: &[Offence] = if false_one { &[Offence::BadCompact] } else { &[] };
+        assert_eq!(net.offences_of(0, peer), expected);
+        assert_eq!(verdicts(&mut net), [(peer, Verdict::Ignore)]);
+    }
+}
+
+#[test]
+fn a_peer_over_its_budget_has_no_form_of_an_old_block_checked() {
+    let mut net = nodes(1, 10);
+    net.mine(0);
+    let status = net.status(0);
+    net.intrude(0, HOSTILE, status);
+    let work = PeerWork { base: 10_000, ..PeerWork::default() };
+    net.nodes[0].engine.relay.peers.charge(PeerId(HOSTILE), &work, net.now);
+    let form = lengthened(&compact(&net.nodes[0].block_at(1)).unwrap());
+    gossip(&mut net, 0, HOSTILE, 1, &form);
+    assert_eq!(net.offences_of(0, HOSTILE), []);
+}
