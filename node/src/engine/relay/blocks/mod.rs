@@ -91,7 +91,10 @@ impl Blocks {
         let verdict = match cx.peers.get(peer) {
             Some(_) => self.judge(peer, Some(id), compact, headers, cx)?,
             // It was disconnected meanwhile: what is held of it would be forgotten by nobody.
-            None => Some(Verdict::Ignore),
+            None => {
+                self.on_missed(peer, &[compact.header], headers, cx)?;
+                Some(Verdict::Ignore)
+            }
         };
         if let Some(verdict) = verdict {
             cx.out.judge(peer, id, verdict);

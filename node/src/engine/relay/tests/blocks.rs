@@ -1,6 +1,7 @@
 //! New blocks: compact, rebuilt from the pool, passed on before they are executed.
 
 use chain_core::{
+    Bytes,
     block::{Block, header::Header},
     transaction::Transaction,
 };
@@ -284,6 +285,16 @@ fn a_block_that_was_missed_is_downloaded_by_its_header() {
         net.run_until(6_000, |net| net.heights() == [1; 2]);
         assert!(net.offences.is_empty(), "{:?}", net.offences);
     }
+}
+
+#[test]
+fn a_block_that_waited_while_its_sender_was_disconnected_is_downloaded() {
+    let (mut net, header) = with_missed_block();
+    net.inject(0, HOSTILE, PeerEvent::Disconnected);
+    let form = CompactBlock { header, coinbase: Bytes::new(), short_ids: Vec::new() };
+    net.inject(0, HOSTILE, PeerEvent::Gossip(GossipId(1), form));
+    assert_eq!(net.verdicts(), [Verdict::Ignore]);
+    net.run_until(6_000, |net| net.heights() == [1; 2]);
 }
 
 #[test]
