@@ -176,9 +176,12 @@ pub(super) fn check_form(peer: PeerId, form: &CompactBlock, cx: &mut Context) {
     }
     let mut work = PeerWork { base: 2, ..PeerWork::default() };
     let block = serve::whole(form.header.hash(), cx.chain, &mut work);
-    let own = block.and_then(|block| compact(&block));
+    let is_false = block.is_some_and(|block| {
+        work.leaves += block.transactions.len() as u64;
+        block.transactions.len() != form.short_ids.len() + 1 || compact(&block).is_some_and(|own| own != *form)
+    });
     cx.peers.charge(peer, &work, now);
-    if own.is_some_and(|own| own != *form) {
+    if is_false {
         cx.out.penalize(peer, Offence::BadCompact);
     }
 }

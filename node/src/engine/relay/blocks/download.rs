@@ -10,7 +10,7 @@ use super::goal::Withheld;
 use crate::{
     engine::{
         Chain, Offence, Outbox, PeerId, Time,
-        relay::peers::{Peers, Question},
+        relay::peers::{Peer, Peers, Question},
     },
     wire::{BLOCKS, Request},
 };
@@ -254,14 +254,15 @@ impl Download {
         self.sources.get(&id).is_some_and(|source| source.asked < PER_PEER)
     }
 
-    /// The least busy peer that has any of the blocks that are free, and the lowest of those that it has. Peers that failed
-    /// lately come last.
+    /// The least busy peer that has any of the blocks that are free, and the lowest of those that it has. Those that this node chose
+    /// come first, and peers that failed lately last.
     fn next_run(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<(PeerId, Vec<Key>)> {
         let able = self
             .sources
             .iter()
             .filter(|(id, source)| source.asked < PER_PEER && source.after <= now && peers.is_met(**id));
-        let mut able: Vec<_> = able.map(|(id, source)| (source.failed, source.asked, *id)).collect();
+        let chosen = |id: PeerId| peers.get(id).is_some_and(Peer::chosen);
+        let mut able: Vec<_> = able.map(|(id, source)| (source.failed, !chosen(*id), source.asked, *id)).collect();
         able.sort_unstable();
         let most = (ANSWER / self.average.max(1)).clamp(1, BLOCKS);
         able.into_iter().find_map(|(.., id)| {
@@ -334,9 +335,8 @@ impl Download {
         // It lacks what it says to stand on, or did not answer.
         let strange = claim.is_some_and(|claim| asked.iter().any(|hash| chain.tree().is_ancestor(hash, &claim.hash)));
         self.release(id, asked, chain);
-        if !lacks || strange {
-            self.pause(id, PAUSE, now);
-        }
+        // Otherwise it may have them soon; but those that deliver come first, or a dozen that never do would keep all blocks.
+        self.pause(id, if !lacks || strange { PAUSE } else { 0 }, now);
         if let (Some(first), true) = (asked.first(), lacks) {
             peers.note_lacking(id, chain.tree().get(first).map(|info| info.header.prev), now);
         }

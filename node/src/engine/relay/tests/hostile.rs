@@ -271,8 +271,13 @@ fn syncing(blocks: u32) -> Net {
 
 /// Answers questions for headers and the pool as an honest peer does; answers with those for blocks.
 fn serve_headers(net: &mut Net) -> Vec<(RequestId, Vec<BlockHash>)> {
+    serve_headers_of(net, HOSTILE)
+}
+
+fn serve_headers_of(net: &mut Net, peer: u64) -> Vec<(RequestId, Vec<BlockHash>)> {
+    let answer = |net: &mut Net, id, response| net.inject(0, peer, PeerEvent::Response(id, Ok(response)));
     let mut blocks = Vec::new();
-    for (_, id, request) in net.questions(HOSTILE) {
+    for (_, id, request) in net.questions(peer) {
         match request {
             Request::Headers { locator, .. } => {
                 let tree = net.nodes[1].engine.chain().tree();
@@ -363,6 +368,19 @@ fn a_peer_that_has_not_answered_anything_yet_may_be_far_away() {
     assert!(net.offences.is_empty(), "{:?}", net.offences);
     net.run(5_000);
     assert_eq!(net.offences_of(0, HOSTILE + 1), [Offence::Stalled]);
+}
+
+#[test]
+fn peers_that_the_node_chose_are_asked_for_blocks_before_those_that_came() {
+    let mut net = syncing(100);
+    net.inject(0, HOSTILE + 1, connected(Side::Chosen, HOSTILE + 1));
+    let mut asked = Vec::new();
+    while asked.is_empty() {
+        net.run(100);
+        asked = serve_headers_of(&mut net, HOSTILE + 1);
+    }
+    assert!(asked[0].1.contains(&net.nodes[1].block_at(1).hash()));
+    assert_eq!(asked.len(), 4, "as much as a peer is asked for at a time");
 }
 
 #[test]
