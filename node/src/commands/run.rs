@@ -183,8 +183,7 @@ async fn serve(
     tokio::spawn(signals.force());
     let outcome = outcome.map(|asked| tracing::info!("{asked}: stopping"));
     // The engine still runs: what was asked is answered, `admin_stop` among it.
-    context.stopping.send_replace(true);
-    rpc::finish(server).await;
+    rpc::finish(server, &context.stopping).await;
     mining.stop();
     leave(network, pool_file, &context).await;
     opened.engine.shutdown().await;

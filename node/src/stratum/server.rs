@@ -51,6 +51,8 @@ const FEES: Duration = Duration::from_secs(5);
 const REFRESH: Duration = Duration::from_secs(25);
 /// How long to wait after a template could not be made, or while syncing.
 const RETRY: Duration = Duration::from_millis(500);
+/// Miners stay while the node syncs for no longer: a few blocks that came at once are connected by then.
+const CATCH_UP: Duration = Duration::from_secs(5);
 /// Why there is no place.
 const CROWDED: &str = "too many miners are connected to this node: try again later";
 const SYNCING: &str = "this node is syncing: it has work once it has the other nodes' blocks";
@@ -211,7 +213,7 @@ impl Stratum {
         }
         let (reader, mut writer) = socket.into_split();
         let mut lines = Lines::new(reader);
-        let mut ticks = interval(TICK);
+        let (mut ticks, mut idle) = (interval(TICK), None);
         loop {
             let reaction = tokio::select! {
                 line = lines.next() => match line {
@@ -225,14 +227,23 @@ impl Stratum {
                 },
                 // It never fails: this task holds the sender.
                 Ok(()) = work.changed() => match work.borrow_and_update().clone() {
-                    Some(work) => session.offer(work, self.now()),
-                    // What it works on is left behind: its other pool has better.
-                    None if self.engine.chain_info().syncing => {
-                        Reaction { lines: Session::show(SYNCING), close: true, ..Reaction::default() }
+                    Some(work) => {
+                        idle = None;
+                        session.offer(work, self.now())
                     }
-                    None => continue,
+                    None => {
+                        idle = Some(Instant::now());
+                        continue;
+                    }
                 },
-                _ = ticks.tick() => session.tick(self.now()),
+                _ = ticks.tick() => {
+                    // What it works on is left behind: its other pool has better.
+                    let is_idle = idle.is_some_and(|since| since.elapsed() >= CATCH_UP);
+                    match is_idle && self.engine.chain_info().syncing {
+                        true => Reaction { lines: Session::show(SYNCING), close: true, ..Reaction::default() },
+                        false => session.tick(self.now()),
+                    }
+                }
             };
             if let Some(reason) = &reaction.unauthorized
                 && let Some(suppressed) = self.strangers.lock().allow(Instant::now())

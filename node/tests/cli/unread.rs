@@ -76,12 +76,12 @@ fn a_second_signal_ends_a_node_at_once_whose_log_nobody_hears() {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let mut node = Running::logging_to(broken_pipe().into(), &["--dev", "--log.file", log.to_str().unwrap()]);
-    // The node waits for the answer of a call that waits for a block.
-    let longpoll = node.call("getblocktemplate", json!([]))["longpollid"].clone();
-    let batch = json!([
-        { "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] },
-        { "jsonrpc": "2.0", "id": 2, "method": "getblocktemplate", "params": [{ "longpollid": longpoll }] },
-    ]);
+    // The node waits for the answers of calls that loop until they have no gas left.
+    let burns = "0x00000000000000000000000000000000000000aa";
+    let looping = json!([{ "to": burns, "gas": "0x1c9c380" }, "latest", { burns: { "code": "0x5b600056" } }]);
+    let stop = json!({ "jsonrpc": "2.0", "id": 1, "method": "admin_stop", "params": [] });
+    let call = |id: u32| json!({ "jsonrpc": "2.0", "id": id, "method": "eth_call", "params": looping });
+    let batch: Vec<_> = std::iter::once(stop).chain((2..1_000).map(call)).collect();
     let post = ureq::post(&node.url).header("authorization", authorization(&node.url));
     let call = std::thread::spawn(move || post.send_json(&batch).is_ok());
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -43,6 +43,7 @@ use std::{
 use tokio::{
     io::AsyncWriteExt,
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
 use tower::{
@@ -61,7 +62,7 @@ use meter::MeterLayer;
 use places::{Places, Seat};
 pub use session::Session;
 use session::{Socket, Totals};
-use version::Supplied;
+use version::Unread;
 
 /// How the RPC listens, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,8 +164,10 @@ pub fn serve(
     (handle, accepting)
 }
 
-/// Takes no more calls, and waits until those in flight are answered.
-pub async fn finish(server: ServerHandle) {
+/// Takes no more calls, and waits until those in flight are answered. Those that wait for what is to come are told that the node
+/// stops.
+pub async fn finish(server: ServerHandle, stopping: &watch::Sender<bool>) {
+    stopping.send_replace(true);
     // It is stopped already if nobody holds it.
     let _ = server.stop();
     if tokio::time::timeout(ANSWERS, server.stopped()).await.is_err() {
@@ -250,13 +253,13 @@ impl Listening {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
         }
         let most = self.limits.max_body;
-        let promised = version::promised(request.headers(), most);
+        let promised = version::promised(request.headers());
         if promised > u64::from(most) {
             discard(request.into_body()).await;
             return http::response::too_large(most);
         }
         let Some(_asked) = client.session.count_in(usize::try_from(promised).unwrap_or(usize::MAX)) else {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "too many large requests at once\n");
+            return text(StatusCode::SERVICE_UNAVAILABLE, BUSY);
         };
         if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
             return allow(self.feed(request.uri().path()), origin);
@@ -278,13 +281,16 @@ impl Listening {
 
     async fn call(self, request: HttpRequest<Incoming>, mut client: Client) -> Result<HttpResponse, BoxError> {
         let most = self.limits.max_body;
-        let Some(Supplied { mut request, is_older }) = version::supply(request, most).await? else {
-            return Ok(http::response::too_large(most));
+        let mut supplied = match version::supply(request, most, &client.session).await {
+            Ok(supplied) => supplied,
+            Err(Unread::TooLong) => return Ok(http::response::too_large(most)),
+            Err(Unread::Busy) => return Ok(text(StatusCode::SERVICE_UNAVAILABLE, BUSY)),
+            Err(Unread::Broken(error)) => return Err(error.into()),
         };
-        let error = is_older.then(Arc::<AtomicI32>::default);
+        let error = supplied.is_older.then(Arc::<AtomicI32>::default);
         client.error.clone_from(&error);
-        request.extensions_mut().insert(client);
-        let mut response = self.builder.build(self.methods, self.stop).call(request).await?;
+        supplied.request.extensions_mut().insert(client);
+        let mut response = self.builder.build(self.methods, self.stop).call(supplied.request).await?;
         // As Bitcoin Core, whose clients look at the status.
         match error.map_or(0, |error| error.load(Ordering::Relaxed)) {
             0 => {}
@@ -343,6 +349,7 @@ fn text(status: StatusCode, body: &'static str) -> HttpResponse {
     response
 }
 
+const BUSY: &str = "too many large requests at once\n";
 const WRONG_HOST: &str =
     "this Host is not served; use an address or localhost, or start the node with --http.vhosts NAME\n";
 const WRONG_ORIGIN: &str = "web pages of this Origin may not call; start the node with --http.corsdomain ORIGIN\n";

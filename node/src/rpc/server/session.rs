@@ -32,7 +32,7 @@ const MOST_ASKED: usize = 20_000_000;
 /// hold gigabytes. A request by HTTP counts twice, as its body and as the call that was read from it: both are in memory.
 const MOST_ASKED_OF_ALL: usize = 512 << 20;
 /// Smaller ones are not counted, so that nobody is kept out by those who send large ones.
-const SMALL: usize = 64 << 10;
+pub(super) const SMALL: usize = 64 << 10;
 /// Answers of one connection that wait to be read, as a multiple of the largest one.
 const UNREAD_ANSWERS: usize = 2;
 /// Answers that wait, in number: small ones cost memory too.

@@ -8,11 +8,10 @@ use hyper::{
     body::{Body, Incoming},
     header,
 };
-use jsonrpsee::{
-    core::BoxError,
-    server::{HttpBody, HttpRequest},
-};
+use jsonrpsee::server::{HttpBody, HttpRequest};
 use std::{future::poll_fn, pin::Pin};
+
+use super::session::{Asked, SMALL, Session};
 
 /// What a request that names no version is given after its first brace.
 const VERSION: &[u8] = br#""jsonrpc":"2.0","#;
@@ -20,11 +19,8 @@ const FIELD: &[u8] = br#""jsonrpc""#;
 /// Bytes of a version, with its quotation marks.
 const OLDER: usize = 5;
 
-/// How long the sender says that the body is. A body in chunks may be as long as the longest that is read.
-pub fn promised(headers: &HeaderMap, most: u32) -> u64 {
-    if headers.contains_key(header::TRANSFER_ENCODING) {
-        return most.into();
-    }
+/// How long the sender says that the body is, if it says so.
+pub fn promised(headers: &HeaderMap) -> u64 {
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
     length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
 }
@@ -35,37 +31,63 @@ pub struct Supplied {
     pub request: HttpRequest<HttpBody>,
     /// Whether it named none, or an older one.
     pub is_older: bool,
+    /// Counts a long body in chunks while it is in memory.
+    _asked: Option<Asked>,
 }
 
-/// Supplies the version where it lacks. `None` if the body has more bytes than are read at most.
+/// Why a body is not read.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// It has more bytes than are read at most.
+    #[error("the body is too long")]
+    TooLong,
+    /// All connections together send too much.
+    #[error("too many large requests at once")]
+    Busy,
+    /// The connection broke.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+/// Supplies the version where it lacks. The caller has checked and counted the length that was promised.
 ///
 /// # Errors
-/// If the connection breaks.
-pub async fn supply(request: HttpRequest<Incoming>, most: u32) -> Result<Option<Supplied>, BoxError> {
+/// [`Unread`].
+pub async fn supply(request: HttpRequest<Incoming>, most: u32, session: &Session) -> Result<Supplied, Unread> {
     let (mut parts, body) = request.into_parts();
-    if parts.method != Method::POST || promised(&parts.headers, most) == 0 {
-        return Ok(Some(Supplied { request: HttpRequest::from_parts(parts, HttpBody::new(body)), is_older: false }));
+    let in_chunks = parts.headers.contains_key(header::TRANSFER_ENCODING);
+    if parts.method != Method::POST || promised(&parts.headers) == 0 && !in_chunks {
+        let request = HttpRequest::from_parts(parts, HttpBody::new(body));
+        return Ok(Supplied { request, is_older: false, _asked: None });
     }
-    let Some(text) = read(body, most as usize).await? else { return Ok(None) };
+    let (text, asked) = read(body, most as usize, session, in_chunks).await?;
     let (text, is_older) = with_version(text);
     parts.headers.remove(header::TRANSFER_ENCODING);
     parts.headers.insert(header::CONTENT_LENGTH, text.len().into());
-    Ok(Some(Supplied { request: HttpRequest::from_parts(parts, HttpBody::from(text)), is_older }))
+    Ok(Supplied { request: HttpRequest::from_parts(parts, HttpBody::from(text)), is_older, _asked: asked })
 }
 
-/// The whole body, if it is not too long.
-async fn read(mut body: Incoming, most: usize) -> Result<Option<Vec<u8>>, hyper::Error> {
-    let mut text = Vec::new();
+/// The whole body. One in chunks is counted as the longest once it is no small one.
+async fn read(
+    mut body: Incoming,
+    most: usize,
+    session: &Session,
+    in_chunks: bool,
+) -> Result<(Vec<u8>, Option<Asked>), Unread> {
+    let (mut text, mut asked) = (Vec::new(), None);
     while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
         // Trailers are no part of the text.
         if let Ok(data) = frame?.into_data() {
             text.extend_from_slice(&data);
         }
         if text.len() > most {
-            return Ok(None);
+            return Err(Unread::TooLong);
+        }
+        if in_chunks && text.len() > SMALL && asked.is_none() {
+            asked = Some(session.count_in(most).ok_or(Unread::Busy)?);
         }
     }
-    Ok(Some(text))
+    Ok((text, asked))
 }
 
 /// The text with a version, and whether that is another than it had.

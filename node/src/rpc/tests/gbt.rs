@@ -257,6 +257,17 @@ fn a_body_in_chunks_is_read_up_to_the_limit() {
     }
     let (status, answer) = ask(HttpLimits::default().max_body as usize);
     assert_eq!(status, 413, "{answer}");
+    // Bodies that do not come keep nobody out, though each may become as long as any.
+    let head = format!("POST / HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let _waiting: Vec<_> = (0..110)
+        .map(|_| {
+            let mut stream = TcpStream::connect(address).unwrap();
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    assert_eq!(ask(0).0, 200);
 }
 
 #[test]
