@@ -231,8 +231,9 @@ impl Stratum {
                         idle = None;
                         session.offer(work, self.now())
                     }
+                    // It is told so again and again.
                     None => {
-                        idle = Some(Instant::now());
+                        idle.get_or_insert_with(Instant::now);
                         continue;
                     }
                 },
