@@ -209,7 +209,7 @@ impl Peer {
 
     /// A block that it gossiped is dropped.
     pub fn miss(&mut self, gossiped: &[u8]) {
-        // What is shorter than a header is no block.
+        // What is shorter than a header is not a block.
         self.missed.extend(gossiped.first_chunk().map(Header::from_bytes));
     }
 

@@ -24,7 +24,7 @@ type Received = THandlerOutEvent<Gossipsub>;
 /// What happens on the topic.
 #[derive(Debug)]
 pub enum TopicEvent {
-    /// A peer sent a message that is no duplicate.
+    /// A peer sent a message that is not a duplicate.
     Message(PeerId, MessageId, Vec<u8>),
     /// The library reports something else.
     Other,

@@ -147,7 +147,7 @@ fn a_block_that_was_gossiped_on_another_topic_still_arrives() {
     wait_for_next_block(&victim, &friend, &load, &mut attacker);
 }
 
-/// Gossip takes each message once: whoever fills its room and then sends the block has every other copy dropped as a duplicate.
+/// Gossip takes each message once: a peer that fills its room and then sends the block has every other copy dropped as a duplicate.
 #[test]
 fn a_block_that_came_behind_junk_is_not_lost() {
     let (victim, friend, load) = with_a_friend();

@@ -67,7 +67,7 @@ pub async fn supply(request: HttpRequest<Incoming>, most: u32, session: &Session
     Ok(Supplied { request: HttpRequest::from_parts(parts, HttpBody::from(text)), is_older, _asked: asked })
 }
 
-/// The whole body. One in chunks is counted as the longest once it is no small one.
+/// The whole body. One in chunks is counted as the longest once it is longer than `SMALL`.
 async fn read(
     mut body: Incoming,
     most: usize,
