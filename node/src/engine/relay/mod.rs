@@ -155,13 +155,15 @@ impl Relay {
         pool: &mut Pool,
         out: &mut Outbox,
     ) -> Result<(), Fatal> {
-        let Some(question) = self.peers.answered(peer, id, out.steady()) else { return Ok(()) };
+        let Some((question, late)) = self.peers.answered(peer, id, out.steady()) else { return Ok(()) };
         let Self { peers, headers, blocks, transactions, finality } = self;
         let cx = &mut Context { chain, pool, peers, out };
         match (question, response) {
             (Question::Status, Response::Status(status)) => self.on_status(peer, &status, chain, out),
             (Question::Headers, Response::Headers(came)) => return headers.on_response(peer, &came, cx),
-            (Question::Blocks(asked), Response::Blocks(came)) => return blocks.on_blocks(peer, &asked, came, cx),
+            (Question::Blocks(asked), Response::Blocks(came)) => {
+                return blocks.on_blocks(peer, &asked, came, late, cx);
+            }
             (Question::Blocks(asked), Response::Unknown) => {
                 blocks.on_no_blocks(peer, &asked, true, cx.peers, cx.chain, cx.out.steady());
             }

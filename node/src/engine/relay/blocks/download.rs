@@ -27,7 +27,13 @@ const ANSWER: usize = 512 << 10;
 /// Bytes that may be in flight, as far as can be estimated.
 const FLYING: usize = 32 << 20;
 
-/// Milliseconds that the lowest missing block may take besides the way there and back, at first and at most.
+/// Milliseconds beyond the way there and back in which what a peer is asked for should come: else it is asked for less at a time.
+const SOON: u64 = 1_000;
+
+/// Bytes in a millisecond that even a slow peer sends: 2 Mbit/s.
+const SLOW: usize = 256;
+
+/// Milliseconds that the lowest missing block may take besides its way and its bytes, at first and at most.
 const STALL: u64 = 2_000;
 const LONGEST_STALL: u64 = 64_000;
 
@@ -46,14 +52,43 @@ const ASK_ALL: u64 = 5_000;
 pub(super) type Key = (Height, BlockHash);
 
 /// What is asked of one peer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Source {
     /// Requests that are open.
     asked: usize,
+    /// Blocks that it may be asked for at a time: twice as many each time that they come soon.
+    room: usize,
+    /// Whether it delivered blocks since it last held up the window.
+    delivers: bool,
     /// Requests that failed since it last delivered a block.
     failed: u32,
     /// It is not asked before this time.
     after: Time,
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self { asked: 0, room: 1, delivers: false, failed: 0, after: Time(0) }
+    }
+}
+
+impl Source {
+    fn may_be_asked(&self, now: Time) -> bool {
+        self.asked < self.room.min(PER_PEER) && self.after <= now
+    }
+
+    /// It holds up the window; returns whether it delivered blocks since it last did.
+    fn hold_up(&mut self) -> bool {
+        self.room = 1;
+        std::mem::take(&mut self.delivers)
+    }
+
+    /// It delivered, so many milliseconds later than the way there and back needs.
+    fn delivered(&mut self, late: u64) {
+        self.failed = 0;
+        self.delivers = true;
+        self.room = if late <= SOON { (self.room * 2).min(PER_PEER * BLOCKS) } else { (self.room / 2).max(1) };
+    }
 }
 
 /// What is fetched.
@@ -164,7 +199,8 @@ impl Download {
     /// When the lowest block in flight is overdue, which it is, and whose.
     fn overdue(&self, peers: &Peers) -> Option<(Time, Key, PeerId)> {
         let (head, slow, since) = self.head.filter(|(head, from, _)| self.flying.get(head) == Some(from))?;
-        Some((since.after(self.patience + peers.round_trip(slow)), head, slow))
+        let bytes = (self.average / SLOW) as u64;
+        Some((since.after(self.patience + peers.round_trip(slow) + bytes), head, slow))
     }
 
     /// Whether a block on the way to this one does not come.
@@ -257,18 +293,16 @@ impl Download {
     /// The least busy peer that has any of the blocks that are free, and the lowest of those that it has. Those that this node chose
     /// come first, and peers that failed lately last.
     fn next_run(&self, goal: BlockHash, peers: &Peers, chain: &Chain, now: Time) -> Option<(PeerId, Vec<Key>)> {
-        let able = self
-            .sources
-            .iter()
-            .filter(|(id, source)| source.asked < PER_PEER && source.after <= now && peers.is_met(**id));
+        let able = self.sources.iter().filter(|(id, source)| source.may_be_asked(now) && peers.is_met(**id));
         let chosen = |id: PeerId| peers.get(id).is_some_and(Peer::chosen);
-        let mut able: Vec<_> = able.map(|(id, source)| (source.failed, !chosen(*id), source.asked, *id)).collect();
+        let order = |(id, source): (&PeerId, &Source)| (source.failed, !chosen(*id), source.asked, *id, source.room);
+        let mut able: Vec<_> = able.map(order).collect();
         able.sort_unstable();
         let most = (ANSWER / self.average.max(1)).clamp(1, BLOCKS);
-        able.into_iter().find_map(|(.., id)| {
+        able.into_iter().find_map(|(.., id, room)| {
             let (oldest, top) = peers.kept_by(id, goal, chain).filter(|(oldest, top)| oldest <= top)?;
             let kept = (oldest, BlockHash::default())..=(top, BlockHash([0xff; 32]));
-            let run: Vec<Key> = self.free.range(kept).take(most).copied().collect();
+            let run: Vec<Key> = self.free.range(kept).take(most.min(room.div_ceil(PER_PEER))).copied().collect();
             (!run.is_empty()).then_some((id, run))
         })
     }
@@ -311,10 +345,10 @@ impl Download {
         }
     }
 
-    /// A peer delivered what it was asked for: blocks of these sizes.
-    pub(super) fn note_delivery(&mut self, id: PeerId, sizes: &[usize], now: Time) {
+    /// A peer delivered what it was asked for, so many milliseconds later than its way needs: blocks of these sizes.
+    pub(super) fn note_delivery(&mut self, id: PeerId, sizes: &[usize], late: u64, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.failed = 0;
+            source.delivered(late);
         }
         self.came = now;
         self.overtook += sizes.len();
@@ -356,13 +390,13 @@ impl Download {
     /// A peer failed: others come before it, and it is not asked for so many milliseconds.
     pub(super) fn pause(&mut self, id: PeerId, pause: u64, now: Time) {
         if let Some(source) = self.sources.get_mut(&id) {
-            source.after = now.after(pause);
+            source.after = source.after.max(now.after(pause));
             source.failed = source.failed.saturating_add(1);
         }
     }
 
     /// Asks another peer for the lowest block in flight if it is overdue; returns a peer that stalls the window, which is to be
-    /// disconnected.
+    /// disconnected. One that this node chose and that delivered blocks is slow at most: it is asked for fewer.
     pub(super) fn tick(&mut self, peers: &Peers, chain: &Chain, out: &mut Outbox) -> Option<PeerId> {
         let now = out.steady();
         let (_, head, slow) = self.overdue(peers).filter(|(at, ..)| *at <= now)?;
@@ -372,7 +406,9 @@ impl Download {
             return None;
         }
         self.patience = (self.patience * 2).min(LONGEST_STALL);
-        if self.overtook >= HELD_UP {
+        let delivers = self.sources.get_mut(&slow).is_some_and(Source::hold_up);
+        let is_slow = delivers && peers.get(slow).is_some_and(Peer::chosen);
+        if self.overtook >= HELD_UP && !is_slow {
             out.penalize(slow, Offence::Stalled);
             return Some(slow);
         }
@@ -381,5 +417,31 @@ impl Download {
         self.release(slow, &flights, chain);
         self.pause(slow, PAUSE, now);
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_failure_does_not_end_the_pause_for_the_first() {
+        let (mut download, peer) = (Download::default(), PeerId(1));
+        download.connect(peer);
+        download.pause(peer, PAUSE, Time(0));
+        download.pause(peer, 0, Time(1_000));
+        assert!(!download.sources[&peer].may_be_asked(Time(PAUSE - 1)));
+        assert!(download.sources[&peer].may_be_asked(Time(PAUSE)));
+    }
+
+    #[test]
+    fn a_peer_is_asked_for_more_while_its_blocks_come_soon_and_for_one_when_it_holds_up() {
+        let mut source = Source::default();
+        (0..10).for_each(|_| source.delivered(SOON));
+        assert_eq!(source.room, PER_PEER * BLOCKS);
+        source.delivered(SOON + 1);
+        assert_eq!(source.room, PER_PEER * BLOCKS / 2);
+        assert!(source.hold_up() && source.room == 1, "it is slow at most");
+        assert!(!source.hold_up(), "it delivered nothing since");
     }
 }

@@ -337,12 +337,13 @@ impl Blocks {
         }
     }
 
-    /// Blocks came.
+    /// Blocks came, so many milliseconds later than the peer's way needs.
     pub(super) fn on_blocks(
         &mut self,
         id: PeerId,
         asked: &[BlockHash],
         came: Vec<Body>,
+        late: u64,
         cx: &mut Context,
     ) -> Result<(), Fatal> {
         let now = cx.out.steady();
@@ -364,7 +365,7 @@ impl Blocks {
         let refused = self.take(blocks, cx)?;
         // What a block says of its sender counts only now: a body under an honest header may be anybody's.
         if refused.len() < good {
-            self.download.note_delivery(id, &sizes, now);
+            self.download.note_delivery(id, &sizes, late, now);
             cx.peers.note_delivery(id);
         }
         self.download.release(id, &asked[..good], cx.chain);

@@ -7,14 +7,17 @@ use chain_core::{
     units::{Amount, Height},
 };
 
-use super::net::{HOSTILE, Net, connected};
+use super::{
+    download::{serve_headers, syncing},
+    net::{HOSTILE, Net, connected},
+};
 use crate::{
     engine::{
         BAN, Failure, GossipId, InboundId, Offence, PeerAction, PeerEvent, RequestId, Side, compact,
         tests::kit::{FEE, Kit, spec},
     },
     mempool::MempoolConfig,
-    wire::{Body, HEADERS, Request, Response, Status, TRANSACTIONS},
+    wire::{Body, Request, Response, Status, TRANSACTIONS},
 };
 
 /// A node with some blocks, and a hostile peer that says to stand where it does.
@@ -256,131 +259,6 @@ fn orphan_transactions_are_bounded() {
     net.inject(0, HOSTILE, PeerEvent::Disconnected);
     assert_eq!(net.nodes[0].engine.peer_usage().orphans, 0);
     assert_eq!(net.nodes[0].engine.peer_usage().wanted, 0);
-}
-
-/// A fresh node, an honest one with a chain, and a hostile peer that says to have the same chain.
-fn syncing(blocks: u32) -> Net {
-    let fresh = Kit::new();
-    let mut honest = fresh.twin();
-    honest.mine_many(blocks);
-    let mut net = Net::new(vec![fresh, honest]);
-    let status = net.status(1);
-    net.intrude(0, HOSTILE, status);
-    net
-}
-
-/// Answers questions for headers and the pool as an honest peer does; answers with those for blocks.
-fn serve_headers(net: &mut Net) -> Vec<(RequestId, Vec<BlockHash>)> {
-    serve_headers_of(net, HOSTILE)
-}
-
-fn serve_headers_of(net: &mut Net, peer: u64) -> Vec<(RequestId, Vec<BlockHash>)> {
-    let answer = |net: &mut Net, id, response| net.inject(0, peer, PeerEvent::Response(id, Ok(response)));
-    let mut blocks = Vec::new();
-    for (_, id, request) in net.questions(peer) {
-        match request {
-            Request::Headers { locator, .. } => {
-                let tree = net.nodes[1].engine.chain().tree();
-                let tip = net.nodes[1].tip();
-                let headers = tree.headers_after(&tree.find_fork(&locator, &tip), &tip, HEADERS);
-                answer(net, id, Response::Headers(headers));
-            }
-            Request::Blocks(hashes) => blocks.push((id, hashes)),
-            Request::Status(_) => answer(net, id, Response::Status(net.status(1))),
-            _ => answer(net, id, Response::Unknown),
-        }
-    }
-    blocks
-}
-
-#[test]
-fn a_staller_in_the_window_is_dropped_and_the_sync_goes_on() {
-    let mut net = syncing(1_500);
-    while serve_headers(&mut net).is_empty() {
-        net.run(10);
-    }
-    // It holds the lowest blocks. The others come from the honest node.
-    net.connect(0, 1);
-    net.run(1_500);
-    assert!(!disconnected(&net));
-    net.run(1_500);
-    assert!(disconnected(&net), "{:?}", net.offences);
-    assert_eq!(net.offences_of(0, HOSTILE), [Offence::Stalled]);
-    net.run_until(5_000, |net| net.heights() == [1_500; 2]);
-}
-
-#[test]
-fn a_peer_far_away_is_no_staller() {
-    const ROUND_TRIP: u64 = 2_400;
-    let mut net = syncing(1_500);
-    net.run(ROUND_TRIP);
-    // With its headers it is asked for the lowest blocks. The others come from the honest node, at once.
-    assert!(serve_headers(&mut net).is_empty());
-    net.connect(0, 1);
-    net.run(ROUND_TRIP);
-    assert!(!serve_headers(&mut net).is_empty());
-    assert!(!disconnected(&net), "{:?}", net.offences);
-    net.run(ROUND_TRIP);
-    assert!(disconnected(&net));
-}
-
-#[test]
-fn however_late_its_responses_come_a_staller_is_dropped_in_time() {
-    let mut net = syncing(1_500);
-    net.run(9_000);
-    assert!(serve_headers(&mut net).is_empty());
-    net.connect(0, 1);
-    net.run(6_900);
-    assert!(!disconnected(&net), "{:?}", net.offences);
-    net.run(200);
-    assert!(disconnected(&net));
-}
-
-#[test]
-fn who_is_asked_next_does_not_pay_for_the_time_of_the_one_before() {
-    const ROUND_TRIP: u64 = 2_400;
-    let mut net = syncing(1_500);
-    net.run(ROUND_TRIP);
-    assert!(serve_headers(&mut net).is_empty());
-    net.connect(0, 1);
-    net.run(ROUND_TRIP + 1_500);
-    // It holds the window up for longer than a peer near by may, and then lacks the blocks.
-    for (id, _) in serve_headers(&mut net) {
-        answer(&mut net, id, Response::Unknown);
-    }
-    net.run_until(5_000, |net| net.heights() == [1_500; 2]);
-    assert!(net.offences.is_empty(), "{:?}", net.offences);
-}
-
-#[test]
-fn a_peer_that_has_not_answered_anything_yet_may_be_far_away() {
-    let mut net = syncing(1_500);
-    while serve_headers(&mut net).is_empty() {
-        net.run(10);
-    }
-    net.inject(0, HOSTILE, PeerEvent::Disconnected);
-    // Its tip is known, so that blocks are the first that it is asked for.
-    let status = net.status(1);
-    net.intrude(0, HOSTILE + 1, status);
-    assert!(net.questions(HOSTILE + 1).iter().any(|(.., request)| matches!(request, Request::Blocks(_))));
-    net.connect(0, 1);
-    net.run(2_400);
-    assert!(net.offences.is_empty(), "{:?}", net.offences);
-    net.run(5_000);
-    assert_eq!(net.offences_of(0, HOSTILE + 1), [Offence::Stalled]);
-}
-
-#[test]
-fn peers_that_the_node_chose_are_asked_for_blocks_before_those_that_came() {
-    let mut net = syncing(100);
-    net.inject(0, HOSTILE + 1, connected(Side::Chosen, HOSTILE + 1));
-    let mut asked = Vec::new();
-    while asked.is_empty() {
-        net.run(100);
-        asked = serve_headers_of(&mut net, HOSTILE + 1);
-    }
-    assert!(asked[0].1.contains(&net.nodes[1].block_at(1).hash()));
-    assert_eq!(asked.len(), 4, "as much as a peer is asked for at a time");
 }
 
 #[test]

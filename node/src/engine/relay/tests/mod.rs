@@ -2,6 +2,7 @@
 
 mod blocks;
 mod bodies;
+mod download;
 mod finality;
 mod forms;
 mod headers;
