@@ -3,6 +3,7 @@
 //! Who may connect is decided in `places`, what one connection may ask and leave unread in `session` and `meter`; browsers
 //! are kept away here.
 
+mod body;
 mod client;
 mod meter;
 mod page;
@@ -13,7 +14,7 @@ mod version;
 use cairn_client::unix;
 use hyper::{
     HeaderMap, Method, StatusCode,
-    body::{Body, Incoming},
+    body::Incoming,
     header::{self, HeaderValue},
     server::conn::http1,
     service::service_fn,
@@ -32,7 +33,6 @@ use std::{
     convert::Infallible,
     future::poll_fn,
     net::IpAddr,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicI32, Ordering},
@@ -56,13 +56,13 @@ use super::{
     pubsub,
 };
 use crate::stratum::Workers;
+use body::Unread;
 pub use client::Client;
 pub use meter::Batched;
 use meter::MeterLayer;
 use places::{Places, Seat};
 pub use session::Session;
 use session::{Socket, Totals};
-use version::Unread;
 
 /// How the RPC listens, and its limits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,8 +119,6 @@ const IDLE: Duration = Duration::from_secs(60);
 const REQUEST: Duration = Duration::from_secs(120);
 /// How long calls in flight may take when the server stops: a client that does not read its answer must not hold it up.
 const ANSWERS: Duration = Duration::from_secs(5);
-/// A body that is too large is read and dropped for so long.
-const LINGER: Duration = Duration::from_secs(2);
 /// Header bytes of a request.
 const MAX_HEAD: usize = 64 << 10;
 
@@ -253,14 +251,10 @@ impl Listening {
             return allow(text(StatusCode::NO_CONTENT, ""), origin);
         }
         let most = self.limits.max_body;
-        let promised = version::promised(request.headers());
-        if promised > u64::from(most) {
-            discard(request.into_body()).await;
+        if body::promised(request.headers()) > u64::from(most) {
+            body::discard(request.into_body()).await;
             return http::response::too_large(most);
         }
-        let Some(_asked) = client.session.count_in(usize::try_from(promised).unwrap_or(usize::MAX)) else {
-            return text(StatusCode::SERVICE_UNAVAILABLE, BUSY);
-        };
         if request.method() == Method::GET && request.uri().path().starts_with("/api/") {
             return allow(self.feed(request.uri().path()), origin);
         }
@@ -326,13 +320,6 @@ impl Listening {
         let opened = authorization.to_str().ok().and_then(|text| self.secrets.scope(text));
         Caller { scope: opened.unwrap_or(anybody), wrong_secret: opened.is_none() }
     }
-}
-
-/// Reads on for a while and keeps nothing: who is still sending when the connection ends would never see the answer.
-async fn discard(mut body: Incoming) {
-    let all = async { while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {} };
-    // A client that sends for longer gets no answer.
-    let _ = tokio::time::timeout(LINGER, all).await;
 }
 
 async fn turn_away(mut socket: TcpStream) {

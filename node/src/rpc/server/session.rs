@@ -32,7 +32,7 @@ const MOST_ASKED: usize = 20_000_000;
 /// hold gigabytes. A request by HTTP counts twice, as its body and as the call that was read from it: both are in memory.
 const MOST_ASKED_OF_ALL: usize = 512 << 20;
 /// Smaller ones are not counted, so that nobody is kept out by those who send large ones.
-pub(super) const SMALL: usize = 64 << 10;
+const SMALL: usize = 64 << 10;
 /// Answers of one connection that wait to be read, as a multiple of the largest one.
 const UNREAD_ANSWERS: usize = 2;
 /// Answers that wait, in number: small ones cost memory too.
@@ -100,17 +100,17 @@ impl Session {
         })
     }
 
-    /// Counts bytes of a request in, until what this returns is dropped; `None` if all connections sent too many.
-    pub fn count_in(&self, bytes: usize) -> Option<Asked> {
-        let counted = if bytes > SMALL { bytes } else { 0 };
-        let before = self.totals.asked.fetch_add(counted, Ordering::Relaxed);
-        let asked = Asked { totals: self.totals.clone(), bytes: counted };
-        (counted == 0 || before + counted <= MOST_ASKED_OF_ALL).then_some(asked)
+    /// Counts the bytes of a request in, of which there are none yet.
+    pub fn nothing_asked(&self) -> Asked {
+        Asked { totals: self.totals.clone(), bytes: 0 }
     }
 
     /// Counts a request in, until what it answers is dropped; `None` if there are too many.
     pub fn begin(self: &Arc<Self>, bytes: usize) -> Option<InFlightRequest> {
-        let of_all = self.count_in(bytes)?;
+        let mut of_all = self.nothing_asked();
+        if !of_all.raise(bytes) {
+            return None;
+        }
         let mut state = self.state.lock();
         if state.in_flight >= MOST_IN_FLIGHT || state.asked + bytes > MOST_ASKED && state.in_flight > 0 {
             return None;
@@ -218,6 +218,16 @@ pub struct Totals {
 pub struct Asked {
     totals: Arc<Totals>,
     bytes: usize,
+}
+
+impl Asked {
+    /// There are so many bytes now; returns `false` if all connections sent too many.
+    pub fn raise(&mut self, bytes: usize) -> bool {
+        let more = if bytes > SMALL { bytes.saturating_sub(self.bytes) } else { 0 };
+        let before = self.totals.asked.fetch_add(more, Ordering::Relaxed);
+        self.bytes += more;
+        more == 0 || before + more <= MOST_ASKED_OF_ALL
+    }
 }
 
 impl Drop for Asked {

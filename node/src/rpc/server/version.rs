@@ -3,15 +3,13 @@
 //! Bitcoin's miners send JSON-RPC 1.0, which has no field `jsonrpc`, and others name "1.0" or "1.1" as Bitcoin Core accepts
 //! it; jsonrpsee insists on "2.0".
 
-use hyper::{
-    HeaderMap, Method,
-    body::{Body, Incoming},
-    header,
-};
+use hyper::{Method, body::Incoming, header};
 use jsonrpsee::server::{HttpBody, HttpRequest};
-use std::{future::poll_fn, pin::Pin};
 
-use super::session::{Asked, SMALL, Session};
+use super::{
+    body::{Unread, promised, read},
+    session::{Asked, Session},
+};
 
 /// What a request that names no version is given after its first brace.
 const VERSION: &[u8] = br#""jsonrpc":"2.0","#;
@@ -19,37 +17,17 @@ const FIELD: &[u8] = br#""jsonrpc""#;
 /// Bytes of a version, with its quotation marks.
 const OLDER: usize = 5;
 
-/// How long the sender says that the body is, if it says so.
-pub fn promised(headers: &HeaderMap) -> u64 {
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
-    length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
-}
-
 /// A request that has a version.
 pub struct Supplied {
     /// The request.
     pub request: HttpRequest<HttpBody>,
     /// Whether it named none, or an older one.
     pub is_older: bool,
-    /// Counts a long body in chunks while it is in memory.
+    /// Counts the body while it is in memory.
     _asked: Option<Asked>,
 }
 
-/// Why a body is not read.
-#[derive(Debug, thiserror::Error)]
-pub enum Unread {
-    /// It has more bytes than are read at most.
-    #[error("the body is too long")]
-    TooLong,
-    /// All connections together send too much.
-    #[error("too many large requests at once")]
-    Busy,
-    /// The connection broke.
-    #[error(transparent)]
-    Broken(#[from] hyper::Error),
-}
-
-/// Supplies the version where it lacks. The caller has checked and counted the length that was promised.
+/// Supplies the version where it lacks. The caller has checked the length that was promised.
 ///
 /// # Errors
 /// [`Unread`].
@@ -60,34 +38,11 @@ pub async fn supply(request: HttpRequest<Incoming>, most: u32, session: &Session
         let request = HttpRequest::from_parts(parts, HttpBody::new(body));
         return Ok(Supplied { request, is_older: false, _asked: None });
     }
-    let (text, asked) = read(body, most as usize, session, in_chunks).await?;
+    let (text, asked) = read(body, most as usize, session).await?;
     let (text, is_older) = with_version(text);
     parts.headers.remove(header::TRANSFER_ENCODING);
     parts.headers.insert(header::CONTENT_LENGTH, text.len().into());
-    Ok(Supplied { request: HttpRequest::from_parts(parts, HttpBody::from(text)), is_older, _asked: asked })
-}
-
-/// The whole body. One in chunks is counted as the longest once it is longer than `SMALL`.
-async fn read(
-    mut body: Incoming,
-    most: usize,
-    session: &Session,
-    in_chunks: bool,
-) -> Result<(Vec<u8>, Option<Asked>), Unread> {
-    let (mut text, mut asked) = (Vec::new(), None);
-    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
-        // Trailers are no part of the text.
-        if let Ok(data) = frame?.into_data() {
-            text.extend_from_slice(&data);
-        }
-        if text.len() > most {
-            return Err(Unread::TooLong);
-        }
-        if in_chunks && text.len() > SMALL && asked.is_none() {
-            asked = Some(session.count_in(most).ok_or(Unread::Busy)?);
-        }
-    }
-    Ok((text, asked))
+    Ok(Supplied { request: HttpRequest::from_parts(parts, HttpBody::from(text)), is_older, _asked: Some(asked) })
 }
 
 /// The text with a version, and whether that is another than it had.

@@ -244,30 +244,39 @@ fn in_chunks(body: &str) -> String {
 }
 
 #[test]
-fn a_body_in_chunks_is_read_up_to_the_limit() {
+fn a_body_is_read_up_to_the_limit_whole_or_in_chunks() {
     let node = node();
     let address = listen(&node, methods(node.context.clone()));
-    let ask = |blanks: usize| {
+    let ask = |blanks: usize, chunked: bool| {
         let body = format!("{{\"method\": \"getblocktemplate\",{} \"params\": [], \"id\":0}}", " ".repeat(blanks));
-        exchange(address, "Transfer-Encoding: chunked", &in_chunks(&body))
+        match chunked {
+            true => exchange(address, "Transfer-Encoding: chunked", &in_chunks(&body)),
+            false => exchange(address, &format!("Content-Length: {}", body.len()), &body),
+        }
     };
-    for blanks in [0, 200_000] {
-        let (status, answer) = ask(blanks);
-        assert!(status == 200 && answer.contains("coinbasetxn"), "{status} {answer}");
+    let most = HttpLimits::default().max_body as usize;
+    for chunked in [true, false] {
+        for blanks in [0, 200_000] {
+            let (status, answer) = ask(blanks, chunked);
+            assert!(status == 200 && answer.contains("coinbasetxn"), "{status} {answer}");
+        }
+        for blanks in [most, 4 * most] {
+            assert_eq!(ask(blanks, chunked).0, 413, "whoever is still sending sees the answer");
+        }
     }
-    let (status, answer) = ask(HttpLimits::default().max_body as usize);
-    assert_eq!(status, 413, "{answer}");
     // Bodies that do not come keep nobody out, though each may become as long as any.
-    let head = format!("POST / HTTP/1.1\r\nHost: {address}\r\nTransfer-Encoding: chunked\r\n\r\n");
-    let _waiting: Vec<_> = (0..110)
-        .map(|_| {
+    let fields = ["Transfer-Encoding: chunked", &format!("Content-Length: {most}")];
+    let waiting = fields.map(|field| format!("POST / HTTP/1.1\r\nHost: {address}\r\n{field}\r\n\r\n"));
+    let _waiting: Vec<_> = (0..220)
+        .map(|number| {
             let mut stream = TcpStream::connect(address).unwrap();
-            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(waiting[number % 2].as_bytes()).unwrap();
             stream
         })
         .collect();
     std::thread::sleep(std::time::Duration::from_millis(300));
-    assert_eq!(ask(0).0, 200);
+    assert_eq!(ask(200_000, true).0, 200);
+    assert_eq!(ask(200_000, false).0, 200);
 }
 
 #[test]

@@ -1,0 +1,66 @@
+//! The bodies of requests, counted as they come: a head that promises one costs its sender nothing, and so holds no room.
+
+use hyper::{
+    HeaderMap,
+    body::{Body, Incoming},
+    header,
+};
+use std::{future::poll_fn, pin::Pin, time::Duration};
+
+use super::session::{Asked, Session};
+
+/// A body that is not taken is read and dropped for so long.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Why a body is not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum Unread {
+    /// It has more bytes than are read at most.
+    #[error("the body is too long")]
+    TooLong,
+    /// All connections together send too much.
+    #[error("too many large requests at once")]
+    Busy,
+    /// The connection broke.
+    #[error(transparent)]
+    Broken(#[from] hyper::Error),
+}
+
+/// How long the sender says that the body is, if it says so.
+pub fn promised(headers: &HeaderMap) -> u64 {
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    length.map_or(0, |length| length.parse().unwrap_or(u64::MAX))
+}
+
+/// The whole body, and what counts it.
+///
+/// # Errors
+/// [`Unread`]; a sender that goes on for a while sees the answer.
+pub async fn read(mut body: Incoming, most: usize, session: &Session) -> Result<(Vec<u8>, Asked), Unread> {
+    let (mut text, mut asked) = (Vec::new(), session.nothing_asked());
+    let unread = loop {
+        let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await else {
+            return Ok((text, asked));
+        };
+        // Trailers are no part of the text.
+        if let Ok(data) = frame?.into_data() {
+            text.extend_from_slice(&data);
+        }
+        if text.len() > most {
+            break Unread::TooLong;
+        }
+        if !asked.raise(text.len()) {
+            break Unread::Busy;
+        }
+    };
+    drop((text, asked));
+    discard(body).await;
+    Err(unread)
+}
+
+/// Reads on for a while and keeps nothing: who is still sending when the connection ends would never see the answer.
+pub async fn discard(mut body: Incoming) {
+    let all = async { while let Some(Ok(_)) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {} };
+    // A client that sends for longer gets no answer.
+    let _ = tokio::time::timeout(LINGER, all).await;
+}
